@@ -1,0 +1,260 @@
+//! What an error means ([`Class`]) and what to do about it ([`Recovery`]).
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Says what kind of failure a response or a transport error is.
+///
+/// Every vendor's own words end in one of these. Outputs spell them in `snake_case`, which is also what
+/// [`Display`](fmt::Display), [`FromStr`] and serde use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Class {
+    /// The service cannot be reached or is too busy for now: a connection failure, 502, 503, 504.
+    Unavailable,
+    /// The service met an error of its own: a 500.
+    Internal,
+    /// Too many requests in too short a time; waiting helps.
+    RateLimited,
+    /// Credits or plan are used up; waiting does not help.
+    QuotaExhausted,
+    /// The access token has run out; a refresh helps.
+    TokenExpired,
+    /// The credentials are missing, wrong or dead; a refresh does not help.
+    Unauthenticated,
+    /// The credentials are good but not for this.
+    PermissionDenied,
+    /// What the request names does not exist.
+    NotFound,
+    /// The request does not fit the state that the resource is in.
+    Conflict,
+    /// The request is malformed: validation failed.
+    Invalid,
+    /// The request is well-formed, but the business says no: a blurry image, a person who is not eligible.
+    Rejected,
+    /// An error that nothing known explains.
+    Unknown,
+}
+
+/// Says what the caller should do about an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Recovery {
+    /// Send the same request again after a wait.
+    Retry,
+    /// Fetch a new access token, then send the same request again.
+    RefreshToken,
+    /// Log in again, or put other credentials in place.
+    Reauthenticate,
+    /// Change the request: it is wrong as it stands.
+    FixRequest,
+    /// Ask the end user for something else: another picture, another code.
+    NewInput,
+    /// Begin the flow that this request belongs to from its first step.
+    RestartFlow,
+    /// Top up or upgrade: somebody in operations should hear of it.
+    RaiseLimit,
+    /// Open a ticket with the vendor.
+    ContactSupport,
+    /// Give up: repeating the call does not help.
+    Stop,
+}
+
+/// A word that names no [`Class`] or [`Recovery`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownWord {
+    word: String,
+    expected: String,
+}
+
+impl Class {
+    /// Every class, in the order of their declaration.
+    pub const ALL: [Self; 12] = [
+        Self::Unavailable,
+        Self::Internal,
+        Self::RateLimited,
+        Self::QuotaExhausted,
+        Self::TokenExpired,
+        Self::Unauthenticated,
+        Self::PermissionDenied,
+        Self::NotFound,
+        Self::Conflict,
+        Self::Invalid,
+        Self::Rejected,
+        Self::Unknown,
+    ];
+
+    /// Returns the class in `snake_case`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unavailable => "unavailable",
+            Self::Internal => "internal",
+            Self::RateLimited => "rate_limited",
+            Self::QuotaExhausted => "quota_exhausted",
+            Self::TokenExpired => "token_expired",
+            Self::Unauthenticated => "unauthenticated",
+            Self::PermissionDenied => "permission_denied",
+            Self::NotFound => "not_found",
+            Self::Conflict => "conflict",
+            Self::Invalid => "invalid",
+            Self::Rejected => "rejected",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// Returns the class of an HTTP status that nothing else explains; `None` below 400, where no error is.
+    ///
+    /// A status beyond 599 is nobody's standard and counts as the server's own failure.
+    #[must_use]
+    pub const fn of_status(status: u16) -> Option<Self> {
+        Some(match status {
+            0..=399 => return None,
+            401 => Self::Unauthenticated,
+            402 => Self::QuotaExhausted,
+            403 => Self::PermissionDenied,
+            404 | 410 => Self::NotFound,
+            408 | 425 => Self::Unavailable,
+            409 | 412 => Self::Conflict,
+            429 => Self::RateLimited,
+            400..=499 => Self::Invalid,
+            502 | 503 | 504 | 529 => Self::Unavailable,
+            _ => Self::Internal,
+        })
+    }
+
+    /// Returns what to do about an error of this class when its vendor says nothing else.
+    ///
+    /// An unknown error is a person's business, and so is a rejection: only a vendor's own words can promise that
+    /// other input would help.
+    #[must_use]
+    pub const fn default_recovery(self) -> Recovery {
+        match self {
+            Self::Unavailable | Self::Internal | Self::RateLimited => Recovery::Retry,
+            Self::QuotaExhausted => Recovery::RaiseLimit,
+            Self::TokenExpired => Recovery::RefreshToken,
+            Self::Unauthenticated => Recovery::Reauthenticate,
+            Self::NotFound | Self::Invalid => Recovery::FixRequest,
+            Self::PermissionDenied | Self::Conflict | Self::Rejected => Recovery::Stop,
+            Self::Unknown => Recovery::ContactSupport,
+        }
+    }
+}
+
+impl Recovery {
+    /// Every recovery, in the order of their declaration.
+    pub const ALL: [Self; 9] = [
+        Self::Retry,
+        Self::RefreshToken,
+        Self::Reauthenticate,
+        Self::FixRequest,
+        Self::NewInput,
+        Self::RestartFlow,
+        Self::RaiseLimit,
+        Self::ContactSupport,
+        Self::Stop,
+    ];
+
+    /// Returns the recovery in `snake_case`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Retry => "retry",
+            Self::RefreshToken => "refresh_token",
+            Self::Reauthenticate => "reauthenticate",
+            Self::FixRequest => "fix_request",
+            Self::NewInput => "new_input",
+            Self::RestartFlow => "restart_flow",
+            Self::RaiseLimit => "raise_limit",
+            Self::ContactSupport => "contact_support",
+            Self::Stop => "stop",
+        }
+    }
+}
+
+impl fmt::Display for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl fmt::Display for Recovery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for Class {
+    type Err = UnknownWord;
+
+    fn from_str(word: &str) -> Result<Self, UnknownWord> {
+        find(word, &Self::ALL, Self::as_str)
+    }
+}
+
+impl FromStr for Recovery {
+    type Err = UnknownWord;
+
+    fn from_str(word: &str) -> Result<Self, UnknownWord> {
+        find(word, &Self::ALL, Self::as_str)
+    }
+}
+
+impl fmt::Display for UnknownWord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` is none of {}", self.word, self.expected)
+    }
+}
+
+impl std::error::Error for UnknownWord {}
+
+fn find<T: Copy>(word: &str, all: &[T], name: fn(T) -> &'static str) -> Result<T, UnknownWord> {
+    all.iter().copied().find(|item| name(*item) == word).ok_or_else(|| UnknownWord {
+        word: word.to_owned(),
+        expected: all.iter().map(|item| name(*item)).collect::<Vec<_>>().join(", "),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_reads_back_as_itself() {
+        for class in Class::ALL {
+            assert_eq!(class.to_string().parse(), Ok(class));
+        }
+        for recovery in Recovery::ALL {
+            assert_eq!(recovery.to_string().parse(), Ok(recovery));
+        }
+        let error = "rate-limited".parse::<Class>().unwrap_err();
+        assert!(error.to_string().starts_with("`rate-limited` is none of unavailable, internal, rate_limited"));
+    }
+
+    #[test]
+    fn statuses_without_a_code_have_the_documented_class() {
+        let table: [(&[u16], Class); 9] = [
+            (&[400, 405, 406, 411, 413, 414, 415, 418, 422, 428, 431, 499], Class::Invalid),
+            (&[401], Class::Unauthenticated),
+            (&[402], Class::QuotaExhausted),
+            (&[403], Class::PermissionDenied),
+            (&[404, 410], Class::NotFound),
+            (&[408, 425, 502, 503, 504, 529], Class::Unavailable),
+            (&[409, 412], Class::Conflict),
+            (&[429], Class::RateLimited),
+            (&[500, 501, 505, 507, 511, 520, 599, 600, 999], Class::Internal),
+        ];
+        for (statuses, class) in table {
+            for status in statuses {
+                assert_eq!(Class::of_status(*status), Some(class), "{status}");
+            }
+        }
+        for status in 0..400 {
+            assert_eq!(Class::of_status(status), None, "{status}");
+        }
+    }
+}

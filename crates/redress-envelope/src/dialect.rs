@@ -1,0 +1,292 @@
+//! How one API signals errors, as data.
+
+mod catalogue;
+mod file;
+mod spec;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+pub use catalogue::{Code, Limit, Reason, RetryAdvice, Route, Schedule, Status};
+pub use file::{DialectError, Mistake};
+use spec::Spec;
+
+use crate::class::Class;
+use crate::envelope::Cell;
+use crate::hint::{HintSource, RetryHint, Unit};
+use crate::json::{Container, Scalar};
+use crate::plan::Plan;
+
+/// How one API signals errors: a TOML file, compiled once.
+///
+/// A dialect is data. It says what signals an error, where code, message, request id, field errors and hints sit, what
+/// each published code means, when and how to retry, and which headers are secret. Clones share one copy.
+///
+/// The shipped ones are in [`dialects`](crate::dialects); [`Dialect::from_toml`] reads one of your own, and
+/// [`Dialect::extend`] or [`Dialect::with_code`] add to one.
+///
+/// # Examples
+/// ```
+/// use redress_envelope::{Class, Code, dialects};
+///
+/// let dialect = dialects::vlens().with_code(Code::new("4011", Class::TokenExpired));
+/// assert_eq!(dialect.code("4011").map(|code| code.class), Some(Class::TokenExpired));
+/// ```
+#[derive(Clone)]
+pub struct Dialect {
+    inner: Arc<Compiled>,
+}
+
+struct Compiled {
+    spec: Spec,
+    plan: Plan,
+    slots: Slots,
+    hints: Vec<BodyHint>,
+    signals: Vec<Signalled>,
+    signal_plan: Plan,
+}
+
+/// For each part of an envelope the cells that may hold it, best first.
+#[derive(Debug, Default)]
+pub(crate) struct Slots {
+    pub(crate) code: Vec<u8>,
+    pub(crate) message: Vec<u8>,
+    pub(crate) request_id: Vec<u8>,
+    pub(crate) reason: Vec<u8>,
+}
+
+/// A member of the body that holds a hint.
+#[derive(Debug)]
+pub(crate) struct BodyHint {
+    pub(crate) cell: u8,
+    unit: Unit,
+    path: String,
+}
+
+/// A member of the body that signals an error.
+#[derive(Debug)]
+pub(crate) struct Signalled {
+    /// Its cell in the full plan and in the plan of the signals alone.
+    pub(crate) cell: u8,
+    pub(crate) watched: u8,
+    test: Test,
+}
+
+/// What the member must be for the body to be an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Test {
+    /// Present and anything but `null`.
+    NotNull,
+    /// `false`.
+    IsFalse,
+}
+
+impl Dialect {
+    /// Reads a dialect from the text of a TOML file; `file` is its name in errors.
+    ///
+    /// A file that says `extends = "vlens"` begins with what that shipped dialect says.
+    ///
+    /// # Errors
+    /// Every mistake of the file, each with file, line, key and what was expected.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_envelope::Dialect;
+    ///
+    /// let error = Dialect::from_toml("acme.toml", "name = \"acme\"\n[codes.E1]\nclass = \"oops\"\n").unwrap_err();
+    /// assert!(error.to_string().starts_with("acme.toml:3: codes.E1.class: expected one of unavailable, "));
+    /// ```
+    pub fn from_toml(file: &str, text: &str) -> Result<Self, DialectError> {
+        file::read(file, text, None).map(Self::from_spec)
+    }
+
+    /// Adds what another TOML file says to this dialect; what both say, the file decides.
+    ///
+    /// # Errors
+    /// As [`from_toml`](Self::from_toml).
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_envelope::{Class, Code, dialects};
+    ///
+    /// let toml = "[codes.4011]\nclass = \"token_expired\"\n";
+    /// let dialect = dialects::vlens().extend("our-vlens.toml", toml)?;
+    /// assert_eq!(dialect.code("4011").map(|code| code.class), Some(Class::TokenExpired));
+    /// assert!(dialect.code("1050").is_some());
+    /// # Ok::<(), redress_envelope::DialectError>(())
+    /// ```
+    pub fn extend(&self, file: &str, text: &str) -> Result<Self, DialectError> {
+        file::read(file, text, Some(&self.inner.spec)).map(Self::from_spec)
+    }
+
+    /// Adds a code, or replaces what the dialect says about it.
+    #[must_use]
+    pub fn with_code(&self, code: Code) -> Self {
+        let mut spec = self.inner.spec.clone();
+        spec.add_code(code);
+        Self::from_spec(spec)
+    }
+
+    /// Returns the dialect's name, such as `vlens`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.inner.spec.name
+    }
+
+    /// Returns the vendor's name as people write it.
+    #[must_use]
+    pub fn vendor(&self) -> &str {
+        &self.inner.spec.vendor
+    }
+
+    /// Returns what the dialect says about a code, given verbatim.
+    #[must_use]
+    pub fn code(&self, code: &str) -> Option<&Code> {
+        self.inner.spec.codes.get(code)
+    }
+
+    /// Returns every known code, sorted.
+    pub fn codes(&self) -> impl Iterator<Item = &Code> {
+        self.inner.spec.codes.values()
+    }
+
+    /// Returns what the dialect says about a reason.
+    #[must_use]
+    pub fn reason(&self, reason: &str) -> Option<&Reason> {
+        self.inner.spec.reasons.get(reason)
+    }
+
+    /// Returns every known reason, sorted.
+    pub fn reasons(&self) -> impl Iterator<Item = &Reason> {
+        self.inner.spec.reasons.values()
+    }
+
+    /// Returns what the dialect says about an HTTP status.
+    #[must_use]
+    pub fn status(&self, status: u16) -> Option<&Status> {
+        self.inner.spec.statuses.get(&status)
+    }
+
+    /// Returns the vendor's status table, sorted.
+    pub fn statuses(&self) -> impl Iterator<Item = &Status> {
+        self.inner.spec.statuses.values()
+    }
+
+    /// Returns the class of a status, by the vendor's table or else the standard one; `None` when it is no error.
+    #[must_use]
+    pub fn class_of_status(&self, status: u16) -> Option<Class> {
+        self.status(status).and_then(|row| row.class).or_else(|| Class::of_status(status))
+    }
+
+    /// Whether a response below 400 may be an error by its body.
+    #[must_use]
+    pub fn signals_in_body(&self) -> bool {
+        !self.inner.signals.is_empty()
+    }
+
+    /// Returns the vendor's published advice on retries.
+    #[must_use]
+    pub fn retry(&self) -> &RetryAdvice {
+        &self.inner.spec.retry
+    }
+
+    /// Whether the vendor declares a route idempotent that its method alone does not make so.
+    #[must_use]
+    pub fn is_idempotent(&self, method: &str, path: &str) -> bool {
+        self.inner.spec.idempotent.iter().any(|route| route.matches(method, path))
+    }
+
+    /// Returns the vendor's published request limits.
+    #[must_use]
+    pub fn limits(&self) -> &[Limit] {
+        &self.inner.spec.limits
+    }
+
+    /// Returns the names, in lower case, of the headers that carry the vendor's credentials.
+    #[must_use]
+    pub fn secret_headers(&self) -> &[String] {
+        &self.inner.spec.secret_headers
+    }
+
+    /// Returns the names, in lower case, of the response headers that may hold the request id, best first.
+    #[must_use]
+    pub fn request_id_headers(&self) -> &[String] {
+        &self.inner.spec.request_id_headers
+    }
+
+    /// Returns the response headers, beside `Retry-After`, that hold a hint, and their units.
+    #[must_use]
+    pub fn hint_headers(&self) -> &[(String, Unit)] {
+        &self.inner.spec.header_hints
+    }
+
+    pub(crate) fn root(&self) -> Container {
+        self.inner.spec.root
+    }
+
+    pub(crate) fn plan(&self) -> &Plan {
+        &self.inner.plan
+    }
+
+    pub(crate) fn slots(&self) -> &Slots {
+        &self.inner.slots
+    }
+
+    pub(crate) fn body_hints(&self) -> impl Iterator<Item = &BodyHint> {
+        self.inner.hints.iter()
+    }
+
+    pub(crate) fn signals(&self) -> &[Signalled] {
+        &self.inner.signals
+    }
+
+    pub(crate) fn signal_plan(&self) -> &Plan {
+        &self.inner.signal_plan
+    }
+
+    fn from_spec(spec: Spec) -> Self {
+        let (mut plan, mut signal_plan) = (Plan::new(), Plan::new());
+        let mut cells = |paths: &[crate::path::Path]| paths.iter().filter_map(|path| plan.cell(path)).collect();
+        let slots = Slots {
+            code: cells(&spec.code),
+            message: cells(&spec.message),
+            request_id: cells(&spec.request_id),
+            reason: cells(&spec.reason),
+        };
+        let hints = spec.body_hints.iter();
+        let hints = hints
+            .filter_map(|(path, unit)| Some(BodyHint { cell: plan.cell(path)?, unit: *unit, path: path.to_string() }));
+        let hints = hints.collect();
+        let signals = spec.signals.iter();
+        let signals = signals.filter_map(|(path, test)| {
+            Some(Signalled { cell: plan.cell(path)?, watched: signal_plan.cell(path)?, test: *test })
+        });
+        let signals = signals.collect();
+        spec.fields.iter().for_each(|list| plan.list(list));
+        let (plan, signal_plan) = (plan.finish(), signal_plan.finish());
+        Self { inner: Arc::new(Compiled { spec, plan, slots, hints, signals, signal_plan }) }
+    }
+}
+
+impl fmt::Debug for Dialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Dialect").field(&self.name()).finish()
+    }
+}
+
+impl BodyHint {
+    pub(crate) fn read(&self, cell: &Cell<'_>, now: SystemTime) -> Option<RetryHint> {
+        let when = self.unit.read_cell(cell, now)?;
+        Some(RetryHint::new(when, HintSource::Body(self.path.clone())))
+    }
+}
+
+impl Signalled {
+    pub(crate) fn holds(&self, cell: Option<&Cell<'_>>) -> bool {
+        match self.test {
+            Test::NotNull => cell.is_some_and(|cell| *cell != Cell::Scalar(Scalar::Null)),
+            Test::IsFalse => cell == Some(&Cell::Scalar(Scalar::Bool(false))),
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! What a vendor publishes: codes, reasons, statuses, routes, limits, advice on retries.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use crate::class::{Class, Recovery};
+
+/// One published error code and what it means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Code {
+    /// The code, verbatim.
+    pub code: String,
+    /// The status that the code is published with. It is documentation: a code decides on any status.
+    pub status: Option<u16>,
+    /// What it means.
+    pub class: Class,
+    /// What to do about it.
+    pub recovery: Recovery,
+    /// The advice for people; empty when there is none.
+    pub guidance: String,
+}
+
+/// One published reason, a finer word below a code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Reason {
+    /// The reason, verbatim.
+    pub reason: String,
+    /// What to do about it, if that differs from what its code says.
+    pub recovery: Option<Recovery>,
+    /// The advice for people.
+    pub guidance: String,
+}
+
+/// One line of a vendor's status table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Status {
+    /// The status.
+    pub status: u16,
+    /// What it means; `None` when it is no error, or means what it means everywhere.
+    pub class: Option<Class>,
+    /// What to do about it, if that differs from what its class says.
+    pub recovery: Option<Recovery>,
+    /// The advice for people.
+    pub guidance: String,
+}
+
+/// A method and a path such as `GET /v1/verify/{id}`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Route {
+    method: String,
+    path: String,
+}
+
+/// How many requests a vendor allows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limit {
+    /// The route, `None` where the vendor does not name it.
+    pub route: Option<Route>,
+    /// How many requests are allowed in each [`per`](Self::per).
+    pub requests: NonZeroU32,
+    /// The time in which they are counted.
+    pub per: Duration,
+    /// What shares the limit, in the vendor's terms: `tenant`, `ip`, `key`; empty when unknown.
+    pub scope: String,
+}
+
+/// What a vendor says about retries; `None` where it says nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RetryAdvice {
+    /// How often to send a request at most, the first time included.
+    pub attempts: Option<NonZeroU32>,
+    /// The waits between attempts.
+    pub schedule: Option<Schedule>,
+    /// The wait after a 429 that names none.
+    pub throttle_wait: Option<Duration>,
+}
+
+/// A published series of waits: `base`, then `factor` times as long each, at most `cap`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    /// The first wait.
+    pub base: Duration,
+    /// How much longer each wait is than the one before.
+    pub factor: NonZeroU32,
+    /// The longest wait.
+    pub cap: Duration,
+}
+
+impl Code {
+    /// States what a code means; what to do about it is the class's [default](Class::default_recovery).
+    #[must_use]
+    pub fn new(code: impl Into<String>, class: Class) -> Self {
+        let recovery = class.default_recovery();
+        Self { code: code.into(), status: None, class, recovery, guidance: String::new() }
+    }
+
+    /// Sets what to do about the code.
+    #[must_use]
+    pub const fn recovery(mut self, recovery: Recovery) -> Self {
+        self.recovery = recovery;
+        self
+    }
+
+    /// Sets the advice for people.
+    #[must_use]
+    pub fn guidance(mut self, guidance: impl Into<String>) -> Self {
+        self.guidance = guidance.into();
+        self
+    }
+}
+
+impl Route {
+    /// Reads `POST /v1/applicants/{id}`: a segment in braces stands for any one segment.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let (method, path) = text.split_once(' ')?;
+        let named = !method.is_empty() && method.bytes().all(|byte| byte.is_ascii_uppercase());
+        (named && path.starts_with('/')).then(|| Self { method: method.to_owned(), path: path.to_owned() })
+    }
+
+    /// Whether a request goes this way. The path is compared segment by segment, without its query.
+    #[must_use]
+    pub fn matches(&self, method: &str, path: &str) -> bool {
+        let any = |segment: &str| segment.starts_with('{') && segment.ends_with('}');
+        let mut theirs = path.split('/');
+        let mut ours = self.path.split('/');
+        self.method == method
+            && ours.all(|our| theirs.next().is_some_and(|their| our == their || (any(our) && !their.is_empty())))
+            && theirs.next().is_none()
+    }
+}
+
+impl std::fmt::Display for Route {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.method, self.path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_route_matches_segment_by_segment() {
+        let route = Route::parse("GET /v1/verify/{id}").unwrap();
+        for (method, path, matches) in [
+            ("GET", "/v1/verify/vf_1", true),
+            ("POST", "/v1/verify/vf_1", false),
+            ("GET", "/v1/verify/", false),
+            ("GET", "/v1/verify", false),
+            ("GET", "/v1/verify/vf_1/more", false),
+            ("GET", "/v2/verify/vf_1", false),
+        ] {
+            assert_eq!(route.matches(method, path), matches, "{method} {path}");
+        }
+        for text in ["GET", "get /a", "GET a", " /a"] {
+            assert_eq!(Route::parse(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! Reads a dialect's TOML file and collects every mistake in it.
+
+mod sections;
+
+use std::fmt;
+use std::num::NonZeroU32;
+use std::ops::Range;
+use std::time::Duration;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::spec::Spec;
+
+/// The mistakes in a dialect's file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DialectError {
+    file: String,
+    mistakes: Vec<Mistake>,
+}
+
+/// One mistake in a dialect's file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Mistake {
+    /// The line, counted from 1.
+    pub line: usize,
+    /// The key at fault with the tables that it lies in, such as `codes.1050.class`.
+    pub key: String,
+    /// What was expected, and what was found.
+    pub problem: String,
+}
+
+/// A value, where it stands, and the whole name of its key.
+#[derive(Clone)]
+pub(super) struct Item<'t> {
+    key: String,
+    span: Range<usize>,
+    value: &'t DeValue<'t>,
+}
+
+/// A file in the middle of being read.
+pub(super) struct File<'s> {
+    text: &'s str,
+    mistakes: Vec<Mistake>,
+}
+
+/// Reads a dialect that begins with what `base` says.
+pub(super) fn read(name: &str, text: &str, base: Option<&Spec>) -> Result<Spec, DialectError> {
+    let mut file = File { text, mistakes: Vec::new() };
+    let spec = match DeTable::parse(text) {
+        Ok(root) => sections::root(&mut file, root.get_ref(), base),
+        Err(error) => {
+            let span = error.span().unwrap_or_default();
+            file.note(&span, "", format!("expected TOML: {}", error.message()));
+            Spec::silent("")
+        }
+    };
+    file.mistakes.sort_by_key(|mistake| mistake.line);
+    if file.mistakes.is_empty() {
+        return Ok(spec);
+    }
+    Err(DialectError { file: name.to_owned(), mistakes: file.mistakes })
+}
+
+impl DialectError {
+    /// Returns the name of the file.
+    #[must_use]
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// Returns every mistake, in the order of the lines.
+    #[must_use]
+    pub fn mistakes(&self) -> &[Mistake] {
+        &self.mistakes
+    }
+}
+
+impl fmt::Display for DialectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (nth, Mistake { line, key, problem }) in self.mistakes.iter().enumerate() {
+            let newline = if nth == 0 { "" } else { "\n" };
+            let colon = if key.is_empty() { "" } else { ": " };
+            write!(f, "{newline}{}:{line}: {key}{colon}{problem}", self.file)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for DialectError {}
+
+impl<'t> Item<'t> {
+    fn member(&self, key: &Spanned<std::borrow::Cow<'_, str>>, value: &'t Spanned<DeValue<'t>>) -> Self {
+        Item::named(&self.key, key.get_ref(), value)
+    }
+
+    fn named(table: &str, key: &str, value: &'t Spanned<DeValue<'t>>) -> Self {
+        let dot = if table.is_empty() { "" } else { "." };
+        Self { key: format!("{table}{dot}{key}"), span: value.span(), value: value.get_ref() }
+    }
+}
+
+impl File<'_> {
+    fn note(&mut self, span: &Range<usize>, key: &str, problem: String) {
+        let before = self.text.as_bytes().get(..span.start).unwrap_or_default();
+        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+        self.mistakes.push(Mistake { line, key: key.to_owned(), problem });
+    }
+
+    fn expected(&mut self, item: &Item<'_>, expected: &str) {
+        let found = match item.value {
+            DeValue::String(text) => format!("{:?}", text.as_ref()),
+            DeValue::Integer(number) => number.as_str().to_owned(),
+            other => format!("a value of type {}", other.type_str()),
+        };
+        self.note(&item.span, &item.key, format!("expected {expected}, found {found}"));
+    }
+
+    fn unknown(&mut self, table: &str, key: &Spanned<std::borrow::Cow<'_, str>>, known: &[&str]) {
+        let dot = if table.is_empty() { "" } else { "." };
+        let name = format!("{table}{dot}{}", key.get_ref());
+        self.note(&key.span(), &name, format!("unknown key, expected one of {}", known.join(", ")));
+    }
+
+    fn table<'t>(&mut self, item: &Item<'t>) -> Option<&'t DeTable<'t>> {
+        let table = item.value.as_table();
+        if table.is_none() {
+            self.expected(item, "a table");
+        }
+        table
+    }
+
+    fn string(&mut self, item: &Item<'_>) -> Option<String> {
+        match item.value.as_str() {
+            Some(text) if !text.is_empty() => Some(text.to_owned()),
+            _ => {
+                self.expected(item, "a text that is not empty");
+                None
+            }
+        }
+    }
+
+    /// Reads a text with `read`, whose error says what was expected.
+    fn parsed<T>(&mut self, item: &Item<'_>, read: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+        match item.value.as_str().map(&read) {
+            Some(Ok(value)) => Some(value),
+            Some(Err(expected)) => {
+                self.expected(item, &expected);
+                None
+            }
+            None => {
+                self.expected(item, &read("").err().unwrap_or_else(|| "a text".to_owned()));
+                None
+            }
+        }
+    }
+
+    /// Reads one text, or a list of them.
+    fn each_parsed<T>(&mut self, item: &Item<'_>, read: impl Fn(&str) -> Result<T, String>) -> Vec<T> {
+        match item.value {
+            DeValue::Array(_) => {
+                let items = self.items(item);
+                items.iter().filter_map(|item| self.parsed(item, &read)).collect()
+            }
+            _ => self.parsed(item, read).into_iter().collect(),
+        }
+    }
+
+    /// Returns the elements of a list.
+    fn items<'t>(&mut self, item: &Item<'t>) -> Vec<Item<'t>> {
+        let Some(array) = item.value.as_array() else {
+            self.expected(item, "a list");
+            return Vec::new();
+        };
+        let element = |(nth, value): (usize, &'t Spanned<DeValue<'t>>)| Item {
+            key: format!("{}[{nth}]", item.key),
+            span: value.span(),
+            value: value.get_ref(),
+        };
+        array.iter().enumerate().map(element).collect()
+    }
+
+    fn count(&mut self, item: &Item<'_>) -> Option<NonZeroU32> {
+        let count = self.integer(item).and_then(|count| u32::try_from(count).ok()).and_then(NonZeroU32::new);
+        if count.is_none() {
+            self.expected(item, "a whole number from 1 to 4294967295");
+        }
+        count
+    }
+
+    fn millis(&mut self, item: &Item<'_>) -> Option<Duration> {
+        let millis = self.integer(item).map(Duration::from_millis);
+        if millis.is_none() {
+            self.expected(item, "a whole number of milliseconds");
+        }
+        millis
+    }
+
+    fn seconds(&mut self, item: &Item<'_>) -> Option<Duration> {
+        let seconds = self.integer(item).filter(|seconds| *seconds > 0).map(Duration::from_secs);
+        if seconds.is_none() {
+            self.expected(item, "a whole number of seconds, 1 or more");
+        }
+        seconds
+    }
+
+    fn status(&mut self, item: &Item<'_>) -> Option<u16> {
+        let status = self.integer(item).and_then(|status| u16::try_from(status).ok());
+        let status = status.filter(|status| (100..=999).contains(status));
+        if status.is_none() {
+            self.expected(item, "a status from 100 to 999");
+        }
+        status
+    }
+
+    #[allow(clippy::unused_self, reason = "a sibling of the readers above")]
+    fn integer(&self, item: &Item<'_>) -> Option<u64> {
+        let number = item.value.as_integer()?;
+        u64::from_str_radix(number.as_str(), number.radix()).ok()
+    }
+}

@@ -1,0 +1,314 @@
+//! When the server asks the caller to come back.
+//!
+//! Reading is total: any bytes give a hint or none, never an error. A hint is kept as the server gave it; whoever
+//! acts on it decides what is too long.
+
+use std::borrow::Cow;
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+
+use crate::date::parse_date;
+use crate::envelope::Cell;
+use crate::json::Scalar;
+
+/// A server's request to wait, and where it stood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RetryHint {
+    when: When,
+    source: HintSource,
+}
+
+/// What a hint says: a delay, counted from the receipt of the response, or an instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// So long after the response was received. `Duration::MAX` stands for more than can be counted.
+    After(Duration),
+    /// At this time of the server's clock.
+    At(SystemTime),
+}
+
+/// Where a hint stood.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum HintSource {
+    /// The `Retry-After` header (RFC 9110 section 10.2.3).
+    RetryAfter,
+    /// Another header, in lower case.
+    Header(String),
+    /// A member of the body, as a path.
+    Body(String),
+}
+
+/// The unit in which a header or a member of a body states a hint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Unit {
+    /// `Retry-After`'s own form: seconds or a date.
+    Http,
+    /// Seconds from the receipt of the response; a fraction is rounded up to the millisecond.
+    Seconds,
+    /// Milliseconds from the receipt of the response; a fraction is rounded up.
+    Milliseconds,
+    /// Seconds since 1970, a fraction allowed.
+    EpochSeconds,
+    /// An HTTP date or an ISO 8601 date-time.
+    Date,
+}
+
+impl RetryHint {
+    /// States a hint.
+    #[must_use]
+    pub const fn new(when: When, source: HintSource) -> Self {
+        Self { when, source }
+    }
+
+    /// Reads one value of a `Retry-After` header; of several in a list the longest valid one counts.
+    ///
+    /// `now` places two-digit years and compares dates with delays. A number too large to count is "beyond any limit",
+    /// not malformed: taking it for nothing would retry early.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::{Duration, SystemTime};
+    /// use redress_envelope::{RetryHint, When};
+    ///
+    /// let read = |text: &[u8]| RetryHint::retry_after(text, SystemTime::UNIX_EPOCH).map(|hint| hint.when());
+    /// assert_eq!(read(b"120"), Some(When::After(Duration::from_secs(120))));
+    /// assert_eq!(read(b"99999999999999999999"), Some(When::After(Duration::MAX)));
+    /// assert_eq!(read(b"+5"), None);
+    /// ```
+    #[must_use]
+    pub fn retry_after(value: &[u8], now: SystemTime) -> Option<Self> {
+        Unit::Http.read(value, now).map(|when| Self::new(when, HintSource::RetryAfter))
+    }
+
+    /// Returns what the hint says.
+    #[must_use]
+    pub const fn when(&self) -> When {
+        self.when
+    }
+
+    /// Returns where the hint stood.
+    #[must_use]
+    pub const fn source(&self) -> &HintSource {
+        &self.source
+    }
+
+    /// Returns how long to wait from the receipt of the response, by the given clock of the server.
+    ///
+    /// An instant in the past is no delay.
+    #[must_use]
+    pub fn delay(&self, server_now: SystemTime) -> Duration {
+        match self.when {
+            When::After(delay) => delay,
+            When::At(instant) => instant.duration_since(server_now).unwrap_or_default(),
+        }
+    }
+
+    /// Returns the later of two hints by the given clock of the server.
+    #[must_use]
+    pub fn later_at(self, other: Self, server_now: SystemTime) -> Self {
+        if other.delay(server_now) > self.delay(server_now) { other } else { self }
+    }
+}
+
+impl Unit {
+    /// Reads the text of a hint in this unit; `None` when it is malformed.
+    #[must_use]
+    pub fn read(self, value: &[u8], now: SystemTime) -> Option<When> {
+        let text = std::str::from_utf8(value).ok()?.trim_matches([' ', '\t']);
+        match self {
+            Self::Http => one_of_list(text, now),
+            Self::Seconds => decimal(text, 1_000).map(When::After),
+            Self::Milliseconds => decimal(text, 1).map(When::After),
+            Self::EpochSeconds => decimal(text, 1_000).and_then(epoch),
+            Self::Date => parse_date(text, now).map(When::At),
+        }
+    }
+
+    /// Returns the name that dialect files use.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Seconds => "s",
+            Self::Milliseconds => "ms",
+            Self::EpochSeconds => "epoch_s",
+            Self::Date => "date",
+        }
+    }
+
+    pub(crate) const ALL: [Self; 5] = [Self::Http, Self::Seconds, Self::Milliseconds, Self::EpochSeconds, Self::Date];
+
+    pub(crate) fn read_cell(self, cell: &Cell<'_>, now: SystemTime) -> Option<When> {
+        match cell {
+            Cell::Scalar(Scalar::Number(text) | Scalar::Text(text)) => {
+                self.read(&plain(text).into_owned().into_bytes(), now)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Reads `Retry-After`: a delay, a date, or by mistake a list of them.
+fn one_of_list(text: &str, now: SystemTime) -> Option<When> {
+    let single = |text: &str| decimal(text, 1_000).map(When::After).or_else(|| parse_date(text, now).map(When::At));
+    if let Some(when) = single(text) {
+        return Some(when);
+    }
+    let parts: Vec<&str> = text.split(',').map(|part| part.trim_matches([' ', '\t'])).collect();
+    let pairs = parts.windows(2).filter_map(|pair| single(&pair.join(", ")));
+    let longest = |a: When, b: When| if delay(b, now) > delay(a, now) { b } else { a };
+    parts.iter().filter_map(|part| single(part)).chain(pairs).reduce(longest)
+}
+
+fn delay(when: When, now: SystemTime) -> Duration {
+    RetryHint::new(when, HintSource::RetryAfter).delay(now)
+}
+
+fn epoch(since: Duration) -> Option<When> {
+    SystemTime::UNIX_EPOCH.checked_add(since).map(When::At).or(Some(When::After(Duration::MAX)))
+}
+
+/// Reads `digits` or `digits.digits` in a unit of so many milliseconds, rounding a fraction up to the millisecond.
+fn decimal(text: &str, unit_ms: u64) -> Option<Duration> {
+    let (whole, fraction) = match text.split_once('.') {
+        Some((whole, fraction)) => (whole, Some(fraction)),
+        None => (text, None),
+    };
+    let all_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !all_digits(whole) || !fraction.is_none_or(all_digits) {
+        return None;
+    }
+    let Some(whole_ms) = whole.parse::<u64>().ok().and_then(|whole| whole.checked_mul(unit_ms)) else {
+        return Some(seconds_only(whole, unit_ms));
+    };
+    Some(Duration::from_millis(whole_ms).saturating_add(Duration::from_millis(fraction_ms(fraction, unit_ms))))
+}
+
+/// A number of milliseconds that does not fit may still be a number of seconds that does.
+fn seconds_only(whole: &str, unit_ms: u64) -> Duration {
+    match whole.parse::<u64>() {
+        Ok(seconds) if unit_ms == 1_000 => Duration::from_secs(seconds),
+        _ => Duration::MAX,
+    }
+}
+
+fn fraction_ms(fraction: Option<&str>, unit_ms: u64) -> u64 {
+    let Some(fraction) = fraction else { return 0 };
+    let kept = fraction.get(..9).unwrap_or(fraction);
+    let rest = fraction.get(9..).is_some_and(|rest| rest.bytes().any(|digit| digit != b'0'));
+    let billionths: u64 = format!("{kept:0<9}").parse().unwrap_or(0);
+    (billionths * unit_ms + u64::from(rest)).div_ceil(1_000_000_000)
+}
+
+/// Writes a JSON number that has an exponent without one, as far as that is sensible.
+fn plain<'a>(number: &'a Cow<'a, str>) -> Cow<'a, str> {
+    if !number.contains(['e', 'E']) {
+        return Cow::Borrowed(number);
+    }
+    match number.parse::<f64>() {
+        Ok(value) if value.is_finite() && value >= 0.0 => Cow::Owned(format!("{value}")),
+        Ok(value) if value == f64::INFINITY => Cow::Borrowed("99999999999999999999"),
+        _ => Cow::Borrowed(""),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// 1994-11-06T08:49:37Z.
+    const THEN: u64 = 784_111_777;
+
+    fn at(seconds: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+    }
+
+    fn read(text: &str) -> Option<When> {
+        RetryHint::retry_after(text.as_bytes(), at(THEN)).map(|hint| hint.when())
+    }
+
+    #[test]
+    fn retry_after_reads_as_documented() {
+        let after = |ms| Some(When::After(Duration::from_millis(ms)));
+        for (text, expected) in [
+            ("120", after(120_000)),
+            (" 120 ", after(120_000)),
+            ("\t120", after(120_000)),
+            ("0120", after(120_000)),
+            ("0", after(0)),
+            ("1.5", after(1_500)),
+            ("299.997", after(299_997)),
+            ("1.0001", after(1_001)),
+            ("1.0000000000001", after(1_001)),
+            ("0,120", after(120_000)),
+            ("120, 0", after(120_000)),
+            ("nonsense, 7", after(7_000)),
+            ("1763650000", after(1_763_650_000_000)),
+            ("2147483648", after(2_147_483_648_000)),
+            ("4294967297", after(4_294_967_297_000)),
+            ("9223372036854775808", Some(When::After(Duration::from_secs(1 << 63)))),
+            ("18446744073709551616", Some(When::After(Duration::MAX))),
+            ("99999999999999999999", Some(When::After(Duration::MAX))),
+            ("Sun, 06 Nov 1994 08:50:37 GMT", Some(When::At(at(THEN + 60)))),
+            ("Sunday, 06-Nov-94 08:50:37 GMT", Some(When::At(at(THEN + 60)))),
+            ("Sun Nov  6 08:50:37 1994", Some(When::At(at(THEN + 60)))),
+            ("5, Sun, 06 Nov 1994 08:50:37 GMT", Some(When::At(at(THEN + 60)))),
+            ("Sun, 06 Nov 1994 08:50:37 GMT, 90", after(90_000)),
+        ] {
+            assert_eq!(read(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn malformed_values_are_no_hint() {
+        for text in
+            ["", "-5", "+5", "1e3", "0x10", "inf", "NaN", "٣", ";param", "120;param", "1.", ".5", "1.5.5", "5 s", ","]
+        {
+            assert_eq!(read(text), None, "{text}");
+        }
+        assert_eq!(RetryHint::retry_after(b"\xff\xfe", at(THEN)), None);
+    }
+
+    #[test]
+    fn units_differ() {
+        let read = |unit: Unit, text: &str| unit.read(text.as_bytes(), at(THEN));
+        assert_eq!(read(Unit::Milliseconds, "1500"), Some(When::After(Duration::from_millis(1_500))));
+        assert_eq!(read(Unit::Milliseconds, "0.5"), Some(When::After(Duration::from_millis(1))));
+        assert_eq!(read(Unit::Seconds, "64.57"), Some(When::After(Duration::from_millis(64_570))));
+        assert_eq!(read(Unit::EpochSeconds, "784111800"), Some(When::At(at(784_111_800))));
+        assert_eq!(read(Unit::Date, "1994-11-06T08:50:37Z"), Some(When::At(at(THEN + 60))));
+        assert_eq!(read(Unit::Date, "60"), None);
+    }
+
+    #[test]
+    fn a_date_in_the_past_is_no_delay() {
+        let hint = RetryHint::retry_after(b"Sun, 06 Nov 1994 08:49:37 GMT", at(THEN)).unwrap();
+        assert_eq!(hint.delay(at(THEN + 10)), Duration::ZERO);
+        assert_eq!(hint.delay(at(THEN - 10)), Duration::from_secs(10));
+    }
+
+    proptest! {
+        #[test]
+        fn digits_are_the_number_they_spell(digits in "[0-9]{1,30}") {
+            let expected = digits.parse::<u64>().map_or(Duration::MAX, Duration::from_secs);
+            prop_assert_eq!(read(&digits), Some(When::After(expected)));
+        }
+
+        #[test]
+        fn a_further_digit_never_shortens_the_wait(digits in "[1-9][0-9]{0,30}", more in "[0-9]") {
+            let wait = |text: &str| delay(read(text).unwrap(), at(THEN));
+            let longer = digits.clone() + &more;
+            prop_assert!(wait(&longer) >= wait(&digits));
+        }
+
+        #[test]
+        fn any_bytes_give_a_hint_or_none(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
+            let _ = RetryHint::retry_after(&bytes, at(THEN));
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Where a value sits in a body: `error.code`, `errors[0].title`, `"odata.error".code`.
+
+use std::fmt;
+
+/// How many steps a path may have.
+pub(crate) const MAX_STEPS: usize = 8;
+
+/// The way from the root of a body to one value.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Path(Vec<Step>);
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Step {
+    /// The member of this name.
+    Key(String),
+    /// The element at this index.
+    Index(u32),
+    /// Every element.
+    Each,
+    /// Every member.
+    Any,
+}
+
+impl Path {
+    /// Reads a path; the error says what was expected.
+    pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
+        let mut steps = Vec::new();
+        let mut rest = text;
+        while !rest.is_empty() {
+            let (step, after) = if let Some(after) = rest.strip_prefix('[') {
+                index(after)?
+            } else {
+                key(if steps.is_empty() { rest } else { rest.strip_prefix('.').ok_or(DOT)? })?
+            };
+            steps.push(step);
+            rest = after;
+        }
+        match steps.len() {
+            0 => Err("a path such as `error.code`"),
+            1..=MAX_STEPS => Ok(Self(steps)),
+            _ => Err("a path of at most 8 steps"),
+        }
+    }
+
+    pub(crate) fn steps(&self) -> &[Step] {
+        &self.0
+    }
+
+    /// Returns this path with another one behind it.
+    pub(crate) fn join(&self, steps: &[Step]) -> Self {
+        Self([&self.0, steps].concat())
+    }
+}
+
+const DOT: &str = "`.` or `[` between two steps of a path";
+
+fn index(text: &str) -> Result<(Step, &str), &'static str> {
+    let (inside, after) = text.split_once(']').ok_or("`]` after an index")?;
+    let step = match inside {
+        "*" => Step::Each,
+        digits if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Step::Index(digits.parse().map_err(|_| "an index such as `[0]`")?)
+        }
+        _ => return Err("an index such as `[0]`, or `[*]`"),
+    };
+    Ok((step, after))
+}
+
+fn key(text: &str) -> Result<(Step, &str), &'static str> {
+    if let Some(quoted) = text.strip_prefix('"') {
+        let (name, after) = quoted.split_once('"').ok_or("a closing quotation mark")?;
+        return Ok((Step::Key(name.to_owned()), after));
+    }
+    let end = text.find(['.', '[']).unwrap_or(text.len());
+    match &text[..end] {
+        "" => Err("the name of a member"),
+        "*" => Ok((Step::Any, &text[end..])),
+        name => Ok((Step::Key(name.to_owned()), &text[end..])),
+    }
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (nth, step) in self.0.iter().enumerate() {
+            let dot = if nth == 0 { "" } else { "." };
+            match step {
+                Step::Key(name) if name.is_empty() || name.contains(['.', '[', '*']) => write!(f, "{dot}\"{name}\"")?,
+                Step::Key(name) => write!(f, "{dot}{name}")?,
+                Step::Index(index) => write!(f, "[{index}]")?,
+                Step::Each => f.write_str("[*]")?,
+                Step::Any => write!(f, "{dot}*")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_prints_as_it_was_read() {
+        for text in
+            ["code", "error.code", "errors[0].title", "[0].errorCode", "\"odata.error\".code", "a.*[*].b", "\"\""]
+        {
+            assert_eq!(Path::parse(text).map(|path| path.to_string()), Ok(text.to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_wrong_path_says_what_was_expected() {
+        let long = ["a"; 9].join(".");
+        for (text, expected) in [
+            ("", "a path such as `error.code`"),
+            ("a..b", "the name of a member"),
+            ("a[x]", "an index such as `[0]`, or `[*]`"),
+            ("a[0", "`]` after an index"),
+            ("a[0]b", DOT),
+            ("\"a", "a closing quotation mark"),
+            (long.as_str(), "a path of at most 8 steps"),
+        ] {
+            assert_eq!(Path::parse(text), Err(expected), "{text}");
+        }
+    }
+}

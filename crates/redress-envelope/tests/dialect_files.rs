@@ -1,0 +1,97 @@
+//! A mistake in a dialect's file is named with file, line, key and what was expected.
+
+use redress_envelope::{Class, Dialect, Recovery, dialects};
+
+fn mistakes(text: &str) -> Vec<String> {
+    let error = Dialect::from_toml("acme.toml", text).expect_err("the file has mistakes");
+    error.to_string().lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn each_mistake_is_named() {
+    for (text, expected) in [
+        ("vendor = \"A\"", "acme.toml:1: name: expected a name for the dialect, found none"),
+        ("name = 7", "acme.toml:1: name: expected a text that is not empty, found 7"),
+        ("name = \"a\"\nnmae = 1", "acme.toml:2: nmae: unknown key, expected one of name, vendor, extends,"),
+        (
+            "name = \"a\"\n\n[read]\ncode = \"a..b\"",
+            "acme.toml:4: read.code: expected the name of a member, found \"a..b\"",
+        ),
+        (
+            "name = \"a\"\n[read]\ncode = [\"a\", 5]",
+            "acme.toml:3: read.code[1]: expected a path such as `error.code`, found 5",
+        ),
+        ("name = \"a\"\n[read]\nhints = [{ body = \"x\" }]", "acme.toml:3: read.hints[0]: expected `unit` and either"),
+        (
+            "name = \"a\"\n[read]\nhints = [{ body = \"x\", unit = \"min\" }]",
+            "acme.toml:3: read.hints[0].unit: expected one of http, s, ms,",
+        ),
+        ("name = \"a\"\n[read]\nfields = [{ list = \"x\" }]", "acme.toml:3: read.fields[0]: expected either `list`,"),
+        (
+            "name = \"a\"\n[read]\nroot = \"list\"",
+            "acme.toml:3: read.root: expected `object` or `array`, found \"list\"",
+        ),
+        ("name = \"a\"\n[retry]\nattempts = 0", "acme.toml:3: retry.attempts: expected a whole number from 1"),
+        (
+            "name = \"a\"\n[retry]\nbase_ms = -5",
+            "acme.toml:3: retry.base_ms: expected a whole number of milliseconds, found -5",
+        ),
+        ("name = \"a\"\n[retry]\nbase_ms = 5", "acme.toml:2: retry: expected all of `base_ms`, `factor` and `cap_ms`"),
+        (
+            "name = \"a\"\n[retry]\nidempotent = [\"post /a\"]",
+            "acme.toml:3: retry.idempotent[0]: expected a method and a path",
+        ),
+        ("name = \"a\"\n[[limits]]\nrequests = 3", "acme.toml:2: limits[0]: expected `requests` and `per_s`"),
+        (
+            "name = \"a\"\n[secrets]\nheaders = [\"a b\"]",
+            "acme.toml:3: secrets.headers[0]: expected the name of a header",
+        ),
+        ("name = \"a\"\n[codes.E1]\nguidance = \"x\"", "acme.toml:2: codes.E1.class: expected a class, found none"),
+        (
+            "name = \"a\"\n[codes.E1]\nclass = \"bad\"",
+            "acme.toml:3: codes.E1.class: expected one of unavailable, internal,",
+        ),
+        (
+            "name = \"a\"\n[codes.E1]\nclass = \"invalid\"\nstatus = 99",
+            "acme.toml:4: codes.E1.status: expected a status from 100",
+        ),
+        ("name = \"a\"\n[status.99]\nclass = \"invalid\"", "acme.toml:2: status.99: expected a status from 100 to 999"),
+        (
+            "name = \"a\"\n[error]\nis_true = \"x\"",
+            "acme.toml:3: error.is_true: unknown key, expected one of not_null, is_false",
+        ),
+        ("extends = \"nobody\"", "acme.toml:1: extends: expected one of maleslab, ranex,"),
+        ("name = \"a\"\nname = \"b\"", "acme.toml:2: expected TOML: "),
+        ("name = \"a", "acme.toml:1: expected TOML: "),
+    ] {
+        let found = mistakes(text);
+        assert!(found.iter().any(|line| line.starts_with(expected)), "{text}\n{found:#?}");
+    }
+}
+
+#[test]
+fn all_mistakes_are_named_in_the_order_of_their_lines() {
+    let found = mistakes("name = \"a\"\n[codes.A]\nclass = \"x\"\n[read]\ncode = 1\n[codes.B]\nclass = 5\n");
+    let lines: Vec<_> = found.iter().map(|line| line.split(':').nth(1).unwrap_or_default()).collect();
+    assert_eq!(lines, ["3", "5", "7"]);
+}
+
+#[test]
+fn a_file_can_extend_a_shipped_dialect() {
+    let text =
+        "extends = \"vlens\"\nname = \"our-vlens\"\n[codes.4011]\nclass = \"token_expired\"\n[retry]\nattempts = 5\n";
+    let ours = Dialect::from_toml("our-vlens.toml", text).unwrap();
+    assert_eq!((ours.name(), ours.vendor()), ("our-vlens", "Vlens"));
+    assert_eq!(ours.code("4011").map(|code| code.recovery), Some(Recovery::RefreshToken));
+    assert_eq!(ours.code("1050").map(|code| code.class), Some(Class::Rejected));
+    assert_eq!(ours.retry().attempts.map(u32::from), Some(5));
+    assert_eq!(ours.retry().schedule, dialects::vlens().retry().schedule, "what the file leaves out stays");
+    assert!(ours.signals_in_body());
+}
+
+#[test]
+fn a_dialect_that_says_nothing_is_named_after_itself() {
+    let dialect = Dialect::from_toml("a.toml", "name = \"acme\"\n").unwrap();
+    assert_eq!((dialect.name(), dialect.vendor()), ("acme", "acme"));
+    assert_eq!(dialect.class_of_status(503), Some(Class::Unavailable));
+}

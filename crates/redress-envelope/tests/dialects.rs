@@ -1,0 +1,170 @@
+//! The five shipped dialects hold what their vendors publish.
+
+use std::time::{Duration, SystemTime};
+
+use redress_envelope::{Class, Dialect, Envelope, FieldError, HintSource, Recovery, When, dialects};
+
+fn read<'a>(dialect: &Dialect, body: &'a str) -> Envelope<'a> {
+    Envelope::read(dialect, SystemTime::UNIX_EPOCH, [body.as_bytes()]).expect("the body is an envelope")
+}
+
+fn fields(envelope: &Envelope<'_>) -> Vec<(String, String)> {
+    let pair = |field: &FieldError<'_>| (field.path.to_string(), field.message.to_string());
+    envelope.fields.iter().map(pair).collect()
+}
+
+fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
+    expected.iter().map(|(path, message)| ((*path).to_owned(), (*message).to_owned())).collect()
+}
+
+#[test]
+fn every_published_code_reason_and_status_is_in_its_catalogue() {
+    for (name, codes, reasons, statuses) in [
+        ("maleslab", 19, 0, 10),
+        ("ranex", 0, 0, 13),
+        ("veridia", 10, 6, 6),
+        ("verilock", 2, 0, 12),
+        ("vlens", 2, 0, 0),
+    ] {
+        let dialect = dialects::by_name(name).expect("the dialect is shipped");
+        let counts = (dialect.codes().count(), dialect.reasons().count(), dialect.statuses().count());
+        assert_eq!(counts, (codes, reasons, statuses), "{name}");
+    }
+}
+
+#[test]
+fn every_entry_has_guidance_and_every_error_status_a_class() {
+    for dialect in dialects::all() {
+        for code in dialect.codes() {
+            assert!(code.guidance.len() > 10, "{dialect:?} {}", code.code);
+        }
+        for reason in dialect.reasons() {
+            assert!(reason.guidance.len() > 10, "{dialect:?} {}", reason.reason);
+        }
+        for status in dialect.statuses() {
+            assert!(!status.guidance.is_empty(), "{dialect:?} {}", status.status);
+            assert_eq!(status.class.is_some(), status.status >= 400, "{dialect:?} {}", status.status);
+        }
+    }
+}
+
+#[test]
+fn codes_mean_what_the_vendors_say() {
+    use Class::*;
+    for (name, code, status, class, recovery) in [
+        ("vlens", "400", Some(400), Invalid, Recovery::FixRequest),
+        ("vlens", "1050", None, Rejected, Recovery::NewInput),
+        ("veridia", "insufficient_credits", Some(403), QuotaExhausted, Recovery::RaiseLimit),
+        ("veridia", "verification_not_found", Some(404), NotFound, Recovery::RestartFlow),
+        ("veridia", "internal", Some(500), Internal, Recovery::Retry),
+        ("veridia", "invalid_key", Some(401), Unauthenticated, Recovery::Reauthenticate),
+        ("maleslab", "TOKEN_EXPIRED", Some(401), TokenExpired, Recovery::RefreshToken),
+        ("maleslab", "TOKEN_INVALID", Some(401), Unauthenticated, Recovery::Reauthenticate),
+        ("maleslab", "INVALID_API_KEY", Some(401), Unauthenticated, Recovery::Reauthenticate),
+        ("maleslab", "FACE_LIMIT_REACHED", Some(403), QuotaExhausted, Recovery::RaiseLimit),
+        ("maleslab", "FACE_NOT_DETECTED", Some(422), Rejected, Recovery::NewInput),
+        ("verilock", "rate_limit_exceeded", Some(429), RateLimited, Recovery::Retry),
+    ] {
+        let dialect = dialects::by_name(name).expect("the dialect is shipped");
+        let found = dialect.code(code).expect("the code is published");
+        assert_eq!((found.status, found.class, found.recovery), (status, class, recovery), "{name} {code}");
+    }
+}
+
+#[test]
+fn vlens_is_read_as_published() {
+    let vlens = dialects::vlens();
+    let envelope = read(
+        &vlens,
+        r#"{"data":null,"error_code":400,"error_message":"Validation failed",
+        "error_descriptions":[{"field":"image","message":"image is required"},{"field":"side","message":"unknown"}]}"#,
+    );
+    assert_eq!(envelope.code.as_deref(), Some("400"));
+    assert_eq!(envelope.message.as_deref(), Some("Validation failed"));
+    assert_eq!(fields(&envelope), pairs(&[("image", "image is required"), ("side", "unknown")]));
+    assert!(envelope.signalled);
+    let success = read(&vlens, r#"{"data":{"error_code":7},"error_code":null,"error_message":null}"#);
+    assert_eq!((success.code, success.signalled), (None, false));
+}
+
+#[test]
+fn a_number_sent_as_a_text_is_the_same_code() {
+    let vlens = dialects::vlens();
+    for body in [r#"{"error_code":1050}"#, r#"{"error_code":"1050"}"#] {
+        assert_eq!(read(&vlens, body).code.as_deref(), Some("1050"), "{body}");
+    }
+    for verbatim in ["007", "-32000", "0", "340282366920938463463374607431768211456"] {
+        let body = format!(r#"{{"error_code":"{verbatim}"}}"#);
+        assert_eq!(read(&vlens, &body).code.as_deref(), Some(verbatim));
+    }
+}
+
+#[test]
+fn veridia_is_read_as_published() {
+    let veridia = dialects::veridia();
+    let envelope = read(
+        &veridia,
+        r#"{"error":"invalid_body","message":"Request body failed","requestId":"9f51-SJC",
+        "detail":{"reason":"selfie_not_uploaded","fieldErrors":{"country":["two letters","known"],"userRef":["short"]}}}"#,
+    );
+    assert_eq!(envelope.code.as_deref(), Some("invalid_body"));
+    assert_eq!(envelope.request_id.as_deref(), Some("9f51-SJC"));
+    assert_eq!(envelope.reason.as_deref(), Some("selfie_not_uploaded"));
+    assert_eq!(fields(&envelope), pairs(&[("country", "two letters"), ("country", "known"), ("userRef", "short")]));
+    let empty = read(&veridia, r#"{"error":"internal","message":"","requestId":""}"#);
+    assert_eq!((empty.message, empty.request_id), (None, None));
+    assert_eq!(veridia.limits().len(), 3);
+    assert!(!veridia.signals_in_body());
+}
+
+#[test]
+fn ranex_is_read_as_published() {
+    let ranex = dialects::ranex();
+    assert_eq!(
+        read(&ranex, r#"{"message":"externalUserId is required"}"#).message.as_deref(),
+        Some("externalUserId is required")
+    );
+    assert!(ranex.is_idempotent("POST", "/v1/applicants"));
+    for (method, path) in [("POST", "/v1/applicants/a1/verify"), ("POST", "/v1/applicants/"), ("GET", "/v1/applicants")]
+    {
+        assert!(!ranex.is_idempotent(method, path), "{method} {path}");
+    }
+    let schedule = ranex.retry().schedule.expect("the page has one");
+    assert_eq!((schedule.base, schedule.cap), (Duration::from_secs(1), Duration::from_secs(30)));
+    assert_eq!(ranex.secret_headers(), ["x-api-key", "x-api-secret"]);
+}
+
+#[test]
+fn maleslab_is_read_as_published() {
+    let maleslab = dialects::maleslab();
+    let envelope = read(
+        &maleslab,
+        r#"{"success":false,"error":{"code":"VALIDATION_ERROR","message":"failed","details":[
+        {"field":"name","message":"name is required"},{"field":"collection_id","message":"must be a UUID"}]},
+        "request_id":"req_01j8"}"#,
+    );
+    assert_eq!(envelope.code.as_deref(), Some("VALIDATION_ERROR"));
+    assert_eq!(envelope.request_id.as_deref(), Some("req_01j8"));
+    assert_eq!(fields(&envelope), pairs(&[("name", "name is required"), ("collection_id", "must be a UUID")]));
+    assert!(envelope.signalled && maleslab.signals_in_body());
+    assert_eq!(maleslab.retry().throttle_wait, Some(Duration::from_secs(5)));
+}
+
+#[test]
+fn verilock_is_read_as_published() {
+    let verilock = dialects::verilock();
+    let envelope = read(
+        &verilock,
+        r#"{"error":"validation_error","message":"invalid","details":{
+        "redirect_url":["must be a URL"],"document_type":["is invalid"],"retry_after":["is no number"]}}"#,
+    );
+    let expected =
+        [("redirect_url", "must be a URL"), ("document_type", "is invalid"), ("retry_after", "is no number")];
+    assert_eq!(fields(&envelope), pairs(&expected));
+    assert_eq!(envelope.hint, None);
+    let limited = read(&verilock, r#"{"error":"rate_limit_exceeded","details":{"retry_after":30}}"#);
+    let hint = limited.hint.expect("the body has one");
+    assert_eq!(hint.when(), When::After(Duration::from_secs(30)));
+    assert_eq!(hint.source(), &HintSource::Body("details.retry_after".to_owned()));
+    assert!(limited.fields.is_empty());
+}

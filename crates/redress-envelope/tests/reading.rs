@@ -1,0 +1,214 @@
+//! The reading rules, on bodies that people and hostile servers send.
+
+use std::time::SystemTime;
+
+use proptest::prelude::*;
+use redress_envelope::{Decision, Dialect, Envelope, Signal, Unreadable, dialects};
+
+fn read(body: &[u8]) -> Result<Envelope<'_>, Unreadable> {
+    Envelope::read(&dialects::vlens(), SystemTime::UNIX_EPOCH, [body])
+}
+
+fn nested(open: &str, close: &str, depth: usize) -> String {
+    format!("{}{}", open.repeat(depth), close.repeat(depth))
+}
+
+#[test]
+fn the_last_of_a_repeated_key_counts() {
+    let envelope = read(br#"{"error_code":1,"error_message":"a","error_code":2,"error_message":7}"#).unwrap();
+    assert_eq!(envelope.code.as_deref(), Some("2"));
+    assert_eq!(envelope.message, None, "the last one is a number and so absent");
+    let maleslab = dialects::maleslab();
+    let body = br#"{"error":{"code":"A","details":[{"field":"f","message":"m"}]},"error":{"message":"m"}}"#;
+    let envelope = Envelope::read(&maleslab, SystemTime::UNIX_EPOCH, [&body[..]]).unwrap();
+    assert_eq!((envelope.code, envelope.fields.len()), (None, 0), "the last object replaces the first one whole");
+    let body = br#"{"detail":{"fieldErrors":{"a":["1"],"b":["2"],"a":["3","4"]}}}"#;
+    let envelope = Envelope::read(&dialects::veridia(), SystemTime::UNIX_EPOCH, [&body[..]]).unwrap();
+    let messages: Vec<_> = envelope.fields.iter().map(|field| field.message.as_ref()).collect();
+    assert_eq!(messages, ["2", "3", "4"]);
+}
+
+#[test]
+fn a_member_of_a_wrong_type_is_absent_and_loses_nothing_else() {
+    for body in [
+        r#"{"error_code":1050,"error_message":{"a":"b"},"error_descriptions":"x"}"#,
+        r#"{"error_code":1050,"error_message":["a"],"error_descriptions":{"field":"a"}}"#,
+        r#"{"error_code":1050,"error_message":true,"error_descriptions":[1,null,[[]],{"field":[]}]}"#,
+    ] {
+        let envelope = read(body.as_bytes()).unwrap();
+        assert_eq!(envelope.code.as_deref(), Some("1050"), "{body}");
+        assert_eq!((envelope.message, envelope.fields.len()), (None, 0), "{body}");
+    }
+    let envelope = read(br#"{"error_code":{"n":1},"error_message":"m"}"#).unwrap();
+    assert_eq!(envelope.code, None);
+    assert!(envelope.signalled, "an object is not null");
+}
+
+#[test]
+fn depth_is_limited_in_kept_and_in_skipped_data() {
+    for member in ["error_descriptions", "skipped"] {
+        for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
+            let value = |depth| nested(open, close, depth).replace(":}", ":1}");
+            let body = |depth| format!("{{\"{member}\":{}}}", value(depth));
+            assert!(read(body(127).as_bytes()).is_ok(), "{member} {open}");
+            assert_eq!(read(body(128).as_bytes()), Err(Unreadable::TooDeep), "{member} {open}");
+        }
+    }
+    let bomb = format!("{{\"skipped\":{}", "[".repeat(5_000_000));
+    assert_eq!(read(bomb.as_bytes()), Err(Unreadable::TooDeep));
+}
+
+#[test]
+fn one_byte_order_mark_is_skipped() {
+    assert!(read(b"\xef\xbb\xbf{\"error_code\":1}").unwrap().signalled);
+    assert_eq!(read(b"\xef\xbb\xbf\xef\xbb\xbf{}"), Err(Unreadable::NotJson));
+    assert_eq!(read(b"\xef\xbb{}"), Err(Unreadable::NotJson));
+}
+
+#[test]
+fn invalid_text_is_replaced_and_not_fatal() {
+    let envelope = read(b"{\"error_message\":\"bad \xff\xfe byte\",\"error_code\":\"\\ud800\"}").unwrap();
+    assert_eq!(envelope.message.as_deref(), Some("bad \u{fffd}\u{fffd} byte"));
+    assert_eq!(envelope.code.as_deref(), Some("\u{fffd}"));
+    let envelope =
+        read(br#"{"error_message":"\ud83d\ude00 \u00e9 \ud83dx \ude00 \ud83d\ud83d\ude00 \"\\\/\b\f\n\r\t"}"#).unwrap();
+    let expected = "😀 é \u{fffd}x \u{fffd} \u{fffd}😀 \"\\/\u{8}\u{c}\n\r\t";
+    assert_eq!(envelope.message.as_deref(), Some(expected));
+}
+
+#[test]
+fn what_is_no_envelope_says_why() {
+    let cases: [(&[u8], Unreadable); 12] = [
+        (b"", Unreadable::Empty),
+        (b" \r\n\t", Unreadable::Empty),
+        (b"\xef\xbb\xbf", Unreadable::Empty),
+        (b"<html>", Unreadable::NotJson),
+        (b"\x1f\x8b\x08\x00", Unreadable::NotJson),
+        (b"{\"error_code\":1", Unreadable::Truncated),
+        (b"{\"error_code\":1050,\"error_me", Unreadable::Truncated),
+        (b"[{\"error_code\":1}]", Unreadable::WrongRoot),
+        (b"\"error\"", Unreadable::NotJson),
+        (b"null", Unreadable::NotJson),
+        (b"17", Unreadable::NotJson),
+        (b"{} {}", Unreadable::NotJson),
+    ];
+    for (body, expected) in cases {
+        assert_eq!(read(body), Err(expected), "{}", String::from_utf8_lossy(body));
+    }
+}
+
+#[test]
+fn grammar_is_enforced_in_skipped_data() {
+    for value in [
+        "01",
+        "-",
+        "+1",
+        "1.",
+        ".5",
+        "1e",
+        "1e+",
+        "0x1",
+        "NaN",
+        "Infinity",
+        "tru",
+        "nul",
+        "True",
+        "'a'",
+        "\"\\x\"",
+        "\"\\u12g4\"",
+        "\"\t\"",
+        "[1,]",
+        "[,1]",
+        "[1 2]",
+        "{\"a\"}",
+        "{\"a\":}",
+        "{a:1}",
+        "{\"a\":1,}",
+        "{\"a\":1]",
+        "[1}",
+        "1 1",
+        "//x",
+        "[1",
+        "\u{feff}1",
+    ] {
+        let body = format!("{{\"error_code\":1,\"skipped\":{value}}}");
+        assert!(matches!(read(body.as_bytes()), Err(Unreadable::NotJson | Unreadable::Truncated)), "{value}");
+    }
+    for value in ["0", "-0", "1e999", "1E+2", "-1.5e-3", "[]", "{}", "\"\\u0000\"", "[[], {}, \"\", null, true, false]"]
+    {
+        let body = format!(" {{ \"error_code\" : 1 ,\n\"skipped\":{value} }} ");
+        assert!(read(body.as_bytes()).is_ok(), "{value}");
+    }
+}
+
+#[test]
+fn a_dialect_may_say_that_the_root_is_an_array() {
+    let toml = "name = \"s\"\n[read]\nroot = \"array\"\ncode = \"[0].errorCode\"\nfields = [{ list = \"[0].fields\", path = \"name\", message = \"text\" }]\n";
+    let dialect = Dialect::from_toml("s.toml", toml).unwrap();
+    let body = br#"[{"errorCode":"INVALID_SESSION_ID","fields":["Name"]},{"errorCode":"OTHER"}]"#;
+    let envelope = Envelope::read(&dialect, SystemTime::UNIX_EPOCH, [&body[..]]).unwrap();
+    assert_eq!(envelope.code.as_deref(), Some("INVALID_SESSION_ID"));
+    assert_eq!(envelope.fields[0].message, "Name");
+    assert_eq!(Envelope::read(&dialect, SystemTime::UNIX_EPOCH, [&b"{}"[..]]), Err(Unreadable::WrongRoot));
+}
+
+#[test]
+fn borrowed_text_lies_in_the_body() {
+    let body = br#"{"error_message":"plain","error_code":12}"#;
+    let envelope = read(body).unwrap();
+    assert!(matches!(envelope.message, Some(std::borrow::Cow::Borrowed(_))));
+    assert!(matches!(envelope.code, Some(std::borrow::Cow::Borrowed(_))));
+}
+
+#[test]
+fn a_signal_is_decided_as_early_as_it_can_be() {
+    for (dialect, body, decision, at) in [
+        (dialects::maleslab(), r#"{"success":true,"data":1}"#, Decision::Success, 15),
+        (dialects::maleslab(), r#"{"success":false,"error":{}}"#, Decision::Error, 16),
+        (dialects::vlens(), r#"{"data":{"error_code":9},"error_code":null}"#, Decision::Success, 42),
+        (dialects::vlens(), r#"{"data":null,"error_code":{"#, Decision::Error, 27),
+        (dialects::vlens(), r#"{"data":1}"#, Decision::Success, 10),
+        (dialects::vlens(), "<html>", Decision::Success, 1),
+        (dialects::vlens(), "[1]", Decision::Success, 1),
+        (dialects::veridia(), "{", Decision::Success, 0),
+    ] {
+        let mut signal = Signal::new(&dialect);
+        let undecided = body.as_bytes()[..at].iter().position(|byte| signal.feed(&[*byte]) != Decision::Undecided);
+        assert_eq!(undecided.map_or(0, |index| index + 1), at, "{body}");
+        assert_eq!(signal.feed(b""), decision, "{body}");
+    }
+}
+
+fn json() -> impl Strategy<Value = String> {
+    let leaf = prop_oneof![
+        Just("null".to_owned()),
+        Just("false".to_owned()),
+        Just("1050".to_owned()),
+        Just("-1.5e3".to_owned()),
+        Just("\"\"".to_owned()),
+        Just("\"text\"".to_owned()),
+        Just("\"esc\\u00e9\\n\\ud83d\\ude00\"".to_owned()),
+    ];
+    let names = "error|error_code|error_message|error_descriptions|code|message|details|detail|fieldErrors|reason|field|success|request_id|x";
+    let name = proptest::sample::select(names.split('|').collect::<Vec<_>>());
+    leaf.prop_recursive(4, 32, 6, move |inner| {
+        let member = (name.clone(), inner.clone()).prop_map(|(name, value)| format!("\"{name}\": {value}"));
+        prop_oneof![
+            proptest::collection::vec(inner, 0..4).prop_map(|items| format!("[{}]", items.join(","))),
+            proptest::collection::vec(member, 0..6).prop_map(|members| format!("{{{}}}", members.join(", "))),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn any_split_of_the_bytes_reads_the_same(body in json(), size in 1_usize..5) {
+        for dialect in dialects::all() {
+            let whole = Envelope::read(&dialect, SystemTime::UNIX_EPOCH, [body.as_bytes()]);
+            let pieces = Envelope::read(&dialect, SystemTime::UNIX_EPOCH, body.as_bytes().chunks(size));
+            prop_assert_eq!(whole, pieces);
+        }
+    }
+}
