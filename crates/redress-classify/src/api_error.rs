@@ -1,0 +1,223 @@
+//! What a server said when it failed, owned.
+
+use std::fmt::{self, Write as _};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use redress_envelope::{Class, FieldError, Recovery, format_date};
+use serde::{Serialize, Serializer};
+
+/// How many bytes of the response's body are kept for a report.
+pub(crate) const MAX_BODY: usize = 8 * 1024;
+/// How much of a server's word is shown where a program writes it without being asked.
+const MAX_WORD: usize = 64;
+
+/// An error response as its dialect reads it.
+///
+/// Cheap to clone. Its `Display` and `Debug` show vendor, status and code; what the server wrote for people may hold
+/// personal data and is there on request: [`message`](Self::message), [`fields`](Self::fields), [`report`](Self::report).
+/// Serialising it gives all of it.
+#[derive(Clone)]
+pub struct ApiError {
+    details: Arc<Details>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Details {
+    pub(crate) vendor: String,
+    pub(crate) dialect: String,
+    pub(crate) method: String,
+    pub(crate) path: String,
+    #[serde(serialize_with = "as_date")]
+    pub(crate) time: SystemTime,
+    pub(crate) status: u16,
+    pub(crate) class: Class,
+    pub(crate) recovery: Recovery,
+    pub(crate) code: Option<String>,
+    pub(crate) reason: Option<String>,
+    pub(crate) message: Option<String>,
+    pub(crate) request_id: Option<String>,
+    pub(crate) fields: Vec<FieldError<'static>>,
+    pub(crate) guidance: String,
+    pub(crate) retry_after: Option<String>,
+    pub(crate) body: String,
+    /// How many bytes of the body were seen; more than `body` holds if it was cut.
+    pub(crate) body_bytes: u64,
+}
+
+impl ApiError {
+    pub(crate) fn new(details: Details) -> Self {
+        Self { details: Arc::new(details) }
+    }
+
+    /// Returns the vendor's name as people write it.
+    #[must_use]
+    pub fn vendor(&self) -> &str {
+        &self.details.vendor
+    }
+
+    /// Returns the name of the dialect that read the response.
+    #[must_use]
+    pub fn dialect(&self) -> &str {
+        &self.details.dialect
+    }
+
+    /// Returns the HTTP status; it can be a success status where the body signals errors.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.details.status
+    }
+
+    /// Returns what kind of failure it is.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        self.details.class
+    }
+
+    /// Returns what to do about it.
+    #[must_use]
+    pub fn recovery(&self) -> Recovery {
+        self.details.recovery
+    }
+
+    /// Returns the vendor's code, verbatim.
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        self.details.code.as_deref()
+    }
+
+    /// Returns the vendor's finer word below the code.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        self.details.reason.as_deref()
+    }
+
+    /// Returns the vendor's sentence, verbatim. It may hold personal data.
+    #[must_use]
+    pub fn message(&self) -> Option<&str> {
+        self.details.message.as_deref()
+    }
+
+    /// Returns the vendor's name for this one call.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&str> {
+        self.details.request_id.as_deref()
+    }
+
+    /// Returns the fields at fault.
+    #[must_use]
+    pub fn fields(&self) -> &[FieldError<'static>] {
+        &self.details.fields
+    }
+
+    /// Returns advice for the developer, from the dialect; empty when it has none.
+    #[must_use]
+    pub fn guidance(&self) -> &str {
+        &self.details.guidance
+    }
+
+    /// Returns the first 8 KiB of the body, with invalid UTF-8 replaced. They may hold personal data.
+    #[must_use]
+    pub fn body(&self) -> &str {
+        &self.details.body
+    }
+
+    /// Returns what vendors ask for in a support ticket, as an aligned text.
+    ///
+    /// It holds method, path without its query, time in UTC, status, code, request id, Retry-After and at most 8 KiB
+    /// of the response's body. It never holds the request's body or any request header. Control characters are
+    /// escaped, so that a hostile body cannot write on a terminal or forge lines of a log.
+    #[must_use]
+    pub fn report(&self) -> String {
+        let details = &*self.details;
+        let reason = details.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+        let code = details.code.as_ref().map(|code| format!("{code}{reason}"));
+        let mut body = escaped(&details.body, usize::MAX);
+        if details.body_bytes > details.body.len() as u64 {
+            let _ = write!(body, " ... (cut; {} bytes were seen)", details.body_bytes);
+        }
+        let rows = [
+            ("vendor", Some(details.vendor.clone())),
+            ("call", Some(format!("{} {}", details.method, details.path))),
+            ("time", Some(format_date(details.time))),
+            ("status", Some(details.status.to_string())),
+            ("code", code),
+            ("request id", details.request_id.clone()),
+            ("retry-after", details.retry_after.clone()),
+        ];
+        let mut report = String::new();
+        for (name, value) in rows {
+            let value = value.map_or_else(|| "-".to_owned(), |value| escaped(&value, usize::MAX));
+            let _ = writeln!(report, "{name:<12}{value}");
+        }
+        let body = if body.is_empty() { "(empty)" } else { &body };
+        let _ = write!(report, "{:<12}{body}", "body");
+        report
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.vendor(), self.status())?;
+        if let Some(code) = self.code() {
+            write!(f, " {}", escaped(code, MAX_WORD))?;
+        }
+        write!(f, " ({}, {})", self.class(), self.recovery())
+    }
+}
+
+impl fmt::Debug for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ApiError")
+            .field("dialect", &self.dialect())
+            .field("status", &self.status())
+            .field("code", &self.code().map(|code| escaped(code, MAX_WORD)))
+            .field("class", &self.class())
+            .field("recovery", &self.recovery())
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::error::Error for ApiError {}
+
+impl Serialize for ApiError {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.details.serialize(serializer)
+    }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn as_date<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&format_date(*time))
+}
+
+/// Writes a server's text so that it stays on its line: control characters and those that turn the direction of
+/// writing are escaped, and what is too long is cut.
+pub(crate) fn escaped(text: &str, max: usize) -> String {
+    let turns = |symbol| matches!(symbol, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let mut out = String::new();
+    for (nth, symbol) in text.chars().enumerate() {
+        if nth == max {
+            out.push_str("...");
+            break;
+        }
+        if symbol.is_control() || turns(symbol) {
+            out.extend(symbol.escape_default());
+        } else {
+            out.push(symbol);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostile_text_stays_on_its_line() {
+        let hostile = "a\x1b[31m\r\nb\u{7f}\u{85}\u{202e}c";
+        assert_eq!(escaped(hostile, usize::MAX), "a\\u{1b}[31m\\r\\nb\\u{7f}\\u{85}\\u{202e}c");
+        assert_eq!(escaped("abcdef", 3), "abc...");
+    }
+}

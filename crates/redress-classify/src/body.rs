@@ -1,0 +1,161 @@
+//! A response body of which a part was read and is given back.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Buf;
+use http_body::{Frame, SizeHint};
+
+/// A frame costs memory even when it is empty, so that their number is bounded too.
+const MAX_FRAMES: usize = 4096;
+
+/// The body of a response that came through [`Classify`](crate::Classify).
+///
+/// It yields the very frames of the body below, trailers and errors included, however much of it was read, and its
+/// size hint is exact whenever the body's below is.
+pub struct Body<R: http_body::Body> {
+    held: Held<R::Data>,
+    /// An error that came while the body was read, after the held frames.
+    error: Option<R::Error>,
+    /// `None` once the body below has ended or failed.
+    rest: Option<R>,
+}
+
+/// Frames that were read; the usual one needs no allocation.
+pub(crate) struct Held<D> {
+    first: Option<Frame<D>>,
+    more: VecDeque<Frame<D>>,
+    bytes: u64,
+}
+
+impl<R: http_body::Body> Body<R> {
+    /// Takes a body of which nothing was read.
+    pub(crate) fn untouched(body: R) -> Self {
+        Self { held: Held::new(), error: None, rest: Some(body) }
+    }
+
+    /// Whether all of the body was read, and it did not break off.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.rest.is_none() && self.error.is_none()
+    }
+
+    pub(crate) fn held(&self) -> &Held<R::Data> {
+        &self.held
+    }
+}
+
+impl<R: http_body::Body + Unpin> Body<R> {
+    /// Reads one more frame and holds it; `false` when there is nothing left to read.
+    pub(crate) fn poll_hold(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        let Some(rest) = self.rest.as_mut().filter(|rest| !rest.is_end_stream()) else {
+            self.rest = None;
+            return Poll::Ready(false);
+        };
+        match ready!(Pin::new(rest).poll_frame(cx)) {
+            Some(Ok(frame)) => {
+                self.held.push(frame);
+                return Poll::Ready(true);
+            }
+            Some(Err(error)) => self.error = Some(error),
+            None => {}
+        }
+        self.rest = None;
+        Poll::Ready(false)
+    }
+}
+
+/// Neither frames nor errors are ever pinned.
+impl<R: http_body::Body + Unpin> Unpin for Body<R> {}
+
+impl<R: http_body::Body + Unpin> http_body::Body for Body<R> {
+    type Data = R::Data;
+    type Error = R::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<R::Data>, R::Error>>> {
+        let this = self.get_mut();
+        if let Some(frame) = this.held.pop() {
+            return Poll::Ready(Some(Ok(frame)));
+        }
+        if let Some(error) = this.error.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
+        match &mut this.rest {
+            Some(rest) => Pin::new(rest).poll_frame(cx),
+            None => Poll::Ready(None),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.held.is_empty() && self.error.is_none() && self.rest.as_ref().is_none_or(R::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let mut hint = self.rest.as_ref().map_or_else(|| SizeHint::with_exact(0), R::size_hint);
+        let upper = hint.upper().and_then(|upper| upper.checked_add(self.held.bytes));
+        let lower = hint.lower().saturating_add(self.held.bytes);
+        hint = SizeHint::new();
+        hint.set_lower(lower);
+        if let Some(upper) = upper {
+            hint.set_upper(upper);
+        }
+        hint
+    }
+}
+
+impl<R: http_body::Body> fmt::Debug for Body<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Body").field("held_bytes", &self.held.bytes).field("read_up", &self.rest.is_none()).finish()
+    }
+}
+
+impl<D> Held<D> {
+    const fn new() -> Self {
+        Self { first: None, more: VecDeque::new(), bytes: 0 }
+    }
+
+    pub(crate) const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Whether more is held than so many bytes, or more frames than an honest server makes of them.
+    pub(crate) fn exceeds(&self, bytes: u64) -> bool {
+        self.bytes > bytes || self.more.len() > MAX_FRAMES
+    }
+
+    fn is_empty(&self) -> bool {
+        self.first.is_none() && self.more.is_empty()
+    }
+
+    pub(crate) fn last(&self) -> Option<&Frame<D>> {
+        self.more.back().or(self.first.as_ref())
+    }
+
+    pub(crate) fn frames(&self) -> impl Iterator<Item = &Frame<D>> {
+        self.first.iter().chain(&self.more)
+    }
+}
+
+impl<D: Buf> Held<D> {
+    fn push(&mut self, frame: Frame<D>) {
+        self.bytes = self.bytes.saturating_add(frame.data_ref().map_or(0, |data| data.remaining() as u64));
+        if self.is_empty() {
+            self.first = Some(frame);
+        } else {
+            self.more.push_back(frame);
+        }
+    }
+
+    fn pop(&mut self) -> Option<Frame<D>> {
+        let frame = self.first.take().or_else(|| self.more.pop_front())?;
+        self.bytes -= frame.data_ref().map_or(0, |data| data.remaining() as u64);
+        Some(frame)
+    }
+}
+
+/// Returns the bytes of a buffer without consuming it; `None` when they do not lie in one piece, which no HTTP client's
+/// frames do.
+pub(crate) fn bytes_of<D: Buf>(data: &D) -> Option<&[u8]> {
+    Some(data.chunk()).filter(|chunk| chunk.len() == data.remaining())
+}

@@ -1,0 +1,212 @@
+//! The way of one response up through the layer.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use http::header::CONTENT_TYPE;
+use http::{Response, response};
+use pin_project_lite::pin_project;
+use redress_envelope::{Decision, Dialect, Signal};
+use tokio::time::{Instant, Sleep};
+
+use crate::BoxError;
+use crate::body::{Body, bytes_of};
+use crate::clock::Clock;
+use crate::error::Error;
+use crate::meaning::{Call, Receipt, Seen, judge};
+use crate::verdict::Verdict;
+
+/// How much is read of a response that is known to be an error: sixty times the longest envelope that the five
+/// vendors publish.
+const MAX_ERROR: u64 = 64 * 1024;
+/// How long it is read: a slow body must not hold up the decision that the status already allows.
+const MAX_TIME: Duration = Duration::from_secs(2);
+/// How much of a success is held while its signal is uncertain: no error envelope is this long.
+const MAX_HELD: u64 = 1024 * 1024;
+
+pin_project! {
+    /// The future of a [`Classify`](crate::Classify) service.
+    pub struct ResponseFuture<F, R: http_body::Body> {
+        #[pin]
+        inner: F,
+        dialect: Dialect,
+        clock: Clock,
+        call: Call,
+        reading: Option<Reading<R>>,
+    }
+}
+
+/// A response in the middle of being read.
+struct Reading<R: http_body::Body> {
+    head: response::Parts,
+    body: Body<R>,
+    received: Instant,
+    stage: Stage,
+}
+
+#[allow(clippy::large_enum_variant, reason = "boxing the larger one would cost a success an allocation")]
+enum Stage {
+    /// A success so far: the signal is uncertain.
+    Held(Signal),
+    /// An error: its body is read up to so many bytes in all, and until the sleep ends, which begins on first waiting.
+    Known { limit: u64, sleep: Option<Pin<Box<Sleep>>> },
+}
+
+/// What reading came to.
+enum Outcome {
+    Success,
+    /// Whether all of the body was read.
+    Error {
+        whole: bool,
+    },
+}
+
+impl<F, R: http_body::Body> ResponseFuture<F, R> {
+    pub(crate) const fn new(inner: F, dialect: Dialect, clock: Clock, call: Call) -> Self {
+        Self { inner, dialect, clock, call, reading: None }
+    }
+}
+
+impl<F, R, E> Future for ResponseFuture<F, R>
+where
+    F: Future<Output = Result<Response<R>, E>>,
+    E: Into<BoxError>,
+    R: http_body::Body + Unpin,
+{
+    type Output = Result<Response<Body<R>>, Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        if this.reading.is_none() {
+            let response = match ready!(this.inner.poll(cx)) {
+                Ok(response) => response,
+                Err(error) => return Poll::Ready(Err(unanswered(this.dialect, error.into()))),
+            };
+            let (head, body) = response.into_parts();
+            let body = Body::untouched(body);
+            match stage(this.dialect, &head, &body) {
+                None => return Poll::Ready(Ok(Response::from_parts(head, body))),
+                Some(stage) => *this.reading = Some(Reading { head, body, received: Instant::now(), stage }),
+            }
+        }
+        let Some(reading) = this.reading.as_mut() else { return Poll::Pending };
+        let outcome = ready!(reading.poll(cx, this.dialect));
+        let Some(Reading { mut head, body, received, .. }) = this.reading.take() else { return Poll::Pending };
+        if let Outcome::Error { whole } = outcome {
+            let receipt = Receipt { clock: *this.clock, at: received };
+            let seen = seen(&body, whole);
+            let verdict = judge(this.dialect, this.call, &head, receipt, &seen);
+            announce(&verdict);
+            head.extensions.insert(verdict);
+        }
+        Poll::Ready(Ok(Response::from_parts(head, body)))
+    }
+}
+
+/// Decides by the head alone whether anything is to be read; `None` hands the response on untouched.
+fn stage<R>(dialect: &Dialect, head: &response::Parts, body: &Body<R>) -> Option<Stage>
+where
+    R: http_body::Body + Unpin,
+{
+    if dialect.class_of_status(head.status.as_u16()).is_some() {
+        return Some(Stage::Known { limit: MAX_ERROR, sleep: None });
+    }
+    let held = dialect.signals_in_body()
+        && head.status.is_success()
+        && !http_body::Body::is_end_stream(body)
+        && !is_event_stream(head);
+    held.then(|| Stage::Held(Signal::new(dialect)))
+}
+
+fn is_event_stream(head: &response::Parts) -> bool {
+    let kind = head.headers.get(CONTENT_TYPE).map(http::HeaderValue::as_bytes).unwrap_or_default();
+    kind.get(..17).is_some_and(|kind| kind.eq_ignore_ascii_case(b"text/event-stream"))
+}
+
+impl<R: http_body::Body + Unpin> Reading<R> {
+    fn poll(&mut self, cx: &mut Context<'_>, dialect: &Dialect) -> Poll<Outcome> {
+        loop {
+            if let Stage::Known { limit, .. } = self.stage
+                && self.body.held().exceeds(limit)
+            {
+                return Poll::Ready(Outcome::Error { whole: false });
+            }
+            match self.body.poll_hold(cx) {
+                Poll::Pending => return self.poll_time(cx),
+                Poll::Ready(false) => return Poll::Ready(self.ended()),
+                Poll::Ready(true) => {}
+            }
+            if let Some(outcome) = self.look(dialect) {
+                return Poll::Ready(outcome);
+            }
+        }
+    }
+
+    fn ended(&self) -> Outcome {
+        match self.stage {
+            Stage::Held(_) => Outcome::Success,
+            Stage::Known { .. } => Outcome::Error { whole: self.body.is_whole() },
+        }
+    }
+
+    /// Looks at the frame that has just come, while the signal is uncertain.
+    fn look(&mut self, dialect: &Dialect) -> Option<Outcome> {
+        let Stage::Held(signal) = &mut self.stage else { return None };
+        let held = self.body.held();
+        let data = held.last()?.data_ref()?;
+        match bytes_of(data).map_or(Decision::Success, |bytes| signal.feed(bytes)) {
+            Decision::Success => Some(Outcome::Success),
+            Decision::Error => {
+                self.stage = Stage::Known { limit: held.bytes().saturating_add(MAX_ERROR), sleep: None };
+                None
+            }
+            Decision::Undecided if held.exceeds(MAX_HELD) => {
+                announce_overlong(dialect, self.head.status.as_u16());
+                Some(Outcome::Success)
+            }
+            Decision::Undecided => None,
+        }
+    }
+
+    /// Ends the reading of a slow error; a held success has no time of its own, its caller's deadline bounds it.
+    fn poll_time(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
+        let Stage::Known { sleep, .. } = &mut self.stage else { return Poll::Pending };
+        let sleep = sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep(MAX_TIME)));
+        ready!(sleep.as_mut().poll(cx));
+        Poll::Ready(Outcome::Error { whole: false })
+    }
+}
+
+fn seen<R: http_body::Body>(body: &Body<R>, whole: bool) -> Seen<'_> {
+    let mut seen = Seen { pieces: Vec::new(), whole };
+    for data in body.held().frames().filter_map(|frame| frame.data_ref()) {
+        match bytes_of(data) {
+            Some(bytes) => seen.pieces.push(bytes),
+            None => seen.whole = false,
+        }
+    }
+    seen
+}
+
+fn unanswered(dialect: &Dialect, error: BoxError) -> Error {
+    let error = Error::from_below(error);
+    tracing::debug!(target: "redress::classify", dialect = dialect.name(), phase = error.phase().as_str(), "no response");
+    error
+}
+
+fn announce(verdict: &Verdict) {
+    let Some(error) = verdict.api_error() else { return };
+    let (dialect, status) = (error.dialect(), error.status());
+    let (class, recovery) = (error.class().as_str(), error.recovery().as_str());
+    tracing::debug!(target: "redress::classify", dialect, status, class, recovery, basis = ?verdict.basis(), "error response");
+    if error.recovery() == redress_envelope::Recovery::RaiseLimit {
+        tracing::error!(target: "redress::alert", dialect, status, class, "credits or plan used up: raise the limit");
+    }
+}
+
+fn announce_overlong(dialect: &Dialect, status: u16) {
+    let dialect = dialect.name();
+    tracing::warn!(target: "redress::classify", dialect, status, limit = MAX_HELD, "no signal in a long body: taken for a success");
+}

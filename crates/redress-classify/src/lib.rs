@@ -1,0 +1,66 @@
+//! Says what a response means: a tower layer that reads errors and stamps them with a [`Verdict`].
+//!
+//! [`Classify`] sits right above the transport. On the way down it touches nothing. On the way up it looks at the
+//! head of the response; only of an error, or of a success that might be an error by its body, does it read a bounded
+//! part, and it hands the body up byte for byte all the same. The layers above read the verdict and never the body.
+//!
+//! tower has no layer of this kind: its `retry::Policy` leaves it to each user to find out what a response means.
+//!
+//! This crate also holds what all layers share: one [`Error`], the [`Record`] of attempts, the [`Replay`] trait for
+//! bodies that can be sent again, and the anchored [`Clock`].
+//!
+//! # Examples
+//! ```
+//! use http::{Request, Response};
+//! use http_body_util::Full;
+//! use redress_classify::{ClassifyLayer, Recovery, ResponseExt, dialects};
+//! use tower::{ServiceBuilder, ServiceExt, service_fn};
+//!
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let body = r#"{"data":null,"error_code":1050,"error_message":"Image too dark","error_descriptions":null}"#;
+//! let vlens = ServiceBuilder::new()
+//!     .layer(ClassifyLayer::new(dialects::vlens()))
+//!     .service(service_fn(|_: Request<String>| async {
+//!         Ok::<_, std::io::Error>(Response::new(Full::from(body)))
+//!     }));
+//! let response = vlens.oneshot(Request::new(String::new())).await?;
+//! let error = response.ok_or_api_error().expect_err("a 200 with an error code");
+//! assert_eq!((error.code(), error.recovery()), (Some("1050"), Recovery::NewInput));
+//! # Ok(()) }
+//! ```
+
+mod api_error;
+mod body;
+mod clock;
+mod error;
+mod future;
+mod head;
+mod layer;
+mod meaning;
+mod record;
+mod replay;
+mod response;
+mod service;
+mod transport;
+mod verdict;
+
+pub use api_error::ApiError;
+pub use body::Body;
+pub use clock::Clock;
+pub use error::Error;
+pub use future::ResponseFuture;
+pub use layer::ClassifyLayer;
+pub use record::{Attempt, Record, Stop, WaitSource};
+pub use replay::{Replay, try_clone_request};
+pub use response::{Refreshed, ResponseExt};
+pub use service::Classify;
+pub use transport::TransportError;
+pub use verdict::{Basis, Phase, Verdict};
+
+pub use redress_envelope::{
+    Class, Code, Dialect, FieldError, HintSource, Recovery, RetryHint, Schedule, When, dialects,
+};
+
+/// Any error, boxed.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

@@ -1,0 +1,136 @@
+//! What an error response means: a pure function of its head, its body and its dialect.
+
+use std::time::SystemTime;
+
+use http::header::RETRY_AFTER;
+use http::{Method, Uri, response};
+use redress_envelope::{Class, Dialect, Envelope, FieldError, Recovery, Unreadable};
+use tokio::time::Instant;
+
+use crate::api_error::{ApiError, Details, MAX_BODY};
+use crate::clock::Clock;
+use crate::head;
+use crate::verdict::{Basis, Hint, Verdict};
+
+/// The call that a response answers, as far as a report tells of it.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) method: Method,
+    pub(crate) uri: Uri,
+}
+
+/// What was read of a body.
+pub(crate) struct Seen<'b> {
+    /// The pieces, in order.
+    pub(crate) pieces: Vec<&'b [u8]>,
+    /// Whether they are all of it.
+    pub(crate) whole: bool,
+}
+
+/// When the head of the response arrived.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Receipt {
+    pub(crate) clock: Clock,
+    pub(crate) at: Instant,
+}
+
+/// Judges a response that is known to be an error.
+pub(crate) fn judge(
+    dialect: &Dialect,
+    call: &Call,
+    head: &response::Parts,
+    receipt: Receipt,
+    seen: &Seen<'_>,
+) -> Verdict {
+    let wall = receipt.clock.wall(receipt.at);
+    let server_now = head::server_now(&head.headers, wall);
+    let read = if seen.whole {
+        Envelope::read(dialect, server_now, seen.pieces.iter().copied())
+    } else {
+        Err(Unreadable::Truncated)
+    };
+    let envelope = read.unwrap_or_default();
+    let (class, recovery, basis, guidance) = meaning(dialect, head, &envelope);
+    let hint = head::hint(&head.headers, dialect, server_now).into_iter().chain(envelope.hint.clone());
+    let hint = hint.reduce(|a, b| a.later_at(b, server_now));
+    let hint = hint.map(|hint| Hint { delay: hint.delay(server_now), hint, received: receipt.at, received_wall: wall });
+    let error = ApiError::new(Details {
+        vendor: dialect.vendor().to_owned(),
+        dialect: dialect.name().to_owned(),
+        method: call.method.to_string(),
+        path: call.uri.path().to_owned(),
+        time: wall,
+        status: head.status.as_u16(),
+        class,
+        recovery,
+        retry_after: retry_after(head),
+        guidance,
+        ..said(dialect, head, envelope, seen, wall)
+    });
+    Verdict::answered(error, basis, hint)
+}
+
+/// Decides: the code, then the challenge, then the status, then the body's bare signal.
+fn meaning(dialect: &Dialect, head: &response::Parts, envelope: &Envelope<'_>) -> (Class, Recovery, Basis, String) {
+    let reason = envelope.reason.as_deref().and_then(|reason| dialect.reason(reason));
+    if let Some(code) = envelope.code.as_deref().and_then(|code| dialect.code(code)) {
+        let recovery = reason.and_then(|reason| reason.recovery).unwrap_or(code.recovery);
+        let guidance = reason.map_or(&code.guidance, |reason| &reason.guidance);
+        return (code.class, recovery, Basis::Code, guidance.clone());
+    }
+    let status = head.status.as_u16();
+    if status == 401 && head::says_invalid_token(&head.headers) {
+        return (Class::TokenExpired, Recovery::RefreshToken, Basis::Header, String::new());
+    }
+    let Some(class) = dialect.class_of_status(status) else {
+        return (Class::Unknown, Class::Unknown.default_recovery(), Basis::Signal, String::new());
+    };
+    let row = dialect.status(status);
+    let recovery = row.and_then(|row| row.recovery).unwrap_or_else(|| class.default_recovery());
+    (class, recovery, Basis::Status, row.map(|row| row.guidance.clone()).unwrap_or_default())
+}
+
+/// Copies what the server said; the rest of the details is the caller's to fill in.
+fn said(
+    dialect: &Dialect,
+    head: &response::Parts,
+    envelope: Envelope<'_>,
+    seen: &Seen<'_>,
+    time: SystemTime,
+) -> Details {
+    let request_id = envelope.request_id.map(std::borrow::Cow::into_owned);
+    Details {
+        code: envelope.code.map(std::borrow::Cow::into_owned),
+        reason: envelope.reason.map(std::borrow::Cow::into_owned),
+        message: envelope.message.map(std::borrow::Cow::into_owned),
+        request_id: request_id.or_else(|| head::request_id(&head.headers, dialect)),
+        fields: envelope.fields.into_iter().map(FieldError::into_owned).collect(),
+        body: excerpt(&seen.pieces),
+        body_bytes: seen.pieces.iter().map(|piece| piece.len() as u64).sum(),
+        time,
+        vendor: String::new(),
+        dialect: String::new(),
+        method: String::new(),
+        path: String::new(),
+        status: 0,
+        class: Class::Unknown,
+        recovery: Recovery::Stop,
+        retry_after: None,
+        guidance: String::new(),
+    }
+}
+
+fn retry_after(head: &response::Parts) -> Option<String> {
+    let values = head.headers.get_all(RETRY_AFTER).iter();
+    let values: Vec<_> = values.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+    (!values.is_empty()).then(|| values.join(", "))
+}
+
+fn excerpt(pieces: &[&[u8]]) -> String {
+    let mut bytes = Vec::new();
+    for piece in pieces {
+        let room = MAX_BODY - bytes.len();
+        bytes.extend_from_slice(piece.get(..room).unwrap_or(piece));
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}

@@ -1,0 +1,63 @@
+//! The service: the request goes down untouched, the response comes up judged.
+
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use redress_envelope::Dialect;
+use tower_service::Service;
+
+use crate::BoxError;
+use crate::body::Body;
+use crate::clock::Clock;
+use crate::error::Error;
+use crate::future::ResponseFuture;
+use crate::meaning::Call;
+
+/// Reads error responses and stamps them with a [`Verdict`](crate::Verdict).
+///
+/// # The request
+/// goes down as it is. Method and URI are remembered for the report, which copies no bytes.
+///
+/// # The response
+/// comes up with its body byte for byte. If its head decides that it is a success, nothing is read of it. If it is
+/// known to be an error, at most 64 KiB are read, for at most 2 s; beyond either bound status and headers decide. A
+/// success of a dialect that signals errors in the body is held until the signal is certain or 1 MiB has passed. Event
+/// streams (`text/event-stream`) are never held.
+///
+/// # Errors
+/// The transport's error, as an [`Error`] that knows whether the request may have been processed.
+///
+/// # Cancel safety
+/// Dropping the future drops the request below; nothing else is held.
+#[derive(Clone, Debug)]
+pub struct Classify<S> {
+    inner: S,
+    dialect: Dialect,
+    clock: Clock,
+}
+
+impl<S> Classify<S> {
+    pub(crate) const fn new(inner: S, dialect: Dialect, clock: Clock) -> Self {
+        Self { inner, dialect, clock }
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for Classify<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    S::Error: Into<BoxError>,
+    R: http_body::Body + Unpin,
+{
+    type Response = Response<Body<R>>;
+    type Error = Error;
+    type Future = ResponseFuture<S::Future, R>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.inner.poll_ready(cx).map_err(|error| Error::not_ready(error.into()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let call = Call { method: request.method().clone(), uri: request.uri().clone() };
+        ResponseFuture::new(self.inner.call(request), self.dialect.clone(), self.clock, call)
+    }
+}

@@ -1,0 +1,169 @@
+//! What Classify makes of responses and of transport errors.
+
+mod common;
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime};
+
+use common::{Step, answer, classify, data, fail};
+use http::{HeaderValue, Response};
+use redress_classify::{
+    ApiError, Basis, Class, Code, Dialect, Error, Phase, Recovery, ResponseExt, TransportError, Verdict, dialects,
+};
+use tokio::time::Instant;
+
+async fn verdict(dialect: Dialect, answer: Response<common::Script>) -> Verdict {
+    classify(dialect, answer).await.verdict().expect("an error").clone()
+}
+
+fn with(mut answer: Response<common::Script>, pairs: &[(&'static str, &'static str)]) -> Response<common::Script> {
+    for (name, value) in pairs {
+        answer.headers_mut().append(*name, HeaderValue::from_static(value));
+    }
+    answer
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_code_decides_before_the_status() {
+    let limited = answer(418, [data(r#"{"error":"rate_limited","message":"slow","requestId":"r1"}"#)]);
+    let limited = verdict(dialects::veridia(), limited).await;
+    assert_eq!(
+        (limited.class(), limited.recovery(), limited.basis()),
+        (Class::RateLimited, Recovery::Retry, Basis::Code)
+    );
+    let unlisted = verdict(dialects::veridia(), answer(404, [data(r#"{"error":"brand_new"}"#)])).await;
+    assert_eq!((unlisted.class(), unlisted.basis()), (Class::NotFound, Basis::Status));
+    let signalled = verdict(dialects::vlens(), answer(200, [data(r#"{"error_code":77}"#)])).await;
+    assert_eq!((signalled.class(), signalled.recovery()), (Class::Unknown, Recovery::ContactSupport));
+    assert_eq!(signalled.basis(), Basis::Signal);
+    let added = dialects::vlens().with_code(Code::new("77", Class::TokenExpired));
+    assert_eq!(verdict(added, answer(200, [data(r#"{"error_code":"77"}"#)])).await.class(), Class::TokenExpired);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_challenge_tells_an_expired_token_from_a_dead_key() {
+    let challenge = [("www-authenticate", r#"Bearer realm="x", error="invalid_token""#)];
+    let expired = verdict(dialects::ranex(), with(answer(401, []), &challenge)).await;
+    assert_eq!((expired.class(), expired.basis()), (Class::TokenExpired, Basis::Header));
+    let dead = answer(401, [data(r#"{"success":false,"error":{"code":"INVALID_API_KEY"}}"#)]);
+    let dead = verdict(dialects::maleslab(), with(dead, &challenge)).await;
+    assert_eq!((dead.class(), dead.basis()), (Class::Unauthenticated, Basis::Code), "the code knows better");
+    let forbidden = verdict(dialects::ranex(), with(answer(403, []), &challenge)).await;
+    assert_eq!(forbidden.class(), Class::PermissionDenied);
+}
+
+#[tokio::test(start_paused = true)]
+async fn bodies_that_are_no_envelope_are_judged_by_their_status() {
+    let html = "<html><body>502 Bad Gateway</body></html>";
+    let bodies: [(&str, Vec<Step>); 6] = [
+        ("html", vec![data(html)]),
+        ("empty", vec![]),
+        ("truncated", vec![data(r#"{"error":"internal","mess"#)]),
+        ("cut", vec![data(r#"{"error":"internal""#), Step::Break]),
+        ("binary", vec![data(b"\x1f\x8b\x00\xff")]),
+        ("array", vec![data(r#"["internal"]"#)]),
+    ];
+    for (name, steps) in bodies {
+        let answer = with(answer(502, steps), &[("x-request-id", "req-9"), ("content-type", "application/json")]);
+        let verdict = verdict(dialects::veridia(), answer).await;
+        assert_eq!((verdict.class(), verdict.basis()), (Class::Unavailable, Basis::Status), "{name}");
+        let error = verdict.api_error().expect("a response came");
+        assert_eq!((error.code(), error.request_id()), (None, Some("req-9")), "{name}");
+    }
+    let page = verdict(dialects::veridia(), answer(502, [data(html)])).await;
+    assert_eq!(page.api_error().map(ApiError::body), Some(html));
+    let long = verdict(dialects::veridia(), answer(502, [data("é".repeat(9000))])).await;
+    let body = long.api_error().expect("a response came").body();
+    assert!(body.len() <= 8192 + 2 && body.starts_with("éé"), "{}", body.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reason_refines_its_code() {
+    let body = r#"{"error":"invalid_body","detail":{"reason":"selfie_not_uploaded"}}"#;
+    let verdict = verdict(dialects::veridia(), answer(400, [data(body)])).await;
+    let error = verdict.api_error().expect("a response came");
+    assert_eq!((error.reason(), error.class()), (Some("selfie_not_uploaded"), Class::Invalid));
+    assert!(error.guidance().contains("selfie"), "{}", error.guidance());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_longest_of_all_hints_counts_and_dates_are_corrected() {
+    let body = r#"{"error":"rate_limit_exceeded","details":{"retry_after":30}}"#;
+    let longest = with(answer(429, [data(body)]), &[("retry-after", "5")]);
+    let longest = verdict(dialects::verilock(), longest).await;
+    assert_eq!(longest.hint_delay(Instant::now()), Some(Duration::from_secs(30)));
+    let date = [("date", "Sun, 06 Nov 1994 08:49:37 GMT"), ("retry-after", "Sun, 06 Nov 1994 08:49:57 GMT")];
+    let dated = verdict(dialects::ranex(), with(answer(503, []), &date)).await;
+    assert_eq!(dated.hint_delay(Instant::now()), Some(Duration::from_secs(20)), "the server's clock is off by decades");
+    tokio::time::advance(Duration::from_secs(15)).await;
+    assert_eq!(dated.hint_delay(Instant::now()), Some(Duration::from_secs(5)));
+    let far = verdict(dialects::ranex(), with(answer(503, []), &[("retry-after", "99999999999999999999")])).await;
+    assert_eq!(far.hint_delay(Instant::now()), Some(Duration::MAX));
+    assert!(far.retry_at() > Some(SystemTime::UNIX_EPOCH + Duration::from_secs(253_402_300_000)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_report_holds_what_support_asks_for_and_no_secret() {
+    let body = "{\"error\":\"insufficient_credits\",\"message\":\"none\\nleft\",\"requestId\":\"9f51\"}";
+    let answer = with(answer(403, [data(body)]), &[("set-cookie", "session=secret"), ("retry-after", "9")]);
+    let response = classify(dialects::veridia(), answer).await;
+    let error = response.ok_or_api_error().expect_err("an error");
+    let report = error.report();
+    for part in
+        ["Veridia", "POST /v1/things\n", "403", "insufficient_credits", "9f51", "retry-after 9", "none\\nleft", "Z\n"]
+    {
+        assert!(report.contains(part), "{part} is missing in\n{report}");
+    }
+    assert!(!report.contains("secret"), "{report}");
+    assert_eq!(error.to_string(), "Veridia: 403 insufficient_credits (quota_exhausted, raise_limit)");
+    assert!(!format!("{error:?}{error}").contains("left"), "a message is shown on request only");
+    let json = serde_json::to_value(&error).expect("it serialises");
+    assert_eq!((&json["code"], &json["class"]), (&"insufficient_credits".into(), &"quota_exhausted".into()));
+    assert_eq!(json["message"], "none\nleft");
+}
+
+#[tokio::test(start_paused = true)]
+async fn transport_errors_have_a_phase() {
+    for (error, phase, timeout) in [
+        (TransportError::connect("dns").into(), Phase::NotSent, false),
+        (TransportError::timeout("late").into(), Phase::MaybeProcessed, true),
+        (io::Error::from(io::ErrorKind::ConnectionRefused).into(), Phase::NotSent, false),
+        (io::Error::from(io::ErrorKind::UnexpectedEof).into(), Phase::MaybeProcessed, false),
+    ] {
+        let error: Error = fail(error).await;
+        assert_eq!((error.phase(), error.is_timeout()), (phase, timeout));
+        assert_eq!((error.class(), error.recovery()), (Class::Unavailable, Recovery::Retry));
+        assert!(error.is_transport() && std::error::Error::source(&error).is_some());
+    }
+}
+
+/// Counts events of one target.
+struct Count(Arc<AtomicUsize>);
+
+impl tracing::Subscriber for Count {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        metadata.target() == "redress::alert"
+    }
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+    fn event(&self, _: &tracing::Event<'_>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+    fn enter(&self, _: &tracing::span::Id) {}
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn exhausted_credits_raise_an_alert() {
+    let count = Arc::new(AtomicUsize::new(0));
+    let _guard = tracing::subscriber::set_default(Count(Arc::clone(&count)));
+    verdict(dialects::veridia(), answer(403, [data(r#"{"error":"origin_not_allowed"}"#)])).await;
+    assert_eq!(count.load(Ordering::Relaxed), 0);
+    verdict(dialects::veridia(), answer(403, [data(r#"{"error":"insufficient_credits"}"#)])).await;
+    assert_eq!(count.load(Ordering::Relaxed), 1);
+}
