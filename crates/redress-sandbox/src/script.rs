@@ -1,0 +1,240 @@
+//! Faults written down in a TOML file.
+
+mod table;
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::ops::Range;
+use std::path::Path;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use self::table::Table;
+use crate::fault::Fault;
+use crate::route::Route;
+
+/// The faults of a script file, for [`Sandbox::play`](crate::Sandbox::play).
+///
+/// The file is a list of `[[fault]]` tables. `route` is required; everything else has the meaning and the default of the
+/// [`Fault`] setter of that name.
+///
+/// | key | value |
+/// |---|---|
+/// | `route` | `"POST /v1/applicants"`, `"GET /v1/applicants/{id}"`, or `"*"` |
+/// | `times` | how many requests use the fault up; default 1 |
+/// | `kind` | `"answer"` (default), `"drop"`, `"drop_before"`, `"truncate"`, `"proxy_html"`, `"slow_body"` |
+/// | `status` | 200 to 599 |
+/// | `code` | a string or an integer |
+/// | `message` | the envelope's message |
+/// | `body` | the exact body instead of an envelope; excludes `code` and `message` |
+/// | `content_type` | the `Content-Type` |
+/// | `retry_after` | header text such as `"3"`, or `"date:+2"` |
+/// | `headers` | a table of more headers |
+/// | `delay_ms` | the wait before the answer; the time per byte for `slow_body`, which needs it |
+///
+/// # Examples
+///
+/// ```
+/// use redress_sandbox::Script;
+///
+/// let text = r#"
+///     [[fault]]
+///     route = "POST /v1/applicants"
+///     times = 2
+///     status = 503
+///     retry_after = "3"
+/// "#;
+/// assert!(Script::parse("outage.toml", text).is_ok());
+///
+/// let error = Script::parse("outage.toml", "[[fault]]\nroute = 7").unwrap_err();
+/// assert!(error.to_string().starts_with("outage.toml:2: "));
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Script(pub(crate) Vec<(Route, Fault)>);
+
+/// A script file that cannot be used. Its text names the file, the line and what was expected.
+#[derive(Debug)]
+pub struct ScriptError {
+    file: String,
+    problem: Problem,
+}
+
+impl Script {
+    /// Reads a script file.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read, or is not a script.
+    pub fn read(path: impl AsRef<Path>) -> Result<Self, ScriptError> {
+        let path = path.as_ref();
+        let file = path.display().to_string();
+        match fs::read_to_string(path) {
+            Ok(text) => Self::parse(&file, &text),
+            Err(error) => Err(ScriptError { file, problem: Problem::Unreadable(error) }),
+        }
+    }
+
+    /// Reads a script from its text. `file` is the name that an error shows.
+    ///
+    /// # Errors
+    ///
+    /// When the text is not a script.
+    pub fn parse(file: &str, text: &str) -> Result<Self, ScriptError> {
+        let wrong = |span: Option<Range<usize>>, message: &str| ScriptError {
+            file: file.to_owned(),
+            problem: Problem::Wrong {
+                line: line_of(text, span.map_or(0, |span| span.start)),
+                message: message.to_owned(),
+            },
+        };
+        let document: Document = toml::from_str(text).map_err(|error| wrong(error.span(), error.message()))?;
+        let faults = document.fault.into_iter().map(|table| {
+            let span = table.span();
+            table.into_inner().into_fault().map_err(|message| wrong(Some(span), message))
+        });
+        faults.collect::<Result<_, _>>().map(Self)
+    }
+}
+
+impl ScriptError {
+    /// Returns the line of the mistake, counted from one; `None` when the file could not be read at all.
+    pub fn line(&self) -> Option<usize> {
+        match self.problem {
+            Problem::Unreadable(_) => None,
+            Problem::Wrong { line, .. } => Some(line),
+        }
+    }
+}
+
+impl fmt::Display for ScriptError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.problem {
+            Problem::Unreadable(_) => write!(f, "cannot read the script {}", self.file),
+            Problem::Wrong { line, message } => write!(f, "{}:{line}: {message}", self.file),
+        }
+    }
+}
+
+impl std::error::Error for ScriptError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.problem {
+            Problem::Unreadable(error) => Some(error),
+            Problem::Wrong { .. } => None,
+        }
+    }
+}
+
+#[derive(Debug)]
+enum Problem {
+    Unreadable(io::Error),
+    Wrong { line: usize, message: String },
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    #[serde(default)]
+    fault: Vec<Spanned<Table>>,
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    let before = text.as_bytes().get(..offset).unwrap_or(text.as_bytes());
+    before.iter().filter(|byte| **byte == b'\n').count() + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::code::Code;
+    use crate::fault::Kind;
+    use crate::retry_after::RetryAfter;
+    use http::StatusCode;
+    use std::time::Duration;
+
+    #[test]
+    fn every_key_of_a_script_reaches_the_fault() {
+        let text = r#"
+            [[fault]]
+            route = "GET /v1/{id}"
+            times = 2
+            status = 503
+            code = "internal"
+            message = "busy"
+            content_type = "application/problem+json"
+            retry_after = "date:+2"
+            headers = { x-request-id = "abc" }
+            delay_ms = 100
+
+            [[fault]]
+            route = "*"
+            kind = "drop_before"
+
+            [[fault]]
+            route = "*"
+            code = 4011
+
+            [[fault]]
+            route = "*"
+            body = "raw text"
+            kind = "slow_body"
+            delay_ms = 1
+        "#;
+        let Script(faults) = Script::parse("f.toml", text).unwrap();
+        let first = &faults[0].1;
+        assert_eq!((first.times.get(), first.status), (2, Some(StatusCode::SERVICE_UNAVAILABLE)));
+        assert_eq!((first.code.clone(), first.message.as_deref()), (Some("internal".into()), Some("busy")));
+        assert_eq!((&first.retry_after, first.delay), (&Some(RetryAfter::Date(2)), Duration::from_millis(100)));
+        assert_eq!(first.headers["x-request-id"], "abc");
+        assert_eq!(first.content_type.as_ref().unwrap(), "application/problem+json");
+        assert_eq!((faults[1].1.kind, &faults[1].0), (Kind::DropBefore, &Route::Any));
+        assert_eq!(faults[2].1.code, Some(Code::Number(4011)));
+        assert_eq!(faults[3].1.body.as_deref(), Some(b"raw text".as_slice()));
+    }
+
+    #[test]
+    fn a_mistake_names_the_file_the_line_and_what_was_expected() {
+        let cases = [
+            ("rout = 1", 2, "unknown field `rout`, expected one of `route`", "a misspelt key"),
+            ("times = 2", 1, "missing field `route`", "no route"),
+            ("route = \"get /a\"", 2, "expected `*` or a method", "a route in lower case"),
+            ("route = \"*\"\nstatus = 99", 3, "expected a number from 200 to 599", "a status out of range"),
+            ("route = \"*\"\nstatus = \"503\"", 3, "expected u16", "a status in quotes"),
+            ("route = \"*\"\ntimes = 0", 3, "expected a nonzero u32", "no times at all"),
+            ("route = \"*\"\ncode = true", 3, "expected a string or an integer", "a boolean code"),
+            ("route = \"*\"\nkind = \"explode\"", 3, "expected one of `answer`, `drop`", "an unknown kind"),
+            ("route = \"*\"\nretry_after = \"date:x\"", 3, "`date:+2` for a date", "a date without a number"),
+            ("route = \"*\"\nheaders = { \"a b\" = \"c\" }", 3, "expected a header name", "a header name with a space"),
+            (
+                "route = \"*\"\nkind = \"slow_body\"",
+                1,
+                "expected `delay_ms` of at least 1",
+                "a slow body without its time",
+            ),
+            (
+                "route = \"*\"\nkind = \"drop\"\nstatus = 500",
+                1,
+                "expected only `route`",
+                "a status for a dropped connection",
+            ),
+            ("route = \"*\"\nbody = \"\"\ncode = 1", 1, "expected either `body`, or `code`", "a code for a raw body"),
+            ("route = \"*", 2, "", "a string without its end"),
+        ];
+        for (lines, line, expected, name) in cases {
+            let error = Script::parse("f.toml", &format!("[[fault]]\n{lines}\n")).unwrap_err();
+            let text = error.to_string();
+            assert!(text.starts_with(&format!("f.toml:{line}: ")), "{name}: {text}");
+            assert!(text.contains(expected), "{name}: {text}");
+            assert_eq!(error.line(), Some(line), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_named() {
+        let error = Script::read("/nowhere/faults.toml").unwrap_err();
+        assert!(error.to_string().contains("/nowhere/faults.toml"));
+        assert_eq!(error.line(), None);
+        assert!(std::error::Error::source(&error).is_some());
+    }
+}

@@ -1,0 +1,164 @@
+//! Takes each request through the script, the vendor and the log.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::DefaultBodyLimit;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use tower_service::Service;
+
+use crate::clock::Clock;
+use crate::code::Code;
+use crate::fault::{Fault, Kind};
+use crate::ids::Ids;
+use crate::log::{Entry, Log};
+use crate::outcome::{Outcome, Problem};
+use crate::queue::Queue;
+use crate::reply::{Cut, Reply};
+use crate::vendor::{Api, Call, Vendor};
+
+const REQUEST_ID: &str = "x-request-id";
+
+/// The state that all connections of one sandbox share.
+pub(crate) struct Server {
+    pub(crate) vendor: Vendor,
+    pub(crate) api: Arc<dyn Api>,
+    pub(crate) queue: Queue,
+    pub(crate) log: Log,
+    pub(crate) connections: AtomicUsize,
+    router: Router,
+    clock: Clock,
+    ids: Ids,
+}
+
+impl Server {
+    pub(crate) fn new(vendor: Vendor) -> Self {
+        let api = vendor.api();
+        Self {
+            vendor,
+            router: Arc::clone(&api).router().layer(DefaultBodyLimit::disable()),
+            api,
+            queue: Queue::default(),
+            log: Log::default(),
+            connections: AtomicUsize::new(0),
+            clock: Clock::start(),
+            ids: Ids::default(),
+        }
+    }
+
+    /// Answers one request, or cuts its connection.
+    pub(crate) async fn exchange(&self, request: Request<Incoming>) -> Result<Response<Body>, Cut> {
+        let arrival = self.log.arrive(&self.clock);
+        let (head, body) = request.into_parts();
+        let fault = self.queue.take(&head.method, head.uri.path());
+        let mut entry = Entry {
+            t_ms: arrival.t_ms,
+            vendor: self.vendor,
+            method: head.method.to_string(),
+            path: head.uri.path().to_owned(),
+            generation: self.api.generation(&head.headers),
+            status: None,
+            code: None,
+        };
+        let body = body.collect().await.map_err(|_| Cut)?.to_bytes();
+        let reply = self.reply(&fault, Request::from_parts(head, body)).await;
+        if !fault.cuts(&reply.body) {
+            entry.status = Some(reply.status.as_u16());
+            entry.code.clone_from(&reply.code);
+        }
+        self.log.record(arrival, entry);
+        self.send(fault, reply).await
+    }
+
+    /// Decides the answer, performing the request if the fault lets it be performed.
+    async fn reply(&self, fault: &Fault, request: Request<Bytes>) -> Reply {
+        let call = Call { id: self.ids.alphanumeric(20), timestamp: self.clock.timestamp() };
+        let outcome = if fault.performs() { Some(self.perform(request).await) } else { None };
+        let mut reply = match (outcome, &fault.body) {
+            (_, Some(body)) => raw(fault.status.unwrap_or(StatusCode::OK), body.clone(), "application/json"),
+            _ if fault.kind == Kind::ProxyHtml => gateway_page(fault.status.unwrap_or(StatusCode::BAD_GATEWAY)),
+            (Some(outcome), None) if !fault.replaces() => self.enveloped(&outcome, &call),
+            _ => self.enveloped(&self.scripted(fault), &call),
+        };
+        if self.api.names_requests() {
+            let id = HeaderValue::from_str(&call.id).expect("a request id is letters and digits");
+            reply.headers.insert(REQUEST_ID, id);
+        }
+        if let Some(content_type) = &fault.content_type {
+            reply.headers.insert(header::CONTENT_TYPE, content_type.clone());
+        }
+        for name in fault.headers.keys() {
+            reply.headers.remove(name);
+        }
+        reply.headers.extend(fault.headers.clone());
+        reply
+    }
+
+    async fn perform(&self, request: Request<Bytes>) -> Outcome {
+        let mut response = match self.router.clone().call(request.map(Body::from)).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        };
+        let outcome = response.extensions_mut().remove::<Outcome>();
+        // Without an outcome the answer is the router's own: an unknown route, or a method it does not have.
+        outcome.unwrap_or_else(|| Outcome::Problem(self.api.problem(Some(response.status()), None)))
+    }
+
+    /// Words the answer that a fault names.
+    fn scripted(&self, fault: &Fault) -> Outcome {
+        let mut problem: Problem = self.api.problem(fault.status, fault.code.clone());
+        if let Some(message) = &fault.message {
+            problem = problem.message(message.clone());
+        }
+        problem.retry_after.clone_from(&fault.retry_after);
+        Outcome::Problem(problem)
+    }
+
+    fn enveloped(&self, outcome: &Outcome, call: &Call) -> Reply {
+        let mut reply = raw(outcome.status(), self.api.body(outcome, call), "application/json");
+        if reply.body.is_empty() {
+            reply.headers.remove(header::CONTENT_TYPE);
+        }
+        if let Some(retry_after) = outcome.retry_after() {
+            reply.headers.insert(header::RETRY_AFTER, retry_after.value(&self.clock));
+        }
+        reply.code = outcome.code().cloned();
+        reply
+    }
+
+    async fn send(&self, fault: Fault, mut reply: Reply) -> Result<Response<Body>, Cut> {
+        if fault.kind != Kind::SlowBody && !fault.delay.is_zero() {
+            tokio::time::sleep(fault.delay).await;
+        }
+        // Only now, so that a date counts from the moment of sending.
+        if let Some(retry_after) = &fault.retry_after {
+            reply.headers.insert(header::RETRY_AFTER, retry_after.value(&self.clock));
+        }
+        match fault.kind {
+            Kind::Answer | Kind::ProxyHtml => Ok(reply.whole()),
+            Kind::Drop | Kind::DropBefore => Err(Cut),
+            Kind::Truncate => reply.truncated(),
+            Kind::SlowBody => Ok(reply.slow(fault.delay)),
+        }
+    }
+}
+
+fn raw(status: StatusCode, body: Bytes, content_type: &'static str) -> Reply {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    Reply { status, code: None::<Code>, headers, body }
+}
+
+/// Writes the page that a gateway shows when it gets no answer from the vendor.
+fn gateway_page(status: StatusCode) -> Reply {
+    let page = format!(
+        "<html>\r\n<head><title>{status}</title></head>\r\n<body>\r\n<center><h1>{status}</h1></center>\r\n\
+         <hr><center>gateway</center>\r\n</body>\r\n</html>\r\n"
+    );
+    raw(status, page.into(), "text/html")
+}

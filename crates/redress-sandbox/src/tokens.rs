@@ -1,0 +1,195 @@
+//! Access and refresh tokens with generations.
+
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
+
+use http::{HeaderMap, header};
+
+use crate::ids::Ids;
+use crate::shared::Shared;
+
+/// How long an access token lives, as the login answer announces.
+pub(crate) const ACCESS_TOKEN_LIFE: Duration = Duration::from_secs(3600);
+
+/// The tokens that one server has issued. Each access token has a generation, one more than the token before it.
+#[derive(Debug)]
+pub(crate) struct Tokens {
+    shape: fn(&Ids) -> String,
+    ids: Ids,
+    book: Shared<Book>,
+}
+
+/// An access token and the single-use refresh token that replaces it.
+#[derive(Debug)]
+pub(crate) struct Pair {
+    pub(crate) access: String,
+    pub(crate) refresh: String,
+}
+
+/// What the server knows about an access token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    Live(u64),
+    Expired(u64),
+    Unknown,
+}
+
+#[derive(Debug, Default)]
+struct Book {
+    generation: u64,
+    access: HashMap<String, Access>,
+    refresh: HashSet<String>,
+}
+
+#[derive(Debug)]
+struct Access {
+    generation: u64,
+    /// `None` once it has been expired early.
+    issued: Option<Instant>,
+}
+
+impl Tokens {
+    /// Starts without any token. `shape` makes the text of a new one.
+    pub(crate) fn new(shape: fn(&Ids) -> String) -> Self {
+        Self { shape, ids: Ids::default(), book: Shared::default() }
+    }
+
+    pub(crate) fn issue(&self) -> Pair {
+        let pair = self.pair();
+        self.book.lock().add(&pair);
+        pair
+    }
+
+    /// Exchanges a refresh token, which is used up by that; `None` when it is not live.
+    pub(crate) fn exchange(&self, refresh: &str) -> Option<Pair> {
+        let pair = self.pair();
+        let mut book = self.book.lock();
+        book.refresh.remove(refresh).then(|| {
+            book.add(&pair);
+            pair
+        })
+    }
+
+    pub(crate) fn standing(&self, access: &str) -> Standing {
+        let book = self.book.lock();
+        match book.access.get(access) {
+            None => Standing::Unknown,
+            Some(token) if token.is_live() => Standing::Live(token.generation),
+            Some(token) => Standing::Expired(token.generation),
+        }
+    }
+
+    pub(crate) fn expire(&self) {
+        let mut book = self.book.lock();
+        book.access.values_mut().for_each(|token| token.issued = None);
+    }
+
+    pub(crate) fn revoke_refresh_tokens(&self) {
+        self.book.lock().refresh.clear();
+    }
+
+    /// Returns the generation of the newest access token, zero before the first.
+    pub(crate) fn generation(&self) -> u64 {
+        self.book.lock().generation
+    }
+
+    fn pair(&self) -> Pair {
+        Pair { access: (self.shape)(&self.ids), refresh: (self.shape)(&self.ids) }
+    }
+}
+
+impl Standing {
+    pub(crate) fn generation(self) -> Option<u64> {
+        match self {
+            Self::Live(generation) | Self::Expired(generation) => Some(generation),
+            Self::Unknown => None,
+        }
+    }
+}
+
+impl Book {
+    fn add(&mut self, pair: &Pair) {
+        self.generation += 1;
+        let access = Access { generation: self.generation, issued: Some(Instant::now()) };
+        self.access.insert(pair.access.clone(), access);
+        self.refresh.insert(pair.refresh.clone());
+    }
+}
+
+impl Access {
+    fn is_live(&self) -> bool {
+        self.issued.is_some_and(|issued| issued.elapsed() < ACCESS_TOKEN_LIFE)
+    }
+}
+
+/// Returns the token of an `Authorization: Bearer` header. The scheme's case does not matter (RFC 9110 section 11.1).
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tokens() -> Tokens {
+        Tokens::new(|ids| ids.alphanumeric(8))
+    }
+
+    #[test]
+    fn each_access_token_is_one_generation_on() {
+        let tokens = tokens();
+        assert_eq!(tokens.generation(), 0);
+        let first = tokens.issue();
+        let second = tokens.exchange(&first.refresh).unwrap();
+        assert_eq!(tokens.standing(&first.access), Standing::Live(1));
+        assert_eq!(tokens.standing(&second.access), Standing::Live(2));
+        assert_eq!(tokens.generation(), 2);
+    }
+
+    #[test]
+    fn a_refresh_token_works_once() {
+        let tokens = tokens();
+        let pair = tokens.issue();
+        assert!(tokens.exchange(&pair.refresh).is_some());
+        assert!(tokens.exchange(&pair.refresh).is_none());
+        assert_eq!(tokens.generation(), 2);
+    }
+
+    #[test]
+    fn an_expired_token_keeps_its_generation() {
+        let tokens = tokens();
+        let old = tokens.issue();
+        tokens.expire();
+        let new = tokens.issue();
+        assert_eq!(tokens.standing(&old.access), Standing::Expired(1));
+        assert_eq!(tokens.standing(&new.access), Standing::Live(2));
+        assert_eq!(tokens.standing("unheard of").generation(), None);
+    }
+
+    #[test]
+    fn a_revoked_refresh_token_is_dead() {
+        let tokens = tokens();
+        let pair = tokens.issue();
+        tokens.revoke_refresh_tokens();
+        assert!(tokens.exchange(&pair.refresh).is_none());
+    }
+
+    #[test]
+    fn a_bearer_token_needs_its_scheme() {
+        let cases = [
+            ("Bearer abc", Some("abc"), "as documented"),
+            ("bearer abc", Some("abc"), "in lower case"),
+            ("Basic abc", None, "another scheme"),
+            ("abc", None, "no scheme"),
+            ("Bearer ", None, "no token"),
+        ];
+        for (value, expected, name) in cases {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::AUTHORIZATION, value.parse().unwrap());
+            assert_eq!(bearer(&headers), expected, "{name}");
+        }
+    }
+}
