@@ -1,0 +1,90 @@
+//! Whether to try again, and when: a pure function of what is known.
+
+use std::time::Duration;
+
+use redress_classify::{Class, Phase, Recovery, Stop, Verdict, WaitSource};
+use tokio::time::Instant;
+
+use crate::budget::Budget;
+use crate::schedule::Delay;
+use crate::settings::Settings;
+
+/// What is known when an attempt has failed.
+#[derive(Debug)]
+pub(crate) struct Situation<'a> {
+    pub(crate) verdict: &'a Verdict,
+    pub(crate) status: Option<u16>,
+    pub(crate) idempotent: bool,
+    /// How many attempts were made, this one included.
+    pub(crate) attempts: u32,
+    pub(crate) last_wait: Option<Duration>,
+    pub(crate) now: Instant,
+    pub(crate) deadline: Option<Instant>,
+    /// Uniform over all its values.
+    pub(crate) random: u32,
+}
+
+/// What to do; the budget is not yet asked.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Decision {
+    Retry { wait: Duration, source: WaitSource, cost: u32 },
+    Stop(Stop),
+}
+
+pub(crate) fn decide(settings: &Settings, situation: &Situation<'_>) -> Decision {
+    let verdict = situation.verdict;
+    if verdict.recovery() != Recovery::Retry {
+        return Decision::Stop(Stop::NotRetryable);
+    }
+    if !situation.idempotent && !was_refused(verdict, situation.status) {
+        return Decision::Stop(Stop::NotIdempotent);
+    }
+    if situation.attempts >= settings.attempts.get() {
+        return Decision::Stop(Stop::Attempts);
+    }
+    if verdict.hint_delay(situation.now).is_some_and(|hint| hint > settings.max_retry_after) {
+        return Decision::Stop(Stop::HintTooLong);
+    }
+    let throttled = verdict.class() == Class::RateLimited;
+    let cost = if throttled { Budget::THROTTLED } else { Budget::TRANSIENT };
+    match wait(&delays(settings, situation, throttled), situation) {
+        Some((wait, source)) => Decision::Retry { wait, source, cost },
+        None => Decision::Stop(Stop::Deadline),
+    }
+}
+
+/// Whether nothing was processed: never sent, throttled, or refused with a hint when to come back.
+fn was_refused(verdict: &Verdict, status: Option<u16>) -> bool {
+    verdict.phase() == Phase::NotSent
+        || verdict.class() == Class::RateLimited
+        || (status == Some(503) && verdict.hint().is_some())
+}
+
+/// Returns every reason to wait: the longest of them counts.
+fn delays(settings: &Settings, situation: &Situation<'_>, throttled: bool) -> Vec<(Delay, WaitSource)> {
+    let nth = situation.attempts;
+    let jitter = settings.jitter;
+    let published = settings.published_wait(nth, throttled);
+    let mut delays = Vec::with_capacity(3);
+    if throttled || published.is_none() {
+        let scale = if throttled { settings.throttled } else { settings.transient };
+        delays.push((Delay::own(scale, nth, jitter, situation.last_wait), WaitSource::Backoff));
+    }
+    delays.extend(published.map(|wait| (Delay::published(wait, jitter), WaitSource::Vendor)));
+    let hint = situation.verdict.hint().zip(situation.verdict.hint_delay(situation.now));
+    delays.extend(hint.map(|(hint, wait)| (Delay::hinted(wait, jitter), WaitSource::Hint(hint.source().clone()))));
+    delays
+}
+
+/// Draws the longest of the waits; `None` when it would not end before the deadline.
+///
+/// Near the deadline the jitter is cut, never the floor, so that half of what is left remains for the attempt.
+fn wait(delays: &[(Delay, WaitSource)], situation: &Situation<'_>) -> Option<(Duration, WaitSource)> {
+    let (delay, source) = delays.iter().max_by_key(|(delay, _)| delay.draw(situation.random))?;
+    let wait = delay.draw(situation.random);
+    let Some(deadline) = situation.deadline else { return Some((wait, source.clone())) };
+    let left = deadline.saturating_duration_since(situation.now);
+    let floor = delays.iter().map(|(delay, _)| delay.floor).max()?;
+    let slack = left.checked_sub(floor).filter(|slack| !slack.is_zero())?;
+    Some((wait.min(floor.saturating_add(slack / 2)), source.clone()))
+}

@@ -1,0 +1,129 @@
+//! The layer and its settings.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use redress_classify::{Clock, Dialect, Schedule};
+use tower_layer::Layer;
+
+use crate::budget::Budget;
+use crate::schedule::Jitter;
+use crate::service::Backoff;
+use crate::settings::Settings;
+
+/// Makes [`Backoff`] services that follow a vendor's advice on retries.
+///
+/// `new` gives the recommended behaviour; every setter replaces one part of it. Clones of a layer, and the services that
+/// it makes, share one [`Budget`].
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use redress_backoff::{BackoffLayer, Jitter};
+/// use redress_classify::dialects;
+///
+/// let layer = BackoffLayer::new(dialects::ranex()).deadline(Duration::from_secs(30)).jitter(Jitter::Equal);
+/// ```
+#[derive(Clone, Debug)]
+pub struct BackoffLayer {
+    settings: Settings,
+}
+
+impl BackoffLayer {
+    /// Takes attempts, schedule and idempotent routes from the dialect.
+    ///
+    /// Where the dialect is silent: 3 attempts, full jitter, waits from 50 ms after transient failures and from 1 s
+    /// after throttling, doubling up to 20 s; hints are honoured up to 120 s; a budget of 500; no deadline. They are the
+    /// AWS SDKs' standard mode of 2026.
+    #[must_use]
+    pub fn new(dialect: Dialect) -> Self {
+        Self { settings: Settings::new(dialect) }
+    }
+
+    /// Sets how often a request is sent at most, the first time included.
+    #[must_use]
+    pub const fn attempts(mut self, attempts: NonZeroU32) -> Self {
+        self.settings.attempts = attempts;
+        self
+    }
+
+    /// Sets how waits are spread.
+    #[must_use]
+    pub const fn jitter(mut self, jitter: Jitter) -> Self {
+        self.settings.jitter = jitter;
+        self
+    }
+
+    /// Sets the waits after transient failures, in place of the vendor's schedule too.
+    #[must_use]
+    pub const fn transient(mut self, schedule: Schedule) -> Self {
+        self.settings.transient = schedule;
+        self.settings.published = None;
+        self
+    }
+
+    /// Sets the waits after throttling that names no wait, where the vendor publishes none.
+    #[must_use]
+    pub const fn throttled(mut self, schedule: Schedule) -> Self {
+        self.settings.throttled = schedule;
+        self
+    }
+
+    /// Sets the wait after throttling that names no wait, in place of the vendor's.
+    #[must_use]
+    pub const fn throttle_wait(mut self, wait: Duration) -> Self {
+        self.settings.throttle_wait = Some(wait);
+        self
+    }
+
+    /// Sets the longest hint that is honoured; the call whose server asks for more fails at once.
+    #[must_use]
+    pub const fn max_retry_after(mut self, longest: Duration) -> Self {
+        self.settings.max_retry_after = longest;
+        self
+    }
+
+    /// Sets how long a call may take in all, its waits included.
+    #[must_use]
+    pub const fn deadline(mut self, deadline: Duration) -> Self {
+        self.settings.deadline = Some(deadline);
+        self
+    }
+
+    /// Sets the budget, to share it with other layers.
+    #[must_use]
+    pub fn budget(mut self, budget: Budget) -> Self {
+        self.settings.budget = Some(budget);
+        self
+    }
+
+    /// Lets retries go on without a budget. In an outage of the upstream they then multiply its load.
+    #[must_use]
+    pub fn without_budget(mut self) -> Self {
+        self.settings.budget = None;
+        self
+    }
+
+    /// Sets the clock, for tests.
+    #[must_use]
+    pub const fn clock(mut self, clock: Clock) -> Self {
+        self.settings.clock = clock;
+        self
+    }
+
+    /// Sets the source of random numbers, uniform over all of `u32`, for tests and simulations.
+    #[must_use]
+    pub fn random(mut self, random: impl Fn() -> u32 + Send + Sync + 'static) -> Self {
+        self.settings.set_random(random);
+        self
+    }
+}
+
+impl<S> Layer<S> for BackoffLayer {
+    type Service = Backoff<S>;
+
+    fn layer(&self, inner: S) -> Backoff<S> {
+        Backoff::new(inner, Arc::new(self.settings.clone()))
+    }
+}

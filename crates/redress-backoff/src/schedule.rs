@@ -1,0 +1,144 @@
+//! How long to wait before the next attempt: pure arithmetic that saturates.
+
+use std::time::Duration;
+
+use redress_classify::Schedule;
+
+/// How waits are spread, so that callers that failed together do not come back together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Jitter {
+    /// Anything from nothing to the whole wait. It spreads best, and so is the default.
+    #[default]
+    Full,
+    /// Half of the wait, and anything up to the other half.
+    Equal,
+    /// Anything from the shortest wait to three times the last one.
+    Decorrelated,
+    /// The wait itself. Callers that failed together come back together.
+    None,
+}
+
+/// A wait that is not yet drawn: at least `floor`, and up to `spread` more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Delay {
+    pub(crate) floor: Duration,
+    pub(crate) spread: Duration,
+}
+
+/// The longest addition to a server's hint.
+const MAX_HINT_SPREAD: Duration = Duration::from_secs(30);
+
+impl Delay {
+    /// Spreads the nth wait (from 1) of a layer's own schedule.
+    pub(crate) fn own(schedule: Schedule, nth: u32, jitter: Jitter, last: Option<Duration>) -> Self {
+        let ceiling = nth_wait(schedule, nth);
+        let half = ceiling / 2;
+        match jitter {
+            Jitter::Full => Self { floor: Duration::ZERO, spread: ceiling },
+            Jitter::Equal => Self { floor: half, spread: ceiling - half },
+            Jitter::Decorrelated => {
+                let floor = schedule.base.min(schedule.cap);
+                let top = last.unwrap_or(floor).saturating_mul(3).min(schedule.cap);
+                Self { floor, spread: top.saturating_sub(floor) }
+            }
+            Jitter::None => Self { floor: ceiling, spread: Duration::ZERO },
+        }
+    }
+
+    /// Spreads a wait that the vendor publishes: never shorter, at most half longer.
+    pub(crate) fn published(wait: Duration, jitter: Jitter) -> Self {
+        let spread = if jitter == Jitter::None { Duration::ZERO } else { wait / 2 };
+        Self { floor: wait, spread }
+    }
+
+    /// Spreads a server's hint: never shorter, at most half longer, at most 30 s longer.
+    pub(crate) fn hinted(wait: Duration, jitter: Jitter) -> Self {
+        let Self { floor, spread } = Self::published(wait, jitter);
+        Self { floor, spread: spread.min(MAX_HINT_SPREAD) }
+    }
+
+    /// Draws the wait; `random` is uniform over all its values.
+    pub(crate) fn draw(self, random: u32) -> Duration {
+        self.floor.saturating_add(share(self.spread, random))
+    }
+}
+
+/// Returns the nth wait (from 1) of a schedule: `base * factor^(n-1)`, at most `cap`.
+pub(crate) fn nth_wait(schedule: Schedule, nth: u32) -> Duration {
+    let factor = schedule.factor.get().saturating_pow(nth.saturating_sub(1));
+    schedule.base.saturating_mul(factor).min(schedule.cap)
+}
+
+/// Returns `random / 2^32` of a duration.
+pub(crate) fn share(whole: Duration, random: u32) -> Duration {
+    let nanos = (whole.as_nanos() * u128::from(random)) >> 32;
+    let seconds = u64::try_from(nanos / 1_000_000_000).unwrap_or(u64::MAX);
+    Duration::new(seconds, u32::try_from(nanos % 1_000_000_000).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn schedule(base: u64, factor: u32, cap: u64) -> Schedule {
+        let factor = NonZeroU32::new(factor).expect("factors are not zero");
+        Schedule { base: Duration::from_millis(base), factor, cap: Duration::from_millis(cap) }
+    }
+
+    #[test]
+    fn waits_grow_up_to_their_cap() {
+        for (schedule, expected) in [
+            (schedule(50, 2, 20_000), [50, 100, 200, 400, 800]),
+            (schedule(50, 2, 200), [50, 100, 200, 200, 200]),
+            (schedule(1_000, 2, 3_000), [1_000, 2_000, 3_000, 3_000, 3_000]),
+            (schedule(500, 2, 8_000), [500, 1_000, 2_000, 4_000, 8_000]),
+            (schedule(10, 1, 1_000), [10, 10, 10, 10, 10]),
+            (schedule(0, 2, 1_000), [0, 0, 0, 0, 0]),
+        ] {
+            let waits = [1, 2, 3, 4, 5].map(|nth| nth_wait(schedule, nth));
+            assert_eq!(waits, expected.map(Duration::from_millis));
+        }
+    }
+
+    #[test]
+    fn absurd_settings_saturate() {
+        for schedule in [schedule(u64::MAX, u32::MAX, u64::MAX), schedule(1, u32::MAX, u64::MAX), schedule(5, 2, 0)] {
+            for jitter in [Jitter::Full, Jitter::Equal, Jitter::Decorrelated, Jitter::None] {
+                for nth in [0, 1, 2, 31, 32, 33, 64, u32::MAX] {
+                    let delay = Delay::own(schedule, nth, jitter, Some(Duration::MAX));
+                    assert!(delay.draw(u32::MAX) <= schedule.cap.max(schedule.base));
+                    let _ = (Delay::hinted(Duration::MAX, jitter).draw(u32::MAX), delay.draw(0));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn jitter_on_whole_seconds_does_not_vanish() {
+        let delay = Delay::own(schedule(1_000, 2, 20_000), 1, Jitter::Full, None);
+        let draws: std::collections::BTreeSet<_> =
+            (0..1_000_u32).map(|n| delay.draw(n.wrapping_mul(4_294_967))).collect();
+        assert!(draws.len() > 990, "{}", draws.len());
+    }
+
+    proptest! {
+        #[test]
+        fn every_draw_lies_between_its_bounds(base in 0_u64..5_000, cap in 0_u64..60_000, nth in 1_u32..40, random: u32, last in 0_u64..60_000) {
+            let schedule = schedule(base, 2, cap);
+            let wait = nth_wait(schedule, nth);
+            let last = Some(Duration::from_millis(last));
+            let draw = |jitter| Delay::own(schedule, nth, jitter, last).draw(random);
+            prop_assert!(draw(Jitter::Full) <= wait);
+            prop_assert!((wait / 2..=wait).contains(&draw(Jitter::Equal)));
+            prop_assert!(draw(Jitter::Decorrelated) <= schedule.cap);
+            prop_assert_eq!(draw(Jitter::None), wait);
+            let hinted = Delay::hinted(wait, Jitter::Full).draw(random);
+            prop_assert!(hinted >= wait && hinted <= wait + (wait / 2).min(MAX_HINT_SPREAD));
+        }
+    }
+}

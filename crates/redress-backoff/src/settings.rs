@@ -1,0 +1,79 @@
+//! What a [`BackoffLayer`](crate::BackoffLayer) was told.
+
+use std::fmt;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use redress_classify::{Clock, Dialect, Schedule};
+
+use crate::budget::Budget;
+use crate::schedule::{Jitter, nth_wait};
+
+#[derive(Clone)]
+pub(crate) struct Settings {
+    pub(crate) dialect: Dialect,
+    pub(crate) attempts: NonZeroU32,
+    pub(crate) jitter: Jitter,
+    pub(crate) transient: Schedule,
+    pub(crate) throttled: Schedule,
+    pub(crate) published: Option<Schedule>,
+    pub(crate) throttle_wait: Option<Duration>,
+    pub(crate) max_retry_after: Duration,
+    pub(crate) deadline: Option<Duration>,
+    pub(crate) budget: Option<Budget>,
+    pub(crate) clock: Clock,
+    random: Arc<dyn Fn() -> u32 + Send + Sync>,
+}
+
+impl Settings {
+    /// Takes the vendor's advice, and the AWS SDKs' standard mode of 2026 where the vendor gives none.
+    pub(crate) fn new(dialect: Dialect) -> Self {
+        let advice = dialect.retry().clone();
+        let scale = |base_ms| Schedule {
+            base: Duration::from_millis(base_ms),
+            factor: NonZeroU32::MIN.saturating_add(1),
+            cap: Duration::from_secs(20),
+        };
+        Self {
+            attempts: advice.attempts.unwrap_or(NonZeroU32::MIN.saturating_add(2)),
+            jitter: Jitter::default(),
+            transient: scale(50),
+            throttled: scale(1_000),
+            published: advice.schedule,
+            throttle_wait: advice.throttle_wait,
+            max_retry_after: Duration::from_secs(120),
+            deadline: None,
+            budget: Some(Budget::new()),
+            clock: Clock::system(),
+            random: Arc::new(rand::random::<u32>),
+            dialect,
+        }
+    }
+
+    pub(crate) fn set_random(&mut self, random: impl Fn() -> u32 + Send + Sync + 'static) {
+        self.random = Arc::new(random);
+    }
+
+    pub(crate) fn random(&self) -> u32 {
+        (self.random)()
+    }
+
+    /// Returns the nth wait that the vendor publishes.
+    pub(crate) fn published_wait(&self, nth: u32, throttled: bool) -> Option<Duration> {
+        let throttle = self.throttle_wait.filter(|_| throttled);
+        throttle.or_else(|| self.published.map(|schedule| nth_wait(schedule, nth)))
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("dialect", &self.dialect)
+            .field("attempts", &self.attempts)
+            .field("jitter", &self.jitter)
+            .field("deadline", &self.deadline)
+            .field("budget", &self.budget)
+            .finish_non_exhaustive()
+    }
+}
