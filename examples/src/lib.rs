@@ -1,1 +1,1 @@
-//! Examples.
+//! The examples are beside this folder: `cargo run --example tour`.

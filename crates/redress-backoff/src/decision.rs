@@ -6,7 +6,7 @@ use redress_classify::{Class, Phase, Recovery, Stop, Verdict, WaitSource};
 use tokio::time::Instant;
 
 use crate::budget::Budget;
-use crate::schedule::Delay;
+use crate::schedule::{Delay, nth_wait};
 use crate::settings::Settings;
 
 /// What is known when an attempt has failed.
@@ -61,17 +61,24 @@ fn was_refused(verdict: &Verdict, status: Option<u16>) -> bool {
 }
 
 /// Returns every reason to wait: the longest of them counts.
+///
+/// The vendor's default after throttling stands in for a hint, and so gives way to one.
 fn delays(settings: &Settings, situation: &Situation<'_>, throttled: bool) -> Vec<(Delay, WaitSource)> {
-    let nth = situation.attempts;
-    let jitter = settings.jitter;
-    let published = settings.published_wait(nth, throttled);
-    let mut delays = Vec::with_capacity(3);
-    if throttled || published.is_none() {
-        let scale = if throttled { settings.throttled } else { settings.transient };
-        delays.push((Delay::own(scale, nth, jitter, situation.last_wait), WaitSource::Backoff));
-    }
-    delays.extend(published.map(|wait| (Delay::published(wait, jitter), WaitSource::Vendor)));
+    let (nth, jitter) = (situation.attempts, settings.jitter);
     let hint = situation.verdict.hint().zip(situation.verdict.hint_delay(situation.now));
+    let published = match (throttled, &hint) {
+        (true, Some(_)) => None,
+        (true, None) => settings.throttle_wait,
+        (false, _) => settings.published.map(|schedule| nth_wait(schedule, nth)),
+    };
+    let mut delays = Vec::with_capacity(2);
+    match published {
+        Some(wait) => delays.push((Delay::published(wait, jitter), WaitSource::Vendor)),
+        None => {
+            let scale = if throttled { settings.throttled } else { settings.transient };
+            delays.push((Delay::own(scale, nth, jitter, situation.last_wait), WaitSource::Backoff));
+        }
+    }
     delays.extend(hint.map(|(hint, wait)| (Delay::hinted(wait, jitter), WaitSource::Hint(hint.source().clone()))));
     delays
 }

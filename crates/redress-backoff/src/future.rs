@@ -28,6 +28,9 @@ pin_project! {
     {
         #[pin]
         state: State<S::Future>,
+        // Made when the first attempt has to be waited for: a result that is there at once needs no timer.
+        #[pin]
+        deadline_sleep: Option<Sleep>,
         service: S,
         call: Call<B>,
     }
@@ -53,8 +56,6 @@ struct Call<B> {
     copy: Option<Request<B>>,
     settings: Arc<Settings>,
     deadline: Option<Instant>,
-    /// Made when the first attempt has to be waited for: most calls need no timer.
-    deadline_sleep: Option<Pin<Box<Sleep>>>,
     /// How many attempts were begun; replays are none.
     attempts: u32,
     is_replay: bool,
@@ -81,7 +82,7 @@ where
         let copy = try_clone_request(&request);
         let call = Call::new(copy, settings);
         let state = State::Attempt { future: service.call(request) };
-        Self { state, service, call }
+        Self { state, deadline_sleep: None, service, call }
     }
 }
 
@@ -100,7 +101,10 @@ where
                 StateProj::Attempt { future } => match future.poll(cx) {
                     Poll::Ready(Ok(response)) => this.call.answered(response),
                     Poll::Ready(Err(error)) => this.call.failed(Error::from_below(error.into())),
-                    Poll::Pending => Next::Return(Err(ready!(this.call.poll_deadline(cx, Phase::MaybeProcessed)))),
+                    Poll::Pending => {
+                        ready!(poll_deadline(this.deadline_sleep.as_mut(), this.call.deadline, cx));
+                        Next::Return(Err(this.call.cut(Phase::MaybeProcessed)))
+                    }
                 },
                 StateProj::Waiting { sleep } => {
                     ready!(sleep.as_mut().poll(cx));
@@ -115,7 +119,10 @@ where
                         continue;
                     }
                     Poll::Ready(Err(error)) => Next::Return(this.call.not_ready(Error::not_ready(error.into()))),
-                    Poll::Pending => Next::Return(Err(ready!(this.call.poll_deadline(cx, Phase::NotSent)))),
+                    Poll::Pending => {
+                        ready!(poll_deadline(this.deadline_sleep.as_mut(), this.call.deadline, cx));
+                        Next::Return(Err(this.call.cut(Phase::NotSent)))
+                    }
                 },
                 StateProj::Done => panic!("a finished call was polled again"),
             };
@@ -138,7 +145,6 @@ impl<B: Replay> Call<B> {
             copy,
             settings,
             deadline,
-            deadline_sleep: None,
             attempts: 1,
             is_replay: false,
             replayed: false,
@@ -289,15 +295,21 @@ impl<B: Replay> Call<B> {
         Record::new(std::mem::take(&mut self.past), stop)
     }
 
-    /// Waits for the deadline, and gives the error of a call that it cuts.
-    fn poll_deadline(&mut self, cx: &mut Context<'_>, phase: Phase) -> Poll<Error> {
-        let Some(deadline) = self.deadline else { return Poll::Pending };
-        let sleep = self.deadline_sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
-        ready!(sleep.as_mut().poll(cx));
+    /// Gives the error of a call that the deadline cuts.
+    fn cut(&mut self, phase: Phase) -> Error {
         let error = Error::deadline(phase);
         self.past.push(Attempt::new(None, Some(error.verdict().clone()), self.is_replay));
-        Poll::Ready(error.with_record(self.record(Stop::Deadline)))
+        error.with_record(self.record(Stop::Deadline))
     }
+}
+
+/// Waits for the deadline, if there is one.
+fn poll_deadline(mut sleep: Pin<&mut Option<Sleep>>, deadline: Option<Instant>, cx: &mut Context<'_>) -> Poll<()> {
+    let Some(deadline) = deadline else { return Poll::Pending };
+    if sleep.is_none() {
+        sleep.set(Some(tokio::time::sleep_until(deadline)));
+    }
+    sleep.as_pin_mut().map_or(Poll::Pending, |sleep| sleep.poll(cx))
 }
 
 fn announce(settings: &Settings, verdict: &Verdict, attempt: u32, outcome: &Result<(Duration, WaitSource), Stop>) {

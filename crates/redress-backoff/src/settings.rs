@@ -8,7 +8,7 @@ use std::time::Duration;
 use redress_classify::{Clock, Dialect, Schedule};
 
 use crate::budget::Budget;
-use crate::schedule::{Jitter, nth_wait};
+use crate::schedule::Jitter;
 
 #[derive(Clone)]
 pub(crate) struct Settings {
@@ -57,12 +57,6 @@ impl Settings {
 
     pub(crate) fn random(&self) -> u32 {
         (self.random)()
-    }
-
-    /// Returns the nth wait that the vendor publishes.
-    pub(crate) fn published_wait(&self, nth: u32, throttled: bool) -> Option<Duration> {
-        let throttle = self.throttle_wait.filter(|_| throttled);
-        throttle.or_else(|| self.published.map(|schedule| nth_wait(schedule, nth)))
     }
 }
 

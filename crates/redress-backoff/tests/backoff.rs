@@ -157,6 +157,9 @@ async fn a_vendors_schedule_is_a_floor_and_jitter_adds_at_most_half() {
         let (_, times) = run(&layer, request("POST"), vec![answer(429), answer(200)]).await;
         assert!((5_000..=7_500).contains(&times[1]), "{times:?}");
     }
+    let hinted = vec![with(429, &[("retry-after", "1")]), answer(200)];
+    let (_, times) = run(&BackoffLayer::new(dialects::maleslab()), request("POST"), hinted).await;
+    assert!((1_000..=1_500).contains(&times[1]), "the vendor's default stands in for a hint: {times:?}");
     let (_, times) =
         run(&BackoffLayer::new(dialects::vlens()), request("GET"), vec![answer(500), answer(500), answer(500)]).await;
     assert_eq!(times.len(), 3, "the vendor asks for three attempts");

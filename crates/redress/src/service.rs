@@ -1,0 +1,92 @@
+//! The whole stack as one service.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use pin_project_lite::pin_project;
+use redress_backoff::Backoff;
+use redress_classify::{Body, BoxError, Classify, Error, Replay};
+use redress_refresh::Refresh;
+use tower_service::Service;
+
+use crate::timeout::AttemptTimeout;
+
+/// The layers of redress over a transport.
+///
+/// What is inside is nobody's business, so that a further layer changes no user's types.
+///
+/// # Errors
+/// An [`Error`] when no response came. A response, whatever its status, is `Ok`:
+/// [`ok_or_api_error`](redress_classify::ResponseExt::ok_or_api_error) tells an error response from a success.
+///
+/// # Cancel safety
+/// Dropping the future drops the attempt in flight and sends nothing more; a token refresh that it started goes on for
+/// the others.
+#[derive(Clone)]
+pub struct Redress<S> {
+    stack: Stack<S>,
+}
+
+type Stack<S> = Backoff<Below<S>>;
+type Below<S> = Refresh<Classify<AttemptTimeout<S>>>;
+
+pin_project! {
+    /// The future of a [`Redress`] service.
+    pub struct ResponseFuture<S, B>
+    where
+        S: Service<Request<B>>,
+        Below<S>: Service<Request<B>>,
+    {
+        #[pin]
+        inner: redress_backoff::ResponseFuture<Below<S>, B>,
+    }
+}
+
+impl<S> Redress<S> {
+    pub(crate) const fn new(stack: Stack<S>) -> Self {
+        Self { stack }
+    }
+}
+
+impl<S> fmt::Debug for Redress<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redress").finish_non_exhaustive()
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for Redress<S>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone,
+    S::Error: Into<BoxError>,
+    B: Replay,
+    R: http_body::Body + Unpin,
+{
+    type Response = Response<Body<R>>;
+    type Error = Error;
+    type Future = ResponseFuture<S, B>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.stack.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        ResponseFuture { inner: self.stack.call(request) }
+    }
+}
+
+impl<S, B, R> Future for ResponseFuture<S, B>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone,
+    S::Error: Into<BoxError>,
+    B: Replay,
+    R: http_body::Body + Unpin,
+{
+    type Output = Result<Response<Body<R>>, Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.project().inner.poll(cx)
+    }
+}

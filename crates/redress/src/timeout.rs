@@ -1,0 +1,79 @@
+//! How long one attempt may take until its response begins.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use http::Request;
+use pin_project_lite::pin_project;
+use redress_classify::{BoxError, TransportError};
+use tokio::time::Sleep;
+use tower_service::Service;
+
+/// Cuts an attempt whose response does not begin in time.
+///
+/// It sits right above the transport. tower's `Timeout` starts its clock for every request; this one makes no timer for
+/// a response that is there at once, and its error says that the request may have been processed.
+#[derive(Clone, Debug)]
+pub(crate) struct AttemptTimeout<S> {
+    inner: S,
+    timeout: Option<Duration>,
+}
+
+pin_project! {
+    pub(crate) struct ResponseFuture<F> {
+        #[pin]
+        inner: F,
+        #[pin]
+        sleep: Option<Sleep>,
+        timeout: Option<Duration>,
+    }
+}
+
+impl<S> AttemptTimeout<S> {
+    pub(crate) const fn new(inner: S, timeout: Option<Duration>) -> Self {
+        Self { inner, timeout }
+    }
+}
+
+impl<S, B> Service<Request<B>> for AttemptTimeout<S>
+where
+    S: Service<Request<B>>,
+    S::Error: Into<BoxError>,
+{
+    type Response = S::Response;
+    type Error = BoxError;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        ResponseFuture { inner: self.inner.call(request), sleep: None, timeout: self.timeout }
+    }
+}
+
+impl<F, T, E> Future for ResponseFuture<F>
+where
+    F: Future<Output = Result<T, E>>,
+    E: Into<BoxError>,
+{
+    type Output = Result<T, BoxError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        if let Poll::Ready(result) = this.inner.poll(cx) {
+            return Poll::Ready(result.map_err(Into::into));
+        }
+        let Some(timeout) = *this.timeout else { return Poll::Pending };
+        if this.sleep.is_none() {
+            this.sleep.set(Some(tokio::time::sleep(timeout)));
+        }
+        let Some(sleep) = this.sleep.as_pin_mut() else { return Poll::Pending };
+        ready!(sleep.poll(cx));
+        let late = format!("no response within {timeout:?}");
+        Poll::Ready(Err(TransportError::timeout(late).into()))
+    }
+}

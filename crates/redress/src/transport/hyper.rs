@@ -1,0 +1,93 @@
+//! The adapter for hyper-util's client.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper_util::client::legacy::{Client, Error, ResponseFuture};
+use redress_classify::TransportError;
+use tower_service::Service;
+
+use super::error;
+
+/// hyper-util's pooling client as a transport.
+///
+/// Connection failures are [`connect`](TransportError::connect), a stream that an HTTP/2 server refused is
+/// [`refused_stream`](TransportError::refused_stream), a connection that broke off is [`body`](TransportError::body).
+///
+/// # Examples
+/// ```
+/// use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+/// use redress::{RedressLayer, dialects, transport::Hyper};
+/// use tower::Layer;
+///
+/// # fn stack() -> impl Clone {
+/// let transport: Hyper<_, String> = Hyper::new(Client::builder(TokioExecutor::new()).build_http());
+/// let service = RedressLayer::new(dialects::verilock()).layer(transport);
+/// # service }
+/// ```
+pub struct Hyper<C, B> {
+    client: Client<C, B>,
+}
+
+/// The future of a [`Hyper`] transport.
+pub struct HyperFuture {
+    inner: ResponseFuture,
+}
+
+impl<C, B> Hyper<C, B> {
+    /// Takes a client with its connector and its settings.
+    pub const fn new(client: Client<C, B>) -> Self {
+        Self { client }
+    }
+}
+
+impl<C: Clone, B> Clone for Hyper<C, B> {
+    fn clone(&self) -> Self {
+        Self { client: self.client.clone() }
+    }
+}
+
+impl<C, B> fmt::Debug for Hyper<C, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hyper").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for HyperFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HyperFuture").finish_non_exhaustive()
+    }
+}
+
+impl<C, B> Service<Request<B>> for Hyper<C, B>
+where
+    Client<C, B>: Service<Request<B>, Response = Response<Incoming>, Error = Error, Future = ResponseFuture>,
+{
+    type Response = Response<Incoming>;
+    type Error = TransportError;
+    type Future = HyperFuture;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
+        self.client.poll_ready(cx).map_err(transport_error)
+    }
+
+    fn call(&mut self, request: Request<B>) -> HyperFuture {
+        HyperFuture { inner: self.client.call(request) }
+    }
+}
+
+impl Future for HyperFuture {
+    type Output = Result<Response<Incoming>, TransportError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Poll::Ready(ready!(Pin::new(&mut self.inner).poll(cx)).map_err(transport_error))
+    }
+}
+
+fn transport_error(error: Error) -> TransportError {
+    if error.is_connect() { TransportError::connect(error) } else { error::of_sending(error) }
+}
