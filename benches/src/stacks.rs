@@ -1,0 +1,97 @@
+//! The stack, layer by layer, over a transport that is ready and answers at once.
+
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response};
+use http_body_util::Full;
+use redress::backoff::Backoff;
+use redress::classify::{Classify, ClassifyLayer};
+use redress::refresh::Refresh;
+use redress::{BackoffLayer, Dialect, Grant, Origin, Redress, RedressLayer, RefreshLayer, StaticHeaders, dialects};
+use tower_layer::Layer;
+use tower_service::Service;
+
+/// A transport that costs nothing: it answers with one and the same body.
+#[derive(Clone, Debug)]
+pub struct Bare {
+    body: Bytes,
+}
+
+impl Bare {
+    /// Answers with this body.
+    #[must_use]
+    pub const fn new(body: Bytes) -> Self {
+        Self { body }
+    }
+}
+
+impl Service<Request<Full<Bytes>>> for Bare {
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = Ready<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Full<Bytes>>) -> Self::Future {
+        drop(request);
+        ready(Ok(Response::new(Full::new(self.body.clone()))))
+    }
+}
+
+/// Returns a request with eight headers.
+#[must_use]
+pub fn request() -> Request<Full<Bytes>> {
+    let mut request = Request::new(Full::new(Bytes::from_static(b"{}")));
+    *request.uri_mut() = http::Uri::from_static("https://api.example/v1/verify/vf_0000000000000000");
+    let names =
+        ["accept", "accept-encoding", "content-type", "user-agent", "x-client", "x-trace", "x-tenant", "x-version"];
+    for name in names {
+        request.headers_mut().insert(name, HeaderValue::from_static("some value"));
+    }
+    request
+}
+
+/// Reads errors.
+pub fn classify(dialect: Dialect, bare: Bare) -> Classify<Bare> {
+    ClassifyLayer::new(dialect).layer(bare)
+}
+
+/// Stamps a token that is held from the start.
+///
+/// # Panics
+/// Never: the origin and the token are legal.
+pub fn refresh(bare: Bare) -> Refresh<Bare> {
+    let layer = RefreshLayer::new(StaticHeaders::new(), origin()).hand_up();
+    layer.tokens().install(token());
+    layer.layer(bare)
+}
+
+/// Keeps a copy, with budget and deadline.
+pub fn backoff(bare: Bare) -> Backoff<Bare> {
+    BackoffLayer::new(dialects::veridia()).deadline(Duration::from_secs(20)).layer(bare)
+}
+
+/// All of it: budget, deadline, a token, the dialect.
+pub fn full(dialect: Dialect, bare: Bare) -> Redress<Bare> {
+    let layer =
+        RedressLayer::new(dialect).credentials(StaticHeaders::new(), origin()).deadline(Duration::from_secs(20));
+    layer.tokens().install(token());
+    layer.layer(bare)
+}
+
+fn origin() -> Origin {
+    "https://api.example".parse().expect("a legal origin")
+}
+
+fn token() -> Grant {
+    Grant::bearer(
+        "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U",
+    )
+    .expect("a legal token")
+}

@@ -1,0 +1,67 @@
+//! A success allocates nothing beyond the one copy of its request, and reading an error only what it keeps.
+
+use std::time::SystemTime;
+
+use benches::stacks::{self, Bare, request};
+use benches::{allocations, bodies, call};
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use redress::classify::try_clone_request;
+use redress::dialects;
+use redress::envelope::Envelope;
+use tower_service::Service;
+
+fn of<S, B>(mut service: S) -> f64
+where
+    S: Service<Request<Full<Bytes>>, Response = Response<B>>,
+    S::Error: std::fmt::Debug,
+{
+    allocations(request, |request| {
+        let response = call(&mut service, request);
+        assert!(response.extensions().is_empty(), "a success writes no extension");
+    })
+}
+
+#[test]
+fn a_success_allocates_nothing_beyond_the_copy_of_its_request() {
+    let bare = || Bare::new(Bytes::from_static(b"{}"));
+    let base = of(bare());
+    let copy = allocations(request, |request| drop(try_clone_request(&request)));
+    assert!(copy >= 1.0, "the counter counts");
+    for (name, count, allowed) in [
+        ("classify", of(stacks::classify(dialects::veridia(), bare())), base),
+        (
+            "classify, held",
+            of(stacks::classify(dialects::maleslab(), Bare::new(Bytes::from_static(b"{\"success\":true}")))),
+            base,
+        ),
+        ("refresh", of(stacks::refresh(bare())), base),
+        ("backoff", of(stacks::backoff(bare())), base + copy),
+        ("full", of(stacks::full(dialects::veridia(), bare())), base + copy),
+        (
+            "full, held",
+            of(stacks::full(dialects::vlens(), Bare::new(Bytes::from(bodies::vlens_success(1024))))),
+            base + copy,
+        ),
+    ] {
+        assert!(count <= allowed, "{name}: {count} allocations, {allowed} allowed");
+    }
+}
+
+#[test]
+fn reading_an_error_allocates_only_the_list_of_its_fields() {
+    for (vendor, body) in bodies::ERRORS {
+        let dialect = dialects::by_name(vendor).expect("it is shipped");
+        let count = allocations(
+            || (),
+            |()| {
+                let read = Envelope::read(&dialect, SystemTime::UNIX_EPOCH, [body.as_bytes()]);
+                assert!(read.is_ok());
+            },
+        );
+        let fields =
+            Envelope::read(&dialect, SystemTime::UNIX_EPOCH, [body.as_bytes()]).map_or(0, |read| read.fields.len());
+        assert!(fields > 0 || count == 0.0, "{vendor}: {count} allocations without a field");
+    }
+}
