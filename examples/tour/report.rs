@@ -1,5 +1,6 @@
 //! What is known of one scenario, and whether the caller's view and the server's log are as documented.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::io;
 use std::ops::RangeInclusive;
@@ -64,7 +65,7 @@ impl Report {
             logins: to("/Login") + to("/auth/login"),
             server_hits: hits.len(),
             ok: true,
-            call: format!("{method} {path}"),
+            call: format!("{method} {}", shortened(path)),
             result: result(&outcome),
             problems: Vec::new(),
             hits,
@@ -76,11 +77,22 @@ impl Report {
         report
     }
 
-    /// Tells of many calls at once.
-    pub(crate) fn of_many(scenario: &'static str, sandbox: &Sandbox, from: usize, call: String, hits: usize) -> Self {
-        let nothing = Outcome::nothing();
-        let report = Self::new(scenario, sandbox, from, nothing);
-        Self { call, server_hits: hits, result: "all succeed".to_owned(), ..report }
+    /// Tells of many calls at once, each of them sent once and some of them replayed.
+    pub(crate) fn of_many(scenario: &'static str, sandbox: &Sandbox, from: usize, calls: usize, path: &str) -> Self {
+        let mut report = Self::new(scenario, sandbox, from, Outcome::nothing());
+        let hits = report.log.iter().skip(from).filter(|entry| entry.path == path);
+        report.hits = hits.cloned().collect();
+        report.server_hits = report.hits.len();
+        report.attempts = calls;
+        report.replays = report.server_hits.saturating_sub(calls);
+        report.classes = if report.replays > 0 { vec![Class::TokenExpired] } else { Vec::new() };
+        report.call = format!("{calls} x GET {path}");
+        report
+    }
+
+    pub(crate) fn result(mut self, result: String) -> Self {
+        self.result = result;
+        self
     }
 
     pub(crate) fn placed(mut self, order: usize) -> Self {
@@ -171,25 +183,32 @@ impl Report {
         self
     }
 
-    pub(crate) fn outcome(&self) -> &Outcome {
+    /// Returns how many hits presented the token of this generation.
+    pub(crate) fn with_generation(&self, generation: u64) -> usize {
+        self.hits.iter().filter(|hit| hit.generation == Some(generation)).count()
+    }
+
+    pub(crate) const fn server_hits(&self) -> usize {
+        self.server_hits
+    }
+
+    pub(crate) const fn outcome(&self) -> &Outcome {
         &self.outcome
     }
 
-    /// Returns what the server answered at each hit.
+    /// Returns what the server answered at each hit; of many hits, how often.
     pub(crate) fn answers(&self) -> String {
         let answer = |hit: &Entry| {
             let status = hit.status.map_or_else(|| "cut".to_owned(), |status| status.to_string());
-            match &hit.code {
-                Some(code) => format!("{status} {code}"),
-                None => status,
-            }
+            hit.code.as_ref().map_or_else(|| status.clone(), |code| format!("{status} {code}"))
         };
-        let mut answers: Vec<String> = self.hits.iter().map(answer).collect();
-        if answers.len() > 4 {
-            answers.truncate(3);
-            answers.push(format!("... {} in all", self.hits.len()));
+        let answers: Vec<String> = self.hits.iter().map(answer).collect();
+        if answers.len() <= 4 {
+            return answers.join(", ");
         }
-        answers.join(", ")
+        let mut counts = BTreeMap::<&str, usize>::new();
+        answers.iter().for_each(|answer| *counts.entry(answer).or_default() += 1);
+        counts.iter().map(|(answer, count)| format!("{count} x {answer}")).collect::<Vec<_>>().join(", ")
     }
 
     pub(crate) fn class(&self) -> String {
@@ -203,7 +222,7 @@ impl Report {
             match count {
                 0 => {}
                 1 => did.push(what.to_owned()),
-                _ => did.push(format!("{count} {what}s")),
+                _ => did.push(format!("{count} x {what}")),
             }
         }
         did.extend(self.outcome.stop.filter(|stop| *stop != redress::Stop::Success).map(|stop| stop.to_string()));
@@ -232,6 +251,17 @@ impl Report {
             }
         }
     }
+}
+
+/// Cuts long ids in a path, for the table.
+fn shortened(path: &str) -> String {
+    let short = |segment: &str| match segment.char_indices().nth(8) {
+        Some((at, _)) if segment.len() > 14 && segment.contains(|c: char| c.is_ascii_digit()) => {
+            format!("{}...", &segment[..at])
+        }
+        _ => segment.to_owned(),
+    };
+    path.split('/').map(short).collect::<Vec<_>>().join("/")
 }
 
 fn result(outcome: &Outcome) -> String {

@@ -31,3 +31,39 @@ fn constructor(error: &(dyn StdError + 'static)) -> fn(BoxError) -> TransportErr
     }
     TransportError::other
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fmt;
+
+    use redress_classify::Phase;
+
+    use super::*;
+
+    /// An HTTP client's error around that of its protocol.
+    #[derive(Debug)]
+    struct Client(h2::Error);
+
+    impl fmt::Display for Client {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("client error")
+        }
+    }
+
+    impl StdError for Client {
+        fn source(&self) -> Option<&(dyn StdError + 'static)> {
+            Some(&self.0)
+        }
+    }
+
+    #[test]
+    fn a_refused_stream_was_not_sent_and_any_other_reset_may_have_been_processed() {
+        for (reason, phase) in [
+            (h2::Reason::REFUSED_STREAM, Phase::NotSent),
+            (h2::Reason::INTERNAL_ERROR, Phase::MaybeProcessed),
+            (h2::Reason::CANCEL, Phase::MaybeProcessed),
+        ] {
+            assert_eq!(of_sending(Client(reason.into())).phase(), phase, "{reason:?}");
+        }
+    }
+}
