@@ -176,7 +176,7 @@ async fn a_deadline_covers_the_login_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_stack_keeps_tower_s_contract_on_one_place() {
+async fn the_stack_keeps_towers_contract_on_one_place() {
     let (calls, handle) = mock(vec![answer(500, ""), answer(500, ""), answer(200, "{}"), answer(200, "{}")]);
     let mut service = RedressLayer::new(dialects::ranex()).layer(calls.limit(1));
     let first = service.ready().await.unwrap().call(request("GET"));
