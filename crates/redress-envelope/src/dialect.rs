@@ -1,21 +1,21 @@
 //! How one API signals errors, as data.
 
+mod body;
 mod catalogue;
 mod file;
 mod spec;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::SystemTime;
 
+pub(crate) use body::{BodyHint, Signalled, Slots, Test};
 pub use catalogue::{Code, Limit, Reason, RetryAdvice, Route, Schedule, Status};
 pub use file::{DialectError, Mistake};
 use spec::Spec;
 
 use crate::class::Class;
-use crate::envelope::Cell;
-use crate::hint::{HintSource, RetryHint, Unit};
-use crate::json::{Container, Scalar};
+use crate::hint::Unit;
+use crate::json::Container;
 use crate::plan::Plan;
 
 /// How one API signals errors: a TOML file, compiled once.
@@ -45,41 +45,6 @@ struct Compiled {
     hints: Vec<BodyHint>,
     signals: Vec<Signalled>,
     signal_plan: Plan,
-}
-
-/// For each part of an envelope the cells that may hold it, best first.
-#[derive(Debug, Default)]
-pub(crate) struct Slots {
-    pub(crate) code: Vec<u8>,
-    pub(crate) message: Vec<u8>,
-    pub(crate) request_id: Vec<u8>,
-    pub(crate) reason: Vec<u8>,
-}
-
-/// A member of the body that holds a hint.
-#[derive(Debug)]
-pub(crate) struct BodyHint {
-    pub(crate) cell: u8,
-    unit: Unit,
-    path: String,
-}
-
-/// A member of the body that signals an error.
-#[derive(Debug)]
-pub(crate) struct Signalled {
-    /// Its cell in the full plan and in the plan of the signals alone.
-    pub(crate) cell: u8,
-    pub(crate) watched: u8,
-    test: Test,
-}
-
-/// What the member must be for the body to be an error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Test {
-    /// Present and anything but `null`.
-    NotNull,
-    /// `false`.
-    IsFalse,
 }
 
 impl Dialect {
@@ -255,13 +220,11 @@ impl Dialect {
             reason: cells(&spec.reason),
         };
         let hints = spec.body_hints.iter();
-        let hints = hints
-            .filter_map(|(path, unit)| Some(BodyHint { cell: plan.cell(path)?, unit: *unit, path: path.to_string() }));
+        let hints = hints.filter_map(|(path, unit)| Some(BodyHint::new(plan.cell(path)?, *unit, path.to_string())));
         let hints = hints.collect();
         let signals = spec.signals.iter();
-        let signals = signals.filter_map(|(path, test)| {
-            Some(Signalled { cell: plan.cell(path)?, watched: signal_plan.cell(path)?, test: *test })
-        });
+        let signals =
+            signals.filter_map(|(path, test)| Some(Signalled::new(plan.cell(path)?, signal_plan.cell(path)?, *test)));
         let signals = signals.collect();
         spec.fields.iter().for_each(|list| plan.list(list));
         let (plan, signal_plan) = (plan.finish(), signal_plan.finish());
@@ -272,21 +235,5 @@ impl Dialect {
 impl fmt::Debug for Dialect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Dialect").field(&self.name()).finish()
-    }
-}
-
-impl BodyHint {
-    pub(crate) fn read(&self, cell: &Cell<'_>, now: SystemTime) -> Option<RetryHint> {
-        let when = self.unit.read_cell(cell, now)?;
-        Some(RetryHint::new(when, HintSource::Body(self.path.clone())))
-    }
-}
-
-impl Signalled {
-    pub(crate) fn holds(&self, cell: Option<&Cell<'_>>) -> bool {
-        match self.test {
-            Test::NotNull => cell.is_some_and(|cell| *cell != Cell::Scalar(Scalar::Null)),
-            Test::IsFalse => cell == Some(&Cell::Scalar(Scalar::Bool(false))),
-        }
     }
 }

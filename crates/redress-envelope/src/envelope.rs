@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::dialect::Dialect;
 use crate::hint::RetryHint;
 use crate::json::{Container, Scalar, Scanner, Sink, Unreadable, Want};
-use crate::plan::{MAX_CELLS, NodeId, Plan, Role};
+use crate::plan::{Cell, MAX_CELLS, NodeId, Plan, Role};
 use crate::walk::Walk;
 
 /// What an error response says, borrowed from its body where that is possible.
@@ -41,13 +41,6 @@ pub struct FieldError<'a> {
     pub path: Cow<'a, str>,
     /// What the vendor says about it.
     pub message: Cow<'a, str>,
-}
-
-/// A value that the plan named; a container has no text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Cell<'a> {
-    Scalar(Scalar<'a>),
-    Container,
 }
 
 /// A full read: the sink that fills the cells and the lists of fields.

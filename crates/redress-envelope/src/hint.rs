@@ -3,14 +3,11 @@
 //! Reading is total: any bytes give a hint or none, never an error. A hint is kept as the server gave it; whoever
 //! acts on it decides what is too long.
 
-use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
 use crate::date::parse_date;
-use crate::envelope::Cell;
-use crate::json::Scalar;
 
 /// A server's request to wait, and where it stood.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,15 +138,6 @@ impl Unit {
     }
 
     pub(crate) const ALL: [Self; 5] = [Self::Http, Self::Seconds, Self::Milliseconds, Self::EpochSeconds, Self::Date];
-
-    pub(crate) fn read_cell(self, cell: &Cell<'_>, now: SystemTime) -> Option<When> {
-        match cell {
-            Cell::Scalar(Scalar::Number(text) | Scalar::Text(text)) => {
-                self.read(&plain(text).into_owned().into_bytes(), now)
-            }
-            _ => None,
-        }
-    }
 }
 
 /// Reads `Retry-After`: a delay, a date, or by mistake a list of them.
@@ -202,18 +190,6 @@ fn fraction_ms(fraction: Option<&str>, unit_ms: u64) -> u64 {
     let rest = fraction.get(9..).is_some_and(|rest| rest.bytes().any(|digit| digit != b'0'));
     let billionths: u64 = format!("{kept:0<9}").parse().unwrap_or(0);
     (billionths * unit_ms + u64::from(rest)).div_ceil(1_000_000_000)
-}
-
-/// Writes a JSON number that has an exponent without one, as far as that is sensible.
-fn plain<'a>(number: &'a Cow<'a, str>) -> Cow<'a, str> {
-    if !number.contains(['e', 'E']) {
-        return Cow::Borrowed(number);
-    }
-    match number.parse::<f64>() {
-        Ok(value) if value.is_finite() && value >= 0.0 => Cow::Owned(format!("{value}")),
-        Ok(value) if value == f64::INFINITY => Cow::Borrowed("99999999999999999999"),
-        _ => Cow::Borrowed(""),
-    }
 }
 
 #[cfg(test)]

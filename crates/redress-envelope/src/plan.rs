@@ -1,5 +1,6 @@
 //! What to keep of a body, compiled: all paths of a dialect as one tree that a scan walks down.
 
+use crate::json::Scalar;
 use crate::path::{Path, Step};
 
 /// How many values one plan may name; they lie in an array of this length while a body is read.
@@ -53,6 +54,13 @@ pub(crate) enum FieldList {
     List { at: Path, path: Path, message: Path },
     /// An object from the name of a field to its message or messages.
     Map { at: Path },
+}
+
+/// A value that the plan named; a container has no text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Cell<'a> {
+    Scalar(Scalar<'a>),
+    Container,
 }
 
 impl Plan {

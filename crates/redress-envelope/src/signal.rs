@@ -3,9 +3,8 @@
 use std::borrow::Cow;
 
 use crate::dialect::Dialect;
-use crate::envelope::Cell;
 use crate::json::{Container, Scalar, Scanner, Sink, Unreadable, Want};
-use crate::plan::NodeId;
+use crate::plan::{Cell, NodeId};
 use crate::walk::Walk;
 
 /// Reads a body as it arrives until it is certain whether the body signals an error.
