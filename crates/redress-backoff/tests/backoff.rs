@@ -367,3 +367,12 @@ async fn two_clients_do_not_come_back_together() {
     }
     assert!(waits.len() > 25, "{waits:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn clones_of_a_layer_share_one_budget() {
+    let layer = layer().budget(Budget::with_capacity(14));
+    let (first, _) = run(&layer.clone(), request("GET"), vec![answer(500), answer(404)]).await;
+    let (second, times) = run(&layer, request("GET"), vec![answer(500)]).await;
+    assert_eq!((stop(&first), times.len()), (Some(Stop::NotRetryable), 1), "the first call spent it all");
+    assert_eq!(second.expect("the response in hand").status(), 500);
+}

@@ -18,11 +18,11 @@
 //!
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let body = r#"{"data":null,"error_code":1050,"error_message":"Image too dark","error_descriptions":null}"#;
+//! let body: &[u8] = br#"{"data":null,"error_code":1050,"error_message":"Image too dark","error_descriptions":null}"#;
 //! let vlens = ServiceBuilder::new()
 //!     .layer(ClassifyLayer::new(dialects::vlens()))
 //!     .service(service_fn(|_: Request<String>| async {
-//!         Ok::<_, std::io::Error>(Response::new(Full::from(body)))
+//!         Ok::<_, std::io::Error>(Response::new(Full::new(body)))
 //!     }));
 //! let response = vlens.oneshot(Request::new(String::new())).await?;
 //! let error = response.ok_or_api_error().expect_err("a 200 with an error code");

@@ -139,12 +139,12 @@ async fn transport_errors_have_a_phase() {
     }
 }
 
-/// Counts events of one target.
-struct Count(Arc<AtomicUsize>);
+/// Counts warnings and errors of one target.
+struct Count(&'static str, Arc<AtomicUsize>);
 
 impl tracing::Subscriber for Count {
     fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
-        metadata.target() == "redress::alert"
+        metadata.target() == self.0 && *metadata.level() <= tracing::Level::WARN
     }
     fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
         tracing::span::Id::from_u64(1)
@@ -152,7 +152,7 @@ impl tracing::Subscriber for Count {
     fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
     fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
     fn event(&self, _: &tracing::Event<'_>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.1.fetch_add(1, Ordering::Relaxed);
     }
     fn enter(&self, _: &tracing::span::Id) {}
     fn exit(&self, _: &tracing::span::Id) {}
@@ -161,9 +161,20 @@ impl tracing::Subscriber for Count {
 #[tokio::test(start_paused = true)]
 async fn exhausted_credits_raise_an_alert() {
     let count = Arc::new(AtomicUsize::new(0));
-    let _guard = tracing::subscriber::set_default(Count(Arc::clone(&count)));
+    let _guard = tracing::subscriber::set_default(Count("redress::alert", Arc::clone(&count)));
     verdict(dialects::veridia(), answer(403, [data(r#"{"error":"origin_not_allowed"}"#)])).await;
     assert_eq!(count.load(Ordering::Relaxed), 0);
     verdict(dialects::veridia(), answer(403, [data(r#"{"error":"insufficient_credits"}"#)])).await;
     assert_eq!(count.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_success_that_is_too_long_to_be_held_is_told_of() {
+    let count = Arc::new(AtomicUsize::new(0));
+    let _guard = tracing::subscriber::set_default(Count("redress::classify", Arc::clone(&count)));
+    for (megabytes, events) in [(1, 0), (2, 1)] {
+        let body = format!(r#"{{"data":"{}","error_code":null}}"#, "x".repeat(megabytes * 1_000_000));
+        let response = classify(dialects::vlens(), answer(200, body.as_bytes().chunks(10_000).map(data))).await;
+        assert_eq!((response.verdict().is_none(), count.load(Ordering::Relaxed)), (true, events));
+    }
 }

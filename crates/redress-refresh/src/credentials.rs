@@ -1,0 +1,173 @@
+//! Where credentials come from.
+
+use std::fmt;
+use std::future::{Future, ready};
+use std::pin::Pin;
+use std::sync::Arc;
+
+use http::HeaderName;
+use secrecy::SecretString;
+
+use crate::failure::Failure;
+use crate::grant::{Grant, InvalidHeader};
+
+/// Gets credentials from an issuer.
+///
+/// The layer sees to it that one call at most is under way, whoever asks and whoever gives up, and runs it in a task of
+/// its own, within the flight timeout. So an implementation needs no lock and no cache, and should not log.
+///
+/// It sends its requests through a stack of its own, perhaps with a small retry and a classifier, but **without this
+/// layer**: a token endpoint's own 401 would else ask for a refresh in the middle of the refresh.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use redress_refresh::{Credentials, Failure, Grant};
+/// use secrecy::{ExposeSecret, SecretString};
+///
+/// struct Portal {
+///     password: SecretString,
+/// }
+///
+/// # async fn post(_path: &str, _secret: &str) -> Result<(String, String), std::io::Error> {
+/// #     Ok(("access".to_owned(), "refresh".to_owned()))
+/// # }
+/// impl Credentials for Portal {
+///     async fn login(&self) -> Result<Grant, Failure> {
+///         let answer = post("/login", self.password.expose_secret()).await;
+///         let (access, refresh) = answer.map_err(Failure::transient)?;
+///         Ok(Grant::bearer(access)?.refresh_token(refresh).expires_in(Duration::from_secs(900)))
+///     }
+///
+///     async fn refresh(&self, refresh_token: &SecretString) -> Result<Grant, Failure> {
+///         let answer = post("/refresh", refresh_token.expose_secret()).await;
+///         let (access, refresh) = answer.map_err(Failure::ambiguous)?;
+///         Ok(Grant::bearer(access)?.refresh_token(refresh).expires_in(Duration::from_secs(900)))
+///     }
+/// }
+/// ```
+pub trait Credentials: Send + Sync + 'static {
+    /// Logs in from nothing.
+    ///
+    /// # Errors
+    /// A [`Failure`], whose kind decides what follows.
+    ///
+    /// # Cancel safety
+    /// It is dropped at the flight timeout and when the runtime shuts down, never because a caller went away.
+    fn login(&self) -> impl Future<Output = Result<Grant, Failure>> + Send;
+
+    /// Exchanges a refresh token. The default logs in, by stating that the grant is dead.
+    ///
+    /// # Errors
+    /// A [`Failure`], whose kind decides what follows.
+    ///
+    /// # Cancel safety
+    /// As of [`login`](Self::login). A refresh that is cut may have spent its token: unless an earlier refresh has
+    /// proven that the issuer's tokens do not rotate, it is not shown again.
+    fn refresh(&self, refresh_token: &SecretString) -> impl Future<Output = Result<Grant, Failure>> + Send {
+        let _ = refresh_token;
+        ready(Err(Failure::grant_dead("these credentials are not refreshed")))
+    }
+
+    /// Returns credentials that are at hand from the start, such as a stored pair; it is asked once, by
+    /// [`RefreshLayer::new`](crate::RefreshLayer::new). The default has none, and the first request logs in.
+    fn held(&self) -> Option<Grant> {
+        None
+    }
+
+    /// Whether the credentials are attached as they are and never replaced by a call, as API keys are. The default is
+    /// `false`.
+    fn is_static(&self) -> bool {
+        false
+    }
+}
+
+/// Headers that never change: API keys. They are attached, and a rejection comes up as it is.
+///
+/// # Examples
+/// ```
+/// use redress_refresh::{RefreshLayer, StaticHeaders};
+///
+/// let keys = StaticHeaders::new().header("x-api-key", "key")?.header("x-api-secret", "secret")?;
+/// let layer = RefreshLayer::new(keys, "https://api.example.com".parse()?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Default)]
+pub struct StaticHeaders {
+    grant: Grant,
+}
+
+impl StaticHeaders {
+    /// Makes an empty set.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a header, or replaces the one of the same name.
+    ///
+    /// # Errors
+    /// As of [`Grant::header`].
+    pub fn header<N>(self, name: N, value: impl Into<SecretString>) -> Result<Self, InvalidHeader>
+    where
+        N: TryInto<HeaderName>,
+    {
+        Ok(Self { grant: self.grant.header(name, value)? })
+    }
+}
+
+impl Credentials for StaticHeaders {
+    async fn login(&self) -> Result<Grant, Failure> {
+        Err(Failure::permanent("static headers do not log in"))
+    }
+
+    fn held(&self) -> Option<Grant> {
+        Some(self.grant.clone())
+    }
+
+    fn is_static(&self) -> bool {
+        true
+    }
+}
+
+impl fmt::Debug for StaticHeaders {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("StaticHeaders").field(&self.grant).finish()
+    }
+}
+
+impl<C: Credentials> Credentials for Arc<C> {
+    fn login(&self) -> impl Future<Output = Result<Grant, Failure>> + Send {
+        C::login(self)
+    }
+
+    fn refresh(&self, refresh_token: &SecretString) -> impl Future<Output = Result<Grant, Failure>> + Send {
+        C::refresh(self, refresh_token)
+    }
+
+    fn held(&self) -> Option<Grant> {
+        C::held(self)
+    }
+
+    fn is_static(&self) -> bool {
+        C::is_static(self)
+    }
+}
+
+type Answer<'a> = Pin<Box<dyn Future<Output = Result<Grant, Failure>> + Send + 'a>>;
+
+/// [`Credentials`] without their type, boxed once per flight.
+pub(crate) trait Issuer: Send + Sync {
+    fn login(&self) -> Answer<'_>;
+    fn refresh<'a>(&'a self, refresh_token: &'a SecretString) -> Answer<'a>;
+}
+
+impl<C: Credentials> Issuer for C {
+    fn login(&self) -> Answer<'_> {
+        Box::pin(Credentials::login(self))
+    }
+
+    fn refresh<'a>(&'a self, refresh_token: &'a SecretString) -> Answer<'a> {
+        Box::pin(Credentials::refresh(self, refresh_token))
+    }
+}

@@ -1,0 +1,260 @@
+//! The way of one request down and of its response up through the layer.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use http::{Request, Response, StatusCode};
+use pin_project_lite::pin_project;
+use redress_classify::{Basis, BoxError, Class, Error, Refreshed, Replay, ResponseExt, try_clone_request};
+use tower_service::Service;
+
+use crate::failure::Failure;
+use crate::layer::Link;
+use crate::shared::{Wait, Way};
+use crate::snapshot::Snapshot;
+use crate::state::Refusal;
+
+pin_project! {
+    /// The future of a [`Refresh`](crate::Refresh) service.
+    pub struct ResponseFuture<S, B>
+    where
+        S: Service<Request<B>>,
+    {
+        #[pin]
+        state: State<S, B>,
+        // `None` when the request passes without credentials, or has failed.
+        link: Option<Link>,
+        // The credentials that the request below carries.
+        sent: Option<Arc<Snapshot>>,
+        // What is needed to send it again.
+        spare: Option<Spare<S, B>>,
+        // Whether a rejection may still lead to a refresh: one of them may.
+        may_refresh: bool,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<S, B>
+    where
+        S: Service<Request<B>>,
+    {
+        // The request is below.
+        Below { #[pin] future: S::Future },
+        // The request waits for credentials; nothing was sent.
+        Waiting { wait: Wait, spare: Option<Spare<S, B>> },
+        // A rejected response waits for the refresh.
+        Rejected { wait: Wait, response: Option<S::Response> },
+        // The credentials are there; the service gets ready anew.
+        Readying { spare: Option<Spare<S, B>> },
+        // There are no credentials and no response.
+        Failed { error: Option<Error> },
+    }
+}
+
+/// A request that is not below, and a service that is not ready.
+struct Spare<S, B> {
+    inner: S,
+    request: Request<B>,
+}
+
+/// What becomes of a request when its response is there.
+enum Judgement {
+    /// The response is handed up as it is.
+    Return,
+    /// The request is sent again at once.
+    Repeat,
+    /// It is sent again after the refresh.
+    Wait(Wait),
+}
+
+impl<S, B> ResponseFuture<S, B>
+where
+    S: Service<Request<B>>,
+{
+    pub(crate) const fn pass(future: S::Future) -> Self {
+        Self { state: State::Below { future }, link: None, sent: None, spare: None, may_refresh: false }
+    }
+
+    /// Sends a request with credentials, by a service that is ready.
+    pub(crate) fn send(link: Link, sent: Arc<Snapshot>, inner: &mut S, mut request: Request<B>) -> Self
+    where
+        S: Clone,
+        B: Replay,
+    {
+        let may_refresh = !is_second(&request);
+        let copy = stamp(&link, &sent, &mut request, may_refresh);
+        let spare = copy.map(|request| Spare { inner: inner.clone(), request });
+        let state = State::Below { future: inner.call(request) };
+        Self { state, link: Some(link), sent: Some(sent), spare, may_refresh }
+    }
+
+    /// Keeps a request until the credentials are there, with a service that is not ready.
+    pub(crate) fn wait(link: Link, wait: Wait, inner: S, request: Request<B>) -> Self {
+        let may_refresh = !is_second(&request);
+        let state = State::Waiting { wait, spare: Some(Spare { inner, request }) };
+        Self { state, link: Some(link), sent: None, spare: None, may_refresh }
+    }
+
+    pub(crate) fn fail(link: &Link, refusal: Refusal) -> Self {
+        let state = State::Failed { error: Some(no_credentials(link, refusal)) };
+        Self { state, link: None, sent: None, spare: None, may_refresh: false }
+    }
+}
+
+impl<S, B, R> Future for ResponseFuture<S, B>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    S::Error: Into<BoxError>,
+    B: Replay,
+{
+    type Output = Result<Response<R>, Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        let Some(link) = this.link.as_ref() else { return poll_without(this.state, cx) };
+        loop {
+            let next = match this.state.as_mut().project() {
+                StateProj::Below { future } => {
+                    let response = ready!(future.poll(cx)).map_err(|error| Error::from_below(error.into()))?;
+                    let Some(sent) = this.sent.take() else { return Poll::Ready(Ok(response)) };
+                    match judge(link, &sent, &response, *this.may_refresh, this.spare.is_some()) {
+                        Judgement::Return => return Poll::Ready(Ok(response)),
+                        Judgement::Repeat if link.hand_up() => return Poll::Ready(Ok(refreshed(response))),
+                        Judgement::Repeat => again(this.spare, this.may_refresh),
+                        // This drops the future below, and with it a permit that the refresh may need.
+                        Judgement::Wait(wait) => State::Rejected { wait, response: Some(response) },
+                    }
+                }
+                StateProj::Rejected { wait, response } => {
+                    let outcome = ready!(wait.poll(cx));
+                    let Some(response) = response.take() else { return Poll::Pending };
+                    match outcome {
+                        Err(_) => return Poll::Ready(Ok(response)),
+                        Ok(_) if link.hand_up() => return Poll::Ready(Ok(refreshed(response))),
+                        // This drops the response before the service gets ready: it may hold a connection.
+                        Ok(_) => again(this.spare, this.may_refresh),
+                    }
+                }
+                StateProj::Waiting { wait, spare } => match ready!(wait.poll(cx)) {
+                    Err(refusal) => return Poll::Ready(Err(no_credentials(link, refusal))),
+                    Ok(_) => State::Readying { spare: spare.take() },
+                },
+                StateProj::Readying { spare } => {
+                    let Some(Spare { inner, .. }) = spare else { return Poll::Pending };
+                    ready!(inner.poll_ready(cx)).map_err(|error| Error::not_ready(error.into()))?;
+                    let Some(Spare { mut inner, mut request }) = spare.take() else { return Poll::Pending };
+                    let sent = usable(link)?;
+                    let copy = stamp(link, &sent, &mut request, *this.may_refresh);
+                    *this.sent = Some(sent);
+                    let future = inner.call(request);
+                    *this.spare = copy.map(|request| Spare { inner, request });
+                    State::Below { future }
+                }
+                StateProj::Failed { .. } => return Poll::Pending,
+            };
+            this.state.set(next);
+        }
+    }
+}
+
+impl<S, B> fmt::Debug for ResponseFuture<S, B>
+where
+    S: Service<Request<B>>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").field("sent", &self.sent).finish_non_exhaustive()
+    }
+}
+
+/// Polls what needs no credentials, or has none.
+fn poll_without<S, B>(state: Pin<&mut State<S, B>>, cx: &mut Context<'_>) -> Poll<Result<S::Response, Error>>
+where
+    S: Service<Request<B>>,
+    S::Error: Into<BoxError>,
+{
+    match state.project() {
+        StateProj::Below { future } => future.poll(cx).map_err(|error| Error::from_below(error.into())),
+        StateProj::Failed { error } => error.take().map_or(Poll::Pending, |error| Poll::Ready(Err(error))),
+        _ => Poll::Pending,
+    }
+}
+
+/// Prepares to send a request the second time, which is the last.
+fn again<S, B>(spare: &mut Option<Spare<S, B>>, may_refresh: &mut bool) -> State<S, B>
+where
+    S: Service<Request<B>>,
+{
+    *may_refresh = false;
+    State::Readying { spare: spare.take() }
+}
+
+/// Puts the credentials on a request; returns a copy without them if it may have to be sent again from here.
+fn stamp<B: Replay>(link: &Link, sent: &Snapshot, request: &mut Request<B>, may_refresh: bool) -> Option<Request<B>> {
+    let is_kept = may_refresh && !link.hand_up() && !link.shared.is_static();
+    let copy = if is_kept { try_clone_request(request) } else { None };
+    sent.stamp(request);
+    copy
+}
+
+fn judge<R>(link: &Link, sent: &Snapshot, response: &Response<R>, may_refresh: bool, has_copy: bool) -> Judgement {
+    if !is_rejected(response) {
+        if response.status().is_success() && response.verdict().is_none() {
+            sent.prove();
+        }
+        return Judgement::Return;
+    }
+    if link.shared.is_static() {
+        return Judgement::Return;
+    }
+    if !may_refresh {
+        link.shared.rejected_again(sent.generation());
+        return Judgement::Return;
+    }
+    match link.shared.rejected(sent.generation(), link.flight_timeout()) {
+        Way::Fail(_) => Judgement::Return,
+        Way::Send(_) | Way::Wait(_) if !has_copy && !link.hand_up() => {
+            tracing::debug!(target: "redress::refresh", "not sent again: the body cannot be copied");
+            Judgement::Return
+        }
+        Way::Send(_) => Judgement::Repeat,
+        Way::Wait(wait) => Judgement::Wait(wait),
+    }
+}
+
+/// Whether a response says that a refresh helps: by a code or a challenge, or as a 401 that nothing else explains.
+fn is_rejected<R>(response: &Response<R>) -> bool {
+    let is_401 = response.status() == StatusCode::UNAUTHORIZED;
+    match response.verdict() {
+        Some(verdict) if verdict.class() == Class::TokenExpired => true,
+        Some(verdict) => is_401 && verdict.class() == Class::Unauthenticated && verdict.basis() == Basis::Status,
+        None => is_401,
+    }
+}
+
+/// Whether a layer above sends a request again after a refresh.
+fn is_second<B>(request: &Request<B>) -> bool {
+    request.extensions().get::<Refreshed>().is_some()
+}
+
+fn refreshed<R>(mut response: Response<R>) -> Response<R> {
+    response.extensions_mut().insert(Refreshed);
+    response
+}
+
+/// Returns the credentials of now: since the flight landed there may have been a logout.
+fn usable(link: &Link) -> Result<Arc<Snapshot>, Error> {
+    let snapshot = link.shared.latest();
+    if snapshot.is_empty() {
+        return Err(no_credentials(link, Refusal { failure: Failure::cleared(), retry_at: None }));
+    }
+    Ok(snapshot)
+}
+
+fn no_credentials(link: &Link, refusal: Refusal) -> Error {
+    let retry_at = refusal.retry_at.map(|instant| link.clock().wall(instant));
+    Error::credentials(refusal.failure.class(), refusal.failure.into(), retry_at)
+}

@@ -1,0 +1,139 @@
+//! The layer and its settings.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Uri;
+use redress_classify::Clock;
+use tower_layer::Layer;
+
+use crate::credentials::Credentials;
+use crate::origin::Origin;
+use crate::service::Refresh;
+use crate::shared::Shared;
+use crate::tokens::Tokens;
+
+/// Longer than a token endpoint's own timeout and its small retry take, shorter than most callers wait.
+const FLIGHT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Makes [`Refresh`] services that share one set of credentials.
+///
+/// The credentials live in the layer: every service that it makes, every clone of those and every clone of the layer
+/// sends the same set, and one refresh serves them all.
+///
+/// It belongs right above Classify, whose verdicts it reads, and below whatever retries, so that every attempt carries
+/// the newest set. tower has no layer of this kind; tower-http's `SetRequestHeader` attaches what never changes.
+///
+/// # Examples
+/// ```
+/// use redress_refresh::{RefreshLayer, StaticHeaders};
+///
+/// let keys = StaticHeaders::new().header("x-api-key", "key")?;
+/// let layer = RefreshLayer::new(keys, "https://api.example.com".parse()?)
+///     .also_origin("https://eu.api.example.com".parse()?);
+/// assert_eq!(layer.tokens().generation(), 1, "static keys are held from the start");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct RefreshLayer {
+    link: Option<Link>,
+}
+
+/// What a service needs of its layer.
+#[derive(Clone, Debug)]
+pub(crate) struct Link {
+    pub(crate) shared: Arc<Shared>,
+    settings: Arc<Settings>,
+}
+
+#[derive(Clone, Debug)]
+struct Settings {
+    origins: Vec<Origin>,
+    hand_up: bool,
+    flight_timeout: Duration,
+    clock: Clock,
+}
+
+impl RefreshLayer {
+    /// Attaches these credentials to the requests that go to this origin, and to no other.
+    #[must_use]
+    pub fn new(credentials: impl Credentials, origin: Origin) -> Self {
+        let settings =
+            Settings { origins: vec![origin], hand_up: false, flight_timeout: FLIGHT_TIMEOUT, clock: Clock::system() };
+        Self { link: Some(Link { shared: Shared::new(credentials), settings: Arc::new(settings) }) }
+    }
+
+    /// Makes a layer without credentials: requests and responses pass.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self { link: None }
+    }
+
+    /// Adds an origin that the credentials may go to.
+    #[must_use]
+    pub fn also_origin(self, origin: Origin) -> Self {
+        self.set(|settings| settings.origins.push(origin))
+    }
+
+    /// Leaves the sending again to a Backoff layer above, which keeps a copy of the request anyway.
+    ///
+    /// After a refresh the rejected response is handed up with [`Refreshed`](redress_classify::Refreshed) in its
+    /// extensions. The default is to keep a copy and to send it again from here, once. A request that itself carries
+    /// `Refreshed` in its extensions is taken for such a second sending, and does not lead to another refresh.
+    #[must_use]
+    pub fn hand_up(self) -> Self {
+        self.set(|settings| settings.hand_up = true)
+    }
+
+    /// Sets how long a refresh may take, the login that follows a dead grant included. The default is 30 s.
+    #[must_use]
+    pub fn flight_timeout(self, timeout: Duration) -> Self {
+        self.set(|settings| settings.flight_timeout = timeout)
+    }
+
+    /// Sets the clock that gives errors their date, for tests.
+    #[must_use]
+    pub fn clock(self, clock: Clock) -> Self {
+        self.set(|settings| settings.clock = clock)
+    }
+
+    /// Returns a handle that reads, replaces and clears the credentials. Of a layer without any it does nothing.
+    #[must_use]
+    pub fn tokens(&self) -> Tokens {
+        Tokens::new(self.link.as_ref().map(|link| Arc::clone(&link.shared)))
+    }
+
+    fn set(mut self, set: impl FnOnce(&mut Settings)) -> Self {
+        if let Some(link) = &mut self.link {
+            set(Arc::make_mut(&mut link.settings));
+        }
+        self
+    }
+}
+
+impl<S> Layer<S> for RefreshLayer {
+    type Service = Refresh<S>;
+
+    fn layer(&self, inner: S) -> Refresh<S> {
+        Refresh::new(inner, self.link.clone())
+    }
+}
+
+impl Link {
+    /// Whether the credentials may go to where this URI points.
+    pub(crate) fn serves(&self, uri: &Uri) -> bool {
+        self.settings.origins.iter().any(|origin| origin.serves(uri))
+    }
+
+    pub(crate) fn hand_up(&self) -> bool {
+        self.settings.hand_up
+    }
+
+    pub(crate) fn flight_timeout(&self) -> Duration {
+        self.settings.flight_timeout
+    }
+
+    pub(crate) fn clock(&self) -> Clock {
+        self.settings.clock
+    }
+}

@@ -1,0 +1,264 @@
+//! Where credentials may go.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
+
+use http::Uri;
+use http::uri::Authority;
+
+/// A scheme, a host and a port: the only place to which a layer sends its credentials.
+///
+/// Every request is checked anew, redirected ones included: no HTTP client strips a header such as `X-Api-Key` when it
+/// follows a redirect to another host.
+///
+/// The scheme is `https`. `http` is allowed for the machine itself only: `localhost`, `127.0.0.0/8` and `[::1]`.
+/// Hosts are compared as they are written, save for their case; `api.example.com.` with a dot is another host.
+///
+/// # Examples
+/// ```
+/// use redress_refresh::Origin;
+///
+/// let origin: Origin = "https://API.example.com".parse()?;
+/// assert_eq!(origin.to_string(), "https://api.example.com");
+/// assert!("http://api.example.com".parse::<Origin>().is_err());
+/// # Ok::<(), redress_refresh::InvalidOrigin>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Origin {
+    is_https: bool,
+    host: String,
+    port: u16,
+}
+
+/// Why a text is no [`Origin`]. It does not hold the text, which may hold a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidOrigin {
+    why: &'static str,
+}
+
+impl Origin {
+    /// Whether a request to this URI goes to the origin.
+    pub(crate) fn serves(&self, uri: &Uri) -> bool {
+        let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else { return false };
+        let is_https = scheme == "https";
+        (is_https || scheme == "http")
+            && is_https == self.is_https
+            && authority.host().eq_ignore_ascii_case(&self.host)
+            && port(authority, is_https) == Some(self.port)
+    }
+}
+
+impl FromStr for Origin {
+    type Err = InvalidOrigin;
+
+    /// Reads `scheme://host` or `scheme://host:port`; one slash may follow.
+    ///
+    /// # Errors
+    /// A text of any other form, with a path, a query or a user, or plain `http` to another machine.
+    fn from_str(text: &str) -> Result<Self, InvalidOrigin> {
+        let refuse = |why| Err(InvalidOrigin { why });
+        if text.contains(['#', '?']) {
+            return refuse("a query or a fragment is no part of an origin");
+        }
+        let Ok(uri) = text.parse::<Uri>() else { return refuse("it is no URI") };
+        let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+            return refuse("it must begin with https://");
+        };
+        if authority.as_str().contains('@') {
+            return refuse("a user is no part of an origin");
+        }
+        if uri.path() != "/" && !uri.path().is_empty() {
+            return refuse("a path is no part of an origin");
+        }
+        let host = authority.host().to_ascii_lowercase();
+        if !is_host(&host) {
+            return refuse("its host is none");
+        }
+        let is_https = match scheme {
+            "https" => true,
+            "http" if is_loopback(&host) => false,
+            "http" => return refuse("plain http is for loopback addresses only"),
+            _ => return refuse("its scheme is not https"),
+        };
+        match port(authority, is_https) {
+            None | Some(0) => refuse("its port is none"),
+            Some(port) => Ok(Self { is_https, host, port }),
+        }
+    }
+}
+
+impl TryFrom<&str> for Origin {
+    type Error = InvalidOrigin;
+
+    fn try_from(text: &str) -> Result<Self, InvalidOrigin> {
+        text.parse()
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", if self.is_https { "https" } else { "http" }, self.host)?;
+        if self.port == default_port(self.is_https) { Ok(()) } else { write!(f, ":{}", self.port) }
+    }
+}
+
+impl fmt::Display for InvalidOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "not an origin: {}", self.why)
+    }
+}
+
+impl StdError for InvalidOrigin {}
+
+const fn default_port(is_https: bool) -> u16 {
+    if is_https { 443 } else { 80 }
+}
+
+/// Returns the port that a client would connect to; `None` when what is written is not a port.
+fn port(authority: &Authority, is_https: bool) -> Option<u16> {
+    let text = authority.as_str();
+    let text = text.rsplit_once('@').map_or(text, |(_, text)| text);
+    let rest = text.get(authority.host().len()..)?;
+    if rest.is_empty() {
+        return Some(default_port(is_https));
+    }
+    let digits = rest.strip_prefix(':')?;
+    let all_digits = digits.bytes().all(|byte| byte.is_ascii_digit());
+    digits.parse().ok().filter(|_| all_digits)
+}
+
+fn is_host(host: &str) -> bool {
+    if let Some(address) = host.strip_prefix('[') {
+        return address.strip_suffix(']').is_some_and(|address| address.parse::<Ipv6Addr>().is_ok());
+    }
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    !host.is_empty() && !host.starts_with('.') && host.bytes().all(legal)
+}
+
+fn is_loopback(host: &str) -> bool {
+    let v6 = host.trim_start_matches('[').trim_end_matches(']').parse::<Ipv6Addr>();
+    host == "localhost"
+        || host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())
+        || v6.is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_a_scheme_a_host_and_a_port() {
+        for (text, shown) in [
+            ("https://api.example.com", Some("https://api.example.com")),
+            ("https://api.example.com/", Some("https://api.example.com")),
+            ("https://api.example.com:443", Some("https://api.example.com")),
+            ("https://api.example.com:8443", Some("https://api.example.com:8443")),
+            ("HTTPS://API.Example.COM", Some("https://api.example.com")),
+            ("https://xn--bcher-kva.example", Some("https://xn--bcher-kva.example")),
+            ("https://10.0.0.1", Some("https://10.0.0.1")),
+            ("https://[2001:db8::1]:8443", Some("https://[2001:db8::1]:8443")),
+            ("https://localhost", Some("https://localhost")),
+            ("https://internal_host", Some("https://internal_host")),
+            ("http://localhost", Some("http://localhost")),
+            ("http://LOCALHOST:8080", Some("http://localhost:8080")),
+            ("http://127.0.0.1:8080", Some("http://127.0.0.1:8080")),
+            ("http://127.255.255.254", Some("http://127.255.255.254")),
+            ("http://[::1]:80", Some("http://[::1]")),
+            ("http://[0:0:0:0:0:0:0:1]", Some("http://[0:0:0:0:0:0:0:1]")),
+            ("http://api.example.com", None),
+            ("http://10.0.0.1", None),
+            ("http://128.0.0.1", None),
+            ("http://127.1", None),
+            ("http://0x7f.0.0.1", None),
+            ("http://2130706433", None),
+            ("http://0.0.0.0", None),
+            ("http://[::]", None),
+            ("http://[::ffff:127.0.0.1]", None),
+            ("http://localhost.", None),
+            ("http://localhost.example.com", None),
+            ("http://127.0.0.1.example.com", None),
+            ("http://notlocalhost", None),
+            ("ftp://api.example.com", None),
+            ("wss://api.example.com", None),
+            ("api.example.com", None),
+            ("//api.example.com", None),
+            ("https://", None),
+            ("https:///path", None),
+            ("https://user@api.example.com", None),
+            ("https://user:pass@api.example.com", None),
+            ("https://@api.example.com", None),
+            ("https://api.example.com/v1", None),
+            ("https://api.example.com//", None),
+            ("https://api.example.com?x", None),
+            ("https://api.example.com/?", None),
+            ("https://api.example.com#x", None),
+            ("https://api.example.com:", None),
+            ("https://api.example.com:0", None),
+            ("https://api.example.com:65536", None),
+            ("https://api.example.com:+443", None),
+            ("https://api.example.com:443x", None),
+            ("https://*.example.com", None),
+            ("https://.example.com", None),
+            ("https://[::1", None),
+            ("https://[api]", None),
+            (" https://api.example.com", None),
+            ("https://api.example.com\n", None),
+            ("https://bücher.example", None),
+            ("", None),
+        ] {
+            let origin = Origin::try_from(text).ok().map(|origin| origin.to_string());
+            assert_eq!(origin.as_deref(), shown, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_request_is_served_only_by_its_own_origin() {
+        let api = "https://api.example.com";
+        for (origin, uri, serves) in [
+            (api, "https://api.example.com", true),
+            (api, "https://api.example.com/v1?q=1", true),
+            (api, "https://API.EXAMPLE.COM/v1", true),
+            (api, "HTTPS://api.example.com/", true),
+            (api, "https://api.example.com:443/", true),
+            (api, "https://user:pass@api.example.com/", true),
+            (api, "https://api.example.com:8443/", false),
+            (api, "https://api.example.com:/", false),
+            (api, "http://api.example.com/", false),
+            (api, "http://api.example.com:443/", false),
+            (api, "ws://api.example.com/", false),
+            (api, "https://example.com/", false),
+            (api, "https://api.example.com./", false),
+            (api, "https://eu.api.example.com/", false),
+            (api, "https://api.example.com.evil.test/", false),
+            (api, "https://evil.test/api.example.com", false),
+            (api, "https://api.example.com@evil.test/", false),
+            (api, "https://api.example.com:443@evil.test/", false),
+            (api, "https://evilapi.example.com/", false),
+            (api, "/v1", false),
+            (api, "*", false),
+            (api, "api.example.com:443", false),
+            ("https://api.example.com:8443", "https://api.example.com:8443/", true),
+            ("https://api.example.com:8443", "https://api.example.com/", false),
+            ("https://api.example.com:80", "http://api.example.com/", false),
+            ("http://localhost:8080", "http://localhost:8080/", true),
+            ("http://localhost:8080", "http://127.0.0.1:8080/", false),
+            ("http://localhost:8080", "https://localhost:8080/", false),
+            ("http://localhost", "http://localhost:80/x", true),
+            ("http://[::1]:8080", "http://[::1]:8080/", true),
+            ("http://[::1]", "http://[::2]/", false),
+        ] {
+            let origin: Origin = origin.parse().unwrap();
+            let uri: Uri = uri.parse().unwrap();
+            assert_eq!(origin.serves(&uri), serves, "{origin} {uri}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_does_not_repeat_what_it_refuses() {
+        let error = "https://user:s3cret@api.example.com".parse::<Origin>().unwrap_err();
+        assert_eq!(error.to_string(), "not an origin: a user is no part of an origin");
+        assert!(!format!("{error:?}").contains("s3cret"));
+    }
+}

@@ -1,0 +1,82 @@
+//! The service: the request goes down with credentials, the response comes up untouched.
+
+use std::mem;
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use redress_classify::{BoxError, Error, Replay};
+use tower_service::Service;
+
+use crate::future::ResponseFuture;
+use crate::layer::Link;
+use crate::shared::Way;
+
+/// Attaches credentials to requests, and has them refreshed when a response says that they have run out.
+///
+/// # The request
+/// If it goes to a listed origin, the headers of the current set replace any of their names. If there is no usable set,
+/// it waits for the one login or refresh that serves all callers. To any other place it goes as it is, with whatever
+/// headers its sender gave it; so does a request whose URI has no scheme and host.
+///
+/// # The response
+/// comes up as it is. A refresh follows when its verdict says [`TokenExpired`](redress_classify::Class::TokenExpired),
+/// or when it is a 401 that nothing but its status explains. Then the request is sent again, once, which is safe for
+/// every method: it was rejected, not processed. If there is no second copy of the body, or if the refresh fails, the
+/// rejected response itself comes up. With [`hand_up`](crate::RefreshLayer::hand_up) it always does, and carries
+/// [`Refreshed`](redress_classify::Refreshed) when sending again is worth while.
+///
+/// The rejected response is held while the refresh lasts, and with it its connection, unless its body was read. A
+/// Classify layer below reads the bodies of errors.
+///
+/// # Errors
+/// That of the service below, and [`is_credentials`](Error::is_credentials) when there is neither a usable set nor a
+/// response to return. It says when to ask again, and its source is a [`Failure`](crate::Failure).
+///
+/// # Cancel safety
+/// Dropping the future drops the request below or its place among those who wait. A refresh goes on: its result is
+/// installed, and nobody else notices.
+#[derive(Clone, Debug)]
+pub struct Refresh<S> {
+    inner: S,
+    link: Option<Link>,
+}
+
+impl<S> Refresh<S> {
+    pub(crate) const fn new(inner: S, link: Option<Link>) -> Self {
+        Self { inner, link }
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for Refresh<S>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone,
+    S::Error: Into<BoxError>,
+    B: Replay,
+{
+    type Response = Response<R>;
+    type Error = Error;
+    type Future = ResponseFuture<S, B>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.inner.poll_ready(cx).map_err(|error| Error::not_ready(error.into()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let Some(link) = self.link.as_ref().filter(|link| link.serves(request.uri())) else {
+            return ResponseFuture::pass(self.inner.call(request));
+        };
+        let link = link.clone();
+        match link.shared.seek(link.flight_timeout()) {
+            // This uses the service that `poll_ready` readied; a clone is taken only to send a copy again.
+            Way::Send(snapshot) => ResponseFuture::send(link, snapshot, &mut self.inner, request),
+            Way::Wait(wait) => {
+                // The readied service may hold a permit that the refresh needs. It is dropped before the wait, and a
+                // clone, which is not ready, gets ready afterwards.
+                let unready = self.inner.clone();
+                drop(mem::replace(&mut self.inner, unready.clone()));
+                ResponseFuture::wait(link, wait, unready, request)
+            }
+            Way::Fail(refusal) => ResponseFuture::fail(&link, refusal),
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! What all services of a layer share: the snapshot, the state behind a lock, and who waits.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::credentials::{Credentials, Issuer};
+use crate::failure::Failure;
+use crate::flight;
+use crate::grant::Grant;
+use crate::snapshot::{Freshness, Snapshot};
+use crate::state::{Decision, Moment, Outcome, Refusal, State, Ticket};
+
+/// The credentials of one layer.
+pub(crate) struct Shared {
+    /// What a request with fresh credentials reads, and all that it reads.
+    snapshot: ArcSwap<Snapshot>,
+    cold: Mutex<Cold>,
+    issuer: Box<dyn Issuer>,
+    is_static: bool,
+    refreshes: AtomicU64,
+    logins: AtomicU64,
+}
+
+/// What only a request without fresh credentials touches. No user's code runs under its lock.
+struct Cold {
+    state: State,
+    /// Tells the waiters of the flight under way what came of it.
+    landing: Option<watch::Sender<Option<Outcome>>>,
+}
+
+/// How a request goes on.
+#[derive(Debug)]
+pub(crate) enum Way {
+    /// With these credentials.
+    Send(Arc<Snapshot>),
+    /// After the flight.
+    Wait(Wait),
+    /// Not at all.
+    Fail(Refusal),
+}
+
+/// The wait for a flight. Dropping it takes nothing from the flight and nothing from other waiters.
+pub(crate) struct Wait(Pin<Box<dyn Future<Output = Outcome> + Send>>);
+
+impl Shared {
+    pub(crate) fn new<C: Credentials>(credentials: C) -> Arc<Self> {
+        let is_static = credentials.is_static();
+        let mut state = State::new(is_static);
+        if let Some(grant) = credentials.held().filter(|grant| !grant.is_empty()) {
+            state.install(grant, moment());
+        }
+        Arc::new(Self {
+            snapshot: ArcSwap::new(Arc::clone(state.current())),
+            cold: Mutex::new(Cold { state, landing: None }),
+            issuer: Box::new(credentials),
+            is_static,
+            refreshes: AtomicU64::new(0),
+            logins: AtomicU64::new(0),
+        })
+    }
+
+    /// Finds credentials for a request: of fresh ones it takes one atomic load, and reads the clock only if they expire.
+    pub(crate) fn seek(self: &Arc<Self>, limit: Duration) -> Way {
+        let snapshot = self.latest();
+        match snapshot.freshness() {
+            Freshness::Fresh => Way::Send(snapshot),
+            Freshness::Stale => {
+                self.renew(limit);
+                Way::Send(snapshot)
+            }
+            Freshness::Unusable => self.decide(limit, |state| state.call(Instant::now())),
+        }
+    }
+
+    /// Finds credentials for a request that was rejected with those of that generation.
+    pub(crate) fn rejected(self: &Arc<Self>, generation: u64, limit: Duration) -> Way {
+        self.decide(limit, |state| state.rejected(generation, moment()))
+    }
+
+    /// Notes that a request was rejected that is not to be sent again.
+    pub(crate) fn rejected_again(&self, generation: u64) {
+        self.lock().state.rejected_again(generation, moment());
+    }
+
+    pub(crate) fn latest(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
+    }
+
+    pub(crate) const fn is_static(&self) -> bool {
+        self.is_static
+    }
+
+    pub(crate) fn issuer(&self) -> &dyn Issuer {
+        self.issuer.as_ref()
+    }
+
+    pub(crate) const fn refreshes(&self) -> &AtomicU64 {
+        &self.refreshes
+    }
+
+    pub(crate) const fn logins(&self) -> &AtomicU64 {
+        &self.logins
+    }
+
+    pub(crate) fn install(&self, grant: Grant) {
+        if grant.is_empty() {
+            return self.clear();
+        }
+        let landing = self.change(|cold| {
+            cold.state.install(grant, moment());
+            cold.landing.take()
+        });
+        let generation = self.latest().generation();
+        tracing::info!(target: "redress::refresh", generation, "installed");
+        announce(landing, Ok(generation));
+    }
+
+    pub(crate) fn clear(&self) {
+        let landing = self.change(|cold| {
+            cold.state.clear();
+            cold.landing.take()
+        });
+        tracing::info!(target: "redress::refresh", "cleared");
+        announce(landing, Err(Refusal { failure: Failure::cleared(), retry_at: None }));
+    }
+
+    pub(crate) fn log_in_instead(&self, id: u64) -> bool {
+        self.lock().state.log_in_instead(id)
+    }
+
+    /// Ends a flight; `None` when it is superseded.
+    pub(crate) fn land(&self, id: u64, result: Result<Grant, Failure>, sent: Instant) -> Option<Outcome> {
+        let (outcome, landing) = self.change(|cold| {
+            let outcome = cold.state.land(id, result, sent, moment())?;
+            Some((outcome, cold.landing.take()))
+        })?;
+        announce(landing, outcome.clone());
+        Some(outcome)
+    }
+
+    fn renew(self: &Arc<Self>, limit: Duration) {
+        let ticket = self.change(|cold| {
+            let ticket = cold.state.renew(Instant::now())?;
+            cold.landing = Some(watch::Sender::new(None));
+            Some(ticket)
+        });
+        self.launch(ticket, limit);
+    }
+
+    fn decide(self: &Arc<Self>, limit: Duration, decide: impl FnOnce(&mut State) -> Decision) -> Way {
+        let (way, ticket) = self.change(|cold| match decide(&mut cold.state) {
+            Decision::Send(snapshot) => (Way::Send(snapshot), None),
+            Decision::Fail(refusal) => (Way::Fail(refusal), None),
+            Decision::Join => (Way::Wait(cold.wait()), None),
+            Decision::Start(ticket) => {
+                cold.landing = Some(watch::Sender::new(None));
+                (Way::Wait(cold.wait()), Some(ticket))
+            }
+        });
+        self.launch(ticket, limit);
+        way
+    }
+
+    fn launch(self: &Arc<Self>, ticket: Option<Ticket>, limit: Duration) {
+        if let Some(ticket) = ticket {
+            flight::launch(self, ticket, limit);
+        }
+    }
+
+    /// Changes the state and publishes what came of it before anybody else can change it.
+    fn change<T>(&self, change: impl FnOnce(&mut Cold) -> T) -> T {
+        let mut cold = self.lock();
+        let result = change(&mut cold);
+        let current = cold.state.current();
+        if !Arc::ptr_eq(&self.snapshot.load(), current) {
+            self.snapshot.store(Arc::clone(current));
+        }
+        result
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Cold> {
+        self.cold.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared")
+            .field("snapshot", &self.latest())
+            .field("is_static", &self.is_static)
+            .field("refreshes", &self.refreshes.load(Ordering::Relaxed))
+            .field("logins", &self.logins.load(Ordering::Relaxed))
+            .finish_non_exhaustive()
+    }
+}
+
+impl Cold {
+    fn wait(&self) -> Wait {
+        let receiver = self.landing.as_ref().map(watch::Sender::subscribe);
+        Wait(Box::pin(async move {
+            let lost = || Err(Refusal { failure: Failure::transient("the flight was lost"), retry_at: None });
+            let Some(mut receiver) = receiver else { return lost() };
+            let outcome = receiver.wait_for(Option::is_some).await.ok().and_then(|outcome| outcome.clone());
+            outcome.unwrap_or_else(lost)
+        }))
+    }
+}
+
+impl Wait {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
+        self.0.as_mut().poll(cx)
+    }
+}
+
+impl fmt::Debug for Wait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Wait")
+    }
+}
+
+fn moment() -> Moment {
+    Moment { now: Instant::now(), random: rand::random() }
+}
+
+/// Wakes all waiters, outside the lock.
+fn announce(landing: Option<watch::Sender<Option<Outcome>>>, outcome: Outcome) {
+    if let Some(landing) = landing {
+        landing.send_replace(Some(outcome));
+    }
+}

@@ -1,0 +1,295 @@
+//! What to do about credentials: pure transitions that are given the time and a random number.
+
+use std::sync::Arc;
+
+use secrecy::{ExposeSecret, SecretString};
+use tokio::time::Instant;
+
+use crate::failure::Failure;
+use crate::grant::Grant;
+use crate::life::{self, Life};
+use crate::snapshot::{Freshness, Snapshot};
+
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod tests;
+
+/// So many sets in a row that no server ever accepted are a sign that a refresh does not help.
+const MAX_STRIKES: u32 = 3;
+
+/// All that is known about the credentials of one layer.
+pub(crate) struct State {
+    current: Arc<Snapshot>,
+    refresh_token: Option<SecretString>,
+    /// Whether an issuer may take a refresh token only once; true until a refresh proves otherwise.
+    rotates: bool,
+    flight: Option<Flight>,
+    flights: u64,
+    block: Block,
+    /// Failures in a row.
+    failures: u32,
+    /// Rejected generations in a row of which none was ever accepted.
+    strikes: u32,
+    /// The last generation that was counted so.
+    struck: u64,
+    /// The refresh token may be spent: the set is used to its end before a login replaces it.
+    serves_to_end: bool,
+    /// Nothing but an install changes the credentials.
+    is_static: bool,
+}
+
+/// The one call for new credentials that is under way.
+#[derive(Debug)]
+struct Flight {
+    id: u64,
+    is_login: bool,
+}
+
+/// What keeps a flight from starting.
+#[derive(Debug)]
+enum Block {
+    None,
+    /// A pause after a failure.
+    CoolDown(Failure, Instant),
+    /// A failure that trying again cannot cure.
+    Permanent(Failure),
+}
+
+/// When something happens, and the random number for it, of the range of the type.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    pub(crate) now: Instant,
+    pub(crate) random: u32,
+}
+
+/// What becomes of a request that needs usable credentials.
+#[derive(Debug)]
+pub(crate) enum Decision {
+    /// It is sent with these.
+    Send(Arc<Snapshot>),
+    /// It waits for a flight that is to be started.
+    Start(Ticket),
+    /// It waits for the flight under way.
+    Join,
+    /// It fails at once.
+    Fail(Refusal),
+}
+
+/// A flight to be started.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    pub(crate) id: u64,
+    /// The refresh token to show; without one it is a login.
+    pub(crate) refresh_token: Option<SecretString>,
+}
+
+/// Why there are no credentials, and when it is worth while to ask again.
+#[derive(Clone, Debug)]
+pub(crate) struct Refusal {
+    pub(crate) failure: Failure,
+    pub(crate) retry_at: Option<Instant>,
+}
+
+/// What came of a flight: the generation that it installed, or why there is none.
+pub(crate) type Outcome = Result<u64, Refusal>;
+
+impl State {
+    pub(crate) fn new(is_static: bool) -> Self {
+        Self {
+            current: Arc::new(Snapshot::new(0, Vec::new(), None)),
+            refresh_token: None,
+            rotates: true,
+            flight: None,
+            flights: 0,
+            block: Block::None,
+            failures: 0,
+            strikes: 0,
+            struck: 0,
+            serves_to_end: false,
+            is_static,
+        }
+    }
+
+    pub(crate) const fn current(&self) -> &Arc<Snapshot> {
+        &self.current
+    }
+
+    /// Decides about a request that found no usable credentials.
+    pub(crate) fn call(&mut self, now: Instant) -> Decision {
+        if self.current.freshness_at(now) != Freshness::Unusable {
+            return Decision::Send(Arc::clone(&self.current));
+        }
+        if self.flight.is_some() {
+            return Decision::Join;
+        }
+        match self.refusal(now) {
+            Some(refusal) => Decision::Fail(refusal),
+            None => Decision::Start(self.start()),
+        }
+    }
+
+    /// Decides whether to renew in the background what can still be sent.
+    pub(crate) fn renew(&mut self, now: Instant) -> Option<Ticket> {
+        let is_due = self.current.freshness_at(now) == Freshness::Stale && !self.serves_to_end;
+        let is_free = self.flight.is_none() && self.refusal(now).is_none();
+        (is_due && is_free).then(|| self.start())
+    }
+
+    /// Decides about a request whose credentials, of that generation, were rejected.
+    pub(crate) fn rejected(&mut self, generation: u64, at: Moment) -> Decision {
+        if self.current.is_empty() {
+            // A logout came between: what was sent before it brings nobody in again.
+            return Decision::Fail(Refusal { failure: Failure::cleared(), retry_at: None });
+        }
+        if generation == self.current.generation() {
+            self.strike(at);
+            self.current.suspect();
+        }
+        self.call(at.now)
+    }
+
+    /// Notes that even a request that was sent again was rejected. Its credentials are not suspect for it: they are
+    /// fresh, and other requests may fare better.
+    pub(crate) fn rejected_again(&mut self, generation: u64, at: Moment) {
+        if generation == self.current.generation() && !self.current.is_empty() {
+            self.strike(at);
+        }
+    }
+
+    /// Turns a flight into a login, since its refresh token is worthless; false when the flight is superseded.
+    pub(crate) fn log_in_instead(&mut self, id: u64) -> bool {
+        let Some(flight) = self.flight.as_mut().filter(|flight| flight.id == id) else { return false };
+        flight.is_login = true;
+        self.refresh_token = None;
+        true
+    }
+
+    /// Ends a flight whose request began at `sent`; `None` when it is superseded and all that it brought is dropped.
+    pub(crate) fn land(
+        &mut self,
+        id: u64,
+        result: Result<Grant, Failure>,
+        sent: Instant,
+        at: Moment,
+    ) -> Option<Outcome> {
+        let flight = self.flight.take_if(|flight| flight.id == id)?;
+        Some(match result.and_then(|grant| self.validate(grant, &flight)) {
+            Ok(grant) => Ok(self.publish(grant, sent, at)),
+            Err(failure) => Err(self.fail(failure, &flight, at)),
+        })
+    }
+
+    /// Installs a set in place of all that is known; a flight under way no longer counts.
+    pub(crate) fn install(&mut self, grant: Grant, at: Moment) {
+        self.reset();
+        self.publish(grant, at.now, at);
+    }
+
+    /// Forgets all credentials; a flight under way no longer counts.
+    pub(crate) fn clear(&mut self) {
+        self.reset();
+        self.current = Arc::new(Snapshot::new(self.current.generation(), Vec::new(), None));
+    }
+
+    fn reset(&mut self) {
+        self.flight = None;
+        self.refresh_token = None;
+        self.rotates = true;
+        self.strikes = 0;
+        self.lift();
+    }
+
+    /// Lifts what a failure left behind.
+    fn lift(&mut self) {
+        self.block = Block::None;
+        self.failures = 0;
+        self.serves_to_end = false;
+    }
+
+    fn refusal(&self, now: Instant) -> Option<Refusal> {
+        let refuse = |failure: &Failure, retry_at| Some(Refusal { failure: failure.clone(), retry_at });
+        match &self.block {
+            _ if self.is_static => refuse(&Failure::permanent("no credentials are installed"), None),
+            Block::CoolDown(failure, until) if now < *until => refuse(failure, Some(*until)),
+            Block::Permanent(failure) => refuse(failure, None),
+            Block::None | Block::CoolDown(..) => None,
+        }
+    }
+
+    fn start(&mut self) -> Ticket {
+        self.flights += 1;
+        self.flight = Some(Flight { id: self.flights, is_login: self.refresh_token.is_none() });
+        Ticket { id: self.flights, refresh_token: self.refresh_token.clone() }
+    }
+
+    fn validate(&mut self, mut grant: Grant, flight: &Flight) -> Result<Grant, Failure> {
+        let brought = grant.take_refresh_token();
+        if !flight.is_login {
+            let presented = self.refresh_token.as_ref().map(SecretString::expose_secret);
+            self.rotates = brought.as_ref().is_some_and(|token| Some(token.expose_secret()) != presented);
+        }
+        // What the issuer rotated is kept even of an answer that is refused for its access token. A login begins without
+        // a refresh token, so it keeps none of an earlier session.
+        self.refresh_token = brought.or(self.refresh_token.take());
+        if grant.is_empty() {
+            return Err(Failure::transient("a grant without headers"));
+        }
+        if grant.has_headers(self.current.headers()) {
+            return Err(Failure::transient("the same credentials again"));
+        }
+        Ok(grant)
+    }
+
+    fn publish(&mut self, grant: Grant, sent: Instant, at: Moment) -> u64 {
+        let generation = self.current.generation() + 1;
+        let lifetime = grant.lifetime().filter(|_| !self.is_static);
+        let life = lifetime.and_then(|lifetime| Life::new(lifetime, sent, at.now, at.random));
+        let (headers, refresh_token) = grant.into_parts();
+        self.refresh_token = refresh_token.or(self.refresh_token.take());
+        self.current = Arc::new(Snapshot::new(generation, headers, life));
+        self.lift();
+        generation
+    }
+
+    fn fail(&mut self, failure: Failure, flight: &Flight, at: Moment) -> Refusal {
+        if !failure.is_transient() {
+            self.block = Block::Permanent(failure.clone());
+            return Refusal { failure, retry_at: None };
+        }
+        if failure.is_ambiguous() && !flight.is_login && self.rotates {
+            self.refresh_token = None;
+            self.serves_to_end = true;
+        }
+        self.failures = self.failures.saturating_add(1);
+        self.cool_down(failure, self.failures, at)
+    }
+
+    /// Begins a pause, or makes one longer: a wait that a server asked for is never cut short.
+    fn cool_down(&mut self, failure: Failure, failures: u32, at: Moment) -> Refusal {
+        let mut until = life::after(at.now, failure.delay().max(life::pause(failures, at.random)));
+        if let Block::CoolDown(_, earlier) = &self.block {
+            until = until.max(*earlier);
+        }
+        self.block = Block::CoolDown(failure.clone(), until);
+        Refusal { failure, retry_at: Some(until) }
+    }
+
+    /// Counts a rejected generation, once; when too many in a row were never accepted, a login follows a pause.
+    fn strike(&mut self, at: Moment) {
+        if self.struck == self.current.generation() {
+            return;
+        }
+        self.struck = self.current.generation();
+        if self.current.is_proven() {
+            self.strikes = 0;
+            return;
+        }
+        self.strikes = self.strikes.saturating_add(1);
+        if self.strikes >= MAX_STRIKES && !matches!(self.block, Block::Permanent(_)) {
+            self.refresh_token = None;
+            let pauses = self.strikes - MAX_STRIKES + 1;
+            self.cool_down(Failure::transient("every new set of credentials is rejected"), pauses, at);
+        }
+    }
+}

@@ -1,0 +1,347 @@
+//! The state against a reference model that is simple rather than good: it remembers numbers in place of secrets.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+
+#[derive(Clone, Debug)]
+enum Op {
+    Call,
+    Renew,
+    /// Rejects the generation so many before the current one.
+    Reject(u64),
+    RejectAgain(u64),
+    Prove,
+    /// Lands the newest flight, or one so many before it.
+    Land(u64, Answer),
+    Dead,
+    Install(Option<u64>),
+    Clear,
+    Advance(u64),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Answer {
+    /// A set that is new or not, with a lifetime in seconds and a refresh token that is new or the same.
+    Set {
+        is_new: bool,
+        lifetime: Option<u64>,
+        refresh: Option<bool>,
+    },
+    Nothing,
+    Transient(u64),
+    Ambiguous,
+    Permanent,
+}
+
+fn answer() -> impl Strategy<Value = Answer> {
+    let lifetime = prop_oneof![Just(None), Just(Some(0)), Just(Some(60)), Just(Some(3600))];
+    let refresh = prop_oneof![Just(None), any::<bool>().prop_map(Some)];
+    prop_oneof![
+        6 => (prop::bool::weighted(0.9), lifetime, refresh)
+            .prop_map(|(is_new, lifetime, refresh)| Answer::Set { is_new, lifetime, refresh }),
+        1 => Just(Answer::Nothing),
+        2 => (0_u64..90).prop_map(Answer::Transient),
+        2 => Just(Answer::Ambiguous),
+        1 => Just(Answer::Permanent),
+    ]
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let seconds = prop_oneof![Just(0_u64), Just(1), Just(2), Just(20), Just(60), Just(3500), 0_u64..4000];
+    prop_oneof![
+        6 => Just(Op::Call),
+        3 => Just(Op::Renew),
+        6 => prop_oneof![4 => Just(0_u64), 1 => 1_u64..3].prop_map(Op::Reject),
+        2 => (0_u64..2).prop_map(Op::RejectAgain),
+        2 => Just(Op::Prove),
+        9 => (prop_oneof![6 => Just(0_u64), 1 => 1_u64..3], answer()).prop_map(|(age, answer)| Op::Land(age, answer)),
+        1 => Just(Op::Dead),
+        1 => prop_oneof![Just(None), Just(Some(3600_u64))].prop_map(Op::Install),
+        1 => Just(Op::Clear),
+        5 => seconds.prop_map(Op::Advance),
+    ]
+}
+
+/// Everything is a plain field; `None` of `until` means for ever.
+#[derive(Default)]
+struct Model {
+    clock: u64,
+    generation: u64,
+    token: Option<u64>,
+    /// From when on it is stale, and from when on it is expired, in milliseconds.
+    span: Option<(u64, u64)>,
+    rejected: bool,
+    proven: bool,
+    refresh: Option<u64>,
+    is_single_use: bool,
+    flight: Option<(u64, bool)>,
+    flights: u64,
+    blocked: Option<Option<u64>>,
+    failures: u32,
+    bad: Vec<u64>,
+    spent: Vec<u64>,
+    last_bad: u64,
+    to_end: bool,
+    numbers: u64,
+}
+
+impl Model {
+    fn number(&mut self) -> u64 {
+        self.numbers += 1;
+        self.numbers
+    }
+
+    fn is_usable(&self) -> bool {
+        self.token.is_some() && !self.rejected && self.span.is_none_or(|(_, end)| self.clock < end)
+    }
+
+    fn is_blocked(&self) -> bool {
+        self.blocked.is_some_and(|until| until.is_none_or(|until| self.clock < until))
+    }
+
+    fn start(&mut self) -> String {
+        self.flights += 1;
+        self.flight = Some((self.flights, self.refresh.is_none()));
+        assert!(self.refresh.is_none_or(|token| !self.spent.contains(&token)), "shown twice");
+        format!("start {} {:?}", self.flights, self.refresh.map(|token| format!("r{token}")))
+    }
+
+    fn call(&mut self) -> String {
+        if self.is_usable() {
+            format!("send {}", self.generation)
+        } else if self.flight.is_some() {
+            "join".to_owned()
+        } else if self.is_blocked() {
+            format!("fail {:?}", self.blocked.flatten())
+        } else {
+            self.start()
+        }
+    }
+
+    fn renew(&mut self) -> String {
+        let stale = self.is_usable() && self.span.is_some_and(|(stale, _)| self.clock >= stale);
+        if stale && !self.to_end && self.flight.is_none() && !self.is_blocked() { self.start() } else { String::new() }
+    }
+
+    fn pause(&mut self, failures: usize, asked: u64) {
+        let doubled = [1, 2, 4, 8, 16, 32].get(failures - 1).copied().unwrap_or(40);
+        let mut until = self.clock + doubled.max(asked) * 1000;
+        if let Some(Some(earlier)) = self.blocked {
+            until = until.max(earlier);
+        }
+        self.blocked = Some(Some(until));
+    }
+
+    fn bad(&mut self) {
+        if self.last_bad == self.generation {
+            return;
+        }
+        self.last_bad = self.generation;
+        if self.proven {
+            self.bad.clear();
+            return;
+        }
+        self.bad.push(self.generation);
+        if self.bad.len() > 2 && self.blocked != Some(None) {
+            self.refresh = None;
+            self.pause(self.bad.len() - 2, 0);
+        }
+    }
+
+    fn put(&mut self, token: u64, lifetime: Option<u64>) {
+        let milliseconds = lifetime.map(|seconds| seconds.max(1) * 1000);
+        let lead = |life: u64| (life / 10).clamp(30_000, 300_000).min(life / 3);
+        self.generation += 1;
+        self.token = Some(token);
+        self.span = milliseconds.map(|life| (self.clock + life - lead(life), self.clock + life));
+        (self.rejected, self.proven, self.to_end, self.failures, self.blocked) = (false, false, false, 0, None);
+    }
+
+    fn forget(&mut self) {
+        (self.flight, self.refresh, self.is_single_use, self.to_end) = (None, None, true, false);
+        (self.failures, self.blocked) = (0, None);
+        self.bad.clear();
+    }
+}
+
+fn secret(prefix: char, number: u64) -> String {
+    format!("{prefix}{number}")
+}
+
+/// Both of them, and the real clock that the model's milliseconds are counted from.
+struct Pair {
+    state: State,
+    model: Model,
+    zero: Instant,
+}
+
+impl Pair {
+    fn at(&self) -> Moment {
+        Moment { now: self.zero + Duration::from_millis(self.model.clock), random: 0 }
+    }
+
+    fn tell(&self, decision: &Decision) -> String {
+        let millis = |instant: Instant| u64::try_from((instant - self.zero).as_millis()).expect("short");
+        match decision {
+            Decision::Send(snapshot) => format!("send {}", snapshot.generation()),
+            Decision::Join => "join".to_owned(),
+            Decision::Fail(refusal) => format!("fail {:?}", refusal.retry_at.map(millis)),
+            Decision::Start(ticket) => Self::tell_start(ticket),
+        }
+    }
+
+    fn tell_start(ticket: &Ticket) -> String {
+        let shown = ticket.refresh_token.as_ref().map(|token| token.expose_secret().to_owned());
+        format!("start {} {shown:?}", ticket.id)
+    }
+
+    fn apply(&mut self, op: &Op) {
+        let at = self.at();
+        match *op {
+            Op::Advance(seconds) => self.model.clock += seconds * 1000,
+            Op::Call => {
+                let told = self.state.call(at.now);
+                assert_eq!(self.tell(&told), self.model.call());
+            }
+            Op::Renew => {
+                let told = self.state.renew(at.now).map(|ticket| Self::tell_start(&ticket)).unwrap_or_default();
+                assert_eq!(told, self.model.renew());
+            }
+            Op::Reject(age) => self.reject(age, at),
+            Op::RejectAgain(age) => {
+                let generation = self.model.generation.saturating_sub(age);
+                self.state.rejected_again(generation, at);
+                if generation == self.model.generation && self.model.token.is_some() {
+                    self.model.bad();
+                }
+            }
+            Op::Prove => {
+                self.state.current().prove();
+                self.model.proven = true;
+            }
+            Op::Dead => {
+                if let Some((id, is_login)) = &mut self.model.flight {
+                    assert!(self.state.log_in_instead(*id));
+                    (*is_login, self.model.refresh) = (true, None);
+                }
+            }
+            Op::Install(lifetime) => {
+                let (token, refresh) = (self.model.number(), self.model.number());
+                self.state.install(set(token, Some(refresh), lifetime), at);
+                self.model.forget();
+                self.model.put(token, lifetime);
+                self.model.refresh = Some(refresh);
+            }
+            Op::Clear => {
+                self.state.clear();
+                self.model.forget();
+                (self.model.token, self.model.rejected, self.model.proven, self.model.span) =
+                    (None, false, false, None);
+            }
+            Op::Land(age, answer) => self.land(self.model.flights.saturating_sub(age), answer, at),
+        }
+        self.agree();
+    }
+
+    fn reject(&mut self, age: u64, at: Moment) {
+        let generation = self.model.generation.saturating_sub(age);
+        let told = self.state.rejected(generation, at);
+        let expected = if self.model.token.is_none() {
+            "fail None".to_owned()
+        } else {
+            if generation == self.model.generation {
+                self.model.bad();
+                self.model.rejected = true;
+            }
+            self.model.call()
+        };
+        assert_eq!(self.tell(&told), expected);
+    }
+
+    fn land(&mut self, id: u64, answer: Answer, at: Moment) {
+        let model = &mut self.model;
+        let (mut token, mut refresh, mut asked) = (None, None, 0);
+        let result = match answer {
+            Answer::Set { is_new, lifetime, refresh: brought } => {
+                let number = if is_new { None } else { model.token };
+                let number = number.unwrap_or_else(|| model.number());
+                let same = model.refresh.filter(|_| brought == Some(false));
+                refresh = brought.map(|_| same.unwrap_or_else(|| model.number()));
+                token = Some((number, lifetime));
+                Ok(set(number, refresh, lifetime))
+            }
+            Answer::Nothing => Ok(Grant::new()),
+            Answer::Transient(seconds) => {
+                asked = seconds;
+                Err(Failure::transient("t").retry_after(Duration::from_secs(seconds)))
+            }
+            Answer::Ambiguous => Err(Failure::ambiguous("a")),
+            Answer::Permanent => Err(Failure::permanent("p")),
+        };
+        let outcome = self.state.land(id, result, at.now, at);
+        let Some((_, is_login)) = model.flight.take_if(|(flight, _)| *flight == id) else {
+            assert!(outcome.is_none(), "superseded");
+            return;
+        };
+        let is_grant = matches!(answer, Answer::Set { .. } | Answer::Nothing);
+        if is_grant && !is_login {
+            model.is_single_use = refresh.is_some() && refresh != model.refresh;
+        }
+        if is_grant && (is_login || refresh.is_some()) {
+            model.refresh = refresh;
+        }
+        match (answer, token) {
+            (_, Some((number, lifetime))) if model.token != Some(number) => {
+                model.put(number, lifetime);
+                assert_eq!(outcome.map(|outcome| outcome.ok()), Some(Some(model.generation)));
+                return;
+            }
+            (Answer::Permanent, _) => model.blocked = Some(None),
+            _ => {
+                if matches!(answer, Answer::Ambiguous) && !is_login && model.is_single_use {
+                    model.spent.extend(model.refresh.take());
+                    model.to_end = true;
+                }
+                model.failures += 1;
+                model.pause(model.failures as usize, asked);
+            }
+        }
+        assert!(outcome.is_some_and(|outcome| outcome.is_err()));
+    }
+
+    fn agree(&self) {
+        let current = self.state.current();
+        assert_eq!(current.generation(), self.model.generation);
+        let value = current.headers().first().map(|(_, value)| value.as_bytes().to_vec());
+        assert_eq!(value, self.model.token.map(|token| format!("Bearer {}", secret('t', token)).into_bytes()));
+        let usable = current.freshness_at(self.at().now) != Freshness::Unusable;
+        assert_eq!(usable, self.model.is_usable());
+    }
+}
+
+fn set(token: u64, refresh: Option<u64>, lifetime: Option<u64>) -> Grant {
+    let mut grant = Grant::bearer(secret('t', token)).expect("legal");
+    if let Some(refresh) = refresh {
+        grant = grant.refresh_token(secret('r', refresh));
+    }
+    match lifetime {
+        Some(seconds) => grant.expires_in(Duration::from_secs(seconds)),
+        None => grant,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_state_agrees_with_a_simple_model(ops in prop::collection::vec(op(), 1..80)) {
+        let model = Model { is_single_use: true, ..Model::default() };
+        let mut pair = Pair { state: State::new(false), model, zero: Instant::now() };
+        for op in &ops {
+            pair.apply(op);
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! No secret shows: not in any `Debug` or `Display`, not in a chain of errors, not in an event.
+#![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
+
+mod common;
+
+use std::error::Error as _;
+use std::fmt::{Debug, Write};
+use std::sync::{Arc, Mutex};
+
+use common::{Api, Issuer, Rig, Step, get, s};
+use redress_classify::Error;
+use redress_refresh::{Failure, Grant, StaticHeaders};
+use tower::ServiceExt;
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
+
+const SECRETS: [&str; 5] = ["s3cret-access", "s3cret-refresh", "s3cret-key", "s3cret-cause", "s3cret-new"];
+
+#[track_caller]
+fn assert_silent(text: &str) {
+    for secret in SECRETS {
+        assert!(!text.contains(secret), "{secret} shows in {text}");
+    }
+}
+
+/// Remembers every event and span of every level, with all of its fields.
+#[derive(Clone, Default)]
+struct Recorder(Arc<Mutex<Vec<String>>>);
+
+struct Line(String);
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        let _ = write!(self.0, " {field}={value:?}");
+    }
+}
+
+impl Recorder {
+    fn lines(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+
+    fn add(&self, metadata: &Metadata<'_>, record: impl FnOnce(&mut Line)) {
+        let mut line = Line(format!("{} {}", metadata.level(), metadata.target()));
+        record(&mut line);
+        self.0.lock().unwrap().push(line.0);
+    }
+}
+
+impl Subscriber for Recorder {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, span: &Attributes<'_>) -> Id {
+        self.add(span.metadata(), |line| span.record(line));
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        self.add(event.metadata(), |line| event.record(line));
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+fn secret_grant() -> Grant {
+    let grant = Grant::bearer("s3cret-access").and_then(|grant| grant.header("x-api-key", "s3cret-key")).unwrap();
+    grant.refresh_token("s3cret-refresh").expires_in(s(3600))
+}
+
+fn chain(error: &Error) -> String {
+    let mut text = format!("{error} {error:?} {error:#?}");
+    let mut next = error.source();
+    while let Some(error) = next {
+        let _ = write!(text, " {error} {error:?}");
+        next = error.source();
+    }
+    text
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_that_can_be_printed_shows_a_secret() {
+    let rig = Rig::new(Issuer::new([]).holding(secret_grant()), Api::accepting(&[]));
+    let keys = StaticHeaders::new().header("x-api-key", "s3cret-key").unwrap();
+    let service = rig.layer.clone();
+    let (layer, tokens) = (rig.layer.clone(), rig.layer.tokens());
+    let limited = tower::Layer::layer(
+        &service,
+        tower::service_fn(|_: http::Request<String>| async { Ok::<_, std::io::Error>(http::Response::new(())) }),
+    );
+    let mut inner = limited.clone();
+    let future = tower::Service::call(&mut inner, get());
+    assert_silent(&format!("{layer:?} {layer:#?} {tokens:?} {limited:?} {future:?} {keys:?} {:?}", secret_grant()));
+    for failure in [
+        Failure::transient("s3cret-cause"),
+        Failure::ambiguous("s3cret-cause"),
+        Failure::grant_dead("s3cret-cause"),
+        Failure::permanent("s3cret-cause"),
+    ] {
+        assert_silent(&format!("{failure} {failure:?} {failure:#?}"));
+        assert!(failure.source().is_none());
+    }
+    let refused = Grant::bearer("s3cret-access\n").unwrap_err();
+    let from = Failure::from(refused.clone());
+    assert_silent(&format!("{refused} {refused:?} {from} {from:?}"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_event_and_no_error_shows_a_secret() {
+    let recorder = Recorder::default();
+    let _guard = tracing::subscriber::set_default(recorder.clone());
+    let steps = [
+        Step::Give(Grant::bearer("s3cret-new").unwrap().refresh_token("s3cret-refresh")),
+        Step::Fail(Failure::grant_dead("s3cret-cause")),
+        Step::Fail(Failure::transient("s3cret-cause").retry_after(s(5))),
+        Step::Panic,
+        Step::Hang,
+        Step::Fail(Failure::permanent("s3cret-cause")),
+    ];
+    let rig = Rig::new(Issuer::new(steps).holding(secret_grant()), Api::accepting(&["s3cret-new"]));
+    assert_eq!(rig.status().await, 200);
+    let refused = Rig { api: Api::accepting(&[]), ..rig };
+    for _ in 0..6 {
+        if let Err(error) = refused.send().await {
+            assert_silent(&chain(&error));
+        }
+        tokio::time::sleep(s(120)).await;
+    }
+    let caller = refused.spawn();
+    refused.layer.tokens().install(secret_grant());
+    refused.layer.tokens().clear();
+    let _ = caller.await;
+    let lines = recorder.lines();
+    for line in &lines {
+        assert_silent(line);
+    }
+    let count = |text: &str| lines.iter().filter(|line| line.contains(text)).count();
+    for (text, times) in [
+        ("refresh started", 2),
+        ("login started", 5),
+        ("succeeded", 1),
+        ("grant dead: logging in", 1),
+        ("failed", 5),
+        ("kind=\"permanent\"", 2),
+        ("installed", 1),
+        ("cleared", 1),
+    ] {
+        assert_eq!(count(text), times, "{text}: {lines:#?}");
+    }
+}
+
+#[test]
+fn the_recorder_would_see_a_secret() {
+    let recorder = Recorder::default();
+    tracing::subscriber::with_default(recorder.clone(), || {
+        tracing::trace!(target: "redress::refresh", token = "s3cret-access", "oops");
+    });
+    assert!(recorder.lines()[0].contains("s3cret-access"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_that_was_sent_is_marked_sensitive() {
+    let rig = Rig::new(Issuer::new([]).holding(secret_grant()), Api::accepting(&["s3cret-access"]));
+    rig.service().oneshot(get()).await.unwrap();
+    assert_silent(&format!("{:?}", rig.api.seen()));
+}

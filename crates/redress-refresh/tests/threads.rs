@@ -1,0 +1,41 @@
+//! Many threads at once, on a clock that runs.
+#![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
+
+mod common;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use common::{Api, answer, bearer, get};
+use redress_refresh::{Credentials, Failure, Grant, RefreshLayer};
+use tower::{Layer, ServiceExt};
+
+/// Gives the token that the API accepts at that time.
+struct Rotating(Arc<AtomicU64>);
+
+impl Credentials for Rotating {
+    async fn login(&self) -> Result<Grant, Failure> {
+        tokio::task::yield_now().await;
+        Ok(Grant::bearer(format!("t{}", self.0.load(Ordering::SeqCst)))?)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn each_revocation_costs_one_call_whatever_the_threads_do() {
+    let valid = Arc::new(AtomicU64::new(0));
+    let layer = RefreshLayer::new(Rotating(Arc::clone(&valid)), "https://api.example.com".parse().expect("an origin"));
+    let accepted = Arc::clone(&valid);
+    let api = Api::new(move |headers| {
+        let expected = format!("t{}", accepted.load(Ordering::SeqCst));
+        answer(if bearer(headers) == Some(expected) { 200 } else { 401 })
+    });
+    for round in 1..=200 {
+        let tasks: Vec<_> = (0..32).map(|_| tokio::spawn(layer.layer(api.clone()).oneshot(get()))).collect();
+        for task in tasks {
+            let answer = task.await.expect("no panic").expect("a response");
+            assert_eq!(answer.status(), 200, "round {round}");
+        }
+        assert_eq!((layer.tokens().logins(), layer.tokens().generation()), (round, round));
+        valid.fetch_add(1, Ordering::SeqCst);
+    }
+}
