@@ -43,7 +43,7 @@ const SUCCESS: &str = r#"{"data":1,"error_code":null}"#;
 
 fn tokens(handle: &Handle<Request<String>>) -> Vec<Option<String>> {
     let token = |request: &Request<String>| {
-        request.headers().get("authorization").map(|value| value.to_str().unwrap().to_owned())
+        request.headers().get("authorization").map(|value| value.to_str().expect("ASCII").to_owned())
     };
     handle.take().iter().map(|received| token(&received.request)).collect()
 }
@@ -71,7 +71,8 @@ trait Headers {
 
 impl Headers for Handle<Request<String>> {
     fn requests_headers(&self) -> Vec<(String, String)> {
-        let header = |request: &Request<String>, name: &str| request.headers()[name].to_str().unwrap().to_owned();
+        let header =
+            |request: &Request<String>, name: &str| request.headers()[name].to_str().expect("ASCII").to_owned();
         let pair = |request: &Request<String>| (header(request, "authorization"), header(request, "apikey"));
         self.take().iter().map(|received| pair(&received.request)).collect()
     }
