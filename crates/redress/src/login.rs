@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::{HeaderValue, Request, Response, Uri};
 use http_body_util::{BodyExt, Limited};
 use redress_classify::{ApiError, BoxError, Class, Dialect, Error, Phase, ResponseExt, Verdict, dialects};
-use redress_refresh::{Credentials, Failure, Grant};
+use redress_refresh::{Credentials, Failure, Grant, Origin};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 use tower_layer::Layer;
@@ -66,7 +66,7 @@ impl<S> JsonLogin<S> {
     /// and `Authorization`.
     ///
     /// # Errors
-    /// When `base` is no URL.
+    /// When `base` is no URL, or not an https one; http is for loopback.
     pub fn vlens(transport: S, base: &str, api_key: &str, username: &str, password: &str) -> Result<Self, BoxError> {
         Ok(Self {
             service: stack(dialects::vlens(), transport),
@@ -88,7 +88,7 @@ impl<S> JsonLogin<S> {
     /// `refresh_token`, `data.access_token`, `data.refresh_token` and `data.expires_in` follow its other names.
     ///
     /// # Errors
-    /// When `base` is no URL.
+    /// When `base` is no URL, or not an https one; http is for loopback.
     pub fn maleslab(transport: S, base: &str, email: &str, password: &str) -> Result<Self, BoxError> {
         Ok(Self {
             service: stack(dialects::maleslab(), transport),
@@ -231,7 +231,11 @@ fn stack<S>(dialect: Dialect, transport: S) -> Redress<S> {
 
 impl Call {
     fn new(base: &str, path: &str, body: &[(&'static str, &str)]) -> Result<Self, BoxError> {
-        let uri = format!("{}{path}", base.trim_end_matches('/')).parse()?;
+        let uri: Uri = format!("{}{path}", base.trim_end_matches('/')).parse()?;
+        // Passwords travel as credentials do: over https, or to this very machine.
+        let (scheme, authority) =
+            (uri.scheme_str().unwrap_or_default(), uri.authority().map_or("", |host| host.as_str()));
+        format!("{scheme}://{authority}").parse::<Origin>()?;
         Ok(Self { uri, body: body.iter().map(|(name, value)| (*name, SecretString::from(*value))).collect() })
     }
 }

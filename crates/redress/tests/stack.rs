@@ -232,3 +232,19 @@ fn nothing_shows_a_secret() {
     let shown = format!("{shown} {layer:?} {service:?} {:#?}", layer.tokens());
     assert!(!shown.contains("canary"), "{shown}");
 }
+
+#[test]
+fn a_password_is_sent_over_https_or_to_this_machine() {
+    for (base, allowed) in [
+        ("https://api.example", true),
+        ("https://api.example/gateway/", true),
+        ("http://127.0.0.1:8080", true),
+        ("http://api.example", false),
+        ("api.example", false),
+        ("ftp://api.example", false),
+        ("https://user:secret@api.example", false),
+    ] {
+        let (logins, _handle) = mock(vec![]);
+        assert_eq!(JsonLogin::maleslab(logins, base, "user", "password").is_ok(), allowed, "{base}");
+    }
+}
