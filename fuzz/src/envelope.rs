@@ -58,7 +58,9 @@ fn compare_parts(dialect: &Dialect, ours: &Envelope<'_>, value: &Value) {
     // A `Value` has forgotten the order of its keys.
     found.sort();
     expected.sort();
-    let floats = expected.iter().any(|(path, _)| path == "a float");
+    // Long lists and long names are cut.
+    let cut = expected.len() > 256 || expected.iter().any(|(path, _)| path.len() > 256);
+    let floats = cut || expected.iter().any(|(path, _)| path == "a float");
     assert!(floats || found == expected, "{dialect:?}: fields {found:?} or {expected:?}");
 }
 
@@ -81,7 +83,12 @@ fn naive(vendor: &str, body: &Value) -> Naive {
             let id = code(&body["request_id"]);
             (code(&error["code"]), text(&error["message"]), id, None, listed(&error["details"]), signalled)
         }
-        _ => (code(error), text(&body["message"]), None, None, mapped(&body["details"]), false),
+        _ => {
+            let mut fields = mapped(&body["details"]);
+            // A text where the dialect reads a wait is no message.
+            fields.retain(|(path, _)| path != "retry_after" || body["details"]["retry_after"].is_array());
+            (code(error), text(&body["message"]), None, None, fields, false)
+        }
     }
 }
 
@@ -125,6 +132,12 @@ fn mapped(value: &Value) -> Vec<(String, String)> {
 fn decide(dialect: &Dialect, pieces: &[&[u8]]) -> Decision {
     let mut signal = Signal::new(dialect);
     pieces.iter().fold(Decision::Undecided, |_, piece| signal.feed(piece))
+}
+
+/// Whether a signal may stand twice: its first occurrence decides early, its last one in a full reading.
+fn repeats(body: &[u8]) -> bool {
+    let count = |needle: &[u8]| body.windows(needle.len()).filter(|window| window == &needle).count();
+    count(b"error_code") > 1 || count(b"success") > 1 || count(b"\\u") > 0
 }
 
 /// Whether a text that `Value` refuses has one of the features that make it an allowed difference.

@@ -66,7 +66,9 @@ impl Dialect {
         file::read(file, text, None).map(Self::from_spec)
     }
 
-    /// Adds what another TOML file says to this dialect; what both say, the file decides.
+    /// Adds what another TOML file says to this dialect; what both say, the file decides, key by key.
+    ///
+    /// Secret headers and idempotent routes are added to those that are known; a file takes none away.
     ///
     /// # Errors
     /// As [`from_toml`](Self::from_toml).

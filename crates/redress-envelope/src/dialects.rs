@@ -7,9 +7,9 @@ use std::sync::OnceLock;
 use crate::dialect::Dialect;
 
 /// The names of all shipped dialects, sorted.
-pub const NAMES: [&str; 5] = ["maleslab", "ranex", "veridia", "verilock", "vlens"];
+pub const NAMES: &[&str] = &["maleslab", "ranex", "veridia", "verilock", "vlens"];
 
-const FILES: [&str; NAMES.len()] = [
+const FILES: [&str; 5] = [
     include_str!("../dialects/maleslab.toml"),
     include_str!("../dialects/ranex.toml"),
     include_str!("../dialects/veridia.toml"),
@@ -17,7 +17,7 @@ const FILES: [&str; NAMES.len()] = [
     include_str!("../dialects/vlens.toml"),
 ];
 
-static COMPILED: [OnceLock<Dialect>; NAMES.len()] = [const { OnceLock::new() }; NAMES.len()];
+static COMPILED: [OnceLock<Dialect>; FILES.len()] = [const { OnceLock::new() }; FILES.len()];
 
 /// Returns the dialect of that name.
 #[must_use]
@@ -43,7 +43,7 @@ pub fn ranex() -> Dialect {
     shipped(1)
 }
 
-/// Returns the dialect of Veridia: the string `error` decides, on whatever status it comes.
+/// Returns the dialect of Veridia: the string `error` decides, on whatever error status it comes.
 #[must_use]
 pub fn veridia() -> Dialect {
     shipped(2)

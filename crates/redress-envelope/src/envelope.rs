@@ -1,16 +1,18 @@
 //! One response as its dialect reads it.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
 use crate::dialect::Dialect;
 use crate::hint::RetryHint;
-use crate::json::{Container, Scalar, Scanner, Sink, Unreadable, Want};
+use crate::json::{Container, MAX_NAME, Scalar, Scanner, Sink, Unreadable, Want};
 use crate::plan::{Cell, MAX_CELLS, NodeId, Plan, Role};
 use crate::walk::Walk;
+
+/// How many field errors are kept: more than a person reads, few enough for a hostile body to cost little.
+const MAX_FIELDS: usize = 256;
 
 /// What an error response says, borrowed from its body where that is possible.
 ///
@@ -26,7 +28,7 @@ pub struct Envelope<'a> {
     pub request_id: Option<Cow<'a, str>>,
     /// A finer code below [`code`](Self::code).
     pub reason: Option<Cow<'a, str>>,
-    /// The fields that are at fault, in the order of the body.
+    /// The fields that are at fault, in the order of the body; at most 256.
     pub fields: Vec<FieldError<'a>>,
     /// When the body asks the caller to come back.
     pub hint: Option<RetryHint>,
@@ -37,7 +39,7 @@ pub struct Envelope<'a> {
 /// A field of the request, and what is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct FieldError<'a> {
-    /// The field's name or path as the vendor writes it; empty when the vendor names none.
+    /// The field's name or path as the vendor writes it, at most 256 bytes of it; empty when the vendor names none.
     pub path: Cow<'a, str>,
     /// What the vendor says about it.
     pub message: Cow<'a, str>,
@@ -51,17 +53,11 @@ struct Reading<'a, 'p> {
     /// The node of the value in hand.
     node: Option<NodeId>,
     cells: [Option<Cell<'a>>; MAX_CELLS],
-    found: Vec<Found<'a>>,
+    /// Field errors, each with the list that it belongs to.
+    found: Vec<(u8, FieldError<'a>)>,
     item: FieldError<'a>,
-    /// The name of the entry in hand, and how many names were seen before it.
-    entry: (Cow<'a, str>, usize),
-}
-
-/// A field error, the list it belongs to, and the number of the key that brought it.
-struct Found<'a> {
-    list: u8,
-    key: usize,
-    field: FieldError<'a>,
+    /// The name of the entry in hand.
+    entry: Cow<'a, str>,
 }
 
 impl FieldError<'_> {
@@ -116,7 +112,7 @@ impl<'a, 'p> Reading<'a, 'p> {
             cells: [const { None }; MAX_CELLS],
             found: Vec::new(),
             item: FieldError::nothing(),
-            entry: (Cow::Borrowed(""), 0),
+            entry: Cow::Borrowed(""),
         }
     }
 
@@ -131,7 +127,7 @@ impl<'a, 'p> Reading<'a, 'p> {
             message: self.take(&slots.message, text),
             request_id: self.take(&slots.request_id, text_or_number),
             reason: self.take(&slots.reason, text),
-            fields: last_of_each_key(self.found),
+            fields: self.found.into_iter().map(|(_, field)| field).collect(),
             hint,
             signalled,
         }
@@ -146,25 +142,30 @@ impl<'a, 'p> Reading<'a, 'p> {
     }
 
     /// Forgets what an earlier member of the same name brought.
-    fn forget(&mut self, id: NodeId) {
+    fn forget(&mut self, id: NodeId, name: &str) {
         let node = self.plan.node_at(id);
         let mut cells = node.cells_below;
         while cells != 0 {
             self.cells[cells.trailing_zeros() as usize] = None;
             cells &= cells - 1;
         }
-        if node.lists_below != 0 && !matches!(node.role, Role::Entry(_)) {
-            self.found.retain(|found| node.lists_below & (1 << found.list) == 0);
+        if node.paths_below {
+            self.item.path = Cow::Borrowed("");
+        }
+        if node.messages_below {
+            self.item.message = Cow::Borrowed("");
+        }
+        if let Role::Entry(of) = node.role {
+            self.found.retain(|(list, field)| *list != of || field.path != name);
+        } else if node.lists_below != 0 {
+            self.found.retain(|(list, _)| node.lists_below & (1 << list) == 0);
         }
     }
 
-    fn push(&mut self, list: u8, key: usize, field: FieldError<'a>) {
-        self.found.push(Found { list, key, field });
-    }
-
-    fn entry_message(&mut self, list: u8, message: Cow<'a, str>) {
-        let (path, key) = self.entry.clone();
-        self.push(list, key, FieldError { path, message });
+    fn push(&mut self, list: u8, field: FieldError<'a>) {
+        if self.found.len() < MAX_FIELDS {
+            self.found.push((list, field));
+        }
     }
 }
 
@@ -196,7 +197,7 @@ impl<'a> Sink<'a> for Reading<'a, '_> {
         if let Some(Role::Item(list)) = role {
             let item = std::mem::replace(&mut self.item, FieldError::nothing());
             if item != FieldError::nothing() {
-                self.push(list, 0, item);
+                self.push(list, item);
             }
         }
     }
@@ -208,9 +209,10 @@ impl<'a> Sink<'a> for Reading<'a, '_> {
     fn key(&mut self, name: Option<Cow<'a, str>>) {
         let Some(name) = name else { return };
         let Some(id) = self.walk.key(self.plan, &name) else { return };
-        self.forget(id);
+        let name = short(name);
+        self.forget(id, &name);
         if let Role::Entry(_) = self.plan.node_at(id).role {
-            self.entry = (name, self.entry.1 + 1);
+            self.entry = name;
         }
     }
 
@@ -221,11 +223,15 @@ impl<'a> Sink<'a> for Reading<'a, '_> {
         }
         match (node.role, scalar) {
             (Role::Item(list), Scalar::Text(message)) => {
-                self.push(list, 0, FieldError { path: Cow::Borrowed(""), message });
+                self.push(list, FieldError { path: Cow::Borrowed(""), message });
             }
-            (Role::ItemPath, Scalar::Text(path) | Scalar::Number(path)) => self.item.path = path,
+            (Role::ItemPath, Scalar::Text(path) | Scalar::Number(path)) => self.item.path = short(path),
             (Role::ItemMessage, Scalar::Text(message)) => self.item.message = message,
-            (Role::Entry(list) | Role::EntryMessage(list), Scalar::Text(message)) => self.entry_message(list, message),
+            // A text that the dialect reads as something of its own, such as a wait, is no message.
+            (Role::Entry(_), Scalar::Text(_)) if node.cell.is_some() => {}
+            (Role::Entry(list) | Role::EntryMessage(list), Scalar::Text(message)) => {
+                self.push(list, FieldError { path: self.entry.clone(), message });
+            }
             _ => {}
         }
     }
@@ -255,17 +261,17 @@ fn text_or_number(scalar: Scalar<'_>) -> Option<Cow<'_, str>> {
     }
 }
 
-/// Drops what a later key of the same name in the same list replaces.
-fn last_of_each_key(found: Vec<Found<'_>>) -> Vec<FieldError<'_>> {
-    if found.is_empty() {
-        return Vec::new();
+/// Cuts a name that no field has.
+fn short(name: Cow<'_, str>) -> Cow<'_, str> {
+    if name.len() <= MAX_NAME {
+        return name;
     }
-    let mut last: HashMap<(u8, String), usize> = HashMap::new();
-    for Found { list, key, field } in found.iter().filter(|found| found.key > 0) {
-        last.insert((*list, field.path.clone().into_owned()), *key);
+    let end = (0..=MAX_NAME).rev().find(|at| name.is_char_boundary(*at)).unwrap_or_default();
+    match name {
+        Cow::Borrowed(name) => Cow::Borrowed(&name[..end]),
+        Cow::Owned(mut name) => {
+            name.truncate(end);
+            Cow::Owned(name)
+        }
     }
-    let kept = |found: &Found<'_>| {
-        found.key == 0 || last.get(&(found.list, found.field.path.clone().into_owned())) == Some(&found.key)
-    };
-    found.into_iter().filter(kept).map(|found| found.field).collect()
 }

@@ -12,6 +12,9 @@ use std::fmt;
 
 pub(crate) use scanner::Scanner;
 
+/// How many bytes of a member's name matter: no path has a longer one.
+pub(crate) const MAX_NAME: usize = 256;
+
 /// Says why a body holds no envelope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]

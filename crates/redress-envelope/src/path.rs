@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::json::MAX_NAME;
+
 /// How many steps a path may have.
 pub(crate) const MAX_STEPS: usize = 8;
 
@@ -15,9 +17,9 @@ pub(crate) enum Step {
     Key(String),
     /// The element at this index.
     Index(u32),
-    /// Every element.
+    /// Every element; only a list of fields has it.
     Each,
-    /// Every member.
+    /// Every member; only a map of fields has it.
     Any,
 }
 
@@ -57,11 +59,10 @@ const DOT: &str = "`.` or `[` between two steps of a path";
 fn index(text: &str) -> Result<(Step, &str), &'static str> {
     let (inside, after) = text.split_once(']').ok_or("`]` after an index")?;
     let step = match inside {
-        "*" => Step::Each,
-        digits if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+        digits if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) => {
             Step::Index(digits.parse().map_err(|_| "an index such as `[0]`")?)
         }
-        _ => return Err("an index such as `[0]`, or `[*]`"),
+        _ => return Err("an index such as `[0]`"),
     };
     Ok((step, after))
 }
@@ -74,7 +75,8 @@ fn key(text: &str) -> Result<(Step, &str), &'static str> {
     let end = text.find(['.', '[']).unwrap_or(text.len());
     match &text[..end] {
         "" => Err("the name of a member"),
-        "*" => Ok((Step::Any, &text[end..])),
+        "*" => Err("the name of a member, since a path leads to one value"),
+        name if name.len() >= MAX_NAME => Err("a name of less than 256 bytes"),
         name => Ok((Step::Key(name.to_owned()), &text[end..])),
     }
 }
@@ -101,9 +103,7 @@ mod tests {
 
     #[test]
     fn a_path_prints_as_it_was_read() {
-        for text in
-            ["code", "error.code", "errors[0].title", "[0].errorCode", "\"odata.error\".code", "a.*[*].b", "\"\""]
-        {
+        for text in ["code", "error.code", "errors[0].title", "[0].errorCode", "\"odata.error\".code", "\"\""] {
             assert_eq!(Path::parse(text).map(|path| path.to_string()), Ok(text.to_owned()));
         }
     }
@@ -114,7 +114,10 @@ mod tests {
         for (text, expected) in [
             ("", "a path such as `error.code`"),
             ("a..b", "the name of a member"),
-            ("a[x]", "an index such as `[0]`, or `[*]`"),
+            ("a[x]", "an index such as `[0]`"),
+            ("a[*]", "an index such as `[0]`"),
+            ("a[]", "an index such as `[0]`"),
+            ("a.*", "the name of a member, since a path leads to one value"),
             ("a[0", "`]` after an index"),
             ("a[0]b", DOT),
             ("\"a", "a closing quotation mark"),

@@ -31,6 +31,9 @@ pub(crate) struct Node {
     pub(crate) cells_below: u64,
     /// The field lists at and below this place.
     pub(crate) lists_below: u64,
+    /// Whether the path, or the message, of an item lies at or below this place.
+    pub(crate) paths_below: bool,
+    pub(crate) messages_below: bool,
 }
 
 /// The part that a place plays in a list of field errors; the number names the list.
@@ -99,22 +102,48 @@ impl Plan {
         }
     }
 
-    /// Ends the building: members named by one path also play the part that `*` gives to all.
+    /// Ends the building: what holds for every member, or every element, holds for those named by a path too.
     pub(crate) fn finish(mut self) -> Self {
         for at in 0..self.nodes.len() {
-            let named: Vec<NodeId> = self.nodes[at].keys.iter().map(|(_, id)| *id).collect();
-            if let Some(any) = self.nodes[at].any_key.map(|any| self.nodes[usize::from(any)].clone()) {
-                for id in named {
-                    let node = &mut self.nodes[usize::from(id)];
-                    if node.role == Role::None {
-                        node.role = any.role;
-                    }
-                    node.each = node.each.or(any.each);
-                }
+            let Node { keys, indices, any_key, each, .. } = self.nodes[at].clone();
+            if let Some(any) = any_key {
+                keys.iter().for_each(|(_, named)| self.merge(any, *named));
+            }
+            if let Some(each) = each {
+                indices.iter().for_each(|(_, named)| self.merge(each, *named));
             }
         }
         self.mark_below(0);
         self
+    }
+
+    /// Adds to a place what holds at another one.
+    fn merge(&mut self, from: NodeId, into: NodeId) {
+        let Node { keys, indices, any_key, each, role, .. } = self.node_at(from).clone();
+        let node = &mut self.nodes[usize::from(into)];
+        if node.role == Role::None {
+            node.role = role;
+        }
+        let mut both = Vec::new();
+        for (slot, child) in [(&mut node.any_key, any_key), (&mut node.each, each)] {
+            match (*slot, child) {
+                (Some(known), Some(child)) => both.push((child, known)),
+                _ => *slot = slot.or(child),
+            }
+        }
+        for (name, child) in keys {
+            match node.keys.iter().find(|(known, _)| *known == name) {
+                Some((_, known)) => both.push((child, *known)),
+                None => node.keys.push((name, child)),
+            }
+        }
+        for (index, child) in indices {
+            match node.indices.iter().find(|(known, _)| *known == index) {
+                Some((_, known)) => both.push((child, *known)),
+                None => node.indices.push((index, child)),
+            }
+        }
+        both.into_iter().for_each(|(from, into)| self.merge(from, into));
     }
 
     pub(crate) fn node_at(&self, id: NodeId) -> &Node {
@@ -152,22 +181,27 @@ impl Plan {
         next
     }
 
-    fn mark_below(&mut self, id: NodeId) -> (u64, u64) {
-        let node = self.node_at(id).clone();
-        let mut cells = node.cell.map_or(0, |cell| 1 << cell);
-        let mut lists = match node.role {
-            Role::Item(list) | Role::Entry(list) | Role::EntryMessage(list) => 1 << list,
-            Role::None | Role::ItemPath | Role::ItemMessage => 0,
-        };
-        let named = node.keys.iter().map(|(_, id)| *id).chain(node.indices.iter().map(|(_, id)| *id));
-        for child in named.chain(node.any_key).chain(node.each) {
-            let below = self.mark_below(child);
-            cells |= below.0;
-            lists |= below.1;
+    /// Notes at each place what lies at and below it.
+    fn mark_below(&mut self, id: NodeId) {
+        let mut node = self.node_at(id).clone();
+        node.cells_below = node.cell.map_or(0, |cell| 1 << cell);
+        match node.role {
+            Role::Item(list) | Role::Entry(list) | Role::EntryMessage(list) => node.lists_below = 1 << list,
+            Role::ItemPath => node.paths_below = true,
+            Role::ItemMessage => node.messages_below = true,
+            Role::None => {}
         }
-        let node = &mut self.nodes[usize::from(id)];
-        (node.cells_below, node.lists_below) = (cells, lists);
-        (cells, lists)
+        let named = node.keys.iter().map(|(_, id)| *id).chain(node.indices.iter().map(|(_, id)| *id));
+        let children: Vec<NodeId> = named.chain(node.any_key).chain(node.each).collect();
+        for child in children {
+            self.mark_below(child);
+            let below = self.node_at(child);
+            node.cells_below |= below.cells_below;
+            node.lists_below |= below.lists_below;
+            node.paths_below |= below.paths_below;
+            node.messages_below |= below.messages_below;
+        }
+        self.nodes[usize::from(id)] = node;
     }
 }
 

@@ -10,8 +10,8 @@ use crate::walk::Walk;
 /// Reads a body as it arrives until it is certain whether the body signals an error.
 ///
 /// The first occurrence of a signal decides, so that nothing after it has to come; a full
-/// [read](crate::Envelope::read) of an error lets the last one win. A body that turns out not to be of the dialect's
-/// kind is no error by its body. Memory is bounded by the dialect, not by the body.
+/// [read](crate::Envelope::read) lets the last one win. A body that turns out not to be of the dialect's kind is no
+/// error by its body. Memory is bounded, whatever the body.
 ///
 /// # Examples
 /// ```

@@ -60,6 +60,26 @@ fn each_mistake_is_named() {
             "name = \"a\"\n[error]\nis_true = \"x\"",
             "acme.toml:3: error.is_true: unknown key, expected one of not_null, is_false",
         ),
+        ("name = \"a\"\n[error]", "acme.toml:2: error: expected one of not_null, is_false, found none"),
+        ("name = \"a\"\n[read]\ncode = []", "acme.toml:3: read.code: expected at least one"),
+        ("name = \"a\"\n[read]\ncode = \"errors[*].code\"", "acme.toml:3: read.code: expected an index such as `[0]`"),
+        (
+            "name = \"a\"\n[reasons.r]\nclass = \"invalid\"",
+            "acme.toml:3: reasons.r.class: unknown key, expected one of recovery, guidance",
+        ),
+        (
+            "name = \"a\"\n[status.'+500']\nguidance = \"x\"",
+            "acme.toml:2: status.+500: expected a status from 100 to 999",
+        ),
+        (
+            "name = \"a\"\n[status.0500]\nguidance = \"x\"",
+            "acme.toml:2: status.0500: expected a status from 100 to 999",
+        ),
+        ("name = \"a\"\n[codes.'']\nclass = \"invalid\"", "acme.toml:2: codes.: expected a code, found an empty text"),
+        (
+            "name = \"a\"\n[retry]\nbase_ms = 9\nfactor = 2\ncap_ms = 5",
+            "acme.toml:2: retry: expected a `cap_ms` that is not below",
+        ),
         ("extends = \"nobody\"", "acme.toml:1: extends: expected one of maleslab, ranex,"),
         ("name = \"a\"\nname = \"b\"", "acme.toml:2: expected TOML: "),
         ("name = \"a", "acme.toml:1: expected TOML: "),
@@ -94,4 +114,38 @@ fn a_dialect_that_says_nothing_is_named_after_itself() {
     let dialect = Dialect::from_toml("a.toml", "name = \"acme\"\n").unwrap();
     assert_eq!((dialect.name(), dialect.vendor()), ("acme", "acme"));
     assert_eq!(dialect.class_of_status(503), Some(Class::Unavailable));
+}
+
+#[test]
+fn a_mistake_is_named_once() {
+    for text in [
+        "name = \"a\"\n[retry]\nbase_ms = \"x\"\nfactor = 2\ncap_ms = 5",
+        "name = \"a\"\n[read]\nhints = [{ body = \"x\", units = \"s\" }]",
+        "name = \"a\"\n[codes.A]\nclass = \"x\"",
+    ] {
+        assert_eq!(mistakes(text).len(), 1, "{text}");
+    }
+}
+
+#[test]
+fn too_many_paths_are_refused_where_they_stand() {
+    let paths: Vec<_> = (0..40).map(|nth| format!("\"p{nth}\"")).collect();
+    let found = mistakes(&format!("name = \"a\"\n\n[read]\ncode = [{}]", paths.join(", ")));
+    assert_eq!(found, ["acme.toml:3: read: expected at most 32 paths in all, found 40"]);
+}
+
+#[test]
+fn a_file_changes_only_what_it_names() {
+    let vlens =
+        dialects::vlens().extend("a.toml", "[codes.1050]\nguidance = \"ours\"\n[retry]\nbase_ms = 900\n").unwrap();
+    let code = vlens.code("1050").expect("it is known");
+    assert_eq!((code.class, code.recovery, code.guidance.as_str()), (Class::Rejected, Recovery::NewInput, "ours"));
+    let schedule = vlens.retry().schedule.expect("the base has one");
+    assert_eq!((schedule.base.as_millis(), schedule.cap.as_millis()), (900, 8_000));
+    let ranex = dialects::ranex().extend("a.toml", "[status.422]\nguidance = \"ours\"\n").unwrap();
+    assert_eq!(ranex.class_of_status(422), Some(Class::Rejected));
+    let more = "[secrets]\nheaders = \"x-tenant\"\n[retry]\nidempotent = \"POST /v1/orders\"\n";
+    let ranex = dialects::ranex().extend("a.toml", more).unwrap();
+    assert_eq!(ranex.secret_headers(), ["x-api-key", "x-api-secret", "x-tenant"]);
+    assert!(ranex.is_idempotent("POST", "/v1/applicants") && ranex.is_idempotent("POST", "/v1/orders"));
 }

@@ -52,7 +52,7 @@ fn every_entry_has_guidance_and_every_error_status_a_class() {
 fn codes_mean_what_the_vendors_say() {
     use Class::*;
     for (name, code, status, class, recovery) in [
-        ("vlens", "400", Some(400), Invalid, Recovery::FixRequest),
+        ("vlens", "400", None, Invalid, Recovery::FixRequest),
         ("vlens", "1050", None, Rejected, Recovery::NewInput),
         ("veridia", "insufficient_credits", Some(403), QuotaExhausted, Recovery::RaiseLimit),
         ("veridia", "verification_not_found", Some(404), NotFound, Recovery::RestartFlow),

@@ -38,7 +38,7 @@ proptest! {
     #[test]
     fn bodies_made_of_json_scraps_read_as_another_parser_reads_them(
         scraps in proptest::collection::vec(proptest::sample::select(&[
-            "{", "}", "[", "]", ":", ",", "\"error_code\"", "\"error\"", "\"details\"", "\"message\"", "\"code\"", "null",
+            "{", "}", "[", "]", ":", ",", "\"error_code\"", "\"error\"", "\"field\"", "\"error_descriptions\"", "\"details\"", "\"message\"", "\"code\"", "null",
             "false", "true", "0", "-1", "1e5", "\"\\u0041\"", "\"\"", " ", "\"detail\"", "\"fieldErrors\"", "\"success\"",
         ][..]), 0..24)
     ) {

@@ -29,6 +29,86 @@ fn the_last_of_a_repeated_key_counts() {
 }
 
 #[test]
+fn the_last_of_a_repeated_key_counts_in_lists_of_fields_too() {
+    for (dialect, body, expected) in [
+        (dialects::veridia(), r#"{"detail":{"fieldErrors":{"a":["1"],"a":null}}}"#, vec![]),
+        (dialects::veridia(), r#"{"detail":{"fieldErrors":{"a":["1"],"b":["2"],"a":[]}}}"#, vec![("b", "2")]),
+        (dialects::maleslab(), r#"{"error":{"details":[{"field":"a","message":"m","field":null}]}}"#, vec![("", "m")]),
+        (dialects::maleslab(), r#"{"error":{"details":[{"field":"a","message":"m","message":5}]}}"#, vec![("a", "")]),
+    ] {
+        let envelope = Envelope::read(&dialect, SystemTime::UNIX_EPOCH, [body.as_bytes()]).unwrap();
+        let found: Vec<_> = envelope.fields.iter().map(|field| (field.path.as_ref(), field.message.as_ref())).collect();
+        assert_eq!(found, expected, "{body}");
+    }
+}
+
+#[test]
+fn a_path_to_one_element_leaves_it_in_the_list() {
+    let toml = "name = \"a\"\n[read]\ncode = \"errors[0].code\"\nfields = [{ list = \"errors\", path = \"field\", message = \"message\" }]\n";
+    let dialect = Dialect::from_toml("a.toml", toml).unwrap();
+    let body = br#"{"errors":[{"code":"A","field":"f","message":"m"},{"code":"B","field":"g","message":"n"}]}"#;
+    let envelope = Envelope::read(&dialect, SystemTime::UNIX_EPOCH, [&body[..]]).unwrap();
+    assert_eq!(envelope.code.as_deref(), Some("A"));
+    assert_eq!(envelope.fields.iter().map(|field| field.path.as_ref()).collect::<Vec<_>>(), ["f", "g"]);
+}
+
+#[test]
+fn a_hostile_list_of_fields_costs_little() {
+    let messages = |count: usize| vec!["\"\""; count].join(",");
+    let key = "k".repeat(32_000);
+    for body in [
+        format!(r#"{{"detail":{{"fieldErrors":{{"\u0041{key}":[{}]}}}}}}"#, messages(10_000)),
+        format!(
+            r#"{{"detail":{{"fieldErrors":{{{}}}}}}}"#,
+            (0..5_000).map(|n| format!(r#""{n}":"m""#)).collect::<Vec<_>>().join(",")
+        ),
+    ] {
+        let envelope =
+            Envelope::read(&dialects::veridia(), SystemTime::UNIX_EPOCH, body.as_bytes().chunks(4096)).unwrap();
+        assert_eq!(envelope.fields.len(), 256);
+        assert!(envelope.fields.iter().all(|field| field.path.len() <= 256));
+    }
+}
+
+#[test]
+fn a_name_without_end_is_not_kept() {
+    let long = format!("{{\"{}\":1,\"error_code\":7}}", "é".repeat(100_000));
+    let whole = read(long.as_bytes()).unwrap();
+    let pieces = Envelope::read(&dialects::vlens(), SystemTime::UNIX_EPOCH, long.as_bytes().chunks(7)).unwrap();
+    assert_eq!((whole.code.as_deref(), whole == pieces), (Some("7"), true));
+    let named = format!(r#"{{"details":{{"{}":["m"]}}}}"#, "é".repeat(1_000));
+    let whole = Envelope::read(&dialects::verilock(), SystemTime::UNIX_EPOCH, [named.as_bytes()]).unwrap();
+    let pieces = Envelope::read(&dialects::verilock(), SystemTime::UNIX_EPOCH, named.as_bytes().chunks(3)).unwrap();
+    assert_eq!((whole.fields[0].path.as_ref(), whole == pieces), ("é".repeat(128).as_str(), true));
+}
+
+#[test]
+fn a_hint_in_the_body_is_read_in_its_unit_and_is_no_field() {
+    let read = |unit: &str, value: &str| {
+        let toml = format!("name = \"a\"\n[read]\nhints = [{{ body = \"at\", unit = \"{unit}\" }}]\n");
+        let body = format!("{{\"at\":{value}}}");
+        let dialect = Dialect::from_toml("a.toml", &toml).unwrap();
+        let envelope = Envelope::read(&dialect, SystemTime::UNIX_EPOCH, [body.as_bytes()]).unwrap();
+        envelope.hint.map(|hint| hint.delay(SystemTime::UNIX_EPOCH).as_secs())
+    };
+    for (unit, value, expected) in [
+        ("date", "\"Wed, 21 Oct 2099 07:28:00 GMT\"", Some(4_096_250_880)),
+        ("date", "\"Tue, 01 Dec 2099 00:00:00 GMT\"", Some(4_099_766_400)),
+        ("s", "\"30\"", Some(30)),
+        ("s", "1e3", Some(1_000)),
+        ("s", "\"1e3\"", None),
+        ("s", "-3", None),
+        ("s", "true", None),
+        ("ms", "2500", Some(2)),
+    ] {
+        assert_eq!(read(unit, value), expected, "{unit} {value}");
+    }
+    let body = br#"{"error":"rate_limit_exceeded","details":{"retry_after":"30"}}"#;
+    let envelope = Envelope::read(&dialects::verilock(), SystemTime::UNIX_EPOCH, [&body[..]]).unwrap();
+    assert!(envelope.hint.is_some() && envelope.fields.is_empty());
+}
+
+#[test]
 fn a_member_of_a_wrong_type_is_absent_and_loses_nothing_else() {
     for body in [
         r#"{"error_code":1050,"error_message":{"a":"b"},"error_descriptions":"x"}"#,

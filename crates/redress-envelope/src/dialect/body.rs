@@ -48,8 +48,11 @@ impl BodyHint {
     }
 
     pub(crate) fn read(&self, cell: &Cell<'_>, now: SystemTime) -> Option<RetryHint> {
-        let Cell::Scalar(Scalar::Number(text) | Scalar::Text(text)) = cell else { return None };
-        let when = self.unit.read(plain(text).as_bytes(), now)?;
+        let when = match cell {
+            Cell::Scalar(Scalar::Number(number)) => self.unit.read(plain(number).as_bytes(), now)?,
+            Cell::Scalar(Scalar::Text(text)) => self.unit.read(text.as_bytes(), now)?,
+            _ => return None,
+        };
         Some(RetryHint::new(when, HintSource::Body(self.path.clone())))
     }
 }

@@ -11,7 +11,7 @@ use crate::class::{Class, Recovery};
 pub struct Code {
     /// The code, verbatim.
     pub code: String,
-    /// The status that the code is published with. It is documentation: a code decides on any status.
+    /// The status that the vendor's tables give it. It is documentation: a code decides on any error status.
     pub status: Option<u16>,
     /// What it means.
     pub class: Class,
@@ -119,7 +119,8 @@ impl Route {
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (method, path) = text.split_once(' ')?;
         let named = !method.is_empty() && method.bytes().all(|byte| byte.is_ascii_uppercase());
-        (named && path.starts_with('/')).then(|| Self { method: method.to_owned(), path: path.to_owned() })
+        let plain = path.starts_with('/') && !path.contains(['?', '#', ' ']);
+        (named && plain).then(|| Self { method: method.to_owned(), path: path.to_owned() })
     }
 
     /// Whether a request goes this way. The path is compared segment by segment, without its query.
@@ -157,7 +158,7 @@ mod tests {
         ] {
             assert_eq!(route.matches(method, path), matches, "{method} {path}");
         }
-        for text in ["GET", "get /a", "GET a", " /a"] {
+        for text in ["GET", "get /a", "GET a", " /a", "GET /a?b=1", "GET /a "] {
             assert_eq!(Route::parse(text), None, "{text}");
         }
     }

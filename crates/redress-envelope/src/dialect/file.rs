@@ -159,6 +159,10 @@ impl File<'_> {
     /// Reads one text, or a list of them.
     fn each_parsed<T>(&mut self, item: &Item<'_>, read: impl Fn(&str) -> Result<T, String>) -> Vec<T> {
         match item.value {
+            DeValue::Array(array) if array.is_empty() => {
+                self.expected(item, "at least one");
+                Vec::new()
+            }
             DeValue::Array(_) => {
                 let items = self.items(item);
                 items.iter().filter_map(|item| self.parsed(item, &read)).collect()

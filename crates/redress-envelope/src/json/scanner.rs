@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::digits::Digits;
-use super::{Container, Scalar, Sink, Unreadable, Want};
+use super::{Container, MAX_NAME, Scalar, Sink, Unreadable, Want};
 
 /// How many containers may lie in each other; `serde_json` allows one less.
 const MAX_DEPTH: usize = 128;
@@ -318,7 +318,16 @@ impl Scanner {
     fn keep(&mut self, piece: &[u8]) {
         if self.keeps() && !piece.is_empty() {
             self.replace_lone_surrogate();
-            self.scratch.extend_from_slice(piece);
+            self.scratch.extend_from_slice(&piece[..piece.len().min(self.room())]);
+        }
+    }
+
+    /// Returns how much more of the token in hand is to be kept. Of a name it is a little more than matters, so that its
+    /// cut is seen, and falls behind the last symbol that matters.
+    const fn room(&self) -> usize {
+        match self.token {
+            Token::Key { .. } => (MAX_NAME + 8).saturating_sub(self.scratch.len()),
+            Token::Value(_) => usize::MAX,
         }
     }
 

@@ -40,7 +40,8 @@ pub(super) fn root<'t>(file: &mut File<'_>, root: &'t DeTable<'t>, base: Option<
         }
     }
     if spec.values() > MAX_CELLS {
-        file.note(&(0..0), "read", format!("expected at most {MAX_CELLS} paths in all, found {}", spec.values()));
+        let read = root.get_key_value("read").map_or(0..0, |(key, _)| key.span());
+        file.note(&read, "read", format!("expected at most {MAX_CELLS} paths in all, found {}", spec.values()));
     }
     spec
 }
@@ -77,6 +78,10 @@ fn start<'t>(file: &mut File<'_>, root: &'t DeTable<'t>, base: Option<&Spec>) ->
 
 fn error<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &mut Spec) {
     let Some(table) = file.table(item) else { return };
+    if table.is_empty() {
+        file.note(&item.span, "error", "expected one of not_null, is_false, found none".to_owned());
+        return;
+    }
     spec.signals.clear();
     for (key, value) in table {
         let item = item.member(key, value);
@@ -150,6 +155,7 @@ fn hints<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &mut Spec) {
     for item in file.items(item) {
         let (mut body, mut name, mut unit) = (None, None, None);
         let Some(table) = file.table(&item) else { continue };
+        let mistakes = file.mistakes.len();
         for (key, value) in table {
             let member = item.member(key, value);
             match key.get_ref().as_ref() {
@@ -162,6 +168,7 @@ fn hints<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &mut Spec) {
         match (body, name, unit) {
             (Some(path), None, Some(unit)) => spec.body_hints.push((path, unit)),
             (None, Some(name), Some(unit)) => spec.header_hints.push((name, unit)),
+            _ if file.mistakes.len() > mistakes => {}
             _ => file.note(&item.span, &item.key, "expected `unit` and either `body` or `header`".to_owned()),
         }
     }
@@ -170,7 +177,10 @@ fn hints<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &mut Spec) {
 fn retry<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &mut Spec) {
     const KNOWN: &[&str] = &["attempts", "base_ms", "factor", "cap_ms", "throttle_wait_ms", "idempotent"];
     let Some(table) = file.table(item) else { return };
-    let (mut base, mut factor, mut cap) = (None, None, None);
+    let known = spec.retry.schedule;
+    let (mut base, mut factor, mut cap) =
+        (known.map(|known| known.base), known.map(|known| known.factor), known.map(|known| known.cap));
+    let mistakes = file.mistakes.len();
     for (key, value) in table {
         let item = item.member(key, value);
         match key.get_ref().as_ref() {
@@ -179,14 +189,27 @@ fn retry<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &mut Spec) {
             "factor" => factor = file.count(&item),
             "cap_ms" => cap = file.millis(&item),
             "throttle_wait_ms" => spec.retry.throttle_wait = file.millis(&item),
-            "idempotent" => spec.idempotent = file.each_parsed(&item, route),
+            "idempotent" => add(&mut spec.idempotent, file.each_parsed(&item, route)),
             _ => file.unknown("retry", key, KNOWN),
         }
     }
     match (base, factor, cap) {
+        _ if file.mistakes.len() > mistakes => {}
+        (Some(base), Some(_), Some(cap)) if cap < base => {
+            file.note(&item.span, "retry", "expected a `cap_ms` that is not below `base_ms`".to_owned());
+        }
         (Some(base), Some(factor), Some(cap)) => spec.retry.schedule = Some(Schedule { base, factor, cap }),
         (None, None, None) => {}
         _ => file.note(&item.span, "retry", "expected all of `base_ms`, `factor` and `cap_ms`, or none".to_owned()),
+    }
+}
+
+/// Adds what a list lacks: what is safe or secret for the dialect below stays so.
+fn add<T: PartialEq>(known: &mut Vec<T>, more: Vec<T>) {
+    for item in more {
+        if !known.contains(&item) {
+            known.push(item);
+        }
     }
 }
 
@@ -214,7 +237,7 @@ fn secrets<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &mut Spec) {
     for (key, value) in table {
         let item = item.member(key, value);
         match key.get_ref().as_ref() {
-            "headers" => spec.secret_headers = file.each_parsed(&item, header),
+            "headers" => add(&mut spec.secret_headers, file.each_parsed(&item, header)),
             _ => file.unknown("secrets", key, &["headers"]),
         }
     }
@@ -224,16 +247,27 @@ fn codes<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &mut Spec) {
     let Some(table) = file.table(item) else { return };
     for (key, value) in table {
         let entry = item.member(key, value);
-        let row = row(file, &entry, true);
-        let Some(class) = row.class else {
-            if !row.class_at_fault {
+        let name = key.get_ref().as_ref();
+        if name.is_empty() {
+            file.note(&key.span(), &entry.key, "expected a code, found an empty text".to_owned());
+            continue;
+        }
+        let row = row(file, &entry, CODE);
+        let known = spec.codes.get(name).cloned();
+        let Some(class) = row.class.or(known.as_ref().map(|known| known.class)) else {
+            if !row.at_fault {
                 file.note(&entry.span, &format!("{}.class", entry.key), "expected a class, found none".to_owned());
             }
             continue;
         };
-        let mut code = Code::new(key.get_ref().as_ref(), class).guidance(row.guidance);
-        code.status = row.status;
+        // A row of a known code changes what it names; a new class brings its own recovery along.
+        let mut code = known.unwrap_or_else(|| Code::new(name, class));
+        if code.class != class {
+            code = Code::new(name, class).guidance(code.guidance);
+        }
+        code.status = row.status.or(code.status);
         code.recovery = row.recovery.unwrap_or(code.recovery);
+        code.guidance = row.guidance.unwrap_or(code.guidance);
         spec.add_code(code);
     }
 }
@@ -241,9 +275,12 @@ fn codes<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &mut Spec) {
 fn reasons<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &mut Spec) {
     let Some(table) = file.table(item) else { return };
     for (key, value) in table {
-        let row = row(file, &item.member(key, value), false);
-        let reason = key.get_ref().as_ref().to_owned();
-        spec.reasons.insert(reason.clone(), Reason { reason, recovery: row.recovery, guidance: row.guidance });
+        let row = row(file, &item.member(key, value), REASON);
+        let name = key.get_ref().as_ref().to_owned();
+        let new = Reason { reason: name.clone(), recovery: None, guidance: String::new() };
+        let known = spec.reasons.entry(name).or_insert(new);
+        known.recovery = row.recovery.or(known.recovery);
+        known.guidance = row.guidance.unwrap_or_else(|| std::mem::take(&mut known.guidance));
     }
 }
 
@@ -251,47 +288,51 @@ fn statuses<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &mut Spec) {
     let Some(table) = file.table(item) else { return };
     for (key, value) in table {
         let entry = item.member(key, value);
-        let row = row(file, &entry, false);
-        match key.get_ref().parse::<u16>() {
-            Ok(status @ 100..=999) => {
-                let Row { class, recovery, guidance, .. } = row;
-                spec.statuses.insert(status, Status { status, class, recovery, guidance });
+        let row = row(file, &entry, STATUS);
+        let name = key.get_ref();
+        let digits = name.len() == 3 && name.bytes().all(|byte| byte.is_ascii_digit());
+        match name.parse::<u16>() {
+            Ok(status @ 100..=999) if digits => {
+                let new = Status { status, class: None, recovery: None, guidance: String::new() };
+                let known = spec.statuses.entry(status).or_insert(new);
+                known.class = row.class.or(known.class);
+                known.recovery = row.recovery.or(known.recovery);
+                known.guidance = row.guidance.unwrap_or_else(|| std::mem::take(&mut known.guidance));
             }
             _ => file.note(&key.span(), &entry.key, "expected a status from 100 to 999".to_owned()),
         }
     }
 }
 
+const CODE: &[&str] = &["status", "class", "recovery", "guidance"];
+const REASON: &[&str] = &["recovery", "guidance"];
+const STATUS: &[&str] = &["class", "recovery", "guidance"];
+
 /// What a line of a catalogue says.
 #[derive(Default)]
 struct Row {
     status: Option<u16>,
     class: Option<Class>,
-    class_at_fault: bool,
     recovery: Option<Recovery>,
-    guidance: String,
+    guidance: Option<String>,
+    /// Whether a mistake in it was noted.
+    at_fault: bool,
 }
 
-fn row<'t>(file: &mut File<'_>, item: &Item<'t>, of_code: bool) -> Row {
-    let known: &[&str] =
-        if of_code { &["status", "class", "recovery", "guidance"] } else { &["class", "recovery", "guidance"] };
+fn row<'t>(file: &mut File<'_>, item: &Item<'t>, known: &[&str]) -> Row {
     let mut row = Row::default();
-    let Some(table) = file.table(item) else {
-        return Row { class_at_fault: true, ..row };
-    };
-    for (key, value) in table {
+    let mistakes = file.mistakes.len();
+    for (key, value) in file.table(item).into_iter().flatten() {
         let member = item.member(key, value);
         match key.get_ref().as_ref() {
-            "status" if of_code => row.status = file.status(&member),
-            "class" => {
-                row.class = file.parsed(&member, |text| word(text, &Class::ALL));
-                row.class_at_fault = row.class.is_none();
-            }
+            name if !known.contains(&name) => file.unknown(&item.key, key, known),
+            "status" => row.status = file.status(&member),
+            "class" => row.class = file.parsed(&member, |text| word(text, &Class::ALL)),
             "recovery" => row.recovery = file.parsed(&member, |text| word(text, &Recovery::ALL)),
-            "guidance" => row.guidance = file.string(&member).unwrap_or_default(),
-            _ => file.unknown(&item.key, key, known),
+            _ => row.guidance = file.string(&member),
         }
     }
+    row.at_fault = file.mistakes.len() > mistakes;
     row
 }
 
