@@ -9,6 +9,8 @@ use serde::{Serialize, Serializer};
 
 /// How many bytes of the response's body are kept for a report.
 pub(crate) const MAX_BODY: usize = 8 * 1024;
+/// How much of each single value is put into a report.
+const MAX_VALUE: usize = 512;
 /// How much of a server's word is shown where a program writes it without being asked.
 const MAX_WORD: usize = 64;
 
@@ -41,8 +43,8 @@ pub(crate) struct Details {
     pub(crate) guidance: String,
     pub(crate) retry_after: Option<String>,
     pub(crate) body: String,
-    /// How many bytes of the body were seen; more than `body` holds if it was cut.
-    pub(crate) body_bytes: u64,
+    /// Whether there was more of the body than `body` holds.
+    pub(crate) body_cut: bool,
 }
 
 impl ApiError {
@@ -124,8 +126,8 @@ impl ApiError {
 
     /// Returns what vendors ask for in a support ticket, as an aligned text.
     ///
-    /// It holds method, path without its query, time in UTC, status, code, request id, Retry-After and at most 8 KiB
-    /// of the response's body. It never holds the request's body or any request header. Control characters are
+    /// It holds method, path without its query, the time in UTC at which the response began, status, code, request id,
+    /// Retry-After and at most 8 KiB of the response's body. It never holds the request's body or any request header. Control characters are
     /// escaped, so that a hostile body cannot write on a terminal or forge lines of a log.
     #[must_use]
     pub fn report(&self) -> String {
@@ -133,13 +135,13 @@ impl ApiError {
         let reason = details.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
         let code = details.code.as_ref().map(|code| format!("{code}{reason}"));
         let mut body = escaped(&details.body, usize::MAX);
-        if details.body_bytes > details.body.len() as u64 {
-            let _ = write!(body, " ... (cut; {} bytes were seen)", details.body_bytes);
+        if details.body_cut {
+            body.push_str(" ... (cut)");
         }
         let rows = [
             ("vendor", Some(details.vendor.clone())),
             ("call", Some(format!("{} {}", details.method, details.path))),
-            ("time", Some(format_date(details.time))),
+            ("answered", Some(format_date(details.time))),
             ("status", Some(details.status.to_string())),
             ("code", code),
             ("request id", details.request_id.clone()),
@@ -147,7 +149,7 @@ impl ApiError {
         ];
         let mut report = String::new();
         for (name, value) in rows {
-            let value = value.map_or_else(|| "-".to_owned(), |value| escaped(&value, usize::MAX));
+            let value = value.map_or_else(|| "-".to_owned(), |value| escaped(&value, MAX_VALUE));
             let _ = writeln!(report, "{name:<12}{value}");
         }
         let body = if body.is_empty() { "(empty)" } else { &body };
@@ -194,7 +196,7 @@ fn as_date<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::
 /// Writes a server's text so that it stays on its line: control characters and those that turn the direction of
 /// writing are escaped, and what is too long is cut.
 pub(crate) fn escaped(text: &str, max: usize) -> String {
-    let turns = |symbol| matches!(symbol, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let turns = |symbol| matches!(symbol, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let mut out = String::new();
     for (nth, symbol) in text.chars().enumerate() {
         if nth == max {

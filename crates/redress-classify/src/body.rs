@@ -8,8 +8,8 @@ use std::task::{Context, Poll, ready};
 use bytes::Buf;
 use http_body::{Frame, SizeHint};
 
-/// A frame costs memory even when it is empty, so that their number is bounded too.
-const MAX_FRAMES: usize = 4096;
+/// How many frames may be held beside one for every 16 bytes: a frame costs memory even when it is empty.
+const SPARE_FRAMES: u64 = 4096;
 
 /// The body of a response that came through [`Classify`](crate::Classify).
 ///
@@ -92,12 +92,12 @@ impl<R: http_body::Body + Unpin> http_body::Body for Body<R> {
     }
 
     fn size_hint(&self) -> SizeHint {
-        let mut hint = self.rest.as_ref().map_or_else(|| SizeHint::with_exact(0), R::size_hint);
-        let upper = hint.upper().and_then(|upper| upper.checked_add(self.held.bytes));
-        let lower = hint.lower().saturating_add(self.held.bytes);
-        hint = SizeHint::new();
-        hint.set_lower(lower);
-        if let Some(upper) = upper {
+        // Of a body that broke off nobody knows how long it was to be.
+        let unknown = || if self.error.is_some() { SizeHint::default() } else { SizeHint::with_exact(0) };
+        let rest = self.rest.as_ref().map_or_else(unknown, R::size_hint);
+        let mut hint = SizeHint::new();
+        hint.set_lower(rest.lower().saturating_add(self.held.bytes));
+        if let Some(upper) = rest.upper().and_then(|upper| upper.checked_add(self.held.bytes)) {
             hint.set_upper(upper);
         }
         hint
@@ -119,9 +119,9 @@ impl<D> Held<D> {
         self.bytes
     }
 
-    /// Whether more is held than so many bytes, or more frames than an honest server makes of them.
+    /// Whether more is held than so many bytes, or many more frames than an honest server makes of them.
     pub(crate) fn exceeds(&self, bytes: u64) -> bool {
-        self.bytes > bytes || self.more.len() > MAX_FRAMES
+        self.bytes > bytes || self.more.len() as u64 > SPARE_FRAMES + self.bytes / 16
     }
 
     fn is_empty(&self) -> bool {

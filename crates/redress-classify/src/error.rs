@@ -71,6 +71,14 @@ impl Error {
         error
     }
 
+    /// Says that an earlier attempt of the same call may have been processed, though the last one was not sent.
+    #[must_use]
+    pub fn maybe_processed(mut self) -> Self {
+        let verdict = &self.inner.verdict;
+        self.inner.verdict = Verdict::unanswered(verdict.class(), verdict.recovery(), Phase::MaybeProcessed);
+        self
+    }
+
     /// Adds the record of every attempt.
     #[must_use]
     pub fn with_record(mut self, record: Record) -> Self {
@@ -96,7 +104,7 @@ impl Error {
         self.verdict().recovery()
     }
 
-    /// Returns how far the last attempt got.
+    /// Returns how far the call got: the furthest that any of its attempts may have got.
     #[must_use]
     pub fn phase(&self) -> Phase {
         self.verdict().phase()
@@ -145,7 +153,9 @@ impl Error {
     }
 
     fn transport(error: BoxError, phase: Phase) -> Self {
-        Self::new(Kind::Transport, Verdict::unanswered(Class::Unavailable, Recovery::Retry, phase), Some(error))
+        let at_fault = find::<TransportError>(error.as_ref()).is_some_and(TransportError::is_request);
+        let class = if at_fault { Class::Invalid } else { Class::Unavailable };
+        Self::new(Kind::Transport, Verdict::unanswered(class, class.default_recovery(), phase), Some(error))
     }
 
     fn new(kind: Kind, verdict: Verdict, source: Option<BoxError>) -> Self {
@@ -163,7 +173,7 @@ impl fmt::Display for Error {
             (Kind::Transport, Phase::NotSent) => "the request could not be sent",
             (Kind::Transport, _) => "the request may have been processed, but no response came",
             (Kind::Deadline, Phase::NotSent) => "the deadline passed before the request was sent",
-            (Kind::Deadline, _) => "the deadline passed while the request was in flight",
+            (Kind::Deadline, _) => "the deadline passed, and the request may have been processed",
             (Kind::Credentials, _) => "no credentials could be had for the request",
         })?;
         match &self.inner.record {

@@ -18,8 +18,8 @@ use crate::error::Error;
 use crate::meaning::{Call, Receipt, Seen, judge};
 use crate::verdict::Verdict;
 
-/// How much is read of a response that is known to be an error: sixty times the longest envelope that the five
-/// vendors publish.
+/// How much is read of a response that is known to be an error: over a hundred times the longest envelope that the
+/// five vendors publish.
 const MAX_ERROR: u64 = 64 * 1024;
 /// How long it is read: a slow body must not hold up the decision that the status already allows.
 const MAX_TIME: Duration = Duration::from_secs(2);
@@ -91,15 +91,16 @@ where
                 Some(stage) => *this.reading = Some(Reading { head, body, received: Instant::now(), stage }),
             }
         }
-        let Some(reading) = this.reading.as_mut() else { return Poll::Pending };
+        let reading = this.reading.as_mut().expect("a response was put there, above or in an earlier poll");
         let outcome = ready!(reading.poll(cx, this.dialect));
-        let Some(Reading { mut head, body, received, .. }) = this.reading.take() else { return Poll::Pending };
+        let Reading { mut head, body, received, .. } = this.reading.take().expect("it was there a line above");
         if let Outcome::Error { whole } = outcome {
             let receipt = Receipt { clock: *this.clock, at: received };
             let seen = seen(&body, whole);
-            let verdict = judge(this.dialect, this.call, &head, receipt, &seen);
-            announce(&verdict);
-            head.extensions.insert(verdict);
+            if let Some(verdict) = judge(this.dialect, this.call, &head, receipt, &seen) {
+                announce(&verdict);
+                head.extensions.insert(verdict);
+            }
         }
         Poll::Ready(Ok(Response::from_parts(head, body)))
     }
@@ -163,7 +164,7 @@ impl<R: http_body::Body + Unpin> Reading<R> {
                 None
             }
             Decision::Undecided if held.exceeds(MAX_HELD) => {
-                announce_overlong(dialect, self.head.status.as_u16());
+                announce_overlong(dialect, self.head.status.as_u16(), held.bytes());
                 Some(Outcome::Success)
             }
             Decision::Undecided => None,
@@ -206,7 +207,7 @@ fn announce(verdict: &Verdict) {
     }
 }
 
-fn announce_overlong(dialect: &Dialect, status: u16) {
+fn announce_overlong(dialect: &Dialect, status: u16, held_bytes: u64) {
     let dialect = dialect.name();
-    tracing::warn!(target: "redress::classify", dialect, status, limit = MAX_HELD, "no signal in a long body: taken for a success");
+    tracing::warn!(target: "redress::classify", dialect, status, held_bytes, "no signal in a long body: taken for a success");
 }

@@ -28,29 +28,65 @@ pub(crate) fn hint(headers: &HeaderMap, dialect: &Dialect, now: SystemTime) -> O
 
 /// Whether a challenge says that the token is expired, revoked or malformed (RFC 6750 section 3.1).
 pub(crate) fn says_invalid_token(headers: &HeaderMap) -> bool {
-    headers
-        .get_all(WWW_AUTHENTICATE)
-        .iter()
-        .any(|challenge| error_param(challenge.as_bytes()) == Some(b"invalid_token"))
+    headers.get_all(WWW_AUTHENTICATE).iter().any(|challenges| has_invalid_token(challenges.as_bytes()))
 }
 
 /// Returns the request id from the first header, of those that the dialect names, that is not empty.
 pub(crate) fn request_id(headers: &HeaderMap, dialect: &Dialect) -> Option<String> {
     dialect.request_id_headers().iter().find_map(|name| {
-        let id = headers.get(name)?.to_str().ok()?.trim();
-        (!id.is_empty()).then(|| id.to_owned())
+        let ids = headers.get_all(name).iter().filter_map(|id| id.to_str().ok());
+        ids.map(str::trim).find(|id| !id.is_empty()).map(str::to_owned)
     })
 }
 
-/// Finds `error=` among the parameters of a challenge; the value may be quoted.
-fn error_param(challenge: &[u8]) -> Option<&[u8]> {
-    let params = challenge.split(|byte| matches!(byte, b',' | b' '));
-    params.into_iter().find_map(|param| {
-        let (name, value) = param.split_at(param.iter().position(|byte| *byte == b'=')?);
-        let value = &value[1..];
-        let value = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")).unwrap_or(value);
-        name.eq_ignore_ascii_case(b"error").then_some(value)
-    })
+/// Looks for `error=invalid_token` among the parameters of all challenges (RFC 9110 section 11.6.1): names in any
+/// case, white space around `=` allowed, values quoted or not, and nothing that stands inside quotes is a parameter.
+fn has_invalid_token(challenges: &[u8]) -> bool {
+    let mut rest = challenges;
+    while !rest.is_empty() {
+        let name;
+        (name, rest) = token(rest);
+        let after = blanks(rest);
+        if let Some(value) = after.strip_prefix(b"=") {
+            let value_at = blanks(value);
+            let found;
+            (found, rest) = if value_at.first() == Some(&b'"') { quoted(value_at) } else { token(value_at) };
+            if name.eq_ignore_ascii_case(b"error") && found == b"invalid_token" {
+                return true;
+            }
+        }
+        rest = match rest.first() {
+            Some(b'"') => quoted(rest).1,
+            Some(byte) if !is_token(*byte) => &rest[1..],
+            _ => rest,
+        };
+    }
+    false
+}
+
+const fn is_token(byte: u8) -> bool {
+    !matches!(byte, b' ' | b'\t' | b',' | b'=' | b'"' | b';')
+}
+
+fn token(text: &[u8]) -> (&[u8], &[u8]) {
+    text.split_at(text.iter().position(|byte| !is_token(*byte)).unwrap_or(text.len()))
+}
+
+fn blanks(text: &[u8]) -> &[u8] {
+    &text[text.iter().position(|byte| !matches!(byte, b' ' | b'\t')).unwrap_or(text.len())..]
+}
+
+/// Splits a quoted string, without its quotes, from what follows; one that does not end takes all.
+fn quoted(text: &[u8]) -> (&[u8], &[u8]) {
+    let mut at = 1;
+    while let Some(byte) = text.get(at) {
+        match byte {
+            b'"' => return (&text[1..at], &text[at + 1..]),
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+    (&text[1..], &[])
 }
 
 #[cfg(test)]
@@ -114,6 +150,15 @@ mod tests {
             ("Bearer error=\"invalid_token\"", true),
             ("Bearer realm=\"a\", error=\"invalid_token\", error_description=\"The token expired\"", true),
             ("Bearer ERROR=invalid_token", true),
+            ("Bearer realm=\"x\", error = \"invalid_token\"", true),
+            ("Bearer\terror=\"invalid_token\"", true),
+            ("DPoP error=\"use_dpop_nonce\", Bearer error=\"invalid_token\"", true),
+            ("Bearer error_description=\"no error=invalid_token here\"", false),
+            ("Bearer realm=\"a \\\" b, error=invalid_token", false),
+            ("Bearer realm=\"x, error=invalid_token\", error=\"other\"", false),
+            ("error==invalid_token", false),
+            ("=", false),
+            ("\"", false),
             ("Basic realm=\"x\", Bearer error=\"invalid_token\"", true),
             ("Bearer error=\"insufficient_scope\"", false),
             ("Bearer realm=\"invalid_token\"", false),

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use http::header::RETRY_AFTER;
-use http::{Method, Uri, response};
+use http::{HeaderMap, Method, Uri, response};
 use redress_envelope::{Class, Dialect, Envelope, FieldError, Recovery, Unreadable};
 use tokio::time::Instant;
 
@@ -34,23 +34,24 @@ pub(crate) struct Receipt {
     pub(crate) at: Instant,
 }
 
-/// Judges a response that is known to be an error.
+/// Judges a response; `None` when all of its body is read and takes back the signal that its beginning gave.
 pub(crate) fn judge(
     dialect: &Dialect,
     call: &Call,
     head: &response::Parts,
     receipt: Receipt,
     seen: &Seen<'_>,
-) -> Verdict {
+) -> Option<Verdict> {
     let wall = receipt.clock.wall(receipt.at);
     let server_now = head::server_now(&head.headers, wall);
-    let read = if seen.whole {
-        Envelope::read(dialect, server_now, seen.pieces.iter().copied())
-    } else {
-        Err(Unreadable::Truncated)
-    };
+    let pieces = || seen.pieces.iter().copied();
+    let read = if seen.whole { Envelope::read(dialect, server_now, pieces()) } else { Err(Unreadable::Truncated) };
+    let by_body = dialect.class_of_status(head.status.as_u16()).is_none();
+    if by_body && read.as_ref().is_ok_and(|envelope| !envelope.signalled) {
+        return None;
+    }
     let envelope = read.unwrap_or_default();
-    let (class, recovery, basis, guidance) = meaning(dialect, head, &envelope);
+    let meaning = meaning(dialect, head.status.as_u16(), &head.headers, &envelope);
     let hint = head::hint(&head.headers, dialect, server_now).into_iter().chain(envelope.hint.clone());
     let hint = hint.reduce(|a, b| a.later_at(b, server_now));
     let hint = hint.map(|hint| Hint { delay: hint.delay(server_now), hint, received: receipt.at, received_wall: wall });
@@ -61,33 +62,48 @@ pub(crate) fn judge(
         path: call.uri.path().to_owned(),
         time: wall,
         status: head.status.as_u16(),
-        class,
-        recovery,
+        class: meaning.class,
+        recovery: meaning.recovery,
         retry_after: retry_after(head),
-        guidance,
+        guidance: meaning.guidance,
         ..said(dialect, head, envelope, seen, wall)
     });
-    Verdict::answered(error, basis, hint)
+    Some(Verdict::answered(error, meaning.basis, hint))
+}
+
+/// What an error means, and why.
+pub(crate) struct Meaning {
+    pub(crate) class: Class,
+    pub(crate) recovery: Recovery,
+    pub(crate) basis: Basis,
+    guidance: String,
 }
 
 /// Decides: the code, then the challenge, then the status, then the body's bare signal.
-fn meaning(dialect: &Dialect, head: &response::Parts, envelope: &Envelope<'_>) -> (Class, Recovery, Basis, String) {
+pub(crate) fn meaning(dialect: &Dialect, status: u16, headers: &HeaderMap, envelope: &Envelope<'_>) -> Meaning {
     let reason = envelope.reason.as_deref().and_then(|reason| dialect.reason(reason));
     if let Some(code) = envelope.code.as_deref().and_then(|code| dialect.code(code)) {
         let recovery = reason.and_then(|reason| reason.recovery).unwrap_or(code.recovery);
-        let guidance = reason.map_or(&code.guidance, |reason| &reason.guidance);
-        return (code.class, recovery, Basis::Code, guidance.clone());
+        let finer = reason.map(|reason| &reason.guidance).filter(|guidance| !guidance.is_empty());
+        let guidance = finer.unwrap_or(&code.guidance).clone();
+        return Meaning { class: code.class, recovery, basis: Basis::Code, guidance };
     }
-    let status = head.status.as_u16();
-    if status == 401 && head::says_invalid_token(&head.headers) {
-        return (Class::TokenExpired, Recovery::RefreshToken, Basis::Header, String::new());
+    let of_class = |class: Class, basis| {
+        let (recovery, guidance) = (class.default_recovery(), String::new());
+        Meaning { class, recovery, basis, guidance }
+    };
+    if status == 401 && head::says_invalid_token(headers) {
+        return of_class(Class::TokenExpired, Basis::Header);
     }
     let Some(class) = dialect.class_of_status(status) else {
-        return (Class::Unknown, Class::Unknown.default_recovery(), Basis::Signal, String::new());
+        return of_class(Class::Unknown, Basis::Signal);
     };
-    let row = dialect.status(status);
-    let recovery = row.and_then(|row| row.recovery).unwrap_or_else(|| class.default_recovery());
-    (class, recovery, Basis::Status, row.map(|row| row.guidance.clone()).unwrap_or_default())
+    let mut meaning = of_class(class, Basis::Status);
+    if let Some(row) = dialect.status(status) {
+        meaning.recovery = row.recovery.unwrap_or(meaning.recovery);
+        meaning.guidance.clone_from(&row.guidance);
+    }
+    meaning
 }
 
 /// Copies what the server said; the rest of the details is the caller's to fill in.
@@ -106,7 +122,7 @@ fn said(
         request_id: request_id.or_else(|| head::request_id(&head.headers, dialect)),
         fields: envelope.fields.into_iter().map(FieldError::into_owned).collect(),
         body: excerpt(&seen.pieces),
-        body_bytes: seen.pieces.iter().map(|piece| piece.len() as u64).sum(),
+        body_cut: !seen.whole || seen.pieces.iter().map(|piece| piece.len()).sum::<usize>() > MAX_BODY,
         time,
         vendor: String::new(),
         dialect: String::new(),
@@ -132,5 +148,8 @@ fn excerpt(pieces: &[&[u8]]) -> String {
         let room = MAX_BODY - bytes.len();
         bytes.extend_from_slice(piece.get(..room).unwrap_or(piece));
     }
-    String::from_utf8_lossy(&bytes).into_owned()
+    let mut text = String::from_utf8_lossy(&bytes).into_owned();
+    let end = (0..=MAX_BODY.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
+    text.truncate(end.unwrap_or_default());
+    text
 }

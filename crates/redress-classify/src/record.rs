@@ -9,7 +9,8 @@ use crate::verdict::Verdict;
 
 /// The attempts of one call.
 ///
-/// It is attached to a response when there was more than one attempt, and to every error that a Backoff layer returns.
+/// It is attached to a response when there was more than one attempt, or when the layer gave up on one that could have been
+/// tried again; and to every error that a call of the layer ends with.
 #[derive(Clone, Debug)]
 pub struct Record {
     attempts: Vec<Attempt>,

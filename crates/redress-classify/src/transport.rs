@@ -18,6 +18,7 @@ pub struct TransportError {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
+    Request,
     Connect,
     RefusedStream,
     Timeout,
@@ -26,6 +27,11 @@ enum Kind {
 }
 
 impl TransportError {
+    /// The request cannot be sent as it is, such as one whose URI has no host; it would fail again.
+    pub fn request(source: impl Into<BoxError>) -> Self {
+        Self { kind: Kind::Request, source: source.into() }
+    }
+
     /// No connection was made: DNS, TCP or TLS failed before any byte of the request was sent.
     pub fn connect(source: impl Into<BoxError>) -> Self {
         Self { kind: Kind::Connect, source: source.into() }
@@ -56,9 +62,15 @@ impl TransportError {
     #[must_use]
     pub const fn phase(&self) -> Phase {
         match self.kind {
-            Kind::Connect | Kind::RefusedStream => Phase::NotSent,
+            Kind::Request | Kind::Connect | Kind::RefusedStream => Phase::NotSent,
             Kind::Timeout | Kind::Body | Kind::Other => Phase::MaybeProcessed,
         }
+    }
+
+    /// Whether the request itself is at fault.
+    #[must_use]
+    pub const fn is_request(&self) -> bool {
+        matches!(self.kind, Kind::Request)
     }
 
     /// Whether no connection was made.
@@ -83,6 +95,7 @@ impl TransportError {
 impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
+            Kind::Request => "the request cannot be sent as it is",
             Kind::Connect => "no connection was made",
             Kind::RefusedStream => "the request was refused before it was processed",
             Kind::Timeout => "no response came in time",
@@ -98,20 +111,25 @@ impl StdError for TransportError {
     }
 }
 
-/// Finds the first error of a type among an error and its sources.
-pub(crate) fn find<'e, T: StdError + 'static>(error: &'e (dyn StdError + 'static)) -> Option<&'e T> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(found) = error.downcast_ref::<T>() {
-            return Some(found);
-        }
+/// Returns an error and its sources, the outermost first.
+fn chain<'e>(error: &'e (dyn StdError + 'static)) -> impl Iterator<Item = &'e (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |error: &&'e (dyn StdError + 'static)| {
+        let error = *error;
         // An `io::Error` answers `source` with the source of what it wraps.
-        next = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
             Some(wrapped) => Some(wrapped),
             None => error.source(),
-        };
-    }
-    None
+        }
+    })
+}
+
+/// Finds the first error of a type among an error and its sources.
+pub(crate) fn find<'e, T: StdError + 'static>(error: &'e (dyn StdError + 'static)) -> Option<&'e T> {
+    chain(error).find_map(<dyn StdError>::downcast_ref)
+}
+
+fn is_refused(error: &(dyn StdError + 'static)) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
 }
 
 /// Returns how far a request got that failed with this error.
@@ -119,8 +137,7 @@ pub(crate) fn phase_of(error: &(dyn StdError + 'static)) -> Phase {
     if let Some(transport) = find::<TransportError>(error) {
         return transport.phase();
     }
-    let refused = |error: &io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
-    if find::<io::Error>(error).is_some_and(refused) { Phase::NotSent } else { Phase::MaybeProcessed }
+    if chain(error).any(is_refused) { Phase::NotSent } else { Phase::MaybeProcessed }
 }
 
 #[cfg(test)]
@@ -140,6 +157,8 @@ mod tests {
             (BoxError::from(io(io::ErrorKind::ConnectionRefused)), Phase::NotSent),
             (BoxError::from(io(io::ErrorKind::ConnectionReset)), Phase::MaybeProcessed),
             (BoxError::from(nested), Phase::NotSent),
+            (BoxError::from(io::Error::other(io(io::ErrorKind::ConnectionRefused))), Phase::NotSent),
+            (BoxError::from(TransportError::request("x")), Phase::NotSent),
             (BoxError::from("anything"), Phase::MaybeProcessed),
         ] {
             assert_eq!(phase_of(error.as_ref()), phase, "{error}");

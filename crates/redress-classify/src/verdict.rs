@@ -5,18 +5,19 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use http::Response;
-use redress_envelope::{Class, Dialect, Recovery, RetryHint};
+use redress_envelope::{Class, Dialect, Envelope, Recovery, RetryHint};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use crate::api_error::ApiError;
 use crate::clock::{self, Clock};
 use crate::head;
+use crate::meaning::{Meaning, meaning};
 
 /// What a failed attempt means: class, recovery, hint, phase, and the [`ApiError`] when a server answered.
 ///
-/// On `Ok` it travels in the response's extensions, and only when the response is an error; on `Err` inside the
-/// [`Error`](crate::Error). Clones share one copy.
+/// An error response carries it among its extensions, an [`Error`](crate::Error) inside; a success has none. Clones share
+/// one copy.
 #[derive(Clone)]
 pub struct Verdict {
     inner: Arc<Inner>,
@@ -81,16 +82,15 @@ impl Verdict {
     #[must_use]
     pub fn of_head<B>(response: &Response<B>, dialect: &Dialect, clock: &Clock) -> Option<Self> {
         let status = response.status().as_u16();
-        let class = dialect.class_of_status(status)?;
-        let row = dialect.status(status).and_then(|row| row.recovery);
+        dialect.class_of_status(status)?;
+        let meaning = meaning(dialect, status, response.headers(), &Envelope::default());
         let received = Instant::now();
         let received_wall = clock.wall(received);
         let server_now = head::server_now(response.headers(), received_wall);
         let hint = head::hint(response.headers(), dialect, server_now);
         let hint = hint.map(|hint| Hint { delay: hint.delay(server_now), hint, received, received_wall });
-        let recovery = row.unwrap_or_else(|| class.default_recovery());
-        let inner = Inner { class, recovery, basis: Basis::Status, phase: Phase::Answered, hint, error: None };
-        Some(Self { inner: Arc::new(inner) })
+        let Meaning { class, recovery, basis, .. } = meaning;
+        Some(Self { inner: Arc::new(Inner { class, recovery, basis, phase: Phase::Answered, hint, error: None }) })
     }
 
     /// States what an attempt without a response means.

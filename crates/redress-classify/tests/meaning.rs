@@ -125,6 +125,39 @@ async fn a_report_holds_what_support_asks_for_and_no_secret() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_report_is_bounded_and_says_when_it_is_cut() {
+    let report = |steps: Vec<Step>| async {
+        classify(dialects::veridia(), answer(500, steps)).await.ok_or_api_error().expect_err("a 500").report()
+    };
+    let long = report(vec![data(format!(r#"{{"error":"internal","requestId":"{}"}}"#, "q".repeat(60_000)))]).await;
+    assert!(long.len() < 12_000 && long.ends_with("... (cut)"), "{}", long.len());
+    let binary = report(vec![data(vec![0xff; 20_000])]).await;
+    assert!(binary.len() < 12_000 && binary.ends_with("... (cut)"), "{}", binary.len());
+    assert!(report(vec![data(r#"{"error":"#), Step::Hang]).await.ends_with(r#"{"error": ... (cut)"#));
+    assert!(report(vec![data(r#"{"error":"internal"}"#)]).await.ends_with(r#"{"error":"internal"}"#));
+}
+
+#[test]
+fn without_a_classify_layer_the_head_decides() {
+    let response =
+        |challenge: &'static str| Response::builder().status(401).header("www-authenticate", challenge).body(());
+    let clock = redress_classify::Clock::anchored(SystemTime::UNIX_EPOCH);
+    let verdict = |challenge| Verdict::of_head(&response(challenge).unwrap(), &dialects::ranex(), &clock).unwrap();
+    assert_eq!(verdict("Bearer error=\"invalid_token\"").class(), Class::TokenExpired);
+    assert_eq!(verdict("Bearer").class(), Class::Unauthenticated);
+    assert!(Verdict::of_head(&Response::new(()), &dialects::ranex(), &clock).is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_cannot_be_sent_is_to_be_fixed() {
+    let error = fail(TransportError::request("no host").into()).await;
+    assert_eq!(
+        (error.phase(), error.class(), error.recovery()),
+        (Phase::NotSent, Class::Invalid, Recovery::FixRequest)
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn transport_errors_have_a_phase() {
     for (error, phase, timeout) in [
         (TransportError::connect("dns").into(), Phase::NotSent, false),

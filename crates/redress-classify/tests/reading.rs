@@ -136,6 +136,24 @@ async fn an_error_after_much_data_is_still_an_error() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn small_frames_are_as_good_as_large_ones() {
+    let text = format!(r#"{{"data":"{}","error_code":1050}}"#, "x".repeat(200_000));
+    let response = classify(dialects::vlens(), answer(200, text.as_bytes().chunks(20).map(data))).await;
+    assert_eq!(code(&response), Some("1050"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_signal_that_the_body_takes_back_is_none() {
+    let body = r#"{"success":false,"success":true,"data":{}}"#;
+    let response = classify(dialects::maleslab(), answer(200, [data(body)])).await;
+    assert!(response.verdict().is_none());
+    assert!(
+        classify(dialects::maleslab(), answer(400, [data(body)])).await.verdict().is_some(),
+        "the status says it too"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn empty_frames_are_bounded_too() {
     let steps = (0..).map(|_| data("")).take(50_000);
     let body = answer(500, steps);
@@ -159,6 +177,7 @@ async fn trailers_and_errors_of_the_body_come_up_after_its_frames() {
         let verdict = response.verdict().expect("an error");
         let class = if status == 500 { Class::Internal } else { Class::Unknown };
         assert_eq!((verdict.class(), code(&response)), (class, None), "a truncated envelope says nothing");
+        assert_eq!(response.body().size_hint().upper(), None, "nobody knows how long it was to be");
         let (chunks, _, error) = frames(response.into_body()).await;
         assert_eq!((chunks.len(), error), (1, Some("connection reset")));
     }

@@ -83,14 +83,16 @@ impl http_body::Body for Script {
     }
 }
 
-pub fn request() -> Request<()> {
-    Request::post("https://user:secret@api.example/v1/things?token=secret").body(()).expect("the parts are valid")
+pub fn request() -> Request<&'static str> {
+    let request = Request::post("https://user:secret@api.example/v1/things?token=secret");
+    let request = request.header("authorization", "Bearer secret").header("x-api-key", "secret");
+    request.body("secret").expect("the parts are valid")
 }
 
 /// Sends one request through a Classify layer over a service that gives this answer.
 pub async fn classify(dialect: Dialect, answer: Response<Script>) -> Response<Body<Script>> {
     let answer = std::sync::Mutex::new(Some(answer));
-    let service = service_fn(move |_: Request<()>| {
+    let service = service_fn(move |_: Request<&'static str>| {
         let answer = answer.lock().expect("nobody panics").take().expect("one request");
         async { Ok::<_, Infallible>(answer) }
     });
@@ -99,7 +101,7 @@ pub async fn classify(dialect: Dialect, answer: Response<Script>) -> Response<Bo
 
 pub async fn fail(error: redress_classify::BoxError) -> Error {
     let error = std::sync::Mutex::new(Some(error));
-    let service = service_fn(move |_: Request<()>| {
+    let service = service_fn(move |_: Request<&'static str>| {
         let error = error.lock().expect("nobody panics").take().expect("one request");
         async { Err::<Response<Script>, _>(error) }
     });
