@@ -85,13 +85,18 @@ fn delays(settings: &Settings, situation: &Situation<'_>, throttled: bool) -> Ve
 
 /// Draws the longest of the waits; `None` when it would not end before the deadline.
 ///
-/// Near the deadline the jitter is cut, never the floor, so that half of what is left remains for the attempt.
+/// Near the deadline there is less jitter, never a lower floor, so that half of what is left remains for the attempt.
 fn wait(delays: &[(Delay, WaitSource)], situation: &Situation<'_>) -> Option<(Duration, WaitSource)> {
-    let (delay, source) = delays.iter().max_by_key(|(delay, _)| delay.draw(situation.random))?;
-    let wait = delay.draw(situation.random);
-    let Some(deadline) = situation.deadline else { return Some((wait, source.clone())) };
-    let left = deadline.saturating_duration_since(situation.now);
     let floor = delays.iter().map(|(delay, _)| delay.floor).max()?;
-    let slack = left.checked_sub(floor).filter(|slack| !slack.is_zero())?;
-    Some((wait.min(floor.saturating_add(slack / 2)), source.clone()))
+    let latest = match situation.deadline {
+        None => Duration::MAX,
+        Some(deadline) => {
+            let left = deadline.saturating_duration_since(situation.now);
+            let slack = left.checked_sub(floor).filter(|slack| !slack.is_zero())?;
+            floor.saturating_add(slack / 2)
+        }
+    };
+    let draw = |delay: Delay| delay.until(latest).draw(situation.random);
+    let (delay, source) = delays.iter().max_by_key(|(delay, _)| draw(*delay))?;
+    Some((draw(*delay), source.clone()))
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use http::{Request, Response};
 use pin_project_lite::pin_project;
 use redress_classify::{
-    Attempt, BoxError, Error, Phase, Record, Refreshed, Replay, ResponseExt, Stop, Verdict, WaitSource,
+    Attempt, BoxError, Class, Error, Phase, Record, Refreshed, Replay, ResponseExt, Stop, Verdict, WaitSource,
     try_clone_request,
 };
 use tokio::time::{Instant, Sleep};
@@ -111,6 +111,7 @@ where
                     this.state.set(State::Readying);
                     continue;
                 }
+                StateProj::Readying if this.call.is_late() => Next::Return(Err(this.call.cut(Phase::NotSent))),
                 StateProj::Readying => match this.service.poll_ready(cx) {
                     Poll::Ready(Ok(())) => {
                         let request = this.call.next_request().expect("only a call with a copy is sent again");
@@ -190,15 +191,32 @@ impl<B: Replay> Call<B> {
             }
             Err(stop) => {
                 self.past.push(attempt);
-                Next::Return(Err(error.with_record(self.record(stop))))
+                Next::Return(Err(self.give_up(error, stop)))
             }
         }
     }
 
     /// Ends a call whose service below failed before a further attempt could be made.
     fn not_ready<R>(&mut self, error: Error) -> Result<Response<R>, Error> {
-        self.past.push(Attempt::new(None, Some(error.verdict().clone()), self.is_replay));
-        Err(error.with_record(self.record(Stop::NotSent)))
+        Err(self.give_up(error, Stop::NotSent))
+    }
+
+    /// Ends a call that the deadline cuts.
+    fn cut(&mut self, phase: Phase) -> Error {
+        let error = Error::deadline(phase);
+        if phase != Phase::NotSent {
+            self.past.push(Attempt::new(None, Some(error.verdict().clone()), self.is_replay));
+        }
+        self.give_up(error, Stop::Deadline)
+    }
+
+    /// Ends a call without a response: nothing stays reserved, and the error tells of the whole call.
+    fn give_up(&mut self, error: Error, stop: Stop) -> Error {
+        self.reservation = None;
+        announce(&self.settings, error.verdict(), self.attempts, &Err(stop));
+        let may_be_processed = error.phase() == Phase::NotSent && self.past.iter().any(may_be_processed);
+        let error = if may_be_processed { error.maybe_processed() } else { error };
+        error.with_record(self.record(stop))
     }
 
     /// Returns what the response means: by its verdict, or by its head where no Classify layer is below.
@@ -208,7 +226,11 @@ impl<B: Replay> Call<B> {
     }
 
     fn may_replay(&self) -> bool {
-        !self.replayed && self.copy.is_some() && self.deadline.is_none_or(|deadline| Instant::now() < deadline)
+        !self.replayed && self.copy.is_some() && !self.is_late()
+    }
+
+    fn is_late(&self) -> bool {
+        self.deadline.is_some_and(|deadline| deadline <= Instant::now())
     }
 
     fn replay<T>(&mut self) -> Next<T> {
@@ -228,7 +250,7 @@ impl<B: Replay> Call<B> {
             status,
             idempotent: self.copy.as_ref().is_some_and(|copy| is_idempotent(copy, &settings.dialect)),
             attempts: self.attempts,
-            last_wait: self.past.last().and_then(|attempt| attempt.wait),
+            last_wait: self.past.iter().rev().find_map(|attempt| attempt.wait),
             now: Instant::now(),
             deadline: self.deadline,
             random: settings.random(),
@@ -284,7 +306,8 @@ impl<B: Replay> Call<B> {
         if let Some(verdict) = verdict.as_ref().filter(|_| response.verdict().is_none()) {
             response.extensions_mut().insert(verdict.clone());
         }
-        if !self.past.is_empty() {
+        // A first attempt that could have been tried again says why it was not; any other one speaks for itself.
+        if !self.past.is_empty() || !matches!(stop, Stop::Success | Stop::NotRetryable) {
             self.past.push(Attempt::new(Some(response.status().as_u16()), verdict, self.is_replay));
             response.extensions_mut().insert(self.record(stop));
         }
@@ -294,13 +317,13 @@ impl<B: Replay> Call<B> {
     fn record(&mut self, stop: Stop) -> Record {
         Record::new(std::mem::take(&mut self.past), stop)
     }
+}
 
-    /// Gives the error of a call that the deadline cuts.
-    fn cut(&mut self, phase: Phase) -> Error {
-        let error = Error::deadline(phase);
-        self.past.push(Attempt::new(None, Some(error.verdict().clone()), self.is_replay));
-        error.with_record(self.record(Stop::Deadline))
-    }
+/// Whether an attempt may have had its effect: it was cut off, or answered by a fault that says nothing about it.
+fn may_be_processed(attempt: &Attempt) -> bool {
+    attempt.verdict.as_ref().is_some_and(|verdict| {
+        verdict.phase() != Phase::NotSent && matches!(verdict.class(), Class::Unavailable | Class::Internal)
+    })
 }
 
 /// Waits for the deadline, if there is one.

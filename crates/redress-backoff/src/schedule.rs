@@ -58,6 +58,11 @@ impl Delay {
         Self { floor, spread: spread.min(MAX_HINT_SPREAD) }
     }
 
+    /// Narrows the spread so that the wait is not longer than `latest`, which is not below the floor.
+    pub(crate) fn until(self, latest: Duration) -> Self {
+        Self { floor: self.floor, spread: self.spread.min(latest.saturating_sub(self.floor)) }
+    }
+
     /// Draws the wait; `random` is uniform over all its values.
     pub(crate) fn draw(self, random: u32) -> Duration {
         self.floor.saturating_add(share(self.spread, random))

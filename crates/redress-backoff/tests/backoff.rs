@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::{Request, Response};
 use redress_backoff::{BackoffLayer, Budget, Idempotent, Jitter};
 use redress_classify::{
-    Dialect, Error, Refreshed, Replay, ResponseExt, Schedule, Stop, TransportError, WaitSource, dialects,
+    Dialect, Error, Phase, Refreshed, Replay, ResponseExt, Schedule, Stop, TransportError, WaitSource, dialects,
 };
 use redress_sandbox::strict_mock::{Answer, BoxError, Handle, StrictMock};
 use tokio::time::Instant;
@@ -106,8 +106,7 @@ async fn the_aws_standard_vectors_hold() {
         let sent: Vec<_> = handle.instants().iter().map(|at| (*at - began).as_millis()).collect();
         assert_eq!((sent.as_slice(), budget.level()), (times, end), "{statuses:?}");
         assert_eq!(&seen.lock().expect("no panic")[1..], levels, "{statuses:?}");
-        let stopped = if statuses.len() > 1 { Some(expected) } else { None };
-        assert_eq!(stop(&outcome), stopped, "{statuses:?}");
+        assert_eq!(stop(&outcome), Some(expected), "{statuses:?}");
     }
 }
 
@@ -283,8 +282,10 @@ async fn a_result_that_was_retried_below_is_not_retried_again() {
 async fn a_dropped_call_sends_nothing_more_and_returns_its_budget() {
     let budget = Budget::new();
     let (mock, handle) = mock([answer(500), answer(200)]);
-    let call = layer().budget(budget.clone()).layer(mock).oneshot(request("GET"));
-    assert!(tokio::time::timeout(Duration::from_millis(20), call).await.is_err());
+    let mut call = Box::pin(layer().budget(budget.clone()).layer(mock).oneshot(request("GET")));
+    assert!(tokio::time::timeout(Duration::from_millis(20), call.as_mut()).await.is_err());
+    assert_eq!(budget.level(), 486, "reserved at the decision");
+    drop(call);
     assert_eq!(budget.level(), 500, "reserved, not sent, given back");
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!((handle.calls(), handle.in_flight()), (1, 0));
@@ -316,9 +317,11 @@ async fn the_failed_response_is_dropped_before_the_wait() {
         let body = Body(made.clone());
         async { Ok::<_, BoxError>(Response::builder().status(500).body(body).expect("a status")) }
     });
-    let call = layer().layer(service).oneshot(request("GET"));
-    assert!(tokio::time::timeout(Duration::from_millis(20), call).await.is_err());
-    assert_eq!(dropped.load(Ordering::SeqCst), 1);
+    let mut call = std::pin::pin!(layer().layer(service).oneshot(request("GET")));
+    assert!(tokio::time::timeout(Duration::from_millis(20), call.as_mut()).await.is_err());
+    assert_eq!(dropped.load(Ordering::SeqCst), 1, "the call is alive, its first response is not");
+    let last = call.await.expect("the last response");
+    assert_eq!((dropped.load(Ordering::SeqCst), last.status().as_u16()), (2, 500));
 }
 
 #[tokio::test(start_paused = true)]
@@ -375,4 +378,96 @@ async fn clones_of_a_layer_share_one_budget() {
     let (second, times) = run(&layer, request("GET"), vec![answer(500)]).await;
     assert_eq!((stop(&first), times.len()), (Some(Stop::NotRetryable), 1), "the first call spent it all");
     assert_eq!(second.expect("the response in hand").status(), 500);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_calls_share_a_budget_as_the_aws_vector_says() {
+    let budget = Budget::new();
+    let layer = layer().budget(budget.clone());
+    let (first, _first) = mock([answer(500), answer(500), answer(200)]);
+    let (second, _second) = mock([answer(500), answer(200)]);
+    let first = tokio::spawn(layer.layer(first).oneshot(request("GET")));
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    assert_eq!(budget.level(), 486);
+    tokio::time::sleep(Duration::from_millis(40)).await;
+    assert_eq!(budget.level(), 472);
+    let second = tokio::spawn(layer.layer(second).oneshot(request("GET")));
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    assert_eq!(budget.level(), 458);
+    assert!(second.await.expect("no panic").is_ok());
+    assert_eq!(budget.level(), 472);
+    assert!(first.await.expect("no panic").is_ok());
+    assert_eq!(budget.level(), 486);
+}
+
+#[tokio::test(start_paused = true)]
+async fn near_the_deadline_callers_still_come_back_apart() {
+    let mut waits = std::collections::BTreeSet::new();
+    for random in (0..100_u32).map(|nth| nth * 42_949_672) {
+        let layer = BackoffLayer::new(dialects::ranex()).random(move || random).deadline(Duration::from_secs(10));
+        let (_, times) = run(&layer, request("POST"), vec![with(429, &[("retry-after", "8")]), answer(200)]).await;
+        assert!((8_000..=9_000).contains(&times[1]), "{times:?}");
+        waits.insert(times[1]);
+    }
+    assert!(waits.len() > 90, "{waits:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_cannot_be_sent_again_in_time_tells_of_all_its_attempts() {
+    for (first, phase) in [
+        (Answer::error(TransportError::body("reset")), Phase::MaybeProcessed),
+        (Answer::error(TransportError::connect("refused")), Phase::NotSent),
+        (answer(503), Phase::MaybeProcessed),
+        (answer(429), Phase::NotSent),
+    ] {
+        let budget = Budget::new();
+        let (mock, handle) = mock([first]);
+        let layer = layer().budget(budget.clone()).deadline(Duration::from_secs(5));
+        let call = tokio::spawn(layer.layer(mock).oneshot(request("DELETE")));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        handle.set_limit(0);
+        let error = call.await.expect("no panic").expect_err("the place below stays busy");
+        assert_eq!((error.is_deadline(), error.phase(), handle.calls()), (true, phase, 1));
+        let record = error.record().expect("an error has one");
+        assert_eq!((record.attempts().len(), record.stop(), budget.level()), (1, Stop::Deadline, 500));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_sent_after_the_deadline() {
+    let (mock, handle) = mock([answer(500)]);
+    let layer = layer().deadline(Duration::from_secs(3));
+    let mut call = Box::pin(layer.layer(mock).oneshot(request("GET")));
+    assert!(tokio::time::timeout(Duration::from_millis(20), call.as_mut()).await.is_err());
+    // The task is not polled for a minute.
+    tokio::time::advance(Duration::from_secs(60)).await;
+    assert!(call.await.expect_err("it is too late").is_deadline());
+    assert_eq!(handle.calls(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_one_layer_gave_up_an_outer_one_does_not_try_again() {
+    for (inner, answers, reason) in [
+        (layer().budget(Budget::with_capacity(0)), vec![answer(500)], Stop::Budget),
+        (layer(), vec![with(503, &[("retry-after", "500")])], Stop::HintTooLong),
+        (layer().attempts(NonZeroU32::MIN), vec![answer(503)], Stop::Attempts),
+    ] {
+        let (mock, handle) = mock(answers);
+        let response = layer().layer(inner.layer(mock)).oneshot(request("GET")).await;
+        assert_eq!((stop(&response), handle.calls()), (Some(reason), 1));
+    }
+    let (outcome, _) = run(&layer(), request("GET"), vec![answer(404)]).await;
+    assert_eq!(stop(&outcome), None, "a first attempt that nobody would repeat speaks for itself");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_other_jitters_keep_their_bounds_through_the_layer() {
+    for random in [0, u32::MAX] {
+        let layer = BackoffLayer::new(silent()).random(move || random);
+        let answers = || vec![answer(500), answer(500), answer(200)];
+        let (_, times) = run(&layer.clone().jitter(Jitter::Equal), request("GET"), answers()).await;
+        assert!((25..=51).contains(&times[1]) && (50..=101).contains(&(times[2] - times[1])), "{times:?}");
+        let (_, times) = run(&layer.jitter(Jitter::Decorrelated), request("GET"), answers()).await;
+        assert!((50..=151).contains(&times[1]) && (50..=452).contains(&(times[2] - times[1])), "{times:?}");
+    }
 }
