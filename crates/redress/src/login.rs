@@ -19,8 +19,11 @@ use crate::service::Redress;
 
 /// The longest answer that a login is expected to give.
 const MAX_ANSWER: usize = 64 * 1024;
-/// How long one login or refresh call may take: it stands between every caller and its answer.
+/// How long one attempt of a login or refresh may take.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long it may take with its retries: less than the 30 s after which the Refresh layer gives a flight up, so that a
+/// server's longer wait comes back as what it is.
+const DEADLINE: Duration = Duration::from_secs(20);
 
 /// Credentials from a login by JSON: refresh while that works, log in when it does not.
 ///
@@ -172,8 +175,9 @@ impl<S> JsonLogin<S> {
         let response = service.call(self.request(call, token)).await.map_err(Failed::Unanswered)?;
         let verdict = response.verdict().cloned();
         let response = response.ok_or_api_error().map_err(|error| Failed::Refused(error, verdict))?;
-        let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await.map_err(|_| Failed::Unreadable)?;
-        serde_json::from_slice(&body.to_bytes()).map_err(|_| Failed::Unreadable)
+        let body = Limited::new(response.into_body(), MAX_ANSWER).collect();
+        let body = tokio::time::timeout(ATTEMPT_TIMEOUT, body).await.map_err(|_| Failed::Unreadable)?;
+        serde_json::from_slice(&body.map_err(|_| Failed::Unreadable)?.to_bytes()).map_err(|_| Failed::Unreadable)
     }
 }
 
@@ -197,6 +201,7 @@ impl Failed {
     fn of_refresh(self) -> Failure {
         match self {
             Self::Refused(error, _) if is_final(&error) => Failure::grant_dead(error),
+            Self::Refused(error, verdict) if is_ambiguous(verdict.as_ref()) => Failure::ambiguous(error),
             Self::Unanswered(error) if error.phase() != Phase::NotSent => Failure::ambiguous(error),
             Self::Unreadable => Failure::ambiguous("the answer broke off"),
             other => other.transient(),
@@ -225,8 +230,15 @@ fn is_final(error: &ApiError) -> bool {
     error.code().is_some() && !passes
 }
 
+/// Whether a fault leaves open what was done: a gateway's, or the server's own without a word on when to come back.
+fn is_ambiguous(verdict: Option<&Verdict>) -> bool {
+    verdict.is_some_and(|verdict| {
+        matches!(verdict.class(), Class::Unavailable | Class::Internal) && verdict.hint().is_none()
+    })
+}
+
 fn stack<S>(dialect: Dialect, transport: S) -> Redress<S> {
-    RedressLayer::new(dialect).attempt_timeout(ATTEMPT_TIMEOUT).layer(transport)
+    RedressLayer::new(dialect).attempt_timeout(ATTEMPT_TIMEOUT).deadline(DEADLINE).layer(transport)
 }
 
 impl Call {

@@ -142,6 +142,49 @@ async fn a_proxys_page_never_ends_a_session() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_refresh_token_that_may_be_spent_is_not_shown_again() {
+    for fault in [502, 504, 500, 503] {
+        let (calls, _handle) = mock(vec![answer(401, ""), answer(200, SUCCESS), answer(401, ""), answer(200, SUCCESS)]);
+        let (logins, login_handle) = mock(vec![
+            answer(200, LOGIN),
+            answer(200, REFRESH),
+            answer(fault, "<html>gateway</html>"),
+            answer(200, LOGIN),
+        ]);
+        let login = JsonLogin::vlens(logins, URL, "key", "user", "password").expect("a legal URL");
+        let layer = RedressLayer::new(dialects::vlens()).credentials(login, URL.parse().expect("a legal origin"));
+        for _ in 0..3 {
+            // The first call rotates the pair, the second one's refresh fails, the third one comes after the pause.
+            let _ = layer.layer(calls.clone()).oneshot(request("GET")).await;
+            tokio::time::sleep(Duration::from_secs(120)).await;
+        }
+        let sent = login_handle.take();
+        let shown = sent.iter().filter(|got| got.request.body().contains("r2")).count();
+        assert_eq!((shown, sent[3].request.uri().path()), (1, "/api/credentials/Login"), "{fault}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_throttled_token_endpoint_is_left_alone_as_long_as_it_asks() {
+    let limited =
+        Response::builder().status(429).header("retry-after", "60").body(Full::from("")).expect("legal parts");
+    let (calls, _handle) = mock(vec![answer(401, ""), answer(200, SUCCESS)]);
+    let (logins, login_handle) = mock(vec![answer(200, LOGIN), Answer::ok(limited), answer(200, REFRESH)]);
+    let login = JsonLogin::vlens(logins, URL, "key", "user", "password").expect("a legal URL");
+    let layer = RedressLayer::new(dialects::vlens()).credentials(login, URL.parse().expect("a legal origin"));
+    let start = Instant::now();
+    let response = layer.layer(calls.clone()).oneshot(request("GET")).await.expect("the response in hand");
+    assert_eq!((response.status().as_u16(), start.elapsed()), (401, Duration::ZERO), "nobody waits for it");
+    let error = layer.layer(calls.clone()).oneshot(request("GET")).await.expect_err("the pause is not over");
+    assert!(error.is_credentials() && error.retry_at().is_some(), "{error:?}");
+    tokio::time::sleep(Duration::from_secs(61)).await;
+    assert_eq!(layer.layer(calls).oneshot(request("GET")).await.expect("a response").status(), 200);
+    let instants = login_handle.instants();
+    assert!(instants[2] - instants[1] >= Duration::from_secs(60));
+    assert!(login_handle.take()[2].request.body().contains("r1"), "a refresh, and no login");
+}
+
+#[tokio::test(start_paused = true)]
 async fn credentials_go_to_their_origin_only() {
     let keys = StaticHeaders::new().header("x-api-key", "k").unwrap().header("x-api-secret", "s").unwrap();
     let layer = RedressLayer::new(dialects::ranex()).credentials(keys, URL.parse().unwrap());
@@ -229,6 +272,10 @@ fn nothing_shows_a_secret() {
     let layer = RedressLayer::new(dialects::vlens()).credentials(keys, URL.parse().unwrap());
     let (calls, _handle) = mock(vec![]);
     let service = layer.layer(calls);
+    let mut headers = http::HeaderMap::new();
+    headers.insert("x-api-key", http::HeaderValue::from_static("canary"));
+    let client = redress::transport::Reqwest::new(reqwest::Client::builder().default_headers(headers));
+    let shown = format!("{shown} {:?}", client.expect("a client"));
     let shown = format!("{shown} {layer:?} {service:?} {:#?}", layer.tokens());
     assert!(!shown.contains("canary"), "{shown}");
 }

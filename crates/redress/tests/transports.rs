@@ -19,7 +19,7 @@ fn hyper() -> HyperTransport {
 }
 
 fn reqwest() -> Reqwest {
-    Reqwest::new(reqwest::Client::new())
+    Reqwest::new(reqwest::Client::builder()).expect("a client")
 }
 
 /// Sends a POST through a stack over the transport and returns how it ended, without the body.
@@ -103,8 +103,8 @@ async fn an_attempt_that_hangs_is_cut_and_may_have_been_processed() {
 async fn reqwests_own_timeout_is_a_timeout() {
     let sandbox = Sandbox::start(Vendor::Ranex).await.expect("a free port");
     sandbox.script("*", [Fault::answer().delay(Duration::from_secs(30))]);
-    let client = reqwest::Client::builder().timeout(Duration::from_millis(30)).build().expect("a client");
-    let error = post(Reqwest::new(client), &layer(), &sandbox.url()).await.expect_err("no response came in time");
+    let slow = Reqwest::new(reqwest::Client::builder().timeout(Duration::from_millis(30))).expect("a client");
+    let error = post(slow, &layer(), &sandbox.url()).await.expect_err("no response came in time");
     assert!(error.is_timeout(), "{error:?}");
 }
 
@@ -135,4 +135,53 @@ async fn the_body_comes_up_over_both_adapters() {
     let body = layer().layer(reqwest()).oneshot(request()).await.expect("a response").into_body();
     let second = http_body_util::BodyExt::collect(body).await.expect("a body").to_bytes();
     assert!(!first.is_empty() && first == second, "{first:?} {second:?}");
+}
+
+#[tokio::test]
+async fn a_connection_closed_before_the_request_was_written_was_not_sent() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("it is bound"));
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            // A reset: the client learns of it before it writes, or while it does.
+            let _ = stream.set_zero_linger();
+        }
+    });
+    let error = post(hyper(), &layer(), &url).await.expect_err("nobody answers");
+    let sent = error.record().expect("an error has one").attempts().len();
+    assert_eq!(sent == 3, error.phase() == Phase::NotSent, "retried exactly if it was not sent: {error:?}");
+}
+
+#[tokio::test]
+async fn a_uri_without_a_server_is_not_tried_again() {
+    for result in both(&layer(), "").await {
+        let error = result.expect_err("there is nowhere to send it");
+        assert_eq!((error.phase(), error.recovery()), (Phase::NotSent, redress::Recovery::FixRequest), "{error:?}");
+        assert_eq!(error.record().map(|record| record.attempts().len()), Some(1));
+    }
+}
+
+#[tokio::test]
+async fn a_failure_behind_a_redirect_is_no_proof_that_nothing_was_sent() {
+    let gone = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let location = format!("http://{}/next", gone.local_addr().expect("it is bound"));
+    drop(gone);
+    let sandbox = Sandbox::start(Vendor::Ranex).await.expect("a free port");
+    sandbox.script("*", [Fault::answer().status(302).header("location", &location).body("").times(3)]);
+    let following = Reqwest::following_redirects(reqwest::Client::new());
+    let error = post(following, &layer(), &sandbox.url()).await.expect_err("the redirect leads nowhere");
+    assert_eq!((error.phase(), sandbox.log().len()), (Phase::MaybeProcessed, 1), "{error:?}");
+}
+
+#[tokio::test]
+async fn credentials_do_not_follow_a_redirect_to_another_origin() {
+    let elsewhere = Sandbox::start(Vendor::Ranex).await.expect("a free port");
+    let sandbox = Sandbox::start(Vendor::Ranex).await.expect("a free port");
+    sandbox.script("*", [Fault::answer().status(302).header("location", &elsewhere.url()).body("").times(2)]);
+    let keys = redress::StaticHeaders::new().header("x-api-key", "sandbox-key").expect("a legal key");
+    let layer = layer().credentials(keys, sandbox.url().parse().expect("a legal origin"));
+    for result in both(&layer, &sandbox.url()).await {
+        assert_eq!(result.expect("a response").status(), 302);
+    }
+    assert_eq!((sandbox.log().len(), elsewhere.log().len()), (2, 0), "nobody followed it");
 }

@@ -2,7 +2,14 @@
 
 use std::error::Error as StdError;
 
+use http::Uri;
 use redress_classify::{BoxError, TransportError};
+
+/// Refuses a URI that names no server: nothing can be sent there, however often.
+pub(super) fn of_uri(uri: &Uri) -> Result<(), TransportError> {
+    let absolute = uri.scheme().is_some() && uri.authority().is_some();
+    if absolute { Ok(()) } else { Err(TransportError::request("the URI has no scheme or no host")) }
+}
 
 /// Finds out how far a request got that was being sent on a connection.
 pub(super) fn of_sending<E>(error: E) -> TransportError
@@ -20,6 +27,10 @@ fn constructor(error: &(dyn StdError + 'static)) -> fn(BoxError) -> TransportErr
             return TransportError::refused_stream;
         }
         if let Some(error) = error.downcast_ref::<hyper::Error>() {
+            // hyper hands a request back as canceled when its connection closed before the request was begun.
+            if error.is_canceled() {
+                return TransportError::refused_stream;
+            }
             if error.is_timeout() {
                 return TransportError::timeout;
             }
@@ -53,6 +64,13 @@ mod tests {
     impl StdError for Client {
         fn source(&self) -> Option<&(dyn StdError + 'static)> {
             Some(&self.0)
+        }
+    }
+
+    #[test]
+    fn a_uri_without_a_server_is_refused() {
+        for (uri, allowed) in [("http://a/b", true), ("/b", false), ("a:80", false), ("*", false)] {
+            assert_eq!(of_uri(&uri.parse().unwrap()).is_ok(), allowed, "{uri}");
         }
     }
 

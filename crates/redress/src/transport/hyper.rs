@@ -16,7 +16,9 @@ use super::error;
 /// hyper-util's pooling client as a transport.
 ///
 /// Connection failures are [`connect`](TransportError::connect), a stream that an HTTP/2 server refused is
-/// [`refused_stream`](TransportError::refused_stream), a connection that broke off is [`body`](TransportError::body).
+/// [`refused_stream`](TransportError::refused_stream) and so is one whose connection closed before it was written, a
+/// connection that broke off is [`body`](TransportError::body), a URI without a host is
+/// [`request`](TransportError::request).
 ///
 /// # Examples
 /// ```
@@ -35,7 +37,8 @@ pub struct Hyper<C, B> {
 
 /// The future of a [`Hyper`] transport.
 pub struct HyperFuture {
-    inner: ResponseFuture,
+    /// What the client does, or why there is nothing for it to do; `None` once that was said.
+    inner: Result<ResponseFuture, Option<TransportError>>,
 }
 
 impl<C, B> Hyper<C, B> {
@@ -76,7 +79,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> HyperFuture {
-        HyperFuture { inner: self.client.call(request) }
+        HyperFuture { inner: error::of_uri(request.uri()).map_err(Some).map(|()| self.client.call(request)) }
     }
 }
 
@@ -84,7 +87,10 @@ impl Future for HyperFuture {
     type Output = Result<Response<Incoming>, TransportError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Poll::Ready(ready!(Pin::new(&mut self.inner).poll(cx)).map_err(transport_error))
+        match &mut self.inner {
+            Ok(inner) => Poll::Ready(ready!(Pin::new(inner).poll(cx)).map_err(transport_error)),
+            Err(refused) => Poll::Ready(Err(refused.take().expect("a future is not polled after its end"))),
+        }
     }
 }
 
