@@ -16,7 +16,7 @@ pub(crate) fn start(running: &mut JoinSet<Result<Report, BoxError>>) {
     running.spawn(async { Ok(verification_cut_off().await?.placed(31)) });
     running.spawn(async { Ok(deploy().await?.placed(32)) });
     running.spawn(async { Ok(limited("429 with seconds", "1", 1000..=1500).await?.placed(33)) });
-    running.spawn(async { Ok(limited("429 with a date", "date:+2", 1..=3000).await?.placed(34)) });
+    running.spawn(async { Ok(limited("429 with a date", "date:+2", 1000..=3000).await?.placed(34)) });
     running.spawn(async { Ok(not_found().await?.placed(35)) });
 }
 
@@ -78,7 +78,7 @@ async fn limited(
     stage.sandbox.script("POST /v1/applicants/{id}/verify", [Fault::error(429).retry_after(retry_after)]);
     let outcome = stage.call("POST", &path, &json!({})).await?;
     let report = Report::new(name, &stage.sandbox, from, outcome);
-    let report = report.hits(2).attempts(2).classes(&[Class::RateLimited]).waits(&[wait]).succeeds();
+    let report = report.hits(2).attempts(2).classes(&[Class::RateLimited]).waits(&[wait]).hinted().succeeds();
     Ok(report.same("verifications", &stage.sandbox.verifications(), &1))
 }
 

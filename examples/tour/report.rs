@@ -1,11 +1,12 @@
 //! What is known of one scenario, and whether the caller's view and the server's log are as documented.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::io;
 use std::ops::RangeInclusive;
 use std::path::Path;
 
+use redress::classify::{Attempt, WaitSource};
 use redress::{BoxError, Class, Recovery};
 use redress_sandbox::{Entry, Sandbox, Vendor};
 use serde::Serialize;
@@ -77,16 +78,23 @@ impl Report {
         report
     }
 
-    /// Tells of many calls at once, each of them sent once and some of them replayed.
-    pub(crate) fn of_many(scenario: &'static str, sandbox: &Sandbox, from: usize, calls: usize, path: &str) -> Self {
+    /// Tells of many calls at once, by all that their callers sent.
+    pub(crate) fn of_many(
+        scenario: &'static str,
+        sandbox: &Sandbox,
+        from: usize,
+        sent: &[Attempt],
+        path: &str,
+    ) -> Self {
         let mut report = Self::new(scenario, sandbox, from, Outcome::nothing());
         let hits = report.log.iter().skip(from).filter(|entry| entry.path == path);
         report.hits = hits.cloned().collect();
         report.server_hits = report.hits.len();
-        report.attempts = calls;
-        report.replays = report.server_hits.saturating_sub(calls);
-        report.classes = if report.replays > 0 { vec![Class::TokenExpired] } else { Vec::new() };
-        report.call = format!("{calls} x GET {path}");
+        report.replays = sent.iter().filter(|attempt| attempt.is_replay).count();
+        report.attempts = sent.len() - report.replays;
+        let classes = sent.iter().filter_map(|attempt| attempt.verdict.as_ref()).map(redress::Verdict::class);
+        report.classes = classes.collect::<BTreeSet<_>>().into_iter().collect();
+        report.call = format!("{} x GET {path}", report.attempts);
         report
     }
 
@@ -161,6 +169,13 @@ impl Report {
         self.that(&format!("planned waits {waits:?} within {expected:?} ms"), within)
     }
 
+    /// Expects that the first wait is the server's own.
+    pub(crate) fn hinted(self) -> Self {
+        let source = self.outcome.attempts.first().and_then(|attempt| attempt.wait_source.as_ref());
+        let hinted = matches!(source, Some(WaitSource::Hint(_)));
+        self.that("the first wait is the server's", hinted)
+    }
+
     pub(crate) fn generations(self, expected: &[Option<u64>]) -> Self {
         let found: Vec<_> = self.hits.iter().map(|hit| hit.generation).collect();
         self.same("token generations in the server's log", &found.as_slice(), &expected)
@@ -230,7 +245,9 @@ impl Report {
     }
 
     pub(crate) fn write_log(&self, folder: &Path) -> Result<(), BoxError> {
-        let file = folder.join(format!("{}-{}.jsonl", self.vendor, self.scenario.replace(' ', "-")));
+        let words: Vec<_> =
+            self.scenario.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+        let file = folder.join(format!("{}-{}.jsonl", self.vendor, words.join("-")));
         let lines = self.log.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>()?;
         Ok(std::fs::write(file, lines.join("\n") + "\n").map_err(|error| io::Error::other(error.to_string()))?)
     }

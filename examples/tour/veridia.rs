@@ -46,7 +46,7 @@ async fn rate_limited() -> Result<Report, BoxError> {
     stage.sandbox.script(&format!("POST {INIT}"), [Fault::error(429).code("rate_limited").retry_after("1")]);
     let outcome = stage.call("POST", INIT, &applicant()).await?;
     let report = Report::new("rate_limited, then success", &stage.sandbox, 0, outcome);
-    Ok(report.hits(2).attempts(2).classes(&[Class::RateLimited]).waits(&[1000..=1500]).succeeds())
+    Ok(report.hits(2).attempts(2).classes(&[Class::RateLimited]).waits(&[1000..=1500]).hinted().succeeds())
 }
 
 async fn internal() -> Result<Report, BoxError> {
@@ -103,6 +103,6 @@ async fn rate_limited_on_an_odd_status() -> Result<Report, BoxError> {
     stage.sandbox.script(&format!("POST {INIT}"), [Fault::error(418).code("rate_limited").retry_after("1")]);
     let outcome = stage.call("POST", INIT, &applicant()).await?;
     let report = Report::new("rate_limited at 418", &stage.sandbox, 0, outcome);
-    let report = report.hits(2).attempts(2).classes(&[Class::RateLimited]).waits(&[1000..=1500]).succeeds();
+    let report = report.hits(2).attempts(2).classes(&[Class::RateLimited]).waits(&[1000..=1500]).hinted().succeeds();
     Ok(report.statuses(&[Some(418), Some(200)]))
 }
