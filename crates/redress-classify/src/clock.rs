@@ -6,8 +6,8 @@ use tokio::time::Instant;
 
 /// An instant of tokio's clock and the wall-clock time that it stands for.
 ///
-/// All dates are counted from the pair, so that a paused clock moves delays and dates together, and a wall clock that
-/// is set back does not move a deadline.
+/// Every date is counted from here. Whoever pauses tokio's clock in a test stops the calendar as well, and a wall clock
+/// that is set back in production moves no deadline.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     instant: Instant,

@@ -19,11 +19,11 @@ pub enum Class {
     Internal,
     /// Too many requests in too short a time; waiting helps.
     RateLimited,
-    /// Credits or plan are used up; waiting does not help.
+    /// What was paid for is used up, and no wait brings it back.
     QuotaExhausted,
     /// The access token has run out; a refresh helps.
     TokenExpired,
-    /// The credentials are missing, wrong or dead; a refresh does not help.
+    /// The credentials are missing or not accepted, and a new token from them would not be either.
     Unauthenticated,
     /// The credentials are good but not for this.
     PermissionDenied,
@@ -31,9 +31,9 @@ pub enum Class {
     NotFound,
     /// The request does not fit the state that the resource is in.
     Conflict,
-    /// The request is malformed: validation failed.
+    /// The request itself is wrong: a field is missing, or of the wrong kind.
     Invalid,
-    /// The request is well-formed, but the business says no: a blurry image, a person who is not eligible.
+    /// Nothing is wrong with the request's form; what it asks for is refused: the picture is too dark, the person too young.
     Rejected,
     /// An error that nothing known explains.
     Unknown,

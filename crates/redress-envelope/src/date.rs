@@ -24,8 +24,8 @@ struct Civil {
 
 /// Reads an HTTP date in any of its three forms, or an ISO 8601 date-time.
 ///
-/// `now` places a two-digit year: one that would lie more than 50 years ahead is the most recent past year with the
-/// same digits. Read leniently: letter case, the name of the weekday, `UTC` or `+0000` for `GMT`, a leap second.
+/// `now` places a two-digit year: it is the latest one with these digits whose date is at most 50 years in the future.
+/// Read leniently: letter case, the name of the weekday, `UTC` or `+0000` for `GMT`, a leap second.
 ///
 /// # Examples
 /// ```

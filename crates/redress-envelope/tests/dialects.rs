@@ -49,26 +49,100 @@ fn every_entry_has_guidance_and_every_error_status_a_class() {
 }
 
 #[test]
+#[rustfmt::skip]
 fn codes_mean_what_the_vendors_say() {
     use Class::*;
-    for (name, code, status, class, recovery) in [
-        ("vlens", "400", None, Invalid, Recovery::FixRequest),
-        ("vlens", "1050", None, Rejected, Recovery::NewInput),
-        ("veridia", "insufficient_credits", Some(403), QuotaExhausted, Recovery::RaiseLimit),
-        ("veridia", "verification_not_found", Some(404), NotFound, Recovery::RestartFlow),
-        ("veridia", "internal", Some(500), Internal, Recovery::Retry),
-        ("veridia", "invalid_key", Some(401), Unauthenticated, Recovery::Reauthenticate),
-        ("maleslab", "TOKEN_EXPIRED", Some(401), TokenExpired, Recovery::RefreshToken),
-        ("maleslab", "TOKEN_INVALID", Some(401), Unauthenticated, Recovery::Reauthenticate),
-        ("maleslab", "INVALID_API_KEY", Some(401), Unauthenticated, Recovery::Reauthenticate),
-        ("maleslab", "FACE_LIMIT_REACHED", Some(403), QuotaExhausted, Recovery::RaiseLimit),
-        ("maleslab", "FACE_NOT_DETECTED", Some(422), Rejected, Recovery::NewInput),
-        ("verilock", "rate_limit_exceeded", Some(429), RateLimited, Recovery::Retry),
-    ] {
+    use Recovery::*;
+    let table = [
+        ("maleslab", "INVALID_CREDENTIALS", Some(401), Unauthenticated, Reauthenticate),
+        ("maleslab", "TOKEN_EXPIRED", Some(401), TokenExpired, RefreshToken),
+        ("maleslab", "TOKEN_INVALID", Some(401), Unauthenticated, Reauthenticate),
+        ("maleslab", "INVALID_API_KEY", Some(401), Unauthenticated, Reauthenticate),
+        ("maleslab", "IP_NOT_ALLOWED", Some(403), PermissionDenied, Stop),
+        ("maleslab", "REQUIRES_2FA", Some(403), Unauthenticated, NewInput),
+        ("maleslab", "EMAIL_NOT_VERIFIED", Some(403), PermissionDenied, NewInput),
+        ("maleslab", "FACE_NOT_FOUND", Some(404), NotFound, FixRequest),
+        ("maleslab", "FACE_NOT_DETECTED", Some(422), Rejected, NewInput),
+        ("maleslab", "MULTIPLE_FACES", Some(422), Rejected, NewInput),
+        ("maleslab", "FACE_QUALITY_TOO_LOW", Some(422), Rejected, NewInput),
+        ("maleslab", "LIVENESS_CHECK_FAILED", Some(422), Rejected, NewInput),
+        ("maleslab", "DUPLICATE_EXTERNAL_ID", Some(409), Conflict, FixRequest),
+        ("maleslab", "COLLECTION_NOT_FOUND", Some(404), NotFound, FixRequest),
+        ("maleslab", "COLLECTION_LIMIT_REACHED", Some(403), QuotaExhausted, RaiseLimit),
+        ("maleslab", "FACE_LIMIT_REACHED", Some(403), QuotaExhausted, RaiseLimit),
+        ("maleslab", "API_KEY_LIMIT_REACHED", Some(403), QuotaExhausted, RaiseLimit),
+        ("maleslab", "RATE_LIMIT_EXCEEDED", Some(429), RateLimited, Retry),
+        ("maleslab", "VALIDATION_ERROR", Some(400), Invalid, FixRequest),
+        ("veridia", "invalid_body", Some(400), Invalid, FixRequest),
+        ("veridia", "unauthorized", Some(401), Unauthenticated, Reauthenticate),
+        ("veridia", "invalid_key", Some(401), Unauthenticated, Reauthenticate),
+        ("veridia", "origin_not_allowed", Some(403), PermissionDenied, Stop),
+        ("veridia", "wrong_environment", Some(403), PermissionDenied, Reauthenticate),
+        ("veridia", "insufficient_credits", Some(403), QuotaExhausted, RaiseLimit),
+        ("veridia", "verification_not_found", Some(404), NotFound, RestartFlow),
+        ("veridia", "not_found", Some(404), NotFound, FixRequest),
+        ("veridia", "rate_limited", Some(429), RateLimited, Retry),
+        ("veridia", "internal", Some(500), Internal, Retry),
+        ("verilock", "validation_error", Some(422), Invalid, FixRequest),
+        ("verilock", "rate_limit_exceeded", Some(429), RateLimited, Retry),
+        ("vlens", "400", None, Invalid, FixRequest),
+        ("vlens", "1050", None, Rejected, NewInput),
+    ];
+    for (name, code, status, class, recovery) in table {
         let dialect = dialects::by_name(name).expect("the dialect is shipped");
         let found = dialect.code(code).expect("the code is published");
         assert_eq!((found.status, found.class, found.recovery), (status, class, recovery), "{name} {code}");
     }
+    assert_eq!(table.len(), dialects::all().iter().map(|dialect| dialect.codes().count()).sum());
+}
+
+#[test]
+#[rustfmt::skip]
+fn statuses_mean_what_the_vendors_say() {
+    use Class::*;
+    use Recovery::*;
+    let table = [
+        ("maleslab", 400, Invalid, Some(FixRequest)),
+        ("maleslab", 401, Unauthenticated, Some(Reauthenticate)),
+        ("maleslab", 403, PermissionDenied, Some(Stop)),
+        ("maleslab", 404, NotFound, Some(FixRequest)),
+        ("maleslab", 409, Conflict, Some(FixRequest)),
+        ("maleslab", 422, Rejected, Some(NewInput)),
+        ("maleslab", 429, RateLimited, Some(Retry)),
+        ("maleslab", 500, Internal, Some(ContactSupport)),
+        ("ranex", 400, Invalid, Some(FixRequest)),
+        ("ranex", 401, Unauthenticated, Some(Reauthenticate)),
+        ("ranex", 403, PermissionDenied, Some(Stop)),
+        ("ranex", 404, NotFound, Some(FixRequest)),
+        ("ranex", 422, Rejected, Some(FixRequest)),
+        ("ranex", 429, RateLimited, Some(Retry)),
+        ("ranex", 500, Internal, Some(Retry)),
+        ("ranex", 502, Unavailable, Some(Retry)),
+        ("ranex", 503, Unavailable, Some(Retry)),
+        ("ranex", 504, Unavailable, Some(Retry)),
+        ("veridia", 400, Invalid, None),
+        ("veridia", 401, Unauthenticated, None),
+        ("veridia", 403, PermissionDenied, None),
+        ("veridia", 404, NotFound, None),
+        ("veridia", 429, RateLimited, None),
+        ("veridia", 500, Internal, None),
+        ("verilock", 400, Invalid, Some(FixRequest)),
+        ("verilock", 401, Unauthenticated, Some(Reauthenticate)),
+        ("verilock", 403, PermissionDenied, Some(Stop)),
+        ("verilock", 404, NotFound, Some(FixRequest)),
+        ("verilock", 409, Conflict, Some(Stop)),
+        ("verilock", 422, Invalid, Some(FixRequest)),
+        ("verilock", 429, RateLimited, Some(Retry)),
+        ("verilock", 500, Internal, None),
+        ("verilock", 503, Unavailable, Some(Retry)),
+    ];
+    for (name, status, class, recovery) in table {
+        let dialect = dialects::by_name(name).expect("the dialect is shipped");
+        let found = dialect.status(status).expect("the status is published");
+        assert_eq!((found.class, found.recovery), (Some(class), recovery), "{name} {status}");
+    }
+    let errors = |dialect: &Dialect| dialect.statuses().filter(|row| row.status >= 400).count();
+    assert_eq!(table.len(), dialects::all().iter().map(errors).sum());
 }
 
 #[test]
