@@ -42,7 +42,6 @@ pin_project! {
 struct Reading<R: http_body::Body> {
     head: response::Parts,
     body: Body<R>,
-    received: Instant,
     stage: Stage,
 }
 
@@ -51,7 +50,14 @@ enum Stage {
     /// A success so far: the signal is uncertain.
     Held(Signal),
     /// An error: its body is read up to so many bytes in all, and until the sleep ends, which begins on first waiting.
-    Known { limit: u64, sleep: Option<Pin<Box<Sleep>>> },
+    Known { limit: u64, since: Instant, sleep: Option<Pin<Box<Sleep>>> },
+}
+
+impl Stage {
+    /// Begins to read a response as an error; a success reads no clock.
+    fn known(limit: u64) -> Self {
+        Self::Known { limit, since: Instant::now(), sleep: None }
+    }
 }
 
 /// What reading came to.
@@ -88,14 +94,14 @@ where
             let body = Body::untouched(body);
             match stage(this.dialect, &head, &body) {
                 None => return Poll::Ready(Ok(Response::from_parts(head, body))),
-                Some(stage) => *this.reading = Some(Reading { head, body, received: Instant::now(), stage }),
+                Some(stage) => *this.reading = Some(Reading { head, body, stage }),
             }
         }
         let reading = this.reading.as_mut().expect("a response was put there, above or in an earlier poll");
         let outcome = ready!(reading.poll(cx, this.dialect));
-        let Reading { mut head, body, received, .. } = this.reading.take().expect("it was there a line above");
-        if let Outcome::Error { whole } = outcome {
-            let receipt = Receipt { clock: *this.clock, at: received };
+        let Reading { mut head, body, stage } = this.reading.take().expect("it was there a line above");
+        if let (Outcome::Error { whole }, Stage::Known { since, .. }) = (outcome, stage) {
+            let receipt = Receipt { clock: *this.clock, at: since };
             let seen = seen(&body, whole);
             if let Some(verdict) = judge(this.dialect, this.call, &head, receipt, &seen) {
                 announce(&verdict);
@@ -112,7 +118,7 @@ where
     R: http_body::Body + Unpin,
 {
     if dialect.class_of_status(head.status.as_u16()).is_some() {
-        return Some(Stage::Known { limit: MAX_ERROR, sleep: None });
+        return Some(Stage::known(MAX_ERROR));
     }
     let held = dialect.signals_in_body()
         && head.status.is_success()
@@ -160,7 +166,7 @@ impl<R: http_body::Body + Unpin> Reading<R> {
         match bytes_of(data).map_or(Decision::Success, |bytes| signal.feed(bytes)) {
             Decision::Success => Some(Outcome::Success),
             Decision::Error => {
-                self.stage = Stage::Known { limit: held.bytes().saturating_add(MAX_ERROR), sleep: None };
+                self.stage = Stage::known(held.bytes().saturating_add(MAX_ERROR));
                 None
             }
             Decision::Undecided if held.exceeds(MAX_HELD) => {
