@@ -38,7 +38,8 @@ fn build(sandbox: &Sandbox) -> Result<redress::Redress<crate::stage::Transport>,
     let dialect = dialects::vlens()
         .with_code(Code::new(codes::ACCESS_TOKEN_EXPIRED.to_string(), Class::TokenExpired))
         .with_code(Code::new(codes::REFRESH_TOKEN_EXPIRED.to_string(), Class::Unauthenticated));
-    let login = JsonLogin::vlens(transport(), &sandbox.url(), "sandbox-api-key", "sandbox", "sandbox")?;
+    let login = JsonLogin::vlens(transport(), &sandbox.url(), "sandbox-api-key", "sandbox", "sandbox")?
+        .dialect(dialect.clone());
     Ok(RedressLayer::new(dialect).credentials(login, sandbox.url().parse()?).layer(transport()))
 }
 

@@ -83,12 +83,7 @@ fn naive(vendor: &str, body: &Value) -> Naive {
             let id = code(&body["request_id"]);
             (code(&error["code"]), text(&error["message"]), id, None, listed(&error["details"]), signalled)
         }
-        _ => {
-            let mut fields = mapped(&body["details"]);
-            // A text where the dialect reads a wait is no message.
-            fields.retain(|(path, _)| path != "retry_after" || body["details"]["retry_after"].is_array());
-            (code(error), text(&body["message"]), None, None, fields, false)
-        }
+        _ => (code(error), text(&body["message"]), None, None, mapped(&body["details"]), false),
     }
 }
 
@@ -120,7 +115,6 @@ fn listed(value: &Value) -> Vec<(String, String)> {
 fn mapped(value: &Value) -> Vec<(String, String)> {
     let Some(entries) = value.as_object() else { return Vec::new() };
     let messages = |value: &Value| match value {
-        Value::String(message) => vec![message.clone()],
         Value::Array(messages) => messages.iter().filter_map(|message| message.as_str().map(str::to_owned)).collect(),
         _ => Vec::new(),
     };

@@ -25,7 +25,8 @@ use crate::settings::Settings;
 /// The decision is made before the wait: a wait that a server's hint or a deadline makes useless is not begun.
 ///
 /// # Errors
-/// The last attempt's error, or [`Error::is_deadline`] when the deadline passes in flight; both have the record.
+/// The last attempt's error, or [`Error::is_deadline`] when the deadline passes in flight; both have the record. What is
+/// in flight counts as maybe processed, also while a layer below still waits for credentials.
 ///
 /// # Cancel safety
 /// Dropping the future drops the attempt in flight and sends nothing more. Budget that was reserved for a retry which

@@ -126,7 +126,7 @@ impl ApiError {
 
     /// Returns what vendors ask for in a support ticket, as an aligned text.
     ///
-    /// It holds method, path without its query, the time in UTC at which the response began, status, code, request id,
+    /// It holds method, path without its query, the time in UTC at which the request was sent, status, code, request id,
     /// Retry-After and at most 8 KiB of the response's body. It never holds the request's body or any request header. Control characters are
     /// escaped, so that a hostile body cannot write on a terminal or forge lines of a log.
     #[must_use]
@@ -141,7 +141,7 @@ impl ApiError {
         let rows = [
             ("vendor", Some(details.vendor.clone())),
             ("call", Some(format!("{} {}", details.method, details.path))),
-            ("answered", Some(format_date(details.time))),
+            ("time", Some(format_date(details.time))),
             ("status", Some(details.status.to_string())),
             ("code", code),
             ("request id", details.request_id.clone()),

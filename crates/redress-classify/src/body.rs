@@ -9,7 +9,7 @@ use bytes::Buf;
 use http_body::{Frame, SizeHint};
 
 /// How many frames may be held beside one for every 16 bytes: a frame costs memory even when it is empty.
-const SPARE_FRAMES: u64 = 4096;
+const SPARE_FRAMES: u64 = 65_536;
 
 /// The body of a response that came through [`Classify`](crate::Classify).
 ///

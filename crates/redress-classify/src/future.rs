@@ -34,6 +34,8 @@ pin_project! {
         dialect: Dialect,
         clock: Clock,
         call: Call,
+        // When the request was first waited for, which is when it was sent; a response that is there at once has none.
+        sent: Option<Instant>,
         reading: Option<Reading<R>>,
     }
 }
@@ -71,7 +73,7 @@ enum Outcome {
 
 impl<F, R: http_body::Body> ResponseFuture<F, R> {
     pub(crate) const fn new(inner: F, dialect: Dialect, clock: Clock, call: Call) -> Self {
-        Self { inner, dialect, clock, call, reading: None }
+        Self { inner, dialect, clock, call, sent: None, reading: None }
     }
 }
 
@@ -86,9 +88,13 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         if this.reading.is_none() {
-            let response = match ready!(this.inner.poll(cx)) {
-                Ok(response) => response,
-                Err(error) => return Poll::Ready(Err(unanswered(this.dialect, error.into()))),
+            let response = match this.inner.poll(cx) {
+                Poll::Ready(Ok(response)) => response,
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(unanswered(this.dialect, error.into()))),
+                Poll::Pending => {
+                    this.sent.get_or_insert_with(Instant::now);
+                    return Poll::Pending;
+                }
             };
             let (head, body) = response.into_parts();
             let body = Body::untouched(body);
@@ -101,7 +107,7 @@ where
         let outcome = ready!(reading.poll(cx, this.dialect));
         let Reading { mut head, body, stage } = this.reading.take().expect("it was there a line above");
         if let (Outcome::Error { whole }, Stage::Known { since, .. }) = (outcome, stage) {
-            let receipt = Receipt { clock: *this.clock, at: since };
+            let receipt = Receipt { clock: *this.clock, sent: this.sent.unwrap_or(since), at: since };
             let seen = seen(&body, whole);
             if let Some(verdict) = judge(this.dialect, this.call, &head, receipt, &seen) {
                 announce(&verdict);

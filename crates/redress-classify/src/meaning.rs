@@ -27,10 +27,11 @@ pub(crate) struct Seen<'b> {
     pub(crate) whole: bool,
 }
 
-/// When the head of the response arrived.
+/// When the request was sent, and when the head of its response arrived.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Receipt {
     pub(crate) clock: Clock,
+    pub(crate) sent: Instant,
     pub(crate) at: Instant,
 }
 
@@ -60,7 +61,7 @@ pub(crate) fn judge(
         dialect: dialect.name().to_owned(),
         method: call.method.to_string(),
         path: call.uri.path().to_owned(),
-        time: wall,
+        time: receipt.clock.wall(receipt.sent),
         status: head.status.as_u16(),
         class: meaning.class,
         recovery: meaning.recovery,

@@ -22,7 +22,8 @@ use crate::meaning::Call;
 /// comes up with its body byte for byte. If its head decides that it is a success, nothing is read of it. If it is
 /// known to be an error, at most 64 KiB are read, for at most 2 s; beyond either bound status and headers decide. A
 /// success of a dialect that signals errors in the body is held until the signal is certain or 1 MiB has passed. Event
-/// streams (`text/event-stream`) are never held.
+/// streams (`text/event-stream`) are never held. A body in more than 65,536 frames of less than 16 bytes each counts as
+/// too long.
 ///
 /// # Errors
 /// The transport's error, as an [`Error`] that knows whether the request may have been processed.

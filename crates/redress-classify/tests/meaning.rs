@@ -137,6 +137,19 @@ async fn a_report_is_bounded_and_says_when_it_is_cut() {
     assert!(report(vec![data(r#"{"error":"internal"}"#)]).await.ends_with(r#"{"error":"internal"}"#));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_report_tells_when_the_request_was_sent() {
+    let clock = redress_classify::Clock::anchored(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000));
+    let slow = tower::service_fn(|_: http::Request<()>| async {
+        tokio::time::sleep(Duration::from_secs(25)).await;
+        Ok::<_, std::io::Error>(answer(500, [data("{}")]))
+    });
+    let layer = redress_classify::ClassifyLayer::new(dialects::veridia()).clock(clock);
+    let response = tower::ServiceExt::oneshot(tower::Layer::layer(&layer, slow), http::Request::new(())).await.unwrap();
+    let report = response.ok_or_api_error().unwrap_err().report();
+    assert!(report.contains("time        1970-01-01T00:16:40.000Z\n"), "{report}");
+}
+
 #[test]
 fn without_a_classify_layer_the_head_decides() {
     let response =

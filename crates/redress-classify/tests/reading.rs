@@ -140,6 +140,9 @@ async fn small_frames_are_as_good_as_large_ones() {
     let text = format!(r#"{{"data":"{}","error_code":1050}}"#, "x".repeat(200_000));
     let response = classify(dialects::vlens(), answer(200, text.as_bytes().chunks(20).map(data))).await;
     assert_eq!(code(&response), Some("1050"));
+    let single = internal_error(MAX_ERROR);
+    let response = classify(dialects::veridia(), answer(500, single.as_bytes().chunks(1).map(data))).await;
+    assert_eq!(code(&response), Some("internal"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -155,11 +158,11 @@ async fn a_signal_that_the_body_takes_back_is_none() {
 
 #[tokio::test(start_paused = true)]
 async fn empty_frames_are_bounded_too() {
-    let steps = (0..).map(|_| data("")).take(50_000);
+    let steps = (0..).map(|_| data("")).take(200_000);
     let body = answer(500, steps);
     let taken = body.body().taken.clone();
     classify(dialects::veridia(), body).await;
-    assert!(taken.load(Ordering::Relaxed) < 5_000);
+    assert!(taken.load(Ordering::Relaxed) < 70_000);
 }
 
 #[tokio::test(start_paused = true)]

@@ -227,9 +227,7 @@ impl<'a> Sink<'a> for Reading<'a, '_> {
             }
             (Role::ItemPath, Scalar::Text(path) | Scalar::Number(path)) => self.item.path = short(path),
             (Role::ItemMessage, Scalar::Text(message)) => self.item.message = message,
-            // A text that the dialect reads as something of its own, such as a wait, is no message.
-            (Role::Entry(_), Scalar::Text(_)) if node.cell.is_some() => {}
-            (Role::Entry(list) | Role::EntryMessage(list), Scalar::Text(message)) => {
+            (Role::EntryMessage(list), Scalar::Text(message)) => {
                 self.push(list, FieldError { path: self.entry.clone(), message });
             }
             _ => {}

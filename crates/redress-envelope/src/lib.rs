@@ -20,7 +20,8 @@
 //!
 //! # Reading rules
 //! The outermost value is an object unless the dialect says array. Containers nest at most 128 deep, in skipped data
-//! too. Of a repeated key the last one counts. One byte order mark is skipped. A member of a wrong type is absent and
+//! too. Of a repeated key the last one counts; only whether a success may pass is decided by the first signal, so that it
+//! need not wait for the end. One byte order mark is skipped. A member of a wrong type is absent and
 //! loses nothing else. Invalid UTF-8 is replaced, codes stay as they were written, and an empty text says nothing.
 
 mod class;

@@ -45,7 +45,7 @@ pub(crate) enum Role {
     Item(u8),
     ItemPath,
     ItemMessage,
-    /// A message, or a list of messages, under the name of its field.
+    /// A list of messages under the name of its field; a single text there may be anything.
     Entry(u8),
     EntryMessage(u8),
 }
@@ -55,7 +55,7 @@ pub(crate) enum Role {
 pub(crate) enum FieldList {
     /// An array of objects that have a path and a message.
     List { at: Path, path: Path, message: Path },
-    /// An object from the name of a field to its message or messages.
+    /// An object from the name of a field to the list of its messages.
     Map { at: Path },
 }
 

@@ -241,4 +241,7 @@ fn verilock_is_read_as_published() {
     assert_eq!(hint.when(), When::After(Duration::from_secs(30)));
     assert_eq!(hint.source(), &HintSource::Body("details.retry_after".to_owned()));
     assert!(limited.fields.is_empty());
+    let context =
+        read(&verilock, r#"{"error":"conflict","details":{"current_status":"declined","session_id":"ses_1"}}"#);
+    assert!(context.fields.is_empty(), "context is no list of messages");
 }

@@ -60,7 +60,7 @@ fn a_hostile_list_of_fields_costs_little() {
         format!(r#"{{"detail":{{"fieldErrors":{{"\u0041{key}":[{}]}}}}}}"#, messages(10_000)),
         format!(
             r#"{{"detail":{{"fieldErrors":{{{}}}}}}}"#,
-            (0..5_000).map(|n| format!(r#""{n}":"m""#)).collect::<Vec<_>>().join(",")
+            (0..5_000).map(|n| format!(r#""{n}":["m"]"#)).collect::<Vec<_>>().join(",")
         ),
     ] {
         let envelope =

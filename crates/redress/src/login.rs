@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::{HeaderValue, Request, Response, Uri};
 use http_body_util::{BodyExt, Limited};
-use redress_classify::{ApiError, BoxError, Class, Dialect, Error, Phase, ResponseExt, Verdict, dialects};
+use redress_classify::{ApiError, Basis, BoxError, Class, Dialect, Error, Phase, ResponseExt, Verdict, dialects};
 use redress_refresh::{Credentials, Failure, Grant, Origin};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
@@ -15,7 +15,6 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::layer::RedressLayer;
-use crate::service::Redress;
 
 /// The longest answer that a login is expected to give.
 const MAX_ANSWER: usize = 64 * 1024;
@@ -24,6 +23,10 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long it may take with its retries: less than the 30 s after which the Refresh layer gives a flight up, so that a
 /// server's longer wait comes back as what it is.
 const DEADLINE: Duration = Duration::from_secs(20);
+
+/// How long to leave an endpoint alone that says no for a reason unknown: too short a pause would try a password often
+/// enough to lock the account.
+const LONG_PAUSE: Duration = Duration::from_secs(60);
 
 /// Credentials from a login by JSON: refresh while that works, log in when it does not.
 ///
@@ -37,7 +40,8 @@ const DEADLINE: Duration = Duration::from_secs(20);
 /// # Ok(login) }
 /// ```
 pub struct JsonLogin<S> {
-    service: Redress<S>,
+    transport: S,
+    layer: RedressLayer,
     login: Call,
     /// The member that carries the refresh token, and the call.
     refresh: Call,
@@ -72,7 +76,8 @@ impl<S> JsonLogin<S> {
     /// When `base` is no URL, or not an https one; http is for loopback.
     pub fn vlens(transport: S, base: &str, api_key: &str, username: &str, password: &str) -> Result<Self, BoxError> {
         Ok(Self {
-            service: stack(dialects::vlens(), transport),
+            transport,
+            layer: layer(dialects::vlens()),
             login: Call::new(base, "/api/credentials/Login", &[("username", username), ("password", password)])?,
             refresh: Call::new(base, "/api/credentials/RefreshToken", &[])?,
             refresh_member: "refreshToken",
@@ -94,7 +99,8 @@ impl<S> JsonLogin<S> {
     /// When `base` is no URL, or not an https one; http is for loopback.
     pub fn maleslab(transport: S, base: &str, email: &str, password: &str) -> Result<Self, BoxError> {
         Ok(Self {
-            service: stack(dialects::maleslab(), transport),
+            transport,
+            layer: layer(dialects::maleslab()),
             login: Call::new(base, "/api/v1/auth/login", &[("email", email), ("password", password)])?,
             refresh: Call::new(base, "/api/v1/auth/refresh", &[])?,
             refresh_member: "refresh_token",
@@ -105,6 +111,18 @@ impl<S> JsonLogin<S> {
                 expires_in: "/data/expires_in",
             },
         })
+    }
+}
+
+impl<S> JsonLogin<S> {
+    /// Sets the dialect in which the answers are read: the one with your tenant's codes.
+    ///
+    /// A code that the dialect knows decides at once: refused credentials are not tried again, a dead refresh token leads
+    /// to a login. After one that it does not know the login pauses for a minute, since it may pass.
+    #[must_use]
+    pub fn dialect(mut self, dialect: Dialect) -> Self {
+        self.layer = layer(dialect);
+        self
     }
 }
 
@@ -170,7 +188,7 @@ impl<S> JsonLogin<S> {
         R: http_body::Body + Unpin,
         R::Error: Into<BoxError>,
     {
-        let mut service = self.service.clone();
+        let mut service = self.layer.layer(self.transport.clone());
         std::future::poll_fn(|cx| service.poll_ready(cx)).await.map_err(Failed::Unanswered)?;
         let response = service.call(self.request(call, token)).await.map_err(Failed::Unanswered)?;
         let verdict = response.verdict().cloned();
@@ -192,19 +210,28 @@ impl Failed {
     /// A login may be repeated, unless the API itself has refused the credentials.
     fn of_login(self) -> Failure {
         match self {
-            Self::Refused(error, _) if is_final(&error) => Failure::permanent(error),
+            Self::Refused(error, verdict) if is_refusal(&error, verdict.as_ref()) => Failure::permanent(error),
             other => other.transient(),
         }
     }
 
-    /// A refresh token that may have been used up must not be shown twice, so that the layer must know.
+    /// A refresh token that the API refuses, in whatever words of its own, is dead; one that may have been used up must
+    /// not be shown twice, so that the layer must know.
     fn of_refresh(self) -> Failure {
         match self {
-            Self::Refused(error, _) if is_final(&error) => Failure::grant_dead(error),
-            Self::Refused(error, verdict) if is_ambiguous(verdict.as_ref()) => Failure::ambiguous(error),
+            Self::Refused(error, verdict) => {
+                let signalled = verdict.as_ref().is_some_and(|verdict| verdict.basis() == Basis::Signal);
+                if signalled || is_refusal(&error, verdict.as_ref()) {
+                    return Failure::grant_dead(error);
+                }
+                if is_ambiguous(verdict.as_ref()) {
+                    return Failure::ambiguous(error);
+                }
+                Self::Refused(error, verdict).transient()
+            }
             Self::Unanswered(error) if error.phase() != Phase::NotSent => Failure::ambiguous(error),
             Self::Unreadable => Failure::ambiguous("the answer broke off"),
-            other => other.transient(),
+            other @ Self::Unanswered(_) => other.transient(),
         }
     }
 
@@ -213,21 +240,28 @@ impl Failed {
             Self::Unanswered(error) => Failure::transient(error),
             Self::Unreadable => Failure::transient("the answer is no JSON"),
             Self::Refused(error, verdict) => {
-                let wait = verdict.and_then(|verdict| verdict.hint_delay(tokio::time::Instant::now()));
+                let hint = verdict.and_then(|verdict| verdict.hint_delay(tokio::time::Instant::now()));
+                let wait = if passes(&error) { hint } else { Some(hint.unwrap_or_default().max(LONG_PAUSE)) };
+                let failure = Failure::transient(error);
                 match wait {
-                    Some(wait) => Failure::transient(error).retry_after(wait),
-                    None => Failure::transient(error),
+                    Some(wait) => failure.retry_after(wait),
+                    None => failure,
                 }
             }
         }
     }
 }
 
-/// Whether the API itself says no: an error in its own words, and none that passes by itself. A proxy's page has no
-/// code, and never ends a session.
-fn is_final(error: &ApiError) -> bool {
-    let passes = matches!(error.class(), Class::Unavailable | Class::Internal | Class::RateLimited);
-    error.code().is_some() && !passes
+/// Whether the API itself says no: in a code that the dialect knows, or in any code on a 401. A proxy's page has none, and
+/// never ends a session.
+fn is_refusal(error: &ApiError, verdict: Option<&Verdict>) -> bool {
+    let known = verdict.is_some_and(|verdict| verdict.basis() == Basis::Code);
+    (known || (error.status() == 401 && error.code().is_some())) && !passes(error)
+}
+
+/// Whether an error is of those that go away by themselves.
+fn passes(error: &ApiError) -> bool {
+    matches!(error.class(), Class::Unavailable | Class::Internal | Class::RateLimited)
 }
 
 /// Whether a fault leaves open what was done: a gateway's, or the server's own without a word on when to come back.
@@ -237,8 +271,8 @@ fn is_ambiguous(verdict: Option<&Verdict>) -> bool {
     })
 }
 
-fn stack<S>(dialect: Dialect, transport: S) -> Redress<S> {
-    RedressLayer::new(dialect).attempt_timeout(ATTEMPT_TIMEOUT).deadline(DEADLINE).layer(transport)
+fn layer(dialect: Dialect) -> RedressLayer {
+    RedressLayer::new(dialect).attempt_timeout(ATTEMPT_TIMEOUT).deadline(DEADLINE)
 }
 
 impl Call {

@@ -131,6 +131,66 @@ async fn refused_credentials_are_not_tried_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_login_refused_for_a_reason_unknown_is_tried_again_after_a_pause() {
+    for (status, body) in [
+        (200, r#"{"data":null,"error_code":5001,"error_message":"try again"}"#),
+        (403, r#"{"error_code":"WAF"}"#),
+        (404, r#"{"error_code":7}"#),
+        (403, "<html>"),
+    ] {
+        let (calls, _handle) = mock(vec![answer(200, SUCCESS)]);
+        let (logins, login_handle) = mock(vec![answer(status, body), answer(200, LOGIN)]);
+        let login = JsonLogin::vlens(logins, URL, "key", "user", "password").expect("a legal URL");
+        let layer = RedressLayer::new(dialects::vlens()).credentials(login, URL.parse().expect("a legal origin"));
+        for _ in 0..3 {
+            let error = layer.layer(calls.clone()).oneshot(request("GET")).await.expect_err("no credentials");
+            assert!(error.is_credentials() && error.retry_at().is_some(), "{status} {body}");
+        }
+        assert_eq!(login_handle.calls(), 1, "{status} {body}");
+        tokio::time::sleep(Duration::from_secs(120)).await;
+        assert_eq!(
+            layer.layer(calls).oneshot(request("GET")).await.expect("a response").status(),
+            200,
+            "{status} {body}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_tenants_codes_reach_the_login() {
+    let refused = r#"{"data":null,"error_code":4016,"error_message":"wrong password"}"#;
+    let (calls, _handle) = mock(vec![]);
+    let (logins, login_handle) = mock(vec![answer(200, refused)]);
+    let dialect = dialects::vlens().with_code(Code::new("4016", Class::Unauthenticated));
+    let login = JsonLogin::vlens(logins, URL, "key", "user", "password").expect("a legal URL").dialect(dialect.clone());
+    let layer = RedressLayer::new(dialect).credentials(login, URL.parse().expect("a legal origin"));
+    for _ in 0..3 {
+        let error = layer.layer(calls.clone()).oneshot(request("GET")).await.expect_err("no credentials");
+        assert_eq!(error.recovery(), Recovery::Reauthenticate);
+        tokio::time::sleep(Duration::from_secs(600)).await;
+    }
+    assert_eq!(login_handle.calls(), 1, "a refused password is not tried again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gateways_refusal_of_a_refresh_forces_no_login() {
+    for (status, body) in [
+        (403, r#"{"success":false,"error":{"code":"WAF_BLOCKED"}}"#),
+        (403, r#"{"error":{"code":"AccessDenied"}}"#),
+        (404, r#"{"error":{"code":"ROUTE_GONE"}}"#),
+        (401, "<html>"),
+    ] {
+        let tokens = r#"{"success":true,"data":{"access_token":"a","refresh_token":"r","expires_in":3600}}"#;
+        let (calls, _handle) = mock(vec![answer(401, "")]);
+        let (logins, login_handle) = mock(vec![answer(200, tokens), answer(status, body)]);
+        let login = JsonLogin::maleslab(logins, URL, "user", "password").expect("a legal URL");
+        let layer = RedressLayer::new(dialects::maleslab()).credentials(login, URL.parse().expect("a legal origin"));
+        let response = layer.layer(calls).oneshot(request("GET")).await.expect("the response in hand");
+        assert_eq!((response.status().as_u16(), login_handle.calls()), (401, 2), "{status} {body}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_proxys_page_never_ends_a_session() {
     let page = "<html>403 Forbidden</html>";
     let (calls, _handle) = mock(vec![answer(401, "")]);

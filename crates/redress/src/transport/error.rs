@@ -7,8 +7,8 @@ use redress_classify::{BoxError, TransportError};
 
 /// Refuses a URI that names no server: nothing can be sent there, however often.
 pub(super) fn of_uri(uri: &Uri) -> Result<(), TransportError> {
-    let absolute = uri.scheme().is_some() && uri.authority().is_some();
-    if absolute { Ok(()) } else { Err(TransportError::request("the URI has no scheme or no host")) }
+    let absolute = matches!(uri.scheme_str(), Some("http" | "https")) && uri.authority().is_some();
+    if absolute { Ok(()) } else { Err(TransportError::request("the URI is not one of http or https with a host")) }
 }
 
 /// Finds out how far a request got that was being sent on a connection.
@@ -69,7 +69,14 @@ mod tests {
 
     #[test]
     fn a_uri_without_a_server_is_refused() {
-        for (uri, allowed) in [("http://a/b", true), ("/b", false), ("a:80", false), ("*", false)] {
+        for (uri, allowed) in [
+            ("http://a/b", true),
+            ("https://a", true),
+            ("ftp://a/b", false),
+            ("/b", false),
+            ("a:80", false),
+            ("*", false),
+        ] {
             assert_eq!(of_uri(&uri.parse().unwrap()).is_ok(), allowed, "{uri}");
         }
     }
