@@ -73,8 +73,10 @@ impl<S> JsonLogin<S> {
     /// and `Authorization`.
     ///
     /// # Errors
-    /// When `base` is no URL, or not an https one; http is for loopback.
+    /// When `base` is no URL, or not an https one; http is for loopback. When no header can carry `api_key`.
     pub fn vlens(transport: S, base: &str, api_key: &str, username: &str, password: &str) -> Result<Self, BoxError> {
+        // A key that no header can carry is refused here, not left out of the calls.
+        Grant::new().header("apikey", api_key)?;
         Ok(Self {
             transport,
             layer: layer(dialects::vlens()),
@@ -112,9 +114,7 @@ impl<S> JsonLogin<S> {
             },
         })
     }
-}
 
-impl<S> JsonLogin<S> {
     /// Sets the dialect in which the answers are read: the one with your tenant's codes.
     ///
     /// A code that the dialect knows decides at once: refused credentials are not tried again, a dead refresh token leads
@@ -172,9 +172,8 @@ impl<S> JsonLogin<S> {
         *request.method_mut() = http::Method::POST;
         request.uri_mut().clone_from(&call.uri);
         request.headers_mut().insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if let Some((name, key)) = &self.api_key
-            && let Ok(mut value) = HeaderValue::from_str(key.expose_secret())
-        {
+        if let Some((name, key)) = &self.api_key {
+            let mut value = HeaderValue::from_str(key.expose_secret()).expect("a grant took it when this was made");
             value.set_sensitive(true);
             request.headers_mut().insert(*name, value);
         }
@@ -191,8 +190,9 @@ impl<S> JsonLogin<S> {
         let mut service = self.layer.layer(self.transport.clone());
         std::future::poll_fn(|cx| service.poll_ready(cx)).await.map_err(Failed::Unanswered)?;
         let response = service.call(self.request(call, token)).await.map_err(Failed::Unanswered)?;
-        let verdict = response.verdict().cloned();
-        let response = response.ok_or_api_error().map_err(|error| Failed::Refused(error, verdict))?;
+        if let Some((verdict, error)) = response.verdict().and_then(|verdict| Some((verdict, verdict.api_error()?))) {
+            return Err(Failed::Refused(error.clone(), verdict.clone()));
+        }
         let body = Limited::new(response.into_body(), MAX_ANSWER).collect();
         let body = tokio::time::timeout(ATTEMPT_TIMEOUT, body).await.map_err(|_| Failed::Unreadable)?;
         serde_json::from_slice(&body.map_err(|_| Failed::Unreadable)?.to_bytes()).map_err(|_| Failed::Unreadable)
@@ -202,7 +202,7 @@ impl<S> JsonLogin<S> {
 /// Why a login or refresh call gave no tokens.
 enum Failed {
     Unanswered(Error),
-    Refused(ApiError, Option<Verdict>),
+    Refused(ApiError, Verdict),
     Unreadable,
 }
 
@@ -210,7 +210,7 @@ impl Failed {
     /// A login may be repeated, unless the API itself has refused the credentials.
     fn of_login(self) -> Failure {
         match self {
-            Self::Refused(error, verdict) if is_refusal(&error, verdict.as_ref()) => Failure::permanent(error),
+            Self::Refused(error, verdict) if is_refusal(&error, &verdict) => Failure::permanent(error),
             other => other.transient(),
         }
     }
@@ -220,11 +220,10 @@ impl Failed {
     fn of_refresh(self) -> Failure {
         match self {
             Self::Refused(error, verdict) => {
-                let signalled = verdict.as_ref().is_some_and(|verdict| verdict.basis() == Basis::Signal);
-                if signalled || is_refusal(&error, verdict.as_ref()) {
+                if verdict.basis() == Basis::Signal || is_refusal(&error, &verdict) {
                     return Failure::grant_dead(error);
                 }
-                if is_ambiguous(verdict.as_ref()) {
+                if is_ambiguous(&verdict) {
                     return Failure::ambiguous(error);
                 }
                 Self::Refused(error, verdict).transient()
@@ -240,7 +239,7 @@ impl Failed {
             Self::Unanswered(error) => Failure::transient(error),
             Self::Unreadable => Failure::transient("the answer is no JSON"),
             Self::Refused(error, verdict) => {
-                let hint = verdict.and_then(|verdict| verdict.hint_delay(tokio::time::Instant::now()));
+                let hint = verdict.hint_delay(tokio::time::Instant::now());
                 let wait = if passes(&error) { hint } else { Some(hint.unwrap_or_default().max(LONG_PAUSE)) };
                 let failure = Failure::transient(error);
                 match wait {
@@ -254,9 +253,8 @@ impl Failed {
 
 /// Whether the API itself says no: in a code that the dialect knows, or in any code on a 401. A proxy's page has none, and
 /// never ends a session.
-fn is_refusal(error: &ApiError, verdict: Option<&Verdict>) -> bool {
-    let known = verdict.is_some_and(|verdict| verdict.basis() == Basis::Code);
-    (known || (error.status() == 401 && error.code().is_some())) && !passes(error)
+fn is_refusal(error: &ApiError, verdict: &Verdict) -> bool {
+    (verdict.basis() == Basis::Code || (error.status() == 401 && error.code().is_some())) && !passes(error)
 }
 
 /// Whether an error is of those that go away by themselves.
@@ -265,10 +263,8 @@ fn passes(error: &ApiError) -> bool {
 }
 
 /// Whether a fault leaves open what was done: a gateway's, or the server's own without a word on when to come back.
-fn is_ambiguous(verdict: Option<&Verdict>) -> bool {
-    verdict.is_some_and(|verdict| {
-        matches!(verdict.class(), Class::Unavailable | Class::Internal) && verdict.hint().is_none()
-    })
+fn is_ambiguous(verdict: &Verdict) -> bool {
+    matches!(verdict.class(), Class::Unavailable | Class::Internal) && verdict.hint().is_none()
 }
 
 fn layer(dialect: Dialect) -> RedressLayer {

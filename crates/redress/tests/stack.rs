@@ -355,3 +355,13 @@ fn a_password_is_sent_over_https_or_to_this_machine() {
         assert_eq!(JsonLogin::maleslab(logins, base, "user", "password").is_ok(), allowed, "{base}");
     }
 }
+
+#[test]
+fn an_api_key_that_no_header_can_carry_is_refused_at_once() {
+    for (key, allowed) in [("key", true), ("two\nlines", false), ("", false), (" key", false)] {
+        let (logins, _handle) = mock(vec![]);
+        let login = JsonLogin::vlens(logins, URL, key, "user", "password");
+        assert_eq!(login.is_ok(), allowed, "{key:?}");
+        assert!(!login.is_err_and(|error| error.to_string().contains("lines")), "the key is not repeated");
+    }
+}
