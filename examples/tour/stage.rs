@@ -2,6 +2,7 @@
 
 use http::{Request, Response};
 use http_body_util::BodyExt;
+use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -10,14 +11,14 @@ use redress::transport::Hyper;
 use redress::{ApiError, BoxError, Error, Redress, ResponseExt, Stop};
 use redress_sandbox::{Sandbox, Vendor};
 use serde_json::Value;
-use tower::{Service, ServiceExt};
+use tower::ServiceExt;
 
 /// A transport over real HTTP.
 pub(crate) type Transport = Hyper<HttpConnector, String>;
 
-pub(crate) struct Stage<T = Transport> {
+pub(crate) struct Stage {
     pub(crate) sandbox: Sandbox,
-    service: Redress<T>,
+    service: Redress<Transport>,
 }
 
 /// What the caller saw of one call.
@@ -37,34 +38,21 @@ pub(crate) fn transport() -> Transport {
 }
 
 /// Starts the vendor's server and builds a stack for it.
-pub(crate) async fn stage<T>(
+pub(crate) async fn stage(
     vendor: Vendor,
-    build: impl FnOnce(&Sandbox) -> Result<Redress<T>, BoxError>,
-) -> Result<Stage<T>, BoxError> {
+    build: impl FnOnce(&Sandbox) -> Result<Redress<Transport>, BoxError>,
+) -> Result<Stage, BoxError> {
     let sandbox = Sandbox::start(vendor).await?;
     let service = build(&sandbox)?;
     Ok(Stage { sandbox, service })
 }
 
-impl<T> Stage<T>
-where
-    Redress<T>: Service<Request<String>, Error = Error> + Clone,
-{
-    pub(crate) async fn get<R>(&self, path: &str) -> Result<Outcome, BoxError>
-    where
-        Redress<T>: Service<Request<String>, Response = Response<Body<R>>>,
-        R: http_body_util::BodyExt + Unpin,
-        R::Error: std::fmt::Debug,
-    {
+impl Stage {
+    pub(crate) async fn get(&self, path: &str) -> Result<Outcome, BoxError> {
         self.call("GET", path, &Value::Null).await
     }
 
-    pub(crate) async fn call<R>(&self, method: &'static str, path: &str, body: &Value) -> Result<Outcome, BoxError>
-    where
-        Redress<T>: Service<Request<String>, Response = Response<Body<R>>>,
-        R: http_body_util::BodyExt + Unpin,
-        R::Error: std::fmt::Debug,
-    {
+    pub(crate) async fn call(&self, method: &'static str, path: &str, body: &Value) -> Result<Outcome, BoxError> {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let request = Request::builder()
             .method(method)
@@ -81,11 +69,7 @@ where
 }
 
 impl Outcome {
-    async fn answered<R>(method: &'static str, path: String, response: Response<Body<R>>) -> Self
-    where
-        R: http_body_util::BodyExt + Unpin,
-        R::Error: std::fmt::Debug,
-    {
+    async fn answered(method: &'static str, path: String, response: Response<Body<Incoming>>) -> Self {
         let status = response.status().as_u16();
         let single = || vec![Attempt::new(Some(status), response.verdict().cloned(), false)];
         let attempts = response.record().map_or_else(single, |record| record.attempts().to_vec());

@@ -119,7 +119,10 @@ where
                         this.state.set(State::Attempt { future });
                         continue;
                     }
-                    Poll::Ready(Err(error)) => Next::Return(this.call.not_ready(Error::not_ready(error.into()))),
+                    Poll::Ready(Err(error)) => {
+                        let error = Error::not_ready(error.into());
+                        Next::Return(Err(this.call.give_up(error, Stop::NotSent)))
+                    }
                     Poll::Pending => {
                         ready!(poll_deadline(this.deadline_sleep.as_mut(), this.call.deadline, cx));
                         Next::Return(Err(this.call.cut(Phase::NotSent)))
@@ -194,11 +197,6 @@ impl<B: Replay> Call<B> {
                 Next::Return(Err(self.give_up(error, stop)))
             }
         }
-    }
-
-    /// Ends a call whose service below failed before a further attempt could be made.
-    fn not_ready<R>(&mut self, error: Error) -> Result<Response<R>, Error> {
-        Err(self.give_up(error, Stop::NotSent))
     }
 
     /// Ends a call that the deadline cuts.

@@ -127,8 +127,8 @@ impl ApiError {
     /// Returns what vendors ask for in a support ticket, as an aligned text.
     ///
     /// It holds method, path without its query, the time in UTC at which the request was sent, status, code, request id,
-    /// Retry-After and at most 8 KiB of the response's body. It never holds the request's body or any request header. Control characters are
-    /// escaped, so that a hostile body cannot write on a terminal or forge lines of a log.
+    /// Retry-After and at most 8 KiB of the response's body. It never holds the request's body or any request header.
+    /// Control characters are escaped, so that a hostile body cannot write on a terminal or forge lines of a log.
     #[must_use]
     pub fn report(&self) -> String {
         let details = &*self.details;

@@ -55,13 +55,6 @@ enum Stage {
     Known { limit: u64, since: Instant, sleep: Option<Pin<Box<Sleep>>> },
 }
 
-impl Stage {
-    /// Begins to read a response as an error; a success reads no clock.
-    fn known(limit: u64) -> Self {
-        Self::Known { limit, since: Instant::now(), sleep: None }
-    }
-}
-
 /// What reading came to.
 enum Outcome {
     Success,
@@ -69,6 +62,13 @@ enum Outcome {
     Error {
         whole: bool,
     },
+}
+
+impl Stage {
+    /// Begins to read a response as an error; a success reads no clock.
+    fn known(limit: u64) -> Self {
+        Self::Known { limit, since: Instant::now(), sleep: None }
+    }
 }
 
 impl<F, R: http_body::Body> ResponseFuture<F, R> {

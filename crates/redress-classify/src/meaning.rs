@@ -1,5 +1,6 @@
 //! What an error response means: a pure function of its head, its body and its dialect.
 
+use std::borrow::Cow;
 use std::time::SystemTime;
 
 use http::header::RETRY_AFTER;
@@ -55,21 +56,10 @@ pub(crate) fn judge(
     let meaning = meaning(dialect, head.status.as_u16(), &head.headers, &envelope);
     let hint = head::hint(&head.headers, dialect, server_now).into_iter().chain(envelope.hint.clone());
     let hint = hint.reduce(|a, b| a.later_at(b, server_now));
-    let hint = hint.map(|hint| Hint { delay: hint.delay(server_now), hint, received: receipt.at, received_wall: wall });
-    let error = ApiError::new(Details {
-        vendor: dialect.vendor().to_owned(),
-        dialect: dialect.name().to_owned(),
-        method: call.method.to_string(),
-        path: call.uri.path().to_owned(),
-        time: receipt.clock.wall(receipt.sent),
-        status: head.status.as_u16(),
-        class: meaning.class,
-        recovery: meaning.recovery,
-        retry_after: retry_after(head),
-        guidance: meaning.guidance,
-        ..said(dialect, head, envelope, seen, wall)
-    });
-    Some(Verdict::answered(error, meaning.basis, hint))
+    let hint = hint.map(|hint| Hint::new(hint, server_now, receipt.at, wall));
+    let basis = meaning.basis;
+    let error = ApiError::new(details(dialect, call, head, receipt.clock.wall(receipt.sent), meaning, envelope, seen));
+    Some(Verdict::answered(error, basis, hint))
 }
 
 /// What an error means, and why.
@@ -107,33 +97,35 @@ pub(crate) fn meaning(dialect: &Dialect, status: u16, headers: &HeaderMap, envel
     meaning
 }
 
-/// Copies what the server said; the rest of the details is the caller's to fill in.
-fn said(
+/// Copies what was asked, what it means and what the server said.
+fn details(
     dialect: &Dialect,
+    call: &Call,
     head: &response::Parts,
+    time: SystemTime,
+    meaning: Meaning,
     envelope: Envelope<'_>,
     seen: &Seen<'_>,
-    time: SystemTime,
 ) -> Details {
-    let request_id = envelope.request_id.map(std::borrow::Cow::into_owned);
+    let request_id = envelope.request_id.map(Cow::into_owned);
     Details {
-        code: envelope.code.map(std::borrow::Cow::into_owned),
-        reason: envelope.reason.map(std::borrow::Cow::into_owned),
-        message: envelope.message.map(std::borrow::Cow::into_owned),
+        vendor: dialect.vendor().to_owned(),
+        dialect: dialect.name().to_owned(),
+        method: call.method.to_string(),
+        path: call.uri.path().to_owned(),
+        time,
+        status: head.status.as_u16(),
+        class: meaning.class,
+        recovery: meaning.recovery,
+        code: envelope.code.map(Cow::into_owned),
+        reason: envelope.reason.map(Cow::into_owned),
+        message: envelope.message.map(Cow::into_owned),
         request_id: request_id.or_else(|| head::request_id(&head.headers, dialect)),
         fields: envelope.fields.into_iter().map(FieldError::into_owned).collect(),
+        guidance: meaning.guidance,
+        retry_after: retry_after(head),
         body: excerpt(&seen.pieces),
         body_cut: !seen.whole || seen.pieces.iter().map(|piece| piece.len()).sum::<usize>() > MAX_BODY,
-        time,
-        vendor: String::new(),
-        dialect: String::new(),
-        method: String::new(),
-        path: String::new(),
-        status: 0,
-        class: Class::Unknown,
-        recovery: Recovery::Stop,
-        retry_after: None,
-        guidance: String::new(),
     }
 }
 

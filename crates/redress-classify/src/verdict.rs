@@ -35,10 +35,10 @@ struct Inner {
 /// A hint, the delay it means, and when that delay began.
 #[derive(Clone, Debug)]
 pub(crate) struct Hint {
-    pub(crate) hint: RetryHint,
-    pub(crate) delay: Duration,
-    pub(crate) received: Instant,
-    pub(crate) received_wall: SystemTime,
+    hint: RetryHint,
+    delay: Duration,
+    received: Instant,
+    received_wall: SystemTime,
 }
 
 /// How far a failed attempt got.
@@ -71,6 +71,13 @@ pub enum Basis {
     Transport,
 }
 
+impl Hint {
+    /// Takes a hint that came in at this instant, and at this time of the caller's clock.
+    pub(crate) fn new(hint: RetryHint, server_now: SystemTime, received: Instant, received_wall: SystemTime) -> Self {
+        Self { delay: hint.delay(server_now), hint, received, received_wall }
+    }
+}
+
 impl Verdict {
     pub(crate) fn answered(error: ApiError, basis: Basis, hint: Option<Hint>) -> Self {
         let (class, recovery) = (error.class(), error.recovery());
@@ -88,7 +95,7 @@ impl Verdict {
         let received_wall = clock.wall(received);
         let server_now = head::server_now(response.headers(), received_wall);
         let hint = head::hint(response.headers(), dialect, server_now);
-        let hint = hint.map(|hint| Hint { delay: hint.delay(server_now), hint, received, received_wall });
+        let hint = hint.map(|hint| Hint::new(hint, server_now, received, received_wall));
         let Meaning { class, recovery, basis, .. } = meaning;
         Some(Self { inner: Arc::new(Inner { class, recovery, basis, phase: Phase::Answered, hint, error: None }) })
     }

@@ -178,7 +178,10 @@ impl<'a> Sink<'a> for Reading<'a, '_> {
         if let Role::Item(_) = node.role {
             self.item = FieldError::nothing();
         }
-        if node.cell.is_some() || node.role != Role::None { Want::All } else { Want::Nothing }
+        match node.role {
+            Role::None | Role::Entry(_) if node.cell.is_none() => Want::Nothing,
+            _ => Want::All,
+        }
     }
 
     fn open(&mut self, container: Container) -> Result<(), Unreadable> {

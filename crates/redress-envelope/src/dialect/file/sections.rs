@@ -280,7 +280,9 @@ fn reasons<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &mut Spec) {
         let new = Reason { reason: name.clone(), recovery: None, guidance: String::new() };
         let known = spec.reasons.entry(name).or_insert(new);
         known.recovery = row.recovery.or(known.recovery);
-        known.guidance = row.guidance.unwrap_or_else(|| std::mem::take(&mut known.guidance));
+        if let Some(guidance) = row.guidance {
+            known.guidance = guidance;
+        }
     }
 }
 
@@ -297,7 +299,9 @@ fn statuses<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &mut Spec) {
                 let known = spec.statuses.entry(status).or_insert(new);
                 known.class = row.class.or(known.class);
                 known.recovery = row.recovery.or(known.recovery);
-                known.guidance = row.guidance.unwrap_or_else(|| std::mem::take(&mut known.guidance));
+                if let Some(guidance) = row.guidance {
+                    known.guidance = guidance;
+                }
             }
             _ => file.note(&key.span(), &entry.key, "expected a status from 100 to 999".to_owned()),
         }
