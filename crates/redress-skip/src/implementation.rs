@@ -1,0 +1,66 @@
+//! The choice of an implementation, made once.
+
+use std::sync::OnceLock;
+
+#[cfg(target_arch = "x86_64")]
+use crate::avx2::Avx2;
+use crate::{Skip, Skipped, portable};
+
+/// The environment variable that turns the vectors off.
+const SWITCH: &str = "REDRESS_SIMD";
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Implementation {
+    Portable,
+    #[cfg(target_arch = "x86_64")]
+    Avx2(Avx2),
+}
+
+impl Implementation {
+    #[inline]
+    pub(crate) fn get() -> Self {
+        static CHOSEN: OnceLock<Implementation> = OnceLock::new();
+        *CHOSEN.get_or_init(Self::choose)
+    }
+
+    #[cold]
+    fn choose() -> Self {
+        if std::env::var_os(SWITCH).is_some_and(|value| value == "off") { Self::Portable } else { Self::best() }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn best() -> Self {
+        Avx2::detect().map_or(Self::Portable, Self::Avx2)
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    pub(crate) const fn best() -> Self {
+        Self::Portable
+    }
+
+    #[inline]
+    pub(crate) fn feed(self, skip: &mut Skip, chunk: &[u8]) -> Skipped {
+        match self {
+            Self::Portable => portable::feed(skip, chunk),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(avx2) => avx2.feed(skip, chunk),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn plain_run(self, text: &[u8]) -> usize {
+        match self {
+            Self::Portable => portable::plain_run(text),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(avx2) => avx2.plain_run(text),
+        }
+    }
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Portable => "portable",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(_) => "avx2",
+        }
+    }
+}

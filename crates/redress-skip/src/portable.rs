@@ -1,0 +1,108 @@
+//! The portable implementation: eight bytes at a time, in a word.
+
+use crate::block::{HALF, Masks, Tools};
+use crate::{Skip, Skipped};
+
+const WORD: usize = size_of::<u64>();
+/// The lowest bit of each byte.
+const LOW: u64 = 0x0101_0101_0101_0101;
+/// The highest bit of each byte.
+const HIGH: u64 = 0x8080_8080_8080_8080;
+
+pub(crate) fn feed(skip: &mut Skip, chunk: &[u8]) -> Skipped {
+    Tools { masks, prefix_xor, quiet, may_end }.feed(skip, chunk)
+}
+
+pub(crate) fn plain_run(text: &[u8]) -> usize {
+    let (words, tail) = text.as_chunks();
+    for (index, word) in words.iter().enumerate() {
+        let stops = stops_in_word(u64::from_le_bytes(*word));
+        if stops != 0 {
+            return index * WORD + stops.trailing_zeros() as usize / 8;
+        }
+    }
+    text.len() - tail.len() + plain_in_tail(tail)
+}
+
+/// Returns how many bytes of less than a word are plain.
+#[inline]
+pub(crate) fn plain_in_tail(tail: &[u8]) -> usize {
+    tail.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)).unwrap_or(tail.len())
+}
+
+/// Marks bytes that are not plain by their highest bits, the first one exactly.
+#[inline]
+pub(crate) const fn stops_in_word(word: u64) -> u64 {
+    let control = word.wrapping_sub(LOW * 0x20) & !word & HIGH;
+    control | quotes_and_slashes(word)
+}
+
+/// Marks quotes and backslashes by their highest bits. A borrow marks wrong bytes too, but only behind a right one.
+#[inline]
+const fn quotes_and_slashes(word: u64) -> u64 {
+    let quotes = (word ^ (LOW * b'"' as u64)).wrapping_sub(LOW);
+    let slashes = (word ^ (LOW * b'\\' as u64)).wrapping_sub(LOW);
+    (quotes | slashes) & !word & HIGH
+}
+
+#[inline]
+fn quiet(bytes: &[u8]) -> usize {
+    let words = bytes.as_chunks().0.iter();
+    WORD * words.take_while(|word| quotes_and_slashes(u64::from_le_bytes(**word)) == 0).count()
+}
+
+#[inline]
+fn masks(half: &[u8; HALF]) -> Masks {
+    // A mark for each kind, in a form that compilers turn into vectors.
+    let mut marks = [0_u8; HALF];
+    for (mark, byte) in marks.iter_mut().zip(half) {
+        let folded = byte | 0x20;
+        *mark = u8::from(*byte == b'"')
+            | u8::from(*byte == b'\\') << 1
+            | u8::from(folded == b'{') << 2
+            | u8::from(folded == b'}') << 3;
+    }
+    let mut masks = Masks { quotes: 0, slashes: 0, opens: 0, closes: 0 };
+    for word in marks.as_chunks().0.iter().rev() {
+        let word = u64::from_le_bytes(*word);
+        masks.quotes = masks.quotes << WORD | gather(word);
+        masks.slashes = masks.slashes << WORD | gather(word >> 1);
+        masks.opens = masks.opens << WORD | gather(word >> 2);
+        masks.closes = masks.closes << WORD | gather(word >> 3);
+    }
+    masks
+}
+
+/// Returns the lowest bits of eight bytes.
+#[inline]
+const fn gather(word: u64) -> u64 {
+    // Each factor moves one bit into the highest byte, where none meets another.
+    (word & LOW).wrapping_mul(0x0102_0408_1020_4080) >> 56
+}
+
+#[inline]
+const fn prefix_xor(mut bits: u64) -> u64 {
+    bits ^= bits << 1;
+    bits ^= bits << 2;
+    bits ^= bits << 4;
+    bits ^= bits << 8;
+    bits ^= bits << 16;
+    bits ^ bits << 32
+}
+
+/// Takes the closing brackets of each eight bytes for the first ones among them.
+#[inline]
+fn may_end(open: usize, opens: u64, closes: u64) -> bool {
+    // Byte `i` becomes 0x7f and the depth behind the closing brackets of the bytes up to `i`: no byte overflows.
+    let changes = (ones(opens) << WORD).wrapping_sub(ones(closes));
+    let depths = changes.wrapping_add(0x7f + open.min(64) as u64).wrapping_mul(LOW);
+    !depths & HIGH != 0
+}
+
+/// Counts the ones in each byte.
+#[inline]
+const fn ones(bits: u64) -> u64 {
+    let pairs = bits - ((bits >> 1) & 0x5555_5555_5555_5555);
+    let fours = (pairs & 0x3333_3333_3333_3333) + ((pairs >> 2) & 0x3333_3333_3333_3333);
+    (fours + (fours >> 4)) & 0x0f0f_0f0f_0f0f_0f0f
+}
