@@ -4,13 +4,12 @@
 //! cargo bench -p benches --bench envelope
 //! ```
 
-use std::time::SystemTime;
-
 use benches::allocations;
 use benches::bodies::{ERRORS, vlens_success};
+use benches::reading;
 use criterion::{Criterion, Throughput};
 use redress::dialects;
-use redress::envelope::{Decision, Envelope, Signal};
+use redress::envelope::Decision;
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
@@ -18,8 +17,7 @@ fn main() {
     for (vendor, body) in ERRORS {
         let dialect = dialects::by_name(vendor).expect("it is shipped");
         let read = || {
-            let envelope =
-                Envelope::read(&dialect, SystemTime::UNIX_EPOCH, [body.as_bytes()]).expect("it is an envelope");
+            let envelope = reading::read(&dialect, [body.as_bytes()]);
             assert!(envelope.message.is_some());
             envelope
         };
@@ -30,7 +28,7 @@ fn main() {
     let mut group = criterion.benchmark_group("envelope");
     for (name, size) in [("vlens_ok_1k", 1 << 10), ("vlens_ok_16k", 1 << 14), ("vlens_ok_256k", 1 << 18)] {
         let (dialect, body) = (dialects::vlens(), vlens_success(size));
-        let signal = || assert_eq!(Signal::new(&dialect).feed(body.as_bytes()), Decision::Success);
+        let signal = || assert_eq!(reading::signal(&dialect, [body.as_bytes()]), Decision::Success);
         println!("{:<32}{:>12.2}", format!("envelope/{name}"), allocations(|| (), |()| signal()));
         group.throughput(Throughput::Bytes(body.len() as u64));
         group.bench_function(name, |bencher| bencher.iter(signal));

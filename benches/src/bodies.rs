@@ -1,5 +1,9 @@
 //! The vendors' error bodies, and Vlens successes of several sizes.
 
+mod success;
+
+pub use success::vlens_success;
+
 /// An error body of each vendor, in its documented form.
 pub const ERRORS: [(&str, &str); 5] = [
     (
@@ -21,18 +25,11 @@ pub const ERRORS: [(&str, &str); 5] = [
     ),
 ];
 
-/// Returns a Vlens success of about so many bytes, payload first: nested records with escapes, half of it base64.
-#[must_use]
-pub fn vlens_success(bytes: usize) -> String {
-    let record = r#"{"id":"d41d8cd9","name":"Zo\u00eb \"Z\" O\/Hara","score":0.9731,"tags":["front","id"],"box":[12,44,310,207],"image":""#;
-    let base64 = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ".repeat(3);
-    let mut body = String::from(r#"{"data":["#);
-    while body.len() < bytes {
-        body.push_str(record);
-        body.push_str(&base64);
-        body.push_str("\"},");
-    }
-    body.pop();
-    body.push_str(r#"],"error_code":null,"error_message":null,"error_descriptions":null}"#);
-    body
-}
+/// The Vlens successes that are measured: the name, and about how many bytes.
+pub const SUCCESSES: [(&str, usize); 5] = [
+    ("vlens_ok_1k", 1 << 10),
+    ("vlens_ok_16k", 1 << 14),
+    ("vlens_ok_64k", 1 << 16),
+    ("vlens_ok_256k", 1 << 18),
+    ("vlens_ok_4m", 1 << 22),
+];

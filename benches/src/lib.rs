@@ -1,6 +1,11 @@
-//! What the benchmarks share: a transport that costs nothing, the stacks over it, and the vendors' bodies.
+//! What the benchmarks share: a transport that costs nothing, the stacks over it, the vendors' bodies and other ways to
+//! read them.
 
 pub mod bodies;
+pub mod compare;
+pub mod families;
+pub mod readers;
+pub mod reading;
 pub mod stacks;
 
 use std::future::Future;

@@ -1,15 +1,12 @@
 //! A success allocates nothing beyond the one copy of its request, and reading an error only what it keeps.
 
-use std::time::SystemTime;
-
 use benches::stacks::{self, Bare, request};
-use benches::{allocations, bodies, call};
+use benches::{allocations, bodies, call, reading};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use redress::classify::try_clone_request;
 use redress::dialects;
-use redress::envelope::Envelope;
 use tower_service::Service;
 
 fn of<S, B>(mut service: S) -> f64
@@ -53,15 +50,9 @@ fn a_success_allocates_nothing_beyond_the_copy_of_its_request() {
 fn reading_an_error_allocates_only_the_list_of_its_fields() {
     for (vendor, body) in bodies::ERRORS {
         let dialect = dialects::by_name(vendor).expect("it is shipped");
-        let count = allocations(
-            || (),
-            |()| {
-                let read = Envelope::read(&dialect, SystemTime::UNIX_EPOCH, [body.as_bytes()]);
-                assert!(read.is_ok());
-            },
-        );
-        let fields =
-            Envelope::read(&dialect, SystemTime::UNIX_EPOCH, [body.as_bytes()]).map_or(0, |read| read.fields.len());
+        let read = || reading::read(&dialect, [body.as_bytes()]);
+        let count = allocations(|| (), |()| drop(read()));
+        let fields = read().fields.len();
         assert!(fields > 0 || count == 0.0, "{vendor}: {count} allocations without a field");
     }
 }
