@@ -6,8 +6,9 @@
 
 use std::time::SystemTime;
 
+use http::HeaderMap;
 use redress::dialects;
-use redress::envelope::{Dialect, Envelope};
+use redress::envelope::{Dialect, Envelope, Head};
 
 const ACME: &str = r#"
 name = "acme"
@@ -35,13 +36,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let acme = Dialect::from_toml("acme.toml", ACME)?;
     let body =
         br#"{"ok":false,"fault":{"id":"E17","title":"No such street","inputs":[{"name":"street","why":"unknown"}]}}"#;
-    let envelope = Envelope::read(&acme, SystemTime::UNIX_EPOCH, [&body[..]])?;
-    let code = envelope.code.as_deref().and_then(|code| acme.code(code)).ok_or("E17 is in the file")?;
+    let headers = HeaderMap::new();
+    let head = Head::new(200, &headers, SystemTime::UNIX_EPOCH);
+    let envelope = Envelope::read(&acme, &head, [&body[..]]);
+    let meaning = acme.meaning(&head, &envelope);
     println!("message   {}", envelope.message.as_deref().unwrap_or("-"));
     for field in &envelope.fields {
         println!("field     {}: {}", field.path, field.message);
     }
-    println!("meaning   {}, {}: {}", code.class, code.recovery, code.guidance);
+    println!("meaning   {}, {}: {}", meaning.class, meaning.recovery, meaning.guidance);
 
     // A few codes more for a shipped dialect: its unpublished ones, say.
     let vlens = dialects::vlens().extend("our-vlens.toml", "[codes.4011]\nclass = \"token_expired\"\n")?;

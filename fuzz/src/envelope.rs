@@ -4,10 +4,15 @@
 //! string and lone surrogates (both become U+FFFD), numbers out of every range (kept as they are written), one byte
 //! order mark, and containers exactly 128 deep.
 
+use std::sync::LazyLock;
 use std::time::SystemTime;
 
-use redress_envelope::{Decision, Dialect, Envelope, Signal, Unreadable, dialects};
+use http::HeaderMap;
+use redress_envelope::{Decision, Dialect, Envelope, Head, Signal, Unreadable, dialects};
 use serde_json::Value;
+
+/// The dialects that the naive reader knows; the others are only held against themselves.
+const VENDORS: [&str; 5] = ["maleslab", "ranex", "veridia", "verilock", "vlens"];
 
 /// What a naive reader makes of a body: code, message, request id, reason, fields, signal.
 type Naive = (Option<String>, Option<String>, Option<String>, Option<String>, Vec<(String, String)>, bool);
@@ -21,16 +26,28 @@ pub fn check(data: &[u8]) {
     let value = serde_json::from_slice::<Value>(body).ok();
     let (left, right) = body.split_at(cut.min(body.len()));
     for dialect in dialects::all() {
-        let whole = Envelope::read(&dialect, SystemTime::UNIX_EPOCH, [body]);
-        let halves = Envelope::read(&dialect, SystemTime::UNIX_EPOCH, [left, right]);
+        let whole = read(&dialect, [body]);
+        let halves = read(&dialect, [left, right]);
         assert_eq!(whole, halves, "{dialect:?}: a cut changes the reading");
-        compare(&dialect, &whole, value.as_ref(), body);
+        if VENDORS.contains(&dialect.name()) {
+            compare(&dialect, &whole, value.as_ref(), body);
+        }
         let signal = decide(&dialect, &[body]);
         assert_eq!(signal, decide(&dialect, &[left, right]), "{dialect:?}: a cut changes the signal");
-        if let (Ok(whole), false) = (&whole, repeats(body)) {
+        if let (Ok(whole), true, false) = (&whole, VENDORS.contains(&dialect.name()), repeats(body)) {
             assert_eq!(signal == Decision::Error, whole.signalled, "{dialect:?}: signal and reading differ");
         }
     }
+}
+
+fn head(status: u16) -> Head<'static> {
+    static NONE: LazyLock<HeaderMap> = LazyLock::new(HeaderMap::new);
+    Head::new(status, &NONE, SystemTime::UNIX_EPOCH)
+}
+
+fn read<'a, const N: usize>(dialect: &Dialect, pieces: [&'a [u8]; N]) -> Result<Envelope<'a>, Unreadable> {
+    let envelope = Envelope::read(dialect, &head(400), pieces);
+    envelope.unreadable.map_or(Ok(envelope), Err)
 }
 
 fn compare(dialect: &Dialect, ours: &Result<Envelope<'_>, Unreadable>, value: Option<&Value>, body: &[u8]) {
@@ -47,10 +64,13 @@ fn compare_parts(dialect: &Dialect, ours: &Envelope<'_>, value: &Value) {
     let same_code =
         ours.code.as_deref() == code.as_deref() || (code.as_deref() == Some("a float") && ours.code.is_some());
     assert!(same_code, "{dialect:?}: code {:?} or {code:?}", ours.code);
-    assert_eq!(ours.message.as_deref(), message.as_deref(), "{dialect:?}: message");
+    let first = ours.fields.iter().map(|field| field.message.as_ref()).find(|message| !message.is_empty());
+    let whole = value.as_str().filter(|text| !text.is_empty());
+    assert_eq!(ours.message.as_deref(), message.as_deref().or(first).or(whole), "{dialect:?}: message");
     let same_id = request_id.as_deref() == Some("a float") || ours.request_id.as_deref() == request_id.as_deref();
     assert!(same_id, "{dialect:?}: request id {:?} or {request_id:?}", ours.request_id);
-    assert_eq!(ours.reason.as_deref(), reason.as_deref(), "{dialect:?}: reason");
+    let same_reason = reason.as_deref() == Some("a float") || ours.reason.as_deref() == reason.as_deref();
+    assert!(same_reason, "{dialect:?}: reason {:?} or {reason:?}", ours.reason);
     assert_eq!(ours.signalled, signalled, "{dialect:?}: signal");
     let mut found: Vec<_> =
         ours.fields.iter().map(|field| (field.path.to_string(), field.message.to_string())).collect();
@@ -75,7 +95,7 @@ fn naive(vendor: &str, body: &Value) -> Naive {
         "veridia" => {
             let detail = &body["detail"];
             let fields = mapped(&detail["fieldErrors"]);
-            (code(error), text(&body["message"]), code(&body["requestId"]), text(&detail["reason"]), fields, false)
+            (code(error), text(&body["message"]), code(&body["requestId"]), code(&detail["reason"]), fields, false)
         }
         "ranex" => (None, text(&body["message"]), None, None, Vec::new(), false),
         "maleslab" => {
@@ -124,7 +144,7 @@ fn mapped(value: &Value) -> Vec<(String, String)> {
 }
 
 fn decide(dialect: &Dialect, pieces: &[&[u8]]) -> Decision {
-    let mut signal = Signal::new(dialect);
+    let mut signal = Signal::new(dialect, &head(200));
     pieces.iter().fold(Decision::Undecided, |_, piece| signal.feed(piece))
 }
 

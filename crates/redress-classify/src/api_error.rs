@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use redress_envelope::{Class, FieldError, Recovery, format_date};
+use redress_envelope::{Class, FieldError, Origin, Recovery, format_date};
 use serde::{Serialize, Serializer};
 
 /// How many bytes of the response's body are kept for a report.
@@ -41,10 +41,19 @@ pub(crate) struct Details {
     pub(crate) request_id: Option<String>,
     pub(crate) fields: Vec<FieldError<'static>>,
     pub(crate) guidance: String,
+    #[serde(skip)]
+    pub(crate) origins: Origins,
     pub(crate) retry_after: Option<String>,
     pub(crate) body: String,
     /// Whether there was more of the body than `body` holds.
     pub(crate) body_cut: bool,
+}
+
+/// Where each part stood.
+pub(crate) struct Origins {
+    pub(crate) code: Option<Origin>,
+    pub(crate) message: Option<Origin>,
+    pub(crate) request_id: Option<Origin>,
 }
 
 impl ApiError {
@@ -104,6 +113,24 @@ impl ApiError {
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
         self.details.request_id.as_deref()
+    }
+
+    /// Returns where the code stood.
+    #[must_use]
+    pub fn code_origin(&self) -> Option<&Origin> {
+        self.details.origins.code.as_ref()
+    }
+
+    /// Returns where the message stood.
+    #[must_use]
+    pub fn message_origin(&self) -> Option<&Origin> {
+        self.details.origins.message.as_ref()
+    }
+
+    /// Returns where the request id stood.
+    #[must_use]
+    pub fn request_id_origin(&self) -> Option<&Origin> {
+        self.details.origins.request_id.as_ref()
     }
 
     /// Returns the fields at fault.

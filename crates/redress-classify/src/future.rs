@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http::header::CONTENT_TYPE;
 use http::{Response, response};
@@ -98,7 +98,7 @@ where
             };
             let (head, body) = response.into_parts();
             let body = Body::untouched(body);
-            match stage(this.dialect, &head, &body) {
+            match stage(this.dialect, this.call, &head, &body) {
                 None => return Poll::Ready(Ok(Response::from_parts(head, body))),
                 Some(stage) => *this.reading = Some(Reading { head, body, stage }),
             }
@@ -119,7 +119,7 @@ where
 }
 
 /// Decides by the head alone whether anything is to be read; `None` hands the response on untouched.
-fn stage<R>(dialect: &Dialect, head: &response::Parts, body: &Body<R>) -> Option<Stage>
+fn stage<R>(dialect: &Dialect, call: &Call, head: &response::Parts, body: &Body<R>) -> Option<Stage>
 where
     R: http_body::Body + Unpin,
 {
@@ -130,7 +130,7 @@ where
         && head.status.is_success()
         && !http_body::Body::is_end_stream(body)
         && !is_event_stream(head);
-    held.then(|| Stage::Held(Signal::new(dialect)))
+    held.then(|| Stage::Held(Signal::new(dialect, &call.head(head, SystemTime::UNIX_EPOCH))))
 }
 
 fn is_event_stream(head: &response::Parts) -> bool {

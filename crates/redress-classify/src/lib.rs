@@ -35,7 +35,6 @@ mod body;
 mod clock;
 mod error;
 mod future;
-mod head;
 mod layer;
 mod meaning;
 mod record;
@@ -56,10 +55,10 @@ pub use replay::{Replay, try_clone_request};
 pub use response::{Refreshed, ResponseExt};
 pub use service::Classify;
 pub use transport::TransportError;
-pub use verdict::{Basis, Phase, Verdict};
+pub use verdict::{Phase, Verdict};
 
 pub use redress_envelope::{
-    Class, Code, Dialect, FieldError, HintSource, Recovery, RetryHint, Schedule, When, dialects,
+    Basis, Class, Code, Dialect, FieldError, HintSource, Origin, Recovery, RetryHint, Schedule, When, dialects,
 };
 
 /// Any error, boxed.

@@ -4,15 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use http::Response;
-use redress_envelope::{Class, Dialect, Envelope, Recovery, RetryHint};
+use http::{Method, Response, Uri, response};
+use redress_envelope::{Basis, Class, Decision, Dialect, Envelope, Head, Meaning, Recovery, RetryHint, Signal};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use crate::api_error::ApiError;
 use crate::clock::{self, Clock};
-use crate::head;
-use crate::meaning::{Meaning, meaning};
+use crate::meaning::{Call, Receipt, Seen, judge};
 
 /// What a failed attempt means: class, recovery, hint, phase, and the [`ApiError`] when a server answered.
 ///
@@ -54,23 +53,6 @@ pub enum Phase {
     Answered,
 }
 
-/// What decided the class.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Basis {
-    /// A code that the dialect knows.
-    Code,
-    /// A header, such as `WWW-Authenticate`.
-    Header,
-    /// The status alone.
-    Status,
-    /// The body's signal alone: an error on a success status, with no code that the dialect knows.
-    Signal,
-    /// No response: a failure of the transport, of time, or of the credentials.
-    Transport,
-}
-
 impl Hint {
     /// Takes a hint that came in at this instant, and at this time of the caller's clock.
     pub(crate) fn new(hint: RetryHint, server_now: SystemTime, received: Instant, received_wall: SystemTime) -> Self {
@@ -85,18 +67,50 @@ impl Verdict {
         Self { inner: Arc::new(inner) }
     }
 
+    /// Judges a whole response: what a [`Classify`](crate::Classify) layer would stamp on it; `None` for a success.
+    ///
+    /// `body` is the body in as many pieces as it came in; where they are cut makes no difference.
+    ///
+    /// # Examples
+    /// ```
+    /// use http::{Method, Response, Uri};
+    /// use redress_classify::{Class, Clock, Verdict, dialects};
+    ///
+    /// let (head, ()) = Response::builder().status(404).body(()).expect("a status").into_parts();
+    /// let call = (Method::GET, Uri::from_static("/v1/verify/vf_1"));
+    /// let body: &[u8] = br#"{"error":"verification_not_found","message":"no such verification"}"#;
+    /// let verdict = Verdict::of_response(&dialects::veridia(), &call.0, &call.1, &head, &Clock::system(), &[body]);
+    /// assert_eq!(verdict.map(|verdict| verdict.class()), Some(Class::NotFound));
+    /// ```
+    #[must_use]
+    pub fn of_response(
+        dialect: &Dialect,
+        method: &Method,
+        uri: &Uri,
+        head: &response::Parts,
+        clock: &Clock,
+        body: &[&[u8]],
+    ) -> Option<Self> {
+        let call = Call { method: method.clone(), uri: uri.clone() };
+        let now = Instant::now();
+        let about = call.head(head, clock.wall(now));
+        if dialect.class_of_status(about.status).is_none() && !signals_error(dialect, &about, body) {
+            return None;
+        }
+        let receipt = Receipt { clock: *clock, sent: now, at: now };
+        judge(dialect, &call, head, receipt, &Seen { pieces: body.to_vec(), whole: true })
+    }
+
     /// Judges a response by its status and headers, for a stack that has no Classify layer; `None` for a success.
     #[must_use]
     pub fn of_head<B>(response: &Response<B>, dialect: &Dialect, clock: &Clock) -> Option<Self> {
         let status = response.status().as_u16();
         dialect.class_of_status(status)?;
-        let meaning = meaning(dialect, status, response.headers(), &Envelope::default());
         let received = Instant::now();
         let received_wall = clock.wall(received);
-        let server_now = head::server_now(response.headers(), received_wall);
-        let hint = head::hint(response.headers(), dialect, server_now);
-        let hint = hint.map(|hint| Hint::new(hint, server_now, received, received_wall));
-        let Meaning { class, recovery, basis, .. } = meaning;
+        let head = Head::new(status, response.headers(), received_wall);
+        let Meaning { class, recovery, basis, hint, .. } = dialect.meaning(&head, &Envelope::read(dialect, &head, []));
+        let hint = hint.map(|hint| Hint::new(hint, head.server_now(), received, received_wall));
         Some(Self { inner: Arc::new(Inner { class, recovery, basis, phase: Phase::Answered, hint, error: None }) })
     }
 
@@ -156,6 +170,11 @@ impl Verdict {
     pub fn api_error(&self) -> Option<&ApiError> {
         self.inner.error.as_ref()
     }
+}
+
+fn signals_error(dialect: &Dialect, head: &Head<'_>, body: &[&[u8]]) -> bool {
+    let mut signal = Signal::new(dialect, head);
+    body.iter().any(|piece| signal.feed(piece) == Decision::Error)
 }
 
 impl fmt::Debug for Verdict {

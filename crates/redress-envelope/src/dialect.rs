@@ -1,22 +1,26 @@
 //! How one API signals errors, as data.
 
-mod body;
 mod catalogue;
+mod compiled;
+mod condition;
+mod error_rule;
 mod file;
+mod hints;
+mod source;
 mod spec;
 
 use std::fmt;
 use std::sync::Arc;
 
-pub(crate) use body::{BodyHint, Signalled, Slots, Test};
-pub use catalogue::{Code, Limit, Reason, RetryAdvice, Route, Schedule, Status};
+pub use catalogue::{Code, Limit, Reason, RetryAdvice, Route, Rule, Schedule, Status};
+pub(crate) use compiled::{Compiled, Reading};
+pub(crate) use condition::{Condition, Facts};
+pub(crate) use error_rule::{ErrorRule, Test};
 pub use file::{DialectError, Mistake};
+pub(crate) use source::{Response, Source};
 use spec::Spec;
 
 use crate::class::Class;
-use crate::hint::Unit;
-use crate::json::Container;
-use crate::plan::Plan;
 
 /// How one API signals errors: a TOML file, compiled once.
 ///
@@ -36,15 +40,6 @@ use crate::plan::Plan;
 #[derive(Clone)]
 pub struct Dialect {
     inner: Arc<Compiled>,
-}
-
-struct Compiled {
-    spec: Spec,
-    plan: Plan,
-    slots: Slots,
-    hints: Vec<BodyHint>,
-    signals: Vec<Signalled>,
-    signal_plan: Plan,
 }
 
 impl Dialect {
@@ -149,7 +144,7 @@ impl Dialect {
     /// Whether a response below 400 may be an error by its body.
     #[must_use]
     pub fn signals_in_body(&self) -> bool {
-        !self.inner.signals.is_empty()
+        !self.inner.errors.is_empty()
     }
 
     /// Returns the vendor's published advice on retries.
@@ -176,61 +171,16 @@ impl Dialect {
         &self.inner.spec.secret_headers
     }
 
-    /// Returns the names, in lower case, of the response headers that may hold the request id, best first.
-    #[must_use]
-    pub fn request_id_headers(&self) -> &[String] {
-        &self.inner.spec.request_id_headers
+    pub(crate) fn rule(&self, nth: u16) -> &Rule {
+        &self.inner.spec.rules[usize::from(nth)].1
     }
 
-    /// Returns the response headers, beside `Retry-After`, that hold a hint, and their units.
-    #[must_use]
-    pub fn hint_headers(&self) -> &[(String, Unit)] {
-        &self.inner.spec.header_hints
+    pub(crate) fn compiled(&self) -> &Compiled {
+        &self.inner
     }
 
-    pub(crate) fn root(&self) -> Container {
-        self.inner.spec.root
-    }
-
-    pub(crate) fn plan(&self) -> &Plan {
-        &self.inner.plan
-    }
-
-    pub(crate) fn slots(&self) -> &Slots {
-        &self.inner.slots
-    }
-
-    pub(crate) fn body_hints(&self) -> impl Iterator<Item = &BodyHint> {
-        self.inner.hints.iter()
-    }
-
-    pub(crate) fn signals(&self) -> &[Signalled] {
-        &self.inner.signals
-    }
-
-    pub(crate) fn signal_plan(&self) -> &Plan {
-        &self.inner.signal_plan
-    }
-
-    fn from_spec(spec: Spec) -> Self {
-        let (mut plan, mut signal_plan) = (Plan::new(), Plan::new());
-        let mut cells = |paths: &[crate::path::Path]| paths.iter().filter_map(|path| plan.cell(path)).collect();
-        let slots = Slots {
-            code: cells(&spec.code),
-            message: cells(&spec.message),
-            request_id: cells(&spec.request_id),
-            reason: cells(&spec.reason),
-        };
-        let hints = spec.body_hints.iter();
-        let hints = hints.filter_map(|(path, unit)| Some(BodyHint::new(plan.cell(path)?, *unit, path.to_string())));
-        let hints = hints.collect();
-        let signals = spec.signals.iter();
-        let signals =
-            signals.filter_map(|(path, test)| Some(Signalled::new(plan.cell(path)?, signal_plan.cell(path)?, *test)));
-        let signals = signals.collect();
-        spec.fields.iter().for_each(|list| plan.list(list));
-        let (plan, signal_plan) = (plan.finish(), signal_plan.finish());
-        Self { inner: Arc::new(Compiled { spec, plan, slots, hints, signals, signal_plan }) }
+    pub(crate) fn from_spec(spec: Spec) -> Self {
+        Self { inner: Arc::new(Compiled::new(spec)) }
     }
 }
 

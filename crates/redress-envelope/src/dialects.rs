@@ -7,11 +7,81 @@ use std::sync::OnceLock;
 use crate::dialect::Dialect;
 
 /// The names of all shipped dialects, sorted.
-pub const NAMES: &[&str] = &["maleslab", "ranex", "veridia", "verilock", "vlens"];
+pub const NAMES: &[&str] = &[
+    "adyen",
+    "anthropic",
+    "aws-json",
+    "azure",
+    "discord",
+    "drf",
+    "elasticsearch",
+    "facebook",
+    "fastapi",
+    "generic",
+    "github",
+    "google",
+    "graphql",
+    "jsonapi",
+    "jsonrpc",
+    "kubernetes",
+    "laravel",
+    "maleslab",
+    "oauth2",
+    "odata",
+    "okta",
+    "openai",
+    "paypal",
+    "persona",
+    "plaid",
+    "problem",
+    "ranex",
+    "salesforce",
+    "slack",
+    "spring",
+    "stripe",
+    "sumsub",
+    "telegram",
+    "twilio",
+    "veridia",
+    "verilock",
+    "vlens",
+];
 
-const FILES: [&str; 5] = [
+const FILES: [&str; 37] = [
+    include_str!("../dialects/adyen.toml"),
+    include_str!("../dialects/anthropic.toml"),
+    include_str!("../dialects/aws-json.toml"),
+    include_str!("../dialects/azure.toml"),
+    include_str!("../dialects/discord.toml"),
+    include_str!("../dialects/drf.toml"),
+    include_str!("../dialects/elasticsearch.toml"),
+    include_str!("../dialects/facebook.toml"),
+    include_str!("../dialects/fastapi.toml"),
+    include_str!("../dialects/generic.toml"),
+    include_str!("../dialects/github.toml"),
+    include_str!("../dialects/google.toml"),
+    include_str!("../dialects/graphql.toml"),
+    include_str!("../dialects/jsonapi.toml"),
+    include_str!("../dialects/jsonrpc.toml"),
+    include_str!("../dialects/kubernetes.toml"),
+    include_str!("../dialects/laravel.toml"),
     include_str!("../dialects/maleslab.toml"),
+    include_str!("../dialects/oauth2.toml"),
+    include_str!("../dialects/odata.toml"),
+    include_str!("../dialects/okta.toml"),
+    include_str!("../dialects/openai.toml"),
+    include_str!("../dialects/paypal.toml"),
+    include_str!("../dialects/persona.toml"),
+    include_str!("../dialects/plaid.toml"),
+    include_str!("../dialects/problem.toml"),
     include_str!("../dialects/ranex.toml"),
+    include_str!("../dialects/salesforce.toml"),
+    include_str!("../dialects/slack.toml"),
+    include_str!("../dialects/spring.toml"),
+    include_str!("../dialects/stripe.toml"),
+    include_str!("../dialects/sumsub.toml"),
+    include_str!("../dialects/telegram.toml"),
+    include_str!("../dialects/twilio.toml"),
     include_str!("../dialects/veridia.toml"),
     include_str!("../dialects/verilock.toml"),
     include_str!("../dialects/vlens.toml"),
@@ -31,28 +101,35 @@ pub fn all() -> Vec<Dialect> {
     (0..NAMES.len()).map(shipped).collect()
 }
 
+/// Returns the dialect for an API of which nothing is known: the status decides, and the body is read by the places where
+/// most APIs put their words. No success is ever an error by its body.
+#[must_use]
+pub fn generic() -> Dialect {
+    shipped(9)
+}
+
 /// Returns the dialect of Maleslab: `success: false` or the status signals, `error.code` is the code.
 #[must_use]
 pub fn maleslab() -> Dialect {
-    shipped(0)
+    shipped(17)
 }
 
 /// Returns the dialect of Ranex: the status is all there is, besides a message.
 #[must_use]
 pub fn ranex() -> Dialect {
-    shipped(1)
+    shipped(26)
 }
 
 /// Returns the dialect of Veridia: the string `error` decides, on whatever error status it comes.
 #[must_use]
 pub fn veridia() -> Dialect {
-    shipped(2)
+    shipped(34)
 }
 
 /// Returns the dialect of Verilock: the status decides, the wait may stand in the body.
 #[must_use]
 pub fn verilock() -> Dialect {
-    shipped(3)
+    shipped(35)
 }
 
 /// Returns the dialect of Vlens: `error_code` decides, on a 200 too.
@@ -61,7 +138,7 @@ pub fn verilock() -> Dialect {
 /// [`Dialect::with_code`] or [`Dialect::extend`]. Until then a 401 is what makes a refresh happen.
 #[must_use]
 pub fn vlens() -> Dialect {
-    shipped(4)
+    shipped(36)
 }
 
 fn shipped(nth: usize) -> Dialect {

@@ -1,20 +1,20 @@
 //! One response as its dialect reads it.
 
+mod reading;
+
 use std::borrow::Cow;
-use std::time::SystemTime;
+use std::fmt;
 
-use serde::{Deserialize, Serialize};
-
-use crate::dialect::Dialect;
+use crate::cells::Cells;
+use crate::dialect::{Compiled, Condition, Dialect, ErrorRule, Facts, Reading, Response, Source, Test};
+pub use crate::fields::FieldError;
+use crate::head::Head;
 use crate::hint::RetryHint;
-use crate::json::{Container, MAX_NAME, Scalar, Scanner, Sink, Unreadable, Want};
-use crate::plan::{Cell, MAX_CELLS, NodeId, Plan, Role};
-use crate::walk::Walk;
+use crate::json::{Scanner, Unreadable};
+use crate::markup;
+use reading::Gathered;
 
-/// How many field errors are kept: more than a person reads, few enough for a hostile body to cost little.
-const MAX_FIELDS: usize = 256;
-
-/// What an error response says, borrowed from its body where that is possible.
+/// What an error response says, borrowed from its body and headers where that is possible.
 ///
 /// Every part is `None` (or empty) where the server said nothing, or something of a type that cannot be meant.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,249 +30,260 @@ pub struct Envelope<'a> {
     pub reason: Option<Cow<'a, str>>,
     /// The fields that are at fault, in the order of the body; at most 256.
     pub fields: Vec<FieldError<'a>>,
-    /// When the body asks the caller to come back.
+    /// When the server asks the caller to come back.
     pub hint: Option<RetryHint>,
+    /// When the rate-limit window ends, which many servers say in every response.
+    pub reset: Option<RetryHint>,
+    /// Whether the server says, by a flag of its own, that a retry makes sense.
+    pub should_retry: Option<bool>,
     /// Whether the body itself says that it is an error, by the signal that the dialect declares.
     pub signalled: bool,
+    /// Why the body, or the rest of it, could not be read. What a body that ends early had said before is kept.
+    pub unreadable: Option<Unreadable>,
+    /// The rule that holds, and the one that names codes by a pattern.
+    pub(crate) rule: Option<u16>,
+    pub(crate) pattern: Option<u16>,
+    origins: Origins,
 }
 
-/// A field of the request, and what is wrong with it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct FieldError<'a> {
-    /// The field's name or path as the vendor writes it, at most 256 bytes of it; empty when the vendor names none.
-    pub path: Cow<'a, str>,
-    /// What the vendor says about it.
-    pub message: Cow<'a, str>,
+/// Where a part of an envelope stood.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Origin {
+    /// A member of the body, or several, as paths.
+    Body(String),
+    /// A header, in lower case.
+    Header(String),
+    /// A parameter of the `WWW-Authenticate` header.
+    Challenge(String),
+    /// An XML element of the body.
+    Element(String),
+    /// The first field error.
+    FirstField,
+    /// The body as a whole, which is a text.
+    WholeBody,
 }
 
-/// A full read: the sink that fills the cells and the lists of fields.
-struct Reading<'a, 'p> {
-    plan: &'p Plan,
-    root: Container,
-    walk: Walk,
-    /// The node of the value in hand.
-    node: Option<NodeId>,
-    cells: [Option<Cell<'a>>; MAX_CELLS],
-    /// Field errors, each with the list that it belongs to.
-    found: Vec<(u8, FieldError<'a>)>,
-    item: FieldError<'a>,
-    /// The name of the entry in hand.
-    entry: Cow<'a, str>,
+/// The form of the envelope, and which source of each slot spoke.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Origins {
+    reading: u8,
+    code: Spoke,
+    message: Spoke,
+    request_id: Spoke,
 }
 
-impl FieldError<'_> {
-    /// Copies what is borrowed.
-    #[must_use]
-    pub fn into_owned(self) -> FieldError<'static> {
-        FieldError { path: Cow::Owned(self.path.into_owned()), message: Cow::Owned(self.message.into_owned()) }
-    }
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Spoke {
+    #[default]
+    Nobody,
+    Source(u8),
+    FirstField,
+    WholeBody,
 }
 
 impl<'a> Envelope<'a> {
-    /// Reads a whole body, given in as many pieces as it came in.
+    /// Reads a response, its body given in as many pieces as it came in.
     ///
-    /// Of a repeated key the last one counts, and a member of a wrong type is absent; both leave the rest as it is.
-    /// `now` is the server's time: it decides which of several hints is the longest.
-    ///
-    /// # Errors
-    /// When the body is not a complete JSON text of the dialect's kind: see [`Unreadable`].
+    /// It never fails: what is not JSON leaves headers, status and, if it is a plain text, a message. Of a repeated key
+    /// the last one counts, and a member of a wrong type is absent; both leave the rest as it is. Where the body is cut
+    /// makes no difference.
     ///
     /// # Examples
     /// ```
     /// use std::time::SystemTime;
-    /// use redress_envelope::{Envelope, dialects};
+    /// use redress_envelope::{Envelope, Head, dialects};
     ///
+    /// let headers = http::HeaderMap::new();
+    /// let head = Head::new(500, &headers, SystemTime::UNIX_EPOCH);
     /// let body = br#"{"error":"internal","message":"oops","requestId":"9f51"}"#;
-    /// let envelope = Envelope::read(&dialects::veridia(), SystemTime::UNIX_EPOCH, [&body[..]])?;
+    /// let envelope = Envelope::read(&dialects::veridia(), &head, [&body[..]]);
     /// assert_eq!(envelope.code.as_deref(), Some("internal"));
     /// assert_eq!(envelope.request_id.as_deref(), Some("9f51"));
-    /// # Ok::<(), redress_envelope::Unreadable>(())
     /// ```
-    pub fn read<I>(dialect: &Dialect, now: SystemTime, pieces: I) -> Result<Self, Unreadable>
+    pub fn read<I>(dialect: &Dialect, head: &Head<'a>, pieces: I) -> Self
     where
         I: IntoIterator<Item = &'a [u8]>,
+        I::IntoIter: Clone,
     {
-        let mut scanner = Scanner::new();
-        let mut reading = Reading::new(dialect.plan(), dialect.root());
-        for piece in pieces {
-            scanner.feed(piece, &mut reading)?;
+        let pieces = pieces.into_iter();
+        let compiled = dialect.compiled();
+        let mut gathered = Gathered::new(&compiled.plan);
+        let unreadable = scan(&mut gathered, pieces.clone()).err();
+        if !matches!(unreadable, None | Some(Unreadable::Truncated)) {
+            gathered = Gathered::new(&compiled.plan);
         }
-        scanner.finish()?;
-        Ok(reading.into_envelope(dialect, now))
-    }
-}
-
-impl<'a, 'p> Reading<'a, 'p> {
-    fn new(plan: &'p Plan, root: Container) -> Self {
-        Self {
-            plan,
-            root,
-            walk: Walk::new(),
-            node: None,
-            cells: [const { None }; MAX_CELLS],
-            found: Vec::new(),
-            item: FieldError::nothing(),
-            entry: Cow::Borrowed(""),
-        }
+        let text = matches!(unreadable, Some(Unreadable::NotJson)).then(|| markup::text(pieces)).flatten();
+        assemble(compiled, head, &mut gathered, text, unreadable)
     }
 
-    fn into_envelope(mut self, dialect: &Dialect, now: SystemTime) -> Envelope<'a> {
-        let signalled =
-            dialect.signals().iter().any(|signal| signal.holds(self.cells[usize::from(signal.cell)].as_ref()));
-        let hint = dialect.body_hints().filter_map(|hint| hint.read(self.cells[usize::from(hint.cell)].as_ref()?, now));
-        let hint = hint.reduce(|a, b| a.later_at(b, now));
-        let slots = dialect.slots();
-        Envelope {
-            code: self.take(&slots.code, text_or_number),
-            message: self.take(&slots.message, text),
-            request_id: self.take(&slots.request_id, text_or_number),
-            reason: self.take(&slots.reason, text),
-            fields: self.found.into_iter().map(|(_, field)| field).collect(),
-            hint,
-            signalled,
-        }
+    /// Returns where the code stood.
+    #[must_use]
+    pub fn code_origin(&self, dialect: &Dialect) -> Option<Origin> {
+        self.origin(dialect, self.origins.code, |reading| &reading.code)
     }
 
-    /// Returns the first of a slot's alternatives that says something.
-    fn take(&mut self, slot: &[u8], accept: fn(Scalar<'a>) -> Option<Cow<'a, str>>) -> Option<Cow<'a, str>> {
-        slot.iter().find_map(|cell| match self.cells[usize::from(*cell)].clone()? {
-            Cell::Scalar(scalar) => accept(scalar).filter(|text| !text.is_empty()),
-            Cell::Container => None,
-        })
+    /// Returns where the message stood.
+    #[must_use]
+    pub fn message_origin(&self, dialect: &Dialect) -> Option<Origin> {
+        self.origin(dialect, self.origins.message, |reading| &reading.message)
     }
 
-    /// Forgets what an earlier member of the same name brought.
-    fn forget(&mut self, id: NodeId, name: &str) {
-        let node = self.plan.node_at(id);
-        let mut cells = node.cells_below;
-        while cells != 0 {
-            self.cells[cells.trailing_zeros() as usize] = None;
-            cells &= cells - 1;
-        }
-        if node.paths_below {
-            self.item.path = Cow::Borrowed("");
-        }
-        if node.messages_below {
-            self.item.message = Cow::Borrowed("");
-        }
-        if let Role::Entry(of) = node.role {
-            self.found.retain(|(list, field)| *list != of || field.path != name);
-        } else if node.lists_below != 0 {
-            self.found.retain(|(list, _)| node.lists_below & (1 << list) == 0);
-        }
+    /// Returns where the request id stood.
+    #[must_use]
+    pub fn request_id_origin(&self, dialect: &Dialect) -> Option<Origin> {
+        self.origin(dialect, self.origins.request_id, |reading| &reading.request_id)
     }
 
-    fn push(&mut self, list: u8, field: FieldError<'a>) {
-        if self.found.len() < MAX_FIELDS {
-            self.found.push((list, field));
+    fn origin(&self, dialect: &Dialect, spoke: Spoke, slot: fn(&Reading) -> &Vec<Source<u8>>) -> Option<Origin> {
+        match spoke {
+            Spoke::Nobody => None,
+            Spoke::FirstField => Some(Origin::FirstField),
+            Spoke::WholeBody => Some(Origin::WholeBody),
+            Spoke::Source(nth) => {
+                let compiled = dialect.compiled();
+                let source = slot(compiled.readings.get(usize::from(self.origins.reading))?).get(usize::from(nth))?;
+                Some(source.origin(&compiled.plan))
+            }
         }
     }
 }
 
-impl<'a> Sink<'a> for Reading<'a, '_> {
-    fn value(&mut self) -> Want {
-        self.node = self.walk.value(self.plan);
-        let Some(node) = self.node.map(|id| self.plan.node_at(id)) else {
-            return Want::Nothing;
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Body(path) => write!(f, "{path} in the body"),
+            Self::Header(name) => write!(f, "{name} header"),
+            Self::Challenge(name) => write!(f, "{name} in the www-authenticate header"),
+            Self::Element(name) => write!(f, "<{name}> in the body"),
+            Self::FirstField => f.write_str("the first field error"),
+            Self::WholeBody => f.write_str("the whole body"),
+        }
+    }
+}
+
+fn scan<'a>(gathered: &mut Gathered<'a, '_>, pieces: impl Iterator<Item = &'a [u8]>) -> Result<(), Unreadable> {
+    let mut scanner = Scanner::new();
+    for piece in pieces {
+        scanner.feed(piece, gathered)?;
+    }
+    scanner.finish(gathered)?;
+    if gathered.is_bare { Err(Unreadable::WrongRoot) } else { Ok(()) }
+}
+
+/// Picks from what was gathered the parts of the envelope.
+fn assemble<'a>(
+    compiled: &Compiled,
+    head: &Head<'a>,
+    gathered: &mut Gathered<'a, '_>,
+    text: Option<String>,
+    unreadable: Option<Unreadable>,
+) -> Envelope<'a> {
+    let cells = &gathered.cells;
+    let facts = Facts { head, cells, code: None, reason: None, message: None };
+    let nth = compiled.readings.iter().position(|reading| all_hold(&reading.when, &facts));
+    let nth = nth.unwrap_or(compiled.readings.len() - 1);
+    let reading = &compiled.readings[nth];
+    let response = Response { head, cells, text: text.as_deref() };
+    let (code, code_from) = say(&reading.code, &response);
+    let (message, message_from) = say(&reading.message, &response);
+    let (request_id, request_id_from) = say(&reading.request_id, &response);
+    let (reason, _) = say(&reading.reason, &response);
+    let mut envelope = Envelope {
+        code,
+        message,
+        request_id,
+        reason,
+        fields: gathered.fields.of_lists(reading.lists),
+        hint: None,
+        reset: None,
+        should_retry: None,
+        signalled: compiled.errors.iter().any(|rule| signals(rule, &facts)),
+        unreadable,
+        rule: None,
+        pattern: None,
+        origins: Origins {
+            reading: u8::try_from(nth).unwrap_or_default(),
+            code: code_from,
+            message: message_from,
+            request_id: request_id_from,
+        },
+    };
+    if envelope.message.is_none() {
+        envelope.fall_back(gathered.root_text.take(), text);
+    }
+    if reading.body_hints || !compiled.flags.is_empty() || !head.headers.is_empty() {
+        envelope.look_for_hints(compiled, reading, head, &gathered.cells);
+    }
+    if !compiled.rules.is_empty() {
+        envelope.look_for_rules(compiled, head, &gathered.cells);
+    }
+    envelope
+}
+
+/// Returns what the first source says that says something, and which one that is.
+#[inline]
+fn say<'a>(slot: &[Source<u8>], response: &Response<'_, 'a>) -> (Option<Cow<'a, str>>, Spoke) {
+    for (source, nth) in slot.iter().zip(0..) {
+        if let Some(text) = source.read(response) {
+            return (Some(text), Spoke::Source(nth));
+        }
+    }
+    (None, Spoke::Nobody)
+}
+
+fn all_hold(when: &[Condition<u8>], facts: &Facts<'_, '_>) -> bool {
+    when.iter().all(|condition| condition.holds(facts))
+}
+
+fn signals(rule: &ErrorRule<u8>, facts: &Facts<'_, '_>) -> bool {
+    let holds = |(cell, test): &(u8, Test)| {
+        facts.cells.get(*cell).is_some_and(|value| test.holds(value, facts.cells.text(value)))
+    };
+    rule.lines.iter().all(|line| line.atoms.iter().any(holds) != line.negated) && all_hold(&rule.when, facts)
+}
+
+impl<'a> Envelope<'a> {
+    /// Takes a message from where no dialect has to name it: the first field error, or a body that is a text.
+    fn fall_back(&mut self, root_text: Option<Cow<'a, str>>, text: Option<String>) {
+        if let Some(first) = self.fields.iter().find(|field| !field.message.is_empty()) {
+            (self.message, self.origins.message) = (Some(first.message.clone()), Spoke::FirstField);
+        } else if let Some(text) = root_text.or(text.filter(|text| markup::is_plain(text)).map(Cow::Owned)) {
+            (self.message, self.origins.message) = (Some(text), Spoke::WholeBody);
+        }
+    }
+
+    fn look_for_hints(&mut self, compiled: &Compiled, reading: &Reading, head: &Head<'_>, cells: &Cells<'_>) {
+        let now = head.server_now();
+        let facts = Facts { head, cells, code: None, reason: None, message: None };
+        let later = |a: RetryHint, b: RetryHint| a.later_at(b, now);
+        let standard = head.headers.get_all(http::header::RETRY_AFTER).iter();
+        let standard = standard.filter_map(|value| RetryHint::retry_after(value.as_bytes(), now)).reduce(later);
+        let mut declared = reading.hints.iter().filter(|hint| !hint.reset).filter_map(|hint| hint.read(&facts, now));
+        self.hint = if reading.ordered_hints {
+            declared.next().or(standard)
+        } else {
+            standard.into_iter().chain(declared).reduce(later)
         };
-        if let Role::Item(_) = node.role {
-            self.item = FieldError::nothing();
-        }
-        match node.role {
-            Role::None | Role::Entry(_) if node.cell.is_none() => Want::Nothing,
-            _ => Want::All,
-        }
-    }
-
-    fn open(&mut self, container: Container) -> Result<(), Unreadable> {
-        if self.walk.at_root() && container != self.root {
-            return Err(Unreadable::WrongRoot);
-        }
-        if let Some(cell) = self.node.and_then(|id| self.plan.node_at(id).cell) {
-            self.cells[usize::from(cell)] = Some(Cell::Container);
-        }
-        self.walk.open(container);
-        Ok(())
-    }
-
-    fn close(&mut self) {
-        let role = self.walk.close().map(|id| self.plan.node_at(id).role);
-        if let Some(Role::Item(list)) = role {
-            let item = std::mem::replace(&mut self.item, FieldError::nothing());
-            if item != FieldError::nothing() {
-                self.push(list, item);
+        let resets = reading.hints.iter().filter(|hint| hint.reset);
+        self.reset = resets.filter_map(|hint| hint.read(&facts, now)).reduce(later);
+        for flag in &compiled.flags {
+            if let Some((yes, wait)) = flag.read(head, cells, now) {
+                self.should_retry = Some(yes);
+                self.hint = self.hint.take().into_iter().chain(wait).reduce(later);
+                break;
             }
         }
     }
 
-    fn wants_key(&self) -> bool {
-        self.walk.container().is_some_and(|id| self.plan.node_at(id).wants_keys())
-    }
-
-    fn key(&mut self, name: Option<Cow<'a, str>>) {
-        let Some(name) = name else { return };
-        let Some(id) = self.walk.key(self.plan, &name) else { return };
-        let name = short(name);
-        self.forget(id, &name);
-        if let Role::Entry(_) = self.plan.node_at(id).role {
-            self.entry = name;
+    fn look_for_rules(&mut self, compiled: &Compiled, head: &Head<'_>, cells: &Cells<'_>) {
+        let (code, reason, message) = (self.code.as_deref(), self.reason.as_deref(), self.message.as_deref());
+        let facts = Facts { head, cells, code, reason, message };
+        let mut found = (None, None);
+        for (when, nth) in compiled.rules.iter().zip(0..).filter(|(when, _)| all_hold(when, &facts)) {
+            let of_its_kind = if when.iter().any(Condition::is_pattern) { &mut found.1 } else { &mut found.0 };
+            of_its_kind.get_or_insert(nth);
         }
-    }
-
-    fn scalar(&mut self, scalar: Scalar<'a>) {
-        let Some(node) = self.node.map(|id| self.plan.node_at(id)) else { return };
-        if let Some(cell) = node.cell {
-            self.cells[usize::from(cell)] = Some(Cell::Scalar(scalar.clone()));
-        }
-        match (node.role, scalar) {
-            (Role::Item(list), Scalar::Text(message)) => {
-                self.push(list, FieldError { path: Cow::Borrowed(""), message });
-            }
-            (Role::ItemPath, Scalar::Text(path) | Scalar::Number(path)) => self.item.path = short(path),
-            (Role::ItemMessage, Scalar::Text(message)) => self.item.message = message,
-            (Role::EntryMessage(list), Scalar::Text(message)) => {
-                self.push(list, FieldError { path: self.entry.clone(), message });
-            }
-            _ => {}
-        }
-    }
-
-    fn is_done(&self) -> bool {
-        false
-    }
-}
-
-impl FieldError<'_> {
-    const fn nothing() -> Self {
-        Self { path: Cow::Borrowed(""), message: Cow::Borrowed("") }
-    }
-}
-
-fn text(scalar: Scalar<'_>) -> Option<Cow<'_, str>> {
-    match scalar {
-        Scalar::Text(text) => Some(text),
-        _ => None,
-    }
-}
-
-fn text_or_number(scalar: Scalar<'_>) -> Option<Cow<'_, str>> {
-    match scalar {
-        Scalar::Text(text) | Scalar::Number(text) => Some(text),
-        _ => None,
-    }
-}
-
-/// Cuts a name that no field has.
-fn short(name: Cow<'_, str>) -> Cow<'_, str> {
-    if name.len() <= MAX_NAME {
-        return name;
-    }
-    let end = (0..=MAX_NAME).rev().find(|at| name.is_char_boundary(*at)).unwrap_or_default();
-    match name {
-        Cow::Borrowed(name) => Cow::Borrowed(&name[..end]),
-        Cow::Owned(mut name) => {
-            name.truncate(end);
-            Cow::Owned(name)
-        }
+        (self.rule, self.pattern) = found;
     }
 }

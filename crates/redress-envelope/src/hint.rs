@@ -3,11 +3,14 @@
 //! Reading is total: any bytes give a hint or none, never an error. A hint is kept as the server gave it; whoever
 //! acts on it decides what is too long.
 
+mod ratelimit;
+mod unit;
+
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use crate::date::parse_date;
+pub use unit::Unit;
 
 /// A server's request to wait, and where it stood.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,22 +39,6 @@ pub enum HintSource {
     Header(String),
     /// A member of the body, as a path.
     Body(String),
-}
-
-/// The unit in which a header or a member of a body states a hint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Unit {
-    /// `Retry-After`'s own form: seconds or a date.
-    Http,
-    /// Seconds from the receipt of the response; a fraction is rounded up to the millisecond.
-    Seconds,
-    /// Milliseconds from the receipt of the response; a fraction is rounded up.
-    Milliseconds,
-    /// Seconds since 1970, a fraction allowed.
-    EpochSeconds,
-    /// An HTTP date or an ISO 8601 date-time.
-    Date,
 }
 
 impl RetryHint {
@@ -109,87 +96,6 @@ impl RetryHint {
     pub fn later_at(self, other: Self, server_now: SystemTime) -> Self {
         if other.delay(server_now) > self.delay(server_now) { other } else { self }
     }
-}
-
-impl Unit {
-    /// Reads the text of a hint in this unit; `None` when it is malformed.
-    #[must_use]
-    pub fn read(self, value: &[u8], now: SystemTime) -> Option<When> {
-        let text = std::str::from_utf8(value).ok()?.trim_matches([' ', '\t']);
-        match self {
-            Self::Http => one_of_list(text, now),
-            Self::Seconds => decimal(text, 1_000).map(When::After),
-            Self::Milliseconds => decimal(text, 1).map(When::After),
-            Self::EpochSeconds => decimal(text, 1_000).and_then(epoch),
-            Self::Date => parse_date(text, now).map(When::At),
-        }
-    }
-
-    /// Returns the name that dialect files use.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Http => "http",
-            Self::Seconds => "s",
-            Self::Milliseconds => "ms",
-            Self::EpochSeconds => "epoch_s",
-            Self::Date => "date",
-        }
-    }
-
-    pub(crate) const ALL: [Self; 5] = [Self::Http, Self::Seconds, Self::Milliseconds, Self::EpochSeconds, Self::Date];
-}
-
-/// Reads `Retry-After`: a delay, a date, or by mistake a list of them.
-fn one_of_list(text: &str, now: SystemTime) -> Option<When> {
-    let single = |text: &str| decimal(text, 1_000).map(When::After).or_else(|| parse_date(text, now).map(When::At));
-    if let Some(when) = single(text) {
-        return Some(when);
-    }
-    let parts: Vec<&str> = text.split(',').map(|part| part.trim_matches([' ', '\t'])).collect();
-    let pairs = parts.windows(2).filter_map(|pair| single(&pair.join(", ")));
-    let longest = |a: When, b: When| if delay(b, now) > delay(a, now) { b } else { a };
-    parts.iter().filter_map(|part| single(part)).chain(pairs).reduce(longest)
-}
-
-fn delay(when: When, now: SystemTime) -> Duration {
-    RetryHint::new(when, HintSource::RetryAfter).delay(now)
-}
-
-fn epoch(since: Duration) -> Option<When> {
-    SystemTime::UNIX_EPOCH.checked_add(since).map(When::At).or(Some(When::After(Duration::MAX)))
-}
-
-/// Reads `digits` or `digits.digits` in a unit of so many milliseconds, rounding a fraction up to the millisecond.
-fn decimal(text: &str, unit_ms: u64) -> Option<Duration> {
-    let (whole, fraction) = match text.split_once('.') {
-        Some((whole, fraction)) => (whole, Some(fraction)),
-        None => (text, None),
-    };
-    let all_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    if !all_digits(whole) || !fraction.is_none_or(all_digits) {
-        return None;
-    }
-    let Some(whole_ms) = whole.parse::<u64>().ok().and_then(|whole| whole.checked_mul(unit_ms)) else {
-        return Some(seconds_only(whole, unit_ms));
-    };
-    Some(Duration::from_millis(whole_ms).saturating_add(Duration::from_millis(fraction_ms(fraction, unit_ms))))
-}
-
-/// A number of milliseconds that does not fit may still be a number of seconds that does.
-fn seconds_only(whole: &str, unit_ms: u64) -> Duration {
-    match whole.parse::<u64>() {
-        Ok(seconds) if unit_ms == 1_000 => Duration::from_secs(seconds),
-        _ => Duration::MAX,
-    }
-}
-
-fn fraction_ms(fraction: Option<&str>, unit_ms: u64) -> u64 {
-    let Some(fraction) = fraction else { return 0 };
-    let kept = fraction.get(..9).unwrap_or(fraction);
-    let rest = fraction.get(9..).is_some_and(|rest| rest.bytes().any(|digit| digit != b'0'));
-    let billionths: u64 = format!("{kept:0<9}").parse().unwrap_or(0);
-    (billionths * unit_ms + u64::from(rest)).div_ceil(1_000_000_000)
 }
 
 #[cfg(test)]
@@ -277,7 +183,7 @@ mod tests {
 
         #[test]
         fn a_further_digit_never_shortens_the_wait(digits in "[1-9][0-9]{0,30}", more in "[0-9]") {
-            let wait = |text: &str| delay(read(text).unwrap(), at(THEN));
+            let wait = |text: &str| RetryHint::new(read(text).unwrap(), HintSource::RetryAfter).delay(at(THEN));
             let longer = digits.clone() + &more;
             prop_assert!(wait(&longer) >= wait(&digits));
         }

@@ -1,29 +1,32 @@
 //! JSON as events: what a scan tells, and who listens.
 //!
-//! The scan enforces the whole grammar of RFC 8259, in data that is kept and in data that is skipped, with these rules of
-//! its own: one byte order mark is skipped, no container lies deeper than 128 levels, invalid UTF-8 and lone surrogates
-//! become U+FFFD, and a number is a text that is never evaluated.
+//! The scan takes the whole grammar of RFC 8259, with these rules of its own: one byte order mark is skipped, no container
+//! lies deeper than 128 levels, invalid UTF-8 and lone surrogates become U+FFFD, and a number is a text that is never
+//! evaluated. A strict sink has the grammar enforced in skipped data too; for any other, what it does not want is followed
+//! to its end by strings, escapes and depth alone, at the speed of memory.
 
 mod digits;
 mod scanner;
+mod text;
 
 use std::borrow::Cow;
 use std::fmt;
 
 pub(crate) use scanner::Scanner;
+pub(crate) use text::lossy;
 
 /// How many bytes of a member's name matter: no path has a longer one.
 pub(crate) const MAX_NAME: usize = 256;
 
-/// Says why a body holds no envelope.
+/// Says why a body holds no envelope, or not all of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Unreadable {
     /// There is no body, or only white space.
     Empty,
-    /// The body is not a JSON object or array: HTML, text, binary, a bare value, or JSON with a mistake.
+    /// The body is not JSON: HTML, text, binary, or JSON with a mistake.
     NotJson,
-    /// The body is an array where the dialect expects an object, or the other way round.
+    /// The body is an array, an object or a bare value where the dialect expects something else.
     WrongRoot,
     /// Containers lie deeper than 128 levels.
     TooDeep,
@@ -46,31 +49,32 @@ pub(crate) enum Container {
     Array,
 }
 
-/// How much of a value its [`Sink`] asks for.
+/// Whether a sink wants what comes next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Want {
-    /// Nothing: the value is checked and skipped.
+    /// It is skipped without a further event.
     Nothing,
-    /// The kind of the value; a text or number comes empty.
-    Kind,
-    /// The value.
     All,
 }
 
 /// Whoever listens to the scanner.
 pub(crate) trait Sink<'a> {
+    /// Whether the grammar is enforced in skipped data as well.
+    const STRICT: bool;
+    /// How many bytes of a text are kept.
+    const MAX_TEXT: usize;
     /// A value begins: the member of the last key, the next element, or the root.
     fn value(&mut self) -> Want;
-    /// The value that began is a container.
-    fn open(&mut self, container: Container) -> Result<(), Unreadable>;
-    /// The innermost container ends.
+    /// The value that began, and was wanted, is a container; returns whether its inside is wanted. It is closed in any case.
+    fn open(&mut self, container: Container) -> Result<Want, Unreadable>;
+    /// The innermost wanted container ends.
     fn close(&mut self);
-    /// Whether the names of the innermost object matter.
-    fn wants_key(&self) -> bool;
-    /// A member begins; `None` where names do not matter.
-    fn key(&mut self, name: Option<Cow<'a, str>>);
-    /// The value that began is a scalar; only called when it was wanted.
+    /// A member of the innermost container begins.
+    fn key(&mut self, name: Cow<'a, [u8]>);
+    /// The value that began, and was wanted, is a scalar.
     fn scalar(&mut self, scalar: Scalar<'a>);
+    /// The value that began, and was wanted, is a text that needed no unescaping.
+    fn text(&mut self, text: &'a str);
     /// Whether the rest no longer matters.
     fn is_done(&self) -> bool;
 }
@@ -79,8 +83,10 @@ impl fmt::Display for Unreadable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Empty => "the body is empty",
-            Self::NotJson => "the body is no JSON object or array",
-            Self::WrongRoot => "the body is an array or object where the dialect expects the other",
+            Self::NotJson => "the body is not JSON",
+            Self::WrongRoot => {
+                "the body is an array, an object or a bare value where the dialect expects something else"
+            }
             Self::TooDeep => "the body nests deeper than 128 levels",
             Self::Truncated => "the body ends early",
         })

@@ -7,39 +7,50 @@
 //! # Examples
 //! ```
 //! use std::time::SystemTime;
-//! use redress_envelope::{Class, Envelope, dialects};
+//! use redress_envelope::{Class, Envelope, Head, dialects};
 //!
+//! let headers = http::HeaderMap::new();
+//! let head = Head::new(200, &headers, SystemTime::UNIX_EPOCH);
 //! let vlens = dialects::vlens();
 //! let body = br#"{"data":null,"error_code":1050,"error_message":"Image too dark","error_descriptions":null}"#;
-//! let envelope = Envelope::read(&vlens, SystemTime::UNIX_EPOCH, [&body[..]])?;
+//! let envelope = Envelope::read(&vlens, &head, [&body[..]]);
 //! assert!(envelope.signalled);
-//! let code = envelope.code.as_deref().and_then(|code| vlens.code(code));
-//! assert_eq!(code.map(|code| code.class), Some(Class::Rejected));
-//! # Ok::<(), redress_envelope::Unreadable>(())
+//! assert_eq!(vlens.meaning(&head, &envelope).class, Class::Rejected);
 //! ```
 //!
 //! # Reading rules
-//! The outermost value is an object unless the dialect says array. Containers nest at most 128 deep, in skipped data
-//! too. Of a repeated key the last one counts; only whether a success may pass is decided by the first signal, so that it
-//! need not wait for the end. One byte order mark is skipped. A member of a wrong type is absent and
-//! loses nothing else. Invalid UTF-8 is replaced, codes stay as they were written, and an empty text says nothing.
+//! The outermost value is an object, an array where the dialect has a path into one, or a text, which is a message.
+//! Containers nest at most 128 deep, in skipped data too. Of a repeated key the last one counts; only whether a success
+//! may pass is decided by the first signal, so that it need not wait for the end. One byte order mark is skipped. A member
+//! of a wrong type is absent and loses nothing else. Invalid UTF-8 is replaced, codes stay as they were written, and an
+//! empty text says nothing. A full read enforces the grammar in skipped data as well; a [`Signal`] follows what it skips
+//! by strings, escapes and depth alone. Of a body that breaks off, what came before counts as words, not as meaning.
 
+mod cells;
+mod challenge;
 mod class;
 mod date;
 mod dialect;
 pub mod dialects;
 mod envelope;
+mod fields;
+mod head;
 mod hint;
 mod json;
+mod markup;
+mod meaning;
 mod path;
+mod pattern;
 mod plan;
 mod signal;
 mod walk;
 
 pub use class::{Class, Recovery, UnknownWord};
 pub use date::{format_date, parse_date};
-pub use dialect::{Code, Dialect, DialectError, Limit, Mistake, Reason, RetryAdvice, Route, Schedule, Status};
-pub use envelope::{Envelope, FieldError};
+pub use dialect::{Code, Dialect, DialectError, Limit, Mistake, Reason, RetryAdvice, Route, Rule, Schedule, Status};
+pub use envelope::{Envelope, FieldError, Origin};
+pub use head::Head;
 pub use hint::{HintSource, RetryHint, Unit, When};
 pub use json::Unreadable;
+pub use meaning::{Basis, Meaning};
 pub use signal::{Decision, Signal};

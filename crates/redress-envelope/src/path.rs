@@ -17,9 +17,9 @@ pub(crate) enum Step {
     Key(String),
     /// The element at this index.
     Index(u32),
-    /// Every element; only a list of fields has it.
+    /// Every element.
     Each,
-    /// Every member; only a map of fields has it.
+    /// Every member.
     Any,
 }
 
@@ -27,7 +27,7 @@ impl Path {
     /// Reads a path; the error says what was expected.
     pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
         let mut steps = Vec::new();
-        let mut rest = text;
+        let mut rest = if text == "$" { return Ok(Self(steps)) } else { text };
         while !rest.is_empty() {
             let (step, after) = if let Some(after) = rest.strip_prefix('[') {
                 index(after)?
@@ -48,21 +48,28 @@ impl Path {
         &self.0
     }
 
+    /// Whether it may lead to several values.
+    pub(crate) fn has_wildcard(&self) -> bool {
+        self.0.iter().any(|step| matches!(step, Step::Each | Step::Any))
+    }
+
     /// Returns this path with another one behind it.
     pub(crate) fn join(&self, steps: &[Step]) -> Self {
         Self([&self.0, steps].concat())
     }
 }
 
+const INDEX: &str = "an index such as `[0]`, or `[*]`";
 const DOT: &str = "`.` or `[` between two steps of a path";
 
 fn index(text: &str) -> Result<(Step, &str), &'static str> {
     let (inside, after) = text.split_once(']').ok_or("`]` after an index")?;
     let step = match inside {
+        "*" => Step::Each,
         digits if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) => {
-            Step::Index(digits.parse().map_err(|_| "an index such as `[0]`")?)
+            Step::Index(digits.parse().map_err(|_| INDEX)?)
         }
-        _ => return Err("an index such as `[0]`"),
+        _ => return Err(INDEX),
     };
     Ok((step, after))
 }
@@ -75,7 +82,7 @@ fn key(text: &str) -> Result<(Step, &str), &'static str> {
     let end = text.find(['.', '[']).unwrap_or(text.len());
     match &text[..end] {
         "" => Err("the name of a member"),
-        "*" => Err("the name of a member, since a path leads to one value"),
+        "*" => Ok((Step::Any, &text[end..])),
         name if name.len() >= MAX_NAME => Err("a name of less than 256 bytes"),
         name => Ok((Step::Key(name.to_owned()), &text[end..])),
     }
@@ -83,6 +90,9 @@ fn key(text: &str) -> Result<(Step, &str), &'static str> {
 
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("$");
+        }
         for (nth, step) in self.0.iter().enumerate() {
             let dot = if nth == 0 { "" } else { "." };
             match step {
@@ -103,7 +113,18 @@ mod tests {
 
     #[test]
     fn a_path_prints_as_it_was_read() {
-        for text in ["code", "error.code", "errors[0].title", "[0].errorCode", "\"odata.error\".code", "\"\""] {
+        for text in [
+            "code",
+            "error.code",
+            "errors[0].title",
+            "[0].errorCode",
+            "\"odata.error\".code",
+            "\"\"",
+            "$",
+            "a[*].b",
+            "data.*",
+            "*.code",
+        ] {
             assert_eq!(Path::parse(text).map(|path| path.to_string()), Ok(text.to_owned()));
         }
     }
@@ -114,10 +135,8 @@ mod tests {
         for (text, expected) in [
             ("", "a path such as `error.code`"),
             ("a..b", "the name of a member"),
-            ("a[x]", "an index such as `[0]`"),
-            ("a[*]", "an index such as `[0]`"),
-            ("a[]", "an index such as `[0]`"),
-            ("a.*", "the name of a member, since a path leads to one value"),
+            ("a[x]", INDEX),
+            ("a[]", INDEX),
             ("a[0", "`]` after an index"),
             ("a[0]b", DOT),
             ("\"a", "a closing quotation mark"),

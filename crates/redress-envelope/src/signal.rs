@@ -2,22 +2,31 @@
 
 use std::borrow::Cow;
 
-use crate::dialect::Dialect;
+use crate::cells::Value;
+use crate::dialect::{Dialect, ErrorRule, Test};
+use crate::head::Head;
 use crate::json::{Container, Scalar, Scanner, Sink, Unreadable, Want};
-use crate::plan::{Cell, NodeId};
+use crate::plan::{Keep, NodeId};
 use crate::walk::Walk;
+
+/// How many members the error rules of a dialect may ask for in all.
+pub(crate) const MAX_ATOMS: usize = 64;
 
 /// Reads a body as it arrives until it is certain whether the body signals an error.
 ///
 /// The first occurrence of a signal decides, so that nothing after it has to come; a full
-/// [read](crate::Envelope::read) lets the last one win. A body that turns out not to be of the dialect's kind is no
-/// error by its body. Memory is bounded, whatever the body.
+/// [read](crate::Envelope::read) lets the last one win. What the dialect does not ask for is followed by strings, escapes
+/// and depth alone, not checked. A body that turns out not to be of the dialect's kind is no error by its body. Memory is
+/// bounded, whatever the body.
 ///
 /// # Examples
 /// ```
-/// use redress_envelope::{Signal, Decision, dialects};
+/// use std::time::SystemTime;
+/// use redress_envelope::{Decision, Head, Signal, dialects};
 ///
-/// let mut signal = Signal::new(&dialects::maleslab());
+/// let headers = http::HeaderMap::new();
+/// let head = Head::new(200, &headers, SystemTime::UNIX_EPOCH);
+/// let mut signal = Signal::new(&dialects::maleslab(), &head);
 /// assert_eq!(signal.feed(b"{\"succ"), Decision::Undecided);
 /// assert_eq!(signal.feed(b"ess\":true"), Decision::Success);
 /// ```
@@ -38,24 +47,31 @@ pub enum Decision {
     Success,
 }
 
-/// The sink: which signals are still open.
+/// The sink: what is known of each member that a rule asks for. They are numbered through all rules.
 #[derive(Debug)]
 struct Watch {
     dialect: Dialect,
     walk: Walk,
-    node: Option<NodeId>,
-    /// Bit `n` is set while signal `n` was not seen.
+    node: NodeId,
+    /// Bit `n` is set when rule `n` is for responses with this head.
+    rules: u64,
+    /// Bit `n` is set while member `n` may still come; and when it was what it must be.
     open: u64,
+    held: u64,
     decision: Decision,
 }
 
 impl Signal {
-    /// Begins to read a body.
+    /// Begins to read the body of a response.
     #[must_use]
-    pub fn new(dialect: &Dialect) -> Self {
-        let open = (1 << dialect.signals().len()) - 1;
-        let decision = if open == 0 { Decision::Success } else { Decision::Undecided };
-        let watch = Watch { dialect: dialect.clone(), walk: Walk::new(), node: None, open, decision };
+    pub fn new(dialect: &Dialect, head: &Head<'_>) -> Self {
+        let signals = &dialect.compiled().signals;
+        let meant = |rule: &ErrorRule<u8>| rule.when.iter().all(|condition| condition.of_head(head) != Some(false));
+        let rules =
+            signals.iter().enumerate().filter(|(_, rule)| meant(rule)).fold(0, |rules, (nth, _)| rules | 1 << nth);
+        let open = if rules == 0 { 0 } else { u64::MAX };
+        let decision = if rules == 0 { Decision::Success } else { Decision::Undecided };
+        let watch = Watch { dialect: dialect.clone(), walk: Walk::new(), node: 0, rules, open, held: 0, decision };
         Self { scanner: Scanner::new(), watch }
     }
 
@@ -69,57 +85,138 @@ impl Signal {
 }
 
 impl Watch {
-    fn note(&mut self, cell: &Cell<'_>) {
-        let Some(at) = self.node.and_then(|id| self.dialect.signal_plan().node_at(id).cell) else { return };
-        for (nth, signal) in self.dialect.signals().iter().enumerate() {
-            if signal.watched == at && self.open & (1 << nth) != 0 {
-                self.open &= !(1 << nth);
-                if signal.holds(Some(cell)) {
-                    self.decision = Decision::Error;
-                }
+    /// Takes a value at the place in hand.
+    fn note(&mut self, value: Value<'_>, text: Option<&str>) {
+        let compiled = self.dialect.compiled();
+        let cells = &compiled.signal_plan.node_at(self.node).cells;
+        if cells.is_empty() {
+            return;
+        }
+        let atoms = compiled.signals.iter().flat_map(|rule| rule.lines.iter().flat_map(|line| &line.atoms));
+        let (mut open, mut held) = (self.open, self.held);
+        for (nth, (cell, test)) in
+            atoms.enumerate().filter(|(nth, (cell, _))| cells.contains(cell) && self.open & (1 << nth) != 0)
+        {
+            if test.holds(value, text) {
+                held |= 1 << nth;
+                open &= !(1 << nth);
+            } else if *compiled.signal_plan.keep(*cell) == Keep::Last {
+                // Of what may be empty the inside is still to come, if it has one.
+                let inside = *test == Test::NonEmpty && !matches!(value, Value::Array | Value::Object);
+                open &= !(if inside { 0b111 } else { 0b1 } << nth);
             }
         }
-        if self.open == 0 && self.decision == Decision::Undecided {
+        (self.open, self.held) = (open, held);
+        self.decide();
+    }
+
+    /// Notes that nothing more lies in the container at a place.
+    fn ended(&mut self, node: NodeId) {
+        let compiled = self.dialect.compiled();
+        let cells = &compiled.signal_plan.node_at(node).cells;
+        if cells.is_empty() {
+            return;
+        }
+        let atoms = compiled.signals.iter().flat_map(|rule| rule.lines.iter().flat_map(|line| &line.atoms));
+        for (nth, (cell, test)) in atoms.enumerate() {
+            if cells.contains(cell) && *test == Test::NonEmpty {
+                self.open &= !(0b110 << nth);
+            }
+        }
+        self.decide();
+    }
+
+    /// Decides if every rule is certain, or one that holds is.
+    fn decide(&mut self) {
+        let mut first = 0;
+        let mut undecided = false;
+        for (nth, rule) in self.dialect.compiled().signals.iter().enumerate() {
+            let holds = holds(rule, first, self.open, self.held);
+            first += rule.lines.iter().map(|line| line.atoms.len()).sum::<usize>();
+            match holds {
+                _ if self.rules & (1 << nth) == 0 => {}
+                Some(true) => {
+                    self.decision = Decision::Error;
+                    return;
+                }
+                Some(false) => {}
+                None => undecided = true,
+            }
+        }
+        if !undecided {
             self.decision = Decision::Success;
         }
     }
 }
 
+/// Whether a rule, whose members are numbered from `first` on, holds; `None` when that is uncertain.
+fn holds(rule: &ErrorRule<u8>, mut first: usize, open: u64, held: u64) -> Option<bool> {
+    let mut certain = true;
+    for line in &rule.lines {
+        let atoms = ((1 << line.atoms.len()) - 1) << first;
+        first += line.atoms.len();
+        let line_holds =
+            if held & atoms != 0 { Some(!line.negated) } else { (open & atoms == 0).then_some(line.negated) };
+        match line_holds {
+            Some(false) => return Some(false),
+            Some(true) => {}
+            None => certain = false,
+        }
+    }
+    certain.then_some(true)
+}
+
 impl<'a> Sink<'a> for Watch {
+    const STRICT: bool = false;
+    /// Longer than any text that a dialect compares with.
+    const MAX_TEXT: usize = 512;
+
     fn value(&mut self) -> Want {
-        self.node = self.walk.value(self.dialect.signal_plan());
-        let watched = self.node.is_some_and(|id| self.dialect.signal_plan().node_at(id).cell.is_some());
-        if watched { Want::Kind } else { Want::Nothing }
+        let Some(node) = self.walk.value(&self.dialect.compiled().signal_plan) else { return Want::Nothing };
+        self.node = node;
+        Want::All
     }
 
-    fn open(&mut self, container: Container) -> Result<(), Unreadable> {
-        if self.walk.at_root() && container != self.dialect.root() {
+    fn open(&mut self, container: Container) -> Result<Want, Unreadable> {
+        let plan = &self.dialect.compiled().signal_plan;
+        if self.walk.at_root() && !plan.may_begin_with(container) {
             return Err(Unreadable::WrongRoot);
         }
-        self.note(&Cell::Container);
-        self.walk.open(container);
-        Ok(())
+        let inside = if plan.node_at(self.node).wants_inside(container) { Want::All } else { Want::Nothing };
+        self.note(if container == Container::Object { Value::Object } else { Value::Array }, None);
+        self.walk.open(self.node, container, 0);
+        Ok(inside)
     }
 
     fn close(&mut self) {
-        self.walk.close();
-        if self.walk.at_root() && self.decision == Decision::Undecided {
-            self.decision = Decision::Success;
+        let closed = self.walk.close();
+        if self.walk.at_root() {
+            self.open = 0;
+            self.decide();
+        } else {
+            self.ended(closed);
         }
     }
 
-    fn wants_key(&self) -> bool {
-        self.walk.container().is_some_and(|id| self.dialect.signal_plan().node_at(id).wants_keys())
-    }
-
-    fn key(&mut self, name: Option<Cow<'a, str>>) {
-        if let Some(name) = name {
-            self.walk.key(self.dialect.signal_plan(), &name);
-        }
+    fn key(&mut self, name: Cow<'a, [u8]>) {
+        self.walk.key(&self.dialect.compiled().signal_plan, &name);
     }
 
     fn scalar(&mut self, scalar: Scalar<'a>) {
-        self.note(&Cell::Scalar(scalar));
+        if self.walk.at_root() {
+            self.decision = Decision::Success;
+        } else {
+            match &scalar {
+                Scalar::Null => self.note(Value::Null, None),
+                Scalar::Bool(value) => self.note(Value::Bool(*value), Some(if *value { "true" } else { "false" })),
+                Scalar::Number(number) => self.note(Value::Number(number), Some(number)),
+                Scalar::Text(text) => self.note(Value::Text(text), Some(text)),
+            }
+        }
+    }
+
+    fn text(&mut self, text: &'a str) {
+        self.scalar(Scalar::Text(Cow::Borrowed(text)));
     }
 
     fn is_done(&self) -> bool {

@@ -1,89 +1,107 @@
-//! Walks a [`Plan`] along with a scan: which node, if any, the value in hand lies at.
+//! Where in its plan a scan stands.
 
 use crate::json::Container;
-use crate::path::MAX_STEPS;
 use crate::plan::{NodeId, Plan};
 
-/// A list's path, an element, the path inside it, and the value there.
-const FRAMES: usize = 2 * MAX_STEPS + 4;
+/// How many open containers need no allocation; deeper ones are only followed where a dialect reads a tree.
+const FRAMES: usize = 6;
 
-/// The place of a scan in the tree of a plan.
-#[derive(Clone, Debug)]
+/// The open containers that the plan names; all others are skipped without an event.
+#[derive(Debug)]
 pub(crate) struct Walk {
-    /// The open containers that the plan knows, outermost first.
-    frames: [Frame; FRAMES],
-    known: usize,
-    /// How many open containers lie inside the last known one.
-    unknown: usize,
+    top: Frame,
+    /// The frames below the top one; the first is the body itself.
+    below: [Frame; FRAMES],
+    deeper: Vec<Frame>,
+    open: usize,
     /// Where the value that begins next lies; an element finds its place when it begins.
     next: Option<NodeId>,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Frame {
-    node: NodeId,
-    /// The index of the next element; `None` in an object.
-    index: Option<u32>,
+/// An open container.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Frame {
+    pub(crate) node: NodeId,
+    /// How much of the name of a field is that of this container.
+    pub(crate) named: u16,
+    /// The index of the next element; `OBJECT` in an object.
+    index: u32,
+}
+
+const OBJECT: u32 = u32::MAX;
+
+impl Frame {
+    /// What lies around the root.
+    const NONE: Self = Self { node: 0, named: 0, index: OBJECT };
 }
 
 impl Walk {
     pub(crate) fn new() -> Self {
-        Self { frames: [Frame::default(); FRAMES], known: 0, unknown: 0, next: Some(0) }
+        Self { top: Frame::NONE, below: [Frame::NONE; FRAMES], deeper: Vec::new(), open: 0, next: Some(0) }
     }
 
-    /// Whether the value that begins next is the root.
+    /// Whether no container is open.
+    #[inline(always)]
     pub(crate) const fn at_root(&self) -> bool {
-        self.known + self.unknown == 0
+        self.open == 0
     }
 
-    /// Returns the node of the innermost open container.
-    pub(crate) fn container(&self) -> Option<NodeId> {
-        if self.unknown > 0 { None } else { self.top().map(|frame| frame.node) }
+    /// Returns how many containers are open.
+    #[inline(always)]
+    pub(crate) const fn depth(&self) -> u8 {
+        // At most 128.
+        self.open as u8
+    }
+
+    /// Returns the innermost open container.
+    #[inline(always)]
+    pub(crate) const fn top(&self) -> &Frame {
+        &self.top
+    }
+
+    /// Whether the value that begins next is an element.
+    pub(crate) const fn in_array(&self) -> bool {
+        self.top.index != OBJECT
     }
 
     /// Notes that a value begins, and returns its node.
+    #[inline(always)]
     pub(crate) fn value(&mut self, plan: &Plan) -> Option<NodeId> {
-        if self.unknown > 0 {
-            return None;
-        }
-        if let Some(Frame { node, index: Some(index) }) = self.known.checked_sub(1).map(|top| &mut self.frames[top]) {
-            self.next = plan.node_at(*node).element(*index);
-            *index = index.saturating_add(1);
+        if self.in_array() && !self.at_root() {
+            self.next = plan.node_at(self.top.node).element(self.top.index);
+            // What lies behind the last index that a path can name is any element.
+            self.top.index = (self.top.index + 1).min(OBJECT - 1);
         }
         self.next
     }
 
     /// Notes the name of the member that follows, and returns its node.
-    pub(crate) fn key(&mut self, plan: &Plan, name: &str) -> Option<NodeId> {
-        self.next = self.container().and_then(|node| plan.node_at(node).member(name));
+    #[inline(always)]
+    pub(crate) fn key(&mut self, plan: &Plan, name: &[u8]) -> Option<NodeId> {
+        self.next = plan.node_at(self.top.node).member(name);
         self.next
     }
 
-    /// Notes that the value in hand is a container.
-    pub(crate) fn open(&mut self, container: Container) {
-        match self.next {
-            Some(node) if self.unknown == 0 => {
-                self.frames[self.known] = Frame { node, index: (container == Container::Array).then_some(0) };
-                self.known += 1;
-            }
-            _ => self.unknown += 1,
+    /// Notes that the value in hand, at `node`, is a container.
+    #[inline(always)]
+    pub(crate) fn open(&mut self, node: NodeId, container: Container, named: u16) {
+        match self.below.get_mut(self.open) {
+            Some(frame) => *frame = self.top,
+            None => self.deeper.push(self.top),
         }
-        self.next = None;
+        self.open += 1;
+        self.top = Frame { node, named, index: if container == Container::Array { 0 } else { OBJECT } };
     }
 
     /// Notes that the innermost container ends, and returns its node.
-    pub(crate) fn close(&mut self) -> Option<NodeId> {
-        let closed = self.container();
-        if self.unknown > 0 {
-            self.unknown -= 1;
-        } else {
-            self.known -= 1;
-        }
-        self.next = None;
+    #[inline(always)]
+    pub(crate) fn close(&mut self) -> NodeId {
+        let closed = self.top.node;
+        self.open -= 1;
+        self.top = match self.below.get(self.open) {
+            Some(frame) => *frame,
+            None => self.deeper.pop().unwrap_or(Frame::NONE),
+        };
         closed
-    }
-
-    fn top(&self) -> Option<&Frame> {
-        self.known.checked_sub(1).map(|top| &self.frames[top])
     }
 }

@@ -1,11 +1,21 @@
 //! The five shipped dialects hold what their vendors publish.
 
+use std::sync::LazyLock;
 use std::time::{Duration, SystemTime};
 
-use redress_envelope::{Class, Dialect, Envelope, FieldError, HintSource, Recovery, When, dialects};
+use http::HeaderMap;
+use redress_envelope::{Class, Dialect, Envelope, FieldError, Head, HintSource, Recovery, When, dialects};
 
 fn read<'a>(dialect: &Dialect, body: &'a str) -> Envelope<'a> {
-    Envelope::read(dialect, SystemTime::UNIX_EPOCH, [body.as_bytes()]).expect("the body is an envelope")
+    static NONE: LazyLock<HeaderMap> = LazyLock::new(HeaderMap::new);
+    let envelope = Envelope::read(dialect, &Head::new(400, &NONE, SystemTime::UNIX_EPOCH), [body.as_bytes()]);
+    assert_eq!(envelope.unreadable, None, "{body}");
+    envelope
+}
+
+/// Returns the dialects of the five vendors.
+fn five() -> Vec<Dialect> {
+    vec![dialects::maleslab(), dialects::ranex(), dialects::veridia(), dialects::verilock(), dialects::vlens()]
 }
 
 fn fields(envelope: &Envelope<'_>) -> Vec<(String, String)> {
@@ -34,7 +44,7 @@ fn every_published_code_reason_and_status_is_in_its_catalogue() {
 
 #[test]
 fn every_entry_has_guidance_and_every_error_status_a_class() {
-    for dialect in dialects::all() {
+    for dialect in five() {
         for code in dialect.codes() {
             assert!(code.guidance.len() > 10, "{dialect:?} {}", code.code);
         }
@@ -93,7 +103,7 @@ fn codes_mean_what_the_vendors_say() {
         let found = dialect.code(code).expect("the code is published");
         assert_eq!((found.status, found.class, found.recovery), (status, class, recovery), "{name} {code}");
     }
-    assert_eq!(table.len(), dialects::all().iter().map(|dialect| dialect.codes().count()).sum());
+    assert_eq!(table.len(), five().iter().map(|dialect| dialect.codes().count()).sum());
 }
 
 #[test]
@@ -142,7 +152,7 @@ fn statuses_mean_what_the_vendors_say() {
         assert_eq!((found.class, found.recovery), (Some(class), recovery), "{name} {status}");
     }
     let errors = |dialect: &Dialect| dialect.statuses().filter(|row| row.status >= 400).count();
-    assert_eq!(table.len(), dialects::all().iter().map(errors).sum());
+    assert_eq!(table.len(), five().iter().map(errors).sum());
 }
 
 #[test]

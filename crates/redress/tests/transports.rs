@@ -115,7 +115,7 @@ async fn an_error_whose_body_is_cut_is_judged_by_its_head() {
         let response = result.expect("a response is in hand");
         let error = response.ok_or_api_error().expect_err("a 422");
         assert_eq!((error.status(), error.class()), (422, Class::Rejected));
-        assert_eq!((error.message(), error.body()), (None, "{\"message\":\"no\""));
+        assert_eq!((error.message(), error.body()), (Some("no"), "{\"message\":\"no\""));
     }
 }
 

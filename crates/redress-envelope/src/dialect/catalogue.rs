@@ -47,6 +47,18 @@ pub struct Status {
     pub guidance: String,
 }
 
+/// A rule of a dialect about responses that no code tells apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Rule {
+    /// What it makes of the response; `None` when it only changes what to do.
+    pub class: Option<Class>,
+    /// What to do about it, if that differs from what the class says.
+    pub recovery: Option<Recovery>,
+    /// The advice for people.
+    pub guidance: String,
+}
+
 /// A method and a path such as `GET /v1/verify/{id}`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Route {
@@ -116,7 +128,7 @@ impl Code {
 
 impl Route {
     /// Reads `POST /v1/applicants/{id}`: a segment in braces stands for any one segment.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let (method, path) = text.split_once(' ')?;
         let named = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"].contains(&method);
         let plain = path.starts_with('/') && !path.contains(['?', '#', ' ']);

@@ -1,6 +1,14 @@
 //! Reads a dialect's TOML file and collects every mistake in it.
 
+mod catalogue;
+mod error;
+mod fields;
+mod read;
+mod retry;
 mod sections;
+mod source;
+mod when;
+mod words;
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -11,6 +19,9 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::spec::Spec;
+
+/// How long a value that a dialect compares with may be.
+const MAX_VALUE: usize = 256;
 
 /// The mistakes in a dialect's file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -185,6 +196,40 @@ impl File<'_> {
         array.iter().enumerate().map(element).collect()
     }
 
+    /// Returns a text, number or truth value as a text.
+    fn scalar(&mut self, item: &Item<'_>) -> Option<String> {
+        match item.value {
+            DeValue::String(text) => Some(text.to_string()),
+            DeValue::Integer(number) => Some(number.as_str().to_owned()),
+            DeValue::Boolean(truth) => Some(truth.to_string()),
+            _ => None,
+        }
+    }
+
+    /// Reads one value of a body or header, or a list of them: texts, whole numbers or truth values.
+    fn values(&mut self, item: &Item<'_>) -> Vec<String> {
+        let items = if item.value.is_array() { self.items(item) } else { vec![item.clone()] };
+        if items.is_empty() {
+            self.expected(item, "at least one");
+        }
+        let mut values = Vec::new();
+        for item in items {
+            match self.scalar(&item).filter(|text| text.len() <= MAX_VALUE) {
+                Some(text) => values.push(text),
+                None => self.expected(&item, "a text of at most 256 bytes, a whole number, true or false"),
+            }
+        }
+        values
+    }
+
+    fn truth(&mut self, item: &Item<'_>) -> Option<bool> {
+        let truth = item.value.as_bool();
+        if truth.is_none() {
+            self.expected(item, "true or false");
+        }
+        truth
+    }
+
     fn count(&mut self, item: &Item<'_>) -> Option<NonZeroU32> {
         let count = self.integer(item).and_then(|count| u32::try_from(count).ok()).and_then(NonZeroU32::new);
         if count.is_none() {
@@ -222,5 +267,14 @@ impl File<'_> {
     fn integer(&self, item: &Item<'_>) -> Option<u64> {
         let number = item.value.as_integer()?;
         u64::from_str_radix(number.as_str(), number.radix()).ok()
+    }
+}
+
+/// Adds what a list lacks: what is safe or secret for the dialect below stays so.
+fn add<T: PartialEq>(known: &mut Vec<T>, more: Vec<T>) {
+    for item in more {
+        if !known.contains(&item) {
+            known.push(item);
+        }
     }
 }

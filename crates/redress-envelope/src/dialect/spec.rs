@@ -2,34 +2,53 @@
 
 use std::collections::BTreeMap;
 
-use super::Test;
-use super::catalogue::{Code, Limit, Reason, RetryAdvice, Route, Status};
-use crate::hint::Unit;
-use crate::json::Container;
+use super::catalogue::{Code, Limit, Reason, RetryAdvice, Route, Rule, Status};
+use super::compiled::Compiled;
+use super::condition::Condition;
+use super::error_rule::ErrorRule;
+use super::hints::{Flag, Hint};
+use super::source::Source;
 use crate::path::Path;
-use crate::plan::FieldList;
+use crate::plan::{FieldList, Keep};
+
+/// A path, and which of the values that it leads to is wanted.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Wanted {
+    pub(crate) path: Path,
+    pub(crate) keep: Keep,
+}
 
 #[derive(Clone, Debug)]
 pub(crate) struct Spec {
     pub(crate) name: String,
     pub(crate) vendor: String,
-    pub(crate) root: Container,
-    pub(crate) signals: Vec<(Path, Test)>,
-    pub(crate) code: Vec<Path>,
-    pub(crate) message: Vec<Path>,
-    pub(crate) request_id: Vec<Path>,
-    pub(crate) request_id_headers: Vec<String>,
-    pub(crate) reason: Vec<Path>,
-    pub(crate) fields: Vec<FieldList>,
-    pub(crate) body_hints: Vec<(Path, Unit)>,
-    pub(crate) header_hints: Vec<(String, Unit)>,
+    pub(crate) errors: Vec<ErrorRule<Wanted>>,
+    /// The readings that have conditions, in order.
+    pub(crate) guarded: Vec<Reading>,
+    /// The one that reads when none of those does.
+    pub(crate) reading: Reading,
     pub(crate) retry: RetryAdvice,
+    pub(crate) flags: Vec<Flag<Wanted>>,
     pub(crate) idempotent: Vec<Route>,
     pub(crate) limits: Vec<Limit>,
     pub(crate) secret_headers: Vec<String>,
+    pub(crate) rules: Vec<(Vec<Condition<Wanted>>, Rule)>,
     pub(crate) codes: BTreeMap<String, Code>,
     pub(crate) reasons: BTreeMap<String, Reason>,
     pub(crate) statuses: BTreeMap<u16, Status>,
+}
+
+/// Where the parts of one form of envelope stand; what is `None` is as in the last reading.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Reading {
+    pub(crate) when: Vec<Condition<Wanted>>,
+    pub(crate) code: Option<Vec<Source<Wanted>>>,
+    pub(crate) message: Option<Vec<Source<Wanted>>>,
+    pub(crate) request_id: Option<Vec<Source<Wanted>>>,
+    pub(crate) reason: Option<Vec<Source<Wanted>>>,
+    pub(crate) fields: Option<Vec<FieldList>>,
+    pub(crate) hints: Option<Vec<Hint<Wanted>>>,
+    pub(crate) ordered_hints: Option<bool>,
 }
 
 impl Spec {
@@ -38,20 +57,15 @@ impl Spec {
         Self {
             name: name.to_owned(),
             vendor: name.to_owned(),
-            root: Container::Object,
-            signals: Vec::new(),
-            code: Vec::new(),
-            message: Vec::new(),
-            request_id: Vec::new(),
-            request_id_headers: Vec::new(),
-            reason: Vec::new(),
-            fields: Vec::new(),
-            body_hints: Vec::new(),
-            header_hints: Vec::new(),
+            errors: Vec::new(),
+            guarded: Vec::new(),
+            reading: Reading::default(),
             retry: RetryAdvice::default(),
+            flags: Vec::new(),
             idempotent: Vec::new(),
             limits: Vec::new(),
             secret_headers: Vec::new(),
+            rules: Vec::new(),
             codes: BTreeMap::new(),
             reasons: BTreeMap::new(),
             statuses: BTreeMap::new(),
@@ -62,9 +76,20 @@ impl Spec {
         self.codes.insert(code.code.clone(), code);
     }
 
-    /// Returns how many values its plan names at most.
+    /// Returns how many values its plan names.
     pub(crate) fn values(&self) -> usize {
-        let slots = [&self.code, &self.message, &self.request_id, &self.reason];
-        slots.iter().map(|slot| slot.len()).sum::<usize>() + self.body_hints.len() + self.signals.len()
+        Compiled::new(self.clone()).plan.values()
+    }
+
+    /// Returns every reading, the one without conditions last.
+    pub(crate) fn readings(&self) -> impl Iterator<Item = &Reading> {
+        self.guarded.iter().chain([&self.reading])
+    }
+}
+
+impl Wanted {
+    /// Wants the one value, or the first of several.
+    pub(crate) const fn one(path: Path) -> Self {
+        Self { path, keep: Keep::Last }
     }
 }

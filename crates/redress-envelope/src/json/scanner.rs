@@ -2,24 +2,28 @@
 
 use std::borrow::Cow;
 
+use redress_skip::{Skip, Skipped, ascii, plain_run};
+
 use super::digits::Digits;
+use super::text::{Text, lossy};
 use super::{Container, MAX_NAME, Scalar, Sink, Unreadable, Want};
 
 /// How many containers may lie in each other; `serde_json` allows one less.
-const MAX_DEPTH: usize = 128;
+const MAX_DEPTH: u32 = 128;
 
 /// The state of a scan between two chunks.
 #[derive(Debug)]
 pub(crate) struct Scanner {
     state: State,
-    depth: usize,
+    depth: u32,
     /// Bit `d` is set when the container at depth `d` is an object.
     objects: u128,
-    /// What of the token in hand came in earlier chunks or had to be unescaped.
-    scratch: Vec<u8>,
-    /// A high surrogate that waits for its other half.
-    surrogate: Option<u16>,
+    /// The depth inside the container that is skipped, with no events; 0 when none is.
+    quiet: u32,
+    /// Whether the container that is skipped was announced, so that its end is, too.
+    announced: bool,
     token: Token,
+    text: Text,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -39,17 +43,21 @@ enum State {
     Number(Digits),
     /// What of `true`, `false` or `null` must follow, and what it says.
     Literal(&'static [u8], Option<bool>),
+    /// In a container that is followed to its end and no more.
+    Skipping(Skip),
     End,
 }
 
 /// What becomes of the token in hand when it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Token {
-    Key { keep: bool },
+    Key,
     Value(Want),
 }
 
 const MARK: &[u8] = b"\xef\xbb\xbf";
+/// Of a name a little more is kept than matters, so that its cut is seen and falls behind the last symbol that matters.
+const MAX_KEY: usize = MAX_NAME + 8;
 
 impl Scanner {
     pub(crate) const fn new() -> Self {
@@ -57,9 +65,10 @@ impl Scanner {
             state: State::Mark(0),
             depth: 0,
             objects: 0,
-            scratch: Vec::new(),
-            surrogate: None,
+            quiet: 0,
+            announced: false,
             token: Token::Value(Want::Nothing),
+            text: Text::new(),
         }
     }
 
@@ -72,9 +81,11 @@ impl Scanner {
                 State::Number(digits) => self.number(digits, chunk, at, sink)?,
                 State::Escape => self.escape(chunk[at]).map(|()| at + 1)?,
                 State::Unicode(digits, value) => self.unicode(digits, value, chunk[at]).map(|()| at + 1)?,
-                State::Literal(rest, value) => self.literal(rest, value, chunk[at], sink).map(|()| at + 1)?,
+                State::Literal(rest, value) => self.literal(rest, value, chunk, at, sink)?,
+                State::Skipping(skip) => self.skip(skip, chunk, at, sink)?,
                 State::Mark(seen @ 1..) => self.mark(seen, chunk[at]).map(|()| at + 1)?,
-                _ if matches!(chunk[at], b' ' | b'\t' | b'\n' | b'\r') => at + 1,
+                State::Key | State::KeyOrEnd if chunk[at] == b'"' && self.quiet == 0 => self.member(chunk, at, sink)?,
+                _ if is_blank(chunk[at]) => at + 1,
                 _ => self.structure(chunk, at, sink)?,
             };
         }
@@ -82,77 +93,188 @@ impl Scanner {
     }
 
     /// Checks that the root has ended.
-    pub(crate) fn finish(&self) -> Result<(), Unreadable> {
+    pub(crate) fn finish<'a, S: Sink<'a>>(&mut self, sink: &mut S) -> Result<(), Unreadable> {
         match self.state {
             State::End => Ok(()),
+            // Nothing but its end tells that a number at the root has ended.
+            State::Number(digits) if self.depth == 0 && digits.may_end() => {
+                self.number_ends(&[], sink);
+                Ok(())
+            }
             State::Mark(0) | State::Value if self.depth == 0 => Err(Unreadable::Empty),
             _ => Err(Unreadable::Truncated),
         }
     }
 
+    #[inline(always)]
     fn structure<'a, S: Sink<'a>>(&mut self, chunk: &'a [u8], at: usize, sink: &mut S) -> Result<usize, Unreadable> {
         let byte = chunk[at];
         match (self.state, byte) {
-            (State::Mark(_), 0xef) => self.state = State::Mark(1),
-            (State::ElementOrEnd, b']') | (State::KeyOrEnd, b'}') => self.close(sink),
-            (State::Mark(_) | State::Value | State::ElementOrEnd, _) => return self.begin(chunk, at, sink),
             (State::KeyOrEnd | State::Key, b'"') => {
-                self.token = Token::Key { keep: sink.wants_key() };
-                self.state = State::Text;
+                self.token = Token::Key;
+                self.text.begin(if self.quiet > 0 { 0 } else { MAX_KEY });
+                return self.text(chunk, at + 1, sink);
             }
             (State::Colon, b':') => self.state = State::Value,
             (State::CommaOrEnd, b',') => self.state = if self.in_object() { State::Key } else { State::Value },
             (State::CommaOrEnd, b'}') if self.in_object() => self.close(sink),
             (State::CommaOrEnd, b']') if !self.in_object() => self.close(sink),
+            (State::ElementOrEnd, b']') | (State::KeyOrEnd, b'}') => self.close(sink),
+            (State::Mark(_), 0xef) => self.state = State::Mark(1),
+            (State::Mark(_) | State::Value | State::ElementOrEnd, _) => return self.begin(chunk, at, sink),
             _ => return Err(Unreadable::NotJson),
         }
         Ok(at + 1)
     }
 
+    /// Scans members from the quotation mark of a name on, as long as they are written as machines write them and all of
+    /// them is in this chunk: whatever else comes is left to the states, which would come to the same.
+    fn member<'a, S: Sink<'a>>(&mut self, chunk: &'a [u8], start: usize, sink: &mut S) -> Result<usize, Unreadable> {
+        let mut at = start;
+        loop {
+            let name = &chunk[at + 1..];
+            let len = plain_run(name);
+            let (Some(b'"'), Some(b':')) = (name.get(len), name.get(len + 1)) else {
+                return self.structure(chunk, at, sink);
+            };
+            sink.key(Cow::Borrowed(&name[..len]));
+            at += len + 3;
+            self.state = State::Value;
+            at += usize::from(chunk.get(at) == Some(&b' '));
+            match chunk.get(at) {
+                Some(b'"') => at = self.begin(chunk, at, sink)?,
+                Some(b't' | b'f' | b'n' | b'-' | b'0'..=b'9') => at = self.begin(chunk, at, sink)?,
+                _ => return Ok(at),
+            }
+            let (State::CommaOrEnd, Some(b','), Some(b'"')) = (self.state, chunk.get(at), chunk.get(at + 1)) else {
+                return Ok(at);
+            };
+            if sink.is_done() {
+                return Ok(at);
+            }
+            self.state = State::Key;
+            at += 1;
+        }
+    }
+
+    #[inline(always)]
     fn begin<'a, S: Sink<'a>>(&mut self, chunk: &'a [u8], at: usize, sink: &mut S) -> Result<usize, Unreadable> {
-        self.token = Token::Value(sink.value());
+        let want = if self.quiet > 0 { Want::Nothing } else { sink.value() };
+        self.token = Token::Value(want);
         match chunk[at] {
-            b'{' => self.open(Container::Object, sink)?,
-            b'[' => self.open(Container::Array, sink)?,
-            _ if self.depth == 0 => return Err(Unreadable::NotJson),
-            b'"' => self.state = State::Text,
-            b't' => self.state = State::Literal(b"rue", Some(true)),
-            b'f' => self.state = State::Literal(b"alse", Some(false)),
-            b'n' => self.state = State::Literal(b"ull", None),
-            b'-' | b'0'..=b'9' => return self.number(Digits::Start, chunk, at, sink),
-            _ => return Err(Unreadable::NotJson),
+            b'"' => self.begin_text(want, chunk, at + 1, sink),
+            b'{' => self.open(Container::Object, want, chunk, at, sink),
+            b'[' => self.open(Container::Array, want, chunk, at, sink),
+            b'n' if chunk[at..].first_chunk() == Some(b"null") => Ok(self.literal_ends(None, at + 4, sink)),
+            b't' if chunk[at..].first_chunk() == Some(b"true") => Ok(self.literal_ends(Some(true), at + 4, sink)),
+            b'n' => self.literal(b"null", None, chunk, at, sink),
+            b't' => self.literal(b"true", Some(true), chunk, at, sink),
+            b'f' => self.literal(b"false", Some(false), chunk, at, sink),
+            b'-' | b'0'..=b'9' => {
+                self.text.begin(if want == Want::All { S::MAX_TEXT } else { 0 });
+                self.number(Digits::Start, chunk, at, sink)
+            }
+            _ => Err(Unreadable::NotJson),
         }
-        Ok(at + 1)
     }
 
-    fn open<'a, S: Sink<'a>>(&mut self, container: Container, sink: &mut S) -> Result<(), Unreadable> {
+    #[inline(always)]
+    fn begin_text<'a, S: Sink<'a>>(
+        &mut self,
+        want: Want,
+        chunk: &'a [u8],
+        at: usize,
+        sink: &mut S,
+    ) -> Result<usize, Unreadable> {
+        if want == Want::All {
+            // Most texts are short, plain and all here.
+            let rest = &chunk[at..];
+            let run = plain_run(rest);
+            if let (Some(b'"'), Some(text)) = (rest.get(run), ascii(&rest[..run])) {
+                self.ended();
+                sink.text(text);
+                return Ok(at + run + 1);
+            }
+            self.text.begin(S::MAX_TEXT);
+        } else {
+            self.text.begin(0);
+        }
+        self.text(chunk, at, sink)
+    }
+
+    #[inline(always)]
+    fn open<'a, S: Sink<'a>>(
+        &mut self,
+        container: Container,
+        want: Want,
+        chunk: &'a [u8],
+        at: usize,
+        sink: &mut S,
+    ) -> Result<usize, Unreadable> {
         if self.depth == MAX_DEPTH {
             return Err(Unreadable::TooDeep);
         }
-        let bit = 1_u128 << self.depth;
-        match container {
-            Container::Object => self.objects |= bit,
-            Container::Array => self.objects &= !bit,
+        let inside = if want == Want::All { sink.open(container)? } else { Want::Nothing };
+        if inside == Want::Nothing && self.quiet == 0 {
+            self.announced = want == Want::All;
+            if !S::STRICT {
+                return self.skip(Skip::new((MAX_DEPTH - self.depth - 1) as usize), chunk, at + 1, sink);
+            }
+            self.quiet = self.depth + 1;
         }
-        self.depth += 1;
-        self.state = match container {
-            Container::Object => State::KeyOrEnd,
-            Container::Array => State::ElementOrEnd,
+        let bit = 1_u128 << self.depth;
+        (self.objects, self.state) = match container {
+            Container::Object => (self.objects | bit, State::KeyOrEnd),
+            Container::Array => (self.objects & !bit, State::ElementOrEnd),
         };
-        sink.open(container)
+        self.depth += 1;
+        Ok(at + 1)
     }
 
+    #[inline(always)]
     fn close<'a, S: Sink<'a>>(&mut self, sink: &mut S) {
+        let loud = if self.quiet == self.depth {
+            std::mem::take(&mut self.quiet) > 0 && self.announced
+        } else {
+            self.quiet == 0
+        };
         self.depth -= 1;
         self.ended();
-        sink.close();
+        if loud {
+            sink.close();
+        }
     }
 
-    fn in_object(&self) -> bool {
-        self.objects & (1 << (self.depth - 1)) != 0
+    fn skip<'a, S: Sink<'a>>(
+        &mut self,
+        mut skip: Skip,
+        chunk: &'a [u8],
+        at: usize,
+        sink: &mut S,
+    ) -> Result<usize, Unreadable> {
+        match skip.feed(&chunk[at..]) {
+            Skipped::All => {
+                self.state = State::Skipping(skip);
+                Ok(chunk.len())
+            }
+            Skipped::End(end) => {
+                self.ended();
+                if self.announced {
+                    sink.close();
+                }
+                Ok(at + end)
+            }
+            Skipped::TooDeep => Err(Unreadable::TooDeep),
+        }
     }
 
-    fn ended(&mut self) {
+    #[inline(always)]
+    const fn in_object(&self) -> bool {
+        self.depth > 0 && self.objects & (1 << (self.depth - 1)) != 0
+    }
+
+    #[inline(always)]
+    const fn ended(&mut self) {
         self.state = if self.depth == 0 { State::End } else { State::CommaOrEnd };
     }
 
@@ -164,61 +286,64 @@ impl Scanner {
         Ok(())
     }
 
+    /// Scans on in a text, from `at` on.
+    #[inline(always)]
     fn text<'a, S: Sink<'a>>(&mut self, chunk: &'a [u8], at: usize, sink: &mut S) -> Result<usize, Unreadable> {
         let rest = &chunk[at..];
-        let run = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)).unwrap_or(rest.len());
+        let run = plain_run(rest);
         match rest.get(run) {
             Some(b'"') => {
                 self.text_ends(&rest[..run], sink);
                 Ok(at + run + 1)
             }
             Some(b'\\') => {
-                self.keep(&rest[..run]);
-                self.state = State::Escape;
-                Ok(at + run + 1)
+                self.text.keep(&rest[..run]);
+                self.escapes(chunk, at + run + 1)
             }
             Some(_) => Err(Unreadable::NotJson),
             None => {
-                self.keep(rest);
+                self.text.keep(rest);
+                self.state = State::Text;
                 Ok(chunk.len())
             }
         }
     }
 
+    #[inline(always)]
     fn text_ends<'a, S: Sink<'a>>(&mut self, tail: &'a [u8], sink: &mut S) {
         match self.token {
-            Token::Key { keep } => {
-                let name = keep.then(|| self.take(tail));
+            Token::Key => {
                 self.state = State::Colon;
-                sink.key(name);
+                if self.text.is_kept() {
+                    sink.key(self.text.take(tail));
+                }
             }
             Token::Value(want) => {
                 self.ended();
-                match want {
-                    Want::Nothing => {}
-                    Want::Kind => sink.scalar(Scalar::Text(Cow::Borrowed(""))),
-                    Want::All => sink.scalar(Scalar::Text(self.take(tail))),
+                if want == Want::All {
+                    sink.scalar(Scalar::Text(lossy(self.text.take(tail))));
                 }
             }
         }
     }
 
+    /// Reads one escape, from behind its backslash.
+    fn escapes(&mut self, chunk: &[u8], at: usize) -> Result<usize, Unreadable> {
+        self.state = State::Escape;
+        match chunk.get(at) {
+            Some(byte) => self.escape(*byte).map(|()| at + 1),
+            None => Ok(at),
+        }
+    }
+
     fn escape(&mut self, byte: u8) -> Result<(), Unreadable> {
-        let plain = match byte {
-            b'"' | b'\\' | b'/' => byte,
-            b'b' => 0x08,
-            b'f' => 0x0c,
-            b'n' => b'\n',
-            b'r' => b'\r',
-            b't' => b'\t',
-            b'u' => {
-                self.state = State::Unicode(0, 0);
-                return Ok(());
+        self.state = match Text::escaped(byte)? {
+            Some(plain) => {
+                self.text.keep(&[plain]);
+                State::Text
             }
-            _ => return Err(Unreadable::NotJson),
+            None => State::Unicode(0, 0),
         };
-        self.keep(&[plain]);
-        self.state = State::Text;
         Ok(())
     }
 
@@ -230,36 +355,11 @@ impl Scanner {
             return Ok(());
         }
         self.state = State::Text;
-        if self.keeps() {
-            self.code_unit(value);
-        }
+        self.text.code_unit(value);
         Ok(())
     }
 
-    /// Adds one UTF-16 code unit to the token, pairing surrogates.
-    fn code_unit(&mut self, unit: u16) {
-        match (self.surrogate, unit) {
-            (Some(high), 0xdc00..=0xdfff) => {
-                self.surrogate = None;
-                let point = 0x1_0000 + (u32::from(high - 0xd800) << 10) + u32::from(unit - 0xdc00);
-                self.push(point);
-            }
-            _ => {
-                self.replace_lone_surrogate();
-                match unit {
-                    0xd800..=0xdbff => self.surrogate = Some(unit),
-                    _ => self.push(u32::from(unit)),
-                }
-            }
-        }
-    }
-
-    fn push(&mut self, point: u32) {
-        let symbol = char::from_u32(point).unwrap_or(char::REPLACEMENT_CHARACTER);
-        self.scratch.extend_from_slice(symbol.encode_utf8(&mut [0; 4]).as_bytes());
-    }
-
-    /// Scans on in a number whose text in this chunk begins at `start`, from `at` on.
+    /// Scans on in a number whose text in this chunk begins at `start`.
     fn number<'a, S: Sink<'a>>(
         &mut self,
         mut digits: Digits,
@@ -274,79 +374,54 @@ impl Scanner {
         }
         if at == chunk.len() {
             self.state = State::Number(digits);
-            self.keep(&chunk[start..]);
+            self.text.keep(&chunk[start..]);
             return Ok(at);
         }
         if !digits.may_end() {
             return Err(Unreadable::NotJson);
         }
-        self.ended();
-        match self.token {
-            Token::Value(Want::All) => sink.scalar(Scalar::Number(self.take(&chunk[start..at]))),
-            Token::Value(Want::Kind) => sink.scalar(Scalar::Number(Cow::Borrowed(""))),
-            _ => {}
-        }
+        self.number_ends(&chunk[start..at], sink);
         Ok(at)
     }
 
+    #[inline(always)]
+    fn number_ends<'a, S: Sink<'a>>(&mut self, tail: &'a [u8], sink: &mut S) {
+        self.ended();
+        if self.token == Token::Value(Want::All) {
+            sink.scalar(Scalar::Number(lossy(self.text.take(tail))));
+        }
+    }
+
+    #[inline(always)]
     fn literal<'a, S: Sink<'a>>(
         &mut self,
         rest: &'static [u8],
         value: Option<bool>,
-        byte: u8,
+        chunk: &'a [u8],
+        at: usize,
         sink: &mut S,
-    ) -> Result<(), Unreadable> {
-        if byte != rest[0] {
+    ) -> Result<usize, Unreadable> {
+        let here = &chunk[at..(at + rest.len()).min(chunk.len())];
+        if !rest.starts_with(here) {
             return Err(Unreadable::NotJson);
         }
-        if rest.len() > 1 {
-            self.state = State::Literal(&rest[1..], value);
-            return Ok(());
+        if here.len() < rest.len() {
+            self.state = State::Literal(&rest[here.len()..], value);
+            return Ok(chunk.len());
         }
+        Ok(self.literal_ends(value, at + here.len(), sink))
+    }
+
+    #[inline(always)]
+    fn literal_ends<'a, S: Sink<'a>>(&mut self, value: Option<bool>, end: usize, sink: &mut S) -> usize {
         self.ended();
-        if self.token != Token::Value(Want::Nothing) {
+        if self.token == Token::Value(Want::All) {
             sink.scalar(value.map_or(Scalar::Null, Scalar::Bool));
         }
-        Ok(())
+        end
     }
+}
 
-    fn keeps(&self) -> bool {
-        matches!(self.token, Token::Key { keep: true } | Token::Value(Want::All))
-    }
-
-    /// Keeps a piece of the token in hand, if its text is wanted.
-    fn keep(&mut self, piece: &[u8]) {
-        if self.keeps() && !piece.is_empty() {
-            self.replace_lone_surrogate();
-            self.scratch.extend_from_slice(&piece[..piece.len().min(self.room())]);
-        }
-    }
-
-    /// Returns how much more of the token in hand is to be kept. Of a name it is a little more than matters, so that its
-    /// cut is seen, and falls behind the last symbol that matters.
-    const fn room(&self) -> usize {
-        match self.token {
-            Token::Key { .. } => (MAX_NAME + 8).saturating_sub(self.scratch.len()),
-            Token::Value(_) => usize::MAX,
-        }
-    }
-
-    fn replace_lone_surrogate(&mut self) {
-        if self.surrogate.take().is_some() {
-            self.scratch.extend_from_slice("\u{fffd}".as_bytes());
-        }
-    }
-
-    /// Returns the whole text of the token in hand: borrowed when all of it is `tail`.
-    fn take<'a>(&mut self, tail: &'a [u8]) -> Cow<'a, str> {
-        if self.scratch.is_empty() && self.surrogate.is_none() {
-            return String::from_utf8_lossy(tail);
-        }
-        self.keep(tail);
-        self.replace_lone_surrogate();
-        let text = std::mem::take(&mut self.scratch);
-        Cow::Owned(
-            String::from_utf8(text).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
-        )
-    }
+const fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }

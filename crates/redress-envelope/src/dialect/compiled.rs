@@ -1,0 +1,125 @@
+//! A dialect made ready to read: every path has become a cell of one plan.
+
+use super::condition::Condition;
+use super::error_rule::{ErrorRule, Line, Test};
+use super::hints::{Flag, Hint, HintPlace};
+use super::source::Source;
+use super::spec::{self, Spec, Wanted};
+use crate::hint::Unit;
+use crate::path::Step;
+use crate::plan::{Keep, Plan};
+
+/// The standard field for limits (IETF draft-ietf-httpapi-ratelimit-headers), read in every dialect.
+const RATELIMIT: http::HeaderName = http::HeaderName::from_static("ratelimit");
+
+#[derive(Debug)]
+pub(crate) struct Compiled {
+    pub(crate) spec: Spec,
+    pub(crate) plan: Plan,
+    /// The last one has no conditions.
+    pub(crate) readings: Vec<Reading>,
+    pub(crate) flags: Vec<Flag<u8>>,
+    /// The conditions of each rule.
+    pub(crate) rules: Vec<Vec<Condition<u8>>>,
+    pub(crate) errors: Vec<ErrorRule<u8>>,
+    /// The members that the error rules ask for, and nothing else; and the rules with its cells.
+    pub(crate) signal_plan: Plan,
+    pub(crate) signals: Vec<ErrorRule<u8>>,
+}
+
+/// Where the parts of one form of envelope stand.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    pub(crate) when: Vec<Condition<u8>>,
+    pub(crate) code: Vec<Source<u8>>,
+    pub(crate) message: Vec<Source<u8>>,
+    pub(crate) request_id: Vec<Source<u8>>,
+    pub(crate) reason: Vec<Source<u8>>,
+    /// Bit `n` is set when list `n` of the plan is of this form.
+    pub(crate) lists: u16,
+    pub(crate) hints: Vec<Hint<u8>>,
+    /// Whether one of them stands in the body.
+    pub(crate) body_hints: bool,
+    pub(crate) ordered_hints: bool,
+}
+
+impl Compiled {
+    pub(crate) fn new(spec: Spec) -> Self {
+        let (mut plan, mut signal_plan) = (Plan::new(), Plan::new());
+        let mut lists = 0;
+        let readings = spec.readings().map(|reading| compile(reading, &spec.reading, &mut plan, &mut lists)).collect();
+        let flags = spec.flags.iter().filter_map(|flag| {
+            let place = flag.place.compile(|path| cell(&mut plan, path))?;
+            Some(Flag { place, says: flag.says.clone() })
+        });
+        let flags = flags.collect();
+        let rules = spec.rules.iter().map(|(when, _)| conditions(when, &mut plan)).collect();
+        let errors = spec.errors.iter().map(|rule| error_rule(rule, &mut plan)).collect();
+        let signals = spec.errors.iter().map(|rule| error_rule(rule, &mut signal_plan)).collect();
+        let (plan, signal_plan) = (plan.finish(), signal_plan.finish());
+        Self { spec, plan, readings, flags, rules, errors, signal_plan, signals }
+    }
+}
+
+fn cell(plan: &mut Plan, wanted: &Wanted) -> Option<u8> {
+    plan.cell(&wanted.path, &wanted.keep)
+}
+
+fn conditions(when: &[Condition<Wanted>], plan: &mut Plan) -> Vec<Condition<u8>> {
+    when.iter().filter_map(|condition| condition.compile(|path| cell(plan, path))).collect()
+}
+
+fn compile(reading: &spec::Reading, last: &spec::Reading, plan: &mut Plan, lists: &mut u8) -> Reading {
+    let mut sources = |own: &Option<Vec<Source<Wanted>>>, last: &Option<Vec<Source<Wanted>>>| {
+        let sources = own.as_ref().or(last.as_ref()).into_iter().flatten();
+        sources.filter_map(|source| source.compile(|path| cell(plan, path))).collect()
+    };
+    let code = sources(&reading.code, &last.code);
+    let message = sources(&reading.message, &last.message);
+    let request_id = sources(&reading.request_id, &last.request_id);
+    let reason = sources(&reading.reason, &last.reason);
+    let mut own_lists = 0;
+    for list in reading.fields.as_ref().or(last.fields.as_ref()).into_iter().flatten() {
+        plan.list(list);
+        own_lists |= 1 << *lists;
+        *lists += 1;
+    }
+    let mut hints: Vec<_> = reading.hints.as_ref().or(last.hints.as_ref()).into_iter().flatten().cloned().collect();
+    hints.push(Hint { place: HintPlace::Header(RATELIMIT), unit: Unit::RateLimit, reset: true, when: Vec::new() });
+    let hints = hints.iter().filter_map(|hint| {
+        let place = hint.place.compile(|path| cell(plan, path))?;
+        Some(Hint { place, unit: hint.unit, reset: hint.reset, when: conditions(&hint.when, plan) })
+    });
+    let hints: Vec<_> = hints.collect();
+    Reading {
+        code,
+        message,
+        request_id,
+        reason,
+        lists: own_lists,
+        body_hints: hints.iter().any(|hint| matches!(hint.place, HintPlace::Body(..))),
+        hints,
+        when: conditions(&reading.when, plan),
+        ordered_hints: reading.ordered_hints.or(last.ordered_hints).unwrap_or_default(),
+    }
+}
+
+fn error_rule(rule: &ErrorRule<Wanted>, plan: &mut Plan) -> ErrorRule<u8> {
+    let lines = rule.lines.iter().map(|line| {
+        let atoms = line.atoms.iter().flat_map(|(wanted, test)| with_inside(wanted, test));
+        let atoms = atoms.filter_map(|(wanted, test)| Some((cell(plan, &wanted)?, test))).collect();
+        Line { negated: line.negated, atoms }
+    });
+    let lines = lines.collect();
+    ErrorRule { lines, when: conditions(&rule.when, plan) }
+}
+
+/// Asks of a member that must not be empty for what lies in it, too: elements first, then members.
+fn with_inside(wanted: &Wanted, test: &Test) -> Vec<(Wanted, Test)> {
+    let own = (wanted.clone(), test.clone());
+    if *test != Test::NonEmpty {
+        return vec![own];
+    }
+    let inside = |step: Step| (Wanted { path: wanted.path.join(&[step]), keep: Keep::First }, Test::NotNull);
+    vec![own, inside(Step::Each), inside(Step::Any)]
+}

@@ -1,0 +1,135 @@
+//! What narrows a rule, a reading or a hint.
+
+use http::HeaderName;
+
+use super::catalogue::Route;
+use crate::cells::{Cells, Value};
+use crate::head::Head;
+use crate::pattern::{Glob, Ranges};
+
+/// One condition. `P` is a path where a file is read, a cell once it is compiled.
+#[derive(Clone, Debug)]
+pub(crate) enum Condition<P> {
+    Status(Ranges),
+    MediaType(Vec<Glob>),
+    Route(Route),
+    /// The header is there, with one of these values if there are any.
+    Header(HeaderName, Vec<String>),
+    NoHeader(HeaderName),
+    /// The member is there and not `null`, with one of these values if there are any.
+    Body(P, Vec<String>),
+    BodyKind(P, JsonKind),
+    NoBody(P),
+    Code(Vec<Glob>),
+    CodeRange(Ranges),
+    Reason(Vec<Glob>),
+    Message(Vec<Glob>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum JsonKind {
+    Object,
+    Array,
+    Text,
+    Number,
+    Bool,
+}
+
+/// What conditions may look at; the words are known only to rules.
+pub(crate) struct Facts<'f, 'a> {
+    pub(crate) head: &'f Head<'f>,
+    pub(crate) cells: &'f Cells<'a>,
+    pub(crate) code: Option<&'f str>,
+    pub(crate) reason: Option<&'f str>,
+    pub(crate) message: Option<&'f str>,
+}
+
+impl<P> Condition<P> {
+    /// Puts a cell in the place of each path.
+    pub(crate) fn compile(&self, mut cell: impl FnMut(&P) -> Option<u8>) -> Option<Condition<u8>> {
+        Some(match self {
+            Self::Status(statuses) => Condition::Status(statuses.clone()),
+            Self::MediaType(kinds) => Condition::MediaType(kinds.clone()),
+            Self::Route(route) => Condition::Route(route.clone()),
+            Self::Header(name, values) => Condition::Header(name.clone(), values.clone()),
+            Self::NoHeader(name) => Condition::NoHeader(name.clone()),
+            Self::Body(path, values) => Condition::Body(cell(path)?, values.clone()),
+            Self::BodyKind(path, kind) => Condition::BodyKind(cell(path)?, *kind),
+            Self::NoBody(path) => Condition::NoBody(cell(path)?),
+            Self::Code(codes) => Condition::Code(codes.clone()),
+            Self::CodeRange(codes) => Condition::CodeRange(codes.clone()),
+            Self::Reason(reasons) => Condition::Reason(reasons.clone()),
+            Self::Message(messages) => Condition::Message(messages.clone()),
+        })
+    }
+
+    /// Whether it names codes by a pattern rather than one by one.
+    pub(crate) fn is_pattern(&self) -> bool {
+        match self {
+            Self::Code(codes) => codes.iter().any(Glob::is_wild),
+            Self::CodeRange(_) => true,
+            _ => false,
+        }
+    }
+
+    /// Whether the head alone decides it, and how.
+    pub(crate) fn of_head(&self, head: &Head<'_>) -> Option<bool> {
+        Some(match self {
+            Self::Status(statuses) => statuses.contains(i64::from(head.status)),
+            Self::MediaType(kinds) => kinds.iter().any(|kind| kind.matches_any_case(head.media_type())),
+            Self::Route(route) => route.matches(head.method, head.path),
+            Self::Header(name, values) => {
+                head.texts(name).any(|text| values.is_empty() || values.iter().any(|value| value == text))
+            }
+            Self::NoHeader(name) => !head.headers.contains_key(name),
+            _ => return None,
+        })
+    }
+}
+
+impl Condition<u8> {
+    pub(crate) fn holds(&self, facts: &Facts<'_, '_>) -> bool {
+        if let Some(holds) = self.of_head(facts.head) {
+            return holds;
+        }
+        let said = |cell: &u8| facts.cells.get(*cell).filter(|value| *value != Value::Null);
+        let like =
+            |globs: &[Glob], word: Option<&str>| word.is_some_and(|word| globs.iter().any(|glob| glob.matches(word)));
+        match self {
+            Self::Body(cell, values) => said(cell).is_some_and(|value| {
+                values.is_empty()
+                    || facts.cells.text(value).is_some_and(|text| values.iter().any(|value| value == text))
+            }),
+            Self::BodyKind(cell, kind) => said(cell).is_some_and(|value| kind.is_of(value)),
+            Self::NoBody(cell) => said(cell).is_none(),
+            Self::Code(codes) => like(codes, facts.code),
+            Self::CodeRange(codes) => facts.code.is_some_and(|code| codes.contains_text(code)),
+            Self::Reason(reasons) => like(reasons, facts.reason),
+            Self::Message(globs) => {
+                facts.message.is_some_and(|message| globs.iter().any(|glob| glob.matches_any_case(message)))
+            }
+            _ => false,
+        }
+    }
+}
+
+impl JsonKind {
+    pub(crate) const ALL: [(&str, Self); 5] = [
+        ("object", Self::Object),
+        ("array", Self::Array),
+        ("text", Self::Text),
+        ("number", Self::Number),
+        ("bool", Self::Bool),
+    ];
+
+    fn is_of(self, value: Value<'_>) -> bool {
+        match value {
+            Value::Null => false,
+            Value::Object => self == Self::Object,
+            Value::Array => self == Self::Array,
+            Value::Bool(_) => self == Self::Bool,
+            Value::Text(_) | Value::Owned { is_number: false, .. } => self == Self::Text,
+            Value::Number(_) | Value::Owned { is_number: true, .. } => self == Self::Number,
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! When a response is an error by its body.
+
+use super::condition::Condition;
+use crate::cells::Value;
+use crate::pattern::Ranges;
+
+/// It holds when each of its lines does and each condition does.
+#[derive(Clone, Debug)]
+pub(crate) struct ErrorRule<P> {
+    pub(crate) lines: Vec<Line<P>>,
+    pub(crate) when: Vec<Condition<P>>,
+}
+
+/// It holds when one of its atoms does; a negated one when none does.
+#[derive(Clone, Debug)]
+pub(crate) struct Line<P> {
+    pub(crate) negated: bool,
+    pub(crate) atoms: Vec<(P, Test)>,
+}
+
+/// What a member must be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Test {
+    /// Present and anything but `null`.
+    NotNull,
+    /// `false`.
+    IsFalse,
+    /// A number other than 0, or a text other than `""` and `"0"`.
+    NotZero,
+    /// A text, an array or an object with something in it.
+    NonEmpty,
+    /// One of these texts, numbers or truth values.
+    Is(Vec<String>),
+    /// A number that is none of these.
+    Outside(Ranges),
+}
+
+impl Test {
+    /// Whether a member with this value, and this text if it has one, is what it must be. A container is never empty here:
+    /// what lies in it is asked.
+    pub(crate) fn holds(&self, value: Value<'_>, text: Option<&str>) -> bool {
+        match self {
+            Self::NotNull => value != Value::Null,
+            Self::IsFalse => value == Value::Bool(false),
+            Self::Is(values) => text.is_some_and(|text| values.iter().any(|value| value == text)),
+            _ if matches!(value, Value::Bool(_)) => false,
+            Self::NotZero => text.is_some_and(|text| !text.is_empty() && !is_zero(text)),
+            Self::NonEmpty => text.is_some_and(|text| !text.is_empty()) && !value.is_number(),
+            Self::Outside(range) => text.is_some_and(|text| text.parse().is_ok_and(|number| !range.contains(number))),
+        }
+    }
+}
+
+/// Whether a number, as it is written, is 0: `0`, `-0`, `0.0`, `0e5`.
+fn is_zero(number: &str) -> bool {
+    let digits = number.split(['e', 'E']).next().unwrap_or_default().trim_start_matches('-');
+    !digits.is_empty() && digits.bytes().all(|byte| matches!(byte, b'0' | b'.'))
+}

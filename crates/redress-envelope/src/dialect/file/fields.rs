@@ -1,0 +1,101 @@
+//! `fields = [...]`: how an API lists the faults of single fields.
+
+use super::words::{path, text};
+use super::{File, Item};
+use crate::path::Path;
+use crate::plan::{FieldList, MAX_LISTS, MAX_RANKS};
+
+const KNOWN: &[&str] =
+    &["list", "one", "map", "maps", "tree", "path", "message", "nameless", "except", "texts", "leaf"];
+
+/// What the table of one list says.
+#[derive(Default)]
+struct Table {
+    form: Option<(Form, Path)>,
+    path: Vec<Path>,
+    message: Vec<Path>,
+    nameless: bool,
+    except: Vec<String>,
+    leaf: Option<String>,
+    texts: Option<bool>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    List,
+    One,
+    Map,
+    Maps,
+    Tree,
+}
+
+pub(super) fn fields<'t>(file: &mut File<'_>, item: &Item<'t>) -> Vec<FieldList> {
+    let items = file.items(item);
+    if items.len() > MAX_LISTS {
+        file.expected(item, "at most 16 lists of fields");
+        return Vec::new();
+    }
+    items.iter().filter_map(|item| list(file, item)).collect()
+}
+
+fn list<'t>(file: &mut File<'_>, item: &Item<'t>) -> Option<FieldList> {
+    let mistakes = file.mistakes.len();
+    let Table { form, path, message, nameless, except, leaf, texts } = table(file, item)?;
+    if file.mistakes.len() > mistakes {
+        return None;
+    }
+    let plain = path.is_empty() && !nameless;
+    let is_list = except.is_empty() && leaf.is_none() && texts.is_none();
+    let (too_many, has_leaf) = (path.len().max(message.len()) > MAX_RANKS, leaf.is_some());
+    match form {
+        Some((form @ (Form::List | Form::One), at))
+            if !path.is_empty() && !message.is_empty() && is_list && !too_many =>
+        {
+            Some(FieldList::List { at, path, message, nameless, single: form == Form::One })
+        }
+        Some((form @ (Form::Map | Form::Maps), at)) if plain && !has_leaf => {
+            let texts = texts.unwrap_or(true);
+            Some(FieldList::Map { at, except, message, each: form == Form::Maps, texts })
+        }
+        Some((Form::Tree, at)) if plain && except.is_empty() && texts.is_none() && (has_leaf || message.is_empty()) => {
+            Some(FieldList::Tree { at, leaf, message })
+        }
+        _ => {
+            let forms = "`list` or `one` with `path` and `message`, `map` or `maps`, which may have `except`, `message` and \
+                         `texts`, or `tree`, which may have `leaf` and `message`";
+            file.note(&item.span, &item.key, format!("expected {forms}"));
+            None
+        }
+    }
+}
+
+fn table<'t>(file: &mut File<'_>, item: &Item<'t>) -> Option<Table> {
+    let mut fields = Table::default();
+    for (key, value) in file.table(item)? {
+        let entry = item.member(key, value);
+        let form = match key.get_ref().as_ref() {
+            "list" => Form::List,
+            "one" => Form::One,
+            "map" => Form::Map,
+            "maps" => Form::Maps,
+            "tree" => Form::Tree,
+            other => {
+                match other {
+                    "path" => fields.path = file.each_parsed(&entry, path),
+                    "message" => fields.message = file.each_parsed(&entry, path),
+                    "nameless" => fields.nameless = file.truth(&entry).unwrap_or_default(),
+                    "except" => fields.except = file.each_parsed(&entry, text),
+                    "texts" => fields.texts = file.truth(&entry),
+                    "leaf" => fields.leaf = file.parsed(&entry, text),
+                    _ => file.unknown(&item.key, key, KNOWN),
+                }
+                continue;
+            }
+        };
+        if fields.form.is_some() {
+            file.note(&entry.span, &item.key, "expected only one of list, one, map, maps, tree".to_owned());
+        }
+        fields.form = file.parsed(&entry, path).map(|path| (form, path));
+    }
+    Some(fields)
+}

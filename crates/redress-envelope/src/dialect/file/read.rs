@@ -1,0 +1,91 @@
+//! `[[read]]`: where the parts of an envelope stand.
+
+use super::super::hints::{Hint, HintPlace};
+use super::super::source::Kind;
+use super::super::spec::{Reading, Spec, Wanted};
+use super::fields::fields;
+use super::source::sources;
+use super::when::{Scope, when};
+use super::words::{header, path, unit};
+use super::{File, Item};
+
+const KNOWN: &[&str] = &["when", "code", "message", "request_id", "reason", "fields", "hints", "ordered_hints"];
+
+/// Reads one form of envelope, or a list of them: those with conditions come before the known ones, the one without
+/// changes the last.
+pub(super) fn read<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &mut Spec) {
+    let items = if item.value.is_table() { vec![item.clone()] } else { file.items(item) };
+    let mut guarded = Vec::new();
+    for (nth, item) in items.iter().enumerate() {
+        let Some(table) = file.table(item) else { continue };
+        if table.contains_key("when") {
+            guarded.push(reading(file, item, Reading::default()));
+        } else if nth + 1 < items.len() {
+            file.note(&item.span, &item.key, "expected `when`, else what follows is never reached".to_owned());
+        } else {
+            spec.reading = reading(file, item, spec.reading.clone());
+        }
+    }
+    guarded.append(&mut spec.guarded);
+    spec.guarded = guarded;
+}
+
+fn reading<'t>(file: &mut File<'_>, item: &Item<'t>, mut reading: Reading) -> Reading {
+    for (key, value) in file.table(item).into_iter().flatten() {
+        let entry = item.member(key, value);
+        match key.get_ref().as_ref() {
+            "when" => reading.when = when(file, &entry, Scope::Body),
+            "code" => reading.code = Some(sources(file, &entry, Kind::Word)),
+            "message" => reading.message = Some(sources(file, &entry, Kind::Text)),
+            "request_id" => reading.request_id = Some(sources(file, &entry, Kind::Word)),
+            "reason" => reading.reason = Some(sources(file, &entry, Kind::Word)),
+            "fields" => reading.fields = Some(fields(file, &entry)),
+            "hints" => reading.hints = Some(hints(file, &entry)),
+            "ordered_hints" => reading.ordered_hints = file.truth(&entry),
+            _ => file.unknown(&item.key, key, KNOWN),
+        }
+    }
+    reading
+}
+
+fn hints<'t>(file: &mut File<'_>, item: &Item<'t>) -> Vec<Hint<Wanted>> {
+    let items = file.items(item);
+    items.iter().filter_map(|item| hint(file, item)).collect()
+}
+
+fn hint<'t>(file: &mut File<'_>, item: &Item<'t>) -> Option<Hint<Wanted>> {
+    let (mut place, mut given) = (None, None);
+    let (mut reset, mut conditions) = (false, Vec::new());
+    let mistakes = file.mistakes.len();
+    for (key, value) in file.table(item)? {
+        let entry = item.member(key, value);
+        match key.get_ref().as_ref() {
+            name @ ("body" | "header") if place.is_some() => {
+                file.note(
+                    &entry.span,
+                    &item.key,
+                    format!("expected either `body` or `header`, found `{name}` as well"),
+                );
+            }
+            "body" => place = file.parsed(&entry, path).map(body_place),
+            "header" => place = file.parsed(&entry, header).map(HintPlace::Header),
+            "unit" => given = file.parsed(&entry, unit),
+            "reset" => reset = file.truth(&entry).unwrap_or_default(),
+            "when" => conditions = when(file, &entry, Scope::Body),
+            _ => file.unknown(&item.key, key, &["body", "header", "unit", "reset", "when"]),
+        }
+    }
+    if file.mistakes.len() > mistakes {
+        return None;
+    }
+    let (Some(place), Some(unit)) = (place, given) else {
+        file.note(&item.span, &item.key, "expected `unit` and either `body` or `header`".to_owned());
+        return None;
+    };
+    Some(Hint { place, unit, reset, when: conditions })
+}
+
+pub(super) fn body_place(path: crate::path::Path) -> HintPlace<Wanted> {
+    let name = path.to_string();
+    HintPlace::Body(Wanted::one(path), name)
+}

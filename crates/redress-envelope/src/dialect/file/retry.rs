@@ -1,0 +1,87 @@
+//! `[retry]` and `[[limits]]`: what a vendor says about asking again.
+
+use super::super::catalogue::{Limit, Schedule};
+use super::super::hints::{Flag, FlagForm, HintPlace};
+use super::super::spec::{Spec, Wanted};
+use super::read::body_place;
+use super::words::{header, path, route};
+use super::{File, Item, add};
+
+pub(super) fn retry<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &mut Spec) {
+    const KNOWN: &[&str] = &["attempts", "base_ms", "factor", "cap_ms", "throttle_wait_ms", "idempotent", "flags"];
+    let Some(table) = file.table(item) else { return };
+    let known = spec.retry.schedule;
+    let (mut base, mut factor, mut cap) =
+        (known.map(|known| known.base), known.map(|known| known.factor), known.map(|known| known.cap));
+    let mistakes = file.mistakes.len();
+    for (key, value) in table {
+        let item = item.member(key, value);
+        match key.get_ref().as_ref() {
+            "attempts" => spec.retry.attempts = file.count(&item),
+            "base_ms" => base = file.millis(&item),
+            "factor" => factor = file.count(&item),
+            "cap_ms" => cap = file.millis(&item),
+            "throttle_wait_ms" => spec.retry.throttle_wait = file.millis(&item),
+            "idempotent" => add(&mut spec.idempotent, file.each_parsed(&item, route)),
+            "flags" => spec.flags = flags(file, &item),
+            _ => file.unknown("retry", key, KNOWN),
+        }
+    }
+    match (base, factor, cap) {
+        _ if file.mistakes.len() > mistakes => {}
+        (Some(base), Some(_), Some(cap)) if cap < base => {
+            file.note(&item.span, "retry", "expected a `cap_ms` that is not below `base_ms`".to_owned());
+        }
+        (Some(base), Some(factor), Some(cap)) => spec.retry.schedule = Some(Schedule { base, factor, cap }),
+        (None, None, None) => {}
+        _ => file.note(&item.span, "retry", "expected all of `base_ms`, `factor` and `cap_ms`, or none".to_owned()),
+    }
+}
+
+fn flags<'t>(file: &mut File<'_>, item: &Item<'t>) -> Vec<Flag<Wanted>> {
+    let items = file.items(item);
+    let mut flags: Vec<_> = items.iter().filter_map(|item| flag(file, item)).collect();
+    // A pushback comes before all others.
+    flags.sort_by_key(|flag| matches!(flag.says, FlagForm::YesNo(..)));
+    flags
+}
+
+fn flag<'t>(file: &mut File<'_>, item: &Item<'t>) -> Option<Flag<Wanted>> {
+    let (mut place, mut pushback): (Option<HintPlace<Wanted>>, bool) = (None, false);
+    let (mut yes, mut no) = (vec!["true".to_owned()], vec!["false".to_owned()]);
+    for (key, value) in file.table(item)? {
+        let entry = item.member(key, value);
+        match key.get_ref().as_ref() {
+            "body" => place = file.parsed(&entry, path).map(body_place),
+            "header" => place = file.parsed(&entry, header).map(HintPlace::Header),
+            "yes" => yes = file.values(&entry),
+            "no" => no = file.values(&entry),
+            "pushback" => pushback = file.truth(&entry).unwrap_or_default(),
+            _ => file.unknown(&item.key, key, &["body", "header", "yes", "no", "pushback"]),
+        }
+    }
+    let Some(place) = place else {
+        file.note(&item.span, &item.key, "expected either `body` or `header`".to_owned());
+        return None;
+    };
+    Some(Flag { place, says: if pushback { FlagForm::Pushback } else { FlagForm::YesNo(yes, no) } })
+}
+
+pub(super) fn limit<'t>(file: &mut File<'_>, item: &Item<'t>) -> Option<Limit> {
+    let (mut at, mut requests, mut per, mut scope) = (None, None, None, String::new());
+    for (key, value) in file.table(item)? {
+        let member = item.member(key, value);
+        match key.get_ref().as_ref() {
+            "route" => at = file.parsed(&member, route),
+            "requests" => requests = file.count(&member),
+            "per_s" => per = file.seconds(&member),
+            "scope" => scope = file.string(&member).unwrap_or_default(),
+            _ => file.unknown(&item.key, key, &["route", "requests", "per_s", "scope"]),
+        }
+    }
+    let (Some(requests), Some(per)) = (requests, per) else {
+        file.note(&item.span, &item.key, "expected `requests` and `per_s`".to_owned());
+        return None;
+    };
+    Some(Limit { route: at, requests, per, scope })
+}

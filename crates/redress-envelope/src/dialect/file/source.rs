@@ -1,0 +1,119 @@
+//! Where one part of an envelope stands: a path, or a table.
+
+use super::super::source::{Cut, Kind, Place, Repeats, Source};
+use super::super::spec::Wanted;
+use super::words::{header, one_of, path, text};
+use super::{File, Item};
+use crate::path::Path;
+use crate::plan::Keep;
+
+const KNOWN: &[&str] = &[
+    "path",
+    "header",
+    "challenge",
+    "element",
+    "parts",
+    "sep",
+    "as",
+    "after",
+    "before",
+    "last",
+    "not",
+    "not_status",
+    "join",
+    "deepest",
+];
+
+/// Reads one source or a list of them; what a source does not say of its kind is `kind`.
+pub(super) fn sources<'t>(file: &mut File<'_>, item: &Item<'t>, kind: Kind) -> Vec<Source<Wanted>> {
+    let items = if item.value.is_array() { file.items(item) } else { vec![item.clone()] };
+    if items.is_empty() {
+        file.expected(item, "at least one");
+    }
+    let mut all: Vec<Source<Wanted>> = Vec::new();
+    for item in items {
+        for source in source(file, &item, kind) {
+            if all.iter().any(|earlier| hides(earlier, &source)) {
+                file.note(&item.span, &item.key, "never reached: an earlier source takes all of it".to_owned());
+            } else {
+                all.push(source);
+            }
+        }
+    }
+    all
+}
+
+fn source<'t>(file: &mut File<'_>, item: &Item<'t>, kind: Kind) -> Vec<Source<Wanted>> {
+    if !item.value.is_table() {
+        let path = file.parsed(item, path);
+        return path.into_iter().map(|path| Source::new(Place::Body(Wanted::one(path)), kind)).collect();
+    }
+    let mut places: Vec<Place<Path>> = Vec::new();
+    let (mut between, mut keep, mut form) = (None, Keep::Last, Source::new(Place::Body(()), kind));
+    for (key, value) in file.table(item).into_iter().flatten() {
+        let entry = item.member(key, value);
+        match key.get_ref().as_ref() {
+            "path" => places.extend(file.each_parsed(&entry, path).into_iter().map(Place::Body)),
+            "header" => places.extend(file.each_parsed(&entry, header).into_iter().map(Place::Header)),
+            "challenge" => places.extend(file.each_parsed(&entry, text).into_iter().map(Place::Challenge)),
+            "element" => places.extend(file.each_parsed(&entry, text).into_iter().map(Place::Element)),
+            "parts" => places.push(Place::Parts(file.each_parsed(&entry, path), "/".to_owned())),
+            "sep" => between = file.string(&entry),
+            "as" => form.kind = file.parsed(&entry, one_of(&Kind::ALL)).unwrap_or(kind),
+            "after" => form.cuts.extend(file.string(&entry).map(Cut::After)),
+            "before" => form.cuts.extend(file.string(&entry).map(Cut::Before)),
+            "last" => form.cuts.extend(file.string(&entry).map(Cut::Last)),
+            "not" => form.not = file.values(&entry),
+            "not_status" => form.repeats = repeats(file, &entry),
+            "join" => keep = file.string(&entry).map_or(Keep::Last, Keep::Joined),
+            "deepest" => keep = file.string(&entry).map_or(Keep::Last, Keep::Deepest),
+            _ => file.unknown(&item.key, key, KNOWN),
+        }
+    }
+    if places.is_empty() {
+        file.note(&item.span, &item.key, "expected one of path, header, challenge, element, parts".to_owned());
+    }
+    places.into_iter().map(|place| form.at(place, &keep, between.as_deref())).collect()
+}
+
+/// What a source says beside its place.
+impl Source<()> {
+    fn at(&self, place: Place<Path>, keep: &Keep, between: Option<&str>) -> Source<Wanted> {
+        let place = match place {
+            Place::Body(path) => Place::Body(Wanted { path, keep: keep.clone() }),
+            Place::Header(name) => Place::Header(name),
+            Place::Challenge(name) => Place::Challenge(name),
+            Place::Element(name) => Place::Element(name),
+            Place::Parts(parts, usual) => {
+                let between = between.map_or(usual, str::to_owned);
+                Place::Parts(parts.into_iter().map(Wanted::one).collect(), between)
+            }
+        };
+        let Self { kind, cuts, not, repeats, .. } = self;
+        Source { place, kind: *kind, cuts: cuts.clone(), not: not.clone(), repeats: *repeats, is_plain: false }
+    }
+}
+
+fn repeats(file: &mut File<'_>, item: &Item<'_>) -> Repeats {
+    match (item.value.as_bool(), item.value.as_str()) {
+        (Some(true), _) => Repeats::Not,
+        (Some(false), _) => Repeats::Count,
+        (_, Some("number")) => Repeats::NotAsNumber,
+        _ => {
+            file.expected(item, "true, false or `number`");
+            Repeats::Count
+        }
+    }
+}
+
+/// Whether what comes later at the same place can never be asked.
+fn hides(earlier: &Source<Wanted>, later: &Source<Wanted>) -> bool {
+    let same_place = match (&earlier.place, &later.place) {
+        (Place::Body(a), Place::Body(b)) => a == b,
+        (Place::Header(a), Place::Header(b)) => a == b,
+        (Place::Challenge(a), Place::Challenge(b)) | (Place::Element(a), Place::Element(b)) => a == b,
+        _ => false,
+    };
+    let takes_all = earlier.not.is_empty() && earlier.repeats == Repeats::Count;
+    same_place && takes_all && (earlier.kind == later.kind || matches!(earlier.kind, Kind::Any))
+}

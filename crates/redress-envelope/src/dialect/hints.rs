@@ -1,0 +1,123 @@
+//! Where a server says when to come back, and whether to.
+
+use std::borrow::Cow;
+use std::time::SystemTime;
+
+use http::HeaderName;
+
+use super::condition::{Condition, Facts};
+use crate::cells::Cells;
+use crate::head::Head;
+use crate::hint::{HintSource, RetryHint, Unit};
+
+/// A header or a member that holds a hint. `P` is a path where a file is read, a cell once it is compiled.
+#[derive(Clone, Debug)]
+pub(crate) struct Hint<P> {
+    pub(crate) place: HintPlace<P>,
+    pub(crate) unit: Unit,
+    /// Whether it is the end of a rate-limit window, which many APIs send with every response.
+    pub(crate) reset: bool,
+    pub(crate) when: Vec<Condition<P>>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum HintPlace<P> {
+    Header(HeaderName),
+    /// A member, and its path for people.
+    Body(P, String),
+}
+
+/// A header or a member that says whether to retry.
+#[derive(Clone, Debug)]
+pub(crate) struct Flag<P> {
+    pub(crate) place: HintPlace<P>,
+    pub(crate) says: FlagForm,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum FlagForm {
+    /// One of these values says yes, one of those no.
+    YesNo(Vec<String>, Vec<String>),
+    /// A wait in milliseconds says yes; a negative or unreadable one no.
+    Pushback,
+}
+
+impl<P> HintPlace<P> {
+    pub(crate) fn compile(&self, cell: impl FnOnce(&P) -> Option<u8>) -> Option<HintPlace<u8>> {
+        Some(match self {
+            Self::Header(name) => HintPlace::Header(name.clone()),
+            Self::Body(path, name) => HintPlace::Body(cell(path)?, name.clone()),
+        })
+    }
+}
+
+impl HintPlace<u8> {
+    /// Returns every text at the place.
+    fn texts<'r>(&'r self, head: &'r Head<'_>, cells: &'r Cells<'_>) -> Vec<Cow<'r, str>> {
+        match self {
+            Self::Header(name) => {
+                let values = head.headers.get_all(name).iter();
+                values.map(|value| String::from_utf8_lossy(value.as_bytes())).collect()
+            }
+            Self::Body(cell, _) => match cells.get(*cell) {
+                Some(value) if value.is_number() => cells.text(value).map(plain).into_iter().collect(),
+                Some(value) => cells.text(value).map(Cow::Borrowed).into_iter().collect(),
+                None => Vec::new(),
+            },
+        }
+    }
+
+    fn source(&self) -> HintSource {
+        match self {
+            Self::Header(name) if *name == http::header::RETRY_AFTER => HintSource::RetryAfter,
+            Self::Header(name) => HintSource::Header(name.as_str().to_owned()),
+            Self::Body(_, path) => HintSource::Body(path.clone()),
+        }
+    }
+}
+
+impl Hint<u8> {
+    /// Returns the longest valid hint at this place.
+    pub(crate) fn read(&self, facts: &Facts<'_, '_>, now: SystemTime) -> Option<RetryHint> {
+        if !self.when.iter().all(|condition| condition.holds(facts)) {
+            return None;
+        }
+        let texts = self.place.texts(facts.head, facts.cells);
+        let hints = texts.iter().filter_map(|text| self.unit.read(text.as_bytes(), now));
+        hints.map(|when| RetryHint::new(when, self.place.source())).reduce(|a, b| a.later_at(b, now))
+    }
+}
+
+impl Flag<u8> {
+    /// Returns whether to retry, and the wait if it says one.
+    pub(crate) fn read(
+        &self,
+        head: &Head<'_>,
+        cells: &Cells<'_>,
+        now: SystemTime,
+    ) -> Option<(bool, Option<RetryHint>)> {
+        let texts = self.place.texts(head, cells);
+        match &self.says {
+            FlagForm::YesNo(yes, no) => texts.iter().find_map(|text| {
+                let is_one_of = |words: &[String]| words.iter().any(|word| word.eq_ignore_ascii_case(text.trim()));
+                if is_one_of(yes) { Some((true, None)) } else { is_one_of(no).then_some((false, None)) }
+            }),
+            FlagForm::Pushback => {
+                let wait = Unit::Milliseconds.read(texts.first()?.as_bytes(), now);
+                Some((wait.is_some(), wait.map(|when| RetryHint::new(when, self.place.source()))))
+            }
+        }
+    }
+}
+
+/// Writes a JSON number that has an exponent without one, as far as that is sensible.
+fn plain(number: &str) -> Cow<'_, str> {
+    if !number.contains(['e', 'E']) {
+        return Cow::Borrowed(number);
+    }
+    match number.parse::<f64>() {
+        Ok(value) if value.is_finite() && value >= 0.0 => Cow::Owned(format!("{value}")),
+        Ok(value) if value == f64::INFINITY => Cow::Borrowed("99999999999999999999"),
+        _ => Cow::Borrowed(""),
+    }
+}

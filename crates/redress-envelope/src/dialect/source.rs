@@ -1,0 +1,251 @@
+//! Where one part of an envelope stands, and in what form.
+
+use std::borrow::Cow;
+
+use http::{HeaderName, StatusCode};
+
+use crate::cells::{Cells, Value};
+use crate::challenge;
+use crate::envelope::Origin;
+use crate::head::Head;
+use crate::markup;
+use crate::plan::Plan;
+
+/// A place that may hold a part of the envelope. `P` is a path where a file is read, a cell once it is compiled.
+#[derive(Clone, Debug)]
+pub(crate) struct Source<P> {
+    pub(crate) place: Place<P>,
+    pub(crate) kind: Kind,
+    pub(crate) cuts: Vec<Cut>,
+    /// Values that say nothing.
+    pub(crate) not: Vec<String>,
+    pub(crate) repeats: Repeats,
+    /// Whether any text is taken, and all of it; known once it is compiled.
+    pub(crate) is_plain: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Place<P> {
+    Body(P),
+    Header(HeaderName),
+    /// A parameter of `WWW-Authenticate`.
+    Challenge(String),
+    /// An XML element.
+    Element(String),
+    /// Several members, joined.
+    Parts(Vec<P>, String),
+}
+
+/// What a value must be to be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Text,
+    Number,
+    /// A text or a number.
+    Word,
+    /// A scalar.
+    Any,
+    /// A word without a blank.
+    Symbol,
+    /// A text without a blank that is no reason phrase.
+    Token,
+    /// A reason phrase.
+    Phrase,
+    /// A text with blanks that is no reason phrase.
+    Sentence,
+}
+
+/// What is left of a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Cut {
+    After(String),
+    Before(String),
+    Last(String),
+}
+
+/// Whether a value that only repeats the status says something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Repeats {
+    Count,
+    /// The number says nothing.
+    NotAsNumber,
+    /// Neither the number nor the reason phrase says anything.
+    Not,
+}
+
+/// What a source may look at.
+pub(crate) struct Response<'r, 'a> {
+    pub(crate) head: &'r Head<'a>,
+    pub(crate) cells: &'r Cells<'a>,
+    /// The body where it is not JSON.
+    pub(crate) text: Option<&'r str>,
+}
+
+impl<P> Source<P> {
+    pub(crate) const fn new(place: Place<P>, kind: Kind) -> Self {
+        Self { place, kind, cuts: Vec::new(), not: Vec::new(), repeats: Repeats::Count, is_plain: false }
+    }
+
+    /// Puts a cell in the place of each path.
+    pub(crate) fn compile(&self, mut cell: impl FnMut(&P) -> Option<u8>) -> Option<Source<u8>> {
+        let place = match &self.place {
+            Place::Body(path) => Place::Body(cell(path)?),
+            Place::Header(name) => Place::Header(name.clone()),
+            Place::Challenge(name) => Place::Challenge(name.clone()),
+            Place::Element(name) => Place::Element(name.clone()),
+            Place::Parts(parts, between) => {
+                Place::Parts(parts.iter().map(cell).collect::<Option<_>>()?, between.clone())
+            }
+        };
+        let Self { kind, cuts, not, repeats, .. } = self;
+        let any_text = matches!(kind, Kind::Text | Kind::Word | Kind::Any);
+        let is_plain = any_text && cuts.is_empty() && not.is_empty() && *repeats == Repeats::Count;
+        Some(Source { place, kind: *kind, cuts: cuts.clone(), not: not.clone(), repeats: *repeats, is_plain })
+    }
+}
+
+impl Source<u8> {
+    /// Returns the place for people.
+    pub(crate) fn origin(&self, plan: &Plan) -> Origin {
+        match &self.place {
+            Place::Body(cell) => Origin::Body(plan.path(*cell).to_string()),
+            Place::Header(name) => Origin::Header(name.as_str().to_owned()),
+            Place::Challenge(name) => Origin::Challenge(name.clone()),
+            Place::Element(name) => Origin::Element(name.clone()),
+            Place::Parts(parts, _) => {
+                let paths: Vec<_> = parts.iter().map(|part| plan.path(*part).to_string()).collect();
+                Origin::Body(paths.join(" and "))
+            }
+        }
+    }
+
+    /// Returns what the place says, if it says something of the right kind.
+    #[inline(always)]
+    pub(crate) fn read<'a>(&self, response: &Response<'_, 'a>) -> Option<Cow<'a, str>> {
+        // Most places are a member that is taken as it is.
+        let Place::Body(cell) = &self.place else { return self.read_any(response) };
+        let value = response.cells.get(*cell)?;
+        match value {
+            Value::Text(text) if self.is_plain && !text.is_empty() => Some(Cow::Borrowed(text)),
+            _ => self.read_any(response),
+        }
+    }
+
+    #[inline(never)]
+    fn read_any<'a>(&self, response: &Response<'_, 'a>) -> Option<Cow<'a, str>> {
+        match &self.place {
+            Place::Body(cell) => self.of_value(response.cells.get(*cell)?, response),
+            Place::Header(_) if response.head.headers.is_empty() => None,
+            Place::Header(name) => {
+                let mut texts = response.head.texts(name);
+                texts.find_map(|text| self.taken(Cow::Borrowed(text), response.head.status))
+            }
+            Place::Challenge(name) => {
+                let mut texts = challenge::parameters(response.head.headers, name);
+                texts.find_map(|text| self.taken(text, response.head.status))
+            }
+            Place::Element(name) => {
+                self.taken(Cow::Owned(markup::element(response.text?, name)?), response.head.status)
+            }
+            Place::Parts(parts, between) => {
+                let said = |part: &u8| response.cells.get(*part).and_then(|value| response.cells.text(value));
+                let text = |part: &u8| said(part).filter(|text| !text.is_empty());
+                let parts: Vec<_> = parts.iter().map(text).collect::<Option<_>>()?;
+                self.taken(Cow::Owned(parts.join(between)), response.head.status)
+            }
+        }
+    }
+
+    #[inline]
+    fn of_value<'a>(&self, value: Value<'a>, response: &Response<'_, 'a>) -> Option<Cow<'a, str>> {
+        let status = response.head.status;
+        if let (Value::Bool(_), Kind::Any) = (value, self.kind) {
+            return self.taken(Cow::Owned(response.cells.text(value)?.to_owned()), status);
+        }
+        let (text, is_text) = response.cells.word(value)?;
+        if !self.kind.takes(&text, is_text) {
+            return None;
+        }
+        if !self.cuts.is_empty() {
+            return self.taken(text, status);
+        }
+        self.says(&text, status).then_some(text)
+    }
+
+    fn taken<'a>(&self, text: Cow<'a, str>, status: u16) -> Option<Cow<'a, str>> {
+        let text = self.cuts.iter().fold(text, |text, cut| cut.of(text));
+        let is_text = self.kind != Kind::Number;
+        (self.says(&text, status) && self.kind.takes(&text, is_text)).then_some(text)
+    }
+
+    #[inline]
+    fn says(&self, text: &str, status: u16) -> bool {
+        !text.is_empty() && !self.not.iter().any(|not| not == text) && !self.repeats.says_nothing(text, status)
+    }
+}
+
+impl Kind {
+    pub(crate) const ALL: [(&str, Self); 8] = [
+        ("text", Self::Text),
+        ("number", Self::Number),
+        ("word", Self::Word),
+        ("any", Self::Any),
+        ("symbol", Self::Symbol),
+        ("token", Self::Token),
+        ("phrase", Self::Phrase),
+        ("sentence", Self::Sentence),
+    ];
+
+    #[inline]
+    fn takes(self, text: &str, is_text: bool) -> bool {
+        let has_blank = || text.contains(char::is_whitespace);
+        match self {
+            Self::Text => is_text,
+            Self::Number => !is_text,
+            Self::Word | Self::Any => true,
+            Self::Symbol => !has_blank(),
+            Self::Token => is_text && !has_blank() && !reason_phrases().any(|phrase| phrase == text),
+            Self::Phrase => is_text && is_reason_phrase(text),
+            Self::Sentence => is_text && has_blank() && !is_reason_phrase(text),
+        }
+    }
+}
+
+impl Repeats {
+    fn says_nothing(self, text: &str, status: u16) -> bool {
+        let number = || text.parse() == Ok(status);
+        match self {
+            Self::Count => false,
+            Self::NotAsNumber => number(),
+            Self::Not => number() || is_reason_phrase(text),
+        }
+    }
+}
+
+impl Cut {
+    fn of<'a>(&self, text: Cow<'a, str>) -> Cow<'a, str> {
+        match text {
+            Cow::Borrowed(text) => Cow::Borrowed(self.cut(text)),
+            Cow::Owned(text) => Cow::Owned(self.cut(&text).to_owned()),
+        }
+    }
+
+    fn cut<'t>(&self, text: &'t str) -> &'t str {
+        match self {
+            Self::After(mark) => text.rsplit_once(mark).map_or(text, |(_, after)| after),
+            Self::Before(mark) => text.split_once(mark).map_or(text, |(before, _)| before),
+            Self::Last(mark) => text.trim_end_matches(mark).rsplit(mark).next().unwrap_or(text),
+        }
+    }
+}
+
+/// Returns the standard reason phrases of all errors.
+fn reason_phrases() -> impl Iterator<Item = &'static str> {
+    (400..600).filter_map(|status| StatusCode::from_u16(status).ok()?.canonical_reason())
+}
+
+/// Whether a text is a reason phrase, perhaps with its status before it or a full stop behind.
+fn is_reason_phrase(text: &str) -> bool {
+    let text = text.trim_start_matches(|symbol: char| symbol.is_ascii_digit()).trim_matches([' ', '.', ':']);
+    reason_phrases().any(|phrase| phrase.eq_ignore_ascii_case(text))
+}

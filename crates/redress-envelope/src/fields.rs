@@ -1,0 +1,220 @@
+//! The faults of single fields, collected while a body is scanned.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use crate::json::{MAX_NAME, Scalar, lossy};
+use crate::plan::{Node, Role};
+
+/// How many field errors are kept: more than a person reads, few enough for a hostile body to cost little.
+const MAX_FIELDS: usize = 256;
+/// The rank of what was not found yet.
+const NONE: u8 = u8::MAX;
+
+/// A field of the request, and what is wrong with it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct FieldError<'a> {
+    /// The field's name or path as the vendor writes it, at most 256 bytes of it; empty when the vendor names none.
+    pub path: Cow<'a, str>,
+    /// What the vendor says about it.
+    pub message: Cow<'a, str>,
+}
+
+/// What was collected so far.
+#[derive(Debug)]
+pub(crate) struct Fields<'a> {
+    found: Vec<FieldError<'a>>,
+    /// The list that each belongs to.
+    lists: Vec<u8>,
+    /// The item of a list in hand, and how good the places are at which its parts stood.
+    item: FieldError<'a>,
+    path_rank: u8,
+    message_rank: u8,
+    /// The name in hand, of a map or a tree.
+    name: Cow<'a, str>,
+}
+
+impl FieldError<'_> {
+    /// Copies what is borrowed.
+    #[must_use]
+    pub fn into_owned(self) -> FieldError<'static> {
+        FieldError { path: Cow::Owned(self.path.into_owned()), message: Cow::Owned(self.message.into_owned()) }
+    }
+
+    const fn nothing() -> Self {
+        Self { path: Cow::Borrowed(""), message: Cow::Borrowed("") }
+    }
+}
+
+impl<'a> Fields<'a> {
+    pub(crate) const fn new() -> Self {
+        let item = FieldError::nothing();
+        Self {
+            found: Vec::new(),
+            lists: Vec::new(),
+            item,
+            path_rank: NONE,
+            message_rank: NONE,
+            name: Cow::Borrowed(""),
+        }
+    }
+
+    /// Returns those of the given lists.
+    pub(crate) fn of_lists(&mut self, lists: u16) -> Vec<FieldError<'a>> {
+        self.retain(|list, _| lists & (1 << list) != 0);
+        std::mem::take(&mut self.found)
+    }
+
+    /// Notes that a value begins at a place.
+    #[inline]
+    pub(crate) fn begin(&mut self, role: Role) {
+        if let Role::Item { .. } = role {
+            self.item = FieldError::nothing();
+            (self.path_rank, self.message_rank) = (NONE, NONE);
+        }
+    }
+
+    /// Notes that a container at a place ends.
+    #[inline]
+    pub(crate) fn end(&mut self, role: Role) {
+        if let Role::Item { list, nameless } = role {
+            let item = std::mem::replace(&mut self.item, FieldError::nothing());
+            if !item.path.is_empty() || (nameless && !item.message.is_empty()) {
+                self.push(list, item);
+            }
+        }
+    }
+
+    /// Notes the name of a member, in a container of whose name so many bytes are that of a field.
+    #[inline]
+    pub(crate) fn key(&mut self, node: &Node, named: u16, name: Cow<'a, [u8]>) {
+        match node.role {
+            Role::Name { list, .. } => {
+                self.extend(usize::from(named), short(lossy(name)));
+                // The last of a repeated name counts, as long as there is room for more.
+                if named == 0 && self.found.len() < MAX_FIELDS {
+                    let name = std::mem::take(&mut self.name);
+                    self.retain(|of, field| of != list || field.path != name);
+                    self.name = name;
+                }
+            }
+            Role::Leaf { .. } => truncate(&mut self.name, usize::from(named)),
+            _ => {}
+        }
+        self.forget(node);
+    }
+
+    /// Returns how much of the name in hand is that of a container at a place.
+    #[inline]
+    pub(crate) fn named(&self, role: Role) -> u16 {
+        match role {
+            Role::Name { .. } | Role::Leaf { .. } => u16::try_from(self.name.len()).unwrap_or(u16::MAX),
+            _ => 0,
+        }
+    }
+
+    /// Takes a scalar at a place.
+    #[inline]
+    pub(crate) fn scalar(&mut self, role: Role, scalar: Scalar<'a>) {
+        let is_text = matches!(scalar, Scalar::Text(_));
+        let (Scalar::Text(text) | Scalar::Number(text)) = scalar else { return };
+        match role {
+            Role::ItemPath { rank } if rank <= self.path_rank && !text.is_empty() => {
+                (self.path_rank, self.item.path) = (rank, short(text));
+            }
+            Role::ItemPathPart { rank } if rank <= self.path_rank => self.part(rank, text),
+            Role::ItemMessage { rank } if is_text && rank <= self.message_rank && !text.is_empty() => {
+                (self.message_rank, self.item.message) = (rank, text);
+            }
+            Role::Item { list, nameless: true } if is_text => {
+                self.push(list, FieldError { path: Cow::Borrowed(""), message: text });
+            }
+            Role::Name { list, leaf: true } | Role::Leaf { list } if is_text => {
+                self.push(list, FieldError { path: self.name.clone(), message: text });
+            }
+            _ => {}
+        }
+    }
+
+    /// Adds a part to a path that is a list of parts.
+    fn part(&mut self, rank: u8, part: Cow<'a, str>) {
+        if rank < self.path_rank {
+            (self.path_rank, self.item.path) = (rank, short(part));
+        } else {
+            let joined = [self.item.path.as_ref(), ".", &part].concat();
+            self.item.path = short(Cow::Owned(joined));
+        }
+    }
+
+    /// Puts a name behind the first bytes of the one in hand.
+    fn extend(&mut self, named: usize, name: Cow<'a, str>) {
+        if named == 0 {
+            self.name = name;
+            return;
+        }
+        let before = self.name.get(..named).unwrap_or(&self.name);
+        self.name = short(Cow::Owned([before, ".", &name].concat()));
+    }
+
+    /// Forgets what an earlier member of the same name brought.
+    fn forget(&mut self, node: &Node) {
+        // Only if what was found came from here: another alternative stays.
+        if self.path_rank != NONE && node.paths_below & (1 << self.path_rank) != 0 {
+            (self.path_rank, self.item.path) = (NONE, Cow::Borrowed(""));
+        }
+        if self.message_rank != NONE && node.messages_below & (1 << self.message_rank) != 0 {
+            (self.message_rank, self.item.message) = (NONE, Cow::Borrowed(""));
+        }
+        if node.lists_below != 0 {
+            self.retain(|list, _| node.lists_below & (1 << list) == 0);
+        }
+    }
+
+    fn push(&mut self, list: u8, field: FieldError<'a>) {
+        if self.found.len() < MAX_FIELDS {
+            self.found.push(field);
+            self.lists.push(list);
+        }
+    }
+
+    #[inline]
+    fn retain(&mut self, keep: impl Fn(u8, &FieldError<'a>) -> bool) {
+        if self.found.iter().zip(&self.lists).all(|(field, list)| keep(*list, field)) {
+            return;
+        }
+        let mut kept = 0;
+        for at in 0..self.found.len() {
+            if keep(self.lists[at], &self.found[at]) {
+                self.found.swap(kept, at);
+                self.lists.swap(kept, at);
+                kept += 1;
+            }
+        }
+        self.found.truncate(kept);
+        self.lists.truncate(kept);
+    }
+}
+
+fn truncate(name: &mut Cow<'_, str>, len: usize) {
+    match name {
+        Cow::Borrowed(name) => *name = name.get(..len).unwrap_or(name),
+        Cow::Owned(name) if name.is_char_boundary(len) => name.truncate(len),
+        Cow::Owned(_) => {}
+    }
+}
+
+/// Cuts a name that no field has.
+fn short(name: Cow<'_, str>) -> Cow<'_, str> {
+    if name.len() <= MAX_NAME {
+        return name;
+    }
+    let end = (0..=MAX_NAME).rev().find(|at| name.is_char_boundary(*at)).unwrap_or_default();
+    match name {
+        Cow::Borrowed(name) => Cow::Borrowed(&name[..end]),
+        Cow::Owned(mut name) => {
+            name.truncate(end);
+            Cow::Owned(name)
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! The head of a response, as far as reading it needs.
+
+use std::time::SystemTime;
+
+use http::header::{AGE, CONTENT_TYPE, DATE};
+use http::{HeaderMap, HeaderName};
+
+use crate::date::parse_date;
+
+/// The head of a response, and the call that it answers.
+#[derive(Clone, Copy, Debug)]
+pub struct Head<'h> {
+    /// The method of the request.
+    pub method: &'h str,
+    /// The path of the request; a query does not matter.
+    pub path: &'h str,
+    /// The status.
+    pub status: u16,
+    /// The headers of the response.
+    pub headers: &'h HeaderMap,
+    /// When the response was received, by the caller's clock.
+    pub received: SystemTime,
+}
+
+impl<'h> Head<'h> {
+    /// States the head of the answer to a `GET /`.
+    #[must_use]
+    pub const fn new(status: u16, headers: &'h HeaderMap, received: SystemTime) -> Self {
+        Self { method: "GET", path: "/", status, headers, received }
+    }
+
+    /// Returns the time by the server's clock: its `Date`, unless the response was cached on the way or has none.
+    #[must_use]
+    pub fn server_now(&self) -> SystemTime {
+        let aged = self.headers.get(AGE).is_some_and(|age| age.as_bytes() != b"0");
+        let date = self.headers.get(DATE).filter(|_| !aged).and_then(|date| date.to_str().ok());
+        date.and_then(|date| parse_date(date, self.received)).unwrap_or(self.received)
+    }
+
+    /// Returns every value of a header that is a text, without blanks around it.
+    pub(crate) fn texts(&self, name: &HeaderName) -> impl Iterator<Item = &'h str> + use<'h> {
+        self.headers.get_all(name).iter().filter_map(|value| std::str::from_utf8(value.as_bytes()).ok()).map(str::trim)
+    }
+
+    /// Returns the media type without its parameters; empty when there is none.
+    pub(crate) fn media_type(&self) -> &'h str {
+        let kind = self.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        kind.split(';').next().unwrap_or_default().trim()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn a_date_is_counted_by_the_servers_own_clock() {
+        let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        let date = (DATE, "Sun, 06 Nov 1994 08:49:37 GMT");
+        for (pairs, now) in [
+            (vec![date.clone()], 784_111_777),
+            (vec![date.clone(), (AGE, "0")], 784_111_777),
+            (vec![date, (AGE, "7")], 5),
+            (vec![(DATE, "today")], 5),
+            (vec![], 5),
+        ] {
+            let headers = pairs.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect();
+            assert_eq!(Head::new(503, &headers, at(5)).server_now(), at(now), "{pairs:?}");
+        }
+    }
+}

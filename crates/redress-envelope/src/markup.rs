@@ -1,0 +1,88 @@
+//! Bodies that are not JSON: plain text is a message, of markup only a named element is looked for.
+
+/// How many bytes of such a body are looked at.
+const MAX_TEXT: usize = 4096;
+
+/// Returns the beginning of a body as text, if it is one: valid UTF-8 without control characters but white space.
+pub(crate) fn text<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Option<String> {
+    let mut bytes = Vec::new();
+    for piece in pieces {
+        let room = MAX_TEXT.saturating_sub(bytes.len());
+        bytes.extend_from_slice(piece.get(..room).unwrap_or(piece));
+    }
+    let whole = bytes.len() < MAX_TEXT;
+    let text = match String::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) if !whole && error.utf8_error().error_len().is_none() => {
+            let end = error.utf8_error().valid_up_to();
+            String::from_utf8_lossy(&error.as_bytes()[..end]).into_owned()
+        }
+        Err(_) => return None,
+    };
+    let text = text.trim_start_matches('\u{feff}').trim();
+    let binary = |symbol: char| symbol.is_control() && !matches!(symbol, '\t' | '\n' | '\r');
+    (!text.is_empty() && !text.contains(binary)).then(|| text.to_owned())
+}
+
+/// Whether a text is markup, or JSON with a mistake, and no sentence for people.
+pub(crate) fn is_plain(text: &str) -> bool {
+    !text.starts_with(['<', '{', '['])
+}
+
+/// Returns the text of the first element of that name that has no elements in it.
+pub(crate) fn element(text: &str, name: &str) -> Option<String> {
+    if !text.starts_with('<') {
+        return None;
+    }
+    let mut rest = text;
+    while let Some((_, after)) = rest.split_once('<') {
+        rest = after;
+        let Some(inside) = rest.strip_prefix(name).and_then(|tail| opened(tail)) else { continue };
+        let end = inside.find('<')?;
+        if inside[end..].starts_with("</") {
+            return Some(unescaped(inside[..end].trim()));
+        }
+    }
+    None
+}
+
+/// Returns what follows the end of a tag, whose name has just been read.
+fn opened(tail: &str) -> Option<&str> {
+    let attributes = tail.starts_with([' ', '\t', '\n', '\r', '>']);
+    let (tag, inside) = tail.split_once('>').filter(|_| attributes)?;
+    (!tag.ends_with('/')).then_some(inside)
+}
+
+fn unescaped(text: &str) -> String {
+    let named = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&apos;", "'"), ("&amp;", "&")];
+    named.iter().fold(text.to_owned(), |text, (name, symbol)| text.replace(name, symbol))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_element_is_found_by_its_name() {
+        let s3 = "<?xml version=\"1.0\"?>\n<Error><Code>SlowDown</Code><Message>a &amp;lt; b</Message><Codes/></Error>";
+        for (name, expected) in
+            [("Code", Some("SlowDown")), ("Message", Some("a &lt; b")), ("Codes", None), ("Error", None), ("Cod", None)]
+        {
+            assert_eq!(element(s3, name).as_deref(), expected, "{name}");
+        }
+        assert_eq!(element("<a b='c'>d</a>", "a").as_deref(), Some("d"));
+        assert_eq!(element("Code", "Code"), None);
+        assert_eq!(element("<Code>cut", "Code"), None);
+    }
+
+    #[test]
+    fn plain_text_is_bounded_and_no_binary() {
+        let text = |bytes: &[u8]| super::text([bytes].into_iter());
+        assert_eq!(text(b" upstream connect error\r\n").as_deref(), Some("upstream connect error"));
+        assert_eq!(text(b""), None);
+        assert_eq!(text(b"\x1f\x8b\x08\x00"), None);
+        assert_eq!(text(b"\xff\xfe"), None);
+        assert_eq!(text("é".repeat(4000).as_bytes()).map(|text| text.len()), Some(4096));
+        assert_eq!(text(["a", &"é".repeat(4000)].concat().as_bytes()).map(|text| text.len()), Some(4095));
+    }
+}

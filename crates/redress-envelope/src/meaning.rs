@@ -1,0 +1,147 @@
+//! What an error means: a pure function of its head, its envelope and its dialect.
+
+use http::HeaderMap;
+use serde::{Deserialize, Serialize};
+
+use crate::challenge;
+use crate::class::{Class, Recovery};
+use crate::dialect::{Dialect, Rule};
+use crate::envelope::{Envelope, Origin};
+use crate::head::Head;
+use crate::hint::RetryHint;
+use crate::json::Unreadable;
+
+/// What an error means, why, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Meaning {
+    /// What kind of failure it is.
+    pub class: Class,
+    /// What to do about it.
+    pub recovery: Recovery,
+    /// What decided the class.
+    pub basis: Basis,
+    /// When the server asks the caller to come back.
+    pub hint: Option<RetryHint>,
+    /// The dialect's advice for people; empty when there is none.
+    pub guidance: String,
+}
+
+/// What decided the class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Basis {
+    /// A rule of the dialect.
+    Rule,
+    /// A code that the dialect knows.
+    Code,
+    /// A header, such as `WWW-Authenticate`.
+    Header,
+    /// The status alone.
+    Status,
+    /// The body's signal alone: an error on a success status, with no code that the dialect knows.
+    Signal,
+    /// No response: a failure of the transport, of time, or of the credentials.
+    Transport,
+}
+
+impl Dialect {
+    /// Says what an error means: by a rule, the code, the challenge, the status, or else by the body's bare signal.
+    ///
+    /// A flag of the server on whether to retry beats them all as to what to do. The end of a rate-limit window counts
+    /// as a hint only where waiting for it helps, since many servers send it with every response.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::SystemTime;
+    /// use redress_envelope::{Class, Envelope, Head, dialects};
+    ///
+    /// let headers = http::HeaderMap::new();
+    /// let head = Head::new(429, &headers, SystemTime::UNIX_EPOCH);
+    /// let ranex = dialects::ranex();
+    /// let meaning = ranex.meaning(&head, &Envelope::read(&ranex, &head, []));
+    /// assert_eq!(meaning.class, Class::RateLimited);
+    /// ```
+    #[must_use]
+    pub fn meaning(&self, head: &Head<'_>, envelope: &Envelope<'_>) -> Meaning {
+        let mut meaning = self.words(head, envelope);
+        match envelope.should_retry {
+            Some(true) => meaning.recovery = Recovery::Retry,
+            Some(false) if meaning.recovery == Recovery::Retry => meaning.recovery = Recovery::Stop,
+            _ => {}
+        }
+        let waits = matches!(meaning.class, Class::RateLimited | Class::Unavailable | Class::QuotaExhausted);
+        meaning.hint = envelope.hint.clone().or_else(|| envelope.reset.clone().filter(|_| waits));
+        meaning
+    }
+
+    fn words(&self, head: &Head<'_>, envelope: &Envelope<'_>) -> Meaning {
+        if let Some(rule) = envelope.rule.map(|nth| self.rule(nth))
+            && let Some(class) = rule.class
+        {
+            return of_rule(class, rule);
+        }
+        let mut meaning = self.of_code(envelope).unwrap_or_else(|| self.without_code(head, envelope));
+        // A rule without a class only changes what to do.
+        if let Some(rule) = envelope.rule.map(|nth| self.rule(nth)) {
+            meaning.recovery = rule.recovery.unwrap_or(meaning.recovery);
+            if !rule.guidance.is_empty() {
+                meaning.guidance.clone_from(&rule.guidance);
+            }
+        }
+        meaning
+    }
+
+    fn of_code(&self, envelope: &Envelope<'_>) -> Option<Meaning> {
+        let code = self.code(self.trusted_code(envelope)?)?;
+        let reason = envelope.reason.as_deref().and_then(|reason| self.reason(reason));
+        let recovery = reason.and_then(|reason| reason.recovery).unwrap_or(code.recovery);
+        let finer = reason.map(|reason| &reason.guidance).filter(|guidance| !guidance.is_empty());
+        let guidance = finer.unwrap_or(&code.guidance).clone();
+        Some(Meaning { class: code.class, recovery, basis: Basis::Code, hint: None, guidance })
+    }
+
+    /// Returns the code, unless it stood in a body that breaks off: the status knows more than half an answer does.
+    fn trusted_code<'e>(&self, envelope: &'e Envelope<'_>) -> Option<&'e str> {
+        let cut = envelope.unreadable == Some(Unreadable::Truncated);
+        let code = envelope.code.as_deref()?;
+        (!cut || !matches!(envelope.code_origin(self), Some(Origin::Body(_)))).then_some(code)
+    }
+
+    fn without_code(&self, head: &Head<'_>, envelope: &Envelope<'_>) -> Meaning {
+        if let Some(rule) = envelope.pattern.filter(|_| self.trusted_code(envelope).is_some()).map(|nth| self.rule(nth))
+        {
+            let class = rule.class.or_else(|| self.class_of_status(head.status)).unwrap_or(Class::Unknown);
+            return of_rule(class, rule);
+        }
+        if head.status == 401 && says_invalid_token(head.headers) {
+            return Meaning::of_class(Class::TokenExpired, Basis::Header);
+        }
+        let Some(class) = self.class_of_status(head.status) else {
+            return Meaning::of_class(Class::Unknown, Basis::Signal);
+        };
+        let mut meaning = Meaning::of_class(class, Basis::Status);
+        if let Some(row) = self.status(head.status) {
+            meaning.recovery = row.recovery.unwrap_or(meaning.recovery);
+            meaning.guidance.clone_from(&row.guidance);
+        }
+        meaning
+    }
+}
+
+impl Meaning {
+    fn of_class(class: Class, basis: Basis) -> Self {
+        Self { class, recovery: class.default_recovery(), basis, hint: None, guidance: String::new() }
+    }
+}
+
+fn of_rule(class: Class, rule: &Rule) -> Meaning {
+    let recovery = rule.recovery.unwrap_or(class.default_recovery());
+    Meaning { class, recovery, basis: Basis::Rule, hint: None, guidance: rule.guidance.clone() }
+}
+
+/// Whether a challenge says that the token is expired, revoked or malformed (RFC 6750 section 3.1).
+fn says_invalid_token(headers: &HeaderMap) -> bool {
+    challenge::parameters(headers, "error").any(|error| error == "invalid_token")
+}
