@@ -1,0 +1,20 @@
+//! `redress completions`: a script that completes the command line in a shell.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::CommandFactory as _;
+
+use crate::arguments::{Arguments, Completions};
+use crate::failure::Failure;
+
+/// Writes the script.
+pub(crate) fn run(arguments: &Completions) -> Result<ExitCode, Failure> {
+    // The generator panics when its output fails; a buffer does not.
+    let mut script = Vec::new();
+    clap_complete::generate(arguments.shell, &mut Arguments::command(), "redress", &mut script);
+    let mut out = std::io::stdout().lock();
+    out.write_all(&script)?;
+    out.flush()?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,140 @@
+//! Dialects by name or from a file.
+
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::path::Path;
+
+use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
+use redress_envelope::{Dialect, Mistake, dialects};
+
+use crate::failure::Failure;
+use crate::input::Input;
+
+/// The dialects of one run: the chosen one, and the shipped ones that records have named.
+pub(crate) struct Dialects {
+    chosen: Dialect,
+    named: HashMap<String, Dialect>,
+}
+
+/// A dialect as a file states it, or what is wrong with the file.
+pub(crate) enum Loaded {
+    Good(Dialect),
+    Bad(Vec<String>),
+}
+
+/// Takes any text, and lists the names of the shipped dialects for completions.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NameOrFile;
+
+impl Dialects {
+    /// Chooses the dialect for what names none.
+    pub(crate) fn choose(name_or_file: &str) -> Result<Self, Failure> {
+        Ok(Self { chosen: find(name_or_file)?, named: HashMap::new() })
+    }
+
+    /// Returns the chosen dialect.
+    pub(crate) fn chosen(&self) -> Dialect {
+        self.chosen.clone()
+    }
+
+    /// Returns the chosen dialect if that is its name, else the shipped one of that name.
+    pub(crate) fn named(&mut self, name: &str) -> Option<Dialect> {
+        if name == self.chosen.name() {
+            return Some(self.chosen());
+        }
+        if let Some(dialect) = self.named.get(name) {
+            return Some(dialect.clone());
+        }
+        let dialect = dialects::by_name(name)?;
+        self.named.insert(name.to_owned(), dialect.clone());
+        Some(dialect)
+    }
+}
+
+/// Returns the shipped dialect of that name, else the one in the file of that name.
+pub(crate) fn find(name_or_file: &str) -> Result<Dialect, Failure> {
+    if let Some(dialect) = dialects::by_name(name_or_file) {
+        return Ok(dialect);
+    }
+    let path = Path::new(name_or_file);
+    let is_file =
+        name_or_file.contains(std::path::is_separator) || path.extension() == Some(OsStr::new("toml")) || path.exists();
+    if !is_file {
+        let names = dialects::NAMES.join(", ");
+        let problem = format!("unknown dialect `{name_or_file}`, expected a TOML file or one of {names}");
+        return Err(Failure::Told(problem));
+    }
+    match load(path)? {
+        Loaded::Good(dialect) => Ok(dialect),
+        Loaded::Bad(mistakes) => Err(Failure::Told(format!("the dialect has mistakes\n{}", mistakes.join("\n")))),
+    }
+}
+
+/// Reads a dialect's file.
+pub(crate) fn load(path: &Path) -> Result<Loaded, Failure> {
+    let input = Input::open(path)?;
+    let name = input.name.clone();
+    let bytes = input.read_all()?;
+    let text = match std::str::from_utf8(&bytes) {
+        Ok(text) => text,
+        Err(error) => {
+            let line = 1 + bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
+            return Ok(Loaded::Bad(vec![format!("{name}:{line}: expected TOML in UTF-8")]));
+        }
+    };
+    Ok(match Dialect::from_toml(&name, text) {
+        Ok(dialect) => Loaded::Good(dialect),
+        Err(error) => Loaded::Bad(error.mistakes().iter().map(|mistake| at_its_line(&name, mistake)).collect()),
+    })
+}
+
+fn at_its_line(file: &str, Mistake { line, key, problem, .. }: &Mistake) -> String {
+    let colon = if key.is_empty() { "" } else { ": " };
+    format!("{file}:{line}: {key}{colon}{problem}")
+}
+
+impl TypedValueParser for NameOrFile {
+    type Value = String;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<String, clap::Error> {
+        StringValueParser::new().parse_ref(command, argument, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(dialects::NAMES.iter().map(|name| PossibleValue::new(*name))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_may_name_a_shipped_dialect_or_the_chosen_one() {
+        let chosen = Dialect::from_toml("acme.toml", "name = \"acme\"\n").unwrap();
+        let mut dialects = Dialects { chosen, named: HashMap::new() };
+        for (name, found) in [("acme", true), ("vlens", true), ("vlens", true), ("other", false), ("", false)] {
+            let dialect = dialects.named(name);
+            assert_eq!(dialect.as_ref().map(Dialect::name), found.then_some(name));
+        }
+        assert_eq!(dialects.named.len(), 1, "what is unknown is not kept");
+    }
+
+    #[test]
+    fn what_looks_like_a_file_is_one() {
+        assert_eq!(find("veridia").unwrap().name(), "veridia");
+        for (name, problem) in [
+            ("nothing-of-this-name", "unknown dialect `nothing-of-this-name`, expected a TOML file or one of "),
+            ("./nothing", "cannot read ./nothing: "),
+            ("nothing.toml", "cannot read nothing.toml: "),
+        ] {
+            let Err(Failure::Told(text)) = find(name) else { panic!("{name}") };
+            assert!(text.starts_with(problem), "{text}");
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! Why a command ends without having done its work.
+
+use std::io;
+
+/// The exit code of a command that could not do its work; clap uses the same for bad usage.
+pub(crate) const CODE: u8 = 2;
+
+/// Why a command ends early.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// Whoever read the output has gone, as `head` does: nothing is left to say, and nothing is wrong.
+    NobodyReads,
+    /// What to tell the user.
+    Told(String),
+}
+
+/// Takes a failure of the output. What fails on the way in is named where that happens.
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::NobodyReads,
+            _ => Self::Told(format!("cannot write the output: {error}")),
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! What `--help` says below the options: examples, formats, exit codes.
+
+pub(crate) const PROGRAM: &str = "\
+Examples:
+  What does this response mean?
+    curl -si https://api.example.com/v1/things/7 | redress explain
+
+  The same with a vendor's own words, for a program:
+    redress explain --dialect vlens --json response.txt
+
+  A log of responses, one JSON record per line:
+    redress explain --jsonl responses.jsonl | jq -r .class | sort | uniq -c
+
+  Is a dialect file right?
+    redress lint acme.toml
+
+Exit codes:
+  0  done; for explain, whatever the response is
+  1  lint found mistakes
+  2  bad usage, or something that cannot be read or written
+
+Colours are for terminals only; NO_COLOR turns them off there too.";
+
+pub(crate) const EXPLAIN: &str = "\
+Examples:
+  curl -si https://api.example.com/v1/things/7 | redress explain
+  redress explain --dialect veridia response.txt
+  redress explain --dialect ./acme.toml --json response.txt
+  redress explain --jsonl --dialect veridia < responses.jsonl > meanings.jsonl
+
+A raw response is a status line, headers, an empty line and the body, as `curl -i` prints them, with either kind of line
+end. Of several heads in a row (100 Continue, redirects, a proxy's answer) the last one counts. The body is taken as it
+stands, whatever Transfer-Encoding says: curl has decoded it.
+
+A record of --jsonl:
+  {\"id\":7,\"dialect\":\"veridia\",\"method\":\"POST\",\"path\":\"/v1/verify/init\",\"status\":429,
+   \"headers\":{\"Retry-After\":\"30\"},\"body\":\"{\\\"error\\\":\\\"rate_limited\\\"}\"}
+  Only status is required, a number from 100 to 999. id is any JSON value and comes back as it is. dialect names a
+  shipped dialect, or the one of --dialect, which is the default. method is GET and path is / unless they are given. A
+  header's value is a text or a list of texts, its name in any case. The body is text in body, or base64 in body_base64.
+  null is the same as nothing, other members are ignored, blank lines are skipped.
+
+The answer of --json and --jsonl:
+  id              the record's id; null without one
+  is_error        whether the response is an error
+  class           what it is: rate_limited, invalid, ...; null for a success
+  recovery        what to do: retry, fix_request, ...; null for a success
+  retry           whether a GET would be sent again as it is
+  code, message, request_id, reason
+                  the server's words, verbatim; null where it said nothing
+  retry_after_ms  how long to wait from the response on, rounded up; 9007199254740991, the largest whole number that
+                  every JSON reader can take, stands for that long and for anything longer
+  retry_at        when to come back, RFC 3339, where the server named an instant by its clock
+  fields          the fields at fault: [{\"path\", \"message\"}]
+  dialect         the dialect that read the response
+
+  A record that cannot be used gets {\"id\", \"error\"} instead, and the others go on; a line on standard error counts
+  them. The exit code stays 0.
+
+Exit codes:
+  0  the input was read, whatever the responses are
+  2  bad usage, an unknown dialect or one with mistakes, or an input that cannot be read";
+
+pub(crate) const LINT: &str = "\
+Examples:
+  redress lint acme.toml
+  redress lint dialects/*.toml
+
+Each mistake is a line `FILE:LINE: KEY: PROBLEM`.
+
+Exit codes:
+  0  no mistakes
+  1  mistakes were found
+  2  bad usage, or a file that cannot be read";
+
+pub(crate) const DIALECTS: &str = "\
+Examples:
+  redress dialects
+  redress dialects veridia
+  redress dialects ./acme.toml";
+
+pub(crate) const SANDBOX: &str = "\
+Examples:
+  Serve ranex on a free port:
+    redress sandbox ranex
+
+  Serve veridia on a port of your choice, and write down every request:
+    redress sandbox veridia --listen 127.0.0.1:8080 --log requests.jsonl
+
+  Answer the first two logins with 503 and a wait of three seconds:
+    redress sandbox vlens --script faults.toml
+
+    with this faults.toml:
+      [[fault]]
+      route = \"POST /api/credentials/Login\"
+      times = 2
+      status = 503
+      retry_after = \"3\"
+
+It prints its address and the credentials it accepts, and serves until Ctrl-C.
+
+Exit codes:
+  0  stopped by Ctrl-C
+  2  bad usage, a script with a mistake, or an address or a log that cannot be used";
+
+pub(crate) const COMPLETIONS: &str = "\
+Examples:
+  redress completions bash > ~/.local/share/bash-completion/completions/redress
+  redress completions zsh > ~/.zfunc/_redress
+  redress completions fish > ~/.config/fish/completions/redress.fish";

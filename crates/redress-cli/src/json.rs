@@ -1,0 +1,70 @@
+//! JSON that is safe on a terminal.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+use serde_json::Serializer;
+use serde_json::ser::Formatter;
+
+use crate::text::is_hidden;
+
+/// Writes compact JSON in which DEL, C1 and what turns the direction of writing is escaped: the same to every reader of
+/// JSON, and harmless to a terminal. C0 is escaped in all JSON.
+struct Harmless;
+
+/// Writes one value and the end of its line.
+pub(crate) fn write_line<W: Write>(out: &mut W, value: &impl Serialize) -> io::Result<()> {
+    value.serialize(&mut Serializer::with_formatter(&mut *out, Harmless))?;
+    out.write_all(b"\n")
+}
+
+impl Formatter for Harmless {
+    fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        write_harmless(writer, fragment)
+    }
+
+    /// Outside of its strings a raw value is ASCII, so that what is escaped here lies inside of them.
+    fn write_raw_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        write_harmless(writer, fragment)
+    }
+}
+
+fn write_harmless<W: ?Sized + Write>(writer: &mut W, fragment: &str) -> io::Result<()> {
+    let mut rest = fragment;
+    // C0 is left alone: in a raw value it is the white space between tokens.
+    let harmful = |symbol: &(usize, char)| symbol.1 >= '\u{7f}' && is_hidden(symbol.1);
+    while rest.bytes().any(|byte| byte >= 0x7f) {
+        let Some((at, symbol)) = rest.char_indices().find(harmful) else { break };
+        writer.write_all(&rest.as_bytes()[..at])?;
+        write!(writer, "\\u{:04x}", u32::from(symbol))?;
+        rest = &rest[at + symbol.len_utf8()..];
+    }
+    writer.write_all(rest.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::value::RawValue;
+
+    use super::*;
+
+    fn written(value: &impl Serialize) -> String {
+        let mut out = Vec::new();
+        write_line(&mut out, value).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn what_harms_a_terminal_is_escaped_and_reads_the_same() {
+        let text = "é\u{7f}a\u{9b}31m\u{202e}\x1b\n\"\\";
+        let json = written(&text);
+        assert_eq!(json, "\"é\\u007fa\\u009b31m\\u202e\\u001b\\n\\\"\\\\\"\n");
+        assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+    }
+
+    #[test]
+    fn a_raw_value_stays_as_it_is_but_harmless() {
+        let raw: &RawValue = serde_json::from_str("[1.0,\t{\"a\u{9b}\": \"ü\"}]").unwrap();
+        assert_eq!(written(&raw), "[1.0,\t{\"a\\u009b\": \"ü\"}]\n");
+    }
+}

@@ -1,0 +1,50 @@
+//! `redress lint`: finds the mistakes in dialect files.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use redress_envelope::Dialect;
+
+use crate::arguments::Lint;
+use crate::dialects::{Loaded, load};
+use crate::failure::Failure;
+use crate::output::{BAD, GOOD, print, styled};
+use crate::text::escaped;
+
+/// The exit code when there are mistakes.
+const MISTAKES: u8 = 1;
+
+/// Checks each file; one that cannot be read ends the command.
+pub(crate) fn run(arguments: &Lint) -> Result<ExitCode, Failure> {
+    let mut code = ExitCode::SUCCESS;
+    for path in &arguments.files {
+        match load(path)? {
+            Loaded::Good(dialect) => print(&clean(path, &dialect))?,
+            Loaded::Bad(mistakes) => {
+                print(&listed(path, &mistakes))?;
+                code = ExitCode::from(MISTAKES);
+            }
+        }
+    }
+    Ok(code)
+}
+
+fn clean(path: &Path, dialect: &Dialect) -> String {
+    let codes = count(dialect.codes().count(), "code");
+    let statuses = dialect.statuses().count();
+    let plural = if statuses == 1 { "" } else { "es" };
+    let verdict = styled(GOOD, "no mistakes");
+    format!("{}: {verdict}, {codes}, {statuses} status{plural}\n", escaped(&path.display().to_string()))
+}
+
+fn listed(path: &Path, mistakes: &[String]) -> String {
+    let mut out: String = mistakes.iter().map(|mistake| escaped(mistake) + "\n").collect();
+    let summary = styled(BAD, &count(mistakes.len(), "mistake"));
+    out.push_str(&format!("{}: {summary}\n", escaped(&path.display().to_string())));
+    out
+}
+
+fn count(number: usize, word: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {word}{plural}")
+}

@@ -1,0 +1,54 @@
+//! `redress`: says what an API's responses mean when they are errors, checks dialect files, serves sandboxes.
+
+mod answer;
+mod arguments;
+mod catalogue;
+mod completions;
+mod dialects;
+mod exchange;
+mod explain;
+mod failure;
+mod help;
+mod input;
+mod json;
+mod lint;
+mod output;
+mod person;
+mod raw;
+mod record;
+mod sandbox;
+mod stream;
+mod table;
+mod text;
+mod time;
+mod words;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use arguments::{Arguments, Command};
+use failure::Failure;
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(code) => code,
+        Err(Failure::NobodyReads) => ExitCode::SUCCESS,
+        Err(Failure::Told(text)) => {
+            // There is nobody to tell when standard error is closed.
+            let _ = writeln!(std::io::stderr(), "redress: {}", text::escaped_lines(&text));
+            ExitCode::from(failure::CODE)
+        }
+    }
+}
+
+fn run(command: Command) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Explain(arguments) => explain::run(&arguments),
+        Command::Lint(arguments) => lint::run(&arguments),
+        Command::Dialects(arguments) => catalogue::run(&arguments),
+        Command::Sandbox(arguments) => sandbox::run(arguments),
+        Command::Completions(arguments) => completions::run(&arguments),
+    }
+}

@@ -1,0 +1,29 @@
+//! Styled text on standard output: the styles are taken out where nobody can see them.
+
+use std::io::{self, Write as _};
+
+use anstream::AutoStream;
+use anstyle::{AnsiColor, Style};
+
+use crate::failure::Failure;
+
+pub(crate) const PLAIN: Style = Style::new();
+pub(crate) const LABEL: Style = Style::new().bold();
+pub(crate) const DIM: Style = Style::new().dimmed();
+pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
+pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
+
+/// Puts a text into a style; none is put around nothing.
+pub(crate) fn styled(style: Style, text: &str) -> String {
+    if text.is_empty() {
+        return String::new();
+    }
+    format!("{style}{text}{style:#}")
+}
+
+/// Writes a text to standard output, with its styles on a terminal unless `NO_COLOR` is set.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    let mut out = AutoStream::auto(io::stdout().lock());
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
+}

@@ -1,0 +1,144 @@
+//! What a person is told about a response.
+
+use anstyle::Style;
+use http::StatusCode;
+use redress_classify::{ApiError, Recovery, Verdict, When};
+use redress_envelope::Dialect;
+
+use crate::output::{BAD, DIM, GOOD, LABEL, PLAIN, styled};
+use crate::text::escaped;
+use crate::{time, words};
+
+/// The widest value that still moves the column of origins.
+const MAX_WIDTH: usize = 64;
+
+/// One line: its name, its value, and where the value came from.
+struct Row {
+    label: &'static str,
+    value: String,
+    style: Style,
+    origin: String,
+}
+
+/// A part of an error that has an origin.
+#[derive(Clone, Copy)]
+enum Part {
+    Code,
+    Message,
+    RequestId,
+}
+
+/// Writes what a response means, as aligned lines.
+pub(crate) fn told(dialect: &Dialect, status: StatusCode, verdict: Option<&Verdict>) -> String {
+    let status = status.as_u16();
+    let mut rows = match verdict {
+        Some(verdict) => meaning(dialect, status, verdict),
+        None => vec![
+            Row::new("what", "success: no error", format!("status {status}")).in_style(GOOD),
+            Row::new("do", "nothing", ""),
+        ],
+    };
+    rows.extend(verdict.and_then(Verdict::api_error).map(words_of).unwrap_or_default());
+    rows.push(Row::new("dialect", dialect.name(), ""));
+    render(&rows)
+}
+
+fn meaning(dialect: &Dialect, status: u16, verdict: &Verdict) -> Vec<Row> {
+    let (class, recovery) = (verdict.class(), verdict.recovery());
+    let what = format!("{class}: {}", words::of_class(class));
+    let mut rows = vec![
+        Row::new("what", &what, words::of_basis(verdict.basis(), status)).in_style(BAD),
+        Row::new("do", &format!("{recovery}: {}", words::of_recovery(recovery)), ""),
+    ];
+    rows.extend(when(dialect, status, verdict));
+    let guidance = verdict.api_error().map(ApiError::guidance).unwrap_or_default();
+    if !guidance.is_empty() {
+        rows.push(Row::new("advice", guidance, "the dialect"));
+    }
+    rows.push(Row::new("status", &status.to_string(), ""));
+    rows
+}
+
+/// Says when to come back: as the server asks, else as its dialect advises.
+fn when(dialect: &Dialect, status: u16, verdict: &Verdict) -> Option<Row> {
+    if let Some(hint) = verdict.hint() {
+        let value = match hint.when() {
+            When::After(delay) if time::millis(delay) == time::MAX_MS => "later than can be counted".to_owned(),
+            When::After(delay) => format!("{} after the response", time::span(delay)),
+            When::At(instant) => format!("at {}", time::rfc3339(instant)),
+        };
+        return Some(Row::new("when", &value, words::of_source(hint.source())));
+    }
+    if verdict.recovery() != Recovery::Retry {
+        return None;
+    }
+    let advice = dialect.retry();
+    let throttled = advice.throttle_wait.filter(|_| status == 429);
+    let value = match (throttled, advice.schedule) {
+        (Some(wait), _) => format!("{} after the response", time::span(wait)),
+        (None, Some(schedule)) => words::of_schedule(&schedule),
+        (None, None) => return Some(Row::new("when", "after a wait of your own: the response names none", "")),
+    };
+    Some(Row::new("when", &value, "the dialect"))
+}
+
+/// Lists what the server said.
+fn words_of(error: &ApiError) -> Vec<Row> {
+    let mut rows = Vec::new();
+    let mut add = |label, value: Option<&str>, origin: Option<String>| {
+        rows.extend(value.map(|value| Row::new(label, value, origin.unwrap_or_default())));
+    };
+    add("code", error.code(), origin(error, Part::Code));
+    add("reason", error.reason(), None);
+    add("message", error.message(), origin(error, Part::Message));
+    add("request id", error.request_id(), origin(error, Part::RequestId));
+    for (nth, field) in error.fields().iter().enumerate() {
+        let label = if nth == 0 { "fields" } else { "" };
+        let colon = if field.path.is_empty() || field.message.is_empty() { "" } else { ": " };
+        rows.push(Row::new(label, &format!("{}{colon}{}", field.path, field.message), ""));
+    }
+    rows
+}
+
+/// Returns where a part of an error stood, such as `error.code in the body` or `x-request-id header`.
+fn origin(error: &ApiError, part: Part) -> Option<String> {
+    let origin = match part {
+        Part::Code => error.code_origin(),
+        Part::Message => error.message_origin(),
+        Part::RequestId => error.request_id_origin(),
+    };
+    origin.map(ToString::to_string)
+}
+
+fn render(rows: &[Row]) -> String {
+    let label_width = rows.iter().map(|row| row.label.len()).max().unwrap_or_default();
+    let widths = rows.iter().filter(|row| !row.origin.is_empty()).map(Row::width);
+    let width = widths.filter(|width| *width <= MAX_WIDTH).max().unwrap_or_default();
+    let mut out = String::new();
+    for row in rows {
+        out.push_str(&styled(LABEL, row.label));
+        out.push_str(&" ".repeat(label_width - row.label.len() + 2));
+        out.push_str(&styled(row.style, &row.value));
+        if !row.origin.is_empty() {
+            out.push_str(&" ".repeat(width.saturating_sub(row.width()) + 2));
+            out.push_str(&styled(DIM, &row.origin));
+        }
+        out.push('\n');
+    }
+    out
+}
+
+impl Row {
+    fn new(label: &'static str, value: &str, origin: impl Into<String>) -> Self {
+        Self { label, value: escaped(value), style: PLAIN, origin: escaped(&origin.into()) }
+    }
+
+    fn in_style(mut self, style: Style) -> Self {
+        self.style = style;
+        self
+    }
+
+    fn width(&self) -> usize {
+        self.value.chars().count()
+    }
+}

@@ -1,0 +1,61 @@
+//! Aligned tables.
+
+use crate::output::{LABEL, PLAIN, styled};
+use crate::text::escaped;
+
+/// Rows of equal length under a head, each column as wide as its widest cell.
+pub(crate) struct Table {
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// Begins a table with the names of its columns.
+    pub(crate) fn new(columns: &[&str]) -> Self {
+        Self { rows: vec![columns.iter().map(|name| (*name).to_owned()).collect()] }
+    }
+
+    /// Adds a row; an empty cell is shown as `-`.
+    pub(crate) fn push(&mut self, cells: &[&str]) {
+        let shown = |cell: &&str| if cell.is_empty() { "-".to_owned() } else { escaped(cell) };
+        self.rows.push(cells.iter().map(shown).collect());
+    }
+
+    /// Whether there is nothing below the head.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.len() == 1
+    }
+
+    /// Writes the table, each line behind `indent`.
+    pub(crate) fn render(&self, indent: &str) -> String {
+        let mut widths = vec![0; self.rows[0].len()];
+        for row in &self.rows {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = cell.chars().count().max(*width);
+            }
+        }
+        let mut out = String::new();
+        for (nth, row) in self.rows.iter().enumerate() {
+            let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+            let style = if nth == 0 { LABEL } else { PLAIN };
+            out.push_str(indent);
+            out.push_str(&styled(style, cells.join("  ").trim_end()));
+            out.push('\n');
+        }
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_as_wide_as_their_widest_cell() {
+        let mut table = Table::new(&["code", "class"]);
+        assert!(table.is_empty());
+        table.push(&["größe", ""]);
+        table.push(&["1\n", "invalid"]);
+        let text = anstream::adapter::strip_str(&table.render("  ")).to_string();
+        assert_eq!(text, "  code   class\n  größe  -\n  1\\n    invalid\n");
+    }
+}

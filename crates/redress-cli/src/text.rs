@@ -1,0 +1,61 @@
+//! Text that others wrote, made safe to show.
+
+/// How much of a strange text an error shows.
+const MAX_EXCERPT: usize = 40;
+
+/// Whether a terminal would act on a symbol instead of showing it: C0, DEL, C1, and what turns the direction of
+/// writing or ends a line.
+pub(crate) fn is_hidden(symbol: char) -> bool {
+    symbol.is_control()
+        || matches!(symbol, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Writes a text so that it stays on its line and in its direction.
+pub(crate) fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for symbol in text.chars() {
+        if is_hidden(symbol) {
+            out.extend(symbol.escape_default());
+        } else {
+            out.push(symbol);
+        }
+    }
+    out
+}
+
+/// Escapes each line of a text of our own that may quote others.
+pub(crate) fn escaped_lines(text: &str) -> String {
+    text.split('\n').map(escaped).collect::<Vec<_>>().join("\n")
+}
+
+/// Quotes the beginning of some bytes for an error.
+pub(crate) fn excerpt(bytes: &[u8]) -> String {
+    if bytes.is_empty() {
+        return "nothing".to_owned();
+    }
+    let text = String::from_utf8_lossy(bytes.get(..MAX_EXCERPT * 4).unwrap_or(bytes));
+    let shown: String = text.chars().take(MAX_EXCERPT).collect();
+    let dots = if shown.len() < text.len() { "..." } else { "" };
+    format!("`{}{dots}`", escaped(&shown))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_a_terminal_acts_on_is_left() {
+        let hostile = "a\x1b[31m\r\n\tb\u{7f}\u{9b}\u{85}\u{202e}\u{2066}\u{061c}\u{200f}\u{2028}c";
+        let shown = escaped(hostile);
+        assert_eq!(shown, "a\\u{1b}[31m\\r\\n\\tb\\u{7f}\\u{9b}\\u{85}\\u{202e}\\u{2066}\\u{61c}\\u{200f}\\u{2028}c");
+        assert_eq!(escaped("Größe — 語"), "Größe — 語");
+        assert_eq!(escaped_lines("a\nb\x1b"), "a\nb\\u{1b}");
+    }
+
+    #[test]
+    fn an_excerpt_is_short_and_visible() {
+        assert_eq!(excerpt(b""), "nothing");
+        assert_eq!(excerpt(b"a\x1b\xff"), "`a\\u{1b}\u{fffd}`");
+        assert_eq!(excerpt(&[b'x'; 5000]), format!("`{}...`", "x".repeat(40)));
+    }
+}
