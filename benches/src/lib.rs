@@ -5,6 +5,7 @@ pub mod bodies;
 pub mod compare;
 pub mod families;
 pub mod readers;
+pub mod score;
 pub mod reading;
 pub mod stacks;
 

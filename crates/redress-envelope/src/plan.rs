@@ -249,10 +249,14 @@ impl Plan {
         let Some((last, before)) = path.steps().split_last() else { return };
         let outer = before.iter().fold(0, |at, step| self.child(at, step));
         let inner = self.child(outer, &Step::Key(name.to_owned()));
-        let leaf = self.child(inner, last);
-        self.at(leaf).cells.push(cell);
-        if !self.node_at(inner).keys.iter().any(|(key, _)| **key == *name.as_bytes()) {
-            self.at(inner).keys.push((name.as_bytes().into(), inner));
+        // What lies deeper than once has a place of its own: there the name again is no repetition.
+        let deeper = self.child(inner, &Step::Key(name.to_owned()));
+        for at in [inner, deeper] {
+            let leaf = self.child(at, last);
+            self.at(leaf).cells.push(cell);
+        }
+        if !self.node_at(deeper).keys.iter().any(|(key, _)| **key == *name.as_bytes()) {
+            self.at(deeper).keys.push((name.as_bytes().into(), deeper));
         }
     }
 
