@@ -87,7 +87,7 @@ fn details(
         vendor: dialect.vendor().to_owned(),
         dialect: dialect.name().to_owned(),
         method: call.method.to_string(),
-        path: call.uri.path().to_owned(),
+        path: dialect.masked_path(call.uri.path()).into_owned(),
         time,
         status: head.status.as_u16(),
         class: meaning.class,

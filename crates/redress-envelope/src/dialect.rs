@@ -6,9 +6,11 @@ mod condition;
 mod error_rule;
 mod file;
 mod hints;
+mod secret_path;
 mod source;
 mod spec;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -100,6 +102,20 @@ impl Dialect {
     #[must_use]
     pub fn vendor(&self) -> &str {
         &self.inner.spec.vendor
+    }
+
+    /// Returns the path of a request with the credentials in it masked, as the dialect knows them.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_envelope::dialects;
+    ///
+    /// let telegram = dialects::by_name("telegram").expect("it is shipped");
+    /// assert_eq!(telegram.masked_path("/bot123:ABC/getMe"), "/bot***/getMe");
+    /// ```
+    #[must_use]
+    pub fn masked_path<'p>(&self, path: &'p str) -> Cow<'p, str> {
+        self.inner.spec.secret_paths.iter().find_map(|secret| secret.mask(path)).unwrap_or(Cow::Borrowed(path))
     }
 
     /// Returns what the dialect says about a code, given verbatim.

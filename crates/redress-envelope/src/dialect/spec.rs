@@ -7,6 +7,7 @@ use super::compiled::Compiled;
 use super::condition::Condition;
 use super::error_rule::ErrorRule;
 use super::hints::{Flag, Hint};
+use super::secret_path::SecretPath;
 use super::source::Source;
 use crate::path::Path;
 use crate::plan::{FieldList, Keep};
@@ -32,6 +33,7 @@ pub(crate) struct Spec {
     pub(crate) idempotent: Vec<Route>,
     pub(crate) limits: Vec<Limit>,
     pub(crate) secret_headers: Vec<String>,
+    pub(crate) secret_paths: Vec<SecretPath>,
     pub(crate) rules: Vec<(Vec<Condition<Wanted>>, Rule)>,
     pub(crate) codes: BTreeMap<String, Code>,
     pub(crate) reasons: BTreeMap<String, Reason>,
@@ -65,6 +67,7 @@ impl Spec {
             idempotent: Vec::new(),
             limits: Vec::new(),
             secret_headers: Vec::new(),
+            secret_paths: Vec::new(),
             rules: Vec::new(),
             codes: BTreeMap::new(),
             reasons: BTreeMap::new(),

@@ -3,7 +3,7 @@
 use toml::de::DeTable;
 
 use super::super::spec::Spec;
-use super::words::header;
+use super::words::{header, secret_path};
 use super::{File, Item, add, catalogue, error, read, retry};
 use crate::dialects;
 use crate::plan::MAX_CELLS;
@@ -79,7 +79,8 @@ fn secrets<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &mut Spec) {
                 let names = file.each_parsed(&item, header);
                 add(&mut spec.secret_headers, names.iter().map(ToString::to_string).collect());
             }
-            _ => file.unknown("secrets", key, &["headers"]),
+            "paths" => add(&mut spec.secret_paths, file.each_parsed(&item, secret_path)),
+            _ => file.unknown("secrets", key, &["headers", "paths"]),
         }
     }
 }

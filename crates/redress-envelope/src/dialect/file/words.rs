@@ -6,6 +6,7 @@ use std::str::FromStr;
 use http::HeaderName;
 
 use super::super::catalogue::Route;
+use super::super::secret_path::SecretPath;
 use crate::hint::Unit;
 use crate::path::Path;
 use crate::pattern::Glob;
@@ -20,6 +21,10 @@ pub(super) fn header(text: &str) -> Result<HeaderName, String> {
 
 pub(super) fn route(text: &str) -> Result<Route, String> {
     Route::parse(text).ok_or_else(|| "a method and a path such as `POST /v1/things/{id}`".to_owned())
+}
+
+pub(super) fn secret_path(text: &str) -> Result<SecretPath, String> {
+    SecretPath::parse(text).ok_or_else(|| SecretPath::EXPECTED.to_owned())
 }
 
 pub(super) fn unit(text: &str) -> Result<Unit, String> {
