@@ -5,8 +5,8 @@ pub mod bodies;
 pub mod compare;
 pub mod families;
 pub mod readers;
-pub mod score;
 pub mod reading;
+pub mod score;
 pub mod stacks;
 
 use std::future::Future;

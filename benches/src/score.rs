@@ -122,7 +122,8 @@ impl Tally {
         let fields = label.fields.iter().map(|(name, message)| (row.name_at(name), row.text_at(message)));
         let fields: Vec<_> = fields.collect();
         let found = error.map(ApiError::fields).unwrap_or_default().iter();
-        let found: Vec<_> = found.map(|field| (Some(field.path.to_string()), Some(field.message.to_string()))).collect();
+        let found: Vec<_> =
+            found.map(|field| (Some(field.path.to_string()), Some(field.message.to_string()))).collect();
         let mut wrong = Vec::new();
         let mut count = |right: bool, counter: &mut usize, what: String| {
             *counter += usize::from(right);
@@ -132,7 +133,11 @@ impl Tally {
         };
         let (message, code) = (place(&label.message), place(&label.code));
         let (is_message, is_code) = (error.and_then(ApiError::message), error.and_then(ApiError::code));
-        count(message.as_deref() == is_message, &mut self.messages, format!("message {message:?}, read {is_message:?}"));
+        count(
+            message.as_deref() == is_message,
+            &mut self.messages,
+            format!("message {message:?}, read {is_message:?}"),
+        );
         count(code.as_deref() == is_code, &mut self.codes, format!("code {code:?}, read {is_code:?}"));
         count(fields == found, &mut self.fields, format!("fields {fields:?}, read {found:?}"));
         self.responses += 1;

@@ -5,7 +5,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, SystemTime};
 
-use http::header::CONTENT_TYPE;
 use http::{Response, response};
 use pin_project_lite::pin_project;
 use redress_envelope::{Decision, Dialect, Signal};
@@ -15,7 +14,7 @@ use crate::BoxError;
 use crate::body::{Body, bytes_of};
 use crate::clock::Clock;
 use crate::error::Error;
-use crate::meaning::{Call, Receipt, Seen, judge};
+use crate::meaning::{Call, Receipt, Seen, judge, may_signal};
 use crate::verdict::Verdict;
 
 /// How much is read of a response that is known to be an error: over a hundred times the longest envelope that the
@@ -126,16 +125,9 @@ where
     if dialect.class_of_status(head.status.as_u16()).is_some() {
         return Some(Stage::known(MAX_ERROR));
     }
-    let held = dialect.signals_in_body()
-        && head.status.is_success()
-        && !http_body::Body::is_end_stream(body)
-        && !is_event_stream(head);
-    held.then(|| Stage::Held(Signal::new(dialect, &call.head(head, SystemTime::UNIX_EPOCH))))
-}
-
-fn is_event_stream(head: &response::Parts) -> bool {
-    let kind = head.headers.get(CONTENT_TYPE).map(http::HeaderValue::as_bytes).unwrap_or_default();
-    kind.get(..17).is_some_and(|kind| kind.eq_ignore_ascii_case(b"text/event-stream"))
+    let about = call.head(head, SystemTime::UNIX_EPOCH);
+    let held = may_signal(dialect, &about) && !http_body::Body::is_end_stream(body);
+    held.then(|| Stage::Held(Signal::new(dialect, &about)))
 }
 
 impl<R: http_body::Body + Unpin> Reading<R> {

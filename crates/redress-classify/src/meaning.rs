@@ -43,6 +43,11 @@ pub(crate) struct Receipt {
     pub(crate) at: Instant,
 }
 
+/// Whether a success may be an error by its body.
+pub(crate) fn may_signal(dialect: &Dialect, head: &Head<'_>) -> bool {
+    dialect.signals_in_body() && (200..300).contains(&head.status) && !head.is_event_stream()
+}
+
 /// Judges a response; `None` when all of its body is read and takes back the signal that its beginning gave.
 pub(crate) fn judge(
     dialect: &Dialect,

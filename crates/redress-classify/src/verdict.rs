@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::api_error::ApiError;
 use crate::clock::{self, Clock};
-use crate::meaning::{Call, Receipt, Seen, judge};
+use crate::meaning::{Call, Receipt, Seen, judge, may_signal};
 
 /// What a failed attempt means: class, recovery, hint, phase, and the [`ApiError`] when a server answered.
 ///
@@ -173,6 +173,9 @@ impl Verdict {
 }
 
 fn signals_error(dialect: &Dialect, head: &Head<'_>, body: &[&[u8]]) -> bool {
+    if !may_signal(dialect, head) {
+        return false;
+    }
     let mut signal = Signal::new(dialect, head);
     body.iter().any(|piece| signal.feed(piece) == Decision::Error)
 }

@@ -1,14 +1,13 @@
 //! The command line.
 
-use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
-use redress_sandbox::Vendor;
+use http::{Method, Uri};
+use redress_sandbox::program::Serve;
 
 use crate::dialects::NameOrFile;
 use crate::{help, time};
@@ -38,6 +37,14 @@ pub(crate) struct Explain {
     #[arg(long, value_name = "NAME|FILE", default_value = "generic", value_parser = NameOrFile)]
     #[arg(hide_possible_values = true)]
     pub(crate) dialect: String,
+
+    /// The method of the call that a raw response answers; some dialects tell calls apart
+    #[arg(long, value_name = "METHOD", default_value = "GET")]
+    pub(crate) method: Method,
+
+    /// The path of the call that a raw response answers
+    #[arg(long, value_name = "PATH", default_value = "/")]
+    pub(crate) path: Uri,
 
     /// Write JSON instead of text for people
     #[arg(long)]
@@ -82,21 +89,8 @@ pub(crate) struct Dialects {
 #[derive(Debug, Args)]
 #[command(after_help = help::SANDBOX)]
 pub(crate) struct Sandbox {
-    /// The vendor to play
-    #[arg(value_parser = vendor())]
-    pub(crate) vendor: Vendor,
-
-    /// The loopback address to listen on; port 0 takes a free port
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
-    pub(crate) listen: SocketAddr,
-
-    /// A TOML file of faults
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(crate) script: Option<PathBuf>,
-
-    /// A file to append every request to, as a line of JSON
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(crate) log: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) serve: Serve,
 }
 
 /// Writes a completion script for a shell.
@@ -105,12 +99,6 @@ pub(crate) struct Sandbox {
 pub(crate) struct Completions {
     /// The shell
     pub(crate) shell: Shell,
-}
-
-/// Names the vendors, so that the help and the completions list them.
-fn vendor() -> impl clap::builder::TypedValueParser<Value = Vendor> {
-    let names = PossibleValuesParser::new(Vendor::ALL.map(Vendor::name));
-    names.map(|name| name.parse::<Vendor>().expect("one of the names of all vendors"))
 }
 
 #[cfg(test)]

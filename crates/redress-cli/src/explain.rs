@@ -24,20 +24,24 @@ pub(crate) fn run(arguments: &Explain) -> Result<ExitCode, Failure> {
     if arguments.jsonl {
         records(dialects, judge, input)?;
     } else {
-        one(&dialects, &judge, input, arguments.json)?;
+        one(&dialects, &judge, input, arguments)?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn one(dialects: &Dialects, judge: &Judge, input: Input, as_json: bool) -> Result<(), Failure> {
+fn one(dialects: &Dialects, judge: &Judge, input: Input, arguments: &Explain) -> Result<(), Failure> {
     let name = input.name.clone();
     let bytes = input.read_all()?;
     let response = raw::parse(&bytes)
         .map_err(|raw::Mistake { line, problem }| Failure::Told(format!("{name}:{line}: {problem}")))?;
-    let exchange = Exchange::new(response.status, response.headers, Cow::Borrowed(response.body));
+    let exchange = Exchange {
+        method: arguments.method.clone(),
+        uri: arguments.path.clone(),
+        ..Exchange::new(response.status, response.headers, Cow::Borrowed(response.body))
+    };
     let dialect = dialects.chosen();
     let verdict = judge.judge(&dialect, &exchange);
-    if as_json {
+    if arguments.json {
         let answer = Answer::new(None, &dialect, verdict.as_ref());
         return Ok(json::write_line(&mut std::io::stdout().lock(), &answer)?);
     }

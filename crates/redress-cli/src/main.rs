@@ -16,7 +16,6 @@ mod output;
 mod person;
 mod raw;
 mod record;
-mod sandbox;
 mod stream;
 mod table;
 mod text;
@@ -48,7 +47,10 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Lint(arguments) => lint::run(&arguments),
         Command::Dialects(arguments) => catalogue::run(&arguments),
-        Command::Sandbox(arguments) => sandbox::run(arguments),
+        Command::Sandbox(arguments) => {
+            arguments.serve.run().map_err(Failure::Told)?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Completions(arguments) => completions::run(&arguments),
     }
 }

@@ -37,6 +37,12 @@ impl<'h> Head<'h> {
         date.and_then(|date| parse_date(date, self.received)).unwrap_or(self.received)
     }
 
+    /// Whether the body is a stream of events (`text/event-stream`), which is never read for a signal.
+    #[must_use]
+    pub fn is_event_stream(&self) -> bool {
+        self.media_type().eq_ignore_ascii_case("text/event-stream")
+    }
+
     /// Returns every value of a header that is a text, without blanks around it.
     pub(crate) fn texts(&self, name: &HeaderName) -> impl Iterator<Item = &'h str> + use<'h> {
         self.headers.get_all(name).iter().filter_map(|value| std::str::from_utf8(value.as_bytes()).ok()).map(str::trim)

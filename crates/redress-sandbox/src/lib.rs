@@ -47,6 +47,7 @@
 //! # }
 //! ```
 
+pub mod program;
 pub mod strict_mock;
 
 mod clock;

@@ -1,12 +1,9 @@
 //! `redress-sandbox`: serves one vendor's sandbox on a loopback address until Ctrl-C.
 
-use std::error::Error;
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use redress_sandbox::{Sandbox, Script, Vendor};
+use redress_sandbox::program::Serve;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -30,59 +27,18 @@ Examples:
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXAMPLES)]
 struct Arguments {
-    /// The vendor to play: vlens, veridia, ranex, maleslab or verilock.
-    vendor: Vendor,
-
-    /// The loopback address to listen on; port 0 takes a free port.
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
-    listen: SocketAddr,
-
-    /// A TOML file of faults.
-    #[arg(long, value_name = "FILE")]
-    script: Option<PathBuf>,
-
-    /// A file to append every request to, as a line of JSON.
-    #[arg(long, value_name = "FILE")]
-    log: Option<PathBuf>,
+    #[command(flatten)]
+    serve: Serve,
 }
 
 fn main() -> ExitCode {
-    match run(Arguments::parse()) {
+    match Arguments::parse().serve.run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("redress-sandbox: {}", chain(error.as_ref()));
+            eprintln!("redress-sandbox: {error}");
             ExitCode::FAILURE
         }
     }
-}
-
-fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
-    let script = arguments.script.map(Script::read).transpose()?.unwrap_or_default();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let sandbox = Sandbox::listen(arguments.vendor, arguments.listen)
-            .await
-            .map_err(|error| format!("cannot listen: {error}"))?;
-        if let Some(path) = &arguments.log {
-            let shown = path.display();
-            sandbox.log_to(path).map_err(|error| format!("cannot write the log {shown}: {error}"))?;
-        }
-        sandbox.play(script);
-        println!("{sandbox}\n\nCtrl-C stops.");
-        tokio::signal::ctrl_c().await?;
-        Ok(())
-    })
-}
-
-/// Joins an error and its sources.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        text = format!("{text}: {inner}");
-        source = inner.source();
-    }
-    text
 }
 
 #[cfg(test)]
