@@ -71,6 +71,10 @@ fn each_mistake_is_named() {
             "acme.toml:3: read.code[2]: never reached: an earlier source takes all of it",
         ),
         (
+            "name = \"a\"\n[read]\nmessage = [\"a\", { path = \"a\", as = \"sentence\" }]",
+            "acme.toml:3: read.message[1]: never reached: an earlier source takes all of it",
+        ),
+        (
             "name = \"a\"\n[read]\ncode = [{ paths = \"a\" }]",
             "acme.toml:3: read.code[0].paths: unknown key, expected one of path, header,",
         ),
@@ -105,6 +109,14 @@ fn each_mistake_is_named() {
         (
             "name = \"a\"\n[[error]]\noutside = { path = \"a\", range = \"9-3\" }",
             "acme.toml:3: error[0].outside.range: expected numbers and ranges such as `403,500-599`, found \"9-3\"",
+        ),
+        (
+            "name = \"a\"\n[[read]]\nwhen = { body = \"a\" }\n[[read]]\nwhen = { body = \"a\" }\n",
+            "acme.toml:4: read[1]: never reached: an earlier reading has the same `when`",
+        ),
+        (
+            "name = \"a\"\n[[rules]]\nwhen = { status = 403 }\nclass = \"invalid\"\n[[rules]]\nwhen = { status = 403 }\nclass = \"conflict\"",
+            "acme.toml:5: rules[1]: never reached: an earlier rule has the same `when`",
         ),
         ("name = \"a\"\n[[rules]]\nclass = \"invalid\"", "acme.toml:2: rules[0]: expected `when`, and `class` or"),
         (

@@ -8,7 +8,7 @@ use crate::head::Head;
 use crate::pattern::{Glob, Ranges};
 
 /// One condition. `P` is a path where a file is read, a cell once it is compiled.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Condition<P> {
     Status(Ranges),
     MediaType(Vec<Glob>),

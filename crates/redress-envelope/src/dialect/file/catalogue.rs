@@ -1,7 +1,8 @@
 //! `[codes]`, `[reasons]`, `[status]` and `[[rules]]`: what the words of a vendor mean.
 
 use super::super::catalogue::{Code, Reason, Rule, Status};
-use super::super::spec::Spec;
+use super::super::condition::Condition;
+use super::super::spec::{Spec, Wanted};
 use super::when::{Scope, when};
 use super::words::word;
 use super::{File, Item};
@@ -108,7 +109,7 @@ fn row<'t>(file: &mut File<'_>, item: &Item<'t>, known: &[&str]) -> Row {
 
 /// Reads rules; those of a file that extends another come first.
 pub(super) fn rules<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &mut Spec) {
-    let mut rules = Vec::new();
+    let mut rules: Vec<(Vec<Condition<Wanted>>, Rule)> = Vec::new();
     for item in file.items(item) {
         let Some(table) = file.table(&item) else { continue };
         let mistakes = file.mistakes.len();
@@ -120,6 +121,9 @@ pub(super) fn rules<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &mut Spec) {
         let says = row.class.is_some() || row.recovery.is_some();
         if file.mistakes.len() == mistakes && (conditions.is_empty() || !says) {
             file.note(&item.span, &item.key, "expected `when`, and `class` or `recovery`".to_owned());
+        }
+        if !conditions.is_empty() && rules.iter().any(|(earlier, _)| *earlier == conditions) {
+            file.note(&item.span, &item.key, "never reached: an earlier rule has the same `when`".to_owned());
         }
         let rule = Rule { class: row.class, recovery: row.recovery, guidance: row.guidance.unwrap_or_default() };
         rules.push((conditions, rule));

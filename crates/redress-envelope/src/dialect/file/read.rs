@@ -15,11 +15,15 @@ const KNOWN: &[&str] = &["when", "code", "message", "request_id", "reason", "fie
 /// changes the last.
 pub(super) fn read<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &mut Spec) {
     let items = if item.value.is_table() { vec![item.clone()] } else { file.items(item) };
-    let mut guarded = Vec::new();
+    let mut guarded: Vec<Reading> = Vec::new();
     for (nth, item) in items.iter().enumerate() {
         let Some(table) = file.table(item) else { continue };
         if table.contains_key("when") {
-            guarded.push(reading(file, item, Reading::default()));
+            let reading = reading(file, item, Reading::default());
+            if guarded.iter().any(|earlier| earlier.when == reading.when) {
+                file.note(&item.span, &item.key, "never reached: an earlier reading has the same `when`".to_owned());
+            }
+            guarded.push(reading);
         } else if nth + 1 < items.len() {
             file.note(&item.span, &item.key, "expected `when`, else what follows is never reached".to_owned());
         } else {

@@ -114,6 +114,20 @@ fn hides(earlier: &Source<Wanted>, later: &Source<Wanted>) -> bool {
         (Place::Challenge(a), Place::Challenge(b)) | (Place::Element(a), Place::Element(b)) => a == b,
         _ => false,
     };
-    let takes_all = earlier.not.is_empty() && earlier.repeats == Repeats::Count;
-    same_place && takes_all && (earlier.kind == later.kind || matches!(earlier.kind, Kind::Any))
+    let refuses_none = earlier.cuts.is_empty() && earlier.not.is_empty() && earlier.repeats == Repeats::Count;
+    same_place && refuses_none && takes_all_of(earlier.kind, later.kind)
+}
+
+/// Whether whatever is of one kind is of the other, too.
+const fn takes_all_of(wide: Kind, narrow: Kind) -> bool {
+    match wide {
+        Kind::Any => true,
+        Kind::Word => !matches!(narrow, Kind::Any),
+        Kind::Text => matches!(narrow, Kind::Text | Kind::Token | Kind::Phrase | Kind::Sentence),
+        Kind::Number => matches!(narrow, Kind::Number),
+        Kind::Symbol => matches!(narrow, Kind::Symbol | Kind::Token),
+        Kind::Token => matches!(narrow, Kind::Token),
+        Kind::Phrase => matches!(narrow, Kind::Phrase),
+        Kind::Sentence => matches!(narrow, Kind::Sentence),
+    }
 }
