@@ -8,9 +8,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use common::{Step, answer, classify, data, fail};
-use http::{HeaderValue, Response};
+use http::{HeaderValue, Method, Response};
 use redress_classify::{
-    ApiError, Basis, Class, Code, Dialect, Error, Phase, Recovery, ResponseExt, TransportError, Verdict, dialects,
+    ApiError, Basis, Class, Clock, Code, Dialect, Error, Phase, Recovery, ResponseExt, TransportError, Verdict,
+    dialects,
 };
 use tokio::time::Instant;
 
@@ -224,4 +225,14 @@ async fn a_success_that_is_too_long_to_be_held_is_told_of() {
         let response = classify(dialects::vlens(), answer(200, body.as_bytes().chunks(10_000).map(data))).await;
         assert_eq!((response.verdict().is_none(), count.load(Ordering::Relaxed)), (true, events));
     }
+}
+
+#[test]
+fn a_credential_in_the_path_is_not_shown() {
+    let (head, ()) = Response::builder().status(404).body(()).unwrap().into_parts();
+    let uri = "/bot123:SECRET/sendMessage?chat_id=1".parse().unwrap();
+    let telegram = dialects::by_name("telegram").expect("it is shipped");
+    let verdict = Verdict::of_response(&telegram, &Method::POST, &uri, &head, &Clock::system(), &[]).unwrap();
+    let report = verdict.api_error().expect("a response came").report();
+    assert!(report.contains("POST /bot***/sendMessage\n") && !report.contains("SECRET"), "{report}");
 }
