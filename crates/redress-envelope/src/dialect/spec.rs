@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use super::catalogue::{Code, Limit, Reason, RetryAdvice, Route, Rule, Status};
-use super::compiled::Compiled;
 use super::condition::Condition;
 use super::error_rule::ErrorRule;
 use super::hints::{Flag, Hint};
@@ -77,11 +76,6 @@ impl Spec {
 
     pub(crate) fn add_code(&mut self, code: Code) {
         self.codes.insert(code.code.clone(), code);
-    }
-
-    /// Returns how many values its plan names.
-    pub(crate) fn values(&self) -> usize {
-        Compiled::new(self.clone()).plan.values()
     }
 
     /// Returns every reading, the one without conditions last.

@@ -2,6 +2,7 @@
 
 use toml::de::DeTable;
 
+use super::super::compiled::Compiled;
 use super::super::spec::Spec;
 use super::words::{header, secret_path};
 use super::{File, Item, add, catalogue, error, read, retry};
@@ -32,7 +33,7 @@ pub(super) fn root<'t>(file: &mut File<'_>, root: &'t DeTable<'t>, base: Option<
             _ => file.unknown("", key, ROOT),
         }
     }
-    let values = spec.values();
+    let values = Compiled::new(spec.clone()).plan.values();
     if values > MAX_CELLS {
         let read = root.get_key_value("read").map_or(0..0, |(key, _)| key.span());
         file.note(&read, "read", format!("expected at most {MAX_CELLS} paths in all, found {values}"));
