@@ -1,4 +1,8 @@
 //! What the fuzz targets assert; the same harness replays their corpus in the crates' tests.
 
-pub mod envelope;
+pub mod dialect;
+pub mod envelope_bounds;
+pub mod envelope_chunks;
+pub mod envelope_diff;
 pub mod hint;
+pub mod http_date;

@@ -5,31 +5,65 @@ use std::path::Path;
 use proptest::prelude::*;
 
 #[allow(dead_code, unreachable_pub, reason = "the harness is a library elsewhere")]
-#[path = "../../../fuzz/src/envelope.rs"]
-mod envelope;
+#[path = "../../../fuzz/src/dialect.rs"]
+mod dialect;
+#[allow(dead_code, unreachable_pub, reason = "the harness is a library elsewhere")]
+#[path = "../../../fuzz/src/envelope_bounds.rs"]
+mod envelope_bounds;
+#[allow(dead_code, unreachable_pub, reason = "the harness is a library elsewhere")]
+#[path = "../../../fuzz/src/envelope_chunks.rs"]
+mod envelope_chunks;
+#[allow(dead_code, unreachable_pub, reason = "the harness is a library elsewhere")]
+#[path = "../../../fuzz/src/envelope_diff.rs"]
+mod envelope_diff;
 #[allow(dead_code, unreachable_pub, reason = "the harness is a library elsewhere")]
 #[path = "../../../fuzz/src/hint.rs"]
 mod hint;
+#[allow(dead_code, unreachable_pub, reason = "the harness is a library elsewhere")]
+#[path = "../../../fuzz/src/http_date.rs"]
+mod http_date;
 
 fn replay(target: &str, check: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(target);
     let files = std::fs::read_dir(&folder).expect("the corpus is part of the repository");
     let mut count = 0;
     for file in files {
-        check(&std::fs::read(file.expect("the folder can be listed").path()).expect("the seed can be read"));
+        let path = file.expect("the folder can be listed").path();
+        eprintln!("{}", path.display());
+        check(&std::fs::read(path).expect("the seed can be read"));
         count += 1;
     }
     assert!(count >= 20, "{} holds {count} seeds", folder.display());
 }
 
 #[test]
-fn the_envelope_corpus_replays() {
-    replay("envelope", envelope::check);
+fn the_corpus_of_dialect_files_replays() {
+    replay("dialect", dialect::check);
 }
 
 #[test]
-fn the_hint_corpus_replays() {
+fn the_corpus_of_costly_bodies_replays() {
+    replay("envelope_bounds", envelope_bounds::check);
+}
+
+#[test]
+fn the_corpus_of_cut_bodies_replays() {
+    replay("envelope_chunks", envelope_chunks::check);
+}
+
+#[test]
+fn the_corpus_of_bodies_replays() {
+    replay("envelope_diff", envelope_diff::check);
+}
+
+#[test]
+fn the_corpus_of_hints_replays() {
     replay("hint", hint::check);
+}
+
+#[test]
+fn the_corpus_of_dates_replays() {
+    replay("http_date", http_date::check);
 }
 
 proptest! {
@@ -42,6 +76,8 @@ proptest! {
             "false", "true", "0", "-1", "1e5", "\"\\u0041\"", "\"\"", " ", "\"detail\"", "\"fieldErrors\"", "\"success\"",
         ][..]), 0..24)
     ) {
-        envelope::check(format!("\u{5}{}", scraps.concat()).as_bytes());
+        let body = scraps.concat();
+        envelope_diff::check(body.as_bytes());
+        envelope_chunks::check(format!("\u{2}\u{5}\u{20}\u{30}\u{40}\u{50}\u{60}\u{7f}{body}").as_bytes());
     }
 }
