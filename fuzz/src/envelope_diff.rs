@@ -12,30 +12,33 @@ use http::HeaderMap;
 use redress_envelope::{Decision, Dialect, Envelope, Head, Signal, Unreadable, dialects};
 use serde_json::Value;
 
-/// The dialects that the naive reader knows; the others are only held against themselves.
+/// The dialects that the naive reader knows; of the others it is only checked that what they borrow lies in the body.
 const VENDORS: [&str; 5] = ["maleslab", "ranex", "veridia", "verilock", "vlens"];
 
 /// What a naive reader makes of a body: code, message, request id, reason, fields, signal.
 type Naive = (Option<String>, Option<String>, Option<String>, Option<String>, Vec<(String, String)>, bool);
 
-/// Reads a body in every dialect, and checks all readings against each other.
+/// Reads a body in the dialects of the vendors and in one other, and checks the readings against those of a `Value`.
 ///
 /// # Panics
 /// When two readers differ in what the list of allowed differences does not name, or when a borrowed text lies outside of
 /// the body.
 pub fn check(body: &[u8]) {
     let value = serde_json::from_slice::<Value>(body).ok();
-    for dialect in dialects::all() {
-        let ours = read(&dialect, body);
+    let (vendors, others): (Vec<_>, Vec<_>) =
+        dialects::all().into_iter().partition(|dialect| VENDORS.contains(&dialect.name()));
+    // Which other one it is, the length decides: each has its turn.
+    for dialect in vendors.iter().chain(others.get(body.len() % others.len())) {
+        let ours = read(dialect, body);
         if let Ok(envelope) = &ours {
-            lies_inside(&dialect, envelope, body);
+            lies_inside(dialect, envelope, body);
         }
         if !VENDORS.contains(&dialect.name()) {
             continue;
         }
-        compare(&dialect, &ours, value.as_ref(), body);
+        compare(dialect, &ours, value.as_ref(), body);
         if let (Ok(ours), false) = (&ours, repeats(body)) {
-            assert_eq!(decide(&dialect, body) == Decision::Error, ours.signalled, "{dialect:?}: signal and reading");
+            assert_eq!(decide(dialect, body) == Decision::Error, ours.signalled, "{dialect:?}: signal and reading");
         }
     }
 }

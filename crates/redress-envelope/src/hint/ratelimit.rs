@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// Room for a dozen quotas; a longer field is not looked at.
+const MAX_LEN: usize = 1024;
+
 /// One quota: what remains of it, and the seconds until it is whole again.
 #[derive(Default)]
 struct Quota {
@@ -12,6 +15,9 @@ struct Quota {
 /// Returns the longest time until a quota that is used up is whole again; where none is said to be used up, that of any.
 /// A malformed field is no hint at all.
 pub(super) fn reset(field: &str) -> Option<Duration> {
+    if field.len() > MAX_LEN {
+        return None;
+    }
     let mut quotas = Vec::new();
     let mut rest = field.trim_matches(' ');
     loop {

@@ -5,6 +5,10 @@ use std::time::{Duration, SystemTime};
 use super::{HintSource, RetryHint, When, ratelimit};
 use crate::date::parse_date;
 
+/// Far longer than any list of delays and dates, or any duration: a longer text is not looked at. Only a number may have any
+/// length, since taking it for nothing would retry early.
+const MAX_LEN: usize = 256;
+
 /// The unit in which a header or a member of a body states a hint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -31,7 +35,7 @@ pub enum Unit {
 }
 
 impl Unit {
-    /// Reads the text of a hint in this unit; `None` when it is malformed.
+    /// Reads the text of a hint in this unit; `None` when it is malformed, or longer than a hint in words can be.
     #[must_use]
     pub fn read(self, value: &[u8], now: SystemTime) -> Option<When> {
         let text = std::str::from_utf8(value).ok()?.trim_matches([' ', '\t']);
@@ -83,6 +87,9 @@ fn one_of_list(text: &str, now: SystemTime) -> Option<When> {
     if let Some(when) = single(text) {
         return Some(when);
     }
+    if text.len() > MAX_LEN {
+        return None;
+    }
     let parts: Vec<&str> = text.split(',').map(|part| part.trim_matches([' ', '\t'])).collect();
     let pairs = parts.windows(2).filter_map(|pair| single(&pair.join(", ")));
     let longest = |a: When, b: When| if delay(b, now) > delay(a, now) { b } else { a };
@@ -131,6 +138,9 @@ fn fraction_ms(fraction: Option<&str>, unit_ms: u64) -> u64 {
 
 /// Reads numbers with units and adds them up, rounding up to the millisecond.
 fn duration(text: &str) -> Option<Duration> {
+    if text.len() > MAX_LEN {
+        return None;
+    }
     let mut rest = text;
     let mut sum = Duration::ZERO;
     while !rest.is_empty() {
