@@ -77,8 +77,12 @@ impl Signal {
 
     /// Reads the next bytes and returns what is known after them.
     pub fn feed(&mut self, chunk: &[u8]) -> Decision {
-        if self.watch.decision == Decision::Undecided && self.scanner.feed(chunk, &mut self.watch).is_err() {
-            self.watch.decision = Decision::Success;
+        if self.watch.decision == Decision::Undecided {
+            let is_broken = self.scanner.feed(chunk, &mut self.watch).is_err();
+            // What is wrong behind a signal does not take it back: it might as well come in the next chunk.
+            if is_broken && self.watch.decision == Decision::Undecided {
+                self.watch.decision = Decision::Success;
+            }
         }
         self.watch.decision
     }
