@@ -2,7 +2,8 @@
 //!
 //! Allowed differences to `httpdate`, all of them where both take a text: a two-digit year, which `httpdate` places by its
 //! digits and the reader by the fifty-year rule. Where only `httpdate` takes it: control characters around the date, which
-//! no header holds. The reader takes much more: a leap second, any weekday, any letter case, zones that mean `GMT`, ISO 8601.
+//! no header holds, and any byte between a date with a two-digit year and its time. The reader takes much more: a leap
+//! second, any weekday, any letter case, zones that mean `GMT`, ISO 8601.
 
 use std::time::{Duration, SystemTime};
 
@@ -26,12 +27,22 @@ pub fn check(data: &[u8]) {
         return;
     }
     if let Ok(theirs) = httpdate::parse_http_date(text) {
-        let ours = date.unwrap_or_else(|| panic!("{text}: httpdate takes it"));
+        let ours = date.or_else(|| parse_date(&with_blank(text)?, now));
+        let ours = ours.unwrap_or_else(|| panic!("{text}: httpdate takes it"));
         let century = Duration::from_secs(100 * 31_556_952);
         let off = ours.duration_since(theirs).or_else(|_| theirs.duration_since(ours)).unwrap_or_default();
         let two_digits = text.contains('-') && off.abs_diff(century) < Duration::from_secs(3 * 86_400);
         assert!(ours == theirs || two_digits, "{text}: {ours:?} or {theirs:?}");
     }
+}
+
+/// Puts a blank between a date with a two-digit year and its time.
+fn with_blank(text: &str) -> Option<String> {
+    let text = text.trim();
+    let (day, time) = text.split_at_checked(text.len().checked_sub("08:49:37 GMT".len())?)?;
+    let mut day = day.to_owned();
+    day.pop()?;
+    day.contains('-').then(|| format!("{day} {time}"))
 }
 
 /// Checks that a date within the years that can be written is the same when it is read again, up to the millisecond.

@@ -90,7 +90,10 @@ pub fn request() -> Request<&'static str> {
 }
 
 /// Sends one request through a Classify layer over a service that gives this answer.
-pub async fn classify(dialect: Dialect, answer: Response<Script>) -> Response<Body<Script>> {
+pub async fn classify<R>(dialect: Dialect, answer: Response<R>) -> Response<Body<R>>
+where
+    R: http_body::Body + Unpin,
+{
     let answer = std::sync::Mutex::new(Some(answer));
     let service = service_fn(move |_: Request<&'static str>| {
         let answer = answer.lock().expect("nobody panics").take().expect("one request");
