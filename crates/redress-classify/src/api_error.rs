@@ -220,23 +220,28 @@ fn as_date<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::
     serializer.serialize_str(&format_date(*time))
 }
 
-/// Writes a server's text so that it stays on its line: control characters and those that turn the direction of
-/// writing are escaped, and what is too long is cut.
+/// Writes a server's text so that it stays on its line: control characters, those that turn the direction of writing and
+/// those that nobody sees are escaped, and what is too long is cut.
 pub(crate) fn escaped(text: &str, max: usize) -> String {
-    let turns = |symbol| matches!(symbol, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let mut out = String::new();
     for (nth, symbol) in text.chars().enumerate() {
         if nth == max {
             out.push_str("...");
             break;
         }
-        if symbol.is_control() || turns(symbol) {
+        if symbol.is_control() || is_sly(symbol) {
             out.extend(symbol.escape_default());
         } else {
             out.push(symbol);
         }
     }
     out
+}
+
+/// Whether a symbol turns the direction of writing, ends a line or is not seen, though it is no control character.
+const fn is_sly(symbol: char) -> bool {
+    matches!(symbol, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(symbol, '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]

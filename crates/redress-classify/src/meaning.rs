@@ -43,9 +43,10 @@ pub(crate) struct Receipt {
     pub(crate) at: Instant,
 }
 
-/// Whether a success may be an error by its body.
+/// Whether a success may be an error by its body; 204 and 205 have no content, whatever else comes.
 pub(crate) fn may_signal(dialect: &Dialect, head: &Head<'_>) -> bool {
-    dialect.signals_in_body() && (200..300).contains(&head.status) && !head.is_event_stream()
+    let has_content = matches!(head.status, 200..=203 | 206..=299);
+    dialect.signals_in_body() && has_content && !head.is_event_stream()
 }
 
 /// Judges a response; `None` when all of its body is read and takes back the signal that its beginning gave.

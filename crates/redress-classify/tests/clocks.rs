@@ -1,0 +1,101 @@
+//! Clocks that are wrong, on either side: a date in a hint is counted by the server's own clock, and no wait is negative.
+
+mod common;
+
+use std::time::{Duration, SystemTime};
+
+use common::{Script, answer};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use redress_classify::{ClassifyLayer, Clock, ResponseExt, Verdict, dialects};
+use tokio::time::Instant;
+use tower::{Layer, ServiceExt, service_fn};
+
+/// 1994-11-06T08:49:37Z, by the server's clock.
+const SERVER: i64 = 784_111_777;
+const HOUR: i64 = 3_600;
+const YEAR: i64 = 31_556_952;
+
+const DATE: (&str, &str) = ("date", "Sun, 06 Nov 1994 08:49:37 GMT");
+/// A minute later by the server's clock.
+const RETRY: (&str, &str) = ("retry-after", "Sun, 06 Nov 1994 08:50:37 GMT");
+
+/// Returns a time by seconds from 1970, which may be negative.
+fn at(seconds: i64) -> SystemTime {
+    let since = Duration::from_secs(seconds.unsigned_abs());
+    if seconds < 0 { SystemTime::UNIX_EPOCH - since } else { SystemTime::UNIX_EPOCH + since }
+}
+
+/// Reads a 503 with these headers, received at this time of the caller's clock.
+async fn verdict(wall: SystemTime, pairs: &[(&str, &str)]) -> Verdict {
+    let mut headers = HeaderMap::new();
+    for (name, value) in pairs {
+        headers.append(name.parse::<HeaderName>().expect("a legal name"), HeaderValue::from_str(value).expect("legal"));
+    }
+    let service = service_fn(move |_: Request<()>| {
+        let mut response: Response<Script> = answer(503, []);
+        *response.headers_mut() = headers.clone();
+        async { Ok::<_, std::convert::Infallible>(response) }
+    });
+    let layer = ClassifyLayer::new(dialects::ranex()).clock(Clock::anchored(wall));
+    let response = layer.layer(service).oneshot(Request::new(())).await.expect("the service answers");
+    response.verdict().expect("a 503").clone()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_date_is_counted_by_the_servers_clock_whatever_the_callers_says() {
+    let leap = [("date", "Sat, 31 Dec 2016 23:59:60 GMT"), ("retry-after", "Sun, 01 Jan 2017 00:01:00 GMT")];
+    let late_leap = [("date", "Sat, 31 Dec 2016 23:59:00 GMT"), ("retry-after", "Sat, 31 Dec 2016 23:59:60 GMT")];
+    let cached = [DATE, RETRY, ("age", "30")];
+    let fresh = [DATE, RETRY, ("age", "0")];
+    let broken = [("date", "yesterday"), RETRY];
+    let epoch_number = [DATE, ("retry-after", "1763650000")];
+    for (name, wall, headers, seconds) in [
+        ("the clock is right", SERVER, &[DATE, RETRY][..], 60),
+        ("an hour ahead", SERVER + HOUR, &[DATE, RETRY], 60),
+        ("an hour behind", SERVER - HOUR, &[DATE, RETRY], 60),
+        ("ten years ahead", SERVER + 10 * YEAR, &[DATE, RETRY], 60),
+        ("ten years behind", SERVER - 10 * YEAR, &[DATE, RETRY], 60),
+        ("before 1970", -YEAR, &[DATE, RETRY], 60),
+        ("beyond the year 9999", 300_000_000_000, &[DATE, RETRY], 60),
+        ("no date, the clock is right", SERVER, &[RETRY], 60),
+        ("no date, an hour ahead", SERVER + HOUR, &[RETRY], 0),
+        ("no date, an hour behind", SERVER - HOUR, &[RETRY], 3_660),
+        ("no date, before 1970", -60, &[RETRY], 784_111_897),
+        ("a date that is none", SERVER, &broken, 60),
+        ("cached on the way: the date is not now", SERVER + 30, &cached, 30),
+        ("not cached", SERVER + 30, &fresh, 60),
+        ("a leap second", SERVER, &leap, 60),
+        ("until a leap second", SERVER, &late_leap, 60),
+        ("a number of seconds needs no clock", -YEAR, &epoch_number, 1_763_650_000),
+        ("two dates, the first counts", SERVER, &[DATE, ("date", "Sun, 06 Nov 1994 08:50:07 GMT"), RETRY], 60),
+    ] {
+        let verdict = verdict(at(wall), headers).await;
+        assert_eq!(verdict.hint_delay(Instant::now()), Some(Duration::from_secs(seconds)), "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_to_come_back_is_told_by_the_callers_clock() {
+    for (wall, expected) in [
+        (SERVER, SERVER + 60),
+        (SERVER + HOUR, SERVER + HOUR + 60),
+        (SERVER - 10 * YEAR, SERVER - 10 * YEAR + 60),
+        (-YEAR, -YEAR + 60),
+    ] {
+        assert_eq!(verdict(at(wall), &[DATE, RETRY]).await.retry_at(), Some(at(expected)), "{wall}");
+    }
+    let last = at(253_402_300_799);
+    let beyond = verdict(at(SERVER), &[("retry-after", "99999999999999999999")]).await;
+    assert_eq!((beyond.hint_delay(Instant::now()), beyond.retry_at()), (Some(Duration::MAX), Some(last)));
+    let far = verdict(at(SERVER), &[("retry-after", "Fri, 31 Dec 9999 23:59:60 GMT")]).await;
+    assert_eq!(far.retry_at(), Some(last));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_has_passed_is_none_and_never_negative() {
+    let verdict = verdict(at(SERVER), &[DATE, RETRY]).await;
+    tokio::time::advance(Duration::from_secs(45)).await;
+    assert_eq!(verdict.hint_delay(Instant::now()), Some(Duration::from_secs(15)));
+    tokio::time::advance(Duration::from_secs(30 * 86_400)).await;
+    assert_eq!(verdict.hint_delay(Instant::now()), Some(Duration::ZERO), "a machine that slept for a month");
+}
