@@ -62,7 +62,8 @@ fn outcome(
     len: Option<usize>,
     is_sized: bool,
 ) -> (Option<Basis>, usize, u64) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    let runtime = runtime.expect("a runtime");
     let dialect = if status == 200 { dialects::vlens() } else { dialects::veridia() };
     let given = Arc::new(AtomicUsize::new(0));
     let body = Long { open, close, len, is_sized, given: Arc::clone(&given) };

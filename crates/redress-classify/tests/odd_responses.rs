@@ -11,6 +11,9 @@ use http_body::Body as _;
 use redress_classify::{ApiError, Basis, Class, ClassifyLayer, Recovery, ResponseExt, dialects};
 use tower::{Layer, ServiceExt, service_fn};
 
+/// A name, a content type, a body, what decides, and the message.
+type Case<'c> = (&'c str, &'static str, &'c [u8], Basis, Option<&'c str>);
+
 fn typed(status: u16, kind: &'static str, body: &[u8]) -> Response<Script> {
     let mut response = answer(status, [data(body)]);
     let headers = response.headers_mut();
@@ -25,7 +28,7 @@ async fn an_error_that_is_no_json_keeps_its_status_headers_and_text() {
     let json = br#"{"error":"internal","message":"m"}"#;
     let html = b"<html><head><title>502</title></head><body>Bad Gateway</body></html>";
     let long = b"no healthy upstream ".repeat(1_000);
-    let table: [(&str, &'static str, &[u8], Basis, Option<&str>); 16] = [
+    let table: [Case<'_>; 16] = [
         ("HTML", "text/html", html, Basis::Status, None),
         ("HTML that says it is JSON", "application/json", html, Basis::Status, None),
         ("empty", "application/json", b"", Basis::Status, None),

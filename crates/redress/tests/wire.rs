@@ -113,7 +113,7 @@ fn a_length_that_is_a_lie_is_never_believed() {
                 }
                 // What is no HTTP is no response: nobody knows what became of the request.
                 Err(error) => {
-                    assert_eq!((error.phase(), error.is_transport()), (Phase::MaybeProcessed, true), "{name}")
+                    assert_eq!((error.phase(), error.is_transport()), (Phase::MaybeProcessed, true), "{name}");
                 }
             }
         }
