@@ -6,7 +6,7 @@ use crate::json::Scalar;
 use crate::plan::{Keep, Plan};
 
 /// How many values need no allocation: more than one envelope of a vendor holds.
-const INLINE: usize = 8;
+const NEAR: usize = 8;
 /// How many bytes texts are joined to at most.
 const MAX_JOINED: usize = 4096;
 
@@ -29,10 +29,17 @@ pub(crate) enum Value<'a> {
 /// What was found so far, with the cell it belongs to and the depth at which it lay.
 #[derive(Debug)]
 pub(crate) struct Cells<'a> {
+    /// A bit for each cell that holds something.
     seen: u128,
-    len: usize,
-    inline: [Found<'a>; INLINE],
-    more: Vec<Found<'a>>,
+    /// Those that hold something come first.
+    near: [Option<Found<'a>>; NEAR],
+    rest: Option<Box<Rest<'a>>>,
+}
+
+/// What few envelopes have.
+#[derive(Debug, Default)]
+struct Rest<'a> {
+    found: Vec<Option<Found<'a>>>,
     /// At most one for each cell.
     owned: Vec<(u8, String)>,
 }
@@ -52,13 +59,17 @@ impl Value<'_> {
 
 impl<'a> Cells<'a> {
     pub(crate) const fn new() -> Self {
-        let nothing = Found { value: Value::Null, cell: 0, depth: 0 };
-        Self { seen: 0, len: 0, inline: [nothing; INLINE], more: Vec::new(), owned: Vec::new() }
+        Self { seen: 0, near: [None; NEAR], rest: None }
     }
 
     #[inline(always)]
     pub(crate) fn get(&self, cell: u8) -> Option<Value<'a>> {
-        if self.seen & (1 << cell) == 0 { None } else { self.found(cell).map(|found| found.value) }
+        self.found(cell).map(|found| found.value)
+    }
+
+    /// Whether there is a value in any of these cells.
+    pub(crate) const fn has_any(&self, cells: u128) -> bool {
+        self.seen & cells != 0
     }
 
     /// Returns a value's text, if it is a text or a number, and whether it is a text.
@@ -83,6 +94,13 @@ impl<'a> Cells<'a> {
         }
     }
 
+    /// Notes what one path brought, for a cell that keeps the last and was forgotten with the name before the value.
+    #[inline(always)]
+    pub(crate) fn put_last(&mut self, cell: u8, value: Value<'a>) {
+        debug_assert_eq!(self.seen & (1 << cell), 0, "no name that leads here stands twice without a notice");
+        self.add(Found { value, cell, depth: 0 });
+    }
+
     /// Notes what one path brought at so many open containers.
     #[inline(always)]
     pub(crate) fn put(&mut self, plan: &Plan, cell: u8, depth: u8, value: Value<'a>) {
@@ -92,15 +110,29 @@ impl<'a> Cells<'a> {
         if *plan.keep(cell) != Keep::Last && self.says_nothing(value) {
             return;
         }
-        self.seen |= 1 << cell;
-        let found = Found { value, cell, depth };
-        match self.inline.get_mut(self.len) {
-            Some(slot) => {
-                *slot = found;
-                self.len += 1;
-            }
-            None => self.more.push(found),
+        self.add(Found { value, cell, depth });
+    }
+
+    #[inline(always)]
+    fn add(&mut self, found: Found<'a>) {
+        self.seen |= 1 << found.cell;
+        *self.free_slot() = Some(found);
+    }
+
+    #[inline(always)]
+    fn free_slot(&mut self) -> &mut Option<Found<'a>> {
+        match self.near.iter().position(Option::is_none) {
+            Some(at) => &mut self.near[at],
+            None => self.slot_in_rest(),
         }
+    }
+
+    #[cold]
+    fn slot_in_rest(&mut self) -> &mut Option<Found<'a>> {
+        let found = &mut self.rest.get_or_insert_default().found;
+        found.push(None);
+        let last = found.len() - 1;
+        &mut found[last]
     }
 
     /// Notes a scalar that one path brought.
@@ -120,21 +152,26 @@ impl<'a> Cells<'a> {
     /// Forgets what these cells hold.
     #[inline(always)]
     pub(crate) fn forget(&mut self, cells: u128) {
-        if self.seen & cells == 0 {
-            return;
+        if self.seen & cells != 0 {
+            self.drop_all(cells);
         }
+    }
+
+    #[cold]
+    fn drop_all(&mut self, cells: u128) {
         self.seen &= !cells;
         let forgotten = |found: &Found<'_>| cells & (1 << found.cell) != 0;
-        let mut at = 0;
-        while at < self.len {
-            if forgotten(&self.inline[at]) {
-                self.len -= 1;
-                self.inline[at] = self.inline[self.len];
-            } else {
-                at += 1;
+        let mut kept = 0;
+        for at in 0..NEAR {
+            if let Some(found) = self.near[at].take_if(|found| !forgotten(found)) {
+                self.near[kept] = Some(found);
+                kept += 1;
             }
         }
-        self.more.retain(|found| !forgotten(found));
+        self.near[kept..].fill(None);
+        if let Some(rest) = &mut self.rest {
+            rest.found.retain(|found| !found.as_ref().is_some_and(forgotten));
+        }
     }
 
     #[cold]
@@ -150,7 +187,13 @@ impl<'a> Cells<'a> {
             },
             Keep::First | Keep::Deepest(_) | Keep::Joined(_) => return,
         };
-        if let Some(found) = self.inline[..self.len].iter_mut().chain(&mut self.more).find(|found| found.cell == cell) {
+        self.replace(cell, depth, value);
+    }
+
+    #[cold]
+    fn replace(&mut self, cell: u8, depth: u8, value: Value<'a>) {
+        let rest = self.rest.iter_mut().flat_map(|rest| rest.found.iter_mut().flatten());
+        if let Some(found) = self.near.iter_mut().flatten().chain(rest).find(|found| found.cell == cell) {
             (found.depth, found.value) = (depth, value);
         }
     }
@@ -189,19 +232,28 @@ impl<'a> Cells<'a> {
         value == Value::Null || self.text(value) == Some("")
     }
 
+    #[inline(always)]
     fn found(&self, cell: u8) -> Option<&Found<'a>> {
-        self.inline[..self.len].iter().chain(&self.more).find(|found| found.cell == cell)
+        let near = self.near.iter().map_while(Option::as_ref).find(|found| found.cell == cell);
+        if near.is_none() && self.rest.is_some() { self.found_in_rest(cell) } else { near }
+    }
+
+    #[cold]
+    fn found_in_rest(&self, cell: u8) -> Option<&Found<'a>> {
+        self.rest.as_ref()?.found.iter().flatten().find(|found| found.cell == cell)
     }
 
     fn owned(&self, cell: u8) -> &str {
-        self.owned.iter().find(|(of, _)| *of == cell).map_or("", |(_, text)| text)
+        let mut owned = self.rest.iter().flat_map(|rest| &rest.owned);
+        owned.find(|(of, _)| *of == cell).map_or("", |(_, text)| text)
     }
 
     /// Keeps a text for a cell.
     fn own(&mut self, cell: u8, text: String, is_number: bool) -> Value<'a> {
-        match self.owned.iter_mut().find(|(of, _)| *of == cell) {
+        let owned = &mut self.rest.get_or_insert_default().owned;
+        match owned.iter_mut().find(|(of, _)| *of == cell) {
             Some((_, known)) => *known = text,
-            None => self.owned.push((cell, text)),
+            None => owned.push((cell, text)),
         }
         Value::Owned { cell, is_number }
     }

@@ -1,18 +1,18 @@
 //! One response as its dialect reads it.
 
+mod assembly;
 mod reading;
 
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::cells::Cells;
-use crate::dialect::{Compiled, Condition, Dialect, ErrorRule, Facts, Reading, Response, Source, Test};
+use crate::dialect::{Dialect, Reading, Source};
 pub use crate::fields::FieldError;
 use crate::head::Head;
 use crate::hint::RetryHint;
-use crate::json::{Scanner, Unreadable};
+use crate::json::Unreadable;
 use crate::markup;
-use reading::Gathered;
+use reading::Reader;
 
 /// What an error response says, borrowed from its body and headers where that is possible.
 ///
@@ -101,20 +101,21 @@ impl<'a> Envelope<'a> {
     /// assert_eq!(envelope.code.as_deref(), Some("internal"));
     /// assert_eq!(envelope.request_id.as_deref(), Some("9f51"));
     /// ```
+    #[inline(always)]
     pub fn read<I>(dialect: &Dialect, head: &Head<'a>, pieces: I) -> Self
     where
         I: IntoIterator<Item = &'a [u8]>,
         I::IntoIter: Clone,
     {
         let pieces = pieces.into_iter();
-        let compiled = dialect.compiled();
-        let mut gathered = Gathered::new(&compiled.plan);
-        let unreadable = scan(&mut gathered, pieces.clone()).err();
-        if !matches!(unreadable, None | Some(Unreadable::Truncated)) {
-            gathered = Gathered::new(&compiled.plan);
+        let mut reader = Reader::new(dialect.compiled());
+        for piece in pieces.clone() {
+            if !reader.feed(piece) {
+                break;
+            }
         }
-        let text = matches!(unreadable, Some(Unreadable::NotJson)).then(|| markup::text(pieces)).flatten();
-        assemble(compiled, head, &mut gathered, text, unreadable)
+        let mut text = if reader.is_json() { None } else { markup::text(pieces) };
+        reader.envelope(head, &mut text)
     }
 
     /// Returns where the code stood.
@@ -149,6 +150,13 @@ impl<'a> Envelope<'a> {
     }
 }
 
+impl Spoke {
+    /// Names the first source, if it says something.
+    const fn first(text: Option<&str>) -> Self {
+        if text.is_some() { Self::Source(0) } else { Self::Nobody }
+    }
+}
+
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -159,131 +167,5 @@ impl fmt::Display for Origin {
             Self::FirstField => f.write_str("the first field error"),
             Self::WholeBody => f.write_str("the whole body"),
         }
-    }
-}
-
-fn scan<'a>(gathered: &mut Gathered<'a, '_>, pieces: impl Iterator<Item = &'a [u8]>) -> Result<(), Unreadable> {
-    let mut scanner = Scanner::new();
-    for piece in pieces {
-        scanner.feed(piece, gathered)?;
-    }
-    scanner.finish(gathered)?;
-    if gathered.is_bare { Err(Unreadable::WrongRoot) } else { Ok(()) }
-}
-
-/// Picks from what was gathered the parts of the envelope.
-fn assemble<'a>(
-    compiled: &Compiled,
-    head: &Head<'a>,
-    gathered: &mut Gathered<'a, '_>,
-    text: Option<String>,
-    unreadable: Option<Unreadable>,
-) -> Envelope<'a> {
-    let cells = &gathered.cells;
-    let facts = Facts { head, cells, code: None, reason: None, message: None };
-    let nth = compiled.readings.iter().position(|reading| all_hold(&reading.when, &facts));
-    let nth = nth.unwrap_or(compiled.readings.len() - 1);
-    let reading = &compiled.readings[nth];
-    let response = Response { head, cells, text: text.as_deref() };
-    let (code, code_from) = say(&reading.code, &response);
-    let (message, message_from) = say(&reading.message, &response);
-    let (request_id, request_id_from) = say(&reading.request_id, &response);
-    let (reason, _) = say(&reading.reason, &response);
-    let mut envelope = Envelope {
-        code,
-        message,
-        request_id,
-        reason,
-        fields: gathered.fields.of_lists(reading.lists),
-        hint: None,
-        reset: None,
-        should_retry: None,
-        signalled: compiled.errors.iter().any(|rule| signals(rule, &facts)),
-        unreadable,
-        rule: None,
-        pattern: None,
-        origins: Origins {
-            reading: u8::try_from(nth).unwrap_or_default(),
-            code: code_from,
-            message: message_from,
-            request_id: request_id_from,
-        },
-    };
-    if envelope.message.is_none() {
-        envelope.fall_back(gathered.root_text.take(), text);
-    }
-    if reading.body_hints || !compiled.flags.is_empty() || !head.headers.is_empty() {
-        envelope.look_for_hints(compiled, reading, head, &gathered.cells);
-    }
-    if !compiled.rules.is_empty() {
-        envelope.look_for_rules(compiled, head, &gathered.cells);
-    }
-    envelope
-}
-
-/// Returns what the first source says that says something, and which one that is.
-#[inline]
-fn say<'a>(slot: &[Source<u8>], response: &Response<'_, 'a>) -> (Option<Cow<'a, str>>, Spoke) {
-    for (source, nth) in slot.iter().zip(0..) {
-        if let Some(text) = source.read(response) {
-            return (Some(text), Spoke::Source(nth));
-        }
-    }
-    (None, Spoke::Nobody)
-}
-
-fn all_hold(when: &[Condition<u8>], facts: &Facts<'_, '_>) -> bool {
-    when.iter().all(|condition| condition.holds(facts))
-}
-
-fn signals(rule: &ErrorRule<u8>, facts: &Facts<'_, '_>) -> bool {
-    let holds = |(cell, test): &(u8, Test)| {
-        facts.cells.get(*cell).is_some_and(|value| test.holds(value, facts.cells.text(value)))
-    };
-    rule.lines.iter().all(|line| line.atoms.iter().any(holds) != line.negated) && all_hold(&rule.when, facts)
-}
-
-impl<'a> Envelope<'a> {
-    /// Takes a message from where no dialect has to name it: the first field error, or a body that is a text.
-    fn fall_back(&mut self, root_text: Option<Cow<'a, str>>, text: Option<String>) {
-        if let Some(first) = self.fields.iter().find(|field| !field.message.is_empty()) {
-            (self.message, self.origins.message) = (Some(first.message.clone()), Spoke::FirstField);
-        } else if let Some(text) = root_text.or(text.filter(|text| markup::is_plain(text)).map(Cow::Owned)) {
-            (self.message, self.origins.message) = (Some(text), Spoke::WholeBody);
-        }
-    }
-
-    fn look_for_hints(&mut self, compiled: &Compiled, reading: &Reading, head: &Head<'_>, cells: &Cells<'_>) {
-        let now = head.server_now();
-        let facts = Facts { head, cells, code: None, reason: None, message: None };
-        let later = |a: RetryHint, b: RetryHint| a.later_at(b, now);
-        let standard = head.headers.get_all(http::header::RETRY_AFTER).iter();
-        let standard = standard.filter_map(|value| RetryHint::retry_after(value.as_bytes(), now)).reduce(later);
-        let mut declared = reading.hints.iter().filter(|hint| !hint.reset).filter_map(|hint| hint.read(&facts, now));
-        self.hint = if reading.ordered_hints {
-            declared.next().or(standard)
-        } else {
-            standard.into_iter().chain(declared).reduce(later)
-        };
-        let resets = reading.hints.iter().filter(|hint| hint.reset);
-        self.reset = resets.filter_map(|hint| hint.read(&facts, now)).reduce(later);
-        for flag in &compiled.flags {
-            if let Some((yes, wait)) = flag.read(head, cells, now) {
-                self.should_retry = Some(yes);
-                self.hint = self.hint.take().into_iter().chain(wait).reduce(later);
-                break;
-            }
-        }
-    }
-
-    fn look_for_rules(&mut self, compiled: &Compiled, head: &Head<'_>, cells: &Cells<'_>) {
-        let (code, reason, message) = (self.code.as_deref(), self.reason.as_deref(), self.message.as_deref());
-        let facts = Facts { head, cells, code, reason, message };
-        let mut found = (None, None);
-        for (when, nth) in compiled.rules.iter().zip(0..).filter(|(when, _)| all_hold(when, &facts)) {
-            let of_its_kind = if when.iter().any(Condition::is_pattern) { &mut found.1 } else { &mut found.0 };
-            of_its_kind.get_or_insert(nth);
-        }
-        (self.rule, self.pattern) = found;
     }
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use crate::json::{MAX_NAME, Scalar, lossy};
+use crate::json::{MAX_NAME, Scalar};
 use crate::plan::{Node, Role};
 
 /// How many field errors are kept: more than a person reads, few enough for a hostile body to cost little.
@@ -25,7 +25,7 @@ pub struct FieldError<'a> {
 #[derive(Debug)]
 pub(crate) struct Fields<'a> {
     found: Vec<FieldError<'a>>,
-    /// The list that each belongs to.
+    /// The list that each belongs to; those behind the end belong to list 0, which most dialects have alone.
     lists: Vec<u8>,
     /// The item of a list in hand, and how good the places are at which its parts stood.
     item: FieldError<'a>,
@@ -88,10 +88,10 @@ impl<'a> Fields<'a> {
 
     /// Notes the name of a member, in a container of whose name so many bytes are that of a field.
     #[inline]
-    pub(crate) fn key(&mut self, node: &Node, named: u16, name: Cow<'a, [u8]>) {
+    pub(crate) fn key(&mut self, node: &Node, named: u16, name: Cow<'a, str>) {
         match node.role {
             Role::Name { list, .. } => {
-                self.extend(usize::from(named), short(lossy(name)));
+                self.extend(usize::from(named), short(name));
                 // The last of a repeated name counts, as long as there is room for more.
                 if named == 0 && self.found.len() < MAX_FIELDS {
                     let name = std::mem::take(&mut self.name);
@@ -117,22 +117,38 @@ impl<'a> Fields<'a> {
     /// Takes a scalar at a place.
     #[inline]
     pub(crate) fn scalar(&mut self, role: Role, scalar: Scalar<'a>) {
-        let is_text = matches!(scalar, Scalar::Text(_));
-        let (Scalar::Text(text) | Scalar::Number(text)) = scalar else { return };
+        match scalar {
+            Scalar::Text(text) => self.text(role, text),
+            Scalar::Number(number) => self.path(role, number),
+            Scalar::Null | Scalar::Bool(_) => {}
+        }
+    }
+
+    /// Takes a text at a place.
+    #[inline]
+    pub(crate) fn text(&mut self, role: Role, text: Cow<'a, str>) {
         match role {
-            Role::ItemPath { rank } if rank <= self.path_rank && !text.is_empty() => {
-                (self.path_rank, self.item.path) = (rank, short(text));
-            }
-            Role::ItemPathPart { rank } if rank <= self.path_rank => self.part(rank, text),
-            Role::ItemMessage { rank } if is_text && rank <= self.message_rank && !text.is_empty() => {
+            Role::ItemMessage { rank } if rank <= self.message_rank && !text.is_empty() => {
                 (self.message_rank, self.item.message) = (rank, text);
             }
-            Role::Item { list, nameless: true } if is_text => {
+            Role::Item { list, nameless: true } => {
                 self.push(list, FieldError { path: Cow::Borrowed(""), message: text });
             }
-            Role::Name { list, leaf: true } | Role::Leaf { list } if is_text => {
+            Role::Name { list, leaf: true } | Role::Leaf { list } => {
                 self.push(list, FieldError { path: self.name.clone(), message: text });
             }
+            _ => self.path(role, text),
+        }
+    }
+
+    /// Takes a text or a number that may be a path.
+    #[inline]
+    fn path(&mut self, role: Role, path: Cow<'a, str>) {
+        match role {
+            Role::ItemPath { rank } if rank <= self.path_rank && !path.is_empty() => {
+                (self.path_rank, self.item.path) = (rank, short(path));
+            }
+            Role::ItemPathPart { rank } if rank <= self.path_rank => self.part(rank, path),
             _ => {}
         }
     }
@@ -171,23 +187,29 @@ impl<'a> Fields<'a> {
         }
     }
 
+    #[inline]
     fn push(&mut self, list: u8, field: FieldError<'a>) {
         if self.found.len() < MAX_FIELDS {
+            if list != 0 {
+                self.lists.resize(self.found.len(), 0);
+                self.lists.push(list);
+            }
             self.found.push(field);
-            self.lists.push(list);
         }
     }
 
     #[inline]
     fn retain(&mut self, keep: impl Fn(u8, &FieldError<'a>) -> bool) {
-        if self.found.iter().zip(&self.lists).all(|(field, list)| keep(*list, field)) {
-            return;
-        }
-        let mut kept = 0;
-        for at in 0..self.found.len() {
-            if keep(self.lists[at], &self.found[at]) {
+        let list_of = |lists: &[u8], at| lists.get(at).copied().unwrap_or_default();
+        let dropped = self.found.iter().zip(0..).position(|(field, at)| !keep(list_of(&self.lists, at), field));
+        let Some(mut kept) = dropped else { return };
+        for at in kept + 1..self.found.len() {
+            let list = list_of(&self.lists, at);
+            if keep(list, &self.found[at]) {
                 self.found.swap(kept, at);
-                self.lists.swap(kept, at);
+                if let Some(slot) = self.lists.get_mut(kept) {
+                    *slot = list;
+                }
                 kept += 1;
             }
         }

@@ -6,8 +6,10 @@
 //! to its end by strings, escapes and depth alone, at the speed of memory.
 
 mod digits;
+mod lane;
 mod scanner;
 mod text;
+mod tokens;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -63,7 +65,7 @@ pub(crate) trait Sink<'a> {
     const STRICT: bool;
     /// How many bytes of a text are kept.
     const MAX_TEXT: usize;
-    /// A value begins: the member of the last key, the next element, or the root.
+    /// A value begins: the member of the last key, the next element, or the root. Of a member it may be said again.
     fn value(&mut self) -> Want;
     /// The value that began, and was wanted, is a container; returns whether its inside is wanted. It is closed in any case.
     fn open(&mut self, container: Container) -> Result<Want, Unreadable>;
@@ -71,10 +73,16 @@ pub(crate) trait Sink<'a> {
     fn close(&mut self);
     /// A member of the innermost container begins.
     fn key(&mut self, name: Cow<'a, [u8]>);
+    /// A member of the innermost container begins whose name needed no unescaping; so does its value.
+    fn member(&mut self, name: &'a str) -> Want;
     /// The value that began, and was wanted, is a scalar.
     fn scalar(&mut self, scalar: Scalar<'a>);
     /// The value that began, and was wanted, is a text that needed no unescaping.
     fn text(&mut self, text: &'a str);
+    /// The value that began, and was wanted, is a number.
+    fn number(&mut self, number: &'a str);
+    /// The value that began, and was wanted, is `true`, `false` or `null`.
+    fn literal(&mut self, value: Option<bool>);
     /// Whether the rest no longer matters.
     fn is_done(&self) -> bool;
 }

@@ -4,6 +4,7 @@
 const MAX_TEXT: usize = 4096;
 
 /// Returns the beginning of a body as text, if it is one: valid UTF-8 without control characters but white space.
+#[inline(never)]
 pub(crate) fn text<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Option<String> {
     let mut bytes = Vec::new();
     for piece in pieces {

@@ -1,9 +1,14 @@
 //! What to keep of a body, compiled: all paths of a dialect as one graph that a scan walks down.
 
+mod lists;
+mod node;
+
 use std::collections::HashSet;
 
 use crate::json::Container;
 use crate::path::{Path, Step};
+use node::Name;
+pub(crate) use node::Node;
 
 /// How many values one plan may name: as many as a mask has bits.
 pub(crate) const MAX_CELLS: usize = 128;
@@ -25,28 +30,6 @@ pub(crate) struct Plan {
     lists: u8,
     /// Places that a wildcard beside them does not mean.
     excepted: HashSet<NodeId>,
-}
-
-/// One place in a body, and what to do with the value found there.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Node {
-    keys: Vec<(Box<[u8]>, NodeId)>,
-    /// Bit `n` is set when a key has `n` bytes, modulo 64.
-    lengths: u64,
-    any_key: Option<NodeId>,
-    indices: Vec<(u32, NodeId)>,
-    each: Option<NodeId>,
-    /// Where a value at this place is kept.
-    pub(crate) cells: Vec<u8>,
-    pub(crate) role: Role,
-    /// The cells and lists that a repeated key forgets here.
-    pub(crate) cells_below: u128,
-    pub(crate) lists_below: u16,
-    /// The alternatives, by rank, for the parts of an item of a list that a repeated key forgets here.
-    pub(crate) paths_below: u32,
-    pub(crate) messages_below: u32,
-    /// Whether it plays any part in a list of field errors.
-    pub(crate) of_fields: bool,
 }
 
 /// Which of the values that one path leads to is kept.
@@ -144,37 +127,6 @@ impl Plan {
         &self.cells[usize::from(cell)].0
     }
 
-    /// Adds a list of field errors.
-    pub(crate) fn list(&mut self, fields: &FieldList) {
-        let list = self.lists;
-        self.lists += 1;
-        let (FieldList::List { at, .. } | FieldList::Map { at, .. } | FieldList::Tree { at, .. }) = fields;
-        self.along_names(at, |node| node.lists_below |= 1 << list);
-        match fields {
-            FieldList::List { at, path, message, nameless, single } => {
-                let item = if *single { at.clone() } else { at.join(&[Step::Each]) };
-                self.role(&item, Role::Item { list, nameless: *nameless });
-                self.item_paths(&item, path);
-                self.item_messages(&item, message);
-            }
-            FieldList::Map { at, except, message, each, texts } => {
-                let at = if *each { at.join(&[Step::Each]) } else { at.clone() };
-                for name in except {
-                    let node = self.node(&at.join(&[Step::Key(name.clone())]));
-                    self.excepted.insert(node);
-                }
-                let name = at.join(&[Step::Any]);
-                self.role(&name, Role::Name { list, leaf: *texts });
-                self.role(&name.join(&[Step::Each]), Role::Leaf { list });
-                for path in message {
-                    self.role(&name.join(path.steps()), Role::Leaf { list });
-                    self.role(&name.join(&[Step::Each]).join(path.steps()), Role::Leaf { list });
-                }
-            }
-            FieldList::Tree { at, leaf, message } => self.tree(at, leaf.as_deref(), message, list),
-        }
-    }
-
     /// Ends the building: what holds for every member, or every element, holds for those named by a path too.
     pub(crate) fn finish(mut self) -> Self {
         let excepted = std::mem::take(&mut self.excepted);
@@ -192,11 +144,17 @@ impl Plan {
         for node in &mut self.nodes {
             node.of_fields =
                 node.role != Role::None || (node.lists_below, node.paths_below, node.messages_below) != (0, 0, 0);
+            node.only = match *node.cells {
+                [cell] if node.role == Role::None && self.cells[usize::from(cell)].1 == Keep::Last => Some(cell),
+                _ => None,
+            };
             node.lengths = node.keys.iter().fold(0, |lengths, (key, _)| lengths | 1 << (key.len() % 64));
         }
+        self.nodes[0].only = None;
         self
     }
 
+    #[inline(always)]
     pub(crate) fn node_at(&self, id: NodeId) -> &Node {
         &self.nodes[usize::from(id)]
     }
@@ -210,40 +168,6 @@ impl Plan {
         }
     }
 
-    fn item_paths(&mut self, item: &Path, paths: &[Path]) {
-        for (path, rank) in paths.iter().zip(0..) {
-            let path = item.join(path.steps());
-            self.role(&path, Role::ItemPath { rank });
-            self.role(&path.join(&[Step::Each]), Role::ItemPathPart { rank });
-            self.inside(item, &path, |node| node.paths_below |= 1 << rank);
-        }
-    }
-
-    fn item_messages(&mut self, item: &Path, messages: &[Path]) {
-        for (path, rank) in messages.iter().zip(0..) {
-            let path = item.join(path.steps());
-            self.role(&path, Role::ItemMessage { rank });
-            self.inside(item, &path, |node| node.messages_below |= 1 << rank);
-        }
-    }
-
-    fn tree(&mut self, at: &Path, leaf: Option<&str>, message: &[Path], list: u8) {
-        let any = self.node(&at.join(&[Step::Any]));
-        let node = self.at(any);
-        node.role = Role::Name { list, leaf: leaf.is_none() };
-        (node.any_key, node.each) = (Some(any), Some(any));
-        let Some(leaf) = leaf else { return };
-        let end = self.node(&at.join(&[Step::Key(leaf.to_owned())]));
-        self.excepted.insert(end);
-        let node = self.at(end);
-        node.role = Role::Leaf { list };
-        node.each = Some(end);
-        let ends: Vec<_> =
-            message.iter().map(|path| path.steps().iter().fold(end, |at, step| self.child(at, step))).collect();
-        ends.into_iter().for_each(|end| self.at(end).role = Role::Leaf { list });
-        self.at(any).keys.push((leaf.as_bytes().into(), end));
-    }
-
     /// Lets the member `name` lie in itself before the last step of `path`.
     fn deepen(&mut self, path: &Path, name: &str, cell: u8) {
         let Some((last, before)) = path.steps().split_last() else { return };
@@ -255,8 +179,8 @@ impl Plan {
             let leaf = self.child(at, last);
             self.at(leaf).cells.push(cell);
         }
-        if !self.node_at(deeper).keys.iter().any(|(key, _)| **key == *name.as_bytes()) {
-            self.at(deeper).keys.push((name.as_bytes().into(), deeper));
+        if !self.node_at(deeper).keys.iter().any(|(key, _)| *key == Name::new(name)) {
+            self.at(deeper).keys.push((Name::new(name), deeper));
         }
     }
 
@@ -331,7 +255,7 @@ impl Plan {
         let next = NodeId::try_from(self.nodes.len()).unwrap_or(NodeId::MAX);
         let node = self.at(at);
         let known = match step {
-            Step::Key(name) => node.keys.iter().find(|(key, _)| **key == *name.as_bytes()).map(|(_, id)| *id),
+            Step::Key(name) => node.keys.iter().find(|(key, _)| *key == Name::new(name)).map(|(_, id)| *id),
             Step::Index(index) => node.indices.iter().find(|(key, _)| key == index).map(|(_, id)| *id),
             Step::Each => node.each,
             Step::Any => node.any_key,
@@ -340,38 +264,12 @@ impl Plan {
             return known;
         }
         match step {
-            Step::Key(name) => node.keys.push((name.as_bytes().into(), next)),
+            Step::Key(name) => node.keys.push((Name::new(name), next)),
             Step::Index(index) => node.indices.push((*index, next)),
             Step::Each => node.each = Some(next),
             Step::Any => node.any_key = Some(next),
         }
         self.nodes.push(Node::default());
         next
-    }
-}
-
-impl Node {
-    /// Whether anything inside a container at this place matters.
-    #[inline(always)]
-    pub(crate) fn wants_inside(&self, container: Container) -> bool {
-        match container {
-            Container::Object => self.any_key.is_some() || !self.keys.is_empty(),
-            Container::Array => self.each.is_some() || !self.indices.is_empty(),
-        }
-    }
-
-    #[inline(always)]
-    pub(crate) fn member(&self, name: &[u8]) -> Option<NodeId> {
-        if self.lengths & (1 << (name.len() % 64)) != 0
-            && let Some((_, id)) = self.keys.iter().find(|(key, _)| **key == *name)
-        {
-            return Some(*id);
-        }
-        self.any_key
-    }
-
-    #[inline(always)]
-    pub(crate) fn element(&self, index: u32) -> Option<NodeId> {
-        self.indices.iter().find(|(key, _)| *key == index).map(|(_, id)| *id).or(self.each)
     }
 }

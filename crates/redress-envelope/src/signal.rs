@@ -206,6 +206,11 @@ impl<'a> Sink<'a> for Watch {
         self.walk.key(&self.dialect.compiled().signal_plan, &name);
     }
 
+    fn member(&mut self, name: &'a str) -> Want {
+        self.key(Cow::Borrowed(name.as_bytes()));
+        self.value()
+    }
+
     fn scalar(&mut self, scalar: Scalar<'a>) {
         if self.walk.at_root() {
             self.decision = Decision::Success;
@@ -221,6 +226,14 @@ impl<'a> Sink<'a> for Watch {
 
     fn text(&mut self, text: &'a str) {
         self.scalar(Scalar::Text(Cow::Borrowed(text)));
+    }
+
+    fn number(&mut self, number: &'a str) {
+        self.scalar(Scalar::Number(Cow::Borrowed(number)));
+    }
+
+    fn literal(&mut self, value: Option<bool>) {
+        self.scalar(value.map_or(Scalar::Null, Scalar::Bool));
     }
 
     fn is_done(&self) -> bool {

@@ -2,7 +2,7 @@
 //!
 //! Whoever wants two fields of a large document has to get past the rest. [`Skip`] gets past a whole object or array, in
 //! chunks as they arrive: it follows strings, escapes and depth, and checks nothing else. [`plain_run`] gets past the
-//! part of a string that needs no second look. Nothing is allocated, nothing is kept.
+//! part of a string that needs no second look, and [`plain_text`] takes a whole one that needs none. Nothing is allocated, nothing is kept.
 //!
 //! # What is not noticed
 //! Skipped bytes need not be JSON. Both kinds of brackets count alike, so `[}` is an array. Outside of strings all but
@@ -33,6 +33,8 @@ mod ascii;
 mod avx2;
 mod block;
 mod implementation;
+#[cfg_attr(target_arch = "x86_64", allow(unsafe_code, reason = "loads a vector"))]
+mod near;
 mod portable;
 #[cfg(test)]
 mod tests;
@@ -118,6 +120,19 @@ pub fn plain_run(text: &[u8]) -> usize {
 #[must_use]
 pub fn ascii(bytes: &[u8]) -> Option<&str> {
     ascii::text(bytes)
+}
+
+/// Returns the text before the first `"`, if there is one and all before it is plain ASCII; others need a second look.
+///
+/// # Examples
+/// ```
+/// assert_eq!(redress_skip::plain_text(br#"bad request", "#), Some("bad request"));
+/// assert_eq!(redress_skip::plain_text(br#"a \"bad\" request""#), None);
+/// assert_eq!(redress_skip::plain_text(b"bad requ"), None);
+/// ```
+#[must_use]
+pub fn plain_text(bytes: &[u8]) -> Option<&str> {
+    ascii::before_quote(bytes)
 }
 
 #[inline(never)]

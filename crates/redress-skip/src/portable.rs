@@ -37,6 +37,16 @@ pub(crate) const fn stops_in_word(word: u64) -> u64 {
     control | quotes_and_slashes(word)
 }
 
+/// Marks quotes by a bit for each byte, and what is neither one nor plain ASCII; the first mark of either is exact.
+#[cfg(any(test, not(target_arch = "x86_64")))]
+#[inline]
+pub(crate) const fn text_marks(word: u64) -> (u32, u32) {
+    let quotes = (word ^ (LOW * b'"' as u64)).wrapping_sub(LOW) & !word;
+    let slashes = (word ^ (LOW * b'\\' as u64)).wrapping_sub(LOW) & !word;
+    let controls = word.wrapping_sub(LOW * 0x20) & !word;
+    (gather(quotes >> 7) as u32, gather((controls | slashes | word) >> 7) as u32)
+}
+
 /// Marks quotes and backslashes by their highest bits. A borrow marks wrong bytes too, but only behind a right one.
 #[inline]
 const fn quotes_and_slashes(word: u64) -> u64 {

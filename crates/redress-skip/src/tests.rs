@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 use crate::implementation::Implementation;
-use crate::{Skip, Skipped, implementation, plain_run};
+use crate::{Skip, Skipped, implementation, plain_run, plain_text};
 
 fn implementations() -> Vec<Implementation> {
     let best = Implementation::best();
@@ -78,6 +78,9 @@ fn check_run(text: &[u8]) {
     for implementation in implementations() {
         assert_eq!(implementation.plain_run(text), expected, "{}: {}", implementation.name(), text.escape_ascii());
     }
+    let quoted = text.get(expected) == Some(&b'"') && text[..expected].is_ascii();
+    let expected = quoted.then(|| std::str::from_utf8(&text[..expected]).unwrap());
+    assert_eq!(plain_text(text), expected, "{}", text.escape_ascii());
 }
 
 /// Texts that end early, late or never, with long and short strings.
@@ -228,6 +231,7 @@ fn a_plain_run_ends_at_each_offset_and_each_byte() {
         check_run(&vec![b'a'; offset]);
         for byte in 0..=u8::MAX {
             check_run(&[&vec![b'a'; offset][..], &[byte, 0xff, b'\x1f', b'"']].concat());
+            check_run(&[&vec![b'a'; offset][..], &[byte, b'"', b'"', 0x80, b'\\', b'!']].concat());
         }
     }
     assert_eq!((plain_run(b""), plain_run(b"a\""), plain_run("é ü\u{7f}\n".as_bytes())), (0, 1, 6));

@@ -19,6 +19,8 @@ pub(crate) struct Compiled {
     /// The last one has no conditions.
     pub(crate) readings: Vec<Reading>,
     pub(crate) flags: Vec<Flag<u8>>,
+    /// The cells of all hints and flags that stand in the body.
+    pub(crate) hint_cells: u128,
     /// The conditions of each rule.
     pub(crate) rules: Vec<Vec<Condition<u8>>>,
     pub(crate) errors: Vec<ErrorRule<u8>>,
@@ -38,8 +40,6 @@ pub(crate) struct Reading {
     /// Bit `n` is set when list `n` of the plan is of this form.
     pub(crate) lists: u16,
     pub(crate) hints: Vec<Hint<u8>>,
-    /// Whether one of them stands in the body.
-    pub(crate) body_hints: bool,
     pub(crate) ordered_hints: bool,
 }
 
@@ -47,17 +47,21 @@ impl Compiled {
     pub(crate) fn new(spec: Spec) -> Self {
         let (mut plan, mut signal_plan) = (Plan::new(), Plan::new());
         let mut lists = 0;
-        let readings = spec.readings().map(|reading| compile(reading, &spec.reading, &mut plan, &mut lists)).collect();
+        let readings = spec.readings().map(|reading| compile(reading, &spec.reading, &mut plan, &mut lists));
+        let readings: Vec<_> = readings.collect();
         let flags = spec.flags.iter().filter_map(|flag| {
             let place = flag.place.compile(|path| cell(&mut plan, path))?;
             Some(Flag { place, says: flag.says.clone() })
         });
-        let flags = flags.collect();
+        let flags: Vec<_> = flags.collect();
+        let hints = readings.iter().flat_map(|reading| &reading.hints).map(|hint| &hint.place);
+        let places = hints.chain(flags.iter().map(|flag| &flag.place));
+        let hint_cells = places.fold(0, |cells, place| cells | place.cells());
         let rules = spec.rules.iter().map(|(when, _)| conditions(when, &mut plan)).collect();
         let errors = spec.errors.iter().map(|rule| error_rule(rule, &mut plan)).collect();
         let signals = spec.errors.iter().map(|rule| error_rule(rule, &mut signal_plan)).collect();
         let (plan, signal_plan) = (plan.finish(), signal_plan.finish());
-        Self { spec, plan, readings, flags, rules, errors, signal_plan, signals }
+        Self { spec, plan, readings, flags, hint_cells, rules, errors, signal_plan, signals }
     }
 }
 
@@ -97,7 +101,6 @@ fn compile(reading: &spec::Reading, last: &spec::Reading, plan: &mut Plan, lists
         request_id,
         reason,
         lists: own_lists,
-        body_hints: hints.iter().any(|hint| matches!(hint.place, HintPlace::Body(..))),
         hints,
         when: conditions(&reading.when, plan),
         ordered_hints: reading.ordered_hints.or(last.ordered_hints).unwrap_or_default(),

@@ -52,6 +52,14 @@ impl<P> HintPlace<P> {
 }
 
 impl HintPlace<u8> {
+    /// Returns the cell, if it stands in the body, as a bit.
+    pub(crate) const fn cells(&self) -> u128 {
+        match self {
+            Self::Header(_) => 0,
+            Self::Body(cell, _) => 1 << *cell,
+        }
+    }
+
     /// Returns every text at the place.
     fn texts<'r>(&'r self, head: &'r Head<'_>, cells: &'r Cells<'_>) -> Vec<Cow<'r, str>> {
         match self {

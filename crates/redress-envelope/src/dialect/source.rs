@@ -20,8 +20,9 @@ pub(crate) struct Source<P> {
     /// Values that say nothing.
     pub(crate) not: Vec<String>,
     pub(crate) repeats: Repeats,
-    /// Whether any text is taken, and all of it; known once it is compiled.
-    pub(crate) is_plain: bool,
+    /// Whether any text, and any number, is taken, and all of it; known once it is compiled.
+    pub(crate) plain_text: bool,
+    pub(crate) plain_number: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -83,7 +84,15 @@ pub(crate) struct Response<'r, 'a> {
 
 impl<P> Source<P> {
     pub(crate) const fn new(place: Place<P>, kind: Kind) -> Self {
-        Self { place, kind, cuts: Vec::new(), not: Vec::new(), repeats: Repeats::Count, is_plain: false }
+        Self {
+            place,
+            kind,
+            cuts: Vec::new(),
+            not: Vec::new(),
+            repeats: Repeats::Count,
+            plain_text: false,
+            plain_number: false,
+        }
     }
 
     /// Puts a cell in the place of each path.
@@ -98,9 +107,16 @@ impl<P> Source<P> {
             }
         };
         let Self { kind, cuts, not, repeats, .. } = self;
-        let any_text = matches!(kind, Kind::Text | Kind::Word | Kind::Any);
-        let is_plain = any_text && cuts.is_empty() && not.is_empty() && *repeats == Repeats::Count;
-        Some(Source { place, kind: *kind, cuts: cuts.clone(), not: not.clone(), repeats: *repeats, is_plain })
+        let is_plain = cuts.is_empty() && not.is_empty() && *repeats == Repeats::Count;
+        Some(Source {
+            place,
+            kind: *kind,
+            cuts: cuts.clone(),
+            not: not.clone(),
+            repeats: *repeats,
+            plain_text: is_plain && matches!(kind, Kind::Text | Kind::Word | Kind::Any),
+            plain_number: is_plain && matches!(kind, Kind::Number | Kind::Word | Kind::Any),
+        })
     }
 }
 
@@ -119,20 +135,20 @@ impl Source<u8> {
         }
     }
 
-    /// Returns what the place says, if it says something of the right kind.
+    /// Returns what the place says where that is a member that is taken as it is, as most are.
     #[inline(always)]
-    pub(crate) fn read<'a>(&self, response: &Response<'_, 'a>) -> Option<Cow<'a, str>> {
-        // Most places are a member that is taken as it is.
-        let Place::Body(cell) = &self.place else { return self.read_any(response) };
-        let value = response.cells.get(*cell)?;
-        match value {
-            Value::Text(text) if self.is_plain && !text.is_empty() => Some(Cow::Borrowed(text)),
-            _ => self.read_any(response),
+    pub(crate) fn plain<'a>(&self, cells: &Cells<'a>) -> Option<&'a str> {
+        let Place::Body(cell) = &self.place else { return None };
+        match cells.get(*cell)? {
+            Value::Text(text) if self.plain_text && !text.is_empty() => Some(text),
+            Value::Number(number) if self.plain_number => Some(number),
+            _ => None,
         }
     }
 
+    /// Returns what the place says, if it says something of the right kind.
     #[inline(never)]
-    fn read_any<'a>(&self, response: &Response<'_, 'a>) -> Option<Cow<'a, str>> {
+    pub(crate) fn read<'a>(&self, response: &Response<'_, 'a>) -> Option<Cow<'a, str>> {
         match &self.place {
             Place::Body(cell) => self.of_value(response.cells.get(*cell)?, response),
             Place::Header(_) if response.head.headers.is_empty() => None,

@@ -1,12 +1,25 @@
-//! A full read: what a scan gathers for an envelope.
+//! A full read: a scan, and what it gathers for an envelope.
 
 use std::borrow::Cow;
 
+use super::Envelope;
+use super::assembly::assemble;
 use crate::cells::{Cells, Value};
+use crate::dialect::Compiled;
 use crate::fields::Fields;
-use crate::json::{Container, Scalar, Sink, Unreadable, Want};
-use crate::plan::{NodeId, Plan, Role};
+use crate::head::Head;
+use crate::json::{Container, Scalar, Scanner, Sink, Unreadable, Want, lossy};
+use crate::plan::{Node, NodeId, Plan, Role};
 use crate::walk::Walk;
+
+/// A full read.
+pub(super) struct Reader<'a, 'p> {
+    compiled: &'p Compiled,
+    scanner: Scanner,
+    gathered: Gathered<'a, 'p>,
+    /// What was wrong with the bytes so far.
+    wrong: Option<Unreadable>,
+}
 
 /// The sink of a full read.
 pub(super) struct Gathered<'a, 'p> {
@@ -15,17 +28,58 @@ pub(super) struct Gathered<'a, 'p> {
     /// The place of the value in hand; only asked for where there is one.
     node: NodeId,
     pub(super) cells: Cells<'a>,
-    pub(super) fields: Fields<'a>,
+    /// From the first place on that has to do with them.
+    pub(super) fields: Option<Fields<'a>>,
     /// The body, where all of it is one text.
     pub(super) root_text: Option<Cow<'a, str>>,
     /// Whether the body is nothing but a number, a truth value or `null`.
-    pub(super) is_bare: bool,
+    is_bare: bool,
 }
 
-impl<'p> Gathered<'_, 'p> {
+impl<'a, 'p> Reader<'a, 'p> {
+    #[inline(never)]
+    pub(super) fn new(compiled: &'p Compiled) -> Self {
+        Self { compiled, scanner: Scanner::new(), gathered: Gathered::new(&compiled.plan), wrong: None }
+    }
+
+    /// Reads the next bytes, and returns whether more of them make sense.
+    #[inline(never)]
+    pub(super) fn feed(&mut self, piece: &'a [u8]) -> bool {
+        self.wrong = self.scanner.feed(piece, &mut self.gathered).err();
+        self.wrong.is_none()
+    }
+
+    /// Whether nothing so far is against the grammar.
+    pub(super) fn is_json(&self) -> bool {
+        self.wrong != Some(Unreadable::NotJson)
+    }
+
+    /// Returns the envelope after the last byte; `text` is the body where it is not JSON.
+    #[inline(never)]
+    pub(super) fn envelope(&mut self, head: &Head<'a>, text: &mut Option<String>) -> Envelope<'a> {
+        let wrong = self.wrong.or_else(|| self.scanner.finish(&mut self.gathered).err());
+        let wrong = wrong.or(self.gathered.is_bare.then_some(Unreadable::WrongRoot));
+        if !matches!(wrong, None | Some(Unreadable::Truncated)) {
+            self.gathered = Gathered::new(&self.compiled.plan);
+        }
+        assemble(self.compiled, head, &mut self.gathered, text, wrong)
+    }
+}
+
+impl<'a, 'p> Gathered<'a, 'p> {
+    #[inline]
     pub(super) fn new(plan: &'p Plan) -> Self {
-        let (cells, fields) = (Cells::new(), Fields::new());
-        Self { plan, walk: Walk::new(), node: 0, cells, fields, root_text: None, is_bare: false }
+        let (walk, cells) = (Walk::new(), Cells::new());
+        Self { plan, walk, node: 0, cells, fields: None, root_text: None, is_bare: false }
+    }
+
+    /// Goes to a member and forgets what an earlier one of its name brought.
+    #[inline(always)]
+    fn go_to(&mut self, name: &[u8]) -> Option<(NodeId, &'p Node)> {
+        let id = self.walk.key(self.plan, name)?;
+        let node = self.plan.node_at(id);
+        self.cells.forget(node.cells_below);
+        Some((id, node))
     }
 }
 
@@ -39,7 +93,7 @@ impl<'a> Sink<'a> for Gathered<'a, '_> {
         self.node = node;
         let node = self.plan.node_at(node);
         if node.of_fields {
-            self.fields.begin(node.role);
+            self.fields.get_or_insert_with(Fields::new).begin(node.role);
         }
         Want::All
     }
@@ -54,7 +108,11 @@ impl<'a> Sink<'a> for Gathered<'a, '_> {
             let value = if container == Container::Object { Value::Object } else { Value::Array };
             self.cells.put(self.plan, *cell, self.walk.depth(), value);
         }
-        let named = if self.walk.in_array() { self.walk.top().named } else { self.fields.named(node.role) };
+        let named = match &self.fields {
+            _ if self.walk.in_array() => self.walk.top().named,
+            Some(fields) => fields.named(node.role),
+            None => 0,
+        };
         self.walk.open(self.node, container, named);
         Ok(if node.wants_inside(container) { Want::All } else { Want::Nothing })
     }
@@ -63,22 +121,34 @@ impl<'a> Sink<'a> for Gathered<'a, '_> {
     fn close(&mut self) {
         let closed = self.walk.close();
         let node = self.plan.node_at(closed);
-        if node.of_fields {
-            self.fields.end(node.role);
+        if let (true, Some(fields)) = (node.of_fields, &mut self.fields) {
+            fields.end(node.role);
         }
     }
 
-    #[inline(always)]
+    #[inline]
     fn key(&mut self, name: Cow<'a, [u8]>) {
-        let Some(node) = self.walk.key(self.plan, &name) else { return };
-        let node = self.plan.node_at(node);
-        self.cells.forget(node.cells_below);
-        if node.of_fields {
-            self.fields.key(node, self.walk.top().named, name);
+        if let Some((_, node)) = self.go_to(&name)
+            && node.of_fields
+        {
+            let fields = self.fields.get_or_insert_with(Fields::new);
+            fields.key(node, self.walk.top().named, lossy(name));
         }
     }
 
     #[inline(always)]
+    fn member(&mut self, name: &'a str) -> Want {
+        let Some((id, node)) = self.go_to(name.as_bytes()) else { return Want::Nothing };
+        self.node = id;
+        if node.of_fields {
+            let fields = self.fields.get_or_insert_with(Fields::new);
+            fields.key(node, self.walk.top().named, Cow::Borrowed(name));
+            fields.begin(node.role);
+        }
+        Want::All
+    }
+
+    #[inline]
     fn scalar(&mut self, scalar: Scalar<'a>) {
         if self.walk.at_root() {
             match scalar {
@@ -88,10 +158,11 @@ impl<'a> Sink<'a> for Gathered<'a, '_> {
             return;
         }
         let node = self.plan.node_at(self.node);
-        if node.role != Role::None && !node.cells.is_empty() {
-            self.fields.scalar(node.role, scalar.clone());
-        } else if node.role != Role::None {
-            return self.fields.scalar(node.role, scalar);
+        if let (Some(fields), true) = (&mut self.fields, node.role != Role::None) {
+            if node.cells.is_empty() {
+                return fields.scalar(node.role, scalar);
+            }
+            fields.scalar(node.role, scalar.clone());
         }
         if let Some((last, others)) = node.cells.split_last() {
             let depth = self.walk.depth();
@@ -103,10 +174,29 @@ impl<'a> Sink<'a> for Gathered<'a, '_> {
     #[inline(always)]
     fn text(&mut self, text: &'a str) {
         let node = self.plan.node_at(self.node);
-        if node.role != Role::None || node.cells.len() != 1 || self.walk.at_root() {
-            return self.scalar(Scalar::Text(Cow::Borrowed(text)));
+        match (node.only, &mut self.fields) {
+            (Some(cell), _) => self.cells.put_last(cell, Value::Text(text)),
+            (None, Some(fields)) if node.of_fields && node.cells.is_empty() && !self.walk.at_root() => {
+                fields.text(node.role, Cow::Borrowed(text));
+            }
+            _ => self.scalar(Scalar::Text(Cow::Borrowed(text))),
         }
-        self.cells.put(self.plan, node.cells[0], self.walk.depth(), Value::Text(text));
+    }
+
+    #[inline(always)]
+    fn number(&mut self, number: &'a str) {
+        match self.plan.node_at(self.node).only {
+            Some(cell) => self.cells.put_last(cell, Value::Number(number)),
+            None => self.scalar(Scalar::Number(Cow::Borrowed(number))),
+        }
+    }
+
+    #[inline]
+    fn literal(&mut self, value: Option<bool>) {
+        match self.plan.node_at(self.node).only {
+            Some(cell) => self.cells.put_last(cell, value.map_or(Value::Null, Value::Bool)),
+            None => self.scalar(value.map_or(Scalar::Null, Scalar::Bool)),
+        }
     }
 
     #[inline(always)]

@@ -90,7 +90,7 @@ impl Source<()> {
             }
         };
         let Self { kind, cuts, not, repeats, .. } = self;
-        Source { place, kind: *kind, cuts: cuts.clone(), not: not.clone(), repeats: *repeats, is_plain: false }
+        Source { cuts: cuts.clone(), not: not.clone(), repeats: *repeats, ..Source::new(place, *kind) }
     }
 }
 

@@ -1,0 +1,193 @@
+//! An envelope, put together from what a scan has gathered.
+
+use std::borrow::Cow;
+
+use super::reading::Gathered;
+use super::{Envelope, Origins, Spoke};
+use crate::cells::Cells;
+use crate::dialect::{Compiled, Condition, ErrorRule, Facts, Reading, Response, Source, Test};
+use crate::fields::FieldError;
+use crate::head::Head;
+use crate::hint::RetryHint;
+use crate::json::Unreadable;
+use crate::markup;
+
+/// Picks from what was gathered the parts of an envelope; `text` is the body where it is not JSON.
+#[inline]
+pub(super) fn assemble<'a>(
+    compiled: &Compiled,
+    head: &Head<'a>,
+    gathered: &mut Gathered<'a, '_>,
+    text: &mut Option<String>,
+    unreadable: Option<Unreadable>,
+) -> Envelope<'a> {
+    let cells = &gathered.cells;
+    let (nth, reading) = match &*compiled.readings {
+        [only] => (0, only),
+        all => first_that_holds(all, head, cells),
+    };
+    let code = plain(&reading.code, cells);
+    let message = plain(&reading.message, cells);
+    let request_id = plain(&reading.request_id, cells);
+    let reason = plain(&reading.reason, cells);
+    let fields = &mut gathered.fields;
+    let signalled = !compiled.errors.is_empty() && is_signalled(compiled, head, cells);
+    let all_said = message.is_some()
+        && (code.is_some() || reading.code.is_empty())
+        && (request_id.is_some() || reading.request_id.is_empty())
+        && (reason.is_some() || reading.reason.is_empty());
+    let has_hints = !head.headers.is_empty() || cells.has_any(compiled.hint_cells);
+    // Where this is all, it has to be made where it stays: moving it would take longer than all of the above.
+    let mut envelope = || Envelope {
+        code: code.map(Cow::Borrowed),
+        message: message.map(Cow::Borrowed),
+        request_id: request_id.map(Cow::Borrowed),
+        reason: reason.map(Cow::Borrowed),
+        fields: fields.as_mut().map_or_else(Vec::new, |fields| fields.of_lists(reading.lists)),
+        hint: None,
+        reset: None,
+        should_retry: None,
+        signalled,
+        unreadable,
+        rule: None,
+        pattern: None,
+        origins: Origins {
+            reading: nth,
+            code: Spoke::first(code),
+            message: Spoke::first(message),
+            request_id: Spoke::first(request_id),
+        },
+    };
+    if all_said && !has_hints && compiled.rules.is_empty() {
+        return envelope();
+    }
+    let rest = Rest { compiled, reading, head, cells, root_text: &mut gathered.root_text, text, has_hints };
+    rest.added_to(envelope())
+}
+
+/// Returns what the first source of a slot says, where that is a member that is taken as it is.
+#[inline(never)]
+fn plain<'a>(slot: &[Source<u8>], cells: &Cells<'a>) -> Option<&'a str> {
+    slot.first()?.plain(cells)
+}
+
+/// Returns the first reading whose conditions hold; the last one has none.
+#[inline(never)]
+fn first_that_holds<'c>(readings: &'c [Reading], head: &Head<'_>, cells: &Cells<'_>) -> (u8, &'c Reading) {
+    let facts = Facts { head, cells, code: None, reason: None, message: None };
+    let nth = readings.iter().position(|reading| all_hold(&reading.when, &facts)).unwrap_or(readings.len() - 1);
+    (u8::try_from(nth).unwrap_or_default(), &readings[nth])
+}
+
+#[inline(never)]
+fn is_signalled(compiled: &Compiled, head: &Head<'_>, cells: &Cells<'_>) -> bool {
+    let facts = Facts { head, cells, code: None, reason: None, message: None };
+    compiled.errors.iter().any(|rule| signals(rule, &facts))
+}
+
+fn all_hold(when: &[Condition<u8>], facts: &Facts<'_, '_>) -> bool {
+    when.iter().all(|condition| condition.holds(facts))
+}
+
+fn signals(rule: &ErrorRule<u8>, facts: &Facts<'_, '_>) -> bool {
+    let holds = |(cell, test): &(u8, Test)| {
+        facts.cells.get(*cell).is_some_and(|value| test.holds(value, facts.cells.text(value)))
+    };
+    rule.lines.iter().all(|line| line.atoms.iter().any(holds) != line.negated) && all_hold(&rule.when, facts)
+}
+
+/// What an envelope may need more than what stands first where it is looked for.
+struct Rest<'r, 'a> {
+    compiled: &'r Compiled,
+    reading: &'r Reading,
+    head: &'r Head<'a>,
+    cells: &'r Cells<'a>,
+    root_text: &'r mut Option<Cow<'a, str>>,
+    text: &'r mut Option<String>,
+    has_hints: bool,
+}
+
+impl<'a> Rest<'_, 'a> {
+    #[inline(never)]
+    fn added_to(self, mut envelope: Envelope<'a>) -> Envelope<'a> {
+        let response = Response { head: self.head, cells: self.cells, text: self.text.as_deref() };
+        let origins = &mut envelope.origins;
+        say(&self.reading.code, &response, &mut envelope.code, &mut origins.code);
+        say(&self.reading.message, &response, &mut envelope.message, &mut origins.message);
+        say(&self.reading.request_id, &response, &mut envelope.request_id, &mut origins.request_id);
+        say(&self.reading.reason, &response, &mut envelope.reason, &mut Spoke::Nobody);
+        if self.has_hints {
+            self.add_hints(&mut envelope);
+        }
+        if envelope.message.is_none() {
+            (envelope.message, envelope.origins.message) =
+                fall_back(&envelope.fields, self.root_text.take(), self.text.take());
+        }
+        if !self.compiled.rules.is_empty() {
+            (envelope.rule, envelope.pattern) = rules_that_hold(self.compiled, self.head, self.cells, &envelope);
+        }
+        envelope
+    }
+
+    fn add_hints(&self, envelope: &mut Envelope<'a>) {
+        let Self { compiled, reading, head, cells, .. } = self;
+        let now = head.server_now();
+        let facts = Facts { head, cells, code: None, reason: None, message: None };
+        let later = |a: RetryHint, b: RetryHint| a.later_at(b, now);
+        let standard = head.headers.get_all(http::header::RETRY_AFTER).iter();
+        let standard = standard.filter_map(|value| RetryHint::retry_after(value.as_bytes(), now)).reduce(later);
+        let mut declared = reading.hints.iter().filter(|hint| !hint.reset).filter_map(|hint| hint.read(&facts, now));
+        envelope.hint = if reading.ordered_hints {
+            declared.next().or(standard)
+        } else {
+            standard.into_iter().chain(declared).reduce(later)
+        };
+        let resets = reading.hints.iter().filter(|hint| hint.reset);
+        envelope.reset = resets.filter_map(|hint| hint.read(&facts, now)).reduce(later);
+        if let Some((yes, wait)) = compiled.flags.iter().find_map(|flag| flag.read(head, cells, now)) {
+            envelope.should_retry = Some(yes);
+            envelope.hint = envelope.hint.take().into_iter().chain(wait).reduce(later);
+        }
+    }
+}
+
+/// Takes what the first source says that says something, and notes which one that is.
+fn say<'a>(slot: &[Source<u8>], response: &Response<'_, 'a>, said: &mut Option<Cow<'a, str>>, by: &mut Spoke) {
+    if said.is_none()
+        && let Some((text, nth)) = slot.iter().zip(0..).find_map(|(source, nth)| Some((source.read(response)?, nth)))
+    {
+        (*said, *by) = (Some(text), Spoke::Source(nth));
+    }
+}
+
+/// Returns a message from where no dialect has to name it: the first field error, or a body that is a text.
+fn fall_back<'a>(
+    fields: &[FieldError<'a>],
+    root_text: Option<Cow<'a, str>>,
+    text: Option<String>,
+) -> (Option<Cow<'a, str>>, Spoke) {
+    if let Some(first) = fields.iter().find(|field| !field.message.is_empty()) {
+        return (Some(first.message.clone()), Spoke::FirstField);
+    }
+    match root_text.or(text.filter(|text| markup::is_plain(text)).map(Cow::Owned)) {
+        Some(text) => (Some(text), Spoke::WholeBody),
+        None => (None, Spoke::Nobody),
+    }
+}
+
+/// Returns the rule that holds, and the one that names codes by a pattern.
+fn rules_that_hold(
+    compiled: &Compiled,
+    head: &Head<'_>,
+    cells: &Cells<'_>,
+    envelope: &Envelope<'_>,
+) -> (Option<u16>, Option<u16>) {
+    let (code, reason, message) = (envelope.code.as_deref(), envelope.reason.as_deref(), envelope.message.as_deref());
+    let facts = Facts { head, cells, code, reason, message };
+    let mut found = (None, None);
+    for (when, nth) in compiled.rules.iter().zip(0..).filter(|(when, _)| all_hold(when, &facts)) {
+        let of_its_kind = if when.iter().any(Condition::is_pattern) { &mut found.1 } else { &mut found.0 };
+        of_its_kind.get_or_insert(nth);
+    }
+    found
+}

@@ -1,0 +1,134 @@
+//! The lane for JSON as machines write it: no white space but a blank behind a colon or a comma, no escapes, and every
+//! token all in one chunk.
+//!
+//! The state is kept up to date, so that the lane may be left at any point: what does not fit is left to the states, which
+//! would come to the same for all of it.
+
+use redress_skip::{ascii, plain_text};
+
+use super::scanner::{Scanner, State};
+use super::{Container, Sink, Unreadable, Want};
+
+impl Scanner {
+    /// Whether the lane gets on from this byte.
+    #[inline(always)]
+    pub(super) const fn may_take_lane(&self, byte: u8) -> bool {
+        self.quiet == 0
+            && match self.state {
+                State::Key | State::KeyOrEnd => byte == b'"',
+                State::Start | State::Value | State::ElementOrEnd => {
+                    !self.in_object() && (matches!(byte, b'{' | b'[') || byte == b'"' && self.depth > 0)
+                }
+                _ => false,
+            }
+    }
+
+    /// Scans members and elements, and the containers that they lie in.
+    #[inline(never)]
+    pub(super) fn lane<'a, S: Sink<'a>>(&mut self, rest: &'a [u8], sink: &mut S) -> Result<&'a [u8], Unreadable> {
+        let mut rest = rest;
+        let mut in_object = self.in_object();
+        while !sink.is_done() {
+            let want = if in_object {
+                let Some((name, value)) = plain_name(rest) else { return self.begin_key(rest, sink) };
+                self.state = State::Value;
+                rest = value;
+                sink.member(name)
+            } else if let [b'"' | b'{' | b'[', ..] = rest {
+                sink.value()
+            } else {
+                return Ok(rest);
+            };
+            let [byte, behind @ ..] = rest else { return Ok(rest) };
+            rest = match byte {
+                b'"' => {
+                    let Some(text) = plain_text(behind) else { return self.token(want, rest, sink) };
+                    if want == Want::All {
+                        sink.text(text);
+                    }
+                    &behind[text.len() + 1..]
+                }
+                b'{' | b'[' => {
+                    let container = if *byte == b'{' { Container::Object } else { Container::Array };
+                    if self.announce(container, want, sink)? == Want::Nothing {
+                        return self.pass_over(container, want, behind, sink);
+                    }
+                    self.enter(container);
+                    (in_object, rest) = (container == Container::Object, behind);
+                    continue;
+                }
+                b'1'..=b'9' => {
+                    let Some((number, behind)) = plain_number(rest) else { return self.token(want, rest, sink) };
+                    if want == Want::All {
+                        sink.number(number);
+                    }
+                    behind
+                }
+                _ => {
+                    let Some((literal, behind)) = literal(rest) else { return Ok(rest) };
+                    if want == Want::All {
+                        sink.literal(literal);
+                    }
+                    behind
+                }
+            };
+            self.state = State::CommaOrEnd;
+            loop {
+                rest = match rest {
+                    _ if sink.is_done() => return Ok(rest),
+                    [b',', behind @ ..] => {
+                        self.state = if in_object { State::Key } else { State::Value };
+                        rest = without_blank(behind);
+                        break;
+                    }
+                    [b'}', behind @ ..] if in_object => behind,
+                    [b']', behind @ ..] if !in_object => behind,
+                    _ => return Ok(rest),
+                };
+                self.leave();
+                sink.close();
+                if self.depth == 0 {
+                    return Ok(rest);
+                }
+                in_object = self.in_object();
+            }
+        }
+        Ok(rest)
+    }
+}
+
+/// Splits off a name and its colon.
+#[inline(always)]
+fn plain_name(rest: &[u8]) -> Option<(&str, &[u8])> {
+    let [b'"', rest @ ..] = rest else { return None };
+    let name = plain_text(rest)?;
+    let [b':', value @ ..] = &rest[name.len() + 1..] else { return None };
+    Some((name, without_blank(value)))
+}
+
+/// Splits off a number that is nothing but digits and has ended.
+#[inline(always)]
+fn plain_number(rest: &[u8]) -> Option<(&str, &[u8])> {
+    let (digits, behind) = rest.split_at(rest.iter().position(|byte| !byte.is_ascii_digit())?);
+    let has_ended = matches!(behind, [b',' | b'}' | b']', ..]);
+    Some((ascii(digits).filter(|_| has_ended)?, behind))
+}
+
+/// Splits off a literal.
+#[inline(always)]
+fn literal(rest: &[u8]) -> Option<(Option<bool>, &[u8])> {
+    match rest {
+        [b'n', b'u', b'l', b'l', behind @ ..] => Some((None, behind)),
+        [b't', b'r', b'u', b'e', behind @ ..] => Some((Some(true), behind)),
+        [b'f', b'a', b'l', b's', b'e', behind @ ..] => Some((Some(false), behind)),
+        _ => None,
+    }
+}
+
+#[inline(always)]
+fn without_blank(rest: &[u8]) -> &[u8] {
+    match rest {
+        [b' ', behind @ ..] => behind,
+        _ => rest,
+    }
+}

@@ -1,0 +1,105 @@
+//! One place of a plan.
+
+use super::{NodeId, Role};
+use crate::json::Container;
+
+/// One place in a body, and what to do with the value found there.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Node {
+    pub(super) keys: Vec<(Name, NodeId)>,
+    /// Bit `n` is set when a key has `n` bytes, modulo 64.
+    pub(super) lengths: u64,
+    pub(super) any_key: Option<NodeId>,
+    pub(super) indices: Vec<(u32, NodeId)>,
+    pub(super) each: Option<NodeId>,
+    /// Where a value at this place is kept.
+    pub(crate) cells: Vec<u8>,
+    /// The only cell, where a value at this place does nothing but go there, the last one of all.
+    pub(crate) only: Option<u8>,
+    pub(crate) role: Role,
+    /// The cells and lists that a repeated key forgets here.
+    pub(crate) cells_below: u128,
+    pub(crate) lists_below: u16,
+    /// The alternatives, by rank, for the parts of an item of a list that a repeated key forgets here.
+    pub(crate) paths_below: u32,
+    pub(crate) messages_below: u32,
+    /// Whether it plays any part in a list of field errors.
+    pub(crate) of_fields: bool,
+}
+
+/// The name of a member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Name {
+    text: Box<[u8]>,
+    ends: Ends,
+}
+
+/// The first and the last bytes of a name. With its length they make out all of a short one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Ends(u64, u64);
+
+impl Node {
+    /// Whether anything inside a container at this place matters.
+    #[inline(always)]
+    pub(crate) fn wants_inside(&self, container: Container) -> bool {
+        match container {
+            Container::Object => self.any_key.is_some() || !self.keys.is_empty(),
+            Container::Array => self.each.is_some() || !self.indices.is_empty(),
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn member(&self, name: &[u8]) -> Option<NodeId> {
+        if self.lengths & (1 << (name.len() % 64)) != 0
+            && let Some(id) = self.named(name)
+        {
+            return Some(id);
+        }
+        self.any_key
+    }
+
+    fn named(&self, name: &[u8]) -> Option<NodeId> {
+        let ends = Ends::of(name);
+        let (_, id) = self.keys.iter().find(|(key, _)| key.ends == ends && key.text.len() == name.len())?;
+        if name.len() <= Ends::ALL { Some(*id) } else { self.long_named(name) }
+    }
+
+    /// Out of line, so that short names need no stack.
+    #[inline(never)]
+    fn long_named(&self, name: &[u8]) -> Option<NodeId> {
+        self.keys.iter().find(|(key, _)| *key.text == *name).map(|(_, id)| *id)
+    }
+
+    #[inline(always)]
+    pub(crate) fn element(&self, index: u32) -> Option<NodeId> {
+        self.indices.iter().find(|(key, _)| *key == index).map(|(_, id)| *id).or(self.each)
+    }
+}
+
+impl Name {
+    pub(super) fn new(name: &str) -> Self {
+        Self { text: name.as_bytes().into(), ends: Ends::of(name.as_bytes()) }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.text.len()
+    }
+}
+
+impl Ends {
+    /// The length up to which nothing lies between the ends.
+    const ALL: usize = 2 * size_of::<u64>();
+
+    #[inline(always)]
+    fn of(name: &[u8]) -> Self {
+        if let (Some(first), Some(last)) = (name.first_chunk(), name.last_chunk()) {
+            Self(u64::from_le_bytes(*first), u64::from_le_bytes(*last))
+        } else if let (Some(first), Some(last)) = (name.first_chunk(), name.last_chunk()) {
+            Self(u32::from_le_bytes(*first).into(), u32::from_le_bytes(*last).into())
+        } else if let (Some(first), Some(last)) = (name.first_chunk(), name.last_chunk()) {
+            Self(u16::from_le_bytes(*first).into(), u16::from_le_bytes(*last).into())
+        } else {
+            Self(name.first().copied().unwrap_or_default().into(), 0)
+        }
+    }
+}
