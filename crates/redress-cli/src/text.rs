@@ -4,10 +4,11 @@
 const MAX_EXCERPT: usize = 40;
 
 /// Whether a terminal would act on a symbol instead of showing it: C0, DEL, C1, and what turns the direction of
-/// writing or ends a line.
+/// writing, ends a line or is not seen.
 pub(crate) fn is_hidden(symbol: char) -> bool {
     symbol.is_control()
-        || matches!(symbol, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        || matches!(symbol, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(symbol, '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// Writes a text so that it stays on its line and in its direction.

@@ -38,7 +38,7 @@ pub struct Envelope<'a> {
     pub should_retry: Option<bool>,
     /// Whether the body itself says that it is an error, by the signal that the dialect declares.
     pub signalled: bool,
-    /// Why the body, or the rest of it, could not be read. What a body that ends early had said before is kept.
+    /// Why the body, or the rest of it, could not be read. What it had said before is kept.
     pub unreadable: Option<Unreadable>,
     /// The rule that holds, and the one that names codes by a pattern.
     pub(crate) rule: Option<u16>,
@@ -80,6 +80,7 @@ enum Spoke {
     Source(u8),
     FirstField,
     WholeBody,
+    Challenge,
 }
 
 impl<'a> Envelope<'a> {
@@ -121,26 +122,33 @@ impl<'a> Envelope<'a> {
     /// Returns where the code stood.
     #[must_use]
     pub fn code_origin(&self, dialect: &Dialect) -> Option<Origin> {
-        self.origin(dialect, self.origins.code, |reading| &reading.code)
+        self.origin(dialect, self.origins.code, "error", |reading| &reading.code)
     }
 
     /// Returns where the message stood.
     #[must_use]
     pub fn message_origin(&self, dialect: &Dialect) -> Option<Origin> {
-        self.origin(dialect, self.origins.message, |reading| &reading.message)
+        self.origin(dialect, self.origins.message, "error_description", |reading| &reading.message)
     }
 
     /// Returns where the request id stood.
     #[must_use]
     pub fn request_id_origin(&self, dialect: &Dialect) -> Option<Origin> {
-        self.origin(dialect, self.origins.request_id, |reading| &reading.request_id)
+        self.origin(dialect, self.origins.request_id, "", |reading| &reading.request_id)
     }
 
-    fn origin(&self, dialect: &Dialect, spoke: Spoke, slot: fn(&Reading) -> &Vec<Source<u8>>) -> Option<Origin> {
+    fn origin(
+        &self,
+        dialect: &Dialect,
+        spoke: Spoke,
+        parameter: &str,
+        slot: fn(&Reading) -> &Vec<Source<u8>>,
+    ) -> Option<Origin> {
         match spoke {
             Spoke::Nobody => None,
             Spoke::FirstField => Some(Origin::FirstField),
             Spoke::WholeBody => Some(Origin::WholeBody),
+            Spoke::Challenge => Some(Origin::Challenge(parameter.to_owned())),
             Spoke::Source(nth) => {
                 let compiled = dialect.compiled();
                 let source = slot(compiled.readings.get(usize::from(self.origins.reading))?).get(usize::from(nth))?;

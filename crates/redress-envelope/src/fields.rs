@@ -61,7 +61,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Returns those of the given lists.
-    pub(crate) fn of_lists(&mut self, lists: u16) -> Vec<FieldError<'a>> {
+    pub(crate) fn of_lists(&mut self, lists: u64) -> Vec<FieldError<'a>> {
         self.retain(|list, _| lists & (1 << list) != 0);
         std::mem::take(&mut self.found)
     }
@@ -145,7 +145,8 @@ impl<'a> Fields<'a> {
     #[inline]
     fn path(&mut self, role: Role, path: Cow<'a, str>) {
         match role {
-            Role::ItemPath { rank } if rank <= self.path_rank && !path.is_empty() => {
+            // Some servers write the word where they mean nothing.
+            Role::ItemPath { rank } if rank <= self.path_rank && !path.is_empty() && path != "null" => {
                 (self.path_rank, self.item.path) = (rank, short(path));
             }
             Role::ItemPathPart { rank } if rank <= self.path_rank => self.part(rank, path),

@@ -25,9 +25,12 @@ pub(crate) fn text<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Option<String>
     (!text.is_empty() && !text.contains(binary)).then(|| text.to_owned())
 }
 
-/// Whether a text is markup, or JSON with a mistake, and no sentence for people.
-pub(crate) fn is_plain(text: &str) -> bool {
-    !text.starts_with(['<', '{', '['])
+/// Whether a text is a sentence for people: no markup, no JSON with a mistake, and of no kind that only programs read.
+pub(crate) fn is_plain(text: &str, media_type: &str) -> bool {
+    let for_programs = ["text/event-stream", "text/css", "text/javascript", "application/javascript"];
+    let form = ["application/x-www-form-urlencoded", "multipart/form-data"];
+    let mut kinds = for_programs.iter().chain(&form);
+    !text.starts_with(['<', '{', '[']) && !kinds.any(|kind| media_type.eq_ignore_ascii_case(kind))
 }
 
 /// Returns the text of the first element of that name that has no elements in it.

@@ -9,7 +9,6 @@ use crate::dialect::{Dialect, Rule};
 use crate::envelope::{Envelope, Origin};
 use crate::head::Head;
 use crate::hint::RetryHint;
-use crate::json::Unreadable;
 
 /// What an error means, why, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,9 +101,9 @@ impl Dialect {
         Some(Meaning { class: code.class, recovery, basis: Basis::Code, hint: None, guidance })
     }
 
-    /// Returns the code, unless it stood in a body that breaks off: the status knows more than half an answer does.
+    /// Returns the code, unless it stood in a body that breaks off or goes wrong: the status knows more than half an answer does.
     fn trusted_code<'e>(&self, envelope: &'e Envelope<'_>) -> Option<&'e str> {
-        let cut = envelope.unreadable == Some(Unreadable::Truncated);
+        let cut = envelope.unreadable.is_some();
         let code = envelope.code.as_deref()?;
         (!cut || !matches!(envelope.code_origin(self), Some(Origin::Body(_)))).then_some(code)
     }

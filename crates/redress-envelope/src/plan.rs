@@ -13,7 +13,7 @@ pub(crate) use node::Node;
 /// How many values one plan may name: as many as a mask has bits.
 pub(crate) const MAX_CELLS: usize = 128;
 /// How many lists of fields one plan may have.
-pub(crate) const MAX_LISTS: usize = 16;
+pub(crate) const MAX_LISTS: usize = 64;
 /// How many alternatives the parts of an item may have.
 pub(crate) const MAX_RANKS: usize = 16;
 
@@ -27,9 +27,11 @@ pub(crate) struct Plan {
     cells: Vec<(Path, Keep)>,
     /// How many values were asked for and not granted.
     refused: usize,
-    lists: u8,
+    lists: Vec<FieldList>,
     /// Places that a wildcard beside them does not mean.
     excepted: HashSet<NodeId>,
+    /// Places inside of which a wildcard does not mean whatever a path names.
+    named_excepted: HashSet<usize>,
 }
 
 /// Which of the values that one path leads to is kept.
@@ -89,7 +91,14 @@ pub(crate) enum FieldList {
 
 impl Plan {
     pub(crate) fn new() -> Self {
-        Self { nodes: vec![Node::default()], cells: Vec::new(), refused: 0, lists: 0, excepted: HashSet::new() }
+        Self {
+            nodes: vec![Node::default()],
+            cells: Vec::new(),
+            refused: 0,
+            lists: Vec::new(),
+            excepted: HashSet::new(),
+            named_excepted: HashSet::new(),
+        }
     }
 
     /// Returns the cell in which the value at `path` will lie; `None` when the plan is full.
@@ -113,6 +122,18 @@ impl Plan {
         Some(cell)
     }
 
+    /// Returns a place where two lists of fields begin that differ: only the last of them would be read.
+    pub(crate) fn contested(&self) -> Option<&Path> {
+        let mut lists = self.lists.iter().enumerate();
+        let (_, list) = lists.find(|(nth, list)| self.lists[..*nth].iter().any(|other| other.contests(list)))?;
+        Some(list.at())
+    }
+
+    /// Returns how many lists of fields were asked for.
+    pub(crate) fn lists(&self) -> usize {
+        self.lists.len()
+    }
+
     /// Returns how many values were asked for.
     pub(crate) fn values(&self) -> usize {
         self.cells.len() + self.refused
@@ -133,7 +154,7 @@ impl Plan {
         let mut merged = HashSet::new();
         for at in 0..self.nodes.len() {
             let Node { keys, indices, any_key, each, .. } = self.nodes[at].clone();
-            if let Some(any) = any_key {
+            if let Some(any) = any_key.filter(|_| !self.named_excepted.contains(&at)) {
                 let named = keys.iter().map(|(_, named)| *named).filter(|named| !excepted.contains(named));
                 named.for_each(|named| self.merge(any, named, &mut merged));
             }
@@ -191,6 +212,10 @@ impl Plan {
         }
         let Node { keys, indices, any_key, each, role, cells, .. } = self.node_at(from).clone();
         let node = self.at(into);
+        if matches!((node.role, role), (Role::None, Role::Name { .. })) && node.lists_below != 0 {
+            // What holds the names of another list is no name itself.
+            return;
+        }
         if node.role == Role::None {
             node.role = role;
         }

@@ -38,7 +38,7 @@ pub(crate) struct Reading {
     pub(crate) request_id: Vec<Source<u8>>,
     pub(crate) reason: Vec<Source<u8>>,
     /// Bit `n` is set when list `n` of the plan is of this form.
-    pub(crate) lists: u16,
+    pub(crate) lists: u64,
     pub(crate) hints: Vec<Hint<u8>>,
     pub(crate) ordered_hints: bool,
 }
@@ -46,8 +46,7 @@ pub(crate) struct Reading {
 impl Compiled {
     pub(crate) fn new(spec: Spec) -> Self {
         let (mut plan, mut signal_plan) = (Plan::new(), Plan::new());
-        let mut lists = 0;
-        let readings = spec.readings().map(|reading| compile(reading, &spec.reading, &mut plan, &mut lists));
+        let readings = spec.readings().map(|reading| compile(reading, &spec.reading, &mut plan));
         let readings: Vec<_> = readings.collect();
         let flags = spec.flags.iter().filter_map(|flag| {
             let place = flag.place.compile(|path| cell(&mut plan, path))?;
@@ -73,7 +72,7 @@ fn conditions(when: &[Condition<Wanted>], plan: &mut Plan) -> Vec<Condition<u8>>
     when.iter().filter_map(|condition| condition.compile(|path| cell(plan, path))).collect()
 }
 
-fn compile(reading: &spec::Reading, last: &spec::Reading, plan: &mut Plan, lists: &mut u8) -> Reading {
+fn compile(reading: &spec::Reading, last: &spec::Reading, plan: &mut Plan) -> Reading {
     let mut sources = |own: &Option<Vec<Source<Wanted>>>, last: &Option<Vec<Source<Wanted>>>| {
         let sources = own.as_ref().or(last.as_ref()).into_iter().flatten();
         sources.filter_map(|source| source.compile(|path| cell(plan, path))).collect()
@@ -82,12 +81,8 @@ fn compile(reading: &spec::Reading, last: &spec::Reading, plan: &mut Plan, lists
     let message = sources(&reading.message, &last.message);
     let request_id = sources(&reading.request_id, &last.request_id);
     let reason = sources(&reading.reason, &last.reason);
-    let mut own_lists = 0;
-    for list in reading.fields.as_ref().or(last.fields.as_ref()).into_iter().flatten() {
-        plan.list(list);
-        own_lists |= 1 << *lists;
-        *lists += 1;
-    }
+    let fields = reading.fields.as_ref().or(last.fields.as_ref()).into_iter().flatten();
+    let lists = fields.fold(0, |lists, list| lists | plan.list(list));
     let mut hints: Vec<_> = reading.hints.as_ref().or(last.hints.as_ref()).into_iter().flatten().cloned().collect();
     hints.push(Hint { place: HintPlace::Header(RATELIMIT), unit: Unit::RateLimit, reset: true, when: Vec::new() });
     let hints = hints.iter().filter_map(|hint| {
@@ -100,7 +95,7 @@ fn compile(reading: &spec::Reading, last: &spec::Reading, plan: &mut Plan, lists
         message,
         request_id,
         reason,
-        lists: own_lists,
+        lists,
         hints,
         when: conditions(&reading.when, plan),
         ordered_hints: reading.ordered_hints.or(last.ordered_hints).unwrap_or_default(),

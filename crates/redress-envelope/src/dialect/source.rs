@@ -9,6 +9,7 @@ use crate::challenge;
 use crate::envelope::Origin;
 use crate::head::Head;
 use crate::markup;
+use crate::pattern::Glob;
 use crate::plan::Plan;
 
 /// A place that may hold a part of the envelope. `P` is a path where a file is read, a cell once it is compiled.
@@ -18,7 +19,7 @@ pub(crate) struct Source<P> {
     pub(crate) kind: Kind,
     pub(crate) cuts: Vec<Cut>,
     /// Values that say nothing.
-    pub(crate) not: Vec<String>,
+    pub(crate) not: Vec<Glob>,
     pub(crate) repeats: Repeats,
     /// Whether any text, and any number, is taken, and all of it; known once it is compiled.
     pub(crate) plain_text: bool,
@@ -196,7 +197,7 @@ impl Source<u8> {
 
     #[inline]
     fn says(&self, text: &str, status: u16) -> bool {
-        !text.is_empty() && !self.not.iter().any(|not| not == text) && !self.repeats.says_nothing(text, status)
+        !text.is_empty() && !self.not.iter().any(|not| not.matches(text)) && !self.repeats.says_nothing(text, status)
     }
 }
 

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::reading::Gathered;
 use super::{Envelope, Origins, Spoke};
 use crate::cells::Cells;
+use crate::challenge;
 use crate::dialect::{Compiled, Condition, ErrorRule, Facts, Reading, Response, Source, Test};
 use crate::fields::FieldError;
 use crate::head::Head;
@@ -121,7 +122,12 @@ impl<'a> Rest<'_, 'a> {
         }
         if envelope.message.is_none() {
             (envelope.message, envelope.origins.message) =
-                fall_back(&envelope.fields, self.root_text.take(), self.text.take());
+                fall_back(&envelope.fields, self.root_text.take(), self.text.take(), self.head);
+        }
+        if envelope.code.is_none()
+            && let Some(error) = challenge::parameters(self.head.headers, "error").next()
+        {
+            (envelope.code, envelope.origins.code) = (Some(error), Spoke::Challenge);
         }
         if !self.compiled.rules.is_empty() {
             (envelope.rule, envelope.pattern) = rules_that_hold(self.compiled, self.head, self.cells, &envelope);
@@ -165,11 +171,16 @@ fn fall_back<'a>(
     fields: &[FieldError<'a>],
     root_text: Option<Cow<'a, str>>,
     text: Option<String>,
+    head: &Head<'a>,
 ) -> (Option<Cow<'a, str>>, Spoke) {
     if let Some(first) = fields.iter().find(|field| !field.message.is_empty()) {
         return (Some(first.message.clone()), Spoke::FirstField);
     }
-    match root_text.or(text.filter(|text| markup::is_plain(text)).map(Cow::Owned)) {
+    if let Some(description) = challenge::parameters(head.headers, "error_description").next() {
+        return (Some(description), Spoke::Challenge);
+    }
+    let plain = text.filter(|text| markup::is_plain(text, head.media_type())).map(Cow::Owned);
+    match root_text.or(plain) {
         Some(text) => (Some(text), Spoke::WholeBody),
         None => (None, Spoke::Nobody),
     }

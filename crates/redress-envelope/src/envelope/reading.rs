@@ -59,8 +59,9 @@ impl<'a, 'p> Reader<'a, 'p> {
     pub(super) fn envelope(&mut self, head: &Head<'a>, text: &mut Option<String>) -> Envelope<'a> {
         let wrong = self.wrong.or_else(|| self.scanner.finish(&mut self.gathered).err());
         let wrong = wrong.or(self.gathered.is_bare.then_some(Unreadable::WrongRoot));
-        if !matches!(wrong, None | Some(Unreadable::Truncated)) {
-            self.gathered = Gathered::new(&self.compiled.plan);
+        if wrong == Some(Unreadable::NotJson) {
+            // A text with something behind it is rather a text as a whole.
+            self.gathered.root_text = None;
         }
         assemble(self.compiled, head, &mut self.gathered, text, wrong)
     }

@@ -1,16 +1,26 @@
 //! The places of the lists of field errors.
 
 use super::node::Name;
-use super::{FieldList, Plan, Role};
+use super::{FieldList, MAX_LISTS, Plan, Role};
 use crate::path::{Path, Step};
 
 impl Plan {
-    /// Adds a list of field errors.
-    pub(crate) fn list(&mut self, fields: &FieldList) {
-        let list = self.lists;
-        self.lists += 1;
-        let (FieldList::List { at, .. } | FieldList::Map { at, .. } | FieldList::Tree { at, .. }) = fields;
-        self.along_names(at, |node| node.lists_below |= 1 << list);
+    /// Adds a list of field errors, and returns its bit; a list that is known has one, and there are none beyond the last.
+    pub(crate) fn list(&mut self, fields: &FieldList) -> u64 {
+        if let Some(known) = self.lists.iter().position(|known| known == fields) {
+            return 1 << known;
+        }
+        self.lists.push(fields.clone());
+        let list = self.lists.len() - 1;
+        if list < MAX_LISTS {
+            self.place(fields, list as u8);
+            return 1 << list;
+        }
+        0
+    }
+
+    fn place(&mut self, fields: &FieldList, list: u8) {
+        self.along_names(fields.at(), |node| node.lists_below |= 1 << list);
         match fields {
             FieldList::List { at, path, message, nameless, single } => {
                 let item = if *single { at.clone() } else { at.join(&[Step::Each]) };
@@ -20,6 +30,10 @@ impl Plan {
             }
             FieldList::Map { at, except, message, each, texts } => {
                 let at = if *each { at.join(&[Step::Each]) } else { at.clone() };
+                if except.iter().any(|name| name == "*") {
+                    let at = self.node(&at);
+                    self.named_excepted.insert(usize::from(at));
+                }
                 for name in except {
                     let node = self.node(&at.join(&[Step::Key(name.clone())]));
                     self.excepted.insert(node);
@@ -68,5 +82,25 @@ impl Plan {
             message.iter().map(|path| path.steps().iter().fold(end, |at, step| self.child(at, step))).collect();
         ends.into_iter().for_each(|end| self.at(end).role = Role::Leaf { list });
         self.at(any).keys.push((Name::new(leaf), end));
+    }
+}
+
+impl FieldList {
+    /// Returns where it begins.
+    pub(crate) const fn at(&self) -> &Path {
+        let (Self::List { at, .. } | Self::Map { at, .. } | Self::Tree { at, .. }) = self;
+        at
+    }
+
+    /// Whether both ask for the same values: an array may be a list of items beside an object that is a map of names.
+    pub(super) fn contests(&self, other: &Self) -> bool {
+        let same_form = match (self, other) {
+            (Self::List { single: a, .. }, Self::List { single: b, .. }) => a == b,
+            (Self::Map { each: a, .. }, Self::Map { each: b, .. }) => a == b,
+            (Self::Tree { .. }, Self::Tree { .. } | Self::Map { each: false, .. }) => true,
+            (Self::Map { each: false, .. }, Self::Tree { .. }) => true,
+            _ => false,
+        };
+        same_form && self.at() == other.at()
     }
 }

@@ -19,7 +19,7 @@ pub(crate) struct Node {
     pub(crate) role: Role,
     /// The cells and lists that a repeated key forgets here.
     pub(crate) cells_below: u128,
-    pub(crate) lists_below: u16,
+    pub(crate) lists_below: u64,
     /// The alternatives, by rank, for the parts of an item of a list that a repeated key forgets here.
     pub(crate) paths_below: u32,
     pub(crate) messages_below: u32,

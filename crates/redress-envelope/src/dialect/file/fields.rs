@@ -32,7 +32,7 @@ enum Form {
 pub(super) fn fields<'t>(file: &mut File<'_>, item: &Item<'t>) -> Vec<FieldList> {
     let items = file.items(item);
     if items.len() > MAX_LISTS {
-        file.expected(item, "at most 16 lists of fields");
+        file.expected(item, "at most 64 lists of fields");
         return Vec::new();
     }
     items.iter().filter_map(|item| list(file, item)).collect()

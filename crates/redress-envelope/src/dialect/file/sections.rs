@@ -7,7 +7,7 @@ use super::super::spec::Spec;
 use super::words::{header, secret_path};
 use super::{File, Item, add, catalogue, error, read, retry};
 use crate::dialects;
-use crate::plan::MAX_CELLS;
+use crate::plan::{MAX_CELLS, MAX_LISTS};
 
 const ROOT: &[&str] = &[
     "name", "vendor", "extends", "error", "read", "retry", "limits", "secrets", "rules", "codes", "reasons", "status",
@@ -33,10 +33,17 @@ pub(super) fn root<'t>(file: &mut File<'_>, root: &'t DeTable<'t>, base: Option<
             _ => file.unknown("", key, ROOT),
         }
     }
-    let values = Compiled::new(spec.clone()).plan.values();
+    let plan = Compiled::new(spec.clone()).plan;
+    let (values, lists) = (plan.values(), plan.lists());
+    let read = root.get_key_value("read").map_or(0..0, |(key, _)| key.span());
     if values > MAX_CELLS {
-        let read = root.get_key_value("read").map_or(0..0, |(key, _)| key.span());
         file.note(&read, "read", format!("expected at most {MAX_CELLS} paths in all, found {values}"));
+    }
+    if let Some(place) = plan.contested() {
+        file.note(&read, "read", format!("expected one list of fields at `{place}`, found two that differ"));
+    }
+    if lists > MAX_LISTS {
+        file.note(&read, "read", format!("expected at most {MAX_LISTS} lists of fields in all, found {lists}"));
     }
     spec
 }

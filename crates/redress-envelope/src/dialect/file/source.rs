@@ -5,6 +5,7 @@ use super::super::spec::Wanted;
 use super::words::{header, one_of, path, text};
 use super::{File, Item};
 use crate::path::Path;
+use crate::pattern::Glob;
 use crate::plan::Keep;
 
 const KNOWN: &[&str] = &[
@@ -63,7 +64,7 @@ fn source<'t>(file: &mut File<'_>, item: &Item<'t>, kind: Kind) -> Vec<Source<Wa
             "after" => form.cuts.extend(file.string(&entry).map(Cut::After)),
             "before" => form.cuts.extend(file.string(&entry).map(Cut::Before)),
             "last" => form.cuts.extend(file.string(&entry).map(Cut::Last)),
-            "not" => form.not = file.values(&entry),
+            "not" => form.not = file.values(&entry).into_iter().map(Glob::new).collect(),
             "not_status" => form.repeats = repeats(file, &entry),
             "join" => keep = file.string(&entry).map_or(Keep::Last, Keep::Joined),
             "deepest" => keep = file.string(&entry).map_or(Keep::Last, Keep::Deepest),
