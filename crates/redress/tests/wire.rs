@@ -1,17 +1,18 @@
 //! Responses that break off or lie about their length, byte for byte over loopback connections and both adapters.
 
+use std::time::Duration;
+
 use allocation_counter::measure;
 use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
-use redress::classify::{ClassifyLayer, Verdict};
+use redress::classify::{ClassifyLayer, Verdict, When};
 use redress::transport::{Hyper, Reqwest};
 use redress::{BoxError, Class, Error, Phase, Recovery, ResponseExt, dialects};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
-use tokio::time::Instant;
 use tower::{Layer, Service, ServiceExt};
 
 /// Answers one connection after the other: reads a request, writes these bytes and closes.
@@ -73,7 +74,8 @@ async fn of_an_error_whose_body_breaks_off_status_and_hint_decide() {
             let verdict = verdict.expect("a 503");
             assert!(breaks_off, "{name}: the error of the body comes up, too");
             assert_eq!((verdict.class(), verdict.recovery()), (Class::Unavailable, Recovery::Retry), "{name}");
-            assert!(verdict.hint_delay(Instant::now()).is_some_and(|delay| delay.as_secs() >= 6), "{name}: the hint");
+            let when = verdict.hint().map(|hint| hint.when());
+            assert_eq!(when, Some(When::After(Duration::from_secs(7))), "{name}: the hint of the head");
             let error = verdict.api_error().expect("a server answered");
             assert_eq!((error.message(), error.request_id()), (message, Some("r1")), "{name}");
             assert!(error.report().ends_with("(cut)"), "{name}: {}", error.report());
