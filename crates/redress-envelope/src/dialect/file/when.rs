@@ -45,7 +45,10 @@ pub(super) fn when<'t>(file: &mut File<'_>, item: &Item<'t>, scope: Scope) -> Ve
             "body" => member = file.parsed(&entry, path),
             "body_is" => member_is = file.values(&entry),
             "body_kind" => kind = file.parsed(&entry, one_of(&JsonKind::ALL)),
-            "no_body" => conditions.extend(file.parsed(&entry, path).map(|path| Condition::NoBody(Wanted::one(path)))),
+            "no_body" => {
+                let paths = file.each_parsed(&entry, path);
+                conditions.extend(paths.into_iter().map(|path| Condition::NoBody(Wanted::one(path))));
+            }
             "code" => conditions.push(Condition::Code(file.each_parsed(&entry, glob))),
             "code_range" => conditions.extend(ranges(file, &entry).map(Condition::CodeRange)),
             "reason" => conditions.push(Condition::Reason(file.each_parsed(&entry, glob))),
