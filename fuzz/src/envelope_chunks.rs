@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use http::{HeaderMap, HeaderValue};
 use redress_envelope::{Decision, Dialect, Envelope, Head, Signal, dialects};
+use redress_skip::{Skip, plain_run, plain_run_portable};
 
 /// The statuses of which the first byte picks one.
 const STATUSES: [u16; 8] = [200, 201, 400, 401, 403, 422, 429, 503];
@@ -14,11 +15,12 @@ const CUTS: usize = 7;
 /// Takes a status and seven cuts off the front, and reads the rest, cut into up to eight pieces, in every dialect.
 ///
 /// # Panics
-/// When the pieces read otherwise than the whole, or decide the signal otherwise.
+/// When the pieces read otherwise than the whole, or decide the signal otherwise, or the twins of `redress-skip` differ.
 pub fn check(data: &[u8]) {
     let Some((first, body)) = data.split_first_chunk::<{ CUTS + 1 }>() else { return };
     let [status, cuts @ ..] = *first;
     let pieces = pieces(body, cuts);
+    compare_twins(body, &pieces);
     let headers = headers();
     let head = Head::new(STATUSES[usize::from(status) % STATUSES.len()], headers, SystemTime::UNIX_EPOCH);
     for dialect in dialects::all() {
@@ -32,6 +34,16 @@ pub fn check(data: &[u8]) {
         );
         let decision = decide(&dialect, &head, &[body]);
         assert_eq!(decision, decide(&dialect, &head, &pieces), "{dialect:?}: cuts change the signal");
+    }
+}
+
+/// Holds what skips many bytes at a time against its portable twin.
+fn compare_twins(body: &[u8], pieces: &[&[u8]]) {
+    assert_eq!(plain_run(body), plain_run_portable(body), "the twins find other runs");
+    let (mut fast, mut portable) = (Skip::new(127), Skip::new(127));
+    for piece in pieces {
+        assert_eq!(fast.feed(piece), portable.feed_portable(piece), "the twins skip otherwise");
+        assert_eq!(fast, portable, "the twins stand otherwise");
     }
 }
 

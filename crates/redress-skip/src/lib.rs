@@ -11,6 +11,7 @@
 //! # Implementations
 //! There are two, and no input tells them apart: one for x86-64 with AVX2, found at run time, and a portable one. The
 //! environment variable `REDRESS_SIMD=off`, read once, selects the portable one; [`implementation`] says which one runs.
+//! The first bytes of a text are looked at with what every processor of its kind has, whatever the variable says.
 //!
 //! # Examples
 //! ```
@@ -88,6 +89,24 @@ impl Skip {
         }
         Implementation::get().feed(self, chunk)
     }
+
+    /// Skips in the next chunk on the portable twin, for whoever holds the two against each other.
+    #[must_use]
+    pub fn feed_portable(&mut self, chunk: &[u8]) -> Skipped {
+        if self.open == 0 {
+            return Skipped::End(0);
+        }
+        if self.open > self.limit {
+            return Skipped::TooDeep;
+        }
+        Implementation::Portable.feed(self, chunk)
+    }
+}
+
+/// Returns the same as [`plain_run`], found by the portable twin.
+#[must_use]
+pub fn plain_run_portable(text: &[u8]) -> usize {
+    Implementation::Portable.plain_run(text)
 }
 
 /// Returns how many bytes at the start of `text` are plain inside a JSON string: the index of the first `"`, `\` or byte
