@@ -97,7 +97,7 @@ impl<'a> Cells<'a> {
     /// Notes what one path brought, for a cell that keeps the last and was forgotten with the name before the value.
     #[inline(always)]
     pub(crate) fn put_last(&mut self, cell: u8, value: Value<'a>) {
-        debug_assert_eq!(self.seen & (1 << cell), 0, "no name that leads here stands twice without a notice");
+        debug_assert_eq!(self.seen & (1 << cell), 0, "the name before the value has forgotten it");
         self.add(Found { value, cell, depth: 0 });
     }
 

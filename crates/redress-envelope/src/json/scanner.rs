@@ -79,26 +79,31 @@ impl Scanner {
         while let [byte, ..] = rest
             && !sink.is_done()
         {
-            rest = if self.may_take_lane(*byte) { self.lane(rest, sink)? } else { self.step(rest, sink)? };
+            rest = if self.may_take_lane(*byte) { self.lane(rest, sink)? } else { self.steps(rest, sink)? };
         }
         Ok(())
     }
 
-    /// Goes on by the state, by one byte or more.
+    /// Goes on by the states, up to where the lane may be taken. Out of line, so that the lane needs no stack for it.
     #[inline(never)]
-    fn step<'a, S: Sink<'a>>(&mut self, rest: &'a [u8], sink: &mut S) -> Result<&'a [u8], Unreadable> {
-        let [byte, behind @ ..] = rest else { return Ok(rest) };
-        match self.state {
-            State::Text => self.text(rest, sink),
-            State::Number(digits) => self.number(digits, rest, sink),
-            State::Escape => self.escape(*byte).map(|()| behind),
-            State::Unicode(digits, value) => self.unicode(digits, value, *byte).map(|()| behind),
-            State::Literal(left, value) => self.literal(left, value, rest, sink),
-            State::Skipping(skip) => self.skip(skip, rest, sink),
-            State::Mark(seen) => self.mark(seen, *byte).map(|()| behind),
-            _ if is_blank(*byte) => Ok(behind),
-            _ => self.structure(rest, *byte, behind, sink),
+    fn steps<'a, S: Sink<'a>>(&mut self, mut rest: &'a [u8], sink: &mut S) -> Result<&'a [u8], Unreadable> {
+        while let [byte, behind @ ..] = rest
+            && !sink.is_done()
+        {
+            rest = match self.state {
+                State::Text => self.text(rest, sink)?,
+                State::Number(digits) => self.number(digits, rest, sink)?,
+                State::Escape => self.escape(*byte).map(|()| behind)?,
+                State::Unicode(digits, value) => self.unicode(digits, value, *byte).map(|()| behind)?,
+                State::Literal(left, value) => self.literal(left, value, rest, sink)?,
+                State::Skipping(skip) => self.skip(skip, rest, sink)?,
+                State::Mark(seen) => self.mark(seen, *byte).map(|()| behind)?,
+                _ if is_blank(*byte) => without_blanks(behind),
+                _ if self.may_take_lane(*byte) => return Ok(rest),
+                _ => self.structure(rest, *byte, behind, sink)?,
+            };
         }
+        Ok(rest)
     }
 
     /// Checks that the root has ended.
@@ -264,6 +269,15 @@ impl Scanner {
         self.state = if seen == MARK.len() - 1 { State::Value } else { State::Mark(seen + 1) };
         Ok(())
     }
+}
+
+fn without_blanks(mut rest: &[u8]) -> &[u8] {
+    while let [byte, behind @ ..] = rest
+        && is_blank(*byte)
+    {
+        rest = behind;
+    }
+    rest
 }
 
 const fn is_blank(byte: u8) -> bool {
