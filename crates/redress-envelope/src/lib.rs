@@ -44,6 +44,10 @@ mod pattern;
 mod plan;
 mod signal;
 mod walk;
+#[cfg(fuzzing)]
+pub mod work;
+#[cfg(not(fuzzing))]
+mod work;
 
 pub use class::{Class, Recovery, UnknownWord};
 pub use date::{format_date, parse_date};

@@ -8,6 +8,7 @@ use redress_skip::{ascii, plain_text};
 
 use super::scanner::{Scanner, State};
 use super::{Container, Sink, Unreadable, Want};
+use crate::work;
 
 impl Scanner {
     /// Whether the lane gets on from this byte.
@@ -29,6 +30,7 @@ impl Scanner {
         let mut rest = rest;
         let mut in_object = self.in_object();
         while !sink.is_done() {
+            work::step();
             let want = if in_object {
                 let Some((name, value)) = plain_name(rest) else { return self.begin_key(rest, sink) };
                 self.state = State::Value;
@@ -74,6 +76,7 @@ impl Scanner {
             };
             self.state = State::CommaOrEnd;
             loop {
+                work::step();
                 rest = match rest {
                     _ if sink.is_done() => return Ok(rest),
                     [b',', behind @ ..] => {

@@ -5,6 +5,7 @@ use redress_skip::{Skip, Skipped};
 use super::digits::Digits;
 use super::text::Text;
 use super::{Container, Sink, Unreadable, Want};
+use crate::work;
 
 /// How many containers may lie in each other; `serde_json` allows one less.
 const MAX_DEPTH: u32 = 128;
@@ -79,6 +80,7 @@ impl Scanner {
         while let [byte, ..] = rest
             && !sink.is_done()
         {
+            work::step();
             rest = if self.may_take_lane(*byte) { self.lane(rest, sink)? } else { self.steps(rest, sink)? };
         }
         Ok(())
@@ -90,6 +92,7 @@ impl Scanner {
         while let [byte, behind @ ..] = rest
             && !sink.is_done()
         {
+            work::step();
             rest = match self.state {
                 State::Text => self.text(rest, sink)?,
                 State::Number(digits) => self.number(digits, rest, sink)?,
