@@ -10,7 +10,7 @@ use crate::plan::{Keep, NodeId};
 use crate::walk::Walk;
 
 /// How many members the error rules of a dialect may ask for in all.
-pub(crate) const MAX_ATOMS: usize = 64;
+pub(crate) const MAX_ATOMS: usize = 60;
 
 /// Reads a body as it arrives until it is certain whether the body signals an error.
 ///
