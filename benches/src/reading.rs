@@ -7,8 +7,7 @@ use http::HeaderMap;
 use redress::Dialect;
 use redress::envelope::{Decision, Envelope, Head, Signal};
 
-/// Reads an error in full. It is part of its caller, as the call that it stands for would be.
-#[inline(always)]
+/// Reads an error in full.
 pub fn read<'a, I>(dialect: &Dialect, pieces: I) -> Envelope<'a>
 where
     I: IntoIterator<Item = &'a [u8]>,

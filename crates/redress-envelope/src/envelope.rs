@@ -102,6 +102,7 @@ impl<'a> Envelope<'a> {
     /// assert_eq!(envelope.code.as_deref(), Some("internal"));
     /// assert_eq!(envelope.request_id.as_deref(), Some("9f51"));
     /// ```
+    // Small, and part of its caller, so that a body in one piece is not put into memory to be read from there.
     #[inline(always)]
     pub fn read<I>(dialect: &Dialect, head: &Head<'a>, pieces: I) -> Self
     where

@@ -38,7 +38,7 @@ pub(super) fn assemble<'a>(
         && (request_id.is_some() || reading.request_id.is_empty())
         && (reason.is_some() || reading.reason.is_empty());
     let has_hints = !head.headers.is_empty() || cells.has_any(compiled.hint_cells);
-    // Where this is all, it has to be made where it stays: moving it would take longer than all of the above.
+    // Where this is all, it is made where it stays: to move it would take longer than all of the above.
     let mut envelope = || Envelope {
         code: code.map(Cow::Borrowed),
         message: message.map(Cow::Borrowed),
@@ -66,7 +66,8 @@ pub(super) fn assemble<'a>(
     rest.added_to(envelope())
 }
 
-/// Returns what the first source of a slot says, where that is a member that is taken as it is.
+/// Returns what the first source of a slot says, where that is a member that is taken as it is. Out of line, it takes two
+/// registers and no stack.
 #[inline(never)]
 fn plain<'a>(slot: &[Source<u8>], cells: &Cells<'a>) -> Option<&'a str> {
     slot.first()?.plain(cells)
@@ -97,7 +98,7 @@ fn signals(rule: &ErrorRule<u8>, facts: &Facts<'_, '_>) -> bool {
     rule.lines.iter().all(|line| line.atoms.iter().any(holds) != line.negated) && all_hold(&rule.when, facts)
 }
 
-/// What an envelope may need more than what stands first where it is looked for.
+/// What an envelope may need beyond the members that its parts are looked for in first.
 struct Rest<'r, 'a> {
     compiled: &'r Compiled,
     reading: &'r Reading,
@@ -109,6 +110,7 @@ struct Rest<'r, 'a> {
 }
 
 impl<'a> Rest<'_, 'a> {
+    /// Adds to an envelope what other sources, hints and rules say.
     #[inline(never)]
     fn added_to(self, mut envelope: Envelope<'a>) -> Envelope<'a> {
         let response = Response { head: self.head, cells: self.cells, text: self.text.as_deref() };

@@ -24,14 +24,13 @@ impl Scanner {
             }
     }
 
-    /// Scans members and elements, and the containers that they lie in.
+    /// Scans members and elements, and the containers that they lie in. Out of line, where it has all registers.
     #[inline(never)]
     pub(super) fn lane<'a, S: Sink<'a>>(&mut self, rest: &'a [u8], sink: &mut S) -> Result<&'a [u8], Unreadable> {
         let mut rest = rest;
-        let mut in_object = self.in_object();
         while !sink.is_done() {
             work::step();
-            let want = if in_object {
+            let want = if self.in_object() {
                 let Some((name, value)) = plain_name(rest) else { return self.begin_key(rest, sink) };
                 self.state = State::Value;
                 rest = value;
@@ -56,7 +55,7 @@ impl Scanner {
                         return self.pass_over(container, want, behind, sink);
                     }
                     self.enter(container);
-                    (in_object, rest) = (container == Container::Object, behind);
+                    rest = behind;
                     continue;
                 }
                 b'1'..=b'9' => {
@@ -74,29 +73,39 @@ impl Scanner {
                     behind
                 }
             };
-            self.state = State::CommaOrEnd;
-            loop {
-                work::step();
-                rest = match rest {
-                    _ if sink.is_done() => return Ok(rest),
-                    [b',', behind @ ..] => {
-                        self.state = if in_object { State::Key } else { State::Value };
-                        rest = without_blank(behind);
-                        break;
-                    }
-                    [b'}', behind @ ..] if in_object => behind,
-                    [b']', behind @ ..] if !in_object => behind,
-                    _ => return Ok(rest),
-                };
-                self.leave();
-                sink.close();
-                if self.depth == 0 {
-                    return Ok(rest);
-                }
-                in_object = self.in_object();
+            let goes_on;
+            (rest, goes_on) = self.end_of_value(rest, sink);
+            if !goes_on {
+                return Ok(rest);
             }
         }
         Ok(rest)
+    }
+
+    /// Scans what closes behind a value and a comma, and returns whether there was one.
+    #[inline(always)]
+    fn end_of_value<'a, S: Sink<'a>>(&mut self, mut rest: &'a [u8], sink: &mut S) -> (&'a [u8], bool) {
+        self.state = State::CommaOrEnd;
+        let mut in_object = self.in_object();
+        while !sink.is_done() {
+            work::step();
+            rest = match rest {
+                [b',', behind @ ..] => {
+                    self.state = if in_object { State::Key } else { State::Value };
+                    return (without_blank(behind), true);
+                }
+                [b'}', behind @ ..] if in_object => behind,
+                [b']', behind @ ..] if !in_object => behind,
+                _ => break,
+            };
+            self.leave();
+            sink.close();
+            if self.depth == 0 {
+                break;
+            }
+            in_object = self.in_object();
+        }
+        (rest, false)
     }
 }
 

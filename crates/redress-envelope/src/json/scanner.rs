@@ -127,6 +127,7 @@ impl Scanner {
     }
 
     /// Takes the byte of a bracket, a comma or a colon, or begins a token with it.
+    #[inline(always)]
     fn structure<'a, S: Sink<'a>>(
         &mut self,
         rest: &'a [u8],
@@ -184,6 +185,7 @@ impl Scanner {
         };
     }
 
+    #[inline(always)]
     fn open<'a, S: Sink<'a>>(
         &mut self,
         container: Container,
@@ -217,6 +219,7 @@ impl Scanner {
         Ok(inside)
     }
 
+    #[inline(always)]
     fn close<'a, S: Sink<'a>>(&mut self, sink: &mut S) {
         let loud = if self.quiet == self.depth {
             std::mem::take(&mut self.quiet) > 0 && self.announced

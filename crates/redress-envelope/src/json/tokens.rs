@@ -41,7 +41,7 @@ impl Scanner {
     }
 
     /// Scans on in a text.
-    #[inline]
+    #[inline(always)]
     pub(super) fn text<'a, S: Sink<'a>>(&mut self, rest: &'a [u8], sink: &mut S) -> Result<&'a [u8], Unreadable> {
         let (plain, behind) = rest.split_at(plain_run(rest));
         match behind {
