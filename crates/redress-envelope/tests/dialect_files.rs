@@ -145,6 +145,10 @@ fn each_mistake_is_named() {
             "name = \"a\"\n[retry]\nbase_ms = 9\nfactor = 2\ncap_ms = 5",
             "acme.toml:2: retry: expected a `cap_ms` that is not below",
         ),
+        (
+            "name = \"a\"\n[codes.\"E*\"]\nclass = \"invalid\"",
+            "acme.toml:2: codes.E*: expected one code, found a pattern, which belongs in a rule",
+        ),
         ("extends = \"nobody\"", "acme.toml:1: extends: expected one of adyen, anthropic,"),
         ("name = \"a\"\nname = \"b\"", "acme.toml:2: expected TOML: "),
         ("name = \"a\"\n[codes.A]\nclass = \"invalid\"\n[codes.A]\n", "acme.toml:4: expected TOML: duplicate key"),

@@ -17,6 +17,14 @@ pub(super) fn codes<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &mut Spec) {
             file.note(&key.span(), &entry.key, "expected a code, found an empty text".to_owned());
             continue;
         }
+        if name.contains('*') {
+            file.note(
+                &key.span(),
+                &entry.key,
+                "expected one code, found a pattern, which belongs in a rule".to_owned(),
+            );
+            continue;
+        }
         let row = row(file, &entry, CODE);
         let known = spec.codes.get(name).cloned();
         let Some(class) = row.class.or(known.as_ref().map(|known| known.class)) else {
