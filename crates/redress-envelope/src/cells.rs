@@ -52,6 +52,10 @@ struct Found<'a> {
 }
 
 impl Value<'_> {
+    pub(crate) const fn is_container(self) -> bool {
+        matches!(self, Self::Array | Self::Object)
+    }
+
     pub(crate) const fn is_number(self) -> bool {
         matches!(self, Self::Number(_) | Self::Owned { is_number: true, .. })
     }
@@ -107,7 +111,7 @@ impl<'a> Cells<'a> {
         if self.seen & (1 << cell) != 0 {
             return self.put_again(plan, cell, depth, value);
         }
-        if *plan.keep(cell) != Keep::Last && self.says_nothing(value) {
+        if *plan.keep(cell) != Keep::Last && self.is_refused(plan.keep(cell), value) {
             return;
         }
         self.add(Found { value, cell, depth });
@@ -176,11 +180,13 @@ impl<'a> Cells<'a> {
 
     #[cold]
     fn put_again(&mut self, plan: &Plan, cell: u8, depth: u8, value: Value<'a>) {
-        let nothing = self.says_nothing(value);
+        let nothing = self.is_refused(plan.keep(cell), value);
         let Some(known) = self.found(cell) else { return };
         let value = match plan.keep(cell) {
             Keep::Last => value,
-            Keep::Deepest(_) if depth >= known.depth && !nothing => value,
+            // A text or a number says more than a container that stood first.
+            Keep::First | Keep::Deepest(_) if known.value.is_container() && !value.is_container() && !nothing => value,
+            Keep::Deepest(_) if depth >= known.depth && !nothing && !value.is_container() => value,
             Keep::Joined(between) if !nothing => match self.joined(known.value, between, value) {
                 Some(joined) => self.own(cell, joined, false),
                 None => return,
@@ -204,7 +210,7 @@ impl<'a> Cells<'a> {
         match plan.keep(cell) {
             Keep::Last => {}
             _ if text.is_empty() => return,
-            Keep::First if known => return,
+            Keep::First if known && !self.get(cell).is_some_and(Value::is_container) => return,
             Keep::Deepest(_) if self.found(cell).is_some_and(|found| found.depth > depth) => return,
             Keep::Joined(between) if known => {
                 let first = self.get(cell).and_then(|value| self.text(value)).unwrap_or_default();
@@ -228,8 +234,13 @@ impl<'a> Cells<'a> {
         (text.len() + between.len() + more.len() <= MAX_JOINED).then(|| [text, between, more].concat())
     }
 
-    fn says_nothing(&self, value: Value<'a>) -> bool {
-        value == Value::Null || self.text(value) == Some("")
+    /// Whether a value says nothing where one of several is kept, or where all texts are joined.
+    fn is_refused(&self, keep: &Keep, value: Value<'a>) -> bool {
+        match (keep, value) {
+            (_, Value::Null) => true,
+            (Keep::Joined(_), Value::Bool(_) | Value::Array | Value::Object) => true,
+            _ => self.text(value) == Some(""),
+        }
     }
 
     #[inline(always)]

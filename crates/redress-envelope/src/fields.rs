@@ -31,6 +31,10 @@ pub(crate) struct Fields<'a> {
     item: FieldError<'a>,
     path_rank: u8,
     message_rank: u8,
+    /// The items that lie around the one in hand.
+    outer: Vec<(FieldError<'a>, u8, u8)>,
+    /// How many items are open.
+    open: u8,
     /// The name in hand, of a map or a tree.
     name: Cow<'a, str>,
 }
@@ -56,6 +60,8 @@ impl<'a> Fields<'a> {
             item,
             path_rank: NONE,
             message_rank: NONE,
+            outer: Vec::new(),
+            open: 0,
             name: Cow::Borrowed(""),
         }
     }
@@ -66,13 +72,23 @@ impl<'a> Fields<'a> {
         std::mem::take(&mut self.found)
     }
 
-    /// Notes that a value begins at a place.
+    /// Notes that a container at a place begins.
     #[inline]
     pub(crate) fn begin(&mut self, role: Role) {
         if let Role::Item { .. } = role {
-            self.item = FieldError::nothing();
+            let item = std::mem::replace(&mut self.item, FieldError::nothing());
+            if self.open > 0 {
+                self.outer.push((item, self.path_rank, self.message_rank));
+            }
+            self.open += 1;
             (self.path_rank, self.message_rank) = (NONE, NONE);
         }
+    }
+
+    /// Notes that an element begins in an array of whose name so many bytes are that of a field.
+    #[inline]
+    pub(crate) fn element(&mut self, named: u16) {
+        truncate(&mut self.name, usize::from(named));
     }
 
     /// Notes that a container at a place ends.
@@ -83,6 +99,10 @@ impl<'a> Fields<'a> {
             if !item.path.is_empty() || (nameless && !item.message.is_empty()) {
                 self.push(list, item);
             }
+            self.open -= 1;
+            if let Some((item, path_rank, message_rank)) = self.outer.pop() {
+                (self.item, self.path_rank, self.message_rank) = (item, path_rank, message_rank);
+            }
         }
     }
 
@@ -90,10 +110,10 @@ impl<'a> Fields<'a> {
     #[inline]
     pub(crate) fn key(&mut self, node: &Node, named: u16, name: Cow<'a, str>) {
         match node.role {
-            Role::Name { list, .. } => {
+            Role::Name { list, once, .. } => {
                 self.extend(usize::from(named), short(name));
                 // The last of a repeated name counts, as long as there is room for more.
-                if named == 0 && self.found.len() < MAX_FIELDS {
+                if once && named == 0 && self.found.len() < MAX_FIELDS {
                     let name = std::mem::take(&mut self.name);
                     self.retain(|of, field| of != list || field.path != name);
                     self.name = name;
@@ -105,12 +125,13 @@ impl<'a> Fields<'a> {
         self.forget(node);
     }
 
-    /// Returns how much of the name in hand is that of a container at a place.
+    /// Returns how much of the name in hand is that of a container at a place, which lies in one of whose name so many
+    /// bytes are.
     #[inline]
-    pub(crate) fn named(&self, role: Role) -> u16 {
+    pub(crate) fn named(&self, role: Role, named: u16) -> u16 {
         match role {
             Role::Name { .. } | Role::Leaf { .. } => u16::try_from(self.name.len()).unwrap_or(u16::MAX),
-            _ => 0,
+            _ => named,
         }
     }
 
@@ -134,7 +155,7 @@ impl<'a> Fields<'a> {
             Role::Item { list, nameless: true } => {
                 self.push(list, FieldError { path: Cow::Borrowed(""), message: text });
             }
-            Role::Name { list, leaf: true } | Role::Leaf { list } => {
+            Role::Name { list, leaf: true, .. } | Role::Leaf { list } => {
                 self.push(list, FieldError { path: self.name.clone(), message: text });
             }
             _ => self.path(role, text),

@@ -1,5 +1,6 @@
 //! The head of a response, as far as reading it needs.
 
+use std::fmt;
 use std::time::SystemTime;
 
 use http::header::{AGE, CONTENT_TYPE, DATE};
@@ -8,7 +9,7 @@ use http::{HeaderMap, HeaderName};
 use crate::date::parse_date;
 
 /// The head of a response, and the call that it answers.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Head<'h> {
     /// The method of the request.
     pub method: &'h str,
@@ -52,6 +53,13 @@ impl<'h> Head<'h> {
     pub(crate) fn media_type(&self) -> &'h str {
         let kind = self.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         kind.split(';').next().unwrap_or_default().trim()
+    }
+}
+
+/// Shows neither path nor headers, which may hold credentials.
+impl fmt::Debug for Head<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Head").field("method", &self.method).field("status", &self.status).finish_non_exhaustive()
     }
 }
 

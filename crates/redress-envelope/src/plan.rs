@@ -71,6 +71,8 @@ pub(crate) enum Role {
     Name {
         list: u8,
         leaf: bool,
+        /// Whether a name that comes again replaces what came before.
+        once: bool,
     },
     /// A message under the name.
     Leaf {

@@ -1,6 +1,7 @@
 //! Whether a body says that it is an error, decided from as few of its bytes as possible.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use crate::cells::Value;
 use crate::dialect::{Dialect, ErrorRule, Test};
@@ -30,7 +31,6 @@ pub(crate) const MAX_ATOMS: usize = 60;
 /// assert_eq!(signal.feed(b"{\"succ"), Decision::Undecided);
 /// assert_eq!(signal.feed(b"ess\":true"), Decision::Success);
 /// ```
-#[derive(Debug)]
 pub struct Signal {
     scanner: Scanner,
     watch: Watch,
@@ -88,6 +88,13 @@ impl Signal {
     }
 }
 
+/// Shows nothing of the body.
+impl fmt::Debug for Signal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Signal").field("decision", &self.watch.decision).finish_non_exhaustive()
+    }
+}
+
 impl Watch {
     /// Takes a value at the place in hand.
     fn note(&mut self, value: Value<'_>, text: Option<&str>) {
@@ -123,7 +130,7 @@ impl Watch {
         }
         let atoms = compiled.signals.iter().flat_map(|rule| rule.lines.iter().flat_map(|line| &line.atoms));
         for (nth, (cell, test)) in atoms.enumerate() {
-            if cells.contains(cell) && *test == Test::NonEmpty {
+            if cells.contains(cell) && *test == Test::NonEmpty && *compiled.signal_plan.keep(*cell) == Keep::Last {
                 self.open &= !(0b110 << nth);
             }
         }

@@ -46,9 +46,15 @@ impl Test {
             _ if matches!(value, Value::Bool(_)) => false,
             Self::NotZero => text.is_some_and(|text| !text.is_empty() && !is_zero(text)),
             Self::NonEmpty => text.is_some_and(|text| !text.is_empty()) && !value.is_number(),
-            Self::Outside(range) => text.is_some_and(|text| text.parse().is_ok_and(|number| !range.contains(number))),
+            Self::Outside(range) => text.and_then(whole).is_some_and(|number| !range.contains(number)),
         }
     }
+}
+
+/// Returns the whole part of a number; one that is too large counts as the largest.
+fn whole(number: &str) -> Option<i64> {
+    let exact = number.parse().ok();
+    exact.or_else(|| number.parse::<f64>().ok().filter(|number| number.is_finite()).map(|number| number as i64))
 }
 
 /// Whether a number, as it is written, is 0: `0`, `-0`, `0.0`, `0e5`.

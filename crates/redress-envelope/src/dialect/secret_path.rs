@@ -30,11 +30,17 @@ impl SecretPath {
         segments.iter().any(|segment| matches!(segment, Segment::Secret(_))).then_some(Self(segments))
     }
 
-    /// Returns a path that begins like this one with its credentials masked; `None` where it goes another way.
+    /// Returns a path that goes this way, at its beginning or behind the path of a proxy, with its credentials masked;
+    /// `None` where it goes another way.
     pub(crate) fn mask<'p>(&self, path: &'p str) -> Option<Cow<'p, str>> {
-        let mut segments: Vec<Cow<'p, str>> = path.strip_prefix('/')?.split('/').map(Cow::Borrowed).collect();
+        let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+        (0..segments.len()).find_map(|from| self.mask_from(&segments, from))
+    }
+
+    fn mask_from<'p>(&self, segments: &[&'p str], from: usize) -> Option<Cow<'p, str>> {
+        let mut segments: Vec<Cow<'p, str>> = segments.iter().copied().map(Cow::Borrowed).collect();
         for (nth, ours) in self.0.iter().enumerate() {
-            let theirs = segments.get_mut(nth)?;
+            let theirs = segments.get_mut(from + nth)?;
             match ours {
                 Segment::Literal(text) if text != theirs => return None,
                 Segment::Secret(before) if !theirs.starts_with(before.as_str()) => return None,
@@ -56,6 +62,7 @@ mod tests {
         let hook = SecretPath::parse("/api/{version}/webhooks/{id}/{secret}").unwrap();
         for (pattern, path, expected) in [
             (&bot, "/bot123:ABC/sendMessage", Some("/bot***/sendMessage")),
+            (&bot, "//proxy/bot123:ABC/getMe", Some("/proxy/bot***/getMe")),
             (&bot, "/robots", None),
             (&bot, "/", None),
             (&hook, "/api/v10/webhooks/7/tok/messages/9", Some("/api/v10/webhooks/7/***/messages/9")),

@@ -93,8 +93,8 @@ impl<'a> Sink<'a> for Gathered<'a, '_> {
         let Some(node) = self.walk.value(self.plan) else { return Want::Nothing };
         self.node = node;
         let node = self.plan.node_at(node);
-        if node.of_fields {
-            self.fields.get_or_insert_with(Fields::new).begin(node.role);
+        if node.of_fields && self.walk.in_array() {
+            self.fields.get_or_insert_with(Fields::new).element(self.walk.top().named);
         }
         Want::All
     }
@@ -109,11 +109,14 @@ impl<'a> Sink<'a> for Gathered<'a, '_> {
             let value = if container == Container::Object { Value::Object } else { Value::Array };
             self.cells.put(self.plan, *cell, self.walk.depth(), value);
         }
-        let named = match &self.fields {
-            _ if self.walk.in_array() => self.walk.top().named,
-            Some(fields) => fields.named(node.role),
-            None => 0,
-        };
+        let mut named = if self.walk.at_root() { 0 } else { self.walk.top().named };
+        if node.of_fields {
+            let fields = self.fields.get_or_insert_with(Fields::new);
+            fields.begin(node.role);
+            if !self.walk.in_array() {
+                named = fields.named(node.role, named);
+            }
+        }
         self.walk.open(self.node, container, named);
         Ok(if node.wants_inside(container) { Want::All } else { Want::Nothing })
     }
@@ -144,7 +147,6 @@ impl<'a> Sink<'a> for Gathered<'a, '_> {
         if node.of_fields {
             let fields = self.fields.get_or_insert_with(Fields::new);
             fields.key(node, self.walk.top().named, Cow::Borrowed(name));
-            fields.begin(node.role);
         }
         Want::All
     }

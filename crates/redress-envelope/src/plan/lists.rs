@@ -39,7 +39,7 @@ impl Plan {
                     self.excepted.insert(node);
                 }
                 let name = at.join(&[Step::Any]);
-                self.role(&name, Role::Name { list, leaf: *texts });
+                self.role(&name, Role::Name { list, leaf: *texts, once: !*each });
                 self.role(&name.join(&[Step::Each]), Role::Leaf { list });
                 for path in message {
                     self.role(&name.join(path.steps()), Role::Leaf { list });
@@ -70,7 +70,7 @@ impl Plan {
     fn tree(&mut self, at: &Path, leaf: Option<&str>, message: &[Path], list: u8) {
         let any = self.node(&at.join(&[Step::Any]));
         let node = self.at(any);
-        node.role = Role::Name { list, leaf: leaf.is_none() };
+        node.role = Role::Name { list, leaf: leaf.is_none(), once: false };
         (node.any_key, node.each) = (Some(any), Some(any));
         let Some(leaf) = leaf else { return };
         let end = self.node(&at.join(&[Step::Key(leaf.to_owned())]));

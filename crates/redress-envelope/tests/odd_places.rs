@@ -1,0 +1,76 @@
+//! Lists in lists, names in names, and values of a wrong kind where one of several is kept.
+
+use std::sync::LazyLock;
+use std::time::SystemTime;
+
+use http::HeaderMap;
+use redress_envelope::{Dialect, Envelope, Head, dialects};
+
+fn head() -> Head<'static> {
+    static NONE: LazyLock<HeaderMap> = LazyLock::new(HeaderMap::new);
+    Head::new(400, &NONE, SystemTime::UNIX_EPOCH)
+}
+
+fn dialect(read: &str) -> Dialect {
+    Dialect::from_toml("a.toml", &format!("name = \"a\"\n[read]\n{read}\n")).expect("a dialect")
+}
+
+/// Reads a body whole and byte by byte, which must be the same.
+fn read<'a>(dialect: &Dialect, body: &'a str) -> Envelope<'a> {
+    let whole = Envelope::read(dialect, &head(), [body.as_bytes()]);
+    assert_eq!(whole, Envelope::read(dialect, &head(), body.as_bytes().chunks(1)), "{body}");
+    whole
+}
+
+#[test]
+fn fields_keep_their_names_in_each_other() {
+    for (list, body, expected) in [
+        (r#"{ tree = "errors" }"#, r#"{"errors":{"a":[{"b":"y"},"z"]}}"#, &[("a.b", "y"), ("a", "z")][..]),
+        (r#"{ map = "errors", message = "d.m" }"#, r#"{"errors":{"a":{"d":{"m":"x"}}}}"#, &[("a", "x")]),
+        (r#"{ maps = "errors" }"#, r#"{"errors":[{"a":"1"},{"a":"2"}]}"#, &[("a", "1"), ("a", "2")]),
+        (
+            r#"{ one = "error", path = "f", message = "m" }, { list = "error.details", path = "f", message = "m" }"#,
+            r#"{"error":{"f":"a","m":"1","details":[{"f":"b","m":"2"},{"x":3}]}}"#,
+            &[("b", "2"), ("a", "1")],
+        ),
+        (r#"{ map = "e.fields" }, { map = "e", texts = false }"#, r#"{"e":{"fields":{"a":["1"]}}}"#, &[("a", "1")]),
+        (r#"{ list = "e", path = "f", message = "m" }"#, r#"{"e":[{"f":"null","m":"1"}]}"#, &[]),
+    ] {
+        let envelope = read(&dialect(&format!("fields = [{list}]")), body);
+        let found: Vec<_> = envelope.fields.iter().map(|field| (field.path.as_ref(), field.message.as_ref())).collect();
+        assert_eq!(found, expected, "{list}");
+    }
+}
+
+#[test]
+fn a_container_does_not_stand_for_a_text() {
+    for (sources, body, expected) in [
+        (r#""e[*].m""#, r#"{"e":[{"m":{}},{"m":"a"}]}"#, Some("a")),
+        (r#""e[*].m""#, r#"{"e":[{"m":[]},{"m":"a\n"}]}"#, Some("a\n")),
+        (r#"{ path = "e.m", deepest = "i" }"#, r#"{"e":{"m":"A","i":{"m":{}}}}"#, Some("A")),
+        (r#"{ path = "e[*]", join = "; " }"#, r#"{"e":[{},"a",true,"b\t",null,"c"]}"#, Some("a; b\t; c")),
+        (r#"{ path = "e[*]", join = "; " }"#, r#"{"e":[{},false]}"#, None),
+    ] {
+        let dialect = dialect(&format!("message = [{sources}]"));
+        assert_eq!(read(&dialect, body).message.as_deref(), expected, "{sources} {body}");
+    }
+    let slack = r#"{"ok":false,"error":"e","response_metadata":{"messages":[{},"a","b"]}}"#;
+    assert_eq!(read(&dialects::by_name("slack").expect("it is shipped"), slack).message.as_deref(), Some("a; b"));
+}
+
+#[test]
+fn two_lists_at_one_place_are_a_mistake() {
+    let text = "name = \"a\"\n[[read]]\nwhen = { body = \"x\" }\nfields = [{ list = \"e\", path = \"f\", message = \"m\" }]\n\
+                [[read]]\nfields = [{ list = \"e\", path = \"g\", message = \"m\" }]\n";
+    let error = Dialect::from_toml("a.toml", text).unwrap_err().to_string();
+    assert_eq!(error, "a.toml:2: read: expected one list of fields at `e`, found two that differ");
+}
+
+#[test]
+fn what_was_said_before_a_mistake_is_kept_as_words() {
+    let body = r#"{"error_code":1050,"error_message":"too dark","x":NaN}"#;
+    let vlens = dialects::vlens();
+    let envelope = read(&vlens, body);
+    assert_eq!((envelope.code.as_deref(), envelope.message.as_deref()), (Some("1050"), Some("too dark")));
+    assert_eq!(vlens.meaning(&head(), &envelope).basis, redress_envelope::Basis::Status);
+}
