@@ -24,7 +24,7 @@
 //! may pass is decided by the first signal, so that it need not wait for the end. One byte order mark is skipped. A member
 //! of a wrong type is absent and loses nothing else. Invalid UTF-8 is replaced, codes stay as they were written, and an
 //! empty text says nothing. A full read enforces the grammar in skipped data as well; a [`Signal`] follows what it skips
-//! by strings, escapes and depth alone. Of a body that breaks off, what came before counts as words; its code decides nothing.
+//! by strings, escapes and depth alone. Of a body that breaks off, what came before counts as words and decides nothing.
 
 mod cells;
 mod challenge;

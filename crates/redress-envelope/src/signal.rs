@@ -108,13 +108,20 @@ impl Watch {
         for (nth, (cell, test)) in
             atoms.enumerate().filter(|(nth, (cell, _))| cells.contains(cell) && self.open & (1 << nth) != 0)
         {
+            let is_one = *compiled.signal_plan.keep(*cell) == Keep::Last;
+            if !is_one && (value == Value::Null || text == Some("")) {
+                // Of several, the first that says something decides.
+                continue;
+            }
             if test.holds(value, text) {
                 held |= 1 << nth;
                 open &= !(1 << nth);
-            } else if *compiled.signal_plan.keep(*cell) == Keep::Last {
+            } else if is_one {
                 // Of what may be empty the inside is still to come, if it has one.
-                let inside = *test == Test::NonEmpty && !matches!(value, Value::Array | Value::Object);
+                let inside = *test == Test::NonEmpty && !value.is_container();
                 open &= !(if inside { 0b111 } else { 0b1 } << nth);
+            } else if !value.is_container() {
+                open &= !(1 << nth);
             }
         }
         (self.open, self.held) = (open, held);

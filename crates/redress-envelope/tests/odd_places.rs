@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 use std::time::SystemTime;
 
 use http::HeaderMap;
-use redress_envelope::{Dialect, Envelope, Head, dialects};
+use redress_envelope::{Class, Decision, Dialect, Envelope, Head, Recovery, Signal, dialects};
 
 fn head() -> Head<'static> {
     static NONE: LazyLock<HeaderMap> = LazyLock::new(HeaderMap::new);
@@ -73,4 +73,43 @@ fn what_was_said_before_a_mistake_is_kept_as_words() {
     let envelope = read(&vlens, body);
     assert_eq!((envelope.code.as_deref(), envelope.message.as_deref()), (Some("1050"), Some("too dark")));
     assert_eq!(vlens.meaning(&head(), &envelope).basis, redress_envelope::Basis::Status);
+}
+
+#[test]
+fn a_signal_agrees_with_the_whole_where_a_path_leads_to_several() {
+    for (rule, body, expected) in [
+        ("equals = { path = \"e[*].s\", is = \"error\" }", r#"{"e":[{"s":"error"},{"s":"ok"}]}"#, true),
+        ("equals = { path = \"e[*].s\", is = \"error\" }", r#"{"e":[{"s":"ok"},{"s":"error"}]}"#, false),
+        ("equals = { path = \"e[*].s\", is = \"error\" }", r#"{"e":[{"s":""},{"s":{}},{"s":"error"}]}"#, true),
+        ("is_false = \"e[*].ok\"", r#"{"e":[{"ok":null},{"ok":false}]}"#, true),
+        ("non_empty = \"a[*].e\"", r#"{"a":[{"e":[]},{"e":[1]}]}"#, true),
+        ("non_empty = \"e\"", r#"{"e":[""]}"#, false),
+        ("non_empty = \"e\"", r#"{"e":[{}]}"#, true),
+        ("non_empty = \"e\"", r#"{"e":{}}"#, false),
+        ("non_empty = \"e\"\nunless_not_null = \"d.*\"", r#"{"e":[{}],"d":{"a":null}}"#, true),
+        ("non_empty = \"e\"\nunless_not_null = \"d.*\"", r#"{"e":[{}],"d":{"a":0}}"#, false),
+        ("outside = { path = \"c\", range = \"200-299\" }", r#"{"c":99999999999999999999}"#, true),
+    ] {
+        let dialect = Dialect::from_toml("a.toml", &format!("name = \"a\"\n[error]\n{rule}\n")).expect("a dialect");
+        let envelope = read(&dialect, body);
+        let mut signal = Signal::new(&dialect, &Head { status: 200, ..head() });
+        let decision = body.as_bytes().chunks(1).fold(Decision::Undecided, |_, piece| signal.feed(piece));
+        assert_eq!((envelope.signalled, decision == Decision::Error), (expected, expected), "{rule} {body}");
+    }
+}
+
+#[test]
+fn what_a_broken_body_said_decides_nothing() {
+    let text = "name = \"a\"\n[read]\ncode = \"code\"\n[retry]\nflags = [{ body = \"retry\" }]\n\
+                [[rules]]\nwhen = { code = \"BUSY\" }\nclass = \"rate_limited\"\n";
+    let dialect = Dialect::from_toml("a.toml", text).expect("a dialect");
+    for (body, class, recovery) in [
+        (r#"{"code":"BUSY"}"#, Class::RateLimited, Recovery::Retry),
+        (r#"{"code":"BUSY","#, Class::Invalid, Recovery::FixRequest),
+        (r#"{"retry":true}"#, Class::Invalid, Recovery::Retry),
+        (r#"{"retry":true,"x":oops}"#, Class::Invalid, Recovery::FixRequest),
+    ] {
+        let meaning = dialect.meaning(&head(), &read(&dialect, body));
+        assert_eq!((meaning.class, meaning.recovery), (class, recovery), "{body}");
+    }
 }

@@ -97,6 +97,10 @@ impl Hint<u8> {
 }
 
 impl Flag<u8> {
+    pub(crate) const fn is_header(&self) -> bool {
+        matches!(self.place, HintPlace::Header(_))
+    }
+
     /// Returns whether to retry, and the wait if it says one.
     pub(crate) fn read(
         &self,

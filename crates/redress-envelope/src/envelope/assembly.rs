@@ -152,7 +152,9 @@ impl<'a> Rest<'_, 'a> {
         };
         let resets = reading.hints.iter().filter(|hint| hint.reset);
         envelope.reset = resets.filter_map(|hint| hint.read(&facts, now)).reduce(later);
-        if let Some((yes, wait)) = compiled.flags.iter().find_map(|flag| flag.read(head, cells, now)) {
+        let is_cut = is_cut(envelope, cells);
+        let mut flags = compiled.flags.iter().filter(|flag| !is_cut || flag.is_header());
+        if let Some((yes, wait)) = flags.find_map(|flag| flag.read(head, cells, now)) {
             envelope.should_retry = Some(yes);
             envelope.hint = envelope.hint.take().into_iter().chain(wait).reduce(later);
         }
@@ -188,6 +190,11 @@ fn fall_back<'a>(
     }
 }
 
+/// Whether a body said something before it broke off or went wrong.
+const fn is_cut(envelope: &Envelope<'_>, cells: &Cells<'_>) -> bool {
+    envelope.unreadable.is_some() && cells.has_any(u128::MAX)
+}
+
 /// Returns the rule that holds, and the one that names codes by a pattern.
 fn rules_that_hold(
     compiled: &Compiled,
@@ -197,8 +204,12 @@ fn rules_that_hold(
 ) -> (Option<u16>, Option<u16>) {
     let (code, reason, message) = (envelope.code.as_deref(), envelope.reason.as_deref(), envelope.message.as_deref());
     let facts = Facts { head, cells, code, reason, message };
+    // Of a body that breaks off nothing decides.
+    let is_cut = is_cut(envelope, cells);
+    let by_head = |when: &[Condition<u8>]| when.iter().all(|condition| condition.of_head(head).is_some());
+    let counts = |when: &[Condition<u8>]| all_hold(when, &facts) && (!is_cut || by_head(when));
     let mut found = (None, None);
-    for (when, nth) in compiled.rules.iter().zip(0..).filter(|(when, _)| all_hold(when, &facts)) {
+    for (when, nth) in compiled.rules.iter().zip(0..).filter(|(when, _)| counts(when)) {
         let of_its_kind = if when.iter().any(Condition::is_pattern) { &mut found.1 } else { &mut found.0 };
         of_its_kind.get_or_insert(nth);
     }
