@@ -7,6 +7,8 @@ use std::time::SystemTime;
 use redress_envelope::{Class, FieldError, Origin, Recovery, format_date};
 use serde::{Serialize, Serializer};
 
+use crate::printable::escaped;
+
 /// How many bytes of the response's body are kept for a report.
 pub(crate) const MAX_BODY: usize = 8 * 1024;
 /// How much of each single value is put into a report.
@@ -218,40 +220,4 @@ impl Serialize for ApiError {
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
 fn as_date<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&format_date(*time))
-}
-
-/// Writes a server's text so that it stays on its line: control characters, those that turn the direction of writing and
-/// those that nobody sees are escaped, and what is too long is cut.
-pub(crate) fn escaped(text: &str, max: usize) -> String {
-    let mut out = String::new();
-    for (nth, symbol) in text.chars().enumerate() {
-        if nth == max {
-            out.push_str("...");
-            break;
-        }
-        if symbol.is_control() || is_sly(symbol) {
-            out.extend(symbol.escape_default());
-        } else {
-            out.push(symbol);
-        }
-    }
-    out
-}
-
-/// Whether a symbol turns the direction of writing, ends a line or is not seen, though it is no control character.
-const fn is_sly(symbol: char) -> bool {
-    matches!(symbol, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
-        || matches!(symbol, '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn hostile_text_stays_on_its_line() {
-        let hostile = "a\x1b[31m\r\nb\u{7f}\u{85}\u{202e}c";
-        assert_eq!(escaped(hostile, usize::MAX), "a\\u{1b}[31m\\r\\nb\\u{7f}\\u{85}\\u{202e}c");
-        assert_eq!(escaped("abcdef", 3), "abc...");
-    }
 }

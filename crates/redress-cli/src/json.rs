@@ -2,11 +2,10 @@
 
 use std::io::{self, Write};
 
+use redress_classify::is_hidden;
 use serde::Serialize;
 use serde_json::Serializer;
 use serde_json::ser::Formatter;
-
-use crate::text::is_hidden;
 
 /// Writes compact JSON in which DEL, C1 and what turns the direction of writing is escaped: the same to every reader of
 /// JSON, and harmless to a terminal. C0 is escaped in all JSON.
@@ -36,7 +35,9 @@ fn write_harmless<W: ?Sized + Write>(writer: &mut W, fragment: &str) -> io::Resu
     while rest.bytes().any(|byte| byte >= 0x7f) {
         let Some((at, symbol)) = rest.char_indices().find(harmful) else { break };
         writer.write_all(&rest.as_bytes()[..at])?;
-        write!(writer, "\\u{:04x}", u32::from(symbol))?;
+        for unit in symbol.encode_utf16(&mut [0; 2]) {
+            write!(writer, "\\u{unit:04x}")?;
+        }
         rest = &rest[at + symbol.len_utf8()..];
     }
     writer.write_all(rest.as_bytes())
@@ -59,6 +60,14 @@ mod tests {
         let text = "é\u{7f}a\u{9b}31m\u{202e}\x1b\n\"\\";
         let json = written(&text);
         assert_eq!(json, "\"é\\u007fa\\u009b31m\\u202e\\u001b\\n\\\"\\\\\"\n");
+        assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+    }
+
+    #[test]
+    fn a_symbol_of_two_units_is_escaped_as_two() {
+        let text = "a\u{e0041}b";
+        let json = written(&text);
+        assert_eq!(json, "\"a\\udb40\\udc41b\"\n");
         assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
     }
 

@@ -3,25 +3,9 @@
 /// How much of a strange text an error shows.
 const MAX_EXCERPT: usize = 40;
 
-/// Whether a terminal would act on a symbol instead of showing it: C0, DEL, C1, and what turns the direction of
-/// writing, ends a line or is not seen.
-pub(crate) fn is_hidden(symbol: char) -> bool {
-    symbol.is_control()
-        || matches!(symbol, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
-        || matches!(symbol, '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
-}
-
 /// Writes a text so that it stays on its line and in its direction.
 pub(crate) fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for symbol in text.chars() {
-        if is_hidden(symbol) {
-            out.extend(symbol.escape_default());
-        } else {
-            out.push(symbol);
-        }
-    }
-    out
+    redress_classify::escaped(text, usize::MAX)
 }
 
 /// Escapes each line of a text of our own that may quote others.

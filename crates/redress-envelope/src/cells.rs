@@ -44,6 +44,14 @@ struct Rest<'a> {
     owned: Vec<(u8, String)>,
 }
 
+/// What becomes of a value when another one comes for its cell.
+enum Beside {
+    Stays,
+    Replaced,
+    /// Both are texts, and this is what they are together.
+    Joined(String),
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Found<'a> {
     value: Value<'a>,
@@ -111,7 +119,7 @@ impl<'a> Cells<'a> {
         if self.seen & (1 << cell) != 0 {
             return self.put_again(plan, cell, depth, value);
         }
-        if *plan.keep(cell) != Keep::Last && self.is_refused(plan.keep(cell), value) {
+        if *plan.keep(cell) != Keep::Last && is_refused(plan.keep(cell), value, self.text(value)) {
             return;
         }
         self.add(Found { value, cell, depth });
@@ -180,20 +188,48 @@ impl<'a> Cells<'a> {
 
     #[cold]
     fn put_again(&mut self, plan: &Plan, cell: u8, depth: u8, value: Value<'a>) {
-        let nothing = self.is_refused(plan.keep(cell), value);
         let Some(known) = self.found(cell) else { return };
-        let value = match plan.keep(cell) {
-            Keep::Last => value,
-            // A text or a number says more than a container that stood first.
-            Keep::First | Keep::Deepest(_) if known.value.is_container() && !value.is_container() && !nothing => value,
-            Keep::Deepest(_) if depth >= known.depth && !nothing && !value.is_container() => value,
-            Keep::Joined(between) if !nothing => match self.joined(known.value, between, value) {
-                Some(joined) => self.own(cell, joined, false),
-                None => return,
-            },
-            Keep::First | Keep::Deepest(_) | Keep::Joined(_) => return,
+        match self.beside(plan.keep(cell), known, depth, value, self.text(value)) {
+            Beside::Stays => {}
+            Beside::Replaced => self.replace(cell, depth, value),
+            Beside::Joined(text) => self.replace_by_own(cell, depth, text, false),
+        }
+    }
+
+    #[cold]
+    fn put_owned(&mut self, plan: &Plan, cell: u8, depth: u8, text: String, is_number: bool) {
+        let value = Value::Owned { cell, is_number };
+        let keep = plan.keep(cell);
+        let Some(known) = self.found(cell) else {
+            if *keep == Keep::Last || !is_refused(keep, value, Some(&text)) {
+                let value = self.own(cell, text, is_number);
+                self.add(Found { value, cell, depth });
+            }
+            return;
         };
-        self.replace(cell, depth, value);
+        match self.beside(keep, known, depth, value, Some(&text)) {
+            Beside::Stays => {}
+            Beside::Replaced => self.replace_by_own(cell, depth, text, is_number),
+            Beside::Joined(text) => self.replace_by_own(cell, depth, text, false),
+        }
+    }
+
+    /// Decides what becomes of what a cell holds when one of its paths brings another value, with this text if it has one.
+    fn beside(&self, keep: &Keep, known: &Found<'a>, depth: u8, value: Value<'a>, text: Option<&str>) -> Beside {
+        match keep {
+            Keep::Last => Beside::Replaced,
+            _ if is_refused(keep, value, text) => Beside::Stays,
+            // A text or a number says more than a container that stood first.
+            Keep::First | Keep::Deepest(_) if known.value.is_container() && !value.is_container() => Beside::Replaced,
+            Keep::Deepest(_) if depth >= known.depth && !value.is_container() => Beside::Replaced,
+            Keep::First | Keep::Deepest(_) => Beside::Stays,
+            Keep::Joined(between) => match (self.text(known.value), text) {
+                (Some(first), Some(more)) if first.len() + between.len() + more.len() <= MAX_JOINED => {
+                    Beside::Joined([first, between, more].concat())
+                }
+                _ => Beside::Stays,
+            },
+        }
     }
 
     #[cold]
@@ -204,43 +240,9 @@ impl<'a> Cells<'a> {
         }
     }
 
-    #[cold]
-    fn put_owned(&mut self, plan: &Plan, cell: u8, depth: u8, text: String, is_number: bool) {
-        let known = self.get(cell).is_some();
-        match plan.keep(cell) {
-            Keep::Last => {}
-            _ if text.is_empty() => return,
-            Keep::First if known && !self.get(cell).is_some_and(Value::is_container) => return,
-            Keep::Deepest(_) if self.found(cell).is_some_and(|found| found.depth > depth) => return,
-            Keep::Joined(between) if known => {
-                let first = self.get(cell).and_then(|value| self.text(value)).unwrap_or_default();
-                let joined = [first, between, &text].concat();
-                if joined.len() > MAX_JOINED {
-                    return;
-                }
-                let value = self.own(cell, joined, false);
-                self.forget(1 << cell);
-                return self.put(plan, cell, depth, value);
-            }
-            _ => {}
-        }
+    fn replace_by_own(&mut self, cell: u8, depth: u8, text: String, is_number: bool) {
         let value = self.own(cell, text, is_number);
-        self.forget(1 << cell);
-        self.put(plan, cell, depth, value);
-    }
-
-    fn joined(&self, known: Value<'a>, between: &str, more: Value<'a>) -> Option<String> {
-        let (text, more) = (self.text(known)?, self.text(more)?);
-        (text.len() + between.len() + more.len() <= MAX_JOINED).then(|| [text, between, more].concat())
-    }
-
-    /// Whether a value says nothing where one of several is kept, or where all texts are joined.
-    fn is_refused(&self, keep: &Keep, value: Value<'a>) -> bool {
-        match (keep, value) {
-            (_, Value::Null) => true,
-            (Keep::Joined(_), Value::Bool(_) | Value::Array | Value::Object) => true,
-            _ => self.text(value) == Some(""),
-        }
+        self.replace(cell, depth, value);
     }
 
     #[inline(always)]
@@ -267,5 +269,14 @@ impl<'a> Cells<'a> {
             None => owned.push((cell, text)),
         }
         Value::Owned { cell, is_number }
+    }
+}
+
+/// Whether a value, with this text if it has one, says nothing where one of several is kept, or where texts are joined.
+fn is_refused(keep: &Keep, value: Value<'_>, text: Option<&str>) -> bool {
+    match (keep, value) {
+        (_, Value::Null) => true,
+        (Keep::Joined(_), Value::Bool(_) | Value::Array | Value::Object) => true,
+        _ => text == Some(""),
     }
 }

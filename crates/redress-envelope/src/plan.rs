@@ -119,8 +119,10 @@ impl Plan {
         if let Keep::Deepest(name) = keep {
             self.deepen(path, name, cell);
         }
+        // The outer one of what may lie deeper is no repetition of the inner one, whichever comes first.
+        let forgetting = path.steps().len() - usize::from(matches!(keep, Keep::Deepest(_)) && !path.steps().is_empty());
         let bit = 1_u128 << cell;
-        self.along_names(path, |node| node.cells_below |= bit);
+        self.along_names(&path.steps()[..forgetting], |node| node.cells_below |= bit);
         Some(cell)
     }
 
@@ -245,9 +247,9 @@ impl Plan {
     }
 
     /// Visits the places on the way to `path` that no wildcard stands for: there a repeated name forgets what came before.
-    fn along_names(&mut self, path: &Path, mut visit: impl FnMut(&mut Node)) {
+    fn along_names(&mut self, path: &[Step], mut visit: impl FnMut(&mut Node)) {
         let mut at = 0;
-        for step in path.steps() {
+        for step in path {
             if matches!(step, Step::Each | Step::Any) {
                 return;
             }

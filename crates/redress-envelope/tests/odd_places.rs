@@ -48,6 +48,10 @@ fn a_container_does_not_stand_for_a_text() {
         (r#""e[*].m""#, r#"{"e":[{"m":{}},{"m":"a"}]}"#, Some("a")),
         (r#""e[*].m""#, r#"{"e":[{"m":[]},{"m":"a\n"}]}"#, Some("a\n")),
         (r#"{ path = "e.m", deepest = "i" }"#, r#"{"e":{"m":"A","i":{"m":{}}}}"#, Some("A")),
+        (r#"{ path = "e.m", deepest = "i" }"#, r#"{"e":{"m":"A","i":{"m":"B"}}}"#, Some("B")),
+        (r#"{ path = "e.m", deepest = "i" }"#, r#"{"e":{"i":{"m":"B"},"m":"A"}}"#, Some("B")),
+        (r#"{ path = "e.m", deepest = "i" }"#, r#"{"e":{"i":{"m":{}},"m":"A"}}"#, Some("A")),
+        (r#"{ path = "e.m", deepest = "i" }"#, r#"{"e":{"i":{"m":{}},"m":"A\n"}}"#, Some("A\n")),
         (r#"{ path = "e[*]", join = "; " }"#, r#"{"e":[{},"a",true,"b\t",null,"c"]}"#, Some("a; b\t; c")),
         (r#"{ path = "e[*]", join = "; " }"#, r#"{"e":[{},false]}"#, None),
     ] {

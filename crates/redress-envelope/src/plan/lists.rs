@@ -20,7 +20,7 @@ impl Plan {
     }
 
     fn place(&mut self, fields: &FieldList, list: u8) {
-        self.along_names(fields.at(), |node| node.lists_below |= 1 << list);
+        self.along_names(fields.at().steps(), |node| node.lists_below |= 1 << list);
         match fields {
             FieldList::List { at, path, message, nameless, single } => {
                 let item = if *single { at.clone() } else { at.join(&[Step::Each]) };
