@@ -2,7 +2,7 @@
 //!
 //! Allowed differences, all of them where `Value` refuses a text that the envelope reader takes: invalid UTF-8 in a
 //! string and lone surrogates (both become U+FFFD), numbers out of every range (kept as they are written), one byte
-//! order mark, and containers exactly 128 deep.
+//! order mark, which may stand behind white space, and containers exactly 128 deep.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -190,6 +190,6 @@ fn may_differ(body: &[u8]) -> bool {
         || has(b"\\ud")
         || exponent
         || long_number
-        || body.starts_with(b"\xef\xbb\xbf")
+        || body.trim_ascii_start().starts_with(b"\xef\xbb\xbf")
         || deep
 }
