@@ -67,7 +67,7 @@ fn when(dialect: &Dialect, status: u16, verdict: &Verdict) -> Option<Row> {
             When::After(delay) => format!("{} after the response", time::span(delay)),
             When::At(instant) => format!("at {}", time::rfc3339(instant)),
         };
-        return Some(Row::new("when", &value, words::of_source(hint.source())));
+        return Some(Row::new("when", &value, hint.source().to_string()));
     }
     if verdict.recovery() != Recovery::Retry {
         return None;

@@ -1,6 +1,6 @@
 //! What classes and recoveries mean, in a sentence.
 
-use redress_classify::{Basis, Class, HintSource, Recovery, Schedule};
+use redress_classify::{Basis, Class, Recovery, Schedule};
 
 use crate::time;
 
@@ -45,16 +45,6 @@ pub(crate) fn of_basis(basis: Basis, status: u16) -> String {
         Basis::Header => "www-authenticate header".to_owned(),
         Basis::Status => format!("status {status}"),
         Basis::Signal => "the body".to_owned(),
-        _ => String::new(),
-    }
-}
-
-/// Says where a hint stood.
-pub(crate) fn of_source(source: &HintSource) -> String {
-    match source {
-        HintSource::RetryAfter => "retry-after header".to_owned(),
-        HintSource::Header(name) => format!("{name} header"),
-        HintSource::Body(path) => format!("{path} in the body"),
         _ => String::new(),
     }
 }

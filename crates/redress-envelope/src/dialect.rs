@@ -20,7 +20,6 @@ pub(crate) use condition::{Condition, Facts};
 pub(crate) use error_rule::{ErrorRule, Test};
 pub use file::{DialectError, Mistake};
 pub(crate) use source::{Response, Source};
-use spec::Spec;
 
 use crate::class::Class;
 
@@ -60,7 +59,7 @@ impl Dialect {
     /// assert!(error.to_string().starts_with("acme.toml:3: codes.E1.class: expected one of unavailable, "));
     /// ```
     pub fn from_toml(file: &str, text: &str) -> Result<Self, DialectError> {
-        file::read(file, text, None).map(Self::from_spec)
+        file::read(file, text, None).map(Self::new)
     }
 
     /// Adds what another TOML file says to this dialect; what both say, the file decides, key by key.
@@ -81,7 +80,7 @@ impl Dialect {
     /// # Ok::<(), redress_envelope::DialectError>(())
     /// ```
     pub fn extend(&self, file: &str, text: &str) -> Result<Self, DialectError> {
-        file::read(file, text, Some(&self.inner.spec)).map(Self::from_spec)
+        file::read(file, text, Some(&self.inner.spec)).map(Self::new)
     }
 
     /// Adds a code, or replaces what the dialect says about it.
@@ -89,7 +88,7 @@ impl Dialect {
     pub fn with_code(&self, code: Code) -> Self {
         let mut spec = self.inner.spec.clone();
         spec.add_code(code);
-        Self::from_spec(spec)
+        Self::new(Compiled::new(spec))
     }
 
     /// Returns the dialect's name, such as `vlens`.
@@ -195,8 +194,8 @@ impl Dialect {
         &self.inner
     }
 
-    pub(crate) fn from_spec(spec: Spec) -> Self {
-        Self { inner: Arc::new(Compiled::new(spec)) }
+    fn new(compiled: Compiled) -> Self {
+        Self { inner: Arc::new(compiled) }
     }
 }
 

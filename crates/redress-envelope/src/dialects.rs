@@ -92,7 +92,7 @@ static COMPILED: [OnceLock<Dialect>; FILES.len()] = [const { OnceLock::new() }; 
 /// Returns the dialect of that name.
 #[must_use]
 pub fn by_name(name: &str) -> Option<Dialect> {
-    NAMES.iter().position(|known| *known == name).map(shipped)
+    NAMES.binary_search(&name).ok().map(shipped)
 }
 
 /// Returns all shipped dialects, sorted by name.
@@ -105,31 +105,31 @@ pub fn all() -> Vec<Dialect> {
 /// most APIs put their words. No success is ever an error by its body.
 #[must_use]
 pub fn generic() -> Dialect {
-    shipped(9)
+    named("generic")
 }
 
 /// Returns the dialect of Maleslab: `success: false` or the status signals, `error.code` is the code.
 #[must_use]
 pub fn maleslab() -> Dialect {
-    shipped(17)
+    named("maleslab")
 }
 
 /// Returns the dialect of Ranex: the status is all there is, besides a message.
 #[must_use]
 pub fn ranex() -> Dialect {
-    shipped(26)
+    named("ranex")
 }
 
 /// Returns the dialect of Veridia: the string `error` decides, on whatever error status it comes.
 #[must_use]
 pub fn veridia() -> Dialect {
-    shipped(34)
+    named("veridia")
 }
 
 /// Returns the dialect of Verilock: the status decides, the wait may stand in the body.
 #[must_use]
 pub fn verilock() -> Dialect {
-    shipped(35)
+    named("verilock")
 }
 
 /// Returns the dialect of Vlens: `error_code` decides, on a 200 too.
@@ -138,7 +138,11 @@ pub fn verilock() -> Dialect {
 /// [`Dialect::with_code`] or [`Dialect::extend`]. Until then a 401 is what makes a refresh happen.
 #[must_use]
 pub fn vlens() -> Dialect {
-    shipped(36)
+    named("vlens")
+}
+
+fn named(name: &str) -> Dialect {
+    by_name(name).expect("a test asks for each")
 }
 
 fn shipped(nth: usize) -> Dialect {
@@ -147,4 +151,20 @@ fn shipped(nth: usize) -> Dialect {
         Dialect::from_toml(&file, FILES[nth]).expect("a test reads every shipped file")
     };
     COMPILED[nth].get_or_init(compile).clone()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_dialect_is_found_by_its_own_name() {
+        assert!(NAMES.is_sorted());
+        for (name, dialect) in NAMES.iter().zip(all()) {
+            assert_eq!((dialect.name(), by_name(name).is_some()), (*name, true));
+        }
+        let named = [generic(), maleslab(), ranex(), veridia(), verilock(), vlens()];
+        let expected = ["generic", "maleslab", "ranex", "veridia", "verilock", "vlens"];
+        assert_eq!(named.each_ref().map(Dialect::name), expected);
+    }
 }

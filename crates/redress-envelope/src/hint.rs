@@ -6,6 +6,7 @@
 mod ratelimit;
 mod unit;
 
+use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
@@ -39,6 +40,16 @@ pub enum HintSource {
     Header(String),
     /// A member of the body, as a path.
     Body(String),
+}
+
+impl fmt::Display for HintSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::RetryAfter => f.write_str("retry-after header"),
+            Self::Header(name) => write!(f, "{name} header"),
+            Self::Body(path) => write!(f, "{path} in the body"),
+        }
+    }
 }
 
 impl RetryHint {

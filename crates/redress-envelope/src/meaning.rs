@@ -76,14 +76,15 @@ impl Dialect {
     }
 
     fn words(&self, head: &Head<'_>, envelope: &Envelope<'_>) -> Meaning {
-        if let Some(rule) = envelope.rule.map(|nth| self.rule(nth))
+        let rule = envelope.rule.map(|nth| self.rule(nth));
+        if let Some(rule) = rule
             && let Some(class) = rule.class
         {
             return of_rule(class, rule);
         }
         let mut meaning = self.of_code(envelope).unwrap_or_else(|| self.without_code(head, envelope));
         // A rule without a class only changes what to do.
-        if let Some(rule) = envelope.rule.map(|nth| self.rule(nth)) {
+        if let Some(rule) = rule {
             meaning.recovery = rule.recovery.unwrap_or(meaning.recovery);
             if !rule.guidance.is_empty() {
                 meaning.guidance.clone_from(&rule.guidance);

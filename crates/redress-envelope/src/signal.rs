@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::cells::Value;
-use crate::dialect::{Dialect, ErrorRule, Test};
+use crate::dialect::{Compiled, Dialect, ErrorRule, Test};
 use crate::head::Head;
 use crate::json::{Container, Scalar, Scanner, Sink, Unreadable, Want};
 use crate::plan::{Keep, NodeId};
@@ -103,10 +103,9 @@ impl Watch {
         if cells.is_empty() {
             return;
         }
-        let atoms = compiled.signals.iter().flat_map(|rule| rule.lines.iter().flat_map(|line| &line.atoms));
         let (mut open, mut held) = (self.open, self.held);
         for (nth, (cell, test)) in
-            atoms.enumerate().filter(|(nth, (cell, _))| cells.contains(cell) && self.open & (1 << nth) != 0)
+            atoms(compiled).filter(|(nth, (cell, _))| cells.contains(cell) && self.open & (1 << nth) != 0)
         {
             let is_one = *compiled.signal_plan.keep(*cell) == Keep::Last;
             if !is_one && (value == Value::Null || text == Some("")) {
@@ -135,8 +134,7 @@ impl Watch {
         if cells.is_empty() {
             return;
         }
-        let atoms = compiled.signals.iter().flat_map(|rule| rule.lines.iter().flat_map(|line| &line.atoms));
-        for (nth, (cell, test)) in atoms.enumerate() {
+        for (nth, (cell, test)) in atoms(compiled) {
             if cells.contains(cell) && *test == Test::NonEmpty && *compiled.signal_plan.keep(*cell) == Keep::Last {
                 self.open &= !(0b110 << nth);
             }
@@ -165,6 +163,11 @@ impl Watch {
             self.decision = Decision::Success;
         }
     }
+}
+
+/// Returns the members that the rules ask for, numbered through all rules.
+fn atoms(compiled: &Compiled) -> impl Iterator<Item = (usize, &(u8, Test))> {
+    compiled.signals.iter().flat_map(|rule| &rule.lines).flat_map(|line| &line.atoms).enumerate()
 }
 
 /// Whether a rule, whose members are numbered from `first` on, holds; `None` when that is uncertain.

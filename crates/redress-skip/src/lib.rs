@@ -81,25 +81,24 @@ impl Skip {
     /// after [`Skipped::TooDeep`] the same again.
     #[must_use]
     pub fn feed(&mut self, chunk: &[u8]) -> Skipped {
-        if self.open == 0 {
-            return Skipped::End(0);
-        }
-        if self.open > self.limit {
-            return Skipped::TooDeep;
-        }
-        Implementation::get().feed(self, chunk)
+        self.feed_to(Implementation::get(), chunk)
     }
 
     /// Skips in the next chunk on the portable twin, for whoever holds the two against each other.
     #[must_use]
     pub fn feed_portable(&mut self, chunk: &[u8]) -> Skipped {
+        self.feed_to(Implementation::Portable, chunk)
+    }
+
+    #[inline]
+    fn feed_to(&mut self, implementation: Implementation, chunk: &[u8]) -> Skipped {
         if self.open == 0 {
             return Skipped::End(0);
         }
         if self.open > self.limit {
             return Skipped::TooDeep;
         }
-        Implementation::Portable.feed(self, chunk)
+        implementation.feed(self, chunk)
     }
 }
 

@@ -44,6 +44,18 @@ pub(crate) struct Facts<'f, 'a> {
     pub(crate) message: Option<&'f str>,
 }
 
+impl<'f, 'a> Facts<'f, 'a> {
+    /// States what is known before any word was picked.
+    pub(crate) const fn new(head: &'f Head<'f>, cells: &'f Cells<'a>) -> Self {
+        Self { head, cells, code: None, reason: None, message: None }
+    }
+
+    /// Whether each condition holds.
+    pub(crate) fn fulfil(&self, when: &[Condition<u8>]) -> bool {
+        when.iter().all(|condition| condition.holds(self))
+    }
+}
+
 impl<P> Condition<P> {
     /// Puts a cell in the place of each path.
     pub(crate) fn compile(&self, mut cell: impl FnMut(&P) -> Option<u8>) -> Option<Condition<u8>> {

@@ -18,6 +18,7 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::compiled::Compiled;
 use super::spec::Spec;
 
 /// How long a value that a dialect compares with may be.
@@ -57,21 +58,24 @@ pub(super) struct File<'s> {
 }
 
 /// Reads a dialect that begins with what `base` says.
-pub(super) fn read(name: &str, text: &str, base: Option<&Spec>) -> Result<Spec, DialectError> {
+pub(super) fn read(name: &str, text: &str, base: Option<&Spec>) -> Result<Compiled, DialectError> {
     let mut file = File { text, mistakes: Vec::new() };
-    let spec = match DeTable::parse(text) {
-        Ok(root) => sections::root(&mut file, root.get_ref(), base),
+    let compiled = match DeTable::parse(text) {
+        Ok(root) => {
+            let compiled = Compiled::new(sections::root(&mut file, root.get_ref(), base));
+            sections::limits(&mut file, root.get_ref(), &compiled.plan);
+            Some(compiled)
+        }
         Err(error) => {
             let span = error.span().unwrap_or_default();
             file.note(&span, "", format!("expected TOML: {}", error.message()));
-            Spec::silent("")
+            None
         }
     };
     file.mistakes.sort_by_key(|mistake| mistake.line);
-    if file.mistakes.is_empty() {
-        return Ok(spec);
-    }
-    Err(DialectError { file: name.to_owned(), mistakes: file.mistakes })
+    compiled
+        .filter(|_| file.mistakes.is_empty())
+        .ok_or_else(|| DialectError { file: name.to_owned(), mistakes: file.mistakes })
 }
 
 impl DialectError {

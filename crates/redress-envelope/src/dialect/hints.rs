@@ -87,7 +87,7 @@ impl HintPlace<u8> {
 impl Hint<u8> {
     /// Returns the longest valid hint at this place.
     pub(crate) fn read(&self, facts: &Facts<'_, '_>, now: SystemTime) -> Option<RetryHint> {
-        if !self.when.iter().all(|condition| condition.holds(facts)) {
+        if !facts.fulfil(&self.when) {
             return None;
         }
         let texts = self.place.texts(facts.head, facts.cells);

@@ -76,26 +76,22 @@ fn plain<'a>(slot: &[Source<u8>], cells: &Cells<'a>) -> Option<&'a str> {
 /// Returns the first reading whose conditions hold; the last one has none.
 #[inline(never)]
 fn first_that_holds<'c>(readings: &'c [Reading], head: &Head<'_>, cells: &Cells<'_>) -> (u8, &'c Reading) {
-    let facts = Facts { head, cells, code: None, reason: None, message: None };
-    let nth = readings.iter().position(|reading| all_hold(&reading.when, &facts)).unwrap_or(readings.len() - 1);
+    let facts = Facts::new(head, cells);
+    let nth = readings.iter().position(|reading| facts.fulfil(&reading.when)).unwrap_or(readings.len() - 1);
     (u8::try_from(nth).unwrap_or_default(), &readings[nth])
 }
 
 #[inline(never)]
 fn is_signalled(compiled: &Compiled, head: &Head<'_>, cells: &Cells<'_>) -> bool {
-    let facts = Facts { head, cells, code: None, reason: None, message: None };
+    let facts = Facts::new(head, cells);
     compiled.errors.iter().any(|rule| signals(rule, &facts))
-}
-
-fn all_hold(when: &[Condition<u8>], facts: &Facts<'_, '_>) -> bool {
-    when.iter().all(|condition| condition.holds(facts))
 }
 
 fn signals(rule: &ErrorRule<u8>, facts: &Facts<'_, '_>) -> bool {
     let holds = |(cell, test): &(u8, Test)| {
         facts.cells.get(*cell).is_some_and(|value| test.holds(value, facts.cells.text(value)))
     };
-    rule.lines.iter().all(|line| line.atoms.iter().any(holds) != line.negated) && all_hold(&rule.when, facts)
+    rule.lines.iter().all(|line| line.atoms.iter().any(holds) != line.negated) && facts.fulfil(&rule.when)
 }
 
 /// What an envelope may need beyond the members that its parts are looked for in first.
@@ -140,7 +136,7 @@ impl<'a> Rest<'_, 'a> {
     fn add_hints(&self, envelope: &mut Envelope<'a>) {
         let Self { compiled, reading, head, cells, .. } = self;
         let now = head.server_now();
-        let facts = Facts { head, cells, code: None, reason: None, message: None };
+        let facts = Facts::new(head, cells);
         let later = |a: RetryHint, b: RetryHint| a.later_at(b, now);
         let standard = head.headers.get_all(http::header::RETRY_AFTER).iter();
         let standard = standard.filter_map(|value| RetryHint::retry_after(value.as_bytes(), now)).reduce(later);
@@ -207,7 +203,7 @@ fn rules_that_hold(
     // Of a body that breaks off nothing decides.
     let is_cut = is_cut(envelope, cells);
     let by_head = |when: &[Condition<u8>]| when.iter().all(|condition| condition.of_head(head).is_some());
-    let counts = |when: &[Condition<u8>]| all_hold(when, &facts) && (!is_cut || by_head(when));
+    let counts = |when: &[Condition<u8>]| facts.fulfil(when) && (!is_cut || by_head(when));
     let mut found = (None, None);
     for (when, nth) in compiled.rules.iter().zip(0..).filter(|(when, _)| counts(when)) {
         let of_its_kind = if when.iter().any(Condition::is_pattern) { &mut found.1 } else { &mut found.0 };

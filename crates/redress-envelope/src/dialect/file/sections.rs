@@ -2,12 +2,11 @@
 
 use toml::de::DeTable;
 
-use super::super::compiled::Compiled;
 use super::super::spec::Spec;
 use super::words::{header, secret_path};
 use super::{File, Item, add, catalogue, error, read, retry};
 use crate::dialects;
-use crate::plan::{MAX_CELLS, MAX_LISTS};
+use crate::plan::{MAX_CELLS, MAX_LISTS, Plan};
 
 const ROOT: &[&str] = &[
     "name", "vendor", "extends", "error", "read", "retry", "limits", "secrets", "rules", "codes", "reasons", "status",
@@ -33,7 +32,11 @@ pub(super) fn root<'t>(file: &mut File<'_>, root: &'t DeTable<'t>, base: Option<
             _ => file.unknown("", key, ROOT),
         }
     }
-    let plan = Compiled::new(spec.clone()).plan;
+    spec
+}
+
+/// Notes what is too much, or contested, in the plan that the paths of a file make.
+pub(super) fn limits(file: &mut File<'_>, root: &DeTable<'_>, plan: &Plan) {
     let (values, lists) = (plan.values(), plan.lists());
     let read = root.get_key_value("read").map_or(0..0, |(key, _)| key.span());
     if values > MAX_CELLS {
@@ -45,7 +48,6 @@ pub(super) fn root<'t>(file: &mut File<'_>, root: &'t DeTable<'t>, base: Option<
     if lists > MAX_LISTS {
         file.note(&read, "read", format!("expected at most {MAX_LISTS} lists of fields in all, found {lists}"));
     }
-    spec
 }
 
 /// Finds what the file begins with: the base it was given, the dialect it extends, or nothing.
