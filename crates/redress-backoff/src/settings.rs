@@ -46,7 +46,7 @@ impl Settings {
             deadline: None,
             budget: Some(Budget::new()),
             clock: Clock::system(),
-            random: Arc::new(rand::random::<u32>),
+            random: Arc::new(|| fastrand::u32(..)),
             dialect,
         }
     }

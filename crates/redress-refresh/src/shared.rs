@@ -228,7 +228,7 @@ impl fmt::Debug for Wait {
 }
 
 fn moment() -> Moment {
-    Moment { now: Instant::now(), random: rand::random() }
+    Moment { now: Instant::now(), random: fastrand::u32(..) }
 }
 
 /// Wakes all waiters, outside the lock.
