@@ -186,7 +186,10 @@ impl<B: Replay> Call<B> {
             return Next::Return(Err(error));
         }
         let attempt = Attempt::new(None, Some(error.verdict().clone()), self.is_replay);
-        let decision = if error.is_transport() { self.decide(error.verdict(), None) } else { Err(Stop::NotSent) };
+        let decision = match final_stop(&error) {
+            Some(stop) => Err(stop),
+            None => self.decide(error.verdict(), None),
+        };
         match decision {
             Ok((wait, source)) => {
                 self.plan(attempt, wait, source);
@@ -314,6 +317,16 @@ impl<B: Replay> Call<B> {
 
     fn record(&mut self, stop: Stop) -> Record {
         Record::new(std::mem::take(&mut self.past), stop)
+    }
+}
+
+/// Why no other attempt follows an error that is not the transport's.
+fn final_stop(error: &Error) -> Option<Stop> {
+    match error {
+        _ if error.is_deadline() => Some(Stop::Deadline),
+        _ if error.is_paced() => Some(Stop::Paced),
+        _ if error.is_transport() => None,
+        _ => Some(Stop::NotSent),
     }
 }
 

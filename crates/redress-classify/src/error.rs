@@ -32,6 +32,7 @@ enum Kind {
     Transport,
     Deadline,
     Credentials,
+    Paced,
 }
 
 impl Error {
@@ -68,6 +69,15 @@ impl Error {
         let verdict = Verdict::unanswered(class, class.default_recovery(), Phase::NotSent);
         let mut error = Self::new(Kind::Credentials, verdict, Some(source));
         error.inner.retry_at = retry_at;
+        error
+    }
+
+    /// States that a call could not have its turn in time; nothing was sent. `retry_at` is when its turn would come.
+    #[must_use]
+    pub fn paced(retry_at: SystemTime) -> Self {
+        let verdict = Verdict::unanswered(Class::RateLimited, Recovery::Retry, Phase::NotSent);
+        let mut error = Self::new(Kind::Paced, verdict, None);
+        error.inner.retry_at = Some(retry_at);
         error
     }
 
@@ -152,6 +162,12 @@ impl Error {
         self.inner.kind == Kind::Credentials
     }
 
+    /// Whether the call was held back and its turn would have come too late.
+    #[must_use]
+    pub fn is_paced(&self) -> bool {
+        self.inner.kind == Kind::Paced
+    }
+
     fn transport(error: BoxError, phase: Phase) -> Self {
         let at_fault = find::<TransportError>(error.as_ref()).is_some_and(TransportError::is_request);
         let class = if at_fault { Class::Invalid } else { Class::Unavailable };
@@ -174,6 +190,7 @@ impl fmt::Display for Error {
             (Kind::Transport, _) => "the request may have been processed, but no response came",
             (Kind::Deadline, Phase::NotSent) => "the deadline passed before the request was sent",
             (Kind::Deadline, _) => "the deadline passed, and the request may have been processed",
+            (Kind::Paced, _) => "the request was held back: its turn would come too late",
             (Kind::Credentials, _) => "no credentials could be had for the request",
         })?;
         match &self.inner.record {

@@ -7,7 +7,7 @@
 //! tower has no layer of this kind: its `retry::Policy` leaves it to each user to find out what a response means.
 //!
 //! This crate also holds what all layers share: one [`Error`], the [`Record`] of attempts, the [`Replay`] trait for
-//! bodies that can be sent again, and the anchored [`Clock`].
+//! bodies that can be sent again, the [`Deadline`] of a call, and the anchored [`Clock`].
 //!
 //! # Examples
 //! ```
@@ -33,6 +33,7 @@
 mod api_error;
 mod body;
 mod clock;
+mod deadline;
 mod error;
 mod future;
 mod layer;
@@ -48,6 +49,7 @@ mod verdict;
 pub use api_error::ApiError;
 pub use body::Body;
 pub use clock::Clock;
+pub use deadline::Deadline;
 pub use error::Error;
 pub use future::ResponseFuture;
 pub use layer::ClassifyLayer;

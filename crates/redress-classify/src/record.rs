@@ -65,6 +65,8 @@ pub enum Stop {
     HintTooLong,
     /// The next attempt would begin after the deadline, or the deadline passed during the last one.
     Deadline,
+    /// The upstream asked everybody to wait, or its limit was reached, and the wait was longer than the call could bear.
+    Paced,
     /// The attempt failed before it was made: no credentials, or a service that is not ready.
     NotSent,
 }
@@ -128,6 +130,7 @@ impl fmt::Display for Stop {
             Self::Budget => "the retry budget is used up",
             Self::HintTooLong => "the server asks for a longer wait than is honoured",
             Self::Deadline => "the deadline is too near",
+            Self::Paced => "its turn would come too late",
             Self::NotSent => "the request could not be sent",
         })
     }

@@ -24,6 +24,14 @@ use http_body_util::{Empty, Full};
 pub trait Replay: Sized {
     /// Returns a copy that sends the same bytes, or `None` when there is none.
     fn try_clone(&self) -> Option<Self>;
+
+    /// Whether sending this very copy would send all of the bytes, still.
+    ///
+    /// The copy of a body that streams may lose them while the original is sent. Any other copy has them; so the default
+    /// is `true`.
+    fn is_whole(&self) -> bool {
+        true
+    }
 }
 
 /// Copies a request with its body and its extensions; `None` when the body cannot be copied.
