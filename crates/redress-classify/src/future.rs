@@ -15,7 +15,7 @@ use crate::body::{Body, bytes_of};
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::meaning::{Call, Receipt, Seen, judge, may_signal};
-use crate::verdict::Verdict;
+use crate::telemetry;
 
 /// How much is read of a response that is known to be an error: over a hundred times the longest envelope that the
 /// five vendors publish.
@@ -89,7 +89,11 @@ where
         if this.reading.is_none() {
             let response = match this.inner.poll(cx) {
                 Poll::Ready(Ok(response)) => response,
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(unanswered(this.dialect, error.into()))),
+                Poll::Ready(Err(error)) => {
+                    let error = Error::from_below(error.into());
+                    telemetry::unanswered(this.dialect, &error);
+                    return Poll::Ready(Err(error));
+                }
                 Poll::Pending => {
                     this.sent.get_or_insert_with(Instant::now);
                     return Poll::Pending;
@@ -98,20 +102,29 @@ where
             let (head, body) = response.into_parts();
             let body = Body::untouched(body);
             match stage(this.dialect, this.call, &head, &body) {
-                None => return Poll::Ready(Ok(Response::from_parts(head, body))),
+                None => {
+                    telemetry::succeeded(this.dialect);
+                    return Poll::Ready(Ok(Response::from_parts(head, body)));
+                }
                 Some(stage) => *this.reading = Some(Reading { head, body, stage }),
             }
         }
         let reading = this.reading.as_mut().expect("a response was put there, above or in an earlier poll");
         let outcome = ready!(reading.poll(cx, this.dialect));
         let Reading { mut head, body, stage } = this.reading.take().expect("it was there a line above");
-        if let (Outcome::Error { whole }, Stage::Known { since, .. }) = (outcome, stage) {
-            let receipt = Receipt { clock: *this.clock, sent: this.sent.unwrap_or(since), at: since };
-            let seen = seen(&body, whole);
-            if let Some(verdict) = judge(this.dialect, this.call, &head, receipt, &seen) {
-                announce(&verdict);
+        let verdict = match (outcome, stage) {
+            (Outcome::Error { whole }, Stage::Known { since, .. }) => {
+                let receipt = Receipt { clock: *this.clock, sent: this.sent.unwrap_or(since), at: since };
+                judge(this.dialect, this.call, &head, receipt, &seen(&body, whole))
+            }
+            _ => None,
+        };
+        match verdict {
+            Some(verdict) => {
+                telemetry::failed(&verdict);
                 head.extensions.insert(verdict);
             }
+            None => telemetry::succeeded(this.dialect),
         }
         Poll::Ready(Ok(Response::from_parts(head, body)))
     }
@@ -168,7 +181,7 @@ impl<R: http_body::Body + Unpin> Reading<R> {
                 None
             }
             Decision::Undecided if held.exceeds(MAX_HELD) => {
-                announce_overlong(dialect, self.head.status.as_u16(), held.bytes());
+                telemetry::overlong(dialect, self.head.status.as_u16(), held.bytes());
                 Some(Outcome::Success)
             }
             Decision::Undecided => None,
@@ -193,25 +206,4 @@ fn seen<R: http_body::Body>(body: &Body<R>, whole: bool) -> Seen<'_> {
         }
     }
     seen
-}
-
-fn unanswered(dialect: &Dialect, error: BoxError) -> Error {
-    let error = Error::from_below(error);
-    tracing::debug!(target: "redress::classify", dialect = dialect.name(), phase = error.phase().as_str(), "no response");
-    error
-}
-
-fn announce(verdict: &Verdict) {
-    let Some(error) = verdict.api_error() else { return };
-    let (dialect, status) = (error.dialect(), error.status());
-    let (class, recovery) = (error.class().as_str(), error.recovery().as_str());
-    tracing::debug!(target: "redress::classify", dialect, status, class, recovery, basis = ?verdict.basis(), "error response");
-    if error.recovery() == redress_envelope::Recovery::RaiseLimit {
-        tracing::error!(target: "redress::alert", dialect, status, class, "credits or plan used up: raise the limit");
-    }
-}
-
-fn announce_overlong(dialect: &Dialect, status: u16, held_bytes: u64) {
-    let dialect = dialect.name();
-    tracing::warn!(target: "redress::classify", dialect, status, held_bytes, "no signal in a long body: taken for a success");
 }

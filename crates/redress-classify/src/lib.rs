@@ -43,6 +43,7 @@ mod record;
 mod replay;
 mod response;
 mod service;
+mod telemetry;
 mod transport;
 mod verdict;
 

@@ -1,5 +1,7 @@
 //! What an error means: a pure function of its head, its envelope and its dialect.
 
+use std::fmt;
+
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +45,27 @@ pub enum Basis {
     Signal,
     /// No response: a failure of the transport, of time, or of the credentials.
     Transport,
+}
+
+impl Basis {
+    /// Returns the basis in `snake_case`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Rule => "rule",
+            Self::Code => "code",
+            Self::Header => "header",
+            Self::Status => "status",
+            Self::Signal => "signal",
+            Self::Transport => "transport",
+        }
+    }
+}
+
+impl fmt::Display for Basis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
 }
 
 impl Dialect {

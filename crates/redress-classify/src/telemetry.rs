@@ -1,0 +1,53 @@
+//! What the layer tells of each attempt: one event for what is not a success, and with the feature `metrics` a count.
+
+use redress_envelope::{Dialect, Recovery};
+
+use crate::error::Error;
+use crate::verdict::Verdict;
+
+/// Tells of an attempt that ended without a response.
+pub(crate) fn unanswered(dialect: &Dialect, error: &Error) {
+    let (dialect, class, phase) = (dialect.name(), error.class().as_str(), error.phase().as_str());
+    tracing::debug!(target: "redress::classify", dialect, class, phase, "no response");
+    count(dialect, class);
+}
+
+/// Tells of a response that is an error; of one that credits or a plan cause, also those who can be woken.
+pub(crate) fn failed(verdict: &Verdict) {
+    let Some(error) = verdict.api_error() else { return };
+    let (dialect, status) = (error.dialect(), error.status());
+    let (class, recovery, basis) = (error.class().as_str(), error.recovery().as_str(), verdict.basis().as_str());
+    tracing::debug!(target: "redress::classify", dialect, status, class, recovery, basis, "error response");
+    if error.recovery() == Recovery::RaiseLimit {
+        tracing::error!(target: "redress::alert", dialect, status, class, "credits or plan used up: raise the limit");
+        count_alert(dialect);
+    }
+    count(dialect, class);
+}
+
+/// Counts a success, of which no event tells.
+pub(crate) fn succeeded(dialect: &Dialect) {
+    count(dialect.name(), "success");
+}
+
+/// Tells of a body that was held as long as it may be and gave no signal.
+pub(crate) fn overlong(dialect: &Dialect, status: u16, held_bytes: u64) {
+    let dialect = dialect.name();
+    tracing::warn!(target: "redress::classify", dialect, status, held_bytes, "no signal in a long body: taken for a success");
+}
+
+#[cfg(feature = "metrics")]
+fn count(dialect: &str, class: &'static str) {
+    metrics::counter!("redress_attempts_total", "dialect" => dialect.to_owned(), "class" => class).increment(1);
+}
+
+#[cfg(not(feature = "metrics"))]
+const fn count(_dialect: &str, _class: &'static str) {}
+
+#[cfg(feature = "metrics")]
+fn count_alert(dialect: &str) {
+    metrics::counter!("redress_alerts_total", "dialect" => dialect.to_owned()).increment(1);
+}
+
+#[cfg(not(feature = "metrics"))]
+const fn count_alert(_dialect: &str) {}
