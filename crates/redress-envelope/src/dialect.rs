@@ -14,7 +14,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-pub use catalogue::{Code, Limit, Reason, RetryAdvice, Route, Rule, Schedule, Status};
+pub use catalogue::{Code, IdempotencyHeader, KeyFormat, Limit, Reason, RetryAdvice, Route, Rule, Schedule, Status};
 pub(crate) use compiled::{Compiled, Reading};
 pub(crate) use condition::{Condition, Facts};
 pub(crate) use error_rule::{ErrorRule, Test};
@@ -172,6 +172,20 @@ impl Dialect {
     #[must_use]
     pub fn is_idempotent(&self, method: &str, path: &str) -> bool {
         self.inner.spec.idempotent.iter().any(|route| route.matches(method, path))
+    }
+
+    /// Returns where the vendor takes idempotency keys; `None` where it documents none.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_envelope::{KeyFormat, dialects};
+    ///
+    /// let stripe = dialects::by_name("stripe").expect("it is shipped");
+    /// assert_eq!(stripe.idempotency().map(|header| header.format), Some(KeyFormat::Raw));
+    /// ```
+    #[must_use]
+    pub fn idempotency(&self) -> Option<&IdempotencyHeader> {
+        self.inner.spec.idempotency.as_ref()
     }
 
     /// Returns the vendor's published request limits.

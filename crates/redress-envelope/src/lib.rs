@@ -51,7 +51,10 @@ mod work;
 
 pub use class::{Class, Recovery, UnknownWord};
 pub use date::{format_date, parse_date};
-pub use dialect::{Code, Dialect, DialectError, Limit, Mistake, Reason, RetryAdvice, Route, Rule, Schedule, Status};
+pub use dialect::{
+    Code, Dialect, DialectError, IdempotencyHeader, KeyFormat, Limit, Mistake, Reason, RetryAdvice, Route, Rule,
+    Schedule, Status,
+};
 pub use envelope::{Envelope, FieldError, Origin};
 pub use head::Head;
 pub use hint::{HintSource, RetryHint, Unit, When};

@@ -1,6 +1,7 @@
 //! A mistake in a dialect's file is named with file, line, key and what was expected.
 
-use redress_envelope::{Class, Dialect, Recovery, dialects};
+use http::Method;
+use redress_envelope::{Class, Dialect, IdempotencyHeader, KeyFormat, Recovery, dialects};
 
 fn mistakes(text: &str) -> Vec<String> {
     let error = Dialect::from_toml("acme.toml", text).expect_err("the file has mistakes");
@@ -43,6 +44,23 @@ fn each_mistake_is_named() {
         (
             "name = \"a\"\n[retry]\nidempotent = [\"post /a\"]",
             "acme.toml:3: retry.idempotent[0]: expected a method and a path",
+        ),
+        ("name = \"a\"\n[idempotency]\nformat = \"raw\"", "acme.toml:2: idempotency: expected `header`"),
+        (
+            "name = \"a\"\n[idempotency]\nheader = \"a b\"",
+            "acme.toml:3: idempotency.header: expected the name of a header, found \"a b\"",
+        ),
+        (
+            "name = \"a\"\n[idempotency]\nheader = \"k\"\nformat = \"bare\"",
+            "acme.toml:4: idempotency.format: expected one of quoted, raw, found \"bare\"",
+        ),
+        (
+            "name = \"a\"\n[idempotency]\nheader = \"k\"\nmethods = [\"post\"]",
+            "acme.toml:4: idempotency.methods[0]: expected one of GET, HEAD, POST,",
+        ),
+        (
+            "name = \"a\"\n[idempotency]\nheader = \"k\"\nkey = 1",
+            "acme.toml:4: idempotency.key: unknown key, expected one of header, format, methods",
         ),
         ("name = \"a\"\n[[limits]]\nrequests = 3", "acme.toml:2: limits[0]: expected `requests` and `per_s`"),
         (
@@ -218,4 +236,47 @@ fn a_file_changes_only_what_it_names() {
     let ranex = dialects::ranex().extend("a.toml", more).unwrap();
     assert_eq!(ranex.secret_headers(), ["x-api-key", "x-api-secret", "x-tenant"]);
     assert!(ranex.is_idempotent("POST", "/v1/applicants") && ranex.is_idempotent("POST", "/v1/orders"));
+}
+
+#[test]
+fn a_file_says_where_the_key_of_a_request_goes() {
+    let read =
+        |text: &str| Dialect::from_toml("a.toml", &format!("name = \"a\"\n{text}")).unwrap().idempotency().cloned();
+    let header = |name: &'static str| IdempotencyHeader::new(http::HeaderName::from_static(name));
+    for (text, expected) in [
+        ("", None),
+        ("[idempotency]\nheader = \"Idempotency-Key\"", Some(header("idempotency-key"))),
+        ("[idempotency]\nheader = \"x-k\"\nformat = \"raw\"", Some(header("x-k").format(KeyFormat::Raw))),
+        (
+            "[idempotency]\nheader = \"x-k\"\nformat = \"quoted\"\nmethods = \"PUT\"",
+            Some(header("x-k").methods([Method::PUT])),
+        ),
+        ("[idempotency]\nheader = \"x-k\"\nmethods = []", Some(header("x-k").methods([]))),
+    ] {
+        assert_eq!(read(text), expected, "{text}");
+    }
+    let stripe = dialects::by_name("stripe").unwrap();
+    let ours = stripe.extend("a.toml", "[idempotency]\nheader = \"x-gateway-key\"\n").unwrap();
+    let expected = header("x-gateway-key").format(KeyFormat::Raw).methods([Method::POST]);
+    assert_eq!(ours.idempotency(), Some(&expected), "what the file leaves out stays");
+    let longer = stripe.extend("a.toml", "[idempotency]\nmethods = [\"POST\", \"PATCH\"]\n").unwrap();
+    assert_eq!(longer.idempotency().map(|header| header.name.as_str()), Some("idempotency-key"));
+}
+
+#[test]
+fn vendors_that_document_a_key_declare_it() {
+    let declared: Vec<_> = dialects::NAMES
+        .iter()
+        .filter_map(|name| {
+            let header = dialects::by_name(name)?.idempotency()?.clone();
+            Some((*name, header.name.to_string(), header.format, header.methods))
+        })
+        .collect();
+    let key = |vendor, name: &str, methods: &[Method]| (vendor, name.to_owned(), KeyFormat::Raw, methods.to_vec());
+    let expected = [
+        key("adyen", "idempotency-key", &[Method::POST]),
+        key("paypal", "paypal-request-id", &[]),
+        key("stripe", "idempotency-key", &[Method::POST]),
+    ];
+    assert_eq!(declared, expected);
 }

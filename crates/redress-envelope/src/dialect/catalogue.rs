@@ -3,6 +3,8 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use http::{HeaderName, Method};
+
 use crate::class::{Class, Recovery};
 
 /// One published error code and what it means.
@@ -103,6 +105,62 @@ pub struct Schedule {
     pub cap: Duration,
 }
 
+/// Where an API takes the key that makes a request safe to repeat.
+///
+/// # Examples
+/// ```
+/// use http::{HeaderName, Method};
+/// use redress_envelope::{IdempotencyHeader, KeyFormat};
+///
+/// let header = IdempotencyHeader::new(HeaderName::from_static("idempotency-key"));
+/// assert_eq!((header.format, header.methods.as_slice()), (KeyFormat::Quoted, &[Method::POST, Method::PATCH][..]));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct IdempotencyHeader {
+    /// The header's name.
+    pub name: HeaderName,
+    /// How the key is written.
+    pub format: KeyFormat,
+    /// The methods whose every request takes a key.
+    ///
+    /// It is empty where some routes only do: then it is the caller who gives a request its key.
+    pub methods: Vec<Method>,
+}
+
+/// How an idempotency key is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum KeyFormat {
+    /// As a string of structured fields, in quotes: draft-ietf-httpapi-idempotency-key-header, and so the default.
+    #[default]
+    Quoted,
+    /// As it is, which is how most vendors that are older than the draft want it.
+    Raw,
+}
+
+impl IdempotencyHeader {
+    /// Takes the key in this header, quoted, for POST and PATCH: the methods that are not idempotent by themselves.
+    #[must_use]
+    pub fn new(name: HeaderName) -> Self {
+        Self { name, format: KeyFormat::default(), methods: vec![Method::POST, Method::PATCH] }
+    }
+
+    /// Sets how the key is written.
+    #[must_use]
+    pub const fn format(mut self, format: KeyFormat) -> Self {
+        self.format = format;
+        self
+    }
+
+    /// Sets the methods whose every request takes a key.
+    #[must_use]
+    pub fn methods(mut self, methods: impl IntoIterator<Item = Method>) -> Self {
+        self.methods = methods.into_iter().collect();
+        self
+    }
+}
+
 impl Code {
     /// States what a code means; what to do about it is the class's [default](Class::default_recovery).
     #[must_use]
@@ -127,10 +185,13 @@ impl Code {
 }
 
 impl Route {
+    pub(crate) const METHODS: [&'static str; 9] =
+        ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"];
+
     /// Reads `POST /v1/applicants/{id}`: a segment in braces stands for any one segment.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (method, path) = text.split_once(' ')?;
-        let named = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"].contains(&method);
+        let named = Self::METHODS.contains(&method);
         let plain = path.starts_with('/') && !path.contains(['?', '#', ' ']);
         (named && plain).then(|| Self { method: method.to_owned(), path: path.to_owned() })
     }

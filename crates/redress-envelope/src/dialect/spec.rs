@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::catalogue::{Code, Limit, Reason, RetryAdvice, Route, Rule, Status};
+use super::catalogue::{Code, IdempotencyHeader, Limit, Reason, RetryAdvice, Route, Rule, Status};
 use super::condition::Condition;
 use super::error_rule::ErrorRule;
 use super::hints::{Flag, Hint};
@@ -30,6 +30,7 @@ pub(crate) struct Spec {
     pub(crate) retry: RetryAdvice,
     pub(crate) flags: Vec<Flag<Wanted>>,
     pub(crate) idempotent: Vec<Route>,
+    pub(crate) idempotency: Option<IdempotencyHeader>,
     pub(crate) limits: Vec<Limit>,
     pub(crate) secret_headers: Vec<String>,
     pub(crate) secret_paths: Vec<SecretPath>,
@@ -64,6 +65,7 @@ impl Spec {
             retry: RetryAdvice::default(),
             flags: Vec::new(),
             idempotent: Vec::new(),
+            idempotency: None,
             limits: Vec::new(),
             secret_headers: Vec::new(),
             secret_paths: Vec::new(),

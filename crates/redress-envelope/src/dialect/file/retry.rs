@@ -1,10 +1,12 @@
-//! `[retry]` and `[[limits]]`: what a vendor says about asking again.
+//! `[retry]`, `[idempotency]` and `[[limits]]`: what a vendor says about asking again.
 
-use super::super::catalogue::{Limit, Schedule};
+use http::Method;
+
+use super::super::catalogue::{IdempotencyHeader, KeyFormat, Limit, Schedule};
 use super::super::hints::{Flag, FlagForm, HintPlace};
 use super::super::spec::{Spec, Wanted};
 use super::read::body_place;
-use super::words::{header, path, route};
+use super::words::{header, method, one_of, path, route};
 use super::{File, Item, add};
 
 pub(super) fn retry<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &mut Spec) {
@@ -35,6 +37,40 @@ pub(super) fn retry<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &mut Spec) {
         (Some(base), Some(factor), Some(cap)) => spec.retry.schedule = Some(Schedule { base, factor, cap }),
         (None, None, None) => {}
         _ => file.note(&item.span, "retry", "expected all of `base_ms`, `factor` and `cap_ms`, or none".to_owned()),
+    }
+}
+
+pub(super) fn idempotency<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &mut Spec) {
+    const FORMATS: &[(&str, KeyFormat)] = &[("quoted", KeyFormat::Quoted), ("raw", KeyFormat::Raw)];
+    let Some(table) = file.table(item) else { return };
+    let mistakes = file.mistakes.len();
+    let (mut name, mut format, mut methods) = (None, None, None);
+    for (key, value) in table {
+        let entry = item.member(key, value);
+        match key.get_ref().as_ref() {
+            "header" => name = file.parsed(&entry, header),
+            "format" => format = file.parsed(&entry, one_of(FORMATS)),
+            "methods" => methods = Some(each_method(file, &entry)),
+            _ => file.unknown(&item.key, key, &["header", "format", "methods"]),
+        }
+    }
+    let known = spec.idempotency.take().or_else(|| name.clone().map(IdempotencyHeader::new));
+    if known.is_none() && file.mistakes.len() == mistakes {
+        file.note(&item.span, &item.key, "expected `header`".to_owned());
+    }
+    spec.idempotency = known.map(|mut known| {
+        known.name = name.unwrap_or(known.name);
+        known.format = format.unwrap_or(known.format);
+        known.methods = methods.unwrap_or(known.methods);
+        known
+    });
+}
+
+/// Reads methods; there may be none, where it is the caller who says which requests take a key.
+fn each_method(file: &mut File<'_>, item: &Item<'_>) -> Vec<Method> {
+    match item.value.as_array() {
+        Some(methods) if methods.is_empty() => Vec::new(),
+        _ => file.each_parsed(item, method),
     }
 }
 

@@ -9,7 +9,19 @@ use crate::dialects;
 use crate::plan::{MAX_CELLS, MAX_LISTS, Plan};
 
 const ROOT: &[&str] = &[
-    "name", "vendor", "extends", "error", "read", "retry", "limits", "secrets", "rules", "codes", "reasons", "status",
+    "name",
+    "vendor",
+    "extends",
+    "error",
+    "read",
+    "retry",
+    "idempotency",
+    "limits",
+    "secrets",
+    "rules",
+    "codes",
+    "reasons",
+    "status",
 ];
 
 pub(super) fn root<'t>(file: &mut File<'_>, root: &'t DeTable<'t>, base: Option<&Spec>) -> Spec {
@@ -23,6 +35,7 @@ pub(super) fn root<'t>(file: &mut File<'_>, root: &'t DeTable<'t>, base: Option<
             "error" => error::error(file, &item, &mut spec),
             "read" => read::read(file, &item, &mut spec),
             "retry" => retry::retry(file, &item, &mut spec),
+            "idempotency" => retry::idempotency(file, &item, &mut spec),
             "limits" => spec.limits = file.items(&item).iter().filter_map(|item| retry::limit(file, item)).collect(),
             "secrets" => secrets(file, &item, &mut spec),
             "rules" => catalogue::rules(file, &item, &mut spec),

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
-use http::HeaderName;
+use http::{HeaderName, Method};
 
 use super::super::catalogue::Route;
 use super::super::secret_path::SecretPath;
@@ -17,6 +17,12 @@ pub(super) fn path(text: &str) -> Result<Path, String> {
 
 pub(super) fn header(text: &str) -> Result<HeaderName, String> {
     HeaderName::from_bytes(text.as_bytes()).map_err(|_| "the name of a header".to_owned())
+}
+
+pub(super) fn method(text: &str) -> Result<Method, String> {
+    let known = || Route::METHODS.join(", ");
+    let method = Route::METHODS.contains(&text).then(|| text.parse().ok()).flatten();
+    method.ok_or_else(|| format!("one of {}", known()))
 }
 
 pub(super) fn route(text: &str) -> Result<Route, String> {
