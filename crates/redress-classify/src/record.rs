@@ -3,11 +3,14 @@
 use std::fmt;
 use std::time::Duration;
 
-use redress_envelope::HintSource;
+use redress_envelope::{Basis, Class, HintSource};
 
 use crate::verdict::Verdict;
 
 /// The attempts of one call.
+///
+/// Of each it tells what came back, on which evidence that was judged, how long the layer waited and why, and what the
+/// retry budget was; and of the call why it stopped. Its `Display` is one short line for a log.
 ///
 /// It is attached to a response when there was more than one attempt, or when the layer gave up on one that could have been
 /// tried again; and to every error that a call of the layer ends with.
@@ -31,6 +34,12 @@ pub struct Attempt {
     pub wait: Option<Duration>,
     /// What that wait is based on.
     pub wait_source: Option<WaitSource>,
+    /// How many tokens the retry budget had when this attempt ended; `None` without a budget.
+    pub budget_before: Option<u32>,
+    /// How many it had once the decision was made: fewer by what a retry reserved, more by what a success gave back.
+    ///
+    /// A budget is shared: another call may have taken or given tokens between the two.
+    pub budget_after: Option<u32>,
 }
 
 /// What a wait is based on.
@@ -95,7 +104,20 @@ impl Attempt {
     /// Notes an attempt that came to this status and verdict.
     #[must_use]
     pub const fn new(status: Option<u16>, verdict: Option<Verdict>, is_replay: bool) -> Self {
-        Self { status, verdict, is_replay, wait: None, wait_source: None }
+        let (wait, wait_source, budget_before, budget_after) = (None, None, None, None);
+        Self { status, verdict, is_replay, wait, wait_source, budget_before, budget_after }
+    }
+
+    /// Returns what kind of failure it was; `None` for a success.
+    #[must_use]
+    pub fn class(&self) -> Option<Class> {
+        self.verdict.as_ref().map(Verdict::class)
+    }
+
+    /// Returns the evidence: what decided the class; `None` for a success.
+    #[must_use]
+    pub fn basis(&self) -> Option<Basis> {
+        self.verdict.as_ref().map(Verdict::basis)
     }
 }
 
@@ -105,7 +127,7 @@ impl fmt::Display for Record {
         let plural = if count == 1 { "" } else { "s" };
         write!(f, "{count} attempt{plural}")?;
         for attempt in &self.attempts {
-            let class = attempt.verdict.as_ref().map_or("success", |verdict| verdict.class().as_str());
+            let class = attempt.class().map_or("success", Class::as_str);
             let replay = if attempt.is_replay { " on replay" } else { "" };
             match attempt.status {
                 Some(status) => write!(f, ", {status} {class}{replay}")?,
@@ -133,5 +155,32 @@ impl fmt::Display for Stop {
             Self::Paced => "its turn would come too late",
             Self::NotSent => "the request could not be sent",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use redress_envelope::Recovery;
+
+    use super::*;
+    use crate::verdict::Phase;
+
+    #[test]
+    fn an_attempt_tells_class_and_evidence_and_a_success_has_neither() {
+        let verdict = Verdict::unanswered(Class::Unavailable, Recovery::Retry, Phase::NotSent);
+        let failed = Attempt::new(None, Some(verdict), false);
+        assert_eq!((failed.class(), failed.basis()), (Some(Class::Unavailable), Some(Basis::Transport)));
+        let succeeded = Attempt::new(Some(200), None, false);
+        assert_eq!((succeeded.class(), succeeded.basis(), succeeded.budget_before), (None, None, None));
+    }
+
+    #[test]
+    fn a_record_is_one_short_line() {
+        let verdict = Verdict::unanswered(Class::Unavailable, Recovery::Retry, Phase::MaybeProcessed);
+        let mut failed = Attempt::new(None, Some(verdict), false);
+        failed.wait = Some(Duration::from_millis(1_250));
+        (failed.budget_before, failed.budget_after) = (Some(500), Some(486));
+        let record = Record::new(vec![failed, Attempt::new(Some(200), None, false)], Stop::Success);
+        assert_eq!(record.to_string(), "2 attempts, unavailable, waited 1.2s, 200 success; succeeded");
     }
 }
