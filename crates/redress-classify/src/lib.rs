@@ -63,7 +63,8 @@ pub use transport::TransportError;
 pub use verdict::{Phase, Verdict};
 
 pub use redress_envelope::{
-    Basis, Class, Code, Dialect, FieldError, HintSource, Origin, Recovery, RetryHint, Schedule, When, dialects,
+    Basis, Class, Code, Dialect, FieldError, HintSource, IdempotencyHeader, KeyFormat, Origin, Recovery, RetryHint,
+    Schedule, When, dialects,
 };
 
 /// Any error, boxed.

@@ -26,9 +26,11 @@ struct Inner {
     class: Class,
     recovery: Recovery,
     basis: Basis,
+    flag: Option<bool>,
     phase: Phase,
     hint: Option<Hint>,
     error: Option<ApiError>,
+    body_read: u64,
 }
 
 /// A hint, the delay it means, and when that delay began.
@@ -61,10 +63,16 @@ impl Hint {
 }
 
 impl Verdict {
-    pub(crate) fn answered(error: ApiError, basis: Basis, hint: Option<Hint>) -> Self {
+    pub(crate) fn answered(
+        error: ApiError,
+        basis: Basis,
+        flag: Option<bool>,
+        hint: Option<Hint>,
+        body_read: u64,
+    ) -> Self {
         let (class, recovery) = (error.class(), error.recovery());
-        let inner = Inner { class, recovery, basis, phase: Phase::Answered, hint, error: Some(error) };
-        Self { inner: Arc::new(inner) }
+        let phase = Phase::Answered;
+        Self { inner: Arc::new(Inner { class, recovery, basis, flag, phase, hint, error: Some(error), body_read }) }
     }
 
     /// Judges a whole response: what a [`Classify`](crate::Classify) layer would stamp on it; `None` for a success.
@@ -109,16 +117,18 @@ impl Verdict {
         let received = Instant::now();
         let received_wall = clock.wall(received);
         let head = Head::new(status, response.headers(), received_wall);
-        let Meaning { class, recovery, basis, hint, .. } = dialect.meaning(&head, &Envelope::read(dialect, &head, []));
+        let Meaning { class, recovery, basis, flag, hint, .. } =
+            dialect.meaning(&head, &Envelope::read(dialect, &head, []));
         let hint = hint.map(|hint| Hint::new(hint, head.server_now(), received, received_wall));
-        Some(Self { inner: Arc::new(Inner { class, recovery, basis, phase: Phase::Answered, hint, error: None }) })
+        let phase = Phase::Answered;
+        Some(Self { inner: Arc::new(Inner { class, recovery, basis, flag, phase, hint, error: None, body_read: 0 }) })
     }
 
     /// States what an attempt without a response means.
     #[must_use]
     pub fn unanswered(class: Class, recovery: Recovery, phase: Phase) -> Self {
-        let inner = Inner { class, recovery, basis: Basis::Transport, phase, hint: None, error: None };
-        Self { inner: Arc::new(inner) }
+        let (basis, flag, hint, error) = (Basis::Transport, None, None, None);
+        Self { inner: Arc::new(Inner { class, recovery, basis, flag, phase, hint, error, body_read: 0 }) }
     }
 
     /// Returns what kind of failure it is.
@@ -137,6 +147,19 @@ impl Verdict {
     #[must_use]
     pub fn basis(&self) -> Basis {
         self.inner.basis
+    }
+
+    /// Returns whether the server itself says to retry, or not to, by a flag that its dialect knows.
+    #[must_use]
+    pub fn flag(&self) -> Option<bool> {
+        self.inner.flag
+    }
+
+    /// Returns how many bytes of the response's body were read for the verdict. The body gives them back first; so this
+    /// tells which of its bytes are already here.
+    #[must_use]
+    pub fn body_read(&self) -> u64 {
+        self.inner.body_read
     }
 
     /// Returns how far the attempt got.

@@ -236,3 +236,22 @@ fn a_credential_in_the_path_is_not_shown() {
     let report = verdict.api_error().expect("a response came").report();
     assert!(report.contains("POST /bot***/sendMessage\n") && !report.contains("SECRET"), "{report}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_verdict_tells_whether_a_flag_spoke_and_how_much_was_read() {
+    let dialect = Dialect::from_toml("a.toml", "name = \"a\"\n[retry]\nflags = [{ header = \"x-should-retry\" }]\n");
+    let dialect = dialect.expect("the file is right");
+    for (flag, expected) in [(None, None), (Some("true"), Some(true)), (Some("false"), Some(false)), (Some("?"), None)]
+    {
+        let mut response = Response::builder().status(409);
+        if let Some(flag) = flag {
+            response = response.header("x-should-retry", flag);
+        }
+        let response = response.body(()).expect("legal parts");
+        let by_head = Verdict::of_head(&response, &dialect, &Clock::system()).expect("an error");
+        assert_eq!((by_head.flag(), by_head.body_read()), (expected, 0), "{flag:?}");
+        let pairs: Vec<_> = flag.map(|flag| ("x-should-retry", flag)).into_iter().collect();
+        let verdict = verdict(dialect.clone(), with(answer(409, [data("twelve "), data("bytes")]), &pairs)).await;
+        assert_eq!((verdict.flag(), verdict.body_read()), (expected, 12), "{flag:?}");
+    }
+}

@@ -22,6 +22,8 @@ pub struct Meaning {
     pub recovery: Recovery,
     /// What decided the class.
     pub basis: Basis,
+    /// Whether the server itself says to retry, or not to, by a flag that the dialect knows.
+    pub flag: Option<bool>,
     /// When the server asks the caller to come back.
     pub hint: Option<RetryHint>,
     /// The dialect's advice for people; empty when there is none.
@@ -88,7 +90,8 @@ impl Dialect {
     #[must_use]
     pub fn meaning(&self, head: &Head<'_>, envelope: &Envelope<'_>) -> Meaning {
         let mut meaning = self.words(head, envelope);
-        match envelope.should_retry {
+        meaning.flag = envelope.should_retry;
+        match meaning.flag {
             Some(true) => meaning.recovery = Recovery::Retry,
             Some(false) if meaning.recovery == Recovery::Retry => meaning.recovery = Recovery::Stop,
             _ => {}
@@ -122,7 +125,7 @@ impl Dialect {
         let recovery = reason.and_then(|reason| reason.recovery).unwrap_or(code.recovery);
         let finer = reason.map(|reason| &reason.guidance).filter(|guidance| !guidance.is_empty());
         let guidance = finer.unwrap_or(&code.guidance).clone();
-        Some(Meaning { class: code.class, recovery, basis: Basis::Code, hint: None, guidance })
+        Some(Meaning { class: code.class, recovery, basis: Basis::Code, flag: None, hint: None, guidance })
     }
 
     /// Returns the code, unless it stood in a body that breaks off or goes wrong: the status knows more than half an answer does.
@@ -155,13 +158,13 @@ impl Dialect {
 
 impl Meaning {
     fn of_class(class: Class, basis: Basis) -> Self {
-        Self { class, recovery: class.default_recovery(), basis, hint: None, guidance: String::new() }
+        Self { class, recovery: class.default_recovery(), basis, flag: None, hint: None, guidance: String::new() }
     }
 }
 
 fn of_rule(class: Class, rule: &Rule) -> Meaning {
     let recovery = rule.recovery.unwrap_or(class.default_recovery());
-    Meaning { class, recovery, basis: Basis::Rule, hint: None, guidance: rule.guidance.clone() }
+    Meaning { class, recovery, basis: Basis::Rule, flag: None, hint: None, guidance: rule.guidance.clone() }
 }
 
 /// Whether a challenge says that the token is expired, revoked or malformed (RFC 6750 section 3.1).
