@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use redress_classify::{Class, Phase, Recovery, Stop, Verdict, WaitSource};
+use redress_classify::{Basis, Class, Phase, Recovery, Stop, Verdict, WaitSource};
 use tokio::time::Instant;
 
 use crate::budget::Budget;
@@ -14,7 +14,11 @@ use crate::settings::Settings;
 pub(crate) struct Situation<'a> {
     pub(crate) verdict: &'a Verdict,
     pub(crate) status: Option<u16>,
+    /// Whether there is a copy that sends all of the bytes.
+    pub(crate) replayable: bool,
     pub(crate) idempotent: bool,
+    /// Whether the request carries an idempotency key.
+    pub(crate) keyed: bool,
     /// How many attempts were made, this one included.
     pub(crate) attempts: u32,
     pub(crate) last_wait: Option<Duration>,
@@ -31,13 +35,24 @@ pub(crate) enum Decision {
     Stop(Stop),
 }
 
+/// What a failure means for another attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Prospect {
+    /// It would fail again.
+    Hopeless,
+    /// Nothing was processed: any request may be sent again.
+    Refused,
+    /// It may have been processed: only what is safe to send twice may be.
+    Uncertain,
+}
+
 pub(crate) fn decide(settings: &Settings, situation: &Situation<'_>) -> Decision {
     let verdict = situation.verdict;
-    if verdict.recovery() != Recovery::Retry {
-        return Decision::Stop(Stop::NotRetryable);
-    }
-    if !situation.idempotent && !was_refused(verdict, situation.status) {
-        return Decision::Stop(Stop::NotIdempotent);
+    match prospect(settings, situation) {
+        Prospect::Hopeless => return Decision::Stop(Stop::NotRetryable),
+        _ if !situation.replayable => return Decision::Stop(Stop::NotReplayable),
+        Prospect::Uncertain if !situation.idempotent => return Decision::Stop(Stop::NotIdempotent),
+        _ => {}
     }
     if situation.attempts >= settings.attempts.get() {
         return Decision::Stop(Stop::Attempts);
@@ -51,6 +66,28 @@ pub(crate) fn decide(settings: &Settings, situation: &Situation<'_>) -> Decision
         Some((wait, source)) => Decision::Retry { wait, source, cost },
         None => Decision::Stop(Stop::Deadline),
     }
+}
+
+/// Weighs the evidence: where nobody says more than the status, three statuses mean more than their class tells.
+fn prospect(settings: &Settings, situation: &Situation<'_>) -> Prospect {
+    let verdict = situation.verdict;
+    match situation.status {
+        // The first request with this key is still under way; draft-ietf-httpapi-idempotency-key-header section 2.7.
+        Some(409) if situation.keyed && is_bare_status(settings, verdict, 409) => Prospect::Uncertain,
+        // The key was used for another payload: the same section.
+        Some(422) if situation.keyed && is_bare_status(settings, verdict, 422) => Prospect::Hopeless,
+        // Too large for now, and refused before it was processed; RFC 9110 section 15.5.14.
+        Some(413) if verdict.hint().is_some() && is_bare_status(settings, verdict, 413) => Prospect::Refused,
+        _ if verdict.recovery() != Recovery::Retry => Prospect::Hopeless,
+        status if was_refused(verdict, status) => Prospect::Refused,
+        _ => Prospect::Uncertain,
+    }
+}
+
+/// Whether neither a rule, a code or a flag nor the vendor's own table says what to do about a status.
+fn is_bare_status(settings: &Settings, verdict: &Verdict, status: u16) -> bool {
+    let vendors_word = settings.dialect.status(status).and_then(|row| row.recovery);
+    verdict.basis() == Basis::Status && verdict.flag().is_none() && vendors_word.is_none()
 }
 
 /// Whether nothing was processed: never sent, throttled, or refused with a hint when to come back.

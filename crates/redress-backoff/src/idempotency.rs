@@ -1,11 +1,13 @@
 //! Whether a request may be sent twice.
 
 use http::{Method, Request};
-use redress_classify::Dialect;
+
+use crate::key::is_keyed;
+use crate::settings::Settings;
 
 /// Says for one request whether it is idempotent; put it into the request's extensions.
 ///
-/// It beats everything else: the method (RFC 9110 section 9.2.2), the dialect's routes, an `Idempotency-Key`.
+/// It beats everything else: the method (RFC 9110 section 9.2.2), the dialect's routes, an idempotency key.
 ///
 /// # Examples
 /// ```
@@ -18,14 +20,14 @@ use redress_classify::Dialect;
 pub struct Idempotent(pub bool);
 
 /// Whether a request that may have been processed may be sent again.
-pub(crate) fn is_idempotent<B>(request: &Request<B>, dialect: &Dialect) -> bool {
+pub(crate) fn is_idempotent<B>(request: &Request<B>, settings: &Settings) -> bool {
     if let Some(Idempotent(said)) = request.extensions().get() {
         return *said;
     }
     let (method, path) = (request.method(), request.uri().path());
     is_idempotent_method(method)
-        || dialect.is_idempotent(method.as_str(), path)
-        || request.headers().contains_key("idempotency-key")
+        || settings.dialect.is_idempotent(method.as_str(), path)
+        || is_keyed(request.headers(), settings)
 }
 
 fn is_idempotent_method(method: &Method) -> bool {
@@ -41,7 +43,7 @@ mod tests {
     #[test]
     fn method_route_key_and_the_callers_word_decide() {
         let request = |method: &str, path: &str| Request::builder().method(method).uri(path).body(()).unwrap();
-        let ranex = dialects::ranex();
+        let ranex = Settings::new(dialects::ranex());
         for (method, path, expected) in [
             ("GET", "/v1/x", true),
             ("HEAD", "/v1/x", true),
@@ -63,5 +65,9 @@ mod tests {
         let mut said = request("PATCH", "/v1/x");
         said.extensions_mut().insert(Idempotent(true));
         assert!(is_idempotent(&said, &ranex));
+        let mut named = request("POST", "/v2/orders");
+        named.headers_mut().insert("paypal-request-id", http::HeaderValue::from_static("k1"));
+        assert!(!is_idempotent(&named, &ranex), "another vendor's header is no key");
+        assert!(is_idempotent(&named, &Settings::new(dialects::by_name("paypal").unwrap())));
     }
 }

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use redress_classify::{Clock, Dialect, Schedule};
+use redress_classify::{Clock, Dialect, IdempotencyHeader, Schedule};
 use tower_layer::Layer;
 
 use crate::budget::Budget;
@@ -31,7 +31,7 @@ pub struct BackoffLayer {
 }
 
 impl BackoffLayer {
-    /// Takes attempts, schedule and idempotent routes from the dialect.
+    /// Takes attempts, schedule, idempotent routes and the header for idempotency keys from the dialect.
     ///
     /// Where the dialect is silent: 3 attempts, full jitter, waits from 50 ms after transient failures and from 1 s
     /// after throttling, doubling up to 20 s; hints are honoured up to 120 s; a budget of 500; no deadline. They are the
@@ -84,7 +84,9 @@ impl BackoffLayer {
         self
     }
 
-    /// Sets how long a call may take in all, its waits included.
+    /// Sets how long a call may take in all, its waits included; an attempt in flight is cut then.
+    ///
+    /// A request with a [`Deadline`](redress_classify::Deadline) among its extensions has its own in place of this one.
     #[must_use]
     pub const fn deadline(mut self, deadline: Duration) -> Self {
         self.settings.deadline = Some(deadline);
@@ -102,6 +104,37 @@ impl BackoffLayer {
     #[must_use]
     pub fn without_budget(mut self) -> Self {
         self.settings.budget = None;
+        self
+    }
+
+    /// Gives every request of the header's methods an idempotency key, in place of what the dialect declares.
+    ///
+    /// The key is made once per call; its retries and its replay after a refresh carry the same. A request that has the
+    /// header already keeps it, and one with an [`IdempotencyKey`](crate::IdempotencyKey) among its extensions gets that
+    /// one. What carries a key counts as idempotent: set this for an API that does such a request once.
+    ///
+    /// # Examples
+    /// ```
+    /// use http::HeaderName;
+    /// use redress_backoff::BackoffLayer;
+    /// use redress_classify::{IdempotencyHeader, dialects};
+    ///
+    /// let header = IdempotencyHeader::new(HeaderName::from_static("idempotency-key"));
+    /// let layer = BackoffLayer::new(dialects::veridia()).idempotency_key(header);
+    /// ```
+    #[must_use]
+    pub fn idempotency_key(mut self, header: IdempotencyHeader) -> Self {
+        self.settings.key_header = Some(header);
+        self.settings.mints_keys = true;
+        self
+    }
+
+    /// Makes no idempotency keys, though the dialect declares a header for them.
+    ///
+    /// A request that brings its own key, in the header or as an extension, still has it and counts as idempotent.
+    #[must_use]
+    pub const fn without_idempotency_key(mut self) -> Self {
+        self.settings.mints_keys = false;
         self
     }
 

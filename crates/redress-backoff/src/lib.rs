@@ -24,7 +24,7 @@
 //! let ranex = ServiceBuilder::new()
 //!     .layer(BackoffLayer::new(dialects::ranex()))
 //!     .service(service_fn(|_: Request<String>| async {
-//!         Ok::<_, std::io::Error>(Response::builder().status(503).body(()).expect("a status"))
+//!         Ok::<_, std::io::Error>(Response::builder().status(503).body(String::new()).expect("a status"))
 //!     }));
 //! let response = ranex.oneshot(Request::get("/v1/applicants/a1").body(String::new())?).await?;
 //! let record = response.record().expect("there was more than one attempt");
@@ -33,9 +33,12 @@
 //! ```
 
 mod budget;
+mod call;
 mod decision;
+mod drain;
 mod future;
 mod idempotency;
+mod key;
 mod layer;
 mod schedule;
 mod service;
@@ -44,6 +47,7 @@ mod settings;
 pub use budget::{Budget, Reservation};
 pub use future::ResponseFuture;
 pub use idempotency::Idempotent;
+pub use key::IdempotencyKey;
 pub use layer::BackoffLayer;
 pub use schedule::Jitter;
 pub use service::Backoff;

@@ -110,6 +110,48 @@ mod tests {
         }
     }
 
+    /// gRPC's policy on the same seams: the nth wait of a schedule, a fifth less to a fifth more (gRFC A6).
+    fn grpc(schedule: Schedule, nth: u32) -> Delay {
+        let ceiling = nth_wait(schedule, nth);
+        Delay { floor: ceiling / 5 * 4, spread: ceiling / 5 * 2 }
+    }
+
+    /// Envoy's: anything below `(2^n - 1)` times the base, and below ten times the base.
+    fn envoy(base: Duration, nth: u32) -> Delay {
+        let steps = 2_u32.saturating_pow(nth).saturating_sub(1);
+        Delay { floor: Duration::ZERO, spread: base.saturating_mul(steps).min(base * 10) }
+    }
+
+    #[test]
+    fn the_backoff_of_grpc_holds() {
+        for (nth, least, most) in
+            [(1, 80, 120), (2, 160, 240), (3, 320, 480), (4, 640, 960), (5, 800, 1_200), (u32::MAX, 800, 1_200)]
+        {
+            let delay = grpc(schedule(100, 2, 1_000), nth);
+            let draws = [delay.draw(0), delay.draw(1 << 31), delay.draw(u32::MAX)].map(|draw| draw.as_micros());
+            let expected = [least * 1_000, (least + most) * 500, most * 1_000 - 1];
+            assert_eq!(draws, expected, "retry {nth}");
+        }
+    }
+
+    #[test]
+    fn the_backoff_of_envoy_holds() {
+        for (nth, most) in [(1, 25), (2, 75), (3, 175), (4, 250), (5, 250), (u32::MAX, 250)] {
+            let delay = envoy(Duration::from_millis(25), nth);
+            let draws = [delay.draw(0), delay.draw(1 << 31), delay.draw(u32::MAX)].map(|draw| draw.as_micros());
+            assert_eq!(draws, [0, most * 500, most * 1_000 - 1], "retry {nth}");
+        }
+    }
+
+    #[test]
+    fn the_backoff_of_stripes_client_is_the_jitter_of_halves() {
+        for (nth, most) in [(1, 500), (2, 1_000), (3, 2_000), (4, 4_000), (5, 5_000), (9, 5_000)] {
+            let delay = Delay::own(schedule(500, 2, 5_000), nth, Jitter::Equal, None);
+            let draws = [delay.draw(0), delay.draw(1 << 31)].map(|draw| draw.as_millis());
+            assert_eq!(draws, [most / 2, most * 3 / 4], "retry {nth}");
+        }
+    }
+
     #[test]
     fn absurd_settings_saturate() {
         for schedule in [schedule(u64::MAX, u32::MAX, u64::MAX), schedule(1, u32::MAX, u64::MAX), schedule(5, 2, 0)] {

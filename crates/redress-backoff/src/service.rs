@@ -48,6 +48,7 @@ where
     S: Service<Request<B>, Response = Response<R>> + Clone,
     S::Error: Into<BoxError>,
     B: Replay,
+    R: http_body::Body + Unpin,
 {
     type Response = Response<R>;
     type Error = Error;

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use redress_classify::{Clock, Dialect, Schedule};
+use redress_classify::{Clock, Dialect, IdempotencyHeader, Schedule};
 
 use crate::budget::Budget;
 use crate::schedule::Jitter;
@@ -22,6 +22,10 @@ pub(crate) struct Settings {
     pub(crate) max_retry_after: Duration,
     pub(crate) deadline: Option<Duration>,
     pub(crate) budget: Option<Budget>,
+    /// Where the key of a request goes.
+    pub(crate) key_header: Option<IdempotencyHeader>,
+    /// Whether requests without a key are given one.
+    pub(crate) mints_keys: bool,
     pub(crate) clock: Clock,
     random: Arc<dyn Fn() -> u32 + Send + Sync>,
 }
@@ -45,6 +49,8 @@ impl Settings {
             max_retry_after: Duration::from_secs(120),
             deadline: None,
             budget: Some(Budget::new()),
+            key_header: dialect.idempotency().cloned(),
+            mints_keys: true,
             clock: Clock::system(),
             random: Arc::new(|| fastrand::u32(..)),
             dialect,
@@ -68,6 +74,8 @@ impl fmt::Debug for Settings {
             .field("jitter", &self.jitter)
             .field("deadline", &self.deadline)
             .field("budget", &self.budget)
+            .field("key_header", &self.key_header)
+            .field("mints_keys", &self.mints_keys)
             .finish_non_exhaustive()
     }
 }

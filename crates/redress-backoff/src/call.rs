@@ -1,0 +1,298 @@
+//! What is remembered of a call between its attempts, and what follows from the end of each.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response};
+use redress_classify::{
+    Attempt, BoxError, Class, Deadline, Error, Phase, Record, Refreshed, Replay, ResponseExt, Stop, TransportError,
+    Verdict, WaitSource, try_clone_request,
+};
+use tokio::time::Instant;
+
+use crate::budget::{Budget, Reservation};
+use crate::decision::{Decision, Situation, decide};
+use crate::drain::Wait;
+use crate::idempotency::is_idempotent;
+use crate::key::is_keyed;
+use crate::settings::Settings;
+
+/// The longest wait that is counted; a longer one is over after it.
+const CENTURY: Duration = Duration::from_secs(100 * 365 * 86_400);
+
+/// What is remembered between the attempts of a call.
+pub(crate) struct Call<B> {
+    /// The copy of the request; `None` when it cannot be copied.
+    copy: Option<Request<B>>,
+    settings: Arc<Settings>,
+    pub(crate) deadline: Option<Deadline>,
+    /// How many attempts were begun; replays are none.
+    attempts: u32,
+    is_replay: bool,
+    replayed: bool,
+    past: Vec<Attempt>,
+    reservation: Option<Reservation>,
+    /// What the last retry took from the budget.
+    spent: Option<u32>,
+}
+
+/// What follows from the end of an attempt.
+pub(crate) enum Next<T> {
+    Return(Result<T, Error>),
+    /// Send the copy again once this is over.
+    Again(Wait<T>),
+}
+
+impl<B: Replay> Call<B> {
+    pub(crate) fn new(request: &Request<B>, settings: Arc<Settings>) -> Self {
+        Self {
+            copy: try_clone_request(request),
+            deadline: Deadline::of(request, settings.deadline),
+            settings,
+            attempts: 1,
+            is_replay: false,
+            replayed: false,
+            past: Vec::new(),
+            reservation: None,
+            spent: None,
+        }
+    }
+
+    /// Says what follows from a response.
+    pub(crate) fn answered<R>(&mut self, mut response: Response<R>) -> Next<Response<R>> {
+        if response.record().is_some() {
+            return Next::Return(Ok(response));
+        }
+        let refreshed = response.extensions_mut().remove::<Refreshed>().is_some();
+        let status = response.status().as_u16();
+        let Some(verdict) = self.verdict(&response) else {
+            let attempt = self.succeeded(status);
+            return Next::Return(Ok(self.end(response, attempt, Stop::Success)));
+        };
+        let here = verdict.body_read();
+        let mut attempt = self.attempt(Some(status), Some(&verdict));
+        let decision =
+            if refreshed && !self.replayed { self.replay() } else { self.decide(&verdict, Some(status), &mut attempt) };
+        match decision {
+            Ok(wake) => {
+                self.past.push(attempt);
+                Next::Again(Wait::until(wake).draining(response, here))
+            }
+            Err(stop) => Next::Return(Ok(self.end(response, attempt, stop))),
+        }
+    }
+
+    /// Says what follows from an error.
+    pub(crate) fn failed<T>(&mut self, error: Error) -> Next<T> {
+        if error.record().is_some() {
+            return Next::Return(Err(error));
+        }
+        let mut attempt = self.attempt(None, Some(error.verdict()));
+        let decision = match final_stop(&error) {
+            Some(stop) => {
+                self.announce(error.verdict(), &Err(stop));
+                Err(stop)
+            }
+            None => self.decide(error.verdict(), None, &mut attempt),
+        };
+        self.past.push(attempt);
+        match decision {
+            Ok(wake) => Next::Again(Wait::until(wake)),
+            Err(stop) => Next::Return(Err(self.over(error, stop))),
+        }
+    }
+
+    /// Ends a call whose service cannot take the next attempt.
+    pub(crate) fn not_ready(&mut self, error: BoxError) -> Error {
+        self.give_up(Error::not_ready(error), Stop::NotSent)
+    }
+
+    /// Ends a call that the deadline cuts.
+    pub(crate) fn cut(&mut self, phase: Phase) -> Error {
+        let error = Error::deadline(phase);
+        if phase != Phase::NotSent {
+            let attempt = self.attempt(None, Some(error.verdict()));
+            self.past.push(attempt);
+        }
+        self.give_up(error, Stop::Deadline)
+    }
+
+    /// Ends a call that must not be sent again after all: the deadline has passed, or the copy has lost bytes since the
+    /// decision.
+    pub(crate) fn hindered(&mut self) -> Option<Error> {
+        if self.is_late() {
+            return Some(self.cut(Phase::NotSent));
+        }
+        if self.is_replayable() {
+            return None;
+        }
+        let lost = TransportError::body("the copy of the body is no longer whole");
+        Some(self.give_up(Error::from_below(lost.into()), Stop::NotReplayable))
+    }
+
+    /// Returns the request of the next attempt, and spends what was reserved for it.
+    pub(crate) fn next_request(&mut self) -> Option<Request<B>> {
+        if let (Some(copy), Some(deadline)) = (&mut self.copy, self.deadline) {
+            copy.extensions_mut().insert(deadline);
+        }
+        let request = self.copy.as_ref().and_then(try_clone_request).or_else(|| self.copy.take());
+        if let Some(reservation) = self.reservation.take() {
+            self.spent = Some(reservation.spend());
+        }
+        request
+    }
+
+    fn is_late(&self) -> bool {
+        self.deadline.is_some_and(Deadline::has_passed)
+    }
+
+    /// Returns what the response means: by its verdict, or by its head where no Classify layer is below.
+    fn verdict<R>(&self, response: &Response<R>) -> Option<Verdict> {
+        let stamped = response.verdict().cloned();
+        stamped.or_else(|| Verdict::of_head(response, &self.settings.dialect, &self.settings.clock))
+    }
+
+    /// Notes an attempt, and what the budget is before anything is decided about it.
+    fn attempt(&self, status: Option<u16>, verdict: Option<&Verdict>) -> Attempt {
+        let mut attempt = Attempt::new(status, verdict.cloned(), self.is_replay);
+        attempt.budget_before = self.level();
+        attempt.budget_after = attempt.budget_before;
+        attempt
+    }
+
+    fn level(&self) -> Option<u32> {
+        self.settings.budget.as_ref().map(Budget::level)
+    }
+
+    fn is_replayable(&self) -> bool {
+        self.copy.as_ref().is_some_and(|copy| copy.body().is_whole())
+    }
+
+    /// Decides on the re-send after a refresh, which is free and waits for nothing.
+    fn replay(&mut self) -> Result<Instant, Stop> {
+        let dialect = self.settings.dialect.name();
+        let stop = if !self.is_replayable() {
+            Some(Stop::NotReplayable)
+        } else if self.is_late() {
+            Some(Stop::Deadline)
+        } else {
+            None
+        };
+        if let Some(stop) = stop {
+            tracing::debug!(target: "redress::backoff", dialect, %stop, "no replay after a refresh");
+            return Err(stop);
+        }
+        (self.replayed, self.is_replay) = (true, true);
+        if let Some(copy) = &mut self.copy {
+            copy.extensions_mut().insert(Refreshed);
+        }
+        tracing::debug!(target: "redress::backoff", dialect, "replay after a refresh");
+        Ok(Instant::now())
+    }
+
+    /// Decides on a retry, reserves the budget for it, and returns its time.
+    fn decide(&mut self, verdict: &Verdict, status: Option<u16>, attempt: &mut Attempt) -> Result<Instant, Stop> {
+        let settings = &self.settings;
+        let copy = self.copy.as_ref();
+        let situation = Situation {
+            verdict,
+            status,
+            replayable: self.is_replayable(),
+            idempotent: copy.is_some_and(|copy| is_idempotent(copy, settings)),
+            keyed: copy.is_some_and(|copy| is_keyed(copy.headers(), settings)),
+            attempts: self.attempts,
+            last_wait: self.past.iter().rev().find_map(|attempt| attempt.wait),
+            now: Instant::now(),
+            deadline: self.deadline.map(Deadline::instant),
+            random: settings.random(),
+        };
+        let outcome = match decide(settings, &situation) {
+            Decision::Stop(stop) => Err(stop),
+            Decision::Retry { wait, source, cost } => match &settings.budget {
+                None => Ok((wait, source)),
+                Some(budget) => {
+                    self.reservation = budget.reserve(cost);
+                    if self.reservation.is_some() { Ok((wait, source)) } else { Err(Stop::Budget) }
+                }
+            },
+        };
+        let now = situation.now;
+        attempt.budget_after = self.level();
+        self.announce(verdict, &outcome);
+        let (wait, source) = outcome?;
+        (attempt.wait, attempt.wait_source) = (Some(wait), Some(source));
+        self.attempts = self.attempts.saturating_add(1);
+        self.is_replay = false;
+        Ok(now + wait.min(CENTURY))
+    }
+
+    /// Gives the budget what a success is worth.
+    fn succeeded(&self, status: u16) -> Attempt {
+        let mut attempt = self.attempt(Some(status), None);
+        if let Some(budget) = &self.settings.budget {
+            budget.refill(self.spent.unwrap_or(Budget::FIRST_TRY));
+            attempt.budget_after = Some(budget.level());
+        }
+        attempt
+    }
+
+    /// Ends a call with the response in hand.
+    fn end<R>(&mut self, mut response: Response<R>, attempt: Attempt, stop: Stop) -> Response<R> {
+        if let Some(verdict) = attempt.verdict.as_ref().filter(|_| response.verdict().is_none()) {
+            response.extensions_mut().insert(verdict.clone());
+        }
+        // A first attempt that could have been tried again says why it was not; any other one speaks for itself.
+        if !self.past.is_empty() || !matches!(stop, Stop::Success | Stop::NotRetryable) {
+            self.past.push(attempt);
+            response.extensions_mut().insert(self.record(stop));
+        }
+        response
+    }
+
+    fn give_up(&mut self, error: Error, stop: Stop) -> Error {
+        self.announce(error.verdict(), &Err(stop));
+        self.over(error, stop)
+    }
+
+    /// Ends a call without a response: nothing stays reserved, and the error tells of the whole call.
+    fn over(&mut self, error: Error, stop: Stop) -> Error {
+        self.reservation = None;
+        let may_be_processed = error.phase() == Phase::NotSent && self.past.iter().any(may_be_processed);
+        let error = if may_be_processed { error.maybe_processed() } else { error };
+        error.with_record(self.record(stop))
+    }
+
+    fn record(&mut self, stop: Stop) -> Record {
+        Record::new(std::mem::take(&mut self.past), stop)
+    }
+
+    fn announce(&self, verdict: &Verdict, outcome: &Result<(Duration, WaitSource), Stop>) {
+        let (dialect, class) = (self.settings.dialect.name(), verdict.class().as_str());
+        let (attempt, basis) = (self.attempts, verdict.basis());
+        match outcome {
+            Ok((wait, source)) => {
+                tracing::debug!(target: "redress::backoff", dialect, class, ?basis, attempt, ?wait, ?source, "retry");
+            }
+            Err(stop) => {
+                tracing::debug!(target: "redress::backoff", dialect, class, ?basis, attempt, %stop, "no retry")
+            }
+        }
+    }
+}
+
+/// Why no other attempt follows an error that is not the transport's.
+fn final_stop(error: &Error) -> Option<Stop> {
+    match error {
+        _ if error.is_deadline() => Some(Stop::Deadline),
+        _ if error.is_paced() => Some(Stop::Paced),
+        _ if error.is_transport() => None,
+        _ => Some(Stop::NotSent),
+    }
+}
+
+/// Whether an attempt may have had its effect: it was cut off, or answered by a fault that says nothing about it.
+fn may_be_processed(attempt: &Attempt) -> bool {
+    attempt.verdict.as_ref().is_some_and(|verdict| {
+        verdict.phase() != Phase::NotSent && matches!(verdict.class(), Class::Unavailable | Class::Internal)
+    })
+}

@@ -1,0 +1,172 @@
+//! The idempotency key of a call: one for all of its attempts.
+
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use http::{HeaderMap, HeaderName, HeaderValue, Request};
+use redress_classify::KeyFormat;
+
+use crate::settings::Settings;
+
+/// The header of draft-ietf-httpapi-idempotency-key-header.
+static STANDARD: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// The key of one logical call, by which a server does it once however often it is sent; put it into the request's
+/// extensions to choose it.
+///
+/// It goes into the header that the dialect declares, or that [`BackoffLayer::idempotency_key`] sets, or else into
+/// `Idempotency-Key`, whatever the request's method; a header that the request already has stays. Whoever keeps the key
+/// with the job can send the job again after a restart.
+///
+/// [`BackoffLayer::idempotency_key`]: crate::BackoffLayer::idempotency_key
+///
+/// # Examples
+/// ```
+/// use http::Request;
+/// use redress_backoff::IdempotencyKey;
+///
+/// let key = IdempotencyKey::new("order-1234").expect("visible ASCII");
+/// let request = Request::post("https://api.example/v1/charges").extension(key).body(());
+/// assert!(IdempotencyKey::new("two words").is_none());
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct IdempotencyKey(String);
+
+impl IdempotencyKey {
+    /// Takes a key of 1 to 255 visible ASCII symbols, without blanks; `None` for any other text, which not every header
+    /// could carry.
+    #[must_use]
+    pub fn new(key: impl Into<String>) -> Option<Self> {
+        let key = key.into();
+        let fits = (1..=255).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
+        fits.then_some(Self(key))
+    }
+
+    /// Makes a key that no other call has: a UUID of version 4 (RFC 9562 section 5.4).
+    ///
+    /// Its 122 bits come from the operating system's random numbers by way of the standard library's keyed hash, and
+    /// not from the source of the jitter, which a test may fix.
+    #[must_use]
+    pub fn random() -> Self {
+        Self(text_of(uuid()))
+    }
+
+    /// Returns the key.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A key identifies a call, and is nobody's business in a log.
+impl fmt::Debug for IdempotencyKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IdempotencyKey").finish_non_exhaustive()
+    }
+}
+
+/// Gives a request its key, if it is to have one and does not have it yet.
+pub(crate) fn stamp<B>(request: &mut Request<B>, settings: &Settings) {
+    let declared = settings.key_header.as_ref();
+    let chosen = request.extensions().get::<IdempotencyKey>();
+    let minted = settings.mints_keys && declared.is_some_and(|header| header.methods.contains(request.method()));
+    if !(minted || chosen.is_some()) || is_keyed(request.headers(), settings) {
+        return;
+    }
+    let format = declared.map_or(KeyFormat::default(), |header| header.format);
+    let value = match chosen {
+        Some(key) => value(key.as_str(), format),
+        None => value(&text_of(uuid()), format),
+    };
+    if let Some(mut value) = value {
+        // It keeps the key out of what prints a request's headers.
+        value.set_sensitive(true);
+        request.headers_mut().insert(header_of(settings).clone(), value);
+    }
+}
+
+/// Whether a request carries a key where this API looks for it.
+pub(crate) fn is_keyed(headers: &HeaderMap, settings: &Settings) -> bool {
+    headers.contains_key(header_of(settings))
+}
+
+fn header_of(settings: &Settings) -> &HeaderName {
+    settings.key_header.as_ref().map_or(&STANDARD, |header| &header.name)
+}
+
+/// Writes a key; a string of structured fields escapes quotes and backslashes (RFC 9651 section 3.3.3).
+fn value(key: &str, format: KeyFormat) -> Option<HeaderValue> {
+    let text = match format {
+        KeyFormat::Quoted => &format!("\"{}\"", key.replace('\\', "\\\\").replace('"', "\\\"")),
+        _ => key,
+    };
+    HeaderValue::from_str(text).ok()
+}
+
+/// Makes 122 random bits, and the six that say that they are.
+fn uuid() -> u128 {
+    static KEYED: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let nth = NEXT.fetch_add(1, Ordering::Relaxed);
+    // A forked process has the hash's key and the counter of its parent, and another id.
+    let half = |which: u8| u128::from(KEYED.hash_one((std::process::id(), nth, which)));
+    let random = half(0) << 64 | half(1);
+    let (version, variant) = (0xF_u128 << 76, 0b11_u128 << 62);
+    random & !version & !variant | 0x4 << 76 | 0b10 << 62
+}
+
+fn text_of(uuid: u128) -> String {
+    let mut text = format!("{uuid:032x}");
+    for at in [20, 16, 12, 8] {
+        text.insert(at, '-');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn a_minted_key_is_a_uuid_of_its_version() {
+        for _ in 0..1_000 {
+            let key = IdempotencyKey::random();
+            let parts: Vec<_> = key.as_str().split('-').collect();
+            assert_eq!(parts.iter().map(|part| part.len()).collect::<Vec<_>>(), [8, 4, 4, 4, 12], "{}", key.as_str());
+            assert!(key.as_str().bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit()));
+            assert!(parts[2].starts_with('4') && parts[3].starts_with(['8', '9', 'a', 'b']), "{}", key.as_str());
+        }
+    }
+
+    #[test]
+    fn no_two_keys_are_alike_and_each_bit_is_random() {
+        let keys: Vec<_> = (0..20_000).map(|_| uuid()).collect();
+        assert_eq!(keys.iter().collect::<HashSet<_>>().len(), keys.len());
+        let fixed = (0..128).filter(|bit| {
+            let ones = keys.iter().filter(|key| *key >> bit & 1 == 1).count();
+            !(9_000..=11_000).contains(&ones)
+        });
+        assert_eq!(fixed.collect::<Vec<_>>(), [62, 63, 76, 77, 78, 79], "six bits say the version");
+    }
+
+    #[test]
+    fn a_key_is_written_as_its_header_wants_it() {
+        for (key, format, expected) in [
+            ("k1", KeyFormat::Raw, "k1"),
+            ("k1", KeyFormat::Quoted, "\"k1\""),
+            ("a\"b\\c", KeyFormat::Quoted, "\"a\\\"b\\\\c\""),
+            ("a\"b\\c", KeyFormat::Raw, "a\"b\\c"),
+        ] {
+            let value = IdempotencyKey::new(key).and_then(|key| value(key.as_str(), format));
+            assert_eq!(value, Some(HeaderValue::from_static(expected)), "{key}");
+        }
+        for text in ["", " ", "a b", "a\nb", "\u{fc}", &"k".repeat(256)] {
+            assert_eq!(IdempotencyKey::new(text), None, "{text:?}");
+        }
+        assert!(!format!("{:?}", IdempotencyKey::new("canary")).contains("canary"));
+    }
+}
