@@ -36,7 +36,11 @@ async fn an_attempt_timeout_is_neither_throttling_nor_a_failure_of_the_credentia
             assert_eq!((verdict.class(), verdict.phase()), (Class::Unavailable, Phase::MaybeProcessed));
             assert!(verdict.hint().is_none());
             let cost = attempt.budget_before.zip(attempt.budget_after).map(|(before, after)| before - after);
-            assert_eq!(cost, Some(if sends == 1 { 0 } else { Budget::TRANSIENT }), "{method}: the price of no throttling");
+            assert_eq!(
+                cost,
+                Some(if sends == 1 { 0 } else { Budget::TRANSIENT }),
+                "{method}: the price of no throttling"
+            );
         }
         assert_eq!((handle.calls(), layer.tokens().refreshes(), layer.tokens().logins()), (sends, 0, 0), "{method}");
         let expected = if sends == 1 { Stop::NotIdempotent } else { Stop::Success };
