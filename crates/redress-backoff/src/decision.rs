@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use redress_classify::{Basis, Class, Phase, Recovery, Stop, Verdict, WaitSource};
+use redress_classify::{Basis, Class, Phase, Recovery, Status, Stop, Verdict, WaitSource};
 use tokio::time::Instant;
 
 use crate::budget::Budget;
@@ -68,14 +68,13 @@ pub(crate) fn decide(settings: &Settings, situation: &Situation<'_>) -> Decision
     }
 }
 
-/// Weighs the evidence: where nobody says more than the status, three statuses mean more than their class tells.
+/// Weighs the evidence: where nobody says more than the status, two statuses mean more than their class tells.
 fn prospect(settings: &Settings, situation: &Situation<'_>) -> Prospect {
     let verdict = situation.verdict;
     match situation.status {
-        // The first request with this key is still under way; draft-ietf-httpapi-idempotency-key-header section 2.7.
+        // The first request with this key is still under way; draft-ietf-httpapi-idempotency-key-header section 2.7. Its
+        // 422, another payload under the same key, is as final as any 422.
         Some(409) if situation.keyed && is_bare_status(settings, verdict, 409) => Prospect::Uncertain,
-        // The key was used for another payload: the same section.
-        Some(422) if situation.keyed && is_bare_status(settings, verdict, 422) => Prospect::Hopeless,
         // Too large for now, and refused before it was processed; RFC 9110 section 15.5.14.
         Some(413) if verdict.hint().is_some() && is_bare_status(settings, verdict, 413) => Prospect::Refused,
         _ if verdict.recovery() != Recovery::Retry => Prospect::Hopeless,
@@ -84,10 +83,12 @@ fn prospect(settings: &Settings, situation: &Situation<'_>) -> Prospect {
     }
 }
 
-/// Whether neither a rule, a code or a flag nor the vendor's own table says what to do about a status.
+/// Whether neither a rule, a code or a flag nor the vendor's own table says what a status means.
 fn is_bare_status(settings: &Settings, verdict: &Verdict, status: u16) -> bool {
-    let vendors_word = settings.dialect.status(status).and_then(|row| row.recovery);
-    verdict.basis() == Basis::Status && verdict.flag().is_none() && vendors_word.is_none()
+    let says_nothing_new =
+        |row: &Status| row.recovery.is_none() && row.class.is_none_or(|class| Some(class) == Class::of_status(status));
+    let by_vendor = settings.dialect.status(status).is_some_and(|row| !says_nothing_new(row));
+    verdict.basis() == Basis::Status && verdict.flag().is_none() && !by_vendor
 }
 
 /// Whether nothing was processed: never sent, throttled, or refused with a hint when to come back.

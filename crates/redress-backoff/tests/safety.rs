@@ -4,8 +4,9 @@ mod common;
 
 use common::*;
 use http::{Request, Response};
-use redress_backoff::{BackoffLayer, Idempotent};
+use redress_backoff::Idempotent;
 use redress_classify::{Stop, TransportError};
+use tower::{Layer, ServiceExt};
 
 #[tokio::test(start_paused = true)]
 async fn what_may_have_been_processed_is_sent_again_only_if_that_is_safe() {
@@ -36,5 +37,97 @@ async fn what_may_have_been_processed_is_sent_again_only_if_that_is_safe() {
     for (name, request, failure, sends) in table {
         let (_, times) = run(&layer(), request, vec![failure(), answer(200)].into_iter().take(sends).collect()).await;
         assert_eq!(times.len(), sends, "{name}");
+    }
+}
+
+/// What is documented for each status in the crate's own documentation: whether a request is sent again that is
+/// idempotent, that is not, and that is not while the server says when to come back.
+fn documented(status: u16) -> (bool, bool, bool) {
+    match status {
+        429 => (true, true, true),
+        413 => (false, false, true),
+        503 => (true, false, true),
+        408 | 425 | 500..=999 => (true, false, false),
+        _ => (false, false, false),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_status_is_retried_as_documented() {
+    let hint = [("retry-after", "1")];
+    for status in 100..=999 {
+        let (idempotent, not, hinted) = documented(status);
+        for (method, headers, again) in [
+            ("GET", &[][..], idempotent),
+            ("POST", &[][..], not),
+            ("POST", &hint[..], hinted),
+            ("GET", &hint[..], idempotent || hinted),
+        ] {
+            let (mock, handle) = mock([with(status, headers), answer(200)]);
+            let response = layer().layer(mock).oneshot(request(method)).await.expect("a response");
+            assert_eq!(handle.calls(), if again { 2 } else { 1 }, "{status} {method} {headers:?}");
+            assert_eq!(response.status().as_u16() == 200, again || status == 200, "{status} {method}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn too_large_for_now_is_refused_before_processing_and_too_large_is_final() {
+    let stopped = "[retry]\nflags = [{ header = \"x-should-retry\" }]\n";
+    let vendor = "[status.413]\nrecovery = \"fix_request\"\n";
+    let of = |toml: &str| redress_backoff::BackoffLayer::new(dialect(toml));
+    for (name, layer, headers, sends) in [
+        ("without a hint", layer(), &[][..], 1),
+        ("with one", layer(), &[("retry-after", "3")], 2),
+        ("with one and a flag that says no", of(stopped), &[("retry-after", "3"), ("x-should-retry", "false")], 1),
+        ("where the vendor says more", of(vendor), &[("retry-after", "3")], 1),
+    ] {
+        for method in ["GET", "POST", "PATCH"] {
+            let answers = [with(413, headers), answer(200)].into_iter().take(sends).collect();
+            let (_, times) = run(&layer, request(method), answers).await;
+            assert_eq!(times.len(), sends, "{name}: {method}");
+            assert!(times.last().is_some_and(|last| sends == 1 || *last >= 3_000), "{name}: never before the hint");
+        }
+    }
+}
+
+/// What becomes of one request below: whether it has its effect, and whether it says that nothing of it was processed.
+#[derive(Clone, Copy, Debug)]
+enum Fault {
+    Refused,
+    RefusedStream,
+    ResetAfterTheEffect,
+    CutInTheResponse,
+    TimedOut,
+    BadGateway,
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_effect_is_doubled_by_a_fault_on_the_way() {
+    use Fault::{BadGateway, CutInTheResponse, Refused, RefusedStream, ResetAfterTheEffect, TimedOut};
+    for fault in [Refused, RefusedStream, ResetAfterTheEffect, CutInTheResponse, TimedOut, BadGateway] {
+        for method in ["POST", "PATCH"] {
+            let effects = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
+            let counted = effects.clone();
+            let mock = StrictMock::new(move |_: &Request<String>| {
+                let has_effect = !matches!(fault, Refused | RefusedStream);
+                counted.fetch_add(u32::from(has_effect), std::sync::atomic::Ordering::SeqCst);
+                let answer = match fault {
+                    Refused => Err(TransportError::connect("refused")),
+                    RefusedStream => Err(TransportError::refused_stream("refused")),
+                    ResetAfterTheEffect => Err(TransportError::other("reset")),
+                    CutInTheResponse => Err(TransportError::body("cut")),
+                    TimedOut => Err(TransportError::timeout("late")),
+                    BadGateway => Ok(Response::builder().status(502).body(String::new()).expect("a status")),
+                };
+                async move { answer.map_err(Into::into) }
+            });
+            let handle = mock.handle();
+            let outcome = layer().layer(mock).oneshot(request(method)).await;
+            let effects = effects.load(std::sync::atomic::Ordering::SeqCst);
+            assert!(effects <= 1, "{method} {fault:?}: {effects} effects");
+            let expected = if effects == 0 { (3, Stop::Attempts) } else { (1, Stop::NotIdempotent) };
+            assert_eq!((handle.calls(), stop(&outcome).expect("a record")), expected, "{method} {fault:?}");
+        }
     }
 }

@@ -64,7 +64,7 @@ pub use verdict::{Phase, Verdict};
 
 pub use redress_envelope::{
     Basis, Class, Code, Dialect, FieldError, HintSource, IdempotencyHeader, KeyFormat, Origin, Recovery, RetryHint,
-    Schedule, When, dialects,
+    Schedule, Status, When, dialects,
 };
 
 /// Any error, boxed.
