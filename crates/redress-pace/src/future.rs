@@ -1,0 +1,159 @@
+//! The way of one request down and of its response up through the layer.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use http::{Request, Response};
+use pin_project_lite::pin_project;
+use redress_classify::{BoxError, Error, ResponseExt, Verdict};
+use tokio::time::Instant;
+use tower_service::Service;
+
+use crate::layer::Settings;
+use crate::parking::{Parking, cool_down};
+use crate::partition::Partition;
+use crate::turn::Turn;
+
+pin_project! {
+    /// The future of a [`Pace`](crate::Pace) service.
+    pub struct ResponseFuture<S, B>
+    where
+        S: Service<Request<B>>,
+    {
+        #[pin]
+        state: State<S, B>,
+        settings: Arc<Settings>,
+        partition: Partition,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<S, B>
+    where
+        S: Service<Request<B>>,
+    {
+        // The request is below.
+        Below { #[pin] future: S::Future },
+        // The request waits for its turn; nothing was sent.
+        Held { held: Option<Box<Held<S, B>>> },
+        // It is its turn; the service gets ready anew.
+        Readying { held: Option<Box<Held<S, B>>> },
+        // Its turn comes too late.
+        Refused { error: Option<Error> },
+        // The result was given.
+        Done,
+    }
+}
+
+/// A request that is not below, and a service that is not ready.
+struct Held<S, B> {
+    turn: Turn,
+    inner: S,
+    request: Request<B>,
+}
+
+impl<S, B> ResponseFuture<S, B>
+where
+    S: Service<Request<B>>,
+{
+    pub(crate) fn send(future: S::Future, settings: &Arc<Settings>, partition: Partition) -> Self {
+        Self { state: State::Below { future }, settings: Arc::clone(settings), partition }
+    }
+
+    /// Keeps a request until its turn, with a service that is not ready.
+    pub(crate) fn wait(
+        turn: Turn,
+        inner: S,
+        request: Request<B>,
+        settings: &Arc<Settings>,
+        partition: Partition,
+    ) -> Self {
+        let held = Some(Box::new(Held { turn, inner, request }));
+        Self { state: State::Held { held }, settings: Arc::clone(settings), partition }
+    }
+
+    pub(crate) fn fail(error: Error, settings: &Arc<Settings>, partition: Partition) -> Self {
+        Self { state: State::Refused { error: Some(error) }, settings: Arc::clone(settings), partition }
+    }
+}
+
+impl<S, B, R> Future for ResponseFuture<S, B>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone,
+    S::Error: Into<BoxError>,
+{
+    type Output = Result<Response<R>, Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        const HELD: &str = "a request that is held is there";
+        let mut this = self.project();
+        let result = loop {
+            let next = match this.state.as_mut().project() {
+                StateProj::Below { future } => {
+                    let result = ready!(future.poll(cx)).map_err(|error| Error::from_below(error.into()));
+                    if let Ok(response) = &result {
+                        learn(this.settings, this.partition, response);
+                    }
+                    break result;
+                }
+                StateProj::Held { held } => match ready!(held.as_mut().expect(HELD).turn.poll(cx)) {
+                    Ok(()) => State::Readying { held: held.take() },
+                    Err(error) => break Err(error),
+                },
+                StateProj::Readying { held } => {
+                    let waiting = held.as_mut().expect(HELD);
+                    if let Err(error) = ready!(waiting.inner.poll_ready(cx)) {
+                        break Err(Error::not_ready(error.into()));
+                    }
+                    if waiting.turn.take() {
+                        let Held { turn, mut inner, request } = *held.take().expect(HELD);
+                        // The next in the queue goes on, whatever the service does with this request.
+                        drop(turn);
+                        State::Below { future: inner.call(request) }
+                    } else {
+                        // The gate has closed: the service that is ready may not be held through another wait.
+                        let unready = waiting.inner.clone();
+                        waiting.inner = unready;
+                        State::Held { held: held.take() }
+                    }
+                }
+                StateProj::Refused { error } => break Err(error.take().expect("it fails once")),
+                StateProj::Done => panic!("a finished call was polled again"),
+            };
+            this.state.set(next);
+        };
+        // What is left of the call, its place in the queue too, is given back now.
+        this.state.set(State::Done);
+        Poll::Ready(result)
+    }
+}
+
+impl<S, B> fmt::Debug for ResponseFuture<S, B>
+where
+    S: Service<Request<B>>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").field("partition", &self.partition).finish_non_exhaustive()
+    }
+}
+
+/// Closes the gate for the others when the response says so.
+fn learn<R>(settings: &Settings, partition: &Partition, response: &Response<R>) {
+    let stamped = response.verdict().cloned();
+    let verdict = stamped.or_else(|| Verdict::of_head(response, &settings.dialect, &settings.clock));
+    let Some(verdict) = verdict else { return };
+    let (now, throttle_wait) = (Instant::now(), settings.dialect.retry().throttle_wait);
+    let Some(wait) = cool_down(&verdict, response.status().as_u16(), throttle_wait, now) else { return };
+    let published = now.checked_add(wait).unwrap_or(now);
+    let retry_at = verdict.retry_at().unwrap_or_else(|| settings.clock.wall(published));
+    let Some(parking) = Parking::new(now, wait, retry_at) else { return };
+    if settings.lot.park(partition, parking, now) {
+        settings.limiters.iter().for_each(|limiter| limiter.nudge(partition));
+        let why = verdict.class().as_str();
+        tracing::debug!(target: "redress::pace", dialect = settings.dialect.name(), %partition, ?wait, why, "parked");
+    }
+}

@@ -1,0 +1,191 @@
+//! The layer and its settings.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, Method, Request, Uri};
+use redress_classify::{Clock, Dialect};
+use tower_layer::Layer;
+
+use crate::gate::Gate;
+use crate::limit::Limit;
+use crate::limiter::Limiter;
+use crate::lot::Lot;
+use crate::partition::Partition;
+use crate::service::Pace;
+
+/// Makes [`Pace`] services that hold their callers back together.
+///
+/// Clones of a layer, and the services that it makes, share one gate and the counts of its limits: make one for each
+/// upstream, or one for several, whose hosts are told apart. Limits that are added to a clone count for that clone.
+///
+/// It belongs above whatever sends, below whatever sends again: so retries, and re-sends after a refresh, wait like
+/// first tries.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use redress_classify::dialects;
+/// use redress_pace::PaceLayer;
+///
+/// let layer = PaceLayer::new(dialects::veridia())
+///     .deadline(Duration::from_secs(20))
+///     .partition(|_, _, headers| headers.get("x-tenant")?.to_str().ok().map(str::to_owned));
+/// assert!(layer.gate().is_open());
+/// ```
+#[derive(Clone, Debug)]
+pub struct PaceLayer {
+    settings: Settings,
+}
+
+type Keys = Arc<dyn Fn(&Method, &Uri, &HeaderMap) -> Option<String> + Send + Sync>;
+
+#[derive(Clone)]
+pub(crate) struct Settings {
+    pub(crate) dialect: Dialect,
+    pub(crate) deadline: Option<Duration>,
+    pub(crate) max_wait: Duration,
+    pub(crate) fail_fast: bool,
+    pub(crate) clock: Clock,
+    pub(crate) lot: Arc<Lot>,
+    pub(crate) limiters: Vec<Arc<Limiter>>,
+    keys: Option<Keys>,
+    random: Arc<dyn Fn() -> u32 + Send + Sync>,
+}
+
+impl PaceLayer {
+    /// Obeys cool-downs, and the limits that the dialect publishes for its routes.
+    ///
+    /// A published limit that names no route is not applied: nobody knows to what. Add it with [`limit`](Self::limit).
+    #[must_use]
+    pub fn new(dialect: Dialect) -> Self {
+        let published = dialect.limits().iter().filter_map(|limit| {
+            let route = limit.route.as_ref()?.to_string().parse().ok()?;
+            Some(Arc::new(Limiter::new(Limit::new(route, limit.requests, limit.per))))
+        });
+        let settings = Settings {
+            deadline: None,
+            max_wait: Duration::from_secs(120),
+            fail_fast: false,
+            clock: Clock::system(),
+            lot: Arc::default(),
+            limiters: published.collect(),
+            keys: None,
+            random: Arc::new(|| fastrand::u32(..)),
+            dialect,
+        };
+        Self { settings }
+    }
+
+    /// Tells callers apart by a key, such as a tenant, in place of the host and port of the request.
+    ///
+    /// A cool-down parks, and a limit counts, the requests of one key. A request for which there is `None` goes by its
+    /// host and port. The key is asked for once for every request, and never printed. Up to 1,024 keys are kept apart.
+    #[must_use]
+    pub fn partition(
+        mut self,
+        key: impl Fn(&Method, &Uri, &HeaderMap) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        self.settings.keys = Some(Arc::new(key));
+        self
+    }
+
+    /// Sets how long a call may take in all: one whose turn comes later fails at once.
+    ///
+    /// A [`Deadline`](redress_classify::Deadline) in the extensions of a request takes its place.
+    #[must_use]
+    pub const fn deadline(mut self, deadline: Duration) -> Self {
+        self.settings.deadline = Some(deadline);
+        self
+    }
+
+    /// Sets how long a call without a deadline waits at most; one whose turn comes later fails at once.
+    ///
+    /// The spread of a release, up to 30 s, comes on top. The default is 120 s, the longest cool-down that a Backoff layer
+    /// sits out: a longer one is for the caller to know about.
+    #[must_use]
+    pub const fn max_wait(mut self, longest: Duration) -> Self {
+        self.settings.max_wait = longest;
+        self
+    }
+
+    /// Adds a limit. Of those that cover a request the one that was added last counts, and it alone; the dialect's own
+    /// come after all of them.
+    #[must_use]
+    pub fn limit(mut self, limit: Limit) -> Self {
+        self.settings.limiters.insert(0, Arc::new(Limiter::new(limit)));
+        self
+    }
+
+    /// Drops all limits: those of the dialect, and those that were added so far.
+    #[must_use]
+    pub fn without_limits(mut self) -> Self {
+        self.settings.limiters.clear();
+        self
+    }
+
+    /// Lets no call wait: what would have to, at the gate or for a limit, fails at once and says when its turn would come.
+    #[must_use]
+    pub const fn fail_fast(mut self) -> Self {
+        self.settings.fail_fast = true;
+        self
+    }
+
+    /// Sets the clock, for tests.
+    #[must_use]
+    pub const fn clock(mut self, clock: Clock) -> Self {
+        self.settings.clock = clock;
+        self
+    }
+
+    /// Sets the source of random numbers, uniform over all of `u32`, for tests and simulations.
+    #[must_use]
+    pub fn random(mut self, random: impl Fn() -> u32 + Send + Sync + 'static) -> Self {
+        self.settings.random = Arc::new(random);
+        self
+    }
+
+    /// Returns a handle that looks at the gate and opens it. It tells requests apart as the layer does now.
+    #[must_use]
+    pub fn gate(&self) -> Gate {
+        Gate::new(Arc::new(self.settings.clone()))
+    }
+}
+
+impl<S> Layer<S> for PaceLayer {
+    type Service = Pace<S>;
+
+    fn layer(&self, inner: S) -> Pace<S> {
+        Pace::new(inner, Arc::new(self.settings.clone()))
+    }
+}
+
+impl Settings {
+    pub(crate) fn partition<B>(&self, request: &Request<B>) -> Partition {
+        let key = self.keys.as_ref().and_then(|key| key(request.method(), request.uri(), request.headers()));
+        Partition::new(request.uri(), key)
+    }
+
+    /// Returns the limit that covers a request, if there is one.
+    pub(crate) fn limiter<B>(&self, request: &Request<B>) -> Option<&Arc<Limiter>> {
+        self.limiters.iter().find(|limiter| limiter.covers(request.method(), request.uri().path()))
+    }
+
+    pub(crate) fn random(&self) -> u32 {
+        (self.random)()
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("dialect", &self.dialect)
+            .field("deadline", &self.deadline)
+            .field("max_wait", &self.max_wait)
+            .field("fail_fast", &self.fail_fast)
+            .field("limits", &self.limiters)
+            .field("lot", &self.lot)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,72 @@
+//! Answers "may anyone ask now?": a tower layer that keeps all callers of one upstream in step.
+//!
+//! [`Pace`] sits below Backoff, so that retries and re-sends pass it like first tries, and above Refresh. It does two
+//! things, and touches neither request nor response:
+//! - **The gate.** When a response says that the upstream is throttling, no other call of the same partition, which is the
+//!   host and port or a key of your own, goes there before the instant that the server named. Then they go one by one, not
+//!   all at once. A call that cannot wait that long fails at once and says when to come back.
+//! - **The limits.** What the vendor publishes, so many requests a minute to this route, is kept: by every span of a
+//!   minute, for all callers, in the order in which they came.
+//!
+//! # What it promises
+//! - Nobody is let through before a server's hint, for up to an hour. Spread only adds.
+//! - No span of a limit's time ever holds more requests than allowed: under concurrency, after any pause, whoever is
+//!   cancelled. See [`Limit`].
+//! - A request with the gate open and no limit for its route takes one atomic load: no lock, no look at the clock, no
+//!   allocation. With a limit it takes a lock for some arithmetic, and one look at the clock.
+//! - There is no task, and no timer but those of calls that wait: one each at the gate, one for the first of each queue.
+//!
+//! # What it does not
+//! It does not slow down because of `RateLimit` fields on successes. It knows nothing of other processes.
+//!
+//! # Events
+//! One `tracing` event per decision, with the target `redress::pace`: `parked`, `waits` and `held back`, which fails at
+//! once. Each has the fields `dialect`, `partition` (host and port, never a path, a query, a user or a key), `wait` and
+//! `why`.
+//!
+//! # Examples
+//! ```
+//! use std::time::Duration;
+//! use http::{Request, Response};
+//! use redress_classify::{Error, dialects};
+//! use redress_pace::PaceLayer;
+//! use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
+//!
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let layer = PaceLayer::new(dialects::veridia()).deadline(Duration::from_secs(10));
+//! let gate = layer.gate();
+//! let mut veridia = ServiceBuilder::new().layer(layer).service(service_fn(|_: Request<()>| async {
+//!     let response = Response::builder().status(429).header("retry-after", "30");
+//!     Ok::<_, std::io::Error>(response.body(()).expect("a status"))
+//! }));
+//! let request = || Request::get("https://api.example/v1/verify/vf_1").body(()).expect("a URI");
+//!
+//! assert_eq!(veridia.ready().await?.call(request()).await?.status(), 429);
+//! assert!(gate.parked_until(&request()).is_some());
+//! let error = veridia.ready().await?.call(request()).await.expect_err("its deadline is sooner");
+//! assert!(error.is_paced() && error.retry_at().is_some());
+//! # Ok(())
+//! # }
+//! ```
+
+mod future;
+mod gate;
+mod gcra;
+mod lanes;
+mod layer;
+mod limit;
+mod limiter;
+mod lot;
+mod parking;
+mod partition;
+mod route;
+mod service;
+mod turn;
+
+pub use future::ResponseFuture;
+pub use gate::Gate;
+pub use layer::PaceLayer;
+pub use limit::Limit;
+pub use route::{InvalidRoute, Route};
+pub use service::Pace;

@@ -1,0 +1,201 @@
+//! A limit at work: its queues behind their lock, on tokio's clock.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+use http::Method;
+use tokio::time::Instant;
+
+use crate::lanes::{Lanes, Ticket, Turn};
+use crate::limit::Limit;
+use crate::partition::Partition;
+
+/// One limit, which all services of a layer share. No user's code runs under its lock.
+pub(crate) struct Limiter {
+    limit: Limit,
+    state: Mutex<State>,
+}
+
+struct State {
+    lanes: Lanes,
+    /// The first use: times are counted from there.
+    beginning: Option<Instant>,
+}
+
+/// The place of a call in a queue. Dropping it gives the place to the next, and leaves nothing behind.
+pub(crate) struct Place {
+    limiter: Arc<Limiter>,
+    ticket: Ticket,
+}
+
+/// Whether it is a call's turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wait {
+    Over,
+    Until(Instant),
+    ForOthers,
+}
+
+impl Limiter {
+    pub(crate) fn new(limit: Limit) -> Self {
+        let lanes = Lanes::new(limit.gcra());
+        Self { limit, state: Mutex::new(State { lanes, beginning: None }) }
+    }
+
+    pub(crate) fn covers(&self, method: &Method, path: &str) -> bool {
+        self.limit.covers(method, path)
+    }
+
+    /// Counts a request that is sent now; returns `false`, and counts nothing, when it has to wait.
+    pub(crate) fn send(&self, partition: &Partition, now: Instant) -> bool {
+        let mut state = self.lock();
+        let now = state.nanos(now);
+        state.lanes.send(partition, now)
+    }
+
+    /// Joins the queue, if the call's turn comes in time.
+    ///
+    /// # Errors
+    /// The instant at which it would come.
+    pub(crate) fn join(
+        self: &Arc<Self>,
+        partition: &Partition,
+        now: Instant,
+        in_time: impl FnOnce(Instant) -> bool,
+    ) -> Result<(Place, Instant), Instant> {
+        let mut state = self.lock();
+        let nanos = state.nanos(now);
+        let turn = state.lanes.turn(partition, nanos);
+        let turn = state.instant(turn);
+        if !in_time(turn) {
+            return Err(turn);
+        }
+        let ticket = state.lanes.join(partition, nanos);
+        Ok((Place { limiter: Arc::clone(self), ticket }, turn))
+    }
+
+    /// Wakes the first who waits in a partition, so that it notices that the gate is closed.
+    pub(crate) fn nudge(&self, partition: &Partition) {
+        let first = self.lock().lanes.first(partition);
+        if let Some(first) = first {
+            first.wake();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn nanos(&mut self, now: Instant) -> u128 {
+        now.saturating_duration_since(*self.beginning.get_or_insert(now)).as_nanos()
+    }
+
+    /// Returns the instant of a time, or a far one where there is none.
+    fn instant(&mut self, nanos: u128) -> Instant {
+        const CENTURY: Duration = Duration::from_secs(100 * 365 * 86_400);
+        let since = u64::try_from(nanos).map_or(CENTURY, Duration::from_nanos);
+        let beginning = *self.beginning.get_or_insert_with(Instant::now);
+        beginning.checked_add(since).unwrap_or_else(|| beginning + CENTURY)
+    }
+}
+
+impl Place {
+    /// Returns whether it is the call's turn, and notes whom to wake.
+    pub(crate) fn poll(&self, now: Instant, cx: &Context<'_>) -> Wait {
+        let mut state = self.limiter.lock();
+        let nanos = state.nanos(now);
+        let (turn, stale) = state.lanes.look(&self.ticket, nanos, cx.waker());
+        let wait = match turn {
+            Turn::Now => Wait::Over,
+            Turn::At(at) => Wait::Until(state.instant(at)),
+            Turn::Behind => Wait::ForOthers,
+        };
+        drop(state);
+        drop(stale);
+        wait
+    }
+
+    /// Counts the request, which is sent now; `false` when it is not its turn.
+    pub(crate) fn send(&self, now: Instant) -> bool {
+        let mut state = self.limiter.lock();
+        let now = state.nanos(now);
+        state.lanes.send_first(&self.ticket, now)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let (own, next) = self.limiter.lock().lanes.leave(&self.ticket);
+        drop(own);
+        next.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl fmt::Debug for Limiter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Limiter").field(&self.limit).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use super::*;
+
+    fn limiter(requests: u32, burst: u32) -> Arc<Limiter> {
+        let count = |n| NonZeroU32::new(n).unwrap();
+        let limit = Limit::new("GET /a".parse().unwrap(), count(requests), Duration::from_secs(60)).burst(count(burst));
+        Arc::new(Limiter::new(limit))
+    }
+
+    fn partition() -> Partition {
+        Partition::new(&http::Uri::from_static("https://api.example/a"), None)
+    }
+
+    #[test]
+    fn threads_together_never_send_more_than_the_limit() {
+        let limiter = limiter(1_000, 700);
+        let start = Instant::now();
+        // Every thread takes all it can, at each of the same instants.
+        let take = |limiter: Arc<Limiter>| {
+            move || {
+                let at = |second| start + Duration::from_secs(second);
+                let count = |second| (0..800).filter(|_| limiter.send(&partition(), at(second))).count();
+                (0..60).map(count).sum::<usize>()
+            }
+        };
+        let threads: Vec<_> = (0..4).map(|_| std::thread::spawn(take(Arc::clone(&limiter)))).collect();
+        let sent: usize = threads.into_iter().map(|thread| thread.join().unwrap()).sum();
+        assert!((700..=1_000).contains(&sent), "{sent}");
+        let alone = (0..2_000).filter(|_| limiter.send(&partition(), start + Duration::from_secs(3_600))).count();
+        assert_eq!(alone, 700, "after a pause exactly the burst");
+    }
+
+    #[test]
+    fn threads_that_join_and_leave_take_each_slot_once() {
+        let limiter = limiter(600, 300);
+        let now = Instant::now();
+        let work = |limiter: Arc<Limiter>| {
+            move || {
+                let mut sent = 0;
+                for n in 0..400 {
+                    let Ok((place, _)) = limiter.join(&partition(), now, |_| true) else { continue };
+                    // Every third one gives up, wherever it stands.
+                    if n % 3 != 0 && place.poll(now, &Context::from_waker(Waker::noop())) == Wait::Over {
+                        sent += usize::from(place.send(now));
+                    }
+                }
+                sent
+            }
+        };
+        let threads: Vec<_> = (0..4).map(|_| std::thread::spawn(work(Arc::clone(&limiter)))).collect();
+        let sent: usize = threads.into_iter().map(|thread| thread.join().unwrap()).sum();
+        let left = (0..600).filter(|_| limiter.send(&partition(), now)).count();
+        assert_eq!(sent + left, 300, "no slot is lost and none is used twice");
+    }
+}

@@ -1,0 +1,123 @@
+//! The parked partitions behind their lock, and those who wait there.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Waker};
+
+use tokio::time::Instant;
+
+use crate::parking::{Parking, Parkings};
+use crate::partition::Partition;
+
+/// The state of the gate that all services of a layer share. No user's code runs under its lock.
+#[derive(Default)]
+pub(crate) struct Lot {
+    /// What a call reads, and all that it reads, while nobody is parked.
+    is_used: AtomicBool,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    parkings: Parkings,
+    guests: HashMap<u64, Visitor>,
+    next: u64,
+}
+
+/// A call that waits, to be woken when its partition is opened by hand.
+struct Visitor {
+    partition: Partition,
+    waker: Option<Waker>,
+}
+
+/// The place of a call that waits. Dropping it leaves nothing behind.
+pub(crate) struct Guest {
+    lot: Arc<Lot>,
+    id: u64,
+}
+
+impl Lot {
+    /// Whether no partition is parked: one atomic load.
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.is_used.load(Ordering::Acquire)
+    }
+
+    /// Returns the cool-down of a partition while it lasts.
+    pub(crate) fn parking(&self, partition: &Partition, now: Instant) -> Option<Parking> {
+        if self.is_empty() {
+            return None;
+        }
+        let mut state = self.lock();
+        let parking = state.parkings.at(partition, now);
+        if parking.is_none() && !state.parkings.last(now) {
+            self.is_used.store(false, Ordering::Release);
+        }
+        parking
+    }
+
+    /// Parks a partition; returns `false` when it is parked for as long already.
+    pub(crate) fn park(&self, partition: &Partition, parking: Parking, now: Instant) -> bool {
+        let mut state = self.lock();
+        let is_news = state.parkings.park(partition, parking, now);
+        self.is_used.store(true, Ordering::Release);
+        is_news
+    }
+
+    /// Ends a cool-down before its time, and wakes those who wait for its end.
+    pub(crate) fn open(&self, partition: &Partition) {
+        let mut state = self.lock();
+        state.parkings.open(partition);
+        let leaving = state.guests.extract_if(|_, guest| guest.partition == *partition);
+        let wakers: Vec<_> = leaving.filter_map(|(_, guest)| guest.waker).collect();
+        drop(state);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Enters a call that has to wait; `None` when the gate is open to it.
+    pub(crate) fn enter(self: &Arc<Self>, partition: &Partition, now: Instant) -> Option<(Parking, Guest)> {
+        if self.is_empty() {
+            return None;
+        }
+        let mut state = self.lock();
+        let parking = state.parkings.at(partition, now)?;
+        let id = state.next;
+        state.next += 1;
+        state.guests.insert(id, Visitor { partition: partition.clone(), waker: None });
+        Some((parking, Guest { lot: Arc::clone(self), id }))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Guest {
+    /// Notes whom to wake; returns `false` when the partition was opened by hand.
+    pub(crate) fn is_held(&self, cx: &Context<'_>) -> bool {
+        let mut state = self.lot.lock();
+        let Some(guest) = state.guests.get_mut(&self.id) else { return false };
+        let stale = match &mut guest.waker {
+            Some(waker) if waker.will_wake(cx.waker()) => None,
+            waker => waker.replace(cx.waker().clone()),
+        };
+        drop(state);
+        drop(stale);
+        true
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        let guest = self.lot.lock().guests.remove(&self.id);
+        drop(guest);
+    }
+}
+
+impl fmt::Debug for Lot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.lock();
+        f.debug_struct("Lot").field("parkings", &state.parkings).field("waiting", &state.guests.len()).finish()
+    }
+}

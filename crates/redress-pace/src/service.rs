@@ -1,0 +1,111 @@
+//! The service: a request waits for its turn, the response tells how the upstream feels.
+
+use std::mem;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use redress_classify::{BoxError, Error};
+use tokio::time::Instant;
+use tower_service::Service;
+
+use crate::future::ResponseFuture;
+use crate::layer::Settings;
+use crate::partition::Partition;
+use crate::turn::{Patience, Turn};
+
+/// Holds requests back while their upstream cools down, and keeps to its limits.
+///
+/// # The request
+/// goes down as it is, when it is its turn: when its partition is not parked, and when the limit of its route allows it.
+/// One whose turn would come too late is not sent at all.
+///
+/// # The response
+/// comes up as it is. A rate limit parks the requests of the same partition: until the server's hint, or else for as long
+/// as the vendor publishes. A 503 with a hint parks them, too. Nothing else does: not a rate limit without any time, not
+/// a failed connection, not an attempt that was cut. A success opens nothing. `RateLimit` fields on successes, which say
+/// how much is left, are not looked at.
+///
+/// Those that are parked are let through one by one after the hint, within half of it or 30 s, the shorter of the two. A
+/// later hint parks them further, a sooner one changes nothing. Nobody is parked for more than an hour by one hint, be it
+/// as long as it may, lest a mistaken one shut a client out for good: then the next caller finds out.
+///
+/// # How it differs from tower's `RateLimit`
+/// That one has one window for all requests of a service, keeps its caller from being ready, and can let nearly two windows'
+/// worth pass in the span of one. This one counts by route and host, lets a caller be cancelled, and knows about hints.
+///
+/// # Errors
+/// [`is_paced`](Error::is_paced) when a call's turn would come after its deadline, or after the longest wait. Nothing was
+/// sent, and [`retry_at`](Error::retry_at) says when its turn would come, as far away as that may be. Else that of the
+/// service below. While the service below gets ready again after a wait, nothing cuts the call from here.
+///
+/// # Cancel safety
+/// Dropping the future drops the request below, or its place in the queue: the next in line takes the place, and nothing
+/// is counted against a limit that was not handed down.
+#[derive(Clone, Debug)]
+pub struct Pace<S> {
+    inner: S,
+    settings: Arc<Settings>,
+}
+
+/// How a request goes on.
+enum Admission {
+    Send,
+    Wait(Turn),
+    Refuse(Error),
+}
+
+impl<S> Pace<S> {
+    pub(crate) const fn new(inner: S, settings: Arc<Settings>) -> Self {
+        Self { inner, settings }
+    }
+
+    /// Finds out whether it is the turn of a request, and takes it. With the gate open and no limit for it, that is one
+    /// atomic load.
+    fn admit<B>(&self, request: &Request<B>, partition: &Partition) -> Admission {
+        let settings = &self.settings;
+        let limiter = settings.limiter(request);
+        if limiter.is_none() && settings.lot.is_empty() {
+            return Admission::Send;
+        }
+        let now = Instant::now();
+        let is_parked = settings.lot.parking(partition, now).is_some();
+        if !is_parked && limiter.is_none_or(|limiter| limiter.send(partition, now)) {
+            return Admission::Send;
+        }
+        match Turn::begin(settings, partition, limiter, Patience::of(settings, request, now)) {
+            Ok(turn) => Admission::Wait(turn),
+            Err(error) => Admission::Refuse(error),
+        }
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for Pace<S>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone,
+    S::Error: Into<BoxError>,
+{
+    type Response = Response<R>;
+    type Error = Error;
+    type Future = ResponseFuture<S, B>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.inner.poll_ready(cx).map_err(|error| Error::not_ready(error.into()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let partition = self.settings.partition(&request);
+        match self.admit(&request, &partition) {
+            // This uses the service that `poll_ready` readied.
+            Admission::Send => ResponseFuture::send(self.inner.call(request), &self.settings, partition),
+            Admission::Wait(turn) => {
+                // The readied service may hold a permit that others need. It is dropped before the wait, and a clone, which
+                // is not ready, gets ready afterwards.
+                let unready = self.inner.clone();
+                drop(mem::replace(&mut self.inner, unready.clone()));
+                ResponseFuture::wait(turn, unready, request, &self.settings, partition)
+            }
+            Admission::Refuse(error) => ResponseFuture::fail(error, &self.settings, partition),
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! The wait of one call: at the gate, then in the queue of its limit, then at the gate again if it has closed meanwhile.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use http::Request;
+use redress_classify::{Deadline, Error};
+use tokio::time::{Instant, Sleep};
+
+use crate::layer::Settings;
+use crate::limiter::{Limiter, Place, Wait};
+use crate::lot::Guest;
+use crate::parking::Parking;
+use crate::partition::Partition;
+
+/// How long a call can wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Patience {
+    latest: Instant,
+    /// Whether the call must be over by then; else it may begin then.
+    is_deadline: bool,
+}
+
+/// A call that waits for its turn. Dropping it leaves nothing behind.
+pub(crate) struct Turn {
+    settings: Arc<Settings>,
+    partition: Partition,
+    limiter: Option<Arc<Limiter>>,
+    patience: Patience,
+    stage: Stage,
+}
+
+enum Stage {
+    /// The gate has to be looked at.
+    New,
+    /// It is parked until its own release.
+    Parked { guest: Guest, sleep: Pin<Box<Sleep>> },
+    /// It stands in the queue; the first one has a timer.
+    Queued { place: Place, sleep: Option<Pin<Box<Sleep>>> },
+    /// There is no limit, and the gate was open.
+    Free,
+}
+
+impl Patience {
+    pub(crate) fn of<B>(settings: &Settings, request: &Request<B>, now: Instant) -> Self {
+        if settings.fail_fast {
+            return Self { latest: now, is_deadline: false };
+        }
+        match Deadline::of(request, settings.deadline) {
+            Some(deadline) => Self { latest: deadline.instant(), is_deadline: true },
+            None => Self { latest: Deadline::after(settings.max_wait).instant(), is_deadline: false },
+        }
+    }
+
+    fn bears(&self, turn: Instant) -> bool {
+        if self.is_deadline { turn < self.latest } else { turn <= self.latest }
+    }
+
+    /// Draws when a parked call is released. Near a deadline there is less spread, so that half of what is left remains
+    /// for the call; never is it sooner.
+    fn release(&mut self, parking: &Parking, random: u32) -> Instant {
+        let slack = self.latest.saturating_duration_since(parking.until) / 2;
+        let spread = if self.is_deadline { parking.spread.min(slack) } else { parking.spread };
+        let release = parking.until + share(spread, random);
+        if !self.is_deadline {
+            // The spread comes on top of the longest wait.
+            self.latest = self.latest.max(release);
+        }
+        release
+    }
+}
+
+impl Turn {
+    /// Begins to wait; nothing is polled yet.
+    ///
+    /// # Errors
+    /// When its turn would come too late.
+    pub(crate) fn begin(
+        settings: &Arc<Settings>,
+        partition: &Partition,
+        limiter: Option<&Arc<Limiter>>,
+        patience: Patience,
+    ) -> Result<Self, Error> {
+        let mut turn = Self {
+            settings: Arc::clone(settings),
+            partition: partition.clone(),
+            limiter: limiter.cloned(),
+            patience,
+            stage: Stage::New,
+        };
+        turn.look(Instant::now())?;
+        Ok(turn)
+    }
+
+    /// Waits until it is the call's turn. Nothing is taken by that: [`take`](Self::take) does.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        loop {
+            match &mut self.stage {
+                Stage::New => self.look(Instant::now())?,
+                Stage::Free => return Poll::Ready(Ok(())),
+                Stage::Parked { guest, sleep } => {
+                    if guest.is_held(cx) {
+                        ready!(sleep.as_mut().poll(cx));
+                    }
+                    self.stage = Stage::New;
+                }
+                Stage::Queued { place, sleep } => {
+                    let now = Instant::now();
+                    if self.settings.lot.parking(&self.partition, now).is_some() {
+                        // Those behind find out in their turn.
+                        self.stage = Stage::New;
+                        continue;
+                    }
+                    match place.poll(now, cx) {
+                        Wait::Over => return Poll::Ready(Ok(())),
+                        Wait::ForOthers => return Poll::Pending,
+                        Wait::Until(turn) => {
+                            let sleep = sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(turn)));
+                            ready!(sleep.as_mut().poll(cx));
+                        }
+                    }
+                    *sleep = None;
+                }
+            }
+        }
+    }
+
+    /// Takes the turn: the request must be sent now. `false` when the gate has closed meanwhile, and nothing is taken.
+    pub(crate) fn take(&mut self) -> bool {
+        let now = Instant::now();
+        let is_parked = self.settings.lot.parking(&self.partition, now).is_some();
+        let is_taken = !is_parked
+            && match &self.stage {
+                Stage::Free => true,
+                Stage::Queued { place, .. } => place.send(now),
+                Stage::New | Stage::Parked { .. } => false,
+            };
+        if !is_taken {
+            self.stage = Stage::New;
+        }
+        is_taken
+    }
+
+    /// Looks where the call has to wait, and leaves where it waited before.
+    fn look(&mut self, now: Instant) -> Result<(), Error> {
+        self.stage = Stage::New;
+        if let Some((parking, guest)) = self.settings.lot.enter(&self.partition, now) {
+            if !self.patience.bears(parking.until) {
+                self.announce("the upstream is cooling down", parking.until, now, true);
+                return Err(Error::paced(parking.retry_at));
+            }
+            let release = self.patience.release(&parking, self.settings.random());
+            self.announce("the upstream is cooling down", release, now, false);
+            self.stage = Stage::Parked { guest, sleep: Box::pin(tokio::time::sleep_until(release)) };
+            return Ok(());
+        }
+        let Some(limiter) = &self.limiter else {
+            self.stage = Stage::Free;
+            return Ok(());
+        };
+        match limiter.join(&self.partition, now, |turn| self.patience.bears(turn)) {
+            Ok((place, turn)) => {
+                self.stage = Stage::Queued { place, sleep: None };
+                if turn > now {
+                    self.announce("the limit is reached", turn, now, false);
+                }
+                Ok(())
+            }
+            Err(turn) => {
+                self.announce("the limit is reached", turn, now, true);
+                Err(Error::paced(self.settings.clock.wall(turn)))
+            }
+        }
+    }
+
+    fn announce(&self, why: &'static str, turn: Instant, now: Instant, is_refused: bool) {
+        let (dialect, partition) = (self.settings.dialect.name(), &self.partition);
+        let wait = turn.saturating_duration_since(now);
+        if is_refused {
+            tracing::debug!(target: "redress::pace", dialect, %partition, ?wait, why, "held back");
+        } else {
+            tracing::debug!(target: "redress::pace", dialect, %partition, ?wait, why, "waits");
+        }
+    }
+}
+
+/// Returns `random / 2^32` of a duration.
+fn share(whole: Duration, random: u32) -> Duration {
+    let nanos = (whole.as_nanos() * u128::from(random)) >> 32;
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+}
