@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use redress_backoff::BackoffLayer;
 use redress_classify::{ClassifyLayer, Dialect};
+use redress_pace::{Gate, PaceLayer};
 use redress_refresh::{Credentials, Origin, RefreshLayer, Tokens};
 use tower_layer::Layer;
 
@@ -16,6 +17,7 @@ use crate::timeout::AttemptTimeout;
 ///   caller
 ///     |  request goes down                 response comes up  ^
 ///   Backoff         keeps the copy ........ retries, re-sends |
+///   Pace            waits for its turn .... learns cool-downs |
 ///   Refresh         stamps credentials .... renews the token  |
 ///   Classify        ....................... says what it means|
 ///   attempt timeout ....................... cuts the attempt  |
@@ -23,7 +25,8 @@ use crate::timeout::AttemptTimeout;
 ///   transport: any `Service<http::Request<B>>`
 /// ```
 ///
-/// Clones of a layer, and the services that it makes, share budget and credentials: make one for each upstream.
+/// Clones of a layer, and the services that it makes, share budget, gate, limits and credentials: make one for each
+/// upstream.
 ///
 /// # Examples
 /// ```
@@ -43,17 +46,22 @@ use crate::timeout::AttemptTimeout;
 pub struct RedressLayer {
     classify: ClassifyLayer,
     refresh: RefreshLayer,
+    pace: PaceLayer,
     backoff: BackoffLayer,
     attempt_timeout: Option<Duration>,
 }
 
 impl RedressLayer {
-    /// Reads, and retries as this dialect says; without credentials, deadline and attempt timeout.
+    /// Reads, retries and paces as this dialect says; without credentials, deadline and attempt timeout.
+    ///
+    /// The limits that the vendor publishes for its routes are kept. A tenant whose limits were lifted says so:
+    /// `.pace(PaceLayer::without_limits)`.
     #[must_use]
     pub fn new(dialect: Dialect) -> Self {
         Self {
             classify: ClassifyLayer::new(dialect.clone()),
             refresh: RefreshLayer::none(),
+            pace: PaceLayer::new(dialect.clone()),
             backoff: BackoffLayer::new(dialect),
             attempt_timeout: None,
         }
@@ -66,10 +74,11 @@ impl RedressLayer {
         self
     }
 
-    /// Sets how long a call may take in all: attempts, waits, refreshes.
+    /// Sets how long a call may take in all: attempts, waits, refreshes. What would have to wait longer fails at once.
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.backoff = self.backoff.deadline(deadline);
+        self.pace = self.pace.deadline(deadline);
         self
     }
 
@@ -87,11 +96,24 @@ impl RedressLayer {
         self
     }
 
+    /// Changes the settings of the Pace layer.
+    #[must_use]
+    pub fn pace(mut self, change: impl FnOnce(PaceLayer) -> PaceLayer) -> Self {
+        self.pace = change(self.pace);
+        self
+    }
+
     /// Changes the settings of the Refresh layer; call it after [`credentials`](Self::credentials).
     #[must_use]
     pub fn refresh(mut self, change: impl FnOnce(RefreshLayer) -> RefreshLayer) -> Self {
         self.refresh = change(self.refresh);
         self
+    }
+
+    /// Returns a handle on the gate: to see which calls are parked until when, to let them go by hand.
+    #[must_use]
+    pub fn gate(&self) -> Gate {
+        self.pace.gate()
     }
 
     /// Returns a handle on the credentials: to count refreshes, to put others in place, to log out.
@@ -106,6 +128,7 @@ impl<S> Layer<S> for RedressLayer {
 
     fn layer(&self, transport: S) -> Redress<S> {
         let attempt = AttemptTimeout::new(transport, self.attempt_timeout);
-        Redress::new(self.backoff.layer(self.refresh.layer(self.classify.layer(attempt))))
+        let below = self.refresh.layer(self.classify.layer(attempt));
+        Redress::new(self.backoff.layer(self.pace.layer(below)))
     }
 }

@@ -11,6 +11,7 @@ pub use layer::RedressLayer;
 pub use redress_backoff as backoff;
 pub use redress_classify as classify;
 pub use redress_envelope as envelope;
+pub use redress_pace as pace;
 pub use redress_refresh as refresh;
 pub use service::{Redress, ResponseFuture};
 
@@ -19,4 +20,5 @@ pub use redress_classify::{
     ApiError, BoxError, Class, Code, Dialect, Error, FieldError, Phase, Record, Recovery, Replay, ResponseExt, Stop,
     Verdict, dialects,
 };
+pub use redress_pace::{Gate, Limit, PaceLayer, Route};
 pub use redress_refresh::{Credentials, Failure, Grant, Origin, RefreshLayer, StaticHeaders, Tokens};

@@ -9,6 +9,7 @@ use http::{Request, Response};
 use pin_project_lite::pin_project;
 use redress_backoff::Backoff;
 use redress_classify::{Body, BoxError, Classify, Error, Replay};
+use redress_pace::Pace;
 use redress_refresh::Refresh;
 use tower_service::Service;
 
@@ -23,7 +24,7 @@ use crate::timeout::AttemptTimeout;
 /// [`ok_or_api_error`](redress_classify::ResponseExt::ok_or_api_error) tells an error response from a success.
 ///
 /// # Cancel safety
-/// Dropping the future drops the attempt in flight and sends nothing more; a token refresh that it started goes on for
+/// Dropping the future drops the attempt in flight, or its place in a queue, and sends nothing more; a token refresh that it started goes on for
 /// the others.
 #[derive(Clone)]
 pub struct Redress<S> {
@@ -31,7 +32,7 @@ pub struct Redress<S> {
 }
 
 type Stack<S> = Backoff<Below<S>>;
-type Below<S> = Refresh<Classify<AttemptTimeout<S>>>;
+type Below<S> = Pace<Refresh<Classify<AttemptTimeout<S>>>>;
 
 pin_project! {
     /// The future of a [`Redress`] service.
