@@ -1,0 +1,326 @@
+//! The gate: who is parked, until when, and how they are released.
+
+mod common;
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::SystemTime;
+
+use common::{URL, close, layer, ms, refused_after, refusing, request, s, serve, server, silent, spawn, times};
+use http::{Request, Response};
+use http_body_util::Full;
+use redress_classify::{Class, ClassifyLayer, Clock, Deadline, Phase, Recovery, dialects};
+use redress_pace::PaceLayer;
+use redress_sandbox::strict_mock::{Answer, StrictMock};
+use tokio::time::{Instant, advance, sleep};
+use tower::{Layer, ServiceExt};
+
+#[tokio::test(start_paused = true)]
+async fn a_429_with_a_hint_parks_all_who_come_later_until_then() {
+    let (mock, handle) = server();
+    let service = serve(&layer(), &mock);
+    let start = Instant::now();
+    close(&service, 30).await;
+    let calls: Vec<_> = (0..3).map(|_| spawn(&service, request(URL), start)).collect();
+    sleep(s(29)).await;
+    assert_eq!(handle.calls(), 1, "nobody is let through before");
+    for call in calls {
+        assert_eq!(call.await.unwrap().0.unwrap().status(), 200);
+    }
+    assert_eq!(times(&handle, start), [0, 30_000, 30_000, 30_000]);
+    handle.assert_idle();
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_throttling_that_says_until_when_parks() {
+    for (status, wait, parks) in [
+        ("429", Some("7"), true),
+        ("503", Some("7"), true),
+        ("429", None, false),
+        ("429", Some("0"), false),
+        ("429", Some("soon"), false),
+        ("503", None, false),
+        ("500", Some("7"), false),
+        ("502", Some("7"), false),
+        ("404", Some("7"), false),
+        ("200", Some("7"), false),
+        ("0", None, false),
+    ] {
+        let (mock, _handle) = server();
+        let layer = layer();
+        let service = serve(&layer, &mock);
+        let _ = service.oneshot(refusing(URL, status, wait)).await;
+        let until = layer.gate().parked_until(&request(URL));
+        assert_eq!(until, parks.then(|| Instant::now() + s(7)), "{status} {wait:?}");
+        assert_eq!(layer.gate().is_open(), !parks, "{status} {wait:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_vendors_wait_after_throttling_stands_in_for_a_hint_and_gives_way_to_one() {
+    for (dialect, wait, expected) in [
+        (dialects::veridia(), None, Some(s(1))),
+        (dialects::maleslab(), None, Some(s(5))),
+        (dialects::maleslab(), Some("2"), Some(s(2))),
+        (dialects::ranex(), None, None),
+    ] {
+        let (mock, _handle) = server();
+        let layer = PaceLayer::new(dialect);
+        let service = serve(&layer, &mock);
+        service.oneshot(refusing(URL, "429", wait)).await.unwrap();
+        assert_eq!(layer.gate().parked_until(&request(URL)), expected.map(|wait| Instant::now() + wait));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_stamped_verdict_is_believed_rather_than_the_status() {
+    let body = r#"{"error":"rate_limited","message":"slow down"}"#;
+    let throttled = || {
+        let response = Response::builder().status(418).header("retry-after", "4");
+        Answer::ok(response.body(Full::new(body.as_bytes())).unwrap())
+    };
+    let mock = StrictMock::scripted([throttled()]);
+    let _handle = mock.handle();
+    let layer = PaceLayer::new(dialects::veridia());
+    let service = layer.layer(ClassifyLayer::new(dialects::veridia()).layer(mock));
+    service.oneshot(request(URL)).await.unwrap();
+    assert_eq!(layer.gate().parked_until(&request(URL)), Some(Instant::now() + s(4)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_release_is_spread_and_never_early() {
+    for (hint, latest) in [(2, 3_000), (30, 45_000), (60, 90_000), (100, 130_000)] {
+        for (random, share) in [(0, 0), (1 << 31, 1), (u32::MAX, 2)] {
+            let (mock, handle) = server();
+            let service = serve(&layer().random(move || random), &mock);
+            let start = Instant::now();
+            close(&service, hint).await;
+            service.oneshot(request(URL)).await.unwrap();
+            let (earliest, at) = (u128::from(hint) * 1000, times(&handle, start)[1]);
+            assert_eq!(at, earliest + (latest - earliest) * share / 2, "{hint} s, {random}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_later_hint_holds_those_who_wait_already_and_a_sooner_one_lets_nobody_out() {
+    let (mock, handle) = server();
+    let service = serve(&layer(), &mock);
+    let start = Instant::now();
+    // These are below before the gate closes: it does not hold them.
+    let refused: Vec<_> = [refused_after(5, 20), refused_after(6, 1), refused_after(0, 10)]
+        .into_iter()
+        .map(|request| spawn(&service, request, start))
+        .collect();
+    sleep(s(1)).await;
+    let call = spawn(&service, request(URL), start);
+    for refused in refused {
+        refused.await.unwrap().0.unwrap();
+    }
+    assert_eq!(call.await.unwrap().1, 25_000);
+    assert_eq!(times(&handle, start), [0, 0, 0, 25_000]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn hint_upon_hint_pins_nobody_beyond_the_deadline() {
+    let (mock, handle) = server();
+    let service = serve(&layer(), &mock);
+    let start = Instant::now();
+    let refused: Vec<_> = (0..10).rev().map(|nth| spawn(&service, refused_after(nth * 100, 120), start)).collect();
+    sleep(ms(1)).await;
+    let mut patient = request(URL);
+    patient.extensions_mut().insert(Deadline::at(start + s(500)));
+    let (outcome, at) = spawn(&service, patient, start).await.unwrap();
+    // It wakes at 120, 220 and so on, and gives up when the next release is after its deadline.
+    assert_eq!((outcome.unwrap_err().is_paced(), at), (true, 420_000));
+    for refused in refused {
+        refused.await.unwrap().0.unwrap();
+    }
+    assert_eq!(handle.calls(), 10, "it was never sent");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_success_opens_nothing() {
+    let (mock, _handle) = server();
+    let layer = layer();
+    let service = serve(&layer, &mock);
+    let start = Instant::now();
+    let mut slow = request(URL);
+    slow.headers_mut().insert("x-after", 5.into());
+    let slow = spawn(&service, slow, start);
+    sleep(ms(1)).await;
+    close(&service, 10).await;
+    assert_eq!(slow.await.unwrap().0.unwrap().status(), 200);
+    assert_eq!(layer.gate().parked_until(&request(URL)), Some(start + ms(10_001)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn other_hosts_and_other_keys_are_not_parked() {
+    let (mock, handle) = server();
+    let service = serve(&layer(), &mock);
+    let start = Instant::now();
+    close(&service, 30).await;
+    for uri in ["https://other.example/v1/things", "https://api.example:8443/v1/things", "/v1/things"] {
+        service.clone().oneshot(request(uri)).await.unwrap();
+    }
+    assert_eq!(times(&handle, start), [0; 4]);
+    service.oneshot(request("https://API.example:443/other")).await.unwrap();
+    assert_eq!(times(&handle, start)[4], 30_000, "the same host, however it is written");
+
+    let keyed = layer().partition(|_, _, headers| headers.get("x-tenant")?.to_str().ok().map(str::to_owned));
+    let service = serve(&keyed, &mock);
+    let of = |mut request: Request<String>, tenant: &str| {
+        request.headers_mut().insert("x-tenant", tenant.parse().unwrap());
+        request
+    };
+    service.clone().oneshot(of(refusing(URL, "429", Some("9")), "a")).await.unwrap();
+    let gate = keyed.gate();
+    assert_eq!(gate.parked_until(&of(request("https://other.example"), "a")), Some(Instant::now() + s(9)));
+    assert_eq!(gate.parked_until(&of(request(URL), "b")), None);
+    assert_eq!(gate.parked_until(&request(URL)), None, "without a key it goes by its host");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_whose_deadline_is_sooner_fails_at_once_and_says_when() {
+    let clock = Clock::anchored(SystemTime::UNIX_EPOCH + s(1_000_000));
+    let (mock, handle) = server();
+    let service = serve(&layer().deadline(s(30)).clock(clock), &mock);
+    let start = Instant::now();
+    close(&service, 30).await;
+    let (outcome, at) = spawn(&service, request(URL), start).await.unwrap();
+    let error = outcome.unwrap_err();
+    assert!(error.is_paced() && error.phase() == Phase::NotSent);
+    assert_eq!((error.class(), error.recovery()), (Class::RateLimited, Recovery::Retry));
+    assert_eq!((error.retry_at(), at), (Some(SystemTime::UNIX_EPOCH + s(1_000_030)), 0));
+    advance(ms(1)).await;
+    service.clone().oneshot(request(URL)).await.expect("now there is a millisecond left for it");
+    assert_eq!(times(&handle, start), [0, 30_000]);
+    handle.assert_idle();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_requests_own_deadline_counts_in_place_of_the_layers() {
+    let (mock, handle) = server();
+    let service = serve(&layer().deadline(s(20)), &mock);
+    let start = Instant::now();
+    close(&service, 30).await;
+    let with = |deadline| {
+        let mut request = request(URL);
+        request.extensions_mut().insert(Deadline::after(deadline));
+        request
+    };
+    assert!(service.clone().oneshot(with(s(29))).await.unwrap_err().is_paced());
+    service.clone().oneshot(with(s(300))).await.unwrap();
+    assert_eq!(times(&handle, start), [0, 30_000]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn near_a_deadline_there_is_less_spread_and_half_of_what_is_left_remains() {
+    let (mock, handle) = server();
+    let service = serve(&layer().deadline(s(32)).random(|| u32::MAX), &mock);
+    let start = Instant::now();
+    close(&service, 30).await;
+    service.oneshot(request(URL)).await.unwrap();
+    assert_eq!(times(&handle, start), [0, 31_000]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_deadline_the_longest_wait_is_bounded_and_the_spread_comes_on_top() {
+    for (hint, waits) in [(119, true), (120, true), (121, false), (3_600, false)] {
+        let (mock, handle) = server();
+        let service = serve(&layer().random(|| u32::MAX), &mock);
+        let start = Instant::now();
+        close(&service, hint).await;
+        let outcome = service.clone().oneshot(request(URL)).await;
+        assert_eq!(outcome.is_ok(), waits, "{hint}");
+        assert_eq!(times(&handle, start).len(), 1 + usize::from(waits));
+    }
+    let (mock, _handle) = server();
+    let service = serve(&layer().max_wait(s(5)), &mock);
+    close(&service, 6).await;
+    assert!(service.oneshot(request(URL)).await.unwrap_err().is_paced());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_absurd_hint_is_told_as_it_is_and_shuts_nobody_out_for_years() {
+    let now = SystemTime::UNIX_EPOCH + s(1_763_650_000);
+    let end = SystemTime::UNIX_EPOCH + s(253_402_300_799);
+    for (wait, retry_at) in
+        [("1763650000", now + s(1_763_650_000)), ("99999999999999999999", end), ("Fri, 31 Dec 9999 23:59:59 GMT", end)]
+    {
+        let (mock, handle) = server();
+        let layer = layer().clock(Clock::anchored(now));
+        let service = serve(&layer, &mock);
+        let start = Instant::now();
+        service.clone().oneshot(refusing(URL, "429", Some(wait))).await.unwrap();
+        let error = service.clone().oneshot(request(URL)).await.unwrap_err();
+        assert_eq!(error.retry_at(), Some(retry_at), "{wait}");
+        advance(s(3_600)).await;
+        service.clone().oneshot(request(URL)).await.expect("an hour later the next caller finds out");
+        assert_eq!(times(&handle, start), [0, 3_600_000]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn opened_by_hand_it_lets_those_go_who_wait_there() {
+    let (mock, handle) = server();
+    let layer = layer();
+    let (service, gate) = (serve(&layer, &mock), layer.gate());
+    let start = Instant::now();
+    close(&service, 100).await;
+    service.clone().oneshot(refusing("https://b.example/", "429", Some("100"))).await.unwrap();
+    let calls: Vec<_> = (0..3).map(|_| spawn(&service, request(URL), start)).collect();
+    let other = spawn(&service, request("https://b.example/"), start);
+    sleep(s(1)).await;
+    gate.open(&request("https://api.example/whatever"));
+    sleep(s(1)).await;
+    for call in calls {
+        assert_eq!(call.await.unwrap().1, 1_000);
+    }
+    assert!(gate.parked_until(&request(URL)).is_none() && !gate.is_open(), "the other one is parked still");
+    assert_eq!(other.await.unwrap().1, 100_000);
+    assert_eq!(handle.calls(), 6);
+    gate.open(&request(URL));
+}
+
+#[tokio::test(start_paused = true)]
+async fn fail_fast_holds_nobody() {
+    let (mock, handle) = server();
+    let service = serve(&layer().fail_fast(), &mock);
+    let start = Instant::now();
+    close(&service, 1).await;
+    let mut patient = request(URL);
+    patient.extensions_mut().insert(Deadline::after(s(100)));
+    for request in [request(URL), patient] {
+        let (outcome, at) = spawn(&service, request, start).await.unwrap();
+        assert!(outcome.unwrap_err().is_paced() && at == 0);
+    }
+    advance(s(1)).await;
+    service.oneshot(request(URL)).await.unwrap();
+    assert_eq!(handle.calls(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_parked_call_draws_its_own_release() {
+    let (mock, handle) = server();
+    let draws = AtomicU32::new(0);
+    // 0, 1/4, 1/2, 3/4 of the spread.
+    let service = serve(&layer().random(move || draws.fetch_add(1, Ordering::Relaxed) << 30), &mock);
+    let start = Instant::now();
+    close(&service, 8).await;
+    let calls: Vec<_> = (0..4).map(|_| spawn(&service, request(URL), start)).collect();
+    for call in calls {
+        call.await.unwrap().0.unwrap();
+    }
+    assert_eq!(times(&handle, start), [0, 8_000, 9_000, 10_000, 11_000]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn clones_and_services_of_a_layer_share_the_gate_and_other_layers_do_not() {
+    let (mock, _handle) = server();
+    let layer = layer();
+    close(&serve(&layer, &mock), 10).await;
+    assert!(layer.clone().gate().parked_until(&request(URL)).is_some());
+    assert!(serve(&layer.clone().fail_fast(), &mock).oneshot(request(URL)).await.unwrap_err().is_paced());
+    let other = PaceLayer::new(silent());
+    assert!(other.gate().is_open());
+}
