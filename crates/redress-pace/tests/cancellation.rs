@@ -1,0 +1,178 @@
+//! Whoever is dropped, at whichever poll: nothing more is sent, and nothing stays behind.
+
+mod common;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use common::{
+    Paced, URL, begin, close, count, layer, limit, ms, refused_after, request, s, serve, server, spawn, times,
+};
+use http::Request;
+use redress_pace::PaceLayer;
+use tokio::time::{Instant, sleep};
+use tower::ServiceExt;
+
+/// A future that is dropped instead of being polled once too often; `false` when it was.
+struct Cut<F> {
+    future: Option<Pin<Box<F>>>,
+    polls: usize,
+}
+
+impl<F: Future> Future for Cut<F> {
+    type Output = bool;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<bool> {
+        if self.polls == 0 {
+            self.future = None;
+            return Poll::Ready(false);
+        }
+        self.polls -= 1;
+        let Some(future) = &mut self.future else { return Poll::Ready(false) };
+        if future.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(true);
+        }
+        if self.polls == 0 {
+            self.future = None;
+            return Poll::Ready(false);
+        }
+        Poll::Pending
+    }
+}
+
+fn cut<F: Future>(polls: usize, future: F) -> Cut<F> {
+    Cut { future: Some(Box::pin(future)), polls }
+}
+
+fn slow() -> Request<String> {
+    let mut request = request(URL);
+    request.headers_mut().insert("x-after", 1.into());
+    request
+}
+
+/// Nobody waits at the gate any more, and the queue is free: a call goes at once.
+async fn assert_free(layer: &PaceLayer, service: &Paced) {
+    assert!(format!("{:?}", layer.gate()).contains("waiting: 0"), "{:?}", layer.gate());
+    sleep(s(100)).await;
+    let start = Instant::now();
+    assert_eq!(spawn(service, request(URL), start).await.unwrap().1, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn dropped_at_any_poll_at_the_gate_and_in_the_queue_it_leaves_nothing_and_the_next_takes_its_slot() {
+    let mut outcomes = Vec::new();
+    for polls in 0..40 {
+        let (mock, handle) = server();
+        let layer = layer().limit(limit(5));
+        let service = serve(&layer, &mock);
+        let start = Instant::now();
+        close(&service, 5).await;
+        let first = spawn(&service, slow(), start);
+        let victim = tokio::spawn(cut(polls, begin(&service, slow())));
+        let last = spawn(&service, slow(), start);
+        first.await.unwrap().0.unwrap();
+        let finished = victim.await.unwrap();
+        last.await.unwrap().0.unwrap();
+        let times = times(&handle, start);
+        match times.len() {
+            3 => assert_eq!(times, [0, 5_000, 7_000], "dropped after poll {polls}, before it was sent"),
+            _ => assert_eq!(times, [0, 5_000, 7_000, 9_000], "dropped after poll {polls}, in flight"),
+        }
+        handle.assert_idle();
+        assert_free(&layer, &service).await;
+        outcomes.push((times.len() == 4, finished));
+        if finished {
+            break;
+        }
+    }
+    assert!(
+        outcomes.contains(&(false, false)) && outcomes.contains(&(true, false)) && outcomes.ends_with(&[(true, true)])
+    );
+    assert!(outcomes.len() >= 4, "at the gate, in the queue, at its head, in flight: {outcomes:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn dropped_at_its_turn_while_the_service_gets_ready_it_uses_up_no_slot() {
+    let mut outcomes = Vec::new();
+    for polls in 0..40 {
+        let (mock, handle) = server();
+        let mock = mock.limit(1);
+        let layer = layer().limit(limit(5).burst(count(5)));
+        let service = serve(&layer, &mock);
+        let start = Instant::now();
+        // Five are the burst; the victim is the next, at 10 s, and finds the only place of the service taken until 15 s.
+        for _ in 0..5 {
+            service.clone().oneshot(request(URL)).await.unwrap();
+        }
+        let victim = tokio::spawn(cut(polls, begin(&service, request(URL))));
+        sleep(s(8)).await;
+        let mut long = request("https://api.example/elsewhere");
+        long.headers_mut().insert("x-after", 7.into());
+        let long = spawn(&service, long, start);
+        sleep(ms(1)).await;
+        let last = spawn(&service, request(URL), start);
+        long.await.unwrap().0.unwrap();
+        let finished = victim.await.unwrap();
+        last.await.unwrap().0.unwrap();
+        let times = times(&handle, start);
+        let expected: &[u128] =
+            if times.len() == 7 { &[0, 0, 0, 0, 0, 8_000, 15_000] } else { &[0, 0, 0, 0, 0, 8_000, 15_000, 20_000] };
+        assert_eq!(times, expected, "dropped after poll {polls}");
+        handle.assert_idle();
+        outcomes.push(finished);
+        if finished {
+            break;
+        }
+    }
+    assert!(outcomes.len() >= 4 && outcomes.last() == Some(&true), "{outcomes:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_whole_queue_that_is_dropped_leaves_the_next_slot_to_the_next_call() {
+    let (mock, handle) = server();
+    let layer = layer().limit(limit(5)).max_wait(s(100_000));
+    let service = serve(&layer, &mock);
+    let start = Instant::now();
+    let calls: Vec<_> = (0..1_000).map(|_| spawn(&service, request(URL), start)).collect();
+    sleep(s(3)).await;
+    assert_eq!(handle.calls(), 2);
+    calls.iter().rev().for_each(tokio::task::JoinHandle::abort);
+    sleep(ms(500)).await;
+    assert_eq!(spawn(&service, request(URL), start).await.unwrap().1, 4_000);
+    assert_eq!(times(&handle, start), [0, 2_000, 4_000]);
+    handle.assert_idle();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crowd_dropped_at_the_gate_is_never_sent() {
+    let (mock, handle) = server();
+    let layer = layer();
+    let service = serve(&layer, &mock);
+    let start = Instant::now();
+    let again = spawn(&service, refused_after(5, 20), start);
+    sleep(ms(1)).await;
+    close(&service, 10).await;
+    let calls: Vec<_> = (0..1_000).map(|_| spawn(&service, request(URL), start)).collect();
+    again.await.unwrap().0.unwrap();
+    sleep(s(12)).await;
+    calls.iter().for_each(tokio::task::JoinHandle::abort);
+    sleep(s(1)).await;
+    assert_eq!(handle.calls(), 2);
+    assert_free(&layer, &service).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_was_never_polled_has_no_place_that_others_wait_for() {
+    let (mock, handle) = server();
+    let service = serve(&layer().limit(limit(5)), &mock);
+    let start = Instant::now();
+    service.clone().oneshot(request(URL)).await.unwrap();
+    let mut unpolled = service.clone();
+    let future = tower::Service::call(unpolled.ready().await.unwrap(), request(URL));
+    let next = spawn(&service, request(URL), start);
+    sleep(ms(500)).await;
+    drop(future);
+    assert_eq!(next.await.unwrap().1, 2_000);
+    assert_eq!(handle.calls(), 2);
+}

@@ -1,0 +1,109 @@
+//! What it tells: one event for each decision, and never a secret.
+
+mod common;
+
+use std::fmt::{Debug, Write};
+use std::sync::{Arc, Mutex};
+
+use common::{close, layer, limit, request, s, serve, server};
+use http::Request;
+use redress_classify::Deadline;
+use tower::{Service, ServiceExt};
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
+
+/// Remembers every event of every level, with all of its fields.
+#[derive(Clone, Default)]
+struct Recorder(Arc<Mutex<Vec<String>>>);
+
+struct Line(String);
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        let _ = write!(self.0, " {field}={value:?}");
+    }
+}
+
+impl Recorder {
+    fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+impl Subscriber for Recorder {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let mut line = Line(format!("{} {}", event.metadata().level(), event.metadata().target()));
+        event.record(&mut line);
+        self.0.lock().unwrap().push(line.0);
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_decision_is_one_event_with_the_same_fields() {
+    let (mock, _handle) = server();
+    let recorder = Recorder::default();
+    let _guard = tracing::subscriber::set_default(recorder.clone());
+    let service = serve(&layer().limit(limit(5)), &mock);
+    let line = |message: &str, wait: &str, why: &str| {
+        format!(
+            "DEBUG redress::pace message={message} dialect=\"silent\" partition=api.example wait={wait} why=\"{why}\""
+        )
+    };
+    close(&service, 30).await;
+    assert_eq!(recorder.take(), [line("parked", "30s", "rate_limited")]);
+    let mut hurried = request(common::URL);
+    hurried.extensions_mut().insert(Deadline::after(s(20)));
+    assert!(service.clone().oneshot(hurried).await.is_err());
+    assert_eq!(recorder.take(), [line("held back", "30s", "the upstream is cooling down")]);
+    service.clone().oneshot(request(common::URL)).await.unwrap();
+    assert_eq!(recorder.take(), [line("waits", "30s", "the upstream is cooling down")]);
+    service.clone().oneshot(request(common::URL)).await.unwrap();
+    assert_eq!(recorder.take(), [line("waits", "2s", "the limit is reached")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_event_no_error_and_no_debug_text_shows_a_secret() {
+    let (mock, _handle) = server();
+    let recorder = Recorder::default();
+    let _guard = tracing::subscriber::set_default(recorder.clone());
+    let layer = layer().limit(limit(5)).partition(|_, _, _| Some("canary-key".to_owned()));
+    let mut service = serve(&layer, &mock);
+    let secret = |status: &str| {
+        Request::get("https://canary-user:canary-word@api.example/canary-path?canary-query")
+            .header("authorization", "canary-token")
+            .header("x-status", status)
+            .header("x-wait", "100")
+            .body("canary-body".to_owned())
+            .unwrap()
+    };
+    service.clone().oneshot(secret("429")).await.unwrap();
+    let waiting = service.ready().await.unwrap().call(secret("200"));
+    let mut texts = vec![format!("{waiting:?} {:?} {layer:?} {:?}", service, layer.gate())];
+    let mut hurried = secret("200");
+    hurried.extensions_mut().insert(Deadline::after(s(1)));
+    let error = service.oneshot(hurried).await.unwrap_err();
+    texts.push(format!("{error} {error:?}"));
+    let events = recorder.take();
+    assert!(events.len() >= 3, "{events:?}");
+    texts.extend(events);
+    for text in texts {
+        assert!(!text.contains("canary"), "{text}");
+    }
+}

@@ -1,0 +1,247 @@
+//! Readiness, wakers and panics: what is held while a call waits, who is woken, who is harmed.
+
+mod common;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+
+use common::{URL, answer, close, layer, limit, ms, refused_after, request, s, serve, server, spawn, times};
+use http::{Request, Response};
+use redress_classify::{BoxError, Phase};
+use redress_sandbox::strict_mock::StrictMock;
+use tokio::time::{Instant, advance, sleep};
+use tower::{Layer, Service, ServiceExt};
+
+/// Counts how often it is woken.
+#[derive(Default)]
+struct Bell(AtomicUsize);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Bell {
+    fn rings(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_ready_when_the_service_below_is_whatever_gate_and_limits_say() {
+    let (mock, handle) = server();
+    let mut service = serve(&layer().limit(limit(1)), &mock);
+    close(&service, 60).await;
+    service.ready().await.unwrap();
+    assert_eq!(handle.reservations(), 1);
+    drop(service);
+    handle.set_limit(0);
+    let mut service = serve(&layer(), &mock);
+    let bell = Arc::new(Bell::default());
+    let waker = Waker::from(Arc::clone(&bell));
+    assert!(service.poll_ready(&mut Context::from_waker(&waker)).is_pending());
+    handle.set_limit(1);
+    assert_eq!(bell.rings(), 1);
+    assert!(service.poll_ready(&mut Context::from_waker(&waker)).is_ready());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_readied_service_is_dropped_before_a_wait_and_another_gets_ready() {
+    let (mock, handle) = server();
+    let mock = mock.limit(1);
+    let service = serve(&layer().limit(limit(5)), &mock);
+    let start = Instant::now();
+    close(&service, 5).await;
+    let call = spawn(&service, request(URL), start);
+    sleep(s(1)).await;
+    assert_eq!((handle.reservations(), handle.abandoned()), (0, 1), "at the gate it holds no place");
+    let elsewhere = spawn(&service, request("https://other.example/"), start);
+    assert_eq!(elsewhere.await.unwrap().1, 1_000);
+    assert_eq!(call.await.unwrap().1, 5_000);
+    let call = spawn(&service, request(URL), start);
+    sleep(s(1)).await;
+    assert_eq!(handle.reservations(), 0, "nor in the queue");
+    assert_eq!(call.await.unwrap().1, 7_000);
+    handle.assert_idle();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gate_that_closes_while_the_service_gets_ready_holds_the_call_without_its_place() {
+    let (mock, handle) = server();
+    let mock = mock.limit(1);
+    let service = serve(&layer().limit(limit(5)), &mock);
+    let start = Instant::now();
+    // It holds the only place until 3 s, and its answer closes the gate.
+    let refused = spawn(&service, refused_after(3, 10), start);
+    sleep(ms(1)).await;
+    handle.set_limit(2);
+    let mut waiting = service.clone();
+    let call = tokio::spawn(async move { waiting.ready().await?.call(request(URL)).await });
+    sleep(s(1)).await;
+    handle.set_limit(1);
+    refused.await.unwrap().0.unwrap();
+    sleep(s(1)).await;
+    assert_eq!(handle.reservations(), 0);
+    call.await.unwrap().unwrap();
+    assert_eq!(times(&handle, start), [0, 13_000]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_fails_to_get_ready_after_a_wait_ends_the_call_and_frees_its_place() {
+    #[derive(Clone)]
+    struct Broken(Arc<AtomicBool>);
+    impl Service<Request<String>> for Broken {
+        type Response = Response<&'static str>;
+        type Error = BoxError;
+        type Future = std::future::Ready<Result<Self::Response, BoxError>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+            Poll::Ready(if self.0.load(Ordering::Relaxed) { Err("broken".into()) } else { Ok(()) })
+        }
+
+        fn call(&mut self, _: Request<String>) -> Self::Future {
+            std::future::ready(Ok(answer(200, &[])))
+        }
+    }
+    let is_broken = Arc::new(AtomicBool::new(false));
+    let service = layer().limit(limit(5)).layer(Broken(Arc::clone(&is_broken)));
+    service.clone().oneshot(request(URL)).await.unwrap();
+    let (first, second) = (service.clone(), service.clone());
+    let first = tokio::spawn(first.oneshot(request(URL)));
+    let second = tokio::spawn(second.oneshot(request(URL)));
+    sleep(s(1)).await;
+    is_broken.store(true, Ordering::Relaxed);
+    let error = first.await.unwrap().unwrap_err();
+    assert!(error.is_transport() && error.phase() == Phase::NotSent);
+    assert!(second.await.unwrap().is_err(), "its turn came at once: no slot was used up");
+    is_broken.store(false, Ordering::Relaxed);
+    let start = Instant::now();
+    service.oneshot(request(URL)).await.unwrap();
+    assert_eq!(Instant::now(), start);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_waker_is_woken_and_nobody_is_polled_more_often_than_something_happens() {
+    let (mock, _handle) = server();
+    let layer = layer().limit(limit(5));
+    let service = serve(&layer, &mock);
+    close(&service, 2).await;
+    let mut ready = service.clone();
+    let mut parked = pin!(ready.ready().await.unwrap().call(request(URL)));
+    let (old, new) = (Arc::new(Bell::default()), Arc::new(Bell::default()));
+    let (old_waker, new_waker) = (Waker::from(Arc::clone(&old)), Waker::from(Arc::clone(&new)));
+    for waker in [&old_waker, &old_waker, &new_waker, &new_waker] {
+        assert!(parked.as_mut().poll(&mut Context::from_waker(waker)).is_pending());
+    }
+    layer.gate().open(&request(URL));
+    assert_eq!((old.rings(), new.rings()), (0, 1), "opened by hand");
+    assert!(parked.as_mut().poll(&mut Context::from_waker(&new_waker)).is_pending(), "the limit's turn is at 2 s");
+    let mut ready = service.clone();
+    let mut behind = pin!(ready.ready().await.unwrap().call(request(URL)));
+    let (old, behind_bell) = (Arc::new(Bell::default()), Arc::new(Bell::default()));
+    let (old_waker, behind_waker) = (Waker::from(Arc::clone(&old)), Waker::from(Arc::clone(&behind_bell)));
+    for waker in [&old_waker, &behind_waker, &old_waker, &behind_waker] {
+        assert!(behind.as_mut().poll(&mut Context::from_waker(waker)).is_pending());
+    }
+    advance(ms(2_001)).await;
+    sleep(ms(1)).await;
+    assert_eq!((new.rings(), behind_bell.rings()), (2, 0), "one timer, for the first");
+    assert!(parked.as_mut().poll(&mut Context::from_waker(&new_waker)).is_ready());
+    assert_eq!((old.rings(), behind_bell.rings()), (0, 1), "who is first now is told so");
+    assert!(behind.as_mut().poll(&mut Context::from_waker(&behind_waker)).is_pending());
+    advance(ms(2_001)).await;
+    sleep(ms(1)).await;
+    assert_eq!((old.rings(), behind_bell.rings()), (0, 2));
+    assert!(behind.as_mut().poll(&mut Context::from_waker(&behind_waker)).is_ready());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_the_users_closures_harms_nobody_else() {
+    let (mock, handle) = server();
+    let panics = Arc::new(AtomicBool::new(false));
+    let (in_key, in_random) = (Arc::clone(&panics), Arc::clone(&panics));
+    let layer = layer()
+        .limit(limit(5))
+        .partition(move |_, uri, _| {
+            assert!(!(in_key.load(Ordering::Relaxed) && uri.query() == Some("key")), "in the key");
+            None
+        })
+        .random(move || {
+            assert!(!in_random.load(Ordering::Relaxed), "in the random source");
+            0
+        });
+    let service = serve(&layer, &mock);
+    let start = Instant::now();
+    let mut again = refused_after(2, 5);
+    *again.uri_mut() = "https://api.example/elsewhere".parse().unwrap();
+    let again = spawn(&service, again, start);
+    sleep(ms(1)).await;
+    close(&service, 3).await;
+    // This one draws a number in `call`, and another one when it looks again.
+    let victim = spawn(&service, request(URL), start);
+    sleep(s(1)).await;
+    panics.store(true, Ordering::Relaxed);
+    let mut ready = service.clone();
+    let ready = ready.ready().await.unwrap();
+    for uri in [format!("{URL}?key"), URL.to_owned()] {
+        assert!(catch_unwind(AssertUnwindSafe(|| ready.call(request(&uri)))).is_err());
+    }
+    again.await.unwrap().0.unwrap();
+    assert!(victim.await.is_err_and(|error| error.is_panic()));
+    panics.store(false, Ordering::Relaxed);
+    let calls: Vec<_> = (0..2).map(|_| spawn(&service, request(URL), start)).collect();
+    for call in calls {
+        call.await.unwrap().0.unwrap();
+    }
+    assert_eq!(times(&handle, start), [0, 1, 7_000, 9_000]);
+    assert!(format!("{:?}", layer.gate()).contains("waiting: 0"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_panics_in_its_turn_locks_nobody_out() {
+    let is_bad = Arc::new(AtomicBool::new(false));
+    let bad = Arc::clone(&is_bad);
+    let mock = StrictMock::new(move |_: &Request<String>| {
+        assert!(!bad.load(Ordering::Relaxed), "in the service");
+        async { Ok(answer(200, &[])) }
+    })
+    .allow_abandoned();
+    let _handle = mock.handle();
+    let service = serve(&layer().limit(limit(5)), &mock);
+    let start = Instant::now();
+    service.clone().oneshot(request(URL)).await.unwrap();
+    is_bad.store(true, Ordering::Relaxed);
+    let victim = spawn(&service, request(URL), start);
+    let next = spawn(&service, request(URL), start);
+    assert!(victim.await.is_err_and(|error| error.is_panic()));
+    is_bad.store(false, Ordering::Relaxed);
+    assert_eq!(next.await.unwrap().1, 4_000, "the slot of the victim may have been used");
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_future_is_polled_without_an_event() {
+    let (mock, _handle) = server();
+    let service = serve(&layer().limit(limit(5)), &mock);
+    close(&service, 3).await;
+    let polls = Arc::new(AtomicUsize::new(0));
+    let counts = Arc::clone(&polls);
+    let calls: Vec<_> = (0..10)
+        .map(|_| {
+            let mut call = Box::pin(service.clone().oneshot(request(URL)));
+            let polls = Arc::clone(&counts);
+            tokio::spawn(std::future::poll_fn(move |cx| {
+                polls.fetch_add(1, Ordering::Relaxed);
+                call.as_mut().poll(cx)
+            }))
+        })
+        .collect();
+    for call in calls {
+        call.await.unwrap().unwrap();
+    }
+    // At first, when the gate opens, when it becomes the first, at its turn.
+    assert!(polls.load(Ordering::Relaxed) <= 10 * 4, "{}", polls.load(Ordering::Relaxed));
+}
