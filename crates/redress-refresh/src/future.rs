@@ -8,14 +8,15 @@ use std::task::{Context, Poll, ready};
 
 use http::{Request, Response, StatusCode};
 use pin_project_lite::pin_project;
-use redress_classify::{Basis, BoxError, Class, Error, Refreshed, Replay, ResponseExt, try_clone_request};
+use redress_classify::{Basis, BoxError, Class, Error, Phase, Refreshed, Replay, ResponseExt, try_clone_request};
 use tower_service::Service;
 
 use crate::failure::Failure;
 use crate::layer::Link;
+use crate::limit::Limit;
 use crate::shared::{Wait, Way};
 use crate::snapshot::Snapshot;
-use crate::state::Refusal;
+use crate::state::{Outcome, Refusal};
 
 pin_project! {
     /// The future of a [`Refresh`](crate::Refresh) service.
@@ -33,6 +34,8 @@ pin_project! {
         spare: Option<Spare<S, B>>,
         // Whether a rejection may still lead to a refresh: one of them may.
         may_refresh: bool,
+        // How long it may wait.
+        limit: Limit,
     }
 }
 
@@ -76,11 +79,18 @@ where
     S: Service<Request<B>>,
 {
     pub(crate) const fn pass(future: S::Future) -> Self {
-        Self { state: State::Below { future }, link: None, sent: None, spare: None, may_refresh: false }
+        Self {
+            state: State::Below { future },
+            link: None,
+            sent: None,
+            spare: None,
+            may_refresh: false,
+            limit: Limit::none(),
+        }
     }
 
     /// Sends a request with credentials, by a service that is ready.
-    pub(crate) fn send(link: Link, sent: Arc<Snapshot>, inner: &mut S, mut request: Request<B>) -> Self
+    pub(crate) fn send(link: Link, sent: Arc<Snapshot>, limit: Limit, inner: &mut S, mut request: Request<B>) -> Self
     where
         S: Clone,
         B: Replay,
@@ -89,19 +99,20 @@ where
         let copy = stamp(&link, &sent, &mut request, may_refresh);
         let spare = copy.map(|request| Spare { inner: inner.clone(), request });
         let state = State::Below { future: inner.call(request) };
-        Self { state, link: Some(link), sent: Some(sent), spare, may_refresh }
+        Self { state, link: Some(link), sent: Some(sent), spare, may_refresh, limit }
     }
 
     /// Keeps a request until the credentials are there, with a service that is not ready.
-    pub(crate) fn wait(link: Link, wait: Wait, inner: S, request: Request<B>) -> Self {
+    pub(crate) fn wait(link: Link, wait: Wait, mut limit: Limit, inner: S, request: Request<B>) -> Self {
+        limit.begin(link.deadline());
         let may_refresh = !is_second(&request);
         let state = State::Waiting { wait, spare: Some(Spare { inner, request }) };
-        Self { state, link: Some(link), sent: None, spare: None, may_refresh }
+        Self { state, link: Some(link), sent: None, spare: None, may_refresh, limit }
     }
 
     pub(crate) fn fail(link: &Link, refusal: Refusal) -> Self {
         let state = State::Failed { error: Some(no_credentials(link, refusal)) };
-        Self { state, link: None, sent: None, spare: None, may_refresh: false }
+        Self { state, link: None, sent: None, spare: None, may_refresh: false, limit: Limit::none() }
     }
 }
 
@@ -121,7 +132,11 @@ where
                 StateProj::Below { future } => {
                     let response = ready!(future.poll(cx)).map_err(|error| Error::from_below(error.into()))?;
                     let Some(sent) = this.sent.take() else { return Poll::Ready(Ok(response)) };
-                    match judge(link, &sent, &response, *this.may_refresh, this.spare.is_some()) {
+                    let judgement = judge(link, &sent, &response, *this.may_refresh, this.spare.is_some());
+                    if !matches!(judgement, Judgement::Return) {
+                        this.limit.begin(link.deadline());
+                    }
+                    match judgement {
                         Judgement::Return => return Poll::Ready(Ok(response)),
                         Judgement::Repeat if link.hand_up() => return Poll::Ready(Ok(refreshed(response))),
                         Judgement::Repeat => again(this.spare, this.may_refresh),
@@ -130,22 +145,28 @@ where
                     }
                 }
                 StateProj::Rejected { wait, response } => {
-                    let outcome = ready!(wait.poll(cx));
+                    let outcome = ready!(poll_wait(wait, this.limit, cx));
                     let Some(response) = response.take() else { return Poll::Pending };
                     match outcome {
-                        Err(_) => return Poll::Ready(Ok(response)),
-                        Ok(_) if link.hand_up() => return Poll::Ready(Ok(refreshed(response))),
+                        // A response in hand is returned, whatever else has failed.
+                        None | Some(Err(_)) => return Poll::Ready(Ok(response)),
+                        Some(Ok(_)) if link.hand_up() => return Poll::Ready(Ok(refreshed(response))),
                         // This drops the response before the service gets ready: it may hold a connection.
-                        Ok(_) => again(this.spare, this.may_refresh),
+                        Some(Ok(_)) => again(this.spare, this.may_refresh),
                     }
                 }
-                StateProj::Waiting { wait, spare } => match ready!(wait.poll(cx)) {
-                    Err(refusal) => return Poll::Ready(Err(no_credentials(link, refusal))),
-                    Ok(_) => State::Readying { spare: spare.take() },
+                StateProj::Waiting { wait, spare } => match ready!(poll_wait(wait, this.limit, cx)) {
+                    None => return Poll::Ready(Err(Error::deadline(Phase::NotSent))),
+                    Some(Err(refusal)) => return Poll::Ready(Err(no_credentials(link, refusal))),
+                    Some(Ok(_)) => State::Readying { spare: spare.take() },
                 },
                 StateProj::Readying { spare } => {
                     let Some(Spare { inner, .. }) = spare else { return Poll::Pending };
-                    ready!(inner.poll_ready(cx)).map_err(|error| Error::not_ready(error.into()))?;
+                    let Poll::Ready(ready) = inner.poll_ready(cx) else {
+                        ready!(this.limit.poll(cx));
+                        return Poll::Ready(Err(Error::deadline(Phase::NotSent)));
+                    };
+                    ready.map_err(|error| Error::not_ready(error.into()))?;
                     let Some(Spare { mut inner, mut request }) = spare.take() else { return Poll::Pending };
                     let sent = usable(link)?;
                     let copy = stamp(link, &sent, &mut request, *this.may_refresh);
@@ -181,6 +202,17 @@ where
         StateProj::Failed { error } => error.take().map_or(Poll::Pending, |error| Poll::Ready(Err(error))),
         _ => Poll::Pending,
     }
+}
+
+/// Waits for a flight, but no longer than the call may take; `None` when the deadline passed, or what came came too late.
+fn poll_wait(wait: &mut Wait, limit: &mut Limit, cx: &mut Context<'_>) -> Poll<Option<Outcome>> {
+    match wait.poll(cx) {
+        Poll::Ready(Ok(_)) if limit.has_passed() => {}
+        Poll::Ready(outcome) => return Poll::Ready(Some(outcome)),
+        Poll::Pending => ready!(limit.poll(cx)),
+    }
+    tracing::debug!(target: "redress::refresh", "the deadline passed during the wait");
+    Poll::Ready(None)
 }
 
 /// Prepares to send a request the second time, which is the last.

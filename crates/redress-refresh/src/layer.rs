@@ -51,6 +51,7 @@ struct Settings {
     origins: Vec<Origin>,
     hand_up: bool,
     flight_timeout: Duration,
+    deadline: Option<Duration>,
     clock: Clock,
 }
 
@@ -58,8 +59,13 @@ impl RefreshLayer {
     /// Attaches these credentials to the requests that go to this origin, and to no other.
     #[must_use]
     pub fn new(credentials: impl Credentials, origin: Origin) -> Self {
-        let settings =
-            Settings { origins: vec![origin], hand_up: false, flight_timeout: FLIGHT_TIMEOUT, clock: Clock::system() };
+        let settings = Settings {
+            origins: vec![origin],
+            hand_up: false,
+            flight_timeout: FLIGHT_TIMEOUT,
+            deadline: None,
+            clock: Clock::system(),
+        };
         Self { link: Some(Link { shared: Shared::new(credentials), settings: Arc::new(settings) }) }
     }
 
@@ -89,6 +95,19 @@ impl RefreshLayer {
     #[must_use]
     pub fn flight_timeout(self, timeout: Duration) -> Self {
         self.set(|settings| settings.flight_timeout = timeout)
+    }
+
+    /// Sets how long a call may take that has to wait for credentials; there is no limit by default.
+    ///
+    /// A request's own [`Deadline`](redress_classify::Deadline), in its extensions, takes its place. A call that holds no
+    /// response then fails with [`is_deadline`](redress_classify::Error::is_deadline), having sent nothing; one that was
+    /// rejected returns that response. The refresh goes on for the others.
+    ///
+    /// It counts from the beginning of the call. Only if the credentials have no known lifetime does it count from the
+    /// rejection: a request with such credentials goes down without a look at the clock.
+    #[must_use]
+    pub fn deadline(self, deadline: Duration) -> Self {
+        self.set(|settings| settings.deadline = Some(deadline))
     }
 
     /// Sets the clock that gives errors their date, for tests.
@@ -131,6 +150,10 @@ impl Link {
 
     pub(crate) fn flight_timeout(&self) -> Duration {
         self.settings.flight_timeout
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Duration> {
+        self.settings.deadline
     }
 
     pub(crate) fn clock(&self) -> Clock {

@@ -66,6 +66,7 @@ mod future;
 mod grant;
 mod layer;
 mod life;
+mod limit;
 mod origin;
 mod service;
 mod shared;

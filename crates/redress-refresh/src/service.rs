@@ -9,6 +9,7 @@ use tower_service::Service;
 
 use crate::future::ResponseFuture;
 use crate::layer::Link;
+use crate::limit::Limit;
 use crate::shared::Way;
 
 /// Attaches credentials to requests, and has them refreshed when a response says that they have run out.
@@ -31,6 +32,8 @@ use crate::shared::Way;
 /// # Errors
 /// That of the service below, and [`is_credentials`](Error::is_credentials) when there is neither a usable set nor a
 /// response to return. It says when to ask again, and its source is a [`Failure`](crate::Failure).
+/// [`is_deadline`](Error::is_deadline) when the call's deadline passes while it waits for credentials; nothing was sent,
+/// or what was sent was rejected and not processed.
 ///
 /// # Cancel safety
 /// Dropping the future drops the request below or its place among those who wait. A refresh goes on: its result is
@@ -66,15 +69,17 @@ where
             return ResponseFuture::pass(self.inner.call(request));
         };
         let link = link.clone();
-        match link.shared.seek(link.flight_timeout()) {
+        let (way, now) = link.shared.seek(link.flight_timeout());
+        let limit = Limit::new(&request, now);
+        match way {
             // This uses the service that `poll_ready` readied; a clone is taken only to send a copy again.
-            Way::Send(snapshot) => ResponseFuture::send(link, snapshot, &mut self.inner, request),
+            Way::Send(snapshot) => ResponseFuture::send(link, snapshot, limit, &mut self.inner, request),
             Way::Wait(wait) => {
                 // The readied service may hold a permit that the refresh needs. It is dropped before the wait, and a
                 // clone, which is not ready, gets ready afterwards.
                 let unready = self.inner.clone();
                 drop(mem::replace(&mut self.inner, unready.clone()));
-                ResponseFuture::wait(link, wait, unready, request)
+                ResponseFuture::wait(link, wait, limit, unready, request)
             }
             Way::Fail(refusal) => ResponseFuture::fail(&link, refusal),
         }

@@ -68,17 +68,20 @@ impl Shared {
         })
     }
 
-    /// Finds credentials for a request: of fresh ones it takes one atomic load, and reads the clock only if they expire.
-    pub(crate) fn seek(self: &Arc<Self>, limit: Duration) -> Way {
+    /// Finds credentials for a request: of fresh ones it takes one atomic load, and reads the clock only if they expire;
+    /// what it read is returned beside.
+    pub(crate) fn seek(self: &Arc<Self>, limit: Duration) -> (Way, Option<Instant>) {
         let snapshot = self.latest();
-        match snapshot.freshness() {
+        let (freshness, now) = snapshot.freshness();
+        let way = match freshness {
             Freshness::Fresh => Way::Send(snapshot),
             Freshness::Stale => {
                 self.renew(limit);
                 Way::Send(snapshot)
             }
             Freshness::Unusable => self.decide(limit, |state| state.call(Instant::now())),
-        }
+        };
+        (way, now)
     }
 
     /// Finds credentials for a request that was rejected with those of that generation.

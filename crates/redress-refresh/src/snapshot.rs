@@ -51,9 +51,11 @@ impl Snapshot {
         self.headers.is_empty()
     }
 
-    /// Reads the clock only when a lifetime is known.
-    pub(crate) fn freshness(&self) -> Freshness {
-        self.judge(Instant::now)
+    /// Reads the clock only when a lifetime is known, and returns what it read.
+    pub(crate) fn freshness(&self) -> (Freshness, Option<Instant>) {
+        let mut read = None;
+        let freshness = self.judge(|| *read.insert(Instant::now()));
+        (freshness, read)
     }
 
     pub(crate) fn freshness_at(&self, now: Instant) -> Freshness {
