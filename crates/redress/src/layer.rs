@@ -49,6 +49,7 @@ pub struct RedressLayer {
     pace: PaceLayer,
     backoff: BackoffLayer,
     attempt_timeout: Option<Duration>,
+    deadline: Option<Duration>,
 }
 
 impl RedressLayer {
@@ -64,6 +65,7 @@ impl RedressLayer {
             pace: PaceLayer::new(dialect.clone()),
             backoff: BackoffLayer::new(dialect),
             attempt_timeout: None,
+            deadline: None,
         }
     }
 
@@ -71,14 +73,19 @@ impl RedressLayer {
     #[must_use]
     pub fn credentials(mut self, credentials: impl Credentials, origin: Origin) -> Self {
         self.refresh = RefreshLayer::new(credentials, origin).hand_up();
+        if let Some(deadline) = self.deadline {
+            self.refresh = self.refresh.deadline(deadline);
+        }
         self
     }
 
     /// Sets how long a call may take in all: attempts, waits, refreshes. What would have to wait longer fails at once.
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = Some(deadline);
         self.backoff = self.backoff.deadline(deadline);
         self.pace = self.pace.deadline(deadline);
+        self.refresh = self.refresh.deadline(deadline);
         self
     }
 
