@@ -70,9 +70,16 @@ pub trait Credentials: Send + Sync + 'static {
     }
 
     /// Returns credentials that are at hand from the start, such as a stored pair; it is asked once, by
-    /// [`RefreshLayer::new`](crate::RefreshLayer::new). The default has none, and the first request logs in.
+    /// [`RefreshLayer::new`](crate::RefreshLayer::new). The default has none, and the first request logs in. Of a grant
+    /// without headers the first request shows the refresh token.
     fn held(&self) -> Option<Grant> {
         None
+    }
+
+    /// Whether a refresh token may be good for one use only, as long as no refresh has proven otherwise. The default is
+    /// `true`, which is the careful one: a token that may be spent is not shown again.
+    fn rotates(&self) -> bool {
+        true
     }
 
     /// Whether the credentials are attached as they are and never replaced by a call, as API keys are. The default is
@@ -147,6 +154,10 @@ impl<C: Credentials> Credentials for Arc<C> {
 
     fn held(&self) -> Option<Grant> {
         C::held(self)
+    }
+
+    fn rotates(&self) -> bool {
+        C::rotates(self)
     }
 
     fn is_static(&self) -> bool {

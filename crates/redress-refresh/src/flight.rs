@@ -1,63 +1,119 @@
 //! The one call for new credentials, in a task of its own: no caller leads it, so no caller's end ends it.
 
+mod over_store;
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use redress_classify::Clock;
 use secrecy::SecretString;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use crate::failure::Failure;
+use crate::flight::over_store::Held;
 use crate::grant::Grant;
 use crate::shared::Shared;
 use crate::state::Ticket;
+
+/// What the layer's settings say about a flight.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms {
+    /// How long it may take.
+    pub(crate) limit: Duration,
+    /// For the dates of a store's records; the system's by default.
+    pub(crate) clock: Option<Clock>,
+}
 
 /// A flight under way. However it ends, by a panic or a shutdown too, the slot is free again and the waiters know.
 struct Flight {
     shared: Arc<Shared>,
     id: u64,
+    limit: Duration,
+    clock: Clock,
+    /// When the last call to the issuer began.
+    sent: Option<Instant>,
+    /// Whether that call showed a refresh token.
+    is_refresh: bool,
+    /// The intent that was written to the store.
+    held: Option<Held>,
     has_landed: bool,
 }
 
 /// Starts the flight that the ticket is for.
-pub(crate) fn launch(shared: &Arc<Shared>, ticket: Ticket, limit: Duration) {
-    let mut flight = Flight { shared: Arc::clone(shared), id: ticket.id, has_landed: false };
+pub(crate) fn launch(shared: &Arc<Shared>, ticket: Ticket, terms: Terms) {
+    let mut flight = Flight {
+        shared: Arc::clone(shared),
+        id: ticket.id,
+        limit: terms.limit,
+        clock: terms.clock.unwrap_or_else(Clock::system),
+        sent: None,
+        is_refresh: false,
+        held: None,
+        has_landed: false,
+    };
     match Handle::try_current() {
-        Ok(runtime) => drop(runtime.spawn(flight.run(ticket.refresh_token, limit))),
-        Err(_) => flight.land(Err(Failure::transient("no tokio runtime")), Instant::now()),
+        Ok(runtime) => drop(runtime.spawn(flight.run(ticket.refresh_token))),
+        Err(_) => drop(flight.land(Err(Failure::transient("no tokio runtime")))),
     }
 }
 
 impl Flight {
-    async fn run(mut self, refresh_token: Option<SecretString>, limit: Duration) {
-        let mut sent = Instant::now();
-        let answer = tokio::time::timeout(limit, self.fetch(refresh_token, &mut sent)).await;
-        let result = answer.unwrap_or_else(|_| Err(Failure::ambiguous("the flight took too long")));
-        self.land(result, sent);
+    async fn run(mut self, refresh_token: Option<SecretString>) {
+        let limit = self.limit;
+        let answer = tokio::time::timeout(limit, self.fetch(refresh_token)).await;
+        let result = answer.unwrap_or_else(|_| Err(self.broken_off("the flight took too long")));
+        // What the waiters wait for is not held up by the store.
+        let written = self.written(&result);
+        if self.land(result) {
+            self.commit(written).await;
+        }
     }
 
-    async fn fetch(&self, refresh_token: Option<SecretString>, sent: &mut Instant) -> Result<Grant, Failure> {
+    async fn fetch(&mut self, refresh_token: Option<SecretString>) -> Result<Grant, Failure> {
+        let shared = Arc::clone(&self.shared);
+        match shared.fleet() {
+            Some(fleet) => self.fetch_over(fleet, refresh_token).await,
+            None => self.fetch_alone(refresh_token).await,
+        }
+    }
+
+    /// Refreshes, and logs in if the grant is dead.
+    async fn fetch_alone(&mut self, refresh_token: Option<SecretString>) -> Result<Grant, Failure> {
+        match self.ask(refresh_token).await {
+            Err(failure) if self.is_refresh && failure.is_grant_dead() && self.present(None) => {
+                tracing::info!(target: "redress::refresh", flight = self.id, "grant dead: logging in");
+                self.ask(None).await
+            }
+            result => result,
+        }
+    }
+
+    /// Makes one call to the issuer: it shows the refresh token, or logs in without one.
+    async fn ask(&mut self, refresh_token: Option<SecretString>) -> Result<Grant, Failure> {
+        (self.sent, self.is_refresh) = (Some(Instant::now()), refresh_token.is_some());
         if let Some(refresh_token) = refresh_token {
             self.shared.refreshes().fetch_add(1, Ordering::Relaxed);
             tracing::debug!(target: "redress::refresh", flight = self.id, "refresh started");
-            match self.shared.issuer().refresh(&refresh_token).await {
-                Err(failure) if failure.is_grant_dead() && self.shared.log_in_instead(self.id) => {
-                    tracing::info!(target: "redress::refresh", flight = self.id, "grant dead: logging in");
-                }
-                result => return result,
-            }
+            return self.shared.issuer().refresh(&refresh_token).await;
         }
-        *sent = Instant::now();
         self.shared.logins().fetch_add(1, Ordering::Relaxed);
         tracing::debug!(target: "redress::refresh", flight = self.id, "login started");
         self.shared.issuer().login().await
     }
 
-    fn land(&mut self, result: Result<Grant, Failure>, sent: Instant) {
+    /// Notes which refresh token is about to be shown; false when the flight is superseded.
+    fn present(&self, refresh_token: Option<SecretString>) -> bool {
+        self.shared.present(self.id, refresh_token)
+    }
+
+    /// Ends the flight; false when it is superseded.
+    fn land(&mut self, result: Result<Grant, Failure>) -> bool {
         self.has_landed = true;
         let flight = self.id;
-        match self.shared.land(flight, result, sent) {
+        let outcome = self.shared.land(flight, result, self.sent.unwrap_or_else(Instant::now));
+        match &outcome {
             Some(Ok(generation)) => tracing::info!(target: "redress::refresh", flight, generation, "succeeded"),
             Some(Err(refusal)) => {
                 let (failure, kind) = (&refusal.failure, refusal.failure.kind());
@@ -66,13 +122,20 @@ impl Flight {
             }
             None => tracing::debug!(target: "redress::refresh", flight, "superseded: dropped what it brought"),
         }
+        outcome.is_some()
+    }
+
+    /// Returns why a flight failed that was cut: what was never sent spent nothing.
+    fn broken_off(&self, why: &'static str) -> Failure {
+        if self.sent.is_some() { Failure::ambiguous(why) } else { Failure::transient(why) }
     }
 }
 
 impl Drop for Flight {
     fn drop(&mut self) {
         if !self.has_landed {
-            self.land(Err(Failure::ambiguous("the flight was broken off")), Instant::now());
+            let failure = self.broken_off("the flight was broken off");
+            self.land(Err(failure));
         }
     }
 }

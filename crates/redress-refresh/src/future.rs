@@ -246,7 +246,7 @@ fn judge<R>(link: &Link, sent: &Snapshot, response: &Response<R>, may_refresh: b
         link.shared.rejected_again(sent.generation());
         return Judgement::Return;
     }
-    match link.shared.rejected(sent.generation(), link.flight_timeout()) {
+    match link.shared.rejected(sent.generation(), link.terms()) {
         Way::Fail(_) => Judgement::Return,
         Way::Send(_) | Way::Wait(_) if !has_copy && !link.hand_up() => {
             tracing::debug!(target: "redress::refresh", "not sent again: the body cannot be copied");

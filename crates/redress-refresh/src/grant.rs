@@ -111,6 +111,15 @@ impl Grant {
         self.expires_in
     }
 
+    /// Makes a grant of headers that were one before.
+    pub(crate) const fn from_parts(
+        headers: Vec<(HeaderName, HeaderValue)>,
+        refresh_token: Option<SecretString>,
+        expires_in: Option<Duration>,
+    ) -> Self {
+        Self { headers, refresh_token, expires_in }
+    }
+
     pub(crate) fn into_parts(self) -> (Vec<(HeaderName, HeaderValue)>, Option<SecretString>) {
         (self.headers, self.refresh_token)
     }

@@ -8,9 +8,12 @@ use redress_classify::Clock;
 use tower_layer::Layer;
 
 use crate::credentials::Credentials;
+use crate::fleet::Fleet;
+use crate::flight::Terms;
 use crate::origin::Origin;
 use crate::service::Refresh;
 use crate::shared::Shared;
+use crate::store::TokenStore;
 use crate::tokens::Tokens;
 
 /// Longer than a token endpoint's own timeout and its small retry take, shorter than most callers wait.
@@ -52,7 +55,7 @@ struct Settings {
     hand_up: bool,
     flight_timeout: Duration,
     deadline: Option<Duration>,
-    clock: Clock,
+    clock: Option<Clock>,
 }
 
 impl RefreshLayer {
@@ -64,7 +67,7 @@ impl RefreshLayer {
             hand_up: false,
             flight_timeout: FLIGHT_TIMEOUT,
             deadline: None,
-            clock: Clock::system(),
+            clock: None,
         };
         Self { link: Some(Link { shared: Shared::new(credentials), settings: Arc::new(settings) }) }
     }
@@ -91,6 +94,28 @@ impl RefreshLayer {
         self.set(|settings| settings.hand_up = true)
     }
 
+    /// Shares the credentials with other processes, or other layers, by a store, under a key that names them.
+    ///
+    /// All who use the same store and key hold the same set: one of them refreshes, the others adopt what it got; an
+    /// install and a clear are for all. The key is a name such as `portal/user-7`, never a token nor anything made of one.
+    ///
+    /// Who refreshes holds a lease that lasts 5 s longer than the [flight timeout](Self::flight_timeout). Set that below
+    /// the time for which the issuer takes a spent refresh token again, if it does. The clocks of the fleet must agree within
+    /// seconds. When a holder goes away, the next one waits for the end of its lease, and then logs in rather than show a
+    /// refresh token that may be spent. While the store is down, credentials that [do not
+    /// rotate](crate::Credentials::rotates) are refreshed for this process alone; others are used to their end, and then
+    /// requests fail.
+    ///
+    /// It belongs to the credentials, and so to every clone of the layer; the first store stays. [Static
+    /// credentials](crate::Credentials::is_static) are not shared. Without a store nothing of this costs anything.
+    #[must_use]
+    pub fn store(self, store: impl TokenStore, key: impl Into<String>) -> Self {
+        if let Some(link) = &self.link {
+            link.shared.share(Fleet::new(Box::new(store), key.into()));
+        }
+        self
+    }
+
     /// Sets how long a refresh may take, the login that follows a dead grant included. The default is 30 s.
     #[must_use]
     pub fn flight_timeout(self, timeout: Duration) -> Self {
@@ -110,16 +135,16 @@ impl RefreshLayer {
         self.set(|settings| settings.deadline = Some(deadline))
     }
 
-    /// Sets the clock that gives errors their date, for tests.
+    /// Sets the clock that gives errors and a store's records their dates, for tests.
     #[must_use]
     pub fn clock(self, clock: Clock) -> Self {
-        self.set(|settings| settings.clock = clock)
+        self.set(|settings| settings.clock = Some(clock))
     }
 
     /// Returns a handle that reads, replaces and clears the credentials. Of a layer without any it does nothing.
     #[must_use]
     pub fn tokens(&self) -> Tokens {
-        Tokens::new(self.link.as_ref().map(|link| Arc::clone(&link.shared)))
+        Tokens::new(self.link.clone())
     }
 
     fn set(mut self, set: impl FnOnce(&mut Settings)) -> Self {
@@ -148,8 +173,8 @@ impl Link {
         self.settings.hand_up
     }
 
-    pub(crate) fn flight_timeout(&self) -> Duration {
-        self.settings.flight_timeout
+    pub(crate) fn terms(&self) -> Terms {
+        Terms { limit: self.settings.flight_timeout, clock: self.settings.clock }
     }
 
     pub(crate) fn deadline(&self) -> Option<Duration> {
@@ -157,6 +182,6 @@ impl Link {
     }
 
     pub(crate) fn clock(&self) -> Clock {
-        self.settings.clock
+        self.settings.clock.unwrap_or_else(Clock::system)
     }
 }

@@ -59,8 +59,10 @@
 //! # }
 //! ```
 
+pub mod conformance;
 mod credentials;
 mod failure;
+mod fleet;
 mod flight;
 mod future;
 mod grant;
@@ -72,6 +74,7 @@ mod service;
 mod shared;
 mod snapshot;
 mod state;
+mod store;
 mod tokens;
 
 pub use credentials::{Credentials, StaticHeaders};
@@ -81,6 +84,7 @@ pub use grant::{Grant, InvalidHeader};
 pub use layer::RefreshLayer;
 pub use origin::{InvalidOrigin, Origin};
 pub use service::Refresh;
+pub use store::{InvalidRecord, MemoryStore, Record, Stamp, TokenStore};
 pub use tokens::Tokens;
 
 pub use secrecy::SecretString;

@@ -69,7 +69,7 @@ where
             return ResponseFuture::pass(self.inner.call(request));
         };
         let link = link.clone();
-        let (way, now) = link.shared.seek(link.flight_timeout());
+        let (way, now) = link.shared.seek(link.terms());
         let limit = Limit::new(&request, now);
         match way {
             // This uses the service that `poll_ready` readied; a clone is taken only to send a copy again.

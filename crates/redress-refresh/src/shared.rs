@@ -4,17 +4,20 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use redress_classify::Clock;
+use secrecy::SecretString;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::credentials::{Credentials, Issuer};
 use crate::failure::Failure;
-use crate::flight;
+use crate::fleet::Fleet;
+use crate::flight::{self, Terms};
 use crate::grant::Grant;
 use crate::snapshot::{Freshness, Snapshot};
 use crate::state::{Decision, Moment, Outcome, Refusal, State, Ticket};
@@ -26,6 +29,8 @@ pub(crate) struct Shared {
     cold: Mutex<Cold>,
     issuer: Box<dyn Issuer>,
     is_static: bool,
+    /// Empty as long as the credentials are this process's alone.
+    fleet: OnceLock<Fleet>,
     refreshes: AtomicU64,
     logins: AtomicU64,
 }
@@ -54,15 +59,16 @@ pub(crate) struct Wait(Pin<Box<dyn Future<Output = Outcome> + Send>>);
 impl Shared {
     pub(crate) fn new<C: Credentials>(credentials: C) -> Arc<Self> {
         let is_static = credentials.is_static();
-        let mut state = State::new(is_static);
-        if let Some(grant) = credentials.held().filter(|grant| !grant.is_empty()) {
-            state.install(grant, moment());
+        let mut state = State::new(is_static, credentials.rotates());
+        if let Some(grant) = credentials.held() {
+            state.hold(grant, moment());
         }
         Arc::new(Self {
             snapshot: ArcSwap::new(Arc::clone(state.current())),
             cold: Mutex::new(Cold { state, landing: None }),
             issuer: Box::new(credentials),
             is_static,
+            fleet: OnceLock::new(),
             refreshes: AtomicU64::new(0),
             logins: AtomicU64::new(0),
         })
@@ -70,23 +76,23 @@ impl Shared {
 
     /// Finds credentials for a request: of fresh ones it takes one atomic load, and reads the clock only if they expire;
     /// what it read is returned beside.
-    pub(crate) fn seek(self: &Arc<Self>, limit: Duration) -> (Way, Option<Instant>) {
+    pub(crate) fn seek(self: &Arc<Self>, terms: Terms) -> (Way, Option<Instant>) {
         let snapshot = self.latest();
         let (freshness, now) = snapshot.freshness();
         let way = match freshness {
             Freshness::Fresh => Way::Send(snapshot),
             Freshness::Stale => {
-                self.renew(limit);
+                self.renew(terms);
                 Way::Send(snapshot)
             }
-            Freshness::Unusable => self.decide(limit, |state| state.call(Instant::now())),
+            Freshness::Unusable => self.decide(terms, |state| state.call(Instant::now())),
         };
         (way, now)
     }
 
     /// Finds credentials for a request that was rejected with those of that generation.
-    pub(crate) fn rejected(self: &Arc<Self>, generation: u64, limit: Duration) -> Way {
-        self.decide(limit, |state| state.rejected(generation, moment()))
+    pub(crate) fn rejected(self: &Arc<Self>, generation: u64, terms: Terms) -> Way {
+        self.decide(terms, |state| state.rejected(generation, moment()))
     }
 
     /// Notes that a request was rejected that is not to be sent again.
@@ -114,30 +120,49 @@ impl Shared {
         &self.logins
     }
 
-    pub(crate) fn install(&self, grant: Grant) {
+    pub(crate) fn install(self: &Arc<Self>, grant: Grant, clock: Clock) {
         if grant.is_empty() {
-            return self.clear();
+            return self.clear(clock);
         }
         let landing = self.change(|cold| {
+            self.post(&grant);
             cold.state.install(grant, moment());
             cold.landing.take()
         });
+        self.deliver(clock);
         let generation = self.latest().generation();
         tracing::info!(target: "redress::refresh", generation, "installed");
         announce(landing, Ok(generation));
     }
 
-    pub(crate) fn clear(&self) {
+    pub(crate) fn clear(self: &Arc<Self>, clock: Clock) {
         let landing = self.change(|cold| {
+            self.post(&Grant::new());
             cold.state.clear();
             cold.landing.take()
         });
+        self.deliver(clock);
         tracing::info!(target: "redress::refresh", "cleared");
         announce(landing, Err(Refusal { failure: Failure::cleared(), retry_at: None }));
     }
 
-    pub(crate) fn log_in_instead(&self, id: u64) -> bool {
-        self.lock().state.log_in_instead(id)
+    pub(crate) fn present(&self, id: u64, refresh_token: Option<SecretString>) -> bool {
+        self.lock().state.present(id, refresh_token)
+    }
+
+    pub(crate) fn rotates(&self) -> bool {
+        self.lock().state.rotates()
+    }
+
+    /// Shares the credentials by a store, if none shares them already.
+    pub(crate) fn share(&self, fleet: Fleet) {
+        if !self.is_static {
+            let _ = self.fleet.set(fleet);
+        }
+    }
+
+    pub(crate) fn fleet(&self) -> Option<&Fleet> {
+        self.fleet.get()
     }
 
     /// Ends a flight; `None` when it is superseded.
@@ -150,16 +175,35 @@ impl Shared {
         Some(outcome)
     }
 
-    fn renew(self: &Arc<Self>, limit: Duration) {
+    fn post(&self, grant: &Grant) {
+        if let Some(fleet) = self.fleet() {
+            fleet.post(grant.clone());
+        }
+    }
+
+    /// Tells the store what the user has done. What does not get there now does so before the next flight.
+    fn deliver(self: &Arc<Self>, clock: Clock) {
+        if let (Some(_), Ok(runtime)) = (self.fleet(), Handle::try_current()) {
+            let shared = Arc::clone(self);
+            runtime.spawn(async move {
+                let Some(fleet) = shared.fleet() else { return };
+                if fleet.deliver(&clock).await.is_err() {
+                    tracing::warn!(target: "redress::refresh", "no store: what was installed or cleared stays here");
+                }
+            });
+        }
+    }
+
+    fn renew(self: &Arc<Self>, terms: Terms) {
         let ticket = self.change(|cold| {
             let ticket = cold.state.renew(Instant::now())?;
             cold.landing = Some(watch::Sender::new(None));
             Some(ticket)
         });
-        self.launch(ticket, limit);
+        self.launch(ticket, terms);
     }
 
-    fn decide(self: &Arc<Self>, limit: Duration, decide: impl FnOnce(&mut State) -> Decision) -> Way {
+    fn decide(self: &Arc<Self>, terms: Terms, decide: impl FnOnce(&mut State) -> Decision) -> Way {
         let (way, ticket) = self.change(|cold| match decide(&mut cold.state) {
             Decision::Send(snapshot) => (Way::Send(snapshot), None),
             Decision::Fail(refusal) => (Way::Fail(refusal), None),
@@ -169,13 +213,13 @@ impl Shared {
                 (Way::Wait(cold.wait()), Some(ticket))
             }
         });
-        self.launch(ticket, limit);
+        self.launch(ticket, terms);
         way
     }
 
-    fn launch(self: &Arc<Self>, ticket: Option<Ticket>, limit: Duration) {
+    fn launch(self: &Arc<Self>, ticket: Option<Ticket>, terms: Terms) {
         if let Some(ticket) = ticket {
-            flight::launch(self, ticket, limit);
+            flight::launch(self, ticket, terms);
         }
     }
 

@@ -22,8 +22,10 @@ const MAX_STRIKES: u32 = 3;
 pub(crate) struct State {
     current: Arc<Snapshot>,
     refresh_token: Option<SecretString>,
-    /// Whether an issuer may take a refresh token only once; true until a refresh proves otherwise.
+    /// Whether an issuer may take a refresh token only once, until a refresh proves otherwise.
     rotates: bool,
+    /// What is taken for true of an issuer that has proven nothing yet.
+    may_rotate: bool,
     flight: Option<Flight>,
     flights: u64,
     block: Block,
@@ -95,11 +97,12 @@ pub(crate) struct Refusal {
 pub(crate) type Outcome = Result<u64, Refusal>;
 
 impl State {
-    pub(crate) fn new(is_static: bool) -> Self {
+    pub(crate) fn new(is_static: bool, may_rotate: bool) -> Self {
         Self {
             current: Arc::new(Snapshot::new(0, Vec::new(), None)),
             refresh_token: None,
-            rotates: true,
+            rotates: may_rotate,
+            may_rotate,
             flight: None,
             flights: 0,
             block: Block::None,
@@ -109,6 +112,19 @@ impl State {
             serves_to_end: false,
             is_static,
         }
+    }
+
+    /// Takes what is at hand from the start; without headers it is a refresh token, for the first flight to show.
+    pub(crate) fn hold(&mut self, mut grant: Grant, at: Moment) {
+        if grant.is_empty() {
+            self.refresh_token = grant.take_refresh_token();
+        } else {
+            self.install(grant, at);
+        }
+    }
+
+    pub(crate) const fn rotates(&self) -> bool {
+        self.rotates
     }
 
     pub(crate) const fn current(&self) -> &Arc<Snapshot> {
@@ -157,11 +173,12 @@ impl State {
         }
     }
 
-    /// Turns a flight into a login, since its refresh token is worthless; false when the flight is superseded.
-    pub(crate) fn log_in_instead(&mut self, id: u64) -> bool {
+    /// Notes which refresh token a flight is about to show, in place of the one that it began with; without one it is a
+    /// login, or needs no call. False when the flight is superseded.
+    pub(crate) fn present(&mut self, id: u64, refresh_token: Option<SecretString>) -> bool {
         let Some(flight) = self.flight.as_mut().filter(|flight| flight.id == id) else { return false };
-        flight.is_login = true;
-        self.refresh_token = None;
+        flight.is_login = refresh_token.is_none();
+        self.refresh_token = refresh_token;
         true
     }
 
@@ -195,7 +212,7 @@ impl State {
     fn reset(&mut self) {
         self.flight = None;
         self.refresh_token = None;
-        self.rotates = true;
+        self.rotates = self.may_rotate;
         self.strikes = 0;
         self.lift();
     }

@@ -1,26 +1,26 @@
 //! A handle to the credentials.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::grant::Grant;
+use crate::layer::Link;
 use crate::shared::Shared;
 
 /// A handle to a layer's credentials, from [`RefreshLayer::tokens`](crate::RefreshLayer::tokens). Clones are cheap.
 #[derive(Clone, Debug)]
 pub struct Tokens {
-    shared: Option<Arc<Shared>>,
+    link: Option<Link>,
 }
 
 impl Tokens {
-    pub(crate) const fn new(shared: Option<Arc<Shared>>) -> Self {
-        Self { shared }
+    pub(crate) const fn new(link: Option<Link>) -> Self {
+        Self { link }
     }
 
     /// Returns how many sets of credentials have been installed; 0 before the first.
     #[must_use]
     pub fn generation(&self) -> u64 {
-        self.shared.as_ref().map_or(0, |shared| shared.latest().generation())
+        self.link.as_ref().map_or(0, |link| link.shared.latest().generation())
     }
 
     /// Returns how many refreshes have been started.
@@ -39,24 +39,25 @@ impl Tokens {
     /// and any failure.
     ///
     /// What a flight under way brings is dropped, and those who wait for it go on with the new set. A grant without
-    /// headers clears.
+    /// headers clears. By a [store](crate::RefreshLayer::store) it reaches the other processes too.
     pub fn install(&self, grant: Grant) {
-        if let Some(shared) = &self.shared {
-            shared.install(grant);
+        if let Some(link) = &self.link {
+            link.shared.install(grant, link.clock());
         }
     }
 
     /// Forgets all credentials, as a logout does, and any failure.
     ///
     /// What a flight under way brings is dropped, and those who wait for it fail. The next request logs in; one whose
-    /// credentials are [static](crate::Credentials::is_static) fails until others are installed.
+    /// credentials are [static](crate::Credentials::is_static) fails until others are installed. A
+    /// [store](crate::RefreshLayer::store) forgets them too: what it holds is not adopted again, even if it is down now.
     pub fn clear(&self) {
-        if let Some(shared) = &self.shared {
-            shared.clear();
+        if let Some(link) = &self.link {
+            link.shared.clear(link.clock());
         }
     }
 
     fn count(&self, counter: impl FnOnce(&Shared) -> &AtomicU64) -> u64 {
-        self.shared.as_ref().map_or(0, |shared| counter(shared).load(Ordering::Relaxed))
+        self.link.as_ref().map_or(0, |link| counter(&link.shared).load(Ordering::Relaxed))
     }
 }

@@ -224,7 +224,7 @@ impl Pair {
             }
             Op::Dead => {
                 if let Some((id, is_login)) = &mut self.model.flight {
-                    assert!(self.state.log_in_instead(*id));
+                    assert!(self.state.present(*id, None));
                     (*is_login, self.model.refresh) = (true, None);
                 }
             }
@@ -339,7 +339,7 @@ proptest! {
     #[test]
     fn the_state_agrees_with_a_simple_model(ops in prop::collection::vec(op(), 1..80)) {
         let model = Model { is_single_use: true, ..Model::default() };
-        let mut pair = Pair { state: State::new(false), model, zero: Instant::now() };
+        let mut pair = Pair { state: State::new(false, true), model, zero: Instant::now() };
         for op in &ops {
             pair.apply(op);
         }

@@ -20,7 +20,7 @@ struct Fixture {
 
 impl Fixture {
     fn empty() -> Self {
-        Self { state: State::new(false), now: Instant::now() }
+        Self { state: State::new(false, true), now: Instant::now() }
     }
 
     fn holding(grant: Grant) -> Self {
@@ -173,7 +173,7 @@ fn a_refresh_without_a_refresh_token_keeps_the_old_one_and_a_login_does_not() {
     fixture.land(&ticket, Ok(grant("b")));
     let Decision::Start(ticket) = fixture.reject(2) else { panic!("no flight") };
     assert_eq!(shown(&ticket), Some("r"));
-    assert!(fixture.state.log_in_instead(ticket.id));
+    assert!(fixture.state.present(ticket.id, None));
     fixture.land(&ticket, Ok(grant("c")));
     let Decision::Start(ticket) = fixture.reject(3) else { panic!("no flight") };
     assert_eq!(shown(&ticket), None);
@@ -230,7 +230,7 @@ fn what_a_superseded_flight_brings_is_dropped() {
     let mut fixture = Fixture::holding(grant("a").refresh_token("r"));
     let Decision::Start(old) = fixture.reject(1) else { panic!("no flight") };
     fixture.state.clear();
-    assert!(!fixture.state.log_in_instead(old.id), "nor does it go on");
+    assert!(!fixture.state.present(old.id, None), "nor does it go on");
     assert!(fixture.land(&old, Ok(grant("late"))).is_none());
     assert!(fixture.state.current().is_empty());
     let new = fixture.started();
@@ -300,7 +300,7 @@ fn a_wait_that_a_server_asked_for_is_not_cut_short() {
 
 #[test]
 fn static_credentials_never_start_a_flight() {
-    let mut state = State::new(true);
+    let mut state = State::new(true, true);
     let at = Moment { now: Instant::now(), random: 0 };
     assert!(matches!(state.call(at.now), Decision::Fail(refusal) if refusal.failure.is_permanent()));
     state.install(grant("key").expires_in(s(1)), at);

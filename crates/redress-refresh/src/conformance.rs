@@ -1,0 +1,238 @@
+//! What every [`TokenStore`] must do, as a check for the tests of its author.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, SystemTime};
+
+use tokio::time::timeout;
+
+use crate::grant::Grant;
+use crate::store::{Intent, Record, Stamp, TokenStore};
+
+/// How many writers are let loose on one record.
+const WRITERS: usize = 16;
+/// How long a wait for a change may take that has happened.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The largest number that a signed column of 64 bits holds.
+const LARGE: u64 = i64::MAX as u64;
+
+/// Checks a store against the rules of [`TokenStore`], under keys of its own that begin with `redress-conformance`.
+///
+/// # Panics
+/// When the store breaks a rule; the message begins with the rule.
+///
+/// # Examples
+/// ```
+/// use redress_refresh::{MemoryStore, conformance};
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// conformance::check(MemoryStore::new()).await;
+/// # }
+/// ```
+pub async fn check(store: impl TokenStore) {
+    let suite = Suite { store: Arc::new(store), run: fastrand::u64(..) };
+    suite.an_unknown_key_has_no_record().await;
+    suite.what_is_written_is_read().await;
+    suite.a_record_is_created_once().await;
+    suite.only_the_same_stamp_is_replaced().await;
+    suite.keys_are_apart().await;
+    suite.one_of_many_writers_wins().await;
+    suite.a_write_that_is_dropped_is_whole_or_none().await;
+    suite.a_lease_that_has_ended_stays().await;
+    suite.a_change_is_told().await;
+}
+
+struct Suite<S> {
+    store: Arc<S>,
+    run: u64,
+}
+
+impl<S: TokenStore> Suite<S> {
+    async fn an_unknown_key_has_no_record(&self) {
+        let rule = "an unknown key has no record";
+        assert!(self.load(rule, "unknown").await.is_none(), "{rule}");
+    }
+
+    async fn what_is_written_is_read(&self) {
+        let rule = "what is written is read, byte for byte";
+        let mut seen = None;
+        for record in records() {
+            self.write(rule, "bytes", seen.as_ref(), &record).await;
+            let read = self.load(rule, "bytes").await;
+            let read = read.unwrap_or_else(|| panic!("{rule}: {record:?} is gone"));
+            assert!(read.expose_bytes() == record.expose_bytes(), "{rule}: {record:?} is now {read:?}");
+            seen = Some(record.stamp());
+        }
+    }
+
+    async fn a_record_is_created_once(&self) {
+        let rule = "a record is created once";
+        let first = record(1, None);
+        assert!(self.replace(rule, "new", None, &first).await, "{rule}: not at all");
+        assert!(!self.replace(rule, "new", None, &record(2, None)).await, "{rule}: twice");
+        self.expect(rule, "new", &first).await;
+        assert!(
+            !self.replace(rule, "none", Some(&first.stamp()), &first).await,
+            "{rule}: nothing was there to replace"
+        );
+        assert!(self.load(rule, "none").await.is_none(), "{rule}: a refused write leaves nothing");
+    }
+
+    async fn only_the_same_stamp_is_replaced(&self) {
+        let rule = "only a record of the same generation and intent is replaced";
+        let stored = [record(5, None), record(5, Some("a"))];
+        for (index, stored) in stored.iter().enumerate() {
+            let key = format!("stamp-{index}");
+            self.write(rule, &key, None, stored).await;
+            for other in [
+                record(4, None),
+                record(6, None),
+                record(5, None),
+                record(5, Some("a")),
+                record(5, Some("A")),
+                record(5, Some("")),
+                record(5, Some("b")),
+                record(6, Some("a")),
+                record(5 + (1 << 32), None),
+            ] {
+                if other.stamp() != stored.stamp() {
+                    let done = self.replace(rule, &key, Some(&other.stamp()), &record(7, Some("c"))).await;
+                    assert!(!done, "{rule}: {:?} was taken for {:?}", stored.stamp(), other.stamp());
+                    self.expect(rule, &key, stored).await;
+                }
+            }
+            self.write(rule, &key, Some(&stored.stamp()), &record(4, None)).await;
+            self.expect(rule, &key, &record(4, None)).await;
+        }
+    }
+
+    async fn keys_are_apart(&self) {
+        let rule = "keys are apart, whatever they are made of";
+        let keys = ["a", "A", "a ", "a:b", "a/b", "a*", "a%", "a'--", "\u{e9}", "e\u{301}"];
+        for (number, key) in (1..).zip(keys) {
+            self.write(rule, key, None, &record(number, None)).await;
+        }
+        for (number, key) in (1..).zip(keys) {
+            self.expect(rule, key, &record(number, None)).await;
+        }
+    }
+
+    async fn one_of_many_writers_wins(&self) {
+        let rule = "of many writers one wins";
+        let mut seen: Option<Stamp> = None;
+        for round in 1..=8 {
+            let writers: Vec<_> = (0..WRITERS)
+                .map(|writer| {
+                    let (store, key, seen) = (Arc::clone(&self.store), self.key("race"), seen.clone());
+                    let next = record(round, Some(&format!("{round}-{writer}")));
+                    tokio::spawn(async move { store.replace(&key, seen.as_ref(), &next).await })
+                })
+                .collect();
+            let mut won = Vec::new();
+            for (writer, task) in writers.into_iter().enumerate() {
+                if matches!(task.await, Ok(Ok(true))) {
+                    won.push(writer);
+                }
+            }
+            assert!(won.len() == 1, "{rule}: {won:?}");
+            let winner = record(round, Some(&format!("{round}-{}", won[0])));
+            self.expect(rule, "race", &winner).await;
+            seen = Some(winner.stamp());
+        }
+    }
+
+    async fn a_write_that_is_dropped_is_whole_or_none(&self) {
+        let rule = "a write that is dropped is whole or none";
+        for polls in 0..4 {
+            let key = format!("dropped-{polls}");
+            let (old, new) = (record(1, None), record(2, Some("x")));
+            self.write(rule, &key, None, &old).await;
+            {
+                let (full_key, seen) = (self.key(&key), old.stamp());
+                let mut write = pin!(self.store.replace(&full_key, Some(&seen), &new));
+                for _ in 0..polls {
+                    if write.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
+                        break;
+                    }
+                    tokio::task::yield_now().await;
+                }
+            }
+            let left = self.load(rule, &key).await.map(|record| record.expose_bytes());
+            let is_whole = [&old, &new].iter().any(|record| Some(record.expose_bytes()) == left);
+            assert!(is_whole, "{rule}");
+        }
+    }
+
+    async fn a_lease_that_has_ended_stays(&self) {
+        let rule = "an intent stays when its lease has ended, and a set when it has expired";
+        let past = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1));
+        let ended = Record { expires_at: past, ..record(1, Some("ended")) };
+        self.write(rule, "ended", None, &ended).await;
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        self.expect(rule, "ended", &ended).await;
+    }
+
+    async fn a_change_is_told(&self) {
+        let rule = "who waits for a change is told of it";
+        let (old, new) = (record(1, None), record(2, None));
+        self.write(rule, "told", None, &old).await;
+        let key = self.key("told");
+        let seen = old.stamp();
+        let mut wait = pin!(self.store.changed(&key, Some(&seen)));
+        let is_ready = std::future::poll_fn(|cx| Poll::Ready(wait.as_mut().poll(cx).is_ready())).await;
+        self.write(rule, "told", Some(&old.stamp()), &new).await;
+        assert!(is_ready || timeout(PATIENCE, wait).await.is_ok(), "{rule}: one who waited");
+        let late = timeout(PATIENCE, self.store.changed(&key, Some(&seen))).await;
+        assert!(late.is_ok(), "{rule}: one who comes after it");
+    }
+
+    fn key(&self, name: &str) -> String {
+        format!("redress-conformance/{:016x}/{name}", self.run)
+    }
+
+    async fn load(&self, rule: &str, name: &str) -> Option<Record> {
+        let loaded = self.store.load(&self.key(name)).await;
+        loaded.unwrap_or_else(|error| panic!("{rule}: load failed: {error}"))
+    }
+
+    async fn replace(&self, rule: &str, name: &str, seen: Option<&Stamp>, record: &Record) -> bool {
+        let replaced = self.store.replace(&self.key(name), seen, record).await;
+        replaced.unwrap_or_else(|error| panic!("{rule}: replace failed: {error}"))
+    }
+
+    async fn write(&self, rule: &str, name: &str, seen: Option<&Stamp>, record: &Record) {
+        assert!(self.replace(rule, name, seen, record).await, "{rule}: {record:?} was not written over {seen:?}");
+    }
+
+    async fn expect(&self, rule: &str, name: &str, record: &Record) {
+        let read = self.load(rule, name).await;
+        let is_same = read.as_ref().is_some_and(|read| read.expose_bytes() == record.expose_bytes());
+        assert!(is_same, "{rule}: {record:?} is now {read:?}");
+    }
+}
+
+fn record(generation: u64, intent: Option<&str>) -> Record {
+    let until = SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_123);
+    Record { intent: intent.map(|id| Intent { id: id.to_owned(), until }), ..Record::empty(generation) }
+}
+
+/// Records with everything in them that is hard to keep.
+fn records() -> Vec<Record> {
+    let value: String = (0x20..0x7f_u8).map(char::from).collect();
+    let long = "x".repeat(8192);
+    let header = |name: &'static str, value: &str| Grant::new().header(name, value).expect("printable ASCII");
+    let odd = header("x-odd", value.trim()).refresh_token("\u{0}\u{1}\n\r\t\"\\'\u{e9}\u{1F511}");
+    let two = header("a", "1").header("b", "2").expect("printable ASCII").refresh_token(long.as_str());
+    let end = SystemTime::UNIX_EPOCH + Duration::from_millis(4_102_444_800_001);
+    let intent = record(0, Some("0123456789abcdef0123456789abcdef")).intent;
+    vec![
+        Record::empty(0),
+        Record { intent: intent.clone(), ..Record::of(1, &odd, None) },
+        Record { intent, ..Record::of((1 << 53) + 1, &two, Some(end)) },
+        Record::of(LARGE, &header("x-long", &long), Some(SystemTime::UNIX_EPOCH)),
+        Record::empty(2),
+    ]
+}

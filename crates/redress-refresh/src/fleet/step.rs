@@ -1,0 +1,245 @@
+//! What a flight does next, seeing what the store holds: pure decisions.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use secrecy::SecretString;
+
+use crate::failure::Failure;
+use crate::grant::Grant;
+use crate::snapshot::Snapshot;
+use crate::store::{Record, Stamp, millis};
+
+/// What this process knows by itself.
+#[derive(Clone)]
+pub(crate) struct Local {
+    /// The newest generation of the store that it has held.
+    pub(crate) seen: u64,
+    pub(crate) current: Arc<Snapshot>,
+    pub(crate) refresh_token: Option<SecretString>,
+    /// Whether a refresh token may be good for one use only.
+    pub(crate) rotates: bool,
+}
+
+/// What follows from a record.
+pub(crate) enum Step {
+    /// It holds a newer set: no call is needed.
+    Adopt(Record),
+    /// Somebody else may be calling the issuer, for so long at most.
+    Wait(Duration),
+    /// Nobody is: the intent is to be written.
+    Claim(Claim),
+}
+
+/// An intent to be written over a record, and the call that is to follow.
+pub(crate) struct Claim {
+    /// What must still be there.
+    pub(crate) seen: Option<Stamp>,
+    /// What stays there until the call has come to something: the record without any intent.
+    pub(crate) base: Record,
+    /// What is to be shown; without one it is a login.
+    pub(crate) refresh_token: Option<SecretString>,
+}
+
+/// Decides what to do about a record.
+pub(crate) fn step(record: Option<Record>, local: &Local, now: SystemTime) -> Step {
+    let Some(mut record) = record else {
+        let refresh_token = local.refresh_token.clone();
+        let base = Record { refresh_token: refresh_token.clone(), ..Record::empty(local.seen) };
+        return Step::Claim(Claim { seen: None, base, refresh_token });
+    };
+    let is_same = Grant::from_parts(record.headers.clone(), None, None).has_headers(local.current.headers());
+    let is_newer = record.generation > local.seen && !is_same;
+    if is_newer && record.is_usable(now) {
+        return Step::Adopt(record);
+    }
+    let seen = record.stamp();
+    let left = record.intent.as_ref().and_then(|intent| intent.until.duration_since(now).ok());
+    if let Some(left) = left.filter(|left| !left.is_zero()) {
+        return Step::Wait(left);
+    }
+    let token = if is_newer {
+        record.refresh_token.clone()
+    } else if record.generation < local.seen {
+        // The store has lost what was written last.
+        local.refresh_token.clone()
+    } else {
+        // What this process has ceased to trust is not trusted again for lying in the store.
+        local.refresh_token.as_ref().and(record.refresh_token.clone())
+    };
+    // Nobody knows what came of an intent whose lease has ended: the token may have been shown.
+    let was_shown = record.intent.take().is_some();
+    let refresh_token = token.filter(|_| !(was_shown && local.rotates));
+    let generation = record.generation.max(local.seen);
+    let base = Record { refresh_token: refresh_token.clone(), generation, ..record };
+    Step::Claim(Claim { seen: Some(seen), base, refresh_token })
+}
+
+/// How the call that a claim was for ended.
+pub(crate) struct End<'a> {
+    pub(crate) result: &'a Result<Grant, Failure>,
+    /// Whether the refresh token of the claim was shown, and no login followed.
+    pub(crate) was_refresh: bool,
+    pub(crate) rotates: bool,
+    /// Whether the grant is one to be installed.
+    pub(crate) is_good: bool,
+    /// When the call began.
+    pub(crate) sent: SystemTime,
+}
+
+/// Returns what is written in the place of an intent once its call has ended.
+pub(crate) fn settled(base: &Record, end: &End<'_>) -> Record {
+    let mut kept = base.clone();
+    if !end.was_refresh {
+        // A login begins a new session.
+        kept.refresh_token = None;
+    }
+    match end.result {
+        Ok(grant) if end.is_good => {
+            let expires_at = grant.lifetime().map(|lifetime| millis::kept(add(end.sent, lifetime)));
+            let next = Record::of(base.generation.saturating_add(1), grant, expires_at);
+            Record { refresh_token: next.refresh_token.clone().or(kept.refresh_token), ..next }
+        }
+        Ok(grant) => {
+            let brought = Record::of(base.generation, grant, None).refresh_token;
+            Record { refresh_token: brought.or(kept.refresh_token), ..kept }
+        }
+        Err(failure) if failure.is_grant_dead() || (failure.is_ambiguous() && end.rotates) => {
+            Record { refresh_token: None, ..kept }
+        }
+        Err(_) => kept,
+    }
+}
+
+/// Adds a lifetime to a time; one that cannot be written is the end of the year 9999.
+fn add(time: SystemTime, lifetime: Duration) -> SystemTime {
+    const CENTURY: Duration = Duration::from_secs(100 * 365 * 86_400);
+    time.checked_add(lifetime.min(CENTURY)).unwrap_or(time)
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+
+    use super::*;
+    use crate::store::Intent;
+
+    fn at(seconds: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+    }
+
+    fn grant(token: &str) -> Grant {
+        Grant::bearer(token).expect("legal")
+    }
+
+    fn record(generation: u64, token: &str, refresh: Option<&str>, lease: Option<u64>) -> Record {
+        let grant = refresh.map_or_else(|| grant(token), |refresh| grant(token).refresh_token(refresh));
+        let intent = lease.map(|end| Intent { id: "other".to_owned(), until: at(end) });
+        Record { intent, ..Record::of(generation, &grant, Some(at(5000))) }
+    }
+
+    fn local(seen: u64, token: &str, refresh: Option<&str>, rotates: bool) -> Local {
+        let (headers, _) = grant(token).into_parts();
+        let current = Arc::new(Snapshot::new(1, headers, None));
+        Local { seen, current, refresh_token: refresh.map(SecretString::from), rotates }
+    }
+
+    fn told(step: Step) -> String {
+        match step {
+            Step::Adopt(record) => format!("adopt {}", record.generation),
+            Step::Wait(left) => format!("wait {}", left.as_secs()),
+            Step::Claim(claim) => {
+                assert!(claim.base.intent.is_none());
+                let kept = claim.base.refresh_token.as_ref().map(ExposeSecret::expose_secret);
+                assert_eq!(
+                    kept,
+                    claim.refresh_token.as_ref().map(ExposeSecret::expose_secret),
+                    "what is shown is kept"
+                );
+                format!("claim {} {}", claim.base.generation, kept.unwrap_or("login"))
+            }
+        }
+    }
+
+    #[test]
+    fn each_record_has_its_step() {
+        let one = || local(1, "t1", Some("r1"), true);
+        for (name, stored, local, expected) in [
+            ("no record", None, one(), "claim 1 r1"),
+            ("no record and nothing known", None, local(0, "t", None, true), "claim 0 login"),
+            ("a newer set", Some(record(2, "t2", Some("r2"), None)), one(), "adopt 2"),
+            ("a newer set that is being renewed", Some(record(2, "t2", Some("r2"), Some(1010))), one(), "adopt 2"),
+            ("the same set", Some(record(1, "t1", Some("r1"), None)), one(), "claim 1 r1"),
+            ("the same set, renewed by another", Some(record(1, "t1", Some("r1"), Some(1010))), one(), "wait 10"),
+            ("a newer number on the same headers", Some(record(2, "t1", Some("r2"), None)), one(), "claim 2 r2"),
+            ("a lease that has ended, rotating", Some(record(1, "t1", Some("r1"), Some(1000))), one(), "claim 1 login"),
+            (
+                "a lease that has ended, not rotating",
+                Some(record(1, "t1", Some("r1"), Some(999))),
+                local(1, "t1", Some("r1"), false),
+                "claim 1 r1",
+            ),
+            ("the token rotated without a new set", Some(record(1, "t1", Some("r2"), None)), one(), "claim 1 r2"),
+            ("another has spent the token", Some(record(1, "t1", None, None)), one(), "claim 1 login"),
+            (
+                "this process trusts the token no longer",
+                Some(record(1, "t1", Some("r1"), None)),
+                local(1, "t1", None, true),
+                "claim 1 login",
+            ),
+            (
+                "a store that lost the last write",
+                Some(record(1, "t1", Some("r1"), None)),
+                local(3, "t3", Some("r3"), true),
+                "claim 3 r3",
+            ),
+            ("a logout", Some(Record::empty(2)), one(), "claim 2 login"),
+        ] {
+            assert_eq!(told(step(stored, &local, at(1000))), expected, "{name}");
+        }
+        let expired = Record { expires_at: Some(at(1001)), ..record(2, "t2", Some("r2"), None) };
+        assert_eq!(told(step(Some(expired), &one(), at(1000))), "claim 2 r2", "a newer set that has expired");
+    }
+
+    #[test]
+    fn each_end_leaves_its_record() {
+        let base = record(4, "t4", Some("r4"), None);
+        let long = || grant("t5").expires_in(Duration::from_secs(60));
+        let ok = |grant| Ok(grant);
+        for (name, result, was_refresh, rotates, is_good, expected) in [
+            ("a new pair", ok(long().refresh_token("r5")), true, true, true, (5, "t5", Some("r5"), Some(160))),
+            ("no refresh token: the old one stays", ok(long()), true, true, true, (5, "t5", Some("r4"), Some(160))),
+            ("a login without one", ok(long()), false, true, true, (5, "t5", None, Some(160))),
+            ("no lifetime", ok(grant("t5")), true, true, true, (5, "t5", Some("r4"), None)),
+            (
+                "no new set, but a new refresh token",
+                ok(Grant::new().refresh_token("r5")),
+                true,
+                true,
+                false,
+                (4, "t4", Some("r5"), Some(5000)),
+            ),
+            ("no new set", ok(grant("t4")), true, true, false, (4, "t4", Some("r4"), Some(5000))),
+            ("transient", Err(Failure::transient("503")), true, true, false, (4, "t4", Some("r4"), Some(5000))),
+            ("ambiguous", Err(Failure::ambiguous("cut")), true, true, false, (4, "t4", None, Some(5000))),
+            (
+                "ambiguous, not rotating",
+                Err(Failure::ambiguous("cut")),
+                true,
+                false,
+                false,
+                (4, "t4", Some("r4"), Some(5000)),
+            ),
+            ("dead", Err(Failure::grant_dead("x")), true, false, false, (4, "t4", None, Some(5000))),
+            ("permanent", Err(Failure::permanent("x")), true, true, false, (4, "t4", Some("r4"), Some(5000))),
+            ("a login that failed", Err(Failure::transient("x")), false, true, false, (4, "t4", None, Some(5000))),
+        ] {
+            let end = End { result: &result, was_refresh, rotates, is_good, sent: at(100) };
+            let record = settled(&base, &end);
+            let (generation, token, refresh, expires_at) = expected;
+            assert_eq!((record.generation, record.expires_at), (generation, expires_at.map(at)), "{name}");
+            assert!(grant(token).has_headers(&record.headers) && record.intent.is_none(), "{name}");
+            assert_eq!(record.refresh_token.as_ref().map(ExposeSecret::expose_secret), refresh, "{name}");
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! A flight whose credentials a fleet shares: read, write the intent, call the issuer, write what came of it.
+
+use std::time::Duration;
+
+use redress_classify::BoxError;
+use secrecy::SecretString;
+use tokio::time::Instant;
+
+use super::Flight;
+use crate::failure::Failure;
+use crate::fleet::{Claim, End, Fleet, Local, Step, settled, step};
+use crate::grant::Grant;
+use crate::store::{Record, Stamp};
+
+/// How much longer a lease lasts than the flight that holds it: what a flight was cut at, nobody else begins again while
+/// the issuer may still be at it, and clocks that differ by less do no harm.
+const LEASE_MARGIN: Duration = Duration::from_secs(5);
+/// How long to leave a record alone that somebody else has just written.
+const LOST: Duration = Duration::from_millis(250);
+
+/// An intent that this flight has written.
+pub(super) struct Held {
+    /// Of the record that holds it.
+    stamp: Stamp,
+    base: Record,
+    /// When the lease ends.
+    end: Instant,
+}
+
+impl Flight {
+    pub(super) async fn fetch_over(&mut self, fleet: &Fleet, token: Option<SecretString>) -> Result<Grant, Failure> {
+        match self.settle_intent(fleet, &token).await {
+            Ok(Settled::Adopt(record)) => self.adopt(fleet, &record),
+            Ok(Settled::Call(held, token)) => self.call(fleet, held, token).await,
+            Err(down) if self.shared.rotates() => {
+                tracing::warn!(target: "redress::refresh", flight = self.id, "no store: not refreshed");
+                Err(Failure::transient(down))
+            }
+            Err(_) => {
+                // Its refresh token is not used up, so that nobody is harmed if others show it as well.
+                tracing::warn!(target: "redress::refresh", flight = self.id, "no store: refreshed for this process only");
+                self.fetch_alone(token).await
+            }
+        }
+    }
+
+    /// Reads the record until there is a newer set, or the intent is written to fetch one.
+    async fn settle_intent(&self, fleet: &Fleet, token: &Option<SecretString>) -> Result<Settled, BoxError> {
+        fleet.deliver(&self.clock).await?;
+        loop {
+            let record = fleet.load().await?;
+            let seen = record.as_ref().map(Record::stamp);
+            let now = Instant::now();
+            match step(record, &self.local(fleet, token), self.clock.wall(now)) {
+                Step::Adopt(record) => return Ok(Settled::Adopt(record)),
+                Step::Wait(left) => {
+                    tracing::debug!(target: "redress::refresh", flight = self.id, ?left, "another process refreshes");
+                    fleet.changed(seen.as_ref(), left).await;
+                }
+                Step::Claim(claim) => {
+                    let end = now + self.limit.saturating_add(LEASE_MARGIN);
+                    match fleet.claim(&claim, self.clock.wall(end)).await? {
+                        Some(stamp) => {
+                            let Claim { base, refresh_token, .. } = claim;
+                            return Ok(Settled::Call(Held { stamp, base, end }, refresh_token));
+                        }
+                        None => fleet.changed(seen.as_ref(), LOST).await,
+                    }
+                }
+            }
+        }
+    }
+
+    async fn call(&mut self, fleet: &Fleet, held: Held, token: Option<SecretString>) -> Result<Grant, Failure> {
+        let (base, end) = (held.base.generation(), held.end);
+        self.held = Some(held);
+        if !self.present(token.clone()) {
+            return Err(Failure::cleared());
+        }
+        // The process may have been stopped since: others count the lease by their own clocks.
+        if Instant::now() >= end {
+            return Err(Failure::transient("the lease ended before the call"));
+        }
+        let result = self.ask(token).await;
+        if !(self.is_refresh && matches!(&result, Err(failure) if failure.is_grant_dead())) {
+            return result;
+        }
+        // Somebody else may have used the token, and may have left a newer pair.
+        if let Ok(Some(record)) = fleet.load().await
+            && record.generation() > base
+            && record.is_usable(self.clock.wall(Instant::now()))
+        {
+            return self.adopt(fleet, &record);
+        }
+        if !self.present(None) {
+            return result;
+        }
+        tracing::info!(target: "redress::refresh", flight = self.id, "grant dead: logging in");
+        self.ask(None).await
+    }
+
+    /// Takes over what another process has left.
+    fn adopt(&mut self, fleet: &Fleet, record: &Record) -> Result<Grant, Failure> {
+        // Nothing of what this flight may have asked for comes with it.
+        (self.held, self.sent) = (None, None);
+        if !self.present(None) {
+            return Err(Failure::cleared());
+        }
+        fleet.hold(record.generation());
+        tracing::info!(target: "redress::refresh", flight = self.id, stored = record.generation(), "adopted");
+        Ok(record.grant(self.clock.wall(Instant::now())))
+    }
+
+    fn local(&self, fleet: &Fleet, token: &Option<SecretString>) -> Local {
+        Local {
+            seen: fleet.seen(),
+            current: self.shared.latest(),
+            refresh_token: token.clone(),
+            rotates: self.shared.rotates(),
+        }
+    }
+
+    /// Returns what is to be written in the place of this flight's intent, if there is one.
+    pub(super) fn written(&mut self, result: &Result<Grant, Failure>) -> Option<(Stamp, Record)> {
+        let held = self.held.take()?;
+        let current = self.shared.latest();
+        let end = End {
+            result,
+            was_refresh: self.is_refresh || self.sent.is_none(),
+            rotates: self.shared.rotates(),
+            is_good: result.as_ref().is_ok_and(|grant| !grant.is_empty() && !grant.has_headers(current.headers())),
+            sent: self.clock.wall(self.sent.unwrap_or_else(Instant::now)),
+        };
+        Some((held.stamp, settled(&held.base, &end)))
+    }
+
+    /// Writes it.
+    pub(super) async fn commit(&self, written: Option<(Stamp, Record)>) {
+        let (Some((held, record)), Some(fleet)) = (written, self.shared.fleet()) else { return };
+        let stored = record.generation();
+        if fleet.commit(&held, &record).await {
+            fleet.hold(stored);
+            tracing::debug!(target: "redress::refresh", flight = self.id, stored, "written to the store");
+        } else {
+            tracing::warn!(target: "redress::refresh", flight = self.id, stored, "not written to the store");
+        }
+    }
+}
+
+/// What a look into the store came to.
+enum Settled {
+    Adopt(Record),
+    /// The intent is written: the issuer is to be called, with that refresh token or for a login.
+    Call(Held, Option<SecretString>),
+}

@@ -1,0 +1,108 @@
+//! Where several processes keep one set of credentials.
+
+mod memory;
+pub(crate) mod millis;
+mod record;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use redress_classify::BoxError;
+
+pub use memory::MemoryStore;
+pub(crate) use record::Intent;
+pub use record::{InvalidRecord, Record, Stamp};
+
+/// How often a store that cannot tell of changes is asked.
+const POLL: Duration = Duration::from_millis(250);
+
+/// Keeps one [`Record`] for each key, where all processes of a fleet reach it.
+///
+/// The layer does all the thinking: when the credentials have run out, it reads the record; a newer set is adopted
+/// without a call. Otherwise it writes the intent to refresh, with the end of its lease, and only who has written it calls
+/// the issuer. What comes of it is written in its place, unless somebody else has written meanwhile. So a store needs one
+/// atomic operation, a compare-and-set on the record's [`Stamp`]: a script of a few lines in Redis, and in SQL
+/// `UPDATE .. WHERE key = .. AND generation = .. AND intent IS NOT DISTINCT FROM ..`.
+///
+/// A store keeps the bytes of [`Record::expose_bytes`] as they are, encrypted if it can, beside the parts of the stamp. It
+/// lets nothing expire by itself: an intent whose lease has ended says that a refresh token may be spent.
+/// [`conformance::check`](crate::conformance::check) tests a store against these rules.
+///
+/// The key is a name that the user chose, never a token, nor anything made of one.
+///
+/// # Examples
+/// ```
+/// use redress_refresh::{Credentials, MemoryStore, RefreshLayer};
+///
+/// # fn layers(first: impl Credentials, second: impl Credentials) -> Result<(), redress_refresh::InvalidOrigin> {
+/// let store = MemoryStore::new();
+/// let one = RefreshLayer::new(first, "https://api.example.com".parse()?).store(store.clone(), "portal/user-7");
+/// let other = RefreshLayer::new(second, "https://api.example.com".parse()?).store(store, "portal/user-7");
+/// # Ok(()) }
+/// ```
+pub trait TokenStore: Send + Sync + 'static {
+    /// Returns the record of this key, `None` when there never was one.
+    ///
+    /// # Errors
+    /// When the store cannot tell. The error is not shown: it may hold what it likes.
+    fn load(&self, key: &str) -> impl Future<Output = Result<Option<Record>, BoxError>> + Send;
+
+    /// Puts a record in the place of the one with that stamp, or of none; returns whether it did.
+    ///
+    /// It compares and writes in one step that nothing can come between: of any number of calls with the same stamp one
+    /// at most succeeds.
+    ///
+    /// # Errors
+    /// When it is not known to have been written.
+    ///
+    /// # Cancel safety
+    /// A call that is dropped has written all or nothing.
+    fn replace(
+        &self,
+        key: &str,
+        seen: Option<&Stamp>,
+        record: &Record,
+    ) -> impl Future<Output = Result<bool, BoxError>> + Send;
+
+    /// Waits until the record no longer has that stamp; it may return earlier. The default waits 250 ms.
+    ///
+    /// Processes that wait for another one's refresh wait here, until the lease ends at the latest.
+    fn changed(&self, key: &str, seen: Option<&Stamp>) -> impl Future<Output = ()> + Send {
+        let _ = (key, seen);
+        tokio::time::sleep(POLL)
+    }
+}
+
+type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A [`TokenStore`] without its type, boxed once per flight and call.
+pub(crate) trait Store: Send + Sync {
+    fn load<'a>(&'a self, key: &'a str) -> Pending<'a, Result<Option<Record>, BoxError>>;
+    fn replace<'a>(
+        &'a self,
+        key: &'a str,
+        seen: Option<&'a Stamp>,
+        record: &'a Record,
+    ) -> Pending<'a, Result<bool, BoxError>>;
+    fn changed<'a>(&'a self, key: &'a str, seen: Option<&'a Stamp>) -> Pending<'a, ()>;
+}
+
+impl<T: TokenStore> Store for T {
+    fn load<'a>(&'a self, key: &'a str) -> Pending<'a, Result<Option<Record>, BoxError>> {
+        Box::pin(TokenStore::load(self, key))
+    }
+
+    fn replace<'a>(
+        &'a self,
+        key: &'a str,
+        seen: Option<&'a Stamp>,
+        record: &'a Record,
+    ) -> Pending<'a, Result<bool, BoxError>> {
+        Box::pin(TokenStore::replace(self, key, seen, record))
+    }
+
+    fn changed<'a>(&'a self, key: &'a str, seen: Option<&'a Stamp>) -> Pending<'a, ()> {
+        Box::pin(TokenStore::changed(self, key, seen))
+    }
+}

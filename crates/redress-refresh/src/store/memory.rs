@@ -1,0 +1,86 @@
+//! A store for the layers of one process.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use redress_classify::BoxError;
+use tokio::sync::watch;
+
+use super::{Record, Stamp, TokenStore};
+
+/// A [`TokenStore`] in memory, for several layers in one process and for tests. Clones share what they keep.
+///
+/// # Examples
+/// ```
+/// use redress_refresh::MemoryStore;
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// redress_refresh::conformance::check(MemoryStore::new()).await;
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct MemoryStore {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    records: Mutex<HashMap<String, Record>>,
+    /// Grows with each write, to wake those who wait.
+    writes: watch::Sender<u64>,
+}
+
+impl MemoryStore {
+    /// Makes an empty store.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { inner: Arc::new(Inner { records: Mutex::default(), writes: watch::Sender::new(0) }) }
+    }
+
+    fn records(&self) -> MutexGuard<'_, HashMap<String, Record>> {
+        self.inner.records.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stamp(&self, key: &str) -> Option<Stamp> {
+        self.records().get(key).map(Record::stamp)
+    }
+}
+
+impl TokenStore for MemoryStore {
+    async fn load(&self, key: &str) -> Result<Option<Record>, BoxError> {
+        Ok(self.records().get(key).cloned())
+    }
+
+    async fn replace(&self, key: &str, seen: Option<&Stamp>, record: &Record) -> Result<bool, BoxError> {
+        let is_same = {
+            let mut records = self.records();
+            let is_same = records.get(key).map(Record::stamp).as_ref() == seen;
+            if is_same {
+                records.insert(key.to_owned(), record.clone());
+            }
+            is_same
+        };
+        if is_same {
+            self.inner.writes.send_modify(|writes| *writes += 1);
+        }
+        Ok(is_same)
+    }
+
+    async fn changed(&self, key: &str, seen: Option<&Stamp>) {
+        let mut writes = self.inner.writes.subscribe();
+        while self.stamp(key).as_ref() == seen && writes.changed().await.is_ok() {}
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStore").field("records", &self.records().len()).finish()
+    }
+}

@@ -1,0 +1,276 @@
+//! What a store keeps of one set of credentials.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use http::{HeaderName, HeaderValue};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::millis;
+use crate::grant::Grant;
+
+/// The form of the bytes; another number is another form.
+const VERSION: u8 = 1;
+/// Room for the parts that are no secrets, and for those of eight headers.
+const SLACK: usize = 1024;
+
+/// One set of credentials as a fleet shares it, with the generation that says which is newer.
+///
+/// `Debug` shows no secret, and the secrets are wiped when the last clone is dropped. A store reads and writes it as bytes.
+///
+/// # Examples
+/// ```
+/// use redress_refresh::Record;
+///
+/// let bytes = br#"{"v":1,"generation":7,"access":[["authorization","Bearer s3cret"]],"refresh":"r7","expires_at":null,"intent":null}"#;
+/// let record = Record::from_bytes(bytes)?;
+/// assert_eq!((record.generation(), record.expose_bytes().as_slice()), (7, bytes.as_slice()));
+/// assert!(!format!("{record:?}").contains("s3cret"));
+/// # Ok::<(), redress_refresh::InvalidRecord>(())
+/// ```
+#[derive(Clone)]
+pub struct Record {
+    pub(crate) generation: u64,
+    /// The access headers; none of a record that is only a logout, or only the intent of a first login.
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(crate) refresh_token: Option<SecretString>,
+    pub(crate) expires_at: Option<SystemTime>,
+    pub(crate) intent: Option<Intent>,
+}
+
+/// That somebody is about to call the issuer, and until when nobody else may.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Intent {
+    /// Names the flight; never used twice.
+    pub(crate) id: String,
+    /// The end of the lease.
+    #[serde(with = "millis")]
+    pub(crate) until: SystemTime,
+}
+
+/// What tells one record of a key from another: a store compares it before it writes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Stamp {
+    generation: u64,
+    intent: Option<String>,
+}
+
+/// Bytes that are no [`Record`]. It does not hold the bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidRecord {
+    why: &'static str,
+}
+
+/// The bytes are this in JSON.
+#[derive(Serialize)]
+struct Written<'a> {
+    v: u8,
+    generation: u64,
+    access: Vec<(&'a str, &'a str)>,
+    refresh: Option<&'a str>,
+    #[serde(with = "millis::option")]
+    expires_at: Option<SystemTime>,
+    intent: Option<&'a Intent>,
+}
+
+#[derive(Deserialize)]
+struct Read {
+    v: u8,
+    generation: u64,
+    access: Vec<(String, Zeroizing<String>)>,
+    refresh: Option<Zeroizing<String>>,
+    #[serde(with = "millis::option")]
+    expires_at: Option<SystemTime>,
+    intent: Option<Intent>,
+}
+
+impl Record {
+    /// Makes a record without credentials.
+    pub(crate) const fn empty(generation: u64) -> Self {
+        Self { generation, headers: Vec::new(), refresh_token: None, expires_at: None, intent: None }
+    }
+
+    /// Makes a record of a grant whose lifetime ends then.
+    pub(crate) fn of(generation: u64, grant: &Grant, expires_at: Option<SystemTime>) -> Self {
+        let (headers, refresh_token) = grant.clone().into_parts();
+        Self { generation, headers, refresh_token, expires_at, intent: None }
+    }
+
+    /// Reads what [`expose_bytes`](Self::expose_bytes) wrote.
+    ///
+    /// # Errors
+    /// Bytes that are something else, or of another version of this form.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, InvalidRecord> {
+        let refuse = |why| InvalidRecord { why };
+        let read: Read = serde_json::from_slice(bytes).map_err(|_| refuse("they do not hold its parts"))?;
+        if read.v != VERSION {
+            return Err(refuse("they are of another version"));
+        }
+        let mut grant = Grant::new();
+        for (name, value) in read.access {
+            grant = grant.header(name.as_str(), value.as_str()).map_err(|_| refuse("a header is illegal"))?;
+        }
+        if let Some(token) = read.refresh {
+            grant = grant.refresh_token(token.as_str());
+        }
+        Ok(Self { intent: read.intent, ..Self::of(read.generation, &grant, read.expires_at) })
+    }
+
+    /// Returns all of it as bytes, the **secrets included**, in JSON. They are wiped when they are dropped.
+    #[must_use]
+    #[allow(clippy::missing_panics_doc, reason = "writing strings and numbers to memory cannot fail")]
+    pub fn expose_bytes(&self) -> Zeroizing<Vec<u8>> {
+        let headers: usize = self.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+        let refresh = self.refresh_token.as_ref().map_or(0, |token| token.expose_secret().len());
+        // Room for all that escaping can add: a buffer that grows leaves its secrets behind.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(SLACK + 6 * (headers + refresh)));
+        let access = self.headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
+        let written = Written {
+            v: VERSION,
+            generation: self.generation,
+            access: access.collect(),
+            refresh: self.refresh_token.as_ref().map(ExposeSecret::expose_secret),
+            expires_at: self.expires_at,
+            intent: self.intent.as_ref(),
+        };
+        serde_json::to_writer(&mut *bytes, &written).expect("strings and numbers are JSON, and memory takes them");
+        bytes
+    }
+
+    /// Returns which set it is: a larger number is a newer one.
+    #[must_use]
+    pub const fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Returns what a store compares.
+    #[must_use]
+    pub fn stamp(&self) -> Stamp {
+        Stamp { generation: self.generation, intent: self.intent.as_ref().map(|intent| intent.id.clone()) }
+    }
+
+    /// Whether its credentials can be sent, for a second at least.
+    pub(crate) fn is_usable(&self, now: SystemTime) -> bool {
+        !self.headers.is_empty() && self.left(now).is_none_or(|left| left > Duration::from_secs(1))
+    }
+
+    /// Returns how long its credentials last from `now` on, `None` when nobody knows.
+    pub(crate) fn left(&self, now: SystemTime) -> Option<Duration> {
+        self.expires_at.map(|end| end.duration_since(now).unwrap_or_default())
+    }
+
+    /// Makes the grant that it was made of, with what is left of its lifetime.
+    pub(crate) fn grant(&self, now: SystemTime) -> Grant {
+        Grant::from_parts(self.headers.clone(), self.refresh_token.clone(), self.left(now))
+    }
+}
+
+impl Stamp {
+    /// Returns the generation.
+    #[must_use]
+    pub const fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Returns the name of the intent; `None` when nobody is about to refresh. It is no secret.
+    #[must_use]
+    pub fn intent(&self) -> Option<&str> {
+        self.intent.as_deref()
+    }
+}
+
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Record")
+            .field("generation", &self.generation)
+            .field("access", &names)
+            .field("refresh_token", &self.refresh_token.as_ref().map(|_| "Redacted"))
+            .field("expires_at", &self.expires_at)
+            .field("intent", &self.intent)
+            .finish()
+    }
+}
+
+impl fmt::Display for InvalidRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "bytes that are no record: {}", self.why)
+    }
+}
+
+impl StdError for InvalidRecord {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_millis(millis)
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let grant = Grant::bearer("t1").and_then(|grant| grant.header("apikey", "k \"\\ 1")).expect("legal");
+        let full = Record::of(u64::MAX, &grant.refresh_token("r\n\u{1F511}\"\\"), Some(at(1_700_000_000_123)));
+        let intent = Some(Intent { id: "f00".to_owned(), until: at(5) });
+        for record in [Record::empty(0), full.clone(), Record { intent, ..full }] {
+            let bytes = record.expose_bytes();
+            let read = Record::from_bytes(&bytes).expect("just written");
+            assert_eq!(read.expose_bytes(), bytes);
+            assert_eq!((read.stamp(), read.expires_at), (record.stamp(), record.expires_at));
+            assert!(read.headers.iter().all(|(_, value)| value.is_sensitive()));
+        }
+    }
+
+    #[test]
+    fn the_buffer_never_grows() {
+        let grant = Grant::bearer("\"".repeat(5000)).expect("legal").refresh_token("\u{1}".repeat(5000));
+        let bytes = Record::of(1, &grant, None).expose_bytes();
+        assert!(bytes.len() > 35_000 && bytes.capacity() == SLACK + 6 * ("authorization".len() + 5007 + 5000));
+    }
+
+    #[test]
+    fn what_is_no_record_is_refused_and_not_repeated() {
+        for (bytes, why) in [
+            ("", "its parts"),
+            ("s3cret", "its parts"),
+            ("{\"v\":1}", "its parts"),
+            (r#"{"v":2,"generation":1,"access":[],"refresh":null,"expires_at":null,"intent":null}"#, "another version"),
+            (r#"{"v":1,"generation":-1,"access":[],"refresh":null,"expires_at":null,"intent":null}"#, "its parts"),
+            (
+                r#"{"v":1,"generation":1,"access":[["a","s3cret\n"]],"refresh":null,"expires_at":null,"intent":null}"#,
+                "illegal",
+            ),
+            (
+                r#"{"v":1,"generation":1,"access":[["a b","s3cret"]],"refresh":null,"expires_at":null,"intent":null}"#,
+                "illegal",
+            ),
+        ] {
+            let error = Record::from_bytes(bytes.as_bytes()).expect_err(bytes);
+            assert!(error.to_string().contains(why) && !format!("{error:?}").contains("s3cret"), "{bytes}: {error}");
+        }
+    }
+
+    #[test]
+    fn absurd_times_are_the_end_of_the_year_9999_or_the_beginning_of_1970() {
+        let text = |millis: &str| {
+            format!(r#"{{"v":1,"generation":1,"access":[],"refresh":null,"expires_at":{millis},"intent":null}}"#)
+        };
+        let last = Record::from_bytes(text("18446744073709551615").as_bytes()).expect("a number");
+        assert_eq!(last.expires_at, Some(at(253_402_300_799_000)));
+        let early = Record { expires_at: Some(SystemTime::UNIX_EPOCH - Duration::from_secs(1)), ..Record::empty(1) };
+        assert_eq!(early.expose_bytes().as_slice(), text("0").as_bytes());
+    }
+
+    #[test]
+    fn a_second_at_least_must_be_left() {
+        let grant = Grant::bearer("t").expect("legal");
+        for (expires_at, usable) in [(None, true), (Some(999), false), (Some(2000), false), (Some(2001), true)] {
+            assert_eq!(Record::of(1, &grant, expires_at.map(at)).is_usable(at(1000)), usable, "{expires_at:?}");
+        }
+        assert!(!Record::empty(1).is_usable(at(0)));
+    }
+}

@@ -1,0 +1,139 @@
+//! The public suite for stores: it passes a good one and names the rule that a bad one breaks.
+#![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use redress_classify::BoxError;
+use redress_refresh::{MemoryStore, Record, Stamp, TokenStore, conformance};
+
+/// What a store gets wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    None,
+    Invents,
+    CutsText,
+    RoundsNumbers,
+    CreatesTwice,
+    IgnoresIntent,
+    IgnoresGeneration,
+    FoldsKeys,
+    Races,
+    WritesInTwoSteps,
+    ExpiresIntents,
+    NeverTells,
+    RefusesAll,
+}
+
+/// A store as a backend would be: bytes and the stamp in columns.
+#[derive(Clone)]
+struct Columns {
+    fault: Fault,
+    rows: Arc<Mutex<HashMap<String, (Stamp, Vec<u8>)>>>,
+}
+
+impl Columns {
+    fn new(fault: Fault) -> Self {
+        Self { fault, rows: Arc::default() }
+    }
+
+    fn key(&self, key: &str) -> String {
+        if self.fault == Fault::FoldsKeys { key.to_lowercase() } else { key.to_owned() }
+    }
+
+    fn is_same(&self, stored: Option<&Stamp>, seen: Option<&Stamp>) -> bool {
+        match (self.fault, stored, seen) {
+            (Fault::RefusesAll, ..) => false,
+            (Fault::CreatesTwice, _, None) => true,
+            (Fault::IgnoresIntent, Some(stored), Some(seen)) => stored.generation() == seen.generation(),
+            (Fault::IgnoresGeneration, Some(stored), Some(seen)) => stored.intent() == seen.intent(),
+            _ => stored == seen,
+        }
+    }
+
+    fn bytes(&self, record: &Record) -> Vec<u8> {
+        let text = String::from_utf8(record.expose_bytes().to_vec()).unwrap();
+        let text = match self.fault {
+            Fault::CutsText if text.len() > 4096 => return Vec::new(),
+            Fault::RoundsNumbers => text.replace("9007199254740993", "9007199254740992"),
+            _ => text,
+        };
+        text.into_bytes()
+    }
+}
+
+impl TokenStore for Columns {
+    async fn load(&self, key: &str) -> Result<Option<Record>, BoxError> {
+        tokio::task::yield_now().await;
+        let row = self.rows.lock().unwrap().get(&self.key(key)).map(|(_, bytes)| bytes.clone());
+        let Some(bytes) = row else {
+            let invented = br#"{"v":1,"generation":0,"access":[],"refresh":null,"expires_at":null,"intent":null}"#;
+            return Ok((self.fault == Fault::Invents).then(|| Record::from_bytes(invented)).transpose()?);
+        };
+        let record = Record::from_bytes(&bytes)?;
+        if self.fault == Fault::ExpiresIntents && record.stamp().intent() == Some("ended") {
+            return Ok(None);
+        }
+        Ok(Some(record))
+    }
+
+    async fn replace(&self, key: &str, seen: Option<&Stamp>, record: &Record) -> Result<bool, BoxError> {
+        tokio::task::yield_now().await;
+        let key = self.key(key);
+        let stored = self.rows.lock().unwrap().get(&key).map(|(stamp, _)| stamp.clone());
+        let is_same = self.is_same(stored.as_ref(), seen);
+        if self.fault == Fault::Races {
+            tokio::task::yield_now().await;
+        }
+        if is_same && self.fault == Fault::WritesInTwoSteps && seen.is_some() {
+            self.rows.lock().unwrap().remove(&key);
+            tokio::task::yield_now().await;
+        }
+        if is_same {
+            self.rows.lock().unwrap().insert(key, (record.stamp(), self.bytes(record)));
+        }
+        Ok(is_same)
+    }
+
+    async fn changed(&self, _: &str, _: Option<&Stamp>) {
+        match self.fault {
+            Fault::NeverTells => std::future::pending().await,
+            _ => tokio::time::sleep(Duration::from_millis(250)).await,
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_in_memory_and_one_of_bytes_keep_the_rules() {
+    conformance::check(MemoryStore::new()).await;
+    conformance::check(Columns::new(Fault::None)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_rules_are_kept_under_threads() {
+    conformance::check(MemoryStore::new()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_rule_is_missed_by_the_store_that_breaks_it() {
+    for (fault, rule) in [
+        (Fault::Invents, "an unknown key has no record"),
+        (Fault::CutsText, "what is written is read"),
+        (Fault::RoundsNumbers, "what is written is read"),
+        (Fault::RefusesAll, "what is written is read"),
+        (Fault::CreatesTwice, "a record is created once"),
+        (Fault::IgnoresIntent, "only a record of the same generation and intent is replaced"),
+        (Fault::IgnoresGeneration, "only a record of the same generation and intent is replaced"),
+        (Fault::FoldsKeys, "keys are apart"),
+        (Fault::Races, "of many writers one wins"),
+        (Fault::WritesInTwoSteps, "a write that is dropped is whole or none"),
+        (Fault::ExpiresIntents, "an intent stays when its lease has ended"),
+        (Fault::NeverTells, "who waits for a change is told of it"),
+    ] {
+        let error = tokio::spawn(conformance::check(Columns::new(fault))).await.expect_err("it breaks a rule");
+        let panic = error.into_panic();
+        let message = panic.downcast_ref::<String>().cloned().unwrap_or_default();
+        assert!(message.starts_with(rule), "{fault:?}: {message}");
+    }
+}
