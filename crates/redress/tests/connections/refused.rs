@@ -1,0 +1,62 @@
+//! A connection that nobody accepts.
+
+use std::time::Duration;
+
+use redress::{Budget, Class, Phase, Stop};
+use tokio::net::TcpSocket;
+
+use super::{both, hyper, layer, request, reqwest, send};
+
+/// Takes a port on which nobody listens as yet, and which nobody else gets.
+fn bound() -> (TcpSocket, String) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let url = format!("http://{}", socket.local_addr().unwrap());
+    (socket, url)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_connection_is_retried_whatever_the_method_and_bounded() {
+    let (_socket, url) = bound();
+    for method in ["POST", "PATCH", "GET"] {
+        let budget = Budget::new();
+        let layer = layer().backoff(|backoff| backoff.budget(budget.clone()));
+        for result in both(&layer, &request(method, &url)).await {
+            let error = result.expect_err("nobody listens");
+            assert!(error.is_connect() && error.is_transport(), "{error:?}");
+            assert_eq!((error.phase(), error.class()), (Phase::NotSent, Class::Unavailable));
+            let record = error.record().expect("an error has one");
+            assert_eq!((record.attempts().len(), record.stop()), (3, Stop::Attempts), "{method}");
+        }
+        assert_eq!(budget.level(), 500 - 4 * Budget::TRANSIENT, "two retries of each call");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_connection_costs_no_more_than_the_budget() {
+    let (_socket, url) = bound();
+    let layer = layer().backoff(|backoff| backoff.budget(Budget::with_capacity(Budget::TRANSIENT)));
+    let attempts = |error: redress::Error| error.record().map(|record| (record.attempts().len(), record.stop()));
+    let first = send(&layer, hyper(), request("POST", &url)).await.expect_err("nobody listens");
+    assert_eq!(attempts(first), Some((2, Stop::Budget)));
+    let second = send(&layer, reqwest(), request("POST", &url)).await.expect_err("nobody listens");
+    assert_eq!(attempts(second), Some((1, Stop::Budget)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_post_reaches_a_server_that_comes_up_between_its_attempts() {
+    let (socket, url) = bound();
+    // The first wait is drawn as long as it can be, so that the server is up before it ends.
+    let layer = layer().backoff(|backoff| backoff.random(|| u32::MAX));
+    let call = tokio::spawn(async move { send(&layer, hyper(), request("POST", &url)).await });
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    let listener = socket.listen(1).unwrap();
+    let answer = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let _ = tokio::io::AsyncReadExt::read(&mut stream, &mut [0; 4096]).await;
+        let answer = b"HTTP/1.1 204 Done\r\n\r\n";
+        tokio::io::AsyncWriteExt::write_all(&mut stream, answer).await.unwrap();
+        call.await.unwrap()
+    };
+    assert_eq!(answer.await.expect("the second attempt is answered"), 204);
+}
