@@ -292,37 +292,6 @@ async fn the_stack_keeps_towers_contract_on_one_place() {
     handle.assert_idle();
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_call_dropped_at_any_poll_leaves_nothing_behind() {
-    for polls in 0..40 {
-        let budget = Budget::new();
-        let (calls, handle) = mock(vec![
-            answer(500, "").after(Duration::from_millis(1)),
-            answer(200, EXPIRED).after(Duration::from_millis(1)),
-            answer(200, SUCCESS).after(Duration::from_millis(1)),
-        ]);
-        let (logins, _login_handle) = mock(vec![answer(200, LOGIN), answer(200, REFRESH)]);
-        let login = JsonLogin::vlens(logins, URL, "key", "user", "password").unwrap();
-        let layer = RedressLayer::new(expiring()).credentials(login, URL.parse().unwrap());
-        let layer = layer.backoff(|backoff| backoff.budget(budget.clone()));
-        let mut call = Box::pin(layer.layer(calls).oneshot(request("GET")));
-        let mut done = false;
-        for _ in 0..polls {
-            done = done || std::future::poll_fn(|cx| std::task::Poll::Ready(call.as_mut().poll(cx).is_ready())).await;
-            if done {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        drop(call);
-        let sent = handle.calls();
-        tokio::time::sleep(Duration::from_secs(60)).await;
-        assert_eq!((handle.calls(), handle.in_flight(), handle.reservations()), (sent, 0, 0), "after {polls} polls");
-        let spent = if sent < 2 || done { 0 } else { Budget::TRANSIENT };
-        assert_eq!(budget.level(), 500 - spent, "after {polls} polls and {sent} sends");
-    }
-}
-
 #[test]
 fn nothing_shows_a_secret() {
     let (logins, _handle) = mock(vec![]);

@@ -1,0 +1,121 @@
+//! A call that is dropped after each of its polls.
+
+use std::future::{Future, poll_fn};
+use std::num::NonZeroU32;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use redress::classify::Schedule;
+use redress::{Budget, RedressLayer, ResponseExt};
+use tower::{Layer, ServiceExt};
+
+use super::scenarios::{Scenario, all};
+use super::{SUCCESS, URL, answer, dialect, login, mock, request};
+
+/// When a call is dropped that was polled so often.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Drop {
+    /// Right behind its poll.
+    Behind,
+    /// When it has been woken once more, before it is polled.
+    Woken,
+}
+
+const WAITS: Schedule =
+    Schedule { base: Duration::from_millis(50), factor: NonZeroU32::MIN, cap: Duration::from_millis(50) };
+
+/// Polls a future so often at most; `None` when it was not ready by then.
+async fn polled<F: Future>(future: F, polls: usize, drop: Drop) -> Option<F::Output> {
+    let mut future = pin!(future);
+    let mut left = polls;
+    poll_fn(|cx| {
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        left -= 1;
+        match future.as_mut().poll(cx) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending if left == 0 && drop == Drop::Behind => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
+/// Runs a scenario and drops the call; returns whether it had come to its end.
+async fn run(scenario: Scenario, polls: usize, drop: Drop) -> bool {
+    let Scenario { name, request: asked, answers, costs, logins, capacity, change, full, succeeds } = scenario;
+    let place = format!("{name}, dropped after {polls} polls, {drop:?}");
+    let budget = Budget::with_capacity(capacity);
+    let (calls, handle) = mock(answers);
+    let has_credentials = logins.is_some();
+    let issuer = logins.map(login);
+    let layer = RedressLayer::new(dialect());
+    // The longest waits, so that there is time for things to happen in them.
+    let layer = layer.backoff(|backoff| backoff.budget(budget.clone()).transient(WAITS).random(|| u32::MAX));
+    let (layer, login_handle) = match issuer {
+        Some((login, handle)) => (layer.credentials(login, URL.parse().unwrap()), Some(handle)),
+        None => (layer, None),
+    };
+    let layer = change(layer);
+    let filling = full.map(|(from, long)| {
+        let others = handle.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(from).await;
+            others.set_limit(0);
+            tokio::time::sleep(long).await;
+            others.set_limit(usize::MAX);
+        })
+    });
+    let result = polled(layer.layer(calls).oneshot(asked), polls, drop).await;
+    let done = result.is_some();
+    let succeeded = matches!(&result, Some(Ok(response)) if response.verdict().is_none());
+    assert!(!done || succeeded == succeeds, "{place}: {result:?}");
+    std::mem::drop(result);
+    let sent = handle.calls();
+    tokio::time::sleep(Duration::from_secs(300)).await;
+    assert_eq!((handle.calls(), handle.in_flight(), handle.reservations()), (sent, 0, 0), "{place}");
+    assert!(sent <= costs.len() && (!done || sent == costs.len()), "{place}: {sent} sends");
+    let spent: u32 = costs[..sent].iter().sum();
+    // A success gives back what the last retry took.
+    let earned = if succeeded { costs.iter().rev().find(|cost| **cost > 0).copied().unwrap_or_default() } else { 0 };
+    assert_eq!(budget.level(), capacity - spent + earned, "{place}: {sent} sends");
+    if let Some(filling) = filling {
+        filling.await.unwrap();
+    }
+    if let Some(handle) = login_handle {
+        handle.assert_idle();
+    }
+    let (calls, handle) = mock(vec![answer(200, SUCCESS)]);
+    let mut next = layer.layer(calls.clone()).oneshot(request("POST")).await;
+    if next.as_ref().is_err_and(redress::Error::is_deadline) {
+        // The first login was its own, and took too long for it.
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        next = layer.layer(calls).oneshot(request("POST")).await;
+    }
+    assert!(next.as_ref().is_ok_and(|response| response.verdict().is_none()), "{place}: the next call: {next:?}");
+    assert_eq!((handle.calls(), layer.tokens().generation() > 0), (1, has_credentials), "{place}");
+    done
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_dropped_at_any_poll_leaves_nothing_behind() {
+    let mut drops = 0;
+    for delay in [Duration::ZERO, Duration::from_millis(1)] {
+        for nth in 0..all(delay).len() {
+            for drop in [Drop::Behind, Drop::Woken] {
+                for polls in 0.. {
+                    assert!(polls < 100, "a call comes to its end");
+                    let scenario = all(delay).remove(nth);
+                    drops += 1;
+                    if run(scenario, polls, drop).await {
+                        break;
+                    }
+                }
+            }
+        }
+    }
+    println!("{} scenarios, {drops} runs", 2 * all(Duration::ZERO).len());
+    assert!(drops > 300, "{drops} runs");
+}

@@ -1,0 +1,221 @@
+//! Code of the user's that panics in a call: the panic comes up to that caller, and nobody else is any the worse for it.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use http::{Request, Response};
+use redress::refresh::SecretString;
+use redress::{BoxError, Budget, Credentials, Error, Failure, Grant, RedressLayer, Replay, dialects};
+use redress_sandbox::strict_mock::{Handle, StrictMock};
+use tokio::task::JoinError;
+use tower::{Layer, ServiceExt};
+
+use super::URL;
+use super::body::Slow;
+
+/// What panics, and in which of its runs, counted from one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trap {
+    /// The copying of a request's body.
+    Copy(u32),
+    /// The source of random numbers.
+    Random(u32),
+    /// The transport, when it is called.
+    Call(u32),
+    /// The transport's future.
+    Answer(u32),
+    /// The body of a response, when it is read.
+    Body(u32),
+    /// The login, when it is called, and its future.
+    Login(u32),
+    LoginFuture(u32),
+    /// The refresh, when it is called, and its future.
+    Refresh(u32),
+    RefreshFuture(u32),
+}
+
+/// Counts the runs of one kind of code and panics in one of them.
+#[derive(Clone, Debug)]
+struct Fuse {
+    trap: Trap,
+    runs: Arc<AtomicU32>,
+}
+
+impl Fuse {
+    fn burn(&self, make: fn(u32) -> Trap) {
+        if std::mem::discriminant(&make(0)) == std::mem::discriminant(&self.trap) {
+            let run = self.runs.fetch_add(1, Ordering::Relaxed) + 1;
+            assert!(make(run) != self.trap, "the trap");
+        }
+    }
+
+    /// Whether the body of this response panics when it is read.
+    fn is_in_body(&self) -> bool {
+        matches!(self.trap, Trap::Body(at) if self.runs.fetch_add(1, Ordering::Relaxed) + 1 == at)
+    }
+}
+
+struct Upload(Fuse);
+
+impl Replay for Upload {
+    fn try_clone(&self) -> Option<Self> {
+        self.0.burn(Trap::Copy);
+        Some(Self(self.0.clone()))
+    }
+}
+
+struct Issuer {
+    fuse: Fuse,
+    given: AtomicU32,
+}
+
+impl Issuer {
+    fn grant(&self) -> Result<Grant, Failure> {
+        let nth = self.given.fetch_add(1, Ordering::Relaxed);
+        Ok(Grant::bearer(format!("token{nth}"))?.refresh_token("once"))
+    }
+}
+
+impl Credentials for Issuer {
+    fn login(&self) -> impl Future<Output = Result<Grant, Failure>> + Send {
+        self.fuse.burn(Trap::Login);
+        async {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            self.fuse.burn(Trap::LoginFuture);
+            self.grant()
+        }
+    }
+
+    fn refresh(&self, _: &SecretString) -> impl Future<Output = Result<Grant, Failure>> + Send {
+        self.fuse.burn(Trap::Refresh);
+        async {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            self.fuse.burn(Trap::RefreshFuture);
+            self.grant()
+        }
+    }
+}
+
+/// An upstream that answers 503, then 401, then 200, and so on.
+fn upstream(fuse: Fuse) -> (Mock, Handle<Request<Upload>>) {
+    let mut sent = 0;
+    let mock = StrictMock::new(move |_: &Request<Upload>| {
+        fuse.burn(Trap::Call);
+        sent += 1;
+        let status = [503, 401, 200][(sent - 1) % 3];
+        let fuse = fuse.clone();
+        async move {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            fuse.burn(Trap::Answer);
+            let body = if status != 200 && fuse.is_in_body() { Slow::panicking() } else { Slow::whole("") };
+            Ok::<_, BoxError>(Response::builder().status(status).body(body).unwrap())
+        }
+    });
+    let mock = mock.allow_abandoned();
+    let handle = mock.handle();
+    (mock, handle)
+}
+
+type Mock = StrictMock<Request<Upload>, Response<Slow>>;
+
+/// One stack with a trap in it.
+struct Rig {
+    fuse: Fuse,
+    budget: Budget,
+    layer: RedressLayer,
+    mock: Mock,
+    handle: Handle<Request<Upload>>,
+}
+
+impl Rig {
+    fn new(trap: Trap) -> Self {
+        let fuse = Fuse { trap, runs: Arc::default() };
+        let budget = Budget::new();
+        let issuer = Issuer { fuse: fuse.clone(), given: AtomicU32::new(0) };
+        let random = fuse.clone();
+        let layer = RedressLayer::new(dialects::generic()).credentials(issuer, URL.parse().unwrap());
+        let layer = layer.backoff(|backoff| {
+            backoff.budget(budget.clone()).random(move || {
+                random.burn(Trap::Random);
+                0
+            })
+        });
+        let (mock, handle) = upstream(fuse.clone());
+        Self { fuse, budget, layer, mock, handle }
+    }
+
+    /// Calls in a task of its own; the error is the panic's.
+    async fn call(&self) -> Result<Result<u16, Error>, JoinError> {
+        self.call_on(self.mock.clone()).await
+    }
+
+    async fn call_on(&self, upstream: Mock) -> Result<Result<u16, Error>, JoinError> {
+        let request = Request::get(format!("{URL}/v1/things")).body(Upload(self.fuse.clone())).unwrap();
+        let service = self.layer.layer(upstream);
+        tokio::spawn(async move { service.oneshot(request).await.map(|response| response.status().as_u16()) }).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_a_call_comes_up_to_its_caller_and_harms_nobody_else() {
+    for (trap, sends, spent) in [
+        // Before anything is sent.
+        (Trap::Copy(1), 0, 0),
+        (Trap::Call(1), 0, 0),
+        (Trap::Answer(1), 1, 0),
+        (Trap::Body(1), 1, 0),
+        (Trap::Random(1), 1, 0),
+        // Before the retry is sent: what was reserved for it comes back.
+        (Trap::Copy(2), 1, 0),
+        // In the retry, and behind it.
+        (Trap::Call(2), 1, Budget::TRANSIENT),
+        (Trap::Answer(2), 2, Budget::TRANSIENT),
+        (Trap::Body(2), 2, Budget::TRANSIENT),
+        // In the replay.
+        (Trap::Copy(3), 2, Budget::TRANSIENT),
+        (Trap::Call(3), 2, Budget::TRANSIENT),
+        (Trap::Answer(3), 3, Budget::TRANSIENT),
+    ] {
+        let rig = Rig::new(trap);
+        let panic = rig.call().await.expect_err("the panic comes up");
+        let message = panic.into_panic().downcast::<&str>().map(|message| *message);
+        assert!(message.is_ok_and(|message| ["the trap", "in the body"].contains(&message)), "{trap:?}");
+        assert_eq!((rig.handle.calls(), rig.budget.level()), (sends, 500 - spent), "{trap:?}");
+        rig.handle.assert_idle();
+        assert_others_go_on(&rig, trap).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_of_the_credentials_fails_the_calls_that_wait_and_no_later_one() {
+    for (trap, status) in [
+        (Trap::Login(1), None),
+        (Trap::LoginFuture(1), None),
+        // A rejected response is in hand when a refresh fails.
+        (Trap::Refresh(1), Some(401)),
+        (Trap::RefreshFuture(1), Some(401)),
+    ] {
+        let rig = Rig::new(trap);
+        let (first, second) = tokio::join!(rig.call(), rig.call());
+        for result in [first, second] {
+            match (status, result.expect("the flight has the panic, and not its callers")) {
+                (None, Err(error)) => assert!(error.is_credentials(), "{trap:?}: {error:?}"),
+                (Some(status), Ok(got)) => assert!(got == status || got == 200, "{trap:?}: {got}"),
+                (_, result) => panic!("{trap:?}: {result:?}"),
+            }
+        }
+        rig.handle.assert_idle();
+        assert_others_go_on(&rig, trap).await;
+    }
+}
+
+/// Calls again, with the same credentials and the same budget.
+async fn assert_others_go_on(rig: &Rig, trap: Trap) {
+    // A flight that failed is not repeated at once.
+    tokio::time::sleep(Duration::from_secs(120)).await;
+    let status = rig.call_on(upstream(rig.fuse.clone()).0).await.unwrap_or_else(|panic| panic!("{trap:?}: {panic}"));
+    assert_eq!(status.unwrap_or_else(|error| panic!("{trap:?}: {error:?}")), 200, "{trap:?}");
+    assert!(rig.budget.level() >= 500 - Budget::TRANSIENT, "{trap:?}: a success gives back what its retry took");
+}

@@ -1,0 +1,189 @@
+//! What a stack may go through, one scenario each.
+
+use std::time::Duration;
+
+use http::{Request, Response};
+use redress::classify::TransportError;
+use redress::{Budget, RedressLayer};
+use redress_sandbox::strict_mock::Answer;
+
+use super::body::Slow;
+use super::{EXPIRED, LOGIN, REFRESH, SUCCESS, Upload, answer, request};
+
+type Answers = Vec<Answer<Response<Slow>>>;
+
+/// A call, and what the world makes of it.
+pub(crate) struct Scenario {
+    pub(crate) name: &'static str,
+    pub(crate) request: Request<Upload>,
+    pub(crate) answers: Answers,
+    /// What each send takes from the budget, the first one included.
+    pub(crate) costs: Vec<u32>,
+    /// `None` without credentials.
+    pub(crate) logins: Option<Answers>,
+    pub(crate) capacity: u32,
+    pub(crate) change: fn(RedressLayer) -> RedressLayer,
+    /// When the transport is full, and for how long.
+    pub(crate) full: Option<(Duration, Duration)>,
+    /// Whether the call succeeds when nobody drops it.
+    pub(crate) succeeds: bool,
+}
+
+const T: u32 = Budget::TRANSIENT;
+const MS: Duration = Duration::from_millis(1);
+
+/// Makes every scenario, with answers that come after this delay.
+pub(crate) fn all(delay: Duration) -> Vec<Scenario> {
+    let mut all = [answers(), bodies(), credentials(), limits()].into_iter().flatten().collect::<Vec<_>>();
+    for scenario in &mut all {
+        let late = |answers: Answers| answers.into_iter().map(|answer| answer.after(delay)).collect();
+        // Where a scenario is about the time that something takes, it says so itself.
+        if !scenario.name.starts_with("late") {
+            scenario.answers = late(std::mem::take(&mut scenario.answers));
+            scenario.logins = scenario.logins.take().map(late);
+        }
+    }
+    all
+}
+
+fn scenario(name: &'static str, method: &str, answers: Answers, costs: &[u32]) -> Scenario {
+    Scenario {
+        name,
+        request: request(method),
+        answers,
+        costs: costs.to_vec(),
+        logins: None,
+        capacity: 500,
+        change: |layer| layer,
+        full: None,
+        succeeds: true,
+    }
+}
+
+fn hinted(status: u16, seconds: &str) -> Answer<Response<Slow>> {
+    Answer::ok(Response::builder().status(status).header("retry-after", seconds).body(Slow::whole("")).unwrap())
+}
+
+/// What the upstream, or the transport, says.
+fn answers() -> Vec<Scenario> {
+    let refused = || Answer::error(TransportError::connect("refused"));
+    let broken = || Answer::error(TransportError::body("broken"));
+    vec![
+        scenario("a success", "POST", vec![answer(200, SUCCESS)], &[0]),
+        scenario("a fault, then a success", "GET", vec![answer(503, ""), answer(200, SUCCESS)], &[0, T]),
+        Scenario {
+            succeeds: false,
+            ..scenario(
+                "faults to the last attempt",
+                "GET",
+                vec![answer(500, ""), answer(502, ""), answer(504, "")],
+                &[0, T, T],
+            )
+        },
+        scenario(
+            "throttled with a hint, then a success",
+            "POST",
+            vec![hinted(429, "3"), hinted(429, "1"), answer(200, SUCCESS)],
+            &[0, Budget::THROTTLED, Budget::THROTTLED],
+        ),
+        Scenario { succeeds: false, ..scenario("a hint beyond all patience", "GET", vec![hinted(503, "9999")], &[0]) },
+        Scenario { succeeds: false, ..scenario("what must not be repeated", "POST", vec![answer(500, "")], &[0]) },
+        scenario("refused, then a success", "POST", vec![refused(), answer(200, SUCCESS)], &[0, T]),
+        scenario("broken off, then a success", "GET", vec![broken(), answer(200, SUCCESS)], &[0, T]),
+    ]
+}
+
+/// What takes its time in a body, or cannot be sent twice.
+fn bodies() -> Vec<Scenario> {
+    let slow = |status, pieces: &[&'static str]| {
+        Answer::ok(Response::builder().status(status).body(Slow::pieces(pieces.iter().copied(), MS * 30)).unwrap())
+    };
+    let fault = ["{\"error_code\":", "500,", "\"error_message\":\"no\"}"];
+    let mut once = scenario("a body that goes once", "GET", vec![answer(503, "")], &[0]);
+    once.request.body_mut().can_be_copied = false;
+    vec![
+        scenario("a slow error, then a success", "GET", vec![slow(503, &fault), answer(200, SUCCESS)], &[0, T]),
+        scenario(
+            "a success that might have been an error",
+            "POST",
+            vec![slow(200, &["{\"data\":1,", "\"error_code\":", "null}"])],
+            &[0],
+        ),
+        Scenario { succeeds: false, ..scenario("an error in a slow success", "POST", vec![slow(200, &fault)], &[0]) },
+        Scenario { succeeds: false, ..once },
+    ]
+}
+
+/// What needs credentials.
+fn credentials() -> Vec<Scenario> {
+    let login = || Some(vec![answer(200, LOGIN), answer(200, REFRESH)]);
+    let late = || Some(vec![answer(200, LOGIN).after(MS * 8_000), answer(200, REFRESH)]);
+    vec![
+        Scenario { logins: login(), ..scenario("a login first", "POST", vec![answer(200, SUCCESS)], &[0]) },
+        Scenario {
+            logins: login(),
+            ..scenario("a refresh, then a replay", "POST", vec![answer(200, EXPIRED), answer(200, SUCCESS)], &[0, 0])
+        },
+        Scenario {
+            logins: login(),
+            ..scenario(
+                "a fault, a refresh, a fault, a success",
+                "GET",
+                vec![answer(500, ""), answer(200, EXPIRED), answer(503, ""), answer(200, SUCCESS)],
+                &[0, T, 0, T],
+            )
+        },
+        Scenario {
+            logins: login(),
+            succeeds: false,
+            ..scenario("rejected once more", "POST", vec![answer(200, EXPIRED), answer(200, EXPIRED)], &[0, 0])
+        },
+        Scenario {
+            logins: Some(vec![hinted(503, "1"), answer(200, LOGIN), answer(200, REFRESH)]),
+            ..scenario("a login that is retried", "POST", vec![answer(200, SUCCESS)], &[0])
+        },
+        Scenario {
+            logins: late(),
+            succeeds: false,
+            change: |layer| layer.deadline(MS * 3_000),
+            ..scenario("late login, and a deadline", "GET", vec![], &[])
+        },
+    ]
+}
+
+/// What is limited in time, budget or places.
+fn limits() -> Vec<Scenario> {
+    let never = || answer(200, SUCCESS).after(MS * 100_000);
+    vec![
+        Scenario {
+            succeeds: false,
+            change: |layer| layer.deadline(MS * 2_000),
+            ..scenario("late answer, and a deadline", "GET", vec![never()], &[0])
+        },
+        Scenario {
+            change: |layer| layer.attempt_timeout(MS * 500),
+            ..scenario("late answer, cut and tried again", "GET", vec![never(), answer(200, SUCCESS)], &[0, T])
+        },
+        Scenario {
+            succeeds: false,
+            change: |layer| layer.attempt_timeout(MS * 500).deadline(MS * 700),
+            ..scenario("late answers, and a deadline in the second", "GET", vec![never(), never()], &[0, T])
+        },
+        Scenario {
+            succeeds: false,
+            capacity: Budget::TRANSIENT,
+            ..scenario("a budget for one retry", "GET", vec![answer(503, ""), answer(503, "")], &[0, T])
+        },
+        Scenario { succeeds: false, capacity: 0, ..scenario("no budget", "GET", vec![answer(503, "")], &[0]) },
+        Scenario {
+            full: Some((MS * 20, MS * 400)),
+            ..scenario("no place for the retry", "GET", vec![answer(503, ""), answer(200, SUCCESS)], &[0, T])
+        },
+        Scenario {
+            full: Some((MS * 20, MS * 4_000)),
+            succeeds: false,
+            change: |layer| layer.deadline(MS * 1_000),
+            ..scenario("no place for the retry before the deadline", "GET", vec![answer(503, "")], &[0])
+        },
+    ]
+}
