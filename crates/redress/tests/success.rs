@@ -1,0 +1,132 @@
+//! A success that is there at once costs no timer, no extension and no allocation, whatever limits are set.
+
+use std::convert::Infallible;
+use std::future::{Future, Ready, ready};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use allocation_counter::measure;
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use redress::classify::try_clone_request;
+use redress::{Budget, Credentials, Dialect, Failure, Grant, RedressLayer, dialects};
+use tower::{Layer, Service};
+
+const URL: &str = "https://api.example/v1/things";
+
+/// Answers at once.
+#[derive(Clone)]
+struct AtOnce(Bytes);
+
+impl Service<Request<Full<Bytes>>> for AtOnce {
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = Ready<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Full<Bytes>>) -> Self::Future {
+        assert!(request.headers().contains_key("authorization"), "the token is on it");
+        ready(Ok(Response::new(Full::new(self.0.clone()))))
+    }
+}
+
+/// A token that is there from the beginning and expires in an hour.
+struct Held;
+
+impl Credentials for Held {
+    async fn login(&self) -> Result<Grant, Failure> {
+        Err(Failure::permanent("nobody logs in here"))
+    }
+
+    fn held(&self) -> Option<Grant> {
+        Grant::bearer("token").ok().map(|grant| grant.refresh_token("r").expires_in(Duration::from_secs(3600)))
+    }
+}
+
+/// Every limit that there is.
+fn layer(dialect: Dialect) -> RedressLayer {
+    RedressLayer::new(dialect)
+        .credentials(Held, "https://api.example".parse().expect("a legal origin"))
+        .deadline(Duration::from_secs(30))
+        .attempt_timeout(Duration::from_secs(5))
+        .backoff(|backoff| backoff.budget(Budget::new()))
+}
+
+fn request() -> Request<Full<Bytes>> {
+    let request = Request::post(URL).header("accept", "application/json").header("content-type", "application/json");
+    request.body(Full::from("{}")).expect("legal parts")
+}
+
+/// Sends a request; it must come to its end in the one poll.
+fn send<S: Service<Request<Full<Bytes>>>>(service: &mut S, request: Request<Full<Bytes>>) -> S::Response
+where
+    S::Error: std::fmt::Debug,
+{
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(service.poll_ready(&mut cx).is_ready());
+    match pin!(service.call(request)).poll(&mut cx) {
+        Poll::Ready(result) => result.expect("a success"),
+        Poll::Pending => panic!("a success that is there at once is handed up at once"),
+    }
+}
+
+/// The dialects in which a success is one by its status, and by its body.
+fn cases() -> [(&'static str, Dialect, &'static str); 3] {
+    [
+        ("by its status", dialects::veridia(), "{}"),
+        ("by its body", dialects::vlens(), r#"{"data":1,"error_code":null}"#),
+        ("by a flag in its body", dialects::maleslab(), r#"{"success":true,"data":1}"#),
+    ]
+}
+
+#[test]
+fn a_success_that_is_there_at_once_registers_no_timer() {
+    // A runtime without a clock for timers: whoever makes one panics.
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    runtime.block_on(async {
+        for (name, dialect, body) in cases() {
+            let mut service = layer(dialect).layer(AtOnce(Bytes::from_static(body.as_bytes())));
+            for _ in 0..3 {
+                let response = send(&mut service, request());
+                assert!(response.status() == 200 && response.extensions().is_empty(), "{name}");
+            }
+        }
+    });
+}
+
+#[test]
+#[should_panic(expected = "timers are disabled")]
+fn a_response_that_has_to_be_waited_for_needs_a_timer() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    runtime.block_on(async {
+        let pending = tower::service_fn(|_: Request<Full<Bytes>>| {
+            std::future::pending::<Result<Response<Full<Bytes>>, Infallible>>()
+        });
+        let _ = layer(dialects::veridia()).layer(pending).call(request()).await;
+    });
+}
+
+#[test]
+fn a_success_allocates_the_one_copy_of_its_request_and_nothing_else() {
+    for (name, dialect, body) in cases() {
+        let mut bare = AtOnce(Bytes::from_static(body.as_bytes()));
+        let mut service = layer(dialect).layer(bare.clone());
+        drop(send(&mut service, request()));
+        let (asked, copied) = (request(), request());
+        let copy = measure(|| drop(try_clone_request(&copied))).count_total;
+        let mut stamped = request();
+        // The stamp is a header of the request, whose map may have to grow for it.
+        let stamp =
+            measure(|| drop(stamped.headers_mut().insert("authorization", "Bearer token".parse().expect("legal"))));
+        let base = measure(|| drop(send(&mut bare, stamped))).count_total;
+        let whole = measure(|| drop(send(&mut service, asked))).count_total;
+        assert!(copy > 0, "the counter counts");
+        let allowed = base + copy + stamp.count_total;
+        assert!(whole <= allowed, "{name}: {whole} allocations, {allowed} allowed");
+    }
+}
