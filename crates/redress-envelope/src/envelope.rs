@@ -17,7 +17,9 @@ use reading::Reader;
 /// What an error response says, borrowed from its body and headers where that is possible.
 ///
 /// Every part is `None` (or empty) where the server said nothing, or something of a type that cannot be meant.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+///
+/// `Debug` shows how long the message is and not what it says.
+#[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Envelope<'a> {
     /// The vendor's own code, verbatim, whether it was sent as a string or as a number.
@@ -156,6 +158,23 @@ impl<'a> Envelope<'a> {
                 Some(source.origin(&compiled.plan))
             }
         }
+    }
+}
+
+impl fmt::Debug for Envelope<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Envelope")
+            .field("code", &self.code)
+            .field("message_bytes", &self.message.as_ref().map(|message| message.len()))
+            .field("request_id", &self.request_id)
+            .field("reason", &self.reason)
+            .field("fields", &self.fields)
+            .field("hint", &self.hint)
+            .field("reset", &self.reset)
+            .field("should_retry", &self.should_retry)
+            .field("signalled", &self.signalled)
+            .field("unreadable", &self.unreadable)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,6 +1,7 @@
 //! The faults of single fields, collected while a body is scanned.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +14,9 @@ const MAX_FIELDS: usize = 256;
 const NONE: u8 = u8::MAX;
 
 /// A field of the request, and what is wrong with it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+///
+/// `Debug` shows how long the message is and not what it says: it often repeats what was sent.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct FieldError<'a> {
     /// The field's name or path as the vendor writes it, at most 256 bytes of it; empty when the vendor names none.
     pub path: Cow<'a, str>,
@@ -48,6 +51,12 @@ impl FieldError<'_> {
 
     const fn nothing() -> Self {
         Self { path: Cow::Borrowed(""), message: Cow::Borrowed("") }
+    }
+}
+
+impl fmt::Debug for FieldError<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FieldError").field("path", &self.path).field("message_bytes", &self.message.len()).finish()
     }
 }
 
