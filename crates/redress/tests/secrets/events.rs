@@ -1,0 +1,138 @@
+//! Every event of a life with secrets in it.
+
+use std::fmt::{Debug, Write};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use http::{Request, Response};
+use http_body_util::Full;
+use redress::classify::TransportError;
+use redress::login::JsonLogin;
+use redress::{Budget, Class, Code, RedressLayer, dialects};
+use redress_sandbox::strict_mock::{Answer, StrictMock};
+use tower::{Layer, ServiceExt};
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
+
+use super::{BODY, assert_silent, chain, request, response};
+
+const EXPIRED: &str = r#"{"data":null,"error_code":4011,"error_message":"c4n4ry-message"}"#;
+const SUCCESS: &str = r#"{"data":"c4n4ry-data","error_code":null}"#;
+const LOGIN: &str =
+    r#"{"data":{"accessToken":"c4n4ry-token","refreshToken":"c4n4ry-refresh","expiresIn":3600},"error_code":null}"#;
+const REFRESH: &str =
+    r#"{"data":{"accessToken":"c4n4ry-token2","refreshToken":"c4n4ry-refresh2","expiresIn":3600},"error_code":null}"#;
+
+/// Remembers every event and span of these crates, of every level, with all of its fields.
+#[derive(Clone, Default)]
+struct Recorder(Arc<Mutex<Vec<String>>>);
+
+struct Line(String);
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        let _ = write!(self.0, " {field}={value:?} {value:#?}");
+    }
+}
+
+impl Recorder {
+    fn add(&self, metadata: &Metadata<'_>, record: impl FnOnce(&mut Line)) {
+        let mut line = Line(format!("{} {} {}", metadata.level(), metadata.target(), metadata.name()));
+        record(&mut line);
+        self.0.lock().unwrap().push(line.0);
+    }
+}
+
+impl Subscriber for Recorder {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target().starts_with("redress")
+    }
+
+    fn new_span(&self, span: &Attributes<'_>) -> Id {
+        self.add(span.metadata(), |line| span.record(line));
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, values: &Record<'_>) {
+        let mut line = Line(String::new());
+        values.record(&mut line);
+        self.0.lock().unwrap().push(line.0);
+    }
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        self.add(event.metadata(), |line| event.record(line));
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+fn answer(status: u16, body: &'static str) -> Answer<Response<Full<&'static [u8]>>> {
+    Answer::ok(response(status, body))
+}
+
+fn hinted(status: u16, seconds: &'static str) -> Answer<Response<Full<&'static [u8]>>> {
+    let mut response = response(status, BODY);
+    response.headers_mut().insert("retry-after", seconds.parse().unwrap());
+    Answer::ok(response)
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_event_and_no_error_of_a_long_life_shows_a_secret() {
+    let recorder = Recorder::default();
+    let _guard = tracing::subscriber::set_default(recorder.clone());
+    // Each line is a call: what it meets, and how it is made.
+    let lives: [(&str, Vec<Answer<_>>); 9] = [
+        ("POST", vec![answer(200, EXPIRED), answer(200, SUCCESS)]),
+        ("GET", vec![answer(503, BODY), answer(200, SUCCESS)]),
+        ("POST", vec![hinted(429, "3"), answer(200, SUCCESS)]),
+        ("POST", vec![answer(500, BODY)]),
+        ("GET", vec![hinted(503, "99999")]),
+        ("GET", vec![answer(200, SUCCESS).after(Duration::from_secs(100))]),
+        ("POST", vec![Answer::error(TransportError::body("broken"))]),
+        ("GET", vec![answer(401, BODY), answer(401, BODY)]),
+        ("GET", vec![answer(502, BODY), answer(502, BODY), answer(502, BODY)]),
+    ];
+    let logins =
+        vec![answer(200, LOGIN), answer(200, REFRESH), answer(503, BODY), answer(401, BODY), answer(403, BODY)];
+    let logins: StrictMock<Request<String>, _> = StrictMock::scripted(logins).allow_abandoned();
+    let login =
+        JsonLogin::vlens(logins, "https://api.example", "c4n4ry-key", "c4n4ry-user", "c4n4ry-password").unwrap();
+    let dialect = dialects::vlens().with_code(Code::new("4011", Class::TokenExpired));
+    let layer = RedressLayer::new(dialect).credentials(login, "https://api.example".parse().unwrap());
+    let layer = layer.deadline(Duration::from_secs(20)).backoff(|backoff| backoff.budget(Budget::with_capacity(40)));
+    for (method, answers) in lives {
+        let calls = StrictMock::scripted(answers).allow_abandoned();
+        let result = layer.layer(calls).oneshot(request(method)).await;
+        if let Err(error) = result {
+            assert_silent("an error", &chain(&error));
+        }
+        tokio::time::sleep(Duration::from_secs(5)).await;
+    }
+    layer.tokens().clear();
+    let calls: StrictMock<Request<String>, Response<Full<&'static [u8]>>> = StrictMock::scripted([]).allow_abandoned();
+    let error = layer.layer(calls).oneshot(request("GET")).await.expect_err("nobody logs in any more");
+    assert_silent("an error", &chain(&error));
+    let lines = recorder.0.lock().unwrap().clone();
+    for line in &lines {
+        assert_silent("an event", line);
+    }
+    for target in ["redress::backoff", "redress::refresh"] {
+        assert!(lines.iter().filter(|line| line.contains(target)).count() >= 5, "{target}: {lines:#?}");
+    }
+}
+
+#[test]
+fn the_recorder_would_see_a_secret() {
+    let recorder = Recorder::default();
+    tracing::subscriber::with_default(recorder.clone(), || {
+        tracing::trace!(target: "redress::backoff", token = "c4n4ry-token", "oops");
+        tracing::trace_span!(target: "redress::backoff", "call", uri = %request("GET").uri()).in_scope(|| {});
+    });
+    let lines = recorder.0.lock().unwrap().clone();
+    assert!(lines.len() == 2 && lines.iter().all(|line| line.contains("c4n4ry")), "{lines:?}");
+}
