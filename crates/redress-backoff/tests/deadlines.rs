@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use common::*;
 use redress_backoff::{BackoffLayer, Budget};
-use redress_classify::{Phase, Stop, TransportError, dialects};
+use redress_classify::{Deadline, Error, Phase, ResponseExt, Stop, TransportError, dialects};
 use tokio::time::Instant;
 use tower::{Layer, ServiceExt};
 
@@ -78,5 +78,120 @@ async fn nothing_is_sent_after_the_deadline() {
     // The task is not polled for a minute.
     tokio::time::advance(Duration::from_secs(60)).await;
     assert!(call.await.expect_err("it is too late").is_deadline());
+    assert_eq!(handle.calls(), 1);
+}
+
+fn until(millis: u64) -> http::Request<String> {
+    let mut request = request("GET");
+    request.extensions_mut().insert(Deadline::after(ms(millis)));
+    request
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_requests_own_deadline_takes_the_place_of_the_stacks() {
+    let slow = || answer(200).after(ms(10_000));
+    for (name, stack, own, cut) in [
+        ("none", None, None, None),
+        ("the stack's", Some(3_000), None, Some(3_000)),
+        ("its own", None, Some(2_000), Some(2_000)),
+        ("its own is sooner", Some(3_000), Some(2_000), Some(2_000)),
+        ("its own is later", Some(3_000), Some(4_000), Some(4_000)),
+        ("its own is late enough", Some(3_000), Some(11_000), None),
+    ] {
+        let layer = stack.map_or_else(layer, |stack| layer().deadline(ms(stack)));
+        let start = Instant::now();
+        let (outcome, times) = run(&layer, own.map_or_else(|| request("GET"), until), vec![slow()]).await;
+        assert_eq!(times.len(), 1, "{name}");
+        match cut {
+            None => assert!(outcome.is_ok(), "{name}"),
+            Some(cut) => {
+                let error = outcome.expect_err("it is cut in flight");
+                assert_eq!((error.is_deadline(), start.elapsed()), (true, ms(cut)), "{name}");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_whose_deadline_has_passed_is_not_sent() {
+    let late = until(0);
+    let mock = Mock::scripted([]).allow_abandoned();
+    let handle = mock.handle();
+    let error = layer().layer(mock).oneshot(late).await.expect_err("it is too late");
+    assert_eq!((error.is_deadline(), error.phase(), handle.calls()), (true, Phase::NotSent, 0));
+    assert_eq!(error.record().map(|record| (record.attempts().len(), record.stop())), Some((0, Stop::Deadline)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_layers_below_see_the_deadline_of_what_is_sent_again() {
+    for (name, layer, own, at) in [
+        ("none", layer(), None, None),
+        ("the stack's", layer().deadline(ms(9_000)), None, Some(9_000)),
+        ("its own", layer(), Some(7_000), Some(7_000)),
+        ("both", layer().deadline(ms(9_000)), Some(7_000), Some(7_000)),
+    ] {
+        let (mock, handle) = mock([answer(500), answer(500), answer(200)]);
+        let at = at.map(|at| Deadline::at(Instant::now() + ms(at)));
+        let request = own.map_or_else(|| request("GET"), until);
+        layer.layer(mock).oneshot(request).await.expect("a response").status();
+        let seen: Vec<_> =
+            handle.take().iter().map(|got| got.request.extensions().get::<Deadline>().copied()).collect();
+        assert_eq!(seen, [own.and(at), at, at], "{name}: a first send is given no extension");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_that_a_layer_below_finds_too_near_ends_the_call() {
+    for (phase, expected) in [(Phase::NotSent, Phase::NotSent), (Phase::MaybeProcessed, Phase::MaybeProcessed)] {
+        let (outcome, times) = run(&layer(), request("GET"), vec![Answer::error(Error::deadline(phase))]).await;
+        let error = outcome.expect_err("it was in vain");
+        assert_eq!((times.len(), error.is_deadline(), error.phase()), (1, true, expected));
+        assert_eq!(error.record().map(redress_classify::Record::stop), Some(Stop::Deadline));
+    }
+    let answers = vec![answer(500), Answer::error(Error::deadline(Phase::NotSent))];
+    let error = run(&layer(), request("GET"), answers).await.0.expect_err("it was in vain");
+    assert_eq!(error.phase(), Phase::MaybeProcessed, "of the first attempt nobody knows");
+    let at = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
+    let (outcome, times) = run(&layer(), request("GET"), vec![Answer::error(Error::paced(at))]).await;
+    assert_eq!((times.len(), stop(&outcome)), (1, Some(Stop::Paced)), "nor is a call that was held back sent again");
+    assert_eq!(outcome.expect_err("it was not sent").retry_at(), Some(at));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_asks_to_wait_again_and_again_does_not_pin_its_caller() {
+    let polite = || (0..11).map(|_| with(503, &[("retry-after", "120")])).collect::<Vec<_>>();
+    for (deadline, sends) in [(60, 1), (121, 2), (600, 5), (1_200, 10)] {
+        let layer = layer().attempts(count(11)).deadline(Duration::from_secs(deadline));
+        let start = Instant::now();
+        let (outcome, times) = run(&layer, request("GET"), polite()).await;
+        assert!(start.elapsed() <= Duration::from_secs(deadline), "{deadline}: {times:?}");
+        assert_eq!((times.len(), stop(&outcome)), (sends, Some(Stop::Deadline)), "{deadline}");
+        assert!(outcome.expect("the response in hand").retry_at().is_some(), "{deadline}");
+    }
+    let (_, times) = run(&BackoffLayer::new(silent()), request("GET"), polite().into_iter().take(3).collect()).await;
+    assert!(
+        times.len() == 3 && times[2] <= 300_000,
+        "without a deadline the number of attempts is the bound: {times:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_jumps_ahead_means_one_attempt_and_no_burst() {
+    let month = Duration::from_secs(30 * 86_400);
+    let (mock, handle) = mock([answer(500), answer(500), answer(200)]);
+    let call = tokio::spawn(layer().layer(mock).oneshot(request("GET")));
+    tokio::time::sleep(ms(20)).await;
+    tokio::time::advance(month).await;
+    tokio::task::yield_now().await;
+    assert_eq!(handle.calls(), 2, "the one that was due");
+    assert_eq!(call.await.expect("no panic").expect("a response").status(), 200);
+    let instants = handle.instants();
+    assert_eq!((instants.len(), instants[2] - instants[1]), (3, ms(100)), "and the next one after its whole wait");
+
+    let (mock, handle) = self::mock([answer(500)]);
+    let call = tokio::spawn(layer().deadline(ms(5_000)).layer(mock).oneshot(request("GET")));
+    tokio::time::sleep(ms(20)).await;
+    tokio::time::advance(month).await;
+    assert!(call.await.expect("no panic").expect_err("it is too late").is_deadline());
     assert_eq!(handle.calls(), 1);
 }

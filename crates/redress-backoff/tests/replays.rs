@@ -78,3 +78,103 @@ async fn the_same_request_goes_out_each_time() {
         assert_eq!(request.extensions().get::<u8>(), Some(&7));
     }
 }
+
+/// A body whose copy is whole until it is told otherwise.
+struct Streamed(Arc<AtomicUsize>);
+
+impl Replay for Streamed {
+    fn try_clone(&self) -> Option<Self> {
+        Some(Self(Arc::clone(&self.0)))
+    }
+
+    fn is_whole(&self) -> bool {
+        self.0.load(Ordering::SeqCst) == 0
+    }
+}
+
+/// Sends a streamed PUT or POST; the body loses bytes with the first of the answers, if it does.
+async fn streamed(method: &str, loses: bool, failure: Response<String>) -> (Outcome, usize) {
+    let (lost, sent) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (losing, counter, failure) = (lost.clone(), sent.clone(), Arc::new(std::sync::Mutex::new(Some(failure))));
+    let service = tower::service_fn(move |_: Request<Streamed>| {
+        counter.fetch_add(1, Ordering::SeqCst);
+        losing.store(usize::from(loses), Ordering::SeqCst);
+        let answer = failure.lock().expect("no panic").take().unwrap_or_else(|| Response::new(String::new()));
+        async { Ok::<_, BoxError>(answer) }
+    });
+    let request = Request::builder().method(method).body(Streamed(lost)).expect("legal parts");
+    let outcome = layer().layer(service).oneshot(request).await;
+    (outcome, sent.load(Ordering::SeqCst))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_that_lost_bytes_is_not_sent_and_the_original_answer_comes_back() {
+    let failure = |status: u16| Response::builder().status(status).body("the answer".to_owned()).expect("a status");
+    let rejected = || {
+        let mut response = failure(401);
+        response.extensions_mut().insert(Refreshed);
+        response
+    };
+    for (name, method, loses, first, sends, reason) in [
+        ("whole", "PUT", false, failure(503), 2, Stop::Success),
+        ("not whole", "PUT", true, failure(503), 1, Stop::NotReplayable),
+        ("not whole, and not safe to send twice", "POST", true, failure(500), 1, Stop::NotReplayable),
+        ("whole, and not safe to send twice", "POST", false, failure(500), 1, Stop::NotIdempotent),
+        ("not whole, throttled", "POST", true, failure(429), 1, Stop::NotReplayable),
+        ("whole, refreshed", "POST", false, rejected(), 2, Stop::Success),
+        ("not whole, refreshed", "POST", true, rejected(), 1, Stop::NotReplayable),
+    ] {
+        let status = first.status();
+        let (outcome, sent) = streamed(method, loses, first).await;
+        assert_eq!((sent, stop(&outcome)), (sends, Some(reason)), "{name}");
+        let response = outcome.expect("a response");
+        assert_eq!((response.status() == status, response.body() == "the answer"), (sends == 1, sends == 1), "{name}");
+    }
+    let (outcome, _) = streamed("PUT", true, failure(404)).await;
+    assert_eq!(stop(&outcome), None, "nobody would have sent it again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_that_loses_bytes_during_the_wait_is_not_sent() {
+    let lost = Arc::new(AtomicUsize::new(0));
+    let sent = Arc::new(AtomicUsize::new(0));
+    let counter = sent.clone();
+    let service = tower::service_fn(move |_: Request<Streamed>| {
+        counter.fetch_add(1, Ordering::SeqCst);
+        async { Ok::<_, BoxError>(Response::builder().status(503).body(String::new()).expect("a status")) }
+    });
+    let budget = Budget::new();
+    let request = Request::put("/upload").body(Streamed(lost.clone())).expect("legal parts");
+    let call = tokio::spawn(layer().budget(budget.clone()).layer(service).oneshot(request));
+    tokio::time::sleep(ms(20)).await;
+    assert_eq!(budget.level(), 486);
+    lost.store(1, Ordering::SeqCst);
+    let error = call.await.expect("no panic").expect_err("the answer is gone");
+    assert_eq!((sent.load(Ordering::SeqCst), budget.level()), (1, 500), "nothing was sent, nothing is spent");
+    assert_eq!(error.record().map(redress_classify::Record::stop), Some(Stop::NotReplayable));
+    assert_eq!(error.phase(), redress_classify::Phase::MaybeProcessed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_cannot_be_copied_is_that_before_anything_else() {
+    struct Once;
+    impl Replay for Once {
+        fn try_clone(&self) -> Option<Self> {
+            None
+        }
+    }
+    for (method, status, reason) in [
+        ("GET", 503, Some(Stop::NotReplayable)),
+        ("POST", 500, Some(Stop::NotReplayable)),
+        ("POST", 429, Some(Stop::NotReplayable)),
+        ("POST", 404, None),
+        ("POST", 200, None),
+    ] {
+        let service = tower::service_fn(move |_: Request<Once>| async move {
+            Ok::<_, BoxError>(Response::builder().status(status).body(String::new()).expect("a status"))
+        });
+        let request = Request::builder().method(method).body(Once).expect("legal parts");
+        let outcome = layer().layer(service).oneshot(request).await;
+        assert_eq!(stop(&outcome), reason, "{method} {status}");
+    }
+}

@@ -1,0 +1,93 @@
+//! What the record tells of each attempt.
+
+mod common;
+
+use common::*;
+use http::Response;
+use redress_backoff::{BackoffLayer, Budget, Jitter, Reservation};
+use redress_classify::{
+    Basis, Class, ClassifyLayer, HintSource, Refreshed, ResponseExt, Stop, TransportError, WaitSource, dialects,
+};
+use tower::{Layer, ServiceExt};
+
+#[tokio::test(start_paused = true)]
+async fn each_attempt_tells_class_evidence_wait_and_budget() {
+    let coded = "[read]\ncode = \"code\"\n[codes.E_BUSY]\nclass = \"rate_limited\"\n";
+    let budget = Budget::new();
+    let _ = budget.reserve(100).map(Reservation::spend);
+    let (mock, handle) = mock([
+        answer(500),
+        saying(503, "{\"code\":\"E_BUSY\"}"),
+        Answer::error(TransportError::body("reset")),
+        with(503, &[("retry-after", "2")]),
+        answer(200),
+    ]);
+    let layer = BackoffLayer::new(dialect(coded)).jitter(Jitter::None).attempts(count(5)).budget(budget.clone());
+    let stack = layer.layer(ClassifyLayer::new(dialect(coded)).layer(mock));
+    let response = stack.oneshot(request("GET")).await.expect("a response");
+    let record = response.record().expect("five attempts");
+    let backoff = Some(WaitSource::Backoff);
+    let hint = Some(WaitSource::Hint(HintSource::RetryAfter));
+    let expected = [
+        (Some(500), Some(Class::Internal), Some(Basis::Status), Some(ms(50)), backoff.clone(), (400, 386)),
+        (Some(503), Some(Class::RateLimited), Some(Basis::Code), Some(ms(2_000)), backoff.clone(), (386, 381)),
+        (None, Some(Class::Unavailable), Some(Basis::Transport), Some(ms(200)), backoff, (381, 367)),
+        (Some(503), Some(Class::Unavailable), Some(Basis::Status), Some(ms(2_000)), hint, (367, 353)),
+        (Some(200), None, None, None, None, (353, 367)),
+    ];
+    for (attempt, (status, class, basis, wait, source, (before, after))) in record.attempts().iter().zip(expected) {
+        assert_eq!((attempt.status, attempt.class(), attempt.basis()), (status, class, basis));
+        assert_eq!((attempt.wait, attempt.wait_source.clone()), (wait, source));
+        assert_eq!((attempt.budget_before, attempt.budget_after), (Some(before), Some(after)), "{status:?}");
+    }
+    assert_eq!((record.attempts().len(), record.stop(), handle.calls()), (5, Stop::Success, 5));
+    assert_eq!(
+        record.to_string(),
+        "5 attempts, 500 internal, waited 50.0ms, 503 rate_limited, waited 2.0s, unavailable, waited 200.0ms, \
+         503 unavailable, waited 2.0s, 200 success; succeeded"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_vendors_schedule_is_told_from_the_layers_own() {
+    let (outcome, _) = run(&BackoffLayer::new(dialects::vlens()), request("GET"), vec![answer(500), answer(200)]).await;
+    let record = record(&outcome).expect("two attempts");
+    assert_eq!(record.attempts()[0].wait_source, Some(WaitSource::Vendor));
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_end_says_why() {
+    let refused = || Answer::error(TransportError::connect("refused"));
+    let far = ("retry-after", "500");
+    for (name, layer, method, answers, reason, levels) in [
+        ("idempotency", layer(), "POST", vec![answer(500)], Stop::NotIdempotent, (500, 500)),
+        ("attempts", layer().attempts(count(1)), "GET", vec![answer(500)], Stop::Attempts, (500, 500)),
+        ("budget", layer().budget(Budget::with_capacity(13)), "GET", vec![answer(500)], Stop::Budget, (13, 13)),
+        ("hint", layer(), "GET", vec![with(503, &[far])], Stop::HintTooLong, (500, 500)),
+        ("deadline", layer().deadline(ms(50)), "GET", vec![answer(500)], Stop::Deadline, (500, 500)),
+        ("of the second", layer(), "GET", vec![refused(), answer(404)], Stop::NotRetryable, (486, 486)),
+    ] {
+        let (outcome, _) = run(&layer, request(method), answers).await;
+        let record = record(&outcome).expect("it says why");
+        let last = record.attempts().last().expect("there was one");
+        assert_eq!((record.stop(), last.wait), (reason, None), "{name}");
+        assert_eq!((last.budget_before, last.budget_after), (Some(levels.0), Some(levels.1)), "{name}: none was taken");
+    }
+    let (outcome, _) = run(&layer().without_budget(), request("GET"), vec![answer(500), answer(200)]).await;
+    let without = record(&outcome).expect("two attempts");
+    assert!(without.attempts().iter().all(|attempt| attempt.budget_before.is_none() && attempt.budget_after.is_none()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replay_costs_nothing_and_a_success_after_it_is_one_at_the_first_try() {
+    let mut rejected = Response::builder().status(401).body(String::new()).expect("a status");
+    rejected.extensions_mut().insert(Refreshed);
+    let budget = Budget::new();
+    let _ = budget.reserve(100).map(Reservation::spend);
+    let (outcome, _) = run(&layer().budget(budget), request("GET"), vec![Answer::ok(rejected), answer(200)]).await;
+    let record = record(&outcome).expect("it was sent twice");
+    let levels: Vec<_> =
+        record.attempts().iter().map(|attempt| (attempt.budget_before, attempt.budget_after)).collect();
+    assert_eq!(levels, [(Some(400), Some(400)), (Some(400), Some(401))]);
+    assert!(record.attempts().iter().all(|attempt| attempt.wait.is_none()));
+}
