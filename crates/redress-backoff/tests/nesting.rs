@@ -3,7 +3,8 @@
 mod common;
 
 use common::*;
-use redress_backoff::Budget;
+use http::Response;
+use redress_backoff::{BackoffLayer, Budget};
 use redress_classify::{ResponseExt, Stop, TransportError};
 use tower::{Layer, ServiceExt};
 
@@ -31,4 +32,45 @@ async fn what_one_layer_gave_up_an_outer_one_does_not_try_again() {
     }
     let (outcome, _) = run(&layer(), request("GET"), vec![answer(404)]).await;
     assert_eq!(stop(&outcome), None, "a first attempt that nobody would repeat speaks for itself");
+}
+
+#[tokio::test(start_paused = true)]
+async fn three_layers_of_three_attempts_send_three_requests() {
+    type Make = fn() -> Answer<Response<String>>;
+    let faults: [(&str, Make, bool); 4] = [
+        ("an internal error", || answer(500), false),
+        ("throttling", || answer(429), false),
+        ("a refused connection", || Answer::error(TransportError::connect("refused")), true),
+        ("a reset", || Answer::error(TransportError::body("reset")), true),
+    ];
+    for (name, fault, is_error) in faults {
+        let budgets = [Budget::new(), Budget::new(), Budget::new()];
+        let [inner, middle, outer] = budgets.clone().map(|budget| layer().budget(budget));
+        let (mock, handle) = mock((0..27).map(|_| fault()));
+        let outcome = outer.layer(middle.layer(inner.layer(mock))).oneshot(request("GET")).await;
+        assert_eq!((handle.calls(), outcome.is_err()), (3, is_error), "{name}");
+        let record = record(&outcome).expect("three attempts");
+        assert_eq!((record.attempts().len(), record.stop()), (3, Stop::Attempts), "{name}: told once");
+        assert!(budgets[0].level() < 500, "{name}");
+        assert_eq!(
+            budgets[1..].iter().map(Budget::level).collect::<Vec<_>>(),
+            [500, 500],
+            "{name}: one budget is charged"
+        );
+    }
+    // A shared budget that is used up holds all of them back, so that a call is one request.
+    let empty = layer().budget(Budget::with_capacity(0));
+    let (mock, handle) = mock([answer(500)]);
+    let nested = empty.layer(empty.layer(empty.layer(mock)));
+    assert_eq!(stop(&nested.oneshot(request("GET")).await), Some(Stop::Budget));
+    assert_eq!(handle.calls(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_key_serves_all_layers() {
+    let keyed = BackoffLayer::new(dialect("[idempotency]\nheader = \"idempotency-key\"\n"));
+    let (mock, handle) = mock([answer(500), answer(200)]);
+    keyed.layer(keyed.layer(mock)).oneshot(request("POST")).await.expect("a response").status();
+    let keys: Vec<_> = handle.take().iter().map(|got| got.request.headers()["idempotency-key"].clone()).collect();
+    assert!(keys.len() == 2 && keys[0] == keys[1]);
 }

@@ -4,6 +4,7 @@ mod common;
 
 use common::*;
 use redress_backoff::{BackoffLayer, Jitter};
+use tower::{Layer, ServiceExt};
 
 #[tokio::test(start_paused = true)]
 async fn two_clients_do_not_come_back_together() {
@@ -25,4 +26,21 @@ async fn the_other_jitters_keep_their_bounds_through_the_layer() {
         let (_, times) = run(&layer.jitter(Jitter::Decorrelated), request("GET"), answers()).await;
         assert!((50..=151).contains(&times[1]) && (50..=452).contains(&(times[2] - times[1])), "{times:?}");
     }
+}
+
+/// Returns the first delay that a fresh client decides on.
+async fn first_delay(client: &BackoffLayer) -> std::time::Duration {
+    let (mock, _handle) = mock([answer(429), answer(200)]);
+    let outcome = client.layer(mock).oneshot(request("GET")).await;
+    record(&outcome).and_then(|record| record.attempts()[0].wait).expect("it waited")
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_foresees_the_delay_of_another_client() {
+    let mut equal = 0;
+    for _ in 0..10_000 {
+        let (one, other) = (BackoffLayer::new(silent()), BackoffLayer::new(silent()));
+        equal += u32::from(first_delay(&one).await == first_delay(&other).await);
+    }
+    assert!(equal < 100, "{equal} of the pairs waited alike");
 }

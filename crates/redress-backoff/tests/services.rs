@@ -2,10 +2,20 @@
 
 mod common;
 
+use std::collections::VecDeque;
+use std::future::{Future, Ready, ready};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use common::*;
+use http::{Request, Response};
 use redress_backoff::Budget;
+use redress_classify::{Phase, Stop, TransportError};
+use redress_sandbox::strict_mock::BoxError;
+use tokio::time::Instant;
 use tower::{Layer, Service, ServiceExt};
 
 #[tokio::test(start_paused = true)]
@@ -31,4 +41,195 @@ async fn no_readied_service_is_held_while_waiting() {
     assert_eq!((handle.calls(), handle.reservations(), handle.in_flight()), (1, 0, 0));
     assert_eq!(call.await.expect("no panic").expect("a response").status(), 200);
     handle.assert_idle();
+}
+
+/// What a service says when it is asked whether it is ready.
+#[derive(Clone, Copy, Debug)]
+enum Says {
+    Ready,
+    /// Not yet, and to ask again at once.
+    NotYet,
+    Broken,
+}
+
+/// A service whose readiness follows a script, and which answers with the next status; its clones share both.
+#[derive(Clone, Debug, Default)]
+struct Fickle {
+    says: Arc<Mutex<VecDeque<Says>>>,
+    answers: Arc<Mutex<VecDeque<u16>>>,
+    calls: Arc<AtomicUsize>,
+}
+
+impl Fickle {
+    fn new(says: &[Says], answers: &[u16]) -> Self {
+        let (says, answers) = (says.iter().copied().collect(), answers.iter().copied().collect());
+        Self { says: Arc::new(Mutex::new(says)), answers: Arc::new(Mutex::new(answers)), calls: Arc::default() }
+    }
+}
+
+impl Service<Request<String>> for Fickle {
+    type Response = Response<String>;
+    type Error = BoxError;
+    type Future = Ready<Result<Response<String>, BoxError>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        match self.says.lock().unwrap().pop_front().expect("it is asked no more often than the script says") {
+            Says::Ready => Poll::Ready(Ok(())),
+            Says::Broken => Poll::Ready(Err("broken".into())),
+            Says::NotYet => {
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+        }
+    }
+
+    fn call(&mut self, _: Request<String>) -> Self::Future {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        let status = self.answers.lock().unwrap().pop_front().expect("as many answers as calls");
+        ready(Ok(Response::builder().status(status).body(String::new()).expect("a status")))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_is_not_ready_between_attempts_is_waited_for() {
+    use Says::{NotYet, Ready};
+    for (says, answers) in [
+        (&[Ready, Ready, Ready][..], &[500, 500, 200][..]),
+        (&[NotYet, Ready, NotYet, NotYet, Ready, NotYet, Ready], &[500, 500, 200]),
+        (&[Ready, NotYet, NotYet, NotYet, Ready], &[500, 404]),
+    ] {
+        let service = Fickle::new(says, answers);
+        let response = layer().layer(service.clone()).oneshot(request("GET")).await.expect("a response");
+        assert_eq!(Some(&response.status().as_u16()), answers.last());
+        assert_eq!(service.calls.load(Ordering::SeqCst), answers.len());
+        assert!(service.says.lock().unwrap().is_empty(), "it was asked as often as the script says");
+    }
+    let (mock, handle) = mock([answer(500), answer(200)]);
+    let start = Instant::now();
+    let call = tokio::spawn(layer().layer(mock).oneshot(request("GET")));
+    tokio::time::sleep(ms(20)).await;
+    handle.set_limit(0);
+    tokio::time::sleep(ms(980)).await;
+    assert_eq!(handle.calls(), 1);
+    handle.set_limit(1);
+    assert_eq!(call.await.expect("no panic").expect("a response").status(), 200);
+    assert_eq!(handle.instants()[1] - start, ms(1_000), "as soon as there is a place");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_breaks_between_attempts_ends_the_call() {
+    use Says::{Broken, NotYet, Ready};
+    for (says, answer, phase) in [
+        (&[Ready, Broken][..], 429, Phase::NotSent),
+        (&[Ready, NotYet, Broken], 429, Phase::NotSent),
+        (&[Ready, Broken], 500, Phase::MaybeProcessed),
+        (&[Ready, NotYet, NotYet, Broken], 503, Phase::MaybeProcessed),
+    ] {
+        let budget = Budget::new();
+        let service = Fickle::new(says, &[answer]);
+        let outcome = layer().budget(budget.clone()).layer(service.clone()).oneshot(request("GET")).await;
+        let error = outcome.expect_err("nobody can send it");
+        assert_eq!((error.is_transport(), error.phase(), budget.level()), (true, phase, 500), "{answer}");
+        let record = error.record().expect("an error has one");
+        assert_eq!((record.attempts().len(), record.stop()), (1, Stop::NotSent), "{answer}");
+        assert_eq!(service.calls.load(Ordering::SeqCst), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_is_broken_from_the_start_says_so_when_it_is_asked() {
+    let mut service = layer().layer(Fickle::new(&[Says::NotYet, Says::Broken], &[]));
+    let error = service.ready().await.expect_err("it is broken");
+    assert_eq!((error.is_transport(), error.phase()), (true, Phase::NotSent));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_service_that_was_readied_is_the_one_that_is_called() {
+    // The mock panics when a clone is called that was not readied, and when one that was readied is dropped.
+    let (mock, handle) = mock([answer(500), answer(200), answer(500), answer(200)]);
+    let mut service = layer().layer(mock.limit(1));
+    for _ in 0..2 {
+        let call = service.ready().await.expect("it is ready").call(request("GET"));
+        let unready = service.clone();
+        assert_eq!(call.await.expect("a response").status(), 200);
+        drop(unready);
+    }
+    handle.assert_idle();
+    assert_eq!((handle.calls(), handle.abandoned()), (4, 0));
+}
+
+/// Counts how often it is woken.
+#[derive(Default)]
+struct Bell(AtomicUsize);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+impl Bell {
+    fn rung(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+fn poll_with<F: Future>(call: Pin<&mut F>, bell: &Arc<Bell>) -> Poll<F::Output> {
+    call.poll(&mut Context::from_waker(&Waker::from(Arc::clone(bell))))
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_waker_is_woken_and_no_other() {
+    for (name, failure, advance) in [
+        ("during the wait", answer(500), ms(51)),
+        ("while an attempt is in flight", answer(500).after(ms(30)), ms(31)),
+        ("at the deadline", answer(500).after(ms(60_000)), ms(5_001)),
+    ] {
+        let (mock, handle) = mock([failure, answer(200)]);
+        let (first, second) = (Arc::new(Bell::default()), Arc::new(Bell::default()));
+        let mut call = Box::pin(layer().deadline(ms(5_000)).layer(mock).oneshot(request("GET")));
+        assert!(poll_with(call.as_mut(), &first).is_pending(), "{name}");
+        assert!(poll_with(call.as_mut(), &second).is_pending(), "{name}");
+        assert!(poll_with(call.as_mut(), &second).is_pending(), "{name}: a poll for nothing does no harm");
+        tokio::time::advance(advance).await;
+        tokio::task::yield_now().await;
+        assert_eq!((first.rung(), second.rung()), (0, 1), "{name}");
+        let _ = poll_with(call.as_mut(), &second);
+        drop(call);
+        let rung = second.rung();
+        tokio::time::advance(ms(120_000)).await;
+        assert_eq!((second.rung(), handle.in_flight()), (rung, 0), "{name}: nobody is woken after the drop");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_is_polled_no_more_often_than_something_happens() {
+    let (mock, handle) = mock([answer(500), answer(500).after(ms(5)), answer(429), answer(200).after(ms(5))]);
+    let mut call = Box::pin(layer().attempts(count(4)).deadline(ms(60_000)).layer(mock).oneshot(request("GET")));
+    let polls = AtomicUsize::new(0);
+    let outcome = std::future::poll_fn(|cx| {
+        polls.fetch_add(1, Ordering::SeqCst);
+        call.as_mut().poll(cx)
+    });
+    assert_eq!(outcome.await.expect("a response").status(), 200);
+    // Three waits and two answers that are not there at once.
+    assert!(polls.load(Ordering::SeqCst) <= 5 + 2, "{polls:?}");
+    assert_eq!(handle.calls(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_below_gives_the_reserved_budget_back() {
+    let budget = Budget::new();
+    let answers = Mutex::new(0);
+    let mock = StrictMock::new(move |_: &Request<String>| {
+        let mut nth = answers.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        *nth += 1;
+        assert!(*nth < 3, "the third call panics");
+        async { Err(TransportError::connect("refused").into()) }
+    });
+    let handle = mock.handle();
+    let call = tokio::spawn(layer().budget(budget.clone()).layer(mock).oneshot(request("GET")));
+    let _: Result<Outcome, _> = call.await.map_err(|error| assert!(error.is_panic()));
+    assert_eq!(budget.level(), 500 - 2 * Budget::TRANSIENT, "what was sent is spent, and nothing stays reserved");
+    assert_eq!((handle.in_flight(), handle.reservations()), (0, 0));
 }
