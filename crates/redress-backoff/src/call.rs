@@ -274,7 +274,7 @@ impl<B: Replay> Call<B> {
                 tracing::debug!(target: "redress::backoff", dialect, class, ?basis, attempt, ?wait, ?source, "retry");
             }
             Err(stop) => {
-                tracing::debug!(target: "redress::backoff", dialect, class, ?basis, attempt, %stop, "no retry")
+                tracing::debug!(target: "redress::backoff", dialect, class, ?basis, attempt, %stop, "no retry");
             }
         }
     }

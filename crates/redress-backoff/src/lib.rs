@@ -6,11 +6,45 @@
 //! hands up as refreshed it sends once more, free of charge.
 //!
 //! The rules, in the order in which they are asked:
-//! 1. The verdict's recovery is `retry`.
-//! 2. The request is idempotent, or nothing was processed: not sent, throttled, or a 503 with a hint.
-//! 3. There are attempts left.
-//! 4. The server's hint is not longer than is honoured, and the wait ends before the deadline.
-//! 5. The [`Budget`] has tokens.
+//! 1. The verdict's recovery is `retry`. A server's own word comes first: a pushback, a `should-retry` flag, a code, and
+//!    then the status.
+//! 2. There is a copy of the request that sends all of its bytes.
+//! 3. The request is idempotent, or nothing was processed: not sent, throttled, or refused with a hint when to come back.
+//! 4. There are attempts left.
+//! 5. The server's hint is not longer than is honoured, and the wait ends before the deadline.
+//! 6. The [`Budget`] has tokens.
+//!
+//! # What the status alone means
+//! Idempotent are GET, HEAD, PUT, DELETE, OPTIONS and TRACE (RFC 9110 section 9.2.2), the routes that the dialect declares,
+//! what carries an idempotency key, and what the caller says is ([`Idempotent`]).
+//!
+//! | status | idempotent | any other | any other, with a hint when to come back |
+//! |---|---|---|---|
+//! | 429 | again | again | again |
+//! | 503 | again | - | again |
+//! | 413 | with a hint | - | again: RFC 9110 section 15.5.14 |
+//! | 408, 425, the other 5xx, 600 to 999 | again | - | - |
+//! | 409 | with a key | - | - |
+//! | anything else | - | - | - |
+//!
+//! A connection that was not made is tried again for any request, and one that broke or timed out for an idempotent one.
+//!
+//! # Idempotency keys
+//! Where the dialect says in which header its API takes a key, or [`BackoffLayer::idempotency_key`] does, each call of that
+//! API's methods is given one, a random UUID; its retries and its replay after a refresh carry the same. So a POST may be
+//! sent again after a broken connection, and the server does it once. A 409 to it means that the first one is still under
+//! way, and is waited out; a 422, the same key for something else, is final (draft-ietf-httpapi-idempotency-key-header).
+//! [`IdempotencyKey`] among a request's extensions is the caller's own. Making a key costs two small allocations.
+//!
+//! # Waits
+//! Transient failures and throttling have scales of their own, and so have their costs. [`Jitter`] spreads a wait of the
+//! layer's own within it; to a wait that a server or vendor asks for it only adds. The time of the next attempt is fixed
+//! when it is decided on; meanwhile what is left of the failed response is read, up to 16 KiB beyond what the verdict
+//! needed and for at most 100 ms, so that its connection can be used again, and is then dropped.
+//!
+//! # Layers in layers
+//! A result that carries a record was retried below, and is returned as it is: three layers of three attempts send three
+//! requests, not 27, and charge one budget.
 //!
 //! # Examples
 //! ```

@@ -13,20 +13,31 @@ use crate::settings::Settings;
 /// Sends a request again when its verdict says so, when that is safe, and when there is time and budget for it.
 ///
 /// # The request
-/// is copied once before it goes down; a body that cannot be copied goes down once. The one mark that is ever put on a
-/// copy says that its credentials were refreshed.
+/// is copied once before it goes down, and once more for each time it is sent again; a body that cannot be copied goes
+/// down once. Where its API takes one it is given an idempotency key. What is sent again has the [`Deadline`] among its
+/// extensions, if there is one, and after a refresh the mark [`Refreshed`].
+///
+/// [`Deadline`]: redress_classify::Deadline
+/// [`Refreshed`]: redress_classify::Refreshed
 ///
 /// # The response
 /// comes up as it is. The last one is returned whatever it is, with a [`Record`](redress_classify::Record) if there was
-/// more than one attempt. A failed response is dropped before a wait begins. A result that already has a record was
-/// retried below, and is returned as it is.
+/// more than one attempt. What is left of a failed one is read, up to 16 KiB and for at most 100 ms, and dropped before
+/// the rest of the wait, which is no longer for it. A result that already has a record was retried below, and is returned
+/// as it is.
 ///
 /// # How it differs from tower's `Retry`
 /// The decision is made before the wait: a wait that a server's hint or a deadline makes useless is not begun.
 ///
 /// # Errors
 /// The last attempt's error, or [`Error::is_deadline`] when the deadline passes in flight; both have the record. What is
-/// in flight counts as maybe processed, also while a layer below still waits for credentials.
+/// in flight counts as maybe processed, also while a layer below still waits for credentials. A service that fails to
+/// become ready between two attempts ends the call with its error; one that is not ready yet is waited for, until the
+/// deadline.
+///
+/// # Panics
+/// Where there is something to wait for and no tokio runtime with a timer, or one that is shutting down, in tokio's own
+/// words. A result that is there at once needs no runtime.
 ///
 /// # Cancel safety
 /// Dropping the future drops the attempt in flight and sends nothing more. Budget that was reserved for a retry which

@@ -60,7 +60,7 @@ fn a_runtime_that_shuts_down_during_a_wait_sends_nothing_more() {
     let (mock, handle) = mock([answer(500)]);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     let runtime = runtime.expect("a runtime");
-    let mut held = Box::pin(layer().budget(budget.clone()).layer(mock.clone()).oneshot(request("GET")));
+    let mut held = Box::pin(layer().budget(budget.clone()).layer(mock).oneshot(request("GET")));
     let entered = runtime.enter();
     assert!(matches!(poll(held.as_mut()), Ok(Poll::Pending)));
     assert_eq!(budget.level(), 486, "reserved");
