@@ -96,13 +96,25 @@ fn header_of(settings: &Settings) -> &HeaderName {
     settings.key_header.as_ref().map_or(&STANDARD, |header| &header.name)
 }
 
-/// Writes a key; a string of structured fields escapes quotes and backslashes (RFC 9651 section 3.3.3).
 fn value(key: &str, format: KeyFormat) -> Option<HeaderValue> {
-    let text = match format {
-        KeyFormat::Quoted => &format!("\"{}\"", key.replace('\\', "\\\\").replace('"', "\\\"")),
-        _ => key,
-    };
-    HeaderValue::from_str(text).ok()
+    match format {
+        KeyFormat::Quoted => HeaderValue::try_from(quoted(key)).ok(),
+        _ => HeaderValue::from_str(key).ok(),
+    }
+}
+
+/// Writes a string of structured fields, which escapes quotes and backslashes (RFC 9651 section 3.3.3).
+fn quoted(key: &str) -> String {
+    let mut text = String::with_capacity(key.len() + 2);
+    text.push('"');
+    for symbol in key.chars() {
+        if matches!(symbol, '"' | '\\') {
+            text.push('\\');
+        }
+        text.push(symbol);
+    }
+    text.push('"');
+    text
 }
 
 /// Makes 122 random bits, and the six that say that they are.

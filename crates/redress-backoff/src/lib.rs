@@ -34,7 +34,8 @@
 //! API's methods is given one, a random UUID; its retries and its replay after a refresh carry the same. So a POST may be
 //! sent again after a broken connection, and the server does it once. A 409 to it means that the first one is still under
 //! way, and is waited out; a 422, the same key for something else, is final (draft-ietf-httpapi-idempotency-key-header).
-//! [`IdempotencyKey`] among a request's extensions is the caller's own. Making a key costs two small allocations.
+//! [`IdempotencyKey`] among a request's extensions is the caller's own. Making a key costs a few small
+//! allocations, also when the first attempt succeeds.
 //!
 //! # Waits
 //! Transient failures and throttling have scales of their own, and so have their costs. [`Jitter`] spreads a wait of the

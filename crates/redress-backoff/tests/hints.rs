@@ -245,8 +245,7 @@ async fn a_hint_of_parts_of_a_millisecond_is_not_undercut() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_timer_that_goes_off_early_is_set_again() {
-    // The longest that tokio's timer counts is some decades; the layer counts by the clock.
+async fn a_wait_that_cannot_be_counted_is_a_century() {
     let forever = redress_classify::Schedule { base: Duration::MAX, factor: count(1), cap: Duration::MAX };
     let (mock, handle) = mock([answer(500), answer(200)]);
     layer().transient(forever).layer(mock).oneshot(request("GET")).await.expect("a response").status();

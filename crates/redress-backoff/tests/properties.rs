@@ -67,7 +67,7 @@ fn durations() -> impl Strategy<Value = Duration> {
 }
 
 fn factors() -> impl Strategy<Value = NonZeroU32> {
-    prop_oneof![Just(NonZeroU32::MIN), Just(NonZeroU32::MAX), (1_u32..10).prop_map(|factor| count(factor))]
+    prop_oneof![Just(NonZeroU32::MIN), Just(NonZeroU32::MAX), (1_u32..10).prop_map(count)]
 }
 
 fn hints() -> impl Strategy<Value = Option<String>> {

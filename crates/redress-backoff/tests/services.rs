@@ -127,8 +127,9 @@ async fn a_service_that_breaks_between_attempts_ends_the_call() {
     ] {
         let budget = Budget::new();
         let service = Fickle::new(says, &[answer]);
-        let outcome = layer().budget(budget.clone()).layer(service.clone()).oneshot(request("GET")).await;
-        let error = outcome.expect_err("nobody can send it");
+        let mut call = Box::pin(layer().budget(budget.clone()).layer(service.clone()).oneshot(request("GET")));
+        // The future stays: what was reserved is given back at the end of the call, and not only when it is dropped.
+        let error = call.as_mut().await.expect_err("nobody can send it");
         assert_eq!((error.is_transport(), error.phase(), budget.level()), (true, phase, 500), "{answer}");
         let record = error.record().expect("an error has one");
         assert_eq!((record.attempts().len(), record.stop()), (1, Stop::NotSent), "{answer}");
