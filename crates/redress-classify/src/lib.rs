@@ -7,7 +7,7 @@
 //! tower has no layer of this kind: its `retry::Policy` leaves it to each user to find out what a response means.
 //!
 //! This crate also holds what all layers share: one [`Error`], the [`Record`] of attempts, the [`Replay`] trait for
-//! bodies that can be sent again, the [`Deadline`] of a call, and the anchored [`Clock`].
+//! bodies that can be sent again, [`ReplayBody`] that makes one of any body, the [`Deadline`] of a call, and the anchored [`Clock`].
 //!
 //! # Examples
 //! ```
@@ -56,7 +56,7 @@ pub use future::ResponseFuture;
 pub use layer::ClassifyLayer;
 pub use printable::{escaped, is_hidden};
 pub use record::{Attempt, Record, Stop, WaitSource};
-pub use replay::{Replay, try_clone_request};
+pub use replay::{Replay, ReplayBody, ReplayError, try_clone_request};
 pub use response::{Refreshed, ResponseExt};
 pub use service::Classify;
 pub use transport::TransportError;

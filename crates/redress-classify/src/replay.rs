@@ -1,12 +1,21 @@
 //! Bodies that can be sent again.
 
+mod body;
+mod error;
+mod log;
+mod wakers;
+
 use bytes::Bytes;
 use http::Request;
-use http_body_util::{Empty, Full};
+use http_body_util::{Either, Empty, Full};
+
+pub use self::body::ReplayBody;
+pub use self::error::ReplayError;
 
 /// A request body of which a second copy can be had.
 ///
-/// Retries and replays need one. A body that cannot be copied returns `None`: then the request is sent once.
+/// Retries and replays need one. A body that cannot be copied returns `None`: then the request is sent once. A body that
+/// streams can be copied inside a [`ReplayBody`].
 ///
 /// # Examples
 /// ```
@@ -75,5 +84,21 @@ impl Replay for Bytes {
 impl Replay for () {
     fn try_clone(&self) -> Option<Self> {
         Some(())
+    }
+}
+
+impl<L: Replay, R: Replay> Replay for Either<L, R> {
+    fn try_clone(&self) -> Option<Self> {
+        match self {
+            Self::Left(body) => body.try_clone().map(Self::Left),
+            Self::Right(body) => body.try_clone().map(Self::Right),
+        }
+    }
+
+    fn is_whole(&self) -> bool {
+        match self {
+            Self::Left(body) => body.is_whole(),
+            Self::Right(body) => body.is_whole(),
+        }
     }
 }
