@@ -3,6 +3,8 @@
 mod body;
 mod error;
 mod log;
+#[cfg(feature = "reqwest")]
+mod reqwest;
 mod wakers;
 
 use bytes::Bytes;
