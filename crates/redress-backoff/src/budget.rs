@@ -1,8 +1,14 @@
 //! How many retries an upstream gets: a bucket of tokens that successes refill.
 
+mod bucket;
+mod sync;
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+
+use self::bucket::Bucket;
+use self::sync::Arc;
 
 /// A bucket of tokens, shared by its clones, from which every retry takes some and every success gives some back.
 ///
@@ -13,6 +19,17 @@ use std::sync::atomic::{AtomicU32, Ordering};
 ///
 /// The default of 500 tokens is that of the AWS SDKs' standard mode: 35 transient failures in a row, spread over all
 /// callers. Share one per upstream.
+///
+/// # The law
+/// Whatever threads, cancellations and panics do, exactly: `level + reserved + spent - refilled = capacity`, and no level
+/// is below 0. What is reserved keeps its room in the bucket until it is spent: `refilled` counts the tokens for which
+/// there was room beside `level + reserved`. So a reservation that is dropped is as if it had never been: it loses
+/// nothing to a bucket that was refilled meanwhile, and adds nothing to it. A reservation that is leaked
+/// ([`mem::forget`](std::mem::forget)) stays reserved.
+///
+/// # Cost
+/// No lock. A success with a full bucket is one atomic load; anything else is one atomic exchange, tried again only when
+/// another thread changed the bucket in between.
 ///
 /// # Examples
 /// ```
@@ -27,11 +44,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 #[derive(Clone)]
 pub struct Budget {
     bucket: Arc<Bucket>,
-}
-
-struct Bucket {
-    level: AtomicU32,
-    capacity: u32,
 }
 
 /// Tokens taken for a retry that was decided and not yet sent; dropped, it gives them back.
@@ -50,37 +62,40 @@ impl Budget {
     /// What a success at the first try gives.
     pub const FIRST_TRY: u32 = 1;
 
+    const DEFAULT_CAPACITY: u32 = 500;
+
     /// Makes a full bucket of 500 tokens.
     #[must_use]
     pub fn new() -> Self {
-        Self::with_capacity(500)
+        Self::with_capacity(Self::DEFAULT_CAPACITY)
     }
 
     /// Makes a full bucket; one of 0 tokens never allows a retry.
     #[must_use]
     pub fn with_capacity(capacity: u32) -> Self {
-        Self { bucket: Arc::new(Bucket { level: AtomicU32::new(capacity), capacity }) }
+        Self { bucket: Arc::new(Bucket::full(capacity)) }
     }
 
-    /// Returns how many tokens there are.
+    /// Returns how many tokens are free.
     #[must_use]
     pub fn level(&self) -> u32 {
-        self.bucket.level.load(Ordering::Relaxed)
+        self.bucket.tokens().level
+    }
+
+    /// Returns how many tokens there are when it is full.
+    #[must_use]
+    pub fn capacity(&self) -> u32 {
+        self.bucket.capacity()
     }
 
     /// Takes tokens for a retry, all or none: `None` when there are too few.
     pub fn reserve(&self, cost: u32) -> Option<Reservation> {
-        let take = |level: u32| level.checked_sub(cost);
-        self.bucket.level.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).ok()?;
-        Some(Reservation { budget: self.clone(), cost })
+        self.bucket.reserve(cost).then(|| Reservation { budget: self.clone(), cost })
     }
 
-    /// Gives tokens back after a success, up to the bucket's capacity.
+    /// Gives tokens back after a success, as far as there is room beside what is reserved.
     pub fn refill(&self, tokens: u32) {
-        let capacity = self.bucket.capacity;
-        let give = |level: u32| (level < capacity).then(|| level.saturating_add(tokens).min(capacity));
-        // A full bucket is left alone: the success path then only reads.
-        let _ = self.bucket.level.fetch_update(Ordering::Relaxed, Ordering::Relaxed, give);
+        self.bucket.refill(tokens);
     }
 }
 
@@ -92,61 +107,28 @@ impl Default for Budget {
 
 impl fmt::Debug for Budget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Budget").field("level", &self.level()).field("capacity", &self.bucket.capacity).finish()
+        let tokens = self.bucket.tokens();
+        f.debug_struct("Budget")
+            .field("level", &tokens.level)
+            .field("reserved", &tokens.reserved)
+            .field("capacity", &self.capacity())
+            .finish()
     }
 }
 
 impl Reservation {
     /// Spends the tokens, since the retry is being sent now, and returns how many they were.
     pub fn spend(mut self) -> u32 {
-        std::mem::take(&mut self.cost)
+        let cost = std::mem::take(&mut self.cost);
+        self.budget.bucket.spend(cost);
+        cost
     }
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
         if self.cost > 0 {
-            self.budget.refill(self.cost);
+            self.budget.bucket.give_back(self.cost);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_bucket_is_never_overdrawn_nor_overfilled() {
-        let budget = Budget::with_capacity(20);
-        assert_eq!(budget.reserve(14).map(Reservation::spend), Some(14));
-        assert!(budget.reserve(14).is_none(), "all or none");
-        assert_eq!(budget.reserve(6).map(Reservation::spend), Some(6));
-        budget.refill(1_000);
-        assert_eq!(budget.level(), 20);
-    }
-
-    #[test]
-    fn what_is_not_sent_is_not_spent_even_by_a_panic() {
-        let budget = Budget::new();
-        let shared = budget.clone();
-        let panicked = std::thread::spawn(move || {
-            let _reservation = shared.reserve(14);
-            panic!("before the send");
-        });
-        assert!(panicked.join().is_err());
-        assert_eq!(budget.level(), 500);
-    }
-
-    #[test]
-    fn threads_never_take_more_than_there_is() {
-        let budget = Budget::with_capacity(10_000);
-        let take = |budget: Budget| {
-            (0..1_000).filter_map(|_| budget.reserve(7)).map(|taken| taken.spend() as usize).sum::<usize>()
-        };
-        let threads: Vec<_> =
-            (0..4).map(|_| budget.clone()).map(|budget| std::thread::spawn(move || take(budget))).collect();
-        let taken: usize = threads.into_iter().map(|thread| thread.join().expect("no panic")).sum();
-        assert_eq!(taken + budget.level() as usize, 10_000);
-        assert_eq!(budget.level(), 10_000 % 7);
     }
 }
