@@ -79,7 +79,7 @@ mod schedule;
 mod service;
 mod settings;
 
-pub use budget::{Budget, Reservation};
+pub use budget::{Budget, Budgets, Reservation};
 pub use future::ResponseFuture;
 pub use idempotency::Idempotent;
 pub use key::IdempotencyKey;

@@ -1,3 +1,3 @@
 //! What is shared between threads.
 
-pub(super) use std::sync::{Arc, atomic::AtomicU64, atomic::Ordering};
+pub(super) use std::sync::{Arc, RwLock, atomic::AtomicBool, atomic::AtomicU64, atomic::Ordering};

@@ -1,0 +1,168 @@
+//! A budget for each upstream or partition.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+
+use http::{Extensions, HeaderMap, Request, Uri, header};
+
+use super::Budget;
+use super::sync::Arc;
+use super::table::Table;
+
+/// The budgets of a layer: one for all of its calls, or one for each upstream or other partition.
+///
+/// Where a client calls several upstreams through one layer, an outage of one should not use up the retries of the
+/// others. A [`Budget`] turns into a `Budgets` that gives this one budget to all calls.
+///
+/// # Cost
+/// One budget for all: no lock, no map; a success with a full bucket is one atomic load. Keyed, each call hashes its key.
+/// A bucket is made when a call of its key first wants to be tried again, under an exclusive lock; until then a success
+/// takes one atomic load, and from then on a lock that successes share, and one lookup.
+///
+/// # Memory
+/// Of a key a hash is kept (64 bits of `SipHash` with random keys), never the key. A bucket that is full and that nobody
+/// holds is dropped at times, since a full bucket is the same as none. No more than 4,096 keys have a bucket of their
+/// own; while so many owe tokens, all others share one, which makes retries rarer, never more frequent.
+///
+/// # Examples
+/// ```
+/// use http::Request;
+/// use redress_backoff::{BackoffLayer, Budget, Budgets};
+/// use redress_classify::dialects;
+///
+/// let by_tenant = Budgets::keyed(100, |_, headers, _| {
+///     let tenant = headers.get("x-tenant").and_then(|tenant| tenant.to_str().ok());
+///     tenant.unwrap_or_default().into()
+/// });
+/// let layer = BackoffLayer::new(dialects::veridia()).budget(by_tenant.clone());
+///
+/// let request = |tenant: &str| Request::get("https://api.example/").header("x-tenant", tenant).body(());
+/// let _ = by_tenant.of(&request("a")?).reserve(Budget::TRANSIENT).map(redress_backoff::Reservation::spend);
+/// assert_eq!((by_tenant.of(&request("a")?).level(), by_tenant.of(&request("b")?).level()), (86, 100));
+/// # Ok::<(), http::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Budgets {
+    kind: Kind,
+}
+
+#[derive(Clone)]
+enum Kind {
+    One(Budget),
+    Keyed(Arc<Keyed>),
+}
+
+struct Keyed {
+    partition: Partition,
+    hasher: RandomState,
+    table: Table,
+}
+
+enum Partition {
+    Authority,
+    Key(Box<KeyFn>),
+}
+
+type KeyFn = dyn for<'a> Fn(&'a Uri, &'a HeaderMap, &'a Extensions) -> Cow<'a, str> + Send + Sync;
+
+/// How many keys may owe tokens before further ones share a bucket: about half a megabyte of memory.
+const ROOM: usize = 4_096;
+
+impl Budgets {
+    /// Gives each upstream a bucket of 500 tokens: each host and port, or each `Host` where the URI has none.
+    #[must_use]
+    pub fn per_authority() -> Self {
+        Self::partitioned(Budget::DEFAULT_CAPACITY, Partition::Authority)
+    }
+
+    /// Gives each key a bucket of so many tokens; the key is made of the URI, the headers and the extensions.
+    ///
+    /// It is made once for each call, of the request as the layer gets it. A key may be a secret: only a hash is kept.
+    #[must_use]
+    pub fn keyed(
+        capacity: u32,
+        key: impl for<'a> Fn(&'a Uri, &'a HeaderMap, &'a Extensions) -> Cow<'a, str> + Send + Sync + 'static,
+    ) -> Self {
+        Self::partitioned(capacity, Partition::Key(Box::new(key)))
+    }
+
+    /// Returns the budget from which the retries of this request are taken.
+    #[must_use]
+    pub fn of<B>(&self, request: &Request<B>) -> Budget {
+        self.budget(self.key(request))
+    }
+
+    /// Returns what stands for the key of a request.
+    pub(crate) fn key<B>(&self, request: &Request<B>) -> u64 {
+        match &self.kind {
+            Kind::One(_) => 0,
+            Kind::Keyed(keyed) => keyed.key(request.uri(), request.headers(), request.extensions()),
+        }
+    }
+
+    pub(crate) fn budget(&self, key: u64) -> Budget {
+        match &self.kind {
+            Kind::One(budget) => budget.clone(),
+            Kind::Keyed(keyed) => keyed.table.budget(key),
+        }
+    }
+
+    /// Gives tokens to a key's budget; without a lock when there is one budget for all.
+    pub(crate) fn refill(&self, key: u64, tokens: u32) {
+        match &self.kind {
+            Kind::One(budget) => budget.refill(tokens),
+            Kind::Keyed(keyed) => keyed.table.refill(key, tokens),
+        }
+    }
+
+    fn partitioned(capacity: u32, partition: Partition) -> Self {
+        let keyed = Keyed { partition, hasher: RandomState::new(), table: Table::new(capacity, ROOM) };
+        Self { kind: Kind::Keyed(Arc::new(keyed)) }
+    }
+}
+
+impl From<Budget> for Budgets {
+    fn from(budget: Budget) -> Self {
+        Self { kind: Kind::One(budget) }
+    }
+}
+
+impl fmt::Debug for Budgets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            Kind::One(budget) => budget.fmt(f),
+            Kind::Keyed(keyed) => f
+                .debug_struct("Budgets")
+                .field("capacity", &keyed.table.capacity())
+                .field("keys", &keyed.table.len())
+                .finish_non_exhaustive(),
+        }
+    }
+}
+
+impl Keyed {
+    fn key(&self, uri: &Uri, headers: &HeaderMap, extensions: &Extensions) -> u64 {
+        match &self.partition {
+            Partition::Key(key) => self.hasher.hash_one(key(uri, headers, extensions)),
+            Partition::Authority => {
+                let mut hasher = self.hasher.build_hasher();
+                hash_authority(uri, headers, &mut hasher);
+                hasher.finish()
+            }
+        }
+    }
+}
+
+/// Hashes the host in lower case and the port; never the user and password that may stand before them.
+fn hash_authority(uri: &Uri, headers: &HeaderMap, hasher: &mut impl Hasher) {
+    let host = || headers.get(header::HOST).map(header::HeaderValue::as_bytes);
+    let name = uri.host().map(str::as_bytes).or_else(host).unwrap_or_default();
+    name.iter().for_each(|byte| hasher.write_u8(byte.to_ascii_lowercase()));
+    let usual = match uri.scheme_str() {
+        Some("https") => Some(443),
+        Some("http") => Some(80),
+        _ => None,
+    };
+    uri.port_u16().or(usual).hash(hasher);
+}
