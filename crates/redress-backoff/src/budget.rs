@@ -2,9 +2,11 @@
 
 mod bucket;
 mod keyed;
+#[cfg(all(test, loom))]
+mod models;
 mod sync;
 mod table;
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests;
 
 use std::fmt;
