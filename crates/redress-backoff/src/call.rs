@@ -31,6 +31,10 @@ pub(crate) struct Call<B> {
     is_replay: bool,
     replayed: bool,
     past: Vec<Attempt>,
+    /// The key of the call's budget.
+    partition: u64,
+    /// The budget from which the last retry was taken: it gets back what that retry took.
+    budget: Option<Budget>,
     reservation: Option<Reservation>,
     /// What the last retry took from the budget.
     spent: Option<u32>,
@@ -48,11 +52,13 @@ impl<B: Replay> Call<B> {
         Self {
             copy: try_clone_request(request),
             deadline: Deadline::of(request, settings.deadline),
+            partition: settings.budget.as_ref().map_or(0, |budgets| budgets.key(request)),
             settings,
             attempts: 1,
             is_replay: false,
             replayed: false,
             past: Vec::new(),
+            budget: None,
             reservation: None,
             spent: None,
         }
@@ -161,7 +167,8 @@ impl<B: Replay> Call<B> {
     }
 
     fn level(&self) -> Option<u32> {
-        self.settings.budget.as_ref().map(Budget::level)
+        let budgets = self.settings.budget.as_ref()?;
+        Some(self.budget.as_ref().map_or_else(|| budgets.level(self.partition), Budget::level))
     }
 
     fn is_replayable(&self) -> bool {
@@ -210,7 +217,8 @@ impl<B: Replay> Call<B> {
             Decision::Stop(stop) => Err(stop),
             Decision::Retry { wait, source, cost } => match &settings.budget {
                 None => Ok((wait, source)),
-                Some(budget) => {
+                Some(budgets) => {
+                    let budget = self.budget.insert(budgets.budget(self.partition));
                     self.reservation = budget.reserve(cost);
                     if self.reservation.is_some() { Ok((wait, source)) } else { Err(Stop::Budget) }
                 }
@@ -229,10 +237,12 @@ impl<B: Replay> Call<B> {
     /// Gives the budget what a success is worth.
     fn succeeded(&self, status: u16) -> Attempt {
         let mut attempt = self.attempt(Some(status), None);
-        if let Some(budget) = &self.settings.budget {
-            budget.refill(self.spent.unwrap_or(Budget::FIRST_TRY));
-            attempt.budget_after = Some(budget.level());
+        match (&self.budget, &self.settings.budget) {
+            (Some(budget), _) => budget.refill(self.spent.unwrap_or(Budget::FIRST_TRY)),
+            (None, Some(budgets)) => budgets.refill(self.partition, Budget::FIRST_TRY),
+            (None, None) => {}
         }
+        attempt.budget_after = self.level();
         attempt
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use redress_classify::{Clock, Dialect, IdempotencyHeader, Schedule};
 use tower_layer::Layer;
 
-use crate::budget::Budget;
+use crate::budget::Budgets;
 use crate::schedule::Jitter;
 use crate::service::Backoff;
 use crate::settings::Settings;
@@ -15,7 +15,7 @@ use crate::settings::Settings;
 /// Makes [`Backoff`] services that follow a vendor's advice on retries.
 ///
 /// `new` gives the recommended behaviour; every setter replaces one part of it. Clones of a layer, and the services that
-/// it makes, share one [`Budget`].
+/// it makes, share one [`Budget`](crate::Budget), or the [`Budgets`] of each upstream.
 ///
 /// # Examples
 /// ```
@@ -93,10 +93,19 @@ impl BackoffLayer {
         self
     }
 
-    /// Sets the budget, to share it with other layers.
+    /// Sets the budget, to share it with other layers: one for all calls, or one for each upstream.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_backoff::{BackoffLayer, Budget, Budgets};
+    /// use redress_classify::dialects;
+    ///
+    /// let one = BackoffLayer::new(dialects::ranex()).budget(Budget::with_capacity(100));
+    /// let many = BackoffLayer::new(dialects::ranex()).budget(Budgets::per_authority());
+    /// ```
     #[must_use]
-    pub fn budget(mut self, budget: Budget) -> Self {
-        self.settings.budget = Some(budget);
+    pub fn budget(mut self, budget: impl Into<Budgets>) -> Self {
+        self.settings.budget = Some(budget.into());
         self
     }
 

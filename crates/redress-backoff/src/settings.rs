@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use redress_classify::{Clock, Dialect, IdempotencyHeader, Schedule};
 
-use crate::budget::Budget;
+use crate::budget::{Budget, Budgets};
 use crate::schedule::Jitter;
 
 #[derive(Clone)]
@@ -21,7 +21,7 @@ pub(crate) struct Settings {
     pub(crate) throttle_wait: Option<Duration>,
     pub(crate) max_retry_after: Duration,
     pub(crate) deadline: Option<Duration>,
-    pub(crate) budget: Option<Budget>,
+    pub(crate) budget: Option<Budgets>,
     /// Where the key of a request goes.
     pub(crate) key_header: Option<IdempotencyHeader>,
     /// Whether requests without a key are given one.
@@ -48,7 +48,7 @@ impl Settings {
             throttle_wait: advice.throttle_wait,
             max_retry_after: Duration::from_secs(120),
             deadline: None,
-            budget: Some(Budget::new()),
+            budget: Some(Budget::new().into()),
             key_header: dialect.idempotency().cloned(),
             mints_keys: true,
             clock: Clock::system(),

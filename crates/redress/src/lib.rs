@@ -15,10 +15,10 @@ pub use redress_pace as pace;
 pub use redress_refresh as refresh;
 pub use service::{Redress, ResponseFuture};
 
-pub use redress_backoff::{BackoffLayer, Budget, Idempotent, Jitter};
+pub use redress_backoff::{BackoffLayer, Budget, Budgets, Idempotent, Jitter};
 pub use redress_classify::{
-    ApiError, BoxError, Class, Code, Dialect, Error, FieldError, Phase, Record, Recovery, Replay, ResponseExt, Stop,
-    Verdict, dialects,
+    ApiError, BoxError, Class, Code, Dialect, Error, FieldError, Phase, Record, Recovery, Replay, ReplayBody,
+    ResponseExt, Stop, Verdict, dialects,
 };
 pub use redress_pace::{Gate, Limit, PaceLayer, Route};
 pub use redress_refresh::{Credentials, Failure, Grant, Origin, RefreshLayer, StaticHeaders, Tokens};

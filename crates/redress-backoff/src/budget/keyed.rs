@@ -116,6 +116,14 @@ impl Budgets {
         }
     }
 
+    /// Returns the level of a key's budget.
+    pub(crate) fn level(&self, key: u64) -> u32 {
+        match &self.kind {
+            Kind::One(budget) => budget.level(),
+            Kind::Keyed(keyed) => keyed.table.level(key),
+        }
+    }
+
     fn partitioned(capacity: u32, partition: Partition) -> Self {
         let keyed = Keyed { partition, hasher: RandomState::new(), table: Table::new(capacity, ROOM) };
         Self { kind: Kind::Keyed(Arc::new(keyed)) }

@@ -70,6 +70,15 @@ impl Table {
         }
     }
 
+    /// Returns the level of a key's bucket, and makes none.
+    pub(super) fn level(&self, key: u64) -> u32 {
+        if !self.in_use.load(Ordering::Relaxed) {
+            return self.capacity;
+        }
+        let rows = self.rows.read().unwrap_or_else(PoisonError::into_inner);
+        rows.budgets.get(&key).map_or(self.capacity, Budget::level)
+    }
+
     /// Returns how many keys have a bucket of their own.
     pub(super) fn len(&self) -> usize {
         self.rows.read().unwrap_or_else(PoisonError::into_inner).budgets.len()
