@@ -78,6 +78,16 @@ async fn the_second_attempt_of_an_upload_carries_identical_bytes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_upload_over_its_limit_goes_out_once_and_the_original_answer_comes_back() {
+    let (transport, sent) = noting(&[503]);
+    let body = ReplayBody::with_limit(upload(), 10);
+    let response = stack(transport).oneshot(put("https://api.example", body)).await.unwrap();
+    assert_eq!(*sent.lock().unwrap(), [TEXT]);
+    assert_eq!(response.status(), 503);
+    assert_eq!(response.record().map(|record| record.stop()), Some(Stop::NotReplayable));
+}
+
+#[tokio::test(start_paused = true)]
 async fn of_reqwests_bodies_a_buffered_one_is_sent_again_and_a_streaming_one_once() {
     let (transport, sent) = noting(&[503, 200]);
     let request = put("https://api.example", reqwest::Body::from(TEXT));
