@@ -30,6 +30,8 @@ fn main() {
     run(&mut criterion, "bare", bare());
     run(&mut criterion, "classify", stacks::classify(dialects::veridia(), bare()));
     run(&mut criterion, "refresh", stacks::refresh(bare()));
+    run(&mut criterion, "pace", stacks::pace(bare()));
+    run(&mut criterion, "pace_limited", stacks::paced(bare()));
     run(&mut criterion, "backoff", stacks::backoff(bare()));
     run(&mut criterion, "full", stacks::full(dialects::veridia(), bare()));
     run(&mut criterion, "full_vlens_1k", stacks::full(dialects::vlens(), vlens()));

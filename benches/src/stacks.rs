@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
+use std::num::NonZeroU32;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -10,8 +11,12 @@ use http::{HeaderValue, Request, Response};
 use http_body_util::Full;
 use redress::backoff::Backoff;
 use redress::classify::{Classify, ClassifyLayer};
+use redress::pace::Pace;
 use redress::refresh::Refresh;
-use redress::{BackoffLayer, Dialect, Grant, Origin, Redress, RedressLayer, RefreshLayer, StaticHeaders, dialects};
+use redress::{
+    BackoffLayer, Dialect, Grant, Limit, Origin, PaceLayer, Redress, RedressLayer, RefreshLayer, StaticHeaders,
+    dialects,
+};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -77,10 +82,28 @@ pub fn backoff(bare: Bare) -> Backoff<Bare> {
     BackoffLayer::new(dialects::veridia()).deadline(Duration::from_secs(20)).layer(bare)
 }
 
-/// All of it: budget, deadline, a token, the dialect.
+/// An open gate, and no limit for the route.
+pub fn pace(bare: Bare) -> Pace<Bare> {
+    PaceLayer::new(dialects::veridia()).without_limits().layer(bare)
+}
+
+/// An open gate, and a limit that is never reached.
+///
+/// # Panics
+/// Never: the route is legal.
+pub fn paced(bare: Bare) -> Pace<Bare> {
+    let route = "GET /v1/verify/{id}".parse().expect("a legal route");
+    let limit = Limit::new(route, NonZeroU32::MAX, Duration::from_secs(1)).burst(NonZeroU32::MAX);
+    PaceLayer::new(dialects::veridia()).limit(limit).layer(bare)
+}
+
+/// All of it but the vendor's limits: budget, deadline, a token, the dialect.
 pub fn full(dialect: Dialect, bare: Bare) -> Redress<Bare> {
-    let layer =
-        RedressLayer::new(dialect).credentials(StaticHeaders::new(), origin()).deadline(Duration::from_secs(20));
+    // A benchmark asks more often than any vendor allows.
+    let layer = RedressLayer::new(dialect)
+        .credentials(StaticHeaders::new(), origin())
+        .deadline(Duration::from_secs(20))
+        .pace(PaceLayer::without_limits);
     layer.tokens().install(token());
     layer.layer(bare)
 }

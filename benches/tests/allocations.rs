@@ -34,6 +34,8 @@ fn a_success_allocates_nothing_beyond_the_copy_of_its_request() {
             base,
         ),
         ("refresh", of(stacks::refresh(bare())), base),
+        ("pace", of(stacks::pace(bare())), base),
+        ("pace, limited", of(stacks::paced(bare())), base),
         ("backoff", of(stacks::backoff(bare())), base + copy),
         ("full", of(stacks::full(dialects::veridia(), bare())), base + copy),
         (

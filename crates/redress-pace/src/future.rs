@@ -109,16 +109,20 @@ where
                     if let Err(error) = ready!(waiting.inner.poll_ready(cx)) {
                         break Err(Error::not_ready(error.into()));
                     }
-                    if waiting.turn.take() {
-                        let Held { turn, mut inner, request } = *held.take().expect(HELD);
-                        // The next in the queue goes on, whatever the service does with this request.
-                        drop(turn);
-                        State::Below { future: inner.call(request) }
-                    } else {
-                        // The gate has closed: the service that is ready may not be held through another wait.
-                        let unready = waiting.inner.clone();
-                        waiting.inner = unready;
-                        State::Held { held: held.take() }
+                    match waiting.turn.take() {
+                        Ok(true) => {
+                            let Held { turn, mut inner, request } = *held.take().expect(HELD);
+                            // The next in the queue goes on, whatever the service does with this request.
+                            drop(turn);
+                            State::Below { future: inner.call(request) }
+                        }
+                        Ok(false) => {
+                            // The gate has closed: the service that is ready may not be held through another wait.
+                            let unready = waiting.inner.clone();
+                            waiting.inner = unready;
+                            State::Held { held: held.take() }
+                        }
+                        Err(error) => break Err(error),
                     }
                 }
                 StateProj::Refused { error } => break Err(error.take().expect("it fails once")),

@@ -36,8 +36,12 @@ use crate::turn::{Patience, Turn};
 ///
 /// # Errors
 /// [`is_paced`](Error::is_paced) when a call's turn would come after its deadline, or after the longest wait. Nothing was
-/// sent, and [`retry_at`](Error::retry_at) says when its turn would come, as far away as that may be. Else that of the
-/// service below. While the service below gets ready again after a wait, nothing cuts the call from here.
+/// sent, and [`retry_at`](Error::retry_at) says when its turn would come, as far away as that may be.
+/// [`is_deadline`](Error::is_deadline) when it is its turn and the deadline has passed all the same: while the machine
+/// slept, or while the service below got ready again; nothing cuts that short from here. Else that of the service below.
+///
+/// # Panics
+/// The future, when it is polled again after it was ready.
 ///
 /// # Cancel safety
 /// Dropping the future drops the request below, or its place in the queue: the next in line takes the place, and nothing

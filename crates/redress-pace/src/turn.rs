@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use http::Request;
-use redress_classify::{Deadline, Error};
+use redress_classify::{Deadline, Error, Phase};
 use tokio::time::{Instant, Sleep};
 
 use crate::layer::Settings;
@@ -56,6 +56,11 @@ impl Patience {
 
     fn bears(&self, turn: Instant) -> bool {
         if self.is_deadline { turn < self.latest } else { turn <= self.latest }
+    }
+
+    /// Fails when the deadline has passed already.
+    fn check(&self, now: Instant) -> Result<(), Error> {
+        if self.is_deadline && self.latest <= now { Err(Error::deadline(Phase::NotSent)) } else { Ok(()) }
     }
 
     /// Draws when a parked call is released. Near a deadline there is less spread, so that half of what is left remains
@@ -128,8 +133,12 @@ impl Turn {
     }
 
     /// Takes the turn: the request must be sent now. `false` when the gate has closed meanwhile, and nothing is taken.
-    pub(crate) fn take(&mut self) -> bool {
+    ///
+    /// # Errors
+    /// When the deadline has passed: the machine was asleep, or the service below was long in getting ready.
+    pub(crate) fn take(&mut self) -> Result<bool, Error> {
         let now = Instant::now();
+        self.patience.check(now)?;
         let is_parked = self.settings.lot.parking(&self.partition, now).is_some();
         let is_taken = !is_parked
             && match &self.stage {
@@ -140,7 +149,7 @@ impl Turn {
         if !is_taken {
             self.stage = Stage::New;
         }
-        is_taken
+        Ok(is_taken)
     }
 
     /// Looks where the call has to wait, and leaves where it waited before.
@@ -156,6 +165,7 @@ impl Turn {
             self.stage = Stage::Parked { guest, sleep: Box::pin(tokio::time::sleep_until(release)) };
             return Ok(());
         }
+        self.patience.check(now)?;
         let Some(limiter) = &self.limiter else {
             self.stage = Stage::Free;
             return Ok(());

@@ -214,6 +214,33 @@ async fn a_parked_crowd_that_sleeps_a_month_is_released_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_sleeps_past_the_deadline_is_not_sent() {
+    let (mock, handle) = server();
+    let service = serve(&layer().limit(limit(5)).deadline(s(60)), &mock);
+    let start = Instant::now();
+    let queued: Vec<_> = (0..3).map(|_| spawn(&service, request(URL), start)).collect();
+    sleep(ms(1)).await;
+    // The gate is closed by a call that no limit holds.
+    let mut refused = refused_after(0, 10);
+    *refused.uri_mut() = "https://api.example/elsewhere".parse().unwrap();
+    service.clone().oneshot(refused).await.unwrap();
+    advance(s(30 * 86_400)).await;
+    let late: Vec<_> = are_late(queued).await;
+    assert_eq!(late, [false, true, true]);
+    assert_eq!(handle.calls(), 2);
+    service.oneshot(request(URL)).await.expect("the queue is free");
+}
+
+/// Whether each of these calls ended with a deadline.
+async fn are_late(calls: Vec<tokio::task::JoinHandle<(common::Outcome, u128)>>) -> Vec<bool> {
+    let mut late = Vec::new();
+    for call in calls {
+        late.push(call.await.unwrap().0.is_err_and(|error| error.is_deadline()));
+    }
+    late
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_limit_of_no_time_and_one_of_all_time_are_what_they_say() {
     let (mock, handle) = server();
     let of = |per| Limit::new("GET /v1/things".parse().unwrap(), count(2), per).burst(count(2));
