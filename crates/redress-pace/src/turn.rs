@@ -170,7 +170,7 @@ impl Turn {
             self.stage = Stage::Free;
             return Ok(());
         };
-        match limiter.join(&self.partition, now, |turn| self.patience.bears(turn)) {
+        match limiter.join(&self.partition, now, |turn| turn == now || self.patience.bears(turn)) {
             Ok((place, turn)) => {
                 self.stage = Stage::Queued { place, sleep: None };
                 if turn > now {
