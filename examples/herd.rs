@@ -33,9 +33,9 @@ const CROWD: usize = 3_000;
 
 /// Shows how a crowd of callers comes back after `Retry-After: 30`.
 ///
-/// min_ms: from the server's last refusal to the first caller who comes back, in milliseconds.
-/// peak_per_s: the most callers who come back within any one second.
-/// mean_per_s: those who come back, divided by the seconds from the first to the last of them, one at least.
+/// `min_ms`: from the server's last refusal to the first caller who comes back, in milliseconds.
+/// `peak_per_s`: the most callers who come back within any one second.
+/// `mean_per_s`: those who come back, divided by the seconds from the first to the last of them, one at least.
 ///
 /// Checked for any number of callers: everybody comes back and is served, and nobody sooner than 30 s. From 3000 callers on
 /// also: the peak is at most 1.5 times the mean, and the release takes at least 10 s. Fewer fall unevenly by chance.

@@ -1,4 +1,5 @@
 //! Any mixture of calls, refusals, cancellations and sleeps: the server is never asked too soon, nor too often.
+#![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! What it tells: one event for each decision, and never a secret.
+#![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! The gate: who is parked, until when, and how they are released.
+#![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! The limits: how many are sent, in which order, and who gives up.
+#![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
 
 mod common;
 

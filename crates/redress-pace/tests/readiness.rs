@@ -1,4 +1,5 @@
 //! Readiness, wakers and panics: what is held while a call waits, who is woken, who is harmed.
+#![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
 
 mod common;
 
