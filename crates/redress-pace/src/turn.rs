@@ -65,15 +65,10 @@ impl Patience {
 
     /// Draws when a parked call is released. Near a deadline there is less spread, so that half of what is left remains
     /// for the call; never is it sooner.
-    fn release(&mut self, parking: &Parking, random: u32) -> Instant {
+    fn release(&self, parking: &Parking, random: u32) -> Instant {
         let slack = self.latest.saturating_duration_since(parking.until) / 2;
         let spread = if self.is_deadline { parking.spread.min(slack) } else { parking.spread };
-        let release = parking.until + share(spread, random);
-        if !self.is_deadline {
-            // The spread comes on top of the longest wait.
-            self.latest = self.latest.max(release);
-        }
-        release
+        parking.until + share(spread, random)
     }
 }
 
