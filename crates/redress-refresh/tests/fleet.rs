@@ -121,12 +121,10 @@ impl Family {
             Some(Twist::Dead) => return (Err(Failure::grant_dead("invalid_grant")), Duration::ZERO),
             _ => {}
         }
-        if let Some(token) = shown {
-            if token != inner.good {
-                inner.revoked = true;
-                inner.access.clear();
-                return (Err(Failure::grant_dead("invalid_grant")), Duration::ZERO);
-            }
+        if shown.is_some_and(|token| token != inner.good) {
+            inner.revoked = true;
+            inner.access.clear();
+            return (Err(Failure::grant_dead("invalid_grant")), Duration::ZERO);
         }
         let before = format!("t{}", inner.number);
         let grant = self.give(&mut inner);
