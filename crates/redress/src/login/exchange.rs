@@ -1,0 +1,175 @@
+//! One call to an issuer, and what its failure means.
+
+use std::time::Duration;
+
+use http::{Request, Response, Uri};
+use http_body_util::{BodyExt, Limited};
+use redress_classify::{ApiError, BoxError, Class, Dialect, Error, Phase, ResponseExt, Verdict};
+use redress_refresh::{Failure, Grant, Origin};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::layer::RedressLayer;
+
+/// The longest answer that a login is expected to give.
+const MAX_ANSWER: usize = 64 * 1024;
+/// How long one attempt of a login or refresh may take.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long it may take with its retries: less than the 30 s after which the Refresh layer gives a flight up, so that a
+/// server's longer wait comes back as what it is.
+const DEADLINE: Duration = Duration::from_secs(20);
+/// How long to leave an endpoint alone that says no for a reason unknown: too short a pause would try a password often
+/// enough to lock the account.
+const LONG_PAUSE: Duration = Duration::from_secs(60);
+
+/// A transport to an issuer, and the stack over it.
+pub(super) struct Exchange<S> {
+    transport: S,
+    layer: RedressLayer,
+}
+
+/// Why a login or refresh call gave no tokens.
+pub(super) enum Failed {
+    Unanswered(Error),
+    Refused(ApiError, Verdict),
+    /// An answer that is neither an error nor a success.
+    Redirected,
+    Unreadable,
+}
+
+/// What an error in the issuer's own words means for the credentials.
+pub(super) enum Refusal {
+    GrantDead,
+    Permanent,
+}
+
+/// What a call was for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    Login,
+    Refresh,
+}
+
+/// What an answer holds.
+pub(super) struct Tokens<'a> {
+    pub(super) access: Option<&'a str>,
+    pub(super) refresh: Option<&'a str>,
+    pub(super) lifetime: Option<Duration>,
+}
+
+impl<S> Exchange<S> {
+    pub(super) fn new(transport: S, dialect: Dialect) -> Self {
+        Self { transport, layer: layer(dialect) }
+    }
+
+    pub(super) fn set_dialect(&mut self, dialect: Dialect) {
+        self.layer = layer(dialect);
+    }
+
+    pub(super) async fn send<R>(&self, request: Request<String>) -> Result<Value, Failed>
+    where
+        S: Service<Request<String>, Response = Response<R>> + Clone,
+        S::Error: Into<BoxError>,
+        R: http_body::Body + Unpin,
+        R::Error: Into<BoxError>,
+    {
+        let mut service = self.layer.layer(self.transport.clone());
+        std::future::poll_fn(|cx| service.poll_ready(cx)).await.map_err(Failed::Unanswered)?;
+        let response = service.call(request).await.map_err(Failed::Unanswered)?;
+        if let Some((verdict, error)) = response.verdict().and_then(|verdict| Some((verdict, verdict.api_error()?))) {
+            return Err(Failed::Refused(error.clone(), verdict.clone()));
+        }
+        if !response.status().is_success() {
+            return Err(Failed::Redirected);
+        }
+        let body = Limited::new(response.into_body(), MAX_ANSWER).collect();
+        let body = tokio::time::timeout(ATTEMPT_TIMEOUT, body).await.map_err(|_| Failed::Unreadable)?;
+        serde_json::from_slice(&body.map_err(|_| Failed::Unreadable)?.to_bytes()).map_err(|_| Failed::Unreadable)
+    }
+}
+
+impl Failed {
+    /// Says what follows. Of a refresh that may have been processed the layer must know: its token may be used up, and
+    /// must not be shown twice.
+    pub(super) fn failure(
+        self,
+        purpose: Purpose,
+        refusal: impl FnOnce(&ApiError, &Verdict) -> Option<Refusal>,
+    ) -> Failure {
+        let is_refresh = purpose == Purpose::Refresh;
+        match self {
+            Self::Refused(error, verdict) => match refusal(&error, &verdict) {
+                Some(Refusal::GrantDead) => Failure::grant_dead(error),
+                Some(Refusal::Permanent) => Failure::permanent(error),
+                None if is_refresh && is_ambiguous(&verdict) => Failure::ambiguous(error),
+                None => passing(error, &verdict),
+            },
+            Self::Unanswered(error) if is_refresh && error.phase() != Phase::NotSent => Failure::ambiguous(error),
+            Self::Unanswered(error) => Failure::transient(error),
+            Self::Redirected => Failure::transient("the endpoint is elsewhere").retry_after(LONG_PAUSE),
+            Self::Unreadable if is_refresh => Failure::ambiguous("the answer broke off"),
+            Self::Unreadable => Failure::transient("the answer is no JSON"),
+        }
+    }
+}
+
+/// Makes a grant of bearer token and API key. Without a usable token it holds the new refresh token alone, which must not
+/// be lost: the old one may be spent.
+///
+/// # Errors
+/// When there is neither.
+pub(super) fn grant(tokens: &Tokens<'_>, api_key: Option<(&'static str, &SecretString)>) -> Result<Grant, Failure> {
+    let bearer = tokens.access.ok_or_else(|| Failure::transient("the answer holds no access token"));
+    let bearer = bearer.and_then(|token| Grant::bearer(token).map_err(Failure::from));
+    let grant = match (bearer, tokens.refresh, api_key) {
+        (Ok(bearer), _, Some((name, key))) => bearer.header(name, key.expose_secret()).map_err(Failure::permanent)?,
+        (Ok(bearer), _, None) => bearer,
+        (Err(_), Some(_), _) => Grant::new(),
+        (Err(failure), None, _) => return Err(failure),
+    };
+    let grant = match tokens.refresh {
+        Some(token) => grant.refresh_token(token),
+        None => grant,
+    };
+    Ok(match tokens.lifetime {
+        Some(lifetime) => grant.expires_in(lifetime),
+        None => grant,
+    })
+}
+
+/// Reads the URL of an endpoint. Passwords travel as credentials do: over https, or to this very machine.
+pub(super) fn endpoint(url: &str) -> Result<Uri, BoxError> {
+    if url.contains('#') {
+        return Err("an endpoint has no fragment".into());
+    }
+    let uri: Uri = url.parse()?;
+    let (scheme, authority) = (uri.scheme_str().unwrap_or_default(), uri.authority().map_or("", |host| host.as_str()));
+    format!("{scheme}://{authority}").parse::<Origin>()?;
+    Ok(uri)
+}
+
+/// Whether an error is of those that go away by themselves.
+pub(super) fn passes(error: &ApiError) -> bool {
+    matches!(error.class(), Class::Unavailable | Class::Internal | Class::RateLimited)
+}
+
+/// Whether a fault leaves open what was done: a gateway's, or the server's own without a word on when to come back.
+fn is_ambiguous(verdict: &Verdict) -> bool {
+    matches!(verdict.class(), Class::Unavailable | Class::Internal) && verdict.hint().is_none()
+}
+
+fn passing(error: ApiError, verdict: &Verdict) -> Failure {
+    let hint = verdict.hint_delay(tokio::time::Instant::now());
+    let wait = if passes(&error) { hint } else { Some(hint.unwrap_or_default().max(LONG_PAUSE)) };
+    let failure = Failure::transient(error);
+    match wait {
+        Some(wait) => failure.retry_after(wait),
+        None => failure,
+    }
+}
+
+fn layer(dialect: Dialect) -> RedressLayer {
+    RedressLayer::new(dialect).attempt_timeout(ATTEMPT_TIMEOUT).deadline(DEADLINE)
+}

@@ -1,0 +1,262 @@
+//! The grants of OAuth 2.0 that need no user: client credentials, and a refresh token that was had before.
+
+use std::fmt;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderValue, Method, Request, Response, Uri};
+use redress_classify::{ApiError, Basis, BoxError, Dialect, Verdict, dialects};
+use redress_refresh::{Credentials, Failure, Grant};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+use tower_service::Service;
+
+use super::exchange::{Exchange, Purpose, Refusal, Tokens, endpoint, grant, passes};
+use super::lifetime;
+
+/// On a success, too, an `error` is one: some servers answer 200 whatever they say.
+const ERROR_AT_ANY_STATUS: &str = "[error]\nnot_null = \"error\"\n";
+
+/// The codes after which the refresh token is worthless; any other that is known concerns the client, who has to be
+/// changed first. The first is that of RFC 6749 section 5.2; `invalid_token` and `expired_token` are said in its place; the
+/// others, of `OpenID` Connect Core section 3.1.2.6, ask for the user.
+const DEAD: [&str; 8] = [
+    "invalid_grant",
+    "invalid_token",
+    "expired_token",
+    "access_denied",
+    "account_selection_required",
+    "consent_required",
+    "interaction_required",
+    "login_required",
+];
+
+/// Credentials from the token endpoint of an OAuth 2.0 server (RFC 6749).
+///
+/// | the server says | what follows |
+/// |---|---|
+/// | `invalid_grant` | the refresh token is dead; there is no other, so that requests fail until another is installed |
+/// | `invalid_client`, `unauthorized_client`, `invalid_scope`, ... | requests fail; it is not asked again |
+/// | 429, or 503 with `Retry-After` | a pause of that length at least |
+/// | `temporarily_unavailable`, `slow_down` | a pause |
+/// | 502, 504, a timeout, an answer that breaks off | a refresh token that may rotate is not shown again |
+/// | 4xx without a code of OAuth's, a redirect | a pause of a minute |
+///
+/// The errors are read by the dialect `oauth2`, on a success status as well. The lifetime is `expires_in`, or else `exp`
+/// less `iat` if the access token is a JWT. An answer without `refresh_token` keeps the old one (section 6).
+///
+/// # Examples
+/// ```
+/// use redress::login::OAuth2;
+/// use redress::transport::Reqwest;
+/// use redress::{RedressLayer, dialects};
+///
+/// # fn layer(transport: Reqwest) -> Result<RedressLayer, redress::BoxError> {
+/// let login = OAuth2::client_credentials(transport, "https://id.example/oauth/token", "my service", "s3cret")?;
+/// let layer = RedressLayer::new(dialects::veridia())
+///     .credentials(login.scope("orders.read orders.write"), "https://api.example".parse()?);
+/// # Ok(layer) }
+/// ```
+pub struct OAuth2<S> {
+    exchange: Exchange<S>,
+    token_url: Uri,
+    client_id: String,
+    client_secret: Option<SecretString>,
+    authentication: ClientAuthentication,
+    /// The refresh token to begin with; without one the client's own credentials are the grant.
+    refresh_token: Option<SecretString>,
+    scope: Option<String>,
+    parameters: Vec<(String, SecretString)>,
+}
+
+/// How a client proves who it is (RFC 6749 section 2.3.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ClientAuthentication {
+    /// By HTTP Basic, which every server must support.
+    #[default]
+    Basic,
+    /// By `client_id` and `client_secret` in the body, for servers that do not.
+    Body,
+}
+
+impl<S> OAuth2<S> {
+    /// Asks with the client's own credentials (RFC 6749 section 4.4). A refresh token in the answer is not used.
+    ///
+    /// # Errors
+    /// When `token_url` is no URL, or not an https one; http is for loopback.
+    pub fn client_credentials(
+        transport: S,
+        token_url: &str,
+        client_id: &str,
+        client_secret: &str,
+    ) -> Result<Self, BoxError> {
+        Ok(Self::new(transport, token_url, client_id)?.client_secret(client_secret))
+    }
+
+    /// Asks with a refresh token that a user's consent has given (RFC 6749 section 6), as a public client unless a
+    /// [secret](Self::client_secret) is set.
+    ///
+    /// Most servers rotate refresh tokens: then the one given here is good for the first start only. Share the newest by
+    /// a [store](redress_refresh::RefreshLayer::store) that outlives the process.
+    ///
+    /// # Errors
+    /// When `token_url` is no URL, or not an https one; http is for loopback.
+    pub fn refresh_token(
+        transport: S,
+        token_url: &str,
+        client_id: &str,
+        refresh_token: &str,
+    ) -> Result<Self, BoxError> {
+        let oauth = Self::new(transport, token_url, client_id)?;
+        Ok(Self { refresh_token: Some(refresh_token.into()), ..oauth })
+    }
+
+    /// Sets the client's secret.
+    #[must_use]
+    pub fn client_secret(mut self, secret: &str) -> Self {
+        self.client_secret = Some(secret.into());
+        self
+    }
+
+    /// Sets how the client proves who it is; the default is HTTP Basic.
+    #[must_use]
+    pub const fn authentication(mut self, authentication: ClientAuthentication) -> Self {
+        self.authentication = authentication;
+        self
+    }
+
+    /// Sets the scope to ask for, its words separated by spaces (RFC 6749 section 3.3). Without one the server decides.
+    #[must_use]
+    pub fn scope(mut self, scope: &str) -> Self {
+        self.scope = Some(scope.to_owned());
+        self
+    }
+
+    /// Adds a parameter that the server wants beside those of the RFC, such as `audience` or `resource`.
+    #[must_use]
+    pub fn parameter(mut self, name: &str, value: &str) -> Self {
+        self.parameters.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// Sets the dialect in which errors are read: `oauth2` with the codes of your server added.
+    #[must_use]
+    pub fn dialect(mut self, dialect: Dialect) -> Self {
+        self.exchange.set_dialect(dialect);
+        self
+    }
+
+    fn new(transport: S, token_url: &str, client_id: &str) -> Result<Self, BoxError> {
+        let dialect =
+            dialects::by_name("oauth2").ok_or("no dialect oauth2")?.extend("token endpoint", ERROR_AT_ANY_STATUS)?;
+        Ok(Self {
+            exchange: Exchange::new(transport, dialect),
+            token_url: endpoint(token_url)?,
+            client_id: client_id.to_owned(),
+            client_secret: None,
+            authentication: ClientAuthentication::Basic,
+            refresh_token: None,
+            scope: None,
+            parameters: Vec::new(),
+        })
+    }
+
+    fn request(&self, refresh_token: Option<&SecretString>) -> Request<String> {
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        match refresh_token {
+            Some(token) => {
+                form.append_pair("grant_type", "refresh_token").append_pair("refresh_token", token.expose_secret())
+            }
+            None => form.append_pair("grant_type", "client_credentials"),
+        };
+        let basic = self.client_secret.as_ref().filter(|_| self.authentication == ClientAuthentication::Basic);
+        if basic.is_none() {
+            form.append_pair("client_id", &self.client_id);
+            form.extend_pairs(self.client_secret.iter().map(|secret| ("client_secret", secret.expose_secret())));
+        }
+        form.extend_pairs(self.scope.iter().map(|scope| ("scope", scope)));
+        form.extend_pairs(self.parameters.iter().map(|(name, value)| (name, value.expose_secret())));
+        let mut request = Request::new(form.finish());
+        *request.method_mut() = Method::POST;
+        request.uri_mut().clone_from(&self.token_url);
+        let headers = request.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        if let Some(secret) = basic {
+            headers.insert(AUTHORIZATION, basic_value(&self.client_id, secret));
+        }
+        request
+    }
+
+    /// Reads the answer of RFC 6749 section 5.1. A token of another type than bearer is none that can be used (7.1).
+    fn grant(&self, answer: &Value) -> Result<Grant, Failure> {
+        let text = |name| answer.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+        let is_bearer = text("token_type").is_none_or(|kind| kind.eq_ignore_ascii_case("bearer"));
+        let access = text("access_token").filter(|_| is_bearer);
+        let refresh = text("refresh_token").filter(|_| self.refresh_token.is_some());
+        let lifetime = lifetime::find(answer.get("expires_in"), access);
+        grant(&Tokens { access, refresh, lifetime }, None)
+    }
+}
+
+impl<S, R> Credentials for OAuth2<S>
+where
+    S: Service<Request<String>, Response = Response<R>> + Clone + Send + Sync + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send,
+    R: http_body::Body + Unpin + Send,
+    R::Data: Send,
+    R::Error: Into<BoxError> + Send,
+{
+    async fn login(&self) -> Result<Grant, Failure> {
+        if self.refresh_token.is_some() {
+            return Err(Failure::permanent("the refresh token is dead or may be spent: the user has to consent anew"));
+        }
+        let answer = self.exchange.send(self.request(None)).await;
+        self.grant(&answer.map_err(|failed| failed.failure(Purpose::Login, of_login))?)
+    }
+
+    async fn refresh(&self, refresh_token: &SecretString) -> Result<Grant, Failure> {
+        let answer = self.exchange.send(self.request(Some(refresh_token))).await;
+        self.grant(&answer.map_err(|failed| failed.failure(Purpose::Refresh, of_refresh))?)
+    }
+
+    fn held(&self) -> Option<Grant> {
+        self.refresh_token.as_ref().map(|token| Grant::new().refresh_token(token.clone()))
+    }
+
+    fn rotates(&self) -> bool {
+        self.refresh_token.is_some()
+    }
+}
+
+impl<S> fmt::Debug for OAuth2<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OAuth2").field("host", &self.token_url.host()).finish_non_exhaustive()
+    }
+}
+
+fn of_login(error: &ApiError, verdict: &Verdict) -> Option<Refusal> {
+    is_refusal(error, verdict).then_some(Refusal::Permanent)
+}
+
+fn of_refresh(error: &ApiError, verdict: &Verdict) -> Option<Refusal> {
+    let is_dead = error.code().is_some_and(|code| DEAD.contains(&code));
+    is_refusal(error, verdict).then_some(if is_dead { Refusal::GrantDead } else { Refusal::Permanent })
+}
+
+/// Whether the server itself says no, in a code that the dialect knows. A proxy's page never does.
+fn is_refusal(error: &ApiError, verdict: &Verdict) -> bool {
+    verdict.basis() == Basis::Code && !passes(error)
+}
+
+/// Makes the value of HTTP Basic; both parts are form-encoded first (RFC 6749 section 2.3.1 and appendix B).
+fn basic_value(client_id: &str, secret: &SecretString) -> HeaderValue {
+    let encoded = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+    let pair = format!("{}:{}", encoded(client_id), encoded(secret.expose_secret()));
+    let value = format!("Basic {}", BASE64_STANDARD.encode(pair));
+    let mut value = HeaderValue::try_from(value).expect("base64 is of letters, digits and three signs");
+    value.set_sensitive(true);
+    value
+}
