@@ -28,19 +28,31 @@ pub(super) struct Held {
 }
 
 impl Flight {
-    pub(super) async fn fetch_over(&mut self, fleet: &Fleet, token: Option<SecretString>) -> Result<Grant, Failure> {
-        match self.settle_intent(fleet, &token).await {
-            Ok(Settled::Adopt(record)) => self.adopt(fleet, &record),
-            Ok(Settled::Call(held, token)) => self.call(fleet, held, token).await,
-            Err(down) if self.shared.rotates() => {
-                tracing::warn!(target: "redress::refresh", flight = self.id, "no store: not refreshed");
-                Err(Failure::transient(down))
+    pub(super) async fn fetch_over(
+        &mut self,
+        fleet: &Fleet,
+        mut token: Option<SecretString>,
+    ) -> Result<Grant, Failure> {
+        loop {
+            match self.settle_intent(fleet, &token).await {
+                Ok(Settled::Adopt(record)) => return self.adopt(fleet, &record),
+                Ok(Settled::Call(held, token)) => {
+                    if let Some(result) = self.call(fleet, held, token).await {
+                        return result;
+                    }
+                }
+                Err(down) if self.shared.rotates() => {
+                    tracing::warn!(target: "redress::refresh", flight = self.id, "no store: not refreshed");
+                    return Err(Failure::transient(down));
+                }
+                Err(_) => {
+                    // Its refresh token is not used up, so that nobody is harmed if others show it as well.
+                    tracing::warn!(target: "redress::refresh", flight = self.id, "no store: refreshed for this process");
+                    return self.fetch_alone(token).await;
+                }
             }
-            Err(_) => {
-                // Its refresh token is not used up, so that nobody is harmed if others show it as well.
-                tracing::warn!(target: "redress::refresh", flight = self.id, "no store: refreshed for this process only");
-                self.fetch_alone(token).await
-            }
+            // The grant was dead, and somebody else has written since: what there is now is to be looked at anew.
+            token = None;
         }
     }
 
@@ -71,32 +83,36 @@ impl Flight {
         }
     }
 
-    async fn call(&mut self, fleet: &Fleet, held: Held, token: Option<SecretString>) -> Result<Grant, Failure> {
-        let (base, end) = (held.base.generation(), held.end);
+    /// Calls the issuer, and logs in if the grant is dead; `None` when somebody else has written meanwhile, and may be
+    /// calling too.
+    async fn call(&mut self, fleet: &Fleet, held: Held, token: Option<SecretString>) -> Option<Result<Grant, Failure>> {
+        let (stamp, end) = (held.stamp.clone(), held.end);
         self.held = Some(held);
         if !self.present(token.clone()) {
-            return Err(Failure::cleared());
+            return Some(Err(Failure::cleared()));
         }
         // The process may have been stopped since: others count the lease by their own clocks.
         if Instant::now() >= end {
-            return Err(Failure::transient("the lease ended before the call"));
+            return Some(Err(Failure::transient("the lease ended before the call")));
         }
         let result = self.ask(token).await;
         if !(self.is_refresh && matches!(&result, Err(failure) if failure.is_grant_dead())) {
-            return result;
-        }
-        // Somebody else may have used the token, and may have left a newer pair.
-        if let Ok(Some(record)) = fleet.load().await
-            && record.generation() > base
-            && record.is_usable(self.clock.wall(Instant::now()))
-        {
-            return self.adopt(fleet, &record);
+            return Some(result);
         }
         if !self.present(None) {
-            return result;
+            return Some(result);
+        }
+        // Somebody else may have used the token, and may have left a newer pair.
+        let stored = match fleet.load().await {
+            Ok(stored) => stored.map(|record| record.stamp()),
+            Err(_) => Some(stamp.clone()),
+        };
+        if stored.as_ref() != Some(&stamp) {
+            (self.held, self.sent) = (None, None);
+            return None;
         }
         tracing::info!(target: "redress::refresh", flight = self.id, "grant dead: logging in");
-        self.ask(None).await
+        Some(self.ask(None).await)
     }
 
     /// Takes over what another process has left.

@@ -334,10 +334,10 @@ fn set(token: u64, refresh: Option<u64>, lifetime: Option<u64>) -> Grant {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 10_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_state_agrees_with_a_simple_model(ops in prop::collection::vec(op(), 1..80)) {
+    fn the_state_agrees_with_a_simple_model(ops in prop::collection::vec(op(), 1..32)) {
         let model = Model { is_single_use: true, ..Model::default() };
         let mut pair = Pair { state: State::new(false, true), model, zero: Instant::now() };
         for op in &ops {

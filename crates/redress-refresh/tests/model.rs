@@ -1,0 +1,330 @@
+//! The whole layer under arbitrary sequences: calls, cancellations, revocations, installs, clears, and an issuer that
+//! answers, refuses, goes silent or panics; alone, and as several processes over one store.
+#![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
+
+mod common;
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use common::{Answer, Api, answer, bearer};
+use http::Request;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use redress_classify::{Clock, Error};
+use redress_refresh::{Credentials, Failure, Grant, MemoryStore, RefreshLayer, SecretString};
+use secrecy::ExposeSecret;
+use tokio::task::JoinHandle;
+use tower::{Layer, ServiceExt};
+
+#[derive(Clone, Debug)]
+enum Op {
+    /// A request to that process, given up after so many milliseconds if at all.
+    Call(u8, Option<u16>),
+    /// The API takes the present token back.
+    Revoke,
+    Install(u8),
+    Clear(u8),
+    /// What the issuer does next, when it is asked.
+    Plan(Plan),
+    Advance(u32),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Plan {
+    /// It gives a pair that lasts so many seconds.
+    Give(Option<u16>),
+    /// It gives a pair that the API does not take.
+    GiveBad,
+    /// It gives the same access token, and a new refresh token.
+    GiveSame,
+    Refuse,
+    Dead,
+    /// These three use the refresh token up.
+    Ambiguous,
+    Hang,
+    Panic,
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let plan = prop_oneof![
+        prop_oneof![Just(None), Just(Some(0)), Just(Some(40)), Just(Some(3600))].prop_map(Plan::Give),
+        Just(Plan::GiveBad),
+        Just(Plan::GiveSame),
+        Just(Plan::Refuse),
+        Just(Plan::Dead),
+        Just(Plan::Ambiguous),
+        Just(Plan::Hang),
+        Just(Plan::Panic),
+    ];
+    prop_oneof![
+        6 => (0_u8..3, prop_oneof![2 => Just(None), 1 => (0_u16..2500).prop_map(Some)])
+            .prop_map(|(process, cancel)| Op::Call(process, cancel)),
+        3 => Just(Op::Revoke),
+        1 => (0_u8..3).prop_map(Op::Install),
+        1 => (0_u8..3).prop_map(Op::Clear),
+        4 => plan.prop_map(Op::Plan),
+        4 => prop_oneof![Just(0_u32), Just(500), Just(1500), Just(3000), Just(31_000), Just(3_600_000)].prop_map(Op::Advance),
+    ]
+}
+
+/// The issuer and the API, and all that they find wrong.
+#[derive(Default)]
+struct World {
+    number: u64,
+    /// The access token that the API takes.
+    valid: String,
+    latest: String,
+    plans: VecDeque<Plan>,
+    spent: HashSet<String>,
+    /// The calls under way, by what was current when they began: an install or a clear supersedes them.
+    under_way: HashMap<u64, usize>,
+    epoch: u64,
+    sent: HashMap<u64, usize>,
+    wrong: Vec<String>,
+}
+
+impl World {
+    fn pair(&mut self) -> Grant {
+        self.number += 1;
+        self.latest = format!("t{}", self.number);
+        self.valid.clone_from(&self.latest);
+        Grant::bearer(self.latest.as_str()).unwrap().refresh_token(format!("r{}", self.number))
+    }
+
+    /// Decides what comes of a call; `None` is silence.
+    fn judge(&mut self, shown: Option<&str>, plan: Plan) -> Option<Result<Grant, Failure>> {
+        if let Some(token) = shown {
+            if self.spent.contains(token) {
+                self.wrong.push(format!("{token} was shown although it was spent"));
+            }
+            if !matches!(plan, Plan::Refuse | Plan::Dead) {
+                self.spent.insert(token.to_owned());
+            }
+        }
+        match plan {
+            Plan::Refuse => return Some(Err(Failure::transient("503"))),
+            Plan::Dead => return Some(Err(Failure::grant_dead("invalid_grant"))),
+            _ => {}
+        }
+        let before = self.latest.clone();
+        let grant = self.pair();
+        match plan {
+            Plan::Give(Some(lifetime)) => Some(Ok(grant.expires_in(Duration::from_secs(lifetime.into())))),
+            Plan::GiveBad => {
+                self.valid.clear();
+                Some(Ok(grant))
+            }
+            Plan::GiveSame if !before.is_empty() => {
+                self.latest.clone_from(&before);
+                self.valid.clear();
+                Some(Ok(Grant::bearer(before).unwrap().refresh_token(format!("r{}", self.number))))
+            }
+            Plan::Ambiguous => Some(Err(Failure::ambiguous("cut"))),
+            Plan::Hang => None,
+            _ => Some(Ok(grant)),
+        }
+    }
+}
+
+#[derive(Clone)]
+struct Issuer(Arc<Mutex<World>>);
+
+/// Counts a call as long as it is under way, however it ends.
+struct UnderWay(Arc<Mutex<World>>, u64);
+
+impl UnderWay {
+    fn new(world: &Arc<Mutex<World>>) -> Self {
+        let mut inner = world.lock().unwrap();
+        let epoch = inner.epoch;
+        let count = inner.under_way.entry(epoch).or_default();
+        *count += 1;
+        if *count > 1 {
+            inner.wrong.push("two calls at once".to_owned());
+        }
+        Self(Arc::clone(world), epoch)
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        *self.0.lock().unwrap().under_way.get_mut(&self.1).unwrap() -= 1;
+    }
+}
+
+impl Issuer {
+    async fn answer(&self, shown: Option<&str>) -> Result<Grant, Failure> {
+        let _under_way = UnderWay::new(&self.0);
+        let (plan, result) = {
+            let mut world = self.0.lock().unwrap();
+            let plan = world.plans.pop_front().unwrap_or(Plan::Give(None));
+            let result = world.judge(shown, plan);
+            (plan, result)
+        };
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        if matches!(plan, Plan::Panic) {
+            // As a panic, but without its message.
+            std::panic::resume_unwind(Box::new("as told"));
+        }
+        match result {
+            Some(result) => result,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+impl Credentials for Issuer {
+    async fn login(&self) -> Result<Grant, Failure> {
+        match self.answer(None).await {
+            Err(failure) if failure.is_grant_dead() => Err(Failure::transient("no login has a dead grant")),
+            result => result,
+        }
+    }
+
+    async fn refresh(&self, refresh_token: &SecretString) -> Result<Grant, Failure> {
+        self.answer(Some(refresh_token.expose_secret())).await
+    }
+}
+
+/// The layers, and the calls that were not given up.
+struct Play {
+    world: Arc<Mutex<World>>,
+    layers: Vec<RefreshLayer>,
+    generations: Vec<u64>,
+    api: Api,
+    calls: Vec<JoinHandle<Result<Answer, Error>>>,
+    requests: u64,
+}
+
+impl Play {
+    fn new(processes: usize) -> Self {
+        let world = Arc::<Mutex<World>>::default();
+        let (store, clock) =
+            (MemoryStore::new(), Clock::anchored(SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000)));
+        let layer = || {
+            let layer = RefreshLayer::new(Issuer(Arc::clone(&world)), "https://api.example.com".parse().unwrap());
+            if processes > 1 { layer.clock(clock).store(store.clone(), "key") } else { layer }
+        };
+        let layers: Vec<_> = (0..processes).map(|_| layer()).collect();
+        let seen = Arc::clone(&world);
+        let api = Api::new(move |headers| {
+            let mut world = seen.lock().unwrap();
+            let id: u64 = headers["x-id"].to_str().unwrap().parse().unwrap();
+            let count = world.sent.entry(id).or_default();
+            *count += 1;
+            if *count > 2 {
+                world.wrong.push(format!("request {id} was sent again more than once"));
+            }
+            match bearer(headers) {
+                None => {
+                    world.wrong.push("sent without credentials".to_owned());
+                    answer(500)
+                }
+                Some(token) => answer(if token == world.valid { 200 } else { 401 }),
+            }
+        });
+        let api = api.taking(Duration::from_millis(200));
+        Self { world, generations: vec![0; processes], layers, api, calls: Vec::new(), requests: 0 }
+    }
+
+    fn call(&mut self, process: u8) -> JoinHandle<Result<Answer, Error>> {
+        self.requests += 1;
+        let request =
+            Request::post("https://api.example.com/").header("x-id", self.requests).body(String::new()).unwrap();
+        tokio::spawn(self.layer(process).layer(self.api.clone()).oneshot(request))
+    }
+
+    fn layer(&self, process: u8) -> &RefreshLayer {
+        &self.layers[usize::from(process) % self.layers.len()]
+    }
+
+    async fn apply(&mut self, op: &Op) {
+        match *op {
+            Op::Call(process, None) => {
+                let call = self.call(process);
+                self.calls.push(call);
+            }
+            Op::Call(process, Some(patience)) => {
+                let call = self.call(process);
+                tokio::spawn(async move {
+                    tokio::time::sleep(Duration::from_millis(patience.into())).await;
+                    call.abort();
+                });
+            }
+            Op::Revoke => self.world.lock().unwrap().valid.clear(),
+            Op::Install(process) => {
+                let grant = {
+                    let mut world = self.world.lock().unwrap();
+                    world.epoch += 1;
+                    world.pair()
+                };
+                self.layer(process).tokens().install(grant);
+            }
+            Op::Clear(process) => {
+                self.world.lock().unwrap().epoch += 1;
+                self.layer(process).tokens().clear();
+            }
+            Op::Plan(plan) => self.world.lock().unwrap().plans.push_back(plan),
+            Op::Advance(millis) => tokio::time::sleep(Duration::from_millis(millis.into())).await,
+        }
+        for (layer, last) in self.layers.iter().zip(&mut self.generations) {
+            let generation = layer.tokens().generation();
+            assert!(generation >= *last, "the generation fell from {last} to {generation}");
+            *last = generation;
+        }
+    }
+
+    /// Lets everything come to its end, and has each process make a call that succeeds.
+    async fn end(mut self) -> Result<(), TestCaseError> {
+        self.world.lock().unwrap().plans.clear();
+        tokio::time::sleep(Duration::from_secs(200)).await;
+        prop_assert!(self.calls.iter().all(JoinHandle::is_finished), "a call is never woken");
+        for call in std::mem::take(&mut self.calls) {
+            prop_assert!(call.await.is_ok(), "a call panicked");
+        }
+        for process in 0..self.layers.len() {
+            let mut works = false;
+            for _ in 0..5 {
+                let call = self.call(process as u8).await.unwrap();
+                works = call.is_ok_and(|answer| answer.status() == 200);
+                if works {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_secs(100)).await;
+            }
+            prop_assert!(works, "process {process} never works again");
+        }
+        let world = self.world.lock().unwrap();
+        prop_assert!(world.wrong.is_empty(), "{:?}", world.wrong);
+        prop_assert!(world.under_way.values().all(|count| *count == 0));
+        Ok(())
+    }
+}
+
+fn check(processes: usize, cases: u32, longest: usize) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let mut runner = TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() });
+    let outcome = runner.run(&prop::collection::vec(op(), 1..longest), |ops| {
+        runtime.block_on(async {
+            let mut play = Play::new(processes);
+            for op in &ops {
+                play.apply(op).await;
+            }
+            play.end().await
+        })
+    });
+    if let Err(error) = outcome {
+        panic!("{error}");
+    }
+}
+
+#[test]
+fn one_flight_one_showing_and_one_replay_whatever_happens() {
+    check(1, 10_000, 12);
+}
+
+#[test]
+fn several_processes_over_one_store_keep_the_same_rules() {
+    check(3, 2_000, 24);
+}
