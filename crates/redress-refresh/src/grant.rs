@@ -251,6 +251,19 @@ mod tests {
     }
 
     #[test]
+    fn secrets_are_of_types_that_wipe_them() {
+        fn wipes<T: zeroize::ZeroizeOnDrop>(_: &T) {}
+        let mut grant = Grant::bearer("s3cret").unwrap().refresh_token("r3fresh");
+        wipes(&grant.take_refresh_token().unwrap());
+        wipes(&Zeroizing::new(Vec::<u8>::new()));
+        // The value owns the wiping buffer itself: what it holds is no copy, and a clone shares it.
+        let bytes = Zeroizing::new(b"Bearer s3cret".to_vec());
+        let place = bytes.as_ptr();
+        let value = HeaderValue::from_maybe_shared(Bytes::from_owner(bytes)).unwrap();
+        assert_eq!(value.as_bytes().as_ptr(), place);
+    }
+
+    #[test]
     fn sets_are_compared_whatever_their_order() {
         let set = |pairs: &[(&'static str, &'static str)]| {
             pairs.iter().fold(Grant::new(), |grant, (name, value)| grant.header(*name, *value).unwrap())

@@ -3,15 +3,18 @@
 
 mod common;
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{Api, Issuer, Rig, Step, answer, failure, get, give, grant, layer, s, settle};
-use http::StatusCode;
+use allocation_counter::measure;
+use common::{Answer, Api, Issuer, Rig, Step, answer, failure, get, give, grant, layer, s, settle};
+use http::{HeaderMap, Request, Response, StatusCode};
 use redress_classify::{ClassifyLayer, dialects};
 use redress_refresh::{Credentials, Failure, Grant, RefreshLayer};
 use tokio::time::Instant;
-use tower::{Layer, ServiceExt};
+use tower::limit::{ConcurrencyLimit, GlobalConcurrencyLimitLayer};
+use tower::{Layer, Service, ServiceExt};
 
 #[tokio::test(start_paused = true)]
 async fn a_late_401_for_an_old_token_does_not_refresh_again() {
@@ -30,8 +33,9 @@ async fn a_late_401_for_an_old_token_does_not_refresh_again() {
 async fn many_401s_at_once_do_not_make_many_refreshes() {
     let issuer = Issuer::new([give("t2")]).holding(grant("t1"));
     let rig = Rig::new(issuer, Api::accepting(&["t2"]).taking(s(1)));
-    rig.send_many(200).await;
-    assert_eq!(rig.issuer.asked().len(), 1);
+    let results = rig.send_many(1000).await;
+    assert!(results.iter().all(|result| result.as_ref().is_ok_and(|answer| answer.status() == 200)));
+    assert_eq!((rig.issuer.asked().len(), rig.api.seen().len(), rig.generation()), (1, 2000, 2));
 }
 
 #[tokio::test(start_paused = true)]
@@ -183,4 +187,86 @@ async fn a_401_for_another_reason_does_not_drop_a_fresh_token() {
         assert_eq!(service.clone().oneshot(get()).await.unwrap().status(), 401);
     }
     assert_eq!((api.tokens(), issuer.asked().len()), (vec!["t1".to_owned(); 3], 0));
+}
+
+/// An issuer that is asked over the API's own transport, which has one place.
+struct SharedTransport(ConcurrencyLimit<Api>);
+
+impl Credentials for SharedTransport {
+    async fn login(&self) -> Result<Grant, Failure> {
+        self.0.clone().oneshot(get()).await.map_err(Failure::transient)?;
+        Ok(grant("t2"))
+    }
+
+    fn held(&self) -> Option<Grant> {
+        Some(grant("t1"))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refresh_over_a_shared_connection_limit_does_not_deadlock() {
+    for hand_up in [false, true] {
+        let api = Api::accepting(&["t2"]).taking(s(1));
+        let limited = GlobalConcurrencyLimitLayer::new(1).layer(api.clone());
+        let layer = RefreshLayer::new(SharedTransport(limited.clone()), "https://api.example.com".parse().unwrap());
+        let layer = if hand_up { layer.hand_up() } else { layer };
+        let calls: Vec<_> = (0..5).map(|_| tokio::spawn(layer.layer(limited.clone()).oneshot(get()))).collect();
+        for call in calls {
+            let answer: Answer = tokio::time::timeout(s(60), call).await.expect("no deadlock").unwrap().unwrap();
+            assert!(hand_up || answer.status() == 200);
+        }
+        assert_eq!(layer.tokens().logins(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_proactive_refresh_blocks_nobody_even_if_it_hangs() {
+    let issuer = Issuer::new([Step::Hang]).holding(grant("t1").refresh_token("r1").expires_in(s(3600)));
+    let rig = Rig::new(issuer.taking(s(0)), Api::accepting(&["t1"]));
+    tokio::time::sleep(s(3500)).await;
+    let start = Instant::now();
+    for _ in 0..50 {
+        assert_eq!(rig.status().await, 200);
+    }
+    assert!(rig.send_many(50).await.iter().all(Result::is_ok));
+    assert_eq!((start.elapsed(), rig.issuer.asked().len()), (s(0), 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn any_401_does_not_drop_a_token_that_came_meanwhile() {
+    let rig = Rig::new(Issuer::new([]).holding(grant("t1")), Api::accepting(&["t2"]).taking(s(5)));
+    let late: Vec<_> = (0..3).map(|_| rig.spawn()).collect();
+    settle().await;
+    rig.layer.tokens().install(grant("t2"));
+    for call in late {
+        assert_eq!(call.await.unwrap().unwrap().status(), 200);
+    }
+    assert_eq!((rig.issuer.asked().len(), rig.generation()), (0, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_header_is_not_rebuilt_for_each_request() {
+    let held = grant("t1").refresh_token("r1").expires_in(s(3600));
+    let layer = layer(&Arc::new(Issuer::new([]).holding(held))).hand_up();
+    let answering = |request: Request<()>| {
+        assert!(request.headers()["authorization"].is_sensitive());
+        std::future::ready(Ok::<_, std::io::Error>(Response::new(())))
+    };
+    let mut service = layer.layer(tower::service_fn(answering));
+    let mut requests: Vec<_> = (0..100)
+        .map(|_| {
+            let mut request = Request::get("https://api.example.com/checks").body(()).unwrap();
+            *request.headers_mut() = HeaderMap::with_capacity(4);
+            request
+        })
+        .collect();
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    let cost = measure(|| {
+        for request in requests.drain(..) {
+            assert!(service.poll_ready(&mut cx).is_ready());
+            let call = std::pin::pin!(service.call(request));
+            assert!(call.poll(&mut cx).is_ready());
+        }
+    });
+    assert_eq!(cost.count_total, 0, "allocations for a hundred requests");
 }
