@@ -13,13 +13,17 @@
 //! - A set that is about to expire is renewed in the background, and nobody waits for that.
 //! - When the call fails, all who wait share the failure, and until the cool-down ends nobody repeats it: it lasts as
 //!   long as the server asks, and at least 1 s, doubled with every failure up to 60 s.
+//! - Nobody waits longer than the call's [`Deadline`](redress_classify::Deadline), or the layer's own.
+//! - Processes that share a [`TokenStore`] act as one: a refresh token that rotates is shown once by all of them together,
+//!   and who finds that another one went away in the middle logs in rather than show it again.
 //! - A request with fresh credentials takes one atomic load: no lock, no wait, no allocation but the spare copy, and no
 //!   look at the clock unless the credentials expire.
 //! - No secret shows in any `Debug`, `Display`, error chain or event, and none goes to an origin that is not listed.
 //!
 //! # Events
 //! One `tracing` event per decision, with the target `redress::refresh`: a refresh or a login started, succeeded or
-//! failed, a dead grant, a logout, credentials installed, a request that cannot be sent again.
+//! failed, a dead grant, a logout, credentials installed, a request that cannot be sent again, a deadline that passed; with
+//! a store also a set adopted, a wait for another process, a record written or not, a store that does not answer.
 //!
 //! # Examples
 //! ```

@@ -52,7 +52,7 @@ fn op(number: u32) -> Op {
     let rest = number / 19;
     let process = (rest % 3) as u8;
     match number % 19 {
-        0..6 => Op::Call(process, (rest / 3 % 3 == 0).then_some((rest / 9 % 2500) as u16)),
+        0..6 => Op::Call(process, (rest / 3).is_multiple_of(3).then_some((rest / 9 % 2500) as u16)),
         6..9 => Op::Revoke,
         9 => Op::Install(process),
         10 => Op::Clear(process),

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use common::{Api, Issuer, Rig, Step, get, s};
 use redress_classify::Error;
-use redress_refresh::{Failure, Grant, StaticHeaders};
+use redress_refresh::{Failure, Grant, MemoryStore, StaticHeaders, TokenStore};
 use tower::ServiceExt;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -154,6 +154,39 @@ async fn no_event_and_no_error_shows_a_secret() {
         ("cleared", 1),
     ] {
         assert_eq!(count(text), times, "{text}: {lines:#?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_its_records_and_its_events_show_no_secret() {
+    let recorder = Recorder::default();
+    let _guard = tracing::subscriber::set_default(recorder.clone());
+    let steps = [
+        Step::Give(Grant::bearer("s3cret-new").unwrap().refresh_token("s3cret-refresh")),
+        Step::Fail(Failure::ambiguous("s3cret-cause")),
+        Step::Fail(Failure::transient("s3cret-cause")),
+    ];
+    let store = MemoryStore::new();
+    let mut rig = Rig::new(Issuer::new(steps).holding(secret_grant()), Api::accepting(&["s3cret-new"]));
+    rig.layer = rig.layer.store(store.clone(), "key");
+    assert_eq!(rig.status().await, 200);
+    let refused = Rig { api: Api::accepting(&[]), ..rig };
+    for _ in 0..3 {
+        let _ = refused.send().await;
+        tokio::time::sleep(s(120)).await;
+        let record = store.load("key").await.unwrap().unwrap();
+        assert_silent(&format!("{store:?} {record:?} {record:#?} {:?} {:?}", record.stamp(), refused.layer));
+    }
+    refused.layer.tokens().install(secret_grant());
+    common::settle().await;
+    let record = store.load("key").await.unwrap().unwrap();
+    assert!(String::from_utf8_lossy(&record.expose_bytes()).contains("s3cret-key"), "only when it is asked to");
+    let refused = redress_refresh::Record::from_bytes(b"s3cret-access").unwrap_err();
+    assert_silent(&format!("{record:?} {refused} {refused:?}"));
+    let lines = recorder.lines();
+    assert!(lines.iter().any(|line| line.contains("written to the store")), "{lines:#?}");
+    for line in lines {
+        assert_silent(&line);
     }
 }
 
