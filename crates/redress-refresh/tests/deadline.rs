@@ -123,7 +123,7 @@ async fn the_wait_for_readiness_after_the_flight_ends_at_the_deadline_too() {
     let call = tokio::spawn(rig.layer.layer(mock).oneshot(get()));
     tokio::time::sleep(s(1)).await;
     handle.allow(0);
-    assert_unsent(call.await.unwrap());
+    assert_unsent(tokio::time::timeout(s(60), call).await.expect("it ends").unwrap());
     assert_eq!(start.elapsed(), s(12));
 }
 

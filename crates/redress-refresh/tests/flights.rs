@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use common::{Api, Issuer, Rig, Step, failure, get, give, grant, s, settle};
 use redress_classify::{Class, Clock, Phase};
-use redress_refresh::Failure;
+use redress_refresh::{Failure, Grant};
 use tokio::time::Instant;
 use tower::ServiceExt;
 
@@ -69,6 +69,27 @@ async fn expired_credentials_are_not_sent() {
     tokio::time::sleep(s(60)).await;
     rig.status().await;
     assert_eq!(rig.api.tokens(), ["t2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_known_lifetime_only_a_rejection_leads_to_a_refresh() {
+    let issuer = Issuer::new([give("t2")]).holding(grant("t1").refresh_token("r1"));
+    let rig = Rig::new(issuer, Api::accepting(&["t1", "t2"]));
+    for _ in 0..50 {
+        assert_eq!(rig.status().await, 200);
+        tokio::time::sleep(s(86_400)).await;
+    }
+    assert!(rig.issuer.asked().is_empty());
+    let rejecting = Rig { api: Api::accepting(&["t2"]), ..rig };
+    assert_eq!((rejecting.status().await, rejecting.issuer.asked()), (200, vec!["refresh r1".to_owned()]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refresh_token_alone_is_enough_to_begin_with() {
+    let issuer = Issuer::new([Step::Give(grant("t1").refresh_token("r2"))]);
+    let rig = Rig::new(issuer.holding(Grant::new().refresh_token("r1")), Api::accepting(&["t1"]));
+    assert!(rig.send_many(5).await.iter().all(|result| result.as_ref().is_ok_and(|answer| answer.status() == 200)));
+    assert_eq!((rig.issuer.asked(), rig.layer.tokens().logins()), (vec!["refresh r1".to_owned()], 0));
 }
 
 #[tokio::test(start_paused = true)]

@@ -41,7 +41,7 @@ fn answer(number: u32) -> Answer {
     let rest = number / 12;
     match number % 12 {
         0..6 => Answer::Set {
-            is_new: rest % 10 > 0,
+            is_new: !rest.is_multiple_of(10),
             lifetime: [None, Some(0), Some(60), Some(3600)][(rest / 10 % 4) as usize],
             refresh: [None, Some(true), Some(true), Some(false)][(rest / 40 % 4) as usize],
         },

@@ -1,0 +1,240 @@
+//! An issuer that revokes all when a refresh token is shown twice, and processes that share a store which may fail.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use redress_classify::{BoxError, Clock, Error};
+use redress_refresh::{
+    Credentials, Failure, Grant, MemoryStore, Record, RefreshLayer, SecretString, Stamp, TokenStore,
+};
+use secrecy::ExposeSecret;
+use tower::{Layer, ServiceExt};
+
+use crate::common::{Answer, Api, answer, bearer, get, s};
+
+pub(crate) const KEY: &str = "portal/user-7";
+
+/// What an issuer does to one call, other than to answer it.
+pub(crate) enum Twist {
+    /// It does its work, and its answer is lost.
+    Lose,
+    /// It does nothing and says so.
+    Refuse,
+    /// It says that the grant is dead.
+    Dead,
+    /// It gives the same access token and a new refresh token.
+    SameAccess,
+    /// It answers so much later.
+    Late(Duration),
+}
+
+/// An issuer whose refresh tokens are good for one use: a second one revokes the family.
+pub(crate) struct Family {
+    pub(crate) rotates: bool,
+    pub(crate) delay: Duration,
+    pub(crate) inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+pub(crate) struct Inner {
+    pub(crate) number: u64,
+    /// The refresh token that is good.
+    pub(crate) good: String,
+    /// The access token that is good.
+    pub(crate) access: String,
+    pub(crate) shown: Vec<String>,
+    pub(crate) logins: usize,
+    pub(crate) revoked: bool,
+    pub(crate) twists: VecDeque<Twist>,
+}
+
+impl Family {
+    pub(crate) fn new(rotates: bool) -> Arc<Self> {
+        Arc::new(Self { rotates, delay: s(1), inner: Mutex::default() })
+    }
+
+    pub(crate) fn twist(&self, twist: Twist) {
+        self.inner.lock().unwrap().twists.push_back(twist);
+    }
+
+    /// Takes the access token back, as a server does that has restarted.
+    pub(crate) fn revoke_access(&self) {
+        self.inner.lock().unwrap().access.clear();
+    }
+
+    pub(crate) fn shown(&self) -> Vec<String> {
+        self.inner.lock().unwrap().shown.clone()
+    }
+
+    pub(crate) fn logins(&self) -> usize {
+        self.inner.lock().unwrap().logins
+    }
+
+    #[track_caller]
+    pub(crate) fn assert_whole(&self) {
+        let inner = self.inner.lock().unwrap();
+        assert!(!inner.revoked, "a refresh token was shown twice: {:?}", inner.shown);
+    }
+
+    pub(crate) fn api(self: &Arc<Self>) -> Api {
+        let family = Arc::clone(self);
+        Api::new(move |headers| {
+            let good = family.inner.lock().unwrap().access.clone();
+            answer(if bearer(headers).is_some_and(|token| token == good) { 200 } else { 401 })
+        })
+    }
+
+    pub(crate) fn give(&self, inner: &mut Inner) -> Grant {
+        inner.number += 1;
+        (inner.access, inner.good) = (format!("t{}", inner.number), format!("r{}", inner.number));
+        if !self.rotates {
+            inner.good = "r".to_owned();
+        }
+        let grant = Grant::bearer(inner.access.as_str()).unwrap().refresh_token(inner.good.as_str());
+        grant.expires_in(s(3600))
+    }
+
+    pub(crate) async fn answer(&self, shown: Option<&str>) -> Result<Grant, Failure> {
+        let (result, late) = self.judge(shown);
+        tokio::time::sleep(self.delay + late).await;
+        match result {
+            Ok(None) => std::future::pending().await,
+            Ok(Some(grant)) => Ok(grant),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    pub(crate) fn judge(&self, shown: Option<&str>) -> (Result<Option<Grant>, Failure>, Duration) {
+        let mut inner = self.inner.lock().unwrap();
+        match shown {
+            Some(token) => inner.shown.push(token.to_owned()),
+            None => inner.logins += 1,
+        }
+        let twist = inner.twists.pop_front();
+        match twist {
+            Some(Twist::Refuse) => return (Err(Failure::transient("503")), Duration::ZERO),
+            Some(Twist::Dead) => return (Err(Failure::grant_dead("invalid_grant")), Duration::ZERO),
+            _ => {}
+        }
+        if shown.is_some_and(|token| token != inner.good) {
+            inner.revoked = true;
+            inner.access.clear();
+            return (Err(Failure::grant_dead("invalid_grant")), Duration::ZERO);
+        }
+        let before = format!("t{}", inner.number);
+        let grant = self.give(&mut inner);
+        match twist {
+            Some(Twist::Lose) => (Ok(None), Duration::ZERO),
+            Some(Twist::Late(late)) => (Ok(Some(grant)), late),
+            Some(Twist::SameAccess) => {
+                inner.access.clear();
+                let good = inner.good.clone();
+                (Ok(Some(Grant::bearer(before).unwrap().refresh_token(good))), Duration::ZERO)
+            }
+            _ => (Ok(Some(grant)), Duration::ZERO),
+        }
+    }
+}
+
+/// One process's way to the issuer.
+pub(crate) struct Client(pub(crate) Arc<Family>);
+
+impl Credentials for Client {
+    async fn login(&self) -> Result<Grant, Failure> {
+        self.0.answer(None).await
+    }
+
+    async fn refresh(&self, refresh_token: &SecretString) -> Result<Grant, Failure> {
+        self.0.answer(Some(refresh_token.expose_secret())).await
+    }
+
+    fn rotates(&self) -> bool {
+        self.0.rotates
+    }
+}
+
+/// A store that can be taken down, or hang.
+#[derive(Clone)]
+pub(crate) struct Frail {
+    pub(crate) store: MemoryStore,
+    pub(crate) down: Arc<AtomicBool>,
+    pub(crate) hangs: Arc<AtomicBool>,
+}
+
+impl Frail {
+    pub(crate) fn new() -> Self {
+        Self { store: MemoryStore::new(), down: Arc::default(), hangs: Arc::default() }
+    }
+
+    pub(crate) async fn gate(&self) -> Result<(), BoxError> {
+        if self.hangs.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
+        if self.down.load(Ordering::SeqCst) { Err("down".into()) } else { Ok(()) }
+    }
+}
+
+impl TokenStore for Frail {
+    async fn load(&self, key: &str) -> Result<Option<Record>, BoxError> {
+        self.gate().await?;
+        self.store.load(key).await
+    }
+
+    async fn replace(&self, key: &str, seen: Option<&Stamp>, record: &Record) -> Result<bool, BoxError> {
+        self.gate().await?;
+        self.store.replace(key, seen, record).await
+    }
+}
+
+pub(crate) fn wall() -> SystemTime {
+    SystemTime::UNIX_EPOCH + s(1_700_000_000)
+}
+
+pub(crate) fn process(family: &Arc<Family>, store: impl TokenStore, clock: Clock) -> RefreshLayer {
+    let layer = RefreshLayer::new(Client(Arc::clone(family)), "https://api.example.com".parse().unwrap());
+    layer.clock(clock).store(store, KEY)
+}
+
+/// Two processes that share a store.
+pub(crate) struct Pair {
+    pub(crate) family: Arc<Family>,
+    pub(crate) api: Api,
+    pub(crate) store: Frail,
+    pub(crate) one: RefreshLayer,
+    pub(crate) other: RefreshLayer,
+}
+
+impl Pair {
+    pub(crate) fn new(rotates: bool) -> Self {
+        let (family, store, clock) = (Family::new(rotates), Frail::new(), Clock::anchored(wall()));
+        let (one, other) = (process(&family, store.clone(), clock), process(&family, store.clone(), clock));
+        Self { api: family.api(), family, store, one, other }
+    }
+
+    /// A pair of which both hold the first set.
+    pub(crate) async fn started(rotates: bool) -> Self {
+        let pair = Self::new(rotates);
+        assert_eq!((pair.send(&pair.one).await, pair.send(&pair.other).await), (200, 200));
+        assert_eq!((pair.family.logins(), pair.family.shown().len()), (1, 0));
+        pair
+    }
+
+    pub(crate) async fn call(&self, layer: &RefreshLayer) -> Result<Answer, Error> {
+        layer.layer(self.api.clone()).oneshot(get()).await
+    }
+
+    pub(crate) async fn send(&self, layer: &RefreshLayer) -> u16 {
+        self.call(layer).await.map_or(0, |answer| answer.status().as_u16())
+    }
+
+    pub(crate) async fn both(&self) -> [u16; 2] {
+        let (one, other) = tokio::join!(self.send(&self.one), self.send(&self.other));
+        [one, other]
+    }
+
+    pub(crate) async fn stamp(&self) -> Stamp {
+        self.store.store.load(KEY).await.unwrap().unwrap().stamp()
+    }
+}
