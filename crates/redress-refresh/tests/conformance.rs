@@ -26,11 +26,13 @@ enum Fault {
     RefusesAll,
 }
 
+type Row = (Stamp, Vec<u8>);
+
 /// A store as a backend would be: bytes and the stamp in columns.
 #[derive(Clone)]
 struct Columns {
     fault: Fault,
-    rows: Arc<Mutex<HashMap<String, (Stamp, Vec<u8>)>>>,
+    rows: Arc<Mutex<HashMap<String, Row>>>,
 }
 
 impl Columns {
