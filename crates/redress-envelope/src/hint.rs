@@ -152,6 +152,8 @@ mod tests {
             ("Sun Nov  6 08:50:37 1994", Some(When::At(at(THEN + 60)))),
             ("5, Sun, 06 Nov 1994 08:50:37 GMT", Some(When::At(at(THEN + 60)))),
             ("Sun, 06 Nov 1994 08:50:37 GMT, 90", after(90_000)),
+            // Of two that are as long the first one.
+            ("60, Sun, 06 Nov 1994 08:50:37 GMT", after(60_000)),
         ] {
             assert_eq!(read(text), expected, "{text}");
         }
@@ -165,6 +167,28 @@ mod tests {
             assert_eq!(read(text), None, "{text}");
         }
         assert_eq!(RetryHint::retry_after(b"\xff\xfe", at(THEN)), None);
+    }
+
+    #[test]
+    fn of_two_hints_as_long_the_first_one_counts() {
+        let hint = |when, name: &str| RetryHint::new(when, HintSource::Header(name.to_owned()));
+        let (delay, date) = (When::After(Duration::from_secs(60)), When::At(at(THEN + 60)));
+        let (a, b) = (hint(delay, "a"), hint(date, "b"));
+        assert_eq!(a.clone().later_at(b.clone(), at(THEN)), a);
+        assert_eq!(b.clone().later_at(a.clone(), at(THEN)), b);
+        assert_eq!(a.clone().later_at(b.clone(), at(THEN - 1)), b, "by an earlier clock the date is later");
+        assert_eq!(b.later_at(a.clone(), at(THEN + 1)), a);
+    }
+
+    #[test]
+    fn a_source_says_where_a_hint_stood() {
+        for (source, text) in [
+            (HintSource::RetryAfter, "retry-after header"),
+            (HintSource::Header("x-reset".to_owned()), "x-reset header"),
+            (HintSource::Body("error.wait".to_owned()), "error.wait in the body"),
+        ] {
+            assert_eq!(source.to_string(), text);
+        }
     }
 
     #[test]

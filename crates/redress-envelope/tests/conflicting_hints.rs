@@ -126,3 +126,67 @@ fn an_order_of_the_dialect_comes_before_the_size() {
         ],
     );
 }
+
+#[test]
+fn a_hint_says_where_it_stood() {
+    let read = |headers: &[(&str, &str)], body: &str| {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            let name: HeaderName = name.parse().expect("a legal name");
+            map.append(name, HeaderValue::from_str(value).expect("a legal value"));
+        }
+        let head = Head::new(429, &map, SystemTime::UNIX_EPOCH);
+        let dialect = dialect("");
+        dialect
+            .meaning(&head, &Envelope::read(&dialect, &head, [body.as_bytes()]))
+            .hint
+            .map(|hint| hint.source().clone())
+    };
+    assert_eq!(read(&[("retry-after", "7")], ""), Some(HintSource::RetryAfter));
+    assert_eq!(read(&[("retry-after-ms", "7")], ""), Some(HintSource::Header("retry-after-ms".to_owned())));
+    assert_eq!(read(&[], r#"{"retry_after":7}"#), Some(HintSource::Body("retry_after".to_owned())));
+}
+
+#[test]
+fn a_number_with_an_exponent_is_a_hint_unless_it_is_negative_or_none() {
+    let dialect = dialect("");
+    check(
+        &dialect,
+        &[
+            (&[], r#"{"retry_after":1e2}"#, Some((100_000, "retry_after"))),
+            (&[], r#"{"retry_after":25E-1}"#, Some((2_500, "retry_after"))),
+            (&[], r#"{"retry_after":-1e2}"#, None),
+            (&[], r#"{"retry_after":-1e999}"#, None),
+            (&[], r#"{"retry_after":1e999}"#, Some((Duration::MAX.as_millis(), "retry_after"))),
+        ],
+    );
+}
+
+#[test]
+fn a_flag_is_believed_as_far_as_its_place_can_be() {
+    const FLAGS: &str = r#"
+name = "a"
+[retry]
+flags = [{ header = "x-should-retry" }, { body = "error.retryable", yes = ["y"], no = ["n"] }]
+"#;
+    let dialect = Dialect::from_toml("a.toml", FLAGS).expect("the file has no mistake");
+    for (header, body, expected) in [
+        (None, "{}", None),
+        (Some("true"), "{}", Some(true)),
+        (Some(" FALSE "), "{}", Some(false)),
+        (Some("perhaps"), "{}", None),
+        (Some("perhaps"), r#"{"error":{"retryable":"Y"}}"#, Some(true)),
+        (Some("false"), r#"{"error":{"retryable":"y"}}"#, Some(false)),
+        (None, r#"{"error":{"retryable":"n"}}"#, Some(false)),
+        (None, r#"{"error":{"retryable":"true"}}"#, None),
+        // Of a body that breaks off nothing is believed, of its head everything.
+        (None, r#"{"error":{"retryable":"y"},"#, None),
+        (Some("true"), r#"{"error":{"retryable":"n"},"#, Some(true)),
+    ] {
+        let header = header.map(|value| ("x-should-retry".parse().expect("a name"), HeaderValue::from_static(value)));
+        let map: HeaderMap = header.into_iter().collect();
+        let head = Head::new(503, &map, SystemTime::UNIX_EPOCH);
+        let envelope = Envelope::read(&dialect, &head, [body.as_bytes()]);
+        assert_eq!(envelope.should_retry, expected, "{map:?} {body}");
+    }
+}

@@ -103,6 +103,9 @@ mod tests {
             ("default;r=0;t=1;pk=:c2Vj:", Some(1)),
             ("\"a \\\" ;t=5\";r=0;t=2", Some(2)),
             ("\"p\";r=0;t=99999999999999999999", Some(u64::MAX)),
+            ("\"p\";q_1=5;*x=1;r=0;t=3", Some(3)),
+            ("\"p\";1q=5;r=0;t=3", None),
+            ("\"p\";_q=5;r=0;t=3", None),
             ("\"p\";r=0", None),
             ("\"p\";r=0;t=-1", None),
             ("\"p\";r=0;t=1.5", None),
@@ -113,5 +116,12 @@ mod tests {
         ] {
             assert_eq!(reset(field), expected.map(Duration::from_secs), "{field}");
         }
+    }
+
+    #[test]
+    fn a_field_is_looked_at_up_to_its_longest_length() {
+        let of_length = |length: usize| format!("{:x<fill$};r=0;t=7", "p", fill = length - ";r=0;t=7".len());
+        assert_eq!((of_length(MAX_LEN).len(), reset(&of_length(MAX_LEN))), (MAX_LEN, Some(Duration::from_secs(7))));
+        assert_eq!(reset(&of_length(MAX_LEN + 1)), None);
     }
 }

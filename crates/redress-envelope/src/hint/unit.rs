@@ -203,6 +203,9 @@ mod tests {
             (Unit::Duration, "3d", None),
             (Unit::Duration, "", None),
             (Unit::Duration, "1s ", after(1_000)),
+            (Unit::Duration, "1.0000000000s", after(1_000)),
+            // Its milliseconds are too many to count, and its number is not that of seconds.
+            (Unit::Duration, "6000000000000h", Some(When::After(Duration::MAX))),
             (Unit::Guess, "53", after(53_000)),
             (Unit::Guess, "1768478400", Some(When::At(at(1_768_478_400)))),
             (Unit::Guess, "1768478400000", Some(When::At(at(1_768_478_400)))),
@@ -212,6 +215,19 @@ mod tests {
             (Unit::RateLimit, "\"p\";r=0;t=30", after(30_000)),
         ] {
             assert_eq!(unit.read(text.as_bytes(), at(0)), expected, "{unit:?} {text:?}");
+        }
+    }
+
+    #[test]
+    fn a_text_is_looked_at_up_to_its_longest_length() {
+        for (unit, text, wait) in [(Unit::Http, "5,", 5), (Unit::Duration, "1s", 128)] {
+            let longest = text.repeat(MAX_LEN / text.len());
+            assert_eq!(
+                (longest.len(), unit.read(longest.as_bytes(), at(0))),
+                (MAX_LEN, Some(When::After(Duration::from_secs(wait))))
+            );
+            let longer = longest + text;
+            assert_eq!(unit.read(longer.as_bytes(), at(0)), None, "{unit:?}");
         }
     }
 
