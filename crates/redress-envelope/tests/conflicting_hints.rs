@@ -129,6 +129,9 @@ fn an_order_of_the_dialect_comes_before_the_size() {
 
 #[test]
 fn a_hint_says_where_it_stood() {
+    // A form of the standard header that the standard does not have.
+    let dialect = dialect("").extend("b.toml", "name = \"b\"\n[read]\nhints = [{ header = \"retry-after\", unit = \"duration\" }, { header = \"retry-after-ms\", unit = \"ms\" }, { body = \"retry_after\", unit = \"s\" }]\n");
+    let dialect = dialect.expect("the file has no mistake");
     let read = |headers: &[(&str, &str)], body: &str| {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
@@ -136,13 +139,13 @@ fn a_hint_says_where_it_stood() {
             map.append(name, HeaderValue::from_str(value).expect("a legal value"));
         }
         let head = Head::new(429, &map, SystemTime::UNIX_EPOCH);
-        let dialect = dialect("");
         dialect
             .meaning(&head, &Envelope::read(&dialect, &head, [body.as_bytes()]))
             .hint
             .map(|hint| hint.source().clone())
     };
     assert_eq!(read(&[("retry-after", "7")], ""), Some(HintSource::RetryAfter));
+    assert_eq!(read(&[("retry-after", "1m30s")], ""), Some(HintSource::RetryAfter));
     assert_eq!(read(&[("retry-after-ms", "7")], ""), Some(HintSource::Header("retry-after-ms".to_owned())));
     assert_eq!(read(&[], r#"{"retry_after":7}"#), Some(HintSource::Body("retry_after".to_owned())));
 }

@@ -93,7 +93,7 @@ async fn no_time_is_too_long_or_too_short() {
                     .backoff(|backoff| {
                         let backoff =
                             backoff.transient(schedule).throttled(schedule).throttle_wait(time).jitter(jitter);
-                        backoff.max_retry_after(time).attempts(NonZeroU32::MIN.saturating_add(1)).random(|| u32::MAX)
+                        backoff.max_retry_after(time).attempts(NonZeroU32::MIN.saturating_add(3)).random(|| u32::MAX)
                     });
                 for status in [200, 429, 503] {
                     let transport = service_fn(move |_: Request<String>| async move {

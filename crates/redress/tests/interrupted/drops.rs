@@ -68,7 +68,9 @@ async fn run(scenario: Scenario, polls: usize, drop: Drop) -> bool {
             others.set_limit(usize::MAX);
         })
     });
-    let result = polled(layer.layer(calls).oneshot(asked), polls, drop).await;
+    // Whoever waits for what never comes fails here, and does not hang.
+    let call = polled(layer.layer(calls).oneshot(asked), polls, drop);
+    let result = tokio::time::timeout(Duration::from_secs(3600), call).await.expect("a call comes to its end");
     let done = result.is_some();
     let succeeded = matches!(&result, Some(Ok(response)) if response.verdict().is_none());
     assert!(!done || succeeded == succeeds, "{place}: {result:?}");

@@ -154,7 +154,10 @@ impl Rig {
     async fn call_on(&self, upstream: Mock) -> Result<Result<u16, Error>, JoinError> {
         let request = Request::get(format!("{URL}/v1/things")).body(Upload(self.fuse.clone())).unwrap();
         let service = self.layer.layer(upstream);
-        tokio::spawn(async move { service.oneshot(request).await.map(|response| response.status().as_u16()) }).await
+        let call =
+            tokio::spawn(async move { service.oneshot(request).await.map(|response| response.status().as_u16()) });
+        // Whoever waits for what never comes fails here, and does not hang.
+        tokio::time::timeout(Duration::from_secs(3600), call).await.expect("a call comes to its end")
     }
 }
 
