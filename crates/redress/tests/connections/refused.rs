@@ -56,7 +56,7 @@ async fn a_post_reaches_a_server_that_comes_up_between_its_attempts() {
         let (mut stream, _) = listener.accept().await.unwrap();
         let _ = stream.read(&mut [0; 4096]).await;
         stream.write_all(b"HTTP/1.1 204 Done\r\n\r\n").await.unwrap();
-        std::future::pending().await
+        std::future::pending::<()>().await;
     };
     let result = tokio::select! {
         result = call => result.unwrap(),

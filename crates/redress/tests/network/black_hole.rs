@@ -15,12 +15,12 @@ use super::{CALLER, UPSTREAM, request};
 /// When messages begin to vanish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Hole {
-    /// Before a connection is made.
-    BeforeConnecting,
+    /// While no connection is made as yet.
+    Connecting,
     /// While an idle connection is in the pool.
-    BeforeSending,
+    Sending,
     /// When the upstream has the request.
-    BeforeAnswering,
+    Answering,
 }
 
 /// What came of a call.
@@ -35,11 +35,11 @@ const TIMEOUT: Duration = Duration::from_millis(300);
 const DEADLINE: Duration = Duration::from_millis(700);
 /// A step of the simulation, and of tokio's timers.
 const TICK: Duration = Duration::from_millis(1);
-const HOLES: [Hole; 3] = [Hole::BeforeConnecting, Hole::BeforeSending, Hole::BeforeAnswering];
+const HOLES: [Hole; 3] = [Hole::Connecting, Hole::Sending, Hole::Answering];
 
 fn run(hole: Hole, method: &'static str, layer: &RedressLayer) -> Ended {
     let upstream = Upstream::new(move || {
-        if hole == Hole::BeforeAnswering {
+        if hole == Hole::Answering {
             turmoil::hold(CALLER, UPSTREAM);
         }
         Answer::Done(Duration::ZERO)
@@ -52,7 +52,7 @@ fn run(hole: Hole, method: &'static str, layer: &RedressLayer) -> Ended {
     sim.run().unwrap();
     let ended = ended.recv().expect("the caller came to its end");
     let effects = upstream.effects(1);
-    assert!(effects <= ended.sends && (effects > 0 || hole != Hole::BeforeAnswering), "{hole:?}: done {effects} times");
+    assert!(effects <= ended.sends && (effects > 0 || hole != Hole::Answering), "{hole:?}: done {effects} times");
     ended
 }
 
@@ -60,13 +60,13 @@ async fn caller(hole: Hole, method: &'static str, layer: RedressLayer, ended: mp
     let wire = Wire::new();
     let service = layer.layer(wire.clone());
     match hole {
-        Hole::BeforeConnecting => turmoil::hold(CALLER, UPSTREAM),
-        Hole::BeforeSending => {
+        Hole::Connecting => turmoil::hold(CALLER, UPSTREAM),
+        Hole::Sending => {
             service.clone().oneshot(request("GET", 0)).await?.into_body().collect().await?;
             turmoil::hold(CALLER, UPSTREAM);
         }
         // The upstream's script begins it.
-        Hole::BeforeAnswering => {}
+        Hole::Answering => {}
     }
     let begun = Instant::now();
     let error = service.oneshot(request(method, 1)).await.expect_err("nothing comes");

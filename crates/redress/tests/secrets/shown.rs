@@ -214,7 +214,7 @@ where
     // Nobody listens at a port that is bound and does not listen.
     *request.uri_mut() =
         format!("http://user:c4n4ry-userinfo@{}/c4n4ry-path?q=c4n4ry-query", silent_port()).parse().unwrap();
-    layer.layer(transport).oneshot(request).await.err().expect("nobody listens")
+    layer.layer(transport).oneshot(request).await.map(drop).expect_err("nobody listens")
 }
 
 fn silent_port() -> std::net::SocketAddr {
@@ -233,7 +233,7 @@ async fn of_errors() -> Vec<Shown> {
         let mut request = request("GET");
         *request.uri_mut() = uri.parse().unwrap();
         transports.push(hyper.clone().oneshot(request.clone()).await.expect_err("no URL for HTTP"));
-        transports.push(reqwest.clone().oneshot(request).await.err().expect("no URL for HTTP"));
+        transports.push(reqwest.clone().oneshot(request).await.map(drop).expect_err("no URL for HTTP"));
     }
     let of = |error: &Error| both(error) + &chain(error);
     vec![
