@@ -1,4 +1,5 @@
 //! What becomes of the body of a failed response before the request is sent again.
+#![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
 
 mod common;
 
@@ -80,7 +81,7 @@ impl http_body::Body for Script {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.size.clone()
+        self.size
     }
 }
 

@@ -1,4 +1,5 @@
 //! One idempotency key per logical call.
+#![allow(clippy::type_complexity, clippy::unwrap_used, reason = "what helps a test is a test")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! What the layer does with the service below: readiness, cancellation, wakers.
+#![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Bodies that are sent again: what each copy gives, in whatever order copies are read and dropped.
+#![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
 
 mod script;
 mod waking;
@@ -316,7 +317,7 @@ fn nothing_is_kept_for_nobody() {
 #[test]
 fn what_is_not_kept_any_more_is_freed() {
     let bytes = [Bytes::from(vec![b'a'; 100]), Bytes::from(vec![b'b'; 100])];
-    let mut original = ReplayBody::with_limit(Frames(bytes.clone().to_vec()), 150);
+    let mut original = ReplayBody::with_limit(Frames(bytes.to_vec()), 150);
     let _copy = original.try_clone().unwrap();
     drop(script::poll(&mut original, Waker::noop()));
     assert!(!bytes[1].is_unique());
