@@ -7,7 +7,8 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -46,13 +47,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let recorder = DebuggingRecorder::new();
     let snapshotter = recorder.snapshotter();
     recorder.install()?;
+    redress::describe_metrics();
 
     let layer = RedressLayer::new(dialects::maleslab())
         .credentials(Issuer(AtomicU32::new(1)), "https://api.maleslab.example".parse()?)
         .deadline(Duration::from_secs(120));
-    let mut script = SCRIPT.into_iter();
+    // The stack clones its transport; all clones go on in the same script.
+    let asked = Arc::new(AtomicUsize::new(0));
     let mut api = layer.layer(service_fn(move |_: Request<String>| {
-        let (status, wait, body) = script.next().expect("the script is long enough");
+        let (status, wait, body) = SCRIPT[asked.fetch_add(1, Ordering::Relaxed)];
         let mut response = Response::builder().status(status);
         if let Some(wait) = wait {
             response = response.header("retry-after", wait);

@@ -16,6 +16,7 @@ use crate::drain::Wait;
 use crate::idempotency::is_idempotent;
 use crate::key::is_keyed;
 use crate::settings::Settings;
+use crate::telemetry;
 
 /// The longest wait that is counted; a longer one is over after it.
 const CENTURY: Duration = Duration::from_secs(100 * 365 * 86_400);
@@ -96,6 +97,10 @@ impl<B: Replay> Call<B> {
         let mut attempt = self.attempt(None, Some(error.verdict()));
         let decision = match final_stop(&error) {
             Some(stop) => {
+                if error.phase() == Phase::NotSent {
+                    self.refund();
+                    attempt.budget_after = self.level();
+                }
                 self.announce(error.verdict(), &Err(stop));
                 Err(stop)
             }
@@ -161,6 +166,9 @@ impl<B: Replay> Call<B> {
     /// Notes an attempt, and what the budget is before anything is decided about it.
     fn attempt(&self, status: Option<u16>, verdict: Option<&Verdict>) -> Attempt {
         let mut attempt = Attempt::new(status, verdict.cloned(), self.is_replay);
+        if let Some(verdict) = verdict {
+            telemetry::failed(&self.settings.dialect, verdict.class());
+        }
         attempt.budget_before = self.level();
         attempt.budget_after = attempt.budget_before;
         attempt
@@ -177,7 +185,7 @@ impl<B: Replay> Call<B> {
 
     /// Decides on the re-send after a refresh, which is free and waits for nothing.
     fn replay(&mut self) -> Result<Instant, Stop> {
-        let dialect = self.settings.dialect.name();
+        let dialect = &self.settings.dialect;
         let stop = if !self.is_replayable() {
             Some(Stop::NotReplayable)
         } else if self.is_late() {
@@ -186,14 +194,14 @@ impl<B: Replay> Call<B> {
             None
         };
         if let Some(stop) = stop {
-            tracing::debug!(target: "redress::backoff", dialect, %stop, "no replay after a refresh");
+            telemetry::no_replay(dialect, stop);
             return Err(stop);
         }
+        telemetry::replay(dialect);
         (self.replayed, self.is_replay) = (true, true);
         if let Some(copy) = &mut self.copy {
             copy.extensions_mut().insert(Refreshed);
         }
-        tracing::debug!(target: "redress::backoff", dialect, "replay after a refresh");
         Ok(Instant::now())
     }
 
@@ -226,12 +234,20 @@ impl<B: Replay> Call<B> {
         };
         let now = situation.now;
         attempt.budget_after = self.level();
+        telemetry::level(&settings.dialect, attempt.budget_after);
         self.announce(verdict, &outcome);
         let (wait, source) = outcome?;
         (attempt.wait, attempt.wait_source) = (Some(wait), Some(source));
         self.attempts = self.attempts.saturating_add(1);
         self.is_replay = false;
         Ok(now + wait.min(CENTURY))
+    }
+
+    /// Gives back what was taken for a retry that a layer below then did not send.
+    fn refund(&mut self) {
+        if let (Some(budget), Some(tokens)) = (&self.budget, self.spent.take()) {
+            budget.refill(tokens);
+        }
     }
 
     /// Gives the budget what a success is worth.
@@ -243,11 +259,16 @@ impl<B: Replay> Call<B> {
             (None, None) => {}
         }
         attempt.budget_after = self.level();
+        telemetry::level(&self.settings.dialect, attempt.budget_after.filter(|_| !self.past.is_empty()));
+        self.settings.successes.count();
         attempt
     }
 
     /// Ends a call with the response in hand.
     fn end<R>(&mut self, mut response: Response<R>, attempt: Attempt, stop: Stop) -> Response<R> {
+        if stop != Stop::Success {
+            telemetry::stopped(&self.settings.dialect, stop);
+        }
         if let Some(verdict) = attempt.verdict.as_ref().filter(|_| response.verdict().is_none()) {
             response.extensions_mut().insert(verdict.clone());
         }
@@ -267,6 +288,7 @@ impl<B: Replay> Call<B> {
     /// Ends a call without a response: nothing stays reserved, and the error tells of the whole call.
     fn over(&mut self, error: Error, stop: Stop) -> Error {
         self.reservation = None;
+        telemetry::stopped(&self.settings.dialect, stop);
         let may_be_processed = error.phase() == Phase::NotSent && self.past.iter().any(may_be_processed);
         let error = if may_be_processed { error.maybe_processed() } else { error };
         error.with_record(self.record(stop))
@@ -277,15 +299,10 @@ impl<B: Replay> Call<B> {
     }
 
     fn announce(&self, verdict: &Verdict, outcome: &Result<(Duration, WaitSource), Stop>) {
-        let (dialect, class) = (self.settings.dialect.name(), verdict.class().as_str());
-        let (attempt, basis) = (self.attempts, verdict.basis());
+        let dialect = &self.settings.dialect;
         match outcome {
-            Ok((wait, source)) => {
-                tracing::debug!(target: "redress::backoff", dialect, class, ?basis, attempt, ?wait, ?source, "retry");
-            }
-            Err(stop) => {
-                tracing::debug!(target: "redress::backoff", dialect, class, ?basis, attempt, %stop, "no retry");
-            }
+            Ok((wait, source)) => telemetry::retry(dialect, verdict, self.attempts, *wait, source),
+            Err(stop) => telemetry::no_retry(dialect, verdict, self.attempts, *stop),
         }
     }
 }

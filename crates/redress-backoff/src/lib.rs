@@ -78,6 +78,7 @@ mod layer;
 mod schedule;
 mod service;
 mod settings;
+mod telemetry;
 
 pub use budget::{Budget, Budgets, Reservation};
 pub use future::ResponseFuture;

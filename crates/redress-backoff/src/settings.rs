@@ -9,6 +9,7 @@ use redress_classify::{Clock, Dialect, IdempotencyHeader, Schedule};
 
 use crate::budget::{Budget, Budgets};
 use crate::schedule::Jitter;
+use crate::telemetry::Successes;
 
 #[derive(Clone)]
 pub(crate) struct Settings {
@@ -27,6 +28,7 @@ pub(crate) struct Settings {
     /// Whether requests without a key are given one.
     pub(crate) mints_keys: bool,
     pub(crate) clock: Clock,
+    pub(crate) successes: Successes,
     random: Arc<dyn Fn() -> u32 + Send + Sync>,
 }
 
@@ -52,6 +54,7 @@ impl Settings {
             key_header: dialect.idempotency().cloned(),
             mints_keys: true,
             clock: Clock::system(),
+            successes: Successes::new(&dialect),
             random: Arc::new(|| fastrand::u32(..)),
             dialect,
         }

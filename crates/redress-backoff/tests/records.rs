@@ -6,7 +6,8 @@ use common::*;
 use http::Response;
 use redress_backoff::{BackoffLayer, Budget, Jitter, Reservation};
 use redress_classify::{
-    Basis, Class, ClassifyLayer, HintSource, Refreshed, ResponseExt, Stop, TransportError, WaitSource, dialects,
+    Basis, Class, ClassifyLayer, Error, HintSource, Phase, Refreshed, ResponseExt, Stop, TransportError, WaitSource,
+    dialects,
 };
 use tower::{Layer, ServiceExt};
 
@@ -90,4 +91,23 @@ async fn a_replay_costs_nothing_and_a_success_after_it_is_one_at_the_first_try()
         record.attempts().iter().map(|attempt| (attempt.budget_before, attempt.budget_after)).collect();
     assert_eq!(levels, [(Some(400), Some(400)), (Some(400), Some(401))]);
     assert!(record.attempts().iter().all(|attempt| attempt.wait.is_none()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_layer_below_did_not_send_costs_nothing() {
+    let later = std::time::SystemTime::UNIX_EPOCH + ms(9_000_000);
+    let held = || Answer::error(Error::paced(later));
+    let gone = || Answer::error(Error::deadline(Phase::NotSent));
+    for (below, reason, levels) in [
+        (held(), Stop::Paced, (Some(486), Some(500))),
+        (gone(), Stop::Deadline, (Some(486), Some(500))),
+        (Answer::error(Error::deadline(Phase::MaybeProcessed)), Stop::Deadline, (Some(486), Some(486))),
+    ] {
+        let budget = Budget::new();
+        let (outcome, _) = run(&layer().budget(budget.clone()), request("GET"), vec![answer(503), below]).await;
+        let record = record(&outcome).expect("there were two attempts");
+        let last = record.attempts().last().expect("there were two");
+        assert_eq!((record.stop(), (last.budget_before, last.budget_after)), (reason, levels));
+        assert_eq!(Some(budget.level()), levels.1);
+    }
 }

@@ -102,29 +102,20 @@ where
             let (head, body) = response.into_parts();
             let body = Body::untouched(body);
             match stage(this.dialect, this.call, &head, &body) {
-                None => {
-                    telemetry::succeeded(this.dialect);
-                    return Poll::Ready(Ok(Response::from_parts(head, body)));
-                }
+                None => return Poll::Ready(Ok(Response::from_parts(head, body))),
                 Some(stage) => *this.reading = Some(Reading { head, body, stage }),
             }
         }
         let reading = this.reading.as_mut().expect("a response was put there, above or in an earlier poll");
         let outcome = ready!(reading.poll(cx, this.dialect));
         let Reading { mut head, body, stage } = this.reading.take().expect("it was there a line above");
-        let verdict = match (outcome, stage) {
-            (Outcome::Error { whole }, Stage::Known { since, .. }) => {
-                let receipt = Receipt { clock: *this.clock, sent: this.sent.unwrap_or(since), at: since };
-                judge(this.dialect, this.call, &head, receipt, &seen(&body, whole))
-            }
-            _ => None,
-        };
-        match verdict {
-            Some(verdict) => {
+        if let (Outcome::Error { whole }, Stage::Known { since, .. }) = (outcome, stage) {
+            let receipt = Receipt { clock: *this.clock, sent: this.sent.unwrap_or(since), at: since };
+            let seen = seen(&body, whole);
+            if let Some(verdict) = judge(this.dialect, this.call, &head, receipt, &seen) {
                 telemetry::failed(&verdict);
                 head.extensions.insert(verdict);
             }
-            None => telemetry::succeeded(this.dialect),
         }
         Poll::Ready(Ok(Response::from_parts(head, body)))
     }

@@ -141,6 +141,37 @@ impl fmt::Display for Record {
     }
 }
 
+impl Stop {
+    /// Returns the reason in `snake_case`, as events and metrics name it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::NotRetryable => "not_retryable",
+            Self::NotIdempotent => "not_idempotent",
+            Self::NotReplayable => "not_replayable",
+            Self::Attempts => "attempts",
+            Self::Budget => "budget",
+            Self::HintTooLong => "hint_too_long",
+            Self::Deadline => "deadline",
+            Self::Paced => "paced",
+            Self::NotSent => "not_sent",
+        }
+    }
+}
+
+impl WaitSource {
+    /// Returns the kind of source in `snake_case`, as events and metrics name it.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Hint(_) => "hint",
+            Self::Vendor => "vendor",
+            Self::Backoff => "backoff",
+        }
+    }
+}
+
 impl fmt::Display for Stop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -1,4 +1,4 @@
-//! What the layer tells of each attempt: one event for what is not a success, and with the feature `metrics` a count.
+//! What the layer tells of an attempt that is not a success: one event, and with the feature `metrics` a count of alerts.
 
 use redress_envelope::{Dialect, Recovery};
 
@@ -9,7 +9,6 @@ use crate::verdict::Verdict;
 pub(crate) fn unanswered(dialect: &Dialect, error: &Error) {
     let (dialect, class, phase) = (dialect.name(), error.class().as_str(), error.phase().as_str());
     tracing::debug!(target: "redress::classify", dialect, class, phase, "no response");
-    count(dialect, class);
 }
 
 /// Tells of a response that is an error; of one that credits or a plan cause, also those who can be woken.
@@ -22,12 +21,6 @@ pub(crate) fn failed(verdict: &Verdict) {
         tracing::error!(target: "redress::alert", dialect, status, class, "credits or plan used up: raise the limit");
         count_alert(dialect);
     }
-    count(dialect, class);
-}
-
-/// Counts a success, of which no event tells.
-pub(crate) fn succeeded(dialect: &Dialect) {
-    count(dialect.name(), "success");
 }
 
 /// Tells of a body that was held as long as it may be and gave no signal.
@@ -35,14 +28,6 @@ pub(crate) fn overlong(dialect: &Dialect, status: u16, held_bytes: u64) {
     let dialect = dialect.name();
     tracing::warn!(target: "redress::classify", dialect, status, held_bytes, "no signal in a long body: taken for a success");
 }
-
-#[cfg(feature = "metrics")]
-fn count(dialect: &str, class: &'static str) {
-    metrics::counter!("redress_attempts_total", "dialect" => dialect.to_owned(), "class" => class).increment(1);
-}
-
-#[cfg(not(feature = "metrics"))]
-const fn count(_dialect: &str, _class: &'static str) {}
 
 #[cfg(feature = "metrics")]
 fn count_alert(dialect: &str) {

@@ -15,6 +15,7 @@ use tower_service::Service;
 use crate::layer::Settings;
 use crate::parking::{Parking, cool_down};
 use crate::partition::Partition;
+use crate::telemetry;
 use crate::turn::Turn;
 
 pin_project! {
@@ -157,7 +158,6 @@ fn learn<R>(settings: &Settings, partition: &Partition, response: &Response<R>) 
     let Some(parking) = Parking::new(now, wait, retry_at) else { return };
     if settings.lot.park(partition, parking, now) {
         settings.limiters.iter().for_each(|limiter| limiter.nudge(partition));
-        let why = verdict.class().as_str();
-        tracing::debug!(target: "redress::pace", dialect = settings.dialect.name(), %partition, ?wait, why, "parked");
+        telemetry::parked(&settings.dialect, partition, verdict.class(), wait);
     }
 }

@@ -62,6 +62,7 @@ mod parking;
 mod partition;
 mod route;
 mod service;
+mod telemetry;
 mod turn;
 
 pub use future::ResponseFuture;

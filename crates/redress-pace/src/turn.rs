@@ -14,6 +14,7 @@ use crate::limiter::{Limiter, Place, Wait};
 use crate::lot::Guest;
 use crate::parking::Parking;
 use crate::partition::Partition;
+use crate::telemetry::{self, Why};
 
 /// How long a call can wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,11 +153,11 @@ impl Turn {
         self.stage = Stage::New;
         if let Some((parking, guest)) = self.settings.lot.enter(&self.partition, now) {
             if !self.patience.bears(parking.until) {
-                self.announce("the upstream is cooling down", parking.until, now, true);
+                self.held_back(Why::Gate, parking.until, now);
                 return Err(Error::paced(parking.retry_at));
             }
             let release = self.patience.release(&parking, self.settings.random());
-            self.announce("the upstream is cooling down", release, now, false);
+            self.waits(Why::Gate, release, now);
             self.stage = Stage::Parked { guest, sleep: Box::pin(tokio::time::sleep_until(release)) };
             return Ok(());
         }
@@ -169,25 +170,25 @@ impl Turn {
             Ok((place, turn)) => {
                 self.stage = Stage::Queued { place, sleep: None };
                 if turn > now {
-                    self.announce("the limit is reached", turn, now, false);
+                    self.waits(Why::Limit, turn, now);
                 }
                 Ok(())
             }
             Err(turn) => {
-                self.announce("the limit is reached", turn, now, true);
+                self.held_back(Why::Limit, turn, now);
                 Err(Error::paced(self.settings.clock.wall(turn)))
             }
         }
     }
 
-    fn announce(&self, why: &'static str, turn: Instant, now: Instant, is_refused: bool) {
-        let (dialect, partition) = (self.settings.dialect.name(), &self.partition);
+    fn waits(&self, why: Why, turn: Instant, now: Instant) {
         let wait = turn.saturating_duration_since(now);
-        if is_refused {
-            tracing::debug!(target: "redress::pace", dialect, %partition, ?wait, why, "held back");
-        } else {
-            tracing::debug!(target: "redress::pace", dialect, %partition, ?wait, why, "waits");
-        }
+        telemetry::waits(&self.settings.dialect, &self.partition, why, wait);
+    }
+
+    fn held_back(&self, why: Why, turn: Instant, now: Instant) {
+        let wait = turn.saturating_duration_since(now);
+        telemetry::held_back(&self.settings.dialect, &self.partition, why, wait);
     }
 }
 

@@ -62,21 +62,19 @@ async fn each_decision_is_one_event_with_the_same_fields() {
     let recorder = Recorder::default();
     let _guard = tracing::subscriber::set_default(recorder.clone());
     let service = serve(&layer().limit(limit(5)), &mock);
-    let line = |message: &str, wait: &str, why: &str| {
-        format!(
-            "DEBUG redress::pace message={message} dialect=\"silent\" partition=api.example wait={wait} why=\"{why}\""
-        )
+    let line = |message: &str, why: &str, wait: &str| {
+        format!("DEBUG redress::pace message={message} dialect=\"silent\" partition=api.example {why} wait={wait}")
     };
     close(&service, 30).await;
-    assert_eq!(recorder.take(), [line("parked", "30s", "rate_limited")]);
+    assert_eq!(recorder.take(), [line("parked", "class=\"rate_limited\"", "30s")]);
     let mut hurried = request(common::URL);
     hurried.extensions_mut().insert(Deadline::after(s(20)));
     assert!(service.clone().oneshot(hurried).await.is_err());
-    assert_eq!(recorder.take(), [line("held back", "30s", "the upstream is cooling down")]);
+    assert_eq!(recorder.take(), [line("held back", "why=\"gate\"", "30s")]);
     service.clone().oneshot(request(common::URL)).await.unwrap();
-    assert_eq!(recorder.take(), [line("waits", "30s", "the upstream is cooling down")]);
+    assert_eq!(recorder.take(), [line("waits", "why=\"gate\"", "30s")]);
     service.clone().oneshot(request(common::URL)).await.unwrap();
-    assert_eq!(recorder.take(), [line("waits", "2s", "the limit is reached")]);
+    assert_eq!(recorder.take(), [line("waits", "why=\"limit\"", "2s")]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -16,6 +16,7 @@ use crate::flight::over_store::Held;
 use crate::grant::Grant;
 use crate::shared::Shared;
 use crate::state::Ticket;
+use crate::telemetry;
 
 /// What the layer's settings say about a flight.
 #[derive(Clone, Copy, Debug)]
@@ -83,7 +84,7 @@ impl Flight {
     async fn fetch_alone(&mut self, refresh_token: Option<SecretString>) -> Result<Grant, Failure> {
         match self.ask(refresh_token).await {
             Err(failure) if self.is_refresh && failure.is_grant_dead() && self.present(None) => {
-                tracing::info!(target: "redress::refresh", flight = self.id, "grant dead: logging in");
+                telemetry::grant_dead(self.id);
                 self.ask(None).await
             }
             result => result,
@@ -92,15 +93,17 @@ impl Flight {
 
     /// Makes one call to the issuer: it shows the refresh token, or logs in without one.
     async fn ask(&mut self, refresh_token: Option<SecretString>) -> Result<Grant, Failure> {
-        (self.sent, self.is_refresh) = (Some(Instant::now()), refresh_token.is_some());
-        if let Some(refresh_token) = refresh_token {
-            self.shared.refreshes().fetch_add(1, Ordering::Relaxed);
-            tracing::debug!(target: "redress::refresh", flight = self.id, "refresh started");
-            return self.shared.issuer().refresh(&refresh_token).await;
-        }
-        self.shared.logins().fetch_add(1, Ordering::Relaxed);
-        tracing::debug!(target: "redress::refresh", flight = self.id, "login started");
-        self.shared.issuer().login().await
+        let sent = Instant::now();
+        (self.sent, self.is_refresh) = (Some(sent), refresh_token.is_some());
+        let calls = if self.is_refresh { self.shared.refreshes() } else { self.shared.logins() };
+        calls.fetch_add(1, Ordering::Relaxed);
+        telemetry::started(self.id, self.is_refresh);
+        let result = match &refresh_token {
+            Some(refresh_token) => self.shared.issuer().refresh(refresh_token).await,
+            None => self.shared.issuer().login().await,
+        };
+        telemetry::answered(self.is_refresh, &result, sent.elapsed());
+        result
     }
 
     /// Notes which refresh token is about to be shown; false when the flight is superseded.
@@ -111,17 +114,8 @@ impl Flight {
     /// Ends the flight; false when it is superseded.
     fn land(&mut self, result: Result<Grant, Failure>) -> bool {
         self.has_landed = true;
-        let flight = self.id;
-        let outcome = self.shared.land(flight, result, self.sent.unwrap_or_else(Instant::now));
-        match &outcome {
-            Some(Ok(generation)) => tracing::info!(target: "redress::refresh", flight, generation, "succeeded"),
-            Some(Err(refusal)) => {
-                let (failure, kind) = (&refusal.failure, refusal.failure.kind());
-                let wait = refusal.retry_at.map(|at| at.saturating_duration_since(Instant::now()));
-                tracing::warn!(target: "redress::refresh", flight, kind, ?wait, %failure, "failed");
-            }
-            None => tracing::debug!(target: "redress::refresh", flight, "superseded: dropped what it brought"),
-        }
+        let outcome = self.shared.land(self.id, result, self.sent.unwrap_or_else(Instant::now));
+        telemetry::landed(self.id, outcome.as_ref());
         outcome.is_some()
     }
 

@@ -79,6 +79,7 @@ mod shared;
 mod snapshot;
 mod state;
 mod store;
+mod telemetry;
 mod tokens;
 
 pub use credentials::{Credentials, StaticHeaders};

@@ -2,12 +2,16 @@
 
 mod layer;
 pub mod login;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod service;
 mod timeout;
 #[cfg(any(feature = "hyper", feature = "reqwest"))]
 pub mod transport;
 
 pub use layer::RedressLayer;
+#[cfg(feature = "metrics")]
+pub use metrics::describe_metrics;
 pub use redress_backoff as backoff;
 pub use redress_classify as classify;
 pub use redress_envelope as envelope;
@@ -15,9 +19,9 @@ pub use redress_pace as pace;
 pub use redress_refresh as refresh;
 pub use service::{Redress, ResponseFuture};
 
-pub use redress_backoff::{BackoffLayer, Budget, Budgets, Idempotent, Jitter};
+pub use redress_backoff::{BackoffLayer, Budget, Budgets, IdempotencyKey, Idempotent, Jitter};
 pub use redress_classify::{
-    ApiError, BoxError, Class, Code, Dialect, Error, FieldError, Phase, Record, Recovery, Replay, ReplayBody,
+    ApiError, BoxError, Class, Code, Deadline, Dialect, Error, FieldError, Phase, Record, Recovery, Replay, ReplayBody,
     ResponseExt, Stop, Verdict, dialects,
 };
 pub use redress_pace::{Gate, Limit, PaceLayer, Route};

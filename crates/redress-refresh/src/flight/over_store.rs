@@ -11,6 +11,7 @@ use crate::failure::Failure;
 use crate::fleet::{Claim, End, Fleet, Local, Step, settled, step};
 use crate::grant::Grant;
 use crate::store::{Record, Stamp};
+use crate::telemetry;
 
 /// How much longer a lease lasts than the flight that holds it: what a flight was cut at, nobody else begins again while
 /// the issuer may still be at it, and clocks that differ by less do no harm.
@@ -111,7 +112,7 @@ impl Flight {
             (self.held, self.sent) = (None, None);
             return None;
         }
-        tracing::info!(target: "redress::refresh", flight = self.id, "grant dead: logging in");
+        telemetry::grant_dead(self.id);
         Some(self.ask(None).await)
     }
 

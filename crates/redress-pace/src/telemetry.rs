@@ -1,0 +1,67 @@
+//! What the layer tells: one event for each decision, and with the feature `metrics` a measure of it.
+
+use std::time::Duration;
+
+use redress_classify::{Class, Dialect};
+
+use crate::partition::Partition;
+
+/// What makes a call wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// The upstream has asked everybody to wait.
+    Gate,
+    /// The limit of the route is reached.
+    Limit,
+}
+
+impl Why {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Gate => "gate",
+            Self::Limit => "limit",
+        }
+    }
+}
+
+/// Tells that an answer closed the gate, or closed it longer.
+pub(crate) fn parked(dialect: &Dialect, partition: &Partition, class: Class, wait: Duration) {
+    let (dialect, class) = (dialect.name(), class.as_str());
+    tracing::debug!(target: "redress::pace", dialect, %partition, class, ?wait, "parked");
+    measure("redress_gate_seconds", &[("dialect", dialect)], wait);
+}
+
+/// Tells that a call waits for its turn.
+pub(crate) fn waits(dialect: &Dialect, partition: &Partition, why: Why, wait: Duration) {
+    let (dialect, why) = (dialect.name(), why.as_str());
+    tracing::debug!(target: "redress::pace", dialect, %partition, why, ?wait, "waits");
+    measure("redress_pace_wait_seconds", &[("dialect", dialect), ("why", why)], wait);
+}
+
+/// Tells that a call's turn would come too late.
+pub(crate) fn held_back(dialect: &Dialect, partition: &Partition, why: Why, wait: Duration) {
+    let (dialect, why) = (dialect.name(), why.as_str());
+    tracing::debug!(target: "redress::pace", dialect, %partition, why, ?wait, "held back");
+    count("redress_held_back_total", &[("dialect", dialect), ("why", why)]);
+}
+
+#[cfg(feature = "metrics")]
+fn measure(name: &'static str, labels: &[(&'static str, &str)], wait: Duration) {
+    metrics::histogram!(name, &owned(labels)).record(wait);
+}
+
+#[cfg(not(feature = "metrics"))]
+const fn measure(_name: &'static str, _labels: &[(&'static str, &str)], _wait: Duration) {}
+
+#[cfg(feature = "metrics")]
+fn count(name: &'static str, labels: &[(&'static str, &str)]) {
+    metrics::counter!(name, &owned(labels)).increment(1);
+}
+
+#[cfg(not(feature = "metrics"))]
+const fn count(_name: &'static str, _labels: &[(&'static str, &str)]) {}
+
+#[cfg(feature = "metrics")]
+fn owned(labels: &[(&'static str, &str)]) -> Vec<(&'static str, String)> {
+    labels.iter().map(|(name, value)| (*name, (*value).to_owned())).collect()
+}

@@ -1,0 +1,48 @@
+//! What the layer tells of its flights: one event for each step, and with the feature `metrics` how the calls to the issuer
+//! end and how long they take.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::failure::Failure;
+use crate::grant::Grant;
+use crate::state::{Outcome, Refusal};
+
+/// Tells that a call to the issuer begins.
+pub(crate) fn started(flight: u64, is_refresh: bool) {
+    if is_refresh {
+        tracing::debug!(target: "redress::refresh", flight, "refresh started");
+    } else {
+        tracing::debug!(target: "redress::refresh", flight, "login started");
+    }
+}
+
+/// Counts a call to the issuer that has ended.
+#[cfg(feature = "metrics")]
+pub(crate) fn answered(is_refresh: bool, result: &Result<Grant, Failure>, took: Duration) {
+    let outcome = result.as_ref().err().map_or("success", Failure::kind);
+    let labels = [("kind", if is_refresh { "refresh" } else { "login" }), ("outcome", outcome)];
+    metrics::counter!("redress_refreshes_total", &labels).increment(1);
+    metrics::histogram!("redress_refresh_seconds", &labels).record(took);
+}
+
+#[cfg(not(feature = "metrics"))]
+pub(crate) const fn answered(_is_refresh: bool, _result: &Result<Grant, Failure>, _took: Duration) {}
+
+/// Tells that a refresh token is worthless, and that a login follows.
+pub(crate) fn grant_dead(flight: u64) {
+    tracing::info!(target: "redress::refresh", flight, "grant dead: logging in");
+}
+
+/// Tells what came of a flight; `None` when it was superseded.
+pub(crate) fn landed(flight: u64, outcome: Option<&Outcome>) {
+    match outcome {
+        Some(Ok(generation)) => tracing::info!(target: "redress::refresh", flight, generation, "succeeded"),
+        Some(Err(Refusal { failure, retry_at })) => {
+            let (kind, wait) = (failure.kind(), retry_at.map(|at| at.saturating_duration_since(Instant::now())));
+            tracing::warn!(target: "redress::refresh", flight, kind, ?wait, %failure, "failed");
+        }
+        None => tracing::debug!(target: "redress::refresh", flight, "superseded: dropped what it brought"),
+    }
+}

@@ -1,0 +1,110 @@
+//! What a stack records, against the list of its documentation.
+#![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use http::{Request, Response};
+use http_body_util::Full;
+use metrics_util::debugging::{DebugValue, DebuggingRecorder};
+use redress::pace::Limit;
+use redress::{Credentials, Failure, Grant, RedressLayer, Route, dialects};
+use redress_sandbox::strict_mock::{Answer, StrictMock};
+use tower::{Layer, ServiceExt};
+
+const DOCUMENTED: &str = include_str!("../../../docs/observability.md");
+
+struct Issuer;
+
+impl Credentials for Issuer {
+    async fn login(&self) -> Result<Grant, Failure> {
+        Ok(Grant::bearer("first")?.refresh_token("once"))
+    }
+
+    async fn refresh(&self, _: &redress::refresh::SecretString) -> Result<Grant, Failure> {
+        Err(Failure::permanent("refused"))
+    }
+}
+
+/// Records what a stack does with this script of status, `Retry-After` and body, a call for each number of seconds between
+/// them.
+fn recorded(script: &[(u16, Option<&str>, &'static str)], calls: &[u64]) -> BTreeMap<String, DebugValue> {
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    let answers: Vec<_> = script
+        .iter()
+        .map(|(status, wait, body)| {
+            let response = Response::builder().status(*status);
+            let response = wait.iter().fold(response, |response, wait| response.header("retry-after", *wait));
+            Answer::ok(response.body(Full::new(bytes::Bytes::from_static(body.as_bytes()))).unwrap())
+        })
+        .collect();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    metrics::with_local_recorder(&recorder, || {
+        redress::describe_metrics();
+        runtime.block_on(async {
+            let route: Route = "GET /v1/x".parse().unwrap();
+            let limit = Limit::new(route, NonZeroU32::MIN, Duration::from_secs(10));
+            let layer = RedressLayer::new(dialects::maleslab())
+                .credentials(Issuer, "https://api.example".parse().unwrap())
+                .deadline(Duration::from_secs(60))
+                .pace(|pace| pace.limit(limit));
+            let api = layer.layer(StrictMock::scripted(answers).allow_abandoned());
+            for gap in calls {
+                tokio::time::sleep(Duration::from_secs(*gap)).await;
+                let request = Request::get("https://api.example/v1/x").body(String::new()).unwrap();
+                let _ = api.clone().oneshot(request).await;
+            }
+        });
+    });
+    let entries = snapshotter.snapshot().into_vec().into_iter().map(|(key, unit, _, value)| {
+        assert!(unit.is_some(), "{key:?} is not described");
+        let labels: Vec<_> = key.key().labels().map(|label| format!(" {}={}", label.key(), label.value())).collect();
+        (key.key().name().to_owned() + &labels.concat(), value)
+    });
+    entries.collect()
+}
+
+fn name(entry: &str) -> &str {
+    entry.split(' ').next().unwrap()
+}
+
+#[test]
+fn a_stack_records_what_is_documented_and_nothing_else() {
+    let throttled = r#"{"success":false,"error":{"code":"RATE_LIMIT_EXCEEDED","message":"slow down"}}"#;
+    let expired = r#"{"success":false,"error":{"code":"TOKEN_EXPIRED","message":"expired"}}"#;
+    let spent = r#"{"success":false,"error":{"code":"INSUFFICIENT_CREDITS","message":"top up"}}"#;
+    let script = [
+        (200, None, r#"{"success":true}"#),
+        (503, None, ""),
+        (200, None, r#"{"success":true}"#),
+        (402, None, spent),
+        (429, Some("300"), throttled),
+        (401, None, expired),
+    ];
+    let found = recorded(&script, &[0, 0, 20, 20, 20, 400]);
+    let mut documented: Vec<_> =
+        DOCUMENTED.lines().filter_map(|line| line.strip_prefix("| `redress_")?.split('`').next()).collect();
+    documented.sort_unstable();
+    let mut names: Vec<_> = found.keys().map(|entry| name(entry).trim_start_matches("redress_")).collect();
+    names.dedup();
+    assert_eq!(names, documented, "{found:#?}");
+    let count = |entry: &str| match found.get(entry) {
+        Some(DebugValue::Counter(count)) => *count,
+        other => panic!("{entry}: {other:?} in {found:#?}"),
+    };
+    for (entry, expected) in [
+        ("redress_attempts_total dialect=maleslab class=success", 2),
+        ("redress_attempts_total dialect=maleslab class=unavailable", 1),
+        ("redress_attempts_total dialect=maleslab class=quota_exhausted", 1),
+        ("redress_calls_total dialect=maleslab stop=success", 2),
+        ("redress_calls_total dialect=maleslab stop=hint_too_long", 1),
+        ("redress_alerts_total dialect=maleslab", 1),
+        ("redress_held_back_total dialect=maleslab why=gate", 1),
+        ("redress_refreshes_total kind=login outcome=success", 1),
+        ("redress_refreshes_total kind=refresh outcome=permanent", 1),
+    ] {
+        assert_eq!(count(entry), expected, "{entry}");
+    }
+}
