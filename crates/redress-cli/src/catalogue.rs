@@ -2,7 +2,10 @@
 
 use std::process::ExitCode;
 
-use redress_envelope::{Code, Dialect, Limit, Reason, RetryAdvice, Route, Status, dialects};
+use http::Method;
+use redress_envelope::{
+    Code, Dialect, IdempotencyHeader, KeyFormat, Limit, Reason, RetryAdvice, Route, Status, dialects,
+};
 
 use crate::arguments::Dialects;
 use crate::dialects::find;
@@ -36,7 +39,7 @@ fn shown(dialect: &Dialect) -> String {
         ("reasons", reasons(dialect)),
         ("statuses", statuses(dialect)),
         ("limits", limits(dialect.limits())),
-        ("retry advice", advice(dialect.retry())),
+        ("retry advice", advice(dialect.retry(), dialect.idempotency())),
     ];
     for (name, table) in sections {
         let body = if table.is_empty() { "  none\n".to_owned() } else { table.render("  ") };
@@ -83,7 +86,7 @@ fn limits(limits: &[Limit]) -> Table {
     table
 }
 
-fn advice(retry: &RetryAdvice) -> Table {
+fn advice(retry: &RetryAdvice, key: Option<&IdempotencyHeader>) -> Table {
     let mut table = Table::new(&["what", "advice"]);
     if let Some(attempts) = retry.attempts {
         table.push(&["attempts", &format!("{attempts}, the first one included")]);
@@ -93,6 +96,12 @@ fn advice(retry: &RetryAdvice) -> Table {
     }
     if let Some(wait) = retry.throttle_wait {
         table.push(&["wait after a 429", &format!("{}, where the response names none", time::span(wait))]);
+    }
+    if let Some(IdempotencyHeader { name, format, methods, .. }) = key {
+        let quoted = if *format == KeyFormat::Quoted { ", quoted" } else { "" };
+        let methods: Vec<_> = methods.iter().map(Method::as_str).collect();
+        let on = if methods.is_empty() { "where the caller gives one".to_owned() } else { methods.join(", ") };
+        table.push(&["idempotency key", &format!("{name}{quoted}: {on}")]);
     }
     table
 }

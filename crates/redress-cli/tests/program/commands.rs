@@ -67,6 +67,16 @@ fn every_shipped_dialect_has_a_catalogue() {
 }
 
 #[test]
+fn a_dialect_shows_where_its_keys_go() {
+    for (name, row) in
+        [("stripe", "idempotency-key: POST"), ("paypal", "paypal-request-id: where the caller gives one")]
+    {
+        let out = run(&["dialects", name], "").quiet();
+        assert!(out.contains(&format!("idempotency key  {row}")), "{name}: {out}");
+    }
+}
+
+#[test]
 fn the_dialect_of_a_file_is_shown_without_harm() {
     let toml = "name = \"acme\"\n[codes.\"E\\u001b[2J\"]\nclass = \"invalid\"\n\
         [retry]\nattempts = 3\nbase_ms = 500\nfactor = 2\ncap_ms = 8000\n";
