@@ -1,14 +1,18 @@
 //! Every event of a life with secrets in it.
 
 use std::fmt::{Debug, Write};
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::{Request, Response};
 use http_body_util::Full;
-use redress::classify::TransportError;
-use redress::login::JsonLogin;
-use redress::{Budget, Class, Code, RedressLayer, dialects};
+use redress::backoff::IdempotencyKey;
+use redress::classify::{IdempotencyHeader, TransportError};
+use redress::login::{JsonLogin, OAuth2};
+use redress::refresh::{self, MemoryStore, Stamp, TokenStore};
+use redress::{BoxError, Budget, Budgets, Class, Code, Limit, RedressLayer, dialects};
 use redress_sandbox::strict_mock::{Answer, StrictMock};
 use tower::{Layer, ServiceExt};
 use tracing::field::{Field, Visit};
@@ -19,6 +23,9 @@ use super::{BODY, assert_silent, chain, request, response};
 
 const EXPIRED: &str = r#"{"data":null,"error_code":4011,"error_message":"c4n4ry-message"}"#;
 const SUCCESS: &str = r#"{"data":"c4n4ry-data","error_code":null}"#;
+const OAUTH: &str =
+    r#"{"access_token":"c4n4ry-token","token_type":"Bearer","refresh_token":"c4n4ry-rotated","expires_in":3600}"#;
+const DEAD: &str = r#"{"error":"invalid_grant","error_description":"c4n4ry-description"}"#;
 const LOGIN: &str =
     r#"{"data":{"accessToken":"c4n4ry-token","refreshToken":"c4n4ry-refresh","expiresIn":3600},"error_code":null}"#;
 const REFRESH: &str =
@@ -123,6 +130,98 @@ async fn no_event_and_no_error_of_a_long_life_shows_a_secret() {
     }
     for target in ["redress::backoff", "redress::refresh"] {
         assert!(lines.iter().filter(|line| line.contains(target)).count() >= 5, "{target}: {lines:#?}");
+    }
+}
+
+/// A store that can be down, and then says more than it should.
+#[derive(Clone)]
+struct Store {
+    records: MemoryStore,
+    is_down: Arc<AtomicBool>,
+}
+
+impl Store {
+    fn ask(&self) -> Result<&MemoryStore, BoxError> {
+        if self.is_down.load(Ordering::Relaxed) { Err("c4n4ry-store".into()) } else { Ok(&self.records) }
+    }
+}
+
+impl TokenStore for Store {
+    async fn load(&self, key: &str) -> Result<Option<refresh::Record>, BoxError> {
+        self.ask()?.load(key).await
+    }
+
+    async fn replace(&self, key: &str, seen: Option<&Stamp>, record: &refresh::Record) -> Result<bool, BoxError> {
+        self.ask()?.replace(key, seen, record).await
+    }
+}
+
+/// One process of a fleet: its token endpoint, its stack.
+fn process(store: &Store, endpoint: Vec<Answer<Response<Full<&'static [u8]>>>>) -> RedressLayer {
+    let endpoint: StrictMock<Request<String>, _> = StrictMock::scripted(endpoint).allow_abandoned();
+    let url = "https://id.example/c4n4ry-path?q=c4n4ry-query";
+    let login = OAuth2::refresh_token(endpoint, url, "c4n4ry-client", "c4n4ry-refresh").unwrap();
+    let login = login.client_secret("c4n4ry-secret").scope("c4n4ry-scope").parameter("audience", "c4n4ry-audience");
+    let limit = Limit::new("POST /hooks/42/c4n4ry-path".parse().unwrap(), NonZeroU32::MIN, Duration::from_secs(60));
+    let dialect = dialects::vlens().with_code(Code::new("4011", Class::TokenExpired));
+    RedressLayer::new(dialect)
+        .credentials(login, "https://api.example".parse().unwrap())
+        .refresh(|refresh| refresh.store(store.clone(), "c4n4ry-name"))
+        .pace(|pace| pace.partition(|_, _, _| Some("c4n4ry-partition".to_owned())).limit(limit))
+        .backoff(|backoff| {
+            let backoff = backoff.budget(Budgets::keyed(40, |_, _, _| "c4n4ry-key".into()));
+            backoff.idempotency_key(IdempotencyHeader::new("x-request-key".parse().unwrap()))
+        })
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_event_of_keys_limits_and_a_shared_login_shows_a_secret() {
+    let recorder = Recorder::default();
+    let _guard = tracing::subscriber::set_default(recorder.clone());
+    let store = Store { records: MemoryStore::new(), is_down: Arc::default() };
+    let first = process(&store, vec![answer(200, OAUTH), answer(400, DEAD)]);
+    let second = process(&store, vec![answer(401, DEAD)]);
+    let call = async |layer: &RedressLayer, method, answers| {
+        let calls = StrictMock::scripted(answers).allow_abandoned();
+        let mut request = request(method);
+        request.extensions_mut().insert(IdempotencyKey::new("c4n4ry-call").unwrap());
+        if let Err(error) = layer.layer(calls).oneshot(request).await {
+            assert_silent("an error", &chain(&error));
+        }
+    };
+    // The limit holds the second back, and the retry of the first.
+    let limited = call(&first, "POST", vec![answer(503, BODY), answer(200, SUCCESS)]);
+    tokio::join!(limited, call(&first, "POST", vec![answer(200, SUCCESS)]));
+    let impatient = second.clone().deadline(Duration::from_secs(1));
+    let late = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        call(&impatient, "GET", vec![]).await;
+        call(&second, "GET", vec![answer(200, SUCCESS)]).await;
+    };
+    tokio::join!(call(&second, "GET", vec![hinted(429, "30"), answer(200, SUCCESS)]), late);
+    store.is_down.store(true, Ordering::Relaxed);
+    call(&first, "GET", vec![answer(200, EXPIRED)]).await;
+    store.is_down.store(false, Ordering::Relaxed);
+    tokio::time::sleep(Duration::from_secs(120)).await;
+    call(&first, "GET", vec![answer(200, EXPIRED)]).await;
+    call(&first, "GET", vec![answer(200, EXPIRED)]).await;
+    let lines = recorder.0.lock().unwrap().clone();
+    for line in &lines {
+        assert_silent("an event", line);
+    }
+    let said = [
+        ("redress::pace", "parked"),
+        ("redress::pace", "the limit is reached"),
+        ("redress::pace", "the upstream is cooling down"),
+        ("redress::pace", "held back"),
+        ("redress::refresh", "written to the store"),
+        ("redress::refresh", "adopted"),
+        ("redress::refresh", "no store"),
+        ("redress::refresh", "grant dead"),
+        ("redress::backoff", "message=retry"),
+    ];
+    for (target, words) in said {
+        assert!(lines.iter().any(|line| line.contains(target) && line.contains(words)), "{words}: {lines:#?}");
     }
 }
 
