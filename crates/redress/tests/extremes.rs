@@ -1,13 +1,14 @@
 //! Settings and servers at their extremes: outages of every kind, and the longest times there are.
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::{Request, Response};
 use redress::classify::Schedule;
 use redress::{BoxError, Budget, Credentials, Failure, Grant, Jitter, RedressLayer, ResponseExt, dialects};
+use tokio::time::Instant;
 use tower::{Layer, ServiceExt, service_fn};
 
 const URL: &str = "https://api.example/v1/things";
@@ -64,6 +65,60 @@ async fn what_fails_is_not_multiplied_by_retries() {
             assert_eq!((sends, budget.level()), (REQUESTS, 500), "{name}");
         }
     }
+}
+
+/// Lets callers come within a second of the beginning of an outage of 30 s; returns when each of them was sent.
+async fn herd(layer: RedressLayer, callers: u32) -> Vec<Duration> {
+    let (start, sends) = (Instant::now(), Arc::<Mutex<Vec<Duration>>>::default());
+    let log = Arc::clone(&sends);
+    let transport = service_fn(move |_: Request<String>| {
+        let at = start.elapsed();
+        log.lock().expect("whole").push(at);
+        let status = if at < Duration::from_secs(30) { 503 } else { 200 };
+        let response = Response::builder().status(status).body(String::new()).expect("legal parts");
+        std::future::ready(Ok::<_, std::convert::Infallible>(response))
+    });
+    let service = layer.layer(transport);
+    let call = |nth: u32| {
+        let service = service.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_secs(1) * nth / callers).await;
+            let request = Request::get(URL).body(String::new()).expect("legal parts");
+            service.oneshot(request).await.expect("a response").status()
+        })
+    };
+    let calls: Vec<_> = (0..callers).map(call).collect();
+    for call in calls {
+        call.await.expect("no panic");
+    }
+    std::mem::take(&mut *sends.lock().expect("whole"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn ten_thousand_callers_come_back_spread_after_an_outage() {
+    const CALLERS: u32 = 10_000;
+    let layer = RedressLayer::new(dialects::generic());
+    // With the budget that all share there are next to no retries.
+    let sends = herd(layer.clone(), CALLERS).await.len();
+    assert!((10_001..=10_000 + 500 / 14).contains(&sends), "{sends} sends");
+    // Without one, and with patience, they wait until it is over, each for a time of its own.
+    let cap = Duration::from_secs(10);
+    let patient = Schedule { base: Duration::from_secs(1), factor: NonZeroU32::new(2).expect("two"), cap };
+    let random = Mutex::new(fastrand::Rng::with_seed(31));
+    let layer = layer.backoff(|backoff| {
+        let backoff = backoff.without_budget().attempts(NonZeroU32::new(1_000).expect("many")).transient(patient);
+        backoff.random(move || random.lock().expect("whole").u32(..))
+    });
+    let sends = herd(layer, CALLERS).await;
+    let mut windows = vec![0_u32; 100];
+    for at in sends.iter().filter(|at| at.as_secs() >= 30) {
+        windows[usize::try_from((at.as_millis() - 30_000) / 100).expect("within the cap")] += 1;
+    }
+    assert_eq!(windows.iter().sum::<u32>(), CALLERS, "one send each");
+    let (peak, mean) = (windows.iter().max().expect("a hundred"), CALLERS / 100);
+    println!("{} sends, at most {peak} in 100 ms after the outage, {mean} in the mean", sends.len());
+    // Uniform waits that began at any time leave a rest that falls in a line, which begins at twice its mean.
+    assert!(*peak <= mean * 5 / 2, "{peak} of {mean}: {windows:?}");
 }
 
 /// Tokens that last so long.
