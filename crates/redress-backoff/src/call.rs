@@ -97,7 +97,7 @@ impl<B: Replay> Call<B> {
         let mut attempt = self.attempt(None, Some(error.verdict()));
         let decision = match final_stop(&error) {
             Some(stop) => {
-                if error.phase() == Phase::NotSent {
+                if error.phase() == Phase::NotSent && !self.is_replay {
                     self.refund();
                     attempt.budget_after = self.level();
                 }

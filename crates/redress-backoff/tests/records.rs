@@ -111,3 +111,14 @@ async fn what_a_layer_below_did_not_send_costs_nothing() {
         assert_eq!(Some(budget.level()), levels.1);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_replay_that_is_held_back_leaves_the_retry_before_it_paid() {
+    let mut rejected = Response::builder().status(401).body(String::new()).expect("a status");
+    rejected.extensions_mut().insert(Refreshed);
+    let held = Answer::error(Error::paced(std::time::SystemTime::UNIX_EPOCH));
+    let budget = Budget::new();
+    let layer = layer().budget(budget.clone());
+    let (outcome, _) = run(&layer, request("GET"), vec![answer(503), Answer::ok(rejected), held]).await;
+    assert_eq!((stop(&outcome), budget.level()), (Some(Stop::Paced), 486));
+}

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
-use redress::classify::Schedule;
+use redress::classify::{Attempt, Schedule};
 use redress::refresh::SecretString;
 use redress::{
     Budget, Class, Credentials, Error, Failure, Grant, Phase, Record, RedressLayer, ResponseExt, Stop, dialects,
@@ -201,10 +201,15 @@ impl Ended {
         (record.attempts().len() - replays, replays)
     }
 
-    /// Returns what the retries took: whatever was followed by another attempt.
+    /// Returns what the retries took: whatever was followed by another attempt that a layer below did not hold back.
     fn spent(&self) -> Vec<u32> {
         let Some(record) = &self.record else { return Vec::new() };
-        let followed = record.attempts().windows(2).filter(|pair| pair[0].wait.is_some());
+        let is_held = self.result.as_ref().is_err_and(|error| !error.is_transport());
+        let not_sent =
+            |attempt: &Attempt| attempt.verdict.as_ref().is_some_and(|verdict| verdict.phase() == Phase::NotSent);
+        let last = record.attempts().last().filter(|last| is_held && not_sent(last));
+        let is_last = |attempt: &Attempt| last.is_some_and(|last| std::ptr::eq(last, attempt));
+        let followed = record.attempts().windows(2).filter(|pair| pair[0].wait.is_some() && !is_last(&pair[1]));
         let class = followed.map(|pair| pair[0].verdict.as_ref().map(redress::Verdict::class));
         class
             .map(|class| if class == Some(Class::RateLimited) { Budget::THROTTLED } else { Budget::TRANSIENT })

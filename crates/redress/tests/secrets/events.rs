@@ -211,8 +211,8 @@ async fn no_event_of_keys_limits_and_a_shared_login_shows_a_secret() {
     }
     let said = [
         ("redress::pace", "parked"),
-        ("redress::pace", "the limit is reached"),
-        ("redress::pace", "the upstream is cooling down"),
+        ("redress::pace", "why=\"limit\""),
+        ("redress::pace", "why=\"gate\""),
         ("redress::pace", "held back"),
         ("redress::refresh", "written to the store"),
         ("redress::refresh", "adopted"),
