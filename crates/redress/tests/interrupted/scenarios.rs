@@ -1,10 +1,11 @@
 //! What a stack may go through, one scenario each.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use http::{Request, Response};
 use redress::classify::TransportError;
-use redress::{Budget, RedressLayer};
+use redress::{Budget, Limit, RedressLayer};
 use redress_sandbox::strict_mock::Answer;
 
 use super::body::Slow;
@@ -25,6 +26,10 @@ pub(crate) struct Scenario {
     pub(crate) change: fn(RedressLayer) -> RedressLayer,
     /// When the transport is full, and for how long.
     pub(crate) full: Option<(Duration, Duration)>,
+    /// What another call through the same layer meets, and how much later it begins; at once, it ends before this one begins.
+    pub(crate) other: Option<(Duration, Answers)>,
+    /// What is paid for a retry that gate or limit hold back: it counts as sent when it is handed down to them.
+    pub(crate) held: u32,
     /// Whether the call succeeds when nobody drops it.
     pub(crate) succeeds: bool,
 }
@@ -34,7 +39,7 @@ const MS: Duration = Duration::from_millis(1);
 
 /// Makes every scenario, with answers that come after this delay.
 pub(crate) fn all(delay: Duration) -> Vec<Scenario> {
-    let mut all = [answers(), bodies(), credentials(), limits()].into_iter().flatten().collect::<Vec<_>>();
+    let mut all = [answers(), bodies(), credentials(), limits(), paced()].into_iter().flatten().collect::<Vec<_>>();
     for scenario in &mut all {
         let late = |answers: Answers| answers.into_iter().map(|answer| answer.after(delay)).collect();
         // Where a scenario is about the time that something takes, it says so itself.
@@ -56,6 +61,8 @@ fn scenario(name: &'static str, method: &str, answers: Answers, costs: &[u32]) -
         capacity: 500,
         change: |layer| layer,
         full: None,
+        other: None,
+        held: 0,
         succeeds: true,
     }
 }
@@ -184,6 +191,65 @@ fn limits() -> Vec<Scenario> {
             succeeds: false,
             change: |layer| layer.deadline(MS * 1_000),
             ..scenario("no place for the retry before the deadline", "GET", vec![answer(503, "")], &[0])
+        },
+    ]
+}
+
+/// A request a second to the one route there is.
+fn limited(layer: RedressLayer) -> RedressLayer {
+    let sixty = NonZeroU32::new(60).expect("it is not zero");
+    let limit = |method: &str| {
+        let route = format!("{method} /v1/things").parse().expect("a route");
+        Limit::new(route, sixty, Duration::from_secs(60)).burst(NonZeroU32::MIN)
+    };
+    layer.pace(|pace| pace.limit(limit("GET")).limit(limit("POST")))
+}
+
+/// What the gate and the limits hold back.
+fn paced() -> Vec<Scenario> {
+    let parked = |seconds| Some((Duration::ZERO, vec![hinted(429, seconds)]));
+    let success = || vec![answer(200, SUCCESS)];
+    let fault = || vec![answer(503, ""), answer(200, SUCCESS)];
+    vec![
+        Scenario { other: parked("3"), ..scenario("parked by the hint of another call", "POST", success(), &[0]) },
+        Scenario {
+            other: parked("3"),
+            full: Some((MS * 1_000, MS * 9_000)),
+            ..scenario("parked, and no place when the gate opens", "POST", success(), &[0])
+        },
+        Scenario {
+            other: parked("30"),
+            succeeds: false,
+            change: |layer| layer.deadline(MS * 2_000),
+            ..scenario("held back by the deadline", "POST", vec![], &[])
+        },
+        Scenario {
+            other: Some((Duration::ZERO, success())),
+            change: limited,
+            ..scenario("in the queue of a limit", "POST", success(), &[0])
+        },
+        Scenario { held: T, change: limited, ..scenario("a retry in the queue of a limit", "GET", fault(), &[0, T]) },
+        Scenario {
+            other: Some((MS * 10, vec![hinted(429, "2")])),
+            held: T,
+            ..scenario("a retry that finds the gate closed", "GET", fault(), &[0, T])
+        },
+        Scenario {
+            other: Some((MS * 10, vec![hinted(429, "30")])),
+            held: T,
+            succeeds: false,
+            change: |layer| layer.deadline(MS * 5_000),
+            ..scenario("a retry that the gate holds back until behind the deadline", "GET", vec![answer(503, "")], &[0])
+        },
+        Scenario {
+            logins: Some(vec![answer(200, LOGIN), answer(200, REFRESH)]),
+            change: limited,
+            ..scenario(
+                "a refresh, then a replay in the queue of a limit",
+                "POST",
+                vec![answer(200, EXPIRED), answer(200, SUCCESS)],
+                &[0, 0],
+            )
         },
     ]
 }
