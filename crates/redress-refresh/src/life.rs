@@ -121,7 +121,16 @@ mod tests {
             let (least, most) = (pause(failures, 0), pause(failures, u32::MAX));
             assert!(most > least && most <= least * 3 / 2 && most <= s(60), "{failures}");
         }
-        let now = Instant::now();
-        assert!(after(now, Duration::MAX) > now + s(86_400));
+    }
+
+    #[test]
+    fn a_delay_without_end_stops_about_a_century_ahead() {
+        let (now, year) = (Instant::now(), s(365 * 86_400));
+        for delay in [year, 99 * year] {
+            assert_eq!(after(now, delay), now + delay);
+        }
+        for delay in [101 * year, 1_000 * year, Duration::MAX] {
+            assert!(((now + 99 * year)..=(now + 101 * year)).contains(&after(now, delay)), "{delay:?}");
+        }
     }
 }
