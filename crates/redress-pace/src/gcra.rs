@@ -18,7 +18,7 @@ pub(crate) struct Gcra {
 
 impl Gcra {
     /// Makes the rule; a burst of more than all requests is one of all of them.
-    pub(crate) fn new(requests: NonZeroU32, per: Duration, burst: NonZeroU32) -> Self {
+    pub(crate) fn of(requests: NonZeroU32, per: Duration, burst: NonZeroU32) -> Self {
         let burst = u128::from(burst.min(requests).get());
         let interval = per.as_nanos().div_ceil(u128::from(requests.get()) - burst + 1);
         Self { interval, tolerance: (burst - 1) * interval }
@@ -86,7 +86,7 @@ mod tests {
         for requests in [1, 2, u32::MAX] {
             for burst in [1, 2, u32::MAX] {
                 for per in [Duration::ZERO, Duration::from_nanos(1), Duration::MAX] {
-                    let gcra = Gcra::new(count(requests), per, count(burst));
+                    let gcra = Gcra::of(count(requests), per, count(burst));
                     let mut due = 0;
                     for now in [0, 1, u128::from(u64::MAX), u128::MAX] {
                         let _ = gcra.turn(due, now, u64::MAX);
@@ -98,14 +98,14 @@ mod tests {
                 }
             }
         }
-        let once_for_ever = Gcra::new(count(2), Duration::MAX, count(2));
+        let once_for_ever = Gcra::of(count(2), Duration::MAX, count(2));
         let due = once_for_ever.send(0, 0).and_then(|due| once_for_ever.send(due, 0)).unwrap();
         assert_eq!(once_for_ever.send(due, u128::from(u64::MAX)), None, "two, and no third one");
     }
 
     #[test]
     fn a_long_silence_saves_nothing_up_beyond_the_burst() {
-        let gcra = Gcra::new(count(60), Duration::from_secs(60), count(6));
+        let gcra = Gcra::of(count(60), Duration::from_secs(60), count(6));
         let month = Duration::from_secs(30 * 86_400).as_nanos();
         let sent = sends(&gcra, &[vec![0; 100], vec![month; 100]].concat());
         assert_eq!(sent.iter().filter(|at| **at == month).count(), 6);
@@ -118,14 +118,14 @@ mod tests {
         let usual = Gcra { interval: per / 60, tolerance: 59 * (per / 60) };
         assert!(busiest(&sends(&usual, &arrivals), per) > 110, "which is why they are not used");
         for burst in [1, 6, 30, 59, 60, 1_000] {
-            let gcra = Gcra::new(count(60), Duration::from_nanos(per as u64), count(burst));
+            let gcra = Gcra::of(count(60), Duration::from_nanos(per as u64), count(burst));
             assert!(busiest(&sends(&gcra, &arrivals), per) <= 60, "{burst}");
         }
     }
 
     #[test]
     fn those_behind_learn_their_turn_exactly() {
-        let gcra = Gcra::new(count(10), Duration::from_secs(10), count(3));
+        let gcra = Gcra::of(count(10), Duration::from_secs(10), count(3));
         let sent = sends(&gcra, &[5; 40]);
         for (ahead, at) in sent.iter().enumerate() {
             assert_eq!(gcra.turn(0, 5, ahead as u64), *at);
@@ -143,7 +143,7 @@ mod tests {
             gaps in prop::collection::vec(prop_oneof![4 => Just(0_u64), 2 => 0_u64..8, 1 => 0_u64..100, 1 => 0_u64..8_000_000_000], 1..40),
         ) {
             let burst = burst.min(requests);
-            let gcra = Gcra::new(count(requests), Duration::from_nanos(per), count(burst));
+            let gcra = Gcra::of(count(requests), Duration::from_nanos(per), count(burst));
             let arrivals: Vec<u128> = gaps.iter().scan(0, |at, gap| { *at += u128::from(*gap); Some(*at) }).collect();
             let sent = sends(&gcra, &arrivals);
             prop_assert!(busiest(&sent, u128::from(per)) <= requests as usize);

@@ -166,7 +166,7 @@ mod tests {
 
     /// Two requests in 10 ns, one at a time: 5 ns apart.
     fn lanes() -> Lanes {
-        Lanes::new(Gcra::new(NonZeroU32::new(2).unwrap(), Duration::from_nanos(10), NonZeroU32::MIN))
+        Lanes::new(Gcra::of(NonZeroU32::new(2).unwrap(), Duration::from_nanos(10), NonZeroU32::MIN))
     }
 
     fn look(lanes: &mut Lanes, ticket: &Ticket, now: u128) -> Turn {

@@ -70,6 +70,6 @@ impl Limit {
     }
 
     pub(crate) fn gcra(&self) -> Gcra {
-        Gcra::new(self.requests, self.per, self.burst)
+        Gcra::of(self.requests, self.per, self.burst)
     }
 }

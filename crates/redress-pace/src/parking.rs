@@ -34,7 +34,7 @@ pub(crate) struct Parkings {
 
 impl Parking {
     /// Parks so long from now, an hour at most; `None` when there is nothing to wait for.
-    pub(crate) fn new(now: Instant, wait: Duration, retry_at: SystemTime) -> Option<Self> {
+    pub(crate) fn of(now: Instant, wait: Duration, retry_at: SystemTime) -> Option<Self> {
         if wait.is_zero() {
             return None;
         }
@@ -118,7 +118,7 @@ mod tests {
     }
 
     fn parking(now: Instant, wait: Duration) -> Parking {
-        Parking::new(now, wait, SystemTime::UNIX_EPOCH).unwrap()
+        Parking::of(now, wait, SystemTime::UNIX_EPOCH).unwrap()
     }
 
     #[test]
@@ -136,7 +136,7 @@ mod tests {
             let parking = parking(now, wait);
             assert_eq!((parking.until - now, parking.spread), (lasts, spread), "{wait:?}");
         }
-        assert_eq!(Parking::new(now, Duration::ZERO, SystemTime::UNIX_EPOCH), None);
+        assert_eq!(Parking::of(now, Duration::ZERO, SystemTime::UNIX_EPOCH), None);
     }
 
     #[test]

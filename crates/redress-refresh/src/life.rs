@@ -29,7 +29,7 @@ pub(crate) struct Life {
 impl Life {
     /// Counts a lifetime from `sent`, when the request for it began; `now` is its arrival. A lifetime too long to be
     /// counted is no known one.
-    pub(crate) fn new(lifetime: Duration, sent: Instant, now: Instant, random: u32) -> Option<Self> {
+    pub(crate) fn of(lifetime: Duration, sent: Instant, now: Instant, random: u32) -> Option<Self> {
         let least = now.saturating_duration_since(sent).saturating_add(MIN_LIFE);
         let lifetime = lifetime.max(least);
         let expires_at = sent.checked_add(lifetime)?;
@@ -80,8 +80,8 @@ mod tests {
             (s(60), 30, 40),
             (s(30), 15, 20),
         ] {
-            let early = Life::new(lifetime, sent, sent, u32::MAX).expect("counted");
-            let late = Life::new(lifetime, sent, sent, 0).expect("counted");
+            let early = Life::of(lifetime, sent, sent, u32::MAX).expect("counted");
+            let late = Life::of(lifetime, sent, sent, 0).expect("counted");
             assert_eq!((early.expires_at, late.expires_at), (sent + lifetime, sent + lifetime));
             assert_eq!(late.refresh_at, sent + s(latest), "{lifetime:?}");
             let early = early.refresh_at - sent;
@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn a_lifetime_is_counted_from_the_sending() {
         let sent = Instant::now();
-        let life = Life::new(s(3600), sent, sent + s(20), 0).expect("counted");
+        let life = Life::of(s(3600), sent, sent + s(20), 0).expect("counted");
         assert_eq!(life.expires_at, sent + s(3600));
     }
 
@@ -103,13 +103,13 @@ mod tests {
             for lifetime in [Duration::ZERO, Duration::from_nanos(1), s(1), s(2), s(25)] {
                 for random in [0, 1 << 31, u32::MAX] {
                     let now = sent + took;
-                    let life = Life::new(lifetime, sent, now, random).expect("counted");
+                    let life = Life::of(lifetime, sent, now, random).expect("counted");
                     assert!(life.refresh_at >= now + MIN_LIFE / 2, "{lifetime:?} after {took:?}: {life:?}");
                     assert!(life.expires_at >= now + MIN_LIFE && life.refresh_at <= life.expires_at);
                 }
             }
         }
-        assert_eq!(Life::new(Duration::MAX, sent, sent, 0), None);
+        assert_eq!(Life::of(Duration::MAX, sent, sent, 0), None);
     }
 
     #[test]

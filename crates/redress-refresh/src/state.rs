@@ -261,7 +261,7 @@ impl State {
     fn publish(&mut self, grant: Grant, sent: Instant, at: Moment) -> u64 {
         let generation = self.current.generation() + 1;
         let lifetime = grant.lifetime().filter(|_| !self.is_static);
-        let life = lifetime.and_then(|lifetime| Life::new(lifetime, sent, at.now, at.random));
+        let life = lifetime.and_then(|lifetime| Life::of(lifetime, sent, at.now, at.random));
         let (headers, refresh_token) = grant.into_parts();
         self.refresh_token = refresh_token.or(self.refresh_token.take());
         self.current = Arc::new(Snapshot::new(generation, headers, life));
