@@ -94,12 +94,11 @@ impl State {
         now.saturating_duration_since(*self.beginning.get_or_insert(now)).as_nanos()
     }
 
-    /// Returns the instant of a time, or a far one where there is none.
+    /// Returns the instant of a time, a century after the beginning at most.
     fn instant(&mut self, nanos: u128) -> Instant {
         const CENTURY: Duration = Duration::from_secs(100 * 365 * 86_400);
-        let since = u64::try_from(nanos).map_or(CENTURY, Duration::from_nanos);
-        let beginning = *self.beginning.get_or_insert_with(Instant::now);
-        beginning.checked_add(since).unwrap_or_else(|| beginning + CENTURY)
+        let since = u64::try_from(nanos).map_or(CENTURY, Duration::from_nanos).min(CENTURY);
+        *self.beginning.get_or_insert_with(Instant::now) + since
     }
 }
 
@@ -155,6 +154,23 @@ mod tests {
 
     fn partition() -> Partition {
         Partition::new(&http::Uri::from_static("https://api.example/a"), None)
+    }
+
+    #[test]
+    fn a_turn_that_never_comes_is_told_as_about_a_century_away() {
+        let (now, year) = (Instant::now(), Duration::from_secs(365 * 86_400));
+        let turn = |per| {
+            let limit = Limit::new("GET /a".parse().unwrap(), NonZeroU32::MIN, per).burst(NonZeroU32::MIN);
+            let limiter = Arc::new(Limiter::new(limit));
+            assert!(limiter.send(&partition(), now));
+            limiter.join(&partition(), now, |_| true).map(|(_, turn)| turn).unwrap()
+        };
+        for per in [year, 99 * year] {
+            assert_eq!(turn(per), now + per);
+        }
+        for per in [101 * year, 500 * year, 1_000 * year, Duration::MAX] {
+            assert!(((now + 99 * year)..=(now + 101 * year)).contains(&turn(per)), "{per:?}");
+        }
     }
 
     #[test]
