@@ -5,6 +5,7 @@ use std::task::Waker;
 
 use crate::gcra::Gcra;
 use crate::partition::Partition;
+use crate::waker::note;
 
 /// How many partitions are counted apart; all further ones share one count, so that no limit is ever exceeded.
 const MAX_PARTITIONS: usize = 1024;
@@ -83,11 +84,7 @@ impl Lanes {
         let gcra = self.gcra;
         let Some(lane) = self.of(ticket) else { return (Turn::Now, None) };
         let is_first = lane.queue.first_key_value().is_some_and(|(id, _)| *id == ticket.id);
-        let stale = match lane.queue.get_mut(&ticket.id) {
-            Some(Some(known)) if known.will_wake(waker) => None,
-            Some(slot) => slot.replace(waker.clone()),
-            None => None,
-        };
+        let stale = lane.queue.get_mut(&ticket.id).and_then(|slot| note(slot, waker));
         let turn = match gcra.turn(lane.due, now, 0) {
             _ if !is_first => Turn::Behind,
             at if at == now => Turn::Now,
@@ -179,7 +176,8 @@ mod tests {
         assert!(lanes.send(&a, 0));
         let tickets: Vec<_> = (0..3).map(|_| lanes.join(&a, 1)).collect();
         assert_eq!(lanes.turn(&a, 1), 20, "three are before the next one");
-        assert_eq!(look(&mut lanes, &tickets[0], 1), Turn::At(5));
+        assert_eq!(look(&mut lanes, &tickets[0], 4), Turn::At(5));
+        assert_eq!(look(&mut lanes, &tickets[0], 5), Turn::Now, "no timer is needed for a turn that has come");
         assert_eq!(look(&mut lanes, &tickets[1], 100), Turn::Behind, "however late it is");
         assert!(!lanes.send(&a, 100), "nobody overtakes those who wait");
         assert!(!lanes.send_first(&tickets[1], 100));

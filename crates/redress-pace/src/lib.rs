@@ -64,6 +64,7 @@ mod route;
 mod service;
 mod telemetry;
 mod turn;
+mod waker;
 
 pub use future::ResponseFuture;
 pub use gate::Gate;

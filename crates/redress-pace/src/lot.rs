@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use crate::parking::{Parking, Parkings};
 use crate::partition::Partition;
+use crate::waker::note;
 
 /// The state of the gate that all services of a layer share. No user's code runs under its lock.
 #[derive(Default)]
@@ -98,10 +99,7 @@ impl Guest {
     pub(crate) fn is_held(&self, cx: &Context<'_>) -> bool {
         let mut state = self.lot.lock();
         let Some(guest) = state.guests.get_mut(&self.id) else { return false };
-        let stale = match &mut guest.waker {
-            Some(waker) if waker.will_wake(cx.waker()) => None,
-            waker => waker.replace(cx.waker().clone()),
-        };
+        let stale = note(&mut guest.waker, cx.waker());
         drop(state);
         drop(stale);
         true
