@@ -63,8 +63,8 @@ pub use transport::TransportError;
 pub use verdict::{Phase, Verdict};
 
 pub use redress_envelope::{
-    Basis, Class, Code, Dialect, FieldError, HintSource, IdempotencyHeader, KeyFormat, Origin, Recovery, RetryHint,
-    Schedule, Status, When, dialects,
+    Basis, Class, Code, Dialect, FieldError, HintSource, IdempotencyHeader, InvalidRoute, KeyFormat, Origin, Recovery,
+    RetryHint, Route, Schedule, Status, When, dialects,
 };
 
 /// Any error, boxed.

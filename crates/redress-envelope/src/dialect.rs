@@ -6,6 +6,7 @@ mod condition;
 mod error_rule;
 mod file;
 mod hints;
+mod route;
 mod secret_path;
 mod source;
 mod spec;
@@ -14,11 +15,12 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-pub use catalogue::{Code, IdempotencyHeader, KeyFormat, Limit, Reason, RetryAdvice, Route, Rule, Schedule, Status};
+pub use catalogue::{Code, IdempotencyHeader, KeyFormat, Limit, Reason, RetryAdvice, Rule, Schedule, Status};
 pub(crate) use compiled::{Compiled, Reading};
 pub(crate) use condition::{Condition, Facts};
 pub(crate) use error_rule::{ErrorRule, Test};
 pub use file::{DialectError, Mistake};
+pub use route::{InvalidRoute, Route};
 pub(crate) use source::{Response, Source};
 
 use crate::class::Class;

@@ -52,8 +52,8 @@ mod work;
 pub use class::{Class, Recovery, UnknownWord};
 pub use date::{format_date, parse_date};
 pub use dialect::{
-    Code, Dialect, DialectError, IdempotencyHeader, KeyFormat, Limit, Mistake, Reason, RetryAdvice, Route, Rule,
-    Schedule, Status,
+    Code, Dialect, DialectError, IdempotencyHeader, InvalidRoute, KeyFormat, Limit, Mistake, Reason, RetryAdvice,
+    Route, Rule, Schedule, Status,
 };
 pub use envelope::{Envelope, FieldError, Origin};
 pub use head::Head;

@@ -61,7 +61,7 @@ impl PaceLayer {
     #[must_use]
     pub fn new(dialect: Dialect) -> Self {
         let published = dialect.limits().iter().filter_map(|limit| {
-            let route = limit.route.as_ref()?.to_string().parse().ok()?;
+            let route = limit.route.clone()?;
             Some(Arc::new(Limiter::new(Limit::new(route, limit.requests, limit.per))))
         });
         let settings = Settings {

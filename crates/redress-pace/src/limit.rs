@@ -4,9 +4,9 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use http::Method;
+use redress_classify::Route;
 
 use crate::gcra::Gcra;
-use crate::route::Route;
 
 /// So many requests in each span of time, to the routes of the limit taken together.
 ///
@@ -33,7 +33,7 @@ use crate::route::Route;
 /// let auth = Limit::new("POST /v1/auth/token".parse()?, twenty, Duration::from_secs(60))
 ///     .also("POST /v1/auth/refresh".parse()?);
 /// let layer = PaceLayer::new(dialects::ranex()).limit(auth);
-/// # Ok::<(), redress_pace::InvalidRoute>(())
+/// # Ok::<(), redress_classify::InvalidRoute>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limit {
@@ -66,7 +66,7 @@ impl Limit {
     }
 
     pub(crate) fn covers(&self, method: &Method, path: &str) -> bool {
-        self.routes.iter().any(|route| route.matches(method, path))
+        self.routes.iter().any(|route| route.matches(method.as_str(), path))
     }
 
     pub(crate) fn gcra(&self) -> Gcra {

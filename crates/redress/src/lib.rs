@@ -22,7 +22,7 @@ pub use service::{Redress, ResponseFuture};
 pub use redress_backoff::{BackoffLayer, Budget, Budgets, IdempotencyKey, Idempotent, Jitter};
 pub use redress_classify::{
     ApiError, BoxError, Class, Code, Deadline, Dialect, Error, FieldError, Phase, Record, Recovery, Replay, ReplayBody,
-    ResponseExt, Stop, Verdict, dialects,
+    ResponseExt, Route, Stop, Verdict, dialects,
 };
-pub use redress_pace::{Gate, Limit, PaceLayer, Route};
+pub use redress_pace::{Gate, Limit, PaceLayer};
 pub use redress_refresh::{Credentials, Failure, Grant, Origin, RefreshLayer, StaticHeaders, Tokens};

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::{HeaderName, Method};
 
+use super::route::Route;
 use crate::class::{Class, Recovery};
 
 /// One published error code and what it means.
@@ -59,13 +60,6 @@ pub struct Rule {
     pub recovery: Option<Recovery>,
     /// The advice for people.
     pub guidance: String,
-}
-
-/// A method and a path such as `GET /v1/verify/{id}`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Route {
-    method: String,
-    path: String,
 }
 
 /// How many requests a vendor allows.
@@ -181,58 +175,5 @@ impl Code {
     pub fn guidance(mut self, guidance: impl Into<String>) -> Self {
         self.guidance = guidance.into();
         self
-    }
-}
-
-impl Route {
-    pub(crate) const METHODS: [&'static str; 9] =
-        ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"];
-
-    /// Reads `POST /v1/applicants/{id}`: a segment in braces stands for any one segment.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        let (method, path) = text.split_once(' ')?;
-        let named = Self::METHODS.contains(&method);
-        let plain = path.starts_with('/') && !path.contains(['?', '#', ' ']);
-        (named && plain).then(|| Self { method: method.to_owned(), path: path.to_owned() })
-    }
-
-    /// Whether a request goes this way. The path is compared segment by segment, without its query.
-    #[must_use]
-    pub fn matches(&self, method: &str, path: &str) -> bool {
-        let any = |segment: &str| segment.starts_with('{') && segment.ends_with('}');
-        let mut theirs = path.split('/');
-        let mut ours = self.path.split('/');
-        self.method == method
-            && ours.all(|our| theirs.next().is_some_and(|their| our == their || (any(our) && !their.is_empty())))
-            && theirs.next().is_none()
-    }
-}
-
-impl std::fmt::Display for Route {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {}", self.method, self.path)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_route_matches_segment_by_segment() {
-        let route = Route::parse("GET /v1/verify/{id}").unwrap();
-        for (method, path, matches) in [
-            ("GET", "/v1/verify/vf_1", true),
-            ("POST", "/v1/verify/vf_1", false),
-            ("GET", "/v1/verify/", false),
-            ("GET", "/v1/verify", false),
-            ("GET", "/v1/verify/vf_1/more", false),
-            ("GET", "/v2/verify/vf_1", false),
-        ] {
-            assert_eq!(route.matches(method, path), matches, "{method} {path}");
-        }
-        for text in ["GET", "get /a", "GET a", " /a", "GET /a?b=1", "GET /a ", "PSOT /a"] {
-            assert_eq!(Route::parse(text), None, "{text}");
-        }
     }
 }

@@ -2,7 +2,7 @@
 
 use http::HeaderName;
 
-use super::catalogue::Route;
+use super::route::Route;
 use crate::cells::{Cells, Value};
 use crate::head::Head;
 use crate::pattern::{Glob, Ranges};

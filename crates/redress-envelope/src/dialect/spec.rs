@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::catalogue::{Code, IdempotencyHeader, Limit, Reason, RetryAdvice, Route, Rule, Status};
+use super::catalogue::{Code, IdempotencyHeader, Limit, Reason, RetryAdvice, Rule, Status};
 use super::condition::Condition;
 use super::error_rule::ErrorRule;
 use super::hints::{Flag, Hint};
+use super::route::Route;
 use super::secret_path::SecretPath;
 use super::source::Source;
 use crate::path::Path;

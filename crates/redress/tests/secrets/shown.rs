@@ -48,7 +48,7 @@ const HOLDS_NO_TEXT: [&str; 25] = [
 ];
 
 /// Text of a dialect's file or of a setting beside it, names of headers and routes: it is code and holds no secret.
-const HOLDS_A_DIALECTS_TEXT: [&str; 11] = [
+const HOLDS_A_DIALECTS_TEXT: [&str; 10] = [
     "redress-envelope::Code",
     "redress-envelope::DialectError",
     "redress-envelope::IdempotencyHeader",
@@ -59,7 +59,6 @@ const HOLDS_A_DIALECTS_TEXT: [&str; 11] = [
     "redress-envelope::Status",
     "redress-envelope::UnknownWord",
     "redress-pace::Limit",
-    "redress-pace::Route",
 ];
 
 /// What has neither a `Debug` nor a `Display`; and a name for any error whatsoever.

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use http::{HeaderName, Method};
 
-use super::super::catalogue::Route;
+use super::super::route::Route;
 use super::super::secret_path::SecretPath;
 use crate::hint::Unit;
 use crate::path::Path;
@@ -26,7 +26,7 @@ pub(super) fn method(text: &str) -> Result<Method, String> {
 }
 
 pub(super) fn route(text: &str) -> Result<Route, String> {
-    Route::parse(text).ok_or_else(|| "a method and a path such as `POST /v1/things/{id}`".to_owned())
+    text.parse().map_err(|_| "a method and a path such as `POST /v1/things/{id}`".to_owned())
 }
 
 pub(super) fn secret_path(text: &str) -> Result<SecretPath, String> {

@@ -108,11 +108,11 @@ pub(super) async fn of_keys() -> Vec<Shown> {
     vec![
         ("redress-backoff::Budgets", debug(&budgets) + &debug(&owing)),
         ("redress-backoff::IdempotencyKey", debug(&key)),
-        ("redress-pace::Gate", debug(&layer.gate())),
-        ("redress-pace::InvalidRoute", {
+        ("redress-envelope::InvalidRoute", {
             let refused = "GET c4n4ry-path".parse::<redress::Route>().unwrap_err();
             both(&refused) + &chain(&refused)
         }),
+        ("redress-pace::Gate", debug(&layer.gate())),
         ("redress-pace::Pace", debug(&service)),
         ("redress-pace::PaceLayer", debug(&layer)),
         ("redress-pace::ResponseFuture", debug(&waiting)),
