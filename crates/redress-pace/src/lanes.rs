@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     fn partition(name: &str) -> Partition {
-        Partition::new(&http::Uri::default(), Some(name.to_owned()))
+        Partition::new(&http::Uri::default(), &http::HeaderMap::new(), Some(name.to_owned()))
     }
 
     /// Two requests in 10 ns, one at a time: 5 ns apart.

@@ -164,7 +164,7 @@ impl<S> Layer<S> for PaceLayer {
 impl Settings {
     pub(crate) fn partition<B>(&self, request: &Request<B>) -> Partition {
         let key = self.keys.as_ref().and_then(|key| key(request.method(), request.uri(), request.headers()));
-        Partition::new(request.uri(), key)
+        Partition::new(request.uri(), request.headers(), key)
     }
 
     /// Returns the limit that covers a request, if there is one.

@@ -153,7 +153,7 @@ mod tests {
     }
 
     fn partition() -> Partition {
-        Partition::new(&http::Uri::from_static("https://api.example/a"), None)
+        Partition::new(&http::Uri::from_static("https://api.example/a"), &http::HeaderMap::new(), None)
     }
 
     #[test]

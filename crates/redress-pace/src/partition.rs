@@ -4,12 +4,13 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use http::Uri;
 use http::uri::Authority;
+use http::{HeaderMap, HeaderValue, Uri, header};
 
-/// Whose turn is counted: by default the host and port that a request goes to.
+/// Whose turn is counted: by default the host and port that a request goes to, which its `Host` header names when its URI
+/// does not (RFC 9112 section 3.2.1).
 ///
-/// It is made for every request and copies no bytes, unless the user's closure does.
+/// It is made for every request. Where the URI names the host and there is no closure of the user's, no bytes are copied.
 #[derive(Clone)]
 pub(crate) struct Partition {
     key: Option<Arc<str>>,
@@ -19,14 +20,14 @@ pub(crate) struct Partition {
 
 impl Partition {
     /// Finds the partition of a request; a key takes the place of the authority.
-    pub(crate) fn new(uri: &Uri, key: Option<String>) -> Self {
-        let authority = uri.authority();
-        let port = authority.and_then(Authority::port_u16).or_else(|| match uri.scheme_str() {
+    pub(crate) fn new(uri: &Uri, headers: &HeaderMap, key: Option<String>) -> Self {
+        let authority = uri.authority().cloned().or_else(|| named(headers.get(header::HOST)?));
+        let port = authority.as_ref().and_then(Authority::port_u16).or_else(|| match uri.scheme_str() {
             Some("https") => Some(443),
             Some("http") => Some(80),
             _ => None,
         });
-        Self { key: key.map(Arc::from), authority: authority.cloned(), port }
+        Self { key: key.map(Arc::from), authority, port }
     }
 
     /// Returns the host without the user, who may be a secret.
@@ -73,6 +74,11 @@ impl fmt::Debug for Partition {
     }
 }
 
+/// Reads what a `Host` header names.
+fn named(host: &HeaderValue) -> Option<Authority> {
+    Authority::try_from(host.as_bytes()).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use std::hash::BuildHasher;
@@ -80,7 +86,7 @@ mod tests {
     use super::*;
 
     fn of(uri: &str) -> Partition {
-        Partition::new(&uri.parse().unwrap(), None)
+        Partition::new(&uri.parse().unwrap(), &HeaderMap::new(), None)
     }
 
     #[test]
@@ -104,7 +110,8 @@ mod tests {
 
     #[test]
     fn a_key_takes_the_place_of_the_authority() {
-        let keyed = |uri: &str, key: &str| Partition::new(&uri.parse().unwrap(), Some(key.to_owned()));
+        let keyed =
+            |uri: &str, key: &str| Partition::new(&uri.parse().unwrap(), &HeaderMap::new(), Some(key.to_owned()));
         assert_eq!(keyed("https://a.example", "k"), keyed("https://b.example", "k"));
         assert_ne!(keyed("https://a.example", "k"), keyed("https://a.example", "l"));
         assert_ne!(keyed("https://a.example", "k"), of("https://a.example"));
@@ -114,6 +121,7 @@ mod tests {
     fn neither_user_nor_path_nor_query_nor_key_is_printed() {
         let partition = Partition::new(
             &"https://canary:canary@api.example:8443/canary?canary".parse().unwrap(),
+            &HeaderMap::new(),
             Some("canary".into()),
         );
         assert_eq!(

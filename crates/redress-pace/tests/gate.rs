@@ -325,3 +325,26 @@ async fn clones_and_services_of_a_layer_share_the_gate_and_other_layers_do_not()
     let other = PaceLayer::new(silent());
     assert!(other.gate().is_open());
 }
+
+#[tokio::test(start_paused = true)]
+async fn requests_whose_uri_names_no_host_are_told_apart_by_their_host_header() {
+    let to = |host: &'static str| {
+        let mut request = request("/v1/things");
+        request.headers_mut().insert("host", http::HeaderValue::from_static(host));
+        request
+    };
+    let (mock, handle) = server();
+    let layer = layer();
+    let service = serve(&layer, &mock);
+    let start = Instant::now();
+    let mut refused = to("a.example:8443");
+    refused.headers_mut().extend(refusing("/", "429", Some("30")).headers().clone());
+    assert_eq!(service.clone().oneshot(refused).await.unwrap().status(), 429);
+    for (host, is_parked) in
+        [("a.example:8443", true), ("A.EXAMPLE:8443", true), ("a.example", false), ("b.example", false)]
+    {
+        assert_eq!(layer.gate().parked_until(&to(host)).is_some(), is_parked, "{host}");
+    }
+    spawn(&service, to("b.example"), start).await.unwrap().0.unwrap();
+    assert_eq!(times(&handle, start), [0, 0]);
+}
