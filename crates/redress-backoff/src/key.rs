@@ -17,7 +17,7 @@ static STANDARD: HeaderName = HeaderName::from_static("idempotency-key");
 /// extensions to choose it.
 ///
 /// It goes into the header that the dialect declares, or that [`BackoffLayer::idempotency_key`] sets, or else into
-/// `Idempotency-Key`, whatever the request's method; a header that the request already has stays. Whoever keeps the key
+/// `Idempotency-Key`, whatever the request's method; a key that the request already has there stays. Whoever keeps the key
 /// with the job can send the job again after a restart.
 ///
 /// [`BackoffLayer::idempotency_key`]: crate::BackoffLayer::idempotency_key
@@ -87,9 +87,10 @@ pub(crate) fn stamp<B>(request: &mut Request<B>, settings: &Settings) {
     }
 }
 
-/// Whether a request carries a key where this API looks for it.
+/// Whether a request carries a key where this API looks for it. A header with nothing in it is none.
 pub(crate) fn is_keyed(headers: &HeaderMap, settings: &Settings) -> bool {
-    headers.contains_key(header_of(settings))
+    let is_key = |value: &HeaderValue| value.as_bytes().iter().any(|byte| !matches!(byte, b' ' | b'\t' | b'"'));
+    headers.get_all(header_of(settings)).iter().any(is_key)
 }
 
 fn header_of(settings: &Settings) -> &HeaderName {

@@ -200,3 +200,18 @@ async fn a_minted_key_is_not_printed() {
         assert!(!format!("{:?}", got.request).contains(&key));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_header_without_a_key_in_it_is_none() {
+    for blank in ["", " ", "\"\"", "\" \""] {
+        let with_blank = || {
+            let mut request = request("POST");
+            request.headers_mut().insert("idempotency-key", HeaderValue::from_static(blank));
+            request
+        };
+        let unkeyed = sent(&layer(), with_blank(), vec![answer(500), answer(200)], "idempotency-key").await;
+        assert_eq!(unkeyed.len(), 1, "the server cannot tell the second one from another call: {blank:?}");
+        let keys = sent(&keyed(), with_blank(), vec![answer(500), answer(200)], "idempotency-key").await;
+        assert!(keys.len() == 2 && keys[0] == keys[1] && keys[0].as_deref() != Some(blank), "{blank:?}: {keys:?}");
+    }
+}
