@@ -271,3 +271,11 @@ fn a_token_url_is_https_or_of_this_machine() {
     let login = OAuth2::refresh_token(mock, TOKEN_URL, "canary", "canary").expect("a URL").client_secret("canary");
     assert!(!format!("{login:?}").contains("canary"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_byte_order_mark_before_the_answer_does_not_lose_a_rotated_token() {
+    let (mock, handle, _) = endpoint(answers(200, None, "\u{feff}{\"access_token\":\"t2\",\"refresh_token\":\"r1\"}"));
+    let layer = stack(OAuth2::refresh_token(mock, TOKEN_URL, "public", "r0").expect("a URL"));
+    assert_eq!(call(&layer, &Api::default()).await.expect("a response"), 200);
+    assert_eq!((handle.calls(), layer.tokens().generation()), (1, 1));
+}

@@ -86,7 +86,10 @@ impl<S> Exchange<S> {
         }
         let body = Limited::new(response.into_body(), MAX_ANSWER).collect();
         let body = tokio::time::timeout(ATTEMPT_TIMEOUT, body).await.map_err(|_| Failed::Unreadable)?;
-        serde_json::from_slice(&body.map_err(|_| Failed::Unreadable)?.to_bytes()).map_err(|_| Failed::Unreadable)
+        let body = body.map_err(|_| Failed::Unreadable)?.to_bytes();
+        // A byte order mark is passed over, as in error bodies (RFC 8259 section 8.1).
+        let text = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&body);
+        serde_json::from_slice(text).map_err(|_| Failed::Unreadable)
     }
 }
 
