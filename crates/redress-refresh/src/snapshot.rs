@@ -73,6 +73,10 @@ impl Snapshot {
         self.is_suspect.store(true, Ordering::Relaxed);
     }
 
+    pub(crate) fn is_suspect(&self) -> bool {
+        self.is_suspect.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn prove(&self) {
         // Reading first leaves the cache line shared among the cores.
         if !self.is_proven() {
@@ -85,7 +89,7 @@ impl Snapshot {
     }
 
     fn judge(&self, now: impl FnOnce() -> Instant) -> Freshness {
-        if self.is_empty() || self.is_suspect.load(Ordering::Relaxed) {
+        if self.is_empty() || self.is_suspect() {
             return Freshness::Unusable;
         }
         let Some(life) = self.life else { return Freshness::Fresh };

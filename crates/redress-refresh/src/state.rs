@@ -252,8 +252,9 @@ impl State {
         if grant.is_empty() {
             return Err(Failure::transient("a grant without headers"));
         }
-        if grant.has_headers(self.current.headers()) {
-            return Err(Failure::transient("the same credentials again"));
+        // A set that no server has rejected is as good as new: many issuers give the same one until its end.
+        if self.current.is_suspect() && grant.has_headers(self.current.headers()) {
+            return Err(Failure::transient("the rejected credentials again"));
         }
         Ok(grant)
     }

@@ -5,6 +5,7 @@ mod common;
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use allocation_counter::measure;
@@ -91,6 +92,33 @@ async fn one_odd_failure_does_not_end_refreshing_for_ever() {
         tokio::time::sleep(s(60)).await;
         assert_eq!(rig.status().await, 200);
     }
+}
+
+/// An issuer that gives one token to all who ask until its end, and says how much of it is left.
+struct Caching {
+    start: Instant,
+    asked: Arc<AtomicU64>,
+}
+
+impl Credentials for Caching {
+    async fn login(&self) -> Result<Grant, Failure> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        let seconds = self.start.elapsed().as_secs();
+        Ok(grant(&format!("t{}", seconds / 600)).expires_in(s(600 - seconds % 600)))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_issuer_that_gives_the_same_token_until_its_end_makes_no_gap() {
+    let asked = Arc::<AtomicU64>::default();
+    let issuer = Caching { start: Instant::now(), asked: Arc::clone(&asked) };
+    let layer = RefreshLayer::new(issuer, "https://api.example.com".parse().unwrap());
+    let api = Api::new(|_| answer(200));
+    for second in 0..3_600 {
+        assert_eq!(layer.layer(api.clone()).oneshot(get()).await.unwrap().status(), 200, "after {second} s");
+        tokio::time::sleep(s(1)).await;
+    }
+    assert!(asked.load(Ordering::Relaxed) <= 6 * 12, "{asked:?}: each time a part of what is left");
 }
 
 #[tokio::test(start_paused = true)]

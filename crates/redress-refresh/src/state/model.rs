@@ -301,7 +301,7 @@ impl Pair {
             model.refresh = refresh;
         }
         match (answer, token) {
-            (_, Some((number, lifetime))) if model.token != Some(number) => {
+            (_, Some((number, lifetime))) if !model.rejected || model.token != Some(number) => {
                 model.put(number, lifetime);
                 assert_eq!(outcome.map(|outcome| outcome.ok()), Some(Some(model.generation)));
                 return;
