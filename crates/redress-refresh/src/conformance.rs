@@ -177,16 +177,21 @@ impl<S: TokenStore> Suite<S> {
 
     async fn a_change_is_told(&self) {
         let rule = "who waits for a change is told of it";
-        let (old, new) = (record(1, None), record(2, None));
-        self.write(rule, "told", None, &old).await;
-        let key = self.key("told");
-        let seen = old.stamp();
-        let mut wait = pin!(self.store.changed(&key, Some(&seen)));
-        let is_ready = std::future::poll_fn(|cx| Poll::Ready(wait.as_mut().poll(cx).is_ready())).await;
-        self.write(rule, "told", Some(&old.stamp()), &new).await;
-        assert!(is_ready || timeout(PATIENCE, wait).await.is_ok(), "{rule}: one who waited");
-        let late = timeout(PATIENCE, self.store.changed(&key, Some(&seen))).await;
-        assert!(late.is_ok(), "{rule}: one who comes after it");
+        let changes = [
+            ("told", record(1, None), record(2, None)),
+            ("told-of-intent", record(1, None), record(1, Some("a"))),
+            ("told-of-its-end", record(1, Some("a")), record(1, None)),
+        ];
+        for (name, old, new) in &changes {
+            self.write(rule, name, None, old).await;
+            let (key, seen) = (self.key(name), old.stamp());
+            let mut wait = pin!(self.store.changed(&key, Some(&seen)));
+            let is_ready = std::future::poll_fn(|cx| Poll::Ready(wait.as_mut().poll(cx).is_ready())).await;
+            self.write(rule, name, Some(&seen), new).await;
+            assert!(is_ready || timeout(PATIENCE, wait).await.is_ok(), "{rule}: one who waited, {name}");
+            let late = timeout(PATIENCE, self.store.changed(&key, Some(&seen))).await;
+            assert!(late.is_ok(), "{rule}: one who comes after it, {name}");
+        }
     }
 
     fn key(&self, name: &str) -> String {

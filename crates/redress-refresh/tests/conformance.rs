@@ -23,6 +23,7 @@ enum Fault {
     WritesInTwoSteps,
     ExpiresIntents,
     NeverTells,
+    TellsGenerationsOnly,
     RefusesAll,
 }
 
@@ -98,9 +99,15 @@ impl TokenStore for Columns {
         Ok(is_same)
     }
 
-    async fn changed(&self, _: &str, _: Option<&Stamp>) {
+    async fn changed(&self, key: &str, seen: Option<&Stamp>) {
+        let generation = || self.rows.lock().unwrap().get(&self.key(key)).map(|(stamp, _)| stamp.generation());
         match self.fault {
             Fault::NeverTells => std::future::pending().await,
+            Fault::TellsGenerationsOnly => {
+                while generation() == seen.map(Stamp::generation) {
+                    tokio::time::sleep(Duration::from_millis(250)).await;
+                }
+            }
             _ => tokio::time::sleep(Duration::from_millis(250)).await,
         }
     }
@@ -132,6 +139,7 @@ async fn each_rule_is_missed_by_the_store_that_breaks_it() {
         (Fault::WritesInTwoSteps, "a write that is dropped is whole or none"),
         (Fault::ExpiresIntents, "an intent stays when its lease has ended"),
         (Fault::NeverTells, "who waits for a change is told of it"),
+        (Fault::TellsGenerationsOnly, "who waits for a change is told of it"),
     ] {
         let error = tokio::spawn(conformance::check(Columns::new(fault))).await.expect_err("it breaks a rule");
         let panic = error.into_panic();
