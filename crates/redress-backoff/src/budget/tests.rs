@@ -107,6 +107,7 @@ fn each_authority_has_its_own_bucket_however_it_is_spelled() {
     assert_eq!(spend(&budgets, "https://user:password@api.example/", 100), 200);
     assert_eq!(spend(&budgets, "https://api.example:8443/", 100), 400);
     assert_eq!(spend(&budgets, "http://api.example/", 100), 400);
+    assert_eq!(spend(&budgets, "http://api.example:80/", 100), 300);
     assert_eq!(spend(&budgets, "https://example/", 100), 400);
     let relative = |host: &str| Request::get("/a").header("host", host).body(()).expect("a path");
     let _ = budgets.of(&relative("one.example")).reserve(100).map(Reservation::spend);
@@ -152,6 +153,16 @@ fn idle_full_buckets_are_dropped_and_those_that_owe_or_are_held_are_kept() {
     assert_eq!((table.budget(1).level(), table.budget(2).level(), table.budget(3).level()), (11, 15, 6));
     drop(reserved);
     assert_eq!(table.budget(2).level(), 20);
+}
+
+#[test]
+fn full_buckets_are_looked_for_only_when_enough_keys_have_asked_since() {
+    let table = Table::new(20, 1_000);
+    let made = (0..140).map(|key| {
+        drop(table.budget(key));
+        table.len()
+    });
+    assert!(made.eq((1..=64).chain(1..=65).chain(1..=11)), "sixty-four more keys, or as many as there are");
 }
 
 #[test]
