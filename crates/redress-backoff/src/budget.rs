@@ -132,7 +132,7 @@ impl Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        if self.cost > 0 {
+        if self.cost != 0 {
             self.budget.bucket.give_back(self.cost);
         }
     }

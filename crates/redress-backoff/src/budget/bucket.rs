@@ -57,7 +57,7 @@ impl Bucket {
     pub(super) fn refill(&self, tokens: u32) {
         self.update(|Tokens { level, reserved }| {
             let added = tokens.min(self.capacity - level - reserved);
-            (added > 0).then_some(Tokens { level: level + added, reserved })
+            (added != 0).then_some(Tokens { level: level + added, reserved })
         });
     }
 
@@ -73,6 +73,6 @@ impl Tokens {
     }
 
     const fn word(self) -> u64 {
-        (self.level as u64) << 32 | self.reserved as u64
+        ((self.level as u64) << 32) + self.reserved as u64
     }
 }
