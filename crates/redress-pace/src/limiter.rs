@@ -157,6 +157,24 @@ mod tests {
     }
 
     #[test]
+    fn a_place_uses_up_one_slot_when_its_turn_has_come_and_none_before() {
+        let (limiter, now) = (limiter(2, 1), Instant::now());
+        let cx = Context::from_waker(Waker::noop());
+        assert!(limiter.send(&partition(), now));
+        let (place, turn) = limiter.join(&partition(), now, |_| true).unwrap();
+        assert_eq!((turn, place.poll(now, &cx)), (now + Duration::from_secs(30), Wait::Until(turn)));
+        assert!(!place.send(now) && place.poll(turn, &cx) == Wait::Over && place.send(turn));
+        drop(place);
+        assert!(!limiter.send(&partition(), turn), "the slot is used up");
+    }
+
+    #[test]
+    fn debug_shows_the_limit() {
+        let limiter = limiter(2, 1);
+        assert_eq!(format!("{limiter:?}"), format!("Limiter({:?})", limiter.limit));
+    }
+
+    #[test]
     fn a_turn_that_never_comes_is_told_as_about_a_century_away() {
         let (now, year) = (Instant::now(), Duration::from_secs(365 * 86_400));
         let turn = |per| {
