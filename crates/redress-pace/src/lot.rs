@@ -119,3 +119,68 @@ impl fmt::Debug for Lot {
         f.debug_struct("Lot").field("parkings", &state.parkings).field("waiting", &state.guests.len()).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+    use std::task::Wake;
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+
+    const S: Duration = Duration::from_secs(1);
+
+    #[derive(Default)]
+    struct Bell(AtomicUsize);
+
+    impl Wake for Bell {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn partition(name: &str) -> Partition {
+        Partition::new(&http::Uri::default(), Some(name.to_owned()))
+    }
+
+    fn parking(now: Instant, wait: Duration) -> Parking {
+        Parking::of(now, wait, SystemTime::UNIX_EPOCH).unwrap()
+    }
+
+    #[test]
+    fn it_is_empty_again_once_the_last_cool_down_is_seen_to_have_ended() {
+        let (lot, now) = (Lot::default(), Instant::now());
+        let (a, b) = (partition("a"), partition("b"));
+        assert!(lot.is_empty() && lot.parking(&a, now).is_none());
+        assert!(lot.park(&a, parking(now, S), now) && !lot.park(&a, parking(now, S), now));
+        assert!(lot.park(&b, parking(now, 2 * S), now) && !lot.is_empty());
+        assert_eq!(lot.parking(&a, now), Some(parking(now, S)));
+        assert!(lot.parking(&a, now + S).is_none() && !lot.is_empty(), "the other one is parked still");
+        assert_eq!(lot.parking(&b, now + S), Some(parking(now, 2 * S)));
+        assert!(lot.parking(&b, now + 2 * S).is_none() && lot.is_empty());
+    }
+
+    #[test]
+    fn who_is_let_out_by_hand_is_woken_and_who_leaves_is_forgotten() {
+        let (lot, now) = (Arc::new(Lot::default()), Instant::now());
+        let (a, b) = (partition("a"), partition("b"));
+        assert!(lot.enter(&a, now).is_none());
+        lot.park(&a, parking(now, S), now);
+        lot.park(&b, parking(now, S), now);
+        let guests: Vec<_> = [&a, &a, &a, &b].map(|at| lot.enter(at, now).unwrap().1).into();
+        let bells: Vec<_> = guests.iter().map(|_| Arc::new(Bell::default())).collect();
+        let wakers: Vec<_> = bells.iter().map(|bell| Waker::from(Arc::clone(bell))).collect();
+        for (guest, waker) in guests.iter().zip(&wakers).skip(1) {
+            assert!(guest.is_held(&Context::from_waker(waker)));
+        }
+        lot.open(&a);
+        let rings: Vec<_> = bells.iter().map(|bell| bell.0.load(Ordering::Relaxed)).collect();
+        assert_eq!(rings, [0, 1, 1, 0], "the first one was never polled");
+        let held: Vec<_> = guests.iter().map(|guest| guest.is_held(&Context::from_waker(Waker::noop()))).collect();
+        assert_eq!(held, [false, false, false, true]);
+        assert!(lot.enter(&a, now).is_none() && lot.enter(&b, now).is_some());
+        assert_eq!(lot.lock().guests.len(), 1);
+        drop(guests);
+        assert!(lot.lock().guests.is_empty());
+    }
+}
