@@ -153,6 +153,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_asked_for_is_spread_only_where_jitter_is_wanted() {
+        let wait = Duration::from_secs(10);
+        for (jitter, spread) in [(Jitter::Full, wait / 2), (Jitter::Equal, wait / 2), (Jitter::None, Duration::ZERO)] {
+            assert_eq!(Delay::published(wait, jitter), Delay { floor: wait, spread });
+            assert_eq!(Delay::hinted(wait, jitter), Delay { floor: wait, spread });
+        }
+    }
+
+    #[test]
     fn absurd_settings_saturate() {
         for schedule in [schedule(u64::MAX, u32::MAX, u64::MAX), schedule(1, u32::MAX, u64::MAX), schedule(5, 2, 0)] {
             for jitter in [Jitter::Full, Jitter::Equal, Jitter::Decorrelated, Jitter::None] {

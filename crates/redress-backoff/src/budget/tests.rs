@@ -140,6 +140,19 @@ fn a_success_makes_no_bucket_and_fills_only_its_own() {
 }
 
 #[test]
+fn a_look_at_a_level_makes_no_bucket() {
+    let table = Table::new(20, 8);
+    assert_eq!((table.level(1), table.len()), (20, 0), "no bucket is a full one");
+    let _ = table.budget(1).reserve(14).map(Reservation::spend);
+    assert_eq!((table.level(1), table.level(2), table.len()), (6, 20, 1));
+    let budgets = Budgets::per_authority();
+    let request = Request::get("https://api.example/").body(()).expect("a URL");
+    let _ = budgets.of(&request).reserve(100).map(Reservation::spend);
+    assert_eq!(budgets.level(budgets.key(&request)), 400);
+    assert_eq!(Budgets::from(Budget::with_capacity(7)).level(0), 7);
+}
+
+#[test]
 fn idle_full_buckets_are_dropped_and_those_that_owe_or_are_held_are_kept() {
     let table = Table::new(20, 100);
     let held = table.budget(1);
