@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use redress_classify::{
-    Attempt, BoxError, Class, Deadline, Error, Phase, Record, Refreshed, Replay, ResponseExt, Stop, TransportError,
-    Verdict, WaitSource, try_clone_request,
+    Attempt, BoxError, Class, Deadline, Error, Held, Phase, Record, Refreshed, Replay, ResponseExt, Stop,
+    TransportError, Verdict, WaitSource, try_clone_request,
 };
 use tokio::time::Instant;
 
@@ -36,9 +36,18 @@ pub(crate) struct Call<B> {
     partition: u64,
     /// The budget from which the last retry was taken: it gets back what that retry took.
     budget: Option<Budget>,
+    /// For the retry that was decided and not yet handed down.
     reservation: Option<Reservation>,
+    in_flight: Option<InFlight>,
     /// What the last retry took from the budget.
     spent: Option<u32>,
+}
+
+/// A retry that was handed down, and what it takes. Its tokens are spent when it ends or is dropped; they are given back
+/// when a layer below then still holds the request, so that nobody has sent it.
+struct InFlight {
+    held: Held,
+    reservation: Option<Reservation>,
 }
 
 /// What follows from the end of an attempt.
@@ -61,12 +70,14 @@ impl<B: Replay> Call<B> {
             past: Vec::new(),
             budget: None,
             reservation: None,
+            in_flight: None,
             spent: None,
         }
     }
 
     /// Says what follows from a response.
     pub(crate) fn answered<R>(&mut self, mut response: Response<R>) -> Next<Response<R>> {
+        self.settle();
         if response.record().is_some() {
             return Next::Return(Ok(response));
         }
@@ -91,16 +102,18 @@ impl<B: Replay> Call<B> {
 
     /// Says what follows from an error.
     pub(crate) fn failed<T>(&mut self, error: Error) -> Next<T> {
+        let final_stop = final_stop(&error);
+        if final_stop.is_some() && error.phase() == Phase::NotSent {
+            // Nobody sent it: nothing is spent.
+            self.in_flight.take().map(InFlight::give_back);
+        }
+        self.settle();
         if error.record().is_some() {
             return Next::Return(Err(error));
         }
         let mut attempt = self.attempt(None, Some(error.verdict()));
-        let decision = match final_stop(&error) {
+        let decision = match final_stop {
             Some(stop) => {
-                if error.phase() == Phase::NotSent && !self.is_replay {
-                    self.refund();
-                    attempt.budget_after = self.level();
-                }
                 self.announce(error.verdict(), &Err(stop));
                 Err(stop)
             }
@@ -120,6 +133,9 @@ impl<B: Replay> Call<B> {
 
     /// Ends a call that the deadline cuts.
     pub(crate) fn cut(&mut self, phase: Phase) -> Error {
+        let is_held = self.in_flight.as_ref().is_some_and(|retry| retry.held.is_held());
+        let phase = if is_held { Phase::NotSent } else { phase };
+        self.settle();
         let error = Error::deadline(phase);
         if phase != Phase::NotSent {
             let attempt = self.attempt(None, Some(error.verdict()));
@@ -141,16 +157,21 @@ impl<B: Replay> Call<B> {
         Some(self.give_up(Error::from_below(lost.into()), Stop::NotReplayable))
     }
 
-    /// Returns the request of the next attempt, and spends what was reserved for it.
+    /// Returns the request of the next attempt, with what was reserved for it in flight.
     pub(crate) fn next_request(&mut self) -> Option<Request<B>> {
         if let (Some(copy), Some(deadline)) = (&mut self.copy, self.deadline) {
             copy.extensions_mut().insert(deadline);
         }
-        let request = self.copy.as_ref().and_then(try_clone_request).or_else(|| self.copy.take());
-        if let Some(reservation) = self.reservation.take() {
-            self.spent = Some(reservation.spend());
-        }
-        request
+        let mut request = self.copy.as_ref().and_then(try_clone_request).or_else(|| self.copy.take())?;
+        let held = Held::new();
+        request.extensions_mut().insert(held.clone());
+        self.in_flight = Some(InFlight { held, reservation: self.reservation.take() });
+        Some(request)
+    }
+
+    /// Notes what the attempt that has ended took.
+    fn settle(&mut self) {
+        self.spent = self.in_flight.take().and_then(|mut ended| ended.settle()).or(self.spent);
     }
 
     fn is_late(&self) -> bool {
@@ -243,13 +264,6 @@ impl<B: Replay> Call<B> {
         Ok(now + wait.min(CENTURY))
     }
 
-    /// Gives back what was taken for a retry that a layer below then did not send.
-    fn refund(&mut self) {
-        if let (Some(budget), Some(tokens)) = (&self.budget, self.spent.take()) {
-            budget.refill(tokens);
-        }
-    }
-
     /// Gives the budget what a success is worth.
     fn succeeded(&self, status: u16) -> Attempt {
         let mut attempt = self.attempt(Some(status), None);
@@ -304,6 +318,24 @@ impl<B: Replay> Call<B> {
             Ok((wait, source)) => telemetry::retry(dialect, verdict, self.attempts, *wait, source),
             Err(stop) => telemetry::no_retry(dialect, verdict, self.attempts, *stop),
         }
+    }
+}
+
+impl InFlight {
+    /// Spends what was reserved, unless the request was not sent; returns how much that is.
+    fn settle(&mut self) -> Option<u32> {
+        let reservation = self.reservation.take().filter(|_| !self.held.is_held())?;
+        Some(reservation.spend())
+    }
+
+    fn give_back(mut self) {
+        drop(self.reservation.take());
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.settle();
     }
 }
 

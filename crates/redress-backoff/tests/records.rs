@@ -99,8 +99,8 @@ async fn what_a_layer_below_did_not_send_costs_nothing() {
     let held = || Answer::error(Error::paced(later));
     let gone = || Answer::error(Error::deadline(Phase::NotSent));
     for (below, reason, levels) in [
-        (held(), Stop::Paced, (Some(486), Some(500))),
-        (gone(), Stop::Deadline, (Some(486), Some(500))),
+        (held(), Stop::Paced, (Some(500), Some(500))),
+        (gone(), Stop::Deadline, (Some(500), Some(500))),
         (Answer::error(Error::deadline(Phase::MaybeProcessed)), Stop::Deadline, (Some(486), Some(486))),
     ] {
         let budget = Budget::new();

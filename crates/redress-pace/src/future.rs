@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use http::{Request, Response};
 use pin_project_lite::pin_project;
-use redress_classify::{BoxError, Error, ResponseExt, Verdict};
+use redress_classify::{self as classify, BoxError, Error, ResponseExt, Verdict};
 use tokio::time::Instant;
 use tower_service::Service;
 
@@ -73,6 +73,7 @@ where
         settings: &Arc<Settings>,
         partition: Partition,
     ) -> Self {
+        classify::Held::begin(&request);
         let held = Some(Box::new(Held { turn, inner, request }));
         Self { state: State::Held { held }, settings: Arc::clone(settings), partition }
     }
@@ -115,6 +116,7 @@ where
                             let Held { turn, mut inner, request } = *held.take().expect(HELD);
                             // The next in the queue goes on, whatever the service does with this request.
                             drop(turn);
+                            classify::Held::end(&request);
                             State::Below { future: inner.call(request) }
                         }
                         Ok(false) => {

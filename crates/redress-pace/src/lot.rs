@@ -140,7 +140,7 @@ mod tests {
     }
 
     fn partition(name: &str) -> Partition {
-        Partition::new(&http::Uri::default(), Some(name.to_owned()))
+        Partition::new(&http::Uri::default(), &http::HeaderMap::new(), Some(name.to_owned()))
     }
 
     fn parking(now: Instant, wait: Duration) -> Parking {

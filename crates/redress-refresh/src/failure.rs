@@ -87,7 +87,7 @@ impl Failure {
     }
 
     /// Sets how long the server asks to wait, counted from the moment the failure is returned. Only the cool-down
-    /// after a transient failure heeds it, which is never shorter.
+    /// after a transient failure heeds it, which is never shorter; a day is the longest that is believed.
     #[must_use]
     pub fn retry_after(mut self, delay: Duration) -> Self {
         Arc::make_mut(&mut self.inner).retry_after = Some(delay);

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use http::{Request, Response, StatusCode};
 use pin_project_lite::pin_project;
-use redress_classify::{Basis, BoxError, Class, Error, Phase, Refreshed, Replay, ResponseExt, try_clone_request};
+use redress_classify::{Basis, BoxError, Class, Error, Held, Phase, Refreshed, Replay, ResponseExt, try_clone_request};
 use tower_service::Service;
 
 use crate::failure::Failure;
@@ -105,6 +105,7 @@ where
     /// Keeps a request until the credentials are there, with a service that is not ready.
     pub(crate) fn wait(link: Link, wait: Wait, mut limit: Limit, inner: S, request: Request<B>) -> Self {
         limit.begin(link.deadline());
+        Held::begin(&request);
         let may_refresh = !is_second(&request);
         let state = State::Waiting { wait, spare: Some(Spare { inner, request }) };
         Self { state, link: Some(link), sent: None, spare: None, may_refresh, limit }
@@ -171,6 +172,7 @@ where
                     let sent = usable(link)?;
                     let copy = stamp(link, &sent, &mut request, *this.may_refresh);
                     *this.sent = Some(sent);
+                    Held::end(&request);
                     let future = inner.call(request);
                     *this.spare = copy.map(|request| Spare { inner, request });
                     State::Below { future }

@@ -1,6 +1,7 @@
 //! What to do about credentials: pure transitions that are given the time and a random number.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
@@ -17,6 +18,10 @@ mod tests;
 
 /// So many sets in a row that no server ever accepted are a sign that a refresh does not help.
 const MAX_STRIKES: u32 = 3;
+
+/// A longer wait than a day is a mistake, such as a date in the place of seconds; believed, it would lock its client out for
+/// years. One call a day finds out.
+const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
 
 /// All that is known about the credentials of one layer.
 pub(crate) struct State {
@@ -283,9 +288,9 @@ impl State {
         self.cool_down(failure, self.failures, at)
     }
 
-    /// Begins a pause, or makes one longer: a wait that a server asked for is never cut short.
+    /// Begins a pause, or makes one longer: a wait that a server asked for is not cut short, up to a day.
     fn cool_down(&mut self, failure: Failure, failures: u32, at: Moment) -> Refusal {
-        let mut until = life::after(at.now, failure.delay().max(life::pause(failures, at.random)));
+        let mut until = life::after(at.now, failure.delay().min(LONGEST_WAIT).max(life::pause(failures, at.random)));
         if let Block::CoolDown(_, earlier) = &self.block {
             until = until.max(*earlier);
         }

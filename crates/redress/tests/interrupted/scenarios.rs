@@ -28,8 +28,6 @@ pub(crate) struct Scenario {
     pub(crate) full: Option<(Duration, Duration)>,
     /// What another call through the same layer meets, and how much later it begins; at once, it ends before this one begins.
     pub(crate) other: Option<(Duration, Answers)>,
-    /// What is paid for a retry that gate or limit hold back: it counts as sent when it is handed down to them.
-    pub(crate) held: u32,
     /// Whether the call succeeds when nobody drops it.
     pub(crate) succeeds: bool,
 }
@@ -62,7 +60,6 @@ fn scenario(name: &'static str, method: &str, answers: Answers, costs: &[u32]) -
         change: |layer| layer,
         full: None,
         other: None,
-        held: 0,
         succeeds: true,
     }
 }
@@ -228,15 +225,13 @@ fn paced() -> Vec<Scenario> {
             change: limited,
             ..scenario("in the queue of a limit", "POST", success(), &[0])
         },
-        Scenario { held: T, change: limited, ..scenario("a retry in the queue of a limit", "GET", fault(), &[0, T]) },
+        Scenario { change: limited, ..scenario("a retry in the queue of a limit", "GET", fault(), &[0, T]) },
         Scenario {
             other: Some((MS * 10, vec![hinted(429, "2")])),
-            held: T,
             ..scenario("a retry that finds the gate closed", "GET", fault(), &[0, T])
         },
         Scenario {
             other: Some((MS * 10, vec![hinted(429, "30")])),
-            held: T,
             succeeds: false,
             change: |layer| layer.deadline(MS * 5_000),
             ..scenario("a retry that the gate holds back until behind the deadline", "GET", vec![answer(503, "")], &[0])

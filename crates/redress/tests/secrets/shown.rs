@@ -18,13 +18,14 @@ use super::{BODY, assert_silent, response, types};
 type Shown = (&'static str, String);
 
 /// Words and numbers alone: no text of a request, of a response or of a credential fits in.
-const HOLDS_NO_TEXT: [&str; 25] = [
+const HOLDS_NO_TEXT: [&str; 26] = [
     "redress-backoff::Budget",
     "redress-backoff::Idempotent",
     "redress-backoff::Jitter",
     "redress-backoff::Reservation",
     "redress-classify::Clock",
     "redress-classify::Deadline",
+    "redress-classify::Held",
     "redress-classify::Phase",
     "redress-classify::Refreshed",
     "redress-classify::Stop",
