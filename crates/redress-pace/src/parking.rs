@@ -165,4 +165,14 @@ mod tests {
         assert!(!parkings.last(now + 4_000 * S));
         assert!(parkings.map.is_empty());
     }
+
+    #[test]
+    fn room_is_made_of_all_that_ends_at_this_instant() {
+        let (now, mut parkings) = (Instant::now(), Parkings::default());
+        for n in 0..MAX_PARTITIONS {
+            parkings.park(&partition(&n.to_string()), parking(now, S), now);
+        }
+        parkings.park(&partition("one more"), parking(now, 9 * S), now + S);
+        assert_eq!(parkings.map.len(), 1);
+    }
 }
