@@ -180,6 +180,8 @@ mod tests {
         assert_eq!(held, [false, false, false, true]);
         assert!(lot.enter(&a, now).is_none() && lot.enter(&b, now).is_some());
         assert_eq!(lot.lock().guests.len(), 1);
+        let text = format!("{lot:?}");
+        assert!(text.starts_with("Lot { parkings: Parkings {") && text.ends_with("waiting: 1 }"), "{text}");
         drop(guests);
         assert!(lot.lock().guests.is_empty());
     }
