@@ -31,17 +31,17 @@ use crate::settings::Settings;
 ///
 /// # Errors
 /// The last attempt's error, or [`Error::is_deadline`] when the deadline passes in flight; both have the record. What is
-/// in flight counts as maybe processed, also while a layer below still waits for credentials. A service that fails to
-/// become ready between two attempts ends the call with its error; one that is not ready yet is waited for, until the
-/// deadline.
+/// in flight counts as maybe processed, unless it is a retry that a layer below still [holds](redress_classify::Held). A
+/// service that fails to become ready between two attempts ends the call with its error; one that is not ready yet is
+/// waited for, until the deadline.
 ///
 /// # Panics
 /// Where there is something to wait for and no tokio runtime with a timer, or one that is shutting down, in tokio's own
 /// words. A result that is there at once needs no runtime.
 ///
 /// # Cancel safety
-/// Dropping the future drops the attempt in flight and sends nothing more. Budget that was reserved for a retry which
-/// was not yet sent is given back.
+/// Dropping the future drops the attempt in flight and sends nothing more. Budget that was reserved for a retry is
+/// given back when it was not yet sent, be it that it waits here, or that a layer below still holds it.
 #[derive(Clone, Debug)]
 pub struct Backoff<S> {
     inner: S,
