@@ -105,7 +105,9 @@ impl<B: Replay> Call<B> {
         let final_stop = final_stop(&error);
         if final_stop.is_some() && error.phase() == Phase::NotSent {
             // Nobody sent it: nothing is spent.
-            self.in_flight.take().map(InFlight::give_back);
+            if let Some(retry) = self.in_flight.take() {
+                retry.give_back();
+            }
         }
         self.settle();
         if error.record().is_some() {
