@@ -90,6 +90,8 @@ struct World {
     /// The calls under way, by what was current when they began: an install or a clear supersedes them.
     under_way: HashMap<u64, usize>,
     epoch: u64,
+    /// Whether an install or a clear is on its way to the store that the processes share.
+    is_settling: bool,
     sent: HashMap<u64, usize>,
     wrong: Vec<String>,
 }
@@ -149,7 +151,7 @@ impl UnderWay {
         let epoch = inner.epoch;
         let count = inner.under_way.entry(epoch).or_default();
         *count += 1;
-        if *count > 1 {
+        if *count > 1 && !inner.is_settling {
             inner.wrong.push("two calls at once".to_owned());
         }
         Self(Arc::clone(world), epoch)
@@ -269,10 +271,12 @@ impl Play {
                     world.pair()
                 };
                 self.layer(process).tokens().install(grant);
+                self.deliver().await;
             }
             Op::Clear(process) => {
                 self.world.lock().unwrap().epoch += 1;
                 self.layer(process).tokens().clear();
+                self.deliver().await;
             }
             Op::Plan(plan) => self.world.lock().unwrap().plans.push_back(plan),
             Op::Advance(millis) => tokio::time::sleep(Duration::from_millis(millis.into())).await,
@@ -281,6 +285,18 @@ impl Play {
             let generation = layer.tokens().generation();
             assert!(generation >= *last, "the generation fell from {last} to {generation}");
             *last = generation;
+        }
+    }
+
+    /// Lets the store hear of an install or a clear. What begins until then is superseded as what began before: another
+    /// process does not know yet, and the install or clear overwrites its intent.
+    async fn deliver(&self) {
+        if self.layers.len() > 1 {
+            self.world.lock().unwrap().is_settling = true;
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            let mut world = self.world.lock().unwrap();
+            world.is_settling = false;
+            world.epoch += 1;
         }
     }
 
