@@ -58,16 +58,18 @@ async fn only_throttling_that_says_until_when_parks() {
 
 #[tokio::test(start_paused = true)]
 async fn a_vendors_wait_after_throttling_stands_in_for_a_hint_and_gives_way_to_one() {
-    for (dialect, wait, expected) in [
-        (dialects::veridia(), None, Some(s(1))),
-        (dialects::maleslab(), None, Some(s(5))),
-        (dialects::maleslab(), Some("2"), Some(s(2))),
-        (dialects::ranex(), None, None),
+    for (dialect, status, wait, expected) in [
+        (dialects::veridia(), "429", None, Some(s(1))),
+        (dialects::maleslab(), "429", None, Some(s(5))),
+        (dialects::maleslab(), "429", Some("2"), Some(s(2))),
+        (dialects::ranex(), "429", None, None),
+        (dialects::maleslab(), "503", None, None),
+        (dialects::maleslab(), "500", None, None),
     ] {
         let (mock, _handle) = server();
         let layer = PaceLayer::new(dialect);
         let service = serve(&layer, &mock);
-        service.oneshot(refusing(URL, "429", wait)).await.unwrap();
+        service.oneshot(refusing(URL, status, wait)).await.unwrap();
         assert_eq!(layer.gate().parked_until(&request(URL)), expected.map(|wait| Instant::now() + wait));
     }
 }
