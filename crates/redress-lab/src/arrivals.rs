@@ -1,0 +1,126 @@
+//! When open calls arrive, and which of them may not be sent twice.
+
+use std::time::Duration;
+
+use rand::RngExt as _;
+use rand_distr::{Distribution as _, Exp1};
+
+use crate::scenario::{self, Clients};
+use crate::streams::Random;
+use crate::time;
+
+/// A call of an open caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Arrival {
+    /// When, since the begin of the run; not rounded to the tick of any timer.
+    pub(crate) at: Duration,
+    pub(crate) is_post: bool,
+}
+
+/// Yields the arrivals of a run in order.
+#[derive(Debug)]
+pub(crate) struct Arrivals<'a> {
+    clients: &'a Clients,
+    length: Duration,
+    random: Random,
+    next: Option<Duration>,
+    /// What is left of the bursts, the last one first.
+    bursts: Vec<(Duration, u32)>,
+}
+
+impl<'a> Arrivals<'a> {
+    pub(crate) fn new(clients: &'a Clients, length: Duration, random: Random) -> Self {
+        let mut bursts: Vec<_> = clients.burst.iter().map(|burst| (burst.at, burst.calls)).collect();
+        bursts.retain(|(at, calls)| *calls > 0 && *at < length);
+        bursts.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+        let mut arrivals = Self { clients, length, random, next: None, bursts };
+        arrivals.next = arrivals.after(Duration::ZERO);
+        arrivals
+    }
+
+    /// Draws the next arrival of the stream: candidates at the highest rate, of which as many stay as the rate there asks.
+    fn after(&mut self, mut at: Duration) -> Option<Duration> {
+        let peak = self.clients.peak_rate();
+        if peak <= 0.0 || self.clients.callers.is_some() {
+            return None;
+        }
+        loop {
+            let gap: f64 = match self.clients.arrivals {
+                scenario::Arrivals::Poisson => Exp1.sample(&mut self.random),
+                scenario::Arrivals::Even => 1.0,
+            };
+            at = time::sum(at, time::seconds(gap / peak));
+            if at >= self.length {
+                return None;
+            }
+            if self.random.random::<f64>() * peak < self.clients.rate_at(at) {
+                return Some(at);
+            }
+        }
+    }
+
+    fn burst(&mut self) -> Option<Duration> {
+        let (at, left) = self.bursts.last_mut().filter(|(at, _)| self.next.is_none_or(|next| *at <= next))?;
+        let at = *at;
+        *left -= 1;
+        if *left == 0 {
+            self.bursts.pop();
+        }
+        Some(at)
+    }
+}
+
+impl Iterator for Arrivals<'_> {
+    type Item = Arrival;
+
+    fn next(&mut self) -> Option<Arrival> {
+        let at = match self.burst() {
+            Some(at) => at,
+            None => {
+                let at = self.next?;
+                self.next = self.after(at);
+                at
+            }
+        };
+        let is_post = self.random.random::<f64>() < self.clients.post;
+        Some(Arrival { at, is_post })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
+
+    use super::*;
+    use crate::Scenario;
+    use crate::streams::{Stream, stream};
+
+    fn arrivals(clients: &str) -> Vec<Arrival> {
+        let text =
+            format!("name = 't'\nlength = '100s'\nclients = {{ {clients} }}\nserver = {{ kind = 'fifo', rate = 1.0 }}");
+        let scenario: Scenario = text.parse().unwrap();
+        Arrivals::new(&scenario.clients, scenario.length, stream(7, Stream::Arrivals)).collect()
+    }
+
+    #[test]
+    fn as_many_arrive_as_the_rate_says_in_order() {
+        let all = arrivals("rate = 100.0, post = 0.3");
+        assert!((9_600..=10_400).contains(&all.len()), "{}", all.len());
+        assert!(all.is_sorted_by_key(|arrival| arrival.at));
+        let posts = all.iter().filter(|arrival| arrival.is_post).count();
+        assert!((2_700..=3_300).contains(&posts), "{posts}");
+        assert_eq!(arrivals("rate = 100.0, arrivals = 'even'").len(), 9_999);
+    }
+
+    #[test]
+    fn a_wave_and_a_burst_change_what_arrives_in_their_time() {
+        let all = arrivals(
+            "rate = 10.0, wave = [{ from = '20s', for = '10s', rate = 0.0, to = 200.0 }], burst = [{ at = '50s', calls = 500 }]",
+        );
+        let within = |from, to| all.iter().filter(|arrival| (from..to).contains(&arrival.at.as_secs())).count();
+        assert!((900..=1_100).contains(&within(20, 30)), "{}", within(20, 30));
+        assert!(within(20, 25) < within(25, 30) / 2);
+        assert!((500..=530).contains(&within(50, 51)));
+        assert!(all.is_sorted_by_key(|arrival| arrival.at));
+    }
+}

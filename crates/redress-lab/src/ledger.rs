@@ -1,0 +1,143 @@
+//! What happened in a run, noted where it happened: calls at the caller, attempts at the server.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+
+use crate::outcome::{Outcome, Second, quantiles, recovery};
+use crate::scenario::Scenario;
+
+/// How a call ended for its caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// With what it asked for.
+    Served,
+    /// With a response that is an error.
+    Refused,
+    /// Without a response, or too late.
+    Lost,
+}
+
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    calls: HashMap<u64, Open>,
+    seconds: Vec<Second>,
+    by_attempts: [u64; Outcome::ATTEMPTS],
+    served: u64,
+    refused: u64,
+    lost: u64,
+    attempts: u64,
+    logins: u64,
+    early: u64,
+    done_twice: u64,
+    /// In microseconds, from the moment when the call should have begun.
+    latencies: Histogram<u64>,
+}
+
+/// A call under way.
+#[derive(Debug)]
+struct Open {
+    begin: Duration,
+    attempts: u32,
+    served: u32,
+    is_post: bool,
+    /// The server asked the caller not to come before.
+    not_before: Duration,
+}
+
+/// The longest time that is told apart, in microseconds: a day.
+const LONGEST: u64 = 86_400_000_000;
+
+impl Ledger {
+    pub(crate) fn new() -> Self {
+        let latencies = Histogram::new_with_max(LONGEST, 3).expect("three digits up to a day");
+        let (calls, seconds, by_attempts) = (HashMap::new(), Vec::new(), [0; Outcome::ATTEMPTS]);
+        let (served, refused, lost, attempts, logins, early, done_twice) = (0, 0, 0, 0, 0, 0, 0);
+        Self { calls, seconds, by_attempts, served, refused, lost, attempts, logins, early, done_twice, latencies }
+    }
+
+    /// Notes a call at the moment when it should begin.
+    pub(crate) fn begin(&mut self, call: u64, begin: Duration, is_post: bool) {
+        self.second(begin).offered += 1;
+        self.calls.insert(call, Open { begin, attempts: 0, served: 0, is_post, not_before: Duration::ZERO });
+    }
+
+    /// Notes a request that arrives at the server.
+    pub(crate) fn attempt(&mut self, call: u64, at: Duration) {
+        self.attempts += 1;
+        self.second(at).load += 1;
+        if let Some(open) = self.calls.get_mut(&call) {
+            open.attempts += 1;
+            self.early += u64::from(at < open.not_before);
+        }
+    }
+
+    /// Notes that the server does what a call asks for.
+    pub(crate) fn done(&mut self, call: u64) {
+        if let Some(open) = self.calls.get_mut(&call) {
+            open.served += 1;
+            self.done_twice += u64::from(open.is_post && open.served == 2);
+        }
+    }
+
+    /// Notes that the server asked a caller to stay away until then.
+    pub(crate) fn hint(&mut self, call: u64, not_before: Duration) {
+        if let Some(open) = self.calls.get_mut(&call) {
+            open.not_before = open.not_before.max(not_before);
+        }
+    }
+
+    pub(crate) fn login(&mut self) {
+        self.logins += 1;
+    }
+
+    /// Notes the end of a call.
+    pub(crate) fn end(&mut self, call: u64, at: Duration, end: End) {
+        let Some(open) = self.calls.remove(&call) else { return };
+        self.by_attempts[(open.attempts as usize).min(Outcome::ATTEMPTS - 1)] += 1;
+        match end {
+            End::Served => {
+                self.served += 1;
+                self.second(at).goodput += 1;
+                self.second(open.begin).kept += 1;
+                let micros = at.saturating_sub(open.begin).as_micros();
+                self.latencies.saturating_record(u64::try_from(micros).unwrap_or(LONGEST));
+            }
+            End::Refused => self.refused += 1,
+            End::Lost => self.lost += 1,
+        }
+    }
+
+    pub(crate) fn close(self, scenario: &Scenario, policy: &str, seed: u64) -> Outcome {
+        let calls = self.served + self.refused + self.lost;
+        Outcome {
+            scenario: scenario.name.clone(),
+            policy: policy.to_owned(),
+            seed,
+            calls,
+            served: self.served,
+            refused: self.refused,
+            lost: self.lost,
+            unfinished: self.calls.len() as u64,
+            attempts: self.attempts,
+            attempts_per_call: self.attempts as f64 / (calls.max(1)) as f64,
+            calls_by_attempts: self.by_attempts,
+            logins: self.logins,
+            early_retries: self.early,
+            done_twice: self.done_twice,
+            peak_second: self.seconds.iter().map(|second| second.load).max().unwrap_or_default(),
+            latency_ms: quantiles(&self.latencies),
+            recovery: recovery(scenario, &self.seconds),
+            seconds: self.seconds,
+        }
+    }
+
+    fn second(&mut self, at: Duration) -> &mut Second {
+        let nth = usize::try_from(at.as_secs()).unwrap_or(usize::MAX);
+        if self.seconds.len() <= nth {
+            self.seconds.resize(nth + 1, Second::default());
+        }
+        &mut self.seconds[nth]
+    }
+}

@@ -1,0 +1,20 @@
+#![doc = include_str!("../README.md")]
+
+mod arrivals;
+mod ledger;
+pub mod outcome;
+pub mod policies;
+mod policy;
+mod run;
+pub mod scenario;
+pub mod server;
+mod streams;
+mod time;
+mod transport;
+
+pub use outcome::Outcome;
+pub use policy::{Client, LabBody, Policy, Site};
+pub use run::{Run, run};
+pub use scenario::{InvalidScenario, Scenario};
+pub use streams::{Random, Stream, stream};
+pub use transport::{Call, Credentialed, Transport};

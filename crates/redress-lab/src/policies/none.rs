@@ -1,0 +1,25 @@
+//! No retries.
+
+use crate::policy::{Client, Policy, Site};
+
+/// Sends each request once.
+#[derive(Clone, Copy, Debug)]
+pub struct NoRetry;
+
+impl Policy for NoRetry {
+    fn name(&self) -> &str {
+        "none"
+    }
+
+    fn about(&self) -> String {
+        "no retries".to_owned()
+    }
+
+    fn retries(&self) -> bool {
+        false
+    }
+
+    fn client(&self, site: &Site) -> Client {
+        site.plain()
+    }
+}

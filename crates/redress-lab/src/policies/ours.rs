@@ -1,0 +1,219 @@
+//! redress, with its defaults or a user's settings.
+
+use std::num::NonZeroU32;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use http_body_util::BodyExt as _;
+use rand::{RngExt as _, SeedableRng as _};
+use redress::classify::{Clock, Schedule};
+use redress::{BackoffLayer, BoxError, Budget, Jitter, PaceLayer, RedressLayer};
+use serde::{Deserialize, Serialize};
+use tower::{Layer as _, ServiceExt as _};
+
+use crate::policy::{Client, Policy, Site};
+use crate::scenario::span;
+use crate::streams::Random;
+use crate::transport::ORIGIN;
+
+/// The whole stack of redress: [`RedressLayer`] over the modelled network.
+#[derive(Clone, Debug)]
+pub struct Ours {
+    settings: Settings,
+}
+
+/// What a user sets; the rest is what redress does by default. A TOML file.
+///
+/// # Examples
+/// ```
+/// use redress_lab::policies::Settings;
+///
+/// let settings: Settings = toml::from_str(r#"
+///     name = "patient"
+///     attempts = 5
+///     budget = 100
+///     transient = { base = "100ms", cap = "10s" }
+/// "#)?;
+/// # Ok::<(), toml::de::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// The name in tables and charts.
+    pub name: String,
+    /// How often a request is sent at most.
+    pub attempts: Option<NonZeroU32>,
+    /// How waits are spread: `full`, `equal`, `decorrelated`, `none`.
+    pub jitter: Option<JitterName>,
+    /// The waits after transient failures.
+    pub transient: Option<Wait>,
+    /// The waits after throttling without a hint.
+    pub throttled: Option<Wait>,
+    /// The longest hint that is honoured.
+    #[serde(with = "span::option")]
+    pub max_retry_after: Option<Duration>,
+    /// The tokens of the retry budget, or `false` for none.
+    pub budget: Option<BudgetSetting>,
+    /// Whether the limits that the dialect publishes are kept. They are unless told.
+    pub limits: Option<bool>,
+}
+
+/// A schedule of waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wait {
+    /// The first.
+    #[serde(with = "span")]
+    pub base: Duration,
+    /// How many times as long the next one is. 2 unless told.
+    #[serde(default = "two")]
+    pub factor: NonZeroU32,
+    /// The longest.
+    #[serde(with = "span")]
+    pub cap: Duration,
+}
+
+/// The retry budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(untagged)]
+pub enum BudgetSetting {
+    /// So many tokens.
+    Tokens(u32),
+    /// The default for `true`, none for `false`.
+    Is(bool),
+}
+
+/// A jitter's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JitterName {
+    /// [`Jitter::Full`].
+    Full,
+    /// [`Jitter::Equal`].
+    Equal,
+    /// [`Jitter::Decorrelated`].
+    Decorrelated,
+    /// [`Jitter::None`].
+    None,
+}
+
+const fn two() -> NonZeroU32 {
+    NonZeroU32::MIN.saturating_add(1)
+}
+
+impl Ours {
+    /// Takes redress as it comes.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with(Settings { name: "redress".to_owned(), ..Settings::default() })
+    }
+
+    /// Takes redress with these settings.
+    #[must_use]
+    pub const fn with(settings: Settings) -> Self {
+        Self { settings }
+    }
+}
+
+impl Default for Ours {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Settings {
+    fn backoff(&self, mut layer: BackoffLayer) -> BackoffLayer {
+        if let Some(attempts) = self.attempts {
+            layer = layer.attempts(attempts);
+        }
+        if let Some(jitter) = self.jitter {
+            layer = layer.jitter(jitter.into());
+        }
+        if let Some(wait) = self.transient {
+            layer = layer.transient(wait.into());
+        }
+        if let Some(wait) = self.throttled {
+            layer = layer.throttled(wait.into());
+        }
+        if let Some(longest) = self.max_retry_after {
+            layer = layer.max_retry_after(longest);
+        }
+        match self.budget {
+            None | Some(BudgetSetting::Is(true)) => layer,
+            Some(BudgetSetting::Is(false)) => layer.without_budget(),
+            Some(BudgetSetting::Tokens(tokens)) => layer.budget(Budget::with_capacity(tokens)),
+        }
+    }
+
+    fn pace(&self, layer: PaceLayer) -> PaceLayer {
+        if self.limits == Some(false) { layer.without_limits() } else { layer }
+    }
+}
+
+impl Policy for Ours {
+    fn name(&self) -> &str {
+        if self.settings.name.is_empty() { "redress, own settings" } else { &self.settings.name }
+    }
+
+    fn about(&self) -> String {
+        let version = env!("CARGO_PKG_VERSION");
+        let settings = Settings { name: String::new(), ..self.settings.clone() };
+        if settings == Settings::default() {
+            return format!("redress {version}: RedressLayer with its defaults");
+        }
+        format!("redress {version}: RedressLayer with {settings}")
+    }
+
+    fn retries(&self) -> bool {
+        self.settings.attempts.is_none_or(|attempts| attempts.get() > 1)
+    }
+
+    fn client(&self, site: &Site) -> Client {
+        let clock = Clock::anchored(SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000));
+        let mut layer = RedressLayer::new(site.dialect.clone())
+            .backoff(|backoff| self.settings.backoff(backoff).clock(clock).random(random(site.seed)))
+            .pace(|pace| self.settings.pace(pace).clock(clock).random(random(site.seed.wrapping_add(1 << 32))));
+        if let Some(credentials) = site.network().and_then(|network| network.credentials()) {
+            let origin = ORIGIN.parse().expect("a legal origin");
+            layer = layer.credentials(credentials, origin).refresh(|refresh| refresh.clock(clock));
+        }
+        if let Some(timeout) = site.attempt_timeout {
+            layer = layer.attempt_timeout(timeout);
+        }
+        let service = layer.deadline(site.deadline).layer(site.bare());
+        let boxed = service.map_response(|response| response.map(|body| body.map_err(BoxError::from).boxed_unsync()));
+        Client::new(boxed.map_err(BoxError::from))
+    }
+}
+
+impl std::fmt::Display for Settings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let written = serde_json::to_value(self).map_err(|_| std::fmt::Error)?;
+        let set = written.as_object().into_iter().flatten().filter(|(name, value)| !value.is_null() && *name != "name");
+        let words: Vec<_> = set.map(|(name, value)| format!("{name} {value}").replace('"', "")).collect();
+        f.write_str(&words.join(", "))
+    }
+}
+
+impl From<Wait> for Schedule {
+    fn from(wait: Wait) -> Self {
+        Self { base: wait.base, factor: wait.factor, cap: wait.cap }
+    }
+}
+
+impl From<JitterName> for Jitter {
+    fn from(name: JitterName) -> Self {
+        match name {
+            JitterName::Full => Self::Full,
+            JitterName::Equal => Self::Equal,
+            JitterName::Decorrelated => Self::Decorrelated,
+            JitterName::None => Self::None,
+        }
+    }
+}
+
+/// Returns a seeded source of random numbers for a layer.
+fn random(seed: u64) -> impl Fn() -> u32 + Send + Sync + 'static {
+    let source = Mutex::new(Random::seed_from_u64(seed));
+    move || source.lock().unwrap_or_else(PoisonError::into_inner).random()
+}

@@ -1,0 +1,61 @@
+//! What refuses a request before any work is done: tokens, limits, quotas.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Response;
+
+use crate::scenario::{Limit, Quota, Scenario, TokenSpec};
+
+#[derive(Debug)]
+pub(crate) struct Door {
+    token: Option<TokenSpec>,
+    limit: Option<(Limit, Window)>,
+    quota: Option<(Quota, u64)>,
+}
+
+/// A window of a limit: which one, and how many it let through.
+#[derive(Debug, Default)]
+struct Window {
+    nth: u128,
+    used: u32,
+}
+
+impl Door {
+    pub(crate) fn new(scenario: &Scenario) -> Self {
+        Self {
+            token: scenario.token.clone(),
+            limit: scenario.limit.clone().map(|limit| (limit, Window::default())),
+            quota: scenario.quota.clone().map(|quota| (quota, 0)),
+        }
+    }
+
+    /// Returns the refusal, if there is one; else the request counts.
+    pub(crate) fn refuse(&mut self, at: Duration, token: Option<Duration>) -> Option<Response<Bytes>> {
+        if let Some(spec) = &self.token {
+            let is_good = token.is_some_and(|issued| at < issued + spec.lives);
+            if !is_good {
+                return Some(spec.answer.response(401, None));
+            }
+        }
+        if let Some((limit, window)) = &mut self.limit {
+            let nth = at.as_nanos() / limit.per.as_nanos();
+            if window.nth != nth {
+                *window = Window { nth, used: 0 };
+            }
+            if window.used >= limit.requests {
+                let into = u64::try_from(at.as_nanos() % limit.per.as_nanos()).unwrap_or(u64::MAX);
+                let rest = limit.per.saturating_sub(Duration::from_nanos(into));
+                return Some(limit.answer.response(429, limit.hint.then_some(rest)));
+            }
+            window.used += 1;
+        }
+        if let Some((quota, used)) = &mut self.quota {
+            if *used >= quota.requests {
+                return Some(quota.answer.response(402, None));
+            }
+            *used += 1;
+        }
+        None
+    }
+}

@@ -1,0 +1,147 @@
+//! Where the work is done: queues, workers, locks.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::time::Duration;
+
+use http::{Response, StatusCode};
+use rand::RngExt as _;
+use rand_distr::{Distribution as _, Exp1};
+
+use super::Fate;
+use crate::scenario::{ServerSpec, Service};
+use crate::streams::Random;
+use crate::time;
+
+#[derive(Debug)]
+pub(crate) enum Station {
+    /// One queue for each shard.
+    Queues { queues: Vec<Queue>, work: Work },
+    /// All at once, the slower the more there are.
+    Concurrency { base: Duration, per_request: Duration, under_way: BinaryHeap<Reverse<Duration>> },
+    /// When the work on a row that will win is done.
+    Rows { rows: Vec<Duration>, latency: Duration },
+}
+
+/// Workers, and the queue in front of them.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    /// When each worker is free.
+    workers: BinaryHeap<Reverse<Duration>>,
+    /// When each waiting request is taken up, where the queue has an end.
+    waiting: Option<(usize, BinaryHeap<Reverse<Duration>>)>,
+}
+
+/// How long work takes.
+#[derive(Debug)]
+pub(crate) struct Work {
+    mean: Duration,
+    service: Service,
+}
+
+impl Station {
+    pub(crate) fn new(spec: &ServerSpec) -> Self {
+        match spec {
+            ServerSpec::Fifo { rate, workers, service, queue } => Self::Queues {
+                queues: vec![Queue::new(*workers, *queue)],
+                work: Work::new(*rate / f64::from(*workers), service),
+            },
+            ServerSpec::Sharded { shards, rate, service } => Self::Queues {
+                queues: (0..*shards).map(|_| Queue::new(1, None)).collect(),
+                work: Work::new(*rate / f64::from(*shards), service),
+            },
+            ServerSpec::Concurrency { base, per_request } => {
+                Self::Concurrency { base: *base, per_request: *per_request, under_way: BinaryHeap::new() }
+            }
+            ServerSpec::Rows { rows, latency } => {
+                Self::Rows { rows: vec![Duration::ZERO; *rows as usize], latency: *latency }
+            }
+        }
+    }
+
+    /// Returns when the work on a request is done, and what comes of it.
+    pub(crate) fn serve(&mut self, at: Duration, shard: u32, factor: f64, random: &mut Random) -> (Duration, Fate) {
+        match self {
+            Self::Queues { queues, work } => {
+                let service = time::times(work.draw(random), factor);
+                match queues[shard as usize].take(at, service) {
+                    Some(end) => (end, Fate::Served),
+                    None => (at, refused(StatusCode::SERVICE_UNAVAILABLE)),
+                }
+            }
+            Self::Concurrency { base, per_request, under_way } => {
+                forget(under_way, at);
+                let others = u32::try_from(under_way.len()).unwrap_or(u32::MAX);
+                let end = time::sum(at, time::times(base.saturating_add(per_request.saturating_mul(others)), factor));
+                under_way.push(Reverse(end));
+                (end, Fate::Served)
+            }
+            Self::Rows { rows, latency } => {
+                let end = time::sum(at, time::times(*latency, factor));
+                let row = random.random_range(0..rows.len());
+                if rows[row] > at {
+                    return (end, refused(StatusCode::CONFLICT));
+                }
+                rows[row] = end;
+                (end, Fate::Served)
+            }
+        }
+    }
+}
+
+impl Queue {
+    fn new(workers: u32, room: Option<u32>) -> Self {
+        let workers = (0..workers).map(|_| Reverse(Duration::ZERO)).collect();
+        Self { workers, waiting: room.map(|room| (room as usize, BinaryHeap::new())) }
+    }
+
+    /// Returns when the work is done; `None` when the queue is full.
+    fn take(&mut self, at: Duration, service: Duration) -> Option<Duration> {
+        let Reverse(free) = *self.workers.peek().expect("there is a worker");
+        let begin = free.max(at);
+        if let Some((room, waiting)) = &mut self.waiting {
+            forget(waiting, at);
+            if begin > at && waiting.len() >= *room {
+                return None;
+            }
+            waiting.push(Reverse(begin));
+        }
+        let end = time::sum(begin, service);
+        self.workers.pop();
+        self.workers.push(Reverse(end));
+        Some(end)
+    }
+}
+
+impl Work {
+    fn new(rate: f64, service: &Service) -> Self {
+        Self { mean: time::seconds(1.0 / rate), service: service.clone() }
+    }
+
+    fn draw(&self, random: &mut Random) -> Duration {
+        match &self.service {
+            Service::Fixed => self.mean,
+            Service::Exponential => time::times(self.mean, Exp1.sample(random)),
+            Service::Bimodal { common, rare, share } => {
+                if random.random::<f64>() < *share {
+                    *rare
+                } else {
+                    *common
+                }
+            }
+        }
+    }
+}
+
+/// Takes out what is over.
+fn forget(times: &mut BinaryHeap<Reverse<Duration>>, at: Duration) {
+    while times.peek().is_some_and(|Reverse(time)| *time <= at) {
+        times.pop();
+    }
+}
+
+fn refused(status: StatusCode) -> Fate {
+    let mut response = Response::default();
+    *response.status_mut() = status;
+    Fate::Refused(response)
+}
