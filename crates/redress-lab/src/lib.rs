@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod arrivals;
+pub mod compare;
 mod ledger;
 pub mod outcome;
 pub mod policies;
@@ -12,6 +13,7 @@ mod streams;
 mod time;
 mod transport;
 
+pub use compare::Comparison;
 pub use outcome::Outcome;
 pub use policy::{Client, LabBody, Policy, Site};
 pub use run::{Run, run};
