@@ -10,6 +10,7 @@ use http::{Method, Uri};
 use redress_sandbox::program::Serve;
 
 use crate::dialects::NameOrFile;
+use crate::lab::Lab;
 use crate::{help, time};
 
 /// Says what an API's responses mean when they are errors, and what to do about them.
@@ -26,6 +27,7 @@ pub(crate) enum Command {
     Lint(Lint),
     Dialects(Dialects),
     Sandbox(Sandbox),
+    Lab(Lab),
     Completions(Completions),
 }
 

@@ -108,3 +108,42 @@ Examples:
   redress completions bash > ~/.local/share/bash-completion/completions/redress
   redress completions zsh > ~/.zfunc/_redress
   redress completions fish > ~/.config/fish/completions/redress.fish";
+
+pub(crate) const LAB: &str = "\
+Examples:
+  redress lab list
+  redress lab run black-hole
+  redress lab run --all --seeds 5";
+
+pub(crate) const LAB_RUN: &str = "\
+Examples:
+  redress lab run black-hole --seeds 5
+  redress lab run black-hole --utilization 0.8 --only none,redress
+  redress lab list black-hole > mine.toml; redress lab run mine.toml
+  redress lab run --all --policy patient.toml --json
+
+A policy file has redress's settings; what it leaves out is as redress does by default:
+  name = \"patient\"
+  attempts = 5
+  jitter = \"equal\"                                 # full, equal, decorrelated, none
+  transient = { base = \"100ms\", factor = 2, cap = \"10s\" }
+  throttled = { base = \"2s\", cap = \"30s\" }
+  max_retry_after = \"60s\"
+  budget = 100                                       # tokens; false for none
+  limits = false                                     # do not keep the published limits
+
+The columns:
+  served        calls that got what they asked for before their deadline: goodput
+  refused       calls that ended with a response that is an error
+  lost          calls that ended without a response
+  load          requests that arrived at the server; per call, and in the second with the most
+  p50, p99      how long the served calls took, from the moment when they should have begun
+  recovery      seconds from the end of the trouble until calls were served as before it
+  early         requests that came before the server had asked that call to come again
+  twice         calls that may not be sent twice, and were done twice by the server
+  dominated by  policies that are better or equal in goodput, load, p99 and recovery, and by more than 2 % in one
+
+Exit codes:
+  0  done
+  1  a policy that retries, it says, never did where others did; or calls that never ended
+  2  bad usage, or a file that cannot be used";

@@ -11,9 +11,11 @@ mod failure;
 mod help;
 mod input;
 mod json;
+mod lab;
 mod lint;
 mod output;
 mod person;
+mod progress;
 mod raw;
 mod record;
 mod stream;
@@ -51,6 +53,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
             arguments.serve.run().map_err(Failure::Told)?;
             Ok(ExitCode::SUCCESS)
         }
+        Command::Lab(arguments) => lab::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
     }
 }

@@ -95,15 +95,10 @@ impl Comparison {
         (0..self.policies.len()).map(|nth| Summary::of(&self.scenario, self.outcomes(nth))).collect()
     }
 
-    /// Returns the policies that say that they retry, and never did: what they show is no comparison.
+    /// Whether a policy sent any call's request more than once.
     #[must_use]
-    pub fn idle(&self) -> Vec<&str> {
-        let never = |(nth, policy): &(usize, &Described)| {
-            let outcomes = self.outcomes(*nth);
-            policy.retries
-                && outcomes.iter().all(|outcome| outcome.calls_by_attempts[2..].iter().all(|calls| *calls == 0))
-        };
-        self.policies.iter().enumerate().filter(never).map(|(_, policy)| policy.name.as_str()).collect()
+    pub fn retried(&self, policy: usize) -> bool {
+        self.outcomes(policy).iter().any(|outcome| outcome.calls_by_attempts[2..].iter().any(|calls| *calls > 0))
     }
 }
 

@@ -1,0 +1,34 @@
+//! `redress lab`: compares retry policies in virtual time.
+
+mod list;
+mod policies;
+mod run;
+mod shown;
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+use crate::failure::Failure;
+use crate::help;
+
+/// Compares retry policies in virtual time, against modelled outages.
+#[derive(Debug, Args)]
+#[command(after_help = help::LAB)]
+pub(crate) struct Lab {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(run::Run),
+    List(list::List),
+}
+
+pub(crate) fn run(lab: &Lab) -> Result<ExitCode, Failure> {
+    match &lab.command {
+        Command::Run(arguments) => run::run(arguments),
+        Command::List(arguments) => list::run(arguments),
+    }
+}

@@ -1,0 +1,44 @@
+//! `redress lab list`: the scenarios and policies that there are.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use redress_lab::{Policy, policies, scenario_text, scenarios};
+
+use crate::failure::Failure;
+use crate::output;
+use crate::table::Table;
+
+/// Lists scenarios and policies, or shows the file of a scenario.
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// The scenario whose file to show: something to begin an own one from
+    #[arg(value_name = "SCENARIO")]
+    scenario: Option<String>,
+}
+
+pub(crate) fn run(list: &List) -> Result<ExitCode, Failure> {
+    let text = match &list.scenario {
+        Some(name) => scenario_text(name).ok_or_else(|| super::policies::unknown_scenario(name))?.to_owned(),
+        None => everything(),
+    };
+    output::print(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn everything() -> String {
+    let mut known = Table::new(&["scenario", "what happens"]);
+    for scenario in scenarios() {
+        known.push(&[&scenario.name, &scenario.about]);
+    }
+    format!("{}\n{}", known.render(""), described(&policies::standard()))
+}
+
+/// Returns a table of policies and their settings.
+pub(crate) fn described(policies: &[Box<dyn Policy>]) -> String {
+    let mut table = Table::new(&["policy", "settings"]);
+    for policy in policies {
+        table.push(&[policy.name(), &policy.about()]);
+    }
+    table.render("")
+}

@@ -1,0 +1,59 @@
+//! Which scenarios and policies the user means.
+
+use std::fs;
+use std::path::Path;
+
+use redress_lab::policies::{self, Ours, Settings};
+use redress_lab::{Policy, Scenario, scenario_text, scenarios};
+
+use crate::failure::Failure;
+
+/// Reads a scenario: the name of one that comes with the lab, or a file.
+pub(crate) fn scenario(named: &str) -> Result<Scenario, Failure> {
+    if let Some(text) = scenario_text(named) {
+        return text.parse().map_err(|error| Failure::Told(format!("{named}: {error}")));
+    }
+    if !named.ends_with(".toml") && !Path::new(named).exists() {
+        return Err(unknown_scenario(named));
+    }
+    read(named)?.parse().map_err(|error| Failure::Told(format!("{named}: {error}")))
+}
+
+/// Returns the policies to compare: the standard ones, or those of them that `only` names, and the user's files.
+pub(crate) fn policies(only: &[String], files: &[String]) -> Result<Vec<Box<dyn Policy>>, Failure> {
+    let mut chosen = policies::standard();
+    for name in only {
+        if !chosen.iter().any(|policy| policy.name() == name) {
+            let names: Vec<_> = chosen.iter().map(|policy| policy.name()).collect();
+            return Err(Failure::Told(format!("no policy is called {name}; there are {}", names.join(", "))));
+        }
+    }
+    chosen.retain(|policy| only.is_empty() || only.iter().any(|name| name == policy.name()));
+    for file in files {
+        let policy = own(file)?;
+        if chosen.iter().any(|other| other.name() == policy.name()) {
+            return Err(Failure::Told(format!("{file}: there is another policy called {}", policy.name())));
+        }
+        chosen.push(Box::new(policy));
+    }
+    Ok(chosen)
+}
+
+/// Reads a policy of the user's; without a `name` it goes by that of its file.
+fn own(file: &str) -> Result<Ours, Failure> {
+    let settings = toml::from_str::<Settings>(&read(file)?);
+    let mut settings = settings.map_err(|error| Failure::Told(format!("{file}: {}", error.to_string().trim_end())))?;
+    if settings.name.is_empty() {
+        settings.name = Path::new(file).file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    }
+    Ok(Ours::with(settings))
+}
+
+pub(crate) fn unknown_scenario(name: &str) -> Failure {
+    let names: Vec<_> = scenarios().into_iter().map(|scenario| scenario.name).collect();
+    Failure::Told(format!("no scenario is called {name}, and there is no such file; there are {}", names.join(", ")))
+}
+
+fn read(file: &str) -> Result<String, Failure> {
+    fs::read_to_string(file).map_err(|error| Failure::Told(format!("{file}: {error}")))
+}

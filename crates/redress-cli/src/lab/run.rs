@@ -1,0 +1,95 @@
+//! `redress lab run`: policies in scenarios, side by side.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use redress_lab::{Comparison, Scenario, scenarios};
+
+use super::{policies, shown};
+use crate::failure::Failure;
+use crate::help;
+use crate::output;
+use crate::progress::Progress;
+
+/// Runs retry policies in scenarios, with the same callers and the same luck, and says what each came to.
+#[derive(Debug, Args)]
+#[command(after_help = help::LAB_RUN)]
+pub(crate) struct Run {
+    /// Names of scenarios that come with the lab, or TOML files
+    #[arg(value_name = "SCENARIO", required_unless_present = "all")]
+    scenarios: Vec<String>,
+
+    /// Run every scenario that comes with the lab
+    #[arg(long)]
+    all: bool,
+
+    /// Add a policy of your own: a TOML file of redress's settings
+    #[arg(long, value_name = "FILE")]
+    policy: Vec<String>,
+
+    /// Run these of the standard policies only
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    only: Vec<String>,
+
+    /// The share of the server's capacity that the calls ask for, in place of the scenario's
+    #[arg(long, value_name = "SHARE")]
+    utilization: Option<f64>,
+
+    /// The first seed
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    seed: u64,
+
+    /// How many seeds, counted from the first one
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    seeds: u32,
+
+    /// Write a line of JSON for each policy in each scenario
+    #[arg(long, conflicts_with = "csv")]
+    json: bool,
+
+    /// Write a table of comma-separated values
+    #[arg(long)]
+    csv: bool,
+}
+
+pub(crate) fn run(arguments: &Run) -> Result<ExitCode, Failure> {
+    let scenarios = arguments.chosen()?;
+    let policies = policies::policies(&arguments.only, &arguments.policy)?;
+    let seeds: Vec<u64> = (0..arguments.seeds).map(|nth| arguments.seed.wrapping_add(u64::from(nth))).collect();
+    let progress = Progress::new("");
+    let count = scenarios.len() as f64;
+    let compare = |(nth, scenario): (usize, &Scenario)| {
+        progress.say(&scenario.name);
+        Comparison::run(scenario, &policies, &seeds, |share| progress.tell((nth as f64 + share) / count))
+    };
+    let comparisons: Vec<_> = scenarios.iter().enumerate().map(compare).collect();
+    drop(progress);
+    let show = match (arguments.json, arguments.csv) {
+        (true, _) => shown::json,
+        (_, true) => shown::csv,
+        _ => shown::tables,
+    };
+    output::print(&show(&comparisons))?;
+    let mistakes = shown::mistakes(&comparisons);
+    if mistakes.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    mistakes.iter().for_each(|mistake| eprintln!("redress: {mistake}"));
+    Ok(ExitCode::FAILURE)
+}
+
+impl Run {
+    fn chosen(&self) -> Result<Vec<Scenario>, Failure> {
+        let mut chosen = if self.all { scenarios() } else { Vec::new() };
+        for named in &self.scenarios {
+            chosen.push(policies::scenario(named)?);
+        }
+        if let Some(share) = self.utilization {
+            for scenario in &mut chosen {
+                let name = scenario.name.clone();
+                scenario.utilize(share).map_err(|error| Failure::Told(format!("{name}: {error}")))?;
+            }
+        }
+        Ok(chosen)
+    }
+}

@@ -1,0 +1,43 @@
+//! How far a run is: a bar on a terminal, once the run takes long enough for anyone to ask.
+
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+const PATIENCE: Duration = Duration::from_secs(2);
+const STEPS: u64 = 1_000;
+
+/// A bar on the standard error stream, hidden for the first two seconds and wherever there is no terminal.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    bar: ProgressBar,
+    start: Instant,
+}
+
+impl Progress {
+    /// Begins a bar behind a word that says what is under way.
+    pub(crate) fn new(what: &str) -> Self {
+        let bar = ProgressBar::with_draw_target(Some(STEPS), ProgressDrawTarget::hidden());
+        let style = ProgressStyle::with_template("{msg} {bar:34} {percent} %").expect("a legal template");
+        Self { bar: bar.with_style(style).with_message(what.to_owned()), start: Instant::now() }
+    }
+
+    /// Notes which share is over.
+    pub(crate) fn tell(&self, share: f64) {
+        self.bar.set_position((share * STEPS as f64) as u64);
+        if self.bar.is_hidden() && self.start.elapsed() >= PATIENCE {
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+        }
+    }
+
+    /// Says what is under way now.
+    pub(crate) fn say(&self, what: &str) {
+        self.bar.set_message(what.to_owned());
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
