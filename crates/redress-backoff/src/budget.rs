@@ -33,7 +33,7 @@ use self::sync::Arc;
 /// ([`mem::forget`](std::mem::forget)) stays reserved.
 ///
 /// # Cost
-/// No lock. A success with a full bucket is one atomic load; anything else is one atomic exchange, tried again only when
+/// No lock. A success with a full bucket is two atomic loads; anything else is one atomic exchange, tried again only when
 /// another thread changed the bucket in between.
 ///
 /// # Examples
@@ -98,9 +98,15 @@ impl Budget {
         self.bucket.reserve(cost).then(|| Reservation { budget: self.clone(), cost })
     }
 
-    /// Gives tokens back after a success, as far as there is room beside what is reserved.
+    /// Gives tokens back after a success, as far as there is room beside what is reserved, and ends the run of failures.
     pub fn refill(&self, tokens: u32) {
+        self.bucket.succeeded();
         self.bucket.refill(tokens);
+    }
+
+    /// Counts a failure, and returns how many there were since the last success, of all callers.
+    pub(crate) fn failed(&self) -> u32 {
+        self.bucket.failed()
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use redress_classify::{
-    Attempt, BoxError, Class, Deadline, Error, Held, Phase, Record, Refreshed, Replay, ResponseExt, Stop,
+    Attempt, BoxError, Class, Deadline, Error, Held, Phase, Record, Recovery, Refreshed, Replay, ResponseExt, Stop,
     TransportError, Verdict, WaitSource, try_clone_request,
 };
 use tokio::time::Instant;
@@ -230,6 +230,7 @@ impl<B: Replay> Call<B> {
 
     /// Decides on a retry, reserves the budget for it, and returns its time.
     fn decide(&mut self, verdict: &Verdict, status: Option<u16>, attempt: &mut Attempt) -> Result<Instant, Stop> {
+        let failures = self.failures(verdict);
         let settings = &self.settings;
         let copy = self.copy.as_ref();
         let situation = Situation {
@@ -239,6 +240,7 @@ impl<B: Replay> Call<B> {
             idempotent: copy.is_some_and(|copy| is_idempotent(copy, settings)),
             keyed: copy.is_some_and(|copy| is_keyed(copy.headers(), settings)),
             attempts: self.attempts,
+            failures,
             last_wait: self.past.iter().rev().find_map(|attempt| attempt.wait),
             now: Instant::now(),
             deadline: self.deadline.map(Deadline::instant),
@@ -264,6 +266,13 @@ impl<B: Replay> Call<B> {
         self.attempts = self.attempts.saturating_add(1);
         self.is_replay = false;
         Ok(now + wait.min(CENTURY))
+    }
+
+    /// Counts a transient failure, and returns how many there were since the last success of any caller.
+    fn failures(&self, verdict: &Verdict) -> u32 {
+        let is_transient = verdict.recovery() == Recovery::Retry && verdict.class() != Class::RateLimited;
+        let budgets = self.settings.budget.as_ref().filter(|_| is_transient);
+        budgets.map_or(0, |budgets| budgets.budget(self.partition).failed())
     }
 
     /// Gives the budget what a success is worth.

@@ -21,6 +21,8 @@ pub(crate) struct Situation<'a> {
     pub(crate) keyed: bool,
     /// How many attempts were made, this one included.
     pub(crate) attempts: u32,
+    /// How many transient failures all callers together have seen since the last success, this one included.
+    pub(crate) failures: u32,
     pub(crate) last_wait: Option<Duration>,
     pub(crate) now: Instant,
     pub(crate) deadline: Option<Instant>,
@@ -104,17 +106,22 @@ fn was_refused(verdict: &Verdict, status: Option<u16>) -> bool {
 fn delays(settings: &Settings, situation: &Situation<'_>, throttled: bool) -> Vec<(Delay, WaitSource)> {
     let (nth, jitter) = (situation.attempts, settings.jitter);
     let hint = situation.verdict.hint().zip(situation.verdict.hint_delay(situation.now));
+    // An upstream that has failed for everybody is not asked as soon as one that has failed for once.
+    let together = |delay: Delay, schedule| delay.up_to(nth_wait(schedule, situation.failures), jitter);
     let published = match (throttled, &hint) {
         (true, Some(_)) => None,
-        (true, None) => settings.throttle_wait,
-        (false, _) => settings.published.map(|schedule| nth_wait(schedule, nth)),
+        (true, None) => settings.throttle_wait.map(|wait| Delay::published(wait, jitter)),
+        (false, _) => {
+            settings.published.map(|schedule| together(Delay::published(nth_wait(schedule, nth), jitter), schedule))
+        }
     };
     let mut delays = Vec::with_capacity(2);
     match published {
-        Some(wait) => delays.push((Delay::published(wait, jitter), WaitSource::Vendor)),
+        Some(delay) => delays.push((delay, WaitSource::Vendor)),
         None => {
             let scale = if throttled { settings.throttled } else { settings.transient };
-            delays.push((Delay::own(scale, nth, jitter, situation.last_wait), WaitSource::Backoff));
+            let own = Delay::own(scale, nth, jitter, situation.last_wait);
+            delays.push((together(own, scale), WaitSource::Backoff));
         }
     }
     delays.extend(hint.map(|(hint, wait)| (Delay::hinted(wait, jitter), WaitSource::Hint(hint.source().clone()))));

@@ -58,6 +58,14 @@ impl Delay {
         Self { floor, spread: spread.min(MAX_HINT_SPREAD) }
     }
 
+    /// Widens the spread so that the wait may be as long as `longest`. Where no jitter is wanted there is nothing to widen.
+    pub(crate) fn up_to(self, longest: Duration, jitter: Jitter) -> Self {
+        if jitter == Jitter::None {
+            return self;
+        }
+        Self { floor: self.floor, spread: self.spread.max(longest.saturating_sub(self.floor)) }
+    }
+
     /// Narrows the spread so that the wait is not longer than `latest`, which is not below the floor.
     pub(crate) fn until(self, latest: Duration) -> Self {
         Self { floor: self.floor, spread: self.spread.min(latest.saturating_sub(self.floor)) }

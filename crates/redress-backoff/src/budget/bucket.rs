@@ -1,6 +1,6 @@
 //! The bucket: two numbers in one word, so that no thread ever sees one without the other.
 
-use super::sync::{AtomicU64, Ordering};
+use super::sync::{AtomicU32, AtomicU64, Ordering};
 
 /// Tokens that are free and tokens that are reserved. Their sum is never more than the capacity.
 ///
@@ -8,6 +8,8 @@ use super::sync::{AtomicU64, Ordering};
 pub(super) struct Bucket {
     /// The free tokens in the upper half, the reserved ones in the lower.
     word: AtomicU64,
+    /// How many attempts have failed since the last success.
+    failures: AtomicU32,
     capacity: u32,
 }
 
@@ -19,7 +21,11 @@ pub(super) struct Tokens {
 
 impl Bucket {
     pub(super) fn full(capacity: u32) -> Self {
-        Self { word: AtomicU64::new(Tokens { level: capacity, reserved: 0 }.word()), capacity }
+        Self {
+            word: AtomicU64::new(Tokens { level: capacity, reserved: 0 }.word()),
+            failures: AtomicU32::new(0),
+            capacity,
+        }
     }
 
     pub(super) const fn capacity(&self) -> u32 {
@@ -59,6 +65,18 @@ impl Bucket {
             let added = tokens.min(self.capacity - level - reserved);
             (added != 0).then_some(Tokens { level: level + added, reserved })
         });
+    }
+
+    /// Counts a failure, and returns how many there were since the last success. Nobody comes near the end of the count.
+    pub(super) fn failed(&self) -> u32 {
+        self.failures.fetch_add(1, Ordering::Relaxed).saturating_add(1)
+    }
+
+    /// Forgets the failures; where there are none, they are only read.
+    pub(super) fn succeeded(&self) {
+        if self.failures.load(Ordering::Relaxed) != 0 {
+            self.failures.store(0, Ordering::Relaxed);
+        }
     }
 
     fn update(&self, change: impl Fn(Tokens) -> Option<Tokens>) -> bool {

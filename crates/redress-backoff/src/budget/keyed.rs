@@ -16,7 +16,7 @@ use super::table::Table;
 /// others. A [`Budget`] turns into a `Budgets` that gives this one budget to all calls.
 ///
 /// # Cost
-/// One budget for all: no lock, no map; a success with a full bucket is one atomic load. Keyed, each call hashes its key.
+/// One budget for all: no lock, no map; a success with a full bucket is two atomic loads. Keyed, each call hashes its key.
 /// A bucket is made when a call of its key first wants to be tried again, under an exclusive lock; until then a success
 /// takes one atomic load, and from then on a lock that successes share, and one lookup.
 ///

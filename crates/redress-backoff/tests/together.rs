@@ -1,0 +1,68 @@
+//! What one caller learns from the failures of the others: to wait longer, never shorter.
+
+#![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use http::{Request, Response};
+use redress_backoff::{Backoff, BackoffLayer, Jitter};
+use redress_classify::{ResponseExt, dialects};
+use tower::util::BoxCloneService;
+use tower::{Layer, ServiceExt, service_fn};
+
+type Upstream = BoxCloneService<Request<String>, Response<String>, Infallible>;
+
+/// A layer that always draws this number, over an upstream that fails while the switch is on.
+fn stack(layer: BackoffLayer, random: u32) -> (Backoff<Upstream>, Arc<AtomicBool>) {
+    let fails = Arc::new(AtomicBool::new(true));
+    let switch = Arc::clone(&fails);
+    let upstream = service_fn(move |_: Request<String>| {
+        let status = if switch.load(Ordering::Relaxed) { 500 } else { 200 };
+        async move { Ok(Response::builder().status(status).body(String::new()).unwrap()) }
+    });
+    (layer.random(move || random).layer(BoxCloneService::new(upstream)), fails)
+}
+
+/// Makes a call and returns what it waited, in milliseconds and rounded.
+async fn waits(stack: &Backoff<Upstream>) -> Vec<u128> {
+    let response = stack.clone().oneshot(Request::new(String::new())).await.unwrap();
+    let record = response.record().cloned();
+    let waits = record.iter().flat_map(|record| record.attempts()).filter_map(|attempt| attempt.wait);
+    waits.map(|wait| (wait + Duration::from_micros(1)).as_millis()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upstream_that_fails_for_everybody_is_asked_ever_more_rarely() {
+    let (stack, fails) = stack(BackoffLayer::new(dialects::generic()), u32::MAX);
+    assert_eq!(waits(&stack).await, [50, 100], "a caller alone follows the schedule");
+    assert_eq!(waits(&stack).await, [400, 800], "three attempts have failed before");
+    assert_eq!(waits(&stack).await, [3_200, 6_400]);
+    assert_eq!(waits(&stack).await, [20_000, 20_000], "the schedule's cap holds");
+    fails.store(false, Ordering::Relaxed);
+    assert!(waits(&stack).await.is_empty());
+    fails.store(true, Ordering::Relaxed);
+    assert_eq!(waits(&stack).await, [50, 100], "a success ends the run of failures");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_least_that_is_waited_is_no_more_for_the_failures_of_others() {
+    let unlucky = BackoffLayer::new(dialects::ranex()).jitter(Jitter::None);
+    for (layer, random) in [(unlucky, u32::MAX), (BackoffLayer::new(dialects::ranex()), 0)] {
+        let (stack, _fails) = stack(layer, random);
+        for _ in 0..3 {
+            assert_eq!(waits(&stack).await, [1_000, 2_000], "as the vendor publishes");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn near_the_deadline_the_failures_of_others_change_nothing_about_whether_there_is_a_retry() {
+    let (stack, _fails) = stack(BackoffLayer::new(dialects::ranex()).deadline(Duration::from_secs(4)), u32::MAX);
+    for _ in 0..5 {
+        let waits = waits(&stack).await;
+        assert!(!waits.is_empty() && waits.iter().all(|wait| *wait < 4_000), "{waits:?}");
+    }
+}
