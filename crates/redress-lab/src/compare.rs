@@ -1,5 +1,6 @@
 //! Several policies in one scenario, with the same seeds, side by side.
 
+mod row;
 mod summary;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,6 +14,7 @@ use crate::policy::Policy;
 use crate::run::{Run, run};
 use crate::scenario::Scenario;
 
+pub use row::Row;
 pub use summary::{Figure, Summary};
 
 /// What several policies did in one scenario.

@@ -1,5 +1,6 @@
 //! `redress lab run`: policies in scenarios, side by side.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -74,7 +75,10 @@ pub(crate) fn run(arguments: &Run) -> Result<ExitCode, Failure> {
     if mistakes.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
-    mistakes.iter().for_each(|mistake| eprintln!("redress: {mistake}"));
+    for mistake in &mistakes {
+        // There is nobody to tell when standard error is closed.
+        let _ = writeln!(std::io::stderr(), "redress: {mistake}");
+    }
     Ok(ExitCode::FAILURE)
 }
 

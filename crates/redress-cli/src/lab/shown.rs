@@ -1,49 +1,19 @@
 //! What comparisons came to, for people and for programs.
 
 use redress_lab::Comparison;
-use redress_lab::compare::Summary;
-use serde::Serialize;
+use redress_lab::compare::{Row, Summary};
 
 use crate::output::{LABEL, styled};
 use crate::table::Table;
-
-/// A policy in a scenario, as a line of JSON or a row of values.
-#[derive(Debug, Serialize)]
-struct Row<'a> {
-    scenario: &'a str,
-    seeds: usize,
-    #[serde(flatten)]
-    summary: &'a Summary,
-    attempts_per_call: f64,
-    dominated_by: Vec<&'a str>,
-}
-
-const COLUMNS: [&str; 13] = [
-    "policy",
-    "served",
-    "refused",
-    "lost",
-    "load",
-    "per call",
-    "peak/s",
-    "p50 ms",
-    "p99 ms",
-    "recovery s",
-    "early",
-    "twice",
-    "dominated by",
-];
 
 pub(crate) fn tables(comparisons: &[Comparison]) -> String {
     let mut out = String::new();
     for comparison in comparisons {
         let scenario = &comparison.scenario;
         out.push_str(&format!("{}  {}\n", styled(LABEL, &scenario.name), scenario.about));
-        let mut table = Table::new(&COLUMNS);
-        let summaries = comparison.summaries();
-        for row in rows(comparison, &summaries) {
-            let cells = row.cells();
-            table.push(&cells.each_ref().map(String::as_str));
+        let mut table = Table::new(&Row::COLUMNS);
+        for row in comparison.rows() {
+            table.push(&row.cells().each_ref().map(String::as_str));
         }
         out.push_str(&table.render("  "));
         out.push('\n');
@@ -53,13 +23,15 @@ pub(crate) fn tables(comparisons: &[Comparison]) -> String {
 }
 
 pub(crate) fn json(comparisons: &[Comparison]) -> String {
-    lines(comparisons, |row| serde_json::to_string(&row).expect("names and numbers are JSON"))
+    let rows = comparisons.iter().flat_map(Comparison::rows);
+    rows.map(|row| serde_json::to_string(&row).expect("names and numbers are JSON") + "\n").collect()
 }
 
 pub(crate) fn csv(comparisons: &[Comparison]) -> String {
     let head = "scenario,policy,seeds,calls,served,refused,lost,attempts,attempts_per_call,peak_second,p50_ms,p99_ms,\
                 recovery_s,never_recovered,early_retries,done_twice,dominated_by\n";
-    head.to_owned() + &lines(comparisons, |row| row.values())
+    let rows = comparisons.iter().flat_map(Comparison::rows);
+    head.to_owned() + &rows.map(|row| values(&row)).collect::<String>()
 }
 
 /// Returns what makes a comparison worthless, or breaks a promise.
@@ -95,68 +67,16 @@ fn settings(comparisons: &[Comparison]) -> String {
     table.render("")
 }
 
-fn lines(comparisons: &[Comparison], line: impl Fn(Row<'_>) -> String) -> String {
-    let mut out = String::new();
-    for comparison in comparisons {
-        let summaries = comparison.summaries();
-        for row in rows(comparison, &summaries) {
-            out.push_str(&line(row));
-            out.push('\n');
-        }
-    }
-    out
-}
-
-fn rows<'a>(comparison: &'a Comparison, summaries: &'a [Summary]) -> impl Iterator<Item = Row<'a>> {
-    summaries.iter().map(|summary| {
-        let better = summaries.iter().filter(|other| !summary.dominated_by(other).is_empty());
-        Row {
-            scenario: &comparison.scenario.name,
-            seeds: comparison.seeds.len(),
-            summary,
-            attempts_per_call: rounded(summary.attempts / summary.calls.max(1.0), 4),
-            dominated_by: better.map(|other| other.policy.as_str()).collect(),
-        }
-    })
-}
-
-impl Row<'_> {
-    fn cells(&self) -> [String; 13] {
-        let summary = self.summary;
-        let percent = |calls: f64| format!("{:.2} %", calls / summary.calls.max(1.0) * 100.0);
-        let recovery = match summary.never_recovered as usize {
-            0 => format!("{:.1}", summary.recovery_s),
-            all if all == self.seeds => "never".to_owned(),
-            some => format!("{:.1}, {some} never", summary.recovery_s),
-        };
-        [
-            summary.policy.clone(),
-            percent(summary.served),
-            percent(summary.refused),
-            percent(summary.lost),
-            format!("{:.0}", summary.attempts),
-            format!("{:.3}", self.attempts_per_call),
-            format!("{:.0}", summary.peak_second),
-            format!("{:.0}", summary.p50_ms),
-            format!("{:.0}", summary.p99_ms),
-            recovery,
-            summary.early_retries.to_string(),
-            summary.done_twice.to_string(),
-            self.dominated_by.join(", "),
-        ]
-    }
-
-    fn values(&self) -> String {
-        let Summary { calls, served, refused, lost, attempts, peak_second, p50_ms, p99_ms, .. } = self.summary;
-        let Summary { recovery_s, never_recovered, early_retries, done_twice, .. } = self.summary;
-        let (scenario, policy) = (quoted(self.scenario), quoted(&self.summary.policy));
-        let better = quoted(&self.dominated_by.join(" "));
-        format!(
-            "{scenario},{policy},{},{calls},{served},{refused},{lost},{attempts},{},{peak_second},{p50_ms},{p99_ms},\
-             {recovery_s},{never_recovered},{early_retries},{done_twice},{better}",
-            self.seeds, self.attempts_per_call
-        )
-    }
+fn values(row: &Row) -> String {
+    let Summary { calls, served, refused, lost, attempts, peak_second, p50_ms, p99_ms, .. } = row.summary;
+    let Summary { recovery_s, never_recovered, early_retries, done_twice, .. } = row.summary;
+    let (scenario, policy) = (quoted(&row.scenario), quoted(&row.summary.policy));
+    let better = quoted(&row.dominated_by.join(" "));
+    format!(
+        "{scenario},{policy},{},{calls},{served},{refused},{lost},{attempts},{},{peak_second},{p50_ms},{p99_ms},\
+         {recovery_s},{never_recovered},{early_retries},{done_twice},{better}\n",
+        row.seeds, row.attempts_per_call
+    )
 }
 
 /// Quotes a value where it has to be (RFC 4180, section 2).
@@ -168,7 +88,48 @@ fn quoted(value: &str) -> String {
     }
 }
 
-fn rounded(value: f64, digits: i32) -> f64 {
-    let scale = 10_f64.powi(digits);
-    (value * scale).round() / scale
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
+
+    use redress_lab::{Scenario, policies};
+
+    use super::*;
+
+    fn comparison(fault: &str) -> Comparison {
+        let text = format!(
+            "name = 'one, two'\nlength = '20s'\nclients = {{ rate = 20.0, deadline = '5s' }}\n\
+             server = {{ kind = 'fifo', rate = 100.0 }}\n{fault}"
+        );
+        let scenario: Scenario = text.parse().unwrap();
+        Comparison::run(&scenario, &policies::standard(), &[1, 2], |_| {})
+    }
+
+    #[test]
+    fn every_row_has_as_many_values_as_the_head_and_the_same_figures_as_the_json() {
+        let comparisons = [comparison("fault = [{ kind = 'answer', from = '5s', for = '5s', share = 0.5 }]")];
+        let (csv, json) = (csv(&comparisons), json(&comparisons));
+        let lines: Vec<_> = csv.lines().collect();
+        assert_eq!(lines.len(), 1 + comparisons[0].policies.len());
+        for (line, json) in lines[1..].iter().zip(json.lines()) {
+            let value: serde_json::Value = serde_json::from_str(json).unwrap();
+            let rest = line.strip_prefix("\"one, two\",").unwrap();
+            assert_eq!(rest.split(',').count() + 1, lines[0].split(',').count(), "{line}");
+            assert!(rest.contains(&format!(",{},", value["attempts"].as_f64().unwrap())), "{line} {json}");
+            assert_eq!(value["early_retries"], 0);
+        }
+        assert!(mistakes(&comparisons).is_empty());
+    }
+
+    #[test]
+    fn a_policy_that_never_retries_where_others_do_is_a_mistake() {
+        let mut quiet = comparison("");
+        assert!(mistakes(std::slice::from_ref(&quiet)).is_empty(), "there was nothing to retry");
+        quiet.policies[0].retries = true;
+        let busy = comparison("fault = [{ kind = 'answer', from = '5s', for = '5s', share = 0.5 }]");
+        let mut both = [quiet, busy];
+        assert_eq!(mistakes(&both), ["none retries, it says, and never did"]);
+        both[1].outcomes[0].unfinished = 3;
+        assert_eq!(mistakes(&both)[1], "one, two: 3 calls of none never ended, seed 1");
+    }
 }

@@ -1,0 +1,87 @@
+//! A policy in a scenario as a row of a table, for people and for programs.
+
+use serde::Serialize;
+
+use super::{Comparison, Summary};
+
+/// What a policy came to in a scenario, and who did better in everything.
+#[derive(Clone, Debug, Serialize)]
+pub struct Row {
+    /// The scenario's name.
+    pub scenario: String,
+    /// How many seeds the figures are the mean of.
+    pub seeds: usize,
+    /// The figures.
+    #[serde(flatten)]
+    pub summary: Summary,
+    /// Requests at the server for each call.
+    pub attempts_per_call: f64,
+    /// The policies that dominate this one.
+    pub dominated_by: Vec<String>,
+}
+
+impl Row {
+    /// The heads of the [`cells`](Self::cells).
+    pub const COLUMNS: [&str; 13] = [
+        "policy",
+        "served",
+        "refused",
+        "lost",
+        "load",
+        "per call",
+        "peak/s",
+        "p50 ms",
+        "p99 ms",
+        "recovery s",
+        "early",
+        "twice",
+        "dominated by",
+    ];
+
+    /// Returns the row as text for people.
+    #[must_use]
+    pub fn cells(&self) -> [String; 13] {
+        let summary = &self.summary;
+        let percent = |calls: f64| format!("{:.2} %", calls / summary.calls.max(1.0) * 100.0);
+        let recovery = match summary.never_recovered as usize {
+            0 => format!("{:.1}", summary.recovery_s),
+            all if all == self.seeds => "never".to_owned(),
+            some => format!("{:.1}, {some} never", summary.recovery_s),
+        };
+        [
+            summary.policy.clone(),
+            percent(summary.served),
+            percent(summary.refused),
+            percent(summary.lost),
+            format!("{:.0}", summary.attempts),
+            format!("{:.3}", self.attempts_per_call),
+            format!("{:.0}", summary.peak_second),
+            format!("{:.0}", summary.p50_ms),
+            format!("{:.0}", summary.p99_ms),
+            recovery,
+            summary.early_retries.to_string(),
+            summary.done_twice.to_string(),
+            self.dominated_by.join(", "),
+        ]
+    }
+}
+
+impl Comparison {
+    /// Returns a row for each policy.
+    #[must_use]
+    pub fn rows(&self) -> Vec<Row> {
+        let summaries = self.summaries();
+        let row = |summary: &Summary| {
+            let better = summaries.iter().filter(|other| !summary.dominated_by(other).is_empty());
+            let per_call = summary.attempts / summary.calls.max(1.0);
+            Row {
+                scenario: self.scenario.name.clone(),
+                seeds: self.seeds.len(),
+                summary: summary.clone(),
+                attempts_per_call: (per_call * 10_000.0).round() / 10_000.0,
+                dominated_by: better.map(|other| other.policy.clone()).collect(),
+            }
+        };
+        summaries.iter().map(row).collect()
+    }
+}
