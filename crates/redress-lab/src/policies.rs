@@ -8,8 +8,25 @@ pub use ours::{BudgetSetting, JitterName, Ours, Settings, Wait};
 
 use crate::policy::Policy;
 
-/// Returns the policies that are compared unless others are named.
+/// Returns the policies of the standard comparison: none and redress, with its defaults and some variants.
+///
+/// # Examples
+/// ```
+/// let policies = redress_lab::policies::standard();
+/// assert!(policies.iter().any(|policy| policy.name() == "redress"));
+/// ```
 #[must_use]
 pub fn standard() -> Vec<Box<dyn Policy>> {
-    vec![Box::new(NoRetry), Box::new(Ours::new())]
+    let ours = ours::variants().map(|policy| Box::new(policy) as Box<dyn Policy>);
+    let none: Box<dyn Policy> = Box::new(NoRetry);
+    std::iter::once(none).chain(ours).collect()
 }
+
+/// Returns the policy of [`standard`] with this name.
+#[must_use]
+pub fn named(name: &str) -> Option<Box<dyn Policy>> {
+    standard().into_iter().find(|policy| policy.name() == name)
+}
+
+#[cfg(test)]
+mod tests;

@@ -115,6 +115,18 @@ impl Ours {
     }
 }
 
+/// Returns redress as it comes, and with one setting changed.
+pub(super) fn variants() -> impl Iterator<Item = Ours> {
+    let set = |name: &str| Settings { name: name.to_owned(), ..Settings::default() };
+    let variants = [
+        Settings { jitter: Some(JitterName::Equal), ..set("redress-equal") },
+        Settings { jitter: Some(JitterName::None), ..set("redress-no-jitter") },
+        Settings { budget: Some(BudgetSetting::Is(false)), ..set("redress-no-budget") },
+        Settings { attempts: NonZeroU32::new(5), ..set("redress-5-attempts") },
+    ];
+    std::iter::once(Ours::new()).chain(variants.map(Ours::with))
+}
+
 impl Default for Ours {
     fn default() -> Self {
         Self::new()
