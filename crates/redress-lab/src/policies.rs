@@ -2,13 +2,18 @@
 
 mod none;
 mod ours;
+#[cfg(feature = "peers")]
+mod peers;
 
 pub use none::NoRetry;
 pub use ours::{BudgetSetting, JitterName, Ours, Settings, Wait};
+#[cfg(feature = "peers")]
+pub use peers::TowerRetry;
 
 use crate::policy::Policy;
 
-/// Returns the policies of the standard comparison: none and redress, with its defaults and some variants.
+/// Returns the policies of the standard comparison: none, other crates' if the feature `peers` is on, and redress with its
+/// defaults and some variants.
 ///
 /// # Examples
 /// ```
@@ -19,13 +24,23 @@ use crate::policy::Policy;
 pub fn standard() -> Vec<Box<dyn Policy>> {
     let ours = ours::variants().map(|policy| Box::new(policy) as Box<dyn Policy>);
     let none: Box<dyn Policy> = Box::new(NoRetry);
-    std::iter::once(none).chain(ours).collect()
+    std::iter::once(none).chain(peers()).chain(ours).collect()
 }
 
 /// Returns the policy of [`standard`] with this name.
 #[must_use]
 pub fn named(name: &str) -> Option<Box<dyn Policy>> {
     standard().into_iter().find(|policy| policy.name() == name)
+}
+
+#[cfg(feature = "peers")]
+fn peers() -> Vec<Box<dyn Policy>> {
+    peers::all()
+}
+
+#[cfg(not(feature = "peers"))]
+fn peers() -> Vec<Box<dyn Policy>> {
+    Vec::new()
 }
 
 #[cfg(test)]

@@ -75,3 +75,60 @@ fn the_same_seed_gives_the_same_run() {
         assert_eq!(outcome(&scenario, &*policy), outcome(&scenario, &*policy));
     }
 }
+
+#[cfg(feature = "peers")]
+mod peers {
+    use super::*;
+
+    #[test]
+    fn failures_are_retried_as_each_peer_sees_fit() {
+        // Whether a GET is sent again after: a 408, a 429, a 500, a 501, no connection, a broken one, a timeout; and a POST after a 503.
+        let usual = [true, true, true, true, true, true, true, false];
+        let table = [("tower", usual)];
+        let get = |fault: &str| scenario(SOME, fault);
+        let scenarios = [
+            get("kind = 'answer', answer = { status = 408 }"),
+            get("kind = 'answer', answer = { status = 429 }"),
+            get("kind = 'answer', answer = { status = 500 }"),
+            get("kind = 'answer', answer = { status = 501 }"),
+            get("kind = 'refuse'"),
+            get("kind = 'restart', every = '1m'"),
+            get("kind = 'drop'"),
+            scenario("rate = 20.0, post = 1.0", "kind = 'answer'"),
+        ];
+        assert_eq!(table.len(), super::super::peers::all().len());
+        for (name, expected) in table {
+            let policy = named(name).unwrap();
+            let retries = scenarios.each_ref().map(|scenario| {
+                let outcome = outcome(scenario, &*policy);
+                outcome.attempts > outcome.calls
+            });
+            assert_eq!(retries, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn budgets_are_shared_by_the_calls_of_a_run_and_not_between_runs() {
+        // Nothing succeeds: what is there at the begin, and what time brings, is all that there is.
+        let scenario = scenario("rate = 60.0", "kind = 'answer'");
+        for (name, budget) in [("tower", 100..=400)] {
+            let policy = named(name).unwrap();
+            let retries = [(); 2].map(|()| {
+                let outcome = outcome(&scenario, &*policy);
+                outcome.attempts - outcome.calls
+            });
+            assert!(budget.contains(&retries[0]) && retries[0] == retries[1], "{name}: {retries:?}");
+        }
+    }
+
+    #[test]
+    fn calls_that_fail_together_come_back_together_with_tower() {
+        let scenario = scenario("rate = 0.000001, burst = [{ at = '1s', calls = 10 }]", "kind = 'answer'");
+        for (name, is_in_step) in [("tower", true)] {
+            let outcome = outcome(&scenario, &*named(name).unwrap());
+            assert!(outcome.calls == 10 && outcome.attempts >= 30, "{name}: {}", outcome.attempts);
+            let in_step = outcome.seconds.iter().all(|second| second.load % 10 == 0);
+            assert_eq!(in_step, is_in_step, "{name}");
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! Other crates' retries, in their own code, each set as its documentation recommends.
+//!
+//! What is retried where a crate leaves that to its user: transport errors and the statuses 408, 429 and 5xx, for
+//! idempotent methods only. Where a crate has an opinion of its own, that is what runs, even if it sends a POST again.
+
+mod advice;
+mod tower_retry;
+
+pub use self::tower_retry::TowerRetry;
+
+use crate::policy::Policy;
+
+/// Returns all of them.
+pub(super) fn all() -> Vec<Box<dyn Policy>> {
+    vec![Box::new(TowerRetry)]
+}

@@ -1,0 +1,95 @@
+//! tower's own retries.
+
+use std::hash::{BuildHasher, DefaultHasher, Hasher as _};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use redress::BoxError;
+use tower::retry::Retry;
+use tower::retry::backoff::{Backoff as _, ExponentialBackoff, ExponentialBackoffMaker, MakeBackoff as _};
+use tower::retry::budget::{Budget as _, TpsBudget};
+use tower::util::rng::HasherRng;
+
+use super::advice;
+use crate::policy::{Client, LabBody, Policy, Site};
+
+/// tower's `Retry` with its `ExponentialBackoff` and its `TpsBudget`.
+///
+/// Both have the values of their `Default`. The budget is composed as in the documentation of `tower::retry::budget`: a
+/// success deposits, a retry withdraws, and there is no cap on the attempts of a call, against which that text argues.
+///
+/// The random numbers come from the seed. A `Policy` is cloned for each call, and its random source with it, as a maker
+/// clones it too: calls that fail together draw the same jitter and come back together.
+#[derive(Clone, Copy, Debug)]
+pub struct TowerRetry;
+
+/// What a user of tower writes. Each call works on a clone of its own; the budget is shared.
+#[derive(Clone)]
+struct Session {
+    budget: Arc<TpsBudget>,
+    backoff: ExponentialBackoff<HasherRng<Seeded>>,
+}
+
+/// Stands in for the seed that the standard library draws.
+#[derive(Clone, Debug)]
+struct Seeded(u64);
+
+/// The defaults of tower's `ExponentialBackoffMaker`, which are not there for a source of one's own.
+const MIN: Duration = Duration::from_millis(50);
+const MAX: Duration = Duration::from_millis(u64::MAX);
+const JITTER: f64 = 0.99;
+
+impl BuildHasher for Seeded {
+    type Hasher = DefaultHasher;
+
+    fn build_hasher(&self) -> DefaultHasher {
+        let mut hasher = DefaultHasher::new();
+        hasher.write_u64(self.0);
+        hasher
+    }
+}
+
+impl tower::retry::Policy<Request<Full<Bytes>>, Response<LabBody>, BoxError> for Session {
+    type Future = tokio::time::Sleep;
+
+    fn retry(
+        &mut self,
+        request: &mut Request<Full<Bytes>>,
+        result: &mut Result<Response<LabBody>, BoxError>,
+    ) -> Option<tokio::time::Sleep> {
+        let is_failure = result.as_ref().map_or(true, |response| advice::is_transient(response.status()));
+        if !is_failure {
+            self.budget.deposit();
+            return None;
+        }
+        let may_retry = advice::may_repeat(request.method()) && self.budget.withdraw();
+        may_retry.then(|| self.backoff.next_backoff())
+    }
+
+    fn clone_request(&mut self, request: &Request<Full<Bytes>>) -> Option<Request<Full<Bytes>>> {
+        Some(request.clone())
+    }
+}
+
+impl Policy for TowerRetry {
+    fn name(&self) -> &'static str {
+        "tower"
+    }
+
+    fn about(&self) -> String {
+        let version = env!("LAB_TOWER");
+        format!(
+            "tower {version}: Retry with the defaults of ExponentialBackoff (50 ms, jitter 0.99) and TpsBudget (20 % and 10/s over 10 s)"
+        )
+    }
+
+    fn client(&self, site: &Site) -> Client {
+        let random = HasherRng::with_hasher(Seeded(site.seed));
+        let maker = ExponentialBackoffMaker::new(MIN, MAX, JITTER, random);
+        let backoff = maker.expect("the minimum is below the maximum").make_backoff();
+        Client::new(Retry::new(Session { budget: Arc::new(TpsBudget::default()), backoff }, site.plain()))
+    }
+}
