@@ -1,0 +1,76 @@
+//! The retries of tower-resilience.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use redress::BoxError;
+use tower::Layer as _;
+use tower_resilience_retry::{ExponentialRandomBackoff, RetryBudgetBuilder, RetryConfigBuilder, RetryLayer};
+
+use super::advice;
+use crate::policy::{Client, LabBody, Policy, Site};
+
+/// The `RetryLayer` of tower-resilience-retry.
+///
+/// Its token bucket fills up by the system's clock, which stands still in a run: the budget is its other one, AIMD.
+#[derive(Clone, Copy, Debug)]
+pub struct TowerResilience {
+    has_budget: bool,
+}
+
+type Settings = RetryConfigBuilder<Request<Full<Bytes>>, Response<LabBody>, BoxError>;
+
+/// The preset's attempts and first wait.
+const ATTEMPTS: usize = 3;
+const FIRST: Duration = Duration::from_millis(100);
+
+impl TowerResilience {
+    /// Takes the preset `exponential_backoff()`, the crate's "balanced default": three attempts, waits of 100 ms and 200 ms
+    /// without jitter, no budget. Nothing in it is random.
+    #[must_use]
+    pub const fn preset() -> Self {
+        Self { has_budget: false }
+    }
+
+    /// Takes the preset with what the crate's guide asks for on top: randomized waits and a budget, with their defaults.
+    ///
+    /// The waits come from the thread's own random numbers, which cannot be seeded: two runs differ a little.
+    #[must_use]
+    pub const fn guide() -> Self {
+        Self { has_budget: true }
+    }
+
+    fn settings(self) -> Settings {
+        let preset = RetryLayer::exponential_backoff();
+        if !self.has_budget {
+            return preset;
+        }
+        let waits = ExponentialRandomBackoff::new(FIRST, 0.5).expect("a half lies between 0 and 1");
+        let budget = RetryBudgetBuilder::new().aimd().build().expect("its own defaults");
+        preset.backoff(waits).budget(budget)
+    }
+}
+
+impl Policy for TowerResilience {
+    fn name(&self) -> &'static str {
+        if self.has_budget { "tower-resilience-budget" } else { "tower-resilience" }
+    }
+
+    fn about(&self) -> String {
+        let version = env!("LAB_TOWER_RESILIENCE_RETRY");
+        let preset =
+            format!("tower-resilience-retry {version}: RetryLayer::exponential_backoff() (3 attempts, 100 ms)");
+        if !self.has_budget {
+            return preset;
+        }
+        format!("{preset} with ExponentialRandomBackoff 0.5 (not seeded) and an AIMD budget (10 to 1000)")
+    }
+
+    fn client(&self, site: &Site) -> Client {
+        let settings = self.settings().retry_on_response(|response| advice::is_transient(response.status()));
+        let attempts = |request: &Request<_>| if advice::may_repeat(request.method()) { ATTEMPTS } else { 1 };
+        Client::new(settings.max_attempts_fn(attempts).build().layer(site.plain()))
+    }
+}
