@@ -4,9 +4,11 @@
 //! idempotent methods only. Where a crate has an opinion of its own, that is what runs, even if it sends a POST again.
 
 mod advice;
+mod backon;
 mod tower_resilience;
 mod tower_retry;
 
+pub use self::backon::Backon;
 pub use self::tower_resilience::TowerResilience;
 pub use self::tower_retry::TowerRetry;
 
@@ -14,5 +16,10 @@ use crate::policy::Policy;
 
 /// Returns all of them.
 pub(super) fn all() -> Vec<Box<dyn Policy>> {
-    vec![Box::new(TowerRetry), Box::new(TowerResilience::preset()), Box::new(TowerResilience::guide())]
+    vec![
+        Box::new(TowerRetry),
+        Box::new(TowerResilience::preset()),
+        Box::new(TowerResilience::guide()),
+        Box::new(Backon),
+    ]
 }

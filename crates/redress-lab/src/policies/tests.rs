@@ -85,7 +85,8 @@ mod peers {
     fn failures_are_retried_as_each_peer_sees_fit() {
         // Whether a GET is sent again after: a 408, a 429, a 500, a 501, no connection, a broken one, a timeout; and a POST after a 503.
         let usual = [true, true, true, true, true, true, true, false];
-        let table = [("tower", usual), ("tower-resilience", usual), ("tower-resilience-budget", usual)];
+        let table =
+            [("tower", usual), ("tower-resilience", usual), ("tower-resilience-budget", usual), ("backon", usual)];
         let get = |fault: &str| scenario(SOME, fault);
         let scenarios = [
             get("kind = 'answer', answer = { status = 408 }"),
@@ -109,6 +110,15 @@ mod peers {
     }
 
     #[test]
+    fn a_hint_of_the_server_is_kept_by_backon_only() {
+        let scenario = scenario(SOME, "kind = 'answer', answer = { status = 503, retry_after = '5s' }");
+        for policy in super::super::peers::all() {
+            let outcome = outcome(&scenario, &*policy);
+            assert_eq!(outcome.early_retries == 0, policy.name() == "backon", "{}", policy.name());
+        }
+    }
+
+    #[test]
     fn budgets_are_shared_by_the_calls_of_a_run_and_not_between_runs() {
         // Nothing succeeds: what is there at the begin, and what time brings, is all that there is.
         let scenario = scenario("rate = 60.0", "kind = 'answer'");
@@ -125,7 +135,7 @@ mod peers {
     #[test]
     fn calls_that_fail_together_come_back_together_with_tower() {
         let scenario = scenario("rate = 0.000001, burst = [{ at = '1s', calls = 10 }]", "kind = 'answer'");
-        for (name, is_in_step) in [("tower", true)] {
+        for (name, is_in_step) in [("tower", true), ("backon", false)] {
             let outcome = outcome(&scenario, &*named(name).unwrap());
             assert!(outcome.calls == 10 && outcome.attempts >= 30, "{name}: {}", outcome.attempts);
             let in_step = outcome.seconds.iter().all(|second| second.load % 10 == 0);

@@ -1,0 +1,83 @@
+//! The retries of backon.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use ::backon::{ExponentialBuilder, Retryable as _};
+use bytes::Bytes;
+use http::{Request, Response, header};
+use http_body_util::Full;
+use rand::{RngExt as _, SeedableRng as _};
+use redress::BoxError;
+use tower::{ServiceExt as _, service_fn};
+
+use super::advice;
+use crate::policy::{Client, LabBody, Policy, Site};
+use crate::streams::Random;
+
+/// backon's `Retryable` with its `ExponentialBuilder`: the defaults, with jitter, and with the deadline as the total delay.
+///
+/// A `Retry-After` of seconds takes the place of a wait, as its example `retry_after` shows, except that the attempts stay
+/// limited: the example retries for ever while there is a `Retry-After`.
+#[derive(Clone, Copy, Debug)]
+pub struct Backon;
+
+/// Why an attempt is no success. backon retries errors, so a response that is one has to become one.
+enum Failure {
+    Refused(Box<Response<LabBody>>),
+    Broken(BoxError),
+}
+
+impl Failure {
+    /// Returns the wait that the server asked for.
+    fn hint(&self) -> Option<Duration> {
+        let Self::Refused(response) = self else { return None };
+        let seconds = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
+        Some(Duration::from_secs(seconds))
+    }
+}
+
+async fn attempt(service: Client, request: Request<Full<Bytes>>) -> Result<Response<LabBody>, Failure> {
+    let response = service.oneshot(request).await.map_err(Failure::Broken)?;
+    if advice::is_transient(response.status()) { Err(Failure::Refused(Box::new(response))) } else { Ok(response) }
+}
+
+async fn call(
+    service: Client,
+    request: Request<Full<Bytes>>,
+    waits: ExponentialBuilder,
+) -> Result<Response<LabBody>, BoxError> {
+    let may_repeat = advice::may_repeat(request.method());
+    let result = (|| attempt(service.clone(), request.clone()))
+        .retry(waits)
+        .when(|_| may_repeat)
+        .adjust(|failure, wait| wait.map(|wait| failure.hint().unwrap_or(wait)))
+        .await;
+    result.or_else(|failure| match failure {
+        Failure::Refused(response) => Ok(*response),
+        Failure::Broken(error) => Err(error),
+    })
+}
+
+impl Policy for Backon {
+    fn name(&self) -> &'static str {
+        "backon"
+    }
+
+    fn about(&self) -> String {
+        let version = env!("LAB_BACKON");
+        format!(
+            "backon {version}: ExponentialBuilder::default().with_jitter() (3 retries, 1 s), the deadline as total delay, Retry-After kept"
+        )
+    }
+
+    fn client(&self, site: &Site) -> Client {
+        let waits = ExponentialBuilder::default().with_jitter().with_total_delay(Some(site.deadline));
+        let (service, seeds) = (site.plain(), Mutex::new(Random::seed_from_u64(site.seed)));
+        let seeds = std::sync::Arc::new(seeds);
+        Client::new(service_fn(move |request| {
+            let seed = seeds.lock().unwrap_or_else(PoisonError::into_inner).random();
+            call(service.clone(), request, waits.with_jitter_seed(seed))
+        }))
+    }
+}
