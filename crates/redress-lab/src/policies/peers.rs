@@ -5,10 +5,13 @@
 
 mod advice;
 mod backon;
+mod exchange;
+mod reqwest_retry;
 mod tower_resilience;
 mod tower_retry;
 
 pub use self::backon::Backon;
+pub use self::reqwest_retry::ReqwestRetry;
 pub use self::tower_resilience::TowerResilience;
 pub use self::tower_retry::TowerRetry;
 
@@ -21,5 +24,6 @@ pub(super) fn all() -> Vec<Box<dyn Policy>> {
         Box::new(TowerResilience::preset()),
         Box::new(TowerResilience::guide()),
         Box::new(Backon),
+        Box::new(ReqwestRetry),
     ]
 }

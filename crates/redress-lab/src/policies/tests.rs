@@ -70,7 +70,7 @@ fn a_refusal_is_handed_up_as_a_response_and_a_broken_connection_as_an_error() {
 
 #[test]
 fn the_same_seed_gives_the_same_run() {
-    const UNSEEDED: [&str; 1] = ["tower-resilience-budget"];
+    const UNSEEDED: [&str; 2] = ["tower-resilience-budget", "reqwest-retry"];
     let scenario = scenario(SOME, HALF);
     for policy in standard().iter().filter(|policy| !UNSEEDED.contains(&policy.name())) {
         assert_eq!(outcome(&scenario, &**policy), outcome(&scenario, &**policy));
@@ -85,8 +85,13 @@ mod peers {
     fn failures_are_retried_as_each_peer_sees_fit() {
         // Whether a GET is sent again after: a 408, a 429, a 500, a 501, no connection, a broken one, a timeout; and a POST after a 503.
         let usual = [true, true, true, true, true, true, true, false];
-        let table =
-            [("tower", usual), ("tower-resilience", usual), ("tower-resilience-budget", usual), ("backon", usual)];
+        let table = [
+            ("tower", usual),
+            ("tower-resilience", usual),
+            ("tower-resilience-budget", usual),
+            ("backon", usual),
+            ("reqwest-retry", [true, true, true, true, true, true, true, true]),
+        ];
         let get = |fault: &str| scenario(SOME, fault);
         let scenarios = [
             get("kind = 'answer', answer = { status = 408 }"),

@@ -1,0 +1,47 @@
+//! A call on its way through another crate's own types.
+
+use std::sync::{Mutex, PoisonError};
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::Full;
+use redress::BoxError;
+use tower::ServiceExt as _;
+
+use crate::policy::{Client, LabBody};
+
+/// A call whose request and response never become another crate's: it is told the status, and decides.
+pub(super) struct Exchange {
+    service: Client,
+    request: Request<Full<Bytes>>,
+    /// The response of the last attempt, if there was one.
+    last: Mutex<Option<Response<LabBody>>>,
+}
+
+impl Exchange {
+    pub(super) const fn new(service: Client, request: Request<Full<Bytes>>) -> Self {
+        Self { service, request, last: Mutex::new(None) }
+    }
+
+    pub(super) const fn request(&self) -> &Request<Full<Bytes>> {
+        &self.request
+    }
+
+    /// Sends the request, keeps the response, and returns its status.
+    pub(super) async fn attempt(&self) -> Result<StatusCode, BoxError> {
+        self.keep(None);
+        let response = self.service.clone().oneshot(self.request.clone()).await?;
+        let status = response.status();
+        self.keep(Some(response));
+        Ok(status)
+    }
+
+    /// Takes the response of the last attempt.
+    pub(super) fn response(&self) -> Option<Response<LabBody>> {
+        self.keep(None)
+    }
+
+    fn keep(&self, response: Option<Response<LabBody>>) -> Option<Response<LabBody>> {
+        std::mem::replace(&mut *self.last.lock().unwrap_or_else(PoisonError::into_inner), response)
+    }
+}

@@ -1,0 +1,156 @@
+//! The retries of reqwest-retry.
+
+use std::future::{Future, Ready, ready};
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use ::reqwest_retry::RetryTransientMiddleware;
+use ::reqwest_retry::policies::ExponentialBackoff;
+use bytes::Bytes;
+use http::{Extensions, Request, Response};
+use http_body_util::Full;
+use redress::BoxError;
+use redress::classify::TransportError;
+use reqwest_middleware::{ClientBuilder, ClientWithMiddleware, Error, Next};
+use tower::timeout::error::Elapsed;
+use tower::{Layer, Service, service_fn};
+
+use super::exchange::Exchange;
+use crate::policy::{Client, LabBody, Policy, Site};
+
+/// The whole `RetryTransientMiddleware` of reqwest-retry with its own classification, over the modelled network in place
+/// of reqwest's client.
+///
+/// The crate's example: three retries, and the defaults of `ExponentialBackoff`. Its other setting, a total duration, is
+/// asked only after a failure, when a caller with that deadline has gone. Its classification knows no methods: it sends a
+/// POST again as well. Its waits come from random numbers that cannot be seeded, and are reckoned from the system's clock:
+/// two runs differ a little.
+///
+/// Transport errors are reqwest's own, of a client that cannot connect: refused, timed out or reset. (A reset in the middle
+/// of an exchange is no failed connect; the classification retries both alike.)
+#[derive(Clone, Copy, Debug)]
+pub struct ReqwestRetry;
+
+/// How often a request is sent again at most.
+const RETRIES: u32 = 3;
+
+/// reqwest clients each of which fails to connect in one way.
+#[derive(Clone)]
+struct Broken {
+    refused: reqwest::Client,
+    timed_out: reqwest::Client,
+    reset: reqwest::Client,
+}
+
+/// Fails each attempt to connect.
+#[derive(Clone, Copy)]
+struct Unreachable(io::ErrorKind);
+
+/// What [`Unreachable`] puts in the place of a connector.
+#[derive(Clone)]
+struct NoConnector<S> {
+    kind: io::ErrorKind,
+    _connector: S,
+}
+
+impl<S> Layer<S> for Unreachable {
+    type Service = NoConnector<S>;
+
+    fn layer(&self, connector: S) -> NoConnector<S> {
+        NoConnector { kind: self.0, _connector: connector }
+    }
+}
+
+impl<S: Service<T>, T> Service<T> for NoConnector<S> {
+    type Response = S::Response;
+    type Error = BoxError;
+    type Future = Ready<Result<S::Response, BoxError>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: T) -> Self::Future {
+        ready(Err(io::Error::from(self.kind).into()))
+    }
+}
+
+impl Broken {
+    fn new() -> Self {
+        let client = |kind| {
+            let builder = reqwest::Client::builder().no_proxy().connector_layer(Unreachable(kind));
+            builder.build().expect("a client without TLS needs nothing from the system")
+        };
+        Self {
+            refused: client(io::ErrorKind::ConnectionRefused),
+            timed_out: client(io::ErrorKind::TimedOut),
+            reset: client(io::ErrorKind::ConnectionReset),
+        }
+    }
+
+    /// Returns the client that fails in the way in which an attempt failed.
+    fn like(&self, error: &BoxError) -> &reqwest::Client {
+        if error.is::<Elapsed>() {
+            return &self.timed_out;
+        }
+        let is_refused = error.downcast_ref().is_some_and(TransportError::is_connect);
+        if is_refused { &self.refused } else { &self.reset }
+    }
+}
+
+type Sent<'a> = Pin<Box<dyn Future<Output = Result<reqwest::Response, Error>> + Send + 'a>>;
+
+/// Returns the end of the stack of middleware: it sends through the call's exchange in place of reqwest's client.
+fn end(broken: Broken) -> impl for<'a> Fn(reqwest::Request, &'a mut Extensions, Next<'a>) -> Sent<'a> {
+    move |request, extensions, _| {
+        let exchange = extensions.get::<Arc<Exchange>>().cloned().expect("each call brings its own");
+        let broken = broken.clone();
+        Box::pin(async move { send(&exchange, &broken, request).await })
+    }
+}
+
+async fn send(exchange: &Exchange, broken: &Broken, request: reqwest::Request) -> Result<reqwest::Response, Error> {
+    match exchange.attempt().await {
+        Ok(status) => {
+            let mut response = Response::new(Bytes::new());
+            *response.status_mut() = status;
+            Ok(response.into())
+        }
+        Err(error) => Ok(broken.like(&error).execute(request).await?),
+    }
+}
+
+async fn call(client: ClientWithMiddleware, exchange: Arc<Exchange>) -> Result<Response<LabBody>, BoxError> {
+    let request = exchange.request();
+    let request = reqwest::Request::new(request.method().clone(), request.uri().to_string().parse()?);
+    let mut extensions = Extensions::new();
+    extensions.insert(Arc::clone(&exchange));
+    client.execute_with_extensions(request, &mut extensions).await?;
+    Ok(exchange.response().ok_or("a response that is not there")?)
+}
+
+impl Policy for ReqwestRetry {
+    fn name(&self) -> &'static str {
+        "reqwest-retry"
+    }
+
+    fn about(&self) -> String {
+        let (version, policies) = (env!("LAB_REQWEST_RETRY"), env!("LAB_RETRY_POLICIES"));
+        format!(
+            "reqwest-retry {version}, retry-policies {policies}: RetryTransientMiddleware with ExponentialBackoff::builder() (1 s to 30 min, full jitter, not seeded), {RETRIES} retries"
+        )
+    }
+
+    fn client(&self, site: &Site) -> Client {
+        let retry =
+            RetryTransientMiddleware::new_with_policy(ExponentialBackoff::builder().build_with_max_retries(RETRIES));
+        let broken = Broken::new();
+        let client = ClientBuilder::new(broken.refused.clone()).with(retry).with(end(broken)).build();
+        let service = site.plain();
+        Client::new(service_fn(move |request: Request<Full<Bytes>>| {
+            call(client.clone(), Arc::new(Exchange::new(service.clone(), request)))
+        }))
+    }
+}
