@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 /// The crates whose versions are told, as `LAB_NAME`.
-const CRATES: [&str; 5] = ["backon", "reqwest-retry", "retry-policies", "tower", "tower-resilience-retry"];
+const CRATES: [&str; 6] =
+    ["aws-smithy-runtime", "backon", "reqwest-retry", "retry-policies", "tower", "tower-resilience-retry"];
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

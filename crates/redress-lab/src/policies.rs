@@ -8,7 +8,7 @@ mod peers;
 pub use none::NoRetry;
 pub use ours::{BudgetSetting, JitterName, Ours, Settings, Wait};
 #[cfg(feature = "peers")]
-pub use peers::{Backon, ReqwestRetry, TowerResilience, TowerRetry};
+pub use peers::{AwsSmithy, Backon, ReqwestRetry, TowerResilience, TowerRetry};
 
 use crate::policy::Policy;
 

@@ -4,12 +4,14 @@
 //! idempotent methods only. Where a crate has an opinion of its own, that is what runs, even if it sends a POST again.
 
 mod advice;
+mod aws_smithy;
 mod backon;
 mod exchange;
 mod reqwest_retry;
 mod tower_resilience;
 mod tower_retry;
 
+pub use self::aws_smithy::AwsSmithy;
 pub use self::backon::Backon;
 pub use self::reqwest_retry::ReqwestRetry;
 pub use self::tower_resilience::TowerResilience;
@@ -25,5 +27,6 @@ pub(super) fn all() -> Vec<Box<dyn Policy>> {
         Box::new(TowerResilience::guide()),
         Box::new(Backon),
         Box::new(ReqwestRetry),
+        Box::new(AwsSmithy),
     ]
 }

@@ -91,6 +91,7 @@ mod peers {
             ("tower-resilience-budget", usual),
             ("backon", usual),
             ("reqwest-retry", [true, true, true, true, true, true, true, true]),
+            ("aws-smithy", [false, false, true, false, true, true, true, true]),
         ];
         let get = |fault: &str| scenario(SOME, fault);
         let scenarios = [
@@ -127,7 +128,9 @@ mod peers {
     fn budgets_are_shared_by_the_calls_of_a_run_and_not_between_runs() {
         // Nothing succeeds: what is there at the begin, and what time brings, is all that there is.
         let scenario = scenario("rate = 60.0", "kind = 'answer'");
-        for (name, budget) in [("tower", 100..=400), ("tower-resilience-budget", 1_000..=1_000)] {
+        for (name, budget) in
+            [("tower", 100..=400), ("aws-smithy", 50..=50), ("tower-resilience-budget", 1_000..=1_000)]
+        {
             let policy = named(name).unwrap();
             let retries = [(); 2].map(|()| {
                 let outcome = outcome(&scenario, &*policy);
@@ -146,5 +149,16 @@ mod peers {
             let in_step = outcome.seconds.iter().all(|second| second.load % 10 == 0);
             assert_eq!(in_step, is_in_step, "{name}");
         }
+    }
+
+    #[test]
+    fn aws_smithy_does_not_get_the_cost_of_all_retries_back_that_succeed_side_by_side() {
+        // Each burst asks for 40 retries at 10 tokens of 500; all of the first succeed, and should have given 400 back.
+        let text = "name = 't'\nlength = '1m'\nserver = { kind = 'fifo', rate = 1000.0 }\n\
+            clients = { rate = 0.000001, deadline = '12s', burst = [{ at = '1s', calls = 40 }, { at = '20s', calls = 40 }] }\n\
+            fault = [{ kind = 'answer', from = '1s', for = '1ms' }, { kind = 'answer', from = '20s', for = '1ms' }]";
+        let outcome = outcome(&text.parse().unwrap(), &AwsSmithy);
+        // What is left for the second: the 100 not taken, one retry's 10, and one token for each of the other 39.
+        assert_eq!(outcome.attempts, 80 + 40 + 14);
     }
 }

@@ -1,0 +1,131 @@
+//! The standard retries of the AWS SDK.
+
+use std::fmt;
+use std::sync::Arc;
+
+use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_smithy_runtime::client::orchestrator::operation::Operation;
+use aws_smithy_runtime::client::retries::classifiers::{HttpStatusCodeClassifier, TransientErrorClassifier};
+use aws_smithy_runtime::client::retries::{RetryPartition, TokenBucket};
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, OrchestratorError};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_plugin::StaticRuntimePlugin;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::config_bag::Layer;
+use aws_smithy_types::retry::RetryConfig;
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use redress::BoxError;
+use tower::service_fn;
+use tower::timeout::error::Elapsed;
+
+use super::exchange::Exchange;
+use crate::policy::{Client, LabBody, Policy, Site};
+use crate::transport::ORIGIN;
+
+/// aws-smithy-runtime's orchestrator with its `StandardRetryStrategy`, over the modelled network in place of an HTTP client.
+///
+/// `RetryConfig::standard()`, a token bucket with its defaults, and the classifiers that a generated client has for what no
+/// model describes: connector errors, and the statuses 500, 502, 503 and 504. (A 429 is the AWS SDK's own to know by its
+/// error codes, which is not in this crate.) They know no methods: a POST is sent again as well.
+///
+/// The bucket is the run's own, in a custom partition: the crate keeps those of its default partitions for the life of the
+/// process. Its waits come from the thread's random numbers of fastrand, which a run seeds.
+#[derive(Clone, Copy, Debug)]
+pub struct AwsSmithy;
+
+/// The only operation. Smithy sees an empty request, and of the response the status.
+type Call = Operation<(), (), Refused>;
+
+/// A response that is no success.
+#[derive(Debug)]
+struct Refused;
+
+/// Carries the exchange of the task's call.
+#[derive(Debug)]
+struct Connector;
+
+tokio::task_local! {
+    /// The call under way. Smithy's own requests lose their extensions when it copies them.
+    static EXCHANGE: Arc<Exchange>;
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("refused")
+    }
+}
+
+impl std::error::Error for Refused {}
+
+impl HttpConnector for Connector {
+    fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
+        let Ok(exchange) = EXCHANGE.try_with(Arc::clone) else {
+            return HttpConnectorFuture::ready(Err(ConnectorError::other("no call is under way".into(), None)));
+        };
+        HttpConnectorFuture::new(async move {
+            let status = exchange.attempt().await.map_err(connector_error)?;
+            let status = status.as_u16().try_into().map_err(|error| ConnectorError::other(Box::new(error), None))?;
+            Ok(HttpResponse::new(status, SdkBody::empty()))
+        })
+    }
+}
+
+/// Says what smithy's HTTP client would have said.
+fn connector_error(error: BoxError) -> ConnectorError {
+    if error.is::<Elapsed>() { ConnectorError::timeout(error) } else { ConnectorError::io(error) }
+}
+
+fn operation() -> Call {
+    let mut layer = Layer::new("lab");
+    layer.store_put(RetryPartition::custom("lab").token_bucket(TokenBucket::default()).build());
+    Operation::builder()
+        .service_name("lab")
+        .operation_name("call")
+        .endpoint_url(ORIGIN)
+        .no_auth()
+        .sleep_impl(TokioSleep::new())
+        .standard_retry(&RetryConfig::standard())
+        .retry_classifier(TransientErrorClassifier::<Refused>::new())
+        .retry_classifier(HttpStatusCodeClassifier::default())
+        .http_client(http_client_fn(|_, _| SharedHttpConnector::new(Connector)))
+        .runtime_plugin(StaticRuntimePlugin::new().with_config(layer.freeze()))
+        .serializer(|()| Ok(HttpRequest::new(SdkBody::empty())))
+        .deserializer(
+            |response| {
+                if response.status().is_success() { Ok(()) } else { Err(OrchestratorError::operation(Refused)) }
+            },
+        )
+        .build()
+}
+
+async fn call(operation: Arc<Call>, exchange: Arc<Exchange>) -> Result<Response<LabBody>, BoxError> {
+    let result = EXCHANGE.scope(Arc::clone(&exchange), operation.invoke(())).await;
+    match (exchange.response(), result) {
+        (Some(response), _) => Ok(response),
+        (None, Err(error)) => Err(error.into()),
+        (None, Ok(())) => Err("a response that is not there".into()),
+    }
+}
+
+impl Policy for AwsSmithy {
+    fn name(&self) -> &'static str {
+        "aws-smithy"
+    }
+
+    fn about(&self) -> String {
+        let version = env!("LAB_AWS_SMITHY_RUNTIME");
+        format!(
+            "aws-smithy-runtime {version}: RetryConfig::standard() (3 attempts, 1 s to 20 s, full jitter) with TokenBucket::default() (500, 10 a retry)"
+        )
+    }
+
+    fn client(&self, site: &Site) -> Client {
+        let (service, operation) = (site.plain(), Arc::new(operation()));
+        Client::new(service_fn(move |request: Request<Full<Bytes>>| {
+            call(Arc::clone(&operation), Arc::new(Exchange::new(service.clone(), request)))
+        }))
+    }
+}
