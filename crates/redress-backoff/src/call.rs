@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::{Request, Response};
 use redress_classify::{
     Attempt, BoxError, Class, Deadline, Error, Held, Phase, Record, Recovery, Refreshed, Replay, ResponseExt, Stop,
-    TransportError, Verdict, WaitSource, try_clone_request,
+    TransportError, Verdict, WaitSource, span, try_clone_request,
 };
 use tokio::time::Instant;
 
@@ -17,9 +17,6 @@ use crate::idempotency::is_idempotent;
 use crate::key::is_keyed;
 use crate::settings::Settings;
 use crate::telemetry;
-
-/// The longest wait that is counted; a longer one is over after it.
-const CENTURY: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 /// What is remembered between the attempts of a call.
 pub(crate) struct Call<B> {
@@ -265,7 +262,7 @@ impl<B: Replay> Call<B> {
         (attempt.wait, attempt.wait_source) = (Some(wait), Some(source));
         self.attempts = self.attempts.saturating_add(1);
         self.is_replay = false;
-        Ok(now + wait.min(CENTURY))
+        Ok(span::after(now, wait))
     }
 
     /// Counts a transient failure, and returns how many there were since the last success of any caller.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use redress_classify::Schedule;
+use redress_classify::{Schedule, span};
 
 /// How waits are spread, so that callers that failed together do not come back together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -73,7 +73,7 @@ impl Delay {
 
     /// Draws the wait; `random` is uniform over all its values.
     pub(crate) fn draw(self, random: u32) -> Duration {
-        self.floor.saturating_add(share(self.spread, random))
+        self.floor.saturating_add(span::share(self.spread, random))
     }
 }
 
@@ -81,13 +81,6 @@ impl Delay {
 pub(crate) fn nth_wait(schedule: Schedule, nth: u32) -> Duration {
     let factor = schedule.factor.get().saturating_pow(nth.saturating_sub(1));
     schedule.base.saturating_mul(factor).min(schedule.cap)
-}
-
-/// Returns `random / 2^32` of a duration.
-pub(crate) fn share(whole: Duration, random: u32) -> Duration {
-    let nanos = (whole.as_nanos() * u128::from(random)) >> 32;
-    let seconds = u64::try_from(nanos / 1_000_000_000).unwrap_or(u64::MAX);
-    Duration::new(seconds, u32::try_from(nanos % 1_000_000_000).unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@ use std::time::Duration;
 use http::Request;
 use tokio::time::Instant;
 
+use crate::span;
+
 /// When a call must be over; put it into a request's extensions to set it for that request.
 ///
 /// It takes the place of the deadline of the stack, be it sooner or later. Whatever would wait longer, for its turn, for
@@ -35,8 +37,7 @@ impl Deadline {
     /// Sets a deadline so long from now; a century is the longest.
     #[must_use]
     pub fn after(limit: Duration) -> Self {
-        const CENTURY: Duration = Duration::from_secs(100 * 365 * 86_400);
-        Self(Instant::now() + limit.min(CENTURY))
+        Self(span::after(Instant::now(), limit))
     }
 
     /// Returns the deadline of a request: its own, or else one so long from now.

@@ -7,7 +7,8 @@
 //! tower has no layer of this kind: its `retry::Policy` leaves it to each user to find out what a response means.
 //!
 //! This crate also holds what all layers share: one [`Error`], the [`Record`] of attempts, the [`Replay`] trait for
-//! bodies that can be sent again, [`ReplayBody`] that makes one of any body, the [`Deadline`] of a call, and the anchored [`Clock`].
+//! bodies that can be sent again, [`ReplayBody`] that makes one of any body, the [`Deadline`] of a call, the
+//! anchored [`Clock`], and the arithmetic of its [`span`]s.
 //!
 //! # Examples
 //! ```
@@ -44,6 +45,7 @@ mod record;
 mod replay;
 mod response;
 mod service;
+pub mod span;
 mod telemetry;
 mod transport;
 mod verdict;

@@ -6,6 +6,7 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use http::Method;
+use redress_classify::span;
 use tokio::time::Instant;
 
 use crate::lanes::{Lanes, Ticket, Turn};
@@ -96,9 +97,8 @@ impl State {
 
     /// Returns the instant of a time, a century after the beginning at most.
     fn instant(&mut self, nanos: u128) -> Instant {
-        const CENTURY: Duration = Duration::from_secs(100 * 365 * 86_400);
-        let since = u64::try_from(nanos).map_or(CENTURY, Duration::from_nanos).min(CENTURY);
-        *self.beginning.get_or_insert_with(Instant::now) + since
+        let since = u64::try_from(nanos).map_or(span::LONGEST, Duration::from_nanos);
+        span::after(*self.beginning.get_or_insert_with(Instant::now), since)
     }
 }
 

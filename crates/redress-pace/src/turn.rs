@@ -3,10 +3,9 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use http::Request;
-use redress_classify::{Deadline, Error, Phase};
+use redress_classify::{Deadline, Error, Phase, span};
 use tokio::time::{Instant, Sleep};
 
 use crate::layer::Settings;
@@ -69,7 +68,7 @@ impl Patience {
     fn release(&self, parking: &Parking, random: u32) -> Instant {
         let slack = self.latest.saturating_duration_since(parking.until) / 2;
         let spread = if self.is_deadline { parking.spread.min(slack) } else { parking.spread };
-        parking.until + share(spread, random)
+        parking.until + span::share(spread, random)
     }
 }
 
@@ -190,10 +189,4 @@ impl Turn {
         let wait = turn.saturating_duration_since(now);
         telemetry::held_back(&self.settings.dialect, &self.partition, why, wait);
     }
-}
-
-/// Returns `random / 2^32` of a duration.
-fn share(whole: Duration, random: u32) -> Duration {
-    let nanos = (whole.as_nanos() * u128::from(random)) >> 32;
-    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use redress_classify::span;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
@@ -290,7 +291,7 @@ impl State {
 
     /// Begins a pause, or makes one longer: a wait that a server asked for is not cut short, up to a day.
     fn cool_down(&mut self, failure: Failure, failures: u32, at: Moment) -> Refusal {
-        let mut until = life::after(at.now, failure.delay().min(LONGEST_WAIT).max(life::pause(failures, at.random)));
+        let mut until = span::after(at.now, failure.delay().min(LONGEST_WAIT).max(life::pause(failures, at.random)));
         if let Block::CoolDown(_, earlier) = &self.block {
             until = until.max(*earlier);
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use redress_classify::span;
 use secrecy::SecretString;
 
 use crate::failure::Failure;
@@ -111,10 +112,9 @@ pub(crate) fn settled(base: &Record, end: &End<'_>) -> Record {
     }
 }
 
-/// Adds a lifetime to a time; one that cannot be written is the end of the year 9999.
+/// Adds a lifetime to a time; one without end is a century.
 fn add(time: SystemTime, lifetime: Duration) -> SystemTime {
-    const CENTURY: Duration = Duration::from_secs(100 * 365 * 86_400);
-    time.checked_add(lifetime.min(CENTURY)).unwrap_or(time)
+    time.checked_add(lifetime.min(span::LONGEST)).unwrap_or(time)
 }
 
 #[cfg(test)]
