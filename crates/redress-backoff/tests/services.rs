@@ -8,13 +8,14 @@ use std::future::{Future, Ready, ready};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use common::*;
 use http::{Request, Response};
 use redress_backoff::Budget;
 use redress_classify::{Phase, Stop, TransportError};
+use redress_sandbox::Bell;
 use redress_sandbox::strict_mock::BoxError;
 use tokio::time::Instant;
 use tower::{Layer, Service, ServiceExt};
@@ -160,24 +161,8 @@ async fn the_service_that_was_readied_is_the_one_that_is_called() {
     assert_eq!((handle.calls(), handle.abandoned()), (4, 0));
 }
 
-/// Counts how often it is woken.
-#[derive(Default)]
-struct Bell(AtomicUsize);
-
-impl Wake for Bell {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-    }
-}
-
-impl Bell {
-    fn rung(&self) -> usize {
-        self.0.load(Ordering::SeqCst)
-    }
-}
-
-fn poll_with<F: Future>(call: Pin<&mut F>, bell: &Arc<Bell>) -> Poll<F::Output> {
-    call.poll(&mut Context::from_waker(&Waker::from(Arc::clone(bell))))
+fn poll_with<F: Future>(call: Pin<&mut F>, bell: &Bell) -> Poll<F::Output> {
+    call.poll(&mut Context::from_waker(&bell.waker()))
 }
 
 #[tokio::test(start_paused = true)]
@@ -188,19 +173,19 @@ async fn the_last_waker_is_woken_and_no_other() {
         ("at the deadline", answer(500).after(ms(60_000)), ms(5_001)),
     ] {
         let (mock, handle) = mock([failure, answer(200)]);
-        let (first, second) = (Arc::new(Bell::default()), Arc::new(Bell::default()));
+        let (first, second) = (Bell::new(), Bell::new());
         let mut call = Box::pin(layer().deadline(ms(5_000)).layer(mock).oneshot(request("GET")));
         assert!(poll_with(call.as_mut(), &first).is_pending(), "{name}");
         assert!(poll_with(call.as_mut(), &second).is_pending(), "{name}");
         assert!(poll_with(call.as_mut(), &second).is_pending(), "{name}: a poll for nothing does no harm");
         tokio::time::advance(advance).await;
         tokio::task::yield_now().await;
-        assert_eq!((first.rung(), second.rung()), (0, 1), "{name}");
+        assert_eq!((first.rings(), second.rings()), (0, 1), "{name}");
         let _ = poll_with(call.as_mut(), &second);
         drop(call);
-        let rung = second.rung();
+        let rung = second.rings();
         tokio::time::advance(ms(120_000)).await;
-        assert_eq!((second.rung(), handle.in_flight()), (rung, 0), "{name}: nobody is woken after the drop");
+        assert_eq!((second.rings(), handle.in_flight()), (rung, 0), "{name}: nobody is woken after the drop");
     }
 }
 

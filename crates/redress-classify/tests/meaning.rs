@@ -3,8 +3,6 @@
 mod common;
 
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use common::{Step, answer, classify, data, fail};
@@ -13,6 +11,7 @@ use redress_classify::{
     ApiError, Basis, Class, Clock, Code, Dialect, Error, Phase, Recovery, ResponseExt, TransportError, Verdict,
     dialects,
 };
+use redress_sandbox::Recorder;
 use tokio::time::Instant;
 
 async fn verdict(dialect: Dialect, answer: Response<common::Script>) -> Verdict {
@@ -187,44 +186,33 @@ async fn transport_errors_have_a_phase() {
     }
 }
 
-/// Counts warnings and errors of one target.
-struct Count(&'static str, Arc<AtomicUsize>);
-
-impl tracing::Subscriber for Count {
-    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
-        metadata.target() == self.0 && *metadata.level() <= tracing::Level::WARN
-    }
-    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
-        tracing::span::Id::from_u64(1)
-    }
-    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
-    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
-    fn event(&self, _: &tracing::Event<'_>) {
-        self.1.fetch_add(1, Ordering::Relaxed);
-    }
-    fn enter(&self, _: &tracing::span::Id) {}
-    fn exit(&self, _: &tracing::span::Id) {}
-}
-
 #[tokio::test(start_paused = true)]
 async fn exhausted_credits_raise_an_alert() {
-    let count = Arc::new(AtomicUsize::new(0));
-    let _guard = tracing::subscriber::set_default(Count("redress::alert", Arc::clone(&count)));
+    let alerts = Recorder::of("redress::alert");
+    let _guard = tracing::subscriber::set_default(alerts.clone());
     verdict(dialects::veridia(), answer(403, [data(r#"{"error":"origin_not_allowed"}"#)])).await;
-    assert_eq!(count.load(Ordering::Relaxed), 0);
+    assert!(alerts.lines().is_empty());
     verdict(dialects::veridia(), answer(403, [data(r#"{"error":"insufficient_credits"}"#)])).await;
-    assert_eq!(count.load(Ordering::Relaxed), 1);
+    let expected = "dialect=\"veridia\" status=403 class=\"quota_exhausted\"";
+    assert_eq!(
+        alerts.lines(),
+        [format!("ERROR redress::alert message=credits or plan used up: raise the limit {expected}")]
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_success_that_is_too_long_to_be_held_is_told_of() {
-    let count = Arc::new(AtomicUsize::new(0));
-    let _guard = tracing::subscriber::set_default(Count("redress::classify", Arc::clone(&count)));
+    let recorder = Recorder::of("redress::classify");
+    let _guard = tracing::subscriber::set_default(recorder.clone());
     for (megabytes, events) in [(1, 0), (2, 1)] {
         let body = format!(r#"{{"data":"{}","error_code":null}}"#, "x".repeat(megabytes * 1_000_000));
         let response = classify(dialects::vlens(), answer(200, body.as_bytes().chunks(10_000).map(data))).await;
-        assert_eq!((response.verdict().is_none(), count.load(Ordering::Relaxed)), (true, events));
+        assert_eq!((response.verdict().is_none(), warnings(&recorder)), (true, events));
     }
+}
+
+fn warnings(recorder: &Recorder) -> usize {
+    recorder.lines().iter().filter(|line| line.starts_with("WARN ")).count()
 }
 
 #[test]

@@ -122,22 +122,13 @@ impl fmt::Debug for Lot {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicUsize;
-    use std::task::Wake;
     use std::time::{Duration, SystemTime};
+
+    use redress_sandbox::Bell;
 
     use super::*;
 
     const S: Duration = Duration::from_secs(1);
-
-    #[derive(Default)]
-    struct Bell(AtomicUsize);
-
-    impl Wake for Bell {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
 
     fn partition(name: &str) -> Partition {
         Partition::new(&http::Uri::default(), &http::HeaderMap::new(), Some(name.to_owned()))
@@ -168,13 +159,13 @@ mod tests {
         lot.park(&a, parking(now, S), now);
         lot.park(&b, parking(now, S), now);
         let guests: Vec<_> = [&a, &a, &a, &b].map(|at| lot.enter(at, now).unwrap().1).into();
-        let bells: Vec<_> = guests.iter().map(|_| Arc::new(Bell::default())).collect();
-        let wakers: Vec<_> = bells.iter().map(|bell| Waker::from(Arc::clone(bell))).collect();
+        let bells: Vec<_> = guests.iter().map(|_| Bell::new()).collect();
+        let wakers: Vec<_> = bells.iter().map(Bell::waker).collect();
         for (guest, waker) in guests.iter().zip(&wakers).skip(1) {
             assert!(guest.is_held(&Context::from_waker(waker)));
         }
         lot.open(&a);
-        let rings: Vec<_> = bells.iter().map(|bell| bell.0.load(Ordering::Relaxed)).collect();
+        let rings: Vec<_> = bells.iter().map(Bell::rings).collect();
         assert_eq!(rings, [0, 1, 1, 0], "the first one was never polled");
         let held: Vec<_> = guests.iter().map(|guest| guest.is_held(&Context::from_waker(Waker::noop()))).collect();
         assert_eq!(held, [false, false, false, true]);

@@ -3,63 +3,16 @@
 
 mod common;
 
-use std::fmt::{Debug, Write};
-use std::sync::{Arc, Mutex};
-
 use common::{close, layer, limit, request, s, serve, server};
 use http::Request;
 use redress_classify::Deadline;
+use redress_sandbox::Recorder;
 use tower::{Service, ServiceExt};
-use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Metadata, Subscriber};
-
-/// Remembers every event of every level, with all of its fields.
-#[derive(Clone, Default)]
-struct Recorder(Arc<Mutex<Vec<String>>>);
-
-struct Line(String);
-
-impl Visit for Line {
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        let _ = write!(self.0, " {field}={value:?}");
-    }
-}
-
-impl Recorder {
-    fn take(&self) -> Vec<String> {
-        std::mem::take(&mut self.0.lock().unwrap())
-    }
-}
-
-impl Subscriber for Recorder {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
-    }
-
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-
-    fn event(&self, event: &Event<'_>) {
-        let mut line = Line(format!("{} {}", event.metadata().level(), event.metadata().target()));
-        event.record(&mut line);
-        self.0.lock().unwrap().push(line.0);
-    }
-
-    fn enter(&self, _: &Id) {}
-
-    fn exit(&self, _: &Id) {}
-}
 
 #[tokio::test(start_paused = true)]
 async fn each_decision_is_one_event_with_the_same_fields() {
     let (mock, _handle) = server();
-    let recorder = Recorder::default();
+    let recorder = Recorder::new();
     let _guard = tracing::subscriber::set_default(recorder.clone());
     let service = serve(&layer().limit(limit(5)), &mock);
     let line = |message: &str, why: &str, wait: &str| {
@@ -80,7 +33,7 @@ async fn each_decision_is_one_event_with_the_same_fields() {
 #[tokio::test(start_paused = true)]
 async fn no_event_no_error_and_no_debug_text_shows_a_secret() {
     let (mock, _handle) = server();
-    let recorder = Recorder::default();
+    let recorder = Recorder::new();
     let _guard = tracing::subscriber::set_default(recorder.clone());
     let layer = layer().limit(limit(5)).partition(|_, _, _| Some("canary-key".to_owned()));
     let mut service = serve(&layer, &mock);

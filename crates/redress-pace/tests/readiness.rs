@@ -7,30 +7,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll};
 
 use common::{URL, answer, close, layer, limit, ms, refused_after, request, s, serve, server, spawn, times};
 use http::{Request, Response};
 use redress_classify::{BoxError, Phase};
+use redress_sandbox::Bell;
 use redress_sandbox::strict_mock::StrictMock;
 use tokio::time::{Instant, advance, sleep};
 use tower::{Layer, Service, ServiceExt};
-
-/// Counts how often it is woken.
-#[derive(Default)]
-struct Bell(AtomicUsize);
-
-impl Wake for Bell {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-impl Bell {
-    fn rings(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
-    }
-}
 
 #[tokio::test(start_paused = true)]
 async fn it_is_ready_when_the_service_below_is_whatever_gate_and_limits_say() {
@@ -42,8 +27,8 @@ async fn it_is_ready_when_the_service_below_is_whatever_gate_and_limits_say() {
     drop(service);
     handle.set_limit(0);
     let mut service = serve(&layer(), &mock);
-    let bell = Arc::new(Bell::default());
-    let waker = Waker::from(Arc::clone(&bell));
+    let bell = Bell::new();
+    let waker = bell.waker();
     assert!(service.poll_ready(&mut Context::from_waker(&waker)).is_pending());
     handle.set_limit(1);
     assert_eq!(bell.rings(), 1);
@@ -133,8 +118,8 @@ async fn the_last_waker_is_woken_and_nobody_is_polled_more_often_than_something_
     close(&service, 2).await;
     let mut ready = service.clone();
     let mut parked = pin!(ready.ready().await.unwrap().call(request(URL)));
-    let (old, new) = (Arc::new(Bell::default()), Arc::new(Bell::default()));
-    let (old_waker, new_waker) = (Waker::from(Arc::clone(&old)), Waker::from(Arc::clone(&new)));
+    let (old, new) = (Bell::new(), Bell::new());
+    let (old_waker, new_waker) = (old.waker(), new.waker());
     for waker in [&old_waker, &old_waker, &new_waker, &new_waker] {
         assert!(parked.as_mut().poll(&mut Context::from_waker(waker)).is_pending());
     }
@@ -143,8 +128,8 @@ async fn the_last_waker_is_woken_and_nobody_is_polled_more_often_than_something_
     assert!(parked.as_mut().poll(&mut Context::from_waker(&new_waker)).is_pending(), "the limit's turn is at 2 s");
     let mut ready = service.clone();
     let mut behind = pin!(ready.ready().await.unwrap().call(request(URL)));
-    let (old, behind_bell) = (Arc::new(Bell::default()), Arc::new(Bell::default()));
-    let (old_waker, behind_waker) = (Waker::from(Arc::clone(&old)), Waker::from(Arc::clone(&behind_bell)));
+    let (old, behind_bell) = (Bell::new(), Bell::new());
+    let (old_waker, behind_waker) = (old.waker(), behind_bell.waker());
     for waker in [&old_waker, &behind_waker, &old_waker, &behind_waker] {
         assert!(behind.as_mut().poll(&mut Context::from_waker(waker)).is_pending());
     }

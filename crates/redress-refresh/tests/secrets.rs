@@ -4,16 +4,13 @@
 mod common;
 
 use std::error::Error as _;
-use std::fmt::{Debug, Write};
-use std::sync::{Arc, Mutex};
+use std::fmt::Write;
 
 use common::{Api, Issuer, Rig, Step, get, s};
 use redress_classify::Error;
 use redress_refresh::{Failure, Grant, MemoryStore, StaticHeaders, TokenStore};
+use redress_sandbox::Recorder;
 use tower::ServiceExt;
-use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Metadata, Subscriber};
 
 const SECRETS: [&str; 5] = ["s3cret-access", "s3cret-refresh", "s3cret-key", "s3cret-cause", "s3cret-new"];
 
@@ -22,53 +19,6 @@ fn assert_silent(text: &str) {
     for secret in SECRETS {
         assert!(!text.contains(secret), "{secret} shows in {text}");
     }
-}
-
-/// Remembers every event and span of every level, with all of its fields.
-#[derive(Clone, Default)]
-struct Recorder(Arc<Mutex<Vec<String>>>);
-
-struct Line(String);
-
-impl Visit for Line {
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        let _ = write!(self.0, " {field}={value:?}");
-    }
-}
-
-impl Recorder {
-    fn lines(&self) -> Vec<String> {
-        self.0.lock().unwrap().clone()
-    }
-
-    fn add(&self, metadata: &Metadata<'_>, record: impl FnOnce(&mut Line)) {
-        let mut line = Line(format!("{} {}", metadata.level(), metadata.target()));
-        record(&mut line);
-        self.0.lock().unwrap().push(line.0);
-    }
-}
-
-impl Subscriber for Recorder {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
-    }
-
-    fn new_span(&self, span: &Attributes<'_>) -> Id {
-        self.add(span.metadata(), |line| span.record(line));
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-
-    fn event(&self, event: &Event<'_>) {
-        self.add(event.metadata(), |line| event.record(line));
-    }
-
-    fn enter(&self, _: &Id) {}
-
-    fn exit(&self, _: &Id) {}
 }
 
 fn secret_grant() -> Grant {
@@ -115,7 +65,7 @@ async fn nothing_that_can_be_printed_shows_a_secret() {
 
 #[tokio::test(start_paused = true)]
 async fn no_event_and_no_error_shows_a_secret() {
-    let recorder = Recorder::default();
+    let recorder = Recorder::new();
     let _guard = tracing::subscriber::set_default(recorder.clone());
     let steps = [
         Step::Give(Grant::bearer("s3cret-new").unwrap().refresh_token("s3cret-refresh")),
@@ -159,7 +109,7 @@ async fn no_event_and_no_error_shows_a_secret() {
 
 #[tokio::test(start_paused = true)]
 async fn a_store_its_records_and_its_events_show_no_secret() {
-    let recorder = Recorder::default();
+    let recorder = Recorder::new();
     let _guard = tracing::subscriber::set_default(recorder.clone());
     let steps = [
         Step::Give(Grant::bearer("s3cret-new").unwrap().refresh_token("s3cret-refresh")),
@@ -192,7 +142,7 @@ async fn a_store_its_records_and_its_events_show_no_secret() {
 
 #[test]
 fn the_recorder_would_see_a_secret() {
-    let recorder = Recorder::default();
+    let recorder = Recorder::new();
     tracing::subscriber::with_default(recorder.clone(), || {
         tracing::trace!(target: "redress::refresh", token = "s3cret-access", "oops");
     });

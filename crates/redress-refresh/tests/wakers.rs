@@ -5,31 +5,15 @@ mod common;
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll};
 
 use common::{Api, Issuer, Rig, get, give, grant, s};
+use redress_sandbox::Bell;
 use tower::ServiceExt;
 
-/// Counts how often it is woken.
-#[derive(Default)]
-struct Bell(AtomicUsize);
-
-impl Wake for Bell {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-impl Bell {
-    fn rings(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-fn poll<F: Future>(call: &mut Pin<Box<F>>, bell: &Arc<Bell>) -> Poll<F::Output> {
-    call.as_mut().poll(&mut Context::from_waker(&Waker::from(Arc::clone(bell))))
+fn poll<F: Future>(call: &mut Pin<Box<F>>, bell: &Bell) -> Poll<F::Output> {
+    call.as_mut().poll(&mut Context::from_waker(&bell.waker()))
 }
 
 #[tokio::test(start_paused = true)]
@@ -39,7 +23,7 @@ async fn the_last_waker_is_woken_and_no_other() {
         if deadline {
             rig.layer = rig.layer.deadline(s(60));
         }
-        let [old, new, gone, other] = std::array::from_fn(|_| Arc::new(Bell::default()));
+        let [old, new, gone, other] = std::array::from_fn(|_| Bell::new());
         let mut moved = Box::pin(rig.service().oneshot(get()));
         let mut dropped = Box::pin(rig.service().oneshot(get()));
         let mut stays = Box::pin(rig.service().oneshot(get()));

@@ -3,7 +3,8 @@
 //! A [`Sandbox`] plays one [`Vendor`]: its routes, its error envelope, its limits and headers, with the state in memory. A
 //! script of [`Fault`]s makes chosen requests fail: an error status, a lost answer, half a body, a gateway's HTML page. A
 //! log of [`Entry`]s shows what arrived and what was answered. [`StrictMock`](strict_mock::StrictMock) is a tower service
-//! that panics when a layer breaks the contract of `Service`.
+//! that panics when a layer breaks the contract of `Service`; [`AtOnce`] is one that costs nothing. [`Recorder`] remembers
+//! `tracing` events, and [`Bell`] counts how often it is woken.
 //!
 //! | vendor | an error is | credentials | state witnesses |
 //! |---|---|---|---|
@@ -50,6 +51,8 @@
 pub mod program;
 pub mod strict_mock;
 
+mod at_once;
+mod bell;
 mod clock;
 mod code;
 mod credential;
@@ -60,6 +63,7 @@ mod limits;
 mod log;
 mod outcome;
 mod queue;
+mod recorder;
 mod reply;
 mod retry_after;
 mod route;
@@ -70,10 +74,13 @@ mod shared;
 mod tokens;
 mod vendor;
 
+pub use at_once::AtOnce;
+pub use bell::Bell;
 pub use code::Code;
 pub use credential::Credential;
 pub use fault::Fault;
 pub use log::Entry;
+pub use recorder::Recorder;
 pub use sandbox::Sandbox;
 pub use script::{Script, ScriptError};
 pub use vendor::vlens::code as vlens;

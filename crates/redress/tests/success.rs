@@ -1,7 +1,7 @@
 //! A success that is there at once costs no timer, no extension and no allocation, whatever limits are set.
 
 use std::convert::Infallible;
-use std::future::{Future, Ready, ready};
+use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -12,27 +12,20 @@ use http::{HeaderValue, Request, Response};
 use http_body_util::Full;
 use redress::classify::try_clone_request;
 use redress::{Budget, Credentials, Dialect, Failure, Grant, RedressLayer, dialects};
-use tower::{Layer, Service};
+use redress_sandbox::AtOnce;
+use tower::util::MapRequest;
+use tower::{Layer, Service, ServiceExt};
 
 const URL: &str = "https://api.example/v1/things";
 
-/// Answers at once.
-#[derive(Clone)]
-struct AtOnce(Bytes);
+type Asked = Request<Full<Bytes>>;
 
-impl Service<Request<Full<Bytes>>> for AtOnce {
-    type Response = Response<Full<Bytes>>;
-    type Error = Infallible;
-    type Future = Ready<Result<Self::Response, Infallible>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<Full<Bytes>>) -> Self::Future {
+/// Answers at once, and sees that the token is on the request.
+fn transport(body: &'static str) -> MapRequest<AtOnce, fn(Asked) -> Asked> {
+    AtOnce::new(Bytes::from_static(body.as_bytes())).map_request(|request: Asked| {
         assert!(request.headers().contains_key("authorization"), "the token is on it");
-        ready(Ok(Response::new(Full::new(self.0.clone()))))
-    }
+        request
+    })
 }
 
 /// A token that is there from the beginning and expires in an hour.
@@ -57,13 +50,13 @@ fn layer(dialect: Dialect) -> RedressLayer {
         .backoff(|backoff| backoff.budget(Budget::new()))
 }
 
-fn request() -> Request<Full<Bytes>> {
+fn request() -> Asked {
     let request = Request::post(URL).header("accept", "application/json").header("content-type", "application/json");
     request.body(Full::from("{}")).expect("legal parts")
 }
 
 /// Sends a request; it must come to its end in the one poll.
-fn send<S: Service<Request<Full<Bytes>>>>(service: &mut S, request: Request<Full<Bytes>>) -> S::Response
+fn send<S: Service<Asked>>(service: &mut S, request: Asked) -> S::Response
 where
     S::Error: std::fmt::Debug,
 {
@@ -90,7 +83,7 @@ fn a_success_that_is_there_at_once_registers_no_timer() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     runtime.block_on(async {
         for (name, dialect, body) in cases() {
-            let mut service = layer(dialect).layer(AtOnce(Bytes::from_static(body.as_bytes())));
+            let mut service = layer(dialect).layer(transport(body));
             for _ in 0..3 {
                 let response = send(&mut service, request());
                 assert!(response.status() == 200 && response.extensions().is_empty(), "{name}");
@@ -104,9 +97,7 @@ fn a_success_that_is_there_at_once_registers_no_timer() {
 fn a_response_that_has_to_be_waited_for_needs_a_timer() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     runtime.block_on(async {
-        let pending = tower::service_fn(|_: Request<Full<Bytes>>| {
-            std::future::pending::<Result<Response<Full<Bytes>>, Infallible>>()
-        });
+        let pending = tower::service_fn(|_: Asked| std::future::pending::<Result<Response<Full<Bytes>>, Infallible>>());
         let _ = layer(dialects::veridia()).layer(pending).call(request()).await;
     });
 }
@@ -114,7 +105,7 @@ fn a_response_that_has_to_be_waited_for_needs_a_timer() {
 #[test]
 fn a_success_allocates_the_one_copy_of_its_request_and_nothing_else() {
     for (name, dialect, body) in cases() {
-        let mut bare = AtOnce(Bytes::from_static(body.as_bytes()));
+        let mut bare = transport(body);
         let mut service = layer(dialect).layer(bare.clone());
         drop(send(&mut service, request()));
         let (asked, copied) = (request(), request());

@@ -4,12 +4,13 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use redress_classify::{ReplayBody, ReplayError};
+use redress_sandbox::Bell;
 
 /// What a poll of the body gives.
 #[derive(Clone, Copy, Debug)]
@@ -157,23 +158,8 @@ pub(crate) fn read(mut body: ReplayBody<Script>) -> Got {
     read_some(&mut body, usize::MAX)
 }
 
-/// Counts how often it is woken.
-#[derive(Default)]
-pub(crate) struct Count(AtomicUsize);
-
-impl Count {
-    pub(crate) fn waker() -> (Waker, Arc<Self>) {
-        let count = Arc::new(Self::default());
-        (Waker::from(count.clone()), count)
-    }
-
-    pub(crate) fn get(&self) -> usize {
-        self.0.load(Ordering::SeqCst)
-    }
-}
-
-impl Wake for Count {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-    }
+/// A bell, and what rings it.
+pub(crate) fn bell() -> (Waker, Bell) {
+    let bell = Bell::new();
+    (bell.waker(), bell)
 }

@@ -11,19 +11,19 @@ use http_body::{Body, Frame};
 use redress_classify::{Replay, ReplayBody};
 
 use super::script::Step::{Data, Wait};
-use super::script::{Count, Script, poll, read_some, script};
+use super::script::{Script, bell, poll, read_some, script};
 
 #[test]
 fn whoever_polled_last_all_copies_that_wait_are_woken() {
     let (inner, gate) = script(&[Wait, Data("one")], false);
     let mut original = ReplayBody::new(inner);
     let mut copy = original.try_clone().unwrap();
-    let (parked, parked_count) = Count::waker();
-    let (waiting, waiting_count) = Count::waker();
+    let (parked, parked_count) = bell();
+    let (waiting, waiting_count) = bell();
     assert!(poll(&mut copy, &waiting).is_pending());
     assert!(poll(&mut original, &parked).is_pending());
     gate.open();
-    assert_eq!((parked_count.get(), waiting_count.get()), (1, 1));
+    assert_eq!((parked_count.rings(), waiting_count.rings()), (1, 1));
     // The one that polled last is never polled again.
     assert_eq!(read_some(&mut copy, 1).data, "one");
 }
@@ -35,28 +35,28 @@ fn a_copy_that_reads_on_wakes_those_that_wait_and_not_itself() {
     let mut copy = original.try_clone().unwrap();
     assert!(read_some(&mut original, 1).frames == 0 && read_some(&mut copy, 1).frames == 0);
     gate.open();
-    let (waker, count) = Count::waker();
-    let (other, other_count) = Count::waker();
+    let (waker, count) = bell();
+    let (other, other_count) = bell();
     assert!(poll(&mut original, &waker).is_ready());
     assert!(poll(&mut original, &waker).is_pending());
     assert!(poll(&mut copy, &other).is_ready(), "from the log");
     assert!(poll(&mut copy, &other).is_pending());
-    assert_eq!((count.get(), other_count.get()), (0, 0), "nobody waits in vain, nobody spins");
+    assert_eq!((count.rings(), other_count.rings()), (0, 0), "nobody waits in vain, nobody spins");
     gate.open();
-    assert_eq!((count.get(), other_count.get()), (1, 1));
+    assert_eq!((count.rings(), other_count.rings()), (1, 1));
     assert!(poll(&mut copy, &other).is_ready());
-    assert_eq!((count.get(), other_count.get()), (1, 1), "a waker that was woken is used up");
+    assert_eq!((count.rings(), other_count.rings()), (1, 1), "a waker that was woken is used up");
 }
 
 #[test]
 fn only_the_newest_waker_of_a_copy_is_woken() {
     let (inner, gate) = script(&[Wait, Data("one")], false);
     let mut original = ReplayBody::new(inner);
-    let (first, first_count) = Count::waker();
-    let (second, second_count) = Count::waker();
+    let (first, first_count) = bell();
+    let (second, second_count) = bell();
     assert!(poll(&mut original, &first).is_pending() && poll(&mut original, &second).is_pending());
     gate.open();
-    assert_eq!((first_count.get(), second_count.get()), (0, 1));
+    assert_eq!((first_count.rings(), second_count.rings()), (0, 1));
 }
 
 #[test]
@@ -64,12 +64,12 @@ fn a_dropped_copy_is_not_woken_and_those_that_wait_still_are() {
     let (inner, gate) = script(&[Wait, Data("one")], false);
     let mut original = ReplayBody::new(inner);
     let mut copy = original.try_clone().unwrap();
-    let (gone, gone_count) = Count::waker();
-    let (waker, count) = Count::waker();
+    let (gone, gone_count) = bell();
+    let (waker, count) = bell();
     assert!(poll(&mut copy, &waker).is_pending() && poll(&mut original, &gone).is_pending());
     drop(original);
     gate.open();
-    assert_eq!((gone_count.get(), count.get()), (0, 1));
+    assert_eq!((gone_count.rings(), count.rings()), (0, 1));
 }
 
 #[test]
@@ -78,12 +78,12 @@ fn whoever_reads_on_wakes_the_copies_that_wait_within_the_limit_and_over_it() {
         let (inner, gate) = script(&[Wait, Data("one")], false);
         let mut original = ReplayBody::with_limit(inner, limit);
         let mut copy = original.try_clone().unwrap();
-        let (waker, count) = Count::waker();
+        let (waker, count) = bell();
         assert!(poll(&mut original, &waker).is_pending());
         gate.open_in_silence();
-        let (reader, reader_count) = Count::waker();
+        let (reader, reader_count) = bell();
         assert!(poll(&mut copy, &reader).is_ready());
-        assert_eq!((count.get(), reader_count.get()), (1, 0));
+        assert_eq!((count.rings(), reader_count.rings()), (1, 0));
         let Poll::Ready(Some(next)) = poll(&mut original, &waker) else { panic!("it was woken for this") };
         assert_eq!(next.is_err_and(|error| error.is_let_go()), fails);
     }
@@ -110,14 +110,14 @@ impl Body for Hooked {
 #[test]
 fn a_copy_that_came_while_the_body_was_polled_is_woken_when_it_is_free_again() {
     let slot: Arc<Mutex<Option<ReplayBody<Hooked>>>> = Arc::default();
-    let (waker, count) = Count::waker();
+    let (waker, count) = bell();
     let meanwhile = slot.clone();
     // What the body waits for may have come and gone in its poll, and its reader may never poll again.
     let hook = move || assert!(poll(meanwhile.lock().unwrap().as_mut().unwrap(), &waker).is_pending());
     let mut original = ReplayBody::new(Hooked(Some(Box::new(hook))));
     *slot.lock().unwrap() = original.try_clone();
     assert!(poll(&mut original, Waker::noop()).is_pending());
-    assert_eq!(count.get(), 1);
+    assert_eq!(count.rings(), 1);
     let mut copy = slot.lock().unwrap().take().unwrap();
     assert!(poll(&mut copy, Waker::noop()).is_ready());
 }

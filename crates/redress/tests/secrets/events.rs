@@ -1,9 +1,8 @@
 //! Every event of a life with secrets in it.
 
-use std::fmt::{Debug, Write};
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -13,11 +12,9 @@ use redress::classify::{IdempotencyHeader, TransportError};
 use redress::login::{JsonLogin, OAuth2};
 use redress::refresh::{self, MemoryStore, Stamp, TokenStore};
 use redress::{BoxError, Budget, Budgets, Class, Code, Limit, RedressLayer, dialects};
+use redress_sandbox::Recorder;
 use redress_sandbox::strict_mock::{Answer, StrictMock};
 use tower::{Layer, ServiceExt};
-use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Metadata, Subscriber};
 
 use super::{BODY, assert_silent, chain, request, response};
 
@@ -31,53 +28,6 @@ const LOGIN: &str =
 const REFRESH: &str =
     r#"{"data":{"accessToken":"c4n4ry-token2","refreshToken":"c4n4ry-refresh2","expiresIn":3600},"error_code":null}"#;
 
-/// Remembers every event and span of these crates, of every level, with all of its fields.
-#[derive(Clone, Default)]
-struct Recorder(Arc<Mutex<Vec<String>>>);
-
-struct Line(String);
-
-impl Visit for Line {
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        let _ = write!(self.0, " {field}={value:?} {value:#?}");
-    }
-}
-
-impl Recorder {
-    fn add(&self, metadata: &Metadata<'_>, record: impl FnOnce(&mut Line)) {
-        let mut line = Line(format!("{} {} {}", metadata.level(), metadata.target(), metadata.name()));
-        record(&mut line);
-        self.0.lock().unwrap().push(line.0);
-    }
-}
-
-impl Subscriber for Recorder {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target().starts_with("redress")
-    }
-
-    fn new_span(&self, span: &Attributes<'_>) -> Id {
-        self.add(span.metadata(), |line| span.record(line));
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, values: &Record<'_>) {
-        let mut line = Line(String::new());
-        values.record(&mut line);
-        self.0.lock().unwrap().push(line.0);
-    }
-
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-
-    fn event(&self, event: &Event<'_>) {
-        self.add(event.metadata(), |line| event.record(line));
-    }
-
-    fn enter(&self, _: &Id) {}
-
-    fn exit(&self, _: &Id) {}
-}
-
 fn answer(status: u16, body: &'static str) -> Answer<Response<Full<&'static [u8]>>> {
     Answer::ok(response(status, body))
 }
@@ -90,7 +40,7 @@ fn hinted(status: u16, seconds: &'static str) -> Answer<Response<Full<&'static [
 
 #[tokio::test(start_paused = true)]
 async fn no_event_and_no_error_of_a_long_life_shows_a_secret() {
-    let recorder = Recorder::default();
+    let recorder = Recorder::of("redress").pretty();
     let _guard = tracing::subscriber::set_default(recorder.clone());
     // Each line is a call: what it meets, and how it is made.
     let lives: [(&str, Vec<Answer<_>>); 9] = [
@@ -124,7 +74,7 @@ async fn no_event_and_no_error_of_a_long_life_shows_a_secret() {
     let calls: StrictMock<Request<String>, Response<Full<&'static [u8]>>> = StrictMock::scripted([]).allow_abandoned();
     let error = layer.layer(calls).oneshot(request("GET")).await.expect_err("nobody logs in any more");
     assert_silent("an error", &chain(&error));
-    let lines = recorder.0.lock().unwrap().clone();
+    let lines = recorder.lines();
     for line in &lines {
         assert_silent("an event", line);
     }
@@ -176,7 +126,7 @@ fn process(store: &Store, endpoint: Vec<Answer<Response<Full<&'static [u8]>>>>) 
 
 #[tokio::test(start_paused = true)]
 async fn no_event_of_keys_limits_and_a_shared_login_shows_a_secret() {
-    let recorder = Recorder::default();
+    let recorder = Recorder::of("redress").pretty();
     let _guard = tracing::subscriber::set_default(recorder.clone());
     let store = Store { records: MemoryStore::new(), is_down: Arc::default() };
     let first = process(&store, vec![answer(200, OAUTH), answer(400, DEAD)]);
@@ -205,7 +155,7 @@ async fn no_event_of_keys_limits_and_a_shared_login_shows_a_secret() {
     tokio::time::sleep(Duration::from_secs(120)).await;
     call(&first, "GET", vec![answer(200, EXPIRED)]).await;
     call(&first, "GET", vec![answer(200, EXPIRED)]).await;
-    let lines = recorder.0.lock().unwrap().clone();
+    let lines = recorder.lines();
     for line in &lines {
         assert_silent("an event", line);
     }
@@ -227,11 +177,11 @@ async fn no_event_of_keys_limits_and_a_shared_login_shows_a_secret() {
 
 #[test]
 fn the_recorder_would_see_a_secret() {
-    let recorder = Recorder::default();
+    let recorder = Recorder::of("redress").pretty();
     tracing::subscriber::with_default(recorder.clone(), || {
         tracing::trace!(target: "redress::backoff", token = "c4n4ry-token", "oops");
         tracing::trace_span!(target: "redress::backoff", "call", uri = %request("GET").uri()).in_scope(|| {});
     });
-    let lines = recorder.0.lock().unwrap().clone();
+    let lines = recorder.lines();
     assert!(lines.len() == 2 && lines.iter().all(|line| line.contains("c4n4ry")), "{lines:?}");
 }

@@ -1,0 +1,133 @@
+//! A `tracing` subscriber that remembers.
+
+use std::fmt::{Debug, Write};
+use std::sync::Arc;
+
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
+
+use crate::shared::Shared;
+
+/// Remembers every event and span, of every level, with all of its fields: each is a line of text.
+///
+/// An event is `LEVEL target name=value ...`, its message the field `message`; a span has its name behind the target.
+/// Values are printed by `Debug`. Clones share the lines.
+///
+/// # Examples
+///
+/// ```
+/// use redress_sandbox::Recorder;
+///
+/// let recorder = Recorder::of("shop");
+/// let _guard = tracing::subscriber::set_default(recorder.clone());
+/// tracing::info!(target: "shop::till", price = 7, "sold");
+/// tracing::info!(target: "street", "noise");
+/// assert_eq!(recorder.lines(), ["INFO shop::till message=sold price=7"]);
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Recorder {
+    lines: Arc<Shared<Vec<String>>>,
+    targets: &'static str,
+    pretty: bool,
+}
+
+impl Recorder {
+    /// Remembers all that is told.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Remembers what is told under targets that begin so.
+    pub fn of(targets: &'static str) -> Self {
+        Self { targets, ..Self::default() }
+    }
+
+    /// Prints each value a second time, as `{:#?}` does: a `Debug` may differ by that.
+    #[must_use]
+    pub fn pretty(mut self) -> Self {
+        self.pretty = true;
+        self
+    }
+
+    /// Returns copies of the lines so far that [`take`](Self::take) has not taken.
+    pub fn lines(&self) -> Vec<String> {
+        self.lines.lock().clone()
+    }
+
+    /// Takes the lines so far.
+    pub fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.lines.lock())
+    }
+
+    fn add(&self, start: String, record: impl FnOnce(&mut Line)) {
+        let mut line = Line { text: start, pretty: self.pretty };
+        record(&mut line);
+        self.lines.lock().push(line.text);
+    }
+}
+
+impl Subscriber for Recorder {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target().starts_with(self.targets)
+    }
+
+    fn new_span(&self, span: &Attributes<'_>) -> Id {
+        let about = span.metadata();
+        self.add(format!("{} {} {}", about.level(), about.target(), about.name()), |line| span.record(line));
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, values: &Record<'_>) {
+        self.add(String::new(), |line| values.record(line));
+    }
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let about = event.metadata();
+        self.add(format!("{} {}", about.level(), about.target()), |line| event.record(line));
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+/// What is being written down.
+struct Line {
+    text: String,
+    pretty: bool,
+}
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        let _ = write!(self.text, " {field}={value:?}");
+        if self.pretty {
+            let _ = write!(self.text, " {value:#?}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_and_what_is_added_to_them_are_remembered_too() {
+        let recorder = Recorder::new();
+        tracing::subscriber::with_default(recorder.clone(), || {
+            let span = tracing::debug_span!(target: "shop", "sale", price = 7, name = tracing::field::Empty);
+            span.in_scope(|| span.record("name", "pear"));
+        });
+        assert_eq!(recorder.take(), ["DEBUG shop sale price=7", " name=\"pear\""]);
+        assert!(recorder.lines().is_empty(), "what is taken is gone");
+    }
+
+    #[test]
+    fn a_pretty_one_prints_each_value_twice() {
+        let recorder = Recorder::of("shop").pretty();
+        tracing::subscriber::with_default(recorder.clone(), || tracing::warn!(target: "shop", stock = ?[1]));
+        assert_eq!(recorder.lines(), ["WARN shop stock=[1] [\n    1,\n]"]);
+    }
+}
