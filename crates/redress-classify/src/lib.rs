@@ -8,7 +8,7 @@
 //!
 //! This crate also holds what all layers share: one [`Error`], the [`Record`] of attempts, the [`Replay`] trait for
 //! bodies that can be sent again, [`ReplayBody`] that makes one of any body, the [`Deadline`] of a call, the
-//! anchored [`Clock`], and the arithmetic of its [`span`]s.
+//! anchored [`Clock`], the arithmetic of [`span`]s, and the [`Upstream`] that a request goes to.
 //!
 //! # Examples
 //! ```
@@ -48,6 +48,7 @@ mod service;
 pub mod span;
 mod telemetry;
 mod transport;
+mod upstream;
 mod verdict;
 
 pub use api_error::ApiError;
@@ -64,6 +65,7 @@ pub use replay::{Replay, ReplayBody, ReplayError, try_clone_request};
 pub use response::{Refreshed, ResponseExt};
 pub use service::Classify;
 pub use transport::TransportError;
+pub use upstream::Upstream;
 pub use verdict::{Phase, Verdict};
 
 pub use redress_envelope::{

@@ -4,42 +4,29 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use http::uri::Authority;
-use http::{HeaderMap, HeaderValue, Uri, header};
+use http::{HeaderMap, Uri};
+use redress_classify::Upstream;
 
-/// Whose turn is counted: by default the host and port that a request goes to, which its `Host` header names when its URI
-/// does not (RFC 9112 section 3.2.1).
+/// Whose turn is counted: by default the host and port that a request goes to.
 ///
 /// It is made for every request. Where the URI names the host and there is no closure of the user's, no bytes are copied.
 #[derive(Clone)]
 pub(crate) struct Partition {
     key: Option<Arc<str>>,
-    authority: Option<Authority>,
-    port: Option<u16>,
+    upstream: Upstream,
 }
 
 impl Partition {
     /// Finds the partition of a request; a key takes the place of the authority.
     pub(crate) fn new(uri: &Uri, headers: &HeaderMap, key: Option<String>) -> Self {
-        let authority = uri.authority().cloned().or_else(|| named(headers.get(header::HOST)?));
-        let port = authority.as_ref().and_then(Authority::port_u16).or_else(|| match uri.scheme_str() {
-            Some("https") => Some(443),
-            Some("http") => Some(80),
-            _ => None,
-        });
-        Self { key: key.map(Arc::from), authority, port }
-    }
-
-    /// Returns the host without the user, who may be a secret.
-    fn host(&self) -> &str {
-        self.authority.as_ref().map_or("", Authority::host)
+        Self { key: key.map(Arc::from), upstream: Upstream::of(uri, headers) }
     }
 }
 
 impl PartialEq for Partition {
     fn eq(&self, other: &Self) -> bool {
         match (&self.key, &other.key) {
-            (None, None) => self.port == other.port && self.host().eq_ignore_ascii_case(other.host()),
+            (None, None) => self.upstream == other.upstream,
             (ours, theirs) => ours == theirs,
         }
     }
@@ -49,22 +36,17 @@ impl Eq for Partition {}
 
 impl Hash for Partition {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        if let Some(key) = &self.key {
-            return key.hash(state);
+        match &self.key {
+            Some(key) => key.hash(state),
+            None => self.upstream.hash(state),
         }
-        self.port.hash(state);
-        self.host().bytes().for_each(|byte| state.write_u8(byte.to_ascii_lowercase()));
     }
 }
 
-/// Prints host and port: never a user, a path, a query or a key, which may be secrets.
+/// Prints host and port: never a key, which may be a secret.
 impl fmt::Display for Partition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.host())?;
-        match self.authority.as_ref().and_then(Authority::port_u16) {
-            Some(port) => write!(f, ":{port}"),
-            None => Ok(()),
-        }
+        fmt::Display::fmt(&self.upstream, f)
     }
 }
 
@@ -74,38 +56,12 @@ impl fmt::Debug for Partition {
     }
 }
 
-/// Reads what a `Host` header names.
-fn named(host: &HeaderValue) -> Option<Authority> {
-    Authority::try_from(host.as_bytes()).ok()
-}
-
 #[cfg(test)]
 mod tests {
-    use std::hash::BuildHasher;
-
     use super::*;
 
     fn of(uri: &str) -> Partition {
         Partition::new(&uri.parse().unwrap(), &HeaderMap::new(), None)
-    }
-
-    #[test]
-    fn a_host_and_its_port_are_one_partition_however_they_are_written() {
-        let hasher = std::hash::RandomState::new();
-        for (one, other, same) in [
-            ("https://api.example/a", "https://API.example:443/b?c", true),
-            ("http://api.example", "http://api.example:80/", true),
-            ("https://user:word@api.example", "https://api.example", true),
-            ("https://api.example", "http://api.example", false),
-            ("https://api.example", "https://eu.api.example", false),
-            ("https://api.example:8443", "https://api.example", false),
-            ("/a", "/b", true),
-            ("/a", "https://api.example/a", false),
-        ] {
-            let (one, other) = (of(one), of(other));
-            assert_eq!(one == other, same, "{one} {other}");
-            assert_eq!(hasher.hash_one(&one) == hasher.hash_one(&other), same, "{one} {other}");
-        }
     }
 
     #[test]

@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::hash::{BuildHasher, RandomState};
 
-use http::{Extensions, HeaderMap, Request, Uri, header};
+use http::{Extensions, HeaderMap, Request, Uri};
+use redress_classify::Upstream;
 
 use super::Budget;
 use super::sync::Arc;
@@ -153,24 +154,7 @@ impl Keyed {
     fn key(&self, uri: &Uri, headers: &HeaderMap, extensions: &Extensions) -> u64 {
         match &self.partition {
             Partition::Key(key) => self.hasher.hash_one(key(uri, headers, extensions)),
-            Partition::Authority => {
-                let mut hasher = self.hasher.build_hasher();
-                hash_authority(uri, headers, &mut hasher);
-                hasher.finish()
-            }
+            Partition::Authority => self.hasher.hash_one(Upstream::of(uri, headers)),
         }
     }
-}
-
-/// Hashes the host in lower case and the port; never the user and password that may stand before them.
-fn hash_authority(uri: &Uri, headers: &HeaderMap, hasher: &mut impl Hasher) {
-    let host = || headers.get(header::HOST).map(header::HeaderValue::as_bytes);
-    let name = uri.host().map(str::as_bytes).or_else(host).unwrap_or_default();
-    name.iter().for_each(|byte| hasher.write_u8(byte.to_ascii_lowercase()));
-    let usual = match uri.scheme_str() {
-        Some("https") => Some(443),
-        Some("http") => Some(80),
-        _ => None,
-    };
-    uri.port_u16().or(usual).hash(hasher);
 }
