@@ -1,25 +1,17 @@
 //! Replays the fuzz corpus, and random lists of operations, through the harness of the fuzz targets.
 
-use std::path::Path;
-
 use proptest::prelude::*;
+use replay::replay;
 
 #[allow(dead_code, unreachable_pub, reason = "the harness is a library elsewhere")]
 #[path = "../../../fuzz/src/budget_ops.rs"]
 mod budget_ops;
+#[path = "../../../fuzz/replay.rs"]
+mod replay;
 
 #[test]
 fn the_corpus_of_operations_replays() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/budget_ops");
-    let files = std::fs::read_dir(&folder).expect("the corpus is part of the repository");
-    let mut count = 0;
-    for file in files {
-        let path = file.expect("the folder can be listed").path();
-        eprintln!("{}", path.display());
-        budget_ops::check(&std::fs::read(path).expect("the seed can be read"));
-        count += 1;
-    }
-    assert!(count >= 20, "{} holds {count} seeds", folder.display());
+    replay("budget_ops", budget_ops::check);
 }
 
 proptest! {

@@ -1,8 +1,7 @@
 //! Replays the fuzz corpus, and some random bodies, through the harness of the fuzz targets.
 
-use std::path::Path;
-
 use proptest::prelude::*;
+use replay::replay;
 
 #[allow(dead_code, unreachable_pub, reason = "the harness is a library elsewhere")]
 #[path = "../../../fuzz/src/dialect.rs"]
@@ -22,19 +21,8 @@ mod hint;
 #[allow(dead_code, unreachable_pub, reason = "the harness is a library elsewhere")]
 #[path = "../../../fuzz/src/http_date.rs"]
 mod http_date;
-
-fn replay(target: &str, check: fn(&[u8])) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(target);
-    let files = std::fs::read_dir(&folder).expect("the corpus is part of the repository");
-    let mut count = 0;
-    for file in files {
-        let path = file.expect("the folder can be listed").path();
-        eprintln!("{}", path.display());
-        check(&std::fs::read(path).expect("the seed can be read"));
-        count += 1;
-    }
-    assert!(count >= 20, "{} holds {count} seeds", folder.display());
-}
+#[path = "../../../fuzz/replay.rs"]
+mod replay;
 
 #[test]
 fn the_corpus_of_dialect_files_replays() {
