@@ -91,3 +91,8 @@ pub use key::IdempotencyKey;
 pub use layer::BackoffLayer;
 pub use schedule::Jitter;
 pub use service::Backoff;
+
+/// Compiles the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

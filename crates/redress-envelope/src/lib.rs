@@ -61,3 +61,8 @@ pub use hint::{HintSource, RetryHint, Unit, When};
 pub use json::Unreadable;
 pub use meaning::{Basis, Meaning};
 pub use signal::{Decision, Signal};
+
+/// Compiles the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

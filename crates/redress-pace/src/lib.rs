@@ -70,3 +70,8 @@ pub use gate::Gate;
 pub use layer::PaceLayer;
 pub use limit::Limit;
 pub use service::Pace;
+
+/// Compiles the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -93,3 +93,8 @@ pub use store::{InvalidRecord, MemoryStore, Record, Stamp, TokenStore};
 pub use tokens::Tokens;
 
 pub use secrecy::SecretString;
+
+/// Compiles the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

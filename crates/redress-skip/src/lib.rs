@@ -163,3 +163,8 @@ fn long_run(text: &[u8]) -> usize {
 pub fn implementation() -> &'static str {
     Implementation::get().name()
 }
+
+/// Compiles the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
