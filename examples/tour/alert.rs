@@ -1,43 +1,18 @@
 //! Counts the alerts that the stack raises, as a monitoring system would.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::LazyLock;
 
 use redress::BoxError;
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Metadata, Subscriber};
+use redress_sandbox::Recorder;
 
-static ALERTS: AtomicUsize = AtomicUsize::new(0);
-
-struct Alerts;
+static ALERTS: LazyLock<Recorder> = LazyLock::new(|| Recorder::of("redress::alert"));
 
 /// Begins to count.
 pub(crate) fn watch() -> Result<(), BoxError> {
-    Ok(tracing::subscriber::set_global_default(Alerts)?)
+    Ok(tracing::subscriber::set_global_default(ALERTS.clone())?)
 }
 
 /// Returns how many alerts there were.
 pub(crate) fn count() -> usize {
-    ALERTS.load(Ordering::Relaxed)
-}
-
-impl Subscriber for Alerts {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target() == "redress::alert"
-    }
-
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-
-    fn event(&self, _: &Event<'_>) {
-        ALERTS.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn enter(&self, _: &Id) {}
-
-    fn exit(&self, _: &Id) {}
+    ALERTS.lines().len()
 }
