@@ -22,7 +22,7 @@ fn outcome(scenario: &Scenario, policy: &dyn Policy) -> Outcome {
     outcome
 }
 
-const SOME: &str = "rate = 20.0";
+const SOME: &str = "rate = 5.0";
 const HALF: &str = "kind = 'answer', share = 0.5";
 
 #[test]
@@ -69,6 +69,36 @@ fn a_refusal_is_handed_up_as_a_response_and_a_broken_connection_as_an_error() {
 }
 
 #[test]
+fn a_response_is_forgotten_when_a_later_attempt_has_none() {
+    let text = "name = 't'\nlength = '20s'\nserver = { kind = 'fifo', rate = 1000.0 }\n\
+        clients = { rate = 0.000001, deadline = '12s', burst = [{ at = '1s', calls = 10 }] }\n\
+        fault = [{ kind = 'answer', from = '1s', for = '1ms' }, { kind = 'refuse', from = '1001ms', for = '1m' }]";
+    for policy in standard().iter().filter(|policy| policy.retries()) {
+        let outcome = outcome(&text.parse().unwrap(), &**policy);
+        assert_eq!((outcome.lost, outcome.refused), (10, 0), "{}", policy.name());
+    }
+}
+
+#[test]
+fn every_policy_gets_by_with_tokens_that_run_out() {
+    let text = "name = 't'\nlength = '10s'\nclients = { rate = 20.0, deadline = '12s' }\n\
+        server = { kind = 'fifo', rate = 1000.0 }\ntoken = { lives = '3s', login = '100ms' }";
+    for policy in standard() {
+        let outcome = outcome(&text.parse().unwrap(), &*policy);
+        assert_eq!((outcome.served, outcome.logins), (outcome.calls, 4), "{}", policy.name());
+    }
+}
+
+#[test]
+fn layers_of_retry_multiply_unless_they_are_of_redress() {
+    let scenarios = [SOME, "rate = 5.0, layers = 2"].map(|clients| scenario(clients, "kind = 'answer'"));
+    for policy in standard().iter().filter(|policy| policy.retries()) {
+        let attempts = scenarios.each_ref().map(|scenario| outcome(scenario, &**policy).attempts);
+        assert_eq!(attempts[1] > attempts[0], !policy.name().starts_with("redress"), "{}", policy.name());
+    }
+}
+
+#[test]
 fn the_same_seed_gives_the_same_run() {
     const UNSEEDED: [&str; 2] = ["tower-resilience-budget", "reqwest-retry"];
     let scenario = scenario(SOME, HALF);
@@ -102,7 +132,7 @@ mod peers {
             get("kind = 'refuse'"),
             get("kind = 'restart', every = '1m'"),
             get("kind = 'drop'"),
-            scenario("rate = 20.0, post = 1.0", "kind = 'answer'"),
+            scenario("rate = 5.0, post = 1.0", "kind = 'answer'"),
         ];
         assert_eq!(table.len(), super::super::peers::all().len());
         for (name, expected) in table {
