@@ -6,6 +6,7 @@ mod ledger;
 pub mod outcome;
 pub mod policies;
 mod policy;
+pub mod report;
 mod run;
 pub mod scenario;
 pub mod server;

@@ -1,0 +1,201 @@
+//! Shows comparisons to people: a page of HTML, and single charts.
+//!
+//! The page is one file that asks for nothing from anywhere, and says so in its content security policy. Without
+//! scripts it shows everything; with them each policy can be switched off in all charts and tables at once.
+
+mod axis;
+mod cast;
+mod figures;
+mod markup;
+mod method;
+mod number;
+mod overview;
+mod plot;
+#[cfg(test)]
+mod sample;
+mod section;
+mod series;
+mod standalone;
+mod style;
+mod tables;
+mod trouble;
+mod words;
+
+use crate::compare::{Comparison, Summary};
+use cast::Cast;
+use markup::Markup;
+use number::count;
+pub use series::Series;
+pub use standalone::chart;
+
+const SCRIPT: &str = include_str!("report/page.js");
+/// Allows this style and this very script, and no address at all. A change of `page.js` changes the digest: a browser
+/// that refuses the script says which one it wants.
+const SECURITY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-gqt/KQ6vTFGK8OMKH/ybtw8hgDFkFL+en8sR4Lsp/3M='; \
+                        base-uri 'none'; form-action 'none'";
+
+/// What the parts of the page are made of.
+struct Report<'a> {
+    comparisons: &'a [Comparison],
+    command: &'a str,
+    cast: Cast,
+    /// By scenario, and within a scenario by policy.
+    summaries: Vec<Vec<Summary>>,
+}
+
+/// Returns a page that shows these comparisons; `command` is what repeats the run.
+///
+/// The same comparisons give the same page, byte for byte.
+///
+/// # Examples
+/// ```
+/// use redress_lab::policies::{NoRetry, Ours};
+/// use redress_lab::{Comparison, Policy, Scenario, report};
+///
+/// let scenario: Scenario = r#"
+///     name = "pause"
+///     length = "20s"
+///     clients = { rate = 5.0, deadline = "5s" }
+///     server = { kind = "fifo", rate = 10.0 }
+///     fault = [{ kind = "hold", from = "5s", for = "2s" }]
+/// "#
+/// .parse()?;
+/// let policies: [Box<dyn Policy>; 2] = [Box::new(NoRetry), Box::new(Ours::new())];
+/// let comparison = Comparison::run(&scenario, &policies, &[1], |_| {});
+/// let page = report::page(&[comparison], "redress lab run pause.toml --report out.html");
+/// assert!(page.starts_with("<!doctype html>"));
+/// # Ok::<(), redress_lab::InvalidScenario>(())
+/// ```
+#[must_use]
+pub fn page(comparisons: &[Comparison], command: &str) -> String {
+    let summaries = comparisons.iter().map(Comparison::summaries).collect();
+    let report = Report { comparisons, command, cast: Cast::of(comparisons), summaries };
+    let mut markup = Markup::default();
+    markup.trusted("<!doctype html>\n");
+    markup.element("html", &[("lang", &"en")], |markup| {
+        markup.element("head", &[], |markup| report.head(markup));
+        markup.element("body", &[], |markup| report.body(markup));
+    });
+    markup.into_string()
+}
+
+impl Report<'_> {
+    fn head(&self, markup: &mut Markup) {
+        markup.leaf("meta", &[("charset", &"utf-8")]);
+        markup.leaf("meta", &[("http-equiv", &"Content-Security-Policy"), ("content", &SECURITY)]);
+        markup.leaf("meta", &[("name", &"viewport"), ("content", &"width=device-width, initial-scale=1")]);
+        markup.leaf("meta", &[("name", &"color-scheme"), ("content", &"light dark")]);
+        // No browser asks for an icon then.
+        markup.leaf("link", &[("rel", &"icon"), ("href", &"data:,")]);
+        markup.words("title", &[], "Retry policies in outages");
+        markup.element("style", &[], |markup| {
+            markup.trusted(&style::page(&self.cast));
+        });
+    }
+
+    fn body(&self, markup: &mut Markup) {
+        // What each sample of a line refers to.
+        markup.trusted(
+            "<svg width=\"0\" height=\"0\" class=\"unseen\" aria-hidden=\"true\"><symbol id=\"sample\" viewBox=\"0 0 30 8\">\
+             <path class=\"line\" d=\"M0 4h30\"/></symbol></svg>\n",
+        );
+        markup.words("a", &[("class", &"skip"), ("href", &"#summary")], "Skip to the summary");
+        self.masthead(markup);
+        self.switches(markup);
+        markup.element("main", &[], |markup| {
+            overview::matrix(markup, self);
+            overview::recoveries(markup, self);
+            overview::policies(markup, &self.cast);
+            markup.element("section", &[("id", &"scenarios")], |markup| {
+                markup.words("h2", &[], "Scenarios");
+                markup.words(
+                    "p",
+                    &[],
+                    "A policy has the same colour and dashes everywhere. The bar at the top switches it off and on; pointing at it \
+                     there brings its lines to the front.",
+                );
+                for nth in 0..self.comparisons.len() {
+                    section::section(markup, self, nth);
+                }
+            });
+            method::definitions(markup);
+            method::repeat(markup, self);
+        });
+        markup.element("script", &[], |markup| markup.trusted(SCRIPT));
+    }
+
+    fn masthead(&self, markup: &mut Markup) {
+        markup.element("header", &[("class", &"masthead")], |markup| {
+            markup.trusted("<button type=\"button\" id=\"theme\" hidden>Dark</button>");
+            markup.words("h1", &[], "Retry policies in outages");
+            markup.words("p", &[("class", &"lead")], self.lead());
+            markup.element("nav", &[("aria-label", &"Contents")], |markup| {
+                markup.element("ul", &[], |markup| {
+                    for name in ["Summary", "Recovery", "Policies", "Scenarios", "Definitions", "Repeat it"] {
+                        let at = name.split(' ').next().unwrap_or(name).to_lowercase();
+                        entry(markup, &at, name);
+                    }
+                });
+                markup.element("ol", &[], |markup| {
+                    for (nth, comparison) in self.comparisons.iter().enumerate() {
+                        entry(markup, &anchor(nth), &comparison.scenario.name);
+                    }
+                });
+            });
+        });
+    }
+
+    /// Writes the switches. Without scripts they are a legend.
+    fn switches(&self, markup: &mut Markup) {
+        let attributes: markup::Attributes<'_> = &[("role", &"group"), ("aria-label", &"Policies shown")];
+        markup.element("div", &[("class", &"switches")], |markup| {
+            markup.element("div", attributes, |markup| {
+                for (seat, policy) in self.cast.policies.iter().enumerate() {
+                    let attributes: markup::Attributes<'_> = &[
+                        ("type", &"button"),
+                        ("data-policy", &cast::class(seat)),
+                        ("data-name", &policy.name),
+                        ("aria-pressed", &"true"),
+                        ("title", &policy.about),
+                        ("disabled", &""),
+                    ];
+                    markup.element("button", attributes, |markup| {
+                        tables::swatch(markup, seat);
+                        markup.say(&policy.name);
+                    });
+                }
+                markup.trusted("<button type=\"button\" id=\"all\" hidden>Show all</button>");
+                markup.trusted("<button type=\"button\" id=\"none\" hidden>Hide all</button>");
+            });
+        });
+        markup.trusted("<p id=\"told\" class=\"unseen\" role=\"status\"></p>\n");
+    }
+
+    fn lead(&self) -> String {
+        let (scenarios, policies) = (self.comparisons.len(), self.cast.policies.len());
+        let runs: usize = self.comparisons.iter().map(|it| it.outcomes.len()).sum();
+        let calls: u64 = self.comparisons.iter().flat_map(|it| &it.outcomes).map(|it| it.calls).sum();
+        let [scenarios, policies, runs] = [(scenarios, "scenario"), (policies, "policy"), (runs, "run")].map(counted);
+        format!(
+            "{scenarios}, {policies}, {runs}: {} calls, in virtual time, by the shipped code of each policy.",
+            count(calls as f64)
+        )
+    }
+}
+
+/// Returns the address of a scenario within the page.
+fn anchor(nth: usize) -> String {
+    format!("scenario-{}", nth + 1)
+}
+
+fn entry(markup: &mut Markup, at: &str, name: &str) {
+    markup.element("li", &[], |markup| markup.words("a", &[("href", &format!("#{at}"))], name));
+}
+
+fn counted((number, name): (usize, &str)) -> String {
+    match (number, name) {
+        (1, name) => format!("1 {name}"),
+        (_, "policy") => format!("{number} policies"),
+        (_, name) => format!("{} {name}s", count(number as f64)),
+    }
+}

@@ -1,0 +1,75 @@
+//! The figures of a scenario, policy by policy.
+
+use super::Report;
+use super::cast::class;
+use super::markup::Markup;
+use super::number::{count, millis, percent, times};
+use super::tables::{Cell, NOTHING, best, cell, head, recovery, table};
+use crate::compare::{Comparison, Summary};
+
+/// A column: its head, and what stands in it.
+type Column = (&'static str, fn(&Comparison, &Summary) -> Cell);
+
+const COLUMNS: [Column; 12] = [
+    ("Goodput", |_, it| less(percent(it.served / it.calls.max(1.0)), -it.served)),
+    ("Served", |_, it| plain(it.served)),
+    ("Refused", |_, it| plain(it.refused)),
+    ("Lost", |_, it| plain(it.lost)),
+    ("Load", |_, it| plain(it.attempts)),
+    ("per call", |_, it| less(times(it.attempts / it.calls.max(1.0)), it.attempts)),
+    ("Peak second", |_, it| less(count(it.peak_second), it.peak_second)),
+    ("p50, ms", |_, it| latency(it, it.p50_ms)),
+    ("p99, ms", |_, it| latency(it, it.p99_ms)),
+    ("Recovery", recovery),
+    ("Early retries", |_, it| fault(it.early_retries)),
+    ("Done twice", |_, it| fault(it.done_twice)),
+];
+
+/// Writes the table.
+pub(super) fn figures(markup: &mut Markup, report: &Report<'_>, nth: usize) {
+    let (comparison, summaries) = (&report.comparisons[nth], &report.summaries[nth]);
+    let columns: Vec<Vec<Cell>> =
+        COLUMNS.iter().map(|(_, of)| summaries.iter().map(|summary| of(comparison, summary)).collect()).collect();
+    let best: Vec<_> = columns.iter().map(|cells| best(cells)).collect();
+    table(markup, &format!("Figures of {}", comparison.scenario.name), "figures", |markup| {
+        markup.element("thead", &[], |markup| {
+            markup.element("tr", &[], |markup| {
+                markup.words("th", &[("scope", &"col")], "Policy");
+                for (name, _) in COLUMNS {
+                    markup.words("th", &[("scope", &"col")], name);
+                }
+            });
+        });
+        markup.element("tbody", &[], |markup| {
+            for (at, summary) in summaries.iter().enumerate() {
+                let seat = report.cast.seats[nth][at];
+                markup.element("tr", &[("class", &class(seat))], |markup| {
+                    head(markup, "row", seat, &summary.policy);
+                    for (cells, best) in columns.iter().zip(&best) {
+                        let classes = if cells[at].text.starts_with('⚠') { "bad" } else { "" };
+                        cell(markup, classes, &cells[at].text, best[at]);
+                    }
+                });
+            }
+        });
+    });
+}
+
+const fn less(text: String, rank: f64) -> Cell {
+    Cell { text, rank: Some(rank) }
+}
+
+fn plain(value: f64) -> Cell {
+    Cell { text: count(value), rank: None }
+}
+
+/// A latency of calls that there are none of is no latency.
+fn latency(summary: &Summary, value: f64) -> Cell {
+    if summary.served > 0.0 { less(millis(value), value) } else { Cell { text: NOTHING.to_owned(), rank: None } }
+}
+
+/// What should not happen at all.
+fn fault(times: u64) -> Cell {
+    let mark = if times > 0 { "⚠ " } else { "" };
+    Cell { text: format!("{mark}{}", count(times as f64)), rank: None }
+}

@@ -1,0 +1,108 @@
+//! Writes HTML and SVG. Texts and values come from other people's files: all of them pass through one escape, here.
+
+use std::fmt::{self, Display, Write};
+
+/// Markup that grows.
+#[derive(Debug, Default)]
+pub(super) struct Markup {
+    written: String,
+}
+
+/// The attributes of an element; values are escaped.
+pub(super) type Attributes<'a> = &'a [(&'static str, &'a dyn Display)];
+
+/// Takes text, and writes it such that no reader of HTML or XML takes any of it for markup.
+struct Escaped<'a>(&'a mut String);
+
+impl Markup {
+    /// Writes an element with what `inside` writes.
+    pub(super) fn element(&mut self, name: &'static str, attributes: Attributes<'_>, inside: impl FnOnce(&mut Self)) {
+        self.tag(name, attributes, ">");
+        inside(self);
+        self.written.extend(["</", name, ">"]);
+        if ends_a_line(name) {
+            self.written.push('\n');
+        }
+    }
+
+    /// Writes an element that holds a text and nothing else.
+    pub(super) fn words(&mut self, name: &'static str, attributes: Attributes<'_>, text: impl Display) {
+        self.element(name, attributes, |inside| inside.say(text));
+    }
+
+    /// Writes an element without content: one of SVG's, or one of those that never have any.
+    pub(super) fn leaf(&mut self, name: &'static str, attributes: Attributes<'_>) {
+        self.tag(name, attributes, "/>");
+    }
+
+    /// Writes a text.
+    pub(super) fn say(&mut self, text: impl Display) {
+        write!(Escaped(&mut self.written), "{text}").expect("a string takes any text");
+    }
+
+    /// Writes what is markup, style or script already. Nothing that a user wrote may be part of it.
+    pub(super) fn trusted(&mut self, markup: &str) {
+        self.written.push_str(markup);
+    }
+
+    pub(super) fn into_string(self) -> String {
+        self.written
+    }
+
+    fn tag(&mut self, name: &str, attributes: Attributes<'_>, end: &str) {
+        self.written.extend(["<", name]);
+        for (attribute, value) in attributes {
+            self.written.extend([" ", attribute, "=\""]);
+            self.say(value);
+            self.written.push('"');
+        }
+        self.written.push_str(end);
+    }
+}
+
+impl Write for Escaped<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for letter in text.chars() {
+            match letter {
+                '&' => self.0.push_str("&amp;"),
+                '<' => self.0.push_str("&lt;"),
+                '>' => self.0.push_str("&gt;"),
+                '"' => self.0.push_str("&quot;"),
+                '\'' => self.0.push_str("&#39;"),
+                '\n' | '\t' => self.0.push(letter),
+                // XML has no way to write them.
+                _ if letter.is_control() || matches!(letter, '\u{fffe}' | '\u{ffff}') => self.0.push('\u{fffd}'),
+                _ => self.0.push(letter),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a line of the file ends after the element, for people who read it or compare two.
+fn ends_a_line(name: &str) -> bool {
+    !matches!(name, "a" | "b" | "span" | "small" | "code" | "td" | "th" | "text" | "title" | "desc" | "button")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_in_a_text_is_taken_for_markup() {
+        for (text, written) in [
+            ("plain", "plain"),
+            ("<script>alert(1)</script>", "&lt;script&gt;alert(1)&lt;/script&gt;"),
+            ("a & b", "a &amp; b"),
+            ("&lt;", "&amp;lt;"),
+            ("\" onload='x'", "&quot; onload=&#39;x&#39;"),
+            ("]]>", "]]&gt;"),
+            ("über 10 µs", "über 10 µs"),
+            ("bell\u{7} nul\0 esc\u{1b} \u{ffff}", "bell\u{fffd} nul\u{fffd} esc\u{fffd} \u{fffd}"),
+        ] {
+            let mut markup = Markup::default();
+            markup.words("a", &[("title", &text)], text);
+            assert_eq!(markup.into_string(), format!("<a title=\"{written}\">{written}</a>"));
+        }
+    }
+}

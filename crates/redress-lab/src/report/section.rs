@@ -1,0 +1,146 @@
+//! A scenario's part of the page: what happens, charts, figures, and what each policy did.
+
+use super::cast::class;
+use super::figures::figures;
+use super::markup::{Attributes, Markup};
+use super::number::{count, part};
+use super::plot::{Frame, Plot};
+use super::series::Series;
+use super::tables::{head, table};
+use super::{Report, anchor, words};
+use crate::compare::Comparison;
+use crate::outcome::Outcome;
+
+/// A chart of the page: as wide as a phone, three beside each other on a desk.
+const FRAME: Frame = Frame { left: 44.0, top: 14.0, width: 346.0, height: 170.0 };
+const SIZE: [f64; 2] = [400.0, 208.0];
+
+/// Writes the part of one scenario.
+pub(super) fn section(markup: &mut Markup, report: &Report<'_>, nth: usize) {
+    let (comparison, id) = (&report.comparisons[nth], anchor(nth));
+    let title = format!("{id}-title");
+    markup.element("section", &[("id", &id), ("class", &"scenario"), ("aria-labelledby", &title)], |markup| {
+        markup.words("h3", &[("id", &title)], &comparison.scenario.name);
+        if !comparison.scenario.about.is_empty() {
+            markup.words("p", &[("class", &"about")], &comparison.scenario.about);
+        }
+        markup.element("dl", &[("class", &"settings")], |markup| {
+            for (name, words) in words::of(&comparison.scenario) {
+                markup.element("div", &[], |markup| {
+                    markup.words("dt", &[], name);
+                    markup.words("dd", &[], words);
+                });
+            }
+        });
+        markup.element("div", &[("class", &"charts")], |markup| {
+            for series in Series::ALL {
+                chart(markup, &id, &Plot::of(comparison, &report.cast.seats[nth], series), series);
+            }
+        });
+        let resolution = Plot::of(comparison, &report.cast.seats[nth], Series::Load).resolution();
+        markup.words("p", &[("class", &"cut")], resolution);
+        markup.words("h4", &[], "Figures");
+        figures(markup, report, nth);
+        markup.words("h4", &[], "What each policy did");
+        deeds(markup, comparison, &report.cast.seats[nth]);
+    });
+}
+
+fn chart(markup: &mut Markup, id: &str, plot: &Plot<'_>, series: Series) {
+    let [title, text] = ["title", "text"].map(|part| format!("{id}-{}-{part}", series.name()));
+    let attributes: Attributes<'_> = &[
+        ("viewBox", &format!("0 0 {} {}", SIZE[0], SIZE[1])),
+        ("role", &"img"),
+        ("aria-labelledby", &title),
+        ("aria-describedby", &text),
+    ];
+    markup.element("figure", &[], |markup| {
+        markup.element("figcaption", &[], |markup| {
+            markup.words("b", &[], series.title());
+            markup.say(format_args!(" {}", series.unit()));
+        });
+        markup.element("svg", attributes, |markup| {
+            markup.words("title", &[("id", &title)], plot.title());
+            markup.words("desc", &[("id", &text)], plot.description());
+            plot.draw(markup, FRAME);
+        });
+        let (end, cuts) = plot.cut();
+        if !cuts.is_empty() {
+            markup.element("p", &[("class", &"cut")], |markup| {
+                markup.say(format_args!("▲ above the axis, which ends at {}:", count(end)));
+                for cut in cuts {
+                    let classes = cut.seat.map(class).unwrap_or_default();
+                    let text = format!(" {} {} at {} s;", cut.name, count(cut.value), cut.second);
+                    markup.words("span", &[("class", &classes)], text);
+                }
+            });
+        }
+    });
+}
+
+/// Writes how often each policy sent its calls.
+fn deeds(markup: &mut Markup, comparison: &Comparison, seats: &[usize]) {
+    let idle = comparison.idle();
+    let has_logins = comparison.scenario.token.is_some();
+    table(markup, &format!("Requests for each call in {}", comparison.scenario.name), "deeds", |markup| {
+        markup.element("thead", &[], |markup| {
+            markup.element("tr", &[], |markup| {
+                markup.words("th", &[("scope", &"col")], "Policy");
+                markup.words("th", &[("scope", &"col"), ("class", &"wide")], "Calls by requests sent");
+                for sent in 0..Outcome::ATTEMPTS {
+                    let more = if sent + 1 == Outcome::ATTEMPTS { "+" } else { "" };
+                    markup.words("th", &[("scope", &"col")], format_args!("{sent}{more}"));
+                }
+                if has_logins {
+                    markup.words("th", &[("scope", &"col")], "Logins");
+                }
+            });
+        });
+        markup.element("tbody", &[], |markup| {
+            for (nth, policy) in comparison.policies.iter().enumerate() {
+                let shares = shares(comparison.outcomes(nth));
+                markup.element("tr", &[("class", &class(seats[nth]))], |markup| {
+                    let name = if idle.contains(&&*policy.name) { " (never retried)" } else { "" };
+                    head(markup, "row", seats[nth], &format!("{}{name}", policy.name));
+                    markup.element("td", &[("class", &"wide")], |markup| bar(markup, &policy.name, &shares));
+                    for share in shares {
+                        markup.words("td", &[], part(share));
+                    }
+                    if has_logins {
+                        let logins = comparison.outcomes(nth).iter().map(|outcome| outcome.logins).sum::<u64>();
+                        markup.words("td", &[], count(logins as f64 / comparison.seeds.len() as f64));
+                    }
+                });
+            }
+        });
+    });
+}
+
+/// Returns the shares of calls that sent nothing, one request, two, and so on, in all runs together.
+fn shares(outcomes: &[Outcome]) -> [f64; Outcome::ATTEMPTS] {
+    let mut shares = [0.0; Outcome::ATTEMPTS];
+    let calls = outcomes.iter().flat_map(|outcome| outcome.calls_by_attempts).sum::<u64>().max(1) as f64;
+    for outcome in outcomes {
+        for (share, calls_of) in shares.iter_mut().zip(outcome.calls_by_attempts) {
+            *share += calls_of as f64 / calls;
+        }
+    }
+    shares
+}
+
+fn bar(markup: &mut Markup, name: &str, shares: &[f64]) {
+    let sent: Vec<_> = shares.iter().enumerate().filter(|(_, share)| **share > 0.0).collect();
+    let words: Vec<_> = sent.iter().map(|(sent, share)| format!("{sent}: {}", part(**share))).collect();
+    let label = format!("{name}, shares of calls by requests sent: {}", words.join(", "));
+    let attributes: Attributes<'_> =
+        &[("class", &"bar"), ("viewBox", &"0 0 200 14"), ("preserveAspectRatio", &"none"), ("role", &"img")];
+    markup.element("svg", attributes, |markup| {
+        markup.words("title", &[], label);
+        let mut from = 0.0;
+        for (sent, share) in sent {
+            let [x, width] = [from * 200.0, share * 200.0].map(|it| super::number::brief(it, 1));
+            markup.leaf("rect", &[("class", &format!("sent{sent}")), ("x", &x), ("width", &width), ("height", &14)]);
+            from += share;
+        }
+    });
+}

@@ -1,0 +1,81 @@
+//! One chart as a file of its own, for a README.
+
+use super::cast::{self, Cast};
+use super::markup::{Attributes, Markup};
+use super::number::count;
+use super::plot::{Frame, Plot};
+use super::series::Series;
+use super::style;
+use crate::compare::Comparison;
+
+const WIDTH: f64 = 800.0;
+const FRAME: Frame = Frame { left: 52.0, top: 62.0, width: 736.0, height: 220.0 };
+/// The legend's rows, below the axis.
+const ROW: f64 = 22.0;
+/// The legend's columns.
+const COLUMNS: usize = 3;
+
+/// Returns a chart as an SVG file: on no ground of its own, readable on a light and on a dark one.
+///
+/// # Examples
+/// ```
+/// use redress_lab::policies::{NoRetry, Ours};
+/// use redress_lab::report::{self, Series};
+/// use redress_lab::{Comparison, Policy, Scenario};
+///
+/// let scenario: Scenario = r#"
+///     name = "pause"
+///     length = "20s"
+///     clients = { rate = 5.0, deadline = "5s" }
+///     server = { kind = "fifo", rate = 10.0 }
+///     fault = [{ kind = "hold", from = "5s", for = "2s" }]
+/// "#
+/// .parse()?;
+/// let policies: [Box<dyn Policy>; 2] = [Box::new(NoRetry), Box::new(Ours::new())];
+/// let comparison = Comparison::run(&scenario, &policies, &[1], |_| {});
+/// assert!(report::chart(&comparison, Series::Load).starts_with("<svg"));
+/// # Ok::<(), redress_lab::InvalidScenario>(())
+/// ```
+#[must_use]
+pub fn chart(comparison: &Comparison, series: Series) -> String {
+    let cast = Cast::of(std::slice::from_ref(comparison));
+    let plot = Plot::of(comparison, &cast.seats[0], series);
+    let (end, cuts) = plot.cut();
+    let legend = FRAME.top + FRAME.height + 44.0;
+    let height = legend + ROW * plot.curves.len().div_ceil(COLUMNS) as f64;
+    let mut markup = Markup::default();
+    let attributes: Attributes<'_> = &[
+        ("xmlns", &"http://www.w3.org/2000/svg"),
+        ("viewBox", &format!("0 0 {WIDTH} {height}")),
+        ("width", &WIDTH),
+        ("height", &height),
+        ("role", &"img"),
+        ("aria-labelledby", &"title"),
+        ("aria-describedby", &"desc"),
+    ];
+    markup.element("svg", attributes, |markup| {
+        markup.words("title", &[("id", &"title")], plot.title());
+        markup.words("desc", &[("id", &"desc")], plot.description());
+        markup.element("style", &[], |markup| markup.trusted(&style::chart(cast.policies.len())));
+        markup.words("text", &[("class", &"name"), ("x", &8), ("y", &20)], plot.title());
+        let mut unit = series.unit().to_owned();
+        if !cuts.is_empty() {
+            let above = cuts.iter().map(|cut| format!("{} {} at {} s", cut.name, count(cut.value), cut.second));
+            unit += &format!("; ▲ above {}: {}", count(end), above.collect::<Vec<_>>().join(", "));
+        }
+        markup.words("text", &[("x", &8), ("y", &40)], unit);
+        plot.draw(markup, FRAME);
+        for (nth, curve) in plot.curves.iter().enumerate() {
+            let (x, y) =
+                (8.0 + (WIDTH / COLUMNS as f64) * (nth % COLUMNS) as f64, legend + ROW * (nth / COLUMNS) as f64);
+            let class = curve.seat.map_or("all".to_owned(), cast::class);
+            markup.leaf("path", &[("class", &format!("line {class}")), ("d", &format!("M{x:.1} {y}h30"))]);
+            markup.words(
+                "text",
+                &[("class", &"who"), ("x", &format!("{:.1}", x + 38.0)), ("y", &(y + 4.0))],
+                &curve.name,
+            );
+        }
+    });
+    markup.into_string()
+}

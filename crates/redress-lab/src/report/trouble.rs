@@ -1,0 +1,127 @@
+//! When something is wrong in a scenario: what charts shade.
+
+use std::time::Duration;
+
+use crate::scenario::{Fault, Scenario};
+
+/// Stretches of time, in seconds.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Trouble {
+    /// Faults, from when to when; those that overlap are one.
+    pub(super) faults: Vec<(f64, f64)>,
+    /// Calls arrive at another rate.
+    pub(super) waves: Vec<(f64, f64)>,
+    /// Many calls at once.
+    pub(super) bursts: Vec<f64>,
+}
+
+/// A fault that comes back more often than this is shaded as one: the stretches would run together.
+const APART: usize = 250;
+
+impl Trouble {
+    pub(super) fn of(scenario: &Scenario) -> Self {
+        let Scenario { clients, length, .. } = scenario;
+        let mut faults: Vec<_> = scenario.fault.iter().flat_map(|fault| occurrences(fault, *length)).collect();
+        faults.sort_by(|one, other| one.0.total_cmp(&other.0));
+        let mut apart: Vec<(f64, f64)> = Vec::new();
+        for (from, to) in faults {
+            match apart.last_mut() {
+                Some(last) if from <= last.1 => last.1 = last.1.max(to),
+                _ => apart.push((from, to)),
+            }
+        }
+        let wave = |from: Duration, length: Duration| (from.as_secs_f64(), (from + length).as_secs_f64());
+        Self {
+            faults: apart,
+            waves: clients.wave.iter().map(|it| wave(it.from, it.length)).collect(),
+            bursts: clients.burst.iter().map(|burst| burst.at.as_secs_f64()).collect(),
+        }
+    }
+
+    /// Says it in words, or nothing when there is none.
+    pub(super) fn words(&self) -> String {
+        let mut words = Vec::new();
+        for (name, stretches) in [("Faults", &self.faults), ("Other rates of arrival", &self.waves)] {
+            match &stretches[..] {
+                [] => {}
+                [few @ ..] if few.len() <= 3 => {
+                    let each: Vec<_> =
+                        few.iter().map(|(from, to)| format!("{} to {} s", round(*from), round(*to))).collect();
+                    words.push(format!("{name}: {}.", each.join(", ")));
+                }
+                [first, .., last] => {
+                    let count = stretches.len();
+                    words.push(format!("{name}: {count} times between {} and {} s.", round(first.0), round(last.1)));
+                }
+                [_] => {}
+            }
+        }
+        if let [first, ..] = self.bursts[..] {
+            let more = if self.bursts.len() > 1 { " for the first time" } else { "" };
+            words.push(format!("Many calls at once at {} s{more}.", round(first)));
+        }
+        words.join(" ")
+    }
+}
+
+fn occurrences(fault: &Fault, length: Duration) -> Vec<(f64, f64)> {
+    let end = length.as_secs_f64().max((fault.from + fault.length).as_secs_f64());
+    let every = fault.every.map_or(f64::INFINITY, |every| every.as_secs_f64());
+    let (from, takes) = (fault.from.as_secs_f64(), fault.length.as_secs_f64());
+    if fault.from >= length {
+        return Vec::new();
+    }
+    let count = ((end - from) / every).floor() as usize + 1;
+    if count > APART {
+        return vec![(from, end)];
+    }
+    let occurrence = |nth: usize| {
+        let begin = if nth == 0 { from } else { from + nth as f64 * every };
+        (begin, begin + takes)
+    };
+    (0..count).map(occurrence).filter(|(begin, _)| *begin < length.as_secs_f64()).collect()
+}
+
+fn round(seconds: f64) -> String {
+    super::number::brief(seconds, 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trouble(clients: &str, faults: &str) -> Trouble {
+        let text = format!(
+            "name='t'\nlength='100s'\nclients={{rate=1.0{clients}}}\nserver={{kind='fifo',rate=1.0}}\nfault=[{faults}]"
+        );
+        Trouble::of(&text.parse().expect("a scenario"))
+    }
+
+    #[test]
+    fn each_occurrence_is_shaded_once() {
+        for (faults, stretches) in [
+            ("", vec![]),
+            ("{kind='hold',from='10s',for='5s'}", vec![(10.0, 15.0)]),
+            ("{kind='hold',from='80s',for='5s',every='10s'}", vec![(80.0, 85.0), (90.0, 95.0)]),
+            ("{kind='hold',from='95s',for='9s'}", vec![(95.0, 104.0)]),
+            ("{kind='hold',from='100s',for='9s'}", vec![]),
+            ("{kind='hold',from='20s',for='9s'},{kind='drop',from='10s',for='12s'}", vec![(10.0, 29.0)]),
+            ("{kind='hold',from='1s',for='100ms',every='200ms'}", vec![(1.0, 100.0)]),
+        ] {
+            assert_eq!(trouble("", faults).faults, stretches, "{faults}");
+        }
+    }
+
+    #[test]
+    fn trouble_is_told_in_words() {
+        let all = trouble(
+            ",wave=[{from='5s',for='2s',rate=9.0}],burst=[{at='7s',calls=3}]",
+            "{kind='hold',from='10s',for='5s',every='20s'}",
+        );
+        assert_eq!(
+            all.words(),
+            "Faults: 5 times between 10 and 95 s. Other rates of arrival: 5 to 7 s. Many calls at once at 7 s."
+        );
+        assert_eq!(trouble("", "").words(), "");
+    }
+}
