@@ -27,8 +27,12 @@ impl Axis {
         };
         let usually = curves.iter().map(usual).fold(reference.unwrap_or_default(), f64::max);
         let is_cut = usually > 0.0 && highest > TOWERING * usually;
-        let top = if is_cut { usually * 1.4 } else { highest };
-        let step = step(top.max(1e-3) / 4.0, &[1.0, 2.0, 2.5, 5.0, 10.0]);
+        let top = match highest {
+            0.0 => 1.0,
+            _ if is_cut => usually * 1.4,
+            _ => highest,
+        };
+        let step = step(top / 4.0, &[1.0, 2.0, 2.5, 5.0, 10.0]);
         let count = (top / step - 1e-9).ceil().max(1.0);
         Self { end: count * step, marks: (0..=count as usize).map(|nth| nth as f64 * step).collect(), is_cut }
     }
@@ -62,7 +66,7 @@ mod tests {
 
     #[test]
     fn an_axis_begins_at_nothing_and_ends_at_a_round_number_above_everything() {
-        for (highest, end) in [(0.0, 0.001), (0.7, 0.8), (1.0, 1.0), (9.0, 10.0), (279.0, 300.0), (1_001.0, 1_250.0)] {
+        for (highest, end) in [(0.0, 1.0), (0.7, 0.8), (1.0, 1.0), (9.0, 10.0), (279.0, 300.0), (1_001.0, 1_250.0)] {
             let axis = Axis::values(&[points(&[0.0, highest, highest])], None);
             assert!((axis.end - end).abs() < 1e-9, "{highest}: {axis:?}");
             assert_eq!((axis.marks[0], axis.is_cut), (0.0, false));

@@ -89,7 +89,10 @@ fn deeds(markup: &mut Markup, comparison: &Comparison, seats: &[usize]) {
                 markup.words("th", &[("scope", &"col"), ("class", &"wide")], "Calls by requests sent");
                 for sent in 0..Outcome::ATTEMPTS {
                     let more = if sent + 1 == Outcome::ATTEMPTS { "+" } else { "" };
-                    markup.words("th", &[("scope", &"col")], format_args!("{sent}{more}"));
+                    markup.element("th", &[("scope", &"col")], |markup| {
+                        markup.words("span", &[("class", &format!("key sent{sent}"))], "");
+                        markup.say(format_args!("{sent}{more}"));
+                    });
                 }
                 if has_logins {
                     markup.words("th", &[("scope", &"col")], "Logins");

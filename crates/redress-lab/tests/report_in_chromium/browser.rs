@@ -101,11 +101,12 @@ impl Browser {
         self.tell("actions", &json!({"actions": [{"type": "key", "id": "keys", "actions": actions}]}));
     }
 
-    /// Makes the screen so wide, as a phone's or a desk's, and light or dark.
+    /// Makes the screen so wide, as a phone's or a desk's, and light or dark; nothing on it moves slowly.
     pub(crate) fn screen(&self, width: u32, scheme: &str) {
         let size = json!({"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": false});
         self.develop("Emulation.setDeviceMetricsOverride", &size);
-        let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
+        let features = json!([{"name": "prefers-color-scheme", "value": scheme},
+            {"name": "prefers-reduced-motion", "value": "reduce"}]);
         self.develop("Emulation.setEmulatedMedia", &json!({"features": features}));
     }
 

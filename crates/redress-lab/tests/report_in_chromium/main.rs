@@ -268,12 +268,17 @@ fn pictures_are_taken_where_they_are_asked_for() {
     for (width, scheme) in [(1280, "light"), (1280, "dark"), (360, "light"), (360, "dark")] {
         browser.screen(width, scheme);
         let taken = browser.develop("Page.captureScreenshot", &json!({"format": "png"}));
+        let script = "const box = document.querySelector('.scenario').getBoundingClientRect();
+            return {x: 0, y: box.top + scrollY, width: innerWidth, height: box.height, scale: 1}";
+        let scenario = browser.run(script, &json!(null));
+        let scenario =
+            browser.develop("Page.captureScreenshot", &json!({"captureBeyondViewport": true, "clip": scenario}));
         let whole = browser.develop(
             "Page.captureScreenshot",
             &json!({"format": "png", "captureBeyondViewport": true,
             "clip": {"x": 0, "y": 0, "width": width, "height": 5000, "scale": 1}}),
         );
-        for (name, picture) in [("top", taken), ("page", whole)] {
+        for (name, picture) in [("top", taken), ("scenario", scenario), ("page", whole)] {
             let file = directory.join(format!("{width}-{scheme}-{name}.png"));
             fs::write(file, decoded(picture["data"].as_str().unwrap())).unwrap();
         }
