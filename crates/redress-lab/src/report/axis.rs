@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn an_axis_begins_at_nothing_and_ends_at_a_round_number_above_everything() {
-        for (highest, end) in [(0.0, 1.0), (0.7, 0.8), (1.0, 1.0), (9.0, 10.0), (279.0, 300.0), (1_001.0, 1_250.0)] {
+        for (highest, end) in [(0.0, 1.0), (0.7, 0.8), (1.0, 1.0), (9.0, 10.0), (279.0, 300.0), (1_001.0, 1_500.0)] {
             let axis = Axis::values(&[points(&[0.0, highest, highest])], None);
             assert!((axis.end - end).abs() < 1e-9, "{highest}: {axis:?}");
             assert_eq!((axis.marks[0], axis.is_cut), (0.0, false));

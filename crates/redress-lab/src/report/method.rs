@@ -48,7 +48,7 @@ pub(super) fn repeat(markup: &mut Markup, report: &Report<'_>) {
             "The run is in virtual time and depends on its seeds alone. The same command gives this page again:",
         );
         let label: super::markup::Attributes<'_> =
-            &[("class", &"scroll command"), ("tabindex", &0), ("role", &"region"), ("aria-label", &"Command")];
+            &[("class", &"scroll command"), ("tabindex", &0), ("role", &"group"), ("aria-label", &"Command")];
         markup.element("pre", label, |markup| markup.words("code", &[], report.command));
         markup.words("p", &[], format!("{}. redress-lab {}.", seeds(report), env!("CARGO_PKG_VERSION")));
     });

@@ -19,7 +19,7 @@ pub(super) fn matrix(markup: &mut Markup, report: &Report<'_>) {
             &[],
             "Each cell: goodput, the share of calls that were served in time, and below it the load, requests at the server for \
              each call. ▼ marks a policy that another one dominates: as good or better in everything, and clearly better in \
-             something.",
+             something. Cells with less than 99 % are tinted, the more the lower.",
         );
         table(markup, "Goodput and load, scenarios by policies", "matrix", |markup| {
             heads(markup, &report.cast);
@@ -129,6 +129,10 @@ fn dominated(markup: &mut Markup, report: &Report<'_>) {
     markup.element("details", &[], |markup| {
         markup.words("summary", &[], "Who is dominated by whom");
         markup.element("ul", &[], |markup| {
+            let is_dominated = |it: &Vec<Summary>| (0..it.len()).any(|at| !dominators(it, at).is_empty());
+            if !report.summaries.iter().any(is_dominated) {
+                markup.words("li", &[], "Nobody");
+            }
             for (nth, summaries) in report.summaries.iter().enumerate() {
                 for (at, summary) in summaries.iter().enumerate() {
                     let worse = dominators(summaries, at);

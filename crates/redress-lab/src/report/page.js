@@ -13,8 +13,8 @@
   };
   const keep = () => {
     const names = switches.filter((button) => off.has(button.dataset.policy)).map((button) => button.dataset.name);
-    const state = names.length ? "#off=" + names.map(encodeURIComponent).join(",") : "#";
-    history.replaceState(null, "", state);
+    const state = names.length ? "#off=" + names.map(encodeURIComponent).join(",") : "";
+    history.replaceState(null, "", location.href.split("#")[0] + state);
     show();
   };
   const recall = () => {
@@ -31,6 +31,9 @@
     : matchMedia("(prefers-color-scheme: dark)").matches;
   const name = () => { theme.textContent = isDark() ? "Light colours" : "Dark colours"; };
 
+  // What is scrolled to, by a link or by the focus, is not to lie below the bar.
+  const fit = () => { root.style.scrollPaddingTop = `${document.querySelector(".switches").offsetHeight + 12}px`; };
+
   for (const button of switches) {
     button.disabled = false;
     button.addEventListener("click", () => {
@@ -44,6 +47,8 @@
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", name);
   addEventListener("hashchange", recall);
   for (const button of [all, none, theme]) button.hidden = false;
+  addEventListener("resize", fit);
+  fit();
   name();
   show();
   recall();

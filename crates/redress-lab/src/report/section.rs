@@ -41,6 +41,11 @@ pub(super) fn section(markup: &mut Markup, report: &Report<'_>, nth: usize) {
         markup.words("p", &[("class", &"cut")], resolution);
         markup.words("h4", &[], "Figures");
         figures(markup, report, nth);
+        let unfinished: u64 = comparison.outcomes.iter().map(|outcome| outcome.unfinished).sum();
+        if unfinished > 0 {
+            let text = format!("⚠ {unfinished} calls never ended: a mistake of the lab.");
+            markup.words("p", &[("class", &"bad")], text);
+        }
         markup.words("h4", &[], "What each policy did");
         deeds(markup, comparison, &report.cast.seats[nth]);
     });
@@ -107,7 +112,8 @@ fn deeds(markup: &mut Markup, comparison: &Comparison, seats: &[usize]) {
                     head(markup, "row", seats[nth], &format!("{}{name}", policy.name));
                     markup.element("td", &[("class", &"wide")], |markup| bar(markup, &policy.name, &shares));
                     for share in shares {
-                        markup.words("td", &[], part(share));
+                        let class = if share > 0.0 { "" } else { "nil" };
+                        markup.words("td", &[("class", &class)], part(share));
                     }
                     if has_logins {
                         let logins = comparison.outcomes(nth).iter().map(|outcome| outcome.logins).sum::<u64>();

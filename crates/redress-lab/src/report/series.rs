@@ -74,7 +74,10 @@ impl Series {
 
     /// Returns a curve for each policy; one for all of them where they do not differ.
     pub(super) fn curves(self, comparison: &Comparison, seats: &[usize]) -> Vec<Curve> {
-        let length = length(comparison);
+        let mut length = length(comparison);
+        if self == Self::Offered {
+            length = length.min(comparison.scenario.length.as_secs_f64().ceil() as usize);
+        }
         let mut curves: Vec<_> = (comparison.policies.iter().zip(seats).enumerate())
             .map(|(nth, (policy, seat))| {
                 let outcomes = comparison.outcomes(nth);

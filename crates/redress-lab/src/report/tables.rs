@@ -19,7 +19,7 @@ pub(super) struct Cell {
 /// Writes a table in a box that scrolls by itself, also with the keyboard.
 pub(super) fn table(markup: &mut Markup, label: &str, kind: &'static str, inside: impl FnOnce(&mut Markup)) {
     let attributes: super::markup::Attributes<'_> =
-        &[("class", &"scroll"), ("tabindex", &0), ("role", &"region"), ("aria-label", &label)];
+        &[("class", &"scroll"), ("tabindex", &0), ("role", &"group"), ("aria-label", &label)];
     markup.element("div", attributes, |markup| markup.element("table", &[("class", &kind)], inside));
 }
 

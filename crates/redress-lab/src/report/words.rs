@@ -12,7 +12,7 @@ use crate::scenario::{
 /// Returns what there is to say, each with a word in front of it.
 pub(super) fn of(scenario: &Scenario) -> Vec<(&'static str, String)> {
     let mut words = vec![
-        ("Length", format!("{}, in the dialect “{}”", span(scenario.length), scenario.dialect)),
+        ("Run", format!("{}, of a server that speaks “{}”", span(scenario.length), scenario.dialect)),
         ("Calls", clients(&scenario.clients)),
         ("Patience", patience(&scenario.clients)),
         ("Server", server(&scenario.server)),
@@ -168,7 +168,7 @@ mod tests {
         let words = words.join("\n").replace('\u{202f}', " ");
         assert_eq!(
             words,
-            "Length: 1m 30s, in the dialect “ranex”\n\
+            "Run: 1m 30s, of a server that speaks “ranex”\n\
              Calls: 200 a second, at random (Poisson); from 4s for 2s 9 to 12 a second; at 3s 1 500 at once; 25 % may not be done twice; through 3 layers of services that all retry\n\
              Patience: 10s for a call, 1s for an attempt; the network takes 5ms each way\n\
              Server: 4 shards, together 400 requests a second, times of service exponential\n\

@@ -21,9 +21,9 @@ use serde_json::{Value, json};
 const ODD: &str = "50% <b>&\"fast\"</b>, #1 ü";
 
 const SCENARIOS: [&str; 4] = [
-    "name = 'black hole'\nabout = 'requests are held for ten seconds at 93 % utilisation'\nlength = '240s'\n\
+    "name = 'black hole'\nabout = 'requests are held for ten seconds at 93 % utilisation'\nlength = '120s'\n\
      clients = { utilization = 0.93, attempt_timeout = '1s', deadline = '10s' }\nserver = { kind = 'fifo', rate = 100.0 }\n\
-     fault = [{ kind = 'hold', from = '60s', for = '10s' }]",
+     fault = [{ kind = 'hold', from = '30s', for = '10s' }]",
     "name = '<img src=x onerror=window.broken=1> & \"co\"'\nabout = '</script><script>window.broken=1</script>'\nlength = '90s'\n\
      clients = { rate = 40.0, post = 0.2, deadline = '10s', wave = [{ from = '60s', for = '10s', rate = 90.0 }], burst = [{ at = '80s', calls = 300 }] }\n\
      server = { kind = 'fifo', rate = 100.0 }\nlimit = { requests = 60, per = '1s' }\n\
