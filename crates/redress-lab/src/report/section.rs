@@ -85,7 +85,6 @@ fn chart(markup: &mut Markup, id: &str, plot: &Plot<'_>, series: Series) {
 
 /// Writes how often each policy sent its calls.
 fn deeds(markup: &mut Markup, comparison: &Comparison, seats: &[usize]) {
-    let idle = comparison.idle();
     let has_logins = comparison.scenario.token.is_some();
     table(markup, &format!("Requests for each call in {}", comparison.scenario.name), "deeds", |markup| {
         markup.element("thead", &[], |markup| {
@@ -108,7 +107,8 @@ fn deeds(markup: &mut Markup, comparison: &Comparison, seats: &[usize]) {
             for (nth, policy) in comparison.policies.iter().enumerate() {
                 let shares = shares(comparison.outcomes(nth));
                 markup.element("tr", &[("class", &class(seats[nth]))], |markup| {
-                    let name = if idle.contains(&&*policy.name) { " (never retried)" } else { "" };
+                    let is_idle = policy.retries && !comparison.retried(nth);
+                    let name = if is_idle { " (never retried)" } else { "" };
                     head(markup, "row", seats[nth], &format!("{}{name}", policy.name));
                     markup.element("td", &[("class", &"wide")], |markup| bar(markup, &policy.name, &shares));
                     for share in shares {
