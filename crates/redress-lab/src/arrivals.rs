@@ -24,6 +24,8 @@ pub(crate) struct Arrivals<'a> {
     length: Duration,
     random: Random,
     next: Option<Duration>,
+    /// How many stretches of time of steady arrivals are over.
+    stretches: f64,
     /// What is left of the bursts, the last one first.
     bursts: Vec<(Duration, u32)>,
 }
@@ -33,7 +35,7 @@ impl<'a> Arrivals<'a> {
         let mut bursts: Vec<_> = clients.burst.iter().map(|burst| (burst.at, burst.calls)).collect();
         bursts.retain(|(at, calls)| *calls > 0 && *at < length);
         bursts.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
-        let mut arrivals = Self { clients, length, random, next: None, bursts };
+        let mut arrivals = Self { clients, length, random, next: None, stretches: 0.0, bursts };
         arrivals.next = arrivals.after(Duration::ZERO);
         arrivals
     }
@@ -45,11 +47,18 @@ impl<'a> Arrivals<'a> {
             return None;
         }
         loop {
-            let gap: f64 = match self.clients.arrivals {
-                scenario::Arrivals::Poisson => Exp1.sample(&mut self.random),
-                scenario::Arrivals::Even => 1.0,
+            at = match self.clients.arrivals {
+                scenario::Arrivals::Poisson => {
+                    let gap: f64 = Exp1.sample(&mut self.random);
+                    time::sum(at, time::seconds(gap / peak))
+                }
+                scenario::Arrivals::Even => time::sum(at, time::seconds(1.0 / peak)),
+                scenario::Arrivals::Steady => {
+                    let moment = self.stretches + self.random.random::<f64>();
+                    self.stretches += 1.0;
+                    time::seconds(moment / peak)
+                }
             };
-            at = time::sum(at, time::seconds(gap / peak));
             if at >= self.length {
                 return None;
             }
@@ -110,6 +119,16 @@ mod tests {
         let posts = all.iter().filter(|arrival| arrival.is_post).count();
         assert!((2_700..=3_300).contains(&posts), "{posts}");
         assert_eq!(arrivals("rate = 100.0, arrivals = 'even'").len(), 9_999);
+    }
+
+    #[test]
+    fn steady_arrivals_are_as_many_in_every_second_and_at_no_fixed_moment() {
+        let all = arrivals("rate = 100.0, arrivals = 'steady'");
+        assert!(all.is_sorted_by_key(|arrival| arrival.at));
+        let seconds: Vec<_> = all.chunk_by(|a, b| a.at.as_secs() == b.at.as_secs()).map(<[_]>::len).collect();
+        assert_eq!(seconds, [100; 100]);
+        let early = all.iter().filter(|arrival| arrival.at.subsec_micros() % 10_000 < 5_000).count();
+        assert!((4_700..=5_300).contains(&early), "{early}");
     }
 
     #[test]

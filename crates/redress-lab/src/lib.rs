@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod arrivals;
+pub mod check;
 pub mod compare;
 mod ledger;
 pub mod outcome;

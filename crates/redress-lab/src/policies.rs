@@ -4,8 +4,10 @@ mod none;
 mod ours;
 #[cfg(feature = "peers")]
 mod peers;
+pub mod reference;
 
 pub use none::NoRetry;
+pub(crate) use ours::random;
 pub use ours::{BudgetSetting, JitterName, Ours, Settings, Wait};
 #[cfg(feature = "peers")]
 pub use peers::{AwsSmithy, Backon, ReqwestRetry, TowerResilience, TowerRetry};

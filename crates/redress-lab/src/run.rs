@@ -70,7 +70,8 @@ pub fn run(run: Run<'_>, mut progress: impl FnMut(f64)) -> Outcome {
 impl Run<'_> {
     async fn drive(self, progress: &mut impl FnMut(f64)) -> Outcome {
         let scenario = self.scenario;
-        let transport = Transport::new(scenario, Server::new(scenario, stream(self.seed, Stream::Server)));
+        let server = Server::new(scenario, stream(self.seed, Stream::Server));
+        let transport = Transport::new(scenario, server, stream(self.seed, Stream::Network));
         let (under_way, mut ended) = mpsc::channel(1);
         let callers = Callers {
             client: self.client(&transport),

@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use answer::AnswerSpec;
-pub use clients::{Arrivals, Burst, Clients, Wave};
+pub use clients::{Arrivals, Burst, Clients, Hops, Wave};
 pub use fault::{Fault, FaultKind};
 use redress::{Dialect, dialects};
 pub use serving::{Limit, Quota, ServerSpec, Service, TokenSpec};

@@ -15,18 +15,21 @@ pub enum Stream {
     Server,
     /// What the policy draws: jitter.
     Policy,
+    /// How long the network takes.
+    Network,
 }
 
 /// Returns the stream of a seed.
 #[must_use]
 pub fn stream(seed: u64, stream: Stream) -> Random {
-    // Three numbers of the seed's own sequence: streams of neighbouring seeds have nothing in common.
+    // Numbers of the seed's own sequence: streams of neighbouring seeds have nothing in common.
     let mut seeds = Random::seed_from_u64(seed);
-    let [arrivals, server, policy]: [u64; 3] = seeds.random();
+    let [arrivals, server, policy, network]: [u64; 4] = seeds.random();
     Random::seed_from_u64(match stream {
         Stream::Arrivals => arrivals,
         Stream::Server => server,
         Stream::Policy => policy,
+        Stream::Network => network,
     })
 }
 

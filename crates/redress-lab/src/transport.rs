@@ -10,6 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response, header};
 use http_body_util::{BodyExt as _, Full};
+use rand_distr::{Distribution as _, Exp1};
 use redress::classify::{ClassifyLayer, TransportError};
 use redress::{BoxError, Credentials, Failure, Grant, Phase, RefreshLayer};
 use tokio::time::{Instant, sleep, sleep_until};
@@ -17,8 +18,9 @@ use tower::{Layer as _, Service, ServiceExt as _};
 
 use crate::ledger::Ledger;
 use crate::policy::{Client, LabBody, Site};
-use crate::scenario::Scenario;
+use crate::scenario::{Hops, Scenario};
 use crate::server::{Answer, Fate, Server};
+use crate::streams::Random;
 use crate::time;
 
 /// Which call a request belongs to; an extension of the request that every copy has to keep.
@@ -38,12 +40,14 @@ pub struct Transport {
 struct World {
     start: Instant,
     hop: Duration,
+    hops: Hops,
     login: Option<Duration>,
     parts: Mutex<Parts>,
 }
 
 pub(crate) struct Parts {
     server: Server,
+    network: Random,
     pub(crate) ledger: Ledger,
 }
 
@@ -60,10 +64,11 @@ struct Login {
 type Answered = Pin<Box<dyn Future<Output = Result<Response<LabBody>, BoxError>> + Send>>;
 
 impl Transport {
-    pub(crate) fn new(scenario: &Scenario, server: Server) -> Self {
-        let parts = Mutex::new(Parts { server, ledger: Ledger::new() });
+    pub(crate) fn new(scenario: &Scenario, server: Server, network: Random) -> Self {
+        let parts = Mutex::new(Parts { server, network, ledger: Ledger::new() });
         let login = scenario.token.as_ref().map(|token| token.login);
-        Self { world: Arc::new(World { start: Instant::now(), hop: scenario.clients.hop, login, parts }) }
+        let (hop, hops) = (scenario.clients.hop, scenario.clients.hops);
+        Self { world: Arc::new(World { start: Instant::now(), hop, hops, login, parts }) }
     }
 
     /// Returns the time since the begin of the run.
@@ -87,6 +92,14 @@ impl Transport {
         self.world.login.map(|takes| Login { transport: self.clone(), takes })
     }
 
+    /// Returns how long the network takes this time.
+    fn hop(&self) -> Duration {
+        match self.world.hops {
+            Hops::Fixed => self.world.hop,
+            Hops::Exponential => time::times(self.world.hop, Exp1.sample(&mut self.parts().network)),
+        }
+    }
+
     /// Lets the server decide, and notes what it learns of the request.
     fn admit(&self, call: u64, token: Option<Duration>) -> Answer {
         let now = self.now();
@@ -108,13 +121,13 @@ impl Transport {
     async fn exchange(self, request: Request<Full<Bytes>>) -> Result<Response<LabBody>, BoxError> {
         let Call(call) = *request.extensions().get::<Call>().ok_or("a request that belongs to no call")?;
         let token = issued(&request);
-        let hop = self.world.hop;
+        let hop = self.hop();
         if !hop.is_zero() {
             sleep(hop).await;
         }
         let answer = self.admit(call, token);
         let Some(at) = answer.at else { return std::future::pending().await };
-        sleep_until(self.at(time::sum(at, hop))).await;
+        sleep_until(self.at(time::sum(at, self.hop()))).await;
         match answer.fate {
             Fate::Served => {
                 let mut response = Response::new(body(Bytes::from_static(b"{\"ok\":true}")));

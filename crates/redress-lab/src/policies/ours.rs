@@ -225,7 +225,7 @@ impl From<JitterName> for Jitter {
 }
 
 /// Returns a seeded source of random numbers for a layer.
-fn random(seed: u64) -> impl Fn() -> u32 + Send + Sync + 'static {
+pub(crate) fn random(seed: u64) -> impl Fn() -> u32 + Send + Sync + 'static {
     let source = Mutex::new(Random::seed_from_u64(seed));
     move || source.lock().unwrap_or_else(PoisonError::into_inner).random()
 }

@@ -32,9 +32,12 @@ pub struct Clients {
     /// How long an attempt may take.
     #[serde(with = "span::option", default, skip_serializing_if = "Option::is_none")]
     pub attempt_timeout: Option<Duration>,
-    /// What the network takes each way.
+    /// What the network takes each way, on average.
     #[serde(with = "span", default)]
     pub hop: Duration,
+    /// How the times are spread that the network takes.
+    #[serde(default)]
+    pub hops: Hops,
     /// The share of calls that may not be sent twice: POST in place of GET.
     #[serde(default)]
     pub post: f64,
@@ -61,6 +64,20 @@ pub enum Arrivals {
     Poisson,
     /// One after the other, at equal distances.
     Even,
+    /// One in each of as many equal stretches of time, at any moment of it: no more in a second than in another, and yet
+    /// not in step with anything.
+    Steady,
+}
+
+/// How the times are spread that the network takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hops {
+    /// Always the same.
+    #[default]
+    Fixed,
+    /// Memoryless.
+    Exponential,
 }
 
 /// A stretch of time at another rate of arrivals.

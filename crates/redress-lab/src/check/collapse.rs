@@ -1,0 +1,71 @@
+//! A server that gets slower the more it is asked, and clients that give up and ask again.
+
+use std::time::Duration;
+
+use redress::Jitter;
+
+use super::finding::{Value, percent};
+use super::shipped::{Shipped, schedule};
+use super::world::{outcome, scenario, served};
+use super::{Check, Trial};
+use crate::outcome::Second;
+
+pub(super) const SPIKE: Check = Check {
+    id: "collapse-spike",
+    about: "Brooker's simple collapse: 40 calls a second, 80 for five seconds; a server that takes 1 s and 10 ms more for \
+            each request under way; clients that wait 3 s and ask again twice. Without back-off it never recovers, with \
+            back-off and jitter it does at once. Runs the shipped BackoffLayer.",
+    keys: &[],
+    cost: 0.3,
+    values: spike,
+};
+
+pub(super) const RAMP: Check = Check {
+    id: "collapse-ramp",
+    about: "The same with 80 - 1.6 |t - 25| calls a second: back-off does not help against too many calls. Runs the shipped \
+            BackoffLayer.",
+    keys: &[],
+    cost: 0.3,
+    values: ramp,
+};
+
+const SPIKED: &str = "rate = 40.0, wave = [{ from = '20s', for = '5s', rate = 80.0 }]";
+const RAMPED: &str = "wave = [{ from = '0s', for = '25s', rate = 40.0, to = 80.0 }, \
+                      { from = '25s', for = '50s', rate = 80.0, to = 0.0 }]";
+
+/// Returns the run second by second, without back-off and with it.
+fn runs(clients: &str, seed: u64) -> [Vec<Second>; 2] {
+    let text = format!(
+        "name = 'collapse'
+         length = '80s'
+         clients = {{ {clients}, hop = '100ms', hops = 'exponential', attempt_timeout = '3s', deadline = '1h' }}
+         server = {{ kind = 'concurrency', base = '1s', per_request = '10ms' }}"
+    );
+    let backoff = schedule(Duration::from_secs(20), Duration::from_secs(40));
+    let policies = [Shipped::at_once("at once", 2), Shipped::new("back-off", 2, backoff, Jitter::Full)];
+    policies.map(|policy| outcome(&scenario(&text), &policy, seed).seconds)
+}
+
+/// Returns how many calls were served of those that were offered.
+fn share(seconds: &[Second]) -> f64 {
+    let (offered, served) = served(seconds);
+    served / offered
+}
+
+fn spike(trial: &Trial<'_>) -> Vec<Value> {
+    let [at_once, backoff] = runs(SPIKED, trial.seed);
+    let (collapsed, recovered) = (share(&at_once[40..80]), share(&backoff[35..80]));
+    vec![
+        Value::new("at once, goodput in 40..80 s", "below 25 % of the calls", percent(collapsed), collapsed < 0.25),
+        Value::new("back-off, from 35 s on", "at least 95 %", percent(recovered), recovered >= 0.95),
+    ]
+}
+
+fn ramp(trial: &Trial<'_>) -> Vec<Value> {
+    let [at_once, backoff] = runs(RAMPED, trial.seed);
+    let value = |what, seconds: &[Second]| {
+        let share = share(&seconds[30..60]);
+        Value::new(format!("{what}, goodput in 30..60 s"), "about 0: below 10 %", percent(share), share < 0.1)
+    };
+    vec![value("at once", &at_once), value("back-off", &backoff)]
+}

@@ -1,0 +1,99 @@
+//! Envoy's back-off.
+
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Full};
+use redress::BoxError;
+use redress::classify::dialects;
+use tokio::time::Instant;
+use tower::{ServiceExt as _, service_fn};
+
+use super::finding::{Value, number};
+use super::{Check, Key, Trial};
+use crate::policies::reference::{Reference, Rule, Waits};
+use crate::policy::{Below, Client, LabBody, Policy as _, Site};
+
+pub(super) const ENVOY_BACKOFF: Check = Check {
+    id: "envoy-backoff",
+    about: "Envoy, `retry_back_off`: the wait before retry N is uniform from 0 to (2^N - 1) times the base, and at most ten \
+            times the base. Measured between the requests that a server sees; runs a reference policy.",
+    keys: &[Key { name: "base", about: "the base, in milliseconds", least: 1.0, most: 1_000.0, whole: false }],
+    cost: 0.3,
+    values,
+};
+
+const CALLS: u32 = 4_000;
+const RETRIES: u32 = 5;
+/// The model's clock is stretched so that the ticks of timers round nothing.
+const STRETCH: f64 = 1_000.0;
+
+fn values(trial: &Trial<'_>) -> Vec<Value> {
+    let base = trial.or("base", 25.0);
+    let longest = |nth: u32| (2_f64.powi(nth.cast_signed()) - 1.0).min(10.0) * base;
+    let waits = waits(base, trial.seed);
+    let value = |nth: u32| {
+        let mut shares: Vec<f64> =
+            waits.iter().skip(nth as usize - 1).step_by(RETRIES as usize).map(|wait| wait / longest(nth)).collect();
+        shares.sort_by(f64::total_cmp);
+        let (distance, critical) = (from_uniform(&shares), 2.2 / f64::from(CALLS).sqrt());
+        let most = shares.last().copied().unwrap_or_default();
+        Value::new(
+            format!("retry {nth}"),
+            format!("uniform on 0..{} ms: Kolmogorov distance below {critical:.3}", number(longest(nth))),
+            format!("up to {} ms, distance {distance:.4}", number(most * longest(nth))),
+            distance < critical && most < 1.0 + 1e-3,
+        )
+    };
+    (1..=RETRIES).map(value).collect()
+}
+
+/// Returns the waits of all calls, one call after the other, in milliseconds of the model.
+fn waits(base: f64, seed: u64) -> Vec<f64> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    let runtime = runtime.expect("a runtime without I/O needs nothing from the system");
+    runtime.block_on(async {
+        let wait = Waits::Envoy { base: crate::time::seconds(base / 1_000.0 * STRETCH) };
+        let envoy = Reference::new("envoy", NonZeroU32::MIN.saturating_add(RETRIES), Rule::Always).wait(wait);
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let client = envoy.client(&failing(Arc::clone(&seen), seed));
+        let mut waits = Vec::new();
+        for _ in 0..CALLS {
+            let _ = client.clone().oneshot(Request::default()).await;
+            let times = std::mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner));
+            waits.extend(times.windows(2).map(|pair| (pair[1] - pair[0]).as_secs_f64() * 1_000.0 / STRETCH));
+        }
+        waits
+    })
+}
+
+/// A server that notes when it is asked, and always fails.
+fn failing(seen: Arc<Mutex<Vec<Instant>>>, seed: u64) -> Site {
+    let server = service_fn(move |_: Request<Full<Bytes>>| {
+        seen.lock().unwrap_or_else(PoisonError::into_inner).push(Instant::now());
+        let body: LabBody = Full::default().map_err(|never| match never {}).boxed_unsync();
+        let mut response = Response::new(body);
+        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+        std::future::ready(Ok::<_, BoxError>(response))
+    });
+    Site {
+        below: Below::Service(Client::new(server)),
+        dialect: dialects::generic(),
+        deadline: Duration::from_secs(3_600),
+        attempt_timeout: None,
+        seed,
+    }
+}
+
+/// Returns the Kolmogorov distance of sorted numbers from the uniform distribution on 0..1.
+fn from_uniform(sorted: &[f64]) -> f64 {
+    let count = sorted.len() as f64;
+    let distances = (0_u32..).zip(sorted).map(|(nth, value)| {
+        let nth = f64::from(nth);
+        (value - nth / count).abs().max((value - (nth + 1.0) / count).abs())
+    });
+    distances.fold(0.0, f64::max)
+}

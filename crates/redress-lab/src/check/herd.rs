@@ -1,0 +1,62 @@
+//! Many callers that were all told to come back at the same time.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use redress::Jitter;
+
+use super::finding::{Value, number};
+use super::shipped::{Shipped, schedule};
+use super::world::{outcome, scenario};
+use super::{Check, Key, Trial};
+use crate::Policy;
+use crate::policies::reference::Fleet;
+use crate::policies::{Ours, Settings};
+
+pub(super) const HERD: Check = Check {
+    id: "herd",
+    about: "M clients are all told `Retry-After: 30` (RFC 9110 section 10.2.3). None comes earlier; where a wait of d is drawn \
+            from d to 1.5 d the busiest second sees about M/15 of them, and without jitter all M. Runs the shipped \
+            BackoffLayer, and the whole stack with its gate in clients of their own.",
+    keys: &[Key { name: "m", about: "how many clients there are", least: 1_500.0, most: 50_000.0, whole: true }],
+    cost: 1.5,
+    values,
+};
+
+fn values(trial: &Trial<'_>) -> Vec<Value> {
+    let clients = trial.count("m", 15_000);
+    let waits = schedule(Duration::from_millis(50), Duration::from_secs(20));
+    let backoff = |jitter| Shipped::new("backoff", 2, waits, jitter);
+    let stack = Ours::with(Settings { name: "stack".to_owned(), ..Settings::default() });
+    let own = NonZeroU32::new(clients).expect("there are clients");
+    let spread = f64::from(clients) / 15.0;
+    // The busiest of fifteen seconds sees more than the mean: by less than four deviations.
+    let most = spread + 4.0 * spread.sqrt();
+    let about = |what, policy: &dyn Policy| at(what, policy, clients, spread * 0.9..=most, trial.seed);
+    let all = f64::from(clients);
+    vec![
+        about("jitter", &backoff(Jitter::Full)),
+        at("no jitter", &backoff(Jitter::None), clients, all..=all, trial.seed),
+        about("whole stack", &Fleet::new(stack, own)),
+    ]
+}
+
+fn at(what: &str, policy: &dyn Policy, clients: u32, peak: std::ops::RangeInclusive<f64>, seed: u64) -> Value {
+    let herd = scenario(&format!(
+        "name = 'herd'
+         length = '60s'
+         clients = {{ burst = [{{ at = '0s', calls = {clients} }}], deadline = '10m' }}
+         server = {{ kind = 'concurrency', base = '1ms', per_request = '0s' }}
+         fault = [{{ kind = 'answer', from = '0s', for = '1s', answer = {{ status = 429, retry_after = '30s' }} }}]"
+    ));
+    let came = outcome(&herd, policy, seed);
+    let busiest = came.seconds.iter().skip(1).map(|second| second.load).max().unwrap_or_default();
+    let early = came.seconds.iter().take(30).skip(1).map(|second| second.load).sum::<u64>() + came.early_retries;
+    let is_all_back = came.served == u64::from(clients);
+    Value::new(
+        format!("{what}, M {clients}"),
+        format!("peak second {} to {}, 0 early", number(*peak.start()), number(*peak.end())),
+        format!("peak second {busiest}, {early} early"),
+        peak.contains(&(busiest as f64)) && early == 0 && is_all_back,
+    )
+}

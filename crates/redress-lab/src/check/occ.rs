@@ -1,0 +1,206 @@
+//! The AWS simulator of optimistic locks on one row.
+//!
+//! The model runs on a clock that is stretched a hundredfold, so that the ticks of timers round nothing: a millisecond of
+//! the model is 100 ms of the clock. Waits are proportional, so the shipped layer does on that clock what it does on any.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::Full;
+use rand::{RngExt as _, SeedableRng as _};
+use rand_distr::{Distribution as _, Normal};
+use redress::{BackoffLayer, BoxError, Jitter};
+use tokio::time::{Instant, sleep};
+use tower::{Layer as _, ServiceExt as _, service_fn};
+
+use super::finding::{Value, number};
+use super::shipped::{Shipped, schedule};
+use super::{Check, Key, Trial};
+use crate::policies::random;
+use crate::streams::Random;
+use crate::time;
+
+pub(super) const CALLS: Check = Check {
+    id: "aws-occ-calls",
+    about: "AWS Architecture Blog, \"Exponential Backoff And Jitter\": 100 clients write one row under an optimistic lock; \
+            how many writes it takes. Runs the shipped BackoffLayer and Jitter; a lost write is a 503.",
+    keys: &[],
+    cost: 4.0,
+    values: calls,
+};
+
+pub(super) const TIME: Check = Check {
+    id: "aws-occ-time",
+    about: "The same: how many milliseconds it takes. Runs what aws-occ-calls runs.",
+    keys: &[],
+    cost: 8.0,
+    values: times,
+};
+
+pub(super) const HALVING: Check = Check {
+    id: "aws-occ-halving",
+    about: "The same: full jitter takes at most half of the writes of back-off without jitter.",
+    keys: &[],
+    cost: 2.0,
+    values: halving,
+};
+
+pub(super) const SQUARE: Check = Check {
+    id: "aws-occ-square",
+    about: "The same: without waits the writes grow with the square of the clients.",
+    keys: &[Key { name: "n", about: "how many clients there are", least: 50.0, most: 190.0, whole: true }],
+    cost: 1.0,
+    values: square,
+};
+
+const STRETCH: u32 = 100;
+const BASE: Duration = Duration::from_millis(5 * STRETCH as u64);
+const CAP: Duration = Duration::from_millis(2_000 * STRETCH as u64);
+
+/// The back-offs of the article, in its order.
+const BACKOFFS: [(&str, Option<Jitter>, f64, f64); 5] = [
+    ("none", None, 2_431.0, 2_026.0),
+    ("exponential", Some(Jitter::None), 1_850.0, 63_722.0),
+    ("decorrelated", Some(Jitter::Decorrelated), 1_001.0, 4_556.0),
+    ("equal", Some(Jitter::Equal), 814.0, 6_817.0),
+    ("full", Some(Jitter::Full), 795.0, 4_894.0),
+];
+
+/// Writes and milliseconds.
+#[derive(Clone, Copy, Debug, Default)]
+struct Cost {
+    calls: f64,
+    millis: f64,
+}
+
+/// A row, its version, and the network to it.
+#[derive(Debug)]
+struct Row {
+    version: u64,
+    calls: u64,
+    random: Random,
+    hop: Normal<f64>,
+}
+
+fn calls(trial: &Trial<'_>) -> Vec<Value> {
+    let all = BACKOFFS.map(|(name, jitter, calls, _)| (name, calls, mean(jitter, 100, RUNS, trial.seed).calls));
+    all.map(|(name, expected, measured)| Value::near(name, expected, 0.05, measured)).to_vec()
+}
+
+fn times(trial: &Trial<'_>) -> Vec<Value> {
+    let all = BACKOFFS.map(|(_, jitter, ..)| mean(jitter, 100, MANY_RUNS, trial.seed).millis);
+    let [none, exponential, decorrelated, equal, full] = all;
+    let values = BACKOFFS.iter().zip(all);
+    let mut values: Vec<_> = values
+        .map(|((name, _, _, millis), measured)| Value::near(format!("{name}, ms"), *millis, 0.15, measured))
+        .collect();
+    let holds = exponential > 5.0 * equal && equal > full && full >= decorrelated && decorrelated > none;
+    let order = [exponential, equal, full, decorrelated, none].map(number).join(", ");
+    values.push(Value::new("order", "exponential >> equal > full >= decorrelated > none", order, holds));
+    values
+}
+
+fn halving(trial: &Trial<'_>) -> Vec<Value> {
+    let [exponential, full] =
+        [Jitter::None, Jitter::Full].map(|jitter| mean(Some(jitter), 100, RUNS, trial.seed).calls);
+    let expected = format!("at most half of exponential's {}", number(exponential));
+    vec![Value::new("full", expected, number(full), full <= 0.5 * exponential)]
+}
+
+fn square(trial: &Trial<'_>) -> Vec<Value> {
+    let clients = trial.each("n", &[50.0, 85.0, 120.0, 155.0, 190.0]);
+    let at = |clients: f64| {
+        // The fewer clients, the more one of them counts.
+        let runs = (2_400.0 / clients) as u32;
+        let share = mean(None, clients as u32, runs, trial.seed).calls / (clients * clients);
+        Value::new(
+            format!("N {clients}"),
+            "calls / N^2 in 0.22..0.28",
+            format!("{share:.4}"),
+            (0.22..=0.28).contains(&share),
+        )
+    };
+    clients.into_iter().map(at).collect()
+}
+
+/// So many runs tell the writes well enough.
+const RUNS: u32 = 30;
+/// So many tell the times, which vary more.
+const MANY_RUNS: u32 = 60;
+
+/// Returns the mean of so many runs.
+fn mean(jitter: Option<Jitter>, clients: u32, runs: u32, seed: u64) -> Cost {
+    let mut seeds = Random::seed_from_u64(seed);
+    let sum = (0..runs)
+        .map(|_| once(jitter, clients, seeds.random()))
+        .fold(Cost::default(), |sum, cost| Cost { calls: sum.calls + cost.calls, millis: sum.millis + cost.millis });
+    Cost { calls: sum.calls / f64::from(runs), millis: sum.millis / f64::from(runs) }
+}
+
+fn once(jitter: Option<Jitter>, clients: u32, seed: u64) -> Cost {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    let runtime = runtime.expect("a runtime without I/O needs nothing from the system");
+    runtime.block_on(async {
+        let layer = layer(jitter).random(random(seed));
+        let hop = Normal::new(0.010, 0.002).expect("a legal deviation");
+        let row = Row { version: 0, calls: 0, random: Random::seed_from_u64(!seed), hop };
+        let (row, start) = (Arc::new(Mutex::new(row)), Instant::now());
+        let mut all = tokio::task::JoinSet::new();
+        for _ in 0..clients {
+            let row = Arc::clone(&row);
+            let write = service_fn(move |_: Request<Full<Bytes>>| attempt(Arc::clone(&row)));
+            all.spawn(layer.layer(write).oneshot(Request::default()));
+        }
+        while let Some(ended) = all.join_next().await {
+            let response = ended.expect("no client panics").expect("the row answers");
+            assert_eq!(response.status(), StatusCode::OK, "every client writes in the end");
+        }
+        let calls = with(&row, |row| row.calls) as f64;
+        Cost { calls, millis: start.elapsed().as_secs_f64() * 1_000.0 / f64::from(STRETCH) }
+    })
+}
+
+/// The shipped layer with a formula of the article.
+///
+/// The article's exponential waits begin with twice the base, its decorrelated ones with the base.
+fn layer(jitter: Option<Jitter>) -> BackoffLayer {
+    let (schedule, jitter) = match jitter {
+        None => (schedule(Duration::ZERO, Duration::ZERO), Jitter::None),
+        Some(Jitter::Decorrelated) => (schedule(BASE, CAP), Jitter::Decorrelated),
+        Some(jitter) => (schedule(BASE * 2, CAP), jitter),
+    };
+    Shipped::new("occ", u32::MAX - 1, schedule, jitter).layer
+}
+
+/// Reads the version, writes the next one, and returns with what came of it.
+async fn attempt(row: Arc<Mutex<Row>>) -> Result<Response<Full<Bytes>>, BoxError> {
+    sleep(with(&row, Row::hop)).await;
+    let version = with(&row, |row| row.version);
+    sleep(with(&row, |row| row.hop() + row.hop())).await;
+    let is_written = with(&row, |row| row.write(version));
+    sleep(with(&row, Row::hop)).await;
+    let mut response = Response::new(Full::default());
+    if !is_written {
+        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    }
+    Ok(response)
+}
+
+impl Row {
+    fn hop(&mut self) -> Duration {
+        time::seconds(self.hop.sample(&mut self.random).abs() * f64::from(STRETCH))
+    }
+
+    fn write(&mut self, version: u64) -> bool {
+        self.calls += 1;
+        let is_written = version == self.version;
+        self.version += u64::from(is_written);
+        is_written
+    }
+}
+
+fn with<T>(row: &Mutex<Row>, act: impl FnOnce(&mut Row) -> T) -> T {
+    act(&mut row.lock().unwrap_or_else(PoisonError::into_inner))
+}

@@ -1,0 +1,42 @@
+//! Open and closed callers of one server.
+
+use super::finding::{Value, number};
+use super::world::{outcome, scenario};
+use super::{Check, Trial};
+use crate::Outcome;
+use crate::policies::NoRetry;
+
+pub(super) const OPEN_CLOSED: Check = Check {
+    id: "open-closed",
+    about: "Brooker, \"Open and closed\" (2023-05-10): one server in the order of arrival, 80 % busy, whose work takes 0.1 s \
+            and once in a thousand times 10 s. A single caller in a closed loop never sees the queue that open calls see. \
+            Runs the modelled server alone; there is nothing to retry.",
+    keys: &[],
+    cost: 1.0,
+    values,
+};
+
+/// Arrivals, or the pauses of callers, that ask for four fifths of what the server does.
+fn run(clients: &str, seed: u64) -> Outcome {
+    let text = format!(
+        "name = 'queue'
+         length = '6h'
+         clients = {{ {clients}, deadline = '1day' }}
+         server = {{ kind = 'fifo', rate = 9.1, service = {{ bimodal = {{ common = '100ms', rare = '10s', share = 0.001 }} }} }}"
+    );
+    outcome(&scenario(&text), &NoRetry, seed)
+}
+
+fn values(trial: &Trial<'_>) -> Vec<Value> {
+    // 0.8 / 109.9 ms of work; and a pause of a quarter of the work between two calls.
+    let open = run("rate = 7.28", trial.part(0)).latency_ms;
+    let one = run("callers = 1, think = '27ms'", trial.part(1)).latency_ms;
+    let ten = run("callers = 10, think = '1273ms'", trial.part(2)).latency_ms;
+    let ratio = open.p99 / one.p99;
+    let p99 = format!("{} ms: {} times closed-1's {}", number(open.p99), number(ratio), number(one.p99));
+    let means = format!("{} and {} ms, open {}", number(one.mean), number(ten.mean), number(open.mean));
+    vec![
+        Value::new("p99 open", "at least 25 times closed-1's", p99, ratio >= 25.0),
+        Value::new("mean closed-1 and -10", "below the open one", means, one.mean < open.mean && ten.mean < open.mean),
+    ]
+}

@@ -1,0 +1,61 @@
+//! The shipped [`BackoffLayer`], set to do what a source does.
+
+use std::num::NonZeroU32;
+use std::time::{Duration, SystemTime};
+
+use http_body_util::BodyExt as _;
+use redress::classify::{Clock, Schedule, dialects};
+use redress::{BackoffLayer, BoxError, Jitter};
+use tower::{Layer as _, ServiceExt as _};
+
+use crate::policies::random;
+use crate::policy::{Client, Policy, Site};
+
+/// A [`BackoffLayer`] and nothing else over the transport.
+#[derive(Clone, Debug)]
+pub(super) struct Shipped {
+    pub(super) layer: BackoffLayer,
+    pub(super) name: &'static str,
+    pub(super) retries: bool,
+}
+
+impl Shipped {
+    /// Retries so often, at once, without a budget.
+    pub(super) fn at_once(name: &'static str, retries: u32) -> Self {
+        Self::new(name, retries, schedule(Duration::ZERO, Duration::ZERO), Jitter::None)
+    }
+
+    pub(super) fn new(name: &'static str, retries: u32, schedule: Schedule, jitter: Jitter) -> Self {
+        let attempts = NonZeroU32::MIN.saturating_add(retries);
+        let layer = BackoffLayer::new(dialects::generic()).attempts(attempts).jitter(jitter);
+        let layer = layer.transient(schedule).throttled(schedule).without_budget();
+        Self { layer, name, retries: retries > 0 }
+    }
+}
+
+impl Policy for Shipped {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn about(&self) -> String {
+        format!("redress {}: BackoffLayer", env!("CARGO_PKG_VERSION"))
+    }
+
+    fn retries(&self) -> bool {
+        self.retries
+    }
+
+    fn client(&self, site: &Site) -> Client {
+        let clock = Clock::anchored(SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000));
+        let layer = self.layer.clone().clock(clock).random(random(site.seed));
+        let service = layer.layer(site.plain());
+        let boxed = service.map_response(|response| response.map(|body| body.map_err(BoxError::from).boxed_unsync()));
+        Client::new(boxed.map_err(BoxError::from))
+    }
+}
+
+/// Doubles from `base` to `cap`.
+pub(super) const fn schedule(base: Duration, cap: Duration) -> Schedule {
+    Schedule { base, factor: NonZeroU32::MIN.saturating_add(1), cap }
+}

@@ -1,0 +1,109 @@
+//! Hedging: a second request where the first takes long.
+
+use std::future::Future as _;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use redress::BoxError;
+use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
+use tower::{ServiceExt as _, service_fn};
+
+use crate::policy::{Client, LabBody, Policy, Site};
+use crate::scenario::span;
+
+/// Sends a request a second time when there is no answer after a while; the first answer counts (Dean and Barroso, "The
+/// Tail at Scale").
+///
+/// # Examples
+/// ```
+/// use redress_lab::policies::reference::Hedge;
+///
+/// let hedge: Hedge = toml::from_str(r#"
+///     name = "hedge"
+///     after = "300ms"
+///     budget = { tokens = 10.0, deposit = 0.1 }
+/// "#)?;
+/// # Ok::<(), toml::de::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hedge {
+    /// The name in tables and charts.
+    pub name: String,
+    /// After how long: the time that nineteen in twenty requests take, in the paper.
+    #[serde(with = "span")]
+    pub after: Duration,
+    /// What second requests are taken from; any number unless told.
+    #[serde(default)]
+    pub budget: Option<HedgeBudget>,
+}
+
+/// A bucket of tokens: a second request takes one.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct HedgeBudget {
+    /// How many there are when it is full; it begins full.
+    pub tokens: f64,
+    /// What each call gives.
+    pub deposit: f64,
+}
+
+impl Policy for Hedge {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn about(&self) -> String {
+        let after = humantime::format_duration(self.after);
+        match self.budget {
+            None => format!("reference: a second request after {after}"),
+            Some(budget) => format!("reference: a second request after {after}, from {budget:?}"),
+        }
+    }
+
+    fn client(&self, site: &Site) -> Client {
+        let (after, below) = (self.after, site.plain());
+        let level = self.budget.map(|budget| (budget, Arc::new(Mutex::new(budget.tokens))));
+        Client::new(service_fn(move |request| call(below.clone(), request, after, level.clone())))
+    }
+}
+
+type Bucket = Option<(HedgeBudget, Arc<Mutex<f64>>)>;
+
+async fn call(
+    below: Client,
+    request: Request<Full<Bytes>>,
+    after: Duration,
+    bucket: Bucket,
+) -> Result<Response<LabBody>, BoxError> {
+    if let Some((budget, level)) = &bucket {
+        let mut level = level.lock().unwrap_or_else(PoisonError::into_inner);
+        *level = (*level + budget.deposit).min(budget.tokens);
+    }
+    let mut first = std::pin::pin!(below.clone().oneshot(request.clone()));
+    if let Ok(result) = timeout(after, first.as_mut()).await {
+        return result;
+    }
+    if !is_allowed(&bucket) {
+        return first.await;
+    }
+    let mut second = std::pin::pin!(below.oneshot(request));
+    std::future::poll_fn(|cx| match first.as_mut().poll(cx) {
+        Poll::Pending => second.as_mut().poll(cx),
+        ready => ready,
+    })
+    .await
+}
+
+fn is_allowed(bucket: &Bucket) -> bool {
+    let Some((_, level)) = bucket else { return true };
+    let mut level = level.lock().unwrap_or_else(PoisonError::into_inner);
+    let is_allowed = *level >= 1.0;
+    *level -= f64::from(u8::from(is_allowed));
+    is_allowed
+}

@@ -1,0 +1,230 @@
+//! Whether a retry is allowed: decisions without time or network of their own.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::window::Window;
+
+/// What allows a retry.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(tag = "rule", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Rule {
+    /// Nothing forbids it.
+    Always,
+    /// A circuit breaker that only stops retries: none while more than this share of all attempts so far failed
+    /// (Brooker, "Fixing retries with token buckets and circuit breakers").
+    Breaker {
+        /// The share.
+        threshold: f64,
+    },
+    /// Retries are at most this share of the calls of the last ten seconds (Site Reliability Engineering, chapter 21;
+    /// Finagle).
+    Requests {
+        /// The share.
+        share: f64,
+    },
+    /// Retries under way are at most this share of all attempts under way (Envoy's retry budget).
+    Concurrency {
+        /// The share.
+        share: f64,
+        /// So many are allowed in any case.
+        least: u32,
+    },
+    /// Retries are at most this share of the successes of the last ten seconds, and so many a second more.
+    Successes {
+        /// The share.
+        share: f64,
+        /// Retries a second that need no success.
+        floor: f64,
+    },
+    /// A bucket of tokens: a retry needs more than one and takes one (Brooker's adaptive strategy).
+    Bucket {
+        /// How many there are when it is full; it begins full.
+        tokens: f64,
+        /// How many a deposit is.
+        deposit: f64,
+        /// What makes a deposit.
+        on: Deposit,
+    },
+    /// A bucket from which every failure takes one token, and to which every success gives some; retries are allowed while
+    /// it is more than half full (gRPC's retry throttling, gRFC A6).
+    Grpc {
+        /// How many there are when it is full; it begins full.
+        tokens: f64,
+        /// What a success gives.
+        ratio: f64,
+    },
+}
+
+/// What makes a deposit in a bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Deposit {
+    /// Each call, as in Brooker's code.
+    Call,
+    /// Each attempt that succeeds, as in his prose.
+    Success,
+}
+
+/// What a rule remembers.
+#[derive(Clone, Debug)]
+pub(super) struct State {
+    rule: Rule,
+    level: f64,
+    attempts: f64,
+    failures: f64,
+    under_way: f64,
+    retries_under_way: f64,
+    /// What earns retries, and what they used.
+    earned: Window,
+    used: Window,
+}
+
+impl State {
+    pub(super) fn new(rule: Rule) -> Self {
+        let level = match rule {
+            Rule::Bucket { tokens, .. } | Rule::Grpc { tokens, .. } => tokens,
+            _ => 0.0,
+        };
+        let (attempts, failures, under_way, retries_under_way) = (0.0, 0.0, 0.0, 0.0);
+        let (earned, used) = (Window::default(), Window::default());
+        Self { rule, level, attempts, failures, under_way, retries_under_way, earned, used }
+    }
+
+    /// Notes that an attempt begins.
+    pub(super) fn begins(&mut self, now: Duration, is_retry: bool) {
+        self.attempts += 1.0;
+        self.under_way += 1.0;
+        if is_retry {
+            self.retries_under_way += 1.0;
+            return;
+        }
+        match self.rule {
+            Rule::Requests { share } => self.earned.add(now, share),
+            Rule::Bucket { deposit, on: Deposit::Call, .. } => self.deposit(deposit),
+            _ => {}
+        }
+    }
+
+    /// Notes that an attempt is no longer under way.
+    pub(super) fn leaves(&mut self, is_retry: bool) {
+        self.under_way -= 1.0;
+        self.retries_under_way -= f64::from(u8::from(is_retry));
+    }
+
+    /// Notes what came of an attempt.
+    pub(super) fn ends(&mut self, now: Duration, is_success: bool) {
+        self.failures += f64::from(u8::from(!is_success));
+        match self.rule {
+            Rule::Successes { share, .. } if is_success => self.earned.add(now, share),
+            Rule::Bucket { deposit, on: Deposit::Success, .. } if is_success => self.deposit(deposit),
+            Rule::Grpc { ratio, .. } if is_success => self.deposit(ratio),
+            Rule::Grpc { .. } => self.level = (self.level - 1.0).max(0.0),
+            _ => {}
+        }
+    }
+
+    /// Says whether a retry is allowed; one that is counts.
+    pub(super) fn allows(&mut self, now: Duration) -> bool {
+        let is_allowed = match self.rule {
+            Rule::Always => true,
+            Rule::Breaker { threshold } => self.failures / self.attempts <= threshold,
+            Rule::Requests { .. } => self.used.sum(now) + 1.0 <= self.earned.sum(now),
+            Rule::Successes { floor, .. } => {
+                self.used.sum(now) + 1.0 <= self.earned.sum(now) + floor * Window::SPAN.as_secs_f64()
+            }
+            Rule::Concurrency { share, least } => {
+                self.retries_under_way + 1.0 <= (share * (self.under_way + 1.0)).max(f64::from(least))
+            }
+            Rule::Bucket { .. } => self.level > 1.0,
+            Rule::Grpc { tokens, .. } => self.level > tokens / 2.0,
+        };
+        if is_allowed {
+            match self.rule {
+                Rule::Bucket { .. } => self.level -= 1.0,
+                Rule::Requests { .. } | Rule::Successes { .. } => self.used.add(now, 1.0),
+                _ => {}
+            }
+        }
+        is_allowed
+    }
+
+    fn deposit(&mut self, amount: f64) {
+        if let Rule::Bucket { tokens, .. } | Rule::Grpc { tokens, .. } = self.rule {
+            self.level = (self.level + amount).min(tokens);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns how many retries are allowed in a row.
+    fn allowed(state: &mut State, now: Duration) -> usize {
+        (0..1_000).take_while(|_| state.allows(now)).count()
+    }
+
+    #[test]
+    fn each_rule_allows_as_many_retries_as_its_source_says() {
+        let failures = |rule| {
+            let mut state = State::new(rule);
+            for _ in 0..100 {
+                state.begins(Duration::ZERO, false);
+                state.leaves(false);
+                state.ends(Duration::ZERO, false);
+            }
+            allowed(&mut state, Duration::ZERO)
+        };
+        let bucket = |on| Rule::Bucket { tokens: 5.0, deposit: 0.1, on };
+        for (rule, expected) in [
+            (Rule::Always, 1_000),
+            (Rule::Breaker { threshold: 0.1 }, 0),
+            (Rule::Requests { share: 0.2 }, 20),
+            (Rule::Successes { share: 0.2, floor: 0.0 }, 0),
+            (Rule::Successes { share: 0.2, floor: 1.5 }, 15),
+            (bucket(Deposit::Call), 4),
+            (Rule::Grpc { tokens: 10.0, ratio: 0.1 }, 0),
+        ] {
+            assert_eq!(failures(rule), expected, "{rule:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_earned_lapses_after_ten_seconds() {
+        let mut state = State::new(Rule::Requests { share: 1.0 });
+        state.begins(Duration::ZERO, false);
+        let mut later = state.clone();
+        assert_eq!(allowed(&mut state, Duration::from_secs(9)), 1);
+        assert_eq!(allowed(&mut later, Duration::from_secs(11)), 0);
+    }
+
+    #[test]
+    fn a_share_of_concurrency_counts_what_is_under_way() {
+        let mut state = State::new(Rule::Concurrency { share: 0.2, least: 3 });
+        for nth in 0..100 {
+            state.begins(Duration::ZERO, nth >= 80);
+        }
+        assert!(!state.allows(Duration::ZERO));
+        state.leaves(true);
+        assert!(state.allows(Duration::ZERO));
+        let mut idle = State::new(Rule::Concurrency { share: 0.2, least: 3 });
+        idle.begins(Duration::ZERO, true);
+        idle.begins(Duration::ZERO, true);
+        assert!(idle.allows(Duration::ZERO));
+        idle.begins(Duration::ZERO, true);
+        assert!(!idle.allows(Duration::ZERO));
+    }
+
+    #[test]
+    fn successes_fill_what_failures_emptied() {
+        let mut state = State::new(Rule::Grpc { tokens: 10.0, ratio: 0.5 });
+        for _ in 0..5 {
+            state.ends(Duration::ZERO, false);
+        }
+        assert!(!state.allows(Duration::ZERO));
+        state.ends(Duration::ZERO, true);
+        assert!(state.allows(Duration::ZERO));
+    }
+}

@@ -1,0 +1,41 @@
+//! Sums over the last seconds.
+
+use std::time::Duration;
+
+const SLOTS: usize = 20;
+
+/// What was added in the last ten seconds, in slots of half a second.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Window {
+    slots: [f64; SLOTS],
+    /// The slot of the newest, counted from the begin.
+    newest: u128,
+}
+
+impl Window {
+    pub(super) const SPAN: Duration = Duration::from_secs(10);
+
+    pub(super) fn add(&mut self, now: Duration, amount: f64) {
+        self.slide(now);
+        self.slots[index(self.newest)] += amount;
+    }
+
+    pub(super) fn sum(&mut self, now: Duration) -> f64 {
+        self.slide(now);
+        self.slots.iter().sum()
+    }
+
+    /// Empties the slots that are too old.
+    fn slide(&mut self, now: Duration) {
+        let newest = now.as_nanos() * SLOTS as u128 / Self::SPAN.as_nanos();
+        let passed = newest.saturating_sub(self.newest).min(SLOTS as u128);
+        for nth in 1..=passed {
+            self.slots[index(self.newest + nth)] = 0.0;
+        }
+        self.newest = self.newest.max(newest);
+    }
+}
+
+fn index(slot: u128) -> usize {
+    (slot % SLOTS as u128) as usize
+}
