@@ -113,7 +113,8 @@ pub(crate) const LAB: &str = "\
 Examples:
   redress lab list
   redress lab run black-hole
-  redress lab run --all --seeds 5";
+  redress lab run --all --seeds 5
+  redress lab check";
 
 pub(crate) const LAB_RUN: &str = "\
 Examples:
@@ -147,3 +148,19 @@ Exit codes:
   0  done
   1  a policy that retries, it says, never did where others did; or calls that never ended
   2  bad usage, or a file that cannot be used";
+
+pub(crate) const LAB_CHECK: &str = "\
+Examples:
+  redress lab check
+  redress lab check --seed 7 --json
+  redress lab check aws-occ-calls herd
+  redress lab check --set f=.2 --set retries=5
+  redress lab check --list
+
+What is expected is what was published, or computed from the published model, within the tolerance that is shown; at
+another point it is computed from the closed form. Where a source is wrong the check says so.
+
+Exit codes:
+  0  everything holds
+  1  something does not
+  2  bad usage, or something that cannot be set";

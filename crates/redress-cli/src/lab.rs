@@ -1,5 +1,6 @@
 //! `redress lab`: compares retry policies in virtual time.
 
+mod check;
 mod list;
 mod policies;
 mod run;
@@ -24,11 +25,13 @@ pub(crate) struct Lab {
 enum Command {
     Run(run::Run),
     List(list::List),
+    Check(check::Check),
 }
 
 pub(crate) fn run(lab: &Lab) -> Result<ExitCode, Failure> {
     match &lab.command {
         Command::Run(arguments) => run::run(arguments),
         Command::List(arguments) => list::run(arguments),
+        Command::Check(arguments) => check::run(arguments),
     }
 }

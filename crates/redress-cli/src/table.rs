@@ -1,23 +1,33 @@
 //! Aligned tables.
 
+use anstyle::Style;
+
 use crate::output::{LABEL, PLAIN, styled};
 use crate::text::escaped;
 
 /// Rows of equal length under a head, each column as wide as its widest cell.
 pub(crate) struct Table {
     rows: Vec<Vec<String>>,
+    /// The style of each row's last cell; the head has one style.
+    marks: Vec<Style>,
 }
 
 impl Table {
     /// Begins a table with the names of its columns.
     pub(crate) fn new(columns: &[&str]) -> Self {
-        Self { rows: vec![columns.iter().map(|name| (*name).to_owned()).collect()] }
+        Self { rows: vec![columns.iter().map(|name| (*name).to_owned()).collect()], marks: vec![PLAIN] }
     }
 
     /// Adds a row; an empty cell is shown as `-`.
     pub(crate) fn push(&mut self, cells: &[&str]) {
+        self.push_marked(cells, PLAIN);
+    }
+
+    /// Adds a row whose last cell has a style.
+    pub(crate) fn push_marked(&mut self, cells: &[&str], mark: Style) {
         let shown = |cell: &&str| if cell.is_empty() { "-".to_owned() } else { escaped(cell) };
         self.rows.push(cells.iter().map(shown).collect());
+        self.marks.push(mark);
     }
 
     /// Whether there is nothing below the head.
@@ -34,8 +44,12 @@ impl Table {
             }
         }
         let mut out = String::new();
-        for (nth, row) in self.rows.iter().enumerate() {
-            let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        for (nth, (row, mark)) in self.rows.iter().zip(&self.marks).enumerate() {
+            let mut cells: Vec<String> =
+                row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+            if let (Some(cell), true) = (cells.last_mut(), *mark != PLAIN) {
+                *cell = styled(*mark, cell.trim_end());
+            }
             let style = if nth == 0 { LABEL } else { PLAIN };
             out.push_str(indent);
             out.push_str(&styled(style, cells.join("  ").trim_end()));

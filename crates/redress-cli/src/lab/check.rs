@@ -1,0 +1,168 @@
+//! `redress lab check`: published results, run again.
+
+use std::num::NonZeroUsize;
+use std::process::ExitCode;
+
+use clap::Args;
+use redress_lab::check::{self, Finding, Key, Points, Trial};
+
+use crate::failure::Failure;
+use crate::output::{self, BAD, GOOD};
+use crate::progress::Progress;
+use crate::table::Table;
+use crate::{help, json};
+
+/// Runs published results on retries again, and says which of them hold.
+#[derive(Debug, Args)]
+#[command(after_help = help())]
+pub(crate) struct Check {
+    /// Names of checks; all of them unless told
+    #[arg(value_name = "ID")]
+    ids: Vec<String>,
+
+    /// The seed of all random numbers: another one gives other measured values, which have to hold as well
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    seed: u64,
+
+    /// Look at another point, such as f=.2: the checks run that know everything that is set
+    #[arg(long, value_name = "NAME=VALUE")]
+    set: Vec<String>,
+
+    /// Write a line of JSON for each check: id, expected, measured, pass
+    #[arg(long)]
+    json: bool,
+
+    /// List the checks, where they come from and what they run, and run none
+    #[arg(long, conflicts_with_all = ["json", "set"])]
+    list: bool,
+}
+
+/// Machines that check this have two cores, and each check runs on one.
+const THREADS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1);
+
+pub(crate) fn run(arguments: &Check) -> Result<ExitCode, Failure> {
+    let points = Points::parse(&arguments.set).map_err(|error| Failure::Told(error.to_string()))?;
+    let checks = arguments.chosen(&points)?;
+    if arguments.list {
+        output::print(&listed(&checks))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let progress = Progress::new("checks");
+    let trial = Trial { seed: arguments.seed, points: &points };
+    let findings = check::run(&checks, trial, THREADS, |share| progress.tell(share));
+    drop(progress);
+    if arguments.json {
+        let mut out = std::io::stdout().lock();
+        findings.iter().try_for_each(|finding| json::write_line(&mut out, finding))?;
+    } else {
+        output::print(&shown(&findings, arguments.seed))?;
+    }
+    Ok(if findings.iter().all(Finding::pass) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+impl Check {
+    fn chosen(&self, points: &Points) -> Result<Vec<&'static check::Check>, Failure> {
+        if let Some(unknown) = self.ids.iter().find(|id| check::all().iter().all(|check| check.id != **id)) {
+            let ids: Vec<_> = check::all().iter().map(|check| check.id).collect();
+            return Err(Failure::Told(format!("no check is called {unknown}; there are {}", ids.join(", "))));
+        }
+        let is_named = |check: &&check::Check| self.ids.is_empty() || self.ids.iter().any(|id| id == check.id);
+        let named: Vec<_> = check::all().iter().filter(is_named).collect();
+        let knowing: Vec<_> = named.iter().copied().filter(|check| check.knows(points)).collect();
+        if knowing.is_empty() {
+            let keys: Vec<_> = named.iter().map(|check| format!("{}: {}", check.id, names(check.keys))).collect();
+            return Err(Failure::Told(format!("these checks do not know what is set; {}", keys.join(", "))));
+        }
+        Ok(knowing)
+    }
+}
+
+fn shown(findings: &[Finding], seed: u64) -> String {
+    let mut table = Table::new(&["id", "of", "expected", "measured", "pass"]);
+    for finding in findings {
+        for value in &finding.values {
+            let (word, style) = if value.pass { ("ok", GOOD) } else { ("FAIL", BAD) };
+            table.push_marked(&[finding.id, &value.what, &value.expected, &value.measured, word], style);
+        }
+    }
+    let failed: Vec<_> = findings.iter().filter(|finding| !finding.pass()).map(|finding| finding.id).collect();
+    let sum = match failed.as_slice() {
+        [] => format!("All {} hold with seed {seed}.", findings.len()),
+        some => format!("{} of {} do not hold with seed {seed}: {}.", some.len(), findings.len(), some.join(", ")),
+    };
+    format!("{}\n{sum}\n", table.render(""))
+}
+
+fn listed(checks: &[&check::Check]) -> String {
+    let entry = |check: &&check::Check| format!("{}  {}\n", output::styled(output::LABEL, check.id), check.about);
+    checks.iter().map(entry).collect::<Vec<_>>().join("\n")
+}
+
+fn names(keys: &[Key]) -> String {
+    match keys {
+        [] => "nothing".to_owned(),
+        some => some.iter().map(|key| key.name).collect::<Vec<_>>().join(", "),
+    }
+}
+
+/// Adds what each check takes to the examples.
+fn help() -> String {
+    let mut text = format!("{}\n\nWhat can be set:\n", help::LAB_CHECK);
+    for check in check::all().iter().filter(|check| !check.keys.is_empty()) {
+        for key in check.keys {
+            text.push_str(&format!("  {:<20} {:<8} {}: {}\n", check.id, key.name, key.about, key.range()));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use redress_lab::check::Value;
+
+    use super::*;
+
+    fn chosen(ids: &[&str], set: &[&str]) -> Result<Vec<&'static str>, Failure> {
+        let arguments = Check {
+            ids: ids.iter().map(ToString::to_string).collect(),
+            seed: 1,
+            set: Vec::new(),
+            json: false,
+            list: false,
+        };
+        let checks = arguments.chosen(&Points::parse(set).unwrap())?;
+        Ok(checks.iter().map(|check| check.id).collect())
+    }
+
+    #[test]
+    fn only_the_checks_run_that_know_what_is_set() {
+        assert_eq!(chosen(&[], &[]).unwrap().len(), check::all().len());
+        assert_eq!(chosen(&[], &["f=.2", "retries=5"]).unwrap(), ["brooker-closed-form"]);
+        assert_eq!(chosen(&["herd"], &[]).unwrap(), ["herd"]);
+        for (ids, set) in [(["herd"], &["f=.3"][..]), (["heard"], &[])] {
+            let Err(Failure::Told(text)) = chosen(&ids, set) else { panic!("{ids:?} ran") };
+            assert!(text.contains("herd"), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_hold_is_named_below_the_table() {
+        let value = |pass| Value { what: "x".into(), expected: "1".into(), measured: "2".into(), pass };
+        let findings =
+            [true, false].map(|pass| Finding { id: if pass { "a" } else { "b" }, values: vec![value(pass)] });
+        let text = anstream::adapter::strip_str(&shown(&findings, 7)).to_string();
+        let expected = "id  of  expected  measured  pass\n\
+                        a   x   1         2         ok\n\
+                        b   x   1         2         FAIL\n\n\
+                        1 of 2 do not hold with seed 7: b.\n";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn the_help_names_what_each_check_takes() {
+        let text = help();
+        for check in check::all().iter().filter(|check| !check.keys.is_empty()) {
+            assert!(text.contains(check.id), "{}", check.id);
+        }
+    }
+}
