@@ -78,7 +78,7 @@ impl Check {
 }
 
 fn shown(findings: &[Finding], seed: u64) -> String {
-    let mut table = Table::new(&["id", "of", "expected", "measured", "pass"]);
+    let mut table = Table::new(&["id", "what", "expected", "measured", "pass"]);
     for finding in findings {
         for value in &finding.values {
             let (word, style) = if value.pass { ("ok", GOOD) } else { ("FAIL", BAD) };
@@ -86,11 +86,9 @@ fn shown(findings: &[Finding], seed: u64) -> String {
         }
     }
     let failed: Vec<_> = findings.iter().filter(|finding| !finding.pass()).map(|finding| finding.id).collect();
-    let sum = match failed.as_slice() {
-        [] => format!("All {} hold with seed {seed}.", findings.len()),
-        some => format!("{} of {} do not hold with seed {seed}: {}.", some.len(), findings.len(), some.join(", ")),
-    };
-    format!("{}\n{sum}\n", table.render(""))
+    let (all, held) = (findings.len(), findings.len() - failed.len());
+    let but = if failed.is_empty() { String::new() } else { format!(", but not {}", failed.join(", ")) };
+    format!("{}\n{held} of {all} hold with seed {seed}{but}.\n", table.render(""))
 }
 
 fn listed(checks: &[&check::Check]) -> String {
@@ -151,10 +149,10 @@ mod tests {
         let findings =
             [true, false].map(|pass| Finding { id: if pass { "a" } else { "b" }, values: vec![value(pass)] });
         let text = anstream::adapter::strip_str(&shown(&findings, 7)).to_string();
-        let expected = "id  of  expected  measured  pass\n\
-                        a   x   1         2         ok\n\
-                        b   x   1         2         FAIL\n\n\
-                        1 of 2 do not hold with seed 7: b.\n";
+        let expected = "id  what  expected  measured  pass\n\
+                        a   x     1         2         ok\n\
+                        b   x     1         2         FAIL\n\n\
+                        1 of 2 hold with seed 7, but not b.\n";
         assert_eq!(text, expected);
     }
 

@@ -1,6 +1,6 @@
 //! Retries against a server that fails by the toss of a coin.
 
-use super::finding::{Value, percent};
+use super::finding::{Value, number};
 use super::shipped::Shipped;
 use super::world::{brooker, outcome, success};
 use super::{Check, Key, Trial};
@@ -11,10 +11,10 @@ pub(super) const CLOSED_FORM: Check = Check {
             fail with probability f. Success is 1 - f^(N+1), since N retries are N+1 attempts; the article says x^N, \
             which is wrong. Runs the shipped BackoffLayer with N+1 attempts, no waits and no budget.",
     keys: &[
-        Key { name: "f", about: "the probability that an attempt fails", least: 0.0, most: 0.95, whole: false },
+        Key { name: "f", about: "the probability that an attempt fails", least: 0.0, most: 1.0, whole: false },
         Key { name: "retries", about: "how often a call is tried again", least: 0.0, most: 10.0, whole: true },
     ],
-    cost: 2.0,
+    cost: 4.0,
     values,
 };
 
@@ -24,15 +24,15 @@ fn values(trial: &Trial<'_>) -> Vec<Value> {
 }
 
 fn at(f: f64, retries: u32, seed: u64) -> [Value; 2] {
-    let came = outcome(&brooker(2_000, 100, f), &Shipped::at_once("retries", retries), seed);
+    let came = outcome(&brooker(3_000, 100, f), &Shipped::at_once("retries", retries), seed);
     let attempts = retries.cast_signed() + 1;
     let (succeeds, load) = (1.0 - f.powi(attempts), (0..attempts).map(|k| f.powi(k)).sum::<f64>());
     let value = |what, form: &str, expected: f64, measured: f64| {
-        // Where loads are many times as large one call more or less in a hundred is not told apart from chance.
-        let within = 0.01_f64 * expected.max(1.0);
+        // Chance moves a load that is many times as large by more than a point.
+        let within = if expected <= 2.0 { 0.01 } else { 0.01 * expected };
         let pass = (measured - expected).abs() <= within;
-        let expected = format!("{} +-{} ({form})", percent(expected), percent(within));
-        Value::new(format!("f {f}, {retries} retries, {what}"), expected, percent(measured), pass)
+        let expected = format!("{:.2} % +-{} point ({form})", expected * 100.0, number(within * 100.0));
+        Value::new(format!("f {f}, {retries} retries, {what}"), expected, format!("{:.2} %", measured * 100.0), pass)
     };
     [
         value("success", "1 - f^(N+1), not the article's 1 - f^N", succeeds, success(&came)),

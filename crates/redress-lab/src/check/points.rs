@@ -148,7 +148,7 @@ mod tests {
             (vec!["f=x"], "such as `f=0.2`"),
             (vec!["f=NaN"], "such as `f=0.2`"),
             (vec!["q=1"], "`retries` ("),
-            (vec!["f=1.5"], "a number from 0 to 0.95"),
+            (vec!["f=1.5"], "a number from 0 to 1"),
             (vec!["retries=2.5"], "a whole number from 0 to 10"),
             (vec!["f=.1", "layers=2"], "no check knows all of f, layers"),
             (vec!["f=.1", "f=.2"], "twice"),

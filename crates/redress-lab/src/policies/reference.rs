@@ -15,3 +15,6 @@ pub use hedge::{Hedge, HedgeBudget};
 pub use retries::Reference;
 pub use rule::{Deposit, Rule};
 pub use waits::Waits;
+
+#[cfg(test)]
+mod tests;
