@@ -76,7 +76,7 @@ pub(super) struct State {
     failures: f64,
     under_way: f64,
     retries_under_way: f64,
-    /// What earns retries, and what they used.
+    /// What earns retries, and the retries that were earned.
     earned: Window,
     used: Window,
 }
@@ -101,7 +101,7 @@ impl State {
             return;
         }
         match self.rule {
-            Rule::Requests { share } => self.earned.add(now, share),
+            Rule::Requests { .. } => self.earned.add(now, 1.0),
             Rule::Bucket { deposit, on: Deposit::Call, .. } => self.deposit(deposit),
             _ => {}
         }
@@ -117,7 +117,7 @@ impl State {
     pub(super) fn ends(&mut self, now: Duration, is_success: bool) {
         self.failures += f64::from(u8::from(!is_success));
         match self.rule {
-            Rule::Successes { share, .. } if is_success => self.earned.add(now, share),
+            Rule::Successes { .. } if is_success => self.earned.add(now, 1.0),
             Rule::Bucket { deposit, on: Deposit::Success, .. } if is_success => self.deposit(deposit),
             Rule::Grpc { ratio, .. } if is_success => self.deposit(ratio),
             Rule::Grpc { .. } => self.level = (self.level - 1.0).max(0.0),
@@ -130,9 +130,9 @@ impl State {
         let is_allowed = match self.rule {
             Rule::Always => true,
             Rule::Breaker { threshold } => self.failures / self.attempts <= threshold,
-            Rule::Requests { .. } => self.used.sum(now) + 1.0 <= self.earned.sum(now),
-            Rule::Successes { floor, .. } => {
-                self.used.sum(now) + 1.0 <= self.earned.sum(now) + floor * Window::SPAN.as_secs_f64()
+            Rule::Requests { share } => self.used.sum(now) + 1.0 <= share * self.earned.sum(now),
+            Rule::Successes { share, floor } => {
+                self.used.sum(now) + 1.0 <= share * self.earned.sum(now) + floor * Window::SPAN.as_secs_f64()
             }
             Rule::Concurrency { share, least } => {
                 self.retries_under_way + 1.0 <= (share * (self.under_way + 1.0)).max(f64::from(least))
