@@ -122,6 +122,8 @@ Examples:
   redress lab run black-hole --utilization 0.8 --only none,redress
   redress lab list black-hole > mine.toml; redress lab run mine.toml
   redress lab run --all --policy patient.toml --json
+  redress lab run --all --seeds 5 --report out.html
+  redress lab run black-hole --only none,tower,redress --svg goodput.svg --chart goodput
 
 A policy file has redress's settings; what it leaves out is as redress does by default:
   name = \"patient\"

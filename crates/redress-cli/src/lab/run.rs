@@ -1,9 +1,12 @@
 //! `redress lab run`: policies in scenarios, side by side.
 
+use std::fs;
 use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{Args, ValueHint};
+use redress_lab::report::{self, Series};
 use redress_lab::{Comparison, Scenario, scenarios};
 
 use super::{policies, shown};
@@ -51,6 +54,18 @@ pub(crate) struct Run {
     /// Write a table of comma-separated values
     #[arg(long)]
     csv: bool,
+
+    /// Write a page of HTML with charts and tables, which needs nothing but a browser
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    report: Option<PathBuf>,
+
+    /// Write a chart of the first scenario as SVG
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    svg: Option<PathBuf>,
+
+    /// What the chart of --svg shows, second by second: offered, load or goodput
+    #[arg(long, value_name = "WHAT", default_value = "goodput", requires = "svg", value_parser = series)]
+    chart: Series,
 }
 
 pub(crate) fn run(arguments: &Run) -> Result<ExitCode, Failure> {
@@ -70,6 +85,12 @@ pub(crate) fn run(arguments: &Run) -> Result<ExitCode, Failure> {
         (_, true) => shown::csv,
         _ => shown::tables,
     };
+    if let Some(file) = &arguments.report {
+        write(file, &report::page(&comparisons, &command_line()))?;
+    }
+    if let (Some(file), Some(first)) = (&arguments.svg, comparisons.first()) {
+        write(file, &report::chart(first, arguments.chart))?;
+    }
     output::print(&show(&comparisons))?;
     let mistakes = shown::mistakes(&comparisons);
     if mistakes.is_empty() {
@@ -80,6 +101,22 @@ pub(crate) fn run(arguments: &Run) -> Result<ExitCode, Failure> {
         let _ = writeln!(std::io::stderr(), "redress: {mistake}");
     }
     Ok(ExitCode::FAILURE)
+}
+
+fn series(name: &str) -> Result<Series, String> {
+    let names = || Series::ALL.map(Series::name).join(", ");
+    Series::by_name(name).ok_or_else(|| format!("one of {}", names()))
+}
+
+/// Returns the command that repeats the run, as one would type it.
+fn command_line() -> String {
+    let quoted = |word: String| if word.contains(char::is_whitespace) { format!("'{word}'") } else { word };
+    let words: Vec<_> = std::env::args_os().skip(1).map(|word| quoted(word.to_string_lossy().into_owned())).collect();
+    format!("redress {}", words.join(" "))
+}
+
+fn write(file: &Path, text: &str) -> Result<(), Failure> {
+    fs::write(file, text).map_err(|error| Failure::Told(format!("{}: {error}", file.display())))
 }
 
 impl Run {

@@ -30,6 +30,7 @@ fn clients(clients: &Clients) -> String {
         let spread = match clients.arrivals {
             Arrivals::Poisson => "at random (Poisson)",
             Arrivals::Even => "at equal distances",
+            Arrivals::Steady => "at any moment, one in each equal stretch of time",
         };
         words.push(format!("{} a second, {spread}", brief(rate, 1)));
     }
