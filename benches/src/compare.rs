@@ -1,21 +1,31 @@
 //! Comparisons in one interleaved run: what is compared, what it has to reach, how it is measured and printed.
 
+mod contention;
 mod envelope;
+mod failure;
 mod measure;
 mod progress;
 mod report;
+mod stack;
 
 use clap::ValueEnum;
 
 pub use measure::{Case, Cost, ROUNDS, measure};
 pub use progress::Progress;
-pub use report::{claims, table};
+pub use report::{claims, list, table};
+pub use stack::details;
 
 /// A family of comparisons. Another one is a name here, its subjects and its claims.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Group {
     /// Readers of error bodies, and of successes.
     Envelope,
+    /// What the stack costs a success, layer by layer, and its peers.
+    Stack,
+    /// What it costs to get over a failure, without the wait.
+    Failure,
+    /// What the state costs that all calls share, the more of them there are.
+    Contention,
 }
 
 /// What several cases do in turns, each in its own way.
@@ -51,12 +61,37 @@ pub struct Claim {
     pub times: f64,
 }
 
+/// A bound that is required: on this subject, `case` costs at most what `at_most` does.
+#[derive(Clone, Copy, Debug)]
+pub struct Bound {
+    /// The subject.
+    pub subject: &'static str,
+    /// What of the cost.
+    pub measure: Measure,
+    /// The case that is bounded.
+    pub case: &'static str,
+    /// The case that it is held against.
+    pub at_most: &'static str,
+}
+
+/// What of a cost is bounded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Measure {
+    /// How many allocations.
+    Allocations,
+    /// The time beyond that of another case.
+    Over(&'static str),
+}
+
 impl Group {
     /// Returns the name, as in arguments and output.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Envelope => "envelope",
+            Self::Stack => stack::NAME,
+            Self::Failure => "failure",
+            Self::Contention => "contention",
         }
     }
 
@@ -65,6 +100,9 @@ impl Group {
     pub fn subjects(self) -> Vec<Subject> {
         match self {
             Self::Envelope => envelope::subjects(),
+            Self::Stack => stack::subjects(),
+            Self::Failure => failure::subjects(),
+            Self::Contention => contention::subjects(),
         }
     }
 
@@ -73,6 +111,25 @@ impl Group {
     pub fn claims(self) -> Vec<Claim> {
         match self {
             Self::Envelope => envelope::claims(),
+            Self::Stack | Self::Failure | Self::Contention => Vec::new(),
+        }
+    }
+
+    /// Returns what is bounded.
+    #[must_use]
+    pub fn bounds(self) -> Vec<Bound> {
+        match self {
+            Self::Stack => stack::bounds(),
+            Self::Envelope | Self::Failure | Self::Contention => Vec::new(),
+        }
+    }
+
+    /// Returns the case that the others of a group with one subject are listed over.
+    #[must_use]
+    pub const fn base(self) -> Option<&'static str> {
+        match self {
+            Self::Stack => Some(stack::BASE),
+            Self::Envelope | Self::Failure | Self::Contention => None,
         }
     }
 }

@@ -4,6 +4,7 @@
 pub mod bodies;
 pub mod compare;
 pub mod families;
+pub mod peers;
 pub mod readers;
 pub mod reading;
 pub mod score;

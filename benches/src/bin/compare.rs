@@ -52,16 +52,22 @@ fn measure(subjects: &[Subject], progress: &mut Progress) -> Vec<Outcome> {
 fn lines(group: Group, outcomes: &[Outcome]) -> String {
     let line = |Outcome { subject, case, cost }: &Outcome| {
         let ns = (cost.ns * 10.0).round() / 10.0;
-        let line = Line { group: group.name(), case: format!("{subject}/{case}"), ns, allocs: cost.allocs };
+        // Where there is one subject only, it is the group.
+        let case = if *subject == group.name() { (*case).to_owned() } else { format!("{subject}/{case}") };
+        let line = Line { group: group.name(), case, ns, allocs: cost.allocs };
         serde_json::to_string(&line).expect("names and numbers are JSON") + "\n"
     };
     outcomes.iter().map(line).collect()
 }
 
 fn tables(group: Group, outcomes: &[Outcome]) -> String {
+    let claims = compare::claims(&group.claims(), &group.bounds(), outcomes);
+    if let Some(base) = group.base() {
+        let list = compare::list("case", base, outcomes);
+        return format!("## {}\n\n{list}\n{claims}\n", group.name());
+    }
     let times = compare::table("ns", outcomes, |outcome| nanoseconds(outcome.cost.ns));
     let allocations = compare::table("allocations", outcomes, |outcome| outcome.cost.allocs.to_string());
-    let claims = compare::claims(&group.claims(), outcomes);
     format!("## {}\n\n{times}\n{allocations}\n{claims}\n", group.name())
 }
 
@@ -77,9 +83,13 @@ mod tests {
     #[test]
     fn a_line_names_group_and_case() {
         let cost = compare::Cost { ns: 123.456, allocs: 2 };
-        let outcome = Outcome { subject: "vlens_error", case: "redress", cost };
-        let expected = r#"{"group":"envelope","case":"vlens_error/redress","ns":123.5,"allocs":2}"#;
-        assert_eq!(lines(Group::Envelope, &[outcome]), format!("{expected}\n"));
+        for (group, subject, case, expected) in [
+            (Group::Envelope, "vlens_error", "redress", r#""group":"envelope","case":"vlens_error/redress""#),
+            (Group::Stack, "stack", "full", r#""group":"stack","case":"full""#),
+        ] {
+            let line = lines(group, &[Outcome { subject, case, cost }]);
+            assert_eq!(line, format!("{{{expected},\"ns\":123.5,\"allocs\":2}}\n"));
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Measures cases in turns, in short slices, so that whatever else the machine does hits all of them alike.
 
 use std::fmt;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 /// How many slices each case gets; an odd number has a middle.
@@ -9,10 +10,14 @@ pub const ROUNDS: usize = 61;
 /// About how long a slice takes.
 const SLICE: Duration = Duration::from_micros(1500);
 
+/// How many inputs are made at once: few enough to stay in the cache, enough to read the clock rarely.
+const BATCH: u64 = 32;
+
 /// Something to be measured: one way to do what its neighbours do in other ways.
 pub struct Case {
     name: &'static str,
-    repeat: Box<dyn Fn(u64)>,
+    time: Box<dyn Fn(u64) -> Duration>,
+    count: Box<dyn Fn() -> u64>,
 }
 
 /// What a case costs once.
@@ -27,7 +32,43 @@ pub struct Cost {
 impl Case {
     /// Names a way, which panics when it comes to a wrong result.
     pub fn new(name: &'static str, once: impl Fn() + 'static) -> Self {
-        Self { name, repeat: Box::new(move |times| (0..times).for_each(|_| once())) }
+        let once = Rc::new(once);
+        let counted = Rc::clone(&once);
+        let time = move |times| {
+            let start = Instant::now();
+            (0..times).for_each(|_| once());
+            start.elapsed()
+        };
+        Self::timed(name, time, move || allocation_counter::measure(|| counted()).count_total)
+    }
+
+    /// Names a way that uses an input up, and panics when it comes to a wrong result. Neither the time nor the allocations
+    /// of making an input count.
+    pub fn with_input<T: 'static>(
+        name: &'static str,
+        input: impl Fn() -> T + 'static,
+        once: impl Fn(T) + 'static,
+    ) -> Self {
+        let way = Rc::new((input, once));
+        let counted = Rc::clone(&way);
+        let count = move || {
+            let input = (counted.0)();
+            allocation_counter::measure(|| (counted.1)(input)).count_total
+        };
+        let time = move |times| {
+            let batches = (0..times).step_by(BATCH as usize).map(|done| (times - done).min(BATCH));
+            batches.map(|size| batch(size, &way.0, &way.1)).sum()
+        };
+        Self::timed(name, time, count)
+    }
+
+    /// Names a way that takes its own time of doing it so often, and counts what it allocates once it is warm.
+    pub fn timed(
+        name: &'static str,
+        time: impl Fn(u64) -> Duration + 'static,
+        count: impl Fn() -> u64 + 'static,
+    ) -> Self {
+        Self { name, time: Box::new(time), count: Box::new(count) }
     }
 
     /// Returns the name in the tables.
@@ -36,15 +77,17 @@ impl Case {
         self.name
     }
 
-    /// Does it so many times.
-    pub fn repeat(&self, times: u64) {
-        (self.repeat)(times);
+    /// Does it so many times and returns how long that takes.
+    #[must_use]
+    pub fn time(&self, times: u64) -> Duration {
+        (self.time)(times)
     }
 
-    fn time(&self, times: u64) -> Duration {
-        let start = Instant::now();
-        self.repeat(times);
-        start.elapsed()
+    /// Counts what it allocates when it is warm; it does the same every time.
+    #[must_use]
+    pub fn allocations(&self) -> u64 {
+        let _warm = self.time(1);
+        (self.count)()
     }
 
     /// Returns how often it has to be done to fill a slice; this warms it up too.
@@ -67,7 +110,7 @@ pub fn measure(cases: &[Case], after_round: impl FnMut()) -> Vec<Cost> {
     let mut samples = Vec::new();
     allocation_counter::opt_out(|| samples = times(cases, after_round));
     let costs = cases.iter().zip(samples);
-    costs.map(|(case, samples)| Cost { ns: median(samples), allocs: allocations(case) }).collect()
+    costs.map(|(case, samples)| Cost { ns: median(samples), allocs: case.allocations() }).collect()
 }
 
 /// Returns the nanoseconds of each case in each round. Every round begins with another case, so that no case always
@@ -86,10 +129,12 @@ fn times(cases: &[Case], mut after_round: impl FnMut()) -> Vec<Vec<f64>> {
     samples
 }
 
-/// Counts what the case allocates when it is warm; it does the same every time.
-fn allocations(case: &Case) -> u64 {
-    case.repeat(1);
-    allocation_counter::measure(|| case.repeat(1)).count_total
+/// Makes the inputs, and then takes the time of using them up.
+fn batch<T>(size: u64, input: impl Fn() -> T, once: impl Fn(T)) -> Duration {
+    let inputs: Vec<T> = (0..size).map(|_| input()).collect();
+    let start = Instant::now();
+    inputs.into_iter().for_each(once);
+    start.elapsed()
 }
 
 fn median(mut samples: Vec<f64>) -> f64 {
@@ -121,6 +166,23 @@ mod tests {
         assert_eq!(rounds, ROUNDS);
         assert!(costs.iter().all(|cost| cost.ns >= 0.0));
         assert_eq!(costs.iter().map(|cost| cost.allocs).collect::<Vec<_>>(), [0, 1]);
+    }
+
+    #[test]
+    fn an_input_is_made_for_each_time_and_does_not_count() {
+        let made = Rc::new(std::cell::Cell::new(0));
+        let counter = Rc::clone(&made);
+        let input = move || {
+            counter.set(counter.get() + 1);
+            vec![1_u8; 9]
+        };
+        let case = Case::with_input("list", input, |list| assert_eq!(std::hint::black_box(list).len(), 9));
+        for times in [1, BATCH, 2 * BATCH + 1] {
+            made.set(0);
+            let _ = case.time(times);
+            assert_eq!(made.get(), times);
+        }
+        assert_eq!(case.allocations(), 0, "it frees what it is given");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What was found, as tables in Markdown.
 
-use super::{Claim, Outcome};
+use super::{Bound, Claim, Measure, Outcome};
 
 /// Returns a table with a line per subject and a column per case.
 #[must_use]
@@ -14,22 +14,54 @@ pub fn table(title: &str, outcomes: &[Outcome], show: impl Fn(&Outcome) -> Strin
     aligned(&[header].into_iter().chain(subjects.iter().map(|subject| line(subject))).collect::<Vec<_>>())
 }
 
-/// Returns a table of what is required and whether it holds.
+/// Returns a table with a line per case: its time, its time over that of `base`, and its allocations.
 #[must_use]
-pub fn claims(claims: &[Claim], outcomes: &[Outcome]) -> String {
+pub fn list(title: &str, base: &str, outcomes: &[Outcome]) -> String {
+    let header = [title, "ns", &format!("over {base}"), "allocations"].map(str::to_owned).to_vec();
+    let line = |outcome: &Outcome| {
+        let over = find(outcomes, outcome.subject, base).map(|base| outcome.cost.ns - base.cost.ns);
+        vec![
+            outcome.case.to_owned(),
+            format!("{:.1}", outcome.cost.ns),
+            over.map_or_else(String::new, |over| format!("{over:.1}")),
+            outcome.cost.allocs.to_string(),
+        ]
+    };
+    aligned(&[header].into_iter().chain(outcomes.iter().map(line)).collect::<Vec<_>>())
+}
+
+/// Returns a table of what is required and whether it holds; nothing where nothing is required.
+#[must_use]
+pub fn claims(claims: &[Claim], bounds: &[Bound], outcomes: &[Outcome]) -> String {
+    if claims.is_empty() && bounds.is_empty() {
+        return String::new();
+    }
     let header = ["required", "ratio", "at least", "is", "holds"].map(str::to_owned).to_vec();
-    let lines = claims.iter().filter_map(|claim| {
+    let claims = claims.iter().filter_map(|claim| {
         let ns = |case| find(outcomes, claim.subject, case).map(|outcome| outcome.cost.ns);
-        let ratio = ns(claim.slow)? / ns(claim.fast)?;
-        Some(vec![
-            claim.subject.to_owned(),
-            format!("{} / {}", claim.slow, claim.fast),
-            format!("{:.2}", claim.times),
-            format!("{ratio:.2}"),
-            String::from(if ratio >= claim.times { "yes" } else { "NO" }),
-        ])
+        let ratio = format!("{} / {}", claim.slow, claim.fast);
+        Some(required(claim.subject.to_owned(), ratio, claim.times, ns(claim.slow)? / ns(claim.fast)?))
     });
-    aligned(&[header].into_iter().chain(lines).collect::<Vec<_>>())
+    let bounds = bounds.iter().filter_map(|bound| {
+        let cost = |case| find(outcomes, bound.subject, case).map(|outcome| outcome.cost);
+        let (what, ours, theirs) = match bound.measure {
+            Measure::Allocations => {
+                ("allocations".to_owned(), cost(bound.case)?.allocs as f64, cost(bound.at_most)?.allocs as f64)
+            }
+            Measure::Over(base) => {
+                let base_ns = cost(base)?.ns;
+                (format!("over {base}"), cost(bound.case)?.ns - base_ns, cost(bound.at_most)?.ns - base_ns)
+            }
+        };
+        let ratio = format!("{} / {}", bound.at_most, bound.case);
+        Some(required(format!("{}: {what}", bound.subject), ratio, 1.0, theirs / ours))
+    });
+    aligned(&[header].into_iter().chain(claims).chain(bounds).collect::<Vec<_>>())
+}
+
+fn required(what: String, ratio: String, at_least: f64, is: f64) -> Vec<String> {
+    let holds = String::from(if is >= at_least { "yes" } else { "NO" });
+    vec![what, ratio, format!("{at_least:.2}"), format!("{is:.2}"), holds]
 }
 
 fn find<'o>(outcomes: &'o [Outcome], subject: &str, case: &str) -> Option<&'o Outcome> {
@@ -108,6 +140,36 @@ mod tests {
 | short    | theirs / ours |     2.50 | 2.50 |   yes |
 | short    | theirs / ours |     3.00 | 2.50 |    NO |
 ";
-        assert_eq!(claims(&[claim(2.5), claim(3.0)], &outcomes()), expected);
+        assert_eq!(claims(&[claim(2.5), claim(3.0)], &[], &outcomes()), expected);
+    }
+
+    /// 20 ns over the base against 25, and 3 allocations against 2.
+    fn stack() -> [Outcome; 3] {
+        let outcome = |case, ns, allocs| Outcome { subject: "stack", case, cost: Cost { ns, allocs } };
+        [outcome("bare", 10.0, 0), outcome("ours", 30.0, 3), outcome("theirs", 35.0, 2)]
+    }
+
+    #[test]
+    fn a_list_tells_time_over_the_base_and_allocations() {
+        let expected = "\
+| stack  |   ns | over bare | allocations |
+|--------|-----:|----------:|------------:|
+| bare   | 10.0 |       0.0 |           0 |
+| ours   | 30.0 |      20.0 |           3 |
+| theirs | 35.0 |      25.0 |           2 |
+";
+        assert_eq!(list("stack", "bare", &stack()), expected);
+    }
+
+    #[test]
+    fn a_bound_says_whether_it_holds() {
+        let bound = |measure| Bound { subject: "stack", measure, case: "ours", at_most: "theirs" };
+        let expected = "\
+| required           |         ratio | at least |   is | holds |
+|--------------------|--------------:|---------:|-----:|------:|
+| stack: allocations | theirs / ours |     1.00 | 0.67 |    NO |
+| stack: over bare   | theirs / ours |     1.00 | 1.25 |   yes |
+";
+        assert_eq!(claims(&[], &[bound(Measure::Allocations), bound(Measure::Over("bare"))], &stack()), expected);
     }
 }

@@ -1,0 +1,177 @@
+//! The group `contention`: the state that all calls share, used by 1, 2, 4 and 8 threads at once.
+//!
+//! The time is that of one operation, all threads together: on enough cores it halves with twice the threads if they never
+//! meet.
+
+use std::cell::RefCell;
+use std::convert::Infallible;
+use std::hint::black_box;
+use std::sync::{Arc, Barrier, PoisonError, RwLock};
+use std::task::{Context, Poll};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{HeaderValue, Response, Uri, header};
+use http_body_util::Full;
+use redress::Budget;
+use tower::retry::budget::{Budget as _, TpsBudget};
+use tower_service::Service;
+
+use super::{Case, Subject};
+use crate::call;
+use crate::peers::tower::Sent;
+use crate::stacks::{self, Bare, TOKEN};
+
+const OURS: &str = "redress";
+const TOWER: &str = "tower_tps_budget";
+const LOCK: &str = "rwlock";
+const TASKS: [usize; 4] = [1, 2, 4, 8];
+
+/// A slice of so many operations is taken as one of this many times as many, so that the threads meet for a while.
+const STRETCH: u64 = 4;
+
+pub(super) fn subjects() -> Vec<Subject> {
+    let kinds: [(&str, fn(usize) -> Vec<Case>); 4] =
+        [("budget_success", success), ("budget_retry", retry), ("gate", gate), ("token", token)];
+    let subject = |(kind, cases): (&str, fn(usize) -> Vec<Case>), tasks| {
+        // The names of the run, a few bytes each.
+        Subject { name: format!("{kind}_{tasks}").leak(), cases: cases(tasks) }
+    };
+    kinds.into_iter().flat_map(|kind| TASKS.map(|tasks| subject(kind, tasks))).collect()
+}
+
+/// What every success does: the bucket is full.
+fn success(tasks: usize) -> Vec<Case> {
+    let (ours, theirs) = (Budget::new(), tower_budget());
+    vec![
+        case(OURS, tasks, move || {
+            let budget = ours.clone();
+            move || budget.refill(black_box(Budget::FIRST_TRY))
+        }),
+        case(TOWER, tasks, move || {
+            let budget = Arc::clone(&theirs);
+            move || budget.deposit()
+        }),
+    ]
+}
+
+/// What a call does that succeeds at the second attempt.
+fn retry(tasks: usize) -> Vec<Case> {
+    let (ours, theirs) = (Budget::new(), tower_budget());
+    vec![
+        case(OURS, tasks, move || {
+            let budget = ours.clone();
+            move || {
+                let reservation = budget.reserve(Budget::TRANSIENT).expect("eight at once are not too many");
+                budget.refill(reservation.spend());
+            }
+        }),
+        case(TOWER, tasks, move || {
+            let budget = Arc::clone(&theirs);
+            move || {
+                assert!(budget.withdraw());
+                budget.deposit();
+            }
+        }),
+    ]
+}
+
+/// A call through an open gate, with and without a limit for its route.
+fn gate(tasks: usize) -> Vec<Case> {
+    let (open, limited) = (stacks::pace(bare()), stacks::paced(bare()));
+    vec![
+        case(OURS, tasks, move || sender(open.clone())),
+        case("redress_limited", tasks, move || sender(limited.clone())),
+        case("bare", tasks, move || sender(bare())),
+    ]
+}
+
+/// A call that is given the token of all.
+fn token(tasks: usize) -> Vec<Case> {
+    let refresh = stacks::refresh(bare());
+    let bearer = format!("Bearer {TOKEN}").parse().expect("a legal token");
+    let locked = Locked { inner: bare(), bearer: Arc::new(RwLock::new(bearer)) };
+    vec![
+        case(OURS, tasks, move || sender(refresh.clone())),
+        case(LOCK, tasks, move || sender(locked.clone())),
+        case("bare", tasks, move || sender(bare())),
+    ]
+}
+
+fn bare() -> Bare {
+    Bare::new(Bytes::from_static(b"{}"))
+}
+
+/// It allows a retry for each success.
+fn tower_budget() -> Arc<TpsBudget> {
+    Arc::new(TpsBudget::new(Duration::from_secs(10), 1_000, 1.0))
+}
+
+fn sender<S, B>(mut service: S) -> impl FnMut() + Send
+where
+    S: Service<Sent, Response = Response<B>, Error: std::fmt::Debug> + Send,
+{
+    let uri = Uri::from_static("https://api.example/v1/reports/rp_0000000000000000");
+    move || {
+        let mut request = Sent::new(Full::new(Bytes::from_static(b"{}")));
+        request.uri_mut().clone_from(&uri);
+        assert_eq!(call(&mut service, request).status(), 200);
+    }
+}
+
+/// The way by hand: a token behind a lock that readers share.
+#[derive(Clone)]
+struct Locked {
+    inner: Bare,
+    bearer: Arc<RwLock<HeaderValue>>,
+}
+
+impl Service<Sent> for Locked {
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = <Bare as Service<Sent>>::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Sent) -> Self::Future {
+        let bearer = self.bearer.read().unwrap_or_else(PoisonError::into_inner).clone();
+        request.headers_mut().insert(header::AUTHORIZATION, bearer);
+        self.inner.call(request)
+    }
+}
+
+/// Makes a case of so many threads that each have an operation of their own on what they share.
+fn case<O>(name: &'static str, tasks: usize, operation: impl Fn() -> O + 'static) -> Case
+where
+    O: FnMut() + Send + 'static,
+{
+    let alone = RefCell::new(operation());
+    let count = move || allocation_counter::measure(|| alone.borrow_mut()()).count_total;
+    Case::timed(name, move |times| together(times, (0..tasks).map(|_| operation()).collect()), count)
+}
+
+/// Returns how long so many operations take in all, from when the first thread begins until the last one ends.
+fn together<O: FnMut() + Send>(times: u64, operations: Vec<O>) -> Duration {
+    let tasks = operations.len() as u64;
+    let each = (times * STRETCH).div_ceil(tasks);
+    let barrier = Barrier::new(operations.len());
+    let run = |mut operation: O| {
+        barrier.wait();
+        let start = Instant::now();
+        allocation_counter::opt_out(|| (0..each).for_each(|_| operation()));
+        (start, Instant::now())
+    };
+    let run = &run;
+    let spans = thread::scope(|scope| {
+        let threads: Vec<_> = operations.into_iter().map(|operation| scope.spawn(move || run(operation))).collect();
+        threads.into_iter().map(|thread| thread.join().expect("it does not panic")).collect::<Vec<_>>()
+    });
+    let start = spans.iter().map(|(start, _)| *start).min();
+    let end = spans.iter().map(|(_, end)| *end).max();
+    let taken = start.zip(end).map_or(Duration::ZERO, |(start, end)| end - start);
+    let share = times as f64 / (each * tasks) as f64;
+    Duration::from_nanos((taken.as_nanos() as f64 * share) as u64)
+}

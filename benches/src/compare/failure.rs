@@ -1,0 +1,182 @@
+//! The group `failure`: what it costs to get over a failure. Nothing is waited for: the schedule begins with no wait, and
+//! the hint of the 429 is zero seconds, so that the time is that of judging, deciding and sending again.
+//!
+//! The peers that put a timer between two attempts, however short the wait is, are not here: tokio's timers tick once in a
+//! millisecond, and that would be measured.
+
+use std::cell::RefCell;
+use std::convert::Infallible;
+use std::fmt::Debug;
+use std::future::{Ready, poll_fn, ready};
+use std::num::NonZeroU32;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode};
+use http_body_util::Full;
+use redress::backoff::BackoffLayer;
+use redress::classify::Schedule;
+use redress::refresh::SecretString;
+use redress::{Credentials, Dialect, Failure, Grant, dialects};
+use tokio::runtime::{Builder, Runtime};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::{Case, Subject};
+use crate::peers::tower::{Attempts, Sent, retry, retry_auth_timeout};
+use crate::stacks::{TOKEN, layer, request, token};
+
+const OURS: &str = "full";
+const TOWER: &str = "tower_retry_auth_timeout";
+/// tower's `Retry` with a policy that puts other credentials on the copy; who gets them for whom is left open.
+const BY_HAND: &str = "tower_retry_by_hand";
+
+/// How the first attempt of each call fails.
+#[derive(Clone, Copy)]
+struct Fault {
+    name: &'static str,
+    dialect: fn() -> Dialect,
+    status: StatusCode,
+    header: (&'static str, &'static str),
+    body: &'static str,
+}
+
+const UNAVAILABLE: Fault = Fault {
+    name: "503",
+    dialect: dialects::veridia,
+    status: StatusCode::SERVICE_UNAVAILABLE,
+    header: ("content-type", "application/json"),
+    body: r#"{"error":"internal","message":"A dependency is down","requestId":"9f511d92ac11236d-SJC"}"#,
+};
+const THROTTLED: Fault = Fault {
+    name: "429_hint",
+    dialect: dialects::veridia,
+    status: StatusCode::TOO_MANY_REQUESTS,
+    header: ("retry-after", "0"),
+    body: r#"{"error":"rate_limited","message":"Too many requests","requestId":"9f511d92ac11236d-SJC"}"#,
+};
+const EXPIRED: Fault = Fault {
+    name: "401_refresh",
+    dialect: dialects::generic,
+    status: StatusCode::UNAUTHORIZED,
+    header: ("www-authenticate", r#"Bearer error="invalid_token""#),
+    body: r#"{"message":"The token has expired","requestId":"9f511d92ac11236d-SJC"}"#,
+};
+
+/// A transport on which the first attempt of each call fails, and the second one succeeds.
+#[derive(Clone)]
+struct Flaky {
+    fault: Fault,
+    attempts: Arc<AtomicU64>,
+}
+
+/// Gives a token at once, whenever asked, and never the same twice in a row.
+#[derive(Default)]
+struct Issuer {
+    asked: AtomicU64,
+}
+
+pub(super) fn subjects() -> Vec<Subject> {
+    let tower = |flaky: &Flaky| case(TOWER, retry_auth_timeout(Attempts::ample(), flaky.clone()), flaky);
+    let by_hand = |flaky: &Flaky| case(BY_HAND, retry(Attempts::renewing(), flaky.clone()), flaky);
+    vec![subject(UNAVAILABLE, tower), subject(THROTTLED, tower), subject(EXPIRED, by_hand)]
+}
+
+fn subject(fault: Fault, peer: impl Fn(&Flaky) -> Case) -> Subject {
+    let none = Schedule { base: Duration::ZERO, factor: NonZeroU32::MIN, cap: Duration::ZERO };
+    let at_once = |layer: BackoffLayer| layer.transient(none).throttled(none);
+    let ours = layer((fault.dialect)(), Issuer::default()).backoff(at_once);
+    let flaky = Flaky { fault, attempts: Arc::default() };
+    Subject { name: fault.name, cases: vec![case(OURS, ours.layer(flaky.clone()), &flaky), peer(&flaky)] }
+}
+
+/// Makes a case of whole calls, each of which sends two attempts, on a runtime of this thread.
+fn case<S, B>(name: &'static str, service: S, flaky: &Flaky) -> Case
+where
+    S: Service<Sent, Response = Response<B>, Error: Debug> + 'static,
+{
+    let runtime = Builder::new_current_thread().enable_time().build().expect("a runtime needs nothing here");
+    let calls = Rc::new(Calls { service: RefCell::new(service), runtime, attempts: Arc::clone(&flaky.attempts) });
+    let counted = Rc::clone(&calls);
+    let count = move || {
+        let request = vec![request()];
+        allocation_counter::measure(|| counted.run(request)).count_total
+    };
+    let time = move |times: u64| {
+        let requests = (0..times).map(|_| request()).collect();
+        let start = Instant::now();
+        calls.run(requests);
+        start.elapsed()
+    };
+    Case::timed(name, time, count)
+}
+
+struct Calls<S> {
+    service: RefCell<S>,
+    runtime: Runtime,
+    attempts: Arc<AtomicU64>,
+}
+
+impl<S, B> Calls<S>
+where
+    S: Service<Sent, Response = Response<B>, Error: Debug>,
+{
+    fn run(&self, requests: Vec<Sent>) {
+        let mut service = self.service.borrow_mut();
+        let (before, calls) = (self.attempts.load(Ordering::Relaxed), requests.len() as u64);
+        self.runtime.block_on(async {
+            for request in requests {
+                poll_fn(|cx| service.poll_ready(cx)).await.expect("it is ready");
+                let response = service.call(request).await.expect("there is a response");
+                assert_eq!(response.status(), StatusCode::OK);
+            }
+        });
+        assert_eq!(self.attempts.load(Ordering::Relaxed) - before, 2 * calls, "each call was sent twice");
+    }
+}
+
+impl Fault {
+    fn response(&self) -> Response<Full<Bytes>> {
+        let mut response = Response::new(Full::new(Bytes::from_static(self.body.as_bytes())));
+        *response.status_mut() = self.status;
+        let (name, value) = self.header;
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+        response
+    }
+}
+
+impl Service<Sent> for Flaky {
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = Ready<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Sent) -> Self::Future {
+        drop(request);
+        let is_first = self.attempts.fetch_add(1, Ordering::Relaxed).is_multiple_of(2);
+        ready(Ok(if is_first { self.fault.response() } else { Response::new(Full::new(Bytes::from_static(b"{}"))) }))
+    }
+}
+
+impl Credentials for Issuer {
+    async fn login(&self) -> Result<Grant, Failure> {
+        let is_other = self.asked.fetch_add(1, Ordering::Relaxed).is_multiple_of(2);
+        let token = if is_other { &TOKEN[1..] } else { TOKEN };
+        Ok(Grant::bearer(token)?.refresh_token("refresh"))
+    }
+
+    async fn refresh(&self, _: &SecretString) -> Result<Grant, Failure> {
+        self.login().await
+    }
+
+    fn held(&self) -> Option<Grant> {
+        Some(token().refresh_token("refresh"))
+    }
+}

@@ -1,0 +1,5 @@
+//! What others use for the same, composed as their documentation says, over the same transport.
+
+pub mod canned;
+pub mod resilience;
+pub mod tower;
