@@ -155,6 +155,9 @@ impl Dialect {
     /// Returns the class of a status, by the vendor's table or else the standard one; `None` when it is no error.
     #[must_use]
     pub fn class_of_status(&self, status: u16) -> Option<Class> {
+        if status < self.inner.first_status.min(400) {
+            return None;
+        }
         self.status(status).and_then(|row| row.class).or_else(|| Class::of_status(status))
     }
 

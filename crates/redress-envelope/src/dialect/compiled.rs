@@ -15,6 +15,8 @@ const RATELIMIT: http::HeaderName = http::HeaderName::from_static("ratelimit");
 #[derive(Debug)]
 pub(crate) struct Compiled {
     pub(crate) spec: Spec,
+    /// The lowest status that the vendor's table names; what is below it and below 400 needs no look at the table.
+    pub(crate) first_status: u16,
     pub(crate) plan: Plan,
     /// The last one has no conditions.
     pub(crate) readings: Vec<Reading>,
@@ -60,7 +62,8 @@ impl Compiled {
         let errors = spec.errors.iter().map(|rule| error_rule(rule, &mut plan)).collect();
         let signals = spec.errors.iter().map(|rule| error_rule(rule, &mut signal_plan)).collect();
         let (plan, signal_plan) = (plan.finish(), signal_plan.finish());
-        Self { spec, plan, readings, flags, hint_cells, rules, errors, signal_plan, signals }
+        let first_status = spec.statuses.keys().next().copied().unwrap_or(u16::MAX);
+        Self { spec, first_status, plan, readings, flags, hint_cells, rules, errors, signal_plan, signals }
     }
 }
 
