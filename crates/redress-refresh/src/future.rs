@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use arc_swap::Guard;
 use http::{Request, Response, StatusCode};
 use pin_project_lite::pin_project;
 use redress_classify::{Basis, BoxError, Class, Error, Held, Phase, Refreshed, Replay, ResponseExt, try_clone_request};
@@ -27,11 +28,11 @@ pin_project! {
         #[pin]
         state: State<S, B>,
         // `None` when the request passes without credentials, or has failed.
-        link: Option<Link>,
+        link: Option<Arc<Link>>,
         // The credentials that the request below carries.
-        sent: Option<Arc<Snapshot>>,
-        // What is needed to send it again.
-        spare: Option<Spare<S, B>>,
+        sent: Option<Sent>,
+        // A request that is not below, or what is needed to send it again; in a box, since nearly no call has one.
+        spare: Option<Box<Spare<S, B>>>,
         // Whether a rejection may still lead to a refresh: one of them may.
         may_refresh: bool,
         // How long it may wait.
@@ -48,14 +49,22 @@ pin_project! {
         // The request is below.
         Below { #[pin] future: S::Future },
         // The request waits for credentials; nothing was sent.
-        Waiting { wait: Wait, spare: Option<Spare<S, B>> },
+        Waiting { wait: Wait },
         // A rejected response waits for the refresh.
         Rejected { wait: Wait, response: Option<S::Response> },
         // The credentials are there; the service gets ready anew.
-        Readying { spare: Option<Spare<S, B>> },
+        Readying,
         // There are no credentials and no response.
         Failed { error: Option<Error> },
     }
+}
+
+/// Which credentials a request carries.
+#[derive(Clone, Copy, Debug)]
+struct Sent {
+    generation: u64,
+    /// Whether a server had accepted them before.
+    is_proven: bool,
 }
 
 /// A request that is not below, and a service that is not ready.
@@ -90,25 +99,35 @@ where
     }
 
     /// Sends a request with credentials, by a service that is ready.
-    pub(crate) fn send(link: Link, sent: Arc<Snapshot>, limit: Limit, inner: &mut S, mut request: Request<B>) -> Self
+    #[inline]
+    pub(crate) fn send(
+        link: Arc<Link>,
+        snapshot: Guard<Arc<Snapshot>>,
+        limit: Limit,
+        inner: &mut S,
+        mut request: Request<B>,
+    ) -> Self
     where
         S: Clone,
         B: Replay,
     {
         let may_refresh = !is_second(&request);
-        let copy = stamp(&link, &sent, &mut request, may_refresh);
-        let spare = copy.map(|request| Spare { inner: inner.clone(), request });
+        let copy = stamp(&link, &snapshot, &mut request, may_refresh);
+        let sent = Some(Sent::of(&snapshot));
+        // What is lent is given back before anybody else's code runs.
+        drop(snapshot);
+        let spare = copy.map(|request| Box::new(Spare { inner: inner.clone(), request }));
         let state = State::Below { future: inner.call(request) };
-        Self { state, link: Some(link), sent: Some(sent), spare, may_refresh, limit }
+        Self { state, link: Some(link), sent, spare, may_refresh, limit }
     }
 
     /// Keeps a request until the credentials are there, with a service that is not ready.
-    pub(crate) fn wait(link: Link, wait: Wait, mut limit: Limit, inner: S, request: Request<B>) -> Self {
+    pub(crate) fn wait(link: Arc<Link>, wait: Wait, mut limit: Limit, inner: S, request: Request<B>) -> Self {
         limit.begin(link.deadline());
         Held::begin(&request);
         let may_refresh = !is_second(&request);
-        let state = State::Waiting { wait, spare: Some(Spare { inner, request }) };
-        Self { state, link: Some(link), sent: None, spare: None, may_refresh, limit }
+        let spare = Some(Box::new(Spare { inner, request }));
+        Self { state: State::Waiting { wait }, link: Some(link), sent: None, spare, may_refresh, limit }
     }
 
     pub(crate) fn fail(link: &Link, refusal: Refusal) -> Self {
@@ -133,14 +152,14 @@ where
                 StateProj::Below { future } => {
                     let response = ready!(future.poll(cx)).map_err(|error| Error::from_below(error.into()))?;
                     let Some(sent) = this.sent.take() else { return Poll::Ready(Ok(response)) };
-                    let judgement = judge(link, &sent, &response, *this.may_refresh, this.spare.is_some());
+                    let judgement = judge(link, sent, &response, *this.may_refresh, this.spare.is_some());
                     if !matches!(judgement, Judgement::Return) {
                         this.limit.begin(link.deadline());
                     }
                     match judgement {
                         Judgement::Return => return Poll::Ready(Ok(response)),
                         Judgement::Repeat if link.hand_up() => return Poll::Ready(Ok(refreshed(response))),
-                        Judgement::Repeat => again(this.spare, this.may_refresh),
+                        Judgement::Repeat => again(this.may_refresh),
                         // This drops the future below, and with it a permit that the refresh may need.
                         Judgement::Wait(wait) => State::Rejected { wait, response: Some(response) },
                     }
@@ -153,34 +172,41 @@ where
                         None | Some(Err(_)) => return Poll::Ready(Ok(response)),
                         Some(Ok(_)) if link.hand_up() => return Poll::Ready(Ok(refreshed(response))),
                         // This drops the response before the service gets ready: it may hold a connection.
-                        Some(Ok(_)) => again(this.spare, this.may_refresh),
+                        Some(Ok(_)) => again(this.may_refresh),
                     }
                 }
-                StateProj::Waiting { wait, spare } => match ready!(poll_wait(wait, this.limit, cx)) {
+                StateProj::Waiting { wait } => match ready!(poll_wait(wait, this.limit, cx)) {
                     None => return Poll::Ready(Err(Error::deadline(Phase::NotSent))),
                     Some(Err(refusal)) => return Poll::Ready(Err(no_credentials(link, refusal))),
-                    Some(Ok(_)) => State::Readying { spare: spare.take() },
+                    Some(Ok(_)) => State::Readying,
                 },
-                StateProj::Readying { spare } => {
-                    let Some(Spare { inner, .. }) = spare else { return Poll::Pending };
-                    let Poll::Ready(ready) = inner.poll_ready(cx) else {
+                StateProj::Readying => {
+                    let Some(spare) = this.spare.as_mut() else { return Poll::Pending };
+                    let Poll::Ready(ready) = spare.inner.poll_ready(cx) else {
                         ready!(this.limit.poll(cx));
                         return Poll::Ready(Err(Error::deadline(Phase::NotSent)));
                     };
                     ready.map_err(|error| Error::not_ready(error.into()))?;
-                    let Some(Spare { mut inner, mut request }) = spare.take() else { return Poll::Pending };
-                    let sent = usable(link)?;
-                    let copy = stamp(link, &sent, &mut request, *this.may_refresh);
-                    *this.sent = Some(sent);
+                    let Some(spare) = this.spare.take() else { return Poll::Pending };
+                    let Spare { mut inner, mut request } = *spare;
+                    let snapshot = usable(link)?;
+                    let copy = stamp(link, &snapshot, &mut request, *this.may_refresh);
+                    *this.sent = Some(Sent::of(&snapshot));
                     Held::end(&request);
                     let future = inner.call(request);
-                    *this.spare = copy.map(|request| Spare { inner, request });
+                    *this.spare = copy.map(|request| Box::new(Spare { inner, request }));
                     State::Below { future }
                 }
                 StateProj::Failed { .. } => return Poll::Pending,
             };
             this.state.set(next);
         }
+    }
+}
+
+impl Sent {
+    fn of(snapshot: &Snapshot) -> Self {
+        Self { generation: snapshot.generation(), is_proven: snapshot.is_proven() }
     }
 }
 
@@ -218,26 +244,31 @@ fn poll_wait(wait: &mut Wait, limit: &mut Limit, cx: &mut Context<'_>) -> Poll<O
 }
 
 /// Prepares to send a request the second time, which is the last.
-fn again<S, B>(spare: &mut Option<Spare<S, B>>, may_refresh: &mut bool) -> State<S, B>
+fn again<S, B>(may_refresh: &mut bool) -> State<S, B>
 where
     S: Service<Request<B>>,
 {
     *may_refresh = false;
-    State::Readying { spare: spare.take() }
+    State::Readying
 }
 
 /// Puts the credentials on a request; returns a copy without them if it may have to be sent again from here.
-fn stamp<B: Replay>(link: &Link, sent: &Snapshot, request: &mut Request<B>, may_refresh: bool) -> Option<Request<B>> {
+fn stamp<B: Replay>(
+    link: &Link,
+    snapshot: &Snapshot,
+    request: &mut Request<B>,
+    may_refresh: bool,
+) -> Option<Request<B>> {
     let is_kept = may_refresh && !link.hand_up() && !link.shared.is_static();
     let copy = if is_kept { try_clone_request(request) } else { None };
-    sent.stamp(request);
+    snapshot.stamp(request);
     copy
 }
 
-fn judge<R>(link: &Link, sent: &Snapshot, response: &Response<R>, may_refresh: bool, has_copy: bool) -> Judgement {
+fn judge<R>(link: &Link, sent: Sent, response: &Response<R>, may_refresh: bool, has_copy: bool) -> Judgement {
     if !is_rejected(response) {
-        if response.status().is_success() && response.verdict().is_none() {
-            sent.prove();
+        if !sent.is_proven && response.status().is_success() && response.verdict().is_none() {
+            link.shared.prove(sent.generation);
         }
         return Judgement::Return;
     }
@@ -245,10 +276,10 @@ fn judge<R>(link: &Link, sent: &Snapshot, response: &Response<R>, may_refresh: b
         return Judgement::Return;
     }
     if !may_refresh {
-        link.shared.rejected_again(sent.generation());
+        link.shared.rejected_again(sent.generation);
         return Judgement::Return;
     }
-    match link.shared.rejected(sent.generation(), link.terms()) {
+    match link.shared.rejected(sent.generation, link.terms()) {
         Way::Fail(_) => Judgement::Return,
         Way::Send(_) | Way::Wait(_) if !has_copy && !link.hand_up() => {
             tracing::debug!(target: "redress::refresh", "not sent again: the body cannot be copied");

@@ -159,7 +159,7 @@ impl<S> Layer<S> for RefreshLayer {
     type Service = Refresh<S>;
 
     fn layer(&self, inner: S) -> Refresh<S> {
-        Refresh::new(inner, self.link.clone())
+        Refresh::new(inner, self.link.clone().map(Arc::new))
     }
 }
 

@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 use http::Uri;
-use http::uri::Authority;
+use http::uri::{Authority, Scheme};
 
 /// A scheme, a host and a port: the only place to which a layer sends its credentials.
 ///
@@ -30,6 +30,8 @@ pub struct Origin {
     is_https: bool,
     host: String,
     port: u16,
+    /// Host and port as nearly every request writes them: the port only where it is not the default.
+    authority: String,
 }
 
 /// Why a text is no [`Origin`]. It does not hold the text, which may hold a password.
@@ -41,12 +43,18 @@ pub struct InvalidOrigin {
 impl Origin {
     /// Whether a request to this URI goes to the origin.
     pub(crate) fn serves(&self, uri: &Uri) -> bool {
-        let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else { return false };
-        let is_https = scheme == "https";
-        (is_https || scheme == "http")
-            && is_https == self.is_https
-            && authority.host().eq_ignore_ascii_case(&self.host)
-            && port(authority, is_https) == Some(self.port)
+        let (Some(scheme), Some(authority)) = (uri.scheme(), uri.authority()) else { return false };
+        *scheme == self.scheme() && (authority.as_str() == self.authority || self.is_written_in(authority))
+    }
+
+    fn scheme(&self) -> Scheme {
+        if self.is_https { Scheme::HTTPS } else { Scheme::HTTP }
+    }
+
+    /// Whether an authority names this host and port, in whatever way.
+    #[cold]
+    fn is_written_in(&self, authority: &Authority) -> bool {
+        authority.host().eq_ignore_ascii_case(&self.host) && port(authority, self.is_https) == Some(self.port)
     }
 }
 
@@ -84,7 +92,11 @@ impl FromStr for Origin {
         };
         match port(authority, is_https) {
             None | Some(0) => refuse("its port is none"),
-            Some(port) => Ok(Self { is_https, host, port }),
+            Some(port) => {
+                let usual = port == default_port(is_https);
+                let authority = if usual { host.clone() } else { format!("{host}:{port}") };
+                Ok(Self { is_https, host, port, authority })
+            }
         }
     }
 }
@@ -99,8 +111,7 @@ impl TryFrom<&str> for Origin {
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}", if self.is_https { "https" } else { "http" }, self.host)?;
-        if self.port == default_port(self.is_https) { Ok(()) } else { write!(f, ":{}", self.port) }
+        write!(f, "{}://{}", self.scheme(), self.authority)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The service: the request goes down with credentials, the response comes up untouched.
 
 use std::mem;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
@@ -41,11 +42,11 @@ use crate::shared::Way;
 #[derive(Clone, Debug)]
 pub struct Refresh<S> {
     inner: S,
-    link: Option<Link>,
+    link: Option<Arc<Link>>,
 }
 
 impl<S> Refresh<S> {
-    pub(crate) const fn new(inner: S, link: Option<Link>) -> Self {
+    pub(crate) const fn new(inner: S, link: Option<Arc<Link>>) -> Self {
         Self { inner, link }
     }
 }
@@ -68,8 +69,8 @@ where
         let Some(link) = self.link.as_ref().filter(|link| link.serves(request.uri())) else {
             return ResponseFuture::pass(self.inner.call(request));
         };
-        let link = link.clone();
-        let (way, now) = link.shared.seek(link.terms());
+        let link = Arc::clone(link);
+        let (way, now) = link.shared.seek(|| link.terms());
         let limit = Limit::new(&request, now);
         match way {
             // This uses the service that `poll_ready` readied; a clone is taken only to send a copy again.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 use redress_classify::Clock;
 use secrecy::SecretString;
 use tokio::runtime::Handle;
@@ -46,7 +46,7 @@ struct Cold {
 #[derive(Debug)]
 pub(crate) enum Way {
     /// With these credentials.
-    Send(Arc<Snapshot>),
+    Send(Guard<Arc<Snapshot>>),
     /// After the flight.
     Wait(Wait),
     /// Not at all.
@@ -74,20 +74,28 @@ impl Shared {
         })
     }
 
-    /// Finds credentials for a request: of fresh ones it takes one atomic load, and reads the clock only if they expire;
-    /// what it read is returned beside.
-    pub(crate) fn seek(self: &Arc<Self>, terms: Terms) -> (Way, Option<Instant>) {
-        let snapshot = self.latest();
+    /// Finds credentials for a request: fresh ones are lent, and the clock is read only if they expire; what it read is
+    /// returned beside.
+    pub(crate) fn seek(self: &Arc<Self>, terms: impl Fn() -> Terms) -> (Way, Option<Instant>) {
+        let snapshot = self.snapshot.load();
         let (freshness, now) = snapshot.freshness();
         let way = match freshness {
             Freshness::Fresh => Way::Send(snapshot),
             Freshness::Stale => {
-                self.renew(terms);
+                self.renew(terms());
                 Way::Send(snapshot)
             }
-            Freshness::Unusable => self.decide(terms, |state| state.call(Instant::now())),
+            Freshness::Unusable => self.decide(terms(), |state| state.call(Instant::now())),
         };
         (way, now)
+    }
+
+    /// Notes that a server has accepted credentials of that generation.
+    pub(crate) fn prove(&self, generation: u64) {
+        let snapshot = self.snapshot.load();
+        if snapshot.generation() == generation {
+            snapshot.prove();
+        }
     }
 
     /// Finds credentials for a request that was rejected with those of that generation.
@@ -205,7 +213,7 @@ impl Shared {
 
     fn decide(self: &Arc<Self>, terms: Terms, decide: impl FnOnce(&mut State) -> Decision) -> Way {
         let (way, ticket) = self.change(|cold| match decide(&mut cold.state) {
-            Decision::Send(snapshot) => (Way::Send(snapshot), None),
+            Decision::Send(snapshot) => (Way::Send(Guard::from_inner(snapshot)), None),
             Decision::Fail(refusal) => (Way::Fail(refusal), None),
             Decision::Join => (Way::Wait(cold.wait()), None),
             Decision::Start(ticket) => {
