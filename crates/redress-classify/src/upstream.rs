@@ -25,7 +25,8 @@ use http::{HeaderMap, Uri, header};
 #[derive(Clone)]
 pub struct Upstream {
     authority: Option<Authority>,
-    port: Option<u16>,
+    /// What stands for a port that the authority does not name.
+    usual_port: Option<u16>,
 }
 
 impl Upstream {
@@ -34,12 +35,17 @@ impl Upstream {
     pub fn of(uri: &Uri, headers: &HeaderMap) -> Self {
         let named = || Authority::try_from(headers.get(header::HOST)?.as_bytes()).ok();
         let authority = uri.authority().cloned().or_else(named);
-        let port = authority.as_ref().and_then(Authority::port_u16).or_else(|| match uri.scheme_str() {
-            Some("https") => Some(443),
-            Some("http") => Some(80),
+        let usual_port = uri.scheme().and_then(|scheme| match scheme.as_str() {
+            "https" => Some(443),
+            "http" => Some(80),
             _ => None,
         });
-        Self { authority, port }
+        Self { authority, usual_port }
+    }
+
+    /// Returns the port. It is read when it is asked for, which a request that nothing is known against never does.
+    fn port(&self) -> Option<u16> {
+        self.authority.as_ref().and_then(Authority::port_u16).or(self.usual_port)
     }
 
     /// Returns the host without the user, who may be a secret.
@@ -50,7 +56,7 @@ impl Upstream {
 
 impl PartialEq for Upstream {
     fn eq(&self, other: &Self) -> bool {
-        self.port == other.port && self.host().eq_ignore_ascii_case(other.host())
+        self.port() == other.port() && self.host().eq_ignore_ascii_case(other.host())
     }
 }
 
@@ -58,7 +64,7 @@ impl Eq for Upstream {}
 
 impl Hash for Upstream {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.port.hash(state);
+        self.port().hash(state);
         self.host().bytes().for_each(|byte| state.write_u8(byte.to_ascii_lowercase()));
     }
 }

@@ -61,6 +61,7 @@ impl<S, B> ResponseFuture<S, B>
 where
     S: Service<Request<B>>,
 {
+    #[inline]
     pub(crate) fn send(future: S::Future, settings: &Arc<Settings>, partition: Partition) -> Self {
         Self { state: State::Below { future }, settings: Arc::clone(settings), partition }
     }
