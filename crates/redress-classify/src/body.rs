@@ -23,10 +23,11 @@ pub struct Body<R: http_body::Body> {
     rest: Option<R>,
 }
 
-/// Frames that were read; the usual one needs no allocation.
+/// Frames that were read. One frame of data, which is the usual case, needs no allocation; a response moves through many
+/// hands, so the others, and trailers, are elsewhere.
 pub(crate) struct Held<D> {
-    first: Option<Frame<D>>,
-    more: VecDeque<Frame<D>>,
+    first: Option<D>,
+    more: Option<Box<VecDeque<Frame<D>>>>,
     bytes: u64,
 }
 
@@ -112,7 +113,7 @@ impl<R: http_body::Body> fmt::Debug for Body<R> {
 
 impl<D> Held<D> {
     const fn new() -> Self {
-        Self { first: None, more: VecDeque::new(), bytes: 0 }
+        Self { first: None, more: None, bytes: 0 }
     }
 
     pub(crate) const fn bytes(&self) -> u64 {
@@ -121,34 +122,43 @@ impl<D> Held<D> {
 
     /// Whether more is held than so many bytes, or many more frames than an honest server makes of them.
     pub(crate) fn exceeds(&self, bytes: u64) -> bool {
-        self.bytes > bytes || self.more.len() as u64 > SPARE_FRAMES + self.bytes / 16
+        let more = self.more.as_ref().map_or(0, |more| more.len() as u64);
+        self.bytes > bytes || more > SPARE_FRAMES + self.bytes / 16
     }
 
     fn is_empty(&self) -> bool {
-        self.first.is_none() && self.more.is_empty()
+        self.first.is_none() && self.more.as_ref().is_none_or(|more| more.is_empty())
     }
 
-    pub(crate) fn last(&self) -> Option<&Frame<D>> {
-        self.more.back().or(self.first.as_ref())
+    /// Returns the data of the frame that came last; `None` if that was something else.
+    pub(crate) fn last(&self) -> Option<&D> {
+        match self.more.as_ref().and_then(|more| more.back()) {
+            Some(frame) => frame.data_ref(),
+            None => self.first.as_ref(),
+        }
     }
 
-    pub(crate) fn frames(&self) -> impl Iterator<Item = &Frame<D>> {
-        self.first.iter().chain(&self.more)
+    /// Returns the data of all frames.
+    pub(crate) fn data(&self) -> impl Iterator<Item = &D> {
+        let more = self.more.iter().flat_map(|more| more.iter());
+        self.first.iter().chain(more.filter_map(Frame::data_ref))
     }
 }
 
 impl<D: Buf> Held<D> {
     fn push(&mut self, frame: Frame<D>) {
         self.bytes = self.bytes.saturating_add(frame.data_ref().map_or(0, |data| data.remaining() as u64));
-        if self.is_empty() {
-            self.first = Some(frame);
-        } else {
-            self.more.push_back(frame);
+        let frame = if self.is_empty() { frame.into_data().map(|data| self.first = Some(data)) } else { Err(frame) };
+        if let Err(frame) = frame {
+            self.more.get_or_insert_default().push_back(frame);
         }
     }
 
     fn pop(&mut self) -> Option<Frame<D>> {
-        let frame = self.first.take().or_else(|| self.more.pop_front())?;
+        let frame = match self.first.take() {
+            Some(data) => Frame::data(data),
+            None => self.more.as_mut()?.pop_front()?,
+        };
         self.bytes -= frame.data_ref().map_or(0, |data| data.remaining() as u64);
         Some(frame)
     }

@@ -164,7 +164,7 @@ impl<R: http_body::Body + Unpin> Reading<R> {
     fn look(&mut self, dialect: &Dialect) -> Option<Outcome> {
         let Stage::Held(signal) = &mut self.stage else { return None };
         let held = self.body.held();
-        let data = held.last()?.data_ref()?;
+        let data = held.last()?;
         match bytes_of(data).map_or(Decision::Success, |bytes| signal.feed(bytes)) {
             Decision::Success => Some(Outcome::Success),
             Decision::Error => {
@@ -190,7 +190,7 @@ impl<R: http_body::Body + Unpin> Reading<R> {
 
 fn seen<R: http_body::Body>(body: &Body<R>, whole: bool) -> Seen<'_> {
     let mut seen = Seen { pieces: Vec::new(), whole };
-    for data in body.held().frames().filter_map(|frame| frame.data_ref()) {
+    for data in body.held().data() {
         match bytes_of(data) {
             Some(bytes) => seen.pieces.push(bytes),
             None => seen.whole = false,

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::time::SystemTime;
 
 use http::header::RETRY_AFTER;
+use http::uri::PathAndQuery;
 use http::{Method, Uri, response};
 use redress_envelope::{Dialect, Envelope, FieldError, Head, Meaning, Unreadable};
 use tokio::time::Instant;
@@ -15,14 +16,23 @@ use crate::verdict::{Hint, Verdict};
 /// The call that a response answers, as far as a report tells of it.
 #[derive(Debug)]
 pub(crate) struct Call {
-    pub(crate) method: Method,
-    pub(crate) uri: Uri,
+    method: Method,
+    path: Option<PathAndQuery>,
 }
 
 impl Call {
+    /// Remembers a request, without copying bytes.
+    pub(crate) fn new(method: &Method, uri: &Uri) -> Self {
+        Self { method: method.clone(), path: uri.path_and_query().cloned() }
+    }
+
+    fn path(&self) -> &str {
+        self.path.as_ref().map_or("", PathAndQuery::path)
+    }
+
     /// Returns what reading the response needs of its head.
     pub(crate) fn head<'h>(&'h self, head: &'h response::Parts, received: SystemTime) -> Head<'h> {
-        let (method, path) = (self.method.as_str(), self.uri.path());
+        let (method, path) = (self.method.as_str(), self.path());
         Head { method, path, ..Head::new(head.status.as_u16(), &head.headers, received) }
     }
 }
@@ -94,7 +104,7 @@ fn details(
         vendor: dialect.vendor().to_owned(),
         dialect: dialect.name().to_owned(),
         method: call.method.to_string(),
-        path: dialect.masked_path(call.uri.path()).into_owned(),
+        path: dialect.masked_path(call.path()).into_owned(),
         time,
         status: head.status.as_u16(),
         class: meaning.class,

@@ -58,7 +58,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let call = Call { method: request.method().clone(), uri: request.uri().clone() };
+        let call = Call::new(request.method(), request.uri());
         ResponseFuture::new(self.inner.call(request), self.dialect.clone(), self.clock, call)
     }
 }

@@ -99,7 +99,7 @@ impl Verdict {
         clock: &Clock,
         body: &[&[u8]],
     ) -> Option<Self> {
-        let call = Call { method: method.clone(), uri: uri.clone() };
+        let call = Call::new(method, uri);
         let now = Instant::now();
         let about = call.head(head, clock.wall(now));
         if dialect.class_of_status(about.status).is_none() && !signals_error(dialect, &about, body) {
