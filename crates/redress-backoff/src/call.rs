@@ -55,6 +55,7 @@ pub(crate) enum Next<T> {
 }
 
 impl<B: Replay> Call<B> {
+    #[inline]
     pub(crate) fn new(request: &Request<B>, settings: Arc<Settings>) -> Self {
         Self {
             copy: try_clone_request(request),
@@ -70,6 +71,22 @@ impl<B: Replay> Call<B> {
             in_flight: None,
             spent: None,
         }
+    }
+
+    /// Whether a response ends the call as nearly all do: a success of the first attempt. It is then counted, and there is
+    /// nothing else to note.
+    pub(crate) fn succeeds_at_once<R>(&self, response: &Response<R>) -> bool {
+        let settings = &self.settings;
+        let is_first = self.past.is_empty() && self.in_flight.is_none();
+        let is_marked = response.verdict().is_some()
+            || response.record().is_some()
+            || response.extensions().get::<Refreshed>().is_some();
+        let is_plain = !is_marked && settings.dialect.class_of_status(response.status().as_u16()).is_none();
+        if is_first && is_plain {
+            self.reward();
+            settings.successes.count();
+        }
+        is_first && is_plain
     }
 
     /// Says what follows from a response.
@@ -273,13 +290,18 @@ impl<B: Replay> Call<B> {
     }
 
     /// Gives the budget what a success is worth.
-    fn succeeded(&self, status: u16) -> Attempt {
-        let mut attempt = self.attempt(Some(status), None);
+    fn reward(&self) {
         match (&self.budget, &self.settings.budget) {
             (Some(budget), _) => budget.refill(self.spent.unwrap_or(Budget::FIRST_TRY)),
             (None, Some(budgets)) => budgets.refill(self.partition, Budget::FIRST_TRY),
             (None, None) => {}
         }
+    }
+
+    /// Notes a success that more is to be told of.
+    fn succeeded(&self, status: u16) -> Attempt {
+        let mut attempt = self.attempt(Some(status), None);
+        self.reward();
         attempt.budget_after = self.level();
         telemetry::level(&self.settings.dialect, attempt.budget_after.filter(|_| !self.past.is_empty()));
         self.settings.successes.count();

@@ -61,6 +61,7 @@ where
     B: Replay,
 {
     /// Sends the request, unless its own deadline has passed.
+    #[inline]
     pub(crate) fn new(mut service: S, mut request: Request<B>, settings: Arc<Settings>) -> Self {
         key::stamp(&mut request, &settings);
         let is_late = request.extensions().get().is_some_and(|deadline: &Deadline| deadline.has_passed());
@@ -85,6 +86,7 @@ where
             let next = match this.state.as_mut().project() {
                 StateProj::Late => Next::Return(Err(this.call.cut(Phase::NotSent))),
                 StateProj::Attempt { future } => match future.poll(cx) {
+                    Poll::Ready(Ok(response)) if this.call.succeeds_at_once(&response) => Next::Return(Ok(response)),
                     Poll::Ready(Ok(response)) => this.call.answered(response),
                     Poll::Ready(Err(error)) => this.call.failed(Error::from_below(error.into())),
                     Poll::Pending => {
