@@ -15,6 +15,9 @@ use tower_http::auth::AddAuthorization;
 
 use crate::stacks::TOKEN;
 
+/// The request that all of them take.
+pub type Sent = Request<Full<Bytes>>;
+
 /// Tries again at once, twice at most, what the status says to try again.
 ///
 /// tower has no policy of its own for responses. This one decides as the peers do: the server errors and 429.
@@ -27,7 +30,7 @@ pub struct Attempts {
 }
 
 impl Attempts {
-    /// Tries again whoever fails how often.
+    /// Takes retries from no budget.
     #[must_use]
     pub const fn unbounded() -> Self {
         Self { left: 2, budget: None, renewed: None }
@@ -99,6 +102,3 @@ pub fn retry_auth_timeout<S>(policy: Attempts, transport: S) -> Retry<Attempts, 
     let timeout = Timeout::new(transport, Duration::from_secs(5));
     Retry::new(policy, AddAuthorization::bearer(timeout, TOKEN))
 }
-
-/// The request that all of them take.
-pub type Sent = Request<Full<Bytes>>;
