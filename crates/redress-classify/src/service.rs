@@ -16,7 +16,7 @@ use crate::meaning::Call;
 /// Reads error responses and stamps them with a [`Verdict`](crate::Verdict).
 ///
 /// # The request
-/// goes down as it is. Method and URI are remembered for the report, which copies no bytes.
+/// goes down as it is. Method and path are remembered for the report, which copies no bytes.
 ///
 /// # The response
 /// comes up with its body byte for byte. If its head decides that it is a success, nothing is read of it. If it is
