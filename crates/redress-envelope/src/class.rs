@@ -3,14 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
-
 /// Says what kind of failure a response or a transport error is.
 ///
 /// Every vendor's own words end in one of these. Outputs spell them in `snake_case`, which is also what
 /// [`Display`](fmt::Display), [`FromStr`] and serde use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Class {
     /// The service cannot be reached or is too busy for now: a connection failure, 502, 503, 504.
@@ -40,8 +37,7 @@ pub enum Class {
 }
 
 /// Says what the caller should do about an error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Recovery {
     /// Send the same request again after a wait.

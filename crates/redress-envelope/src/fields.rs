@@ -3,8 +3,6 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-
 use crate::json::{MAX_NAME, Scalar};
 use crate::plan::{Node, Role};
 
@@ -16,7 +14,7 @@ const NONE: u8 = u8::MAX;
 /// A field of the request, and what is wrong with it.
 ///
 /// `Debug` shows how long the message is and not what it says: it often repeats what was sent.
-#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct FieldError<'a> {
     /// The field's name or path as the vendor writes it, at most 256 bytes of it; empty when the vendor names none.
     pub path: Cow<'a, str>,

@@ -9,8 +9,6 @@ mod unit;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use serde::{Deserialize, Serialize};
-
 pub use unit::Unit;
 
 /// A server's request to wait, and where it stood.
@@ -30,8 +28,7 @@ pub enum When {
 }
 
 /// Where a hint stood.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HintSource {
     /// The `Retry-After` header (RFC 9110 section 10.2.3).

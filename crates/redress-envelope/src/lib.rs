@@ -42,6 +42,7 @@ mod meaning;
 mod path;
 mod pattern;
 mod plan;
+mod serialized;
 mod signal;
 mod walk;
 #[cfg(fuzzing)]

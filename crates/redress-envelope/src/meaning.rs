@@ -3,7 +3,6 @@
 use std::fmt;
 
 use http::HeaderMap;
-use serde::{Deserialize, Serialize};
 
 use crate::challenge;
 use crate::class::{Class, Recovery};
@@ -31,8 +30,7 @@ pub struct Meaning {
 }
 
 /// What decided the class.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Basis {
     /// A rule of the dialect.

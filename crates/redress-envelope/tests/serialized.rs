@@ -1,0 +1,53 @@
+//! What the public values are to serde: their words in `snake_case`, and nothing that a reader of JSON would not expect.
+
+use redress_envelope::{Basis, Class, FieldError, HintSource, Recovery};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, from_str, from_value, json, to_value};
+
+fn both_ways<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(value: &T, expected: Value) {
+    assert_eq!(to_value(value).expect("it is written"), expected);
+    assert_eq!(&from_str::<T>(&expected.to_string()).expect("it is read"), value, "{expected}");
+    assert_eq!(&from_value::<T>(expected).expect("it is read"), value);
+}
+
+#[test]
+fn words_are_written_and_read_in_snake_case() {
+    for class in Class::ALL {
+        both_ways(&class, json!(class.as_str()));
+    }
+    for recovery in Recovery::ALL {
+        both_ways(&recovery, json!(recovery.as_str()));
+    }
+    for basis in [Basis::Rule, Basis::Code, Basis::Header, Basis::Status, Basis::Signal, Basis::Transport] {
+        both_ways(&basis, json!(basis.as_str()));
+    }
+    for wrong in [json!("rate-limited"), json!("RateLimited"), json!(""), json!(3), json!(null), json!(["status"])] {
+        assert!(from_value::<Class>(wrong.clone()).is_err(), "{wrong}");
+        assert!(from_value::<Recovery>(wrong.clone()).is_err(), "{wrong}");
+        assert!(from_value::<Basis>(wrong.clone()).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn the_source_of_a_hint_names_its_kind_and_its_place() {
+    both_ways(&HintSource::RetryAfter, json!("retry_after"));
+    both_ways(&HintSource::Header("x-reset".to_owned()), json!({"header": "x-reset"}));
+    both_ways(&HintSource::Body("error.wait".to_owned()), json!({"body": "error.wait"}));
+    for wrong in [json!("header"), json!("cookie"), json!({}), json!({"body": 1}), json!({"cookie": "a"}), json!(1)] {
+        assert!(from_value::<HintSource>(wrong.clone()).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn a_field_error_is_an_object_of_path_and_message() {
+    let field = FieldError { path: "a/b".into(), message: "is \"missing\"".into() };
+    both_ways(&field, json!({"path": "a/b", "message": "is \"missing\""}));
+    let more = json!({"message": "m", "other": [1, {"path": "x"}], "path": "p"});
+    let expected = FieldError { path: "p".into(), message: "m".into() };
+    assert_eq!(from_value::<FieldError<'static>>(more).unwrap(), expected);
+    for wrong in [json!({"path": "p"}), json!({"message": "m"}), json!({"path": 1, "message": "m"}), json!("p")] {
+        assert!(from_value::<FieldError<'static>>(wrong.clone()).is_err(), "{wrong}");
+    }
+    assert!(from_str::<FieldError<'static>>(r#"{"path":"p","path":"q","message":"m"}"#).is_err());
+}
