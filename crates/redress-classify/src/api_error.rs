@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use redress_envelope::{Class, FieldError, Origin, Recovery, format_date};
-use serde::{Serialize, Serializer};
+use serde_core::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::printable::escaped;
 
@@ -26,13 +26,11 @@ pub struct ApiError {
     details: Arc<Details>,
 }
 
-#[derive(Serialize)]
 pub(crate) struct Details {
     pub(crate) vendor: String,
     pub(crate) dialect: String,
     pub(crate) method: String,
     pub(crate) path: String,
-    #[serde(serialize_with = "as_date")]
     pub(crate) time: SystemTime,
     pub(crate) status: u16,
     pub(crate) class: Class,
@@ -43,7 +41,6 @@ pub(crate) struct Details {
     pub(crate) request_id: Option<String>,
     pub(crate) fields: Vec<FieldError<'static>>,
     pub(crate) guidance: String,
-    #[serde(skip)]
     pub(crate) origins: Origins,
     pub(crate) retry_after: Option<String>,
     pub(crate) body: String,
@@ -213,11 +210,25 @@ impl std::error::Error for ApiError {}
 
 impl Serialize for ApiError {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.details.serialize(serializer)
+        let details = &*self.details;
+        let mut error = serializer.serialize_struct("ApiError", 17)?;
+        error.serialize_field("vendor", &details.vendor)?;
+        error.serialize_field("dialect", &details.dialect)?;
+        error.serialize_field("method", &details.method)?;
+        error.serialize_field("path", &details.path)?;
+        error.serialize_field("time", &format_date(details.time))?;
+        error.serialize_field("status", &details.status)?;
+        error.serialize_field("class", &details.class)?;
+        error.serialize_field("recovery", &details.recovery)?;
+        error.serialize_field("code", &details.code)?;
+        error.serialize_field("reason", &details.reason)?;
+        error.serialize_field("message", &details.message)?;
+        error.serialize_field("request_id", &details.request_id)?;
+        error.serialize_field("fields", &details.fields)?;
+        error.serialize_field("guidance", &details.guidance)?;
+        error.serialize_field("retry_after", &details.retry_after)?;
+        error.serialize_field("body", &details.body)?;
+        error.serialize_field("body_cut", &details.body_cut)?;
+        error.end()
     }
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
-fn as_date<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&format_date(*time))
 }

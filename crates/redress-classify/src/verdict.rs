@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use http::{Method, Response, Uri, response};
 use redress_envelope::{Basis, Class, Decision, Dialect, Envelope, Head, Meaning, Recovery, RetryHint, Signal};
-use serde::{Deserialize, Serialize};
+use serde_core::de::{Deserialize, Deserializer, Error as _};
+use serde_core::ser::{Serialize, Serializer};
 use tokio::time::Instant;
 
 use crate::api_error::ApiError;
@@ -43,8 +44,7 @@ pub(crate) struct Hint {
 }
 
 /// How far a failed attempt got.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Phase {
     /// No byte of the request can have reached the service: it is safe to send it again, whatever it is.
@@ -217,6 +217,8 @@ impl fmt::Debug for Verdict {
 }
 
 impl Phase {
+    const ALL: [Self; 3] = [Self::NotSent, Self::MaybeProcessed, Self::Answered];
+
     /// Returns the phase in `snake_case`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -231,5 +233,19 @@ impl Phase {
 impl fmt::Display for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
+    }
+}
+
+impl Serialize for Phase {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Phase {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let word = String::deserialize(deserializer)?;
+        let found = Self::ALL.into_iter().find(|phase| phase.as_str() == word);
+        found.ok_or_else(|| D::Error::custom(format_args!("`{word}` is no phase")))
     }
 }
