@@ -1,5 +1,6 @@
 //! Where several processes keep one set of credentials.
 
+mod form;
 mod memory;
 pub(crate) mod millis;
 mod record;

@@ -6,10 +6,9 @@ use std::time::{Duration, SystemTime};
 
 use http::{HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::millis;
+use super::form::{Read, Written};
 use crate::grant::Grant;
 
 /// The form of the bytes; another number is another form.
@@ -42,12 +41,11 @@ pub struct Record {
 }
 
 /// That somebody is about to call the issuer, and until when nobody else may.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Intent {
     /// Names the flight; never used twice.
     pub(crate) id: String,
     /// The end of the lease.
-    #[serde(with = "millis")]
     pub(crate) until: SystemTime,
 }
 
@@ -62,29 +60,6 @@ pub struct Stamp {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidRecord {
     why: &'static str,
-}
-
-/// The bytes are this in JSON.
-#[derive(Serialize)]
-struct Written<'a> {
-    v: u8,
-    generation: u64,
-    access: Vec<(&'a str, &'a str)>,
-    refresh: Option<&'a str>,
-    #[serde(with = "millis::option")]
-    expires_at: Option<SystemTime>,
-    intent: Option<&'a Intent>,
-}
-
-#[derive(Deserialize)]
-struct Read {
-    v: u8,
-    generation: u64,
-    access: Vec<(String, Zeroizing<String>)>,
-    refresh: Option<Zeroizing<String>>,
-    #[serde(with = "millis::option")]
-    expires_at: Option<SystemTime>,
-    intent: Option<Intent>,
 }
 
 impl Record {
@@ -111,10 +86,10 @@ impl Record {
         }
         let mut grant = Grant::new();
         for (name, value) in read.access {
-            grant = grant.header(name.as_str(), value.as_str()).map_err(|_| refuse("a header is illegal"))?;
+            grant = grant.header(name.as_str(), value.0.as_str()).map_err(|_| refuse("a header is illegal"))?;
         }
         if let Some(token) = read.refresh {
-            grant = grant.refresh_token(token.as_str());
+            grant = grant.refresh_token(token.0.as_str());
         }
         Ok(Self { intent: read.intent, ..Self::of(read.generation, &grant, read.expires_at) })
     }
@@ -251,6 +226,22 @@ mod tests {
         ] {
             let error = Record::from_bytes(bytes.as_bytes()).expect_err(bytes);
             assert!(error.to_string().contains(why) && !format!("{error:?}").contains("s3cret"), "{bytes}: {error}");
+        }
+    }
+
+    #[test]
+    fn members_of_a_later_form_are_passed_over_and_one_that_comes_twice_is_a_mistake() {
+        let text = |more: &str| format!(r#"{{"v":1,"generation":7,{more}"access":[],"expires_at":null}}"#);
+        for (more, understood) in [
+            ("", true),
+            (r#""later":{"generation":[8]},"#, true),
+            (r#""intent":{"until":5,"by":"me","id":"f00"},"#, true),
+            (r#""intent":{"id":"f00"},"#, false),
+            (r#""intent":{"id":"f00","id":"f01","until":5},"#, false),
+            (r#""generation":8,"#, false),
+        ] {
+            let read = Record::from_bytes(text(more).as_bytes());
+            assert_eq!(read.map(|record| record.generation()).ok(), understood.then_some(7), "{more}");
         }
     }
 
