@@ -4,6 +4,7 @@ pub mod ignored;
 pub mod redress;
 pub mod serde_borrowed;
 pub mod serde_value;
+pub mod simd;
 pub mod sonic;
 
 mod vendor;

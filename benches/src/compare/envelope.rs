@@ -2,7 +2,7 @@
 
 use super::{Claim, Subject};
 use crate::bodies::{SUCCESSES, vlens_success};
-use crate::readers::{Vendor, ignored, redress, serde_borrowed, serde_value, sonic};
+use crate::readers::{Vendor, ignored, redress, serde_borrowed, serde_value, simd, sonic};
 
 /// From this size on the ratios of the signal are required.
 const LARGE: usize = 1 << 14;
@@ -39,6 +39,7 @@ fn error(vendor: Vendor) -> Subject {
         serde_value::error(vendor),
         serde_borrowed::error(vendor),
         ignored::whole(vendor.error().as_bytes()),
+        simd::error(vendor),
         sonic::error(vendor),
     ];
     Subject { name: error_name(vendor), cases }
@@ -52,6 +53,7 @@ fn success(name: &'static str, size: usize) -> Subject {
         serde_value::success(body.as_bytes()),
         serde_borrowed::success(body.as_bytes()),
         ignored::whole(body.as_bytes()),
+        simd::success(body.as_bytes()),
         sonic::success(body),
     ];
     Subject { name, cases }

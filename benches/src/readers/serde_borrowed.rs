@@ -1,7 +1,7 @@
 //! A struct per vendor, written by hand and borrowing from the body: what a careful user of serde would declare.
 
 mod parts;
-mod structs;
+pub(super) mod structs;
 
 use std::hint::black_box;
 

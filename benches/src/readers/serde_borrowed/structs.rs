@@ -8,14 +8,14 @@ use crate::readers::{Answer, Expected, Found};
 
 /// Whether a Vlens answer is a success.
 #[derive(Debug, Deserialize)]
-pub(super) struct Status {
+pub(in crate::readers) struct Status {
     #[serde(rename = "data")]
     _data: IgnoredAny,
-    pub(super) error_code: Option<u64>,
+    pub(in crate::readers) error_code: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Vlens<'a> {
+pub(in crate::readers) struct Vlens<'a> {
     error_code: Option<u64>,
     #[serde(borrow)]
     error_message: Option<Text<'a>>,
@@ -24,7 +24,7 @@ pub(super) struct Vlens<'a> {
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Veridia<'a> {
+pub(in crate::readers) struct Veridia<'a> {
     #[serde(borrow)]
     error: Option<Text<'a>>,
     #[serde(borrow)]
@@ -44,13 +44,13 @@ struct VeridiaDetail<'a> {
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Ranex<'a> {
+pub(in crate::readers) struct Ranex<'a> {
     #[serde(borrow)]
     message: Option<Text<'a>>,
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Maleslab<'a> {
+pub(in crate::readers) struct Maleslab<'a> {
     #[serde(borrow)]
     error: MaleslabError<'a>,
     #[serde(borrow)]
@@ -68,7 +68,7 @@ struct MaleslabError<'a> {
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Verilock<'a> {
+pub(in crate::readers) struct Verilock<'a> {
     #[serde(borrow)]
     error: Option<Text<'a>>,
     #[serde(borrow)]
