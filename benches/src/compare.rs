@@ -3,6 +3,7 @@
 mod contention;
 mod envelope;
 mod failure;
+mod loopback;
 mod measure;
 mod progress;
 mod report;
@@ -26,6 +27,8 @@ pub enum Group {
     Failure,
     /// What the state costs that all calls share, the more of them there are.
     Contention,
+    /// Real connections over loopback.
+    Loopback,
 }
 
 /// What several cases do in turns, each in its own way.
@@ -92,6 +95,7 @@ impl Group {
             Self::Stack => stack::NAME,
             Self::Failure => "failure",
             Self::Contention => "contention",
+            Self::Loopback => "loopback",
         }
     }
 
@@ -103,6 +107,7 @@ impl Group {
             Self::Stack => stack::subjects(),
             Self::Failure => failure::subjects(),
             Self::Contention => contention::subjects(),
+            Self::Loopback => loopback::subjects(),
         }
     }
 
@@ -111,6 +116,7 @@ impl Group {
     pub fn claims(self) -> Vec<Claim> {
         match self {
             Self::Envelope => envelope::claims(),
+            Self::Loopback => loopback::claims(),
             Self::Stack | Self::Failure | Self::Contention => Vec::new(),
         }
     }
@@ -120,7 +126,7 @@ impl Group {
     pub fn bounds(self) -> Vec<Bound> {
         match self {
             Self::Stack => stack::bounds(),
-            Self::Envelope | Self::Failure | Self::Contention => Vec::new(),
+            Self::Envelope | Self::Failure | Self::Contention | Self::Loopback => Vec::new(),
         }
     }
 
@@ -129,7 +135,7 @@ impl Group {
     pub const fn base(self) -> Option<&'static str> {
         match self {
             Self::Stack => Some(stack::BASE),
-            Self::Envelope | Self::Failure | Self::Contention => None,
+            Self::Envelope | Self::Failure | Self::Contention | Self::Loopback => None,
         }
     }
 }

@@ -4,6 +4,7 @@
 pub mod bodies;
 pub mod compare;
 pub mod families;
+pub mod loopback;
 pub mod peers;
 pub mod readers;
 pub mod reading;

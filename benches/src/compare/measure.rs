@@ -1,13 +1,16 @@
-//! Measures cases in turns, in short slices, so that whatever else the machine does hits all of them alike.
+//! Measures cases in turns, in short slices, so that whatever else the machine does hits all of them alike; what runs on one
+//! thread is timed by the clock of that thread, which stands still while another program has the processor.
 
 use std::fmt;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use rustix::time::{ClockId, clock_gettime};
+
 /// How many slices each case gets; an odd number has a middle.
 pub const ROUNDS: usize = 61;
 
-/// About how long a slice takes.
+/// About how long a slice takes, unless a case says otherwise.
 const SLICE: Duration = Duration::from_micros(1500);
 
 /// How many inputs are made at once: few enough to stay in the cache, enough to read the clock rarely.
@@ -18,6 +21,7 @@ pub struct Case {
     name: &'static str,
     time: Box<dyn Fn(u64) -> Duration>,
     count: Box<dyn Fn() -> u64>,
+    slice: Duration,
 }
 
 /// What a case costs once.
@@ -25,6 +29,9 @@ pub struct Case {
 pub struct Cost {
     /// The median of the rounds, in nanoseconds.
     pub ns: f64,
+    /// The median of the rounds' ratios: its time over that of the first case in the same round. A machine that is slower
+    /// for a while is so for both.
+    pub relative: f64,
     /// How many allocations.
     pub allocs: u64,
 }
@@ -34,11 +41,7 @@ impl Case {
     pub fn new(name: &'static str, once: impl Fn() + 'static) -> Self {
         let once = Rc::new(once);
         let counted = Rc::clone(&once);
-        let time = move |times| {
-            let start = Instant::now();
-            (0..times).for_each(|_| once());
-            start.elapsed()
-        };
+        let time = move |times| busy(|| (0..times).for_each(|_| once()));
         Self::timed(name, time, move || allocation_counter::measure(|| counted()).count_total)
     }
 
@@ -68,7 +71,14 @@ impl Case {
         time: impl Fn(u64) -> Duration + 'static,
         count: impl Fn() -> u64 + 'static,
     ) -> Self {
-        Self { name, time: Box::new(time), count: Box::new(count) }
+        Self { name, time: Box::new(time), count: Box::new(count), slice: SLICE }
+    }
+
+    /// Sets how long a slice of it takes: longer for what is slow or uneven.
+    #[must_use]
+    pub const fn slice(mut self, slice: Duration) -> Self {
+        self.slice = slice;
+        self
     }
 
     /// Returns the name in the tables.
@@ -95,8 +105,8 @@ impl Case {
         let mut times = 1;
         loop {
             let taken = self.time(times);
-            if taken >= SLICE {
-                return (f64_of(times) * SLICE.as_secs_f64() / taken.as_secs_f64()).ceil() as u64;
+            if taken >= self.slice {
+                return (f64_of(times) * self.slice.as_secs_f64() / taken.as_secs_f64()).ceil() as u64;
             }
             times *= 2;
         }
@@ -109,8 +119,13 @@ impl Case {
 pub fn measure(cases: &[Case], after_round: impl FnMut()) -> Vec<Cost> {
     let mut samples = Vec::new();
     allocation_counter::opt_out(|| samples = times(cases, after_round));
+    let Some(first) = samples.first().cloned() else { return Vec::new() };
     let costs = cases.iter().zip(samples);
-    costs.map(|(case, samples)| Cost { ns: median(samples), allocs: case.allocations() }).collect()
+    let cost = |(case, samples): (&Case, Vec<f64>)| {
+        let relative = samples.iter().zip(&first).map(|(ns, first)| ns / first).collect();
+        Cost { ns: median(samples), relative: median(relative), allocs: case.allocations() }
+    };
+    costs.map(cost).collect()
 }
 
 /// Returns the nanoseconds of each case in each round. Every round begins with another case, so that no case always
@@ -127,6 +142,17 @@ fn times(cases: &[Case], mut after_round: impl FnMut()) -> Vec<Vec<f64>> {
         after_round();
     }
     samples
+}
+
+/// Returns how long this thread works to do something.
+///
+/// # Panics
+/// Never: the clock of a thread begins at zero and goes on.
+pub(super) fn busy(work: impl FnOnce()) -> Duration {
+    let now = || Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).expect("a time after zero");
+    let start = now();
+    work();
+    now().saturating_sub(start)
 }
 
 /// Makes the inputs, and then takes the time of using them up.
@@ -183,6 +209,28 @@ mod tests {
             assert_eq!(made.get(), times);
         }
         assert_eq!(case.allocations(), 0, "it frees what it is given");
+    }
+
+    #[test]
+    fn a_cost_is_set_against_the_first_case_of_the_same_round() {
+        let round = Rc::new(std::cell::Cell::new(1));
+        let counter = Rc::clone(&round);
+        // Both are slower from round to round, the second one always twice as slow as the first one.
+        let case = |name, times: u32| {
+            let round = Rc::clone(&round);
+            let time = move |count: u64| Duration::from_micros(round.get()) * times * u32::try_from(count).unwrap();
+            Case::timed(name, time, || 0).slice(Duration::from_micros(1))
+        };
+        let costs = measure(&[case("first", 1), case("second", 2)], || counter.set(counter.get() * 5 / 4 + 1));
+        assert_eq!(costs.iter().map(|cost| cost.relative).collect::<Vec<_>>(), [1.0, 2.0]);
+    }
+
+    #[test]
+    fn what_another_thread_does_meanwhile_is_not_counted() {
+        let spin = || (0..5_000_000_u64).for_each(|number| assert_ne!(std::hint::black_box(number), u64::MAX));
+        let mut theirs = Duration::ZERO;
+        let ours = busy(|| theirs = std::thread::spawn(move || busy(spin)).join().unwrap());
+        assert!(ours < theirs, "{ours:?} of waiting for {theirs:?} of work");
     }
 
     #[test]

@@ -38,9 +38,9 @@ pub fn claims(claims: &[Claim], bounds: &[Bound], outcomes: &[Outcome]) -> Strin
     }
     let header = ["required", "ratio", "at least", "is", "holds"].map(str::to_owned).to_vec();
     let claims = claims.iter().filter_map(|claim| {
-        let ns = |case| find(outcomes, claim.subject, case).map(|outcome| outcome.cost.ns);
+        let relative = |case| find(outcomes, claim.subject, case).map(|outcome| outcome.cost.relative);
         let ratio = format!("{} / {}", claim.slow, claim.fast);
-        Some(required(claim.subject.to_owned(), ratio, claim.times, ns(claim.slow)? / ns(claim.fast)?))
+        Some(required(claim.subject.to_owned(), ratio, claim.times, relative(claim.slow)? / relative(claim.fast)?))
     });
     let bounds = bounds.iter().filter_map(|bound| {
         let cost = |case| find(outcomes, bound.subject, case).map(|outcome| outcome.cost);
@@ -116,7 +116,7 @@ mod tests {
     use crate::compare::Cost;
 
     fn outcomes() -> [Outcome; 3] {
-        let outcome = |subject, case, ns| Outcome { subject, case, cost: Cost { ns, allocs: 0 } };
+        let outcome = |subject, case, ns| Outcome { subject, case, cost: Cost { ns, relative: ns / 10.0, allocs: 0 } };
         [outcome("short", "ours", 10.0), outcome("short", "theirs", 25.0), outcome("a long one", "ours", 1000.0)]
     }
 
@@ -145,7 +145,8 @@ mod tests {
 
     /// 20 ns over the base against 25, and 3 allocations against 2.
     fn stack() -> [Outcome; 3] {
-        let outcome = |case, ns, allocs| Outcome { subject: "stack", case, cost: Cost { ns, allocs } };
+        let outcome =
+            |case, ns, allocs| Outcome { subject: "stack", case, cost: Cost { ns, relative: ns / 10.0, allocs } };
         [outcome("bare", 10.0, 0), outcome("ours", 30.0, 3), outcome("theirs", 35.0, 2)]
     }
 
