@@ -31,8 +31,11 @@ const TASKS: [usize; 4] = [1, 2, 4, 8];
 /// A slice of so many operations is taken as one of this many times as many, so that the threads meet for a while.
 const STRETCH: u64 = 4;
 
+/// Makes the cases for so many tasks.
+type Cases = fn(usize) -> Vec<Case>;
+
 pub(super) fn subjects() -> Vec<Subject> {
-    let kinds: [(&str, fn(usize) -> Vec<Case>); 4] =
+    let kinds: [(&str, Cases); 4] =
         [("budget_success", success), ("budget_retry", retry), ("gate", gate), ("token", token)];
     let subject = |(kind, cases): (&str, fn(usize) -> Vec<Case>), tasks| {
         // The names of the run, a few bytes each.

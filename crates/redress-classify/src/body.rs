@@ -27,6 +27,7 @@ pub struct Body<R: http_body::Body> {
 /// hands, so the others, and trailers, are elsewhere.
 pub(crate) struct Held<D> {
     first: Option<D>,
+    #[allow(clippy::box_collection, reason = "a pointer in place of a deque: every response moves through many hands")]
     more: Option<Box<VecDeque<Frame<D>>>>,
     bytes: u64,
 }

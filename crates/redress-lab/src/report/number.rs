@@ -29,7 +29,7 @@ pub(super) fn part(share: f64) -> String {
     match share {
         _ if share <= 0.0 => "0".to_owned(),
         _ if share < 0.0005 => format!("<0.1{THIN}%"),
-        _ if share < 1.0 && share >= 0.9995 => format!(">99.9{THIN}%"),
+        _ if (0.9995..1.0).contains(&share) => format!(">99.9{THIN}%"),
         _ => format!("{}{THIN}%", brief(share * 100.0, 1)),
     }
 }

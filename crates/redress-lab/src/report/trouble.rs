@@ -44,7 +44,7 @@ impl Trouble {
         for (name, stretches) in [("Faults", &self.faults), ("Other rates of arrival", &self.waves)] {
             match &stretches[..] {
                 [] => {}
-                [few @ ..] if few.len() <= 3 => {
+                few if few.len() <= 3 => {
                     let each: Vec<_> =
                         few.iter().map(|(from, to)| format!("{} to {} s", round(*from), round(*to))).collect();
                     words.push(format!("{name}: {}.", each.join(", ")));
