@@ -10,6 +10,7 @@ use super::tables::{head, table};
 use super::{Report, anchor, words};
 use crate::compare::Comparison;
 use crate::outcome::Outcome;
+use crate::scenario::Scenario;
 
 /// A chart of the page: as wide as a phone, three beside each other on a desk.
 const FRAME: Frame = Frame { left: 44.0, top: 14.0, width: 346.0, height: 170.0 };
@@ -21,17 +22,7 @@ pub(super) fn section(markup: &mut Markup, report: &Report<'_>, nth: usize) {
     let title = format!("{id}-title");
     markup.element("section", &[("id", &id), ("class", &"scenario"), ("aria-labelledby", &title)], |markup| {
         markup.words("h3", &[("id", &title)], &comparison.scenario.name);
-        if !comparison.scenario.about.is_empty() {
-            markup.words("p", &[("class", &"about")], &comparison.scenario.about);
-        }
-        markup.element("dl", &[("class", &"settings")], |markup| {
-            for (name, words) in words::of(&comparison.scenario) {
-                markup.element("div", &[], |markup| {
-                    markup.words("dt", &[], name);
-                    markup.words("dd", &[], words);
-                });
-            }
-        });
+        introduction(markup, &comparison.scenario);
         markup.element("div", &[("class", &"charts")], |markup| {
             for series in Series::ALL {
                 chart(markup, &id, &Plot::of(comparison, &report.cast.seats[nth], series), series);
@@ -48,6 +39,21 @@ pub(super) fn section(markup: &mut Markup, report: &Report<'_>, nth: usize) {
         }
         markup.words("h4", &[], "What each policy did");
         deeds(markup, comparison, &report.cast.seats[nth]);
+    });
+}
+
+/// Writes what happens.
+fn introduction(markup: &mut Markup, scenario: &Scenario) {
+    if !scenario.about.is_empty() {
+        markup.words("p", &[("class", &"about")], &scenario.about);
+    }
+    markup.element("dl", &[("class", &"settings")], |markup| {
+        for (name, words) in words::of(scenario) {
+            markup.element("div", &[], |markup| {
+                markup.words("dt", &[], name);
+                markup.words("dd", &[], words);
+            });
+        }
     });
 }
 
@@ -85,44 +91,47 @@ fn chart(markup: &mut Markup, id: &str, plot: &Plot<'_>, series: Series) {
 
 /// Writes how often each policy sent its calls.
 fn deeds(markup: &mut Markup, comparison: &Comparison, seats: &[usize]) {
-    let has_logins = comparison.scenario.token.is_some();
-    table(markup, &format!("Requests for each call in {}", comparison.scenario.name), "deeds", |markup| {
-        markup.element("thead", &[], |markup| {
-            markup.element("tr", &[], |markup| {
-                markup.words("th", &[("scope", &"col")], "Policy");
-                markup.words("th", &[("scope", &"col"), ("class", &"wide")], "Calls by requests sent");
-                for sent in 0..Outcome::ATTEMPTS {
-                    let more = if sent + 1 == Outcome::ATTEMPTS { "+" } else { "" };
-                    markup.element("th", &[("scope", &"col")], |markup| {
-                        markup.words("span", &[("class", &format!("key sent{sent}"))], "");
-                        markup.say(format_args!("{sent}{more}"));
-                    });
-                }
-                if has_logins {
-                    markup.words("th", &[("scope", &"col")], "Logins");
-                }
-            });
-        });
+    let label = format!("Requests for each call in {}", comparison.scenario.name);
+    table(markup, &label, "deeds", |markup| {
+        markup.element("thead", &[], |markup| markup.element("tr", &[], |markup| columns(markup, comparison)));
         markup.element("tbody", &[], |markup| {
-            for (nth, policy) in comparison.policies.iter().enumerate() {
-                let shares = shares(comparison.outcomes(nth));
-                markup.element("tr", &[("class", &class(seats[nth]))], |markup| {
-                    let is_idle = policy.retries && !comparison.retried(nth);
-                    let name = if is_idle { " (never retried)" } else { "" };
-                    head(markup, "row", seats[nth], &format!("{}{name}", policy.name));
-                    markup.element("td", &[("class", &"wide")], |markup| bar(markup, &policy.name, &shares));
-                    for share in shares {
-                        let class = if share > 0.0 { "" } else { "nil" };
-                        markup.words("td", &[("class", &class)], part(share));
-                    }
-                    if has_logins {
-                        let logins = comparison.outcomes(nth).iter().map(|outcome| outcome.logins).sum::<u64>();
-                        markup.words("td", &[], count(logins as f64 / comparison.seeds.len() as f64));
-                    }
-                });
+            for (nth, seat) in seats.iter().enumerate() {
+                markup.element("tr", &[("class", &class(*seat))], |markup| deed(markup, comparison, nth, *seat));
             }
         });
     });
+}
+
+fn columns(markup: &mut Markup, comparison: &Comparison) {
+    markup.words("th", &[("scope", &"col")], "Policy");
+    markup.words("th", &[("scope", &"col"), ("class", &"wide")], "Calls by requests sent");
+    for sent in 0..Outcome::ATTEMPTS {
+        let more = if sent + 1 == Outcome::ATTEMPTS { "+" } else { "" };
+        markup.element("th", &[("scope", &"col")], |markup| {
+            markup.words("span", &[("class", &format!("key sent{sent}"))], "");
+            markup.say(format_args!("{sent}{more}"));
+        });
+    }
+    if comparison.scenario.token.is_some() {
+        markup.words("th", &[("scope", &"col")], "Logins");
+    }
+}
+
+fn deed(markup: &mut Markup, comparison: &Comparison, nth: usize, seat: usize) {
+    let (policy, outcomes) = (&comparison.policies[nth], comparison.outcomes(nth));
+    let is_idle = policy.retries && !comparison.retried(nth);
+    let note = if is_idle { " (never retried)" } else { "" };
+    head(markup, "row", seat, &format!("{}{note}", policy.name));
+    let shares = shares(outcomes);
+    markup.element("td", &[("class", &"wide")], |markup| bar(markup, &policy.name, &shares));
+    for share in shares {
+        let class = if share > 0.0 { "" } else { "nil" };
+        markup.words("td", &[("class", &class)], part(share));
+    }
+    if comparison.scenario.token.is_some() {
+        let logins = outcomes.iter().map(|outcome| outcome.logins).sum::<u64>();
+        markup.words("td", &[], count(logins as f64 / outcomes.len().max(1) as f64));
+    }
 }
 
 /// Returns the shares of calls that sent nothing, one request, two, and so on, in all runs together.

@@ -40,7 +40,6 @@ const COLUMNS: usize = 3;
 pub fn chart(comparison: &Comparison, series: Series) -> String {
     let cast = Cast::of(std::slice::from_ref(comparison));
     let plot = Plot::of(comparison, &cast.seats[0], series);
-    let (end, cuts) = plot.cut();
     let legend = FRAME.top + FRAME.height + 44.0;
     let height = legend + ROW * plot.curves.len().div_ceil(COLUMNS) as f64;
     let mut markup = Markup::default();
@@ -58,24 +57,31 @@ pub fn chart(comparison: &Comparison, series: Series) -> String {
         markup.words("desc", &[("id", &"desc")], plot.description());
         markup.element("style", &[], |markup| markup.trusted(&style::chart(cast.policies.len())));
         markup.words("text", &[("class", &"name"), ("x", &8), ("y", &20)], plot.title());
-        let mut unit = series.unit().to_owned();
-        if !cuts.is_empty() {
-            let above = cuts.iter().map(|cut| format!("{} {} at {} s", cut.name, count(cut.value), cut.second));
-            unit += &format!("; ▲ above {}: {}", count(end), above.collect::<Vec<_>>().join(", "));
-        }
-        markup.words("text", &[("x", &8), ("y", &40)], unit);
+        markup.words("text", &[("x", &8), ("y", &40)], unit(&plot, series));
         plot.draw(markup, FRAME);
-        for (nth, curve) in plot.curves.iter().enumerate() {
-            let (x, y) =
-                (8.0 + (WIDTH / COLUMNS as f64) * (nth % COLUMNS) as f64, legend + ROW * (nth / COLUMNS) as f64);
-            let class = curve.seat.map_or("all".to_owned(), cast::class);
-            markup.leaf("path", &[("class", &format!("line {class}")), ("d", &format!("M{x:.1} {y}h30"))]);
-            markup.words(
-                "text",
-                &[("class", &"who"), ("x", &format!("{:.1}", x + 38.0)), ("y", &(y + 4.0))],
-                &curve.name,
-            );
-        }
+        names(markup, &plot, legend);
     });
     markup.into_string()
+}
+
+/// Says what is counted, and what lies above the end of the axis.
+fn unit(plot: &Plot<'_>, series: Series) -> String {
+    let (end, cuts) = plot.cut();
+    if cuts.is_empty() {
+        return series.unit().to_owned();
+    }
+    let above = cuts.iter().map(|cut| format!("{} {} at {} s", cut.name, count(cut.value), cut.second));
+    format!("{}; ▲ above {}: {}", series.unit(), count(end), above.collect::<Vec<_>>().join(", "))
+}
+
+/// Writes the legend.
+fn names(markup: &mut Markup, plot: &Plot<'_>, top: f64) {
+    for (nth, curve) in plot.curves.iter().enumerate() {
+        let x = 8.0 + WIDTH / COLUMNS as f64 * (nth % COLUMNS) as f64;
+        let y = top + ROW * (nth / COLUMNS) as f64;
+        let class = curve.seat.map_or("all".to_owned(), cast::class);
+        markup.leaf("path", &[("class", &format!("line {class}")), ("d", &format!("M{x:.1} {y}h30"))]);
+        let text: Attributes<'_> = &[("class", &"who"), ("x", &format!("{:.1}", x + 38.0)), ("y", &(y + 4.0))];
+        markup.words("text", text, &curve.name);
+    }
 }

@@ -42,19 +42,13 @@ impl Trouble {
     pub(super) fn words(&self) -> String {
         let mut words = Vec::new();
         for (name, stretches) in [("Faults", &self.faults), ("Other rates of arrival", &self.waves)] {
-            match &stretches[..] {
-                [] => {}
-                few if few.len() <= 3 => {
-                    let each: Vec<_> =
-                        few.iter().map(|(from, to)| format!("{} to {} s", round(*from), round(*to))).collect();
-                    words.push(format!("{name}: {}.", each.join(", ")));
-                }
-                [first, .., last] => {
-                    let count = stretches.len();
-                    words.push(format!("{name}: {count} times between {} and {} s.", round(first.0), round(last.1)));
-                }
-                [_] => {}
-            }
+            let (Some(first), Some(last)) = (stretches.first(), stretches.last()) else { continue };
+            let each: Vec<_> =
+                stretches.iter().map(|(from, to)| format!("{} to {} s", round(*from), round(*to))).collect();
+            words.push(match stretches.len() {
+                0..=3 => format!("{name}: {}.", each.join(", ")),
+                count => format!("{name}: {count} times between {} and {} s.", round(first.0), round(last.1)),
+            });
         }
         if let [first, ..] = self.bursts[..] {
             let more = if self.bursts.len() > 1 { " for the first time" } else { "" };
