@@ -22,18 +22,18 @@ const ODD: &str = "50% <b>&\"fast\"</b>, #1 ü";
 
 const SCENARIOS: [&str; 4] = [
     "name = 'black hole'\nabout = 'requests are held for ten seconds at 93 % utilisation'\nlength = '120s'\n\
-     clients = { utilization = 0.93, attempt_timeout = '1s', deadline = '10s' }\nserver = { kind = 'fifo', rate = 100.0 }\n\
+     clients = { utilization = 0.93, attempt_timeout = '1s', deadline = '10s' }\nserver = { kind = 'fifo', rate = 30.0 }\n\
      fault = [{ kind = 'hold', from = '30s', for = '10s' }]",
     "name = '<img src=x onerror=window.broken=1> & \"co\"'\nabout = '</script><script>window.broken=1</script>'\nlength = '90s'\n\
-     clients = { rate = 40.0, post = 0.2, deadline = '10s', wave = [{ from = '60s', for = '10s', rate = 90.0 }], burst = [{ at = '80s', calls = 300 }] }\n\
-     server = { kind = 'fifo', rate = 100.0 }\nlimit = { requests = 60, per = '1s' }\n\
+     clients = { rate = 15.0, post = 0.2, deadline = '10s', wave = [{ from = '60s', for = '10s', rate = 40.0 }], burst = [{ at = '80s', calls = 150 }] }\n\
+     server = { kind = 'fifo', rate = 100.0 }\nlimit = { requests = 25, per = '1s' }\n\
      fault = [{ kind = 'answer', from = '10s', for = '2s', every = '6s', share = 0.7 }]",
     "name = 'tokens'\nabout = 'tokens run out under load'\ndialect = 'vlens'\nlength = '60s'\n\
-     clients = { rate = 40.0, deadline = '10s' }\nserver = { kind = 'fifo', rate = 100.0 }\n\
+     clients = { rate = 10.0, deadline = '10s' }\nserver = { kind = 'fifo', rate = 100.0 }\n\
      token = { lives = '20s', login = '500ms', answer = { status = 401, body = '{}' } }",
     "name = 'closed loop'\nabout = 'callers wait for an answer before they ask again'\nlength = '60s'\n\
-     clients = { callers = 50, think = '500ms', attempt_timeout = '1s', deadline = '5s' }\n\
-     server = { kind = 'concurrency', base = '50ms', per_request = '5ms' }\n\
+     clients = { callers = 15, think = '500ms', attempt_timeout = '1s', deadline = '5s' }\n\
+     server = { kind = 'concurrency', base = '50ms', per_request = '15ms' }\n\
      fault = [{ kind = 'slow', from = '20s', for = '10s', factor = 20.0 }]",
 ];
 
