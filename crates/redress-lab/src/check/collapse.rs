@@ -1,4 +1,6 @@
 //! A server that gets slower the more it is asked, and clients that give up and ask again.
+//!
+//! The calls come steadily: the spike is only just large enough, and Poisson arrivals let the server off now and then.
 
 use std::time::Duration;
 
@@ -38,7 +40,7 @@ fn runs(clients: &str, seed: u64) -> [Vec<Second>; 2] {
     let text = format!(
         "name = 'collapse'
          length = '80s'
-         clients = {{ {clients}, hop = '100ms', hops = 'exponential', attempt_timeout = '3s', deadline = '1h' }}
+         clients = {{ {clients}, arrivals = 'steady', hop = '100ms', hops = 'exponential', attempt_timeout = '3s', deadline = '1h' }}
          server = {{ kind = 'concurrency', base = '1s', per_request = '10ms' }}"
     );
     let backoff = schedule(Duration::from_secs(20), Duration::from_secs(40));
