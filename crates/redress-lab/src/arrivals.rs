@@ -26,6 +26,8 @@ pub(crate) struct Arrivals<'a> {
     next: Option<Duration>,
     /// How many stretches of time of steady arrivals are over.
     stretches: f64,
+    /// The part of an arrival that has come due, where they come by turns.
+    due: f64,
     /// What is left of the bursts, the last one first.
     bursts: Vec<(Duration, u32)>,
 }
@@ -35,7 +37,7 @@ impl<'a> Arrivals<'a> {
         let mut bursts: Vec<_> = clients.burst.iter().map(|burst| (burst.at, burst.calls)).collect();
         bursts.retain(|(at, calls)| *calls > 0 && *at < length);
         bursts.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
-        let mut arrivals = Self { clients, length, random, next: None, stretches: 0.0, bursts };
+        let mut arrivals = Self { clients, length, random, next: None, stretches: 0.0, due: 0.0, bursts };
         arrivals.next = arrivals.after(Duration::ZERO);
         arrivals
     }
@@ -62,10 +64,21 @@ impl<'a> Arrivals<'a> {
             if at >= self.length {
                 return None;
             }
-            if self.random.random::<f64>() * peak < self.clients.rate_at(at) {
+            if self.stays(self.clients.rate_at(at) / peak) {
                 return Some(at);
             }
         }
+    }
+
+    /// Says whether a candidate is one of the share that stays: by chance, or where nothing is left to chance by turns.
+    fn stays(&mut self, share: f64) -> bool {
+        if self.clients.arrivals == scenario::Arrivals::Poisson {
+            return self.random.random::<f64>() < share;
+        }
+        self.due += share;
+        let is_due = self.due >= 1.0;
+        self.due -= f64::from(u8::from(is_due));
+        is_due
     }
 
     fn burst(&mut self) -> Option<Duration> {
@@ -129,6 +142,9 @@ mod tests {
         assert_eq!(seconds, [100; 100]);
         let early = all.iter().filter(|arrival| arrival.at.subsec_micros() % 10_000 < 5_000).count();
         assert!((4_700..=5_300).contains(&early), "{early}");
+        let half = arrivals("rate = 100.0, arrivals = 'steady', wave = [{ from = '0s', for = '100s', rate = 50.0 }]");
+        let seconds: Vec<_> = half.chunk_by(|a, b| a.at.as_secs() == b.at.as_secs()).map(<[_]>::len).collect();
+        assert_eq!(seconds, [50; 100]);
     }
 
     #[test]

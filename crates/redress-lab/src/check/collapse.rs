@@ -52,7 +52,8 @@ fn runs(clients: &str, seed: u64) -> [Vec<Second>; 2] {
 fn share(seconds: &[Second]) -> (f64, String) {
     let (offered, served) = served(seconds);
     let share = served / offered;
-    (share, format!("{}: {served} answers, {offered} calls", percent(share)))
+    let load: u64 = seconds.iter().map(|second| second.load).sum();
+    (share, format!("{}: {served} answers, {offered} calls, {load} requests", percent(share)))
 }
 
 fn spike(trial: &Trial<'_>) -> Vec<Value> {
