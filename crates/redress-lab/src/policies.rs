@@ -29,10 +29,10 @@ pub fn standard() -> Vec<Box<dyn Policy>> {
     std::iter::once(none).chain(peers()).chain(ours).collect()
 }
 
-/// Returns the policy of [`standard`] with this name.
+/// Returns the policy of [`standard`] or of [`reference::all`] with this name.
 #[must_use]
 pub fn named(name: &str) -> Option<Box<dyn Policy>> {
-    standard().into_iter().find(|policy| policy.name() == name)
+    standard().into_iter().chain(reference::all()).find(|policy| policy.name() == name)
 }
 
 #[cfg(feature = "peers")]

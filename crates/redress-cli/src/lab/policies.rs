@@ -19,14 +19,20 @@ pub(crate) fn scenario(named: &str) -> Result<Scenario, Failure> {
     read(named)?.parse().map_err(|error| Failure::Told(format!("{named}: {error}")))
 }
 
-/// Returns the policies to compare: the standard ones, or those of them that `only` names, and the user's files.
+/// Returns the policies to compare: the standard ones, or those of them and of the reference policies that `only` names,
+/// and the user's files.
 pub(crate) fn policies(only: &[String], files: &[String]) -> Result<Vec<Box<dyn Policy>>, Failure> {
     let mut chosen = policies::standard();
     for name in only {
-        if !chosen.iter().any(|policy| policy.name() == name) {
+        if chosen.iter().any(|policy| policy.name() == name) {
+            continue;
+        }
+        let Some(policy) = policies::named(name) else {
+            chosen.extend(policies::reference::all());
             let names: Vec<_> = chosen.iter().map(|policy| policy.name()).collect();
             return Err(Failure::Told(format!("no policy is called {name}; there are {}", names.join(", "))));
-        }
+        };
+        chosen.push(policy);
     }
     chosen.retain(|policy| only.is_empty() || only.iter().any(|name| name == policy.name()));
     for file in files {

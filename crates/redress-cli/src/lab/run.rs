@@ -31,7 +31,7 @@ pub(crate) struct Run {
     #[arg(long, value_name = "FILE")]
     policy: Vec<String>,
 
-    /// Run these of the standard policies only
+    /// Run these of the standard policies only, or reference policies such as breaker or grpc
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     only: Vec<String>,
 
