@@ -95,7 +95,7 @@ fn deposit(trial: &Trial<'_>) -> Vec<Value> {
     };
     let value = |what, on, expected: f64| {
         let load = load(on);
-        Value::new(what, format!("{expected} +-.01"), format!("{load:.3}"), (load - expected).abs() <= 0.01)
+        Value::new(what, format!("{expected} +-.01"), format!("{load:.5}"), (load - expected).abs() <= 0.01)
     };
     vec![value("on each call (code)", Deposit::Call, 1.1), value("on each success (prose)", Deposit::Success, 1.053)]
 }
