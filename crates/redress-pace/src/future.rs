@@ -6,13 +6,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use pin_project_lite::pin_project;
-use redress_classify::{self as classify, BoxError, Error, ResponseExt, Verdict};
+use redress_classify::{self as classify, BoxError, Class, Error, ResponseExt, Verdict};
 use tokio::time::Instant;
 use tower_service::Service;
 
 use crate::layer::Settings;
+use crate::lot::Place;
 use crate::parking::{Parking, cool_down};
 use crate::partition::Partition;
 use crate::telemetry;
@@ -28,6 +29,8 @@ pin_project! {
         state: State<S, B>,
         settings: Arc<Settings>,
         partition: Partition,
+        // What the request below holds while a crowd is released.
+        place: Option<Box<Place>>,
     }
 }
 
@@ -62,8 +65,13 @@ where
     S: Service<Request<B>>,
 {
     #[inline]
-    pub(crate) fn send(future: S::Future, settings: &Arc<Settings>, partition: Partition) -> Self {
-        Self { state: State::Below { future }, settings: Arc::clone(settings), partition }
+    pub(crate) fn send(
+        future: S::Future,
+        settings: &Arc<Settings>,
+        partition: Partition,
+        place: Option<Box<Place>>,
+    ) -> Self {
+        Self { state: State::Below { future }, settings: Arc::clone(settings), partition, place }
     }
 
     /// Keeps a request until its turn, with a service that is not ready.
@@ -76,11 +84,11 @@ where
     ) -> Self {
         classify::Held::begin(&request);
         let held = Some(Box::new(Held { turn, inner, request }));
-        Self { state: State::Held { held }, settings: Arc::clone(settings), partition }
+        Self { state: State::Held { held }, settings: Arc::clone(settings), partition, place: None }
     }
 
     pub(crate) fn fail(error: Error, settings: &Arc<Settings>, partition: Partition) -> Self {
-        Self { state: State::Refused { error: Some(error) }, settings: Arc::clone(settings), partition }
+        Self { state: State::Refused { error: Some(error) }, settings: Arc::clone(settings), partition, place: None }
     }
 }
 
@@ -101,6 +109,10 @@ where
                     if let Ok(response) = &result {
                         learn(this.settings, this.partition, response);
                     }
+                    if let Some(place) = this.place.take() {
+                        // The gate has closed by now if it had to: the next one does not go there.
+                        place.end(is_overload(&result), Instant::now());
+                    }
                     break result;
                 }
                 StateProj::Held { held } => match ready!(held.as_mut().expect(HELD).turn.poll(cx)) {
@@ -116,7 +128,7 @@ where
                         Ok(true) => {
                             let Held { turn, mut inner, request } = *held.take().expect(HELD);
                             // The next in the queue goes on, whatever the service does with this request.
-                            drop(turn);
+                            *this.place = turn.end();
                             classify::Held::end(&request);
                             State::Below { future: inner.call(request) }
                         }
@@ -136,6 +148,7 @@ where
         };
         // What is left of the call, its place in the queue too, is given back now.
         this.state.set(State::Done);
+        *this.place = None;
         Poll::Ready(result)
     }
 }
@@ -147,6 +160,16 @@ where
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture").field("partition", &self.partition).finish_non_exhaustive()
     }
+}
+
+/// Whether a call failed as calls fail when a server is asked too much.
+fn is_overload<R>(result: &Result<Response<R>, Error>) -> bool {
+    let Ok(response) = result else { return true };
+    let class = response.verdict().map(Verdict::class);
+    let status = response.status();
+    matches!(class, Some(Class::RateLimited | Class::Unavailable))
+        || status.is_server_error()
+        || status == StatusCode::TOO_MANY_REQUESTS
 }
 
 /// Closes the gate for the others when the response says so.

@@ -32,7 +32,8 @@ impl Gate {
         Self { settings }
     }
 
-    /// Whether no partition at all is parked, as far as the calls so far have noticed: one atomic load.
+    /// Whether no partition at all is parked, and no crowd is being released, as far as the calls so far have noticed: one
+    /// atomic load.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.settings.lot.is_empty()
@@ -45,7 +46,8 @@ impl Gate {
         self.settings.lot.parking(&partition, Instant::now()).map(|parking| parking.until)
     }
 
-    /// Ends the cool-down of the calls such as this one. Those that wait go at once, at the pace of the limits.
+    /// Ends the cool-down of the calls such as this one, and its release. Those that wait go at once, at the pace of the
+    /// limits.
     pub fn open<B>(&self, request: &Request<B>) {
         self.settings.lot.open(&self.settings.partition(request));
     }

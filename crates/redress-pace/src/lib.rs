@@ -4,7 +4,8 @@
 //! things, and touches neither request nor response:
 //! - **The gate.** When a response says that the upstream is throttling, no other call of the same partition, which is the
 //!   host and port or a key of your own, goes there before the instant that the server named. Then they go one by one, not
-//!   all at once. A call that cannot wait that long fails at once and says when to come back.
+//!   all at once, and no faster than the server answers. A call that cannot wait that long fails at once and says when to
+//!   come back.
 //! - **The limits.** What the vendor publishes, so many requests a minute to this route, is kept: by every span of a
 //!   minute, for all callers, in the order in which they came.
 //!
@@ -14,7 +15,26 @@
 //!   cancelled. See [`Limit`].
 //! - A request with the gate open and no limit for its route takes one atomic load: no lock, no look at the clock, no
 //!   allocation. With a limit it takes a lock for some arithmetic, and one look at the clock.
-//! - There is no task, and no timer but those of calls that wait: one each at the gate, one for the first of each queue.
+//! - There is no task, and no timer but those of calls that wait: one each at the gate and in its release, one for the first
+//!   of each queue.
+//! - What it remembers of cool-downs is bounded: 1,024 of them, and of a release only while one of its calls lives.
+//!
+//! # The release
+//! When a cool-down ends, everybody wants to go: those who were parked, each at an instant drawn from the spread, beside the
+//! usual traffic. A server that could do a little more than that traffic gets several times as much, its queue outgrows the
+//! timeouts of its clients, and then it works for nobody. So the release clocks itself, as the congestion window of TCP does
+//! (RFC 5681): answers make room for the next calls.
+//! 1. So many calls may be in flight, ten at first; who finds no place waits for one, and of those the one that came first
+//!    goes next.
+//! 2. With each round of answers that comes about as quickly as the quickest one, at most twice as long, the window doubles;
+//!    after a failure it grows by one in such a round.
+//! 3. A failure that smells of overload (a 5xx, a rate limit, no answer) halves it, once for all that were under way
+//!    together; a round more than four times as slow as the quickest halves it, too, though not below ten.
+//! 4. A call that comes during the release stands in the same line, since else it would push those out who have waited for
+//!    longest; but it goes without a place after as long as the spread, or half of the time that it has left, so that a
+//!    window that errs delays it and never shuts it out.
+//! 5. A parked call that gets no place before its patience is over, or one too late to be answered, is not sent. When
+//!    nobody waits or is in flight any more, the release is forgotten.
 //!
 //! # What it does not
 //! It does not slow down because of `RateLimit` fields on successes. It knows nothing of other processes.
@@ -50,6 +70,7 @@
 //! # }
 //! ```
 
+mod crowd;
 mod future;
 mod gate;
 mod gcra;
@@ -64,6 +85,7 @@ mod service;
 mod telemetry;
 mod turn;
 mod waker;
+mod window;
 
 pub use future::ResponseFuture;
 pub use gate::Gate;

@@ -11,6 +11,7 @@ use tower_service::Service;
 
 use crate::future::ResponseFuture;
 use crate::layer::Settings;
+use crate::lot::Place;
 use crate::partition::Partition;
 use crate::turn::{Patience, Turn};
 
@@ -26,8 +27,9 @@ use crate::turn::{Patience, Turn};
 /// a failed connection, not an attempt that was cut. A success opens nothing. `RateLimit` fields on successes, which say
 /// how much is left, are not looked at.
 ///
-/// Those that are parked are let through one by one after the hint, within half of it or 30 s, the shorter of the two. A
-/// later hint parks them further, a sooner one changes nothing. Nobody is parked for more than an hour by one hint, be it
+/// Those that are parked are let through one by one after the hint, within half of it or 30 s, the shorter of the two, and
+/// no more of them at once than the server copes with, as the [release](crate#the-release) finds out. A later hint parks
+/// them further, a sooner one changes nothing. Nobody is parked for more than an hour by one hint, be it
 /// as long as it may, lest a mistaken one shut a client out for good: then the next caller finds out.
 ///
 /// # How it differs from tower's `RateLimit`
@@ -36,7 +38,9 @@ use crate::turn::{Patience, Turn};
 ///
 /// # Errors
 /// [`is_paced`](Error::is_paced) when a call's turn would come after its deadline, or after the longest wait. Nothing was
-/// sent, and [`retry_at`](Error::retry_at) says when its turn would come, as far away as that may be.
+/// sent, and [`retry_at`](Error::retry_at) says when its turn would come, as far away as that may be. A call that was parked
+/// and gets no place in the release in time fails so when its patience is over; when a place would have come nobody knows,
+/// so that it says: after the spread of that release once more, in which a crowd is meant to be gone.
 /// [`is_deadline`](Error::is_deadline) when it is its turn and the deadline has passed all the same: while the machine
 /// slept, or while the service below got ready again; nothing cuts that short from here. Else that of the service below.
 ///
@@ -44,8 +48,8 @@ use crate::turn::{Patience, Turn};
 /// The future, when it is polled again after it was ready.
 ///
 /// # Cancel safety
-/// Dropping the future drops the request below, or its place in the queue: the next in line takes the place, and nothing
-/// is counted against a limit that was not handed down.
+/// Dropping the future drops the request below, or its place in the queue or in a release: the next in line takes the
+/// place, and nothing is counted against a limit that was not handed down.
 #[derive(Clone, Debug)]
 pub struct Pace<S> {
     inner: S,
@@ -54,8 +58,8 @@ pub struct Pace<S> {
 
 /// How a request goes on.
 enum Admission {
-    Send,
-    Wait(Turn),
+    Send(Option<Box<Place>>),
+    Wait(Box<Turn>),
     Refuse(Error),
 }
 
@@ -70,15 +74,19 @@ impl<S> Pace<S> {
         let settings = &self.settings;
         let limiter = settings.limiter(request);
         if limiter.is_none() && settings.lot.is_empty() {
-            return Admission::Send;
+            return Admission::Send(None);
         }
         let now = Instant::now();
-        let is_parked = settings.lot.parking(partition, now).is_some();
-        if !is_parked && limiter.is_none_or(|limiter| limiter.send(partition, now)) {
-            return Admission::Send;
+        if let Some(mut place) = settings.lot.pass(partition, now)
+            && limiter.is_none_or(|limiter| limiter.send(partition, now))
+        {
+            if let Some(place) = &mut place {
+                place.send(now);
+            }
+            return Admission::Send(place);
         }
         match Turn::begin(settings, partition, limiter, Patience::of(settings, request, now)) {
-            Ok(turn) => Admission::Wait(turn),
+            Ok(turn) => Admission::Wait(Box::new(turn)),
             Err(error) => Admission::Refuse(error),
         }
     }
@@ -101,13 +109,13 @@ where
         let partition = self.settings.partition(&request);
         match self.admit(&request, &partition) {
             // This uses the service that `poll_ready` readied.
-            Admission::Send => ResponseFuture::send(self.inner.call(request), &self.settings, partition),
+            Admission::Send(place) => ResponseFuture::send(self.inner.call(request), &self.settings, partition, place),
             Admission::Wait(turn) => {
                 // The readied service may hold a permit that others need. It is dropped before the wait, and a clone, which
                 // is not ready, gets ready afterwards.
                 let unready = self.inner.clone();
                 drop(mem::replace(&mut self.inner, unready.clone()));
-                ResponseFuture::wait(turn, unready, request, &self.settings, partition)
+                ResponseFuture::wait(*turn, unready, request, &self.settings, partition)
             }
             Admission::Refuse(error) => ResponseFuture::fail(error, &self.settings, partition),
         }

@@ -11,6 +11,8 @@ use crate::partition::Partition;
 pub(crate) enum Why {
     /// The upstream has asked everybody to wait.
     Gate,
+    /// It has come together with too many others.
+    Release,
     /// The limit of the route is reached.
     Limit,
 }
@@ -19,6 +21,7 @@ impl Why {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Gate => "gate",
+            Self::Release => "release",
             Self::Limit => "limit",
         }
     }

@@ -1,5 +1,7 @@
-//! The wait of one call: at the gate, then in the queue of its limit, then at the gate again if it has closed meanwhile.
+//! The wait of one call: at the gate, in the line of the release, then in the queue of its limit; then at the gate again if
+//! it has closed meanwhile.
 
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -9,8 +11,8 @@ use redress_classify::{Deadline, Error, Phase, span};
 use tokio::time::{Instant, Sleep};
 
 use crate::layer::Settings;
-use crate::limiter::{Limiter, Place, Wait};
-use crate::lot::Guest;
+use crate::limiter::{self, Limiter, Wait};
+use crate::lot::{Entry, Guest, Line, Place};
 use crate::parking::Parking;
 use crate::partition::Partition;
 use crate::telemetry::{self, Why};
@@ -30,6 +32,8 @@ pub(crate) struct Turn {
     limiter: Option<Arc<Limiter>>,
     patience: Patience,
     stage: Stage,
+    /// Its place among those that may be in flight, while there is a release.
+    place: Option<Box<Place>>,
 }
 
 enum Stage {
@@ -37,9 +41,11 @@ enum Stage {
     New,
     /// It is parked until its own release.
     Parked { guest: Guest, sleep: Pin<Box<Sleep>> },
+    /// It may go, but so many are in flight that it waits for a place.
+    Lined { guest: Guest, sleep: Pin<Box<Sleep>>, spread: Duration, is_late: bool },
     /// It stands in the queue; the first one has a timer.
-    Queued { place: Place, sleep: Option<Pin<Box<Sleep>>> },
-    /// There is no limit, and the gate was open.
+    Queued { place: limiter::Place, sleep: Option<Pin<Box<Sleep>>> },
+    /// There is no limit, and the gate is open.
     Free,
 }
 
@@ -70,6 +76,22 @@ impl Patience {
         let spread = if self.is_deadline { parking.spread.min(slack) } else { parking.spread };
         parking.until + span::share(spread, random)
     }
+
+    /// Returns until when a call that was parked waits for a place.
+    fn in_line(&self, now: Instant, spread: Duration) -> Instant {
+        if self.is_deadline { self.latest } else { span::after(self.latest.max(now), spread) }
+    }
+
+    /// Returns until when a call that was not parked waits for a place; then it goes without one.
+    fn behind(&self, now: Instant, spread: Duration) -> Instant {
+        let left = self.latest.saturating_duration_since(now);
+        now + spread.min(if self.is_deadline { left / 2 } else { left })
+    }
+
+    /// Whether there is time enough for an answer that takes so long, and for twice as long.
+    fn leaves(&self, now: Instant, usual: Duration) -> bool {
+        !self.is_deadline || usual.saturating_mul(2) < self.latest.saturating_duration_since(now)
+    }
 }
 
 impl Turn {
@@ -89,6 +111,7 @@ impl Turn {
             limiter: limiter.cloned(),
             patience,
             stage: Stage::New,
+            place: None,
         };
         turn.look(Instant::now())?;
         Ok(turn)
@@ -104,8 +127,20 @@ impl Turn {
                     if guest.is_held(cx) {
                         ready!(sleep.as_mut().poll(cx));
                     }
-                    self.stage = Stage::New;
+                    self.line_up(Instant::now());
                 }
+                Stage::Lined { guest, sleep, spread, is_late } => match guest.look(cx) {
+                    Line::Placed(place, usual) => {
+                        let spread = *spread;
+                        self.go(place, usual, spread, Instant::now())?;
+                    }
+                    Line::Gone => self.stage = Stage::New,
+                    Line::Waits => {
+                        let (spread, is_late) = (*spread, *is_late);
+                        ready!(sleep.as_mut().poll(cx));
+                        self.give_up(spread, is_late, Instant::now())?;
+                    }
+                },
                 Stage::Queued { place, sleep } => {
                     let now = Instant::now();
                     if self.settings.lot.parking(&self.partition, now).is_some() {
@@ -139,27 +174,83 @@ impl Turn {
             && match &self.stage {
                 Stage::Free => true,
                 Stage::Queued { place, .. } => place.send(now),
-                Stage::New | Stage::Parked { .. } => false,
+                Stage::New | Stage::Parked { .. } | Stage::Lined { .. } => false,
             };
         if !is_taken {
             self.stage = Stage::New;
+            self.place = None;
+        } else if let Some(place) = &mut self.place {
+            place.send(now);
         }
         Ok(is_taken)
+    }
+
+    /// Ends the wait, and returns the place of the release, which the call holds until it is answered.
+    pub(crate) fn end(self) -> Option<Box<Place>> {
+        self.place
     }
 
     /// Looks where the call has to wait, and leaves where it waited before.
     fn look(&mut self, now: Instant) -> Result<(), Error> {
         self.stage = Stage::New;
-        if let Some((parking, guest)) = self.settings.lot.enter(&self.partition, now) {
-            if !self.patience.bears(parking.until) {
-                self.held_back(Why::Gate, parking.until, now);
-                return Err(Error::paced(parking.retry_at));
+        self.place = None;
+        match self.settings.lot.enter(&self.partition, now) {
+            Entry::Free => self.queue(now),
+            Entry::Placed(place) => {
+                self.place = Some(place);
+                self.queue(now)
             }
-            let release = self.patience.release(&parking, self.settings.random());
-            self.waits(Why::Gate, release, now);
-            self.stage = Stage::Parked { guest, sleep: Box::pin(tokio::time::sleep_until(release)) };
-            return Ok(());
+            Entry::Lined(guest, spread) => {
+                let until = self.patience.behind(now, spread);
+                if until <= now {
+                    return self.queue(now);
+                }
+                self.waits(Why::Release, until, now);
+                self.stage =
+                    Stage::Lined { guest, sleep: Box::pin(tokio::time::sleep_until(until)), spread, is_late: true };
+                Ok(())
+            }
+            Entry::Parked(guest, parking) => {
+                if !self.patience.bears(parking.until) {
+                    self.held_back(Why::Gate, parking.until, now);
+                    return Err(Error::paced(parking.retry_at));
+                }
+                let release = self.patience.release(&parking, self.settings.random());
+                self.waits(Why::Gate, release, now);
+                self.stage = Stage::Parked { guest, sleep: Box::pin(tokio::time::sleep_until(release)) };
+                Ok(())
+            }
         }
+    }
+
+    /// Leaves the cool-down for the line of the release.
+    fn line_up(&mut self, now: Instant) {
+        let Stage::Parked { guest, sleep } = mem::replace(&mut self.stage, Stage::New) else { return };
+        if let Some(spread) = guest.line_up(now) {
+            let mut sleep = sleep;
+            sleep.as_mut().reset(self.patience.in_line(now, spread));
+            self.stage = Stage::Lined { guest, sleep, spread, is_late: false };
+        }
+    }
+
+    /// Goes on with a place, if there is time enough left.
+    fn go(&mut self, place: Box<Place>, usual: Duration, spread: Duration, now: Instant) -> Result<(), Error> {
+        self.stage = Stage::New;
+        if !self.patience.leaves(now, usual) {
+            return Err(self.crowded(spread, now));
+        }
+        self.place = Some(place);
+        self.queue(now)
+    }
+
+    /// Waits no more for a place: who has come late goes without one, who was parked does not.
+    fn give_up(&mut self, spread: Duration, is_late: bool, now: Instant) -> Result<(), Error> {
+        self.stage = Stage::New;
+        if is_late { self.queue(now) } else { Err(self.crowded(spread, now)) }
+    }
+
+    /// Joins the queue of the limit, if there is one.
+    fn queue(&mut self, now: Instant) -> Result<(), Error> {
         self.patience.check(now)?;
         let Some(limiter) = &self.limiter else {
             self.stage = Stage::Free;
@@ -178,6 +269,14 @@ impl Turn {
                 Err(Error::paced(self.settings.clock.wall(turn)))
             }
         }
+    }
+
+    /// Tells that there was no place in time. The gate is open: when to come back is a guess, and the spread is the time
+    /// in which a crowd is meant to be gone.
+    fn crowded(&self, spread: Duration, now: Instant) -> Error {
+        let again = later(now, spread);
+        self.held_back(Why::Release, again, now);
+        Error::paced(self.settings.clock.wall(again))
     }
 
     fn waits(&self, why: Why, turn: Instant, now: Instant) {

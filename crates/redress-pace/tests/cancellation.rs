@@ -56,6 +56,7 @@ fn slow() -> Request<String> {
 async fn assert_free(layer: &PaceLayer, service: &Paced) {
     assert!(format!("{:?}", layer.gate()).contains("waiting: 0"), "{:?}", layer.gate());
     sleep(s(100)).await;
+    assert!(layer.gate().parked_until(&request(URL)).is_none() && layer.gate().is_open(), "nothing is remembered");
     let start = Instant::now();
     assert_eq!(spawn(service, request(URL), start).await.unwrap().1, 0);
 }
@@ -91,6 +92,39 @@ async fn dropped_at_any_poll_at_the_gate_and_in_the_queue_it_leaves_nothing_and_
         outcomes.contains(&(false, false)) && outcomes.contains(&(true, false)) && outcomes.ends_with(&[(true, true)])
     );
     assert!(outcomes.len() >= 4, "at the gate, in the queue, at its head, in flight: {outcomes:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn dropped_at_any_poll_in_the_line_of_a_release_its_place_goes_to_the_next() {
+    let mut outcomes = Vec::new();
+    for polls in 0..40 {
+        let (mock, handle) = server();
+        let layer = layer();
+        let service = serve(&layer, &mock);
+        let start = Instant::now();
+        close(&service, 5).await;
+        // All places are taken; they become free at 8 s, 9 s and so on.
+        for nth in 0..10_u64 {
+            let mut request = request(URL);
+            request.headers_mut().insert("x-after", (3 + nth).into());
+            spawn(&service, request, start);
+        }
+        let victim = tokio::spawn(cut(polls, begin(&service, slow())));
+        let last = spawn(&service, slow(), start);
+        let finished = victim.await.unwrap();
+        let expected = if finished { 10_000 } else { 9_000 };
+        assert_eq!(last.await.unwrap().1, expected, "dropped after poll {polls}");
+        let is_sent = handle.calls() == 13;
+        assert_free(&layer, &service).await;
+        outcomes.push((is_sent, finished));
+        if finished {
+            break;
+        }
+    }
+    assert!(
+        outcomes.contains(&(false, false)) && outcomes.contains(&(true, false)) && outcomes.ends_with(&[(true, true)])
+    );
+    assert!(outcomes.len() >= 3, "at the gate, in the line, in flight: {outcomes:?}");
 }
 
 #[tokio::test(start_paused = true)]
