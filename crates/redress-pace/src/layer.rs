@@ -102,8 +102,8 @@ impl PaceLayer {
 
     /// Sets how long a call without a deadline waits at most; one whose turn comes later fails at once.
     ///
-    /// The spread of a release, up to 30 s, comes on top, and as long again for a place in it. The default is 120 s, the longest cool-down that a Backoff layer
-    /// sits out: a longer one is for the caller to know about.
+    /// The spread of a release, up to 30 s, comes on top, and as long again for a place in it. The default is 120 s, the
+    /// longest cool-down that a Backoff layer sits out: a longer one is for the caller to know about.
     #[must_use]
     pub const fn max_wait(mut self, longest: Duration) -> Self {
         self.settings.max_wait = longest;
