@@ -5,6 +5,7 @@ use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use http::Request;
 use redress_classify::{Deadline, Error, Phase, span};
@@ -274,7 +275,7 @@ impl Turn {
     /// Tells that there was no place in time. The gate is open: when to come back is a guess, and the spread is the time
     /// in which a crowd is meant to be gone.
     fn crowded(&self, spread: Duration, now: Instant) -> Error {
-        let again = later(now, spread);
+        let again = span::after(now, spread);
         self.held_back(Why::Release, again, now);
         Error::paced(self.settings.clock.wall(again))
     }
