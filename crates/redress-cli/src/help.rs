@@ -122,7 +122,7 @@ Examples:
   redress lab run black-hole --utilization 0.8 --only none,redress
   redress lab list black-hole > mine.toml; redress lab run mine.toml
   redress lab run --all --policy patient.toml --json
-  redress lab run --all --seeds 5 --report out.html
+  redress lab run --all --seeds 5 --undominated redress --report out.html
   redress lab run black-hole --only none,tower,redress --svg goodput.svg --chart goodput
 
 A policy file has redress's settings; what it leaves out is as redress does by default:
@@ -148,7 +148,8 @@ The columns:
 
 Exit codes:
   0  done
-  1  a policy that retries, it says, never did where others did; or calls that never ended
+  1  a policy that retries, it says, never did where others did; calls that never ended; or a policy that
+     --undominated names is dominated
   2  bad usage, or a file that cannot be used";
 
 pub(crate) const LAB_CHECK: &str = "\

@@ -47,6 +47,10 @@ pub(crate) struct Run {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     seeds: u32,
 
+    /// Fail when another policy dominates this one in any scenario
+    #[arg(long, value_name = "NAME")]
+    undominated: Option<String>,
+
     /// Write a line of JSON for each policy in each scenario
     #[arg(long, conflicts_with = "csv")]
     json: bool,
@@ -71,6 +75,9 @@ pub(crate) struct Run {
 pub(crate) fn run(arguments: &Run) -> Result<ExitCode, Failure> {
     let scenarios = arguments.chosen()?;
     let policies = policies::policies(&arguments.only, &arguments.policy)?;
+    if let Some(name) = arguments.undominated.as_ref().filter(|name| !policies.iter().any(|it| it.name() == *name)) {
+        return Err(Failure::Told(format!("--undominated {name}: that policy is not among those that are run")));
+    }
     let seeds: Vec<u64> = (0..arguments.seeds).map(|nth| arguments.seed.wrapping_add(u64::from(nth))).collect();
     let progress = Progress::new("");
     let count = scenarios.len() as f64;
@@ -92,7 +99,10 @@ pub(crate) fn run(arguments: &Run) -> Result<ExitCode, Failure> {
         write(file, &report::chart(first, arguments.chart))?;
     }
     output::print(&show(&comparisons))?;
-    let mistakes = shown::mistakes(&comparisons);
+    let mut mistakes = shown::mistakes(&comparisons);
+    if let Some(name) = &arguments.undominated {
+        mistakes.extend(shown::dominated(&comparisons, name));
+    }
     if mistakes.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }

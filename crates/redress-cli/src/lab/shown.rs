@@ -47,6 +47,13 @@ pub(crate) fn mistakes(comparisons: &[Comparison]) -> Vec<String> {
     mistakes
 }
 
+/// Returns where a policy is dominated, and by whom.
+pub(crate) fn dominated(comparisons: &[Comparison], name: &str) -> Vec<String> {
+    let rows = comparisons.iter().flat_map(Comparison::rows);
+    let dominated = rows.filter(|row| row.summary.policy == name && !row.dominated_by.is_empty());
+    dominated.map(|row| format!("{}: {name} is dominated by {}", row.scenario, row.dominated_by.join(", "))).collect()
+}
+
 /// Finds the policies that say that they retry, and never did where others did: what they show is no comparison.
 fn idle(comparisons: &[Comparison]) -> Vec<String> {
     let Some(policies) = comparisons.first().map(|comparison| &comparison.policies) else { return Vec::new() };
@@ -129,6 +136,11 @@ mod tests {
         let busy = comparison("fault = [{ kind = 'answer', from = '5s', for = '5s', share = 0.5 }]");
         let mut both = [quiet, busy];
         assert_eq!(mistakes(&both), ["none retries, it says, and never did"]);
+        assert!(dominated(&both, "redress").is_empty(), "it serves most");
+        for outcome in &mut both[1].outcomes[2..] {
+            (outcome.served, outcome.attempts) = (0, u64::MAX);
+        }
+        assert_eq!(dominated(&both, "redress").len(), 1);
         both[1].outcomes[0].unfinished = 3;
         assert_eq!(mistakes(&both)[1], "one, two: 3 calls of none never ended, seed 1");
     }
