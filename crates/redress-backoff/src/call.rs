@@ -6,22 +6,23 @@ use std::time::Duration;
 use http::{Request, Response};
 use redress_classify::{
     Attempt, BoxError, Class, Deadline, Error, Held, Phase, Record, Recovery, Refreshed, Replay, ResponseExt, Stop,
-    TransportError, Verdict, WaitSource, span, try_clone_request,
+    TransportError, Verdict, WaitSource, span,
 };
 use tokio::time::Instant;
 
 use crate::budget::{Budget, Reservation};
+use crate::copy::RequestCopy;
 use crate::decision::{Decision, Situation, decide};
 use crate::drain::Wait;
 use crate::idempotency::is_idempotent;
-use crate::key::is_keyed;
+use crate::key::{self, is_keyed};
 use crate::settings::Settings;
 use crate::telemetry;
 
 /// What is remembered between the attempts of a call.
 pub(crate) struct Call<B> {
     /// The copy of the request; `None` when it cannot be copied.
-    copy: Option<Request<B>>,
+    copy: Option<RequestCopy<B>>,
     settings: Arc<Settings>,
     pub(crate) deadline: Option<Deadline>,
     /// How many attempts were begun; replays are none.
@@ -58,7 +59,7 @@ impl<B: Replay> Call<B> {
     #[inline]
     pub(crate) fn new(request: &Request<B>, settings: Arc<Settings>) -> Self {
         Self {
-            copy: try_clone_request(request),
+            copy: RequestCopy::of(request),
             deadline: Deadline::of(request, settings.deadline),
             partition: settings.budget.as_ref().map_or(0, |budgets| budgets.key(request)),
             settings,
@@ -176,9 +177,10 @@ impl<B: Replay> Call<B> {
     /// Returns the request of the next attempt, with what was reserved for it in flight.
     pub(crate) fn next_request(&mut self) -> Option<Request<B>> {
         if let (Some(copy), Some(deadline)) = (&mut self.copy, self.deadline) {
-            copy.extensions_mut().insert(deadline);
+            copy.extensions.insert(deadline);
         }
-        let mut request = self.copy.as_ref().and_then(try_clone_request).or_else(|| self.copy.take())?;
+        let mut request =
+            self.copy.as_ref().and_then(RequestCopy::try_clone).or_else(|| self.copy.take())?.into_request();
         let held = Held::new();
         request.extensions_mut().insert(held.clone());
         self.in_flight = Some(InFlight { held, reservation: self.reservation.take() });
@@ -217,7 +219,7 @@ impl<B: Replay> Call<B> {
     }
 
     fn is_replayable(&self) -> bool {
-        self.copy.as_ref().is_some_and(|copy| copy.body().is_whole())
+        self.copy.as_ref().is_some_and(|copy| copy.body.is_whole())
     }
 
     /// Decides on the re-send after a refresh, which is free and waits for nothing.
@@ -237,7 +239,7 @@ impl<B: Replay> Call<B> {
         telemetry::replay(dialect);
         (self.replayed, self.is_replay) = (true, true);
         if let Some(copy) = &mut self.copy {
-            copy.extensions_mut().insert(Refreshed);
+            copy.extensions.insert(Refreshed);
         }
         Ok(Instant::now())
     }
@@ -252,7 +254,7 @@ impl<B: Replay> Call<B> {
             status,
             replayable: self.is_replayable(),
             idempotent: copy.is_some_and(|copy| is_idempotent(copy, settings)),
-            keyed: copy.is_some_and(|copy| is_keyed(copy.headers(), settings)),
+            keyed: copy.is_some_and(|copy| is_keyed(copy.values(key::header(settings)))),
             attempts: self.attempts,
             failures,
             last_wait: self.past.iter().rev().find_map(|attempt| attempt.wait),

@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use http::{HeaderMap, HeaderName, HeaderValue, Request};
+use http::{HeaderName, HeaderValue, Request};
 use redress_classify::KeyFormat;
 
 use crate::settings::Settings;
@@ -72,7 +72,7 @@ pub(crate) fn stamp<B>(request: &mut Request<B>, settings: &Settings) {
     let declared = settings.key_header.as_ref();
     let chosen = request.extensions().get::<IdempotencyKey>();
     let minted = settings.mints_keys && declared.is_some_and(|header| header.methods.contains(request.method()));
-    if !(minted || chosen.is_some()) || is_keyed(request.headers(), settings) {
+    if !(minted || chosen.is_some()) || is_keyed(request.headers().get_all(header(settings))) {
         return;
     }
     let format = declared.map_or(KeyFormat::default(), |header| header.format);
@@ -83,17 +83,18 @@ pub(crate) fn stamp<B>(request: &mut Request<B>, settings: &Settings) {
     if let Some(mut value) = value {
         // It keeps the key out of what prints a request's headers.
         value.set_sensitive(true);
-        request.headers_mut().insert(header_of(settings).clone(), value);
+        request.headers_mut().insert(header(settings).clone(), value);
     }
 }
 
-/// Whether a request carries a key where this API looks for it. A header with nothing in it is none.
-pub(crate) fn is_keyed(headers: &HeaderMap, settings: &Settings) -> bool {
+/// Whether there is a key among the values of the header in which this API looks for it. One with nothing in it is none.
+pub(crate) fn is_keyed<'a>(values: impl IntoIterator<Item = &'a HeaderValue>) -> bool {
     let is_key = |value: &HeaderValue| value.as_bytes().iter().any(|byte| !matches!(byte, b' ' | b'\t' | b'"'));
-    headers.get_all(header_of(settings)).iter().any(is_key)
+    values.into_iter().any(is_key)
 }
 
-fn header_of(settings: &Settings) -> &HeaderName {
+/// Returns the header in which this API looks for a key.
+pub(crate) fn header(settings: &Settings) -> &HeaderName {
     settings.key_header.as_ref().map_or(&STANDARD, |header| &header.name)
 }
 

@@ -73,6 +73,7 @@
 
 mod budget;
 mod call;
+mod copy;
 mod decision;
 mod drain;
 mod future;
