@@ -3,9 +3,8 @@
 use benches::stacks::{self, Bare, request};
 use benches::{allocations, bodies, call, reading};
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderName, HeaderValue, Request, Response};
 use http_body_util::Full;
-use redress::classify::try_clone_request;
 use redress::dialects;
 use tower_service::Service;
 
@@ -24,8 +23,9 @@ where
 fn a_success_allocates_nothing_beyond_the_copy_of_its_request() {
     let bare = || Bare::new(Bytes::from_static(b"{}"));
     let base = of(bare());
-    let copy = allocations(request, |request| drop(try_clone_request(&request)));
-    assert!(copy >= 1.0, "the counter counts");
+    // The copy is a list of the headers; neither the names nor the values of this request have to be allocated anew.
+    let copy = allocations(|| (), |()| drop(Vec::<(HeaderName, HeaderValue)>::with_capacity(8)));
+    assert!(copy == 1.0, "the counter counts");
     for (name, count, allowed) in [
         ("classify", of(stacks::classify(dialects::veridia(), bare())), base),
         (

@@ -1,4 +1,4 @@
-//! A success costs one copy of its request and one clone of its service, and no more allocations than tower's own stack.
+//! A success costs one copy of its request and one clone of its service, and fewer allocations than tower's own stack.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -85,11 +85,12 @@ fn a_success_copies_its_request_once_and_clones_its_service_once() {
 }
 
 #[test]
-fn a_success_allocates_no_more_than_towers_retry_credentials_and_timeout() {
+fn a_success_allocates_less_than_towers_retry_credentials_and_timeout() {
     let subjects = Group::Stack.subjects();
     let ours = allocations_of(&subjects, "full");
-    assert!(ours >= allocations_of(&subjects, "clone") && ours > 0, "the counter counts");
-    assert!(ours <= allocations_of(&subjects, "tower_retry_auth_timeout"), "{ours}");
+    assert!(ours > 0, "the counter counts");
+    assert!(ours < allocations_of(&subjects, "clone"), "{ours}: a list of headers, and no second request");
+    assert!(ours < allocations_of(&subjects, "tower_retry_auth_timeout"), "{ours}");
 }
 
 fn allocations_of(subjects: &[Subject], name: &str) -> u64 {

@@ -95,7 +95,7 @@ impl Maker {
         self.entered(canned::reqwest, move |request| assert_eq!(canned::send(&client, request).status(), 200))
     }
 
-    /// Copies the request as Backoff does, and keeps the copy until the response is there.
+    /// Copies the whole request as tower's Retry has to, and keeps the copy until the response is there.
     fn copying(self) -> Case {
         let service = RefCell::new(bare());
         self.entered(request, move |request| {

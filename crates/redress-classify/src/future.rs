@@ -25,17 +25,33 @@ const MAX_TIME: Duration = Duration::from_secs(2);
 /// How much of a success is held while its signal is uncertain: no error envelope is this long.
 const MAX_HELD: u64 = 1024 * 1024;
 
+/// Why there is a response to read.
+const UNFINISHED: &str = "a future is not polled after its end, and until then the response is there";
+
 pin_project! {
     /// The future of a [`Classify`](crate::Classify) service.
+    ///
+    /// # Panics
+    /// When it is polled after its end.
     pub struct ResponseFuture<F, R: http_body::Body> {
         #[pin]
-        inner: F,
+        state: State<F, R>,
         dialect: Dialect,
         clock: Clock,
         call: Call,
         // When the request was first waited for, which is when it was sent; a response that is there at once has none.
         sent: Option<Instant>,
-        reading: Option<Reading<R>>,
+    }
+}
+
+pin_project! {
+    // What is read takes the place of the future below, which has ended: every layer above moves this one.
+    #[project = StateProj]
+    enum State<F, R: http_body::Body> {
+        // The request is below.
+        Below { #[pin] inner: F },
+        // The response is there, and more of it is to be read; `None` when the result was given.
+        Reading { reading: Option<Reading<R>> },
     }
 }
 
@@ -72,7 +88,7 @@ impl Stage {
 
 impl<F, R: http_body::Body> ResponseFuture<F, R> {
     pub(crate) const fn new(inner: F, dialect: Dialect, clock: Clock, call: Call) -> Self {
-        Self { inner, dialect, clock, call, sent: None, reading: None }
+        Self { state: State::Below { inner }, dialect, clock, call, sent: None }
     }
 }
 
@@ -85,9 +101,9 @@ where
     type Output = Result<Response<Body<R>>, Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        if this.reading.is_none() {
-            let response = match this.inner.poll(cx) {
+        let mut this = self.project();
+        if let StateProj::Below { inner } = this.state.as_mut().project() {
+            let response = match inner.poll(cx) {
                 Poll::Ready(Ok(response)) => response,
                 Poll::Ready(Err(error)) => {
                     let error = Error::from_below(error.into());
@@ -103,12 +119,12 @@ where
             let body = Body::untouched(body);
             match stage(this.dialect, this.call, &head, &body) {
                 None => return Poll::Ready(Ok(Response::from_parts(head, body))),
-                Some(stage) => *this.reading = Some(Reading { head, body, stage }),
+                Some(stage) => this.state.set(State::Reading { reading: Some(Reading { head, body, stage }) }),
             }
         }
-        let reading = this.reading.as_mut().expect("a response was put there, above or in an earlier poll");
-        let outcome = ready!(reading.poll(cx, this.dialect));
-        let Reading { mut head, body, stage } = this.reading.take().expect("it was there a line above");
+        let StateProj::Reading { reading } = this.state.project() else { return Poll::Pending };
+        let outcome = ready!(reading.as_mut().expect(UNFINISHED).poll(cx, this.dialect));
+        let Reading { mut head, body, stage } = reading.take().expect(UNFINISHED);
         if let (Outcome::Error { whole }, Stage::Known { since, .. }) = (outcome, stage) {
             let receipt = Receipt { clock: *this.clock, sent: this.sent.unwrap_or(since), at: since };
             let seen = seen(&body, whole);
