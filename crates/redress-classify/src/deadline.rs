@@ -35,12 +35,14 @@ impl Deadline {
     }
 
     /// Sets a deadline so long from now; a century is the longest.
+    #[inline]
     #[must_use]
     pub fn after(limit: Duration) -> Self {
         Self(span::after(Instant::now(), limit))
     }
 
     /// Returns the deadline of a request: its own, or else one so long from now.
+    #[inline]
     #[must_use]
     pub fn of<B>(request: &Request<B>, limit: Option<Duration>) -> Option<Self> {
         request.extensions().get().copied().or_else(|| limit.map(Self::after))

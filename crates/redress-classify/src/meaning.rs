@@ -22,6 +22,7 @@ pub(crate) struct Call {
 
 impl Call {
     /// Remembers a request, without copying bytes.
+    #[inline]
     pub(crate) fn new(method: &Method, uri: &Uri) -> Self {
         Self { method: method.clone(), path: uri.path_and_query().cloned() }
     }

@@ -19,6 +19,7 @@ pub const LONGEST: Duration = Duration::from_secs(100 * 365 * 86_400);
 /// assert_eq!(span::after(now, Duration::from_secs(2)), now + Duration::from_secs(2));
 /// assert_eq!(span::after(now, Duration::MAX), now + span::LONGEST);
 /// ```
+#[inline]
 #[must_use]
 pub fn after(now: Instant, span: Duration) -> Instant {
     now + span.min(LONGEST)

@@ -31,6 +31,7 @@ pub struct Upstream {
 
 impl Upstream {
     /// Finds where a request with this URI and these headers goes.
+    #[inline]
     #[must_use]
     pub fn of(uri: &Uri, headers: &HeaderMap) -> Self {
         let named = || Authority::try_from(headers.get(header::HOST)?.as_bytes()).ok();

@@ -166,6 +166,7 @@ impl<S> Layer<S> for RefreshLayer {
 
 impl Link {
     /// Whether the credentials may go to where this URI points.
+    #[inline]
     pub(crate) fn serves(&self, uri: &Uri) -> bool {
         self.settings.origins.iter().any(|origin| origin.serves(uri))
     }
