@@ -6,7 +6,7 @@ use redress_classify::{Basis, Class, Phase, Recovery, Status, Stop, Verdict, Wai
 use tokio::time::Instant;
 
 use crate::budget::Budget;
-use crate::schedule::{Delay, nth_wait};
+use crate::schedule::{Delay, Jitter, nth_wait};
 use crate::settings::Settings;
 
 /// What is known when an attempt has failed.
@@ -64,7 +64,7 @@ pub(crate) fn decide(settings: &Settings, situation: &Situation<'_>) -> Decision
     }
     let throttled = verdict.class() == Class::RateLimited;
     let cost = if throttled { Budget::THROTTLED } else { Budget::TRANSIENT };
-    match wait(&delays(settings, situation, throttled), situation) {
+    match wait(&delays(settings, situation, throttled), together(settings, situation), situation) {
         Some((wait, source)) => Decision::Retry { wait, source, cost },
         None => Decision::Stop(Stop::Deadline),
     }
@@ -106,32 +106,41 @@ fn was_refused(verdict: &Verdict, status: Option<u16>) -> bool {
 fn delays(settings: &Settings, situation: &Situation<'_>, throttled: bool) -> Vec<(Delay, WaitSource)> {
     let (nth, jitter) = (situation.attempts, settings.jitter);
     let hint = situation.verdict.hint().zip(situation.verdict.hint_delay(situation.now));
-    // An upstream that has failed for everybody is not asked as soon as one that has failed for once.
-    let together = |delay: Delay, schedule| delay.up_to(nth_wait(schedule, situation.failures), jitter);
     let published = match (throttled, &hint) {
         (true, Some(_)) => None,
-        (true, None) => settings.throttle_wait.map(|wait| Delay::published(wait, jitter)),
-        (false, _) => {
-            settings.published.map(|schedule| together(Delay::published(nth_wait(schedule, nth), jitter), schedule))
-        }
+        (true, None) => settings.throttle_wait,
+        (false, _) => settings.published.map(|schedule| nth_wait(schedule, nth)),
     };
     let mut delays = Vec::with_capacity(2);
     match published {
-        Some(delay) => delays.push((delay, WaitSource::Vendor)),
+        Some(wait) => delays.push((Delay::published(wait, jitter), WaitSource::Vendor)),
         None => {
             let scale = if throttled { settings.throttled } else { settings.transient };
-            let own = Delay::own(scale, nth, jitter, situation.last_wait);
-            delays.push((together(own, scale), WaitSource::Backoff));
+            delays.push((Delay::own(scale, nth, jitter, situation.last_wait), WaitSource::Backoff));
         }
     }
     delays.extend(hint.map(|(hint, wait)| (Delay::hinted(wait, jitter), WaitSource::Hint(hint.source().clone()))));
     delays
 }
 
+/// Returns what the schedule would have a call wait that had made all of the failures since the last success by itself.
+///
+/// An upstream that has failed for everybody is not asked as soon as one that has failed for once.
+fn together(settings: &Settings, situation: &Situation<'_>) -> Duration {
+    if situation.failures <= situation.attempts || settings.jitter == Jitter::None {
+        return Duration::ZERO;
+    }
+    nth_wait(settings.published.unwrap_or(settings.transient), situation.failures)
+}
+
 /// Draws the longest of the waits; `None` when it would not end before the deadline.
 ///
 /// Near the deadline there is less jitter, never a lower floor, so that half of what is left remains for the attempt.
-fn wait(delays: &[(Delay, WaitSource)], situation: &Situation<'_>) -> Option<(Duration, WaitSource)> {
+fn wait(
+    delays: &[(Delay, WaitSource)],
+    together: Duration,
+    situation: &Situation<'_>,
+) -> Option<(Duration, WaitSource)> {
     let floor = delays.iter().map(|(delay, _)| delay.floor).max()?;
     let latest = match situation.deadline {
         None => Duration::MAX,
@@ -141,7 +150,11 @@ fn wait(delays: &[(Delay, WaitSource)], situation: &Situation<'_>) -> Option<(Du
             floor.saturating_add(slack / 2)
         }
     };
-    let draw = |delay: Delay| delay.until(latest).draw(situation.random);
-    let (delay, source) = delays.iter().max_by_key(|(delay, _)| draw(*delay))?;
-    Some((draw(*delay), source.clone()))
+    let draw = |(delay, source): &(Delay, WaitSource)| {
+        let is_hint = matches!(source, WaitSource::Hint(_));
+        let delay = if is_hint { *delay } else { delay.up_to(together.min(latest)) };
+        delay.until(latest).draw(situation.random)
+    };
+    let longest = delays.iter().max_by_key(|delay| draw(delay))?;
+    Some((draw(longest), longest.1.clone()))
 }

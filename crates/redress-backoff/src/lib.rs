@@ -39,13 +39,11 @@
 //!
 //! # Waits
 //! Transient failures and throttling have scales of their own, and so have their costs. [`Jitter`] spreads a wait of the
-//! layer's own within it; to a wait that a server or vendor asks for it only adds. Failures of other callers count, too: the
-//! run of transient failures since the last success of anybody, which the [`Budget`] keeps, widens what a wait may be drawn
-//! from, as if all of them had been attempts of one call. It raises no lower bound, and not beyond the schedule's cap or what
-//! the deadline leaves. So the few retries that the budget has for an outage are spread over it, in place of being spent in
-//! its first second. The time of the next attempt is fixed
-//! when it is decided on; meanwhile what is left of the failed response is read, up to 16 KiB beyond what the verdict
-//! needed and for at most 100 ms, so that its connection can be used again, and is then dropped.
+//! layer's own within it; to a wait that a server or vendor asks for it only adds. Failures of other callers count, too: after
+//! a run of transient failures without a success of anybody, which the [`Budget`] counts, a call waits as if it had made all
+//! of them itself: in the upper half of what the schedule then says, up to its cap, and within what the deadline leaves.
+//! So the few retries that the budget has for an outage come when it may be over, in place of being spent in its first
+//! second. It never makes a call give up that would have had another attempt, and [`Jitter::None`] turns it off.
 //!
 //! # Layers in layers
 //! A result that carries a record was retried below, and is returned as it is: three layers of three attempts send three

@@ -58,12 +58,13 @@ impl Delay {
         Self { floor, spread: spread.min(MAX_HINT_SPREAD) }
     }
 
-    /// Widens the spread so that the wait may be as long as `longest`. Where no jitter is wanted there is nothing to widen.
-    pub(crate) fn up_to(self, longest: Duration, jitter: Jitter) -> Self {
-        if jitter == Jitter::None {
+    /// Puts the wait into the upper half of `longest`, unless it can be as long already.
+    pub(crate) fn up_to(self, longest: Duration) -> Self {
+        if longest <= self.floor.saturating_add(self.spread) {
             return self;
         }
-        Self { floor: self.floor, spread: self.spread.max(longest.saturating_sub(self.floor)) }
+        let floor = self.floor.max(longest / 2);
+        Self { floor, spread: longest - floor }
     }
 
     /// Narrows the spread so that the wait is not longer than `latest`, which is not below the floor.

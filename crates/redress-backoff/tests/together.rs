@@ -48,13 +48,18 @@ async fn an_upstream_that_fails_for_everybody_is_asked_ever_more_rarely() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_least_that_is_waited_is_no_more_for_the_failures_of_others() {
-    let unlucky = BackoffLayer::new(dialects::ranex()).jitter(Jitter::None);
-    for (layer, random) in [(unlucky, u32::MAX), (BackoffLayer::new(dialects::ranex()), 0)] {
-        let (stack, _fails) = stack(layer, random);
-        for _ in 0..3 {
-            assert_eq!(waits(&stack).await, [1_000, 2_000], "as the vendor publishes");
-        }
+async fn the_failures_of_others_put_a_wait_into_the_upper_half() {
+    let (stack, _fails) = stack(BackoffLayer::new(dialects::generic()), 0);
+    assert_eq!(waits(&stack).await, [0, 0], "a caller alone may be lucky");
+    assert_eq!(waits(&stack).await, [200, 400]);
+    assert_eq!(waits(&stack).await, [1_600, 3_200]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_jitter_the_failures_of_others_change_nothing() {
+    let (stack, _fails) = stack(BackoffLayer::new(dialects::ranex()).jitter(Jitter::None), 0);
+    for _ in 0..3 {
+        assert_eq!(waits(&stack).await, [1_000, 2_000], "as the vendor publishes");
     }
 }
 
