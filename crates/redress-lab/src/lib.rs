@@ -23,4 +23,4 @@ pub use run::{Run, run};
 pub use scenario::{InvalidScenario, Scenario};
 pub use shipped::{scenario_text, scenarios};
 pub use streams::{Random, Stream, stream};
-pub use transport::{Call, Credentialed, Transport};
+pub use transport::{Call, Transport};

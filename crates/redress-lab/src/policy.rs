@@ -10,7 +10,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use redress::{BoxError, Dialect};
 use tower::util::BoxCloneSyncService;
 
-use crate::transport::{Credentialed, Transport};
+use crate::transport::{Transport, credentialed};
 
 /// The body of a response in the lab.
 pub type LabBody = UnsyncBoxBody<Bytes, BoxError>;
@@ -108,7 +108,7 @@ impl Site {
     #[must_use]
     pub fn plain(&self) -> Client {
         match &self.below {
-            Below::Network(transport) => Credentialed::client(transport, self),
+            Below::Network(transport) => credentialed(transport, self),
             Below::Service(client) => client.clone(),
         }
     }

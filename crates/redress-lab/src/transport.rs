@@ -51,10 +51,6 @@ pub(crate) struct Parts {
     pub(crate) ledger: Ledger,
 }
 
-/// The bare policy's stack: an attempt timeout and, where the server asks for tokens, Refresh.
-#[derive(Debug)]
-pub struct Credentialed;
-
 /// Asks the modelled server for tokens.
 struct Login {
     transport: Transport,
@@ -161,22 +157,18 @@ impl fmt::Debug for Transport {
     }
 }
 
-impl Credentialed {
-    pub(crate) fn client(transport: &Transport, site: &Site) -> Client {
-        let timed = match site.attempt_timeout {
-            None => Client::new(transport.clone()),
-            Some(timeout) => Client::new(tower::timeout::Timeout::new(transport.clone(), timeout)),
-        };
-        let Some(credentials) = transport.credentials() else { return timed };
-        let origin = ORIGIN.parse().expect("a legal origin");
-        let refresh = RefreshLayer::new(credentials, origin);
-        let service = refresh.layer(ClassifyLayer::new(site.dialect.clone()).layer(timed));
-        Client::new(
-            service
-                .map_response(|response| response.map(|body| body.map_err(BoxError::from).boxed_unsync()))
-                .map_err(BoxError::from),
-        )
-    }
+/// Returns the network with an attempt timeout and, where the server asks for tokens, Refresh.
+pub(crate) fn credentialed(transport: &Transport, site: &Site) -> Client {
+    let timed = match site.attempt_timeout {
+        None => Client::new(transport.clone()),
+        Some(timeout) => Client::new(tower::timeout::Timeout::new(transport.clone(), timeout)),
+    };
+    let Some(credentials) = transport.credentials() else { return timed };
+    let origin = ORIGIN.parse().expect("a legal origin");
+    let refresh = RefreshLayer::new(credentials, origin);
+    let service = refresh.layer(ClassifyLayer::new(site.dialect.clone()).layer(timed));
+    let boxed = service.map_response(|response| response.map(|body| body.map_err(BoxError::from).boxed_unsync()));
+    Client::new(boxed.map_err(BoxError::from))
 }
 
 /// The server's origin.
