@@ -43,7 +43,7 @@
 //! a run of transient failures without a success of anybody, which the [`Budget`] counts, a call waits as if it had made all
 //! of them itself: in the upper half of what the schedule then says, up to its cap, and within what the deadline leaves.
 //! So the few retries that the budget has for an outage come when it may be over, in place of being spent in its first
-//! second. It never makes a call give up that would have had another attempt, and [`Jitter::None`] turns it off.
+//! second. The wait leaves half of the time before the deadline to the attempt, and [`Jitter::None`] turns it off.
 //!
 //! # Layers in layers
 //! A result that carries a record was retried below, and is returned as it is: three layers of three attempts send three
