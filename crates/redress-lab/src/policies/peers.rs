@@ -10,6 +10,7 @@ mod exchange;
 mod reqwest_retry;
 mod tower_resilience;
 mod tower_retry;
+mod versions;
 
 pub use self::aws_smithy::AwsSmithy;
 pub use self::backon::Backon;

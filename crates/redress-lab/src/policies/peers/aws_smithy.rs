@@ -22,6 +22,7 @@ use tower::service_fn;
 use tower::timeout::error::Elapsed;
 
 use super::exchange::Exchange;
+use super::versions;
 use crate::policy::{Client, LabBody, Policy, Site};
 use crate::transport::ORIGIN;
 
@@ -116,7 +117,7 @@ impl Policy for AwsSmithy {
     }
 
     fn about(&self) -> String {
-        let version = env!("LAB_AWS_SMITHY_RUNTIME");
+        let version = versions::AWS_SMITHY_RUNTIME;
         format!(
             "aws-smithy-runtime {version}: RetryConfig::standard() (3 attempts, 1 s to 20 s, full jitter) with TokenBucket::default() (500, 10 a retry)"
         )

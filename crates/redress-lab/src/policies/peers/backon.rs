@@ -11,7 +11,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use redress::BoxError;
 use tower::{ServiceExt as _, service_fn};
 
-use super::advice;
+use super::{advice, versions};
 use crate::policy::{Client, LabBody, Policy, Site};
 use crate::streams::Random;
 
@@ -65,7 +65,7 @@ impl Policy for Backon {
     }
 
     fn about(&self) -> String {
-        let version = env!("LAB_BACKON");
+        let version = versions::BACKON;
         format!(
             "backon {version}: ExponentialBuilder::default().with_jitter() (3 retries, 1 s), the deadline as total delay, Retry-After kept"
         )

@@ -18,6 +18,7 @@ use tower::timeout::error::Elapsed;
 use tower::{Layer, Service, service_fn};
 
 use super::exchange::Exchange;
+use super::versions;
 use crate::policy::{Client, LabBody, Policy, Site};
 
 /// The whole `RetryTransientMiddleware` of reqwest-retry with its own classification, over the modelled network in place
@@ -137,7 +138,7 @@ impl Policy for ReqwestRetry {
     }
 
     fn about(&self) -> String {
-        let (version, policies) = (env!("LAB_REQWEST_RETRY"), env!("LAB_RETRY_POLICIES"));
+        let (version, policies) = (versions::REQWEST_RETRY, versions::RETRY_POLICIES);
         format!(
             "reqwest-retry {version}, retry-policies {policies}: RetryTransientMiddleware with ExponentialBackoff::builder() (1 s to 30 min, full jitter, not seeded), {RETRIES} retries"
         )

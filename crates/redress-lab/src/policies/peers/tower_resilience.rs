@@ -9,7 +9,7 @@ use redress::BoxError;
 use tower::Layer as _;
 use tower_resilience_retry::{ExponentialRandomBackoff, RetryBudgetBuilder, RetryConfigBuilder, RetryLayer};
 
-use super::advice;
+use super::{advice, versions};
 use crate::policy::{Client, LabBody, Policy, Site};
 
 /// The `RetryLayer` of tower-resilience-retry.
@@ -59,7 +59,7 @@ impl Policy for TowerResilience {
     }
 
     fn about(&self) -> String {
-        let version = env!("LAB_TOWER_RESILIENCE_RETRY");
+        let version = versions::TOWER_RESILIENCE_RETRY;
         let preset =
             format!("tower-resilience-retry {version}: RetryLayer::exponential_backoff() (3 attempts, 100 ms)");
         if !self.has_budget {

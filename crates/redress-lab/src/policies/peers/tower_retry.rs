@@ -13,7 +13,7 @@ use tower::retry::backoff::{Backoff as _, ExponentialBackoff, ExponentialBackoff
 use tower::retry::budget::{Budget as _, TpsBudget};
 use tower::util::rng::HasherRng;
 
-use super::advice;
+use super::{advice, versions};
 use crate::policy::{Client, LabBody, Policy, Site};
 
 /// tower's `Retry` with its `ExponentialBackoff` and its `TpsBudget`.
@@ -80,7 +80,7 @@ impl Policy for TowerRetry {
     }
 
     fn about(&self) -> String {
-        let version = env!("LAB_TOWER");
+        let version = versions::TOWER;
         format!(
             "tower {version}: Retry with the defaults of ExponentialBackoff (50 ms, jitter 0.99) and TpsBudget (20 % and 10/s over 10 s)"
         )
