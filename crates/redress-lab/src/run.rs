@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,7 +15,7 @@ use tokio::time::{sleep, sleep_until, timeout_at};
 use tower::ServiceExt as _;
 
 use crate::arrivals::Arrivals;
-use crate::ledger::End;
+use crate::ledger::{End, Ledger};
 use crate::outcome::Outcome;
 use crate::policy::{Below, Client, Policy, Site};
 use crate::scenario::Scenario;
@@ -86,7 +87,7 @@ impl Run<'_> {
         }
         // Every call holds a sender: there is nothing to receive but the end of the last one.
         let _ = ended.recv().await;
-        let ledger = std::mem::replace(&mut transport.parts().ledger, crate::ledger::Ledger::new());
+        let ledger = std::mem::replace(&mut transport.parts().ledger, Ledger::new());
         ledger.close(scenario, self.policy.name(), self.seed)
     }
 
@@ -129,17 +130,17 @@ impl Run<'_> {
 
     async fn closed(self, callers: Callers, count: u32, progress: &mut impl FnMut(f64)) {
         let Scenario { clients, length, .. } = self.scenario;
-        let next = Arc::new(std::sync::atomic::AtomicU64::new(0));
+        let next = Arc::new(AtomicU64::new(0));
         let mut seeds = stream(self.seed, Stream::Arrivals);
         for _ in 0..count {
             let (callers, next, length) = (callers.clone(), Arc::clone(&next), *length);
             let (think, post) = (clients.think, clients.post);
-            let mut random = crate::streams::stream(seeds.random(), Stream::Arrivals);
+            let mut random = stream(seeds.random(), Stream::Arrivals);
             tokio::spawn(async move {
                 // Nobody begins in step with the others.
                 sleep(time::times(think, random.random())).await;
                 while callers.transport.now() < length {
-                    let id = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    let id = next.fetch_add(1, Ordering::Relaxed);
                     let (begin, is_post) = (callers.transport.now(), random.random::<f64>() < post);
                     callers.transport.parts().ledger.begin(id, begin, is_post);
                     callers.clone().call(id, begin, is_post).await;

@@ -264,21 +264,10 @@ impl fmt::Debug for Member {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, SystemTime};
-
     use redress_sandbox::Bell;
 
     use super::*;
-
-    const S: Duration = Duration::from_secs(1);
-
-    fn partition(name: &str) -> Partition {
-        Partition::new(&http::Uri::default(), &http::HeaderMap::new(), Some(name.to_owned()))
-    }
-
-    fn parking(now: Instant, wait: Duration) -> Parking {
-        Parking::of(now, wait, SystemTime::UNIX_EPOCH).unwrap()
-    }
+    use crate::parking::tests::{S, parking, partition};
 
     fn parked(lot: &Arc<Lot>, at: &Partition, now: Instant) -> Guest {
         match lot.enter(at, now) {

@@ -108,16 +108,16 @@ impl Parkings {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    const S: Duration = Duration::from_secs(1);
+    pub(crate) const S: Duration = Duration::from_secs(1);
 
-    fn partition(name: &str) -> Partition {
+    pub(crate) fn partition(name: &str) -> Partition {
         Partition::new(&http::Uri::default(), &http::HeaderMap::new(), Some(name.to_owned()))
     }
 
-    fn parking(now: Instant, wait: Duration) -> Parking {
+    pub(crate) fn parking(now: Instant, wait: Duration) -> Parking {
         Parking::of(now, wait, SystemTime::UNIX_EPOCH).unwrap()
     }
 
