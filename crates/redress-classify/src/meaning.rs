@@ -80,10 +80,10 @@ pub(crate) fn judge(
     }
     let mut meaning = dialect.meaning(&about, &envelope);
     let hint = meaning.hint.take().map(|hint| Hint::new(hint, about.server_now(), receipt.at, received));
-    let (basis, flag) = (meaning.basis, meaning.flag);
+    let (basis, flag, not_processed) = (meaning.basis, meaning.flag, meaning.not_processed);
     let read = seen.pieces.iter().fold(0, |sum: u64, piece| sum.saturating_add(piece.len() as u64));
     let error = ApiError::new(details(dialect, call, head, receipt.clock.wall(receipt.sent), meaning, envelope, seen));
-    Some(Verdict::answered(error, basis, flag, hint, read))
+    Some(Verdict::answered(error, basis, flag, not_processed, hint, read))
 }
 
 /// Copies what was asked, what it means and what the server said.

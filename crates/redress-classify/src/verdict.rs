@@ -28,6 +28,7 @@ struct Inner {
     recovery: Recovery,
     basis: Basis,
     flag: Option<bool>,
+    not_processed: bool,
     phase: Phase,
     hint: Option<Hint>,
     error: Option<ApiError>,
@@ -67,12 +68,13 @@ impl Verdict {
         error: ApiError,
         basis: Basis,
         flag: Option<bool>,
+        not_processed: bool,
         hint: Option<Hint>,
         body_read: u64,
     ) -> Self {
         let (class, recovery) = (error.class(), error.recovery());
-        let phase = Phase::Answered;
-        Self { inner: Arc::new(Inner { class, recovery, basis, flag, phase, hint, error: Some(error), body_read }) }
+        let (phase, error) = (Phase::Answered, Some(error));
+        Self { inner: Arc::new(Inner { class, recovery, basis, flag, not_processed, phase, hint, error, body_read }) }
     }
 
     /// Judges a whole response: what a [`Classify`](crate::Classify) layer would stamp on it; `None` for a success.
@@ -117,18 +119,20 @@ impl Verdict {
         let received = Instant::now();
         let received_wall = clock.wall(received);
         let head = Head::new(status, response.headers(), received_wall);
-        let Meaning { class, recovery, basis, flag, hint, .. } =
+        let Meaning { class, recovery, basis, flag, hint, not_processed, .. } =
             dialect.meaning(&head, &Envelope::read(dialect, &head, []));
         let hint = hint.map(|hint| Hint::new(hint, head.server_now(), received, received_wall));
-        let phase = Phase::Answered;
-        Some(Self { inner: Arc::new(Inner { class, recovery, basis, flag, phase, hint, error: None, body_read: 0 }) })
+        let (phase, error, body_read) = (Phase::Answered, None, 0);
+        let inner = Inner { class, recovery, basis, flag, not_processed, phase, hint, error, body_read };
+        Some(Self { inner: Arc::new(inner) })
     }
 
     /// States what an attempt without a response means.
     #[must_use]
     pub fn unanswered(class: Class, recovery: Recovery, phase: Phase) -> Self {
-        let (basis, flag, hint, error) = (Basis::Transport, None, None, None);
-        Self { inner: Arc::new(Inner { class, recovery, basis, flag, phase, hint, error, body_read: 0 }) }
+        let (basis, flag, not_processed) = (Basis::Transport, None, false);
+        let (hint, error, body_read) = (None, None, 0);
+        Self { inner: Arc::new(Inner { class, recovery, basis, flag, not_processed, phase, hint, error, body_read }) }
     }
 
     /// Returns what kind of failure it is.
@@ -153,6 +157,13 @@ impl Verdict {
     #[must_use]
     pub fn flag(&self) -> Option<bool> {
         self.inner.flag
+    }
+
+    /// Returns whether the vendor documents that a request that is answered so was rejected before it was processed, so
+    /// that any request may be sent again. The class alone never says that, and no flag does.
+    #[must_use]
+    pub fn is_not_processed(&self) -> bool {
+        self.inner.not_processed
     }
 
     /// Returns how many bytes of the response's body were read for the verdict. The body gives them back first; so this

@@ -243,3 +243,49 @@ async fn a_verdict_tells_whether_a_flag_spoke_and_how_much_was_read() {
         assert_eq!((verdict.flag(), verdict.body_read()), (expected, 12), "{flag:?}");
     }
 }
+
+/// A vendor of GraphQL that documents that it rejects what it throttles.
+const REJECTS: &str = r#"
+extends = "graphql"
+[codes.THROTTLED]
+class = "rate_limited"
+not_processed = true
+[codes.BUSY]
+class = "rate_limited"
+[status.420]
+not_processed = true
+[[rules]]
+when = { status = 400, message = "slow down*" }
+class = "rate_limited"
+not_processed = true
+[[rules]]
+when = { header = "x-rejected" }
+not_processed = true
+"#;
+
+#[tokio::test(start_paused = true)]
+async fn only_a_documented_word_says_that_nothing_was_processed() {
+    let dialect = Dialect::from_toml("rejects.toml", &format!("name = \"rejects\"\n{REJECTS}")).expect("it is right");
+    let error = |code: &str| format!(r#"{{"errors":[{{"message":"x","extensions":{{"code":"{code}"}}}}]}}"#);
+    let beside = |data: &str| format!(r#"{{"data":{data},"errors":[{{"extensions":{{"code":"THROTTLED"}}}}]}}"#);
+    for (name, status, body, header, expected) in [
+        ("a code", 400, error("THROTTLED"), false, true),
+        ("a code on a success status", 200, error("THROTTLED"), false, true),
+        ("a code beside data that is null", 200, beside("null"), false, true),
+        ("a code beside data", 200, beside(r#"{"pay":null}"#), false, false),
+        ("a code of the same class", 429, error("BUSY"), false, false),
+        ("a code in a body that breaks off", 400, error("THROTTLED").replace("]}", ""), false, false),
+        ("a success status whose body breaks off", 200, error("THROTTLED").replace("]}", ""), false, false),
+        ("a status", 420, String::new(), false, true),
+        ("a code at such a status", 420, error("BUSY"), false, false),
+        ("a rule", 400, r#"{"errors":[{"message":"slow down, please"}]}"#.to_owned(), false, true),
+        ("a rule at another status", 500, r#"{"errors":[{"message":"slow down, please"}]}"#.to_owned(), false, false),
+        ("a rule without a class", 500, error("BUSY"), true, true),
+        ("a status alone", 429, String::new(), false, false),
+    ] {
+        let answer = answer(status, [data(&body)]);
+        let answer = if header { with(answer, &[("x-rejected", "yes")]) } else { answer };
+        let verdict = classify(dialect.clone(), answer).await.verdict().cloned();
+        assert_eq!(verdict.is_some_and(|verdict| verdict.is_not_processed()), expected, "{name}");
+    }
+}

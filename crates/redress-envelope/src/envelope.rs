@@ -45,6 +45,8 @@ pub struct Envelope<'a> {
     /// The rule that holds, and the one that names codes by a pattern.
     pub(crate) rule: Option<u16>,
     pub(crate) pattern: Option<u16>,
+    /// Whether there is data beside what signals the error; looked for only where that makes a difference.
+    pub(crate) has_data: bool,
     origins: Origins,
 }
 

@@ -25,6 +25,11 @@ pub struct Meaning {
     pub flag: Option<bool>,
     /// When the server asks the caller to come back.
     pub hint: Option<RetryHint>,
+    /// Whether the vendor documents that such a request was rejected before it was processed.
+    ///
+    /// Never where the body says otherwise: on a success status, data beside the errors is a request that was processed in
+    /// part.
+    pub not_processed: bool,
     /// The dialect's advice for people; empty when there is none.
     pub guidance: String,
 }
@@ -94,6 +99,9 @@ impl Dialect {
             Some(false) if meaning.recovery == Recovery::Retry => meaning.recovery = Recovery::Stop,
             _ => {}
         }
+        // On a success status the body alone says that it is an error: all of it must have been read, and hold no data.
+        let may_hold_data = head.status < 400 && (envelope.unreadable.is_some() || envelope.has_data);
+        meaning.not_processed &= !may_hold_data;
         let waits = matches!(meaning.class, Class::RateLimited | Class::Unavailable | Class::QuotaExhausted);
         meaning.hint = envelope.hint.clone().or_else(|| envelope.reset.clone().filter(|_| waits));
         meaning
@@ -110,6 +118,7 @@ impl Dialect {
         // A rule without a class only changes what to do.
         if let Some(rule) = rule {
             meaning.recovery = rule.recovery.unwrap_or(meaning.recovery);
+            meaning.not_processed |= rule.not_processed;
             if !rule.guidance.is_empty() {
                 meaning.guidance.clone_from(&rule.guidance);
             }
@@ -123,7 +132,12 @@ impl Dialect {
         let recovery = reason.and_then(|reason| reason.recovery).unwrap_or(code.recovery);
         let finer = reason.map(|reason| &reason.guidance).filter(|guidance| !guidance.is_empty());
         let guidance = finer.unwrap_or(&code.guidance).clone();
-        Some(Meaning { class: code.class, recovery, basis: Basis::Code, flag: None, hint: None, guidance })
+        Some(Meaning {
+            recovery,
+            not_processed: code.not_processed,
+            guidance,
+            ..Meaning::of_class(code.class, Basis::Code)
+        })
     }
 
     /// Returns the code, unless it stood in a body that breaks off or goes wrong: the status knows more than half an answer does.
@@ -148,6 +162,7 @@ impl Dialect {
         let mut meaning = Meaning::of_class(class, Basis::Status);
         if let Some(row) = self.status(head.status) {
             meaning.recovery = row.recovery.unwrap_or(meaning.recovery);
+            meaning.not_processed = row.not_processed;
             meaning.guidance.clone_from(&row.guidance);
         }
         meaning
@@ -156,13 +171,15 @@ impl Dialect {
 
 impl Meaning {
     fn of_class(class: Class, basis: Basis) -> Self {
-        Self { class, recovery: class.default_recovery(), basis, flag: None, hint: None, guidance: String::new() }
+        let (recovery, guidance) = (class.default_recovery(), String::new());
+        Self { class, recovery, basis, flag: None, hint: None, not_processed: false, guidance }
     }
 }
 
 fn of_rule(class: Class, rule: &Rule) -> Meaning {
     let recovery = rule.recovery.unwrap_or(class.default_recovery());
-    Meaning { class, recovery, basis: Basis::Rule, flag: None, hint: None, guidance: rule.guidance.clone() }
+    let (not_processed, guidance) = (rule.not_processed, rule.guidance.clone());
+    Meaning { recovery, not_processed, guidance, ..Meaning::of_class(class, Basis::Rule) }
 }
 
 /// Whether a challenge says that the token is expired, revoked or malformed (RFC 6750 section 3.1).

@@ -20,6 +20,8 @@ pub struct Code {
     pub class: Class,
     /// What to do about it.
     pub recovery: Recovery,
+    /// Whether the vendor documents that a request that is answered so was rejected before it was processed.
+    pub not_processed: bool,
     /// The advice for people; empty when there is none.
     pub guidance: String,
 }
@@ -46,6 +48,9 @@ pub struct Status {
     pub class: Option<Class>,
     /// What to do about it, if that differs from what its class says.
     pub recovery: Option<Recovery>,
+    /// Whether the vendor documents that a request that is answered so was rejected before it was processed. It counts
+    /// where the status alone decides.
+    pub not_processed: bool,
     /// The advice for people.
     pub guidance: String,
 }
@@ -58,6 +63,8 @@ pub struct Rule {
     pub class: Option<Class>,
     /// What to do about it, if that differs from what the class says.
     pub recovery: Option<Recovery>,
+    /// Whether the vendor documents that a request that is answered so was rejected before it was processed.
+    pub not_processed: bool,
     /// The advice for people.
     pub guidance: String,
 }
@@ -160,7 +167,22 @@ impl Code {
     #[must_use]
     pub fn new(code: impl Into<String>, class: Class) -> Self {
         let recovery = class.default_recovery();
-        Self { code: code.into(), status: None, class, recovery, guidance: String::new() }
+        Self { code: code.into(), status: None, class, recovery, not_processed: false, guidance: String::new() }
+    }
+
+    /// States that the vendor documents that a request that is answered with this code was rejected before it was
+    /// processed, so that any request may be sent again.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_envelope::{Class, Code};
+    ///
+    /// assert!(Code::new("E_THROTTLED", Class::RateLimited).not_processed().not_processed);
+    /// ```
+    #[must_use]
+    pub const fn not_processed(mut self) -> Self {
+        self.not_processed = true;
+        self
     }
 
     /// Sets what to do about the code.

@@ -6,7 +6,7 @@ use super::hints::{Flag, Hint, HintPlace};
 use super::source::Source;
 use super::spec::{self, Spec, Wanted};
 use crate::hint::Unit;
-use crate::path::Step;
+use crate::path::{Path, Step};
 use crate::plan::{Keep, Plan};
 
 /// The standard field for limits (IETF draft-ietf-httpapi-ratelimit-headers), read in every dialect.
@@ -23,6 +23,8 @@ pub(crate) struct Compiled {
     pub(crate) flags: Vec<Flag<u8>>,
     /// The cells of all hints and flags that stand in the body.
     pub(crate) hint_cells: u128,
+    /// The member that holds the data of a success, where a vendor's word is told of responses that may be one.
+    pub(crate) data: Option<u8>,
     /// The conditions of each rule.
     pub(crate) rules: Vec<Vec<Condition<u8>>>,
     pub(crate) errors: Vec<ErrorRule<u8>>,
@@ -58,17 +60,23 @@ impl Compiled {
         let hints = readings.iter().flat_map(|reading| &reading.hints).map(|hint| &hint.place);
         let places = hints.chain(flags.iter().map(|flag| &flag.place));
         let hint_cells = places.fold(0, |cells, place| cells | place.cells());
+        let data = if spec.errors.is_empty() || !spec.says_not_processed() { None } else { plan_data(&mut plan) };
         let rules = spec.rules.iter().map(|(when, _)| conditions(when, &mut plan)).collect();
         let errors = spec.errors.iter().map(|rule| error_rule(rule, &mut plan)).collect();
         let signals = spec.errors.iter().map(|rule| error_rule(rule, &mut signal_plan)).collect();
         let (plan, signal_plan) = (plan.finish(), signal_plan.finish());
         let first_status = spec.statuses.keys().next().copied().unwrap_or(u16::MAX);
-        Self { spec, first_status, plan, readings, flags, hint_cells, rules, errors, signal_plan, signals }
+        Self { spec, first_status, plan, readings, flags, hint_cells, data, rules, errors, signal_plan, signals }
     }
 }
 
 fn cell(plan: &mut Plan, wanted: &Wanted) -> Option<u8> {
     plan.cell(&wanted.path, &wanted.keep)
+}
+
+/// The member that GraphQL and many others keep the result in.
+fn plan_data(plan: &mut Plan) -> Option<u8> {
+    cell(plan, &Wanted::one(Path::parse("data").ok()?))
 }
 
 fn conditions(when: &[Condition<Wanted>], plan: &mut Plan) -> Vec<Condition<u8>> {

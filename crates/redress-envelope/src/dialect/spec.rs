@@ -81,6 +81,13 @@ impl Spec {
         self.codes.insert(code.code.clone(), code);
     }
 
+    /// Whether any word of the vendor means that a request was not processed.
+    pub(crate) fn says_not_processed(&self) -> bool {
+        self.codes.values().any(|code| code.not_processed)
+            || self.statuses.values().any(|status| status.not_processed)
+            || self.rules.iter().any(|(_, rule)| rule.not_processed)
+    }
+
     /// Returns every reading, the one without conditions last.
     pub(crate) fn readings(&self) -> impl Iterator<Item = &Reading> {
         self.guarded.iter().chain([&self.reading])

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::reading::Gathered;
 use super::{Envelope, Origins, Spoke};
-use crate::cells::Cells;
+use crate::cells::{Cells, Value};
 use crate::challenge;
 use crate::dialect::{Compiled, Condition, ErrorRule, Facts, Reading, Response, Source, Test};
 use crate::fields::FieldError;
@@ -52,6 +52,7 @@ pub(super) fn assemble<'a>(
         unreadable,
         rule: None,
         pattern: None,
+        has_data: compiled.data.is_some_and(|data| cells.get(data).is_some_and(|value| value != Value::Null)),
         origins: Origins {
             reading: nth,
             code: Spoke::first(code),

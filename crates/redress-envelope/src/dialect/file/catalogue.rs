@@ -38,6 +38,7 @@ pub(super) fn codes<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &mut Spec) {
         if code.class != class {
             code = Code::new(name, class).guidance(code.guidance);
         }
+        code.not_processed = row.not_processed.unwrap_or(code.not_processed);
         code.status = row.status.or(code.status);
         code.recovery = row.recovery.unwrap_or(code.recovery);
         code.guidance = row.guidance.unwrap_or(code.guidance);
@@ -68,10 +69,11 @@ pub(super) fn statuses<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &mut Spec
         let digits = name.len() == 3 && name.bytes().all(|byte| byte.is_ascii_digit());
         match name.parse::<u16>() {
             Ok(status @ 100..=999) if digits => {
-                let new = Status { status, class: None, recovery: None, guidance: String::new() };
+                let new = Status { status, class: None, recovery: None, not_processed: false, guidance: String::new() };
                 let known = spec.statuses.entry(status).or_insert(new);
                 known.class = row.class.or(known.class);
                 known.recovery = row.recovery.or(known.recovery);
+                known.not_processed = row.not_processed.unwrap_or(known.not_processed);
                 if let Some(guidance) = row.guidance {
                     known.guidance = guidance;
                 }
@@ -81,10 +83,10 @@ pub(super) fn statuses<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &mut Spec
     }
 }
 
-const CODE: &[&str] = &["status", "class", "recovery", "guidance"];
+const CODE: &[&str] = &["status", "class", "recovery", "not_processed", "guidance"];
 const REASON: &[&str] = &["recovery", "guidance"];
-const STATUS: &[&str] = &["class", "recovery", "guidance"];
-const RULE: &[&str] = &["when", "class", "recovery", "guidance"];
+const STATUS: &[&str] = &["class", "recovery", "not_processed", "guidance"];
+const RULE: &[&str] = &["when", "class", "recovery", "not_processed", "guidance"];
 
 /// What a line of a catalogue says.
 #[derive(Default)]
@@ -92,6 +94,7 @@ struct Row {
     status: Option<u16>,
     class: Option<Class>,
     recovery: Option<Recovery>,
+    not_processed: Option<bool>,
     guidance: Option<String>,
     /// Whether a mistake in it was noted.
     at_fault: bool,
@@ -108,6 +111,7 @@ fn row<'t>(file: &mut File<'_>, item: &Item<'t>, known: &[&str]) -> Row {
             "status" => row.status = file.status(&member),
             "class" => row.class = file.parsed(&member, |text| word(text, &Class::ALL)),
             "recovery" => row.recovery = file.parsed(&member, |text| word(text, &Recovery::ALL)),
+            "not_processed" => row.not_processed = file.truth(&member),
             _ => row.guidance = file.string(&member),
         }
     }
@@ -126,14 +130,19 @@ pub(super) fn rules<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &mut Spec) {
             None => Vec::new(),
         };
         let row = row(file, &item, RULE);
-        let says = row.class.is_some() || row.recovery.is_some();
+        let says = row.class.is_some() || row.recovery.is_some() || row.not_processed.is_some();
         if file.mistakes.len() == mistakes && (conditions.is_empty() || !says) {
             file.note(&item.span, &item.key, "expected `when`, and `class` or `recovery`".to_owned());
         }
         if !conditions.is_empty() && rules.iter().any(|(earlier, _)| *earlier == conditions) {
             file.note(&item.span, &item.key, "never reached: an earlier rule has the same `when`".to_owned());
         }
-        let rule = Rule { class: row.class, recovery: row.recovery, guidance: row.guidance.unwrap_or_default() };
+        let rule = Rule {
+            class: row.class,
+            recovery: row.recovery,
+            not_processed: row.not_processed.unwrap_or_default(),
+            guidance: row.guidance.unwrap_or_default(),
+        };
         rules.push((conditions, rule));
     }
     rules.append(&mut spec.rules);
