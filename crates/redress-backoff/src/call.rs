@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::budget::{Budget, Reservation};
 use crate::copy::RequestCopy;
-use crate::decision::{Decision, Situation, decide};
+use crate::decision::{Decision, Situation, decide, has_retry_after};
 use crate::drain::Wait;
 use crate::idempotency::is_idempotent;
 use crate::key::{self, is_keyed};
@@ -30,6 +30,8 @@ pub(crate) struct Call<B> {
     is_replay: bool,
     replayed: bool,
     past: Vec<Attempt>,
+    /// Whether an attempt before this one may have been processed.
+    was_uncertain: bool,
     /// The key of the call's budget.
     partition: u64,
     /// The budget from which the last retry was taken: it gets back what that retry took.
@@ -46,6 +48,13 @@ pub(crate) struct Call<B> {
 struct InFlight {
     held: Held,
     reservation: Option<Reservation>,
+}
+
+/// What the head of a response says that its verdict does not.
+#[derive(Clone, Copy)]
+struct Reply {
+    status: u16,
+    has_retry_after: bool,
 }
 
 /// What follows from the end of an attempt.
@@ -67,6 +76,7 @@ impl<B: Replay> Call<B> {
             is_replay: false,
             replayed: false,
             past: Vec::new(),
+            was_uncertain: false,
             budget: None,
             reservation: None,
             in_flight: None,
@@ -103,9 +113,10 @@ impl<B: Replay> Call<B> {
             return Next::Return(Ok(self.end(response, attempt, Stop::Success)));
         };
         let here = verdict.body_read();
+        let reply = Reply { status, has_retry_after: self.has_retry_after(&response) };
         let mut attempt = self.attempt(Some(status), Some(&verdict));
         let decision =
-            if refreshed && !self.replayed { self.replay() } else { self.decide(&verdict, Some(status), &mut attempt) };
+            if refreshed && !self.replayed { self.replay() } else { self.decide(&verdict, Some(reply), &mut attempt) };
         match decision {
             Ok(wake) => {
                 self.past.push(attempt);
@@ -202,6 +213,10 @@ impl<B: Replay> Call<B> {
         stamped.or_else(|| Verdict::of_head(response, &self.settings.dialect, &self.settings.clock))
     }
 
+    fn has_retry_after<R>(&self, response: &Response<R>) -> bool {
+        has_retry_after(response.headers(), self.settings.clock.wall(Instant::now()))
+    }
+
     /// Notes an attempt, and what the budget is before anything is decided about it.
     fn attempt(&self, status: Option<u16>, verdict: Option<&Verdict>) -> Attempt {
         let mut attempt = Attempt::new(status, verdict.cloned(), self.is_replay);
@@ -245,13 +260,14 @@ impl<B: Replay> Call<B> {
     }
 
     /// Decides on a retry, reserves the budget for it, and returns its time.
-    fn decide(&mut self, verdict: &Verdict, status: Option<u16>, attempt: &mut Attempt) -> Result<Instant, Stop> {
+    fn decide(&mut self, verdict: &Verdict, reply: Option<Reply>, attempt: &mut Attempt) -> Result<Instant, Stop> {
         let failures = self.failures(verdict);
         let settings = &self.settings;
         let copy = self.copy.as_ref();
         let situation = Situation {
             verdict,
-            status,
+            status: reply.map(|reply| reply.status),
+            has_retry_after: reply.is_some_and(|reply| reply.has_retry_after),
             replayable: self.is_replayable(),
             idempotent: copy.is_some_and(|copy| is_idempotent(copy, settings)),
             keyed: copy.is_some_and(|copy| is_keyed(copy.values(key::header(settings)))),
@@ -264,14 +280,17 @@ impl<B: Replay> Call<B> {
         };
         let outcome = match decide(settings, &situation) {
             Decision::Stop(stop) => Err(stop),
-            Decision::Retry { wait, source, cost } => match &settings.budget {
-                None => Ok((wait, source)),
-                Some(budgets) => {
-                    let budget = self.budget.insert(budgets.budget(self.partition));
-                    self.reservation = budget.reserve(cost);
-                    if self.reservation.is_some() { Ok((wait, source)) } else { Err(Stop::Budget) }
+            Decision::Retry { wait, source, cost, is_uncertain } => {
+                self.was_uncertain |= is_uncertain;
+                match &settings.budget {
+                    None => Ok((wait, source)),
+                    Some(budgets) => {
+                        let budget = self.budget.insert(budgets.budget(self.partition));
+                        self.reservation = budget.reserve(cost);
+                        if self.reservation.is_some() { Ok((wait, source)) } else { Err(Stop::Budget) }
+                    }
                 }
-            },
+            }
         };
         let now = situation.now;
         attempt.budget_after = self.level();
@@ -335,8 +354,8 @@ impl<B: Replay> Call<B> {
     fn over(&mut self, error: Error, stop: Stop) -> Error {
         self.reservation = None;
         telemetry::stopped(&self.settings.dialect, stop);
-        let may_be_processed = error.phase() == Phase::NotSent && self.past.iter().any(may_be_processed);
-        let error = if may_be_processed { error.maybe_processed() } else { error };
+        let was_uncertain = self.was_uncertain || self.past.iter().any(may_be_processed);
+        let error = if error.phase() == Phase::NotSent && was_uncertain { error.maybe_processed() } else { error };
         error.with_record(self.record(stop))
     }
 

@@ -1,19 +1,26 @@
 //! Whether to try again, and when: a pure function of what is known.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use redress_classify::{Basis, Class, Phase, Recovery, Status, Stop, Verdict, WaitSource};
+use http::{HeaderMap, HeaderName, header};
+use redress_classify::{Basis, Class, Phase, Recovery, RetryHint, Status, Stop, Verdict, WaitSource};
 use tokio::time::Instant;
 
 use crate::budget::Budget;
 use crate::schedule::{Delay, Jitter, nth_wait};
 use crate::settings::Settings;
 
+/// `Retry-After`, and what OpenAI's and Azure's servers send of it in milliseconds.
+static RETRY_AFTER_FORMS: [HeaderName; 3] =
+    [header::RETRY_AFTER, HeaderName::from_static("retry-after-ms"), HeaderName::from_static("x-ms-retry-after-ms")];
+
 /// What is known when an attempt has failed.
 #[derive(Debug)]
 pub(crate) struct Situation<'a> {
     pub(crate) verdict: &'a Verdict,
     pub(crate) status: Option<u16>,
+    /// Whether the response has a `Retry-After` that can be read, be it the longest of its hints or not.
+    pub(crate) has_retry_after: bool,
     /// Whether there is a copy that sends all of the bytes.
     pub(crate) replayable: bool,
     pub(crate) idempotent: bool,
@@ -33,7 +40,13 @@ pub(crate) struct Situation<'a> {
 /// What to do; the budget is not yet asked.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Decision {
-    Retry { wait: Duration, source: WaitSource, cost: u32 },
+    Retry {
+        wait: Duration,
+        source: WaitSource,
+        cost: u32,
+        /// Whether the attempt that failed may have been processed.
+        is_uncertain: bool,
+    },
     Stop(Stop),
 }
 
@@ -43,14 +56,37 @@ enum Prospect {
     /// It would fail again.
     Hopeless,
     /// Nothing was processed: any request may be sent again.
-    Refused,
+    Refused(Proof),
     /// It may have been processed: only what is safe to send twice may be.
     Uncertain,
 }
 
+/// What proves that nothing of a request was processed: the table of `docs/retries.md`, in its order. Its last row, the
+/// one resend after a refresh, is no retry and not decided here.
+///
+/// The class proves nothing, nor does a hint or a flag: they say what failed, when to come back and that it makes sense.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Proof {
+    /// No byte of it was sent, or HTTP/2 says so: `REFUSED_STREAM`, and `GOAWAY` above the last stream (RFC 9113 section 8.7).
+    NotSent,
+    /// 429: RFC 6585 section 4.
+    TooManyRequests,
+    /// 425: RFC 8470 section 5.2.
+    TooEarly,
+    /// 503 with `Retry-After`: RFC 9110 section 15.6.4. A setting turns it off.
+    Unavailable,
+    /// 421: RFC 9110 section 15.5.20. The transport sees to it that another connection is used.
+    Misdirected,
+    /// 413 with `Retry-After`: RFC 9110 section 15.5.14.
+    TooLarge,
+    /// What the vendor documents, as its dialect says.
+    Documented,
+}
+
 pub(crate) fn decide(settings: &Settings, situation: &Situation<'_>) -> Decision {
     let verdict = situation.verdict;
-    match prospect(settings, situation) {
+    let prospect = prospect(settings, situation);
+    match prospect {
         Prospect::Hopeless => return Decision::Stop(Stop::NotRetryable),
         _ if !situation.replayable => return Decision::Stop(Stop::NotReplayable),
         Prospect::Uncertain if !situation.idempotent => return Decision::Stop(Stop::NotIdempotent),
@@ -65,7 +101,7 @@ pub(crate) fn decide(settings: &Settings, situation: &Situation<'_>) -> Decision
     let throttled = verdict.class() == Class::RateLimited;
     let cost = if throttled { Budget::THROTTLED } else { Budget::TRANSIENT };
     match wait(&delays(settings, situation, throttled), together(settings, situation), situation) {
-        Some((wait, source)) => Decision::Retry { wait, source, cost },
+        Some((wait, source)) => Decision::Retry { wait, source, cost, is_uncertain: prospect == Prospect::Uncertain },
         None => Decision::Stop(Stop::Deadline),
     }
 }
@@ -73,16 +109,40 @@ pub(crate) fn decide(settings: &Settings, situation: &Situation<'_>) -> Decision
 /// Weighs the evidence: where nobody says more than the status, two statuses mean more than their class tells.
 fn prospect(settings: &Settings, situation: &Situation<'_>) -> Prospect {
     let verdict = situation.verdict;
-    match situation.status {
+    let is_worth_while = match situation.status {
         // The first request with this key is still under way; draft-ietf-httpapi-idempotency-key-header section 2.7. Its
         // 422, another payload under the same key, is as final as any 422.
-        Some(409) if situation.keyed && is_bare_status(settings, verdict, 409) => Prospect::Uncertain,
-        // Too large for now, and refused before it was processed; RFC 9110 section 15.5.14.
-        Some(413) if verdict.hint().is_some() && is_bare_status(settings, verdict, 413) => Prospect::Refused,
-        _ if verdict.recovery() != Recovery::Retry => Prospect::Hopeless,
-        status if was_refused(verdict, status) => Prospect::Refused,
-        _ => Prospect::Uncertain,
+        Some(409) if situation.keyed && is_bare_status(settings, verdict, 409) => true,
+        // Too large for now; RFC 9110 section 15.5.14.
+        Some(413) if verdict.hint().is_some() && is_bare_status(settings, verdict, 413) => true,
+        _ => verdict.recovery() == Recovery::Retry,
+    };
+    match proof(settings, situation) {
+        _ if !is_worth_while => Prospect::Hopeless,
+        Some(proof) => Prospect::Refused(proof),
+        None => Prospect::Uncertain,
     }
+}
+
+/// Looks up the table.
+fn proof(settings: &Settings, situation: &Situation<'_>) -> Option<Proof> {
+    let has_retry_after = situation.has_retry_after;
+    match situation.status {
+        _ if situation.verdict.phase() == Phase::NotSent => Some(Proof::NotSent),
+        Some(429) => Some(Proof::TooManyRequests),
+        Some(425) => Some(Proof::TooEarly),
+        Some(503) if has_retry_after && settings.trusts_503 => Some(Proof::Unavailable),
+        Some(421) => Some(Proof::Misdirected),
+        Some(413) if has_retry_after => Some(Proof::TooLarge),
+        _ if situation.verdict.is_not_processed() => Some(Proof::Documented),
+        _ => None,
+    }
+}
+
+/// Whether there is a `Retry-After` that can be read, in seconds, as a date, or in one of its forms in milliseconds.
+pub(crate) fn has_retry_after(headers: &HeaderMap, now: SystemTime) -> bool {
+    let mut values = RETRY_AFTER_FORMS.iter().flat_map(|name| headers.get_all(name));
+    values.any(|value| RetryHint::retry_after(value.as_bytes(), now).is_some())
 }
 
 /// Whether neither a rule, a code or a flag nor the vendor's own table says what a status means.
@@ -91,13 +151,6 @@ fn is_bare_status(settings: &Settings, verdict: &Verdict, status: u16) -> bool {
         |row: &Status| row.recovery.is_none() && row.class.is_none_or(|class| Some(class) == Class::of_status(status));
     let by_vendor = settings.dialect.status(status).is_some_and(|row| !says_nothing_new(row));
     verdict.basis() == Basis::Status && verdict.flag().is_none() && !by_vendor
-}
-
-/// Whether nothing was processed: never sent, throttled, or refused with a hint when to come back.
-fn was_refused(verdict: &Verdict, status: Option<u16>) -> bool {
-    verdict.phase() == Phase::NotSent
-        || verdict.class() == Class::RateLimited
-        || (status == Some(503) && verdict.hint().is_some())
 }
 
 /// Returns every reason to wait: the longest of them counts.

@@ -147,6 +147,25 @@ impl BackoffLayer {
         self
     }
 
+    /// Takes a 503 with `Retry-After` for a failure after which the request may have been processed.
+    ///
+    /// By default it is taken for a refusal (RFC 9110 section 15.6.4), after which any request is sent again, a POST without
+    /// an idempotency key too. Set this where a gateway answers for a service behind it: it may give up on a request that
+    /// the service has done. The hint is obeyed all the same.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_backoff::BackoffLayer;
+    /// use redress_classify::dialects;
+    ///
+    /// let layer = BackoffLayer::new(dialects::ranex()).uncertain_503();
+    /// ```
+    #[must_use]
+    pub const fn uncertain_503(mut self) -> Self {
+        self.settings.trusts_503 = false;
+        self
+    }
+
     /// Sets the clock, for tests.
     #[must_use]
     pub const fn clock(mut self, clock: Clock) -> Self {

@@ -9,7 +9,8 @@
 //! 1. The verdict's recovery is `retry`. A server's own word comes first: a pushback, a `should-retry` flag, a code, and
 //!    then the status.
 //! 2. There is a copy of the request that sends all of its bytes.
-//! 3. The request is idempotent, or nothing was processed: not sent, throttled, or refused with a hint when to come back.
+//! 3. The request is idempotent, or nothing of it was processed: never sent, a status of the table below that says so, or a
+//!    documented word of the vendor.
 //! 4. There are attempts left.
 //! 5. The server's hint is not longer than is honoured, and the wait ends before the deadline.
 //! 6. The [`Budget`] has tokens.
@@ -18,16 +19,31 @@
 //! Idempotent are GET, HEAD, PUT, DELETE, OPTIONS and TRACE (RFC 9110 section 9.2.2), the routes that the dialect declares,
 //! what carries an idempotency key, and what the caller says is ([`Idempotent`]).
 //!
-//! | status | idempotent | any other | any other, with a hint when to come back |
+//! | status | idempotent | any other | any other, with `Retry-After` |
 //! |---|---|---|---|
-//! | 429 | again | again | again |
-//! | 503 | again | - | again |
-//! | 413 | with a hint | - | again: RFC 9110 section 15.5.14 |
-//! | 408, 425, the other 5xx, 600 to 999 | again | - | - |
+//! | 421, 425, 429 | again | again | again |
+//! | 503 | again | - | again, unless [`uncertain_503`](BackoffLayer::uncertain_503) is set |
+//! | 413 | with a hint | - | again |
+//! | 408, the other 5xx, 600 to 999 | again | - | - |
 //! | 409 | with a key | - | - |
 //! | anything else | - | - | - |
 //!
 //! A connection that was not made is tried again for any request, and one that broke or timed out for an idempotent one.
+//!
+//! # What proves that nothing was processed
+//! | evidence | source |
+//! |---|---|
+//! | no byte of the request was sent; HTTP/2 `REFUSED_STREAM`, or `GOAWAY` above the last stream | RFC 9113 section 8.7 |
+//! | 429, by its status | RFC 6585 section 4 |
+//! | 425 | RFC 8470 section 5.2 |
+//! | 503 with `Retry-After`, or its forms in milliseconds, `retry-after-ms` and `x-ms-retry-after-ms` | RFC 9110 section 15.6.4 |
+//! | 421, over another connection | RFC 9110 section 15.5.20 |
+//! | 413 with `Retry-After` | RFC 9110 section 15.5.14 |
+//! | a code, rule or status whose dialect says `not_processed` | the vendor |
+//! | a rejected credential, of which the Refresh layer says that it was renewed: one resend | RFC 9110 section 15.5.2 |
+//!
+//! Nothing else does: neither the class `rate_limited` at another status, nor the end of a rate-limit window, nor a hint in the
+//! body, nor a flag such as `x-should-retry: true`. `docs/retries.md` says more of each row.
 //!
 //! # Idempotency keys
 //! Where the dialect says in which header its API takes a key, or [`BackoffLayer::idempotency_key`] does, each call of that

@@ -27,6 +27,8 @@ pub(crate) struct Settings {
     pub(crate) key_header: Option<IdempotencyHeader>,
     /// Whether requests without a key are given one.
     pub(crate) mints_keys: bool,
+    /// Whether a 503 with `Retry-After` proves that nothing was processed.
+    pub(crate) trusts_503: bool,
     pub(crate) clock: Clock,
     pub(crate) successes: Successes,
     random: Arc<dyn Fn() -> u32 + Send + Sync>,
@@ -53,6 +55,7 @@ impl Settings {
             budget: Some(Budget::new().into()),
             key_header: dialect.idempotency().cloned(),
             mints_keys: true,
+            trusts_503: true,
             clock: Clock::system(),
             successes: Successes::new(&dialect),
             random: Arc::new(|| fastrand::u32(..)),

@@ -44,10 +44,10 @@ async fn what_may_have_been_processed_is_sent_again_only_if_that_is_safe() {
 /// idempotent, that is not, and that is not while the server says when to come back.
 fn documented(status: u16) -> (bool, bool, bool) {
     match status {
-        429 => (true, true, true),
+        421 | 425 | 429 => (true, true, true),
         413 => (false, false, true),
         503 => (true, false, true),
-        408 | 425 | 500..=999 => (true, false, false),
+        408 | 500..=999 => (true, false, false),
         _ => (false, false, false),
     }
 }
