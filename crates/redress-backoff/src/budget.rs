@@ -13,6 +13,7 @@ use std::fmt;
 
 use self::bucket::Bucket;
 pub use self::keyed::Budgets;
+pub(crate) use self::keyed::{About, Keys};
 use self::sync::Arc;
 
 /// A bucket of tokens, shared by its clones, from which every retry takes some and every success gives some back.
@@ -23,7 +24,7 @@ use self::sync::Arc;
 /// requests keep an overloaded service down; this one lets it recover as if nobody retried.
 ///
 /// The default of 500 tokens is that of the AWS SDKs' standard mode: 35 transient failures in a row, spread over all
-/// callers. Share one per upstream, or let [`Budgets`] keep one for each.
+/// callers. By default [`Budgets`] keep one for each upstream.
 ///
 /// # The law
 /// Whatever threads, cancellations and panics do, exactly: `level + reserved + spent - refilled = capacity`, and no level

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use redress_classify::{
     Attempt, BoxError, Class, Deadline, Error, Held, Phase, Record, Recovery, Refreshed, Replay, ResponseExt, Stop,
     TransportError, Verdict, WaitSource, span,
 };
 use tokio::time::Instant;
 
-use crate::budget::{Budget, Reservation};
+use crate::budget::{About, Budget, Reservation};
 use crate::copy::RequestCopy;
 use crate::decision::{Decision, Situation, decide, has_retry_after};
 use crate::drain::Wait;
@@ -32,8 +32,8 @@ pub(crate) struct Call<B> {
     past: Vec<Attempt>,
     /// Whether an attempt before this one may have been processed.
     was_uncertain: bool,
-    /// The key of the call's budget.
-    partition: u64,
+    /// The key of the call's budget, once it is needed.
+    partition: Option<u64>,
     /// The budget from which the last retry was taken: it gets back what that retry took.
     budget: Option<Budget>,
     /// For the retry that was decided and not yet handed down.
@@ -67,10 +67,13 @@ pub(crate) enum Next<T> {
 impl<B: Replay> Call<B> {
     #[inline]
     pub(crate) fn new(request: &Request<B>, settings: Arc<Settings>) -> Self {
+        let copy = RequestCopy::of(request);
+        // Of a request that cannot be copied nothing is here later.
+        let partition = if copy.is_none() { settings.partition(&About::of(request)) } else { None };
         Self {
-            copy: RequestCopy::of(request),
+            copy,
             deadline: Deadline::of(request, settings.deadline),
-            partition: settings.budget.as_ref().map_or(0, |budgets| budgets.key(request)),
+            partition,
             settings,
             attempts: 1,
             is_replay: false,
@@ -103,6 +106,7 @@ impl<B: Replay> Call<B> {
     /// Says what follows from a response.
     pub(crate) fn answered<R>(&mut self, mut response: Response<R>) -> Next<Response<R>> {
         self.settle();
+        self.partition = self.partition();
         if response.record().is_some() {
             return Next::Return(Ok(response));
         }
@@ -136,6 +140,7 @@ impl<B: Replay> Call<B> {
             }
         }
         self.settle();
+        self.partition = self.partition();
         if error.record().is_some() {
             return Next::Return(Err(error));
         }
@@ -164,6 +169,7 @@ impl<B: Replay> Call<B> {
         let is_held = self.in_flight.as_ref().is_some_and(|retry| retry.held.is_held());
         let phase = if is_held { Phase::NotSent } else { phase };
         self.settle();
+        self.partition = self.partition();
         let error = Error::deadline(phase);
         if phase != Phase::NotSent {
             let attempt = self.attempt(None, Some(error.verdict()));
@@ -230,7 +236,7 @@ impl<B: Replay> Call<B> {
 
     fn level(&self) -> Option<u32> {
         let budgets = self.settings.budget.as_ref()?;
-        Some(self.budget.as_ref().map_or_else(|| budgets.level(self.partition), Budget::level))
+        Some(self.budget.as_ref().map_or_else(|| budgets.level(self.partition.unwrap_or_default()), Budget::level))
     }
 
     fn is_replayable(&self) -> bool {
@@ -285,7 +291,7 @@ impl<B: Replay> Call<B> {
                 match &settings.budget {
                     None => Ok((wait, source)),
                     Some(budgets) => {
-                        let budget = self.budget.insert(budgets.budget(self.partition));
+                        let budget = self.budget.insert(budgets.budget(self.partition.unwrap_or_default()));
                         self.reservation = budget.reserve(cost);
                         if self.reservation.is_some() { Ok((wait, source)) } else { Err(Stop::Budget) }
                     }
@@ -307,14 +313,24 @@ impl<B: Replay> Call<B> {
     fn failures(&self, verdict: &Verdict) -> u32 {
         let is_transient = verdict.recovery() == Recovery::Retry && verdict.class() != Class::RateLimited;
         let budgets = self.settings.budget.as_ref().filter(|_| is_transient);
-        budgets.map_or(0, |budgets| budgets.budget(self.partition).failed())
+        budgets.map_or(0, |budgets| budgets.budget(self.partition.unwrap_or_default()).failed())
+    }
+
+    /// Returns the key of the call's budget; `None` where the layer has none.
+    fn partition(&self) -> Option<u64> {
+        self.partition.or_else(|| {
+            let copy = self.copy.as_ref()?;
+            let (method, uri, extensions) = (&copy.method, &copy.uri, &copy.extensions);
+            let headers = if self.settings.key_reads_headers(uri) { copy.header_map() } else { HeaderMap::new() };
+            self.settings.partition(&About { method, uri, headers: &headers, extensions })
+        })
     }
 
     /// Gives the budget what a success is worth.
     fn reward(&self) {
         match (&self.budget, &self.settings.budget) {
             (Some(budget), _) => budget.refill(self.spent.unwrap_or(Budget::FIRST_TRY)),
-            (None, Some(budgets)) => budgets.refill(self.partition, Budget::FIRST_TRY),
+            (None, Some(budgets)) => budgets.refill(|| self.partition().unwrap_or_default(), Budget::FIRST_TRY),
             (None, None) => {}
         }
     }

@@ -48,6 +48,11 @@ impl<B> RequestCopy<B> {
         self.headers.iter().filter(move |(given, _)| given == name).map(|(_, value)| value)
     }
 
+    /// Returns the headers as the table that they were.
+    pub(crate) fn header_map(&self) -> HeaderMap {
+        mapped(self.headers.clone())
+    }
+
     /// Makes the request of which this is the copy.
     pub(crate) fn into_request(self) -> Request<B> {
         let mut request = Request::new(self.body);

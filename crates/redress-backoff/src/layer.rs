@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::{HeaderMap, Method, Uri};
 use redress_classify::{Clock, Dialect, IdempotencyHeader, Schedule};
 use tower_layer::Layer;
 
@@ -15,7 +16,7 @@ use crate::settings::Settings;
 /// Makes [`Backoff`] services that follow a vendor's advice on retries.
 ///
 /// `new` gives the recommended behaviour; every setter replaces one part of it. Clones of a layer, and the services that
-/// it makes, share one [`Budget`](crate::Budget), or the [`Budgets`] of each upstream.
+/// it makes, share the [`Budgets`] of the upstreams.
 ///
 /// # Examples
 /// ```
@@ -34,7 +35,7 @@ impl BackoffLayer {
     /// Takes attempts, schedule, idempotent routes and the header for idempotency keys from the dialect.
     ///
     /// Where the dialect is silent: 3 attempts, full jitter, waits from 50 ms after transient failures and from 1 s
-    /// after throttling, doubling up to 20 s; hints are honoured up to 120 s; a budget of 500; no deadline. They are the
+    /// after throttling, doubling up to 20 s; hints are honoured up to 120 s; a budget of 500 for each upstream; no deadline. They are the
     /// AWS SDKs' standard mode of 2026.
     #[must_use]
     pub fn new(dialect: Dialect) -> Self {
@@ -95,6 +96,10 @@ impl BackoffLayer {
 
     /// Sets the budget, to share it with other layers: one for all calls, or one for each upstream.
     ///
+    /// The default is one of 500 tokens for each upstream ([`Budgets::per_authority`]), or for each key of a
+    /// [`partition`](Self::partition): an outage of one uses up no retries of another. Where an API gives each tenant or
+    /// account a host of its own, and they go down together, `.budget(Budget::new())` makes them share one.
+    ///
     /// # Examples
     /// ```
     /// use redress_backoff::{BackoffLayer, Budget, Budgets};
@@ -106,6 +111,30 @@ impl BackoffLayer {
     #[must_use]
     pub fn budget(mut self, budget: impl Into<Budgets>) -> Self {
         self.settings.budget = Some(budget.into());
+        self
+    }
+
+    /// Tells callers apart by a key, such as a tenant, in place of the host and port of the request: each key has a budget
+    /// of its own.
+    ///
+    /// A request for which there is `None` goes by its host and port. The key is made when a call fails, or succeeds while a
+    /// budget is not full, and only a hash of it is kept. It makes no difference to a single [`Budget`](crate::Budget), nor to
+    /// [`Budgets::keyed`], which has keys of its own. A Pace layer below takes the same closure.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_backoff::BackoffLayer;
+    /// use redress_classify::dialects;
+    ///
+    /// let layer = BackoffLayer::new(dialects::veridia())
+    ///     .partition(|_, _, headers| headers.get("x-tenant")?.to_str().ok().map(str::to_owned));
+    /// ```
+    #[must_use]
+    pub fn partition(
+        mut self,
+        key: impl Fn(&Method, &Uri, &HeaderMap) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        self.settings.keys = Some(Arc::new(key));
         self
     }
 

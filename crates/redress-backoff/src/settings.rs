@@ -5,9 +5,10 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Uri;
 use redress_classify::{Clock, Dialect, IdempotencyHeader, Schedule};
 
-use crate::budget::{Budget, Budgets};
+use crate::budget::{About, Budgets, Keys};
 use crate::schedule::Jitter;
 use crate::telemetry::Successes;
 
@@ -23,6 +24,8 @@ pub(crate) struct Settings {
     pub(crate) max_retry_after: Duration,
     pub(crate) deadline: Option<Duration>,
     pub(crate) budget: Option<Budgets>,
+    /// What tells callers apart in place of the upstream.
+    pub(crate) keys: Option<Keys>,
     /// Where the key of a request goes.
     pub(crate) key_header: Option<IdempotencyHeader>,
     /// Whether requests without a key are given one.
@@ -52,7 +55,8 @@ impl Settings {
             throttle_wait: advice.throttle_wait,
             max_retry_after: Duration::from_secs(120),
             deadline: None,
-            budget: Some(Budget::new().into()),
+            budget: Some(Budgets::per_authority()),
+            keys: None,
             key_header: dialect.idempotency().cloned(),
             mints_keys: true,
             trusts_503: true,
@@ -61,6 +65,16 @@ impl Settings {
             random: Arc::new(|| fastrand::u32(..)),
             dialect,
         }
+    }
+
+    /// Returns what stands for the budget of a request; `None` where there is no budget.
+    pub(crate) fn partition(&self, about: &About<'_>) -> Option<u64> {
+        Some(self.budget.as_ref()?.key(about, self.keys.as_ref()))
+    }
+
+    /// Whether that depends on the request's headers.
+    pub(crate) fn key_reads_headers(&self, uri: &Uri) -> bool {
+        self.budget.as_ref().is_some_and(|budgets| budgets.reads_headers(uri, self.keys.as_ref()))
     }
 
     pub(crate) fn set_random(&mut self, random: impl Fn() -> u32 + Send + Sync + 'static) {

@@ -70,3 +70,74 @@ async fn one_budget_is_shared_by_all_upstreams() {
     assert_eq!(call(&layer, "503.two", false).await, (503, Some(Stop::Budget), 1));
     assert_eq!(budget.level(), 0);
 }
+
+fn silent() -> Dialect {
+    Dialect::from_toml("silent.toml", "name = \"silent\"\n").expect("the file is right")
+}
+
+#[tokio::test(start_paused = true)]
+async fn by_default_each_upstream_has_a_budget_of_its_own() {
+    let layer = BackoffLayer::new(silent()).jitter(Jitter::None);
+    let mut last = (0, None, 0);
+    for _ in 0..200 {
+        last = call(&layer, "503.down", false).await;
+    }
+    assert_eq!(last, (503, Some(Stop::Budget), 1));
+    assert_eq!(call(&layer, "503.transient", true).await, (200, Some(Stop::Success), 2));
+    assert_eq!(
+        call(&layer, "503.down", false).await,
+        (503, Some(Stop::Budget), 1),
+        "successes elsewhere give it nothing"
+    );
+}
+
+/// Calls the same host for this tenant; returns how often the request was sent.
+async fn call_of(layer: &BackoffLayer, tenant: Option<&str>, status: u16) -> usize {
+    let mock = StrictMock::new(move |_: &Request<String>| async move {
+        Ok::<_, BoxError>(Response::builder().status(status).body(String::new()).expect("a status"))
+    });
+    let handle = mock.handle();
+    let request = Request::get("https://api.example/").body(String::new()).expect("legal parts");
+    let (mut head, body) = request.into_parts();
+    head.headers
+        .extend(tenant.map(|tenant| (http::HeaderName::from_static("x-tenant"), tenant.parse().expect("a value"))));
+    layer.layer(mock).oneshot(Request::from_parts(head, body)).await.expect("a response");
+    handle.calls()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_partition_gives_each_tenant_a_budget_and_others_that_of_their_upstream() {
+    let tenant = |_: &http::Method, _: &http::Uri, headers: &http::HeaderMap| {
+        headers.get("x-tenant")?.to_str().ok().map(str::to_owned)
+    };
+    let layer = BackoffLayer::new(silent()).jitter(Jitter::None).partition(tenant);
+    while call_of(&layer, Some("a"), 503).await > 1 {}
+    assert_eq!(call_of(&layer, Some("b"), 503).await, 3);
+    assert_eq!(call_of(&layer, None, 503).await, 3);
+    assert_eq!(call_of(&layer, Some("api.example"), 503).await, 3, "a key is not the host of the same name");
+    while call_of(&layer, None, 503).await > 1 {}
+    assert_eq!((call_of(&layer, Some("b"), 503).await, call_of(&layer, Some("a"), 503).await), (3, 1));
+    let one = BackoffLayer::new(silent()).jitter(Jitter::None).partition(tenant).budget(Budget::with_capacity(14));
+    assert_eq!((call_of(&one, Some("a"), 503).await, call_of(&one, Some("b"), 503).await), (2, 1), "one for all");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_success_makes_no_key_while_all_budgets_are_full() {
+    let keys = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
+    let counted = keys.clone();
+    let layer = BackoffLayer::new(silent()).jitter(Jitter::None).partition(move |_, _, _| {
+        counted.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        Some("tenant".to_owned())
+    });
+    let made = || keys.swap(0, std::sync::atomic::Ordering::SeqCst);
+    for _ in 0..3 {
+        assert_eq!(call_of(&layer, Some("a"), 200).await, 1);
+    }
+    assert_eq!(made(), 0);
+    assert_eq!((call_of(&layer, Some("a"), 503).await, made()), (3, 1), "once for all attempts of a call");
+    for success in 1..=28 {
+        assert_eq!(call_of(&layer, Some("a"), 200).await, 1);
+        assert_eq!(made(), 1, "success {success}: there is something to give back");
+    }
+    assert_eq!((call_of(&layer, Some("a"), 200).await, made()), (1, 0), "all is given back");
+}

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 
-use http::{Extensions, HeaderMap, Request, Uri};
+use http::{Extensions, HeaderMap, Method, Request, Uri};
 use redress_classify::Upstream;
 
 use super::Budget;
@@ -17,9 +17,10 @@ use super::table::Table;
 /// others. A [`Budget`] turns into a `Budgets` that gives this one budget to all calls.
 ///
 /// # Cost
-/// One budget for all: no lock, no map; a success with a full bucket is two atomic loads. Keyed, each call hashes its key.
-/// A bucket is made when a call of its key first wants to be tried again, under an exclusive lock; until then a success
-/// takes one atomic load, and from then on a lock that successes share, and one lookup.
+/// One budget for all: no lock, no map; a success with a full bucket is two atomic loads. Keyed, a success is one atomic load
+/// while the buckets of all keys are full. A bucket is made when a call of its key first fails, under an exclusive lock, and
+/// dropped when successes have filled it again; in between each success makes and hashes its key, and takes a lock that
+/// successes share.
 ///
 /// # Memory
 /// Of a key a hash is kept (64 bits of `SipHash` with random keys), never the key. A bucket that is full and that nobody
@@ -65,6 +66,24 @@ enum Partition {
     Key(Box<KeyFn>),
 }
 
+/// What keeps a key of the user's apart from a host of the same name.
+#[derive(Hash)]
+enum Whose {
+    Upstream(Upstream),
+    Key(String),
+}
+
+/// The parts of a request that a key is made of.
+pub(crate) struct About<'r> {
+    pub(crate) method: &'r Method,
+    pub(crate) uri: &'r Uri,
+    pub(crate) headers: &'r HeaderMap,
+    pub(crate) extensions: &'r Extensions,
+}
+
+/// What tells callers apart in place of the upstream.
+pub(crate) type Keys = std::sync::Arc<dyn Fn(&Method, &Uri, &HeaderMap) -> Option<String> + Send + Sync>;
+
 type KeyFn = dyn for<'a> Fn(&'a Uri, &'a HeaderMap, &'a Extensions) -> Cow<'a, str> + Send + Sync;
 
 /// How many keys may owe tokens before further ones share a bucket: about half a megabyte of memory.
@@ -79,7 +98,8 @@ impl Budgets {
 
     /// Gives each key a bucket of so many tokens; the key is made of the URI, the headers and the extensions.
     ///
-    /// It is made once for each call, of the request as the layer gets it. A key may be a secret: only a hash is kept.
+    /// It is made of the request as the layer gets it, when a call fails, or succeeds while a bucket is not full. A key may
+    /// be a secret: only a hash is kept.
     #[must_use]
     pub fn keyed(
         capacity: u32,
@@ -91,14 +111,25 @@ impl Budgets {
     /// Returns the budget from which the retries of this request are taken.
     #[must_use]
     pub fn of<B>(&self, request: &Request<B>) -> Budget {
-        self.budget(self.key(request))
+        self.budget(self.key(&About::of(request), None))
     }
 
-    /// Returns what stands for the key of a request.
-    pub(crate) fn key<B>(&self, request: &Request<B>) -> u64 {
+    /// Returns what stands for the key of a request; a layer's own key takes the place of the upstream.
+    pub(crate) fn key(&self, about: &About<'_>, own: Option<&Keys>) -> u64 {
         match &self.kind {
             Kind::One(_) => 0,
-            Kind::Keyed(keyed) => keyed.key(request.uri(), request.headers(), request.extensions()),
+            Kind::Keyed(keyed) => keyed.key(about, own),
+        }
+    }
+
+    /// Whether the key is made of headers, too.
+    pub(crate) fn reads_headers(&self, uri: &Uri, own: Option<&Keys>) -> bool {
+        match &self.kind {
+            Kind::One(_) => false,
+            Kind::Keyed(keyed) => match keyed.partition {
+                Partition::Key(_) => true,
+                Partition::Authority => own.is_some() || uri.authority().is_none(),
+            },
         }
     }
 
@@ -109,11 +140,13 @@ impl Budgets {
         }
     }
 
-    /// Gives tokens to a key's budget; without a lock when there is one budget for all.
-    pub(crate) fn refill(&self, key: u64, tokens: u32) {
+    /// Gives tokens to a key's budget. The key is made only if it makes a difference, and there is no lock while all are full.
+    #[inline]
+    pub(crate) fn refill(&self, key: impl FnOnce() -> u64, tokens: u32) {
         match &self.kind {
             Kind::One(budget) => budget.refill(tokens),
-            Kind::Keyed(keyed) => keyed.table.refill(key, tokens),
+            Kind::Keyed(keyed) if keyed.table.is_in_use() => keyed.table.refill(key(), tokens),
+            Kind::Keyed(_) => {}
         }
     }
 
@@ -151,10 +184,20 @@ impl fmt::Debug for Budgets {
 }
 
 impl Keyed {
-    fn key(&self, uri: &Uri, headers: &HeaderMap, extensions: &Extensions) -> u64 {
+    fn key(&self, about: &About<'_>, own: Option<&Keys>) -> u64 {
         match &self.partition {
-            Partition::Key(key) => self.hasher.hash_one(key(uri, headers, extensions)),
-            Partition::Authority => self.hasher.hash_one(Upstream::of(uri, headers)),
+            Partition::Key(key) => self.hasher.hash_one(key(about.uri, about.headers, about.extensions)),
+            Partition::Authority => match own.and_then(|key| key(about.method, about.uri, about.headers)) {
+                Some(key) => self.hasher.hash_one(Whose::Key(key)),
+                None => self.hasher.hash_one(Whose::Upstream(Upstream::of(about.uri, about.headers))),
+            },
         }
+    }
+}
+
+impl<'r> About<'r> {
+    pub(crate) fn of<B>(request: &'r Request<B>) -> Self {
+        let (method, uri) = (request.method(), request.uri());
+        Self { method, uri, headers: request.headers(), extensions: request.extensions() }
     }
 }

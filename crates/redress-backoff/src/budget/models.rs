@@ -152,3 +152,19 @@ fn a_bucket_that_is_swept_was_full_and_held_by_nobody() {
         assert!(levels == (11, 1), "{levels:?}");
     });
 }
+
+#[test]
+fn a_bucket_that_is_dropped_when_it_is_full_again_loses_nothing_of_a_retry() {
+    explore(2, "a retry and a success that fills the bucket", || {
+        let table = std::sync::Arc::new(Table::new(20, 2));
+        let other = table.clone();
+        drop(table.budget(1));
+        let thread = thread::spawn(move || retry(&other.budget(1), 14));
+        table.refill(1, 5);
+        assert_eq!(thread.join().unwrap(), 14);
+        // The success came before the retry, or gave back what it could.
+        let level = table.level(1);
+        assert!(level == 6 || level == 11, "{level}");
+        assert!(table.is_in_use(), "there is something to give back");
+    });
+}

@@ -11,7 +11,8 @@ pub(super) struct Table {
     capacity: u32,
     /// How many keys may have a bucket of their own.
     room: usize,
-    /// Whether any bucket was ever made; until then a success needs neither lock nor lookup.
+    /// Whether there is any bucket that is not full; else a success needs neither key nor lock. It is changed under the
+    /// exclusive lock only.
     in_use: AtomicBool,
     rows: RwLock<Rows>,
     /// The bucket of all keys for which there was no room.
@@ -42,6 +43,12 @@ impl Table {
         self.capacity
     }
 
+    /// Whether any key may have a bucket that is not full.
+    #[inline]
+    pub(super) fn is_in_use(&self) -> bool {
+        self.in_use.load(Ordering::Relaxed)
+    }
+
     /// Returns the bucket of a key, made if there is none and room for it.
     pub(super) fn budget(&self, key: u64) -> Budget {
         if let Some(budget) = self.rows.read().unwrap_or_else(PoisonError::into_inner).budgets.get(&key) {
@@ -62,17 +69,36 @@ impl Table {
         budget
     }
 
-    /// Gives tokens to the bucket of a key, if it has one.
+    /// Gives tokens to the bucket of a key, if it has one; one that is full again is dropped.
     pub(super) fn refill(&self, key: u64, tokens: u32) {
-        if self.in_use.load(Ordering::Relaxed) {
+        if !self.is_in_use() {
+            return;
+        }
+        let is_full = {
             let rows = self.rows.read().unwrap_or_else(PoisonError::into_inner);
-            rows.budgets.get(&key).unwrap_or(&self.shared).refill(tokens);
+            let budget = rows.budgets.get(&key).unwrap_or(&self.shared);
+            budget.refill(tokens);
+            budget.bucket.is_full()
+        };
+        if is_full {
+            self.forget(key);
+        }
+    }
+
+    /// Drops the bucket of a key unless somebody holds it or it has lost tokens again: none is the same as a full one.
+    fn forget(&self, key: u64) {
+        let mut rows = self.rows.write().unwrap_or_else(PoisonError::into_inner);
+        if rows.budgets.get_mut(&key).is_some_and(is_like_new) {
+            rows.budgets.remove(&key);
+        }
+        if rows.budgets.is_empty() && self.shared.bucket.is_full() {
+            self.in_use.store(false, Ordering::Relaxed);
         }
     }
 
     /// Returns the level of a key's bucket, and makes none.
     pub(super) fn level(&self, key: u64) -> u32 {
-        if !self.in_use.load(Ordering::Relaxed) {
+        if !self.is_in_use() {
             return self.capacity;
         }
         let rows = self.rows.read().unwrap_or_else(PoisonError::into_inner);
@@ -94,7 +120,12 @@ impl Rows {
             self.until_sweep -= 1;
             return;
         }
-        self.budgets.retain(|_, budget| Arc::get_mut(&mut budget.bucket).is_none_or(|bucket| !bucket.is_full()));
+        self.budgets.retain(|_, budget| !is_like_new(budget));
         self.until_sweep = self.budgets.len().max(Self::PATIENCE).min(room);
     }
+}
+
+/// Whether a bucket is full, and nobody holds it who could change that.
+fn is_like_new(budget: &mut Budget) -> bool {
+    Arc::get_mut(&mut budget.bucket).is_some_and(|bucket| bucket.is_full())
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use http::Request;
 use proptest::prelude::*;
 
+use super::keyed::About;
 use super::table::Table;
 use super::*;
 
@@ -123,7 +124,7 @@ fn one_budget_serves_all_calls() {
     let budget = Budget::with_capacity(100);
     let budgets = Budgets::from(budget.clone());
     assert_eq!((spend(&budgets, "https://a", 10), spend(&budgets, "https://b", 10), budget.level()), (90, 80, 80));
-    budgets.refill(budgets.key(&Request::new(())), 5);
+    budgets.refill(|| 0, 5);
     assert_eq!(budget.level(), 85);
 }
 
@@ -148,7 +149,7 @@ fn a_look_at_a_level_makes_no_bucket() {
     let budgets = Budgets::per_authority();
     let request = Request::get("https://api.example/").body(()).expect("a URL");
     let _ = budgets.of(&request).reserve(100).map(Reservation::spend);
-    assert_eq!(budgets.level(budgets.key(&request)), 400);
+    assert_eq!(budgets.level(budgets.key(&About::of(&request), None)), 400);
     assert_eq!(Budgets::from(Budget::with_capacity(7)).level(0), 7);
 }
 
