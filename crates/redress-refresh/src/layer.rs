@@ -1,6 +1,6 @@
 //! The layer and its settings.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::Uri;
@@ -39,7 +39,17 @@ const FLIGHT_TIMEOUT: Duration = Duration::from_secs(30);
 /// ```
 #[derive(Clone, Debug)]
 pub struct RefreshLayer {
-    link: Option<Link>,
+    credentials: Option<Attached>,
+    settings: Arc<Settings>,
+    /// A store that was set before there were credentials.
+    store: Option<Arc<Mutex<Option<Fleet>>>>,
+}
+
+/// Credentials, and the origin that they were given with.
+#[derive(Clone, Debug)]
+struct Attached {
+    shared: Arc<Shared>,
+    origin: Origin,
 }
 
 /// What a service needs of its layer.
@@ -62,20 +72,44 @@ impl RefreshLayer {
     /// Attaches these credentials to the requests that go to this origin, and to no other.
     #[must_use]
     pub fn new(credentials: impl Credentials, origin: Origin) -> Self {
+        Self { credentials: Some(Attached { shared: Shared::new(credentials), origin }), ..Self::none() }
+    }
+
+    /// Makes a layer without credentials: requests and responses pass. It keeps its settings for credentials that come later.
+    #[must_use]
+    pub fn none() -> Self {
         let settings = Settings {
-            origins: vec![origin],
+            origins: Vec::new(),
             hand_up: false,
             flight_timeout: FLIGHT_TIMEOUT,
             deadline: None,
             clock: None,
         };
-        Self { link: Some(Link { shared: Shared::new(credentials), settings: Arc::new(settings) }) }
+        Self { credentials: None, settings: Arc::new(settings), store: None }
     }
 
-    /// Makes a layer without credentials: requests and responses pass.
+    /// Sets the credentials and the origin that they may go to, in place of those before; all other settings stay.
+    ///
+    /// The origin of the credentials before is forgotten with them; those of [`also_origin`](Self::also_origin) stay.
     #[must_use]
-    pub const fn none() -> Self {
-        Self { link: None }
+    pub fn credentials(self, credentials: impl Credentials, origin: Origin) -> Self {
+        self.credentials_of(&Self::new(credentials, origin))
+    }
+
+    /// Takes the credentials of another layer, and the origin that they were given with, in place of its own: both layers
+    /// then send the same set. All other settings stay.
+    #[must_use]
+    pub fn credentials_of(mut self, other: &Self) -> Self {
+        self.credentials = other.credentials.clone();
+        if let (Some(Attached { shared, .. }), Some(store)) = (&self.credentials, self.store.take()) {
+            store
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take()
+                .into_iter()
+                .for_each(|store| shared.share(store));
+        }
+        self
     }
 
     /// Adds an origin that the credentials may go to.
@@ -110,9 +144,11 @@ impl RefreshLayer {
     /// It belongs to the credentials, and so to every clone of the layer; the first store stays. [Static
     /// credentials](crate::Credentials::is_static) are not shared. Without a store nothing of this costs anything.
     #[must_use]
-    pub fn store(self, store: impl TokenStore, key: impl Into<String>) -> Self {
-        if let Some(link) = &self.link {
-            link.shared.share(Fleet::new(Box::new(store), key.into()));
+    pub fn store(mut self, store: impl TokenStore, key: impl Into<String>) -> Self {
+        let store = Fleet::new(Box::new(store), key.into());
+        match &self.credentials {
+            Some(Attached { shared, .. }) => shared.share(store),
+            None => self.store = Some(Arc::new(Mutex::new(Some(store)))),
         }
         self
     }
@@ -136,6 +172,12 @@ impl RefreshLayer {
         self.set(|settings| settings.deadline = Some(deadline))
     }
 
+    /// Caps the deadline: of this one and the one that is set the earlier counts.
+    #[must_use]
+    pub fn cap_deadline(self, longest: Duration) -> Self {
+        self.set(|settings| settings.deadline = Some(settings.deadline.map_or(longest, |own| own.min(longest))))
+    }
+
     /// Sets the clock that gives errors and a store's records their dates, for tests.
     #[must_use]
     pub fn clock(self, clock: Clock) -> Self {
@@ -145,14 +187,19 @@ impl RefreshLayer {
     /// Returns a handle that reads, replaces and clears the credentials. Of a layer without any it does nothing.
     #[must_use]
     pub fn tokens(&self) -> Tokens {
-        Tokens::new(self.link.clone())
+        Tokens::new(self.link())
     }
 
     fn set(mut self, set: impl FnOnce(&mut Settings)) -> Self {
-        if let Some(link) = &mut self.link {
-            set(Arc::make_mut(&mut link.settings));
-        }
+        set(Arc::make_mut(&mut self.settings));
         self
+    }
+
+    fn link(&self) -> Option<Link> {
+        let Attached { shared, origin } = self.credentials.clone()?;
+        let mut settings = Arc::clone(&self.settings);
+        Arc::make_mut(&mut settings).origins.insert(0, origin);
+        Some(Link { shared, settings })
     }
 }
 
@@ -160,7 +207,7 @@ impl<S> Layer<S> for RefreshLayer {
     type Service = Refresh<S>;
 
     fn layer(&self, inner: S) -> Refresh<S> {
-        Refresh::new(inner, self.link.clone().map(Arc::new))
+        Refresh::new(inner, self.link().map(Arc::new))
     }
 }
 

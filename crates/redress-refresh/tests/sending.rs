@@ -307,3 +307,29 @@ async fn clones_and_services_share_the_credentials() {
     assert!([a, b, c].iter().all(|answer| answer.as_ref().is_ok_and(|answer| answer.status() == 200)));
     assert_eq!((rig.issuer.asked().len(), rig.layer.tokens().generation()), (1, 1));
 }
+
+#[tokio::test(start_paused = true)]
+async fn settings_that_come_before_the_credentials_are_kept_and_an_origin_goes_with_its_credentials() {
+    let origin = |text: &str| text.parse::<redress_refresh::Origin>().unwrap();
+    let keys = |value: &str| redress_refresh::StaticHeaders::new().header("x-api-key", value).unwrap();
+    let layer = RefreshLayer::none()
+        .also_origin(origin("https://eu.example"))
+        .credentials(keys("k"), origin("https://api.example"));
+    let replaced = RefreshLayer::new(keys("other"), origin("https://other.example")).credentials_of(&layer);
+    for (layer, url, expected) in [
+        (&layer, "https://eu.example/", true),
+        (&layer, "https://api.example/", true),
+        (&replaced, "https://api.example/", true),
+        (&replaced, "https://other.example/", false),
+        (&replaced, "https://eu.example/", false),
+    ] {
+        let seen = tower::service_fn(|request: http::Request<String>| async move {
+            let key = request.headers().get("x-api-key").cloned();
+            let response = http::Response::new(key.map(|key| key.to_str().unwrap().to_owned()).unwrap_or_default());
+            Ok::<_, std::io::Error>(response)
+        });
+        let request = http::Request::get(url).body(String::new()).unwrap();
+        let response = tower::ServiceExt::oneshot(tower::Layer::layer(layer, seen), request).await.unwrap();
+        assert_eq!(response.into_body(), if expected { "k" } else { "" }, "{url}");
+    }
+}
