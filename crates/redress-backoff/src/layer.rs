@@ -94,6 +94,19 @@ impl BackoffLayer {
         self
     }
 
+    /// Caps the deadline: of this one and the one that is set the earlier counts.
+    #[must_use]
+    pub fn cap_deadline(mut self, longest: Duration) -> Self {
+        self.settings.deadline = Some(self.settings.deadline.map_or(longest, |own| own.min(longest)));
+        self
+    }
+
+    /// Returns how long a call may take in all; `None` when there is no limit.
+    #[must_use]
+    pub const fn longest_call(&self) -> Option<Duration> {
+        self.settings.deadline
+    }
+
     /// Sets the budget, to share it with other layers: one for all calls, or one for each upstream.
     ///
     /// The default is one of 500 tokens for each upstream ([`Budgets::per_authority`]), or for each key of a

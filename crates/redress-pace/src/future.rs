@@ -126,7 +126,10 @@ where
                     }
                     match waiting.turn.take() {
                         Ok(true) => {
-                            let Held { turn, mut inner, request } = *held.take().expect(HELD);
+                            let Held { turn, mut inner, mut request } = *held.take().expect(HELD);
+                            if let Some(deadline) = turn.deadline() {
+                                request.extensions_mut().insert(deadline);
+                            }
                             // The next in the queue goes on, whatever the service does with this request.
                             *this.place = turn.end();
                             classify::Held::end(&request);

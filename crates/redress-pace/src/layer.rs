@@ -100,6 +100,13 @@ impl PaceLayer {
         self
     }
 
+    /// Caps the deadline: of this one and the one that is set the earlier counts.
+    #[must_use]
+    pub fn cap_deadline(mut self, longest: Duration) -> Self {
+        self.settings.deadline = Some(self.settings.deadline.map_or(longest, |own| own.min(longest)));
+        self
+    }
+
     /// Sets how long a call without a deadline waits at most; one whose turn comes later fails at once.
     ///
     /// The spread of a release, up to 30 s, comes on top, and as long again for a place in it. The default is 120 s, the

@@ -19,7 +19,8 @@ use crate::turn::{Patience, Turn};
 ///
 /// # The request
 /// goes down as it is, when it is its turn: when its partition is not parked, and when the limit of its route allows it.
-/// One whose turn would come too late is not sent at all.
+/// One whose turn would come too late is not sent at all. One that had to wait carries its
+/// [`Deadline`](redress_classify::Deadline), if it has one, in its extensions, so that no layer below counts anew.
 ///
 /// # The response
 /// comes up as it is. A rate limit parks the requests of the same partition: until the server's hint, or else for as long

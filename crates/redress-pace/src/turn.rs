@@ -186,6 +186,12 @@ impl Turn {
         Ok(is_taken)
     }
 
+    /// Returns the deadline that the call has waited by, for the layers below: they would count anew.
+    pub(crate) fn deadline(&self) -> Option<Deadline> {
+        let Patience { latest, is_deadline } = self.patience;
+        is_deadline.then(|| Deadline::at(latest))
+    }
+
     /// Ends the wait, and returns the place of the release, which the call holds until it is answered.
     pub(crate) fn end(self) -> Option<Box<Place>> {
         self.place

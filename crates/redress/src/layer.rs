@@ -1,7 +1,10 @@
 //! The layers in their right order.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
+use http::{HeaderMap, Method, Uri};
 use redress_backoff::BackoffLayer;
 use redress_classify::{ClassifyLayer, Dialect};
 use redress_pace::{Gate, PaceLayer};
@@ -25,8 +28,13 @@ use crate::timeout::AttemptTimeout;
 ///   transport: any `Service<http::Request<B>>`
 /// ```
 ///
-/// Clones of a layer, and the services that it makes, share budget, gate, limits and credentials: make one for each
-/// upstream.
+/// Clones of a layer, and the services that it makes, share budgets, gate, limits and credentials. Cool-downs, limits and
+/// budgets are kept apart by upstream, the host and port of a request; [`partition`](Self::partition) keeps them apart by
+/// tenant.
+///
+/// The order of the setters makes no difference, if each is used once. A closure changes the layer as it is by default;
+/// what is set on the whole stack, such as credentials, deadline and partition, is applied last, also to a layer that a
+/// closure has replaced. Of two deadlines the earlier counts.
 ///
 /// # Examples
 /// ```
@@ -42,15 +50,26 @@ use crate::timeout::AttemptTimeout;
 ///     .backoff(|backoff| backoff.jitter(Jitter::Equal));
 /// # Ok(()) }
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct RedressLayer {
     classify: ClassifyLayer,
     refresh: RefreshLayer,
     pace: PaceLayer,
     backoff: BackoffLayer,
-    attempt_timeout: Option<Duration>,
-    deadline: Option<Duration>,
+    whole: Whole,
 }
+
+/// What is set on the whole stack.
+#[derive(Clone, Default)]
+struct Whole {
+    /// A layer that holds the credentials and no settings.
+    credentials: Option<RefreshLayer>,
+    deadline: Option<Duration>,
+    attempt_timeout: Option<Duration>,
+    partition: Option<Keys>,
+}
+
+type Keys = Arc<dyn Fn(&Method, &Uri, &HeaderMap) -> Option<String> + Send + Sync>;
 
 impl RedressLayer {
     /// Reads, retries and paces as this dialect says; without credentials, deadline and attempt timeout.
@@ -64,35 +83,53 @@ impl RedressLayer {
             refresh: RefreshLayer::none(),
             pace: PaceLayer::new(dialect.clone()),
             backoff: BackoffLayer::new(dialect),
-            attempt_timeout: None,
-            deadline: None,
+            whole: Whole::default(),
         }
     }
 
     /// Sets the credentials, and the only origin to which they may go.
     #[must_use]
     pub fn credentials(mut self, credentials: impl Credentials, origin: Origin) -> Self {
-        self.refresh = RefreshLayer::new(credentials, origin).hand_up();
-        if let Some(deadline) = self.deadline {
-            self.refresh = self.refresh.deadline(deadline);
-        }
+        self.whole.credentials = Some(RefreshLayer::new(credentials, origin));
         self
     }
 
     /// Sets how long a call may take in all: attempts, waits, refreshes. What would have to wait longer fails at once.
+    ///
+    /// All layers have this one deadline. One that is set on a layer in a closure counts if it is earlier; that of the
+    /// Backoff layer counts for the layers below it, too.
     #[must_use]
-    pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = Some(deadline);
-        self.backoff = self.backoff.deadline(deadline);
-        self.pace = self.pace.deadline(deadline);
-        self.refresh = self.refresh.deadline(deadline);
+    pub const fn deadline(mut self, deadline: Duration) -> Self {
+        self.whole.deadline = Some(deadline);
         self
     }
 
     /// Sets how long one attempt may take until its response begins; what it cuts may have been processed.
     #[must_use]
     pub const fn attempt_timeout(mut self, timeout: Duration) -> Self {
-        self.attempt_timeout = Some(timeout);
+        self.whole.attempt_timeout = Some(timeout);
+        self
+    }
+
+    /// Tells callers apart by a key, such as a tenant, in place of the host and port of the request.
+    ///
+    /// A cool-down holds back, a limit counts, and a budget serves the requests of one key. Set it where several tenants
+    /// call one host and the server limits each of them by itself: otherwise the `Retry-After` of one tenant holds back all.
+    /// A request for which there is `None` goes by its host and port. The key is never printed.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress::{RedressLayer, dialects};
+    ///
+    /// let layer = RedressLayer::new(dialects::veridia())
+    ///     .partition(|_, _, headers| headers.get("x-tenant")?.to_str().ok().map(str::to_owned));
+    /// ```
+    #[must_use]
+    pub fn partition(
+        mut self,
+        key: impl Fn(&Method, &Uri, &HeaderMap) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        self.whole.partition = Some(Arc::new(key));
         self
     }
 
@@ -110,7 +147,8 @@ impl RedressLayer {
         self
     }
 
-    /// Changes the settings of the Refresh layer; call it after [`credentials`](Self::credentials).
+    /// Changes the settings of the Refresh layer. Its credentials are those of [`credentials`](Self::credentials), if there
+    /// are any.
     #[must_use]
     pub fn refresh(mut self, change: impl FnOnce(RefreshLayer) -> RefreshLayer) -> Self {
         self.refresh = change(self.refresh);
@@ -120,13 +158,57 @@ impl RedressLayer {
     /// Returns a handle on the gate: to see which calls are parked until when, to let them go by hand.
     #[must_use]
     pub fn gate(&self) -> Gate {
-        self.pace.gate()
+        self.whole_pace().gate()
     }
 
     /// Returns a handle on the credentials: to count refreshes, to put others in place, to log out.
     #[must_use]
     pub fn tokens(&self) -> Tokens {
-        self.refresh.tokens()
+        self.whole_refresh().tokens()
+    }
+
+    /// Returns how long a call may take: the earlier of the deadlines of the stack and of its uppermost layer.
+    fn longest_call(&self) -> Option<Duration> {
+        self.whole.deadline.into_iter().chain(self.backoff.longest_call()).min()
+    }
+
+    /// Returns the Backoff layer with what is set on the whole stack.
+    fn whole_backoff(&self) -> BackoffLayer {
+        let backoff = self.backoff.clone();
+        let backoff = match self.longest_call() {
+            Some(longest) => backoff.cap_deadline(longest),
+            None => backoff,
+        };
+        match self.whole.partition.clone() {
+            Some(key) => backoff.partition(move |method, uri, headers| key(method, uri, headers)),
+            None => backoff,
+        }
+    }
+
+    /// Returns the Pace layer with what is set on the whole stack.
+    fn whole_pace(&self) -> PaceLayer {
+        let pace = self.pace.clone();
+        let pace = match self.longest_call() {
+            Some(longest) => pace.cap_deadline(longest),
+            None => pace,
+        };
+        match self.whole.partition.clone() {
+            Some(key) => pace.partition(move |method, uri, headers| key(method, uri, headers)),
+            None => pace,
+        }
+    }
+
+    /// Returns the Refresh layer with what is set on the whole stack. Backoff sends again what it hands up.
+    fn whole_refresh(&self) -> RefreshLayer {
+        let refresh = self.refresh.clone().hand_up();
+        let refresh = match self.longest_call() {
+            Some(longest) => refresh.cap_deadline(longest),
+            None => refresh,
+        };
+        match &self.whole.credentials {
+            Some(credentials) => refresh.credentials_of(credentials),
+            None => refresh,
+        }
     }
 }
 
@@ -134,8 +216,21 @@ impl<S> Layer<S> for RedressLayer {
     type Service = Redress<S>;
 
     fn layer(&self, transport: S) -> Redress<S> {
-        let attempt = AttemptTimeout::new(transport, self.attempt_timeout);
-        let below = self.refresh.layer(self.classify.layer(attempt));
-        Redress::new(self.backoff.layer(self.pace.layer(below)))
+        let attempt = AttemptTimeout::new(transport, self.whole.attempt_timeout);
+        let below = self.whole_refresh().layer(self.classify.layer(attempt));
+        Redress::new(self.whole_backoff().layer(self.whole_pace().layer(below)))
+    }
+}
+
+impl fmt::Debug for RedressLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedressLayer")
+            .field("classify", &self.classify)
+            .field("refresh", &self.whole_refresh())
+            .field("pace", &self.whole_pace())
+            .field("backoff", &self.whole_backoff())
+            .field("attempt_timeout", &self.whole.attempt_timeout)
+            .field("deadline", &self.whole.deadline)
+            .finish()
     }
 }
