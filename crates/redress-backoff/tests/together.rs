@@ -71,3 +71,18 @@ async fn near_the_deadline_the_failures_of_others_change_nothing_about_whether_t
         assert!(!waits.is_empty() && waits.iter().all(|wait| *wait < 4_000), "{waits:?}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn only_transient_failures_of_others_count() {
+    for (status, counts) in [(429, false), (404, false), (401, false), (500, true), (503, true), (408, true)] {
+        let upstream = service_fn(move |request: Request<String>| {
+            let status = if request.uri().path() == "/other" { status } else { 500 };
+            async move { Ok::<_, Infallible>(Response::builder().status(status).body(String::new()).unwrap()) }
+        });
+        let stack = BackoffLayer::new(dialects::generic()).random(|| u32::MAX).layer(BoxCloneService::new(upstream));
+        let other = Request::get("/other").body(String::new()).unwrap();
+        stack.clone().oneshot(other).await.unwrap();
+        let expected = if counts { [400, 800] } else { [50, 100] };
+        assert_eq!(waits(&stack).await, expected, "after a call of another one that ended with {status}");
+    }
+}

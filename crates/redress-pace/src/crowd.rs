@@ -83,7 +83,8 @@ impl Crowd {
 
     /// Takes a place for a call that has only now come; `false` when others wait for one.
     pub(crate) fn take(&mut self) -> bool {
-        let is_free = self.line.is_empty() && self.taken < self.window.places();
+        let is_free = self.taken < self.window.places();
+        debug_assert!(!is_free || self.line.is_empty(), "those in the line are given every place that is free");
         self.taken += usize::from(is_free);
         is_free
     }

@@ -350,3 +350,34 @@ async fn requests_whose_uri_names_no_host_are_told_apart_by_their_host_header() 
     spawn(&service, to("b.example"), start).await.unwrap().0.unwrap();
     assert_eq!(times(&handle, start), [0, 0]);
 }
+
+/// The deadline that a request has in its extensions when it reaches the server, after a cool-down of so many seconds.
+async fn handed_down(layer: &PaceLayer, cool_down: u64, request: Request<String>) -> Option<Deadline> {
+    let (mock, _handle) = server();
+    if cool_down > 0 {
+        close(&serve(layer, &mock), cool_down).await;
+    }
+    let seen = StrictMock::new(|request: &Request<String>| {
+        let deadline = request.extensions().get::<Deadline>().copied();
+        async move { Ok(Response::new(deadline)) }
+    });
+    layer.layer(seen.allow_abandoned()).oneshot(request).await.unwrap().into_body()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_has_waited_hands_its_deadline_down_and_any_other_nothing() {
+    let own = || {
+        let mut request = request(URL);
+        request.extensions_mut().insert(Deadline::after(s(40)));
+        request
+    };
+    let deadline = Deadline::after(s(30));
+    assert_eq!(handed_down(&layer().deadline(s(30)), 10, request(URL)).await, Some(deadline), "as when the call began");
+    assert_eq!(handed_down(&layer().deadline(s(30)), 0, request(URL)).await, None);
+    assert_eq!(handed_down(&layer(), 10, request(URL)).await, None, "the longest wait is no deadline");
+    let deadline = Deadline::after(s(40));
+    assert_eq!(handed_down(&layer().deadline(s(30)), 10, own()).await, Some(deadline));
+    let capped = layer().deadline(s(30)).cap_deadline(s(20)).cap_deadline(s(25));
+    let deadline = Deadline::after(s(20));
+    assert_eq!(handed_down(&capped, 10, request(URL)).await, Some(deadline), "the earliest counts");
+}

@@ -10,6 +10,7 @@ use common::{Paced, URL, close, layer, ms, refused_after, refusing, request, s, 
 use http::{Request, Response};
 use redress_classify::{BoxError, Clock, Deadline};
 use redress_pace::{Pace, PaceLayer};
+use redress_sandbox::strict_mock::StrictMock;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tower::util::BoxCloneSyncService;
 use tower::{Layer, ServiceExt, service_fn};
@@ -271,4 +272,54 @@ async fn opened_by_hand_it_lets_those_go_who_stand_in_line() {
         assert_eq!(call.await.unwrap().1, 6_000);
     }
     assert!(layer.gate().parked_until(&request(URL)).is_none() && layer.gate().is_open());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_released_after_the_longest_wait_has_the_spread_for_a_place_from_then_on() {
+    let (mock, handle) = server();
+    let service = serve(&layer().max_wait(s(8)).random(|| u32::MAX), &mock);
+    let start = Instant::now();
+    close(&service, 8).await;
+    occupy(&service, start, "200", |_| 60);
+    let (outcome, at) = spawn(&service, request(URL), start).await.unwrap();
+    // The release comes at 12 s, when the longest wait has passed and the spread with it.
+    assert!(outcome.unwrap_err().is_paced() && (15_990..=16_000).contains(&at), "{at}");
+    assert_eq!(handle.calls(), 11);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_of_a_class_that_smells_of_overload_halves_the_window_whatever_its_status() {
+    let toml = "name = \"x\"\n[status.420]\nclass = \"rate_limited\"\n[status.421]\nclass = \"unavailable\"\n[status.422]\nclass = \"invalid\"\n";
+    let dialect = redress_classify::Dialect::from_toml("x.toml", toml).unwrap();
+    for (status, released) in [("420", 5), ("421", 5), ("422", 12)] {
+        let mock = StrictMock::new(move |request: &Request<String>| {
+            let header = |name| request.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+            let status: u16 = header("x-status").map_or(200, |status| status.parse().unwrap());
+            let (wait, after) = (header("x-wait"), header("x-after").map(|after| s(after.parse().unwrap())));
+            async move {
+                tokio::time::sleep(after.unwrap_or_default()).await;
+                let response =
+                    Response::builder().status(status).body(http_body_util::Full::<&[u8]>::default()).unwrap();
+                let (mut head, body) = response.into_parts();
+                head.headers.extend(wait.map(|wait| (http::header::RETRY_AFTER, wait.parse().unwrap())));
+                Ok(Response::from_parts(head, body))
+            }
+        });
+        let handle = mock.handle();
+        let below = redress_classify::ClassifyLayer::new(dialect.clone()).layer(mock.allow_abandoned());
+        let service = layer().layer(below);
+        let start = Instant::now();
+        service.clone().oneshot(refusing(URL, "429", Some("5"))).await.unwrap();
+        let mut calls: Vec<_> = Vec::new();
+        for nth in 0..22 {
+            let mut request = if nth < 10 { refusing(URL, status, None) } else { request(URL) };
+            request.headers_mut().insert("x-after", 1.into());
+            calls.push(tokio::spawn(service.clone().oneshot(request)));
+        }
+        for call in calls {
+            call.await.unwrap().unwrap();
+        }
+        let at = |second| times(&handle, start).iter().filter(|at| **at == second).count();
+        assert_eq!((at(5_000), at(6_000)), (10, released), "{status}");
+    }
 }
