@@ -43,6 +43,11 @@ impl<R: http_body::Body> Body<R> {
         self.rest.is_none() && self.error.is_none()
     }
 
+    /// Takes the error with which it broke off while it was read.
+    pub(crate) fn take_error(&mut self) -> Option<R::Error> {
+        self.error.take()
+    }
+
     pub(crate) fn held(&self) -> &Held<R::Data> {
         &self.held
     }

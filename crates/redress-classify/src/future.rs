@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, SystemTime};
 
@@ -12,10 +13,12 @@ use tokio::time::{Instant, Sleep};
 
 use crate::BoxError;
 use crate::body::{Body, bytes_of};
-use crate::clock::Clock;
+use crate::deadline::Deadline;
 use crate::error::Error;
+use crate::layer::Settings;
 use crate::meaning::{Call, Receipt, Seen, judge, may_signal};
 use crate::telemetry;
+use crate::transport::TransportError;
 
 /// How much is read of a response that is known to be an error: over a hundred times the longest envelope that the
 /// five vendors publish.
@@ -36,9 +39,10 @@ pin_project! {
     pub struct ResponseFuture<F, R: http_body::Body> {
         #[pin]
         state: State<F, R>,
-        dialect: Dialect,
-        clock: Clock,
+        settings: Arc<Settings>,
         call: Call,
+        // The request's own.
+        deadline: Option<Deadline>,
         // When the request was first waited for, which is when it was sent; a response that is there at once has none.
         sent: Option<Instant>,
     }
@@ -64,15 +68,17 @@ struct Reading<R: http_body::Body> {
 
 #[allow(clippy::large_enum_variant, reason = "boxing the larger one would cost a success an allocation")]
 enum Stage {
-    /// A success so far: the signal is uncertain.
-    Held(Signal),
+    /// A success so far: the signal is uncertain. It is waited for until the sleep ends, which begins on first waiting.
+    Held { signal: Signal, sleep: Option<Pin<Box<Sleep>>> },
     /// An error: its body is read up to so many bytes in all, and until the sleep ends, which begins on first waiting.
     Known { limit: u64, since: Instant, sleep: Option<Pin<Box<Sleep>>> },
 }
 
 /// What reading came to.
-enum Outcome {
+enum Outcome<E> {
     Success,
+    /// The body of a held success failed.
+    Broken(E),
     /// Whether all of the body was read.
     Error {
         whole: bool,
@@ -87,8 +93,8 @@ impl Stage {
 }
 
 impl<F, R: http_body::Body> ResponseFuture<F, R> {
-    pub(crate) const fn new(inner: F, dialect: Dialect, clock: Clock, call: Call) -> Self {
-        Self { state: State::Below { inner }, dialect, clock, call, sent: None }
+    pub(crate) const fn new(inner: F, settings: Arc<Settings>, call: Call, deadline: Option<Deadline>) -> Self {
+        Self { state: State::Below { inner }, settings, call, deadline, sent: None }
     }
 }
 
@@ -97,17 +103,19 @@ where
     F: Future<Output = Result<Response<R>, E>>,
     E: Into<BoxError>,
     R: http_body::Body + Unpin,
+    R::Error: Into<BoxError>,
 {
     type Output = Result<Response<Body<R>>, Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
+        let dialect = &this.settings.dialect;
         if let StateProj::Below { inner } = this.state.as_mut().project() {
             let response = match inner.poll(cx) {
                 Poll::Ready(Ok(response)) => response,
                 Poll::Ready(Err(error)) => {
                     let error = Error::from_below(error.into());
-                    telemetry::unanswered(this.dialect, &error);
+                    telemetry::unanswered(dialect, &error);
                     return Poll::Ready(Err(error));
                 }
                 Poll::Pending => {
@@ -117,18 +125,27 @@ where
             };
             let (head, body) = response.into_parts();
             let body = Body::untouched(body);
-            match stage(this.dialect, this.call, &head, &body) {
+            match stage(dialect, this.call, &head, &body) {
                 None => return Poll::Ready(Ok(Response::from_parts(head, body))),
                 Some(stage) => this.state.set(State::Reading { reading: Some(Reading { head, body, stage }) }),
             }
         }
         let StateProj::Reading { reading } = this.state.project() else { return Poll::Pending };
-        let outcome = ready!(reading.as_mut().expect(UNFINISHED).poll(cx, this.dialect));
+        let hold = |head: Instant| this.settings.hold(this.sent.unwrap_or(head), head, *this.deadline);
+        let outcome = ready!(reading.as_mut().expect(UNFINISHED).poll(cx, dialect, hold));
         let Reading { mut head, body, stage } = reading.take().expect(UNFINISHED);
+        let outcome = match outcome {
+            Outcome::Broken(error) => {
+                let error = Error::from_below(TransportError::body(error).into());
+                telemetry::unanswered(dialect, &error);
+                return Poll::Ready(Err(error));
+            }
+            outcome => outcome,
+        };
         if let (Outcome::Error { whole }, Stage::Known { since, .. }) = (outcome, stage) {
-            let receipt = Receipt { clock: *this.clock, sent: this.sent.unwrap_or(since), at: since };
+            let receipt = Receipt { clock: &this.settings.clock, sent: this.sent.unwrap_or(since), at: since };
             let seen = seen(&body, whole);
-            if let Some(verdict) = judge(this.dialect, this.call, &head, receipt, &seen) {
+            if let Some(verdict) = judge(dialect, this.call, &head, receipt, &seen) {
                 telemetry::failed(&verdict);
                 head.extensions.insert(verdict);
             }
@@ -146,12 +163,21 @@ where
         return Some(Stage::known(MAX_ERROR));
     }
     let about = call.head(head, SystemTime::UNIX_EPOCH);
-    let held = may_signal(dialect, &about) && !http_body::Body::is_end_stream(body);
-    held.then(|| Stage::Held(Signal::new(dialect, &about)))
+    if !may_signal(dialect, &about) || http_body::Body::is_end_stream(body) {
+        return None;
+    }
+    let signal = Signal::new(dialect, &about);
+    (signal.decision() != Decision::Success).then_some(Stage::Held { signal, sleep: None })
 }
 
 impl<R: http_body::Body + Unpin> Reading<R> {
-    fn poll(&mut self, cx: &mut Context<'_>, dialect: &Dialect) -> Poll<Outcome> {
+    /// Reads on. A hold takes as long as `hold` says, given when the head came.
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        dialect: &Dialect,
+        hold: impl Fn(Instant) -> Duration,
+    ) -> Poll<Outcome<R::Error>> {
         loop {
             if let Stage::Known { limit, .. } = self.stage
                 && self.body.held().exceeds(limit)
@@ -159,7 +185,7 @@ impl<R: http_body::Body + Unpin> Reading<R> {
                 return Poll::Ready(Outcome::Error { whole: false });
             }
             match self.body.poll_hold(cx) {
-                Poll::Pending => return self.poll_time(cx),
+                Poll::Pending => return self.poll_time(cx, dialect, hold),
                 Poll::Ready(false) => return Poll::Ready(self.ended()),
                 Poll::Ready(true) => {}
             }
@@ -169,16 +195,16 @@ impl<R: http_body::Body + Unpin> Reading<R> {
         }
     }
 
-    fn ended(&self) -> Outcome {
+    fn ended(&mut self) -> Outcome<R::Error> {
         match self.stage {
-            Stage::Held(_) => Outcome::Success,
+            Stage::Held { .. } => self.body.take_error().map_or(Outcome::Success, Outcome::Broken),
             Stage::Known { .. } => Outcome::Error { whole: self.body.is_whole() },
         }
     }
 
     /// Looks at the frame that has just come, while the signal is uncertain.
-    fn look(&mut self, dialect: &Dialect) -> Option<Outcome> {
-        let Stage::Held(signal) = &mut self.stage else { return None };
+    fn look(&mut self, dialect: &Dialect) -> Option<Outcome<R::Error>> {
+        let Stage::Held { signal, .. } = &mut self.stage else { return None };
         let held = self.body.held();
         let data = held.last()?;
         match bytes_of(data).map_or(Decision::Success, |bytes| signal.feed(bytes)) {
@@ -195,12 +221,26 @@ impl<R: http_body::Body + Unpin> Reading<R> {
         }
     }
 
-    /// Ends the reading of a slow error; a held success has no time of its own, its caller's deadline bounds it.
-    fn poll_time(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
-        let Stage::Known { sleep, .. } = &mut self.stage else { return Poll::Pending };
-        let sleep = sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep(MAX_TIME)));
-        ready!(sleep.as_mut().poll(cx));
-        Poll::Ready(Outcome::Error { whole: false })
+    /// Ends the reading of a slow body. What was there together with the head was read by now, so that it counts from now.
+    fn poll_time(
+        &mut self,
+        cx: &mut Context<'_>,
+        dialect: &Dialect,
+        hold: impl Fn(Instant) -> Duration,
+    ) -> Poll<Outcome<R::Error>> {
+        match &mut self.stage {
+            Stage::Known { sleep, .. } => {
+                let sleep = sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep(MAX_TIME)));
+                ready!(sleep.as_mut().poll(cx));
+                Poll::Ready(Outcome::Error { whole: false })
+            }
+            Stage::Held { sleep, .. } => {
+                let sleep = sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep(hold(Instant::now()))));
+                ready!(sleep.as_mut().poll(cx));
+                telemetry::overdue(dialect, self.head.status.as_u16(), self.body.held().bytes());
+                Poll::Ready(Outcome::Success)
+            }
+        }
     }
 }
 

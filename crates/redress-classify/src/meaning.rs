@@ -48,16 +48,17 @@ pub(crate) struct Seen<'b> {
 
 /// When the request was sent, and when the head of its response arrived.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Receipt {
-    pub(crate) clock: Clock,
+pub(crate) struct Receipt<'c> {
+    pub(crate) clock: &'c Clock,
     pub(crate) sent: Instant,
     pub(crate) at: Instant,
 }
 
-/// Whether a success may be an error by its body; 204 and 205 have no content, whatever else comes.
+/// Whether a success may be an error by its body; 204 and 205 have no content, whatever else comes, and what is neither
+/// JSON nor XML has no member for a rule to ask for.
 pub(crate) fn may_signal(dialect: &Dialect, head: &Head<'_>) -> bool {
     let has_content = matches!(head.status, 200..=203 | 206..=299);
-    dialect.signals_in_body() && has_content && !head.is_event_stream()
+    dialect.signals_in_body() && has_content && (head.may_be_document() || dialect.names_media_type(head))
 }
 
 /// Judges a response; `None` when all of its body is read and takes back the signal that its beginning gave.
@@ -65,7 +66,7 @@ pub(crate) fn judge(
     dialect: &Dialect,
     call: &Call,
     head: &response::Parts,
-    receipt: Receipt,
+    receipt: Receipt<'_>,
     seen: &Seen<'_>,
 ) -> Option<Verdict> {
     let received = receipt.clock.wall(receipt.at);

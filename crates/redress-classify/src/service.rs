@@ -1,16 +1,17 @@
 //! The service: the request goes down untouched, the response comes up judged.
 
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
-use redress_envelope::Dialect;
 use tower_service::Service;
 
 use crate::BoxError;
 use crate::body::Body;
-use crate::clock::Clock;
+use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::future::ResponseFuture;
+use crate::layer::Settings;
 use crate::meaning::Call;
 
 /// Reads error responses and stamps them with a [`Verdict`](crate::Verdict).
@@ -21,25 +22,27 @@ use crate::meaning::Call;
 /// # The response
 /// comes up with its body byte for byte. If its head decides that it is a success, nothing is read of it. If it is
 /// known to be an error, at most 64 KiB are read, for at most 2 s; beyond either bound status and headers decide. A
-/// success of a dialect that signals errors in the body is held until the signal is certain or 1 MiB has passed. Event
-/// streams (`text/event-stream`) are never held. A body in more than 65,536 frames of less than 16 bytes each counts as
-/// too long.
+/// success of a dialect that signals errors in the body is held until the signal is certain, 1 MiB has passed, or the
+/// [hold timeout](crate::ClassifyLayer::hold_timeout) of 5 s; beyond the last two it is handed up as a success, with an
+/// event. Only those are held to whose head a rule of the dialect applies, and whose media type is JSON or XML, missing,
+/// `text/plain` or `text/html`, or named by such a rule. A body in more than 65,536 frames of less than 16 bytes each
+/// counts as too long.
 ///
 /// # Errors
-/// The transport's error, as an [`Error`] that knows whether the request may have been processed.
+/// The transport's error, as an [`Error`] that knows whether the request may have been processed. The error of a success's
+/// body, if it comes while the response is held: the request may have been processed.
 ///
 /// # Cancel safety
 /// Dropping the future drops the request below; nothing else is held.
 #[derive(Clone, Debug)]
 pub struct Classify<S> {
     inner: S,
-    dialect: Dialect,
-    clock: Clock,
+    settings: Arc<Settings>,
 }
 
 impl<S> Classify<S> {
-    pub(crate) const fn new(inner: S, dialect: Dialect, clock: Clock) -> Self {
-        Self { inner, dialect, clock }
+    pub(crate) const fn new(inner: S, settings: Arc<Settings>) -> Self {
+        Self { inner, settings }
     }
 }
 
@@ -48,6 +51,7 @@ where
     S: Service<Request<B>, Response = Response<R>>,
     S::Error: Into<BoxError>,
     R: http_body::Body + Unpin,
+    R::Error: Into<BoxError>,
 {
     type Response = Response<Body<R>>;
     type Error = Error;
@@ -59,6 +63,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let call = Call::new(request.method(), request.uri());
-        ResponseFuture::new(self.inner.call(request), self.dialect.clone(), self.clock, call)
+        let deadline = request.extensions().get::<Deadline>().copied();
+        ResponseFuture::new(self.inner.call(request), Arc::clone(&self.settings), call, deadline)
     }
 }

@@ -29,6 +29,12 @@ pub(crate) fn overlong(dialect: &Dialect, status: u16, held_bytes: u64) {
     tracing::warn!(target: "redress::classify", dialect, status, held_bytes, "no signal in a long body: taken for a success");
 }
 
+/// Tells of a body that was held for as long as it may be and gave no signal.
+pub(crate) fn overdue(dialect: &Dialect, status: u16, held_bytes: u64) {
+    let dialect = dialect.name();
+    tracing::warn!(target: "redress::classify", dialect, status, held_bytes, "no signal in a slow body: taken for a success");
+}
+
 #[cfg(feature = "metrics")]
 fn count_alert(dialect: &str) {
     metrics::counter!("redress_alerts_total", "dialect" => dialect.to_owned()).increment(1);

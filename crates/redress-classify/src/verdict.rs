@@ -107,7 +107,7 @@ impl Verdict {
         if dialect.class_of_status(about.status).is_none() && !signals_error(dialect, &about, body) {
             return None;
         }
-        let receipt = Receipt { clock: *clock, sent: now, at: now };
+        let receipt = Receipt { clock, sent: now, at: now };
         judge(dialect, &call, head, receipt, &Seen { pieces: body.to_vec(), whole: true })
     }
 

@@ -24,6 +24,7 @@ pub use route::{InvalidRoute, Route};
 pub(crate) use source::{Response, Source};
 
 use crate::class::Class;
+use crate::head::Head;
 
 /// How one API signals errors: a TOML file, compiled once.
 ///
@@ -165,6 +166,14 @@ impl Dialect {
     #[must_use]
     pub fn signals_in_body(&self) -> bool {
         !self.inner.errors.is_empty()
+    }
+
+    /// Whether an error rule names the media type of this head, whatever that type is.
+    #[must_use]
+    pub fn names_media_type(&self, head: &Head<'_>) -> bool {
+        let mut conditions = self.inner.errors.iter().flat_map(|rule| &rule.when);
+        conditions
+            .any(|condition| matches!(condition, Condition::MediaType(_)) && condition.of_head(head) == Some(true))
     }
 
     /// Returns the vendor's published advice on retries.

@@ -44,6 +44,29 @@ impl<'h> Head<'h> {
         self.media_type().eq_ignore_ascii_case("text/event-stream")
     }
 
+    /// Whether the media type is one that a JSON or XML document may have, so that the body may signal an error.
+    ///
+    /// It may be missing, `text/plain` or `text/html` too, as many servers label a document wrongly. Streams of documents
+    /// (`application/x-ndjson`, `application/json-seq`, ...), which do not end with the first one, and whatever is neither
+    /// JSON nor XML, such as `multipart/*`, `image/*` or `application/octet-stream`, are not.
+    #[must_use]
+    pub fn may_be_document(&self) -> bool {
+        let Some((kind, subtype)) = self.media_type().split_once('/') else { return true };
+        let subtype = subtype.to_ascii_lowercase();
+        let ends_in = |suffix: &str| {
+            subtype.strip_suffix(suffix).is_some_and(|rest| rest.is_empty() || rest.ends_with(['+', '-']))
+        };
+        let is_stream = ["stream", "seq", "grpc"].iter().any(|part| subtype.contains(part));
+        let is_json = ends_in("json") || subtype.starts_with("x-amz-json-");
+        let is_document = is_json || ends_in("xml") || ends_in("javascript");
+        match kind.to_ascii_lowercase().as_str() {
+            "*" => true,
+            "application" => is_document && !is_stream && !subtype.contains("ndjson"),
+            "text" => is_document || matches!(subtype.as_str(), "plain" | "html"),
+            _ => false,
+        }
+    }
+
     /// Returns every value of a header that is a text, without blanks around it.
     pub(crate) fn texts(&self, name: &HeaderName) -> impl Iterator<Item = &'h str> + use<'h> {
         self.headers.get_all(name).iter().filter_map(|value| std::str::from_utf8(value.as_bytes()).ok()).map(str::trim)

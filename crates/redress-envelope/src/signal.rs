@@ -75,6 +75,13 @@ impl Signal {
         Self { scanner: Scanner::new(), watch }
     }
 
+    /// Returns what is known so far; before any byte was read, that a body cannot be an error if no rule of the dialect is
+    /// for a response with this head.
+    #[must_use]
+    pub const fn decision(&self) -> Decision {
+        self.watch.decision
+    }
+
     /// Reads the next bytes and returns what is known after them.
     pub fn feed(&mut self, chunk: &[u8]) -> Decision {
         if self.watch.decision == Decision::Undecided {

@@ -64,6 +64,7 @@ where
     S::Error: Into<BoxError>,
     B: Replay,
     R: http_body::Body + Unpin,
+    R::Error: Into<BoxError>,
 {
     type Response = Response<Body<R>>;
     type Error = Error;
@@ -84,6 +85,7 @@ where
     S::Error: Into<BoxError>,
     B: Replay,
     R: http_body::Body + Unpin,
+    R::Error: Into<BoxError>,
 {
     type Output = Result<Response<Body<R>>, Error>;
 

@@ -81,6 +81,7 @@ where
     S: Service<Request<String>, Response = Response<R>> + Clone,
     S::Error: Into<BoxError>,
     R: http_body::Body + Unpin,
+    R::Error: Into<BoxError>,
 {
     let request = Request::get(uri).body(String::new()).expect("legal parts");
     layer.layer(transport).oneshot(request).await.expect("a response").map(drop)
@@ -92,6 +93,7 @@ where
     S: Service<Request<String>, Response = Response<R>> + Clone,
     S::Error: Into<BoxError>,
     R: http_body::Body + Unpin,
+    R::Error: Into<BoxError>,
 {
     let mut uri = uri.to_owned();
     for hops in 0..10 {

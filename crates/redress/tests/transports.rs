@@ -28,6 +28,7 @@ where
     S: Service<Request<String>, Response = Response<R>> + Clone,
     S::Error: Into<BoxError>,
     R: http_body::Body + Unpin,
+    R::Error: Into<BoxError>,
 {
     let request = Request::post(format!("{url}/v1/applicants/a1/verify?token=secret"))
         .body("{}".to_owned())

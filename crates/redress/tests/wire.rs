@@ -37,6 +37,7 @@ where
     S: Service<Request<Full<Bytes>>, Response = http::Response<R>>,
     S::Error: Into<BoxError>,
     R: http_body_util::BodyExt + Unpin,
+    R::Error: Into<BoxError>,
 {
     let request = Request::post(format!("{url}/v1/things")).body(Full::default()).expect("legal parts");
     let response = ClassifyLayer::new(dialects::veridia()).layer(transport).oneshot(request).await?;

@@ -13,7 +13,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 use http_body::{Body as _, Frame, SizeHint};
-use redress_classify::{Body, ClassifyLayer, Dialect, Error};
+use redress_classify::{Body, BoxError, ClassifyLayer, Dialect, Error};
 use tokio::time::Sleep;
 use tower::{Layer, ServiceExt, service_fn};
 
@@ -93,6 +93,7 @@ pub fn request() -> Request<&'static str> {
 pub async fn classify<R>(dialect: Dialect, answer: Response<R>) -> Response<Body<R>>
 where
     R: http_body::Body + Unpin,
+    R::Error: Into<BoxError>,
 {
     let answer = std::sync::Mutex::new(Some(answer));
     let service = service_fn(move |_: Request<&'static str>| {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
 
 mod effects;
+mod held;
 mod refused;
 mod server;
 mod silence;
@@ -38,6 +39,7 @@ where
     S: Service<Request<String>, Response = http::Response<R>> + Clone,
     S::Error: Into<BoxError>,
     R: http_body::Body + Unpin,
+    R::Error: Into<BoxError>,
 {
     layer.layer(transport).oneshot(request).await.map(|response| response.status().as_u16())
 }

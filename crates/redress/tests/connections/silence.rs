@@ -46,6 +46,7 @@ where
     S: Service<Request<String>, Response = http::Response<R>> + Clone,
     S::Error: Into<BoxError>,
     R: http_body::Body + Unpin,
+    R::Error: Into<BoxError>,
 {
     let (sender, done) = mpsc::channel();
     let (url, effects) = start(Fault::Stall, sender).await;

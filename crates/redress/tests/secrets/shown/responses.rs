@@ -83,6 +83,7 @@ where
     S: Service<http::Request<String>, Response = http::Response<R>> + Clone,
     S::Error: Into<BoxError>,
     R: http_body::Body + Unpin,
+    R::Error: Into<BoxError>,
 {
     let layer = RedressLayer::new(dialect()).backoff(|backoff| backoff.random(|| 0));
     let mut request = request("GET");

@@ -1,0 +1,44 @@
+//! A success whose body breaks off while it may still signal an error.
+
+use http::Method;
+use redress::{Phase, RedressLayer, Stop, dialects};
+
+use super::server::{Fault, start};
+use super::{both, request};
+
+const HEAD: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n";
+
+/// Returns an answer that ends before it should.
+fn cut(framing: &str) -> Fault {
+    Fault::Close(format!("{HEAD}{framing}").leak())
+}
+
+#[tokio::test]
+async fn a_held_success_that_breaks_off_is_a_failure_and_sent_again_only_if_that_is_safe() {
+    for framing in [
+        "content-length: 100\r\n\r\n",
+        "content-length: 100\r\n\r\n{\"data\":",
+        "transfer-encoding: chunked\r\n\r\n8\r\n{\"data\":\r\n",
+    ] {
+        let (url, effects) = start(cut(framing), std::sync::mpsc::channel().0).await;
+        for (method, sends, stop) in [(Method::POST, 1, Stop::NotIdempotent), (Method::GET, 3, Stop::Attempts)] {
+            for result in both(&RedressLayer::new(dialects::vlens()), &request(method.as_str(), &url)).await {
+                let error = result.expect_err("the answer broke off");
+                assert!(error.is_transport() && error.phase() == Phase::MaybeProcessed, "{framing:?} {error:?}");
+                assert_eq!(error.record().map(redress::Record::stop), Some(stop), "{framing:?} {method}");
+            }
+            assert_eq!(effects.take(), vec![method; 2 * sends], "{framing:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_breaks_off_and_was_not_held_is_the_callers_to_read() {
+    for framing in ["content-length: 100\r\n\r\n{\"data\":"] {
+        let (url, effects) = start(cut(framing), std::sync::mpsc::channel().0).await;
+        for result in both(&RedressLayer::new(dialects::veridia()), &request("GET", &url)).await {
+            assert_eq!(result.ok(), Some(200));
+        }
+        assert_eq!(effects.take(), vec![Method::GET; 2]);
+    }
+}
