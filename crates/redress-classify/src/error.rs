@@ -8,7 +8,7 @@ use redress_envelope::{Class, Recovery};
 
 use crate::BoxError;
 use crate::record::Record;
-use crate::transport::{TransportError, find, phase_of};
+use crate::transport::{TransportError, find, is_timeout, phase_of};
 use crate::verdict::{Phase, Verdict};
 
 /// Why a call ended without a response to return.
@@ -138,10 +138,10 @@ impl Error {
         self.inner.kind == Kind::Transport
     }
 
-    /// Whether an attempt took longer than its own timeout.
+    /// Whether an attempt, or its connection, took longer than its own timeout.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
-        self.transport_error().is_some_and(TransportError::is_timeout)
+        self.inner.source.as_deref().is_some_and(|source| is_timeout(source))
     }
 
     /// Whether no connection was made.
@@ -169,9 +169,9 @@ impl Error {
     }
 
     fn transport(error: BoxError, phase: Phase) -> Self {
-        let at_fault = find::<TransportError>(error.as_ref()).is_some_and(TransportError::is_request);
-        let class = if at_fault { Class::Invalid } else { Class::Unavailable };
-        Self::new(Kind::Transport, Verdict::unanswered(class, class.default_recovery(), phase), Some(error))
+        let meaning = find(error.as_ref()).map(TransportError::meaning);
+        let (class, recovery) = meaning.unwrap_or((Class::Unavailable, Recovery::Retry));
+        Self::new(Kind::Transport, Verdict::unanswered(class, recovery, phase), Some(error))
     }
 
     fn new(kind: Kind, verdict: Verdict, source: Option<BoxError>) -> Self {

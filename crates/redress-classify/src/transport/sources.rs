@@ -1,0 +1,115 @@
+//! The sources of an error, and what the types among them say.
+
+use std::error::Error as StdError;
+use std::io;
+
+use super::TransportError;
+use crate::verdict::Phase;
+
+/// Returns an error and its sources, the outermost first.
+pub(super) fn chain<'e>(error: &'e (dyn StdError + 'static)) -> impl Iterator<Item = &'e (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |error: &&'e (dyn StdError + 'static)| {
+        let error = *error;
+        // An `io::Error` answers `source` with the source of what it wraps.
+        match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(wrapped) => Some(wrapped),
+            None => error.source(),
+        }
+    })
+}
+
+/// Finds the first error of a type among an error and its sources.
+pub(crate) fn find<'e, T: StdError + 'static>(error: &'e (dyn StdError + 'static)) -> Option<&'e T> {
+    chain(error).find_map(<dyn StdError>::downcast_ref)
+}
+
+/// Whether a timeout is among an error and its sources: tower's, tokio's, or the operating system's.
+pub(super) fn has_timed_out(error: &(dyn StdError + 'static)) -> bool {
+    chain(error).any(|error| {
+        error.is::<tower::timeout::error::Elapsed>()
+            || error.is::<tokio::time::error::Elapsed>()
+            || is_io(error, io::ErrorKind::TimedOut)
+    })
+}
+
+/// Whether an error says by itself that nothing was sent: a refused TCP connection, or tower's `LoadShed`.
+fn is_unsent(error: &(dyn StdError + 'static)) -> bool {
+    is_io(error, io::ErrorKind::ConnectionRefused) || error.is::<tower::load_shed::error::Overloaded>()
+}
+
+fn is_io(error: &(dyn StdError + 'static), kind: io::ErrorKind) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == kind)
+}
+
+/// Returns how far a request got that failed with this error.
+pub(crate) fn phase_of(error: &(dyn StdError + 'static)) -> Phase {
+    if let Some(transport) = find::<TransportError>(error) {
+        return transport.phase();
+    }
+    if chain(error).any(is_unsent) { Phase::NotSent } else { Phase::MaybeProcessed }
+}
+
+/// Whether a request failed with this error because an attempt, or its connection, took too long.
+pub(crate) fn is_timeout(error: &(dyn StdError + 'static)) -> bool {
+    find::<TransportError>(error).map_or_else(|| has_timed_out(error), TransportError::is_timeout)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::BoxError;
+
+    #[test]
+    fn each_failure_has_its_phase() {
+        let io = |kind| io::Error::from(kind);
+        let nested = io::Error::other(TransportError::connect("dns"));
+        for (error, phase) in [
+            (BoxError::from(TransportError::connect("x")), Phase::NotSent),
+            (BoxError::from(TransportError::connect_timeout("x")), Phase::NotSent),
+            (BoxError::from(TransportError::certificate("x")), Phase::NotSent),
+            (BoxError::from(TransportError::tls("x")), Phase::NotSent),
+            (BoxError::from(TransportError::proxy("x")), Phase::NotSent),
+            (BoxError::from(TransportError::not_sent("x")), Phase::NotSent),
+            (BoxError::from(TransportError::refused_stream("x")), Phase::NotSent),
+            (BoxError::from(TransportError::certificate("x").maybe_processed()), Phase::MaybeProcessed),
+            (BoxError::from(TransportError::rate_limited("x")), Phase::MaybeProcessed),
+            (BoxError::from(TransportError::rate_limited("x").not_processed()), Phase::NotSent),
+            (BoxError::from(TransportError::timeout("x")), Phase::MaybeProcessed),
+            (BoxError::from(TransportError::body("x")), Phase::MaybeProcessed),
+            (BoxError::from(TransportError::other("x")), Phase::MaybeProcessed),
+            (BoxError::from(io(io::ErrorKind::ConnectionRefused)), Phase::NotSent),
+            (BoxError::from(io(io::ErrorKind::ConnectionReset)), Phase::MaybeProcessed),
+            (BoxError::from(nested), Phase::NotSent),
+            (BoxError::from(io::Error::other(io(io::ErrorKind::ConnectionRefused))), Phase::NotSent),
+            (BoxError::from(TransportError::request("x")), Phase::NotSent),
+            (BoxError::from(tower::load_shed::error::Overloaded::new()), Phase::NotSent),
+            (BoxError::from(io::Error::other(tower::load_shed::error::Overloaded::new())), Phase::NotSent),
+            (BoxError::from(tower::timeout::error::Elapsed::new()), Phase::MaybeProcessed),
+            (BoxError::from("service overloaded"), Phase::MaybeProcessed),
+            (BoxError::from("anything"), Phase::MaybeProcessed),
+        ] {
+            assert_eq!(phase_of(error.as_ref()), phase, "{error}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_timeout_is_one_whoever_kept_the_time() {
+        let elapsed = tower::timeout::error::Elapsed::new;
+        let of_tokio = tokio::time::timeout(std::time::Duration::ZERO, std::future::pending::<()>()).await;
+        for (error, expected) in [
+            (BoxError::from(elapsed()), true),
+            (BoxError::from(of_tokio.expect_err("it never ends")), true),
+            (BoxError::from(io::Error::from(io::ErrorKind::TimedOut)), true),
+            (BoxError::from(io::Error::other(elapsed())), true),
+            (BoxError::from(TransportError::connect(elapsed())), true),
+            (BoxError::from(TransportError::connect_timeout("x")), true),
+            (BoxError::from(TransportError::other(elapsed())), true),
+            (BoxError::from(TransportError::timeout("x")), true),
+            (BoxError::from(TransportError::request(elapsed())), false),
+            (BoxError::from(TransportError::connect("x")), false),
+            (BoxError::from("request timed out"), false),
+        ] {
+            assert_eq!(is_timeout(error.as_ref()), expected, "{error:?}");
+        }
+    }
+}
