@@ -1,4 +1,4 @@
-//! Holds the hint reader, in all of its units, against a naive one that counts in `u128`.
+//! Holds the hint reader, in all of its units, against a naive one that counts in `u128`, and to what a hint can be.
 
 use std::time::{Duration, SystemTime};
 
@@ -16,14 +16,14 @@ const UNITS: [Unit; 9] = [
     Unit::RateLimit,
     Unit::Guess,
 ];
-/// Those in which a number is a delay, with how many of it make a second.
-const DELAYS: [(Unit, u128); 3] = [(Unit::Http, 1), (Unit::Seconds, 1), (Unit::Milliseconds, 1_000)];
+/// Those in which a number of up to nine digits is a delay, with how many milliseconds one is.
+const DELAYS: [(Unit, u64); 3] = [(Unit::Http, 1_000), (Unit::Seconds, 1_000), (Unit::Milliseconds, 1)];
 
 /// Reads a text in every unit and checks what comes out.
 ///
 /// # Panics
-/// When a reading is not the number that the digits spell, when a further digit shortens the wait, or when an instant cannot
-/// be written and read back.
+/// When a reading has passed or lies more than a year ahead, when it is not the number that the digits spell, when a further
+/// digit shortens the wait, or when an instant cannot be written and read back.
 pub fn check(data: &[u8]) {
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_132_800);
     let readings = UNITS.map(|unit| unit.read(data, now));
@@ -33,41 +33,55 @@ pub fn check(data: &[u8]) {
         return;
     };
     for when in readings.into_iter().flatten() {
+        let delay = RetryHint::new(when, HintSource::RetryAfter).delay(now);
+        assert!(delay <= RetryHint::MAX_DELAY, "{text}: more than a year");
         if let When::At(instant) = when {
+            assert!(instant >= now, "{text}: an instant that has passed");
             assert!(parse_date(&format_date(instant), now).is_some(), "{text}: an instant that cannot be read back");
         }
     }
     let number = text.trim_matches([' ', '\t']);
-    for (unit, per_second) in DELAYS {
-        spells(unit, per_second, number, now);
-        longer(unit, number, now);
-    }
-    for unit in [Unit::EpochSeconds, Unit::EpochMilliseconds] {
-        longer(unit, number, now);
-    }
-}
-
-/// Checks that digits alone are the number that they spell.
-fn spells(unit: Unit, per_second: u128, number: &str, now: SystemTime) {
     if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
         return;
     }
-    let count = number.parse::<u128>().unwrap_or(u128::MAX);
-    let millis = count.saturating_mul(1_000 / per_second);
-    let counted = u64::try_from(millis).map(Duration::from_millis).ok();
-    // What is too long in milliseconds may still be a number of seconds.
-    let seconds = u64::try_from(count).ok().filter(|_| per_second == 1).map(Duration::from_secs);
-    let expected = counted.or(seconds).unwrap_or(Duration::MAX);
-    assert_eq!(unit.read(number.as_bytes(), now), Some(When::After(expected)), "{unit:?} {number}");
+    for (unit, unit_ms) in DELAYS {
+        spells(unit, unit_ms, number, now);
+    }
+    for unit in UNITS {
+        instant(unit, number, now);
+    }
 }
 
-/// Checks that a further digit never makes the wait shorter.
-fn longer(unit: Unit, number: &str, now: SystemTime) {
-    let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    let wait = |text: &str| Some(RetryHint::new(unit.read(text.as_bytes(), now)?, HintSource::RetryAfter).delay(now));
-    let Some(short) = wait(number).filter(|_| is_number) else { return };
-    for digit in '0'..='9' {
-        let long = format!("{number}{digit}");
-        assert!(wait(&long).is_some_and(|wait| wait >= short), "{unit:?} {long} is a shorter wait than {number}");
+/// Checks that a few digits are the delay that they spell, and that a further one never makes it shorter.
+fn spells(unit: Unit, unit_ms: u64, number: &str, now: SystemTime) {
+    let count = number.trim_start_matches('0');
+    if count.len() > 9 {
+        return;
     }
+    let delay = Duration::from_millis(count.parse::<u64>().unwrap_or(0) * unit_ms);
+    let expected = Some(delay).filter(|delay| *delay <= RetryHint::MAX_DELAY).map(When::After);
+    assert_eq!(unit.read(number.as_bytes(), now), expected, "{unit:?} {number}");
+    let Some(short) = expected.filter(|_| count.len() < 9) else { return };
+    for digit in '0'..='9' {
+        let longer = unit.read(format!("{number}{digit}").as_bytes(), now);
+        let is_longer =
+            longer.is_none_or(|longer| matches!((longer, short), (When::After(a), When::After(b)) if a >= b));
+        assert!(is_longer, "{unit:?} {number}{digit} is a shorter wait than {number}");
+    }
+}
+
+/// Checks that digits which are an instant are the one that they spell in the unit of their length.
+fn instant(unit: Unit, number: &str, now: SystemTime) {
+    let Some(When::At(instant)) = unit.read(number.as_bytes(), now) else { return };
+    let count = number.trim_start_matches('0');
+    let scale: u128 = match count.len() {
+        10..=11 => 1_000_000_000,
+        12..=14 => 1_000_000,
+        15..=17 => 1_000,
+        18..=20 => 1,
+        _ => panic!("{unit:?} {number} is an instant"),
+    };
+    let nanos = count.parse::<u128>().map(|count| count * scale);
+    let since = instant.duration_since(SystemTime::UNIX_EPOCH).map(|since| since.as_nanos());
+    assert_eq!(nanos.ok(), since.ok(), "{unit:?} {number}");
 }

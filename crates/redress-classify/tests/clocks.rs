@@ -48,7 +48,7 @@ async fn a_date_is_counted_by_the_servers_clock_whatever_the_callers_says() {
     let cached = [DATE, RETRY, ("age", "30")];
     let fresh = [DATE, RETRY, ("age", "0")];
     let broken = [("date", "yesterday"), RETRY];
-    let epoch_number = [DATE, ("retry-after", "1763650000")];
+    let days = [DATE, ("retry-after", "31622400")];
     for (name, wall, headers, seconds) in [
         ("the clock is right", SERVER, &[DATE, RETRY][..], 60),
         ("an hour ahead", SERVER + HOUR, &[DATE, RETRY], 60),
@@ -58,19 +58,35 @@ async fn a_date_is_counted_by_the_servers_clock_whatever_the_callers_says() {
         ("before 1970", -YEAR, &[DATE, RETRY], 60),
         ("beyond the year 9999", 300_000_000_000, &[DATE, RETRY], 60),
         ("no date, the clock is right", SERVER, &[RETRY], 60),
-        ("no date, an hour ahead", SERVER + HOUR, &[RETRY], 0),
         ("no date, an hour behind", SERVER - HOUR, &[RETRY], 3_660),
-        ("no date, before 1970", -60, &[RETRY], 784_111_897),
         ("a date that is none", SERVER, &broken, 60),
         ("cached on the way: the date is not now", SERVER + 30, &cached, 30),
         ("not cached", SERVER + 30, &fresh, 60),
         ("a leap second", SERVER, &leap, 60),
         ("until a leap second", SERVER, &late_leap, 60),
-        ("a number of seconds needs no clock", -YEAR, &epoch_number, 1_763_650_000),
+        ("a number of seconds needs no clock", -YEAR, &days, 31_622_400),
         ("two dates, the first counts", SERVER, &[DATE, ("date", "Sun, 06 Nov 1994 08:50:07 GMT"), RETRY], 60),
     ] {
         let verdict = verdict(at(wall), headers).await;
         assert_eq!(verdict.hint_delay(Instant::now()), Some(Duration::from_secs(seconds)), "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_date_that_has_passed_or_is_years_ahead_is_no_hint_by_the_servers_clock() {
+    let (old, now) = (("date", "Thu, 01 Jan 1970 00:00:00 GMT"), ("date", "Thu, 15 Jan 2026 12:00:00 GMT"));
+    for (name, wall, headers) in [
+        ("no date, an hour ahead", SERVER + HOUR, &[RETRY][..]),
+        ("no date, before 1970", -60, &[RETRY]),
+        ("the clock is right and the date has passed", SERVER, &[now, RETRY]),
+        ("the server's clock stands at its first day", SERVER, &[old, RETRY]),
+        ("an instant that has passed", SERVER, &[now, ("retry-after", "1763650000")]),
+        ("an instant years ahead", SERVER, &[DATE, ("retry-after", "1763650000")]),
+        ("the last of all dates", SERVER, &[DATE, ("retry-after", "Fri, 31 Dec 9999 23:59:60 GMT")]),
+        ("more than can be counted", SERVER, &[DATE, ("retry-after", "99999999999999999999")]),
+    ] {
+        let verdict = verdict(at(wall), headers).await;
+        assert_eq!((verdict.hint(), verdict.retry_at()), (None, None), "{name}");
     }
 }
 
@@ -85,10 +101,8 @@ async fn when_to_come_back_is_told_by_the_callers_clock() {
         assert_eq!(verdict(at(wall), &[DATE, RETRY]).await.retry_at(), Some(at(expected)), "{wall}");
     }
     let last = at(253_402_300_799);
-    let beyond = verdict(at(SERVER), &[("retry-after", "99999999999999999999")]).await;
-    assert_eq!((beyond.hint_delay(Instant::now()), beyond.retry_at()), (Some(Duration::MAX), Some(last)));
-    let far = verdict(at(SERVER), &[("retry-after", "Fri, 31 Dec 9999 23:59:60 GMT")]).await;
-    assert_eq!(far.retry_at(), Some(last));
+    let beyond = verdict(at(253_402_300_739), &[("retry-after", "90")]).await;
+    assert_eq!((beyond.hint_delay(Instant::now()), beyond.retry_at()), (Some(Duration::from_secs(90)), Some(last)));
 }
 
 #[tokio::test(start_paused = true)]

@@ -101,8 +101,7 @@ async fn the_longest_of_all_hints_counts_and_dates_are_corrected() {
     tokio::time::advance(Duration::from_secs(15)).await;
     assert_eq!(dated.hint_delay(Instant::now()), Some(Duration::from_secs(5)));
     let far = verdict(dialects::ranex(), with(answer(503, []), &[("retry-after", "99999999999999999999")])).await;
-    assert_eq!(far.hint_delay(Instant::now()), Some(Duration::MAX));
-    assert!(far.retry_at() > Some(SystemTime::UNIX_EPOCH + Duration::from_secs(253_402_300_000)));
+    assert_eq!((far.hint_delay(Instant::now()), far.retry_at()), (None, None), "more than a server can mean");
 }
 
 #[tokio::test(start_paused = true)]

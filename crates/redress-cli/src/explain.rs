@@ -45,7 +45,7 @@ fn one(dialects: &Dialects, judge: &Judge, input: Input, arguments: &Explain) ->
         let answer = Answer::new(None, &dialect, verdict.as_ref());
         return Ok(json::write_line(&mut std::io::stdout().lock(), &answer)?);
     }
-    output::print(&person::told(&dialect, exchange.head.status, verdict.as_ref()))
+    output::print(&person::told(&dialect, &exchange.head, verdict.as_ref()))
 }
 
 fn records(dialects: Dialects, judge: Judge, input: Input) -> Result<(), Failure> {

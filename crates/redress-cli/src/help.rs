@@ -51,6 +51,8 @@ The answer of --json and --jsonl:
   retry_after_ms  how long to wait from the response on, rounded up; 9007199254740991, the largest whole number that
                   every JSON reader can take, stands for that long and for anything longer
   retry_at        when to come back, RFC 3339, where the server named an instant by its clock
+                  Both are null where the time has passed or lies more than 366 days ahead. It counts from the response's
+                  Date, else from --now.
   fields          the fields at fault: [{\"path\", \"message\"}]
   dialect         the dialect that read the response
 

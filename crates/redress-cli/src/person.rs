@@ -1,7 +1,8 @@
 //! What a person is told about a response.
 
 use anstyle::Style;
-use http::StatusCode;
+use http::header::RETRY_AFTER;
+use http::response::Parts;
 use redress_classify::{ApiError, Recovery, Verdict, When};
 use redress_envelope::Dialect;
 
@@ -11,6 +12,9 @@ use crate::{time, words};
 
 /// The widest value that still moves the column of origins.
 const MAX_WIDTH: usize = 64;
+
+/// Says of a hint that it is none.
+const NO_HINT: &str = "not counted: it has passed, is more than 366 days ahead, or cannot be read";
 
 /// One line: its name, its value, and where the value came from.
 struct Row {
@@ -29,10 +33,10 @@ enum Part {
 }
 
 /// Writes what a response means, as aligned lines.
-pub(crate) fn told(dialect: &Dialect, status: StatusCode, verdict: Option<&Verdict>) -> String {
-    let status = status.as_u16();
+pub(crate) fn told(dialect: &Dialect, head: &Parts, verdict: Option<&Verdict>) -> String {
+    let status = head.status.as_u16();
     let mut rows = match verdict {
-        Some(verdict) => meaning(dialect, status, verdict),
+        Some(verdict) => meaning(dialect, head, verdict),
         None => vec![
             Row::new("what", "success: no error", format!("status {status}")).in_style(GOOD),
             Row::new("do", "nothing", ""),
@@ -43,14 +47,21 @@ pub(crate) fn told(dialect: &Dialect, status: StatusCode, verdict: Option<&Verdi
     render(&rows)
 }
 
-fn meaning(dialect: &Dialect, status: u16, verdict: &Verdict) -> Vec<Row> {
+fn meaning(dialect: &Dialect, head: &Parts, verdict: &Verdict) -> Vec<Row> {
+    let status = head.status.as_u16();
     let (class, recovery) = (verdict.class(), verdict.recovery());
     let what = format!("{class}: {}", words::of_class(class));
     let mut rows = vec![
         Row::new("what", &what, words::of_basis(verdict.basis(), status)).in_style(BAD),
         Row::new("do", &format!("{recovery}: {}", words::of_recovery(recovery)), ""),
     ];
-    rows.extend(when(dialect, status, verdict));
+    let when = when(dialect, status, verdict);
+    if when.is_some() && verdict.hint().is_none() && head.headers.contains_key(RETRY_AFTER) {
+        rows.extend(when);
+        rows.push(Row::new("", NO_HINT, "retry-after header"));
+    } else {
+        rows.extend(when);
+    }
     let guidance = verdict.api_error().map(ApiError::guidance).unwrap_or_default();
     if !guidance.is_empty() {
         rows.push(Row::new("advice", guidance, "the dialect"));
@@ -63,7 +74,6 @@ fn meaning(dialect: &Dialect, status: u16, verdict: &Verdict) -> Vec<Row> {
 fn when(dialect: &Dialect, status: u16, verdict: &Verdict) -> Option<Row> {
     if let Some(hint) = verdict.hint() {
         let value = match hint.when() {
-            When::After(delay) if time::millis(delay) == time::MAX_MS => "later than can be counted".to_owned(),
             When::After(delay) => format!("{} after the response", time::span(delay)),
             When::At(instant) => format!("at {}", time::rfc3339(instant)),
         };

@@ -83,8 +83,8 @@ fn the_largest_valid_hint_counts() {
             (&[], r#"{"details":{"wait_ms":1,"until":"1994-11-06T08:49:40Z"}}"#, Some((3_000, "details.until"))),
             (&[(after, "4")], r#"{"details":{"until":"1994-11-06T08:49:40Z"}}"#, Some((4_000, after))),
             (&[(after, "4")], r#"{"details":{"until":"1990-01-01T00:00:00Z"}}"#, Some((4_000, after))),
-            (&[(after, "4")], r#"{"retry_after":1e400}"#, Some((Duration::MAX.as_millis(), "retry_after"))),
-            (&[(after, "99999999999999999999")], r#"{"retry_after":4}"#, Some((Duration::MAX.as_millis(), after))),
+            (&[(after, "4")], r#"{"retry_after":1e400}"#, Some((4_000, after))),
+            (&[(after, "99999999999999999999")], r#"{"retry_after":4}"#, Some((4_000, "retry_after"))),
             (&[], "<html>", None),
         ],
     );
@@ -105,7 +105,7 @@ fn the_end_of_a_window_counts_only_where_no_other_hint_is() {
             (&[("ratelimit", field), ("x-ratelimit-reset", "784111787")], "", Some((30_000, "ratelimit"))),
             (&[("ratelimit", field), ("x-ratelimit-reset", "784111877")], "", Some((100_000, "x-ratelimit-reset"))),
             (&[("ratelimit", "p;r=0;t="), ("x-ratelimit-reset", "784111787")], "", Some((10_000, "x-ratelimit-reset"))),
-            (&[("x-ratelimit-reset", "784111700")], "", Some((0, "x-ratelimit-reset"))),
+            (&[("x-ratelimit-reset", "784111700")], "", None),
         ],
     );
 }
@@ -151,7 +151,7 @@ fn a_hint_says_where_it_stood() {
 }
 
 #[test]
-fn a_number_with_an_exponent_is_a_hint_unless_it_is_negative_or_none() {
+fn a_number_with_an_exponent_is_a_hint_unless_it_is_negative_or_without_end() {
     let dialect = dialect("");
     check(
         &dialect,
@@ -160,7 +160,7 @@ fn a_number_with_an_exponent_is_a_hint_unless_it_is_negative_or_none() {
             (&[], r#"{"retry_after":25E-1}"#, Some((2_500, "retry_after"))),
             (&[], r#"{"retry_after":-1e2}"#, None),
             (&[], r#"{"retry_after":-1e999}"#, None),
-            (&[], r#"{"retry_after":1e999}"#, Some((Duration::MAX.as_millis(), "retry_after"))),
+            (&[], r#"{"retry_after":1e999}"#, None),
         ],
     );
 }

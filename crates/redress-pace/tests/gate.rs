@@ -244,12 +244,34 @@ async fn without_a_deadline_the_longest_wait_is_bounded_and_the_spread_comes_on_
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_absurd_hint_is_told_as_it_is_and_shuts_nobody_out_for_years() {
+async fn an_absurd_hint_parks_nobody() {
     let now = SystemTime::UNIX_EPOCH + s(1_763_650_000);
-    let end = SystemTime::UNIX_EPOCH + s(253_402_300_799);
-    for (wait, retry_at) in
-        [("1763650000", now + s(1_763_650_000)), ("99999999999999999999", end), ("Fri, 31 Dec 9999 23:59:59 GMT", end)]
-    {
+    for wait in [
+        "1763649999",
+        "1763649999000",
+        "31622401",
+        "99999999999999999999",
+        "Fri, 31 Dec 9999 23:59:59 GMT",
+        "Thu, 01 Jan 1970 00:00:00 GMT",
+    ] {
+        let (mock, handle) = server();
+        let layer = layer().clock(Clock::anchored(now));
+        let service = serve(&layer, &mock);
+        let start = Instant::now();
+        for status in ["429", "503"] {
+            service.clone().oneshot(refusing(URL, status, Some(wait))).await.unwrap();
+            let refused = Instant::now();
+            service.clone().oneshot(request(URL)).await.expect(wait);
+            assert!(refused.elapsed() <= s(5), "{wait}");
+        }
+        assert_eq!(times(&handle, start).len(), 4, "{wait}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plausible_hint_is_told_as_it_is_and_parks_for_an_hour_at_most() {
+    let now = SystemTime::UNIX_EPOCH + s(1_763_650_000);
+    for (wait, retry_at) in [("31622400", now + s(31_622_400)), ("1763736400", now + s(86_400))] {
         let (mock, handle) = server();
         let layer = layer().clock(Clock::anchored(now));
         let service = serve(&layer, &mock);

@@ -54,10 +54,20 @@ fn a_person_reads_when_the_dialect_advises_to_come_back() {
     assert!(out.contains("\nwhen     1 s after the response"), "{out}");
     let out = run(&VERIDIA, "HTTP/1.1 503 x\n\n").quiet();
     assert!(out.contains("\nwhen     after a wait of your own: the response names none\n"), "{out}");
-    let out = run(&VERIDIA, "HTTP/1.1 503 x\nretry-after: Thu, 15 Jan 2026 12:31:00 GMT\n\n").quiet();
+    let out = run(
+        &VERIDIA,
+        "HTTP/1.1 503 x\ndate: Thu, 15 Jan 2026 12:30:00 GMT\nretry-after: Thu, 15 Jan 2026 12:31:00 GMT\n\n",
+    )
+    .quiet();
     assert!(out.contains("\nwhen     at 2026-01-15T12:31:00Z"), "{out}");
+    for passed in ["Thu, 15 Jan 2026 12:29:00 GMT", "Fri, 31 Dec 9999 23:59:59 GMT", "1763650000", "soon"] {
+        let head = format!("HTTP/1.1 503 x\ndate: Thu, 15 Jan 2026 12:30:00 GMT\nretry-after: {passed}\n\n");
+        let out = run(&VERIDIA, head).quiet();
+        assert!(out.contains("\nwhen     after a wait of your own: "), "{out}");
+        assert!(out.contains("not counted: it has passed, is more than 366 days ahead, or cannot be read"), "{out}");
+    }
     let out = run(&VERIDIA, "HTTP/1.1 404 x\n\n").quiet();
-    assert!(!out.contains("\nwhen"), "{out}");
+    assert!(!out.contains("\nwhen") && !out.contains("not counted"), "{out}");
 }
 
 #[test]
@@ -78,12 +88,19 @@ fn a_program_reads_one_object() {
 fn hints_are_delays_or_instants() {
     for (hint, after, at) in [
         ("0.0001", json!(1), Value::Null),
-        ("99999999999999999999", json!(9_007_199_254_740_991_u64), Value::Null),
+        ("99999999999999999999", Value::Null, Value::Null),
+        ("31622400", json!(31_622_400_000_u64), Value::Null),
+        ("31622401", Value::Null, Value::Null),
+        ("1768480260", Value::Null, json!("2026-01-15T12:31:00Z")),
+        ("1768480260000000", Value::Null, json!("2026-01-15T12:31:00Z")),
+        ("1768480140", Value::Null, Value::Null),
+        ("Thu, 15 Jan 2026 12:29:59 GMT", Value::Null, Value::Null),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", Value::Null, Value::Null),
         ("Thu, 15 Jan 2026 12:30:00 GMT", Value::Null, json!("2026-01-15T12:30:00Z")),
         ("2026-01-15T14:30:00.5+02:00", Value::Null, json!("2026-01-15T12:30:00.5Z")),
         ("soon", Value::Null, Value::Null),
     ] {
-        let answer = answer(format!("HTTP/1.1 503 x\nRetry-After: {hint}\n\n"));
+        let answer = answer(format!("HTTP/1.1 503 x\nDate: Thu, 15 Jan 2026 12:30:00 GMT\nRetry-After: {hint}\n\n"));
         assert_eq!((&answer["retry_after_ms"], &answer["retry_at"]), (&after, &at), "{hint}");
     }
 }

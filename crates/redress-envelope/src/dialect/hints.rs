@@ -129,7 +129,6 @@ fn plain(number: &str) -> Cow<'_, str> {
     }
     match number.parse::<f64>() {
         Ok(value) if value.is_finite() && value >= 0.0 => Cow::Owned(format!("{value}")),
-        Ok(value) if value == f64::INFINITY => Cow::Borrowed("99999999999999999999"),
         _ => Cow::Borrowed(""),
     }
 }

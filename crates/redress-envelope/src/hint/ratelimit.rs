@@ -1,20 +1,39 @@
 //! The `RateLimit` field: a list of items with parameters (RFC 9651, structured fields), of which `r` and `t` matter.
 
-use std::time::Duration;
+use std::time::SystemTime;
+
+use super::When;
+use super::number::Number;
 
 /// Room for a dozen quotas; a longer field is not looked at.
 const MAX_LEN: usize = 1024;
 
-/// One quota: what remains of it, and the seconds until it is whole again.
+/// What is left of a quota until it is whole again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Quota {
+    /// Nothing: a request before then is rejected.
+    UsedUp,
+    /// Something.
+    Left,
+    /// The response does not say.
+    Unknown,
+}
+
+/// One quota: what remains of it, and when it is whole again.
 #[derive(Default)]
-struct Quota {
+struct Item {
     remaining: Option<u64>,
-    reset: Option<u64>,
+    reset: Option<When>,
 }
 
 /// Returns the longest time until a quota that is used up is whole again; where none is said to be used up, that of any.
-/// A malformed field is no hint at all.
-pub(super) fn reset(field: &str) -> Option<Duration> {
+/// A malformed field is no hint at all, and neither is a time that is not plausible.
+pub(super) fn reset(field: &str, now: SystemTime) -> Option<When> {
+    window(field, now).map(|(_, when)| when)
+}
+
+/// Returns that time, and what is left until then of the quota that it belongs to.
+pub(super) fn window(field: &str, now: SystemTime) -> Option<(Quota, When)> {
     if field.len() > MAX_LEN {
         return None;
     }
@@ -30,18 +49,22 @@ pub(super) fn reset(field: &str) -> Option<Duration> {
         }
         rest = rest.strip_prefix(',')?.trim_start_matches([' ', '\t']);
     }
-    let used_up: Vec<_> = quotas.iter().filter(|quota| quota.remaining == Some(0)).collect();
-    let longest = match used_up.is_empty() {
-        false => used_up.iter().filter_map(|quota| quota.reset).max(),
-        true => quotas.iter().filter_map(|quota| quota.reset).max(),
+    let longest = |quotas: &mut dyn Iterator<Item = &Item>| {
+        let plausible = quotas.filter_map(|quota| quota.reset).filter(|when| when.is_plausible(now));
+        plausible.reduce(|a, b| if b.delay(now) > a.delay(now) { b } else { a })
     };
-    longest.map(Duration::from_secs)
+    if quotas.iter().any(|quota| quota.remaining == Some(0)) {
+        let when = longest(&mut quotas.iter().filter(|quota| quota.remaining == Some(0)))?;
+        return Some((Quota::UsedUp, when));
+    }
+    let is_known = quotas.iter().all(|quota| quota.remaining.is_some());
+    Some((if is_known { Quota::Left } else { Quota::Unknown }, longest(&mut quotas.iter())?))
 }
 
 /// Reads one item with its parameters.
-fn item(text: &str) -> Option<(Quota, &str)> {
+fn item(text: &str) -> Option<(Item, &str)> {
     let (_, mut rest) = bare(text)?;
-    let mut quota = Quota::default();
+    let mut quota = Item::default();
     while let Some(parameter) = rest.strip_prefix(';') {
         let parameter = parameter.trim_start_matches(' ');
         let is_key = |symbol: char| symbol.is_ascii_lowercase() || symbol.is_ascii_digit() || "_-.*".contains(symbol);
@@ -58,7 +81,10 @@ fn item(text: &str) -> Option<(Quota, &str)> {
         (value_text, rest) = bare(value)?;
         match key {
             "r" => quota.remaining = number(value_text),
-            "t" => quota.reset = Some(number(value_text)?),
+            "t" => {
+                number(value_text)?;
+                quota.reset = Number::parse(value_text).map(Number::seconds);
+            }
             _ => {}
         }
     }
@@ -91,7 +117,14 @@ fn number(text: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+
+    fn reset(field: &str) -> Option<Duration> {
+        let now = SystemTime::UNIX_EPOCH;
+        super::reset(field, now).map(|when| when.delay(now))
+    }
 
     #[test]
     fn the_quota_that_is_used_up_counts() {
@@ -102,7 +135,8 @@ mod tests {
             ("\"a\";r=4;t=3", Some(3)),
             ("default;r=0;t=1;pk=:c2Vj:", Some(1)),
             ("\"a \\\" ;t=5\";r=0;t=2", Some(2)),
-            ("\"p\";r=0;t=99999999999999999999", Some(u64::MAX)),
+            ("\"p\";r=0;t=99999999999999999999", None),
+            ("\"p\";r=0;t=99999999999999999999,\"q\";r=0;t=4,\"z\";r=1;t=9", Some(4)),
             ("\"p\";q_1=5;*x=1;r=0;t=3", Some(3)),
             ("\"p\";1q=5;r=0;t=3", None),
             ("\"p\";_q=5;r=0;t=3", None),
@@ -115,6 +149,22 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(reset(field), expected.map(Duration::from_secs), "{field}");
+        }
+    }
+
+    #[test]
+    fn a_quota_is_used_up_left_or_unknown() {
+        for (field, expected) in [
+            ("\"p\";r=0;t=30", Quota::UsedUp),
+            ("\"p\";r=00;t=30", Quota::UsedUp),
+            ("\"p\";r=0;t=30,\"q\";r=5;t=30", Quota::UsedUp),
+            ("\"p\";r=5;t=30", Quota::Left),
+            ("\"p\";r=5;t=30,\"q\";t=30", Quota::Unknown),
+            ("\"p\";t=30", Quota::Unknown),
+            ("\"p\";r=x;t=30", Quota::Unknown),
+        ] {
+            let found = window(field, SystemTime::UNIX_EPOCH).map(|(quota, _)| quota);
+            assert_eq!(found, Some(expected), "{field}");
         }
     }
 

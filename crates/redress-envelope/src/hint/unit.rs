@@ -2,11 +2,12 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::{HintSource, RetryHint, When, ratelimit};
+use super::number::Number;
+use super::{When, ratelimit};
 use crate::date::parse_date;
 
 /// Far longer than any list of delays and dates, or any duration: a longer text is not looked at. Only a number may have any
-/// length, since taking it for nothing would retry early.
+/// length, since zeros in front or behind the point change nothing.
 const MAX_LEN: usize = 256;
 
 /// The unit in which a header or a member of a body states a hint.
@@ -29,27 +30,34 @@ pub enum Unit {
     Duration,
     /// The `t` of a `RateLimit` field, in seconds (IETF draft-ietf-httpapi-ratelimit-headers, a structured field).
     RateLimit,
-    /// A date, a duration or a number: from 1,000,000,000 on since 1970 in seconds, from 1,000,000,000,000 on in
-    /// milliseconds, below a delay in seconds. A last resort for a reset header of an unknown vendor.
+    /// A date, a duration, or a number: with fewer than 10 digits a delay in seconds, else the time since 1970. A last
+    /// resort for a reset header of an unknown vendor.
     Guess,
 }
 
 impl Unit {
-    /// Reads the text of a hint in this unit; `None` when it is malformed, or longer than a hint in words can be.
+    /// Reads the text of a hint in this unit, `now` being the time of the server's clock.
+    ///
+    /// Returns `None` when the text is malformed, when the time has passed, and when it lies further ahead than
+    /// [`RetryHint::MAX_DELAY`]. A number of 10 and more digits is the time since 1970, whether a delay or an instant is
+    /// expected, since servers mix them up: 10 to 11 digits are seconds, 12 to 14 milliseconds, 15 to 17 microseconds, 18
+    /// to 20 nanoseconds. As [`Milliseconds`](Self::Milliseconds), where 10 digits can be a delay, it is a time only
+    /// within `MAX_DELAY` of `now`.
     #[must_use]
     pub fn read(self, value: &[u8], now: SystemTime) -> Option<When> {
         let text = std::str::from_utf8(value).ok()?.trim_matches([' ', '\t']);
-        match self {
+        let when = match self {
             Self::Http => one_of_list(text, now),
-            Self::Seconds => decimal(text, 1_000).map(When::After),
-            Self::Milliseconds => decimal(text, 1).map(When::After),
-            Self::EpochSeconds => decimal(text, 1_000).and_then(epoch),
-            Self::EpochMilliseconds => decimal(text, 1).and_then(epoch),
+            Self::Seconds => Number::parse(text).map(Number::seconds),
+            Self::Milliseconds => Number::parse(text).map(|number| number.milliseconds(now)),
+            Self::EpochSeconds => Number::parse(text).and_then(|number| number.epoch(1_000)),
+            Self::EpochMilliseconds => Number::parse(text).and_then(|number| number.epoch(1)),
             Self::Duration => duration(text).map(When::After),
-            Self::RateLimit => ratelimit::reset(text).map(When::After),
+            Self::RateLimit => ratelimit::reset(text, now),
             Self::Guess => guess(text, now),
             Self::Date => parse_date(text, now).map(When::At),
-        }
+        };
+        when.filter(|when| when.is_plausible(now))
     }
 
     /// Returns the name that dialect files use.
@@ -83,7 +91,10 @@ impl Unit {
 
 /// Reads `Retry-After`: a delay, a date, or by mistake a list of them.
 fn one_of_list(text: &str, now: SystemTime) -> Option<When> {
-    let single = |text: &str| decimal(text, 1_000).map(When::After).or_else(|| parse_date(text, now).map(When::At));
+    let single = |text: &str| {
+        let when = Number::parse(text).map(Number::seconds).or_else(|| parse_date(text, now).map(When::At));
+        when.filter(|when| when.is_plausible(now))
+    };
     if let Some(when) = single(text) {
         return Some(when);
     }
@@ -92,48 +103,8 @@ fn one_of_list(text: &str, now: SystemTime) -> Option<When> {
     }
     let parts: Vec<&str> = text.split(',').map(|part| part.trim_matches([' ', '\t'])).collect();
     let pairs = parts.windows(2).filter_map(|pair| single(&pair.join(", ")));
-    let longest = |a: When, b: When| if delay(b, now) > delay(a, now) { b } else { a };
+    let longest = |a: When, b: When| if b.delay(now) > a.delay(now) { b } else { a };
     parts.iter().filter_map(|part| single(part)).chain(pairs).reduce(longest)
-}
-
-fn delay(when: When, now: SystemTime) -> Duration {
-    RetryHint::new(when, HintSource::RetryAfter).delay(now)
-}
-
-fn epoch(since: Duration) -> Option<When> {
-    SystemTime::UNIX_EPOCH.checked_add(since).map(When::At).or(Some(When::After(Duration::MAX)))
-}
-
-/// Reads `digits` or `digits.digits` in a unit of so many milliseconds, rounding a fraction up to the millisecond.
-fn decimal(text: &str, unit_ms: u64) -> Option<Duration> {
-    let (whole, fraction) = match text.split_once('.') {
-        Some((whole, fraction)) => (whole, Some(fraction)),
-        None => (text, None),
-    };
-    let all_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    if !all_digits(whole) || !fraction.is_none_or(all_digits) {
-        return None;
-    }
-    let Some(whole_ms) = whole.parse::<u64>().ok().and_then(|whole| whole.checked_mul(unit_ms)) else {
-        return Some(seconds_only(whole, unit_ms));
-    };
-    Some(Duration::from_millis(whole_ms).saturating_add(Duration::from_millis(fraction_ms(fraction, unit_ms))))
-}
-
-/// A number of milliseconds that does not fit may still be a number of seconds that does.
-fn seconds_only(whole: &str, unit_ms: u64) -> Duration {
-    match whole.parse::<u64>() {
-        Ok(seconds) if unit_ms == 1_000 => Duration::from_secs(seconds),
-        _ => Duration::MAX,
-    }
-}
-
-fn fraction_ms(fraction: Option<&str>, unit_ms: u64) -> u64 {
-    let Some(fraction) = fraction else { return 0 };
-    let kept = fraction.get(..9).unwrap_or(fraction);
-    let rest = fraction.get(9..).is_some_and(|rest| rest.bytes().any(|digit| digit != b'0'));
-    let billionths: u64 = format!("{kept:0<9}").parse().unwrap_or(0);
-    (billionths * unit_ms + u64::from(rest)).div_ceil(1_000_000_000)
 }
 
 /// Reads numbers with units and adds them up, rounding up to the millisecond.
@@ -144,17 +115,18 @@ fn duration(text: &str) -> Option<Duration> {
     let mut rest = text;
     let mut sum = Duration::ZERO;
     while !rest.is_empty() {
-        let number = rest.find(|symbol: char| !symbol.is_ascii_digit() && symbol != '.')?;
-        let (digits, after) = rest.split_at(number);
+        let end = rest.find(|symbol: char| !symbol.is_ascii_digit() && symbol != '.')?;
+        let (digits, after) = rest.split_at(end);
         let end = after.find(|symbol: char| symbol.is_ascii_digit()).unwrap_or(after.len());
         let (unit, after) = after.split_at(end);
+        let number = Number::parse(digits)?;
         let part = match unit {
-            "h" => decimal(digits, 3_600_000)?,
-            "m" => decimal(digits, 60_000)?,
-            "s" => decimal(digits, 1_000)?,
-            "ms" => decimal(digits, 1)?,
+            "h" => number.delay(3_600_000),
+            "m" => number.delay(60_000),
+            "s" => number.delay(1_000),
+            "ms" => number.delay(1),
             // Below a millisecond any part is one.
-            "us" | "\u{b5}s" | "\u{3bc}s" | "ns" => decimal(digits, 1)?.min(Duration::from_millis(1)),
+            "us" | "\u{b5}s" | "\u{3bc}s" | "ns" => number.delay(1).min(Duration::from_millis(1)),
             _ => return None,
         };
         sum = sum.saturating_add(part);
@@ -164,14 +136,8 @@ fn duration(text: &str) -> Option<Duration> {
 }
 
 fn guess(text: &str, now: SystemTime) -> Option<When> {
-    let Some(number) = decimal(text, 1_000) else {
-        return duration(text).map(When::After).or_else(|| parse_date(text, now).map(When::At));
-    };
-    match number.as_secs() {
-        1_000_000_000_000.. => decimal(text, 1).and_then(epoch),
-        1_000_000_000.. => epoch(number),
-        _ => Some(When::After(number)),
-    }
+    let number = Number::parse(text).map(Number::seconds);
+    number.or_else(|| duration(text).map(When::After)).or_else(|| parse_date(text, now).map(When::At))
 }
 
 #[cfg(test)]
@@ -196,7 +162,7 @@ mod tests {
             (Unit::Duration, "1.000000001s", after(1_001)),
             (Unit::Duration, "5us", after(1)),
             (Unit::Duration, "0s", after(0)),
-            (Unit::Duration, "99999999999999999999h", Some(When::After(Duration::MAX))),
+            (Unit::Duration, "99999999999999999999h", None),
             (Unit::Duration, "-3s", None),
             (Unit::Duration, "3", None),
             (Unit::Duration, "s", None),
@@ -204,8 +170,8 @@ mod tests {
             (Unit::Duration, "", None),
             (Unit::Duration, "1s ", after(1_000)),
             (Unit::Duration, "1.0000000000s", after(1_000)),
-            // Its milliseconds are too many to count, and its number is not that of seconds.
-            (Unit::Duration, "6000000000000h", Some(When::After(Duration::MAX))),
+            // Its milliseconds are too many to count.
+            (Unit::Duration, "6000000000000h", None),
             (Unit::Guess, "53", after(53_000)),
             (Unit::Guess, "1768478400", Some(When::At(at(1_768_478_400)))),
             (Unit::Guess, "1768478400000", Some(When::At(at(1_768_478_400)))),
@@ -214,7 +180,7 @@ mod tests {
             (Unit::Guess, "soon", None),
             (Unit::RateLimit, "\"p\";r=0;t=30", after(30_000)),
         ] {
-            assert_eq!(unit.read(text.as_bytes(), at(0)), expected, "{unit:?} {text:?}");
+            assert_eq!(unit.read(text.as_bytes(), at(1_768_478_400)), expected, "{unit:?} {text:?}");
         }
     }
 
