@@ -178,6 +178,30 @@ fn each_mistake_is_named() {
 }
 
 #[test]
+fn a_text_that_is_printed_has_no_symbol_that_steers_a_terminal_or_ends_a_line() {
+    let expected = "expected a text without control and invisible characters";
+    for symbol in ["\\u001b", "\\n", "\\r", "\\u0000", "\\u0085", "\\u202e", "\\u2028", "\\u200b", "\\u007f"] {
+        for (text, key) in [
+            (format!("name = \"a{symbol}\""), "name"),
+            (format!("name = \"a\"\nvendor = \"V{symbol}b\""), "vendor"),
+            (format!("name = \"a\"\n[codes.x]\nclass = \"invalid\"\nguidance = \"{symbol}b\""), "codes.x.guidance"),
+            (format!("name = \"a\"\n[reasons.x]\nguidance = \"{symbol}b\""), "reasons.x.guidance"),
+            (format!("name = \"a\"\n[status.400]\nguidance = \"{symbol}b\""), "status.400.guidance"),
+            (
+                format!(
+                    "name = \"a\"\n[[rules]]\nwhen = {{ code = \"x\" }}\nclass = \"invalid\"\nguidance = \"{symbol}\""
+                ),
+                "rules[0].guidance",
+            ),
+        ] {
+            let found = mistakes(&text);
+            assert!(found.len() == 1 && found[0].contains(&format!("{key}: {expected}")), "{text:?}: {found:?}");
+            assert!(!found[0].contains(|symbol: char| symbol.is_control()), "{found:?}");
+        }
+    }
+}
+
+#[test]
 fn all_mistakes_are_named_in_the_order_of_their_lines() {
     let found = mistakes("name = \"a\"\n[codes.A]\nclass = \"x\"\n[read]\ncode = 1\n[codes.B]\nclass = 5\n");
     let lines: Vec<_> = found.iter().map(|line| line.split(':').nth(1).unwrap_or_default()).collect();

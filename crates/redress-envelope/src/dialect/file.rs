@@ -156,6 +156,16 @@ impl File<'_> {
         }
     }
 
+    /// Reads a text that is printed: no symbol in it can end a line, steer a terminal or hide.
+    fn printed(&mut self, item: &Item<'_>) -> Option<String> {
+        let text = self.string(item)?;
+        if text.contains(is_hidden) {
+            self.expected(item, "a text without control and invisible characters");
+            return None;
+        }
+        Some(text)
+    }
+
     /// Reads a text with `read`, whose error says what was expected.
     fn parsed<T>(&mut self, item: &Item<'_>, read: impl Fn(&str) -> Result<T, String>) -> Option<T> {
         match item.value.as_str().map(&read) {
@@ -281,4 +291,11 @@ fn add<T: PartialEq>(known: &mut Vec<T>, more: Vec<T>) {
             known.push(item);
         }
     }
+}
+
+/// Whether a terminal or a log would act on a symbol instead of showing it: the list of `escaped` in `redress-classify`.
+fn is_hidden(symbol: char) -> bool {
+    symbol.is_control()
+        || matches!(symbol, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(symbol, '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }

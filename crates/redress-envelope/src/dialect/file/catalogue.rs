@@ -112,7 +112,7 @@ fn row<'t>(file: &mut File<'_>, item: &Item<'t>, known: &[&str]) -> Row {
             "class" => row.class = file.parsed(&member, |text| word(text, &Class::ALL)),
             "recovery" => row.recovery = file.parsed(&member, |text| word(text, &Recovery::ALL)),
             "not_processed" => row.not_processed = file.truth(&member),
-            _ => row.guidance = file.string(&member),
+            _ => row.guidance = file.printed(&member),
         }
     }
     row.at_fault = file.mistakes.len() > mistakes;

@@ -29,8 +29,8 @@ pub(super) fn root<'t>(file: &mut File<'_>, root: &'t DeTable<'t>, base: Option<
     for (key, value) in root {
         let item = Item::named("", key.get_ref(), value);
         match key.get_ref().as_ref() {
-            "name" => spec.name = file.string(&item).unwrap_or_default(),
-            "vendor" => spec.vendor = file.string(&item).unwrap_or_default(),
+            "name" => spec.name = file.printed(&item).unwrap_or_default(),
+            "vendor" => spec.vendor = file.printed(&item).unwrap_or_default(),
             "extends" => {}
             "error" => error::error(file, &item, &mut spec),
             "read" => read::read(file, &item, &mut spec),
