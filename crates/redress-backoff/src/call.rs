@@ -412,6 +412,7 @@ fn final_stop(error: &Error) -> Option<Stop> {
         _ if error.is_deadline() => Some(Stop::Deadline),
         _ if error.is_paced() => Some(Stop::Paced),
         _ if error.is_transport() => None,
+        _ if error.is_credentials() => Some(Stop::Credentials),
         _ => Some(Stop::NotSent),
     }
 }

@@ -1,18 +1,23 @@
 //! What a server said when it failed, owned.
 
-use std::fmt::{self, Write as _};
+mod details;
+mod report;
+
+use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use redress_envelope::{Class, FieldError, Origin, Recovery, format_date};
+use redress_envelope::{Class, FieldError, Origin, Recovery, RetryHint, format_date};
 use serde_core::ser::{Serialize, SerializeStruct, Serializer};
 
+pub(crate) use self::details::{Details, Origins};
 use crate::printable::escaped;
+use crate::record::Record;
+use crate::secrets::Secrets;
+use crate::verdict::Hint;
 
 /// How many bytes of the response's body are kept for a report.
 pub(crate) const MAX_BODY: usize = 8 * 1024;
-/// How much of each single value is put into a report.
-const MAX_VALUE: usize = 512;
 /// How much of a server's word is shown where a program writes it without being asked.
 const MAX_WORD: usize = 64;
 
@@ -24,40 +29,12 @@ const MAX_WORD: usize = 64;
 #[derive(Clone)]
 pub struct ApiError {
     details: Arc<Details>,
-}
-
-pub(crate) struct Details {
-    pub(crate) vendor: String,
-    pub(crate) dialect: String,
-    pub(crate) method: String,
-    pub(crate) path: String,
-    pub(crate) time: SystemTime,
-    pub(crate) status: u16,
-    pub(crate) class: Class,
-    pub(crate) recovery: Recovery,
-    pub(crate) code: Option<String>,
-    pub(crate) reason: Option<String>,
-    pub(crate) message: Option<String>,
-    pub(crate) request_id: Option<String>,
-    pub(crate) fields: Vec<FieldError<'static>>,
-    pub(crate) guidance: String,
-    pub(crate) origins: Origins,
-    pub(crate) retry_after: Option<String>,
-    pub(crate) body: String,
-    /// Whether there was more of the body than `body` holds.
-    pub(crate) body_cut: bool,
-}
-
-/// Where each part stood.
-pub(crate) struct Origins {
-    pub(crate) code: Option<Origin>,
-    pub(crate) message: Option<Origin>,
-    pub(crate) request_id: Option<Origin>,
+    record: Option<Arc<Record>>,
 }
 
 impl ApiError {
     pub(crate) fn new(details: Details) -> Self {
-        Self { details: Arc::new(details) }
+        Self { details: Arc::new(details), record: None }
     }
 
     /// Returns the vendor's name as people write it.
@@ -94,6 +71,12 @@ impl ApiError {
     #[must_use]
     pub fn code(&self) -> Option<&str> {
         self.details.code.as_deref()
+    }
+
+    /// Returns the code if the dialect lists it: such a code holds nothing of a request, whatever the server meant by it.
+    #[must_use]
+    pub fn known_code(&self) -> Option<&str> {
+        self.code().filter(|_| self.details.code_is_known)
     }
 
     /// Returns the vendor's finer word below the code.
@@ -144,6 +127,32 @@ impl ApiError {
         &self.details.guidance
     }
 
+    /// Returns the server's request to come back later, as it gave it, with the place where it was read.
+    #[must_use]
+    pub fn hint(&self) -> Option<&RetryHint> {
+        self.timed_hint().map(Hint::hint)
+    }
+
+    /// Returns when the server asks to come back, by the caller's clock and uncapped; `None` when it does not ask.
+    #[must_use]
+    pub fn retry_at(&self) -> Option<SystemTime> {
+        self.timed_hint().map(Hint::at)
+    }
+
+    /// Returns the record of the attempts; `None` when there was one only. It is there when the error was made by
+    /// [`ok_or_api_error`](crate::ResponseExt::ok_or_api_error), which takes it from the response.
+    #[must_use]
+    pub fn record(&self) -> Option<&Record> {
+        self.record.as_deref()
+    }
+
+    /// Returns why the Refresh layer could not renew the credentials that the server rejected: what failed, and the
+    /// issuer's code if it is a known one.
+    #[must_use]
+    pub fn not_refreshed(&self) -> Option<&str> {
+        self.details.not_refreshed.as_deref()
+    }
+
     /// Returns the first 8 KiB of the body, with invalid UTF-8 replaced. They may hold personal data.
     #[must_use]
     pub fn body(&self) -> &str {
@@ -153,56 +162,79 @@ impl ApiError {
     /// Returns what vendors ask for in a support ticket, as an aligned text.
     ///
     /// It holds method, path without its query, the time in UTC at which the request was sent, status, code, request id,
-    /// Retry-After and at most 8 KiB of the response's body. It never holds the request's body or any request header.
-    /// Control characters are escaped, so that a hostile body cannot write on a terminal or forge lines of a log.
+    /// the wait that the server asks for with the place where it was read, why the credentials could not be refreshed,
+    /// and at most 8 KiB of the response's body. It never holds the request's body or any request header, and a
+    /// credential of the Refresh layer that the server quotes is masked. Control characters are escaped, so that a
+    /// hostile body cannot write on a terminal or forge lines of a log.
     #[must_use]
     pub fn report(&self) -> String {
-        let details = &*self.details;
-        let reason = details.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
-        let code = details.code.as_ref().map(|code| format!("{code}{reason}"));
-        let mut body = escaped(&details.body, usize::MAX);
-        if details.body_cut {
-            body.push_str(" ... (cut)");
+        report::of(&self.details)
+    }
+
+    /// Returns the error with the secrets masked in all that the server wrote; `None` when it holds none of them.
+    ///
+    /// Class, recovery and hint stay: they were read before.
+    #[must_use]
+    pub fn masked(&self, secrets: &Secrets) -> Option<Self> {
+        let details = self.details.masked(secrets);
+        let record = self.record.as_ref().and_then(|record| record.masked(secrets));
+        if details.is_none() && record.is_none() {
+            return None;
         }
-        let rows = [
-            ("vendor", Some(details.vendor.clone())),
-            ("call", Some(format!("{} {}", details.method, details.path))),
-            ("time", Some(format_date(details.time))),
-            ("status", Some(details.status.to_string())),
-            ("code", code),
-            ("request id", details.request_id.clone()),
-            ("retry-after", details.retry_after.clone()),
-        ];
-        let mut report = String::new();
-        for (name, value) in rows {
-            let value = value.map_or_else(|| "-".to_owned(), |value| escaped(&value, MAX_VALUE));
-            let _ = writeln!(report, "{name:<12}{value}");
+        let mut masked = self.clone();
+        if let Some(details) = details {
+            masked.details = Arc::new(details);
         }
-        let body = if body.is_empty() { "(empty)" } else { &body };
-        let _ = write!(report, "{:<12}{body}", "body");
-        report
+        if let Some(record) = record {
+            masked.record = Some(Arc::new(record));
+        }
+        Some(masked)
+    }
+
+    /// Adds the record of the attempts.
+    pub(crate) fn with_record(mut self, record: Option<Record>) -> Self {
+        self.record = record.map(Arc::new).or(self.record);
+        self
+    }
+
+    /// States that the credentials could not be refreshed, and so what is to be done instead.
+    pub(crate) fn not_refreshed_since(&self, recovery: Recovery, why: String) -> Self {
+        let details = Details { recovery, not_refreshed: Some(why), ..Details::clone(&self.details) };
+        Self { details: Arc::new(details), record: self.record.clone() }
+    }
+
+    pub(crate) fn timed_hint(&self) -> Option<&Hint> {
+        self.details.hint.as_ref()
     }
 }
 
 impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.vendor(), self.status())?;
+        write!(f, "{}: {}", escaped(self.vendor(), MAX_WORD), self.status())?;
         if let Some(code) = self.code() {
             write!(f, " {}", escaped(code, MAX_WORD))?;
         }
-        write!(f, " ({}, {})", self.class(), self.recovery())
+        write!(f, " ({}, {})", self.class(), self.recovery())?;
+        match self.not_refreshed() {
+            Some(why) => write!(f, ", not refreshed: {why}"),
+            None => Ok(()),
+        }
     }
 }
 
 impl fmt::Debug for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ApiError")
+        let mut error = f.debug_struct("ApiError");
+        error
             .field("dialect", &self.dialect())
             .field("status", &self.status())
             .field("code", &self.code().map(|code| escaped(code, MAX_WORD)))
             .field("class", &self.class())
-            .field("recovery", &self.recovery())
-            .finish_non_exhaustive()
+            .field("recovery", &self.recovery());
+        if let Some(why) = self.not_refreshed() {
+            error.field("not_refreshed", &why);
+        }
+        error.finish_non_exhaustive()
     }
 }
 
@@ -211,7 +243,7 @@ impl std::error::Error for ApiError {}
 impl Serialize for ApiError {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let details = &*self.details;
-        let mut error = serializer.serialize_struct("ApiError", 17)?;
+        let mut error = serializer.serialize_struct("ApiError", 21)?;
         error.serialize_field("vendor", &details.vendor)?;
         error.serialize_field("dialect", &details.dialect)?;
         error.serialize_field("method", &details.method)?;
@@ -227,6 +259,10 @@ impl Serialize for ApiError {
         error.serialize_field("fields", &details.fields)?;
         error.serialize_field("guidance", &details.guidance)?;
         error.serialize_field("retry_after", &details.retry_after)?;
+        error.serialize_field("retry_at", &self.retry_at().map(format_date))?;
+        error.serialize_field("retry_source", &self.hint().map(|hint| hint.source().to_string()))?;
+        error.serialize_field("not_refreshed", &details.not_refreshed)?;
+        error.serialize_field("record", &self.record())?;
         error.serialize_field("body", &details.body)?;
         error.serialize_field("body_cut", &details.body_cut)?;
         error.end()

@@ -7,14 +7,15 @@ use std::time::SystemTime;
 use redress_envelope::{Class, Recovery};
 
 use crate::BoxError;
-use crate::record::Record;
+use crate::record::{Record, Stop};
+use crate::secrets::{Secrets, quoted};
 use crate::transport::{TransportError, find, is_timeout, phase_of};
 use crate::verdict::{Phase, Verdict};
 
 /// Why a call ended without a response to return.
 ///
 /// A response in hand is always returned, whatever its status; this error is for the calls that have none: the
-/// transport failed, the deadline passed, or no credentials could be had.
+/// transport failed, the deadline passed, or no credentials could be obtained.
 pub struct Error {
     inner: Box<Inner>,
 }
@@ -24,6 +25,8 @@ struct Inner {
     verdict: Verdict,
     retry_at: Option<SystemTime>,
     record: Option<Record>,
+    /// What is told of the source where the error is printed.
+    detail: Option<String>,
     source: Option<BoxError>,
 }
 
@@ -63,7 +66,7 @@ impl Error {
         Self::new(Kind::Deadline, Verdict::unanswered(Class::Unavailable, Recovery::Retry, phase), None)
     }
 
-    /// States that no credentials could be had for the request; nothing was sent. `retry_at` is when to try again.
+    /// States that no credentials could be obtained for the request; nothing was sent. `retry_at` is when to try again.
     #[must_use]
     pub fn credentials(class: Class, source: BoxError, retry_at: Option<SystemTime>) -> Self {
         let verdict = Verdict::unanswered(class, class.default_recovery(), Phase::NotSent);
@@ -93,6 +96,26 @@ impl Error {
     #[must_use]
     pub fn with_record(mut self, record: Record) -> Self {
         self.inner.record = Some(record);
+        self
+    }
+
+    /// Adds what `Display` tells of the source. It is shown wherever the error is: it must hold no secret.
+    #[must_use]
+    pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
+        self.inner.detail = Some(detail.into());
+        self
+    }
+
+    /// Masks the secrets in all that a server may have written: the record of the attempts, and the texts of the sources.
+    ///
+    /// A source whose `Display` or `Debug` holds a secret is replaced, with the sources below it, by errors that print the
+    /// same texts masked. Of their types [`TransportError`] and [`io::Error`](std::io::Error) stay.
+    #[must_use]
+    pub fn masked(mut self, secrets: &Secrets) -> Self {
+        if let Some(record) = self.inner.record.as_ref().and_then(|record| record.masked(secrets)) {
+            self.inner.record = Some(record);
+        }
+        self.inner.source = self.inner.source.take().map(|source| quoted::masked(source, secrets));
         self
     }
 
@@ -156,7 +179,7 @@ impl Error {
         self.inner.kind == Kind::Deadline
     }
 
-    /// Whether no credentials could be had.
+    /// Whether no credentials could be obtained.
     #[must_use]
     pub fn is_credentials(&self) -> bool {
         self.inner.kind == Kind::Credentials
@@ -175,7 +198,7 @@ impl Error {
     }
 
     fn new(kind: Kind, verdict: Verdict, source: Option<BoxError>) -> Self {
-        Self { inner: Box::new(Inner { kind, verdict, retry_at: None, record: None, source }) }
+        Self { inner: Box::new(Inner { kind, verdict, retry_at: None, record: None, detail: None, source }) }
     }
 
     fn transport_error(&self) -> Option<&TransportError> {
@@ -191,10 +214,20 @@ impl fmt::Display for Error {
             (Kind::Deadline, Phase::NotSent) => "the deadline passed before the request was sent",
             (Kind::Deadline, _) => "the deadline passed, and the request may have been processed",
             (Kind::Paced, _) => "the request was held back: its turn would come too late",
-            (Kind::Credentials, _) => "no credentials could be had for the request",
+            (Kind::Credentials, _) => "could not obtain credentials",
         })?;
         match &self.inner.record {
-            Some(record) => write!(f, " ({record})"),
+            // The stop would say the same again.
+            Some(record) if self.is_credentials() && record.stop() == Stop::Credentials => {
+                f.write_str(" (")?;
+                record.write_attempts(f)?;
+                f.write_str(")")?;
+            }
+            Some(record) => write!(f, " ({record})")?,
+            None => {}
+        }
+        match &self.inner.detail {
+            Some(detail) => write!(f, ": {detail}"),
             None => Ok(()),
         }
     }

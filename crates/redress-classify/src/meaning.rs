@@ -83,8 +83,9 @@ pub(crate) fn judge(
     let hint = meaning.hint.take().map(|hint| Hint::new(hint, about.server_now(), receipt.at, received));
     let (basis, flag, not_processed) = (meaning.basis, meaning.flag, meaning.not_processed);
     let read = seen.pieces.iter().fold(0, |sum: u64, piece| sum.saturating_add(piece.len() as u64));
-    let error = ApiError::new(details(dialect, call, head, receipt.clock.wall(receipt.sent), meaning, envelope, seen));
-    Some(Verdict::answered(error, basis, flag, not_processed, hint, read))
+    let time = receipt.clock.wall(receipt.sent);
+    let details = Details { hint, ..details(dialect, call, head, time, meaning, envelope, seen) };
+    Some(Verdict::answered(ApiError::new(details), basis, flag, not_processed, read))
 }
 
 /// Copies what was asked, what it means and what the server said.
@@ -111,6 +112,7 @@ fn details(
         status: head.status.as_u16(),
         class: meaning.class,
         recovery: meaning.recovery,
+        code_is_known: envelope.code.as_ref().is_some_and(|code| dialect.code(code).is_some()),
         code: envelope.code.map(Cow::into_owned),
         reason: envelope.reason.map(Cow::into_owned),
         message: envelope.message.map(Cow::into_owned),
@@ -119,6 +121,8 @@ fn details(
         guidance: meaning.guidance,
         origins,
         retry_after: retry_after(head),
+        hint: None,
+        not_refreshed: None,
         body: excerpt(&seen.pieces),
         body_cut: !seen.whole || seen.pieces.iter().map(|piece| piece.len()).sum::<usize>() > MAX_BODY,
     }

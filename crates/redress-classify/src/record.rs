@@ -4,7 +4,10 @@ use std::fmt;
 use std::time::Duration;
 
 use redress_envelope::{Basis, Class, HintSource};
+use serde_core::ser::{Serialize, SerializeStruct, Serializer};
 
+use crate::api_error::ApiError;
+use crate::secrets::Secrets;
 use crate::verdict::Verdict;
 
 /// The attempts of one call.
@@ -76,8 +79,10 @@ pub enum Stop {
     Deadline,
     /// The upstream asked everybody to wait, or its limit was reached, and the wait was longer than the call could bear.
     Paced,
-    /// The attempt failed before it was made: no credentials, or a service that is not ready.
+    /// The attempt failed before it was made: the service was not ready.
     NotSent,
+    /// The attempt failed before it was made: no credentials could be obtained.
+    Credentials,
 }
 
 impl Record {
@@ -97,6 +102,19 @@ impl Record {
     #[must_use]
     pub const fn stop(&self) -> Stop {
         self.stop
+    }
+
+    /// Returns the record with the secrets masked in all that servers wrote; `None` when it holds none of them.
+    #[must_use]
+    pub fn masked(&self, secrets: &Secrets) -> Option<Self> {
+        let mut masked: Option<Self> = None;
+        for (nth, attempt) in self.attempts.iter().enumerate() {
+            let verdict = attempt.verdict.as_ref().and_then(|verdict| verdict.masked(secrets));
+            if verdict.is_some() {
+                masked.get_or_insert_with(|| self.clone()).attempts[nth].verdict = verdict;
+            }
+        }
+        masked
     }
 }
 
@@ -123,6 +141,14 @@ impl Attempt {
 
 impl fmt::Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write_attempts(f)?;
+        write!(f, "; {}", self.stop)
+    }
+}
+
+impl Record {
+    /// Writes what happened without why it ended.
+    pub(crate) fn write_attempts(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.attempts.iter().filter(|attempt| !attempt.is_replay).count();
         let plural = if count == 1 { "" } else { "s" };
         write!(f, "{count} attempt{plural}")?;
@@ -133,11 +159,41 @@ impl fmt::Display for Record {
                 Some(status) => write!(f, ", {status} {class}{replay}")?,
                 None => write!(f, ", {class}{replay}")?,
             }
+            let error = attempt.verdict.as_ref().and_then(Verdict::api_error);
+            if let Some(why) = error.and_then(ApiError::not_refreshed) {
+                write!(f, " (not refreshed: {why})")?;
+            }
             if let Some(wait) = attempt.wait {
                 write!(f, ", waited {wait:.1?}")?;
             }
         }
-        write!(f, "; {}", self.stop)
+        Ok(())
+    }
+}
+
+/// Writes each attempt as status, class, recovery and phase with its wait in milliseconds, and why there was no further one.
+impl Serialize for Record {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut record = serializer.serialize_struct("Record", 2)?;
+        record.serialize_field("attempts", &self.attempts)?;
+        record.serialize_field("stop", self.stop.as_str())?;
+        record.end()
+    }
+}
+
+impl Serialize for Attempt {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let verdict = self.verdict.as_ref();
+        let wait = self.wait.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+        let mut attempt = serializer.serialize_struct("Attempt", 7)?;
+        attempt.serialize_field("status", &self.status)?;
+        attempt.serialize_field("class", &verdict.map(Verdict::class))?;
+        attempt.serialize_field("recovery", &verdict.map(Verdict::recovery))?;
+        attempt.serialize_field("phase", &verdict.map(Verdict::phase))?;
+        attempt.serialize_field("is_replay", &self.is_replay)?;
+        attempt.serialize_field("wait_ms", &wait)?;
+        attempt.serialize_field("wait_source", &self.wait_source.as_ref().map(WaitSource::as_str))?;
+        attempt.end()
     }
 }
 
@@ -156,6 +212,7 @@ impl Stop {
             Self::Deadline => "deadline",
             Self::Paced => "paced",
             Self::NotSent => "not_sent",
+            Self::Credentials => "credentials",
         }
     }
 }
@@ -185,6 +242,7 @@ impl fmt::Display for Stop {
             Self::Deadline => "the deadline is too near",
             Self::Paced => "its turn would come too late",
             Self::NotSent => "the request could not be sent",
+            Self::Credentials => "could not obtain credentials",
         })
     }
 }

@@ -30,7 +30,8 @@ pub trait ResponseExt: Sized + sealed::Sealed {
     /// Returns the record of the attempts; `None` when there was one only.
     fn record(&self) -> Option<&Record>;
 
-    /// Turns a response that is an error into an [`ApiError`], and leaves a success as it is.
+    /// Turns a response that is an error into an [`ApiError`], and leaves a success as it is. The error keeps the hint,
+    /// [`retry_at`](ApiError::retry_at) and the record of the attempts.
     ///
     /// # Errors
     /// The [`ApiError`], when the response is an error by its dialect. A response that no Classify layer has seen has
@@ -47,9 +48,9 @@ impl<B> ResponseExt for Response<B> {
         self.extensions().get()
     }
 
-    fn ok_or_api_error(self) -> Result<Self, ApiError> {
-        match self.verdict().and_then(Verdict::api_error) {
-            Some(error) => Err(error.clone()),
+    fn ok_or_api_error(mut self) -> Result<Self, ApiError> {
+        match self.verdict().and_then(Verdict::api_error).cloned() {
+            Some(error) => Err(error.with_record(self.extensions_mut().remove())),
             None => Ok(self),
         }
     }

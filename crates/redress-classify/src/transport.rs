@@ -9,7 +9,7 @@ use std::fmt;
 use redress_envelope::{Class, Recovery};
 
 use self::refusal::Refusal;
-pub(crate) use self::sources::{find, is_timeout, phase_of};
+pub(crate) use self::sources::{chain, find, is_timeout, phase_of};
 use crate::BoxError;
 use crate::verdict::Phase;
 
@@ -145,6 +145,11 @@ impl TransportError {
     #[must_use]
     pub fn not_processed(self) -> Self {
         Self { phase: Phase::NotSent, ..self }
+    }
+
+    /// Makes an error of the same kind around another source.
+    pub(crate) fn around(&self, source: BoxError) -> Self {
+        Self { kind: self.kind, phase: self.phase, source }
     }
 
     /// Returns how far the request got.

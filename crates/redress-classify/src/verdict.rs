@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use crate::api_error::ApiError;
 use crate::clock::{self, Clock};
 use crate::meaning::{Call, Receipt, Seen, judge, may_signal};
+use crate::secrets::Secrets;
 
 /// What a failed attempt means: class, recovery, hint, phase, and the [`ApiError`] when a server answered.
 ///
@@ -23,6 +24,7 @@ pub struct Verdict {
     inner: Arc<Inner>,
 }
 
+#[derive(Clone)]
 struct Inner {
     class: Class,
     recovery: Recovery,
@@ -30,6 +32,7 @@ struct Inner {
     flag: Option<bool>,
     not_processed: bool,
     phase: Phase,
+    /// Of a response that has no [`ApiError`], which has its own.
     hint: Option<Hint>,
     error: Option<ApiError>,
     body_read: u64,
@@ -61,6 +64,20 @@ impl Hint {
     pub(crate) fn new(hint: RetryHint, server_now: SystemTime, received: Instant, received_wall: SystemTime) -> Self {
         Self { delay: hint.delay(server_now), hint, received, received_wall }
     }
+
+    pub(crate) const fn hint(&self) -> &RetryHint {
+        &self.hint
+    }
+
+    /// Returns how long it asks to wait, from the receipt of the response on.
+    pub(crate) const fn delay(&self) -> Duration {
+        self.delay
+    }
+
+    /// Returns when it asks to come back.
+    pub(crate) fn at(&self) -> SystemTime {
+        clock::add(self.received_wall, self.delay)
+    }
 }
 
 impl Verdict {
@@ -69,11 +86,10 @@ impl Verdict {
         basis: Basis,
         flag: Option<bool>,
         not_processed: bool,
-        hint: Option<Hint>,
         body_read: u64,
     ) -> Self {
         let (class, recovery) = (error.class(), error.recovery());
-        let (phase, error) = (Phase::Answered, Some(error));
+        let (phase, hint, error) = (Phase::Answered, None, Some(error));
         Self { inner: Arc::new(Inner { class, recovery, basis, flag, not_processed, phase, hint, error, body_read }) }
     }
 
@@ -135,6 +151,24 @@ impl Verdict {
         Self { inner: Arc::new(Inner { class, recovery, basis, flag, not_processed, phase, hint, error, body_read }) }
     }
 
+    /// Returns the verdict with the secrets masked in all that the server wrote; `None` when it holds none of them, which
+    /// allocates nothing that lasts. Class, recovery, hint and phase stay: they were read before.
+    ///
+    /// A Refresh layer does this with the credentials that it sent.
+    #[must_use]
+    pub fn masked(&self, secrets: &Secrets) -> Option<Self> {
+        let error = self.api_error()?.masked(secrets)?;
+        Some(Self { inner: Arc::new(Inner { error: Some(error), ..Inner::clone(&self.inner) }) })
+    }
+
+    /// States of a rejected request that its credentials could not be refreshed, why, and what is to be done instead.
+    /// The text is shown wherever the verdict is: it must hold no secret.
+    #[must_use]
+    pub fn not_refreshed(&self, recovery: Recovery, why: impl Into<String>) -> Self {
+        let error = self.api_error().map(|error| error.not_refreshed_since(recovery, why.into()));
+        Self { inner: Arc::new(Inner { recovery, error, ..Inner::clone(&self.inner) }) }
+    }
+
     /// Returns what kind of failure it is.
     #[must_use]
     pub fn class(&self) -> Class {
@@ -182,13 +216,13 @@ impl Verdict {
     /// Returns the server's request to come back later, as it gave it.
     #[must_use]
     pub fn hint(&self) -> Option<&RetryHint> {
-        self.inner.hint.as_ref().map(|hint| &hint.hint)
+        self.timed_hint().map(Hint::hint)
     }
 
     /// Returns how long the hint asks to wait from `now` on; dates are corrected by the server's own clock.
     #[must_use]
     pub fn hint_delay(&self, now: Instant) -> Option<Duration> {
-        let hint = self.inner.hint.as_ref()?;
+        let hint = self.timed_hint()?;
         Some(hint.delay.saturating_sub(now.saturating_duration_since(hint.received)))
     }
 
@@ -196,13 +230,17 @@ impl Verdict {
     /// the year 9999.
     #[must_use]
     pub fn retry_at(&self) -> Option<SystemTime> {
-        self.inner.hint.as_ref().map(|hint| clock::add(hint.received_wall, hint.delay))
+        self.timed_hint().map(Hint::at)
     }
 
     /// Returns what the server said; `None` when no response came.
     #[must_use]
     pub fn api_error(&self) -> Option<&ApiError> {
         self.inner.error.as_ref()
+    }
+
+    fn timed_hint(&self) -> Option<&Hint> {
+        self.api_error().map_or(self.inner.hint.as_ref(), ApiError::timed_hint)
     }
 }
 

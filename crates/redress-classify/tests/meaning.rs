@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime};
 use common::{Step, answer, classify, data, fail};
 use http::{HeaderValue, Method, Response};
 use redress_classify::{
-    ApiError, Basis, Class, Clock, Code, Dialect, Error, Phase, Recovery, ResponseExt, TransportError, Verdict,
-    dialects,
+    ApiError, Attempt, Basis, Class, Clock, Code, Dialect, Error, Phase, Record, Recovery, ResponseExt, Stop,
+    TransportError, Verdict, dialects,
 };
 use redress_sandbox::Recorder;
 use tokio::time::Instant;
@@ -122,6 +122,54 @@ async fn a_report_holds_what_support_asks_for_and_no_secret() {
     let json = serde_json::to_value(&error).expect("it serialises");
     assert_eq!((&json["code"], &json["class"]), (&"insufficient_credits".into(), &"quota_exhausted".into()));
     assert_eq!(json["message"], "none\nleft");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_keeps_the_wait_and_its_report_tells_where_it_was_read() {
+    let in_body = "{\"error\":{\"code\":\"SLOW\",\"retry_after\":20}}";
+    let toml =
+        "name = \"shop\"\n[read]\ncode = \"error.code\"\n[[read.hints]]\nbody = \"error.retry_after\"\nunit = \"s\"\n";
+    let shop = || Dialect::from_toml("shop.toml", toml).expect("the file is right");
+    let date = ("retry-after", "Sun, 06 Nov 1994 08:49:57 GMT");
+    for (headers, seconds, row) in [
+        (&[][..], 20, "retry-after 20 s (error.retry_after in the body)\n"),
+        (&[("retry-after", "7")], 20, "retry-after 7; 20 s (error.retry_after in the body)\n"),
+        (&[("retry-after", "30")], 30, "retry-after 30 (retry-after header)\n"),
+        (
+            &[("date", "Sun, 06 Nov 1994 08:49:27 GMT"), date],
+            30,
+            "retry-after Sun, 06 Nov 1994 08:49:57 GMT: 30 s (retry-after header)\n",
+        ),
+    ] {
+        let response = classify(shop(), with(answer(429, [data(in_body)]), headers)).await;
+        let verdict = response.verdict().expect("a 429").clone();
+        let error = response.ok_or_api_error().expect_err("a 429");
+        assert!(error.report().contains(row), "{headers:?}: {}", error.report());
+        assert_eq!((error.retry_at(), error.hint()), (verdict.retry_at(), verdict.hint()));
+        assert_eq!(verdict.hint_delay(Instant::now()), Some(Duration::from_secs(seconds)));
+        assert!(error.retry_at().is_some() && error.clone().hint().is_some());
+    }
+    let without = classify(shop(), answer(500, [])).await.ok_or_api_error().expect_err("a 500");
+    assert_eq!((without.retry_at(), without.hint().is_none(), without.record().is_none()), (None, true, true));
+    assert!(without.report().contains("retry-after -\n"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_keeps_the_record_of_its_response() {
+    let mut response = classify(dialects::ranex(), answer(503, [])).await;
+    let attempt = Attempt::new(Some(503), response.verdict().cloned(), false);
+    response.extensions_mut().insert(Record::new(vec![attempt], Stop::Attempts));
+    let error = response.ok_or_api_error().expect_err("a 503");
+    assert_eq!(error.clone().record().map(Record::stop), Some(Stop::Attempts));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_code_is_known_if_the_dialect_lists_it() {
+    for (code, known) in [("insufficient_credits", Some("insufficient_credits")), ("s3cret", None)] {
+        let response = classify(dialects::veridia(), answer(403, [data(format!("{{\"error\":\"{code}\"}}"))])).await;
+        let error = response.ok_or_api_error().expect_err("a 403");
+        assert_eq!((error.code(), error.known_code()), (Some(code), known));
+    }
 }
 
 #[tokio::test(start_paused = true)]

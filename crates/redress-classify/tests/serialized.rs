@@ -1,7 +1,9 @@
 //! What an error and a phase are to serde.
 
+use std::time::{Duration, SystemTime};
+
 use http::{Method, Response, Uri};
-use redress_classify::{Clock, Phase, Verdict, dialects};
+use redress_classify::{Attempt, Clock, Phase, Record, ResponseExt, Stop, Verdict, WaitSource, dialects};
 use serde_json::{from_value, json, to_value};
 
 #[test]
@@ -22,17 +24,44 @@ fn an_error_is_an_object_of_all_that_was_read() {
     let body: &[u8] =
         br#"{"error":"invalid_body","message":"no","requestId":"9f51","detail":{"fieldErrors":{"country":["two"]}}}"#;
     let (method, uri) = (Method::POST, Uri::from_static("https://api.example/v1/verify?secret=1"));
-    let verdict = Verdict::of_response(&dialects::veridia(), &method, &uri, &head, &Clock::system(), &[body]).unwrap();
+    let clock = Clock::anchored(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000));
+    let verdict = Verdict::of_response(&dialects::veridia(), &method, &uri, &head, &clock, &[body]).unwrap();
     let mut error = to_value(verdict.api_error().unwrap()).unwrap();
     let members = error.as_object_mut().unwrap();
     let time = members.remove("time").unwrap();
     assert!(time.as_str().unwrap().ends_with('Z'), "{time}");
+    let retry_at = members.remove("retry_at").unwrap();
+    assert!(retry_at.as_str().unwrap().starts_with("1970-01-01T00:16:47"), "{retry_at}");
     assert!(!members.remove("guidance").unwrap().as_str().unwrap().is_empty());
     let expected = json!({
         "vendor": "Veridia", "dialect": "veridia", "method": "POST", "path": "/v1/verify", "status": 400,
         "class": "invalid", "recovery": "fix_request", "code": "invalid_body", "reason": null, "message": "no",
         "request_id": "9f51", "fields": [{"path": "country", "message": "two"}], "retry_after": "7",
+        "retry_source": "retry-after header", "not_refreshed": null, "record": null,
         "body": std::str::from_utf8(body).unwrap(), "body_cut": false,
     });
     assert_eq!(error, expected);
+}
+
+#[test]
+fn a_record_is_its_attempts_and_why_it_stopped() {
+    let (head, ()) = Response::builder().status(503).body(()).unwrap().into_parts();
+    let (method, uri) = (Method::GET, Uri::from_static("https://api.example/"));
+    let verdict = Verdict::of_response(&dialects::veridia(), &method, &uri, &head, &Clock::system(), &[]).unwrap();
+    let mut first = Attempt::new(Some(503), Some(verdict.clone()), false);
+    (first.wait, first.wait_source) = (Some(Duration::from_millis(1_250)), Some(WaitSource::Backoff));
+    let record = Record::new(vec![first, Attempt::new(Some(200), None, true)], Stop::Success);
+    let expected = json!({
+        "attempts": [
+            {"status": 503, "class": "unavailable", "recovery": "retry", "phase": "answered", "is_replay": false,
+             "wait_ms": 1250, "wait_source": "backoff"},
+            {"status": 200, "class": null, "recovery": null, "phase": null, "is_replay": true, "wait_ms": null,
+             "wait_source": null},
+        ],
+        "stop": "success",
+    });
+    assert_eq!(to_value(&record).unwrap(), expected);
+    let response = Response::builder().status(503).extension(verdict).extension(record).body(()).unwrap();
+    let error = response.ok_or_api_error().expect_err("a 503");
+    assert_eq!(to_value(&error).unwrap()["record"], expected);
 }

@@ -7,7 +7,7 @@ use super::TransportError;
 use crate::verdict::Phase;
 
 /// Returns an error and its sources, the outermost first.
-pub(super) fn chain<'e>(error: &'e (dyn StdError + 'static)) -> impl Iterator<Item = &'e (dyn StdError + 'static)> {
+pub(crate) fn chain<'e>(error: &'e (dyn StdError + 'static)) -> impl Iterator<Item = &'e (dyn StdError + 'static)> {
     std::iter::successors(Some(error), |error: &&'e (dyn StdError + 'static)| {
         let error = *error;
         // An `io::Error` answers `source` with the source of what it wraps.

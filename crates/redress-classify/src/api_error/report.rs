@@ -1,0 +1,80 @@
+//! The text for a support ticket.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use redress_envelope::{HintSource, format_date};
+
+use super::Details;
+use crate::printable::escaped;
+
+/// How much of each single value is put into a report.
+const MAX_VALUE: usize = 512;
+
+pub(super) fn of(details: &Details) -> String {
+    let reason = details.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+    let code = details.code.as_ref().map(|code| format!("{code}{reason}"));
+    let mut body = escaped(&details.body, usize::MAX);
+    if details.body_cut {
+        body.push_str(" ... (cut)");
+    }
+    let mut rows = vec![
+        ("vendor", Some(details.vendor.clone())),
+        ("call", Some(format!("{} {}", details.method, details.path))),
+        ("time", Some(format_date(details.time))),
+        ("status", Some(details.status.to_string())),
+        ("code", code),
+        ("request id", details.request_id.clone()),
+        ("retry-after", wait(details)),
+    ];
+    if let Some(why) = &details.not_refreshed {
+        rows.push(("refresh", Some(why.clone())));
+    }
+    let mut report = String::new();
+    for (name, value) in rows {
+        let value = value.map_or_else(|| "-".to_owned(), |value| escaped(&value, MAX_VALUE));
+        let _ = writeln!(report, "{name:<12}{value}");
+    }
+    let body = if body.is_empty() { "(empty)" } else { &body };
+    let _ = write!(report, "{:<12}{body}", "body");
+    report
+}
+
+/// Tells how long the server asks to wait, and where it says so; the header as it came, too.
+fn wait(details: &Details) -> Option<String> {
+    let header = details.retry_after.as_deref();
+    let Some(hint) = &details.hint else { return header.map(str::to_owned) };
+    let (delay, source) = (in_seconds(hint.delay()), hint.hint().source());
+    Some(match (header, source) {
+        (Some(header), HintSource::RetryAfter) if is_number(header) => format!("{header} ({source})"),
+        (Some(header), HintSource::RetryAfter) => format!("{header}: {delay} ({source})"),
+        (Some(header), _) => format!("{header}; {delay} ({source})"),
+        (None, _) => format!("{delay} ({source})"),
+    })
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn in_seconds(delay: Duration) -> String {
+    if delay.subsec_nanos() == 0 { format!("{} s", delay.as_secs()) } else { format!("{:.3} s", delay.as_secs_f64()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_delay_is_told_in_seconds() {
+        for (delay, text) in [
+            (Duration::ZERO, "0 s"),
+            (Duration::from_secs(20), "20 s"),
+            (Duration::from_millis(1_500), "1.500 s"),
+            (Duration::from_secs(86_400), "86400 s"),
+        ] {
+            assert_eq!(in_seconds(delay), text);
+        }
+        assert!(is_number("20") && !is_number("") && !is_number("20, 30"));
+    }
+}
