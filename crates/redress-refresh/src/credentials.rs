@@ -8,6 +8,7 @@ use std::sync::Arc;
 use http::HeaderName;
 use secrecy::SecretString;
 
+use crate::explanation::Explanation;
 use crate::failure::Failure;
 use crate::grant::{Grant, InvalidHeader};
 
@@ -66,7 +67,7 @@ pub trait Credentials: Send + Sync + 'static {
     /// proven that the issuer's tokens do not rotate, it is not shown again.
     fn refresh(&self, refresh_token: &SecretString) -> impl Future<Output = Result<Grant, Failure>> + Send {
         let _ = refresh_token;
-        ready(Err(Failure::grant_dead("these credentials are not refreshed")))
+        ready(Err(Failure::grant_dead(Explanation::new("these credentials are not refreshed"))))
     }
 
     /// Returns credentials that are at hand from the start, such as a stored pair; it is asked once, by
@@ -125,7 +126,7 @@ impl StaticHeaders {
 
 impl Credentials for StaticHeaders {
     async fn login(&self) -> Result<Grant, Failure> {
-        Err(Failure::permanent("static headers do not log in"))
+        Err(Failure::permanent(Explanation::new("static headers do not log in")))
     }
 
     fn held(&self) -> Option<Grant> {

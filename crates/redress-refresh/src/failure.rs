@@ -1,12 +1,17 @@
 //! Why there is no grant.
 
+mod detail;
+
 use std::error::Error as StdError;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
-use std::{fmt, io};
 
-use redress_classify::{ApiError, BoxError, Class, Error};
+use http::Uri;
+use redress_classify::{BoxError, Class};
 
+use self::detail::Detail;
+use crate::explanation::Explanation;
 use crate::grant::InvalidHeader;
 
 /// Why a login or a refresh brought no [`Grant`](crate::Grant), and so what follows from it.
@@ -19,18 +24,28 @@ use crate::grant::InvalidHeader;
 /// | [`permanent`](Self::permanent) | `invalid_client`, a wrong password, a second factor needed | nothing, until other credentials are installed or these are cleared |
 ///
 /// The error that it is made of may quote what the server said, and with it a token. So neither `Display` nor `Debug`
-/// nor the chain of sources shows it, save for what is certain to hold no secret: the kind of an [`io::Error`], the text
-/// of an [`Error`], the status and the class of an [`ApiError`]. The rest is to be asked for by name, with
-/// [`cause`](Self::cause).
+/// nor the chain of sources shows it, save for what is certain to hold no secret:
+///
+/// - the text of an [`Explanation`], which the program has written itself,
+/// - the kind of an [`io::Error`](std::io::Error), and the texts of [`Error`](redress_classify::Error) and
+///   [`TransportError`](redress_classify::TransportError),
+/// - the status and the class of an [`ApiError`](redress_classify::ApiError), and its code if the dialect lists it or OAuth registers it,
+/// - whether it was a login or a refresh that failed, and the host and port that were [asked](Self::at).
+///
+/// The rest is to be asked for by name, with [`cause`](Self::cause).
 ///
 /// # Examples
 /// ```
+/// use std::io;
 /// use std::time::Duration;
 /// use redress_refresh::Failure;
 ///
 /// let failure = Failure::transient("503: token=s3cret").retry_after(Duration::from_secs(7));
 /// assert!(failure.is_transient());
 /// assert!(!format!("{failure} {failure:?}").contains("s3cret"));
+///
+/// let refused = Failure::transient(io::Error::from(io::ErrorKind::ConnectionRefused));
+/// assert_eq!(refused.to_string(), "no new credentials for now: connection refused");
 /// ```
 #[derive(Clone)]
 pub struct Failure {
@@ -41,8 +56,14 @@ pub struct Failure {
 struct Inner {
     kind: Kind,
     retry_after: Option<Duration>,
+    /// What the issuer was asked for.
+    call: Option<Call>,
+    /// Whom it was asked, as host and port.
+    host: Option<String>,
     /// What can be told of the cause without telling a secret.
-    detail: Option<String>,
+    detail: Option<Detail>,
+    /// What had failed before, in the same flight.
+    earlier: Option<String>,
     cause: Arc<dyn StdError + Send + Sync>,
 }
 
@@ -53,6 +74,12 @@ enum Kind {
     GrantDead,
     Permanent,
     Cleared,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Call {
+    Login,
+    Refresh,
 }
 
 impl Failure {
@@ -94,6 +121,14 @@ impl Failure {
         self
     }
 
+    /// Names the endpoint that was asked, for `Display`: its host and port, and nothing else of the URI.
+    #[must_use]
+    pub fn at(mut self, endpoint: &Uri) -> Self {
+        let port = endpoint.port_u16().map(|port| format!(":{port}")).unwrap_or_default();
+        Arc::make_mut(&mut self.inner).host = endpoint.host().map(|host| format!("{host}{port}"));
+        self
+    }
+
     /// Whether trying again later may help.
     #[must_use]
     pub fn is_transient(&self) -> bool {
@@ -131,7 +166,20 @@ impl Failure {
     }
 
     pub(crate) fn cleared() -> Self {
-        Self::new(Kind::Cleared, "logged out".into())
+        Self::new(Kind::Cleared, Explanation::new("logged out").into())
+    }
+
+    /// States which call to the issuer failed.
+    pub(crate) fn during(mut self, is_refresh: bool) -> Self {
+        let call = if is_refresh { Call::Refresh } else { Call::Login };
+        Arc::make_mut(&mut self.inner).call = Some(call);
+        self
+    }
+
+    /// States what had failed before in the same flight, which this one would hide.
+    pub(crate) fn after(mut self, earlier: &Self) -> Self {
+        Arc::make_mut(&mut self.inner).earlier = Some(earlier.to_string());
+        self
     }
 
     /// Returns the wait that the server asks for.
@@ -155,34 +203,71 @@ impl Failure {
     }
 
     fn new(kind: Kind, cause: BoxError) -> Self {
-        let detail = detail(cause.as_ref());
-        Self { inner: Arc::new(Inner { kind, retry_after: None, detail, cause: cause.into() }) }
+        let detail = Detail::of(cause.as_ref());
+        let (retry_after, call, host, earlier) = (None, None, None, None);
+        Self { inner: Arc::new(Inner { kind, retry_after, call, host, detail, earlier, cause: cause.into() }) }
     }
 }
 
 /// A grant that cannot be a header is no usable one; a later one may be.
 impl From<InvalidHeader> for Failure {
     fn from(error: InvalidHeader) -> Self {
-        let detail = error.to_string();
-        let mut failure = Self::transient(error);
-        Arc::make_mut(&mut failure.inner).detail = Some(detail);
-        failure
+        Self::transient(error)
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.inner.kind {
-            Kind::Transient => "no new credentials for now",
-            Kind::Ambiguous => "no answer to a request for new credentials",
-            Kind::GrantDead => "the grant is dead",
-            Kind::Permanent => "the credentials are refused",
-            Kind::Cleared => "the credentials were cleared",
-        })?;
-        match &self.inner.detail {
-            Some(detail) => write!(f, ": {detail}"),
+        let Inner { call, host, detail, earlier, .. } = &*self.inner;
+        // An explanation of why there never will be any needs no sentence before it.
+        let is_alone = call.is_none() && self.is_permanent() && matches!(detail, Some(Detail::Explanation(_)));
+        match call {
+            _ if self.is_cleared() => return f.write_str(self.inner.kind.sentence()),
+            None if is_alone => {}
+            None => f.write_str(self.inner.kind.sentence())?,
+            Some(call) if self.is_refusal() => write!(f, "the {call} was refused")?,
+            Some(call) => match host {
+                Some(host) => write!(f, "{call} at {host} failed")?,
+                None => write!(f, "the {call} failed")?,
+            },
+        }
+        if let Some(Detail::Answer(text) | Detail::Explanation(text) | Detail::Other(text)) = detail {
+            write!(f, "{}{text}", if is_alone { "" } else { ": " })?;
+        }
+        match earlier {
+            Some(earlier) => write!(f, ", after {earlier}"),
             None => Ok(()),
         }
+    }
+}
+
+impl Failure {
+    /// Whether the issuer has said no, as opposed to an answer that did not come or cannot be used.
+    fn is_refusal(&self) -> bool {
+        let is_final = matches!(self.inner.kind, Kind::Permanent | Kind::GrantDead);
+        is_final && matches!(self.inner.detail, None | Some(Detail::Answer(_)))
+    }
+}
+
+impl Kind {
+    /// Returns what is said of a failure whose call is not known.
+    const fn sentence(self) -> &'static str {
+        match self {
+            Self::Transient => "no new credentials for now",
+            Self::Ambiguous => "no answer to a request for new credentials",
+            Self::GrantDead => "the grant is dead",
+            Self::Permanent => "the credentials are refused",
+            Self::Cleared => "the credentials were cleared",
+        }
+    }
+}
+
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Login => "login",
+            Self::Refresh => "refresh",
+        })
     }
 }
 
@@ -191,7 +276,10 @@ impl fmt::Debug for Failure {
         f.debug_struct("Failure")
             .field("kind", &self.inner.kind)
             .field("retry_after", &self.inner.retry_after)
+            .field("call", &self.inner.call)
+            .field("host", &self.inner.host)
             .field("detail", &self.inner.detail)
+            .field("earlier", &self.inner.earlier)
             .field("cause", &"Redacted")
             .finish()
     }
@@ -200,27 +288,11 @@ impl fmt::Debug for Failure {
 /// The source is kept from the chain: see [`cause`](Failure::cause).
 impl StdError for Failure {}
 
-/// Tells of a cause what no server and no user can have written.
-fn detail(cause: &(dyn StdError + 'static)) -> Option<String> {
-    let mut next = Some(cause);
-    while let Some(error) = next {
-        if let Some(error) = error.downcast_ref::<Error>() {
-            return Some(error.to_string());
-        }
-        if let Some(error) = error.downcast_ref::<ApiError>() {
-            return Some(format!("{} {}", error.status(), error.class()));
-        }
-        if let Some(error) = error.downcast_ref::<io::Error>() {
-            return Some(error.kind().to_string());
-        }
-        next = error.source();
-    }
-    None
-}
-
 #[cfg(test)]
 mod tests {
-    use redress_classify::TransportError;
+    use std::io;
+
+    use redress_classify::{ApiError, Clock, Code, Error, TransportError, Verdict, dialects};
 
     use super::*;
 
@@ -245,10 +317,17 @@ mod tests {
     fn the_cause_is_told_only_as_far_as_it_can_hold_no_secret() {
         let io = io::Error::new(io::ErrorKind::ConnectionRefused, "s3cret");
         let nested = Error::from_below(TransportError::connect("s3cret").into());
+        let io_of = |text: &'static str| io::Error::other(io::Error::new(io::ErrorKind::ConnectionRefused, text));
+        let refused = "no new credentials for now: connection refused";
+        let unknown = "no new credentials for now: the request may have been processed, but no response came";
         for (cause, shown) in [
             (BoxError::from("s3cret"), "no new credentials for now"),
             (io.into(), "no new credentials for now: connection refused"),
-            (nested.into(), "no new credentials for now: the request could not be sent"),
+            (nested.into(), "no new credentials for now: no connection was made"),
+            (io::Error::other("s3cret").into(), "no new credentials for now"),
+            (Error::from_below(TransportError::connect(io_of("s3cret")).into()).into(), refused),
+            (Error::from_below("s3cret".into()).into(), unknown),
+            (Explanation::new("nothing came").because("s3cret").into(), "no new credentials for now: nothing came"),
         ] {
             let failure = Failure::transient(cause).retry_after(Duration::from_secs(1));
             assert_eq!(failure.to_string(), shown);
@@ -256,5 +335,54 @@ mod tests {
             assert!(failure.source().is_none(), "the chain ends here");
         }
         assert_eq!(Failure::permanent("s3cret").cause().to_string(), "s3cret");
+    }
+
+    fn refused(status: u16, body: &'static str) -> ApiError {
+        let (head, ()) = http::Response::builder().status(status).body(()).unwrap().into_parts();
+        let (method, uri, clock) = (http::Method::POST, Uri::from_static("/login"), Clock::system());
+        let dialect = dialects::generic().with_code(Code::new("E-42", Class::Unauthenticated));
+        let verdict = Verdict::of_response(&dialect, &method, &uri, &head, &clock, &[body.as_bytes()]);
+        verdict.and_then(|verdict| verdict.api_error().cloned()).unwrap()
+    }
+
+    #[test]
+    fn an_answer_is_told_by_status_class_and_a_code_that_is_known() {
+        for (status, body, shown) in [
+            (401, r#"{"code":"E-42","message":"s3cret"}"#, "the login was refused: 401 unauthenticated (E-42)"),
+            (400, r#"{"error":"invalid_grant"}"#, "the login was refused: 400 invalid (invalid_grant)"),
+            (401, r#"{"code":"s3cret"}"#, "the login was refused: 401 unauthenticated"),
+            (401, "s3cret", "the login was refused: 401 unauthenticated"),
+        ] {
+            let failure = Failure::permanent(refused(status, body)).during(false);
+            assert_eq!(failure.to_string(), shown, "{body}");
+            assert!(!format!("{failure:?}").contains("s3cret"));
+        }
+    }
+
+    #[test]
+    fn a_failure_tells_which_call_failed_where_and_after_what() {
+        let uri = Uri::from_static("https://user:s3cret@id.example:8443/s3cret?s3cret");
+        let io = || io::Error::from(io::ErrorKind::ConnectionRefused);
+        let dead = Failure::grant_dead(refused(400, r#"{"error":"invalid_grant"}"#)).during(true);
+        for (failure, shown) in [
+            (Failure::transient(io()).during(false).at(&uri), "login at id.example:8443 failed: connection refused"),
+            (Failure::ambiguous(io()).during(true), "the refresh failed: connection refused"),
+            (Failure::transient(refused(503, "")).during(false), "the login failed: 503 unavailable"),
+            (dead.clone(), "the refresh was refused: 400 invalid (invalid_grant)"),
+            (Failure::permanent("s3cret").during(false), "the login was refused"),
+            (
+                Failure::permanent(Explanation::new("no user is here")).during(false),
+                "the login failed: no user is here",
+            ),
+            (Failure::permanent(Explanation::new("no user is here")), "no user is here"),
+            (
+                Failure::permanent(Explanation::new("no user is here")).during(false).after(&dead),
+                "the login failed: no user is here, after the refresh was refused: 400 invalid (invalid_grant)",
+            ),
+            (Failure::cleared(), "the credentials were cleared"),
+        ] {
+            assert_eq!(failure.to_string(), shown);
+            assert!(!format!("{failure:?}").contains("s3cret"), "{failure:?}");
+        }
     }
 }

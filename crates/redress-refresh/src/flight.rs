@@ -11,6 +11,7 @@ use secrecy::SecretString;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
+use crate::explanation::Explanation;
 use crate::failure::Failure;
 use crate::flight::over_store::Held;
 use crate::grant::Grant;
@@ -56,7 +57,7 @@ pub(crate) fn launch(shared: &Arc<Shared>, ticket: Ticket, terms: Terms) {
     };
     match Handle::try_current() {
         Ok(runtime) => drop(runtime.spawn(flight.run(ticket.refresh_token))),
-        Err(_) => drop(flight.land(Err(Failure::transient("no tokio runtime")))),
+        Err(_) => drop(flight.land(Err(Failure::transient(Explanation::new("no tokio runtime"))))),
     }
 }
 
@@ -84,8 +85,8 @@ impl Flight {
     async fn fetch_alone(&mut self, refresh_token: Option<SecretString>) -> Result<Grant, Failure> {
         match self.ask(refresh_token).await {
             Err(failure) if self.is_refresh && failure.is_grant_dead() && self.present(None) => {
-                telemetry::grant_dead(self.id);
-                self.ask(None).await
+                telemetry::grant_dead(self.id, &failure);
+                self.ask(None).await.map_err(|later| later.after(&failure))
             }
             result => result,
         }
@@ -103,7 +104,7 @@ impl Flight {
             None => self.shared.issuer().login().await,
         };
         telemetry::answered(self.is_refresh, &result, sent.elapsed());
-        result
+        result.map_err(|failure| failure.during(self.is_refresh))
     }
 
     /// Notes which refresh token is about to be shown; false when the flight is superseded.
@@ -121,7 +122,11 @@ impl Flight {
 
     /// Returns why a flight failed that was cut: what was never sent spent nothing.
     fn broken_off(&self, why: &'static str) -> Failure {
-        if self.sent.is_some() { Failure::ambiguous(why) } else { Failure::transient(why) }
+        let why = Explanation::new(why);
+        if self.sent.is_none() {
+            return Failure::transient(why);
+        }
+        Failure::ambiguous(why).during(self.is_refresh)
     }
 }
 

@@ -15,6 +15,7 @@ use tower_service::Service;
 use crate::failure::Failure;
 use crate::layer::Link;
 use crate::limit::Limit;
+use crate::quoted;
 use crate::shared::{Wait, Way};
 use crate::snapshot::Snapshot;
 use crate::state::{Outcome, Refusal};
@@ -77,6 +78,8 @@ struct Spare<S, B> {
 enum Judgement {
     /// The response is handed up as it is.
     Return,
+    /// It is handed up since a refresh is out of the question.
+    Refuse(Failure),
     /// The request is sent again at once.
     Repeat,
     /// It is sent again after the refresh.
@@ -150,14 +153,19 @@ where
         loop {
             let next = match this.state.as_mut().project() {
                 StateProj::Below { future } => {
-                    let response = ready!(future.poll(cx)).map_err(|error| Error::from_below(error.into()))?;
+                    let mut response =
+                        ready!(future.poll(cx)).map_err(|error| quoted::error(&link.shared, error.into()))?;
                     let Some(sent) = this.sent.take() else { return Poll::Ready(Ok(response)) };
+                    quoted::mask(&link.shared, &mut response);
                     let judgement = judge(link, sent, &response, *this.may_refresh, this.spare.is_some());
-                    if !matches!(judgement, Judgement::Return) {
+                    if !matches!(judgement, Judgement::Return | Judgement::Refuse(_)) {
                         this.limit.begin(link.deadline());
                     }
                     match judgement {
                         Judgement::Return => return Poll::Ready(Ok(response)),
+                        Judgement::Refuse(failure) => {
+                            return Poll::Ready(Ok(quoted::not_refreshed(response, &failure)));
+                        }
                         Judgement::Repeat if link.hand_up() => return Poll::Ready(Ok(refreshed(response))),
                         Judgement::Repeat => again(this.may_refresh),
                         // This drops the future below, and with it a permit that the refresh may need.
@@ -169,7 +177,10 @@ where
                     let Some(response) = response.take() else { return Poll::Pending };
                     match outcome {
                         // A response in hand is returned, whatever else has failed.
-                        None | Some(Err(_)) => return Poll::Ready(Ok(response)),
+                        None => return Poll::Ready(Ok(response)),
+                        Some(Err(refusal)) => {
+                            return Poll::Ready(Ok(quoted::not_refreshed(response, &refusal.failure)));
+                        }
                         Some(Ok(_)) if link.hand_up() => return Poll::Ready(Ok(refreshed(response))),
                         // This drops the response before the service gets ready: it may hold a connection.
                         Some(Ok(_)) => again(this.may_refresh),
@@ -280,7 +291,7 @@ fn judge<R>(link: &Link, sent: Sent, response: &Response<R>, may_refresh: bool, 
         return Judgement::Return;
     }
     match link.shared.rejected(sent.generation, link.terms()) {
-        Way::Fail(_) => Judgement::Return,
+        Way::Fail(refusal) => Judgement::Refuse(refusal.failure),
         Way::Send(_) | Way::Wait(_) if !has_copy && !link.hand_up() => {
             tracing::debug!(target: "redress::refresh", "not sent again: the body cannot be copied");
             Judgement::Return
@@ -321,5 +332,6 @@ fn usable(link: &Link) -> Result<Arc<Snapshot>, Error> {
 
 fn no_credentials(link: &Link, refusal: Refusal) -> Error {
     let retry_at = refusal.retry_at.map(|instant| link.clock().wall(instant));
-    Error::credentials(refusal.failure.class(), refusal.failure.into(), retry_at)
+    let detail = refusal.failure.to_string();
+    Error::credentials(refusal.failure.class(), refusal.failure.into(), retry_at).with_detail(detail)
 }

@@ -65,6 +65,7 @@
 
 pub mod conformance;
 mod credentials;
+mod explanation;
 mod failure;
 mod fleet;
 mod flight;
@@ -74,6 +75,7 @@ mod layer;
 mod life;
 mod limit;
 mod origin;
+mod quoted;
 mod service;
 mod shared;
 mod snapshot;
@@ -83,6 +85,7 @@ mod telemetry;
 mod tokens;
 
 pub use credentials::{Credentials, StaticHeaders};
+pub use explanation::Explanation;
 pub use failure::Failure;
 pub use future::ResponseFuture;
 pub use grant::{Grant, InvalidHeader};

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 
 use arc_swap::{ArcSwap, Guard};
+use http::HeaderValue;
 use redress_classify::Clock;
 use secrecy::SecretString;
 use tokio::runtime::Handle;
@@ -15,6 +16,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::credentials::{Credentials, Issuer};
+use crate::explanation::Explanation;
 use crate::failure::Failure;
 use crate::fleet::Fleet;
 use crate::flight::{self, Terms};
@@ -110,6 +112,13 @@ impl Shared {
 
     pub(crate) fn latest(&self) -> Arc<Snapshot> {
         self.snapshot.load_full()
+    }
+
+    /// Returns the credentials that a server may quote, as far as they are secret.
+    pub(crate) fn secrets(&self) -> Vec<HeaderValue> {
+        let snapshot = self.snapshot.load();
+        let values = snapshot.headers().iter().map(|(_, value)| value);
+        values.filter(|value| value.is_sensitive()).cloned().collect()
     }
 
     pub(crate) const fn is_static(&self) -> bool {
@@ -262,7 +271,9 @@ impl Cold {
     fn wait(&self) -> Wait {
         let receiver = self.landing.as_ref().map(watch::Sender::subscribe);
         Wait(Box::pin(async move {
-            let lost = || Err(Refusal { failure: Failure::transient("the flight was lost"), retry_at: None });
+            let lost = || {
+                Err(Refusal { failure: Failure::transient(Explanation::new("the flight was lost")), retry_at: None })
+            };
             let Some(mut receiver) = receiver else { return lost() };
             let outcome = receiver.wait_for(Option::is_some).await.ok().and_then(|outcome| outcome.clone());
             outcome.unwrap_or_else(lost)

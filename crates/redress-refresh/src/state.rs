@@ -7,6 +7,7 @@ use redress_classify::span;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
+use crate::explanation::Explanation;
 use crate::failure::Failure;
 use crate::grant::Grant;
 use crate::life::{self, Life};
@@ -233,7 +234,7 @@ impl State {
     fn refusal(&self, now: Instant) -> Option<Refusal> {
         let refuse = |failure: &Failure, retry_at| Some(Refusal { failure: failure.clone(), retry_at });
         match &self.block {
-            _ if self.is_static => refuse(&Failure::permanent("no credentials are installed"), None),
+            _ if self.is_static => refuse(&Failure::permanent(Explanation::new("no credentials are installed")), None),
             Block::CoolDown(failure, until) if now < *until => refuse(failure, Some(*until)),
             Block::Permanent(failure) => refuse(failure, None),
             Block::None | Block::CoolDown(..) => None,
@@ -256,11 +257,11 @@ impl State {
         // a refresh token, so it keeps none of an earlier session.
         self.refresh_token = brought.or(self.refresh_token.take());
         if grant.is_empty() {
-            return Err(Failure::transient("a grant without headers"));
+            return Err(Failure::transient(Explanation::new("the grant holds no credential header")));
         }
         // A set that no server has rejected is as good as new: many issuers give the same one until its end.
         if self.current.is_suspect() && grant.has_headers(self.current.headers()) {
-            return Err(Failure::transient("the rejected credentials again"));
+            return Err(Failure::transient(Explanation::new("the issuer returned the rejected credentials again")));
         }
         Ok(grant)
     }
@@ -313,7 +314,8 @@ impl State {
         if self.strikes >= MAX_STRIKES && !matches!(self.block, Block::Permanent(_)) {
             self.refresh_token = None;
             let pauses = self.strikes - MAX_STRIKES + 1;
-            self.cool_down(Failure::transient("every new set of credentials is rejected"), pauses, at);
+            let why = Explanation::new("every new set of credentials is rejected");
+            self.cool_down(Failure::transient(why), pauses, at);
         }
     }
 }

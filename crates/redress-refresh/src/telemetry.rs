@@ -31,8 +31,13 @@ pub(crate) fn answered(is_refresh: bool, result: &Result<Grant, Failure>, took: 
 pub(crate) const fn answered(_is_refresh: bool, _result: &Result<Grant, Failure>, _took: Duration) {}
 
 /// Tells that a refresh token is worthless, and that a login follows.
-pub(crate) fn grant_dead(flight: u64) {
-    tracing::info!(target: "redress::refresh", flight, "grant dead: logging in");
+pub(crate) fn grant_dead(flight: u64, failure: &Failure) {
+    tracing::info!(target: "redress::refresh", flight, %failure, "grant dead: logging in");
+}
+
+/// Tells why a rejected response is handed up without a refresh.
+pub(crate) fn not_refreshed(failure: &Failure) {
+    tracing::debug!(target: "redress::refresh", kind = failure.kind(), %failure, "rejected, and not refreshed");
 }
 
 /// Tells what came of a flight; `None` when it was superseded.

@@ -98,7 +98,7 @@ async fn no_event_and_no_error_shows_a_secret() {
         ("login started", 5),
         ("succeeded", 1),
         ("grant dead: logging in", 1),
-        ("failed", 5),
+        ("message=failed", 5),
         ("kind=\"permanent\"", 2),
         ("installed", 1),
         ("cleared", 1),

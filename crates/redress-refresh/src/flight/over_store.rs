@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use tokio::time::Instant;
 
 use super::Flight;
+use crate::explanation::Explanation;
 use crate::failure::Failure;
 use crate::fleet::{Claim, End, Fleet, Local, Step, settled, step};
 use crate::grant::Grant;
@@ -44,7 +45,7 @@ impl Flight {
                 }
                 Err(down) if self.shared.rotates() => {
                     tracing::warn!(target: "redress::refresh", flight = self.id, "no store: not refreshed");
-                    return Err(Failure::transient(down));
+                    return Err(Failure::transient(Explanation::new("the token store failed").because(down)));
                 }
                 Err(_) => {
                     // Its refresh token is not used up, so that nobody is harmed if others show it as well.
@@ -94,14 +95,14 @@ impl Flight {
         }
         // The process may have been stopped since: others count the lease by their own clocks.
         if Instant::now() >= end {
-            return Some(Err(Failure::transient("the lease ended before the call")));
+            return Some(Err(Failure::transient(Explanation::new("the lease ended before the call"))));
         }
-        let result = self.ask(token).await;
-        if !(self.is_refresh && matches!(&result, Err(failure) if failure.is_grant_dead())) {
-            return Some(result);
-        }
+        let dead = match self.ask(token).await {
+            Err(failure) if self.is_refresh && failure.is_grant_dead() => failure,
+            result => return Some(result),
+        };
         if !self.present(None) {
-            return Some(result);
+            return Some(Err(dead));
         }
         // Somebody else may have used the token, and may have left a newer pair.
         let stored = match fleet.load().await {
@@ -112,8 +113,8 @@ impl Flight {
             (self.held, self.sent) = (None, None);
             return None;
         }
-        telemetry::grant_dead(self.id);
-        Some(self.ask(None).await)
+        telemetry::grant_dead(self.id, &dead);
+        Some(self.ask(None).await.map_err(|later| later.after(&dead)))
     }
 
     /// Takes over what another process has left.

@@ -1,0 +1,103 @@
+//! What is told of a cause: nothing that a server or a user may have written.
+
+use std::error::Error as StdError;
+use std::io;
+
+use redress_classify::{ApiError, Error, TransportError, escaped};
+
+use super::Failure;
+use crate::explanation::Explanation;
+use crate::grant::InvalidHeader;
+
+/// How much of a code is shown.
+const MAX_CODE: usize = 64;
+/// The codes that OAuth registers, by RFC 6749, 6750, 7009, 7591, 8628, 8707, 9449 and 9470 and by `OpenID` Connect Core
+/// section 3.1.2.6: whoever sends one of them quotes nothing of a request.
+const REGISTERED: [&str; 33] = [
+    "access_denied",
+    "account_selection_required",
+    "authorization_pending",
+    "consent_required",
+    "expired_token",
+    "insufficient_scope",
+    "insufficient_user_authentication",
+    "interaction_required",
+    "invalid_client",
+    "invalid_client_metadata",
+    "invalid_dpop_proof",
+    "invalid_grant",
+    "invalid_redirect_uri",
+    "invalid_request",
+    "invalid_request_object",
+    "invalid_request_uri",
+    "invalid_scope",
+    "invalid_software_statement",
+    "invalid_target",
+    "invalid_token",
+    "login_required",
+    "registration_not_supported",
+    "request_not_supported",
+    "request_uri_not_supported",
+    "server_error",
+    "slow_down",
+    "temporarily_unavailable",
+    "unapproved_software_statement",
+    "unauthorized_client",
+    "unsupported_grant_type",
+    "unsupported_response_type",
+    "unsupported_token_type",
+    "use_dpop_nonce",
+];
+
+/// What can be told of a cause.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Detail {
+    /// The issuer's answer.
+    Answer(String),
+    /// The program's own words.
+    Explanation(String),
+    /// How the transport failed.
+    Other(String),
+}
+
+impl Detail {
+    /// Tells of a cause what no server and no user can have written. The kind of an `io::Error` says more than the errors
+    /// around it, so that these are told only without one.
+    pub(super) fn of(cause: &(dyn StdError + 'static)) -> Option<Self> {
+        let mut around = None;
+        let mut next = Some(cause);
+        while let Some(error) = next {
+            if let Some(error) = error.downcast_ref::<ApiError>() {
+                return Some(Self::Answer(answer(error)));
+            }
+            if error.is::<Explanation>() || error.is::<InvalidHeader>() || error.is::<Failure>() {
+                return Some(Self::Explanation(error.to_string()));
+            }
+            if let Some(kind) = error.downcast_ref::<io::Error>().and_then(kind) {
+                return Some(Self::Other(kind));
+            }
+            if error.is::<TransportError>() || (error.is::<Error>() && around.is_none()) {
+                around = Some(error.to_string());
+            }
+            // An `io::Error` answers `source` with the source of what it wraps.
+            next = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+                Some(wrapped) => Some(wrapped),
+                None => error.source(),
+            };
+        }
+        around.map(Self::Other)
+    }
+}
+
+/// Returns the kind of an error, unless it says nothing.
+fn kind(error: &io::Error) -> Option<String> {
+    let kind = error.kind().to_string();
+    (!matches!(kind.as_str(), "other error" | "uncategorized error")).then_some(kind)
+}
+
+/// Tells status, class and a known code of an answer.
+fn answer(error: &ApiError) -> String {
+    let registered = error.code().and_then(|code| REGISTERED.into_iter().find(|known| *known == code));
+    let code = registered.or_else(|| error.known_code()).map(|code| format!(" ({})", escaped(code, MAX_CODE)));
+    format!("{} {}{}", error.status(), error.class(), code.unwrap_or_default())
+}
