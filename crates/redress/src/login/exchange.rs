@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use http::{Request, Response, Uri};
+use http::{HeaderValue, Request, Response, Uri};
 use http_body_util::{BodyExt, Limited};
-use redress_classify::{ApiError, BoxError, Class, Dialect, Error, Phase, ResponseExt, Verdict};
-use redress_refresh::{Failure, Grant, Origin};
+use redress_classify::{ApiError, BoxError, Class, Dialect, Error, Phase, ResponseExt, Secrets, Verdict};
+use redress_refresh::{Explanation, Failure, Grant, Origin};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use tower_layer::Layer;
@@ -33,10 +33,19 @@ pub(super) struct Exchange<S> {
 /// Why a login or refresh call gave no tokens.
 pub(super) enum Failed {
     Unanswered(Error),
-    Refused(ApiError, Verdict),
+    Refused(Box<Refused>),
     /// An answer that is neither an error nor a success.
     Redirected,
     Unreadable,
+}
+
+/// An answer that is an error.
+pub(super) struct Refused {
+    verdict: Verdict,
+    /// As it came: what follows from it is decided by its own words.
+    error: ApiError,
+    /// With the secrets of the request masked.
+    shown: ApiError,
 }
 
 /// What an error in the issuer's own words means for the credentials.
@@ -68,18 +77,29 @@ impl<S> Exchange<S> {
         self.layer = layer(dialect);
     }
 
-    pub(super) async fn send<R>(&self, request: Request<String>) -> Result<Value, Failed>
+    /// Sends a request that holds these secrets beside its sensitive headers. What the answer quotes of them is masked.
+    pub(super) async fn send<'s, R>(
+        &self,
+        request: Request<String>,
+        secrets: impl IntoIterator<Item = &'s SecretString>,
+    ) -> Result<Value, Failed>
     where
         S: Service<Request<String>, Response = Response<R>> + Clone,
         S::Error: Into<BoxError>,
         R: http_body::Body + Unpin,
         R::Error: Into<BoxError>,
     {
+        let headers: Vec<_> = request.headers().values().filter(|value| value.is_sensitive()).cloned().collect();
+        let members: Vec<_> = secrets.into_iter().map(|secret| secret.expose_secret().as_bytes()).collect();
+        // A successful login needs them no more.
+        let secrets = || Secrets::new(headers.iter().map(HeaderValue::as_bytes).chain(members.iter().copied()));
+        let unanswered = |error: Error| Failed::Unanswered(error.masked(&secrets()));
         let mut service = self.layer.layer(self.transport.clone());
-        std::future::poll_fn(|cx| service.poll_ready(cx)).await.map_err(Failed::Unanswered)?;
-        let response = service.call(request).await.map_err(Failed::Unanswered)?;
+        std::future::poll_fn(|cx| service.poll_ready(cx)).await.map_err(unanswered)?;
+        let response = service.call(request).await.map_err(unanswered)?;
         if let Some((verdict, error)) = response.verdict().and_then(|verdict| Some((verdict, verdict.api_error()?))) {
-            return Err(Failed::Refused(error.clone(), verdict.clone()));
+            let shown = error.masked(&secrets()).unwrap_or_else(|| error.clone());
+            return Err(Failed::Refused(Box::new(Refused { verdict: verdict.clone(), error: error.clone(), shown })));
         }
         if !response.status().is_success() {
             return Err(Failed::Redirected);
@@ -103,17 +123,24 @@ impl Failed {
     ) -> Failure {
         let is_refresh = purpose == Purpose::Refresh;
         match self {
-            Self::Refused(error, verdict) => match refusal(&error, &verdict) {
-                Some(Refusal::GrantDead) => Failure::grant_dead(error),
-                Some(Refusal::Permanent) => Failure::permanent(error),
-                None if is_refresh && is_ambiguous(&verdict) => Failure::ambiguous(error),
-                None => passing(error, &verdict),
-            },
+            Self::Refused(refused) => {
+                let Refused { verdict, error, shown } = *refused;
+                match refusal(&error, &verdict) {
+                    Some(Refusal::GrantDead) => Failure::grant_dead(shown),
+                    Some(Refusal::Permanent) => Failure::permanent(shown),
+                    None if is_refresh && is_ambiguous(&verdict) => Failure::ambiguous(shown),
+                    None => passing(shown, &verdict),
+                }
+            }
             Self::Unanswered(error) if is_refresh && error.phase() != Phase::NotSent => Failure::ambiguous(error),
             Self::Unanswered(error) => Failure::transient(error),
-            Self::Redirected => Failure::transient("the endpoint is elsewhere").retry_after(LONG_PAUSE),
-            Self::Unreadable if is_refresh => Failure::ambiguous("the answer broke off"),
-            Self::Unreadable => Failure::transient("the answer is no JSON"),
+            Self::Redirected => {
+                Failure::transient(Explanation::new("the endpoint redirects to another URL")).retry_after(LONG_PAUSE)
+            }
+            Self::Unreadable if is_refresh => {
+                Failure::ambiguous(Explanation::new("the answer broke off or is not JSON"))
+            }
+            Self::Unreadable => Failure::transient(Explanation::new("the answer broke off or is not JSON")),
         }
     }
 }
@@ -124,7 +151,7 @@ impl Failed {
 /// # Errors
 /// When there is neither.
 pub(super) fn grant(tokens: &Tokens<'_>, api_key: Option<(&'static str, &SecretString)>) -> Result<Grant, Failure> {
-    let bearer = tokens.access.ok_or_else(|| Failure::transient("the answer holds no access token"));
+    let bearer = tokens.access.ok_or_else(|| Failure::transient(Explanation::new("the answer holds no access token")));
     let bearer = bearer.and_then(|token| Grant::bearer(token).map_err(Failure::from));
     let grant = match (bearer, tokens.refresh, api_key) {
         (Ok(bearer), _, Some((name, key))) => bearer.header(name, key.expose_secret()).map_err(Failure::permanent)?,

@@ -115,14 +115,17 @@ where
     R::Error: Into<BoxError> + Send,
 {
     async fn login(&self) -> Result<Grant, Failure> {
-        let answer = self.exchange.send(self.request(&self.login, None)).await;
-        self.grant(&answer.map_err(|failed| failed.failure(Purpose::Login, of_login))?)
+        let answer = self.exchange.send(self.request(&self.login, None), self.secrets(&self.login)).await;
+        let answer = answer.map_err(|failed| failed.failure(Purpose::Login, of_login));
+        answer.and_then(|answer| self.grant(&answer)).map_err(|failure| failure.at(&self.login.uri))
     }
 
     async fn refresh(&self, refresh_token: &SecretString) -> Result<Grant, Failure> {
         let token = (self.refresh_member, refresh_token);
-        let answer = self.exchange.send(self.request(&self.refresh, Some(token))).await;
-        self.grant(&answer.map_err(|failed| failed.failure(Purpose::Refresh, of_refresh))?)
+        let secrets = self.secrets(&self.refresh).chain([refresh_token]);
+        let answer = self.exchange.send(self.request(&self.refresh, Some(token)), secrets).await;
+        let answer = answer.map_err(|failed| failed.failure(Purpose::Refresh, of_refresh));
+        answer.and_then(|answer| self.grant(&answer)).map_err(|failure| failure.at(&self.refresh.uri))
     }
 }
 
@@ -133,6 +136,11 @@ impl<S> JsonLogin<S> {
         let lifetime = lifetime::find(answer.pointer(self.tokens.expires_in), access);
         let tokens = Tokens { access, refresh: text(self.tokens.refresh), lifetime };
         grant(&tokens, self.api_key.as_ref().map(|(name, key)| (*name, key)))
+    }
+
+    /// Returns what a call sends that must not be shown.
+    fn secrets<'s>(&'s self, call: &'s Call) -> impl Iterator<Item = &'s SecretString> {
+        call.body.iter().map(|(_, value)| value).chain(self.api_key.iter().map(|(_, key)| key))
     }
 
     fn request(&self, call: &Call, token: Option<(&'static str, &SecretString)>) -> Request<String> {

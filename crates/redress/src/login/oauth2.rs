@@ -7,7 +7,7 @@ use base64::prelude::BASE64_STANDARD;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, Uri};
 use redress_classify::{ApiError, Basis, BoxError, Dialect, Verdict, dialects};
-use redress_refresh::{Credentials, Failure, Grant};
+use redress_refresh::{Credentials, Explanation, Failure, Grant};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use tower_service::Service;
@@ -162,6 +162,11 @@ impl<S> OAuth2<S> {
         })
     }
 
+    /// Returns what every call sends that must not be shown.
+    fn secrets(&self) -> impl Iterator<Item = &SecretString> {
+        self.client_secret.iter().chain(self.parameters.iter().map(|(_, value)| value))
+    }
+
     fn request(&self, refresh_token: Option<&SecretString>) -> Request<String> {
         let mut form = form_urlencoded::Serializer::new(String::new());
         match refresh_token {
@@ -211,15 +216,19 @@ where
 {
     async fn login(&self) -> Result<Grant, Failure> {
         if self.refresh_token.is_some() {
-            return Err(Failure::permanent("the refresh token is dead or may be spent: the user has to consent anew"));
+            let why = Explanation::new("the refresh token is dead or may be spent: the user has to consent anew");
+            return Err(Failure::permanent(why));
         }
-        let answer = self.exchange.send(self.request(None)).await;
-        self.grant(&answer.map_err(|failed| failed.failure(Purpose::Login, of_login))?)
+        let answer = self.exchange.send(self.request(None), self.secrets()).await;
+        let answer = answer.map_err(|failed| failed.failure(Purpose::Login, of_login));
+        answer.and_then(|answer| self.grant(&answer)).map_err(|failure| failure.at(&self.token_url))
     }
 
     async fn refresh(&self, refresh_token: &SecretString) -> Result<Grant, Failure> {
-        let answer = self.exchange.send(self.request(Some(refresh_token))).await;
-        self.grant(&answer.map_err(|failed| failed.failure(Purpose::Refresh, of_refresh))?)
+        let secrets = self.secrets().chain([refresh_token]);
+        let answer = self.exchange.send(self.request(Some(refresh_token)), secrets).await;
+        let answer = answer.map_err(|failed| failed.failure(Purpose::Refresh, of_refresh));
+        answer.and_then(|answer| self.grant(&answer)).map_err(|failure| failure.at(&self.token_url))
     }
 
     fn held(&self) -> Option<Grant> {
