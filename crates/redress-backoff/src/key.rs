@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
+use std::str::FromStr;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use http::{HeaderName, HeaderValue, Request};
+use http::{Extensions, HeaderName, HeaderValue, Request, request};
 use redress_classify::KeyFormat;
 
 use crate::settings::Settings;
@@ -13,35 +14,94 @@ use crate::settings::Settings;
 /// The header of draft-ietf-httpapi-idempotency-key-header.
 static STANDARD: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// The key of one logical call, by which a server does it once however often it is sent; put it into the request's
-/// extensions to choose it.
+/// The key of one logical call, by which a server does it once however often it is sent.
 ///
-/// It goes into the header that the dialect declares, or that [`BackoffLayer::idempotency_key`] sets, or else into
-/// `Idempotency-Key`, whatever the request's method; a key that the request already has there stays. Whoever keeps the key
-/// with the job can send the job again after a restart.
+/// [`RequestExt::idempotency_key`] sets it for a request. It goes into the header that the dialect declares, or that
+/// [`BackoffLayer::idempotency_key`] sets, or else into `Idempotency-Key`, whatever the request's method; a key that the
+/// request already has there stays. Whoever keeps the key with the job can send the job again after a restart.
 ///
 /// [`BackoffLayer::idempotency_key`]: crate::BackoffLayer::idempotency_key
 ///
 /// # Examples
 /// ```
 /// use http::Request;
+/// use redress_backoff::{IdempotencyKey, RequestExt};
+///
+/// let request = Request::post("https://api.example/v1/charges").idempotency_key("order-1234")?.body(())?;
+/// assert_eq!(request.extensions().get(), Some(&IdempotencyKey::new("order-1234")?));
+/// assert!(IdempotencyKey::new("two words").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+/// It can also be put into the extensions of a request. There the result of [`new`](Self::new) does not fit, which nobody
+/// would look for; it does not compile:
+/// ```compile_fail,E0277
+/// use http::Request;
 /// use redress_backoff::IdempotencyKey;
 ///
-/// let key = IdempotencyKey::new("order-1234").expect("visible ASCII");
-/// let request = Request::post("https://api.example/v1/charges").extension(key).body(());
-/// assert!(IdempotencyKey::new("two words").is_none());
+/// let request = Request::post("https://api.example/v1/charges").extension(IdempotencyKey::new("order-1234")).body(());
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct IdempotencyKey(String);
 
+/// Why a text is not an idempotency key. It does not show the text.
+// Not `Clone`: what is put into a request's extensions must be, and a result with this error in it does nothing there.
+#[derive(Debug, PartialEq, Eq)]
+pub struct InvalidIdempotencyKey {
+    problem: Problem,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Problem {
+    Length(usize),
+    Symbol { at: usize },
+}
+
+/// Sets the idempotency key of a request, or of a request that is being built.
+pub trait RequestExt: Sized {
+    /// Sets the key of this call: of all its attempts, in whichever header the API takes it.
+    ///
+    /// # Errors
+    /// When the text cannot be a key: see [`IdempotencyKey::new`].
+    ///
+    /// # Examples
+    /// ```
+    /// use http::Request;
+    /// use redress_backoff::RequestExt;
+    ///
+    /// let request = Request::post("https://api.example/v1/charges").idempotency_key("order-1234")?.body("amount=100")?;
+    /// let other = Request::new("amount=100").idempotency_key("order-1235")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    fn idempotency_key(self, key: impl Into<String>) -> Result<Self, InvalidIdempotencyKey>;
+}
+
+impl<B> RequestExt for Request<B> {
+    fn idempotency_key(mut self, key: impl Into<String>) -> Result<Self, InvalidIdempotencyKey> {
+        self.extensions_mut().insert(IdempotencyKey::new(key)?);
+        Ok(self)
+    }
+}
+
+impl RequestExt for request::Builder {
+    fn idempotency_key(self, key: impl Into<String>) -> Result<Self, InvalidIdempotencyKey> {
+        Ok(self.extension(IdempotencyKey::new(key)?))
+    }
+}
+
 impl IdempotencyKey {
-    /// Takes a key of 1 to 255 visible ASCII symbols, without blanks; `None` for any other text, which not every header
-    /// could carry.
-    #[must_use]
-    pub fn new(key: impl Into<String>) -> Option<Self> {
+    /// Takes a key of 1 to 255 visible ASCII symbols, without blanks.
+    ///
+    /// # Errors
+    /// For any other text, which not every header could carry.
+    pub fn new(key: impl Into<String>) -> Result<Self, InvalidIdempotencyKey> {
         let key = key.into();
-        let fits = (1..=255).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
-        fits.then_some(Self(key))
+        if !(1..=255).contains(&key.len()) {
+            return Err(InvalidIdempotencyKey { problem: Problem::Length(key.len()) });
+        }
+        match key.bytes().position(|byte| !byte.is_ascii_graphic()) {
+            Some(at) => Err(InvalidIdempotencyKey { problem: Problem::Symbol { at } }),
+            None => Ok(Self(key)),
+        }
     }
 
     /// Makes a key that no other call has: a UUID of version 4 (RFC 9562 section 5.4).
@@ -60,6 +120,42 @@ impl IdempotencyKey {
     }
 }
 
+impl FromStr for IdempotencyKey {
+    type Err = InvalidIdempotencyKey;
+
+    fn from_str(key: &str) -> Result<Self, InvalidIdempotencyKey> {
+        Self::new(key)
+    }
+}
+
+impl TryFrom<String> for IdempotencyKey {
+    type Error = InvalidIdempotencyKey;
+
+    fn try_from(key: String) -> Result<Self, InvalidIdempotencyKey> {
+        Self::new(key)
+    }
+}
+
+impl TryFrom<&str> for IdempotencyKey {
+    type Error = InvalidIdempotencyKey;
+
+    fn try_from(key: &str) -> Result<Self, InvalidIdempotencyKey> {
+        Self::new(key)
+    }
+}
+
+impl fmt::Display for InvalidIdempotencyKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an idempotency key must be 1 to 255 visible ASCII symbols without blanks; ")?;
+        match self.problem {
+            Problem::Length(bytes) => write!(f, "this one has {bytes} bytes"),
+            Problem::Symbol { at } => write!(f, "byte {at} of this one is something else"),
+        }
+    }
+}
+
+impl std::error::Error for InvalidIdempotencyKey {}
+
 /// A key identifies a call, and is nobody's business in a log.
 impl fmt::Debug for IdempotencyKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -70,7 +166,7 @@ impl fmt::Debug for IdempotencyKey {
 /// Gives a request its key, if it is to have one and does not have it yet.
 pub(crate) fn stamp<B>(request: &mut Request<B>, settings: &Settings) {
     let declared = settings.key_header.as_ref();
-    let chosen = request.extensions().get::<IdempotencyKey>();
+    let chosen = chosen(request.extensions());
     let minted = settings.mints_keys && declared.is_some_and(|header| header.methods.contains(request.method()));
     if !(minted || chosen.is_some()) || is_keyed(request.headers().get_all(header(settings))) {
         return;
@@ -85,6 +181,11 @@ pub(crate) fn stamp<B>(request: &mut Request<B>, settings: &Settings) {
         value.set_sensitive(true);
         request.headers_mut().insert(header(settings).clone(), value);
     }
+}
+
+/// Returns the caller's own key. An `Option` of it counts, too, since it is what `IdempotencyKey::new(..).ok()` gives.
+fn chosen(extensions: &Extensions) -> Option<&IdempotencyKey> {
+    extensions.get::<IdempotencyKey>().or_else(|| extensions.get::<Option<IdempotencyKey>>()?.as_ref())
 }
 
 /// Whether there is a key among the values of the header in which this API looks for it. One with nothing in it is none.
@@ -175,11 +276,14 @@ mod tests {
             ("a\"b\\c", KeyFormat::Quoted, "\"a\\\"b\\\\c\""),
             ("a\"b\\c", KeyFormat::Raw, "a\"b\\c"),
         ] {
-            let value = IdempotencyKey::new(key).and_then(|key| value(key.as_str(), format));
+            let value = IdempotencyKey::new(key).ok().and_then(|key| value(key.as_str(), format));
             assert_eq!(value, Some(HeaderValue::from_static(expected)), "{key}");
         }
         for text in ["", " ", "a b", "a\nb", "\u{fc}", &"k".repeat(256)] {
-            assert_eq!(IdempotencyKey::new(text), None, "{text:?}");
+            let error = IdempotencyKey::new(text).unwrap_err();
+            assert_eq!(text.parse::<IdempotencyKey>().as_ref(), Err(&error), "{text:?}");
+            assert_eq!(IdempotencyKey::try_from(text.to_owned()).as_ref(), Err(&error), "{text:?}");
+            assert!(error.to_string().starts_with("an idempotency key must be 1 to 255 visible"), "{error}");
         }
         assert!(!format!("{:?}", IdempotencyKey::new("canary")).contains("canary"));
     }

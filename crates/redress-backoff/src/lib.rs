@@ -50,7 +50,7 @@
 //! API's methods is given one, a random UUID; its retries and its replay after a refresh carry the same. So a POST may be
 //! sent again after a broken connection, and the server does it once. A 409 to it means that the first one is still under
 //! way, and is waited out; a 422, the same key for something else, is final (draft-ietf-httpapi-idempotency-key-header).
-//! [`IdempotencyKey`] among a request's extensions is the caller's own. Making a key costs a few small
+//! [`RequestExt::idempotency_key`] sets a key of the caller's own. Making a key costs a few small
 //! allocations, also when the first attempt succeeds.
 //!
 //! # Waits
@@ -102,7 +102,7 @@ mod telemetry;
 pub use budget::{Budget, Budgets, Reservation};
 pub use future::ResponseFuture;
 pub use idempotency::Idempotent;
-pub use key::IdempotencyKey;
+pub use key::{IdempotencyKey, InvalidIdempotencyKey, RequestExt};
 pub use layer::BackoffLayer;
 pub use schedule::Jitter;
 pub use service::Backoff;

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use common::*;
 use http::{HeaderName, HeaderValue, Method, Request, Response};
-use redress_backoff::{BackoffLayer, IdempotencyKey, Idempotent, Jitter};
+use redress_backoff::{BackoffLayer, IdempotencyKey, Idempotent, Jitter, RequestExt};
 use redress_classify::{IdempotencyHeader, KeyFormat, Refreshed, Stop, TransportError, dialects};
 use tower::{Layer, ServiceExt};
 
@@ -214,4 +214,26 @@ async fn a_header_without_a_key_in_it_is_none() {
         let keys = sent(&keyed(), with_blank(), vec![answer(500), answer(200)], "idempotency-key").await;
         assert!(keys.len() == 2 && keys[0] == keys[1] && keys[0].as_deref() != Some(blank), "{blank:?}: {keys:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_is_sent_however_it_was_put_into_the_request() {
+    let build = || Request::post("https://api.example/v1/things");
+    let key = || IdempotencyKey::new("order-7");
+    for (name, request) in [
+        ("builder", build().idempotency_key("order-7").unwrap().body(String::new()).unwrap()),
+        ("request", build().body(String::new()).unwrap().idempotency_key("order-7".to_owned()).unwrap()),
+        ("extension", build().extension(key().unwrap()).body(String::new()).unwrap()),
+        ("an option", build().extension(key().ok()).body(String::new()).unwrap()),
+    ] {
+        let keys = sent(&layer(), request, vec![answer(500), answer(200)], "idempotency-key").await;
+        assert_eq!(keys, [Some("\"order-7\"".to_owned()), Some("\"order-7\"".to_owned())], "{name}");
+    }
+    let none = build().extension(IdempotencyKey::new("two words").ok()).body(String::new()).unwrap();
+    assert_eq!(
+        sent(&layer(), none, vec![answer(500)], "idempotency-key").await,
+        [None],
+        "without a key it is sent once"
+    );
+    assert!(build().idempotency_key("two words").is_err() && Request::new(()).idempotency_key("").is_err());
 }

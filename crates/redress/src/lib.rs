@@ -19,7 +19,7 @@ pub use redress_pace as pace;
 pub use redress_refresh as refresh;
 pub use service::{Redress, ResponseFuture};
 
-pub use redress_backoff::{BackoffLayer, Budget, Budgets, IdempotencyKey, Idempotent, Jitter};
+pub use redress_backoff::{BackoffLayer, Budget, Budgets, IdempotencyKey, Idempotent, Jitter, RequestExt};
 pub use redress_classify::{
     ApiError, BoxError, Class, Code, Deadline, Dialect, Error, FieldError, Phase, Record, Recovery, Replay, ReplayBody,
     ResponseExt, Route, Stop, Verdict, dialects,

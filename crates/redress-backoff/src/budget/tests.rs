@@ -276,3 +276,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_is_shared_is_filled_again_though_no_key_has_a_bucket_of_its_own() {
+    let table = Table::new(20, 1);
+    let _ = table.budget(1).reserve(5).map(Reservation::spend);
+    let _ = table.budget(2).reserve(14).map(Reservation::spend);
+    table.refill(1, 5);
+    assert_eq!((table.len(), table.is_in_use()), (0, true), "a full bucket is dropped, and the shared one is not full");
+    table.refill(2, 14);
+    assert!(!table.is_in_use());
+    let _ = table.budget(3).reserve(14).map(Reservation::spend);
+    assert!(table.is_in_use());
+}

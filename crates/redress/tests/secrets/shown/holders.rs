@@ -108,6 +108,7 @@ pub(super) async fn of_keys() -> Vec<Shown> {
     vec![
         ("redress-backoff::Budgets", debug(&budgets) + &debug(&owing)),
         ("redress-backoff::IdempotencyKey", debug(&key)),
+        ("redress-backoff::InvalidIdempotencyKey", both(&IdempotencyKey::new("c4n4ry key").unwrap_err())),
         ("redress-envelope::InvalidRoute", {
             let refused = "GET c4n4ry-path".parse::<redress::Route>().unwrap_err();
             both(&refused) + &chain(&refused)
