@@ -185,7 +185,14 @@ pub(crate) fn stamp<B>(request: &mut Request<B>, settings: &Settings) {
 
 /// Returns the caller's own key. An `Option` of it counts, too, since it is what `IdempotencyKey::new(..).ok()` gives.
 fn chosen(extensions: &Extensions) -> Option<&IdempotencyKey> {
-    extensions.get::<IdempotencyKey>().or_else(|| extensions.get::<Option<IdempotencyKey>>()?.as_ref())
+    if let Some(key) = extensions.get::<IdempotencyKey>() {
+        return Some(key);
+    }
+    let key = extensions.get::<Option<IdempotencyKey>>()?.as_ref();
+    if key.is_none() {
+        tracing::warn!(target: "redress::backoff", "the idempotency key of a request is `None`: it is sent without one");
+    }
+    key
 }
 
 /// Whether there is a key among the values of the header in which this API looks for it. One with nothing in it is none.

@@ -282,6 +282,38 @@ proptest! {
     }
 }
 
+/// Fails where a POST without a key arrives more than once though the table does not allow it.
+async fn assert_table(dialect: &Dialect, status: u16, headers: &[(&str, &str)], body: &str) {
+    let layer = BackoffLayer::new(dialect.clone()).without_idempotency_key();
+    let (calls, _) = posted(&layer, dialect, status, headers, body).await;
+    let is_allowed = calls == 1 || allows(status, headers, word(dialect, status, headers, body));
+    assert!(is_allowed, "{calls} sends: {} {status} {headers:?} {body}", dialect.name());
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_status_and_no_header_beyond_the_table_repeats_a_post() {
+    for name in ["generic", "problem", "stripe"] {
+        let dialect = dialects::by_name(name).expect("it is shipped");
+        for status in 100..=999 {
+            assert_table(&dialect, status, &[], "").await;
+            for header in HEADERS {
+                assert_table(&dialect, status, &[*header], "").await;
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_code_of_a_shipped_dialect_repeats_a_post_unless_its_vendor_documents_that() {
+    for dialect in dialects::all() {
+        for code in dialect.codes() {
+            for status in [200, 400, 403, 500, 503] {
+                assert_table(&dialect, status, &[], &coded(&code.code)).await;
+            }
+        }
+    }
+}
+
 /// Whether the vendor's documented word stands in the response.
 fn word(dialect: &Dialect, status: u16, headers: &[(&str, &str)], body: &str) -> bool {
     let mut response = Response::builder().status(status).body(()).expect("a status");

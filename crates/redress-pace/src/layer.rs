@@ -20,6 +20,11 @@ use crate::service::Pace;
 /// Clones of a layer, and the services that it makes, share one gate and the counts of its limits: make one for each
 /// upstream, or one for several, whose hosts are told apart. Limits that are added to a clone count for that clone.
 ///
+/// One answer parks its partition for 1 h at most, whatever it asks for: longer than the windows that vendors publish for their
+/// request limits, and short enough that a mistaken hint shuts no client out for good. The calls that are released then find out
+/// whether the server still refuses. A later hint extends a cool-down, a sooner one never cuts it. Where several tenants call one
+/// host, [`partition`](Self::partition) keeps the cool-down of one from holding back the others.
+///
 /// It belongs above whatever sends, below whatever sends again: so retries, and re-sends after a refresh, wait like
 /// first tries.
 ///

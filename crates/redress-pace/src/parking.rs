@@ -8,7 +8,9 @@ use tokio::time::Instant;
 
 use crate::partition::Partition;
 
-/// Longer than the cool-downs that vendors use, short enough for a mistaken one to be found out the same day.
+/// The longest cool-down that one answer can cause. It is longer than the windows that vendors publish for their request
+/// limits, and a client that has met a daily quota asks every hour whether it is still used up. A mistaken or hostile hint
+/// shuts a client out for no longer, and costs the server a few requests an hour where the hint was meant.
 const LONGEST: Duration = Duration::from_secs(3600);
 /// The widest spread of a release.
 const MAX_SPREAD: Duration = Duration::from_secs(30);
