@@ -10,7 +10,7 @@ use crate::budget::Budget;
 use crate::schedule::{Delay, Jitter, nth_wait};
 use crate::settings::Settings;
 
-/// `Retry-After`, and what OpenAI's and Azure's servers send of it in milliseconds.
+/// `Retry-After`, and its forms in milliseconds that some vendors send beside it.
 static RETRY_AFTER_FORMS: [HeaderName; 3] =
     [header::RETRY_AFTER, HeaderName::from_static("retry-after-ms"), HeaderName::from_static("x-ms-retry-after-ms")];
 

@@ -191,6 +191,21 @@ async fn of_each_shipped_dialect_the_documented_words_are_believed() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_was_rejected_and_refreshed_is_sent_again_once() {
+    let rejected = || {
+        let mut response = Response::builder().status(401).body(String::new()).expect("a status");
+        response.extensions_mut().insert(redress_classify::Refreshed);
+        Answer::ok(response)
+    };
+    let (outcome, times) = run(&layer(), request("POST"), vec![rejected(), answer(200)]).await;
+    assert_eq!((times.len(), outcome.expect("a response").status().as_u16()), (2, 200));
+    let (_, times) = run(&layer(), request("POST"), vec![rejected(), rejected()]).await;
+    assert_eq!(times.len(), 2, "the second rejection is handed up");
+    let (_, times) = run(&layer(), request("POST"), vec![answer(401)]).await;
+    assert_eq!(times.len(), 1, "without a refresh it is final");
+}
+
 /// A call whose first attempt may have been processed does not end as one that was never sent.
 #[tokio::test(start_paused = true)]
 async fn what_was_uncertain_once_stays_uncertain_at_the_end() {
