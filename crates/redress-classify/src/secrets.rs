@@ -16,6 +16,8 @@ const MASK: &str = "***";
 /// Shorter secrets are not masked: they are words such as `admin` or `1234567`, which stand in many texts by chance, and
 /// whoever sees the mask knows the rest of the text and so the secret.
 const MIN_LENGTH: usize = 8;
+/// The same for what the escapes in a secret leave of it.
+const MIN_DERIVED: usize = 5;
 /// How often escapes are resolved: JSON in a text of JSON in a query parameter is three times, and leaves one to spare.
 const MAX_ROUNDS: usize = 4;
 /// How many parameters of one header value are looked for each by itself.
@@ -141,12 +143,18 @@ impl Secrets {
 
     /// Adds a form as it is, and as it reads once its own escapes are resolved: so does a text that escapes the rest.
     fn add(&mut self, form: &[u8], has_secret_beginning: bool) {
+        if form.len() < MIN_LENGTH {
+            return;
+        }
         let mut layer = Decoded::raw(form);
         for _ in 0..MAX_ROUNDS {
             let bytes = layer.bytes();
-            let is_known = |pattern: &Pattern| pattern.bytes.eq_ignore_ascii_case(bytes);
-            if bytes.len() >= MIN_LENGTH && !self.patterns.iter().any(is_known) {
-                self.patterns.push(Pattern::new(bytes, has_secret_beginning));
+            // Its end and the text behind it may read as one escape.
+            for bytes in [Some(bytes), layer.before_open_end()].into_iter().flatten() {
+                let is_known = |pattern: &Pattern| pattern.bytes.eq_ignore_ascii_case(bytes);
+                if bytes.len() >= MIN_DERIVED && !self.patterns.iter().any(is_known) {
+                    self.patterns.push(Pattern::new(bytes, has_secret_beginning));
+                }
             }
             match layer.decode(false) {
                 Some(decoded) => layer = decoded,
@@ -294,6 +302,7 @@ mod tests {
             (basic, "the user alice-smith", "the user ***"),
             (basic, "alice-smith:p%C3%A4ss/word", "***"),
             (basic, "päss/word and p%c3%a4ss%2fword", "*** and ***"),
+            (r#"s3cret"\"#, r#"{"e":"s3cret&quot;\"}"#, r#"{"e":"***\"}"#),
             ("session=s3cret-id; theme=dark", "no session s3cret-id", "no session ***"),
             ("Digest username=\"alice\", response=\"0123456789\"", "0123456789", "***"),
             ("s3cret-token", "é s3cret-token é", "é *** é"),

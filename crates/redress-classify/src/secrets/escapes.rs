@@ -5,6 +5,9 @@ use std::ops::Range;
 /// The named references that HTML and XML share (XML 1.0 section 4.6).
 const NAMED: [(&[u8], u8); 5] = [(b"amp", b'&'), (b"lt", b'<'), (b"gt", b'>'), (b"quot", b'"'), (b"apos", b'\'')];
 
+/// How much of a text is looked at for one escape that may be incomplete.
+const MAX_ESCAPE: usize = 12;
+
 /// A text after some rounds of decoding.
 pub(super) struct Decoded {
     bytes: Vec<u8>,
@@ -34,6 +37,13 @@ impl Decoded {
 
     pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// Returns the bytes before an escape that their end cuts, if there is one: what follows in another text completes it.
+    pub(super) fn before_open_end(&self) -> Option<&[u8]> {
+        let first = self.bytes.len().saturating_sub(MAX_ESCAPE);
+        let open = (first..self.bytes.len()).find(|at| matches!(find(&self.bytes[*at..]), Found::Incomplete));
+        open.map(|at| &self.bytes[..at])
     }
 
     /// Returns the part of the original text that these bytes stand for; the range must not be empty.
@@ -112,7 +122,8 @@ impl Escape {
 /// RFC 8259 section 7, and of Rust's `Debug` `\'`, `\0`, `\x7f` and `\u{7f}`.
 fn backslash(text: &[u8]) -> Found {
     let Some(kind) = text.get(1) else { return Found::Incomplete };
-    match kind {
+    // As secrets are found whatever their case, so are the letters of escapes.
+    match kind.to_ascii_lowercase() {
         b'"' | b'\\' | b'/' | b'\'' => Escape::byte(2, *kind),
         b'n' => Escape::byte(2, b'\n'),
         b't' => Escape::byte(2, b'\t'),
@@ -141,7 +152,8 @@ fn braced(text: &[u8]) -> Found {
 }
 
 fn utf16(text: &[u8]) -> Found {
-    let unit = |text: &[u8]| text.get(2..6).and_then(hex).filter(|_| text.starts_with(b"\\u"));
+    let is_unit = |text: &[u8]| matches!(text, [b'\\', b'u' | b'U', ..]);
+    let unit = |text: &[u8]| text.get(2..6).and_then(hex).filter(|_| is_unit(text));
     let Some(first) = unit(text) else { return incomplete(text, 2, 4) };
     let rest = &text[6..];
     match unit(rest) {
@@ -153,13 +165,13 @@ fn utf16(text: &[u8]) -> Found {
 }
 
 fn reference(text: &[u8]) -> Found {
-    let head = &text[1..text.len().min(12)];
+    let head = &text[1..text.len().min(MAX_ESCAPE)];
     let Some(end) = head.iter().position(|byte| *byte == b';') else {
-        let is_open = text.len() < 12 && head.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'#');
+        let is_open = text.len() < MAX_ESCAPE && head.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'#');
         return if is_open { Found::Incomplete } else { Found::Plain };
     };
     let (name, length) = (&head[..end], end + 2);
-    if let Some((_, byte)) = NAMED.iter().find(|(known, _)| *known == name) {
+    if let Some((_, byte)) = NAMED.iter().find(|(known, _)| name.eq_ignore_ascii_case(known)) {
         return Escape::byte(length, *byte);
     }
     let number = match name {

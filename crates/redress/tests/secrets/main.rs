@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
 
 mod events;
+mod quoted;
 mod shown;
 mod types;
 

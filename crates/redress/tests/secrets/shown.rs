@@ -49,7 +49,7 @@ const HOLDS_NO_TEXT: [&str; 26] = [
 ];
 
 /// Text of a dialect's file or of a setting beside it, names of headers and routes: it is code and holds no secret.
-const HOLDS_A_DIALECTS_TEXT: [&str; 10] = [
+const HOLDS_A_DIALECTS_TEXT: [&str; 11] = [
     "redress-envelope::Code",
     "redress-envelope::DialectError",
     "redress-envelope::IdempotencyHeader",
@@ -60,6 +60,8 @@ const HOLDS_A_DIALECTS_TEXT: [&str; 10] = [
     "redress-envelope::Status",
     "redress-envelope::UnknownWord",
     "redress-pace::Limit",
+    // Text of the program itself.
+    "redress-refresh::Explanation",
 ];
 
 /// What has neither a `Debug` nor a `Display`; and a name for any error whatsoever.

@@ -7,7 +7,7 @@ use http_body_util::BodyExt;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use redress::backoff::Backoff;
-use redress::classify::{Attempt, Classify, ClassifyLayer, TransportError, Upstream};
+use redress::classify::{Attempt, Classify, ClassifyLayer, Secrets, TransportError, Upstream};
 use redress::envelope::{Envelope, Head, RetryHint, Signal};
 use redress::transport::{Hyper, Reqwest};
 use redress::{
@@ -60,6 +60,7 @@ pub(super) async fn of_response() -> Vec<Shown> {
         ("redress-classify::Classify", classify),
         ("redress-classify::ClassifyLayer", debug(&layer)),
         ("redress-classify::Record", both(&record)),
+        ("redress-classify::Secrets", debug(&Secrets::new(["Bearer c4n4ry-token"]))),
         ("redress-classify::Upstream", both(&Upstream::of(request("GET").uri(), request("GET").headers()))),
         ("redress-classify::Verdict", debug(&verdict)),
     ];
