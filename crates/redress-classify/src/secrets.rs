@@ -103,7 +103,7 @@ impl Secrets {
     }
 
     /// Masks a text that a dialect may have cut out of a longer one, so that it may begin or end in a secret or lie within
-    /// one: of that 8 bytes are enough.
+    /// one: of that 8 bytes are enough, or three quarters of a shorter one.
     pub(crate) fn masked_part(&self, part: &str, is_cut: bool) -> Option<String> {
         let masked = self.masked(part, is_cut);
         let text = masked.as_deref().unwrap_or(part);
@@ -179,7 +179,9 @@ impl Pattern {
 
     /// Finds where a text begins with an end of the form, ends with its beginning, or lies within it.
     fn ends_of(&self, text: &str) -> [Option<Range<usize>>; 2] {
-        if text.len() < MIN_LENGTH {
+        // Of a short secret a part that is nearly all of it is enough.
+        let least = (self.bytes.len() * 3 / 4).clamp(MIN_DERIVED, MIN_LENGTH);
+        if text.len() < least {
             return [None, None];
         }
         let text = Self::new(text.as_bytes(), true);
@@ -195,7 +197,7 @@ impl Pattern {
         let all = text.bytes.len();
         let begins = if lies_within { all } else { begins };
         let ends = if self.has_secret_beginning { ends } else { 0 };
-        [(begins >= MIN_LENGTH).then_some(0..begins), (ends >= MIN_LENGTH).then(|| all - ends..all)]
+        [(begins >= least).then_some(0..begins), (ends >= least).then(|| all - ends..all)]
     }
 
     /// Adds where it stands, overlapping places included; `cut_at` is the end of a text that is cut.
@@ -350,13 +352,15 @@ mod tests {
 
     #[test]
     fn a_part_that_a_cut_left_of_a_secret_is_masked() {
-        let secrets = Secrets::new(["Bearer s3cret/first.second-part"]);
+        let secrets = Secrets::new(["Bearer s3cret/first.second-part", "short-ky"]);
         for (part, expected) in [
             ("second-part", "***"),
             ("FIRST.SECOND", "***"),
             ("first.second-part is bad", "*** is bad"),
             ("bad: s3cret/first", "bad: ***"),
             ("second", "second"),
+            ("short-k", "***"),
+            ("short", "short"),
             ("expected Bearer", "expected Bearer"),
             ("a second-part", "a second-part"),
         ] {

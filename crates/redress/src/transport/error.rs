@@ -11,6 +11,17 @@ pub(super) fn of_uri(uri: &Uri) -> Result<(), TransportError> {
     if absolute { Ok(()) } else { Err(TransportError::request("the URI is not one of http or https with a host")) }
 }
 
+/// Takes user and password out of a URI. They are not sent (RFC 9110 section 4.2.4), and the clients print them at TRACE.
+pub(super) fn without_user(uri: &mut Uri) {
+    let Some((_, host)) = uri.authority().and_then(|authority| authority.as_str().rsplit_once('@')) else { return };
+    let Ok(authority) = host.parse() else { return };
+    let mut parts = uri.clone().into_parts();
+    parts.authority = Some(authority);
+    if let Ok(bare) = Uri::from_parts(parts) {
+        *uri = bare;
+    }
+}
+
 /// Finds out how far a request got that was being sent on a connection.
 pub(super) fn of_sending<E>(error: E) -> TransportError
 where
@@ -78,6 +89,20 @@ mod tests {
             ("*", false),
         ] {
             assert_eq!(of_uri(&uri.parse().unwrap()).is_ok(), allowed, "{uri}");
+        }
+    }
+
+    #[test]
+    fn a_user_is_taken_out_and_nothing_else() {
+        for (uri, expected) in [
+            ("http://user:s3cret@a:8080/b?c=@d", "http://a:8080/b?c=@d"),
+            ("https://user@[::1]/", "https://[::1]/"),
+            ("https://a/@b", "https://a/@b"),
+            ("/@b", "/@b"),
+        ] {
+            let mut uri: Uri = uri.parse().unwrap();
+            without_user(&mut uri);
+            assert_eq!(uri, expected);
         }
     }
 

@@ -78,7 +78,8 @@ where
         self.client.poll_ready(cx).map_err(transport_error)
     }
 
-    fn call(&mut self, request: Request<B>) -> HyperFuture {
+    fn call(&mut self, mut request: Request<B>) -> HyperFuture {
+        error::without_user(request.uri_mut());
         HyperFuture { inner: error::of_uri(request.uri()).map_err(Some).map(|()| self.client.call(request)) }
     }
 }

@@ -82,7 +82,8 @@ where
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<B>) -> ReqwestFuture {
+    fn call(&mut self, mut request: Request<B>) -> ReqwestFuture {
+        error::without_user(request.uri_mut());
         let Self { client, may_redirect } = self.clone();
         let is_absolute = error::of_uri(request.uri());
         let request = reqwest::Request::try_from(request.map(reqwest::Body::wrap));

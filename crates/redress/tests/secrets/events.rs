@@ -185,3 +185,26 @@ fn the_recorder_would_see_a_secret() {
     let lines = recorder.lines();
     assert!(lines.len() == 2 && lines.iter().all(|line| line.contains("c4n4ry")), "{lines:?}");
 }
+
+/// hyper-util prints the URI of each connection that it makes, at TRACE.
+#[tokio::test]
+async fn no_event_of_a_client_shows_the_user_of_a_uri() {
+    let recorder = Recorder::new().pretty();
+    let _guard = tracing::subscriber::set_default(recorder.clone());
+    let client = hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new()).build_http();
+    let hyper: redress::transport::Hyper<_, String> = redress::transport::Hyper::new(client);
+    let reqwest = redress::transport::Reqwest::new(reqwest::Client::builder().no_proxy()).unwrap();
+    // Nobody listens at a port that was bound and is free again.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let uri = format!("http://user:c4n4ry-password@{}/", listener.local_addr().unwrap());
+    drop(listener);
+    let request = || Request::get(&uri).body(String::new()).unwrap();
+    for error in
+        [hyper.oneshot(request()).await.map(drop), reqwest.oneshot(request()).await.map(drop)].map(Result::unwrap_err)
+    {
+        assert_silent("an error", &chain(&error));
+    }
+    for line in recorder.lines() {
+        assert_silent("an event", &line);
+    }
+}
