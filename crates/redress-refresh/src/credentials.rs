@@ -122,6 +122,17 @@ impl StaticHeaders {
     {
         Ok(Self { grant: self.grant.header(name, value)? })
     }
+
+    /// Adds a header that is not secret, or replaces the one of the same name: see [`Grant::public_header`].
+    ///
+    /// # Errors
+    /// As of [`Grant::header`].
+    pub fn public_header<N>(self, name: N, value: &str) -> Result<Self, InvalidHeader>
+    where
+        N: TryInto<HeaderName>,
+    {
+        Ok(Self { grant: self.grant.public_header(name, value)? })
+    }
 }
 
 impl Credentials for StaticHeaders {

@@ -78,6 +78,24 @@ impl Grant {
         Ok(self)
     }
 
+    /// Adds a header that is sent with the credentials and is not secret itself, such as the name of a tenant, or replaces
+    /// the one of the same name. `Debug` shows it, and it is not masked where a server quotes it.
+    ///
+    /// A [store](crate::RefreshLayer::store) does not keep the difference: a header that came from there is masked.
+    ///
+    /// # Errors
+    /// As of [`header`](Self::header).
+    pub fn public_header<N>(self, name: N, value: &str) -> Result<Self, InvalidHeader>
+    where
+        N: TryInto<HeaderName>,
+    {
+        let mut grant = self.header(name, value)?;
+        if let Some((_, value)) = grant.headers.last_mut() {
+            value.set_sensitive(false);
+        }
+        Ok(grant)
+    }
+
     /// Sets the refresh token. An empty one is none.
     ///
     /// An answer to a refresh that brings none keeps the old one (RFC 6749 section 6).

@@ -8,7 +8,7 @@ use std::fmt::Write;
 
 use common::{Api, Issuer, Rig, Step, get, s};
 use redress_classify::Error;
-use redress_refresh::{Failure, Grant, MemoryStore, StaticHeaders, TokenStore};
+use redress_refresh::{Explanation, Failure, Grant, MemoryStore, StaticHeaders, TokenStore};
 use redress_sandbox::Recorder;
 use tower::ServiceExt;
 
@@ -137,6 +137,25 @@ async fn a_store_its_records_and_its_events_show_no_secret() {
     assert!(lines.iter().any(|line| line.contains("written to the store")), "{lines:#?}");
     for line in lines {
         assert_silent(&line);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_login_that_fails_after_a_refused_refresh_tells_of_both() {
+    for is_shared in [false, true] {
+        let steps = [
+            Step::Fail(Failure::grant_dead(Explanation::new("revoked"))),
+            Step::Fail(Failure::permanent("s3cret-cause")),
+        ];
+        let grant = Grant::new().refresh_token("s3cret-refresh");
+        let mut rig = Rig::new(Issuer::new(steps).holding(grant), Api::accepting(&[]));
+        if is_shared {
+            rig.layer = rig.layer.store(MemoryStore::new(), "key");
+        }
+        let error = rig.send().await.unwrap_err();
+        assert_silent(&chain(&error));
+        let expected = "could not obtain credentials: the login was refused, after the refresh failed: revoked";
+        assert_eq!(error.to_string(), expected, "{is_shared}");
     }
 }
 

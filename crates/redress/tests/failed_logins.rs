@@ -8,6 +8,7 @@ use http::{Request, Response};
 use http_body_util::Full;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
+use redress::classify::TransportError;
 use redress::login::{JsonLogin, OAuth2};
 use redress::transport::{Hyper, Reqwest};
 use redress::{
@@ -185,6 +186,17 @@ async fn a_rejection_without_a_refresh_says_nothing_of_one() {
     let layer = RedressLayer::new(dialects::generic()).credentials(keys, API.parse().unwrap());
     let response = layer.layer(mock(vec![answer(401, "{}")])).oneshot(get()).await.unwrap();
     assert!(response.verdict().unwrap().api_error().unwrap().not_refreshed().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_of_the_transport_that_quotes_a_password_is_masked_in_the_cause_too() {
+    let broken = || Answer::error(TransportError::other("goaway: s3cret-word, s3cret-key"));
+    let error = failed(vlens(vec![broken(), broken(), broken(), broken()])).await;
+    assert!(error.to_string().contains("login at id.example:8443 failed: "), "{error}");
+    let failure = error.source().and_then(<dyn StdError>::downcast_ref::<Failure>).unwrap();
+    let cause = failure.cause().downcast_ref::<Error>().unwrap();
+    let shown = format!("{} {cause:?} {error:?}", chain(cause));
+    assert!(!shown.contains("s3cret") && shown.contains("goaway: ***, ***"), "{shown}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -317,7 +317,9 @@ proptest! {
         let text = way.write(&token);
         let start = template.trim_end_matches('@');
         let quote = if start.ends_with(':') { "\"" } else { "" };
-        let fill = bound.saturating_sub(cut + start.len() + quote.len());
+        // A name is cut by its own length, all else by that of the body.
+        let before = if bound == 256 { 0 } else { start.len() + quote.len() };
+        let fill = bound.saturating_sub(cut + before);
         let body = format!("{start}{quote}{}{text}\":[\"no\"]}}}}", " x".repeat(fill.div_ceil(2)));
         let text = assert_masked(&sent, dialect, &Answer::quoting(400, &body, "x"));
         // No eight bytes of its beginning, wherever it was cut.
@@ -349,6 +351,21 @@ fn a_quoted_secret_would_be_seen() {
     // What is quoted is somebody else's: it is shown.
     let text = printed(&sent, "generic", &Answer::quoting(400, BODIES[0], "somebody-else"));
     assert!(text.matches("somebody-else").count() > 10, "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_header_that_is_declared_not_secret_is_shown() {
+    let keys = StaticHeaders::new().header("x-api-key", "sk-live_0123456789").unwrap();
+    let keys = keys.public_header("x-tenant", "tenant-number-one").unwrap();
+    let layer = RedressLayer::new(dialects::generic()).credentials(keys, "https://api.example".parse().unwrap());
+    let answer = Answer::quoting(403, BODIES[10], "sk-live_0123456789 of tenant-number-one");
+    let transport = service_fn(|request: Request<String>| {
+        assert_eq!(request.headers()["x-tenant"], "tenant-number-one");
+        std::future::ready(Ok::<_, BoxError>(answer.response()))
+    });
+    let request = Request::get("https://api.example/").body(String::new()).unwrap();
+    let error = layer.layer(transport).oneshot(request).await.unwrap().ok_or_api_error().expect_err("a 403");
+    assert_eq!(error.body(), "no such key: *** of tenant-number-one");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,53 @@
+//! Secrets that a bound cuts: the excerpt of the body, a plain text, the name of a field.
+
+use http::{Method, Response, Uri};
+use redress_classify::{ApiError, Clock, Secrets, Verdict, dialects};
+
+const TOKEN: &str = "s3cret-token-0123456789";
+
+fn masked(dialect: &str, body: &str) -> ApiError {
+    let (head, ()) = Response::builder().status(400).body(()).expect("a status").into_parts();
+    let (method, uri) = (Method::GET, Uri::from_static("https://api.example/"));
+    let dialect = dialects::by_name(dialect).expect("it is shipped");
+    let verdict = Verdict::of_response(&dialect, &method, &uri, &head, &Clock::system(), &[body.as_bytes()]);
+    let verdict = verdict.expect("a 400").masked(&Secrets::new([format!("Bearer {TOKEN}")]));
+    verdict.expect("something is quoted").api_error().expect("a response came").clone()
+}
+
+#[test]
+fn the_end_of_an_excerpt_shows_no_beginning_of_a_secret() {
+    for kept in 1..TOKEN.len() {
+        let body = format!("{}{TOKEN} and more", "x ".repeat(5_000).split_at(8_192 - kept).0);
+        let error = masked("generic", &body);
+        assert!(error.body().ends_with("***") && !error.body().contains("s3"), "{kept}: {}", &error.body()[8_100..]);
+    }
+}
+
+#[test]
+fn the_end_of_a_plain_text_shows_no_beginning_of_a_secret() {
+    for kept in 1..TOKEN.len() {
+        let body = format!("{}{TOKEN} and more", "x ".repeat(5_000).split_at(4_096 - kept).0);
+        let message = masked("generic", &body).message().expect("a plain text").to_owned();
+        assert!(message.ends_with("***") && !message.contains("s3"), "{kept}: {}", &message[4_000..]);
+    }
+}
+
+#[test]
+fn the_end_of_a_field_s_name_shows_no_beginning_of_a_secret() {
+    for kept in 1..TOKEN.len() {
+        let name = format!("{}{TOKEN}", "x".repeat(256 - kept));
+        let error = masked("problem", &format!(r#"{{"title":"bad","errors":{{"{name}":["no"]}}}}"#));
+        let path = &error.fields()[0].path;
+        assert!(path.ends_with("***") && !path.contains("s3"), "{kept}: {path}");
+    }
+}
+
+#[test]
+fn what_holds_no_secret_is_left_as_it_is() {
+    let secrets = Secrets::new([TOKEN]);
+    let (head, ()) = Response::builder().status(400).body(()).expect("a status").into_parts();
+    let (method, uri) = (Method::GET, Uri::from_static("https://api.example/"));
+    let body: &[u8] = br#"{"error":"s3cret","message":"no s3cret"}"#;
+    let verdict = Verdict::of_response(&dialects::generic(), &method, &uri, &head, &Clock::system(), &[body]);
+    assert!(verdict.expect("a 400").masked(&secrets).is_none());
+}
