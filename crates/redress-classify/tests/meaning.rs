@@ -160,7 +160,7 @@ async fn an_error_keeps_the_record_of_its_response() {
     let attempt = Attempt::new(Some(503), response.verdict().cloned(), false);
     response.extensions_mut().insert(Record::new(vec![attempt], Stop::Attempts));
     let error = response.ok_or_api_error().expect_err("a 503");
-    assert_eq!(error.clone().record().map(Record::stop), Some(Stop::Attempts));
+    assert_eq!(error.record().map(Record::stop), Some(Stop::Attempts));
 }
 
 #[tokio::test(start_paused = true)]
