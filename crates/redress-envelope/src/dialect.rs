@@ -14,6 +14,7 @@ mod spec;
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use catalogue::{Code, IdempotencyHeader, KeyFormat, Limit, Reason, RetryAdvice, Rule, Schedule, Status};
 pub(crate) use compiled::{Compiled, Reading};
@@ -180,6 +181,21 @@ impl Dialect {
     #[must_use]
     pub fn retry(&self) -> &RetryAdvice {
         &self.inner.spec.retry
+    }
+
+    /// Returns how long the vendor may take until a response begins; `None` where the dialect does not say.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use redress_envelope::dialects;
+    ///
+    /// let openai = dialects::by_name("openai").expect("it is shipped");
+    /// assert_eq!(openai.attempt_timeout(), Some(Duration::from_secs(600)));
+    /// ```
+    #[must_use]
+    pub fn attempt_timeout(&self) -> Option<Duration> {
+        self.inner.spec.attempt_timeout
     }
 
     /// Whether the vendor declares a route idempotent that its method alone does not make so.

@@ -1,6 +1,7 @@
 //! A dialect as its file states it, before it is compiled.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::catalogue::{Code, IdempotencyHeader, Limit, Reason, RetryAdvice, Rule, Status};
 use super::condition::Condition;
@@ -29,6 +30,7 @@ pub(crate) struct Spec {
     /// The one that reads when none of those does.
     pub(crate) reading: Reading,
     pub(crate) retry: RetryAdvice,
+    pub(crate) attempt_timeout: Option<Duration>,
     pub(crate) flags: Vec<Flag<Wanted>>,
     pub(crate) idempotent: Vec<Route>,
     pub(crate) idempotency: Option<IdempotencyHeader>,
@@ -64,6 +66,7 @@ impl Spec {
             guarded: Vec::new(),
             reading: Reading::default(),
             retry: RetryAdvice::default(),
+            attempt_timeout: None,
             flags: Vec::new(),
             idempotent: Vec::new(),
             idempotency: None,

@@ -1,4 +1,4 @@
-//! `[retry]`, `[idempotency]` and `[[limits]]`: what a vendor says about asking again.
+//! `[retry]`, `[attempt]`, `[idempotency]` and `[[limits]]`: what a vendor says about asking again.
 
 use http::Method;
 
@@ -37,6 +37,17 @@ pub(super) fn retry<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &mut Spec) {
         (Some(base), Some(factor), Some(cap)) => spec.retry.schedule = Some(Schedule { base, factor, cap }),
         (None, None, None) => {}
         _ => file.note(&item.span, "retry", "expected all of `base_ms`, `factor` and `cap_ms`, or none".to_owned()),
+    }
+}
+
+pub(super) fn attempt<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &mut Spec) {
+    let Some(table) = file.table(item) else { return };
+    for (key, value) in table {
+        let item = item.member(key, value);
+        match key.get_ref().as_ref() {
+            "timeout_s" => spec.attempt_timeout = file.seconds(&item),
+            _ => file.unknown("attempt", key, &["timeout_s"]),
+        }
     }
 }
 
