@@ -62,7 +62,7 @@ pub use held::Held;
 pub use layer::ClassifyLayer;
 pub use printable::{escaped, is_hidden};
 pub use record::{Attempt, Record, Stop, WaitSource};
-pub use replay::{Replay, ReplayBody, ReplayError, try_clone_request};
+pub use replay::{Progress, Replay, ReplayBody, ReplayError, try_clone_request};
 pub use response::{Refreshed, ResponseExt};
 pub use secrets::Secrets;
 pub use service::Classify;

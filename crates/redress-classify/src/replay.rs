@@ -3,6 +3,7 @@
 mod body;
 mod error;
 mod log;
+mod progress;
 #[cfg(feature = "reqwest")]
 mod reqwest;
 mod wakers;
@@ -13,6 +14,7 @@ use http_body_util::{Either, Empty, Full};
 
 pub use self::body::ReplayBody;
 pub use self::error::ReplayError;
+pub use self::progress::Progress;
 
 /// A request body of which a second copy can be had.
 ///
@@ -42,6 +44,14 @@ pub trait Replay: Sized {
     /// is `true`.
     fn is_whole(&self) -> bool {
         true
+    }
+
+    /// Returns what tells how far the body and its copies were sent; `None`, the default, when that is not visible.
+    ///
+    /// An attempt timeout begins anew with each frame that is recorded. Of a buffered body, which is given in one frame,
+    /// nothing is visible: the timeout counts from when the request was sent.
+    fn progress(&self) -> Option<Progress> {
+        None
     }
 }
 
@@ -101,6 +111,13 @@ impl<L: Replay, R: Replay> Replay for Either<L, R> {
         match self {
             Self::Left(body) => body.is_whole(),
             Self::Right(body) => body.is_whole(),
+        }
+    }
+
+    fn progress(&self) -> Option<Progress> {
+        match self {
+            Self::Left(body) => body.progress(),
+            Self::Right(body) => body.progress(),
         }
     }
 }

@@ -11,6 +11,7 @@ use http_body::{Body, Frame, SizeHint};
 use super::Replay;
 use super::error::ReplayError;
 use super::log::{Found, Leftover, Log, Piece, Polled};
+use super::progress::Progress;
 use super::wakers::Wakers;
 use crate::BoxError;
 
@@ -64,6 +65,7 @@ struct Shared<B> {
     wakers: Arc<Wakers>,
     /// Wakes them all.
     waker: Waker,
+    progress: Progress,
 }
 
 /// The turn of a copy that polls the body: dropped by a panic, it leaves the body broken.
@@ -87,7 +89,8 @@ impl<B: Body> ReplayBody<B> {
     pub fn with_limit(body: B, limit: usize) -> Self {
         let wakers = Arc::new(Wakers::default());
         let waker = Waker::from(Arc::clone(&wakers));
-        let shared = Arc::new(Shared { log: Mutex::new(Log::new(body, limit)), wakers, waker });
+        let shared =
+            Arc::new(Shared { log: Mutex::new(Log::new(body, limit)), wakers, waker, progress: Progress::new() });
         Self::copy(shared, 0)
     }
 }
@@ -173,6 +176,9 @@ where
         };
         let polled = ready!(polled);
         this.shared.wakers.remove(this.id);
+        if matches!(polled, Some(Ok(_))) {
+            this.shared.progress.record();
+        }
         Poll::Ready(polled)
     }
 
@@ -193,6 +199,10 @@ impl<B> Replay for ReplayBody<B> {
 
     fn is_whole(&self) -> bool {
         self.position == 0 && !self.done && self.shared.lock().is_whole()
+    }
+
+    fn progress(&self) -> Option<Progress> {
+        Some(self.shared.progress.clone())
     }
 }
 
