@@ -117,6 +117,7 @@ pub fn layer(dialect: Dialect, credentials: impl Credentials) -> RedressLayer {
     RedressLayer::new(dialect)
         .credentials(credentials, origin())
         .deadline(Duration::from_secs(20))
+        .without_attempt_timeout()
         .pace(PaceLayer::without_limits)
 }
 

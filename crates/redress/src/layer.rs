@@ -14,6 +14,10 @@ use tower_layer::Layer;
 use crate::service::Redress;
 use crate::timeout::AttemptTimeout;
 
+/// How long an attempt may take unless its dialect says otherwise. The proxies in front of most APIs give up an answer that
+/// has not begun after 60 s (nginx, AWS ALB) or sooner (Heroku 30 s, AWS API Gateway 29 s).
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// Puts the layers over a transport, in the order in which they work:
 ///
 /// ```text
@@ -72,7 +76,8 @@ struct Whole {
 type Keys = Arc<dyn Fn(&Method, &Uri, &HeaderMap) -> Option<String> + Send + Sync>;
 
 impl RedressLayer {
-    /// Reads, retries and paces as this dialect says; without credentials, deadline and attempt timeout.
+    /// Reads, retries and paces as this dialect says, with its [attempt timeout](Self::attempt_timeout) or one of 60 s;
+    /// without credentials and deadline.
     ///
     /// The limits that the vendor publishes for its routes are kept. A tenant whose limits were lifted says so:
     /// `.pace(PaceLayer::without_limits)`.
@@ -82,8 +87,11 @@ impl RedressLayer {
             classify: ClassifyLayer::new(dialect.clone()),
             refresh: RefreshLayer::none(),
             pace: PaceLayer::new(dialect.clone()),
+            whole: Whole {
+                attempt_timeout: Some(dialect.attempt_timeout().unwrap_or(ATTEMPT_TIMEOUT)),
+                ..Whole::default()
+            },
             backoff: BackoffLayer::new(dialect),
-            whole: Whole::default(),
         }
     }
 
@@ -105,6 +113,14 @@ impl RedressLayer {
     }
 
     /// Sets how long one attempt may take until its response begins; what it cuts may have been processed.
+    ///
+    /// It counts from when the request is handed to the transport, and anew from each frame of a body whose
+    /// [progress](redress_classify::Replay::progress) is visible, such as a [`ReplayBody`](redress_classify::ReplayBody);
+    /// that of a buffered body is not. A success that is held because its body may signal an error is handed up within the
+    /// same time. Reading the rest of the body is not bounded.
+    ///
+    /// The default is what the dialect says, such as 10 min for `openai`, or else 60 s: the proxies in front of most APIs
+    /// give up an answer that has not begun by then, nginx and AWS's load balancers after 60 s, others sooner.
     #[must_use]
     pub const fn attempt_timeout(mut self, timeout: Duration) -> Self {
         self.whole.attempt_timeout = Some(timeout);
@@ -130,6 +146,15 @@ impl RedressLayer {
         key: impl Fn(&Method, &Uri, &HeaderMap) -> Option<String> + Send + Sync + 'static,
     ) -> Self {
         self.whole.partition = Some(Arc::new(key));
+        self
+    }
+
+    /// Lets an attempt take as long as the server and the deadline allow, such as for long polling.
+    ///
+    /// Without a deadline, too, a server that says nothing makes a call that never ends.
+    #[must_use]
+    pub const fn without_attempt_timeout(mut self) -> Self {
+        self.whole.attempt_timeout = None;
         self
     }
 
@@ -170,6 +195,19 @@ impl RedressLayer {
     /// Returns how long a call may take: the earlier of the deadlines of the stack and of its uppermost layer.
     fn longest_call(&self) -> Option<Duration> {
         self.whole.deadline.into_iter().chain(self.backoff.longest_call()).min()
+    }
+
+    /// Returns the Classify layer with what is set on the whole stack: they bound how long it holds a success.
+    fn whole_classify(&self) -> ClassifyLayer {
+        let classify = self.classify.clone();
+        let classify = match self.whole.attempt_timeout {
+            Some(timeout) => classify.attempt_timeout(timeout),
+            None => classify,
+        };
+        match self.longest_call() {
+            Some(longest) => classify.deadline(longest),
+            None => classify,
+        }
     }
 
     /// Returns the Backoff layer with what is set on the whole stack.
@@ -217,7 +255,7 @@ impl<S> Layer<S> for RedressLayer {
 
     fn layer(&self, transport: S) -> Redress<S> {
         let attempt = AttemptTimeout::new(transport, self.whole.attempt_timeout);
-        let below = self.whole_refresh().layer(self.classify.layer(attempt));
+        let below = self.whole_refresh().layer(self.whole_classify().layer(attempt));
         Redress::new(self.whole_backoff().layer(self.whole_pace().layer(below)))
     }
 }

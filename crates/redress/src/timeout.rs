@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use http::Request;
 use pin_project_lite::pin_project;
-use redress_classify::{BoxError, TransportError};
-use tokio::time::Sleep;
+use redress_classify::{BoxError, Progress, Replay, TransportError, span};
+use tokio::time::{Instant, Sleep};
 use tower_service::Service;
 
-/// Cuts an attempt whose response does not begin in time.
+/// Cuts an attempt whose response does not begin in time, counted from the last progress of the request's body.
 ///
 /// It sits right above the transport. tower's `Timeout` starts its clock for every request; this one makes no timer for
 /// a response that is there at once, and its error says that the request may have been processed.
@@ -28,6 +28,8 @@ pin_project! {
         #[pin]
         sleep: Option<Sleep>,
         timeout: Option<Duration>,
+        // Of a body that streams.
+        progress: Option<Progress>,
     }
 }
 
@@ -41,6 +43,7 @@ impl<S, B> Service<Request<B>> for AttemptTimeout<S>
 where
     S: Service<Request<B>>,
     S::Error: Into<BoxError>,
+    B: Replay,
 {
     type Response = S::Response;
     type Error = BoxError;
@@ -51,7 +54,8 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        ResponseFuture { inner: self.inner.call(request), sleep: None, timeout: self.timeout }
+        let progress = if self.timeout.is_some() { request.body().progress() } else { None };
+        ResponseFuture { inner: self.inner.call(request), sleep: None, timeout: self.timeout, progress }
     }
 }
 
@@ -71,8 +75,15 @@ where
         if this.sleep.is_none() {
             this.sleep.set(Some(tokio::time::sleep(timeout)));
         }
-        let Some(sleep) = this.sleep.as_pin_mut() else { return Poll::Pending };
-        ready!(sleep.poll(cx));
+        let Some(mut sleep) = this.sleep.as_pin_mut() else { return Poll::Pending };
+        loop {
+            ready!(sleep.as_mut().poll(cx));
+            let last = this.progress.as_ref().and_then(Progress::last);
+            match last.map(|last| span::after(last, timeout)).filter(|end| *end > Instant::now()) {
+                Some(end) => sleep.as_mut().reset(end),
+                None => break,
+            }
+        }
         let late = format!("no response within {timeout:?}");
         Poll::Ready(Err(TransportError::timeout(late).into()))
     }

@@ -95,6 +95,10 @@ fn a_success_that_is_there_at_once_registers_no_timer() {
                 assert!(response.status() == 200 && response.extensions().is_empty(), "{name}");
             }
         }
+        for (name, dialect, body) in cases() {
+            let mut service = RedressLayer::new(dialect).layer(AtOnce::new(Bytes::from_static(body.as_bytes())));
+            assert!(send(&mut service, request()).extensions().is_empty(), "{name}: with the defaults");
+        }
     });
 }
 

@@ -189,9 +189,10 @@ impl Policy for Ours {
             let origin = ORIGIN.parse().expect("a legal origin");
             layer = layer.credentials(credentials, origin).refresh(|refresh| refresh.clock(clock));
         }
-        if let Some(timeout) = site.attempt_timeout {
-            layer = layer.attempt_timeout(timeout);
-        }
+        layer = match site.attempt_timeout {
+            Some(timeout) => layer.attempt_timeout(timeout),
+            None => layer.without_attempt_timeout(),
+        };
         let service = layer.deadline(site.deadline).layer(site.bare());
         let boxed = service.map_response(|response| response.map(|body| body.map_err(BoxError::from).boxed_unsync()));
         Client::new(boxed.map_err(BoxError::from))
