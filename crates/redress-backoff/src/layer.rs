@@ -210,7 +210,7 @@ impl BackoffLayer {
 
     /// Sets the clock, for tests.
     #[must_use]
-    pub const fn clock(mut self, clock: Clock) -> Self {
+    pub fn clock(mut self, clock: Clock) -> Self {
         self.settings.clock = clock;
         self
     }

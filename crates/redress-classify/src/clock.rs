@@ -1,40 +1,112 @@
-//! One pair of instants, so that dates and delays are counted by the same clock.
+//! The one clock that every layer is given: it tells the wall-clock time of an instant.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
-/// An instant of tokio's clock and the wall-clock time that it stands for.
+/// Tells the wall-clock time of an instant of tokio's clock.
 ///
-/// Every date is counted from here. Whoever pauses tokio's clock in a test stops the calendar as well, and a wall clock
-/// that is set back in production moves no deadline.
-#[derive(Clone, Copy, Debug)]
+/// Delays are counted by tokio's clock, which is monotonic: a wall clock that is set back or forward moves no deadline and
+/// no wait. The wall clock is read whenever an absolute time is told, such as
+/// [`retry_at`](crate::Verdict::retry_at), or compared with one; so these are right after the clock was set, and after the
+/// machine slept, during which the monotonic clock may stand still. A success at the first try does not read it.
+///
+/// A test sets it for all layers: [`anchored`](Self::anchored) moves the calendar with tokio's paused clock, and
+/// [`from_fn`](Self::from_fn) moves it freely.
+///
+/// # Examples
+/// ```
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicU64, Ordering};
+/// use std::time::{Duration, SystemTime};
+/// use redress_classify::Clock;
+/// use tokio::time::Instant;
+///
+/// let seconds = Arc::new(AtomicU64::new(1_700_000_000));
+/// let read = Arc::clone(&seconds);
+/// let clock = Clock::from_fn(move || SystemTime::UNIX_EPOCH + Duration::from_secs(read.load(Ordering::Relaxed)));
+/// let before = clock.wall(Instant::now());
+/// seconds.fetch_add(7_200, Ordering::Relaxed);
+/// assert!(clock.wall(Instant::now()) >= before + Duration::from_secs(7_199), "the machine slept for two hours");
+/// ```
+#[derive(Clone)]
 pub struct Clock {
-    instant: Instant,
-    wall: SystemTime,
+    source: Source,
+}
+
+#[derive(Clone)]
+enum Source {
+    System,
+    Anchored { instant: Instant, wall: SystemTime },
+    Function(Arc<dyn Fn() -> SystemTime + Send + Sync>),
 }
 
 impl Clock {
-    /// Anchors tokio's clock to the system's, now. Nothing else in these crates reads the system clock.
+    /// Returns the system's clock. Nothing else in these crates reads it.
     #[must_use]
-    #[allow(clippy::disallowed_methods, reason = "this is the edge that reads the wall clock")]
-    pub fn system() -> Self {
-        Self { instant: Instant::now(), wall: SystemTime::now() }
+    pub const fn system() -> Self {
+        Self { source: Source::System }
     }
 
-    /// Anchors tokio's clock, now, to the given time.
+    /// Returns a clock that shows this time now and goes on with tokio's clock, paused or not.
     #[must_use]
     pub fn anchored(wall: SystemTime) -> Self {
-        Self { instant: Instant::now(), wall }
+        Self { source: Source::Anchored { instant: Instant::now(), wall } }
     }
 
-    /// Returns the wall-clock time of an instant.
+    /// Returns a clock that shows what this function returns, which is called for each reading.
+    ///
+    /// It must not block. What it returns may jump in either direction.
+    #[must_use]
+    pub fn from_fn(wall: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+        Self { source: Source::Function(Arc::new(wall)) }
+    }
+
+    /// Returns the wall-clock time of now.
+    #[must_use]
+    #[allow(clippy::disallowed_methods, reason = "this is the edge that reads the wall clock")]
+    pub fn now(&self) -> SystemTime {
+        match &self.source {
+            Source::System => SystemTime::now(),
+            Source::Anchored { instant, wall } => shifted(*wall, *instant, Instant::now()),
+            Source::Function(wall) => wall(),
+        }
+    }
+
+    /// Returns the wall-clock time of an instant: that of now, and the time between now and the instant.
     #[must_use]
     pub fn wall(&self, instant: Instant) -> SystemTime {
-        let after = instant.saturating_duration_since(self.instant);
-        let before = self.instant.saturating_duration_since(instant);
-        add(self.wall, after).checked_sub(before).unwrap_or(SystemTime::UNIX_EPOCH)
+        match &self.source {
+            Source::Anchored { instant: anchor, wall } => shifted(*wall, *anchor, instant),
+            Source::System | Source::Function(_) => shifted(self.now(), Instant::now(), instant),
+        }
     }
+
+    /// Returns the wall-clock time of so long after an instant; one too far to write is the end of the year 9999.
+    #[must_use]
+    pub fn wall_after(&self, instant: Instant, delay: Duration) -> SystemTime {
+        add(self.wall(instant), delay)
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match &self.source {
+            Source::System => "System",
+            Source::Anchored { .. } => "Anchored",
+            Source::Function(_) => "Function",
+        };
+        f.debug_tuple("Clock").field(&format_args!("{name}")).finish()
+    }
+}
+
+/// Returns the time of `instant` when that of `anchor` is `wall`.
+fn shifted(wall: SystemTime, anchor: Instant, instant: Instant) -> SystemTime {
+    let after = instant.saturating_duration_since(anchor);
+    let before = anchor.saturating_duration_since(instant);
+    add(wall, after).checked_sub(before).unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
 /// Adds a delay to a time, stopping at the end of the year 9999.
@@ -45,6 +117,8 @@ pub(crate) fn add(time: SystemTime, delay: Duration) -> SystemTime {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use super::*;
 
     #[tokio::test(start_paused = true)]
@@ -55,6 +129,32 @@ mod tests {
         tokio::time::advance(Duration::from_secs(60)).await;
         assert_eq!(clock.wall(Instant::now()), wall + Duration::from_secs(60));
         assert_eq!(clock.wall(start), wall);
+        assert_eq!(clock.now(), wall + Duration::from_secs(60));
         assert!(add(wall, Duration::MAX) > wall);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn every_time_is_told_by_the_wall_clock_of_now() {
+        let minute = Duration::from_secs(60);
+        let wall = Arc::new(Mutex::new(SystemTime::UNIX_EPOCH));
+        let read = Arc::clone(&wall);
+        let clock = Clock::from_fn(move || *read.lock().unwrap());
+        let start = Instant::now();
+        tokio::time::advance(minute).await;
+        let year = Duration::from_secs(31_556_952);
+        for now in [
+            SystemTime::UNIX_EPOCH + 30 * year,
+            SystemTime::UNIX_EPOCH + 30 * year + 2 * minute,
+            SystemTime::UNIX_EPOCH + 20 * year,
+            SystemTime::UNIX_EPOCH,
+            SystemTime::UNIX_EPOCH - year,
+        ] {
+            *wall.lock().unwrap() = now;
+            assert_eq!((clock.now(), clock.wall(Instant::now())), (now, now));
+            assert_eq!((clock.wall(start), clock.wall(start + 3 * minute)), (now - minute, now + 2 * minute));
+        }
+        *wall.lock().unwrap() = SystemTime::UNIX_EPOCH + 9_000 * year;
+        let last = SystemTime::UNIX_EPOCH + Duration::from_secs(253_402_300_799);
+        assert_eq!(clock.wall(Instant::now() + 90 * year), last);
     }
 }

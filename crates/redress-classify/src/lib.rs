@@ -8,7 +8,7 @@
 //!
 //! This crate also holds what all layers share: one [`Error`], the [`Record`] of attempts, the [`Replay`] trait for
 //! bodies that can be sent again, [`ReplayBody`] that makes one of any body, the [`Deadline`] of a call, the
-//! anchored [`Clock`], the arithmetic of [`span`]s, and the [`Upstream`] that a request goes to.
+//! [`Clock`], the arithmetic of [`span`]s, and the [`Upstream`] that a request goes to.
 //!
 //! # Examples
 //! ```

@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use common::{Script, answer};
@@ -112,4 +113,37 @@ async fn a_wait_that_has_passed_is_none_and_never_negative() {
     assert_eq!(verdict.hint_delay(Instant::now()), Some(Duration::from_secs(15)));
     tokio::time::advance(Duration::from_secs(30 * 86_400)).await;
     assert_eq!(verdict.hint_delay(Instant::now()), Some(Duration::ZERO), "a machine that slept for a month");
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_to_come_back_is_right_after_the_machine_slept_and_after_each_step_of_the_clock() {
+    let wall = Arc::new(Mutex::new(at(SERVER)));
+    let read = Arc::clone(&wall);
+    let clock = Clock::from_fn(move || *read.lock().expect("nobody panics"));
+    // One service, made before anything happened to the clock.
+    let service = service_fn(|_: Request<()>| {
+        let mut response: Response<Script> = answer(503, []);
+        response.headers_mut().insert("retry-after", HeaderValue::from_static("60"));
+        async { Ok::<_, std::convert::Infallible>(response) }
+    });
+    let service = ClassifyLayer::new(dialects::ranex()).clock(clock).layer(service);
+    for (name, now, slept) in [
+        ("nothing happened", SERVER, 0),
+        ("an hour went by", SERVER + HOUR, HOUR),
+        ("the machine slept for two hours, and the monotonic clock with it", SERVER + 3 * HOUR, 0),
+        ("a step back", SERVER - HOUR, 0),
+        ("a step forward", SERVER + 24 * HOUR, 0),
+        ("a step to 1970", 0, 0),
+        ("a step to before 1970", -YEAR, 0),
+        ("a step to the year 9999", 253_402_300_700, 0),
+    ] {
+        tokio::time::advance(Duration::from_secs(slept.unsigned_abs())).await;
+        *wall.lock().expect("nobody panics") = at(now);
+        let response = service.clone().oneshot(Request::new(())).await.expect("the service answers");
+        let verdict = response.verdict().expect("a 503");
+        assert_eq!(verdict.retry_at(), Some(at(now + 60)), "{name}");
+        assert_eq!(verdict.hint_delay(Instant::now()), Some(Duration::from_secs(60)), "{name}");
+        let report = verdict.api_error().map(redress_classify::ApiError::report).unwrap_or_default();
+        assert!(now != SERVER || report.contains("1994-11-06T08:49:37.000Z"), "{name}: {report}");
+    }
 }

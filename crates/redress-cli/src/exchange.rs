@@ -36,10 +36,10 @@ impl Judge {
     /// Says what a response means; `None` for a success.
     pub(crate) fn judge(&self, dialect: &Dialect, exchange: &Exchange<'_>) -> Option<Verdict> {
         let Exchange { method, uri, head, body } = exchange;
-        let clock = match self.now {
-            Now::Running(clock) => clock,
+        let clock = match &self.now {
+            Now::Running(clock) => clock.clone(),
             // Anchored anew each time: how long a run takes must not show.
-            Now::Fixed(now) => Clock::anchored(now),
+            Now::Fixed(now) => Clock::anchored(*now),
         };
         let judge = |pieces: &[&[u8]]| Verdict::of_response(dialect, method, uri, head, &clock, pieces);
         match self.chunk {

@@ -146,7 +146,7 @@ impl PaceLayer {
 
     /// Sets the clock, for tests.
     #[must_use]
-    pub const fn clock(mut self, clock: Clock) -> Self {
+    pub fn clock(mut self, clock: Clock) -> Self {
         self.settings.clock = clock;
         self
     }

@@ -20,7 +20,7 @@ use crate::state::Ticket;
 use crate::telemetry;
 
 /// What the layer's settings say about a flight.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Terms {
     /// How long it may take.
     pub(crate) limit: Duration,

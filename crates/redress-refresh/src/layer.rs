@@ -223,7 +223,7 @@ impl Link {
     }
 
     pub(crate) fn terms(&self) -> Terms {
-        Terms { limit: self.settings.flight_timeout, clock: self.settings.clock }
+        Terms { limit: self.settings.flight_timeout, clock: self.settings.clock.clone() }
     }
 
     pub(crate) fn deadline(&self) -> Option<Duration> {
@@ -231,6 +231,6 @@ impl Link {
     }
 
     pub(crate) fn clock(&self) -> Clock {
-        self.settings.clock.unwrap_or_else(Clock::system)
+        self.settings.clock.clone().unwrap_or_else(Clock::system)
     }
 }

@@ -215,7 +215,7 @@ impl Play {
             (MemoryStore::new(), Clock::anchored(SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000)));
         let layer = || {
             let layer = RefreshLayer::new(Issuer(Arc::clone(&world)), "https://api.example.com".parse().unwrap());
-            if processes > 1 { layer.clock(clock).store(store.clone(), "key") } else { layer }
+            if processes > 1 { layer.clock(clock.clone()).store(store.clone(), "key") } else { layer }
         };
         let layers: Vec<_> = (0..processes).map(|_| layer()).collect();
         let seen = Arc::clone(&world);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, Method, Uri};
 use redress_backoff::BackoffLayer;
-use redress_classify::{ClassifyLayer, Dialect};
+use redress_classify::{ClassifyLayer, Clock, Dialect};
 use redress_pace::{Gate, PaceLayer};
 use redress_refresh::{Credentials, Origin, RefreshLayer, Tokens};
 use tower_layer::Layer;
@@ -71,6 +71,7 @@ struct Whole {
     deadline: Option<Duration>,
     attempt_timeout: Option<Duration>,
     partition: Option<Keys>,
+    clock: Option<Clock>,
 }
 
 type Keys = Arc<dyn Fn(&Method, &Uri, &HeaderMap) -> Option<String> + Send + Sync>;
@@ -158,6 +159,13 @@ impl RedressLayer {
         self
     }
 
+    /// Sets the clock of all layers, for tests; the default is the system's.
+    #[must_use]
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.whole.clock = Some(clock);
+        self
+    }
+
     /// Changes the settings of the Backoff layer.
     #[must_use]
     pub fn backoff(mut self, change: impl FnOnce(BackoffLayer) -> BackoffLayer) -> Self {
@@ -199,54 +207,42 @@ impl RedressLayer {
 
     /// Returns the Classify layer with what is set on the whole stack: they bound how long it holds a success.
     fn whole_classify(&self) -> ClassifyLayer {
-        let classify = self.classify.clone();
-        let classify = match self.whole.attempt_timeout {
-            Some(timeout) => classify.attempt_timeout(timeout),
-            None => classify,
-        };
-        match self.longest_call() {
-            Some(longest) => classify.deadline(longest),
-            None => classify,
-        }
+        let classify = set(self.classify.clone(), self.whole.attempt_timeout, ClassifyLayer::attempt_timeout);
+        let classify = set(classify, self.longest_call(), ClassifyLayer::deadline);
+        set(classify, self.whole.clock.clone(), ClassifyLayer::clock)
     }
 
     /// Returns the Backoff layer with what is set on the whole stack.
     fn whole_backoff(&self) -> BackoffLayer {
-        let backoff = self.backoff.clone();
-        let backoff = match self.longest_call() {
-            Some(longest) => backoff.cap_deadline(longest),
-            None => backoff,
-        };
-        match self.whole.partition.clone() {
-            Some(key) => backoff.partition(move |method, uri, headers| key(method, uri, headers)),
-            None => backoff,
-        }
+        let backoff = set(self.backoff.clone(), self.longest_call(), BackoffLayer::cap_deadline);
+        let backoff = set(backoff, self.whole.clock.clone(), BackoffLayer::clock);
+        set(backoff, self.whole.partition.clone(), |backoff, key| {
+            backoff.partition(move |method, uri, headers| key(method, uri, headers))
+        })
     }
 
     /// Returns the Pace layer with what is set on the whole stack.
     fn whole_pace(&self) -> PaceLayer {
-        let pace = self.pace.clone();
-        let pace = match self.longest_call() {
-            Some(longest) => pace.cap_deadline(longest),
-            None => pace,
-        };
-        match self.whole.partition.clone() {
-            Some(key) => pace.partition(move |method, uri, headers| key(method, uri, headers)),
-            None => pace,
-        }
+        let pace = set(self.pace.clone(), self.longest_call(), PaceLayer::cap_deadline);
+        let pace = set(pace, self.whole.clock.clone(), PaceLayer::clock);
+        set(pace, self.whole.partition.clone(), |pace, key| {
+            pace.partition(move |method, uri, headers| key(method, uri, headers))
+        })
     }
 
     /// Returns the Refresh layer with what is set on the whole stack. Backoff sends again what it hands up.
     fn whole_refresh(&self) -> RefreshLayer {
-        let refresh = self.refresh.clone().hand_up();
-        let refresh = match self.longest_call() {
-            Some(longest) => refresh.cap_deadline(longest),
-            None => refresh,
-        };
-        match &self.whole.credentials {
-            Some(credentials) => refresh.credentials_of(credentials),
-            None => refresh,
-        }
+        let refresh = set(self.refresh.clone().hand_up(), self.longest_call(), RefreshLayer::cap_deadline);
+        let refresh = set(refresh, self.whole.clock.clone(), RefreshLayer::clock);
+        set(refresh, self.whole.credentials.as_ref(), RefreshLayer::credentials_of)
+    }
+}
+
+/// Changes a layer by a setting, if it is set.
+fn set<L, T>(layer: L, setting: Option<T>, change: impl FnOnce(L, T) -> L) -> L {
+    match setting {
+        Some(setting) => change(layer, setting),
+        None => layer,
     }
 }
 

@@ -183,11 +183,12 @@ impl Policy for Ours {
     fn client(&self, site: &Site) -> Client {
         let clock = Clock::anchored(SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000));
         let mut layer = RedressLayer::new(site.dialect.clone())
-            .backoff(|backoff| self.settings.backoff(backoff).clock(clock).random(random(site.seed)))
-            .pace(|pace| self.settings.pace(pace).clock(clock).random(random(site.seed.wrapping_add(1 << 32))));
+            .clock(clock)
+            .backoff(|backoff| self.settings.backoff(backoff).random(random(site.seed)))
+            .pace(|pace| self.settings.pace(pace).random(random(site.seed.wrapping_add(1 << 32))));
         if let Some(credentials) = site.network().and_then(|network| network.credentials()) {
             let origin = ORIGIN.parse().expect("a legal origin");
-            layer = layer.credentials(credentials, origin).refresh(|refresh| refresh.clock(clock));
+            layer = layer.credentials(credentials, origin);
         }
         layer = match site.attempt_timeout {
             Some(timeout) => layer.attempt_timeout(timeout),

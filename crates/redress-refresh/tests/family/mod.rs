@@ -209,7 +209,7 @@ pub(crate) struct Pair {
 impl Pair {
     pub(crate) fn new(rotates: bool) -> Self {
         let (family, store, clock) = (Family::new(rotates), Frail::new(), Clock::anchored(wall()));
-        let (one, other) = (process(&family, store.clone(), clock), process(&family, store.clone(), clock));
+        let (one, other) = (process(&family, store.clone(), clock.clone()), process(&family, store.clone(), clock));
         Self { api: family.api(), family, store, one, other }
     }
 

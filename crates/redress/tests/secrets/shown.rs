@@ -18,7 +18,7 @@ use super::{BODY, assert_silent, response, types};
 type Shown = (&'static str, String);
 
 /// Words and numbers alone: no text of a request, of a response or of a credential fits in.
-const HOLDS_NO_TEXT: [&str; 26] = [
+const HOLDS_NO_TEXT: [&str; 27] = [
     "redress-backoff::Budget",
     "redress-backoff::Idempotent",
     "redress-backoff::Jitter",
@@ -27,6 +27,7 @@ const HOLDS_NO_TEXT: [&str; 26] = [
     "redress-classify::Deadline",
     "redress-classify::Held",
     "redress-classify::Phase",
+    "redress-classify::Progress",
     "redress-classify::Refreshed",
     "redress-classify::Stop",
     "redress-envelope::Basis",
