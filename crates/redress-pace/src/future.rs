@@ -182,9 +182,7 @@ fn learn<R>(settings: &Settings, partition: &Partition, response: &Response<R>) 
     let Some(verdict) = verdict else { return };
     let (now, throttle_wait) = (Instant::now(), settings.dialect.retry().throttle_wait);
     let Some(wait) = cool_down(&verdict, response.status().as_u16(), throttle_wait, now) else { return };
-    let published = now.checked_add(wait).unwrap_or(now);
-    let retry_at = verdict.retry_at().unwrap_or_else(|| settings.clock.wall(published));
-    let Some(parking) = Parking::of(now, wait, retry_at) else { return };
+    let Some(parking) = Parking::of(now, wait) else { return };
     if settings.lot.park(partition, parking, now) {
         settings.limiters.iter().for_each(|limiter| limiter.nudge(partition));
         telemetry::parked(&settings.dialect, partition, verdict.class(), wait);

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
-use redress_classify::{Class, Verdict};
+use redress_classify::{Class, Clock, Verdict};
 use tokio::time::Instant;
 
 use crate::partition::Partition;
@@ -24,8 +24,9 @@ pub(crate) struct Parking {
     pub(crate) until: Instant,
     /// Within which time after that the parked calls are let through.
     pub(crate) spread: Duration,
-    /// When the server asked to come back, uncapped.
-    pub(crate) retry_at: SystemTime,
+    /// From when on the server asked to wait for how long, uncapped.
+    since: Instant,
+    asked: Duration,
 }
 
 /// The partitions that are parked.
@@ -36,12 +37,17 @@ pub(crate) struct Parkings {
 
 impl Parking {
     /// Parks so long from now, an hour at most; `None` when there is nothing to wait for.
-    pub(crate) fn of(now: Instant, wait: Duration, retry_at: SystemTime) -> Option<Self> {
+    pub(crate) fn of(now: Instant, wait: Duration) -> Option<Self> {
         if wait.is_zero() {
             return None;
         }
         let until = now.checked_add(wait.min(LONGEST))?;
-        Some(Self { until, spread: (wait / 2).min(MAX_SPREAD), retry_at })
+        Some(Self { until, spread: (wait / 2).min(MAX_SPREAD), since: now, asked: wait })
+    }
+
+    /// Returns when the server asked to come back, uncapped, by the wall clock of now.
+    pub(crate) fn retry_at(&self, clock: &Clock) -> SystemTime {
+        clock.wall_after(self.since, self.asked)
     }
 }
 
@@ -120,7 +126,7 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn parking(now: Instant, wait: Duration) -> Parking {
-        Parking::of(now, wait, SystemTime::UNIX_EPOCH).unwrap()
+        Parking::of(now, wait).unwrap()
     }
 
     #[test]
@@ -138,7 +144,7 @@ pub(crate) mod tests {
             let parking = parking(now, wait);
             assert_eq!((parking.until - now, parking.spread), (lasts, spread), "{wait:?}");
         }
-        assert_eq!(Parking::of(now, Duration::ZERO, SystemTime::UNIX_EPOCH), None);
+        assert_eq!(Parking::of(now, Duration::ZERO), None);
     }
 
     #[test]

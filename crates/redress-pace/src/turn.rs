@@ -220,7 +220,7 @@ impl Turn {
             Entry::Parked(guest, parking) => {
                 if !self.patience.bears(parking.until) {
                     self.held_back(Why::Gate, parking.until, now);
-                    return Err(Error::paced(parking.retry_at));
+                    return Err(Error::paced(parking.retry_at(&self.settings.clock)));
                 }
                 let release = self.patience.release(&parking, self.settings.random());
                 self.waits(Why::Gate, release, now);
