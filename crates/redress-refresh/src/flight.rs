@@ -115,7 +115,7 @@ impl Flight {
     /// Ends the flight; false when it is superseded.
     fn land(&mut self, result: Result<Grant, Failure>) -> bool {
         self.has_landed = true;
-        let outcome = self.shared.land(self.id, result, self.sent.unwrap_or_else(Instant::now));
+        let outcome = self.shared.land(self.id, result, self.sent.unwrap_or_else(Instant::now), &self.clock);
         telemetry::landed(self.id, outcome.as_ref());
         outcome.is_some()
     }

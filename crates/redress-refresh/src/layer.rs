@@ -179,6 +179,9 @@ impl RefreshLayer {
     }
 
     /// Sets the clock that gives errors and a store's records their dates, for tests.
+    ///
+    /// It also ends credentials of a known lifetime: they expire when either clock says so, this one or the monotonic one,
+    /// which may stand still while the machine sleeps. It is compared once a second at most. A step back ends nothing.
     #[must_use]
     pub fn clock(self, clock: Clock) -> Self {
         self.set(|settings| settings.clock = Some(clock))

@@ -81,6 +81,9 @@ impl Shared {
     pub(crate) fn seek(self: &Arc<Self>, terms: impl Fn() -> Terms) -> (Way, Option<Instant>) {
         let snapshot = self.snapshot.load();
         let (freshness, now) = snapshot.freshness();
+        let clock = || terms().clock.unwrap_or_else(Clock::system);
+        let is_overdue = freshness != Freshness::Unusable && now.is_some_and(|now| snapshot.is_overdue(now, clock));
+        let freshness = if is_overdue { Freshness::Unusable } else { freshness };
         let way = match freshness {
             Freshness::Fresh => Way::Send(snapshot),
             Freshness::Stale => {
@@ -146,6 +149,7 @@ impl Shared {
             cold.state.install(grant, moment());
             cold.landing.take()
         });
+        self.latest().anchor(&clock);
         self.deliver(clock);
         let generation = self.latest().generation();
         tracing::info!(target: "redress::refresh", generation, "installed");
@@ -183,11 +187,18 @@ impl Shared {
     }
 
     /// Ends a flight; `None` when it is superseded.
-    pub(crate) fn land(&self, id: u64, result: Result<Grant, Failure>, sent: Instant) -> Option<Outcome> {
+    pub(crate) fn land(
+        &self,
+        id: u64,
+        result: Result<Grant, Failure>,
+        sent: Instant,
+        clock: &Clock,
+    ) -> Option<Outcome> {
         let (outcome, landing) = self.change(|cold| {
             let outcome = cold.state.land(id, result, sent, moment())?;
             Some((outcome, cold.landing.take()))
         })?;
+        self.latest().anchor(clock);
         announce(landing, outcome.clone());
         Some(outcome)
     }

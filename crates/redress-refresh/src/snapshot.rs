@@ -1,16 +1,18 @@
 //! What every request reads.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::time::SystemTime;
 
 use http::{HeaderName, HeaderValue, Request};
+use redress_classify::Clock;
 use tokio::time::Instant;
 
 use crate::life::Life;
 
 /// One installed set of credentials with its generation, so that both are read together.
 ///
-/// Only two flags of it ever change, each of them once.
+/// Only its flags ever change, each of them once, and what is noted about the wall clock.
 pub(crate) struct Snapshot {
     /// Grows by one with each set that is installed.
     generation: u64,
@@ -21,7 +23,23 @@ pub(crate) struct Snapshot {
     is_suspect: AtomicBool,
     /// A server has accepted it.
     is_proven: AtomicBool,
+    /// The wall clock says that it has expired, whatever the monotonic one says.
+    is_overdue: AtomicBool,
+    wall: WallExpiry,
 }
+
+/// When a set expires by the wall clock, and when that was last compared.
+///
+/// The monotonic clock may stand still while the machine sleeps. The wall clock is looked at once in each second of the
+/// set's life at most, so that few of the successes read it.
+struct WallExpiry {
+    /// In milliseconds from 1970, which may be negative; `UNKNOWN` until a clock is at hand.
+    at: AtomicI64,
+    /// How many whole seconds the set had left at the last look.
+    looked: AtomicU64,
+}
+
+const UNKNOWN: i64 = i64::MIN;
 
 /// Whether a set of credentials can be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +54,15 @@ pub(crate) enum Freshness {
 
 impl Snapshot {
     pub(crate) const fn new(generation: u64, headers: Vec<(HeaderName, HeaderValue)>, life: Option<Life>) -> Self {
-        Self { generation, headers, life, is_suspect: AtomicBool::new(false), is_proven: AtomicBool::new(false) }
+        Self {
+            generation,
+            headers,
+            life,
+            is_suspect: AtomicBool::new(false),
+            is_proven: AtomicBool::new(false),
+            is_overdue: AtomicBool::new(false),
+            wall: WallExpiry { at: AtomicI64::new(UNKNOWN), looked: AtomicU64::new(u64::MAX) },
+        }
     }
 
     pub(crate) const fn generation(&self) -> u64 {
@@ -60,6 +86,36 @@ impl Snapshot {
 
     pub(crate) fn freshness_at(&self, now: Instant) -> Freshness {
         self.judge(|| now)
+    }
+
+    /// Notes when the set expires by the wall clock, if that is not known yet.
+    pub(crate) fn anchor(&self, clock: &Clock) {
+        let Some(life) = self.life else { return };
+        if self.wall.at.load(Ordering::Relaxed) == UNKNOWN {
+            let left = life.expires_at.saturating_duration_since(Instant::now());
+            // Rounded up, so that this clock never comes before the other one.
+            let left = i64::try_from(left.as_millis()).unwrap_or(i64::MAX).saturating_add(2);
+            self.wall.at.store(millis(clock.now()).saturating_add(left), Ordering::Relaxed);
+        }
+    }
+
+    /// Looks at the wall clock, at most once in a second; returns whether the set has expired by it.
+    pub(crate) fn is_overdue(&self, now: Instant, clock: impl FnOnce() -> Clock) -> bool {
+        let Some(life) = self.life else { return false };
+        let left = life.expires_at.saturating_duration_since(now).as_secs();
+        if self.wall.looked.load(Ordering::Relaxed) != left {
+            self.wall.looked.store(left, Ordering::Relaxed);
+            self.look(&clock());
+        }
+        self.is_overdue.load(Ordering::Relaxed)
+    }
+
+    fn look(&self, clock: &Clock) {
+        match self.wall.at.load(Ordering::Relaxed) {
+            UNKNOWN => self.anchor(clock),
+            at if millis(clock.now()) >= at => self.is_overdue.store(true, Ordering::Relaxed),
+            _ => {}
+        }
     }
 
     /// Puts the credentials on a request, in place of any headers of their names.
@@ -94,7 +150,7 @@ impl Snapshot {
         }
         let Some(life) = self.life else { return Freshness::Fresh };
         let now = now();
-        if now >= life.expires_at {
+        if now >= life.expires_at || self.is_overdue.load(Ordering::Relaxed) {
             Freshness::Unusable
         } else if now >= life.refresh_at {
             Freshness::Stale
@@ -113,6 +169,13 @@ impl fmt::Debug for Snapshot {
             .field("life", &self.life)
             .field("is_suspect", &self.is_suspect)
             .field("is_proven", &self.is_proven)
-            .finish()
+            .field("is_overdue", &self.is_overdue)
+            .finish_non_exhaustive()
     }
+}
+
+/// Returns a time in milliseconds from 1970.
+fn millis(time: SystemTime) -> i64 {
+    let count = |since: std::time::Duration| i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
+    time.duration_since(SystemTime::UNIX_EPOCH).map_or_else(|error| -count(error.duration()), count)
 }
