@@ -1,5 +1,6 @@
 //! Credentials expire when either clock says so: the monotonic one, which may stand still while the machine sleeps, or the
 //! wall clock, which may be set.
+#![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
