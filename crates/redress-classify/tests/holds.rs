@@ -123,11 +123,12 @@ async fn a_success_is_not_held_when_no_rule_can_apply_to_its_head() {
         ("route = \"GET /v1/things\"", false),
         ("route = \"POST /v2/things\"", false),
         ("content_type = \"application/acme+json\"", false),
-        ("content_type = \"application/*json\"", true),
     ] {
         let dialect = Dialect::from_toml("acme.toml", &toml(when)).unwrap_or_else(|error| panic!("{error}"));
+        // Not a byte of the body comes, so that the head alone decides.
+        let silent = answer(200, [Step::Hang]);
         let start = Instant::now();
-        let response = tokio::time::timeout(ms(3_600_000), classify(dialect, hanging(Some("application/json")))).await;
+        let response = tokio::time::timeout(ms(3_600_000), classify(dialect, silent)).await;
         assert!(response.expect("it is not held for ever").verdict().is_none(), "{when}");
         assert_eq!(start.elapsed(), if is_held { HOLD } else { Duration::ZERO }, "{when}");
     }
