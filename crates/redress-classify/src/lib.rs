@@ -66,7 +66,7 @@ pub use replay::{Progress, Replay, ReplayBody, ReplayError, try_clone_request};
 pub use response::{Refreshed, ResponseExt};
 pub use secrets::Secrets;
 pub use service::Classify;
-pub use transport::TransportError;
+pub use transport::{ForeignHost, TransportError};
 pub use upstream::Upstream;
 pub use verdict::{Phase, Verdict};
 

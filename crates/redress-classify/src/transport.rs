@@ -48,6 +48,14 @@ pub struct TransportError {
     source: BoxError,
 }
 
+/// A request extension: the `Host` header may name another authority than the URI although the request carries
+/// credentials.
+///
+/// Without it the adapters refuse such a request, since behind a shared front (a CDN, an ingress, a gateway) the `Host`
+/// header decides whose server receives the credentials. It is for whoever has checked that header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ForeignHost;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Request,

@@ -1,12 +1,23 @@
 //! Adapters that make an HTTP client a `Service<http::Request<B>>` whose errors say how far the request got.
+//!
+//! `docs/transports.md` in the repository lists the settings of both clients that matter, and which of their errors
+//! becomes which [`Phase`](crate::Phase).
 
+#[cfg(feature = "hyper")]
+mod connect_timeout;
 mod error;
+#[cfg(feature = "hyper")]
+mod heads;
 #[cfg(feature = "hyper")]
 mod hyper;
 #[cfg(feature = "reqwest")]
 mod reqwest;
+mod target;
 
+#[cfg(feature = "hyper")]
+pub use self::connect_timeout::{ConnectTimeout, ConnectTimeoutFuture};
 #[cfg(feature = "hyper")]
 pub use self::hyper::{Hyper, HyperFuture};
 #[cfg(feature = "reqwest")]
 pub use self::reqwest::{Reqwest, ReqwestFuture};
+pub use redress_classify::{ForeignHost, TransportError};

@@ -54,7 +54,7 @@ const PROXY: [&str; 6] = [
     "tunnel error: proxy authorization required",
     "tunnel error: unsuccessful",
     "socks error: credentials not accepted",
-    "socks error: server did not accept the requested authentication",
+    "socks error: server does not support user/pass authentication",
     "proxy authentication required",
     "unsuccessful tunnel",
 ];

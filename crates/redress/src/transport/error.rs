@@ -2,24 +2,19 @@
 
 use std::error::Error as StdError;
 
-use http::Uri;
 use redress_classify::{BoxError, TransportError};
 
-/// Refuses a URI that names no server: nothing can be sent there, however often.
-pub(super) fn of_uri(uri: &Uri) -> Result<(), TransportError> {
-    let absolute = matches!(uri.scheme_str(), Some("http" | "https")) && uri.authority().is_some();
-    if absolute { Ok(()) } else { Err(TransportError::request("the URI is not one of http or https with a host")) }
-}
+/// What an error says by its type.
+type Constructor = fn(BoxError) -> TransportError;
 
-/// Takes user and password out of a URI. They are not sent (RFC 9110 section 4.2.4), and the clients print them at TRACE.
-pub(super) fn without_user(uri: &mut Uri) {
-    let Some((_, host)) = uri.authority().and_then(|authority| authority.as_str().rsplit_once('@')) else { return };
-    let Ok(authority) = host.parse() else { return };
-    let mut parts = uri.clone().into_parts();
-    parts.authority = Some(authority);
-    if let Ok(bare) = Uri::from_parts(parts) {
-        *uri = bare;
-    }
+/// Says why a request got no connection.
+#[cfg(feature = "hyper")]
+pub(super) fn of_connecting<E>(error: E) -> TransportError
+where
+    E: StdError + Send + Sync + 'static,
+{
+    let is_user = sources(&error).any(|error| error.downcast_ref().is_some_and(hyper::Error::is_user));
+    if is_user { TransportError::request(error) } else { TransportError::connect(error) }
 }
 
 /// Finds out how far a request got that was being sent on a connection.
@@ -27,31 +22,45 @@ pub(super) fn of_sending<E>(error: E) -> TransportError
 where
     E: StdError + Send + Sync + 'static,
 {
-    let constructor = constructor(&error);
+    let constructor = sources(&error).find_map(of_one).unwrap_or(TransportError::other);
     constructor(error.into())
 }
 
-fn constructor(error: &(dyn StdError + 'static)) -> fn(BoxError) -> TransportError {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if error.downcast_ref::<h2::Error>().is_some_and(|error| error.reason() == Some(h2::Reason::REFUSED_STREAM)) {
-            return TransportError::refused_stream;
-        }
-        if let Some(error) = error.downcast_ref::<hyper::Error>() {
-            // hyper hands a request back as canceled when its connection closed before the request was begun.
-            if error.is_canceled() {
-                return TransportError::refused_stream;
-            }
-            if error.is_timeout() {
-                return TransportError::timeout;
-            }
-            if error.is_incomplete_message() || error.is_body_write_aborted() || error.is_user() {
-                return TransportError::body;
-            }
-        }
-        next = error.source();
+fn sources<'e>(error: &'e (dyn StdError + 'static)) -> impl Iterator<Item = &'e (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |error| {
+        let error: &'e (dyn StdError + 'static) = *error;
+        error.source()
+    })
+}
+
+fn of_one(error: &(dyn StdError + 'static)) -> Option<Constructor> {
+    if let Some(error) = error.downcast_ref::<h2::Error>() {
+        return of_stream(error);
     }
-    TransportError::other
+    let error = error.downcast_ref::<hyper::Error>()?;
+    // hyper hands a request back as canceled when its connection closed before the request was begun.
+    if error.is_canceled() {
+        Some(|error| TransportError::other(error).not_processed())
+    } else if error.is_timeout() {
+        Some(TransportError::timeout)
+    } else if error.is_incomplete_message() || error.is_body_write_aborted() || error.is_user() {
+        Some(TransportError::body)
+    } else {
+        None
+    }
+}
+
+/// Says what became of a stream. h2 ends with the server's `GOAWAY` those streams alone that the server did not process
+/// (RFC 9113 section 6.8); those at or below its last stream go on, and end otherwise if the connection closes.
+fn of_stream(error: &h2::Error) -> Option<Constructor> {
+    let refused = error.is_go_away() && error.is_remote() || error.reason() == Some(h2::Reason::REFUSED_STREAM);
+    let calm = !error.is_library() && error.reason() == Some(h2::Reason::ENHANCE_YOUR_CALM);
+    match (refused, calm) {
+        (true, true) => Some(|error| TransportError::rate_limited(error).not_processed()),
+        (true, false) => Some(TransportError::refused_stream),
+        (false, true) => Some(TransportError::rate_limited),
+        (false, false) => None,
+    }
 }
 
 #[cfg(test)]
@@ -79,34 +88,6 @@ mod tests {
     }
 
     #[test]
-    fn a_uri_without_a_server_is_refused() {
-        for (uri, allowed) in [
-            ("http://a/b", true),
-            ("https://a", true),
-            ("ftp://a/b", false),
-            ("/b", false),
-            ("a:80", false),
-            ("*", false),
-        ] {
-            assert_eq!(of_uri(&uri.parse().unwrap()).is_ok(), allowed, "{uri}");
-        }
-    }
-
-    #[test]
-    fn a_user_is_taken_out_and_nothing_else() {
-        for (uri, expected) in [
-            ("http://user:s3cret@a:8080/b?c=@d", "http://a:8080/b?c=@d"),
-            ("https://user@[::1]/", "https://[::1]/"),
-            ("https://a/@b", "https://a/@b"),
-            ("/@b", "/@b"),
-        ] {
-            let mut uri: Uri = uri.parse().unwrap();
-            without_user(&mut uri);
-            assert_eq!(uri, expected);
-        }
-    }
-
-    #[test]
     fn a_refused_stream_was_not_sent_and_any_other_reset_may_have_been_processed() {
         for (reason, phase) in [
             (h2::Reason::REFUSED_STREAM, Phase::NotSent),
@@ -115,5 +96,29 @@ mod tests {
         ] {
             assert_eq!(of_sending(Client(reason.into())).phase(), phase, "{reason:?}");
         }
+    }
+
+    #[test]
+    fn a_request_to_calm_down_is_rate_limited_and_may_have_been_processed() {
+        let error = of_sending(Client(h2::Reason::ENHANCE_YOUR_CALM.into()));
+        assert_eq!(error.phase(), Phase::MaybeProcessed);
+        assert!(error.to_string().contains("fewer requests"), "{error}");
+    }
+
+    /// Hands a request to a connection of HTTP/1.1 that is closed before it is begun; returns hyper's error.
+    async fn canceled() -> hyper::Error {
+        let (client, _server) = tokio::io::duplex(64);
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(hyper_util::rt::TokioIo::new(client)).await.unwrap();
+        let response = sender.send_request(http::Request::new(String::new()));
+        drop(connection);
+        response.await.expect_err("the connection is closed")
+    }
+
+    #[tokio::test]
+    async fn a_request_that_its_connection_never_began_was_not_sent() {
+        let error = canceled().await;
+        assert!(error.is_canceled(), "{error:?}");
+        assert_eq!(of_sending(error).phase(), Phase::NotSent);
     }
 }

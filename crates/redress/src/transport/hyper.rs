@@ -3,22 +3,43 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
+use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
 use hyper_util::client::legacy::{Client, Error, ResponseFuture};
 use redress_classify::TransportError;
 use tower_service::Service;
 
-use super::error;
+use super::heads::{Heads, Mark};
+use super::{error, target};
 
 /// hyper-util's pooling client as a transport.
 ///
-/// Connection failures are [`connect`](TransportError::connect), a stream that an HTTP/2 server refused is
-/// [`refused_stream`](TransportError::refused_stream) and so is one whose connection closed before it was written, a
-/// connection that broke off is [`body`](TransportError::body), a URI without a host is
-/// [`request`](TransportError::request).
+/// # The request
+/// is sent to the authority of its URI. A user and a password in the URI are taken off before, since they are sent
+/// nowhere and hyper-util writes them into its TRACE events. A request that carries credentials (a header that is
+/// [sensitive](http::HeaderValue::is_sensitive)) and a `Host` header of another authority is refused, unless
+/// [`ForeignHost`](super::ForeignHost) is among its extensions. To know its connection costs each request five
+/// allocations, those of hyper-util's [`capture_connection`].
+///
+/// # The response
+/// comes up as it is. After a 421 the connection is not used again (RFC 9110 section 15.5.20).
+///
+/// # Errors
+/// No connection is [`connect`](TransportError::connect) or [`connect_timeout`](TransportError::connect_timeout), a stream
+/// that an HTTP/2 server refused is [`refused_stream`](TransportError::refused_stream) and so are one above the last
+/// stream of its `GOAWAY` and one whose connection closed before it was written, `ENHANCE_YOUR_CALM` is
+/// [`rate_limited`](TransportError::rate_limited), a connection that broke off is [`body`](TransportError::body), a URI
+/// without a host is [`request`](TransportError::request).
+///
+/// # Cancel safety
+/// A future that is dropped before its response begins, as an attempt timeout does, gives its connection up: later
+/// requests open another, while others in flight on it go on. So a connection that has died silently costs one attempt.
+/// It is kept if its authority has answered any request of this transport in the meantime; a hedged request may be
+/// cancelled at no cost.
 ///
 /// # Examples
 /// ```
@@ -33,24 +54,41 @@ use super::error;
 /// ```
 pub struct Hyper<C, B> {
     client: Client<C, B>,
+    heads: Arc<Heads>,
 }
 
 /// The future of a [`Hyper`] transport.
 pub struct HyperFuture {
     /// What the client does, or why there is nothing for it to do; `None` once that was said.
-    inner: Result<ResponseFuture, Option<TransportError>>,
+    inner: Result<InFlight, Option<TransportError>>,
+}
+
+/// A request in the client's hands.
+struct InFlight {
+    /// Dropped first, so that the pool gives a connection that is given up to nobody.
+    connection: Connection,
+    response: ResponseFuture,
+}
+
+/// The connection of a request, which is given up with it unless its authority has answered.
+struct Connection {
+    captured: CaptureConnection,
+    heads: Arc<Heads>,
+    mark: Mark,
+    /// Whether the client has said how the request ended.
+    ended: bool,
 }
 
 impl<C, B> Hyper<C, B> {
     /// Takes a client with its connector and its settings.
-    pub const fn new(client: Client<C, B>) -> Self {
-        Self { client }
+    pub fn new(client: Client<C, B>) -> Self {
+        Self { client, heads: Arc::new(Heads::new()) }
     }
 }
 
 impl<C: Clone, B> Clone for Hyper<C, B> {
     fn clone(&self) -> Self {
-        Self { client: self.client.clone() }
+        Self { client: self.client.clone(), heads: Arc::clone(&self.heads) }
     }
 }
 
@@ -75,12 +113,19 @@ where
     type Future = HyperFuture;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
-        self.client.poll_ready(cx).map_err(transport_error)
+        self.client.poll_ready(cx).map_err(|error| transport_error(error, false))
     }
 
     fn call(&mut self, mut request: Request<B>) -> HyperFuture {
-        error::without_user(request.uri_mut());
-        HyperFuture { inner: error::of_uri(request.uri()).map_err(Some).map(|()| self.client.call(request)) }
+        if let Err(refused) = target::check(&mut request) {
+            return HyperFuture { inner: Err(Some(refused)) };
+        }
+        let Some(mark) = request.uri().authority().map(|authority| self.heads.mark(authority)) else {
+            return HyperFuture { inner: Err(Some(target::no_server())) };
+        };
+        let captured = capture_connection(&mut request);
+        let connection = Connection { captured, heads: Arc::clone(&self.heads), mark, ended: false };
+        HyperFuture { inner: Ok(InFlight { connection, response: self.client.call(request) }) }
     }
 }
 
@@ -88,13 +133,53 @@ impl Future for HyperFuture {
     type Output = Result<Response<Incoming>, TransportError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match &mut self.inner {
-            Ok(inner) => Poll::Ready(ready!(Pin::new(inner).poll(cx)).map_err(transport_error)),
-            Err(refused) => Poll::Ready(Err(refused.take().expect("a future is not polled after its end"))),
+        let InFlight { connection, response } = match &mut self.inner {
+            Ok(in_flight) => in_flight,
+            Err(refused) => {
+                return Poll::Ready(Err(refused.take().expect("a future is not polled after its end")));
+            }
+        };
+        let result = ready!(Pin::new(response).poll(cx));
+        connection.ended = true;
+        Poll::Ready(match result {
+            Ok(response) => {
+                connection.answered(response.status());
+                Ok(response)
+            }
+            Err(error) => Err(transport_error(error, connection.was_made())),
+        })
+    }
+}
+
+impl Connection {
+    fn answered(&self, status: StatusCode) {
+        self.heads.count(self.mark);
+        if status == StatusCode::MISDIRECTED_REQUEST {
+            self.give_up("misdirected");
+        }
+    }
+
+    fn was_made(&self) -> bool {
+        self.captured.connection_metadata().is_some()
+    }
+
+    fn give_up(&self, reason: &'static str) {
+        if let Some(connected) = self.captured.connection_metadata().as_ref() {
+            connected.poison();
+            tracing::debug!(target: "redress::transport", reason, "connection given up: later requests open another");
         }
     }
 }
 
-fn transport_error(error: Error) -> TransportError {
-    if error.is_connect() { TransportError::connect(error) } else { error::of_sending(error) }
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if !self.ended && !self.heads.answered_since(self.mark) {
+            self.give_up("no response began");
+        }
+    }
+}
+
+/// Finds out how far a request got; without a connection it was not sent.
+fn transport_error(error: Error, was_connected: bool) -> TransportError {
+    if error.is_connect() || !was_connected { error::of_connecting(error) } else { error::of_sending(error) }
 }
