@@ -21,3 +21,8 @@ pub use self::hyper::{Hyper, HyperFuture};
 #[cfg(feature = "reqwest")]
 pub use self::reqwest::{Reqwest, ReqwestFuture};
 pub use redress_classify::{ForeignHost, TransportError};
+
+/// Compiles the examples of the page on transports.
+#[cfg(all(doctest, feature = "hyper", feature = "reqwest"))]
+#[doc = include_str!("../../../docs/transports.md")]
+struct Transports;

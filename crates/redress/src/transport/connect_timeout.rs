@@ -1,5 +1,6 @@
 //! Bounds the time that a connection takes.
 
+use std::fmt;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -34,14 +35,13 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// let connector = ConnectTimeout::new(HttpConnector::new()).timeout(Duration::from_secs(3));
 /// let transport: Hyper<_, String> = Hyper::new(Client::builder(TokioExecutor::new()).build(connector));
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ConnectTimeout<C> {
     inner: C,
     timeout: Duration,
 }
 
 /// The future of a [`ConnectTimeout`].
-#[derive(Debug)]
 pub struct ConnectTimeoutFuture<F> {
     inner: F,
     timeout: Duration,
@@ -59,6 +59,19 @@ impl<C> ConnectTimeout<C> {
     #[must_use]
     pub fn timeout(self, timeout: Duration) -> Self {
         Self { timeout, ..self }
+    }
+}
+
+/// A connector's own `Debug` may print the credentials of a proxy.
+impl<C> fmt::Debug for ConnectTimeout<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectTimeout").field("timeout", &self.timeout).finish_non_exhaustive()
+    }
+}
+
+impl<F> fmt::Debug for ConnectTimeoutFuture<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectTimeoutFuture").field("timeout", &self.timeout).finish_non_exhaustive()
     }
 }
 

@@ -81,7 +81,6 @@ impl Reqwest {
     /// let transport = Reqwest::new(builder)?;
     /// # Ok::<(), reqwest::Error>(())
     /// ```
-    #[must_use]
     pub fn client_builder() -> reqwest::ClientBuilder {
         reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())

@@ -25,6 +25,7 @@ const HOLDS_NO_TEXT: [&str; 27] = [
     "redress-backoff::Reservation",
     "redress-classify::Clock",
     "redress-classify::Deadline",
+    "redress-classify::ForeignHost",
     "redress-classify::Held",
     "redress-classify::Phase",
     "redress-classify::Progress",
@@ -43,6 +44,8 @@ const HOLDS_NO_TEXT: [&str; 27] = [
     "redress-envelope::When",
     "redress-refresh::InvalidOrigin",
     "redress::login::ClientAuthentication",
+    "redress::transport::ConnectTimeout",
+    "redress::transport::ConnectTimeoutFuture",
     // Names of headers, of members and of routes, as a dialect has them.
     "redress-classify::WaitSource",
     "redress-envelope::HintSource",

@@ -102,3 +102,10 @@ async fn pings_find_a_dead_connection_of_reqwest() {
     tokio::time::timeout(PATIENCE, calls).await.expect("no call hangs");
     assert_eq!(log.connections(), 2);
 }
+
+#[test]
+fn to_know_its_connection_costs_a_request_what_the_docs_say() {
+    let mut request = request("GET", "http://api.test");
+    let captured = || drop(hyper_util::client::legacy::connect::capture_connection(&mut request));
+    assert_eq!(allocation_counter::measure(captured).count_total, 5);
+}
