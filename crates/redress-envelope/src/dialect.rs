@@ -10,6 +10,7 @@ mod route;
 mod secret_path;
 mod source;
 mod spec;
+mod window;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -23,6 +24,7 @@ pub(crate) use error_rule::{ErrorRule, Test};
 pub use file::{DialectError, Mistake};
 pub use route::{InvalidRoute, Route};
 pub(crate) use source::{Response, Source};
+pub(crate) use window::Windows;
 
 use crate::class::Class;
 use crate::head::Head;

@@ -36,6 +36,8 @@ pub struct Envelope<'a> {
     pub hint: Option<RetryHint>,
     /// When the rate-limit window ends, which many servers say in every response.
     pub reset: Option<RetryHint>,
+    /// The same of a window whose quota is used up.
+    pub(crate) used_up: Option<RetryHint>,
     /// Whether the server says, by a flag of its own, that a retry makes sense.
     pub should_retry: Option<bool>,
     /// Whether the body itself says that it is an error, by the signal that the dialect declares.

@@ -10,6 +10,7 @@ mod unit;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
+pub(crate) use ratelimit::Quota;
 pub use unit::Unit;
 
 /// A server's request to wait, and where it stood.

@@ -76,8 +76,10 @@ impl fmt::Display for Basis {
 impl Dialect {
     /// Says what an error means: by a rule, the code, the challenge, the status, or else by the body's bare signal.
     ///
-    /// A flag of the server on whether to retry beats them all as to what to do. The end of a rate-limit window counts
-    /// as a hint only where waiting for it helps, since many servers send it with every response.
+    /// A flag of the server on whether to retry beats them all as to what to do. The end of a rate-limit window counts as
+    /// a hint only where no other hint is, and where waiting for it helps, since many servers send it with every response:
+    /// for a 429, an error that is rate limited or whose quota is exhausted, and for an unavailable service if the
+    /// response says that nothing is left of the quota.
     ///
     /// # Examples
     /// ```
@@ -102,8 +104,7 @@ impl Dialect {
         // On a success status the body alone says that it is an error: all of it must have been read, and hold no data.
         let may_hold_data = head.status < 400 && (envelope.unreadable.is_some() || envelope.has_data);
         meaning.not_processed &= !may_hold_data;
-        let waits = matches!(meaning.class, Class::RateLimited | Class::Unavailable | Class::QuotaExhausted);
-        meaning.hint = envelope.hint.clone().or_else(|| envelope.reset.clone().filter(|_| waits));
+        meaning.hint = envelope.hint.as_ref().or_else(|| reset(head.status, meaning.class, envelope)).cloned();
         meaning
     }
 
@@ -173,6 +174,19 @@ impl Meaning {
     fn of_class(class: Class, basis: Basis) -> Self {
         let (recovery, guidance) = (class.default_recovery(), String::new());
         Self { class, recovery, basis, flag: None, hint: None, not_processed: false, guidance }
+    }
+}
+
+/// Returns the end of the rate-limit window where to wait for it helps: where the caller is limited, or where the service is
+/// unavailable and has no quota left for the caller either.
+///
+/// With quota left the window ends sometime, and a request before then is as good as one after it.
+fn reset<'e>(status: u16, class: Class, envelope: &'e Envelope<'_>) -> Option<&'e RetryHint> {
+    match class {
+        Class::RateLimited | Class::QuotaExhausted => envelope.reset.as_ref(),
+        _ if status == 429 => envelope.reset.as_ref(),
+        Class::Unavailable => envelope.used_up.as_ref(),
+        _ => None,
     }
 }
 

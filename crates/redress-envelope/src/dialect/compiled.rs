@@ -95,12 +95,8 @@ fn compile(reading: &spec::Reading, last: &spec::Reading, plan: &mut Plan) -> Re
     let fields = reading.fields.as_ref().or(last.fields.as_ref()).into_iter().flatten();
     let lists = fields.fold(0, |lists, list| lists | plan.list(list));
     let mut hints: Vec<_> = reading.hints.as_ref().or(last.hints.as_ref()).into_iter().flatten().cloned().collect();
-    hints.push(Hint { place: HintPlace::Header(RATELIMIT), unit: Unit::RateLimit, reset: true, when: Vec::new() });
-    let hints = hints.iter().filter_map(|hint| {
-        let place = hint.place.compile(|path| cell(plan, path))?;
-        Some(Hint { place, unit: hint.unit, reset: hint.reset, when: conditions(&hint.when, plan) })
-    });
-    let hints: Vec<_> = hints.collect();
+    hints.push(Hint::new(HintPlace::Header(RATELIMIT), Unit::RateLimit, true, Vec::new()));
+    let hints: Vec<_> = hints.iter().filter_map(|hint| hint.compile(|path| cell(plan, path))).collect();
     Reading {
         code,
         message,

@@ -6,6 +6,8 @@ use std::time::SystemTime;
 use http::HeaderName;
 
 use super::condition::{Condition, Facts};
+use super::spec::Wanted;
+use super::window::headers_of_quota;
 use crate::cells::Cells;
 use crate::head::Head;
 use crate::hint::{HintSource, RetryHint, Unit};
@@ -15,8 +17,10 @@ use crate::hint::{HintSource, RetryHint, Unit};
 pub(crate) struct Hint<P> {
     pub(crate) place: HintPlace<P>,
     pub(crate) unit: Unit,
-    /// Whether it is the end of a rate-limit window, which many APIs send with every response.
+    /// Whether its file says that it is the end of a rate-limit window, which many APIs send with every response.
     pub(crate) reset: bool,
+    /// The headers that may say what is left of the quota until then; none unless the name of its header says `reset`.
+    pub(crate) left: Vec<HeaderName>,
     pub(crate) when: Vec<Condition<P>>,
 }
 
@@ -42,6 +46,21 @@ pub(crate) enum FlagForm {
     Pushback,
 }
 
+impl Hint<Wanted> {
+    /// States a hint as its file has it.
+    pub(crate) fn new(place: HintPlace<Wanted>, unit: Unit, reset: bool, when: Vec<Condition<Wanted>>) -> Self {
+        let left = headers_of_quota(&place);
+        Self { place, unit, reset, left, when }
+    }
+
+    /// Puts a cell in the place of each path.
+    pub(crate) fn compile(&self, mut cell: impl FnMut(&Wanted) -> Option<u8>) -> Option<Hint<u8>> {
+        let place = self.place.compile(&mut cell)?;
+        let when = self.when.iter().filter_map(|condition| condition.compile(&mut cell)).collect();
+        Some(Hint { place, unit: self.unit, reset: self.reset, left: self.left.clone(), when })
+    }
+}
+
 impl<P> HintPlace<P> {
     pub(crate) fn compile(&self, cell: impl FnOnce(&P) -> Option<u8>) -> Option<HintPlace<u8>> {
         Some(match self {
@@ -61,7 +80,7 @@ impl HintPlace<u8> {
     }
 
     /// Returns every text at the place.
-    fn texts<'r>(&'r self, head: &'r Head<'_>, cells: &'r Cells<'_>) -> Vec<Cow<'r, str>> {
+    pub(super) fn texts<'r>(&'r self, head: &'r Head<'_>, cells: &'r Cells<'_>) -> Vec<Cow<'r, str>> {
         match self {
             Self::Header(name) => {
                 let values = head.headers.get_all(name).iter();
@@ -75,7 +94,7 @@ impl HintPlace<u8> {
         }
     }
 
-    fn source(&self) -> HintSource {
+    pub(super) fn source(&self) -> HintSource {
         match self {
             Self::Header(name) if *name == http::header::RETRY_AFTER => HintSource::RetryAfter,
             Self::Header(name) => HintSource::Header(name.as_str().to_owned()),

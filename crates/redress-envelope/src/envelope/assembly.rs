@@ -6,7 +6,7 @@ use super::reading::Gathered;
 use super::{Envelope, Origins, Spoke};
 use crate::cells::{Cells, Value};
 use crate::challenge;
-use crate::dialect::{Compiled, Condition, ErrorRule, Facts, Reading, Response, Source, Test};
+use crate::dialect::{Compiled, Condition, ErrorRule, Facts, Reading, Response, Source, Test, Windows};
 use crate::fields::FieldError;
 use crate::head::Head;
 use crate::hint::RetryHint;
@@ -47,6 +47,7 @@ pub(super) fn assemble<'a>(
         fields: fields.as_mut().map_or_else(Vec::new, |fields| fields.of_lists(reading.lists)),
         hint: None,
         reset: None,
+        used_up: None,
         should_retry: None,
         signalled,
         unreadable,
@@ -141,14 +142,14 @@ impl<'a> Rest<'_, 'a> {
         let later = |a: RetryHint, b: RetryHint| a.later_at(b, now);
         let standard = head.headers.get_all(http::header::RETRY_AFTER).iter();
         let standard = standard.filter_map(|value| RetryHint::retry_after(value.as_bytes(), now)).reduce(later);
-        let mut declared = reading.hints.iter().filter(|hint| !hint.reset).filter_map(|hint| hint.read(&facts, now));
+        let mut declared =
+            reading.hints.iter().filter(|hint| !hint.is_reset()).filter_map(|hint| hint.read(&facts, now));
         envelope.hint = if reading.ordered_hints {
             declared.next().or(standard)
         } else {
             standard.into_iter().chain(declared).reduce(later)
         };
-        let resets = reading.hints.iter().filter(|hint| hint.reset);
-        envelope.reset = resets.filter_map(|hint| hint.read(&facts, now)).reduce(later);
+        (envelope.used_up, envelope.reset) = Windows::read(&reading.hints, &facts, now).ends(now);
         let is_cut = is_cut(envelope, cells);
         let mut flags = compiled.flags.iter().filter(|flag| !is_cut || flag.is_header());
         if let Some((yes, wait)) = flags.find_map(|flag| flag.read(head, cells, now)) {

@@ -19,6 +19,13 @@ pub(crate) enum Quota {
     Unknown,
 }
 
+impl Quota {
+    /// Reads when a quota of a `RateLimit` field is whole again: the longest that is used up, else the longest of all.
+    pub(crate) fn of_field(field: &str, now: SystemTime) -> Option<(Self, When)> {
+        window(field.trim_matches([' ', '\t']), now)
+    }
+}
+
 /// One quota: what remains of it, and when it is whole again.
 #[derive(Default)]
 struct Item {
@@ -33,7 +40,7 @@ pub(super) fn reset(field: &str, now: SystemTime) -> Option<When> {
 }
 
 /// Returns that time, and what is left until then of the quota that it belongs to.
-pub(super) fn window(field: &str, now: SystemTime) -> Option<(Quota, When)> {
+fn window(field: &str, now: SystemTime) -> Option<(Quota, When)> {
     if field.len() > MAX_LEN {
         return None;
     }

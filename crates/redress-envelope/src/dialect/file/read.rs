@@ -86,7 +86,7 @@ fn hint<'t>(file: &mut File<'_>, item: &Item<'t>) -> Option<Hint<Wanted>> {
         file.note(&item.span, &item.key, "expected `unit` and either `body` or `header`".to_owned());
         return None;
     };
-    Some(Hint { place, unit, reset, when: conditions })
+    Some(Hint::new(place, unit, reset, conditions))
 }
 
 pub(super) fn body_place(path: crate::path::Path) -> HintPlace<Wanted> {
