@@ -10,15 +10,16 @@ use arc_swap::Guard;
 use http::{Request, Response, StatusCode};
 use pin_project_lite::pin_project;
 use redress_classify::{Basis, BoxError, Class, Error, Held, Phase, Refreshed, Replay, ResponseExt, try_clone_request};
+use tokio::time::Instant;
 use tower_service::Service;
 
 use crate::failure::Failure;
 use crate::layer::Link;
 use crate::limit::Limit;
 use crate::quoted;
-use crate::shared::{Wait, Way};
+use crate::shared::{Wait, Waited, Way};
 use crate::snapshot::Snapshot;
-use crate::state::{Outcome, Refusal};
+use crate::state::{Accepted, Refusal, Route};
 
 pin_project! {
     /// The future of a [`Refresh`](crate::Refresh) service.
@@ -36,6 +37,8 @@ pin_project! {
         spare: Option<Box<Spare<S, B>>>,
         // Whether a rejection may still lead to a refresh: one of them may.
         may_refresh: bool,
+        // How often a request that was not sent has looked for credentials anew.
+        looks: u8,
         // How long it may wait.
         limit: Limit,
     }
@@ -60,12 +63,20 @@ pin_project! {
     }
 }
 
+/// How often a call looks for credentials anew, once a second, before it goes with those that others may have found
+/// wanting.
+const MAX_LOOKS: u8 = 3;
+
 /// Which credentials a request carries.
 #[derive(Clone, Copy, Debug)]
 struct Sent {
     generation: u64,
-    /// Whether a server had accepted them before.
-    is_proven: bool,
+    /// Whether it is news if a server accepts them.
+    is_news: bool,
+    /// Whether a server had rejected them before.
+    is_probe: bool,
+    /// Known when requests are told apart by their routes, and of what is sent again.
+    route: Option<Route>,
 }
 
 /// A request that is not below, and a service that is not ready.
@@ -97,6 +108,7 @@ where
             sent: None,
             spare: None,
             may_refresh: false,
+            looks: 0,
             limit: Limit::none(),
         }
     }
@@ -115,13 +127,13 @@ where
         B: Replay,
     {
         let may_refresh = !is_second(&request);
+        let sent = Some(Sent::new(&link, &snapshot, &request, may_refresh));
         let copy = stamp(&link, &snapshot, &mut request, may_refresh);
-        let sent = Some(Sent::of(&snapshot));
         // What is lent is given back before anybody else's code runs.
         drop(snapshot);
         let spare = copy.map(|request| Box::new(Spare { inner: inner.clone(), request }));
         let state = State::Below { future: inner.call(request) };
-        Self { state, link: Some(link), sent, spare, may_refresh, limit }
+        Self { state, link: Some(link), sent, spare, may_refresh, looks: 0, limit }
     }
 
     /// Keeps a request until the credentials are there, with a service that is not ready.
@@ -130,12 +142,12 @@ where
         Held::begin(&request);
         let may_refresh = !is_second(&request);
         let spare = Some(Box::new(Spare { inner, request }));
-        Self { state: State::Waiting { wait }, link: Some(link), sent: None, spare, may_refresh, limit }
+        Self { state: State::Waiting { wait }, link: Some(link), sent: None, spare, may_refresh, looks: 0, limit }
     }
 
     pub(crate) fn fail(link: &Link, refusal: Refusal) -> Self {
         let state = State::Failed { error: Some(no_credentials(link, refusal)) };
-        Self { state, link: None, sent: None, spare: None, may_refresh: false, limit: Limit::none() }
+        Self { state, link: None, sent: None, spare: None, may_refresh: false, looks: 0, limit: Limit::none() }
     }
 }
 
@@ -157,7 +169,8 @@ where
                         ready!(future.poll(cx)).map_err(|error| quoted::error(&link.shared, error.into()))?;
                     let Some(sent) = this.sent.take() else { return Poll::Ready(Ok(response)) };
                     quoted::mask(&link.shared, &mut response);
-                    let judgement = judge(link, sent, &response, *this.may_refresh, this.spare.is_some());
+                    let spare = this.spare.as_deref().map(|spare| &spare.request);
+                    let judgement = judge(link, sent, &response, *this.may_refresh, spare);
                     if !matches!(judgement, Judgement::Return | Judgement::Refuse(_)) {
                         this.limit.begin(link.deadline());
                     }
@@ -173,23 +186,26 @@ where
                     }
                 }
                 StateProj::Rejected { wait, response } => {
-                    let outcome = ready!(poll_wait(wait, this.limit, cx));
+                    let waited = ready!(poll_wait(wait, this.limit, cx));
                     let Some(response) = response.take() else { return Poll::Pending };
-                    match outcome {
+                    match waited {
                         // A response in hand is returned, whatever else has failed.
                         None => return Poll::Ready(Ok(response)),
-                        Some(Err(refusal)) => {
+                        Some(Waited::Landed(Err(refusal))) => {
                             return Poll::Ready(Ok(quoted::not_refreshed(response, &refusal.failure)));
                         }
-                        Some(Ok(_)) if link.hand_up() => return Poll::Ready(Ok(refreshed(response))),
+                        Some(_) if link.hand_up() => return Poll::Ready(Ok(refreshed(response))),
                         // This drops the response before the service gets ready: it may hold a connection.
-                        Some(Ok(_)) => again(this.may_refresh),
+                        Some(_) => again(this.may_refresh),
                     }
                 }
                 StateProj::Waiting { wait } => match ready!(poll_wait(wait, this.limit, cx)) {
                     None => return Poll::Ready(Err(Error::deadline(Phase::NotSent))),
-                    Some(Err(refusal)) => return Poll::Ready(Err(no_credentials(link, refusal))),
-                    Some(Ok(_)) => State::Readying,
+                    Some(waited) => match go_on(link, waited, this.looks) {
+                        Way::Fail(refusal) => return Poll::Ready(Err(no_credentials(link, refusal))),
+                        Way::Wait(wait) => State::Waiting { wait },
+                        Way::Send(_) => State::Readying,
+                    },
                 },
                 StateProj::Readying => {
                     let Some(spare) = this.spare.as_mut() else { return Poll::Pending };
@@ -201,8 +217,8 @@ where
                     let Some(spare) = this.spare.take() else { return Poll::Pending };
                     let Spare { mut inner, mut request } = *spare;
                     let snapshot = usable(link)?;
+                    *this.sent = Some(Sent::new(link, &snapshot, &request, *this.may_refresh));
                     let copy = stamp(link, &snapshot, &mut request, *this.may_refresh);
-                    *this.sent = Some(Sent::of(&snapshot));
                     Held::end(&request);
                     let future = inner.call(request);
                     *this.spare = copy.map(|request| Box::new(Spare { inner, request }));
@@ -216,8 +232,11 @@ where
 }
 
 impl Sent {
-    fn of(snapshot: &Snapshot) -> Self {
-        Self { generation: snapshot.generation(), is_proven: snapshot.is_proven() }
+    fn new<B>(link: &Link, snapshot: &Snapshot, request: &Request<B>, may_refresh: bool) -> Self {
+        let route = if may_refresh { link.shared.route(request) } else { Some(Route::new(request)) };
+        let is_probe = snapshot.is_suspect();
+        let is_news = is_probe || route.is_some() || !snapshot.is_proven();
+        Self { generation: snapshot.generation(), is_news, is_probe, route }
     }
 }
 
@@ -244,14 +263,30 @@ where
 }
 
 /// Waits for a flight, but no longer than the call may take; `None` when the deadline passed, or what came came too late.
-fn poll_wait(wait: &mut Wait, limit: &mut Limit, cx: &mut Context<'_>) -> Poll<Option<Outcome>> {
+fn poll_wait(wait: &mut Wait, limit: &mut Limit, cx: &mut Context<'_>) -> Poll<Option<Waited>> {
     match wait.poll(cx) {
-        Poll::Ready(Ok(_)) if limit.has_passed() => {}
-        Poll::Ready(outcome) => return Poll::Ready(Some(outcome)),
+        Poll::Ready(Waited::Landed(Ok(_)) | Waited::Retry) if limit.has_passed() => {}
+        Poll::Ready(waited) => return Poll::Ready(Some(waited)),
         Poll::Pending => ready!(limit.poll(cx)),
     }
     tracing::debug!(target: "redress::refresh", "the deadline passed during the wait");
     Poll::Ready(None)
+}
+
+/// Decides about a request that was not sent, at the end of a wait.
+fn go_on(link: &Link, waited: Waited, looks: &mut u8) -> Way {
+    let latest = link.shared.latest();
+    match waited {
+        Waited::Landed(Err(refusal)) if refusal.failure.is_cleared() => Way::Fail(refusal),
+        // What is at hand may be good enough for this request, even if another one was rejected with it.
+        Waited::Landed(Err(refusal)) if !latest.is_sendable_at(Instant::now()) => Way::Fail(refusal),
+        Waited::Landed(_) => Way::Send(Guard::from_inner(latest)),
+        Waited::Retry => {
+            *looks = looks.saturating_add(1);
+            let may_go = *looks >= MAX_LOOKS && latest.is_sendable_at(Instant::now());
+            if may_go { Way::Send(Guard::from_inner(latest)) } else { link.shared.seek_again(link.terms()) }
+        }
+    }
 }
 
 /// Prepares to send a request the second time, which is the last.
@@ -276,10 +311,17 @@ fn stamp<B: Replay>(
     copy
 }
 
-fn judge<R>(link: &Link, sent: Sent, response: &Response<R>, may_refresh: bool, has_copy: bool) -> Judgement {
+fn judge<B, R>(
+    link: &Link,
+    sent: Sent,
+    response: &Response<R>,
+    may_refresh: bool,
+    spare: Option<&Request<B>>,
+) -> Judgement {
+    let Sent { generation, is_probe, .. } = sent;
     if !is_rejected(response) {
-        if !sent.is_proven && response.status().is_success() && response.verdict().is_none() {
-            link.shared.prove(sent.generation);
+        if sent.is_news && response.status().is_success() && response.verdict().is_none() {
+            link.shared.accepted(Accepted { generation, route: sent.route, is_probe });
         }
         return Judgement::Return;
     }
@@ -287,12 +329,15 @@ fn judge<R>(link: &Link, sent: Sent, response: &Response<R>, may_refresh: bool, 
         return Judgement::Return;
     }
     if !may_refresh {
-        link.shared.rejected_again(sent.generation);
+        if let Some(route) = sent.route {
+            link.shared.rejected_again(generation, route);
+        }
         return Judgement::Return;
     }
-    match link.shared.rejected(sent.generation, link.terms()) {
+    let route = sent.route.or_else(|| spare.map(Route::new));
+    match link.shared.rejected(generation, route, link.terms()) {
         Way::Fail(refusal) => Judgement::Refuse(refusal.failure),
-        Way::Send(_) | Way::Wait(_) if !has_copy && !link.hand_up() => {
+        Way::Send(_) | Way::Wait(_) if spare.is_none() && !link.hand_up() => {
             tracing::debug!(target: "redress::refresh", "not sent again: the body cannot be copied");
             Judgement::Return
         }

@@ -3,12 +3,12 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 
 use arc_swap::{ArcSwap, Guard};
-use http::HeaderValue;
+use http::{HeaderValue, Request};
 use redress_classify::Clock;
 use secrecy::SecretString;
 use tokio::runtime::Handle;
@@ -22,12 +22,15 @@ use crate::fleet::Fleet;
 use crate::flight::{self, Terms};
 use crate::grant::Grant;
 use crate::snapshot::{Freshness, Snapshot};
-use crate::state::{Decision, Moment, Outcome, Refusal, State, Ticket};
+use crate::state::{Accepted, Decision, Moment, Outcome, Refusal, Route, State, Ticket};
+use crate::telemetry;
 
 /// The credentials of one layer.
 pub(crate) struct Shared {
     /// What a request with fresh credentials reads, and all that it reads.
     snapshot: ArcSwap<Snapshot>,
+    /// Whether requests are to be told apart by their routes: some were rejected for no good reason.
+    is_wary: AtomicBool,
     cold: Mutex<Cold>,
     issuer: Box<dyn Issuer>,
     is_static: bool,
@@ -41,7 +44,18 @@ pub(crate) struct Shared {
 struct Cold {
     state: State,
     /// Tells the waiters of the flight under way what came of it.
-    landing: Option<watch::Sender<Option<Outcome>>>,
+    landing: Option<Landing>,
+}
+
+type Landing = Arc<watch::Sender<Signal>>;
+
+/// What those who wait for a flight are told.
+#[derive(Debug)]
+enum Signal {
+    UnderWay,
+    /// The credentials in hand were accepted again: calls that were not sent yet decide anew.
+    Accepted,
+    Landed(Outcome),
 }
 
 /// How a request goes on.
@@ -56,7 +70,16 @@ pub(crate) enum Way {
 }
 
 /// The wait for a flight. Dropping it takes nothing from the flight and nothing from other waiters.
-pub(crate) struct Wait(Pin<Box<dyn Future<Output = Outcome> + Send>>);
+pub(crate) struct Wait(Pin<Box<dyn Future<Output = Waited> + Send>>);
+
+/// How a wait ended.
+#[derive(Debug)]
+pub(crate) enum Waited {
+    /// The flight has landed.
+    Landed(Outcome),
+    /// A call that was not sent yet may find credentials now.
+    Retry,
+}
 
 impl Shared {
     pub(crate) fn new<C: Credentials>(credentials: C) -> Arc<Self> {
@@ -67,6 +90,7 @@ impl Shared {
         }
         Arc::new(Self {
             snapshot: ArcSwap::new(Arc::clone(state.current())),
+            is_wary: AtomicBool::new(false),
             cold: Mutex::new(Cold { state, landing: None }),
             issuer: Box::new(credentials),
             is_static,
@@ -90,38 +114,62 @@ impl Shared {
                 self.renew(terms());
                 Way::Send(snapshot)
             }
-            Freshness::Unusable => self.decide(terms(), |state| state.call(Instant::now())),
+            Freshness::Unusable => self.decide(terms(), true, |state| state.call(Instant::now())),
         };
         (way, now)
     }
 
-    /// Notes that a server has accepted credentials of that generation.
-    pub(crate) fn prove(&self, generation: u64) {
-        let snapshot = self.snapshot.load();
-        if snapshot.generation() == generation {
-            snapshot.prove();
+    /// Finds credentials for a request that has waited for some.
+    pub(crate) fn seek_again(self: &Arc<Self>, terms: Terms) -> Way {
+        self.decide(terms, true, |state| state.call(Instant::now()))
+    }
+
+    /// Returns the route of a request if requests are to be told apart by their routes.
+    #[inline]
+    pub(crate) fn route<B>(&self, request: &Request<B>) -> Option<Route> {
+        self.is_wary.load(Ordering::Relaxed).then(|| Route::new(request))
+    }
+
+    /// Records that a server has accepted credentials, when that is news.
+    #[cold]
+    pub(crate) fn accepted(&self, accepted: Accepted) {
+        {
+            let snapshot = self.snapshot.load();
+            let is_plain = accepted.route.is_none() && !snapshot.is_suspect();
+            if is_plain {
+                if snapshot.generation() == accepted.generation {
+                    snapshot.prove();
+                }
+                return;
+            }
         }
+        let landing = self.change(|cold| {
+            let may_go = cold.state.accepted(accepted, Instant::now());
+            cold.landing.clone().filter(|_| may_go)
+        });
+        signal(landing, Signal::Accepted);
     }
 
     /// Finds credentials for a request that was rejected with those of that generation.
-    pub(crate) fn rejected(self: &Arc<Self>, generation: u64, terms: Terms) -> Way {
-        self.decide(terms, |state| state.rejected(generation, moment()))
+    pub(crate) fn rejected(self: &Arc<Self>, generation: u64, route: Option<Route>, terms: Terms) -> Way {
+        self.decide(terms, false, |state| state.rejected(generation, route, Instant::now()))
     }
 
-    /// Notes that a request was rejected that is not to be sent again.
-    pub(crate) fn rejected_again(&self, generation: u64) {
-        self.lock().state.rejected_again(generation, moment());
+    /// Records that a request was rejected that is not to be sent again.
+    pub(crate) fn rejected_again(&self, generation: u64, route: Route) {
+        self.change(|cold| cold.state.rejected_again(generation, route, Instant::now()));
+    }
+
+    /// Returns the secret values of the current set and of the last ones before it, newest first.
+    pub(crate) fn secrets(&self) -> Vec<HeaderValue> {
+        let cold = self.lock();
+        let sets = std::iter::once(cold.state.current()).chain(cold.state.superseded().iter().rev());
+        let values = sets.flat_map(|set| set.headers()).map(|(_, value)| value);
+        values.filter(|value| value.is_sensitive()).cloned().collect()
     }
 
     pub(crate) fn latest(&self) -> Arc<Snapshot> {
         self.snapshot.load_full()
-    }
-
-    /// Returns the credentials that a server may quote, as far as they are secret.
-    pub(crate) fn secrets(&self) -> Vec<HeaderValue> {
-        let snapshot = self.snapshot.load();
-        let values = snapshot.headers().iter().map(|(_, value)| value);
-        values.filter(|value| value.is_sensitive()).cloned().collect()
     }
 
     pub(crate) const fn is_static(&self) -> bool {
@@ -225,20 +273,30 @@ impl Shared {
     fn renew(self: &Arc<Self>, terms: Terms) {
         let ticket = self.change(|cold| {
             let ticket = cold.state.renew(Instant::now())?;
-            cold.landing = Some(watch::Sender::new(None));
+            cold.landing = Some(under_way());
             Some(ticket)
         });
         self.launch(ticket, terms);
     }
 
-    fn decide(self: &Arc<Self>, terms: Terms, decide: impl FnOnce(&mut State) -> Decision) -> Way {
-        let (way, ticket) = self.change(|cold| match decide(&mut cold.state) {
-            Decision::Send(snapshot) => (Way::Send(Guard::from_inner(snapshot)), None),
-            Decision::Fail(refusal) => (Way::Fail(refusal), None),
-            Decision::Join => (Way::Wait(cold.wait()), None),
-            Decision::Start(ticket) => {
-                cold.landing = Some(watch::Sender::new(None));
-                (Way::Wait(cold.wait()), Some(ticket))
+    /// Decides how a request goes on; one that is `unsent` may also go on with credentials that are accepted again.
+    fn decide(
+        self: &Arc<Self>,
+        terms: Terms,
+        unsent: bool,
+        decide: impl FnOnce(&mut State) -> Decision,
+    ) -> Way {
+        let (way, ticket) = self.change(|cold| {
+            let decision = decide(&mut cold.state);
+            if let Decision::Start(..) | Decision::Probe(_, Some(_)) = &decision {
+                cold.landing = Some(under_way());
+            }
+            match decision {
+                Decision::Send(snapshot) => (Way::Send(Guard::from_inner(snapshot)), None),
+                Decision::Probe(snapshot, ticket) => (Way::Send(Guard::from_inner(snapshot)), ticket),
+                Decision::Fail(refusal) => (Way::Fail(refusal), None),
+                Decision::Join(until) => (Way::Wait(cold.wait(unsent, until)), None),
+                Decision::Start(ticket, until) => (Way::Wait(cold.wait(unsent, until)), Some(ticket)),
             }
         });
         self.launch(ticket, terms);
@@ -253,11 +311,18 @@ impl Shared {
 
     /// Changes the state and publishes what came of it before anybody else can change it.
     fn change<T>(&self, change: impl FnOnce(&mut Cold) -> T) -> T {
-        let mut cold = self.lock();
-        let result = change(&mut cold);
-        let current = cold.state.current();
-        if !Arc::ptr_eq(&self.snapshot.load(), current) {
-            self.snapshot.store(Arc::clone(current));
+        let (result, storm) = {
+            let mut cold = self.lock();
+            let result = change(&mut cold);
+            let current = cold.state.current();
+            if !Arc::ptr_eq(&self.snapshot.load(), current) {
+                self.snapshot.store(Arc::clone(current));
+            }
+            self.is_wary.store(cold.state.is_wary(), Ordering::Relaxed);
+            (result, cold.state.take_storm())
+        };
+        if let Some(storm) = storm {
+            telemetry::storm(storm);
         }
         result
     }
@@ -279,21 +344,37 @@ impl fmt::Debug for Shared {
 }
 
 impl Cold {
-    fn wait(&self) -> Wait {
-        let receiver = self.landing.as_ref().map(watch::Sender::subscribe);
+    fn wait(&self, unsent: bool, until: Option<Instant>) -> Wait {
+        let receiver = self.landing.as_ref().map(|landing| landing.subscribe());
         Wait(Box::pin(async move {
             let lost = || {
-                Err(Refusal { failure: Failure::transient(Explanation::new("the flight was lost")), retry_at: None })
+                let failure = Failure::transient(Explanation::new("the flight was lost"));
+                Waited::Landed(Err(Refusal { failure, retry_at: None }))
             };
-            let Some(mut receiver) = receiver else { return lost() };
-            let outcome = receiver.wait_for(Option::is_some).await.ok().and_then(|outcome| outcome.clone());
-            outcome.unwrap_or_else(lost)
+            let Some(receiver) = receiver else { return lost() };
+            let landed = async { landed(receiver, unsent).await.unwrap_or_else(lost) };
+            match until.filter(|_| unsent) {
+                Some(until) => tokio::time::timeout_at(until, landed).await.unwrap_or(Waited::Retry),
+                None => landed.await,
+            }
         }))
     }
 }
 
+/// Waits for the next signal that concerns the waiter; `None` when there will be none.
+async fn landed(mut receiver: watch::Receiver<Signal>, unsent: bool) -> Option<Waited> {
+    loop {
+        receiver.changed().await.ok()?;
+        match &*receiver.borrow_and_update() {
+            Signal::Landed(outcome) => return Some(Waited::Landed(outcome.clone())),
+            Signal::Accepted if unsent => return Some(Waited::Retry),
+            Signal::Accepted | Signal::UnderWay => {}
+        }
+    }
+}
+
 impl Wait {
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Waited> {
         self.0.as_mut().poll(cx)
     }
 }
@@ -308,9 +389,24 @@ fn moment() -> Moment {
     Moment { now: Instant::now(), random: fastrand::u32(..) }
 }
 
-/// Wakes all waiters, outside the lock.
-fn announce(landing: Option<watch::Sender<Option<Outcome>>>, outcome: Outcome) {
+fn under_way() -> Landing {
+    Arc::new(watch::Sender::new(Signal::UnderWay))
+}
+
+/// Wakes all waiters with what came of the flight, outside the lock.
+fn announce(landing: Option<Landing>, outcome: Outcome) {
+    signal(landing, Signal::Landed(outcome));
+}
+
+fn signal(landing: Option<Landing>, signal: Signal) {
     if let Some(landing) = landing {
-        landing.send_replace(Some(outcome));
+        landing.send_if_modified(|last| {
+            // Nothing follows the end of a flight.
+            let is_open = !matches!(last, Signal::Landed(_));
+            if is_open {
+                *last = signal;
+            }
+            is_open
+        });
     }
 }

@@ -12,7 +12,7 @@ use crate::life::Life;
 
 /// One installed set of credentials with its generation, so that both are read together.
 ///
-/// Only its flags ever change, each of them once, and what is noted about the wall clock.
+/// Only its flags ever change, and what is noted about the wall clock.
 pub(crate) struct Snapshot {
     /// Grows by one with each set that is installed.
     generation: u64,
@@ -129,6 +129,11 @@ impl Snapshot {
         self.is_suspect.store(true, Ordering::Relaxed);
     }
 
+    /// Ends the suspicion: a server has accepted it again.
+    pub(crate) fn clear_suspicion(&self) {
+        self.is_suspect.store(false, Ordering::Relaxed);
+    }
+
     pub(crate) fn is_suspect(&self) -> bool {
         self.is_suspect.load(Ordering::Relaxed)
     }
@@ -142,6 +147,12 @@ impl Snapshot {
 
     pub(crate) fn is_proven(&self) -> bool {
         self.is_proven.load(Ordering::Relaxed)
+    }
+
+    /// Whether it can be sent for want of a better one: it is there and has not expired.
+    pub(crate) fn is_sendable_at(&self, now: Instant) -> bool {
+        let is_over = |life: Life| now >= life.expires_at || self.is_overdue.load(Ordering::Relaxed);
+        !self.is_empty() && !self.life.is_some_and(is_over)
     }
 
     fn judge(&self, now: impl FnOnce() -> Instant) -> Freshness {

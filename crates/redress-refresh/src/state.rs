@@ -1,5 +1,6 @@
 //! What to do about credentials: pure transitions that are given the time and a random number.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,18 +13,25 @@ use crate::failure::Failure;
 use crate::grant::Grant;
 use crate::life::{self, Life};
 use crate::snapshot::{Freshness, Snapshot};
+use crate::state::rejections::Rejections;
 
+mod floor;
 #[cfg(test)]
 mod model;
+mod rejections;
+mod routes;
 #[cfg(test)]
 mod tests;
 
-/// So many sets in a row that no server ever accepted are a sign that a refresh does not help.
-const MAX_STRIKES: u32 = 3;
+pub(crate) use rejections::{Accepted, Storm};
+pub(crate) use routes::Route;
 
 /// A longer wait than a day is a mistake, such as a date in the place of seconds; believed, it would lock its client out for
 /// years. One call a day finds out.
 const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
+
+/// How many superseded sets are kept, so that a server that quotes one of them late is recognised.
+const MAX_SUPERSEDED: usize = 8;
 
 /// All that is known about the credentials of one layer.
 pub(crate) struct State {
@@ -38,10 +46,10 @@ pub(crate) struct State {
     block: Block,
     /// Failures in a row.
     failures: u32,
-    /// Rejected generations in a row of which none was ever accepted.
-    strikes: u32,
-    /// The last generation that was counted so.
-    struck: u64,
+    /// What keeps rejections from causing too many flights.
+    rejections: Rejections,
+    /// The last sets that were superseded, newest last.
+    superseded: VecDeque<Arc<Snapshot>>,
     /// The refresh token may be spent: the set is used to its end before a login replaces it.
     serves_to_end: bool,
     /// Nothing but an install changes the credentials.
@@ -53,6 +61,10 @@ pub(crate) struct State {
 struct Flight {
     id: u64,
     is_login: bool,
+    /// Whether a rejection caused it.
+    by_rejection: bool,
+    /// Whether the set that was rejected has been accepted since.
+    is_disproved: bool,
 }
 
 /// What keeps a flight from starting.
@@ -77,10 +89,12 @@ pub(crate) struct Moment {
 pub(crate) enum Decision {
     /// It is sent with these.
     Send(Arc<Snapshot>),
-    /// It waits for a flight that is to be started.
-    Start(Ticket),
-    /// It waits for the flight under way.
-    Join,
+    /// It is sent with these, which were rejected elsewhere, while a flight that is to be started goes on.
+    Probe(Arc<Snapshot>, Option<Ticket>),
+    /// It waits for a flight that is to be started, or until then.
+    Start(Ticket, Option<Instant>),
+    /// It waits for the flight under way, or until then.
+    Join(Option<Instant>),
     /// It fails at once.
     Fail(Refusal),
 }
@@ -114,8 +128,8 @@ impl State {
             flights: 0,
             block: Block::None,
             failures: 0,
-            strikes: 0,
-            struck: 0,
+            rejections: Rejections::new(),
+            superseded: VecDeque::new(),
             serves_to_end: false,
             is_static,
         }
@@ -143,12 +157,15 @@ impl State {
         if self.current.freshness_at(now) != Freshness::Unusable {
             return Decision::Send(Arc::clone(&self.current));
         }
+        if self.current.is_sendable_at(now) {
+            return self.call_suspect(now);
+        }
         if self.flight.is_some() {
-            return Decision::Join;
+            return Decision::Join(None);
         }
         match self.refusal(now) {
             Some(refusal) => Decision::Fail(refusal),
-            None => Decision::Start(self.start()),
+            None => Decision::Start(self.start(false), None),
         }
     }
 
@@ -156,28 +173,7 @@ impl State {
     pub(crate) fn renew(&mut self, now: Instant) -> Option<Ticket> {
         let is_due = self.current.freshness_at(now) == Freshness::Stale && !self.serves_to_end;
         let is_free = self.flight.is_none() && self.refusal(now).is_none();
-        (is_due && is_free).then(|| self.start())
-    }
-
-    /// Decides about a request whose credentials, of that generation, were rejected.
-    pub(crate) fn rejected(&mut self, generation: u64, at: Moment) -> Decision {
-        if self.current.is_empty() {
-            // A logout came between: what was sent before it brings nobody in again.
-            return Decision::Fail(Refusal { failure: Failure::cleared(), retry_at: None });
-        }
-        if generation == self.current.generation() {
-            self.strike(at);
-            self.current.suspect();
-        }
-        self.call(at.now)
-    }
-
-    /// Notes that even a request that was sent again was rejected. Its credentials are not suspect for it: they are
-    /// fresh, and other requests may fare better.
-    pub(crate) fn rejected_again(&mut self, generation: u64, at: Moment) {
-        if generation == self.current.generation() && !self.current.is_empty() {
-            self.strike(at);
-        }
+        (is_due && is_free).then(|| self.start(false))
     }
 
     /// Notes which refresh token a flight is about to show, in place of the one that it began with; without one it is a
@@ -199,8 +195,16 @@ impl State {
     ) -> Option<Outcome> {
         let flight = self.flight.take_if(|flight| flight.id == id)?;
         Some(match result.and_then(|grant| self.validate(grant, &flight)) {
-            Ok(grant) => Ok(self.publish(grant, sent, at)),
-            Err(failure) => Err(self.fail(failure, &flight, at)),
+            Ok(grant) => {
+                self.supersede(&flight, at.now);
+                Ok(self.publish(grant, sent, at))
+            }
+            Err(failure) => {
+                if flight.is_disproved {
+                    self.false_alarm(at.now);
+                }
+                Err(self.fail(failure, &flight, at))
+            }
         })
     }
 
@@ -213,15 +217,30 @@ impl State {
     /// Forgets all credentials; a flight under way no longer counts.
     pub(crate) fn clear(&mut self) {
         self.reset();
-        self.current = Arc::new(Snapshot::new(self.current.generation(), Vec::new(), None));
+        self.replace(Snapshot::new(self.current.generation(), Vec::new(), None));
+    }
+
+    /// Returns the last sets that were superseded.
+    pub(crate) const fn superseded(&self) -> &VecDeque<Arc<Snapshot>> {
+        &self.superseded
     }
 
     fn reset(&mut self) {
         self.flight = None;
         self.refresh_token = None;
         self.rotates = self.may_rotate;
-        self.strikes = 0;
+        self.rejections = Rejections::new();
         self.lift();
+    }
+
+    fn replace(&mut self, snapshot: Snapshot) {
+        let old = std::mem::replace(&mut self.current, Arc::new(snapshot));
+        if !old.is_empty() {
+            if self.superseded.len() == MAX_SUPERSEDED {
+                self.superseded.pop_front();
+            }
+            self.superseded.push_back(old);
+        }
     }
 
     /// Lifts what a failure left behind.
@@ -241,9 +260,10 @@ impl State {
         }
     }
 
-    fn start(&mut self) -> Ticket {
+    fn start(&mut self, by_rejection: bool) -> Ticket {
         self.flights += 1;
-        self.flight = Some(Flight { id: self.flights, is_login: self.refresh_token.is_none() });
+        let is_login = self.refresh_token.is_none();
+        self.flight = Some(Flight { id: self.flights, is_login, by_rejection, is_disproved: false });
         Ticket { id: self.flights, refresh_token: self.refresh_token.clone() }
     }
 
@@ -272,7 +292,7 @@ impl State {
         let life = lifetime.and_then(|lifetime| Life::of(lifetime, sent, at.now, at.random));
         let (headers, refresh_token) = grant.into_parts();
         self.refresh_token = refresh_token.or(self.refresh_token.take());
-        self.current = Arc::new(Snapshot::new(generation, headers, life));
+        self.replace(Snapshot::new(generation, headers, life));
         self.lift();
         generation
     }
@@ -298,24 +318,5 @@ impl State {
         }
         self.block = Block::CoolDown(failure.clone(), until);
         Refusal { failure, retry_at: Some(until) }
-    }
-
-    /// Counts a rejected generation, once; when too many in a row were never accepted, a login follows a pause.
-    fn strike(&mut self, at: Moment) {
-        if self.struck == self.current.generation() {
-            return;
-        }
-        self.struck = self.current.generation();
-        if self.current.is_proven() {
-            self.strikes = 0;
-            return;
-        }
-        self.strikes = self.strikes.saturating_add(1);
-        if self.strikes >= MAX_STRIKES && !matches!(self.block, Block::Permanent(_)) {
-            self.refresh_token = None;
-            let pauses = self.strikes - MAX_STRIKES + 1;
-            let why = Explanation::new("every new set of credentials is rejected");
-            self.cool_down(Failure::transient(why), pauses, at);
-        }
     }
 }

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::failure::Failure;
 use crate::grant::Grant;
-use crate::state::{Outcome, Refusal};
+use crate::state::{Outcome, Refusal, Storm};
 
 /// Tells that a call to the issuer begins.
 pub(crate) fn started(flight: u64, is_refresh: bool) {
@@ -50,4 +50,16 @@ pub(crate) fn landed(flight: u64, outcome: Option<&Outcome>) {
         }
         None => tracing::debug!(target: "redress::refresh", flight, "superseded: dropped what it brought"),
     }
+}
+
+/// Warns that rejections keep causing calls to the issuer although each of them brings a new set.
+pub(crate) fn storm(storm: Storm) {
+    let Storm { flights, during } = storm;
+    tracing::warn!(
+        target: "redress::refresh",
+        flights,
+        ?during,
+        "credentials are rejected soon after each refresh or login, which are now made less often: is the account used by \
+         another process without a shared store, or does an endpoint answer 401 where it means 403?"
+    );
 }

@@ -31,6 +31,8 @@ async fn processes_that_are_rejected_together_show_a_rotating_token_once() {
         pair.family.revoke_access();
         assert_eq!(pair.both().await, [200; 2], "round {round}");
         assert_eq!(pair.family.shown().len(), round);
+        // Sooner than 4 s after a refresh a rejection may be held back.
+        tokio::time::sleep(s(4)).await;
     }
     pair.family.assert_whole();
     assert_eq!(pair.family.shown(), ["r1", "r2", "r3", "r4", "r5"]);
@@ -123,8 +125,7 @@ fn a_call_that_cannot_wait_for_another_process_fails_in_time_and_spends_nothing(
         let start = Instant::now();
         let send = || other.layer(family.api()).oneshot(get());
         assert_eq!((send().await.unwrap().status().as_u16(), start.elapsed()), (401, s(10)));
-        let error = send().await.unwrap_err();
-        assert!(failure(&error).is_transient() && !failure(&error).is_ambiguous(), "nothing was sent");
+        assert_eq!(send().await.unwrap().status(), 401, "what is at hand is sent until there is a better one");
         assert_eq!(family.shown().len(), 1);
     });
 }

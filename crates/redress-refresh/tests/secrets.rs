@@ -99,7 +99,7 @@ async fn no_event_and_no_error_shows_a_secret() {
         ("succeeded", 1),
         ("grant dead: logging in", 1),
         ("message=failed", 5),
-        ("kind=\"permanent\"", 2),
+        ("kind=\"permanent\"", 5),
         ("installed", 1),
         ("cleared", 1),
     ] {

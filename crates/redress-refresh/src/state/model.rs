@@ -13,7 +13,8 @@ enum Op {
     /// Rejects the generation so many before the current one.
     Reject(u64),
     RejectAgain(u64),
-    Prove,
+    /// Accepts the current generation, by a probe of a suspect set or by an earlier request.
+    Accept(bool),
     /// Lands the newest flight, or one so many before it.
     Land(u64, Answer),
     Dead,
@@ -59,12 +60,12 @@ fn op(number: u32) -> Op {
         6..9 => Op::Renew,
         9..15 => Op::Reject([0, 0, 0, 0, 1, 2][(rest % 6) as usize]),
         15..17 => Op::RejectAgain((rest % 2).into()),
-        17..19 => Op::Prove,
+        17..19 => Op::Accept(rest % 2 == 0),
         19..28 => Op::Land([0, 0, 0, 0, 0, 0, 1, 2][(rest % 8) as usize], answer(rest / 8)),
         28 => Op::Dead,
         29 => Op::Install([None, Some(3600)][(rest % 2) as usize]),
         30 => Op::Clear,
-        _ => Op::Advance([0, 1, 2, 20, 60, 3500, u64::from(rest / 7 % 4000)][(rest % 7) as usize]),
+        _ => Op::Advance([0, 1, 4, 12, 60, 3500, u64::from(rest / 7 % 4000)][(rest % 7) as usize]),
     }
 }
 
@@ -84,16 +85,36 @@ struct Model {
     proven: bool,
     refresh: Option<u64>,
     is_single_use: bool,
-    flight: Option<(u64, bool)>,
+    flight: Option<Flying>,
     flights: u64,
     blocked: Option<Option<u64>>,
     failures: u32,
-    bad: Vec<u64>,
     spent: Vec<u64>,
-    last_bad: u64,
+    /// Sets in a row that were superseded by a rejection before anything accepted them.
+    strikes: u32,
+    /// The place of the floor in [`FLOORS`], and whether the current set was rejected below it.
+    level: usize,
+    early: bool,
+    /// Early rejections that were let through since the floor was at its base.
+    let_through: u32,
+    since: Option<u64>,
+    next_probe: u64,
+    /// Until when the one route is remembered that rejects again.
+    remembered: u64,
     to_end: bool,
     numbers: u64,
 }
+
+/// A flight under way.
+struct Flying {
+    id: u64,
+    is_login: bool,
+    by_rejection: bool,
+    is_disproved: bool,
+}
+
+/// The ages, in seconds, below which a rejection replaces no set.
+const FLOORS: [u64; 6] = [0, 4, 12, 36, 108, 120];
 
 impl Model {
     fn number(&mut self) -> u64 {
@@ -101,36 +122,128 @@ impl Model {
         self.numbers
     }
 
+    fn is_alive(&self) -> bool {
+        self.token.is_some() && self.span.is_none_or(|(_, end)| self.clock < end)
+    }
+
     fn is_usable(&self) -> bool {
-        self.token.is_some() && !self.rejected && self.span.is_none_or(|(_, end)| self.clock < end)
+        self.is_alive() && !self.rejected
     }
 
     fn is_blocked(&self) -> bool {
         self.blocked.is_some_and(|until| until.is_none_or(|until| self.clock < until))
     }
 
-    fn start(&mut self) -> String {
+    fn start(&mut self, by_rejection: bool) -> String {
+        if by_rejection && !self.proven && self.strikes >= 2 {
+            self.refresh = None;
+        }
         self.flights += 1;
-        self.flight = Some((self.flights, self.refresh.is_none()));
+        let is_login = self.refresh.is_none();
+        self.flight = Some(Flying { id: self.flights, is_login, by_rejection, is_disproved: false });
         assert!(self.refresh.is_none_or(|token| !self.spent.contains(&token)), "shown twice");
         format!("start {} {:?}", self.flights, self.refresh.map(|token| format!("r{token}")))
     }
 
     fn call(&mut self) -> String {
         if self.is_usable() {
-            format!("send {}", self.generation)
-        } else if self.flight.is_some() {
+            return format!("send {}", self.generation);
+        }
+        if self.is_alive() {
+            return self.call_suspect();
+        }
+        if self.flight.is_some() {
             "join".to_owned()
         } else if self.is_blocked() {
             format!("fail {:?}", self.blocked.flatten())
         } else {
-            self.start()
+            self.start(false)
         }
+    }
+
+    fn call_suspect(&mut self) -> String {
+        let probe = format!("probe {}", self.generation);
+        if self.flight.is_none() && self.is_blocked() {
+            return probe;
+        }
+        let start = if self.flight.is_none() { Some(self.start(true)) } else { None };
+        if self.proven && self.clock >= self.next_probe {
+            self.next_probe = self.clock + 1000;
+            return start.map_or(probe.clone(), |start| format!("{probe} {start}"));
+        }
+        start.unwrap_or_else(|| "join".to_owned())
+    }
+
+    fn reject(&mut self, generation: u64) -> String {
+        if self.token.is_none() {
+            return "fail None".to_owned();
+        }
+        if generation != self.generation {
+            return self.call();
+        }
+        let is_due = self.since.is_none_or(|since| self.clock - since >= FLOORS[self.level] * 1000);
+        if let Some(flight) = &self.flight {
+            self.rejected |= is_due && !flight.is_disproved;
+            return "join".to_owned();
+        }
+        let is_spared = !is_due && self.level < 2 && self.let_through < 2;
+        self.let_through += u32::from(is_spared);
+        if !is_due && !is_spared {
+            self.early = true;
+            return "fail None".to_owned();
+        }
+        self.rejected = true;
+        if self.is_blocked() { format!("fail {:?}", self.blocked.flatten()) } else { self.start(true) }
+    }
+
+    fn accept(&mut self, is_probe: bool) -> bool {
+        if self.token.is_none() {
+            return false;
+        }
+        let was_proven = std::mem::replace(&mut self.proven, true);
+        if !self.rejected || !is_probe {
+            return self.rejected && !was_proven;
+        }
+        self.rejected = false;
+        match &mut self.flight {
+            Some(flight) => flight.is_disproved = true,
+            None => self.false_alarm(),
+        }
+        true
+    }
+
+    fn raise(&mut self) {
+        (self.early, self.level) = (false, (self.level + 1).min(5));
+    }
+
+    fn false_alarm(&mut self) {
+        self.raise();
+        (self.since, self.next_probe) = (Some(self.clock), 0);
+    }
+
+    fn disprove(&mut self, flight: &Flying) {
+        if flight.is_disproved {
+            self.false_alarm();
+        }
+    }
+
+    fn supersede(&mut self, flight: &Flying) {
+        self.early |= flight.is_disproved;
+        if flight.by_rejection {
+            self.strikes = if self.proven { 0 } else { self.strikes + 1 };
+        }
+        if self.early {
+            self.raise();
+        } else if self.since.is_none_or(|since| self.clock - since >= FLOORS[self.level] * 1000) {
+            (self.level, self.let_through) = (self.level.min(1), 0);
+        }
+        self.level = self.level.max(usize::from(flight.by_rejection));
+        (self.since, self.next_probe) = (Some(self.clock), 0);
     }
 
     fn renew(&mut self) -> String {
         let stale = self.is_usable() && self.span.is_some_and(|(stale, _)| self.clock >= stale);
-        if stale && !self.to_end && self.flight.is_none() && !self.is_blocked() { self.start() } else { String::new() }
+        if stale && !self.to_end && self.flight.is_none() && !self.is_blocked() { self.start(false) } else { String::new() }
     }
 
     fn pause(&mut self, failures: usize, asked: u64) {
@@ -140,22 +253,6 @@ impl Model {
             until = until.max(earlier);
         }
         self.blocked = Some(Some(until));
-    }
-
-    fn bad(&mut self) {
-        if self.last_bad == self.generation {
-            return;
-        }
-        self.last_bad = self.generation;
-        if self.proven {
-            self.bad.clear();
-            return;
-        }
-        self.bad.push(self.generation);
-        if self.bad.len() > 2 && self.blocked != Some(None) {
-            self.refresh = None;
-            self.pause(self.bad.len() - 2, 0);
-        }
     }
 
     fn put(&mut self, token: u64, lifetime: Option<u64>) {
@@ -170,7 +267,8 @@ impl Model {
     fn forget(&mut self) {
         (self.flight, self.refresh, self.is_single_use, self.to_end) = (None, None, true, false);
         (self.failures, self.blocked) = (0, None);
-        self.bad.clear();
+        (self.strikes, self.level, self.early, self.since) = (0, 0, false, None);
+        (self.next_probe, self.remembered, self.let_through) = (0, 0, 0);
     }
 }
 
@@ -194,9 +292,13 @@ impl Pair {
         let millis = |instant: Instant| u64::try_from((instant - self.zero).as_millis()).expect("short");
         match decision {
             Decision::Send(snapshot) => format!("send {}", snapshot.generation()),
-            Decision::Join => "join".to_owned(),
+            Decision::Join(_) => "join".to_owned(),
+            Decision::Probe(snapshot, None) => format!("probe {}", snapshot.generation()),
+            Decision::Probe(snapshot, Some(ticket)) => {
+                format!("probe {} {}", snapshot.generation(), Self::tell_start(ticket))
+            }
             Decision::Fail(refusal) => format!("fail {:?}", refusal.retry_at.map(millis)),
-            Decision::Start(ticket) => Self::tell_start(ticket),
+            Decision::Start(ticket, _) => Self::tell_start(ticket),
         }
     }
 
@@ -220,19 +322,20 @@ impl Pair {
             Op::Reject(age) => self.reject(age, at),
             Op::RejectAgain(age) => {
                 let generation = self.model.generation.saturating_sub(age);
-                self.state.rejected_again(generation, at);
+                self.state.rejected_again(generation, Route::numbered(1), at.now);
                 if generation == self.model.generation && self.model.token.is_some() {
-                    self.model.bad();
+                    self.model.early |= self.model.clock >= self.model.remembered || !self.model.proven;
+                    self.model.remembered = self.model.clock + 600_000;
                 }
             }
-            Op::Prove => {
-                self.state.current().prove();
-                self.model.proven = true;
+            Op::Accept(is_probe) => {
+                let accepted = Accepted { generation: self.model.generation, route: None, is_probe };
+                assert_eq!(self.state.accepted(accepted, at.now), self.model.accept(is_probe));
             }
             Op::Dead => {
-                if let Some((id, is_login)) = &mut self.model.flight {
-                    assert!(self.state.present(*id, None));
-                    (*is_login, self.model.refresh) = (true, None);
+                if let Some(flight) = &mut self.model.flight {
+                    assert!(self.state.present(flight.id, None));
+                    (flight.is_login, self.model.refresh) = (true, None);
                 }
             }
             Op::Install(lifetime) => {
@@ -255,16 +358,8 @@ impl Pair {
 
     fn reject(&mut self, age: u64, at: Moment) {
         let generation = self.model.generation.saturating_sub(age);
-        let told = self.state.rejected(generation, at);
-        let expected = if self.model.token.is_none() {
-            "fail None".to_owned()
-        } else {
-            if generation == self.model.generation {
-                self.model.bad();
-                self.model.rejected = true;
-            }
-            self.model.call()
-        };
+        let told = self.state.rejected(generation, None, at.now);
+        let expected = self.model.reject(generation);
         assert_eq!(self.tell(&told), expected);
     }
 
@@ -289,10 +384,11 @@ impl Pair {
             Answer::Permanent => Err(Failure::permanent("p")),
         };
         let outcome = self.state.land(id, result, at.now, at);
-        let Some((_, is_login)) = model.flight.take_if(|(flight, _)| *flight == id) else {
+        let Some(flight) = model.flight.take_if(|flight| flight.id == id) else {
             assert!(outcome.is_none(), "superseded");
             return;
         };
+        let is_login = flight.is_login;
         let is_grant = matches!(answer, Answer::Set { .. } | Answer::Nothing);
         if is_grant && !is_login {
             model.is_single_use = refresh.is_some() && refresh != model.refresh;
@@ -302,12 +398,17 @@ impl Pair {
         }
         match (answer, token) {
             (_, Some((number, lifetime))) if !model.rejected || model.token != Some(number) => {
+                model.supersede(&flight);
                 model.put(number, lifetime);
                 assert_eq!(outcome.map(|outcome| outcome.ok()), Some(Some(model.generation)));
                 return;
             }
-            (Answer::Permanent, _) => model.blocked = Some(None),
+            (Answer::Permanent, _) => {
+                model.disprove(&flight);
+                model.blocked = Some(None);
+            }
             _ => {
+                model.disprove(&flight);
                 if matches!(answer, Answer::Ambiguous) && !is_login && model.is_single_use {
                     model.spent.extend(model.refresh.take());
                     model.to_end = true;

@@ -43,7 +43,7 @@ impl Fixture {
 
     fn started(&mut self) -> Ticket {
         match self.call() {
-            Decision::Start(ticket) => ticket,
+            Decision::Start(ticket, _) => ticket,
             other => panic!("no flight was started: {other:?}"),
         }
     }
@@ -56,7 +56,7 @@ impl Fixture {
     }
 
     fn reject(&mut self, generation: u64) -> Decision {
-        self.state.rejected(generation, self.at())
+        self.state.rejected(generation, None, self.now)
     }
 
     fn land(&mut self, ticket: &Ticket, result: Result<Grant, Failure>) -> Option<Outcome> {
@@ -77,7 +77,7 @@ fn the_first_request_starts_a_login_and_the_next_one_joins() {
     let mut fixture = Fixture::empty();
     let ticket = fixture.started();
     assert_eq!(shown(&ticket), None);
-    assert!(matches!(fixture.call(), Decision::Join));
+    assert!(matches!(fixture.call(), Decision::Join(_)));
     assert!(matches!(fixture.land(&ticket, Ok(grant("a"))), Some(Ok(1))));
     assert!(matches!(fixture.call(), Decision::Send(snapshot) if snapshot.generation() == 1));
 }
@@ -92,7 +92,7 @@ fn a_renewal_starts_once_and_stops_nobody() {
     assert!(fixture.state.renew(fixture.now).is_none(), "under way");
     assert!(matches!(fixture.call(), Decision::Send(_)));
     fixture.now += s(100);
-    assert!(matches!(fixture.call(), Decision::Join), "expired now");
+    assert!(matches!(fixture.call(), Decision::Join(_)), "expired now");
 }
 
 #[test]
@@ -116,8 +116,8 @@ fn only_the_current_generation_becomes_suspect() {
     let mut fixture = Fixture::holding(grant("a"));
     fixture.install(grant("b"));
     assert!(matches!(fixture.reject(1), Decision::Send(snapshot) if snapshot.generation() == 2));
-    assert!(matches!(fixture.reject(2), Decision::Start(_)));
-    assert!(matches!(fixture.reject(1), Decision::Join), "an old one when nothing is usable");
+    assert!(matches!(fixture.reject(2), Decision::Start(..)));
+    assert!(matches!(fixture.reject(1), Decision::Join(_)), "an old one when nothing is usable");
 }
 
 #[test]
@@ -135,7 +135,8 @@ fn a_pause_follows_a_failure_and_grows_from_one_second() {
     fixture.land(&ticket, Ok(grant("a")));
     fixture.reject(1);
     fixture.state.land(ticket.id + 1, Err(Failure::transient("503")), fixture.now, fixture.at());
-    assert_eq!(fixture.refused().retry_at, Some(fixture.now + s(1)), "a success begins anew");
+    let Decision::Fail(refusal) = fixture.reject(1) else { panic!("a pause ends by itself only") };
+    assert_eq!(refusal.retry_at, Some(fixture.now + s(1)), "a success begins anew");
 }
 
 #[test]
@@ -158,7 +159,7 @@ fn the_servers_wait_is_a_lower_bound_of_up_to_a_day() {
 fn what_is_no_new_set_is_not_installed() {
     for (name, bad) in [("the same", grant("a")), ("none", Grant::new())] {
         let mut fixture = Fixture::holding(grant("a").refresh_token("r1"));
-        let Decision::Start(ticket) = fixture.reject(1) else { panic!("no flight") };
+        let Decision::Start(ticket, _) = fixture.reject(1) else { panic!("no flight") };
         let outcome = fixture.land(&ticket, Ok(bad.refresh_token("r2")));
         assert!(outcome.is_some_and(|outcome| outcome.is_err_and(|refusal| refusal.failure.is_transient())), "{name}");
         assert_eq!(fixture.generation(), 1, "{name}");
@@ -171,13 +172,15 @@ fn what_is_no_new_set_is_not_installed() {
 fn a_refresh_without_a_refresh_token_keeps_the_old_one_and_a_login_does_not() {
     let mut fixture = Fixture::holding(grant("a").refresh_token("r"));
     fixture.state.current().prove();
-    let Decision::Start(ticket) = fixture.reject(1) else { panic!("no flight") };
+    let Decision::Start(ticket, _) = fixture.reject(1) else { panic!("no flight") };
     fixture.land(&ticket, Ok(grant("b")));
-    let Decision::Start(ticket) = fixture.reject(2) else { panic!("no flight") };
+    fixture.now += s(120);
+    let Decision::Start(ticket, _) = fixture.reject(2) else { panic!("no flight") };
     assert_eq!(shown(&ticket), Some("r"));
     assert!(fixture.state.present(ticket.id, None));
     fixture.land(&ticket, Ok(grant("c")));
-    let Decision::Start(ticket) = fixture.reject(3) else { panic!("no flight") };
+    fixture.now += s(120);
+    let Decision::Start(ticket, _) = fixture.reject(3) else { panic!("no flight") };
     assert_eq!(shown(&ticket), None);
 }
 
@@ -198,13 +201,14 @@ fn a_refresh_token_that_may_be_spent_is_not_shown_again() {
 fn a_refresh_token_known_not_to_rotate_is_shown_again() {
     for (brought, again) in [(Some("r"), Some("r")), (None, Some("r")), (Some("r2"), None)] {
         let mut fixture = Fixture::holding(grant("a").refresh_token("r"));
-        let Decision::Start(ticket) = fixture.reject(1) else { panic!("no flight") };
+        let Decision::Start(ticket, _) = fixture.reject(1) else { panic!("no flight") };
         let mut answer = grant("b");
         if let Some(brought) = brought {
             answer = answer.refresh_token(brought);
         }
         fixture.land(&ticket, Ok(answer));
-        let Decision::Start(ticket) = fixture.reject(2) else { panic!("no flight") };
+        fixture.now += s(120);
+        let Decision::Start(ticket, _) = fixture.reject(2) else { panic!("no flight") };
         fixture.land(&ticket, Err(Failure::ambiguous("timeout")));
         fixture.now += s(1);
         assert_eq!(shown(&fixture.started()), again, "{brought:?}");
@@ -230,7 +234,7 @@ fn a_permanent_failure_lasts_until_an_install_or_a_clear() {
 #[test]
 fn what_a_superseded_flight_brings_is_dropped() {
     let mut fixture = Fixture::holding(grant("a").refresh_token("r"));
-    let Decision::Start(old) = fixture.reject(1) else { panic!("no flight") };
+    let Decision::Start(old, _) = fixture.reject(1) else { panic!("no flight") };
     fixture.state.clear();
     assert!(!fixture.state.present(old.id, None), "nor does it go on");
     assert!(fixture.land(&old, Ok(grant("late"))).is_none());
@@ -248,53 +252,120 @@ fn a_late_rejection_after_a_logout_brings_nobody_in() {
 }
 
 #[test]
-fn three_generations_that_nobody_accepted_lead_to_a_pause_and_a_login() {
-    let mut fixture = Fixture::holding(grant("t0").refresh_token("r"));
+fn three_generations_that_nobody_accepted_lead_to_a_login() {
+    let mut fixture = Fixture::holding(grant("t1").refresh_token("r"));
     fixture.state.current().prove();
-    let mut ticket = match fixture.reject(1) {
-        Decision::Start(ticket) => ticket,
-        other => panic!("{other:?}"),
-    };
-    for generation in 2..=3 {
-        fixture.land(&ticket, Ok(grant(&format!("t{generation}"))));
-        fixture.state.rejected_again(generation, fixture.at());
-        fixture.state.rejected_again(generation, fixture.at());
+    for (generation, expected) in [(1, Some("r")), (2, Some("r")), (3, Some("r")), (4, None), (5, None)] {
+        fixture.now += s(120);
         assert!(matches!(fixture.call(), Decision::Send(_)), "a rejected second sending leaves no suspicion");
-        ticket = match fixture.reject(generation) {
-            Decision::Start(ticket) => ticket,
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(shown(&ticket), Some("r"));
+        let Decision::Start(ticket, _) = fixture.reject(generation) else { panic!("stopped at {generation}") };
+        assert_eq!(shown(&ticket), expected, "{generation}");
+        let next = grant(&format!("t{}", generation + 1));
+        fixture.land(&ticket, Ok(if expected.is_some() { next } else { next.refresh_token("r") }));
+        fixture.state.rejected_again(generation + 1, Route::numbered(1), fixture.now);
+        fixture.state.rejected_again(generation + 1, Route::numbered(1), fixture.now);
     }
-    fixture.land(&ticket, Ok(grant("t4")));
-    assert!(matches!(fixture.reject(4), Decision::Fail(refusal) if refusal.retry_at == Some(fixture.now + s(1))));
-    fixture.now += s(1);
-    let ticket = fixture.started();
-    assert_eq!(shown(&ticket), None, "a login");
-    fixture.land(&ticket, Ok(grant("t5").refresh_token("r")));
-    assert!(matches!(fixture.reject(5), Decision::Fail(refusal) if refusal.retry_at == Some(fixture.now + s(2))));
 }
 
 #[test]
 fn one_accepted_request_ends_the_count() {
-    let mut fixture = Fixture::holding(grant("t1"));
+    let mut fixture = Fixture::holding(grant("t1").refresh_token("r"));
     for generation in 1..=9 {
+        fixture.now += s(120);
         if generation % 3 == 0 {
             fixture.state.current().prove();
         }
-        let Decision::Start(ticket) = fixture.reject(generation) else { panic!("stopped at {generation}") };
-        fixture.land(&ticket, Ok(grant(&format!("u{generation}"))));
+        let Decision::Start(ticket, _) = fixture.reject(generation) else { panic!("stopped at {generation}") };
+        assert_eq!(shown(&ticket), Some("r"), "{generation}");
+        fixture.land(&ticket, Ok(grant(&format!("u{generation}")).refresh_token("r")));
     }
+}
+
+#[test]
+fn a_set_that_is_rejected_too_early_is_replaced_later_each_time() {
+    let mut fixture = Fixture::holding(grant("t1").refresh_token("r"));
+    let Decision::Start(mut ticket, _) = fixture.reject(1) else { panic!("the first one is not held back") };
+    for generation in [2, 3] {
+        fixture.land(&ticket, Ok(grant(&format!("t{generation}")).refresh_token("r")));
+        fixture.state.current().prove();
+        let Decision::Start(next, _) = fixture.reject(generation) else { panic!("two early ones are let through") };
+        ticket = next;
+    }
+    for (generation, floor) in [(4, 4), (5, 12), (6, 36), (7, 108), (8, 120), (9, 120)] {
+        fixture.land(&ticket, Ok(grant(&format!("t{generation}")).refresh_token("r")));
+        fixture.state.current().prove();
+        for age in [0, floor - 1] {
+            fixture.now += s(age);
+            assert!(matches!(fixture.reject(generation), Decision::Fail(_)), "{generation} after {age} s");
+            assert!(matches!(fixture.call(), Decision::Send(_)), "the others go on with it");
+        }
+        assert_eq!(fixture.state.take_storm().is_some(), generation == 7, "told once");
+        fixture.now += s(1);
+        ticket = match fixture.reject(generation) {
+            Decision::Start(ticket, _) => ticket,
+            other => panic!("{generation} after {floor} s: {other:?}"),
+        };
+    }
+}
+
+#[test]
+fn a_route_that_rejects_a_fresh_set_is_remembered_for_ten_minutes_and_until_it_accepts_one() {
+    let (bad, good) = (Route::numbered(1), Route::numbered(2));
+    let mut fixture = Fixture::holding(grant("t1").refresh_token("r"));
+    fixture.state.current().prove();
+    let Decision::Start(ticket, _) = fixture.reject(1) else { panic!("no flight") };
+    fixture.land(&ticket, Ok(grant("t2").refresh_token("r")));
+    fixture.state.rejected_again(2, bad, fixture.now);
+    let accept = |fixture: &mut Fixture, route| {
+        let accepted = Accepted { generation: 2, route: Some(route), is_probe: false };
+        fixture.state.accepted(accepted, fixture.now);
+    };
+    accept(&mut fixture, good);
+    fixture.now += s(599);
+    assert!(matches!(fixture.state.rejected(2, Some(bad), fixture.now), Decision::Fail(_)), "its verdict stands");
+    assert!(matches!(fixture.call(), Decision::Send(_)));
+    let mut accepted = Fixture { state: State::new(false, true), now: fixture.now };
+    std::mem::swap(&mut accepted, &mut fixture);
+    accept(&mut accepted, bad);
+    assert!(matches!(accepted.state.rejected(2, Some(bad), accepted.now), Decision::Start(..)), "it accepted one since");
+}
+
+#[test]
+fn one_call_in_a_second_probes_a_set_that_was_accepted_before() {
+    let mut fixture = Fixture::holding(grant("t1").refresh_token("r"));
+    fixture.state.current().prove();
+    let Decision::Start(ticket, _) = fixture.reject(1) else { panic!("no flight") };
+    assert!(matches!(fixture.call(), Decision::Probe(_, None)));
+    assert!(matches!(fixture.call(), Decision::Join(Some(_))), "one at a time");
+    fixture.now += s(1);
+    assert!(matches!(fixture.call(), Decision::Probe(_, None)), "the first one may be lost");
+    let probe = Accepted { generation: 1, route: None, is_probe: true };
+    assert!(fixture.state.accepted(probe, fixture.now), "those that wait go on");
+    assert!(matches!(fixture.call(), Decision::Send(_)));
+    assert!(matches!(fixture.land(&ticket, Ok(grant("t2"))), Some(Ok(2))), "the flight goes on all the same");
+}
+
+#[test]
+fn while_the_issuer_fails_a_rejected_set_is_sent_and_an_expired_one_is_not() {
+    let mut fixture = Fixture::holding(grant("t1").refresh_token("r").expires_in(s(3600)));
+    fixture.state.current().prove();
+    let Decision::Start(ticket, _) = fixture.reject(1) else { panic!("no flight") };
+    fixture.land(&ticket, Err(Failure::transient("503").retry_after(s(7200))));
+    assert!(matches!(fixture.call(), Decision::Probe(_, None)), "it may be good enough");
+    assert!(matches!(fixture.reject(1), Decision::Fail(_)), "its rejection comes up");
+    fixture.now += s(3600);
+    assert_eq!(fixture.refused().retry_at, Some(fixture.now + s(3600)));
 }
 
 #[test]
 fn a_wait_that_a_server_asked_for_is_not_cut_short() {
     let mut fixture = Fixture::holding(grant("t1").expires_in(s(3600)));
     for generation in 1..=2 {
-        let Decision::Start(ticket) = fixture.reject(generation) else { panic!("stopped at {generation}") };
+        let Decision::Start(ticket, _) = fixture.reject(generation) else { panic!("stopped at {generation}") };
         fixture.land(&ticket, Ok(grant(&format!("u{generation}")).expires_in(s(3600))));
+        fixture.now += s(4);
     }
-    fixture.now += s(3500);
+    fixture.now += s(3496);
     let ticket = fixture.state.renew(fixture.now).expect("due");
     fixture.land(&ticket, Err(Failure::transient("503").retry_after(s(60))));
     assert!(matches!(fixture.reject(3), Decision::Fail(refusal) if refusal.retry_at == Some(fixture.now + s(60))));

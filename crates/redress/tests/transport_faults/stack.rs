@@ -29,6 +29,7 @@ where
     S: Service<Request<String>, Response = Response<R>> + Clone,
     S::Error: Into<BoxError>,
     R: http_body::Body + Unpin,
+    R::Error: Into<BoxError>,
 {
     let response = tokio::time::timeout(PATIENCE, layer.layer(transport.clone()).oneshot(request)).await;
     response.expect("it does not hang").map(|response| response.status().as_u16())
