@@ -3,6 +3,7 @@
 
 pub mod bodies;
 pub mod compare;
+pub mod dialect_files;
 pub mod families;
 pub mod loopback;
 pub mod peers;

@@ -3,11 +3,11 @@
 use std::ops::RangeInclusive;
 
 /// A text in which each `*` stands for any run of symbols.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Glob(String);
 
 /// Numbers such as `403,500-599`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Ranges(Vec<RangeInclusive<i64>>);
 
 impl Glob {

@@ -304,3 +304,67 @@ fn vendors_that_document_a_key_declare_it() {
     ];
     assert_eq!(declared, expected);
 }
+
+#[test]
+fn each_of_many_mistakes_is_named_at_its_line() {
+    let keys: String = (0..3_000).map(|nth| format!("k{nth} = 1\n")).collect();
+    let found = mistakes(&format!("name = \"a\"\n{keys}"));
+    assert_eq!(found.len(), 3_000);
+    for (nth, mistake) in found.iter().enumerate() {
+        assert!(mistake.starts_with(&format!("acme.toml:{}: k{nth}: unknown key", nth + 2)), "{mistake}");
+    }
+}
+
+#[test]
+fn the_name_of_a_long_table_is_not_repeated_for_each_of_its_keys() {
+    let table = "é".repeat(5_000);
+    let found = mistakes(&format!("name = \"a\"\n[codes.\"{table}\"]\nx = 1\nclass = \"oops\"\n"));
+    let expected = format!("codes.{}...", "é".repeat(125));
+    assert!(found[0].starts_with(&format!("acme.toml:3: {expected}.x: unknown key")), "{}", found[0]);
+    assert!(found[1].starts_with(&format!("acme.toml:4: {expected}.class: expected one of")), "{}", found[1]);
+    assert_eq!(found.len(), 2);
+}
+
+#[test]
+fn more_than_a_reader_can_number_is_a_mistake() {
+    let many = |count: usize, item: &dyn Fn(usize) -> String| (0..count).map(item).collect::<String>();
+    let sources =
+        |count| format!("name = \"a\"\n[read]\ncode = [{}]\n", many(count, &|n| format!("{{ header = \"h{n}\" }},")));
+    let readings = |count| {
+        "name = \"a\"\n".to_owned()
+            + &many(count, &|n| format!("[[read]]\nwhen = {{ header = \"h{n}\" }}\ncode = \"c\"\n"))
+    };
+    let except = |count| {
+        format!(
+            "name = \"a\"\n[read]\nfields = [{{ map = \"m\", except = [{}] }}]\n",
+            many(count, &|n| format!("\"e{n}\","))
+        )
+    };
+    let rules = |count| {
+        "name = \"a\"\n".to_owned()
+            + &many(count, &|n| format!("[[rules]]\nwhen = {{ code = \"E{n}\" }}\nclass = \"invalid\"\n"))
+    };
+    for (most, file, expected) in [
+        (255, &sources as &dyn Fn(usize) -> String, "acme.toml:3: read.code: expected at most 255 sources, found 256"),
+        (64, &readings, "acme.toml:2: read: expected at most 64 readings with conditions, found 65"),
+        (64, &except, "acme.toml:3: read.fields[0].except: expected at most 64 names, found 65"),
+        (65_535, &rules, "acme.toml:2: rules: expected at most 65535 rules, found 65536"),
+    ] {
+        let dialect = Dialect::from_toml("acme.toml", &file(most)).expect("as many as are allowed");
+        let headers = http::HeaderMap::new();
+        let head = redress_envelope::Head::new(500, &headers, std::time::SystemTime::UNIX_EPOCH);
+        let _ = dialect.meaning(&head, &redress_envelope::Envelope::read(&dialect, &head, [&b"{}"[..]]));
+        assert_eq!(mistakes(&file(most + 1)), [expected]);
+    }
+}
+
+#[test]
+fn of_secrets_and_routes_each_is_kept_once() {
+    let file = "name = \"a\"\n[secrets]\nheaders = [\"x-b\", \"x-a\", \"x-b\"]\n";
+    let dialect = Dialect::from_toml("a.toml", file).expect("no mistake");
+    let extended = dialect.extend("b.toml", "[secrets]\nheaders = [\"x-c\", \"x-a\"]\n").expect("no mistake");
+    assert_eq!(
+        (dialect.secret_headers().len(), extended.secret_headers()),
+        (2, &["x-b", "x-a", "x-c"].map(String::from)[..])
+    );
+}

@@ -8,7 +8,7 @@ use crate::head::Head;
 use crate::pattern::{Glob, Ranges};
 
 /// One condition. `P` is a path where a file is read, a cell once it is compiled.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Condition<P> {
     Status(Ranges),
     MediaType(Vec<Glob>),
@@ -26,7 +26,7 @@ pub(crate) enum Condition<P> {
     Message(Vec<Glob>),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum JsonKind {
     Object,
     Array,

@@ -10,7 +10,10 @@ mod source;
 mod when;
 mod words;
 
+use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
+use std::hash::Hash;
 use std::num::NonZeroU32;
 use std::ops::Range;
 use std::time::Duration;
@@ -23,6 +26,9 @@ use super::spec::Spec;
 
 /// How long a value that a dialect compares with may be.
 const MAX_VALUE: usize = 256;
+/// How much of the name of a table the names of its keys repeat, in bytes: else one long name in front of many keys would
+/// take quadratic time and memory.
+const MAX_TABLE: usize = 256;
 
 /// The mistakes in a dialect's file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,12 +60,14 @@ pub(super) struct Item<'t> {
 /// A file in the middle of being read.
 pub(super) struct File<'s> {
     text: &'s str,
+    /// Where each line ends; counted at the first mistake.
+    line_ends: Option<Vec<usize>>,
     mistakes: Vec<Mistake>,
 }
 
 /// Reads a dialect that begins with what `base` says.
 pub(super) fn read(name: &str, text: &str, base: Option<&Spec>) -> Result<Compiled, DialectError> {
-    let mut file = File { text, mistakes: Vec::new() };
+    let mut file = File { text, line_ends: None, mistakes: Vec::new() };
     let compiled = match DeTable::parse(text) {
         Ok(root) => {
             let compiled = Compiled::new(sections::root(&mut file, root.get_ref(), base));
@@ -106,20 +114,34 @@ impl fmt::Display for DialectError {
 impl std::error::Error for DialectError {}
 
 impl<'t> Item<'t> {
-    fn member(&self, key: &Spanned<std::borrow::Cow<'_, str>>, value: &'t Spanned<DeValue<'t>>) -> Self {
+    fn member(&self, key: &Spanned<Cow<'_, str>>, value: &'t Spanned<DeValue<'t>>) -> Self {
         Item::named(&self.key, key.get_ref(), value)
     }
 
     fn named(table: &str, key: &str, value: &'t Spanned<DeValue<'t>>) -> Self {
-        let dot = if table.is_empty() { "" } else { "." };
-        Self { key: format!("{table}{dot}{key}"), span: value.span(), value: value.get_ref() }
+        Self { key: key_of(table, key), span: value.span(), value: value.get_ref() }
     }
+}
+
+/// Returns the whole name of a key, of its table's no more than the beginning.
+fn key_of(table: &str, key: &str) -> String {
+    let dot = if table.is_empty() { "" } else { "." };
+    format!("{}{dot}{key}", shortened(table))
+}
+
+fn shortened(table: &str) -> Cow<'_, str> {
+    if table.len() <= MAX_TABLE {
+        return Cow::Borrowed(table);
+    }
+    let end = (0..=MAX_TABLE).rev().find(|end| table.is_char_boundary(*end)).unwrap_or_default();
+    Cow::Owned(format!("{}...", &table[..end]))
 }
 
 impl File<'_> {
     fn note(&mut self, span: &Range<usize>, key: &str, problem: String) {
-        let before = self.text.as_bytes().get(..span.start).unwrap_or_default();
-        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+        let text = self.text;
+        let line_ends = self.line_ends.get_or_insert_with(|| text.match_indices('\n').map(|(at, _)| at).collect());
+        let line = 1 + line_ends.partition_point(|end| *end < span.start);
         self.mistakes.push(Mistake { line, key: key.to_owned(), problem });
     }
 
@@ -132,9 +154,8 @@ impl File<'_> {
         self.note(&item.span, &item.key, format!("expected {expected}, found {found}"));
     }
 
-    fn unknown(&mut self, table: &str, key: &Spanned<std::borrow::Cow<'_, str>>, known: &[&str]) {
-        let dot = if table.is_empty() { "" } else { "." };
-        let name = format!("{table}{dot}{}", key.get_ref());
+    fn unknown(&mut self, table: &str, key: &Spanned<Cow<'_, str>>, known: &[&str]) {
+        let name = key_of(table, key.get_ref());
         self.note(&key.span(), &name, format!("unknown key, expected one of {}", known.join(", ")));
     }
 
@@ -203,7 +224,7 @@ impl File<'_> {
             return Vec::new();
         };
         let element = |(nth, value): (usize, &'t Spanned<DeValue<'t>>)| Item {
-            key: format!("{}[{nth}]", item.key),
+            key: format!("{}[{nth}]", shortened(&item.key)),
             span: value.span(),
             value: value.get_ref(),
         };
@@ -285,12 +306,9 @@ impl File<'_> {
 }
 
 /// Adds what a list lacks: what is safe or secret for the dialect below stays so.
-fn add<T: PartialEq>(known: &mut Vec<T>, more: Vec<T>) {
-    for item in more {
-        if !known.contains(&item) {
-            known.push(item);
-        }
-    }
+fn add<T: Clone + Eq + Hash>(known: &mut Vec<T>, more: Vec<T>) {
+    let mut seen: HashSet<T> = known.iter().cloned().collect();
+    known.extend(more.into_iter().filter(|item| seen.insert(item.clone())));
 }
 
 /// Whether a terminal or a log would act on a symbol instead of showing it: the list of `escaped` in `redress-classify`.

@@ -26,7 +26,7 @@ pub(crate) struct Source<P> {
     pub(crate) plain_number: bool,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Place<P> {
     Body(P),
     Header(HeaderName),

@@ -1,5 +1,7 @@
 //! `[codes]`, `[reasons]`, `[status]` and `[[rules]]`: what the words of a vendor mean.
 
+use std::collections::HashSet;
+
 use super::super::catalogue::{Code, Reason, Rule, Status};
 use super::super::condition::Condition;
 use super::super::spec::{Spec, Wanted};
@@ -7,6 +9,9 @@ use super::when::{Scope, when};
 use super::words::word;
 use super::{File, Item};
 use crate::class::{Class, Recovery};
+
+/// How many rules a dialect may have: they are numbered in two bytes.
+const MAX_RULES: usize = 65_535;
 
 pub(super) fn codes<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &mut Spec) {
     let Some(table) = file.table(item) else { return };
@@ -122,6 +127,7 @@ fn row<'t>(file: &mut File<'_>, item: &Item<'t>, known: &[&str]) -> Row {
 /// Reads rules; those of a file that extends another come first.
 pub(super) fn rules<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &mut Spec) {
     let mut rules: Vec<(Vec<Condition<Wanted>>, Rule)> = Vec::new();
+    let mut seen = HashSet::new();
     for item in file.items(item) {
         let Some(table) = file.table(&item) else { continue };
         let mistakes = file.mistakes.len();
@@ -134,7 +140,7 @@ pub(super) fn rules<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &mut Spec) {
         if file.mistakes.len() == mistakes && (conditions.is_empty() || !says) {
             file.note(&item.span, &item.key, "expected `when`, and `class` or `recovery`".to_owned());
         }
-        if !conditions.is_empty() && rules.iter().any(|(earlier, _)| *earlier == conditions) {
+        if !conditions.is_empty() && !seen.insert(conditions.clone()) {
             file.note(&item.span, &item.key, "never reached: an earlier rule has the same `when`".to_owned());
         }
         let rule = Rule {
@@ -144,6 +150,10 @@ pub(super) fn rules<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &mut Spec) {
             guidance: row.guidance.unwrap_or_default(),
         };
         rules.push((conditions, rule));
+    }
+    let found = rules.len() + spec.rules.len();
+    if found > MAX_RULES {
+        file.note(&item.span, &item.key, format!("expected at most {MAX_RULES} rules, found {found}"));
     }
     rules.append(&mut spec.rules);
     spec.rules = rules;

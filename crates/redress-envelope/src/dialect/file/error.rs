@@ -5,6 +5,7 @@ use super::super::spec::{Spec, Wanted};
 use super::when::{Scope, ranges, when};
 use super::words::path;
 use super::{File, Item};
+use crate::path::Path;
 use crate::signal::MAX_ATOMS;
 
 const KNOWN: &[&str] =
@@ -18,7 +19,7 @@ pub(super) fn error<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &mut Spec) {
     // A member that must not be empty is three: itself, its elements, its members.
     let atoms: usize = atoms.map(|(_, test)| if *test == Test::NonEmpty { 3 } else { 1 }).sum();
     if atoms > MAX_ATOMS || spec.errors.len() > MAX_ATOMS {
-        file.note(&item.span, "error", format!("expected at most {MAX_ATOMS} rules and paths, found {atoms}"));
+        file.note(&item.span, "error", format!("expected at most {MAX_ATOMS} rules and paths, found more"));
     }
 }
 
@@ -47,8 +48,14 @@ fn rule<'t>(file: &mut File<'_>, item: &Item<'t>) -> Option<ErrorRule<Wanted>> {
 }
 
 fn line(file: &mut File<'_>, item: &Item<'_>, negated: bool, test: &Test) -> Line<Wanted> {
-    let paths = file.each_parsed(item, path);
+    let paths = at_most(file.each_parsed(item, path));
     Line { negated, atoms: paths.into_iter().map(|path| (Wanted::one(path), test.clone())).collect() }
+}
+
+/// Keeps one path more than are allowed, which tells that they are too many: what they are compared with is copied for each.
+fn at_most(mut paths: Vec<Path>) -> Vec<Path> {
+    paths.truncate(MAX_ATOMS + 1);
+    paths
 }
 
 fn equals<'t>(file: &mut File<'_>, item: &Item<'t>) -> Option<Line<Wanted>> {
@@ -64,7 +71,7 @@ fn equals<'t>(file: &mut File<'_>, item: &Item<'t>) -> Option<Line<Wanted>> {
     if paths.is_empty() || values.is_empty() {
         file.note(&item.span, &item.key, "expected `path` and `is`".to_owned());
     }
-    let atoms = paths.into_iter().map(|path| (Wanted::one(path), Test::Is(values.clone()))).collect();
+    let atoms = at_most(paths).into_iter().map(|path| (Wanted::one(path), Test::Is(values.clone()))).collect();
     Some(Line { negated: false, atoms })
 }
 
@@ -82,6 +89,6 @@ fn outside<'t>(file: &mut File<'_>, item: &Item<'t>) -> Option<Line<Wanted>> {
         file.note(&item.span, &item.key, "expected `path` and `range`".to_owned());
         return None;
     };
-    let atoms = paths.into_iter().map(|path| (Wanted::one(path), Test::Outside(range.clone()))).collect();
+    let atoms = at_most(paths).into_iter().map(|path| (Wanted::one(path), Test::Outside(range.clone()))).collect();
     Some(Line { negated: false, atoms })
 }

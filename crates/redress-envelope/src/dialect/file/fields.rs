@@ -5,6 +5,8 @@ use super::{File, Item};
 use crate::path::Path;
 use crate::plan::{FieldList, MAX_LISTS, MAX_RANKS};
 
+/// How many names a map of fields may leave out: each is looked for in the others.
+const MAX_EXCEPT: usize = 64;
 const KNOWN: &[&str] =
     &["list", "one", "map", "maps", "tree", "path", "message", "nameless", "except", "texts", "leaf"];
 
@@ -69,6 +71,14 @@ fn list<'t>(file: &mut File<'_>, item: &Item<'t>) -> Option<FieldList> {
     }
 }
 
+fn except(file: &mut File<'_>, item: &Item<'_>) -> Vec<String> {
+    let names = file.each_parsed(item, text);
+    if names.len() > MAX_EXCEPT {
+        file.note(&item.span, &item.key, format!("expected at most {MAX_EXCEPT} names, found {}", names.len()));
+    }
+    names
+}
+
 fn table<'t>(file: &mut File<'_>, item: &Item<'t>) -> Option<Table> {
     let mut fields = Table::default();
     for (key, value) in file.table(item)? {
@@ -84,7 +94,7 @@ fn table<'t>(file: &mut File<'_>, item: &Item<'t>) -> Option<Table> {
                     "path" => fields.path = file.each_parsed(&entry, path),
                     "message" => fields.message = file.each_parsed(&entry, path),
                     "nameless" => fields.nameless = file.truth(&entry).unwrap_or_default(),
-                    "except" => fields.except = file.each_parsed(&entry, text),
+                    "except" => fields.except = except(file, &entry),
                     "texts" => fields.texts = file.truth(&entry),
                     "leaf" => fields.leaf = file.parsed(&entry, text),
                     _ => file.unknown(&item.key, key, KNOWN),

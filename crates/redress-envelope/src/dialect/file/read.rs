@@ -1,5 +1,7 @@
 //! `[[read]]`: where the parts of an envelope stand.
 
+use std::collections::HashSet;
+
 use super::super::hints::{Hint, HintPlace};
 use super::super::source::Kind;
 use super::super::spec::{Reading, Spec, Wanted};
@@ -9,6 +11,8 @@ use super::when::{Scope, when};
 use super::words::{header, path, unit};
 use super::{File, Item};
 
+/// How many forms of envelope a dialect may tell apart: for each response their conditions are asked one by one.
+const MAX_READINGS: usize = 64;
 const KNOWN: &[&str] = &["when", "code", "message", "request_id", "reason", "fields", "hints", "ordered_hints"];
 
 /// Reads one form of envelope, or a list of them: those with conditions come before the known ones, the one without
@@ -16,11 +20,12 @@ const KNOWN: &[&str] = &["when", "code", "message", "request_id", "reason", "fie
 pub(super) fn read<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &mut Spec) {
     let items = if item.value.is_table() { vec![item.clone()] } else { file.items(item) };
     let mut guarded: Vec<Reading> = Vec::new();
+    let mut places = HashSet::new();
     for (nth, item) in items.iter().enumerate() {
         let Some(table) = file.table(item) else { continue };
         if table.contains_key("when") {
             let reading = reading(file, item, Reading::default());
-            if guarded.iter().any(|earlier| earlier.when == reading.when) {
+            if !places.insert(reading.when.clone()) {
                 file.note(&item.span, &item.key, "never reached: an earlier reading has the same `when`".to_owned());
             }
             guarded.push(reading);
@@ -29,6 +34,13 @@ pub(super) fn read<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &mut Spec) {
         } else {
             spec.reading = reading(file, item, spec.reading.clone());
         }
+    }
+    let others = spec.guarded.len();
+    if guarded.len() + others > MAX_READINGS {
+        let found = guarded.len() + others;
+        let expected = format!("expected at most {MAX_READINGS} readings with conditions, found {found}");
+        file.note(&item.span, &item.key, expected);
+        guarded.truncate(MAX_READINGS);
     }
     guarded.append(&mut spec.guarded);
     spec.guarded = guarded;

@@ -1,5 +1,7 @@
 //! Where one part of an envelope stands: a path, or a table.
 
+use std::collections::HashMap;
+
 use super::super::source::{Cut, Kind, Place, Repeats, Source};
 use super::super::spec::Wanted;
 use super::words::{header, one_of, path, text};
@@ -8,6 +10,8 @@ use crate::path::Path;
 use crate::pattern::Glob;
 use crate::plan::Keep;
 
+/// How many sources a part of an envelope may have: a reader remembers which one spoke in one byte.
+const MAX_SOURCES: usize = 255;
 const KNOWN: &[&str] = &[
     "path",
     "header",
@@ -32,14 +36,25 @@ pub(super) fn sources<'t>(file: &mut File<'_>, item: &Item<'t>, kind: Kind) -> V
         file.expected(item, "at least one");
     }
     let mut all: Vec<Source<Wanted>> = Vec::new();
+    let mut taken: HashMap<Place<Wanted>, Vec<Kind>> = HashMap::new();
     for item in items {
         for source in source(file, &item, kind) {
-            if all.iter().any(|earlier| hides(earlier, &source)) {
+            if is_hidden(&source, &taken) {
                 file.note(&item.span, &item.key, "never reached: an earlier source takes all of it".to_owned());
-            } else {
-                all.push(source);
+                continue;
             }
+            if source.refuses_none() {
+                let kinds = taken.entry(source.place.clone()).or_default();
+                if !kinds.contains(&source.kind) {
+                    kinds.push(source.kind);
+                }
+            }
+            all.push(source);
         }
+    }
+    if all.len() > MAX_SOURCES {
+        file.note(&item.span, &item.key, format!("expected at most {MAX_SOURCES} sources, found {}", all.len()));
+        all.truncate(MAX_SOURCES);
     }
     all
 }
@@ -74,6 +89,8 @@ fn source<'t>(file: &mut File<'_>, item: &Item<'t>, kind: Kind) -> Vec<Source<Wa
     if places.is_empty() {
         file.note(&item.span, &item.key, "expected one of path, header, challenge, element, parts".to_owned());
     }
+    // One more than are allowed tells that they are too many, and what stands beside them is not copied for the others.
+    places.truncate(MAX_SOURCES + 1);
     places.into_iter().map(|place| form.at(place, &keep, between.as_deref())).collect()
 }
 
@@ -107,16 +124,18 @@ fn repeats(file: &mut File<'_>, item: &Item<'_>) -> Repeats {
     }
 }
 
-/// Whether what comes later at the same place can never be asked.
-fn hides(earlier: &Source<Wanted>, later: &Source<Wanted>) -> bool {
-    let same_place = match (&earlier.place, &later.place) {
-        (Place::Body(a), Place::Body(b)) => a == b,
-        (Place::Header(a), Place::Header(b)) => a == b,
-        (Place::Challenge(a), Place::Challenge(b)) | (Place::Element(a), Place::Element(b)) => a == b,
-        _ => false,
-    };
-    let refuses_none = earlier.cuts.is_empty() && earlier.not.is_empty() && earlier.repeats == Repeats::Count;
-    same_place && refuses_none && takes_all_of(earlier.kind, later.kind)
+/// Whether what comes later at the same place can never be asked: `taken` are the kinds of which an earlier one takes all.
+fn is_hidden(later: &Source<Wanted>, taken: &HashMap<Place<Wanted>, Vec<Kind>>) -> bool {
+    // Several members are joined only if each of them is there.
+    let is_one = !matches!(later.place, Place::Parts(..));
+    is_one && taken.get(&later.place).is_some_and(|kinds| kinds.iter().any(|kind| takes_all_of(*kind, later.kind)))
+}
+
+impl Source<Wanted> {
+    /// Whether it takes each value of its kind.
+    const fn refuses_none(&self) -> bool {
+        self.cuts.is_empty() && self.not.is_empty() && matches!(self.repeats, Repeats::Count)
+    }
 }
 
 /// Whether whatever is of one kind is of the other, too.
