@@ -21,11 +21,11 @@ impl Glob {
     }
 
     pub(crate) fn matches(&self, text: &str) -> bool {
-        matches(self.0.as_bytes(), text.as_bytes(), |a, b| a == b)
+        matches(&self.0, text, Case::Counts)
     }
 
     pub(crate) fn matches_any_case(&self, text: &str) -> bool {
-        matches(self.0.as_bytes(), text.as_bytes(), |a, b| a.eq_ignore_ascii_case(&b))
+        matches(&self.0, text, Case::Ignored)
     }
 }
 
@@ -61,29 +61,63 @@ impl Ranges {
     }
 }
 
-/// Matches by going back to the last `*` only, which is enough and takes no more than quadratic time.
-fn matches(pattern: &[u8], text: &[u8], same: fn(u8, u8) -> bool) -> bool {
-    let (mut at, mut from) = (0, 0);
-    let mut star = None;
-    while from < text.len() {
-        match pattern.get(at) {
-            Some(b'*') => {
-                star = Some((at, from));
-                at += 1;
-            }
-            Some(symbol) if same(*symbol, text[from]) => (at, from) = (at + 1, from + 1),
-            _ => {
-                let Some((back, taken)) = star else { return false };
-                star = Some((back, taken + 1));
-                (at, from) = (back + 1, taken + 1);
-            }
-        }
+/// How long a piece between two stars may be to be looked for at each place; a longer one is looked for in linear time.
+const SHORT: usize = 32;
+
+/// Matches in linear time: the first piece stands at the beginning, the last at the end, and of those between the leftmost
+/// place is as good as any.
+fn matches(pattern: &str, text: &str, case: Case) -> bool {
+    if case == Case::Ignored && pattern.split('*').any(|piece| piece.len() > SHORT) {
+        return matches(&pattern.to_ascii_lowercase(), &text.to_ascii_lowercase(), Case::Counts);
     }
-    pattern[at..].iter().all(|symbol| *symbol == b'*')
+    let Some((first, rest)) = pattern.split_once('*') else { return case.same(pattern.as_bytes(), text.as_bytes()) };
+    let (between, last) = rest.rsplit_once('*').unwrap_or(("", rest));
+    let Some(text) = case.strip_prefix(first, text).and_then(|text| case.strip_suffix(last, text)) else {
+        return false;
+    };
+    let mut left = text;
+    between.split('*').filter(|piece| !piece.is_empty()).all(|piece| {
+        let end = case.find(piece, left).map(|at| at + piece.len());
+        let after = end.and_then(|end| left.get(end..));
+        left = after.unwrap_or_default();
+        after.is_some()
+    })
+}
+
+/// Whether upper and lower case differ.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Case {
+    Counts,
+    Ignored,
+}
+
+impl Case {
+    fn same(self, a: &[u8], b: &[u8]) -> bool {
+        if self == Self::Counts { a == b } else { a.eq_ignore_ascii_case(b) }
+    }
+
+    fn strip_prefix<'t>(self, piece: &str, text: &'t str) -> Option<&'t str> {
+        let (before, after) = text.split_at_checked(piece.len())?;
+        self.same(piece.as_bytes(), before.as_bytes()).then_some(after)
+    }
+
+    fn strip_suffix<'t>(self, piece: &str, text: &'t str) -> Option<&'t str> {
+        let (before, after) = text.split_at_checked(text.len().checked_sub(piece.len())?)?;
+        self.same(piece.as_bytes(), after.as_bytes()).then_some(before)
+    }
+
+    fn find(self, piece: &str, text: &str) -> Option<usize> {
+        if piece.len() <= SHORT {
+            return text.as_bytes().windows(piece.len()).position(|window| self.same(piece.as_bytes(), window));
+        }
+        text.find(piece)
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -98,10 +132,43 @@ mod tests {
             ("*", "", true),
             ("", "a", false),
             ("abc", "abc", true),
+            ("a*a", "a", false),
+            ("ab*ba", "aba", false),
+            ("**", "", true),
+            ("*b*b*", "b", false),
+            ("é*", "é", true),
+            ("a*", "é", false),
+            ("*a", "é", false),
         ] {
             assert_eq!(Glob::new(pattern).matches(text), expected, "{pattern} {text}");
         }
         assert!(Glob::new("*Rate Limit*").matches_any_case("API rate limit exceeded"));
+    }
+
+    /// Matches by trying each way, which is plain to see and slow.
+    fn naive(pattern: &[u8], text: &[u8]) -> bool {
+        match (pattern.split_first(), text.split_first()) {
+            (None, None) => true,
+            (Some((b'*', rest)), None) => naive(rest, text),
+            (Some((b'*', rest)), Some((_, after))) => naive(rest, text) || naive(pattern, after),
+            (Some((a, rest)), Some((b, after))) => a == b && naive(rest, after),
+            (_, None) | (None, _) => false,
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(5_000))]
+
+        #[test]
+        fn a_pattern_matches_as_trying_each_way_does(pattern in "[ab\u{e9}*]{0,8}", text in "[ab\u{e9}]{0,10}", long in 0..3_usize) {
+            // A piece of any length is looked for in the same way.
+            let long = "x".repeat(long * SHORT);
+            let (pattern, text) = (pattern.replace('b', &format!("b{long}")), text.replace('b', &format!("b{long}")));
+            let expected = naive(pattern.as_bytes(), text.as_bytes());
+            prop_assert_eq!(Glob::new(pattern.clone()).matches(&text), expected, "{} {}", pattern, text);
+            let shouted = Glob::new(pattern.to_ascii_uppercase());
+            prop_assert_eq!(shouted.matches_any_case(&text), expected, "{} {}", pattern, text);
+        }
     }
 
     #[test]
