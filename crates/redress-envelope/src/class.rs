@@ -114,6 +114,7 @@ impl Class {
             402 => Self::QuotaExhausted,
             403 => Self::PermissionDenied,
             404 | 410 => Self::NotFound,
+            // A misdirected request is not at fault: another connection takes it (RFC 9110 section 15.5.20).
             408 | 421 | 425 => Self::Unavailable,
             409 | 412 => Self::Conflict,
             429 => Self::RateLimited,
