@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use proptest::prelude::*;
-use redress_envelope::{Class, Dialect, Envelope, Head, Meaning, dialects};
+use redress_envelope::{Class, Dialect, Envelope, Head, Meaning, When, dialects};
 
 /// 2026-01-15T12:00:00Z.
 const NOW: u64 = 1_768_478_400;
@@ -101,6 +101,19 @@ fn where_the_caller_is_limited_a_reset_is_a_wait_whatever_is_left() {
     let renamed = renamed.extend("b.toml", "name = \"b\"\n[status.429]\nclass = \"conflict\"\n").expect("no mistake");
     let conflict = meaning(&renamed, 429, &[(RESET, "30")], "");
     assert_eq!((conflict.class, conflict.hint.is_some()), (Class::Conflict, true), "a 429 limits whatever its class");
+}
+
+#[test]
+fn a_quota_that_is_exhausted_comes_back_at_its_reset() {
+    let coded = dialect("{ header = \"x-quota-reset\", unit = \"s\", reset = true }");
+    let coded = coded.extend("b.toml", "[read]\ncode = \"code\"\n[codes.E_QUOTA]\nclass = \"quota_exhausted\"\n");
+    let coded = coded.expect("the file has no mistake");
+    for (status, body) in [(402, "{}"), (403, r#"{"code":"E_QUOTA"}"#), (400, r#"{"code":"E_QUOTA"}"#)] {
+        let found = meaning(&coded, status, &[("x-quota-reset", "30")], body);
+        assert_eq!(found.class, Class::QuotaExhausted, "{status}");
+        assert_eq!(found.hint.map(|hint| hint.when()), Some(When::After(Duration::from_secs(30))), "{status}");
+    }
+    assert_eq!(meaning(&coded, 403, &[("x-quota-reset", "30")], "{}").hint, None, "a permission that is denied");
 }
 
 #[test]
