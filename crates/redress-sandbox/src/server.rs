@@ -8,8 +8,8 @@ use axum::body::Body;
 use axum::extract::DefaultBodyLimit;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::{Body as _, Incoming};
 use tower_service::Service;
 
 use crate::clock::Clock;
@@ -22,6 +22,10 @@ use crate::queue::Queue;
 use crate::reply::{Cut, Reply};
 use crate::vendor::{Api, Call, Vendor};
 
+/// How large the body of a request may be; no request of the vendors here comes near it.
+const MAX_BODY: usize = 1024 * 1024;
+/// How much of a body that is too large is taken and thrown away.
+const MAX_DISCARDED: usize = 1024 * 1024 * 1024;
 const REQUEST_ID: &str = "x-request-id";
 
 /// The state that all connections of one sandbox share.
@@ -65,8 +69,13 @@ impl Server {
             status: None,
             code: None,
         };
-        let body = body.collect().await.map_err(|_| Cut)?.to_bytes();
-        let reply = self.reply(&fault, Request::from_parts(head, body)).await;
+        let (fault, reply) = match bounded(body).await? {
+            Some(body) => {
+                let reply = self.reply(&fault, Request::from_parts(head, body)).await;
+                (fault, reply)
+            }
+            None => (Fault::answer(), self.too_large()),
+        };
         if !fault.cuts(&reply.body) {
             entry.status = Some(reply.status.as_u16());
             entry.code.clone_from(&reply.code);
@@ -97,6 +106,12 @@ impl Server {
         }
         reply.headers.extend(fault.headers.clone());
         reply
+    }
+
+    /// Refuses a request whose body is too large: no script sees it.
+    fn too_large(&self) -> Reply {
+        let call = Call { id: self.ids.alphanumeric(20), timestamp: self.clock.timestamp() };
+        self.enveloped(&Outcome::Problem(self.api.problem(Some(StatusCode::PAYLOAD_TOO_LARGE), None)), &call)
     }
 
     async fn perform(&self, request: Request<Bytes>) -> Outcome {
@@ -145,6 +160,32 @@ impl Server {
             Kind::Truncate => reply.truncated(),
             Kind::SlowBody => Ok(reply.slow(fault.delay)),
         }
+    }
+}
+
+/// Reads a body; `None` when it is larger than [`MAX_BODY`].
+///
+/// The rest of a larger one is taken and thrown away, so that a client which reads no answer while it writes gets one.
+async fn bounded(mut body: Incoming) -> Result<Option<Bytes>, Cut> {
+    let is_announced = usize::try_from(body.size_hint().lower()).is_ok_and(|bytes| bytes <= MAX_BODY);
+    if is_announced {
+        match Limited::new(&mut body, MAX_BODY).collect().await {
+            Ok(whole) => return Ok(Some(whole.to_bytes())),
+            Err(error) if error.is::<LengthLimitError>() => {}
+            Err(_) => return Err(Cut),
+        }
+    }
+    tokio::spawn(discard(body));
+    Ok(None)
+}
+
+/// Takes the rest of a body, up to [`MAX_DISCARDED`]; then the connection ends.
+async fn discard(mut body: Incoming) {
+    let mut left = MAX_DISCARDED;
+    while let Some(Ok(frame)) = body.frame().await {
+        let bytes = frame.data_ref().map_or(0, Bytes::len);
+        let Some(rest) = left.checked_sub(bytes) else { return };
+        left = rest;
     }
 }
 

@@ -3,6 +3,7 @@ use std::io;
 use redress_sandbox::strict_mock::StrictMock;
 use redress_sandbox::{Sandbox, Vendor};
 use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::client::Caller;
@@ -16,6 +17,36 @@ async fn a_client_that_keeps_its_connection_is_counted_once() {
     assert_eq!(sandbox.connections(), 1);
     Caller::new(&sandbox).send("GET /v1/sessions", Value::Null).await;
     assert_eq!(sandbox.connections(), 2);
+}
+
+#[tokio::test]
+async fn a_body_is_read_up_to_its_bound_and_refused_beyond() {
+    const MIB: usize = 1024 * 1024;
+    for vendor in Vendor::ALL {
+        let sandbox = Sandbox::start(vendor).await.unwrap();
+        let caller = Caller::new(&sandbox);
+        // A text in JSON has two quotation marks.
+        for (length, too_large) in [(MIB - 2, false), (MIB - 1, true), (8 * MIB, true)] {
+            let answer = caller.send("POST /v1/nothing", Value::String("x".repeat(length))).await;
+            assert_eq!(answer.status == 413, too_large, "{vendor} {length}: {}", answer.status);
+        }
+        assert_eq!(sandbox.log().iter().filter(|entry| entry.status == Some(413)).count(), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_body_of_unknown_length_is_refused_while_it_comes() {
+    let sandbox = Sandbox::start(Vendor::Ranex).await.unwrap();
+    let mut stream = TcpStream::connect(sandbox.addr()).await.unwrap();
+    stream.write_all(b"POST /x HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n").await.unwrap();
+    let chunk = [b"10000\r\n", &[b'x'; 0x10000][..], b"\r\n"].concat();
+    for _ in 0..17 {
+        stream.write_all(&chunk).await.unwrap();
+    }
+    // The body has no end, and the answer is there.
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 413");
 }
 
 #[tokio::test]
