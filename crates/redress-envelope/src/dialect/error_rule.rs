@@ -1,5 +1,7 @@
 //! When a response is an error by its body.
 
+use std::sync::Arc;
+
 use super::condition::Condition;
 use crate::cells::Value;
 use crate::pattern::Ranges;
@@ -29,8 +31,8 @@ pub(crate) enum Test {
     NotZero,
     /// A text, an array or an object with something in it.
     NonEmpty,
-    /// One of these texts, numbers or truth values.
-    Is(Vec<String>),
+    /// One of these texts, numbers or truth values; shared by the paths of its line.
+    Is(Arc<[String]>),
     /// A number that is none of these.
     Outside(Ranges),
 }

@@ -1,5 +1,7 @@
 //! `[[error]]`: when a success is an error.
 
+use std::sync::Arc;
+
 use super::super::error_rule::{ErrorRule, Line, Test};
 use super::super::spec::{Spec, Wanted};
 use super::when::{Scope, ranges, when};
@@ -71,7 +73,8 @@ fn equals<'t>(file: &mut File<'_>, item: &Item<'t>) -> Option<Line<Wanted>> {
     if paths.is_empty() || values.is_empty() {
         file.note(&item.span, &item.key, "expected `path` and `is`".to_owned());
     }
-    let atoms = at_most(paths).into_iter().map(|path| (Wanted::one(path), Test::Is(values.clone()))).collect();
+    let values: Arc<[String]> = values.into();
+    let atoms = at_most(paths).into_iter().map(|path| (Wanted::one(path), Test::Is(Arc::clone(&values)))).collect();
     Some(Line { negated: false, atoms })
 }
 
