@@ -50,6 +50,8 @@ fn with_quota_left_a_reset_is_no_wait() {
             &[(RESET, "30")],
             &[("ratelimit", "\"p\";t=30")],
             &[(REMAINING, "many"), (RESET, "30")],
+            &[(REMAINING, "7, 9"), (RESET, "30")],
+            &[(REMAINING, "7;w=0"), (RESET, "30")],
         ] {
             for dialect in dialects::all() {
                 assert_eq!(wait(&dialect, status, headers), None, "{} {status} {headers:?}", dialect.name());
@@ -67,6 +69,9 @@ fn a_quota_that_is_used_up_is_a_wait() {
             (&[(REMAINING, "0"), (RESET, "1768478460")], 60),
             (&[(REMAINING, " 0 "), (RESET, "30")], 30),
             (&[(REMAINING, "00"), (RESET, "30")], 30),
+            (&[(REMAINING, "7, 0"), (RESET, "30")], 30),
+            (&[(REMAINING, "7"), (REMAINING, "0"), (RESET, "30")], 30),
+            (&[(REMAINING, "0;w=60"), (RESET, "30")], 30),
             (&[(REMAINING, "0.0"), (RESET, "30")], 30),
             (&[(REMAINING, "-3"), (RESET, "30")], 30),
             (&[("x-rate-limit-remaining", "0"), ("x-rate-limit-reset", "30")], 30),
