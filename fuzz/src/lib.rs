@@ -1,5 +1,6 @@
 //! What the fuzz targets assert; the same harness replays their corpus in the crates' tests.
 
+pub mod answer_hint;
 pub mod budget_ops;
 pub mod dialect;
 pub mod envelope_bounds;
@@ -7,4 +8,5 @@ pub mod envelope_chunks;
 pub mod envelope_diff;
 pub mod hint;
 pub mod http_date;
+pub mod pattern;
 pub mod replay_body;

@@ -4,6 +4,9 @@ use proptest::prelude::*;
 use replay::replay;
 
 #[allow(dead_code, unreachable_pub, reason = "the harness is a library elsewhere")]
+#[path = "../../../fuzz/src/answer_hint.rs"]
+mod answer_hint;
+#[allow(dead_code, unreachable_pub, reason = "the harness is a library elsewhere")]
 #[path = "../../../fuzz/src/dialect.rs"]
 mod dialect;
 #[allow(dead_code, unreachable_pub, reason = "the harness is a library elsewhere")]
@@ -21,8 +24,21 @@ mod hint;
 #[allow(dead_code, unreachable_pub, reason = "the harness is a library elsewhere")]
 #[path = "../../../fuzz/src/http_date.rs"]
 mod http_date;
+#[allow(dead_code, unreachable_pub, reason = "the harness is a library elsewhere")]
+#[path = "../../../fuzz/src/pattern.rs"]
+mod pattern;
 #[path = "../../../fuzz/replay.rs"]
 mod replay;
+
+#[test]
+fn the_corpus_of_hints_in_answers_replays() {
+    replay("answer_hint", answer_hint::check);
+}
+
+#[test]
+fn the_corpus_of_patterns_replays() {
+    replay("pattern", pattern::check);
+}
 
 #[test]
 fn the_corpus_of_dialect_files_replays() {
