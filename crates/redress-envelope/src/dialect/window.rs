@@ -119,6 +119,6 @@ mod tests {
             let names = headers_of_quota::<()>(&HintPlace::Header(reset.parse().expect("a legal name")));
             assert_eq!(names.first().map_or("", HeaderName::as_str), expected, "{reset}");
         }
-        assert_eq!(headers_of_quota(&HintPlace::Body((), "reset".to_owned())), [HeaderName::from_static("x"); 0]);
+        assert!(headers_of_quota(&HintPlace::Body((), "reset".to_owned())).is_empty());
     }
 }

@@ -39,7 +39,7 @@ impl Unit {
     /// Reads the text of a hint in this unit, `now` being the time of the server's clock.
     ///
     /// Returns `None` when the text is malformed, when the time has passed, and when it lies further ahead than
-    /// [`RetryHint::MAX_DELAY`]. A number of 10 and more digits is the time since 1970, whether a delay or an instant is
+    /// [`RetryHint::MAX_DELAY`](super::RetryHint::MAX_DELAY). A number of 10 and more digits is the time since 1970, whether a delay or an instant is
     /// expected, since servers mix them up: 10 to 11 digits are seconds, 12 to 14 milliseconds, 15 to 17 microseconds, 18
     /// to 20 nanoseconds. As [`Milliseconds`](Self::Milliseconds), where 10 digits can be a delay, it is a time only
     /// within `MAX_DELAY` of `now`.
