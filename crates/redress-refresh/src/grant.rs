@@ -10,6 +10,25 @@ use http::{HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
+/// Headers that frame or route a message (RFC 9110 sections 7 and 8.4, RFC 9112 section 6, RFC 9113 section 8.2.2) or that
+/// say which part of a body is sent: with one of them from a store or an issuer, a request would be cut or go elsewhere.
+const FRAMING: [&str; 14] = [
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-range",
+    "expect",
+    "host",
+    "http2-settings",
+    "keep-alive",
+    "max-forwards",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
 /// Credentials as an issuer granted them: headers that are sent as a set, and perhaps a refresh token and a lifetime.
 ///
 /// Header values are marked sensitive, so that `Debug` hides them and HTTP/2 does not index them, and their bytes are
@@ -65,13 +84,17 @@ impl Grant {
     /// Adds a header, or replaces the one of the same name.
     ///
     /// # Errors
-    /// A name that is none; an empty value, one that begins or ends with a space, or one with a byte that is neither
+    /// A name that is illegal, or of a header that frames or routes the message, such as `Host`, `Content-Length`,
+    /// `Transfer-Encoding` or `Connection`; an empty value, one that begins or ends with a space, or one with a byte that is neither
     /// visible ASCII nor a space or tab. Nothing is trimmed: a line feed at the end of a key is a mistake to be seen.
     pub fn header<N>(mut self, name: N, value: impl Into<SecretString>) -> Result<Self, InvalidHeader>
     where
         N: TryInto<HeaderName>,
     {
         let Ok(name) = name.try_into() else { return Err(InvalidHeader { name: None, why: "an illegal name" }) };
+        if framing(&name).is_some() {
+            return Err(InvalidHeader { name: Some(name), why: "it frames or routes the message" });
+        }
         let value = sensitive(&name, "", &value.into())?;
         self.headers.retain(|(other, _)| *other != name);
         self.headers.push((name, value));
@@ -164,11 +187,19 @@ impl InvalidHeader {
     pub const fn name(&self) -> Option<&HeaderName> {
         self.name.as_ref()
     }
+
+    /// Returns the name if the header is refused because it frames or routes the message.
+    pub(crate) fn framing(&self) -> Option<&'static str> {
+        self.name.as_ref().and_then(framing)
+    }
 }
 
 impl fmt::Display for InvalidHeader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.name {
+            Some(name) if self.framing().is_some() => {
+                write!(f, "the header {name} frames or routes the message: it cannot carry a credential")
+            }
             Some(name) => write!(f, "no value for the header {name}: {}", self.why),
             None => write!(f, "no credential header: {}", self.why),
         }
@@ -176,6 +207,11 @@ impl fmt::Display for InvalidHeader {
 }
 
 impl StdError for InvalidHeader {}
+
+/// Returns the name of a header that frames or routes a message, else `None`.
+fn framing(name: &HeaderName) -> Option<&'static str> {
+    FRAMING.into_iter().find(|framing| *framing == name.as_str())
+}
 
 /// Builds a value whose only copy is wiped when it is dropped: the buffer has its full size from the start.
 fn sensitive(name: &HeaderName, scheme: &str, secret: &SecretString) -> Result<HeaderValue, InvalidHeader> {
@@ -246,6 +282,44 @@ mod tests {
         assert!(!format!("{error:?}").contains("s3cret"));
         let error = Grant::new().header("x api key", "s3cret").unwrap_err();
         assert_eq!((error.name(), error.to_string().as_str()), (None, "no credential header: an illegal name"));
+    }
+
+    #[test]
+    fn what_frames_or_routes_a_message_is_refused_whatever_its_case() {
+        let refused = [
+            "host",
+            "Content-Length",
+            "TRANSFER-ENCODING",
+            "connection",
+            "te",
+            "Trailer",
+            "upgrade",
+            "keep-alive",
+            "proxy-connection",
+            "expect",
+            "http2-settings",
+            "max-forwards",
+            "content-encoding",
+            "content-range",
+        ];
+        for name in refused {
+            for result in [
+                Grant::new().header(name, "s3cret"),
+                Grant::new().public_header(name, "s3cret"),
+                Grant::bearer("t").and_then(|grant| grant.header(name.to_uppercase(), "s3cret")),
+            ] {
+                let error = result.expect_err(name);
+                let lower = name.to_ascii_lowercase();
+                assert_eq!(error.name().map(HeaderName::as_str), Some(lower.as_str()));
+                let expected = format!("the header {lower} frames or routes the message: it cannot carry a credential");
+                assert_eq!(error.to_string(), expected);
+                assert!(!format!("{error:?}").contains("s3cret"));
+            }
+        }
+        for name in ["authorization", "proxy-authorization", "cookie", "x-api-key", "x-host", "content-type", "accept"]
+        {
+            assert!(Grant::new().header(name, "value").is_ok(), "{name}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
 use super::form::{Read, Written};
-use crate::grant::Grant;
+use crate::grant::{Grant, InvalidHeader};
 
 /// The form of the bytes; another number is another form.
 const VERSION: u8 = 1;
@@ -60,6 +60,8 @@ pub struct Stamp {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidRecord {
     why: &'static str,
+    /// A header that frames or routes a message.
+    header: Option<&'static str>,
 }
 
 impl Record {
@@ -77,16 +79,16 @@ impl Record {
     /// Reads what [`expose_bytes`](Self::expose_bytes) wrote.
     ///
     /// # Errors
-    /// Bytes that are something else, or of another version of this form.
+    /// Bytes that are something else, or of another version of this form; a header that [`Grant::header`] refuses.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, InvalidRecord> {
-        let refuse = |why| InvalidRecord { why };
+        let refuse = |why| InvalidRecord { why, header: None };
         let read: Read = serde_json::from_slice(bytes).map_err(|_| refuse("they do not hold its parts"))?;
         if read.v != VERSION {
             return Err(refuse("they are of another version"));
         }
         let mut grant = Grant::new();
         for (name, value) in read.access {
-            grant = grant.header(name.as_str(), value.0.as_str()).map_err(|_| refuse("a header is illegal"))?;
+            grant = grant.header(name.as_str(), value.0.as_str()).map_err(InvalidRecord::from_header)?;
         }
         if let Some(token) = read.refresh {
             grant = grant.refresh_token(token.0.as_str());
@@ -170,9 +172,16 @@ impl fmt::Debug for Record {
     }
 }
 
+impl InvalidRecord {
+    fn from_header(error: InvalidHeader) -> Self {
+        Self { why: "a header is illegal", header: error.framing() }
+    }
+}
+
 impl fmt::Display for InvalidRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "bytes that are no record: {}", self.why)
+        write!(f, "bytes that are no record: {}", self.why)?;
+        self.header.map_or(Ok(()), |name| write!(f, ": the header {name} frames or routes the message"))
     }
 }
 
@@ -226,6 +235,21 @@ mod tests {
         ] {
             let error = Record::from_bytes(bytes.as_bytes()).expect_err(bytes);
             assert!(error.to_string().contains(why) && !format!("{error:?}").contains("s3cret"), "{bytes}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_header_that_frames_the_message_is_refused_and_named() {
+        for name in ["Content-Length", "host", "TRANSFER-encoding", "connection"] {
+            for others in ["", r#"["authorization","Bearer s3cret"],"#] {
+                let text = format!(
+                    r#"{{"v":1,"generation":1,"access":[{others}["{name}","s3cret"]],"refresh":"s3cret","expires_at":null}}"#
+                );
+                let error = Record::from_bytes(text.as_bytes()).expect_err(name);
+                let named = format!("the header {} frames or routes the message", name.to_ascii_lowercase());
+                assert!(error.to_string().contains(&named), "{error}");
+                assert!(!format!("{error:?} {error}").contains("s3cret"));
+            }
         }
     }
 
