@@ -3,8 +3,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use http::Uri;
-use redress_classify::Clock;
+use http::header::HOST;
+use http::uri::Authority;
+use http::{HeaderValue, Request, Uri};
+use redress_classify::{Clock, ForeignHost};
 use tower_layer::Layer;
 
 use crate::credentials::Credentials;
@@ -15,6 +17,7 @@ use crate::service::Refresh;
 use crate::shared::Shared;
 use crate::store::TokenStore;
 use crate::tokens::Tokens;
+use crate::withheld::{Reason, Withheld};
 
 /// Longer than a token endpoint's own timeout and its small retry take, shorter than most callers wait.
 const FLIGHT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -43,6 +46,7 @@ pub struct RefreshLayer {
     settings: Arc<Settings>,
     /// A store that was set before there were credentials.
     store: Option<Arc<Mutex<Option<Fleet>>>>,
+    withheld: Arc<Withheld>,
 }
 
 /// Credentials, and the origin that they were given with.
@@ -57,11 +61,14 @@ struct Attached {
 pub(crate) struct Link {
     pub(crate) shared: Arc<Shared>,
     settings: Arc<Settings>,
+    withheld: Arc<Withheld>,
 }
 
 #[derive(Clone, Debug)]
 struct Settings {
     origins: Vec<Origin>,
+    /// Further authorities that a `Host` header may name.
+    hosts: Vec<Authority>,
     hand_up: bool,
     flight_timeout: Duration,
     deadline: Option<Duration>,
@@ -80,12 +87,13 @@ impl RefreshLayer {
     pub fn none() -> Self {
         let settings = Settings {
             origins: Vec::new(),
+            hosts: Vec::new(),
             hand_up: false,
             flight_timeout: FLIGHT_TIMEOUT,
             deadline: None,
             clock: None,
         };
-        Self { credentials: None, settings: Arc::new(settings), store: None }
+        Self { credentials: None, settings: Arc::new(settings), store: None, withheld: Arc::default() }
     }
 
     /// Sets the credentials and the origin that they may go to, in place of those before; all other settings stay.
@@ -116,6 +124,28 @@ impl RefreshLayer {
     #[must_use]
     pub fn also_origin(self, origin: Origin) -> Self {
         self.set(|settings| settings.origins.push(origin))
+    }
+
+    /// Adds an authority that the `Host` header of a request to a listed origin may name.
+    ///
+    /// Behind a shared front (a CDN, an ingress, a gateway) the `Host` header decides whose server receives the request. A
+    /// request whose `Host` header names another authority than its URI is therefore sent without credentials, unless
+    /// that authority is added here. It is for an origin that answers to several names, such as a server that is
+    /// addressed by its IP address. Hosts are compared as by [`Origin`]; without a port, the default port of the origin's
+    /// scheme is meant. A request that gets credentials beside such a header carries
+    /// [`ForeignHost`](redress_classify::ForeignHost) in its extensions, which the adapters of `redress` look for.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_refresh::{RefreshLayer, StaticHeaders};
+    ///
+    /// let keys = StaticHeaders::new().header("x-api-key", "key")?;
+    /// let layer = RefreshLayer::new(keys, "https://10.0.0.5".parse()?).also_host("api.example.com".parse()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn also_host(self, host: Authority) -> Self {
+        self.set(|settings| settings.hosts.push(host))
     }
 
     /// Leaves the sending again to a Backoff layer above, which keeps a copy of the request anyway.
@@ -202,7 +232,7 @@ impl RefreshLayer {
         let Attached { shared, origin } = self.credentials.clone()?;
         let mut settings = Arc::clone(&self.settings);
         Arc::make_mut(&mut settings).origins.insert(0, origin);
-        Some(Link { shared, settings })
+        Some(Link { shared, settings, withheld: Arc::clone(&self.withheld) })
     }
 }
 
@@ -215,10 +245,45 @@ impl<S> Layer<S> for RefreshLayer {
 }
 
 impl Link {
-    /// Whether the credentials may go to where this URI points.
+    /// Returns `true` if the request may carry the credentials; otherwise reports why it may not.
     #[inline]
-    pub(crate) fn serves(&self, uri: &Uri) -> bool {
-        self.settings.origins.iter().any(|origin| origin.serves(uri))
+    pub(crate) fn admits<B>(&self, request: &mut Request<B>) -> bool {
+        let origin = self.settings.origins.iter().find(|origin| origin.serves(request.uri()));
+        match origin {
+            Some(_) if !request.headers().contains_key(HOST) => true,
+            Some(origin) => self.admits_host(origin, request),
+            None => {
+                self.withheld.report(request.uri(), self.why_not(request.uri()));
+                false
+            }
+        }
+    }
+
+    /// Holds the `Host` headers of a request against the origin that its URI names.
+    #[cold]
+    fn admits_host<B>(&self, origin: &Origin, request: &mut Request<B>) -> bool {
+        let is_foreign = |host: &&HeaderValue| !origin.is_named_by(host);
+        let is_allowed =
+            |host: &HeaderValue| self.settings.hosts.iter().any(|allowed| origin.also_named_by(host, allowed));
+        let hosts = request.headers().get_all(HOST);
+        if let Some(host) = hosts.iter().filter(is_foreign).find(|host| !is_allowed(host)) {
+            self.withheld.report(request.uri(), Reason::Host(host));
+            return false;
+        }
+        if hosts.iter().any(|host| is_foreign(&host)) {
+            request.extensions_mut().insert(ForeignHost);
+        }
+        true
+    }
+
+    fn why_not(&self, uri: &Uri) -> Reason<'static> {
+        if uri.scheme().is_none() || uri.authority().is_none() {
+            Reason::Relative
+        } else if self.settings.origins.iter().any(|origin| origin.is_origin_of(uri)) {
+            Reason::Path
+        } else {
+            Reason::Origin
+        }
     }
 
     pub(crate) fn hand_up(&self) -> bool {

@@ -22,7 +22,7 @@
 //!
 //! # Events
 //! One `tracing` event per decision, with the target `redress::refresh`: a refresh or a login started, succeeded or
-//! failed, a dead grant, a logout, credentials installed, a request that cannot be sent again, a deadline that passed; with
+//! failed, a dead grant, a logout, credentials installed, a request that cannot be sent again, a request that gets no credentials (once for each authority), a deadline that passed; with
 //! a store also a set adopted, a wait for another process, a record written or not, a store that does not answer.
 //!
 //! # Examples
@@ -83,6 +83,7 @@ mod state;
 mod store;
 mod telemetry;
 mod tokens;
+mod withheld;
 
 pub use credentials::{Credentials, StaticHeaders};
 pub use explanation::Explanation;

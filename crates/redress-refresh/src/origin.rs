@@ -5,8 +5,8 @@ use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-use http::Uri;
-use http::uri::{Authority, Scheme};
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{HeaderValue, Uri};
 
 /// A scheme, a host and a port: the only place to which a layer sends its credentials.
 ///
@@ -41,10 +41,31 @@ pub struct InvalidOrigin {
 }
 
 impl Origin {
-    /// Whether a request to this URI goes to the origin.
+    /// Returns `true` if a request to this URI goes to the origin.
+    ///
+    /// A further parser may read a path without a slash at its beginning as a part of the authority.
     pub(crate) fn serves(&self, uri: &Uri) -> bool {
+        self.is_origin_of(uri) && uri.path_and_query().is_none_or(begins_with_a_slash)
+    }
+
+    /// Returns `true` if scheme and authority of the URI are the origin's.
+    pub(crate) fn is_origin_of(&self, uri: &Uri) -> bool {
         let (Some(scheme), Some(authority)) = (uri.scheme(), uri.authority()) else { return false };
         *scheme == self.scheme() && (authority.as_str() == self.authority || self.is_written_in(authority))
+    }
+
+    /// Returns `true` if a `Host` header names this origin (RFC 9110 section 7.2), which has no place for a user.
+    pub(crate) fn is_named_by(&self, host: &HeaderValue) -> bool {
+        host_of(host).is_some_and(|host| self.is_written_in(&host))
+    }
+
+    /// Returns `true` if a `Host` header names that authority, for the scheme of this origin.
+    pub(crate) fn also_named_by(&self, host: &HeaderValue, allowed: &Authority) -> bool {
+        host_of(host).is_some_and(|host| {
+            let port = |authority| port(authority, self.is_https);
+            host.host().eq_ignore_ascii_case(allowed.host())
+                && port(&host).is_some_and(|host| port(allowed) == Some(host))
+        })
     }
 
     fn scheme(&self) -> Scheme {
@@ -127,8 +148,17 @@ const fn default_port(is_https: bool) -> u16 {
     if is_https { 443 } else { 80 }
 }
 
+fn begins_with_a_slash(path: &PathAndQuery) -> bool {
+    matches!(path.as_str().as_bytes(), [] | [b'/' | b'?', ..] | [b'*'])
+}
+
+/// Reads a `Host` header; `None` if it is not a host with perhaps a port.
+fn host_of(host: &HeaderValue) -> Option<Authority> {
+    Authority::try_from(host.as_bytes()).ok().filter(|host| !host.as_str().contains('@'))
+}
+
 /// Returns the port that a client would connect to; `None` when what is written is not a port.
-fn port(authority: &Authority, is_https: bool) -> Option<u16> {
+pub(crate) fn port(authority: &Authority, is_https: bool) -> Option<u16> {
     let text = authority.as_str();
     let text = text.rsplit_once('@').map_or(text, |(_, text)| text);
     let rest = text.get(authority.host().len()..)?;
@@ -263,6 +293,28 @@ mod tests {
             let origin: Origin = origin.parse().unwrap();
             let uri: Uri = uri.parse().unwrap();
             assert_eq!(origin.serves(&uri), serves, "{origin} {uri}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_empty_or_an_asterisk_or_begins_with_a_slash() {
+        for (path, begins) in [
+            ("/", true),
+            ("/@evil.test/", true),
+            ("//evil.test/", true),
+            ("?q", true),
+            ("*", true),
+            ("", true),
+            ("@evil.test/", false),
+            ("*@evil.test/", false),
+            (":80@evil.test/", false),
+            (".evil.test/", false),
+            ("x", false),
+            ("*?q", false),
+        ] {
+            // `http` refuses most of the others by itself.
+            let Ok(parsed) = path.parse::<PathAndQuery>() else { continue };
+            assert_eq!(begins_with_a_slash(&parsed), begins, "{path}");
         }
     }
 

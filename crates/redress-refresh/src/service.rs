@@ -18,7 +18,9 @@ use crate::shared::Way;
 /// # The request
 /// If it goes to a listed origin, the headers of the current set replace any of their names. If there is no usable set,
 /// it waits for the one login or refresh that serves all callers. To any other place it goes as it is, with whatever
-/// headers its sender gave it; so does a request whose URI has no scheme and host.
+/// headers its sender gave it; so does a request whose URI has no scheme and host, and one whose `Host` header names
+/// another authority than the URI, unless [`also_host`](crate::RefreshLayer::also_host) allows that. A warning says so,
+/// once for each authority and reason, for 64 of them.
 ///
 /// # The response
 /// comes up as it is. A refresh follows when its verdict says [`TokenExpired`](redress_classify::Class::TokenExpired),
@@ -65,8 +67,8 @@ where
         self.inner.poll_ready(cx).map_err(|error| Error::not_ready(error.into()))
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        let Some(link) = self.link.as_ref().filter(|link| link.serves(request.uri())) else {
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let Some(link) = self.link.as_ref().filter(|link| link.admits(&mut request)) else {
             return ResponseFuture::pass(self.inner.call(request));
         };
         let link = Arc::clone(link);
