@@ -75,7 +75,7 @@ pub(crate) async fn start(tls: Option<ServerConfig>) -> (String, Arc<AtomicUsize
             };
             tokio::spawn(async move {
                 let mut stream = acceptor.accept(stream).await.ok()?;
-                stream.read(&mut [0; 4096]).await.ok()?;
+                let _length = stream.read(&mut [0; 4096]).await.ok()?;
                 stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.ok()?;
                 stream.shutdown().await.ok()
             });
