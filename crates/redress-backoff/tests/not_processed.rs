@@ -79,8 +79,7 @@ async fn too_early_is_not_processed() {
 
 #[tokio::test(start_paused = true)]
 async fn unavailable_with_retry_after_is_not_processed_unless_that_is_turned_off() {
-    let past = "Sun, 06 Nov 1994 08:49:37 GMT";
-    for header in [("retry-after", "1"), ("retry-after", "0"), ("retry-after", past), ("retry-after-ms", "20")] {
+    for header in [("retry-after", "1"), ("retry-after", "0"), ("retry-after-ms", "20")] {
         assert_eq!(silent_post(503, &[header]).await, AGAIN, "{header:?}");
         let off = layer().uncertain_503();
         assert_eq!(posted(&off, &silent(), 503, &[header], "").await, ONCE, "{header:?}, turned off");

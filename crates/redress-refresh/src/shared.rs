@@ -280,12 +280,7 @@ impl Shared {
     }
 
     /// Decides how a request goes on; one that is `unsent` may also go on with credentials that are accepted again.
-    fn decide(
-        self: &Arc<Self>,
-        terms: Terms,
-        unsent: bool,
-        decide: impl FnOnce(&mut State) -> Decision,
-    ) -> Way {
+    fn decide(self: &Arc<Self>, terms: Terms, unsent: bool, decide: impl FnOnce(&mut State) -> Decision) -> Way {
         let (way, ticket) = self.change(|cold| {
             let decision = decide(&mut cold.state);
             if let Decision::Start(..) | Decision::Probe(_, Some(_)) = &decision {

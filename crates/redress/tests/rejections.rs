@@ -104,9 +104,7 @@ fn refusal(words: Words) -> Response<Full<Bytes>> {
     let builder = Response::builder();
     let (builder, body) = match words {
         Words::Bare => (builder.status(401), ""),
-        Words::Challenge => {
-            (builder.status(401).header("www-authenticate", "Bearer error=\"invalid_token\""), "")
-        }
+        Words::Challenge => (builder.status(401).header("www-authenticate", "Bearer error=\"invalid_token\""), ""),
         Words::Body(status, body) => (builder.status(status).header("content-type", "application/json"), body),
     };
     builder.body(Full::from(body)).unwrap()
@@ -321,7 +319,8 @@ async fn a_lifetime_of_nothing_is_not_believed() {
         let mut issuer = Issuer::new(Mood::Good);
         issuer.lifetime = Some(lifetime);
         let layer = RedressLayer::new(generic()).credentials(issuer, URL.parse().unwrap());
-        let api = service_fn(|_: Request<String>| async { Ok::<_, Infallible>(Response::new(Full::<Bytes>::default())) });
+        let api =
+            service_fn(|_: Request<String>| async { Ok::<_, Infallible>(Response::new(Full::<Bytes>::default())) });
         let end = Instant::now() + ms(600_000);
         while Instant::now() < end {
             assert_eq!(layer.layer(api).oneshot(get("/ok")).await.unwrap().status(), StatusCode::OK);

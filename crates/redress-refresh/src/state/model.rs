@@ -243,7 +243,11 @@ impl Model {
 
     fn renew(&mut self) -> String {
         let stale = self.is_usable() && self.span.is_some_and(|(stale, _)| self.clock >= stale);
-        if stale && !self.to_end && self.flight.is_none() && !self.is_blocked() { self.start(false) } else { String::new() }
+        if stale && !self.to_end && self.flight.is_none() && !self.is_blocked() {
+            self.start(false)
+        } else {
+            String::new()
+        }
     }
 
     fn pause(&mut self, failures: usize, asked: u64) {

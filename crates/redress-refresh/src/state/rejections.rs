@@ -214,7 +214,8 @@ impl State {
         let age = rejections.since.map_or(Duration::MAX, |since| now.saturating_duration_since(since));
         rejections.flights = rejections.flights.saturating_add(1);
         let by_rejection = flight.by_rejection;
-        let is_storm = rejections.floor.supersede(age, by_rejection) | rejections.proven_floor.supersede(age, by_rejection);
+        let is_storm =
+            rejections.floor.supersede(age, by_rejection) | rejections.proven_floor.supersede(age, by_rejection);
         rejections.note(is_storm, now);
         rejections.routes.supersede(now);
         (rejections.since, rejections.next_probe) = (Some(now), None);

@@ -103,7 +103,8 @@ mod tests {
 
     #[test]
     fn a_route_is_its_method_and_its_path() {
-        let route = |method: &str, uri: &str| Route::new(&Request::builder().method(method).uri(uri).body(()).expect("legal"));
+        let route =
+            |method: &str, uri: &str| Route::new(&Request::builder().method(method).uri(uri).body(()).expect("legal"));
         let one = route("GET", "https://a/x?q=1");
         assert_eq!(one, route("GET", "https://a/x?q=2"));
         assert_ne!(one, route("POST", "https://a/x"));

@@ -327,7 +327,10 @@ fn a_route_that_rejects_a_fresh_set_is_remembered_for_ten_minutes_and_until_it_a
     let mut accepted = Fixture { state: State::new(false, true), now: fixture.now };
     std::mem::swap(&mut accepted, &mut fixture);
     accept(&mut accepted, bad);
-    assert!(matches!(accepted.state.rejected(2, Some(bad), accepted.now), Decision::Start(..)), "it accepted one since");
+    assert!(
+        matches!(accepted.state.rejected(2, Some(bad), accepted.now), Decision::Start(..)),
+        "it accepted one since"
+    );
 }
 
 #[test]
