@@ -81,8 +81,8 @@ struct Issuer {
 }
 
 pub(super) fn subjects() -> Vec<Subject> {
-    let tower = |flaky: &Flaky| case(TOWER, retry_auth_timeout(Attempts::ample(), flaky.clone()), flaky);
-    let by_hand = |flaky: &Flaky| case(BY_HAND, retry(Attempts::renewing(), flaky.clone()), flaky);
+    let tower = |flaky: &Flaky| case(TOWER, retry_auth_timeout(Attempts::ample(), flaky.clone()), flaky, || {});
+    let by_hand = |flaky: &Flaky| case(BY_HAND, retry(Attempts::renewing(), flaky.clone()), flaky, || {});
     vec![subject(UNAVAILABLE, tower), subject(THROTTLED, tower), subject(EXPIRED, by_hand)]
 }
 
@@ -91,16 +91,24 @@ fn subject(fault: Fault, peer: impl Fn(&Flaky) -> Case) -> Subject {
     let at_once = |layer: BackoffLayer| layer.transient(none).throttled(none);
     let ours = layer((fault.dialect)(), Issuer::default()).backoff(at_once);
     let flaky = Flaky { fault, attempts: Arc::default() };
-    Subject { name: fault.name, cases: vec![case(OURS, ours.layer(flaky.clone()), &flaky), peer(&flaky)] }
+    // Refreshes that rejections cause have a floor between them: each call begins with a token that was put in by hand.
+    let tokens = ours.tokens();
+    let is_refresh = fault.name == EXPIRED.name;
+    let renew = move || {
+        if is_refresh {
+            tokens.install(token());
+        }
+    };
+    Subject { name: fault.name, cases: vec![case(OURS, ours.layer(flaky.clone()), &flaky, renew), peer(&flaky)] }
 }
 
 /// Makes a case of whole calls, each of which sends two attempts, on a runtime of this thread.
-fn case<S, B>(name: &'static str, service: S, flaky: &Flaky) -> Case
+fn case<S, B>(name: &'static str, service: S, flaky: &Flaky, before: impl Fn() + 'static) -> Case
 where
     S: Service<Sent, Response = Response<B>, Error: Debug> + 'static,
 {
     let runtime = Builder::new_current_thread().enable_time().build().expect("a runtime needs nothing here");
-    let calls = Rc::new(Calls { service: RefCell::new(service), runtime, attempts: Arc::clone(&flaky.attempts) });
+    let calls = Rc::new(Calls { service: RefCell::new(service), runtime, attempts: Arc::clone(&flaky.attempts), before });
     let counted = Rc::clone(&calls);
     let count = move || {
         let request = vec![request()];
@@ -115,14 +123,17 @@ where
     Case::timed(name, time, count)
 }
 
-struct Calls<S> {
+struct Calls<S, F> {
     service: RefCell<S>,
     runtime: Runtime,
     attempts: Arc<AtomicU64>,
+    /// Runs before each call.
+    before: F,
 }
 
-impl<S, B> Calls<S>
+impl<S, B, F> Calls<S, F>
 where
+    F: Fn(),
     S: Service<Sent, Response = Response<B>, Error: Debug>,
 {
     fn run(&self, requests: Vec<Sent>) {
@@ -130,6 +141,7 @@ where
         let (before, calls) = (self.attempts.load(Ordering::Relaxed), requests.len() as u64);
         self.runtime.block_on(async {
             for request in requests {
+                (self.before)();
                 poll_fn(|cx| service.poll_ready(cx)).await.expect("it is ready");
                 let response = service.call(request).await.expect("there is a response");
                 assert_eq!(response.status(), StatusCode::OK);
