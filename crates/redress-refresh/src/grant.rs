@@ -10,14 +10,19 @@ use http::{HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
-/// Headers that frame or route a message (RFC 9110 sections 7 and 8.4, RFC 9112 section 6, RFC 9113 section 8.2.2) or that
-/// say which part of a body is sent: with one of them from a store or an issuer, a request would be cut or go elsewhere.
-const FRAMING: [&str; 14] = [
+/// Headers that frame or route a message, or say how its body is read (RFC 9110 sections 7, 8 and 10.1.1, RFC 9112
+/// section 6, RFC 7838 section 5, RFC 7239), and the common ones that replace its method, host or path. From a store or an
+/// issuer, one of them would cut a body, or make another request of it.
+const FRAMING: [&str; 24] = [
+    "alt-used",
     "connection",
     "content-encoding",
     "content-length",
+    "content-location",
     "content-range",
+    "content-type",
     "expect",
+    "forwarded",
     "host",
     "http2-settings",
     "keep-alive",
@@ -27,6 +32,12 @@ const FRAMING: [&str; 14] = [
     "trailer",
     "transfer-encoding",
     "upgrade",
+    "x-forwarded-host",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-original-url",
+    "x-rewrite-url",
 ];
 
 /// Credentials as an issuer granted them: headers that are sent as a set, and perhaps a refresh token and a lifetime.
@@ -301,7 +312,18 @@ mod tests {
             "max-forwards",
             "content-encoding",
             "content-range",
+            "Content-Type",
+            "content-location",
+            "alt-used",
+            "forwarded",
+            "x-forwarded-host",
+            "x-http-method",
+            "X-HTTP-Method-Override",
+            "x-method-override",
+            "x-original-url",
+            "x-rewrite-url",
         ];
+        assert_eq!(refused.len(), FRAMING.len());
         for name in refused {
             for result in [
                 Grant::new().header(name, "s3cret"),
@@ -316,8 +338,7 @@ mod tests {
                 assert!(!format!("{error:?}").contains("s3cret"));
             }
         }
-        for name in ["authorization", "proxy-authorization", "cookie", "x-api-key", "x-host", "content-type", "accept"]
-        {
+        for name in ["authorization", "proxy-authorization", "cookie", "x-api-key", "x-host", "x-amz-date", "accept"] {
             assert!(Grant::new().header(name, "value").is_ok(), "{name}");
         }
     }
