@@ -8,6 +8,7 @@ mod nacks;
 mod proxies;
 mod slow;
 mod stack;
+mod stamping;
 mod target;
 mod tls;
 

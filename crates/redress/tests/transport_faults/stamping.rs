@@ -1,0 +1,137 @@
+//! What of the credentials arrives beside a `Host` header, and that no credential frames a message, over each adapter.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use http::{HeaderMap, Request};
+use http_body_util::{BodyExt, Empty};
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use redress::refresh::{Record, Stamp, TokenStore};
+use redress::{BoxError, Credentials, Error, Failure, Grant, RedressLayer, StaticHeaders, dialects};
+use tokio::net::TcpListener;
+
+use super::{hyper, hyper_h2, reqwest, reqwest_h2, send};
+
+/// Headers and body of each request, as they came in.
+type Seen = Arc<Mutex<Vec<(HeaderMap, String)>>>;
+
+/// A server for HTTP/1.1 and HTTP/2 that answers every request with 200.
+async fn start() -> (String, Seen) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let authority = listener.local_addr().unwrap().to_string();
+    let seen = Seen::default();
+    let log = Arc::clone(&seen);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let log = Arc::clone(&log);
+            let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+                let log = Arc::clone(&log);
+                async move {
+                    let (head, body) = request.into_parts();
+                    let body = body.collect().await?.to_bytes();
+                    log.lock().unwrap().push((head.headers, String::from_utf8_lossy(&body).into_owned()));
+                    Ok::<_, hyper::Error>(http::Response::new(Empty::<bytes::Bytes>::new()))
+                }
+            });
+            tokio::spawn(async move {
+                let _ = auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
+            });
+        }
+    });
+    (authority, seen)
+}
+
+/// Sends a request through the stack over each adapter, over HTTP/1.1 and HTTP/2.
+async fn everywhere(layer: &RedressLayer, request: &Request<String>) -> [Result<u16, Error>; 4] {
+    [
+        send(layer, &hyper(), request.clone()).await,
+        send(layer, &reqwest(), request.clone()).await,
+        send(layer, &hyper_h2(), request.clone()).await,
+        send(layer, &reqwest_h2(), request.clone()).await,
+    ]
+}
+
+fn post(authority: &str, host: Option<&str>) -> Request<String> {
+    let mut request = Request::post(format!("http://{authority}/pay")).body("amount=100".to_owned()).unwrap();
+    if let Some(host) = host {
+        request.headers_mut().insert("host", host.parse().unwrap());
+    }
+    request
+}
+
+#[tokio::test]
+async fn a_key_arrives_only_under_a_host_that_the_origin_answers_to() {
+    let (authority, seen) = start().await;
+    let keys = StaticHeaders::new().header("x-api-key", "s3cret").unwrap();
+    let plain =
+        RedressLayer::new(dialects::generic()).credentials(keys, format!("http://{authority}").parse().unwrap());
+    let allowing = plain.clone().refresh(|refresh| refresh.also_host("front.test:80".parse().unwrap()));
+    for (layer, host, arrives) in [
+        (&plain, None, true),
+        (&plain, Some(authority.as_str()), true),
+        (&plain, Some("evil.test"), false),
+        (&plain, Some("127.0.0.1"), false),
+        (&allowing, Some("front.test"), true),
+        (&allowing, Some("FRONT.test:80"), true),
+        (&allowing, Some("evil.test"), false),
+    ] {
+        for result in everywhere(layer, &post(&authority, host)).await {
+            assert_eq!(result.unwrap(), 200, "{host:?}");
+        }
+        for (headers, _) in seen.lock().unwrap().drain(..) {
+            assert_eq!(headers.contains_key("x-api-key"), arrives, "{host:?}");
+            if let Some(host) = host {
+                assert_eq!(headers["host"], host);
+            }
+        }
+    }
+}
+
+/// An issuer that is never needed, or whose grant frames the message.
+struct Issuer;
+
+impl Credentials for Issuer {
+    async fn login(&self) -> Result<Grant, Failure> {
+        Ok(Grant::bearer("t1")?.header("content-length", "3")?)
+    }
+}
+
+/// A store that somebody else wrote.
+struct Forged(&'static str);
+
+impl TokenStore for Forged {
+    async fn load(&self, _: &str) -> Result<Option<Record>, BoxError> {
+        let text = format!(
+            r#"{{"v":1,"generation":9,"access":[["authorization","Bearer t9"],["{}","0"]],"refresh":null,"expires_at":null}}"#,
+            self.0
+        );
+        Ok(Some(Record::from_bytes(text.as_bytes())?))
+    }
+
+    async fn replace(&self, _: &str, _: Option<&Stamp>, _: &Record) -> Result<bool, BoxError> {
+        Ok(true)
+    }
+}
+
+#[tokio::test]
+async fn no_issuer_and_no_store_cuts_a_body() {
+    let (authority, seen) = start().await;
+    let layer = || {
+        RedressLayer::new(dialects::generic())
+            .credentials(Issuer, format!("http://{authority}").parse().unwrap())
+            .deadline(Duration::from_secs(1))
+    };
+    let mut layers = vec![layer()];
+    for name in ["content-length", "Transfer-Encoding", "HOST", "connection"] {
+        layers.push(layer().refresh(|refresh| refresh.store(Forged(name), "key")));
+    }
+    for layer in layers {
+        for result in everywhere(&layer, &post(&authority, None)).await {
+            let error = result.unwrap_err();
+            assert!(error.is_credentials() || error.is_deadline(), "{error}");
+        }
+    }
+    assert!(seen.lock().unwrap().is_empty());
+}
