@@ -22,8 +22,9 @@
 //!
 //! # Events
 //! One `tracing` event per decision, with the target `redress::refresh`: a refresh or a login started, succeeded or
-//! failed, a dead grant, a logout, credentials installed, a request that cannot be sent again, a request that gets no credentials (once for each authority), a deadline that passed; with
-//! a store also a set adopted, a wait for another process, a record written or not, a store that does not answer.
+//! failed, a dead grant, a logout, credentials installed, a request that cannot be sent again, a deadline that passed; once
+//! for each authority, a request that gets no credentials; with a store also a set adopted, a wait for another process, a
+//! record written or not, a store that does not answer.
 //!
 //! # Examples
 //! ```

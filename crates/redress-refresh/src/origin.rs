@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-use http::uri::{Authority, PathAndQuery, Scheme};
+use http::uri::{Authority, Scheme};
 use http::{HeaderValue, Uri};
 
 /// A scheme, a host and a port: the only place to which a layer sends its credentials.
@@ -45,7 +45,7 @@ impl Origin {
     ///
     /// A further parser may read a path without a slash at its beginning as a part of the authority.
     pub(crate) fn serves(&self, uri: &Uri) -> bool {
-        self.is_origin_of(uri) && uri.path_and_query().is_none_or(begins_with_a_slash)
+        self.is_origin_of(uri) && uri.path_and_query().is_none_or(|path| begins_with_a_slash(path.as_str()))
     }
 
     /// Returns `true` if scheme and authority of the URI are the origin's.
@@ -148,8 +148,9 @@ const fn default_port(is_https: bool) -> u16 {
     if is_https { 443 } else { 80 }
 }
 
-fn begins_with_a_slash(path: &PathAndQuery) -> bool {
-    matches!(path.as_str().as_bytes(), [] | [b'/' | b'?', ..] | [b'*'])
+/// Returns `true` if a path cannot be read as a part of the authority before it. `http` refuses others from 1.4.1 on.
+fn begins_with_a_slash(path: &str) -> bool {
+    matches!(path.as_bytes(), [] | [b'/' | b'?', ..] | [b'*'])
 }
 
 /// Reads a `Host` header; `None` if it is not a host with perhaps a port.
@@ -260,6 +261,7 @@ mod tests {
         for (origin, uri, serves) in [
             (api, "https://api.example.com", true),
             (api, "https://api.example.com/v1?q=1", true),
+            (api, "https://api.example.com?q=1", true),
             (api, "https://API.EXAMPLE.COM/v1", true),
             (api, "HTTPS://api.example.com/", true),
             (api, "https://api.example.com:443/", true),
@@ -312,9 +314,7 @@ mod tests {
             ("x", false),
             ("*?q", false),
         ] {
-            // `http` refuses most of the others by itself.
-            let Ok(parsed) = path.parse::<PathAndQuery>() else { continue };
-            assert_eq!(begins_with_a_slash(&parsed), begins, "{path}");
+            assert_eq!(begins_with_a_slash(path), begins, "{path}");
         }
     }
 

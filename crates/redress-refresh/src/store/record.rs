@@ -88,7 +88,8 @@ impl Record {
         }
         let mut grant = Grant::new();
         for (name, value) in read.access {
-            grant = grant.header(name.as_str(), value.0.as_str()).map_err(InvalidRecord::from_header)?;
+            grant =
+                grant.header(name.as_str(), value.0.as_str()).map_err(|error| InvalidRecord::from_header(&error))?;
         }
         if let Some(token) = read.refresh {
             grant = grant.refresh_token(token.0.as_str());
@@ -173,7 +174,7 @@ impl fmt::Debug for Record {
 }
 
 impl InvalidRecord {
-    fn from_header(error: InvalidHeader) -> Self {
+    fn from_header(error: &InvalidHeader) -> Self {
         Self { why: "a header is illegal", header: error.framing() }
     }
 }
