@@ -1,5 +1,6 @@
 //! The store of a layer, and what this process has seen of it.
 
+mod lease;
 mod step;
 
 use std::fmt;
@@ -14,6 +15,8 @@ use tokio::time::{Instant, timeout};
 use crate::grant::Grant;
 use crate::store::{Intent, Record, Stamp, Store, millis};
 
+pub(crate) use lease::LONGEST_LEASE;
+use lease::Leases;
 pub(crate) use step::{Claim, End, Local, Step, settled, step};
 
 /// How long one call to the store may take: a store that hangs is down.
@@ -30,6 +33,8 @@ pub(crate) struct Fleet {
     seen: AtomicU64,
     /// What the user has installed or cleared here, until the store has it.
     outgoing: Mutex<Outgoing>,
+    /// The leases of others.
+    leases: Mutex<Leases>,
     /// One delivery at a time: a second one could write an old set over a newer one.
     turn: tokio::sync::Mutex<()>,
 }
@@ -45,7 +50,8 @@ struct Outgoing {
 impl Fleet {
     pub(crate) fn new(store: Box<dyn Store>, key: String) -> Self {
         let turn = tokio::sync::Mutex::new(());
-        Self { store, key, seen: AtomicU64::new(0), outgoing: Mutex::default(), turn }
+        let leases = Mutex::new(Leases::new());
+        Self { store, key, seen: AtomicU64::new(0), outgoing: Mutex::default(), leases, turn }
     }
 
     pub(crate) fn seen(&self) -> u64 {
@@ -92,6 +98,14 @@ impl Fleet {
 
     pub(crate) async fn load(&self) -> Result<Option<Record>, BoxError> {
         bounded(self.store.load(&self.key)).await
+    }
+
+    /// Returns how long a record's lease is still believed, `None` when it has none that is.
+    pub(crate) fn lease(&self, record: &Record, now: Instant, clock: &Clock) -> Option<Duration> {
+        let intent = record.intent.as_ref()?;
+        let stated = intent.until.duration_since(clock.wall(now)).unwrap_or_default();
+        let mut leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(leases.left(&record.stamp(), stated, now)).filter(|left| !left.is_zero())
     }
 
     /// Writes an intent; returns the stamp of the record that now holds it, `None` when somebody was faster.

@@ -48,7 +48,10 @@ pub(crate) fn launch(shared: &Arc<Shared>, ticket: Ticket, terms: Terms) {
     let mut flight = Flight {
         shared: Arc::clone(shared),
         id: ticket.id,
-        limit: terms.limit,
+        limit: match shared.fleet() {
+            Some(_) => terms.limit.min(over_store::LONGEST_FLIGHT),
+            None => terms.limit,
+        },
         clock: terms.clock.unwrap_or_else(Clock::system),
         sent: None,
         is_refresh: false,

@@ -164,12 +164,13 @@ impl RefreshLayer {
     /// All who use the same store and key hold the same set: one of them refreshes, the others adopt what it got; an
     /// install and a clear are for all. The key is a name such as `portal/user-7`, never a token nor anything made of one.
     ///
-    /// Who refreshes holds a lease that lasts 5 s longer than the [flight timeout](Self::flight_timeout). Set that below
-    /// the time for which the issuer takes a spent refresh token again, if it does. The clocks of the fleet must agree within
-    /// seconds. When a holder goes away, the next one waits for the end of its lease, and then logs in rather than show a
-    /// refresh token that may be spent. While the store is down, credentials that [do not
-    /// rotate](crate::Credentials::rotates) are refreshed for this process alone; others are used to their end, and then
-    /// requests fail.
+    /// Who refreshes holds a lease that lasts 5 s longer than the [flight timeout](Self::flight_timeout), and 5 min at most.
+    /// The others believe it for as long as it says at first sight, by their monotonic clocks, and never for more than 5 min:
+    /// the process that wrote it may have had a wrong clock. Set the flight timeout below the time for which the issuer takes
+    /// a spent refresh token again, if it does. The clocks of the fleet must agree within seconds. When a holder goes away,
+    /// the next one waits for the end of its lease, and then logs in rather than show a refresh token that may be spent.
+    /// While the store is down, credentials that [do not rotate](crate::Credentials::rotates) are refreshed for this process
+    /// alone; others are used to their end, and then requests fail.
     ///
     /// It belongs to the credentials, and so to every clone of the layer; the first store stays. [Static
     /// credentials](crate::Credentials::is_static) are not shared. Without a store nothing of this costs anything.
@@ -183,7 +184,8 @@ impl RefreshLayer {
         self
     }
 
-    /// Sets how long a refresh may take, the login that follows a dead grant included. The default is 30 s.
+    /// Sets how long a refresh may take, the login that follows a dead grant included. The default is 30 s. With a
+    /// [store](Self::store) a longer time than 4 min 55 s is shortened to that.
     #[must_use]
     pub fn flight_timeout(self, timeout: Duration) -> Self {
         self.set(|settings| settings.flight_timeout = timeout)

@@ -42,8 +42,8 @@ pub(crate) struct Claim {
     pub(crate) refresh_token: Option<SecretString>,
 }
 
-/// Decides what to do about a record.
-pub(crate) fn step(record: Option<Record>, local: &Local, now: SystemTime) -> Step {
+/// Decides what to do about a record, of whose lease so much is left.
+pub(crate) fn step(record: Option<Record>, lease: Option<Duration>, local: &Local, now: SystemTime) -> Step {
     let Some(mut record) = record else {
         let refresh_token = local.refresh_token.clone();
         let base = Record { refresh_token: refresh_token.clone(), ..Record::empty(local.seen) };
@@ -55,8 +55,7 @@ pub(crate) fn step(record: Option<Record>, local: &Local, now: SystemTime) -> St
         return Step::Adopt(record);
     }
     let seen = record.stamp();
-    let left = record.intent.as_ref().and_then(|intent| intent.until.duration_since(now).ok());
-    if let Some(left) = left.filter(|left| !left.is_zero()) {
+    if let Some(left) = lease {
         return Step::Wait(left);
     }
     let token = if is_newer {
@@ -138,6 +137,11 @@ mod tests {
         Record { intent, ..Record::of(generation, &grant, Some(at(5000))) }
     }
 
+    /// What is left of the record's lease at 1000.
+    fn lease(record: &Record) -> Option<Duration> {
+        record.intent.as_ref()?.until.duration_since(at(1000)).ok().filter(|left| !left.is_zero())
+    }
+
     fn local(seen: u64, token: &str, refresh: Option<&str>, rotates: bool) -> Local {
         let (headers, _) = grant(token).into_parts();
         let current = Arc::new(Snapshot::new(1, headers, None));
@@ -195,10 +199,11 @@ mod tests {
             ),
             ("a logout", Some(Record::empty(2)), one(), "claim 2 login"),
         ] {
-            assert_eq!(told(step(stored, &local, at(1000))), expected, "{name}");
+            let lease = stored.as_ref().and_then(lease);
+            assert_eq!(told(step(stored, lease, &local, at(1000))), expected, "{name}");
         }
         let expired = Record { expires_at: Some(at(1001)), ..record(2, "t2", Some("r2"), None) };
-        assert_eq!(told(step(Some(expired), &one(), at(1000))), "claim 2 r2", "a newer set that has expired");
+        assert_eq!(told(step(Some(expired), None, &one(), at(1000))), "claim 2 r2", "a newer set that has expired");
     }
 
     #[test]

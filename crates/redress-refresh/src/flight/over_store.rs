@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::Flight;
 use crate::explanation::Explanation;
 use crate::failure::Failure;
-use crate::fleet::{Claim, End, Fleet, Local, Step, settled, step};
+use crate::fleet::{Claim, End, Fleet, LONGEST_LEASE, Local, Step, settled, step};
 use crate::grant::Grant;
 use crate::store::{Record, Stamp};
 use crate::telemetry;
@@ -17,6 +17,12 @@ use crate::telemetry;
 /// How much longer a lease lasts than the flight that holds it: what a flight was cut at, nobody else begins again while
 /// the issuer may still be at it, and clocks that differ by less do no harm.
 const LEASE_MARGIN: Duration = Duration::from_secs(5);
+/// No flight over a store takes longer: its lease would outlast what others believe.
+pub(super) const LONGEST_FLIGHT: Duration = LONGEST_LEASE.saturating_sub(LEASE_MARGIN);
+/// How long a look into the store takes at least, if another one follows: a store may answer at once, each time.
+const PAUSE: Duration = Duration::from_millis(50);
+/// How often a flight calls the issuer for a grant that others renew under it. More than one is rare.
+const CALLS: u32 = 3;
 /// How long to leave a record alone that somebody else has just written.
 const LOST: Duration = Duration::from_millis(250);
 
@@ -35,8 +41,9 @@ impl Flight {
         fleet: &Fleet,
         mut token: Option<SecretString>,
     ) -> Result<Grant, Failure> {
-        loop {
-            match self.settle_intent(fleet, &token).await {
+        let mut pace = Pace::default();
+        for _ in 0..CALLS {
+            match self.settle_intent(fleet, &token, &mut pace).await {
                 Ok(Settled::Adopt(record)) => return self.adopt(fleet, &record),
                 Ok(Settled::Call(held, token)) => {
                     if let Some(result) = self.call(fleet, held, token).await {
@@ -56,20 +63,27 @@ impl Flight {
             // The grant was dead, and somebody else has written since: what there is now is to be looked at anew.
             token = None;
         }
+        Err(Failure::transient(Explanation::new("others write to the token store at the same time")))
     }
 
     /// Reads the record until there is a newer set, or the intent is written to fetch one.
-    async fn settle_intent(&self, fleet: &Fleet, token: &Option<SecretString>) -> Result<Settled, BoxError> {
+    async fn settle_intent(
+        &self,
+        fleet: &Fleet,
+        token: &Option<SecretString>,
+        pace: &mut Pace,
+    ) -> Result<Settled, BoxError> {
         fleet.deliver(&self.clock).await?;
         loop {
             let record = fleet.load().await?;
             let seen = record.as_ref().map(Record::stamp);
             let now = Instant::now();
-            match step(record, &self.local(fleet, token), self.clock.wall(now)) {
+            let lease = record.as_ref().and_then(|record| fleet.lease(record, now, &self.clock));
+            let longest = match step(record, lease, &self.local(fleet, token), self.clock.wall(now)) {
                 Step::Adopt(record) => return Ok(Settled::Adopt(record)),
                 Step::Wait(left) => {
                     tracing::debug!(target: "redress::refresh", flight = self.id, ?left, "another process refreshes");
-                    fleet.changed(seen.as_ref(), left).await;
+                    left
                 }
                 Step::Claim(claim) => {
                     let end = now + self.limit.saturating_add(LEASE_MARGIN);
@@ -78,10 +92,12 @@ impl Flight {
                             let Claim { base, refresh_token, .. } = claim;
                             return Ok(Settled::Call(Held { stamp, base, end }, refresh_token));
                         }
-                        None => fleet.changed(seen.as_ref(), LOST).await,
+                        None => LOST,
                     }
                 }
-            }
+            };
+            pace.pause().await;
+            fleet.changed(seen.as_ref(), longest).await;
         }
     }
 
@@ -162,6 +178,23 @@ impl Flight {
         } else {
             tracing::warn!(target: "redress::refresh", flight = self.id, stored, "not written to the store");
         }
+    }
+}
+
+/// Keeps a flight from asking the store without a pause.
+#[derive(Default)]
+struct Pace {
+    /// When the last wait for a change began.
+    last: Option<Instant>,
+}
+
+impl Pace {
+    /// Waits until the last wait began 50 ms ago. The first one begins at once.
+    async fn pause(&mut self) {
+        if let Some(last) = self.last {
+            tokio::time::sleep_until(last + PAUSE).await;
+        }
+        self.last = Some(Instant::now());
     }
 }
 
