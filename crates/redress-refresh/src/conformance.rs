@@ -9,12 +9,16 @@ use std::time::{Duration, SystemTime};
 use tokio::time::timeout;
 
 use crate::grant::Grant;
-use crate::store::{Intent, Record, Stamp, TokenStore};
+use crate::store::{Intent, Record, Stamp, TokenStore, millis};
 
 /// How many writers are let loose on one record.
 const WRITERS: usize = 16;
 /// How long a wait for a change may take that has happened.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a wait for a change is watched that does not come.
+const WATCH: Duration = Duration::from_secs(1);
+/// How often it may return, and be polled, meanwhile: once in 10 ms, as a store that polls might do.
+const MAX_ROUNDS: u32 = 100;
 /// The largest number that a signed column of 64 bits holds.
 const LARGE: u64 = i64::MAX as u64;
 
@@ -42,7 +46,9 @@ pub async fn check(store: impl TokenStore) {
     suite.one_of_many_writers_wins().await;
     suite.a_write_that_is_dropped_is_whole_or_none().await;
     suite.a_lease_that_has_ended_stays().await;
+    suite.a_lease_without_end_is_kept().await;
     suite.a_change_is_told().await;
+    suite.a_wait_without_a_change_takes_time().await;
 }
 
 struct Suite<S> {
@@ -175,6 +181,19 @@ impl<S: TokenStore> Suite<S> {
         self.expect(rule, "ended", &ended).await;
     }
 
+    async fn a_lease_without_end_is_kept(&self) {
+        let rule = "an intent is kept byte for byte, however far ahead its lease ends";
+        let mut seen = None;
+        for (number, until) in [4_102_444_800_000, 253_402_300_799_000, LARGE, u64::MAX].into_iter().enumerate() {
+            let until = millis::time(until);
+            let intent = Some(Intent { id: format!("far-{number}"), until });
+            let far = Record { intent, ..record(1, None) };
+            self.write(rule, "far", seen.as_ref(), &far).await;
+            self.expect(rule, "far", &far).await;
+            seen = Some(far.stamp());
+        }
+    }
+
     async fn a_change_is_told(&self) {
         let rule = "who waits for a change is told of it";
         let changes = [
@@ -192,6 +211,27 @@ impl<S: TokenStore> Suite<S> {
             let late = timeout(PATIENCE, self.store.changed(&key, Some(&seen))).await;
             assert!(late.is_ok(), "{rule}: one who comes after it, {name}");
         }
+    }
+
+    async fn a_wait_without_a_change_takes_time(&self) {
+        let rule = "a wait for a change that does not come takes its time, and lets others run";
+        let old = record(1, Some("still"));
+        self.write(rule, "still", None, &old).await;
+        let (key, seen) = (self.key("still"), old.stamp());
+        let mut rounds = 0;
+        let watched = async {
+            loop {
+                let mut wait = pin!(self.store.changed(&key, Some(&seen)));
+                std::future::poll_fn(|cx| {
+                    rounds += 1;
+                    assert!(rounds <= MAX_ROUNDS, "{rule}: it returned or woke {rounds} times within a second");
+                    wait.as_mut().poll(cx)
+                })
+                .await;
+            }
+        };
+        let _: Result<(), _> = timeout(WATCH, watched).await;
+        self.expect(rule, "still", &old).await;
     }
 
     fn key(&self, name: &str) -> String {

@@ -68,6 +68,10 @@ pub trait TokenStore: Send + Sync + 'static {
 
     /// Waits until the record no longer has that stamp; it may return earlier. The default waits 250 ms.
     ///
+    /// A wait that ends early for no change should take 10 ms or more, and must not keep the thread: it lets other tasks run.
+    /// The layer itself leaves 50 ms between two waits of a flight, so that a store that returns at once costs 20 looks a
+    /// second and no more; [`conformance::check`](crate::conformance::check) refuses such a store.
+    ///
     /// Processes that wait for another one's refresh wait here, until the lease ends at the latest.
     fn changed(&self, key: &str, seen: Option<&Stamp>) -> impl Future<Output = ()> + Send {
         let _ = (key, seen);

@@ -25,6 +25,10 @@ enum Fault {
     NeverTells,
     TellsGenerationsOnly,
     RefusesAll,
+    ReturnsAtOnce,
+    ReturnsAfterAYield,
+    Spins,
+    CutsFarTimes,
 }
 
 type Row = (Stamp, Vec<u8>);
@@ -60,6 +64,7 @@ impl Columns {
         let text = match self.fault {
             Fault::CutsText if text.len() > 4096 => return Vec::new(),
             Fault::RoundsNumbers => text.replace("9007199254740993", "9007199254740992"),
+            Fault::CutsFarTimes => text.replace("253402300799000", "253402300798999"),
             _ => text,
         };
         text.into_bytes()
@@ -103,6 +108,13 @@ impl TokenStore for Columns {
         let generation = || self.rows.lock().unwrap().get(&self.key(key)).map(|(stamp, _)| stamp.generation());
         match self.fault {
             Fault::NeverTells => std::future::pending().await,
+            Fault::ReturnsAtOnce => {}
+            Fault::ReturnsAfterAYield => tokio::task::yield_now().await,
+            Fault::Spins => {
+                while self.rows.lock().unwrap().get(&self.key(key)).map(|(stamp, _)| stamp) == seen {
+                    tokio::task::yield_now().await;
+                }
+            }
             Fault::TellsGenerationsOnly => {
                 while generation() == seen.map(Stamp::generation) {
                     tokio::time::sleep(Duration::from_millis(250)).await;
@@ -140,6 +152,10 @@ async fn each_rule_is_missed_by_the_store_that_breaks_it() {
         (Fault::ExpiresIntents, "an intent stays when its lease has ended"),
         (Fault::NeverTells, "who waits for a change is told of it"),
         (Fault::TellsGenerationsOnly, "who waits for a change is told of it"),
+        (Fault::ReturnsAtOnce, "a wait for a change that does not come takes its time"),
+        (Fault::ReturnsAfterAYield, "a wait for a change that does not come takes its time"),
+        (Fault::Spins, "a wait for a change that does not come takes its time"),
+        (Fault::CutsFarTimes, "an intent is kept byte for byte"),
     ] {
         let error = tokio::spawn(conformance::check(Columns::new(fault))).await.expect_err("it breaks a rule");
         let panic = error.into_panic();

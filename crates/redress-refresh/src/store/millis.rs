@@ -15,6 +15,6 @@ pub(super) fn number(time: SystemTime) -> u64 {
     u64::try_from(since.as_millis()).unwrap_or(LAST).min(LAST)
 }
 
-pub(super) fn time(millis: u64) -> SystemTime {
+pub(crate) fn time(millis: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_millis(millis.min(LAST))
 }
