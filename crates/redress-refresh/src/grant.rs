@@ -10,6 +10,8 @@ use http::{HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
+use crate::life::MIN_LIFE;
+
 /// Headers that frame or route a message, or say how its body is read (RFC 9110 sections 7, 8 and 10.1.1, RFC 9112
 /// section 6, RFC 7838 section 5, RFC 7239), and the common ones that replace its method, host or path. From a store or an
 /// issuer, one of them would cut a body, or make another request of it.
@@ -142,8 +144,8 @@ impl Grant {
 
     /// Sets the lifetime, counted from the instant at which the request for the grant began.
     ///
-    /// Without one the grant is used until it is rejected. A lifetime under one second is taken for one second, counted
-    /// from the grant's arrival, so that an issuer's mistake cannot make a refresh of every call.
+    /// Without one the grant is used until it is rejected. A lifetime below 1 s is taken for an unknown one, so that an
+    /// issuer's mistake, such as an `expires_in` of 0, does not cause a refresh for every call.
     #[must_use]
     pub const fn expires_in(mut self, lifetime: Duration) -> Self {
         self.expires_in = Some(lifetime);
@@ -159,8 +161,9 @@ impl Grant {
         self.headers.len() == headers.len() && self.headers.iter().all(|header| headers.contains(header))
     }
 
+    /// Returns the lifetime if it is known.
     pub(crate) fn lifetime(&self) -> Option<Duration> {
-        self.expires_in
+        self.expires_in.filter(|lifetime| *lifetime >= MIN_LIFE)
     }
 
     /// Makes a grant of headers that were one before.

@@ -7,8 +7,9 @@ use std::time::Duration;
 use redress_classify::span;
 use tokio::time::Instant;
 
-/// No grant is taken to last less, counted from its arrival, so that an absurd lifetime makes no busy loop.
-const MIN_LIFE: Duration = Duration::from_secs(1);
+/// A shorter lifetime is an issuer's mistake and is not known; and no grant is taken to last less from its arrival on, so
+/// that a slow answer makes no busy loop.
+pub(crate) const MIN_LIFE: Duration = Duration::from_secs(1);
 /// A renewal takes a few seconds at worst, and a failed one wants time to be repeated.
 const MIN_LEAD: Duration = Duration::from_secs(30);
 /// Longer would waste the lifetime of tokens that last for days.
@@ -29,8 +30,11 @@ pub(crate) struct Life {
 
 impl Life {
     /// Counts a lifetime from `sent`, when the request for it began; `now` is its arrival. A lifetime too long to be
-    /// counted is no known one.
+    /// counted is not known, nor is one below 1 s.
     pub(crate) fn of(lifetime: Duration, sent: Instant, now: Instant, random: u32) -> Option<Self> {
+        if lifetime < MIN_LIFE {
+            return None;
+        }
         let least = now.saturating_duration_since(sent).saturating_add(MIN_LIFE);
         let lifetime = lifetime.max(least);
         let expires_at = sent.checked_add(lifetime)?;
@@ -89,7 +93,7 @@ mod tests {
     fn an_absurd_lifetime_makes_no_busy_loop() {
         let sent = Instant::now();
         for took in [s(0), s(1), s(29)] {
-            for lifetime in [Duration::ZERO, Duration::from_nanos(1), s(1), s(2), s(25)] {
+            for lifetime in [s(1), Duration::from_millis(1001), s(2), s(25)] {
                 for random in [0, 1 << 31, u32::MAX] {
                     let now = sent + took;
                     let life = Life::of(lifetime, sent, now, random).expect("counted");
@@ -99,6 +103,17 @@ mod tests {
             }
         }
         assert_eq!(Life::of(Duration::MAX, sent, sent, 0), None);
+    }
+
+    #[test]
+    fn a_lifetime_below_a_second_is_not_known() {
+        let sent = Instant::now();
+        for lifetime in [Duration::ZERO, Duration::from_nanos(1), Duration::from_nanos(999_999_999)] {
+            for took in [s(0), s(29)] {
+                assert_eq!(Life::of(lifetime, sent, sent + took, 0), None, "{lifetime:?}");
+            }
+        }
+        assert!(Life::of(s(1), sent, sent, 0).is_some());
     }
 
     #[test]

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use super::form::{Read, Written};
 use crate::grant::{Grant, InvalidHeader};
+use crate::life::MIN_LIFE;
 
 /// The form of the bytes; another number is another form.
 const VERSION: u8 = 1;
@@ -140,9 +141,10 @@ impl Record {
         self.expires_at.map(|end| end.duration_since(now).unwrap_or_default())
     }
 
-    /// Makes the grant that it was made of, with what is left of its lifetime.
+    /// Makes the grant that it was made of, with what is left of its lifetime, a second at least: less would not be known.
     pub(crate) fn grant(&self, now: SystemTime) -> Grant {
-        Grant::from_parts(self.headers.clone(), self.refresh_token.clone(), self.left(now))
+        let left = self.left(now).map(|left| left.max(MIN_LIFE));
+        Grant::from_parts(self.headers.clone(), self.refresh_token.clone(), left)
     }
 }
 
@@ -279,6 +281,15 @@ mod tests {
         assert_eq!(last.expires_at, Some(at(253_402_300_799_000)));
         let early = Record { expires_at: Some(SystemTime::UNIX_EPOCH - Duration::from_secs(1)), ..Record::empty(1) };
         assert_eq!(early.expose_bytes().as_slice(), text("0").as_bytes());
+    }
+
+    #[test]
+    fn a_grant_from_a_record_keeps_a_known_end() {
+        let grant = Grant::bearer("t").expect("legal");
+        for (now, left) in [(1000, 2000), (2500, 1000), (2999, 1000), (9000, 1000)] {
+            let lifetime = Record::of(1, &grant, Some(at(3000))).grant(at(now)).lifetime();
+            assert_eq!(lifetime, Some(Duration::from_millis(left)), "{now}");
+        }
     }
 
     #[test]
