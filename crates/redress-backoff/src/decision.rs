@@ -139,8 +139,13 @@ fn proof(settings: &Settings, situation: &Situation<'_>) -> Option<Proof> {
     }
 }
 
-/// Whether there is a `Retry-After` that can be read, in seconds, as a date, or in one of its forms in milliseconds.
-pub(crate) fn has_retry_after(headers: &HeaderMap, now: SystemTime) -> bool {
+/// Returns whether there is a `Retry-After` that can be read, in seconds, as a date, or in one of its forms in milliseconds
+/// (`retry-after-ms`, `x-ms-retry-after-ms`).
+///
+/// Beside a 503 it is what [`BackoffLayer`](crate::BackoffLayer) takes for proof that the request was not processed (RFC 9110
+/// section 15.6.4). Other hints, such as the end of a rate-limit window, prove nothing.
+#[must_use]
+pub fn has_retry_after(headers: &HeaderMap, now: SystemTime) -> bool {
     let mut values = RETRY_AFTER_FORMS.iter().flat_map(|name| headers.get_all(name));
     values.any(|value| RetryHint::retry_after(value.as_bytes(), now).is_some())
 }

@@ -100,6 +100,7 @@ mod settings;
 mod telemetry;
 
 pub use budget::{Budget, Budgets, Reservation};
+pub use decision::has_retry_after;
 pub use future::ResponseFuture;
 pub use idempotency::Idempotent;
 pub use key::{IdempotencyKey, InvalidIdempotencyKey, RequestExt};

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use http::{HeaderValue, Request, Response, Uri};
 use http_body_util::{BodyExt, Limited};
-use redress_classify::{ApiError, BoxError, Class, Dialect, Error, Phase, ResponseExt, Secrets, Verdict};
+use redress_backoff::has_retry_after;
+use redress_classify::{ApiError, Basis, BoxError, Class, Clock, Dialect, Error, Phase, ResponseExt, Secrets, Verdict};
 use redress_refresh::{Explanation, Failure, Grant, Origin};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
+use tokio::time::Instant;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -46,6 +48,8 @@ pub(super) struct Refused {
     error: ApiError,
     /// With the secrets of the request masked.
     shown: ApiError,
+    /// Whether the request was certainly not processed.
+    is_unprocessed: bool,
 }
 
 /// What an error in the issuer's own words means for the credentials.
@@ -99,7 +103,9 @@ impl<S> Exchange<S> {
         let response = service.call(request).await.map_err(unanswered)?;
         if let Some((verdict, error)) = response.verdict().and_then(|verdict| Some((verdict, verdict.api_error()?))) {
             let shown = error.masked(&secrets()).unwrap_or_else(|| error.clone());
-            return Err(Failed::Refused(Box::new(Refused { verdict: verdict.clone(), error: error.clone(), shown })));
+            let is_unprocessed = is_unprocessed(&response, verdict);
+            let refused = Refused { verdict: verdict.clone(), error: error.clone(), shown, is_unprocessed };
+            return Err(Failed::Refused(Box::new(refused)));
         }
         if !response.status().is_success() {
             return Err(Failed::Redirected);
@@ -124,11 +130,11 @@ impl Failed {
         let is_refresh = purpose == Purpose::Refresh;
         match self {
             Self::Refused(refused) => {
-                let Refused { verdict, error, shown } = *refused;
+                let Refused { verdict, error, shown, is_unprocessed } = *refused;
                 match refusal(&error, &verdict) {
                     Some(Refusal::GrantDead) => Failure::grant_dead(shown),
                     Some(Refusal::Permanent) => Failure::permanent(shown),
-                    None if is_refresh && is_ambiguous(&verdict) => Failure::ambiguous(shown),
+                    None if is_refresh && !is_unprocessed && is_ambiguous(&error) => Failure::ambiguous(shown),
                     None => passing(shown, &verdict),
                 }
             }
@@ -185,13 +191,30 @@ pub(super) fn passes(error: &ApiError) -> bool {
     matches!(error.class(), Class::Unavailable | Class::Internal | Class::RateLimited)
 }
 
-/// Whether a fault leaves open what was done: a gateway's, or the server's own without a word on when to come back.
-fn is_ambiguous(verdict: &Verdict) -> bool {
-    matches!(verdict.class(), Class::Unavailable | Class::Internal) && verdict.hint().is_none()
+/// Whether an answer proves that nothing was done, by the evidence that the retries go by (`docs/retries.md`), or says so in
+/// the issuer's own code at a client error. A hint other than `Retry-After` proves nothing: many gateways add one.
+fn is_unprocessed<R>(response: &Response<R>, verdict: &Verdict) -> bool {
+    let status = response.status();
+    let has_retry_after = || has_retry_after(response.headers(), Clock::system().wall(Instant::now()));
+    match status.as_u16() {
+        421 | 425 | 429 => true,
+        413 | 503 if has_retry_after() => true,
+        _ if status.is_client_error() && verdict.basis() == Basis::Code && has_retry_after() => true,
+        _ => verdict.is_not_processed(),
+    }
+}
+
+/// Whether a fault without such proof leaves open what was done: a gateway's, or the server's own.
+fn is_ambiguous(error: &ApiError) -> bool {
+    let (status, class) = (error.status(), error.class());
+    let is_client_error = (400..500).contains(&status);
+    status >= 500
+        || matches!(class, Class::Unavailable | Class::Internal)
+        || (class == Class::RateLimited && !is_client_error)
 }
 
 fn passing(error: ApiError, verdict: &Verdict) -> Failure {
-    let hint = verdict.hint_delay(tokio::time::Instant::now());
+    let hint = verdict.hint_delay(Instant::now());
     let wait = if passes(&error) { hint } else { Some(hint.unwrap_or_default().max(LONG_PAUSE)) };
     let failure = Failure::transient(error);
     match wait {
