@@ -347,7 +347,12 @@ fn judge<B, R>(
 }
 
 /// Whether a response says that a refresh helps: by a code or a challenge, or as a 401 that nothing else explains.
+///
+/// A 5xx never does, whatever its code: the request may have been processed, and would be sent again after the refresh.
 fn is_rejected<R>(response: &Response<R>) -> bool {
+    if response.status().is_server_error() {
+        return false;
+    }
     let is_401 = response.status() == StatusCode::UNAUTHORIZED;
     match response.verdict() {
         Some(verdict) if verdict.class() == Class::TokenExpired => true,
