@@ -1,4 +1,5 @@
 //! An issuer that revokes all when a refresh token is shown twice, and processes that share a store which may fail.
+#![allow(dead_code, reason = "not every test uses all of it")]
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
