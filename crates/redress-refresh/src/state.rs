@@ -200,9 +200,7 @@ impl State {
                 Ok(self.publish(grant, sent, at))
             }
             Err(failure) => {
-                if flight.is_disproved {
-                    self.false_alarm(at.now);
-                }
+                self.keep(&flight, at.now);
                 Err(self.fail(failure, &flight, at))
             }
         })

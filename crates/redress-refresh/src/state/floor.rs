@@ -52,6 +52,11 @@ impl Floor {
         is_left
     }
 
+    /// Sets it to its base at least.
+    pub(super) fn hold(&mut self) {
+        self.level = self.level.max(1);
+    }
+
     /// Whether it is longer than its base.
     pub(super) const fn is_raised(self) -> bool {
         self.level > 1
@@ -80,7 +85,7 @@ impl Floor {
             (self.level, self.spare) = (self.level.min(1), SPARE);
         }
         if by_rejection {
-            self.level = self.level.max(1);
+            self.hold();
         }
         is_storm
     }

@@ -163,7 +163,7 @@ impl Model {
 
     fn call_suspect(&mut self) -> String {
         let probe = format!("probe {}", self.generation);
-        if self.flight.is_none() && self.is_blocked() {
+        if self.flight.is_none() && (self.is_blocked() || (self.proven && !self.is_due())) {
             return probe;
         }
         let start = if self.flight.is_none() { Some(self.start(true)) } else { None };
@@ -174,6 +174,10 @@ impl Model {
         start.unwrap_or_else(|| "join".to_owned())
     }
 
+    fn is_due(&self) -> bool {
+        self.since.is_none_or(|since| self.clock - since >= FLOORS[self.level] * 1000)
+    }
+
     fn reject(&mut self, generation: u64) -> String {
         if self.token.is_none() {
             return "fail None".to_owned();
@@ -181,7 +185,7 @@ impl Model {
         if generation != self.generation {
             return self.call();
         }
-        let is_due = self.since.is_none_or(|since| self.clock - since >= FLOORS[self.level] * 1000);
+        let is_due = self.is_due();
         if let Some(flight) = &self.flight {
             self.rejected |= is_due && !flight.is_disproved;
             return "join".to_owned();
@@ -224,6 +228,8 @@ impl Model {
     fn disprove(&mut self, flight: &Flying) {
         if flight.is_disproved {
             self.false_alarm();
+        } else if flight.by_rejection && self.proven {
+            (self.since, self.level) = (Some(self.clock), self.level.max(1));
         }
     }
 
@@ -234,7 +240,7 @@ impl Model {
         }
         if self.early {
             self.raise();
-        } else if self.since.is_none_or(|since| self.clock - since >= FLOORS[self.level] * 1000) {
+        } else if self.is_due() {
             (self.level, self.let_through) = (self.level.min(1), 0);
         }
         self.level = self.level.max(usize::from(flight.by_rejection));

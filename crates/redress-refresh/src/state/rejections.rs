@@ -125,15 +125,14 @@ impl State {
             return hold_back("the route rejects credentials that others accept");
         }
         let is_proven = self.rejections.routes.has_accepted(route);
-        let age = self.rejections.since.map(|since| now.saturating_duration_since(since));
-        let floor = self.rejections.floor_of(is_proven);
-        let is_due = age.is_none_or(|age| age >= floor.length());
+        let is_due = self.is_due(is_proven, now);
         if let Some(flight) = &self.flight {
             if is_due && !flight.is_disproved {
                 self.suspect(is_proven);
             }
             return Decision::Join(None);
         }
+        let floor = self.rejections.floor_of(is_proven);
         if !is_due && !floor.take_spare() {
             if remembered.is_none() || !self.current.is_proven() {
                 floor.mark_early();
@@ -183,7 +182,8 @@ impl State {
     /// Decides about a request when the set was rejected elsewhere and has not expired.
     pub(super) fn call_suspect(&mut self, now: Instant) -> Decision {
         let is_free = self.flight.is_none();
-        if is_free && self.refusal(now).is_some() {
+        let is_held = self.current.is_proven() && !self.is_due(self.rejections.is_proven_alarm, now);
+        if is_free && (is_held || self.refusal(now).is_some()) {
             // There will be no better one for now, and it may be good enough for this request.
             return Decision::Probe(Arc::clone(&self.current), None);
         }
@@ -221,6 +221,18 @@ impl State {
         (rejections.since, rejections.next_probe) = (Some(now), None);
     }
 
+    /// Stays with the current set when a flight has failed. The floor counts anew if the set had been accepted: others go on
+    /// with it, and the issuer is not asked more often for failing.
+    pub(super) fn keep(&mut self, flight: &Flight, now: Instant) {
+        if flight.is_disproved {
+            self.false_alarm(now);
+        } else if flight.by_rejection && self.current.is_proven() {
+            self.rejections.since = Some(now);
+            self.rejections.floor.hold();
+            self.rejections.proven_floor.hold();
+        }
+    }
+
     /// Records that a set was accepted after a rejection had started a flight that brought nothing.
     pub(super) fn false_alarm(&mut self, now: Instant) {
         let rejections = &mut self.rejections;
@@ -228,6 +240,12 @@ impl State {
         let is_storm = rejections.floor_of(rejections.is_proven_alarm).raise();
         rejections.note(is_storm, now);
         (rejections.since, rejections.next_probe) = (Some(now), None);
+    }
+
+    /// Whether the current set is old enough for a rejection to replace it.
+    fn is_due(&self, is_proven: bool, now: Instant) -> bool {
+        let floor = if is_proven { self.rejections.proven_floor } else { self.rejections.floor };
+        self.rejections.since.is_none_or(|since| now.saturating_duration_since(since) >= floor.length())
     }
 
     fn suspect(&mut self, is_proven: bool) {

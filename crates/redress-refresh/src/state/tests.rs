@@ -384,3 +384,15 @@ fn static_credentials_never_start_a_flight() {
     assert!(matches!(state.call(later), Decision::Send(_)), "they do not expire");
     assert!(state.renew(later).is_none());
 }
+
+#[test]
+fn a_refresh_that_fails_begins_the_floor_anew_for_a_set_that_others_may_use() {
+    let mut fixture = Fixture::holding(grant("t1"));
+    fixture.state.current().prove();
+    let Decision::Start(ticket, _) = fixture.reject(1) else { panic!("no flight") };
+    fixture.land(&ticket, Err(Failure::transient("503")));
+    fixture.now += s(4) - Duration::from_nanos(1);
+    assert!(matches!(fixture.call(), Decision::Probe(_, None)), "the cool-down is over, and the floor is not");
+    fixture.now += Duration::from_nanos(1);
+    assert!(matches!(fixture.call(), Decision::Probe(_, Some(_))));
+}
