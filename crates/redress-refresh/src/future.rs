@@ -232,11 +232,16 @@ where
 }
 
 impl Sent {
+    #[inline]
     fn new<B>(link: &Link, snapshot: &Snapshot, request: &Request<B>, may_refresh: bool) -> Self {
-        let route = if may_refresh { link.shared.route(request) } else { Some(Route::new(request)) };
+        let generation = snapshot.generation();
+        let is_wary = link.shared.is_wary();
+        if may_refresh && snapshot.is_trusted() && !is_wary {
+            return Self { generation, is_news: false, is_probe: false, route: None };
+        }
+        let route = (!may_refresh || is_wary).then(|| Route::new(request));
         let is_probe = snapshot.is_suspect();
-        let is_news = is_probe || route.is_some() || !snapshot.is_proven();
-        Self { generation: snapshot.generation(), is_news, is_probe, route }
+        Self { generation, is_news: is_probe || route.is_some() || !snapshot.is_proven(), is_probe, route }
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 
 use arc_swap::{ArcSwap, Guard};
-use http::{HeaderValue, Request};
+use http::HeaderValue;
 use redress_classify::Clock;
 use secrecy::SecretString;
 use tokio::runtime::Handle;
@@ -124,10 +124,10 @@ impl Shared {
         self.decide(terms, true, |state| state.call(Instant::now()))
     }
 
-    /// Returns the route of a request if requests are to be told apart by their routes.
+    /// Whether requests are to be told apart by their routes.
     #[inline]
-    pub(crate) fn route<B>(&self, request: &Request<B>) -> Option<Route> {
-        self.is_wary.load(Ordering::Relaxed).then(|| Route::new(request))
+    pub(crate) fn is_wary(&self) -> bool {
+        self.is_wary.load(Ordering::Relaxed)
     }
 
     /// Records that a server has accepted credentials, when that is news.

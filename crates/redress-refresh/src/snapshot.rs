@@ -155,6 +155,12 @@ impl Snapshot {
         !self.is_empty() && !self.life.is_some_and(is_over)
     }
 
+    /// Whether a server has accepted it and none has rejected it since.
+    #[inline]
+    pub(crate) fn is_trusted(&self) -> bool {
+        self.is_proven() && !self.is_suspect()
+    }
+
     fn judge(&self, now: impl FnOnce() -> Instant) -> Freshness {
         if self.is_empty() || self.is_suspect() {
             return Freshness::Unusable;

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
+use std::num::NonZeroU64;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ const MAX_ROUTES: usize = 1024;
 
 /// A method and a path, as a hash with a key of this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Route(u64);
+pub(crate) struct Route(NonZeroU64);
 
 /// What is known about routes.
 #[derive(Debug, Default)]
@@ -36,12 +37,11 @@ impl Route {
     pub(crate) fn new<B>(request: &Request<B>) -> Self {
         static KEY: OnceLock<RandomState> = OnceLock::new();
         let key = KEY.get_or_init(RandomState::new);
-        Self(key.hash_one((request.method(), request.uri().path())))
+        Self::numbered(key.hash_one((request.method(), request.uri().path())))
     }
 
-    #[cfg(test)]
-    pub(crate) const fn numbered(number: u64) -> Self {
-        Self(number)
+    pub(crate) fn numbered(number: u64) -> Self {
+        Self(NonZeroU64::MIN.saturating_add(number))
     }
 }
 
@@ -115,15 +115,15 @@ mod tests {
     fn the_table_keeps_the_newest_of_too_many_and_each_for_ten_minutes() {
         let (mut routes, now) = (Routes::default(), Instant::now());
         for number in 0..5000 {
-            routes.remember(Route(number), number, now + Duration::from_millis(number));
+            routes.remember(Route::numbered(number), number, now + Duration::from_millis(number));
         }
         assert_eq!(routes.rejected.len(), MAX_ROUTES);
         let later = now + Duration::from_secs(6);
-        assert_eq!(routes.rejected(Some(Route(4999)), later), Some(4999));
-        assert_eq!(routes.rejected(Some(Route(0)), later), None);
-        assert_eq!(routes.rejected(Some(Route(4999)), now + Duration::from_secs(605)), None);
+        assert_eq!(routes.rejected(Some(Route::numbered(4999)), later), Some(4999));
+        assert_eq!(routes.rejected(Some(Route::numbered(0)), later), None);
+        assert_eq!(routes.rejected(Some(Route::numbered(4999)), now + Duration::from_secs(605)), None);
         for number in 0..5000 {
-            routes.accept(Route(number), later);
+            routes.accept(Route::numbered(number), later);
         }
         assert!(!routes.has_rejected());
         assert_eq!(routes.accepted.len(), MAX_ROUTES);
