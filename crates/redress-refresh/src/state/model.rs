@@ -266,7 +266,7 @@ impl Model {
     }
 
     fn put(&mut self, token: u64, lifetime: Option<u64>) {
-        let milliseconds = lifetime.map(|seconds| seconds.max(1) * 1000);
+        let milliseconds = lifetime.filter(|seconds| *seconds > 0).map(|seconds| seconds * 1000);
         let lead = |life: u64| (life / 10).clamp(30_000, 300_000).min(life / 3);
         self.generation += 1;
         self.token = Some(token);
