@@ -14,9 +14,8 @@ pub fn check(data: &[u8]) {
     let Some((pattern, code)) = text.split_once('\n') else { return };
     let is_plain =
         |text: &str| !text.is_empty() && !text.contains(['\'', '"', '\\']) && !text.contains(char::is_control);
-    // The naive matcher takes exponential time by the stars.
-    let stars = pattern.matches('*').count();
-    if !is_plain(pattern) || !is_plain(code) || code.contains(char::is_whitespace) || stars > 5 || code.len() > 128 {
+    // The naive matcher takes quadratic time.
+    if !is_plain(pattern) || !is_plain(code) || code.contains(char::is_whitespace) || code.len() > 1024 {
         return;
     }
     let file = format!(
@@ -33,12 +32,18 @@ pub fn check(data: &[u8]) {
     assert_eq!(meaning.class == Class::Rejected, expected, "{pattern} {read}");
 }
 
+/// One row for each byte of the pattern: after how many bytes of the text all before it can have matched.
 fn matches(pattern: &[u8], text: &[u8]) -> bool {
-    match (pattern.split_first(), text.split_first()) {
-        (None, None) => true,
-        (Some((b'*', rest)), None) => matches(rest, text),
-        (Some((b'*', rest)), Some((_, after))) => matches(rest, text) || matches(pattern, after),
-        (Some((a, rest)), Some((b, after))) => a == b && matches(rest, after),
-        (_, None) | (None, _) => false,
+    let mut reached = vec![false; text.len() + 1];
+    reached[0] = true;
+    for byte in pattern {
+        let before = std::mem::take(&mut reached);
+        reached = (0..=text.len())
+            .map(|end| match byte {
+                b'*' => before[..=end].contains(&true),
+                byte => end > 0 && before[end - 1] && text[end - 1] == *byte,
+            })
+            .collect();
     }
+    reached[text.len()]
 }
