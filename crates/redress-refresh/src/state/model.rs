@@ -60,7 +60,7 @@ fn op(number: u32) -> Op {
         6..9 => Op::Renew,
         9..15 => Op::Reject([0, 0, 0, 0, 1, 2][(rest % 6) as usize]),
         15..17 => Op::RejectAgain((rest % 2).into()),
-        17..19 => Op::Accept(rest % 2 == 0),
+        17..19 => Op::Accept(rest.is_multiple_of(2)),
         19..28 => Op::Land([0, 0, 0, 0, 0, 0, 1, 2][(rest % 8) as usize], answer(rest / 8)),
         28 => Op::Dead,
         29 => Op::Install([None, Some(3600)][(rest % 2) as usize]),
