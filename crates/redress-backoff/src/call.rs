@@ -353,8 +353,11 @@ impl<B: Replay> Call<B> {
         if let Some(verdict) = attempt.verdict.as_ref().filter(|_| response.verdict().is_none()) {
             response.extensions_mut().insert(verdict.clone());
         }
-        // A first attempt that could have been tried again says why it was not; any other one speaks for itself.
-        if !self.past.is_empty() || !matches!(stop, Stop::Success | Stop::NotRetryable) {
+        // A first attempt that could have been tried again says why it was not, also one whose credentials were not refreshed;
+        // any other one speaks for itself.
+        let is_refused =
+            || response.verdict().and_then(Verdict::api_error).is_some_and(|it| it.not_refreshed().is_some());
+        if !self.past.is_empty() || !matches!(stop, Stop::Success | Stop::NotRetryable) || is_refused() {
             self.past.push(attempt);
             response.extensions_mut().insert(self.record(stop));
         }

@@ -2,17 +2,13 @@
 
 use std::time::{Duration, SystemTime};
 
-use http::{HeaderMap, HeaderName, header};
+use http::{HeaderMap, header};
 use redress_classify::{Basis, Class, Phase, Recovery, RetryHint, Status, Stop, Verdict, WaitSource};
 use tokio::time::Instant;
 
 use crate::budget::Budget;
 use crate::schedule::{Delay, Jitter, nth_wait};
 use crate::settings::Settings;
-
-/// `Retry-After`, and its forms in milliseconds that some vendors send beside it.
-static RETRY_AFTER_FORMS: [HeaderName; 3] =
-    [header::RETRY_AFTER, HeaderName::from_static("retry-after-ms"), HeaderName::from_static("x-ms-retry-after-ms")];
 
 /// What is known when an attempt has failed.
 #[derive(Debug)]
@@ -139,14 +135,13 @@ fn proof(settings: &Settings, situation: &Situation<'_>) -> Option<Proof> {
     }
 }
 
-/// Returns whether there is a `Retry-After` that can be read, in seconds, as a date, or in one of its forms in milliseconds
-/// (`retry-after-ms`, `x-ms-retry-after-ms`).
+/// Returns whether there is a `Retry-After` that can be read, in seconds or as a date.
 ///
 /// Beside a 503 it is what [`BackoffLayer`](crate::BackoffLayer) takes for proof that the request was not processed (RFC 9110
-/// section 15.6.4). Other hints, such as the end of a rate-limit window, prove nothing.
+/// section 15.6.4). Other hints prove nothing: neither the end of a rate-limit window, nor a vendor's header in milliseconds.
 #[must_use]
 pub fn has_retry_after(headers: &HeaderMap, now: SystemTime) -> bool {
-    let mut values = RETRY_AFTER_FORMS.iter().flat_map(|name| headers.get_all(name));
+    let mut values = headers.get_all(header::RETRY_AFTER).iter();
     values.any(|value| RetryHint::retry_after(value.as_bytes(), now).is_some())
 }
 

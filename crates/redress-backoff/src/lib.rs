@@ -36,7 +36,7 @@
 //! | no byte of the request was sent; HTTP/2 `REFUSED_STREAM`, or `GOAWAY` above the last stream | RFC 9113 section 8.7 |
 //! | 429, by its status | RFC 6585 section 4 |
 //! | 425 | RFC 8470 section 5.2 |
-//! | 503 with `Retry-After`, or its forms in milliseconds, `retry-after-ms` and `x-ms-retry-after-ms` | RFC 9110 section 15.6.4 |
+//! | 503 with `Retry-After` | RFC 9110 section 15.6.4 |
 //! | 421, over another connection | RFC 9110 section 15.5.20 |
 //! | 413 with `Retry-After` | RFC 9110 section 15.5.14 |
 //! | a code, rule or status whose dialect says `not_processed` | the vendor |

@@ -228,7 +228,7 @@ async fn a_refresh_token_that_may_be_spent_is_not_shown_again() {
 async fn a_throttled_token_endpoint_is_left_alone_as_long_as_it_asks() {
     let limited =
         Response::builder().status(429).header("retry-after", "60").body(Full::from("")).expect("legal parts");
-    let (calls, _handle) = mock(vec![answer(401, ""), answer(401, ""), answer(401, ""), answer(200, SUCCESS)]);
+    let (calls, _handle) = mock(vec![answer(401, ""), answer(401, ""), answer(200, SUCCESS)]);
     let (logins, login_handle) = mock(vec![answer(200, LOGIN), Answer::ok(limited), answer(200, REFRESH)]);
     let login = JsonLogin::vlens(logins, URL, "key", "user", "password").expect("a legal URL");
     let layer = RedressLayer::new(dialects::vlens()).credentials(login, URL.parse().expect("a legal origin"));

@@ -60,14 +60,9 @@ async fn a_refresh_token_is_shown_once_unless_the_answer_proves_that_nothing_was
 
 #[tokio::test(start_paused = true)]
 async fn a_refresh_token_is_shown_again_after_an_answer_that_proves_it() {
-    for (status, header) in [
-        (429, None),
-        (429, Some(("ratelimit", r#""d";r=0;t=1"#))),
-        (425, None),
-        (503, Some(("retry-after", "75"))),
-        (503, Some(("retry-after-ms", "75000"))),
-        (503, Some(("x-ms-retry-after-ms", "75000"))),
-    ] {
+    for (status, header) in
+        [(429, None), (429, Some(("ratelimit", r#""d";r=0;t=1"#))), (425, None), (503, Some(("retry-after", "75")))]
+    {
         let (mock, handle, mended) = endpoint(answers(status, header, ""), PAIR);
         let layer = stack(OAuth2::refresh_token(mock, "https://id.example/token", "public", "r1").unwrap());
         let error = call(&layer, &Api::default()).await.unwrap_err();
