@@ -105,7 +105,7 @@ fn every_case_comes_to_its_result_and_allocates_the_same_each_time() {
             for case in &subject.cases {
                 // What is kept of the last sets of credentials has its full size after some.
                 for _ in 0..16 {
-                    case.allocations();
+                    let _ = case.allocations();
                 }
                 let first = case.allocations();
                 assert_eq!(case.allocations(), first, "{}/{}", subject.name, case.name());
