@@ -17,9 +17,10 @@ use crate::failure::Failure;
 use crate::layer::Link;
 use crate::limit::Limit;
 use crate::quoted;
-use crate::shared::{Wait, Waited, Way};
+use crate::shared::Way;
 use crate::snapshot::Snapshot;
 use crate::state::{Accepted, Refusal, Route};
+use crate::waiting::{Wait, Waited};
 
 pin_project! {
     /// The future of a [`Refresh`](crate::Refresh) service.

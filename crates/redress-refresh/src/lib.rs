@@ -84,6 +84,7 @@ mod state;
 mod store;
 mod telemetry;
 mod tokens;
+mod waiting;
 mod withheld;
 
 pub use credentials::{Credentials, StaticHeaders};

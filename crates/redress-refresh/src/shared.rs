@@ -1,22 +1,17 @@
 //! What all services of a layer share: the snapshot, the state behind a lock, and who waits.
 
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::task::{Context, Poll};
 
 use arc_swap::{ArcSwap, Guard};
 use http::HeaderValue;
 use redress_classify::Clock;
 use secrecy::SecretString;
 use tokio::runtime::Handle;
-use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::credentials::{Credentials, Issuer};
-use crate::explanation::Explanation;
 use crate::failure::Failure;
 use crate::fleet::Fleet;
 use crate::flight::{self, Terms};
@@ -24,6 +19,7 @@ use crate::grant::Grant;
 use crate::snapshot::{Freshness, Snapshot};
 use crate::state::{Accepted, Decision, Moment, Outcome, Refusal, Route, State, Ticket};
 use crate::telemetry;
+use crate::waiting::{self, Landing, Signal, Wait, announce, signal, under_way};
 
 /// The credentials of one layer.
 pub(crate) struct Shared {
@@ -47,17 +43,6 @@ struct Cold {
     landing: Option<Landing>,
 }
 
-type Landing = Arc<watch::Sender<Signal>>;
-
-/// What those who wait for a flight are told.
-#[derive(Debug)]
-enum Signal {
-    UnderWay,
-    /// The credentials in hand were accepted again: calls that were not sent yet decide anew.
-    Accepted,
-    Landed(Outcome),
-}
-
 /// How a request goes on.
 #[derive(Debug)]
 pub(crate) enum Way {
@@ -67,18 +52,6 @@ pub(crate) enum Way {
     Wait(Wait),
     /// Not at all.
     Fail(Refusal),
-}
-
-/// The wait for a flight. Dropping it takes nothing from the flight and nothing from other waiters.
-pub(crate) struct Wait(Pin<Box<dyn Future<Output = Waited> + Send>>);
-
-/// How a wait ended.
-#[derive(Debug)]
-pub(crate) enum Waited {
-    /// The flight has landed.
-    Landed(Outcome),
-    /// A call that was not sent yet may find credentials now.
-    Retry,
 }
 
 impl Shared {
@@ -290,8 +263,10 @@ impl Shared {
                 Decision::Send(snapshot) => (Way::Send(Guard::from_inner(snapshot)), None),
                 Decision::Probe(snapshot, ticket) => (Way::Send(Guard::from_inner(snapshot)), ticket),
                 Decision::Fail(refusal) => (Way::Fail(refusal), None),
-                Decision::Join(until) => (Way::Wait(cold.wait(unsent, until)), None),
-                Decision::Start(ticket, until) => (Way::Wait(cold.wait(unsent, until)), Some(ticket)),
+                Decision::Join(until) => (Way::Wait(waiting::wait(cold.landing.as_ref(), unsent, until)), None),
+                Decision::Start(ticket, until) => {
+                    (Way::Wait(waiting::wait(cold.landing.as_ref(), unsent, until)), Some(ticket))
+                }
             }
         });
         self.launch(ticket, terms);
@@ -338,70 +313,6 @@ impl fmt::Debug for Shared {
     }
 }
 
-impl Cold {
-    fn wait(&self, unsent: bool, until: Option<Instant>) -> Wait {
-        let receiver = self.landing.as_ref().map(|landing| landing.subscribe());
-        Wait(Box::pin(async move {
-            let lost = || {
-                let failure = Failure::transient(Explanation::new("the flight was lost"));
-                Waited::Landed(Err(Refusal { failure, retry_at: None }))
-            };
-            let Some(receiver) = receiver else { return lost() };
-            let landed = async { landed(receiver, unsent).await.unwrap_or_else(lost) };
-            match until.filter(|_| unsent) {
-                Some(until) => tokio::time::timeout_at(until, landed).await.unwrap_or(Waited::Retry),
-                None => landed.await,
-            }
-        }))
-    }
-}
-
-/// Waits for the next signal that concerns the waiter; `None` when there will be none.
-async fn landed(mut receiver: watch::Receiver<Signal>, unsent: bool) -> Option<Waited> {
-    loop {
-        receiver.changed().await.ok()?;
-        match &*receiver.borrow_and_update() {
-            Signal::Landed(outcome) => return Some(Waited::Landed(outcome.clone())),
-            Signal::Accepted if unsent => return Some(Waited::Retry),
-            Signal::Accepted | Signal::UnderWay => {}
-        }
-    }
-}
-
-impl Wait {
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Waited> {
-        self.0.as_mut().poll(cx)
-    }
-}
-
-impl fmt::Debug for Wait {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Wait")
-    }
-}
-
 fn moment() -> Moment {
     Moment { now: Instant::now(), random: fastrand::u32(..) }
-}
-
-fn under_way() -> Landing {
-    Arc::new(watch::Sender::new(Signal::UnderWay))
-}
-
-/// Wakes all waiters with what came of the flight, outside the lock.
-fn announce(landing: Option<Landing>, outcome: Outcome) {
-    signal(landing, Signal::Landed(outcome));
-}
-
-fn signal(landing: Option<Landing>, signal: Signal) {
-    if let Some(landing) = landing {
-        landing.send_if_modified(|last| {
-            // Nothing follows the end of a flight.
-            let is_open = !matches!(last, Signal::Landed(_));
-            if is_open {
-                *last = signal;
-            }
-            is_open
-        });
-    }
 }
