@@ -207,7 +207,8 @@ impl Ended {
         let is_held = self.result.as_ref().is_err_and(|error| !error.is_transport());
         let not_sent =
             |attempt: &Attempt| attempt.verdict.as_ref().is_some_and(|verdict| verdict.phase() == Phase::NotSent);
-        let last = record.attempts().last().filter(|last| is_held && not_sent(last));
+        // An attempt after which a wait was decided did reach the transport, which found no connection: it has spent.
+        let last = record.attempts().last().filter(|last| is_held && not_sent(last) && last.wait.is_none());
         let is_last = |attempt: &Attempt| last.is_some_and(|last| std::ptr::eq(last, attempt));
         let followed = record.attempts().windows(2).filter(|pair| pair[0].wait.is_some() && !is_last(&pair[1]));
         let class = followed.map(|pair| pair[0].verdict.as_ref().map(redress::Verdict::class));
