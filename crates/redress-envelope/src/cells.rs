@@ -109,14 +109,14 @@ impl<'a> Cells<'a> {
     /// Notes what one path brought, for a cell that keeps the last and was forgotten with the name before the value.
     #[inline(always)]
     pub(crate) fn put_last(&mut self, cell: u8, value: Value<'a>) {
-        debug_assert_eq!(self.seen & (1 << cell), 0, "the name before the value has forgotten it");
+        debug_assert_eq!(self.seen & bit(cell), 0, "the name before the value has forgotten it");
         self.add(Found { value, cell, depth: 0 });
     }
 
     /// Notes what one path brought at so many open containers.
     #[inline(always)]
     pub(crate) fn put(&mut self, plan: &Plan, cell: u8, depth: u8, value: Value<'a>) {
-        if self.seen & (1 << cell) != 0 {
+        if self.seen & bit(cell) != 0 {
             return self.put_again(plan, cell, depth, value);
         }
         if *plan.keep(cell) != Keep::Last && is_refused(plan.keep(cell), value, self.text(value)) {
@@ -127,7 +127,7 @@ impl<'a> Cells<'a> {
 
     #[inline(always)]
     fn add(&mut self, found: Found<'a>) {
-        self.seen |= 1 << found.cell;
+        self.seen |= bit(found.cell);
         *self.free_slot() = Some(found);
     }
 
@@ -172,7 +172,7 @@ impl<'a> Cells<'a> {
     #[cold]
     fn drop_all(&mut self, cells: u128) {
         self.seen &= !cells;
-        let forgotten = |found: &Found<'_>| cells & (1 << found.cell) != 0;
+        let forgotten = |found: &Found<'_>| cells & bit(found.cell) != 0;
         let mut kept = 0;
         for at in 0..NEAR {
             if let Some(found) = self.near[at].take_if(|found| !forgotten(found)) {
@@ -270,6 +270,12 @@ impl<'a> Cells<'a> {
         }
         Value::Owned { cell, is_number }
     }
+}
+
+/// Returns the bit of a cell. A cell of JSON and one of XML may share it, as a body is never both.
+#[inline(always)]
+pub(crate) const fn bit(cell: u8) -> u128 {
+    1_u128.wrapping_shl(cell as u32)
 }
 
 /// Whether a value, with this text if it has one, says nothing where one of several is kept, or where texts are joined.

@@ -2,6 +2,7 @@
 
 mod assembly;
 mod reading;
+mod xml;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,7 +12,6 @@ pub use crate::fields::FieldError;
 use crate::head::Head;
 use crate::hint::RetryHint;
 use crate::json::Unreadable;
-use crate::markup;
 use reading::Reader;
 
 /// What an error response says, borrowed from its body and headers where that is possible.
@@ -62,7 +62,7 @@ pub enum Origin {
     Header(String),
     /// A parameter of the `WWW-Authenticate` header.
     Challenge(String),
-    /// An XML element of the body.
+    /// An element or an attribute of an XML body, as a path.
     Element(String),
     /// The first field error.
     FirstField,
@@ -92,8 +92,8 @@ enum Spoke {
 impl<'a> Envelope<'a> {
     /// Reads a response, its body given in as many pieces as it came in.
     ///
-    /// It never fails: what is not JSON leaves headers, status and, if it is a plain text, a message. Of a repeated key
-    /// the last one counts, and a member of a wrong type is absent; both leave the rest as it is. Where the body is cut
+    /// It never fails: what is neither JSON nor XML leaves headers, status and, if it is a plain text, a message. Of a
+    /// repeated key the last one counts, of repeated elements the first that says something, and a member of a wrong type is absent; both leave the rest as it is. Where the body is cut
     /// makes no difference.
     ///
     /// # Examples
@@ -122,7 +122,7 @@ impl<'a> Envelope<'a> {
                 break;
             }
         }
-        let mut text = if reader.is_json() { None } else { markup::text(pieces) };
+        let mut text = if reader.is_json() { None } else { reader.read_other(pieces) };
         reader.envelope(head, &mut text)
     }
 
@@ -192,10 +192,9 @@ impl Spoke {
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Body(path) => write!(f, "{path} in the body"),
+            Self::Body(path) | Self::Element(path) => write!(f, "{path} in the body"),
             Self::Header(name) => write!(f, "{name} header"),
             Self::Challenge(name) => write!(f, "{name} in the www-authenticate header"),
-            Self::Element(name) => write!(f, "<{name}> in the body"),
             Self::FirstField => f.write_str("the first field error"),
             Self::WholeBody => f.write_str("the whole body"),
         }

@@ -26,13 +26,13 @@ pub(crate) const MAX_NAME: usize = 256;
 pub enum Unreadable {
     /// There is no body, or only white space.
     Empty,
-    /// The body is not JSON: HTML, text, binary, or JSON with a mistake.
+    /// The body is neither JSON nor XML that the dialect reads: HTML, text, binary, or a document with a mistake.
     NotJson,
     /// The body is an array, an object or a bare value where the dialect expects something else.
     WrongRoot,
-    /// Containers lie deeper than 128 levels.
+    /// Containers or elements lie deeper than 128 levels.
     TooDeep,
-    /// The body ends before its JSON does.
+    /// The body ends before its JSON or XML does.
     Truncated,
 }
 
@@ -91,7 +91,7 @@ impl fmt::Display for Unreadable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Empty => "the body is empty",
-            Self::NotJson => "the body is not JSON",
+            Self::NotJson => "the body is neither JSON nor XML",
             Self::WrongRoot => {
                 "the body is an array, an object or a bare value where the dialect expects something else"
             }

@@ -49,6 +49,7 @@ mod walk;
 pub mod work;
 #[cfg(not(fuzzing))]
 mod work;
+mod xml;
 
 pub use class::{Class, Recovery, UnknownWord};
 pub use date::{format_date, parse_date};

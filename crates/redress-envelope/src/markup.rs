@@ -1,4 +1,4 @@
-//! Bodies that are not JSON: plain text is a message, of markup only a named element is looked for.
+//! Bodies that are neither JSON nor XML: plain text is a message, HTML is not.
 
 /// How many bytes of such a body are looked at.
 const MAX_TEXT: usize = 4096;
@@ -33,52 +33,8 @@ pub(crate) fn is_plain(text: &str, media_type: &str) -> bool {
     !text.starts_with(['<', '{', '[']) && !kinds.any(|kind| media_type.eq_ignore_ascii_case(kind))
 }
 
-/// Returns the text of the first element of that name that has no elements in it.
-pub(crate) fn element(text: &str, name: &str) -> Option<String> {
-    if !text.starts_with('<') {
-        return None;
-    }
-    let mut rest = text;
-    while let Some((_, after)) = rest.split_once('<') {
-        rest = after;
-        let Some(inside) = rest.strip_prefix(name).and_then(|tail| opened(tail)) else { continue };
-        let end = inside.find('<')?;
-        if inside[end..].starts_with("</") {
-            return Some(unescaped(inside[..end].trim()));
-        }
-    }
-    None
-}
-
-/// Returns what follows the end of a tag, whose name has just been read.
-fn opened(tail: &str) -> Option<&str> {
-    let attributes = tail.starts_with([' ', '\t', '\n', '\r', '>']);
-    let (tag, inside) = tail.split_once('>').filter(|_| attributes)?;
-    (!tag.ends_with('/')).then_some(inside)
-}
-
-fn unescaped(text: &str) -> String {
-    let named = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&apos;", "'"), ("&amp;", "&")];
-    named.iter().fold(text.to_owned(), |text, (name, symbol)| text.replace(name, symbol))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    #[test]
-    fn an_element_is_found_by_its_name() {
-        let s3 = "<?xml version=\"1.0\"?>\n<Error><Code>SlowDown</Code><Message>a &amp;lt; b</Message><Codes/></Error>";
-        for (name, expected) in
-            [("Code", Some("SlowDown")), ("Message", Some("a &lt; b")), ("Codes", None), ("Error", None), ("Cod", None)]
-        {
-            assert_eq!(element(s3, name).as_deref(), expected, "{name}");
-        }
-        assert_eq!(element("<a b='c'>d</a>", "a").as_deref(), Some("d"));
-        assert_eq!(element("Code", "Code"), None);
-        assert_eq!(element("<Code>cut", "Code"), None);
-    }
-
     #[test]
     fn plain_text_is_bounded_and_no_binary() {
         let text = |bytes: &[u8]| super::text([bytes].into_iter());

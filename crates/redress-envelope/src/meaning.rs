@@ -145,7 +145,7 @@ impl Dialect {
     fn trusted_code<'e>(&self, envelope: &'e Envelope<'_>) -> Option<&'e str> {
         let cut = envelope.unreadable.is_some();
         let code = envelope.code.as_deref()?;
-        (!cut || !matches!(envelope.code_origin(self), Some(Origin::Body(_)))).then_some(code)
+        (!cut || !matches!(envelope.code_origin(self), Some(Origin::Body(_) | Origin::Element(_)))).then_some(code)
     }
 
     fn without_code(&self, head: &Head<'_>, envelope: &Envelope<'_>) -> Meaning {

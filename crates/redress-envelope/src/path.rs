@@ -1,4 +1,7 @@
-//! Where a value sits in a body: `error.code`, `errors[0].title`, `"odata.error".code`.
+//! Where a value sits in a body: `error.code`, `errors[0].title`, `"odata.error".code` in JSON, `/Error/Code`,
+//! `//error/@code` in XML.
+
+mod xml;
 
 use std::fmt;
 
@@ -19,13 +22,24 @@ pub(crate) enum Step {
     Index(u32),
     /// Every element.
     Each,
-    /// Every member.
+    /// Every member, or every element below another one.
     Any,
+    /// The beginning of an XML document.
+    Root,
+    /// Any element of an XML document, for a path that holds at every depth.
+    Anywhere,
+    /// The attribute of this name.
+    Attribute(String),
+    /// The text of the element itself.
+    Text,
 }
 
 impl Path {
-    /// Reads a path; the error says what was expected.
+    /// Reads a path; the error says what was expected. One that begins with `/` leads into XML.
     pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
+        if text.starts_with('/') {
+            return xml::parse(text);
+        }
         let mut steps = Vec::new();
         let mut rest = if text == "$" { return Ok(Self(steps)) } else { text };
         while !rest.is_empty() {
@@ -48,9 +62,19 @@ impl Path {
         &self.0
     }
 
-    /// Whether it may lead to several values.
+    /// Reads a path from one XML element on: `@field`, `detail/text`, or `.` for the text of the element itself.
+    pub(crate) fn parse_below_element(text: &str) -> Result<Self, &'static str> {
+        xml::parse_below_element(text)
+    }
+
+    /// Whether it leads into XML rather than JSON.
+    pub(crate) fn is_xml(&self) -> bool {
+        matches!(self.0.first(), Some(Step::Root | Step::Anywhere))
+    }
+
+    /// Whether it may lead to several values, as any path into XML may: elements repeat.
     pub(crate) fn has_wildcard(&self) -> bool {
-        self.0.iter().any(|step| matches!(step, Step::Each | Step::Any))
+        self.is_xml() || self.0.iter().any(|step| matches!(step, Step::Each | Step::Any))
     }
 
     /// Returns this path with another one behind it.
@@ -93,6 +117,9 @@ impl fmt::Display for Path {
         if self.0.is_empty() {
             return f.write_str("$");
         }
+        if self.is_xml() {
+            return xml::print(&self.0, f);
+        }
         for (nth, step) in self.0.iter().enumerate() {
             let dot = if nth == 0 { "" } else { "." };
             match step {
@@ -101,6 +128,8 @@ impl fmt::Display for Path {
                 Step::Index(index) => write!(f, "[{index}]")?,
                 Step::Each => f.write_str("[*]")?,
                 Step::Any => write!(f, "{dot}*")?,
+                Step::Attribute(name) => write!(f, "{dot}@{name}")?,
+                Step::Root | Step::Anywhere | Step::Text => f.write_str(".")?,
             }
         }
         Ok(())

@@ -2,6 +2,7 @@
 
 mod lists;
 mod node;
+mod plans;
 
 use std::collections::HashSet;
 
@@ -9,6 +10,7 @@ use crate::json::Container;
 use crate::path::{Path, Step};
 use node::Name;
 pub(crate) use node::Node;
+pub(crate) use plans::Plans;
 
 /// How many values one plan may name: as many as a mask has bits.
 pub(crate) const MAX_CELLS: usize = 128;
@@ -25,6 +27,8 @@ pub(crate) type NodeId = u16;
 pub(crate) struct Plan {
     nodes: Vec<Node>,
     cells: Vec<(Path, Keep)>,
+    /// The number of the first cell.
+    first_cell: u8,
     /// How many values were asked for and not granted.
     refused: usize,
     lists: Vec<FieldList>,
@@ -92,10 +96,11 @@ pub(crate) enum FieldList {
 }
 
 impl Plan {
-    pub(crate) fn new() -> Self {
+    fn new(first_cell: u8) -> Self {
         Self {
             nodes: vec![Node::default()],
             cells: Vec::new(),
+            first_cell,
             refused: 0,
             lists: Vec::new(),
             excepted: HashSet::new(),
@@ -107,12 +112,13 @@ impl Plan {
     pub(crate) fn cell(&mut self, path: &Path, keep: &Keep) -> Option<u8> {
         let keep = if *keep == Keep::Last && path.has_wildcard() { &Keep::First } else { keep };
         if let Some(known) = self.cells.iter().position(|(at, how)| at == path && how == keep) {
-            return u8::try_from(known).ok();
+            return u8::try_from(known).ok().map(|nth| self.first_cell + nth);
         }
-        let Some(cell) = u8::try_from(self.cells.len()).ok().filter(|cell| usize::from(*cell) < MAX_CELLS) else {
+        let Some(nth) = u8::try_from(self.cells.len()).ok().filter(|nth| usize::from(*nth) < MAX_CELLS) else {
             self.refused += 1;
             return None;
         };
+        let cell = self.first_cell + nth;
         self.cells.push((path.clone(), keep.clone()));
         let node = self.node(path);
         self.at(node).cells.push(cell);
@@ -121,7 +127,7 @@ impl Plan {
         }
         // The outer one of what may lie deeper is no repetition of the inner one, whichever comes first.
         let forgetting = path.steps().len() - usize::from(matches!(keep, Keep::Deepest(_)) && !path.steps().is_empty());
-        let bit = 1_u128 << cell;
+        let bit = 1_u128 << nth;
         self.along_names(&path.steps()[..forgetting], |node| node.cells_below |= bit);
         Some(cell)
     }
@@ -145,11 +151,11 @@ impl Plan {
 
     /// Returns which of the values that lead to a cell is kept.
     pub(crate) fn keep(&self, cell: u8) -> &Keep {
-        &self.cells[usize::from(cell)].1
+        &self.cells[usize::from(cell - self.first_cell)].1
     }
 
     pub(crate) fn path(&self, cell: u8) -> &Path {
-        &self.cells[usize::from(cell)].0
+        &self.cells[usize::from(cell - self.first_cell)].0
     }
 
     /// Ends the building: what holds for every member, or every element, holds for those named by a path too.
@@ -170,7 +176,11 @@ impl Plan {
             node.of_fields =
                 node.role != Role::None || (node.lists_below, node.paths_below, node.messages_below) != (0, 0, 0);
             node.only = match *node.cells {
-                [cell] if node.role == Role::None && self.cells[usize::from(cell)].1 == Keep::Last => Some(cell),
+                [cell]
+                    if node.role == Role::None && self.cells[usize::from(cell - self.first_cell)].1 == Keep::Last =>
+                {
+                    Some(cell)
+                }
                 _ => None,
             };
             node.lengths = node.keys.iter().fold(0, |lengths, (key, _)| lengths | 1 << (key.len() % 64));
@@ -282,23 +292,35 @@ impl Plan {
 
     fn child(&mut self, at: NodeId, step: &Step) -> NodeId {
         let next = NodeId::try_from(self.nodes.len()).unwrap_or(NodeId::MAX);
+        let name = match step {
+            Step::Key(name) => Some(Name::new(name)),
+            Step::Root => Some(Name::new(Self::ROOT)),
+            Step::Anywhere => Some(Name::new(Self::ANYWHERE)),
+            Step::Attribute(name) => Some(Name::new(&format!("@{name}"))),
+            Step::Text => Some(Name::new(Self::TEXT)),
+            Step::Index(_) | Step::Each | Step::Any => None,
+        };
         let node = self.at(at);
         let known = match step {
-            Step::Key(name) => node.keys.iter().find(|(key, _)| *key == Name::new(name)).map(|(_, id)| *id),
             Step::Index(index) => node.indices.iter().find(|(key, _)| key == index).map(|(_, id)| *id),
             Step::Each => node.each,
             Step::Any => node.any_key,
+            _ => node.keys.iter().find(|(key, _)| Some(key) == name.as_ref()).map(|(_, id)| *id),
         };
         if let Some(known) = known {
             return known;
         }
-        match step {
-            Step::Key(name) => node.keys.push((Name::new(name), next)),
-            Step::Index(index) => node.indices.push((*index, next)),
-            Step::Each => node.each = Some(next),
-            Step::Any => node.any_key = Some(next),
+        match (step, name) {
+            (Step::Index(index), _) => node.indices.push((*index, next)),
+            (Step::Each, _) => node.each = Some(next),
+            (_, Some(name)) => node.keys.push((name, next)),
+            (_, None) => node.any_key = Some(next),
         }
         self.nodes.push(Node::default());
+        if matches!(step, Step::Root | Step::Anywhere | Step::Attribute(_) | Step::Text) {
+            // Where a path says any element, it means none of these.
+            self.excepted.insert(next);
+        }
         next
     }
 }

@@ -1,5 +1,7 @@
 //! Whether a body says that it is an error, decided from as few of its bytes as possible.
 
+mod xml;
+
 use std::borrow::Cow;
 use std::fmt;
 
@@ -7,8 +9,9 @@ use crate::cells::Value;
 use crate::dialect::{Compiled, Dialect, ErrorRule, Test};
 use crate::head::Head;
 use crate::json::{Container, Scalar, Scanner, Sink, Unreadable, Want};
-use crate::plan::{Keep, NodeId};
+use crate::plan::{Keep, Node, NodeId, Plans};
 use crate::walk::Walk;
+use xml::Elements;
 
 /// How many members the error rules of a dialect may ask for in all.
 pub(crate) const MAX_ATOMS: usize = 60;
@@ -33,7 +36,16 @@ pub(crate) const MAX_ATOMS: usize = 60;
 /// ```
 pub struct Signal {
     scanner: Scanner,
+    format: Format,
     watch: Watch,
+}
+
+/// The format of a body.
+enum Format {
+    /// Nothing but white space, or a part of a byte order mark, has come.
+    Unknown,
+    Json,
+    Xml(Box<Elements>),
 }
 
 /// What is known of a body so far.
@@ -72,7 +84,7 @@ impl Signal {
         let open = if rules == 0 { 0 } else { u64::MAX };
         let decision = if rules == 0 { Decision::Success } else { Decision::Undecided };
         let watch = Watch { dialect: dialect.clone(), walk: Walk::new(), node: 0, rules, open, held: 0, decision };
-        Self { scanner: Scanner::new(), watch }
+        Self { scanner: Scanner::new(), format: Format::Unknown, watch }
     }
 
     /// Returns what is known so far; before any byte was read, that a body cannot be an error if no rule of the dialect is
@@ -85,13 +97,46 @@ impl Signal {
     /// Reads the next bytes and returns what is known after them.
     pub fn feed(&mut self, chunk: &[u8]) -> Decision {
         if self.watch.decision == Decision::Undecided {
-            let is_broken = self.scanner.feed(chunk, &mut self.watch).is_err();
+            let is_broken = self.read(chunk).is_err();
             // What is wrong behind a signal does not take it back: it might as well come in the next chunk.
             if is_broken && self.watch.decision == Decision::Undecided {
                 self.watch.decision = Decision::Success;
             }
         }
         self.watch.decision
+    }
+
+    fn read(&mut self, mut chunk: &[u8]) -> Result<(), Unreadable> {
+        if let Format::Unknown = self.format {
+            chunk = self.tell_format(chunk);
+        }
+        match &mut self.format {
+            Format::Xml(elements) => elements.feed(chunk, &mut self.watch),
+            Format::Unknown | Format::Json => self.scanner.feed(chunk, &mut self.watch),
+        }
+    }
+
+    /// Tells the format by the first byte that is no white space, gives up the members of the other one, and returns what
+    /// is left to read.
+    fn tell_format<'c>(&mut self, chunk: &'c [u8]) -> &'c [u8] {
+        let of_xml = self.watch.dialect.compiled().xml_atoms;
+        // A byte order mark that is not all there, the scanner of JSON refuses.
+        let is_significant = |byte: &u8| !byte.is_ascii_whitespace() && !b"\xef\xbb\xbf".contains(byte);
+        let first = chunk.iter().position(is_significant);
+        match first.map(|at| &chunk[at..]) {
+            _ if of_xml == 0 => self.format = Format::Json,
+            Some(document @ [b'<', ..]) => {
+                self.format = Format::Xml(Box::default());
+                self.watch.close(!of_xml);
+                return document;
+            }
+            Some(_) => {
+                self.format = Format::Json;
+                self.watch.close(of_xml);
+            }
+            None => {}
+        }
+        chunk
     }
 }
 
@@ -105,8 +150,14 @@ impl fmt::Debug for Signal {
 impl Watch {
     /// Takes a value at the place in hand.
     fn note(&mut self, value: Value<'_>, text: Option<&str>) {
+        let place = self.node;
+        self.note_at(|plans| plans.json.node_at(place), value, text);
+    }
+
+    /// Takes a value at a place.
+    fn note_at(&mut self, place: impl FnOnce(&Plans) -> &Node, value: Value<'_>, text: Option<&str>) {
         let compiled = self.dialect.compiled();
-        let cells = &compiled.signal_plan.node_at(self.node).cells;
+        let cells = &place(&compiled.signal_plan).cells;
         if cells.is_empty() {
             return;
         }
@@ -134,10 +185,16 @@ impl Watch {
         self.decide();
     }
 
+    /// Notes that these members will not come.
+    fn close(&mut self, atoms: u64) {
+        self.open &= !atoms;
+        self.decide();
+    }
+
     /// Notes that nothing more lies in the container at a place.
     fn ended(&mut self, node: NodeId) {
         let compiled = self.dialect.compiled();
-        let cells = &compiled.signal_plan.node_at(node).cells;
+        let cells = &compiled.signal_plan.json.node_at(node).cells;
         if cells.is_empty() {
             return;
         }
@@ -200,13 +257,13 @@ impl<'a> Sink<'a> for Watch {
     const MAX_TEXT: usize = 512;
 
     fn value(&mut self) -> Want {
-        let Some(node) = self.walk.value(&self.dialect.compiled().signal_plan) else { return Want::Nothing };
+        let Some(node) = self.walk.value(&self.dialect.compiled().signal_plan.json) else { return Want::Nothing };
         self.node = node;
         Want::All
     }
 
     fn open(&mut self, container: Container) -> Result<Want, Unreadable> {
-        let plan = &self.dialect.compiled().signal_plan;
+        let plan = &self.dialect.compiled().signal_plan.json;
         if self.walk.at_root() && !plan.may_begin_with(container) {
             return Err(Unreadable::WrongRoot);
         }
@@ -227,7 +284,7 @@ impl<'a> Sink<'a> for Watch {
     }
 
     fn key(&mut self, name: Cow<'a, [u8]>) {
-        self.walk.key(&self.dialect.compiled().signal_plan, &name);
+        self.walk.key(&self.dialect.compiled().signal_plan.json, &name);
     }
 
     fn member(&mut self, name: &'a str) -> Want {

@@ -7,7 +7,7 @@ use super::source::Source;
 use super::spec::{self, Spec, Wanted};
 use crate::hint::Unit;
 use crate::path::{Path, Step};
-use crate::plan::{Keep, Plan};
+use crate::plan::{Keep, Plans};
 
 /// The standard field for limits (IETF draft-ietf-httpapi-ratelimit-headers), read in every dialect.
 const RATELIMIT: http::HeaderName = http::HeaderName::from_static("ratelimit");
@@ -17,7 +17,7 @@ pub(crate) struct Compiled {
     pub(crate) spec: Spec,
     /// The lowest status that the vendor's table names; what is below it and below 400 needs no look at the table.
     pub(crate) first_status: u16,
-    pub(crate) plan: Plan,
+    pub(crate) plan: Plans,
     /// The last one has no conditions.
     pub(crate) readings: Vec<Reading>,
     pub(crate) flags: Vec<Flag<u8>>,
@@ -29,8 +29,10 @@ pub(crate) struct Compiled {
     pub(crate) rules: Vec<Vec<Condition<u8>>>,
     pub(crate) errors: Vec<ErrorRule<u8>>,
     /// The members that the error rules ask for, and nothing else; and the rules with its cells.
-    pub(crate) signal_plan: Plan,
+    pub(crate) signal_plan: Plans,
     pub(crate) signals: Vec<ErrorRule<u8>>,
+    /// Bit `n` is set when member `n` of the error rules, numbered through all of them, is one of XML.
+    pub(crate) xml_atoms: u64,
 }
 
 /// Where the parts of one form of envelope stand.
@@ -41,15 +43,16 @@ pub(crate) struct Reading {
     pub(crate) message: Vec<Source<u8>>,
     pub(crate) request_id: Vec<Source<u8>>,
     pub(crate) reason: Vec<Source<u8>>,
-    /// Bit `n` is set when list `n` of the plan is of this form.
+    /// Bit `n` is set when list `n` of the plan for JSON is of this form; and of the plan for XML.
     pub(crate) lists: u64,
+    pub(crate) xml_lists: u64,
     pub(crate) hints: Vec<Hint<u8>>,
     pub(crate) ordered_hints: bool,
 }
 
 impl Compiled {
     pub(crate) fn new(spec: Spec) -> Self {
-        let (mut plan, mut signal_plan) = (Plan::new(), Plan::new());
+        let (mut plan, mut signal_plan) = (Plans::new(), Plans::new());
         let readings = spec.readings().map(|reading| compile(reading, &spec.reading, &mut plan));
         let readings: Vec<_> = readings.collect();
         let flags = spec.flags.iter().filter_map(|flag| {
@@ -63,27 +66,41 @@ impl Compiled {
         let data = if spec.errors.is_empty() || !spec.says_not_processed() { None } else { plan_data(&mut plan) };
         let rules = spec.rules.iter().map(|(when, _)| conditions(when, &mut plan)).collect();
         let errors = spec.errors.iter().map(|rule| error_rule(rule, &mut plan)).collect();
-        let signals = spec.errors.iter().map(|rule| error_rule(rule, &mut signal_plan)).collect();
+        let signals: Vec<_> = spec.errors.iter().map(|rule| error_rule(rule, &mut signal_plan)).collect();
+        let xml_atoms = xml_atoms(&signals);
         let (plan, signal_plan) = (plan.finish(), signal_plan.finish());
         let first_status = spec.statuses.keys().next().copied().unwrap_or(u16::MAX);
-        Self { spec, first_status, plan, readings, flags, hint_cells, data, rules, errors, signal_plan, signals }
+        Self {
+            spec,
+            first_status,
+            plan,
+            readings,
+            flags,
+            hint_cells,
+            data,
+            rules,
+            errors,
+            signal_plan,
+            signals,
+            xml_atoms,
+        }
     }
 }
 
-fn cell(plan: &mut Plan, wanted: &Wanted) -> Option<u8> {
+fn cell(plan: &mut Plans, wanted: &Wanted) -> Option<u8> {
     plan.cell(&wanted.path, &wanted.keep)
 }
 
 /// The member that GraphQL and many others keep the result in.
-fn plan_data(plan: &mut Plan) -> Option<u8> {
+fn plan_data(plan: &mut Plans) -> Option<u8> {
     cell(plan, &Wanted::one(Path::parse("data").ok()?))
 }
 
-fn conditions(when: &[Condition<Wanted>], plan: &mut Plan) -> Vec<Condition<u8>> {
+fn conditions(when: &[Condition<Wanted>], plan: &mut Plans) -> Vec<Condition<u8>> {
     when.iter().filter_map(|condition| condition.compile(|path| cell(plan, path))).collect()
 }
 
-fn compile(reading: &spec::Reading, last: &spec::Reading, plan: &mut Plan) -> Reading {
+fn compile(reading: &spec::Reading, last: &spec::Reading, plan: &mut Plans) -> Reading {
     let mut sources = |own: &Option<Vec<Source<Wanted>>>, last: &Option<Vec<Source<Wanted>>>| {
         let sources = own.as_ref().or(last.as_ref()).into_iter().flatten();
         sources.filter_map(|source| source.compile(|path| cell(plan, path))).collect()
@@ -93,7 +110,9 @@ fn compile(reading: &spec::Reading, last: &spec::Reading, plan: &mut Plan) -> Re
     let request_id = sources(&reading.request_id, &last.request_id);
     let reason = sources(&reading.reason, &last.reason);
     let fields = reading.fields.as_ref().or(last.fields.as_ref()).into_iter().flatten();
-    let lists = fields.fold(0, |lists, list| lists | plan.list(list));
+    let (of_xml, of_json): (Vec<_>, Vec<_>) = fields.partition(|list| list.at().is_xml());
+    let lists = of_json.into_iter().fold(0, |lists, list| lists | plan.json.list(list));
+    let xml_lists = of_xml.into_iter().fold(0, |lists, list| lists | plan.xml.list(list));
     let mut hints: Vec<_> = reading.hints.as_ref().or(last.hints.as_ref()).into_iter().flatten().cloned().collect();
     hints.push(Hint::new(HintPlace::Header(RATELIMIT), Unit::RateLimit, true, Vec::new()));
     let hints: Vec<_> = hints.iter().filter_map(|hint| hint.compile(|path| cell(plan, path))).collect();
@@ -103,13 +122,14 @@ fn compile(reading: &spec::Reading, last: &spec::Reading, plan: &mut Plan) -> Re
         request_id,
         reason,
         lists,
+        xml_lists,
         hints,
         when: conditions(&reading.when, plan),
         ordered_hints: reading.ordered_hints.or(last.ordered_hints).unwrap_or_default(),
     }
 }
 
-fn error_rule(rule: &ErrorRule<Wanted>, plan: &mut Plan) -> ErrorRule<u8> {
+fn error_rule(rule: &ErrorRule<Wanted>, plan: &mut Plans) -> ErrorRule<u8> {
     let lines = rule.lines.iter().map(|line| {
         let atoms = line.atoms.iter().flat_map(|(wanted, test)| with_inside(wanted, test));
         let atoms = atoms.filter_map(|(wanted, test)| Some((cell(plan, &wanted)?, test))).collect();
@@ -119,8 +139,17 @@ fn error_rule(rule: &ErrorRule<Wanted>, plan: &mut Plan) -> ErrorRule<u8> {
     ErrorRule { lines, when: conditions(&rule.when, plan) }
 }
 
+/// Returns which of the members that the rules ask for, numbered through all rules, are those of XML.
+fn xml_atoms(rules: &[ErrorRule<u8>]) -> u64 {
+    let atoms = rules.iter().flat_map(|rule| &rule.lines).flat_map(|line| &line.atoms);
+    atoms.zip(0_u32..).fold(0, |mask, ((cell, _), nth)| mask | u64::from(Plans::is_xml(*cell)).wrapping_shl(nth))
+}
+
 /// Asks of a member that must not be empty for what lies in it, too: elements first, then members.
 fn with_inside(wanted: &Wanted, test: &Test) -> Vec<(Wanted, Test)> {
+    if wanted.path.is_xml() {
+        return vec![(wanted.clone(), test.of_xml())];
+    }
     let own = (wanted.clone(), test.clone());
     if *test != Test::NonEmpty {
         return vec![own];

@@ -38,6 +38,17 @@ pub(crate) enum Test {
 }
 
 impl Test {
+    /// Returns the test for an element or attribute, which is a text or has something in it: an empty one is not there.
+    ///
+    /// A truth value is written as XML Schema has it (part 2, section 3.2.2).
+    pub(crate) fn of_xml(&self) -> Self {
+        match self {
+            Self::NonEmpty => Self::NotNull,
+            Self::IsFalse => Self::Is(["false", "0"].map(str::to_owned).into()),
+            test => test.clone(),
+        }
+    }
+
     /// Whether a member with this value, and this text if it has one, is what it must be. A container is never empty here:
     /// what lies in it is asked.
     pub(crate) fn holds(&self, value: Value<'_>, text: Option<&str>) -> bool {

@@ -8,7 +8,7 @@ use http::HeaderName;
 use super::condition::{Condition, Facts};
 use super::spec::Wanted;
 use super::window::headers_of_quota;
-use crate::cells::Cells;
+use crate::cells::{Cells, bit};
 use crate::head::Head;
 use crate::hint::{HintSource, RetryHint, Unit};
 
@@ -75,7 +75,7 @@ impl HintPlace<u8> {
     pub(crate) const fn cells(&self) -> u128 {
         match self {
             Self::Header(_) => 0,
-            Self::Body(cell, _) => 1 << *cell,
+            Self::Body(cell, _) => bit(*cell),
         }
     }
 

@@ -8,9 +8,8 @@ use crate::cells::{Cells, Value};
 use crate::challenge;
 use crate::envelope::Origin;
 use crate::head::Head;
-use crate::markup;
 use crate::pattern::Glob;
-use crate::plan::Plan;
+use crate::plan::Plans;
 
 /// A place that may hold a part of the envelope. `P` is a path where a file is read, a cell once it is compiled.
 #[derive(Clone, Debug)]
@@ -32,8 +31,6 @@ pub(crate) enum Place<P> {
     Header(HeaderName),
     /// A parameter of `WWW-Authenticate`.
     Challenge(String),
-    /// An XML element.
-    Element(String),
     /// Several members, joined.
     Parts(Vec<P>, String),
 }
@@ -79,8 +76,6 @@ pub(crate) enum Repeats {
 pub(crate) struct Response<'r, 'a> {
     pub(crate) head: &'r Head<'a>,
     pub(crate) cells: &'r Cells<'a>,
-    /// The body where it is not JSON.
-    pub(crate) text: Option<&'r str>,
 }
 
 impl<P> Source<P> {
@@ -102,7 +97,6 @@ impl<P> Source<P> {
             Place::Body(path) => Place::Body(cell(path)?),
             Place::Header(name) => Place::Header(name.clone()),
             Place::Challenge(name) => Place::Challenge(name.clone()),
-            Place::Element(name) => Place::Element(name.clone()),
             Place::Parts(parts, between) => {
                 Place::Parts(parts.iter().map(cell).collect::<Option<_>>()?, between.clone())
             }
@@ -123,12 +117,12 @@ impl<P> Source<P> {
 
 impl Source<u8> {
     /// Returns the place for people.
-    pub(crate) fn origin(&self, plan: &Plan) -> Origin {
+    pub(crate) fn origin(&self, plan: &Plans) -> Origin {
         match &self.place {
+            Place::Body(cell) if Plans::is_xml(*cell) => Origin::Element(plan.path(*cell).to_string()),
             Place::Body(cell) => Origin::Body(plan.path(*cell).to_string()),
             Place::Header(name) => Origin::Header(name.as_str().to_owned()),
             Place::Challenge(name) => Origin::Challenge(name.clone()),
-            Place::Element(name) => Origin::Element(name.clone()),
             Place::Parts(parts, _) => {
                 let paths: Vec<_> = parts.iter().map(|part| plan.path(*part).to_string()).collect();
                 Origin::Body(paths.join(" and "))
@@ -160,9 +154,6 @@ impl Source<u8> {
             Place::Challenge(name) => {
                 let mut texts = challenge::parameters(response.head.headers, name);
                 texts.find_map(|text| self.taken(text, response.head.status))
-            }
-            Place::Element(name) => {
-                self.taken(Cow::Owned(markup::element(response.text?, name)?), response.head.status)
             }
             Place::Parts(parts, between) => {
                 let said = |part: &u8| response.cells.get(*part).and_then(|value| response.cells.text(value));

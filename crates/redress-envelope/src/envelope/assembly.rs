@@ -32,6 +32,7 @@ pub(super) fn assemble<'a>(
     let request_id = plain(&reading.request_id, cells);
     let reason = plain(&reading.reason, cells);
     let fields = &mut gathered.fields;
+    let lists = if gathered.is_xml { reading.xml_lists } else { reading.lists };
     let signalled = !compiled.errors.is_empty() && is_signalled(compiled, head, cells);
     let all_said = message.is_some()
         && (code.is_some() || reading.code.is_empty())
@@ -44,7 +45,7 @@ pub(super) fn assemble<'a>(
         message: message.map(Cow::Borrowed),
         request_id: request_id.map(Cow::Borrowed),
         reason: reason.map(Cow::Borrowed),
-        fields: fields.as_mut().map_or_else(Vec::new, |fields| fields.of_lists(reading.lists)),
+        fields: fields.as_mut().map_or_else(Vec::new, |fields| fields.of_lists(lists)),
         hint: None,
         reset: None,
         used_up: None,
@@ -111,7 +112,7 @@ impl<'a> Rest<'_, 'a> {
     /// Adds to an envelope what other sources, hints and rules say.
     #[inline(never)]
     fn added_to(self, mut envelope: Envelope<'a>) -> Envelope<'a> {
-        let response = Response { head: self.head, cells: self.cells, text: self.text.as_deref() };
+        let response = Response { head: self.head, cells: self.cells };
         let origins = &mut envelope.origins;
         say(&self.reading.code, &response, &mut envelope.code, &mut origins.code);
         say(&self.reading.message, &response, &mut envelope.message, &mut origins.message);

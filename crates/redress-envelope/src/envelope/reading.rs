@@ -4,11 +4,13 @@ use std::borrow::Cow;
 
 use super::Envelope;
 use super::assembly::assemble;
+use super::xml::Document;
 use crate::cells::{Cells, Value};
 use crate::dialect::Compiled;
 use crate::fields::Fields;
 use crate::head::Head;
 use crate::json::{Container, Scalar, Scanner, Sink, Unreadable, Want, lossy};
+use crate::markup;
 use crate::plan::{Node, NodeId, Plan, Role};
 use crate::walk::Walk;
 
@@ -34,12 +36,14 @@ pub(super) struct Gathered<'a, 'p> {
     pub(super) root_text: Option<Cow<'a, str>>,
     /// Whether the body is nothing but a number, a truth value or `null`.
     is_bare: bool,
+    /// Whether the body is XML, so that cells and fields are those of the other plan.
+    pub(super) is_xml: bool,
 }
 
 impl<'a, 'p> Reader<'a, 'p> {
     #[inline(never)]
     pub(super) fn new(compiled: &'p Compiled) -> Self {
-        Self { compiled, scanner: Scanner::new(), gathered: Gathered::new(&compiled.plan), wrong: None }
+        Self { compiled, scanner: Scanner::new(), gathered: Gathered::new(&compiled.plan.json), wrong: None }
     }
 
     /// Reads the next bytes, and returns whether more of them make sense.
@@ -47,6 +51,22 @@ impl<'a, 'p> Reader<'a, 'p> {
     pub(super) fn feed(&mut self, piece: &'a [u8]) -> bool {
         self.wrong = self.scanner.feed(piece, &mut self.gathered).err();
         self.wrong.is_none()
+    }
+
+    /// Reads a body that is not JSON: as XML, if it begins so and the dialect has paths into XML. Returns it as a text.
+    #[inline(never)]
+    pub(super) fn read_other(&mut self, pieces: impl Iterator<Item = &'a [u8]> + Clone) -> Option<String> {
+        let plan = &self.compiled.plan.xml;
+        if plan.values() + plan.lists() > 0
+            && let Some((document, end)) = Document::read(plan, pieces.clone())
+        {
+            self.gathered.cells = document.cells;
+            self.gathered.fields = Some(document.fields);
+            self.gathered.is_xml = true;
+            self.wrong = end.err();
+            return None;
+        }
+        markup::text(pieces)
     }
 
     /// Whether nothing so far is against the grammar.
@@ -57,7 +77,8 @@ impl<'a, 'p> Reader<'a, 'p> {
     /// Returns the envelope after the last byte; `text` is the body where it is not JSON.
     #[inline(never)]
     pub(super) fn envelope(&mut self, head: &Head<'a>, text: &mut Option<String>) -> Envelope<'a> {
-        let wrong = self.wrong.or_else(|| self.scanner.finish(&mut self.gathered).err());
+        let is_over = self.wrong.is_some() || self.gathered.is_xml;
+        let wrong = if is_over { self.wrong } else { self.scanner.finish(&mut self.gathered).err() };
         let wrong = wrong.or(self.gathered.is_bare.then_some(Unreadable::WrongRoot));
         if wrong == Some(Unreadable::NotJson) {
             // A text with something behind it is rather a text as a whole.
@@ -71,7 +92,7 @@ impl<'a, 'p> Gathered<'a, 'p> {
     #[inline]
     pub(super) fn new(plan: &'p Plan) -> Self {
         let (walk, cells) = (Walk::new(), Cells::new());
-        Self { plan, walk, node: 0, cells, fields: None, root_text: None, is_bare: false }
+        Self { plan, walk, node: 0, cells, fields: None, root_text: None, is_bare: false, is_xml: false }
     }
 
     /// Goes to a member and forgets what an earlier one of its name brought.

@@ -23,7 +23,8 @@ impl Plan {
         self.along_names(fields.at().steps(), |node| node.lists_below |= 1 << list);
         match fields {
             FieldList::List { at, path, message, nameless, single } => {
-                let item = if *single { at.clone() } else { at.join(&[Step::Each]) };
+                // An element that repeats is its own list.
+                let item = if *single || at.is_xml() { at.clone() } else { at.join(&[Step::Each]) };
                 self.role(&item, Role::Item { list, nameless: *nameless });
                 self.item_paths(&item, path);
                 self.item_messages(&item, message);

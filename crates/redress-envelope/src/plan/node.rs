@@ -58,6 +58,17 @@ impl Node {
         self.any_key
     }
 
+    /// Returns the place of a member of this name, if a path names it.
+    pub(crate) fn only_named(&self, name: &[u8]) -> Option<NodeId> {
+        if self.lengths & (1 << (name.len() % 64)) != 0 { self.named(name) } else { None }
+    }
+
+    /// Returns the places of all members that a path names, with their names, and of any member.
+    pub(crate) fn children(&self) -> impl Iterator<Item = (&[u8], NodeId)> {
+        let named = self.keys.iter().map(|(name, id)| (name.as_bytes(), *id));
+        named.chain(self.any_key.map(|id| (&b""[..], id)))
+    }
+
     fn named(&self, name: &[u8]) -> Option<NodeId> {
         let ends = Ends::of(name);
         let (_, id) = self.keys.iter().find(|(key, _)| key.ends == ends && key.text.len() == name.len())?;
@@ -79,6 +90,10 @@ impl Node {
 impl Name {
     pub(super) fn new(name: &str) -> Self {
         Self { text: name.as_bytes().into(), ends: Ends::of(name.as_bytes()) }
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        &self.text
     }
 
     pub(super) fn len(&self) -> usize {

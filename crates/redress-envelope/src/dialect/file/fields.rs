@@ -1,6 +1,6 @@
 //! `fields = [...]`: how an API lists the faults of single fields.
 
-use super::words::{path, text};
+use super::words::{path, path_below_element, text};
 use super::{File, Item};
 use crate::path::Path;
 use crate::plan::{FieldList, MAX_LISTS, MAX_RANKS};
@@ -43,6 +43,9 @@ pub(super) fn fields<'t>(file: &mut File<'_>, item: &Item<'t>) -> Vec<FieldList>
 fn list<'t>(file: &mut File<'_>, item: &Item<'t>) -> Option<FieldList> {
     let mistakes = file.mistakes.len();
     let Table { form, path, message, nameless, except, leaf, texts } = table(file, item)?;
+    if form.as_ref().is_some_and(|(form, at)| at.is_xml() && *form != Form::List) {
+        file.note(&item.span, &item.key, "expected `list` with a path into XML".to_owned());
+    }
     if file.mistakes.len() > mistakes {
         return None;
     }
@@ -81,7 +84,10 @@ fn except(file: &mut File<'_>, item: &Item<'_>) -> Vec<String> {
 
 fn table<'t>(file: &mut File<'_>, item: &Item<'t>) -> Option<Table> {
     let mut fields = Table::default();
-    for (key, value) in file.table(item)? {
+    let table = file.table(item)?;
+    let is_xml = table.get("list").and_then(|at| at.get_ref().as_str()).is_some_and(|at| at.starts_with('/'));
+    let path_inside = if is_xml { path_below_element } else { path };
+    for (key, value) in table {
         let entry = item.member(key, value);
         let form = match key.get_ref().as_ref() {
             "list" => Form::List,
@@ -91,8 +97,8 @@ fn table<'t>(file: &mut File<'_>, item: &Item<'t>) -> Option<Table> {
             "tree" => Form::Tree,
             other => {
                 match other {
-                    "path" => fields.path = file.each_parsed(&entry, path),
-                    "message" => fields.message = file.each_parsed(&entry, path),
+                    "path" => fields.path = file.each_parsed(&entry, path_inside),
+                    "message" => fields.message = file.each_parsed(&entry, path_inside),
                     "nameless" => fields.nameless = file.truth(&entry).unwrap_or_default(),
                     "except" => fields.except = except(file, &entry),
                     "texts" => fields.texts = file.truth(&entry),

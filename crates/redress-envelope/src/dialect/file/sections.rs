@@ -6,7 +6,7 @@ use super::super::spec::Spec;
 use super::words::{header, secret_path};
 use super::{File, Item, add, catalogue, error, read, retry};
 use crate::dialects;
-use crate::plan::{MAX_CELLS, MAX_LISTS, Plan};
+use crate::plan::{MAX_CELLS, MAX_LISTS, Plans};
 
 const ROOT: &[&str] = &[
     "name",
@@ -50,18 +50,20 @@ pub(super) fn root<'t>(file: &mut File<'_>, root: &'t DeTable<'t>, base: Option<
     spec
 }
 
-/// Notes what is too much, or contested, in the plan that the paths of a file make.
-pub(super) fn limits(file: &mut File<'_>, root: &DeTable<'_>, plan: &Plan) {
-    let (values, lists) = (plan.values(), plan.lists());
+/// Notes what is too much, or contested, in the plans that the paths of a file make.
+pub(super) fn limits(file: &mut File<'_>, root: &DeTable<'_>, plans: &Plans) {
     let read = root.get_key_value("read").map_or(0..0, |(key, _)| key.span());
-    if values > MAX_CELLS {
-        file.note(&read, "read", format!("expected at most {MAX_CELLS} paths in all, found {values}"));
-    }
-    if let Some(place) = plan.contested() {
-        file.note(&read, "read", format!("expected one list of fields at `{place}`, found two that differ"));
-    }
-    if lists > MAX_LISTS {
-        file.note(&read, "read", format!("expected at most {MAX_LISTS} lists of fields in all, found {lists}"));
+    for plan in plans.each() {
+        let (values, lists) = (plan.values(), plan.lists());
+        if values > MAX_CELLS {
+            file.note(&read, "read", format!("expected at most {MAX_CELLS} paths in all, found {values}"));
+        }
+        if let Some(place) = plan.contested() {
+            file.note(&read, "read", format!("expected one list of fields at `{place}`, found two that differ"));
+        }
+        if lists > MAX_LISTS {
+            file.note(&read, "read", format!("expected at most {MAX_LISTS} lists of fields in all, found {lists}"));
+        }
     }
 }
 

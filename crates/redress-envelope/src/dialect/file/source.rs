@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::super::source::{Cut, Kind, Place, Repeats, Source};
 use super::super::spec::Wanted;
-use super::words::{header, one_of, path, text};
+use super::words::{element, header, one_of, path, text};
 use super::{File, Item};
 use crate::path::Path;
 use crate::pattern::Glob;
@@ -72,7 +72,7 @@ fn source<'t>(file: &mut File<'_>, item: &Item<'t>, kind: Kind) -> Vec<Source<Wa
             "path" => places.extend(file.each_parsed(&entry, path).into_iter().map(Place::Body)),
             "header" => places.extend(file.each_parsed(&entry, header).into_iter().map(Place::Header)),
             "challenge" => places.extend(file.each_parsed(&entry, text).into_iter().map(Place::Challenge)),
-            "element" => places.extend(file.each_parsed(&entry, text).into_iter().map(Place::Element)),
+            "element" => places.extend(file.each_parsed(&entry, element).into_iter().map(Place::Body)),
             "parts" => places.push(Place::Parts(file.each_parsed(&entry, path), "/".to_owned())),
             "sep" => between = file.string(&entry),
             "as" => form.kind = file.parsed(&entry, one_of(&Kind::ALL)).unwrap_or(kind),
@@ -89,6 +89,11 @@ fn source<'t>(file: &mut File<'_>, item: &Item<'t>, kind: Kind) -> Vec<Source<Wa
     if places.is_empty() {
         file.note(&item.span, &item.key, "expected one of path, header, challenge, element, parts".to_owned());
     }
+    if matches!(keep, Keep::Deepest(_))
+        && places.iter().any(|place| matches!(place, Place::Body(path) if path.is_xml()))
+    {
+        file.note(&item.span, &item.key, "expected `deepest` with a path into JSON".to_owned());
+    }
     // One more than are allowed tells that they are too many, and what stands beside them is not copied for the others.
     places.truncate(MAX_SOURCES + 1);
     places.into_iter().map(|place| form.at(place, &keep, between.as_deref())).collect()
@@ -101,7 +106,6 @@ impl Source<()> {
             Place::Body(path) => Place::Body(Wanted { path, keep: keep.clone() }),
             Place::Header(name) => Place::Header(name),
             Place::Challenge(name) => Place::Challenge(name),
-            Place::Element(name) => Place::Element(name),
             Place::Parts(parts, usual) => {
                 let between = between.map_or(usual, str::to_owned);
                 Place::Parts(parts.into_iter().map(Wanted::one).collect(), between)

@@ -15,6 +15,16 @@ pub(super) fn path(text: &str) -> Result<Path, String> {
     Path::parse(text).map_err(str::to_owned)
 }
 
+/// Reads the name of an element at any depth.
+pub(super) fn element(text: &str) -> Result<Path, String> {
+    path(&format!("//{text}"))
+}
+
+/// Reads a path from an XML element on.
+pub(super) fn path_below_element(text: &str) -> Result<Path, String> {
+    Path::parse_below_element(text).map_err(str::to_owned)
+}
+
 pub(super) fn header(text: &str) -> Result<HeaderName, String> {
     HeaderName::from_bytes(text.as_bytes()).map_err(|_| "the name of a header".to_owned())
 }

@@ -1,0 +1,101 @@
+//! Paths into XML: the child, descendant and attribute steps of `XPath` 1.0.
+
+use std::fmt;
+
+use super::{MAX_STEPS, Path, Step};
+use crate::json::MAX_NAME;
+
+const NAME: &str = "the name of an element, `*`, or last the name of an attribute such as `@code`";
+const STEPS: &str = "a path of at most 8 steps";
+
+/// Reads `/Error/Code` or `//error/@code`.
+pub(super) fn parse(text: &str) -> Result<Path, &'static str> {
+    let (first, rest) = match (text.strip_prefix("//"), text.strip_prefix('/')) {
+        (Some(rest), _) => (Step::Anywhere, rest),
+        (None, rest) => (Step::Root, rest.unwrap_or_default()),
+    };
+    let mut steps = vec![first];
+    steps.extend(below(rest)?);
+    Ok(Path(steps))
+}
+
+/// Reads `@field`, `detail/text` or `.`.
+pub(super) fn parse_below_element(text: &str) -> Result<Path, &'static str> {
+    if text == "." { Ok(Path(vec![Step::Text])) } else { below(text).map(Path) }
+}
+
+fn below(text: &str) -> Result<Vec<Step>, &'static str> {
+    let steps: Vec<_> = text.split('/').take(MAX_STEPS + 1).map(step).collect::<Result<_, _>>()?;
+    let is_attribute = |step: &Step| matches!(step, Step::Attribute(_));
+    match steps.split_last() {
+        Some((_, before)) if before.iter().any(is_attribute) => Err(NAME),
+        _ if steps.len() > MAX_STEPS => Err(STEPS),
+        _ => Ok(steps),
+    }
+}
+
+fn step(text: &str) -> Result<Step, &'static str> {
+    let (is_attribute, name) = text.strip_prefix('@').map_or((false, text), |name| (true, name));
+    let is_name =
+        !name.is_empty() && !name.contains(|symbol: char| symbol.is_whitespace() || "@[]()<>&=*'\"|".contains(symbol));
+    match (is_attribute, name) {
+        (false, "*") => Ok(Step::Any),
+        _ if !is_name || name == "." => Err(NAME),
+        (_, name) if name.len() >= MAX_NAME => Err("a name of less than 256 bytes"),
+        (true, name) => Ok(Step::Attribute(name.to_owned())),
+        (false, name) => Ok(Step::Key(name.to_owned())),
+    }
+}
+
+/// Writes a path as it is read.
+pub(super) fn print(steps: &[Step], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    for (nth, step) in steps.iter().enumerate() {
+        let slash = if nth < 2 { "" } else { "/" };
+        match step {
+            Step::Root => f.write_str("/")?,
+            Step::Anywhere => f.write_str("//")?,
+            Step::Key(name) => write!(f, "{slash}{name}")?,
+            Step::Attribute(name) => write!(f, "{slash}@{name}")?,
+            Step::Any => write!(f, "{slash}*")?,
+            Step::Text | Step::Index(_) | Step::Each => write!(f, "{slash}.")?,
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_into_xml_prints_as_it_was_read() {
+        for text in ["/Error/Code", "//Code", "//error/@code", "/rsp/@stat", "//@code", "/*/soap:Fault", "//a.b/c-d"] {
+            assert_eq!(Path::parse(text).map(|path| path.to_string()), Ok(text.to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_wrong_path_into_xml_says_what_was_expected() {
+        let long = format!("/{}", ["a"; 9].join("/"));
+        for (text, expected) in [
+            ("/", NAME),
+            ("//", NAME),
+            ("/a/", NAME),
+            ("/a//b", NAME),
+            ("/@a/b", NAME),
+            ("/a[1]", NAME),
+            ("/a/text()", NAME),
+            ("/a/.", NAME),
+            (long.as_str(), STEPS),
+        ] {
+            assert_eq!(Path::parse(text), Err(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_path_below_an_element_may_be_its_own_text() {
+        assert_eq!(parse_below_element("."), Ok(Path(vec![Step::Text])));
+        assert_eq!(parse_below_element("@field"), Ok(Path(vec![Step::Attribute("field".to_owned())])));
+        assert_eq!(parse_below_element("/a"), Err(NAME));
+    }
+}

@@ -1,0 +1,75 @@
+//! The two plans of a dialect: one for JSON, one for XML.
+
+use super::{Keep, MAX_CELLS, NodeId, Plan};
+use crate::path::Path;
+
+/// A body is read by one of them. Their cells are numbered apart, so that a cell of the other one is never there.
+#[derive(Clone, Debug)]
+pub(crate) struct Plans {
+    pub(crate) json: Plan,
+    pub(crate) xml: Plan,
+}
+
+impl Plan {
+    /// The names under which the beginnings of paths into XML lie at node 0, and the text of an element below it: no
+    /// element is called so.
+    pub(super) const ROOT: &str = "/";
+    pub(super) const ANYWHERE: &str = "//";
+    pub(super) const TEXT: &str = ".";
+
+    /// Returns the place where paths from the root element of a document begin.
+    pub(crate) fn xml_root(&self) -> Option<NodeId> {
+        self.node_at(0).only_named(Self::ROOT.as_bytes())
+    }
+
+    /// Returns the place where paths begin that hold at every depth.
+    pub(crate) fn xml_anywhere(&self) -> Option<NodeId> {
+        self.node_at(0).only_named(Self::ANYWHERE.as_bytes())
+    }
+
+    /// Returns the place of the text of an element.
+    pub(crate) fn xml_text(&self, element: NodeId) -> Option<NodeId> {
+        self.node_at(element).only_named(Self::TEXT.as_bytes())
+    }
+}
+
+impl Plans {
+    /// The number of the first cell of XML: those of JSON lie below.
+    pub(crate) const FIRST_XML: u8 = MAX_CELLS as u8;
+
+    pub(crate) fn new() -> Self {
+        Self { json: Plan::new(0), xml: Plan::new(Self::FIRST_XML) }
+    }
+
+    /// Whether a cell is one of XML.
+    pub(crate) const fn is_xml(cell: u8) -> bool {
+        cell >= Self::FIRST_XML
+    }
+
+    /// Returns the cell in which the value at `path` will lie; `None` when the plan is full.
+    pub(crate) fn cell(&mut self, path: &Path, keep: &Keep) -> Option<u8> {
+        if path.is_xml() { self.xml.cell(path, keep) } else { self.json.cell(path, keep) }
+    }
+
+    /// Returns which of the values that lead to a cell is kept.
+    pub(crate) fn keep(&self, cell: u8) -> &Keep {
+        self.of(cell).keep(cell)
+    }
+
+    pub(crate) fn path(&self, cell: u8) -> &Path {
+        self.of(cell).path(cell)
+    }
+
+    /// Returns both.
+    pub(crate) fn each(&self) -> [&Plan; 2] {
+        [&self.json, &self.xml]
+    }
+
+    pub(crate) fn finish(self) -> Self {
+        Self { json: self.json.finish(), xml: self.xml.finish() }
+    }
+
+    fn of(&self, cell: u8) -> &Plan {
+        if Self::is_xml(cell) { &self.xml } else { &self.json }
+    }
+}

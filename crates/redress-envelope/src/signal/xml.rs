@@ -1,0 +1,125 @@
+//! The signal of a body that is XML.
+
+use std::collections::HashSet;
+
+use super::{Decision, Watch, atoms};
+use crate::cells::{Value, bit};
+use crate::dialect::Compiled;
+use crate::json::Unreadable;
+use crate::plan::NodeId;
+use crate::xml::{Scanner, Sink, Walk, is_of_namespaces};
+
+/// How far a document was read.
+#[derive(Debug, Default)]
+pub(super) struct Elements {
+    scanner: Scanner,
+    walk: Walk,
+    /// The places of the attribute in hand.
+    attribute: Vec<NodeId>,
+}
+
+/// The sink: where the scan stands, and what is known.
+struct Watched<'w> {
+    walk: &'w mut Walk,
+    attribute: &'w mut Vec<NodeId>,
+    watch: &'w mut Watch,
+}
+
+impl Elements {
+    pub(super) fn feed(&mut self, chunk: &[u8], watch: &mut Watch) -> Result<(), Unreadable> {
+        let Self { scanner, walk, attribute } = self;
+        scanner.feed(chunk, &mut Watched { walk, attribute, watch })
+    }
+}
+
+impl Watched<'_> {
+    fn note(&mut self, place: NodeId, value: Value<'_>, text: Option<&str>) {
+        self.watch.note_at(|plans| plans.xml.node_at(place), value, text);
+    }
+
+    /// Takes a value of the innermost element.
+    fn note_here(&mut self, value: Value<'_>, text: Option<&str>) {
+        for at in 0..self.walk.here().len() {
+            self.note(self.walk.here()[at], value, text);
+        }
+    }
+
+    /// Gives up the members that cannot come any more, once the root element is known: those of another root, and those of
+    /// attributes that it does not have.
+    fn give_up(&mut self, may_have_attributes: bool) {
+        let reachable = reachable(self.watch.dialect.compiled(), self.walk, may_have_attributes);
+        self.watch.close(!reachable);
+    }
+}
+
+impl Sink for Watched<'_> {
+    const STRICT: bool = false;
+    /// Longer than any text that a dialect compares with.
+    const MAX_TEXT: usize = 512;
+
+    fn open(&mut self, name: &[u8]) {
+        self.note_here(Value::Object, None);
+        self.walk.open(&self.watch.dialect.compiled().signal_plan.xml, name);
+        if self.walk.depth() == 1 {
+            self.give_up(true);
+        }
+    }
+
+    fn attribute(&mut self, name: &[u8]) -> bool {
+        if !is_of_namespaces(name) {
+            self.note_here(Value::Object, None);
+        }
+        *self.attribute = self.walk.attribute(&self.watch.dialect.compiled().signal_plan.xml, name);
+        !self.attribute.is_empty()
+    }
+
+    fn value(&mut self, text: &str) {
+        for place in std::mem::take(self.attribute) {
+            self.note(place, Value::Text(text), Some(text));
+        }
+    }
+
+    fn opened(&mut self) -> bool {
+        if self.walk.depth() == 1 {
+            self.give_up(false);
+        }
+        let plan = &self.watch.dialect.compiled().signal_plan.xml;
+        self.walk.here().iter().any(|place| !plan.node_at(*place).cells.is_empty())
+    }
+
+    fn close(&mut self, text: &str) {
+        if !text.is_empty() {
+            self.note_here(Value::Text(text), Some(text));
+        }
+        self.walk.close();
+        if self.walk.depth() == 0 {
+            self.watch.close(u64::MAX);
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        self.watch.decision != Decision::Undecided
+    }
+}
+
+/// Returns the members that may still come in the root element, numbered through all rules.
+fn reachable(compiled: &Compiled, walk: &Walk, may_have_attributes: bool) -> u64 {
+    let plan = &compiled.signal_plan.xml;
+    let (mut cells, mut seen) = (0, HashSet::new());
+    let mut places: Vec<NodeId> = plan.xml_anywhere().into_iter().collect();
+    for root in walk.here() {
+        let node = plan.node_at(*root);
+        node.cells.iter().for_each(|cell| cells |= bit(*cell));
+        let inside = node.children().filter(|(name, _)| may_have_attributes || !name.starts_with(b"@"));
+        places.extend(inside.map(|(_, place)| place));
+    }
+    while let Some(place) = places.pop() {
+        if seen.insert(place) {
+            let node = plan.node_at(place);
+            node.cells.iter().for_each(|cell| cells |= bit(*cell));
+            places.extend(node.children().map(|(_, place)| place));
+        }
+    }
+    let comes = |(nth, (cell, _)): (usize, &(u8, _))| if cells & bit(*cell) != 0 { 1 << nth } else { 0 };
+    atoms(compiled).fold(0, |mask, atom| mask | comes(atom))
+}

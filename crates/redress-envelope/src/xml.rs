@@ -1,0 +1,36 @@
+//! XML as events: what a scan tells, and who listens.
+//!
+//! The scan follows XML 1.0 without a document type: a body with a `<!DOCTYPE`, or whose root is an element of HTML, is not
+//! XML here, so that no entity is ever declared or expanded. The five predefined entities and numeric references stand
+//! for their symbol; any other reference stays as it is written. Comments and processing instructions are skipped, a
+//! byte order mark and white space before the XML declaration too. No element lies deeper than 128 levels. A start tag and
+//! its end tag must match where the sink is strict. Namespaces are not resolved: see [`Walk`].
+
+mod html;
+mod reference;
+mod scanner;
+mod text;
+mod walk;
+
+pub(crate) use scanner::Scanner;
+pub(crate) use walk::{Walk, is_of_namespaces};
+
+/// Whoever listens to the scanner.
+pub(crate) trait Sink {
+    /// Whether an end tag must have the name of its start tag.
+    const STRICT: bool;
+    /// How many bytes of a text, or of the value of an attribute, are kept.
+    const MAX_TEXT: usize;
+    /// An element begins.
+    fn open(&mut self, name: &[u8]);
+    /// The innermost element has an attribute of this name, which begins with `@`; returns whether its value is wanted.
+    fn attribute(&mut self, name: &[u8]) -> bool;
+    /// The value of the attribute, without white space around it.
+    fn value(&mut self, text: &str);
+    /// The start tag of the innermost element ends; returns whether its text is wanted.
+    fn opened(&mut self) -> bool;
+    /// The innermost element ends. It has this text, without white space around it, or an empty one if elements lie in it.
+    fn close(&mut self, text: &str);
+    /// Whether the rest no longer matters.
+    fn is_done(&self) -> bool;
+}
