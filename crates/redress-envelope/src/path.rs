@@ -5,6 +5,8 @@ mod xml;
 
 use std::fmt;
 
+pub(crate) use xml::fold;
+
 use crate::json::MAX_NAME;
 
 /// How many steps a path may have.

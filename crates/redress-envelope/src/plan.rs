@@ -34,6 +34,8 @@ pub(crate) struct Plan {
     lists: Vec<FieldList>,
     /// Places that a wildcard beside them does not mean.
     excepted: HashSet<NodeId>,
+    /// Whether a path has a name that is compared by its letters and digits.
+    pub(crate) folds: bool,
     /// Places inside of which a wildcard does not mean whatever a path names.
     named_excepted: HashSet<usize>,
 }
@@ -104,6 +106,7 @@ impl Plan {
             refused: 0,
             lists: Vec::new(),
             excepted: HashSet::new(),
+            folds: false,
             named_excepted: HashSet::new(),
         }
     }
@@ -317,9 +320,13 @@ impl Plan {
             (_, None) => node.any_key = Some(next),
         }
         self.nodes.push(Node::default());
-        if matches!(step, Step::Root | Step::Anywhere | Step::Attribute(_) | Step::Text) {
-            // Where a path says any element, it means none of these.
-            self.excepted.insert(next);
+        if self.first_cell == Plans::FIRST_XML {
+            let is_folded = matches!(step, Step::Key(name) | Step::Attribute(name) if name.starts_with('~'));
+            self.folds |= is_folded;
+            // Where a path says any element, it means none of these; an element with a folded name is at both places.
+            if is_folded || !matches!(step, Step::Key(_) | Step::Any) {
+                self.excepted.insert(next);
+            }
         }
         next
     }

@@ -332,3 +332,23 @@ fn mistakes_in_paths_into_xml_are_named() {
         assert_eq!(error.mistakes()[0].problem, problem, "{read}");
     }
 }
+
+#[test]
+fn a_tilde_compares_names_by_their_letters_and_digits() {
+    let toml = "name = \"acme\"\n[read]\ncode = [\"//~errorcode\", \"/*/@~errorcode\"]\nmessage = \"/*/~error/~msg2\"\nreason = \"//errorCode\"\n";
+    let acme = Dialect::from_toml("acme.toml", toml).expect("no mistakes");
+    for (body, code, reason) in [
+        ("<r><errorCode>1</errorCode></r>", Some("1"), Some("1")),
+        ("<r><ErrorCode>1</ErrorCode></r>", Some("1"), None),
+        ("<r><ERROR_CODE>1</ERROR_CODE></r>", Some("1"), None),
+        ("<r><x:error-code>1</x:error-code></r>", Some("1"), None),
+        ("<r error.code='1'/>", Some("1"), None),
+        ("<r x:Error_Code='1'/>", Some("1"), None),
+        ("<r><ErrorCodes>1</ErrorCodes><a errorcode='1'/></r>", None, None),
+    ] {
+        let envelope = read(&acme, body);
+        assert_eq!((envelope.code.as_deref(), envelope.reason.as_deref()), (code, reason), "{body}");
+    }
+    assert_eq!(read(&acme, "<r><Error><MSG_2>m</MSG_2></Error></r>").message.as_deref(), Some("m"));
+    assert_eq!(read(&acme, "<r><q><Error><MSG_2>m</MSG_2></Error></q></r>").message, None);
+}

@@ -6,6 +6,7 @@ use super::{MAX_STEPS, Path, Step};
 use crate::json::MAX_NAME;
 
 const NAME: &str = "the name of an element, `*`, or last the name of an attribute such as `@code`";
+const FOLDED: &str = "after `~` a name of lower-case letters and digits";
 const STEPS: &str = "a path of at most 8 steps";
 
 /// Reads `/Error/Code` or `//error/@code`.
@@ -36,15 +37,23 @@ fn below(text: &str) -> Result<Vec<Step>, &'static str> {
 
 fn step(text: &str) -> Result<Step, &'static str> {
     let (is_attribute, name) = text.strip_prefix('@').map_or((false, text), |name| (true, name));
-    let is_name =
-        !name.is_empty() && !name.contains(|symbol: char| symbol.is_whitespace() || "@[]()<>&=*'\"|".contains(symbol));
+    let is_mark = |symbol: char| symbol.is_whitespace() || "@[]()<>&=*'\"|~".contains(symbol);
     match (is_attribute, name) {
-        (false, "*") => Ok(Step::Any),
-        _ if !is_name || name == "." => Err(NAME),
-        (_, name) if name.len() >= MAX_NAME => Err("a name of less than 256 bytes"),
-        (true, name) => Ok(Step::Attribute(name.to_owned())),
-        (false, name) => Ok(Step::Key(name.to_owned())),
+        (false, "*") => return Ok(Step::Any),
+        (_, name) if name.len() >= MAX_NAME => return Err("a name of less than 256 bytes"),
+        (_, name) => match name.strip_prefix('~') {
+            Some(folded) if folded.is_empty() || !fold(folded.as_bytes()).eq(folded.bytes()) => return Err(FOLDED),
+            None if name.is_empty() || name == "." || name.contains(is_mark) => return Err(NAME),
+            _ => {}
+        },
     }
+    let name = name.to_owned();
+    Ok(if is_attribute { Step::Attribute(name) } else { Step::Key(name) })
+}
+
+/// Returns what of a name `~` compares: its ASCII letters, in lower case, and digits.
+pub(crate) fn fold(name: &[u8]) -> impl Iterator<Item = u8> {
+    name.iter().filter(|byte| byte.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase)
 }
 
 /// Writes a path as it is read.
@@ -69,7 +78,16 @@ mod tests {
 
     #[test]
     fn a_path_into_xml_prints_as_it_was_read() {
-        for text in ["/Error/Code", "//Code", "//error/@code", "/rsp/@stat", "//@code", "/*/soap:Fault", "//a.b/c-d"] {
+        for text in [
+            "/Error/Code",
+            "//Code",
+            "//error/@code",
+            "/rsp/@stat",
+            "//@code",
+            "//~errorcode/@~x1",
+            "/*/soap:Fault",
+            "//a.b/c-d",
+        ] {
             assert_eq!(Path::parse(text).map(|path| path.to_string()), Ok(text.to_owned()));
         }
     }
@@ -86,6 +104,10 @@ mod tests {
             ("/a[1]", NAME),
             ("/a/text()", NAME),
             ("/a/.", NAME),
+            ("//~", FOLDED),
+            ("//~errorCode", FOLDED),
+            ("//~error_code", FOLDED),
+            ("//a~", NAME),
             (long.as_str(), STEPS),
         ] {
             assert_eq!(Path::parse(text), Err(expected), "{text}");
