@@ -21,6 +21,7 @@ pub use catalogue::{Code, IdempotencyHeader, KeyFormat, Limit, Reason, RetryAdvi
 pub(crate) use compiled::{Compiled, Reading};
 pub(crate) use condition::{Condition, Facts};
 pub(crate) use error_rule::{ErrorRule, Test};
+use file::{Base, Chain};
 pub use file::{DialectError, Mistake};
 pub use route::{InvalidRoute, Route};
 pub(crate) use source::{Response, Source};
@@ -52,7 +53,8 @@ pub struct Dialect {
 impl Dialect {
     /// Reads a dialect from the text of a TOML file; `file` is its name in errors.
     ///
-    /// A file that says `extends = "vlens"` begins with what that shipped dialect says.
+    /// A file that says `extends = "vlens"` begins with what that shipped dialect says. One that extends another file is
+    /// read by [`from_toml_with`](Self::from_toml_with).
     ///
     /// # Errors
     /// Every mistake of the file, each with file, line, key and what was expected.
@@ -65,7 +67,45 @@ impl Dialect {
     /// assert!(error.to_string().starts_with("acme.toml:3: codes.E1.class: expected one of unavailable, "));
     /// ```
     pub fn from_toml(file: &str, text: &str) -> Result<Self, DialectError> {
-        file::read(file, text, None).map(Self::new)
+        file::read(file, text, &mut Base::Shipped).map(Self::new)
+    }
+
+    /// Reads a dialect that may extend another file: `extends = "./base.toml"`.
+    ///
+    /// `resolve` returns the text of a file. It is given a path relative to the folder of `file`, with `/` between its
+    /// parts, such as `base.toml` or `shared/base.toml`: never an absolute one, nor one with `..` in it. A file that is
+    /// extended may extend one itself, in its own folder or below it. At most 8 files may follow each other so, and each
+    /// of them at most once.
+    ///
+    /// # Errors
+    /// As [`from_toml`](Self::from_toml). Where an extended file has the mistakes, they are in the error's
+    /// [source](DialectError::extended). A name that leads elsewhere, a circle, too many files, and a file that `resolve`
+    /// cannot return are mistakes in the line with `extends`.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_envelope::Dialect;
+    ///
+    /// let files = [("base.toml", "name = \"base\"\n[read]\ncode = \"error.code\"\n")];
+    /// let resolve = |wanted: &str| {
+    ///     let found = files.iter().find(|(name, _)| *name == wanted);
+    ///     found.map(|(_, text)| (*text).to_owned()).ok_or("there is no such file")
+    /// };
+    /// let acme = Dialect::from_toml_with("acme.toml", "name = \"acme\"\nextends = \"./base.toml\"\n", resolve)?;
+    /// assert_eq!(acme.name(), "acme");
+    ///
+    /// let error = Dialect::from_toml_with("acme.toml", "extends = \"./gone.toml\"\n", resolve).unwrap_err();
+    /// assert_eq!(error.to_string(), "acme.toml:1: extends: cannot read gone.toml: there is no such file");
+    /// # Ok::<(), redress_envelope::DialectError>(())
+    /// ```
+    pub fn from_toml_with<E: fmt::Display>(
+        file: &str,
+        text: &str,
+        mut resolve: impl FnMut(&str) -> Result<String, E>,
+    ) -> Result<Self, DialectError> {
+        let mut resolve = |name: &str| resolve(name).map_err(|error| error.to_string());
+        let mut chain = Chain::new(file, &mut resolve);
+        file::read(file, text, &mut Base::Files(&mut chain)).map(Self::new)
     }
 
     /// Adds what another TOML file says to this dialect; what both say, the file decides, key by key.
@@ -86,7 +126,8 @@ impl Dialect {
     /// # Ok::<(), redress_envelope::DialectError>(())
     /// ```
     pub fn extend(&self, file: &str, text: &str) -> Result<Self, DialectError> {
-        file::read(file, text, Some(&self.inner.spec)).map(Self::new)
+        let mut base = Base::Given(&self.inner.spec);
+        file::read(file, text, &mut base).map(Self::new)
     }
 
     /// Adds a code, or replaces what the dialect says about it.

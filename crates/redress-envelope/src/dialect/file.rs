@@ -1,5 +1,6 @@
 //! Reads a dialect's TOML file and collects every mistake in it.
 
+mod base;
 mod catalogue;
 mod error;
 mod fields;
@@ -21,8 +22,9 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+pub(super) use base::{Base, Chain};
+
 use super::compiled::Compiled;
-use super::spec::Spec;
 
 /// How long a value that a dialect compares with may be.
 const MAX_VALUE: usize = 256;
@@ -35,6 +37,7 @@ const MAX_TABLE: usize = 256;
 pub struct DialectError {
     file: String,
     mistakes: Vec<Mistake>,
+    extended: Option<Box<Self>>,
 }
 
 /// One mistake in a dialect's file.
@@ -63,27 +66,30 @@ pub(super) struct File<'s> {
     /// Where each line ends; counted at the first mistake.
     line_ends: Option<Vec<usize>>,
     mistakes: Vec<Mistake>,
+    /// The mistakes of the file that this one extends.
+    extended: Option<Box<DialectError>>,
 }
 
-/// Reads a dialect that begins with what `base` says.
-pub(super) fn read(name: &str, text: &str, base: Option<&Spec>) -> Result<Compiled, DialectError> {
-    let mut file = File { text, line_ends: None, mistakes: Vec::new() };
-    let compiled = match DeTable::parse(text) {
+/// Reads a dialect that begins with what `base` says, or with what the file extends.
+pub(super) fn read(name: &str, text: &str, base: &mut Base<'_, '_>) -> Result<Compiled, DialectError> {
+    let mut file = File::new(text);
+    let mut compiled = None;
+    match DeTable::parse(text) {
         Ok(root) => {
-            let compiled = Compiled::new(sections::root(&mut file, root.get_ref(), base));
-            sections::limits(&mut file, root.get_ref(), &compiled.plan);
-            Some(compiled)
+            let read = Compiled::new(sections::root(&mut file, root.get_ref(), base));
+            sections::limits(&mut file, root.get_ref(), &read.plan);
+            compiled = Some(read);
         }
         Err(error) => {
             let span = error.span().unwrap_or_default();
             file.note(&span, "", format!("expected TOML: {}", error.message()));
-            None
         }
-    };
+    }
     file.mistakes.sort_by_key(|mistake| mistake.line);
-    compiled
-        .filter(|_| file.mistakes.is_empty())
-        .ok_or_else(|| DialectError { file: name.to_owned(), mistakes: file.mistakes })
+    match compiled {
+        Some(compiled) if file.mistakes.is_empty() => Ok(compiled),
+        _ => Err(DialectError { file: name.to_owned(), mistakes: file.mistakes, extended: file.extended }),
+    }
 }
 
 impl DialectError {
@@ -98,6 +104,12 @@ impl DialectError {
     pub fn mistakes(&self) -> &[Mistake] {
         &self.mistakes
     }
+
+    /// Returns the mistakes of the file that this one extends, where there are some; it is the error's source, too.
+    #[must_use]
+    pub fn extended(&self) -> Option<&Self> {
+        self.extended.as_deref()
+    }
 }
 
 impl fmt::Display for DialectError {
@@ -111,7 +123,11 @@ impl fmt::Display for DialectError {
     }
 }
 
-impl std::error::Error for DialectError {}
+impl std::error::Error for DialectError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.extended.as_deref().map(|error| error as _)
+    }
+}
 
 impl<'t> Item<'t> {
     fn member(&self, key: &Spanned<Cow<'_, str>>, value: &'t Spanned<DeValue<'t>>) -> Self {
@@ -135,6 +151,12 @@ fn shortened(table: &str) -> Cow<'_, str> {
     }
     let end = (0..=MAX_TABLE).rev().find(|end| table.is_char_boundary(*end)).unwrap_or_default();
     Cow::Owned(format!("{}...", &table[..end]))
+}
+
+impl<'s> File<'s> {
+    const fn new(text: &'s str) -> Self {
+        Self { text, line_ends: None, mistakes: Vec::new(), extended: None }
+    }
 }
 
 impl File<'_> {

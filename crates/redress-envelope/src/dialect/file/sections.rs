@@ -3,9 +3,9 @@
 use toml::de::DeTable;
 
 use super::super::spec::Spec;
+use super::base::{self, Base};
 use super::words::{header, secret_path};
 use super::{File, Item, add, catalogue, error, read, retry};
-use crate::dialects;
 use crate::plan::{MAX_CELLS, MAX_LISTS, Plans};
 
 const ROOT: &[&str] = &[
@@ -25,8 +25,8 @@ const ROOT: &[&str] = &[
     "status",
 ];
 
-pub(super) fn root<'t>(file: &mut File<'_>, root: &'t DeTable<'t>, base: Option<&Spec>) -> Spec {
-    let mut spec = start(file, root, base);
+pub(super) fn root<'t>(file: &mut File<'_>, root: &'t DeTable<'t>, base: &mut Base<'_, '_>) -> Spec {
+    let mut spec = base::start(file, root, base);
     for (key, value) in root {
         let item = Item::named("", key.get_ref(), value);
         match key.get_ref().as_ref() {
@@ -65,36 +65,6 @@ pub(super) fn limits(file: &mut File<'_>, root: &DeTable<'_>, plans: &Plans) {
             file.note(&read, "read", format!("expected at most {MAX_LISTS} lists of fields in all, found {lists}"));
         }
     }
-}
-
-/// Finds what the file begins with: the base it was given, the dialect it extends, or nothing.
-fn start<'t>(file: &mut File<'_>, root: &'t DeTable<'t>, base: Option<&Spec>) -> Spec {
-    let name = root.get("name").and_then(|value| value.get_ref().as_str()).unwrap_or_default();
-    let extended = root.get("extends").map(|value| Item::named("", "extends", value));
-    let mut spec = match (base, extended) {
-        (Some(base), None) => base.clone(),
-        (Some(base), Some(item)) => {
-            file.expected(&item, "no `extends` in a file that already extends a dialect");
-            base.clone()
-        }
-        (None, Some(item)) => match item.value.as_str().and_then(dialects::by_name) {
-            Some(shipped) => shipped.inner.spec.clone(),
-            None => {
-                file.expected(&item, &format!("one of {}", dialects::NAMES.join(", ")));
-                Spec::silent(name)
-            }
-        },
-        (None, None) => {
-            if !root.contains_key("name") {
-                file.note(&(0..0), "name", "expected a name for the dialect, found none".to_owned());
-            }
-            Spec::silent(name)
-        }
-    };
-    if spec.vendor.is_empty() || (!name.is_empty() && !root.contains_key("extends") && base.is_none()) {
-        name.clone_into(&mut spec.vendor);
-    }
-    spec
 }
 
 fn secrets<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &mut Spec) {
