@@ -5,9 +5,10 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
-use redress_envelope::{Dialect, Mistake, dialects};
+use redress_envelope::{Dialect, DialectError, Mistake, dialects};
 
 use crate::failure::Failure;
+use crate::folder::Folder;
 use crate::input::Input;
 
 /// The dialects of one run: the chosen one, and the shipped ones that records have named.
@@ -82,10 +83,17 @@ pub(crate) fn load(path: &Path) -> Result<Loaded, Failure> {
             return Ok(Loaded::Bad(vec![format!("{name}:{line}: expected TOML in UTF-8")]));
         }
     };
-    Ok(match Dialect::from_toml(&name, text) {
+    let folder = Folder::of(path);
+    Ok(match Dialect::from_toml_with(&name, text, |wanted| folder.read(wanted)) {
         Ok(dialect) => Loaded::Good(dialect),
-        Err(error) => Loaded::Bad(error.mistakes().iter().map(|mistake| at_its_line(&name, mistake)).collect()),
+        Err(error) => Loaded::Bad(at_their_lines(&error)),
     })
+}
+
+/// Returns a line for each mistake of a file, and for each of the files that it extends.
+fn at_their_lines(error: &DialectError) -> Vec<String> {
+    let files = std::iter::successors(Some(error), |error| error.extended());
+    files.flat_map(|error| error.mistakes().iter().map(|mistake| at_its_line(error.file(), mistake))).collect()
 }
 
 fn at_its_line(file: &str, Mistake { line, key, problem, .. }: &Mistake) -> String {

@@ -8,6 +8,7 @@ mod dialects;
 mod exchange;
 mod explain;
 mod failure;
+mod folder;
 mod help;
 mod input;
 mod json;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod commands;
+mod extended;
 mod records;
 mod responses;
 mod running;
@@ -30,6 +31,32 @@ impl TestFile {
 
     fn path(&self) -> &str {
         self.0.to_str().unwrap()
+    }
+}
+
+/// A folder that is gone when a test ends.
+struct TestFolder(PathBuf);
+
+impl TestFolder {
+    fn new(name: &str, files: &[(&str, &str)]) -> Self {
+        let folder = Self(std::env::temp_dir().join(format!("redress-cli-{}-{name}", std::process::id())));
+        for (name, content) in files {
+            let path = folder.0.join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, content).unwrap();
+        }
+        folder
+    }
+
+    /// Returns the path of a file in it.
+    fn path(&self, name: &str) -> String {
+        self.0.join(name).to_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for TestFolder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 

@@ -1,0 +1,42 @@
+//! The files that a dialect's file extends: those in its own folder.
+
+use std::fs::{self, File};
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+/// How large an extended file may be; the largest dialect that is known has 60 KiB.
+const MAX_BYTES: u64 = 16 * 1024 * 1024;
+
+/// The folder of a dialect's file.
+pub(crate) struct Folder(Option<PathBuf>);
+
+impl Folder {
+    /// Returns the folder in which a file lies; standard input lies in none.
+    pub(crate) fn of(path: &Path) -> Self {
+        let parent = path.parent().map(|parent| if parent == Path::new("") { Path::new(".") } else { parent });
+        Self(parent.filter(|_| path != Path::new("-")).map(Path::to_owned))
+    }
+
+    /// Returns the text of a file in the folder or below it, wherever a symbolic link leads.
+    pub(crate) fn read(&self, name: &str) -> Result<String, String> {
+        let Some(folder) = &self.0 else {
+            return Err("standard input lies in no folder: give the path of the file instead of `-`".to_owned());
+        };
+        let folder = fs::canonicalize(folder).map_err(|error| error.to_string())?;
+        let path = fs::canonicalize(folder.join(name)).map_err(|error| error.to_string())?;
+        if !path.starts_with(&folder) {
+            return Err(format!("it leads to {}, outside of {}", path.display(), folder.display()));
+        }
+        // A pipe or a device might never end.
+        if !path.is_file() {
+            return Err("it is not a regular file".to_owned());
+        }
+        let mut text = String::new();
+        let file = File::open(&path).map_err(|error| error.to_string())?;
+        file.take(MAX_BYTES + 1).read_to_string(&mut text).map_err(|error| error.to_string())?;
+        if text.len() as u64 > MAX_BYTES {
+            return Err(format!("it is larger than {} MiB", MAX_BYTES / 1024 / 1024));
+        }
+        Ok(text)
+    }
+}
