@@ -171,6 +171,53 @@ fn each_mistake_is_named() {
         ("name = \"a\"\nname = \"b\"", "acme.toml:2: expected TOML: "),
         ("name = \"a\"\n[codes.A]\nclass = \"invalid\"\n[codes.A]\n", "acme.toml:4: expected TOML: duplicate key"),
         ("name = \"a", "acme.toml:1: expected TOML: "),
+        (
+            "name = \"a\"\n[read]\ncode = \"c\"\n[[read]]\ncode = \"d\"",
+            "acme.toml:4: expected TOML: duplicate key: `read` is one table or a list of them: write `[[read]]` here and in \
+             line 2, the one without `when` last",
+        ),
+        (
+            "name = \"a\"\n[[ error ]]\nnot_null = \"c\"\n[error] # two\nnot_null = \"d\"",
+            "acme.toml:4: expected TOML: duplicate key: `error` is one table or a list of them: write `[[error]]` here and in line 2",
+        ),
+        (
+            "name = \"a\"\n[codes.A]\nclass = \"invalid\"\n[codes.A]\n",
+            "acme.toml:4: expected TOML: duplicate key: `[codes.A]` stands in line 2 already: put the keys of both in one table",
+        ),
+        (
+            "name = \"a\"\n[read]\ncode = \"c\"\ncode = \"d\"",
+            "acme.toml:4: expected TOML: duplicate key: `code` stands twice in one table: several places are a list, \
+             `code = [\"a\", \"b\"]`",
+        ),
+        (
+            "name = \"a\"\nread.code = \"c\"\n[[read]]\ncode = \"d\"",
+            "acme.toml:3: expected TOML: duplicate key: `read` has a value above: write all of it in one place",
+        ),
+        (
+            "name = \"a\"\n[error]\nis_false = true",
+            "acme.toml:3: error.is_false: expected a path such as `error.code`, found true: a truth value is compared by \
+             `equals = { path = \"success\", is = true }`",
+        ),
+        (
+            "name = \"a\"\n[rules]\nclass = \"invalid\"",
+            "acme.toml:2: rules: expected a list, found a table: write `[[rules]]`",
+        ),
+        (
+            "name = \"a\"\n[read]\nhints = { body = \"a\", unit = \"s\" }",
+            "acme.toml:3: read.hints: expected a list, found a table: write it in `[ ]`",
+        ),
+        (
+            "name = \"a\"\n[[retry]]\nattempts = 1",
+            "acme.toml:2: retry: expected a table, found a list: write `[retry]`",
+        ),
+        (
+            "name = \"a\"\n[[codes]]\nclass = \"invalid\"",
+            "acme.toml:2: codes: expected a table, found a list: write a table for each, such as `[codes.NAME]`",
+        ),
+        (
+            "name = \"a\"\n[read]\nordered_hints = \"true\"",
+            "acme.toml:3: read.ordered_hints: expected true or false, found \"true\": leave out the quotation marks",
+        ),
     ] {
         let found = mistakes(text);
         assert!(found.iter().any(|line| line.starts_with(expected)), "{text}\n{found:#?}");

@@ -8,6 +8,7 @@ mod read;
 mod retry;
 mod sections;
 mod source;
+mod syntax;
 mod when;
 mod words;
 
@@ -82,7 +83,7 @@ pub(super) fn read(name: &str, text: &str, base: &mut Base<'_, '_>) -> Result<Co
         }
         Err(error) => {
             let span = error.span().unwrap_or_default();
-            file.note(&span, "", format!("expected TOML: {}", error.message()));
+            file.note(&span, "", syntax::told(text, &span, error.message()));
         }
     }
     file.mistakes.sort_by_key(|mistake| mistake.line);
@@ -168,17 +169,16 @@ impl File<'_> {
     }
 
     fn expected(&mut self, item: &Item<'_>, expected: &str) {
-        let found = match item.value {
-            DeValue::String(text) => format!("{:?}", text.as_ref()),
-            DeValue::Integer(number) => number.as_str().to_owned(),
-            other => format!("a value of type {}", other.type_str()),
-        };
-        self.note(&item.span, &item.key, format!("expected {expected}, found {found}"));
+        let found = syntax::shown(item.value);
+        let advice = syntax::advice(&item.key, expected, item.value).map(|advice| format!(": {advice}"));
+        let problem = format!("expected {expected}, found {found}{}", advice.unwrap_or_default());
+        self.note(&item.span, &item.key, problem);
     }
 
     fn unknown(&mut self, table: &str, key: &Spanned<Cow<'_, str>>, known: &[&str]) {
         let name = key_of(table, key.get_ref());
-        self.note(&key.span(), &name, format!("unknown key, expected one of {}", known.join(", ")));
+        let advice = if key.get_ref() == "is_true" { format!(": {}", syntax::TRUTH) } else { String::new() };
+        self.note(&key.span(), &name, format!("unknown key, expected one of {}{advice}", known.join(", ")));
     }
 
     fn table<'t>(&mut self, item: &Item<'t>) -> Option<&'t DeTable<'t>> {
