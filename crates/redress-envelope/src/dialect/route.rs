@@ -4,9 +4,15 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::str::FromStr;
 
-/// A method and a path such as `GET /v1/verify/{id}`, in which a segment in braces stands for any one segment.
+/// A method and a path such as `GET /v1/verify/{id}`; either may hold wildcards.
 ///
-/// The path is compared segment by segment, as it is written and without its query.
+/// The path is compared segment by segment, as it is written and without its query, in linear time.
+///
+/// | in a route | stands for |
+/// |---|---|
+/// | `*` as the method | any method |
+/// | `{id}` or `*` in a segment | one or more characters of that segment, at most once in each: `{id}`, `bot{token}`, `users.*` |
+/// | `**` as the last segment | any number of further segments, none included |
 ///
 /// # Examples
 /// ```
@@ -14,12 +20,15 @@ use std::str::FromStr;
 ///
 /// let route: Route = "POST /v1/orders/{id}".parse()?;
 /// assert!(route.matches("POST", "/v1/orders/17") && !route.matches("POST", "/v1/orders/17/lines"));
+/// let below: Route = "* /v1/orders/**".parse()?;
+/// assert!(below.matches("GET", "/v1/orders") && below.matches("PUT", "/v1/orders/17/lines"));
 /// assert!("/v1/orders".parse::<Route>().is_err());
 /// # Ok::<(), redress_envelope::InvalidRoute>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Route {
-    method: &'static str,
+    /// `None` stands for any.
+    method: Option<&'static str>,
     path: String,
 }
 
@@ -29,44 +38,131 @@ pub struct InvalidRoute {
     why: &'static str,
 }
 
+/// The last segment of a route that covers all paths below it.
+const REST: &str = "**";
+
 impl Route {
     pub(crate) const METHODS: [&'static str; 9] =
         ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"];
 
-    /// Whether a request goes this way. The path is compared segment by segment, without its query.
+    /// Returns `true` if a request with this method and path is on this route.
     #[must_use]
     pub fn matches(&self, method: &str, path: &str) -> bool {
-        let any = |segment: &str| segment.starts_with('{') && segment.ends_with('}');
+        if self.method.is_some_and(|own| own != method) {
+            return false;
+        }
         let mut theirs = path.split('/');
-        let mut ours = self.path.split('/');
-        self.method == method
-            && ours.all(|our| theirs.next().is_some_and(|their| our == their || (any(our) && !their.is_empty())))
-            && theirs.next().is_none()
+        for own in self.path.split('/') {
+            if own == REST {
+                return true;
+            }
+            if !theirs.next().is_some_and(|their| matches_segment(own, their)) {
+                return false;
+            }
+        }
+        theirs.next().is_none()
     }
+
+    /// Returns the part of a path, which is on this route, that stands where the route has `{name}`.
+    pub(crate) fn parameter<'p>(&self, name: &str, path: &'p str) -> Option<&'p str> {
+        self.path.split('/').zip(path.split('/')).find_map(|(own, their)| {
+            let wildcard = Wildcard::of(own).filter(|wildcard| wildcard.name == Some(name))?;
+            wildcard.value(their)
+        })
+    }
+
+    /// Returns the names in braces.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.path.split('/').filter_map(|segment| Wildcard::of(segment)?.name)
+    }
+
+    /// Returns the number of literal bytes in the path: of two routes that cover one request, the higher is the more specific.
+    #[must_use]
+    pub fn specificity(&self) -> usize {
+        let literal = |segment: &str| match Wildcard::of(segment) {
+            _ if segment == REST => 0,
+            Some(Wildcard { prefix, suffix, .. }) => prefix.len() + suffix.len(),
+            None => segment.len(),
+        };
+        self.path.split('/').map(literal).sum()
+    }
+}
+
+/// The variable part of a segment, and the literal text around it.
+struct Wildcard<'r> {
+    prefix: &'r str,
+    /// `None` for a `*`.
+    name: Option<&'r str>,
+    suffix: &'r str,
+}
+
+impl<'r> Wildcard<'r> {
+    /// Finds the first wildcard of a segment.
+    fn of(segment: &'r str) -> Option<Self> {
+        let (prefix, rest) = segment.split_at(segment.find(['*', '{'])?);
+        if let Some(suffix) = rest.strip_prefix('*') {
+            return Some(Self { prefix, name: None, suffix });
+        }
+        let (name, suffix) = rest[1..].split_once('}')?;
+        Some(Self { prefix, name: Some(name), suffix })
+    }
+
+    /// Returns the part of a segment that the wildcard stands for, which is not empty.
+    fn value<'p>(&self, segment: &'p str) -> Option<&'p str> {
+        let value = segment.strip_prefix(self.prefix)?.strip_suffix(self.suffix)?;
+        (!value.is_empty()).then_some(value)
+    }
+}
+
+fn matches_segment(own: &str, their: &str) -> bool {
+    own == their || Wildcard::of(own).is_some_and(|wildcard| wildcard.value(their).is_some())
+}
+
+/// Returns why a segment is not one of a route.
+fn check(segment: &str, is_last: bool) -> Result<(), &'static str> {
+    if segment == REST {
+        return if is_last { Ok(()) } else { Err("`**` has to be the last segment") };
+    }
+    let rest = match Wildcard::of(segment) {
+        Some(Wildcard { name: Some(name), .. }) if name.contains(['{', '*']) => segment,
+        Some(wildcard) => wildcard.suffix,
+        None => segment,
+    };
+    if rest.contains(['*', '{', '}']) || segment.split('{').next().is_some_and(|prefix| prefix.contains('}')) {
+        return Err("a segment has to have at most one `*` or one name in braces");
+    }
+    Ok(())
 }
 
 impl FromStr for Route {
     type Err = InvalidRoute;
 
-    /// Reads a method in capitals, a space and a path.
+    /// Reads a method in capitals, or `*`, a space and a path.
     ///
     /// # Errors
-    /// A text of any other form, a method that is none of RFC 9110 section 9 or PATCH, a path with a query.
+    /// A text of any other form, a method that is none of RFC 9110 section 9 or PATCH, a path with a query, a segment with
+    /// more than one wildcard, a `**` that is not the last segment.
     fn from_str(text: &str) -> Result<Self, InvalidRoute> {
         let invalid = |why| InvalidRoute { why };
         let (method, path) = text.split_once(' ').ok_or(invalid("there is no space between a method and a path"))?;
-        let method = Self::METHODS.into_iter().find(|known| *known == method);
-        let method = method.ok_or(invalid("the method has to be one such as POST, in capitals"))?;
+        let known = Self::METHODS.into_iter().find(|known| *known == method);
+        if known.is_none() && method != "*" {
+            return Err(invalid("the method has to be one such as POST, in capitals, or `*`"));
+        }
         if !path.starts_with('/') || path.contains(['?', '#', ' ']) {
             return Err(invalid("the path has to begin with a slash, and to end before the query"));
         }
-        Ok(Self { method, path: path.to_owned() })
+        let mut segments = path.split('/').peekable();
+        while let Some(segment) = segments.next() {
+            check(segment, segments.peek().is_none()).map_err(invalid)?;
+        }
+        Ok(Self { method: known, path: path.to_owned() })
     }
 }
 
 impl fmt::Display for Route {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.method, self.path)
+        write!(f, "{} {}", self.method.unwrap_or("*"), self.path)
     }
 }
 
@@ -99,6 +195,56 @@ mod tests {
     }
 
     #[test]
+    fn wildcards_stand_for_any_method_one_segment_or_the_rest() {
+        for (route, method, path, matches) in [
+            ("* /v1/things", "GET", "/v1/things", true),
+            ("* /v1/things", "PURGE", "/v1/things", true),
+            ("* /v1/things", "GET", "/v1/thing", false),
+            ("* /v1/**", "DELETE", "/v1/a/b/c", true),
+            ("* /v1/**", "GET", "/v1", true),
+            ("* /v1/**", "GET", "/v1/", true),
+            ("* /v1/**", "GET", "/v10/a", false),
+            ("* /v1/**", "GET", "/v2/v1/a", false),
+            ("GET /search/**", "POST", "/search/code", false),
+            ("* /**", "GET", "/", true),
+            ("* /**", "GET", "", true),
+            ("GET /v1/*/lines", "GET", "/v1/7/lines", true),
+            ("GET /v1/*/lines", "GET", "/v1/7/8/lines", false),
+            ("GET /v1/*/lines", "GET", "/v1//lines", false),
+            ("POST /bot{token}/{method}", "POST", "/bot1:a/sendMessage", true),
+            ("POST /bot{token}/{method}", "POST", "/bot/sendMessage", false),
+            ("POST /api/users.*", "POST", "/api/users.list", true),
+            ("POST /api/users.*", "POST", "/api/users.", false),
+            ("POST /api/*.list", "POST", "/api/users.list", true),
+            ("POST /v1/{name}:run", "POST", "/v1/job:run", true),
+            ("POST /v1/a*a", "POST", "/v1/a", false),
+            ("POST /v1/{name}:run", "POST", "/v1/job:stop", false),
+            ("GET /channels/{channel}/**", "GET", "/channels/7/messages/8", true),
+        ] {
+            assert_eq!(route.parse::<Route>().unwrap().matches(method, path), matches, "{route} {method} {path}");
+        }
+    }
+
+    #[test]
+    fn a_parameter_is_what_stands_in_the_place_of_its_name() {
+        let route: Route = "* /channels/{channel}/x{id}y/**".parse().unwrap();
+        let path = "/channels/7/x12y/more";
+        let found: Vec<_> = ["channel", "id", "guild"].map(|name| route.parameter(name, path)).into();
+        assert_eq!(found, [Some("7"), Some("12"), None]);
+        assert_eq!(route.names().collect::<Vec<_>>(), ["channel", "id"]);
+    }
+
+    #[test]
+    fn a_route_is_the_more_specific_the_more_of_it_is_literal() {
+        let specificity = |text: &str| text.parse::<Route>().unwrap().specificity();
+        for (text, bytes) in
+            [("* /**", 0), ("* /v1/**", 2), ("GET /v1/{id}", 2), ("GET /v1/a{id}", 3), ("GET /v1/abc", 5)]
+        {
+            assert_eq!(specificity(text), bytes, "{text}");
+        }
+    }
+
+    #[test]
     fn what_is_no_route_says_why() {
         for (text, why) in [
             ("GET", "no space"),
@@ -109,10 +255,22 @@ mod tests {
             ("GET a", "the path"),
             ("GET /a?b=1", "the path"),
             ("GET /a ", "the path"),
+            ("** /a", "the method"),
+            ("GET /**/a", "the last segment"),
+            ("GET /a**", "at most one"),
+            ("GET /*a*", "at most one"),
+            ("GET /{a}{b}", "at most one"),
+            ("GET /{a}*", "at most one"),
+            ("GET /{a", "at most one"),
+            ("GET /a}", "at most one"),
+            ("GET /{{a}}", "at most one"),
+            ("GET /{*}", "at most one"),
         ] {
             let error = text.parse::<Route>().unwrap_err().to_string();
             assert!(error.contains(why), "{text}: {error}");
         }
-        assert_eq!("GET /a".parse::<Route>().unwrap().to_string(), "GET /a");
+        for text in ["GET /a", "* /a/{b}/**"] {
+            assert_eq!(text.parse::<Route>().unwrap().to_string(), text);
+        }
     }
 }

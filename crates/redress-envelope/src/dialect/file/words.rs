@@ -36,7 +36,7 @@ pub(super) fn method(text: &str) -> Result<Method, String> {
 }
 
 pub(super) fn route(text: &str) -> Result<Route, String> {
-    text.parse().map_err(|_| "a method and a path such as `POST /v1/things/{id}`".to_owned())
+    text.parse().map_err(|_| "a method and a path such as `POST /v1/things/{id}` or `* /v1/**`".to_owned())
 }
 
 pub(super) fn secret_path(text: &str) -> Result<SecretPath, String> {
