@@ -71,8 +71,8 @@ pub use upstream::Upstream;
 pub use verdict::{Phase, Verdict};
 
 pub use redress_envelope::{
-    Basis, Class, Code, Dialect, FieldError, HintSource, IdempotencyHeader, InvalidRoute, KeyFormat, Origin, Recovery,
-    RetryHint, Route, Schedule, Status, When, dialects,
+    Basis, Class, Code, CooldownScope, Coverage, Dialect, FieldError, HintSource, IdempotencyHeader, InvalidRoute,
+    KeyFormat, Origin, Recovery, RetryHint, Route, Schedule, Scope, ScopeId, Status, When, dialects,
 };
 
 /// Any error, boxed.

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use http::Method;
 use redress_envelope::{
-    Code, Dialect, IdempotencyHeader, KeyFormat, Limit, Reason, RetryAdvice, Route, Status, dialects,
+    Code, Coverage, Dialect, IdempotencyHeader, KeyFormat, Limit, Reason, RetryAdvice, Route, Scope, Status, dialects,
 };
 
 use crate::arguments::Dialects;
@@ -39,6 +39,7 @@ fn shown(dialect: &Dialect) -> String {
         ("reasons", reasons(dialect)),
         ("statuses", statuses(dialect)),
         ("limits", limits(dialect.limits())),
+        ("scopes of cool-downs", scopes(dialect.scopes())),
         ("retry advice", advice(dialect.retry(), dialect.idempotency())),
     ];
     for (name, table) in sections {
@@ -79,11 +80,27 @@ fn statuses(dialect: &Dialect) -> Table {
 
 fn limits(limits: &[Limit]) -> Table {
     let mut table = Table::new(&["route", "requests", "per", "scope"]);
-    for Limit { route, requests, per, scope, .. } in limits {
-        let route = route.as_ref().map(Route::to_string).unwrap_or_default();
+    for Limit { covers, requests, per, scope, .. } in limits {
+        let route = match covers {
+            Coverage::All => "all".to_owned(),
+            Coverage::Routes(routes) => each(routes),
+            _ => "unknown".to_owned(),
+        };
         table.push(&[&route, &requests.to_string(), &time::span(*per), scope]);
     }
     table
+}
+
+fn scopes(scopes: &[Scope]) -> Table {
+    let mut table = Table::new(&["scope", "routes", "counted apart by"]);
+    for Scope { name, routes, key, .. } in scopes {
+        table.push(&[name, &each(routes), &key.join(", ")]);
+    }
+    table
+}
+
+fn each(routes: &[Route]) -> String {
+    routes.iter().map(Route::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn advice(retry: &RetryAdvice, key: Option<&IdempotencyHeader>) -> Table {

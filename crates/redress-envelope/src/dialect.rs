@@ -7,6 +7,7 @@ mod error_rule;
 mod file;
 mod hints;
 mod route;
+mod scope;
 mod secret_path;
 mod source;
 mod spec;
@@ -17,13 +18,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use catalogue::{Code, IdempotencyHeader, KeyFormat, Limit, Reason, RetryAdvice, Rule, Schedule, Status};
+pub use catalogue::{Code, Coverage, IdempotencyHeader, KeyFormat, Limit, Reason, RetryAdvice, Rule, Schedule, Status};
 pub(crate) use compiled::{Compiled, Reading};
 pub(crate) use condition::{Condition, Facts};
 pub(crate) use error_rule::{ErrorRule, Test};
 use file::{Base, Chain};
 pub use file::{DialectError, Mistake};
 pub use route::{InvalidRoute, Route};
+pub use scope::{CooldownScope, Scope, ScopeId};
 pub(crate) use source::{Response, Source};
 pub(crate) use window::Windows;
 

@@ -7,7 +7,7 @@ mod xml;
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::dialect::{Dialect, Reading, Source};
+use crate::dialect::{CooldownScope, Dialect, Reading, Source};
 pub use crate::fields::FieldError;
 use crate::head::Head;
 use crate::hint::RetryHint;
@@ -49,6 +49,8 @@ pub struct Envelope<'a> {
     pub(crate) pattern: Option<u16>,
     /// Whether there is data beside what signals the error; looked for only where that makes a difference.
     pub(crate) has_data: bool,
+    /// Which calls a cool-down that the response asks for concerns.
+    pub(crate) scope: CooldownScope,
     origins: Origins,
 }
 

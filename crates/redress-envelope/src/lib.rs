@@ -54,8 +54,8 @@ mod xml;
 pub use class::{Class, Recovery, UnknownWord};
 pub use date::{format_date, parse_date};
 pub use dialect::{
-    Code, Dialect, DialectError, IdempotencyHeader, InvalidRoute, KeyFormat, Limit, Mistake, Reason, RetryAdvice,
-    Route, Rule, Schedule, Status,
+    Code, CooldownScope, Coverage, Dialect, DialectError, IdempotencyHeader, InvalidRoute, KeyFormat, Limit, Mistake,
+    Reason, RetryAdvice, Route, Rule, Schedule, Scope, ScopeId, Status,
 };
 pub use envelope::{Envelope, FieldError, Origin};
 pub use head::Head;

@@ -6,7 +6,7 @@ use http::HeaderMap;
 
 use crate::challenge;
 use crate::class::{Class, Recovery};
-use crate::dialect::{Dialect, Rule};
+use crate::dialect::{CooldownScope, Dialect, Rule};
 use crate::envelope::{Envelope, Origin};
 use crate::head::Head;
 use crate::hint::RetryHint;
@@ -25,6 +25,8 @@ pub struct Meaning {
     pub flag: Option<bool>,
     /// When the server asks the caller to come back.
     pub hint: Option<RetryHint>,
+    /// Which calls are to wait, if the response makes others wait than its own.
+    pub scope: CooldownScope,
     /// Whether the vendor documents that such a request was rejected before it was processed.
     ///
     /// Never where the body says otherwise: on a success status, data beside the errors is a request that was processed in
@@ -96,6 +98,7 @@ impl Dialect {
     pub fn meaning(&self, head: &Head<'_>, envelope: &Envelope<'_>) -> Meaning {
         let mut meaning = self.words(head, envelope);
         meaning.flag = envelope.should_retry;
+        meaning.scope = envelope.scope;
         match meaning.flag {
             Some(true) => meaning.recovery = Recovery::Retry,
             Some(false) if meaning.recovery == Recovery::Retry => meaning.recovery = Recovery::Stop,
@@ -173,7 +176,16 @@ impl Dialect {
 impl Meaning {
     fn of_class(class: Class, basis: Basis) -> Self {
         let (recovery, guidance) = (class.default_recovery(), String::new());
-        Self { class, recovery, basis, flag: None, hint: None, not_processed: false, guidance }
+        Self {
+            class,
+            recovery,
+            basis,
+            flag: None,
+            hint: None,
+            scope: CooldownScope::Call,
+            not_processed: false,
+            guidance,
+        }
     }
 }
 

@@ -64,6 +64,36 @@ fn each_mistake_is_named() {
         ),
         ("name = \"a\"\n[[limits]]\nrequests = 3", "acme.toml:2: limits[0]: expected `requests` and `per_s`"),
         (
+            "name = \"a\"\n[[limits]]\nroute = [\"GET /a\", \"* /**/b\"]\nrequests = 3\nper_s = 1",
+            "acme.toml:3: limits[0].route[1]: expected a method and a path such as `POST /v1/things/{id}` or `* /v1/**`",
+        ),
+        ("name = \"a\"\n[[scopes]]\nname = \"s\"", "acme.toml:2: scopes[0]: expected `name` and `routes`"),
+        ("name = \"a\"\n[[scopes]]\nroutes = \"* /**\"", "acme.toml:2: scopes[0]: expected `name` and `routes`"),
+        (
+            "name = \"a\"\n[[scopes]]\nname = \"s\"\nroutes = \"/a\"",
+            "acme.toml:4: scopes[0].routes: expected a method and a path",
+        ),
+        (
+            "name = \"a\"\n[[scopes]]\nname = \"s\"\nroutes = \"* /{a}\"\nkey = \"b\"",
+            "acme.toml:2: scopes[0].key: expected a name that a route has in braces, found \"b\"",
+        ),
+        (
+            "name = \"a\"\n[[scopes]]\nname = \"s\"\nroute = \"* /a\"\nroutes = \"* /a\"",
+            "acme.toml:4: scopes[0].route: unknown key, expected one of name, routes, key",
+        ),
+        (
+            "name = \"a\"\n[[scopes]]\nname = \"s\"\nroutes = \"* /a\"\n[[scopes]]\nname = \"s\"\nroutes = \"* /b\"",
+            "acme.toml:5: scopes[1]: expected one scope `s`, found two",
+        ),
+        (
+            "name = \"a\"\n[cooldown]\nbucket = { header = \"x\" }",
+            "acme.toml:2: cooldown: expected `[[scopes]]` beside it",
+        ),
+        (
+            "name = \"a\"\n[[scopes]]\nname = \"s\"\nroutes = \"* /a\"\n[cooldown]\nheader = \"x\"",
+            "acme.toml:6: cooldown.header: unknown key, expected one of bucket, global",
+        ),
+        (
             "name = \"a\"\n[secrets]\nheaders = [\"a b\"]",
             "acme.toml:3: secrets.headers[0]: expected the name of a header",
         ),
@@ -391,8 +421,25 @@ fn more_than_a_reader_can_number_is_a_mistake() {
         "name = \"a\"\n".to_owned()
             + &many(count, &|n| format!("[[rules]]\nwhen = {{ code = \"E{n}\" }}\nclass = \"invalid\"\n"))
     };
+    let routes = |table: &str, key: &str, count| {
+        format!("name = \"a\"\n[[{table}]]\n{key} = [{}]\n", many(count, &|n| format!("\"* /{n}\",")))
+    };
+    let limit = |count| routes("limits", "route", count) + "requests = 1\nper_s = 1\n";
+    let scope = |count| routes("scopes", "routes", count) + "name = \"s\"\n";
+    let scopes = |count| {
+        let scope = |n| format!("[[scopes]]\nname = \"s{n}\"\nroutes = \"* /{n}\"\n");
+        "name = \"a\"\n".to_owned() + &many(count, &scope)
+    };
+    let global = |count| {
+        let conditions = many(count, &|n| format!("{{ header = \"h{n}\" }},"));
+        format!("{}[cooldown]\nglobal = [{conditions}]\n", scopes(1))
+    };
     for (most, file, expected) in [
-        (255, &sources as &dyn Fn(usize) -> String, "acme.toml:3: read.code: expected at most 255 sources, found 256"),
+        (64, &limit as &dyn Fn(usize) -> String, "acme.toml:3: limits[0].route: expected at most 64 routes, found 65"),
+        (64, &scope, "acme.toml:2: scopes[0]: expected at most 64 routes, found 65"),
+        (64, &scopes, "acme.toml:2: scopes: expected at most 64 scopes, found 65"),
+        (64, &global, "acme.toml:6: cooldown.global: expected at most 64 sets of conditions, found 65"),
+        (255, &sources, "acme.toml:3: read.code: expected at most 255 sources, found 256"),
         (64, &readings, "acme.toml:2: read: expected at most 64 readings with conditions, found 65"),
         (64, &except, "acme.toml:3: read.fields[0].except: expected at most 64 names, found 65"),
         (65_535, &rules, "acme.toml:2: rules: expected at most 65535 rules, found 65536"),

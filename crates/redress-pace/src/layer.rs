@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, Method, Request, Uri};
-use redress_classify::{Clock, Dialect};
+use redress_classify::{Clock, Coverage, Dialect};
 use tower_layer::Layer;
 
 use crate::gate::Gate;
@@ -66,8 +66,10 @@ impl PaceLayer {
     #[must_use]
     pub fn new(dialect: Dialect) -> Self {
         let published = dialect.limits().iter().filter_map(|limit| {
-            let route = limit.route.clone()?;
-            Some(Arc::new(Limiter::new(Limit::new(route, limit.requests, limit.per))))
+            let Coverage::Routes(routes) = &limit.covers else { return None };
+            let (first, others) = routes.split_first()?;
+            let limit = Limit::new(first.clone(), limit.requests, limit.per);
+            Some(Arc::new(Limiter::new(others.iter().cloned().fold(limit, Limit::also))))
         });
         let settings = Settings {
             deadline: None,

@@ -73,14 +73,26 @@ pub struct Rule {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limit {
-    /// The route, `None` where the vendor does not name it.
-    pub route: Option<Route>,
+    /// The requests that are counted.
+    pub covers: Coverage,
     /// How many requests are allowed in each [`per`](Self::per).
     pub requests: NonZeroU32,
     /// The time in which they are counted.
     pub per: Duration,
     /// What shares the limit, in the vendor's terms: `tenant`, `ip`, `key`; empty when unknown.
     pub scope: String,
+}
+
+/// Which requests a published limit counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Coverage {
+    /// All requests to the API together.
+    All,
+    /// Those on these routes, together.
+    Routes(Vec<Route>),
+    /// The vendor does not name the routes: the limit is for people to read, and is not applied.
+    Unknown,
 }
 
 /// What a vendor says about retries; `None` where it says nothing.

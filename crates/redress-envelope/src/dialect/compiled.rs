@@ -3,6 +3,7 @@
 use super::condition::Condition;
 use super::error_rule::{ErrorRule, Line, Test};
 use super::hints::{Flag, Hint, HintPlace};
+use super::scope::Cooldown;
 use super::source::Source;
 use super::spec::{self, Spec, Wanted};
 use crate::hint::Unit;
@@ -27,6 +28,7 @@ pub(crate) struct Compiled {
     pub(crate) data: Option<u8>,
     /// The conditions of each rule.
     pub(crate) rules: Vec<Vec<Condition<u8>>>,
+    pub(crate) cooldown: Cooldown<u8>,
     pub(crate) errors: Vec<ErrorRule<u8>>,
     /// The members that the error rules ask for, and nothing else; and the rules with its cells.
     pub(crate) signal_plan: Plans,
@@ -65,6 +67,7 @@ impl Compiled {
         let hint_cells = places.fold(0, |cells, place| cells | place.cells());
         let data = if spec.errors.is_empty() || !spec.says_not_processed() { None } else { plan_data(&mut plan) };
         let rules = spec.rules.iter().map(|(when, _)| conditions(when, &mut plan)).collect();
+        let cooldown = spec.cooldown.compile(|path| cell(&mut plan, path));
         let errors = spec.errors.iter().map(|rule| error_rule(rule, &mut plan)).collect();
         let signals: Vec<_> = spec.errors.iter().map(|rule| error_rule(rule, &mut signal_plan)).collect();
         let xml_atoms = xml_atoms(&signals);
@@ -79,6 +82,7 @@ impl Compiled {
             hint_cells,
             data,
             rules,
+            cooldown,
             errors,
             signal_plan,
             signals,

@@ -6,6 +6,7 @@ mod error;
 mod fields;
 mod read;
 mod retry;
+mod scopes;
 mod sections;
 mod source;
 mod syntax;

@@ -130,6 +130,16 @@ impl Source<u8> {
         }
     }
 
+    pub(crate) const fn is_header(&self) -> bool {
+        matches!(self.place, Place::Header(_))
+    }
+
+    /// Returns what the place says, if it is a header.
+    pub(crate) fn read_header<'a>(&self, head: &Head<'a>) -> Option<Cow<'a, str>> {
+        let Place::Header(name) = &self.place else { return None };
+        head.texts(name).find_map(|text| self.taken(Cow::Borrowed(text), head.status))
+    }
+
     /// Returns what the place says where that is a member that is taken as it is, as most are.
     #[inline(always)]
     pub(crate) fn plain<'a>(&self, cells: &Cells<'a>) -> Option<&'a str> {
@@ -147,10 +157,7 @@ impl Source<u8> {
         match &self.place {
             Place::Body(cell) => self.of_value(response.cells.get(*cell)?, response),
             Place::Header(_) if response.head.headers.is_empty() => None,
-            Place::Header(name) => {
-                let mut texts = response.head.texts(name);
-                texts.find_map(|text| self.taken(Cow::Borrowed(text), response.head.status))
-            }
+            Place::Header(_) => self.read_header(response.head),
             Place::Challenge(name) => {
                 let mut texts = challenge::parameters(response.head.headers, name);
                 texts.find_map(|text| self.taken(text, response.head.status))

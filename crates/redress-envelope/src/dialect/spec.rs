@@ -8,6 +8,7 @@ use super::condition::Condition;
 use super::error_rule::ErrorRule;
 use super::hints::{Flag, Hint};
 use super::route::Route;
+use super::scope::{Cooldown, Scope};
 use super::secret_path::SecretPath;
 use super::source::Source;
 use crate::path::Path;
@@ -35,6 +36,8 @@ pub(crate) struct Spec {
     pub(crate) idempotent: Vec<Route>,
     pub(crate) idempotency: Option<IdempotencyHeader>,
     pub(crate) limits: Vec<Limit>,
+    pub(crate) scopes: Vec<Scope>,
+    pub(crate) cooldown: Cooldown<Wanted>,
     pub(crate) secret_headers: Vec<String>,
     pub(crate) secret_paths: Vec<SecretPath>,
     pub(crate) rules: Vec<(Vec<Condition<Wanted>>, Rule)>,
@@ -71,6 +74,8 @@ impl Spec {
             idempotent: Vec::new(),
             idempotency: None,
             limits: Vec::new(),
+            scopes: Vec::new(),
+            cooldown: Cooldown::default(),
             secret_headers: Vec::new(),
             secret_paths: Vec::new(),
             rules: Vec::new(),

@@ -6,7 +6,7 @@ use super::reading::Gathered;
 use super::{Envelope, Origins, Spoke};
 use crate::cells::{Cells, Value};
 use crate::challenge;
-use crate::dialect::{Compiled, Condition, ErrorRule, Facts, Reading, Response, Source, Test, Windows};
+use crate::dialect::{Compiled, Condition, CooldownScope, ErrorRule, Facts, Reading, Response, Source, Test, Windows};
 use crate::fields::FieldError;
 use crate::head::Head;
 use crate::hint::RetryHint;
@@ -55,6 +55,7 @@ pub(super) fn assemble<'a>(
         rule: None,
         pattern: None,
         has_data: compiled.data.is_some_and(|data| cells.get(data).is_some_and(|value| value != Value::Null)),
+        scope: CooldownScope::Call,
         origins: Origins {
             reading: nth,
             code: Spoke::first(code),
@@ -62,7 +63,7 @@ pub(super) fn assemble<'a>(
             request_id: Spoke::first(request_id),
         },
     };
-    if all_said && !has_hints && compiled.rules.is_empty() {
+    if all_said && !has_hints && compiled.rules.is_empty() && compiled.cooldown.is_silent() {
         return envelope();
     }
     let rest = Rest { compiled, reading, head, cells, root_text: &mut gathered.root_text, text, has_hints };
@@ -118,6 +119,10 @@ impl<'a> Rest<'_, 'a> {
         say(&self.reading.message, &response, &mut envelope.message, &mut origins.message);
         say(&self.reading.request_id, &response, &mut envelope.request_id, &mut origins.request_id);
         say(&self.reading.reason, &response, &mut envelope.reason, &mut Spoke::Nobody);
+        let Compiled { cooldown, spec, .. } = self.compiled;
+        if !cooldown.is_silent() {
+            envelope.scope = cooldown.named(&spec.scopes, &response, is_cut(&envelope, self.cells));
+        }
         if self.has_hints {
             self.add_hints(&mut envelope);
         }
@@ -132,6 +137,11 @@ impl<'a> Rest<'_, 'a> {
         }
         if !self.compiled.rules.is_empty() {
             (envelope.rule, envelope.pattern) = rules_that_hold(self.compiled, self.head, self.cells, &envelope);
+        }
+        if !cooldown.global.is_empty()
+            && cooldown.is_global(&with_words(self.head, self.cells, &envelope), is_cut(&envelope, self.cells))
+        {
+            envelope.scope = CooldownScope::Upstream;
         }
         envelope
     }
@@ -194,6 +204,12 @@ const fn is_cut(envelope: &Envelope<'_>, cells: &Cells<'_>) -> bool {
     envelope.unreadable.is_some() && cells.has_any(u128::MAX)
 }
 
+/// States what is known once the words were picked.
+fn with_words<'f, 'a>(head: &'f Head<'f>, cells: &'f Cells<'a>, envelope: &'f Envelope<'_>) -> Facts<'f, 'a> {
+    let (code, reason, message) = (envelope.code.as_deref(), envelope.reason.as_deref(), envelope.message.as_deref());
+    Facts { head, cells, code, reason, message }
+}
+
 /// Returns the rule that holds, and the one that names codes by a pattern.
 fn rules_that_hold(
     compiled: &Compiled,
@@ -201,8 +217,7 @@ fn rules_that_hold(
     cells: &Cells<'_>,
     envelope: &Envelope<'_>,
 ) -> (Option<u16>, Option<u16>) {
-    let (code, reason, message) = (envelope.code.as_deref(), envelope.reason.as_deref(), envelope.message.as_deref());
-    let facts = Facts { head, cells, code, reason, message };
+    let facts = with_words(head, cells, envelope);
     // Of a body that breaks off nothing decides.
     let is_cut = is_cut(envelope, cells);
     let by_head = |when: &[Condition<u8>]| when.iter().all(|condition| condition.of_head(head).is_some());

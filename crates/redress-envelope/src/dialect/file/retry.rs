@@ -2,12 +2,15 @@
 
 use http::Method;
 
-use super::super::catalogue::{IdempotencyHeader, KeyFormat, Limit, Schedule};
+use super::super::catalogue::{Coverage, IdempotencyHeader, KeyFormat, Limit, Schedule};
 use super::super::hints::{Flag, FlagForm, HintPlace};
 use super::super::spec::{Spec, Wanted};
 use super::read::body_place;
 use super::words::{header, method, one_of, path, route};
 use super::{File, Item, add};
+
+/// How many routes a limit may count together.
+const MAX_ROUTES: usize = 64;
 
 pub(super) fn retry<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &mut Spec) {
     const KNOWN: &[&str] = &["attempts", "base_ms", "factor", "cap_ms", "throttle_wait_ms", "idempotent", "flags"];
@@ -115,11 +118,11 @@ fn flag<'t>(file: &mut File<'_>, item: &Item<'t>) -> Option<Flag<Wanted>> {
 }
 
 pub(super) fn limit<'t>(file: &mut File<'_>, item: &Item<'t>) -> Option<Limit> {
-    let (mut at, mut requests, mut per, mut scope) = (None, None, None, String::new());
+    let (mut covers, mut requests, mut per, mut scope) = (Coverage::All, None, None, String::new());
     for (key, value) in file.table(item)? {
         let member = item.member(key, value);
         match key.get_ref().as_ref() {
-            "route" => at = file.parsed(&member, route),
+            "route" => covers = coverage(file, &member),
             "requests" => requests = file.count(&member),
             "per_s" => per = file.seconds(&member),
             "scope" => scope = file.string(&member).unwrap_or_default(),
@@ -130,5 +133,17 @@ pub(super) fn limit<'t>(file: &mut File<'_>, item: &Item<'t>) -> Option<Limit> {
         file.note(&item.span, &item.key, "expected `requests` and `per_s`".to_owned());
         return None;
     };
-    Some(Limit { route: at, requests, per, scope })
+    Some(Limit { covers, requests, per, scope })
+}
+
+fn coverage(file: &mut File<'_>, item: &Item<'_>) -> Coverage {
+    if item.value.as_str() == Some("unknown") {
+        return Coverage::Unknown;
+    }
+    let mut routes = file.each_parsed(item, route);
+    if routes.len() > MAX_ROUTES {
+        file.note(&item.span, &item.key, format!("expected at most {MAX_ROUTES} routes, found {}", routes.len()));
+        routes.truncate(MAX_ROUTES);
+    }
+    Coverage::Routes(routes)
 }

@@ -5,7 +5,7 @@ use toml::de::DeTable;
 use super::super::spec::Spec;
 use super::base::{self, Base};
 use super::words::{header, secret_path};
-use super::{File, Item, add, catalogue, error, read, retry};
+use super::{File, Item, add, catalogue, error, read, retry, scopes};
 use crate::plan::{MAX_CELLS, MAX_LISTS, Plans};
 
 const ROOT: &[&str] = &[
@@ -18,6 +18,8 @@ const ROOT: &[&str] = &[
     "attempt",
     "idempotency",
     "limits",
+    "scopes",
+    "cooldown",
     "secrets",
     "rules",
     "codes",
@@ -39,6 +41,8 @@ pub(super) fn root<'t>(file: &mut File<'_>, root: &'t DeTable<'t>, base: &mut Ba
             "attempt" => retry::attempt(file, &item, &mut spec),
             "idempotency" => retry::idempotency(file, &item, &mut spec),
             "limits" => spec.limits = file.items(&item).iter().filter_map(|item| retry::limit(file, item)).collect(),
+            "scopes" => scopes::scopes(file, &item, &mut spec),
+            "cooldown" => scopes::cooldown(file, &item, &mut spec),
             "secrets" => secrets(file, &item, &mut spec),
             "rules" => catalogue::rules(file, &item, &mut spec),
             "codes" => catalogue::codes(file, &item, &mut spec),
@@ -46,6 +50,9 @@ pub(super) fn root<'t>(file: &mut File<'_>, root: &'t DeTable<'t>, base: &mut Ba
             "status" => catalogue::statuses(file, &item, &mut spec),
             _ => file.unknown("", key, ROOT),
         }
+    }
+    if let Some((key, value)) = root.get_key_value("cooldown") {
+        scopes::check_cooldown(file, &Item::named("", key.get_ref(), value), &spec);
     }
     spec
 }

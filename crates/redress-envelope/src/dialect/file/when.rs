@@ -41,7 +41,7 @@ pub(super) fn when<'t>(file: &mut File<'_>, item: &Item<'t>, scope: Scope) -> Ve
             "route" => conditions.extend(file.parsed(&entry, route).map(Condition::Route)),
             "header" => named = file.parsed(&entry, header),
             "header_is" => named_is = file.values(&entry),
-            "no_header" => conditions.extend(file.parsed(&entry, header).map(Condition::NoHeader)),
+            "no_header" => conditions.extend(file.each_parsed(&entry, header).into_iter().map(Condition::NoHeader)),
             "body" => member = file.parsed(&entry, path),
             "body_is" => member_is = file.values(&entry),
             "body_kind" => kind = file.parsed(&entry, one_of(&JsonKind::ALL)),

@@ -1,0 +1,186 @@
+//! Which calls share a limit, and which of them a throttled response concerns.
+
+use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use http::{HeaderMap, StatusCode};
+
+use super::Dialect;
+use super::condition::{Condition, Facts};
+use super::route::Route;
+use super::source::{Response, Source};
+use super::spec::Wanted;
+use crate::head::Head;
+
+/// Calls that share a limit: those on the same routes and, where the scope has a key, with the same values in the path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Scope {
+    /// The name, which a response may quote.
+    pub name: String,
+    /// The routes of its calls.
+    pub routes: Vec<Route>,
+    /// The names in braces whose values tell the calls of the scope apart; none where all of them share one limit.
+    pub key: Vec<String>,
+}
+
+/// One limit of a [`Scope`]: the scope, and the values of its key.
+///
+/// It holds a hash of the values rather than the values, which may be secret.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ScopeId {
+    nth: u16,
+    key: u64,
+}
+
+/// Which calls the cool-down of a throttled response concerns.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CooldownScope {
+    /// All calls to the upstream.
+    Upstream,
+    /// The calls of the scope that the answered call is in; all, if it is in none.
+    #[default]
+    Call,
+    /// The calls of a scope that the response names.
+    Named(ScopeId),
+    /// The calls of the same scope as the answered one that are counted in this bucket. The name of the bucket is the
+    /// server's own, and kept as a hash.
+    Bucket(u64),
+}
+
+/// How the responses of an API say whom a cool-down concerns. `P` is a path where a file is read, a cell once it is
+/// compiled.
+#[derive(Clone, Debug)]
+pub(crate) struct Cooldown<P> {
+    /// Where a response names a scope, or a bucket within the scope of the call.
+    pub(crate) bucket: Vec<Source<P>>,
+    /// A response that fulfils one of these concerns all calls to the upstream.
+    pub(crate) global: Vec<Vec<Condition<P>>>,
+}
+
+impl Scope {
+    /// Returns which limit of this scope, the `nth` of its dialect, a call is under.
+    fn id(&self, nth: u16, method: &str, path: &str) -> Option<ScopeId> {
+        let route = self.routes.iter().find(|route| route.matches(method, path))?;
+        let mut hasher = DefaultHasher::new();
+        self.key.iter().for_each(|name| route.parameter(name, path).hash(&mut hasher));
+        Some(ScopeId { nth, key: if self.key.is_empty() { 0 } else { hasher.finish() } })
+    }
+}
+
+impl<P> Default for Cooldown<P> {
+    fn default() -> Self {
+        Self { bucket: Vec::new(), global: Vec::new() }
+    }
+}
+
+impl Cooldown<Wanted> {
+    /// Puts a cell in the place of each path.
+    pub(crate) fn compile(&self, mut cell: impl FnMut(&Wanted) -> Option<u8>) -> Cooldown<u8> {
+        let bucket = self.bucket.iter().filter_map(|source| source.compile(&mut cell)).collect();
+        let each = |when: &Vec<Condition<Wanted>>| when.iter().map(|one| one.compile(&mut cell)).collect();
+        // A condition that has no cell makes the plan too long, which is a mistake of its own.
+        Cooldown { bucket, global: self.global.iter().filter_map(each).collect() }
+    }
+}
+
+impl Cooldown<u8> {
+    pub(crate) fn is_silent(&self) -> bool {
+        self.bucket.is_empty() && self.global.is_empty()
+    }
+
+    /// Returns the scope or bucket that a response names. Of a body that is cut nothing decides.
+    pub(crate) fn named(&self, scopes: &[Scope], response: &Response<'_, '_>, is_cut: bool) -> CooldownScope {
+        let mut sources = self.bucket.iter().filter(|source| !is_cut || source.is_header());
+        sources.find_map(|source| source.read(response)).map_or(CooldownScope::Call, |name| named(scopes, &name))
+    }
+
+    /// Returns `true` if a response concerns all calls to the upstream. Of a body that is cut nothing decides.
+    pub(crate) fn is_global(&self, facts: &Facts<'_, '_>, is_cut: bool) -> bool {
+        let by_head = |when: &[Condition<u8>]| when.iter().all(|one| one.of_head(facts.head).is_some());
+        self.global.iter().any(|when| facts.fulfil(when) && (!is_cut || by_head(when)))
+    }
+
+    /// Reads which scope or bucket the headers of a response name.
+    fn of_headers(&self, scopes: &[Scope], head: &Head<'_>) -> CooldownScope {
+        let name = self.bucket.iter().find_map(|source| source.read_header(head));
+        name.map_or(CooldownScope::Call, |name| named(scopes, &name))
+    }
+}
+
+/// Finds the scope of this name; else it is that of a bucket.
+fn named(scopes: &[Scope], name: &str) -> CooldownScope {
+    let found = scopes.iter().zip(0..).find(|(scope, _)| scope.name == name);
+    let Some((scope, nth)) = found else {
+        let mut hasher = DefaultHasher::new();
+        name.hash(&mut hasher);
+        return CooldownScope::Bucket(hasher.finish());
+    };
+    // Which of the limits of a scope with a key is meant, the route of the call says.
+    if scope.key.is_empty() { CooldownScope::Named(ScopeId { nth, key: 0 }) } else { CooldownScope::Call }
+}
+
+impl Dialect {
+    /// Returns the scopes: which calls share a limit.
+    #[must_use]
+    pub fn scopes(&self) -> &[Scope] {
+        &self.compiled().spec.scopes
+    }
+
+    /// Returns the limit that a call is under by its route: that of the first scope with such a route.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_envelope::dialects;
+    ///
+    /// let github = dialects::by_name("github").expect("it is shipped");
+    /// let search = github.scope_of("GET", "/search/issues").expect("it is in a scope");
+    /// assert_eq!(github.scope(search).map(|scope| scope.name.as_str()), Some("search"));
+    /// assert_ne!(Some(search), github.scope_of("GET", "/user"));
+    /// ```
+    #[must_use]
+    pub fn scope_of(&self, method: &str, path: &str) -> Option<ScopeId> {
+        self.scopes().iter().zip(0..).find_map(|(scope, nth)| scope.id(nth, method, path))
+    }
+
+    /// Returns the scope of a limit; `None` for a limit of another dialect.
+    #[must_use]
+    pub fn scope(&self, id: ScopeId) -> Option<&Scope> {
+        self.scopes().get(usize::from(id.nth))
+    }
+
+    /// Returns `true` if responses, successes too, may name in a header the scope or bucket of their call.
+    #[must_use]
+    pub fn names_buckets(&self) -> bool {
+        self.compiled().cooldown.bucket.iter().any(Source::is_header)
+    }
+
+    /// Returns the scope or bucket that the headers of a response name; [`CooldownScope::Call`] if they name none.
+    ///
+    /// The meaning of an error knows more: what its body says.
+    #[must_use]
+    pub fn bucket_of(&self, status: StatusCode, headers: &HeaderMap) -> CooldownScope {
+        let head = Head::new(status.as_u16(), headers, std::time::SystemTime::UNIX_EPOCH);
+        self.compiled().cooldown.of_headers(self.scopes(), &head)
+    }
+}
+
+/// Shows the position of the scope in its dialect, not the values of its key.
+impl fmt::Debug for ScopeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ScopeId").field(&self.nth).finish()
+    }
+}
+
+/// Shows no bucket, whose name is the server's.
+impl fmt::Debug for CooldownScope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Upstream => f.write_str("Upstream"),
+            Self::Call => f.write_str("Call"),
+            Self::Named(id) => f.debug_tuple("Named").field(id).finish(),
+            Self::Bucket(_) => f.write_str("Bucket"),
+        }
+    }
+}
