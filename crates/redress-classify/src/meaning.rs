@@ -81,11 +81,11 @@ pub(crate) fn judge(
     }
     let mut meaning = dialect.meaning(&about, &envelope);
     let hint = meaning.hint.take().map(|hint| Hint::new(hint, about.server_now(), receipt.at, received));
-    let (basis, flag, not_processed) = (meaning.basis, meaning.flag, meaning.not_processed);
+    let (basis, flag, not_processed, scope) = (meaning.basis, meaning.flag, meaning.not_processed, meaning.scope);
     let read = seen.pieces.iter().fold(0, |sum: u64, piece| sum.saturating_add(piece.len() as u64));
     let time = receipt.clock.wall(receipt.sent);
     let details = Details { hint, ..details(dialect, call, head, time, meaning, envelope, seen) };
-    Some(Verdict::answered(ApiError::new(details), basis, flag, not_processed, read))
+    Some(Verdict::answered(ApiError::new(details), basis, flag, not_processed, scope, read))
 }
 
 /// Copies what was asked, what it means and what the server said.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use http::{Method, Response, Uri, response};
-use redress_envelope::{Basis, Class, Decision, Dialect, Envelope, Head, Meaning, Recovery, RetryHint, Signal};
+use redress_envelope::{
+    Basis, Class, CooldownScope, Decision, Dialect, Envelope, Head, Meaning, Recovery, RetryHint, Signal,
+};
 use serde_core::de::{Deserialize, Deserializer, Error as _};
 use serde_core::ser::{Serialize, Serializer};
 use tokio::time::Instant;
@@ -31,6 +33,7 @@ struct Inner {
     basis: Basis,
     flag: Option<bool>,
     not_processed: bool,
+    scope: CooldownScope,
     phase: Phase,
     /// Of a response that has no [`ApiError`], which has its own.
     hint: Option<Hint>,
@@ -86,11 +89,13 @@ impl Verdict {
         basis: Basis,
         flag: Option<bool>,
         not_processed: bool,
+        scope: CooldownScope,
         body_read: u64,
     ) -> Self {
         let (class, recovery) = (error.class(), error.recovery());
         let (phase, hint, error) = (Phase::Answered, None, Some(error));
-        Self { inner: Arc::new(Inner { class, recovery, basis, flag, not_processed, phase, hint, error, body_read }) }
+        let inner = Inner { class, recovery, basis, flag, not_processed, scope, phase, hint, error, body_read };
+        Self { inner: Arc::new(inner) }
     }
 
     /// Judges a whole response: what a [`Classify`](crate::Classify) layer would stamp on it; `None` for a success.
@@ -135,20 +140,21 @@ impl Verdict {
         let received = Instant::now();
         let received_wall = clock.wall(received);
         let head = Head::new(status, response.headers(), received_wall);
-        let Meaning { class, recovery, basis, flag, hint, not_processed, .. } =
+        let Meaning { class, recovery, basis, flag, hint, scope, not_processed, .. } =
             dialect.meaning(&head, &Envelope::read(dialect, &head, []));
         let hint = hint.map(|hint| Hint::new(hint, head.server_now(), received, received_wall));
         let (phase, error, body_read) = (Phase::Answered, None, 0);
-        let inner = Inner { class, recovery, basis, flag, not_processed, phase, hint, error, body_read };
+        let inner = Inner { class, recovery, basis, flag, not_processed, scope, phase, hint, error, body_read };
         Some(Self { inner: Arc::new(inner) })
     }
 
     /// States what an attempt without a response means.
     #[must_use]
     pub fn unanswered(class: Class, recovery: Recovery, phase: Phase) -> Self {
-        let (basis, flag, not_processed) = (Basis::Transport, None, false);
+        let (basis, flag, not_processed, scope) = (Basis::Transport, None, false, CooldownScope::default());
         let (hint, error, body_read) = (None, None, 0);
-        Self { inner: Arc::new(Inner { class, recovery, basis, flag, not_processed, phase, hint, error, body_read }) }
+        let inner = Inner { class, recovery, basis, flag, not_processed, scope, phase, hint, error, body_read };
+        Self { inner: Arc::new(inner) }
     }
 
     /// Returns the verdict with the secrets masked in all that the server wrote; `None` when it holds none of them, which
@@ -198,6 +204,12 @@ impl Verdict {
     #[must_use]
     pub fn is_not_processed(&self) -> bool {
         self.inner.not_processed
+    }
+
+    /// Returns which calls a cool-down that the response asks for concerns, as its dialect reads it.
+    #[must_use]
+    pub fn cooldown_scope(&self) -> CooldownScope {
+        self.inner.scope
     }
 
     /// Returns how many bytes of the response's body were read for the verdict. The body gives them back first; so this
