@@ -1,4 +1,4 @@
-//! Those of one partition who were parked together, and the line that they leave in.
+//! Those at one gate who were parked together, and the line that they leave in.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::task::Waker;
@@ -13,7 +13,7 @@ use crate::window::Window;
 /// of those who stand in line the lowest goes first.
 #[derive(Debug)]
 pub(crate) struct Crowd {
-    /// Tells it from an earlier crowd of the same partition.
+    /// Tells it from an earlier crowd at the same gate.
     pub(crate) id: u64,
     /// Within which time the parked calls are to be released.
     pub(crate) spread: Duration,
@@ -81,12 +81,16 @@ impl Crowd {
         self.parked.get_mut(&guest).map(|slot| note(slot, waker))
     }
 
-    /// Takes a place for a call that has only now come; `false` when others wait for one.
-    pub(crate) fn take(&mut self) -> bool {
+    /// Whether there is a place for a call that has only now come: no others wait for one.
+    pub(crate) fn has_place(&self) -> bool {
         let is_free = self.taken < self.window.places();
         debug_assert!(!is_free || self.line.is_empty(), "those in the line are given every place that is free");
-        self.taken += usize::from(is_free);
         is_free
+    }
+
+    /// Takes a place that there is.
+    pub(crate) const fn take(&mut self) {
+        self.taken += 1;
     }
 
     /// Puts a call into the line, which may give it a place at once.

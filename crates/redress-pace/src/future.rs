@@ -8,14 +8,14 @@ use std::task::{Context, Poll, ready};
 
 use http::{Request, Response, StatusCode};
 use pin_project_lite::pin_project;
-use redress_classify::{self as classify, BoxError, Class, Error, ResponseExt, Verdict};
+use redress_classify::{self as classify, BoxError, Class, CooldownScope, Error, ResponseExt, Verdict};
 use tokio::time::Instant;
 use tower_service::Service;
 
 use crate::layer::Settings;
 use crate::lot::Place;
 use crate::parking::{Parking, cool_down};
-use crate::partition::Partition;
+use crate::scope::Target;
 use crate::telemetry;
 use crate::turn::Turn;
 
@@ -28,7 +28,7 @@ pin_project! {
         #[pin]
         state: State<S, B>,
         settings: Arc<Settings>,
-        partition: Partition,
+        target: Target,
         // What the request below holds while a crowd is released.
         place: Option<Box<Place>>,
     }
@@ -65,30 +65,19 @@ where
     S: Service<Request<B>>,
 {
     #[inline]
-    pub(crate) fn send(
-        future: S::Future,
-        settings: &Arc<Settings>,
-        partition: Partition,
-        place: Option<Box<Place>>,
-    ) -> Self {
-        Self { state: State::Below { future }, settings: Arc::clone(settings), partition, place }
+    pub(crate) fn send(future: S::Future, settings: &Arc<Settings>, target: Target, place: Option<Box<Place>>) -> Self {
+        Self { state: State::Below { future }, settings: Arc::clone(settings), target, place }
     }
 
     /// Keeps a request until its turn, with a service that is not ready.
-    pub(crate) fn wait(
-        turn: Turn,
-        inner: S,
-        request: Request<B>,
-        settings: &Arc<Settings>,
-        partition: Partition,
-    ) -> Self {
+    pub(crate) fn wait(turn: Turn, inner: S, request: Request<B>, settings: &Arc<Settings>, target: Target) -> Self {
         classify::Held::begin(&request);
         let held = Some(Box::new(Held { turn, inner, request }));
-        Self { state: State::Held { held }, settings: Arc::clone(settings), partition, place: None }
+        Self { state: State::Held { held }, settings: Arc::clone(settings), target, place: None }
     }
 
-    pub(crate) fn fail(error: Error, settings: &Arc<Settings>, partition: Partition) -> Self {
-        Self { state: State::Refused { error: Some(error) }, settings: Arc::clone(settings), partition, place: None }
+    pub(crate) fn fail(error: Error, settings: &Arc<Settings>, target: Target) -> Self {
+        Self { state: State::Refused { error: Some(error) }, settings: Arc::clone(settings), target, place: None }
     }
 }
 
@@ -107,7 +96,7 @@ where
                 StateProj::Below { future } => {
                     let result = ready!(future.poll(cx)).map_err(|error| Error::from_below(error.into()));
                     if let Ok(response) = &result {
-                        learn(this.settings, this.partition, response);
+                        learn(this.settings, this.target, response);
                     }
                     if let Some(place) = this.place.take() {
                         // The gate has closed by now if it had to: the next one does not go there.
@@ -161,7 +150,7 @@ where
     S: Service<Request<B>>,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ResponseFuture").field("partition", &self.partition).finish_non_exhaustive()
+        f.debug_struct("ResponseFuture").field("target", &self.target).finish_non_exhaustive()
     }
 }
 
@@ -175,16 +164,27 @@ fn is_overload<R>(result: &Result<Response<R>, Error>) -> bool {
         || status == StatusCode::TOO_MANY_REQUESTS
 }
 
-/// Closes the gate for the others when the response says so.
-fn learn<R>(settings: &Settings, partition: &Partition, response: &Response<R>) {
+/// Closes the gate for the others when the response says so, and learns which bucket its route is in.
+fn learn<R>(settings: &Settings, target: &Target, response: &Response<R>) {
+    if settings.learns_buckets {
+        let said = settings.dialect.bucket_of(response.status(), response.headers());
+        settings.lot.learn(target, said);
+    }
     let stamped = response.verdict().cloned();
     let verdict = stamped.or_else(|| Verdict::of_head(response, &settings.dialect, &settings.clock));
     let Some(verdict) = verdict else { return };
     let (now, throttle_wait) = (Instant::now(), settings.dialect.retry().throttle_wait);
     let Some(wait) = cool_down(&verdict, response.status().as_u16(), throttle_wait, now) else { return };
     let Some(parking) = Parking::of(now, wait) else { return };
-    if settings.lot.park(partition, parking, now) {
-        settings.limiters.iter().for_each(|limiter| limiter.nudge(partition));
-        telemetry::parked(&settings.dialect, partition, verdict.class(), wait);
+    let scope = concerned(&verdict);
+    settings.lot.learn(target, scope);
+    if settings.lot.park(target, scope, parking, now) {
+        settings.limiters.iter().for_each(|limiter| limiter.nudge(&target.partition));
+        telemetry::parked(&settings.dialect, target, scope, verdict.class(), wait);
     }
+}
+
+/// Returns which calls a cool-down concerns. A service that is unavailable is so for all of them.
+fn concerned(verdict: &Verdict) -> CooldownScope {
+    if verdict.class() == Class::RateLimited { verdict.cooldown_scope() } else { CooldownScope::Upstream }
 }

@@ -42,14 +42,13 @@ impl Gate {
     /// Returns until when calls such as this one are parked; they are released a little later, not all at once.
     #[must_use]
     pub fn parked_until<B>(&self, request: &Request<B>) -> Option<Instant> {
-        let partition = self.settings.partition(request);
-        self.settings.lot.parking(&partition, Instant::now()).map(|parking| parking.until)
+        self.settings.lot.parking(&self.settings.target(request), Instant::now()).map(|parking| parking.until)
     }
 
     /// Ends the cool-down of the calls such as this one, and its release. Those that wait go at once, at the pace of the
     /// limits.
     pub fn open<B>(&self, request: &Request<B>) {
-        self.settings.lot.open(&self.settings.partition(request));
+        self.settings.lot.open(&self.settings.target(request));
     }
 }
 

@@ -13,6 +13,7 @@ use crate::limit::Limit;
 use crate::limiter::Limiter;
 use crate::lot::Lot;
 use crate::partition::Partition;
+use crate::scope::Target;
 use crate::service::Pace;
 
 /// Makes [`Pace`] services that hold their callers back together.
@@ -49,6 +50,8 @@ type Keys = Arc<dyn Fn(&Method, &Uri, &HeaderMap) -> Option<String> + Send + Syn
 #[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) dialect: Dialect,
+    /// Whether responses name the buckets of their routes.
+    pub(crate) learns_buckets: bool,
     pub(crate) deadline: Option<Duration>,
     pub(crate) max_wait: Duration,
     pub(crate) fail_fast: bool,
@@ -72,6 +75,7 @@ impl PaceLayer {
             Some(Arc::new(Limiter::new(others.iter().cloned().fold(limit, Limit::also))))
         });
         let settings = Settings {
+            learns_buckets: dialect.names_buckets(),
             deadline: None,
             max_wait: Duration::from_secs(120),
             fail_fast: false,
@@ -176,9 +180,9 @@ impl<S> Layer<S> for PaceLayer {
 }
 
 impl Settings {
-    pub(crate) fn partition<B>(&self, request: &Request<B>) -> Partition {
+    pub(crate) fn target<B>(&self, request: &Request<B>) -> Target {
         let key = self.keys.as_ref().and_then(|key| key(request.method(), request.uri(), request.headers()));
-        Partition::new(request.uri(), request.headers(), key)
+        Target::new(Partition::new(request.uri(), request.headers(), key), &self.dialect, request)
     }
 
     /// Returns the limit that covers a request, if there is one.

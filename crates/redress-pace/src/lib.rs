@@ -70,6 +70,7 @@
 //! # }
 //! ```
 
+mod buckets;
 mod crowd;
 mod future;
 mod gate;
@@ -81,6 +82,7 @@ mod limiter;
 mod lot;
 mod parking;
 mod partition;
+mod scope;
 mod service;
 mod telemetry;
 mod turn;

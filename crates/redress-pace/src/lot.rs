@@ -1,4 +1,4 @@
-//! The parked partitions behind their lock, and those who wait there.
+//! The cool-downs behind their lock, and those who wait there.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -7,29 +7,33 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
+use redress_classify::CooldownScope;
 use tokio::time::Instant;
 
+use crate::buckets::Buckets;
 use crate::crowd::{Crowd, End, Standing};
 use crate::parking::{Parking, Parkings};
-use crate::partition::Partition;
+use crate::scope::{GateKey, Target};
 
-/// The state of the gate that all services of a layer share. No user's code runs under its lock.
+/// The state of the gates that all services of a layer share. No user's code runs under its locks.
 #[derive(Default)]
 pub(crate) struct Lot {
     /// What a call reads, and all that it reads, while nobody is parked or released.
     is_used: AtomicBool,
     state: Mutex<State>,
+    /// Of which only calls of a dialect whose responses name buckets know.
+    buckets: Mutex<Buckets>,
 }
 
 #[derive(Default)]
 struct State {
     parkings: Parkings,
     /// Each has a call that waits or is in flight.
-    crowds: HashMap<Partition, Crowd>,
+    crowds: HashMap<GateKey, Crowd>,
     next: u64,
 }
 
-/// How the gate meets a call.
+/// How the gates meet a call.
 #[derive(Debug)]
 pub(crate) enum Entry {
     /// Nobody is parked or released.
@@ -60,10 +64,10 @@ pub(crate) struct Guest {
     id: u64,
 }
 
-/// A place among those that are in flight. Dropping it gives it to the next.
+/// A place among those that are in flight, one in each release that the call is part of. Dropping it gives it to the next.
 #[derive(Debug)]
 pub(crate) struct Place {
-    member: Member,
+    members: Vec<Member>,
     sent: Option<Instant>,
     end: End,
 }
@@ -72,88 +76,141 @@ pub(crate) struct Place {
 #[derive(Clone)]
 struct Member {
     lot: Arc<Lot>,
-    partition: Partition,
+    key: GateKey,
     crowd: u64,
 }
 
 impl Lot {
-    /// Whether no partition is parked, and nobody is released: one atomic load.
+    /// Whether no call is parked, and nobody is released: one atomic load.
     pub(crate) fn is_empty(&self) -> bool {
         !self.is_used.load(Ordering::Acquire)
     }
 
-    /// Returns the cool-down of a partition while it lasts.
-    pub(crate) fn parking(&self, partition: &Partition, now: Instant) -> Option<Parking> {
+    /// Returns the cool-down that holds a call for longest, while it lasts.
+    pub(crate) fn parking(&self, target: &Target, now: Instant) -> Option<Parking> {
         if self.is_empty() {
             return None;
         }
+        let gates = target.gates(self.bucket(target));
         let mut state = self.lock();
-        let parking = state.parkings.at(partition, now);
+        let parking = state.parkings.longest(gates.keys(), now).map(|(_, parking)| parking);
         self.note_end(&mut state, parking.is_some(), now);
         parking
     }
 
-    /// Parks a partition; returns `false` when it is parked for as long already.
-    pub(crate) fn park(&self, partition: &Partition, parking: Parking, now: Instant) -> bool {
+    /// Parks the calls that a response concerns; returns `false` when they are parked for as long already.
+    pub(crate) fn park(&self, target: &Target, said: CooldownScope, parking: Parking, now: Instant) -> bool {
+        let parked = target.parked_by(said, self.bucket(target));
         let mut state = self.lock();
-        let is_news = state.parkings.park(partition, parking, now);
+        let (mut is_news, mut wakers) = (false, Vec::new());
+        for key in parked.parked_keys() {
+            // They look at the gate again: some of them cannot wait for so long.
+            wakers.extend(state.crowds.get_mut(&key).map(Crowd::scatter).unwrap_or_default());
+            is_news |= state.parkings.park(key, parking, now);
+        }
         self.is_used.store(true, Ordering::Release);
-        // They look at the gate again: some of them cannot wait for so long.
-        let wakers = state.crowds.get_mut(partition).map(Crowd::scatter).unwrap_or_default();
         drop(state);
         wakers.into_iter().for_each(Waker::wake);
         is_news
     }
 
-    /// Ends a cool-down and its release before their time, and wakes those who wait for their end.
-    pub(crate) fn open(&self, partition: &Partition) {
+    /// Ends the cool-downs that hold a call and their releases before their time, and wakes those who wait for their end.
+    pub(crate) fn open(&self, target: &Target) {
+        let gates = target.gates(self.bucket(target));
         let mut state = self.lock();
-        state.parkings.open(partition);
-        let crowd = state.crowds.remove(partition);
+        let mut crowds = Vec::new();
+        for key in gates.keys() {
+            state.parkings.open(&key);
+            crowds.extend(state.crowds.remove(&key));
+        }
         drop(state);
-        crowd.map(Crowd::dissolve).into_iter().flatten().for_each(Waker::wake);
+        crowds.into_iter().flat_map(Crowd::dissolve).for_each(Waker::wake);
     }
 
     /// Lets a call in that can go at once, with a place if it needs one; `None` when it has to wait.
-    pub(crate) fn pass(self: &Arc<Self>, partition: &Partition, now: Instant) -> Option<Option<Box<Place>>> {
+    pub(crate) fn pass(self: &Arc<Self>, target: &Target, now: Instant) -> Option<Option<Box<Place>>> {
         if self.is_empty() {
             return Some(None);
         }
+        let gates = target.gates(self.bucket(target));
         let mut state = self.lock();
-        let is_parked = state.parkings.at(partition, now).is_some();
+        let is_parked = state.parkings.longest(gates.keys(), now).is_some();
         self.note_end(&mut state, is_parked, now);
-        match state.crowds.get_mut(partition) {
-            _ if is_parked => None,
-            None => Some(None),
-            Some(crowd) => crowd.take().then(|| Some(Place::new(self.member(partition, crowd.id)))),
+        if is_parked {
+            return None;
         }
+        let keys: Vec<_> = gates.keys().filter(|key| state.crowds.contains_key(key)).collect();
+        if keys.is_empty() {
+            return Some(None);
+        }
+        self.take(&mut state.crowds, keys).ok().map(Some)
     }
 
-    /// Enters a call, which waits if it has to.
-    pub(crate) fn enter(self: &Arc<Self>, partition: &Partition, now: Instant) -> Entry {
+    /// Enters a call, which waits if it has to; `held` is the place that it has already.
+    pub(crate) fn enter(self: &Arc<Self>, target: &Target, held: Option<&Place>, now: Instant) -> Entry {
         if self.is_empty() {
             return Entry::Free;
         }
+        let gates = target.gates(self.bucket(target));
         let mut state = self.lock();
         let State { parkings, crowds, next } = &mut *state;
-        let parking = parkings.at(partition, now);
-        if parking.is_none() && !crowds.contains_key(partition) {
-            return Entry::Free;
-        }
         let id = *next;
         *next += 1;
-        let crowd = crowds.entry(partition.clone()).or_insert_with(|| Crowd::new(id));
-        let member = self.member(partition, crowd.id);
-        if let Some(parking) = parking {
+        if let Some((key, parking)) = parkings.longest(gates.keys(), now) {
+            let crowd = crowds.entry(key.clone()).or_insert_with(|| Crowd::new(id));
             crowd.park(id);
             crowd.spread = parking.spread;
-            return Entry::Parked(Guest { member, id }, parking);
+            return Entry::Parked(Guest { member: self.member(key, crowd.id), id }, parking);
         }
-        if crowd.take() {
-            return Entry::Placed(Place::new(member));
+        let is_held = |key: &GateKey| held.is_some_and(|place| place.is_in(key, crowds));
+        let keys: Vec<_> = gates.keys().filter(|key| crowds.contains_key(key) && !is_held(key)).collect();
+        if keys.is_empty() {
+            return Entry::Free;
         }
+        let full = match self.take(crowds, keys) {
+            Ok(place) => return Entry::Placed(place),
+            Err(full) => full,
+        };
+        let Some(crowd) = crowds.get_mut(&full) else { return Entry::Free };
         crowd.line_up(id);
-        Entry::Lined(Guest { member, id }, crowd.spread)
+        let spread = crowd.spread;
+        Entry::Lined(Guest { member: self.member(full, crowd.id), id }, spread)
+    }
+
+    /// Returns the scope or bucket that the last response on the route of a call named.
+    fn bucket(&self, target: &Target) -> Option<CooldownScope> {
+        let buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        target.route_hash().and_then(|route| buckets.get(route))
+    }
+
+    /// Remembers the scope or bucket that a response to a call names.
+    pub(crate) fn learn(&self, target: &Target, said: CooldownScope) {
+        let Some(route) = target.route_hash() else { return };
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        match said {
+            // Its route says the same.
+            CooldownScope::Named(scope) if target.scope() == Some(scope) => buckets.remove(route),
+            CooldownScope::Named(_) | CooldownScope::Bucket(_) => buckets.set(route, said),
+            _ => {}
+        }
+    }
+
+    /// Takes a place in each of these crowds, or in none.
+    ///
+    /// # Errors
+    /// The first crowd that has no place.
+    fn take(self: &Arc<Self>, crowds: &mut HashMap<GateKey, Crowd>, keys: Vec<GateKey>) -> Result<Box<Place>, GateKey> {
+        if let Some(full) = keys.iter().find(|key| crowds.get(key).is_some_and(|crowd| !crowd.has_place())) {
+            return Err(full.clone());
+        }
+        let mut members = Vec::with_capacity(keys.len());
+        for key in keys {
+            if let Some(crowd) = crowds.get_mut(&key) {
+                crowd.take();
+                members.push(self.member(key, crowd.id));
+            }
+        }
+        Ok(Place::new(members))
     }
 
     /// Notes that all is over, if it is.
@@ -163,8 +220,8 @@ impl Lot {
         }
     }
 
-    fn member(self: &Arc<Self>, partition: &Partition, crowd: u64) -> Member {
-        Member { lot: Arc::clone(self), partition: partition.clone(), crowd }
+    fn member(self: &Arc<Self>, key: GateKey, crowd: u64) -> Member {
+        Member { lot: Arc::clone(self), key, crowd }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -176,17 +233,17 @@ impl Member {
     /// Does something with the crowd, unless it was let out by hand, and forgets it when it is over.
     fn with<T>(&self, act: impl FnOnce(&mut Crowd) -> T) -> Option<T> {
         let mut state = self.lot.lock();
-        let crowd = state.crowds.get_mut(&self.partition).filter(|crowd| crowd.id == self.crowd)?;
+        let crowd = state.crowds.get_mut(&self.key).filter(|crowd| crowd.id == self.crowd)?;
         let done = act(crowd);
         if crowd.is_over() {
-            state.crowds.remove(&self.partition);
+            state.crowds.remove(&self.key);
         }
         Some(done)
     }
 }
 
 impl Guest {
-    /// Notes whom to wake; returns `false` when the partition was opened by hand.
+    /// Notes whom to wake; returns `false` when the gate was opened by hand.
     pub(crate) fn is_held(&self, cx: &Context<'_>) -> bool {
         // The stale waker is dropped outside of the lock.
         self.member.with(|crowd| crowd.held(self.id, cx.waker())).flatten().is_some()
@@ -197,10 +254,10 @@ impl Guest {
     pub(crate) fn line_up(&self, now: Instant) -> Option<Duration> {
         let mut state = self.member.lot.lock();
         let State { parkings, crowds, .. } = &mut *state;
-        if parkings.at(&self.member.partition, now).is_some() {
+        if parkings.at(&self.member.key, now).is_some() {
             return None;
         }
-        let crowd = crowds.get_mut(&self.member.partition).filter(|crowd| crowd.id == self.member.crowd)?;
+        let crowd = crowds.get_mut(&self.member.key).filter(|crowd| crowd.id == self.member.crowd)?;
         crowd.line_up(self.id);
         Some(crowd.spread)
     }
@@ -209,7 +266,7 @@ impl Guest {
     pub(crate) fn look(&self, cx: &Context<'_>) -> Line {
         let looked = self.member.with(|crowd| crowd.look(self.id, cx.waker()));
         match looked.map_or(Standing::Gone, |(standing, _stale)| standing) {
-            Standing::Placed { usual } => Line::Placed(Place::new(self.member.clone()), usual),
+            Standing::Placed { usual } => Line::Placed(Place::new(vec![self.member.clone()]), usual),
             Standing::Waits => Line::Waits,
             Standing::Gone => Line::Gone,
         }
@@ -225,8 +282,8 @@ impl Drop for Guest {
 }
 
 impl Place {
-    fn new(member: Member) -> Box<Self> {
-        Box::new(Self { member, sent: None, end: End::Dropped })
+    fn new(members: Vec<Member>) -> Box<Self> {
+        Box::new(Self { members, sent: None, end: End::Dropped })
     }
 
     /// Notes that the request is sent now.
@@ -234,17 +291,29 @@ impl Place {
         self.sent = Some(now);
     }
 
+    /// Adds the places of another release.
+    pub(crate) fn add(&mut self, mut other: Box<Self>) {
+        self.members.append(&mut other.members);
+    }
+
     /// Gives it back, for the call has ended.
     pub(crate) fn end(mut self, is_overload: bool, now: Instant) {
         let sent = self.sent.unwrap_or(now);
         self.end = if is_overload { End::Failed { sent, now } } else { End::Answered { sent, now } };
     }
+
+    /// Whether there is a place of the crowd at this gate in it.
+    fn is_in(&self, key: &GateKey, crowds: &HashMap<GateKey, Crowd>) -> bool {
+        let crowd = crowds.get(key).map(|crowd| crowd.id);
+        self.members.iter().any(|member| member.key == *key && Some(member.crowd) == crowd)
+    }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let wakers = self.member.with(|crowd| crowd.end(self.end));
-        wakers.into_iter().flatten().for_each(Waker::wake);
+        for member in &self.members {
+            member.with(|crowd| crowd.end(self.end)).into_iter().flatten().for_each(Waker::wake);
+        }
     }
 }
 
@@ -258,91 +327,9 @@ impl fmt::Debug for Lot {
 
 impl fmt::Debug for Member {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Member").field("partition", &self.partition).field("crowd", &self.crowd).finish_non_exhaustive()
+        f.debug_struct("Member").field("key", &self.key).field("crowd", &self.crowd).finish_non_exhaustive()
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use redress_sandbox::Bell;
-
-    use super::*;
-    use crate::parking::tests::{S, parking, partition};
-
-    fn parked(lot: &Arc<Lot>, at: &Partition, now: Instant) -> Guest {
-        match lot.enter(at, now) {
-            Entry::Parked(guest, _) => guest,
-            other => panic!("it is parked: {other:?}"),
-        }
-    }
-
-    #[test]
-    fn it_is_empty_again_once_the_last_cool_down_is_seen_to_have_ended() {
-        let (lot, now) = (Lot::default(), Instant::now());
-        let (a, b) = (partition("a"), partition("b"));
-        assert!(lot.is_empty() && lot.parking(&a, now).is_none());
-        assert!(lot.park(&a, parking(now, S), now) && !lot.park(&a, parking(now, S), now));
-        assert!(lot.park(&b, parking(now, 2 * S), now) && !lot.is_empty());
-        assert_eq!(lot.parking(&a, now), Some(parking(now, S)));
-        assert!(lot.parking(&a, now + S).is_none() && !lot.is_empty(), "the other one is parked still");
-        assert_eq!(lot.parking(&b, now + S), Some(parking(now, 2 * S)));
-        assert!(lot.parking(&b, now + 2 * S).is_none() && lot.is_empty());
-    }
-
-    #[test]
-    fn who_is_let_out_by_hand_is_woken_and_who_leaves_is_forgotten() {
-        let (lot, now) = (Arc::new(Lot::default()), Instant::now());
-        let (a, b) = (partition("a"), partition("b"));
-        assert!(matches!(lot.enter(&a, now), Entry::Free));
-        lot.park(&a, parking(now, S), now);
-        lot.park(&b, parking(now, S), now);
-        let guests: Vec<_> = [&a, &a, &a, &b].map(|at| parked(&lot, at, now)).into();
-        let bells: Vec<_> = guests.iter().map(|_| Bell::new()).collect();
-        let wakers: Vec<_> = bells.iter().map(Bell::waker).collect();
-        for (guest, waker) in guests.iter().zip(&wakers).skip(1) {
-            assert!(guest.is_held(&Context::from_waker(waker)));
-        }
-        lot.open(&a);
-        let rings: Vec<_> = bells.iter().map(Bell::rings).collect();
-        assert_eq!(rings, [0, 1, 1, 0], "the first one was never polled");
-        let held: Vec<_> = guests.iter().map(|guest| guest.is_held(&Context::from_waker(Waker::noop()))).collect();
-        assert_eq!(held, [false, false, false, true]);
-        assert!(matches!(lot.enter(&a, now), Entry::Free) && matches!(lot.enter(&b, now), Entry::Parked(..)));
-        assert_eq!(lot.lock().crowds.len(), 1);
-        let text = format!("{lot:?}");
-        assert!(text.starts_with("Lot { parkings: Parkings {") && text.ends_with("waiting: 1 }"), "{text}");
-        drop(guests);
-        assert!(lot.lock().crowds.is_empty());
-    }
-
-    #[test]
-    fn a_place_is_handed_on_once_also_by_one_who_is_dropped_before_noticing_it() {
-        let (lot, now) = (Arc::new(Lot::default()), Instant::now());
-        let a = partition("a");
-        lot.park(&a, parking(now, S), now);
-        let guests: Vec<_> = (0..13).map(|_| parked(&lot, &a, now)).collect();
-        let later = now + S;
-        assert!(guests.iter().all(|guest| guest.line_up(now).is_none()), "the cool-down lasts");
-        assert!(guests.iter().all(|guest| guest.line_up(later) == Some(S / 2)));
-        let bells: Vec<_> = guests.iter().map(|_| Bell::new()).collect();
-        let look = |nth: usize| guests[nth].look(&Context::from_waker(&bells[nth].waker()));
-        let mut lines: Vec<_> = (0..13).map(look).collect();
-        let placed = lines.iter().filter(|line| matches!(line, Line::Placed(..))).count();
-        assert_eq!(placed, 10);
-        assert!(matches!(lines[10..], [Line::Waits, Line::Waits, Line::Waits]), "the first to come have the places");
-        assert!(lot.pass(&a, later).is_none(), "nobody overtakes those who wait");
-        let rings = || bells.iter().map(Bell::rings).sum::<usize>();
-        lines.swap_remove(0);
-        assert_eq!((bells[10].rings(), rings()), (1, 1), "one place, one call");
-        let mut guests = guests;
-        drop(guests.remove(10));
-        assert_eq!((bells[11].rings(), rings()), (1, 2), "it hands the place on");
-        assert!(matches!(guests[10].look(&Context::from_waker(Waker::noop())), Line::Placed(..)));
-        assert_eq!(bells[12].rings(), 1, "which was given back at once");
-        drop(guests);
-        assert!(!lot.is_empty() && !lot.lock().crowds.is_empty(), "some are in flight");
-        drop(lines);
-        assert!(lot.lock().crowds.is_empty());
-        assert!(lot.parking(&a, later).is_none() && lot.is_empty());
-    }
-}
+mod tests;

@@ -12,7 +12,7 @@ use tower_service::Service;
 use crate::future::ResponseFuture;
 use crate::layer::Settings;
 use crate::lot::Place;
-use crate::partition::Partition;
+use crate::scope::Target;
 use crate::turn::{Patience, Turn};
 
 /// Holds requests back while their upstream cools down, and keeps to its limits.
@@ -71,22 +71,22 @@ impl<S> Pace<S> {
 
     /// Finds out whether it is the turn of a request, and takes it. With the gate open and no limit for it, that is one
     /// atomic load.
-    fn admit<B>(&self, request: &Request<B>, partition: &Partition) -> Admission {
+    fn admit<B>(&self, request: &Request<B>, target: &Target) -> Admission {
         let settings = &self.settings;
         let limiter = settings.limiter(request);
         if limiter.is_none() && settings.lot.is_empty() {
             return Admission::Send(None);
         }
         let now = Instant::now();
-        if let Some(mut place) = settings.lot.pass(partition, now)
-            && limiter.is_none_or(|limiter| limiter.send(partition, now))
+        if let Some(mut place) = settings.lot.pass(target, now)
+            && limiter.is_none_or(|limiter| limiter.send(&target.partition, now))
         {
             if let Some(place) = &mut place {
                 place.send(now);
             }
             return Admission::Send(place);
         }
-        match Turn::begin(settings, partition, limiter, Patience::of(settings, request, now)) {
+        match Turn::begin(settings, target, limiter, Patience::of(settings, request, now)) {
             Ok(turn) => Admission::Wait(Box::new(turn)),
             Err(error) => Admission::Refuse(error),
         }
@@ -107,18 +107,18 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let partition = self.settings.partition(&request);
-        match self.admit(&request, &partition) {
+        let target = self.settings.target(&request);
+        match self.admit(&request, &target) {
             // This uses the service that `poll_ready` readied.
-            Admission::Send(place) => ResponseFuture::send(self.inner.call(request), &self.settings, partition, place),
+            Admission::Send(place) => ResponseFuture::send(self.inner.call(request), &self.settings, target, place),
             Admission::Wait(turn) => {
                 // The readied service may hold a permit that others need. It is dropped before the wait, and a clone, which
                 // is not ready, gets ready afterwards.
                 let unready = self.inner.clone();
                 drop(mem::replace(&mut self.inner, unready.clone()));
-                ResponseFuture::wait(*turn, unready, request, &self.settings, partition)
+                ResponseFuture::wait(*turn, unready, request, &self.settings, target)
             }
-            Admission::Refuse(error) => ResponseFuture::fail(error, &self.settings, partition),
+            Admission::Refuse(error) => ResponseFuture::fail(error, &self.settings, target),
         }
     }
 }

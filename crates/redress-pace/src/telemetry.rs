@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use redress_classify::{Class, Dialect};
+use redress_classify::{Class, CooldownScope, Dialect};
 
 use crate::partition::Partition;
+use crate::scope::Target;
 
 /// What makes a call wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,10 +28,12 @@ impl Why {
     }
 }
 
-/// Tells that an answer closed the gate, or closed it longer.
-pub(crate) fn parked(dialect: &Dialect, partition: &Partition, class: Class, wait: Duration) {
+/// Tells that an answer closed the gate, or closed it longer; for which scope, unless it is for all calls.
+pub(crate) fn parked(dialect: &Dialect, target: &Target, said: CooldownScope, class: Class, wait: Duration) {
+    let (scope, partition) = (target.parked_by(said, None).scope(), &target.partition);
+    let scope = scope.and_then(|scope| dialect.scope(scope)).map(|scope| scope.name.as_str());
     let (dialect, class) = (dialect.name(), class.as_str());
-    tracing::debug!(target: "redress::pace", dialect, %partition, class, ?wait, "parked");
+    tracing::debug!(target: "redress::pace", dialect, %partition, scope, class, ?wait, "parked");
     measure("redress_gate_seconds", &[("dialect", dialect)], wait);
 }
 

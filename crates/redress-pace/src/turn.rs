@@ -15,7 +15,7 @@ use crate::layer::Settings;
 use crate::limiter::{self, Limiter, Wait};
 use crate::lot::{Entry, Guest, Line, Place};
 use crate::parking::Parking;
-use crate::partition::Partition;
+use crate::scope::Target;
 use crate::telemetry::{self, Why};
 
 /// How long a call can wait.
@@ -29,12 +29,14 @@ pub(crate) struct Patience {
 /// A call that waits for its turn. Dropping it leaves nothing behind.
 pub(crate) struct Turn {
     settings: Arc<Settings>,
-    partition: Partition,
+    target: Target,
     limiter: Option<Arc<Limiter>>,
     patience: Patience,
     stage: Stage,
     /// Its place among those that may be in flight, while there is a release.
     place: Option<Box<Place>>,
+    /// Whether it has been parked since it was last sent away from a gate.
+    was_parked: bool,
 }
 
 enum Stage {
@@ -43,7 +45,7 @@ enum Stage {
     /// It is parked until its own release.
     Parked { guest: Guest, sleep: Pin<Box<Sleep>> },
     /// It may go, but so many are in flight that it waits for a place.
-    Lined { guest: Guest, sleep: Pin<Box<Sleep>>, spread: Duration, is_late: bool },
+    Lined { guest: Guest, sleep: Pin<Box<Sleep>>, spread: Duration },
     /// It stands in the queue; the first one has a timer.
     Queued { place: limiter::Place, sleep: Option<Pin<Box<Sleep>>> },
     /// There is no limit, and the gate is open.
@@ -102,17 +104,18 @@ impl Turn {
     /// When its turn would come too late.
     pub(crate) fn begin(
         settings: &Arc<Settings>,
-        partition: &Partition,
+        target: &Target,
         limiter: Option<&Arc<Limiter>>,
         patience: Patience,
     ) -> Result<Self, Error> {
         let mut turn = Self {
             settings: Arc::clone(settings),
-            partition: partition.clone(),
+            target: target.clone(),
             limiter: limiter.cloned(),
             patience,
             stage: Stage::New,
             place: None,
+            was_parked: false,
         };
         turn.look(Instant::now())?;
         Ok(turn)
@@ -130,21 +133,21 @@ impl Turn {
                     }
                     self.line_up(Instant::now());
                 }
-                Stage::Lined { guest, sleep, spread, is_late } => match guest.look(cx) {
+                Stage::Lined { guest, sleep, spread } => match guest.look(cx) {
                     Line::Placed(place, usual) => {
                         let spread = *spread;
                         self.go(place, usual, spread, Instant::now())?;
                     }
                     Line::Gone => self.stage = Stage::New,
                     Line::Waits => {
-                        let (spread, is_late) = (*spread, *is_late);
+                        let spread = *spread;
                         ready!(sleep.as_mut().poll(cx));
-                        self.give_up(spread, is_late, Instant::now())?;
+                        self.give_up(spread, Instant::now())?;
                     }
                 },
                 Stage::Queued { place, sleep } => {
                     let now = Instant::now();
-                    if self.settings.lot.parking(&self.partition, now).is_some() {
+                    if self.settings.lot.parking(&self.target, now).is_some() {
                         // Those behind find out in their turn.
                         self.stage = Stage::New;
                         continue;
@@ -170,7 +173,7 @@ impl Turn {
     pub(crate) fn take(&mut self) -> Result<bool, Error> {
         let now = Instant::now();
         self.patience.check(now)?;
-        let is_parked = self.settings.lot.parking(&self.partition, now).is_some();
+        let is_parked = self.settings.lot.parking(&self.target, now).is_some();
         let is_taken = !is_parked
             && match &self.stage {
                 Stage::Free => true,
@@ -201,23 +204,30 @@ impl Turn {
     fn look(&mut self, now: Instant) -> Result<(), Error> {
         self.stage = Stage::New;
         self.place = None;
-        match self.settings.lot.enter(&self.partition, now) {
+        self.was_parked = false;
+        self.enter(now)
+    }
+
+    /// Passes the gates, or waits at one of them; a place that it has in a release is kept.
+    fn enter(&mut self, now: Instant) -> Result<(), Error> {
+        match self.settings.lot.enter(&self.target, self.place.as_deref(), now) {
             Entry::Free => self.queue(now),
             Entry::Placed(place) => {
-                self.place = Some(place);
+                self.keep(place);
                 self.queue(now)
             }
             Entry::Lined(guest, spread) => {
-                let until = self.patience.behind(now, spread);
+                let Self { patience, was_parked, .. } = self;
+                let until = if *was_parked { patience.in_line(now, spread) } else { patience.behind(now, spread) };
                 if until <= now {
-                    return self.queue(now);
+                    return self.give_up(spread, now);
                 }
                 self.waits(Why::Release, until, now);
-                self.stage =
-                    Stage::Lined { guest, sleep: Box::pin(tokio::time::sleep_until(until)), spread, is_late: true };
+                self.stage = Stage::Lined { guest, sleep: Box::pin(tokio::time::sleep_until(until)), spread };
                 Ok(())
             }
             Entry::Parked(guest, parking) => {
+                self.place = None;
                 if !self.patience.bears(parking.until) {
                     self.held_back(Why::Gate, parking.until, now);
                     return Err(Error::paced(parking.retry_at(&self.settings.clock)));
@@ -225,8 +235,16 @@ impl Turn {
                 let release = self.patience.release(&parking, self.settings.random());
                 self.waits(Why::Gate, release, now);
                 self.stage = Stage::Parked { guest, sleep: Box::pin(tokio::time::sleep_until(release)) };
+                self.was_parked = true;
                 Ok(())
             }
+        }
+    }
+
+    fn keep(&mut self, place: Box<Place>) {
+        match &mut self.place {
+            Some(own) => own.add(place),
+            own => *own = Some(place),
         }
     }
 
@@ -236,24 +254,24 @@ impl Turn {
         if let Some(spread) = guest.line_up(now) {
             let mut sleep = sleep;
             sleep.as_mut().reset(self.patience.in_line(now, spread));
-            self.stage = Stage::Lined { guest, sleep, spread, is_late: false };
+            self.stage = Stage::Lined { guest, sleep, spread };
         }
     }
 
-    /// Goes on with a place, if there is time enough left.
+    /// Goes on with a place, if there is time enough left, to the next gate.
     fn go(&mut self, place: Box<Place>, usual: Duration, spread: Duration, now: Instant) -> Result<(), Error> {
         self.stage = Stage::New;
         if !self.patience.leaves(now, usual) {
             return Err(self.crowded(spread, now));
         }
-        self.place = Some(place);
-        self.queue(now)
+        self.keep(place);
+        self.enter(now)
     }
 
     /// Waits no more for a place: who has come late goes without one, who was parked does not.
-    fn give_up(&mut self, spread: Duration, is_late: bool, now: Instant) -> Result<(), Error> {
+    fn give_up(&mut self, spread: Duration, now: Instant) -> Result<(), Error> {
         self.stage = Stage::New;
-        if is_late { self.queue(now) } else { Err(self.crowded(spread, now)) }
+        if self.was_parked { Err(self.crowded(spread, now)) } else { self.queue(now) }
     }
 
     /// Joins the queue of the limit, if there is one.
@@ -263,7 +281,7 @@ impl Turn {
             self.stage = Stage::Free;
             return Ok(());
         };
-        match limiter.join(&self.partition, now, |turn| turn == now || self.patience.bears(turn)) {
+        match limiter.join(&self.target.partition, now, |turn| turn == now || self.patience.bears(turn)) {
             Ok((place, turn)) => {
                 self.stage = Stage::Queued { place, sleep: None };
                 if turn > now {
@@ -288,11 +306,11 @@ impl Turn {
 
     fn waits(&self, why: Why, turn: Instant, now: Instant) {
         let wait = turn.saturating_duration_since(now);
-        telemetry::waits(&self.settings.dialect, &self.partition, why, wait);
+        telemetry::waits(&self.settings.dialect, &self.target.partition, why, wait);
     }
 
     fn held_back(&self, why: Why, turn: Instant, now: Instant) {
         let wait = turn.saturating_duration_since(now);
-        telemetry::held_back(&self.settings.dialect, &self.partition, why, wait);
+        telemetry::held_back(&self.settings.dialect, &self.target.partition, why, wait);
     }
 }

@@ -150,10 +150,10 @@ impl Dialect {
         self.scopes().get(usize::from(id.nth))
     }
 
-    /// Returns `true` if responses, successes too, may name in a header the scope or bucket of their call.
+    /// Returns `true` if responses may name the scope or bucket of their call.
     #[must_use]
     pub fn names_buckets(&self) -> bool {
-        self.compiled().cooldown.bucket.iter().any(Source::is_header)
+        !self.compiled().cooldown.bucket.is_empty()
     }
 
     /// Returns the scope or bucket that the headers of a response name; [`CooldownScope::Call`] if they name none.

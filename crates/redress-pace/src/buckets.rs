@@ -1,0 +1,65 @@
+//! Which bucket a route is in, learnt from responses: a table of the routes that were used last.
+
+use std::collections::HashMap;
+use std::mem;
+
+use redress_classify::CooldownScope;
+
+/// How many routes are remembered at least; twice as many at most. A bot or an integration calls some dozens of them, each
+/// for some dozens of channels or projects. A call on a route that was forgotten waits for every cool-down in its scope.
+const ROUTES: usize = 2048;
+
+/// Routes, as hashes, and the scope or bucket that the last response on each of them named.
+#[derive(Debug, Default)]
+pub(crate) struct Buckets {
+    recent: HashMap<u64, CooldownScope>,
+    /// What was recent until the last time that this became full.
+    older: HashMap<u64, CooldownScope>,
+}
+
+impl Buckets {
+    pub(crate) fn get(&self, route: u64) -> Option<CooldownScope> {
+        self.recent.get(&route).or_else(|| self.older.get(&route)).copied()
+    }
+
+    /// Remembers what the last response on a route named.
+    pub(crate) fn set(&mut self, route: u64, bucket: CooldownScope) {
+        if let Some(known) = self.recent.get_mut(&route) {
+            *known = bucket;
+            return;
+        }
+        if self.recent.len() >= ROUTES {
+            self.older = mem::take(&mut self.recent);
+        }
+        self.recent.insert(route, bucket);
+    }
+
+    pub(crate) fn remove(&mut self, route: u64) {
+        self.recent.remove(&route);
+        self.older.remove(&route);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn routes_that_were_used_last_are_remembered_and_their_number_is_bounded() {
+        let mut buckets = Buckets::default();
+        let bucket = CooldownScope::Bucket;
+        for route in 0..20_000 {
+            buckets.set(route, bucket(route));
+            buckets.set(7, bucket(7));
+        }
+        assert_eq!(buckets.get(7), Some(bucket(7)), "it is used all the time");
+        let last = 20_000 - ROUTES as u64;
+        assert!((last + 1..20_000).all(|route| buckets.get(route) == Some(bucket(route))));
+        assert_eq!(buckets.get(1_000), None);
+        assert!(buckets.recent.len() + buckets.older.len() <= 2 * ROUTES);
+        buckets.set(7, bucket(8));
+        assert_eq!(buckets.get(7), Some(bucket(8)), "the last response counts");
+        buckets.remove(7);
+        assert_eq!(buckets.get(7), None);
+    }
+}

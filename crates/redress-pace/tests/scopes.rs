@@ -1,0 +1,340 @@
+//! Scopes: a cool-down holds the calls that it concerns, and no others.
+#![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
+
+mod common;
+
+use common::{Mock, answer, ms, request, s, serve, spawn, times};
+use http::Request;
+use redress_classify::{Dialect, dialects};
+use redress_pace::{Pace, PaceLayer};
+use redress_sandbox::Recorder;
+use redress_sandbox::strict_mock::{BoxError, Handle, StrictMock};
+use tokio::time::{Instant, advance, sleep};
+use tower::{Service, ServiceExt};
+
+const DIALECT: &str = r#"
+name = "acme"
+[[scopes]]
+name = "room"
+routes = "* /rooms/{room}/**"
+key = "room"
+[[scopes]]
+name = "search"
+routes = "GET /search/**"
+[cooldown]
+bucket = { header = "x-bucket" }
+global = { header = "x-global" }
+"#;
+
+fn dialect() -> Dialect {
+    Dialect::from_toml("acme.toml", DIALECT).unwrap()
+}
+
+/// No spread.
+fn layer() -> PaceLayer {
+    PaceLayer::new(dialect()).random(|| 0)
+}
+
+/// Answers with the status `x-status`, and gives the other headers of the request back, after `x-after` seconds.
+fn server() -> (Mock, Handle<Request<String>>) {
+    let mock = StrictMock::new(move |request: &Request<String>| {
+        let headers = request.headers().clone();
+        async move {
+            let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap());
+            if let Some(after) = text("x-after") {
+                sleep(s(after.parse().unwrap())).await;
+            }
+            let mut response = answer(text("x-status").map_or(200, |status| status.parse().unwrap()), &[]);
+            *response.headers_mut() = headers;
+            Ok::<_, BoxError>(response)
+        }
+    });
+    let handle = mock.handle();
+    (mock.allow_abandoned(), handle)
+}
+
+/// A call of this path whose response has these headers.
+fn call(path: &str, headers: &[(&'static str, &str)]) -> Request<String> {
+    let mut request = request(&format!("https://api.example{path}"));
+    for (name, value) in headers {
+        request.headers_mut().insert(*name, value.parse().unwrap());
+    }
+    request
+}
+
+/// A call that is answered by a 429 with this hint, and these headers.
+fn refused(path: &str, wait: &str, headers: &[(&'static str, &str)]) -> Request<String> {
+    call(path, &[&[("x-status", "429"), ("retry-after", wait)], headers].concat())
+}
+
+async fn send(service: &Pace<Mock>, request: Request<String>) {
+    service.clone().oneshot(request).await.unwrap();
+}
+
+/// The seconds for which a call of this path is parked.
+fn parked(layer: &PaceLayer, path: &str) -> u64 {
+    layer.gate().parked_until(&call(path, &[])).map_or(0, |until| (until - Instant::now()).as_secs())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cool_down_holds_the_calls_of_its_scope_and_no_others() {
+    let (mock, handle) = server();
+    let layer = layer();
+    let service = serve(&layer, &mock);
+    let start = Instant::now();
+    send(&service, refused("/rooms/1/lamps", "30", &[])).await;
+    let waiting = spawn(&service, call("/rooms/1", &[]), start);
+    for path in ["/rooms/2/lamps", "/search/all", "/else"] {
+        send(&service, call(path, &[])).await;
+    }
+    assert_eq!(times(&handle, start), [0, 0, 0, 0]);
+    assert_eq!(waiting.await.unwrap().1, 30_000);
+    assert_eq!(times(&handle, start)[4], 30_000);
+    advance(s(60)).await;
+    send(&service, call("/rooms/1", &[])).await;
+    assert!(layer.gate().is_open(), "nothing is remembered");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_global_cool_down_holds_every_scope_and_so_does_one_of_a_call_in_none() {
+    for request in [
+        refused("/rooms/1", "30", &[("x-global", "1")]),
+        refused("/else", "30", &[]),
+        refused("/else", "30", &[("x-bucket", "b")]),
+        call("/rooms/1", &[("x-status", "503"), ("retry-after", "30")]),
+    ] {
+        let (mock, _handle) = server();
+        let layer = layer();
+        send(&serve(&layer, &mock), request).await;
+        for path in ["/rooms/1", "/rooms/2", "/search/all", "/else"] {
+            assert_eq!(parked(&layer, path), 30, "{path}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_longer_cool_down_extends_and_a_shorter_one_never_cuts() {
+    // Of scope and upstream: which is parked for so many seconds, and what then holds the scope and the others.
+    for (parks, scope, others) in [
+        ([("/rooms/1", 20), ("/rooms/1", 10)], 20, 0),
+        ([("/rooms/1", 10), ("/rooms/1", 20)], 20, 0),
+        ([("/else", 20), ("/else", 10)], 20, 20),
+        ([("/else", 10), ("/else", 20)], 20, 20),
+        ([("/rooms/1", 20), ("/else", 10)], 20, 10),
+        ([("/rooms/1", 10), ("/else", 20)], 20, 20),
+        ([("/else", 20), ("/rooms/1", 10)], 20, 20),
+        ([("/else", 10), ("/rooms/1", 20)], 20, 10),
+    ] {
+        let (mock, handle) = server();
+        let layer = layer();
+        let service = serve(&layer, &mock);
+        let start = Instant::now();
+        // Both are under way before a gate closes.
+        let both: Vec<_> = parks
+            .iter()
+            .zip(1..)
+            .map(|((path, wait), nth)| {
+                let mut request = refused(path, &(wait + 3 - nth).to_string(), &[]);
+                request.headers_mut().insert("x-after", nth.into());
+                spawn(&service, request, start)
+            })
+            .collect();
+        for one in both {
+            one.await.unwrap().0.unwrap();
+        }
+        sleep(s(1)).await;
+        assert_eq!((parked(&layer, "/rooms/1"), parked(&layer, "/rooms/2")), (scope, others), "{parks:?}");
+        send(&service, call("/rooms/1", &[])).await;
+        let sent = *times(&handle, start).last().unwrap();
+        assert_eq!(sent, 3_000 + u128::from(scope) * 1_000, "nothing is sent before: {parks:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_scope_is_parked_for_an_hour_at_most() {
+    let (mock, _handle) = server();
+    let layer = layer();
+    send(&serve(&layer, &mock), refused("/rooms/1", "90000", &[])).await;
+    assert_eq!((parked(&layer, "/rooms/1"), parked(&layer, "/rooms/2")), (3_600, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_response_may_name_another_scope_than_its_routes() {
+    let (mock, _handle) = server();
+    let layer = layer();
+    let service = serve(&layer, &mock);
+    send(&service, refused("/find", "30", &[("x-bucket", "search")])).await;
+    assert_eq!(["/search/all", "/find", "/find/more", "/rooms/1"].map(|path| parked(&layer, path)), [30, 30, 0, 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_bucket_of_a_route_is_learnt_from_its_last_response() {
+    let (mock, _handle) = server();
+    let layer = layer();
+    let service = serve(&layer, &mock);
+    let paths = ["/rooms/1/lamps/7", "/rooms/1/lamps/8", "/rooms/1/fans", "/rooms/1/doors", "/rooms/2/lamps/7"];
+    let all = |layer: &PaceLayer| paths.map(|path| parked(layer, path));
+    // A success says as much as an error.
+    send(&service, call("/rooms/1/fans", &[("x-bucket", "fans")])).await;
+    send(&service, refused("/rooms/1/lamps/7", "30", &[("x-bucket", "lamps")])).await;
+    assert_eq!(all(&layer), [30, 30, 0, 30, 0], "an unknown route may be in any bucket of its scope");
+    send(&service, call("/rooms/2/lamps/7", &[("x-bucket", "lamps")])).await;
+    assert_eq!(all(&layer), [30, 30, 0, 30, 0], "the bucket of another room");
+    advance(s(40)).await;
+    // The doors are in the bucket of the lamps.
+    send(&service, call("/rooms/1/doors", &[("x-bucket", "lamps")])).await;
+    send(&service, refused("/rooms/1/lamps/7", "30", &[("x-bucket", "lamps")])).await;
+    assert_eq!(all(&layer), [30, 30, 0, 30, 0]);
+    advance(s(40)).await;
+    send(&service, call("/rooms/1/doors", &[("x-bucket", "doors")])).await;
+    send(&service, refused("/rooms/1/lamps/7", "30", &[])).await;
+    assert_eq!(all(&layer), [30, 30, 0, 0, 0], "a response without a name counts for what its route said last");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_release_of_a_scope_delays_no_other_calls() {
+    let (mock, handle) = server();
+    let service = serve(&layer(), &mock);
+    let start = Instant::now();
+    send(&service, refused("/rooms/1", "30", &[])).await;
+    // Ten go at once, and each is answered after 10 s; the other ten wait for a place.
+    let crowd: Vec<_> = (0..20).map(|_| spawn(&service, call("/rooms/1", &[("x-after", "10")]), start)).collect();
+    sleep(ms(30_500)).await;
+    assert_eq!(handle.calls(), 11);
+    send(&service, call("/rooms/2", &[])).await;
+    send(&service, call("/else", &[])).await;
+    assert_eq!(times(&handle, start)[11..], [30_500, 30_500]);
+    for one in crowd {
+        one.await.unwrap().0.unwrap();
+    }
+    assert_eq!(times(&handle, start)[13..], [40_000; 10]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_release_of_an_upstream_is_one_crowd_for_all_scopes() {
+    let (mock, handle) = server();
+    let service = serve(&layer(), &mock);
+    let start = Instant::now();
+    send(&service, refused("/rooms/1", "20", &[])).await;
+    send(&service, refused("/else", "30", &[])).await;
+    let path = |nth: u32| format!("/rooms/{}", nth % 4);
+    let crowd: Vec<_> = (0..20).map(|nth| spawn(&service, call(&path(nth), &[("x-after", "10")]), start)).collect();
+    sleep(ms(30_500)).await;
+    assert_eq!(handle.calls(), 12, "ten are in flight, whatever their scopes");
+    for one in crowd {
+        one.await.unwrap().0.unwrap();
+    }
+    assert_eq!(times(&handle, start)[12..], [40_000; 10]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_released_by_its_scope_waits_for_its_upstream() {
+    let (mock, handle) = server();
+    let service = serve(&layer(), &mock);
+    let start = Instant::now();
+    let late = spawn(
+        &service,
+        {
+            let mut request = refused("/else", "30", &[]);
+            request.headers_mut().insert("x-after", 9.into());
+            request
+        },
+        start,
+    );
+    sleep(ms(1)).await;
+    send(&service, refused("/rooms/1", "10", &[])).await;
+    let waiting = spawn(&service, call("/rooms/1", &[]), start);
+    late.await.unwrap().0.unwrap();
+    assert_eq!(waiting.await.unwrap().1, 39_000);
+    assert_eq!(times(&handle, start), [0, 1, 39_000]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn opened_by_hand_a_call_passes_its_scope_and_its_upstream() {
+    let (mock, handle) = server();
+    let layer = layer();
+    let service = serve(&layer, &mock);
+    let start = Instant::now();
+    for path in ["/rooms/1", "/rooms/2"] {
+        send(&service, refused(path, "30", &[])).await;
+    }
+    let waiting: Vec<_> = ["/rooms/1", "/rooms/2"].map(|path| spawn(&service, call(path, &[]), start)).into();
+    sleep(s(1)).await;
+    layer.gate().open(&call("/rooms/1", &[]));
+    for (one, at) in waiting.into_iter().zip([1_000, 30_000]) {
+        assert_eq!(one.await.unwrap().1, at);
+    }
+    assert_eq!(times(&handle, start), [0, 0, 1_000, 30_000]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn shipped_scopes_hold_by_status_and_headers_alone() {
+    let limited: &[_] = &[("x-ratelimit-remaining", "0"), ("x-ratelimit-resource", "search"), ("retry-after", "30")];
+    let bucket: &[_] = &[("x-ratelimit-bucket", "abcd"), ("retry-after", "30")];
+    let global: &[_] = &[("x-ratelimit-global", "true"), ("retry-after", "30")];
+    for (name, path, status, headers, held, free) in [
+        (
+            "github",
+            "/search/issues",
+            "403",
+            limited,
+            &["/search/users"][..],
+            &["/user", "/search/code", "/graphql"][..],
+        ),
+        ("github", "/repos/a/b", "429", &limited[2..], &["/user", "/search/code"], &[]),
+        (
+            "discord",
+            "/api/v10/channels/1/messages",
+            "429",
+            bucket,
+            &["/api/v10/channels/1/messages"],
+            &["/api/v10/channels/2/messages", "/api/v10/users/@me"],
+        ),
+        (
+            "discord",
+            "/api/v10/channels/1/messages",
+            "429",
+            global,
+            &["/api/v10/channels/2/messages", "/api/v10/users/@me"],
+            &[],
+        ),
+        ("slack", "/api/users.list", "429", &[("retry-after", "30")], &["/api/users.list"], &["/api/chat.postMessage"]),
+        (
+            "slack",
+            "/api/users.list",
+            "503",
+            &[("retry-after", "30")],
+            &["/api/users.list", "/api/chat.postMessage"],
+            &[],
+        ),
+    ] {
+        let (mock, _handle) = server();
+        let layer = PaceLayer::new(dialects::by_name(name).unwrap());
+        send(&serve(&layer, &mock), call(path, &[&[("x-status", status)], headers].concat())).await;
+        for (paths, wait) in [(held, 30), (free, 0)] {
+            for path in paths {
+                assert_eq!(parked(&layer, path), wait, "{name} {path}");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_names_the_scope_that_is_parked_and_nothing_of_the_path_or_the_bucket() {
+    let (mock, _handle) = server();
+    let recorder = Recorder::new();
+    let _guard = tracing::subscriber::set_default(recorder.clone());
+    let layer = layer();
+    let service = serve(&layer, &mock);
+    send(&service, refused("/rooms/canary-room", "30", &[("x-bucket", "canary-bucket")])).await;
+    send(&service, refused("/else", "60", &[])).await;
+    let line = |scope: &str, wait: &str| {
+        format!(
+            "DEBUG redress::pace message=parked dialect=\"acme\" partition=api.example{scope} class=\"rate_limited\" wait={wait}"
+        )
+    };
+    assert_eq!(recorder.take(), [line(" scope=\"room\"", "30s"), line("", "60s")]);
+    let texts =
+        format!("{layer:?} {service:?} {:?} {:?}", layer.gate(), service.clone().call(call("/rooms/canary-room", &[])));
+    assert!(!texts.contains("canary"), "{texts}");
+}
