@@ -11,6 +11,7 @@ pub const NAMES: &[&str] = &[
     "adyen",
     "anthropic",
     "aws-json",
+    "aws-xml",
     "azure",
     "discord",
     "drf",
@@ -47,10 +48,11 @@ pub const NAMES: &[&str] = &[
     "vlens",
 ];
 
-const FILES: [&str; 37] = [
+const FILES: [&str; 38] = [
     include_str!("../dialects/adyen.toml"),
     include_str!("../dialects/anthropic.toml"),
     include_str!("../dialects/aws-json.toml"),
+    include_str!("../dialects/aws-xml.toml"),
     include_str!("../dialects/azure.toml"),
     include_str!("../dialects/discord.toml"),
     include_str!("../dialects/drf.toml"),
