@@ -33,11 +33,6 @@ impl Buckets {
         }
         self.recent.insert(route, bucket);
     }
-
-    pub(crate) fn remove(&mut self, route: u64) {
-        self.recent.remove(&route);
-        self.older.remove(&route);
-    }
 }
 
 #[cfg(test)]
@@ -59,7 +54,5 @@ mod tests {
         assert!(buckets.recent.len() + buckets.older.len() <= 2 * ROUTES);
         buckets.set(7, bucket(8));
         assert_eq!(buckets.get(7), Some(bucket(8)), "the last response counts");
-        buckets.remove(7);
-        assert_eq!(buckets.get(7), None);
     }
 }

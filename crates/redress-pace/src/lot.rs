@@ -185,13 +185,8 @@ impl Lot {
 
     /// Remembers the scope or bucket that a response to a call names.
     pub(crate) fn learn(&self, target: &Target, said: CooldownScope) {
-        let Some(route) = target.route_hash() else { return };
-        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        match said {
-            // Its route says the same.
-            CooldownScope::Named(scope) if target.scope() == Some(scope) => buckets.remove(route),
-            CooldownScope::Named(_) | CooldownScope::Bucket(_) => buckets.set(route, said),
-            _ => {}
+        if let (Some(route), CooldownScope::Named(_) | CooldownScope::Bucket(_)) = (target.route_hash(), said) {
+            self.buckets.lock().unwrap_or_else(PoisonError::into_inner).set(route, said);
         }
     }
 

@@ -3,9 +3,10 @@
 
 mod common;
 
-use common::{close, layer, limit, request, s, serve, server};
+use common::{close, layer, limit, refusing, request, s, serve, server};
 use http::Request;
-use redress_classify::Deadline;
+use redress_classify::{Deadline, Dialect};
+use redress_pace::PaceLayer;
 use redress_sandbox::Recorder;
 use tower::{Service, ServiceExt};
 
@@ -58,4 +59,30 @@ async fn no_event_no_error_and_no_debug_text_shows_a_secret() {
     for text in texts {
         assert!(!text.contains("canary"), "{text}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_names_the_scope_that_is_parked_and_nothing_of_its_key() {
+    let (mock, _handle) = server();
+    let recorder = Recorder::new();
+    let _guard = tracing::subscriber::set_default(recorder.clone());
+    let text = "name = \"acme\"\n[[scopes]]\nname = \"room\"\nroutes = \"* /rooms/{room}\"\nkey = \"room\"\n";
+    let layer = PaceLayer::new(Dialect::from_toml("acme.toml", text).unwrap());
+    let service = serve(&layer, &mock);
+    let uri = |path: &str| format!("https://api.example{path}");
+    for (path, wait) in [("/rooms/canary-room", "30"), ("/else", "60")] {
+        service.clone().oneshot(refusing(&uri(path), "429", Some(wait))).await.unwrap();
+    }
+    let line = |scope: &str, wait: &str| {
+        format!(
+            "DEBUG redress::pace message=parked dialect=\"acme\" partition=api.example{scope} class=\"rate_limited\" wait={wait}"
+        )
+    };
+    assert_eq!(recorder.take(), [line(" scope=\"room\"", "30s"), line("", "60s")]);
+    let texts = format!(
+        "{layer:?} {service:?} {:?} {:?}",
+        layer.gate(),
+        service.clone().call(request(&uri("/rooms/canary-room")))
+    );
+    assert!(!texts.contains("canary"), "{texts}");
 }

@@ -7,10 +7,9 @@ use common::{Mock, answer, ms, request, s, serve, spawn, times};
 use http::Request;
 use redress_classify::{Dialect, dialects};
 use redress_pace::{Pace, PaceLayer};
-use redress_sandbox::Recorder;
 use redress_sandbox::strict_mock::{BoxError, Handle, StrictMock};
 use tokio::time::{Instant, advance, sleep};
-use tower::{Service, ServiceExt};
+use tower::ServiceExt;
 
 const DIALECT: &str = r#"
 name = "acme"
@@ -186,6 +185,10 @@ async fn the_bucket_of_a_route_is_learnt_from_its_last_response() {
     send(&service, refused("/rooms/1/lamps/7", "30", &[("x-bucket", "lamps")])).await;
     assert_eq!(all(&layer), [30, 30, 0, 30, 0]);
     advance(s(40)).await;
+    // A scope's own name says that a route is in none of its buckets.
+    send(&service, call("/search/few", &[("x-bucket", "search")])).await;
+    send(&service, refused("/search/all", "30", &[("x-bucket", "many")])).await;
+    assert_eq!(["/search/all", "/search/few", "/search/some"].map(|path| parked(&layer, path)), [30, 0, 30]);
     send(&service, call("/rooms/1/doors", &[("x-bucket", "doors")])).await;
     send(&service, refused("/rooms/1/lamps/7", "30", &[])).await;
     assert_eq!(all(&layer), [30, 30, 0, 0, 0], "a response without a name counts for what its route said last");
@@ -320,21 +323,23 @@ async fn shipped_scopes_hold_by_status_and_headers_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_names_the_scope_that_is_parked_and_nothing_of_the_path_or_the_bucket() {
-    let (mock, _handle) = server();
-    let recorder = Recorder::new();
-    let _guard = tracing::subscriber::set_default(recorder.clone());
-    let layer = layer();
-    let service = serve(&layer, &mock);
-    send(&service, refused("/rooms/canary-room", "30", &[("x-bucket", "canary-bucket")])).await;
-    send(&service, refused("/else", "60", &[])).await;
-    let line = |scope: &str, wait: &str| {
-        format!(
-            "DEBUG redress::pace message=parked dialect=\"acme\" partition=api.example{scope} class=\"rate_limited\" wait={wait}"
-        )
-    };
-    assert_eq!(recorder.take(), [line(" scope=\"room\"", "30s"), line("", "60s")]);
-    let texts =
-        format!("{layer:?} {service:?} {:?} {:?}", layer.gate(), service.clone().call(call("/rooms/canary-room", &[])));
-    assert!(!texts.contains("canary"), "{texts}");
+async fn a_call_that_is_released_by_its_scope_waits_for_a_place_in_the_release_of_its_upstream() {
+    let (mock, handle) = server();
+    let service = serve(&layer(), &mock);
+    let start = Instant::now();
+    let both = [("/rooms/1", "31"), ("/else", "30")].map(|(path, wait)| {
+        let mut request = refused(path, wait, &[]);
+        request.headers_mut().insert("x-after", 1.into());
+        spawn(&service, request, start)
+    });
+    for one in both {
+        one.await.unwrap().0.unwrap();
+    }
+    let crowd: Vec<_> = (0..10).map(|_| spawn(&service, call("/else", &[("x-after", "10")]), start)).collect();
+    let waiting = spawn(&service, call("/rooms/1", &[]), start);
+    for one in crowd {
+        assert_eq!(one.await.unwrap().1, 41_000);
+    }
+    assert_eq!(waiting.await.unwrap().1, 41_000);
+    assert_eq!(times(&handle, start)[12..], [41_000], "ten are in flight from 31 s on");
 }
