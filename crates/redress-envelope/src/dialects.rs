@@ -48,7 +48,7 @@ pub const NAMES: &[&str] = &[
     "vlens",
 ];
 
-const FILES: [&str; 38] = [
+const FILES: [&str; NAMES.len()] = [
     include_str!("../dialects/adyen.toml"),
     include_str!("../dialects/anthropic.toml"),
     include_str!("../dialects/aws-json.toml"),
