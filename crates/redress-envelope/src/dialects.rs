@@ -56,6 +56,7 @@ pub const NAMES: &[&str] = &[
     "veridia",
     "verilock",
     "vlens",
+    "zendesk",
 ];
 
 const FILES: [&str; NAMES.len()] = [
@@ -107,6 +108,7 @@ const FILES: [&str; NAMES.len()] = [
     include_str!("../dialects/veridia.toml"),
     include_str!("../dialects/verilock.toml"),
     include_str!("../dialects/vlens.toml"),
+    include_str!("../dialects/zendesk.toml"),
 ];
 
 static COMPILED: [OnceLock<Dialect>; FILES.len()] = [const { OnceLock::new() }; FILES.len()];
