@@ -37,6 +37,20 @@ pub enum Family {
     Base64,
     /// One text of bytes that are no UTF-8.
     InvalidUtf8,
+    /// Elements of XML in each other, a hundred deep, again and again.
+    XmlNested,
+    /// Many small elements beside each other.
+    XmlSiblings,
+    /// One element with many attributes.
+    XmlAttributes,
+    /// One long text of an element.
+    XmlText,
+    /// One text of references.
+    XmlReferences,
+    /// One text of many sections of characters.
+    XmlSections,
+    /// Many comments, full of dashes.
+    XmlComments,
 }
 
 /// A body, and the dialect that reads it.
@@ -44,7 +58,9 @@ pub enum Family {
 pub struct Input {
     /// Keeps half of the body and skips the other half.
     pub dialect: Dialect,
-    /// An error that Vlens signals in its last member.
+    /// The dialect whose signal is the last member, or element, of the body.
+    pub signal: Dialect,
+    /// An error.
     pub body: Vec<u8>,
 }
 
@@ -58,6 +74,8 @@ enum Place {
     List,
     /// As the map of fields of Verilock.
     Map,
+    /// As the message of an error of S3.
+    Element,
 }
 
 impl Family {
@@ -65,14 +83,16 @@ impl Family {
     #[must_use]
     pub fn input(self, bytes: usize) -> Input {
         let value = self.value(bytes / 2);
+        let signal = dialects::vlens();
         let (dialect, name, code) = match self.place() {
             Place::Code => (dialects::vlens(), "error_code", &b""[..]),
             Place::Message => (dialects::vlens(), "error_message", &br#","error_code":1050"#[..]),
             Place::List => (dialects::vlens(), "error_descriptions", &br#","error_code":1050"#[..]),
+            Place::Element => return document(&value),
             Place::Map => (dialects::verilock(), "details", &br#","error":"validation_error","error_code":1050"#[..]),
         };
         let body = [br#"{"data":"#, &value[..], b",\"", name.as_bytes(), b"\":", &value, code, b"}"].concat();
-        Input { dialect, body }
+        Input { dialect, signal, body }
     }
 
     const fn place(self) -> Place {
@@ -87,10 +107,17 @@ impl Family {
             | Self::WhiteSpace
             | Self::ManySmallStrings => Place::List,
             Self::ManyKeys | Self::OneKeyManyTimes | Self::LongKey => Place::Map,
+            Self::XmlNested
+            | Self::XmlSiblings
+            | Self::XmlAttributes
+            | Self::XmlText
+            | Self::XmlReferences
+            | Self::XmlSections
+            | Self::XmlComments => Place::Element,
         }
     }
 
-    /// Returns a JSON value of about so many bytes.
+    /// Returns a JSON value, or the content of an element, of about so many bytes.
     fn value(self, bytes: usize) -> Vec<u8> {
         match self {
             Self::NestedArrays => nested("[", "]", bytes),
@@ -106,8 +133,34 @@ impl Family {
             Self::WhiteSpace => [&b"["[..], &repeated(b" \n\t\r", bytes), b"]"].concat(),
             Self::ManySmallStrings => array(r#""text""#, bytes),
             Self::Base64 => text(&[&repeated(b"iVBORw0KGgoAAAANSUhEUg+/", 76)[..], br"\n"].concat(), bytes),
+            Self::XmlNested => nested_elements(bytes),
+            Self::XmlSiblings => units(b"<Message a='b'>c</Message>", bytes),
+            Self::XmlAttributes => [&b"<Error"[..], &units(b" Message='a'", bytes), b"/>"].concat(),
+            Self::XmlText => units(b"A plain sentence, again and again. ", bytes),
+            Self::XmlReferences => units(b"&amp;&#x41;&#960;&unknown;&", bytes),
+            Self::XmlSections => units(b"<![CDATA[a]]b]]>", bytes),
+            Self::XmlComments => units(b"<!-- - -- -->", bytes),
             Self::InvalidUtf8 => text(b"\xff\xc3(\xe2\x82\xf0\x9f\x98", bytes),
         }
+    }
+}
+
+/// Returns an error of S3 that holds the value twice: skipped, and in its message.
+fn document(value: &[u8]) -> Input {
+    let (dialect, signal) = (dialects::generic(), dialects::by_name("aws-xml").expect("it is shipped"));
+    let parts = [&b"<Error><Key>"[..], value, b"</Key><Message>", value, b"</Message><Code>SlowDown</Code></Error>"];
+    Input { dialect, signal, body: parts.concat() }
+}
+
+/// Returns elements in each other, each as deep as allowed but the last one, which fills the room left.
+fn nested_elements(bytes: usize) -> Vec<u8> {
+    let mut text = String::new();
+    loop {
+        let levels = (bytes.saturating_sub(text.len()) / "<Error></Error>".len()).min(DEPTH);
+        if levels == 0 {
+            return text.into_bytes();
+        }
+        text = text + &"<Error>".repeat(levels) + &"</Error>".repeat(levels);
     }
 }
 
@@ -142,6 +195,10 @@ fn object(member: impl Fn(usize) -> String, bytes: usize) -> Vec<u8> {
 /// Returns a string of whole units, so that no escape is cut.
 fn text(unit: &[u8], bytes: usize) -> Vec<u8> {
     [b"\"", &unit.repeat(bytes / unit.len())[..], b"\""].concat()
+}
+
+fn units(unit: &[u8], bytes: usize) -> Vec<u8> {
+    unit.repeat(bytes / unit.len())
 }
 
 fn repeated(unit: &[u8], bytes: usize) -> Vec<u8> {

@@ -10,3 +10,4 @@ pub mod hint;
 pub mod http_date;
 pub mod pattern;
 pub mod replay_body;
+pub mod xml;

@@ -9,8 +9,6 @@ use std::hint::black_box;
 use benches::families::{Family, Input};
 use benches::reading::{read, signal};
 use clap::{Parser, ValueEnum};
-use redress::Dialect;
-use redress::dialects;
 use redress::envelope::Decision;
 
 /// How long the pieces are when a body comes in pieces.
@@ -42,9 +40,9 @@ fn main() {
         names().for_each(|name| println!("{name}"));
     }
     if let (Some(family), Some(bytes)) = (arguments.family, arguments.bytes) {
-        let (input, vlens) = black_box((family.input(bytes), dialects::vlens()));
+        let input = black_box(family.input(bytes));
         if !arguments.baseline {
-            measured(&input, &vlens);
+            measured(&input);
         }
     }
 }
@@ -55,12 +53,12 @@ fn names() -> impl Iterator<Item = String> {
 }
 
 /// Reads the body in full and decides on it, each in one piece and in many.
-fn measured(input: &Input, vlens: &Dialect) {
+fn measured(input: &Input) {
     for size in [input.body.len(), PIECE] {
         let envelope = read(&input.dialect, input.body.chunks(size));
         assert!(envelope.code.is_some());
         black_box(&envelope);
-        assert_eq!(signal(vlens, input.body.chunks(size)), Decision::Error);
+        assert_eq!(signal(&input.signal, input.body.chunks(size)), Decision::Error);
     }
 }
 
@@ -81,7 +79,7 @@ mod tests {
                 let input = family.input(bytes);
                 let length = input.body.len();
                 assert!(length.abs_diff(bytes) < bytes / 80, "{family:?}: {length} bytes for {bytes}");
-                measured(&input, &dialects::vlens());
+                measured(&input);
             }
         }
     }

@@ -29,6 +29,9 @@ mod http_date;
 mod pattern;
 #[path = "../../../fuzz/replay.rs"]
 mod replay;
+#[allow(dead_code, unreachable_pub, reason = "the harness is a library elsewhere")]
+#[path = "../../../fuzz/src/xml.rs"]
+mod xml;
 
 #[test]
 fn the_corpus_of_hints_in_answers_replays() {
@@ -70,6 +73,11 @@ fn the_corpus_of_dates_replays() {
     replay("http_date", http_date::check);
 }
 
+#[test]
+fn the_corpus_of_documents_replays() {
+    replay("xml", xml::check);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(3_000))]
 
@@ -84,4 +92,67 @@ proptest! {
         envelope_diff::check(body.as_bytes());
         envelope_chunks::check(format!("\u{2}\u{5}\u{20}\u{30}\u{40}\u{50}\u{60}\u{7f}{body}").as_bytes());
     }
+
+    #[test]
+    fn bodies_made_of_xml_scraps_read_as_another_parser_reads_them(
+        root in proptest::sample::select(&["Error", "rsp", "r", "x:Error"][..]),
+        scraps in proptest::collection::vec(proptest::sample::select(&[
+            "<Code>", "</Code>", "<Id>", "</Id>", "<Item name='a'>", "<Item name=\"b\" Code='x'/>", "</Item>", "<Error-Code>", "</Error-Code>",
+            "<errorCode>", "</errorCode>", "<x:Code>", "</x:Code>", "a", " ", "\r\n", "&amp;", "&#x41;", "&#13;", "&lt", "]]", ">", "]]>", "<![CDATA[", "<!--",
+            "-", "--", "-->", "<?p", "?>", "<Code/>", "<r/>", "<Error/>", "\u{e9}", "null", "<", "/", "=", "'",
+        ][..]), 0..16),
+        attribute in proptest::sample::select(&["", " stat='fail'", " message='m &quot; n'", " xml:lang='en'", " stat = \"ok\" "][..]),
+    ) {
+        let document = format!("<{root} xmlns:x='u'{attribute}>{}</{root}>", scraps.concat());
+        xml::check(document.as_bytes());
+        xml::check(scraps.concat().as_bytes());
+        envelope_chunks::check(format!("\u{2}\u{5}\u{20}\u{30}\u{40}\u{50}\u{60}\u{7f}{document}").as_bytes());
+    }
+
+    #[test]
+    fn well_formed_xml_reads_as_another_parser_reads_it(parts in element(4)) {
+        xml::check(parts.as_bytes());
+    }
+}
+
+/// Makes a well-formed element, whose content is at most so deep.
+fn element(depth: u32) -> impl Strategy<Value = String> {
+    let text = proptest::sample::select(
+        &[
+            "",
+            "a",
+            " b ",
+            "&amp;",
+            "&#x41;&#66;",
+            "<![CDATA[<a>]]]]>",
+            "<!-- - -->",
+            "<?p q?>",
+            "\n",
+            "\u{e9}\u{4e2d}",
+            "fail",
+            "]",
+            "null",
+            "\t",
+        ][..],
+    );
+    let name = || {
+        proptest::sample::select(&["Code", "Error", "Id", "Item", "ERROR_CODE", "errorCode", "rsp", "_", "q.w-e"][..])
+    };
+    let attributes = proptest::sample::subsequence(
+        vec![" message='m'", " name=' n\n'", " stat='fail'", " Code=\"'\"", " xml:lang='en'", " xmlns='u'"],
+        0..4,
+    );
+    let leaf = (name(), attributes.clone(), proptest::collection::vec(text.clone(), 0..4))
+        .prop_map(|(name, attributes, texts)| format!("<{name}{}>{}</{name}>", attributes.concat(), texts.concat()));
+    leaf.prop_recursive(depth, 24, 4, move |inner| {
+        (
+            name(),
+            attributes.clone(),
+            proptest::collection::vec(prop_oneof![inner, text.clone().prop_map(str::to_owned)], 0..4),
+        )
+            .prop_map(|(name, attributes, inside)| match inside.is_empty() {
+                true => format!("<{name}{}/>", attributes.concat()),
+                false => format!("<{name}{}>{}</{name}\n>", attributes.concat(), inside.concat()),
+            })
+    })
 }
