@@ -83,7 +83,7 @@ impl Lanes {
     pub(crate) fn look(&mut self, ticket: &Ticket, now: u128, waker: &Waker) -> (Turn, Option<Waker>) {
         let gcra = self.gcra;
         let Some(lane) = self.of(ticket) else { return (Turn::Now, None) };
-        let is_first = lane.queue.first_key_value().is_some_and(|(id, _)| *id == ticket.id);
+        let is_first = lane.is_first(ticket);
         let stale = lane.queue.get_mut(&ticket.id).and_then(|slot| note(slot, waker));
         let turn = match gcra.turn(lane.due, now, 0) {
             _ if !is_first => Turn::Behind,
@@ -93,11 +93,18 @@ impl Lanes {
         (turn, stale)
     }
 
+    /// Returns `true` if a call is the first in its queue and its turn has come.
+    pub(crate) fn is_due(&mut self, ticket: &Ticket, now: u128) -> bool {
+        let gcra = self.gcra;
+        let Some(lane) = self.of(ticket) else { return false };
+        lane.is_first(ticket) && gcra.turn(lane.due, now, 0) == now
+    }
+
     /// Counts the request of the first in the queue, which is sent now; `false` when it is not its turn.
     pub(crate) fn send_first(&mut self, ticket: &Ticket, now: u128) -> bool {
         let gcra = self.gcra;
         let Some(lane) = self.of(ticket) else { return false };
-        let is_first = lane.queue.first_key_value().is_some_and(|(id, _)| *id == ticket.id);
+        let is_first = lane.is_first(ticket);
         match gcra.send(lane.due, now).filter(|_| is_first) {
             Some(due) => {
                 lane.due = due;
@@ -110,7 +117,7 @@ impl Lanes {
     /// Leaves the queue; returns its own waker, to be dropped, and that of the call which is first from now on.
     pub(crate) fn leave(&mut self, ticket: &Ticket) -> (Option<Waker>, Option<Waker>) {
         let Some(lane) = self.of(ticket) else { return (None, None) };
-        let was_first = lane.queue.first_key_value().is_some_and(|(id, _)| *id == ticket.id);
+        let was_first = lane.is_first(ticket);
         let own = lane.queue.remove(&ticket.id).flatten();
         (own, if was_first { lane.first() } else { None })
     }
@@ -145,6 +152,10 @@ impl Lanes {
 }
 
 impl Lane {
+    fn is_first(&self, ticket: &Ticket) -> bool {
+        self.queue.first_key_value().is_some_and(|(id, _)| *id == ticket.id)
+    }
+
     fn first(&self) -> Option<Waker> {
         self.queue.first_key_value().and_then(|(_, waker)| waker.clone())
     }

@@ -1,11 +1,12 @@
 //! The layer and its settings.
 
+use std::cmp::Reverse;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, Method, Request, Uri};
-use redress_classify::{Clock, Coverage, Dialect};
+use redress_classify::{Clock, Coverage, Dialect, PublishedLimit};
 use tower_layer::Layer;
 
 use crate::gate::Gate;
@@ -63,17 +64,12 @@ pub(crate) struct Settings {
 }
 
 impl PaceLayer {
-    /// Obeys cool-downs, and the limits that the dialect publishes for its routes.
+    /// Obeys cool-downs, and the limits that the dialect publishes.
     ///
-    /// A published limit that names no route is not applied: nobody knows to what. Add it with [`limit`](Self::limit).
+    /// A published limit whose routes are unknown is not applied. Add it with [`limit`](Self::limit).
     #[must_use]
     pub fn new(dialect: Dialect) -> Self {
-        let published = dialect.limits().iter().filter_map(|limit| {
-            let Coverage::Routes(routes) = &limit.covers else { return None };
-            let (first, others) = routes.split_first()?;
-            let limit = Limit::new(first.clone(), limit.requests, limit.per);
-            Some(Arc::new(Limiter::new(others.iter().cloned().fold(limit, Limit::also))))
-        });
+        let published: Vec<_> = dialect.limits().iter().filter_map(published).collect();
         let settings = Settings {
             learns_buckets: dialect.names_buckets(),
             deadline: None,
@@ -81,12 +77,12 @@ impl PaceLayer {
             fail_fast: false,
             clock: Clock::system(),
             lot: Arc::default(),
-            limiters: published.collect(),
+            limiters: Vec::new(),
             keys: None,
             random: Arc::new(|| fastrand::u32(..)),
             dialect,
         };
-        Self { settings }
+        published.into_iter().fold(Self { settings }, Self::limit)
     }
 
     /// Tells callers apart by a key, such as a tenant, in place of the host and port of the request.
@@ -128,11 +124,19 @@ impl PaceLayer {
         self
     }
 
-    /// Adds a limit. Of those that cover a request the one that was added last counts, and it alone; the dialect's own
-    /// come after all of them.
+    /// Adds a limit. A request is sent when all limits that cover it allow it: its own, one for the whole API, one for a
+    /// second beside one for a day.
+    ///
+    /// A limit for the same routes and the same time as an earlier one, such as one that the vendor publishes, takes its
+    /// place. For a looser limit that is written in another way, drop those of the dialect first:
+    /// [`without_limits`](Self::without_limits).
     #[must_use]
     pub fn limit(mut self, limit: Limit) -> Self {
-        self.settings.limiters.insert(0, Arc::new(Limiter::new(limit)));
+        let limiters = &mut self.settings.limiters;
+        limiters.retain(|earlier| !limit.replaces(earlier.limit()));
+        limiters.push(Arc::new(Limiter::new(limit)));
+        // A call waits for the most specific one first, so that in the queue of a broad one it holds up no other calls.
+        limiters.sort_by_key(|limiter| Reverse(limiter.limit().specificity()));
         self
     }
 
@@ -185,13 +189,26 @@ impl Settings {
         Target::new(Partition::new(request.uri(), request.headers(), key), &self.dialect, request)
     }
 
-    /// Returns the limit that covers a request, if there is one.
-    pub(crate) fn limiter<B>(&self, request: &Request<B>) -> Option<&Arc<Limiter>> {
-        self.limiters.iter().find(|limiter| limiter.covers(request.method(), request.uri().path()))
+    /// Returns the limits that cover a request, the most specific one first.
+    pub(crate) fn limiters<B>(&self, request: &Request<B>) -> impl Iterator<Item = &Arc<Limiter>> + Clone {
+        self.limiters.iter().filter(|limiter| limiter.covers(request.method(), request.uri().path()))
     }
 
     pub(crate) fn random(&self) -> u32 {
         (self.random)()
+    }
+}
+
+/// Returns a limit that a vendor publishes, if its routes are known.
+fn published(limit: &PublishedLimit) -> Option<Limit> {
+    match &limit.covers {
+        Coverage::All => Some(Limit::all_routes(limit.requests, limit.per)),
+        Coverage::Routes(routes) => {
+            let (first, others) = routes.split_first()?;
+            let limit = Limit::new(first.clone(), limit.requests, limit.per);
+            Some(others.iter().cloned().fold(limit, Limit::also))
+        }
+        _ => None,
     }
 }
 

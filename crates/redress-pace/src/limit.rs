@@ -8,7 +8,7 @@ use redress_classify::Route;
 
 use crate::gcra::Gcra;
 
-/// So many requests in each span of time, to the routes of the limit taken together.
+/// A number of requests in each span of time, to the routes of the limit taken together, or to the whole API.
 ///
 /// # What it guarantees
 /// In no span of time of that length, wherever it begins, are more requests sent than allowed: vendors count by windows
@@ -37,24 +37,47 @@ use crate::gcra::Gcra;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limit {
-    routes: Vec<Route>,
+    /// `None` for all of them.
+    routes: Option<Vec<Route>>,
     requests: NonZeroU32,
     per: Duration,
     burst: NonZeroU32,
 }
 
 impl Limit {
-    /// Allows so many requests to this route in each `per`. A `per` of zero allows everything.
+    /// Allows so many requests to this route, which may have wildcards, in each `per`. A `per` of zero allows everything.
     #[must_use]
     pub fn new(route: Route, requests: NonZeroU32, per: Duration) -> Self {
-        let burst = NonZeroU32::new(requests.get() / 10).unwrap_or(NonZeroU32::MIN);
-        Self { routes: vec![route], requests, per, burst }
+        Self { routes: Some(vec![route]), requests, per, burst: usual_burst(requests) }
+    }
+
+    /// Allows so many requests to the whole API, whatever their route, in each `per`. A `per` of zero allows everything.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::num::NonZeroU32;
+    /// use std::time::Duration;
+    /// use redress_classify::dialects;
+    /// use redress_pace::{Limit, PaceLayer};
+    ///
+    /// let count = |n| NonZeroU32::new(n).expect("it is not zero");
+    /// // A request to a report counts for both.
+    /// let layer = PaceLayer::new(dialects::generic())
+    ///     .limit(Limit::all_routes(count(5_000), Duration::from_secs(3_600)))
+    ///     .limit(Limit::new("* /v1/reports/**".parse()?, count(10), Duration::from_secs(60)));
+    /// # Ok::<(), redress_classify::InvalidRoute>(())
+    /// ```
+    #[must_use]
+    pub fn all_routes(requests: NonZeroU32, per: Duration) -> Self {
+        Self { routes: None, requests, per, burst: usual_burst(requests) }
     }
 
     /// Counts the requests to another route as well: the limit is for all of its routes together.
     #[must_use]
     pub fn also(mut self, route: Route) -> Self {
-        self.routes.push(route);
+        if let Some(routes) = &mut self.routes {
+            routes.push(route);
+        }
         self
     }
 
@@ -66,10 +89,25 @@ impl Limit {
     }
 
     pub(crate) fn covers(&self, method: &Method, path: &str) -> bool {
-        self.routes.iter().any(|route| route.matches(method.as_str(), path))
+        let Some(routes) = &self.routes else { return true };
+        routes.iter().any(|route| route.matches(method.as_str(), path))
+    }
+
+    /// Returns `true` if this limit counts the same requests in the same time: the later one takes the place of the earlier.
+    pub(crate) fn replaces(&self, earlier: &Self) -> bool {
+        self.routes == earlier.routes && self.per == earlier.per
+    }
+
+    /// Returns how specific its least specific route is; the limits of the whole API come last.
+    pub(crate) fn specificity(&self) -> Option<usize> {
+        self.routes.iter().flatten().map(Route::specificity).min()
     }
 
     pub(crate) fn gcra(&self) -> Gcra {
         Gcra::of(self.requests, self.per, self.burst)
     }
+}
+
+fn usual_burst(requests: NonZeroU32) -> NonZeroU32 {
+    NonZeroU32::new(requests.get() / 10).unwrap_or(NonZeroU32::MIN)
 }

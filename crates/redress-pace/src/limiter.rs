@@ -45,6 +45,10 @@ impl Limiter {
         Self { limit, state: Mutex::new(State { lanes, beginning: None }) }
     }
 
+    pub(crate) const fn limit(&self) -> &Limit {
+        &self.limit
+    }
+
     pub(crate) fn covers(&self, method: &Method, path: &str) -> bool {
         self.limit.covers(method, path)
     }
@@ -54,6 +58,14 @@ impl Limiter {
         let mut state = self.lock();
         let now = state.nanos(now);
         state.lanes.send(partition, now)
+    }
+
+    /// Returns when a call's turn would come if it joined the queue now.
+    pub(crate) fn turn(&self, partition: &Partition, now: Instant) -> Instant {
+        let mut state = self.lock();
+        let nanos = state.nanos(now);
+        let turn = state.lanes.turn(partition, nanos);
+        state.instant(turn)
     }
 
     /// Joins the queue, if the call's turn comes in time.
@@ -90,6 +102,30 @@ impl Limiter {
     }
 }
 
+/// Counts a request that is sent now by each of these limits; returns `false`, and counts nothing, when one of them makes
+/// it wait.
+pub(crate) fn send_by_all<'l>(
+    limiters: impl Iterator<Item = &'l Arc<Limiter>>,
+    partition: &Partition,
+    now: Instant,
+) -> bool {
+    // While it is the first in each queue nobody else uses up its slots.
+    let mut places = Vec::new();
+    for limiter in limiters {
+        match limiter.join(partition, now, |turn| turn == now) {
+            Ok((place, _)) => places.push(place),
+            Err(_) => return false,
+        }
+    }
+    send_all(&places, now)
+}
+
+/// Counts a request that is sent now by the limits of these places; returns `false`, and counts nothing, when it is not the
+/// turn of one of them.
+pub(crate) fn send_all(places: &[Place], now: Instant) -> bool {
+    places.iter().all(|place| place.is_due(now)) && places.iter().all(|place| place.send(now))
+}
+
 impl State {
     fn nanos(&mut self, now: Instant) -> u128 {
         now.saturating_duration_since(*self.beginning.get_or_insert(now)).as_nanos()
@@ -116,6 +152,13 @@ impl Place {
         drop(state);
         drop(stale);
         wait
+    }
+
+    /// Returns `true` if it is the call's turn.
+    pub(crate) fn is_due(&self, now: Instant) -> bool {
+        let mut state = self.limiter.lock();
+        let now = state.nanos(now);
+        state.lanes.is_due(&self.ticket, now)
     }
 
     /// Counts the request, which is sent now; `false` when it is not its turn.
@@ -231,5 +274,21 @@ mod tests {
         let sent: usize = threads.into_iter().map(|thread| thread.join().unwrap()).sum();
         let left = (0..600).filter(|_| limiter.send(&partition(), now)).count();
         assert_eq!(sent + left, 300, "no slot is lost and none is used twice");
+    }
+
+    #[test]
+    fn threads_that_count_by_several_limits_take_a_slot_of_each_or_of_none() {
+        let (narrow, broad) = (limiter(600, 200), limiter(600, 300));
+        let now = Instant::now();
+        let work = |nth: usize| {
+            let both = [Arc::clone(&narrow), Arc::clone(&broad)];
+            // Every second thread counts by the broad one alone.
+            move || (0..400).filter(|_| send_by_all(both[nth % 2..].iter(), &partition(), now)).count()
+        };
+        let threads: Vec<_> = (0..4).map(|nth| std::thread::spawn(work(nth))).collect();
+        let sent: Vec<_> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
+        let left = |limiter: &Limiter| (0..600).filter(|_| limiter.send(&partition(), now)).count();
+        assert_eq!(sent[0] + sent[2] + left(&narrow), 200, "{sent:?}");
+        assert_eq!(sent.iter().sum::<usize>() + left(&broad), 300, "{sent:?}");
     }
 }

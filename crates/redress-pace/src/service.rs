@@ -11,6 +11,7 @@ use tower_service::Service;
 
 use crate::future::ResponseFuture;
 use crate::layer::Settings;
+use crate::limiter::send_by_all;
 use crate::lot::Place;
 use crate::scope::Target;
 use crate::turn::{Patience, Turn};
@@ -18,7 +19,7 @@ use crate::turn::{Patience, Turn};
 /// Holds requests back while their upstream cools down, and keeps to its limits.
 ///
 /// # The request
-/// goes down as it is, when it is its turn: when its partition is not parked, and when the limit of its route allows it.
+/// goes down as it is, when it is its turn: when none of its calls are parked, and when all limits that cover it allow it.
 /// One whose turn would come too late is not sent at all. One that had to wait carries its
 /// [`Deadline`](redress_classify::Deadline), if it has one, in its extensions, so that no layer below counts anew.
 ///
@@ -73,20 +74,26 @@ impl<S> Pace<S> {
     /// atomic load.
     fn admit<B>(&self, request: &Request<B>, target: &Target) -> Admission {
         let settings = &self.settings;
-        let limiter = settings.limiter(request);
-        if limiter.is_none() && settings.lot.is_empty() {
+        let mut limiters = settings.limiters(request);
+        let all = limiters.clone();
+        let (first, second) = (limiters.next(), limiters.next());
+        if first.is_none() && settings.lot.is_empty() {
             return Admission::Send(None);
         }
         let now = Instant::now();
+        let count = || match (first, second) {
+            (Some(only), None) => only.send(&target.partition, now),
+            _ => send_by_all(all.clone(), &target.partition, now),
+        };
         if let Some(mut place) = settings.lot.pass(target, now)
-            && limiter.is_none_or(|limiter| limiter.send(&target.partition, now))
+            && count()
         {
             if let Some(place) = &mut place {
                 place.send(now);
             }
             return Admission::Send(place);
         }
-        match Turn::begin(settings, target, limiter, Patience::of(settings, request, now)) {
+        match Turn::begin(settings, target, all.cloned().collect(), Patience::of(settings, request, now)) {
             Ok(turn) => Admission::Wait(Box::new(turn)),
             Err(error) => Admission::Refuse(error),
         }

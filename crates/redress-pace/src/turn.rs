@@ -12,7 +12,7 @@ use redress_classify::{Deadline, Error, Phase, span};
 use tokio::time::{Instant, Sleep};
 
 use crate::layer::Settings;
-use crate::limiter::{self, Limiter, Wait};
+use crate::limiter::{self, Limiter, Wait, send_all};
 use crate::lot::{Entry, Guest, Line, Place};
 use crate::parking::Parking;
 use crate::scope::Target;
@@ -30,7 +30,10 @@ pub(crate) struct Patience {
 pub(crate) struct Turn {
     settings: Arc<Settings>,
     target: Target,
-    limiter: Option<Arc<Limiter>>,
+    /// The limits that cover the call, in the order in which it waits for them.
+    limiters: Vec<Arc<Limiter>>,
+    /// Its places in the queues of the first of them. In all but the last queue its turn has come.
+    places: Vec<limiter::Place>,
     patience: Patience,
     stage: Stage,
     /// Its place among those that may be in flight, while there is a release.
@@ -46,9 +49,9 @@ enum Stage {
     Parked { guest: Guest, sleep: Pin<Box<Sleep>> },
     /// It may go, but so many are in flight that it waits for a place.
     Lined { guest: Guest, sleep: Pin<Box<Sleep>>, spread: Duration },
-    /// It stands in the queue; the first one has a timer.
-    Queued { place: limiter::Place, sleep: Option<Pin<Box<Sleep>>> },
-    /// There is no limit, and the gate is open.
+    /// It stands in the last queue that it has joined; the first call there has a timer.
+    Queued { sleep: Option<Pin<Box<Sleep>>> },
+    /// All limits allow it, and the gate is open.
     Free,
 }
 
@@ -105,13 +108,14 @@ impl Turn {
     pub(crate) fn begin(
         settings: &Arc<Settings>,
         target: &Target,
-        limiter: Option<&Arc<Limiter>>,
+        limiters: Vec<Arc<Limiter>>,
         patience: Patience,
     ) -> Result<Self, Error> {
         let mut turn = Self {
             settings: Arc::clone(settings),
             target: target.clone(),
-            limiter: limiter.cloned(),
+            limiters,
+            places: Vec::new(),
             patience,
             stage: Stage::New,
             place: None,
@@ -145,15 +149,18 @@ impl Turn {
                         self.give_up(spread, Instant::now())?;
                     }
                 },
-                Stage::Queued { place, sleep } => {
+                Stage::Queued { sleep } => {
                     let now = Instant::now();
                     if self.settings.lot.parking(&self.target, now).is_some() {
                         // Those behind find out in their turn.
                         self.stage = Stage::New;
                         continue;
                     }
-                    match place.poll(now, cx) {
-                        Wait::Over => return Poll::Ready(Ok(())),
+                    match self.places.last().map_or(Wait::Over, |place| place.poll(now, cx)) {
+                        Wait::Over => {
+                            self.join(now)?;
+                            continue;
+                        }
                         Wait::ForOthers => return Poll::Pending,
                         Wait::Until(turn) => {
                             let sleep = sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(turn)));
@@ -174,15 +181,11 @@ impl Turn {
         let now = Instant::now();
         self.patience.check(now)?;
         let is_parked = self.settings.lot.parking(&self.target, now).is_some();
-        let is_taken = !is_parked
-            && match &self.stage {
-                Stage::Free => true,
-                Stage::Queued { place, .. } => place.send(now),
-                Stage::New | Stage::Parked { .. } | Stage::Lined { .. } => false,
-            };
+        let is_taken = !is_parked && matches!(self.stage, Stage::Free) && send_all(&self.places, now);
         if !is_taken {
             self.stage = Stage::New;
             self.place = None;
+            self.places.clear();
         } else if let Some(place) = &mut self.place {
             place.send(now);
         }
@@ -204,6 +207,7 @@ impl Turn {
     fn look(&mut self, now: Instant) -> Result<(), Error> {
         self.stage = Stage::New;
         self.place = None;
+        self.places.clear();
         self.was_parked = false;
         self.enter(now)
     }
@@ -274,26 +278,45 @@ impl Turn {
         if self.was_parked { Err(self.crowded(spread, now)) } else { self.queue(now) }
     }
 
-    /// Joins the queue of the limit, if there is one.
+    /// Joins the queue of the first limit, unless one of them makes it wait for too long.
     fn queue(&mut self, now: Instant) -> Result<(), Error> {
         self.patience.check(now)?;
-        let Some(limiter) = &self.limiter else {
+        if let [_, further @ ..] = &*self.limiters {
+            let turns = further.iter().map(|limiter| limiter.turn(&self.target.partition, now));
+            if let Some(latest) = turns.max().filter(|turn| !self.is_in_time(*turn, now)) {
+                return Err(self.limited(latest, now));
+            }
+        }
+        self.join(now)
+    }
+
+    /// Joins the queue of the next limit, if there is one.
+    fn join(&mut self, now: Instant) -> Result<(), Error> {
+        let Some(limiter) = self.limiters.get(self.places.len()) else {
             self.stage = Stage::Free;
             return Ok(());
         };
-        match limiter.join(&self.target.partition, now, |turn| turn == now || self.patience.bears(turn)) {
+        match limiter.join(&self.target.partition, now, |turn| self.is_in_time(turn, now)) {
             Ok((place, turn)) => {
-                self.stage = Stage::Queued { place, sleep: None };
+                self.places.push(place);
+                self.stage = Stage::Queued { sleep: None };
                 if turn > now {
                     self.waits(Why::Limit, turn, now);
                 }
                 Ok(())
             }
-            Err(turn) => {
-                self.held_back(Why::Limit, turn, now);
-                Err(Error::paced(self.settings.clock.wall(turn)))
-            }
+            Err(turn) => Err(self.limited(turn, now)),
         }
+    }
+
+    fn is_in_time(&self, turn: Instant, now: Instant) -> bool {
+        turn == now || self.patience.bears(turn)
+    }
+
+    /// Tells that the turn comes too late.
+    fn limited(&self, turn: Instant, now: Instant) -> Error {
+        self.held_back(Why::Limit, turn, now);
+        Error::paced(self.settings.clock.wall(turn))
     }
 
     /// Tells that there was no place in time. The gate is open: when to come back is a guess, and the spread is the time
