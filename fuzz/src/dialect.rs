@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 use std::time::SystemTime;
 
 use http::{HeaderMap, HeaderValue};
-use redress_envelope::{Dialect, DialectError, Envelope, Head, Signal, dialects};
+use redress_envelope::{Dialect, DialectError, Envelope, Head, Mistake, Signal, dialects};
 
 /// What a dialect that a file made is asked to read.
 const BODIES: [&str; 8] = [
@@ -18,12 +18,25 @@ const BODIES: [&str; 8] = [
     r#"{"a":1,"b":"x","c":[1,2],"d":{"e":"f"},"error":"invalid","detail":[{"loc":["body",0,"a"],"msg":"m"}]"#,
 ];
 
-/// Reads a text as a file of its own and as one that extends a shipped dialect.
+/// Reads a text as a file of its own and as one that extends a shipped dialect, and checks it.
 ///
 /// # Panics
-/// When a mistake is placed outside of the file, or reading in the dialect breaks its own rules.
+/// When a mistake is placed outside of the file, when a check finds less than a reading does, or when reading in the
+/// dialect breaks its own rules.
 pub fn check(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
+    // Any other file that it extends is the same one: a circle, or files that never end.
+    let read = Dialect::from_toml_with("fuzz.toml", text, |_| Ok::<_, String>(text.to_owned())).err();
+    match Dialect::lint("fuzz.toml", text, |_| Ok::<_, String>(text.to_owned())) {
+        Ok((_, warnings)) => {
+            assert_eq!(read, None, "a check takes what is no dialect");
+            lie_inside(&warnings, text);
+        }
+        Err(error) => {
+            assert!(read.is_none_or(|read| read == error), "a check names other mistakes than a reading");
+            mistakes_lie_inside(&error, text);
+        }
+    }
     for read in [Dialect::from_toml("fuzz.toml", text), dialects::vlens().extend("fuzz.toml", text)] {
         match read {
             Ok(dialect) => use_it(&dialect),
@@ -33,13 +46,17 @@ pub fn check(data: &[u8]) {
 }
 
 fn mistakes_lie_inside(error: &DialectError, text: &str) {
-    let lines = 1 + text.matches('\n').count();
     assert!(!error.mistakes().is_empty(), "an error without a mistake");
-    for mistake in error.mistakes() {
+    lie_inside(error.mistakes(), text);
+}
+
+fn lie_inside(mistakes: &[Mistake], text: &str) {
+    let lines = 1 + text.matches('\n').count();
+    for mistake in mistakes {
         assert!((1..=lines).contains(&mistake.line), "line {} of {lines}: {}", mistake.line, mistake.problem);
         assert!(!mistake.problem.is_empty(), "a mistake without a problem");
     }
-    assert!(error.mistakes().is_sorted_by_key(|mistake| mistake.line), "mistakes out of order");
+    assert!(mistakes.is_sorted_by_key(|mistake| mistake.line), "mistakes out of order");
 }
 
 fn use_it(dialect: &Dialect) {

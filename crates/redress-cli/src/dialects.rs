@@ -17,10 +17,19 @@ pub(crate) struct Dialects {
     named: HashMap<String, Dialect>,
 }
 
-/// A dialect as a file states it, or what is wrong with the file.
+/// A dialect as a file states it, with what changes nothing in the file; or what is wrong with the file.
 pub(crate) enum Loaded {
-    Good(Dialect),
+    Good(Dialect, Vec<String>),
     Bad(Vec<String>),
+}
+
+/// What is looked for in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Checks {
+    /// What cannot be read.
+    Mistakes,
+    /// Rules that can never hold, too, and lines that change nothing.
+    All,
 }
 
 /// Takes any text, and lists the names of the shipped dialects for completions.
@@ -65,14 +74,14 @@ pub(crate) fn find(name_or_file: &str) -> Result<Dialect, Failure> {
         let problem = format!("unknown dialect `{name_or_file}`, expected a TOML file or one of {names}");
         return Err(Failure::Told(problem));
     }
-    match load(path)? {
-        Loaded::Good(dialect) => Ok(dialect),
+    match load(path, Checks::Mistakes)? {
+        Loaded::Good(dialect, _) => Ok(dialect),
         Loaded::Bad(mistakes) => Err(Failure::Told(format!("the dialect has mistakes\n{}", mistakes.join("\n")))),
     }
 }
 
 /// Reads a dialect's file.
-pub(crate) fn load(path: &Path) -> Result<Loaded, Failure> {
+pub(crate) fn load(path: &Path, checks: Checks) -> Result<Loaded, Failure> {
     let input = Input::open(path)?;
     let name = input.name.clone();
     let bytes = input.read_all()?;
@@ -84,8 +93,15 @@ pub(crate) fn load(path: &Path) -> Result<Loaded, Failure> {
         }
     };
     let folder = Folder::of(path);
-    Ok(match Dialect::from_toml_with(&name, text, |wanted| folder.read(wanted)) {
-        Ok(dialect) => Loaded::Good(dialect),
+    let resolve = |wanted: &str| folder.read(wanted);
+    let read = match checks {
+        Checks::Mistakes => Dialect::from_toml_with(&name, text, resolve).map(|dialect| (dialect, Vec::new())),
+        Checks::All => Dialect::lint(&name, text, resolve),
+    };
+    Ok(match read {
+        Ok((dialect, warnings)) => {
+            Loaded::Good(dialect, warnings.iter().map(|warning| at_its_line(&name, warning)).collect())
+        }
         Err(error) => Loaded::Bad(at_their_lines(&error)),
     })
 }

@@ -68,10 +68,14 @@ Examples:
   redress lint acme.toml
   redress lint dialects/*.toml
 
-Each mistake is a line `FILE:LINE: KEY: PROBLEM`.
+Each mistake is a line `FILE:LINE: KEY: PROBLEM`. A rule that can never hold is one (`never holds: ...`): its conditions
+exclude each other, one before it holds whenever it would, it names a code or a reason where none is read. A line that
+changes nothing is a warning (`changes nothing: ...`). Both say what to write instead.
+
+A file may extend another one in its folder or below it: extends = \"./base.toml\". Its mistakes are listed, too.
 
 Exit codes:
-  0  no mistakes
+  0  no mistakes; there may be warnings
   1  mistakes were found
   2  bad usage, or a file that cannot be read";
 

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use redress_envelope::Dialect;
 
 use crate::arguments::Lint;
-use crate::dialects::{Loaded, load};
+use crate::dialects::{Checks, Loaded, load};
 use crate::failure::Failure;
 use crate::output::{BAD, GOOD, print, styled};
 use crate::text::escaped;
@@ -18,8 +18,8 @@ const MISTAKES: u8 = 1;
 pub(crate) fn run(arguments: &Lint) -> Result<ExitCode, Failure> {
     let mut code = ExitCode::SUCCESS;
     for path in &arguments.files {
-        match load(path)? {
-            Loaded::Good(dialect) => print(&clean(path, &dialect))?,
+        match load(path, Checks::All)? {
+            Loaded::Good(dialect, warnings) => print(&clean(path, &dialect, &warnings))?,
             Loaded::Bad(mistakes) => {
                 print(&listed(path, &mistakes))?;
                 code = ExitCode::from(MISTAKES);
@@ -29,12 +29,16 @@ pub(crate) fn run(arguments: &Lint) -> Result<ExitCode, Failure> {
     Ok(code)
 }
 
-fn clean(path: &Path, dialect: &Dialect) -> String {
+fn clean(path: &Path, dialect: &Dialect, warnings: &[String]) -> String {
     let codes = count(dialect.codes().count(), "code");
     let statuses = dialect.statuses().count();
     let plural = if statuses == 1 { "" } else { "es" };
     let verdict = styled(GOOD, "no mistakes");
-    format!("{}: {verdict}, {codes}, {statuses} status{plural}\n", escaped(&path.display().to_string()))
+    let warned = if warnings.is_empty() { String::new() } else { format!("{}, ", count(warnings.len(), "warning")) };
+    let mut out: String = warnings.iter().map(|warning| escaped(warning) + "\n").collect();
+    let path = escaped(&path.display().to_string());
+    out.push_str(&format!("{path}: {verdict}, {warned}{codes}, {statuses} status{plural}\n"));
+    out
 }
 
 fn listed(path: &Path, mistakes: &[String]) -> String {

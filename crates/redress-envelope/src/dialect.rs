@@ -22,7 +22,7 @@ pub use catalogue::{Code, Coverage, IdempotencyHeader, KeyFormat, Limit, Reason,
 pub(crate) use compiled::{Compiled, Reading};
 pub(crate) use condition::{Condition, Facts};
 pub(crate) use error_rule::{ErrorRule, Test};
-use file::{Base, Chain};
+use file::{Base, Chain, Checks};
 pub use file::{DialectError, Mistake};
 pub use route::{InvalidRoute, Route};
 pub use scope::{CooldownScope, Scope, ScopeId};
@@ -69,7 +69,7 @@ impl Dialect {
     /// assert!(error.to_string().starts_with("acme.toml:3: codes.E1.class: expected one of unavailable, "));
     /// ```
     pub fn from_toml(file: &str, text: &str) -> Result<Self, DialectError> {
-        file::read(file, text, &mut Base::Shipped).map(Self::new)
+        file::read(file, text, &mut Base::Shipped, Checks::Mistakes).map(|read| Self::new(read.compiled))
     }
 
     /// Reads a dialect that may extend another file: `extends = "./base.toml"`.
@@ -107,7 +107,40 @@ impl Dialect {
     ) -> Result<Self, DialectError> {
         let mut resolve = |name: &str| resolve(name).map_err(|error| error.to_string());
         let mut chain = Chain::new(file, &mut resolve);
-        file::read(file, text, &mut Base::Files(&mut chain)).map(Self::new)
+        file::read(file, text, &mut Base::Files(&mut chain), Checks::Mistakes).map(|read| Self::new(read.compiled))
+    }
+
+    /// Checks a file as `redress lint` does, and returns its dialect and its warnings, in the order of the lines.
+    ///
+    /// A rule that can never hold is a mistake here: conditions that exclude each other, a rule behind one that holds
+    /// whenever it does, a code where none is read. [`from_toml`](Self::from_toml) takes such a file, so that a program
+    /// does not stop at what a later version finds. What holds and changes nothing is a warning. Each says what to write
+    /// instead. `resolve` is as for [`from_toml_with`](Self::from_toml_with); of the files that are extended only their
+    /// mistakes are told.
+    ///
+    /// # Errors
+    /// Every mistake of the file, those of [`from_toml`](Self::from_toml) first: only a file without any is checked further.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_envelope::Dialect;
+    ///
+    /// let toml = "name = \"acme\"\n[error]\nnot_null = \"error\"\nwhen = { status = \"400-599\" }\n";
+    /// assert!(Dialect::from_toml("acme.toml", toml).is_ok());
+    /// let resolve = |_: &str| Err("it extends no file");
+    /// let error = Dialect::lint("acme.toml", toml, resolve).unwrap_err();
+    /// let expected = "acme.toml:4: error.when.status: never holds: a status of 400 or more is an error without a rule";
+    /// assert!(error.to_string().starts_with(expected));
+    /// ```
+    pub fn lint<E: fmt::Display>(
+        file: &str,
+        text: &str,
+        mut resolve: impl FnMut(&str) -> Result<String, E>,
+    ) -> Result<(Self, Vec<Mistake>), DialectError> {
+        let mut resolve = |name: &str| resolve(name).map_err(|error| error.to_string());
+        let mut chain = Chain::new(file, &mut resolve);
+        let read = file::read(file, text, &mut Base::Files(&mut chain), Checks::Lint)?;
+        Ok((Self::new(read.compiled), read.warnings))
     }
 
     /// Adds what another TOML file says to this dialect; what both say, the file decides, key by key.
@@ -129,7 +162,7 @@ impl Dialect {
     /// ```
     pub fn extend(&self, file: &str, text: &str) -> Result<Self, DialectError> {
         let mut base = Base::Given(&self.inner.spec);
-        file::read(file, text, &mut base).map(Self::new)
+        file::read(file, text, &mut base, Checks::Mistakes).map(|read| Self::new(read.compiled))
     }
 
     /// Adds a code, or replaces what the dialect says about it.

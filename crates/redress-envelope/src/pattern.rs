@@ -15,6 +15,20 @@ impl Glob {
         Self(text.into())
     }
 
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it stands for each text that another pattern stands for. The stars of the other one can only be part of what
+    /// a star here stands for.
+    pub(crate) fn covers(&self, other: &Self) -> bool {
+        self.matches(&other.0)
+    }
+
+    pub(crate) fn covers_any_case(&self, other: &Self) -> bool {
+        self.matches_any_case(&other.0)
+    }
+
     /// Whether it stands for more than one text.
     pub(crate) fn is_wild(&self) -> bool {
         self.0.contains('*')
@@ -49,6 +63,10 @@ impl Ranges {
             (first <= last).then_some(first..=last)
         };
         text.split(',').map(range).collect::<Option<_>>().map(Self)
+    }
+
+    pub(crate) fn bounds(&self) -> &[RangeInclusive<i64>] {
+        &self.0
     }
 
     pub(crate) fn contains(&self, number: i64) -> bool {
@@ -175,6 +193,23 @@ mod tests {
             let shouted = Glob::new(pattern.to_ascii_uppercase());
             prop_assert_eq!(shouted.matches_any_case(&text), expected, "{} {}", pattern, text);
         }
+    }
+
+    #[test]
+    fn a_pattern_covers_what_stands_for_less() {
+        for (wide, narrow, expected) in [
+            ("E*", "E1", true),
+            ("E*", "E1*", true),
+            ("*", "*a*", true),
+            ("E1*", "E*", false),
+            ("a*c", "a*b*c", true),
+            ("a*b*c", "a*c", false),
+            ("E1", "E1", true),
+            ("e*", "E1", false),
+        ] {
+            assert_eq!(Glob::new(wide).covers(&Glob::new(narrow)), expected, "{wide} {narrow}");
+        }
+        assert!(Glob::new("*Limit*").covers_any_case(&Glob::new("*rate LIMIT*")));
     }
 
     #[test]

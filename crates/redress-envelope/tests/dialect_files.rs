@@ -197,6 +197,11 @@ fn each_mistake_is_named() {
             "name = \"a\"\n[codes.\"E*\"]\nclass = \"invalid\"",
             "acme.toml:2: codes.E*: expected one code, found a pattern, which belongs in a rule",
         ),
+        (
+            "name = \"a\"\n[secrets]\npaths = \"/bot{secret}?x=1\"",
+            "acme.toml:3: secrets.paths: expected a path with a credential in it such as `/hooks/{id}/{secret}`, which ends \
+             before a query, found",
+        ),
         ("extends = \"nobody\"", "acme.toml:1: extends: expected one of adyen, anthropic,"),
         ("name = \"a\"\nname = \"b\"", "acme.toml:2: expected TOML: "),
         ("name = \"a\"\n[codes.A]\nclass = \"invalid\"\n[codes.A]\n", "acme.toml:4: expected TOML: duplicate key"),

@@ -23,6 +23,27 @@ fn lint_has_nothing_against_a_good_file() {
 }
 
 #[test]
+fn lint_names_a_rule_that_can_never_hold_and_a_line_that_changes_nothing() {
+    let toml = "name = \"acme\"\n[read]\ncode = \"c\"\n[[rules]]\nwhen = { reason = \"x\" }\nclass = \"invalid\"\n";
+    let file = TestFile::new("never.toml", toml.as_bytes());
+    let ran = run(&["lint", file.path()], "");
+    assert_eq!(ran.code, Some(1), "{}", ran.err);
+    let expected =
+        format!("{}:5: rules[0].when.reason: never holds: no `reason` is read: say in `[read]`", file.path());
+    assert!(ran.out.starts_with(&expected), "{}", ran.out);
+    assert!(ran.out.ends_with(&format!("{}: 1 mistake\n", file.path())), "{}", ran.out);
+    // What reads responses takes the file all the same.
+    let out = run(&["explain", "--dialect", file.path()], "HTTP/1.1 404 x\n\n").quiet();
+    assert!(out.starts_with("what     not_found"), "{out}");
+
+    let file = TestFile::new("warned.toml", b"name = \"acme\"\n[retry]\nidempotent = \"PUT /a\"\n");
+    let out = run(&["lint", file.path()], "").quiet();
+    let lines: Vec<&str> = out.lines().collect();
+    assert!(lines[0].starts_with(&format!("{}:3: retry.idempotent: changes nothing: PUT is", file.path())), "{out}");
+    assert_eq!(lines[1..], [format!("{}: no mistakes, 1 warning, 0 codes, 0 statuses", file.path())]);
+}
+
+#[test]
 fn lint_knows_what_it_cannot_read() {
     let text = run(&["lint", "./nowhere.toml"], "").failed();
     assert!(text.starts_with("redress: cannot read ./nowhere.toml: "), "{text}");

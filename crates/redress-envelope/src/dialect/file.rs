@@ -4,6 +4,8 @@ mod base;
 mod catalogue;
 mod error;
 mod fields;
+mod lint;
+mod mistake;
 mod read;
 mod retry;
 mod scopes;
@@ -15,7 +17,6 @@ mod words;
 
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::fmt;
 use std::hash::Hash;
 use std::num::NonZeroU32;
 use std::ops::Range;
@@ -25,6 +26,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 pub(super) use base::{Base, Chain};
+pub use mistake::{DialectError, Mistake};
 
 use super::compiled::Compiled;
 
@@ -33,26 +35,6 @@ const MAX_VALUE: usize = 256;
 /// How much of the name of a table the names of its keys repeat, in bytes: else one long name in front of many keys would
 /// take quadratic time and memory.
 const MAX_TABLE: usize = 256;
-
-/// The mistakes in a dialect's file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DialectError {
-    file: String,
-    mistakes: Vec<Mistake>,
-    extended: Option<Box<Self>>,
-}
-
-/// One mistake in a dialect's file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Mistake {
-    /// The line, counted from 1.
-    pub line: usize,
-    /// The key at fault with the tables that it lies in, such as `codes.1050.class`.
-    pub key: String,
-    /// What was expected, and what was found.
-    pub problem: String,
-}
 
 /// A value, where it stands, and the whole name of its key.
 #[derive(Clone)]
@@ -68,18 +50,37 @@ pub(super) struct File<'s> {
     /// Where each line ends; counted at the first mistake.
     line_ends: Option<Vec<usize>>,
     mistakes: Vec<Mistake>,
+    warnings: Vec<Mistake>,
     /// The mistakes of the file that this one extends.
     extended: Option<Box<DialectError>>,
 }
 
+/// What is looked for in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Checks {
+    /// What cannot be read.
+    Mistakes,
+    /// Rules that can never hold, too, and lines that change nothing.
+    Lint,
+}
+
+/// A dialect as its file states it, and what changes nothing in the file.
+pub(super) struct Read {
+    pub(super) compiled: Compiled,
+    pub(super) warnings: Vec<Mistake>,
+}
+
 /// Reads a dialect that begins with what `base` says, or with what the file extends.
-pub(super) fn read(name: &str, text: &str, base: &mut Base<'_, '_>) -> Result<Compiled, DialectError> {
+pub(super) fn read(name: &str, text: &str, base: &mut Base<'_, '_>, checks: Checks) -> Result<Read, DialectError> {
     let mut file = File::new(text);
     let mut compiled = None;
     match DeTable::parse(text) {
         Ok(root) => {
             let read = Compiled::new(sections::root(&mut file, root.get_ref(), base));
             sections::limits(&mut file, root.get_ref(), &read.plan);
+            if checks == Checks::Lint && file.mistakes.is_empty() {
+                lint::lint(&mut file, root.get_ref(), &read.spec);
+            }
             compiled = Some(read);
         }
         Err(error) => {
@@ -89,45 +90,8 @@ pub(super) fn read(name: &str, text: &str, base: &mut Base<'_, '_>) -> Result<Co
     }
     file.mistakes.sort_by_key(|mistake| mistake.line);
     match compiled {
-        Some(compiled) if file.mistakes.is_empty() => Ok(compiled),
+        Some(compiled) if file.mistakes.is_empty() => Ok(Read { compiled, warnings: file.warnings }),
         _ => Err(DialectError { file: name.to_owned(), mistakes: file.mistakes, extended: file.extended }),
-    }
-}
-
-impl DialectError {
-    /// Returns the name of the file.
-    #[must_use]
-    pub fn file(&self) -> &str {
-        &self.file
-    }
-
-    /// Returns every mistake, in the order of the lines.
-    #[must_use]
-    pub fn mistakes(&self) -> &[Mistake] {
-        &self.mistakes
-    }
-
-    /// Returns the mistakes of the file that this one extends, where there are some; it is the error's source, too.
-    #[must_use]
-    pub fn extended(&self) -> Option<&Self> {
-        self.extended.as_deref()
-    }
-}
-
-impl fmt::Display for DialectError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (nth, Mistake { line, key, problem }) in self.mistakes.iter().enumerate() {
-            let newline = if nth == 0 { "" } else { "\n" };
-            let colon = if key.is_empty() { "" } else { ": " };
-            write!(f, "{newline}{}:{line}: {key}{colon}{problem}", self.file)?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for DialectError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.extended.as_deref().map(|error| error as _)
     }
 }
 
@@ -157,15 +121,20 @@ fn shortened(table: &str) -> Cow<'_, str> {
 
 impl<'s> File<'s> {
     const fn new(text: &'s str) -> Self {
-        Self { text, line_ends: None, mistakes: Vec::new(), extended: None }
+        Self { text, line_ends: None, mistakes: Vec::new(), warnings: Vec::new(), extended: None }
     }
 }
 
 impl File<'_> {
-    fn note(&mut self, span: &Range<usize>, key: &str, problem: String) {
+    /// Returns the line, counted from 1, in which something begins.
+    fn line(&mut self, span: &Range<usize>) -> usize {
         let text = self.text;
         let line_ends = self.line_ends.get_or_insert_with(|| text.match_indices('\n').map(|(at, _)| at).collect());
-        let line = 1 + line_ends.partition_point(|end| *end < span.start);
+        1 + line_ends.partition_point(|end| *end < span.start)
+    }
+
+    fn note(&mut self, span: &Range<usize>, key: &str, problem: String) {
+        let line = self.line(span);
         self.mistakes.push(Mistake { line, key: key.to_owned(), problem });
     }
 

@@ -261,7 +261,7 @@ fn reason_phrases() -> impl Iterator<Item = &'static str> {
 
 /// Whether a text is a reason phrase, perhaps with its status before it or a full stop behind. One of several words may be
 /// in any case; a single word in lower case, such as `unauthorized`, is rather a code.
-fn is_reason_phrase(text: &str) -> bool {
+pub(crate) fn is_reason_phrase(text: &str) -> bool {
     let text = text.trim_start_matches(|symbol: char| symbol.is_ascii_digit()).trim_matches([' ', '.', ':']);
     let several = text.contains(' ');
     reason_phrases().any(|phrase| phrase == text || (several && phrase.eq_ignore_ascii_case(text)))

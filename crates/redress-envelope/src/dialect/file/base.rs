@@ -50,9 +50,9 @@ impl<'r> Chain<'r> {
         let path = format!("{}{name}", self.folder);
         let text = (self.resolve)(&name).map_err(|error| Refusal::Unreadable(path.clone(), error))?;
         self.names.push(name);
-        let read = super::read(&path, &text, &mut Base::Files(self));
+        let read = super::read(&path, &text, &mut Base::Files(self), super::Checks::Mistakes);
         self.names.pop();
-        read.map(|read| read.spec).map_err(|error| Refusal::AtFault(Box::new(error)))
+        read.map(|read| read.compiled.spec).map_err(|error| Refusal::AtFault(Box::new(error)))
     }
 
     /// Tells who extends whom, and that the last one extends `name`.

@@ -40,7 +40,8 @@ pub(super) fn route(text: &str) -> Result<Route, String> {
 }
 
 pub(super) fn secret_path(text: &str) -> Result<SecretPath, String> {
-    SecretPath::parse(text).ok_or_else(|| SecretPath::EXPECTED.to_owned())
+    let query = if text.contains('?') { ", which ends before a query" } else { "" };
+    SecretPath::parse(text).ok_or_else(|| format!("{}{query}", SecretPath::EXPECTED))
 }
 
 pub(super) fn unit(text: &str) -> Result<Unit, String> {

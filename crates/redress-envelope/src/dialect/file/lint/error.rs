@@ -1,0 +1,101 @@
+//! Error rules that make no response an error.
+
+use super::super::{File, Item};
+use super::facts::{Facts, SUCCESS};
+use super::shadow::implies;
+use super::when::{Of, covers};
+use super::{conditions, member, tables};
+use crate::dialect::condition::Condition;
+use crate::dialect::error_rule::{ErrorRule, Line, Test};
+use crate::dialect::spec::{Spec, Wanted};
+use crate::path::Path;
+
+/// How many pairs of tests of one rule are compared; the rest is believed to hold.
+const MAX_PAIRS: usize = 4_096;
+
+pub(super) fn errors<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &Spec, facts: &Facts<'_>) {
+    let items = tables(file, item);
+    let rules: Vec<_> = items.iter().zip(&spec.errors).collect();
+    for (nth, (item, rule)) in rules.iter().enumerate() {
+        conditions(file, item, &rule.when, Of::Error, facts);
+        beyond_success(file, item, rule);
+        if let Some(problem) = contradiction(&rule.lines) {
+            file.never(item, &problem);
+        } else if let Some((earlier, _)) = rules[..nth].iter().find(|(_, earlier)| says_as_much(rule, earlier)) {
+            file.warn(item, &format!("`{}` holds whenever it does: leave one of them out", earlier.key));
+        }
+    }
+}
+
+/// Warns of statuses beside successes, which need no rule.
+fn beyond_success(file: &mut File<'_>, item: &Item<'_>, rule: &ErrorRule<Wanted>) {
+    let Some(at) = member(item, "when").and_then(|when| member(&when, "status")) else { return };
+    for condition in &rule.when {
+        let Condition::Status(statuses) = condition else { continue };
+        let bounds = statuses.bounds();
+        let touches = bounds.iter().any(|range| range.start() <= SUCCESS.end() && SUCCESS.start() <= range.end());
+        if touches && bounds.iter().any(|range| *range.end() >= 400) {
+            file.warn(&at, "a status of 400 or more is an error without a rule: write the successes alone");
+        }
+    }
+}
+
+/// Returns why no member can be all that the lines want of it.
+fn contradiction(lines: &[Line<Wanted>]) -> Option<String> {
+    let atoms: usize = lines.iter().map(|line| line.atoms.len()).sum();
+    if atoms.saturating_mul(atoms) > MAX_PAIRS {
+        return None;
+    }
+    lines.iter().filter(|line| !line.negated && !line.atoms.is_empty()).find_map(|line| {
+        // Each of the paths has to fail, for one that holds is enough.
+        let mut whys = line.atoms.iter().map(|atom| excluded(atom, line, lines));
+        whys.try_fold(None, |first: Option<String>, why| why.map(|why| Some(first.unwrap_or(why))))?
+    })
+}
+
+/// Returns why a member can never be what it must be, beside the other lines.
+fn excluded((wanted, test): &(Wanted, Test), own: &Line<Wanted>, lines: &[Line<Wanted>]) -> Option<String> {
+    lines.iter().filter(|line| !std::ptr::eq(*line, own)).find_map(|line| match &*line.atoms {
+        absent if line.negated => {
+            let absent = absent.iter().find(|(absent, _)| covers(&absent.path, &wanted.path));
+            absent.map(|(absent, _)| absence(&absent.path, &wanted.path))
+        }
+        [(other, against)] if other == wanted && !wanted.path.has_wildcard() && exclude(test, against) => {
+            Some(format!("`{}` cannot be both: write a rule for each", wanted.path))
+        }
+        _ => None,
+    })
+}
+
+fn absence(absent: &Path, wanted: &Path) -> String {
+    format!(
+        "`unless_not_null` wants nothing at `{absent}`, and `{wanted}` is wanted to be there: leave one of them out"
+    )
+}
+
+/// Whether no value passes both tests.
+fn exclude(a: &Test, b: &Test) -> bool {
+    match (a, b) {
+        (Test::IsFalse, Test::NotZero | Test::NonEmpty | Test::Outside(_))
+        | (Test::NotZero | Test::NonEmpty | Test::Outside(_), Test::IsFalse) => true,
+        (Test::IsFalse, Test::Is(values)) | (Test::Is(values), Test::IsFalse) => {
+            values.iter().all(|value| value != "false")
+        }
+        (Test::Is(values), Test::NotZero) | (Test::NotZero, Test::Is(values)) => {
+            values.iter().all(|value| matches!(value.as_str(), "" | "0"))
+        }
+        (Test::Is(values), Test::NonEmpty) | (Test::NonEmpty, Test::Is(values)) => values.iter().all(String::is_empty),
+        (Test::Is(values), Test::Outside(range)) | (Test::Outside(range), Test::Is(values)) => {
+            values.iter().all(|value| value.parse::<f64>().is_err() || range.contains_text(value))
+        }
+        (Test::Is(values), Test::Is(others)) => !values.iter().any(|value| others.contains(value)),
+        _ => false,
+    }
+}
+
+/// Whether an earlier rule holds whenever a later one does: each of its lines is one of the later one's.
+fn says_as_much(later: &ErrorRule<Wanted>, earlier: &ErrorRule<Wanted>) -> bool {
+    let same = |a: &Line<Wanted>, b: &Line<Wanted>| a.negated == b.negated && a.atoms == b.atoms;
+    let lines = earlier.lines.iter().all(|line| later.lines.iter().any(|other| same(line, other)));
+    lines && implies(&later.when, &earlier.when)
+}

@@ -1,0 +1,60 @@
+//! What is wrong with a dialect's file, and where.
+
+use std::fmt;
+
+/// The mistakes in a dialect's file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DialectError {
+    pub(super) file: String,
+    pub(super) mistakes: Vec<Mistake>,
+    pub(super) extended: Option<Box<Self>>,
+}
+
+/// One mistake in a dialect's file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Mistake {
+    /// The line, counted from 1.
+    pub line: usize,
+    /// The key at fault with the tables that it lies in, such as `codes.1050.class`.
+    pub key: String,
+    /// What was expected, and what was found.
+    pub problem: String,
+}
+
+impl DialectError {
+    /// Returns the name of the file.
+    #[must_use]
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// Returns every mistake, in the order of the lines.
+    #[must_use]
+    pub fn mistakes(&self) -> &[Mistake] {
+        &self.mistakes
+    }
+
+    /// Returns the mistakes of the file that this one extends, where there are some; it is the error's source, too.
+    #[must_use]
+    pub fn extended(&self) -> Option<&Self> {
+        self.extended.as_deref()
+    }
+}
+
+impl fmt::Display for DialectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (nth, Mistake { line, key, problem }) in self.mistakes.iter().enumerate() {
+            let newline = if nth == 0 { "" } else { "\n" };
+            let colon = if key.is_empty() { "" } else { ": " };
+            write!(f, "{newline}{}:{line}: {key}{colon}{problem}", self.file)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for DialectError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.extended.as_deref().map(|error| error as _)
+    }
+}
