@@ -85,6 +85,10 @@ pub(crate) struct Dialects {
     /// The dialect to show: the name of a shipped one, or a TOML file
     #[arg(value_name = "NAME|FILE", value_parser = NameOrFile, hide_possible_values = true)]
     pub(crate) name: Option<String>,
+
+    /// Write the table of `docs/dialects.md`, in Markdown: what signals, where the code is, hints, credentials, sources
+    #[arg(long, conflicts_with = "name")]
+    pub(crate) table: bool,
 }
 
 /// Serves a loopback sandbox of an identity-verification vendor that fails on demand.

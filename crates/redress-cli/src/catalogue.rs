@@ -13,11 +13,12 @@ use crate::failure::Failure;
 use crate::output::{LABEL, print, styled};
 use crate::table::Table;
 use crate::text::escaped;
-use crate::{time, words};
+use crate::{overview, time, words};
 
 /// Lists the dialects, or shows one.
 pub(crate) fn run(arguments: &Dialects) -> Result<ExitCode, Failure> {
     match &arguments.name {
+        None if arguments.table => print(&overview::table())?,
         Some(name) => print(&shown(&find(name)?))?,
         None => print(&listed())?,
     }

@@ -15,6 +15,7 @@ mod json;
 mod lab;
 mod lint;
 mod output;
+mod overview;
 mod person;
 mod progress;
 mod raw;

@@ -6,6 +6,7 @@ mod condition;
 mod error_rule;
 mod file;
 mod hints;
+mod places;
 mod route;
 mod scope;
 mod secret_path;
@@ -30,7 +31,9 @@ pub(crate) use source::{Response, Source};
 pub(crate) use window::Windows;
 
 use crate::class::Class;
+use crate::envelope::Origin;
 use crate::head::Head;
+use crate::hint::HintSource;
 
 /// How one API signals errors: a TOML file, compiled once.
 ///

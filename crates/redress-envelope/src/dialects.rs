@@ -127,6 +127,20 @@ pub fn by_name(name: &str) -> Option<Dialect> {
     NAMES.binary_search(&name).ok().map(shipped)
 }
 
+/// Returns the TOML file of the dialect of that name, with the sources of its facts in the comment on top.
+///
+/// # Examples
+/// ```
+/// use redress_envelope::dialects;
+///
+/// assert!(dialects::toml("ranex").is_some_and(|toml| toml.contains("name = \"ranex\"")));
+/// assert_eq!(dialects::toml("acme"), None);
+/// ```
+#[must_use]
+pub fn toml(name: &str) -> Option<&'static str> {
+    NAMES.binary_search(&name).ok().map(|nth| FILES[nth])
+}
+
 /// Returns all shipped dialects, sorted by name.
 #[must_use]
 pub fn all() -> Vec<Dialect> {

@@ -138,3 +138,12 @@ fn each_shell_has_completions() {
     }
     assert!(!run(&["completions", "tcsh"], "").failed().is_empty());
 }
+
+#[test]
+fn the_table_of_the_documentation_is_the_one_that_is_written() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/dialects.md")).unwrap();
+    let mark = "<!-- dialects: scripts/dialect-table writes the rest of this section -->\n";
+    let section = page.split_once(mark).unwrap().1.split("\n## ").next().unwrap();
+    let table = run(&["dialects", "--table"], "").quiet();
+    assert_eq!(section.trim(), table.trim(), "run scripts/dialect-table");
+}

@@ -1,0 +1,162 @@
+//! `redress dialects --table`: the table of the shipped dialects in `docs/dialects.md`.
+
+use redress_envelope::{Dialect, HintSource, Origin, dialects};
+use toml::{Table, Value};
+
+/// How many places a cell lists before it only counts them.
+const MAX_LISTED: usize = 4;
+const HEAD: [&str; 6] =
+    ["dialect", "what signals an error", "code", "hints beside the standard headers", "credentials", "source"];
+
+/// Writes the table, in Markdown.
+pub(crate) fn table() -> String {
+    let mut out = row(&HEAD.map(str::to_owned)) + &"|---".repeat(HEAD.len()) + "|\n";
+    for dialect in dialects::all() {
+        let text = dialects::toml(dialect.name()).unwrap_or_default();
+        out.push_str(&row(&[
+            format!("`{}`", dialect.name()),
+            match signals(text) {
+                rules if rules.is_empty() => "the status".to_owned(),
+                rules => format!("the status; or {rules}"),
+            },
+            listed(dialect.code_origins().iter().map(place)),
+            listed(dialect.hint_sources().iter().filter_map(hint)),
+            credentials(&dialect, text),
+            source(text),
+        ]));
+    }
+    out
+}
+
+fn row(cells: &[String; HEAD.len()]) -> String {
+    format!("| {} |\n", cells.each_ref().map(|cell| cell.replace('|', "\\|")).join(" | "))
+}
+
+fn listed(all: impl Iterator<Item = String>) -> String {
+    let all: Vec<String> = all.collect();
+    let more = all.len().saturating_sub(MAX_LISTED);
+    let shown = all[..all.len() - more].join(", ");
+    if more == 0 { shown } else { format!("{shown}, {more} more") }
+}
+
+fn place(place: &Origin) -> String {
+    match place {
+        Origin::Body(path) => format!("`{path}`"),
+        Origin::Header(name) => format!("header `{name}`"),
+        Origin::Challenge(name) => format!("challenge `{name}`"),
+        Origin::Element(name) => format!("element `{name}`"),
+        other => other.to_string(),
+    }
+}
+
+fn hint(hint: &HintSource) -> Option<String> {
+    Some(match hint {
+        HintSource::Header(name) => format!("`{name}`"),
+        HintSource::Body(path) => format!("`{path}` in the body"),
+        _ => return None,
+    })
+}
+
+fn credentials(dialect: &Dialect, text: &str) -> String {
+    let headers = dialect.secret_headers().iter().map(|name| format!("`{name}`"));
+    let root: Table = text.parse().unwrap_or_default();
+    let paths = root.get("secrets").and_then(|secrets| secrets.get("paths")).map(texts).unwrap_or_default();
+    listed(headers.chain(paths.iter().map(|path| format!("path `{path}`"))))
+}
+
+/// Says when a success is an error, as the file has it or the one that it extends.
+fn signals(text: &str) -> String {
+    let root: Table = text.parse().unwrap_or_default();
+    let rules = match root.get("error") {
+        Some(Value::Array(rules)) => rules.iter().filter_map(Value::as_table).map(signal).collect(),
+        Some(Value::Table(rule)) => vec![signal(rule)],
+        _ => match root.get("extends").and_then(Value::as_str).and_then(dialects::toml) {
+            Some(extended) => return signals(extended),
+            None => Vec::new(),
+        },
+    };
+    rules.join("; or ")
+}
+
+fn signal(rule: &Table) -> String {
+    let all = rule.iter().map(|(key, value)| {
+        let paths = || quoted(value.get("path").unwrap_or(value), " or ");
+        match key.as_str() {
+            "not_null" => format!("{} is there", paths()),
+            "is_false" => format!("{} is `false`", paths()),
+            "is_true" => format!("{} is `true`", paths()),
+            "not_zero" => format!("{} is not 0", paths()),
+            "non_empty" => format!("{} is not empty", paths()),
+            "equals" => format!("{} is {}", paths(), value.get("is").map(|is| quoted(is, " or ")).unwrap_or_default()),
+            "outside" => {
+                format!(
+                    "{} is not in {}",
+                    paths(),
+                    value.get("range").map(|range| quoted(range, ", ")).unwrap_or_default()
+                )
+            }
+            "unless_not_null" => format!("no {}", paths()),
+            "when" => conditions(value),
+            key => format!("{key} {}", paths()),
+        }
+    });
+    all.collect::<Vec<_>>().join(", ")
+}
+
+fn conditions(when: &Value) -> String {
+    let all = when.as_table().into_iter().flatten().map(|(key, value)| format!("{key} {}", quoted(value, " or ")));
+    format!("when {}", all.collect::<Vec<_>>().join(", "))
+}
+
+fn quoted(value: &Value, between: &str) -> String {
+    texts(value).iter().map(|text| format!("`{text}`")).collect::<Vec<_>>().join(between)
+}
+
+fn texts(value: &Value) -> Vec<String> {
+    match value {
+        Value::Array(all) => all.iter().flat_map(texts).collect(),
+        Value::String(text) => vec![text.clone()],
+        Value::Integer(number) => vec![number.to_string()],
+        Value::Boolean(truth) => vec![truth.to_string()],
+        _ => Vec::new(),
+    }
+}
+
+/// Returns the sentence of the comment on top that names the sources.
+fn source(text: &str) -> String {
+    let comment: Vec<&str> = text.lines().map_while(|line| line.strip_prefix('#')).map(str::trim).collect();
+    let comment = comment.join(" ");
+    let begin = ["Sources: ", "Source: "].iter().filter_map(|word| Some(comment.find(word)? + word.len())).min();
+    let Some(rest) = begin.and_then(|begin| comment.get(begin..)) else { return String::new() };
+    rest.split(". ").next().unwrap_or(rest).trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_dialect_has_a_row_with_its_sources() {
+        let table = table();
+        let rows: Vec<&str> = table.lines().skip(2).collect();
+        assert_eq!(rows.len(), dialects::NAMES.len());
+        for (name, row) in dialects::NAMES.iter().zip(rows) {
+            assert!(row.starts_with(&format!("| `{name}` | ")), "{row}");
+            assert!(!row.ends_with("|  |"), "{name} names no source in the comment on top: `Source: ...`");
+        }
+    }
+
+    #[test]
+    fn a_signal_is_told_in_words() {
+        let told = |toml: &str| signals(toml);
+        assert_eq!(told("[error]\nis_false = \"ok\"\nunless_not_null = \"data.*\""), "`ok` is `false`, no `data.*`");
+        assert_eq!(
+            told(
+                "[[error]]\nequals = { path = \"s\", is = [\"a\", 1] }\n[[error]]\nnot_null = [\"a\", \"b\"]\nwhen = { status = 200 }"
+            ),
+            "`s` is `a` or `1`; or `a` or `b` is there, when status `200`"
+        );
+        assert_eq!(told("extends = \"maleslab\""), "`success` is `false`");
+        assert_eq!(told(""), "");
+    }
+}

@@ -1,0 +1,71 @@
+//! Where a dialect looks for its words and hints, for people and for what makes a response.
+
+use super::compiled::Reading;
+use super::hints::HintPlace;
+use super::source::Source;
+use super::{Dialect, HintSource, Origin};
+
+impl Dialect {
+    /// Returns where the code of an error may stand, in the order in which the places are asked.
+    ///
+    /// The places of several forms of envelope follow each other; each is listed once.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_envelope::{Origin, dialects};
+    ///
+    /// assert_eq!(dialects::maleslab().code_origins(), [Origin::Body("error.code".to_owned())]);
+    /// ```
+    #[must_use]
+    pub fn code_origins(&self) -> Vec<Origin> {
+        self.origins(|reading| &reading.code)
+    }
+
+    /// Returns where the message of an error may stand, as [`code_origins`](Self::code_origins).
+    #[must_use]
+    pub fn message_origins(&self) -> Vec<Origin> {
+        self.origins(|reading| &reading.message)
+    }
+
+    /// Returns where the request id of an error may stand, as [`code_origins`](Self::code_origins).
+    #[must_use]
+    pub fn request_id_origins(&self) -> Vec<Origin> {
+        self.origins(|reading| &reading.request_id)
+    }
+
+    /// Returns where the dialect looks for hints beside the standard headers, each place once.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_envelope::{HintSource, dialects};
+    ///
+    /// let persona = dialects::by_name("persona").expect("it is shipped");
+    /// assert_eq!(persona.hint_sources(), [HintSource::Header("ratelimit-reset".to_owned())]);
+    /// ```
+    #[must_use]
+    pub fn hint_sources(&self) -> Vec<HintSource> {
+        let hints = self.inner.spec.readings().flat_map(|reading| reading.hints.iter().flatten());
+        each_once(hints.map(|hint| match &hint.place {
+            HintPlace::Header(name) if *name == http::header::RETRY_AFTER => HintSource::RetryAfter,
+            HintPlace::Header(name) => HintSource::Header(name.as_str().to_owned()),
+            HintPlace::Body(_, path) => HintSource::Body(path.clone()),
+        }))
+    }
+
+    fn origins(&self, slot: impl Fn(&Reading) -> &Vec<Source<u8>>) -> Vec<Origin> {
+        let compiled = &self.inner;
+        let sources = compiled.readings.iter().flat_map(|reading| slot(reading));
+        each_once(sources.map(|source| source.origin(&compiled.plan)))
+    }
+}
+
+/// Readings and their sources are bounded, so that looking each up costs a bounded time.
+fn each_once<T: PartialEq>(all: impl Iterator<Item = T>) -> Vec<T> {
+    let mut kept = Vec::new();
+    for item in all {
+        if !kept.contains(&item) {
+            kept.push(item);
+        }
+    }
+    kept
+}
