@@ -22,10 +22,13 @@ struct Civil {
     offset: i64,
 }
 
-/// Reads an HTTP date in any of its three forms, or an ISO 8601 date-time.
+/// Reads an HTTP date in any of its three forms, or an ISO 8601 date-time with a time zone.
 ///
 /// `now` places a two-digit year: it is the latest one with these digits whose date is at most 50 years in the future.
-/// Read leniently: letter case, the name of the weekday, `UTC` or `+0000` for `GMT`, a leap second.
+/// Read leniently: letter case, the name of the weekday or its absence, a leap second, `UTC`, `GMT+0` or a numeric offset
+/// for `GMT`, dashes or none in the date, a blank for the `T`, and what programs print by default, such as
+/// `Thu Jan 15 2026 12:00:00 GMT+0000 (Coordinated Universal Time)` and `2026-01-15 12:00:00 +0000 UTC`. A time without a
+/// zone is no instant, except in asctime's form, which RFC 9110 reads as GMT.
 ///
 /// # Examples
 /// ```
@@ -43,14 +46,31 @@ pub fn parse_date(text: &str, now: SystemTime) -> Option<SystemTime> {
     if text.len() > MAX_LEN || !text.is_ascii() {
         return None;
     }
+    if let Some(date) = imf_fixdate(text.as_bytes()) {
+        return date.instant();
+    }
     let text = text.to_ascii_lowercase();
+    // What stands in brackets is the name of the time zone, behind its offset.
+    let text = text.split('(').next()?;
     let words: Vec<&str> = text.split([' ', ',']).filter(|word| !word.is_empty()).collect();
-    match *words.as_slice() {
-        [_, day, month, year, time, zone] => civil(year4(year)?, month, day, time, zone)?.instant(),
-        [_, date, time, zone] => rfc850(date, time, zone, now),
-        [_, month, day, time, year] => civil(year4(year)?, month, day, time, "gmt")?.instant(),
-        [iso] => iso8601(iso)?.instant(),
-        [date, time] => iso8601(&format!("{date}t{time}"))?.instant(),
+    if is_iso8601(words.first()?) {
+        return iso8601(&words)?.instant();
+    }
+    let words = match words.as_slice() {
+        [first, rest @ ..] if !first.starts_with(|symbol: char| symbol.is_ascii_digit()) => rest,
+        all => all,
+    };
+    match *words {
+        [date, time, zone] => dashed(date, time, zone, now),
+        [month, day, time, year] => civil(year4(year)?, month, day, time, "gmt")?.instant(),
+        [month, day, time, zone, year] if year4(year).is_some() => {
+            civil(year4(year)?, month, day, time, zone)?.instant()
+        }
+        [first, second, year, time, zone] => {
+            let is_day = first.starts_with(|symbol: char| symbol.is_ascii_digit());
+            let (day, month) = if is_day { (first, second) } else { (second, first) };
+            civil(year4(year)?, month, day, time, zone)?.instant()
+        }
         _ => None,
     }
 }
@@ -77,12 +97,42 @@ pub fn format_date(instant: SystemTime) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
 }
 
-fn rfc850(date: &str, time: &str, zone: &str, now: SystemTime) -> Option<SystemTime> {
+/// Reads `Sun, 06 Nov 1994 08:49:37 GMT` as RFC 9110 wants it written, which nearly all servers do, without an allocation.
+fn imf_fixdate(text: &[u8]) -> Option<Civil> {
+    let [_, _, _, b',', b' ', d1, d2, b' ', m1, m2, m3, b' ', year @ .., b' ', b'G', b'M', b'T'] = text else {
+        return None;
+    };
+    let [y1, y2, y3, y4, b' ', h1, h2, b':', n1, n2, b':', s1, s2] = year else { return None };
+    let month = [m1, m2, m3].map(u8::to_ascii_lowercase);
+    let month = MONTHS.iter().zip(1..).find_map(|(name, nth)| (name.as_bytes() == month).then_some(nth))?;
+    let two = |tens: &u8, ones: &u8| {
+        let both_digits = tens.is_ascii_digit() && ones.is_ascii_digit();
+        both_digits.then(|| i64::from(tens - b'0') * 10 + i64::from(ones - b'0'))
+    };
+    let (year, day) = (two(y1, y2)? * 100 + two(y3, y4)?, two(d1, d2)?);
+    Some(Civil {
+        year,
+        month,
+        day,
+        hour: two(h1, h2)?,
+        minute: two(n1, n2)?,
+        second: two(s1, s2)?,
+        nanos: 0,
+        offset: 0,
+    })
+}
+
+/// Reads `06-nov-94`, the form of RFC 850, or with the whole year, as cookies have it.
+fn dashed(date: &str, time: &str, zone: &str, now: SystemTime) -> Option<SystemTime> {
     let mut parts = date.split('-');
-    let (day, month, digits) = (parts.next()?, parts.next()?, number(parts.next()?, 2)?);
+    let (day, month, year) = (parts.next()?, parts.next()?, parts.next()?);
     if parts.next().is_some() {
         return None;
     }
+    if let Some(year) = year4(year) {
+        return civil(year, month, day, time, zone)?.instant();
+    }
+    let digits = number(year, 2)?;
     let seconds = i64::try_from(now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()).ok()?;
     let (year, ..) = date_of(seconds.min(LAST).div_euclid(DAY));
     let limit = now.checked_add(Duration::from_secs(50 * 31_556_952)).unwrap_or(now);
@@ -99,38 +149,73 @@ fn civil(year: i64, month: &str, day: &str, time: &str, zone: &str) -> Option<Ci
     let mut parts = time.split(':');
     let mut part = || number(parts.next()?, 2);
     let (hour, minute, second) = (part()?, part()?, part()?);
-    let zoned = matches!(zone, "gmt" | "utc" | "z" | "+0000" | "-0000");
-    if parts.next().is_some() || !zoned {
+    if parts.next().is_some() {
         return None;
     }
-    Some(Civil { year, month: i64::try_from(month).ok()? + 1, day, hour, minute, second, nanos: 0, offset: 0 })
+    let month = i64::try_from(month).ok()? + 1;
+    Some(Civil { year, month, day, hour, minute, second, nanos: 0, offset: offset(zone)? })
 }
 
-/// Reads `2025-11-20t23:32:05.25z`, with a `z` or an offset.
-fn iso8601(text: &str) -> Option<Civil> {
-    let (date, rest) = text.split_once('t')?;
-    let mut parts = date.split('-');
-    let (year, month, day) = (number(parts.next()?, 4)?, number(parts.next()?, 2)?, number(parts.next()?, 2)?);
-    let zone_at = rest.find(['z', '+', '-'])?;
-    let (time, zone) = rest.split_at(zone_at);
-    let (time, fraction) = time.split_once('.').unwrap_or((time, "0"));
-    let mut clock = time.split(':');
-    let (hour, minute) = (number(clock.next()?, 2)?, number(clock.next()?, 2)?);
-    let second = clock.next().map_or(Some(0), |second| number(second, 2))?;
-    if parts.next().is_some() || clock.next().is_some() {
-        return None;
-    }
-    Some(Civil { year, month, day, hour, minute, second, nanos: nanos(fraction)?, offset: offset(zone)? })
+/// Whether the first word of a date is that of an ISO 8601 date, with or without dashes.
+fn is_iso8601(word: &str) -> bool {
+    let bytes = word.as_bytes();
+    let digits = |from: usize, to: usize| bytes.get(from..to).is_some_and(|part| part.iter().all(u8::is_ascii_digit));
+    let has_dashes = bytes.get(4) == Some(&b'-') && bytes.get(7) == Some(&b'-');
+    let is_extended = digits(0, 4) && has_dashes && digits(5, 7) && digits(8, 10);
+    let is_basic = digits(0, 8) && bytes.get(8).is_none_or(|symbol| *symbol == b't');
+    is_extended || is_basic
 }
 
+/// Reads `2025-11-20t23:32:05.25z`, `20251120t233205z` or `2025-11-20 23:32:05 utc`, in as many words as it has.
+fn iso8601(words: &[&str]) -> Option<Civil> {
+    let (first, rest) = words.split_first()?;
+    let (date, time, zones) = match (first.split_once('t'), rest) {
+        (Some((date, time)), zones) => (date, time, zones),
+        (None, [time, zones @ ..]) => (*first, *time, zones),
+        (None, []) => return None,
+    };
+    let (time, attached) = time.split_at(time.find(['z', '+', '-']).unwrap_or(time.len()));
+    let zone = match (attached, zones) {
+        ("", [zone]) => *zone,
+        (zone, []) => zone,
+        // Go prints the offset, and the name of the zone behind it.
+        ("", [zone, name]) if name.bytes().all(|byte| byte.is_ascii_lowercase()) => *zone,
+        _ => return None,
+    };
+    let (time, fraction) = time.split_once(['.', ',']).unwrap_or((time, "0"));
+    let (date, time) = (date.replace('-', ""), time.replace(':', ""));
+    let time = if time.len() == 4 { time + "00" } else { time };
+    let (date, time) = (number(&date, 8)?, number(&time, 6)?);
+    Some(Civil {
+        year: date / 10_000,
+        month: date / 100 % 100,
+        day: date % 100,
+        hour: time / 10_000,
+        minute: time / 100 % 100,
+        second: time % 100,
+        nanos: nanos(fraction)?,
+        offset: offset(zone)?,
+    })
+}
+
+/// Reads a time zone in minutes: `gmt`, `utc`, `z`, `+01:00`, `+0100`, `+01`, `gmt+0` or `utc+01:00`.
 fn offset(zone: &str) -> Option<i64> {
-    if zone == "z" {
-        return Some(0);
-    }
-    let sign = if zone.starts_with('-') { -1 } else { 1 };
-    let digits = zone[1..].replace(':', "");
-    let value = number(&digits, 4)?;
-    let (hours, minutes) = (value / 100, value % 100);
+    let named = ["gmt", "utc", "ut", "z"].into_iter().find_map(|name| zone.strip_prefix(name));
+    let offset = match named {
+        Some("") => return Some(0),
+        Some(offset) => offset,
+        None => zone,
+    };
+    let (sign, digits) = match offset.split_at_checked(1)? {
+        ("+", digits) => (1, digits.replace(':', "")),
+        ("-", digits) => (-1, digits.replace(':', "")),
+        _ => return None,
+    };
+    let (hours, minutes) = match digits.len() {
+        1 | 2 => (number(&digits, digits.len())?, 0),
+        4 => (number(&digits[..2], 2)?, number(&digits[2..], 2)?),
+        _ => return None,
+    };
     (hours < 24 && minutes < 60).then_some(sign * (hours * 60 + minutes))
 }
 
@@ -232,6 +317,29 @@ mod tests {
             "1994-11-06T10:49:37+02:00",
             "1994-11-06 08:49:37z",
             "  Sun, 06 Nov 1994 08:49:37 GMT\t",
+            "06 Nov 1994 08:49:37 GMT",
+            "Sun, 06-Nov-1994 08:49:37 GMT",
+            "06-Nov-94 08:49:37 GMT",
+            "Sun, 06 Nov 1994 08:49:37 GMT+0",
+            "Sun, 06 Nov 1994 08:49:37 GMT+00:00",
+            "Sun, 06 Nov 1994 08:49:37 UT",
+            "Sun, 06 Nov 1994 09:49:37 +0100",
+            "Sun, 06 Nov 1994 00:49:37 -08:00",
+            "Sun Nov  6 08:49:37 UTC 1994",
+            "Sun Nov 06 08:49:37 +0000 1994",
+            "Sun Nov 06 1994 08:49:37 GMT+0000 (Coordinated Universal Time)",
+            "Sun Nov 06 1994 10:49:37 GMT+0200 (EET)",
+            "1994-11-06 08:49:37 UTC",
+            "1994-11-06 08:49:37 GMT",
+            "1994-11-06 08:49:37 +0000",
+            "1994-11-06 08:49:37 +0000 UTC",
+            "1994-11-06 10:49:37 +0200 EET",
+            "1994-11-06T08:49:37 UTC",
+            "1994-11-06t08:49:37z",
+            "1994-11-06T08:49:37+00",
+            "1994-11-06T03:19:37-05:30",
+            "19941106T084937Z",
+            "19941106T104937+0200",
         ] {
             assert_eq!(parse_date(text, at(NOW)), Some(at(784_111_777)), "{text}");
         }
@@ -258,6 +366,22 @@ mod tests {
             "1994-11-06",
             "1994-11-06T08:49:37",
             "1994-13-06T08:49:37Z",
+            "1994-11-06 08:49:37",
+            "1994-11-06 08:49:37 PST",
+            "1994-11-06 08:49:37 +0000 UTC m=+0.5",
+            "1994-11-06T08:49:37+",
+            "1994-11-06T08:49:37+24:00",
+            "1994-11-06T08:49:37+01:60",
+            "1994-11-06T08:49:37z+01:00 utc",
+            "1994-11-06T08Z",
+            "199411060T084937Z",
+            "06 Nov 1994 08:49:37",
+            "Sun, 06-Nov-1994 08:49:37",
+            "Sun, 06-Nov-1994-1 08:49:37 GMT",
+            "Sun Sun, 06 Nov 1994 08:49:37 GMT",
+            "(Sun, 06 Nov 1994 08:49:37 GMT)",
+            "Sun, 06 Nov 1994 08:49:37 GMTX",
+            "Nov 06 08:49:37 1994 GMT",
             long.as_str(),
         ] {
             assert_eq!(parse_date(text, at(NOW)), None, "{text}");

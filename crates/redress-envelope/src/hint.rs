@@ -3,6 +3,8 @@
 //! Reading is total: any bytes give a hint or none, never an error. A plausible hint is kept as the server gave it; whoever
 //! acts on it decides what is too long.
 
+mod duration;
+mod list;
 mod number;
 mod ratelimit;
 mod unit;
@@ -10,6 +12,7 @@ mod unit;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
+pub(crate) use list::{members, unquoted};
 pub(crate) use ratelimit::Quota;
 pub use unit::Unit;
 
@@ -163,6 +166,12 @@ mod tests {
             ("0,120", after(120_000)),
             ("120, 0", after(120_000)),
             ("nonsense, 7", after(7_000)),
+            ("30s", after(30_000)),
+            ("1m0s", after(60_000)),
+            ("120 seconds", after(120_000)),
+            ("PT30S", after(30_000)),
+            ("\"30\"", after(30_000)),
+            ("30s, 2 minutes", after(120_000)),
             ("31622400", after(31_622_400_000)),
             ("784111837000", Some(When::At(at(THEN + 60)))),
             ("Sun, 06 Nov 1994 08:50:37 GMT", Some(When::At(at(THEN + 60)))),
@@ -193,7 +202,7 @@ mod tests {
             "1.",
             ".5",
             "1.5.5",
-            "5 s",
+            "5 x",
             ",",
             "31622401",
             "1763650000",

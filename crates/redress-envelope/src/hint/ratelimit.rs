@@ -1,4 +1,5 @@
-//! The `RateLimit` field: a list of items with parameters (RFC 9651, structured fields), of which `r` and `t` matter.
+//! The `RateLimit` field (RFC 9651, structured fields): a list of items with the parameters `r` and `t`, or, up to draft 07,
+//! a dictionary with the members `remaining` and `reset`.
 
 use std::time::SystemTime;
 
@@ -20,6 +21,11 @@ pub(crate) enum Quota {
 }
 
 impl Quota {
+    /// Returns what is left of several quotas that all count: nothing, if that is said of one.
+    pub(crate) fn of_any(quotas: &[Self]) -> Self {
+        if quotas.contains(&Self::UsedUp) { Self::UsedUp } else { Self::Left }
+    }
+
     /// Reads when a quota of a `RateLimit` field is whole again: the longest that is used up, else the longest of all.
     pub(crate) fn of_field(field: &str, now: SystemTime) -> Option<(Self, When)> {
         window(field.trim_matches([' ', '\t']), now)
@@ -27,7 +33,7 @@ impl Quota {
 }
 
 /// One quota: what remains of it, and when it is whole again.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct Item {
     remaining: Option<u64>,
     reset: Option<When>,
@@ -44,18 +50,7 @@ fn window(field: &str, now: SystemTime) -> Option<(Quota, When)> {
     if field.len() > MAX_LEN {
         return None;
     }
-    let mut quotas = Vec::new();
-    let mut rest = field.trim_matches(' ');
-    loop {
-        let quota;
-        (quota, rest) = item(rest)?;
-        quotas.push(quota);
-        rest = rest.trim_start_matches([' ', '\t']);
-        if rest.is_empty() {
-            break;
-        }
-        rest = rest.strip_prefix(',')?.trim_start_matches([' ', '\t']);
-    }
+    let quotas = quotas(field)?;
     let longest = |quotas: &mut dyn Iterator<Item = &Item>| {
         let plausible = quotas.filter_map(|quota| quota.reset).filter(|when| when.is_plausible(now));
         plausible.reduce(|a, b| if b.delay(now) > a.delay(now) { b } else { a })
@@ -68,10 +63,51 @@ fn window(field: &str, now: SystemTime) -> Option<(Quota, When)> {
     Some((if is_known { Quota::Left } else { Quota::Unknown }, longest(&mut quotas.iter())?))
 }
 
-/// Reads one item with its parameters.
-fn item(text: &str) -> Option<(Item, &str)> {
-    let (_, mut rest) = bare(text)?;
-    let mut quota = Item::default();
+/// Reads every quota of a field: one for each item, and one that all members of a dictionary are parts of.
+fn quotas(field: &str) -> Option<Vec<Item>> {
+    let (mut items, mut dictionary) = (Vec::new(), None);
+    let mut rest = field.trim_matches(' ');
+    loop {
+        let (name, after) = bare(rest)?;
+        if let Some(value) = after.strip_prefix('=').filter(|_| !rest.starts_with(['"', ':'])) {
+            let (value, after) = bare(value)?;
+            let quota = dictionary.get_or_insert_with(Item::default);
+            quota.set(name, value)?;
+            // Some servers separate the members by semicolons.
+            rest = parameters(after, quota)?;
+        } else {
+            let mut quota = Item::default();
+            rest = parameters(after, &mut quota)?;
+            items.push(quota);
+        }
+        rest = rest.trim_start_matches([' ', '\t']);
+        if rest.is_empty() {
+            break;
+        }
+        rest = rest.strip_prefix(',')?.trim_start_matches([' ', '\t']);
+    }
+    items.extend(dictionary);
+    Some(items)
+}
+
+impl Item {
+    /// Takes a member or parameter; `None` when a time is not a whole number.
+    fn set(&mut self, key: &str, value: &str) -> Option<()> {
+        match key {
+            "r" | "remaining" => self.remaining = number(value),
+            "t" | "reset" => {
+                number(value)?;
+                self.reset = Number::parse(value).map(Number::seconds);
+            }
+            _ => {}
+        }
+        Some(())
+    }
+}
+
+/// Reads the parameters behind an item, and returns what follows.
+fn parameters<'t>(text: &'t str, quota: &mut Item) -> Option<&'t str> {
+    let mut rest = text;
     while let Some(parameter) = rest.strip_prefix(';') {
         let parameter = parameter.trim_start_matches(' ');
         let is_key = |symbol: char| symbol.is_ascii_lowercase() || symbol.is_ascii_digit() || "_-.*".contains(symbol);
@@ -86,16 +122,9 @@ fn item(text: &str) -> Option<(Item, &str)> {
         };
         let value_text;
         (value_text, rest) = bare(value)?;
-        match key {
-            "r" => quota.remaining = number(value_text),
-            "t" => {
-                number(value_text)?;
-                quota.reset = Number::parse(value_text).map(Number::seconds);
-            }
-            _ => {}
-        }
+        quota.set(key, value_text)?;
     }
-    Some((quota, rest))
+    Some(rest)
 }
 
 /// Splits a bare item from what follows: a string, a byte sequence, or a token, number or truth value.
@@ -152,7 +181,18 @@ mod tests {
             ("\"p\";r=0;t=1.5", None),
             ("\"p;r=0;t=1", None),
             ("\"p\";r=0;t=1,", None),
-            ("limit=10, remaining=0, reset=5", None),
+            ("limit=10, remaining=0, reset=5", Some(5)),
+            ("limit=10,remaining=0,reset=5", Some(5)),
+            ("limit=10;w=60, remaining=0, reset=5", Some(5)),
+            ("limit=10; remaining=0; reset=5", Some(5)),
+            ("remaining=0, reset=5, limit=10, policy=\"p\"", Some(5)),
+            ("limit=10, remaining=0, reset=99999999999999999999", None),
+            ("limit=10, remaining=0, reset=1.5", None),
+            ("limit=10, remaining=0", None),
+            ("limit=10, remaining=0, reset=", None),
+            ("limit=10, remaining=0, reset=5,", None),
+            ("\"limit\"=10, \"reset\"=5", None),
+            ("limit=9, remaining=7, reset=80, \"p\";r=0;t=5", Some(5)),
             ("", None),
         ] {
             assert_eq!(reset(field), expected.map(Duration::from_secs), "{field}");
@@ -166,6 +206,9 @@ mod tests {
             ("\"p\";r=00;t=30", Quota::UsedUp),
             ("\"p\";r=0;t=30,\"q\";r=5;t=30", Quota::UsedUp),
             ("\"p\";r=5;t=30", Quota::Left),
+            ("limit=10, remaining=0, reset=5", Quota::UsedUp),
+            ("limit=10, remaining=7, reset=5", Quota::Left),
+            ("limit=10, reset=5", Quota::Unknown),
             ("\"p\";r=5;t=30,\"q\";t=30", Quota::Unknown),
             ("\"p\";t=30", Quota::Unknown),
             ("\"p\";r=x;t=30", Quota::Unknown),

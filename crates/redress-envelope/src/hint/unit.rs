@@ -1,8 +1,10 @@
 //! The units in which servers state when to come back.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use super::number::Number;
+use super::duration::duration;
+use super::list::{members, unquoted};
+use super::number::{MICROSECOND, MILLISECOND, MINUTE, Number, SECOND};
 use super::{When, ratelimit};
 use crate::date::parse_date;
 
@@ -10,54 +12,57 @@ use crate::date::parse_date;
 /// length, since zeros in front or behind the point change nothing.
 const MAX_LEN: usize = 256;
 
-/// The unit in which a header or a member of a body states a hint.
+/// What a bare number of a hint means. What states its unit by itself, a date or a duration, is read in every unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Unit {
-    /// `Retry-After`'s own form: seconds or a date.
+    /// Seconds, the form of `Retry-After`.
     Http,
+    /// Minutes from the receipt of the response, a fraction allowed.
+    Minutes,
     /// Seconds from the receipt of the response; a fraction is rounded up to the millisecond.
     Seconds,
     /// Milliseconds from the receipt of the response; a fraction is rounded up.
     Milliseconds,
+    /// Microseconds from the receipt of the response, rounded up to the millisecond.
+    Microseconds,
+    /// Nanoseconds from the receipt of the response, rounded up to the millisecond.
+    Nanoseconds,
     /// Seconds since 1970, a fraction allowed.
     EpochSeconds,
     /// Milliseconds since 1970, a fraction allowed.
     EpochMilliseconds,
-    /// An HTTP date or an ISO 8601 date-time.
+    /// An HTTP date or an ISO 8601 date-time; a bare number says nothing, unless it is the time since 1970.
     Date,
-    /// A number with a unit, or several: `6m0s`, `12ms` (Go's `time.Duration`), `3.5s` (protobuf's JSON form).
+    /// A number with a unit, or several: `6m0s`, `12ms` (Go's `time.Duration`), `3.5s` (protobuf's JSON form), `2 minutes`,
+    /// `PT30S` (ISO 8601). A bare number says nothing, unless it is the time since 1970.
     Duration,
-    /// The `t` of a `RateLimit` field, in seconds (IETF draft-ietf-httpapi-ratelimit-headers, a structured field).
+    /// The `t` of a `RateLimit` field, or the `reset` of its older form, in seconds (IETF
+    /// draft-ietf-httpapi-ratelimit-headers, a structured field).
     RateLimit,
-    /// A date, a duration, or a number: with fewer than 10 digits a delay in seconds, else the time since 1970. A last
-    /// resort for a reset header of an unknown vendor.
+    /// With fewer than 10 digits a delay in seconds, else the time since 1970. A last resort for a reset header of an
+    /// unknown vendor.
     Guess,
 }
 
 impl Unit {
     /// Reads the text of a hint in this unit, `now` being the time of the server's clock.
     ///
+    /// The text is a number, a duration or a date, perhaps in quotation marks, or a list of them, of which the longest
+    /// counts.
+    ///
     /// Returns `None` when the text is malformed, when the time has passed, and when it lies further ahead than
     /// [`RetryHint::MAX_DELAY`](super::RetryHint::MAX_DELAY). A number of 10 and more digits is the time since 1970, whether a delay or an instant is
     /// expected, since servers mix them up: 10 to 11 digits are seconds, 12 to 14 milliseconds, 15 to 17 microseconds, 18
     /// to 20 nanoseconds. As [`Milliseconds`](Self::Milliseconds), where 10 digits can be a delay, it is a time only
-    /// within `MAX_DELAY` of `now`.
+    /// within `MAX_DELAY` of `now`, and below milliseconds only where it is too long for a delay.
     #[must_use]
     pub fn read(self, value: &[u8], now: SystemTime) -> Option<When> {
         let text = std::str::from_utf8(value).ok()?.trim_matches([' ', '\t']);
-        let when = match self {
-            Self::Http => one_of_list(text, now),
-            Self::Seconds => Number::parse(text).map(Number::seconds),
-            Self::Milliseconds => Number::parse(text).map(|number| number.milliseconds(now)),
-            Self::EpochSeconds => Number::parse(text).and_then(|number| number.epoch(1_000)),
-            Self::EpochMilliseconds => Number::parse(text).and_then(|number| number.epoch(1)),
-            Self::Duration => duration(text).map(When::After),
-            Self::RateLimit => ratelimit::reset(text, now),
-            Self::Guess => guess(text, now),
-            Self::Date => parse_date(text, now).map(When::At),
-        };
-        when.filter(|when| when.is_plausible(now))
+        if self == Self::RateLimit {
+            return ratelimit::reset(text, now).filter(|when| when.is_plausible(now));
+        }
+        self.single(text, now).or_else(|| self.longest_member(text, now))
     }
 
     /// Returns the name that dialect files use.
@@ -65,8 +70,11 @@ impl Unit {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Http => "http",
+            Self::Minutes => "minutes",
             Self::Seconds => "s",
             Self::Milliseconds => "ms",
+            Self::Microseconds => "us",
+            Self::Nanoseconds => "ns",
             Self::EpochSeconds => "epoch_s",
             Self::EpochMilliseconds => "epoch_ms",
             Self::Date => "date",
@@ -76,10 +84,13 @@ impl Unit {
         }
     }
 
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Http,
         Self::Seconds,
         Self::Milliseconds,
+        Self::Microseconds,
+        Self::Nanoseconds,
+        Self::Minutes,
         Self::EpochSeconds,
         Self::EpochMilliseconds,
         Self::Date,
@@ -87,61 +98,46 @@ impl Unit {
         Self::RateLimit,
         Self::Guess,
     ];
-}
 
-/// Reads `Retry-After`: a delay, a date, or by mistake a list of them.
-fn one_of_list(text: &str, now: SystemTime) -> Option<When> {
-    let single = |text: &str| {
-        let when = Number::parse(text).map(Number::seconds).or_else(|| parse_date(text, now).map(When::At));
-        when.filter(|when| when.is_plausible(now))
-    };
-    if let Some(when) = single(text) {
-        return Some(when);
-    }
-    if text.len() > MAX_LEN {
-        return None;
-    }
-    let parts: Vec<&str> = text.split(',').map(|part| part.trim_matches([' ', '\t'])).collect();
-    let pairs = parts.windows(2).filter_map(|pair| single(&pair.join(", ")));
-    let longest = |a: When, b: When| if b.delay(now) > a.delay(now) { b } else { a };
-    parts.iter().filter_map(|part| single(part)).chain(pairs).reduce(longest)
-}
-
-/// Reads numbers with units and adds them up, rounding up to the millisecond.
-fn duration(text: &str) -> Option<Duration> {
-    if text.len() > MAX_LEN {
-        return None;
-    }
-    let mut rest = text;
-    let mut sum = Duration::ZERO;
-    while !rest.is_empty() {
-        let end = rest.find(|symbol: char| !symbol.is_ascii_digit() && symbol != '.')?;
-        let (digits, after) = rest.split_at(end);
-        let end = after.find(|symbol: char| symbol.is_ascii_digit()).unwrap_or(after.len());
-        let (unit, after) = after.split_at(end);
-        let number = Number::parse(digits)?;
-        let part = match unit {
-            "h" => number.delay(3_600_000),
-            "m" => number.delay(60_000),
-            "s" => number.delay(1_000),
-            "ms" => number.delay(1),
-            // Below a millisecond any part is one.
-            "us" | "\u{b5}s" | "\u{3bc}s" | "ns" => number.delay(1).min(Duration::from_millis(1)),
-            _ => return None,
+    /// Reads a bare number, or whatever states its unit by itself.
+    fn single(self, text: &str, now: SystemTime) -> Option<When> {
+        let text = unquoted(text);
+        let when = match Number::parse(text) {
+            Some(number) => self.number(number, now),
+            None if text.len() > MAX_LEN => None,
+            None => duration(text).map(When::After).or_else(|| parse_date(text, now).map(When::At)),
         };
-        sum = sum.saturating_add(part);
-        rest = after;
+        when.filter(|when| when.is_plausible(now))
     }
-    (!text.is_empty()).then_some(sum)
-}
 
-fn guess(text: &str, now: SystemTime) -> Option<When> {
-    let number = Number::parse(text).map(Number::seconds);
-    number.or_else(|| duration(text).map(When::After)).or_else(|| parse_date(text, now).map(When::At))
+    /// Reads a list, which servers and the proxies before them make of a repeated header, of which the longest counts.
+    fn longest_member(self, text: &str, now: SystemTime) -> Option<When> {
+        if text.len() > MAX_LEN {
+            return None;
+        }
+        let longest = |a: When, b: When| if b.delay(now) > a.delay(now) { b } else { a };
+        members(unquoted(text)).filter_map(|member| self.single(member, now)).reduce(longest)
+    }
+
+    fn number(self, number: Number<'_>, now: SystemTime) -> Option<When> {
+        let instant_or = |delay| number.instant().map_or(When::After(delay), When::At);
+        match self {
+            Self::Http | Self::Seconds | Self::Guess => Some(number.seconds()),
+            Self::Minutes => Some(instant_or(number.delay(MINUTE))),
+            Self::Milliseconds => Some(number.milliseconds(now)),
+            Self::Microseconds => Some(number.below_milliseconds(MICROSECOND)),
+            Self::Nanoseconds => Some(number.below_milliseconds(1)),
+            Self::EpochSeconds => number.epoch(SECOND),
+            Self::EpochMilliseconds => number.epoch(MILLISECOND),
+            Self::Date | Self::Duration | Self::RateLimit => number.instant().map(When::At),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn at(seconds: u64) -> SystemTime {
@@ -156,22 +152,35 @@ mod tests {
             (Unit::EpochSeconds, "1768478400.25", Some(When::At(at(1_768_478_400) + Duration::from_millis(250)))),
             (Unit::Duration, "6m0s", after(360_000)),
             (Unit::Duration, "12ms", after(12)),
-            (Unit::Duration, "1h2m3.5s", after(3_723_500)),
-            (Unit::Duration, "3.5s", after(3_500)),
-            (Unit::Duration, "37s", after(37_000)),
             (Unit::Duration, "1.000000001s", after(1_001)),
-            (Unit::Duration, "5us", after(1)),
-            (Unit::Duration, "0s", after(0)),
-            (Unit::Duration, "99999999999999999999h", None),
-            (Unit::Duration, "-3s", None),
             (Unit::Duration, "3", None),
-            (Unit::Duration, "s", None),
-            (Unit::Duration, "3d", None),
             (Unit::Duration, "", None),
             (Unit::Duration, "1s ", after(1_000)),
-            (Unit::Duration, "1.0000000000s", after(1_000)),
+            (Unit::Duration, "1768478400", Some(When::At(at(1_768_478_400)))),
             // Its milliseconds are too many to count.
             (Unit::Duration, "6000000000000h", None),
+            (Unit::Date, "3", None),
+            (Unit::Minutes, "1.5", after(90_000)),
+            (Unit::Minutes, "19", after(1_140_000)),
+            (Unit::Minutes, "527040", after(31_622_400_000)),
+            (Unit::Minutes, "527041", None),
+            (Unit::Microseconds, "1500000", after(1_500)),
+            (Unit::Microseconds, "1", after(1)),
+            (Unit::Microseconds, "3600000000", after(3_600_000)),
+            (Unit::Microseconds, "1768478400000000", Some(When::At(at(1_768_478_400)))),
+            (Unit::Nanoseconds, "1768478460000", after(1_768_479)),
+            (Unit::Nanoseconds, "31622400000000000", after(31_622_400_000)),
+            (Unit::Nanoseconds, "1768478400000000000", Some(When::At(at(1_768_478_400)))),
+            (Unit::Nanoseconds, "99999999999999999999", None),
+            // A text that states its unit is read in every unit.
+            (Unit::Seconds, "PT30S", after(30_000)),
+            (Unit::Milliseconds, "30s", after(30_000)),
+            (Unit::EpochSeconds, "2 minutes", after(120_000)),
+            (Unit::Minutes, "2026-01-15T12:00:00Z", Some(When::At(at(1_768_478_400)))),
+            (Unit::Date, "30s", after(30_000)),
+            (Unit::Seconds, "\"30\"", after(30_000)),
+            (Unit::Seconds, "\"30, 60\"", after(60_000)),
+            (Unit::Milliseconds, "5, 1500", after(1_500)),
             (Unit::Guess, "53", after(53_000)),
             (Unit::Guess, "1768478400", Some(When::At(at(1_768_478_400)))),
             (Unit::Guess, "1768478400000", Some(When::At(at(1_768_478_400)))),

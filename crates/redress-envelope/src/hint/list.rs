@@ -1,0 +1,80 @@
+//! Lists of delays and dates (RFC 9110 section 5.6.1), whose commas the dates have too.
+
+/// Splits a list at its commas, but for the one behind the weekday of an HTTP date.
+///
+/// # Examples
+/// `5, Sun, 06 Nov 1994 08:50:37 GMT` has two members.
+pub(crate) fn members(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text);
+    let next = move || {
+        let text = rest?;
+        let comma = text.find(',').and_then(|comma| {
+            let is_date = is_weekday(text[..comma].trim_matches(BLANKS));
+            if is_date { text[comma + 1..].find(',').map(|next| comma + 1 + next) } else { Some(comma) }
+        });
+        let (member, after) = match comma {
+            Some(comma) => (&text[..comma], Some(&text[comma + 1..])),
+            None => (text, None),
+        };
+        rest = after;
+        Some(member.trim_matches(BLANKS))
+    };
+    std::iter::from_fn(next).filter(|member| !member.is_empty())
+}
+
+/// Returns a text without blanks and quotation marks around it: some servers write `Retry-After: "30"`.
+pub(crate) fn unquoted(text: &str) -> &str {
+    let text = text.trim_matches(BLANKS);
+    let inside = |mark: char| text.strip_prefix(mark)?.strip_suffix(mark);
+    inside('"').or_else(|| inside('\'')).map_or(text, |inside| inside.trim_matches(BLANKS))
+}
+
+const BLANKS: [char; 2] = [' ', '\t'];
+
+/// Whether a text is the name of a day of the week, short or in full.
+fn is_weekday(text: &str) -> bool {
+    const DAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+    let is_day = |day: &str| {
+        text.eq_ignore_ascii_case(day) || day.get(..3).is_some_and(|short| text.eq_ignore_ascii_case(short))
+    };
+    DAYS.into_iter().any(is_day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_split_but_for_its_dates() {
+        for (text, expected) in [
+            ("5", &["5"][..]),
+            ("5, 7", &["5", "7"]),
+            (" 5 ,\t7,", &["5", "7"]),
+            ("", &[]),
+            (",, ,", &[]),
+            ("Sun, 06 Nov 1994 08:50:37 GMT", &["Sun, 06 Nov 1994 08:50:37 GMT"]),
+            ("5, sunday, 06-Nov-94 08:50:37 GMT, 7", &["5", "sunday, 06-Nov-94 08:50:37 GMT", "7"]),
+            ("Sun Nov  6 08:50:37 1994, 5", &["Sun Nov  6 08:50:37 1994", "5"]),
+            ("Sun,", &["Sun,"]),
+            ("soon, 7", &["soon", "7"]),
+        ] {
+            assert_eq!(members(text).collect::<Vec<_>>(), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn one_pair_of_quotation_marks_is_taken_off() {
+        for (text, expected) in [
+            ("\"30\"", "30"),
+            (" '30 s' ", "30 s"),
+            ("\" 30 \"", "30"),
+            ("\"\"30\"\"", "\"30\""),
+            ("\"30'", "\"30'"),
+            ("\"", "\""),
+            ("\"\"", ""),
+            ("30", "30"),
+        ] {
+            assert_eq!(unquoted(text), expected, "{text:?}");
+        }
+    }
+}
