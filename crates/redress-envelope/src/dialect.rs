@@ -12,6 +12,7 @@ mod scope;
 mod secret_path;
 mod source;
 mod spec;
+mod standard;
 mod window;
 
 use std::borrow::Cow;
@@ -28,6 +29,7 @@ pub use file::{DialectError, Mistake};
 pub use route::{InvalidRoute, Route};
 pub use scope::{CooldownScope, Scope, ScopeId};
 pub(crate) use source::{Response, Source};
+pub(crate) use standard::{REQUEST_IDS, Standard};
 pub(crate) use window::Windows;
 
 use crate::class::Class;

@@ -7,7 +7,7 @@ mod xml;
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::dialect::{CooldownScope, Dialect, Reading, Source};
+use crate::dialect::{CooldownScope, Dialect, REQUEST_IDS, Reading, Source};
 pub use crate::fields::FieldError;
 use crate::head::Head;
 use crate::hint::RetryHint;
@@ -89,6 +89,8 @@ enum Spoke {
     FirstField,
     WholeBody,
     Challenge,
+    /// One of the standard headers.
+    Header(u8),
 }
 
 impl<'a> Envelope<'a> {
@@ -158,6 +160,7 @@ impl<'a> Envelope<'a> {
             Spoke::FirstField => Some(Origin::FirstField),
             Spoke::WholeBody => Some(Origin::WholeBody),
             Spoke::Challenge => Some(Origin::Challenge(parameter.to_owned())),
+            Spoke::Header(rank) => REQUEST_IDS.get(usize::from(rank)).map(|name| Origin::Header((*name).to_owned())),
             Spoke::Source(nth) => {
                 let compiled = dialect.compiled();
                 let source = slot(compiled.readings.get(usize::from(self.origins.reading))?).get(usize::from(nth))?;

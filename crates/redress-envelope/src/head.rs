@@ -1,5 +1,6 @@
 //! The head of a response, as far as reading it needs.
 
+use std::cell::OnceCell;
 use std::fmt;
 use std::time::SystemTime;
 
@@ -21,6 +22,22 @@ pub struct Head<'h> {
     pub headers: &'h HeaderMap,
     /// When the response was received, by the caller's clock.
     pub received: SystemTime,
+}
+
+/// The time by the server's clock, read from its `Date` when it is first asked for: few responses need it.
+pub(crate) struct ServerClock<'h> {
+    head: &'h Head<'h>,
+    now: OnceCell<SystemTime>,
+}
+
+impl<'h> ServerClock<'h> {
+    pub(crate) const fn new(head: &'h Head<'h>) -> Self {
+        Self { head, now: OnceCell::new() }
+    }
+
+    pub(crate) fn now(&self) -> SystemTime {
+        *self.now.get_or_init(|| self.head.server_now())
+    }
 }
 
 impl<'h> Head<'h> {

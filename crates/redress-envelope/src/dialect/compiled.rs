@@ -2,16 +2,14 @@
 
 use super::condition::Condition;
 use super::error_rule::{ErrorRule, Line, Test};
-use super::hints::{Flag, Hint, HintPlace};
+use super::hints::{Flag, Hint};
 use super::scope::Cooldown;
 use super::source::Source;
 use super::spec::{self, Spec, Wanted};
-use crate::hint::Unit;
+use super::standard;
 use crate::path::{Path, Step};
+use crate::pattern::Glob;
 use crate::plan::{Keep, Plans};
-
-/// The standard field for limits (IETF draft-ietf-httpapi-ratelimit-headers), read in every dialect.
-const RATELIMIT: http::HeaderName = http::HeaderName::from_static("ratelimit");
 
 #[derive(Debug)]
 pub(crate) struct Compiled {
@@ -22,6 +20,8 @@ pub(crate) struct Compiled {
     /// The last one has no conditions.
     pub(crate) readings: Vec<Reading>,
     pub(crate) flags: Vec<Flag<u8>>,
+    /// Those of standard headers that the dialect does not declare.
+    pub(crate) standard_flags: Vec<Flag<u8>>,
     /// The cells of all hints and flags that stand in the body.
     pub(crate) hint_cells: u128,
     /// The member that holds the data of a success, where a vendor's word is told of responses that may be one.
@@ -50,6 +50,10 @@ pub(crate) struct Reading {
     pub(crate) xml_lists: u64,
     pub(crate) hints: Vec<Hint<u8>>,
     pub(crate) ordered_hints: bool,
+    /// The waits in standard headers that it does not declare, each with its bit.
+    pub(crate) standard_waits: Vec<(u8, Hint<u8>)>,
+    /// The standard headers that it does not read.
+    pub(crate) ignored: Vec<Glob>,
 }
 
 impl Compiled {
@@ -57,11 +61,14 @@ impl Compiled {
         let (mut plan, mut signal_plan) = (Plans::new(), Plans::new());
         let readings = spec.readings().map(|reading| compile(reading, &spec.reading, &mut plan));
         let readings: Vec<_> = readings.collect();
-        let flags = spec.flags.iter().filter_map(|flag| {
-            let place = flag.place.compile(|path| cell(&mut plan, path))?;
-            Some(Flag { place, says: flag.says.clone() })
-        });
-        let flags: Vec<_> = flags.collect();
+        let mut compiled = |flags: &[Flag<Wanted>]| -> Vec<_> {
+            let flags = flags.iter().filter_map(|flag| {
+                let place = flag.place.compile(|path| cell(&mut plan, path))?;
+                Some(Flag { place, says: flag.says.clone() })
+            });
+            flags.collect()
+        };
+        let (flags, standard_flags) = (compiled(&spec.flags), compiled(&standard::flags(&spec.flags)));
         let hints = readings.iter().flat_map(|reading| &reading.hints).map(|hint| &hint.place);
         let places = hints.chain(flags.iter().map(|flag| &flag.place));
         let hint_cells = places.fold(0, |cells, place| cells | place.cells());
@@ -79,6 +86,7 @@ impl Compiled {
             plan,
             readings,
             flags,
+            standard_flags,
             hint_cells,
             data,
             rules,
@@ -117,9 +125,10 @@ fn compile(reading: &spec::Reading, last: &spec::Reading, plan: &mut Plans) -> R
     let (of_xml, of_json): (Vec<_>, Vec<_>) = fields.partition(|list| list.at().is_xml());
     let lists = of_json.into_iter().fold(0, |lists, list| lists | plan.json.list(list));
     let xml_lists = of_xml.into_iter().fold(0, |lists, list| lists | plan.xml.list(list));
-    let mut hints: Vec<_> = reading.hints.as_ref().or(last.hints.as_ref()).into_iter().flatten().cloned().collect();
-    hints.push(Hint::new(HintPlace::Header(RATELIMIT), Unit::RateLimit, true, Vec::new()));
-    let hints: Vec<_> = hints.iter().filter_map(|hint| hint.compile(|path| cell(plan, path))).collect();
+    let own = reading.hints.as_ref().or(last.hints.as_ref()).into_iter().flatten();
+    let ignored = reading.ignored.as_ref().or(last.ignored.as_ref()).cloned().unwrap_or_default();
+    let hints: Vec<_> = own.filter_map(|hint| hint.compile(|path| cell(plan, path))).collect();
+    let standard_waits = standard::waits(&hints, &ignored);
     Reading {
         code,
         message,
@@ -128,6 +137,8 @@ fn compile(reading: &spec::Reading, last: &spec::Reading, plan: &mut Plans) -> R
         lists,
         xml_lists,
         hints,
+        standard_waits,
+        ignored,
         when: conditions(&reading.when, plan),
         ordered_hints: reading.ordered_hints.or(last.ordered_hints).unwrap_or_default(),
     }

@@ -7,10 +7,12 @@ use http::HeaderName;
 
 use super::condition::{Condition, Facts};
 use super::spec::Wanted;
+use super::standard;
 use super::window::headers_of_quota;
 use crate::cells::{Cells, bit};
-use crate::head::Head;
-use crate::hint::{HintSource, RetryHint, Unit};
+use crate::head::{Head, ServerClock};
+use crate::hint::{HintSource, RetryHint, Unit, When};
+use crate::pattern::Glob;
 
 /// A header or a member that holds a hint. `P` is a path where a file is read, a cell once it is compiled.
 #[derive(Clone, Debug)]
@@ -21,6 +23,8 @@ pub(crate) struct Hint<P> {
     pub(crate) reset: bool,
     /// The headers that may say what is left of the quota until then; none unless the name of its header says `reset`.
     pub(crate) left: Vec<HeaderName>,
+    /// The unit that its header has in every dialect, for what its own unit cannot read.
+    standard: Option<Unit>,
     pub(crate) when: Vec<Condition<P>>,
 }
 
@@ -50,18 +54,28 @@ impl Hint<Wanted> {
     /// States a hint as its file has it.
     pub(crate) fn new(place: HintPlace<Wanted>, unit: Unit, reset: bool, when: Vec<Condition<Wanted>>) -> Self {
         let left = headers_of_quota(&place);
-        Self { place, unit, reset, left, when }
+        let standard = place.header().and_then(|name| standard::unit(name.as_str()));
+        Self { place, unit, reset, left, standard, when }
     }
 
     /// Puts a cell in the place of each path.
     pub(crate) fn compile(&self, mut cell: impl FnMut(&Wanted) -> Option<u8>) -> Option<Hint<u8>> {
         let place = self.place.compile(&mut cell)?;
         let when = self.when.iter().filter_map(|condition| condition.compile(&mut cell)).collect();
-        Some(Hint { place, unit: self.unit, reset: self.reset, left: self.left.clone(), when })
+        let Self { unit, reset, left, standard, .. } = self;
+        Some(Hint { place, unit: *unit, reset: *reset, left: left.clone(), standard: *standard, when })
     }
 }
 
 impl<P> HintPlace<P> {
+    /// Returns the name, if it is a header.
+    pub(crate) const fn header(&self) -> Option<&HeaderName> {
+        match self {
+            Self::Header(name) => Some(name),
+            Self::Body(..) => None,
+        }
+    }
+
     pub(crate) fn compile(&self, cell: impl FnOnce(&P) -> Option<u8>) -> Option<HintPlace<u8>> {
         Some(match self {
             Self::Header(name) => HintPlace::Header(name.clone()),
@@ -104,20 +118,52 @@ impl HintPlace<u8> {
 }
 
 impl Hint<u8> {
-    /// Returns the longest valid hint at this place.
-    pub(crate) fn read(&self, facts: &Facts<'_, '_>, now: SystemTime) -> Option<RetryHint> {
-        if !facts.fulfil(&self.when) {
+    /// States a wait in a standard header.
+    pub(crate) fn in_header(name: HeaderName, unit: Unit) -> Self {
+        let place = HintPlace::Header(name);
+        Self { place, unit, reset: false, left: Vec::new(), standard: None, when: Vec::new() }
+    }
+
+    /// States the end of a window in a standard header, with the one that says what is left; `None` where a hint of the
+    /// dialect declares what the header means.
+    pub(crate) fn standard(name: &HeaderName, left: Option<&HeaderName>, own: &[Self]) -> Option<Self> {
+        if standard::declares(own, name) {
             return None;
         }
+        let (unit, left) = (standard::unit(name.as_str())?, left.into_iter().cloned().collect());
+        let place = HintPlace::Header(name.clone());
+        Some(Self { place, unit, reset: true, left, standard: None, when: Vec::new() })
+    }
+
+    /// Returns the longest valid hint at this place.
+    pub(crate) fn read(&self, facts: &Facts<'_, '_>, clock: &ServerClock<'_>) -> Option<RetryHint> {
         let texts = self.place.texts(facts.head, facts.cells);
-        let hints = texts.iter().filter_map(|text| self.unit.read(text.as_bytes(), now));
+        if texts.is_empty() || !facts.fulfil(&self.when) {
+            return None;
+        }
+        let now = clock.now();
+        let hints = texts.iter().filter_map(|text| self.when_in(text, now));
         hints.map(|when| RetryHint::new(when, self.place.source())).reduce(|a, b| a.later_at(b, now))
+    }
+
+    /// Reads one text: as the dialect declares it, else as its header is read in every dialect.
+    pub(super) fn when_in(&self, text: &str, now: SystemTime) -> Option<When> {
+        let read = |unit: Unit| unit.read(text.as_bytes(), now);
+        read(self.unit).or_else(|| read(self.standard.filter(|standard| *standard != self.unit)?))
     }
 }
 
 impl Flag<u8> {
     pub(crate) const fn is_header(&self) -> bool {
-        matches!(self.place, HintPlace::Header(_))
+        self.place.header().is_some()
+    }
+
+    pub(crate) const fn is_pushback(&self) -> bool {
+        matches!(self.says, FlagForm::Pushback)
+    }
+
+    pub(crate) fn is_ignored(&self, ignored: &[Glob]) -> bool {
+        self.place.header().is_some_and(|name| standard::is_ignored(name.as_str(), ignored))
     }
 
     /// Returns whether to retry, and the wait if it says one.
@@ -125,7 +171,7 @@ impl Flag<u8> {
         &self,
         head: &Head<'_>,
         cells: &Cells<'_>,
-        now: SystemTime,
+        clock: &ServerClock<'_>,
     ) -> Option<(bool, Option<RetryHint>)> {
         let texts = self.place.texts(head, cells);
         match &self.says {
@@ -134,7 +180,10 @@ impl Flag<u8> {
                 if is_one_of(yes) { Some((true, None)) } else { is_one_of(no).then_some((false, None)) }
             }),
             FlagForm::Pushback => {
-                let wait = Unit::Milliseconds.read(texts.first()?.as_bytes(), now);
+                // No other form is read here: what cannot be read is an order too (gRFC A6).
+                let text = texts.first()?.trim();
+                let is_number = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+                let wait = Unit::Milliseconds.read(text.as_bytes(), clock.now()).filter(|_| is_number);
                 Some((wait.is_some(), wait.map(|when| RetryHint::new(when, self.place.source()))))
             }
         }

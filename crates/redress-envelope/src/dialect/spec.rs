@@ -12,6 +12,7 @@ use super::scope::{Cooldown, Scope};
 use super::secret_path::SecretPath;
 use super::source::Source;
 use crate::path::Path;
+use crate::pattern::Glob;
 use crate::plan::{FieldList, Keep};
 
 /// A path, and which of the values that it leads to is wanted.
@@ -57,6 +58,8 @@ pub(crate) struct Reading {
     pub(crate) fields: Option<Vec<FieldList>>,
     pub(crate) hints: Option<Vec<Hint<Wanted>>>,
     pub(crate) ordered_hints: Option<bool>,
+    /// The standard headers that are not read.
+    pub(crate) ignored: Option<Vec<Glob>>,
 }
 
 impl Spec {

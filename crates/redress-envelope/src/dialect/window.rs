@@ -1,13 +1,14 @@
 //! The end of a rate-limit window: when quota returns, and what is left of it until then.
 
-use std::time::SystemTime;
+use std::borrow::Cow;
 
 use http::HeaderName;
 
 use super::condition::{Condition, Facts};
 use super::hints::{Hint, HintPlace};
-use crate::head::Head;
-use crate::hint::{Quota, RetryHint, Unit, When};
+use super::standard::{Part, Standard, is_zero};
+use crate::head::{Head, ServerClock};
+use crate::hint::{Quota, RetryHint, Unit, When, members};
 
 /// When the windows of a response end, the latest of each kind.
 #[derive(Default)]
@@ -18,20 +19,19 @@ pub(crate) struct Windows {
 }
 
 impl Windows {
-    /// Reads the end of every window that a response states.
-    pub(crate) fn read(hints: &[Hint<u8>], facts: &Facts<'_, '_>, now: SystemTime) -> Self {
+    /// Reads the end of every window that a response states: as the dialect declares it, and in standard headers that it
+    /// does not declare.
+    pub(crate) fn read(
+        hints: &[Hint<u8>],
+        standard: &Standard<'_>,
+        facts: &Facts<'_, '_>,
+        clock: &ServerClock<'_>,
+    ) -> Self {
         let mut windows = Self::default();
-        for hint in hints.iter().filter(|hint| hint.is_reset() && facts.fulfil(&hint.when)) {
-            let quota = hint.quota(facts.head);
-            for text in hint.place.texts(facts.head, facts.cells) {
-                let Some((quota, when)) = window(hint.unit, &text, quota, now) else { continue };
-                let slot = match quota {
-                    Quota::UsedUp => &mut windows.used_up,
-                    Quota::Left => &mut windows.left,
-                    Quota::Unknown => &mut windows.unknown,
-                };
-                let read = RetryHint::new(when, hint.place.source());
-                *slot = later(slot.take(), Some(read), now);
+        hints.iter().filter(|hint| hint.is_reset()).for_each(|hint| windows.add_all(hint, facts, clock));
+        for header in standard.limits.iter().filter(|header| header.part != Part::Other) {
+            if let Some(hint) = Hint::standard(header.name, standard.quota_beside(*header), hints) {
+                windows.add_all(&hint, facts, clock);
             }
         }
         windows
@@ -40,22 +40,56 @@ impl Windows {
     /// Returns the end of a window of which nothing is left, and the end of any window.
     ///
     /// Of what has quota left the end counts only if nothing is used up.
-    pub(crate) fn ends(self, now: SystemTime) -> (Option<RetryHint>, Option<RetryHint>) {
+    pub(crate) fn ends(self, clock: &ServerClock<'_>) -> (Option<RetryHint>, Option<RetryHint>) {
         let other = if self.used_up.is_some() { self.used_up.clone() } else { self.left };
-        (self.used_up, later(other, self.unknown, now))
+        (self.used_up, later(other, self.unknown, clock))
+    }
+
+    fn add_all(&mut self, hint: &Hint<u8>, facts: &Facts<'_, '_>, clock: &ServerClock<'_>) {
+        let texts = hint.place.texts(facts.head, facts.cells);
+        if texts.is_empty() || !facts.fulfil(&hint.when) {
+            return;
+        }
+        // The lines of a list are one list (RFC 9651 section 4.2, RFC 9110 section 5.3).
+        let list = match &*texts {
+            [only] => Cow::Borrowed(&**only),
+            lines => Cow::Owned(
+                lines.iter().map(|line| line.trim()).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(", "),
+            ),
+        };
+        if hint.unit == Unit::RateLimit {
+            let window = Quota::of_field(&list, clock.now());
+            window.into_iter().for_each(|(quota, when)| self.add(quota, when, hint, clock));
+            return;
+        }
+        let count = members(&list).count();
+        let left = hint.quotas_left(facts.head);
+        for (nth, reset) in members(&list).enumerate() {
+            let reset = reset.split(';').next().unwrap_or_default();
+            if let Some(when) = hint.when_in(reset, clock.now()) {
+                let quota = match &*left {
+                    [] => hint.quota_of_conditions(),
+                    // Two lists of the same length belong together. Of any others one that is used up closes all.
+                    left if left.len() == count => left[nth],
+                    left => Quota::of_any(left),
+                };
+                self.add(quota, when, hint, clock);
+            }
+        }
+    }
+
+    fn add(&mut self, quota: Quota, when: When, hint: &Hint<u8>, clock: &ServerClock<'_>) {
+        let slot = match quota {
+            Quota::UsedUp => &mut self.used_up,
+            Quota::Left => &mut self.left,
+            Quota::Unknown => &mut self.unknown,
+        };
+        *slot = later(slot.take(), Some(RetryHint::new(when, hint.place.source())), clock);
     }
 }
 
-fn later(a: Option<RetryHint>, b: Option<RetryHint>, now: SystemTime) -> Option<RetryHint> {
-    a.into_iter().chain(b).reduce(|a, b| a.later_at(b, now))
-}
-
-/// Reads the end of a window, and what is left of its quota: a `RateLimit` field states both.
-fn window(unit: Unit, text: &str, quota: Quota, now: SystemTime) -> Option<(Quota, When)> {
-    if unit == Unit::RateLimit {
-        return Quota::of_field(text, now);
-    }
-    Some((quota, unit.read(text.as_bytes(), now)?))
+fn later(a: Option<RetryHint>, b: Option<RetryHint>, clock: &ServerClock<'_>) -> Option<RetryHint> {
+    a.into_iter().chain(b).reduce(|a, b| a.later_at(b, clock.now()))
 }
 
 impl<P> Hint<P> {
@@ -66,17 +100,15 @@ impl<P> Hint<P> {
         self.reset || self.unit == Unit::RateLimit || !self.left.is_empty()
     }
 
-    /// Returns what the response says of the quota: by the header beside this one, or by the conditions of this hint,
-    /// which hold.
-    fn quota(&self, head: &Head<'_>) -> Quota {
-        let is_zero = |text: &str| text.trim().parse::<f64>().is_ok_and(|number| number <= 0.0);
+    /// Returns what the header beside this one says of the quota of each window; nothing where there is none.
+    fn quotas_left(&self, head: &Head<'_>) -> Vec<Quota> {
         let stated = self.left.iter().find(|name| head.headers.contains_key(*name));
-        let mut numbers = stated.into_iter().flat_map(|name| head.texts(name)).flat_map(|text| text.split([',', ';']));
-        match numbers.next().map(|first| is_zero(first) || numbers.any(is_zero)) {
-            Some(true) => return Quota::UsedUp,
-            Some(false) => return Quota::Left,
-            None => {}
-        }
+        let left = stated.into_iter().flat_map(|name| head.texts(name)).flat_map(members);
+        left.map(|text| if is_zero(text) { Quota::UsedUp } else { Quota::Left }).collect()
+    }
+
+    /// Returns what the conditions of this hint say of its quota, which hold.
+    fn quota_of_conditions(&self) -> Quota {
         let says_zero = |condition: &Condition<P>| match condition {
             Condition::Header(_, values) | Condition::Body(_, values) => {
                 !values.is_empty() && values.iter().all(|value| is_zero(value))
@@ -87,8 +119,9 @@ impl<P> Hint<P> {
     }
 }
 
-/// Returns the headers that may say what is left until the time of a reset header: `x-ratelimit-remaining-tokens` beside
-/// `x-ratelimit-reset-tokens`, `x-ratelimit-remaining` beside `x-ratelimit-reset-after`. None for any other header.
+/// Returns the headers that may say what is left until the time of a header whose name has the word `reset`:
+/// `x-ratelimit-remaining-tokens`, or else `x-ratelimit-remaining`, beside `x-ratelimit-reset-tokens`. None for any other
+/// header.
 pub(crate) fn headers_of_quota<P>(place: &HintPlace<P>) -> Vec<HeaderName> {
     let HintPlace::Header(name) = place else { return Vec::new() };
     let name = name.as_str();

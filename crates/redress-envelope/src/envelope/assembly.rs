@@ -6,9 +6,11 @@ use super::reading::Gathered;
 use super::{Envelope, Origins, Spoke};
 use crate::cells::{Cells, Value};
 use crate::challenge;
-use crate::dialect::{Compiled, Condition, CooldownScope, ErrorRule, Facts, Reading, Response, Source, Test, Windows};
+use crate::dialect::{
+    Compiled, Condition, CooldownScope, ErrorRule, Facts, Reading, Response, Source, Standard, Test, Windows,
+};
 use crate::fields::FieldError;
-use crate::head::Head;
+use crate::head::{Head, ServerClock};
 use crate::hint::RetryHint;
 use crate::json::Unreadable;
 use crate::markup;
@@ -124,7 +126,11 @@ impl<'a> Rest<'_, 'a> {
             envelope.scope = cooldown.named(&spec.scopes, &response, is_cut(&envelope, self.cells));
         }
         if self.has_hints {
-            self.add_hints(&mut envelope);
+            let standard = Standard::find(self.head.headers, &self.reading.ignored);
+            if let (None, Some((rank, id))) = (&envelope.request_id, standard.request_id) {
+                (envelope.request_id, envelope.origins.request_id) = (Some(Cow::Borrowed(id)), Spoke::Header(rank));
+            }
+            self.add_hints(&standard, &mut envelope);
         }
         if envelope.message.is_none() {
             (envelope.message, envelope.origins.message) =
@@ -146,27 +152,38 @@ impl<'a> Rest<'_, 'a> {
         envelope
     }
 
-    fn add_hints(&self, envelope: &mut Envelope<'a>) {
-        let Self { compiled, reading, head, cells, .. } = self;
-        let now = head.server_now();
+    fn add_hints(&self, found: &Standard<'_>, envelope: &mut Envelope<'a>) {
+        let Self { reading, head, cells, .. } = self;
+        let clock = ServerClock::new(head);
         let facts = Facts::new(head, cells);
-        let later = |a: RetryHint, b: RetryHint| a.later_at(b, now);
-        let standard = head.headers.get_all(http::header::RETRY_AFTER).iter();
-        let standard = standard.filter_map(|value| RetryHint::retry_after(value.as_bytes(), now)).reduce(later);
+        let later = |a: RetryHint, b: RetryHint| a.later_at(b, clock.now());
+        let standard = reading.standard_waits.iter().filter(|(bit, _)| found.waits & bit != 0);
+        let standard = standard.filter_map(|(_, hint)| hint.read(&facts, &clock)).reduce(later);
         let mut declared =
-            reading.hints.iter().filter(|hint| !hint.is_reset()).filter_map(|hint| hint.read(&facts, now));
+            reading.hints.iter().filter(|hint| !hint.is_reset()).filter_map(|hint| hint.read(&facts, &clock));
         envelope.hint = if reading.ordered_hints {
             declared.next().or(standard)
         } else {
             standard.into_iter().chain(declared).reduce(later)
         };
-        (envelope.used_up, envelope.reset) = Windows::read(&reading.hints, &facts, now).ends(now);
-        let is_cut = is_cut(envelope, cells);
-        let mut flags = compiled.flags.iter().filter(|flag| !is_cut || flag.is_header());
-        if let Some((yes, wait)) = flags.find_map(|flag| flag.read(head, cells, now)) {
+        (envelope.used_up, envelope.reset) = Windows::read(&reading.hints, found, &facts, &clock).ends(&clock);
+        if let Some((yes, wait)) = self.flag(found, is_cut(envelope, cells), &clock) {
             envelope.should_retry = Some(yes);
             envelope.hint = envelope.hint.take().into_iter().chain(wait).reduce(later);
         }
+    }
+
+    /// Returns what the first flag says: a pushback, those of the dialect, those of standard headers.
+    fn flag(&self, found: &Standard<'_>, is_cut: bool, clock: &ServerClock<'_>) -> Option<(bool, Option<RetryHint>)> {
+        let standard = self
+            .compiled
+            .standard_flags
+            .iter()
+            .filter(|flag| found.has_flags && !flag.is_ignored(&self.reading.ignored));
+        let own = self.compiled.flags.iter().filter(|flag| !is_cut || flag.is_header());
+        let (pushbacks, others) =
+            (standard.clone().filter(|flag| flag.is_pushback()), standard.filter(|flag| !flag.is_pushback()));
+        pushbacks.chain(own).chain(others).find_map(|flag| flag.read(self.head, self.cells, clock))
     }
 }
 

@@ -10,10 +10,12 @@ use super::source::sources;
 use super::when::{Scope, when};
 use super::words::{header, path, unit};
 use super::{File, Item};
+use crate::pattern::Glob;
 
 /// How many forms of envelope a dialect may tell apart: for each response their conditions are asked one by one.
 const MAX_READINGS: usize = 64;
-const KNOWN: &[&str] = &["when", "code", "message", "request_id", "reason", "fields", "hints", "ordered_hints"];
+const KNOWN: &[&str] =
+    &["when", "code", "message", "request_id", "reason", "fields", "hints", "ordered_hints", "ignore_headers"];
 
 /// Reads one form of envelope, or a list of them: those with conditions come before the known ones, the one without
 /// changes the last.
@@ -57,6 +59,7 @@ fn reading<'t>(file: &mut File<'_>, item: &Item<'t>, mut reading: Reading) -> Re
             "reason" => reading.reason = Some(sources(file, &entry, Kind::Word)),
             "fields" => reading.fields = Some(fields(file, &entry)),
             "hints" => reading.hints = Some(hints(file, &entry)),
+            "ignore_headers" => reading.ignored = Some(file.values(&entry).into_iter().map(Glob::new).collect()),
             "ordered_hints" => reading.ordered_hints = file.truth(&entry),
             _ => file.unknown(&item.key, key, KNOWN),
         }
