@@ -185,7 +185,6 @@ impl Turn {
         if !is_taken {
             self.stage = Stage::New;
             self.place = None;
-            self.places.clear();
         } else if let Some(place) = &mut self.place {
             place.send(now);
         }
