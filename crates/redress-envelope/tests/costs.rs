@@ -59,6 +59,27 @@ fn ten_times_the_body_allocates_at_most_eleven_times_as_much() {
 }
 
 #[test]
+fn ten_times_the_xml_allocates_at_most_eleven_times_as_much() {
+    let families: [Family; 8] = [
+        ("nested", |n| format!("<r>{}</r>", ("<Error>".repeat(100) + &"</Error>".repeat(100)).repeat(n / 100))),
+        ("siblings", |n| format!("<r>{}</r>", "<Message>m</Message>".repeat(n))),
+        ("items", |n| format!("<r><errors>{}</errors></r>", "<error field='f'>m</error>".repeat(n))),
+        ("attributes", |n| format!("<r{}/>", " message='m'".repeat(n))),
+        ("one long text", |n| format!("<r><message>{}</message></r>", "a".repeat(n))),
+        ("references", |n| format!("<r><message>{}</message></r>", "&#x41;&amp;&x;&".repeat(n))),
+        ("long name", |n| format!("<{0}><message>m</message></{0}>", "n".repeat(n))),
+        ("comments", |n| format!("<r>{}</r>", "<!-- - -- -->".repeat(n))),
+    ];
+    for (family, body) in families {
+        let (few, many) = (body(2_000), body(20_000));
+        let (small, large) = (cost(&dialects::generic(), &few), cost(&dialects::generic(), &many));
+        let allowed = (small.0.max(16 * 1024)) * 11 + many.len() as u64 * 4;
+        assert!(large.0 <= allowed, "{family}: {small:?} and {large:?}");
+        assert!(large.1 <= 160 * 1024, "{family}: {large:?} at one time, whatever the length");
+    }
+}
+
+#[test]
 fn a_long_text_is_refused_as_a_hint_without_an_allocation() {
     let now = SystemTime::UNIX_EPOCH;
     let words = ["Sun, ", "1s", "x", ",", "7,", "\"p\";r=0;t=1,", "(", "-", "1994-11-06T"];
