@@ -18,7 +18,7 @@ use super::{BODY, assert_silent, response, types};
 type Shown = (&'static str, String);
 
 /// Words and numbers alone: no text of a request, of a response or of a credential fits in.
-const HOLDS_NO_TEXT: [&str; 30] = [
+const HOLDS_NO_TEXT: [&str; 32] = [
     "redress-backoff::Budget",
     "redress-backoff::Idempotent",
     "redress-backoff::Jitter",
@@ -33,12 +33,14 @@ const HOLDS_NO_TEXT: [&str; 30] = [
     "redress-classify::Stop",
     "redress-envelope::Basis",
     "redress-envelope::Class",
+    "redress-envelope::CooldownScope",
     "redress-envelope::Decision",
     "redress-envelope::KeyFormat",
     "redress-envelope::Limit",
     "redress-envelope::Recovery",
     "redress-envelope::RetryAdvice",
     "redress-envelope::Schedule",
+    "redress-envelope::ScopeId",
     "redress-envelope::Unit",
     "redress-envelope::Unreadable",
     "redress-envelope::When",
@@ -53,14 +55,16 @@ const HOLDS_NO_TEXT: [&str; 30] = [
 ];
 
 /// Text of a dialect's file or of a setting beside it, names of headers and routes: it is code and holds no secret.
-const HOLDS_A_DIALECTS_TEXT: [&str; 11] = [
+const HOLDS_A_DIALECTS_TEXT: [&str; 13] = [
     "redress-envelope::Code",
+    "redress-envelope::Coverage",
     "redress-envelope::DialectError",
     "redress-envelope::IdempotencyHeader",
     "redress-envelope::Mistake",
     "redress-envelope::Reason",
     "redress-envelope::Route",
     "redress-envelope::Rule",
+    "redress-envelope::Scope",
     "redress-envelope::Status",
     "redress-envelope::UnknownWord",
     "redress-pace::Limit",
