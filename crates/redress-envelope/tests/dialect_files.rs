@@ -383,6 +383,7 @@ fn vendors_that_document_a_key_declare_it() {
         key("adyen", "idempotency-key", &[Method::POST]),
         key("paypal", "paypal-request-id", &[]),
         key("stripe", "idempotency-key", &[Method::POST]),
+        key("zendesk", "idempotency-key", &[]),
     ];
     assert_eq!(declared, expected);
 }
