@@ -181,6 +181,23 @@ async fn of_each_shipped_dialect_the_documented_words_are_believed() {
         ("graphql", 200, &[], r#"{"errors":[{"message":"x","extensions":{"code":"THROTTLED"}}]}"#, ONCE),
         ("jsonrpc", 200, &[], r#"{"jsonrpc":"2.0","error":{"code":-32005,"message":"x"},"id":1}"#, ONCE),
         ("oauth2", 400, &[], r#"{"error":"slow_down"}"#, ONCE),
+        ("shopify", 200, &[], r#"{"errors":[{"message":"Throttled","extensions":{"code":"THROTTLED"}}]}"#, AGAIN),
+        (
+            "shopify",
+            200,
+            &[],
+            r#"{"data":{"pay":null},"errors":[{"message":"Throttled","extensions":{"code":"THROTTLED"}}]}"#,
+            ONCE,
+        ),
+        (
+            "openrouter",
+            402,
+            &[],
+            r#"{"error":{"code":402,"message":"no","metadata":{"limit_source":"openrouter_in_flight_budget"}}}"#,
+            AGAIN,
+        ),
+        ("cloudflare", 200, &[], r#"{"success":false,"errors":[{"code":971,"message":"slow down"}]}"#, ONCE),
+        ("idenfy", 400, &[], r#"{"identifier":"TOO_MANY_REQUESTS","message":"slow down"}"#, ONCE),
     ] {
         let dialect = dialects::by_name(name).expect("it is shipped");
         let layer = BackoffLayer::new(dialect.clone()).max_retry_after(std::time::Duration::from_secs(600));
