@@ -56,7 +56,7 @@ impl Report {
         let replays = outcome.attempts.iter().filter(|attempt| attempt.is_replay).count();
         let verdicts = outcome.attempts.iter().filter_map(|attempt| attempt.verdict.as_ref());
         let mut report = Self {
-            vendor: sandbox.vendor(),
+            vendor: sandbox.vendor().expect("the tour plays vendors only"),
             scenario,
             attempts: outcome.attempts.len() - replays,
             replays,

@@ -91,10 +91,15 @@ pub(crate) struct Dialects {
     pub(crate) table: bool,
 }
 
-/// Serves a loopback sandbox of an identity-verification vendor that fails on demand.
+/// Serves a loopback sandbox that fails on demand: of an identity-verification vendor, or of any dialect.
 #[derive(Debug, Args)]
 #[command(after_help = help::SANDBOX)]
 pub(crate) struct Sandbox {
+    /// Answer in the form of this dialect instead of a vendor's: the name of a shipped one, or a TOML file
+    #[arg(long, value_name = "NAME|FILE", value_parser = NameOrFile, conflicts_with = "vendor")]
+    #[arg(hide_possible_values = true)]
+    pub(crate) dialect: Option<String>,
+
     #[command(flatten)]
     pub(crate) serve: Serve,
 }

@@ -93,6 +93,21 @@ Examples:
   Serve veridia on a port of your choice, and write down every request:
     redress sandbox veridia --listen 127.0.0.1:8080 --log requests.jsonl
 
+  Serve a dialect of your own, with scripted answers:
+    redress sandbox --dialect ./acme.toml --script answers.toml
+
+    with this answers.toml:
+      [[fault]]
+      route = \"POST /v1/orders\"
+      times = 2
+      code = \"E_BUSY\"
+      retry_after = \"1\"
+
+      [[fault]]
+      route = \"POST /v1/orders\"
+      status = 201
+      body = '{\"id\":\"o1\"}'
+
   Answer the first two logins with 503 and a wait of three seconds:
     redress sandbox vlens --script faults.toml
 
@@ -103,7 +118,22 @@ Examples:
       status = 503
       retry_after = \"3\"
 
-It prints its address and the credentials it accepts, and serves until Ctrl-C.
+It prints its address and the credentials it accepts, and serves until Ctrl-C. A request takes the oldest [[fault]] left
+that its route matches.
+
+The keys of a [[fault]], of which only route is required:
+  route         \"POST /v1/orders/{id}\": a method and a path without a query; \"*\" for every request
+  times         how many requests use it up, 1 unless given
+  status        200 to 599; with a code it is the documented one unless given
+  code, message the words of an error, put where the vendor, or the dialect, has them
+  body          the exact body instead, for a success too
+  content_type, retry_after, headers = { name = \"value\" }
+                retry_after = \"date:+2\" is the HTTP date two seconds after the answer is sent
+  delay_ms      the wait before the answer
+  kind          answer, drop (the answer is lost), drop_before (so is the request), truncate, proxy_html, slow_body
+
+A dialect has no routes of its own: what no script answers gets 200 and {}. It takes any credentials. When it starts, what
+the dialect makes of each scripted answer is printed; a code that it would not read is a mistake of the script.
 
 Exit codes:
   0  stopped by Ctrl-C

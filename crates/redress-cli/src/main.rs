@@ -52,7 +52,11 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Lint(arguments) => lint::run(&arguments),
         Command::Dialects(arguments) => catalogue::run(&arguments),
         Command::Sandbox(arguments) => {
-            arguments.serve.run().map_err(Failure::Told)?;
+            let served = match arguments.dialect {
+                Some(name) => arguments.serve.run_dialect(dialects::find(&name)?),
+                None => arguments.serve.run(),
+            };
+            served.map_err(Failure::Told)?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Lab(arguments) => lab::run(&arguments),

@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Clock;
 use crate::code::Code;
 use crate::shared::Shared;
-use crate::vendor::Vendor;
 
 /// One request and its answer.
 ///
@@ -18,8 +17,8 @@ use crate::vendor::Vendor;
 pub struct Entry {
     /// Milliseconds from the start of the server to the arrival of the request's head.
     pub t_ms: u64,
-    /// The vendor the server plays.
-    pub vendor: Vendor,
+    /// The name of the vendor, or of the dialect, that the server plays.
+    pub vendor: String,
     /// The request's method.
     pub method: String,
     /// The request's path, without the query.
@@ -100,7 +99,7 @@ mod tests {
     fn entry(path: &str) -> Entry {
         Entry {
             t_ms: 7,
-            vendor: Vendor::Vlens,
+            vendor: "vlens".to_owned(),
             method: "GET".to_owned(),
             path: path.to_owned(),
             generation: Some(2),

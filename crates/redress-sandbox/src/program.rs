@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueHint};
 
+use redress_envelope::Dialect;
+
 use crate::{Sandbox, Script, Vendor};
 
 /// What to serve, and where.
@@ -15,7 +17,7 @@ use crate::{Sandbox, Script, Vendor};
 pub struct Serve {
     /// The vendor to play
     #[arg(value_parser = vendor())]
-    vendor: Vendor,
+    vendor: Option<Vendor>,
 
     /// The loopback address to listen on; port 0 takes a free port
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
@@ -36,22 +38,45 @@ impl Serve {
     /// # Errors
     /// A script with a mistake, or an address or a log that cannot be used: a sentence for people.
     pub fn run(self) -> Result<(), String> {
-        self.serve().map_err(|error| chain(error.as_ref()))
+        self.serve(None).map_err(|error| chain(error.as_ref()))
     }
 
-    fn serve(self) -> Result<(), Box<dyn Error>> {
+    /// Serves a dialect instead of a vendor: prints the address and what the dialect makes of each scripted answer, and
+    /// serves until Ctrl-C.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run); a vendor beside the dialect, and an answer that the dialect does not read.
+    pub fn run_dialect(self, dialect: Dialect) -> Result<(), String> {
+        self.serve(Some(dialect)).map_err(|error| chain(error.as_ref()))
+    }
+
+    fn serve(self, dialect: Option<Dialect>) -> Result<(), Box<dyn Error>> {
         let script = self.script.map(Script::read).transpose()?.unwrap_or_default();
+        if let Some(dialect) = &dialect {
+            script.check(dialect)?;
+        }
+        let told = dialect.as_ref().map(|dialect| script.told(dialect)).unwrap_or_default();
+        let names = Vendor::ALL.map(Vendor::name).join(", ");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
-            let sandbox =
-                Sandbox::listen(self.vendor, self.listen).await.map_err(|error| format!("cannot listen: {error}"))?;
+            let listening = match (self.vendor, dialect) {
+                (Some(vendor), None) => Sandbox::listen(vendor, self.listen).await,
+                (None, Some(dialect)) => Sandbox::listen_dialect(dialect, self.listen).await,
+                (Some(vendor), Some(_)) => {
+                    return Err(format!("expected a dialect or a vendor, found `{vendor}`, too").into());
+                }
+                (None, None) => return Err(format!("expected a vendor: one of {names}").into()),
+            };
+            let sandbox = listening.map_err(|error| format!("cannot listen: {error}"))?;
             if let Some(path) = &self.log {
                 let shown = path.display();
                 sandbox.log_to(path).map_err(|error| format!("cannot write the log {shown}: {error}"))?;
             }
             sandbox.play(script);
             // It serves on, whether or not somebody reads this.
-            let _ = writeln!(std::io::stdout(), "{sandbox}\n\nCtrl-C stops.");
+            let told: String = told.iter().map(|line| format!("\n  {}", line.escape_debug())).collect();
+            let answers = if told.is_empty() { String::new() } else { format!("\n\nanswers, then 200: {{}}{told}") };
+            let _ = writeln!(std::io::stdout(), "{sandbox}{answers}\n\nCtrl-C stops.");
             tokio::signal::ctrl_c().await?;
             Ok(())
         })

@@ -37,6 +37,17 @@ impl Route {
     }
 }
 
+impl fmt::Display for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Path { method, segments } = self else { return f.write_str("*") };
+        write!(f, "{method} ")?;
+        segments.iter().try_for_each(|segment| match segment {
+            Segment::Literal(text) => write!(f, "/{text}"),
+            Segment::Any => f.write_str("/{}"),
+        })
+    }
+}
+
 impl FromStr for Route {
     type Err = RouteError;
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use redress_envelope::Dialect;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, JoinSet};
 
@@ -19,11 +20,12 @@ use crate::fault::Fault;
 use crate::log::Entry;
 use crate::route::Route;
 use crate::script::Script;
+use crate::scripted::Scripted;
 use crate::server::Server;
 use crate::tokens::Tokens;
-use crate::vendor::Vendor;
+use crate::vendor::{Api, Vendor};
 
-/// A loopback HTTP server that plays one vendor. It stops, and cuts its connections, when it is dropped.
+/// A loopback HTTP server that plays one vendor, or answers in the form of a dialect. It stops, and cuts its connections, when it is dropped.
 ///
 /// The state lives in memory and is empty at the start. The witnesses, such as [`applicants`](Self::applicants), count what
 /// the vendor has; they are zero for vendors that have no such thing, and a switch such as
@@ -52,6 +54,7 @@ use crate::vendor::Vendor;
 /// ```
 #[must_use = "a sandbox stops when it is dropped"]
 pub struct Sandbox {
+    vendor: Option<Vendor>,
     server: Arc<Server>,
     addr: SocketAddr,
     task: AbortHandle,
@@ -73,6 +76,49 @@ impl Sandbox {
     ///
     /// When the address is not a loopback address (the credentials are public), or cannot be listened on.
     pub async fn listen(vendor: Vendor, addr: SocketAddr) -> io::Result<Self> {
+        Self::serve(Some(vendor), vendor.name().to_owned(), vendor.api(), addr).await
+    }
+
+    /// Starts a server on a free port of 127.0.0.1 that answers in the form of a dialect, such as one of your own.
+    ///
+    /// It has no routes, no state and no credentials: a request is answered as a script says, and with a 200 and an empty
+    /// object where none is left for it. The words of an error stand where the dialect reads them first: a `code` without a
+    /// status has the one that the dialect documents.
+    ///
+    /// # Errors
+    ///
+    /// When no socket can be opened.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use redress_envelope::Dialect;
+    /// use redress_sandbox::{Fault, Sandbox};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let toml = "name = \"acme\"\n[read]\ncode = \"fault.id\"\n[codes.E_BUSY]\nstatus = 429\nclass = \"rate_limited\"\n";
+    /// let sandbox = Sandbox::start_dialect(Dialect::from_toml("acme.toml", toml)?).await?;
+    /// sandbox.script("POST /v1/orders", [Fault::answer().code("E_BUSY").retry_after("3")]);
+    /// // The next POST is answered with a 429 and {"fault":{"id":"E_BUSY"}}.
+    /// assert_eq!(sandbox.unused_faults(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn start_dialect(dialect: Dialect) -> io::Result<Self> {
+        Self::listen_dialect(dialect, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await
+    }
+
+    /// Starts a server on this address that answers in the form of a dialect. Port 0 takes a free one.
+    ///
+    /// # Errors
+    ///
+    /// When the address is not a loopback address, or cannot be listened on.
+    pub async fn listen_dialect(dialect: Dialect, addr: SocketAddr) -> io::Result<Self> {
+        Self::serve(None, dialect.name().to_owned(), Arc::new(Scripted::new(dialect)), addr).await
+    }
+
+    async fn serve(vendor: Option<Vendor>, name: String, api: Arc<dyn Api>, addr: SocketAddr) -> io::Result<Self> {
         if !addr.ip().is_loopback() {
             let message =
                 format!("{addr} is not a loopback address, expected one such as 127.0.0.1:8080 or [::1]:8080");
@@ -80,14 +126,14 @@ impl Sandbox {
         }
         let listener = TcpListener::bind(addr).await?;
         let addr = listener.local_addr()?;
-        let server = Arc::new(Server::new(vendor));
+        let server = Arc::new(Server::new(name, api));
         let task = tokio::spawn(accept(listener, Arc::clone(&server))).abort_handle();
-        Ok(Self { server, addr, task })
+        Ok(Self { vendor, server, addr, task })
     }
 
-    /// Returns the vendor that the server plays.
-    pub fn vendor(&self) -> Vendor {
-        self.server.vendor
+    /// Returns the vendor that the server plays; `None` where it answers in the form of a dialect.
+    pub fn vendor(&self) -> Option<Vendor> {
+        self.vendor
     }
 
     /// Returns the address that the server listens on.
@@ -117,7 +163,7 @@ impl Sandbox {
 
     /// Appends the faults of a script file.
     pub fn play(&self, script: Script) {
-        self.server.queue.push(script.0);
+        self.server.queue.push(script.into_faults());
     }
 
     /// Counts the requests that scripted faults still wait for. Zero at the end of a test shows that all of them happened.
@@ -224,17 +270,20 @@ impl Drop for Sandbox {
 
 impl fmt::Debug for Sandbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sandbox").field("vendor", &self.vendor()).field("addr", &self.addr).finish_non_exhaustive()
+        f.debug_struct("Sandbox").field("plays", &self.server.name).field("addr", &self.addr).finish_non_exhaustive()
     }
 }
 
 impl fmt::Display for Sandbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let credentials = self.vendor().credentials();
+        let credentials = self.vendor.map_or(&[][..], Vendor::credentials);
         let width =
             |column: fn(&Credential) -> &str| credentials.iter().map(|row| column(row).len()).max().unwrap_or(0);
         let (place, name, value) = (width(|row| row.place), width(|row| row.name), width(|row| row.value));
-        write!(f, "{} listens on {}\n\naccepts", self.vendor(), self.url())?;
+        write!(f, "{} listens on {}\n\naccepts", self.server.name, self.url())?;
+        if self.vendor.is_none() {
+            return f.write_str(" any credentials, and none");
+        }
         for row in credentials {
             let line = format!("{:place$}  {:name$}  {:value$}  {}", row.place, row.name, row.value, row.limits);
             write!(f, "\n  {}", line.trim_end())?;

@@ -8,12 +8,14 @@ use std::io;
 use std::ops::Range;
 use std::path::Path;
 
+use redress_envelope::Dialect;
 use serde::Deserialize;
 use toml::Spanned;
 
 use self::table::Table;
 use crate::fault::Fault;
 use crate::route::Route;
+use crate::scripted;
 
 /// The faults of a script file, for [`Sandbox::play`](crate::Sandbox::play).
 ///
@@ -25,7 +27,7 @@ use crate::route::Route;
 /// | `route` | `"POST /v1/applicants"`, `"GET /v1/applicants/{id}"`, or `"*"` |
 /// | `times` | how many requests use the fault up; default 1 |
 /// | `kind` | `"answer"` (default), `"drop"`, `"drop_before"`, `"truncate"`, `"proxy_html"`, `"slow_body"` |
-/// | `status` | 200 to 599 |
+/// | `status` | 200 to 599; with a `code` the documented one unless given |
 /// | `code` | a string or an integer |
 /// | `message` | the envelope's message |
 /// | `body` | the exact body instead of an envelope; excludes `code` and `message` |
@@ -33,6 +35,9 @@ use crate::route::Route;
 /// | `retry_after` | header text such as `"3"`, or `"date:+2"` |
 /// | `headers` | a table of more headers |
 /// | `delay_ms` | the wait before the answer; the time per byte for `slow_body`, which needs it |
+///
+/// For a sandbox of a dialect ([`Sandbox::start_dialect`](crate::Sandbox::start_dialect)) the same file holds all answers;
+/// [`check`](Self::check) finds those that the dialect would not read.
 ///
 /// # Examples
 ///
@@ -52,7 +57,11 @@ use crate::route::Route;
 /// assert!(error.to_string().starts_with("outage.toml:2: "));
 /// ```
 #[derive(Debug, Clone, Default)]
-pub struct Script(pub(crate) Vec<(Route, Fault)>);
+pub struct Script {
+    file: String,
+    /// Each fault, and the line in which it begins.
+    faults: Vec<(usize, Route, Fault)>,
+}
 
 /// A script file that cannot be used. Its text names the file, the line and what was expected.
 #[derive(Debug)]
@@ -92,9 +101,53 @@ impl Script {
         let document: Document = toml::from_str(text).map_err(|error| wrong(error.span(), error.message()))?;
         let faults = document.fault.into_iter().map(|table| {
             let span = table.span();
-            table.into_inner().into_fault().map_err(|message| wrong(Some(span), message))
+            let line = line_of(text, span.start);
+            match table.into_inner().into_fault() {
+                Ok((route, fault)) => Ok((line, route, fault)),
+                Err(message) => Err(wrong(Some(span), message)),
+            }
         });
-        faults.collect::<Result<_, _>>().map(Self)
+        let faults = faults.collect::<Result<_, _>>()?;
+        Ok(Self { file: file.to_owned(), faults })
+    }
+
+    /// Checks that a dialect reads from each answer the code and the message that the script puts into it.
+    ///
+    /// # Errors
+    ///
+    /// The first answer with a code, or a message, that the dialect does not read from a member of a body, or with a status
+    /// that is a success in the dialect.
+    pub fn check(&self, dialect: &Dialect) -> Result<(), ScriptError> {
+        let refusal = self.faults.iter().find_map(|(line, _, fault)| Some((*line, scripted::refusal(dialect, fault)?)));
+        match refusal {
+            Some((line, message)) => {
+                Err(ScriptError { file: self.file.clone(), problem: Problem::Wrong { line, message } })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Tells in a line for each answer what a dialect makes of it.
+    pub(crate) fn told(&self, dialect: &Dialect) -> Vec<String> {
+        let told = |(_, route, fault): &(usize, Route, Fault)| {
+            let times = match fault.times.get() {
+                1 => String::new(),
+                times => format!("{times} times "),
+            };
+            let end = match (fault.cuts(b"{}"), scripted::meaning(dialect, fault)) {
+                (true, _) => "no answer".to_owned(),
+                (false, (status, Some(meaning))) => {
+                    format!("{}: {}, {}", status.as_u16(), meaning.class, meaning.recovery)
+                }
+                (false, (status, None)) => format!("{}: a success", status.as_u16()),
+            };
+            format!("{route}  {times}{end}")
+        };
+        self.faults.iter().map(told).collect()
+    }
+
+    pub(crate) fn into_faults(self) -> impl Iterator<Item = (Route, Fault)> {
+        self.faults.into_iter().map(|(_, route, fault)| (route, fault))
     }
 }
 
@@ -181,7 +234,7 @@ mod tests {
             kind = "slow_body"
             delay_ms = 1
         "#;
-        let Script(faults) = Script::parse("f.toml", text).unwrap();
+        let faults: Vec<_> = Script::parse("f.toml", text).unwrap().into_faults().collect();
         let first = &faults[0].1;
         assert_eq!((first.times.get(), first.status), (2, Some(StatusCode::SERVICE_UNAVAILABLE)));
         assert_eq!((first.code.clone(), first.message.as_deref()), (Some("internal".into()), Some("busy")));

@@ -20,7 +20,7 @@ use crate::log::{Entry, Log};
 use crate::outcome::{Outcome, Problem};
 use crate::queue::Queue;
 use crate::reply::{Cut, Reply};
-use crate::vendor::{Api, Call, Vendor};
+use crate::vendor::{Api, Call};
 
 /// How large the body of a request may be; no request of the vendors here comes near it.
 const MAX_BODY: usize = 1024 * 1024;
@@ -30,7 +30,8 @@ const REQUEST_ID: &str = "x-request-id";
 
 /// The state that all connections of one sandbox share.
 pub(crate) struct Server {
-    pub(crate) vendor: Vendor,
+    /// The vendor's name, or the dialect's.
+    pub(crate) name: String,
     pub(crate) api: Arc<dyn Api>,
     pub(crate) queue: Queue,
     pub(crate) log: Log,
@@ -41,10 +42,9 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn new(vendor: Vendor) -> Self {
-        let api = vendor.api();
+    pub(crate) fn new(name: String, api: Arc<dyn Api>) -> Self {
         Self {
-            vendor,
+            name,
             router: Arc::clone(&api).router().layer(DefaultBodyLimit::disable()),
             api,
             queue: Queue::default(),
@@ -62,7 +62,7 @@ impl Server {
         let fault = self.queue.take(&head.method, head.uri.path());
         let mut entry = Entry {
             t_ms: arrival.t_ms,
-            vendor: self.vendor,
+            vendor: self.name.clone(),
             method: head.method.to_string(),
             path: head.uri.path().to_owned(),
             generation: self.api.generation(&head.headers),

@@ -114,7 +114,7 @@ fn every_help_has_examples() {
         (&["explain"], &["redress explain --jsonl", "Exit codes:", "9007199254740991", "--now", "body_base64"]),
         (&["lint"], &["redress lint acme.toml", "Exit codes:"]),
         (&["dialects"], &["redress dialects veridia"]),
-        (&["sandbox"], &["redress sandbox vlens --script faults.toml", "[[fault]]"]),
+        (&["sandbox"], &["redress sandbox vlens --script faults.toml", "--dialect ./acme.toml", "[[fault]]"]),
         (&["completions"], &["redress completions zsh"]),
     ] {
         let out = run(&[command, &["--help"]].concat(), "").quiet();

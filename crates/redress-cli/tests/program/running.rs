@@ -106,6 +106,117 @@ fn the_sandbox_prints_its_address_and_serves() {
     assert!(std::fs::read_to_string(&log.0).unwrap().contains("\"path\":\"/v1/applicants/a\""));
 }
 
+const ACME: &str = r#"
+name = "acme"
+[error]
+is_false = "ok"
+[read]
+code = "fault.id"
+message = "fault.text"
+[codes.E_BUSY]
+status = 429
+class = "rate_limited"
+guidance = "Slow down."
+"#;
+
+const ANSWERS: &str = r#"
+[[fault]]
+route = "POST /v1/orders/{id}"
+code = "E_BUSY"
+retry_after = "1"
+delay_ms = 20
+
+[[fault]]
+route = "POST /v1/orders/{id}"
+status = 200
+body = '{"ok":false,"fault":{"id":"E17","text":"No such street."}}'
+headers = { x-request-id = "r1" }
+
+[[fault]]
+route = "GET /v1/orders"
+kind = "drop"
+"#;
+
+/// Sends a request and returns all of the answer.
+fn ask(address: &str, route: &str) -> String {
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    write!(stream, "{route} HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn the_sandbox_serves_a_dialect_of_ones_own() {
+    let (dialect, script) =
+        (TestFile::new("own.toml", ACME.as_bytes()), TestFile::new("own-script.toml", ANSWERS.as_bytes()));
+    let arguments = ["sandbox", "--dialect", dialect.path(), "--script", script.path()];
+    let mut running = Running(program(&arguments).spawn().unwrap());
+    let shown = lines(running.0.stdout.take().unwrap());
+    let next = || shown.recv_timeout(Duration::from_secs(60)).unwrap();
+    let first = next();
+    let address = first.strip_prefix("acme listens on http://").unwrap().to_owned();
+    let rest: Vec<String> = std::iter::repeat_with(next).take_while(|line| !line.contains("Ctrl-C stops.")).collect();
+    for line in [
+        "accepts any credentials, and none",
+        "answers, then 200: {}",
+        "  POST /v1/orders/{}  429: rate_limited, retry",
+        "  POST /v1/orders/{}  200: unknown, contact_support",
+        "  GET /v1/orders  no answer",
+    ] {
+        assert!(rest.iter().any(|shown| shown == line), "{line}: {rest:#?}");
+    }
+
+    // In order, by route; then successes.
+    let busy = ask(&address, "POST /v1/orders/7");
+    assert!(busy.starts_with("HTTP/1.1 429 ") && busy.contains("\r\nretry-after: 1\r\n"), "{busy}");
+    assert!(busy.ends_with(r#"{"fault":{"id":"E_BUSY","text":"Slow down."}}"#), "{busy}");
+    assert_eq!(ask(&address, "GET /v1/orders"), "");
+    let signalled = ask(&address, "POST /v1/orders/8");
+    assert!(signalled.starts_with("HTTP/1.1 200 ") && signalled.contains("\r\nx-request-id: r1\r\n"), "{signalled}");
+    assert!(ask(&address, "POST /v1/orders/7").ends_with("\r\n\r\n{}"));
+    for (answer, class) in [(busy, "rate_limited"), (signalled, "unknown")] {
+        let explained = run(&["explain", "--dialect", dialect.path(), "--json"], answer).quiet();
+        assert!(explained.contains(&format!("\"class\":\"{class}\"")), "{explained}");
+    }
+
+    #[cfg(unix)]
+    {
+        let process = running.0.id().to_string();
+        assert!(std::process::Command::new("kill").args(["-INT", &process]).status().unwrap().success());
+        assert_eq!(running.0.wait().unwrap().code(), Some(0), "Ctrl-C ends it");
+    }
+}
+
+#[test]
+fn the_sandbox_refuses_an_answer_that_the_dialect_would_not_read() {
+    let dialect = TestFile::new("refusing.toml", ACME.as_bytes());
+    for (answer, expected) in [
+        (
+            "status = 200\ncode = \"E17\"",
+            "a 200 OK with these words is a success in the dialect, expected the whole `body`",
+        ),
+        ("status = 99", "invalid status 99, expected a number from 200 to 599"),
+        ("stauts = 400", "unknown field `stauts`"),
+    ] {
+        let script = TestFile::new("refused.toml", format!("\n[[fault]]\nroute = \"*\"\n{answer}\n").as_bytes());
+        let text = run(&["sandbox", "--dialect", dialect.path(), "--script", script.path()], "").failed();
+        let line = if expected.starts_with("a 200") { 2 } else { 4 };
+        assert!(text.contains(&format!("{}:{line}: {expected}", script.path())), "{text}");
+    }
+    let none = TestFile::new("no-code.toml", b"name = \"a\"\n[read]\ncode = { header = \"x-code\" }\n");
+    let script = TestFile::new("coded.toml", b"[[fault]]\nroute = \"*\"\ncode = \"E1\"\n");
+    let text = run(&["sandbox", "--dialect", none.path(), "--script", script.path()], "").failed();
+    assert!(
+        text.contains(":1: `a` cannot read this `code` from a member of a body, expected `body` or `headers`"),
+        "{text}"
+    );
+    let text = run(&["sandbox", "ranex", "--dialect", dialect.path()], "").failed();
+    assert!(text.contains("cannot be used with"), "{text}");
+    let text = run(&["sandbox"], "").failed();
+    assert!(text.contains("expected a vendor: one of vlens, veridia"), "{text}");
+}
+
 #[test]
 fn the_sandbox_refuses_what_it_cannot_serve() {
     let text = run(&["sandbox", "ranex", "--listen", "0.0.0.0:0"], "").failed();

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod client;
+mod dialect;
 mod faults;
 mod log;
 mod maleslab;

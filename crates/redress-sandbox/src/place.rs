@@ -1,0 +1,117 @@
+//! Puts a value where a path leads, in a body that is being made.
+
+use serde_json::{Map, Value};
+
+/// How far into an array a value is put; the elements before it are `null`.
+const MAX_INDEX: usize = 16;
+
+/// One step of a path.
+#[derive(Debug, PartialEq, Eq)]
+enum Step {
+    Key(String),
+    Index(usize),
+}
+
+/// Puts a value where a path of a dialect leads, such as `errors[0].code`, and makes what is missing on the way.
+///
+/// A wildcard stands for the first element, or for a member that is called `item`. Returns whether the path leads
+/// somewhere: it does not where another value stands in the way.
+pub(crate) fn put(body: &mut Value, path: &str, value: Value) -> bool {
+    let Some(steps) = steps(path) else { return false };
+    let mut at = body;
+    for step in steps {
+        let next = match (step, at) {
+            (Step::Key(name), at @ (Value::Null | Value::Object(_))) => {
+                if at.is_null() {
+                    *at = Value::Object(Map::new());
+                }
+                at.as_object_mut().map(|members| members.entry(name).or_insert(Value::Null))
+            }
+            (Step::Index(index), at @ (Value::Null | Value::Array(_))) if index <= MAX_INDEX => {
+                if at.is_null() {
+                    *at = Value::Array(Vec::new());
+                }
+                at.as_array_mut().and_then(|elements| {
+                    elements.resize(elements.len().max(index + 1), Value::Null);
+                    elements.get_mut(index)
+                })
+            }
+            _ => None,
+        };
+        let Some(next) = next else { return false };
+        at = next;
+    }
+    let is_free = at.is_null();
+    if is_free {
+        *at = value;
+    }
+    is_free
+}
+
+/// Reads a path in the form in which a dialect prints it.
+fn steps(path: &str) -> Option<Vec<Step>> {
+    let mut steps = Vec::new();
+    let mut rest = if path == "$" { "" } else { path };
+    while !rest.is_empty() {
+        let (step, after) = if let Some(inside) = rest.strip_prefix('[') {
+            let (index, after) = inside.split_once(']')?;
+            (Step::Index(if index == "*" { 0 } else { index.parse().ok()? }), after)
+        } else {
+            let name = if steps.is_empty() { rest } else { rest.strip_prefix('.')? };
+            key(name)?
+        };
+        steps.push(step);
+        rest = after;
+    }
+    Some(steps)
+}
+
+fn key(text: &str) -> Option<(Step, &str)> {
+    if let Some(quoted) = text.strip_prefix('"') {
+        let (name, after) = quoted.split_once('"')?;
+        return Some((Step::Key(name.to_owned()), after));
+    }
+    let end = text.find(['.', '[']).unwrap_or(text.len());
+    match &text[..end] {
+        // Several members that are joined have a blank between their paths.
+        name if name.is_empty() || name.contains(' ') => None,
+        "*" => Some((Step::Key("item".to_owned()), &text[end..])),
+        name => Some((Step::Key(name.to_owned()), &text[end..])),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_value_is_put_where_its_path_leads() {
+        for (paths, expected) in [
+            (&["code"][..], json!({"code": 0})),
+            (&["error.code", "error.text"], json!({"error": {"code": 0, "text": 1}})),
+            (&["errors[*].code", "errors[0].m"], json!({"errors": [{"code": 0, "m": 1}]})),
+            (&["[1].a"], json!([null, {"a": 0}])),
+            (&["\"odata.error\".code"], json!({"odata.error": {"code": 0}})),
+            (&["data.*.code"], json!({"data": {"item": {"code": 0}}})),
+            (&["$"], json!(0)),
+        ] {
+            let mut body = Value::Null;
+            for (nth, path) in paths.iter().enumerate() {
+                assert!(put(&mut body, path, json!(nth)), "{path}");
+            }
+            assert_eq!(body, expected, "{paths:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_put_where_another_value_stands() {
+        for path in ["error", "error.code", "[0]", "error and code", "a[17]", "a[x]", "\"a", "a..b"] {
+            let mut body = json!({"error": "x"});
+            let before = body.clone();
+            assert!(!put(&mut body, path, json!(1)), "{path}");
+            assert_eq!(body["error"], before["error"], "{path}");
+        }
+    }
+}
