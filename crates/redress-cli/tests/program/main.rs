@@ -7,6 +7,7 @@ mod extended;
 mod records;
 mod responses;
 mod running;
+mod tutorial;
 
 use std::io::Write as _;
 use std::path::PathBuf;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::{TestFile, program, run};
 
 /// Stops the program when a test ends, however it ends.
-struct Running(Child);
+pub(crate) struct Running(pub(crate) Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -20,7 +20,7 @@ impl Drop for Running {
 const JSONL: [&str; 4] = ["explain", "--jsonl", "--dialect", "veridia"];
 
 /// Hands over the lines of a pipe as they come, so that a test can give up on one.
-fn lines(pipe: ChildStdout) -> mpsc::Receiver<String> {
+pub(crate) fn lines(pipe: ChildStdout) -> mpsc::Receiver<String> {
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {
         let lines = BufReader::new(pipe).lines().map_while(Result::ok);
