@@ -182,6 +182,14 @@ fn a_rule_that_can_never_hold_is_named_with_what_to_write_instead() {
             "[[rules]]\nwhen = { content_type = \"text/*\" }\nclass = \"invalid\"\n[[rules]]\nwhen = { content_type = \"TEXT/html\" }\nclass = \"conflict\"",
             "9: rules[1]: never holds",
         ),
+        (
+            "[[rules]]\nwhen = { code = [\"A\", \"B\"] }\nclass = \"invalid\"\n[codes.B]\nclass = \"conflict\"",
+            "9: codes.B: never holds: `rules[0]` decides it before: say it there, or leave the rule out",
+        ),
+        (
+            "[[rules]]\nwhen = { status = \"400-499\" }\nclass = \"invalid\"\n[status.404]\nclass = \"not_found\"",
+            "9: status.404: never holds: `rules[0]` decides it before: say it there, or leave the rule out",
+        ),
         // Codes that a source never says.
         (
             "[[rules]]\nwhen = { code = \"E*\", code_range = \"1-9\" }\nclass = \"invalid\"",
@@ -265,6 +273,8 @@ fn what_can_hold_is_left_alone() {
         "[secrets]\npaths = [\"/bot{secret}/{method}\", \"/api/{version}/{secret}\"]",
         "[retry]\nidempotent = \"POST /v1/search\"\nflags = [{ header = \"x\", yes = \"y\" }, { header = \"p\", pushback = true }]",
         "[[limits]]\nrequests = 5\nper_s = 1\n[[limits]]\nrequests = 100\nper_s = 60",
+        "[[rules]]\nwhen = { code = \"A\", status = 400 }\nclass = \"invalid\"\n[codes.A]\nclass = \"conflict\"",
+        "[[rules]]\nwhen = { code = \"A\" }\nrecovery = \"retry\"\n[codes.A]\nclass = \"conflict\"",
     ] {
         assert_eq!(lint(&with(lines)), (Vec::new(), Vec::new()), "{lines}");
     }

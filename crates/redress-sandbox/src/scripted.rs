@@ -1,6 +1,7 @@
 //! An API that a dialect describes: it answers what a script says, in the dialect's own form.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use axum::Router;
 use bytes::Bytes;
@@ -93,11 +94,11 @@ fn bytes(value: &Value) -> Bytes {
     value.to_string().into()
 }
 
-/// What the dialect makes of a scripted answer; `None` is a success.
+/// Returns what a dialect makes of a scripted answer; `None` is a success. Neither class nor recovery depends on the time.
 pub(crate) fn meaning(dialect: &Dialect, fault: &Fault) -> (StatusCode, Option<Meaning>) {
     let (status, body) = answer(dialect, fault);
     let headers = headers(fault);
-    let head = Head::new(status.as_u16(), &headers, std::time::SystemTime::now());
+    let head = Head::new(status.as_u16(), &headers, SystemTime::UNIX_EPOCH);
     let envelope = Envelope::read(dialect, &head, [&body[..]]);
     let is_error = dialect.class_of_status(status.as_u16()).is_some() || envelope.signalled;
     (status, is_error.then(|| dialect.meaning(&head, &envelope)))
@@ -110,7 +111,7 @@ pub(crate) fn refusal(dialect: &Dialect, fault: &Fault) -> Option<String> {
     }
     let (status, body) = answer(dialect, fault);
     let headers = headers(fault);
-    let head = Head::new(status.as_u16(), &headers, std::time::SystemTime::UNIX_EPOCH);
+    let head = Head::new(status.as_u16(), &headers, SystemTime::UNIX_EPOCH);
     let envelope = Envelope::read(dialect, &head, [&body[..]]);
     if dialect.class_of_status(status.as_u16()).is_none() && !envelope.signalled {
         return Some(format!("a {status} with these words is a success in the dialect, expected the whole `body`"));

@@ -54,7 +54,7 @@ impl Dialect {
 
     fn origins(&self, slot: impl Fn(&Reading) -> &Vec<Source<u8>>) -> Vec<Origin> {
         let compiled = &self.inner;
-        let sources = compiled.readings.iter().flat_map(|reading| slot(reading));
+        let sources = compiled.readings.iter().flat_map(slot);
         each_once(sources.map(|source| source.origin(&compiled.plan)))
     }
 }

@@ -1,11 +1,12 @@
 //! What a whole dialect says, as far as one rule depends on it.
 
+use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
 use super::words::Words;
 use crate::dialect::condition::Condition;
 use crate::dialect::spec::Spec;
-use crate::pattern::Ranges;
+use crate::pattern::{Glob, Ranges};
 
 /// The statuses that an error rule may make an error: all others are one without a rule, or none with any.
 pub(super) const SUCCESS: RangeInclusive<i64> = 200..=299;
@@ -18,6 +19,9 @@ pub(super) struct Facts<'s> {
     pub(super) reason: Words<'s>,
     /// How many statuses below each one may be those of an error.
     failing: Vec<u16>,
+    /// The rule that decides each code, and each status, before its row is asked.
+    codes: HashMap<&'s str, usize>,
+    statuses: HashMap<u16, usize>,
 }
 
 impl<'s> Facts<'s> {
@@ -43,7 +47,30 @@ impl<'s> Facts<'s> {
         }
         let code = Words::new(spec.readings().flat_map(|reading| reading.code.iter().flatten()), true);
         let reason = Words::new(spec.readings().flat_map(|reading| reading.reason.iter().flatten()), false);
-        Self { code, reason, failing }
+        let (mut codes, mut statuses) = (HashMap::new(), HashMap::new());
+        for (nth, (when, _)) in spec.rules.iter().enumerate().filter(|(_, (_, rule))| rule.class.is_some()) {
+            match &when[..] {
+                [Condition::Code(all)] if !all.iter().any(Glob::is_wild) => {
+                    all.iter().for_each(|code| _ = codes.entry(code.as_str()).or_insert(nth));
+                }
+                [Condition::Status(all)] => {
+                    let rows = spec.statuses.keys().filter(|status| all.contains(i64::from(**status)));
+                    rows.for_each(|status| _ = statuses.entry(*status).or_insert(nth));
+                }
+                _ => {}
+            }
+        }
+        Self { code, reason, failing, codes, statuses }
+    }
+
+    /// Returns the rule that decides a code, whatever its row says.
+    pub(super) fn rule_of_code(&self, code: &str) -> Option<usize> {
+        self.codes.get(code).copied()
+    }
+
+    /// Returns the rule that decides a status, whatever its row says.
+    pub(super) fn rule_of_status(&self, status: u16) -> Option<usize> {
+        self.statuses.get(&status).copied()
     }
 
     /// Returns `true` if a response with one of these statuses may be an error.

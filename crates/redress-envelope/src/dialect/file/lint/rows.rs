@@ -26,6 +26,7 @@ pub(super) fn codes<'t>(file: &mut File<'_>, item: &Item<'t>, facts: &Facts<'_>)
         } else if let Some(why) = facts.code.refusal(&word) {
             file.never(&row, &format!("{:?} is never read as the code: {why}", word.as_str()));
         }
+        hidden(file, &row, facts.rule_of_code(key.get_ref()));
         let Some(status) = member(&row, "status") else { continue };
         let statuses = file.scalar(&status).as_deref().and_then(Ranges::parse);
         if statuses.is_some_and(|statuses| !facts.may_fail(&statuses)) {
@@ -54,10 +55,18 @@ pub(super) fn reasons<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &Spec, fac
     }
 }
 
+/// Notes a row that a rule hides: rules decide before codes and statuses do.
+fn hidden(file: &mut File<'_>, row: &Item<'_>, rule: Option<usize>) {
+    if let Some(nth) = rule {
+        file.never(row, &format!("`rules[{nth}]` decides it before: say it there, or leave the rule out"));
+    }
+}
+
 /// A row of a status that is not an error says only what to do about it.
 pub(super) fn statuses<'t>(file: &mut File<'_>, item: &Item<'t>, facts: &Facts<'_>) {
     for (key, value) in item.value.as_table().into_iter().flatten() {
         let row = item.member(key, value);
+        hidden(file, &row, key.get_ref().parse().ok().and_then(|status| facts.rule_of_status(status)));
         let statuses = Ranges::parse(key.get_ref());
         let decides = ["recovery", "not_processed"].iter().find_map(|key| member(&row, key));
         if let Some(decides) = decides

@@ -33,10 +33,10 @@ pub(super) fn never_holding(when: &[Condition<Wanted>], of: Of, facts: &Facts<'_
         match condition {
             Condition::Status(statuses) => problems.extend(status(statuses, of, facts).map(|why| ("status", why))),
             Condition::MediaType(kinds) => problems.extend(kinds.iter().filter_map(media_type)),
-            Condition::Route(route) if of == Of::Error || when.iter().any(is_of_body) => {
-                if route.to_string().starts_with("HEAD ") {
-                    problems.push(("route", "the answer to a HEAD has no body: leave out the route".to_owned()));
-                }
+            Condition::Route(route)
+                if (of == Of::Error || when.iter().any(is_of_body)) && route.to_string().starts_with("HEAD ") =>
+            {
+                problems.push(("route", "the answer to a HEAD has no body: leave out the route".to_owned()));
             }
             Condition::Header(_, values) => problems.extend(values.iter().filter_map(|value| header_value(value))),
             Condition::Code(codes) => problems.extend(codes.iter().filter_map(|code| word("code", code, &facts.code))),

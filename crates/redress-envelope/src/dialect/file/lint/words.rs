@@ -70,7 +70,7 @@ impl<'s> Words<'s> {
     pub(super) fn says_numbers(&self) -> bool {
         let says = |source: &&Source<Wanted>| {
             let joins = matches!(&source.place, Place::Parts(parts, sep) if parts.len() > 1 && !is_numeric(sep));
-            !matches!(source.kind, Kind::Sentence | Kind::Phrase) && !(joins && source.cuts.is_empty())
+            !(matches!(source.kind, Kind::Sentence | Kind::Phrase) || joins && source.cuts.is_empty())
         };
         self.any || self.sources.iter().any(says)
     }
