@@ -4,6 +4,7 @@ use redress_classify::{Class, FieldError, Recovery, Verdict, When};
 use redress_envelope::Dialect;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use tokio::time::Instant;
 
 use crate::time;
 
@@ -33,14 +34,18 @@ pub(crate) struct Problem<'a> {
 }
 
 impl<'a> Answer<'a> {
-    /// States what a verdict says; `None` is a success.
-    pub(crate) fn new(id: Option<&'a RawValue>, dialect: &'a Dialect, verdict: Option<&'a Verdict>) -> Self {
+    /// States what a verdict says; `None` is a success. `begun` is an instant before it was reached.
+    pub(crate) fn new(
+        id: Option<&'a RawValue>,
+        dialect: &'a Dialect,
+        verdict: Option<&'a Verdict>,
+        begun: Instant,
+    ) -> Self {
         let error = verdict.and_then(Verdict::api_error);
-        let when = verdict.and_then(Verdict::hint).map(|hint| hint.when());
-        let (retry_after_ms, retry_at) = match when {
-            Some(When::After(delay)) => (Some(time::millis(delay)), None),
-            Some(When::At(instant)) => (None, Some(time::rfc3339(instant))),
-            None => (None, None),
+        let retry_after_ms = verdict.and_then(|verdict| verdict.hint_delay(begun)).map(time::millis);
+        let retry_at = match verdict.and_then(Verdict::hint).map(|hint| hint.when()) {
+            Some(When::At(instant)) => Some(time::rfc3339(instant)),
+            _ => None,
         };
         Self {
             id,

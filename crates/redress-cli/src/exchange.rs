@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use http::{HeaderMap, Method, Response, StatusCode, Uri, response};
 use redress_classify::{Clock, Verdict};
 use redress_envelope::Dialect;
+use tokio::time::Instant;
 
 /// One response with the call that it answers.
 pub(crate) struct Exchange<'a> {
@@ -20,6 +21,7 @@ pub(crate) struct Exchange<'a> {
 pub(crate) struct Judge {
     now: Now,
     chunk: Option<NonZeroUsize>,
+    begun: Instant,
 }
 
 enum Now {
@@ -30,7 +32,12 @@ enum Now {
 impl Judge {
     /// Judges by this time, or the system's, and with bodies in chunks of so many bytes, or whole.
     pub(crate) fn new(now: Option<SystemTime>, chunk: Option<NonZeroUsize>) -> Self {
-        Self { now: now.map_or_else(|| Now::Running(Clock::system()), Now::Fixed), chunk }
+        Self { now: now.map_or_else(|| Now::Running(Clock::system()), Now::Fixed), chunk, begun: Instant::now() }
+    }
+
+    /// Returns an instant before any response is judged, as of which a wait has all of its length.
+    pub(crate) const fn begun(&self) -> Instant {
+        self.begun
     }
 
     /// Says what a response means; `None` for a success.

@@ -42,7 +42,7 @@ fn one(dialects: &Dialects, judge: &Judge, input: Input, arguments: &Explain) ->
     let dialect = dialects.chosen();
     let verdict = judge.judge(&dialect, &exchange);
     if arguments.json {
-        let answer = Answer::new(None, &dialect, verdict.as_ref());
+        let answer = Answer::new(None, &dialect, verdict.as_ref(), judge.begun());
         return Ok(json::write_line(&mut std::io::stdout().lock(), &answer)?);
     }
     output::print(&person::told(&dialect, &exchange.head, verdict.as_ref()))

@@ -50,9 +50,9 @@ The answer of --json and --jsonl:
                   the server's words, verbatim; null where it said nothing
   retry_after_ms  how long to wait from the response on, rounded up; 9007199254740991, the largest whole number that
                   every JSON reader can take, stands for that long and for anything longer
-  retry_at        when to come back, RFC 3339, where the server named an instant by its clock
-                  Both are null where the time has passed or lies more than 366 days ahead. It counts from the response's
-                  Date, else from --now.
+  retry_at        when to come back, RFC 3339, where the server named an instant by its clock; retry_after_ms is then
+                  the difference to the response's Date, else to --now
+                  Both are null where the time has passed or lies more than 366 days ahead.
   fields          the fields at fault: [{\"path\", \"message\"}]
   dialect         the dialect that read the response
 

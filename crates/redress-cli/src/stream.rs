@@ -77,7 +77,8 @@ impl Stream {
         match dialect {
             Ok(dialect) => {
                 let verdict = self.judge.judge(&dialect, &record.exchange);
-                Ok(json::write_line(out, &Answer::new(record.id, &dialect, verdict.as_ref()))?)
+                let answer = Answer::new(record.id, &dialect, verdict.as_ref(), self.judge.begun());
+                Ok(json::write_line(out, &answer)?)
             }
             Err(name) => {
                 let found = excerpt(name.as_bytes());

@@ -91,18 +91,28 @@ fn hints_are_delays_or_instants() {
         ("99999999999999999999", Value::Null, Value::Null),
         ("31622400", json!(31_622_400_000_u64), Value::Null),
         ("31622401", Value::Null, Value::Null),
-        ("1768480260", Value::Null, json!("2026-01-15T12:31:00Z")),
-        ("1768480260000000", Value::Null, json!("2026-01-15T12:31:00Z")),
+        ("1768480260", json!(60_000), json!("2026-01-15T12:31:00Z")),
+        ("1768480260000000", json!(60_000), json!("2026-01-15T12:31:00Z")),
         ("1768480140", Value::Null, Value::Null),
         ("Thu, 15 Jan 2026 12:29:59 GMT", Value::Null, Value::Null),
         ("Fri, 31 Dec 9999 23:59:59 GMT", Value::Null, Value::Null),
-        ("Thu, 15 Jan 2026 12:30:00 GMT", Value::Null, json!("2026-01-15T12:30:00Z")),
-        ("2026-01-15T14:30:00.5+02:00", Value::Null, json!("2026-01-15T12:30:00.5Z")),
+        ("Thu, 15 Jan 2026 12:30:00 GMT", json!(0), json!("2026-01-15T12:30:00Z")),
+        ("2026-01-15T14:30:00.5+02:00", json!(500), json!("2026-01-15T12:30:00.5Z")),
+        ("1m0s", json!(60_000), Value::Null),
         ("soon", Value::Null, Value::Null),
     ] {
         let answer = answer(format!("HTTP/1.1 503 x\nDate: Thu, 15 Jan 2026 12:30:00 GMT\nRetry-After: {hint}\n\n"));
         assert_eq!((&answer["retry_after_ms"], &answer["retry_at"]), (&after, &at), "{hint}");
     }
+}
+
+#[test]
+fn without_a_date_an_instant_counts_from_the_time_of_receipt() {
+    let at = "2026-01-15T12:31:00Z";
+    let response = format!("HTTP/1.1 503 x\nRetry-After: {at}\n\n");
+    let out = run(&["explain", "--json", "--now", "2026-01-15T12:30:00Z"], response).quiet();
+    let answer: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((&answer["retry_after_ms"], &answer["retry_at"]), (&json!(60_000), &json!(at)));
 }
 
 #[test]
