@@ -5,6 +5,7 @@ use http::HeaderName;
 use super::route::Route;
 use crate::cells::{Cells, Value};
 use crate::head::Head;
+use crate::hint::members;
 use crate::pattern::{Glob, Ranges};
 
 /// One condition. `P` is a path where a file is read, a cell once it is compiled.
@@ -91,7 +92,10 @@ impl<P> Condition<P> {
             Self::MediaType(kinds) => kinds.iter().any(|kind| kind.matches_any_case(head.media_type())),
             Self::Route(route) => route.matches(head.method, head.path),
             Self::Header(name, values) => {
-                head.texts(name).any(|text| values.is_empty() || values.iter().any(|value| value == text))
+                // A list in one line is the same as one in several (RFC 9110 section 5.3).
+                let is = |text: &str| values.iter().any(|value| value == text);
+                head.texts(name)
+                    .any(|text| values.is_empty() || is(text) || (text.contains(',') && members(text).any(is)))
             }
             Self::NoHeader(name) => !head.headers.contains_key(name),
             _ => return None,

@@ -14,6 +14,9 @@ use crate::head::{Head, ServerClock};
 use crate::hint::{HintSource, RetryHint, Unit, When};
 use crate::pattern::Glob;
 
+/// What stands between the texts that a path with a wildcard leads to, each of which is read.
+pub(crate) const BETWEEN: &str = "\n";
+
 /// A header or a member that holds a hint. `P` is a path where a file is read, a cell once it is compiled.
 #[derive(Clone, Debug)]
 pub(crate) struct Hint<P> {
@@ -102,7 +105,9 @@ impl HintPlace<u8> {
             }
             Self::Body(cell, _) => match cells.get(*cell) {
                 Some(value) if value.is_number() => cells.text(value).map(plain).into_iter().collect(),
-                Some(value) => cells.text(value).map(Cow::Borrowed).into_iter().collect(),
+                Some(value) => {
+                    cells.text(value).into_iter().flat_map(|text| text.split(BETWEEN)).map(Cow::Borrowed).collect()
+                }
                 None => Vec::new(),
             },
         }

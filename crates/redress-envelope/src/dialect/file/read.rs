@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::super::hints::{Hint, HintPlace};
+use super::super::hints::{BETWEEN, Hint, HintPlace};
 use super::super::source::Kind;
 use super::super::spec::{Reading, Spec, Wanted};
 use super::fields::fields;
@@ -11,6 +11,7 @@ use super::when::{Scope, when};
 use super::words::{header, path, unit};
 use super::{File, Item};
 use crate::pattern::Glob;
+use crate::plan::Keep;
 
 /// How many forms of envelope a dialect may tell apart: for each response their conditions are asked one by one.
 const MAX_READINGS: usize = 64;
@@ -104,7 +105,9 @@ fn hint<'t>(file: &mut File<'_>, item: &Item<'t>) -> Option<Hint<Wanted>> {
     Some(Hint::new(place, unit, reset, conditions))
 }
 
+/// States a member that holds a hint or a flag; of several that a wildcard leads to, each is read.
 pub(super) fn body_place(path: crate::path::Path) -> HintPlace<Wanted> {
     let name = path.to_string();
-    HintPlace::Body(Wanted::one(path), name)
+    let keep = if path.has_wildcard() { Keep::Joined(BETWEEN.to_owned()) } else { Keep::Last };
+    HintPlace::Body(Wanted { path, keep }, name)
 }
