@@ -119,8 +119,11 @@ impl<B: Replay> Call<B> {
         let here = verdict.body_read();
         let reply = Reply { status, has_retry_after: self.has_retry_after(&response) };
         let mut attempt = self.attempt(Some(status), Some(&verdict));
-        let decision =
-            if refreshed && !self.replayed { self.replay() } else { self.decide(&verdict, Some(reply), &mut attempt) };
+        let decision = if refreshed && !self.replayed {
+            self.replay(&verdict)
+        } else {
+            self.decide(&verdict, Some(reply), &mut attempt)
+        };
         match decision {
             Ok(wake) => {
                 self.past.push(attempt);
@@ -243,11 +246,15 @@ impl<B: Replay> Call<B> {
         self.copy.as_ref().is_some_and(|copy| copy.body.is_whole())
     }
 
-    /// Decides on the re-send after a refresh, which is free and waits for nothing.
-    fn replay(&mut self) -> Result<Instant, Stop> {
+    /// Decides on the re-send after a refresh, which is free and waits for nothing. A request that may have been processed
+    /// has to be safe to repeat for it.
+    fn replay(&mut self, verdict: &Verdict) -> Result<Instant, Stop> {
         let dialect = &self.settings.dialect;
+        let is_safe = || self.copy.as_ref().is_some_and(|copy| is_idempotent(copy, &self.settings));
         let stop = if !self.is_replayable() {
             Some(Stop::NotReplayable)
+        } else if verdict.is_maybe_processed() && !is_safe() {
+            Some(Stop::NotIdempotent)
         } else if self.is_late() {
             Some(Stop::Deadline)
         } else {

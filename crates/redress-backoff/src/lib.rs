@@ -3,7 +3,8 @@
 //! [`Backoff`] sits at the top of the stack. On the way down it keeps a copy of the request. On the way up it reads the
 //! verdict that the Classify layer left on the response: it waits, at least as long as the server asked, and sends the
 //! copy; or it returns what it has, with the reason in the [`Record`](redress_classify::Record). What the Refresh layer
-//! hands up as refreshed it sends once more, free of charge.
+//! hands up as refreshed it sends once more, free of charge, unless the request may have been processed and is not safe to
+//! repeat.
 //!
 //! The rules, in the order in which they are asked:
 //! 1. The verdict's recovery is `retry`. A server's own word comes first: a pushback, a `should-retry` flag, a code, and

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::api_error::{ApiError, Details, MAX_BODY, Origins};
 use crate::clock::Clock;
-use crate::verdict::{Hint, Verdict};
+use crate::verdict::{Evidence, Hint, Verdict};
 
 /// The call that a response answers, as far as a report tells of it.
 #[derive(Debug)]
@@ -72,8 +72,8 @@ pub(crate) fn judge(
     let received = receipt.clock.wall(receipt.at);
     let about = call.head(head, received);
     let mut envelope = Envelope::read(dialect, &about, seen.pieces.iter().copied());
-    if !seen.whole {
-        envelope.unreadable = envelope.unreadable.or(Some(Unreadable::Truncated));
+    if !seen.whole && envelope.unreadable.is_none_or(|why| why == Unreadable::Empty) {
+        envelope.unreadable = Some(Unreadable::Truncated);
     }
     let by_body = dialect.class_of_status(about.status).is_none();
     if by_body && seen.whole && envelope.unreadable.is_none() && !envelope.signalled {
@@ -81,11 +81,11 @@ pub(crate) fn judge(
     }
     let mut meaning = dialect.meaning(&about, &envelope);
     let hint = meaning.hint.take().map(|hint| Hint::new(hint, about.server_now(), receipt.at, received));
-    let (basis, flag, not_processed, scope) = (meaning.basis, meaning.flag, meaning.not_processed, meaning.scope);
+    let (evidence, scope) = (Evidence::of(&meaning), meaning.scope);
     let read = seen.pieces.iter().fold(0, |sum: u64, piece| sum.saturating_add(piece.len() as u64));
     let time = receipt.clock.wall(receipt.sent);
     let details = Details { hint, ..details(dialect, call, head, time, meaning, envelope, seen) };
-    Some(Verdict::answered(ApiError::new(details), basis, flag, not_processed, scope, read))
+    Some(Verdict::answered(ApiError::new(details), evidence, scope, read))
 }
 
 /// Copies what was asked, what it means and what the server said.

@@ -10,7 +10,8 @@ use crate::verdict::Verdict;
 
 /// Marks a rejected response whose request may be sent once more: its credentials have just been refreshed.
 ///
-/// The Refresh layer leaves it in the response's extensions for the Backoff layer, which keeps the copy. Backoff puts it
+/// The Refresh layer leaves it in the response's extensions for the Backoff layer, which keeps the copy and sends it if the
+/// request was [not processed](crate::Verdict::is_maybe_processed) or is safe to repeat. Backoff puts it
 /// into the extensions of the request that it sends again, so that Refresh does not refresh for that request twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refreshed;

@@ -30,15 +30,22 @@ pub struct Verdict {
 struct Inner {
     class: Class,
     recovery: Recovery,
-    basis: Basis,
-    flag: Option<bool>,
-    not_processed: bool,
+    evidence: Evidence,
     scope: CooldownScope,
     phase: Phase,
     /// Of a response that has no [`ApiError`], which has its own.
     hint: Option<Hint>,
     error: Option<ApiError>,
     body_read: u64,
+}
+
+/// What decided about a response, and what it tells of its request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Evidence {
+    pub(crate) basis: Basis,
+    pub(crate) flag: Option<bool>,
+    pub(crate) not_processed: bool,
+    pub(crate) maybe_processed: bool,
 }
 
 /// A hint, the delay it means, and when that delay began.
@@ -60,6 +67,13 @@ pub enum Phase {
     MaybeProcessed,
     /// A response came back.
     Answered,
+}
+
+impl Evidence {
+    pub(crate) const fn of(meaning: &Meaning) -> Self {
+        let Meaning { basis, flag, not_processed, maybe_processed, .. } = *meaning;
+        Self { basis, flag, not_processed, maybe_processed }
+    }
 }
 
 impl Hint {
@@ -84,18 +98,10 @@ impl Hint {
 }
 
 impl Verdict {
-    pub(crate) fn answered(
-        error: ApiError,
-        basis: Basis,
-        flag: Option<bool>,
-        not_processed: bool,
-        scope: CooldownScope,
-        body_read: u64,
-    ) -> Self {
+    pub(crate) fn answered(error: ApiError, evidence: Evidence, scope: CooldownScope, body_read: u64) -> Self {
         let (class, recovery) = (error.class(), error.recovery());
         let (phase, hint, error) = (Phase::Answered, None, Some(error));
-        let inner = Inner { class, recovery, basis, flag, not_processed, scope, phase, hint, error, body_read };
-        Self { inner: Arc::new(inner) }
+        Self { inner: Arc::new(Inner { class, recovery, evidence, scope, phase, hint, error, body_read }) }
     }
 
     /// Judges a whole response: what a [`Classify`](crate::Classify) layer would stamp on it; `None` for a success.
@@ -140,21 +146,22 @@ impl Verdict {
         let received = Instant::now();
         let received_wall = clock.wall(received);
         let head = Head::new(status, response.headers(), received_wall);
-        let Meaning { class, recovery, basis, flag, hint, scope, not_processed, .. } =
-            dialect.meaning(&head, &Envelope::read(dialect, &head, []));
+        let meaning = dialect.meaning(&head, &Envelope::read(dialect, &head, []));
+        let evidence = Evidence::of(&meaning);
+        let Meaning { class, recovery, hint, scope, .. } = meaning;
         let hint = hint.map(|hint| Hint::new(hint, head.server_now(), received, received_wall));
         let (phase, error, body_read) = (Phase::Answered, None, 0);
-        let inner = Inner { class, recovery, basis, flag, not_processed, scope, phase, hint, error, body_read };
+        let inner = Inner { class, recovery, evidence, scope, phase, hint, error, body_read };
         Some(Self { inner: Arc::new(inner) })
     }
 
     /// States what an attempt without a response means.
     #[must_use]
     pub fn unanswered(class: Class, recovery: Recovery, phase: Phase) -> Self {
-        let (basis, flag, not_processed, scope) = (Basis::Transport, None, false, CooldownScope::default());
-        let (hint, error, body_read) = (None, None, 0);
-        let inner = Inner { class, recovery, basis, flag, not_processed, scope, phase, hint, error, body_read };
-        Self { inner: Arc::new(inner) }
+        let maybe_processed = phase == Phase::MaybeProcessed;
+        let evidence = Evidence { basis: Basis::Transport, flag: None, not_processed: false, maybe_processed };
+        let (scope, hint, error, body_read) = (CooldownScope::default(), None, None, 0);
+        Self { inner: Arc::new(Inner { class, recovery, evidence, scope, phase, hint, error, body_read }) }
     }
 
     /// Returns the verdict with the secrets masked in all that the server wrote; `None` when it holds none of them, which
@@ -190,20 +197,29 @@ impl Verdict {
     /// Returns what decided the class.
     #[must_use]
     pub fn basis(&self) -> Basis {
-        self.inner.basis
+        self.inner.evidence.basis
     }
 
     /// Returns whether the server itself says to retry, or not to, by a flag that its dialect knows.
     #[must_use]
     pub fn flag(&self) -> Option<bool> {
-        self.inner.flag
+        self.inner.evidence.flag
     }
 
     /// Returns whether the vendor documents that a request that is answered so was rejected before it was processed, so
     /// that any request may be sent again. The class alone never says that, and no flag does.
     #[must_use]
     pub fn is_not_processed(&self) -> bool {
-        self.inner.not_processed
+        self.inner.evidence.not_processed
+    }
+
+    /// Returns whether the request may have been processed, wholly or in part, although it failed: after a 5xx, where the
+    /// body has a member `data` beside the error, is a list of results or breaks off, and where no response came.
+    ///
+    /// After a refresh only a request that is safe to repeat is sent again then.
+    #[must_use]
+    pub fn is_maybe_processed(&self) -> bool {
+        self.inner.evidence.maybe_processed
     }
 
     /// Returns which calls a cool-down that the response asks for concerns, as its dialect reads it.

@@ -20,7 +20,7 @@ pub enum Class {
     QuotaExhausted,
     /// The access token has run out; a refresh helps.
     TokenExpired,
-    /// The credentials are missing or not accepted, and a new token from them would not be either.
+    /// The credentials are missing or not accepted. Whether a new token would be accepted is not known.
     Unauthenticated,
     /// The credentials are good but not for this.
     PermissionDenied,
@@ -138,6 +138,19 @@ impl Class {
             Self::NotFound | Self::Invalid => Recovery::FixRequest,
             Self::PermissionDenied | Self::Conflict | Self::Rejected => Recovery::Stop,
             Self::Unknown => Recovery::ContactSupport,
+        }
+    }
+}
+
+impl Class {
+    /// Returns what to do about an error that a vendor's own code or rule puts into this class without saying more.
+    ///
+    /// A code that stands for credentials that are not accepted seldom tells an expired token from a dead one, so that one
+    /// refresh is worth while. A dialect states `reauthenticate` where the vendor documents that none helps.
+    pub(crate) const fn recovery_of_code(self) -> Recovery {
+        match self {
+            Self::Unauthenticated => Recovery::RefreshToken,
+            class => class.default_recovery(),
         }
     }
 }

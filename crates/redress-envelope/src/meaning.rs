@@ -10,6 +10,7 @@ use crate::dialect::{CooldownScope, Dialect, Rule};
 use crate::envelope::{Envelope, Origin};
 use crate::head::Head;
 use crate::hint::RetryHint;
+use crate::json::Unreadable;
 
 /// What an error means, why, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +33,13 @@ pub struct Meaning {
     /// Never where the body says otherwise: on a success status, data beside the errors is a request that was processed in
     /// part.
     pub not_processed: bool,
+    /// Whether the request may have been processed, wholly or in part, although it failed: after a 5xx, and where the body has
+    /// a member `data` beside the error, is a list of results or breaks off. A 401 was rejected (RFC 9110 section 15.5.2).
+    ///
+    /// After a refresh only a request that is safe to repeat is sent again then. In a dialect whose error rules ask for
+    /// `data`, as those of GraphQL do, `null` counts: without it the request was not executed (GraphQL specification,
+    /// section 7.1).
+    pub maybe_processed: bool,
     /// The dialect's advice for people; empty when there is none.
     pub guidance: String,
 }
@@ -105,8 +113,14 @@ impl Dialect {
             _ => {}
         }
         // On a success status the body alone says that it is an error: all of it must have been read, and hold no data.
-        let may_hold_data = head.status < 400 && (envelope.unreadable.is_some() || envelope.has_data);
+        let is_unread = envelope.unreadable.is_some_and(|why| why != Unreadable::Empty);
+        let may_hold_data = head.status < 400 && (is_unread || envelope.has_data);
         meaning.not_processed &= !may_hold_data;
+        meaning.maybe_processed = match head.status {
+            401 => false,
+            500.. => !meaning.not_processed,
+            _ => may_hold_data || envelope.has_data && !meaning.not_processed,
+        };
         meaning.hint = envelope.hint.as_ref().or_else(|| reset(head.status, meaning.class, envelope)).cloned();
         meaning
     }
@@ -176,16 +190,8 @@ impl Dialect {
 impl Meaning {
     fn of_class(class: Class, basis: Basis) -> Self {
         let (recovery, guidance) = (class.default_recovery(), String::new());
-        Self {
-            class,
-            recovery,
-            basis,
-            flag: None,
-            hint: None,
-            scope: CooldownScope::Call,
-            not_processed: false,
-            guidance,
-        }
+        let (not_processed, maybe_processed, scope) = (false, false, CooldownScope::Call);
+        Self { class, recovery, basis, flag: None, hint: None, scope, not_processed, maybe_processed, guidance }
     }
 }
 
@@ -203,7 +209,9 @@ fn reset<'e>(status: u16, class: Class, envelope: &'e Envelope<'_>) -> Option<&'
 }
 
 fn of_rule(class: Class, rule: &Rule) -> Meaning {
-    let recovery = rule.recovery.unwrap_or(class.default_recovery());
+    // The class of a rule that names none is that of the status.
+    let default = if rule.class.is_some() { class.recovery_of_code() } else { class.default_recovery() };
+    let recovery = rule.recovery.unwrap_or(default);
     let (not_processed, guidance) = (rule.not_processed, rule.guidance.clone());
     Meaning { recovery, not_processed, guidance, ..Meaning::of_class(class, Basis::Rule) }
 }

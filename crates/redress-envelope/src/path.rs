@@ -79,6 +79,11 @@ impl Path {
         self.is_xml() || self.0.iter().any(|step| matches!(step, Step::Each | Step::Any))
     }
 
+    /// Whether its first step is the member of this name.
+    pub(crate) fn begins_with(&self, name: &str) -> bool {
+        matches!(self.0.first(), Some(Step::Key(key)) if key == name)
+    }
+
     /// Returns this path with another one behind it.
     pub(crate) fn join(&self, steps: &[Step]) -> Self {
         Self([&self.0, steps].concat())

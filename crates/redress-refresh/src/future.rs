@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use arc_swap::Guard;
-use http::{Request, Response, StatusCode};
+use http::{Request, Response};
 use pin_project_lite::pin_project;
-use redress_classify::{Basis, BoxError, Class, Error, Held, Phase, Refreshed, Replay, ResponseExt, try_clone_request};
+use redress_classify::{BoxError, Error, Held, Phase, Replay, try_clone_request};
 use tokio::time::Instant;
 use tower_service::Service;
 
@@ -17,9 +17,10 @@ use crate::failure::Failure;
 use crate::layer::Link;
 use crate::limit::Limit;
 use crate::quoted;
+use crate::rejection::{Judgement, Sent, is_second, judge, refreshed};
 use crate::shared::Way;
 use crate::snapshot::Snapshot;
-use crate::state::{Accepted, Refusal, Route};
+use crate::state::Refusal;
 use crate::waiting::{Wait, Waited};
 
 pin_project! {
@@ -55,8 +56,8 @@ pin_project! {
         Below { #[pin] future: S::Future },
         // The request waits for credentials; nothing was sent.
         Waiting { wait: Wait },
-        // A rejected response waits for the refresh.
-        Rejected { wait: Wait, response: Option<S::Response> },
+        // A rejected response waits for the refresh, after which its request may be sent again or not.
+        Rejected { wait: Wait, response: Option<S::Response>, may_resend: bool },
         // The credentials are there; the service gets ready anew.
         Readying,
         // There are no credentials and no response.
@@ -68,34 +69,10 @@ pin_project! {
 /// wanting.
 const MAX_LOOKS: u8 = 3;
 
-/// Which credentials a request carries.
-#[derive(Clone, Copy, Debug)]
-struct Sent {
-    generation: u64,
-    /// Whether it is news if a server accepts them.
-    is_news: bool,
-    /// Whether a server had rejected them before.
-    is_probe: bool,
-    /// Known when requests are told apart by their routes, and of what is sent again.
-    route: Option<Route>,
-}
-
 /// A request that is not below, and a service that is not ready.
 struct Spare<S, B> {
     inner: S,
     request: Request<B>,
-}
-
-/// What becomes of a request when its response is there.
-enum Judgement {
-    /// The response is handed up as it is.
-    Return,
-    /// It is handed up since a refresh is out of the question.
-    Refuse(Failure),
-    /// The request is sent again at once.
-    Repeat,
-    /// It is sent again after the refresh.
-    Wait(Wait),
 }
 
 impl<S, B> ResponseFuture<S, B>
@@ -183,10 +160,12 @@ where
                         Judgement::Repeat if link.hand_up() => return Poll::Ready(Ok(refreshed(response))),
                         Judgement::Repeat => again(this.may_refresh),
                         // This drops the future below, and with it a permit that the refresh may need.
-                        Judgement::Wait(wait) => State::Rejected { wait, response: Some(response) },
+                        Judgement::Wait { wait, may_resend } => {
+                            State::Rejected { wait, response: Some(response), may_resend }
+                        }
                     }
                 }
-                StateProj::Rejected { wait, response } => {
+                StateProj::Rejected { wait, response, may_resend } => {
                     let waited = ready!(poll_wait(wait, this.limit, cx));
                     let Some(response) = response.take() else { return Poll::Pending };
                     match waited {
@@ -196,6 +175,7 @@ where
                             return Poll::Ready(Ok(quoted::not_refreshed(response, &refusal.failure)));
                         }
                         Some(_) if link.hand_up() => return Poll::Ready(Ok(refreshed(response))),
+                        Some(_) if !*may_resend => return Poll::Ready(Ok(response)),
                         // This drops the response before the service gets ready: it may hold a connection.
                         Some(_) => again(this.may_refresh),
                     }
@@ -229,20 +209,6 @@ where
             };
             this.state.set(next);
         }
-    }
-}
-
-impl Sent {
-    #[inline]
-    fn new<B>(link: &Link, snapshot: &Snapshot, request: &Request<B>, may_refresh: bool) -> Self {
-        let generation = snapshot.generation();
-        let is_wary = link.shared.is_wary();
-        if may_refresh && snapshot.is_trusted() && !is_wary {
-            return Self { generation, is_news: false, is_probe: false, route: None };
-        }
-        let route = (!may_refresh || is_wary).then(|| Route::new(request));
-        let is_probe = snapshot.is_suspect();
-        Self { generation, is_news: is_probe || route.is_some() || !snapshot.is_proven(), is_probe, route }
     }
 }
 
@@ -315,66 +281,6 @@ fn stamp<B: Replay>(
     let copy = if is_kept { try_clone_request(request) } else { None };
     snapshot.stamp(request);
     copy
-}
-
-fn judge<B, R>(
-    link: &Link,
-    sent: Sent,
-    response: &Response<R>,
-    may_refresh: bool,
-    spare: Option<&Request<B>>,
-) -> Judgement {
-    let Sent { generation, is_probe, .. } = sent;
-    if !is_rejected(response) {
-        if sent.is_news && response.status().is_success() && response.verdict().is_none() {
-            link.shared.accepted(Accepted { generation, route: sent.route, is_probe });
-        }
-        return Judgement::Return;
-    }
-    if link.shared.is_static() {
-        return Judgement::Return;
-    }
-    if !may_refresh {
-        if let Some(route) = sent.route {
-            link.shared.rejected_again(generation, route);
-        }
-        return Judgement::Return;
-    }
-    let route = sent.route.or_else(|| spare.map(Route::new));
-    match link.shared.rejected(generation, route, link.terms()) {
-        Way::Fail(refusal) => Judgement::Refuse(refusal.failure),
-        Way::Send(_) | Way::Wait(_) if spare.is_none() && !link.hand_up() => {
-            tracing::debug!(target: "redress::refresh", "not sent again: the body cannot be copied");
-            Judgement::Return
-        }
-        Way::Send(_) => Judgement::Repeat,
-        Way::Wait(wait) => Judgement::Wait(wait),
-    }
-}
-
-/// Whether a response says that a refresh helps: by a code or a challenge, or as a 401 that nothing else explains.
-///
-/// A 5xx never does, whatever its code: the request may have been processed, and would be sent again after the refresh.
-fn is_rejected<R>(response: &Response<R>) -> bool {
-    if response.status().is_server_error() {
-        return false;
-    }
-    let is_401 = response.status() == StatusCode::UNAUTHORIZED;
-    match response.verdict() {
-        Some(verdict) if verdict.class() == Class::TokenExpired => true,
-        Some(verdict) => is_401 && verdict.class() == Class::Unauthenticated && verdict.basis() == Basis::Status,
-        None => is_401,
-    }
-}
-
-/// Whether a layer above sends a request again after a refresh.
-fn is_second<B>(request: &Request<B>) -> bool {
-    request.extensions().get::<Refreshed>().is_some()
-}
-
-fn refreshed<R>(mut response: Response<R>) -> Response<R> {
-    response.extensions_mut().insert(Refreshed);
-    response
 }
 
 /// Returns the credentials of now: since the flight landed there may have been a logout.

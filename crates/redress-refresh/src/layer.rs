@@ -151,7 +151,7 @@ impl RefreshLayer {
     /// Leaves the sending again to a Backoff layer above, which keeps a copy of the request anyway.
     ///
     /// After a refresh the rejected response is handed up with [`Refreshed`](redress_classify::Refreshed) in its
-    /// extensions. The default is to keep a copy and to send it again from here, once; the copy lies in a box of its own,
+    /// extensions, and the layer above decides whether the request is safe to send again. The default is to keep a copy and to send it again from here, once; the copy lies in a box of its own,
     /// which is one more allocation. A request that itself carries `Refreshed` in its extensions is taken for such a second
     /// sending, and does not lead to another refresh.
     #[must_use]

@@ -77,6 +77,7 @@ mod life;
 mod limit;
 mod origin;
 mod quoted;
+mod rejection;
 mod service;
 mod shared;
 mod snapshot;

@@ -17,7 +17,7 @@ use crate::fleet::Fleet;
 use crate::flight::{self, Terms};
 use crate::grant::Grant;
 use crate::snapshot::{Freshness, Snapshot};
-use crate::state::{Accepted, Decision, Moment, Outcome, Refusal, Route, State, Ticket};
+use crate::state::{Accepted, Decision, Moment, Outcome, Refusal, Rejected, Route, State, Ticket};
 use crate::telemetry;
 use crate::waiting::{self, Landing, Signal, Wait, announce, signal, under_way};
 
@@ -123,9 +123,16 @@ impl Shared {
         signal(landing, Signal::Accepted);
     }
 
-    /// Finds credentials for a request that was rejected with those of that generation.
-    pub(crate) fn rejected(self: &Arc<Self>, generation: u64, route: Option<Route>, terms: Terms) -> Way {
-        self.decide(terms, false, |state| state.rejected(generation, route, Instant::now()))
+    /// Finds credentials for a request that was rejected.
+    pub(crate) fn rejected(self: &Arc<Self>, rejected: Rejected, terms: Terms) -> Way {
+        let Rejected { generation, route, is_uncertain } = rejected;
+        self.decide(terms, false, |state| {
+            let now = Instant::now();
+            if is_uncertain {
+                state.doubt(generation, route, now);
+            }
+            state.rejected(generation, route, now)
+        })
     }
 
     /// Records that a request was rejected that is not to be sent again.

@@ -23,7 +23,7 @@ mod routes;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use rejections::{Accepted, Storm};
+pub(crate) use rejections::{Accepted, Rejected, Storm};
 pub(crate) use routes::Route;
 
 /// A longer wait than a day is a mistake, such as a date in the place of seconds; believed, it would lock its client out for

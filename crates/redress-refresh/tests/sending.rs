@@ -267,6 +267,38 @@ async fn a_200_that_says_the_token_has_expired_is_refreshed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_may_have_been_processed_is_not_sent_again_from_here_unless_it_may_be_repeated() {
+    const BEGUN: &str = r#"{"data":null,"errors":[{"message":"x","extensions":{"code":"UNAUTHENTICATED"}}]}"#;
+    const BEFORE: &str = r#"{"errors":[{"message":"x","extensions":{"code":"UNAUTHENTICATED"}}]}"#;
+    for (name, method, is_keyed, body, is_resent) in [
+        ("data that is null", Method::POST, false, BEGUN, false),
+        ("no data", Method::POST, false, BEFORE, true),
+        ("a GET", Method::GET, false, BEGUN, true),
+        ("a key", Method::POST, true, BEGUN, true),
+    ] {
+        let api = Api::new(move |headers| match bearer(headers).as_deref() {
+            Some("t2") => told(200, r#"{"data":{"id":1}}"#, None),
+            _ => told(200, body, None),
+        });
+        let issuer = Arc::new(Issuer::new([give("t2")]).holding(grant("t1")));
+        let graphql = dialects::by_name("graphql").unwrap();
+        let service = layer(&issuer).layer(ClassifyLayer::new(graphql).layer(api.clone()));
+        let request = || {
+            let builder = Request::builder().method(method.clone()).uri("https://api.example.com/graphql");
+            let builder = if is_keyed { builder.header("idempotency-key", "k1") } else { builder };
+            builder.body(String::new()).unwrap()
+        };
+        let answer = service.clone().oneshot(request()).await.unwrap();
+        assert_eq!((answer.verdict().is_none(), issuer.asked().len()), (is_resent, 1), "{name}");
+        assert!(answer.extensions().get::<Refreshed>().is_none(), "{name}");
+        let next = service.oneshot(request()).await.unwrap();
+        assert!(next.verdict().is_none(), "{name}: the next call has the new token");
+        let expected: &[&str] = if is_resent { &["t1", "t2", "t2"] } else { &["t1", "t2"] };
+        assert_eq!(api.tokens(), expected, "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn errors_from_below_pass() {
     let issuer = Arc::new(Issuer::new([]).holding(grant("t1")));
     let failing = service_fn(|_: Request<String>| async { Err::<Answer, _>(TransportError::connect("refused")) });

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use redress::refresh::SecretString;
 use redress::{Class, Code, Credentials, Dialect, Failure, Grant, RedressLayer, Tokens, dialects};
@@ -117,6 +117,8 @@ struct Attack {
     every: Duration,
     /// Whether each call goes to a path of its own.
     is_fresh: bool,
+    /// Whether the calls to the attacked endpoint are not safe to repeat.
+    is_post: bool,
     mood: Mood,
     /// The callers of the healthy endpoint, and how often they call.
     healthy: (u64, Duration),
@@ -129,6 +131,7 @@ const ATTACK: Attack = Attack {
     words: Words::Bare,
     every: ms(50),
     is_fresh: false,
+    is_post: false,
     mood: Mood::Good,
     healthy: (3, ms(50)),
     lives: None,
@@ -165,7 +168,11 @@ async fn run(dialect: Dialect, attack: Attack) -> (u64, u64, Tokens) {
             while Instant::now() < end {
                 let number = count.fetch_add(1, Ordering::Relaxed);
                 let path = if attack.is_fresh { format!("/forbidden/{number}") } else { "/forbidden".to_owned() };
-                let _ = stack.clone().oneshot(get(&path)).await;
+                let mut request = get(&path);
+                if attack.is_post {
+                    *request.method_mut() = Method::POST;
+                }
+                let _ = stack.clone().oneshot(request).await;
                 tokio::time::sleep(attack.every).await;
             }
         }));
@@ -232,6 +239,24 @@ async fn an_endpoint_that_always_says_401_takes_no_other_down() {
             let name = format!("{vendor}, every {every:?}");
             assert_harmless(&name, dialect, Attack { words, every, ..ATTACK }).await;
         }
+    }
+}
+
+/// Without a second sending nothing shows that a fresh set is rejected, too.
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_always_says_unauthenticated_beside_data_takes_no_other_down() {
+    let words = Words::Body(200, r#"{"data":null,"errors":[{"message":"x","extensions":{"code":"UNAUTHENTICATED"}}]}"#);
+    for (every, healthy, is_fresh) in [
+        (60_000, (3, ms(200)), false),
+        (20_000, (1, ms(5000)), true),
+        (5000, (3, ms(200)), true),
+        (5000, (1, ms(5000)), false),
+        (1000, (3, ms(200)), false),
+        (200, (1, ms(5000)), true),
+    ] {
+        let name = format!("every {every} ms, {healthy:?}, fresh: {is_fresh}");
+        let attack = Attack { words, every: ms(every), healthy, is_fresh, is_post: true, ..ATTACK };
+        assert_harmless(&name, dialects::by_name("graphql").unwrap(), attack).await;
     }
 }
 

@@ -174,11 +174,30 @@ impl IdempotencyHeader {
     }
 }
 
+impl Rule {
+    pub(crate) fn leads_to_refresh(&self) -> bool {
+        let recovery = self.recovery.or(self.class.map(Class::recovery_of_code));
+        self.class == Some(Class::TokenExpired) || recovery == Some(Recovery::RefreshToken)
+    }
+}
+
 impl Code {
     /// States what a code means; what to do about it is the class's [default](Class::default_recovery).
+    ///
+    /// For [`Class::Unauthenticated`] it is [`Recovery::RefreshToken`]: few codes tell an expired token from a dead one.
+    /// State [`Recovery::Reauthenticate`] for a code that the vendor documents as final, such as that of a revoked token.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_envelope::{Class, Code, Recovery};
+    ///
+    /// assert_eq!(Code::new("E_AUTH", Class::Unauthenticated).recovery, Recovery::RefreshToken);
+    /// let revoked = Code::new("E_REVOKED", Class::Unauthenticated).recovery(Recovery::Reauthenticate);
+    /// assert_eq!(revoked.recovery, Recovery::Reauthenticate);
+    /// ```
     #[must_use]
     pub fn new(code: impl Into<String>, class: Class) -> Self {
-        let recovery = class.default_recovery();
+        let recovery = class.recovery_of_code();
         Self { code: code.into(), status: None, class, recovery, not_processed: false, guidance: String::new() }
     }
 
@@ -195,6 +214,10 @@ impl Code {
     pub const fn not_processed(mut self) -> Self {
         self.not_processed = true;
         self
+    }
+
+    pub(crate) fn leads_to_refresh(&self) -> bool {
+        self.class == Class::TokenExpired || self.recovery == Recovery::RefreshToken
     }
 
     /// Sets what to do about the code.

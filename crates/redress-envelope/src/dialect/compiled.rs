@@ -26,6 +26,8 @@ pub(crate) struct Compiled {
     pub(crate) hint_cells: u128,
     /// The member that holds the data of a success, where a vendor's word is told of responses that may be one.
     pub(crate) data: Option<u8>,
+    /// Whether that member counts as data if it is `null`, too.
+    pub(crate) null_is_data: bool,
     /// The conditions of each rule.
     pub(crate) rules: Vec<Vec<Condition<u8>>>,
     pub(crate) cooldown: Cooldown<u8>,
@@ -72,7 +74,9 @@ impl Compiled {
         let hints = readings.iter().flat_map(|reading| &reading.hints).map(|hint| &hint.place);
         let places = hints.chain(flags.iter().map(|flag| &flag.place));
         let hint_cells = places.fold(0, |cells, place| cells | place.cells());
-        let data = if spec.errors.is_empty() || !spec.says_not_processed() { None } else { plan_data(&mut plan) };
+        let is_asked = !spec.errors.is_empty() && (spec.says_not_processed() || spec.leads_to_refresh());
+        let data = if is_asked { plan_data(&mut plan) } else { None };
+        let null_is_data = spec.tells_by_data();
         let rules = spec.rules.iter().map(|(when, _)| conditions(when, &mut plan)).collect();
         let cooldown = spec.cooldown.compile(|path| cell(&mut plan, path));
         let errors = spec.errors.iter().map(|rule| error_rule(rule, &mut plan)).collect();
@@ -89,6 +93,7 @@ impl Compiled {
             standard_flags,
             hint_cells,
             data,
+            null_is_data,
             rules,
             cooldown,
             errors,

@@ -11,6 +11,7 @@ use super::route::Route;
 use super::scope::{Cooldown, Scope};
 use super::secret_path::SecretPath;
 use super::source::Source;
+use crate::class::Recovery;
 use crate::path::Path;
 use crate::pattern::Glob;
 use crate::plan::{FieldList, Keep};
@@ -97,6 +98,22 @@ impl Spec {
         self.codes.values().any(|code| code.not_processed)
             || self.statuses.values().any(|status| status.not_processed)
             || self.rules.iter().any(|(_, rule)| rule.not_processed)
+    }
+
+    /// Whether any word of the vendor means that new credentials help.
+    pub(crate) fn leads_to_refresh(&self) -> bool {
+        let refresh = Some(Recovery::RefreshToken);
+        self.codes.values().any(|code| code.leads_to_refresh())
+            || self.rules.iter().any(|(_, rule)| rule.leads_to_refresh())
+            || self.reasons.values().any(|reason| reason.recovery == refresh)
+            || self.statuses.values().any(|status| status.recovery == refresh)
+    }
+
+    /// Whether the error rules ask for the member `data`, as those of GraphQL do: there it is left out of a response whose
+    /// request was not executed, so that a `null` tells something.
+    pub(crate) fn tells_by_data(&self) -> bool {
+        let atoms = self.errors.iter().flat_map(|rule| &rule.lines).flat_map(|line| &line.atoms);
+        atoms.into_iter().any(|(wanted, _)| wanted.path.begins_with("data"))
     }
 
     /// Returns every reading, the one without conditions last.

@@ -35,6 +35,7 @@ pub(super) fn assemble<'a>(
     let reason = plain(&reading.reason, cells);
     let fields = &mut gathered.fields;
     let lists = if gathered.is_xml { reading.xml_lists } else { reading.lists };
+    let is_batch = gathered.is_list && head.status < 400;
     let signalled = !compiled.errors.is_empty() && is_signalled(compiled, head, cells);
     let all_said = message.is_some()
         && (code.is_some() || reading.code.is_empty())
@@ -56,7 +57,7 @@ pub(super) fn assemble<'a>(
         unreadable,
         rule: None,
         pattern: None,
-        has_data: compiled.data.is_some_and(|data| cells.get(data).is_some_and(|value| value != Value::Null)),
+        has_data: is_batch || has_data(compiled, cells),
         scope: CooldownScope::Call,
         origins: Origins {
             reading: nth,
@@ -77,6 +78,12 @@ pub(super) fn assemble<'a>(
 #[inline(never)]
 fn plain<'a>(slot: &[Source<u8>], cells: &Cells<'a>) -> Option<&'a str> {
     slot.first()?.plain(cells)
+}
+
+/// Whether there is a member `data` that may be the result of a request that was executed.
+fn has_data(compiled: &Compiled, cells: &Cells<'_>) -> bool {
+    let value = compiled.data.and_then(|data| cells.get(data));
+    value.is_some_and(|value| compiled.null_is_data || value != Value::Null)
 }
 
 /// Returns the first reading whose conditions hold; the last one has none.

@@ -38,6 +38,8 @@ pub(super) struct Gathered<'a, 'p> {
     is_bare: bool,
     /// Whether the body is XML, so that cells and fields are those of the other plan.
     pub(super) is_xml: bool,
+    /// Whether the body is an array.
+    pub(super) is_list: bool,
 }
 
 impl<'a, 'p> Reader<'a, 'p> {
@@ -92,7 +94,17 @@ impl<'a, 'p> Gathered<'a, 'p> {
     #[inline]
     pub(super) fn new(plan: &'p Plan) -> Self {
         let (walk, cells) = (Walk::new(), Cells::new());
-        Self { plan, walk, node: 0, cells, fields: None, root_text: None, is_bare: false, is_xml: false }
+        Self {
+            plan,
+            walk,
+            node: 0,
+            cells,
+            fields: None,
+            root_text: None,
+            is_bare: false,
+            is_xml: false,
+            is_list: false,
+        }
     }
 
     /// Goes to a member and forgets what an earlier one of its name brought.
@@ -122,8 +134,11 @@ impl<'a> Sink<'a> for Gathered<'a, '_> {
 
     #[inline(always)]
     fn open(&mut self, container: Container) -> Result<Want, Unreadable> {
-        if self.walk.at_root() && !self.plan.may_begin_with(container) {
-            return Err(Unreadable::WrongRoot);
+        if self.walk.at_root() {
+            if !self.plan.may_begin_with(container) {
+                return Err(Unreadable::WrongRoot);
+            }
+            self.is_list = container == Container::Array;
         }
         let node = self.plan.node_at(self.node);
         for cell in &node.cells {

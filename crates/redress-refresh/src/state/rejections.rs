@@ -28,6 +28,10 @@ const MAX_STRIKES: u32 = 3;
 /// The shortest time between two probes. It counts from the beginning of a probe, so that one that is dropped blocks none.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
 
+/// Few access tokens live for less: a set that is rejected earlier may be one that the route never accepts. It is twice the
+/// longest floor, so that a route that rejects each set keeps the floor up.
+const PLAUSIBLE_LIFE: Duration = Duration::from_secs(4 * 60);
+
 #[derive(Debug)]
 pub(super) struct Rejections {
     routes: Routes,
@@ -62,6 +66,15 @@ pub(crate) struct Accepted {
     pub(crate) route: Option<Route>,
     /// Whether it was sent while its set was suspect.
     pub(crate) is_probe: bool,
+}
+
+/// A request that was rejected with the credentials of that generation.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rejected {
+    pub(crate) generation: u64,
+    pub(crate) route: Option<Route>,
+    /// Whether it may have been processed, so that it may not be sent again to see whether a fresh set is accepted.
+    pub(crate) is_uncertain: bool,
 }
 
 impl Rejections {
@@ -143,6 +156,17 @@ impl State {
         match self.refusal(now) {
             Some(refusal) => Decision::Fail(refusal),
             None => Decision::Start(self.start_again(), None),
+        }
+    }
+
+    /// Records that a request was rejected that may have been processed, so that perhaps no resend shows whether a fresh set
+    /// helps. A set that is rejected so within [`PLAUSIBLE_LIFE`] raises the floor: a token that lives for longer than the
+    /// longest floor is still refreshed at once, and a route that rejects each set costs no more than the floor allows.
+    pub(crate) fn doubt(&mut self, generation: u64, route: Option<Route>, now: Instant) {
+        let is_young = self.rejections.since.is_some_and(|since| now.saturating_duration_since(since) < PLAUSIBLE_LIFE);
+        if is_young && generation == self.current.generation() {
+            let is_proven = self.rejections.routes.has_accepted(route);
+            self.rejections.floor_of(is_proven).mark_early();
         }
     }
 
