@@ -95,7 +95,7 @@ impl<B: Replay> Call<B> {
         let is_marked = response.verdict().is_some()
             || response.record().is_some()
             || response.extensions().get::<Refreshed>().is_some();
-        let is_plain = !is_marked && settings.dialect.class_of_status(response.status().as_u16()).is_none();
+        let is_plain = !is_marked && Verdict::of_head(response, &settings.dialect, &settings.clock).is_none();
         if is_first && is_plain {
             self.reward();
             settings.successes.count();

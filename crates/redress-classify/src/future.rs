@@ -22,7 +22,7 @@ use crate::transport::TransportError;
 
 /// How much is read of a response that is known to be an error: over a hundred times the longest envelope that the
 /// five vendors publish.
-const MAX_ERROR: u64 = 64 * 1024;
+pub(crate) const MAX_ERROR: u64 = 64 * 1024;
 /// How long it is read: a slow body must not hold up the decision that the status already allows.
 const MAX_TIME: Duration = Duration::from_secs(2);
 /// How much of a success is held while its signal is uncertain: no error envelope is this long.
@@ -163,6 +163,9 @@ where
         return Some(Stage::known(MAX_ERROR));
     }
     let about = call.head(head, SystemTime::UNIX_EPOCH);
+    if dialect.signals_by_head(&about) {
+        return Some(Stage::known(MAX_ERROR));
+    }
     if !may_signal(dialect, &about) || http_body::Body::is_end_stream(body) {
         return None;
     }
@@ -245,7 +248,7 @@ impl<R: http_body::Body + Unpin> Reading<R> {
 }
 
 fn seen<R: http_body::Body>(body: &Body<R>, whole: bool) -> Seen<'_> {
-    let mut seen = Seen { pieces: Vec::new(), whole };
+    let mut seen = Seen { pieces: Vec::new(), whole, event: None };
     for data in body.held().data() {
         match bytes_of(data) {
             Some(bytes) => seen.pieces.push(bytes),

@@ -44,6 +44,8 @@ pub(crate) struct Seen<'b> {
     pub(crate) pieces: Vec<&'b [u8]>,
     /// Whether they are all of it.
     pub(crate) whole: bool,
+    /// The name of the event whose data they are; `None` where they are the body of a response.
+    pub(crate) event: Option<&'b str>,
 }
 
 /// When the request was sent, and when the head of its response arrived.
@@ -70,7 +72,7 @@ pub(crate) fn judge(
     seen: &Seen<'_>,
 ) -> Option<Verdict> {
     let received = receipt.clock.wall(receipt.at);
-    let about = call.head(head, received);
+    let about = Head { event: seen.event, ..call.head(head, received) };
     let mut envelope = Envelope::read(dialect, &about, seen.pieces.iter().copied());
     if !seen.whole && envelope.unreadable.is_none_or(|why| why == Unreadable::Empty) {
         envelope.unreadable = Some(Unreadable::Truncated);

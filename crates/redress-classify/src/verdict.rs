@@ -135,14 +135,17 @@ impl Verdict {
             return None;
         }
         let receipt = Receipt { clock, sent: now, at: now };
-        judge(dialect, &call, head, receipt, &Seen { pieces: body.to_vec(), whole: true })
+        judge(dialect, &call, head, receipt, &Seen { pieces: body.to_vec(), whole: true, event: None })
     }
 
     /// Judges a response by its status and headers, for a stack that has no Classify layer; `None` for a success.
     #[must_use]
     pub fn of_head<B>(response: &Response<B>, dialect: &Dialect, clock: &Clock) -> Option<Self> {
         let status = response.status().as_u16();
-        dialect.class_of_status(status)?;
+        let is_signalled = || dialect.signals_by_head(&Head::new(status, response.headers(), SystemTime::UNIX_EPOCH));
+        if dialect.class_of_status(status).is_none() && !is_signalled() {
+            return None;
+        }
         let received = Instant::now();
         let received_wall = clock.wall(received);
         let head = Head::new(status, response.headers(), received_wall);
@@ -273,6 +276,9 @@ impl Verdict {
 }
 
 fn signals_error(dialect: &Dialect, head: &Head<'_>, body: &[&[u8]]) -> bool {
+    if dialect.signals_by_head(head) {
+        return true;
+    }
     if !may_signal(dialect, head) {
         return false;
     }

@@ -23,7 +23,7 @@ use std::time::Duration;
 pub use catalogue::{Code, Coverage, IdempotencyHeader, KeyFormat, Limit, Reason, RetryAdvice, Rule, Schedule, Status};
 pub(crate) use compiled::{Compiled, Reading};
 pub(crate) use condition::{Condition, Facts};
-pub(crate) use error_rule::{ErrorRule, Test};
+pub(crate) use error_rule::{ErrorRule, Line, Test};
 use file::{Base, Chain, Checks};
 pub use file::{DialectError, Mistake};
 pub use route::{InvalidRoute, Route};
@@ -249,13 +249,42 @@ impl Dialect {
     /// Whether a response below 400 may be an error by its body.
     #[must_use]
     pub fn signals_in_body(&self) -> bool {
-        !self.inner.errors.is_empty()
+        self.inner.signals_in_body
+    }
+
+    /// Whether an error rule says of a response from 200 to 399 that it is an error, by its head alone: by a header such as
+    /// `grpc-status`, whatever the media type and whether there is a body or not.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::SystemTime;
+    /// use http::{HeaderMap, HeaderValue};
+    /// use redress_envelope::{Dialect, Head};
+    ///
+    /// let toml = "name = \"rpc\"\n[error]\nnot_zero = { header = \"grpc-status\" }\n";
+    /// let dialect = Dialect::from_toml("rpc.toml", toml)?;
+    /// let mut headers = HeaderMap::new();
+    /// headers.insert("grpc-status", HeaderValue::from_static("14"));
+    /// assert!(dialect.signals_by_head(&Head::new(200, &headers, SystemTime::UNIX_EPOCH)));
+    /// # Ok::<(), redress_envelope::DialectError>(())
+    /// ```
+    #[inline]
+    #[must_use]
+    pub fn signals_by_head(&self, head: &Head<'_>) -> bool {
+        self.inner.signals_by_head && self.is_signalled_by(head)
+    }
+
+    #[cold]
+    fn is_signalled_by(&self, head: &Head<'_>) -> bool {
+        let is_of_a_response = head.event.is_none() && matches!(head.status, 200..=399);
+        is_of_a_response && self.inner.errors.iter().any(|rule| rule.of_head(head) == Some(true))
     }
 
     /// Whether an error rule names the media type of this head, whatever that type is.
     #[must_use]
     pub fn names_media_type(&self, head: &Head<'_>) -> bool {
-        let mut conditions = self.inner.errors.iter().flat_map(|rule| &rule.when);
+        let rules = self.inner.errors.iter().filter(|rule| !rule.is_of_events());
+        let mut conditions = rules.flat_map(|rule| &rule.when);
         conditions
             .any(|condition| matches!(condition, Condition::MediaType(_)) && condition.of_head(head) == Some(true))
     }

@@ -22,6 +22,9 @@ pub struct Head<'h> {
     pub headers: &'h HeaderMap,
     /// When the response was received, by the caller's clock.
     pub received: SystemTime,
+    /// The name of the event, where the body is that of one event of a stream and not of a whole response; `message` for an
+    /// event without a name, as server-sent events have it, and for a line of a stream of lines.
+    pub event: Option<&'h str>,
 }
 
 /// The time by the server's clock, read from its `Date` when it is first asked for: few responses need it.
@@ -44,7 +47,7 @@ impl<'h> Head<'h> {
     /// States the head of the answer to a `GET /`.
     #[must_use]
     pub const fn new(status: u16, headers: &'h HeaderMap, received: SystemTime) -> Self {
-        Self { method: "GET", path: "/", status, headers, received }
+        Self { method: "GET", path: "/", status, headers, received, event: None }
     }
 
     /// Returns the time by the server's clock: its `Date`, unless the response was cached on the way or has none.
@@ -53,6 +56,11 @@ impl<'h> Head<'h> {
         let aged = self.headers.get(AGE).is_some_and(|age| age.as_bytes() != b"0");
         let date = self.headers.get(DATE).filter(|_| !aged).and_then(|date| date.to_str().ok());
         date.and_then(|date| parse_date(date, self.received)).unwrap_or(self.received)
+    }
+
+    /// Whether it is an event that is called `error`, which in every stream tells of one.
+    pub(crate) fn is_error_event(&self) -> bool {
+        self.event == Some("error")
     }
 
     /// Whether the body is a stream of events (`text/event-stream`), which is never read for a signal.

@@ -56,7 +56,7 @@ pub enum Basis {
     Header,
     /// The status alone.
     Status,
-    /// The body's signal alone: an error on a success status, with no code that the dialect knows.
+    /// An error rule alone: an error on a success status, with no code that the dialect knows.
     Signal,
     /// No response: a failure of the transport, of time, or of the credentials.
     Transport,
@@ -112,17 +112,23 @@ impl Dialect {
             Some(false) if meaning.recovery == Recovery::Retry => meaning.recovery = Recovery::Stop,
             _ => {}
         }
-        // On a success status the body alone says that it is an error: all of it must have been read, and hold no data.
-        let is_unread = envelope.unreadable.is_some_and(|why| why != Unreadable::Empty);
-        let may_hold_data = head.status < 400 && (is_unread || envelope.has_data);
-        meaning.not_processed &= !may_hold_data;
-        meaning.maybe_processed = match head.status {
-            401 => false,
-            500.. => !meaning.not_processed,
-            _ => may_hold_data || envelope.has_data && !meaning.not_processed,
-        };
+        self.add_outcome(head, envelope, &mut meaning);
         meaning.hint = envelope.hint.as_ref().or_else(|| reset(head.status, meaning.class, envelope)).cloned();
         meaning
+    }
+
+    /// Adds whether the request was processed, in part or not at all.
+    fn add_outcome(&self, head: &Head<'_>, envelope: &Envelope<'_>, meaning: &mut Meaning) {
+        // On a success status the response alone says that it is an error: all of it must have been read, and hold no data.
+        let is_unread = envelope.unreadable.is_some_and(|why| why != Unreadable::Empty);
+        // A stream that has begun is what a processed request gives.
+        let may_hold_data = envelope.has_data || head.event.is_some() || (head.status < 400 && is_unread);
+        meaning.not_processed &= !may_hold_data;
+        meaning.maybe_processed = match head.status {
+            401 => head.event.is_some(),
+            500.. => !meaning.not_processed,
+            _ => may_hold_data,
+        };
     }
 
     fn words(&self, head: &Head<'_>, envelope: &Envelope<'_>) -> Meaning {

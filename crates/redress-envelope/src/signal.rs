@@ -77,13 +77,16 @@ impl Signal {
     /// Begins to read the body of a response.
     #[must_use]
     pub fn new(dialect: &Dialect, head: &Head<'_>) -> Self {
-        let signals = &dialect.compiled().signals;
-        let meant = |rule: &ErrorRule<u8>| rule.when.iter().all(|condition| condition.of_head(head) != Some(false));
-        let rules =
-            signals.iter().enumerate().filter(|(_, rule)| meant(rule)).fold(0, |rules, (nth, _)| rules | 1 << nth);
-        let open = if rules == 0 { 0 } else { u64::MAX };
-        let decision = if rules == 0 { Decision::Success } else { Decision::Undecided };
-        let watch = Watch { dialect: dialect.clone(), walk: Walk::new(), node: 0, rules, open, held: 0, decision };
+        let mut watch = Watch {
+            dialect: dialect.clone(),
+            walk: Walk::new(),
+            node: 0,
+            rules: 0,
+            open: u64::MAX,
+            held: 0,
+            decision: Decision::Success,
+        };
+        watch.begin(head);
         Self { scanner: Scanner::new(), format: Format::Unknown, watch }
     }
 
@@ -148,6 +151,36 @@ impl fmt::Debug for Signal {
 }
 
 impl Watch {
+    /// Decides what the head decides, and notes which rules are for the body of such a response.
+    fn begin(&mut self, head: &Head<'_>) {
+        let mut first = 0;
+        for (nth, rule) in self.dialect.compiled().signals.iter().enumerate() {
+            match rule.of_head(head) {
+                Some(true) => self.decision = Decision::Error,
+                Some(false) => {}
+                None => self.rules |= 1 << nth,
+            }
+            for line in &rule.lines {
+                let atoms = ((1 << line.atoms.len()) - 1) << first;
+                first += line.atoms.len();
+                if line.atoms.is_empty() || line.headers.is_empty() {
+                    continue;
+                }
+                // A header that is what it must be stands for the members of its line.
+                if line.of_head(head).is_some() {
+                    self.held |= atoms;
+                }
+            }
+        }
+        if head.is_error_event() {
+            self.decision = Decision::Error;
+        } else if self.rules == 0 {
+            self.open = 0;
+        } else if self.decision == Decision::Success {
+            self.decision = Decision::Undecided;
+        }
+    }
+
     /// Takes a value at the place in hand.
     fn note(&mut self, value: Value<'_>, text: Option<&str>) {
         let place = self.node;
@@ -240,6 +273,10 @@ fn holds(rule: &ErrorRule<u8>, mut first: usize, open: u64, held: u64) -> Option
     for line in &rule.lines {
         let atoms = ((1 << line.atoms.len()) - 1) << first;
         first += line.atoms.len();
+        if line.atoms.is_empty() {
+            // The head has decided it, and the rule is still there.
+            continue;
+        }
         let line_holds =
             if held & atoms != 0 { Some(!line.negated) } else { (open & atoms == 0).then_some(line.negated) };
         match line_holds {

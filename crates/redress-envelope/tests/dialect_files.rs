@@ -108,8 +108,8 @@ fn each_mistake_is_named() {
         ),
         ("name = \"a\"\n[status.99]\nclass = \"invalid\"", "acme.toml:2: status.99: expected a status from 100 to 999"),
         (
-            "name = \"a\"\n[error]\nis_true = \"x\"",
-            "acme.toml:3: error.is_true: unknown key, expected one of not_null, is_false",
+            "name = \"a\"\n[error]\nis_one = \"x\"",
+            "acme.toml:3: error.is_one: unknown key, expected one of not_null, is_false",
         ),
         ("name = \"a\"\n[error]", "acme.toml:2: error: expected one of not_null, is_false, not_zero,"),
         ("name = \"a\"\n[read]\ncode = []", "acme.toml:3: read.code: expected at least one"),

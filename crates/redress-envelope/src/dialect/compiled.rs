@@ -32,6 +32,9 @@ pub(crate) struct Compiled {
     pub(crate) rules: Vec<Vec<Condition<u8>>>,
     pub(crate) cooldown: Cooldown<u8>,
     pub(crate) errors: Vec<ErrorRule<u8>>,
+    /// Whether one of them is for whole responses and asks for the body; and whether one may hold by the head alone.
+    pub(crate) signals_in_body: bool,
+    pub(crate) signals_by_head: bool,
     /// The members that the error rules ask for, and nothing else; and the rules with its cells.
     pub(crate) signal_plan: Plans,
     pub(crate) signals: Vec<ErrorRule<u8>>,
@@ -74,7 +77,10 @@ impl Compiled {
         let hints = readings.iter().flat_map(|reading| &reading.hints).map(|hint| &hint.place);
         let places = hints.chain(flags.iter().map(|flag| &flag.place));
         let hint_cells = places.fold(0, |cells, place| cells | place.cells());
-        let is_asked = !spec.errors.is_empty() && (spec.says_not_processed() || spec.leads_to_refresh());
+        let mut of_responses = spec.errors.iter().filter(|rule| !rule.is_of_events());
+        let signals_by_head = of_responses.clone().any(ErrorRule::may_hold_by_head);
+        let signals_in_body = of_responses.any(|rule| rule.lines.iter().any(|line| !line.atoms.is_empty()));
+        let is_asked = (signals_in_body || signals_by_head) && (spec.says_not_processed() || spec.leads_to_refresh());
         let data = if is_asked { plan_data(&mut plan) } else { None };
         let null_is_data = spec.tells_by_data();
         let rules = spec.rules.iter().map(|(when, _)| conditions(when, &mut plan)).collect();
@@ -97,6 +103,8 @@ impl Compiled {
             rules,
             cooldown,
             errors,
+            signals_in_body,
+            signals_by_head,
             signal_plan,
             signals,
             xml_atoms,
@@ -153,7 +161,7 @@ fn error_rule(rule: &ErrorRule<Wanted>, plan: &mut Plans) -> ErrorRule<u8> {
     let lines = rule.lines.iter().map(|line| {
         let atoms = line.atoms.iter().flat_map(|(wanted, test)| with_inside(wanted, test));
         let atoms = atoms.filter_map(|(wanted, test)| Some((cell(plan, &wanted)?, test))).collect();
-        Line { negated: line.negated, atoms }
+        Line { negated: line.negated, atoms, headers: line.headers.clone() }
     });
     let lines = lines.collect();
     ErrorRule { lines, when: conditions(&rule.when, plan) }

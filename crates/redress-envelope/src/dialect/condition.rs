@@ -17,6 +17,8 @@ pub(crate) enum Condition<P> {
     /// The header is there, with one of these values if there are any.
     Header(HeaderName, Vec<String>),
     NoHeader(HeaderName),
+    /// The response is one event of a stream, of such a name.
+    Event(Vec<Glob>),
     /// The member is there and not `null`, with one of these values if there are any.
     Body(P, Vec<String>),
     BodyKind(P, JsonKind),
@@ -66,6 +68,7 @@ impl<P> Condition<P> {
             Self::Route(route) => Condition::Route(route.clone()),
             Self::Header(name, values) => Condition::Header(name.clone(), values.clone()),
             Self::NoHeader(name) => Condition::NoHeader(name.clone()),
+            Self::Event(names) => Condition::Event(names.clone()),
             Self::Body(path, values) => Condition::Body(cell(path)?, values.clone()),
             Self::BodyKind(path, kind) => Condition::BodyKind(cell(path)?, *kind),
             Self::NoBody(path) => Condition::NoBody(cell(path)?),
@@ -98,6 +101,7 @@ impl<P> Condition<P> {
                     .any(|text| values.is_empty() || is(text) || (text.contains(',') && members(text).any(is)))
             }
             Self::NoHeader(name) => !head.headers.contains_key(name),
+            Self::Event(names) => head.event.is_some_and(|event| names.iter().any(|name| name.matches(event))),
             _ => return None,
         })
     }

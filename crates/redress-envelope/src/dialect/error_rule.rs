@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use http::HeaderName;
+
 use super::condition::Condition;
 use crate::cells::Value;
+use crate::head::Head;
 use crate::pattern::Ranges;
 
 /// It holds when each of its lines does and each condition does.
@@ -13,11 +16,13 @@ pub(crate) struct ErrorRule<P> {
     pub(crate) when: Vec<Condition<P>>,
 }
 
-/// It holds when one of its atoms does; a negated one when none does.
+/// It holds when one of its atoms does, or one of its headers; a negated one when none does.
 #[derive(Clone, Debug)]
 pub(crate) struct Line<P> {
     pub(crate) negated: bool,
     pub(crate) atoms: Vec<(P, Test)>,
+    /// Known before the body is.
+    pub(crate) headers: Vec<(HeaderName, Test)>,
 }
 
 /// What a member must be.
@@ -25,8 +30,10 @@ pub(crate) struct Line<P> {
 pub(crate) enum Test {
     /// Present and anything but `null`.
     NotNull,
-    /// `false`.
+    /// `false`; of a header this word, in any case.
     IsFalse,
+    /// `true`; of a header this word, in any case.
+    IsTrue,
     /// A number other than 0, or a text other than `""` and `"0"`.
     NotZero,
     /// A text, an array or an object with something in it.
@@ -37,6 +44,44 @@ pub(crate) enum Test {
     Outside(Ranges),
 }
 
+impl<P> ErrorRule<P> {
+    /// Whether it is for single events of a stream, not for whole responses.
+    pub(crate) fn is_of_events(&self) -> bool {
+        self.when.iter().any(|condition| matches!(condition, Condition::Event(_)))
+    }
+
+    /// Whether the head of a response may be all that it asks for.
+    pub(crate) fn may_hold_by_head(&self) -> bool {
+        self.lines.iter().all(|line| line.negated && line.atoms.is_empty() || !line.headers.is_empty())
+    }
+
+    /// Whether the head decides that it holds, or that it does not; `None` when it asks for the body, too.
+    pub(crate) fn of_head(&self, head: &Head<'_>) -> Option<bool> {
+        if self.when.iter().any(|condition| condition.of_head(head) == Some(false)) {
+            return Some(false);
+        }
+        let mut is_certain = true;
+        for line in &self.lines {
+            match line.of_head(head) {
+                Some(false) => return Some(false),
+                Some(true) => {}
+                None => is_certain = false,
+            }
+        }
+        is_certain.then_some(true)
+    }
+}
+
+impl<P> Line<P> {
+    /// Whether the head decides it, and how.
+    pub(crate) fn of_head(&self, head: &Head<'_>) -> Option<bool> {
+        if self.headers.iter().any(|(name, test)| test.holds_in(head, name)) {
+            return Some(!self.negated);
+        }
+        self.atoms.is_empty().then_some(self.negated)
+    }
+}
+
 impl Test {
     /// Returns the test for an element or attribute, which is a text or has something in it: an empty one is not there.
     ///
@@ -45,8 +90,18 @@ impl Test {
         match self {
             Self::NonEmpty => Self::NotNull,
             Self::IsFalse => Self::Is(["false", "0"].map(str::to_owned).into()),
+            Self::IsTrue => Self::Is(["true", "1"].map(str::to_owned).into()),
             test => test.clone(),
         }
+    }
+
+    /// Whether a header has a value that is what it must be.
+    fn holds_in(&self, head: &Head<'_>, name: &HeaderName) -> bool {
+        head.texts(name).any(|text| match self {
+            Self::IsFalse => text.eq_ignore_ascii_case("false"),
+            Self::IsTrue => text.eq_ignore_ascii_case("true"),
+            _ => self.holds(Value::Text(text), Some(text)),
+        })
     }
 
     /// Whether a member with this value, and this text if it has one, is what it must be. A container is never empty here:
@@ -55,6 +110,7 @@ impl Test {
         match self {
             Self::NotNull => value != Value::Null,
             Self::IsFalse => value == Value::Bool(false),
+            Self::IsTrue => value == Value::Bool(true),
             Self::Is(values) => text.is_some_and(|text| values.iter().any(|value| value == text)),
             _ if matches!(value, Value::Bool(_)) => false,
             Self::NotZero => text.is_some_and(|text| !text.is_empty() && !is_zero(text)),

@@ -7,7 +7,7 @@ use super::{Envelope, Origins, Spoke};
 use crate::cells::{Cells, Value};
 use crate::challenge;
 use crate::dialect::{
-    Compiled, Condition, CooldownScope, ErrorRule, Facts, Reading, Response, Source, Standard, Test, Windows,
+    Compiled, Condition, CooldownScope, ErrorRule, Facts, Line, Reading, Response, Source, Standard, Test, Windows,
 };
 use crate::fields::FieldError;
 use crate::head::{Head, ServerClock};
@@ -36,7 +36,7 @@ pub(super) fn assemble<'a>(
     let fields = &mut gathered.fields;
     let lists = if gathered.is_xml { reading.xml_lists } else { reading.lists };
     let is_batch = gathered.is_list && head.status < 400;
-    let signalled = !compiled.errors.is_empty() && is_signalled(compiled, head, cells);
+    let signalled = (!compiled.errors.is_empty() || head.is_error_event()) && is_signalled(compiled, head, cells);
     let all_said = message.is_some()
         && (code.is_some() || reading.code.is_empty())
         && (request_id.is_some() || reading.request_id.is_empty())
@@ -97,14 +97,16 @@ fn first_that_holds<'c>(readings: &'c [Reading], head: &Head<'_>, cells: &Cells<
 #[inline(never)]
 fn is_signalled(compiled: &Compiled, head: &Head<'_>, cells: &Cells<'_>) -> bool {
     let facts = Facts::new(head, cells);
-    compiled.errors.iter().any(|rule| signals(rule, &facts))
+    head.is_error_event() || compiled.errors.iter().any(|rule| signals(rule, &facts))
 }
 
 fn signals(rule: &ErrorRule<u8>, facts: &Facts<'_, '_>) -> bool {
     let holds = |(cell, test): &(u8, Test)| {
         facts.cells.get(*cell).is_some_and(|value| test.holds(value, facts.cells.text(value)))
     };
-    rule.lines.iter().all(|line| line.atoms.iter().any(holds) != line.negated) && facts.fulfil(&rule.when)
+    let line_holds =
+        |line: &Line<u8>| line.of_head(facts.head).unwrap_or_else(|| line.atoms.iter().any(holds) != line.negated);
+    rule.lines.iter().all(line_holds) && facts.fulfil(&rule.when)
 }
 
 /// What an envelope may need beyond the members that its parts are looked for in first.
@@ -216,7 +218,9 @@ fn fall_back<'a>(
     if let Some(description) = challenge::parameters(head.headers, "error_description").next() {
         return (Some(description), Spoke::Challenge);
     }
-    let plain = text.filter(|text| markup::is_plain(text, head.media_type())).map(Cow::Owned);
+    // The data of an event are of a type that no header tells.
+    let media_type = if head.event.is_some() { "" } else { head.media_type() };
+    let plain = text.filter(|text| markup::is_plain(text, media_type)).map(Cow::Owned);
     match root_text.or(plain) {
         Some(text) => (Some(text), Spoke::WholeBody),
         None => (None, Spoke::Nobody),

@@ -6,7 +6,7 @@ use super::words::{glob, header, one_of, path, route};
 use super::{File, Item};
 use crate::pattern::Ranges;
 
-const HEAD: &[&str] = &["status", "content_type", "route", "header", "header_is", "no_header"];
+const HEAD: &[&str] = &["status", "content_type", "route", "header", "header_is", "no_header", "event"];
 const BODY: &[&str] = &["body", "body_is", "body_kind", "no_body"];
 const WORDS: &[&str] = &["code", "code_range", "reason", "message"];
 
@@ -42,6 +42,7 @@ pub(super) fn when<'t>(file: &mut File<'_>, item: &Item<'t>, scope: Scope) -> Ve
             "header" => named = file.parsed(&entry, header),
             "header_is" => named_is = file.values(&entry),
             "no_header" => conditions.extend(file.each_parsed(&entry, header).into_iter().map(Condition::NoHeader)),
+            "event" => conditions.push(Condition::Event(file.each_parsed(&entry, glob))),
             "body" => member = file.parsed(&entry, path),
             "body_is" => member_is = file.values(&entry),
             "body_kind" => kind = file.parsed(&entry, one_of(&JsonKind::ALL)),
