@@ -38,6 +38,7 @@ mod deadline;
 mod error;
 mod future;
 mod held;
+mod items;
 mod layer;
 mod meaning;
 mod printable;
@@ -83,3 +84,8 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// Compiles the examples of `docs/streams.md`.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/streams.md")]
+struct Streams;

@@ -1,7 +1,8 @@
 //! Every shipped dialect reads the responses that its vendor documents: one file of cases each, in `tests/dialects/`.
 //!
-//! A line is a response and what is expected of it; what a line leaves out is not compared. The clock stands at
-//! 2026-01-15T12:00:00Z.
+//! A line is a response and what is expected of it; what a line leaves out is not compared. A line with `event` is one event
+//! of a stream, `null` for one without a name and for a line of JSON lines; its body is the event's data. The clock stands
+//! at 2026-01-15T12:00:00Z.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -31,6 +32,9 @@ fn verdict(dialect: &Dialect, line: &Value, piece: usize) -> Option<Verdict> {
     let method: Method = line["method"].as_str().unwrap_or("GET").parse().expect("a method");
     let uri: Uri = line["path"].as_str().unwrap_or("/").parse().expect("a path");
     let body = line["body"].as_str().unwrap_or_default().as_bytes();
+    if let Some(event) = line.get("event") {
+        return Verdict::of_event(dialect, &method, &uri, &head, &clock(), event.as_str(), body);
+    }
     let pieces: Vec<_> = body.chunks(piece).collect();
     Verdict::of_response(dialect, &method, &uri, &head, &clock(), &pieces)
 }
