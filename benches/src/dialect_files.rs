@@ -21,6 +21,12 @@ pub enum DialectFile {
     Rules,
     /// Rules of which all but one can never hold.
     SameRules,
+    /// Rules that the first one hides.
+    HiddenRules,
+    /// Codes that no source can say.
+    SilentCodes,
+    /// Two rules with long lists of values, one of which is in the way of the other.
+    HeaderValues,
     /// Rules that signal an error.
     Errors,
     /// One such rule with long lists of paths and values.
@@ -82,6 +88,28 @@ impl DialectFile {
             Self::HiddenPaths => lines("[read]\ncode = [\n", &|n| format!("\"a{}\",", n / 2), "]\n"),
             Self::Rules => lines("", &|n| format!("[[rules]]\nwhen = {{ code = \"E{n}\" }}\nclass = \"invalid\""), ""),
             Self::SameRules => lines("", &|_| "[[rules]]\nwhen = { code = \"E\" }\nclass = \"invalid\"".to_owned(), ""),
+            Self::HiddenRules => {
+                let first = "[read]\ncode = \"c\"\n[[rules]]\nwhen = { status = \"400-499\" }\nclass = \"invalid\"\n";
+                lines(
+                    first,
+                    &|n| format!("[[rules]]\nwhen = {{ status = 404, code = \"E{n}\" }}\nclass = \"invalid\""),
+                    "",
+                );
+            }
+            Self::SilentCodes => {
+                let read = "[read]\ncode = { path = \"c\", as = \"number\" }\n";
+                lines(read, &|n| format!("[codes.E{n}]\nstatus = 200\nclass = \"invalid\""), "");
+            }
+            Self::HeaderValues => {
+                for body in ["", ", body = \"b\""] {
+                    lines(
+                        "[[rules]]\nclass = \"invalid\"\nwhen = { header = \"x\", header_is = [",
+                        &|n| format!("\" v{n}\","),
+                        "",
+                    );
+                    lines(&format!("\"v\"]{body} }}\n"), &|_| String::new(), "");
+                }
+            }
             Self::Errors => lines("", &|n| format!("[[error]]\nnot_null = \"e{n}\""), ""),
             Self::Equals => {
                 lines("[[error]]\nequals = { path = [", &|n| format!("\"a{n}\","), "], is = [\"x\"");

@@ -23,12 +23,12 @@ pub(crate) enum Loaded {
     Bad(Vec<String>),
 }
 
-/// What is looked for in a file.
+/// How strictly a file is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Checks {
-    /// What cannot be read.
+    /// For keys and values that cannot be read.
     Mistakes,
-    /// Rules that can never hold, too, and lines that change nothing.
+    /// For rules that can never hold, too, and for lines that change nothing.
     All,
 }
 

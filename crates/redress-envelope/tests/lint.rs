@@ -145,7 +145,7 @@ fn a_rule_that_can_never_hold_is_named_with_what_to_write_instead() {
             "[error]\nnon_empty = [\"a.b\", \"a.c\"]\nunless_not_null = \"a.*\"",
             "6: error: never holds: `unless_not_null` wants nothing at `a.*`",
         ),
-        // What stands behind something wider.
+        // A rule behind a wider one.
         (
             "[[rules]]\nwhen = { status = \"400-499\" }\nclass = \"invalid\"\n[[rules]]\nwhen = { status = 403, body = \"a\" }\nclass = \"conflict\"",
             "9: rules[1]: never holds: whenever it would, `rules[0]` holds before it: write the narrower rule first, or leave one out",
@@ -338,4 +338,15 @@ fn a_file_is_checked_by_what_it_extends_and_not_for_it() {
     assert!(checked.expect("its own rule holds").1.is_empty());
     let error = Dialect::lint("base.toml", base, |_| Err("it extends none")).expect_err("no code is read");
     assert!(error.to_string().starts_with("base.toml:5: rules[0].when.code: never holds"), "{error}");
+}
+
+#[test]
+fn each_of_many_rules_behind_a_wider_one_is_named() {
+    let rule = |nth: usize| format!("[[rules]]\nwhen = {{ status = 404, code = \"E{nth}\" }}\nclass = \"not_found\"\n");
+    let rules: String = (0..1_000).map(rule).collect();
+    let first = "[[rules]]\nwhen = { status = \"400-499\" }\nclass = \"invalid\"\n";
+    let (mistakes, _) = lint(&with(&format!("{first}{rules}")));
+    assert_eq!(mistakes.len(), 1_000);
+    assert!(mistakes[999].contains("rules[1000]: never holds: whenever it would, `rules[0]` holds before it"));
+    assert_eq!(lint(&with(&rules)), (Vec::new(), Vec::new()), "codes that differ hide none");
 }

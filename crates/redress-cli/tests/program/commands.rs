@@ -32,7 +32,7 @@ fn lint_names_a_rule_that_can_never_hold_and_a_line_that_changes_nothing() {
         format!("{}:5: rules[0].when.reason: never holds: no `reason` is read: say in `[read]`", file.path());
     assert!(ran.out.starts_with(&expected), "{}", ran.out);
     assert!(ran.out.ends_with(&format!("{}: 1 mistake\n", file.path())), "{}", ran.out);
-    // What reads responses takes the file all the same.
+    // Explain takes the file all the same.
     let out = run(&["explain", "--dialect", file.path()], "HTTP/1.1 404 x\n\n").quiet();
     assert!(out.starts_with("what     not_found"), "{out}");
 

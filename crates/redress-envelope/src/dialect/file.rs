@@ -55,12 +55,12 @@ pub(super) struct File<'s> {
     extended: Option<Box<DialectError>>,
 }
 
-/// What is looked for in a file.
+/// How strictly a file is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Checks {
-    /// What cannot be read.
+    /// For keys and values that cannot be read.
     Mistakes,
-    /// Rules that can never hold, too, and lines that change nothing.
+    /// For rules that can never hold, too, and for lines that change nothing.
     Lint,
 }
 

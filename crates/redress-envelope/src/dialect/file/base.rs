@@ -24,7 +24,7 @@ pub(in super::super) enum Base<'b, 'r> {
 
 /// The files that extend each other, from the first one to the one that is being read.
 pub(in super::super) struct Chain<'r> {
-    /// What precedes the names in errors: the folder of the first file.
+    /// The folder of the first file, which precedes the names in errors.
     folder: String,
     /// The names, relative to that folder.
     names: Vec<String>,

@@ -1,4 +1,4 @@
-//! What is wrong with a dialect's file, and where.
+//! The mistakes in a dialect's file, each with its line and key.
 
 use std::fmt;
 

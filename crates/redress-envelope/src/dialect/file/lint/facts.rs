@@ -1,4 +1,4 @@
-//! What a whole dialect says, as far as one rule depends on it.
+//! Facts about a whole dialect that decide whether one of its rules can hold.
 
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
@@ -12,7 +12,7 @@ use crate::pattern::{Glob, Ranges};
 pub(super) const SUCCESS: RangeInclusive<i64> = 200..=299;
 const STATUSES: usize = 1_000;
 
-/// What a dialect says.
+/// The words that a dialect reads, the statuses that can be errors, and the rows that rules hide.
 pub(super) struct Facts<'s> {
     /// The words that a code, and a reason, may be.
     pub(super) code: Words<'s>,

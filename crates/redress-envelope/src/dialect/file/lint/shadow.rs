@@ -11,7 +11,7 @@ const MAX_COMPARED: usize = 256;
 /// How many pairs of values of two lists are compared; longer lists are believed to differ.
 const MAX_PAIRS: usize = 4_096;
 
-/// The rules so far, for the first of which a response is looked for.
+/// The rules before the one in hand that no other one hides.
 pub(super) struct Shadows<'s> {
     name: &'static str,
     earlier: Vec<(String, &'s [Condition<Wanted>])>,
@@ -22,7 +22,7 @@ impl<'s> Shadows<'s> {
         Self { name, earlier: Vec::new() }
     }
 
-    /// Notes a rule that one of those before it hides, and remembers it.
+    /// Notes a rule that one of those before it hides, and remembers any other.
     pub(super) fn check(&mut self, file: &mut File<'_>, item: &Item<'_>, when: &'s [Condition<Wanted>]) {
         let mut earlier = self.earlier.iter().rev().take(MAX_COMPARED);
         if let Some((key, _)) = earlier.find(|(_, earlier)| implies(when, earlier)) {
@@ -30,7 +30,8 @@ impl<'s> Shadows<'s> {
             let problem = format!(
                 "whenever it would, `{key}` holds before it: write the narrower {name} first, or leave one out"
             );
-            file.never(item, &problem);
+            // The earlier rule hides everything that this one would.
+            return file.never(item, &problem);
         }
         self.earlier.push((item.key.clone(), when));
     }
