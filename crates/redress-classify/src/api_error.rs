@@ -153,7 +153,7 @@ impl ApiError {
         self.details.not_refreshed.as_deref()
     }
 
-    /// Returns the first 8 KiB of the body, with invalid UTF-8 replaced. They may hold personal data.
+    /// Returns the first 8 KiB of the body, decoded by their charset, with invalid UTF-8 replaced. They may hold personal data.
     #[must_use]
     pub fn body(&self) -> &str {
         &self.details.body

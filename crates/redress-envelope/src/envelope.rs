@@ -7,6 +7,7 @@ mod xml;
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::charset;
 use crate::dialect::{CooldownScope, Dialect, REQUEST_IDS, Reading, Source};
 pub use crate::fields::FieldError;
 use crate::head::Head;
@@ -98,8 +99,8 @@ impl<'a> Envelope<'a> {
     /// Reads a response, its body given in as many pieces as it came in.
     ///
     /// It never fails: what is neither JSON nor XML leaves headers, status and, if it is a plain text, a message. Of a
-    /// repeated key the last one counts, of repeated elements the first that says something, and a member of a wrong type is absent; both leave the rest as it is. Where the body is cut
-    /// makes no difference.
+    /// repeated key the last one counts, of repeated elements the first that says something. A member of a wrong type is
+    /// absent, and the rest stays as it is. Where the body is cut makes no difference.
     ///
     /// # Examples
     /// ```
@@ -121,14 +122,55 @@ impl<'a> Envelope<'a> {
         I::IntoIter: Clone,
     {
         let pieces = pieces.into_iter();
+        if let Some(text) = charset::stated(head, pieces.clone()) {
+            return Self::read_text(dialect, head, &text);
+        }
         let mut reader = Reader::new(dialect.compiled());
         for piece in pieces.clone() {
             if !reader.feed(piece) {
                 break;
             }
         }
-        let mut text = if reader.is_json() { None } else { reader.read_other(pieces) };
+        let mut text = None;
+        if !reader.is_json() {
+            if let Some(text) = charset::declared(pieces.clone()) {
+                return Self::read_text(dialect, head, &text);
+            }
+            text = reader.read_other(pieces);
+        }
         reader.envelope(head, &mut text)
+    }
+
+    /// Reads a body that had to be decoded.
+    #[cold]
+    fn read_text(dialect: &Dialect, head: &Head<'_>, text: &str) -> Self {
+        let mut reader = Reader::new(dialect.compiled());
+        reader.feed(text.as_bytes());
+        let mut plain = if reader.is_json() { None } else { reader.read_other([text.as_bytes()].into_iter()) };
+        reader.envelope(head, &mut plain).into_owned()
+    }
+
+    /// Copies what is borrowed.
+    fn into_owned<'o>(self) -> Envelope<'o> {
+        let owned = |text: Option<Cow<'_, str>>| text.map(|text| Cow::Owned(text.into_owned()));
+        Envelope {
+            code: owned(self.code),
+            message: owned(self.message),
+            request_id: owned(self.request_id),
+            reason: owned(self.reason),
+            fields: self.fields.into_iter().map(FieldError::into_owned).collect(),
+            hint: self.hint,
+            reset: self.reset,
+            used_up: self.used_up,
+            scope: self.scope,
+            should_retry: self.should_retry,
+            signalled: self.signalled,
+            unreadable: self.unreadable,
+            rule: self.rule,
+            pattern: self.pattern,
+            has_data: self.has_data,
+            origins: self.origins,
+        }
     }
 
     /// Returns where the code stood.

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use http::header::{AGE, CONTENT_TYPE, DATE};
 use http::{HeaderMap, HeaderName};
 
+use crate::charset;
 use crate::date::parse_date;
 
 /// The head of a response, and the call that it answers.
@@ -90,6 +91,18 @@ impl<'h> Head<'h> {
             "text" => is_document || matches!(subtype.as_str(), "plain" | "html"),
             _ => false,
         }
+    }
+
+    /// Returns a body as UTF-8 where the head states another charset, or a byte order mark of UTF-16 does; `None` for a body
+    /// whose bytes are to be taken as they are.
+    #[must_use]
+    pub fn decoded<'a, I>(&self, pieces: I) -> Option<String>
+    where
+        I: IntoIterator<Item = &'a [u8]>,
+        I::IntoIter: Clone,
+    {
+        let pieces = pieces.into_iter();
+        charset::stated(self, pieces.clone()).or_else(|| charset::declared(pieces))
     }
 
     /// Returns every value of a header that is a text, without blanks around it.

@@ -19,15 +19,19 @@
 //! ```
 //!
 //! # Reading rules
-//! The outermost value is an object, an array where the dialect has a path into one, or a text, which is a message.
+//! The outermost value is an object, an array, or a text, which is a message. Of an array the first element is read in the
+//! place of an object, beside what the dialect has paths into an array for.
 //! Containers nest at most 128 deep, in skipped data too. Of a repeated key the last one counts; only whether a success
 //! may pass is decided by the first signal, so that it need not wait for the end. One byte order mark is skipped. A member
-//! of a wrong type is absent and loses nothing else. Invalid UTF-8 is replaced, codes stay as they were written, and an
+//! of a wrong type is absent and loses nothing else. A control character in a text stands for itself, escaped or not. A
+//! body is decoded by the charset that its `Content-Type` or an XML declaration names, or by its byte order mark; what is
+//! valid UTF-8 is taken as such. Invalid UTF-8 is replaced, codes stay as they were written, and an
 //! empty text says nothing. A full read enforces the grammar in skipped data as well; a [`Signal`] follows what it skips
 //! by strings, escapes and depth alone. Of a body that breaks off, what came before counts as words and decides nothing.
 
 mod cells;
 mod challenge;
+mod charset;
 mod class;
 mod date;
 mod dialect;

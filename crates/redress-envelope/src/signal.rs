@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::cells::Value;
+use crate::charset::Incremental;
 use crate::dialect::{Compiled, Dialect, ErrorRule, Test};
 use crate::head::Head;
 use crate::json::{Container, Scalar, Scanner, Sink, Unreadable, Want};
@@ -38,6 +39,8 @@ pub struct Signal {
     scanner: Scanner,
     format: Format,
     watch: Watch,
+    /// Decodes a body whose charset does not begin with ASCII.
+    decoder: Option<Box<Incremental>>,
 }
 
 /// The format of a body.
@@ -87,7 +90,9 @@ impl Signal {
             decision: Decision::Success,
         };
         watch.begin(head);
-        Self { scanner: Scanner::new(), format: Format::Unknown, watch }
+        let may_be_error = watch.decision == Decision::Undecided;
+        let decoder = if may_be_error { Incremental::new(head).map(Box::new) } else { None };
+        Self { scanner: Scanner::new(), format: Format::Unknown, watch, decoder }
     }
 
     /// Returns what is known so far; before any byte was read, that a body cannot be an error if no rule of the dialect is
@@ -100,7 +105,9 @@ impl Signal {
     /// Reads the next bytes and returns what is known after them.
     pub fn feed(&mut self, chunk: &[u8]) -> Decision {
         if self.watch.decision == Decision::Undecided {
-            let is_broken = self.read(chunk).is_err();
+            let mut decoder = self.decoder.take();
+            let is_broken = self.read(decoder.as_mut().map_or(chunk, |decoder| decoder.feed(chunk))).is_err();
+            self.decoder = decoder;
             // What is wrong behind a signal does not take it back: it might as well come in the next chunk.
             if is_broken && self.watch.decision == Decision::Undecided {
                 self.watch.decision = Decision::Success;
