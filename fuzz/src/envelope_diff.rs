@@ -2,7 +2,8 @@
 //!
 //! Allowed differences, all of them where `Value` refuses a text that the envelope reader takes: invalid UTF-8 in a
 //! string and lone surrogates (both become U+FFFD), numbers out of every range (kept as they are written), one byte
-//! order mark, which may stand behind white space, and containers exactly 128 deep.
+//! order mark, which may stand behind white space, and containers exactly 128 deep. A control character in a string is
+//! escaped before `Value` sees it. Of an array the naive reader takes the first element, which signals nothing.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -24,7 +25,7 @@ type Naive = (Option<String>, Option<String>, Option<String>, Option<String>, Ve
 /// When two readers differ in what the list of allowed differences does not name, or when a borrowed text lies outside of
 /// the body.
 pub fn check(body: &[u8]) {
-    let value = serde_json::from_slice::<Value>(body).ok();
+    let value = serde_json::from_slice::<Value>(&escaped(body)).ok();
     let (vendors, others): (Vec<_>, Vec<_>) =
         dialects::all().into_iter().partition(|dialect| VENDORS.contains(&dialect.name()));
     // Which other one it is, the length decides: each has its turn.
@@ -41,6 +42,21 @@ pub fn check(body: &[u8]) {
             assert_eq!(decide(dialect, body) == Decision::Error, ours.signalled, "{dialect:?}: signal and reading");
         }
     }
+}
+
+/// Escapes the control characters in strings.
+fn escaped(body: &[u8]) -> Vec<u8> {
+    let (mut in_string, mut behind_backslash) = (false, false);
+    let mut escaped = Vec::new();
+    for byte in body {
+        match byte {
+            0..0x20 if in_string && !behind_backslash => escaped.extend(format!("\\u{byte:04x}").bytes()),
+            _ => escaped.push(*byte),
+        }
+        in_string ^= *byte == b'"' && !behind_backslash;
+        behind_backslash = in_string && *byte == b'\\' && !behind_backslash;
+    }
+    escaped
 }
 
 fn head(status: u16) -> Head<'static> {
@@ -77,7 +93,14 @@ fn compare(dialect: &Dialect, ours: &Result<Envelope<'_>, Unreadable>, value: Op
 }
 
 fn compare_parts(dialect: &Dialect, ours: &Envelope<'_>, value: &Value) {
-    let (code, message, request_id, reason, fields, signalled) = naive(dialect.name(), value);
+    let first = |mut value: &Value| {
+        while let Some(element) = value.get(0) {
+            value = element;
+        }
+        value.clone()
+    };
+    let (code, message, request_id, reason, fields, signalled) = naive(dialect.name(), &first(value));
+    let signalled = signalled && !value.is_array();
     let same_code =
         ours.code.as_deref() == code.as_deref() || (code.as_deref() == Some("a float") && ours.code.is_some());
     assert!(same_code, "{dialect:?}: code {:?} or {code:?}", ours.code);

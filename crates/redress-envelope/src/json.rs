@@ -1,7 +1,8 @@
 //! JSON as events: what a scan tells, and who listens.
 //!
 //! The scan takes the whole grammar of RFC 8259, with these rules of its own: one byte order mark is skipped, no container
-//! lies deeper than 128 levels, invalid UTF-8 and lone surrogates become U+FFFD, and a number is a text that is never
+//! lies deeper than 128 levels, invalid UTF-8 and lone surrogates become U+FFFD, a control character in a
+//! text, which should have been escaped, stands for itself, and a number is a text that is never
 //! evaluated. A strict sink has the grammar enforced in skipped data too; for any other, what it does not want is followed
 //! to its end by strings, escapes and depth alone, at the speed of memory.
 

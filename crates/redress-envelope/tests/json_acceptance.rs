@@ -105,7 +105,7 @@ fn what_ends_early_is_told_from_what_is_wrong() {
 fn whole_bodies_are_read_or_say_why_they_are_not() {
     for (name, body, expected) in WHOLE {
         assert_eq!(as_body(body).err(), *expected, "{name}");
-        let only_here = body.contains(&0xef);
+        let only_here = body.contains(&0xef) || matches!(body, [0xfe | 0xff, ..]);
         let bare = *expected == Some(Unreadable::WrongRoot);
         assert!(only_here || serde_takes(body) == (expected.is_none() || bare), "{name}: another parser differs");
     }

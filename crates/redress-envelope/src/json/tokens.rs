@@ -58,7 +58,12 @@ impl Scanner {
                 self.state = State::Text;
                 Ok(behind)
             }
-            _ => Err(Unreadable::NotJson),
+            // A control character that should have been escaped.
+            [_, after @ ..] => {
+                self.text.keep(&rest[..=plain.len()]);
+                self.state = State::Text;
+                Ok(after)
+            }
         }
     }
 

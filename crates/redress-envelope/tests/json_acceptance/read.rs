@@ -97,7 +97,8 @@ pub(crate) const VALID: &[Case] = &[
     ("a name beyond ASCII", b"{\"\xc3\xa9\":1}"),
 ];
 
-/// What is read though it is not quite JSON: text that is replaced, and numbers beyond any range.
+/// What is read though it is not quite JSON: text that is replaced, control characters that are not
+/// escaped, and numbers beyond any range.
 pub(crate) const LENIENT: &[Case] = &[
     ("a surrogate without its second half", b"\"\\ud83d\""),
     ("a surrogate without its first half", b"\"\\ude00\""),
@@ -127,4 +128,10 @@ pub(crate) const LENIENT: &[Case] = &[
     ("less than any float", b"-1e400"),
     ("an exponent without end", b"1e99999999999999999999"),
     ("zero with a huge exponent and a fraction", b"1.5e999"),
+    ("NUL in a text", b"\"\0\""),
+    ("a line feed in a text", b"\"\n\""),
+    ("a carriage return in a text", b"\"\r\""),
+    ("a tab in a text", b"\"\t\""),
+    ("the last control character in a text", b"\"\x1f\""),
+    ("a control character in a name", b"{\"\x01\":1}"),
 ];
