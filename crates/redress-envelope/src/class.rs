@@ -116,10 +116,13 @@ impl Class {
             404 | 410 => Self::NotFound,
             // A misdirected request is not at fault: another connection takes it (RFC 9110 section 15.5.20).
             408 | 421 | 425 => Self::Unavailable,
-            409 | 412 => Self::Conflict,
-            429 => Self::RateLimited,
+            // A locked resource (RFC 4918 section 11.3).
+            409 | 412 | 423 => Self::Conflict,
+            // 420 is what some servers sent before there was 429.
+            420 | 429 => Self::RateLimited,
             400..=499 => Self::Invalid,
-            502 | 503 | 504 | 529 => Self::Unavailable,
+            // Cloudflare's, of an origin that it cannot reach or that answers nothing it understands.
+            502..=504 | 520..=527 | 529 | 530 => Self::Unavailable,
             _ => Self::Internal,
         })
     }
@@ -248,15 +251,15 @@ mod tests {
     #[test]
     fn statuses_without_a_code_have_the_documented_class() {
         let table: [(&[u16], Class); 9] = [
-            (&[400, 405, 406, 411, 413, 414, 415, 418, 422, 428, 431, 499], Class::Invalid),
+            (&[400, 405, 406, 411, 413, 414, 415, 418, 419, 422, 428, 431, 499], Class::Invalid),
             (&[401], Class::Unauthenticated),
             (&[402], Class::QuotaExhausted),
             (&[403], Class::PermissionDenied),
             (&[404, 410], Class::NotFound),
-            (&[408, 421, 425, 502, 503, 504, 529], Class::Unavailable),
-            (&[409, 412], Class::Conflict),
-            (&[429], Class::RateLimited),
-            (&[500, 501, 505, 507, 511, 520, 599, 600, 999], Class::Internal),
+            (&[408, 421, 425, 502, 503, 504, 520, 523, 524, 525, 526, 527, 529, 530], Class::Unavailable),
+            (&[409, 412, 423], Class::Conflict),
+            (&[420, 429], Class::RateLimited),
+            (&[500, 501, 505, 507, 511, 528, 531, 599, 600, 999], Class::Internal),
         ];
         for (statuses, class) in table {
             for status in statuses {

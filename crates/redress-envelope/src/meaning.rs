@@ -12,6 +12,9 @@ use crate::head::Head;
 use crate::hint::RetryHint;
 use crate::json::Unreadable;
 
+/// RFC 4918 section 11.3.
+const LOCKED: u16 = 423;
+
 /// What an error means, why, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -184,6 +187,10 @@ impl Dialect {
             return Meaning::of_class(Class::Unknown, Basis::Signal);
         };
         let mut meaning = Meaning::of_class(class, Basis::Status);
+        if head.status == LOCKED && envelope.hint.is_some() {
+            // A server that knows when the lock ends says that it does.
+            meaning.recovery = Recovery::Retry;
+        }
         if let Some(row) = self.status(head.status) {
             meaning.recovery = row.recovery.unwrap_or(meaning.recovery);
             meaning.not_processed = row.not_processed;
