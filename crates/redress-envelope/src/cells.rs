@@ -29,7 +29,7 @@ pub(crate) enum Value<'a> {
 /// What was found so far, with the cell it belongs to and the depth at which it lay.
 #[derive(Debug)]
 pub(crate) struct Cells<'a> {
-    /// A bit for each cell that holds something.
+    /// The [`bit`]s of all cells that hold something.
     seen: u128,
     /// Those that hold something come first.
     near: [Option<Found<'a>>; NEAR],
@@ -59,6 +59,12 @@ struct Found<'a> {
     depth: u8,
 }
 
+/// Returns the bit that stands for a cell in a mask. Cells that lie 128 apart share one: a mask says that none of its cells
+/// holds anything, or that one of them may.
+pub(crate) const fn bit(cell: u8) -> u128 {
+    1 << (cell % 128)
+}
+
 impl Value<'_> {
     pub(crate) const fn is_container(self) -> bool {
         matches!(self, Self::Array | Self::Object)
@@ -79,7 +85,7 @@ impl<'a> Cells<'a> {
         self.found(cell).map(|found| found.value)
     }
 
-    /// Whether there is a value in any of these cells.
+    /// Whether there may be a value in any of these cells.
     pub(crate) const fn has_any(&self, cells: u128) -> bool {
         self.seen & cells != 0
     }
@@ -109,7 +115,7 @@ impl<'a> Cells<'a> {
     /// Notes what one path brought, for a cell that keeps the last and was forgotten with the name before the value.
     #[inline(always)]
     pub(crate) fn put_last(&mut self, cell: u8, value: Value<'a>) {
-        debug_assert_eq!(self.seen & bit(cell), 0, "the name before the value has forgotten it");
+        debug_assert!(self.found(cell).is_none(), "the name before the value has forgotten it");
         self.add(Found { value, cell, depth: 0 });
     }
 
@@ -119,6 +125,11 @@ impl<'a> Cells<'a> {
         if self.seen & bit(cell) != 0 {
             return self.put_again(plan, cell, depth, value);
         }
+        self.put_first(plan, cell, depth, value);
+    }
+
+    #[inline(always)]
+    fn put_first(&mut self, plan: &Plan, cell: u8, depth: u8, value: Value<'a>) {
         if *plan.keep(cell) != Keep::Last && is_refused(plan.keep(cell), value, self.text(value)) {
             return;
         }
@@ -161,18 +172,17 @@ impl<'a> Cells<'a> {
         self.put(plan, cell, depth, value);
     }
 
-    /// Forgets what these cells hold.
+    /// Forgets what these cells hold; `mask` has the bits of them all.
     #[inline(always)]
-    pub(crate) fn forget(&mut self, cells: u128) {
-        if self.seen & cells != 0 {
+    pub(crate) fn forget(&mut self, mask: u128, cells: &[u8]) {
+        if self.seen & mask != 0 {
             self.drop_all(cells);
         }
     }
 
     #[cold]
-    fn drop_all(&mut self, cells: u128) {
-        self.seen &= !cells;
-        let forgotten = |found: &Found<'_>| cells & bit(found.cell) != 0;
+    fn drop_all(&mut self, cells: &[u8]) {
+        let forgotten = |found: &Found<'_>| cells.contains(&found.cell);
         let mut kept = 0;
         for at in 0..NEAR {
             if let Some(found) = self.near[at].take_if(|found| !forgotten(found)) {
@@ -184,11 +194,17 @@ impl<'a> Cells<'a> {
         if let Some(rest) = &mut self.rest {
             rest.found.retain(|found| !found.as_ref().is_some_and(forgotten));
         }
+        self.seen = self.all_found().fold(0, |seen, found| seen | bit(found.cell));
+    }
+
+    fn all_found(&self) -> impl Iterator<Item = &Found<'a>> {
+        let rest = self.rest.iter().flat_map(|rest| rest.found.iter().flatten());
+        self.near.iter().flatten().chain(rest)
     }
 
     #[cold]
     fn put_again(&mut self, plan: &Plan, cell: u8, depth: u8, value: Value<'a>) {
-        let Some(known) = self.found(cell) else { return };
+        let Some(known) = self.found(cell) else { return self.put_first(plan, cell, depth, value) };
         match self.beside(plan.keep(cell), known, depth, value, self.text(value)) {
             Beside::Stays => {}
             Beside::Replaced => self.replace(cell, depth, value),
@@ -270,12 +286,6 @@ impl<'a> Cells<'a> {
         }
         Value::Owned { cell, is_number }
     }
-}
-
-/// Returns the bit of a cell. A cell of JSON and one of XML may share it, as a body is never both.
-#[inline(always)]
-pub(crate) const fn bit(cell: u8) -> u128 {
-    1_u128.wrapping_shl(cell as u32)
 }
 
 /// Whether a value, with this text if it has one, says nothing where one of several is kept, or where texts are joined.

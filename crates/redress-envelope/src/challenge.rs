@@ -11,6 +11,18 @@ pub(crate) fn parameters<'h>(headers: &'h HeaderMap, name: &str) -> impl Iterato
     headers.get_all(WWW_AUTHENTICATE).iter().flat_map(move |challenges| find(challenges.as_bytes(), name))
 }
 
+/// Returns the first `error` of a challenge that is a code: those of RFC 6750 section 3.1, and all that are registered, have no
+/// blank in them.
+pub(crate) fn code(headers: &HeaderMap) -> Option<Cow<'_, str>> {
+    parameters(headers, "error").find(|error| !error.contains(char::is_whitespace))
+}
+
+/// Returns what a challenge says to people: its `error_description`, or a sentence in the place of a code.
+pub(crate) fn message(headers: &HeaderMap) -> Option<Cow<'_, str>> {
+    let sentence = || parameters(headers, "error").find(|error| error.contains(char::is_whitespace));
+    parameters(headers, "error_description").next().or_else(sentence)
+}
+
 fn find<'h>(challenges: &'h [u8], wanted: &str) -> Vec<Cow<'h, str>> {
     let mut all = Vec::new();
     let mut rest = challenges;

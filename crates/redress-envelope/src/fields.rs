@@ -36,8 +36,11 @@ pub(crate) struct Fields<'a> {
     outer: Vec<(FieldError<'a>, u8, u8)>,
     /// How many items are open.
     open: u8,
-    /// The name in hand, of a map or a tree.
+    /// The name in hand, of a map or a tree, behind those of the containers that it lies in.
     name: Cow<'a, str>,
+    /// The list that it belongs to, and where in it the part begins that does.
+    name_list: u8,
+    begin: u16,
 }
 
 impl FieldError<'_> {
@@ -70,6 +73,8 @@ impl<'a> Fields<'a> {
             outer: Vec::new(),
             open: 0,
             name: Cow::Borrowed(""),
+            name_list: 0,
+            begin: 0,
         }
     }
 
@@ -118,15 +123,26 @@ impl<'a> Fields<'a> {
     pub(crate) fn key(&mut self, node: &Node, named: u16, name: Cow<'a, str>) {
         match node.role {
             Role::Name { list, once, .. } => {
+                self.begin = match named {
+                    0 => 0,
+                    _ if list == self.name_list => self.begin,
+                    // What it lies in is a name of another list.
+                    _ => named + 1,
+                };
+                self.name_list = list;
                 self.extend(usize::from(named), short(name));
                 // The last of a repeated name counts, as long as there is room for more.
-                if once && named == 0 && self.found.len() < MAX_FIELDS {
-                    let name = std::mem::take(&mut self.name);
+                if once && (named == 0 || self.begin == named + 1) && self.found.len() < MAX_FIELDS {
+                    let name = self.own_name();
                     self.retain(|of, field| of != list || field.path != name);
-                    self.name = name;
                 }
             }
-            Role::Leaf { .. } => truncate(&mut self.name, usize::from(named)),
+            Role::Leaf { .. } => {
+                truncate(&mut self.name, usize::from(named));
+                if usize::from(self.begin) >= self.name.len() {
+                    self.begin = 0;
+                }
+            }
             _ => {}
         }
         self.forget(node);
@@ -163,7 +179,7 @@ impl<'a> Fields<'a> {
                 self.push(list, FieldError { path: Cow::Borrowed(""), message: text });
             }
             Role::Name { list, leaf: true, .. } | Role::Leaf { list } => {
-                self.push(list, FieldError { path: self.name.clone(), message: text });
+                self.push(list, FieldError { path: self.own_name(), message: text });
             }
             _ => self.path(role, text),
         }
@@ -173,8 +189,7 @@ impl<'a> Fields<'a> {
     #[inline]
     fn path(&mut self, role: Role, path: Cow<'a, str>) {
         match role {
-            // Some servers write the word where they mean nothing.
-            Role::ItemPath { rank } if rank <= self.path_rank && !path.is_empty() && path != "null" => {
+            Role::ItemPath { rank } if rank <= self.path_rank && is_name(&path) => {
                 (self.path_rank, self.item.path) = (rank, short(path));
             }
             Role::ItemPathPart { rank } if rank <= self.path_rank => self.part(rank, path),
@@ -200,6 +215,18 @@ impl<'a> Fields<'a> {
         }
         let before = self.name.get(..named).unwrap_or(&self.name);
         self.name = short(Cow::Owned([before, ".", &name].concat()));
+    }
+
+    /// Returns the name in hand without those of other lists.
+    #[inline]
+    fn own_name(&self) -> Cow<'a, str> {
+        if self.begin == 0 {
+            return self.name.clone();
+        }
+        match &self.name {
+            Cow::Borrowed(name) => Cow::Borrowed(name.get(usize::from(self.begin)..).unwrap_or(name)),
+            Cow::Owned(name) => Cow::Owned(name.get(usize::from(self.begin)..).unwrap_or(name).to_owned()),
+        }
     }
 
     /// Forgets what an earlier member of the same name brought.
@@ -253,6 +280,12 @@ fn truncate(name: &mut Cow<'_, str>, len: usize) {
         Cow::Owned(name) if name.is_char_boundary(len) => name.truncate(len),
         Cow::Owned(_) => {}
     }
+}
+
+/// Whether a text can be the name of a field: some servers write `null` where they mean nothing, or a sentence.
+fn is_name(text: &str) -> bool {
+    let is_sentence = text.ends_with('.') && text.contains(' ');
+    !text.is_empty() && text != "null" && !is_sentence
 }
 
 /// Cuts a name that no field has.

@@ -4,6 +4,7 @@
 mod xml;
 
 use std::fmt;
+use std::slice;
 
 pub(crate) use xml::fold;
 
@@ -11,6 +12,9 @@ use crate::json::MAX_NAME;
 
 /// How many steps a path may have.
 pub(crate) const MAX_STEPS: usize = 8;
+
+/// How many paths one that names alternatives may stand for.
+const MAX_NAMES: usize = 32;
 
 /// The way from the root of a body to one value.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -20,6 +24,8 @@ pub(crate) struct Path(Vec<Step>);
 pub(crate) enum Step {
     /// The member of this name.
     Key(String),
+    /// The members of these names.
+    OneOf(Vec<String>),
     /// The element at this index.
     Index(u32),
     /// Every element.
@@ -54,6 +60,7 @@ impl Path {
             rest = after;
         }
         match steps.len() {
+            _ if Self(steps.clone()).count() > MAX_NAMES => Err("a path that stands for at most 32 paths"),
             0 => Err("a path such as `error.code`"),
             1..=MAX_STEPS => Ok(Self(steps)),
             _ => Err("a path of at most 8 steps"),
@@ -76,12 +83,29 @@ impl Path {
 
     /// Whether it may lead to several values, as any path into XML may: elements repeat.
     pub(crate) fn has_wildcard(&self) -> bool {
-        self.is_xml() || self.0.iter().any(|step| matches!(step, Step::Each | Step::Any))
+        self.is_xml() || self.0.iter().any(|step| matches!(step, Step::Each | Step::Any | Step::OneOf(_)))
     }
 
     /// Whether its first step is the member of this name.
     pub(crate) fn begins_with(&self, name: &str) -> bool {
         matches!(self.0.first(), Some(Step::Key(key)) if key == name)
+    }
+
+    /// Returns how many paths it stands for.
+    fn count(&self) -> usize {
+        let names = |step: &Step| if let Step::OneOf(names) = step { names.len() } else { 1 };
+        self.0.iter().map(names).fold(1, usize::saturating_mul)
+    }
+
+    /// Returns each path that it stands for, in which every step has one name.
+    pub(crate) fn expanded(&self) -> Vec<Self> {
+        self.0.iter().fold(vec![Self(Vec::new())], |paths, step| match step {
+            Step::OneOf(names) => {
+                let with = |path: &Self, name: &String| path.join(&[Step::Key(name.clone())]);
+                paths.iter().flat_map(|path| names.iter().map(move |name| with(path, name))).collect()
+            }
+            step => paths.iter().map(|path| path.join(slice::from_ref(step))).collect(),
+        })
     }
 
     /// Returns this path with another one behind it.
@@ -114,9 +138,16 @@ fn key(text: &str) -> Result<(Step, &str), &'static str> {
     match &text[..end] {
         "" => Err("the name of a member"),
         "*" => Ok((Step::Any, &text[end..])),
+        names if names.contains('|') => Ok((one_of(names)?, &text[end..])),
         name if name.len() >= MAX_NAME => Err("a name of less than 256 bytes"),
         name => Ok((Step::Key(name.to_owned()), &text[end..])),
     }
+}
+
+fn one_of(names: &str) -> Result<Step, &'static str> {
+    let names: Vec<_> = names.split('|').map(str::to_owned).collect();
+    let are_names = names.iter().all(|name| !name.is_empty() && name.len() < MAX_NAME);
+    if are_names { Ok(Step::OneOf(names)) } else { Err("the name of a member between `|`") }
 }
 
 impl fmt::Display for Path {
@@ -130,8 +161,11 @@ impl fmt::Display for Path {
         for (nth, step) in self.0.iter().enumerate() {
             let dot = if nth == 0 { "" } else { "." };
             match step {
-                Step::Key(name) if name.is_empty() || name.contains(['.', '[', '*']) => write!(f, "{dot}\"{name}\"")?,
+                Step::Key(name) if name.is_empty() || name.contains(['.', '[', '*', '|']) => {
+                    write!(f, "{dot}\"{name}\"")?
+                }
                 Step::Key(name) => write!(f, "{dot}{name}")?,
+                Step::OneOf(names) => write!(f, "{dot}{}", names.join("|"))?,
                 Step::Index(index) => write!(f, "[{index}]")?,
                 Step::Each => f.write_str("[*]")?,
                 Step::Any => write!(f, "{dot}*")?,
@@ -160,6 +194,8 @@ mod tests {
             "a[*].b",
             "data.*",
             "*.code",
+            "errors[*].message|text",
+            "\"a|b\"",
         ] {
             assert_eq!(Path::parse(text).map(|path| path.to_string()), Ok(text.to_owned()));
         }
@@ -175,6 +211,7 @@ mod tests {
             ("a[]", INDEX),
             ("a[0", "`]` after an index"),
             ("a[0]b", DOT),
+            ("a.b||c", "the name of a member between `|`"),
             ("\"a", "a closing quotation mark"),
             (long.as_str(), "a path of at most 8 steps"),
         ] {

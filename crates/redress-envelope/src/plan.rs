@@ -3,21 +3,25 @@
 mod lists;
 mod node;
 mod plans;
+mod root;
+mod spelling;
 
 use std::collections::HashSet;
 
-use crate::json::Container;
+use crate::cells::bit;
 use crate::path::{Path, Step};
 use node::Name;
 pub(crate) use node::Node;
 pub(crate) use plans::Plans;
+pub(crate) use spelling::Spelling;
 
-/// How many values one plan may name: as many as a mask has bits.
-pub(crate) const MAX_CELLS: usize = 128;
+/// How many values the plan for JSON may name, and that for XML: together as many as a byte can number.
+pub(crate) const MAX_CELLS: usize = 160;
+pub(crate) const MAX_XML_CELLS: usize = 256 - MAX_CELLS;
 /// How many lists of fields one plan may have.
 pub(crate) const MAX_LISTS: usize = 64;
 /// How many alternatives the parts of an item may have.
-pub(crate) const MAX_RANKS: usize = 16;
+pub(crate) const MAX_RANKS: usize = 32;
 
 /// A node of the graph.
 pub(crate) type NodeId = u16;
@@ -25,6 +29,9 @@ pub(crate) type NodeId = u16;
 /// Paths that begin at node 0. It is a tree but for what stands for any depth: those nodes lead back to themselves.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
+    spelling: Spelling,
+    /// Whether an array at the top is read for nothing but its first element, which is read as the body would be.
+    reads_first_element: bool,
     nodes: Vec<Node>,
     cells: Vec<(Path, Keep)>,
     /// The number of the first cell.
@@ -98,8 +105,10 @@ pub(crate) enum FieldList {
 }
 
 impl Plan {
-    fn new(first_cell: u8) -> Self {
+    fn new(first_cell: u8, spelling: Spelling) -> Self {
         Self {
+            spelling,
+            reads_first_element: false,
             nodes: vec![Node::default()],
             cells: Vec::new(),
             first_cell,
@@ -117,29 +126,31 @@ impl Plan {
         if let Some(known) = self.cells.iter().position(|(at, how)| at == path && how == keep) {
             return u8::try_from(known).ok().map(|nth| self.first_cell + nth);
         }
-        let Some(nth) = u8::try_from(self.cells.len()).ok().filter(|nth| usize::from(*nth) < MAX_CELLS) else {
+        let Some(nth) = u8::try_from(self.cells.len()).ok().filter(|nth| usize::from(*nth) < self.most()) else {
             self.refused += 1;
             return None;
         };
         let cell = self.first_cell + nth;
         self.cells.push((path.clone(), keep.clone()));
-        let node = self.node(path);
-        self.at(node).cells.push(cell);
-        if let Keep::Deepest(name) = keep {
-            self.deepen(path, name, cell);
+        for path in path.expanded() {
+            let node = self.node(&path);
+            self.at(node).cells.push(cell);
+            if let Keep::Deepest(name) = keep {
+                self.deepen(&path, name, cell);
+            }
         }
         // The outer one of what may lie deeper is no repetition of the inner one, whichever comes first.
         let forgetting = path.steps().len() - usize::from(matches!(keep, Keep::Deepest(_)) && !path.steps().is_empty());
-        let bit = 1_u128 << nth;
-        self.along_names(&path.steps()[..forgetting], |node| node.cells_below |= bit);
+        self.along_names(&path.steps()[..forgetting], |node| {
+            node.cells_below.push(cell);
+            node.mask_below |= bit(cell);
+        });
         Some(cell)
     }
 
-    /// Returns a place where two lists of fields begin that differ: only the last of them would be read.
-    pub(crate) fn contested(&self) -> Option<&Path> {
-        let mut lists = self.lists.iter().enumerate();
-        let (_, list) = lists.find(|(nth, list)| self.lists[..*nth].iter().any(|other| other.contests(list)))?;
-        Some(list.at())
+    /// Returns how many values it may name.
+    pub(crate) const fn most(&self) -> usize {
+        if self.first_cell == 0 { MAX_CELLS } else { MAX_XML_CELLS }
     }
 
     /// Returns how many lists of fields were asked for.
@@ -186,6 +197,7 @@ impl Plan {
                 }
                 _ => None,
             };
+            node.sort_keys();
             node.lengths = node.keys.iter().fold(0, |lengths, (key, _)| lengths | 1 << (key.len() % 64));
         }
         self.nodes[0].only = None;
@@ -195,15 +207,6 @@ impl Plan {
     #[inline(always)]
     pub(crate) fn node_at(&self, id: NodeId) -> &Node {
         &self.nodes[usize::from(id)]
-    }
-
-    /// Whether a body may have this kind of root.
-    pub(crate) fn may_begin_with(&self, container: Container) -> bool {
-        let root = self.node_at(0);
-        match container {
-            Container::Object => root.wants_inside(container) || !root.wants_inside(Container::Array),
-            Container::Array => root.wants_inside(container),
-        }
     }
 
     /// Lets the member `name` lie in itself before the last step of `path`.
@@ -217,8 +220,10 @@ impl Plan {
             let leaf = self.child(at, last);
             self.at(leaf).cells.push(cell);
         }
-        if !self.node_at(deeper).keys.iter().any(|(key, _)| *key == Name::new(name)) {
-            self.at(deeper).keys.push((Name::new(name), deeper));
+        for name in self.spellings(name) {
+            if !self.node_at(deeper).keys.iter().any(|(key, _)| *key == name) {
+                self.at(deeper).keys.push((name, deeper));
+            }
         }
     }
 
@@ -263,7 +268,7 @@ impl Plan {
     fn along_names(&mut self, path: &[Step], mut visit: impl FnMut(&mut Node)) {
         let mut at = 0;
         for step in path {
-            if matches!(step, Step::Each | Step::Any) {
+            if matches!(step, Step::Each | Step::Any | Step::OneOf(_)) {
                 return;
             }
             at = self.child(at, step);
@@ -285,6 +290,11 @@ impl Plan {
         self.at(node).role = role;
     }
 
+    /// Returns each way to write a name.
+    fn spellings(&self, name: &str) -> Vec<Name> {
+        self.spelling.of(name).iter().map(|name| Name::new(name)).collect()
+    }
+
     fn at(&mut self, id: NodeId) -> &mut Node {
         &mut self.nodes[usize::from(id)]
     }
@@ -301,10 +311,12 @@ impl Plan {
             Step::Anywhere => Some(Name::new(Self::ANYWHERE)),
             Step::Attribute(name) => Some(Name::new(&format!("@{name}"))),
             Step::Text => Some(Name::new(Self::TEXT)),
-            Step::Index(_) | Step::Each | Step::Any => None,
+            Step::Index(_) | Step::Each | Step::Any | Step::OneOf(_) => None,
         };
-        let node = self.at(at);
+        let node = self.node_at(at);
         let known = match step {
+            // Of what is put into the plan there is one path for each name.
+            Step::OneOf(_) => Some(at),
             Step::Index(index) => node.indices.iter().find(|(key, _)| key == index).map(|(_, id)| *id),
             Step::Each => node.each,
             Step::Any => node.any_key,
@@ -314,10 +326,19 @@ impl Plan {
             return known;
         }
         match (step, name) {
-            (Step::Index(index), _) => node.indices.push((*index, next)),
-            (Step::Each, _) => node.each = Some(next),
-            (_, Some(name)) => node.keys.push((name, next)),
-            (_, None) => node.any_key = Some(next),
+            (Step::Key(name), _) => {
+                for name in self.spellings(name) {
+                    let keys = &mut self.at(at).keys;
+                    if !keys.iter().any(|(key, _)| *key == name) {
+                        keys.push((name, next));
+                    }
+                }
+            }
+            (Step::OneOf(_), _) => {}
+            (Step::Index(index), _) => self.at(at).indices.push((*index, next)),
+            (Step::Each, _) => self.at(at).each = Some(next),
+            (_, Some(name)) => self.at(at).keys.push((name, next)),
+            (_, None) => self.at(at).any_key = Some(next),
         }
         self.nodes.push(Node::default());
         if self.first_cell == Plans::FIRST_XML {

@@ -323,9 +323,10 @@ fn a_mistake_is_named_once() {
 
 #[test]
 fn too_many_paths_are_refused_where_they_stand() {
-    let paths: Vec<_> = (0..140).map(|nth| format!("\"p{nth}\"")).collect();
-    let found = mistakes(&format!("name = \"a\"\n\n[read]\ncode = [{}]", paths.join(", ")));
-    assert_eq!(found, ["acme.toml:3: read: expected at most 128 paths in all, found 140"]);
+    let paths = |name: &str| (0..135).map(|nth| format!("\"{name}{nth}\"")).collect::<Vec<_>>().join(", ");
+    let (code, message) = (paths("c"), paths("m"));
+    let found = mistakes(&format!("name = \"a\"\n\n[read]\ncode = [{code}]\nmessage = [{message}]"));
+    assert_eq!(found, ["acme.toml:3: read: expected at most 256 paths in all, found 270"]);
 }
 
 #[test]

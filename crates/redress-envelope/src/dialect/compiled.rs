@@ -63,7 +63,7 @@ pub(crate) struct Reading {
 
 impl Compiled {
     pub(crate) fn new(spec: Spec) -> Self {
-        let (mut plan, mut signal_plan) = (Plans::new(), Plans::new());
+        let (mut plan, mut signal_plan) = (Plans::new(spec.spelling), Plans::new(spec.spelling));
         let readings = spec.readings().map(|reading| compile(reading, &spec.reading, &mut plan));
         let readings: Vec<_> = readings.collect();
         let mut compiled = |flags: &[Flag<Wanted>]| -> Vec<_> {
@@ -88,6 +88,7 @@ impl Compiled {
         let errors = spec.errors.iter().map(|rule| error_rule(rule, &mut plan)).collect();
         let signals: Vec<_> = spec.errors.iter().map(|rule| error_rule(rule, &mut signal_plan)).collect();
         let xml_atoms = xml_atoms(&signals);
+        plan.json.read_first_element();
         let (plan, signal_plan) = (plan.finish(), signal_plan.finish());
         let first_status = spec.statuses.keys().next().copied().unwrap_or(u16::MAX);
         Self {

@@ -20,6 +20,8 @@ pub(crate) struct Source<P> {
     /// Values that say nothing.
     pub(crate) not: Vec<Glob>,
     pub(crate) repeats: Repeats,
+    /// Whether it is only asked where no field error has a message either.
+    pub(crate) after_fields: bool,
     /// Whether any text, and any number, is taken, and all of it; known once it is compiled.
     pub(crate) plain_text: bool,
     pub(crate) plain_number: bool,
@@ -86,6 +88,7 @@ impl<P> Source<P> {
             cuts: Vec::new(),
             not: Vec::new(),
             repeats: Repeats::Count,
+            after_fields: false,
             plain_text: false,
             plain_number: false,
         }
@@ -102,13 +105,14 @@ impl<P> Source<P> {
             }
         };
         let Self { kind, cuts, not, repeats, .. } = self;
-        let is_plain = cuts.is_empty() && not.is_empty() && *repeats == Repeats::Count;
+        let is_plain = cuts.is_empty() && not.is_empty() && *repeats == Repeats::Count && !self.after_fields;
         Some(Source {
             place,
             kind: *kind,
             cuts: cuts.clone(),
             not: not.clone(),
             repeats: *repeats,
+            after_fields: self.after_fields,
             plain_text: is_plain && matches!(kind, Kind::Text | Kind::Word | Kind::Any),
             plain_number: is_plain && matches!(kind, Kind::Number | Kind::Word | Kind::Any),
         })
@@ -159,7 +163,8 @@ impl Source<u8> {
             Place::Header(_) if response.head.headers.is_empty() => None,
             Place::Header(_) => self.read_header(response.head),
             Place::Challenge(name) => {
-                let mut texts = challenge::parameters(response.head.headers, name);
+                let is_code = |text: &Cow<'_, str>| name != "error" || !text.contains(char::is_whitespace);
+                let mut texts = challenge::parameters(response.head.headers, name).filter(is_code);
                 texts.find_map(|text| self.taken(text, response.head.status))
             }
             Place::Parts(parts, between) => {

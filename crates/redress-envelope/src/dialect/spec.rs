@@ -14,7 +14,7 @@ use super::source::Source;
 use crate::class::Recovery;
 use crate::path::Path;
 use crate::pattern::Glob;
-use crate::plan::{FieldList, Keep};
+use crate::plan::{FieldList, Keep, Spelling};
 
 /// A path, and which of the values that it leads to is wanted.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -27,6 +27,7 @@ pub(crate) struct Wanted {
 pub(crate) struct Spec {
     pub(crate) name: String,
     pub(crate) vendor: String,
+    pub(crate) spelling: Spelling,
     pub(crate) errors: Vec<ErrorRule<Wanted>>,
     /// The readings that have conditions, in order.
     pub(crate) guarded: Vec<Reading>,
@@ -69,6 +70,7 @@ impl Spec {
         Self {
             name: name.to_owned(),
             vendor: name.to_owned(),
+            spelling: Spelling::Exact,
             errors: Vec::new(),
             guarded: Vec::new(),
             reading: Reading::default(),

@@ -36,7 +36,9 @@ pub(super) fn assemble<'a>(
     let fields = &mut gathered.fields;
     let lists = if gathered.is_xml { reading.xml_lists } else { reading.lists };
     let is_batch = gathered.is_list && head.status < 400;
-    let signalled = (!compiled.errors.is_empty() || head.is_error_event()) && is_signalled(compiled, head, cells);
+    // An array may hold the answers to several requests: one of them does not make it an error.
+    let may_signal = !compiled.errors.is_empty() && !gathered.is_twin || head.is_error_event();
+    let signalled = may_signal && is_signalled(compiled, head, cells);
     let all_said = message.is_some()
         && (code.is_some() || reading.code.is_empty())
         && (request_id.is_some() || reading.request_id.is_empty())
@@ -126,10 +128,10 @@ impl<'a> Rest<'_, 'a> {
     fn added_to(self, mut envelope: Envelope<'a>) -> Envelope<'a> {
         let response = Response { head: self.head, cells: self.cells };
         let origins = &mut envelope.origins;
-        say(&self.reading.code, &response, &mut envelope.code, &mut origins.code);
-        say(&self.reading.message, &response, &mut envelope.message, &mut origins.message);
-        say(&self.reading.request_id, &response, &mut envelope.request_id, &mut origins.request_id);
-        say(&self.reading.reason, &response, &mut envelope.reason, &mut Spoke::Nobody);
+        say(false, &self.reading.code, &response, &mut envelope.code, &mut origins.code);
+        say(false, &self.reading.message, &response, &mut envelope.message, &mut origins.message);
+        say(false, &self.reading.request_id, &response, &mut envelope.request_id, &mut origins.request_id);
+        say(false, &self.reading.reason, &response, &mut envelope.reason, &mut Spoke::Nobody);
         let Compiled { cooldown, spec, .. } = self.compiled;
         if !cooldown.is_silent() {
             envelope.scope = cooldown.named(&spec.scopes, &response, is_cut(&envelope, self.cells));
@@ -142,11 +144,15 @@ impl<'a> Rest<'_, 'a> {
             self.add_hints(&standard, &mut envelope);
         }
         if envelope.message.is_none() {
+            (envelope.message, envelope.origins.message) = of_fields(&envelope.fields);
+        }
+        say(true, &self.reading.message, &response, &mut envelope.message, &mut envelope.origins.message);
+        if envelope.message.is_none() {
             (envelope.message, envelope.origins.message) =
-                fall_back(&envelope.fields, self.root_text.take(), self.text.take(), self.head);
+                fall_back(self.root_text.take(), self.text.take(), self.head);
         }
         if envelope.code.is_none()
-            && let Some(error) = challenge::parameters(self.head.headers, "error").next()
+            && let Some(error) = challenge::code(self.head.headers)
         {
             (envelope.code, envelope.origins.code) = (Some(error), Spoke::Challenge);
         }
@@ -196,26 +202,41 @@ impl<'a> Rest<'_, 'a> {
     }
 }
 
-/// Takes what the first source says that says something, and notes which one that is.
-fn say<'a>(slot: &[Source<u8>], response: &Response<'_, 'a>, said: &mut Option<Cow<'a, str>>, by: &mut Spoke) {
+/// Takes what the first source says that says something, of those that come after the field errors or of the others, and
+/// notes which one that is.
+fn say<'a>(
+    after_fields: bool,
+    slot: &[Source<u8>],
+    response: &Response<'_, 'a>,
+    said: &mut Option<Cow<'a, str>>,
+    by: &mut Spoke,
+) {
     if said.is_none()
-        && let Some((text, nth)) = slot.iter().zip(0..).find_map(|(source, nth)| Some((source.read(response)?, nth)))
+        && let Some((text, nth)) = slot
+            .iter()
+            .zip(0..)
+            .filter(|(source, _)| source.after_fields == after_fields)
+            .find_map(|(source, nth)| Some((source.read(response)?, nth)))
     {
         (*said, *by) = (Some(text), Spoke::Source(nth));
     }
 }
 
-/// Returns a message from where no dialect has to name it: the first field error, or a body that is a text.
+/// Returns the message of the first field error that has one.
+fn of_fields<'a>(fields: &[FieldError<'a>]) -> (Option<Cow<'a, str>>, Spoke) {
+    match fields.iter().find(|field| !field.message.is_empty()) {
+        Some(first) => (Some(first.message.clone()), Spoke::FirstField),
+        None => (None, Spoke::Nobody),
+    }
+}
+
+/// Returns a message from where no dialect has to name it: a challenge, or a body that is a text.
 fn fall_back<'a>(
-    fields: &[FieldError<'a>],
     root_text: Option<Cow<'a, str>>,
     text: Option<String>,
     head: &Head<'a>,
 ) -> (Option<Cow<'a, str>>, Spoke) {
-    if let Some(first) = fields.iter().find(|field| !field.message.is_empty()) {
-        return (Some(first.message.clone()), Spoke::FirstField);
-    }
-    if let Some(description) = challenge::parameters(head.headers, "error_description").next() {
+    if let Some(description) = challenge::message(head.headers) {
         return (Some(description), Spoke::Challenge);
     }
     // The data of an event are of a type that no header tells.

@@ -34,6 +34,8 @@ pub(super) struct Gathered<'a, 'p> {
     pub(super) fields: Option<Fields<'a>>,
     /// The body, where all of it is one text.
     pub(super) root_text: Option<Cow<'a, str>>,
+    /// Whether the body is an array of which the first element is read in the place of an object.
+    pub(super) is_twin: bool,
     /// Whether the body is nothing but a number, a truth value or `null`.
     is_bare: bool,
     /// Whether the body is XML, so that cells and fields are those of the other plan.
@@ -81,7 +83,7 @@ impl<'a, 'p> Reader<'a, 'p> {
     pub(super) fn envelope(&mut self, head: &Head<'a>, text: &mut Option<String>) -> Envelope<'a> {
         let is_over = self.wrong.is_some() || self.gathered.is_xml;
         let wrong = if is_over { self.wrong } else { self.scanner.finish(&mut self.gathered).err() };
-        let wrong = wrong.or(self.gathered.is_bare.then_some(Unreadable::WrongRoot));
+        let wrong = wrong.or(self.gathered.has_wrong_root().then_some(Unreadable::WrongRoot));
         if wrong == Some(Unreadable::NotJson) {
             // A text with something behind it is rather a text as a whole.
             self.gathered.root_text = None;
@@ -101,10 +103,16 @@ impl<'a, 'p> Gathered<'a, 'p> {
             cells,
             fields: None,
             root_text: None,
+            is_twin: false,
             is_bare: false,
             is_xml: false,
             is_list: false,
         }
+    }
+
+    /// Whether the body is a bare value, or an array whose first element says nothing.
+    fn has_wrong_root(&self) -> bool {
+        self.is_bare || (self.is_twin && !self.cells.has_any(u128::MAX) && self.fields.is_none())
     }
 
     /// Goes to a member and forgets what an earlier one of its name brought.
@@ -112,7 +120,7 @@ impl<'a, 'p> Gathered<'a, 'p> {
     fn go_to(&mut self, name: &[u8]) -> Option<(NodeId, &'p Node)> {
         let id = self.walk.key(self.plan, name)?;
         let node = self.plan.node_at(id);
-        self.cells.forget(node.cells_below);
+        self.cells.forget(node.mask_below, &node.cells_below);
         Some((id, node))
     }
 }
@@ -139,6 +147,7 @@ impl<'a> Sink<'a> for Gathered<'a, '_> {
                 return Err(Unreadable::WrongRoot);
             }
             self.is_list = container == Container::Array;
+            self.is_twin = self.plan.is_twin(container);
         }
         let node = self.plan.node_at(self.node);
         for cell in &node.cells {

@@ -66,7 +66,7 @@ pub(super) fn print(steps: &[Step], f: &mut fmt::Formatter<'_>) -> fmt::Result {
             Step::Key(name) => write!(f, "{slash}{name}")?,
             Step::Attribute(name) => write!(f, "{slash}@{name}")?,
             Step::Any => write!(f, "{slash}*")?,
-            Step::Text | Step::Index(_) | Step::Each => write!(f, "{slash}.")?,
+            Step::Text | Step::Index(_) | Step::Each | Step::OneOf(_) => write!(f, "{slash}.")?,
         }
     }
     Ok(())

@@ -1,10 +1,25 @@
 //! The places of the lists of field errors.
 
-use super::node::Name;
+use std::collections::HashMap;
+
 use super::{FieldList, MAX_LISTS, Plan, Role};
 use crate::path::{Path, Step};
 
 impl Plan {
+    /// Returns a place where two lists of fields begin that differ: only the last of them would be read.
+    pub(crate) fn contested(&self) -> Option<&Path> {
+        let mut at: HashMap<Path, Vec<&FieldList>> = HashMap::new();
+        self.lists.iter().find_map(|list| {
+            let is_taken = list.at().expanded().into_iter().any(|place| {
+                let others = at.entry(place).or_default();
+                let is_taken = others.iter().any(|other| other.contests(list));
+                others.push(list);
+                is_taken
+            });
+            is_taken.then(|| list.at())
+        })
+    }
+
     /// Adds a list of field errors, and returns its bit; a list that is known has one, and there are none beyond the last.
     pub(crate) fn list(&mut self, fields: &FieldList) -> u64 {
         if let Some(known) = self.lists.iter().position(|known| known == fields) {
@@ -13,14 +28,14 @@ impl Plan {
         self.lists.push(fields.clone());
         let list = self.lists.len() - 1;
         if list < MAX_LISTS {
-            self.place(fields, list as u8);
+            self.along_names(fields.at().steps(), |node| node.lists_below |= 1 << list);
+            fields.expanded().iter().for_each(|fields| self.place(fields, list as u8));
             return 1 << list;
         }
         0
     }
 
     fn place(&mut self, fields: &FieldList, list: u8) {
-        self.along_names(fields.at().steps(), |node| node.lists_below |= 1 << list);
         match fields {
             FieldList::List { at, path, message, nameless, single } => {
                 // An element that repeats is its own list.
@@ -42,7 +57,7 @@ impl Plan {
                 let name = at.join(&[Step::Any]);
                 self.role(&name, Role::Name { list, leaf: *texts, once: !*each });
                 self.role(&name.join(&[Step::Each]), Role::Leaf { list });
-                for path in message {
+                for path in message.iter().flat_map(Path::expanded) {
                     self.role(&name.join(path.steps()), Role::Leaf { list });
                     self.role(&name.join(&[Step::Each]).join(path.steps()), Role::Leaf { list });
                 }
@@ -52,7 +67,7 @@ impl Plan {
     }
 
     fn item_paths(&mut self, item: &Path, paths: &[Path]) {
-        for (path, rank) in paths.iter().zip(0..) {
+        for (path, rank) in ranked(paths) {
             let path = item.join(path.steps());
             self.role(&path, Role::ItemPath { rank });
             self.role(&path.join(&[Step::Each]), Role::ItemPathPart { rank });
@@ -61,7 +76,7 @@ impl Plan {
     }
 
     fn item_messages(&mut self, item: &Path, messages: &[Path]) {
-        for (path, rank) in messages.iter().zip(0..) {
+        for (path, rank) in ranked(messages) {
             let path = item.join(path.steps());
             self.role(&path, Role::ItemMessage { rank });
             self.inside(item, &path, |node| node.messages_below |= 1 << rank);
@@ -79,29 +94,49 @@ impl Plan {
         let node = self.at(end);
         node.role = Role::Leaf { list };
         node.each = Some(end);
-        let ends: Vec<_> =
-            message.iter().map(|path| path.steps().iter().fold(end, |at, step| self.child(at, step))).collect();
+        let ends: Vec<_> = message
+            .iter()
+            .flat_map(Path::expanded)
+            .map(|path| path.steps().iter().fold(end, |at, step| self.child(at, step)))
+            .collect();
         ends.into_iter().for_each(|end| self.at(end).role = Role::Leaf { list });
-        self.at(any).keys.push((Name::new(leaf), end));
+        let names = self.spellings(leaf);
+        self.at(any).keys.extend(names.into_iter().map(|name| (name, end)));
     }
 }
 
+/// Returns each path that the alternatives stand for, with the rank of its alternative.
+fn ranked(paths: &[Path]) -> impl Iterator<Item = (Path, u8)> {
+    paths.iter().zip(0..).flat_map(|(path, rank)| path.expanded().into_iter().map(move |path| (path, rank)))
+}
+
 impl FieldList {
+    /// Returns the list at each place that it is at.
+    fn expanded(&self) -> Vec<Self> {
+        let at = |new: Path| {
+            let mut list = self.clone();
+            let (Self::List { at, .. } | Self::Map { at, .. } | Self::Tree { at, .. }) = &mut list;
+            *at = new;
+            list
+        };
+        self.at().expanded().into_iter().map(at).collect()
+    }
+
     /// Returns where it begins.
     pub(crate) const fn at(&self) -> &Path {
         let (Self::List { at, .. } | Self::Map { at, .. } | Self::Tree { at, .. }) = self;
         at
     }
 
-    /// Whether both ask for the same values: an array may be a list of items beside an object that is a map of names.
+    /// Whether both ask for the same values of a place: an array may be a list of items beside an object that is a map of
+    /// names.
     pub(super) fn contests(&self, other: &Self) -> bool {
-        let same_form = match (self, other) {
+        match (self, other) {
             (Self::List { single: a, .. }, Self::List { single: b, .. }) => a == b,
             (Self::Map { each: a, .. }, Self::Map { each: b, .. }) => a == b,
             (Self::Tree { .. }, Self::Tree { .. } | Self::Map { each: false, .. }) => true,
             (Self::Map { each: false, .. }, Self::Tree { .. }) => true,
             _ => false,
-        };
-        same_form && self.at() == other.at()
+        }
     }
 }

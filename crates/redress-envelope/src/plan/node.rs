@@ -3,10 +3,15 @@
 use super::{NodeId, Role};
 use crate::json::Container;
 
+/// How many keys are tried one by one.
+const FEW_KEYS: usize = 16;
+
 /// One place in a body, and what to do with the value found there.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Node {
     pub(super) keys: Vec<(Name, NodeId)>,
+    /// Where the keys of each length begin, if there are many; they are then sorted by it.
+    starts: Vec<u16>,
     /// Bit `n` is set when a key has `n` bytes, modulo 64.
     pub(super) lengths: u64,
     pub(super) any_key: Option<NodeId>,
@@ -17,8 +22,10 @@ pub(crate) struct Node {
     /// The only cell, where a value at this place does nothing but go there, the last one of all.
     pub(crate) only: Option<u8>,
     pub(crate) role: Role,
-    /// The cells and lists that a repeated key forgets here.
-    pub(crate) cells_below: u128,
+    /// The cells that a repeated key forgets here, and the bits of them all.
+    pub(crate) cells_below: Vec<u8>,
+    pub(crate) mask_below: u128,
+    /// The lists that it forgets.
     pub(crate) lists_below: u64,
     /// The alternatives, by rank, for the parts of an item of a list that a repeated key forgets here.
     pub(crate) paths_below: u32,
@@ -71,8 +78,28 @@ impl Node {
 
     fn named(&self, name: &[u8]) -> Option<NodeId> {
         let ends = Ends::of(name);
-        let (_, id) = self.keys.iter().find(|(key, _)| key.ends == ends && key.text.len() == name.len())?;
+        let keys = if self.starts.is_empty() { &*self.keys } else { self.keys_of_length(name.len()) };
+        let (_, id) = keys.iter().find(|(key, _)| key.ends == ends && key.text.len() == name.len())?;
         if name.len() <= Ends::ALL { Some(*id) } else { self.long_named(name) }
+    }
+
+    /// Returns the keys of a length, where there are too many to try each.
+    fn keys_of_length(&self, len: usize) -> &[(Name, NodeId)] {
+        match self.starts.get(len..len + 2) {
+            Some([first, end]) => &self.keys[usize::from(*first)..usize::from(*end)],
+            _ => &[],
+        }
+    }
+
+    /// Sorts many keys by their length, so that those of a length are found at once.
+    pub(super) fn sort_keys(&mut self) {
+        if self.keys.len() <= FEW_KEYS {
+            return;
+        }
+        self.keys.sort_by_key(|(key, _)| key.len());
+        let longest = self.keys.last().map_or(0, |(key, _)| key.len());
+        let shorter_than = |len| self.keys.partition_point(|(key, _)| key.len() < len);
+        self.starts = (0..longest + 2).map(|len| u16::try_from(shorter_than(len)).unwrap_or(u16::MAX)).collect();
     }
 
     /// Out of line, so that short names need no stack.

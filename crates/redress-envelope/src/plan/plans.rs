@@ -1,6 +1,6 @@
 //! The two plans of a dialect: one for JSON, one for XML.
 
-use super::{Keep, MAX_CELLS, NodeId, Plan};
+use super::{Keep, MAX_CELLS, NodeId, Plan, Spelling};
 use crate::path::Path;
 
 /// A body is read by one of them. Their cells are numbered apart, so that a cell of the other one is never there.
@@ -37,8 +37,9 @@ impl Plans {
     /// The number of the first cell of XML: those of JSON lie below.
     pub(crate) const FIRST_XML: u8 = MAX_CELLS as u8;
 
-    pub(crate) fn new() -> Self {
-        Self { json: Plan::new(0), xml: Plan::new(Self::FIRST_XML) }
+    /// Begins with no paths; names in paths into JSON match as `spelling` says, those in paths into XML have a mark for that.
+    pub(crate) fn new(spelling: Spelling) -> Self {
+        Self { json: Plan::new(0, spelling), xml: Plan::new(Self::FIRST_XML, Spelling::Exact) }
     }
 
     /// Whether a cell is one of XML.

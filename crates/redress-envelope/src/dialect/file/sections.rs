@@ -4,14 +4,15 @@ use toml::de::DeTable;
 
 use super::super::spec::Spec;
 use super::base::{self, Base};
-use super::words::{header, secret_path};
+use super::words::{header, one_of, secret_path};
 use super::{File, Item, add, catalogue, error, read, retry, scopes};
-use crate::plan::{MAX_CELLS, MAX_LISTS, Plans};
+use crate::plan::{MAX_LISTS, Plans, Spelling};
 
 const ROOT: &[&str] = &[
     "name",
     "vendor",
     "extends",
+    "spelling",
     "error",
     "read",
     "retry",
@@ -35,6 +36,7 @@ pub(super) fn root<'t>(file: &mut File<'_>, root: &'t DeTable<'t>, base: &mut Ba
             "name" => spec.name = file.printed(&item).unwrap_or_default(),
             "vendor" => spec.vendor = file.printed(&item).unwrap_or_default(),
             "extends" => {}
+            "spelling" => spec.spelling = file.parsed(&item, one_of(&Spelling::ALL)).unwrap_or_default(),
             "error" => error::error(file, &item, &mut spec),
             "read" => read::read(file, &item, &mut spec),
             "retry" => retry::retry(file, &item, &mut spec),
@@ -62,8 +64,9 @@ pub(super) fn limits(file: &mut File<'_>, root: &DeTable<'_>, plans: &Plans) {
     let read = root.get_key_value("read").map_or(0..0, |(key, _)| key.span());
     for plan in plans.each() {
         let (values, lists) = (plan.values(), plan.lists());
-        if values > MAX_CELLS {
-            file.note(&read, "read", format!("expected at most {MAX_CELLS} paths in all, found {values}"));
+        let most = plan.most();
+        if values > most {
+            file.note(&read, "read", format!("expected at most {most} paths in all, found {values}"));
         }
         if let Some(place) = plan.contested() {
             file.note(&read, "read", format!("expected one list of fields at `{place}`, found two that differ"));

@@ -27,6 +27,7 @@ const KNOWN: &[&str] = &[
     "not_status",
     "join",
     "deepest",
+    "after_fields",
 ];
 
 /// Reads one source or a list of them; what a source does not say of its kind is `kind`.
@@ -81,6 +82,7 @@ fn source<'t>(file: &mut File<'_>, item: &Item<'t>, kind: Kind) -> Vec<Source<Wa
             "last" => form.cuts.extend(file.string(&entry).map(Cut::Last)),
             "not" => form.not = file.values(&entry).into_iter().map(Glob::new).collect(),
             "not_status" => form.repeats = repeats(file, &entry),
+            "after_fields" => form.after_fields = file.truth(&entry).unwrap_or_default(),
             "join" => keep = file.string(&entry).map_or(Keep::Last, Keep::Joined),
             "deepest" => keep = file.string(&entry).map_or(Keep::Last, Keep::Deepest),
             _ => file.unknown(&item.key, key, KNOWN),
@@ -111,8 +113,9 @@ impl Source<()> {
                 Place::Parts(parts.into_iter().map(Wanted::one).collect(), between)
             }
         };
-        let Self { kind, cuts, not, repeats, .. } = self;
-        Source { cuts: cuts.clone(), not: not.clone(), repeats: *repeats, ..Source::new(place, *kind) }
+        let Self { kind, cuts, not, repeats, after_fields, .. } = self;
+        let (cuts, not) = (cuts.clone(), not.clone());
+        Source { cuts, not, repeats: *repeats, after_fields: *after_fields, ..Source::new(place, *kind) }
     }
 }
 
@@ -138,7 +141,7 @@ fn is_hidden(later: &Source<Wanted>, taken: &HashMap<Place<Wanted>, Vec<Kind>>) 
 impl Source<Wanted> {
     /// Whether it takes each value of its kind.
     const fn refuses_none(&self) -> bool {
-        self.cuts.is_empty() && self.not.is_empty() && matches!(self.repeats, Repeats::Count)
+        self.cuts.is_empty() && self.not.is_empty() && matches!(self.repeats, Repeats::Count) && !self.after_fields
     }
 }
 

@@ -7,7 +7,7 @@ use super::{File, Item};
 use crate::pattern::Ranges;
 
 const HEAD: &[&str] = &["status", "content_type", "route", "header", "header_is", "no_header", "event"];
-const BODY: &[&str] = &["body", "body_is", "body_kind", "no_body"];
+const BODY: &[&str] = &["body", "body_is", "body_kind", "no_body", "no_scalar"];
 const WORDS: &[&str] = &["code", "code_range", "reason", "message"];
 
 /// How much of a response the conditions of a place may ask for.
@@ -46,10 +46,8 @@ pub(super) fn when<'t>(file: &mut File<'_>, item: &Item<'t>, scope: Scope) -> Ve
             "body" => member = file.parsed(&entry, path),
             "body_is" => member_is = file.values(&entry),
             "body_kind" => kind = file.parsed(&entry, one_of(&JsonKind::ALL)),
-            "no_body" => {
-                let paths = file.each_parsed(&entry, path);
-                conditions.extend(paths.into_iter().map(|path| Condition::NoBody(Wanted::one(path))));
-            }
+            "no_body" => conditions.extend(members(file, &entry, Condition::NoBody)),
+            "no_scalar" => conditions.extend(members(file, &entry, Condition::NoScalar)),
             "code" => conditions.push(Condition::Code(file.each_parsed(&entry, glob))),
             "code_range" => conditions.extend(ranges(file, &entry).map(Condition::CodeRange)),
             "reason" => conditions.push(Condition::Reason(file.each_parsed(&entry, glob))),
@@ -76,6 +74,15 @@ pub(super) fn when<'t>(file: &mut File<'_>, item: &Item<'t>, scope: Scope) -> Ve
         file.expected(item, "at least one condition");
     }
     conditions
+}
+
+/// Reads a path or a list of them, and makes a condition of each.
+fn members(
+    file: &mut File<'_>,
+    item: &Item<'_>,
+    condition: fn(Wanted) -> Condition<Wanted>,
+) -> impl Iterator<Item = Condition<Wanted>> {
+    file.each_parsed(item, path).into_iter().map(Wanted::one).map(condition)
 }
 
 fn statuses(file: &mut File<'_>, item: &Item<'_>) -> Option<Ranges> {

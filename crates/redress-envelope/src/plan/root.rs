@@ -1,0 +1,39 @@
+//! The root of a body: an object, or an array.
+
+use std::collections::HashSet;
+
+use super::Plan;
+use crate::json::Container;
+use crate::path::Step;
+
+impl Plan {
+    /// Lets the first element of an array at the top be read as the body would be. Paths that begin with an index stay as they
+    /// are, and go before the others where both have the same name.
+    pub(crate) fn read_first_element(&mut self) {
+        let root = self.node_at(0);
+        if !root.wants_inside(Container::Object) {
+            return;
+        }
+        if root.wants_inside(Container::Array) {
+            let first = self.child(0, &Step::Index(0));
+            self.merge(0, first, &mut HashSet::new());
+        } else {
+            self.reads_first_element = true;
+            self.at(0).indices.push((0, 0));
+        }
+    }
+
+    /// Whether a body with this kind of root is read for nothing but its first element.
+    pub(crate) fn is_twin(&self, container: Container) -> bool {
+        self.reads_first_element && container == Container::Array
+    }
+
+    /// Whether a body may have this kind of root.
+    pub(crate) fn may_begin_with(&self, container: Container) -> bool {
+        let root = self.node_at(0);
+        match container {
+            Container::Object => root.wants_inside(container) || !root.wants_inside(Container::Array),
+            Container::Array => root.wants_inside(container),
+        }
+    }
+}

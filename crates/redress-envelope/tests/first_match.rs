@@ -1,0 +1,154 @@
+//! What the lists of sources can say about names, alternatives, arrays at the top, and words that stand alone.
+
+use std::time::SystemTime;
+
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue};
+use redress_envelope::{Decision, Dialect, Envelope, Head, Signal, Unreadable, dialects};
+
+/// The code, the message and the fields.
+type Words = (Option<String>, Option<String>, Vec<(String, String)>);
+
+fn dialect(read: &str) -> Dialect {
+    Dialect::from_toml("a.toml", &format!("name = \"a\"\n{read}")).expect("the file has no mistake")
+}
+
+fn words(dialect: &Dialect, body: &str) -> Words {
+    let headers = HeaderMap::new();
+    let head = Head::new(400, &headers, SystemTime::UNIX_EPOCH);
+    let envelope = Envelope::read(dialect, &head, [body.as_bytes()]);
+    for size in [1, 3] {
+        assert_eq!(envelope, Envelope::read(dialect, &head, body.as_bytes().chunks(size)), "{body}");
+    }
+    let fields = envelope.fields.iter().map(|field| (field.path.to_string(), field.message.to_string()));
+    let fields = fields.collect();
+    (envelope.code.map(Into::into), envelope.message.map(Into::into), fields)
+}
+
+fn some(text: &str) -> Option<String> {
+    Some(text.to_owned())
+}
+
+#[test]
+fn a_name_stands_for_each_spelling_where_the_file_says_so() {
+    let read = "[read]\ncode = \"error.error_code\"\nfields = [{ map = \"field_errors\" }]\n";
+    let (any, exact) = (dialect(&format!("spelling = \"any\"\n{read}")), dialect(read));
+    for name in ["error_code", "errorCode", "ErrorCode", "error-code", "errorcode", "ERROR_CODE"] {
+        let body = format!("{{\"Error\":{{\"{name}\":7}},\"fieldErrors\":{{\"aB\":[\"m\"]}}}}");
+        let fields = vec![("aB".to_owned(), "m".to_owned())];
+        assert_eq!(words(&any, &body), (some("7"), some("m"), fields), "{name}");
+        assert_eq!(words(&exact, &body), (None, None, Vec::new()), "{name}");
+    }
+    // The last member counts, however it is spelled.
+    assert_eq!(words(&any, r#"{"error":{"errorCode":1,"error_code":2},"Error":{"ErrorCode":3}}"#).0, some("3"));
+}
+
+#[test]
+fn a_file_that_extends_another_keeps_its_spelling() {
+    let generic = Dialect::from_toml("a.toml", "name = \"a\"\nextends = \"generic\"\n").expect("no mistake");
+    assert_eq!(words(&generic, r#"{"Message":"The thing is gone"}"#).1, some("The thing is gone"));
+}
+
+#[test]
+fn a_step_may_name_alternatives() {
+    let dialect = dialect(
+        "[read]\ncode = \"fault|error.code|id\"\nfields = [{ list = \"errors|causes\", path = \"field|param\", message = \"message\" }]\n",
+    );
+    for body in [r#"{"fault":{"id":"E1"}}"#, r#"{"error":{"code":"E1"}}"#, r#"{"error":{"x":1},"fault":{"code":"E1"}}"#]
+    {
+        assert_eq!(words(&dialect, body).0, some("E1"), "{body}");
+    }
+    assert_eq!(words(&dialect, r#"{"error":{"id":"E1","code":"E2"}}"#).0, some("E1"), "the first that says something");
+    let body = r#"{"errors":[{"param":"a","message":"m"}],"causes":[{"field":"b","message":"n"}]}"#;
+    let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+    assert_eq!(words(&dialect, body).2, [pair("a", "m"), pair("b", "n")]);
+}
+
+#[test]
+fn a_path_stands_for_few_paths_only() {
+    let names = (0..33).map(|nth| format!("n{nth}")).collect::<Vec<_>>().join("|");
+    for path in [names.as_str(), "a|b.a|b.a|b.a|b.a|b.a|b", "a||b", "|a"] {
+        let text = format!("name = \"a\"\n[read]\ncode = \"{path}\"\n");
+        assert!(Dialect::from_toml("a.toml", &text).is_err(), "{path}");
+    }
+}
+
+#[test]
+fn the_first_element_of_an_array_is_read_as_an_object_would_be() {
+    let dialect =
+        dialect("[read]\ncode = \"error.code\"\nmessage = \"error.message\"\nfields = [{ map = \"error.fields\" }]\n");
+    let body = r#"[{"error":{"code":"A","message":"m","fields":{"f":["n"]}}},{"error":{"code":"B"}}]"#;
+    let fields = vec![("f".to_owned(), "n".to_owned())];
+    assert_eq!(words(&dialect, body), (some("A"), some("m"), fields));
+    let headers = HeaderMap::new();
+    let head = Head::new(400, &headers, SystemTime::UNIX_EPOCH);
+    for body in ["[]", "[1]", "[{}]", r#"[null,{"error":{"code":"B"}}]"#, r#"["a"]"#] {
+        let envelope = Envelope::read(&dialect, &head, [body.as_bytes()]);
+        assert_eq!(envelope.unreadable, Some(Unreadable::WrongRoot), "{body}");
+    }
+}
+
+#[test]
+fn paths_into_an_array_at_the_top_go_before_its_first_element() {
+    let dialect = dialect(
+        "[read]\ncode = [\"[0].code\", \"code\"]\nmessage = \"error.message\"\nfields = [{ list = \"$\", path = \"f\", message = \"m\" }]\n",
+    );
+    let body = r#"[{"code":"A","error":{"message":"m"},"f":"x","m":"n"},{"code":"B","f":"y","m":"o"}]"#;
+    let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+    assert_eq!(words(&dialect, body), (some("A"), some("m"), vec![pair("x", "n"), pair("y", "o")]));
+}
+
+#[test]
+fn a_word_that_stands_alone_is_a_message_only_without_a_better_one() {
+    let generic = dialects::generic();
+    assert_eq!(words(&generic, r#"{"error":"forbidden"}"#), (some("forbidden"), some("forbidden"), Vec::new()));
+    let (code, message, _) = words(&generic, r#"{"error":"bad","fields":{"a":["Too long."]}}"#);
+    assert_eq!((code, message), (some("bad"), some("Too long.")));
+}
+
+#[test]
+fn more_values_than_a_mask_has_bits_stay_apart() {
+    let paths = |name: &str| (0..120).map(|nth| format!("\"{name}{nth}\"")).collect::<Vec<_>>().join(", ");
+    let dialect = dialect(&format!("[read]\ncode = [{}]\nmessage = [{}]\n", paths("c"), paths("m")));
+    // `c0` and `m8` share a bit.
+    for (body, code, message) in [
+        (r#"{"c0":"A","m8":"B"}"#, some("A"), some("B")),
+        (r#"{"m8":"B","c0":"A","c0":"C"}"#, some("C"), some("B")),
+        (r#"{"c0":"A","m8":"B","m8":"C"}"#, some("A"), some("C")),
+        (r#"{"m8":"B"}"#, None, some("B")),
+    ] {
+        assert_eq!(words(&dialect, body), (code, message, Vec::new()), "{body}");
+    }
+}
+
+#[test]
+fn a_control_character_in_a_text_stands_for_itself() {
+    let dialect = dialect("[read]\ncode = \"code\"\nmessage = \"message\"\n");
+    let body = "{\"message\":\"one\ntwo\t\\u0041\0\",\"skip\nped\":\"\r\n\",\"code\":7}";
+    assert_eq!(words(&dialect, body), (some("7"), some("one\ntwo\tA\0"), Vec::new()));
+}
+
+#[test]
+fn a_body_in_another_charset_is_read_and_signals() {
+    let vlens = dialects::vlens();
+    let text = r#"{"data":null,"error_code":1050,"error_message":"Bild zu dunkel für Prüfung"}"#;
+    let latin: Vec<u8> =
+        text.chars().map(|symbol| u8::try_from(u32::from(symbol)).expect("it is in Latin-1")).collect();
+    let utf16 = |unit: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(unit).collect::<Vec<u8>>();
+    for (kind, body) in [
+        ("application/json; charset=iso-8859-1", latin),
+        ("application/json; charset=utf-16", utf16(u16::to_le_bytes)),
+        ("application/json; charset=utf-16", utf16(u16::to_be_bytes)),
+        ("application/json; charset=utf-16be", utf16(u16::to_be_bytes)),
+    ] {
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(kind))]);
+        let head = Head::new(200, &headers, SystemTime::UNIX_EPOCH);
+        let envelope = Envelope::read(&vlens, &head, body.chunks(7));
+        assert_eq!(envelope.message.as_deref(), Some("Bild zu dunkel für Prüfung"), "{kind}");
+        assert!(envelope.signalled, "{kind}");
+        for size in [2, 7, 64] {
+            let mut signal = Signal::new(&vlens, &head);
+            assert!(body.chunks(size).any(|chunk| signal.feed(chunk) == Decision::Error), "{kind} in pieces of {size}");
+        }
+    }
+}
