@@ -5,6 +5,9 @@ use std::borrow::Cow;
 use crate::json::Scalar;
 use crate::plan::{Keep, Plan};
 
+/// The number of a value that a plan names.
+pub(crate) type Cell = u16;
+
 /// How many values need no allocation: more than one envelope of a vendor holds.
 const NEAR: usize = 8;
 /// How many bytes texts are joined to at most.
@@ -19,7 +22,7 @@ pub(crate) enum Value<'a> {
     Text(&'a str),
     /// A text, or a number, that had to be put together for this cell.
     Owned {
-        cell: u8,
+        cell: Cell,
         is_number: bool,
     },
     Array,
@@ -41,7 +44,7 @@ pub(crate) struct Cells<'a> {
 struct Rest<'a> {
     found: Vec<Option<Found<'a>>>,
     /// At most one for each cell.
-    owned: Vec<(u8, String)>,
+    owned: Vec<(Cell, String)>,
 }
 
 /// What becomes of a value when another one comes for its cell.
@@ -55,13 +58,13 @@ enum Beside {
 #[derive(Clone, Copy, Debug)]
 struct Found<'a> {
     value: Value<'a>,
-    cell: u8,
+    cell: Cell,
     depth: u8,
 }
 
 /// Returns the bit that stands for a cell in a mask. Cells that lie 128 apart share one: a mask says that none of its cells
 /// holds anything, or that one of them may.
-pub(crate) const fn bit(cell: u8) -> u128 {
+pub(crate) const fn bit(cell: Cell) -> u128 {
     1 << (cell % 128)
 }
 
@@ -81,7 +84,7 @@ impl<'a> Cells<'a> {
     }
 
     #[inline(always)]
-    pub(crate) fn get(&self, cell: u8) -> Option<Value<'a>> {
+    pub(crate) fn get(&self, cell: Cell) -> Option<Value<'a>> {
         self.found(cell).map(|found| found.value)
     }
 
@@ -114,14 +117,14 @@ impl<'a> Cells<'a> {
 
     /// Notes what one path brought, for a cell that keeps the last and was forgotten with the name before the value.
     #[inline(always)]
-    pub(crate) fn put_last(&mut self, cell: u8, value: Value<'a>) {
+    pub(crate) fn put_last(&mut self, cell: Cell, value: Value<'a>) {
         debug_assert!(self.found(cell).is_none(), "the name before the value has forgotten it");
         self.add(Found { value, cell, depth: 0 });
     }
 
     /// Notes what one path brought at so many open containers.
     #[inline(always)]
-    pub(crate) fn put(&mut self, plan: &Plan, cell: u8, depth: u8, value: Value<'a>) {
+    pub(crate) fn put(&mut self, plan: &Plan, cell: Cell, depth: u8, value: Value<'a>) {
         if self.seen & bit(cell) != 0 {
             return self.put_again(plan, cell, depth, value);
         }
@@ -129,7 +132,7 @@ impl<'a> Cells<'a> {
     }
 
     #[inline(always)]
-    fn put_first(&mut self, plan: &Plan, cell: u8, depth: u8, value: Value<'a>) {
+    fn put_first(&mut self, plan: &Plan, cell: Cell, depth: u8, value: Value<'a>) {
         if *plan.keep(cell) != Keep::Last && is_refused(plan.keep(cell), value, self.text(value)) {
             return;
         }
@@ -160,7 +163,7 @@ impl<'a> Cells<'a> {
 
     /// Notes a scalar that one path brought.
     #[inline(always)]
-    pub(crate) fn put_scalar(&mut self, plan: &Plan, cell: u8, depth: u8, scalar: Scalar<'a>) {
+    pub(crate) fn put_scalar(&mut self, plan: &Plan, cell: Cell, depth: u8, scalar: Scalar<'a>) {
         let value = match scalar {
             Scalar::Text(Cow::Borrowed(text)) => Value::Text(text),
             Scalar::Number(Cow::Borrowed(number)) => Value::Number(number),
@@ -174,14 +177,14 @@ impl<'a> Cells<'a> {
 
     /// Forgets what these cells hold; `mask` has the bits of them all.
     #[inline(always)]
-    pub(crate) fn forget(&mut self, mask: u128, cells: &[u8]) {
+    pub(crate) fn forget(&mut self, mask: u128, cells: &[Cell]) {
         if self.seen & mask != 0 {
             self.drop_all(cells);
         }
     }
 
     #[cold]
-    fn drop_all(&mut self, cells: &[u8]) {
+    fn drop_all(&mut self, cells: &[Cell]) {
         let forgotten = |found: &Found<'_>| cells.contains(&found.cell);
         let mut kept = 0;
         for at in 0..NEAR {
@@ -203,7 +206,7 @@ impl<'a> Cells<'a> {
     }
 
     #[cold]
-    fn put_again(&mut self, plan: &Plan, cell: u8, depth: u8, value: Value<'a>) {
+    fn put_again(&mut self, plan: &Plan, cell: Cell, depth: u8, value: Value<'a>) {
         let Some(known) = self.found(cell) else { return self.put_first(plan, cell, depth, value) };
         match self.beside(plan.keep(cell), known, depth, value, self.text(value)) {
             Beside::Stays => {}
@@ -213,7 +216,7 @@ impl<'a> Cells<'a> {
     }
 
     #[cold]
-    fn put_owned(&mut self, plan: &Plan, cell: u8, depth: u8, text: String, is_number: bool) {
+    fn put_owned(&mut self, plan: &Plan, cell: Cell, depth: u8, text: String, is_number: bool) {
         let value = Value::Owned { cell, is_number };
         let keep = plan.keep(cell);
         let Some(known) = self.found(cell) else {
@@ -249,36 +252,36 @@ impl<'a> Cells<'a> {
     }
 
     #[cold]
-    fn replace(&mut self, cell: u8, depth: u8, value: Value<'a>) {
+    fn replace(&mut self, cell: Cell, depth: u8, value: Value<'a>) {
         let rest = self.rest.iter_mut().flat_map(|rest| rest.found.iter_mut().flatten());
         if let Some(found) = self.near.iter_mut().flatten().chain(rest).find(|found| found.cell == cell) {
             (found.depth, found.value) = (depth, value);
         }
     }
 
-    fn replace_by_own(&mut self, cell: u8, depth: u8, text: String, is_number: bool) {
+    fn replace_by_own(&mut self, cell: Cell, depth: u8, text: String, is_number: bool) {
         let value = self.own(cell, text, is_number);
         self.replace(cell, depth, value);
     }
 
     #[inline(always)]
-    fn found(&self, cell: u8) -> Option<&Found<'a>> {
+    fn found(&self, cell: Cell) -> Option<&Found<'a>> {
         let near = self.near.iter().map_while(Option::as_ref).find(|found| found.cell == cell);
         if near.is_none() && self.rest.is_some() { self.found_in_rest(cell) } else { near }
     }
 
     #[cold]
-    fn found_in_rest(&self, cell: u8) -> Option<&Found<'a>> {
+    fn found_in_rest(&self, cell: Cell) -> Option<&Found<'a>> {
         self.rest.as_ref()?.found.iter().flatten().find(|found| found.cell == cell)
     }
 
-    fn owned(&self, cell: u8) -> &str {
+    fn owned(&self, cell: Cell) -> &str {
         let mut owned = self.rest.iter().flat_map(|rest| &rest.owned);
         owned.find(|(of, _)| *of == cell).map_or("", |(_, text)| text)
     }
 
     /// Keeps a text for a cell.
-    fn own(&mut self, cell: u8, text: String, is_number: bool) -> Value<'a> {
+    fn own(&mut self, cell: Cell, text: String, is_number: bool) -> Value<'a> {
         let owned = &mut self.rest.get_or_insert_default().owned;
         match owned.iter_mut().find(|(of, _)| *of == cell) {
             Some((_, known)) => *known = text,

@@ -7,6 +7,7 @@ mod xml;
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::cells::Cell;
 use crate::charset;
 use crate::dialect::{CooldownScope, Dialect, REQUEST_IDS, Reading, Source};
 pub use crate::fields::FieldError;
@@ -196,7 +197,7 @@ impl<'a> Envelope<'a> {
         dialect: &Dialect,
         spoke: Spoke,
         parameter: &str,
-        slot: fn(&Reading) -> &Vec<Source<u8>>,
+        slot: fn(&Reading) -> &Vec<Source<Cell>>,
     ) -> Option<Origin> {
         match spoke {
             Spoke::Nobody => None,

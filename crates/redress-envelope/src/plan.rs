@@ -8,16 +8,15 @@ mod spelling;
 
 use std::collections::HashSet;
 
-use crate::cells::bit;
+use crate::cells::{Cell, bit};
 use crate::path::{Path, Step};
 use node::Name;
 pub(crate) use node::Node;
 pub(crate) use plans::Plans;
 pub(crate) use spelling::Spelling;
 
-/// How many values the plan for JSON may name, and that for XML: together as many as a byte can number.
-pub(crate) const MAX_CELLS: usize = 160;
-pub(crate) const MAX_XML_CELLS: usize = 256 - MAX_CELLS;
+/// How many values one plan may name: more than the shipped dialect that asks at the most places needs.
+pub(crate) const MAX_CELLS: usize = 256;
 /// How many lists of fields one plan may have.
 pub(crate) const MAX_LISTS: usize = 64;
 /// How many alternatives the parts of an item may have.
@@ -35,7 +34,7 @@ pub(crate) struct Plan {
     nodes: Vec<Node>,
     cells: Vec<(Path, Keep)>,
     /// The number of the first cell.
-    first_cell: u8,
+    first_cell: Cell,
     /// How many values were asked for and not granted.
     refused: usize,
     lists: Vec<FieldList>,
@@ -105,7 +104,7 @@ pub(crate) enum FieldList {
 }
 
 impl Plan {
-    fn new(first_cell: u8, spelling: Spelling) -> Self {
+    fn new(first_cell: Cell, spelling: Spelling) -> Self {
         Self {
             spelling,
             reads_first_element: false,
@@ -121,12 +120,12 @@ impl Plan {
     }
 
     /// Returns the cell in which the value at `path` will lie; `None` when the plan is full.
-    pub(crate) fn cell(&mut self, path: &Path, keep: &Keep) -> Option<u8> {
+    pub(crate) fn cell(&mut self, path: &Path, keep: &Keep) -> Option<Cell> {
         let keep = if *keep == Keep::Last && path.has_wildcard() { &Keep::First } else { keep };
         if let Some(known) = self.cells.iter().position(|(at, how)| at == path && how == keep) {
-            return u8::try_from(known).ok().map(|nth| self.first_cell + nth);
+            return Cell::try_from(known).ok().map(|nth| self.first_cell + nth);
         }
-        let Some(nth) = u8::try_from(self.cells.len()).ok().filter(|nth| usize::from(*nth) < self.most()) else {
+        let Some(nth) = Cell::try_from(self.cells.len()).ok().filter(|nth| usize::from(*nth) < MAX_CELLS) else {
             self.refused += 1;
             return None;
         };
@@ -148,11 +147,6 @@ impl Plan {
         Some(cell)
     }
 
-    /// Returns how many values it may name.
-    pub(crate) const fn most(&self) -> usize {
-        if self.first_cell == 0 { MAX_CELLS } else { MAX_XML_CELLS }
-    }
-
     /// Returns how many lists of fields were asked for.
     pub(crate) fn lists(&self) -> usize {
         self.lists.len()
@@ -164,11 +158,11 @@ impl Plan {
     }
 
     /// Returns which of the values that lead to a cell is kept.
-    pub(crate) fn keep(&self, cell: u8) -> &Keep {
+    pub(crate) fn keep(&self, cell: Cell) -> &Keep {
         &self.cells[usize::from(cell - self.first_cell)].1
     }
 
-    pub(crate) fn path(&self, cell: u8) -> &Path {
+    pub(crate) fn path(&self, cell: Cell) -> &Path {
         &self.cells[usize::from(cell - self.first_cell)].0
     }
 
@@ -210,7 +204,7 @@ impl Plan {
     }
 
     /// Lets the member `name` lie in itself before the last step of `path`.
-    fn deepen(&mut self, path: &Path, name: &str, cell: u8) {
+    fn deepen(&mut self, path: &Path, name: &str, cell: Cell) {
         let Some((last, before)) = path.steps().split_last() else { return };
         let outer = before.iter().fold(0, |at, step| self.child(at, step));
         let inner = self.child(outer, &Step::Key(name.to_owned()));

@@ -5,7 +5,7 @@ mod xml;
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::cells::Value;
+use crate::cells::{Cell, Value};
 use crate::charset::Incremental;
 use crate::dialect::{Compiled, Dialect, ErrorRule, Test};
 use crate::head::Head;
@@ -270,12 +270,12 @@ impl Watch {
 }
 
 /// Returns the members that the rules ask for, numbered through all rules.
-fn atoms(compiled: &Compiled) -> impl Iterator<Item = (usize, &(u8, Test))> {
+fn atoms(compiled: &Compiled) -> impl Iterator<Item = (usize, &(Cell, Test))> {
     compiled.signals.iter().flat_map(|rule| &rule.lines).flat_map(|line| &line.atoms).enumerate()
 }
 
 /// Whether a rule, whose members are numbered from `first` on, holds; `None` when that is uncertain.
-fn holds(rule: &ErrorRule<u8>, mut first: usize, open: u64, held: u64) -> Option<bool> {
+fn holds(rule: &ErrorRule<Cell>, mut first: usize, open: u64, held: u64) -> Option<bool> {
     let mut certain = true;
     for line in &rule.lines {
         let atoms = ((1 << line.atoms.len()) - 1) << first;

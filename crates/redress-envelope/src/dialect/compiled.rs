@@ -7,6 +7,7 @@ use super::scope::Cooldown;
 use super::source::Source;
 use super::spec::{self, Spec, Wanted};
 use super::standard;
+use crate::cells::Cell;
 use crate::path::{Path, Step};
 use crate::pattern::Glob;
 use crate::plan::{Keep, Plans};
@@ -19,25 +20,25 @@ pub(crate) struct Compiled {
     pub(crate) plan: Plans,
     /// The last one has no conditions.
     pub(crate) readings: Vec<Reading>,
-    pub(crate) flags: Vec<Flag<u8>>,
+    pub(crate) flags: Vec<Flag<Cell>>,
     /// Those of standard headers that the dialect does not declare.
-    pub(crate) standard_flags: Vec<Flag<u8>>,
+    pub(crate) standard_flags: Vec<Flag<Cell>>,
     /// The cells of all hints and flags that stand in the body.
     pub(crate) hint_cells: u128,
     /// The member that holds the data of a success, where a vendor's word is told of responses that may be one.
-    pub(crate) data: Option<u8>,
+    pub(crate) data: Option<Cell>,
     /// Whether that member counts as data if it is `null`, too.
     pub(crate) null_is_data: bool,
     /// The conditions of each rule.
-    pub(crate) rules: Vec<Vec<Condition<u8>>>,
-    pub(crate) cooldown: Cooldown<u8>,
-    pub(crate) errors: Vec<ErrorRule<u8>>,
+    pub(crate) rules: Vec<Vec<Condition<Cell>>>,
+    pub(crate) cooldown: Cooldown<Cell>,
+    pub(crate) errors: Vec<ErrorRule<Cell>>,
     /// Whether one of them is for whole responses and asks for the body; and whether one may hold by the head alone.
     pub(crate) signals_in_body: bool,
     pub(crate) signals_by_head: bool,
     /// The members that the error rules ask for, and nothing else; and the rules with its cells.
     pub(crate) signal_plan: Plans,
-    pub(crate) signals: Vec<ErrorRule<u8>>,
+    pub(crate) signals: Vec<ErrorRule<Cell>>,
     /// Bit `n` is set when member `n` of the error rules, numbered through all of them, is one of XML.
     pub(crate) xml_atoms: u64,
 }
@@ -45,18 +46,18 @@ pub(crate) struct Compiled {
 /// Where the parts of one form of envelope stand.
 #[derive(Debug)]
 pub(crate) struct Reading {
-    pub(crate) when: Vec<Condition<u8>>,
-    pub(crate) code: Vec<Source<u8>>,
-    pub(crate) message: Vec<Source<u8>>,
-    pub(crate) request_id: Vec<Source<u8>>,
-    pub(crate) reason: Vec<Source<u8>>,
+    pub(crate) when: Vec<Condition<Cell>>,
+    pub(crate) code: Vec<Source<Cell>>,
+    pub(crate) message: Vec<Source<Cell>>,
+    pub(crate) request_id: Vec<Source<Cell>>,
+    pub(crate) reason: Vec<Source<Cell>>,
     /// Bit `n` is set when list `n` of the plan for JSON is of this form; and of the plan for XML.
     pub(crate) lists: u64,
     pub(crate) xml_lists: u64,
-    pub(crate) hints: Vec<Hint<u8>>,
+    pub(crate) hints: Vec<Hint<Cell>>,
     pub(crate) ordered_hints: bool,
     /// The waits in standard headers that it does not declare, each with its bit.
-    pub(crate) standard_waits: Vec<(u8, Hint<u8>)>,
+    pub(crate) standard_waits: Vec<(u8, Hint<Cell>)>,
     /// The standard headers that it does not read.
     pub(crate) ignored: Vec<Glob>,
 }
@@ -113,16 +114,16 @@ impl Compiled {
     }
 }
 
-fn cell(plan: &mut Plans, wanted: &Wanted) -> Option<u8> {
+fn cell(plan: &mut Plans, wanted: &Wanted) -> Option<Cell> {
     plan.cell(&wanted.path, &wanted.keep)
 }
 
 /// The member that GraphQL and many others keep the result in.
-fn plan_data(plan: &mut Plans) -> Option<u8> {
+fn plan_data(plan: &mut Plans) -> Option<Cell> {
     cell(plan, &Wanted::one(Path::parse("data").ok()?))
 }
 
-fn conditions(when: &[Condition<Wanted>], plan: &mut Plans) -> Vec<Condition<u8>> {
+fn conditions(when: &[Condition<Wanted>], plan: &mut Plans) -> Vec<Condition<Cell>> {
     when.iter().filter_map(|condition| condition.compile(|path| cell(plan, path))).collect()
 }
 
@@ -158,7 +159,7 @@ fn compile(reading: &spec::Reading, last: &spec::Reading, plan: &mut Plans) -> R
     }
 }
 
-fn error_rule(rule: &ErrorRule<Wanted>, plan: &mut Plans) -> ErrorRule<u8> {
+fn error_rule(rule: &ErrorRule<Wanted>, plan: &mut Plans) -> ErrorRule<Cell> {
     let lines = rule.lines.iter().map(|line| {
         let atoms = line.atoms.iter().flat_map(|(wanted, test)| with_inside(wanted, test));
         let atoms = atoms.filter_map(|(wanted, test)| Some((cell(plan, &wanted)?, test))).collect();
@@ -169,7 +170,7 @@ fn error_rule(rule: &ErrorRule<Wanted>, plan: &mut Plans) -> ErrorRule<u8> {
 }
 
 /// Returns which of the members that the rules ask for, numbered through all rules, are those of XML.
-fn xml_atoms(rules: &[ErrorRule<u8>]) -> u64 {
+fn xml_atoms(rules: &[ErrorRule<Cell>]) -> u64 {
     let atoms = rules.iter().flat_map(|rule| &rule.lines).flat_map(|line| &line.atoms);
     atoms.zip(0_u32..).fold(0, |mask, ((cell, _), nth)| mask | u64::from(Plans::is_xml(*cell)).wrapping_shl(nth))
 }

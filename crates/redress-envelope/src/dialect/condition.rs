@@ -3,7 +3,7 @@
 use http::HeaderName;
 
 use super::route::Route;
-use crate::cells::{Cells, Value};
+use crate::cells::{Cell, Cells, Value};
 use crate::head::Head;
 use crate::hint::members;
 use crate::pattern::{Glob, Ranges};
@@ -56,14 +56,14 @@ impl<'f, 'a> Facts<'f, 'a> {
     }
 
     /// Whether each condition holds.
-    pub(crate) fn fulfil(&self, when: &[Condition<u8>]) -> bool {
+    pub(crate) fn fulfil(&self, when: &[Condition<Cell>]) -> bool {
         when.iter().all(|condition| condition.holds(self))
     }
 }
 
 impl<P> Condition<P> {
     /// Puts a cell in the place of each path.
-    pub(crate) fn compile(&self, mut cell: impl FnMut(&P) -> Option<u8>) -> Option<Condition<u8>> {
+    pub(crate) fn compile(&self, mut cell: impl FnMut(&P) -> Option<Cell>) -> Option<Condition<Cell>> {
         Some(match self {
             Self::Status(statuses) => Condition::Status(statuses.clone()),
             Self::MediaType(kinds) => Condition::MediaType(kinds.clone()),
@@ -110,12 +110,12 @@ impl<P> Condition<P> {
     }
 }
 
-impl Condition<u8> {
+impl Condition<Cell> {
     pub(crate) fn holds(&self, facts: &Facts<'_, '_>) -> bool {
         if let Some(holds) = self.of_head(facts.head) {
             return holds;
         }
-        let said = |cell: &u8| facts.cells.get(*cell).filter(|value| *value != Value::Null);
+        let said = |cell: &Cell| facts.cells.get(*cell).filter(|value| *value != Value::Null);
         let like =
             |globs: &[Glob], word: Option<&str>| word.is_some_and(|word| globs.iter().any(|glob| glob.matches(word)));
         match self {

@@ -9,7 +9,7 @@ use super::condition::{Condition, Facts};
 use super::spec::Wanted;
 use super::standard;
 use super::window::headers_of_quota;
-use crate::cells::{Cells, bit};
+use crate::cells::{Cell, Cells, bit};
 use crate::head::{Head, ServerClock};
 use crate::hint::{HintSource, RetryHint, Unit, When};
 use crate::pattern::Glob;
@@ -62,7 +62,7 @@ impl Hint<Wanted> {
     }
 
     /// Puts a cell in the place of each path.
-    pub(crate) fn compile(&self, mut cell: impl FnMut(&Wanted) -> Option<u8>) -> Option<Hint<u8>> {
+    pub(crate) fn compile(&self, mut cell: impl FnMut(&Wanted) -> Option<Cell>) -> Option<Hint<Cell>> {
         let place = self.place.compile(&mut cell)?;
         let when = self.when.iter().filter_map(|condition| condition.compile(&mut cell)).collect();
         let Self { unit, reset, left, standard, .. } = self;
@@ -79,7 +79,7 @@ impl<P> HintPlace<P> {
         }
     }
 
-    pub(crate) fn compile(&self, cell: impl FnOnce(&P) -> Option<u8>) -> Option<HintPlace<u8>> {
+    pub(crate) fn compile(&self, cell: impl FnOnce(&P) -> Option<Cell>) -> Option<HintPlace<Cell>> {
         Some(match self {
             Self::Header(name) => HintPlace::Header(name.clone()),
             Self::Body(path, name) => HintPlace::Body(cell(path)?, name.clone()),
@@ -87,7 +87,7 @@ impl<P> HintPlace<P> {
     }
 }
 
-impl HintPlace<u8> {
+impl HintPlace<Cell> {
     /// Returns the cell, if it stands in the body, as a bit.
     pub(crate) const fn cells(&self) -> u128 {
         match self {
@@ -122,7 +122,7 @@ impl HintPlace<u8> {
     }
 }
 
-impl Hint<u8> {
+impl Hint<Cell> {
     /// States a wait in a standard header.
     pub(crate) fn in_header(name: HeaderName, unit: Unit) -> Self {
         let place = HintPlace::Header(name);
@@ -158,7 +158,7 @@ impl Hint<u8> {
     }
 }
 
-impl Flag<u8> {
+impl Flag<Cell> {
     pub(crate) const fn is_header(&self) -> bool {
         self.place.header().is_some()
     }

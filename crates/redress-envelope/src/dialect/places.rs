@@ -4,6 +4,7 @@ use super::compiled::Reading;
 use super::hints::HintPlace;
 use super::source::Source;
 use super::{Dialect, HintSource, Origin};
+use crate::cells::Cell;
 
 impl Dialect {
     /// Returns where the code of an error may stand, in the order in which the places are asked.
@@ -52,7 +53,7 @@ impl Dialect {
         }))
     }
 
-    fn origins(&self, slot: impl Fn(&Reading) -> &Vec<Source<u8>>) -> Vec<Origin> {
+    fn origins(&self, slot: impl Fn(&Reading) -> &Vec<Source<Cell>>) -> Vec<Origin> {
         let compiled = &self.inner;
         let sources = compiled.readings.iter().flat_map(slot);
         each_once(sources.map(|source| source.origin(&compiled.plan)))

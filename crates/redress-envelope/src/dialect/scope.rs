@@ -10,6 +10,7 @@ use super::condition::{Condition, Facts};
 use super::route::Route;
 use super::source::{Response, Source};
 use super::spec::Wanted;
+use crate::cells::Cell;
 use crate::head::Head;
 
 /// Calls that share a limit: those on the same routes and, where the scope has a key, with the same values in the path.
@@ -77,7 +78,7 @@ impl<P> Default for Cooldown<P> {
 
 impl Cooldown<Wanted> {
     /// Puts a cell in the place of each path.
-    pub(crate) fn compile(&self, mut cell: impl FnMut(&Wanted) -> Option<u8>) -> Cooldown<u8> {
+    pub(crate) fn compile(&self, mut cell: impl FnMut(&Wanted) -> Option<Cell>) -> Cooldown<Cell> {
         let bucket = self.bucket.iter().filter_map(|source| source.compile(&mut cell)).collect();
         let each = |when: &Vec<Condition<Wanted>>| when.iter().map(|one| one.compile(&mut cell)).collect();
         // A condition that has no cell makes the plan too long, which is a mistake of its own.
@@ -85,7 +86,7 @@ impl Cooldown<Wanted> {
     }
 }
 
-impl Cooldown<u8> {
+impl Cooldown<Cell> {
     pub(crate) fn is_silent(&self) -> bool {
         self.bucket.is_empty() && self.global.is_empty()
     }
@@ -98,7 +99,7 @@ impl Cooldown<u8> {
 
     /// Returns `true` if a response concerns all calls to the upstream. Of a body that is cut nothing decides.
     pub(crate) fn is_global(&self, facts: &Facts<'_, '_>, is_cut: bool) -> bool {
-        let by_head = |when: &[Condition<u8>]| when.iter().all(|one| one.of_head(facts.head).is_some());
+        let by_head = |when: &[Condition<Cell>]| when.iter().all(|one| one.of_head(facts.head).is_some());
         self.global.iter().any(|when| facts.fulfil(when) && (!is_cut || by_head(when)))
     }
 

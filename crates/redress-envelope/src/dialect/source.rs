@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use http::{HeaderName, StatusCode};
 
-use crate::cells::{Cells, Value};
+use crate::cells::{Cell, Cells, Value};
 use crate::challenge;
 use crate::envelope::Origin;
 use crate::head::Head;
@@ -95,7 +95,7 @@ impl<P> Source<P> {
     }
 
     /// Puts a cell in the place of each path.
-    pub(crate) fn compile(&self, mut cell: impl FnMut(&P) -> Option<u8>) -> Option<Source<u8>> {
+    pub(crate) fn compile(&self, mut cell: impl FnMut(&P) -> Option<Cell>) -> Option<Source<Cell>> {
         let place = match &self.place {
             Place::Body(path) => Place::Body(cell(path)?),
             Place::Header(name) => Place::Header(name.clone()),
@@ -119,7 +119,7 @@ impl<P> Source<P> {
     }
 }
 
-impl Source<u8> {
+impl Source<Cell> {
     /// Returns the place for people.
     pub(crate) fn origin(&self, plan: &Plans) -> Origin {
         match &self.place {
@@ -168,8 +168,8 @@ impl Source<u8> {
                 texts.find_map(|text| self.taken(text, response.head.status))
             }
             Place::Parts(parts, between) => {
-                let said = |part: &u8| response.cells.get(*part).and_then(|value| response.cells.text(value));
-                let text = |part: &u8| said(part).filter(|text| !text.is_empty());
+                let said = |part: &Cell| response.cells.get(*part).and_then(|value| response.cells.text(value));
+                let text = |part: &Cell| said(part).filter(|text| !text.is_empty());
                 let parts: Vec<_> = parts.iter().map(text).collect::<Option<_>>()?;
                 self.taken(Cow::Owned(parts.join(between)), response.head.status)
             }

@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderName};
 
 use super::hints::{Flag, FlagForm, Hint, HintPlace};
 use super::spec::Wanted;
+use crate::cells::Cell;
 use crate::hint::{Unit, unquoted};
 use crate::pattern::Glob;
 
@@ -136,7 +137,7 @@ impl<'h> Standard<'h> {
 
 /// Returns the waits that a reading takes from standard headers, each with its bit: all but those that it ignores or
 /// declares itself.
-pub(crate) fn waits(own: &[Hint<u8>], ignored: &[Glob]) -> Vec<(u8, Hint<u8>)> {
+pub(crate) fn waits(own: &[Hint<Cell>], ignored: &[Glob]) -> Vec<(u8, Hint<Cell>)> {
     let waits = WAITS.iter().enumerate().filter_map(|(nth, (name, unit))| {
         let name = HeaderName::from_static(name);
         let is_meant = !is_ignored(name.as_str(), ignored) && !declares(own, &name);

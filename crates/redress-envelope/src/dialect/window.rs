@@ -7,6 +7,7 @@ use http::HeaderName;
 use super::condition::{Condition, Facts};
 use super::hints::{Hint, HintPlace};
 use super::standard::{Part, Standard, is_zero};
+use crate::cells::Cell;
 use crate::head::{Head, ServerClock};
 use crate::hint::{Quota, RetryHint, Unit, When, members};
 
@@ -22,7 +23,7 @@ impl Windows {
     /// Reads the end of every window that a response states: as the dialect declares it, and in standard headers that it
     /// does not declare.
     pub(crate) fn read(
-        hints: &[Hint<u8>],
+        hints: &[Hint<Cell>],
         standard: &Standard<'_>,
         facts: &Facts<'_, '_>,
         clock: &ServerClock<'_>,
@@ -45,7 +46,7 @@ impl Windows {
         (self.used_up, later(other, self.unknown, clock))
     }
 
-    fn add_all(&mut self, hint: &Hint<u8>, facts: &Facts<'_, '_>, clock: &ServerClock<'_>) {
+    fn add_all(&mut self, hint: &Hint<Cell>, facts: &Facts<'_, '_>, clock: &ServerClock<'_>) {
         let texts = hint.place.texts(facts.head, facts.cells);
         if texts.is_empty() || !facts.fulfil(&hint.when) {
             return;
@@ -78,7 +79,7 @@ impl Windows {
         }
     }
 
-    fn add(&mut self, quota: Quota, when: When, hint: &Hint<u8>, clock: &ServerClock<'_>) {
+    fn add(&mut self, quota: Quota, when: When, hint: &Hint<Cell>, clock: &ServerClock<'_>) {
         let slot = match quota {
             Quota::UsedUp => &mut self.used_up,
             Quota::Left => &mut self.left,

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::reading::Gathered;
 use super::{Envelope, Origins, Spoke};
-use crate::cells::{Cells, Value};
+use crate::cells::{Cell, Cells, Value};
 use crate::challenge;
 use crate::dialect::{
     Compiled, Condition, CooldownScope, ErrorRule, Facts, Line, Reading, Response, Source, Standard, Test, Windows,
@@ -78,7 +78,7 @@ pub(super) fn assemble<'a>(
 /// Returns what the first source of a slot says, where that is a member that is taken as it is. Out of line, it takes two
 /// registers and no stack.
 #[inline(never)]
-fn plain<'a>(slot: &[Source<u8>], cells: &Cells<'a>) -> Option<&'a str> {
+fn plain<'a>(slot: &[Source<Cell>], cells: &Cells<'a>) -> Option<&'a str> {
     slot.first()?.plain(cells)
 }
 
@@ -102,12 +102,12 @@ fn is_signalled(compiled: &Compiled, head: &Head<'_>, cells: &Cells<'_>) -> bool
     head.is_error_event() || compiled.errors.iter().any(|rule| signals(rule, &facts))
 }
 
-fn signals(rule: &ErrorRule<u8>, facts: &Facts<'_, '_>) -> bool {
-    let holds = |(cell, test): &(u8, Test)| {
+fn signals(rule: &ErrorRule<Cell>, facts: &Facts<'_, '_>) -> bool {
+    let holds = |(cell, test): &(Cell, Test)| {
         facts.cells.get(*cell).is_some_and(|value| test.holds(value, facts.cells.text(value)))
     };
     let line_holds =
-        |line: &Line<u8>| line.of_head(facts.head).unwrap_or_else(|| line.atoms.iter().any(holds) != line.negated);
+        |line: &Line<Cell>| line.of_head(facts.head).unwrap_or_else(|| line.atoms.iter().any(holds) != line.negated);
     rule.lines.iter().all(line_holds) && facts.fulfil(&rule.when)
 }
 
@@ -206,7 +206,7 @@ impl<'a> Rest<'_, 'a> {
 /// notes which one that is.
 fn say<'a>(
     after_fields: bool,
-    slot: &[Source<u8>],
+    slot: &[Source<Cell>],
     response: &Response<'_, 'a>,
     said: &mut Option<Cow<'a, str>>,
     by: &mut Spoke,
@@ -269,8 +269,8 @@ fn rules_that_hold(
     let facts = with_words(head, cells, envelope);
     // Of a body that breaks off nothing decides.
     let is_cut = is_cut(envelope, cells);
-    let by_head = |when: &[Condition<u8>]| when.iter().all(|condition| condition.of_head(head).is_some());
-    let counts = |when: &[Condition<u8>]| facts.fulfil(when) && (!is_cut || by_head(when));
+    let by_head = |when: &[Condition<Cell>]| when.iter().all(|condition| condition.of_head(head).is_some());
+    let counts = |when: &[Condition<Cell>]| facts.fulfil(when) && (!is_cut || by_head(when));
     let mut found = (None, None);
     for (when, nth) in compiled.rules.iter().zip(0..).filter(|(when, _)| counts(when)) {
         let of_its_kind = if when.iter().any(Condition::is_pattern) { &mut found.1 } else { &mut found.0 };

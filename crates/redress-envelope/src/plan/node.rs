@@ -1,6 +1,7 @@
 //! One place of a plan.
 
 use super::{NodeId, Role};
+use crate::cells::Cell;
 use crate::json::Container;
 
 /// How many keys are tried one by one.
@@ -18,12 +19,12 @@ pub(crate) struct Node {
     pub(super) indices: Vec<(u32, NodeId)>,
     pub(super) each: Option<NodeId>,
     /// Where a value at this place is kept.
-    pub(crate) cells: Vec<u8>,
+    pub(crate) cells: Vec<Cell>,
     /// The only cell, where a value at this place does nothing but go there, the last one of all.
-    pub(crate) only: Option<u8>,
+    pub(crate) only: Option<Cell>,
     pub(crate) role: Role,
     /// The cells that a repeated key forgets here, and the bits of them all.
-    pub(crate) cells_below: Vec<u8>,
+    pub(crate) cells_below: Vec<Cell>,
     pub(crate) mask_below: u128,
     /// The lists that it forgets.
     pub(crate) lists_below: u64,

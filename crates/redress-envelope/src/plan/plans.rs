@@ -1,6 +1,7 @@
 //! The two plans of a dialect: one for JSON, one for XML.
 
 use super::{Keep, MAX_CELLS, NodeId, Plan, Spelling};
+use crate::cells::Cell;
 use crate::path::Path;
 
 /// A body is read by one of them. Their cells are numbered apart, so that a cell of the other one is never there.
@@ -35,7 +36,7 @@ impl Plan {
 
 impl Plans {
     /// The number of the first cell of XML: those of JSON lie below.
-    pub(crate) const FIRST_XML: u8 = MAX_CELLS as u8;
+    pub(crate) const FIRST_XML: Cell = MAX_CELLS as Cell;
 
     /// Begins with no paths; names in paths into JSON match as `spelling` says, those in paths into XML have a mark for that.
     pub(crate) fn new(spelling: Spelling) -> Self {
@@ -43,21 +44,21 @@ impl Plans {
     }
 
     /// Whether a cell is one of XML.
-    pub(crate) const fn is_xml(cell: u8) -> bool {
+    pub(crate) const fn is_xml(cell: Cell) -> bool {
         cell >= Self::FIRST_XML
     }
 
     /// Returns the cell in which the value at `path` will lie; `None` when the plan is full.
-    pub(crate) fn cell(&mut self, path: &Path, keep: &Keep) -> Option<u8> {
+    pub(crate) fn cell(&mut self, path: &Path, keep: &Keep) -> Option<Cell> {
         if path.is_xml() { self.xml.cell(path, keep) } else { self.json.cell(path, keep) }
     }
 
     /// Returns which of the values that lead to a cell is kept.
-    pub(crate) fn keep(&self, cell: u8) -> &Keep {
+    pub(crate) fn keep(&self, cell: Cell) -> &Keep {
         self.of(cell).keep(cell)
     }
 
-    pub(crate) fn path(&self, cell: u8) -> &Path {
+    pub(crate) fn path(&self, cell: Cell) -> &Path {
         self.of(cell).path(cell)
     }
 
@@ -70,7 +71,7 @@ impl Plans {
         Self { json: self.json.finish(), xml: self.xml.finish() }
     }
 
-    fn of(&self, cell: u8) -> &Plan {
+    fn of(&self, cell: Cell) -> &Plan {
         if Self::is_xml(cell) { &self.xml } else { &self.json }
     }
 }

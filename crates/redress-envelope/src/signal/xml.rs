@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::{Decision, Watch, atoms};
-use crate::cells::{Value, bit};
+use crate::cells::{Cell, Value, bit};
 use crate::dialect::Compiled;
 use crate::json::Unreadable;
 use crate::plan::NodeId;
@@ -120,6 +120,6 @@ fn reachable(compiled: &Compiled, walk: &Walk, may_have_attributes: bool) -> u64
             places.extend(node.children().map(|(_, place)| place));
         }
     }
-    let comes = |(nth, (cell, _)): (usize, &(u8, _))| if cells & bit(*cell) != 0 { 1 << nth } else { 0 };
+    let comes = |(nth, (cell, _)): (usize, &(Cell, _))| if cells & bit(*cell) != 0 { 1 << nth } else { 0 };
     atoms(compiled).fold(0, |mask, atom| mask | comes(atom))
 }

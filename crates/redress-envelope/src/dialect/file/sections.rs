@@ -6,7 +6,7 @@ use super::super::spec::Spec;
 use super::base::{self, Base};
 use super::words::{header, one_of, secret_path};
 use super::{File, Item, add, catalogue, error, read, retry, scopes};
-use crate::plan::{MAX_LISTS, Plans, Spelling};
+use crate::plan::{MAX_CELLS, MAX_LISTS, Plans, Spelling};
 
 const ROOT: &[&str] = &[
     "name",
@@ -64,9 +64,8 @@ pub(super) fn limits(file: &mut File<'_>, root: &DeTable<'_>, plans: &Plans) {
     let read = root.get_key_value("read").map_or(0..0, |(key, _)| key.span());
     for plan in plans.each() {
         let (values, lists) = (plan.values(), plan.lists());
-        let most = plan.most();
-        if values > most {
-            file.note(&read, "read", format!("expected at most {most} paths in all, found {values}"));
+        if values > MAX_CELLS {
+            file.note(&read, "read", format!("expected at most {MAX_CELLS} paths in all, found {values}"));
         }
         if let Some(place) = plan.contested() {
             file.note(&read, "read", format!("expected one list of fields at `{place}`, found two that differ"));
