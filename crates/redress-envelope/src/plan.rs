@@ -104,6 +104,11 @@ pub(crate) enum FieldList {
 }
 
 impl Plan {
+    /// Begins a plan for JSON.
+    pub(crate) fn of_json(spelling: Spelling) -> Self {
+        Self::new(0, spelling)
+    }
+
     fn new(first_cell: Cell, spelling: Spelling) -> Self {
         Self {
             spelling,

@@ -308,3 +308,60 @@ fn no_hint_in_any_unit_of_a_body_is_absurd() {
         }
     }
 }
+
+#[test]
+fn a_hint_may_be_a_part_of_a_text_a_member_in_a_header_or_a_difference() {
+    let busy = r#"{"extensions":{"cost":{"requestedQueryCost":752,"throttleStatus":{"currentlyAvailable":52,"restoreRate":50.0}}}}"#;
+    let shop = |values: [&str; 3]| {
+        let [requested, available, rate] = values;
+        busy.replace("752", requested).replace(":52", &format!(":{available}")).replace("50.0", rate)
+    };
+    let cost = "{ body = \"extensions.cost.requestedQueryCost\", minus = \"extensions.cost.throttleStatus.currentlyAvailable\", over = \"extensions.cost.throttleStatus.restoreRate\", unit = \"s\" }";
+    let sentence = "{ body = \"error.message\", after = \"try again in \", before = \". \", unit = \"duration\" }";
+    let usage = "{ header = \"x-usage\", path = \"*[*].regain\", unit = \"minutes\" }";
+    for (hint, header, body, expected) in [
+        (cost, "", busy.to_owned(), Some(14_000)),
+        (cost, "", shop(["752", "751.9999", "3"]), Some(1)),
+        (cost, "", shop(["52", "52", "50"]), Some(0)),
+        (cost, "", shop(["51", "52", "50"]), None),
+        (cost, "", shop(["752", "52", "0"]), None),
+        (cost, "", shop(["752", "52", "-1"]), None),
+        (cost, "", shop(["752", "52", "1e-300"]), None),
+        (cost, "", shop(["752", "null", "50"]), None),
+        (cost, "", shop(["\"752\"", "52", "50"]), Some(14_000)),
+        (cost, "", shop(["1e300", "52", "50"]), None),
+        (
+            "{ body = \"limit\", minus = \"used\", unit = \"ms\" }",
+            "",
+            r#"{"limit":700,"used":200}"#.to_owned(),
+            Some(500),
+        ),
+        (
+            sentence,
+            "",
+            r#"{"error":{"message":"Limit reached. Please try again in 6m1.5s. Visit us."}}"#.to_owned(),
+            Some(361_500),
+        ),
+        (sentence, "", r#"{"error":{"message":"Please try again in 20s"}}"#.to_owned(), None),
+        (sentence, "", r#"{"error":{"message":"Later. Try again tomorrow. Bye"}}"#.to_owned(), None),
+        (usage, r#"{"1":[{"type":"a","regain":3},{"regain":19}],"2":[{"regain":0}]}"#, String::new(), Some(1_140_000)),
+        (usage, r#"{"1":[{"regain":0}]}"#, String::new(), Some(0)),
+        (usage, r#"{"1":[{"regain":"soon"}]}"#, String::new(), None),
+        (usage, r#"{"1":[{"regain":19}]"#, String::new(), None),
+        (usage, "19", String::new(), None),
+    ] {
+        let dialect = file(&format!("[read]\nhints = [{hint}]\n"));
+        let headers = [("x-usage", header)];
+        let headers = if header.is_empty() { &[][..] } else { &headers };
+        assert_eq!(wait(&dialect, 429, headers, &body), expected, "{hint} {header} {body}");
+    }
+    for (hint, problem) in [
+        ("{ body = \"a\", path = \"b\", unit = \"s\" }", "expected `header` beside `path`"),
+        ("{ body = \"a\", over = \"b\", unit = \"s\" }", "expected `minus` beside `over`"),
+        ("{ body = \"a\", less = \"b\", unit = \"s\" }", "unknown key, expected one of body, header,"),
+    ] {
+        let error = Dialect::from_toml("a.toml", &format!("name = \"a\"\n[read]\nhints = [{hint}]\n"));
+        let error = error.expect_err("the file has a mistake").to_string();
+        assert!(error.contains(problem), "{error}");
+    }
+}

@@ -10,9 +10,11 @@ use super::spec::Wanted;
 use super::standard;
 use super::window::headers_of_quota;
 use crate::cells::{Cell, Cells, bit};
+use crate::envelope::member_texts;
 use crate::head::{Head, ServerClock};
 use crate::hint::{HintSource, RetryHint, Unit, When};
 use crate::pattern::Glob;
+use crate::plan::Plan;
 
 /// What stands between the texts that a path with a wildcard leads to, each of which is read.
 pub(crate) const BETWEEN: &str = "\n";
@@ -27,8 +29,28 @@ pub(crate) struct Hint<P> {
     /// The headers that may say what is left of the quota until then; none unless the name of its header says `reset`.
     pub(crate) left: Vec<HeaderName>,
     /// The unit that its header has in every dialect, for what its own unit cannot read.
-    standard: Option<Unit>,
+    pub(crate) standard: Option<Unit>,
+    pub(crate) part: HintPart,
+    pub(crate) difference: Option<Difference<P>>,
     pub(crate) when: Vec<Condition<P>>,
+}
+
+/// The part of a text that is a hint.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct HintPart {
+    /// What must stand before it, and behind it.
+    pub(crate) after: Option<String>,
+    pub(crate) before: Option<String>,
+    /// The member of the JSON document that a header holds.
+    pub(crate) member: Option<Plan>,
+}
+
+/// A hint that is what of a number is missing to another one, at the rate at which that grows.
+#[derive(Clone, Debug)]
+pub(crate) struct Difference<P> {
+    pub(crate) minus: P,
+    /// How much it grows in one unit; 1 if there is none.
+    pub(crate) over: Option<P>,
 }
 
 #[derive(Clone, Debug)]
@@ -58,15 +80,26 @@ impl Hint<Wanted> {
     pub(crate) fn new(place: HintPlace<Wanted>, unit: Unit, reset: bool, when: Vec<Condition<Wanted>>) -> Self {
         let left = headers_of_quota(&place);
         let standard = place.header().and_then(|name| standard::unit(name.as_str()));
-        Self { place, unit, reset, left, standard, when }
+        let (part, difference) = (HintPart::default(), None);
+        Self { place, unit, reset, left, standard, part, difference, when }
     }
 
     /// Puts a cell in the place of each path.
     pub(crate) fn compile(&self, mut cell: impl FnMut(&Wanted) -> Option<Cell>) -> Option<Hint<Cell>> {
         let place = self.place.compile(&mut cell)?;
         let when = self.when.iter().filter_map(|condition| condition.compile(&mut cell)).collect();
-        let Self { unit, reset, left, standard, .. } = self;
-        Some(Hint { place, unit: *unit, reset: *reset, left: left.clone(), standard: *standard, when })
+        let difference = match &self.difference {
+            Some(Difference { minus, over }) => {
+                let over = match over {
+                    Some(over) => Some(cell(over)?),
+                    None => None,
+                };
+                Some(Difference { minus: cell(minus)?, over })
+            }
+            None => None,
+        };
+        let Self { unit, reset, left, standard, part, .. } = self.clone();
+        Some(Hint { place, unit, reset, left, standard, part, difference, when })
     }
 }
 
@@ -123,10 +156,11 @@ impl HintPlace<Cell> {
 }
 
 impl Hint<Cell> {
-    /// States a wait in a standard header.
-    pub(crate) fn in_header(name: HeaderName, unit: Unit) -> Self {
-        let place = HintPlace::Header(name);
-        Self { place, unit, reset: false, left: Vec::new(), standard: None, when: Vec::new() }
+    /// States a wait that is read as it stands.
+    pub(crate) const fn with_unit(place: HintPlace<Cell>, unit: Unit) -> Self {
+        let part = HintPart { after: None, before: None, member: None };
+        let difference = None;
+        Self { place, unit, reset: false, left: Vec::new(), standard: None, part, difference, when: Vec::new() }
     }
 
     /// States the end of a window in a standard header, with the one that says what is left; `None` where a hint of the
@@ -137,12 +171,12 @@ impl Hint<Cell> {
         }
         let (unit, left) = (standard::unit(name.as_str())?, left.into_iter().cloned().collect());
         let place = HintPlace::Header(name.clone());
-        Some(Self { place, unit, reset: true, left, standard: None, when: Vec::new() })
+        Some(Self { reset: true, left, ..Self::with_unit(place, unit) })
     }
 
     /// Returns the longest valid hint at this place.
     pub(crate) fn read(&self, facts: &Facts<'_, '_>, clock: &ServerClock<'_>) -> Option<RetryHint> {
-        let texts = self.place.texts(facts.head, facts.cells);
+        let texts = self.texts(facts);
         if texts.is_empty() || !facts.fulfil(&self.when) {
             return None;
         }
@@ -151,10 +185,52 @@ impl Hint<Cell> {
         hints.map(|when| RetryHint::new(when, self.place.source())).reduce(|a, b| a.later_at(b, now))
     }
 
+    /// Returns every text that is to be read.
+    pub(super) fn texts<'r>(&'r self, facts: &'r Facts<'_, '_>) -> Vec<Cow<'r, str>> {
+        let mut texts = self.place.texts(facts.head, facts.cells);
+        if let Some(plan) = &self.part.member {
+            texts = texts.iter().flat_map(|text| member_texts(plan, text)).map(Cow::Owned).collect();
+        }
+        if self.part.after.is_some() || self.part.before.is_some() {
+            texts =
+                texts.iter().filter_map(|text| self.part.cut(text)).map(|text| Cow::Owned(text.to_owned())).collect();
+        }
+        if let Some(difference) = &self.difference {
+            texts = texts.iter().filter_map(|text| difference.from(text, facts.cells)).map(Cow::Owned).collect();
+        }
+        texts
+    }
+
     /// Reads one text: as the dialect declares it, else as its header is read in every dialect.
     pub(super) fn when_in(&self, text: &str, now: SystemTime) -> Option<When> {
         let read = |unit: Unit| unit.read(text.as_bytes(), now);
         read(self.unit).or_else(|| read(self.standard.filter(|standard| *standard != self.unit)?))
+    }
+}
+
+impl HintPart {
+    /// Returns what stands between the two marks; `None` where one of them is missing.
+    fn cut<'t>(&self, text: &'t str) -> Option<&'t str> {
+        let text = match &self.after {
+            Some(mark) => text.split_once(mark.as_str())?.1,
+            None => text,
+        };
+        match &self.before {
+            Some(mark) => text.split_once(mark.as_str()).map(|(before, _)| before),
+            None => Some(text),
+        }
+    }
+}
+
+impl Difference<Cell> {
+    /// Returns the quotient as a decimal number, rounded up; `None` where a number is missing, nothing is, or nothing grows.
+    fn from(&self, text: &str, cells: &Cells<'_>) -> Option<String> {
+        let number = |text: &str| text.trim().parse::<f64>().ok().filter(|number| number.is_finite());
+        let at = |cell: Cell| cells.text(cells.get(cell)?).and_then(number);
+        let over = self.over.map_or(Some(1.0), at).filter(|over| *over > 0.0)?;
+        let quotient = (number(text)? - at(self.minus)?) / over;
+        let millionths = (quotient * 1e6).ceil();
+        (quotient >= 0.0 && millionths.is_finite()).then(|| format!("{:.6}", millionths / 1e6))
     }
 }
 

@@ -141,7 +141,7 @@ pub(crate) fn waits(own: &[Hint<Cell>], ignored: &[Glob]) -> Vec<(u8, Hint<Cell>
     let waits = WAITS.iter().enumerate().filter_map(|(nth, (name, unit))| {
         let name = HeaderName::from_static(name);
         let is_meant = !is_ignored(name.as_str(), ignored) && !declares(own, &name);
-        is_meant.then(|| (1 << nth, Hint::in_header(name, *unit)))
+        is_meant.then(|| (1 << nth, Hint::with_unit(HintPlace::Header(name), *unit)))
     });
     waits.collect()
 }

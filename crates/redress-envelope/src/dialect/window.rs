@@ -47,7 +47,7 @@ impl Windows {
     }
 
     fn add_all(&mut self, hint: &Hint<Cell>, facts: &Facts<'_, '_>, clock: &ServerClock<'_>) {
-        let texts = hint.place.texts(facts.head, facts.cells);
+        let texts = hint.texts(facts);
         if texts.is_empty() || !facts.fulfil(&hint.when) {
             return;
         }

@@ -44,6 +44,15 @@ pub(super) struct Gathered<'a, 'p> {
     pub(super) is_list: bool,
 }
 
+/// Returns every text and number that the first cell of a plan holds, joined by line feeds, of a document in a header.
+pub(crate) fn member_texts(plan: &Plan, document: &str) -> Vec<String> {
+    let (mut gathered, mut scanner) = (Gathered::new(plan), Scanner::new());
+    let is_read = scanner.feed(document.as_bytes(), &mut gathered).is_ok() && scanner.finish(&mut gathered).is_ok();
+    let value = gathered.cells.get(0).filter(|_| is_read);
+    let text = value.and_then(|value| gathered.cells.text(value));
+    text.into_iter().flat_map(|text| text.split('\n')).map(str::to_owned).collect()
+}
+
 impl<'a, 'p> Reader<'a, 'p> {
     #[inline(never)]
     pub(super) fn new(compiled: &'p Compiled) -> Self {

@@ -40,7 +40,7 @@ impl Plans {
 
     /// Begins with no paths; names in paths into JSON match as `spelling` says, those in paths into XML have a mark for that.
     pub(crate) fn new(spelling: Spelling) -> Self {
-        Self { json: Plan::new(0, spelling), xml: Plan::new(Self::FIRST_XML, Spelling::Exact) }
+        Self { json: Plan::of_json(spelling), xml: Plan::new(Self::FIRST_XML, Spelling::Exact) }
     }
 
     /// Whether a cell is one of XML.

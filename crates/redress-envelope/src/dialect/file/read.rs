@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::super::hints::{BETWEEN, Hint, HintPlace};
+use super::super::hints::{BETWEEN, Difference, Hint, HintPart, HintPlace};
 use super::super::source::Kind;
 use super::super::spec::{Reading, Spec, Wanted};
 use super::fields::fields;
@@ -11,7 +11,7 @@ use super::when::{Scope, when};
 use super::words::{header, path, unit};
 use super::{File, Item};
 use crate::pattern::Glob;
-use crate::plan::Keep;
+use crate::plan::{Keep, Plan, Spelling};
 
 /// How many forms of envelope a dialect may tell apart: for each response their conditions are asked one by one.
 const MAX_READINGS: usize = 64;
@@ -74,8 +74,10 @@ fn hints<'t>(file: &mut File<'_>, item: &Item<'t>) -> Vec<Hint<Wanted>> {
 }
 
 fn hint<'t>(file: &mut File<'_>, item: &Item<'t>) -> Option<Hint<Wanted>> {
+    const KNOWN: &[&str] = &["body", "header", "unit", "reset", "when", "path", "after", "before", "minus", "over"];
     let (mut place, mut given) = (None, None);
     let (mut reset, mut conditions) = (false, Vec::new());
+    let (mut part, mut minus, mut over) = (HintPart::default(), None, None);
     let mistakes = file.mistakes.len();
     for (key, value) in file.table(item)? {
         let entry = item.member(key, value);
@@ -92,7 +94,12 @@ fn hint<'t>(file: &mut File<'_>, item: &Item<'t>) -> Option<Hint<Wanted>> {
             "unit" => given = file.parsed(&entry, unit),
             "reset" => reset = file.truth(&entry).unwrap_or_default(),
             "when" => conditions = when(file, &entry, Scope::Body),
-            _ => file.unknown(&item.key, key, &["body", "header", "unit", "reset", "when"]),
+            "path" => part.member = file.parsed(&entry, path).map(|path| document_plan(&path)),
+            "after" => part.after = file.string(&entry),
+            "before" => part.before = file.string(&entry),
+            "minus" => minus = file.parsed(&entry, path).map(Wanted::one),
+            "over" => over = file.parsed(&entry, path).map(Wanted::one),
+            _ => file.unknown(&item.key, key, KNOWN),
         }
     }
     if file.mistakes.len() > mistakes {
@@ -102,7 +109,25 @@ fn hint<'t>(file: &mut File<'_>, item: &Item<'t>) -> Option<Hint<Wanted>> {
         file.note(&item.span, &item.key, "expected `unit` and either `body` or `header`".to_owned());
         return None;
     };
-    Some(Hint::new(place, unit, reset, conditions))
+    let problem = match (&place, &part.member, &minus, &over) {
+        (HintPlace::Body(..), Some(_), ..) => "expected `header` beside `path`, which leads into the JSON in a header",
+        (_, _, None, Some(_)) => "expected `minus` beside `over`",
+        _ => "",
+    };
+    if !problem.is_empty() {
+        file.note(&item.span, &item.key, problem.to_owned());
+        return None;
+    }
+    let difference = minus.map(|minus| Difference { minus, over });
+    Some(Hint { part, difference, ..Hint::new(place, unit, reset, conditions) })
+}
+
+/// Compiles the path into the JSON document that a header holds.
+fn document_plan(path: &crate::path::Path) -> Plan {
+    let mut plan = Plan::of_json(Spelling::Exact);
+    let keep = if path.has_wildcard() { Keep::Joined(BETWEEN.to_owned()) } else { Keep::Last };
+    plan.cell(path, &keep);
+    plan.finish()
 }
 
 /// States a member that holds a hint or a flag; of several that a wildcard leads to, each is read.
