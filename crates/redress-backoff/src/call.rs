@@ -246,8 +246,8 @@ impl<B: Replay> Call<B> {
         self.copy.as_ref().is_some_and(|copy| copy.body.is_whole())
     }
 
-    /// Decides on the re-send after a refresh, which is free and waits for nothing. A request that may have been processed
-    /// has to be safe to repeat for it.
+    /// Decides on the re-send after a refresh, which is free and waits for nothing. A request that may have been processed is
+    /// sent again only if it is safe to repeat.
     fn replay(&mut self, verdict: &Verdict) -> Result<Instant, Stop> {
         let dialect = &self.settings.dialect;
         let is_safe = || self.copy.as_ref().is_some_and(|copy| is_idempotent(copy, &self.settings));

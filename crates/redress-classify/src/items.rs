@@ -24,7 +24,8 @@ impl Verdict {
     ///
     /// At most 64 KiB of the data are read. It takes one pass over the data of an event that is not an error, and less where
     /// the dialect's rules allow it; nothing is allocated. The request may have been processed,
-    /// [`is_maybe_processed`](Self::is_maybe_processed): whether it is sent again is the caller's decision.
+    /// [`is_maybe_processed`](Self::is_maybe_processed): whether it is sent again is the caller's decision. Credentials that the
+    /// service quotes are masked by [`masked`](Self::masked), as a Refresh layer does it, not here.
     ///
     /// # Examples
     /// ```

@@ -39,7 +39,7 @@ struct Inner {
     body_read: u64,
 }
 
-/// What decided about a response, and what it tells of its request.
+/// The reason for the class of a response, and whether its request was processed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Evidence {
     pub(crate) basis: Basis,

@@ -50,7 +50,7 @@ pub struct Envelope<'a> {
     /// The rule that holds, and the one that names codes by a pattern.
     pub(crate) rule: Option<u16>,
     pub(crate) pattern: Option<u16>,
-    /// Whether there is data beside the error, or the body of a success status is a list, other items of which may have
+    /// Whether there is data beside the error, or the body of a success status is a list with other items that may have
     /// succeeded; looked for only where that makes a difference.
     pub(crate) has_data: bool,
     /// Which calls a cool-down that the response asks for concerns.

@@ -1,4 +1,4 @@
-//! Whether a response rejects the credentials of its request, and what becomes of the request then.
+//! Decides whether a response rejects the credentials of its request, and whether the request is sent again.
 
 use http::{HeaderName, Request, Response, StatusCode};
 use redress_classify::{Basis, Class, Recovery, Refreshed, ResponseExt, Verdict};
@@ -25,7 +25,7 @@ pub(crate) struct Sent {
     route: Option<Route>,
 }
 
-/// What becomes of a request when its response is there.
+/// The next step of a request whose response is there.
 pub(crate) enum Judgement {
     /// The response is handed up as it is.
     Return,

@@ -23,14 +23,16 @@ use crate::shared::Way;
 /// once for each authority and reason, for 64 of them.
 ///
 /// # The response
-/// comes up as it is. A refresh follows when its verdict says [`RefreshToken`](redress_classify::Recovery::RefreshToken),
-/// or when it is a 401 that nothing but its status explains. Then the request is sent again, once, which is safe for
-/// every method if it was rejected before it was processed. If it may have been processed
-/// ([`Verdict::is_maybe_processed`](redress_classify::Verdict::is_maybe_processed): a 5xx, or data beside the error), only
-/// an idempotent method (RFC 9110 section 9.2.2) or a request with an `Idempotency-Key` is sent again. Of any other one
-/// the response comes up after the refresh, and the next call has the new credentials. If there is no second copy of the body, or if the refresh fails, the
-/// rejected response itself comes up. With [`hand_up`](crate::RefreshLayer::hand_up) it always does, and carries
-/// [`Refreshed`](redress_classify::Refreshed) when sending again is worth while.
+/// comes up as it is. A refresh follows when its verdict says
+/// [`RefreshToken`](redress_classify::Recovery::RefreshToken), or when it is a 401 that nothing but its status
+/// explains. Then the request is sent again, once, which is safe for every method if it was rejected before it was
+/// processed. If it may have been processed
+/// ([`Verdict::is_maybe_processed`](redress_classify::Verdict::is_maybe_processed): a 5xx, or data beside the error),
+/// only an idempotent method (RFC 9110 section 9.2.2) or a request with an `Idempotency-Key` is sent again. Of any
+/// other one the response comes up after the refresh, and the next call has the new credentials. If there is no second
+/// copy of the body, or if the refresh fails, the rejected response itself comes up. With
+/// [`hand_up`](crate::RefreshLayer::hand_up) it always does, and carries [`Refreshed`](redress_classify::Refreshed)
+/// when sending again is worth while.
 ///
 /// The rejected response is held while the refresh lasts, and with it its connection, unless its body was read. A
 /// Classify layer below reads the bodies of errors.

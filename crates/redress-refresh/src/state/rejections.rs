@@ -292,3 +292,50 @@ impl State {
 fn hold_back(why: &'static str) -> Decision {
     Decision::Fail(Refusal { failure: Failure::transient(Explanation::new(why)), retry_at: None })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Grant, Moment};
+    use super::*;
+
+    /// Counts the flights of an hour in which calls, `every` so long apart, are rejected with sets of that age or more; others
+    /// are accepted with the same sets.
+    fn flights(every: u64, age: u64, is_uncertain: bool) -> u32 {
+        let (mut state, start) = (State::new(false, true), Instant::now());
+        let grant = |number: u64| Grant::bearer(format!("t{number}")).expect("legal").refresh_token("r");
+        state.install(grant(0), Moment { now: start, random: 0 });
+        let (mut flights, mut since) = (0, start);
+        for second in (0..3600).step_by(usize::try_from(every).expect("small")) {
+            let now = start + Duration::from_secs(second);
+            let generation = state.current().generation();
+            state.accepted(Accepted { generation, route: None, is_probe: false }, now);
+            if now - since < Duration::from_secs(age) {
+                continue;
+            }
+            if is_uncertain {
+                state.doubt(generation, None, now);
+            }
+            if let Decision::Start(ticket, _) = state.rejected(generation, None, now) {
+                (flights, since) = (flights + 1, now);
+                state.land(ticket.id, Ok(grant(second + 1)), now, Moment { now, random: 0 });
+            }
+        }
+        flights
+    }
+
+    #[test]
+    fn a_route_that_rejects_each_set_costs_no_more_than_the_longest_floor_allows() {
+        assert!(flights(5, 0, false) > 600, "a resend would have told");
+        for every in [1, 5, 15, 60, 120] {
+            let flights = flights(every, 0, true);
+            assert!((25..=36).contains(&flights), "every {every} s: {flights}");
+        }
+    }
+
+    #[test]
+    fn tokens_that_live_longer_than_the_longest_floor_are_refreshed_at_once() {
+        for (age, expected) in [(300, 11), (600, 5), (130, 27)] {
+            assert_eq!(flights(1, age, true), expected, "tokens of {age} s");
+        }
+    }
+}
