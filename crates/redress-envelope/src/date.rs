@@ -1,26 +1,18 @@
 //! HTTP dates (RFC 9110 section 5.6.7) and RFC 3339 instants, without a clock and without a time zone database.
 
+mod calendar;
+mod iso8601;
+
 use std::time::{Duration, SystemTime};
 
-const DAY: i64 = 86_400;
+use calendar::{Civil, DAY, date_of};
+use iso8601::{is_iso8601, iso8601};
+
 /// 9999-12-31T23:59:59Z, the last second that the formats can write.
 const LAST: i64 = 253_402_300_799;
 /// Far longer than the longest form; a longer text is not a date and is not looked at.
 const MAX_LEN: usize = 64;
 const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
-
-/// A date and time of day in UTC, not yet checked.
-struct Civil {
-    year: i64,
-    month: i64,
-    day: i64,
-    hour: i64,
-    minute: i64,
-    second: i64,
-    nanos: u32,
-    /// Minutes east of Greenwich.
-    offset: i64,
-}
 
 /// Reads an HTTP date in any of its three forms, or an ISO 8601 date-time with a time zone.
 ///
@@ -156,48 +148,6 @@ fn civil(year: i64, month: &str, day: &str, time: &str, zone: &str) -> Option<Ci
     Some(Civil { year, month, day, hour, minute, second, nanos: 0, offset: offset(zone)? })
 }
 
-/// Whether the first word of a date is that of an ISO 8601 date, with or without dashes.
-fn is_iso8601(word: &str) -> bool {
-    let bytes = word.as_bytes();
-    let digits = |from: usize, to: usize| bytes.get(from..to).is_some_and(|part| part.iter().all(u8::is_ascii_digit));
-    let has_dashes = bytes.get(4) == Some(&b'-') && bytes.get(7) == Some(&b'-');
-    let is_extended = digits(0, 4) && has_dashes && digits(5, 7) && digits(8, 10);
-    let is_basic = digits(0, 8) && bytes.get(8).is_none_or(|symbol| *symbol == b't');
-    is_extended || is_basic
-}
-
-/// Reads `2025-11-20t23:32:05.25z`, `20251120t233205z` or `2025-11-20 23:32:05 utc`, in as many words as it has.
-fn iso8601(words: &[&str]) -> Option<Civil> {
-    let (first, rest) = words.split_first()?;
-    let (date, time, zones) = match (first.split_once('t'), rest) {
-        (Some((date, time)), zones) => (date, time, zones),
-        (None, [time, zones @ ..]) => (*first, *time, zones),
-        (None, []) => return None,
-    };
-    let (time, attached) = time.split_at(time.find(['z', '+', '-']).unwrap_or(time.len()));
-    let zone = match (attached, zones) {
-        ("", [zone]) => *zone,
-        (zone, []) => zone,
-        // Go prints the offset, and the name of the zone behind it.
-        ("", [zone, name]) if name.bytes().all(|byte| byte.is_ascii_lowercase()) => *zone,
-        _ => return None,
-    };
-    let (time, fraction) = time.split_once(['.', ',']).unwrap_or((time, "0"));
-    let (date, time) = (date.replace('-', ""), time.replace(':', ""));
-    let time = if time.len() == 4 { time + "00" } else { time };
-    let (date, time) = (number(&date, 8)?, number(&time, 6)?);
-    Some(Civil {
-        year: date / 10_000,
-        month: date / 100 % 100,
-        day: date % 100,
-        hour: time / 10_000,
-        minute: time / 100 % 100,
-        second: time % 100,
-        nanos: nanos(fraction)?,
-        offset: offset(zone)?,
-    })
-}
-
 /// Reads a time zone in minutes: `gmt`, `utc`, `z`, `+01:00`, `+0100`, `+01`, `gmt+0` or `utc+01:00`.
 fn offset(zone: &str) -> Option<i64> {
     let named = ["gmt", "utc", "ut", "z"].into_iter().find_map(|name| zone.strip_prefix(name));
@@ -219,14 +169,6 @@ fn offset(zone: &str) -> Option<i64> {
     (hours < 24 && minutes < 60).then_some(sign * (hours * 60 + minutes))
 }
 
-/// Reads the digits after a decimal point; those beyond the ninth do not matter.
-fn nanos(fraction: &str) -> Option<u32> {
-    if fraction.is_empty() || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    format!("{:0<9}", fraction.get(..9).unwrap_or(fraction)).parse().ok()
-}
-
 /// Reads exactly `len` digits: `parse` alone would take a sign.
 fn number(text: &str, len: usize) -> Option<i64> {
     let digits = text.len() == len && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -235,60 +177,6 @@ fn number(text: &str, len: usize) -> Option<i64> {
 
 fn year4(text: &str) -> Option<i64> {
     number(text, 4)
-}
-
-impl Civil {
-    fn instant(&self) -> Option<SystemTime> {
-        let in_range = (1..=12).contains(&self.month)
-            && (1..=days_in(self.year, self.month)).contains(&self.day)
-            && self.hour < 24
-            && self.minute < 60
-            && self.second <= 60;
-        if !in_range {
-            return None;
-        }
-        let day = days_before(self.year, self.month, self.day);
-        let seconds = day * DAY + self.hour * 3600 + (self.minute - self.offset) * 60 + self.second;
-        let epoch = SystemTime::UNIX_EPOCH;
-        let whole = Duration::from_secs(seconds.unsigned_abs());
-        let instant = if seconds < 0 { epoch.checked_sub(whole) } else { epoch.checked_add(whole) };
-        instant?.checked_add(Duration::from_nanos(u64::from(self.nanos)))
-    }
-}
-
-const fn is_leap(year: i64) -> bool {
-    year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
-}
-
-const fn days_in(year: i64, month: i64) -> i64 {
-    match month {
-        2 if is_leap(year) => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    }
-}
-
-/// Returns the days from 1970-01-01 to a date of the Gregorian calendar; years begin in March for the sum.
-const fn days_before(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let of_era = year.rem_euclid(400);
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
-}
-
-/// Undoes [`days_before`].
-const fn date_of(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468;
-    let era = days.div_euclid(146_097);
-    let of_era = days.rem_euclid(146_097);
-    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let shifted = (5 * of_year + 2) / 153;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = year + era * 400 + if month <= 2 { 1 } else { 0 };
-    (year, month, of_year - (153 * shifted + 2) / 5 + 1)
 }
 
 #[cfg(test)]
