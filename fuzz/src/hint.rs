@@ -5,10 +5,13 @@ use std::time::{Duration, SystemTime};
 use redress_envelope::{HintSource, RetryHint, Unit, When, format_date, parse_date};
 
 /// Every unit.
-const UNITS: [Unit; 9] = [
+const UNITS: [Unit; 12] = [
     Unit::Http,
     Unit::Seconds,
     Unit::Milliseconds,
+    Unit::Microseconds,
+    Unit::Nanoseconds,
+    Unit::Minutes,
     Unit::EpochSeconds,
     Unit::EpochMilliseconds,
     Unit::Date,
@@ -17,7 +20,8 @@ const UNITS: [Unit; 9] = [
     Unit::Guess,
 ];
 /// Those in which a number of up to nine digits is a delay, with how many milliseconds one is.
-const DELAYS: [(Unit, u64); 3] = [(Unit::Http, 1_000), (Unit::Seconds, 1_000), (Unit::Milliseconds, 1)];
+const DELAYS: [(Unit, u64); 4] =
+    [(Unit::Http, 1_000), (Unit::Seconds, 1_000), (Unit::Milliseconds, 1), (Unit::Minutes, 60_000)];
 
 /// Reads a text in every unit and checks what comes out.
 ///
@@ -29,7 +33,7 @@ pub fn check(data: &[u8]) {
     let readings = UNITS.map(|unit| unit.read(data, now));
     assert_eq!(RetryHint::retry_after(data, now).map(|hint| hint.when()), readings[0], "Retry-After has its own unit");
     let Ok(text) = std::str::from_utf8(data) else {
-        assert_eq!(readings, [None; 9], "no text");
+        assert_eq!(readings, [None; UNITS.len()], "no text");
         return;
     };
     for when in readings.into_iter().flatten() {
