@@ -11,7 +11,7 @@ use crate::cells::Cell;
 use crate::hint::{Unit, unquoted};
 use crate::pattern::Glob;
 
-/// Headers that ask for a wait, each in its unit: RFC 9110 section 10.2.3, Azure's and OpenAI's milliseconds, AWS's, and
+/// Headers that ask for a wait, each in its unit: RFC 9110 section 10.2.3, `OpenAI`'s and Azure's milliseconds, AWS's, and
 /// gRPC's pushback (gRFC A6).
 const WAITS: [(&str, Unit); 7] = [
     ("retry-after", Unit::Http),
@@ -53,6 +53,9 @@ pub(crate) const REQUEST_IDS: [&str; 22] = [
 const CF_RAY: &str = "cf-ray";
 /// W3C Trace Context section 3.2: `00-{trace id}-{parent id}-{flags}`.
 const TRACEPARENT: &str = "traceparent";
+
+/// Headers of rate limits that are looked at: more than any vendor sends, as each reset is compared with all of them.
+const MAX_LIMITS: usize = 64;
 
 /// Which of the standard headers a response has.
 #[derive(Debug, Default)]
@@ -97,7 +100,7 @@ impl<'h> Standard<'h> {
                     found.request_id = id(headers, name).map(|id| (rank, id)).or(found.request_id);
                 }
             } else if let Some(part) = part(text) {
-                if !is_ignored(text, ignored) {
+                if found.limits.len() < MAX_LIMITS && !is_ignored(text, ignored) {
                     found.limits.push(LimitHeader { name, part });
                 }
             } else {
