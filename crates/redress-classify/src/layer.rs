@@ -36,7 +36,7 @@ pub struct ClassifyLayer {
 pub(crate) struct Settings {
     pub(crate) dialect: Dialect,
     pub(crate) clock: Clock,
-    hold_timeout: Duration,
+    hold_timeout: Option<Duration>,
     attempt_timeout: Option<Duration>,
     deadline: Option<Duration>,
 }
@@ -45,23 +45,19 @@ impl ClassifyLayer {
     /// Reads errors in this dialect, by the system's clock.
     #[must_use]
     pub fn new(dialect: Dialect) -> Self {
-        let settings = Settings {
-            dialect,
-            clock: Clock::system(),
-            hold_timeout: HOLD_TIMEOUT,
-            attempt_timeout: None,
-            deadline: None,
-        };
+        let settings =
+            Settings { dialect, clock: Clock::system(), hold_timeout: None, attempt_timeout: None, deadline: None };
         Self { settings: Arc::new(settings) }
     }
 
-    /// Sets how long a success is held at most while its body may still signal an error; the default is 5 s.
+    /// Sets how long a success is held at most while its body may still signal an error; the default is the dialect's, or
+    /// else 5 s.
     ///
     /// It counts from the head of the response. When it ends, the response is handed up as the success that its status
     /// says, with an event. With `Duration::ZERO` only what arrives together with the head is looked at.
     #[must_use]
     pub fn hold_timeout(self, timeout: Duration) -> Self {
-        self.set(|settings| settings.hold_timeout = timeout)
+        self.set(|settings| settings.hold_timeout = Some(timeout))
     }
 
     /// Sets how long the layer below lets an attempt take: a hold ends within that time, too.
@@ -98,7 +94,7 @@ impl Settings {
     /// Returns how long a success may be held whose request was sent at `sent` and whose head came at `head`.
     pub(crate) fn hold(&self, sent: Instant, head: Instant, deadline: Option<Deadline>) -> Duration {
         let spent = head.saturating_duration_since(sent);
-        let mut hold = self.hold_timeout;
+        let mut hold = self.hold_timeout.or_else(|| self.dialect.hold_timeout()).unwrap_or(HOLD_TIMEOUT);
         if let Some(timeout) = self.attempt_timeout {
             let left = timeout.saturating_sub(spent);
             hold = hold.min(if left.is_zero() { timeout } else { left });

@@ -161,6 +161,20 @@ async fn when_the_time_of_a_hold_ends_the_response_comes_up_byte_for_byte() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_error_of_s3_behind_minutes_of_white_space_decides() {
+    let s3 = dialects::by_name("aws-xml").expect("it is shipped");
+    let pauses = || (0..20).flat_map(|_| [Step::Wait(ms(10_000)), data(" ")]);
+    let body = |last| [data("<?xml version='1.0'?>\n")].into_iter().chain(pauses()).chain([data(last)]);
+    let failed = answer(200, body("<Error><Code>InternalError</Code><Message>m</Message></Error>"));
+    let response = classify(s3.clone(), failed).await;
+    assert_eq!(response.ok_or_api_error().expect_err("an error").code(), Some("InternalError"));
+    let start = Instant::now();
+    let response = classify(s3, answer(200, body("<CompleteMultipartUploadResult/>"))).await;
+    assert!(response.verdict().is_none());
+    assert_eq!(start.elapsed(), ms(200_000));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_signal_within_the_time_still_decides() {
     let steps = [data("{"), Step::Wait(ms(4_900)), data("\"error_code\":1050,"), data("\"data\":null}")];
     let response = classify(dialects::vlens(), answer(200, steps)).await;

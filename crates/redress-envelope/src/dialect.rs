@@ -310,6 +310,22 @@ impl Dialect {
         self.inner.spec.attempt_timeout
     }
 
+    /// Returns how long a success is worth holding while its body may still signal an error; `None` where the dialect does
+    /// not say.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use redress_envelope::dialects;
+    ///
+    /// let s3 = dialects::by_name("aws-xml").expect("it is shipped");
+    /// assert_eq!(s3.hold_timeout(), Some(Duration::from_secs(300)));
+    /// ```
+    #[must_use]
+    pub fn hold_timeout(&self) -> Option<Duration> {
+        self.inner.spec.hold_timeout
+    }
+
     /// Whether the vendor declares a route idempotent that its method alone does not make so.
     #[must_use]
     pub fn is_idempotent(&self, method: &str, path: &str) -> bool {

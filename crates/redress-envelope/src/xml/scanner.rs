@@ -160,7 +160,8 @@ impl Scanner {
         })
     }
 
-    /// Scans on in the value of an attribute. A `<` in it is taken, though XML forbids it: only the quotation mark ends a value.
+    /// Scans on in the value of an attribute. A `<` in it is taken, though XML forbids it: only the quotation mark ends a
+    /// value.
     fn value<'a, S: Sink>(&mut self, quote: u8, rest: &'a [u8], sink: &mut S) -> Rest<'a> {
         let (plain, behind) = split(rest, |byte| byte == quote || byte == b'&');
         self.keep(plain)?;

@@ -49,7 +49,8 @@ pub(super) fn attempt<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &mut Spec)
         let item = item.member(key, value);
         match key.get_ref().as_ref() {
             "timeout_s" => spec.attempt_timeout = file.seconds(&item),
-            _ => file.unknown("attempt", key, &["timeout_s"]),
+            "hold_s" => spec.hold_timeout = file.seconds(&item),
+            _ => file.unknown("attempt", key, &["timeout_s", "hold_s"]),
         }
     }
 }
