@@ -147,8 +147,7 @@ impl File<'_> {
 
     fn unknown(&mut self, table: &str, key: &Spanned<Cow<'_, str>>, known: &[&str]) {
         let name = key_of(table, key.get_ref());
-        let advice = if key.get_ref() == "is_true" { format!(": {}", syntax::TRUTH) } else { String::new() };
-        self.note(&key.span(), &name, format!("unknown key, expected one of {}{advice}", known.join(", ")));
+        self.note(&key.span(), &name, format!("unknown key, expected one of {}", known.join(", ")));
     }
 
     fn table<'t>(&mut self, item: &Item<'t>) -> Option<&'t DeTable<'t>> {

@@ -17,7 +17,8 @@ pub(super) fn errors<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &Spec, fact
     let items = tables(file, item);
     let rules: Vec<_> = items.iter().zip(&spec.errors).collect();
     for (nth, (item, rule)) in rules.iter().enumerate() {
-        conditions(file, item, &rule.when, Of::Error, facts);
+        let of = if rule.may_hold_by_head() || rule.is_of_events() { Of::Head } else { Of::Error };
+        conditions(file, item, &rule.when, of, facts);
         beyond_success(file, item, rule);
         if let Some(problem) = contradiction(&rule.lines) {
             file.never(item, &problem);
@@ -46,7 +47,8 @@ fn contradiction(lines: &[Line<Wanted>]) -> Option<String> {
     if atoms.saturating_mul(atoms) > MAX_PAIRS {
         return None;
     }
-    lines.iter().filter(|line| !line.negated && !line.atoms.is_empty()).find_map(|line| {
+    let by_body = |line: &&Line<Wanted>| !line.negated && !line.atoms.is_empty() && line.headers.is_empty();
+    lines.iter().filter(by_body).find_map(|line| {
         // Each of the paths has to fail, for one that holds is enough.
         let mut whys = line.atoms.iter().map(|atom| excluded(atom, line, lines));
         whys.try_fold(None, |first: Option<String>, why| why.map(|why| Some(first.unwrap_or(why))))?
@@ -60,7 +62,9 @@ fn excluded((wanted, test): &(Wanted, Test), own: &Line<Wanted>, lines: &[Line<W
             let absent = absent.iter().find(|(absent, _)| covers(&absent.path, &wanted.path));
             absent.map(|(absent, _)| absence(&absent.path, &wanted.path))
         }
-        [(other, against)] if other == wanted && !wanted.path.has_wildcard() && exclude(test, against) => {
+        [(other, against)]
+            if line.headers.is_empty() && other == wanted && !wanted.path.has_wildcard() && exclude(test, against) =>
+        {
             Some(format!("`{}` cannot be both: write a rule for each", wanted.path))
         }
         _ => None,
@@ -76,8 +80,12 @@ fn absence(absent: &Path, wanted: &Path) -> String {
 /// Whether no value passes both tests.
 fn exclude(a: &Test, b: &Test) -> bool {
     match (a, b) {
-        (Test::IsFalse, Test::NotZero | Test::NonEmpty | Test::Outside(_))
-        | (Test::NotZero | Test::NonEmpty | Test::Outside(_), Test::IsFalse) => true,
+        (Test::IsFalse, Test::IsTrue) | (Test::IsTrue, Test::IsFalse) => true,
+        (Test::IsFalse | Test::IsTrue, Test::NotZero | Test::NonEmpty | Test::Outside(_))
+        | (Test::NotZero | Test::NonEmpty | Test::Outside(_), Test::IsFalse | Test::IsTrue) => true,
+        (Test::IsTrue, Test::Is(values)) | (Test::Is(values), Test::IsTrue) => {
+            values.iter().all(|value| value != "true")
+        }
         (Test::IsFalse, Test::Is(values)) | (Test::Is(values), Test::IsFalse) => {
             values.iter().all(|value| value != "false")
         }
@@ -95,7 +103,8 @@ fn exclude(a: &Test, b: &Test) -> bool {
 
 /// Whether an earlier rule holds whenever a later one does: each of its lines is one of the later one's.
 fn says_as_much(later: &ErrorRule<Wanted>, earlier: &ErrorRule<Wanted>) -> bool {
-    let same = |a: &Line<Wanted>, b: &Line<Wanted>| a.negated == b.negated && a.atoms == b.atoms;
+    let same =
+        |a: &Line<Wanted>, b: &Line<Wanted>| a.negated == b.negated && a.atoms == b.atoms && a.headers == b.headers;
     let lines = earlier.lines.iter().all(|line| later.lines.iter().any(|other| same(line, other)));
     lines && implies(&later.when, &earlier.when)
 }

@@ -15,6 +15,8 @@ const WITHOUT_BODY: [i64; 2] = [204, 205];
 pub(super) enum Of {
     /// An error rule, which is asked of successes only, and asks for members of the body.
     Error,
+    /// An error rule that the head of a response may decide, or that is for single events.
+    Head,
     /// A form of envelope, which is asked of errors only.
     Reading,
     /// A hint.
@@ -74,7 +76,7 @@ pub(super) fn word(key: &'static str, word: &Glob, words: &Words<'_>) -> Option<
 
 fn status(statuses: &Ranges, of: Of, facts: &Facts<'_>) -> Option<String> {
     match of {
-        Of::Hint => None,
+        Of::Hint | Of::Head => None,
         Of::Error => {
             let successes = statuses.bounds().iter().flat_map(|range| {
                 let (first, last) = ((*range.start()).max(*SUCCESS.start()), (*range.end()).min(*SUCCESS.end()));
