@@ -5,9 +5,9 @@
 //! - **The gate.** When a response says that the upstream is throttling, no other call of the same partition, which is the
 //!   host and port or a key of your own, goes there before the instant that the server named. Then they go one by one, not
 //!   all at once, and no faster than the server answers. A call that cannot wait that long fails at once and says when to
-//!   come back.
-//! - **The limits.** What the vendor publishes, so many requests a minute to this route, is kept: by every span of a
-//!   minute, for all callers, in the order in which they came.
+//!   come back. Where the dialect has [scopes](#scopes), only the calls that share the limit wait.
+//! - **The limits.** The published limits, for a route or for the whole API, are kept: by
+//!   every span of a minute, for all callers, in the order in which they came.
 //!
 //! # What it promises
 //! - Nobody is let through before a server's hint, for up to an hour. Spread only adds.
@@ -17,7 +17,19 @@
 //!   allocation. With a limit it takes a lock for some arithmetic, and one look at the clock.
 //! - There is no task, and no timer but those of calls that wait: one each at the gate and in its release, one for the first
 //!   of each queue.
-//! - What it remembers of cool-downs is bounded: 1,024 of them, and of a release only while one of its calls lives.
+//! - Memory is bounded: 1,024 cool-downs, the buckets of 4,096 routes, and a release only while one of its calls lives. If
+//!   there are more cool-downs, the one of a scope that ends first is widened to its whole partition, so that no call is let
+//!   through early; only if there are none of scopes, the one of a partition that ends first is forgotten.
+//!
+//! # Scopes
+//! Many APIs have several limits: GitHub one for searches, Discord one for each channel, Slack one for each method. A
+//! dialect says which calls share one, by their routes, and how a response names the limit or says that it concerns all
+//! calls. A rate limit then parks its scope, and a call waits for its scope and for its partition, whichever takes longer.
+//! A 503 with a hint parks the partition. Each scope has a release of its own; in the release of a partition the calls of
+//! all scopes stand in one line.
+//!
+//! Where responses name the bucket of their route in a header, the last one is remembered. A call on a route whose bucket is
+//! not known waits for every cool-down in its scope.
 //!
 //! # The release
 //! When a cool-down ends, everybody wants to go: those who were parked, each at an instant drawn from the spread, beside the
@@ -42,7 +54,7 @@
 //! # Events
 //! One `tracing` event per decision, with the target `redress::pace`: `parked`, `waits` and `held back`, which fails at
 //! once. Each has the fields `dialect`, `partition` (host and port, never a path, a query, a user or a key), `wait` and
-//! `why`.
+//! `why`; `parked` also names the scope, if not all calls are parked.
 //!
 //! # Examples
 //! ```
