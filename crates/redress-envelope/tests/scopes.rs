@@ -1,4 +1,4 @@
-//! Which calls share a limit, and whom the cool-down of a response concerns.
+//! Which calls share a limit, and which calls the cool-down of a response holds.
 
 use std::time::SystemTime;
 
@@ -82,7 +82,7 @@ fn a_key_tells_the_calls_of_a_scope_apart() {
 }
 
 #[test]
-fn a_response_says_whom_its_cool_down_concerns() {
+fn a_response_says_which_calls_its_cool_down_holds() {
     let acme = acme();
     let of = |pairs: &[_], body| meaning(&acme, 429, pairs, body).scope;
     let named = |name| match of(&[("x-bucket", name)], "") {

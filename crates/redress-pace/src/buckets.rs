@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::mem;
+use std::num::NonZeroU64;
 
 use redress_classify::CooldownScope;
 
@@ -12,18 +13,18 @@ const ROUTES: usize = 2048;
 /// Routes, as hashes, and the scope or bucket that the last response on each of them named.
 #[derive(Debug, Default)]
 pub(crate) struct Buckets {
-    recent: HashMap<u64, CooldownScope>,
-    /// What was recent until the last time that this became full.
-    older: HashMap<u64, CooldownScope>,
+    recent: HashMap<NonZeroU64, CooldownScope>,
+    /// The map that was `recent` before it became full.
+    older: HashMap<NonZeroU64, CooldownScope>,
 }
 
 impl Buckets {
-    pub(crate) fn get(&self, route: u64) -> Option<CooldownScope> {
+    pub(crate) fn get(&self, route: NonZeroU64) -> Option<CooldownScope> {
         self.recent.get(&route).or_else(|| self.older.get(&route)).copied()
     }
 
     /// Remembers what the last response on a route named.
-    pub(crate) fn set(&mut self, route: u64, bucket: CooldownScope) {
+    pub(crate) fn set(&mut self, route: NonZeroU64, bucket: CooldownScope) {
         if let Some(known) = self.recent.get_mut(&route) {
             *known = bucket;
             return;
@@ -42,17 +43,17 @@ mod tests {
     #[test]
     fn routes_that_were_used_last_are_remembered_and_their_number_is_bounded() {
         let mut buckets = Buckets::default();
-        let bucket = CooldownScope::Bucket;
+        let (bucket, number) = (CooldownScope::Bucket, |route| NonZeroU64::MIN.saturating_add(route));
         for route in 0..20_000 {
-            buckets.set(route, bucket(route));
-            buckets.set(7, bucket(7));
+            buckets.set(number(route), bucket(route));
+            buckets.set(number(7), bucket(7));
         }
-        assert_eq!(buckets.get(7), Some(bucket(7)), "it is used all the time");
+        assert_eq!(buckets.get(number(7)), Some(bucket(7)), "it is used all the time");
         let last = 20_000 - ROUTES as u64;
-        assert!((last + 1..20_000).all(|route| buckets.get(route) == Some(bucket(route))));
-        assert_eq!(buckets.get(1_000), None);
+        assert!((last + 1..20_000).all(|route| buckets.get(number(route)) == Some(bucket(route))));
+        assert_eq!(buckets.get(number(1_000)), None);
         assert!(buckets.recent.len() + buckets.older.len() <= 2 * ROUTES);
-        buckets.set(7, bucket(8));
-        assert_eq!(buckets.get(7), Some(bucket(8)), "the last response counts");
+        buckets.set(number(7), bucket(8));
+        assert_eq!(buckets.get(number(7)), Some(bucket(8)), "the last response counts");
     }
 }

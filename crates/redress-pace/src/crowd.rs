@@ -81,7 +81,7 @@ impl Crowd {
         self.parked.get_mut(&guest).map(|slot| note(slot, waker))
     }
 
-    /// Whether there is a place for a call that has only now come: no others wait for one.
+    /// Returns `true` if there is a place for a call that arrives now: no others wait for one.
     pub(crate) fn has_place(&self) -> bool {
         let is_free = self.taken < self.window.places();
         debug_assert!(!is_free || self.line.is_empty(), "those in the line are given every place that is free");

@@ -39,14 +39,15 @@ impl Gate {
         self.settings.lot.is_empty()
     }
 
-    /// Returns until when calls such as this one are parked; they are released a little later, not all at once.
+    /// Returns until when calls such as this one are parked, by a cool-down of their scope or of all calls; they are released
+    /// a little later, not all at once.
     #[must_use]
     pub fn parked_until<B>(&self, request: &Request<B>) -> Option<Instant> {
         self.settings.lot.parking(&self.settings.target(request), Instant::now()).map(|parking| parking.until)
     }
 
-    /// Ends the cool-down of the calls such as this one, and its release. Those that wait go at once, at the pace of the
-    /// limits.
+    /// Ends the cool-downs of the calls such as this one, of their scope and of all calls, and the releases. Those that wait
+    /// go at once, at the pace of the limits.
     pub fn open<B>(&self, request: &Request<B>) {
         self.settings.lot.open(&self.settings.target(request));
     }

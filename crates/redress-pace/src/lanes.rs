@@ -93,7 +93,7 @@ impl Lanes {
         (turn, stale)
     }
 
-    /// Returns `true` if a call is the first in its queue and its turn has come.
+    /// Returns `true` if a call is the first in its queue and may be sent now.
     pub(crate) fn is_due(&mut self, ticket: &Ticket, now: u128) -> bool {
         let gcra = self.gcra;
         let Some(lane) = self.of(ticket) else { return false };

@@ -25,7 +25,8 @@ use crate::service::Pace;
 /// One answer parks its partition for 1 h at most, whatever it asks for: longer than the windows that vendors publish for their
 /// request limits, and short enough that a mistaken hint shuts no client out for good. The calls that are released then find out
 /// whether the server still refuses. A later hint extends a cool-down, a sooner one never cuts it. Where several tenants call one
-/// host, [`partition`](Self::partition) keeps the cool-down of one from holding back the others.
+/// host, [`partition`](Self::partition) keeps the cool-down of one from holding back the others. Where the dialect has
+/// [scopes](crate#scopes), a rate limit parks only the calls that share it.
 ///
 /// It belongs above whatever sends, below whatever sends again: so retries, and re-sends after a refresh, wait like
 /// first tries.
@@ -51,7 +52,7 @@ type Keys = Arc<dyn Fn(&Method, &Uri, &HeaderMap) -> Option<String> + Send + Syn
 #[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) dialect: Dialect,
-    /// Whether responses name the buckets of their routes.
+    /// `true` if responses may name the buckets of their routes.
     pub(crate) learns_buckets: bool,
     pub(crate) deadline: Option<Duration>,
     pub(crate) max_wait: Duration,

@@ -45,13 +45,13 @@ pub struct Limit {
 }
 
 impl Limit {
-    /// Allows so many requests to this route, which may have wildcards, in each `per`. A `per` of zero allows everything.
+    /// Allows this number of requests to the route, which may have wildcards, in each `per`. A `per` of zero allows everything.
     #[must_use]
     pub fn new(route: Route, requests: NonZeroU32, per: Duration) -> Self {
         Self { routes: Some(vec![route]), requests, per, burst: usual_burst(requests) }
     }
 
-    /// Allows so many requests to the whole API, whatever their route, in each `per`. A `per` of zero allows everything.
+    /// Allows this number of requests to the whole API, on any route, in each `per`. A `per` of zero allows everything.
     ///
     /// # Examples
     /// ```

@@ -109,7 +109,7 @@ pub(crate) fn send_by_all<'l>(
     partition: &Partition,
     now: Instant,
 ) -> bool {
-    // While it is the first in each queue nobody else uses up its slots.
+    // The first in a queue is the only one that can use the next slot.
     let mut places = Vec::new();
     for limiter in limiters {
         match limiter.join(partition, now, |turn| turn == now) {

@@ -21,7 +21,7 @@ pub(crate) struct Lot {
     /// What a call reads, and all that it reads, while nobody is parked or released.
     is_used: AtomicBool,
     state: Mutex<State>,
-    /// Of which only calls of a dialect whose responses name buckets know.
+    /// Stays empty unless responses name buckets.
     buckets: Mutex<Buckets>,
 }
 
@@ -81,7 +81,7 @@ struct Member {
 }
 
 impl Lot {
-    /// Whether no call is parked, and nobody is released: one atomic load.
+    /// Returns `true` if no call is parked and there is no release: one atomic load.
     pub(crate) fn is_empty(&self) -> bool {
         !self.is_used.load(Ordering::Acquire)
     }
@@ -287,7 +287,7 @@ impl Place {
     }
 
     /// Adds the places of another release.
-    pub(crate) fn add(&mut self, mut other: Box<Self>) {
+    pub(crate) fn add(&mut self, other: &mut Self) {
         self.members.append(&mut other.members);
     }
 
@@ -297,7 +297,7 @@ impl Place {
         self.end = if is_overload { End::Failed { sent, now } } else { End::Answered { sent, now } };
     }
 
-    /// Whether there is a place of the crowd at this gate in it.
+    /// Returns `true` if one of its places is in the current crowd at this gate.
     fn is_in(&self, key: &GateKey, crowds: &HashMap<GateKey, Crowd>) -> bool {
         let crowd = crowds.get(key).map(|crowd| crowd.id);
         self.members.iter().any(|member| member.key == *key && Some(member.crowd) == crowd)

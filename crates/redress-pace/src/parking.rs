@@ -111,8 +111,8 @@ impl Parkings {
         self.map.remove(key);
     }
 
-    /// Makes room for one more: forgets what is over, or else widens a scope's cool-down to its upstream, which releases
-    /// nobody early, or else forgets the cool-down that ends first. Its next caller finds out anew.
+    /// Makes room for one more: forgets what is over, or else widens a scope's cool-down to its upstream, so that no
+    /// call goes early, or else forgets the cool-down that ends first. The next call to it finds out anew.
     fn make_room(&mut self, now: Instant) {
         if self.map.len() >= MAX_PARKINGS {
             self.map.retain(|_, parking| now < parking.until);

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::num::NonZeroU64;
 use std::sync::OnceLock;
 
 use http::Request;
@@ -13,18 +14,13 @@ use crate::partition::Partition;
 #[derive(Clone)]
 pub(crate) struct Target {
     pub(crate) partition: Partition,
-    route: Option<ScopedRoute>,
-}
-
-/// A route in a dialect with scopes.
-#[derive(Clone, Copy)]
-struct ScopedRoute {
+    /// The scope that the route of the call is in.
     scope: Option<ScopeId>,
     /// A hash of partition, method and path without ids, under which buckets are remembered.
-    hash: u64,
+    route: Option<NonZeroU64>,
 }
 
-/// What one cool-down holds: the calls to an upstream, or a part of them.
+/// The calls that one cool-down holds: all calls to an upstream, or a part of them.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct GateKey {
     partition: Partition,
@@ -58,28 +54,23 @@ pub(crate) struct Gates<'t> {
 impl Target {
     pub(crate) fn new<B>(partition: Partition, dialect: &Dialect, request: &Request<B>) -> Self {
         if dialect.scopes().is_empty() {
-            return Self { partition, route: None };
+            return Self { partition, scope: None, route: None };
         }
         let (method, path) = (request.method().as_str(), request.uri().path());
         let scope = dialect.scope_of(method, path);
-        let hash = if dialect.names_buckets() { route_hash(&partition, scope, method, path) } else { 0 };
-        Self { partition, route: Some(ScopedRoute { scope, hash }) }
+        let route = dialect.names_buckets().then(|| route_hash(&partition, scope, method, path));
+        Self { partition, scope, route }
     }
 
     /// Returns the number under which the bucket of the route is remembered.
-    pub(crate) fn route_hash(&self) -> Option<u64> {
-        self.route.map(|route| route.hash)
-    }
-
-    /// Returns the scope that the route of the call is in.
-    pub(crate) fn scope(&self) -> Option<ScopeId> {
-        self.route?.scope
+    pub(crate) const fn route_hash(&self) -> Option<NonZeroU64> {
+        self.route
     }
 
     /// Returns the gates that the call has to pass, given the bucket that is known of its route.
     pub(crate) fn gates(&self, bucket: Option<CooldownScope>) -> Gates<'_> {
         let all = |scope| Part { scope, calls: Calls::All };
-        let parts = match (bucket, self.scope()) {
+        let parts = match (bucket, self.scope) {
             (Some(CooldownScope::Named(scope)), _) => [Some(all(scope)), None],
             (Some(CooldownScope::Bucket(bucket)), Some(scope)) => {
                 [Some(Part { scope, calls: Calls::Bucket(bucket) }), Some(all(scope))]
@@ -94,7 +85,7 @@ impl Target {
     pub(crate) fn parked_by(&self, said: CooldownScope, bucket: Option<CooldownScope>) -> Gates<'_> {
         let said = if said == CooldownScope::Call { bucket.unwrap_or(said) } else { said };
         let part = |scope, calls| Some(Part { scope, calls });
-        let parts = match (said, self.scope()) {
+        let parts = match (said, self.scope) {
             (CooldownScope::Named(scope), _) | (CooldownScope::Call, Some(scope)) => [part(scope, Calls::All), None],
             (CooldownScope::Bucket(bucket), Some(scope)) => {
                 [part(scope, Calls::Bucket(bucket)), part(scope, Calls::UnknownBucket)]
@@ -149,15 +140,15 @@ impl fmt::Debug for Target {
 }
 
 /// Hashes what tells one route from another: the path without its ids.
-fn route_hash(partition: &Partition, scope: Option<ScopeId>, method: &str, path: &str) -> u64 {
+fn route_hash(partition: &Partition, scope: Option<ScopeId>, method: &str, path: &str) -> NonZeroU64 {
     static KEY: OnceLock<RandomState> = OnceLock::new();
     let mut hasher = KEY.get_or_init(RandomState::new).build_hasher();
     (partition, scope, method).hash(&mut hasher);
     path.split('/').for_each(|segment| if is_id(segment) { "{id}" } else { segment }.hash(&mut hasher));
-    hasher.finish()
+    NonZeroU64::MIN.saturating_add(hasher.finish())
 }
 
-/// Whether a segment of a path is an id rather than a name: a number, or a long word with digits in it, such as a UUID, a
+/// Returns `true` if a segment of a path is an id rather than a name: a number, or a long word with digits in it, such as a UUID, a
 /// hash or a token.
 fn is_id(segment: &str) -> bool {
     let has_digit = segment.bytes().any(|byte| byte.is_ascii_digit());
@@ -176,7 +167,7 @@ pub(crate) mod tests {
     /// A call in a dialect without scopes.
     pub(crate) fn target(name: &str) -> Target {
         let partition = Partition::new(&http::Uri::default(), &http::HeaderMap::new(), Some(name.to_owned()));
-        Target { partition, route: None }
+        Target { partition, scope: None, route: None }
     }
 
     fn dialect() -> Dialect {
@@ -209,7 +200,7 @@ pub(crate) mod tests {
         let (first, second, unscoped) = (scoped("GET", "/rooms/1/a"), scoped("GET", "/rooms/2/a"), scoped("PUT", "/b"));
         let other = scoped("GET", "/b");
         let bucket = |number| Some(CooldownScope::Bucket(number));
-        let named = other.scope().map(CooldownScope::Named);
+        let named = other.scope.map(CooldownScope::Named);
         // The call that was answered, what its response said, the bucket that was known; a call, its bucket, is it held?
         for (answered, said, before, call, known, held) in [
             (&first, CooldownScope::Call, None, &first, None, true),

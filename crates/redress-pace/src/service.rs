@@ -19,13 +19,13 @@ use crate::turn::{Patience, Turn};
 /// Holds requests back while their upstream cools down, and keeps to its limits.
 ///
 /// # The request
-/// goes down as it is, when it is its turn: when none of its calls are parked, and when all limits that cover it allow it.
+/// goes down as it is, when neither its scope nor its partition is parked and all limits that cover it allow it.
 /// One whose turn would come too late is not sent at all. One that had to wait carries its
 /// [`Deadline`](redress_classify::Deadline), if it has one, in its extensions, so that no layer below counts anew.
 ///
 /// # The response
-/// comes up as it is. A rate limit parks the requests of the same partition: until the server's hint, or else for as long
-/// as the vendor publishes. A 503 with a hint parks them, too. Nothing else does: not a rate limit without any time, not
+/// comes up as it is. A rate limit parks the requests of the same partition, or those of its [scope](crate#scopes) alone:
+/// until the server's hint, or else for as long as the vendor publishes. A 503 with a hint parks those of the partition. Nothing else does: not a rate limit without any time, not
 /// a failed connection, not an attempt that was cut. A success opens nothing. `RateLimit` fields on successes, which say
 /// how much is left, are not looked at.
 ///
@@ -74,6 +74,9 @@ impl<S> Pace<S> {
     /// atomic load.
     fn admit<B>(&self, request: &Request<B>, target: &Target) -> Admission {
         let settings = &self.settings;
+        if settings.limiters.is_empty() && settings.lot.is_empty() {
+            return Admission::Send(None);
+        }
         let mut limiters = settings.limiters(request);
         let all = limiters.clone();
         let (first, second) = (limiters.next(), limiters.next());

@@ -32,13 +32,13 @@ pub(crate) struct Turn {
     target: Target,
     /// The limits that cover the call, in the order in which it waits for them.
     limiters: Vec<Arc<Limiter>>,
-    /// Its places in the queues of the first of them. In all but the last queue its turn has come.
+    /// Its places in the queues of the first of them. It is due in all but the last queue.
     places: Vec<limiter::Place>,
     patience: Patience,
     stage: Stage,
     /// Its place among those that may be in flight, while there is a release.
     place: Option<Box<Place>>,
-    /// Whether it has been parked since it was last sent away from a gate.
+    /// `true` from when it was parked until it has to look at the gates anew.
     was_parked: bool,
 }
 
@@ -244,9 +244,9 @@ impl Turn {
         }
     }
 
-    fn keep(&mut self, place: Box<Place>) {
+    fn keep(&mut self, mut place: Box<Place>) {
         match &mut self.place {
-            Some(own) => own.add(place),
+            Some(own) => own.add(&mut place),
             own => *own = Some(place),
         }
     }

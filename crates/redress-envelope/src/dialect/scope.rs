@@ -1,7 +1,8 @@
-//! Which calls share a limit, and which of them a throttled response concerns.
+//! Which calls share a limit, and which of them a cool-down holds.
 
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::num::NonZeroU64;
 
 use http::{HeaderMap, StatusCode};
 
@@ -29,12 +30,12 @@ pub struct Scope {
 ///
 /// It holds a hash of the values rather than the values, which may be secret.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ScopeId {
-    nth: u16,
-    key: u64,
-}
+pub struct ScopeId(
+    /// The position of the scope in its dialect, counted from 1, in the upper 16 bits; 48 bits of the hash below.
+    NonZeroU64,
+);
 
-/// Which calls the cool-down of a throttled response concerns.
+/// The calls that the cool-down of a throttled response holds.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CooldownScope {
@@ -50,13 +51,13 @@ pub enum CooldownScope {
     Bucket(u64),
 }
 
-/// How the responses of an API say whom a cool-down concerns. `P` is a path where a file is read, a cell once it is
+/// How the responses of an API say which calls a cool-down holds. `P` is a path where a file is read, a cell once it is
 /// compiled.
 #[derive(Clone, Debug)]
 pub(crate) struct Cooldown<P> {
     /// Where a response names a scope, or a bucket within the scope of the call.
     pub(crate) bucket: Vec<Source<P>>,
-    /// A response that fulfils one of these concerns all calls to the upstream.
+    /// The cool-down of a response that fulfils one of these holds all calls to the upstream.
     pub(crate) global: Vec<Vec<Condition<P>>>,
 }
 
@@ -64,9 +65,25 @@ impl Scope {
     /// Returns which limit of this scope, the `nth` of its dialect, a call is under.
     fn id(&self, nth: u16, method: &str, path: &str) -> Option<ScopeId> {
         let route = self.routes.iter().find(|route| route.matches(method, path))?;
+        if self.key.is_empty() {
+            return Some(ScopeId::new(nth, 0));
+        }
         let mut hasher = DefaultHasher::new();
         self.key.iter().for_each(|name| route.parameter(name, path).hash(&mut hasher));
-        Some(ScopeId { nth, key: if self.key.is_empty() { 0 } else { hasher.finish() } })
+        Some(ScopeId::new(nth, hasher.finish()))
+    }
+}
+
+impl ScopeId {
+    fn new(nth: u16, key: u64) -> Self {
+        // A dialect has at most 64 scopes.
+        let position = NonZeroU64::MIN.saturating_add(u64::from(nth) % 0xffff);
+        Self(position.saturating_mul(NonZeroU64::MIN.saturating_add((1 << 48) - 1)) | (key >> 16))
+    }
+
+    /// Returns the position of the scope in its dialect.
+    const fn nth(self) -> usize {
+        (self.0.get() >> 48) as usize - 1
     }
 }
 
@@ -97,7 +114,7 @@ impl Cooldown<Cell> {
         sources.find_map(|source| source.read(response)).map_or(CooldownScope::Call, |name| named(scopes, &name))
     }
 
-    /// Returns `true` if a response concerns all calls to the upstream. Of a body that is cut nothing decides.
+    /// Returns `true` if the cool-down of a response holds all calls to the upstream. Of a body that is cut nothing decides.
     pub(crate) fn is_global(&self, facts: &Facts<'_, '_>, is_cut: bool) -> bool {
         let by_head = |when: &[Condition<Cell>]| when.iter().all(|one| one.of_head(facts.head).is_some());
         self.global.iter().any(|when| facts.fulfil(when) && (!is_cut || by_head(when)))
@@ -119,7 +136,7 @@ fn named(scopes: &[Scope], name: &str) -> CooldownScope {
         return CooldownScope::Bucket(hasher.finish());
     };
     // Which of the limits of a scope with a key is meant, the route of the call says.
-    if scope.key.is_empty() { CooldownScope::Named(ScopeId { nth, key: 0 }) } else { CooldownScope::Call }
+    if scope.key.is_empty() { CooldownScope::Named(ScopeId::new(nth, 0)) } else { CooldownScope::Call }
 }
 
 impl Dialect {
@@ -148,7 +165,7 @@ impl Dialect {
     /// Returns the scope of a limit; `None` for a limit of another dialect.
     #[must_use]
     pub fn scope(&self, id: ScopeId) -> Option<&Scope> {
-        self.scopes().get(usize::from(id.nth))
+        self.scopes().get(id.nth())
     }
 
     /// Returns `true` if responses may name the scope or bucket of their call.
@@ -170,7 +187,7 @@ impl Dialect {
 /// Shows the position of the scope in its dialect, not the values of its key.
 impl fmt::Debug for ScopeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("ScopeId").field(&self.nth).finish()
+        f.debug_tuple("ScopeId").field(&self.nth()).finish()
     }
 }
 

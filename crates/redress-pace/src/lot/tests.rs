@@ -50,8 +50,10 @@ fn a_call_in_two_releases_has_a_place_in_both_or_in_none() {
     assert!(matches!(waiting.look(&Context::from_waker(Waker::noop())), Line::Waits));
     drop(others);
     let Line::Placed(mut place, _) = waiting.look(&Context::from_waker(Waker::noop())) else { panic!("there is one") };
-    let Entry::Placed(more) = lot.enter(&one, Some(&place), later) else { panic!("there is one in the scope, too") };
-    place.add(more);
+    let Entry::Placed(mut more) = lot.enter(&one, Some(&place), later) else {
+        panic!("there is one in the scope, too")
+    };
+    place.add(&mut more);
     assert!(matches!(lot.enter(&one, Some(&place), later), Entry::Free), "it has both");
     drop((places, place, waiting, guests));
     assert!(lot.lock().crowds.is_empty());

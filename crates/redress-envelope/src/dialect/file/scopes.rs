@@ -1,4 +1,4 @@
-//! `[[scopes]]` and `[cooldown]`: which calls share a limit, and whom a cool-down concerns.
+//! `[[scopes]]` and `[cooldown]`: which calls share a limit, and which calls a cool-down holds.
 
 use std::collections::HashSet;
 
@@ -17,7 +17,7 @@ const MAX_ROUTES: usize = 64;
 /// How many sets of conditions may say that a cool-down concerns all calls.
 const MAX_GLOBAL: usize = 64;
 
-/// Reads scopes. Those of a file that extends another come first, and take the place of those with the same name.
+/// Reads scopes. An extending file puts its own first, in the place of those with the same name.
 pub(super) fn scopes<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &mut Spec) {
     let items = file.items(item);
     let mut scopes: Vec<Scope> = Vec::new();
@@ -70,7 +70,7 @@ fn scope<'t>(file: &mut File<'_>, item: &Item<'t>) -> Option<Scope> {
     }
 }
 
-/// Reads how a response says whom its cool-down concerns; a key takes the place of what the extended dialect says.
+/// Reads how a response says which calls its cool-down holds. Each key replaces that of the extended dialect.
 pub(super) fn cooldown<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &mut Spec) {
     let Some(table) = file.table(item) else { return };
     for (key, value) in table {
