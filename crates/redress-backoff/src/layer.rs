@@ -28,7 +28,7 @@ use crate::settings::Settings;
 /// ```
 #[derive(Clone, Debug)]
 pub struct BackoffLayer {
-    settings: Settings,
+    pub(crate) settings: Settings,
 }
 
 impl BackoffLayer {

@@ -91,6 +91,7 @@ mod call;
 mod copy;
 mod decision;
 mod drain;
+mod foresight;
 mod future;
 mod idempotency;
 mod key;
