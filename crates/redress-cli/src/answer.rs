@@ -1,11 +1,13 @@
 //! What a program is told about a response.
 
-use redress_classify::{Class, FieldError, Recovery, Verdict, When};
+use std::borrow::Cow;
+
+use redress_classify::{Class, FieldError, Recovery, Stop, Verdict, When};
 use redress_envelope::Dialect;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use tokio::time::Instant;
 
+use crate::exchange::{Exchange, Judgement};
 use crate::time;
 
 /// What a response means; `None` where nothing was said.
@@ -24,6 +26,12 @@ pub(crate) struct Answer<'a> {
     retry_at: Option<String>,
     fields: &'a [FieldError<'static>],
     dialect: &'a str,
+    /// Only where a retry could help, and the library would not make it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stop: Option<&'static str>,
+    /// Only where there is something to note.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    notes: &'a [Cow<'static, str>],
 }
 
 /// What a line gets that is no usable record.
@@ -34,15 +42,16 @@ pub(crate) struct Problem<'a> {
 }
 
 impl<'a> Answer<'a> {
-    /// States what a verdict says; `None` is a success. `begun` is an instant before it was reached.
+    /// States what a response means.
     pub(crate) fn new(
         id: Option<&'a RawValue>,
         dialect: &'a Dialect,
-        verdict: Option<&'a Verdict>,
-        begun: Instant,
+        exchange: &'a Exchange<'_>,
+        judgement: &'a Judgement,
     ) -> Self {
+        let verdict = judgement.verdict.as_ref();
         let error = verdict.and_then(Verdict::api_error);
-        let retry_after_ms = verdict.and_then(|verdict| verdict.hint_delay(begun)).map(time::millis);
+        let retry_after_ms = verdict.and_then(|verdict| verdict.hint_delay(judgement.begun)).map(time::millis);
         let retry_at = match verdict.and_then(Verdict::hint).map(|hint| hint.when()) {
             Some(When::At(instant)) => Some(time::rfc3339(instant)),
             _ => None,
@@ -61,6 +70,16 @@ impl<'a> Answer<'a> {
             retry_at,
             fields: error.map(|error| error.fields()).unwrap_or_default(),
             dialect: dialect.name(),
+            stop: judgement.stop.map(word_of),
+            notes: &exchange.notes,
         }
+    }
+}
+
+/// Names why the library would not retry; no other reason is known without sending anything.
+const fn word_of(stop: Stop) -> &'static str {
+    match stop {
+        Stop::HintTooLong => "hint_too_long",
+        _ => "not_idempotent",
     }
 }

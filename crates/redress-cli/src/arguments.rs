@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
-use http::{Method, Uri};
+use http::{Method, StatusCode, Uri};
 use redress_sandbox::program::Serve;
 
 use crate::dialects::NameOrFile;
@@ -40,15 +40,23 @@ pub(crate) struct Explain {
     #[arg(hide_possible_values = true)]
     pub(crate) dialect: String,
 
-    /// The method of the call that a raw response answers; some dialects tell calls apart
+    /// The method of the call, where the input does not tell; some dialects tell calls apart
     #[arg(long, value_name = "METHOD", default_value = "GET")]
     pub(crate) method: Method,
 
-    /// The path of the call that a raw response answers
+    /// The path of the call, where the input does not tell
     #[arg(long, value_name = "PATH", default_value = "/")]
     pub(crate) path: Uri,
 
-    /// Write JSON instead of text for people
+    /// The status of an input that has none: a body alone, or headers alone
+    #[arg(long, value_name = "CODE", conflicts_with = "jsonl")]
+    pub(crate) status: Option<StatusCode>,
+
+    /// Leave out the responses that are not errors
+    #[arg(long)]
+    pub(crate) errors: bool,
+
+    /// Write JSON instead of text for people: one object per response, each in its line
     #[arg(long)]
     pub(crate) json: bool,
 
@@ -64,7 +72,7 @@ pub(crate) struct Explain {
     #[arg(long, value_name = "RFC3339", value_parser = time::parse)]
     pub(crate) now: Option<SystemTime>,
 
-    /// A response as `curl -i` prints it, or records with --jsonl; `-` is standard input
+    /// What holds the responses, in any form of those below; `-` is standard input
     #[arg(value_name = "FILE", default_value = "-", value_hint = ValueHint::FilePath)]
     pub(crate) file: PathBuf,
 }

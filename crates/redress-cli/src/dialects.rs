@@ -43,12 +43,20 @@ impl Dialects {
     }
 
     /// Returns the chosen dialect.
-    pub(crate) fn chosen(&self) -> Dialect {
+    fn chosen(&self) -> Dialect {
         self.chosen.clone()
     }
 
+    /// Returns the dialect that a record names, or the chosen one; `None` when there is none of that name.
+    pub(crate) fn for_record(&mut self, name: Option<&str>) -> Option<Dialect> {
+        match name {
+            Some(name) => self.named(name),
+            None => Some(self.chosen()),
+        }
+    }
+
     /// Returns the chosen dialect if that is its name, else the shipped one of that name.
-    pub(crate) fn named(&mut self, name: &str) -> Option<Dialect> {
+    fn named(&mut self, name: &str) -> Option<Dialect> {
         if name == self.chosen.name() {
             return Some(self.chosen());
         }

@@ -1,57 +1,131 @@
 //! `redress explain`: says what responses mean.
 
-use std::borrow::Cow;
 use std::io::{BufReader, BufWriter, Write as _};
 use std::process::ExitCode;
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Problem};
 use crate::arguments::Explain;
 use crate::dialects::Dialects;
 use crate::exchange::{Exchange, Judge};
-use crate::failure::Failure;
-use crate::input::Input;
+use crate::failure::{self, Failure};
+use crate::input::{self, Input, Item, Mistake, Refusal};
+use crate::person::{self, Place};
 use crate::stream::Stream;
-use crate::{json, output, person, raw};
+use crate::text::excerpt;
+use crate::{json, output};
 
 /// How much is read, and how much is written, at once.
 const BUFFER: usize = 256 * 1024;
 
-/// Explains one raw response, or each record of a stream.
+/// Explains each response of an input, or each record of a stream.
 pub(crate) fn run(arguments: &Explain) -> Result<ExitCode, Failure> {
     let dialects = Dialects::choose(&arguments.dialect)?;
     let judge = Judge::new(arguments.now, arguments.chunk);
     let input = Input::open(&arguments.file)?;
     if arguments.jsonl {
-        records(dialects, judge, input)?;
-    } else {
-        one(&dialects, &judge, input, arguments)?;
+        records(dialects, judge, input, arguments)?;
+        return Ok(ExitCode::SUCCESS);
     }
-    Ok(ExitCode::SUCCESS)
+    responses(dialects, &judge, input, arguments)
 }
 
-fn one(dialects: &Dialects, judge: &Judge, input: Input, arguments: &Explain) -> Result<(), Failure> {
+fn responses(mut dialects: Dialects, judge: &Judge, input: Input, arguments: &Explain) -> Result<ExitCode, Failure> {
     let name = input.name.clone();
-    let bytes = input.read_all()?;
-    let response = raw::parse(&bytes)
-        .map_err(|raw::Mistake { line, problem }| Failure::Told(format!("{name}:{line}: {problem}")))?;
-    let exchange = Exchange {
-        method: arguments.method.clone(),
-        uri: arguments.path.clone(),
-        ..Exchange::new(response.status, response.headers, Cow::Borrowed(response.body))
-    };
-    let dialect = dialects.chosen();
-    let verdict = judge.judge(&dialect, &exchange);
-    if arguments.json {
-        let answer = Answer::new(None, &dialect, verdict.as_ref(), judge.begun());
-        return Ok(json::write_line(&mut std::io::stdout().lock(), &answer)?);
+    let bytes = input::utf8(input.read_all()?);
+    let items = input::responses(&bytes, arguments.status)
+        .map_err(|Mistake { line, problem }| Failure::Told(format!("{name}:{line}: {problem}")))?;
+    if let [Err(Refusal { line, problem, .. })] = &items[..] {
+        return Err(Failure::Told(format!("{name}:{}: {problem}", line.unwrap_or(1))));
     }
-    output::print(&person::told(&dialect, &exchange.head, verdict.as_ref()))
+    let count = items.len();
+    let (mut refused, mut shown) = (0, 0);
+    let mut told = String::new();
+    let mut out = BufWriter::with_capacity(BUFFER, std::io::stdout().lock());
+    for (nth, item) in items.into_iter().enumerate() {
+        let place = Place { nth, count };
+        match answer(&mut dialects, judge, item, arguments, place) {
+            Ok(None) => {}
+            Ok(Some(text)) => {
+                shown += 1;
+                told.push_str(if told.is_empty() || arguments.json { "" } else { "\n" });
+                told.push_str(&text);
+            }
+            Err(refusal) => {
+                refused += 1;
+                // With --errors a response that is none is not among the errors, but it is counted below.
+                if !arguments.errors {
+                    told.push_str(&refusal_text(&refusal, arguments.json, place, told.is_empty())?);
+                }
+            }
+        }
+        if arguments.json && told.len() >= BUFFER {
+            out.write_all(std::mem::take(&mut told).as_bytes())?;
+        }
+    }
+    if arguments.json {
+        out.write_all(told.as_bytes())?;
+        out.flush()?;
+    } else {
+        drop(out);
+        if shown == 0 && refused < count {
+            told.push_str(&person::no_errors(count - refused));
+        }
+        output::print(&told)?;
+    }
+    finish(refused, count)
 }
 
-fn records(dialects: Dialects, judge: Judge, input: Input) -> Result<(), Failure> {
+/// Answers one response; `None` when it is left out.
+fn answer<'a>(
+    dialects: &mut Dialects,
+    judge: &Judge,
+    item: Item<'a>,
+    arguments: &Explain,
+    place: Place,
+) -> Result<Option<String>, Refusal<'a>> {
+    let mut found = item?;
+    let dialect = dialects.for_record(found.dialect.as_deref());
+    let Some(dialect) = dialect else {
+        let found_name = excerpt(found.dialect.as_deref().unwrap_or_default().as_bytes());
+        let problem = format!("dialect: expected one that `redress dialects` lists, found {found_name}");
+        return Err(Refusal { id: found.id, line: None, problem });
+    };
+    let id = found.id.take();
+    let exchange = Exchange::new(found, &arguments.method, &arguments.path);
+    let judgement = judge.judge(&dialect, &exchange);
+    if arguments.errors && judgement.verdict.is_none() {
+        return Ok(None);
+    }
+    if arguments.json {
+        return Ok(Some(json::line(&Answer::new(id.as_deref(), &dialect, &exchange, &judgement))));
+    }
+    Ok(Some(person::told(&dialect, &exchange, &judgement, place)))
+}
+
+fn refusal_text(refusal: &Refusal<'_>, is_json: bool, place: Place, is_first: bool) -> Result<String, Failure> {
+    let line = refusal.line.map(|line| format!("line {line}: ")).unwrap_or_default();
+    let error = format!("{line}{}", refusal.problem);
+    if is_json {
+        return Ok(json::line(&Problem { id: refusal.id.as_deref(), error }));
+    }
+    Ok(format!("{}{}", if is_first { "" } else { "\n" }, person::refused(&error, place)))
+}
+
+/// Says how many parts of the input were not usable; an input of which none was is one that cannot be read.
+fn finish(refused: usize, count: usize) -> Result<ExitCode, Failure> {
+    if refused == 0 {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let were = if refused == 1 { "was" } else { "were" };
+    // There is nobody to tell when standard error is closed.
+    let _ = writeln!(std::io::stderr(), "redress: {refused} of {count} responses {were} not usable");
+    Ok(if refused == count { ExitCode::from(failure::CODE) } else { ExitCode::SUCCESS })
+}
+
+fn records(dialects: Dialects, judge: Judge, input: Input, arguments: &Explain) -> Result<(), Failure> {
     let reader = BufReader::with_capacity(BUFFER, input.reader);
     let mut out = BufWriter::with_capacity(BUFFER, std::io::stdout().lock());
-    let mut stream = Stream::new(dialects, judge);
+    let mut stream = Stream::new(dialects, judge, arguments);
     stream.run(&input.name, reader, &mut out)?;
     out.flush()?;
     if let Some(note) = stream.note() {

@@ -26,19 +26,35 @@ Examples:
   curl -si https://api.example.com/v1/things/7 | redress explain
   redress explain --dialect veridia response.txt
   redress explain --dialect ./acme.toml --json response.txt
+  curl -v https://api.example.com/v1/things/7 2>&1 | redress explain
+  redress explain --status 429 body.json
+  redress explain --errors session.har
   redress explain --jsonl --dialect veridia < responses.jsonl > meanings.jsonl
 
-A raw response is a status line, headers, an empty line and the body, as `curl -i` prints them, with either kind of line
-end. Of several heads in a row (100 Continue, redirects, a proxy's answer) the last one counts. The body is taken as it
-stands, whatever Transfer-Encoding says: curl has decoded it.
+The form of the input is detected:
+  raw responses      a status line, headers, an empty line and the body, as curl -i, curl -v, wget -S and HTTPie print
+                     them, with either kind of line end. Of the heads of one call (100 Continue, redirects, a proxy's
+                     answer, a challenge) the last one counts; each other response has an answer of its own
+  copied headers     `name: value` or name and value in two lines, with `:status: 429` or `Status Code: 429` among them;
+                     a body may follow an empty line
+  a body alone       with --status; without it only a JSON body that states its status
+  JSON documents     a HAR file, a cassette of VCR as JSON, a Postman collection, an array of records, records line by
+                     line, one record
+  texts of errors    as axios, got, fetch, Guzzle, requests, httpx, reqwest and Go print them: the status, and the JSON or
+                     the printed response object in them
+A body in gzip or deflate is unpacked, up to 1 MiB; one in br or zstd gets a note. UTF-16 with a byte order mark is read.
+Request headers, cookies and queries are never printed, and masked where the server quotes them. An input that is not read
+by --jsonl has at most 256 MiB.
 
 A record of --jsonl:
   {\"id\":7,\"dialect\":\"veridia\",\"method\":\"POST\",\"path\":\"/v1/verify/init\",\"status\":429,
    \"headers\":{\"Retry-After\":\"30\"},\"body\":\"{\\\"error\\\":\\\"rate_limited\\\"}\"}
-  Only status is required, a number from 100 to 999. id is any JSON value and comes back as it is. dialect names a
-  shipped dialect, or the one of --dialect, which is the default. method is GET and path is / unless they are given. A
-  header's value is a text or a list of texts, its name in any case. The body is text in body, or base64 in body_base64.
-  null is the same as nothing, other members are ignored, blank lines are skipped.
+  Only status is required, a number from 100 to 999, also as text. id is any JSON value and comes back as it is; an entry
+  of a HAR file or an array has its index. dialect names a shipped dialect, or the one of --dialect, which is the default.
+  method is GET and path is / unless they are given. Headers are an object or a list of pairs, a value is a text, a number
+  or a list of them, a name in any case. The body is text or JSON in body, or base64 in body_base64. The names that other
+  tools use are read too: docs/explain.md lists them. null is the same as nothing, other members are ignored, blank lines
+  are skipped.
 
 The answer of --json and --jsonl:
   id              the record's id; null without one
@@ -55,9 +71,12 @@ The answer of --json and --jsonl:
                   Both are null where the time has passed or lies more than 366 days ahead.
   fields          the fields at fault: [{\"path\", \"message\"}]
   dialect         the dialect that read the response
+  stop            only where `retry` is true and redress, by default, would not send the call again: hint_too_long, a wait
+                  of more than 120 s; not_idempotent, a call that may have been processed and has no idempotency key
+  notes           only where there is one: a body that is packed or cut off, a status that the body states
 
   A record that cannot be used gets {\"id\", \"error\"} instead, and the others go on; a line on standard error counts
-  them. The exit code stays 0.
+  them. The exit code stays 0, but without --jsonl it is 2 where nothing of the input can be used.
 
 Exit codes:
   0  the input was read, whatever the responses are

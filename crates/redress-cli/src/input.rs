@@ -1,10 +1,39 @@
-//! Files and standard input.
+//! Files and standard input, and the responses in them.
+//!
+//! The form of an input is detected. Each form is a pure function from bytes to responses; `docs/explain.md` lists them.
+
+mod body;
+mod copied;
+mod documents;
+mod form;
+mod found;
+mod head;
+mod headers;
+mod json;
+mod lines;
+mod literal;
+mod object;
+mod packed;
+mod raw;
+mod roles;
+mod status;
+mod text;
+mod verbose;
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
 use crate::failure::Failure;
+
+pub(crate) use form::{responses, utf8};
+pub(crate) use found::{Call, Found, Item, Mistake, Refusal};
+pub(crate) use object::parse as record;
+pub(crate) use packed::unpack;
+
+/// The most that is read of an input that is held as a whole: more than browsers export. Records are read by `--jsonl`
+/// without a bound.
+const MAX_BYTES: u64 = 256 * 1024 * 1024;
 
 /// Something to read, and its name in errors.
 pub(crate) struct Input {
@@ -26,9 +55,14 @@ impl Input {
     }
 
     /// Reads all of it.
-    pub(crate) fn read_all(mut self) -> Result<Vec<u8>, Failure> {
+    pub(crate) fn read_all(self) -> Result<Vec<u8>, Failure> {
         let mut bytes = Vec::new();
-        self.reader.read_to_end(&mut bytes).map_err(|error| unreadable(&self.name, &error))?;
+        let Self { name, reader } = self;
+        let read = reader.take(MAX_BYTES + 1).read_to_end(&mut bytes);
+        read.map_err(|error| unreadable(&name, &error))?;
+        if bytes.len() as u64 > MAX_BYTES {
+            return Err(Failure::Told(format!("{name} has more than 256 MiB; split it, or read records with --jsonl")));
+        }
         Ok(bytes)
     }
 }

@@ -17,6 +17,14 @@ pub(crate) fn write_line<W: Write>(out: &mut W, value: &impl Serialize) -> io::R
     out.write_all(b"\n")
 }
 
+/// Returns one value and the end of its line.
+pub(crate) fn line(value: &impl Serialize) -> String {
+    let mut out = Vec::new();
+    // A buffer takes everything, and what is written has texts for keys.
+    let _ = write_line(&mut out, value);
+    String::from_utf8(out).unwrap_or_default()
+}
+
 impl Formatter for Harmless {
     fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
         write_harmless(writer, fragment)

@@ -18,8 +18,6 @@ mod output;
 mod overview;
 mod person;
 mod progress;
-mod raw;
-mod record;
 mod stream;
 mod table;
 mod text;

@@ -3,9 +3,10 @@
 use anstyle::Style;
 use http::header::RETRY_AFTER;
 use http::response::Parts;
-use redress_classify::{ApiError, Recovery, Verdict, When};
+use redress_classify::{ApiError, Recovery, Stop, Verdict, When};
 use redress_envelope::Dialect;
 
+use crate::exchange::{Exchange, Judgement};
 use crate::output::{BAD, DIM, GOOD, LABEL, PLAIN, styled};
 use crate::text::escaped;
 use crate::{time, words};
@@ -32,11 +33,19 @@ enum Part {
     RequestId,
 }
 
+/// Which of several responses one is.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) nth: usize,
+    pub(crate) count: usize,
+}
+
 /// Writes what a response means, as aligned lines.
-pub(crate) fn told(dialect: &Dialect, head: &Parts, verdict: Option<&Verdict>) -> String {
+pub(crate) fn told(dialect: &Dialect, exchange: &Exchange<'_>, judgement: &Judgement, place: Place) -> String {
+    let (head, verdict) = (&exchange.head, judgement.verdict.as_ref());
     let status = head.status.as_u16();
     let mut rows = match verdict {
-        Some(verdict) => meaning(dialect, head, verdict),
+        Some(verdict) => meaning(dialect, head, verdict, judgement.stop),
         None => vec![
             Row::new("what", "success: no error", format!("status {status}")).in_style(GOOD),
             Row::new("do", "nothing", ""),
@@ -44,10 +53,35 @@ pub(crate) fn told(dialect: &Dialect, head: &Parts, verdict: Option<&Verdict>) -
     };
     rows.extend(verdict.and_then(Verdict::api_error).map(words_of).unwrap_or_default());
     rows.push(Row::new("dialect", dialect.name(), ""));
-    render(&rows)
+    rows.extend(exchange.notes.iter().map(|note| Row::new("note", note, "")));
+    let heading = place.heading(&words::of_route(dialect, &exchange.method, &exchange.uri));
+    format!("{heading}{}", render(&rows))
 }
 
-fn meaning(dialect: &Dialect, head: &Parts, verdict: &Verdict) -> Vec<Row> {
+/// Writes what takes the place of a response that cannot be used.
+pub(crate) fn refused(problem: &str, place: Place) -> String {
+    format!("{}{}", place.heading(""), render(&[Row::new("error", problem, "").in_style(BAD)]))
+}
+
+/// Says that all of the responses are successes.
+pub(crate) fn no_errors(count: usize) -> String {
+    let responses = if count == 1 { "response" } else { "responses" };
+    format!("no error among {count} {responses}\n")
+}
+
+impl Place {
+    /// Names one of several responses by its number and its call; a single one needs no name.
+    fn heading(self, route: &str) -> String {
+        if self.count < 2 {
+            return String::new();
+        }
+        let number = styled(LABEL, &format!("response {} of {}", self.nth + 1, self.count));
+        let space = if route.is_empty() { "" } else { "  " };
+        format!("{number}{space}{}\n", escaped(route))
+    }
+}
+
+fn meaning(dialect: &Dialect, head: &Parts, verdict: &Verdict, stop: Option<Stop>) -> Vec<Row> {
     let status = head.status.as_u16();
     let (class, recovery) = (verdict.class(), verdict.recovery());
     let what = format!("{class}: {}", words::of_class(class));
@@ -62,6 +96,7 @@ fn meaning(dialect: &Dialect, head: &Parts, verdict: &Verdict) -> Vec<Row> {
     } else {
         rows.extend(when);
     }
+    rows.extend(stop.map(|stop| Row::new("but", words::of_stop(stop), "redress, by default").in_style(BAD)));
     let guidance = verdict.api_error().map(ApiError::guidance).unwrap_or_default();
     if !guidance.is_empty() {
         rows.push(Row::new("advice", guidance, "the dialect"));

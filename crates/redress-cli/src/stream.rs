@@ -3,17 +3,19 @@
 use std::io::{BufRead as _, BufReader, Read, Write};
 
 use crate::answer::{Answer, Problem};
+use crate::arguments::Explain;
 use crate::dialects::Dialects;
-use crate::exchange::Judge;
+use crate::exchange::{Exchange, Judge};
 use crate::failure::Failure;
-use crate::record::{self, Refusal};
+use crate::input::{self, Refusal};
+use crate::json;
 use crate::text::excerpt;
-use crate::{input, json};
 
 /// A stream of records in the middle of being read.
-pub(crate) struct Stream {
+pub(crate) struct Stream<'s> {
     dialects: Dialects,
     judge: Judge,
+    arguments: &'s Explain,
     /// The number of the line in hand.
     line: u64,
     records: u64,
@@ -21,10 +23,10 @@ pub(crate) struct Stream {
     first_unusable: u64,
 }
 
-impl Stream {
+impl<'s> Stream<'s> {
     /// Begins a stream.
-    pub(crate) fn new(dialects: Dialects, judge: Judge) -> Self {
-        Self { dialects, judge, line: 0, records: 0, unusable: 0, first_unusable: 0 }
+    pub(crate) fn new(dialects: Dialects, judge: Judge, arguments: &'s Explain) -> Self {
+        Self { dialects, judge, arguments, line: 0, records: 0, unusable: 0, first_unusable: 0 }
     }
 
     /// Answers every record. No more than one line is held, and what was answered is written before the next wait for
@@ -66,26 +68,22 @@ impl Stream {
 
     fn answer(&mut self, line: &[u8], out: &mut impl Write) -> Result<(), Failure> {
         self.records += 1;
-        let record = match record::parse(line) {
-            Ok(record) => record,
+        let mut found = match input::record(line) {
+            Ok(found) => found,
             Err(refusal) => return self.refuse(&refusal, out),
         };
-        let dialect = match record.dialect.as_deref() {
-            Some(name) => self.dialects.named(name).ok_or(name),
-            None => Ok(self.dialects.chosen()),
+        let Some(dialect) = self.dialects.for_record(found.dialect.as_deref()) else {
+            let name = excerpt(found.dialect.as_deref().unwrap_or_default().as_bytes());
+            let problem = format!("dialect: expected one that `redress dialects` lists, found {name}");
+            return self.refuse(&Refusal { id: found.id, line: None, problem }, out);
         };
-        match dialect {
-            Ok(dialect) => {
-                let verdict = self.judge.judge(&dialect, &record.exchange);
-                let answer = Answer::new(record.id, &dialect, verdict.as_ref(), self.judge.begun());
-                Ok(json::write_line(out, &answer)?)
-            }
-            Err(name) => {
-                let found = excerpt(name.as_bytes());
-                let problem = format!("dialect: expected one that `redress dialects` lists, found {found}");
-                self.refuse(&Refusal { id: record.id, problem }, out)
-            }
+        let id = found.id.take();
+        let exchange = Exchange::new(found, &self.arguments.method, &self.arguments.path);
+        let judgement = self.judge.judge(&dialect, &exchange);
+        if self.arguments.errors && judgement.verdict.is_none() {
+            return Ok(());
         }
+        Ok(json::write_line(out, &Answer::new(id.as_deref(), &dialect, &exchange, &judgement))?)
     }
 
     fn refuse(&mut self, refusal: &Refusal<'_>, out: &mut impl Write) -> Result<(), Failure> {
@@ -94,6 +92,6 @@ impl Stream {
             self.first_unusable = self.line;
         }
         let error = format!("line {}: {}", self.line, refusal.problem);
-        Ok(json::write_line(out, &Problem { id: refusal.id, error })?)
+        Ok(json::write_line(out, &Problem { id: refusal.id.as_deref(), error })?)
     }
 }

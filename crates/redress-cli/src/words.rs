@@ -1,6 +1,8 @@
-//! What classes and recoveries mean, in a sentence.
+//! Sentences for people: classes, recoveries, schedules, routes.
 
-use redress_classify::{Basis, Class, Recovery, Schedule};
+use http::{Method, Uri};
+use redress_classify::{Basis, Class, Recovery, Schedule, Stop};
+use redress_envelope::Dialect;
 
 use crate::time;
 
@@ -54,4 +56,29 @@ pub(crate) fn of_schedule(schedule: &Schedule) -> String {
     let Schedule { base, factor, cap } = *schedule;
     let (base, cap) = (time::span(base), time::span(cap));
     format!("{base} after the first attempt, then {factor} times as long after each, at most {cap}")
+}
+
+/// Says why the library would not send a call again.
+pub(crate) fn of_stop(stop: Stop) -> &'static str {
+    match stop {
+        Stop::HintTooLong => {
+            "not waited for: longer than 2 min, the default of `max_retry_after`; the call fails at once"
+        }
+        _ => "not sent again: the call may have been processed, and has no idempotency key",
+    }
+}
+
+/// Names a call by its method and path. Queries and credentials in the path are left out.
+pub(crate) fn of_route(dialect: &Dialect, method: &Method, uri: &Uri) -> String {
+    let path = dialect.masked_path(uri.path());
+    let shown: Vec<_> = path.split('/').map(|part| if is_opaque(part) { "***" } else { part }).collect();
+    format!("{method} {}{}", uri.host().unwrap_or_default(), shown.join("/"))
+}
+
+/// Returns whether a part of a path may be a credential: a token of some length, or a pair with a colon.
+fn is_opaque(part: &str) -> bool {
+    let is_uuid = part.len() == 36 && part.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+    let is_mixed = part.contains(|symbol: char| symbol.is_ascii_digit())
+        && part.contains(|symbol: char| symbol.is_ascii_alphabetic());
+    !is_uuid && is_mixed && (part.len() >= 24 || (part.len() >= 12 && part.contains([':', '='])))
 }

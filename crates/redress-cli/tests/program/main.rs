@@ -4,6 +4,8 @@
 
 mod commands;
 mod extended;
+mod forms;
+mod page;
 mod records;
 mod responses;
 mod running;

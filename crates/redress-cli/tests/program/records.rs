@@ -94,12 +94,12 @@ fn headers_are_texts_or_lists_in_any_case() {
 #[test]
 fn what_cannot_be_used_is_answered_too_and_stops_nothing() {
     let good = "{\"id\":\"good\",\"status\":404}";
-    let bad: [(&[u8], Value, &str); 12] = [
+    let bad: [(&[u8], Value, &str); 11] = [
         (b"{\"id\":1}", json!(1), "status: expected a whole number from 100 to 999, found nothing"),
         (
-            b"{\"id\":2,\"status\":\"404\"}",
+            b"{\"id\":2,\"status\":\"4XX\"}",
             json!(2),
-            "status: expected a whole number from 100 to 999, found `\"404\"`",
+            "status: expected a whole number from 100 to 999, found `\"4XX\"`",
         ),
         (b"{\"id\":3,\"status\":99}", json!(3), "status: expected a whole number from 100 to 999, found `99`"),
         (b"{\"id\":4,\"status\":1000}", json!(4), "status: expected a whole number from 100 to 999, found `1000`"),
@@ -114,7 +114,6 @@ fn what_cannot_be_used_is_answered_too_and_stops_nothing() {
             json!(7),
             "dialect: expected one that `redress dialects` lists, found `./acme.toml`",
         ),
-        (b"{\"id\":8,\"status\":404,\"body\":{}}", json!(8), "body: expected a text, found `{}`"),
         (
             b"{\"id\":9,\"status\":404,\"body\":\"\",\"body_base64\":\"\"}",
             json!(9),
@@ -123,9 +122,9 @@ fn what_cannot_be_used_is_answered_too_and_stops_nothing() {
         (
             b"{\"id\":10,\"status\":404,\"headers\":{\"a b\":\"c\"}}",
             json!(10),
-            "headers: expected the name of a header, found `a b`",
+            "headers: expected the name of a header, found something else",
         ),
-        (b"[1]", Value::Null, "expected a JSON object, found `[1]`"),
+        (b"[1]", Value::Null, "expected a JSON object, found a list"),
         (
             b"{\"id\":12,\"body\":\"\xff\"}",
             Value::Null,
@@ -138,13 +137,13 @@ fn what_cannot_be_used_is_answered_too_and_stops_nothing() {
         input.extend_from_slice(format!("\n{good}\n").as_bytes());
     }
     let (answers, note) = answers(input);
-    assert_eq!(answers.len(), 25);
+    assert_eq!(answers.len(), 23);
     for (nth, (_, id, problem)) in bad.iter().enumerate() {
         let error = format!("line {}: {problem}", nth * 2 + 2);
         assert_eq!(answers[nth * 2 + 1], json!({"id": id, "error": error}));
         assert_eq!(answers[nth * 2 + 2]["id"], "good");
     }
-    assert_eq!(note, "redress: 12 of 25 records were not usable, the first in line 2: see `error`\n");
+    assert_eq!(note, "redress: 11 of 23 records were not usable, the first in line 2: see `error`\n");
 }
 
 #[test]

@@ -177,24 +177,20 @@ fn the_dialect_is_a_name_or_a_file() {
 }
 
 #[test]
-fn what_is_no_response_is_reported_at_its_line() {
+fn what_is_no_response_is_reported_at_its_line_and_not_quoted() {
     for (input, problem) in [
-        ("", "standard input:1: expected a status line such as `HTTP/1.1 404 Not Found`, found nothing"),
-        (
-            "{\"error\":1}",
-            "standard input:1: expected a status line such as `HTTP/1.1 404 Not Found`, found `{\"error\":1}`",
-        ),
-        (
-            "HTTP/1.1 404 x\nA: b\n",
-            "standard input:2: the input ends within the head, expected an empty line after the headers",
-        ),
-        ("HTTP/1.1 404 x\nA b\n\n", "standard input:2: expected a header such as `Retry-After: 30`, found `A b`"),
-        (
-            "HTTP/1.1 404 x\nA: \x1b[2J\n\n",
-            "standard input:2: a: expected a value without control characters, found ` \\u{1b}[2J`",
-        ),
+        ("HTTP/1.1 404 x\nA b\n\n", "2: expected a header such as `Retry-After: 30`, or an empty line before the body"),
+        ("HTTP/1.1 404 x\nA: \x1b[2J\n\n", "2: a: expected a value without control characters"),
     ] {
-        assert_eq!(run(&VERIDIA, input).failed(), format!("redress: {problem}\n"));
+        assert_eq!(run(&VERIDIA, input).failed(), format!("redress: standard input:{problem}\n"));
+    }
+    for (input, problem) in [
+        ("", "the input is empty"),
+        ("{\"error\":1}", "the input is JSON without a status; if it is a body, state its status: --status 429"),
+        ("hello", "expected a response, and no status was found"),
+    ] {
+        let text = run(&VERIDIA, input).failed();
+        assert!(text.starts_with(&format!("redress: standard input:1: {problem}\naccepted are:\n")), "{text}");
     }
     let text = run(&[&VERIDIA[..], &["./nowhere.txt"]].concat(), "").failed();
     assert!(text.starts_with("redress: cannot read ./nowhere.txt: "), "{text}");
@@ -208,6 +204,8 @@ fn bad_usage_is_refused() {
         &["explain", "--now", "today"],
         &["explain", "--no-such-option"],
         &["explain", "a", "b"],
+        &["explain", "--status", "99"],
+        &["explain", "--status", "429", "--jsonl"],
         &["no-such-command"],
         &[],
     ] {

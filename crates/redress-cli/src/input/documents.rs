@@ -1,0 +1,108 @@
+//! Finds the responses in JSON documents: HAR files, cassettes of VCR, collections of Postman, arrays, lines.
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
+use super::found::{Found, Item, Refusal};
+use super::json::{self, is_list, is_object};
+use super::lines::Lines;
+use super::object;
+
+/// How deep folders of a collection lie in each other at most.
+const MAX_FOLDERS: u8 = 16;
+
+/// Reads a document that holds several responses; `None` when it is another one.
+pub(super) fn several(document: &RawValue) -> Option<Vec<Item<'_>>> {
+    if is_list(document) {
+        let elements = json::elements(document).ok()?;
+        let is_one = |element: &&RawValue| is_object(element) && object::is_record(element);
+        return elements.iter().any(is_one).then(|| numbered(elements));
+    }
+    let member = |value, name: &str| {
+        let members = json::members(value).ok()?;
+        members.into_iter().find(|(known, _)| known == name).map(|(_, value)| value)
+    };
+    // HAR 1.2: `{"log":{"entries":[...]}}`.
+    if let Some(entries) = member(document, "log").filter(|log| is_object(log)).and_then(|log| member(log, "entries")) {
+        return json::elements(entries).ok().map(numbered);
+    }
+    for name in ["http_interactions", "interactions", "entries", "recordings"] {
+        if let Some(list) = member(document, name).filter(|list| is_list(list)) {
+            return json::elements(list).ok().map(numbered);
+        }
+    }
+    let folder = member(document, "item").filter(|list| is_list(list))?;
+    let mut examples = Vec::new();
+    collect_examples(folder, MAX_FOLDERS, &mut examples);
+    Some(numbered(examples))
+}
+
+/// Collects the saved examples of a Postman collection.
+fn collect_examples<'a>(folder: &'a RawValue, depth: u8, examples: &mut Vec<&'a RawValue>) {
+    let Some(depth) = depth.checked_sub(1) else { return };
+    for item in json::elements(folder).unwrap_or_default() {
+        let Ok(members) = json::members(item) else { continue };
+        for (name, value) in members {
+            match &*name {
+                "item" if is_list(value) => collect_examples(value, depth, examples),
+                "response" if is_list(value) => examples.extend(json::elements(value).unwrap_or_default()),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Reads each element, which has its index as its id unless it has one of its own.
+fn numbered<'a>(elements: impl IntoIterator<Item = &'a RawValue>) -> Vec<Item<'a>> {
+    let read = |(nth, element): (usize, &'a RawValue)| {
+        let id = || serde_json::value::to_raw_value(&nth).ok().map(Cow::Owned);
+        match object::record(element) {
+            Ok(found) => Ok(Found { id: found.id.or_else(id), ..found }),
+            Err(refusal) => Err(Refusal { id: refusal.id.or_else(id), ..refusal }),
+        }
+    };
+    elements.into_iter().enumerate().map(read).collect()
+}
+
+/// Returns whether the first line that is not blank is a JSON object, and another one follows.
+pub(super) fn is_lines(input: &[u8]) -> bool {
+    let mut lines = Lines::new(input);
+    lines.skip_empty();
+    let first = lines.next().unwrap_or_default();
+    lines.skip_empty();
+    let is_object = |line: &[u8]| serde_json::from_slice::<&RawValue>(line).is_ok_and(json::is_object);
+    is_object(first) && lines.peek().is_some_and(|line| line.trim_ascii_start().starts_with(b"{"))
+}
+
+/// Reads each line that is not blank.
+pub(super) fn lines(input: &[u8]) -> Vec<Item<'_>> {
+    let mut items = Vec::new();
+    let mut lines = Lines::new(input);
+    while let Some(line) = lines.next() {
+        if !line.trim_ascii().is_empty() {
+            let at = Some(lines.number);
+            items.push(object::parse(line).map_err(|refusal| Refusal { line: at, ..refusal }));
+        }
+    }
+    items
+}
+
+/// Reads values behind each other, each over several lines, as `jq` prints them.
+pub(super) fn stream(input: &str) -> Option<Vec<Item<'_>>> {
+    let mut values = serde_json::Deserializer::from_str(input).into_iter::<&RawValue>();
+    let mut items = Vec::new();
+    while let Some(value) = values.next() {
+        match value {
+            Ok(value) if is_object(value) => items.push(object::record(value)),
+            _ if items.is_empty() => return None,
+            Ok(value) => items.push(Err(Refusal::new(format!("expected a JSON object, found {}", json::kind(value))))),
+            Err(error) => {
+                let problem = "expected a JSON object here, or the end of the input".to_owned();
+                items.push(Err(Refusal { id: None, line: Some(error.line()), problem }));
+                break;
+            }
+        }
+    }
+    (items.len() > 1).then_some(items)
+}

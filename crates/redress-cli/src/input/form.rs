@@ -1,0 +1,143 @@
+//! Detects the form of an input.
+
+use std::borrow::Cow;
+
+use http::{HeaderMap, StatusCode};
+use serde_json::value::RawValue;
+
+use super::found::{Found, Item, Mistake};
+use super::json::is_object;
+use super::{copied, documents, head, lines::Lines, object, raw, status, text, verbose};
+
+/// What an error lists when no form fits.
+const FORMS: &str = "\
+accepted are:
+  a raw response: a status line, headers, an empty line, the body (curl -i, curl -v, wget -S, HTTPie)
+  headers copied from a browser or an HTTP/2 log, with `:status: 429` or `Status Code: 429` among them
+  a body alone, with --status 429
+  a HAR file, a VCR cassette as JSON, a Postman collection
+  JSON objects with a status, one per line, in an array, or alone
+  the error text of an HTTP client: axios, got, fetch, Guzzle, requests, httpx, reqwest, Go";
+
+/// Finds every response in an input; `given` is the status that was stated beside it.
+pub(crate) fn responses(input: &[u8], given: Option<StatusCode>) -> Result<Vec<Item<'_>>, Mistake> {
+    let input = input.strip_prefix(b"\xef\xbb\xbf").unwrap_or(input);
+    if input.trim_ascii().is_empty() && given.is_none() {
+        return Err(mistake("the input is empty"));
+    }
+    match given {
+        Some(given) => with_status(input, given),
+        None => without_status(input),
+    }
+}
+
+/// Rewrites UTF-16 with a byte order mark, which PowerShell writes where output is redirected, as UTF-8.
+pub(crate) fn utf8(input: Vec<u8>) -> Vec<u8> {
+    let unit: fn([u8; 2]) -> u16 = match input.get(..2) {
+        Some([0xff, 0xfe]) => u16::from_le_bytes,
+        Some([0xfe, 0xff]) => u16::from_be_bytes,
+        _ => return input,
+    };
+    let units: Vec<u16> = input[2..].chunks_exact(2).map(|pair| unit([pair[0], pair[1]])).collect();
+    String::from_utf16_lossy(&units).into_bytes()
+}
+
+fn with_status(input: &[u8], given: StatusCode) -> Result<Vec<Item<'_>>, Mistake> {
+    let first = Lines::new(input.trim_ascii_start()).next().unwrap_or_default();
+    if head::loose_status_of(first).is_some() || verbose::is_verbose(input) {
+        let items = without_status(input)?;
+        let differs = |item: &Item<'_>| item.as_ref().is_ok_and(|found| found.status != given);
+        if items.iter().any(differs) {
+            return Err(mistake("the input has a status of its own, which differs; leave out --status"));
+        }
+        return Ok(items);
+    }
+    if let Some(found) = copied::read(input, Some(given)) {
+        return found.map(|found| vec![Ok(found)]);
+    }
+    Ok(vec![Ok(Found::new(given, HeaderMap::new(), Cow::Borrowed(input)))])
+}
+
+fn without_status(input: &[u8]) -> Result<Vec<Item<'_>>, Mistake> {
+    let trimmed = input.trim_ascii_start();
+    if matches!(trimmed.first(), Some(b'{' | b'['))
+        && let Some(items) = json(trimmed)
+    {
+        return items;
+    }
+    if verbose::is_verbose(input) {
+        return verbose::read(input).map(ok);
+    }
+    let mut raw_mistake = None;
+    if raw::is_raw(input) {
+        match raw::read(input) {
+            Ok(found) => return Ok(ok(found)),
+            Err(mistake) => raw_mistake = Some(mistake),
+        }
+    }
+    if let Some(found) = copied::read(input, None) {
+        return found.map(|found| vec![Ok(found)]);
+    }
+    // A text that mentions a status line within it may still be the text of an error.
+    let starts_raw = head::loose_status_of(Lines::new(trimmed).next().unwrap_or_default()).is_some();
+    if !starts_raw && let Some(found) = std::str::from_utf8(input).ok().and_then(text::read) {
+        return Ok(vec![Ok(found)]);
+    }
+    Err(raw_mistake.unwrap_or_else(|| unknown(input)))
+}
+
+/// Reads JSON; `None` for what only begins as JSON does.
+fn json(input: &[u8]) -> Option<Result<Vec<Item<'_>>, Mistake>> {
+    if let Ok(document) = serde_json::from_slice::<&RawValue>(input) {
+        return Some(document_of(document));
+    }
+    if documents::is_lines(input) {
+        return Some(Ok(documents::lines(input)));
+    }
+    documents::stream(std::str::from_utf8(input).ok()?).map(Ok)
+}
+
+fn document_of(document: &RawValue) -> Result<Vec<Item<'_>>, Mistake> {
+    if let Some(items) = documents::several(document) {
+        return Ok(items);
+    }
+    if is_object(document) {
+        if object::is_record(document) {
+            return Ok(vec![object::record(document)]);
+        }
+        // A body that states its own status, as problem documents do (RFC 9457 section 3.1.2).
+        if let Some(status) = stated_status(document) {
+            let body = Cow::Borrowed(document.get().as_bytes());
+            let mut found = Found::new(status, HeaderMap::new(), body);
+            found.notes.push("status: the one that the body states, since the input has no other".into());
+            return Ok(vec![Ok(found)]);
+        }
+    }
+    Err(mistake("the input is JSON without a status; if it is a body, state its status: --status 429"))
+}
+
+fn stated_status(document: &RawValue) -> Option<StatusCode> {
+    let members = super::json::members(document).ok()?;
+    let is_status = |name: &str| matches!(name, "status" | "statusCode" | "status_code" | "httpStatus" | "http_status");
+    members.into_iter().find(|(name, _)| is_status(name)).and_then(|(_, value)| status::of_json(value))
+}
+
+fn unknown(input: &[u8]) -> Mistake {
+    let is_packed = input.starts_with(&[0x1f, 0x8b]);
+    mistake(match is_packed {
+        true => "the input is packed with gzip; if it is a body, state its status: --status 429, else unpack it first",
+        false => "expected a response, and no status was found",
+    })
+}
+
+fn ok(found: Vec<Found<'_>>) -> Vec<Item<'_>> {
+    found.into_iter().map(Ok).collect()
+}
+
+/// States that the input as a whole is not understood.
+fn mistake(problem: &str) -> Mistake {
+    Mistake { line: 1, problem: format!("{problem}\n{FORMS}") }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,112 @@
+//! Reads JSON one level at a time, so that nothing is copied that is not needed.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+/// The members of an object in their order, repeated ones too.
+pub(super) type Members<'a> = Vec<(Cow<'a, str>, &'a RawValue)>;
+
+/// A text, borrowed unless it has escapes.
+#[derive(serde::Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+struct Entries<'a>(Members<'a>);
+
+struct EntriesVisitor;
+
+/// Reads the members of an object.
+pub(super) fn members(value: &RawValue) -> Result<Members<'_>, String> {
+    members_of(value.get())
+}
+
+/// Reads the members of an object that is not known to be one.
+pub(super) fn members_of(text: &str) -> Result<Members<'_>, String> {
+    serde_json::from_str::<Entries<'_>>(text).map(|entries| entries.0).map_err(|error| without_line(&error))
+}
+
+/// Reads the elements of a list.
+pub(super) fn elements(value: &RawValue) -> Result<Vec<&RawValue>, String> {
+    serde_json::from_str(value.get()).map_err(|error| without_line(&error))
+}
+
+/// Reads a text; `name` is what it is called in errors, which do not quote the value.
+pub(super) fn text<'a>(name: &str, value: &'a RawValue) -> Result<Cow<'a, str>, String> {
+    if !is_text(value) {
+        return Err(format!("{name}: expected a text, found {}", kind(value)));
+    }
+    serde_json::from_str(value.get())
+        .map(|Text(text)| text)
+        .map_err(|error| format!("{name}: expected a text: {}", without_line(&error)))
+}
+
+/// Returns a text, or a number or truth value as it is written; `None` for anything else.
+pub(super) fn scalar(value: &RawValue) -> Option<Cow<'_, str>> {
+    match value.get().as_bytes().first()? {
+        b'"' => text("", value).ok(),
+        b'{' | b'[' | b'n' => None,
+        _ => Some(Cow::Borrowed(value.get())),
+    }
+}
+
+/// Returns whether a value is an object.
+pub(super) fn is_object(value: &RawValue) -> bool {
+    value.get().starts_with('{')
+}
+
+/// Returns whether a value is a list.
+pub(super) fn is_list(value: &RawValue) -> bool {
+    value.get().starts_with('[')
+}
+
+/// Returns whether a value is a text.
+pub(super) fn is_text(value: &RawValue) -> bool {
+    value.get().starts_with('"')
+}
+
+/// Returns whether a value is `null`.
+pub(super) fn is_null(value: &RawValue) -> bool {
+    value.get().starts_with('n')
+}
+
+/// Names the kind of a value, in place of quoting it.
+pub(super) fn kind(value: &RawValue) -> &'static str {
+    match value.get().as_bytes().first() {
+        Some(b'"') => "a text",
+        Some(b'{') => "an object",
+        Some(b'[') => "a list",
+        Some(b't' | b'f') => "a truth value",
+        Some(b'n') => "null",
+        _ => "a number",
+    }
+}
+
+/// Takes out the line: it is always the first.
+pub(super) fn without_line(error: &serde_json::Error) -> String {
+    error.to_string().replace(" at line 1 column ", " at column ")
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(EntriesVisitor)
+    }
+}
+
+impl<'de> Visitor<'de> for EntriesVisitor {
+    type Value = Entries<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries<'de>, A::Error> {
+        // As many as most records have.
+        let mut entries = Vec::with_capacity(8);
+        while let Some((Text(name), value)) = map.next_entry()? {
+            entries.push((name, value));
+        }
+        Ok(Entries(entries))
+    }
+}
