@@ -90,9 +90,9 @@ pub(super) fn lines(input: &[u8]) -> Vec<Item<'_>> {
 
 /// Reads values behind each other, each over several lines, as `jq` prints them.
 pub(super) fn stream(input: &str) -> Option<Vec<Item<'_>>> {
-    let mut values = serde_json::Deserializer::from_str(input).into_iter::<&RawValue>();
+    let values = serde_json::Deserializer::from_str(input).into_iter::<&RawValue>();
     let mut items = Vec::new();
-    while let Some(value) = values.next() {
+    for value in values {
         match value {
             Ok(value) if is_object(value) => items.push(object::record(value)),
             _ if items.is_empty() => return None,

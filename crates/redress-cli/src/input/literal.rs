@@ -177,7 +177,7 @@ impl<'a> Reader<'a> {
     }
 
     fn number(&mut self) -> Value {
-        let end = self.rest.find(|symbol: char| matches!(symbol, ',' | '}' | ']' | ')' | '\n' | ' '));
+        let end = self.rest.find([',', '}', ']', ')', '\n', ' ']);
         let (text, rest) = self.rest.split_at(end.unwrap_or(self.rest.len()));
         self.rest = rest;
         // A date is printed without quotes.

@@ -1,4 +1,4 @@
-//! Reads raw responses, as `curl -i`, `wget -S` and HTTPie print them, with or without the request before them.
+//! Reads raw responses, as `curl -i`, `wget -S` and `httpie` print them, with or without the request before them.
 
 use std::borrow::Cow;
 
@@ -126,7 +126,7 @@ fn next_response(rest: &[u8], headers: &HeaderMap) -> Option<usize> {
     }
 }
 
-/// Moves back over a request that stands between a body and the response to it, as HTTPie prints one.
+/// Moves back over a request that stands between a body and the response to it, as `httpie` prints one.
 fn request_before(rest: &[u8], at: usize) -> usize {
     /// More lines than clients send.
     const MAX_LINES: usize = 64;
@@ -149,7 +149,7 @@ fn request_before(rest: &[u8], at: usize) -> usize {
 
 fn begins_response(bytes: &[u8]) -> bool {
     let mut lines = Lines::new(bytes);
-    if !lines.peek().is_some_and(|line| loose_status_of(line).is_some()) {
+    if lines.peek().is_none_or(|line| loose_status_of(line).is_none()) {
         return false;
     }
     head(&mut lines).is_ok_and(|head| match head.end {

@@ -14,7 +14,7 @@ pub(super) fn leading_status(text: &str) -> Option<StatusCode> {
     let end = text.find(|symbol: char| !symbol.is_ascii_digit()).unwrap_or(text.len());
     let is_end =
         text[end..].chars().next().is_none_or(|symbol| symbol.is_whitespace() || matches!(symbol, ',' | ':' | '('));
-    if end == 3 && is_end { StatusCode::from_bytes(text[..end].as_bytes()).ok() } else { None }
+    if end == 3 && is_end { StatusCode::from_bytes(&text.as_bytes()[..end]).ok() } else { None }
 }
 
 /// Reads a status from JSON: a number, also as text, or an object that has it as `code` or `status`.

@@ -62,7 +62,7 @@ fn found_in(text: &str) -> Option<Found<'static>> {
             found.body = Cow::Owned(bytes);
             found.notes.push("body: cut off by the client that printed it; what is left was read".into());
         }
-        Some(Followed::Record(record)) => return Some(record),
+        Some(Followed::Record(record)) => return Some(*record),
         None => {}
     }
     Some(found)
@@ -207,7 +207,7 @@ enum Followed {
     Body(Vec<u8>),
     /// A body that the client cut off.
     Cut(Vec<u8>),
-    Record(Found<'static>),
+    Record(Box<Found<'static>>),
 }
 
 /// Finds the body in what follows a status.
@@ -224,7 +224,7 @@ fn body(text: &str) -> Option<Followed> {
             && is_body(value)
         {
             return match owned(value).filter(|_| object::is_record(value)) {
-                Some(record) => Some(Followed::Record(record)),
+                Some(record) => Some(Followed::Record(Box::new(record))),
                 None => Some(Followed::Body(value.get().as_bytes().to_vec())),
             };
         }
@@ -249,7 +249,7 @@ fn printed(value: Value, before: &str) -> Option<Followed> {
         // Node prints the members of an error behind its stack.
         || before.contains("\n    at ");
     if is_of_client {
-        return response(value).map(Followed::Record);
+        return response(value).map(Box::new).map(Followed::Record);
     }
     let is_empty = match &value {
         Value::Object(members) => members.is_empty(),
