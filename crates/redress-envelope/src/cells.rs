@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::json::Scalar;
-use crate::plan::{Keep, Plan};
+use crate::plan::{Keep, Node, Plan};
 
 /// The number of a value that a plan names.
 pub(crate) type Cell = u16;
@@ -175,11 +175,11 @@ impl<'a> Cells<'a> {
         self.put(plan, cell, depth, value);
     }
 
-    /// Forgets what these cells hold; `mask` has the bits of them all.
+    /// Forgets what came from a place.
     #[inline(always)]
-    pub(crate) fn forget(&mut self, mask: u128, cells: &[Cell]) {
-        if self.seen & mask != 0 {
-            self.drop_all(cells);
+    pub(crate) fn forget(&mut self, place: &Node) {
+        if self.seen & place.mask_below != 0 {
+            self.drop_all(&place.cells_below);
         }
     }
 

@@ -92,7 +92,7 @@ impl Path {
     }
 
     /// Returns how many paths it stands for.
-    fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         let names = |step: &Step| if let Step::OneOf(names) = step { names.len() } else { 1 };
         self.0.iter().map(names).fold(1, usize::saturating_mul)
     }
@@ -162,7 +162,7 @@ impl fmt::Display for Path {
             let dot = if nth == 0 { "" } else { "." };
             match step {
                 Step::Key(name) if name.is_empty() || name.contains(['.', '[', '*', '|']) => {
-                    write!(f, "{dot}\"{name}\"")?
+                    write!(f, "{dot}\"{name}\"")?;
                 }
                 Step::Key(name) => write!(f, "{dot}{name}")?,
                 Step::OneOf(names) => write!(f, "{dot}{}", names.join("|"))?,

@@ -35,7 +35,9 @@ impl Glob {
     }
 
     pub(crate) fn matches(&self, text: &str) -> bool {
-        matches(&self.0, text, Case::Counts)
+        // Most texts that are compared begin in another way.
+        let first = self.0.as_bytes().first();
+        (first == Some(&b'*') || first == text.as_bytes().first()) && matches(&self.0, text, Case::Counts)
     }
 
     pub(crate) fn matches_any_case(&self, text: &str) -> bool {

@@ -11,7 +11,7 @@ use std::collections::HashSet;
 use crate::cells::{Cell, bit};
 use crate::path::{Path, Step};
 use node::Name;
-pub(crate) use node::Node;
+pub(crate) use node::{MANY, Node};
 pub(crate) use plans::Plans;
 pub(crate) use spelling::Spelling;
 
@@ -21,6 +21,9 @@ pub(crate) const MAX_CELLS: usize = 256;
 pub(crate) const MAX_LISTS: usize = 64;
 /// How many alternatives the parts of an item may have.
 pub(crate) const MAX_RANKS: usize = 32;
+
+/// How many places one plan may have.
+pub(crate) const MAX_NODES: usize = 16_384;
 
 /// A node of the graph.
 pub(crate) type NodeId = u16;
@@ -162,6 +165,11 @@ impl Plan {
         self.cells.len() + self.refused
     }
 
+    /// Returns how many places there are.
+    pub(crate) fn places(&self) -> usize {
+        self.nodes.len()
+    }
+
     /// Returns which of the values that lead to a cell is kept.
     pub(crate) fn keep(&self, cell: Cell) -> &Keep {
         &self.cells[usize::from(cell - self.first_cell)].1
@@ -196,8 +204,8 @@ impl Plan {
                 }
                 _ => None,
             };
-            node.sort_keys();
             node.lengths = node.keys.iter().fold(0, |lengths, (key, _)| lengths | 1 << (key.len() % 64));
+            node.sort_keys();
         }
         self.nodes[0].only = None;
         self
@@ -303,7 +311,11 @@ impl Plan {
     }
 
     fn child(&mut self, at: NodeId, step: &Step) -> NodeId {
-        let next = NodeId::try_from(self.nodes.len()).unwrap_or(NodeId::MAX);
+        let next = match NodeId::try_from(self.nodes.len()) {
+            Ok(next) if self.nodes.len() < MAX_NODES => next,
+            // Too many: such a plan is refused.
+            _ => return at,
+        };
         let name = match step {
             Step::Key(name) => Some(Name::new(name)),
             Step::Root => Some(Name::new(Self::ROOT)),

@@ -1,7 +1,7 @@
 //! Where in its plan a scan stands.
 
 use crate::json::Container;
-use crate::plan::{NodeId, Plan};
+use crate::plan::{MANY, NodeId, Plan};
 
 /// How many open containers need no allocation; deeper ones are only followed where a dialect reads a tree.
 const FRAMES: usize = 6;
@@ -78,7 +78,11 @@ impl Walk {
     /// Notes the name of the member that follows, and returns its node.
     #[inline(always)]
     pub(crate) fn key(&mut self, plan: &Plan, name: &[u8]) -> Option<NodeId> {
-        self.next = plan.node_at(self.top.node).member(name);
+        let node = plan.node_at(self.top.node);
+        self.next = node.member(name);
+        if self.next == Some(MANY) {
+            self.next = node.one_of_many(name);
+        }
         self.next
     }
 

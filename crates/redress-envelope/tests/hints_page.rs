@@ -267,6 +267,16 @@ fn the_bodies_that_are_read_without_knowledge_of_the_vendor() {
     let generic = dialects::generic();
     for (body, expected) in [
         (r#"{"retry_after":30}"#, 30_000),
+        (r#"{"error":{"retryAfter":30}}"#, 30_000),
+        (r#"{"error":{"retry_after_ms":30000}}"#, 30_000),
+        (r#"{"error":{"retry_after_seconds":30}}"#, 30_000),
+        (r#"{"retry_in_seconds":30}"#, 30_000),
+        (r#"{"retry_in":"PT30S"}"#, 30_000),
+        (r#"{"retry_at":"2026-01-15T12:00:30Z"}"#, 30_000),
+        (r#"{"meta":{"retry_after":30}}"#, 30_000),
+        (r#"{"data":{"retry_after":30}}"#, 30_000),
+        (r#"{"errors":[{"retry_after":30}]}"#, 30_000),
+        (r#"{"errors":[{"extensions":{"retryAfter":30}}]}"#, 30_000),
         (r#"{"retryAfter":"30s"}"#, 30_000),
         (r#"{"retry_after":"2026-01-15T12:00:30Z"}"#, 30_000),
         (r#"{"retry_after":"30 seconds"}"#, 30_000),

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use http::{HeaderName, StatusCode};
 
-use crate::cells::{Cell, Cells, Value};
+use crate::cells::{Cell, Cells, Value, bit};
 use crate::challenge;
 use crate::envelope::Origin;
 use crate::head::Head;
@@ -159,6 +159,7 @@ impl Source<Cell> {
     #[inline(never)]
     pub(crate) fn read<'a>(&self, response: &Response<'_, 'a>) -> Option<Cow<'a, str>> {
         match &self.place {
+            Place::Body(cell) if !response.cells.has_any(bit(*cell)) => None,
             Place::Body(cell) => self.of_value(response.cells.get(*cell)?, response),
             Place::Header(_) if response.head.headers.is_empty() => None,
             Place::Header(_) => self.read_header(response.head),

@@ -129,7 +129,7 @@ impl<'a, 'p> Gathered<'a, 'p> {
     fn go_to(&mut self, name: &[u8]) -> Option<(NodeId, &'p Node)> {
         let id = self.walk.key(self.plan, name)?;
         let node = self.plan.node_at(id);
-        self.cells.forget(node.mask_below, &node.cells_below);
+        self.cells.forget(node);
         Some((id, node))
     }
 }

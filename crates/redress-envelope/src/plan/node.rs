@@ -4,6 +4,8 @@ use super::{NodeId, Role};
 use crate::cells::Cell;
 use crate::json::Container;
 
+/// Stands for the place of a member that is looked for among many keys.
+pub(crate) const MANY: NodeId = NodeId::MAX;
 /// How many keys are tried one by one.
 const FEW_KEYS: usize = 16;
 
@@ -11,8 +13,8 @@ const FEW_KEYS: usize = 16;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Node {
     pub(super) keys: Vec<(Name, NodeId)>,
-    /// Where the keys of each length begin, if there are many; they are then sorted by it.
-    starts: Vec<u16>,
+    /// The keys, if there are many.
+    many: Option<Box<ManyKeys>>,
     /// Bit `n` is set when a key has `n` bytes, modulo 64.
     pub(super) lengths: u64,
     pub(super) any_key: Option<NodeId>,
@@ -35,6 +37,16 @@ pub(crate) struct Node {
     pub(crate) of_fields: bool,
 }
 
+/// Many keys, sorted by their length and their ends, so that one is found in few steps.
+#[derive(Clone, Debug)]
+struct ManyKeys {
+    keys: Vec<(Name, NodeId)>,
+    /// Where the keys of each length begin.
+    starts: Vec<u16>,
+    /// The place of any other member.
+    any_key: Option<NodeId>,
+}
+
 /// The name of a member.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Name {
@@ -43,7 +55,7 @@ pub(super) struct Name {
 }
 
 /// The first and the last bytes of a name. With its length they make out all of a short one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Ends(u64, u64);
 
 impl Node {
@@ -56,6 +68,7 @@ impl Node {
         }
     }
 
+    /// Returns the place of a member; [`MANY`] where there are too many keys to try each.
     #[inline(always)]
     pub(crate) fn member(&self, name: &[u8]) -> Option<NodeId> {
         if self.lengths & (1 << (name.len() % 64)) != 0
@@ -66,41 +79,51 @@ impl Node {
         self.any_key
     }
 
+    /// Returns the place of a member, however many keys there are.
+    pub(crate) fn member_among_all(&self, name: &[u8]) -> Option<NodeId> {
+        self.member(name).and_then(|id| if id == MANY { self.one_of_many(name) } else { Some(id) })
+    }
+
     /// Returns the place of a member of this name, if a path names it.
     pub(crate) fn only_named(&self, name: &[u8]) -> Option<NodeId> {
-        if self.lengths & (1 << (name.len() % 64)) != 0 { self.named(name) } else { None }
+        match &self.many {
+            Some(many) => many.find(name),
+            None if self.lengths & (1 << (name.len() % 64)) != 0 => self.named(name),
+            None => None,
+        }
     }
 
     /// Returns the places of all members that a path names, with their names, and of any member.
     pub(crate) fn children(&self) -> impl Iterator<Item = (&[u8], NodeId)> {
-        let named = self.keys.iter().map(|(name, id)| (name.as_bytes(), *id));
-        named.chain(self.any_key.map(|id| (&b""[..], id)))
+        let (keys, any_key) = match &self.many {
+            Some(many) => (&many.keys, many.any_key),
+            None => (&self.keys, self.any_key),
+        };
+        let named = keys.iter().map(|(name, id)| (name.as_bytes(), *id));
+        named.chain(any_key.map(|id| (&b""[..], id)))
     }
 
+    #[inline(always)]
     fn named(&self, name: &[u8]) -> Option<NodeId> {
         let ends = Ends::of(name);
-        let keys = if self.starts.is_empty() { &*self.keys } else { self.keys_of_length(name.len()) };
-        let (_, id) = keys.iter().find(|(key, _)| key.ends == ends && key.text.len() == name.len())?;
+        let (_, id) = self.keys.iter().find(|(key, _)| key.ends == ends && key.text.len() == name.len())?;
         if name.len() <= Ends::ALL { Some(*id) } else { self.long_named(name) }
     }
 
-    /// Returns the keys of a length, where there are too many to try each.
-    fn keys_of_length(&self, len: usize) -> &[(Name, NodeId)] {
-        match self.starts.get(len..len + 2) {
-            Some([first, end]) => &self.keys[usize::from(*first)..usize::from(*end)],
-            _ => &[],
-        }
+    /// Returns the place of a member where [`member`](Self::member) says [`MANY`]. Out of line, so that few keys need no stack.
+    #[inline(never)]
+    pub(crate) fn one_of_many(&self, name: &[u8]) -> Option<NodeId> {
+        let many = self.many.as_ref()?;
+        many.find(name).or(many.any_key)
     }
 
-    /// Sorts many keys by their length, so that those of a length are found at once.
+    /// Sorts the keys if they are too many to try each.
     pub(super) fn sort_keys(&mut self) {
-        if self.keys.len() <= FEW_KEYS {
-            return;
+        if self.keys.len() > FEW_KEYS {
+            let any_key = self.any_key.replace(MANY);
+            self.many = Some(Box::new(ManyKeys::new(std::mem::take(&mut self.keys), any_key)));
+            self.lengths = 0;
         }
-        self.keys.sort_by_key(|(key, _)| key.len());
-        let longest = self.keys.last().map_or(0, |(key, _)| key.len());
-        let shorter_than = |len| self.keys.partition_point(|(key, _)| key.len() < len);
-        self.starts = (0..longest + 2).map(|len| u16::try_from(shorter_than(len)).unwrap_or(u16::MAX)).collect();
     }
 
     /// Out of line, so that short names need no stack.
@@ -112,6 +135,25 @@ impl Node {
     #[inline(always)]
     pub(crate) fn element(&self, index: u32) -> Option<NodeId> {
         self.indices.iter().find(|(key, _)| *key == index).map(|(_, id)| *id).or(self.each)
+    }
+}
+
+impl ManyKeys {
+    fn new(mut keys: Vec<(Name, NodeId)>, any_key: Option<NodeId>) -> Self {
+        keys.sort_by_key(|(key, _)| (key.len(), key.ends));
+        let longest = keys.last().map_or(0, |(key, _)| key.len());
+        let shorter_than = |len| keys.partition_point(|(key, _)| key.len() < len);
+        let starts = (0..longest + 2).map(|len| u16::try_from(shorter_than(len)).unwrap_or(u16::MAX)).collect();
+        Self { keys, starts, any_key }
+    }
+
+    fn find(&self, name: &[u8]) -> Option<NodeId> {
+        let [first, end] = self.starts.get(name.len()..name.len() + 2)? else { return None };
+        let keys = &self.keys[usize::from(*first)..usize::from(*end)];
+        let ends = Ends::of(name);
+        let at = keys.partition_point(|(key, _)| key.ends < ends);
+        let mut alike = keys[at..].iter().take_while(|(key, _)| key.ends == ends);
+        alike.find(|(key, _)| name.len() <= Ends::ALL || *key.text == *name).map(|(_, id)| *id)
     }
 }
 

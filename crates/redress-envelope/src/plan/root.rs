@@ -11,7 +11,7 @@ impl Plan {
     /// are, and go before the others where both have the same name.
     pub(crate) fn read_first_element(&mut self) {
         let root = self.node_at(0);
-        if !root.wants_inside(Container::Object) {
+        if root.any_key.is_none() && root.keys.is_empty() {
             return;
         }
         if root.wants_inside(Container::Array) {

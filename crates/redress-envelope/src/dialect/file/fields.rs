@@ -7,6 +7,8 @@ use crate::plan::{FieldList, MAX_LISTS, MAX_RANKS};
 
 /// How many names a map of fields may leave out: each is looked for in the others.
 const MAX_EXCEPT: usize = 64;
+/// How many paths the alternatives of one list may make.
+const MAX_PATHS: usize = 1024;
 const KNOWN: &[&str] =
     &["list", "one", "map", "maps", "tree", "path", "message", "nameless", "except", "texts", "leaf"];
 
@@ -47,6 +49,11 @@ fn list<'t>(file: &mut File<'_>, item: &Item<'t>) -> Option<FieldList> {
         file.note(&item.span, &item.key, "expected `list` with a path into XML".to_owned());
     }
     if file.mistakes.len() > mistakes {
+        return None;
+    }
+    let inside: usize = path.iter().chain(&message).map(Path::count).sum();
+    if form.as_ref().is_some_and(|(_, at)| at.count() * inside.max(1) > MAX_PATHS) {
+        file.note(&item.span, &item.key, format!("expected alternatives that make at most {MAX_PATHS} paths"));
         return None;
     }
     let plain = path.is_empty() && !nameless;

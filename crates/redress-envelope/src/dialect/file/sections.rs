@@ -6,7 +6,7 @@ use super::super::spec::Spec;
 use super::base::{self, Base};
 use super::words::{header, one_of, secret_path};
 use super::{File, Item, add, catalogue, error, read, retry, scopes};
-use crate::plan::{MAX_CELLS, MAX_LISTS, Plans, Spelling};
+use crate::plan::{MAX_CELLS, MAX_LISTS, MAX_NODES, Plans, Spelling};
 
 const ROOT: &[&str] = &[
     "name",
@@ -66,6 +66,9 @@ pub(super) fn limits(file: &mut File<'_>, root: &DeTable<'_>, plans: &Plans) {
         let (values, lists) = (plan.values(), plan.lists());
         if values > MAX_CELLS {
             file.note(&read, "read", format!("expected at most {MAX_CELLS} paths in all, found {values}"));
+        }
+        if plan.places() >= MAX_NODES {
+            file.note(&read, "read", format!("expected paths to less than {MAX_NODES} places in all"));
         }
         if let Some(place) = plan.contested() {
             file.note(&read, "read", format!("expected one list of fields at `{place}`, found two that differ"));
