@@ -11,6 +11,7 @@ use crate::cells::Cell;
 use crate::charset;
 use crate::dialect::{CooldownScope, Dialect, REQUEST_IDS, Reading, Source};
 pub use crate::fields::FieldError;
+use crate::form;
 use crate::head::Head;
 use crate::hint::RetryHint;
 use crate::json::Unreadable;
@@ -137,6 +138,12 @@ impl<'a> Envelope<'a> {
         if !reader.is_json() {
             if let Some(text) = charset::declared(pieces.clone()) {
                 return Self::read_text(dialect, head, &text);
+            }
+            if let Some(form) = form::as_json(head, pieces.clone()) {
+                let envelope = Self::read_text(dialect, head, &form);
+                if envelope.code.is_some() || envelope.message.is_some() {
+                    return envelope;
+                }
             }
             text = reader.read_other(pieces);
         }

@@ -42,6 +42,7 @@ mod dialect;
 pub mod dialects;
 mod envelope;
 mod fields;
+mod form;
 mod head;
 mod hint;
 mod json;
