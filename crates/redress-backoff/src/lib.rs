@@ -25,7 +25,8 @@
 //! | 421, 425, 429 | again | again | again |
 //! | 503 | again | - | again, unless [`uncertain_503`](BackoffLayer::uncertain_503) is set |
 //! | 413 | with a hint | - | again |
-//! | 408, the other 5xx, 600 to 999 | again | - | - |
+//! | 408, 420, the other 5xx, 600 to 999 | again | - | - |
+//! | 423 | with a hint | - | - |
 //! | 409 | with a key | - | - |
 //! | anything else | - | - | - |
 //!

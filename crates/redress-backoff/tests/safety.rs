@@ -47,7 +47,7 @@ fn documented(status: u16) -> (bool, bool, bool) {
         421 | 425 | 429 => (true, true, true),
         413 => (false, false, true),
         503 => (true, false, true),
-        408 | 500..=999 => (true, false, false),
+        408 | 420 | 500..=999 => (true, false, false),
         _ => (false, false, false),
     }
 }
@@ -61,7 +61,7 @@ async fn every_status_is_retried_as_documented() {
             ("GET", &[][..], idempotent),
             ("POST", &[][..], not),
             ("POST", &hint[..], hinted),
-            ("GET", &hint[..], idempotent || hinted),
+            ("GET", &hint[..], idempotent || hinted || status == 423),
         ] {
             let (mock, handle) = mock([with(status, headers), answer(200)]);
             let response = layer().layer(mock).oneshot(request(method)).await.expect("a response");

@@ -42,12 +42,12 @@ pub(crate) fn declared<'a>(pieces: impl Iterator<Item = &'a [u8]> + Clone) -> Op
     if !matches!(first, [0xfe | 0xff | b'<' | b' ' | b'\t' | b'\r' | b'\n', ..]) {
         return None;
     }
+    let beginning: Vec<u8> = pieces.clone().flatten().take(MAX_DECLARATION).copied().collect();
+    let mark = Encoding::for_bom(&beginning).map(|(encoding, _)| encoding);
+    let encoding = mark.or_else(|| of_declaration(&beginning)).filter(|encoding| *encoding != UTF_8)?;
     let bytes = all(pieces);
-    let encoding = match Encoding::for_bom(&bytes) {
-        Some((encoding, _)) => Some(encoding),
-        None => of_declaration(&bytes).filter(|_| std::str::from_utf8(&bytes).is_err()),
-    };
-    Some(decoded(&bytes, encoding.filter(|encoding| *encoding != UTF_8)?))
+    let is_other = mark.is_some() || std::str::from_utf8(&bytes).is_err();
+    is_other.then(|| decoded(&bytes, encoding))
 }
 
 impl Incremental {
@@ -78,7 +78,7 @@ fn of_head(head: &Head<'_>) -> Option<&'static Encoding> {
 
 /// Returns the charset that an XML declaration names.
 fn of_declaration(bytes: &[u8]) -> Option<&'static Encoding> {
-    let beginning = String::from_utf8_lossy(&bytes[..bytes.len().min(MAX_DECLARATION)]);
+    let beginning = String::from_utf8_lossy(bytes);
     let (declaration, _) = beginning.trim_start().strip_prefix("<?xml")?.split_once("?>")?;
     let (_, label) = declaration.split_once("encoding")?;
     let label = label.trim_start().strip_prefix('=')?.trim_start();

@@ -239,7 +239,8 @@ impl Plan {
         if from == into || !merged.insert((from, into)) {
             return;
         }
-        let Node { keys, indices, any_key, each, role, cells, .. } = self.node_at(from).clone();
+        let Node { keys, indices, any_key, each, role, cells, cells_below, mask_below, lists_below, .. } =
+            self.node_at(from).clone();
         let node = self.at(into);
         if matches!((node.role, role), (Role::None, Role::Name { .. })) && node.lists_below != 0 {
             // What holds the names of another list is no name itself.
@@ -249,6 +250,10 @@ impl Plan {
             node.role = role;
         }
         node.cells.extend(cells);
+        // Places that wildcards stand for have none: what lies there is not forgotten with a name.
+        node.cells_below.extend(cells_below);
+        node.mask_below |= mask_below;
+        node.lists_below |= lists_below;
         let mut both = Vec::new();
         for (slot, child) in [(&mut node.any_key, any_key), (&mut node.each, each)] {
             match (*slot, child) {

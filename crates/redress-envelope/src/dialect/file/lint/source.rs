@@ -37,7 +37,7 @@ fn source(file: &mut File<'_>, item: &Item<'_>) {
         }
     }
     if let (Some(join), Some(path)) = (member(item, "join"), member(item, "path"))
-        && !texts(&path).iter().any(|(path, _)| path.contains('*'))
+        && !texts(&path).iter().any(|(path, _)| path.contains(['*', '|']) || path.starts_with('/'))
     {
         file.warn(&join, "the path leads to one value: write `[*]` or `*` in it, or leave out `join`");
     }
