@@ -95,7 +95,9 @@ impl<B: Replay> Call<B> {
         let is_marked = response.verdict().is_some()
             || response.record().is_some()
             || response.extensions().get::<Refreshed>().is_some();
-        let is_plain = !is_marked && Verdict::of_head(response, &settings.dialect, &settings.clock).is_none();
+        let status = response.status().as_u16();
+        let is_success = !is_marked && settings.dialect.class_of_status(status).is_none();
+        let is_plain = is_success && !settings.dialect.has_head_rules();
         if is_first && is_plain {
             self.reward();
             settings.successes.count();
