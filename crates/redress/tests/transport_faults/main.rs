@@ -12,12 +12,20 @@ mod stamping;
 mod target;
 mod tls;
 
+use std::convert::Infallible;
+use std::future::Future;
+
+use bytes::Bytes;
 use http::{Request, Response};
+use http_body_util::Empty;
+use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
 use redress::Error;
 use redress::transport::{Hyper, Reqwest, TransportError};
+use tokio::net::TcpListener;
 use tower::{Service, ServiceExt};
 
 use self::stack::{PATIENCE, chain, layer, request, send};
@@ -38,6 +46,33 @@ fn reqwest_h2() -> Reqwest {
 
 fn reqwest() -> Reqwest {
     Reqwest::new(Reqwest::client_builder()).unwrap()
+}
+
+/// A server for HTTP/1.1 and HTTP/2 on a free port that answers every request with 200 after `note` has seen it; returns its
+/// authority.
+async fn start<N, F>(note: N) -> String
+where
+    N: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
+    F: Future<Output = ()> + Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let authority = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let note = note.clone();
+            let service = hyper::service::service_fn(move |request| {
+                let noted = note(request);
+                async {
+                    noted.await;
+                    Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new()))
+                }
+            });
+            tokio::spawn(async move {
+                let _ = auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
+            });
+        }
+    });
+    authority
 }
 
 /// Sends a request by the adapter alone; returns the status.

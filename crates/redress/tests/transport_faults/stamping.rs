@@ -4,43 +4,30 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::{HeaderMap, Request};
-use http_body_util::{BodyExt, Empty};
-use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto;
+use http_body_util::BodyExt;
 use redress::refresh::{Record, Stamp, TokenStore};
 use redress::{BoxError, Credentials, Error, Failure, Grant, RedressLayer, StaticHeaders, dialects};
-use tokio::net::TcpListener;
 
-use super::{hyper, hyper_h2, reqwest, reqwest_h2, send};
+use super::{hyper, hyper_h2, reqwest, reqwest_h2, send, start};
 
 /// Headers and body of each request, as they came in.
 type Seen = Arc<Mutex<Vec<(HeaderMap, String)>>>;
 
-/// A server for HTTP/1.1 and HTTP/2 that answers every request with 200.
-async fn start() -> (String, Seen) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let authority = listener.local_addr().unwrap().to_string();
+/// A server that keeps headers and bodies.
+async fn recorder() -> (String, Seen) {
     let seen = Seen::default();
     let log = Arc::clone(&seen);
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let log = Arc::clone(&log);
-            let service = hyper::service::service_fn(move |request: Request<Incoming>| {
-                let log = Arc::clone(&log);
-                async move {
-                    let (head, body) = request.into_parts();
-                    let body = body.collect().await?.to_bytes();
-                    log.lock().unwrap().push((head.headers, String::from_utf8_lossy(&body).into_owned()));
-                    Ok::<_, hyper::Error>(http::Response::new(Empty::<bytes::Bytes>::new()))
-                }
-            });
-            tokio::spawn(async move {
-                let _ = auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
-            });
+    let authority = start(move |request| {
+        let log = Arc::clone(&log);
+        async move {
+            let (head, body) = request.into_parts();
+            // A body that breaks off is not a request that came in.
+            if let Ok(body) = body.collect().await {
+                log.lock().unwrap().push((head.headers, String::from_utf8_lossy(&body.to_bytes()).into_owned()));
+            }
         }
     });
-    (authority, seen)
+    (authority.await, seen)
 }
 
 /// Sends a request through the stack over each adapter, over HTTP/1.1 and HTTP/2.
@@ -63,7 +50,7 @@ fn post(authority: &str, host: Option<&str>) -> Request<String> {
 
 #[tokio::test]
 async fn a_key_arrives_only_under_a_host_that_the_origin_answers_to() {
-    let (authority, seen) = start().await;
+    let (authority, seen) = recorder().await;
     let keys = StaticHeaders::new().header("x-api-key", "s3cret").unwrap();
     let plain =
         RedressLayer::new(dialects::generic()).credentials(keys, format!("http://{authority}").parse().unwrap());
@@ -117,7 +104,7 @@ impl TokenStore for Forged {
 
 #[tokio::test]
 async fn no_issuer_and_no_store_cuts_a_body() {
-    let (authority, seen) = start().await;
+    let (authority, seen) = recorder().await;
     let layer = || {
         RedressLayer::new(dialects::generic())
             .credentials(Issuer, format!("http://{authority}").parse().unwrap())

@@ -3,39 +3,24 @@
 use std::sync::{Arc, Mutex};
 
 use http::{HeaderValue, Request, Uri};
-use http_body_util::Empty;
-use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto;
+use hyper_util::rt::TokioExecutor;
 use redress::transport::{ForeignHost, TransportError};
-use tokio::net::TcpListener;
 
-use super::{attempt, chain, hyper, hyper_h2, reqwest, reqwest_h2};
+use super::{attempt, chain, hyper, hyper_h2, reqwest, reqwest_h2, start};
 
 /// The authority of the URI and the `Host` header, as a request came in.
 type Seen = Arc<Mutex<Vec<(Option<String>, Option<String>)>>>;
 
-/// A server for HTTP/1.1 and HTTP/2 that keeps where each request was meant to go.
-async fn start() -> (String, Seen) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let authority = listener.local_addr().unwrap().to_string();
+/// A server that keeps where each request was meant to go.
+async fn recorder() -> (String, Seen) {
     let seen = Seen::default();
     let log = Arc::clone(&seen);
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let log = Arc::clone(&log);
-            let service = hyper::service::service_fn(move |request: Request<Incoming>| {
-                let host = request.headers().get("host").map(|host| host.to_str().unwrap().to_owned());
-                let authority = request.uri().authority().map(ToString::to_string);
-                log.lock().unwrap().push((authority, host));
-                async { Ok::<_, std::convert::Infallible>(http::Response::new(Empty::<bytes::Bytes>::new())) }
-            });
-            tokio::spawn(async move {
-                let _ = auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
-            });
-        }
+    let authority = start(move |request| {
+        let host = request.headers().get("host").map(|host| host.to_str().unwrap().to_owned());
+        log.lock().unwrap().push((request.uri().authority().map(ToString::to_string), host));
+        async {}
     });
-    (authority, seen)
+    (authority.await, seen)
 }
 
 /// Sends a request over each adapter, over HTTP/1.1 and HTTP/2.
@@ -61,7 +46,7 @@ fn to(uri: &str, host: Option<&str>, secret: bool) -> Request<String> {
 
 #[tokio::test]
 async fn credentials_beside_a_foreign_host_are_not_sent_and_both_hosts_are_named() {
-    let (authority, seen) = start().await;
+    let (authority, seen) = recorder().await;
     for host in ["evil.test", "evil.test:80", "127.0.0.1", "127.0.0.1:1", "user@evil.test", "", "a b", "localhost"] {
         for result in everywhere(&to(&format!("http://{authority}/x"), Some(host), true)).await {
             let error = result.expect_err(host);
@@ -84,7 +69,7 @@ async fn credentials_beside_a_foreign_host_are_not_sent_and_both_hosts_are_named
 
 #[tokio::test]
 async fn a_foreign_host_is_legal_without_credentials_or_where_it_was_checked() {
-    let (authority, seen) = start().await;
+    let (authority, seen) = recorder().await;
     let uri = format!("http://{authority}/x");
     let mut checked = to(&uri, Some("other.test"), true);
     checked.extensions_mut().insert(ForeignHost);
@@ -102,7 +87,7 @@ async fn a_foreign_host_is_legal_without_credentials_or_where_it_was_checked() {
 
 #[tokio::test]
 async fn without_a_host_header_the_authority_of_the_uri_is_sent() {
-    let (authority, seen) = start().await;
+    let (authority, seen) = recorder().await;
     for user in ["", "user@", "user:pass@"] {
         for result in everywhere(&to(&format!("http://{user}{authority}/x"), None, true)).await {
             assert_eq!(result.unwrap(), 200);
@@ -115,7 +100,7 @@ async fn without_a_host_header_the_authority_of_the_uri_is_sent() {
 
 #[tokio::test]
 async fn a_user_of_the_uri_does_not_reach_the_pool() {
-    let (authority, seen) = start().await;
+    let (authority, seen) = recorder().await;
     let asked = Arc::<Mutex<Vec<Uri>>>::default();
     let log = Arc::clone(&asked);
     let mut http = hyper_util::client::legacy::connect::HttpConnector::new();
@@ -135,7 +120,7 @@ async fn a_user_of_the_uri_does_not_reach_the_pool() {
 
 #[tokio::test]
 async fn a_host_that_reqwest_would_read_otherwise_is_refused_by_name() {
-    let (authority, seen) = start().await;
+    let (authority, seen) = recorder().await;
     let port = authority.rsplit(':').next().unwrap();
     for host in ["0x7f.1", "127.1", "2130706433", "0177.0.0.1", "%6cocalhost"] {
         let Ok(uri) = format!("http://{host}:{port}/x").parse::<Uri>() else { continue };
