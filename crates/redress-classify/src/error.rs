@@ -25,7 +25,7 @@ struct Inner {
     verdict: Verdict,
     retry_at: Option<SystemTime>,
     record: Option<Record>,
-    /// What is told of the source where the error is printed.
+    /// The part of the source that is printed with the error.
     detail: Option<String>,
     source: Option<BoxError>,
 }

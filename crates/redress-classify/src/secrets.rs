@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use self::escapes::Decoded;
 
-/// What stands in the place of a secret.
+/// The text that replaces a secret.
 const MASK: &str = "***";
 /// Shorter secrets are not masked: they are words such as `admin` or `1234567`, which stand in many texts by chance, and
 /// whoever sees the mask knows the rest of the text and so the secret.

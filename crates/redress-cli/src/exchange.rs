@@ -25,7 +25,7 @@ pub(crate) struct Exchange<'a> {
     call: Call,
 }
 
-/// What a response means, and whether the library would act on it.
+/// The meaning of a response, and whether the library would act on it.
 pub(crate) struct Judgement {
     /// `None` for a success.
     pub(crate) verdict: Option<Verdict>,

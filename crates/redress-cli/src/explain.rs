@@ -117,7 +117,7 @@ fn finish(refused: usize, count: usize) -> Result<ExitCode, Failure> {
         return Ok(ExitCode::SUCCESS);
     }
     let were = if refused == 1 { "was" } else { "were" };
-    // There is nobody to tell when standard error is closed.
+    // If standard error is closed, there is no place left to report to.
     let _ = writeln!(std::io::stderr(), "redress: {refused} of {count} responses {were} not usable");
     Ok(if refused == count { ExitCode::from(failure::CODE) } else { ExitCode::SUCCESS })
 }
@@ -129,7 +129,7 @@ fn records(dialects: Dialects, judge: Judge, input: Input, arguments: &Explain) 
     stream.run(&input.name, reader, &mut out)?;
     out.flush()?;
     if let Some(note) = stream.note() {
-        // There is nobody to tell when standard error is closed.
+        // If standard error is closed, there is no place left to report to.
         let _ = writeln!(std::io::stderr(), "redress: {note}");
     }
     Ok(())

@@ -37,7 +37,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(Failure::NobodyReads) => ExitCode::SUCCESS,
         Err(Failure::Told(text)) => {
-            // There is nobody to tell when standard error is closed.
+            // If standard error is closed, there is no place left to report to.
             let _ = writeln!(std::io::stderr(), "redress: {}", text::escaped_lines(&text));
             ExitCode::from(failure::CODE)
         }

@@ -42,7 +42,7 @@ pub fn parse_date(text: &str, now: SystemTime) -> Option<SystemTime> {
         return date.instant();
     }
     let text = text.to_ascii_lowercase();
-    // What stands in brackets is the name of the time zone, behind its offset.
+    // The text in brackets is the name of the time zone, behind its offset.
     let text = text.split('(').next()?;
     let words: Vec<&str> = text.split([' ', ',']).filter(|word| !word.is_empty()).collect();
     if is_iso8601(words.first()?) {

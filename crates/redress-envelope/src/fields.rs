@@ -126,7 +126,7 @@ impl<'a> Fields<'a> {
                 self.begin = match named {
                     0 => 0,
                     _ if list == self.name_list => self.begin,
-                    // What it lies in is a name of another list.
+                    // It lies in a name of another list.
                     _ => named + 1,
                 };
                 self.name_list = list;

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use crate::head::Head;
 
 /// The media type of a form (WHATWG URL, section 5).
-const FORM: &str = "application/x-www-form-urlencoded";
+pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
 /// How long a body may be that is looked at: errors in this format have some hundred bytes.
 const MAX_LEN: usize = 64 * 1024;
 

@@ -1,5 +1,7 @@
 //! Bodies that are neither JSON nor XML: plain text is a message, HTML is not.
 
+use crate::form;
+
 /// How many bytes of such a body are looked at.
 const MAX_TEXT: usize = 4096;
 
@@ -28,8 +30,7 @@ pub(crate) fn text<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Option<String>
 /// Whether a text is a sentence for people: no markup, no JSON with a mistake, and of no kind that only programs read.
 pub(crate) fn is_plain(text: &str, media_type: &str) -> bool {
     let for_programs = ["text/event-stream", "text/css", "text/javascript", "application/javascript"];
-    let form = ["application/x-www-form-urlencoded", "multipart/form-data"];
-    let mut kinds = for_programs.iter().chain(&form);
+    let mut kinds = for_programs.iter().chain(&[form::FORM, "multipart/form-data"]);
     !text.starts_with(['<', '{', '[']) && !kinds.any(|kind| media_type.eq_ignore_ascii_case(kind))
 }
 

@@ -1,4 +1,4 @@
-//! What is known of an error response, and how its secrets are masked.
+//! The parts of an error response, and the masking of its secrets.
 
 use std::borrow::Cow;
 use std::time::SystemTime;

@@ -22,7 +22,7 @@ struct Escape {
     used: usize,
 }
 
-/// What stands at a place.
+/// The content of a place.
 enum Found {
     Escape(Escape),
     /// The beginning of an escape, at the end of the text.

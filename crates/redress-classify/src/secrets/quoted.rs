@@ -7,7 +7,7 @@ use super::Secrets;
 use crate::BoxError;
 use crate::transport::{TransportError, chain};
 
-/// What an error printed, masked.
+/// The printed form of an error, masked.
 struct Quoted {
     display: String,
     debug: String,

@@ -10,7 +10,7 @@ use super::head::{append, begins_body};
 use super::lines::{Lines, without_colours};
 use super::status::leading_status;
 
-/// What developer tools list beside the headers.
+/// Lines that developer tools list beside the headers.
 const LABELS: [&str; 8] =
     ["request url", "request method", "status code", "remote address", "referrer policy", "scheme", "host", "version"];
 /// The names of the sections between them.
@@ -19,7 +19,7 @@ const HEADINGS: [&str; 4] = ["general", "headers", "response headers", "request 
 /// Names before a body in a text that is not a list of headers.
 const BODY_NAMES: [&str; 6] = ["body", "content", "data", "error", "message", "response"];
 
-/// What was copied, as far as it is read.
+/// The copied head, as far as it is read.
 #[derive(Default)]
 struct Copied {
     status: Option<StatusCode>,

@@ -9,7 +9,7 @@ use super::found::{Found, Item, Mistake};
 use super::json::is_object;
 use super::{copied, documents, head, lines::Lines, object, raw, status, text, verbose};
 
-/// What an error lists when no form fits.
+/// The accepted forms, listed in the error when none fits.
 const FORMS: &str = "\
 accepted are:
   a raw response: a status line, headers, an empty line, the body (curl -i, curl -v, wget -S, HTTPie)

@@ -44,7 +44,7 @@ pub(crate) struct Refusal<'a> {
     pub(crate) problem: String,
 }
 
-/// What is wrong with an input in which no response was found, and in which line.
+/// Why no response was found in an input, and in which line.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Mistake {
     pub(crate) line: usize,
@@ -63,7 +63,7 @@ pub(crate) struct Call {
 }
 
 impl<'a> Found<'a> {
-    /// States a response that answers a call of which nothing is known.
+    /// States a response to an unknown call.
     pub(crate) fn new(status: StatusCode, headers: HeaderMap, body: Cow<'a, [u8]>) -> Self {
         let (id, dialect, received, notes) = (None, None, None, Vec::new());
         Self { id, dialect, call: Call::default(), received, status, headers, body, notes }

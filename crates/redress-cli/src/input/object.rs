@@ -19,7 +19,7 @@ use crate::text::excerpt;
 /// How deep the object of a response lies at most within others: `{"err":{"cause":{"response":{...}}}}` is 4.
 const MAX_DEPTH: u8 = 5;
 
-/// What an object says, before it is known whether that is enough.
+/// The parts of an object, before it is known whether they are enough.
 #[derive(Default)]
 struct Said<'a> {
     status: Option<StatusCode>,
@@ -303,7 +303,7 @@ fn read_call(value: &RawValue, call: &mut Call) {
         read_url(url, call);
     }
     if let Some(sent) = object.get(Role::Headers) {
-        // What cannot be read of a request is of no interest.
+        // A request that cannot be read is ignored.
         let _ = headers::each(sent, &mut |name, value| {
             call.add_header(name, value.as_bytes());
             Ok(())

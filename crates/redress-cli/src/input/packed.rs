@@ -14,7 +14,7 @@ pub(super) const MAX_UNPACKED: usize = 1024 * 1024;
 /// How often a body is packed at most.
 const MAX_LAYERS: usize = 3;
 
-/// What became of one layer.
+/// The outcome of one layer.
 enum Layer {
     /// It was taken off long before.
     Gone,

@@ -3,7 +3,7 @@
 /// The longest name that is looked at.
 const MAX_NAME: usize = 32;
 
-/// What a member of an object holds.
+/// The kind of a member of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     Status,

@@ -15,7 +15,7 @@ use super::{literal, object};
 
 /// How many places are tried as the beginning of a body, so that the time stays linear.
 const MAX_PLACES: usize = 16;
-/// What stands right before a status.
+/// Words that stand right before a status.
 const BEFORE: [&str; 12] = [
     "status",
     "code",
@@ -202,7 +202,7 @@ fn is_named(before: &str) -> bool {
         || (word == "a" && before_it.ends_with("resulted in"))
 }
 
-/// What follows a status in a text.
+/// Words that follow a status in a text.
 enum Followed {
     Body(Vec<u8>),
     /// A body that the client cut off.

@@ -107,7 +107,7 @@ pub(crate) fn run(arguments: &Run) -> Result<ExitCode, Failure> {
         return Ok(ExitCode::SUCCESS);
     }
     for mistake in &mistakes {
-        // There is nobody to tell when standard error is closed.
+        // If standard error is closed, there is no place left to report to.
         let _ = writeln!(std::io::stderr(), "redress: {mistake}");
     }
     Ok(ExitCode::FAILURE)

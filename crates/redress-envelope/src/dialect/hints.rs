@@ -16,7 +16,7 @@ use crate::hint::{HintSource, RetryHint, Unit, When};
 use crate::pattern::Glob;
 use crate::plan::Plan;
 
-/// What stands between the texts that a path with a wildcard leads to, each of which is read.
+/// The separator of the texts that a path with a wildcard leads to. Each of them is read.
 pub(crate) const BETWEEN: &str = "\n";
 
 /// A header or a member that holds a hint. `P` is a path where a file is read, a cell once it is compiled.

@@ -77,7 +77,7 @@ pub(crate) struct LimitHeader<'h> {
     pub(crate) part: Part,
 }
 
-/// What a header of a rate limit says.
+/// The part that a header of a rate limit states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
     /// What is left and when the window ends: the `RateLimit` field.

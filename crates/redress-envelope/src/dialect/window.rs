@@ -38,7 +38,7 @@ impl Windows {
         windows
     }
 
-    /// Returns the end of a window of which nothing is left, and the end of any window.
+    /// Returns the end of a window whose quota is used up, and the end of any window.
     ///
     /// Of what has quota left the end counts only if nothing is used up.
     pub(crate) fn ends(self, clock: &ServerClock<'_>) -> (Option<RetryHint>, Option<RetryHint>) {

@@ -34,7 +34,7 @@ pub(super) struct Gathered<'a, 'p> {
     pub(super) fields: Option<Fields<'a>>,
     /// The body, where all of it is one text.
     pub(super) root_text: Option<Cow<'a, str>>,
-    /// Whether the body is an array of which the first element is read in the place of an object.
+    /// Whether the body is an array whose first element is read in the place of an object.
     pub(super) is_twin: bool,
     /// Whether the body is nothing but a number, a truth value or `null`.
     is_bare: bool,

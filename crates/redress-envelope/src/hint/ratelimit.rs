@@ -9,7 +9,7 @@ use super::number::Number;
 /// Room for a dozen quotas; a longer field is not looked at.
 const MAX_LEN: usize = 1024;
 
-/// What is left of a quota until it is whole again.
+/// The rest of a quota until it is whole again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Quota {
     /// Nothing: a request before then is rejected.

@@ -12,7 +12,7 @@ pub(super) struct Text {
 }
 
 impl Text {
-    /// Begins a text of which at most `room` bytes are kept.
+    /// Begins a text. At most `room` bytes of it are kept.
     pub(super) fn begin(&mut self, room: usize) {
         self.bytes.clear();
         (self.room, self.is_cut) = (room, false);
