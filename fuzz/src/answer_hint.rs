@@ -61,10 +61,13 @@ pub fn check(data: &[u8]) {
     }
 }
 
-/// Whether a header beside a reset names a zero, or a number below.
+/// Whether the header that says how much is left until a reset names a zero, or a number below. That is the one of the same
+/// resource, or the one for all where the resource has none.
 fn has_none_left(headers: &HeaderMap, reset: &str) -> bool {
-    let names = [reset.replace("reset", "remaining"), reset.replace("reset-after", "remaining")];
-    let values = names.iter().flat_map(|name| headers.get_all(name));
-    let texts = values.filter_map(|value| value.to_str().ok()).flat_map(|text| text.split([',', ';']));
-    texts.filter_map(|text| text.trim().parse::<f64>().ok()).any(|left| left <= 0.0)
+    const ALL: &str = "x-ratelimit-remaining";
+    let names = [reset.replace("reset", "remaining"), reset.replace("reset-after", "remaining"), ALL.to_owned()];
+    let Some(name) = names.iter().find(|name| headers.contains_key(*name)) else { return false };
+    let texts = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    let mut numbers = texts.flat_map(|text| text.split([',', ';'])).filter_map(|text| text.trim().parse::<f64>().ok());
+    numbers.any(|left| left <= 0.0)
 }

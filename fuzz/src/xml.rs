@@ -32,8 +32,11 @@ fields = [{ list = "//Item", path = "@name", message = "." }]
 const MAX_TEXT: usize = 200;
 /// How deep elements may lie in each other.
 const MAX_DEPTH: usize = 128;
-/// The root elements that the reader takes for HTML and that may come up here.
-const HTML: [&str; 8] = ["a", "b", "i", "p", "br", "hr", "ul", "html"];
+/// The root elements that the reader takes for HTML.
+const HTML: [&str; 31] = [
+    "a", "b", "body", "br", "center", "div", "em", "font", "h1", "h2", "h3", "h4", "h5", "h6", "head", "hr", "html",
+    "i", "iframe", "img", "meta", "p", "pre", "script", "small", "span", "strong", "style", "table", "title", "ul",
+];
 
 /// Reads a body whole and in pieces, and where `roxmltree` takes it, compares what both find.
 ///
