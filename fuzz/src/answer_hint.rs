@@ -65,7 +65,7 @@ pub fn check(data: &[u8]) {
 /// resource, or the one for all where the resource has none.
 fn has_none_left(headers: &HeaderMap, reset: &str) -> bool {
     const ALL: &str = "x-ratelimit-remaining";
-    let names = [reset.replace("reset", "remaining"), reset.replace("reset-after", "remaining"), ALL.to_owned()];
+    let names = [reset.replace("reset-after", "reset").replace("reset", "remaining"), ALL.to_owned()];
     let Some(name) = names.iter().find(|name| headers.contains_key(*name)) else { return false };
     let texts = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
     let mut numbers = texts.flat_map(|text| text.split([',', ';'])).filter_map(|text| text.trim().parse::<f64>().ok());
