@@ -118,7 +118,7 @@ impl Signal {
 
     fn read(&mut self, mut chunk: &[u8]) -> Result<(), Unreadable> {
         if let Format::Unknown = self.format {
-            chunk = self.tell_format(chunk);
+            chunk = self.tell_format(chunk)?;
         }
         match &mut self.format {
             Format::Xml(elements) => elements.feed(chunk, &mut self.watch),
@@ -126,19 +126,20 @@ impl Signal {
         }
     }
 
-    /// Tells the format by the first byte that is no white space, gives up the members of the other one, and returns what
-    /// is left to read.
-    fn tell_format<'c>(&mut self, chunk: &'c [u8]) -> &'c [u8] {
+    /// Tells the format by the first byte that is not white space, gives up the members of the other one, and returns the
+    /// bytes that are left to read.
+    fn tell_format<'c>(&mut self, chunk: &'c [u8]) -> Result<&'c [u8], Unreadable> {
         let of_xml = self.watch.dialect.compiled().xml_atoms;
-        // A byte order mark that is not all there, the scanner of JSON refuses.
+        // The scanner of JSON refuses a byte order mark that is broken, here and where it comes in pieces.
         let is_significant = |byte: &u8| !byte.is_ascii_whitespace() && !b"\xef\xbb\xbf".contains(byte);
         let first = chunk.iter().position(is_significant);
-        match first.map(|at| &chunk[at..]) {
+        match first.map(|at| chunk.split_at(at)) {
             _ if of_xml == 0 => self.format = Format::Json,
-            Some(document @ [b'<', ..]) => {
+            Some((before, document @ [b'<', ..])) => {
+                self.scanner.feed(before, &mut self.watch)?;
                 self.format = Format::Xml(Box::default());
                 self.watch.close(!of_xml);
-                return document;
+                return Ok(document);
             }
             Some(_) => {
                 self.format = Format::Json;
@@ -146,7 +147,7 @@ impl Signal {
             }
             None => {}
         }
-        chunk
+        Ok(chunk)
     }
 }
 
