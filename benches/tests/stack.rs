@@ -13,7 +13,7 @@ use benches::stacks::{self, request};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
-use redress::{Replay, dialects};
+use redress::{CloneBody, dialects};
 use tower_service::Service;
 
 /// A body that counts its copies.
@@ -28,7 +28,7 @@ struct Transport {
     is_ready: bool,
 }
 
-impl Replay for Counted {
+impl CloneBody for Counted {
     fn try_clone(&self) -> Option<Self> {
         self.copies.fetch_add(1, Ordering::Relaxed);
         Some(Self { body: self.body.clone(), copies: Arc::clone(&self.copies) })

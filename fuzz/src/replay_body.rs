@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 use http_body::{Body, Frame, SizeHint};
-use redress_classify::{Replay, ReplayBody, ReplayError};
+use redress_classify::{CloneBody, ReplayBody, ReplayError};
 
 #[derive(Clone, Copy)]
 enum Step {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, Request, Response};
 use redress_classify::{
-    Attempt, BoxError, Class, Deadline, Error, Held, Phase, Record, Recovery, Refreshed, Replay, ResponseExt, Stop,
+    Attempt, BoxError, Class, CloneBody, Deadline, Error, Held, Phase, Record, Recovery, Refreshed, ResponseExt, Stop,
     TransportError, Verdict, WaitSource, span,
 };
 use tokio::time::Instant;
@@ -64,7 +64,7 @@ pub(crate) enum Next<T> {
     Again(Wait<T>),
 }
 
-impl<B: Replay> Call<B> {
+impl<B: CloneBody> Call<B> {
     #[inline]
     pub(crate) fn new(request: &Request<B>, settings: Arc<Settings>) -> Self {
         let copy = RequestCopy::of(request);

@@ -1,7 +1,7 @@
 //! The copy of a request that stays here while the request goes down.
 
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
-use redress_classify::Replay;
+use redress_classify::CloneBody;
 
 /// A copy of a request, of which a request is made only when it is sent again.
 ///
@@ -15,7 +15,7 @@ pub(crate) struct RequestCopy<B> {
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
-impl<B: Replay> RequestCopy<B> {
+impl<B: CloneBody> RequestCopy<B> {
     /// Copies a request; `None` when its body cannot be copied.
     #[inline]
     pub(crate) fn of(request: &Request<B>) -> Option<Self> {
@@ -97,13 +97,13 @@ mod tests {
     /// A body that can be copied so many times.
     struct Scarce(u8);
 
-    impl Replay for Scarce {
+    impl CloneBody for Scarce {
         fn try_clone(&self) -> Option<Self> {
             (self.0 > 0).then(|| Self(self.0 - 1))
         }
     }
 
-    fn rebuilt<B: Replay>(request: &Request<B>) -> Request<B> {
+    fn rebuilt<B: CloneBody>(request: &Request<B>) -> Request<B> {
         RequestCopy::of(request).expect("it can be copied").into_request()
     }
 

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use http::{Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
-use redress_classify::{BoxError, Deadline, Error, Phase, Replay};
+use redress_classify::{BoxError, CloneBody, Deadline, Error, Phase};
 use tokio::time::Sleep;
 use tower_service::Service;
 
@@ -58,7 +58,7 @@ pin_project! {
 impl<S, B> ResponseFuture<S, B>
 where
     S: Service<Request<B>>,
-    B: Replay,
+    B: CloneBody,
 {
     /// Sends the request, unless its own deadline has passed.
     #[inline]
@@ -75,7 +75,7 @@ impl<S, B, R> Future for ResponseFuture<S, B>
 where
     S: Service<Request<B>, Response = Response<R>>,
     S::Error: Into<BoxError>,
-    B: Replay,
+    B: CloneBody,
     R: Body + Unpin,
 {
     type Output = Result<Response<R>, Error>;

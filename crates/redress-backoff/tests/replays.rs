@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use common::*;
 use http::{Request, Response};
 use redress_backoff::Budget;
-use redress_classify::{Refreshed, Replay, ResponseExt, Stop};
+use redress_classify::{CloneBody, Refreshed, ResponseExt, Stop};
 use redress_sandbox::strict_mock::BoxError;
 use tower::{Layer, ServiceExt};
 
@@ -45,7 +45,7 @@ async fn a_replay_may_be_retried_like_any_attempt() {
 #[tokio::test(start_paused = true)]
 async fn a_body_that_cannot_be_copied_goes_out_once() {
     struct Once;
-    impl Replay for Once {
+    impl CloneBody for Once {
         fn try_clone(&self) -> Option<Self> {
             None
         }
@@ -82,7 +82,7 @@ async fn the_same_request_goes_out_each_time() {
 /// A body whose copy is whole until it is told otherwise.
 struct Streamed(Arc<AtomicUsize>);
 
-impl Replay for Streamed {
+impl CloneBody for Streamed {
     fn try_clone(&self) -> Option<Self> {
         Some(Self(Arc::clone(&self.0)))
     }
@@ -158,7 +158,7 @@ async fn a_copy_that_loses_bytes_during_the_wait_is_not_sent() {
 #[tokio::test(start_paused = true)]
 async fn a_body_that_cannot_be_copied_is_that_before_anything_else() {
     struct Once;
-    impl Replay for Once {
+    impl CloneBody for Once {
         fn try_clone(&self) -> Option<Self> {
             None
         }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use common::*;
 use http::{Request, Response};
 use redress_backoff::{BackoffLayer, Budget, Jitter, Reservation};
-use redress_classify::{Class, ClassifyLayer, Replay, ResponseExt, Schedule, Stop, TransportError};
+use redress_classify::{Class, ClassifyLayer, CloneBody, ResponseExt, Schedule, Stop, TransportError};
 use redress_sandbox::strict_mock::BoxError;
 use tokio::time::Instant;
 use tower::{Layer, Service, ServiceExt};
@@ -222,7 +222,7 @@ async fn a_post_is_not_repeated_by_default() {
 #[tokio::test(start_paused = true)]
 async fn a_body_that_cannot_be_copied_is_not_sent_as_an_empty_one() {
     struct Stream(Option<String>);
-    impl Replay for Stream {
+    impl CloneBody for Stream {
         fn try_clone(&self) -> Option<Self> {
             None
         }
@@ -286,7 +286,7 @@ async fn the_last_response_comes_back_and_only_what_is_sent_is_charged() {
 async fn a_request_is_copied_once_for_each_time_it_is_sent() {
     #[derive(Clone)]
     struct Counted(Arc<AtomicUsize>);
-    impl Replay for Counted {
+    impl CloneBody for Counted {
         fn try_clone(&self) -> Option<Self> {
             self.0.fetch_add(1, Ordering::SeqCst);
             Some(self.clone())

@@ -6,7 +6,7 @@
 //!
 //! tower has no layer of this kind: its `retry::Policy` leaves it to each user to find out what a response means.
 //!
-//! This crate also holds what all layers share: one [`Error`], the [`Record`] of attempts, the [`Replay`] trait for
+//! This crate also holds what all layers share: one [`Error`], the [`Record`] of attempts, the [`CloneBody`] trait for
 //! bodies that can be sent again, [`ReplayBody`] that makes one of any body, the [`Deadline`] of a call, the
 //! [`Clock`], the arithmetic of [`span`]s, and the [`Upstream`] that a request goes to.
 //!
@@ -63,7 +63,7 @@ pub use held::Held;
 pub use layer::ClassifyLayer;
 pub use printable::{escaped, is_hidden};
 pub use record::{Attempt, Record, Stop, WaitSource};
-pub use replay::{Progress, Replay, ReplayBody, ReplayError, try_clone_request};
+pub use replay::{CloneBody, Progress, ReplayBody, ReplayError, try_clone_request};
 pub use response::{Refreshed, ResponseExt};
 pub use secrets::Secrets;
 pub use service::Classify;

@@ -23,18 +23,18 @@ pub use self::progress::Progress;
 ///
 /// # Examples
 /// ```
-/// use redress_classify::Replay;
+/// use redress_classify::CloneBody;
 ///
 /// struct Upload(Option<String>);
 ///
-/// impl Replay for Upload {
+/// impl CloneBody for Upload {
 ///     fn try_clone(&self) -> Option<Self> {
 ///         self.0.clone().map(|text| Self(Some(text)))
 ///     }
 /// }
 /// assert!(Upload(None).try_clone().is_none());
 /// ```
-pub trait Replay: Sized {
+pub trait CloneBody: Sized {
     /// Returns a copy that sends the same bytes, or `None` when there is none.
     fn try_clone(&self) -> Option<Self>;
 
@@ -59,7 +59,7 @@ pub trait Replay: Sized {
 ///
 /// Of eight headers the copy costs some 200 ns and two allocations.
 #[must_use]
-pub fn try_clone_request<B: Replay>(request: &Request<B>) -> Option<Request<B>> {
+pub fn try_clone_request<B: CloneBody>(request: &Request<B>) -> Option<Request<B>> {
     let mut copy = Request::new(request.body().try_clone()?);
     copy.method_mut().clone_from(request.method());
     copy.uri_mut().clone_from(request.uri());
@@ -69,37 +69,37 @@ pub fn try_clone_request<B: Replay>(request: &Request<B>) -> Option<Request<B>> 
     Some(copy)
 }
 
-impl<D: bytes::Buf + Clone> Replay for Full<D> {
+impl<D: bytes::Buf + Clone> CloneBody for Full<D> {
     fn try_clone(&self) -> Option<Self> {
         Some(self.clone())
     }
 }
 
-impl<D> Replay for Empty<D> {
+impl<D> CloneBody for Empty<D> {
     fn try_clone(&self) -> Option<Self> {
         Some(Self::new())
     }
 }
 
-impl Replay for String {
+impl CloneBody for String {
     fn try_clone(&self) -> Option<Self> {
         Some(self.clone())
     }
 }
 
-impl Replay for Bytes {
+impl CloneBody for Bytes {
     fn try_clone(&self) -> Option<Self> {
         Some(self.clone())
     }
 }
 
-impl Replay for () {
+impl CloneBody for () {
     fn try_clone(&self) -> Option<Self> {
         Some(())
     }
 }
 
-impl<L: Replay, R: Replay> Replay for Either<L, R> {
+impl<L: CloneBody, R: CloneBody> CloneBody for Either<L, R> {
     fn try_clone(&self) -> Option<Self> {
         match self {
             Self::Left(body) => body.try_clone().map(Self::Left),

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use arc_swap::Guard;
 use http::{Request, Response};
 use pin_project_lite::pin_project;
-use redress_classify::{BoxError, Error, Held, Phase, Replay, try_clone_request};
+use redress_classify::{BoxError, CloneBody, Error, Held, Phase, try_clone_request};
 use tokio::time::Instant;
 use tower_service::Service;
 
@@ -102,7 +102,7 @@ where
     ) -> Self
     where
         S: Clone,
-        B: Replay,
+        B: CloneBody,
     {
         let may_refresh = !is_second(&request);
         let sent = Some(Sent::new(&link, &snapshot, &request, may_refresh));
@@ -133,7 +133,7 @@ impl<S, B, R> Future for ResponseFuture<S, B>
 where
     S: Service<Request<B>, Response = Response<R>>,
     S::Error: Into<BoxError>,
-    B: Replay,
+    B: CloneBody,
 {
     type Output = Result<Response<R>, Error>;
 
@@ -271,7 +271,7 @@ where
 }
 
 /// Puts the credentials on a request; returns a copy without them if it may have to be sent again from here.
-fn stamp<B: Replay>(
+fn stamp<B: CloneBody>(
     link: &Link,
     snapshot: &Snapshot,
     request: &mut Request<B>,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
-use redress_classify::{BoxError, Error, Replay};
+use redress_classify::{BoxError, CloneBody, Error};
 use tower_service::Service;
 
 use crate::future::ResponseFuture;
@@ -62,7 +62,7 @@ impl<S, B, R> Service<Request<B>> for Refresh<S>
 where
     S: Service<Request<B>, Response = Response<R>> + Clone,
     S::Error: Into<BoxError>,
-    B: Replay,
+    B: CloneBody,
 {
     type Response = Response<R>;
     type Error = Error;

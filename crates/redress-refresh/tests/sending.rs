@@ -10,7 +10,7 @@ use common::{Answer, Api, Issuer, Rig, Step, Text, answer, bearer, failure, get,
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use http::{HeaderValue, Method, Request};
 use http_body_util::BodyExt;
-use redress_classify::{ClassifyLayer, Refreshed, Replay, ResponseExt, TransportError, dialects};
+use redress_classify::{ClassifyLayer, CloneBody, Refreshed, ResponseExt, TransportError, dialects};
 use redress_refresh::{Grant, RefreshLayer, StaticHeaders};
 use tower::{Layer, ServiceExt, service_fn};
 
@@ -91,7 +91,7 @@ async fn what_a_layer_above_sends_again_leads_to_no_second_refresh() {
 /// A body of which there is no second copy.
 struct Stream;
 
-impl Replay for Stream {
+impl CloneBody for Stream {
     fn try_clone(&self) -> Option<Self> {
         None
     }
@@ -310,7 +310,7 @@ async fn errors_from_below_pass() {
 async fn a_success_costs_no_extension_and_no_second_copy() {
     #[derive(Debug)]
     struct Counted(Arc<AtomicUsize>);
-    impl Replay for Counted {
+    impl CloneBody for Counted {
         fn try_clone(&self) -> Option<Self> {
             self.0.fetch_add(1, Ordering::Relaxed);
             Some(Self(Arc::clone(&self.0)))

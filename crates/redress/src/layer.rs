@@ -116,7 +116,7 @@ impl RedressLayer {
     /// Sets how long one attempt may take until its response begins; what it cuts may have been processed.
     ///
     /// It counts from when the request is handed to the transport, and anew from each frame of a body whose
-    /// [progress](redress_classify::Replay::progress) is visible, such as a [`ReplayBody`](redress_classify::ReplayBody);
+    /// [progress](redress_classify::CloneBody::progress) is visible, such as a [`ReplayBody`](redress_classify::ReplayBody);
     /// that of a buffered body is not. A success that is held because its body may signal an error is handed up within the
     /// same time. Reading the rest of the body is not bounded.
     ///

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use http::{Request, Response};
 use pin_project_lite::pin_project;
 use redress_backoff::Backoff;
-use redress_classify::{Body, BoxError, Classify, Error, Replay};
+use redress_classify::{Body, BoxError, Classify, CloneBody, Error};
 use redress_pace::Pace;
 use redress_refresh::Refresh;
 use tower_service::Service;
@@ -62,7 +62,7 @@ impl<S, B, R> Service<Request<B>> for Redress<S>
 where
     S: Service<Request<B>, Response = Response<R>> + Clone,
     S::Error: Into<BoxError>,
-    B: Replay,
+    B: CloneBody,
     R: http_body::Body + Unpin,
     R::Error: Into<BoxError>,
 {
@@ -83,7 +83,7 @@ impl<S, B, R> Future for ResponseFuture<S, B>
 where
     S: Service<Request<B>, Response = Response<R>> + Clone,
     S::Error: Into<BoxError>,
-    B: Replay,
+    B: CloneBody,
     R: http_body::Body + Unpin,
     R::Error: Into<BoxError>,
 {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::Request;
 use pin_project_lite::pin_project;
-use redress_classify::{BoxError, Progress, Replay, TransportError, span};
+use redress_classify::{BoxError, CloneBody, Progress, TransportError, span};
 use tokio::time::{Instant, Sleep};
 use tower_service::Service;
 
@@ -43,7 +43,7 @@ impl<S, B> Service<Request<B>> for AttemptTimeout<S>
 where
     S: Service<Request<B>>,
     S::Error: Into<BoxError>,
-    B: Replay,
+    B: CloneBody,
 {
     type Response = S::Response;
     type Error = BoxError;

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Empty};
-use redress::classify::{Replay, ReplayBody, try_clone_request};
+use redress::classify::{CloneBody, ReplayBody, try_clone_request};
 use redress::{BoxError, Dialect, Redress, RedressLayer, ResponseExt, Stop};
 use tower::util::BoxCloneService;
 use tower::{Layer, ServiceExt, service_fn};

@@ -11,7 +11,8 @@ use http::{Request, Response};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Either, Full};
 use redress::{
-    Budget, Class, Deadline, Error, Phase, RedressLayer, Replay, ReplayBody, ResponseExt, StaticHeaders, Stop, dialects,
+    Budget, Class, CloneBody, Deadline, Error, Phase, RedressLayer, ReplayBody, ResponseExt, StaticHeaders, Stop,
+    dialects,
 };
 use redress_sandbox::strict_mock::{Answer, StrictMock};
 use tokio::time::{Instant, Sleep};
@@ -54,7 +55,7 @@ impl Body for Upload {
 /// Sends a request to a server that reads the body, in a task of its own as connections do, and answers after a pause.
 async fn upload<B>(layer: &RedressLayer, body: B, answers_after: Duration) -> Result<Response<()>, Error>
 where
-    B: Replay + Body + Send + 'static,
+    B: CloneBody + Body + Send + 'static,
     B::Data: Send,
     B::Error: Send,
 {

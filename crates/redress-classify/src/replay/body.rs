@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker, ready};
 use bytes::{Buf, Bytes};
 use http_body::{Body, Frame, SizeHint};
 
-use super::Replay;
+use super::CloneBody;
 use super::error::ReplayError;
 use super::log::{Found, Leftover, Log, Piece, Polled};
 use super::progress::Progress;
@@ -39,7 +39,7 @@ use crate::BoxError;
 /// ```
 /// use bytes::Bytes;
 /// use http_body_util::{BodyExt, Full};
-/// use redress_classify::{Replay, ReplayBody};
+/// use redress_classify::{CloneBody, ReplayBody};
 ///
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
 /// # async fn main() -> Result<(), redress_classify::ReplayError> {
@@ -191,7 +191,7 @@ where
     }
 }
 
-impl<B> Replay for ReplayBody<B> {
+impl<B> CloneBody for ReplayBody<B> {
     fn try_clone(&self) -> Option<Self> {
         let id = self.shared.lock().add_copy()?;
         Some(Self::copy(Arc::clone(&self.shared), id))

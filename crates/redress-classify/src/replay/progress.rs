@@ -10,7 +10,7 @@ use crate::span;
 /// When a request body last gave a frame: an attempt that still uploads is not one that hangs.
 ///
 /// Clones share what is recorded. A body that streams records each frame that it gives, and returns a clone from
-/// [`Replay::progress`](crate::Replay::progress).
+/// [`CloneBody::progress`](crate::CloneBody::progress).
 ///
 /// # Examples
 /// ```

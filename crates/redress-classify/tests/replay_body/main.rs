@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use http_body::{Body, Frame};
 use http_body_util::{Either, Empty, Full};
-use redress_classify::{Replay, ReplayBody};
+use redress_classify::{CloneBody, ReplayBody};
 
 use self::script::Step::{Data, Fail, Panic, Trailers, Wait};
 use self::script::{Step, body, read, read_some, script};

@@ -8,7 +8,7 @@ use std::thread;
 
 use bytes::Bytes;
 use http_body::{Body, Frame};
-use redress_classify::{Replay, ReplayBody};
+use redress_classify::{CloneBody, ReplayBody};
 
 use super::script::Step::{Data, Wait};
 use super::script::{Script, bell, poll, read_some, script};

@@ -8,7 +8,7 @@ mod scenarios;
 
 use http::{Request, Response};
 use redress::login::JsonLogin;
-use redress::{Class, Code, Dialect, Replay, dialects};
+use redress::{Class, CloneBody, Code, Dialect, dialects};
 use redress_sandbox::strict_mock::{Answer, Handle, StrictMock};
 
 use self::body::Slow;
@@ -28,7 +28,7 @@ struct Upload {
     can_be_copied: bool,
 }
 
-impl Replay for Upload {
+impl CloneBody for Upload {
     fn try_clone(&self) -> Option<Self> {
         self.can_be_copied.then(|| self.clone())
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use redress::refresh::SecretString;
-use redress::{BoxError, Budget, Credentials, Error, Failure, Grant, RedressLayer, Replay, dialects};
+use redress::{BoxError, Budget, CloneBody, Credentials, Error, Failure, Grant, RedressLayer, dialects};
 use redress_sandbox::strict_mock::{Handle, StrictMock};
 use tokio::task::JoinError;
 use tower::{Layer, ServiceExt};
@@ -59,7 +59,7 @@ impl Fuse {
 
 struct Upload(Fuse);
 
-impl Replay for Upload {
+impl CloneBody for Upload {
     fn try_clone(&self) -> Option<Self> {
         self.0.burn(Trap::Copy);
         Some(Self(self.0.clone()))

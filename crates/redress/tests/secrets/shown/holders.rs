@@ -17,7 +17,7 @@ use redress::login::{JsonLogin, OAuth2};
 use redress::pace::Pace;
 use redress::refresh::{self, MemoryStore, Refresh, SecretString, TokenStore};
 use redress::transport::{Hyper, HyperFuture, Reqwest};
-use redress::{Budget, Budgets, Failure, Grant, Limit, Origin, PaceLayer, RedressLayer, RefreshLayer, Replay};
+use redress::{Budget, Budgets, CloneBody, Failure, Grant, Limit, Origin, PaceLayer, RedressLayer, RefreshLayer};
 use tower::{Layer, Service, ServiceExt};
 
 use super::{Bare, Shown, bare, dialect, grant, hinted, keys, url};
