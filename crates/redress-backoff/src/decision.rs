@@ -150,7 +150,7 @@ fn is_bare_status(settings: &Settings, verdict: &Verdict, status: u16) -> bool {
     let says_nothing_new =
         |row: &Status| row.recovery.is_none() && row.class.is_none_or(|class| Some(class) == Class::of_status(status));
     let by_vendor = settings.dialect.status(status).is_some_and(|row| !says_nothing_new(row));
-    verdict.basis() == Basis::Status && verdict.flag().is_none() && !by_vendor
+    verdict.basis() == Basis::Status && verdict.should_retry().is_none() && !by_vendor
 }
 
 /// Returns every reason to wait: the longest of them counts.

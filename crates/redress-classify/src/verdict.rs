@@ -43,7 +43,7 @@ struct Inner {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Evidence {
     pub(crate) basis: Basis,
-    pub(crate) flag: Option<bool>,
+    pub(crate) should_retry: Option<bool>,
     pub(crate) not_processed: bool,
     pub(crate) maybe_processed: bool,
 }
@@ -71,8 +71,8 @@ pub enum Phase {
 
 impl Evidence {
     pub(crate) const fn of(meaning: &Meaning) -> Self {
-        let Meaning { basis, flag, not_processed, maybe_processed, .. } = *meaning;
-        Self { basis, flag, not_processed, maybe_processed }
+        let Meaning { basis, flag: should_retry, not_processed, maybe_processed, .. } = *meaning;
+        Self { basis, should_retry, not_processed, maybe_processed }
     }
 }
 
@@ -162,7 +162,7 @@ impl Verdict {
     #[must_use]
     pub fn unanswered(class: Class, recovery: Recovery, phase: Phase) -> Self {
         let maybe_processed = phase == Phase::MaybeProcessed;
-        let evidence = Evidence { basis: Basis::Transport, flag: None, not_processed: false, maybe_processed };
+        let evidence = Evidence { basis: Basis::Transport, should_retry: None, not_processed: false, maybe_processed };
         let (scope, hint, error, body_read) = (CooldownScope::default(), None, None, 0);
         Self { inner: Arc::new(Inner { class, recovery, evidence, scope, phase, hint, error, body_read }) }
     }
@@ -205,8 +205,8 @@ impl Verdict {
 
     /// Returns whether the server itself says to retry, or not to, by a flag that its dialect knows.
     #[must_use]
-    pub fn flag(&self) -> Option<bool> {
-        self.inner.evidence.flag
+    pub fn should_retry(&self) -> Option<bool> {
+        self.inner.evidence.should_retry
     }
 
     /// Returns whether the vendor documents that a request that is answered so was rejected before it was processed, so

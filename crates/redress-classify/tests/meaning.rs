@@ -284,10 +284,10 @@ async fn a_verdict_tells_whether_a_flag_spoke_and_how_much_was_read() {
         }
         let response = response.body(()).expect("legal parts");
         let by_head = Verdict::of_head(&response, &dialect, &Clock::system()).expect("an error");
-        assert_eq!((by_head.flag(), by_head.body_read()), (expected, 0), "{flag:?}");
+        assert_eq!((by_head.should_retry(), by_head.body_read()), (expected, 0), "{flag:?}");
         let pairs: Vec<_> = flag.map(|flag| ("x-should-retry", flag)).into_iter().collect();
         let verdict = verdict(dialect.clone(), with(answer(409, [data("twelve "), data("bytes")]), &pairs)).await;
-        assert_eq!((verdict.flag(), verdict.body_read()), (expected, 12), "{flag:?}");
+        assert_eq!((verdict.should_retry(), verdict.body_read()), (expected, 12), "{flag:?}");
     }
 }
 
