@@ -1,6 +1,6 @@
 //! Ranex: the status is all there is, and one POST may be sent twice.
 
-use redress::{BoxError, Class, Phase, Recovery, RedressLayer, StaticHeaders, Stop, dialects};
+use redress::{BoxError, Class, EndReason, Phase, Recovery, RedressLayer, StaticHeaders, dialects};
 use redress_sandbox::{Fault, Sandbox, Vendor};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -55,7 +55,7 @@ async fn verification_cut_off() -> Result<Report, BoxError> {
     let report = Report::new("another POST cut off", &stage.sandbox, from, outcome);
     let (stop, phase) = (report.outcome().stop, report.outcome().error.as_ref().map(redress::Error::phase));
     let report = report.hits(1).attempts(1).classes(&[Class::Unavailable]);
-    let report = report.same("why it stopped", &stop, &Some(Stop::NotIdempotent));
+    let report = report.same("why it stopped", &stop, &Some(EndReason::NotIdempotent));
     let report = report.same("phase", &phase, &Some(Phase::MaybeProcessed));
     Ok(report.same("verifications", &stage.sandbox.verifications(), &1))
 }

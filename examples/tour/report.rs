@@ -240,7 +240,7 @@ impl Report {
                 _ => did.push(format!("{count} x {what}")),
             }
         }
-        did.extend(self.outcome.stop.filter(|stop| *stop != redress::Stop::Success).map(|stop| stop.to_string()));
+        did.extend(self.outcome.stop.filter(|stop| *stop != redress::EndReason::Success).map(|stop| stop.to_string()));
         if did.is_empty() { "-".to_owned() } else { did.join(", ") }
     }
 

@@ -8,7 +8,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use redress::classify::{Attempt, Body};
 use redress::transport::Hyper;
-use redress::{ApiError, BoxError, Error, Redress, ResponseExt, Stop};
+use redress::{ApiError, BoxError, EndReason, Error, Redress, ResponseExt};
 use redress_sandbox::{Sandbox, Vendor};
 use serde_json::Value;
 use tower::ServiceExt;
@@ -26,7 +26,7 @@ pub(crate) struct Outcome {
     pub(crate) method: &'static str,
     pub(crate) path: String,
     pub(crate) attempts: Vec<Attempt>,
-    pub(crate) stop: Option<Stop>,
+    pub(crate) stop: Option<EndReason>,
     pub(crate) status: Option<u16>,
     pub(crate) api_error: Option<ApiError>,
     pub(crate) error: Option<Error>,
@@ -73,7 +73,7 @@ impl Outcome {
         let status = response.status().as_u16();
         let single = || vec![Attempt::new(Some(status), response.verdict().cloned(), false)];
         let attempts = response.record().map_or_else(single, |record| record.attempts().to_vec());
-        let stop = response.record().map(redress::Record::stop);
+        let stop = response.record().map(redress::Record::end_reason);
         let api_error = response.verdict().and_then(|verdict| verdict.api_error()).cloned();
         // The body is there for the caller, however much of it the stack has read.
         let body = response.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
@@ -97,7 +97,7 @@ impl Outcome {
 
     fn failed(method: &'static str, path: String, error: Error) -> Self {
         let attempts = error.record().map(|record| record.attempts().to_vec()).unwrap_or_default();
-        let stop = error.record().map(redress::Record::stop);
+        let stop = error.record().map(redress::Record::end_reason);
         Self { method, path, attempts, stop, status: None, api_error: None, error: Some(error), body: Value::Null }
     }
 }

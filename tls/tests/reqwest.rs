@@ -9,7 +9,7 @@ mod tls;
 use std::time::Duration;
 
 use redress::transport::Reqwest;
-use redress::{Error, Phase, Recovery, Stop};
+use redress::{Error, Phase, Recovery, EndReason};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -50,7 +50,7 @@ async fn a_proxy_that_refuses_is_asked_once_and_named() {
         let transport = reqwest(builder, &tls::config(&[], None));
         let error = send(&layer(), &transport, request("POST", "https://api.test")).await.expect_err("it refuses");
         assert_eq!((error.phase(), error.recovery()), (Phase::NotSent, Recovery::Stop), "{}", chain(&error));
-        assert_eq!(error.record().map(redress::Record::stop), Some(Stop::NotRetryable), "{}", chain(&error));
+        assert_eq!(error.record().map(redress::Record::end_reason), Some(EndReason::NotRetryable), "{}", chain(&error));
         assert!(chain(&error).contains("the proxy refused to connect"), "{}", chain(&error));
         drop(asked.await.unwrap());
     }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use http::{HeaderMap, Request, Response};
 use redress_classify::{
-    Attempt, BoxError, Class, CloneBody, Deadline, Error, Held, Phase, Record, Recovery, Refreshed, ResponseExt, Stop,
-    TransportError, Verdict, WaitSource, span,
+    Attempt, BoxError, Class, CloneBody, Deadline, EndReason, Error, Held, Phase, Record, Recovery, Refreshed,
+    ResponseExt, TransportError, Verdict, WaitSource, span,
 };
 use tokio::time::Instant;
 
@@ -116,7 +116,7 @@ impl<B: CloneBody> Call<B> {
         let status = response.status().as_u16();
         let Some(verdict) = self.verdict(&response) else {
             let attempt = self.succeeded(status);
-            return Next::Return(Ok(self.end(response, attempt, Stop::Success)));
+            return Next::Return(Ok(self.end(response, attempt, EndReason::Success)));
         };
         let here = verdict.body_read();
         let reply = Reply { status, has_retry_after: self.has_retry_after(&response) };
@@ -166,7 +166,7 @@ impl<B: CloneBody> Call<B> {
 
     /// Ends a call whose service cannot take the next attempt.
     pub(crate) fn not_ready(&mut self, error: BoxError) -> Error {
-        self.give_up(Error::not_ready(error), Stop::NotSent)
+        self.give_up(Error::not_ready(error), EndReason::NotSent)
     }
 
     /// Ends a call that the deadline cuts.
@@ -180,7 +180,7 @@ impl<B: CloneBody> Call<B> {
             let attempt = self.attempt(None, Some(error.verdict()));
             self.past.push(attempt);
         }
-        self.give_up(error, Stop::Deadline)
+        self.give_up(error, EndReason::Deadline)
     }
 
     /// Ends a call that must not be sent again after all: the deadline has passed, or the copy has lost bytes since the
@@ -193,7 +193,7 @@ impl<B: CloneBody> Call<B> {
             return None;
         }
         let lost = TransportError::body("the copy of the body is no longer whole");
-        Some(self.give_up(Error::from_below(lost.into()), Stop::NotReplayable))
+        Some(self.give_up(Error::from_below(lost.into()), EndReason::NotReplayable))
     }
 
     /// Returns the request of the next attempt, with what was reserved for it in flight.
@@ -250,15 +250,15 @@ impl<B: CloneBody> Call<B> {
 
     /// Decides on the re-send after a refresh, which is free and waits for nothing. A request that may have been processed is
     /// sent again only if it is safe to repeat.
-    fn replay(&mut self, verdict: &Verdict) -> Result<Instant, Stop> {
+    fn replay(&mut self, verdict: &Verdict) -> Result<Instant, EndReason> {
         let dialect = &self.settings.dialect;
         let is_safe = || self.copy.as_ref().is_some_and(|copy| is_idempotent(copy, &self.settings));
         let stop = if !self.is_replayable() {
-            Some(Stop::NotReplayable)
+            Some(EndReason::NotReplayable)
         } else if verdict.is_maybe_processed() && !is_safe() {
-            Some(Stop::NotIdempotent)
+            Some(EndReason::NotIdempotent)
         } else if self.is_late() {
-            Some(Stop::Deadline)
+            Some(EndReason::Deadline)
         } else {
             None
         };
@@ -275,7 +275,7 @@ impl<B: CloneBody> Call<B> {
     }
 
     /// Decides on a retry, reserves the budget for it, and returns its time.
-    fn decide(&mut self, verdict: &Verdict, reply: Option<Reply>, attempt: &mut Attempt) -> Result<Instant, Stop> {
+    fn decide(&mut self, verdict: &Verdict, reply: Option<Reply>, attempt: &mut Attempt) -> Result<Instant, EndReason> {
         let failures = self.failures(verdict);
         let settings = &self.settings;
         let copy = self.copy.as_ref();
@@ -302,7 +302,7 @@ impl<B: CloneBody> Call<B> {
                     Some(budgets) => {
                         let budget = self.budget.insert(budgets.budget(self.partition.unwrap_or_default()));
                         self.reservation = budget.reserve(cost);
-                        if self.reservation.is_some() { Ok((wait, source)) } else { Err(Stop::Budget) }
+                        if self.reservation.is_some() { Ok((wait, source)) } else { Err(EndReason::Budget) }
                     }
                 }
             }
@@ -355,8 +355,8 @@ impl<B: CloneBody> Call<B> {
     }
 
     /// Ends a call with the response in hand.
-    fn end<R>(&mut self, mut response: Response<R>, attempt: Attempt, stop: Stop) -> Response<R> {
-        if stop != Stop::Success {
+    fn end<R>(&mut self, mut response: Response<R>, attempt: Attempt, stop: EndReason) -> Response<R> {
+        if stop != EndReason::Success {
             telemetry::stopped(&self.settings.dialect, stop);
         }
         if let Some(verdict) = attempt.verdict.as_ref().filter(|_| response.verdict().is_none()) {
@@ -366,20 +366,20 @@ impl<B: CloneBody> Call<B> {
         // any other one speaks for itself.
         let is_refused =
             || response.verdict().and_then(Verdict::api_error).is_some_and(|it| it.not_refreshed().is_some());
-        if !self.past.is_empty() || !matches!(stop, Stop::Success | Stop::NotRetryable) || is_refused() {
+        if !self.past.is_empty() || !matches!(stop, EndReason::Success | EndReason::NotRetryable) || is_refused() {
             self.past.push(attempt);
             response.extensions_mut().insert(self.record(stop));
         }
         response
     }
 
-    fn give_up(&mut self, error: Error, stop: Stop) -> Error {
+    fn give_up(&mut self, error: Error, stop: EndReason) -> Error {
         self.announce(error.verdict(), &Err(stop));
         self.over(error, stop)
     }
 
     /// Ends a call without a response: nothing stays reserved, and the error tells of the whole call.
-    fn over(&mut self, error: Error, stop: Stop) -> Error {
+    fn over(&mut self, error: Error, stop: EndReason) -> Error {
         self.reservation = None;
         telemetry::stopped(&self.settings.dialect, stop);
         let was_uncertain = self.was_uncertain || self.past.iter().any(may_be_processed);
@@ -387,11 +387,11 @@ impl<B: CloneBody> Call<B> {
         error.with_record(self.record(stop))
     }
 
-    fn record(&mut self, stop: Stop) -> Record {
+    fn record(&mut self, stop: EndReason) -> Record {
         Record::new(std::mem::take(&mut self.past), stop)
     }
 
-    fn announce(&self, verdict: &Verdict, outcome: &Result<(Duration, WaitSource), Stop>) {
+    fn announce(&self, verdict: &Verdict, outcome: &Result<(Duration, WaitSource), EndReason>) {
         let dialect = &self.settings.dialect;
         match outcome {
             Ok((wait, source)) => telemetry::retry(dialect, verdict, self.attempts, *wait, source),
@@ -419,13 +419,13 @@ impl Drop for InFlight {
 }
 
 /// Why no other attempt follows an error that is not the transport's.
-fn final_stop(error: &Error) -> Option<Stop> {
+fn final_stop(error: &Error) -> Option<EndReason> {
     match error {
-        _ if error.is_deadline() => Some(Stop::Deadline),
-        _ if error.is_paced() => Some(Stop::Paced),
+        _ if error.is_deadline() => Some(EndReason::Deadline),
+        _ if error.is_paced() => Some(EndReason::Paced),
         _ if error.is_transport() => None,
-        _ if error.is_credentials() => Some(Stop::Credentials),
-        _ => Some(Stop::NotSent),
+        _ if error.is_credentials() => Some(EndReason::Credentials),
+        _ => Some(EndReason::NotSent),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, header};
-use redress_classify::{Basis, Class, Phase, Recovery, RetryHint, Status, Stop, Verdict, WaitSource};
+use redress_classify::{Basis, Class, EndReason, Phase, Recovery, RetryHint, Status, Verdict, WaitSource};
 use tokio::time::Instant;
 
 use crate::budget::Budget;
@@ -43,7 +43,7 @@ pub(crate) enum Decision {
         /// Whether the attempt that failed may have been processed.
         is_uncertain: bool,
     },
-    Stop(Stop),
+    Stop(EndReason),
 }
 
 /// What a failure means for another attempt.
@@ -83,22 +83,22 @@ pub(crate) fn decide(settings: &Settings, situation: &Situation<'_>) -> Decision
     let verdict = situation.verdict;
     let prospect = prospect(settings, situation);
     match prospect {
-        Prospect::Hopeless => return Decision::Stop(Stop::NotRetryable),
-        _ if !situation.replayable => return Decision::Stop(Stop::NotReplayable),
-        Prospect::Uncertain if !situation.idempotent => return Decision::Stop(Stop::NotIdempotent),
+        Prospect::Hopeless => return Decision::Stop(EndReason::NotRetryable),
+        _ if !situation.replayable => return Decision::Stop(EndReason::NotReplayable),
+        Prospect::Uncertain if !situation.idempotent => return Decision::Stop(EndReason::NotIdempotent),
         _ => {}
     }
     if situation.attempts >= settings.attempts.get() {
-        return Decision::Stop(Stop::Attempts);
+        return Decision::Stop(EndReason::Attempts);
     }
     if verdict.hint_delay(situation.now).is_some_and(|hint| hint > settings.max_retry_after) {
-        return Decision::Stop(Stop::HintTooLong);
+        return Decision::Stop(EndReason::HintTooLong);
     }
     let throttled = verdict.class() == Class::RateLimited;
     let cost = if throttled { Budget::THROTTLED } else { Budget::TRANSIENT };
     match wait(&delays(settings, situation, throttled), together(settings, situation), situation) {
         Some((wait, source)) => Decision::Retry { wait, source, cost, is_uncertain: prospect == Prospect::Uncertain },
-        None => Decision::Stop(Stop::Deadline),
+        None => Decision::Stop(EndReason::Deadline),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Whether a response would be followed by another attempt, said without sending anything.
 
 use http::{Request, response};
-use redress_classify::{Stop, Verdict};
+use redress_classify::{EndReason, Verdict};
 use tokio::time::Instant;
 
 use crate::copy::RequestCopy;
@@ -17,27 +17,32 @@ impl BackoffLayer {
     /// decided as for a call; the budget and the deadline are not asked, and the body counts as one that can be sent again.
     ///
     /// # Errors
-    /// The reason why there would not be a second attempt, such as [`Stop::HintTooLong`] for a wait that is longer than
+    /// The reason why there would not be a second attempt, such as [`EndReason::HintTooLong`] for a wait that is longer than
     /// [`max_retry_after`](Self::max_retry_after).
     ///
     /// # Examples
     /// ```
     /// use http::{Request, Response};
     /// use redress_backoff::BackoffLayer;
-    /// use redress_classify::{Clock, Stop, Verdict, dialects};
+    /// use redress_classify::{Clock, EndReason, Verdict, dialects};
     ///
     /// let layer = BackoffLayer::new(dialects::veridia());
     /// let request = Request::get("/v1/verify/vf_1").body(()).expect("a request");
     /// let response = Response::builder().status(429).header("retry-after", "3600").body(()).expect("a response");
     /// let verdict = Verdict::of_head(&response, &dialects::veridia(), &Clock::system()).expect("an error");
     /// let (head, ()) = response.into_parts();
-    /// assert_eq!(layer.would_retry(&request, &head, &verdict), Err(Stop::HintTooLong));
+    /// assert_eq!(layer.would_retry(&request, &head, &verdict), Err(EndReason::HintTooLong));
     /// ```
-    pub fn would_retry(&self, request: &Request<()>, head: &response::Parts, verdict: &Verdict) -> Result<(), Stop> {
+    pub fn would_retry(
+        &self,
+        request: &Request<()>,
+        head: &response::Parts,
+        verdict: &Verdict,
+    ) -> Result<(), EndReason> {
         let settings = &self.settings;
         let mut request = request.clone();
         key::stamp(&mut request, settings);
-        let Some(copy) = RequestCopy::of(&request) else { return Err(Stop::NotReplayable) };
+        let Some(copy) = RequestCopy::of(&request) else { return Err(EndReason::NotReplayable) };
         let now = Instant::now();
         let situation = Situation {
             verdict,
@@ -67,7 +72,7 @@ mod tests {
 
     use super::*;
 
-    fn foreseen(dialect: &Dialect, method: &str, status: u16, retry_after: &str) -> Result<(), Stop> {
+    fn foreseen(dialect: &Dialect, method: &str, status: u16, retry_after: &str) -> Result<(), EndReason> {
         let request = Request::builder().method(method).uri("/v1/x").body(()).unwrap();
         let mut response = Response::new(());
         *response.status_mut() = StatusCode::from_u16(status).unwrap();
@@ -85,9 +90,9 @@ mod tests {
         for (dialect, method, status, retry_after, expected) in [
             (&veridia, "GET", 503, "", Ok(())),
             (&veridia, "GET", 429, "120", Ok(())),
-            (&veridia, "GET", 429, "121", Err(Stop::HintTooLong)),
-            (&veridia, "GET", 404, "", Err(Stop::NotRetryable)),
-            (&veridia, "POST", 500, "", Err(Stop::NotIdempotent)),
+            (&veridia, "GET", 429, "121", Err(EndReason::HintTooLong)),
+            (&veridia, "GET", 404, "", Err(EndReason::NotRetryable)),
+            (&veridia, "POST", 500, "", Err(EndReason::NotIdempotent)),
             (&veridia, "POST", 503, "2", Ok(())),
             (&veridia, "POST", 429, "", Ok(())),
             (&stripe, "POST", 500, "", Ok(())),

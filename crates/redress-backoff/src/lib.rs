@@ -71,7 +71,7 @@
 //! ```
 //! use http::{Request, Response};
 //! use redress_backoff::BackoffLayer;
-//! use redress_classify::{ResponseExt, Stop, dialects};
+//! use redress_classify::{ResponseExt, EndReason, dialects};
 //! use tower::{ServiceBuilder, ServiceExt, service_fn};
 //!
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -83,7 +83,7 @@
 //!     }));
 //! let response = ranex.oneshot(Request::get("/v1/applicants/a1").body(String::new())?).await?;
 //! let record = response.record().expect("there was more than one attempt");
-//! assert_eq!((record.attempts().len(), record.stop()), (3, Stop::Attempts));
+//! assert_eq!((record.attempts().len(), record.end_reason()), (3, EndReason::Attempts));
 //! # Ok(()) }
 //! ```
 

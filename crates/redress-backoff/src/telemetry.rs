@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use redress_classify::{Class, Dialect, Stop, Verdict, WaitSource};
+use redress_classify::{Class, Dialect, EndReason, Verdict, WaitSource};
 
 #[cfg(feature = "metrics")]
 const ATTEMPTS: &str = "redress_attempts_total";
@@ -22,7 +22,7 @@ impl Successes {
         let label = |name, value: &str| metrics::Label::new(name, value.to_owned());
         let key =
             |name, of| metrics::Key::from_parts(name, vec![label("dialect", dialect.name()), label(of, "success")]);
-        Self { keys: [key(ATTEMPTS, "class"), key(CALLS, "stop")] }
+        Self { keys: [key(ATTEMPTS, "class"), key(CALLS, "end_reason")] }
     }
 
     pub(crate) fn count(&self) {
@@ -54,9 +54,9 @@ pub(crate) fn retry(dialect: &Dialect, verdict: &Verdict, attempt: u32, wait: Du
 }
 
 /// Tells why a failed attempt is the last one.
-pub(crate) fn no_retry(dialect: &Dialect, verdict: &Verdict, attempt: u32, stop: Stop) {
+pub(crate) fn no_retry(dialect: &Dialect, verdict: &Verdict, attempt: u32, stop: EndReason) {
     let (dialect, class, basis) = (dialect.name(), verdict.class().as_str(), verdict.basis().as_str());
-    tracing::debug!(target: "redress::backoff", dialect, class, basis, attempt, stop = stop.as_str(), "no retry");
+    tracing::debug!(target: "redress::backoff", dialect, class, basis, attempt, end_reason = stop.as_str(), "no retry");
 }
 
 /// Tells that a request goes out again with new credentials.
@@ -65,9 +65,9 @@ pub(crate) fn replay(dialect: &Dialect) {
 }
 
 /// Tells why it does not.
-pub(crate) fn no_replay(dialect: &Dialect, stop: Stop) {
+pub(crate) fn no_replay(dialect: &Dialect, stop: EndReason) {
     let (dialect, stop) = (dialect.name(), stop.as_str());
-    tracing::debug!(target: "redress::backoff", dialect, stop, "no replay after a refresh");
+    tracing::debug!(target: "redress::backoff", dialect, end_reason = stop, "no replay after a refresh");
 }
 
 /// Counts a failed attempt.
@@ -82,13 +82,13 @@ pub(crate) const fn failed(_dialect: &Dialect, _class: Class) {}
 
 /// Counts the end of a call without a success.
 #[cfg(feature = "metrics")]
-pub(crate) fn stopped(dialect: &Dialect, stop: Stop) {
-    let labels = [("dialect", dialect.name().to_owned()), ("stop", stop.as_str().to_owned())];
+pub(crate) fn stopped(dialect: &Dialect, stop: EndReason) {
+    let labels = [("dialect", dialect.name().to_owned()), ("end_reason", stop.as_str().to_owned())];
     metrics::counter!(CALLS, &labels).increment(1);
 }
 
 #[cfg(not(feature = "metrics"))]
-pub(crate) const fn stopped(_dialect: &Dialect, _stop: Stop) {}
+pub(crate) const fn stopped(_dialect: &Dialect, _stop: EndReason) {}
 
 /// Notes what is left for retries.
 #[cfg(feature = "metrics")]

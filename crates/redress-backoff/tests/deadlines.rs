@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use common::*;
 use redress_backoff::{BackoffLayer, Budget};
-use redress_classify::{Deadline, Error, Phase, ResponseExt, Stop, TransportError, dialects};
+use redress_classify::{Deadline, EndReason, Error, Phase, ResponseExt, TransportError, dialects};
 use tokio::time::Instant;
 use tower::{Layer, ServiceExt};
 
@@ -19,7 +19,7 @@ async fn no_wait_ends_past_the_deadline() {
     }
     let layer = layer().deadline(Duration::from_millis(120));
     let (outcome, times) = run(&layer, request("GET"), vec![answer(500), answer(500)]).await;
-    assert_eq!((times, stop(&outcome)), (vec![0, 50], Some(Stop::Deadline)));
+    assert_eq!((times, stop(&outcome)), (vec![0, 50], Some(EndReason::Deadline)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -33,7 +33,7 @@ async fn a_deadline_cuts_an_attempt_in_flight() {
     assert!(error.is_deadline());
     assert_eq!(error.phase(), redress_classify::Phase::MaybeProcessed);
     let record = error.record().expect("an error has a record");
-    assert_eq!((record.attempts().len(), record.stop()), (2, Stop::Deadline));
+    assert_eq!((record.attempts().len(), record.end_reason()), (2, EndReason::Deadline));
 }
 
 #[tokio::test(start_paused = true)]
@@ -65,7 +65,7 @@ async fn a_call_that_cannot_be_sent_again_in_time_tells_of_all_its_attempts() {
         let error = call.await.expect("no panic").expect_err("the place below stays busy");
         assert_eq!((error.is_deadline(), error.phase(), handle.calls()), (true, phase, 1));
         let record = error.record().expect("an error has one");
-        assert_eq!((record.attempts().len(), record.stop(), budget.level()), (1, Stop::Deadline, 500));
+        assert_eq!((record.attempts().len(), record.end_reason(), budget.level()), (1, EndReason::Deadline, 500));
     }
 }
 
@@ -119,7 +119,10 @@ async fn a_request_whose_deadline_has_passed_is_not_sent() {
     let handle = mock.handle();
     let error = layer().layer(mock).oneshot(late).await.expect_err("it is too late");
     assert_eq!((error.is_deadline(), error.phase(), handle.calls()), (true, Phase::NotSent, 0));
-    assert_eq!(error.record().map(|record| (record.attempts().len(), record.stop())), Some((0, Stop::Deadline)));
+    assert_eq!(
+        error.record().map(|record| (record.attempts().len(), record.end_reason())),
+        Some((0, EndReason::Deadline))
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -146,14 +149,18 @@ async fn a_deadline_that_a_layer_below_finds_too_near_ends_the_call() {
         let (outcome, times) = run(&layer(), request("GET"), vec![Answer::error(Error::deadline(phase))]).await;
         let error = outcome.expect_err("it was in vain");
         assert_eq!((times.len(), error.is_deadline(), error.phase()), (1, true, expected));
-        assert_eq!(error.record().map(redress_classify::Record::stop), Some(Stop::Deadline));
+        assert_eq!(error.record().map(redress_classify::Record::end_reason), Some(EndReason::Deadline));
     }
     let answers = vec![answer(500), Answer::error(Error::deadline(Phase::NotSent))];
     let error = run(&layer(), request("GET"), answers).await.0.expect_err("it was in vain");
     assert_eq!(error.phase(), Phase::MaybeProcessed, "of the first attempt nobody knows");
     let at = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
     let (outcome, times) = run(&layer(), request("GET"), vec![Answer::error(Error::paced(at))]).await;
-    assert_eq!((times.len(), stop(&outcome)), (1, Some(Stop::Paced)), "nor is a call that was held back sent again");
+    assert_eq!(
+        (times.len(), stop(&outcome)),
+        (1, Some(EndReason::Paced)),
+        "nor is a call that was held back sent again"
+    );
     assert_eq!(outcome.expect_err("it was not sent").retry_at(), Some(at));
 }
 
@@ -165,7 +172,7 @@ async fn a_server_that_asks_to_wait_again_and_again_does_not_pin_its_caller() {
         let start = Instant::now();
         let (outcome, times) = run(&layer, request("GET"), polite()).await;
         assert!(start.elapsed() <= Duration::from_secs(deadline), "{deadline}: {times:?}");
-        assert_eq!((times.len(), stop(&outcome)), (sends, Some(Stop::Deadline)), "{deadline}");
+        assert_eq!((times.len(), stop(&outcome)), (sends, Some(EndReason::Deadline)), "{deadline}");
         assert!(outcome.expect("the response in hand").retry_at().is_some(), "{deadline}");
     }
     let (_, times) = run(&BackoffLayer::new(silent()), request("GET"), polite().into_iter().take(3).collect()).await;

@@ -16,7 +16,7 @@ use common::*;
 use http::{Request, Response};
 use http_body::{Frame, SizeHint};
 use redress_backoff::{Backoff, BackoffLayer};
-use redress_classify::{ClassifyLayer, Refreshed, ResponseExt, Stop};
+use redress_classify::{ClassifyLayer, EndReason, Refreshed, ResponseExt};
 use tokio::time::{Instant, Sleep};
 use tower::{Layer, ServiceExt};
 
@@ -229,7 +229,7 @@ async fn draining_gives_way_to_a_cancelled_call_and_to_the_deadline() {
     let start = Instant::now();
     let layer = layer().deadline(ms(120));
     let response = layer.layer(StrictMock::scripted(answers)).oneshot(request("GET")).await.expect("in hand");
-    assert_eq!(response.record().map(redress_classify::Record::stop), Some(Stop::Deadline));
+    assert_eq!(response.record().map(redress_classify::Record::end_reason), Some(EndReason::Deadline));
     assert_eq!(start.elapsed(), ms(50), "the last one is not drained");
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use common::*;
 use redress_backoff::{BackoffLayer, Jitter};
-use redress_classify::{ClassifyLayer, HintSource, ResponseExt, Stop, WaitSource, dialects};
+use redress_classify::{ClassifyLayer, EndReason, HintSource, ResponseExt, WaitSource, dialects};
 use tokio::time::Instant;
 use tower::{Layer, ServiceExt};
 
@@ -157,7 +157,7 @@ async fn pushback_beats_flags_flags_beat_codes_and_codes_beat_the_status() {
 async fn no_flag_makes_an_unsafe_request_safe() {
     let layer = BackoffLayer::new(dialect(ALL));
     let (outcome, times) = run(&layer, request("POST"), vec![with(500, &[("x-should-retry", "true")])]).await;
-    assert_eq!((times.len(), stop(&outcome)), (1, Some(Stop::NotIdempotent)));
+    assert_eq!((times.len(), stop(&outcome)), (1, Some(EndReason::NotIdempotent)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -206,12 +206,18 @@ async fn too_long_beats_please_retry_and_says_when() {
     let layer = BackoffLayer::new(dialect(ALL));
     let yes = ("x-should-retry", "true");
     for (name, layer, failure, reason, seconds) in [
-        ("flag", layer.clone(), (503, &[yes, ("retry-after", "121")][..], ""), Stop::HintTooLong, 121),
-        ("pushback", layer.clone(), (503, &[("grpc-retry-pushback-ms", "500000")], ""), Stop::HintTooLong, 500),
-        ("code", layer.clone(), (429, &[], r#"{"code":"E_BUSY","retry_in":3600}"#), Stop::HintTooLong, 3_600),
-        ("reset", layer.clone(), (429, &[("ratelimit", "\"p\";r=0;t=86400")], ""), Stop::HintTooLong, 86_400),
-        ("deadline", layer.clone().deadline(ms(5_000)), (503, &[yes, ("retry-after", "5")], ""), Stop::Deadline, 5),
-        ("both", layer.clone().deadline(ms(5_000)), (429, &[("retry-after", "500")], ""), Stop::HintTooLong, 500),
+        ("flag", layer.clone(), (503, &[yes, ("retry-after", "121")][..], ""), EndReason::HintTooLong, 121),
+        ("pushback", layer.clone(), (503, &[("grpc-retry-pushback-ms", "500000")], ""), EndReason::HintTooLong, 500),
+        ("code", layer.clone(), (429, &[], r#"{"code":"E_BUSY","retry_in":3600}"#), EndReason::HintTooLong, 3_600),
+        ("reset", layer.clone(), (429, &[("ratelimit", "\"p\";r=0;t=86400")], ""), EndReason::HintTooLong, 86_400),
+        (
+            "deadline",
+            layer.clone().deadline(ms(5_000)),
+            (503, &[yes, ("retry-after", "5")], ""),
+            EndReason::Deadline,
+            5,
+        ),
+        ("both", layer.clone().deadline(ms(5_000)), (429, &[("retry-after", "500")], ""), EndReason::HintTooLong, 500),
     ] {
         let start = Instant::now();
         let clock = redress_classify::Clock::system();

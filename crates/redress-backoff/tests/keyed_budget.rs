@@ -4,12 +4,12 @@ use std::num::NonZeroU32;
 
 use http::{Request, Response};
 use redress_backoff::{BackoffLayer, Budget, Budgets, Jitter};
-use redress_classify::{Dialect, ResponseExt, Stop};
+use redress_classify::{Dialect, EndReason, ResponseExt};
 use redress_sandbox::strict_mock::{BoxError, StrictMock};
 use tower::{Layer, ServiceExt};
 
 /// Calls an upstream whose name is the status that it answers with at first, and 200 from then on if it `heals`.
-async fn call(layer: &BackoffLayer, host: &str, heals: bool) -> (u16, Option<Stop>, usize) {
+async fn call(layer: &BackoffLayer, host: &str, heals: bool) -> (u16, Option<EndReason>, usize) {
     let status: u16 = host.split_once('.').expect("a status and a name").0.parse().expect("a status");
     let mut answers = [status].into_iter().chain(std::iter::repeat(if heals { 200 } else { status }));
     let mock = StrictMock::new(move |_: &Request<String>| {
@@ -19,7 +19,7 @@ async fn call(layer: &BackoffLayer, host: &str, heals: bool) -> (u16, Option<Sto
     let handle = mock.handle();
     let request = Request::get(format!("https://{host}/v1/things")).body(String::new()).expect("legal parts");
     let response = layer.layer(mock).oneshot(request).await.expect("a response");
-    let stop = response.record().map(redress_classify::Record::stop);
+    let stop = response.record().map(redress_classify::Record::end_reason);
     (response.status().as_u16(), stop, handle.calls())
 }
 
@@ -37,9 +37,9 @@ fn level(budgets: &Budgets, host: &str) -> u32 {
 async fn an_outage_of_one_upstream_leaves_the_retries_of_the_others_alone() {
     let budgets = Budgets::keyed(42, |uri, _, _| uri.host().unwrap_or_default().into());
     let layer = layer(&budgets);
-    assert_eq!(call(&layer, "503.down", false).await, (503, Some(Stop::Budget), 4));
-    assert_eq!(call(&layer, "503.down", false).await, (503, Some(Stop::Budget), 1));
-    assert_eq!(call(&layer, "500.shaky", true).await, (200, Some(Stop::Success), 2));
+    assert_eq!(call(&layer, "503.down", false).await, (503, Some(EndReason::Budget), 4));
+    assert_eq!(call(&layer, "503.down", false).await, (503, Some(EndReason::Budget), 1));
+    assert_eq!(call(&layer, "500.shaky", true).await, (200, Some(EndReason::Success), 2));
     assert_eq!((level(&budgets, "503.down"), level(&budgets, "500.shaky")), (0, 42));
     for _ in 0..50 {
         assert_eq!(call(&layer, "200.fine", true).await, (200, None, 1));
@@ -52,13 +52,13 @@ async fn an_outage_of_one_upstream_leaves_the_retries_of_the_others_alone() {
 async fn a_first_try_that_succeeds_refills_its_own_upstream() {
     let budgets = Budgets::keyed(42, |uri, _, _| uri.port_u16().unwrap_or_default().to_string().into());
     let layer = layer(&budgets);
-    assert_eq!(call(&layer, "503.api:1", false).await.1, Some(Stop::Budget));
+    assert_eq!(call(&layer, "503.api:1", false).await.1, Some(EndReason::Budget));
     for _ in 0..14 {
         assert_eq!(call(&layer, "200.api:1", true).await.2, 1);
         assert_eq!(call(&layer, "200.api:2", true).await.2, 1);
     }
     assert_eq!((level(&budgets, "x:1"), level(&budgets, "x:2")), (14, 42));
-    assert_eq!(call(&layer, "503.api:1", true).await, (200, Some(Stop::Success), 2));
+    assert_eq!(call(&layer, "503.api:1", true).await, (200, Some(EndReason::Success), 2));
     assert_eq!(level(&budgets, "x:1"), 14, "the success gives back what its retry took");
 }
 
@@ -66,8 +66,8 @@ async fn a_first_try_that_succeeds_refills_its_own_upstream() {
 async fn one_budget_is_shared_by_all_upstreams() {
     let budget = Budget::with_capacity(14);
     let layer = layer(&Budgets::from(budget.clone()));
-    assert_eq!(call(&layer, "503.one", false).await, (503, Some(Stop::Budget), 2));
-    assert_eq!(call(&layer, "503.two", false).await, (503, Some(Stop::Budget), 1));
+    assert_eq!(call(&layer, "503.one", false).await, (503, Some(EndReason::Budget), 2));
+    assert_eq!(call(&layer, "503.two", false).await, (503, Some(EndReason::Budget), 1));
     assert_eq!(budget.level(), 0);
 }
 
@@ -82,11 +82,11 @@ async fn by_default_each_upstream_has_a_budget_of_its_own() {
     for _ in 0..200 {
         last = call(&layer, "503.down", false).await;
     }
-    assert_eq!(last, (503, Some(Stop::Budget), 1));
-    assert_eq!(call(&layer, "503.transient", true).await, (200, Some(Stop::Success), 2));
+    assert_eq!(last, (503, Some(EndReason::Budget), 1));
+    assert_eq!(call(&layer, "503.transient", true).await, (200, Some(EndReason::Success), 2));
     assert_eq!(
         call(&layer, "503.down", false).await,
-        (503, Some(Stop::Budget), 1),
+        (503, Some(EndReason::Budget), 1),
         "successes elsewhere give it nothing"
     );
 }

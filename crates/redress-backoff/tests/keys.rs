@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use common::*;
 use http::{HeaderName, HeaderValue, Method, Request, Response};
 use redress_backoff::{BackoffLayer, IdempotencyKey, Idempotent, Jitter, RequestExt};
-use redress_classify::{IdempotencyHeader, KeyFormat, Refreshed, Stop, TransportError, dialects};
+use redress_classify::{EndReason, IdempotencyHeader, KeyFormat, Refreshed, TransportError, dialects};
 use tower::{Layer, ServiceExt};
 
 const KEYED: &str = "[idempotency]\nheader = \"Idempotency-Key\"\n";
@@ -117,7 +117,7 @@ async fn what_carries_a_key_may_be_sent_again_and_what_does_not_may_not() {
     let mut said = request("POST");
     said.extensions_mut().insert(Idempotent(false));
     let (outcome, times) = run(&keyed(), said, vec![answer(500)]).await;
-    assert_eq!((times.len(), stop(&outcome)), (1, Some(Stop::NotIdempotent)), "the caller's word comes first");
+    assert_eq!((times.len(), stop(&outcome)), (1, Some(EndReason::NotIdempotent)), "the caller's word comes first");
     let mut stray = request("POST");
     stray.headers_mut().insert("idempotency-key", HeaderValue::from_static("k"));
     let paypal = BackoffLayer::new(dialects::by_name("paypal").expect("it is shipped"));

@@ -7,7 +7,7 @@ use common::*;
 use http::{HeaderName, HeaderValue, Response};
 use proptest::prelude::*;
 use redress_backoff::BackoffLayer;
-use redress_classify::{ClassifyLayer, Dialect, Phase, Stop, TransportError, dialects};
+use redress_classify::{ClassifyLayer, Dialect, EndReason, Phase, TransportError, dialects};
 use tower::{Layer, ServiceExt};
 
 /// A POST without a key; the server answers each time alike. Returns how often it arrived, and how the call ended.
@@ -17,7 +17,7 @@ async fn posted(
     status: u16,
     headers: &[(&str, &str)],
     body: &str,
-) -> (usize, Option<Stop>) {
+) -> (usize, Option<EndReason>) {
     let mut response = Response::builder().status(status).body(body.to_owned()).expect("a status");
     for (name, value) in headers {
         let name = HeaderName::from_bytes(name.as_bytes()).expect("a name");
@@ -34,12 +34,12 @@ async fn posted(
     (handle.calls(), stop(&outcome))
 }
 
-async fn silent_post(status: u16, headers: &[(&str, &str)]) -> (usize, Option<Stop>) {
+async fn silent_post(status: u16, headers: &[(&str, &str)]) -> (usize, Option<EndReason>) {
     posted(&layer(), &silent(), status, headers, "").await
 }
 
-const AGAIN: (usize, Option<Stop>) = (3, Some(Stop::Attempts));
-const ONCE: (usize, Option<Stop>) = (1, Some(Stop::NotIdempotent));
+const AGAIN: (usize, Option<EndReason>) = (3, Some(EndReason::Attempts));
+const ONCE: (usize, Option<EndReason>) = (1, Some(EndReason::NotIdempotent));
 
 #[tokio::test(start_paused = true)]
 async fn never_sent_is_not_processed() {
@@ -204,7 +204,7 @@ async fn of_each_shipped_dialect_the_documented_words_are_believed() {
         let layer = BackoffLayer::new(dialect.clone()).max_retry_after(std::time::Duration::from_secs(600));
         let (calls, stop) = posted(&layer, &dialect, status, headers, body).await;
         assert_eq!(
-            (calls > 1, stop == Some(Stop::NotIdempotent)),
+            (calls > 1, stop == Some(EndReason::NotIdempotent)),
             (expected == AGAIN, expected == ONCE),
             "{name} {status} {body}: {calls} {stop:?}"
         );

@@ -9,7 +9,7 @@ use common::*;
 use http::{Request, Response};
 use proptest::prelude::*;
 use redress_backoff::{BackoffLayer, Jitter};
-use redress_classify::{Record, ResponseExt, Schedule, Stop, WaitSource};
+use redress_classify::{EndReason, Record, ResponseExt, Schedule, WaitSource};
 use tokio::time::Instant;
 use tower::{Layer, ServiceExt};
 
@@ -154,6 +154,6 @@ proptest! {
         // Whatever was set, the budget ends it: a full one allows a hundred retries of what is throttled.
         prop_assert!((1..=101).contains(&sent.len()));
         prop_assert!(sent.windows(2).all(|pair| pair[0] <= pair[1]));
-        prop_assert!(record.is_none_or(|record| record.stop() != Stop::Success));
+        prop_assert!(record.is_none_or(|record| record.end_reason() != EndReason::Success));
     }
 }

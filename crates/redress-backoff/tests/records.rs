@@ -6,8 +6,8 @@ use common::*;
 use http::Response;
 use redress_backoff::{BackoffLayer, Budget, Jitter, Reservation};
 use redress_classify::{
-    Basis, Class, ClassifyLayer, Error, HintSource, Phase, Refreshed, ResponseExt, Stop, TransportError, WaitSource,
-    dialects,
+    Basis, Class, ClassifyLayer, EndReason, Error, HintSource, Phase, Refreshed, ResponseExt, TransportError,
+    WaitSource, dialects,
 };
 use tower::{Layer, ServiceExt};
 
@@ -41,7 +41,7 @@ async fn each_attempt_tells_class_evidence_wait_and_budget() {
         assert_eq!((attempt.wait, attempt.wait_source.clone()), (wait, source));
         assert_eq!((attempt.budget_before, attempt.budget_after), (Some(before), Some(after)), "{status:?}");
     }
-    assert_eq!((record.attempts().len(), record.stop(), handle.calls()), (5, Stop::Success, 5));
+    assert_eq!((record.attempts().len(), record.end_reason(), handle.calls()), (5, EndReason::Success, 5));
     assert_eq!(
         record.to_string(),
         "5 attempts, 500 internal, waited 50.0ms, 503 rate_limited, waited 2.0s, unavailable, waited 200.0ms, \
@@ -61,17 +61,17 @@ async fn every_end_says_why() {
     let refused = || Answer::error(TransportError::connect("refused"));
     let far = ("retry-after", "500");
     for (name, layer, method, answers, reason, levels) in [
-        ("idempotency", layer(), "POST", vec![answer(500)], Stop::NotIdempotent, (500, 500)),
-        ("attempts", layer().attempts(count(1)), "GET", vec![answer(500)], Stop::Attempts, (500, 500)),
-        ("budget", layer().budget(Budget::with_capacity(13)), "GET", vec![answer(500)], Stop::Budget, (13, 13)),
-        ("hint", layer(), "GET", vec![with(503, &[far])], Stop::HintTooLong, (500, 500)),
-        ("deadline", layer().deadline(ms(50)), "GET", vec![answer(500)], Stop::Deadline, (500, 500)),
-        ("of the second", layer(), "GET", vec![refused(), answer(404)], Stop::NotRetryable, (486, 486)),
+        ("idempotency", layer(), "POST", vec![answer(500)], EndReason::NotIdempotent, (500, 500)),
+        ("attempts", layer().attempts(count(1)), "GET", vec![answer(500)], EndReason::Attempts, (500, 500)),
+        ("budget", layer().budget(Budget::with_capacity(13)), "GET", vec![answer(500)], EndReason::Budget, (13, 13)),
+        ("hint", layer(), "GET", vec![with(503, &[far])], EndReason::HintTooLong, (500, 500)),
+        ("deadline", layer().deadline(ms(50)), "GET", vec![answer(500)], EndReason::Deadline, (500, 500)),
+        ("of the second", layer(), "GET", vec![refused(), answer(404)], EndReason::NotRetryable, (486, 486)),
     ] {
         let (outcome, _) = run(&layer, request(method), answers).await;
         let record = record(&outcome).expect("it says why");
         let last = record.attempts().last().expect("there was one");
-        assert_eq!((record.stop(), last.wait), (reason, None), "{name}");
+        assert_eq!((record.end_reason(), last.wait), (reason, None), "{name}");
         assert_eq!((last.budget_before, last.budget_after), (Some(levels.0), Some(levels.1)), "{name}: none was taken");
     }
     let (outcome, _) = run(&layer().without_budget(), request("GET"), vec![answer(500), answer(200)]).await;
@@ -99,15 +99,15 @@ async fn what_a_layer_below_did_not_send_costs_nothing() {
     let held = || Answer::error(Error::paced(later));
     let gone = || Answer::error(Error::deadline(Phase::NotSent));
     for (below, reason, levels) in [
-        (held(), Stop::Paced, (Some(500), Some(500))),
-        (gone(), Stop::Deadline, (Some(500), Some(500))),
-        (Answer::error(Error::deadline(Phase::MaybeProcessed)), Stop::Deadline, (Some(486), Some(486))),
+        (held(), EndReason::Paced, (Some(500), Some(500))),
+        (gone(), EndReason::Deadline, (Some(500), Some(500))),
+        (Answer::error(Error::deadline(Phase::MaybeProcessed)), EndReason::Deadline, (Some(486), Some(486))),
     ] {
         let budget = Budget::new();
         let (outcome, _) = run(&layer().budget(budget.clone()), request("GET"), vec![answer(503), below]).await;
         let record = record(&outcome).expect("there were two attempts");
         let last = record.attempts().last().expect("there were two");
-        assert_eq!((record.stop(), (last.budget_before, last.budget_after)), (reason, levels));
+        assert_eq!((record.end_reason(), (last.budget_before, last.budget_after)), (reason, levels));
         assert_eq!(Some(budget.level()), levels.1);
     }
 }
@@ -120,5 +120,5 @@ async fn a_replay_that_is_held_back_leaves_the_retry_before_it_paid() {
     let budget = Budget::new();
     let layer = layer().budget(budget.clone());
     let (outcome, _) = run(&layer, request("GET"), vec![answer(503), Answer::ok(rejected), held]).await;
-    assert_eq!((stop(&outcome), budget.level()), (Some(Stop::Paced), 486));
+    assert_eq!((stop(&outcome), budget.level()), (Some(EndReason::Paced), 486));
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use common::*;
 use http::{Request, Response};
 use redress_backoff::Budget;
-use redress_classify::{CloneBody, Refreshed, ResponseExt, Stop};
+use redress_classify::{CloneBody, EndReason, Refreshed, ResponseExt};
 use redress_sandbox::strict_mock::BoxError;
 use tower::{Layer, ServiceExt};
 
@@ -39,7 +39,7 @@ async fn a_replay_may_be_retried_like_any_attempt() {
     let mut rejected = Response::builder().status(401).body(String::new()).expect("a status");
     rejected.extensions_mut().insert(Refreshed);
     let (outcome, times) = run(&layer(), request("GET"), vec![Answer::ok(rejected), answer(500), answer(200)]).await;
-    assert_eq!((times, stop(&outcome)), (vec![0, 0, 50], Some(Stop::Success)));
+    assert_eq!((times, stop(&outcome)), (vec![0, 0, 50], Some(EndReason::Success)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -116,13 +116,13 @@ async fn a_copy_that_lost_bytes_is_not_sent_and_the_original_answer_comes_back()
         response
     };
     for (name, method, loses, first, sends, reason) in [
-        ("whole", "PUT", false, failure(503), 2, Stop::Success),
-        ("not whole", "PUT", true, failure(503), 1, Stop::NotReplayable),
-        ("not whole, and not safe to send twice", "POST", true, failure(500), 1, Stop::NotReplayable),
-        ("whole, and not safe to send twice", "POST", false, failure(500), 1, Stop::NotIdempotent),
-        ("not whole, throttled", "POST", true, failure(429), 1, Stop::NotReplayable),
-        ("whole, refreshed", "POST", false, rejected(), 2, Stop::Success),
-        ("not whole, refreshed", "POST", true, rejected(), 1, Stop::NotReplayable),
+        ("whole", "PUT", false, failure(503), 2, EndReason::Success),
+        ("not whole", "PUT", true, failure(503), 1, EndReason::NotReplayable),
+        ("not whole, and not safe to send twice", "POST", true, failure(500), 1, EndReason::NotReplayable),
+        ("whole, and not safe to send twice", "POST", false, failure(500), 1, EndReason::NotIdempotent),
+        ("not whole, throttled", "POST", true, failure(429), 1, EndReason::NotReplayable),
+        ("whole, refreshed", "POST", false, rejected(), 2, EndReason::Success),
+        ("not whole, refreshed", "POST", true, rejected(), 1, EndReason::NotReplayable),
     ] {
         let status = first.status();
         let (outcome, sent) = streamed(method, loses, first).await;
@@ -151,7 +151,7 @@ async fn a_copy_that_loses_bytes_during_the_wait_is_not_sent() {
     lost.store(1, Ordering::SeqCst);
     let error = call.await.expect("no panic").expect_err("the answer is gone");
     assert_eq!((sent.load(Ordering::SeqCst), budget.level()), (1, 500), "nothing was sent, nothing is spent");
-    assert_eq!(error.record().map(redress_classify::Record::stop), Some(Stop::NotReplayable));
+    assert_eq!(error.record().map(redress_classify::Record::end_reason), Some(EndReason::NotReplayable));
     assert_eq!(error.phase(), redress_classify::Phase::MaybeProcessed);
 }
 
@@ -164,9 +164,9 @@ async fn a_body_that_cannot_be_copied_is_that_before_anything_else() {
         }
     }
     for (method, status, reason) in [
-        ("GET", 503, Some(Stop::NotReplayable)),
-        ("POST", 500, Some(Stop::NotReplayable)),
-        ("POST", 429, Some(Stop::NotReplayable)),
+        ("GET", 503, Some(EndReason::NotReplayable)),
+        ("POST", 500, Some(EndReason::NotReplayable)),
+        ("POST", 429, Some(EndReason::NotReplayable)),
         ("POST", 404, None),
         ("POST", 200, None),
     ] {

@@ -14,7 +14,7 @@ use std::time::Duration;
 use common::*;
 use http::{Request, Response};
 use redress_backoff::Budget;
-use redress_classify::{Phase, Stop, TransportError};
+use redress_classify::{EndReason, Phase, TransportError};
 use redress_sandbox::Bell;
 use redress_sandbox::strict_mock::BoxError;
 use tokio::time::Instant;
@@ -134,7 +134,7 @@ async fn a_service_that_breaks_between_attempts_ends_the_call() {
         let error = call.as_mut().await.expect_err("nobody can send it");
         assert_eq!((error.is_transport(), error.phase(), budget.level()), (true, phase, 500), "{answer}");
         let record = error.record().expect("an error has one");
-        assert_eq!((record.attempts().len(), record.stop()), (1, Stop::NotSent), "{answer}");
+        assert_eq!((record.attempts().len(), record.end_reason()), (1, EndReason::NotSent), "{answer}");
         assert_eq!(service.calls.load(Ordering::SeqCst), 1);
     }
 }

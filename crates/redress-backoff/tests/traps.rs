@@ -10,7 +10,7 @@ use std::time::Duration;
 use common::*;
 use http::{Request, Response};
 use redress_backoff::{BackoffLayer, Budget, Jitter, Reservation};
-use redress_classify::{Class, ClassifyLayer, CloneBody, ResponseExt, Schedule, Stop, TransportError};
+use redress_classify::{Class, ClassifyLayer, CloneBody, EndReason, ResponseExt, Schedule, TransportError};
 use redress_sandbox::strict_mock::BoxError;
 use tokio::time::Instant;
 use tower::{Layer, Service, ServiceExt};
@@ -81,7 +81,7 @@ async fn a_budget_does_not_move_with_the_clock() {
     tokio::time::advance(Duration::from_secs(30 * 86_400)).await;
     assert_eq!(budget.level(), 10);
     let (outcome, _) = run(&layer, request("GET"), vec![answer(500)]).await;
-    assert_eq!((stop(&outcome), budget.level()), (Some(Stop::Budget), 10), "a month of silence allows no retry");
+    assert_eq!((stop(&outcome), budget.level()), (Some(EndReason::Budget), 10), "a month of silence allows no retry");
     run(&layer, request("GET"), vec![answer(200)]).await.0.expect("a response");
     assert_eq!(budget.level(), 11, "a success does");
 }
@@ -130,7 +130,7 @@ async fn a_schedule_without_a_cap_does_not_overflow() {
             let layer = BackoffLayer::new(silent()).jitter(jitter).transient(endless).attempts(count(20));
             let (outcome, times) =
                 run(&layer.random(|| u32::MAX), request("GET"), (0..20).map(|_| answer(500)).collect()).await;
-            assert_eq!((times.len(), stop(&outcome)), (20, Some(Stop::Attempts)), "{base:?} {factor} {jitter:?}");
+            assert_eq!((times.len(), stop(&outcome)), (20, Some(EndReason::Attempts)), "{base:?} {factor} {jitter:?}");
         }
     }
 }
@@ -170,11 +170,11 @@ async fn a_failed_response_is_not_held_through_the_backoff() {
 async fn a_hint_does_not_bypass_the_limits() {
     let polite = |times| (0..times).map(|_| with(429, &[("retry-after", "100")])).collect::<Vec<_>>();
     let (outcome, times) = run(&layer(), request("GET"), polite(3)).await;
-    assert_eq!((times.len(), stop(&outcome)), (3, Some(Stop::Attempts)));
+    assert_eq!((times.len(), stop(&outcome)), (3, Some(EndReason::Attempts)));
     let (outcome, times) = run(&layer().attempts(count(9)).deadline(ms(250_000)), request("GET"), polite(3)).await;
-    assert_eq!((times.len(), stop(&outcome)), (3, Some(Stop::Deadline)));
+    assert_eq!((times.len(), stop(&outcome)), (3, Some(EndReason::Deadline)));
     let (outcome, times) = run(&layer().budget(Budget::with_capacity(9)), request("GET"), polite(2)).await;
-    assert_eq!((times.len(), stop(&outcome)), (2, Some(Stop::Budget)));
+    assert_eq!((times.len(), stop(&outcome)), (2, Some(EndReason::Budget)));
 }
 
 /// A sleep that ended past the deadline, after which the call failed in vain.
@@ -185,7 +185,7 @@ async fn nobody_sleeps_past_the_deadline() {
         let (outcome, _) = run(&layer().deadline(ms(deadline)), request("GET"), vec![failure]).await;
         assert_eq!(
             (start.elapsed(), stop(&outcome)),
-            (Duration::ZERO, Some(Stop::Deadline)),
+            (Duration::ZERO, Some(EndReason::Deadline)),
             "given up before the sleep"
         );
         assert!(outcome.is_ok(), "with the response in hand");
@@ -211,7 +211,7 @@ async fn a_post_is_not_repeated_by_default() {
     for method in ["POST", "PATCH"] {
         for status in 500..=599 {
             let (outcome, times) = run(&layer(), request(method), vec![answer(status)]).await;
-            assert_eq!((times.len(), stop(&outcome)), (1, Some(Stop::NotIdempotent)), "{method} {status}");
+            assert_eq!((times.len(), stop(&outcome)), (1, Some(EndReason::NotIdempotent)), "{method} {status}");
         }
         let broken = Answer::error(TransportError::body("reset"));
         assert_eq!(run(&layer(), request(method), vec![broken]).await.1.len(), 1, "{method}");
@@ -236,7 +236,7 @@ async fn a_body_that_cannot_be_copied_is_not_sent_as_an_empty_one() {
     let outcome =
         layer().layer(service).oneshot(Request::put("/").body(Stream(Some("text".to_owned()))).expect("legal")).await;
     assert_eq!(*bodies.lock().unwrap(), [Some("text".to_owned())]);
-    assert_eq!(stop(&outcome), Some(Stop::NotReplayable));
+    assert_eq!(stop(&outcome), Some(EndReason::NotReplayable));
 }
 
 /// An error body that was no JSON, whose failure to parse hid a status that asks for a retry.
@@ -260,7 +260,7 @@ async fn nested_retries_do_not_multiply() {
     let layer = layer().attempts(count(4));
     let (mock, handle) = mock((0..16).map(|_| answer(500)));
     let outcome = layer.layer(layer.layer(mock)).oneshot(request("GET")).await;
-    assert_eq!((handle.calls(), stop(&outcome)), (4, Some(Stop::Attempts)));
+    assert_eq!((handle.calls(), stop(&outcome)), (4, Some(EndReason::Attempts)));
 }
 
 /// A budget that was charged for a retry nobody sent, and a last response that was thrown away for a bare error.
@@ -278,7 +278,7 @@ async fn the_last_response_comes_back_and_only_what_is_sent_is_charged() {
     assert_eq!((response.status().as_u16(), response.headers().contains_key("x-which")), (503, true));
     assert_eq!(response.body(), "body");
     let (outcome, _) = run(&layer().budget(budget.clone()), request("GET"), vec![answer(503)]).await;
-    assert_eq!((stop(&outcome), outcome.is_ok(), budget.level()), (Some(Stop::Budget), true, 0));
+    assert_eq!((stop(&outcome), outcome.is_ok(), budget.level()), (Some(EndReason::Budget), true, 0));
 }
 
 /// A request that was copied more often than it was sent.

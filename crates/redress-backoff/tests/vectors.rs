@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use common::*;
 use redress_backoff::{BackoffLayer, Budget, Jitter, Reservation};
-use redress_classify::{Stop, dialects};
+use redress_classify::{EndReason, dialects};
 use tower::{Layer, ServiceExt};
 
 /// One vector: attempts, level at the start, cap in ms, statuses, level after each decision with the wait in ms that was
 /// decided on, and why it stopped.
-type Vector = (u32, u32, u64, &'static [u16], &'static [(u32, Option<u64>)], Stop);
+type Vector = (u32, u32, u64, &'static [u16], &'static [(u32, Option<u64>)], EndReason);
 
 /// Runs vectors on the two scales, by the levels and waits of the record and the times at which requests arrived.
 async fn hold(vectors: &[Vector], transient: u64, throttled: u64) {
@@ -27,7 +27,7 @@ async fn hold(vectors: &[Vector], transient: u64, throttled: u64) {
         let steps: Vec<_> =
             record.attempts().iter().map(|step| (step.budget_after.expect("a budget"), step.wait)).collect();
         let expected: Vec<_> = expected.iter().map(|(level, wait)| (*level, wait.map(ms))).collect();
-        assert_eq!((steps.as_slice(), record.stop()), (expected.as_slice(), *reason), "{name}");
+        assert_eq!((steps.as_slice(), record.end_reason()), (expected.as_slice(), *reason), "{name}");
         let befores = record.attempts().iter().map(|step| step.budget_before.expect("a budget")).skip(1);
         assert!(befores.eq(steps.iter().map(|(level, _)| *level).take(steps.len() - 1)), "{name}");
         assert_eq!(Some(budget.level()), steps.last().map(|(level, _)| *level), "{name}");
@@ -41,7 +41,7 @@ async fn hold(vectors: &[Vector], transient: u64, throttled: u64) {
 
 #[tokio::test(start_paused = true)]
 async fn the_aws_standard_vectors_hold() {
-    use Stop::{Attempts, Budget as OutOfBudget, Success};
+    use EndReason::{Attempts, Budget as OutOfBudget, Success};
     // Standard mode 2.1: a transient retry costs 14 from 50 ms on, a throttled one 5 from 1 s on, the cap is 20 s.
     let vectors: [Vector; 8] = [
         (3, 500, 20_000, &[500, 500, 200], &[(486, Some(50)), (472, Some(100)), (486, None)], Success),
@@ -72,7 +72,7 @@ async fn the_aws_standard_vectors_hold() {
 
 #[tokio::test(start_paused = true)]
 async fn the_aws_legacy_vectors_hold() {
-    use Stop::{Attempts, Budget as OutOfBudget, Success};
+    use EndReason::{Attempts, Budget as OutOfBudget, Success};
     // Legacy mode: every retry costs 5 and waits from 1 s on, which is what throttling is now.
     let vectors: [Vector; 4] = [
         (3, 500, 20_000, &[429, 429, 200], &[(495, Some(1_000)), (490, Some(2_000)), (495, None)], Success),
@@ -121,7 +121,7 @@ async fn the_schedules_of_vendors_clients_are_those_of_their_dialects() {
         let layer = BackoffLayer::new(vendor).jitter(Jitter::None).attempts(count(attempts));
         let (outcome, times) = run(&layer, request("GET"), (0..attempts).map(|_| answer(500)).collect()).await;
         let waits: Vec<_> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
-        assert_eq!((waits.as_slice(), stop(&outcome)), (expected, Some(Stop::Attempts)), "{name}");
+        assert_eq!((waits.as_slice(), stop(&outcome)), (expected, Some(EndReason::Attempts)), "{name}");
     }
     let openai = BackoffLayer::new(dialects::by_name("openai").expect("it is shipped"));
     for status in [408, 409, 429, 500, 503] {
@@ -233,6 +233,6 @@ async fn clones_of_a_layer_share_one_budget() {
     let layer = layer().budget(Budget::with_capacity(14));
     let (first, _) = run(&layer.clone(), request("GET"), vec![answer(500), answer(404)]).await;
     let (second, times) = run(&layer, request("GET"), vec![answer(500)]).await;
-    assert_eq!((stop(&first), times.len()), (Some(Stop::NotRetryable), 1), "the first call spent it all");
+    assert_eq!((stop(&first), times.len()), (Some(EndReason::NotRetryable), 1), "the first call spent it all");
     assert_eq!(second.expect("the response in hand").status(), 500);
 }

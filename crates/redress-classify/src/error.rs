@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use redress_envelope::{Class, Recovery};
 
 use crate::BoxError;
-use crate::record::{Record, Stop};
+use crate::record::{EndReason, Record};
 use crate::secrets::{Secrets, quoted};
 use crate::transport::{TransportError, find, is_timeout, phase_of};
 use crate::verdict::{Phase, Verdict};
@@ -218,7 +218,7 @@ impl fmt::Display for Error {
         })?;
         match &self.inner.record {
             // The stop would say the same again.
-            Some(record) if self.is_credentials() && record.stop() == Stop::Credentials => {
+            Some(record) if self.is_credentials() && record.end_reason() == EndReason::Credentials => {
                 f.write_str(" (")?;
                 record.write_attempts(f)?;
                 f.write_str(")")?;

@@ -62,7 +62,7 @@ pub use future::ResponseFuture;
 pub use held::Held;
 pub use layer::ClassifyLayer;
 pub use printable::{escaped, is_hidden};
-pub use record::{Attempt, Record, Stop, WaitSource};
+pub use record::{Attempt, EndReason, Record, WaitSource};
 pub use replay::{CloneBody, Progress, ReplayBody, ReplayError, try_clone_request};
 pub use response::{Refreshed, ResponseExt};
 pub use secrets::Secrets;

@@ -20,7 +20,7 @@ use crate::verdict::Verdict;
 #[derive(Clone, Debug)]
 pub struct Record {
     attempts: Vec<Attempt>,
-    stop: Stop,
+    end_reason: EndReason,
 }
 
 /// One attempt of a call.
@@ -60,7 +60,7 @@ pub enum WaitSource {
 /// Why no further attempt was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Stop {
+pub enum EndReason {
     /// The last attempt succeeded.
     Success,
     /// The verdict says that another attempt would not help.
@@ -88,8 +88,8 @@ pub enum Stop {
 impl Record {
     /// Makes a record of the given attempts.
     #[must_use]
-    pub const fn new(attempts: Vec<Attempt>, stop: Stop) -> Self {
-        Self { attempts, stop }
+    pub const fn new(attempts: Vec<Attempt>, end_reason: EndReason) -> Self {
+        Self { attempts, end_reason }
     }
 
     /// Returns every attempt, replays included, in order.
@@ -100,8 +100,8 @@ impl Record {
 
     /// Returns why it stopped.
     #[must_use]
-    pub const fn stop(&self) -> Stop {
-        self.stop
+    pub const fn end_reason(&self) -> EndReason {
+        self.end_reason
     }
 
     /// Returns the record with the secrets masked in all that servers wrote; `None` when it holds none of them.
@@ -142,7 +142,7 @@ impl Attempt {
 impl fmt::Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.write_attempts(f)?;
-        write!(f, "; {}", self.stop)
+        write!(f, "; {}", self.end_reason)
     }
 }
 
@@ -176,7 +176,7 @@ impl Serialize for Record {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut record = serializer.serialize_struct("Record", 2)?;
         record.serialize_field("attempts", &self.attempts)?;
-        record.serialize_field("stop", self.stop.as_str())?;
+        record.serialize_field("end_reason", self.end_reason.as_str())?;
         record.end()
     }
 }
@@ -197,7 +197,7 @@ impl Serialize for Attempt {
     }
 }
 
-impl Stop {
+impl EndReason {
     /// Returns the reason in `snake_case`, as events and metrics name it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -229,7 +229,7 @@ impl WaitSource {
     }
 }
 
-impl fmt::Display for Stop {
+impl fmt::Display for EndReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Success => "succeeded",
@@ -269,7 +269,7 @@ mod tests {
         let mut failed = Attempt::new(None, Some(verdict), false);
         failed.wait = Some(Duration::from_millis(1_250));
         (failed.budget_before, failed.budget_after) = (Some(500), Some(486));
-        let record = Record::new(vec![failed, Attempt::new(Some(200), None, false)], Stop::Success);
+        let record = Record::new(vec![failed, Attempt::new(Some(200), None, false)], EndReason::Success);
         assert_eq!(record.to_string(), "2 attempts, unavailable, waited 1.2s, 200 success; succeeded");
     }
 }

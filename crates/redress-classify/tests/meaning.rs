@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use common::{Step, answer, classify, data, fail};
 use http::{HeaderValue, Method, Response};
 use redress_classify::{
-    ApiError, Attempt, Basis, Class, Clock, Code, Dialect, Error, Phase, Record, Recovery, ResponseExt, Stop,
+    ApiError, Attempt, Basis, Class, Clock, Code, Dialect, EndReason, Error, Phase, Record, Recovery, ResponseExt,
     TransportError, Verdict, dialects,
 };
 use redress_sandbox::Recorder;
@@ -158,9 +158,9 @@ async fn an_error_keeps_the_wait_and_its_report_tells_where_it_was_read() {
 async fn an_error_keeps_the_record_of_its_response() {
     let mut response = classify(dialects::ranex(), answer(503, [])).await;
     let attempt = Attempt::new(Some(503), response.verdict().cloned(), false);
-    response.extensions_mut().insert(Record::new(vec![attempt], Stop::Attempts));
+    response.extensions_mut().insert(Record::new(vec![attempt], EndReason::Attempts));
     let error = response.ok_or_api_error().expect_err("a 503");
-    assert_eq!(error.record().map(Record::stop), Some(Stop::Attempts));
+    assert_eq!(error.record().map(Record::end_reason), Some(EndReason::Attempts));
 }
 
 #[tokio::test(start_paused = true)]

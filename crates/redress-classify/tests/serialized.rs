@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use http::{Method, Response, Uri};
-use redress_classify::{Attempt, Clock, Phase, Record, ResponseExt, Stop, Verdict, WaitSource, dialects};
+use redress_classify::{Attempt, Clock, EndReason, Phase, Record, ResponseExt, Verdict, WaitSource, dialects};
 use serde_json::{from_value, json, to_value};
 
 #[test]
@@ -50,7 +50,7 @@ fn a_record_is_its_attempts_and_why_it_stopped() {
     let verdict = Verdict::of_response(&dialects::veridia(), &method, &uri, &head, &Clock::system(), &[]).unwrap();
     let mut first = Attempt::new(Some(503), Some(verdict.clone()), false);
     (first.wait, first.wait_source) = (Some(Duration::from_millis(1_250)), Some(WaitSource::Backoff));
-    let record = Record::new(vec![first, Attempt::new(Some(200), None, true)], Stop::Success);
+    let record = Record::new(vec![first, Attempt::new(Some(200), None, true)], EndReason::Success);
     let expected = json!({
         "attempts": [
             {"status": 503, "class": "unavailable", "recovery": "retry", "phase": "answered", "is_replay": false,
@@ -58,7 +58,7 @@ fn a_record_is_its_attempts_and_why_it_stopped() {
             {"status": 200, "class": null, "recovery": null, "phase": null, "is_replay": true, "wait_ms": null,
              "wait_source": null},
         ],
-        "stop": "success",
+        "end_reason": "success",
     });
     assert_eq!(to_value(&record).unwrap(), expected);
     let response = Response::builder().status(503).extension(verdict).extension(record).body(()).unwrap();

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use redress_classify::{Class, FieldError, Recovery, Stop, Verdict, When};
+use redress_classify::{Class, EndReason, FieldError, Recovery, Verdict, When};
 use redress_envelope::Dialect;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -77,9 +77,9 @@ impl<'a> Answer<'a> {
 }
 
 /// Names why the library would not retry; no other reason is known without sending anything.
-const fn word_of(stop: Stop) -> &'static str {
+const fn word_of(stop: EndReason) -> &'static str {
     match stop {
-        Stop::HintTooLong => "hint_too_long",
+        EndReason::HintTooLong => "hint_too_long",
         _ => "not_idempotent",
     }
 }

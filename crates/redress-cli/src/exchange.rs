@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use http::header::SET_COOKIE;
 use http::{Method, Request, Response, Uri, response};
 use redress_backoff::BackoffLayer;
-use redress_classify::{Clock, Recovery, Secrets, Stop, Verdict};
+use redress_classify::{Clock, EndReason, Recovery, Secrets, Verdict};
 use redress_envelope::Dialect;
 use tokio::time::Instant;
 
@@ -30,7 +30,7 @@ pub(crate) struct Judgement {
     /// `None` for a success.
     pub(crate) verdict: Option<Verdict>,
     /// Why a call would not be sent again although that could help: the wait is too long, or a second sending not safe.
-    pub(crate) stop: Option<Stop>,
+    pub(crate) stop: Option<EndReason>,
     /// An instant before the response was judged, as of which a wait has all of its length.
     pub(crate) begun: Instant,
 }
@@ -77,7 +77,7 @@ impl Judge {
 }
 
 /// Asks the layer that retries, with its defaults, about a first attempt that ended so.
-fn stop(dialect: &Dialect, exchange: &Exchange<'_>, clock: &Clock, verdict: &Verdict) -> Option<Stop> {
+fn stop(dialect: &Dialect, exchange: &Exchange<'_>, clock: &Clock, verdict: &Verdict) -> Option<EndReason> {
     if verdict.recovery() != Recovery::Retry {
         return None;
     }
@@ -86,7 +86,7 @@ fn stop(dialect: &Dialect, exchange: &Exchange<'_>, clock: &Clock, verdict: &Ver
     *request.headers_mut() = exchange.call.headers.clone();
     let layer = BackoffLayer::new(dialect.clone()).clock(clock.clone());
     let stop = layer.would_retry(&request, &exchange.head, verdict).err();
-    stop.filter(|stop| matches!(stop, Stop::HintTooLong | Stop::NotIdempotent))
+    stop.filter(|stop| matches!(stop, EndReason::HintTooLong | EndReason::NotIdempotent))
 }
 
 impl<'a> Exchange<'a> {

@@ -3,7 +3,7 @@
 use anstyle::Style;
 use http::header::RETRY_AFTER;
 use http::response::Parts;
-use redress_classify::{ApiError, Recovery, Stop, Verdict, When};
+use redress_classify::{ApiError, EndReason, Recovery, Verdict, When};
 use redress_envelope::Dialect;
 
 use crate::exchange::{Exchange, Judgement};
@@ -81,7 +81,7 @@ impl Place {
     }
 }
 
-fn meaning(dialect: &Dialect, head: &Parts, verdict: &Verdict, stop: Option<Stop>) -> Vec<Row> {
+fn meaning(dialect: &Dialect, head: &Parts, verdict: &Verdict, stop: Option<EndReason>) -> Vec<Row> {
     let status = head.status.as_u16();
     let (class, recovery) = (verdict.class(), verdict.recovery());
     let what = format!("{class}: {}", words::of_class(class));

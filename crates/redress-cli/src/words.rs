@@ -1,7 +1,7 @@
 //! Sentences for people: classes, recoveries, schedules, routes.
 
 use http::{Method, Uri};
-use redress_classify::{Basis, Class, Recovery, Schedule, Stop};
+use redress_classify::{Basis, Class, EndReason, Recovery, Schedule};
 use redress_envelope::Dialect;
 
 use crate::time;
@@ -59,9 +59,9 @@ pub(crate) fn of_schedule(schedule: &Schedule) -> String {
 }
 
 /// Says why the library would not send a call again.
-pub(crate) fn of_stop(stop: Stop) -> &'static str {
+pub(crate) fn of_stop(stop: EndReason) -> &'static str {
     match stop {
-        Stop::HintTooLong => {
+        EndReason::HintTooLong => {
             "not waited for: longer than 2 min, the default of `max_retry_after`; the call fails at once"
         }
         _ => "not sent again: the call may have been processed, and has no idempotency key",

@@ -21,8 +21,8 @@ pub use service::{Redress, ResponseFuture};
 
 pub use redress_backoff::{BackoffLayer, Budget, Budgets, IdempotencyKey, Idempotent, Jitter, RequestExt};
 pub use redress_classify::{
-    ApiError, BoxError, Class, CloneBody, Code, Deadline, Dialect, Error, FieldError, Phase, Record, Recovery,
-    ReplayBody, ResponseExt, Route, Stop, Verdict, dialects,
+    ApiError, BoxError, Class, CloneBody, Code, Deadline, Dialect, EndReason, Error, FieldError, Phase, Record,
+    Recovery, ReplayBody, ResponseExt, Route, Verdict, dialects,
 };
 pub use redress_pace::{Gate, Limit, PaceLayer};
 pub use redress_refresh::{Credentials, Failure, Grant, Origin, RefreshLayer, StaticHeaders, Tokens};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
-use redress::{Dialect, RedressLayer, ResponseExt, Stop, dialects};
+use redress::{Dialect, EndReason, RedressLayer, ResponseExt, dialects};
 use redress_sandbox::strict_mock::StrictMock;
 use tower::{Layer, ServiceExt};
 
@@ -62,8 +62,8 @@ async fn a_batch_with_failed_results_goes_out_once() {
         let request = Request::post("https://api.example/_bulk").body("{}".to_owned()).unwrap();
         let response = layer.layer(mock).oneshot(request).await.unwrap();
         assert_eq!((handle.calls(), response.verdict().is_some()), (1, is_error), "{name}");
-        let stop = response.record().map(|record| record.stop());
-        assert!(matches!(stop, None | Some(Stop::NotIdempotent)), "{name}: {stop:?}");
+        let stop = response.record().map(|record| record.end_reason());
+        assert!(matches!(stop, None | Some(EndReason::NotIdempotent)), "{name}: {stop:?}");
         assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), body, "{name}: each result is there");
     }
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use redress::login::JsonLogin;
-use redress::{PaceLayer, Phase, RedressLayer, Stop, dialects};
+use redress::{EndReason, PaceLayer, Phase, RedressLayer, dialects};
 use redress_sandbox::strict_mock::{Answer, StrictMock};
 use tokio::time::Instant;
 use tower::{Layer, ServiceExt};
@@ -44,7 +44,7 @@ async fn a_call_that_waits_for_its_login_until_the_deadline_was_not_sent_in_what
         let start = Instant::now();
         let error = layer.layer(calls).oneshot(get()).await.expect_err("nothing was sent");
         assert_eq!((error.is_deadline(), error.phase(), start.elapsed()), (true, Phase::NotSent, s(3)));
-        assert_eq!(error.record().map(|record| record.stop()), Some(Stop::Deadline));
+        assert_eq!(error.record().map(|record| record.end_reason()), Some(EndReason::Deadline));
     }
 }
 
@@ -60,7 +60,7 @@ async fn a_call_that_waits_at_the_gate_and_then_for_a_login_ends_at_the_one_dead
     let start = Instant::now();
     let error = layer.layer(calls).oneshot(get()).await.expect_err("nothing was sent");
     assert_eq!((error.is_deadline(), error.phase(), start.elapsed()), (true, Phase::NotSent, s(12)));
-    assert_eq!(error.record().map(|record| record.stop()), Some(Stop::Deadline));
+    assert_eq!(error.record().map(|record| record.end_reason()), Some(EndReason::Deadline));
 }
 
 /// Closes the gate of a layer for so many seconds.

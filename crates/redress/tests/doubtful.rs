@@ -11,7 +11,8 @@ use http::{Request, Response};
 use http_body_util::Full;
 use redress::refresh::SecretString;
 use redress::{
-    Class, Code, Credentials, Dialect, Failure, Grant, Idempotent, Recovery, RedressLayer, ResponseExt, Stop, dialects,
+    Class, Code, Credentials, Dialect, EndReason, Failure, Grant, Idempotent, Recovery, RedressLayer, ResponseExt,
+    dialects,
 };
 use redress_sandbox::strict_mock::{Handle, StrictMock};
 use tower::{Layer, ServiceExt};
@@ -224,7 +225,7 @@ async fn after_a_refresh_only_what_was_not_processed_or_may_be_repeated_is_sent_
             let verdict = response.verdict().unwrap();
             assert_eq!(verdict.recovery(), Recovery::RefreshToken, "{name}");
             assert!(verdict.is_maybe_processed(), "{name}");
-            assert_eq!(response.record().map(|record| record.stop()), Some(Stop::NotIdempotent), "{name}");
+            assert_eq!(response.record().map(|record| record.end_reason()), Some(EndReason::NotIdempotent), "{name}");
         }
     }
 }

@@ -12,7 +12,7 @@ use redress::classify::TransportError;
 use redress::login::{JsonLogin, OAuth2};
 use redress::transport::{Hyper, Reqwest};
 use redress::{
-    BoxError, Class, Code, Credentials, Error, Failure, Grant, Recovery, RedressLayer, ResponseExt, Stop, Verdict,
+    BoxError, Class, Code, Credentials, EndReason, Error, Failure, Grant, Recovery, RedressLayer, ResponseExt, Verdict,
     dialects,
 };
 use redress_sandbox::Recorder;
@@ -73,7 +73,7 @@ async fn a_refused_connection_behind_a_login_is_told_with_its_host() {
     for error in [failed(over_hyper).await, failed(over_reqwest).await] {
         assert_eq!(error.to_string(), format!("could not obtain credentials (1 attempt, unavailable): {expected}"));
         assert_eq!(error.source().map(ToString::to_string), Some(expected.clone()));
-        assert_eq!(error.record().map(redress::Record::stop), Some(Stop::Credentials));
+        assert_eq!(error.record().map(redress::Record::end_reason), Some(EndReason::Credentials));
     }
 }
 

@@ -9,7 +9,7 @@ use http::{Request, Response};
 use http_body_util::Full;
 use redress::login::JsonLogin;
 use redress::{
-    Budget, Class, Code, Jitter, Limit, PaceLayer, RedressLayer, ResponseExt, StaticHeaders, Stop, dialects,
+    Budget, Class, Code, EndReason, Jitter, Limit, PaceLayer, RedressLayer, ResponseExt, StaticHeaders, dialects,
 };
 use redress_sandbox::strict_mock::{Answer, Handle, StrictMock};
 use tokio::time::{Instant, sleep};
@@ -134,10 +134,14 @@ async fn a_call_that_is_held_back_is_not_tried_again_and_says_why() {
     let layer = exact(RedressLayer::new(dialects::ranex())).deadline(Duration::from_secs(20));
     let service = layer.layer(mock);
     let response = service.clone().oneshot(request("GET", "/v1/a")).await.unwrap();
-    assert_eq!(response.record().map(redress::Record::stop), Some(Stop::Deadline), "its own hint is too long for it");
+    assert_eq!(
+        response.record().map(redress::Record::end_reason),
+        Some(EndReason::Deadline),
+        "its own hint is too long for it"
+    );
     let error = service.clone().oneshot(request("GET", "/v1/a")).await.unwrap_err();
     assert!(error.is_paced() && error.retry_at().is_some());
-    assert_eq!(error.record().map(redress::Record::stop), Some(Stop::Paced));
+    assert_eq!(error.record().map(redress::Record::end_reason), Some(EndReason::Paced));
     assert_eq!(
         error.to_string(),
         "the request was held back: its turn would come too late (1 attempt, rate_limited; its turn would come too late)"

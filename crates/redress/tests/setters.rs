@@ -114,10 +114,10 @@ async fn behaviour(layer: &RedressLayer) -> Vec<String> {
     ] {
         let request = Request::get(url).header("x-tenant", tenant).body(String::new()).expect("legal parts");
         let outcome = match stack.clone().oneshot(request).await {
-            Ok(response) => format!("{} {:?}", response.status(), response.record().map(redress::Record::stop)),
+            Ok(response) => format!("{} {:?}", response.status(), response.record().map(redress::Record::end_reason)),
             Err(error) => {
                 let kinds = (error.is_deadline(), error.is_paced(), error.phase());
-                format!("{kinds:?} {:?}", error.record().map(redress::Record::stop))
+                format!("{kinds:?} {:?}", error.record().map(redress::Record::end_reason))
             }
         };
         note(format!("{tenant} {url}: {outcome}"));

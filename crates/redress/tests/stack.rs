@@ -8,7 +8,7 @@ use http::{Request, Response};
 use http_body_util::Full;
 use redress::login::JsonLogin;
 use redress::{
-    Budget, Class, Code, Dialect, Error, Phase, Recovery, RedressLayer, ResponseExt, StaticHeaders, Stop, dialects,
+    Budget, Class, Code, Dialect, EndReason, Error, Phase, Recovery, RedressLayer, ResponseExt, StaticHeaders, dialects,
 };
 use redress_sandbox::strict_mock::{Answer, Handle, StrictMock};
 use tokio::time::Instant;
@@ -58,7 +58,7 @@ async fn an_expired_token_at_200_is_refreshed_and_the_post_sent_again() {
     let layer = layer.backoff(|backoff| backoff.budget(budget.clone()).attempts(NonZeroU32::MIN));
     let response = layer.layer(calls).oneshot(request("POST")).await.unwrap().ok_or_api_error().unwrap();
     let record = response.record().expect("it was sent twice");
-    assert_eq!((record.attempts().len(), record.stop(), budget.level()), (2, Stop::Success, 500));
+    assert_eq!((record.attempts().len(), record.end_reason(), budget.level()), (2, EndReason::Success, 500));
     let sent = handle.requests_headers();
     assert_eq!(sent, [("Bearer first".to_owned(), "key".to_owned()), ("Bearer second".to_owned(), "key".to_owned())]);
     assert_eq!((layer.tokens().refreshes(), layer.tokens().logins(), layer.tokens().generation()), (1, 1, 2));

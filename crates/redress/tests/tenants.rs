@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response};
 use http_body_util::Full;
-use redress::{Budget, Record, RedressLayer, ResponseExt, Stop, dialects};
+use redress::{Budget, EndReason, Record, RedressLayer, ResponseExt, dialects};
 use redress_sandbox::strict_mock::BoxError;
 use tokio::time::Instant;
 use tower::util::BoxCloneSyncService;
@@ -63,26 +63,30 @@ async fn a_hint_for_one_tenant_holds_nobody_else_back() {
 
 /// Lets calls of one fail until its retries are used up; returns how a call of the other one ends that succeeds at the
 /// second attempt.
-async fn after_an_outage(layer: RedressLayer, down: Request<String>, shaky: Request<String>) -> (u16, Option<Stop>) {
+async fn after_an_outage(
+    layer: RedressLayer,
+    down: Request<String>,
+    shaky: Request<String>,
+) -> (u16, Option<EndReason>) {
     let stack = layer.layer(server());
     let mut last = None;
     for _ in 0..200 {
         let copy = redress::classify::try_clone_request(&down).expect("a text can be copied");
-        last = stack.clone().oneshot(copy).await.expect("a response").record().map(Record::stop);
+        last = stack.clone().oneshot(copy).await.expect("a response").record().map(Record::end_reason);
     }
-    assert_eq!(last, Some(Stop::Budget));
+    assert_eq!(last, Some(EndReason::Budget));
     let response = stack.oneshot(shaky).await.expect("a response");
-    (response.status().as_u16(), response.record().map(Record::stop))
+    (response.status().as_u16(), response.record().map(Record::end_reason))
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_outage_uses_up_no_retries_of_another_upstream_or_tenant() {
     let (down, shaky) = ("https://down.example/down", "https://shaky.example/shaky");
-    let served = (200, Some(Stop::Success));
+    let served = (200, Some(EndReason::Success));
     assert_eq!(after_an_outage(generic(), request(down, None), request(shaky, None)).await, served);
     let (a, b) = (request("https://api.example/down", Some("a")), request("https://api.example/shaky", Some("b")));
     assert_eq!(after_an_outage(by_tenant(generic()), a, b).await, served);
     let shared = generic().backoff(|backoff| backoff.budget(Budget::new()));
-    let given_up = (500, Some(Stop::Budget));
+    let given_up = (500, Some(EndReason::Budget));
     assert_eq!(after_an_outage(shared, request(down, None), request(shaky, None)).await, given_up, "one for all");
 }

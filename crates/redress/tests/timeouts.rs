@@ -11,7 +11,7 @@ use http::{Request, Response};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Either, Full};
 use redress::{
-    Budget, Class, CloneBody, Deadline, Error, Phase, RedressLayer, ReplayBody, ResponseExt, StaticHeaders, Stop,
+    Budget, Class, CloneBody, Deadline, EndReason, Error, Phase, RedressLayer, ReplayBody, ResponseExt, StaticHeaders,
     dialects,
 };
 use redress_sandbox::strict_mock::{Answer, StrictMock};
@@ -180,7 +180,7 @@ async fn an_attempt_timeout_is_neither_throttling_nor_a_failure_of_the_credentia
             );
         }
         assert_eq!((handle.calls(), layer.tokens().refreshes(), layer.tokens().logins()), (sends, 0, 0), "{method}");
-        let expected = if sends == 1 { Stop::NotIdempotent } else { Stop::Success };
-        assert_eq!(record.stop(), expected, "{method}");
+        let expected = if sends == 1 { EndReason::NotIdempotent } else { EndReason::Success };
+        assert_eq!(record.end_reason(), expected, "{method}");
     }
 }

@@ -6,7 +6,7 @@ use http::{Request, Response};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use redress::transport::{Hyper, Reqwest};
-use redress::{BoxError, Class, Error, Phase, RedressLayer, ResponseExt, Stop, dialects};
+use redress::{BoxError, Class, EndReason, Error, Phase, RedressLayer, ResponseExt, dialects};
 use redress_sandbox::{Fault, Sandbox, Vendor};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -72,7 +72,7 @@ async fn a_refused_connection_was_not_sent_and_is_retried() {
         assert!(error.is_connect(), "{error:?}");
         assert_eq!((error.phase(), error.class()), (Phase::NotSent, Class::Unavailable));
         let record = error.record().expect("an error has one");
-        assert_eq!((record.attempts().len(), record.stop()), (3, Stop::Attempts));
+        assert_eq!((record.attempts().len(), record.end_reason()), (3, EndReason::Attempts));
         assert!(!format!("{error:?} {error}").contains("secret"), "{error:?}");
     }
 }
@@ -83,7 +83,7 @@ async fn a_connection_that_breaks_off_may_have_been_processed() {
         for result in both(&layer(), &server(answer).await).await {
             let error = result.expect_err("no response came");
             assert_eq!(error.phase(), Phase::MaybeProcessed, "{error:?}");
-            assert_eq!(error.record().map(redress::Record::stop), Some(Stop::NotIdempotent));
+            assert_eq!(error.record().map(redress::Record::end_reason), Some(EndReason::NotIdempotent));
         }
     }
 }

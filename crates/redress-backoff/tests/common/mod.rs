@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use redress_backoff::{BackoffLayer, Jitter};
-use redress_classify::{Dialect, Error, Record, ResponseExt, Schedule, Stop};
+use redress_classify::{Dialect, EndReason, Error, Record, ResponseExt, Schedule};
 pub use redress_sandbox::strict_mock::{Answer, Handle, StrictMock};
 use tokio::time::Instant;
 use tower::{Layer, ServiceExt};
@@ -91,6 +91,6 @@ pub fn record(outcome: &Outcome) -> Option<&Record> {
     }
 }
 
-pub fn stop(outcome: &Outcome) -> Option<Stop> {
-    record(outcome).map(Record::stop)
+pub fn stop(outcome: &Outcome) -> Option<EndReason> {
+    record(outcome).map(Record::end_reason)
 }

@@ -3,7 +3,7 @@
 use std::sync::mpsc;
 
 use http::Method;
-use redress::{Budget, Class, Idempotent, Phase, Stop};
+use redress::{Budget, Class, EndReason, Idempotent, Phase};
 
 use super::server::{Fault, start};
 use super::{both, layer, request};
@@ -34,7 +34,7 @@ async fn a_post_whose_connection_ends_is_never_processed_twice() {
             );
             assert!(error.is_transport() && !error.is_connect() && !error.is_timeout(), "{name}: {error:?}");
             let record = error.record().expect("an error has one");
-            assert_eq!((record.attempts().len(), record.stop()), (1, Stop::NotIdempotent), "{name}");
+            assert_eq!((record.attempts().len(), record.end_reason()), (1, EndReason::NotIdempotent), "{name}");
         }
         assert_eq!(effects.take(), [Method::POST, Method::POST], "{name}: one over each adapter");
     }
@@ -61,7 +61,11 @@ async fn what_may_be_repeated_is_and_no_more_often_than_the_attempts_allow() {
                 let error = result.expect_err(name);
                 assert_eq!(error.phase(), Phase::MaybeProcessed, "{method}, {name}: {error:?}");
                 let record = error.record().expect("an error has one");
-                assert_eq!((record.attempts().len(), record.stop()), (3, Stop::Attempts), "{method}, {name}");
+                assert_eq!(
+                    (record.attempts().len(), record.end_reason()),
+                    (3, EndReason::Attempts),
+                    "{method}, {name}"
+                );
             }
             assert_eq!(effects.take(), vec![method; 6], "{name}: three over each adapter");
         }
@@ -93,9 +97,13 @@ async fn a_connection_reset_before_the_request_was_read_is_judged_by_what_the_cl
             let phase = |attempt: &redress::classify::Attempt| attempt.verdict.as_ref().map(redress::Verdict::phase);
             if method == "POST" {
                 assert!(earlier.iter().all(|attempt| phase(attempt) == Some(Phase::NotSent)), "{error:?}");
-                assert_eq!(record.stop() == Stop::Attempts, phase(last) == Some(Phase::NotSent), "{error:?}");
+                assert_eq!(
+                    record.end_reason() == EndReason::Attempts,
+                    phase(last) == Some(Phase::NotSent),
+                    "{error:?}"
+                );
             } else {
-                assert_eq!((record.attempts().len(), record.stop()), (3, Stop::Attempts), "{error:?}");
+                assert_eq!((record.attempts().len(), record.end_reason()), (3, EndReason::Attempts), "{error:?}");
             }
         }
     }

@@ -1,7 +1,7 @@
 //! A success whose body breaks off while it may still signal an error.
 
 use http::Method;
-use redress::{Phase, RedressLayer, Stop, dialects};
+use redress::{EndReason, Phase, RedressLayer, dialects};
 
 use super::server::{Fault, start};
 use super::{both, request};
@@ -21,11 +21,13 @@ async fn a_held_success_that_breaks_off_is_a_failure_and_sent_again_only_if_that
         "transfer-encoding: chunked\r\n\r\n8\r\n{\"data\":\r\n",
     ] {
         let (url, effects) = start(cut(framing), std::sync::mpsc::channel().0).await;
-        for (method, sends, stop) in [(Method::POST, 1, Stop::NotIdempotent), (Method::GET, 3, Stop::Attempts)] {
+        for (method, sends, stop) in
+            [(Method::POST, 1, EndReason::NotIdempotent), (Method::GET, 3, EndReason::Attempts)]
+        {
             for result in both(&RedressLayer::new(dialects::vlens()), &request(method.as_str(), &url)).await {
                 let error = result.expect_err("the answer broke off");
                 assert!(error.is_transport() && error.phase() == Phase::MaybeProcessed, "{framing:?} {error:?}");
-                assert_eq!(error.record().map(redress::Record::stop), Some(stop), "{framing:?} {method}");
+                assert_eq!(error.record().map(redress::Record::end_reason), Some(stop), "{framing:?} {method}");
             }
             assert_eq!(effects.take(), vec![method; 2 * sends], "{framing:?}");
         }

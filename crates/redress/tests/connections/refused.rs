@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use redress::{Budget, Class, Phase, Stop};
+use redress::{Budget, Class, EndReason, Phase};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
 
@@ -27,7 +27,7 @@ async fn a_refused_connection_is_retried_whatever_the_method_and_bounded() {
             assert!(error.is_connect() && error.is_transport(), "{error:?}");
             assert_eq!((error.phase(), error.class()), (Phase::NotSent, Class::Unavailable));
             let record = error.record().expect("an error has one");
-            assert_eq!((record.attempts().len(), record.stop()), (3, Stop::Attempts), "{method}");
+            assert_eq!((record.attempts().len(), record.end_reason()), (3, EndReason::Attempts), "{method}");
         }
         assert_eq!(budget.level(), 500 - 4 * Budget::TRANSIENT, "two retries of each call");
     }
@@ -37,11 +37,11 @@ async fn a_refused_connection_is_retried_whatever_the_method_and_bounded() {
 async fn a_refused_connection_costs_no_more_than_the_budget() {
     let (_socket, url) = bound();
     let layer = layer().backoff(|backoff| backoff.budget(Budget::with_capacity(Budget::TRANSIENT)));
-    let attempts = |error: redress::Error| error.record().map(|record| (record.attempts().len(), record.stop()));
+    let attempts = |error: redress::Error| error.record().map(|record| (record.attempts().len(), record.end_reason()));
     let first = send(&layer, hyper(), request("POST", &url)).await.expect_err("nobody listens");
-    assert_eq!(attempts(first), Some((2, Stop::Budget)));
+    assert_eq!(attempts(first), Some((2, EndReason::Budget)));
     let second = send(&layer, reqwest(), request("POST", &url)).await.expect_err("nobody listens");
-    assert_eq!(attempts(second), Some((1, Stop::Budget)));
+    assert_eq!(attempts(second), Some((1, EndReason::Budget)));
 }
 
 #[tokio::test(start_paused = true)]

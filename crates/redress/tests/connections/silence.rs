@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::{Method, Request};
-use redress::{BoxError, Phase, RedressLayer, Stop};
+use redress::{BoxError, EndReason, Phase, RedressLayer};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tower::Service;
@@ -54,14 +54,14 @@ where
     let places = Arc::new(Semaphore::new(1));
     let transport = ConcurrencyLimit::with_semaphore(held, Arc::clone(&places));
     let layer: RedressLayer = layer().attempt_timeout(TIMEOUT);
-    for (method, sends, stop) in [("POST", 1, Stop::NotIdempotent), ("GET", 3, Stop::Attempts)] {
+    for (method, sends, stop) in [("POST", 1, EndReason::NotIdempotent), ("GET", 3, EndReason::Attempts)] {
         let begun = Instant::now();
         let error = send(&layer, transport.clone(), request(method, &url)).await.expect_err("the server says nothing");
         assert!(error.is_timeout() && error.is_transport() && !error.is_deadline(), "{error:?}");
         assert_eq!(error.phase(), Phase::MaybeProcessed);
         let record = error.record().expect("an error has one");
         let waits: Duration = record.attempts().iter().filter_map(|attempt| attempt.wait).sum();
-        assert_eq!((record.attempts().len(), record.stop()), (sends, stop), "{method}");
+        assert_eq!((record.attempts().len(), record.end_reason()), (sends, stop), "{method}");
         let late = begun.elapsed() - TIMEOUT * u32::try_from(sends).unwrap() - waits;
         assert!(late <= Duration::from_millis(5) * 3, "{method}: {late:?} late");
         assert_eq!(effects.take(), vec![method.parse::<Method>().unwrap(); sends]);

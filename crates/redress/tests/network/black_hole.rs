@@ -4,7 +4,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use http_body_util::BodyExt;
-use redress::{Error, Phase, RedressLayer, Stop, dialects};
+use redress::{EndReason, Error, Phase, RedressLayer, dialects};
 use tokio::time::Instant;
 use tower::{Layer, ServiceExt};
 
@@ -83,12 +83,16 @@ async fn caller(hole: Hole, method: &'static str, layer: RedressLayer, ended: mp
 fn in_a_black_hole_the_attempt_timeout_ends_each_attempt() {
     let layer = RedressLayer::new(dialects::generic()).attempt_timeout(TIMEOUT);
     for hole in HOLES {
-        for (method, attempts, stop) in [("GET", 3, Stop::Attempts), ("POST", 1, Stop::NotIdempotent)] {
+        for (method, attempts, stop) in [("GET", 3, EndReason::Attempts), ("POST", 1, EndReason::NotIdempotent)] {
             let ended = run(hole, method, &layer);
             assert!(ended.error.is_timeout() && !ended.error.is_deadline(), "{hole:?} {:?}", ended.error);
             assert_eq!((ended.error.phase(), ended.in_flight), (Phase::MaybeProcessed, 0), "{hole:?}");
             let record = ended.error.record().expect("an error has one");
-            assert_eq!((record.attempts().len(), ended.sends, record.stop()), (attempts, attempts, stop), "{hole:?}");
+            assert_eq!(
+                (record.attempts().len(), ended.sends, record.end_reason()),
+                (attempts, attempts, stop),
+                "{hole:?}"
+            );
             let waits: Duration = record.attempts().iter().filter_map(|attempt| attempt.wait).sum();
             let due = waits + TIMEOUT * u32::try_from(attempts).unwrap();
             let ticks = TICK * 2 * u32::try_from(attempts).unwrap();

@@ -14,7 +14,7 @@ use std::time::Duration;
 use redress::classify::{Attempt, Schedule};
 use redress::refresh::SecretString;
 use redress::{
-    Budget, Class, Credentials, Error, Failure, Grant, Phase, Record, RedressLayer, ResponseExt, Stop, dialects,
+    Budget, Class, Credentials, EndReason, Error, Failure, Grant, Phase, Record, RedressLayer, ResponseExt, dialects,
 };
 use tokio::time::Instant;
 use tower::{Layer, ServiceExt};
@@ -308,7 +308,7 @@ fn in_random_chaos_the_rules_hold() {
         for ended in &run.ended {
             *kinds.entry(ended.kind()).or_insert(0_u32) += 1;
             if let Some(record) = &ended.record {
-                *stops.entry(record.stop().to_string()).or_insert(0_u32) += 1;
+                *stops.entry(record.end_reason().to_string()).or_insert(0_u32) += 1;
             }
             let (attempts, free) = ended.attempts();
             retries += attempts - 1;
@@ -324,7 +324,9 @@ fn in_random_chaos_the_rules_hold() {
     for kind in ["200", "401", "429", "503", "deadline", "timeout", "no credentials", "maybe_processed", "not_sent"] {
         assert!(kinds.contains_key(kind), "no call ended in {kind}: {kinds:?}");
     }
-    for stop in [Stop::Success, Stop::NotIdempotent, Stop::Attempts, Stop::Budget, Stop::Deadline] {
+    for stop in
+        [EndReason::Success, EndReason::NotIdempotent, EndReason::Attempts, EndReason::Budget, EndReason::Deadline]
+    {
         assert!(stops.contains_key(&stop.to_string()), "no call stopped because {stop}: {stops:?}");
     }
 }

@@ -5,7 +5,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use http_body_util::BodyExt;
-use redress::{Error, Phase, RedressLayer, Stop, dialects};
+use redress::{EndReason, Error, Phase, RedressLayer, dialects};
 use tower::{Layer, ServiceExt};
 
 use super::upstream::{Answer, Upstream};
@@ -59,7 +59,11 @@ fn a_post_that_meets_a_closing_connection_is_sent_again_only_if_it_was_never_sen
             }
             Err(error) => {
                 let record = error.record().expect("an error has one");
-                assert_eq!((error.phase(), record.stop()), (Phase::MaybeProcessed, Stop::NotIdempotent), "seed {seed}");
+                assert_eq!(
+                    (error.phase(), record.end_reason()),
+                    (Phase::MaybeProcessed, EndReason::NotIdempotent),
+                    "seed {seed}"
+                );
                 assert_eq!(effects, 0, "seed {seed}: the upstream had closed");
                 "given up"
             }

@@ -1,7 +1,7 @@
 //! What an HTTP/2 server says about requests that it does not answer.
 
 use redress::transport::TransportError;
-use redress::{Class, Phase, Stop};
+use redress::{Class, EndReason, Phase};
 
 use super::frames::{Act, CANCEL, ENHANCE_YOUR_CALM, INTERNAL_ERROR, Log, NO_ERROR, REFUSED_STREAM, start};
 use super::{attempt, chain, hyper_h2, layer, request, reqwest_h2, send};
@@ -49,7 +49,12 @@ async fn a_stream_at_or_below_the_last_of_a_goaway_may_have_been_processed() {
         }
         for (result, log) in both_stacks(script).await {
             let error = result.expect_err("no answer");
-            assert_eq!(error.record().map(redress::Record::stop), Some(Stop::NotIdempotent), "{}", chain(&error));
+            assert_eq!(
+                error.record().map(redress::Record::end_reason),
+                Some(EndReason::NotIdempotent),
+                "{}",
+                chain(&error)
+            );
             assert_eq!(log.requests().len(), 1, "{}", chain(&error));
         }
     }

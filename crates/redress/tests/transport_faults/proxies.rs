@@ -7,7 +7,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::proxy::Tunnel;
 use hyper_util::rt::TokioExecutor;
 use redress::transport::Hyper;
-use redress::{Phase, Recovery, Stop};
+use redress::{EndReason, Phase, Recovery};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -42,7 +42,7 @@ async fn a_proxy_that_refuses_is_asked_once_and_named() {
         let hyper = Hyper::new(Client::builder(TokioExecutor::new()).build(connector));
         let error = send(&layer(), &hyper, request("POST", "https://api.test")).await.expect_err("the proxy refuses");
         assert_eq!((error.phase(), error.recovery()), (Phase::NotSent, Recovery::Stop), "{}", chain(&error));
-        assert_eq!(error.record().map(redress::Record::stop), Some(Stop::NotRetryable), "{}", chain(&error));
+        assert_eq!(error.record().map(redress::Record::end_reason), Some(EndReason::NotRetryable), "{}", chain(&error));
         assert!(chain(&error).contains("the proxy refused to connect"), "{}", chain(&error));
         assert_eq!(*seen.lock().unwrap(), ["CONNECT api.test:443 HTTP/1.1"]);
     }

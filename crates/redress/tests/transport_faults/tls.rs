@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
-use redress::{Error, Phase, Recovery, Stop};
+use redress::{EndReason, Error, Phase, Recovery};
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
@@ -117,7 +117,12 @@ fn assert_final(name: &str, results: Vec<Result<u16, Error>>, connections: &Atom
         let error = result.expect_err(name);
         assert_eq!(error.recovery(), Recovery::Stop, "{name}: {}", chain(&error));
         let record = error.record().expect("an error has one");
-        assert_eq!((record.attempts().len(), record.stop()), (1, Stop::NotRetryable), "{name}: {}", chain(&error));
+        assert_eq!(
+            (record.attempts().len(), record.end_reason()),
+            (1, EndReason::NotRetryable),
+            "{name}: {}",
+            chain(&error)
+        );
         assert!(chain(&error).contains(words), "{name}: {}", chain(&error));
         assert!(!chain(&error).contains("secret"), "{name}: {}", chain(&error));
     }

@@ -11,7 +11,7 @@ use redress::classify::{Attempt, Classify, ClassifyLayer, Secrets, TransportErro
 use redress::envelope::{Envelope, Head, RetryHint, Signal};
 use redress::transport::{Hyper, Reqwest};
 use redress::{
-    BackoffLayer, BoxError, Budget, Class, Error, Failure, FieldError, Record, RedressLayer, ResponseExt, Stop,
+    BackoffLayer, BoxError, Budget, Class, EndReason, Error, Failure, FieldError, Record, RedressLayer, ResponseExt,
     Verdict, dialects,
 };
 use tower::{Layer, Service, ServiceExt};
@@ -52,7 +52,7 @@ pub(super) async fn of_response() -> Vec<Shown> {
     let error = verdict.api_error().unwrap().clone();
     assert!(error.message().is_some_and(|message| message.contains("c4n4ry")), "{error:?}");
     let body = answered.into_body();
-    let record = Record::new(vec![Attempt::new(Some(503), Some(verdict.clone()), false)], Stop::NotIdempotent);
+    let record = Record::new(vec![Attempt::new(Some(503), Some(verdict.clone()), false)], EndReason::NotIdempotent);
     let mut shown = vec![
         ("redress-classify::ApiError", both(&error) + &chain(&error)),
         ("redress-classify::Attempt", debug(&record.attempts()[0])),
