@@ -193,7 +193,7 @@ impl<B: CloneBody> Call<B> {
             return None;
         }
         let lost = TransportError::body("the copy of the body is no longer whole");
-        Some(self.give_up(Error::from_below(lost.into()), EndReason::NotReplayable))
+        Some(self.give_up(Error::from_below(lost.into()), EndReason::NotClonable))
     }
 
     /// Returns the request of the next attempt, with what was reserved for it in flight.
@@ -254,7 +254,7 @@ impl<B: CloneBody> Call<B> {
         let dialect = &self.settings.dialect;
         let is_safe = || self.copy.as_ref().is_some_and(|copy| is_idempotent(copy, &self.settings));
         let stop = if !self.is_replayable() {
-            Some(EndReason::NotReplayable)
+            Some(EndReason::NotClonable)
         } else if verdict.is_maybe_processed() && !is_safe() {
             Some(EndReason::NotIdempotent)
         } else if self.is_late() {

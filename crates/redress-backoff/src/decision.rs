@@ -84,12 +84,12 @@ pub(crate) fn decide(settings: &Settings, situation: &Situation<'_>) -> Decision
     let prospect = prospect(settings, situation);
     match prospect {
         Prospect::Hopeless => return Decision::Stop(EndReason::NotRetryable),
-        _ if !situation.replayable => return Decision::Stop(EndReason::NotReplayable),
+        _ if !situation.replayable => return Decision::Stop(EndReason::NotClonable),
         Prospect::Uncertain if !situation.idempotent => return Decision::Stop(EndReason::NotIdempotent),
         _ => {}
     }
     if situation.attempts >= settings.attempts.get() {
-        return Decision::Stop(EndReason::Attempts);
+        return Decision::Stop(EndReason::MaxAttempts);
     }
     if verdict.hint_delay(situation.now).is_some_and(|hint| hint > settings.max_retry_after) {
         return Decision::Stop(EndReason::HintTooLong);

@@ -42,7 +42,7 @@ impl BackoffLayer {
         let settings = &self.settings;
         let mut request = request.clone();
         key::stamp(&mut request, settings);
-        let Some(copy) = RequestCopy::of(&request) else { return Err(EndReason::NotReplayable) };
+        let Some(copy) = RequestCopy::of(&request) else { return Err(EndReason::NotClonable) };
         let now = Instant::now();
         let situation = Situation {
             verdict,

@@ -83,7 +83,7 @@
 //!     }));
 //! let response = ranex.oneshot(Request::get("/v1/applicants/a1").body(String::new())?).await?;
 //! let record = response.record().expect("there was more than one attempt");
-//! assert_eq!((record.attempts().len(), record.end_reason()), (3, EndReason::Attempts));
+//! assert_eq!((record.attempts().len(), record.end_reason()), (3, EndReason::MaxAttempts));
 //! # Ok(()) }
 //! ```
 

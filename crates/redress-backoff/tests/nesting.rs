@@ -16,7 +16,7 @@ async fn a_result_that_was_retried_below_is_not_retried_again() {
     assert_eq!((handle.calls(), response.record().map(|record| record.attempts().len())), (3, Some(3)));
     let errors: Vec<_> = (0..3).map(|_| Answer::error(TransportError::connect("no"))).collect();
     let (outcome, times) = run(&layer(), request("GET"), errors).await;
-    assert_eq!((times.len(), stop(&outcome)), (3, Some(EndReason::Attempts)));
+    assert_eq!((times.len(), stop(&outcome)), (3, Some(EndReason::MaxAttempts)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -24,7 +24,7 @@ async fn what_one_layer_gave_up_an_outer_one_does_not_try_again() {
     for (inner, answers, reason) in [
         (layer().budget(Budget::with_capacity(0)), vec![answer(500)], EndReason::Budget),
         (layer(), vec![with(503, &[("retry-after", "500")])], EndReason::HintTooLong),
-        (layer().attempts(count(1)), vec![answer(503)], EndReason::Attempts),
+        (layer().attempts(count(1)), vec![answer(503)], EndReason::MaxAttempts),
     ] {
         let (mock, handle) = mock(answers);
         let response = layer().layer(inner.layer(mock)).oneshot(request("GET")).await;
@@ -50,7 +50,7 @@ async fn three_layers_of_three_attempts_send_three_requests() {
         let outcome = outer.layer(middle.layer(inner.layer(mock))).oneshot(request("GET")).await;
         assert_eq!((handle.calls(), outcome.is_err()), (3, is_error), "{name}");
         let record = record(&outcome).expect("three attempts");
-        assert_eq!((record.attempts().len(), record.end_reason()), (3, EndReason::Attempts), "{name}: told once");
+        assert_eq!((record.attempts().len(), record.end_reason()), (3, EndReason::MaxAttempts), "{name}: told once");
         assert!(budgets[0].level() < 500, "{name}");
         assert_eq!(
             budgets[1..].iter().map(Budget::level).collect::<Vec<_>>(),

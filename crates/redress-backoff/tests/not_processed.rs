@@ -38,7 +38,7 @@ async fn silent_post(status: u16, headers: &[(&str, &str)]) -> (usize, Option<En
     posted(&layer(), &silent(), status, headers, "").await
 }
 
-const AGAIN: (usize, Option<EndReason>) = (3, Some(EndReason::Attempts));
+const AGAIN: (usize, Option<EndReason>) = (3, Some(EndReason::MaxAttempts));
 const ONCE: (usize, Option<EndReason>) = (1, Some(EndReason::NotIdempotent));
 
 #[tokio::test(start_paused = true)]

@@ -62,7 +62,7 @@ async fn every_end_says_why() {
     let far = ("retry-after", "500");
     for (name, layer, method, answers, reason, levels) in [
         ("idempotency", layer(), "POST", vec![answer(500)], EndReason::NotIdempotent, (500, 500)),
-        ("attempts", layer().attempts(count(1)), "GET", vec![answer(500)], EndReason::Attempts, (500, 500)),
+        ("attempts", layer().attempts(count(1)), "GET", vec![answer(500)], EndReason::MaxAttempts, (500, 500)),
         ("budget", layer().budget(Budget::with_capacity(13)), "GET", vec![answer(500)], EndReason::Budget, (13, 13)),
         ("hint", layer(), "GET", vec![with(503, &[far])], EndReason::HintTooLong, (500, 500)),
         ("deadline", layer().deadline(ms(50)), "GET", vec![answer(500)], EndReason::Deadline, (500, 500)),

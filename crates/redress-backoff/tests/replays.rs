@@ -117,12 +117,12 @@ async fn a_copy_that_lost_bytes_is_not_sent_and_the_original_answer_comes_back()
     };
     for (name, method, loses, first, sends, reason) in [
         ("whole", "PUT", false, failure(503), 2, EndReason::Success),
-        ("not whole", "PUT", true, failure(503), 1, EndReason::NotReplayable),
-        ("not whole, and not safe to send twice", "POST", true, failure(500), 1, EndReason::NotReplayable),
+        ("not whole", "PUT", true, failure(503), 1, EndReason::NotClonable),
+        ("not whole, and not safe to send twice", "POST", true, failure(500), 1, EndReason::NotClonable),
         ("whole, and not safe to send twice", "POST", false, failure(500), 1, EndReason::NotIdempotent),
-        ("not whole, throttled", "POST", true, failure(429), 1, EndReason::NotReplayable),
+        ("not whole, throttled", "POST", true, failure(429), 1, EndReason::NotClonable),
         ("whole, refreshed", "POST", false, rejected(), 2, EndReason::Success),
-        ("not whole, refreshed", "POST", true, rejected(), 1, EndReason::NotReplayable),
+        ("not whole, refreshed", "POST", true, rejected(), 1, EndReason::NotClonable),
     ] {
         let status = first.status();
         let (outcome, sent) = streamed(method, loses, first).await;
@@ -151,7 +151,7 @@ async fn a_copy_that_loses_bytes_during_the_wait_is_not_sent() {
     lost.store(1, Ordering::SeqCst);
     let error = call.await.expect("no panic").expect_err("the answer is gone");
     assert_eq!((sent.load(Ordering::SeqCst), budget.level()), (1, 500), "nothing was sent, nothing is spent");
-    assert_eq!(error.record().map(redress_classify::Record::end_reason), Some(EndReason::NotReplayable));
+    assert_eq!(error.record().map(redress_classify::Record::end_reason), Some(EndReason::NotClonable));
     assert_eq!(error.phase(), redress_classify::Phase::MaybeProcessed);
 }
 
@@ -164,9 +164,9 @@ async fn a_body_that_cannot_be_copied_is_that_before_anything_else() {
         }
     }
     for (method, status, reason) in [
-        ("GET", 503, Some(EndReason::NotReplayable)),
-        ("POST", 500, Some(EndReason::NotReplayable)),
-        ("POST", 429, Some(EndReason::NotReplayable)),
+        ("GET", 503, Some(EndReason::NotClonable)),
+        ("POST", 500, Some(EndReason::NotClonable)),
+        ("POST", 429, Some(EndReason::NotClonable)),
         ("POST", 404, None),
         ("POST", 200, None),
     ] {

@@ -126,7 +126,7 @@ async fn no_effect_is_doubled_by_a_fault_on_the_way() {
             let outcome = layer().layer(mock).oneshot(request(method)).await;
             let effects = effects.load(std::sync::atomic::Ordering::SeqCst);
             assert!(effects <= 1, "{method} {fault:?}: {effects} effects");
-            let expected = if effects == 0 { (3, EndReason::Attempts) } else { (1, EndReason::NotIdempotent) };
+            let expected = if effects == 0 { (3, EndReason::MaxAttempts) } else { (1, EndReason::NotIdempotent) };
             assert_eq!((handle.calls(), stop(&outcome).expect("a record")), expected, "{method} {fault:?}");
         }
     }

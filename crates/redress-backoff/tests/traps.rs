@@ -130,7 +130,11 @@ async fn a_schedule_without_a_cap_does_not_overflow() {
             let layer = BackoffLayer::new(silent()).jitter(jitter).transient(endless).attempts(count(20));
             let (outcome, times) =
                 run(&layer.random(|| u32::MAX), request("GET"), (0..20).map(|_| answer(500)).collect()).await;
-            assert_eq!((times.len(), stop(&outcome)), (20, Some(EndReason::Attempts)), "{base:?} {factor} {jitter:?}");
+            assert_eq!(
+                (times.len(), stop(&outcome)),
+                (20, Some(EndReason::MaxAttempts)),
+                "{base:?} {factor} {jitter:?}"
+            );
         }
     }
 }
@@ -170,7 +174,7 @@ async fn a_failed_response_is_not_held_through_the_backoff() {
 async fn a_hint_does_not_bypass_the_limits() {
     let polite = |times| (0..times).map(|_| with(429, &[("retry-after", "100")])).collect::<Vec<_>>();
     let (outcome, times) = run(&layer(), request("GET"), polite(3)).await;
-    assert_eq!((times.len(), stop(&outcome)), (3, Some(EndReason::Attempts)));
+    assert_eq!((times.len(), stop(&outcome)), (3, Some(EndReason::MaxAttempts)));
     let (outcome, times) = run(&layer().attempts(count(9)).deadline(ms(250_000)), request("GET"), polite(3)).await;
     assert_eq!((times.len(), stop(&outcome)), (3, Some(EndReason::Deadline)));
     let (outcome, times) = run(&layer().budget(Budget::with_capacity(9)), request("GET"), polite(2)).await;
@@ -236,7 +240,7 @@ async fn a_body_that_cannot_be_copied_is_not_sent_as_an_empty_one() {
     let outcome =
         layer().layer(service).oneshot(Request::put("/").body(Stream(Some("text".to_owned()))).expect("legal")).await;
     assert_eq!(*bodies.lock().unwrap(), [Some("text".to_owned())]);
-    assert_eq!(stop(&outcome), Some(EndReason::NotReplayable));
+    assert_eq!(stop(&outcome), Some(EndReason::NotClonable));
 }
 
 /// An error body that was no JSON, whose failure to parse hid a status that asks for a retry.
@@ -260,7 +264,7 @@ async fn nested_retries_do_not_multiply() {
     let layer = layer().attempts(count(4));
     let (mock, handle) = mock((0..16).map(|_| answer(500)));
     let outcome = layer.layer(layer.layer(mock)).oneshot(request("GET")).await;
-    assert_eq!((handle.calls(), stop(&outcome)), (4, Some(EndReason::Attempts)));
+    assert_eq!((handle.calls(), stop(&outcome)), (4, Some(EndReason::MaxAttempts)));
 }
 
 /// A budget that was charged for a retry nobody sent, and a last response that was thrown away for a bare error.

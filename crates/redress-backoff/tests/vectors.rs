@@ -121,7 +121,7 @@ async fn the_schedules_of_vendors_clients_are_those_of_their_dialects() {
         let layer = BackoffLayer::new(vendor).jitter(Jitter::None).attempts(count(attempts));
         let (outcome, times) = run(&layer, request("GET"), (0..attempts).map(|_| answer(500)).collect()).await;
         let waits: Vec<_> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
-        assert_eq!((waits.as_slice(), stop(&outcome)), (expected, Some(EndReason::Attempts)), "{name}");
+        assert_eq!((waits.as_slice(), stop(&outcome)), (expected, Some(EndReason::MaxAttempts)), "{name}");
     }
     let openai = BackoffLayer::new(dialects::by_name("openai").expect("it is shipped"));
     for status in [408, 409, 429, 500, 503] {

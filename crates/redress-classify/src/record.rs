@@ -68,9 +68,9 @@ pub enum EndReason {
     /// The request may have been processed, and nothing says that it is safe to send it twice.
     NotIdempotent,
     /// The body cannot be sent again.
-    NotReplayable,
+    NotClonable,
     /// The number of attempts is used up.
-    Attempts,
+    MaxAttempts,
     /// The retry budget is used up.
     Budget,
     /// The server asks for a longer wait than the caller honours.
@@ -205,8 +205,8 @@ impl EndReason {
             Self::Success => "success",
             Self::NotRetryable => "not_retryable",
             Self::NotIdempotent => "not_idempotent",
-            Self::NotReplayable => "not_replayable",
-            Self::Attempts => "attempts",
+            Self::NotClonable => "not_clonable",
+            Self::MaxAttempts => "max_attempts",
             Self::Budget => "budget",
             Self::HintTooLong => "hint_too_long",
             Self::Deadline => "deadline",
@@ -235,8 +235,8 @@ impl fmt::Display for EndReason {
             Self::Success => "succeeded",
             Self::NotRetryable => "another attempt would not help",
             Self::NotIdempotent => "not safe to send twice",
-            Self::NotReplayable => "the body cannot be sent again",
-            Self::Attempts => "no attempts left",
+            Self::NotClonable => "the body cannot be sent again",
+            Self::MaxAttempts => "no attempts left",
             Self::Budget => "the retry budget is used up",
             Self::HintTooLong => "the server asks for a longer wait than is honoured",
             Self::Deadline => "the deadline is too near",

@@ -158,9 +158,9 @@ async fn an_error_keeps_the_wait_and_its_report_tells_where_it_was_read() {
 async fn an_error_keeps_the_record_of_its_response() {
     let mut response = classify(dialects::ranex(), answer(503, [])).await;
     let attempt = Attempt::new(Some(503), response.verdict().cloned(), false);
-    response.extensions_mut().insert(Record::new(vec![attempt], EndReason::Attempts));
+    response.extensions_mut().insert(Record::new(vec![attempt], EndReason::MaxAttempts));
     let error = response.ok_or_api_error().expect_err("a 503");
-    assert_eq!(error.record().map(Record::end_reason), Some(EndReason::Attempts));
+    assert_eq!(error.record().map(Record::end_reason), Some(EndReason::MaxAttempts));
 }
 
 #[tokio::test(start_paused = true)]

@@ -187,5 +187,5 @@ async fn of_an_upload_over_its_limit_the_early_answer_is_the_last() {
     let body = ReplayBody::with_limit(body, FIRST.len() - 1);
     let (text, response) = in_time(async { tokio::join!(server, send(url, body)) }).await;
     assert_eq!((response.status().as_u16(), text.as_deref()), (503, Some(TEXT)));
-    assert_eq!(response.record().map(|record| record.end_reason()), Some(EndReason::NotReplayable));
+    assert_eq!(response.record().map(|record| record.end_reason()), Some(EndReason::NotClonable));
 }

@@ -84,7 +84,7 @@ async fn an_upload_over_its_limit_goes_out_once_and_the_original_answer_comes_ba
     let response = stack(transport).oneshot(put("https://api.example", body)).await.unwrap();
     assert_eq!(*sent.lock().unwrap(), [TEXT]);
     assert_eq!(response.status(), 503);
-    assert_eq!(response.record().map(|record| record.end_reason()), Some(EndReason::NotReplayable));
+    assert_eq!(response.record().map(|record| record.end_reason()), Some(EndReason::NotClonable));
 }
 
 #[tokio::test(start_paused = true)]
@@ -99,7 +99,7 @@ async fn of_reqwests_bodies_a_buffered_one_is_sent_again_and_a_streaming_one_onc
     assert!(try_clone_request(&request).is_none());
     let response = stack(transport).oneshot(request).await.unwrap();
     assert_eq!(response.status(), 503);
-    assert_eq!(response.record().map(|record| record.end_reason()), Some(EndReason::NotReplayable));
+    assert_eq!(response.record().map(|record| record.end_reason()), Some(EndReason::NotClonable));
     assert_eq!(*sent.lock().unwrap(), [TEXT]);
 }
 

@@ -72,7 +72,7 @@ async fn a_refused_connection_was_not_sent_and_is_retried() {
         assert!(error.is_connect(), "{error:?}");
         assert_eq!((error.phase(), error.class()), (Phase::NotSent, Class::Unavailable));
         let record = error.record().expect("an error has one");
-        assert_eq!((record.attempts().len(), record.end_reason()), (3, EndReason::Attempts));
+        assert_eq!((record.attempts().len(), record.end_reason()), (3, EndReason::MaxAttempts));
         assert!(!format!("{error:?} {error}").contains("secret"), "{error:?}");
     }
 }

@@ -63,7 +63,7 @@ async fn what_may_be_repeated_is_and_no_more_often_than_the_attempts_allow() {
                 let record = error.record().expect("an error has one");
                 assert_eq!(
                     (record.attempts().len(), record.end_reason()),
-                    (3, EndReason::Attempts),
+                    (3, EndReason::MaxAttempts),
                     "{method}, {name}"
                 );
             }
@@ -98,12 +98,12 @@ async fn a_connection_reset_before_the_request_was_read_is_judged_by_what_the_cl
             if method == "POST" {
                 assert!(earlier.iter().all(|attempt| phase(attempt) == Some(Phase::NotSent)), "{error:?}");
                 assert_eq!(
-                    record.end_reason() == EndReason::Attempts,
+                    record.end_reason() == EndReason::MaxAttempts,
                     phase(last) == Some(Phase::NotSent),
                     "{error:?}"
                 );
             } else {
-                assert_eq!((record.attempts().len(), record.end_reason()), (3, EndReason::Attempts), "{error:?}");
+                assert_eq!((record.attempts().len(), record.end_reason()), (3, EndReason::MaxAttempts), "{error:?}");
             }
         }
     }

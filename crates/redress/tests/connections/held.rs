@@ -22,7 +22,7 @@ async fn a_held_success_that_breaks_off_is_a_failure_and_sent_again_only_if_that
     ] {
         let (url, effects) = start(cut(framing), std::sync::mpsc::channel().0).await;
         for (method, sends, stop) in
-            [(Method::POST, 1, EndReason::NotIdempotent), (Method::GET, 3, EndReason::Attempts)]
+            [(Method::POST, 1, EndReason::NotIdempotent), (Method::GET, 3, EndReason::MaxAttempts)]
         {
             for result in both(&RedressLayer::new(dialects::vlens()), &request(method.as_str(), &url)).await {
                 let error = result.expect_err("the answer broke off");

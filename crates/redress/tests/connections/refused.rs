@@ -27,7 +27,7 @@ async fn a_refused_connection_is_retried_whatever_the_method_and_bounded() {
             assert!(error.is_connect() && error.is_transport(), "{error:?}");
             assert_eq!((error.phase(), error.class()), (Phase::NotSent, Class::Unavailable));
             let record = error.record().expect("an error has one");
-            assert_eq!((record.attempts().len(), record.end_reason()), (3, EndReason::Attempts), "{method}");
+            assert_eq!((record.attempts().len(), record.end_reason()), (3, EndReason::MaxAttempts), "{method}");
         }
         assert_eq!(budget.level(), 500 - 4 * Budget::TRANSIENT, "two retries of each call");
     }

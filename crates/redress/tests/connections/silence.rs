@@ -54,7 +54,7 @@ where
     let places = Arc::new(Semaphore::new(1));
     let transport = ConcurrencyLimit::with_semaphore(held, Arc::clone(&places));
     let layer: RedressLayer = layer().attempt_timeout(TIMEOUT);
-    for (method, sends, stop) in [("POST", 1, EndReason::NotIdempotent), ("GET", 3, EndReason::Attempts)] {
+    for (method, sends, stop) in [("POST", 1, EndReason::NotIdempotent), ("GET", 3, EndReason::MaxAttempts)] {
         let begun = Instant::now();
         let error = send(&layer, transport.clone(), request(method, &url)).await.expect_err("the server says nothing");
         assert!(error.is_timeout() && error.is_transport() && !error.is_deadline(), "{error:?}");

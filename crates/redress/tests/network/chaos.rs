@@ -325,7 +325,7 @@ fn in_random_chaos_the_rules_hold() {
         assert!(kinds.contains_key(kind), "no call ended in {kind}: {kinds:?}");
     }
     for stop in
-        [EndReason::Success, EndReason::NotIdempotent, EndReason::Attempts, EndReason::Budget, EndReason::Deadline]
+        [EndReason::Success, EndReason::NotIdempotent, EndReason::MaxAttempts, EndReason::Budget, EndReason::Deadline]
     {
         assert!(stops.contains_key(&stop.to_string()), "no call stopped because {stop}: {stops:?}");
     }
