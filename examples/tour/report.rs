@@ -53,7 +53,7 @@ impl Report {
         let (method, path) = (outcome.method, &outcome.path);
         let hits: Vec<Entry> =
             recent.iter().filter(|entry| entry.method == method && entry.path == *path).cloned().collect();
-        let replays = outcome.attempts.iter().filter(|attempt| attempt.is_replay).count();
+        let replays = outcome.attempts.iter().filter(|attempt| attempt.is_resend).count();
         let verdicts = outcome.attempts.iter().filter_map(|attempt| attempt.verdict.as_ref());
         let mut report = Self {
             vendor: sandbox.vendor().expect("the tour plays vendors only"),
@@ -90,7 +90,7 @@ impl Report {
         let hits = report.log.iter().skip(from).filter(|entry| entry.path == path);
         report.hits = hits.cloned().collect();
         report.server_hits = report.hits.len();
-        report.replays = sent.iter().filter(|attempt| attempt.is_replay).count();
+        report.replays = sent.iter().filter(|attempt| attempt.is_resend).count();
         report.attempts = sent.len() - report.replays;
         let classes = sent.iter().filter_map(|attempt| attempt.verdict.as_ref()).map(redress::Verdict::class);
         report.classes = classes.collect::<BTreeSet<_>>().into_iter().collect();

@@ -27,7 +27,7 @@ pub(crate) struct Call<B> {
     pub(crate) deadline: Option<Deadline>,
     /// How many attempts were begun; replays are none.
     attempts: u32,
-    is_replay: bool,
+    is_resend: bool,
     replayed: bool,
     past: Vec<Attempt>,
     /// Whether an attempt before this one may have been processed.
@@ -76,7 +76,7 @@ impl<B: CloneBody> Call<B> {
             partition,
             settings,
             attempts: 1,
-            is_replay: false,
+            is_resend: false,
             replayed: false,
             past: Vec::new(),
             was_uncertain: false,
@@ -230,7 +230,7 @@ impl<B: CloneBody> Call<B> {
 
     /// Notes an attempt, and what the budget is before anything is decided about it.
     fn attempt(&self, status: Option<u16>, verdict: Option<&Verdict>) -> Attempt {
-        let mut attempt = Attempt::new(status, verdict.cloned(), self.is_replay);
+        let mut attempt = Attempt::new(status, verdict.cloned(), self.is_resend);
         if let Some(verdict) = verdict {
             telemetry::failed(&self.settings.dialect, verdict.class());
         }
@@ -267,7 +267,7 @@ impl<B: CloneBody> Call<B> {
             return Err(stop);
         }
         telemetry::replay(dialect);
-        (self.replayed, self.is_replay) = (true, true);
+        (self.replayed, self.is_resend) = (true, true);
         if let Some(copy) = &mut self.copy {
             copy.extensions.insert(Refreshed);
         }
@@ -314,7 +314,7 @@ impl<B: CloneBody> Call<B> {
         let (wait, source) = outcome?;
         (attempt.wait, attempt.wait_source) = (Some(wait), Some(source));
         self.attempts = self.attempts.saturating_add(1);
-        self.is_replay = false;
+        self.is_resend = false;
         Ok(span::after(now, wait))
     }
 

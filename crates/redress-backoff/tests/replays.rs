@@ -25,7 +25,7 @@ async fn what_was_refreshed_is_sent_again_once_free_of_charge() {
     let response = layer.layer(mock).oneshot(request("POST")).await.expect("a response");
     assert_eq!((response.status().as_u16(), budget.level()), (200, 500));
     let record = response.record().expect("two were sent");
-    assert!(!record.attempts()[0].is_replay && record.attempts()[1].is_replay);
+    assert!(!record.attempts()[0].is_resend && record.attempts()[1].is_resend);
     assert_eq!(record.to_string(), "1 attempt, 401 unauthenticated, 200 success on replay; succeeded");
     let marks: Vec<_> = handle.take().iter().map(|got| got.request.extensions().get::<Refreshed>().is_some()).collect();
     assert_eq!(marks, [false, true]);

@@ -32,7 +32,7 @@ pub struct Attempt {
     /// What the attempt came to; `None` for a success.
     pub verdict: Option<Verdict>,
     /// Whether this was the free re-send after a refresh, which is no attempt of its own.
-    pub is_replay: bool,
+    pub is_resend: bool,
     /// How long the layer planned to wait after this attempt.
     pub wait: Option<Duration>,
     /// What that wait is based on.
@@ -121,9 +121,9 @@ impl Record {
 impl Attempt {
     /// Notes an attempt that came to this status and verdict.
     #[must_use]
-    pub const fn new(status: Option<u16>, verdict: Option<Verdict>, is_replay: bool) -> Self {
+    pub const fn new(status: Option<u16>, verdict: Option<Verdict>, is_resend: bool) -> Self {
         let (wait, wait_source, budget_before, budget_after) = (None, None, None, None);
-        Self { status, verdict, is_replay, wait, wait_source, budget_before, budget_after }
+        Self { status, verdict, is_resend, wait, wait_source, budget_before, budget_after }
     }
 
     /// Returns what kind of failure it was; `None` for a success.
@@ -149,12 +149,12 @@ impl fmt::Display for Record {
 impl Record {
     /// Writes what happened without why it ended.
     pub(crate) fn write_attempts(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = self.attempts.iter().filter(|attempt| !attempt.is_replay).count();
+        let count = self.attempts.iter().filter(|attempt| !attempt.is_resend).count();
         let plural = if count == 1 { "" } else { "s" };
         write!(f, "{count} attempt{plural}")?;
         for attempt in &self.attempts {
             let class = attempt.class().map_or("success", Class::as_str);
-            let replay = if attempt.is_replay { " on replay" } else { "" };
+            let replay = if attempt.is_resend { " on replay" } else { "" };
             match attempt.status {
                 Some(status) => write!(f, ", {status} {class}{replay}")?,
                 None => write!(f, ", {class}{replay}")?,
@@ -190,7 +190,7 @@ impl Serialize for Attempt {
         attempt.serialize_field("class", &verdict.map(Verdict::class))?;
         attempt.serialize_field("recovery", &verdict.map(Verdict::recovery))?;
         attempt.serialize_field("phase", &verdict.map(Verdict::phase))?;
-        attempt.serialize_field("is_replay", &self.is_replay)?;
+        attempt.serialize_field("is_resend", &self.is_resend)?;
         attempt.serialize_field("wait_ms", &wait)?;
         attempt.serialize_field("wait_source", &self.wait_source.as_ref().map(WaitSource::as_str))?;
         attempt.end()

@@ -53,9 +53,9 @@ fn a_record_is_its_attempts_and_why_it_stopped() {
     let record = Record::new(vec![first, Attempt::new(Some(200), None, true)], EndReason::Success);
     let expected = json!({
         "attempts": [
-            {"status": 503, "class": "unavailable", "recovery": "retry", "phase": "answered", "is_replay": false,
+            {"status": 503, "class": "unavailable", "recovery": "retry", "phase": "answered", "is_resend": false,
              "wait_ms": 1250, "wait_source": "backoff"},
-            {"status": 200, "class": null, "recovery": null, "phase": null, "is_replay": true, "wait_ms": null,
+            {"status": 200, "class": null, "recovery": null, "phase": null, "is_resend": true, "wait_ms": null,
              "wait_source": null},
         ],
         "end_reason": "success",

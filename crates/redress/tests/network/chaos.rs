@@ -197,7 +197,7 @@ impl Ended {
     /// Returns the attempts, and how many of them were free replays.
     fn attempts(&self) -> (usize, usize) {
         let Some(record) = &self.record else { return (1, 0) };
-        let replays = record.attempts().iter().filter(|attempt| attempt.is_replay).count();
+        let replays = record.attempts().iter().filter(|attempt| attempt.is_resend).count();
         (record.attempts().len() - replays, replays)
     }
 
