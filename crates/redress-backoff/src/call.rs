@@ -315,7 +315,7 @@ impl<B: CloneBody> Call<B> {
         (attempt.wait, attempt.wait_source) = (Some(wait), Some(source));
         self.attempts = self.attempts.saturating_add(1);
         self.is_resend = false;
-        Ok(span::after(now, wait))
+        Ok(saturating::add(now, wait))
     }
 
     /// Counts a transient failure, and returns how many there were since the last success of any caller.

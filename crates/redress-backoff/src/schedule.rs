@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use redress_classify::{Schedule, span};
+use redress_classify::{Schedule, saturating};
 
 /// How waits are spread, so that callers that failed together do not come back together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -74,7 +74,7 @@ impl Delay {
 
     /// Draws the wait; `random` is uniform over all its values.
     pub(crate) fn draw(self, random: u32) -> Duration {
-        self.floor.saturating_add(span::share(self.spread, random))
+        self.floor.saturating_add(saturating::fraction(self.spread, random))
     }
 }
 

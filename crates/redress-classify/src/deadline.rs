@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::Request;
 use tokio::time::Instant;
 
-use crate::span;
+use crate::saturating;
 
 /// When a call must be over; put it into a request's extensions to set it for that request.
 ///
@@ -38,7 +38,7 @@ impl Deadline {
     #[inline]
     #[must_use]
     pub fn after(limit: Duration) -> Self {
-        Self(span::after(Instant::now(), limit))
+        Self(saturating::add(Instant::now(), limit))
     }
 
     /// Returns the deadline of a request: its own, or else one so long from now.

@@ -8,7 +8,7 @@
 //!
 //! This crate also holds what all layers share: one [`Error`], the [`Record`] of attempts, the [`CloneBody`] trait for
 //! bodies that can be sent again, [`ReplayBody`] that makes one of any body, the [`Deadline`] of a call, the
-//! [`Clock`], the arithmetic of [`span`]s, and the [`Upstream`] that a request goes to.
+//! [`Clock`], the arithmetic of [`saturating`] durations, and the [`Upstream`] that a request goes to.
 //!
 //! # Examples
 //! ```
@@ -45,9 +45,9 @@ mod printable;
 mod record;
 mod replay;
 mod response;
+pub mod saturating;
 mod secrets;
 mod service;
-pub mod span;
 mod telemetry;
 mod transport;
 mod upstream;

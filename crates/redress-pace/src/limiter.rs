@@ -6,7 +6,7 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use http::Method;
-use redress_classify::span;
+use redress_classify::saturating;
 use tokio::time::Instant;
 
 use crate::lanes::{Lanes, Ticket, Turn};
@@ -133,8 +133,8 @@ impl State {
 
     /// Returns the instant of a time, a century after the beginning at most.
     fn instant(&mut self, nanos: u128) -> Instant {
-        let since = u64::try_from(nanos).map_or(span::LONGEST, Duration::from_nanos);
-        span::after(*self.beginning.get_or_insert_with(Instant::now), since)
+        let since = u64::try_from(nanos).map_or(saturating::MAX, Duration::from_nanos);
+        saturating::add(*self.beginning.get_or_insert_with(Instant::now), since)
     }
 }
 

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use http::Request;
-use redress_classify::{Deadline, Error, Phase, span};
+use redress_classify::{Deadline, Error, Phase, saturating};
 use tokio::time::{Instant, Sleep};
 
 use crate::layer::Settings;
@@ -80,12 +80,12 @@ impl Patience {
     fn release(&self, parking: &Parking, random: u32) -> Instant {
         let slack = self.latest.saturating_duration_since(parking.until) / 2;
         let spread = if self.is_deadline { parking.spread.min(slack) } else { parking.spread };
-        parking.until + span::share(spread, random)
+        parking.until + saturating::fraction(spread, random)
     }
 
     /// Returns until when a call that was parked waits for a place.
     fn in_line(&self, now: Instant, spread: Duration) -> Instant {
-        if self.is_deadline { self.latest } else { span::after(self.latest.max(now), spread) }
+        if self.is_deadline { self.latest } else { saturating::add(self.latest.max(now), spread) }
     }
 
     /// Returns until when a call that was not parked waits for a place; then it goes without one.
@@ -321,7 +321,7 @@ impl Turn {
     /// Tells that there was no place in time. The gate is open: when to come back is a guess, and the spread is the time
     /// in which a crowd is meant to be gone.
     fn crowded(&self, spread: Duration, now: Instant) -> Error {
-        let again = span::after(now, spread);
+        let again = saturating::add(now, spread);
         self.held_back(Why::Release, again, now);
         Error::paced(self.settings.clock.wall(again))
     }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use redress_classify::{BoxError, Clock, span};
+use redress_classify::{BoxError, Clock, saturating};
 use tokio::time::{Instant, timeout};
 
 use crate::grant::Grant;
@@ -82,7 +82,7 @@ impl Fleet {
             let stored = self.load().await?;
             let generation = stored.as_ref().map_or(0, Record::generation).max(self.seen()).saturating_add(1);
             let expires_at =
-                grant.lifetime().map(|lifetime| millis::kept(clock.wall(span::after(installed, lifetime))));
+                grant.lifetime().map(|lifetime| millis::kept(clock.wall(saturating::add(installed, lifetime))));
             let record = Record::of(generation, &grant, expires_at);
             if !self.replace(stored.map(|record| record.stamp()).as_ref(), &record).await? {
                 continue;

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use redress_classify::span;
+use redress_classify::saturating;
 use tokio::time::Instant;
 
 /// A shorter lifetime is an issuer's mistake and is not known; and no grant is taken to last less from its arrival on, so
@@ -39,7 +39,7 @@ impl Life {
         let lifetime = lifetime.max(least);
         let expires_at = sent.checked_add(lifetime)?;
         let lead = (lifetime / 10).clamp(MIN_LEAD, MAX_LEAD).min(lifetime / 3);
-        let lead = lead.saturating_add(span::share(lead / 2, random));
+        let lead = lead.saturating_add(saturating::fraction(lead / 2, random));
         // An answer that took long must not begin the next refresh at once.
         let earliest = now + expires_at.saturating_duration_since(now) / 2;
         let refresh_at = expires_at.checked_sub(lead).unwrap_or(earliest).max(earliest);
@@ -51,7 +51,7 @@ impl Life {
 pub(crate) fn pause(failures: u32, random: u32) -> Duration {
     let doubled = FIRST_PAUSE.saturating_mul(1_u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX));
     let pause = doubled.min(LAST_PAUSE);
-    pause.saturating_add(span::share(pause / 2, random))
+    pause.saturating_add(saturating::fraction(pause / 2, random))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use http::Request;
-use redress_classify::{Deadline, span};
+use redress_classify::{Deadline, saturating};
 use tokio::time::{Instant, Sleep};
 
 /// The deadline of one call, which is worked out only when the call has to wait.
@@ -35,7 +35,7 @@ impl Limit {
     /// Begins a wait: the request's own deadline counts, or else the time that a call may take.
     pub(crate) fn begin(&mut self, setting: Option<Duration>) {
         if self.deadline.is_none() {
-            let from = |limit| Deadline::at(span::after(self.began.unwrap_or_else(Instant::now), limit));
+            let from = |limit| Deadline::at(saturating::add(self.began.unwrap_or_else(Instant::now), limit));
             self.deadline = self.own.or_else(|| setting.map(from));
         }
     }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use redress_classify::span;
+use redress_classify::saturating;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
@@ -310,7 +310,8 @@ impl State {
 
     /// Begins a pause, or makes one longer: a wait that a server asked for is not cut short, up to a day.
     fn cool_down(&mut self, failure: Failure, failures: u32, at: Moment) -> Refusal {
-        let mut until = span::after(at.now, failure.delay().min(LONGEST_WAIT).max(life::pause(failures, at.random)));
+        let mut until =
+            saturating::add(at.now, failure.delay().min(LONGEST_WAIT).max(life::pause(failures, at.random)));
         if let Block::CoolDown(_, earlier) = &self.block {
             until = until.max(*earlier);
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::Request;
 use pin_project_lite::pin_project;
-use redress_classify::{BoxError, CloneBody, Progress, TransportError, span};
+use redress_classify::{BoxError, CloneBody, Progress, TransportError, saturating};
 use tokio::time::{Instant, Sleep};
 use tower_service::Service;
 
@@ -79,7 +79,7 @@ where
         loop {
             ready!(sleep.as_mut().poll(cx));
             let last = this.progress.as_ref().and_then(Progress::last);
-            match last.map(|last| span::after(last, timeout)).filter(|end| *end > Instant::now()) {
+            match last.map(|last| saturating::add(last, timeout)).filter(|end| *end > Instant::now()) {
                 Some(end) => sleep.as_mut().reset(end),
                 None => break,
             }

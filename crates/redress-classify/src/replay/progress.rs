@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::time::Instant;
 
-use crate::span;
+use crate::saturating;
 
 /// When a request body last gave a frame: an attempt that still uploads is not one that hangs.
 ///
@@ -53,7 +53,7 @@ impl Progress {
     #[must_use]
     pub fn last(&self) -> Option<Instant> {
         let since = self.inner.last.load(Ordering::Relaxed).checked_sub(1)?;
-        Some(span::after(self.inner.began, std::time::Duration::from_nanos(since)))
+        Some(saturating::add(self.inner.began, std::time::Duration::from_nanos(since)))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use redress_classify::span;
+use redress_classify::saturating;
 use secrecy::SecretString;
 
 use crate::failure::Failure;
@@ -113,7 +113,7 @@ pub(crate) fn settled(base: &Record, end: &End<'_>) -> Record {
 
 /// Adds a lifetime to a time; one without end is a century.
 fn add(time: SystemTime, lifetime: Duration) -> SystemTime {
-    time.checked_add(lifetime.min(span::LONGEST)).unwrap_or(time)
+    time.checked_add(lifetime.min(saturating::MAX)).unwrap_or(time)
 }
 
 #[cfg(test)]

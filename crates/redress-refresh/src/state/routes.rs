@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use http::Request;
-use redress_classify::span;
+use redress_classify::saturating;
 use tokio::time::Instant;
 
 /// How long a route is remembered that rejected fresh credentials. A permission that was granted since is found by its first
@@ -66,8 +66,8 @@ impl Routes {
             oldest.map(|route| self.rejected.remove(&route));
         }
         self.accepted.remove(&route);
-        self.prune_at.get_or_insert(span::after(now, REMEMBERED));
-        self.rejected.insert(route, (generation, span::after(now, REMEMBERED)));
+        self.prune_at.get_or_insert(saturating::add(now, REMEMBERED));
+        self.rejected.insert(route, (generation, saturating::add(now, REMEMBERED)));
     }
 
     /// Records that a route accepted the current generation.
