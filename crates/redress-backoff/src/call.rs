@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use http::{HeaderMap, Request, Response};
 use redress_classify::{
-    Attempt, BoxError, Class, CloneBody, Deadline, EndReason, Error, Held, Phase, Record, Recovery, Refreshed,
-    ResponseExt, TransportError, Verdict, WaitSource, span,
+    Attempt, BoxError, Class, CloneBody, Deadline, EndReason, Error, Phase, Record, Recovery, Refreshed, ResponseExt,
+    TransportError, Verdict, WaitSource, span,
 };
 use tokio::time::Instant;
 
@@ -46,7 +46,7 @@ pub(crate) struct Call<B> {
 /// A retry that was handed down, and what it takes. Its tokens are spent when it ends or is dropped; they are given back
 /// when a layer below then still holds the request, so that nobody has sent it.
 struct InFlight {
-    held: Held,
+    send_state: SendState,
     reservation: Option<Reservation>,
 }
 
@@ -171,7 +171,7 @@ impl<B: CloneBody> Call<B> {
 
     /// Ends a call that the deadline cuts.
     pub(crate) fn cut(&mut self, phase: Phase) -> Error {
-        let is_held = self.in_flight.as_ref().is_some_and(|retry| retry.held.is_held());
+        let is_held = self.in_flight.as_ref().is_some_and(|retry| retry.send_state.is_queued());
         let phase = if is_held { Phase::NotSent } else { phase };
         self.settle();
         self.partition = self.partition();
@@ -203,9 +203,9 @@ impl<B: CloneBody> Call<B> {
         }
         let mut request =
             self.copy.as_ref().and_then(RequestCopy::try_clone).or_else(|| self.copy.take())?.into_request();
-        let held = Held::new();
-        request.extensions_mut().insert(held.clone());
-        self.in_flight = Some(InFlight { held, reservation: self.reservation.take() });
+        let send_state = SendState::new();
+        request.extensions_mut().insert(send_state.clone());
+        self.in_flight = Some(InFlight { send_state, reservation: self.reservation.take() });
         Some(request)
     }
 
@@ -403,7 +403,7 @@ impl<B: CloneBody> Call<B> {
 impl InFlight {
     /// Spends what was reserved, unless the request was not sent; returns how much that is.
     fn settle(&mut self) -> Option<u32> {
-        let reservation = self.reservation.take().filter(|_| !self.held.is_held())?;
+        let reservation = self.reservation.take().filter(|_| !self.send_state.is_queued())?;
         Some(reservation.spend())
     }
 

@@ -71,7 +71,7 @@ where
 
     /// Keeps a request until its turn, with a service that is not ready.
     pub(crate) fn wait(turn: Turn, inner: S, request: Request<B>, settings: &Arc<Settings>, target: Target) -> Self {
-        classify::Held::begin(&request);
+        classify::SendState::mark_queued(&request);
         let held = Some(Box::new(Held { turn, inner, request }));
         Self { state: State::Held { held }, settings: Arc::clone(settings), target, place: None }
     }
@@ -121,7 +121,7 @@ where
                             }
                             // The next in the queue goes on, whatever the service does with this request.
                             *this.place = turn.end();
-                            classify::Held::end(&request);
+                            classify::SendState::mark_sent(&request);
                             State::Below { future: inner.call(request) }
                         }
                         Ok(false) => {

@@ -117,7 +117,7 @@ where
     /// Keeps a request until the credentials are there, with a service that is not ready.
     pub(crate) fn wait(link: Arc<Link>, wait: Wait, mut limit: Limit, inner: S, request: Request<B>) -> Self {
         limit.begin(link.deadline());
-        Held::begin(&request);
+        SendState::mark_queued(&request);
         let may_refresh = !is_second(&request);
         let spare = Some(Box::new(Spare { inner, request }));
         Self { state: State::Waiting { wait }, link: Some(link), sent: None, spare, may_refresh, looks: 0, limit }
@@ -200,7 +200,7 @@ where
                     let snapshot = usable(link)?;
                     *this.sent = Some(Sent::new(link, &snapshot, &request, *this.may_refresh));
                     let copy = stamp(link, &snapshot, &mut request, *this.may_refresh);
-                    Held::end(&request);
+                    SendState::mark_sent(&request);
                     let future = inner.call(request);
                     *this.spare = copy.map(|request| Box::new(Spare { inner, request }));
                     State::Below { future }
