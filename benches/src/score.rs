@@ -88,7 +88,7 @@ impl Row {
         }
         let body = self.body.as_str().map_or_else(|| self.body.to_string(), str::to_owned);
         let (method, uri) = (Method::GET, Uri::from_static("/"));
-        Verdict::of_response(dialect, &method, &uri, &head, &Clock::system(), &[body.as_bytes()])
+        Verdict::from_response(dialect, &method, &uri, &head, &Clock::system(), &[body.as_bytes()])
     }
 
     fn text_at(&self, pointer: &str) -> Option<String> {

@@ -115,7 +115,7 @@ impl Copy {
             let len = model.read[self.position];
             self.take(len, polled);
         } else {
-            assert!(matches!(polled, Poll::Ready(Some(Err(error))) if error.is_let_go()), "it has fallen behind");
+            assert!(matches!(polled, Poll::Ready(Some(Err(error))) if error.is_discarded()), "it has fallen behind");
             self.over = true;
         }
     }

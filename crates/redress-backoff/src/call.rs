@@ -193,7 +193,7 @@ impl<B: CloneBody> Call<B> {
             return None;
         }
         let lost = TransportError::body("the copy of the body is no longer whole");
-        Some(self.give_up(Error::from_below(lost.into()), EndReason::NotClonable))
+        Some(self.give_up(Error::from_inner(lost.into()), EndReason::NotClonable))
     }
 
     /// Returns the request of the next attempt, with what was reserved for it in flight.
@@ -221,7 +221,7 @@ impl<B: CloneBody> Call<B> {
     /// Returns what the response means: by its verdict, or by its head where no Classify layer is below.
     fn verdict<R>(&self, response: &Response<R>) -> Option<Verdict> {
         let stamped = response.verdict().cloned();
-        stamped.or_else(|| Verdict::of_head(response, &self.settings.dialect, &self.settings.clock))
+        stamped.or_else(|| Verdict::from_head(response, &self.settings.dialect, &self.settings.clock))
     }
 
     fn has_retry_after<R>(&self, response: &Response<R>) -> bool {

@@ -29,7 +29,7 @@ impl BackoffLayer {
     /// let layer = BackoffLayer::new(dialects::veridia());
     /// let request = Request::get("/v1/verify/vf_1").body(()).expect("a request");
     /// let response = Response::builder().status(429).header("retry-after", "3600").body(()).expect("a response");
-    /// let verdict = Verdict::of_head(&response, &dialects::veridia(), &Clock::system()).expect("an error");
+    /// let verdict = Verdict::from_head(&response, &dialects::veridia(), &Clock::system()).expect("an error");
     /// let (head, ()) = response.into_parts();
     /// assert_eq!(layer.would_retry(&request, &head, &verdict), Err(EndReason::HintTooLong));
     /// ```
@@ -79,7 +79,7 @@ mod tests {
         if !retry_after.is_empty() {
             response.headers_mut().insert("retry-after", retry_after.parse().unwrap());
         }
-        let verdict = Verdict::of_head(&response, dialect, &Clock::system()).unwrap();
+        let verdict = Verdict::from_head(&response, dialect, &Clock::system()).unwrap();
         let (head, ()) = response.into_parts();
         BackoffLayer::new(dialect.clone()).would_retry(&request, &head, &verdict)
     }

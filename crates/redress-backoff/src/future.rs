@@ -88,7 +88,7 @@ where
                 StateProj::Attempt { future } => match future.poll(cx) {
                     Poll::Ready(Ok(response)) if this.call.succeeds_at_once(&response) => Next::Return(Ok(response)),
                     Poll::Ready(Ok(response)) => this.call.answered(response),
-                    Poll::Ready(Err(error)) => this.call.failed(Error::from_below(error.into())),
+                    Poll::Ready(Err(error)) => this.call.failed(Error::from_inner(error.into())),
                     Poll::Pending => {
                         ready!(poll_deadline(this.deadline_sleep.as_mut(), this.call.deadline, cx));
                         Next::Return(Err(this.call.cut(Phase::MaybeProcessed)))

@@ -357,6 +357,6 @@ fn word(dialect: &Dialect, status: u16, headers: &[(&str, &str)], body: &str) ->
     let (head, ()) = response.into_parts();
     let (method, uri) = (http::Method::POST, http::Uri::from_static("/v1/things"));
     let clock = redress_classify::Clock::system();
-    let verdict = redress_classify::Verdict::of_response(dialect, &method, &uri, &head, &clock, &[body.as_bytes()]);
+    let verdict = redress_classify::Verdict::from_response(dialect, &method, &uri, &head, &clock, &[body.as_bytes()]);
     verdict.is_some_and(|verdict| verdict.is_not_processed())
 }

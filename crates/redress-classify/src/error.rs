@@ -41,7 +41,7 @@ enum Kind {
 impl Error {
     /// Takes an error from below: one that already is an `Error` stays itself, any other is the transport's.
     #[must_use]
-    pub fn from_below(error: BoxError) -> Self {
+    pub fn from_inner(error: BoxError) -> Self {
         match error.downcast::<Self>() {
             Ok(error) => *error,
             Err(error) => {

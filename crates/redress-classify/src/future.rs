@@ -114,7 +114,7 @@ where
             let response = match inner.poll(cx) {
                 Poll::Ready(Ok(response)) => response,
                 Poll::Ready(Err(error)) => {
-                    let error = Error::from_below(error.into());
+                    let error = Error::from_inner(error.into());
                     telemetry::unanswered(dialect, &error);
                     return Poll::Ready(Err(error));
                 }
@@ -136,7 +136,7 @@ where
         let Reading { mut head, body, stage } = reading.take().expect(UNFINISHED);
         let outcome = match outcome {
             Outcome::Broken(error) => {
-                let error = Error::from_below(TransportError::body(error).into());
+                let error = Error::from_inner(TransportError::body(error).into());
                 telemetry::unanswered(dialect, &error);
                 return Poll::Ready(Err(error));
             }

@@ -36,7 +36,7 @@ impl Verdict {
     /// let (head, ()) = Response::builder().header("content-type", "text/event-stream").body(())?.into_parts();
     /// let (method, uri, clock) = (Method::POST, Uri::from_static("/v1/messages"), Clock::system());
     /// let judge = |event, data: &str| {
-    ///     Verdict::of_event(&anthropic, &method, &uri, &head, &clock, event, data.as_bytes())
+    ///     Verdict::from_event(&anthropic, &method, &uri, &head, &clock, event, data.as_bytes())
     /// };
     /// assert!(judge(Some("ping"), r#"{"type":"ping"}"#).is_none());
     /// let data = r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#;
@@ -46,7 +46,7 @@ impl Verdict {
     /// # Ok::<(), http::Error>(())
     /// ```
     #[must_use]
-    pub fn of_event(
+    pub fn from_event(
         dialect: &Dialect,
         method: &Method,
         uri: &Uri,
@@ -80,7 +80,7 @@ impl Verdict {
     ///
     /// // One of the `items` of a `_bulk` response, whose own status is 200.
     /// let item = r#"{"status":429,"error":{"type":"es_rejected_execution_exception","reason":"full"}}"#;
-    /// let verdict = Verdict::of_item(
+    /// let verdict = Verdict::from_item(
     ///     &dialects::by_name("elasticsearch").expect("it is shipped"),
     ///     &Method::POST,
     ///     &Uri::from_static("/_bulk"),
@@ -92,7 +92,7 @@ impl Verdict {
     /// assert_eq!(verdict.map(|verdict| verdict.class()), Some(Class::RateLimited));
     /// ```
     #[must_use]
-    pub fn of_item(
+    pub fn from_item(
         dialect: &Dialect,
         method: &Method,
         uri: &Uri,

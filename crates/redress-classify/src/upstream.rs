@@ -17,7 +17,7 @@ use http::{HeaderMap, Uri, header};
 /// use http::{HeaderMap, Uri};
 /// use redress_classify::Upstream;
 ///
-/// let of = |uri: &'static str| Upstream::of(&Uri::from_static(uri), &HeaderMap::new());
+/// let of = |uri: &'static str| Upstream::new(&Uri::from_static(uri), &HeaderMap::new());
 /// assert_eq!(of("https://API.example/a"), of("https://me@api.example:443/b?c"));
 /// assert_ne!(of("https://api.example"), of("http://api.example"));
 /// assert_eq!(of("https://me@api.example:8443/").to_string(), "api.example:8443");
@@ -33,7 +33,7 @@ impl Upstream {
     /// Finds where a request with this URI and these headers goes.
     #[inline]
     #[must_use]
-    pub fn of(uri: &Uri, headers: &HeaderMap) -> Self {
+    pub fn new(uri: &Uri, headers: &HeaderMap) -> Self {
         let named = || Authority::try_from(headers.get(header::HOST)?.as_bytes()).ok();
         let authority = uri.authority().cloned().or_else(named);
         let usual_port = uri.scheme().and_then(|scheme| match scheme.as_str() {
@@ -100,7 +100,7 @@ mod tests {
         if !host.is_empty() {
             headers.insert(header::HOST, host.parse().unwrap());
         }
-        Upstream::of(&uri.parse().unwrap(), &headers)
+        Upstream::new(&uri.parse().unwrap(), &headers)
     }
 
     #[test]

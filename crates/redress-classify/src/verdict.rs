@@ -116,11 +116,11 @@ impl Verdict {
     /// let (head, ()) = Response::builder().status(404).body(()).expect("a status").into_parts();
     /// let call = (Method::GET, Uri::from_static("/v1/verify/vf_1"));
     /// let body: &[u8] = br#"{"error":"verification_not_found","message":"no such verification"}"#;
-    /// let verdict = Verdict::of_response(&dialects::veridia(), &call.0, &call.1, &head, &Clock::system(), &[body]);
+    /// let verdict = Verdict::from_response(&dialects::veridia(), &call.0, &call.1, &head, &Clock::system(), &[body]);
     /// assert_eq!(verdict.map(|verdict| verdict.class()), Some(Class::NotFound));
     /// ```
     #[must_use]
-    pub fn of_response(
+    pub fn from_response(
         dialect: &Dialect,
         method: &Method,
         uri: &Uri,
@@ -140,7 +140,7 @@ impl Verdict {
 
     /// Judges a response by its status and headers, for a stack that has no Classify layer; `None` for a success.
     #[must_use]
-    pub fn of_head<B>(response: &Response<B>, dialect: &Dialect, clock: &Clock) -> Option<Self> {
+    pub fn from_head<B>(response: &Response<B>, dialect: &Dialect, clock: &Clock) -> Option<Self> {
         let status = response.status().as_u16();
         let is_signalled = || dialect.signals_by_head(&Head::new(status, response.headers(), SystemTime::UNIX_EPOCH));
         if dialect.class_of_status(status).is_none() && !is_signalled() {

@@ -33,10 +33,10 @@ fn verdict(dialect: &Dialect, line: &Value, piece: usize) -> Option<Verdict> {
     let uri: Uri = line["path"].as_str().unwrap_or("/").parse().expect("a path");
     let body = line["body"].as_str().unwrap_or_default().as_bytes();
     if let Some(event) = line.get("event") {
-        return Verdict::of_event(dialect, &method, &uri, &head, &clock(), event.as_str(), body);
+        return Verdict::from_event(dialect, &method, &uri, &head, &clock(), event.as_str(), body);
     }
     let pieces: Vec<_> = body.chunks(piece).collect();
-    Verdict::of_response(dialect, &method, &uri, &head, &clock(), &pieces)
+    Verdict::from_response(dialect, &method, &uri, &head, &clock(), &pieces)
 }
 
 /// Returns a verdict in the words of the files.

@@ -109,7 +109,7 @@ async fn a_header_makes_a_success_an_error_whatever_its_media_type_and_its_body(
         let verdict = classify(dialect.clone(), response).await.verdict().cloned();
         assert_eq!(verdict.as_ref().map(Verdict::class), expected, "{name}");
         let plain = with(answer(status, []), &headers);
-        let by_head = Verdict::of_head(&plain, &dialect, &Clock::system());
+        let by_head = Verdict::from_head(&plain, &dialect, &Clock::system());
         assert_eq!(by_head.map(|verdict| verdict.class()), expected, "{name}, without a Classify layer");
     }
 }

@@ -20,13 +20,13 @@ fn named(name: &str) -> Dialect {
 
 fn event(dialect: &Dialect, event: Option<&str>, data: &[u8]) -> Option<Verdict> {
     let uri = Uri::from_static("/v1/stream");
-    Verdict::of_event(dialect, &Method::POST, &uri, &head("text/event-stream"), &Clock::system(), event, data)
+    Verdict::from_event(dialect, &Method::POST, &uri, &head("text/event-stream"), &Clock::system(), event, data)
 }
 
 fn item(dialect: &Dialect, status: u16, headers: &HeaderMap, json: &str) -> Option<Verdict> {
     let status = StatusCode::from_u16(status).expect("a status");
     let uri = Uri::from_static("/batch");
-    Verdict::of_item(dialect, &Method::POST, &uri, status, headers, &Clock::system(), json.as_bytes())
+    Verdict::from_item(dialect, &Method::POST, &uri, status, headers, &Clock::system(), json.as_bytes())
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn a_rule_for_events_is_for_no_response_and_holds_none() {
     let about = Head::new(200, &head.headers, std::time::SystemTime::UNIX_EPOCH);
     assert_eq!(Signal::new(&dialect, &about).decision(), Decision::Success);
     let uri = Uri::from_static("/");
-    assert!(Verdict::of_response(&dialect, &Method::GET, &uri, &head, &Clock::system(), &[data]).is_none());
+    assert!(Verdict::from_response(&dialect, &Method::GET, &uri, &head, &Clock::system(), &[data]).is_none());
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn a_batch_whose_items_failed_is_a_success_as_a_whole() {
             .into_parts();
         let uri = Uri::from_static("/batch");
         let verdict =
-            Verdict::of_response(&named(name), &Method::POST, &uri, &head, &Clock::system(), &[body.as_bytes()]);
+            Verdict::from_response(&named(name), &Method::POST, &uri, &head, &Clock::system(), &[body.as_bytes()]);
         assert!(verdict.is_none(), "{name} {body}");
     }
 }

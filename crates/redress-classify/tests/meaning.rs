@@ -203,10 +203,10 @@ fn without_a_classify_layer_the_head_decides() {
     let response =
         |challenge: &'static str| Response::builder().status(401).header("www-authenticate", challenge).body(());
     let clock = redress_classify::Clock::anchored(SystemTime::UNIX_EPOCH);
-    let verdict = |challenge| Verdict::of_head(&response(challenge).unwrap(), &dialects::ranex(), &clock).unwrap();
+    let verdict = |challenge| Verdict::from_head(&response(challenge).unwrap(), &dialects::ranex(), &clock).unwrap();
     assert_eq!(verdict("Bearer error=\"invalid_token\"").class(), Class::TokenExpired);
     assert_eq!(verdict("Bearer").class(), Class::Unauthenticated);
-    assert!(Verdict::of_head(&Response::new(()), &dialects::ranex(), &clock).is_none());
+    assert!(Verdict::from_head(&Response::new(()), &dialects::ranex(), &clock).is_none());
 }
 
 #[tokio::test(start_paused = true)]
@@ -267,7 +267,7 @@ fn a_credential_in_the_path_is_not_shown() {
     let (head, ()) = Response::builder().status(404).body(()).unwrap().into_parts();
     let uri = "/bot123:SECRET/sendMessage?chat_id=1".parse().unwrap();
     let telegram = dialects::by_name("telegram").expect("it is shipped");
-    let verdict = Verdict::of_response(&telegram, &Method::POST, &uri, &head, &Clock::system(), &[]).unwrap();
+    let verdict = Verdict::from_response(&telegram, &Method::POST, &uri, &head, &Clock::system(), &[]).unwrap();
     let report = verdict.api_error().expect("a response came").report();
     assert!(report.contains("POST /bot***/sendMessage\n") && !report.contains("SECRET"), "{report}");
 }
@@ -283,7 +283,7 @@ async fn a_verdict_tells_whether_a_flag_spoke_and_how_much_was_read() {
             response = response.header("x-should-retry", flag);
         }
         let response = response.body(()).expect("legal parts");
-        let by_head = Verdict::of_head(&response, &dialect, &Clock::system()).expect("an error");
+        let by_head = Verdict::from_head(&response, &dialect, &Clock::system()).expect("an error");
         assert_eq!((by_head.should_retry(), by_head.body_read()), (expected, 0), "{flag:?}");
         let pairs: Vec<_> = flag.map(|flag| ("x-should-retry", flag)).into_iter().collect();
         let verdict = verdict(dialect.clone(), with(answer(409, [data("twelve "), data("bytes")]), &pairs)).await;

@@ -9,7 +9,7 @@ fn masked(dialect: &str, body: &str) -> ApiError {
     let (head, ()) = Response::builder().status(400).body(()).expect("a status").into_parts();
     let (method, uri) = (Method::GET, Uri::from_static("https://api.example/"));
     let dialect = dialects::by_name(dialect).expect("it is shipped");
-    let verdict = Verdict::of_response(&dialect, &method, &uri, &head, &Clock::system(), &[body.as_bytes()]);
+    let verdict = Verdict::from_response(&dialect, &method, &uri, &head, &Clock::system(), &[body.as_bytes()]);
     let verdict = verdict.expect("a 400").masked(&Secrets::new([format!("Bearer {TOKEN}")]));
     verdict.expect("something is quoted").api_error().expect("a response came").clone()
 }
@@ -48,6 +48,6 @@ fn what_holds_no_secret_is_left_as_it_is() {
     let (head, ()) = Response::builder().status(400).body(()).expect("a status").into_parts();
     let (method, uri) = (Method::GET, Uri::from_static("https://api.example/"));
     let body: &[u8] = br#"{"error":"s3cret","message":"no s3cret"}"#;
-    let verdict = Verdict::of_response(&dialects::generic(), &method, &uri, &head, &Clock::system(), &[body]);
+    let verdict = Verdict::from_response(&dialects::generic(), &method, &uri, &head, &Clock::system(), &[body]);
     assert!(verdict.expect("a 400").masked(&secrets).is_none());
 }

@@ -25,7 +25,7 @@ fn an_error_is_an_object_of_all_that_was_read() {
         br#"{"error":"invalid_body","message":"no","requestId":"9f51","detail":{"fieldErrors":{"country":["two"]}}}"#;
     let (method, uri) = (Method::POST, Uri::from_static("https://api.example/v1/verify?secret=1"));
     let clock = Clock::anchored(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000));
-    let verdict = Verdict::of_response(&dialects::veridia(), &method, &uri, &head, &clock, &[body]).unwrap();
+    let verdict = Verdict::from_response(&dialects::veridia(), &method, &uri, &head, &clock, &[body]).unwrap();
     let mut error = to_value(verdict.api_error().unwrap()).unwrap();
     let members = error.as_object_mut().unwrap();
     let time = members.remove("time").unwrap();
@@ -47,7 +47,7 @@ fn an_error_is_an_object_of_all_that_was_read() {
 fn a_record_is_its_attempts_and_why_it_stopped() {
     let (head, ()) = Response::builder().status(503).body(()).unwrap().into_parts();
     let (method, uri) = (Method::GET, Uri::from_static("https://api.example/"));
-    let verdict = Verdict::of_response(&dialects::veridia(), &method, &uri, &head, &Clock::system(), &[]).unwrap();
+    let verdict = Verdict::from_response(&dialects::veridia(), &method, &uri, &head, &Clock::system(), &[]).unwrap();
     let mut first = Attempt::new(Some(503), Some(verdict.clone()), false);
     (first.wait, first.wait_source) = (Some(Duration::from_millis(1_250)), Some(WaitSource::Backoff));
     let record = Record::new(vec![first, Attempt::new(Some(200), None, true)], EndReason::Success);

@@ -56,7 +56,7 @@ impl Judge {
     pub(crate) fn judge(&self, dialect: &Dialect, exchange: &Exchange<'_>) -> Judgement {
         let Exchange { method, uri, head, body, .. } = exchange;
         let (clock, begun) = (self.clock(exchange), Instant::now());
-        let judge = |pieces: &[&[u8]]| Verdict::of_response(dialect, method, uri, head, &clock, pieces);
+        let judge = |pieces: &[&[u8]]| Verdict::from_response(dialect, method, uri, head, &clock, pieces);
         let verdict = match self.chunk {
             Some(chunk) => judge(&body.chunks(chunk.get()).collect::<Vec<_>>()),
             None => judge(&[body]),

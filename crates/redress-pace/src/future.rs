@@ -94,7 +94,7 @@ where
         let result = loop {
             let next = match this.state.as_mut().project() {
                 StateProj::Below { future } => {
-                    let result = ready!(future.poll(cx)).map_err(|error| Error::from_below(error.into()));
+                    let result = ready!(future.poll(cx)).map_err(|error| Error::from_inner(error.into()));
                     if let Ok(response) = &result {
                         learn(this.settings, this.target, response);
                     }
@@ -171,7 +171,7 @@ fn learn<R>(settings: &Settings, target: &Target, response: &Response<R>) {
         settings.lot.learn(target, said);
     }
     let stamped = response.verdict().cloned();
-    let verdict = stamped.or_else(|| Verdict::of_head(response, &settings.dialect, &settings.clock));
+    let verdict = stamped.or_else(|| Verdict::from_head(response, &settings.dialect, &settings.clock));
     let Some(verdict) = verdict else { return };
     let (now, throttle_wait) = (Instant::now(), settings.dialect.retry().throttle_wait);
     let Some(wait) = cool_down(&verdict, response.status().as_u16(), throttle_wait, now) else { return };

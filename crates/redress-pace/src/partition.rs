@@ -20,7 +20,7 @@ impl Partition {
     /// Finds the partition of a request; a key takes the place of the authority.
     #[inline]
     pub(crate) fn new(uri: &Uri, headers: &HeaderMap, key: Option<String>) -> Self {
-        Self { key: key.map(Arc::from), upstream: Upstream::of(uri, headers) }
+        Self { key: key.map(Arc::from), upstream: Upstream::new(uri, headers) }
     }
 }
 

@@ -316,7 +316,7 @@ mod tests {
     #[test]
     fn the_cause_is_told_only_as_far_as_it_can_hold_no_secret() {
         let io = io::Error::new(io::ErrorKind::ConnectionRefused, "s3cret");
-        let nested = Error::from_below(TransportError::connect("s3cret").into());
+        let nested = Error::from_inner(TransportError::connect("s3cret").into());
         let io_of = |text: &'static str| io::Error::other(io::Error::new(io::ErrorKind::ConnectionRefused, text));
         let refused = "no new credentials for now: connection refused";
         let unknown = "no new credentials for now: the request may have been processed, but no response came";
@@ -325,8 +325,8 @@ mod tests {
             (io.into(), "no new credentials for now: connection refused"),
             (nested.into(), "no new credentials for now: no connection was made"),
             (io::Error::other("s3cret").into(), "no new credentials for now"),
-            (Error::from_below(TransportError::connect(io_of("s3cret")).into()).into(), refused),
-            (Error::from_below("s3cret".into()).into(), unknown),
+            (Error::from_inner(TransportError::connect(io_of("s3cret")).into()).into(), refused),
+            (Error::from_inner("s3cret".into()).into(), unknown),
             (Explanation::new("nothing came").because("s3cret").into(), "no new credentials for now: nothing came"),
         ] {
             let failure = Failure::transient(cause).retry_after(Duration::from_secs(1));
@@ -341,7 +341,7 @@ mod tests {
         let (head, ()) = http::Response::builder().status(status).body(()).unwrap().into_parts();
         let (method, uri, clock) = (http::Method::POST, Uri::from_static("/login"), Clock::system());
         let dialect = dialects::generic().with_code(Code::new("E-42", Class::Unauthenticated));
-        let verdict = Verdict::of_response(&dialect, &method, &uri, &head, &clock, &[body.as_bytes()]);
+        let verdict = Verdict::from_response(&dialect, &method, &uri, &head, &clock, &[body.as_bytes()]);
         verdict.and_then(|verdict| verdict.api_error().cloned()).unwrap()
     }
 

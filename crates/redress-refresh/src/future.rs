@@ -228,7 +228,7 @@ where
     S::Error: Into<BoxError>,
 {
     match state.project() {
-        StateProj::Below { future } => future.poll(cx).map_err(|error| Error::from_below(error.into())),
+        StateProj::Below { future } => future.poll(cx).map_err(|error| Error::from_inner(error.into())),
         StateProj::Failed { error } => error.take().map_or(Poll::Pending, |error| Poll::Ready(Err(error))),
         _ => Poll::Pending,
     }

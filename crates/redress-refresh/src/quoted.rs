@@ -28,7 +28,7 @@ fn mask_extensions(shared: &Shared, extensions: &mut Extensions) {
 /// Takes an error from below, with the credentials masked that it quotes.
 #[cold]
 pub(crate) fn error(shared: &Shared, error: BoxError) -> Error {
-    Error::from_below(error).masked(&Secrets::new(shared.secrets()))
+    Error::from_inner(error).masked(&Secrets::new(shared.secrets()))
 }
 
 /// Says in the verdict of a rejected response why the credentials were not refreshed. A refusal for good changes what is

@@ -189,7 +189,7 @@ impl Keyed {
             Partition::Key(key) => self.hasher.hash_one(key(about.uri, about.headers, about.extensions)),
             Partition::Authority => match own.and_then(|key| key(about.method, about.uri, about.headers)) {
                 Some(key) => self.hasher.hash_one(Whose::Key(key)),
-                None => self.hasher.hash_one(Whose::Upstream(Upstream::of(about.uri, about.headers))),
+                None => self.hasher.hash_one(Whose::Upstream(Upstream::new(about.uri, about.headers))),
             },
         }
     }

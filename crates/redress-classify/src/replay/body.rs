@@ -30,7 +30,7 @@ use crate::BoxError;
 ///
 /// # Errors
 /// The copy that meets the body's error gives it; every other one fails at the same place. A copy that has fallen behind
-/// what is kept fails with [`ReplayError::is_let_go`]: it never leaves bytes out.
+/// what is kept fails with [`ReplayError::is_discarded`]: it never leaves bytes out.
 ///
 /// # Panics
 /// A panic of the body goes to whoever polled it; the other copies fail as after an error.

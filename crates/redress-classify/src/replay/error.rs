@@ -44,7 +44,7 @@ impl ReplayError {
 
     /// Whether this copy came too late: the body is longer than its limit, or was read on by a copy that was alone.
     #[must_use]
-    pub const fn is_let_go(&self) -> bool {
+    pub const fn is_discarded(&self) -> bool {
         matches!(self.kind, Kind::LetGo)
     }
 }

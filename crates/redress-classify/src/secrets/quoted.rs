@@ -106,7 +106,7 @@ mod tests {
             io::Error::other(TransportError::connect(Client(SECRET, None))).into(),
             TransportError::connect(SECRET).into(),
         ] {
-            let error = Error::from_below(source);
+            let error = Error::from_inner(source);
             assert!(printed(&error).contains(SECRET));
             let (phase, class) = (error.phase(), error.class());
             let error = error.masked(&secrets);
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn any_other_stays_itself() {
-        let error = Error::from_below(Client("plain", Some("s3cret".into())).into()).masked(&Secrets::new([SECRET]));
+        let error = Error::from_inner(Client("plain", Some("s3cret".into())).into()).masked(&Secrets::new([SECRET]));
         assert!(error.source().is_some_and(|source| source.is::<Client>()));
     }
 }

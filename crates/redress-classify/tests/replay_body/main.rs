@@ -97,7 +97,7 @@ fn over_the_limit_on_the_first_send_it_goes_out_once() {
         assert!(!copy.is_whole() && copy.try_clone().is_none() && original.try_clone().is_none());
         assert_eq!((copy.is_end_stream(), copy.size_hint().exact()), (false, None), "it will fail");
         let error = read(copy).error.expect("no bytes are left out");
-        assert!(error.is_let_go() && !error.is_body() && error.source().is_none(), "{error}");
+        assert!(error.is_discarded() && !error.is_body() && error.source().is_none(), "{error}");
         let rest = read(original);
         assert_eq!((rest.data.as_str(), rest.ended), ("three", true));
         assert_eq!(rest.trailers.is_some(), trailers);
@@ -117,7 +117,7 @@ fn over_the_limit_across_replays_the_one_ahead_goes_on() {
         let rest = read(replay);
         assert!(rest.ended && rest.data == "three" && rest.trailers.is_some() == trailers);
         assert!(!kept.is_whole() && kept.try_clone().is_none());
-        assert!(read(kept).error.is_some_and(|error| error.is_let_go()));
+        assert!(read(kept).error.is_some_and(|error| error.is_discarded()));
     }
 }
 

@@ -85,7 +85,7 @@ fn whoever_reads_on_wakes_the_copies_that_wait_within_the_limit_and_over_it() {
         assert!(poll(&mut copy, &reader).is_ready());
         assert_eq!((count.rings(), reader_count.rings()), (1, 0));
         let Poll::Ready(Some(next)) = poll(&mut original, &waker) else { panic!("it was woken for this") };
-        assert_eq!(next.is_err_and(|error| error.is_let_go()), fails);
+        assert_eq!(next.is_err_and(|error| error.is_discarded()), fails);
     }
 }
 

@@ -171,7 +171,7 @@ pub(super) async fn of_bodies() -> Vec<Shown> {
     let copy = body.try_clone().unwrap();
     assert!(body.collect().await.is_err(), "it breaks off");
     errors.push(copy.collect().await.expect_err("too late"));
-    assert!(errors[2].is_let_go() && !errors[1].is_let_go());
+    assert!(errors[2].is_discarded() && !errors[1].is_discarded());
     let errors = errors.iter().map(|error: &ReplayError| both(error) + &chain(error)).collect();
     vec![("redress-classify::ReplayBody", text), ("redress-classify::ReplayError", errors)]
 }

@@ -61,7 +61,7 @@ pub(super) async fn of_response() -> Vec<Shown> {
         ("redress-classify::ClassifyLayer", debug(&layer)),
         ("redress-classify::Record", both(&record)),
         ("redress-classify::Secrets", debug(&Secrets::new(["Bearer c4n4ry-token"]))),
-        ("redress-classify::Upstream", both(&Upstream::of(request("GET").uri(), request("GET").headers()))),
+        ("redress-classify::Upstream", both(&Upstream::new(request("GET").uri(), request("GET").headers()))),
         ("redress-classify::Verdict", debug(&verdict)),
     ];
     let layer = BackoffLayer::new(dialect()).budget(Budget::new());
