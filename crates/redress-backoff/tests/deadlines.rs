@@ -83,7 +83,7 @@ async fn nothing_is_sent_after_the_deadline() {
 
 fn until(millis: u64) -> http::Request<String> {
     let mut request = request("GET");
-    request.extensions_mut().insert(Deadline::after(ms(millis)));
+    request.extensions_mut().insert(Deadline::from_now(ms(millis)));
     request
 }
 
@@ -134,7 +134,7 @@ async fn the_layers_below_see_the_deadline_of_what_is_sent_again() {
         ("both", layer().deadline(ms(9_000)), Some(7_000), Some(7_000)),
     ] {
         let (mock, handle) = mock([answer(500), answer(500), answer(200)]);
-        let at = at.map(|at| Deadline::at(Instant::now() + ms(at)));
+        let at = at.map(|at| Deadline::new(Instant::now() + ms(at)));
         let request = own.map_or_else(|| request("GET"), until);
         layer.layer(mock).oneshot(request).await.expect("a response").status();
         let seen: Vec<_> =

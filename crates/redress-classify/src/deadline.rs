@@ -20,7 +20,7 @@ use crate::saturating;
 ///
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
 /// # async fn main() -> Result<(), http::Error> {
-/// let request = Request::get("https://api.example/v1/reports").extension(Deadline::after(Duration::from_secs(2))).body(())?;
+/// let request = Request::get("https://api.example/v1/reports").extension(Deadline::from_now(Duration::from_secs(2))).body(())?;
 /// assert!(Deadline::of(&request, Some(Duration::from_secs(30))).is_some_and(|deadline| deadline.left() <= Duration::from_secs(2)));
 /// # Ok(()) }
 /// ```
@@ -30,14 +30,14 @@ pub struct Deadline(Instant);
 impl Deadline {
     /// Sets a deadline at this instant.
     #[must_use]
-    pub const fn at(instant: Instant) -> Self {
+    pub const fn new(instant: Instant) -> Self {
         Self(instant)
     }
 
     /// Sets a deadline so long from now; a century is the longest.
     #[inline]
     #[must_use]
-    pub fn after(limit: Duration) -> Self {
+    pub fn from_now(limit: Duration) -> Self {
         Self(saturating::add(Instant::now(), limit))
     }
 
@@ -45,7 +45,7 @@ impl Deadline {
     #[inline]
     #[must_use]
     pub fn of<B>(request: &Request<B>, limit: Option<Duration>) -> Option<Self> {
-        request.extensions().get().copied().or_else(|| limit.map(Self::after))
+        request.extensions().get().copied().or_else(|| limit.map(Self::from_now))
     }
 
     /// Returns the instant.
@@ -76,13 +76,13 @@ mod tests {
         let (short, long) = (Duration::from_secs(1), Duration::from_secs(9));
         let plain = Request::new(());
         assert_eq!(Deadline::of(&plain, None), None);
-        assert_eq!(Deadline::of(&plain, Some(short)), Some(Deadline::at(Instant::now() + short)));
-        let own = Request::builder().extension(Deadline::after(long)).body(()).unwrap();
+        assert_eq!(Deadline::of(&plain, Some(short)), Some(Deadline::new(Instant::now() + short)));
+        let own = Request::builder().extension(Deadline::from_now(long)).body(()).unwrap();
         for limit in [None, Some(short), Some(Duration::MAX)] {
             assert_eq!(Deadline::of(&own, limit).map(Deadline::left), Some(long), "{limit:?}");
         }
         tokio::time::advance(long).await;
         assert!(Deadline::of(&own, None).is_some_and(Deadline::has_passed));
-        assert!(!Deadline::after(Duration::MAX).has_passed());
+        assert!(!Deadline::from_now(Duration::MAX).has_passed());
     }
 }

@@ -147,7 +147,7 @@ mod tests {
             let mut layer = ClassifyLayer::new(dialects::vlens());
             layer = attempt.map_or(layer.clone(), |timeout| layer.attempt_timeout(ms(timeout)));
             layer = deadline.map_or(layer.clone(), |deadline| layer.deadline(ms(deadline)));
-            let own = own.map(|own| Deadline::at(sent + ms(own)));
+            let own = own.map(|own| Deadline::new(sent + ms(own)));
             let hold = layer.settings.hold(sent, sent + ms(head), own);
             assert_eq!(hold, ms(expected), "{attempt:?} {deadline:?} {own:?}, head after {head} ms");
         }

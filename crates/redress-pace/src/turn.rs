@@ -62,7 +62,7 @@ impl Patience {
         }
         match Deadline::of(request, settings.deadline) {
             Some(deadline) => Self { latest: deadline.instant(), is_deadline: true },
-            None => Self { latest: Deadline::after(settings.max_wait).instant(), is_deadline: false },
+            None => Self { latest: Deadline::from_now(settings.max_wait).instant(), is_deadline: false },
         }
     }
 
@@ -194,7 +194,7 @@ impl Turn {
     /// Returns the deadline that the call has waited by, for the layers below: they would count anew.
     pub(crate) fn deadline(&self) -> Option<Deadline> {
         let Patience { latest, is_deadline } = self.patience;
-        is_deadline.then(|| Deadline::at(latest))
+        is_deadline.then(|| Deadline::new(latest))
     }
 
     /// Ends the wait, and returns the place of the release, which the call holds until it is answered.

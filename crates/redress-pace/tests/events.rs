@@ -22,7 +22,7 @@ async fn each_decision_is_one_event_with_the_same_fields() {
     close(&service, 30).await;
     assert_eq!(recorder.take(), [line("parked", "class=\"rate_limited\"", "30s")]);
     let mut hurried = request(common::URL);
-    hurried.extensions_mut().insert(Deadline::after(s(20)));
+    hurried.extensions_mut().insert(Deadline::from_now(s(20)));
     assert!(service.clone().oneshot(hurried).await.is_err());
     assert_eq!(recorder.take(), [line("held back", "why=\"gate\"", "30s")]);
     service.clone().oneshot(request(common::URL)).await.unwrap();
@@ -50,7 +50,7 @@ async fn no_event_no_error_and_no_debug_text_shows_a_secret() {
     let waiting = service.ready().await.unwrap().call(secret("200"));
     let mut texts = vec![format!("{waiting:?} {:?} {layer:?} {:?}", service, layer.gate())];
     let mut hurried = secret("200");
-    hurried.extensions_mut().insert(Deadline::after(s(1)));
+    hurried.extensions_mut().insert(Deadline::from_now(s(1)));
     let error = service.oneshot(hurried).await.unwrap_err();
     texts.push(format!("{error} {error:?}"));
     let events = recorder.take();

@@ -131,7 +131,7 @@ async fn hint_upon_hint_pins_nobody_beyond_the_deadline() {
     let refused: Vec<_> = (0..10).rev().map(|nth| spawn(&service, refused_after(nth * 100, 120), start)).collect();
     sleep(ms(1)).await;
     let mut patient = request(URL);
-    patient.extensions_mut().insert(Deadline::at(start + s(500)));
+    patient.extensions_mut().insert(Deadline::new(start + s(500)));
     let (outcome, at) = spawn(&service, patient, start).await.unwrap();
     // It wakes at 120, 220 and so on, and gives up when the next release is after its deadline.
     assert_eq!((outcome.unwrap_err().is_paced(), at), (true, 420_000));
@@ -208,7 +208,7 @@ async fn a_requests_own_deadline_counts_in_place_of_the_layers() {
     close(&service, 30).await;
     let with = |deadline| {
         let mut request = request(URL);
-        request.extensions_mut().insert(Deadline::after(deadline));
+        request.extensions_mut().insert(Deadline::from_now(deadline));
         request
     };
     assert!(service.clone().oneshot(with(s(29))).await.unwrap_err().is_paced());
@@ -314,7 +314,7 @@ async fn fail_fast_holds_nobody() {
     let start = Instant::now();
     close(&service, 1).await;
     let mut patient = request(URL);
-    patient.extensions_mut().insert(Deadline::after(s(100)));
+    patient.extensions_mut().insert(Deadline::from_now(s(100)));
     for request in [request(URL), patient] {
         let (outcome, at) = spawn(&service, request, start).await.unwrap();
         assert!(outcome.unwrap_err().is_paced() && at == 0);
@@ -390,16 +390,16 @@ async fn handed_down(layer: &PaceLayer, cool_down: u64, request: Request<String>
 async fn a_call_that_has_waited_hands_its_deadline_down_and_any_other_nothing() {
     let own = || {
         let mut request = request(URL);
-        request.extensions_mut().insert(Deadline::after(s(40)));
+        request.extensions_mut().insert(Deadline::from_now(s(40)));
         request
     };
-    let deadline = Deadline::after(s(30));
+    let deadline = Deadline::from_now(s(30));
     assert_eq!(handed_down(&layer().deadline(s(30)), 10, request(URL)).await, Some(deadline), "as when the call began");
     assert_eq!(handed_down(&layer().deadline(s(30)), 0, request(URL)).await, None);
     assert_eq!(handed_down(&layer(), 10, request(URL)).await, None, "the longest wait is no deadline");
-    let deadline = Deadline::after(s(40));
+    let deadline = Deadline::from_now(s(40));
     assert_eq!(handed_down(&layer().deadline(s(30)), 10, own()).await, Some(deadline));
     let capped = layer().deadline(s(30)).cap_deadline(s(20)).cap_deadline(s(25));
-    let deadline = Deadline::after(s(20));
+    let deadline = Deadline::from_now(s(20));
     assert_eq!(handed_down(&capped, 10, request(URL)).await, Some(deadline), "the earliest counts");
 }

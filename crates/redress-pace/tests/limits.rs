@@ -139,7 +139,7 @@ async fn who_cannot_wait_for_a_turn_fails_at_once_and_learns_when_it_would_be() 
     assert_eq!(ends, [(None, 0), (None, 2_000), (None, 4_000), (late, 0), (late, 0)]);
     assert_eq!(times(&handle, start), [0, 2_000, 4_000]);
     let mut patient = request(URL);
-    patient.extensions_mut().insert(Deadline::after(s(60)));
+    patient.extensions_mut().insert(Deadline::from_now(s(60)));
     service.oneshot(patient).await.unwrap();
     assert_eq!(times(&handle, start)[3], 6_000);
 }
@@ -168,7 +168,7 @@ async fn after_the_wait_for_a_turn_the_gate_is_looked_at_again() {
     sleep(ms(1)).await;
     let calls: Vec<_> = (0..3).map(|_| spawn(&service, request(URL), start)).collect();
     let mut hurried = request(URL);
-    hurried.extensions_mut().insert(Deadline::after(s(15)));
+    hurried.extensions_mut().insert(Deadline::from_now(s(15)));
     let hurried = spawn(&service, hurried, start);
     refused.await.unwrap().0.unwrap();
     let (outcome, at) = hurried.await.unwrap();

@@ -141,7 +141,7 @@ fn slow() -> Request<String> {
 
 fn with_deadline(deadline: Duration) -> Request<String> {
     let mut request = request(URL);
-    request.extensions_mut().insert(Deadline::after(deadline));
+    request.extensions_mut().insert(Deadline::from_now(deadline));
     request
 }
 

@@ -35,7 +35,7 @@ impl Limit {
     /// Begins a wait: the request's own deadline counts, or else the time that a call may take.
     pub(crate) fn begin(&mut self, setting: Option<Duration>) {
         if self.deadline.is_none() {
-            let from = |limit| Deadline::at(saturating::add(self.began.unwrap_or_else(Instant::now), limit));
+            let from = |limit| Deadline::new(saturating::add(self.began.unwrap_or_else(Instant::now), limit));
             self.deadline = self.own.or_else(|| setting.map(from));
         }
     }

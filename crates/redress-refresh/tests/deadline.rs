@@ -21,7 +21,7 @@ fn slow(deadline: Duration, issuer: Issuer, api: Api) -> Rig {
 
 fn own(deadline: Duration) -> Request<String> {
     let mut request = get();
-    request.extensions_mut().insert(Deadline::after(deadline));
+    request.extensions_mut().insert(Deadline::from_now(deadline));
     request
 }
 

@@ -139,7 +139,7 @@ impl Credentials for Late {
 
 fn within(limit: Duration) -> Request<String> {
     let mut request = get();
-    request.extensions_mut().insert(Deadline::after(limit));
+    request.extensions_mut().insert(Deadline::from_now(limit));
     request
 }
 

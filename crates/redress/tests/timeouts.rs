@@ -89,7 +89,7 @@ async fn every_stack_has_an_attempt_timeout_unless_it_says_otherwise() {
         }
     }
     let mut request = Request::post("https://api.example/v1/things").body(String::new()).expect("legal parts");
-    request.extensions_mut().insert(Deadline::after(s(86_400)));
+    request.extensions_mut().insert(Deadline::from_now(s(86_400)));
     let layer = RedressLayer::new(dialects::generic()).without_attempt_timeout();
     let error = layer.layer(service_fn(move |_| hangs())).oneshot(request).await.expect_err("it hangs");
     assert!(error.is_deadline(), "{error:?}");
