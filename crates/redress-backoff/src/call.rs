@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::{HeaderMap, Request, Response};
 use redress_classify::{
     Attempt, BoxError, Class, CloneBody, Deadline, EndReason, Error, Phase, Record, Recovery, Refreshed, ResponseExt,
-    TransportError, Verdict, WaitSource, span,
+    SendState, TransportError, Verdict, WaitSource, saturating,
 };
 use tokio::time::Instant;
 

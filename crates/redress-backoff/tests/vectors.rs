@@ -41,11 +41,11 @@ async fn hold(vectors: &[Vector], transient: u64, throttled: u64) {
 
 #[tokio::test(start_paused = true)]
 async fn the_aws_standard_vectors_hold() {
-    use EndReason::{Attempts, Budget as OutOfBudget, Success};
+    use EndReason::{MaxAttempts, Budget as OutOfBudget, Success};
     // Standard mode 2.1: a transient retry costs 14 from 50 ms on, a throttled one 5 from 1 s on, the cap is 20 s.
     let vectors: [Vector; 8] = [
         (3, 500, 20_000, &[500, 500, 200], &[(486, Some(50)), (472, Some(100)), (486, None)], Success),
-        (3, 500, 20_000, &[502, 502, 502], &[(486, Some(50)), (472, Some(100)), (472, None)], Attempts),
+        (3, 500, 20_000, &[502, 502, 502], &[(486, Some(50)), (472, Some(100)), (472, None)], MaxAttempts),
         (3, 14, 20_000, &[500, 500], &[(0, Some(50)), (0, None)], OutOfBudget),
         (3, 0, 20_000, &[500], &[(0, None)], OutOfBudget),
         (
@@ -54,7 +54,7 @@ async fn the_aws_standard_vectors_hold() {
             20_000,
             &[500; 5],
             &[(486, Some(50)), (472, Some(100)), (458, Some(200)), (444, Some(400)), (444, None)],
-            Attempts,
+            MaxAttempts,
         ),
         (
             5,
@@ -62,7 +62,7 @@ async fn the_aws_standard_vectors_hold() {
             200,
             &[500; 5],
             &[(486, Some(50)), (472, Some(100)), (458, Some(200)), (444, Some(200)), (444, None)],
-            Attempts,
+            MaxAttempts,
         ),
         (5, 20, 20_000, &[500, 502], &[(6, Some(50)), (6, None)], OutOfBudget),
         (3, 500, 20_000, &[429, 200], &[(495, Some(1_000)), (500, None)], Success),
@@ -72,7 +72,7 @@ async fn the_aws_standard_vectors_hold() {
 
 #[tokio::test(start_paused = true)]
 async fn the_aws_legacy_vectors_hold() {
-    use EndReason::{Attempts, Budget as OutOfBudget, Success};
+    use EndReason::{MaxAttempts, Budget as OutOfBudget, Success};
     // Legacy mode: every retry costs 5 and waits from 1 s on, which is what throttling is now.
     let vectors: [Vector; 4] = [
         (3, 500, 20_000, &[429, 429, 200], &[(495, Some(1_000)), (490, Some(2_000)), (495, None)], Success),
@@ -83,7 +83,7 @@ async fn the_aws_legacy_vectors_hold() {
             20_000,
             &[429; 5],
             &[(495, Some(1_000)), (490, Some(2_000)), (485, Some(4_000)), (480, Some(8_000)), (480, None)],
-            Attempts,
+            MaxAttempts,
         ),
         (
             5,
@@ -91,7 +91,7 @@ async fn the_aws_legacy_vectors_hold() {
             3_000,
             &[429; 5],
             &[(495, Some(1_000)), (490, Some(2_000)), (485, Some(3_000)), (480, Some(3_000)), (480, None)],
-            Attempts,
+            MaxAttempts,
         ),
     ];
     hold(&vectors, 50, 1_000).await;

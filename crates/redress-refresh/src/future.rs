@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use arc_swap::Guard;
 use http::{Request, Response};
 use pin_project_lite::pin_project;
-use redress_classify::{BoxError, CloneBody, Error, Held, Phase, try_clone_request};
+use redress_classify::{BoxError, CloneBody, Error, Phase, SendState, try_clone_request};
 use tokio::time::Instant;
 use tower_service::Service;
 
