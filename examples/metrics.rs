@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
-use redress::{Credentials, Failure, Grant, RedressLayer, dialects};
+use redress::{Credentials, Failure, RedressLayer, TokenSet, dialects};
 use tower::{Layer, Service, ServiceExt, service_fn};
 
 /// What the server answers in turn: status, `Retry-After`, body.
@@ -32,12 +32,12 @@ const SCRIPT: [(u16, Option<&str>, &str); 8] = [
 struct Issuer(AtomicU32);
 
 impl Credentials for Issuer {
-    async fn login(&self) -> Result<Grant, Failure> {
+    async fn login(&self) -> Result<TokenSet, Failure> {
         let nth = self.0.fetch_add(1, Ordering::Relaxed);
-        Ok(Grant::bearer(format!("token-{nth}"))?.refresh_token(format!("refresh-{nth}")))
+        Ok(TokenSet::bearer(format!("token-{nth}"))?.refresh_token(format!("refresh-{nth}")))
     }
 
-    async fn refresh(&self, _: &redress::refresh::SecretString) -> Result<Grant, Failure> {
+    async fn refresh(&self, _: &redress::refresh::SecretString) -> Result<TokenSet, Failure> {
         self.login().await
     }
 }

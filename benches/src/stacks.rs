@@ -14,8 +14,8 @@ use redress::classify::{Classify, ClassifyLayer};
 use redress::pace::Pace;
 use redress::refresh::Refresh;
 use redress::{
-    BackoffLayer, Credentials, Dialect, Grant, Limit, Origin, PaceLayer, Redress, RedressLayer, RefreshLayer,
-    StaticHeaders, dialects,
+    BackoffLayer, Credentials, Dialect, Limit, Origin, PaceLayer, Redress, RedressLayer, RefreshLayer, StaticHeaders,
+    TokenSet, dialects,
 };
 use tower_layer::Layer;
 use tower_service::Service;
@@ -130,6 +130,6 @@ fn origin() -> Origin {
 /// # Panics
 /// Never: the token is legal.
 #[must_use]
-pub fn token() -> Grant {
-    Grant::bearer(TOKEN).expect("a legal token")
+pub fn token() -> TokenSet {
+    TokenSet::bearer(TOKEN).expect("a legal token")
 }

@@ -10,7 +10,7 @@ use benches::call;
 use benches::stacks::{Bare, request};
 use bytes::Bytes;
 use clap::Parser;
-use redress::{Budget, Credentials, Failure, Grant, RedressLayer, dialects};
+use redress::{Budget, Credentials, Failure, RedressLayer, TokenSet, dialects};
 use tower_layer::Layer;
 
 /// Sends N requests with a token that will expire, under a budget, a deadline and an attempt timeout.
@@ -25,12 +25,12 @@ struct Arguments {
 struct Held;
 
 impl Credentials for Held {
-    async fn login(&self) -> Result<Grant, Failure> {
+    async fn login(&self) -> Result<TokenSet, Failure> {
         Err(Failure::permanent("nobody logs in here"))
     }
 
-    fn held(&self) -> Option<Grant> {
-        Grant::bearer("token").ok().map(|grant| grant.refresh_token("r").expires_in(Duration::from_secs(3600)))
+    fn held(&self) -> Option<TokenSet> {
+        TokenSet::bearer("token").ok().map(|grant| grant.refresh_token("r").expires_in(Duration::from_secs(3600)))
     }
 }
 

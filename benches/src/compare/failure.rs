@@ -21,7 +21,7 @@ use http_body_util::Full;
 use redress::backoff::BackoffLayer;
 use redress::classify::Schedule;
 use redress::refresh::SecretString;
-use redress::{Credentials, Dialect, Failure, Grant, dialects};
+use redress::{Credentials, Dialect, Failure, TokenSet, dialects};
 use tokio::runtime::{Builder, Runtime};
 use tower_layer::Layer;
 use tower_service::Service;
@@ -176,15 +176,15 @@ impl Service<Sent> for Flaky {
 }
 
 impl Credentials for Issuer {
-    async fn login(&self) -> Result<Grant, Failure> {
-        Ok(Grant::bearer(&TOKEN[1..])?.refresh_token("refresh"))
+    async fn login(&self) -> Result<TokenSet, Failure> {
+        Ok(TokenSet::bearer(&TOKEN[1..])?.refresh_token("refresh"))
     }
 
-    async fn refresh(&self, _: &SecretString) -> Result<Grant, Failure> {
+    async fn refresh(&self, _: &SecretString) -> Result<TokenSet, Failure> {
         self.login().await
     }
 
-    fn held(&self) -> Option<Grant> {
+    fn held(&self) -> Option<TokenSet> {
         Some(token().refresh_token("refresh"))
     }
 }

@@ -12,7 +12,7 @@ use http::{Request, Response, header};
 use http_body_util::{BodyExt as _, Full};
 use rand_distr::{Distribution as _, Exp1};
 use redress::classify::{ClassifyLayer, TransportError};
-use redress::{BoxError, Credentials, Failure, Grant, Phase, RefreshLayer};
+use redress::{BoxError, Credentials, Failure, Phase, RefreshLayer, TokenSet};
 use tokio::time::{Instant, sleep, sleep_until};
 use tower::{Layer as _, Service, ServiceExt as _};
 
@@ -175,11 +175,11 @@ pub(crate) fn credentialed(transport: &Transport, site: &Site) -> Client {
 pub(crate) const ORIGIN: &str = "https://api.lab.example";
 
 impl Credentials for Login {
-    async fn login(&self) -> Result<Grant, Failure> {
+    async fn login(&self) -> Result<TokenSet, Failure> {
         sleep(self.takes).await;
         self.transport.parts().ledger.login();
         // The token says when it was issued: the modelled server needs no table of tokens.
-        Ok(Grant::bearer(self.transport.now().as_nanos().to_string())?)
+        Ok(TokenSet::bearer(self.transport.now().as_nanos().to_string())?)
     }
 }
 

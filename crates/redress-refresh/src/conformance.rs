@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::timeout;
 
-use crate::grant::Grant;
+use crate::grant::TokenSet;
 use crate::store::{Intent, Record, Stamp, TokenStore, millis};
 
 /// How many writers are let loose on one record.
@@ -268,7 +268,7 @@ fn record(generation: u64, intent: Option<&str>) -> Record {
 fn records() -> Vec<Record> {
     let value: String = (0x20..0x7f_u8).map(char::from).collect();
     let long = "x".repeat(8192);
-    let header = |name: &'static str, value: &str| Grant::new().header(name, value).expect("printable ASCII");
+    let header = |name: &'static str, value: &str| TokenSet::new().header(name, value).expect("printable ASCII");
     let odd = header("x-odd", value.trim()).refresh_token("\u{0}\u{1}\n\r\t\"\\'\u{e9}\u{1F511}");
     let two = header("a", "1").header("b", "2").expect("printable ASCII").refresh_token(long.as_str());
     let end = SystemTime::UNIX_EPOCH + Duration::from_millis(4_102_444_800_001);

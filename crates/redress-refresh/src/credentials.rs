@@ -10,7 +10,7 @@ use secrecy::SecretString;
 
 use crate::explanation::Explanation;
 use crate::failure::Failure;
-use crate::grant::{Grant, InvalidHeader};
+use crate::grant::{InvalidHeader, TokenSet};
 
 /// Gets credentials from an issuer.
 ///
@@ -23,7 +23,7 @@ use crate::grant::{Grant, InvalidHeader};
 /// # Examples
 /// ```
 /// use std::time::Duration;
-/// use redress_refresh::{Credentials, Failure, Grant};
+/// use redress_refresh::{Credentials, Failure, TokenSet};
 /// use secrecy::{ExposeSecret, SecretString};
 ///
 /// struct Portal {
@@ -34,16 +34,16 @@ use crate::grant::{Grant, InvalidHeader};
 /// #     Ok(("access".to_owned(), "refresh".to_owned()))
 /// # }
 /// impl Credentials for Portal {
-///     async fn login(&self) -> Result<Grant, Failure> {
+///     async fn login(&self) -> Result<TokenSet, Failure> {
 ///         let answer = post("/login", self.password.expose_secret()).await;
 ///         let (access, refresh) = answer.map_err(Failure::transient)?;
-///         Ok(Grant::bearer(access)?.refresh_token(refresh).expires_in(Duration::from_secs(900)))
+///         Ok(TokenSet::bearer(access)?.refresh_token(refresh).expires_in(Duration::from_secs(900)))
 ///     }
 ///
-///     async fn refresh(&self, refresh_token: &SecretString) -> Result<Grant, Failure> {
+///     async fn refresh(&self, refresh_token: &SecretString) -> Result<TokenSet, Failure> {
 ///         let answer = post("/refresh", refresh_token.expose_secret()).await;
 ///         let (access, refresh) = answer.map_err(Failure::ambiguous)?;
-///         Ok(Grant::bearer(access)?.refresh_token(refresh).expires_in(Duration::from_secs(900)))
+///         Ok(TokenSet::bearer(access)?.refresh_token(refresh).expires_in(Duration::from_secs(900)))
 ///     }
 /// }
 /// ```
@@ -55,7 +55,7 @@ pub trait Credentials: Send + Sync + 'static {
     ///
     /// # Cancel safety
     /// It is dropped at the flight timeout and when the runtime shuts down, never because a caller went away.
-    fn login(&self) -> impl Future<Output = Result<Grant, Failure>> + Send;
+    fn login(&self) -> impl Future<Output = Result<TokenSet, Failure>> + Send;
 
     /// Exchanges a refresh token. The default logs in, by stating that the grant is dead.
     ///
@@ -65,7 +65,7 @@ pub trait Credentials: Send + Sync + 'static {
     /// # Cancel safety
     /// As of [`login`](Self::login). A refresh that is cut may have spent its token: unless an earlier refresh has
     /// proven that the issuer's tokens do not rotate, it is not shown again.
-    fn refresh(&self, refresh_token: &SecretString) -> impl Future<Output = Result<Grant, Failure>> + Send {
+    fn refresh(&self, refresh_token: &SecretString) -> impl Future<Output = Result<TokenSet, Failure>> + Send {
         let _ = refresh_token;
         ready(Err(Failure::grant_dead(Explanation::new("these credentials are not refreshed"))))
     }
@@ -73,7 +73,7 @@ pub trait Credentials: Send + Sync + 'static {
     /// Returns credentials that are at hand from the start, such as a stored pair; it is asked once, by
     /// [`RefreshLayer::new`](crate::RefreshLayer::new). The default has none, and the first request logs in. Of a grant
     /// without headers the first request shows the refresh token.
-    fn held(&self) -> Option<Grant> {
+    fn held(&self) -> Option<TokenSet> {
         None
     }
 
@@ -102,7 +102,7 @@ pub trait Credentials: Send + Sync + 'static {
 /// ```
 #[derive(Clone, Default)]
 pub struct StaticHeaders {
-    grant: Grant,
+    grant: TokenSet,
 }
 
 impl StaticHeaders {
@@ -115,7 +115,7 @@ impl StaticHeaders {
     /// Adds a header, or replaces the one of the same name.
     ///
     /// # Errors
-    /// As of [`Grant::header`].
+    /// As of [`TokenSet::header`].
     pub fn header<N>(self, name: N, value: impl Into<SecretString>) -> Result<Self, InvalidHeader>
     where
         N: TryInto<HeaderName>,
@@ -123,10 +123,10 @@ impl StaticHeaders {
         Ok(Self { grant: self.grant.header(name, value)? })
     }
 
-    /// Adds a header that is not secret, or replaces the one of the same name: see [`Grant::public_header`].
+    /// Adds a header that is not secret, or replaces the one of the same name: see [`TokenSet::public_header`].
     ///
     /// # Errors
-    /// As of [`Grant::header`].
+    /// As of [`TokenSet::header`].
     pub fn public_header<N>(self, name: N, value: &str) -> Result<Self, InvalidHeader>
     where
         N: TryInto<HeaderName>,
@@ -136,11 +136,11 @@ impl StaticHeaders {
 }
 
 impl Credentials for StaticHeaders {
-    async fn login(&self) -> Result<Grant, Failure> {
+    async fn login(&self) -> Result<TokenSet, Failure> {
         Err(Failure::permanent(Explanation::new("static headers do not log in")))
     }
 
-    fn held(&self) -> Option<Grant> {
+    fn held(&self) -> Option<TokenSet> {
         Some(self.grant.clone())
     }
 
@@ -156,15 +156,15 @@ impl fmt::Debug for StaticHeaders {
 }
 
 impl<C: Credentials> Credentials for Arc<C> {
-    fn login(&self) -> impl Future<Output = Result<Grant, Failure>> + Send {
+    fn login(&self) -> impl Future<Output = Result<TokenSet, Failure>> + Send {
         C::login(self)
     }
 
-    fn refresh(&self, refresh_token: &SecretString) -> impl Future<Output = Result<Grant, Failure>> + Send {
+    fn refresh(&self, refresh_token: &SecretString) -> impl Future<Output = Result<TokenSet, Failure>> + Send {
         C::refresh(self, refresh_token)
     }
 
-    fn held(&self) -> Option<Grant> {
+    fn held(&self) -> Option<TokenSet> {
         C::held(self)
     }
 
@@ -177,7 +177,7 @@ impl<C: Credentials> Credentials for Arc<C> {
     }
 }
 
-type Answer<'a> = Pin<Box<dyn Future<Output = Result<Grant, Failure>> + Send + 'a>>;
+type Answer<'a> = Pin<Box<dyn Future<Output = Result<TokenSet, Failure>> + Send + 'a>>;
 
 /// [`Credentials`] without their type, boxed once per flight.
 pub(crate) trait Issuer: Send + Sync {

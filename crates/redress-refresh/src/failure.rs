@@ -14,7 +14,7 @@ use self::detail::Detail;
 use crate::explanation::Explanation;
 use crate::grant::InvalidHeader;
 
-/// Why a login or a refresh brought no [`Grant`](crate::Grant), and so what follows from it.
+/// Why a login or a refresh brought no [`TokenSet`](crate::TokenSet), and so what follows from it.
 ///
 /// | made by | meant for | what the layer does next |
 /// |---|---|---|

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 use redress_classify::{BoxError, Clock, saturating};
 use tokio::time::{Instant, timeout};
 
-use crate::grant::Grant;
+use crate::grant::TokenSet;
 use crate::store::{Intent, Record, Stamp, Store, millis};
 
 pub(crate) use lease::LONGEST_LEASE;
@@ -44,7 +44,7 @@ struct Outgoing {
     /// Tells a later install from an earlier one.
     number: u64,
     /// The set, and when it was installed.
-    set: Option<(Grant, Instant)>,
+    set: Option<(TokenSet, Instant)>,
 }
 
 impl Fleet {
@@ -64,7 +64,7 @@ impl Fleet {
     }
 
     /// Leaves a set for the store, an empty one for a logout; it goes there with the next delivery.
-    pub(crate) fn post(&self, grant: Grant) {
+    pub(crate) fn post(&self, grant: TokenSet) {
         let mut outgoing = self.outgoing();
         outgoing.number += 1;
         outgoing.set = Some((grant, Instant::now()));

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use crate::explanation::Explanation;
 use crate::failure::Failure;
 use crate::flight::over_store::Held;
-use crate::grant::Grant;
+use crate::grant::TokenSet;
 use crate::shared::Shared;
 use crate::state::Ticket;
 use crate::telemetry;
@@ -76,7 +76,7 @@ impl Flight {
         }
     }
 
-    async fn fetch(&mut self, refresh_token: Option<SecretString>) -> Result<Grant, Failure> {
+    async fn fetch(&mut self, refresh_token: Option<SecretString>) -> Result<TokenSet, Failure> {
         let shared = Arc::clone(&self.shared);
         match shared.fleet() {
             Some(fleet) => self.fetch_over(fleet, refresh_token).await,
@@ -85,7 +85,7 @@ impl Flight {
     }
 
     /// Refreshes, and logs in if the grant is dead.
-    async fn fetch_alone(&mut self, refresh_token: Option<SecretString>) -> Result<Grant, Failure> {
+    async fn fetch_alone(&mut self, refresh_token: Option<SecretString>) -> Result<TokenSet, Failure> {
         match self.ask(refresh_token).await {
             Err(failure) if self.is_refresh && failure.is_grant_dead() && self.present(None) => {
                 telemetry::grant_dead(self.id, &failure);
@@ -96,7 +96,7 @@ impl Flight {
     }
 
     /// Makes one call to the issuer: it shows the refresh token, or logs in without one.
-    async fn ask(&mut self, refresh_token: Option<SecretString>) -> Result<Grant, Failure> {
+    async fn ask(&mut self, refresh_token: Option<SecretString>) -> Result<TokenSet, Failure> {
         let sent = Instant::now();
         (self.sent, self.is_refresh) = (Some(sent), refresh_token.is_some());
         let calls = if self.is_refresh { self.shared.refreshes() } else { self.shared.logins() };
@@ -116,7 +116,7 @@ impl Flight {
     }
 
     /// Ends the flight; false when it is superseded.
-    fn land(&mut self, result: Result<Grant, Failure>) -> bool {
+    fn land(&mut self, result: Result<TokenSet, Failure>) -> bool {
         self.has_landed = true;
         let outcome = self.shared.land(self.id, result, self.sent.unwrap_or_else(Instant::now), &self.clock);
         telemetry::landed(self.id, outcome.as_ref());

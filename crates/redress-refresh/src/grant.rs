@@ -50,18 +50,18 @@ const FRAMING: [&str; 24] = [
 /// # Examples
 /// ```
 /// use std::time::Duration;
-/// use redress_refresh::Grant;
+/// use redress_refresh::TokenSet;
 ///
-/// let grant = Grant::bearer("access")?
+/// let grant = TokenSet::bearer("access")?
 ///     .header("x-api-key", "key")?
 ///     .refresh_token("refresh")
 ///     .expires_in(Duration::from_secs(3600));
 /// assert!(!format!("{grant:?}").contains("access"));
-/// assert!(Grant::bearer("access\n").is_err(), "never trimmed");
+/// assert!(TokenSet::bearer("access\n").is_err(), "never trimmed");
 /// # Ok::<(), redress_refresh::InvalidHeader>(())
 /// ```
 #[derive(Clone, Default)]
-pub struct Grant {
+pub struct TokenSet {
     headers: Vec<(HeaderName, HeaderValue)>,
     refresh_token: Option<SecretString>,
     expires_in: Option<Duration>,
@@ -74,7 +74,7 @@ pub struct InvalidHeader {
     why: &'static str,
 }
 
-impl Grant {
+impl TokenSet {
     /// Makes a grant without headers; a flight that brings one without any has failed.
     #[must_use]
     pub fn new() -> Self {
@@ -184,10 +184,10 @@ impl Grant {
     }
 }
 
-impl fmt::Debug for Grant {
+impl fmt::Debug for TokenSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
-        f.debug_struct("Grant")
+        f.debug_struct("TokenSet")
             .field("headers", &names)
             .field("refresh_token", &self.refresh_token.as_ref().map(|_| "Redacted"))
             .field("expires_in", &self.expires_in)
@@ -259,7 +259,7 @@ fn fault(secret: &[u8]) -> Option<&'static str> {
 mod tests {
     use super::*;
 
-    fn only_value(grant: Grant) -> Vec<u8> {
+    fn only_value(grant: TokenSet) -> Vec<u8> {
         grant.into_parts().0[0].1.as_bytes().to_vec()
     }
 
@@ -274,27 +274,27 @@ mod tests {
             ] {
                 let visible = character.is_ascii_graphic();
                 let blank = matches!(character, ' ' | '\t');
-                let bearer = Grant::bearer(text.as_str());
+                let bearer = TokenSet::bearer(text.as_str());
                 assert_eq!(bearer.is_ok(), visible, "bearer {character:?} at {place}");
                 if let Ok(bearer) = bearer {
                     assert_eq!(only_value(bearer), format!("Bearer {text}").into_bytes());
                 }
-                let header = Grant::new().header("x-api-key", text.as_str());
+                let header = TokenSet::new().header("x-api-key", text.as_str());
                 assert_eq!(header.is_ok(), visible || blank && place == "middle", "{character:?} at {place}");
                 if let Ok(header) = header {
                     assert_eq!(only_value(header), text.into_bytes());
                 }
             }
         }
-        assert!(Grant::bearer("").is_err() && Grant::new().header("x-api-key", "").is_err());
+        assert!(TokenSet::bearer("").is_err() && TokenSet::new().header("x-api-key", "").is_err());
     }
 
     #[test]
     fn a_refusal_names_the_header_and_not_the_value() {
-        let error = Grant::new().header("X-Api-Key", "s3cret\n").unwrap_err();
+        let error = TokenSet::new().header("X-Api-Key", "s3cret\n").unwrap_err();
         assert_eq!(error.to_string(), "no value for the header x-api-key: a byte that is not visible ASCII");
         assert!(!format!("{error:?}").contains("s3cret"));
-        let error = Grant::new().header("x api key", "s3cret").unwrap_err();
+        let error = TokenSet::new().header("x api key", "s3cret").unwrap_err();
         assert_eq!((error.name(), error.to_string().as_str()), (None, "no credential header: an illegal name"));
     }
 
@@ -329,9 +329,9 @@ mod tests {
         assert_eq!(refused.len(), FRAMING.len());
         for name in refused {
             for result in [
-                Grant::new().header(name, "s3cret"),
-                Grant::new().public_header(name, "s3cret"),
-                Grant::bearer("t").and_then(|grant| grant.header(name.to_uppercase(), "s3cret")),
+                TokenSet::new().header(name, "s3cret"),
+                TokenSet::new().public_header(name, "s3cret"),
+                TokenSet::bearer("t").and_then(|grant| grant.header(name.to_uppercase(), "s3cret")),
             ] {
                 let error = result.expect_err(name);
                 let lower = name.to_ascii_lowercase();
@@ -342,26 +342,27 @@ mod tests {
             }
         }
         for name in ["authorization", "proxy-authorization", "cookie", "x-api-key", "x-host", "x-amz-date", "accept"] {
-            assert!(Grant::new().header(name, "value").is_ok(), "{name}");
+            assert!(TokenSet::new().header(name, "value").is_ok(), "{name}");
         }
     }
 
     #[test]
     fn the_same_name_again_replaces() {
-        let grant = Grant::bearer("a").and_then(|grant| grant.header("AUTHORIZATION", "b")).unwrap();
+        let grant = TokenSet::bearer("a").and_then(|grant| grant.header("AUTHORIZATION", "b")).unwrap();
         assert_eq!(only_value(grant), b"b");
     }
 
     #[test]
     fn values_are_sensitive() {
-        let (headers, _) = Grant::bearer("s3cret").and_then(|grant| grant.header("k", "s3cret")).unwrap().into_parts();
+        let (headers, _) =
+            TokenSet::bearer("s3cret").and_then(|grant| grant.header("k", "s3cret")).unwrap().into_parts();
         assert!(headers.iter().all(|(_, value)| value.is_sensitive()));
         assert!(!format!("{headers:?}").contains("s3cret"));
     }
 
     #[test]
     fn a_clone_is_no_second_copy_of_the_bytes() {
-        let (headers, _) = Grant::bearer("s3cret").unwrap().into_parts();
+        let (headers, _) = TokenSet::bearer("s3cret").unwrap().into_parts();
         let value = &headers[0].1;
         assert_eq!(value.as_bytes().as_ptr(), value.clone().as_bytes().as_ptr());
     }
@@ -369,7 +370,7 @@ mod tests {
     #[test]
     fn secrets_are_of_types_that_wipe_them() {
         fn wipes<T: zeroize::ZeroizeOnDrop>(_: &T) {}
-        let mut grant = Grant::bearer("s3cret").unwrap().refresh_token("r3fresh");
+        let mut grant = TokenSet::bearer("s3cret").unwrap().refresh_token("r3fresh");
         wipes(&grant.take_refresh_token().unwrap());
         wipes(&Zeroizing::new(Vec::<u8>::new()));
         // The value owns the wiping buffer itself: what it holds is no copy, and a clone shares it.
@@ -382,7 +383,7 @@ mod tests {
     #[test]
     fn sets_are_compared_whatever_their_order() {
         let set = |pairs: &[(&'static str, &'static str)]| {
-            pairs.iter().fold(Grant::new(), |grant, (name, value)| grant.header(*name, *value).unwrap())
+            pairs.iter().fold(TokenSet::new(), |grant, (name, value)| grant.header(*name, *value).unwrap())
         };
         let ab = set(&[("a", "1"), ("b", "2")]);
         for (pairs, same) in [

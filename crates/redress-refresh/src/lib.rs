@@ -6,7 +6,7 @@
 //! above.
 //!
 //! A user implements one trait, [`Credentials`], with one method; for API keys [`StaticHeaders`] is ready. The trait
-//! answers with a [`Grant`], or with a [`Failure`] whose kind decides what follows.
+//! answers with a [`TokenSet`], or with a [`Failure`] whose kind decides what follows.
 //!
 //! # What it promises
 //! - One call to the issuer for one rejected set, whoever asks and whoever is cancelled. It runs in a task of its own.
@@ -29,19 +29,19 @@
 //! # Examples
 //! ```
 //! use http::{Request, Response, StatusCode, header::AUTHORIZATION};
-//! use redress_refresh::{Credentials, Failure, Grant, RefreshLayer};
+//! use redress_refresh::{Credentials, Failure, TokenSet, RefreshLayer};
 //! use secrecy::SecretString;
 //! use tower::{ServiceBuilder, ServiceExt, service_fn};
 //!
 //! struct Portal;
 //!
 //! impl Credentials for Portal {
-//!     async fn login(&self) -> Result<Grant, Failure> {
-//!         Ok(Grant::bearer("first")?.refresh_token("once"))
+//!     async fn login(&self) -> Result<TokenSet, Failure> {
+//!         Ok(TokenSet::bearer("first")?.refresh_token("once"))
 //!     }
 //!
-//!     async fn refresh(&self, _: &SecretString) -> Result<Grant, Failure> {
-//!         Ok(Grant::bearer("second")?)
+//!     async fn refresh(&self, _: &SecretString) -> Result<TokenSet, Failure> {
+//!         Ok(TokenSet::bearer("second")?)
 //!     }
 //! }
 //!
@@ -92,7 +92,7 @@ pub use credentials::{Credentials, StaticHeaders};
 pub use explanation::Explanation;
 pub use failure::Failure;
 pub use future::ResponseFuture;
-pub use grant::{Grant, InvalidHeader};
+pub use grant::{InvalidHeader, TokenSet};
 pub use layer::RefreshLayer;
 pub use origin::{InvalidOrigin, Origin};
 pub use service::Refresh;

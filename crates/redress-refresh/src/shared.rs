@@ -15,7 +15,7 @@ use crate::credentials::{Credentials, Issuer};
 use crate::failure::Failure;
 use crate::fleet::Fleet;
 use crate::flight::{self, Terms};
-use crate::grant::Grant;
+use crate::grant::TokenSet;
 use crate::snapshot::{Freshness, Snapshot};
 use crate::state::{Accepted, Decision, Moment, Outcome, Refusal, Rejected, Route, State, Ticket};
 use crate::telemetry;
@@ -168,7 +168,7 @@ impl Shared {
         &self.logins
     }
 
-    pub(crate) fn install(self: &Arc<Self>, grant: Grant, clock: Clock) {
+    pub(crate) fn install(self: &Arc<Self>, grant: TokenSet, clock: Clock) {
         if grant.is_empty() {
             return self.clear(clock);
         }
@@ -186,7 +186,7 @@ impl Shared {
 
     pub(crate) fn clear(self: &Arc<Self>, clock: Clock) {
         let landing = self.change(|cold| {
-            self.post(&Grant::new());
+            self.post(&TokenSet::new());
             cold.state.clear();
             cold.landing.take()
         });
@@ -218,7 +218,7 @@ impl Shared {
     pub(crate) fn land(
         &self,
         id: u64,
-        result: Result<Grant, Failure>,
+        result: Result<TokenSet, Failure>,
         sent: Instant,
         clock: &Clock,
     ) -> Option<Outcome> {
@@ -231,7 +231,7 @@ impl Shared {
         Some(outcome)
     }
 
-    fn post(&self, grant: &Grant) {
+    fn post(&self, grant: &TokenSet) {
         if let Some(fleet) = self.fleet() {
             fleet.post(grant.clone());
         }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::explanation::Explanation;
 use crate::failure::Failure;
-use crate::grant::Grant;
+use crate::grant::TokenSet;
 use crate::life::{self, Life};
 use crate::snapshot::{Freshness, Snapshot};
 use crate::state::rejections::Rejections;
@@ -136,7 +136,7 @@ impl State {
     }
 
     /// Takes what is at hand from the start; without headers it is a refresh token, for the first flight to show.
-    pub(crate) fn hold(&mut self, mut grant: Grant, at: Moment) {
+    pub(crate) fn hold(&mut self, mut grant: TokenSet, at: Moment) {
         if grant.is_empty() {
             self.refresh_token = grant.take_refresh_token();
         } else {
@@ -189,7 +189,7 @@ impl State {
     pub(crate) fn land(
         &mut self,
         id: u64,
-        result: Result<Grant, Failure>,
+        result: Result<TokenSet, Failure>,
         sent: Instant,
         at: Moment,
     ) -> Option<Outcome> {
@@ -207,7 +207,7 @@ impl State {
     }
 
     /// Installs a set in place of all that is known; a flight under way no longer counts.
-    pub(crate) fn install(&mut self, grant: Grant, at: Moment) {
+    pub(crate) fn install(&mut self, grant: TokenSet, at: Moment) {
         self.reset();
         self.publish(grant, at.now, at);
     }
@@ -265,7 +265,7 @@ impl State {
         Ticket { id: self.flights, refresh_token: self.refresh_token.clone() }
     }
 
-    fn validate(&mut self, mut grant: Grant, flight: &Flight) -> Result<Grant, Failure> {
+    fn validate(&mut self, mut grant: TokenSet, flight: &Flight) -> Result<TokenSet, Failure> {
         let brought = grant.take_refresh_token();
         if !flight.is_login {
             let presented = self.refresh_token.as_ref().map(SecretString::expose_secret);
@@ -284,7 +284,7 @@ impl State {
         Ok(grant)
     }
 
-    fn publish(&mut self, grant: Grant, sent: Instant, at: Moment) -> u64 {
+    fn publish(&mut self, grant: TokenSet, sent: Instant, at: Moment) -> u64 {
         let generation = self.current.generation() + 1;
         let lifetime = grant.lifetime().filter(|_| !self.is_static);
         let life = lifetime.and_then(|lifetime| Life::of(lifetime, sent, at.now, at.random));

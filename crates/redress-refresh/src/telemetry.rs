@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::failure::Failure;
-use crate::grant::Grant;
+use crate::grant::TokenSet;
 use crate::state::{Outcome, Refusal, Storm};
 
 /// Tells that a call to the issuer begins.
@@ -20,7 +20,7 @@ pub(crate) fn started(flight: u64, is_refresh: bool) {
 
 /// Counts a call to the issuer that has ended.
 #[cfg(feature = "metrics")]
-pub(crate) fn answered(is_refresh: bool, result: &Result<Grant, Failure>, took: Duration) {
+pub(crate) fn answered(is_refresh: bool, result: &Result<TokenSet, Failure>, took: Duration) {
     let outcome = result.as_ref().err().map_or("success", Failure::kind);
     let labels = [("kind", if is_refresh { "refresh" } else { "login" }), ("outcome", outcome)];
     metrics::counter!("redress_refreshes_total", &labels).increment(1);
@@ -28,7 +28,7 @@ pub(crate) fn answered(is_refresh: bool, result: &Result<Grant, Failure>, took: 
 }
 
 #[cfg(not(feature = "metrics"))]
-pub(crate) const fn answered(_is_refresh: bool, _result: &Result<Grant, Failure>, _took: Duration) {}
+pub(crate) const fn answered(_is_refresh: bool, _result: &Result<TokenSet, Failure>, _took: Duration) {}
 
 /// Tells that a refresh token is worthless, and that a login follows.
 pub(crate) fn grant_dead(flight: u64, failure: &Failure) {

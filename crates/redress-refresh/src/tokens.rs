@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::grant::Grant;
+use crate::grant::TokenSet;
 use crate::layer::Link;
 use crate::shared::Shared;
 
@@ -40,7 +40,7 @@ impl Tokens {
     ///
     /// What a flight under way brings is dropped, and those who wait for it go on with the new set. A grant without
     /// headers clears. By a [store](crate::RefreshLayer::store) it reaches the other processes too.
-    pub fn install(&self, grant: Grant) {
+    pub fn install(&self, grant: TokenSet) {
         if let Some(link) = &self.link {
             link.shared.install(grant, link.clock());
         }

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use http::{Request, Response};
 use redress_classify::Clock;
-use redress_refresh::{Credentials, Failure, Grant, RefreshLayer};
+use redress_refresh::{Credentials, Failure, RefreshLayer, TokenSet};
 use tower::{Layer, ServiceExt, service_fn};
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -61,18 +61,18 @@ impl Issuer {
         Self { lifetime, held, issued: AtomicU32::new(0) }
     }
 
-    fn grant(&self) -> Grant {
-        let grant = Grant::bearer(format!("t{}", self.issued.fetch_add(1, Ordering::Relaxed) + 1)).unwrap();
+    fn grant(&self) -> TokenSet {
+        let grant = TokenSet::bearer(format!("t{}", self.issued.fetch_add(1, Ordering::Relaxed) + 1)).unwrap();
         self.lifetime.map_or(grant.clone(), |lifetime| grant.expires_in(lifetime))
     }
 }
 
 impl Credentials for Issuer {
-    async fn login(&self) -> Result<Grant, Failure> {
+    async fn login(&self) -> Result<TokenSet, Failure> {
         Ok(self.grant())
     }
 
-    fn held(&self) -> Option<Grant> {
+    fn held(&self) -> Option<TokenSet> {
         self.held.then(|| self.grant())
     }
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use common::{Api, Issuer, Rig, Step, failure, get, give, grant, s, settle};
 use redress_classify::{Class, Clock, Phase};
-use redress_refresh::{Failure, Grant};
+use redress_refresh::{Failure, TokenSet};
 use tokio::time::Instant;
 use tower::ServiceExt;
 
@@ -87,7 +87,7 @@ async fn without_a_known_lifetime_only_a_rejection_leads_to_a_refresh() {
 #[tokio::test(start_paused = true)]
 async fn a_refresh_token_alone_is_enough_to_begin_with() {
     let issuer = Issuer::new([Step::Give(grant("t1").refresh_token("r2"))]);
-    let rig = Rig::new(issuer.holding(Grant::new().refresh_token("r1")), Api::accepting(&["t1"]));
+    let rig = Rig::new(issuer.holding(TokenSet::new().refresh_token("r1")), Api::accepting(&["t1"]));
     assert!(rig.send_many(5).await.iter().all(|result| result.as_ref().is_ok_and(|answer| answer.status() == 200)));
     assert_eq!((rig.issuer.asked(), rig.layer.tokens().logins()), (vec!["refresh r1".to_owned()], 0));
 }

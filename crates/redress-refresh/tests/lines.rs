@@ -16,7 +16,7 @@ use family::{Family, KEY, process, wall};
 use http::Request;
 use redress_classify::{BoxError, Clock, Deadline, Phase};
 use redress_refresh::{
-    Credentials, Failure, Grant, MemoryStore, Record, RefreshLayer, SecretString, Stamp, TokenStore,
+    Credentials, Failure, MemoryStore, Record, RefreshLayer, SecretString, Stamp, TokenSet, TokenStore,
 };
 use tokio::sync::Notify;
 use tower::{Layer, ServiceExt};
@@ -118,21 +118,21 @@ async fn what_is_installed_during_a_delivery_reaches_the_store_too() {
 /// An issuer whose answer comes while the process is stopped.
 struct Late {
     stopped: Duration,
-    held: Option<Grant>,
+    held: Option<TokenSet>,
 }
 
 impl Credentials for Late {
-    async fn login(&self) -> Result<Grant, Failure> {
+    async fn login(&self) -> Result<TokenSet, Failure> {
         tokio::task::yield_now().await;
         stop_for(self.stopped);
         Ok(grant("t2"))
     }
 
-    async fn refresh(&self, _: &SecretString) -> Result<Grant, Failure> {
+    async fn refresh(&self, _: &SecretString) -> Result<TokenSet, Failure> {
         self.login().await
     }
 
-    fn held(&self) -> Option<Grant> {
+    fn held(&self) -> Option<TokenSet> {
         self.held.clone()
     }
 }
@@ -174,7 +174,7 @@ async fn a_rejected_request_is_not_sent_again_after_the_deadline() {
 async fn a_failure_that_comes_after_the_deadline_is_told_as_the_failure() {
     struct Refuses;
     impl Credentials for Refuses {
-        async fn login(&self) -> Result<Grant, Failure> {
+        async fn login(&self) -> Result<TokenSet, Failure> {
             tokio::task::yield_now().await;
             stop_for(s(20));
             Err(Failure::permanent("invalid_client"))

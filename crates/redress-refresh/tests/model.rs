@@ -13,7 +13,7 @@ use http::Request;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use redress_classify::{Clock, Error};
-use redress_refresh::{Credentials, Failure, Grant, MemoryStore, RefreshLayer, SecretString};
+use redress_refresh::{Credentials, Failure, MemoryStore, RefreshLayer, SecretString, TokenSet};
 use secrecy::ExposeSecret;
 use tokio::task::JoinHandle;
 use tower::{Layer, ServiceExt};
@@ -97,15 +97,15 @@ struct World {
 }
 
 impl World {
-    fn pair(&mut self) -> Grant {
+    fn pair(&mut self) -> TokenSet {
         self.number += 1;
         self.latest = format!("t{}", self.number);
         self.valid.clone_from(&self.latest);
-        Grant::bearer(self.latest.as_str()).unwrap().refresh_token(format!("r{}", self.number))
+        TokenSet::bearer(self.latest.as_str()).unwrap().refresh_token(format!("r{}", self.number))
     }
 
     /// Decides what comes of a call; `None` is silence.
-    fn judge(&mut self, shown: Option<&str>, plan: Plan) -> Option<Result<Grant, Failure>> {
+    fn judge(&mut self, shown: Option<&str>, plan: Plan) -> Option<Result<TokenSet, Failure>> {
         if let Some(token) = shown {
             if self.spent.contains(token) {
                 self.wrong.push(format!("{token} was shown although it was spent"));
@@ -130,7 +130,7 @@ impl World {
             Plan::GiveSame if !before.is_empty() => {
                 self.latest.clone_from(&before);
                 self.valid.clear();
-                Some(Ok(Grant::bearer(before).unwrap().refresh_token(format!("r{}", self.number))))
+                Some(Ok(TokenSet::bearer(before).unwrap().refresh_token(format!("r{}", self.number))))
             }
             Plan::Ambiguous => Some(Err(Failure::ambiguous("cut"))),
             Plan::Hang => None,
@@ -165,7 +165,7 @@ impl Drop for UnderWay {
 }
 
 impl Issuer {
-    async fn answer(&self, shown: Option<&str>) -> Result<Grant, Failure> {
+    async fn answer(&self, shown: Option<&str>) -> Result<TokenSet, Failure> {
         let _under_way = UnderWay::new(&self.0);
         let (plan, result) = {
             let mut world = self.0.lock().unwrap();
@@ -186,14 +186,14 @@ impl Issuer {
 }
 
 impl Credentials for Issuer {
-    async fn login(&self) -> Result<Grant, Failure> {
+    async fn login(&self) -> Result<TokenSet, Failure> {
         match self.answer(None).await {
             Err(failure) if failure.is_grant_dead() => Err(Failure::transient("no login has a dead grant")),
             result => result,
         }
     }
 
-    async fn refresh(&self, refresh_token: &SecretString) -> Result<Grant, Failure> {
+    async fn refresh(&self, refresh_token: &SecretString) -> Result<TokenSet, Failure> {
         self.answer(Some(refresh_token.expose_secret())).await
     }
 }

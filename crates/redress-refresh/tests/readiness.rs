@@ -12,7 +12,7 @@ use std::task::{Context, Poll, ready};
 use common::{Answer, Api, Issuer, Rig, answer, bearer, get, give, grant, layer, s};
 use http::Request;
 use redress_classify::{BoxError, Phase};
-use redress_refresh::{Credentials, Failure, Grant, RefreshLayer};
+use redress_refresh::{Credentials, Failure, RefreshLayer, TokenSet};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::{Layer, Service, ServiceExt};
 
@@ -72,10 +72,10 @@ struct Shared {
 }
 
 impl Credentials for Shared {
-    async fn login(&self) -> Result<Grant, Failure> {
+    async fn login(&self) -> Result<TokenSet, Failure> {
         Limited::new(&self.permits, &self.api).oneshot(get()).await.map_err(Failure::transient)?;
         let number = self.count.fetch_add(1, Ordering::Relaxed) + 1;
-        Ok(Grant::bearer(format!("t{number}"))?)
+        Ok(TokenSet::bearer(format!("t{number}"))?)
     }
 }
 

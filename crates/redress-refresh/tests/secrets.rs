@@ -8,7 +8,7 @@ use std::fmt::Write;
 
 use common::{Api, Issuer, Rig, Step, get, s};
 use redress_classify::Error;
-use redress_refresh::{Explanation, Failure, Grant, MemoryStore, StaticHeaders, TokenStore};
+use redress_refresh::{Explanation, Failure, MemoryStore, StaticHeaders, TokenSet, TokenStore};
 use redress_sandbox::Recorder;
 use tower::ServiceExt;
 
@@ -21,8 +21,8 @@ fn assert_silent(text: &str) {
     }
 }
 
-fn secret_grant() -> Grant {
-    let grant = Grant::bearer("s3cret-access").and_then(|grant| grant.header("x-api-key", "s3cret-key")).unwrap();
+fn secret_grant() -> TokenSet {
+    let grant = TokenSet::bearer("s3cret-access").and_then(|grant| grant.header("x-api-key", "s3cret-key")).unwrap();
     grant.refresh_token("s3cret-refresh").expires_in(s(3600))
 }
 
@@ -58,7 +58,7 @@ async fn nothing_that_can_be_printed_shows_a_secret() {
         assert_silent(&format!("{failure} {failure:?} {failure:#?}"));
         assert!(failure.source().is_none());
     }
-    let refused = Grant::bearer("s3cret-access\n").unwrap_err();
+    let refused = TokenSet::bearer("s3cret-access\n").unwrap_err();
     let from = Failure::from(refused.clone());
     assert_silent(&format!("{refused} {refused:?} {from} {from:?}"));
 }
@@ -68,7 +68,7 @@ async fn no_event_and_no_error_shows_a_secret() {
     let recorder = Recorder::new();
     let _guard = tracing::subscriber::set_default(recorder.clone());
     let steps = [
-        Step::Give(Grant::bearer("s3cret-new").unwrap().refresh_token("s3cret-refresh")),
+        Step::Give(TokenSet::bearer("s3cret-new").unwrap().refresh_token("s3cret-refresh")),
         Step::Fail(Failure::grant_dead("s3cret-cause")),
         Step::Fail(Failure::transient("s3cret-cause").retry_after(s(5))),
         Step::Panic,
@@ -112,7 +112,7 @@ async fn a_store_its_records_and_its_events_show_no_secret() {
     let recorder = Recorder::new();
     let _guard = tracing::subscriber::set_default(recorder.clone());
     let steps = [
-        Step::Give(Grant::bearer("s3cret-new").unwrap().refresh_token("s3cret-refresh")),
+        Step::Give(TokenSet::bearer("s3cret-new").unwrap().refresh_token("s3cret-refresh")),
         Step::Fail(Failure::ambiguous("s3cret-cause")),
         Step::Fail(Failure::transient("s3cret-cause")),
     ];
@@ -147,7 +147,7 @@ async fn a_login_that_fails_after_a_refused_refresh_tells_of_both() {
             Step::Fail(Failure::grant_dead(Explanation::new("revoked"))),
             Step::Fail(Failure::permanent("s3cret-cause")),
         ];
-        let grant = Grant::new().refresh_token("s3cret-refresh");
+        let grant = TokenSet::new().refresh_token("s3cret-refresh");
         let mut rig = Rig::new(Issuer::new(steps).holding(grant), Api::accepting(&[]));
         if is_shared {
             rig.layer = rig.layer.store(MemoryStore::new(), "key");

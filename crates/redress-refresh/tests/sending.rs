@@ -11,7 +11,7 @@ use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use http::{HeaderValue, Method, Request};
 use http_body_util::BodyExt;
 use redress_classify::{ClassifyLayer, CloneBody, Refreshed, ResponseExt, TransportError, dialects};
-use redress_refresh::{Grant, RefreshLayer, StaticHeaders};
+use redress_refresh::{RefreshLayer, StaticHeaders, TokenSet};
 use tower::{Layer, ServiceExt, service_fn};
 
 fn post(body: &str) -> Request<String> {
@@ -118,7 +118,7 @@ async fn a_body_that_cannot_be_copied_returns_its_response_at_once_and_the_next_
 
 #[tokio::test(start_paused = true)]
 async fn headers_are_attached_as_a_set() {
-    let set = |key: &str, token: &str| Grant::bearer(token).unwrap().header("x-api-key", key).unwrap();
+    let set = |key: &str, token: &str| TokenSet::bearer(token).unwrap().header("x-api-key", key).unwrap();
     let issuer = Issuer::new([Step::Give(set("k2", "t2"))]).holding(set("k1", "t1"));
     let api = Api::new(|headers| answer(if headers["x-api-key"] == "k2" { 200 } else { 401 }));
     let rig = Rig::new(issuer, api);
@@ -137,7 +137,7 @@ async fn headers_are_attached_as_a_set() {
 
 #[tokio::test(start_paused = true)]
 async fn headers_that_a_new_set_lacks_are_gone() {
-    let old = Grant::bearer("t1").unwrap().header("x-api-key", "k1").unwrap();
+    let old = TokenSet::bearer("t1").unwrap().header("x-api-key", "k1").unwrap();
     let rig = Rig::new(Issuer::new([give("t2")]).holding(old), Api::accepting(&["t2"]));
     assert_eq!(rig.status().await, 200);
     assert!(!rig.api.seen()[1].headers.contains_key("x-api-key"));
@@ -193,7 +193,7 @@ async fn static_headers_are_attached_and_never_refreshed() {
         layer.tokens().clear();
         let error = layer.layer(api.clone()).oneshot(get()).await.unwrap_err();
         assert!(failure(&error).is_permanent());
-        layer.tokens().install(Grant::new().header("x-api-key", "k2").unwrap());
+        layer.tokens().install(TokenSet::new().header("x-api-key", "k2").unwrap());
         layer.layer(api.clone()).oneshot(get()).await.unwrap();
         assert_eq!(api.seen().last().unwrap().headers["x-api-key"], "k2");
     }

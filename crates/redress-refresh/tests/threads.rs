@@ -7,16 +7,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use common::{Api, answer, bearer, get};
-use redress_refresh::{Credentials, Failure, Grant, RefreshLayer};
+use redress_refresh::{Credentials, Failure, RefreshLayer, TokenSet};
 use tower::{Layer, ServiceExt};
 
 /// Gives the token that the API accepts at that time.
 struct Rotating(Arc<AtomicU64>);
 
 impl Credentials for Rotating {
-    async fn login(&self) -> Result<Grant, Failure> {
+    async fn login(&self) -> Result<TokenSet, Failure> {
         tokio::task::yield_now().await;
-        Ok(Grant::bearer(format!("t{}", self.0.load(Ordering::SeqCst)))?)
+        Ok(TokenSet::bearer(format!("t{}", self.0.load(Ordering::SeqCst)))?)
     }
 }
 

@@ -12,7 +12,7 @@ use allocation_counter::measure;
 use common::{Answer, Api, Issuer, Rig, Step, answer, failure, get, give, grant, layer, s, settle};
 use http::{HeaderMap, Request, Response, StatusCode};
 use redress_classify::{ClassifyLayer, dialects};
-use redress_refresh::{Credentials, Failure, Grant, RefreshLayer};
+use redress_refresh::{Credentials, Failure, RefreshLayer, TokenSet};
 use tokio::time::Instant;
 use tower::limit::{ConcurrencyLimit, GlobalConcurrencyLimitLayer};
 use tower::{Layer, Service, ServiceExt};
@@ -65,11 +65,11 @@ struct Recursive {
 }
 
 impl Credentials for Recursive {
-    async fn login(&self) -> Result<Grant, Failure> {
+    async fn login(&self) -> Result<TokenSet, Failure> {
         let answer = self.api.clone().oneshot(get()).await.map_err(Failure::transient)?;
         match answer.status() {
             StatusCode::UNAUTHORIZED => Err(Failure::permanent("401")),
-            _ => Ok(Grant::bearer("t1")?),
+            _ => Ok(TokenSet::bearer("t1")?),
         }
     }
 }
@@ -85,7 +85,8 @@ async fn a_refresh_that_answers_401_does_not_recurse() {
 
 #[tokio::test(start_paused = true)]
 async fn one_odd_failure_does_not_end_refreshing_for_ever() {
-    for odd in [Step::Fail(Failure::transient("a proxy's 401 page")), Step::Panic, Step::Give(Grant::new()), give("t1")]
+    for odd in
+        [Step::Fail(Failure::transient("a proxy's 401 page")), Step::Panic, Step::Give(TokenSet::new()), give("t1")]
     {
         let rig = Rig::new(Issuer::new([odd, give("t2")]).holding(grant("t1")), Api::accepting(&["t2"]));
         assert_eq!(rig.status().await, 401);
@@ -101,7 +102,7 @@ struct Caching {
 }
 
 impl Credentials for Caching {
-    async fn login(&self) -> Result<Grant, Failure> {
+    async fn login(&self) -> Result<TokenSet, Failure> {
         self.asked.fetch_add(1, Ordering::Relaxed);
         let seconds = self.start.elapsed().as_secs();
         Ok(grant(&format!("t{}", seconds / 600)).expires_in(s(600 - seconds % 600)))
@@ -221,12 +222,12 @@ async fn a_401_for_another_reason_does_not_drop_a_fresh_token() {
 struct SharedTransport(ConcurrencyLimit<Api>);
 
 impl Credentials for SharedTransport {
-    async fn login(&self) -> Result<Grant, Failure> {
+    async fn login(&self) -> Result<TokenSet, Failure> {
         self.0.clone().oneshot(get()).await.map_err(Failure::transient)?;
         Ok(grant("t2"))
     }
 
-    fn held(&self) -> Option<Grant> {
+    fn held(&self) -> Option<TokenSet> {
         Some(grant("t1"))
     }
 }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use redress::classify::Clock;
-use redress::{Credentials, Failure, Grant, RedressLayer, ResponseExt, dialects};
+use redress::{Credentials, Failure, RedressLayer, ResponseExt, TokenSet, dialects};
 use tower::{Layer, ServiceExt, service_fn};
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -45,7 +45,7 @@ impl Wall {
 struct Down;
 
 impl Credentials for Down {
-    async fn login(&self) -> Result<Grant, Failure> {
+    async fn login(&self) -> Result<TokenSet, Failure> {
         Err(Failure::transient("it is down").retry_after(s(60)))
     }
 }

@@ -11,8 +11,7 @@ use http::{Request, Response};
 use http_body_util::Full;
 use redress::refresh::SecretString;
 use redress::{
-    Class, Code, Credentials, Dialect, EndReason, Failure, Grant, Idempotent, Recovery, RedressLayer, ResponseExt,
-    dialects,
+    Class, Code, Credentials, Dialect, EndReason, Failure, Idempotent, Recovery, RedressLayer, ResponseExt, TokenSet, dialects,
 };
 use redress_sandbox::strict_mock::{Handle, StrictMock};
 use tower::{Layer, ServiceExt};
@@ -24,18 +23,18 @@ const URL: &str = "https://api.example";
 struct Issuer(Arc<AtomicU64>);
 
 impl Issuer {
-    fn next(&self) -> Result<Grant, Failure> {
+    fn next(&self) -> Result<TokenSet, Failure> {
         let number = self.0.fetch_add(1, Ordering::Relaxed) + 1;
-        Ok(Grant::bearer(format!("t{number}"))?.refresh_token("r"))
+        Ok(TokenSet::bearer(format!("t{number}"))?.refresh_token("r"))
     }
 }
 
 impl Credentials for Issuer {
-    async fn login(&self) -> Result<Grant, Failure> {
+    async fn login(&self) -> Result<TokenSet, Failure> {
         self.next()
     }
 
-    async fn refresh(&self, _: &SecretString) -> Result<Grant, Failure> {
+    async fn refresh(&self, _: &SecretString) -> Result<TokenSet, Failure> {
         self.next()
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use redress::classify::Schedule;
-use redress::{BoxError, Budget, Credentials, Failure, Grant, Jitter, RedressLayer, ResponseExt, dialects};
+use redress::{BoxError, Budget, Credentials, Failure, Jitter, RedressLayer, ResponseExt, TokenSet, dialects};
 use tokio::time::Instant;
 use tower::{Layer, ServiceExt, service_fn};
 
@@ -125,8 +125,8 @@ async fn ten_thousand_callers_come_back_spread_after_an_outage() {
 struct Lasting(Duration);
 
 impl Credentials for Lasting {
-    async fn login(&self) -> Result<Grant, Failure> {
-        Ok(Grant::bearer("token")?.refresh_token("r").expires_in(self.0))
+    async fn login(&self) -> Result<TokenSet, Failure> {
+        Ok(TokenSet::bearer("token")?.refresh_token("r").expires_in(self.0))
     }
 }
 

@@ -12,7 +12,7 @@ use redress::classify::TransportError;
 use redress::login::{JsonLogin, OAuth2};
 use redress::transport::{Hyper, Reqwest};
 use redress::{
-    BoxError, Class, Code, Credentials, EndReason, Error, Failure, Grant, Recovery, RedressLayer, ResponseExt, Verdict,
+    BoxError, Class, Code, Credentials, EndReason, Error, Failure, Recovery, RedressLayer, ResponseExt, TokenSet, Verdict,
     dialects,
 };
 use redress_sandbox::Recorder;
@@ -119,7 +119,7 @@ async fn a_registered_code_of_the_issuer_is_shown_and_another_is_not() {
 struct Own(&'static str);
 
 impl Credentials for Own {
-    async fn login(&self) -> Result<Grant, Failure> {
+    async fn login(&self) -> Result<TokenSet, Failure> {
         let mock = mock(vec![answer(401, self.0)]);
         let layer = RedressLayer::new(dialects::vlens().with_code(Code::new("E-42", Class::Unauthenticated)));
         let response = layer.layer(mock).oneshot(get()).await.map_err(Failure::transient)?;
@@ -143,7 +143,7 @@ async fn rejected(answers: Vec<Answer<Response<Full<&'static [u8]>>>>) -> (Verdi
     let login = OAuth2::refresh_token(mock(answers), "https://id.example/token", "client", "s3cret-refresh").unwrap();
     let dialect = dialects::generic().with_code(Code::new("expired", Class::TokenExpired));
     let layer = RedressLayer::new(dialect).credentials(login, API.parse().unwrap()).deadline(Duration::from_secs(60));
-    layer.tokens().install(Grant::bearer("s3cret-access").unwrap().refresh_token("s3cret-refresh"));
+    layer.tokens().install(TokenSet::bearer("s3cret-access").unwrap().refresh_token("s3cret-refresh"));
     // The second is sent before the refresh and rejected after it.
     let call = async |seconds| {
         let rejection = answer(401, r#"{"code":"expired"}"#).after(Duration::from_secs(seconds));
@@ -203,7 +203,7 @@ async fn an_error_of_the_transport_that_quotes_a_password_is_masked_in_the_cause
 async fn a_user_s_own_text_stays_hidden() {
     struct Silent;
     impl Credentials for Silent {
-        async fn login(&self) -> Result<Grant, Failure> {
+        async fn login(&self) -> Result<TokenSet, Failure> {
             Err(Failure::transient(BoxError::from("the server said s3cret")))
         }
     }

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use issuer::{Api, Make, answers, call, cut, fails, s, stack};
-use redress::Grant;
+use redress::TokenSet;
 use redress::classify::TransportError;
 use redress::login::JsonLogin;
 use tokio::time::Instant;
@@ -59,8 +59,8 @@ fn failures() -> Vec<(&'static str, Arc<Make>, Then)> {
     ]
 }
 
-fn first() -> Grant {
-    let set = Grant::bearer("t1").and_then(|grant| grant.header("apikey", "key")).expect("legal");
+fn first() -> TokenSet {
+    let set = TokenSet::bearer("t1").and_then(|grant| grant.header("apikey", "key")).expect("legal");
     set.refresh_token("r1")
 }
 

@@ -9,7 +9,7 @@ use http::{Request, Response};
 use http_body_util::Full;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 use redress::pace::Limit;
-use redress::{Credentials, Failure, Grant, RedressLayer, Route, dialects};
+use redress::{Credentials, Failure, RedressLayer, Route, TokenSet, dialects};
 use redress_sandbox::strict_mock::{Answer, StrictMock};
 use tower::{Layer, ServiceExt};
 
@@ -18,11 +18,11 @@ const DOCUMENTED: &str = include_str!("../../../docs/observability.md");
 struct Issuer;
 
 impl Credentials for Issuer {
-    async fn login(&self) -> Result<Grant, Failure> {
-        Ok(Grant::bearer("first")?.refresh_token("once"))
+    async fn login(&self) -> Result<TokenSet, Failure> {
+        Ok(TokenSet::bearer("first")?.refresh_token("once"))
     }
 
-    async fn refresh(&self, _: &redress::refresh::SecretString) -> Result<Grant, Failure> {
+    async fn refresh(&self, _: &redress::refresh::SecretString) -> Result<TokenSet, Failure> {
         Err(Failure::permanent("refused"))
     }
 }

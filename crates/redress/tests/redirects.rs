@@ -8,7 +8,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use redress::login::OAuth2;
 use redress::transport::{Hyper, Reqwest};
-use redress::{BoxError, Grant, RedressLayer, StaticHeaders, dialects};
+use redress::{BoxError, RedressLayer, StaticHeaders, TokenSet, dialects};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tower::{Layer, Service, ServiceExt};
@@ -184,7 +184,7 @@ async fn a_refresh_token_goes_to_its_endpoint_only_and_follows_no_redirect() {
         let error = layer.layer(hyper()).oneshot(request).await.expect_err("no token came");
         assert!(error.is_credentials() && !format!("{error:?}").contains(CANARY));
         // What it was given for the API goes to the API, and not to where the tokens come from.
-        layer.tokens().install(Grant::bearer("good").expect("legal"));
+        layer.tokens().install(TokenSet::bearer("good").expect("legal"));
         assert_eq!(send(hyper(), &layer, &format!("{}/x", home.url)).await.status(), 200);
     }
     assert!(home.saw_canary() && !other.saw_canary());

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use redress::refresh::SecretString;
-use redress::{Class, Code, Credentials, Dialect, Failure, Grant, RedressLayer, Tokens, dialects};
+use redress::{Class, Code, Credentials, Dialect, Failure, RedressLayer, TokenSet, Tokens, dialects};
 use redress_sandbox::Recorder;
 use tokio::time::Instant;
 use tower::{Layer, Service, ServiceExt, service_fn};
@@ -54,7 +54,7 @@ impl Issuer {
         Self { session: Arc::default(), mood, lifetime: None }
     }
 
-    async fn answer(&self, is_login: bool) -> Result<Grant, Failure> {
+    async fn answer(&self, is_login: bool) -> Result<TokenSet, Failure> {
         let number = {
             let mut session = self.session.lock().unwrap();
             session.calls += 1;
@@ -74,7 +74,7 @@ impl Issuer {
         let mut session = self.session.lock().unwrap();
         session.number += 1;
         session.issued = Some(Instant::now());
-        let grant = Grant::bearer(format!("t{}", session.number))?.refresh_token(format!("r{}", session.number));
+        let grant = TokenSet::bearer(format!("t{}", session.number))?.refresh_token(format!("r{}", session.number));
         Ok(match self.lifetime {
             Some(lifetime) => grant.expires_in(lifetime),
             None => grant,
@@ -83,11 +83,11 @@ impl Issuer {
 }
 
 impl Credentials for Issuer {
-    async fn login(&self) -> Result<Grant, Failure> {
+    async fn login(&self) -> Result<TokenSet, Failure> {
         self.answer(true).await
     }
 
-    async fn refresh(&self, _: &SecretString) -> Result<Grant, Failure> {
+    async fn refresh(&self, _: &SecretString) -> Result<TokenSet, Failure> {
         self.answer(false).await
     }
 }

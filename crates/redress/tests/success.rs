@@ -10,7 +10,7 @@ use allocation_counter::measure;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body_util::Full;
-use redress::{Budget, Credentials, Dialect, Failure, Grant, RedressLayer, dialects};
+use redress::{Budget, Credentials, Dialect, Failure, RedressLayer, TokenSet, dialects};
 use redress_sandbox::AtOnce;
 use tower::util::MapRequest;
 use tower::{Layer, Service, ServiceExt};
@@ -31,12 +31,12 @@ fn transport(body: &'static str) -> MapRequest<AtOnce, fn(Asked) -> Asked> {
 struct Held;
 
 impl Credentials for Held {
-    async fn login(&self) -> Result<Grant, Failure> {
+    async fn login(&self) -> Result<TokenSet, Failure> {
         Err(Failure::permanent("nobody logs in here"))
     }
 
-    fn held(&self) -> Option<Grant> {
-        Grant::bearer("token").ok().map(|grant| grant.refresh_token("r").expires_in(Duration::from_secs(3600)))
+    fn held(&self) -> Option<TokenSet> {
+        TokenSet::bearer("token").ok().map(|grant| grant.refresh_token("r").expires_in(Duration::from_secs(3600)))
     }
 }
 

@@ -11,7 +11,7 @@ use http::{Request, Response};
 use http_body_util::Full;
 use issuer::{Api, answers, call, endpoint, form, s, stack};
 use redress::login::{JsonLogin, OAuth2};
-use redress::{Class, Code, Grant, RedressLayer, dialects};
+use redress::{Class, Code, RedressLayer, TokenSet, dialects};
 use redress_sandbox::strict_mock::StrictMock;
 use tokio::time::Instant;
 use tower::{Layer, ServiceExt};
@@ -83,7 +83,7 @@ async fn a_password_and_a_refresh_token_of_a_json_login_are_not_sent_twice_in_on
                 let (mock, handle, _) = endpoint(answers(status, Some(hint), ""), LOGIN);
                 let layer = stack(JsonLogin::vlens(mock, "https://id.example", "key", "user", "password").unwrap());
                 if is_refresh {
-                    layer.tokens().install(Grant::bearer("t1").unwrap().refresh_token("r1"));
+                    layer.tokens().install(TokenSet::bearer("t1").unwrap().refresh_token("r1"));
                 }
                 let _ = call(&layer, &Api::default()).await;
                 tokio::time::sleep(s(30)).await;
@@ -116,7 +116,7 @@ async fn a_5xx_in_the_words_of_an_expired_token_does_not_lead_to_a_second_sendin
             let dialect = dialects::generic().with_code(Code::new("expired", Class::TokenExpired));
             let layer = RedressLayer::new(dialect).credentials(login, issuer::URL.parse().unwrap());
             let layer = layer.deadline(Duration::from_secs(60));
-            layer.tokens().install(Grant::bearer("t1").unwrap());
+            layer.tokens().install(TokenSet::bearer("t1").unwrap());
             tokio::time::sleep(s(600)).await;
             let api = StrictMock::new(move |_: &Request<String>| {
                 let body = Full::new(r#"{"code":"expired"}"#.as_bytes());

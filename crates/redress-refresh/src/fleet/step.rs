@@ -7,7 +7,7 @@ use redress_classify::saturating;
 use secrecy::SecretString;
 
 use crate::failure::Failure;
-use crate::grant::Grant;
+use crate::grant::TokenSet;
 use crate::snapshot::Snapshot;
 use crate::store::{Record, Stamp, millis};
 
@@ -49,7 +49,7 @@ pub(crate) fn step(record: Option<Record>, lease: Option<Duration>, local: &Loca
         let base = Record { refresh_token: refresh_token.clone(), ..Record::empty(local.seen) };
         return Step::Claim(Claim { seen: None, base, refresh_token });
     };
-    let is_same = Grant::from_parts(record.headers.clone(), None, None).has_headers(local.current.headers());
+    let is_same = TokenSet::from_parts(record.headers.clone(), None, None).has_headers(local.current.headers());
     let is_newer = record.generation > local.seen && !is_same;
     if is_newer && record.is_usable(now) {
         return Step::Adopt(record);
@@ -77,7 +77,7 @@ pub(crate) fn step(record: Option<Record>, lease: Option<Duration>, local: &Loca
 
 /// How the call that a claim was for ended.
 pub(crate) struct End<'a> {
-    pub(crate) result: &'a Result<Grant, Failure>,
+    pub(crate) result: &'a Result<TokenSet, Failure>,
     /// Whether the refresh token of the claim was shown, and no login followed.
     pub(crate) was_refresh: bool,
     pub(crate) rotates: bool,
@@ -127,8 +127,8 @@ mod tests {
         SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
     }
 
-    fn grant(token: &str) -> Grant {
-        Grant::bearer(token).expect("legal")
+    fn grant(token: &str) -> TokenSet {
+        TokenSet::bearer(token).expect("legal")
     }
 
     fn record(generation: u64, token: &str, refresh: Option<&str>, lease: Option<u64>) -> Record {
@@ -218,7 +218,7 @@ mod tests {
             ("no lifetime", ok(grant("t5")), true, true, true, (5, "t5", Some("r4"), None)),
             (
                 "no new set, but a new refresh token",
-                ok(Grant::new().refresh_token("r5")),
+                ok(TokenSet::new().refresh_token("r5")),
                 true,
                 true,
                 false,

@@ -10,7 +10,7 @@ use super::Flight;
 use crate::explanation::Explanation;
 use crate::failure::Failure;
 use crate::fleet::{Claim, End, Fleet, LONGEST_LEASE, Local, Step, settled, step};
-use crate::grant::Grant;
+use crate::grant::TokenSet;
 use crate::store::{Record, Stamp};
 use crate::telemetry;
 
@@ -40,7 +40,7 @@ impl Flight {
         &mut self,
         fleet: &Fleet,
         mut token: Option<SecretString>,
-    ) -> Result<Grant, Failure> {
+    ) -> Result<TokenSet, Failure> {
         let mut pace = Pace::default();
         for _ in 0..CALLS {
             match self.settle_intent(fleet, &token, &mut pace).await {
@@ -103,7 +103,12 @@ impl Flight {
 
     /// Calls the issuer, and logs in if the grant is dead; `None` when somebody else has written meanwhile, and may be
     /// calling too.
-    async fn call(&mut self, fleet: &Fleet, held: Held, token: Option<SecretString>) -> Option<Result<Grant, Failure>> {
+    async fn call(
+        &mut self,
+        fleet: &Fleet,
+        held: Held,
+        token: Option<SecretString>,
+    ) -> Option<Result<TokenSet, Failure>> {
         let (stamp, end) = (held.stamp.clone(), held.end);
         self.held = Some(held);
         if !self.present(token.clone()) {
@@ -134,7 +139,7 @@ impl Flight {
     }
 
     /// Takes over what another process has left.
-    fn adopt(&mut self, fleet: &Fleet, record: &Record) -> Result<Grant, Failure> {
+    fn adopt(&mut self, fleet: &Fleet, record: &Record) -> Result<TokenSet, Failure> {
         // Nothing of what this flight may have asked for comes with it.
         (self.held, self.sent) = (None, None);
         if !self.present(None) {
@@ -155,7 +160,7 @@ impl Flight {
     }
 
     /// Returns what is to be written in the place of this flight's intent, if there is one.
-    pub(super) fn written(&mut self, result: &Result<Grant, Failure>) -> Option<(Stamp, Record)> {
+    pub(super) fn written(&mut self, result: &Result<TokenSet, Failure>) -> Option<(Stamp, Record)> {
         let held = self.held.take()?;
         let current = self.shared.latest();
         let end = End {

@@ -385,7 +385,7 @@ impl Pair {
                 token = Some((number, lifetime));
                 Ok(set(number, refresh, lifetime))
             }
-            Answer::Nothing => Ok(Grant::new()),
+            Answer::Nothing => Ok(TokenSet::new()),
             Answer::Transient(seconds) => {
                 asked = seconds;
                 Err(Failure::transient("t").retry_after(Duration::from_secs(seconds)))
@@ -440,8 +440,8 @@ impl Pair {
     }
 }
 
-fn set(token: u64, refresh: Option<u64>, lifetime: Option<u64>) -> Grant {
-    let mut grant = Grant::bearer(secret('t', token)).expect("legal");
+fn set(token: u64, refresh: Option<u64>, lifetime: Option<u64>) -> TokenSet {
+    let mut grant = TokenSet::bearer(secret('t', token)).expect("legal");
     if let Some(refresh) = refresh {
         grant = grant.refresh_token(secret('r', refresh));
     }

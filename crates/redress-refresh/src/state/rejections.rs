@@ -295,14 +295,14 @@ fn hold_back(why: &'static str) -> Decision {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Grant, Moment};
+    use super::super::{Moment, TokenSet};
     use super::*;
 
     /// Counts the flights of an hour in which calls, `every` so long apart, are rejected with sets of that age or more; others
     /// are accepted with the same sets.
     fn flights(every: u64, age: u64, is_uncertain: bool) -> u32 {
         let (mut state, start) = (State::new(false, true), Instant::now());
-        let grant = |number: u64| Grant::bearer(format!("t{number}")).expect("legal").refresh_token("r");
+        let grant = |number: u64| TokenSet::bearer(format!("t{number}")).expect("legal").refresh_token("r");
         state.install(grant(0), Moment { now: start, random: 0 });
         let (mut flights, mut since) = (0, start);
         for second in (0..3600).step_by(usize::try_from(every).expect("small")) {

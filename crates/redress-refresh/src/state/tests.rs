@@ -8,8 +8,8 @@ const fn s(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-fn grant(token: &str) -> Grant {
-    Grant::bearer(token).expect("legal")
+fn grant(token: &str) -> TokenSet {
+    TokenSet::bearer(token).expect("legal")
 }
 
 /// A state with its own clock.
@@ -23,7 +23,7 @@ impl Fixture {
         Self { state: State::new(false, true), now: Instant::now() }
     }
 
-    fn holding(grant: Grant) -> Self {
+    fn holding(grant: TokenSet) -> Self {
         let mut fixture = Self::empty();
         fixture.install(grant);
         fixture
@@ -33,7 +33,7 @@ impl Fixture {
         Moment { now: self.now, random: 0 }
     }
 
-    fn install(&mut self, grant: Grant) {
+    fn install(&mut self, grant: TokenSet) {
         self.state.install(grant, self.at());
     }
 
@@ -59,7 +59,7 @@ impl Fixture {
         self.state.rejected(generation, None, self.now)
     }
 
-    fn land(&mut self, ticket: &Ticket, result: Result<Grant, Failure>) -> Option<Outcome> {
+    fn land(&mut self, ticket: &Ticket, result: Result<TokenSet, Failure>) -> Option<Outcome> {
         self.state.land(ticket.id, result, self.now, self.at())
     }
 
@@ -157,7 +157,7 @@ fn the_servers_wait_is_a_lower_bound_of_up_to_a_day() {
 
 #[test]
 fn what_is_no_new_set_is_not_installed() {
-    for (name, bad) in [("the same", grant("a")), ("none", Grant::new())] {
+    for (name, bad) in [("the same", grant("a")), ("none", TokenSet::new())] {
         let mut fixture = Fixture::holding(grant("a").refresh_token("r1"));
         let Decision::Start(ticket, _) = fixture.reject(1) else { panic!("no flight") };
         let outcome = fixture.land(&ticket, Ok(bad.refresh_token("r2")));

@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
 use super::form::{Read, Written};
-use crate::grant::{Grant, InvalidHeader};
+use crate::grant::{InvalidHeader, TokenSet};
 use crate::life::MIN_LIFE;
 
 /// The form of the bytes; another number is another form.
@@ -72,7 +72,7 @@ impl Record {
     }
 
     /// Makes a record of a grant whose lifetime ends then.
-    pub(crate) fn of(generation: u64, grant: &Grant, expires_at: Option<SystemTime>) -> Self {
+    pub(crate) fn of(generation: u64, grant: &TokenSet, expires_at: Option<SystemTime>) -> Self {
         let (headers, refresh_token) = grant.clone().into_parts();
         Self { generation, headers, refresh_token, expires_at, intent: None }
     }
@@ -80,14 +80,14 @@ impl Record {
     /// Reads what [`expose_bytes`](Self::expose_bytes) wrote.
     ///
     /// # Errors
-    /// Bytes that are something else, or of another version of this form; a header that [`Grant::header`] refuses.
+    /// Bytes that are something else, or of another version of this form; a header that [`TokenSet::header`] refuses.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, InvalidRecord> {
         let refuse = |why| InvalidRecord { why, header: None };
         let read: Read = serde_json::from_slice(bytes).map_err(|_| refuse("they do not hold its parts"))?;
         if read.v != VERSION {
             return Err(refuse("they are of another version"));
         }
-        let mut grant = Grant::new();
+        let mut grant = TokenSet::new();
         for (name, value) in read.access {
             grant =
                 grant.header(name.as_str(), value.0.as_str()).map_err(|error| InvalidRecord::from_header(&error))?;
@@ -142,9 +142,9 @@ impl Record {
     }
 
     /// Makes the grant that it was made of, with what is left of its lifetime, a second at least: less would not be known.
-    pub(crate) fn grant(&self, now: SystemTime) -> Grant {
+    pub(crate) fn grant(&self, now: SystemTime) -> TokenSet {
         let left = self.left(now).map(|left| left.max(MIN_LIFE));
-        Grant::from_parts(self.headers.clone(), self.refresh_token.clone(), left)
+        TokenSet::from_parts(self.headers.clone(), self.refresh_token.clone(), left)
     }
 }
 
@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_again() {
-        let grant = Grant::bearer("t1").and_then(|grant| grant.header("apikey", "k \"\\ 1")).expect("legal");
+        let grant = TokenSet::bearer("t1").and_then(|grant| grant.header("apikey", "k \"\\ 1")).expect("legal");
         let full = Record::of(u64::MAX, &grant.refresh_token("r\n\u{1F511}\"\\"), Some(at(1_700_000_000_123)));
         let intent = Some(Intent { id: "f00".to_owned(), until: at(5) });
         for record in [Record::empty(0), full.clone(), Record { intent, ..full }] {
@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn the_buffer_never_grows() {
-        let grant = Grant::bearer("\"".repeat(5000)).expect("legal").refresh_token("\u{1}".repeat(5000));
+        let grant = TokenSet::bearer("\"".repeat(5000)).expect("legal").refresh_token("\u{1}".repeat(5000));
         let bytes = Record::of(1, &grant, None).expose_bytes();
         assert!(bytes.len() > 35_000 && bytes.capacity() == SLACK + 6 * ("authorization".len() + 5007 + 5000));
     }
@@ -285,7 +285,7 @@ mod tests {
 
     #[test]
     fn a_grant_from_a_record_keeps_a_known_end() {
-        let grant = Grant::bearer("t").expect("legal");
+        let grant = TokenSet::bearer("t").expect("legal");
         for (now, left) in [(1000, 2000), (2500, 1000), (2999, 1000), (9000, 1000)] {
             let lifetime = Record::of(1, &grant, Some(at(3000))).grant(at(now)).lifetime();
             assert_eq!(lifetime, Some(Duration::from_millis(left)), "{now}");
@@ -294,7 +294,7 @@ mod tests {
 
     #[test]
     fn a_second_at_least_must_be_left() {
-        let grant = Grant::bearer("t").expect("legal");
+        let grant = TokenSet::bearer("t").expect("legal");
         for (expires_at, usable) in [(None, true), (Some(999), false), (Some(2000), false), (Some(2001), true)] {
             assert_eq!(Record::of(1, &grant, expires_at.map(at)).is_usable(at(1000)), usable, "{expires_at:?}");
         }

@@ -14,7 +14,7 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use redress_classify::Error;
-use redress_refresh::{Credentials, Failure, Grant, Refresh, RefreshLayer, SecretString};
+use redress_refresh::{Credentials, Failure, Refresh, RefreshLayer, SecretString, TokenSet};
 use secrecy::ExposeSecret;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -120,14 +120,14 @@ impl<B: Text> Service<Request<B>> for Api {
 
 /// What an issuer does when it is asked.
 pub(crate) enum Step {
-    Give(Grant),
+    Give(TokenSet),
     Fail(Failure),
     Panic,
     Hang,
 }
 
 pub(crate) struct Issuer {
-    held: Option<Grant>,
+    held: Option<TokenSet>,
     steps: Mutex<VecDeque<Step>>,
     delay: Duration,
     asked: Mutex<Vec<(String, Instant)>>,
@@ -139,7 +139,7 @@ impl Issuer {
         Self { held: None, steps, delay: s(1), asked: Mutex::default() }
     }
 
-    pub(crate) fn holding(mut self, grant: Grant) -> Self {
+    pub(crate) fn holding(mut self, grant: TokenSet) -> Self {
         self.held = Some(grant);
         self
     }
@@ -158,7 +158,7 @@ impl Issuer {
         self.asked.lock().unwrap().iter().map(|(_, at)| *at).collect()
     }
 
-    async fn answer(&self, call: String) -> Result<Grant, Failure> {
+    async fn answer(&self, call: String) -> Result<TokenSet, Failure> {
         self.asked.lock().unwrap().push((call, Instant::now()));
         let step = self.steps.lock().unwrap().pop_front();
         tokio::time::sleep(self.delay).await;
@@ -173,21 +173,21 @@ impl Issuer {
 }
 
 impl Credentials for Issuer {
-    async fn login(&self) -> Result<Grant, Failure> {
+    async fn login(&self) -> Result<TokenSet, Failure> {
         self.answer("login".to_owned()).await
     }
 
-    async fn refresh(&self, refresh_token: &SecretString) -> Result<Grant, Failure> {
+    async fn refresh(&self, refresh_token: &SecretString) -> Result<TokenSet, Failure> {
         self.answer(format!("refresh {}", refresh_token.expose_secret())).await
     }
 
-    fn held(&self) -> Option<Grant> {
+    fn held(&self) -> Option<TokenSet> {
         self.held.clone()
     }
 }
 
-pub(crate) fn grant(token: &str) -> Grant {
-    Grant::bearer(token).unwrap()
+pub(crate) fn grant(token: &str) -> TokenSet {
+    TokenSet::bearer(token).unwrap()
 }
 
 pub(crate) fn give(token: &str) -> Step {

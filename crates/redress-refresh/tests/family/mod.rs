@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use redress_classify::{BoxError, Clock, Error};
 use redress_refresh::{
-    Credentials, Failure, Grant, MemoryStore, Record, RefreshLayer, SecretString, Stamp, TokenStore,
+    Credentials, Failure, MemoryStore, Record, RefreshLayer, SecretString, Stamp, TokenSet, TokenStore,
 };
 use secrecy::ExposeSecret;
 use tower::{Layer, ServiceExt};
@@ -87,17 +87,17 @@ impl Family {
         })
     }
 
-    pub(crate) fn give(&self, inner: &mut Inner) -> Grant {
+    pub(crate) fn give(&self, inner: &mut Inner) -> TokenSet {
         inner.number += 1;
         (inner.access, inner.good) = (format!("t{}", inner.number), format!("r{}", inner.number));
         if !self.rotates {
             inner.good = "r".to_owned();
         }
-        let grant = Grant::bearer(inner.access.as_str()).unwrap().refresh_token(inner.good.as_str());
+        let grant = TokenSet::bearer(inner.access.as_str()).unwrap().refresh_token(inner.good.as_str());
         grant.expires_in(s(3600))
     }
 
-    pub(crate) async fn answer(&self, shown: Option<&str>) -> Result<Grant, Failure> {
+    pub(crate) async fn answer(&self, shown: Option<&str>) -> Result<TokenSet, Failure> {
         let (result, late) = self.judge(shown);
         tokio::time::sleep(self.delay + late).await;
         match result {
@@ -107,7 +107,7 @@ impl Family {
         }
     }
 
-    pub(crate) fn judge(&self, shown: Option<&str>) -> (Result<Option<Grant>, Failure>, Duration) {
+    pub(crate) fn judge(&self, shown: Option<&str>) -> (Result<Option<TokenSet>, Failure>, Duration) {
         let mut inner = self.inner.lock().unwrap();
         match shown {
             Some(token) => inner.shown.push(token.to_owned()),
@@ -132,7 +132,7 @@ impl Family {
             Some(Twist::SameAccess) => {
                 inner.access.clear();
                 let good = inner.good.clone();
-                (Ok(Some(Grant::bearer(before).unwrap().refresh_token(good))), Duration::ZERO)
+                (Ok(Some(TokenSet::bearer(before).unwrap().refresh_token(good))), Duration::ZERO)
             }
             _ => (Ok(Some(grant)), Duration::ZERO),
         }
@@ -143,11 +143,11 @@ impl Family {
 pub(crate) struct Client(pub(crate) Arc<Family>);
 
 impl Credentials for Client {
-    async fn login(&self) -> Result<Grant, Failure> {
+    async fn login(&self) -> Result<TokenSet, Failure> {
         self.0.answer(None).await
     }
 
-    async fn refresh(&self, refresh_token: &SecretString) -> Result<Grant, Failure> {
+    async fn refresh(&self, refresh_token: &SecretString) -> Result<TokenSet, Failure> {
         self.0.answer(Some(refresh_token.expose_secret())).await
     }
 

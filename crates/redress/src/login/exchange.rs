@@ -6,7 +6,7 @@ use http::{HeaderValue, Request, Response, Uri};
 use http_body_util::{BodyExt, Limited};
 use redress_backoff::has_retry_after;
 use redress_classify::{ApiError, Basis, BoxError, Class, Clock, Dialect, Error, Phase, ResponseExt, Secrets, Verdict};
-use redress_refresh::{Explanation, Failure, Grant, Origin};
+use redress_refresh::{Explanation, Failure, Origin, TokenSet};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use tokio::time::Instant;
@@ -156,13 +156,13 @@ impl Failed {
 ///
 /// # Errors
 /// When there is neither.
-pub(super) fn grant(tokens: &Tokens<'_>, api_key: Option<(&'static str, &SecretString)>) -> Result<Grant, Failure> {
+pub(super) fn grant(tokens: &Tokens<'_>, api_key: Option<(&'static str, &SecretString)>) -> Result<TokenSet, Failure> {
     let bearer = tokens.access.ok_or_else(|| Failure::transient(Explanation::new("the answer holds no access token")));
-    let bearer = bearer.and_then(|token| Grant::bearer(token).map_err(Failure::from));
+    let bearer = bearer.and_then(|token| TokenSet::bearer(token).map_err(Failure::from));
     let grant = match (bearer, tokens.refresh, api_key) {
         (Ok(bearer), _, Some((name, key))) => bearer.header(name, key.expose_secret()).map_err(Failure::permanent)?,
         (Ok(bearer), _, None) => bearer,
-        (Err(_), Some(_), _) => Grant::new(),
+        (Err(_), Some(_), _) => TokenSet::new(),
         (Err(failure), None, _) => return Err(failure),
     };
     let grant = match tokens.refresh {

@@ -2,7 +2,7 @@
 
 use http::{HeaderValue, Request, Response, Uri};
 use redress_classify::{ApiError, Basis, BoxError, Dialect, Verdict, dialects};
-use redress_refresh::{Credentials, Failure, Grant};
+use redress_refresh::{Credentials, Failure, TokenSet};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 use tower_service::Service;
@@ -57,7 +57,7 @@ impl<S> JsonLogin<S> {
     /// When `base` is no URL, or not an https one; http is for loopback. When no header can carry `api_key`.
     pub fn vlens(transport: S, base: &str, api_key: &str, username: &str, password: &str) -> Result<Self, BoxError> {
         // A key that no header can carry is refused here, not left out of the calls.
-        Grant::new().header("apikey", api_key)?;
+        TokenSet::new().header("apikey", api_key)?;
         Ok(Self {
             exchange: Exchange::new(transport, dialects::vlens()),
             login: Call::new(base, "/api/credentials/Login", &[("username", username), ("password", password)])?,
@@ -114,13 +114,13 @@ where
     R::Data: Send,
     R::Error: Into<BoxError> + Send,
 {
-    async fn login(&self) -> Result<Grant, Failure> {
+    async fn login(&self) -> Result<TokenSet, Failure> {
         let answer = self.exchange.send(self.request(&self.login, None), self.secrets(&self.login)).await;
         let answer = answer.map_err(|failed| failed.failure(Purpose::Login, of_login));
         answer.and_then(|answer| self.grant(&answer)).map_err(|failure| failure.at(&self.login.uri))
     }
 
-    async fn refresh(&self, refresh_token: &SecretString) -> Result<Grant, Failure> {
+    async fn refresh(&self, refresh_token: &SecretString) -> Result<TokenSet, Failure> {
         let token = (self.refresh_member, refresh_token);
         let secrets = self.secrets(&self.refresh).chain([refresh_token]);
         let answer = self.exchange.send(self.request(&self.refresh, Some(token)), secrets).await;
@@ -130,7 +130,7 @@ where
 }
 
 impl<S> JsonLogin<S> {
-    fn grant(&self, answer: &Value) -> Result<Grant, Failure> {
+    fn grant(&self, answer: &Value) -> Result<TokenSet, Failure> {
         let text = |pointer| answer.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
         let access = text(self.tokens.access);
         let lifetime = lifetime::find(answer.pointer(self.tokens.expires_in), access);

@@ -7,7 +7,7 @@ use base64::prelude::BASE64_STANDARD;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, Uri};
 use redress_classify::{ApiError, Basis, BoxError, Dialect, Verdict, dialects};
-use redress_refresh::{Credentials, Explanation, Failure, Grant};
+use redress_refresh::{Credentials, Explanation, Failure, TokenSet};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use tower_service::Service;
@@ -195,7 +195,7 @@ impl<S> OAuth2<S> {
     }
 
     /// Reads the answer of RFC 6749 section 5.1. A token of another type than bearer is none that can be used (7.1).
-    fn grant(&self, answer: &Value) -> Result<Grant, Failure> {
+    fn grant(&self, answer: &Value) -> Result<TokenSet, Failure> {
         let text = |name| answer.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
         let is_bearer = text("token_type").is_none_or(|kind| kind.eq_ignore_ascii_case("bearer"));
         let access = text("access_token").filter(|_| is_bearer);
@@ -214,7 +214,7 @@ where
     R::Data: Send,
     R::Error: Into<BoxError> + Send,
 {
-    async fn login(&self) -> Result<Grant, Failure> {
+    async fn login(&self) -> Result<TokenSet, Failure> {
         if self.refresh_token.is_some() {
             let why = Explanation::new("the refresh token is dead or may be spent: the user has to consent anew");
             return Err(Failure::permanent(why));
@@ -224,15 +224,15 @@ where
         answer.and_then(|answer| self.grant(&answer)).map_err(|failure| failure.at(&self.token_url))
     }
 
-    async fn refresh(&self, refresh_token: &SecretString) -> Result<Grant, Failure> {
+    async fn refresh(&self, refresh_token: &SecretString) -> Result<TokenSet, Failure> {
         let secrets = self.secrets().chain([refresh_token]);
         let answer = self.exchange.send(self.request(Some(refresh_token)), secrets).await;
         let answer = answer.map_err(|failed| failed.failure(Purpose::Refresh, of_refresh));
         answer.and_then(|answer| self.grant(&answer)).map_err(|failure| failure.at(&self.token_url))
     }
 
-    fn held(&self) -> Option<Grant> {
-        self.refresh_token.as_ref().map(|token| Grant::new().refresh_token(token.clone()))
+    fn held(&self) -> Option<TokenSet> {
+        self.refresh_token.as_ref().map(|token| TokenSet::new().refresh_token(token.clone()))
     }
 
     fn rotates(&self) -> bool {

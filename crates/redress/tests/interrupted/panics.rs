@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use redress::refresh::SecretString;
-use redress::{BoxError, Budget, CloneBody, Credentials, Error, Failure, Grant, RedressLayer, dialects};
+use redress::{BoxError, Budget, CloneBody, Credentials, Error, Failure, RedressLayer, TokenSet, dialects};
 use redress_sandbox::strict_mock::{Handle, StrictMock};
 use tokio::task::JoinError;
 use tower::{Layer, ServiceExt};
@@ -72,14 +72,14 @@ struct Issuer {
 }
 
 impl Issuer {
-    fn grant(&self) -> Result<Grant, Failure> {
+    fn grant(&self) -> Result<TokenSet, Failure> {
         let nth = self.given.fetch_add(1, Ordering::Relaxed);
-        Ok(Grant::bearer(format!("token{nth}"))?.refresh_token("once"))
+        Ok(TokenSet::bearer(format!("token{nth}"))?.refresh_token("once"))
     }
 }
 
 impl Credentials for Issuer {
-    fn login(&self) -> impl Future<Output = Result<Grant, Failure>> + Send {
+    fn login(&self) -> impl Future<Output = Result<TokenSet, Failure>> + Send {
         self.fuse.burn(Trap::Login);
         async {
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -88,7 +88,7 @@ impl Credentials for Issuer {
         }
     }
 
-    fn refresh(&self, _: &SecretString) -> impl Future<Output = Result<Grant, Failure>> + Send {
+    fn refresh(&self, _: &SecretString) -> impl Future<Output = Result<TokenSet, Failure>> + Send {
         self.fuse.burn(Trap::Refresh);
         async {
             tokio::time::sleep(Duration::from_millis(1)).await;

@@ -14,7 +14,7 @@ use std::time::Duration;
 use redress::classify::{Attempt, Schedule};
 use redress::refresh::SecretString;
 use redress::{
-    Budget, Class, Credentials, EndReason, Error, Failure, Grant, Phase, Record, RedressLayer, ResponseExt, dialects,
+    Budget, Class, Credentials, EndReason, Error, Failure, Phase, Record, RedressLayer, ResponseExt, TokenSet, dialects,
 };
 use tokio::time::Instant;
 use tower::{Layer, ServiceExt};
@@ -57,7 +57,7 @@ struct Issuer {
 }
 
 impl Credentials for Issuer {
-    async fn login(&self) -> Result<Grant, Failure> {
+    async fn login(&self) -> Result<TokenSet, Failure> {
         let (delay, fails) = {
             let mut random = self.random.lock().unwrap();
             (random.u64(0..20), random.u32(0..16) == 0)
@@ -67,10 +67,10 @@ impl Credentials for Issuer {
             return Err(Failure::transient("not now"));
         }
         let nth = self.given.fetch_add(1, Ordering::Relaxed);
-        Ok(Grant::bearer(format!("token{nth}"))?.refresh_token("once"))
+        Ok(TokenSet::bearer(format!("token{nth}"))?.refresh_token("once"))
     }
 
-    fn refresh(&self, _: &SecretString) -> impl Future<Output = Result<Grant, Failure>> + Send {
+    fn refresh(&self, _: &SecretString) -> impl Future<Output = Result<TokenSet, Failure>> + Send {
         self.login()
     }
 }

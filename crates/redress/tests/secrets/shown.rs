@@ -9,7 +9,7 @@ use std::time::Duration;
 use redress::classify::Clock;
 use redress::envelope;
 use redress::login::ClientAuthentication;
-use redress::{Budget, Class, Code, Dialect, Grant, Idempotent, Origin, StaticHeaders, dialects};
+use redress::{Budget, Class, Code, Dialect, Idempotent, Origin, StaticHeaders, TokenSet, dialects};
 use redress_sandbox::strict_mock::{Answer, StrictMock};
 
 use super::{BODY, assert_silent, response, types};
@@ -93,8 +93,8 @@ fn url() -> Origin {
     "https://api.example".parse().unwrap()
 }
 
-fn grant() -> Grant {
-    let grant = Grant::bearer("c4n4ry-token").unwrap().header("x-api-key", "c4n4ry-key").unwrap();
+fn grant() -> TokenSet {
+    let grant = TokenSet::bearer("c4n4ry-token").unwrap().header("x-api-key", "c4n4ry-key").unwrap();
     grant.refresh_token("c4n4ry-refresh").expires_in(Duration::from_secs(60))
 }
 

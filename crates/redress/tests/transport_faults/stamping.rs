@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::{HeaderMap, Request};
 use http_body_util::BodyExt;
 use redress::refresh::{Record, Stamp, TokenStore};
-use redress::{BoxError, Credentials, Error, Failure, Grant, RedressLayer, StaticHeaders, dialects};
+use redress::{BoxError, Credentials, Error, Failure, RedressLayer, StaticHeaders, TokenSet, dialects};
 
 use super::{hyper, hyper_h2, reqwest, reqwest_h2, send, start};
 
@@ -80,8 +80,8 @@ async fn a_key_arrives_only_under_a_host_that_the_origin_answers_to() {
 struct Issuer;
 
 impl Credentials for Issuer {
-    async fn login(&self) -> Result<Grant, Failure> {
-        Ok(Grant::bearer("t1")?.header("content-length", "3")?)
+    async fn login(&self) -> Result<TokenSet, Failure> {
+        Ok(TokenSet::bearer("t1")?.header("content-length", "3")?)
     }
 }
 

@@ -17,7 +17,7 @@ use redress::login::{JsonLogin, OAuth2};
 use redress::pace::Pace;
 use redress::refresh::{self, MemoryStore, Refresh, SecretString, TokenStore};
 use redress::transport::{Hyper, HyperFuture, Reqwest};
-use redress::{Budget, Budgets, CloneBody, Failure, Grant, Limit, Origin, PaceLayer, RedressLayer, RefreshLayer};
+use redress::{Budget, Budgets, CloneBody, Failure, Limit, Origin, PaceLayer, RedressLayer, RefreshLayer, TokenSet};
 use tower::{Layer, Service, ServiceExt};
 
 use super::{Bare, Shown, bare, dialect, grant, hinted, keys, url};
@@ -37,13 +37,13 @@ pub(super) fn of_credentials() -> Vec<Shown> {
         Failure::grant_dead("c4n4ry-cause"),
         Failure::permanent("c4n4ry-cause"),
     ];
-    let invalid = Grant::bearer("c4n4ry-token\n").unwrap_err();
+    let invalid = TokenSet::bearer("c4n4ry-token\n").unwrap_err();
     let not_an_origin = "https://user:c4n4ry-userinfo@api.example".parse::<Origin>().unwrap_err();
     assert_silent("redress-refresh::InvalidOrigin", &both(&not_an_origin));
     let all = failures.iter().map(|failure| both(failure) + &chain(failure)).collect::<String>();
     vec![
         ("redress-refresh::Failure", all + &both(&Failure::from(invalid.clone()))),
-        ("redress-refresh::Grant", debug(&grant())),
+        ("redress-refresh::TokenSet", debug(&grant())),
         ("redress-refresh::InvalidHeader", both(&invalid) + &chain(&invalid)),
         ("redress-refresh::Origin", both(&url())),
         ("redress-refresh::Refresh", debug(&service)),
