@@ -57,7 +57,7 @@ pub trait Credentials: Send + Sync + 'static {
     /// It is dropped at the flight timeout and when the runtime shuts down, never because a caller went away.
     fn login(&self) -> impl Future<Output = Result<TokenSet, Failure>> + Send;
 
-    /// Exchanges a refresh token. The default logs in, by stating that the grant is dead.
+    /// Exchanges a refresh token. The default logs in, by stating that the refresh token is invalid.
     ///
     /// # Errors
     /// A [`Failure`], whose kind decides what follows.
@@ -67,7 +67,7 @@ pub trait Credentials: Send + Sync + 'static {
     /// proven that the issuer's tokens do not rotate, it is not shown again.
     fn refresh(&self, refresh_token: &SecretString) -> impl Future<Output = Result<TokenSet, Failure>> + Send {
         let _ = refresh_token;
-        ready(Err(Failure::grant_dead(Explanation::new("these credentials are not refreshed"))))
+        ready(Err(Failure::invalid_grant(Explanation::new("these credentials are not refreshed"))))
     }
 
     /// Returns credentials that are at hand from the start, such as a stored pair; it is asked once, by

@@ -20,7 +20,7 @@ use crate::grant::InvalidHeader;
 /// |---|---|---|
 /// | [`transient`](Self::transient) | connection refused, 429, 503, a page that is not the token endpoint's | cools down, tries again |
 /// | [`ambiguous`](Self::ambiguous) | a timeout or a reset after the request was sent, 502, 504 | as transient; a refresh token that may be single-use is not shown again |
-/// | [`grant_dead`](Self::grant_dead) | `invalid_grant`, a refresh token expired or revoked | logs in, in the same flight |
+/// | [`invalid_grant`](Self::invalid_grant) | `invalid_grant`, a refresh token expired or revoked | logs in, in the same flight |
 /// | [`permanent`](Self::permanent) | `invalid_client`, a wrong password, a second factor needed | nothing, until other credentials are installed or these are cleared |
 ///
 /// The error that it is made of may quote what the server said, and with it a token. So neither `Display` nor `Debug`
@@ -71,7 +71,7 @@ struct Inner {
 enum Kind {
     Transient,
     Ambiguous,
-    GrantDead,
+    InvalidGrant,
     Permanent,
     Cleared,
 }
@@ -103,8 +103,8 @@ impl Failure {
     ///
     /// Returned by a login it is taken for permanent: what the login itself rests on was refused.
     #[must_use]
-    pub fn grant_dead(cause: impl Into<BoxError>) -> Self {
-        Self::new(Kind::GrantDead, cause.into())
+    pub fn invalid_grant(cause: impl Into<BoxError>) -> Self {
+        Self::new(Kind::InvalidGrant, cause.into())
     }
 
     /// States that trying again with the same credentials cannot help, and may do harm: accounts get locked.
@@ -143,8 +143,8 @@ impl Failure {
 
     /// Whether the refresh token is worthless.
     #[must_use]
-    pub fn is_grant_dead(&self) -> bool {
-        self.inner.kind == Kind::GrantDead
+    pub fn is_invalid_grant(&self) -> bool {
+        self.inner.kind == Kind::InvalidGrant
     }
 
     /// Whether trying again with the same credentials cannot help.
@@ -196,7 +196,7 @@ impl Failure {
         match self.inner.kind {
             Kind::Transient => "transient",
             Kind::Ambiguous => "ambiguous",
-            Kind::GrantDead => "grant_dead",
+            Kind::InvalidGrant => "invalid_grant",
             Kind::Permanent => "permanent",
             Kind::Cleared => "cleared",
         }
@@ -244,7 +244,7 @@ impl fmt::Display for Failure {
 impl Failure {
     /// Whether the issuer has said no, as opposed to an answer that did not come or cannot be used.
     fn is_refusal(&self) -> bool {
-        let is_final = matches!(self.inner.kind, Kind::Permanent | Kind::GrantDead);
+        let is_final = matches!(self.inner.kind, Kind::Permanent | Kind::InvalidGrant);
         is_final && matches!(self.inner.detail, None | Some(Detail::Answer(_)))
     }
 }
@@ -255,7 +255,7 @@ impl Kind {
         match self {
             Self::Transient => "no new credentials for now",
             Self::Ambiguous => "no answer to a request for new credentials",
-            Self::GrantDead => "the grant is dead",
+            Self::InvalidGrant => "the refresh token is invalid",
             Self::Permanent => "the credentials are refused",
             Self::Cleared => "the credentials were cleared",
         }
@@ -301,13 +301,13 @@ mod tests {
         for (failure, kind, class, transient) in [
             (Failure::transient("a"), "transient", Class::Unavailable, true),
             (Failure::ambiguous("a"), "ambiguous", Class::Unavailable, true),
-            (Failure::grant_dead("a"), "grant_dead", Class::Unauthenticated, false),
+            (Failure::invalid_grant("a"), "invalid_grant", Class::Unauthenticated, false),
             (Failure::permanent("a"), "permanent", Class::Unauthenticated, false),
             (Failure::cleared(), "cleared", Class::Unauthenticated, false),
         ] {
             assert_eq!((failure.kind(), failure.class(), failure.is_transient()), (kind, class, transient));
             assert_eq!(failure.is_ambiguous(), kind == "ambiguous");
-            assert_eq!(failure.is_grant_dead(), kind == "grant_dead");
+            assert_eq!(failure.is_invalid_grant(), kind == "invalid_grant");
             assert_eq!(failure.is_permanent(), kind == "permanent");
             assert_eq!(failure.is_cleared(), kind == "cleared");
         }
@@ -363,7 +363,7 @@ mod tests {
     fn a_failure_tells_which_call_failed_where_and_after_what() {
         let uri = Uri::from_static("https://user:s3cret@id.example:8443/s3cret?s3cret");
         let io = || io::Error::from(io::ErrorKind::ConnectionRefused);
-        let dead = Failure::grant_dead(refused(400, r#"{"error":"invalid_grant"}"#)).during(true);
+        let dead = Failure::invalid_grant(refused(400, r#"{"error":"invalid_grant"}"#)).during(true);
         for (failure, shown) in [
             (Failure::transient(io()).during(false).at(&uri), "login at id.example:8443 failed: connection refused"),
             (Failure::ambiguous(io()).during(true), "the refresh failed: connection refused"),

@@ -84,11 +84,11 @@ impl Flight {
         }
     }
 
-    /// Refreshes, and logs in if the grant is dead.
+    /// Refreshes, and logs in if the refresh token is invalid.
     async fn fetch_alone(&mut self, refresh_token: Option<SecretString>) -> Result<TokenSet, Failure> {
         match self.ask(refresh_token).await {
-            Err(failure) if self.is_refresh && failure.is_grant_dead() && self.present(None) => {
-                telemetry::grant_dead(self.id, &failure);
+            Err(failure) if self.is_refresh && failure.is_invalid_grant() && self.present(None) => {
+                telemetry::invalid_grant(self.id, &failure);
                 self.ask(None).await.map_err(|later| later.after(&failure))
             }
             result => result,

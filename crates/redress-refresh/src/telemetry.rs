@@ -31,8 +31,8 @@ pub(crate) fn answered(is_refresh: bool, result: &Result<TokenSet, Failure>, too
 pub(crate) const fn answered(_is_refresh: bool, _result: &Result<TokenSet, Failure>, _took: Duration) {}
 
 /// Tells that a refresh token is worthless, and that a login follows.
-pub(crate) fn grant_dead(flight: u64, failure: &Failure) {
-    tracing::info!(target: "redress::refresh", flight, %failure, "grant dead: logging in");
+pub(crate) fn invalid_grant(flight: u64, failure: &Failure) {
+    tracing::info!(target: "redress::refresh", flight, %failure, "refresh token invalid: logging in");
 }
 
 /// Tells why a rejected response is handed up without a refresh.

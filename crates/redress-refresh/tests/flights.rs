@@ -158,7 +158,7 @@ async fn a_permanent_failure_is_not_repeated_until_a_reset() {
 
 #[tokio::test(start_paused = true)]
 async fn a_dead_grant_is_followed_by_a_login_in_the_same_flight() {
-    let issuer = Issuer::new([Step::Fail(Failure::grant_dead("invalid_grant")), give("t2")]);
+    let issuer = Issuer::new([Step::Fail(Failure::invalid_grant("invalid_grant")), give("t2")]);
     let rig = Rig::new(issuer.holding(grant("t1").refresh_token("r1")), Api::accepting(&["t2"]));
     assert!(rig.send_many(10).await.iter().all(|result| result.as_ref().is_ok_and(|answer| answer.status() == 200)));
     assert_eq!(rig.issuer.asked(), ["refresh r1", "login"]);
@@ -167,7 +167,7 @@ async fn a_dead_grant_is_followed_by_a_login_in_the_same_flight() {
 
 #[tokio::test(start_paused = true)]
 async fn after_a_dead_grant_the_lifetime_counts_from_the_login() {
-    let steps = [Step::Fail(Failure::grant_dead("x")), Step::Give(grant("t2").expires_in(s(60))), give("t3")];
+    let steps = [Step::Fail(Failure::invalid_grant("x")), Step::Give(grant("t2").expires_in(s(60))), give("t3")];
     let issuer = Issuer::new(steps).holding(grant("t1").refresh_token("r1")).taking(s(10));
     let rig = Rig::new(issuer, Api::accepting(&["t2", "t3"]));
     assert_eq!(rig.status().await, 200);
@@ -180,7 +180,7 @@ async fn after_a_dead_grant_the_lifetime_counts_from_the_login() {
 
 #[tokio::test(start_paused = true)]
 async fn a_dead_refresh_token_is_not_shown_again_when_the_login_fails() {
-    let steps = [Step::Fail(Failure::grant_dead("x")), Step::Fail(Failure::transient("503")), give("t2")];
+    let steps = [Step::Fail(Failure::invalid_grant("x")), Step::Fail(Failure::transient("503")), give("t2")];
     let rig = Rig::new(Issuer::new(steps).holding(grant("t1").refresh_token("r1")), Api::accepting(&["t2"]));
     assert_eq!(rig.status().await, 401);
     tokio::time::sleep(s(60)).await;

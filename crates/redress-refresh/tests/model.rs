@@ -116,7 +116,7 @@ impl World {
         }
         match plan {
             Plan::Refuse => return Some(Err(Failure::transient("503"))),
-            Plan::Dead => return Some(Err(Failure::grant_dead("invalid_grant"))),
+            Plan::Dead => return Some(Err(Failure::invalid_grant("invalid_grant"))),
             _ => {}
         }
         let before = self.latest.clone();
@@ -188,7 +188,7 @@ impl Issuer {
 impl Credentials for Issuer {
     async fn login(&self) -> Result<TokenSet, Failure> {
         match self.answer(None).await {
-            Err(failure) if failure.is_grant_dead() => Err(Failure::transient("no login has a dead grant")),
+            Err(failure) if failure.is_invalid_grant() => Err(Failure::transient("no login has a dead grant")),
             result => result,
         }
     }

@@ -52,7 +52,7 @@ async fn nothing_that_can_be_printed_shows_a_secret() {
     for failure in [
         Failure::transient("s3cret-cause"),
         Failure::ambiguous("s3cret-cause"),
-        Failure::grant_dead("s3cret-cause"),
+        Failure::invalid_grant("s3cret-cause"),
         Failure::permanent("s3cret-cause"),
     ] {
         assert_silent(&format!("{failure} {failure:?} {failure:#?}"));
@@ -69,7 +69,7 @@ async fn no_event_and_no_error_shows_a_secret() {
     let _guard = tracing::subscriber::set_default(recorder.clone());
     let steps = [
         Step::Give(TokenSet::bearer("s3cret-new").unwrap().refresh_token("s3cret-refresh")),
-        Step::Fail(Failure::grant_dead("s3cret-cause")),
+        Step::Fail(Failure::invalid_grant("s3cret-cause")),
         Step::Fail(Failure::transient("s3cret-cause").retry_after(s(5))),
         Step::Panic,
         Step::Hang,
@@ -97,7 +97,7 @@ async fn no_event_and_no_error_shows_a_secret() {
         ("refresh started", 2),
         ("login started", 5),
         ("succeeded", 1),
-        ("grant dead: logging in", 1),
+        ("refresh token invalid: logging in", 1),
         ("message=failed", 5),
         ("kind=\"permanent\"", 5),
         ("installed", 1),
@@ -144,7 +144,7 @@ async fn a_store_its_records_and_its_events_show_no_secret() {
 async fn a_login_that_fails_after_a_refused_refresh_tells_of_both() {
     for is_shared in [false, true] {
         let steps = [
-            Step::Fail(Failure::grant_dead(Explanation::new("revoked"))),
+            Step::Fail(Failure::invalid_grant(Explanation::new("revoked"))),
             Step::Fail(Failure::permanent("s3cret-cause")),
         ];
         let grant = TokenSet::new().refresh_token("s3cret-refresh");

@@ -195,7 +195,7 @@ async fn a_logout_is_not_undone_by_a_late_refresh() {
 
 #[tokio::test(start_paused = true)]
 async fn a_dead_grant_after_a_logout_does_not_log_in() {
-    let issuer = Issuer::new([Step::Fail(Failure::grant_dead("x")), give("late")]);
+    let issuer = Issuer::new([Step::Fail(Failure::invalid_grant("x")), give("late")]);
     let rig = Rig::new(issuer.holding(grant("t1").refresh_token("r1")), Api::accepting(&[]));
     let caller = rig.spawn();
     settle().await;

@@ -91,7 +91,7 @@ enum Then {
     Again(u64),
     /// A pause, and the token is never shown again.
     Spent,
-    /// Nothing, ever: the grant is dead, so that there is nothing to log in with.
+    /// Nothing, ever: the refresh token is invalid, so that there is nothing to log in with.
     Dead,
     /// Nothing, ever: the client is refused.
     Refused,

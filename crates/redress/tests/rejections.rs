@@ -68,7 +68,7 @@ impl Issuer {
             Mood::Hangs => std::future::pending().await,
             Mood::Busy => return Err(Failure::transient("503")),
             Mood::Refuses => return Err(Failure::permanent("invalid_client")),
-            Mood::DeadGrants if !is_login => return Err(Failure::grant_dead("invalid_grant")),
+            Mood::DeadGrants if !is_login => return Err(Failure::invalid_grant("invalid_grant")),
             Mood::DeadGrants => {}
         }
         let mut session = self.session.lock().unwrap();

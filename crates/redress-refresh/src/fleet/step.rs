@@ -104,7 +104,7 @@ pub(crate) fn settled(base: &Record, end: &End<'_>) -> Record {
             let brought = Record::of(base.generation, grant, None).refresh_token;
             Record { refresh_token: brought.or(kept.refresh_token), ..kept }
         }
-        Err(failure) if failure.is_grant_dead() || (failure.is_ambiguous() && end.rotates) => {
+        Err(failure) if failure.is_invalid_grant() || (failure.is_ambiguous() && end.rotates) => {
             Record { refresh_token: None, ..kept }
         }
         Err(_) => kept,
@@ -235,7 +235,7 @@ mod tests {
                 false,
                 (4, "t4", Some("r4"), Some(5000)),
             ),
-            ("dead", Err(Failure::grant_dead("x")), true, false, false, (4, "t4", None, Some(5000))),
+            ("dead", Err(Failure::invalid_grant("x")), true, false, false, (4, "t4", None, Some(5000))),
             ("permanent", Err(Failure::permanent("x")), true, true, false, (4, "t4", Some("r4"), Some(5000))),
             ("a login that failed", Err(Failure::transient("x")), false, true, false, (4, "t4", None, Some(5000))),
         ] {

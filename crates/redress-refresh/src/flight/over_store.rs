@@ -101,7 +101,7 @@ impl Flight {
         }
     }
 
-    /// Calls the issuer, and logs in if the grant is dead; `None` when somebody else has written meanwhile, and may be
+    /// Calls the issuer, and logs in if the refresh token is invalid; `None` when somebody else has written meanwhile, and may be
     /// calling too.
     async fn call(
         &mut self,
@@ -119,7 +119,7 @@ impl Flight {
             return Some(Err(Failure::transient(Explanation::new("the lease ended before the call"))));
         }
         let dead = match self.ask(token).await {
-            Err(failure) if self.is_refresh && failure.is_grant_dead() => failure,
+            Err(failure) if self.is_refresh && failure.is_invalid_grant() => failure,
             result => return Some(result),
         };
         if !self.present(None) {
@@ -134,7 +134,7 @@ impl Flight {
             (self.held, self.sent) = (None, None);
             return None;
         }
-        telemetry::grant_dead(self.id, &dead);
+        telemetry::invalid_grant(self.id, &dead);
         Some(self.ask(None).await.map_err(|later| later.after(&dead)))
     }
 

@@ -217,7 +217,7 @@ fn a_refresh_token_known_not_to_rotate_is_shown_again() {
 
 #[test]
 fn a_permanent_failure_lasts_until_an_install_or_a_clear() {
-    for failure in [Failure::permanent("invalid_client"), Failure::grant_dead("invalid_grant")] {
+    for failure in [Failure::permanent("invalid_client"), Failure::invalid_grant("invalid_grant")] {
         let mut fixture = Fixture::empty();
         let ticket = fixture.started();
         fixture.land(&ticket, Err(failure.clone()));

@@ -23,7 +23,7 @@ pub(crate) enum Twist {
     Lose,
     /// It does nothing and says so.
     Refuse,
-    /// It says that the grant is dead.
+    /// It says that the refresh token is invalid.
     Dead,
     /// It gives the same access token and a new refresh token.
     SameAccess,
@@ -116,13 +116,13 @@ impl Family {
         let twist = inner.twists.pop_front();
         match twist {
             Some(Twist::Refuse) => return (Err(Failure::transient("503")), Duration::ZERO),
-            Some(Twist::Dead) => return (Err(Failure::grant_dead("invalid_grant")), Duration::ZERO),
+            Some(Twist::Dead) => return (Err(Failure::invalid_grant("invalid_grant")), Duration::ZERO),
             _ => {}
         }
         if shown.is_some_and(|token| token != inner.good) {
             inner.revoked = true;
             inner.access.clear();
-            return (Err(Failure::grant_dead("invalid_grant")), Duration::ZERO);
+            return (Err(Failure::invalid_grant("invalid_grant")), Duration::ZERO);
         }
         let before = format!("t{}", inner.number);
         let grant = self.give(&mut inner);

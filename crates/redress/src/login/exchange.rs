@@ -54,7 +54,7 @@ pub(super) struct Refused {
 
 /// What an error in the issuer's own words means for the credentials.
 pub(super) enum Refusal {
-    GrantDead,
+    InvalidGrant,
     Permanent,
 }
 
@@ -132,7 +132,7 @@ impl Failed {
             Self::Refused(refused) => {
                 let Refused { verdict, error, shown, is_unprocessed } = *refused;
                 match refusal(&error, &verdict) {
-                    Some(Refusal::GrantDead) => Failure::grant_dead(shown),
+                    Some(Refusal::InvalidGrant) => Failure::invalid_grant(shown),
                     Some(Refusal::Permanent) => Failure::permanent(shown),
                     None if is_refresh && !is_unprocessed && is_ambiguous(&error) => Failure::ambiguous(shown),
                     None => passing(shown, &verdict),

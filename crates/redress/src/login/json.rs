@@ -180,7 +180,7 @@ fn of_login(error: &ApiError, verdict: &Verdict) -> Option<Refusal> {
 
 /// A refresh token that the API refuses, in whatever words of its own, is dead.
 fn of_refresh(error: &ApiError, verdict: &Verdict) -> Option<Refusal> {
-    (verdict.basis() == Basis::Signal || is_refusal(error, verdict)).then_some(Refusal::GrantDead)
+    (verdict.basis() == Basis::Signal || is_refusal(error, verdict)).then_some(Refusal::InvalidGrant)
 }
 
 /// Whether the API itself says no: in a code that the dialect knows, or in any code on a 401. A proxy's page has none, and

@@ -252,7 +252,7 @@ fn of_login(error: &ApiError, verdict: &Verdict) -> Option<Refusal> {
 
 fn of_refresh(error: &ApiError, verdict: &Verdict) -> Option<Refusal> {
     let is_dead = error.code().is_some_and(|code| DEAD.contains(&code));
-    is_refusal(error, verdict).then_some(if is_dead { Refusal::GrantDead } else { Refusal::Permanent })
+    is_refusal(error, verdict).then_some(if is_dead { Refusal::InvalidGrant } else { Refusal::Permanent })
 }
 
 /// Whether the server itself says no, in a code that the dialect knows. A proxy's page never does.

@@ -34,7 +34,7 @@ pub(super) fn of_credentials() -> Vec<Shown> {
     let failures = [
         Failure::transient("c4n4ry-cause"),
         Failure::ambiguous("c4n4ry-cause"),
-        Failure::grant_dead("c4n4ry-cause"),
+        Failure::invalid_grant("c4n4ry-cause"),
         Failure::permanent("c4n4ry-cause"),
     ];
     let invalid = TokenSet::bearer("c4n4ry-token\n").unwrap_err();
