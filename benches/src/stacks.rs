@@ -76,7 +76,7 @@ pub fn classify<S>(dialect: Dialect, transport: S) -> Classify<S> {
 /// # Panics
 /// Never: the origin and the token are legal.
 pub fn refresh<S>(transport: S) -> Refresh<S> {
-    let layer = RefreshLayer::new(StaticHeaders::new(), origin()).hand_up();
+    let layer = RefreshLayer::new(StaticHeaders::new(), origin()).resend_above();
     layer.tokens().install(token());
     layer.layer(transport)
 }

@@ -157,7 +157,7 @@ where
                         Judgement::Refuse(failure) => {
                             return Poll::Ready(Ok(quoted::not_refreshed(response, &failure)));
                         }
-                        Judgement::Repeat if link.hand_up() => return Poll::Ready(Ok(refreshed(response))),
+                        Judgement::Repeat if link.resend_above() => return Poll::Ready(Ok(refreshed(response))),
                         Judgement::Repeat => again(this.may_refresh),
                         // This drops the future below, and with it a permit that the refresh may need.
                         Judgement::Wait { wait, may_resend } => {
@@ -174,7 +174,7 @@ where
                         Some(Waited::Landed(Err(refusal))) => {
                             return Poll::Ready(Ok(quoted::not_refreshed(response, &refusal.failure)));
                         }
-                        Some(_) if link.hand_up() => return Poll::Ready(Ok(refreshed(response))),
+                        Some(_) if link.resend_above() => return Poll::Ready(Ok(refreshed(response))),
                         Some(_) if !*may_resend => return Poll::Ready(Ok(response)),
                         // This drops the response before the service gets ready: it may hold a connection.
                         Some(_) => again(this.may_refresh),
@@ -277,7 +277,7 @@ fn stamp<B: CloneBody>(
     request: &mut Request<B>,
     may_refresh: bool,
 ) -> Option<Request<B>> {
-    let is_kept = may_refresh && !link.hand_up() && !link.shared.is_static();
+    let is_kept = may_refresh && !link.resend_above() && !link.shared.is_static();
     let copy = if is_kept { try_clone_request(request) } else { None };
     snapshot.stamp(request);
     copy

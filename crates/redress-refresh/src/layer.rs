@@ -69,7 +69,7 @@ struct Settings {
     origins: Vec<Origin>,
     /// Further authorities that a `Host` header may name.
     hosts: Vec<Authority>,
-    hand_up: bool,
+    resend_above: bool,
     flight_timeout: Duration,
     deadline: Option<Duration>,
     clock: Option<Clock>,
@@ -88,7 +88,7 @@ impl RefreshLayer {
         let settings = Settings {
             origins: Vec::new(),
             hosts: Vec::new(),
-            hand_up: false,
+            resend_above: false,
             flight_timeout: FLIGHT_TIMEOUT,
             deadline: None,
             clock: None,
@@ -155,8 +155,8 @@ impl RefreshLayer {
     /// which is one more allocation. A request that itself carries `Refreshed` in its extensions is taken for such a second
     /// sending, and does not lead to another refresh.
     #[must_use]
-    pub fn hand_up(self) -> Self {
-        self.set(|settings| settings.hand_up = true)
+    pub fn resend_above(self) -> Self {
+        self.set(|settings| settings.resend_above = true)
     }
 
     /// Shares the credentials with other processes, or other layers, by a store, under a key that names them.
@@ -289,8 +289,8 @@ impl Link {
         }
     }
 
-    pub(crate) fn hand_up(&self) -> bool {
-        self.settings.hand_up
+    pub(crate) fn resend_above(&self) -> bool {
+        self.settings.resend_above
     }
 
     pub(crate) fn terms(&self) -> Terms {

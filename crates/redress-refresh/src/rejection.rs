@@ -79,16 +79,16 @@ pub(crate) fn judge<B, R>(
     let route = sent.route.or_else(|| spare.map(Route::new));
     let is_uncertain = response.verdict().is_some_and(Verdict::is_maybe_processed);
     let may_resend = !is_uncertain || spare.is_some_and(is_safe_to_repeat);
-    if !may_resend && !link.hand_up() {
+    if !may_resend && !link.resend_above() {
         tracing::debug!(target: "redress::refresh", "not sent again: the request may have been processed");
     }
     match link.shared.rejected(Rejected { generation, route, is_uncertain }, link.terms()) {
         Way::Fail(refusal) => Judgement::Refuse(refusal.failure),
-        Way::Send(_) | Way::Wait(_) if spare.is_none() && !link.hand_up() => {
+        Way::Send(_) | Way::Wait(_) if spare.is_none() && !link.resend_above() => {
             tracing::debug!(target: "redress::refresh", "not sent again: the body cannot be copied");
             Judgement::Return
         }
-        Way::Send(_) if may_resend || link.hand_up() => Judgement::Repeat,
+        Way::Send(_) if may_resend || link.resend_above() => Judgement::Repeat,
         Way::Send(_) => Judgement::Return,
         Way::Wait(wait) => Judgement::Wait { wait, may_resend },
     }

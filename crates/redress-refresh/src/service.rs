@@ -31,7 +31,7 @@ use crate::shared::Way;
 /// only an idempotent method (RFC 9110 section 9.2.2) or a request with an `Idempotency-Key` is sent again. Of any
 /// other one the response comes up after the refresh, and the next call has the new credentials. If there is no second
 /// copy of the body, or if the refresh fails, the rejected response itself comes up. With
-/// [`hand_up`](crate::RefreshLayer::hand_up) it always does, and carries [`Refreshed`](redress_classify::Refreshed)
+/// [`resend_above`](crate::RefreshLayer::resend_above) it always does, and carries [`Refreshed`](redress_classify::Refreshed)
 /// when sending again is worth while.
 ///
 /// The rejected response is held while the refresh lasts, and with it its connection, unless its body was read. A

@@ -68,9 +68,9 @@ async fn without_a_deadline_a_call_waits_as_long_as_the_flight() {
 
 #[tokio::test(start_paused = true)]
 async fn a_rejected_response_in_hand_is_returned_at_the_deadline_unmarked() {
-    for hand_up in [false, true] {
+    for resend_above in [false, true] {
         let rig = slow(s(3), Issuer::new([give("t2")]).holding(grant("t1")), Api::accepting(&["t2"]).taking(s(1)));
-        let layer = if hand_up { rig.layer.clone().hand_up() } else { rig.layer.clone() };
+        let layer = if resend_above { rig.layer.clone().resend_above() } else { rig.layer.clone() };
         let (result, elapsed) = sent(&rig, &layer, own(s(3))).await;
         let answer = result.unwrap();
         assert_eq!((answer.status().as_u16(), elapsed, rig.api.seen().len()), (401, s(3), 1));

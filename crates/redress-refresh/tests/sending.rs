@@ -54,7 +54,7 @@ async fn a_request_that_waited_for_the_first_login_may_still_be_refreshed_once()
 #[tokio::test(start_paused = true)]
 async fn handed_up_it_is_marked_and_not_sent_again() {
     let rig = Rig::new(Issuer::new([give("t2")]).holding(grant("t1")), Api::accepting(&["t2"]));
-    let service = rig.layer.clone().hand_up().layer(rig.api.clone());
+    let service = rig.layer.clone().resend_above().layer(rig.api.clone());
     let first = service.clone().oneshot(post("once")).await.unwrap();
     assert_eq!((first.status().as_u16(), first.extensions().get()), (401, Some(&Refreshed)));
     assert_eq!(first.into_body().collect().await.unwrap().to_bytes(), "body");
@@ -67,7 +67,7 @@ async fn handed_up_it_is_marked_and_not_sent_again() {
 #[tokio::test(start_paused = true)]
 async fn a_late_401_is_handed_up_as_refreshed_without_a_refresh() {
     let rig = Rig::new(Issuer::new([]).holding(grant("t1")), Api::accepting(&[]).taking(s(5)));
-    let late = tokio::spawn(rig.layer.clone().hand_up().layer(rig.api.clone()).oneshot(get()));
+    let late = tokio::spawn(rig.layer.clone().resend_above().layer(rig.api.clone()).oneshot(get()));
     settle().await;
     rig.layer.tokens().install(grant("t2"));
     assert_eq!(late.await.unwrap().unwrap().extensions().get(), Some(&Refreshed));
@@ -76,9 +76,9 @@ async fn a_late_401_is_handed_up_as_refreshed_without_a_refresh() {
 
 #[tokio::test(start_paused = true)]
 async fn what_a_layer_above_sends_again_leads_to_no_second_refresh() {
-    for hand_up in [true, false] {
+    for resend_above in [true, false] {
         let rig = Rig::new(Issuer::new([give("t2")]).holding(grant("t1")), Api::accepting(&[]));
-        let layer = if hand_up { rig.layer.clone().hand_up() } else { rig.layer.clone() };
+        let layer = if resend_above { rig.layer.clone().resend_above() } else { rig.layer.clone() };
         let mut again = get();
         again.extensions_mut().insert(Refreshed);
         let answer = layer.layer(rig.api.clone()).oneshot(again).await.unwrap();
@@ -167,7 +167,7 @@ async fn another_origin_gets_no_credentials_and_no_refresh() {
 
 #[tokio::test(start_paused = true)]
 async fn a_layer_without_credentials_passes_everything() {
-    let layer = RefreshLayer::none().hand_up().also_origin("https://api.example.com".parse().unwrap());
+    let layer = RefreshLayer::none().resend_above().also_origin("https://api.example.com".parse().unwrap());
     let api = Api::accepting(&[]);
     assert_eq!(layer.layer(api.clone()).oneshot(get()).await.unwrap().status(), 401);
     assert!(api.seen()[0].headers.is_empty());
@@ -180,9 +180,9 @@ async fn a_layer_without_credentials_passes_everything() {
 #[tokio::test(start_paused = true)]
 async fn static_headers_are_attached_and_never_refreshed() {
     let keys = StaticHeaders::new().header("x-api-key", "k").unwrap().header("x-api-secret", "s").unwrap();
-    for hand_up in [true, false] {
+    for resend_above in [true, false] {
         let layer = RefreshLayer::new(keys.clone(), "https://api.example.com".parse().unwrap());
-        let layer = if hand_up { layer.hand_up() } else { layer };
+        let layer = if resend_above { layer.resend_above() } else { layer };
         let api = Api::accepting(&[]);
         for _ in 0..5 {
             let answer = layer.layer(api.clone()).oneshot(get()).await.unwrap();
@@ -322,7 +322,7 @@ async fn a_success_costs_no_extension_and_no_second_copy() {
         }
     }
     let rig = Rig::new(Issuer::new([]).holding(grant("t1")), Api::accepting(&["t1"]));
-    for (layer, copies) in [(rig.layer.clone(), 1), (rig.layer.clone().hand_up(), 0)] {
+    for (layer, copies) in [(rig.layer.clone(), 1), (rig.layer.clone().resend_above(), 0)] {
         let count = Arc::<AtomicUsize>::default();
         let request = Request::get("https://api.example.com/").body(Counted(Arc::clone(&count))).unwrap();
         let answer = layer.layer(rig.api.clone()).oneshot(request).await.unwrap();
@@ -334,7 +334,7 @@ async fn a_success_costs_no_extension_and_no_second_copy() {
 #[tokio::test(start_paused = true)]
 async fn clones_and_services_share_the_credentials() {
     let rig = Rig::new(Issuer::new([give("t1")]), Api::accepting(&["t1"]));
-    let (one, other) = (rig.service(), rig.layer.clone().hand_up().layer(rig.api.clone()));
+    let (one, other) = (rig.service(), rig.layer.clone().resend_above().layer(rig.api.clone()));
     let (a, b, c) = tokio::join!(one.clone().oneshot(get()), one.oneshot(get()), other.oneshot(get()));
     assert!([a, b, c].iter().all(|answer| answer.as_ref().is_ok_and(|answer| answer.status() == 200)));
     assert_eq!((rig.issuer.asked().len(), rig.layer.tokens().generation()), (1, 1));

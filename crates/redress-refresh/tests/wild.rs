@@ -234,15 +234,15 @@ impl Credentials for SharedTransport {
 
 #[tokio::test(start_paused = true)]
 async fn a_refresh_over_a_shared_connection_limit_does_not_deadlock() {
-    for hand_up in [false, true] {
+    for resend_above in [false, true] {
         let api = Api::accepting(&["t2"]).taking(s(1));
         let limited = GlobalConcurrencyLimitLayer::new(1).layer(api.clone());
         let layer = RefreshLayer::new(SharedTransport(limited.clone()), "https://api.example.com".parse().unwrap());
-        let layer = if hand_up { layer.hand_up() } else { layer };
+        let layer = if resend_above { layer.resend_above() } else { layer };
         let calls: Vec<_> = (0..5).map(|_| tokio::spawn(layer.layer(limited.clone()).oneshot(get()))).collect();
         for call in calls {
             let answer: Answer = tokio::time::timeout(s(60), call).await.expect("no deadlock").unwrap().unwrap();
-            assert!(hand_up || answer.status() == 200);
+            assert!(resend_above || answer.status() == 200);
         }
         assert_eq!(layer.tokens().logins(), 1);
     }
@@ -276,7 +276,7 @@ async fn any_401_does_not_drop_a_token_that_came_meanwhile() {
 #[tokio::test(start_paused = true)]
 async fn the_header_is_not_rebuilt_for_each_request() {
     let held = grant("t1").refresh_token("r1").expires_in(s(3600));
-    let layer = layer(&Arc::new(Issuer::new([]).holding(held))).hand_up();
+    let layer = layer(&Arc::new(Issuer::new([]).holding(held))).resend_above();
     let answering = |request: Request<()>| {
         assert!(request.headers()["authorization"].is_sensitive());
         std::future::ready(Ok::<_, std::io::Error>(Response::new(())))

@@ -232,7 +232,7 @@ impl RedressLayer {
 
     /// Returns the Refresh layer with what is set on the whole stack. Backoff sends again what it hands up.
     fn whole_refresh(&self) -> RefreshLayer {
-        let refresh = set(self.refresh.clone().hand_up(), self.longest_call(), RefreshLayer::cap_deadline);
+        let refresh = set(self.refresh.clone().resend_above(), self.longest_call(), RefreshLayer::cap_deadline);
         let refresh = set(refresh, self.whole.clock.clone(), RefreshLayer::clock);
         set(refresh, self.whole.credentials.as_ref(), RefreshLayer::credentials_of)
     }
