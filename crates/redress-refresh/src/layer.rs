@@ -36,7 +36,7 @@ const FLIGHT_TIMEOUT: Duration = Duration::from_secs(30);
 ///
 /// let keys = StaticHeaders::new().header("x-api-key", "key")?;
 /// let layer = RefreshLayer::new(keys, "https://api.example.com".parse()?)
-///     .also_origin("https://eu.api.example.com".parse()?);
+///     .origin("https://eu.api.example.com".parse()?);
 /// assert_eq!(layer.tokens().generation(), 1, "static keys are held from the start");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -98,16 +98,16 @@ impl RefreshLayer {
 
     /// Sets the credentials and the origin that they may go to, in place of those before; all other settings stay.
     ///
-    /// The origin of the credentials before is forgotten with them; those of [`also_origin`](Self::also_origin) stay.
+    /// The origin of the credentials before is forgotten with them; those of [`origin`](Self::origin) stay.
     #[must_use]
     pub fn credentials(self, credentials: impl Credentials, origin: Origin) -> Self {
-        self.credentials_of(&Self::new(credentials, origin))
+        self.credentials_from(&Self::new(credentials, origin))
     }
 
     /// Takes the credentials of another layer, and the origin that they were given with, in place of its own: both layers
     /// then send the same set. All other settings stay.
     #[must_use]
-    pub fn credentials_of(mut self, other: &Self) -> Self {
+    pub fn credentials_from(mut self, other: &Self) -> Self {
         self.credentials = other.credentials.clone();
         if let (Some(Attached { shared, .. }), Some(store)) = (&self.credentials, self.store.take()) {
             store
@@ -122,7 +122,7 @@ impl RefreshLayer {
 
     /// Adds an origin that the credentials may go to.
     #[must_use]
-    pub fn also_origin(self, origin: Origin) -> Self {
+    pub fn origin(self, origin: Origin) -> Self {
         self.set(|settings| settings.origins.push(origin))
     }
 
@@ -140,11 +140,11 @@ impl RefreshLayer {
     /// use redress_refresh::{RefreshLayer, StaticHeaders};
     ///
     /// let keys = StaticHeaders::new().header("x-api-key", "key")?;
-    /// let layer = RefreshLayer::new(keys, "https://10.0.0.5".parse()?).also_host("api.example.com".parse()?);
+    /// let layer = RefreshLayer::new(keys, "https://10.0.0.5".parse()?).allow_host("api.example.com".parse()?);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn also_host(self, host: Authority) -> Self {
+    pub fn allow_host(self, host: Authority) -> Self {
         self.set(|settings| settings.hosts.push(host))
     }
 

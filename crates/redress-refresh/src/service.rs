@@ -19,7 +19,7 @@ use crate::shared::Way;
 /// If it goes to a listed origin, the headers of the current set replace any of their names. If there is no usable set,
 /// it waits for the one login or refresh that serves all callers. To any other place it goes as it is, with whatever
 /// headers its sender gave it; so does a request whose URI has no scheme and host, and one whose `Host` header names
-/// another authority than the URI, unless [`also_host`](crate::RefreshLayer::also_host) allows that. A warning says so,
+/// another authority than the URI, unless [`allow_host`](crate::RefreshLayer::allow_host) allows that. A warning says so,
 /// once for each authority and reason, for 64 of them.
 ///
 /// # The response

@@ -48,7 +48,7 @@ impl Withheld {
             Reason::Origin => tracing::warn!(
                 target: "redress::refresh",
                 %origin,
-                "sent without credentials: the origin is not listed, add it with RefreshLayer::also_origin if it may \
+                "sent without credentials: the origin is not listed, add it with RefreshLayer::origin if it may \
                  receive them"
             ),
             Reason::Path => tracing::warn!(
@@ -61,7 +61,7 @@ impl Withheld {
                 %origin,
                 host = %shown(&String::from_utf8_lossy(host.as_bytes())),
                 "sent without credentials: the Host header names another authority, remove the header, or allow it with \
-                 RefreshLayer::also_host if the origin answers to it"
+                 RefreshLayer::allow_host if the origin answers to it"
             ),
         }
         if slot + 1 == MAX_REPORTED {

@@ -158,7 +158,7 @@ async fn another_origin_gets_no_credentials_and_no_refresh() {
         assert_eq!(seen.headers.get(AUTHORIZATION), (index % 2 == 0).then_some(&own));
     }
     assert!(rig.issuer.asked().is_empty());
-    let second = rig.layer.clone().also_origin("https://eu.example.com".parse().unwrap());
+    let second = rig.layer.clone().origin("https://eu.example.com".parse().unwrap());
     let request = Request::get("https://eu.example.com/").body(String::new()).unwrap();
     tokio::spawn(second.layer(rig.api.clone()).oneshot(request));
     settle().await;
@@ -167,7 +167,7 @@ async fn another_origin_gets_no_credentials_and_no_refresh() {
 
 #[tokio::test(start_paused = true)]
 async fn a_layer_without_credentials_passes_everything() {
-    let layer = RefreshLayer::none().resend_above().also_origin("https://api.example.com".parse().unwrap());
+    let layer = RefreshLayer::none().resend_above().origin("https://api.example.com".parse().unwrap());
     let api = Api::accepting(&[]);
     assert_eq!(layer.layer(api.clone()).oneshot(get()).await.unwrap().status(), 401);
     assert!(api.seen()[0].headers.is_empty());
@@ -344,10 +344,9 @@ async fn clones_and_services_share_the_credentials() {
 async fn settings_that_come_before_the_credentials_are_kept_and_an_origin_goes_with_its_credentials() {
     let origin = |text: &str| text.parse::<redress_refresh::Origin>().unwrap();
     let keys = |value: &str| redress_refresh::StaticHeaders::new().header("x-api-key", value).unwrap();
-    let layer = RefreshLayer::none()
-        .also_origin(origin("https://eu.example"))
-        .credentials(keys("k"), origin("https://api.example"));
-    let replaced = RefreshLayer::new(keys("other"), origin("https://other.example")).credentials_of(&layer);
+    let layer =
+        RefreshLayer::none().origin(origin("https://eu.example")).credentials(keys("k"), origin("https://api.example"));
+    let replaced = RefreshLayer::new(keys("other"), origin("https://other.example")).credentials_from(&layer);
     for (layer, url, expected) in [
         (&layer, "https://eu.example/", true),
         (&layer, "https://api.example/", true),

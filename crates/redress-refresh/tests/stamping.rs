@@ -74,7 +74,7 @@ async fn credentials_keep_off_a_request_whose_host_header_names_another_authorit
 
 #[tokio::test(start_paused = true)]
 async fn a_port_of_the_origin_is_compared_with_that_of_the_host_header() {
-    let layer = keyed().also_origin("http://localhost:8080".parse().unwrap());
+    let layer = keyed().origin("http://localhost:8080".parse().unwrap());
     for (host, stamped) in [
         ("localhost:8080", true),
         ("LocalHost:08080", true),
@@ -91,11 +91,11 @@ async fn a_port_of_the_origin_is_compared_with_that_of_the_host_header() {
 #[tokio::test(start_paused = true)]
 async fn a_host_that_the_origin_also_answers_to_gets_credentials_and_the_request_says_so() {
     let before = RefreshLayer::none()
-        .also_host("front.example".parse().unwrap())
-        .also_host("Other.Example:8443".parse().unwrap())
-        .credentials_of(&keyed());
+        .allow_host("front.example".parse().unwrap())
+        .allow_host("Other.Example:8443".parse().unwrap())
+        .credentials_from(&keyed());
     let after =
-        keyed().also_host("front.example".parse().unwrap()).also_host("user@other.example:8443".parse().unwrap());
+        keyed().allow_host("front.example".parse().unwrap()).allow_host("user@other.example:8443".parse().unwrap());
     for layer in [before, after] {
         for (hosts, stamped) in [
             (&["front.example"][..], true),
@@ -114,7 +114,7 @@ async fn a_host_that_the_origin_also_answers_to_gets_credentials_and_the_request
         let elsewhere = to("https://eu.example.com/", &["front.example"]);
         assert!(!is_stamped(&layer, elsewhere).await, "a Host is allowed at a listed origin only");
     }
-    let layer = keyed().also_host("front.example".parse().unwrap());
+    let layer = keyed().allow_host("front.example".parse().unwrap());
     for (hosts, says_so) in
         [(&[][..], false), (&["api.example.com"], false), (&["front.example"], true), (&["evil"], false)]
     {
@@ -153,7 +153,7 @@ async fn an_allowed_host_is_sent_again_after_a_refresh_with_the_same_host() {
     for waits in [false, true] {
         let issuer = Issuer::new([give("t2")]);
         let mut rig = Rig::new(if waits { issuer } else { issuer.holding(grant("t1")) }, Api::accepting(&["t2"]));
-        rig.layer = rig.layer.also_host("front.example".parse().unwrap());
+        rig.layer = rig.layer.allow_host("front.example".parse().unwrap());
         assert_eq!(rig.service().oneshot(to(API, &["front.example"])).await.unwrap().status(), 200);
         assert!(rig.api.seen().iter().all(|seen| seen.headers[HOST] == "front.example"));
         assert_eq!(rig.api.tokens().last().unwrap(), "t2");
@@ -184,7 +184,7 @@ async fn an_origin_that_gets_no_credentials_is_told_once_for_each_authority() {
     ];
     let lines = warnings(&layer, uris.map(|uri| to(uri, &[]))).await;
     let [eu, local] = &lines[..] else { panic!("one for each authority: {lines:#?}") };
-    assert!(eu.contains("eu.example.com") && eu.contains("also_origin"), "{eu}");
+    assert!(eu.contains("eu.example.com") && eu.contains("RefreshLayer::origin"), "{eu}");
     assert!(local.contains("127.0.0.1:8443"), "{local}");
     assert!(!lines.concat().contains("s3cret") && !lines.concat().contains("user"), "{lines:#?}");
     let again = warnings(&layer.clone(), uris.map(|uri| to(uri, &[]))).await;
@@ -198,7 +198,7 @@ async fn a_request_without_credentials_is_told_with_its_reason() {
     let lines =
         warnings(&keyed(), [to(API, &["evil.test"]), to(API, &["two.test"]), to(API, &["api.example.com"])]).await;
     let [line] = &lines[..] else { panic!("once for the authority: {lines:#?}") };
-    assert!(line.contains("api.example.com") && line.contains("evil.test") && line.contains("also_host"), "{line}");
+    assert!(line.contains("api.example.com") && line.contains("evil.test") && line.contains("allow_host"), "{line}");
     assert!(!line.contains("s3cret"));
     let lines = warnings(&keyed(), [to("/checks", &[]), to("/other", &["api.example.com"]), to("*", &[])]).await;
     let [line] = &lines[..] else { panic!("once: {lines:#?}") };

@@ -234,7 +234,7 @@ impl RedressLayer {
     fn whole_refresh(&self) -> RefreshLayer {
         let refresh = set(self.refresh.clone().resend_above(), self.longest_call(), RefreshLayer::cap_deadline);
         let refresh = set(refresh, self.whole.clock.clone(), RefreshLayer::clock);
-        set(refresh, self.whole.credentials.as_ref(), RefreshLayer::credentials_of)
+        set(refresh, self.whole.credentials.as_ref(), RefreshLayer::credentials_from)
     }
 }
 

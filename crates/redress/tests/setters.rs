@@ -65,7 +65,7 @@ fn set(layer: RedressLayer, setter: Setter) -> RedressLayer {
         }),
         Refresh(is_replaced, own) => layer.refresh(|refresh| {
             let other = || RefreshLayer::new(keys("other"), origin("other.example"));
-            let refresh = if is_replaced { other() } else { refresh }.also_origin(origin("eu.example"));
+            let refresh = if is_replaced { other() } else { refresh }.origin(origin("eu.example"));
             own.map(|own| refresh.clone().deadline(s(own))).unwrap_or(refresh)
         }),
     }

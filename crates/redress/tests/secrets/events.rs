@@ -167,7 +167,7 @@ async fn no_event_of_keys_limits_and_a_shared_login_shows_a_secret() {
         ("redress::refresh", "written to the store"),
         ("redress::refresh", "adopted"),
         ("redress::refresh", "no store"),
-        ("redress::refresh", "grant dead"),
+        ("redress::refresh", "refresh token invalid"),
         ("redress::backoff", "message=retry"),
     ];
     for (target, words) in said {

@@ -54,7 +54,7 @@ async fn a_key_arrives_only_under_a_host_that_the_origin_answers_to() {
     let keys = StaticHeaders::new().header("x-api-key", "s3cret").unwrap();
     let plain =
         RedressLayer::new(dialects::generic()).credentials(keys, format!("http://{authority}").parse().unwrap());
-    let allowing = plain.clone().refresh(|refresh| refresh.also_host("front.test:80".parse().unwrap()));
+    let allowing = plain.clone().refresh(|refresh| refresh.allow_host("front.test:80".parse().unwrap()));
     for (layer, host, arrives) in [
         (&plain, None, true),
         (&plain, Some(authority.as_str()), true),
