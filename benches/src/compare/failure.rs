@@ -184,7 +184,7 @@ impl Credentials for Issuer {
         self.login().await
     }
 
-    fn held(&self) -> Option<TokenSet> {
+    fn initial(&self) -> Option<TokenSet> {
         Some(token().refresh_token("refresh"))
     }
 }

@@ -73,7 +73,7 @@ pub trait Credentials: Send + Sync + 'static {
     /// Returns credentials that are at hand from the start, such as a stored pair; it is asked once, by
     /// [`RefreshLayer::new`](crate::RefreshLayer::new). The default has none, and the first request logs in. Of a grant
     /// without headers the first request shows the refresh token.
-    fn held(&self) -> Option<TokenSet> {
+    fn initial(&self) -> Option<TokenSet> {
         None
     }
 
@@ -140,7 +140,7 @@ impl Credentials for StaticHeaders {
         Err(Failure::permanent(Explanation::new("static headers do not log in")))
     }
 
-    fn held(&self) -> Option<TokenSet> {
+    fn initial(&self) -> Option<TokenSet> {
         Some(self.grant.clone())
     }
 
@@ -164,8 +164,8 @@ impl<C: Credentials> Credentials for Arc<C> {
         C::refresh(self, refresh_token)
     }
 
-    fn held(&self) -> Option<TokenSet> {
-        C::held(self)
+    fn initial(&self) -> Option<TokenSet> {
+        C::initial(self)
     }
 
     fn rotates(&self) -> bool {

@@ -58,7 +58,7 @@ impl Shared {
     pub(crate) fn new<C: Credentials>(credentials: C) -> Arc<Self> {
         let is_static = credentials.is_static();
         let mut state = State::new(is_static, credentials.rotates());
-        if let Some(grant) = credentials.held() {
+        if let Some(grant) = credentials.initial() {
             state.hold(grant, moment());
         }
         Arc::new(Self {

@@ -72,7 +72,7 @@ impl Credentials for Issuer {
         Ok(self.grant())
     }
 
-    fn held(&self) -> Option<TokenSet> {
+    fn initial(&self) -> Option<TokenSet> {
         self.held.then(|| self.grant())
     }
 }

@@ -132,7 +132,7 @@ impl Credentials for Late {
         self.login().await
     }
 
-    fn held(&self) -> Option<TokenSet> {
+    fn initial(&self) -> Option<TokenSet> {
         self.held.clone()
     }
 }

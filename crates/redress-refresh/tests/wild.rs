@@ -227,7 +227,7 @@ impl Credentials for SharedTransport {
         Ok(grant("t2"))
     }
 
-    fn held(&self) -> Option<TokenSet> {
+    fn initial(&self) -> Option<TokenSet> {
         Some(grant("t1"))
     }
 }

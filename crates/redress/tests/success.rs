@@ -35,7 +35,7 @@ impl Credentials for Held {
         Err(Failure::permanent("nobody logs in here"))
     }
 
-    fn held(&self) -> Option<TokenSet> {
+    fn initial(&self) -> Option<TokenSet> {
         TokenSet::bearer("token").ok().map(|grant| grant.refresh_token("r").expires_in(Duration::from_secs(3600)))
     }
 }

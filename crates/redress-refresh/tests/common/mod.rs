@@ -181,7 +181,7 @@ impl Credentials for Issuer {
         self.answer(format!("refresh {}", refresh_token.expose_secret())).await
     }
 
-    fn held(&self) -> Option<TokenSet> {
+    fn initial(&self) -> Option<TokenSet> {
         self.held.clone()
     }
 }

@@ -231,7 +231,7 @@ where
         answer.and_then(|answer| self.grant(&answer)).map_err(|failure| failure.at(&self.token_url))
     }
 
-    fn held(&self) -> Option<TokenSet> {
+    fn initial(&self) -> Option<TokenSet> {
         self.refresh_token.as_ref().map(|token| TokenSet::new().refresh_token(token.clone()))
     }
 
