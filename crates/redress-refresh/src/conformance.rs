@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::timeout;
 
 use crate::grant::TokenSet;
-use crate::store::{Intent, Record, Stamp, TokenStore, millis};
+use crate::store::{Lease, RecordVersion, TokenRecord, TokenStore, millis};
 
 /// How many writers are let loose on one record.
 const WRITERS: usize = 16;
@@ -70,7 +70,7 @@ impl<S: TokenStore> Suite<S> {
             let read = self.load(rule, "bytes").await;
             let read = read.unwrap_or_else(|| panic!("{rule}: {record:?} is gone"));
             assert!(read.expose_bytes() == record.expose_bytes(), "{rule}: {record:?} is now {read:?}");
-            seen = Some(record.stamp());
+            seen = Some(record.version());
         }
     }
 
@@ -81,17 +81,17 @@ impl<S: TokenStore> Suite<S> {
         assert!(!self.replace(rule, "new", None, &record(2, None)).await, "{rule}: twice");
         self.expect(rule, "new", &first).await;
         assert!(
-            !self.replace(rule, "none", Some(&first.stamp()), &first).await,
+            !self.replace(rule, "none", Some(&first.version()), &first).await,
             "{rule}: nothing was there to replace"
         );
         assert!(self.load(rule, "none").await.is_none(), "{rule}: a refused write leaves nothing");
     }
 
     async fn only_the_same_stamp_is_replaced(&self) {
-        let rule = "only a record of the same generation and intent is replaced";
+        let rule = "only a record of the same generation and lease is replaced";
         let stored = [record(5, None), record(5, Some("a"))];
         for (index, stored) in stored.iter().enumerate() {
-            let key = format!("stamp-{index}");
+            let key = format!("version-{index}");
             self.write(rule, &key, None, stored).await;
             for other in [
                 record(4, None),
@@ -104,13 +104,13 @@ impl<S: TokenStore> Suite<S> {
                 record(6, Some("a")),
                 record(5 + (1 << 32), None),
             ] {
-                if other.stamp() != stored.stamp() {
-                    let done = self.replace(rule, &key, Some(&other.stamp()), &record(7, Some("c"))).await;
-                    assert!(!done, "{rule}: {:?} was taken for {:?}", stored.stamp(), other.stamp());
+                if other.version() != stored.version() {
+                    let done = self.replace(rule, &key, Some(&other.version()), &record(7, Some("c"))).await;
+                    assert!(!done, "{rule}: {:?} was taken for {:?}", stored.version(), other.version());
                     self.expect(rule, &key, stored).await;
                 }
             }
-            self.write(rule, &key, Some(&stored.stamp()), &record(4, None)).await;
+            self.write(rule, &key, Some(&stored.version()), &record(4, None)).await;
             self.expect(rule, &key, &record(4, None)).await;
         }
     }
@@ -128,7 +128,7 @@ impl<S: TokenStore> Suite<S> {
 
     async fn one_of_many_writers_wins(&self) {
         let rule = "of many writers one wins";
-        let mut seen: Option<Stamp> = None;
+        let mut seen: Option<RecordVersion> = None;
         for round in 1..=8 {
             let writers: Vec<_> = (0..WRITERS)
                 .map(|writer| {
@@ -146,7 +146,7 @@ impl<S: TokenStore> Suite<S> {
             assert!(won.len() == 1, "{rule}: {won:?}");
             let winner = record(round, Some(&format!("{round}-{}", won[0])));
             self.expect(rule, "race", &winner).await;
-            seen = Some(winner.stamp());
+            seen = Some(winner.version());
         }
     }
 
@@ -157,7 +157,7 @@ impl<S: TokenStore> Suite<S> {
             let (old, new) = (record(1, None), record(2, Some("x")));
             self.write(rule, &key, None, &old).await;
             {
-                let (full_key, seen) = (self.key(&key), old.stamp());
+                let (full_key, seen) = (self.key(&key), old.version());
                 let mut write = pin!(self.store.replace(&full_key, Some(&seen), &new));
                 for _ in 0..polls {
                     if write.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
@@ -173,24 +173,24 @@ impl<S: TokenStore> Suite<S> {
     }
 
     async fn a_lease_that_has_ended_stays(&self) {
-        let rule = "an intent stays when its lease has ended, and a set when it has expired";
+        let rule = "an lease stays when its lease has ended, and a set when it has expired";
         let past = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1));
-        let ended = Record { expires_at: past, ..record(1, Some("ended")) };
+        let ended = TokenRecord { expires_at: past, ..record(1, Some("ended")) };
         self.write(rule, "ended", None, &ended).await;
         tokio::time::sleep(Duration::from_millis(1500)).await;
         self.expect(rule, "ended", &ended).await;
     }
 
     async fn a_lease_without_end_is_kept(&self) {
-        let rule = "an intent is kept byte for byte, however far ahead its lease ends";
+        let rule = "an lease is kept byte for byte, however far ahead its lease ends";
         let mut seen = None;
         for (number, until) in [4_102_444_800_000, 253_402_300_799_000, LARGE, u64::MAX].into_iter().enumerate() {
             let until = millis::time(until);
-            let intent = Some(Intent { id: format!("far-{number}"), until });
-            let far = Record { intent, ..record(1, None) };
+            let lease = Some(Lease { id: format!("far-{number}"), until });
+            let far = TokenRecord { lease, ..record(1, None) };
             self.write(rule, "far", seen.as_ref(), &far).await;
             self.expect(rule, "far", &far).await;
-            seen = Some(far.stamp());
+            seen = Some(far.version());
         }
     }
 
@@ -198,12 +198,12 @@ impl<S: TokenStore> Suite<S> {
         let rule = "who waits for a change is told of it";
         let changes = [
             ("told", record(1, None), record(2, None)),
-            ("told-of-intent", record(1, None), record(1, Some("a"))),
+            ("told-of-lease", record(1, None), record(1, Some("a"))),
             ("told-of-its-end", record(1, Some("a")), record(1, None)),
         ];
         for (name, old, new) in &changes {
             self.write(rule, name, None, old).await;
-            let (key, seen) = (self.key(name), old.stamp());
+            let (key, seen) = (self.key(name), old.version());
             let mut wait = pin!(self.store.changed(&key, Some(&seen)));
             let is_ready = std::future::poll_fn(|cx| Poll::Ready(wait.as_mut().poll(cx).is_ready())).await;
             self.write(rule, name, Some(&seen), new).await;
@@ -217,7 +217,7 @@ impl<S: TokenStore> Suite<S> {
         let rule = "a wait for a change that does not come takes its time, and lets others run";
         let old = record(1, Some("still"));
         self.write(rule, "still", None, &old).await;
-        let (key, seen) = (self.key("still"), old.stamp());
+        let (key, seen) = (self.key("still"), old.version());
         let mut rounds = 0;
         let watched = async {
             loop {
@@ -238,46 +238,46 @@ impl<S: TokenStore> Suite<S> {
         format!("redress-conformance/{:016x}/{name}", self.run)
     }
 
-    async fn load(&self, rule: &str, name: &str) -> Option<Record> {
+    async fn load(&self, rule: &str, name: &str) -> Option<TokenRecord> {
         let loaded = self.store.load(&self.key(name)).await;
         loaded.unwrap_or_else(|error| panic!("{rule}: load failed: {error}"))
     }
 
-    async fn replace(&self, rule: &str, name: &str, seen: Option<&Stamp>, record: &Record) -> bool {
+    async fn replace(&self, rule: &str, name: &str, seen: Option<&RecordVersion>, record: &TokenRecord) -> bool {
         let replaced = self.store.replace(&self.key(name), seen, record).await;
         replaced.unwrap_or_else(|error| panic!("{rule}: replace failed: {error}"))
     }
 
-    async fn write(&self, rule: &str, name: &str, seen: Option<&Stamp>, record: &Record) {
+    async fn write(&self, rule: &str, name: &str, seen: Option<&RecordVersion>, record: &TokenRecord) {
         assert!(self.replace(rule, name, seen, record).await, "{rule}: {record:?} was not written over {seen:?}");
     }
 
-    async fn expect(&self, rule: &str, name: &str, record: &Record) {
+    async fn expect(&self, rule: &str, name: &str, record: &TokenRecord) {
         let read = self.load(rule, name).await;
         let is_same = read.as_ref().is_some_and(|read| read.expose_bytes() == record.expose_bytes());
         assert!(is_same, "{rule}: {record:?} is now {read:?}");
     }
 }
 
-fn record(generation: u64, intent: Option<&str>) -> Record {
+fn record(generation: u64, lease: Option<&str>) -> TokenRecord {
     let until = SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_123);
-    Record { intent: intent.map(|id| Intent { id: id.to_owned(), until }), ..Record::empty(generation) }
+    TokenRecord { lease: lease.map(|id| Lease { id: id.to_owned(), until }), ..TokenRecord::empty(generation) }
 }
 
 /// Records with everything in them that is hard to keep.
-fn records() -> Vec<Record> {
+fn records() -> Vec<TokenRecord> {
     let value: String = (0x20..0x7f_u8).map(char::from).collect();
     let long = "x".repeat(8192);
     let header = |name: &'static str, value: &str| TokenSet::new().header(name, value).expect("printable ASCII");
     let odd = header("x-odd", value.trim()).refresh_token("\u{0}\u{1}\n\r\t\"\\'\u{e9}\u{1F511}");
     let two = header("a", "1").header("b", "2").expect("printable ASCII").refresh_token(long.as_str());
     let end = SystemTime::UNIX_EPOCH + Duration::from_millis(4_102_444_800_001);
-    let intent = record(0, Some("0123456789abcdef0123456789abcdef")).intent;
+    let lease = record(0, Some("0123456789abcdef0123456789abcdef")).lease;
     vec![
-        Record::empty(0),
-        Record { intent: intent.clone(), ..Record::of(1, &odd, None) },
-        Record { intent, ..Record::of((1 << 53) + 1, &two, Some(end)) },
-        Record::of(LARGE, &header("x-long", &long), Some(SystemTime::UNIX_EPOCH)),
-        Record::empty(2),
+        TokenRecord::empty(0),
+        TokenRecord { lease: lease.clone(), ..TokenRecord::of(1, &odd, None) },
+        TokenRecord { lease, ..TokenRecord::of((1 << 53) + 1, &two, Some(end)) },
+        TokenRecord::of(LARGE, &header("x-long", &long), Some(SystemTime::UNIX_EPOCH)),
+        TokenRecord::empty(2),
     ]
 }

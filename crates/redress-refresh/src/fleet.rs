@@ -13,7 +13,7 @@ use redress_classify::{BoxError, Clock, saturating};
 use tokio::time::{Instant, timeout};
 
 use crate::grant::TokenSet;
-use crate::store::{Intent, Record, Stamp, Store, millis};
+use crate::store::{Lease, RecordVersion, Store, TokenRecord, millis};
 
 pub(crate) use lease::LONGEST_LEASE;
 use lease::Leases;
@@ -80,11 +80,11 @@ impl Fleet {
             };
             let Some((grant, installed)) = set else { return Ok(()) };
             let stored = self.load().await?;
-            let generation = stored.as_ref().map_or(0, Record::generation).max(self.seen()).saturating_add(1);
+            let generation = stored.as_ref().map_or(0, TokenRecord::generation).max(self.seen()).saturating_add(1);
             let expires_at =
                 grant.lifetime().map(|lifetime| millis::kept(clock.wall(saturating::add(installed, lifetime))));
-            let record = Record::of(generation, &grant, expires_at);
-            if !self.replace(stored.map(|record| record.stamp()).as_ref(), &record).await? {
+            let record = TokenRecord::of(generation, &grant, expires_at);
+            if !self.replace(stored.map(|record| record.version()).as_ref(), &record).await? {
                 continue;
             }
             self.hold(generation);
@@ -96,29 +96,29 @@ impl Fleet {
         Err("the store refuses every write".into())
     }
 
-    pub(crate) async fn load(&self) -> Result<Option<Record>, BoxError> {
+    pub(crate) async fn load(&self) -> Result<Option<TokenRecord>, BoxError> {
         bounded(self.store.load(&self.key)).await
     }
 
     /// Returns how long a record's lease is still believed, `None` when it has none that is.
-    pub(crate) fn lease(&self, record: &Record, now: Instant, clock: &Clock) -> Option<Duration> {
-        let intent = record.intent.as_ref()?;
-        let stated = intent.until.duration_since(clock.wall(now)).unwrap_or_default();
+    pub(crate) fn lease(&self, record: &TokenRecord, now: Instant, clock: &Clock) -> Option<Duration> {
+        let lease = record.lease.as_ref()?;
+        let stated = lease.until.duration_since(clock.wall(now)).unwrap_or_default();
         let mut leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
-        Some(leases.left(&record.stamp(), stated, now)).filter(|left| !left.is_zero())
+        Some(leases.left(&record.version(), stated, now)).filter(|left| !left.is_zero())
     }
 
-    /// Writes an intent; returns the stamp of the record that now holds it, `None` when somebody was faster.
-    pub(crate) async fn claim(&self, claim: &Claim, until: SystemTime) -> Result<Option<Stamp>, BoxError> {
+    /// Writes an lease; returns the version of the record that now holds it, `None` when somebody was faster.
+    pub(crate) async fn claim(&self, claim: &Claim, until: SystemTime) -> Result<Option<RecordVersion>, BoxError> {
         let id = format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
-        let intent = Some(Intent { id, until: millis::kept(until) });
-        let record = Record { intent, ..claim.base.clone() };
+        let lease = Some(Lease { id, until: millis::kept(until) });
+        let record = TokenRecord { lease, ..claim.base.clone() };
         let is_ours = self.replace(claim.seen.as_ref(), &record).await?;
-        Ok(is_ours.then(|| record.stamp()))
+        Ok(is_ours.then(|| record.version()))
     }
 
-    /// Writes what came of an intent, if it is still there; whether it did.
-    pub(crate) async fn commit(&self, held: &Stamp, record: &Record) -> bool {
+    /// Writes what came of an lease, if it is still there; whether it did.
+    pub(crate) async fn commit(&self, held: &RecordVersion, record: &TokenRecord) -> bool {
         for attempt in 1..=COMMITS {
             match self.replace(Some(held), record).await {
                 Ok(is_written) => return is_written,
@@ -130,11 +130,11 @@ impl Fleet {
     }
 
     /// Waits until the record may have changed, but no longer than this.
-    pub(crate) async fn changed(&self, seen: Option<&Stamp>, longest: Duration) {
+    pub(crate) async fn changed(&self, seen: Option<&RecordVersion>, longest: Duration) {
         let _ = timeout(longest, self.store.changed(&self.key, seen)).await;
     }
 
-    async fn replace(&self, seen: Option<&Stamp>, record: &Record) -> Result<bool, BoxError> {
+    async fn replace(&self, seen: Option<&RecordVersion>, record: &TokenRecord) -> Result<bool, BoxError> {
         bounded(self.store.replace(&self.key, seen, record)).await
     }
 

@@ -96,7 +96,7 @@ pub use grant::{InvalidHeader, TokenSet};
 pub use layer::RefreshLayer;
 pub use origin::{InvalidOrigin, Origin};
 pub use service::Refresh;
-pub use store::{InvalidRecord, MemoryStore, Record, Stamp, TokenStore};
+pub use store::{InvalidRecord, MemoryStore, RecordVersion, TokenRecord, TokenStore};
 pub use tokens::Tokens;
 
 pub use secrecy::SecretString;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use redress_classify::BoxError;
-use redress_refresh::{MemoryStore, Record, Stamp, TokenStore, conformance};
+use redress_refresh::{MemoryStore, RecordVersion, TokenRecord, TokenStore, conformance};
 
 /// What a store gets wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,12 +16,12 @@ enum Fault {
     CutsText,
     RoundsNumbers,
     CreatesTwice,
-    IgnoresIntent,
+    IgnoresLease,
     IgnoresGeneration,
     FoldsKeys,
     Races,
     WritesInTwoSteps,
-    ExpiresIntents,
+    ExpiresLeases,
     NeverTells,
     TellsGenerationsOnly,
     RefusesAll,
@@ -31,9 +31,9 @@ enum Fault {
     CutsFarTimes,
 }
 
-type Row = (Stamp, Vec<u8>);
+type Row = (RecordVersion, Vec<u8>);
 
-/// A store as a backend would be: bytes and the stamp in columns.
+/// A store as a backend would be: bytes and the version in columns.
 #[derive(Clone)]
 struct Columns {
     fault: Fault,
@@ -49,17 +49,17 @@ impl Columns {
         if self.fault == Fault::FoldsKeys { key.to_lowercase() } else { key.to_owned() }
     }
 
-    fn is_same(&self, stored: Option<&Stamp>, seen: Option<&Stamp>) -> bool {
+    fn is_same(&self, stored: Option<&RecordVersion>, seen: Option<&RecordVersion>) -> bool {
         match (self.fault, stored, seen) {
             (Fault::RefusesAll, ..) => false,
             (Fault::CreatesTwice, _, None) => true,
-            (Fault::IgnoresIntent, Some(stored), Some(seen)) => stored.generation() == seen.generation(),
-            (Fault::IgnoresGeneration, Some(stored), Some(seen)) => stored.intent() == seen.intent(),
+            (Fault::IgnoresLease, Some(stored), Some(seen)) => stored.generation() == seen.generation(),
+            (Fault::IgnoresGeneration, Some(stored), Some(seen)) => stored.lease() == seen.lease(),
             _ => stored == seen,
         }
     }
 
-    fn bytes(&self, record: &Record) -> Vec<u8> {
+    fn bytes(&self, record: &TokenRecord) -> Vec<u8> {
         let text = String::from_utf8(record.expose_bytes().to_vec()).unwrap();
         let text = match self.fault {
             Fault::CutsText if text.len() > 4096 => return Vec::new(),
@@ -72,24 +72,24 @@ impl Columns {
 }
 
 impl TokenStore for Columns {
-    async fn load(&self, key: &str) -> Result<Option<Record>, BoxError> {
+    async fn load(&self, key: &str) -> Result<Option<TokenRecord>, BoxError> {
         tokio::task::yield_now().await;
         let row = self.rows.lock().unwrap().get(&self.key(key)).map(|(_, bytes)| bytes.clone());
         let Some(bytes) = row else {
-            let invented = br#"{"v":1,"generation":0,"access":[],"refresh":null,"expires_at":null,"intent":null}"#;
-            return Ok((self.fault == Fault::Invents).then(|| Record::from_bytes(invented)).transpose()?);
+            let invented = br#"{"v":1,"generation":0,"access":[],"refresh":null,"expires_at":null,"lease":null}"#;
+            return Ok((self.fault == Fault::Invents).then(|| TokenRecord::from_bytes(invented)).transpose()?);
         };
-        let record = Record::from_bytes(&bytes)?;
-        if self.fault == Fault::ExpiresIntents && record.stamp().intent() == Some("ended") {
+        let record = TokenRecord::from_bytes(&bytes)?;
+        if self.fault == Fault::ExpiresLeases && record.version().lease() == Some("ended") {
             return Ok(None);
         }
         Ok(Some(record))
     }
 
-    async fn replace(&self, key: &str, seen: Option<&Stamp>, record: &Record) -> Result<bool, BoxError> {
+    async fn replace(&self, key: &str, seen: Option<&RecordVersion>, record: &TokenRecord) -> Result<bool, BoxError> {
         tokio::task::yield_now().await;
         let key = self.key(key);
-        let stored = self.rows.lock().unwrap().get(&key).map(|(stamp, _)| stamp.clone());
+        let stored = self.rows.lock().unwrap().get(&key).map(|(version, _)| version.clone());
         let is_same = self.is_same(stored.as_ref(), seen);
         if self.fault == Fault::Races {
             tokio::task::yield_now().await;
@@ -99,24 +99,24 @@ impl TokenStore for Columns {
             tokio::task::yield_now().await;
         }
         if is_same {
-            self.rows.lock().unwrap().insert(key, (record.stamp(), self.bytes(record)));
+            self.rows.lock().unwrap().insert(key, (record.version(), self.bytes(record)));
         }
         Ok(is_same)
     }
 
-    async fn changed(&self, key: &str, seen: Option<&Stamp>) {
-        let generation = || self.rows.lock().unwrap().get(&self.key(key)).map(|(stamp, _)| stamp.generation());
+    async fn changed(&self, key: &str, seen: Option<&RecordVersion>) {
+        let generation = || self.rows.lock().unwrap().get(&self.key(key)).map(|(version, _)| version.generation());
         match self.fault {
             Fault::NeverTells => std::future::pending().await,
             Fault::ReturnsAtOnce => {}
             Fault::ReturnsAfterAYield => tokio::task::yield_now().await,
             Fault::Spins => {
-                while self.rows.lock().unwrap().get(&self.key(key)).map(|(stamp, _)| stamp) == seen {
+                while self.rows.lock().unwrap().get(&self.key(key)).map(|(version, _)| version) == seen {
                     tokio::task::yield_now().await;
                 }
             }
             Fault::TellsGenerationsOnly => {
-                while generation() == seen.map(Stamp::generation) {
+                while generation() == seen.map(RecordVersion::generation) {
                     tokio::time::sleep(Duration::from_millis(250)).await;
                 }
             }
@@ -144,18 +144,18 @@ async fn each_rule_is_missed_by_the_store_that_breaks_it() {
         (Fault::RoundsNumbers, "what is written is read"),
         (Fault::RefusesAll, "what is written is read"),
         (Fault::CreatesTwice, "a record is created once"),
-        (Fault::IgnoresIntent, "only a record of the same generation and intent is replaced"),
-        (Fault::IgnoresGeneration, "only a record of the same generation and intent is replaced"),
+        (Fault::IgnoresLease, "only a record of the same generation and lease is replaced"),
+        (Fault::IgnoresGeneration, "only a record of the same generation and lease is replaced"),
         (Fault::FoldsKeys, "keys are apart"),
         (Fault::Races, "of many writers one wins"),
         (Fault::WritesInTwoSteps, "a write that is dropped is whole or none"),
-        (Fault::ExpiresIntents, "an intent stays when its lease has ended"),
+        (Fault::ExpiresLeases, "an lease stays when its lease has ended"),
         (Fault::NeverTells, "who waits for a change is told of it"),
         (Fault::TellsGenerationsOnly, "who waits for a change is told of it"),
         (Fault::ReturnsAtOnce, "a wait for a change that does not come takes its time"),
         (Fault::ReturnsAfterAYield, "a wait for a change that does not come takes its time"),
         (Fault::Spins, "a wait for a change that does not come takes its time"),
-        (Fault::CutsFarTimes, "an intent is kept byte for byte"),
+        (Fault::CutsFarTimes, "an lease is kept byte for byte"),
     ] {
         let error = tokio::spawn(conformance::check(Columns::new(fault))).await.expect_err("it breaks a rule");
         let panic = error.into_panic();

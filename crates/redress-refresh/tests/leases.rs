@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 use common::{get, s};
 use family::{Family, KEY, process, wall};
 use redress_classify::{BoxError, Clock};
-use redress_refresh::{MemoryStore, Record, RefreshLayer, Stamp, TokenStore};
+use redress_refresh::{MemoryStore, RecordVersion, RefreshLayer, TokenRecord, TokenStore};
 use tokio::time::Instant;
 use tower::{Layer, ServiceExt};
 
@@ -25,14 +25,14 @@ fn millis(time: SystemTime) -> u64 {
 }
 
 /// A record whose set can no longer be sent, and whose renewal another process has announced until then.
-fn leased(generation: u64, id: &str, until: u64) -> Record {
+fn leased(generation: u64, id: &str, until: u64) -> TokenRecord {
     let text = format!(
-        r#"{{"v":1,"generation":{generation},"access":[["authorization","Bearer old"]],"refresh":"r-single","expires_at":1,"intent":{{"id":"{id}","until":{until}}}}}"#
+        r#"{{"v":1,"generation":{generation},"access":[["authorization","Bearer old"]],"refresh":"r-single","expires_at":1,"lease":{{"id":"{id}","until":{until}}}}}"#
     );
-    Record::from_bytes(text.as_bytes()).unwrap()
+    TokenRecord::from_bytes(text.as_bytes()).unwrap()
 }
 
-async fn store_of(record: &Record) -> MemoryStore {
+async fn store_of(record: &TokenRecord) -> MemoryStore {
     let store = MemoryStore::new();
     assert!(store.replace(KEY, None, record).await.unwrap());
     store
@@ -133,7 +133,7 @@ async fn a_lease_that_comes_back_does_not_begin_anew() {
     while start.elapsed() < 20 * MINUTE && family.logins() == 0 {
         let _ = tokio::join!(tokio::time::timeout(s(10), status(&layer, &family)), tokio::time::sleep(s(10)));
         let next = records.next().unwrap();
-        if family.logins() == 0 && store.replace(KEY, Some(&now.stamp()), next).await.unwrap() {
+        if family.logins() == 0 && store.replace(KEY, Some(&now.version()), next).await.unwrap() {
             now = next;
         }
     }
@@ -183,7 +183,7 @@ enum Lie {
 #[derive(Clone)]
 struct Liar {
     lie: Lie,
-    record: Option<Record>,
+    record: Option<TokenRecord>,
     asked: Arc<AtomicU64>,
 }
 
@@ -191,7 +191,7 @@ struct Liar {
 const FAR_TOO_OFTEN: u64 = 20_000;
 
 impl Liar {
-    fn new(lie: Lie, record: Option<Record>) -> Self {
+    fn new(lie: Lie, record: Option<TokenRecord>) -> Self {
         Self { lie, record, asked: Arc::default() }
     }
 
@@ -205,27 +205,27 @@ impl Liar {
 }
 
 impl TokenStore for Liar {
-    async fn load(&self, _: &str) -> Result<Option<Record>, BoxError> {
+    async fn load(&self, _: &str) -> Result<Option<TokenRecord>, BoxError> {
         let asked = self.count().await;
         Ok(match self.lie {
             Lie::Shifts => Some(leased(3, &format!("x{asked}"), u64::MAX)),
             Lie::Grows => Some(leased(3 + asked, "x", u64::MAX)),
             Lie::DeadGrants => {
                 let text = format!(
-                    r#"{{"v":1,"generation":{asked},"access":[["authorization","Bearer a{asked}"]],"refresh":"d{asked}","expires_at":1,"intent":null}}"#
+                    r#"{{"v":1,"generation":{asked},"access":[["authorization","Bearer a{asked}"]],"refresh":"d{asked}","expires_at":1,"lease":null}}"#
                 );
-                Some(Record::from_bytes(text.as_bytes()).unwrap())
+                Some(TokenRecord::from_bytes(text.as_bytes()).unwrap())
             }
             _ => self.record.clone(),
         })
     }
 
-    async fn replace(&self, _: &str, _: Option<&Stamp>, _: &Record) -> Result<bool, BoxError> {
+    async fn replace(&self, _: &str, _: Option<&RecordVersion>, _: &TokenRecord) -> Result<bool, BoxError> {
         self.count().await;
         Ok(self.lie != Lie::NeverWrites)
     }
 
-    async fn changed(&self, _: &str, _: Option<&Stamp>) {
+    async fn changed(&self, _: &str, _: Option<&RecordVersion>) {
         if self.lie == Lie::Yields {
             tokio::task::yield_now().await;
         }
@@ -233,7 +233,7 @@ impl TokenStore for Liar {
 }
 
 /// One call over a store that lies: it ends with the flight, others run meanwhile, and the store has its pauses.
-async fn lies(lie: Lie, record: Option<Record>, longest: Duration) {
+async fn lies(lie: Lie, record: Option<TokenRecord>, longest: Duration) {
     let family = Family::new(true);
     let store = Liar::new(lie, record);
     let layer = process(&family, store.clone(), Clock::anchored(wall()));
@@ -284,8 +284,8 @@ async fn a_change_that_comes_at_once_is_seen_at_once() {
     };
     tokio::time::sleep(Duration::from_millis(3)).await;
     drop(family.give(&mut family.inner.lock().unwrap()));
-    let fresh = br#"{"v":1,"generation":4,"access":[["authorization","Bearer t1"]],"refresh":"r1","expires_at":null,"intent":null}"#;
-    let fresh = Record::from_bytes(fresh).unwrap();
-    assert!(store.replace(KEY, Some(&leased(3, "x", 0).stamp()), &fresh).await.unwrap());
+    let fresh = br#"{"v":1,"generation":4,"access":[["authorization","Bearer t1"]],"refresh":"r1","expires_at":null,"lease":null}"#;
+    let fresh = TokenRecord::from_bytes(fresh).unwrap();
+    assert!(store.replace(KEY, Some(&leased(3, "x", 0).version()), &fresh).await.unwrap());
     assert_eq!((call.await.unwrap(), start.elapsed()), (Some(200), Duration::from_millis(3)));
 }

@@ -16,7 +16,7 @@ use family::{Family, KEY, process, wall};
 use http::Request;
 use redress_classify::{BoxError, Clock, Deadline, Phase};
 use redress_refresh::{
-    Credentials, Failure, MemoryStore, Record, RefreshLayer, SecretString, Stamp, TokenSet, TokenStore,
+    Credentials, Failure, MemoryStore, RecordVersion, RefreshLayer, SecretString, TokenRecord, TokenSet, TokenStore,
 };
 use tokio::sync::Notify;
 use tower::{Layer, ServiceExt};
@@ -34,11 +34,11 @@ struct Stopping {
 }
 
 impl TokenStore for Stopping {
-    async fn load(&self, key: &str) -> Result<Option<Record>, BoxError> {
+    async fn load(&self, key: &str) -> Result<Option<TokenRecord>, BoxError> {
         TokenStore::load(&self.store, key).await
     }
 
-    async fn replace(&self, key: &str, seen: Option<&Stamp>, record: &Record) -> Result<bool, BoxError> {
+    async fn replace(&self, key: &str, seen: Option<&RecordVersion>, record: &TokenRecord) -> Result<bool, BoxError> {
         let done = TokenStore::replace(&self.store, key, seen, record).await?;
         stop_for(s(self.seconds.swap(0, Ordering::SeqCst)));
         Ok(done)
@@ -80,11 +80,11 @@ struct Gated {
 }
 
 impl TokenStore for Gated {
-    async fn load(&self, key: &str) -> Result<Option<Record>, BoxError> {
+    async fn load(&self, key: &str) -> Result<Option<TokenRecord>, BoxError> {
         TokenStore::load(&self.store, key).await
     }
 
-    async fn replace(&self, key: &str, seen: Option<&Stamp>, record: &Record) -> Result<bool, BoxError> {
+    async fn replace(&self, key: &str, seen: Option<&RecordVersion>, record: &TokenRecord) -> Result<bool, BoxError> {
         if self.is_shut.load(Ordering::SeqCst) {
             self.gate.notified().await;
         }

@@ -125,13 +125,13 @@ async fn a_store_its_records_and_its_events_show_no_secret() {
         let _ = refused.send().await;
         tokio::time::sleep(s(120)).await;
         let record = store.load("key").await.unwrap().unwrap();
-        assert_silent(&format!("{store:?} {record:?} {record:#?} {:?} {:?}", record.stamp(), refused.layer));
+        assert_silent(&format!("{store:?} {record:?} {record:#?} {:?} {:?}", record.version(), refused.layer));
     }
     refused.layer.tokens().install(secret_grant());
     common::settle().await;
     let record = store.load("key").await.unwrap().unwrap();
     assert!(String::from_utf8_lossy(&record.expose_bytes()).contains("s3cret-key"), "only when it is asked to");
-    let refused = redress_refresh::Record::from_bytes(b"s3cret-access").unwrap_err();
+    let refused = redress_refresh::TokenRecord::from_bytes(b"s3cret-access").unwrap_err();
     assert_silent(&format!("{record:?} {refused} {refused:?}"));
     let lines = recorder.lines();
     assert!(lines.iter().any(|line| line.contains("written to the store")), "{lines:#?}");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::store::Stamp;
+use crate::store::RecordVersion;
 
 /// No lease is believed for longer, whatever it says: the process that wrote it may have had a wrong clock, and its flight
 /// cannot take that long.
@@ -16,10 +16,10 @@ const REMEMBERED: usize = 256;
 
 /// The leases that this process has seen, and when each of them ends.
 ///
-/// A lease ends by the monotonic clock, counted from the first sight of its stamp: a wall clock that is set later moves
+/// A lease ends by the monotonic clock, counted from the first sight of its version: a wall clock that is set later moves
 /// nothing, and a lease that comes back does not begin anew.
 pub(crate) struct Leases {
-    /// The hash of a stamp, which may itself be long, and the end of its lease; in the order of their first sight.
+    /// The hash of a version, which may itself be long, and the end of its lease; in the order of their first sight.
     seen: VecDeque<(u64, Instant)>,
     hasher: RandomState,
 }
@@ -29,9 +29,9 @@ impl Leases {
         Self { seen: VecDeque::new(), hasher: RandomState::new() }
     }
 
-    /// Returns how much is left at `now` of the lease with that stamp, which says that it lasts for `stated` from `now` on.
-    pub(crate) fn left(&mut self, stamp: &Stamp, stated: Duration, now: Instant) -> Duration {
-        let hash = self.hasher.hash_one(stamp);
+    /// Returns how much is left at `now` of the lease with that version, which says that it lasts for `stated` from `now` on.
+    pub(crate) fn left(&mut self, version: &RecordVersion, stated: Duration, now: Instant) -> Duration {
+        let hash = self.hasher.hash_one(version);
         if let Some((_, end)) = self.seen.iter().rev().find(|(other, _)| *other == hash) {
             return end.saturating_duration_since(now);
         }
@@ -47,15 +47,15 @@ impl Leases {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{Intent, Record};
+    use crate::store::{Lease, TokenRecord};
 
     const fn s(seconds: u64) -> Duration {
         Duration::from_secs(seconds)
     }
 
-    fn stamp(generation: u64, id: &str) -> Stamp {
-        let intent = Some(Intent { id: id.to_owned(), until: std::time::SystemTime::UNIX_EPOCH });
-        Record { intent, ..Record::empty(generation) }.stamp()
+    fn version(generation: u64, id: &str) -> RecordVersion {
+        let lease = Some(Lease { id: id.to_owned(), until: std::time::SystemTime::UNIX_EPOCH });
+        TokenRecord { lease, ..TokenRecord::empty(generation) }.version()
     }
 
     #[test]
@@ -68,12 +68,12 @@ mod tests {
             ("d", s(301), s(300)),
             ("e", Duration::MAX, s(300)),
         ] {
-            let stamp = stamp(1, name);
-            assert_eq!(leases.left(&stamp, stated, now), believed, "{name}");
+            let version = version(1, name);
+            assert_eq!(leases.left(&version, stated, now), believed, "{name}");
             // Whatever it says later.
             for stated in [Duration::ZERO, s(7), Duration::MAX] {
-                assert_eq!(leases.left(&stamp, stated, now + s(15)), believed.saturating_sub(s(15)), "{name}");
-                assert_eq!(leases.left(&stamp, stated, now + s(300)), Duration::ZERO, "{name}");
+                assert_eq!(leases.left(&version, stated, now + s(15)), believed.saturating_sub(s(15)), "{name}");
+                assert_eq!(leases.left(&version, stated, now + s(300)), Duration::ZERO, "{name}");
             }
         }
     }
@@ -81,18 +81,18 @@ mod tests {
     #[test]
     fn each_stamp_has_a_lease_of_its_own() {
         let (mut leases, now) = (Leases::new(), Instant::now());
-        assert_eq!(leases.left(&stamp(1, "a"), s(20), now), s(20));
-        assert_eq!(leases.left(&stamp(2, "a"), s(20), now + s(20)), s(20), "another generation");
-        assert_eq!(leases.left(&stamp(1, "b"), s(20), now + s(20)), s(20), "another intent");
-        assert_eq!(leases.left(&stamp(1, "a"), s(20), now + s(20)), s(0), "it came back");
+        assert_eq!(leases.left(&version(1, "a"), s(20), now), s(20));
+        assert_eq!(leases.left(&version(2, "a"), s(20), now + s(20)), s(20), "another generation");
+        assert_eq!(leases.left(&version(1, "b"), s(20), now + s(20)), s(20), "another lease");
+        assert_eq!(leases.left(&version(1, "a"), s(20), now + s(20)), s(0), "it came back");
     }
 
     #[test]
     fn what_is_remembered_is_bounded() {
         let (mut leases, now) = (Leases::new(), Instant::now());
         for number in 0..10_000 {
-            leases.left(&stamp(number, "a"), s(20), now);
-            assert_eq!(leases.left(&stamp(number.saturating_sub(200), "a"), s(20), now + s(20)), s(0));
+            leases.left(&version(number, "a"), s(20), now);
+            assert_eq!(leases.left(&version(number.saturating_sub(200), "a"), s(20), now + s(20)), s(0));
         }
         assert_eq!(leases.seen.len(), REMEMBERED);
     }

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use crate::failure::Failure;
 use crate::grant::TokenSet;
 use crate::snapshot::Snapshot;
-use crate::store::{Record, Stamp, millis};
+use crate::store::{RecordVersion, TokenRecord, millis};
 
 /// What this process knows by itself.
 #[derive(Clone)]
@@ -25,28 +25,28 @@ pub(crate) struct Local {
 /// What follows from a record.
 pub(crate) enum Step {
     /// It holds a newer set: no call is needed.
-    Adopt(Record),
+    Adopt(TokenRecord),
     /// Somebody else may be calling the issuer, for so long at most.
     Wait(Duration),
-    /// Nobody is: the intent is to be written.
+    /// Nobody is: the lease is to be written.
     Claim(Claim),
 }
 
-/// An intent to be written over a record, and the call that is to follow.
+/// An lease to be written over a record, and the call that is to follow.
 pub(crate) struct Claim {
     /// What must still be there.
-    pub(crate) seen: Option<Stamp>,
-    /// What stays there until the call has come to something: the record without any intent.
-    pub(crate) base: Record,
+    pub(crate) seen: Option<RecordVersion>,
+    /// What stays there until the call has come to something: the record without any lease.
+    pub(crate) base: TokenRecord,
     /// What is to be shown; without one it is a login.
     pub(crate) refresh_token: Option<SecretString>,
 }
 
 /// Decides what to do about a record, of whose lease so much is left.
-pub(crate) fn step(record: Option<Record>, lease: Option<Duration>, local: &Local, now: SystemTime) -> Step {
+pub(crate) fn step(record: Option<TokenRecord>, lease: Option<Duration>, local: &Local, now: SystemTime) -> Step {
     let Some(mut record) = record else {
         let refresh_token = local.refresh_token.clone();
-        let base = Record { refresh_token: refresh_token.clone(), ..Record::empty(local.seen) };
+        let base = TokenRecord { refresh_token: refresh_token.clone(), ..TokenRecord::empty(local.seen) };
         return Step::Claim(Claim { seen: None, base, refresh_token });
     };
     let is_same = TokenSet::from_parts(record.headers.clone(), None, None).has_headers(local.current.headers());
@@ -54,7 +54,7 @@ pub(crate) fn step(record: Option<Record>, lease: Option<Duration>, local: &Loca
     if is_newer && record.is_usable(now) {
         return Step::Adopt(record);
     }
-    let seen = record.stamp();
+    let seen = record.version();
     if let Some(left) = lease {
         return Step::Wait(left);
     }
@@ -67,11 +67,11 @@ pub(crate) fn step(record: Option<Record>, lease: Option<Duration>, local: &Loca
         // What this process has ceased to trust is not trusted again for lying in the store.
         local.refresh_token.as_ref().and(record.refresh_token.clone())
     };
-    // Nobody knows what came of an intent whose lease has ended: the token may have been shown.
-    let was_shown = record.intent.take().is_some();
+    // Nobody knows what came of an lease whose lease has ended: the token may have been shown.
+    let was_shown = record.lease.take().is_some();
     let refresh_token = token.filter(|_| !(was_shown && local.rotates));
     let generation = record.generation.max(local.seen);
-    let base = Record { refresh_token: refresh_token.clone(), generation, ..record };
+    let base = TokenRecord { refresh_token: refresh_token.clone(), generation, ..record };
     Step::Claim(Claim { seen: Some(seen), base, refresh_token })
 }
 
@@ -87,8 +87,8 @@ pub(crate) struct End<'a> {
     pub(crate) sent: SystemTime,
 }
 
-/// Returns what is written in the place of an intent once its call has ended.
-pub(crate) fn settled(base: &Record, end: &End<'_>) -> Record {
+/// Returns what is written in the place of an lease once its call has ended.
+pub(crate) fn settled(base: &TokenRecord, end: &End<'_>) -> TokenRecord {
     let mut kept = base.clone();
     if !end.was_refresh {
         // A login begins a new session.
@@ -97,15 +97,15 @@ pub(crate) fn settled(base: &Record, end: &End<'_>) -> Record {
     match end.result {
         Ok(grant) if end.is_good => {
             let expires_at = grant.lifetime().map(|lifetime| millis::kept(add(end.sent, lifetime)));
-            let next = Record::of(base.generation.saturating_add(1), grant, expires_at);
-            Record { refresh_token: next.refresh_token.clone().or(kept.refresh_token), ..next }
+            let next = TokenRecord::of(base.generation.saturating_add(1), grant, expires_at);
+            TokenRecord { refresh_token: next.refresh_token.clone().or(kept.refresh_token), ..next }
         }
         Ok(grant) => {
-            let brought = Record::of(base.generation, grant, None).refresh_token;
-            Record { refresh_token: brought.or(kept.refresh_token), ..kept }
+            let brought = TokenRecord::of(base.generation, grant, None).refresh_token;
+            TokenRecord { refresh_token: brought.or(kept.refresh_token), ..kept }
         }
         Err(failure) if failure.is_invalid_grant() || (failure.is_ambiguous() && end.rotates) => {
-            Record { refresh_token: None, ..kept }
+            TokenRecord { refresh_token: None, ..kept }
         }
         Err(_) => kept,
     }
@@ -121,7 +121,7 @@ mod tests {
     use secrecy::ExposeSecret;
 
     use super::*;
-    use crate::store::Intent;
+    use crate::store::Lease;
 
     fn at(seconds: u64) -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
@@ -131,15 +131,15 @@ mod tests {
         TokenSet::bearer(token).expect("legal")
     }
 
-    fn record(generation: u64, token: &str, refresh: Option<&str>, lease: Option<u64>) -> Record {
+    fn record(generation: u64, token: &str, refresh: Option<&str>, lease: Option<u64>) -> TokenRecord {
         let grant = refresh.map_or_else(|| grant(token), |refresh| grant(token).refresh_token(refresh));
-        let intent = lease.map(|end| Intent { id: "other".to_owned(), until: at(end) });
-        Record { intent, ..Record::of(generation, &grant, Some(at(5000))) }
+        let lease = lease.map(|end| Lease { id: "other".to_owned(), until: at(end) });
+        TokenRecord { lease, ..TokenRecord::of(generation, &grant, Some(at(5000))) }
     }
 
     /// What is left of the record's lease at 1000.
-    fn lease(record: &Record) -> Option<Duration> {
-        record.intent.as_ref()?.until.duration_since(at(1000)).ok().filter(|left| !left.is_zero())
+    fn lease(record: &TokenRecord) -> Option<Duration> {
+        record.lease.as_ref()?.until.duration_since(at(1000)).ok().filter(|left| !left.is_zero())
     }
 
     fn local(seen: u64, token: &str, refresh: Option<&str>, rotates: bool) -> Local {
@@ -153,7 +153,7 @@ mod tests {
             Step::Adopt(record) => format!("adopt {}", record.generation),
             Step::Wait(left) => format!("wait {}", left.as_secs()),
             Step::Claim(claim) => {
-                assert!(claim.base.intent.is_none());
+                assert!(claim.base.lease.is_none());
                 let kept = claim.base.refresh_token.as_ref().map(ExposeSecret::expose_secret);
                 assert_eq!(
                     kept,
@@ -197,12 +197,12 @@ mod tests {
                 local(3, "t3", Some("r3"), true),
                 "claim 3 r3",
             ),
-            ("a logout", Some(Record::empty(2)), one(), "claim 2 login"),
+            ("a logout", Some(TokenRecord::empty(2)), one(), "claim 2 login"),
         ] {
             let lease = stored.as_ref().and_then(lease);
             assert_eq!(told(step(stored, lease, &local, at(1000))), expected, "{name}");
         }
-        let expired = Record { expires_at: Some(at(1001)), ..record(2, "t2", Some("r2"), None) };
+        let expired = TokenRecord { expires_at: Some(at(1001)), ..record(2, "t2", Some("r2"), None) };
         assert_eq!(told(step(Some(expired), None, &one(), at(1000))), "claim 2 r2", "a newer set that has expired");
     }
 
@@ -243,7 +243,7 @@ mod tests {
             let record = settled(&base, &end);
             let (generation, token, refresh, expires_at) = expected;
             assert_eq!((record.generation, record.expires_at), (generation, expires_at.map(at)), "{name}");
-            assert!(grant(token).has_headers(&record.headers) && record.intent.is_none(), "{name}");
+            assert!(grant(token).has_headers(&record.headers) && record.lease.is_none(), "{name}");
             assert_eq!(record.refresh_token.as_ref().map(ExposeSecret::expose_secret), refresh, "{name}");
         }
     }

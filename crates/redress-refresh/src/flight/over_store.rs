@@ -1,4 +1,4 @@
-//! A flight whose credentials a fleet shares: read, write the intent, call the issuer, write what came of it.
+//! A flight whose credentials a fleet shares: read, write the lease, call the issuer, write what came of it.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::explanation::Explanation;
 use crate::failure::Failure;
 use crate::fleet::{Claim, End, Fleet, LONGEST_LEASE, Local, Step, settled, step};
 use crate::grant::TokenSet;
-use crate::store::{Record, Stamp};
+use crate::store::{RecordVersion, TokenRecord};
 use crate::telemetry;
 
 /// How much longer a lease lasts than the flight that holds it: what a flight was cut at, nobody else begins again while
@@ -26,11 +26,11 @@ const CALLS: u32 = 3;
 /// How long to leave a record alone that somebody else has just written.
 const LOST: Duration = Duration::from_millis(250);
 
-/// An intent that this flight has written.
+/// An lease that this flight has written.
 pub(super) struct Held {
     /// Of the record that holds it.
-    stamp: Stamp,
-    base: Record,
+    version: RecordVersion,
+    base: TokenRecord,
     /// When the lease ends.
     end: Instant,
 }
@@ -43,7 +43,7 @@ impl Flight {
     ) -> Result<TokenSet, Failure> {
         let mut pace = Pace::default();
         for _ in 0..CALLS {
-            match self.settle_intent(fleet, &token, &mut pace).await {
+            match self.acquire_lease(fleet, &token, &mut pace).await {
                 Ok(Settled::Adopt(record)) => return self.adopt(fleet, &record),
                 Ok(Settled::Call(held, token)) => {
                     if let Some(result) = self.call(fleet, held, token).await {
@@ -66,8 +66,8 @@ impl Flight {
         Err(Failure::transient(Explanation::new("others write to the token store at the same time")))
     }
 
-    /// Reads the record until there is a newer set, or the intent is written to fetch one.
-    async fn settle_intent(
+    /// Reads the record until there is a newer set, or the lease is written to fetch one.
+    async fn acquire_lease(
         &self,
         fleet: &Fleet,
         token: &Option<SecretString>,
@@ -76,7 +76,7 @@ impl Flight {
         fleet.deliver(&self.clock).await?;
         loop {
             let record = fleet.load().await?;
-            let seen = record.as_ref().map(Record::stamp);
+            let seen = record.as_ref().map(TokenRecord::version);
             let now = Instant::now();
             let lease = record.as_ref().and_then(|record| fleet.lease(record, now, &self.clock));
             let longest = match step(record, lease, &self.local(fleet, token), self.clock.wall(now)) {
@@ -88,9 +88,9 @@ impl Flight {
                 Step::Claim(claim) => {
                     let end = now + self.limit.saturating_add(LEASE_MARGIN);
                     match fleet.claim(&claim, self.clock.wall(end)).await? {
-                        Some(stamp) => {
+                        Some(version) => {
                             let Claim { base, refresh_token, .. } = claim;
-                            return Ok(Settled::Call(Held { stamp, base, end }, refresh_token));
+                            return Ok(Settled::Call(Held { version, base, end }, refresh_token));
                         }
                         None => LOST,
                     }
@@ -109,7 +109,7 @@ impl Flight {
         held: Held,
         token: Option<SecretString>,
     ) -> Option<Result<TokenSet, Failure>> {
-        let (stamp, end) = (held.stamp.clone(), held.end);
+        let (version, end) = (held.version.clone(), held.end);
         self.held = Some(held);
         if !self.present(token.clone()) {
             return Some(Err(Failure::cleared()));
@@ -127,10 +127,10 @@ impl Flight {
         }
         // Somebody else may have used the token, and may have left a newer pair.
         let stored = match fleet.load().await {
-            Ok(stored) => stored.map(|record| record.stamp()),
-            Err(_) => Some(stamp.clone()),
+            Ok(stored) => stored.map(|record| record.version()),
+            Err(_) => Some(version.clone()),
         };
-        if stored.as_ref() != Some(&stamp) {
+        if stored.as_ref() != Some(&version) {
             (self.held, self.sent) = (None, None);
             return None;
         }
@@ -139,7 +139,7 @@ impl Flight {
     }
 
     /// Takes over what another process has left.
-    fn adopt(&mut self, fleet: &Fleet, record: &Record) -> Result<TokenSet, Failure> {
+    fn adopt(&mut self, fleet: &Fleet, record: &TokenRecord) -> Result<TokenSet, Failure> {
         // Nothing of what this flight may have asked for comes with it.
         (self.held, self.sent) = (None, None);
         if !self.present(None) {
@@ -159,8 +159,8 @@ impl Flight {
         }
     }
 
-    /// Returns what is to be written in the place of this flight's intent, if there is one.
-    pub(super) fn written(&mut self, result: &Result<TokenSet, Failure>) -> Option<(Stamp, Record)> {
+    /// Returns what is to be written in the place of this flight's lease, if there is one.
+    pub(super) fn written(&mut self, result: &Result<TokenSet, Failure>) -> Option<(RecordVersion, TokenRecord)> {
         let held = self.held.take()?;
         let current = self.shared.latest();
         let end = End {
@@ -170,11 +170,11 @@ impl Flight {
             is_good: result.as_ref().is_ok_and(|grant| !grant.is_empty() && !grant.has_headers(current.headers())),
             sent: self.clock.wall(self.sent.unwrap_or_else(Instant::now)),
         };
-        Some((held.stamp, settled(&held.base, &end)))
+        Some((held.version, settled(&held.base, &end)))
     }
 
     /// Writes it.
-    pub(super) async fn commit(&self, written: Option<(Stamp, Record)>) {
+    pub(super) async fn commit(&self, written: Option<(RecordVersion, TokenRecord)>) {
         let (Some((held, record)), Some(fleet)) = (written, self.shared.fleet()) else { return };
         let stored = record.generation();
         if fleet.commit(&held, &record).await {
@@ -205,7 +205,7 @@ impl Pace {
 
 /// What a look into the store came to.
 enum Settled {
-    Adopt(Record),
-    /// The intent is written: the issuer is to be called, with that refresh token or for a login.
+    Adopt(TokenRecord),
+    /// The lease is written: the issuer is to be called, with that refresh token or for a login.
     Call(Held, Option<SecretString>),
 }

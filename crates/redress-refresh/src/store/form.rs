@@ -8,10 +8,10 @@ use serde_core::ser::{Serialize, SerializeStruct, Serializer};
 use zeroize::Zeroizing;
 
 use super::millis;
-use super::record::Intent;
+use super::record::Lease;
 
-const RECORD: &[&str] = &["v", "generation", "access", "refresh", "expires_at", "intent"];
-const INTENT: &[&str] = &["id", "until"];
+const RECORD: &[&str] = &["v", "generation", "access", "refresh", "expires_at", "lease"];
+const LEASE: &[&str] = &["id", "until"];
 
 /// What is written.
 pub(super) struct Written<'a> {
@@ -20,7 +20,7 @@ pub(super) struct Written<'a> {
     pub(super) access: Vec<(&'a str, &'a str)>,
     pub(super) refresh: Option<&'a str>,
     pub(super) expires_at: Option<SystemTime>,
-    pub(super) intent: Option<&'a Intent>,
+    pub(super) lease: Option<&'a Lease>,
 }
 
 /// What is read; its secrets are wiped when it is dropped.
@@ -30,49 +30,49 @@ pub(super) struct Read {
     pub(super) access: Vec<(String, Secret)>,
     pub(super) refresh: Option<Secret>,
     pub(super) expires_at: Option<SystemTime>,
-    pub(super) intent: Option<Intent>,
+    pub(super) lease: Option<Lease>,
 }
 
 /// A text that is wiped when it is dropped.
 pub(super) struct Secret(pub(super) Zeroizing<String>);
 
 /// Reads a [`Read`].
-struct Record;
+struct RecordVisitor;
 
-/// Reads an [`Intent`].
-struct Lease;
+/// Reads an [`Lease`].
+struct LeaseVisitor;
 
 impl Serialize for Written<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut record = serializer.serialize_struct("Record", RECORD.len())?;
+        let mut record = serializer.serialize_struct("TokenRecord", RECORD.len())?;
         record.serialize_field("v", &self.v)?;
         record.serialize_field("generation", &self.generation)?;
         record.serialize_field("access", &self.access)?;
         record.serialize_field("refresh", &self.refresh)?;
         record.serialize_field("expires_at", &self.expires_at.map(millis::number))?;
-        record.serialize_field("intent", &self.intent)?;
+        record.serialize_field("lease", &self.lease)?;
         record.end()
     }
 }
 
-impl Serialize for Intent {
+impl Serialize for Lease {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut intent = serializer.serialize_struct("Intent", INTENT.len())?;
-        intent.serialize_field("id", &self.id)?;
-        intent.serialize_field("until", &millis::number(self.until))?;
-        intent.end()
+        let mut lease = serializer.serialize_struct("Lease", LEASE.len())?;
+        lease.serialize_field("id", &self.id)?;
+        lease.serialize_field("until", &millis::number(self.until))?;
+        lease.end()
     }
 }
 
 impl<'de> Deserialize<'de> for Read {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_struct("Record", RECORD, Record)
+        deserializer.deserialize_struct("TokenRecord", RECORD, RecordVisitor)
     }
 }
 
-impl<'de> Deserialize<'de> for Intent {
+impl<'de> Deserialize<'de> for Lease {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_struct("Intent", INTENT, Lease)
+        deserializer.deserialize_struct("Lease", LEASE, LeaseVisitor)
     }
 }
 
@@ -82,7 +82,7 @@ impl<'de> Deserialize<'de> for Secret {
     }
 }
 
-impl<'de> Visitor<'de> for Record {
+impl<'de> Visitor<'de> for RecordVisitor {
     type Value = Read;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -91,7 +91,7 @@ impl<'de> Visitor<'de> for Record {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Read, A::Error> {
         let (mut v, mut generation, mut access) = (None, None, None);
-        let (mut refresh, mut expires_at, mut intent) = (None, None, None);
+        let (mut refresh, mut expires_at, mut lease) = (None, None, None);
         while let Some(name) = members.next_key::<String>()? {
             match name.as_str() {
                 "v" => once(&mut v, "v", &mut members)?,
@@ -99,7 +99,7 @@ impl<'de> Visitor<'de> for Record {
                 "access" => once(&mut access, "access", &mut members)?,
                 "refresh" => once(&mut refresh, "refresh", &mut members)?,
                 "expires_at" => once(&mut expires_at, "expires_at", &mut members)?,
-                "intent" => once(&mut intent, "intent", &mut members)?,
+                "lease" => once(&mut lease, "lease", &mut members)?,
                 _ => drop(members.next_value::<IgnoredAny>()?),
             }
         }
@@ -110,19 +110,19 @@ impl<'de> Visitor<'de> for Record {
             access: there(access, "access")?,
             refresh: refresh.flatten(),
             expires_at: expires_at.map(millis::time),
-            intent: intent.flatten(),
+            lease: lease.flatten(),
         })
     }
 }
 
-impl<'de> Visitor<'de> for Lease {
-    type Value = Intent;
+impl<'de> Visitor<'de> for LeaseVisitor {
+    type Value = Lease;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an intent")
+        f.write_str("an lease")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Intent, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Lease, A::Error> {
         let (mut id, mut until) = (None, None);
         while let Some(name) = members.next_key::<String>()? {
             match name.as_str() {
@@ -131,7 +131,7 @@ impl<'de> Visitor<'de> for Lease {
                 _ => drop(members.next_value::<IgnoredAny>()?),
             }
         }
-        Ok(Intent { id: there(id, "id")?, until: millis::time(there(until, "until")?) })
+        Ok(Lease { id: there(id, "id")?, until: millis::time(there(until, "until")?) })
     }
 }
 

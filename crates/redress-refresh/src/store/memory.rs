@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use redress_classify::BoxError;
 use tokio::sync::watch;
 
-use super::{Record, Stamp, TokenStore};
+use super::{RecordVersion, TokenRecord, TokenStore};
 
 /// A [`TokenStore`] in memory, for several layers in one process and for tests. Clones share what they keep.
 ///
@@ -26,7 +26,7 @@ pub struct MemoryStore {
 }
 
 struct Inner {
-    records: Mutex<HashMap<String, Record>>,
+    records: Mutex<HashMap<String, TokenRecord>>,
     /// Grows with each write, to wake those who wait.
     writes: watch::Sender<u64>,
 }
@@ -38,24 +38,24 @@ impl MemoryStore {
         Self { inner: Arc::new(Inner { records: Mutex::default(), writes: watch::Sender::new(0) }) }
     }
 
-    fn records(&self) -> MutexGuard<'_, HashMap<String, Record>> {
+    fn records(&self) -> MutexGuard<'_, HashMap<String, TokenRecord>> {
         self.inner.records.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn stamp(&self, key: &str) -> Option<Stamp> {
-        self.records().get(key).map(Record::stamp)
+    fn version(&self, key: &str) -> Option<RecordVersion> {
+        self.records().get(key).map(TokenRecord::version)
     }
 }
 
 impl TokenStore for MemoryStore {
-    async fn load(&self, key: &str) -> Result<Option<Record>, BoxError> {
+    async fn load(&self, key: &str) -> Result<Option<TokenRecord>, BoxError> {
         Ok(self.records().get(key).cloned())
     }
 
-    async fn replace(&self, key: &str, seen: Option<&Stamp>, record: &Record) -> Result<bool, BoxError> {
+    async fn replace(&self, key: &str, seen: Option<&RecordVersion>, record: &TokenRecord) -> Result<bool, BoxError> {
         let is_same = {
             let mut records = self.records();
-            let is_same = records.get(key).map(Record::stamp).as_ref() == seen;
+            let is_same = records.get(key).map(TokenRecord::version).as_ref() == seen;
             if is_same {
                 records.insert(key.to_owned(), record.clone());
             }
@@ -67,9 +67,9 @@ impl TokenStore for MemoryStore {
         Ok(is_same)
     }
 
-    async fn changed(&self, key: &str, seen: Option<&Stamp>) {
+    async fn changed(&self, key: &str, seen: Option<&RecordVersion>) {
         let mut writes = self.inner.writes.subscribe();
-        while self.stamp(key).as_ref() == seen && writes.changed().await.is_ok() {}
+        while self.version(key).as_ref() == seen && writes.changed().await.is_ok() {}
     }
 }
 

@@ -13,7 +13,7 @@ use crate::grant::{InvalidHeader, TokenSet};
 use crate::life::MIN_LIFE;
 
 /// The form of the bytes; another number is another form.
-const VERSION: u8 = 1;
+const FORMAT: u8 = 1;
 /// Room for the parts that are no secrets, and for those of eight headers.
 const SLACK: usize = 1024;
 
@@ -23,27 +23,27 @@ const SLACK: usize = 1024;
 ///
 /// # Examples
 /// ```
-/// use redress_refresh::Record;
+/// use redress_refresh::TokenRecord;
 ///
-/// let bytes = br#"{"v":1,"generation":7,"access":[["authorization","Bearer s3cret"]],"refresh":"r7","expires_at":null,"intent":null}"#;
-/// let record = Record::from_bytes(bytes)?;
+/// let bytes = br#"{"v":1,"generation":7,"access":[["authorization","Bearer s3cret"]],"refresh":"r7","expires_at":null,"lease":null}"#;
+/// let record = TokenRecord::from_bytes(bytes)?;
 /// assert_eq!((record.generation(), record.expose_bytes().as_slice()), (7, bytes.as_slice()));
 /// assert!(!format!("{record:?}").contains("s3cret"));
 /// # Ok::<(), redress_refresh::InvalidRecord>(())
 /// ```
 #[derive(Clone)]
-pub struct Record {
+pub struct TokenRecord {
     pub(crate) generation: u64,
-    /// The access headers; none of a record that is only a logout, or only the intent of a first login.
+    /// The access headers; none of a record that is only a logout, or only the lease of a first login.
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     pub(crate) refresh_token: Option<SecretString>,
     pub(crate) expires_at: Option<SystemTime>,
-    pub(crate) intent: Option<Intent>,
+    pub(crate) lease: Option<Lease>,
 }
 
 /// That somebody is about to call the issuer, and until when nobody else may.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Intent {
+pub(crate) struct Lease {
     /// Names the flight; never used twice.
     pub(crate) id: String,
     /// The end of the lease.
@@ -52,12 +52,12 @@ pub(crate) struct Intent {
 
 /// What tells one record of a key from another: a store compares it before it writes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Stamp {
+pub struct RecordVersion {
     generation: u64,
-    intent: Option<String>,
+    lease: Option<String>,
 }
 
-/// Bytes that are no [`Record`]. It does not hold the bytes.
+/// Bytes that are no [`TokenRecord`]. It does not hold the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidRecord {
     why: &'static str,
@@ -65,16 +65,16 @@ pub struct InvalidRecord {
     header: Option<&'static str>,
 }
 
-impl Record {
+impl TokenRecord {
     /// Makes a record without credentials.
     pub(crate) const fn empty(generation: u64) -> Self {
-        Self { generation, headers: Vec::new(), refresh_token: None, expires_at: None, intent: None }
+        Self { generation, headers: Vec::new(), refresh_token: None, expires_at: None, lease: None }
     }
 
     /// Makes a record of a grant whose lifetime ends then.
     pub(crate) fn of(generation: u64, grant: &TokenSet, expires_at: Option<SystemTime>) -> Self {
         let (headers, refresh_token) = grant.clone().into_parts();
-        Self { generation, headers, refresh_token, expires_at, intent: None }
+        Self { generation, headers, refresh_token, expires_at, lease: None }
     }
 
     /// Reads what [`expose_bytes`](Self::expose_bytes) wrote.
@@ -84,7 +84,7 @@ impl Record {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, InvalidRecord> {
         let refuse = |why| InvalidRecord { why, header: None };
         let read: Read = serde_json::from_slice(bytes).map_err(|_| refuse("they do not hold its parts"))?;
-        if read.v != VERSION {
+        if read.v != FORMAT {
             return Err(refuse("they are of another version"));
         }
         let mut grant = TokenSet::new();
@@ -95,7 +95,7 @@ impl Record {
         if let Some(token) = read.refresh {
             grant = grant.refresh_token(token.0.as_str());
         }
-        Ok(Self { intent: read.intent, ..Self::of(read.generation, &grant, read.expires_at) })
+        Ok(Self { lease: read.lease, ..Self::of(read.generation, &grant, read.expires_at) })
     }
 
     /// Returns all of it as bytes, the **secrets included**, in JSON. They are wiped when they are dropped.
@@ -108,12 +108,12 @@ impl Record {
         let mut bytes = Zeroizing::new(Vec::with_capacity(SLACK + 6 * (headers + refresh)));
         let access = self.headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
         let written = Written {
-            v: VERSION,
+            v: FORMAT,
             generation: self.generation,
             access: access.collect(),
             refresh: self.refresh_token.as_ref().map(ExposeSecret::expose_secret),
             expires_at: self.expires_at,
-            intent: self.intent.as_ref(),
+            lease: self.lease.as_ref(),
         };
         serde_json::to_writer(&mut *bytes, &written).expect("strings and numbers are JSON, and memory takes them");
         bytes
@@ -127,8 +127,8 @@ impl Record {
 
     /// Returns what a store compares.
     #[must_use]
-    pub fn stamp(&self) -> Stamp {
-        Stamp { generation: self.generation, intent: self.intent.as_ref().map(|intent| intent.id.clone()) }
+    pub fn version(&self) -> RecordVersion {
+        RecordVersion { generation: self.generation, lease: self.lease.as_ref().map(|lease| lease.id.clone()) }
     }
 
     /// Whether its credentials can be sent, for a second at least.
@@ -148,29 +148,29 @@ impl Record {
     }
 }
 
-impl Stamp {
+impl RecordVersion {
     /// Returns the generation.
     #[must_use]
     pub const fn generation(&self) -> u64 {
         self.generation
     }
 
-    /// Returns the name of the intent; `None` when nobody is about to refresh. It is no secret.
+    /// Returns the name of the lease; `None` when nobody is about to refresh. It is no secret.
     #[must_use]
-    pub fn intent(&self) -> Option<&str> {
-        self.intent.as_deref()
+    pub fn lease(&self) -> Option<&str> {
+        self.lease.as_deref()
     }
 }
 
-impl fmt::Debug for Record {
+impl fmt::Debug for TokenRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
-        f.debug_struct("Record")
+        f.debug_struct("TokenRecord")
             .field("generation", &self.generation)
             .field("access", &names)
             .field("refresh_token", &self.refresh_token.as_ref().map(|_| "Redacted"))
             .field("expires_at", &self.expires_at)
-            .field("intent", &self.intent)
+            .field("lease", &self.lease)
             .finish()
     }
 }
@@ -201,13 +201,13 @@ mod tests {
     #[test]
     fn what_is_written_is_read_again() {
         let grant = TokenSet::bearer("t1").and_then(|grant| grant.header("apikey", "k \"\\ 1")).expect("legal");
-        let full = Record::of(u64::MAX, &grant.refresh_token("r\n\u{1F511}\"\\"), Some(at(1_700_000_000_123)));
-        let intent = Some(Intent { id: "f00".to_owned(), until: at(5) });
-        for record in [Record::empty(0), full.clone(), Record { intent, ..full }] {
+        let full = TokenRecord::of(u64::MAX, &grant.refresh_token("r\n\u{1F511}\"\\"), Some(at(1_700_000_000_123)));
+        let lease = Some(Lease { id: "f00".to_owned(), until: at(5) });
+        for record in [TokenRecord::empty(0), full.clone(), TokenRecord { lease, ..full }] {
             let bytes = record.expose_bytes();
-            let read = Record::from_bytes(&bytes).expect("just written");
+            let read = TokenRecord::from_bytes(&bytes).expect("just written");
             assert_eq!(read.expose_bytes(), bytes);
-            assert_eq!((read.stamp(), read.expires_at), (record.stamp(), record.expires_at));
+            assert_eq!((read.version(), read.expires_at), (record.version(), record.expires_at));
             assert!(read.headers.iter().all(|(_, value)| value.is_sensitive()));
         }
     }
@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn the_buffer_never_grows() {
         let grant = TokenSet::bearer("\"".repeat(5000)).expect("legal").refresh_token("\u{1}".repeat(5000));
-        let bytes = Record::of(1, &grant, None).expose_bytes();
+        let bytes = TokenRecord::of(1, &grant, None).expose_bytes();
         assert!(bytes.len() > 35_000 && bytes.capacity() == SLACK + 6 * ("authorization".len() + 5007 + 5000));
     }
 
@@ -225,18 +225,18 @@ mod tests {
             ("", "its parts"),
             ("s3cret", "its parts"),
             ("{\"v\":1}", "its parts"),
-            (r#"{"v":2,"generation":1,"access":[],"refresh":null,"expires_at":null,"intent":null}"#, "another version"),
-            (r#"{"v":1,"generation":-1,"access":[],"refresh":null,"expires_at":null,"intent":null}"#, "its parts"),
+            (r#"{"v":2,"generation":1,"access":[],"refresh":null,"expires_at":null,"lease":null}"#, "another version"),
+            (r#"{"v":1,"generation":-1,"access":[],"refresh":null,"expires_at":null,"lease":null}"#, "its parts"),
             (
-                r#"{"v":1,"generation":1,"access":[["a","s3cret\n"]],"refresh":null,"expires_at":null,"intent":null}"#,
+                r#"{"v":1,"generation":1,"access":[["a","s3cret\n"]],"refresh":null,"expires_at":null,"lease":null}"#,
                 "illegal",
             ),
             (
-                r#"{"v":1,"generation":1,"access":[["a b","s3cret"]],"refresh":null,"expires_at":null,"intent":null}"#,
+                r#"{"v":1,"generation":1,"access":[["a b","s3cret"]],"refresh":null,"expires_at":null,"lease":null}"#,
                 "illegal",
             ),
         ] {
-            let error = Record::from_bytes(bytes.as_bytes()).expect_err(bytes);
+            let error = TokenRecord::from_bytes(bytes.as_bytes()).expect_err(bytes);
             assert!(error.to_string().contains(why) && !format!("{error:?}").contains("s3cret"), "{bytes}: {error}");
         }
     }
@@ -248,7 +248,7 @@ mod tests {
                 let text = format!(
                     r#"{{"v":1,"generation":1,"access":[{others}["{name}","s3cret"]],"refresh":"s3cret","expires_at":null}}"#
                 );
-                let error = Record::from_bytes(text.as_bytes()).expect_err(name);
+                let error = TokenRecord::from_bytes(text.as_bytes()).expect_err(name);
                 let named = format!("the header {} frames or routes the message", name.to_ascii_lowercase());
                 assert!(error.to_string().contains(&named), "{error}");
                 assert!(!format!("{error:?} {error}").contains("s3cret"));
@@ -262,12 +262,12 @@ mod tests {
         for (more, understood) in [
             ("", true),
             (r#""later":{"generation":[8]},"#, true),
-            (r#""intent":{"until":5,"by":"me","id":"f00"},"#, true),
-            (r#""intent":{"id":"f00"},"#, false),
-            (r#""intent":{"id":"f00","id":"f01","until":5},"#, false),
+            (r#""lease":{"until":5,"by":"me","id":"f00"},"#, true),
+            (r#""lease":{"id":"f00"},"#, false),
+            (r#""lease":{"id":"f00","id":"f01","until":5},"#, false),
             (r#""generation":8,"#, false),
         ] {
-            let read = Record::from_bytes(text(more).as_bytes());
+            let read = TokenRecord::from_bytes(text(more).as_bytes());
             assert_eq!(read.map(|record| record.generation()).ok(), understood.then_some(7), "{more}");
         }
     }
@@ -275,11 +275,12 @@ mod tests {
     #[test]
     fn absurd_times_are_the_end_of_the_year_9999_or_the_beginning_of_1970() {
         let text = |millis: &str| {
-            format!(r#"{{"v":1,"generation":1,"access":[],"refresh":null,"expires_at":{millis},"intent":null}}"#)
+            format!(r#"{{"v":1,"generation":1,"access":[],"refresh":null,"expires_at":{millis},"lease":null}}"#)
         };
-        let last = Record::from_bytes(text("18446744073709551615").as_bytes()).expect("a number");
+        let last = TokenRecord::from_bytes(text("18446744073709551615").as_bytes()).expect("a number");
         assert_eq!(last.expires_at, Some(at(253_402_300_799_000)));
-        let early = Record { expires_at: Some(SystemTime::UNIX_EPOCH - Duration::from_secs(1)), ..Record::empty(1) };
+        let early =
+            TokenRecord { expires_at: Some(SystemTime::UNIX_EPOCH - Duration::from_secs(1)), ..TokenRecord::empty(1) };
         assert_eq!(early.expose_bytes().as_slice(), text("0").as_bytes());
     }
 
@@ -287,7 +288,7 @@ mod tests {
     fn a_grant_from_a_record_keeps_a_known_end() {
         let grant = TokenSet::bearer("t").expect("legal");
         for (now, left) in [(1000, 2000), (2500, 1000), (2999, 1000), (9000, 1000)] {
-            let lifetime = Record::of(1, &grant, Some(at(3000))).grant(at(now)).lifetime();
+            let lifetime = TokenRecord::of(1, &grant, Some(at(3000))).grant(at(now)).lifetime();
             assert_eq!(lifetime, Some(Duration::from_millis(left)), "{now}");
         }
     }
@@ -296,8 +297,8 @@ mod tests {
     fn a_second_at_least_must_be_left() {
         let grant = TokenSet::bearer("t").expect("legal");
         for (expires_at, usable) in [(None, true), (Some(999), false), (Some(2000), false), (Some(2001), true)] {
-            assert_eq!(Record::of(1, &grant, expires_at.map(at)).is_usable(at(1000)), usable, "{expires_at:?}");
+            assert_eq!(TokenRecord::of(1, &grant, expires_at.map(at)).is_usable(at(1000)), usable, "{expires_at:?}");
         }
-        assert!(!Record::empty(1).is_usable(at(0)));
+        assert!(!TokenRecord::empty(1).is_usable(at(0)));
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use redress_classify::{BoxError, Clock, Error};
 use redress_refresh::{
-    Credentials, Failure, MemoryStore, Record, RefreshLayer, SecretString, Stamp, TokenSet, TokenStore,
+    Credentials, Failure, MemoryStore, RecordVersion, RefreshLayer, SecretString, TokenRecord, TokenSet, TokenStore,
 };
 use secrecy::ExposeSecret;
 use tower::{Layer, ServiceExt};
@@ -178,12 +178,12 @@ impl Frail {
 }
 
 impl TokenStore for Frail {
-    async fn load(&self, key: &str) -> Result<Option<Record>, BoxError> {
+    async fn load(&self, key: &str) -> Result<Option<TokenRecord>, BoxError> {
         self.gate().await?;
         self.store.load(key).await
     }
 
-    async fn replace(&self, key: &str, seen: Option<&Stamp>, record: &Record) -> Result<bool, BoxError> {
+    async fn replace(&self, key: &str, seen: Option<&RecordVersion>, record: &TokenRecord) -> Result<bool, BoxError> {
         self.gate().await?;
         self.store.replace(key, seen, record).await
     }
@@ -235,7 +235,7 @@ impl Pair {
         [one, other]
     }
 
-    pub(crate) async fn stamp(&self) -> Stamp {
-        self.store.store.load(KEY).await.unwrap().unwrap().stamp()
+    pub(crate) async fn version(&self) -> RecordVersion {
+        self.store.store.load(KEY).await.unwrap().unwrap().version()
     }
 }

@@ -10,7 +10,7 @@ use http_body_util::Full;
 use redress::backoff::IdempotencyKey;
 use redress::classify::{IdempotencyHeader, TransportError};
 use redress::login::{JsonLogin, OAuth2};
-use redress::refresh::{self, MemoryStore, Stamp, TokenStore};
+use redress::refresh::{self, MemoryStore, RecordVersion, TokenStore};
 use redress::{BoxError, Budget, Budgets, Class, Code, Limit, RedressLayer, dialects};
 use redress_sandbox::Recorder;
 use redress_sandbox::strict_mock::{Answer, StrictMock};
@@ -97,11 +97,16 @@ impl Store {
 }
 
 impl TokenStore for Store {
-    async fn load(&self, key: &str) -> Result<Option<refresh::Record>, BoxError> {
+    async fn load(&self, key: &str) -> Result<Option<refresh::TokenRecord>, BoxError> {
         self.ask()?.load(key).await
     }
 
-    async fn replace(&self, key: &str, seen: Option<&Stamp>, record: &refresh::Record) -> Result<bool, BoxError> {
+    async fn replace(
+        &self,
+        key: &str,
+        seen: Option<&RecordVersion>,
+        record: &refresh::TokenRecord,
+    ) -> Result<bool, BoxError> {
         self.ask()?.replace(key, seen, record).await
     }
 }

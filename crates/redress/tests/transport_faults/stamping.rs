@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, Request};
 use http_body_util::BodyExt;
-use redress::refresh::{Record, Stamp, TokenStore};
+use redress::refresh::{RecordVersion, TokenRecord, TokenStore};
 use redress::{BoxError, Credentials, Error, Failure, RedressLayer, StaticHeaders, TokenSet, dialects};
 
 use super::{hyper, hyper_h2, reqwest, reqwest_h2, send, start};
@@ -89,15 +89,15 @@ impl Credentials for Issuer {
 struct Forged(&'static str);
 
 impl TokenStore for Forged {
-    async fn load(&self, _: &str) -> Result<Option<Record>, BoxError> {
+    async fn load(&self, _: &str) -> Result<Option<TokenRecord>, BoxError> {
         let text = format!(
             r#"{{"v":1,"generation":9,"access":[["authorization","Bearer t9"],["{}","0"]],"refresh":null,"expires_at":null}}"#,
             self.0
         );
-        Ok(Some(Record::from_bytes(text.as_bytes())?))
+        Ok(Some(TokenRecord::from_bytes(text.as_bytes())?))
     }
 
-    async fn replace(&self, _: &str, _: Option<&Stamp>, _: &Record) -> Result<bool, BoxError> {
+    async fn replace(&self, _: &str, _: Option<&RecordVersion>, _: &TokenRecord) -> Result<bool, BoxError> {
         Ok(true)
     }
 }

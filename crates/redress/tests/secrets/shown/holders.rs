@@ -124,8 +124,8 @@ pub(super) async fn of_keys() -> Vec<Shown> {
 pub(super) async fn of_store() -> Vec<Shown> {
     let bytes =
         br#"{"v":1,"generation":7,"access":[["authorization","Bearer c4n4ry-token"]],"refresh":"c4n4ry-refresh",
-        "expires_at":253402300799000,"intent":{"id":"f00","until":5}}"#;
-    let record = refresh::Record::from_bytes(bytes).unwrap();
+        "expires_at":253402300799000,"lease":{"id":"f00","until":5}}"#;
+    let record = refresh::TokenRecord::from_bytes(bytes).unwrap();
     assert!(String::from_utf8_lossy(&record.expose_bytes()).contains("c4n4ry-refresh"), "it is there");
     let store = MemoryStore::new();
     assert!(store.replace("c4n4ry-name", None, &record).await.unwrap());
@@ -134,14 +134,14 @@ pub(super) async fn of_store() -> Vec<Shown> {
     let mut invalid = String::new();
     for bytes in [&b"c4n4ry"[..], br#"{"v":1,"generation":1,"access":[["c4n4ry \n","c4n4ry"]]}"#, br#"{"v":"c4n4ry"}"#]
     {
-        let refused = refresh::Record::from_bytes(bytes).unwrap_err();
+        let refused = refresh::TokenRecord::from_bytes(bytes).unwrap_err();
         invalid += &(both(&refused) + &chain(&refused));
     }
     vec![
         ("redress-refresh::InvalidRecord", invalid),
         ("redress-refresh::MemoryStore", debug(&store)),
-        ("redress-refresh::Record", debug(&record)),
-        ("redress-refresh::Stamp", debug(&record.stamp())),
+        ("redress-refresh::TokenRecord", debug(&record)),
+        ("redress-refresh::RecordVersion", debug(&record.version())),
     ]
 }
 
