@@ -41,7 +41,7 @@ async fn hold(vectors: &[Vector], transient: u64, throttled: u64) {
 
 #[tokio::test(start_paused = true)]
 async fn the_aws_standard_vectors_hold() {
-    use EndReason::{MaxAttempts, Budget as OutOfBudget, Success};
+    use EndReason::{Budget as OutOfBudget, MaxAttempts, Success};
     // Standard mode 2.1: a transient retry costs 14 from 50 ms on, a throttled one 5 from 1 s on, the cap is 20 s.
     let vectors: [Vector; 8] = [
         (3, 500, 20_000, &[500, 500, 200], &[(486, Some(50)), (472, Some(100)), (486, None)], Success),
@@ -72,7 +72,7 @@ async fn the_aws_standard_vectors_hold() {
 
 #[tokio::test(start_paused = true)]
 async fn the_aws_legacy_vectors_hold() {
-    use EndReason::{MaxAttempts, Budget as OutOfBudget, Success};
+    use EndReason::{Budget as OutOfBudget, MaxAttempts, Success};
     // Legacy mode: every retry costs 5 and waits from 1 s on, which is what throttling is now.
     let vectors: [Vector; 4] = [
         (3, 500, 20_000, &[429, 429, 200], &[(495, Some(1_000)), (490, Some(2_000)), (495, None)], Success),

@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::timeout;
 
-use crate::grant::TokenSet;
 use crate::store::{Lease, RecordVersion, TokenRecord, TokenStore, millis};
+use crate::token_set::TokenSet;
 
 /// How many writers are let loose on one record.
 const WRITERS: usize = 16;

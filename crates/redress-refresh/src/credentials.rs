@@ -10,7 +10,7 @@ use secrecy::SecretString;
 
 use crate::explanation::Explanation;
 use crate::failure::Failure;
-use crate::grant::{InvalidHeader, TokenSet};
+use crate::token_set::{InvalidHeader, TokenSet};
 
 /// Gets credentials from an issuer.
 ///

@@ -33,7 +33,7 @@ impl Explanation {
     /// Adds the error behind it. A failure shows nothing of that but what is certain to hold no secret, and gives it as
     /// the source of its [`cause`](crate::Failure::cause).
     #[must_use]
-    pub fn because(mut self, source: impl Into<BoxError>) -> Self {
+    pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
         self.source = Some(source.into());
         self
     }

@@ -12,7 +12,7 @@ use redress_classify::{BoxError, Class};
 
 use self::detail::Detail;
 use crate::explanation::Explanation;
-use crate::grant::InvalidHeader;
+use crate::token_set::InvalidHeader;
 
 /// Why a login or a refresh brought no [`TokenSet`](crate::TokenSet), and so what follows from it.
 ///
@@ -30,7 +30,7 @@ use crate::grant::InvalidHeader;
 /// - the kind of an [`io::Error`](std::io::Error), and the texts of [`Error`](redress_classify::Error) and
 ///   [`TransportError`](redress_classify::TransportError),
 /// - the status and the class of an [`ApiError`](redress_classify::ApiError), and its code if the dialect lists it or OAuth registers it,
-/// - whether it was a login or a refresh that failed, and the host and port that were [asked](Self::at).
+/// - whether it was a login or a refresh that failed, and the host and port that were [asked](Self::with_endpoint).
 ///
 /// The rest is to be asked for by name, with [`cause`](Self::cause).
 ///
@@ -123,7 +123,7 @@ impl Failure {
 
     /// Names the endpoint that was asked, for `Display`: its host and port, and nothing else of the URI.
     #[must_use]
-    pub fn at(mut self, endpoint: &Uri) -> Self {
+    pub fn with_endpoint(mut self, endpoint: &Uri) -> Self {
         let port = endpoint.port_u16().map(|port| format!(":{port}")).unwrap_or_default();
         Arc::make_mut(&mut self.inner).host = endpoint.host().map(|host| format!("{host}{port}"));
         self
@@ -327,7 +327,7 @@ mod tests {
             (io::Error::other("s3cret").into(), "no new credentials for now"),
             (Error::from_inner(TransportError::connect(io_of("s3cret")).into()).into(), refused),
             (Error::from_inner("s3cret".into()).into(), unknown),
-            (Explanation::new("nothing came").because("s3cret").into(), "no new credentials for now: nothing came"),
+            (Explanation::new("nothing came").with_source("s3cret").into(), "no new credentials for now: nothing came"),
         ] {
             let failure = Failure::transient(cause).retry_after(Duration::from_secs(1));
             assert_eq!(failure.to_string(), shown);
@@ -365,7 +365,10 @@ mod tests {
         let io = || io::Error::from(io::ErrorKind::ConnectionRefused);
         let dead = Failure::invalid_grant(refused(400, r#"{"error":"invalid_grant"}"#)).during(true);
         for (failure, shown) in [
-            (Failure::transient(io()).during(false).at(&uri), "login at id.example:8443 failed: connection refused"),
+            (
+                Failure::transient(io()).during(false).with_endpoint(&uri),
+                "login at id.example:8443 failed: connection refused",
+            ),
             (Failure::ambiguous(io()).during(true), "the refresh failed: connection refused"),
             (Failure::transient(refused(503, "")).during(false), "the login failed: 503 unavailable"),
             (dead.clone(), "the refresh was refused: 400 invalid (invalid_grant)"),

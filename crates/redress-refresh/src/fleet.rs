@@ -12,8 +12,8 @@ use std::time::{Duration, SystemTime};
 use redress_classify::{BoxError, Clock, saturating};
 use tokio::time::{Instant, timeout};
 
-use crate::grant::TokenSet;
 use crate::store::{Lease, RecordVersion, Store, TokenRecord, millis};
+use crate::token_set::TokenSet;
 
 pub(crate) use lease::LONGEST_LEASE;
 use lease::Leases;

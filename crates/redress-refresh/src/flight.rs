@@ -14,10 +14,10 @@ use tokio::time::Instant;
 use crate::explanation::Explanation;
 use crate::failure::Failure;
 use crate::flight::over_store::Held;
-use crate::grant::TokenSet;
 use crate::shared::Shared;
 use crate::state::Ticket;
 use crate::telemetry;
+use crate::token_set::TokenSet;
 
 /// What the layer's settings say about a flight.
 #[derive(Clone, Debug)]

@@ -16,7 +16,7 @@ use crate::origin::Origin;
 use crate::service::Refresh;
 use crate::shared::Shared;
 use crate::store::TokenStore;
-use crate::tokens::Tokens;
+use crate::token_handle::TokenHandle;
 use crate::withheld::{Reason, Withheld};
 
 /// Longer than a token endpoint's own timeout and its small retry take, shorter than most callers wait.
@@ -221,8 +221,8 @@ impl RefreshLayer {
 
     /// Returns a handle that reads, replaces and clears the credentials. Of a layer without any it does nothing.
     #[must_use]
-    pub fn tokens(&self) -> Tokens {
-        Tokens::new(self.link())
+    pub fn tokens(&self) -> TokenHandle {
+        TokenHandle::new(self.link())
     }
 
     fn set(mut self, set: impl FnOnce(&mut Settings)) -> Self {

@@ -71,7 +71,6 @@ mod failure;
 mod fleet;
 mod flight;
 mod future;
-mod grant;
 mod layer;
 mod life;
 mod limit;
@@ -84,7 +83,8 @@ mod snapshot;
 mod state;
 mod store;
 mod telemetry;
-mod tokens;
+mod token_handle;
+mod token_set;
 mod waiting;
 mod withheld;
 
@@ -92,12 +92,12 @@ pub use credentials::{Credentials, StaticHeaders};
 pub use explanation::Explanation;
 pub use failure::Failure;
 pub use future::ResponseFuture;
-pub use grant::{InvalidHeader, TokenSet};
 pub use layer::RefreshLayer;
 pub use origin::{InvalidOrigin, Origin};
 pub use service::Refresh;
 pub use store::{InvalidRecord, MemoryStore, RecordVersion, TokenRecord, TokenStore};
-pub use tokens::Tokens;
+pub use token_handle::TokenHandle;
+pub use token_set::{InvalidHeader, TokenSet};
 
 pub use secrecy::SecretString;
 

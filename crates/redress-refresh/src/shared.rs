@@ -15,10 +15,10 @@ use crate::credentials::{Credentials, Issuer};
 use crate::failure::Failure;
 use crate::fleet::Fleet;
 use crate::flight::{self, Terms};
-use crate::grant::TokenSet;
 use crate::snapshot::{Freshness, Snapshot};
 use crate::state::{Accepted, Decision, Moment, Outcome, Refusal, Rejected, Route, State, Ticket};
 use crate::telemetry;
+use crate::token_set::TokenSet;
 use crate::waiting::{self, Landing, Signal, Wait, announce, signal, under_way};
 
 /// The credentials of one layer.

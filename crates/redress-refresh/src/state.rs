@@ -10,10 +10,10 @@ use tokio::time::Instant;
 
 use crate::explanation::Explanation;
 use crate::failure::Failure;
-use crate::grant::TokenSet;
 use crate::life::{self, Life};
 use crate::snapshot::{Freshness, Snapshot};
 use crate::state::rejections::Rejections;
+use crate::token_set::TokenSet;
 
 mod floor;
 #[cfg(test)]

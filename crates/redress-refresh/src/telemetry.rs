@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::failure::Failure;
-use crate::grant::TokenSet;
 use crate::state::{Outcome, Refusal, Storm};
+use crate::token_set::TokenSet;
 
 /// Tells that a call to the issuer begins.
 pub(crate) fn started(flight: u64, is_refresh: bool) {

@@ -8,7 +8,7 @@ use http::{HeaderMap, Method, Uri};
 use redress_backoff::BackoffLayer;
 use redress_classify::{ClassifyLayer, Clock, Dialect};
 use redress_pace::{Gate, PaceLayer};
-use redress_refresh::{Credentials, Origin, RefreshLayer, Tokens};
+use redress_refresh::{Credentials, Origin, RefreshLayer, TokenHandle};
 use tower_layer::Layer;
 
 use crate::service::Redress;
@@ -196,7 +196,7 @@ impl RedressLayer {
 
     /// Returns a handle on the credentials: to count refreshes, to put others in place, to log out.
     #[must_use]
-    pub fn tokens(&self) -> Tokens {
+    pub fn tokens(&self) -> TokenHandle {
         self.whole_refresh().tokens()
     }
 

@@ -25,4 +25,4 @@ pub use redress_classify::{
     Recovery, ReplayBody, ResponseExt, Route, Verdict, dialects,
 };
 pub use redress_pace::{Gate, Limit, PaceLayer};
-pub use redress_refresh::{Credentials, Failure, Origin, RefreshLayer, StaticHeaders, TokenSet, Tokens};
+pub use redress_refresh::{Credentials, Failure, Origin, RefreshLayer, StaticHeaders, TokenHandle, TokenSet};

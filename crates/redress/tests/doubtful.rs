@@ -11,7 +11,8 @@ use http::{Request, Response};
 use http_body_util::Full;
 use redress::refresh::SecretString;
 use redress::{
-    Class, Code, Credentials, Dialect, EndReason, Failure, Idempotent, Recovery, RedressLayer, ResponseExt, TokenSet, dialects,
+    Class, Code, Credentials, Dialect, EndReason, Failure, Idempotent, Recovery, RedressLayer, ResponseExt, TokenSet,
+    dialects,
 };
 use redress_sandbox::strict_mock::{Handle, StrictMock};
 use tower::{Layer, ServiceExt};

@@ -12,8 +12,8 @@ use redress::classify::TransportError;
 use redress::login::{JsonLogin, OAuth2};
 use redress::transport::{Hyper, Reqwest};
 use redress::{
-    BoxError, Class, Code, Credentials, EndReason, Error, Failure, Recovery, RedressLayer, ResponseExt, TokenSet, Verdict,
-    dialects,
+    BoxError, Class, Code, Credentials, EndReason, Error, Failure, Recovery, RedressLayer, ResponseExt, TokenSet,
+    Verdict, dialects,
 };
 use redress_sandbox::Recorder;
 use redress_sandbox::strict_mock::{Answer, StrictMock};

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use redress::refresh::SecretString;
-use redress::{Class, Code, Credentials, Dialect, Failure, RedressLayer, TokenSet, Tokens, dialects};
+use redress::{Class, Code, Credentials, Dialect, Failure, RedressLayer, TokenHandle, TokenSet, dialects};
 use redress_sandbox::Recorder;
 use tokio::time::Instant;
 use tower::{Layer, Service, ServiceExt, service_fn};
@@ -138,7 +138,7 @@ const ATTACK: Attack = Attack {
     latency: Duration::ZERO,
 };
 
-async fn run(dialect: Dialect, attack: Attack) -> (u64, u64, Tokens) {
+async fn run(dialect: Dialect, attack: Attack) -> (u64, u64, TokenHandle) {
     let mut issuer = Issuer::new(attack.mood);
     issuer.lifetime = attack.lives.and_then(|(life, is_announced)| is_announced.then_some(life));
     let session = Arc::clone(&issuer.session);

@@ -7,7 +7,7 @@ use redress_classify::{ApiError, Error, TransportError, escaped};
 
 use super::Failure;
 use crate::explanation::Explanation;
-use crate::grant::InvalidHeader;
+use crate::token_set::InvalidHeader;
 
 /// How much of a code is shown.
 const MAX_CODE: usize = 64;

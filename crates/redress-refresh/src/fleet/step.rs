@@ -7,9 +7,9 @@ use redress_classify::saturating;
 use secrecy::SecretString;
 
 use crate::failure::Failure;
-use crate::grant::TokenSet;
 use crate::snapshot::Snapshot;
 use crate::store::{RecordVersion, TokenRecord, millis};
+use crate::token_set::TokenSet;
 
 /// What this process knows by itself.
 #[derive(Clone)]

@@ -10,9 +10,9 @@ use super::Flight;
 use crate::explanation::Explanation;
 use crate::failure::Failure;
 use crate::fleet::{Claim, End, Fleet, LONGEST_LEASE, Local, Step, settled, step};
-use crate::grant::TokenSet;
 use crate::store::{RecordVersion, TokenRecord};
 use crate::telemetry;
+use crate::token_set::TokenSet;
 
 /// How much longer a lease lasts than the flight that holds it: what a flight was cut at, nobody else begins again while
 /// the issuer may still be at it, and clocks that differ by less do no harm.
@@ -52,7 +52,7 @@ impl Flight {
                 }
                 Err(down) if self.shared.rotates() => {
                     tracing::warn!(target: "redress::refresh", flight = self.id, "no store: not refreshed");
-                    return Err(Failure::transient(Explanation::new("the token store failed").because(down)));
+                    return Err(Failure::transient(Explanation::new("the token store failed").with_source(down)));
                 }
                 Err(_) => {
                     // Its refresh token is not used up, so that nobody is harmed if others show it as well.

@@ -9,8 +9,8 @@ use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
 use super::form::{Read, Written};
-use crate::grant::{InvalidHeader, TokenSet};
 use crate::life::MIN_LIFE;
+use crate::token_set::{InvalidHeader, TokenSet};
 
 /// The form of the bytes; another number is another form.
 const FORMAT: u8 = 1;

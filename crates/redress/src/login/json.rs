@@ -117,7 +117,7 @@ where
     async fn login(&self) -> Result<TokenSet, Failure> {
         let answer = self.exchange.send(self.request(&self.login, None), self.secrets(&self.login)).await;
         let answer = answer.map_err(|failed| failed.failure(Purpose::Login, of_login));
-        answer.and_then(|answer| self.grant(&answer)).map_err(|failure| failure.at(&self.login.uri))
+        answer.and_then(|answer| self.grant(&answer)).map_err(|failure| failure.with_endpoint(&self.login.uri))
     }
 
     async fn refresh(&self, refresh_token: &SecretString) -> Result<TokenSet, Failure> {
@@ -125,7 +125,7 @@ where
         let secrets = self.secrets(&self.refresh).chain([refresh_token]);
         let answer = self.exchange.send(self.request(&self.refresh, Some(token)), secrets).await;
         let answer = answer.map_err(|failed| failed.failure(Purpose::Refresh, of_refresh));
-        answer.and_then(|answer| self.grant(&answer)).map_err(|failure| failure.at(&self.refresh.uri))
+        answer.and_then(|answer| self.grant(&answer)).map_err(|failure| failure.with_endpoint(&self.refresh.uri))
     }
 }
 

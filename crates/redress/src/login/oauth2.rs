@@ -221,14 +221,14 @@ where
         }
         let answer = self.exchange.send(self.request(None), self.secrets()).await;
         let answer = answer.map_err(|failed| failed.failure(Purpose::Login, of_login));
-        answer.and_then(|answer| self.grant(&answer)).map_err(|failure| failure.at(&self.token_url))
+        answer.and_then(|answer| self.grant(&answer)).map_err(|failure| failure.with_endpoint(&self.token_url))
     }
 
     async fn refresh(&self, refresh_token: &SecretString) -> Result<TokenSet, Failure> {
         let secrets = self.secrets().chain([refresh_token]);
         let answer = self.exchange.send(self.request(Some(refresh_token)), secrets).await;
         let answer = answer.map_err(|failed| failed.failure(Purpose::Refresh, of_refresh));
-        answer.and_then(|answer| self.grant(&answer)).map_err(|failure| failure.at(&self.token_url))
+        answer.and_then(|answer| self.grant(&answer)).map_err(|failure| failure.with_endpoint(&self.token_url))
     }
 
     fn initial(&self) -> Option<TokenSet> {

@@ -51,7 +51,7 @@ pub(super) fn of_credentials() -> Vec<Shown> {
         ("redress-refresh::ResponseFuture", debug(&future)),
         ("redress-refresh::SecretString", debug(&SecretString::from("c4n4ry-token"))),
         ("redress-refresh::StaticHeaders", debug(&keys())),
-        ("redress-refresh::Tokens", debug(&layer.tokens())),
+        ("redress-refresh::TokenHandle", debug(&layer.tokens())),
     ]
 }
 

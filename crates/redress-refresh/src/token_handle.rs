@@ -2,17 +2,17 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::grant::TokenSet;
 use crate::layer::Link;
 use crate::shared::Shared;
+use crate::token_set::TokenSet;
 
 /// A handle to a layer's credentials, from [`RefreshLayer::tokens`](crate::RefreshLayer::tokens). Clones are cheap.
 #[derive(Clone, Debug)]
-pub struct Tokens {
+pub struct TokenHandle {
     link: Option<Link>,
 }
 
-impl Tokens {
+impl TokenHandle {
     pub(crate) const fn new(link: Option<Link>) -> Self {
         Self { link }
     }
