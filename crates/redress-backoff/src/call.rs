@@ -72,7 +72,7 @@ impl<B: CloneBody> Call<B> {
         let partition = if copy.is_none() { settings.partition(&About::of(request)) } else { None };
         Self {
             copy,
-            deadline: Deadline::of(request, settings.deadline),
+            deadline: Deadline::from_request(request).or_else(|| settings.deadline.map(Deadline::from_now)),
             partition,
             settings,
             attempts: 1,
@@ -215,7 +215,7 @@ impl<B: CloneBody> Call<B> {
     }
 
     fn is_late(&self) -> bool {
-        self.deadline.is_some_and(Deadline::has_passed)
+        self.deadline.is_some_and(|deadline| deadline.has_passed(Instant::now()))
     }
 
     /// Returns what the response means: by its verdict, or by its head where no Classify layer is below.

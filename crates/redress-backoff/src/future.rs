@@ -10,7 +10,7 @@ use http::{Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use redress_classify::{BoxError, CloneBody, Deadline, Error, Phase};
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 use tower_service::Service;
 
 use crate::call::{Call, Next};
@@ -64,7 +64,7 @@ where
     #[inline]
     pub(crate) fn new(mut service: S, mut request: Request<B>, settings: Arc<Settings>) -> Self {
         key::stamp(&mut request, &settings);
-        let is_late = request.extensions().get().is_some_and(|deadline: &Deadline| deadline.has_passed());
+        let is_late = Deadline::from_request(&request).is_some_and(|deadline| deadline.has_passed(Instant::now()));
         let call = Call::new(&request, settings);
         let state = if is_late { State::Late } else { State::Attempt { future: service.call(request) } };
         Self { state, deadline_sleep: None, service, call }

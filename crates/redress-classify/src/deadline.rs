@@ -1,4 +1,4 @@
-//! Until when a call may take.
+//! The deadline of one call, which all layers share through the extensions of its request.
 
 use std::time::Duration;
 
@@ -7,10 +7,12 @@ use tokio::time::Instant;
 
 use crate::saturating;
 
-/// When a call must be over; put it into a request's extensions to set it for that request.
+/// The instant by which a call must be over; put it into a request's extensions to set it for that request.
 ///
-/// It takes the place of the deadline of the stack, be it sooner or later. Whatever would wait longer, for its turn, for
-/// credentials or for the next attempt, gives up at once instead.
+/// It replaces the deadline of the stack, whether it is sooner or later. A layer that would have to wait past it, for a
+/// rate limit, for credentials or for the next attempt, fails at once instead.
+///
+/// The deadline is an instant of tokio's clock: it does not move when the wall clock is set.
 ///
 /// # Examples
 /// ```
@@ -18,34 +20,50 @@ use crate::saturating;
 /// use http::Request;
 /// use redress_classify::Deadline;
 ///
-/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-/// # async fn main() -> Result<(), http::Error> {
-/// let request = Request::get("https://api.example/v1/reports").extension(Deadline::from_now(Duration::from_secs(2))).body(())?;
-/// assert!(Deadline::of(&request, Some(Duration::from_secs(30))).is_some_and(|deadline| deadline.left() <= Duration::from_secs(2)));
-/// # Ok(()) }
+/// let request = Request::get("https://api.example/v1/reports")
+///     .extension(Deadline::from_now(Duration::from_secs(2)))
+///     .body(())?;
+/// assert!(Deadline::from_request(&request).is_some());
+/// # Ok::<(), http::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Deadline(Instant);
 
 impl Deadline {
-    /// Sets a deadline at this instant.
+    /// Creates a deadline at an instant.
     #[must_use]
     pub const fn new(instant: Instant) -> Self {
         Self(instant)
     }
 
-    /// Sets a deadline so long from now; a century is the longest.
+    /// Creates a deadline that is `limit` from now. A limit of more than a century is cut to one.
+    ///
+    /// Use it to give a single call less or more time than the stack allows.
     #[inline]
     #[must_use]
     pub fn from_now(limit: Duration) -> Self {
         Self(saturating::add(Instant::now(), limit))
     }
 
-    /// Returns the deadline of a request: its own, or else one so long from now.
+    /// Returns the deadline in the extensions of a request, if there is one.
+    ///
+    /// A layer falls back to the deadline of its own settings.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use http::Request;
+    /// use redress_classify::Deadline;
+    ///
+    /// let setting = Some(Duration::from_secs(30));
+    /// let request = Request::new(());
+    /// let deadline = Deadline::from_request(&request).or_else(|| setting.map(Deadline::from_now));
+    /// assert!(deadline.is_some());
+    /// ```
     #[inline]
     #[must_use]
-    pub fn of<B>(request: &Request<B>, limit: Option<Duration>) -> Option<Self> {
-        request.extensions().get().copied().or_else(|| limit.map(Self::from_now))
+    pub fn from_request<B>(request: &Request<B>) -> Option<Self> {
+        request.extensions().get().copied()
     }
 
     /// Returns the instant.
@@ -54,16 +72,39 @@ impl Deadline {
         self.0
     }
 
-    /// Returns how much time is left, nothing once it has passed.
+    /// Returns the time from `now` to the deadline, zero once it has passed.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use redress_classify::Deadline;
+    /// use tokio::time::Instant;
+    ///
+    /// let (now, second) = (Instant::now(), Duration::from_secs(1));
+    /// let deadline = Deadline::new(now + second);
+    /// assert_eq!(deadline.remaining(now), second);
+    /// assert_eq!(deadline.remaining(now + 5 * second), Duration::ZERO);
+    /// ```
     #[must_use]
-    pub fn left(self) -> Duration {
-        self.0.saturating_duration_since(Instant::now())
+    pub fn remaining(self, now: Instant) -> Duration {
+        self.0.saturating_duration_since(now)
     }
 
-    /// Whether it has passed.
+    /// Returns `true` if the deadline is at or before `now`.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use redress_classify::Deadline;
+    /// use tokio::time::Instant;
+    ///
+    /// let now = Instant::now();
+    /// assert!(Deadline::new(now).has_passed(now));
+    /// assert!(!Deadline::new(now + Duration::from_secs(1)).has_passed(now));
+    /// ```
     #[must_use]
-    pub fn has_passed(self) -> bool {
-        self.left().is_zero()
+    pub fn has_passed(self, now: Instant) -> bool {
+        self.0 <= now
     }
 }
 
@@ -72,17 +113,14 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_requests_own_deadline_beats_that_of_its_stack() {
-        let (short, long) = (Duration::from_secs(1), Duration::from_secs(9));
-        let plain = Request::new(());
-        assert_eq!(Deadline::of(&plain, None), None);
-        assert_eq!(Deadline::of(&plain, Some(short)), Some(Deadline::new(Instant::now() + short)));
-        let own = Request::builder().extension(Deadline::from_now(long)).body(()).unwrap();
-        for limit in [None, Some(short), Some(Duration::MAX)] {
-            assert_eq!(Deadline::of(&own, limit).map(Deadline::left), Some(long), "{limit:?}");
-        }
-        tokio::time::advance(long).await;
-        assert!(Deadline::of(&own, None).is_some_and(Deadline::has_passed));
-        assert!(!Deadline::from_now(Duration::MAX).has_passed());
+    async fn a_request_carries_its_own_deadline() {
+        let long = Duration::from_secs(9);
+        let now = Instant::now();
+        assert_eq!(Deadline::from_request(&Request::new(())), None);
+        let request = Request::builder().extension(Deadline::from_now(long)).body(()).unwrap();
+        let deadline = Deadline::from_request(&request).expect("it was inserted");
+        assert_eq!((deadline, deadline.remaining(now)), (Deadline::new(now + long), long));
+        assert!(!deadline.has_passed(now) && deadline.has_passed(now + long));
+        assert!(!Deadline::from_now(Duration::MAX).has_passed(now + 1_000_000 * long));
     }
 }

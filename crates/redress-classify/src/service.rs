@@ -63,7 +63,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let call = Call::new(request.method(), request.uri());
-        let deadline = request.extensions().get::<Deadline>().copied();
+        let deadline = Deadline::from_request(&request);
         ResponseFuture::new(self.inner.call(request), Arc::clone(&self.settings), call, deadline)
     }
 }

@@ -60,7 +60,7 @@ impl Patience {
         if settings.fail_fast {
             return Self { latest: now, is_deadline: false };
         }
-        match Deadline::of(request, settings.deadline) {
+        match Deadline::from_request(request).or_else(|| settings.deadline.map(Deadline::from_now)) {
             Some(deadline) => Self { latest: deadline.instant(), is_deadline: true },
             None => Self { latest: Deadline::from_now(settings.max_wait).instant(), is_deadline: false },
         }

@@ -42,7 +42,7 @@ impl Limit {
 
     /// Whether a wait has begun and the deadline has passed since.
     pub(crate) fn has_passed(&self) -> bool {
-        self.deadline.is_some_and(Deadline::has_passed)
+        self.deadline.is_some_and(|deadline| deadline.has_passed(Instant::now()))
     }
 
     /// Is ready once the deadline has passed.
