@@ -17,6 +17,7 @@ use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::layer::Settings;
 use crate::meaning::{Call, Receipt, Seen, judge, may_signal};
+use crate::success_hint::SuccessHint;
 use crate::telemetry;
 use crate::transport::TransportError;
 
@@ -69,7 +70,10 @@ struct Reading<R: http_body::Body> {
 #[allow(clippy::large_enum_variant, reason = "boxing the larger one would cost a success an allocation")]
 enum Stage {
     /// A success so far: the signal is uncertain. It is waited for until the sleep ends, which begins on first waiting.
-    Held { signal: Signal, sleep: Option<Pin<Box<Sleep>>> },
+    /// With `for_hint` it is held to its end even if there is none.
+    Held { signal: Signal, for_hint: bool, sleep: Option<Pin<Box<Sleep>>> },
+    /// A success whose body may hold a hint, which is certain at its end. It is waited for in the same way.
+    Success { sleep: Option<Pin<Box<Sleep>>> },
     /// An error: its body is read up to so many bytes in all, and until the sleep ends, which begins on first waiting.
     Known { limit: u64, since: Instant, sleep: Option<Pin<Box<Sleep>>> },
 }
@@ -123,10 +127,13 @@ where
                     return Poll::Pending;
                 }
             };
-            let (head, body) = response.into_parts();
+            let (mut head, body) = response.into_parts();
             let body = Body::untouched(body);
             match stage(dialect, this.call, &head, &body) {
-                None => return Poll::Ready(Ok(Response::from_parts(head, body))),
+                None => {
+                    stamp_hint(this.settings, this.call, &mut head, Vec::new);
+                    return Poll::Ready(Ok(Response::from_parts(head, body)));
+                }
                 Some(stage) => this.state.set(State::Reading { reading: Some(Reading { head, body, stage }) }),
             }
         }
@@ -142,13 +149,19 @@ where
             }
             outcome => outcome,
         };
-        if let (Outcome::Error { whole }, Stage::Known { since, .. }) = (outcome, stage) {
-            let receipt = Receipt { clock: &this.settings.clock, sent: this.sent.unwrap_or(since), at: since };
-            let seen = seen(&body, whole);
-            if let Some(verdict) = judge(dialect, this.call, &head, receipt, &seen) {
+        let verdict = match (outcome, stage) {
+            (Outcome::Error { whole }, Stage::Known { since, .. }) => {
+                let receipt = Receipt { clock: &this.settings.clock, sent: this.sent.unwrap_or(since), at: since };
+                judge(dialect, this.call, &head, receipt, &seen(&body, whole))
+            }
+            _ => None,
+        };
+        match verdict {
+            Some(verdict) => {
                 telemetry::failed(&verdict);
                 head.extensions.insert(verdict);
             }
+            None => stamp_hint(this.settings, this.call, &mut head, || pieces_of_whole(&body)),
         }
         Poll::Ready(Ok(Response::from_parts(head, body)))
     }
@@ -166,11 +179,35 @@ where
     if dialect.signals_by_head(&about) {
         return Some(Stage::known(MAX_ERROR));
     }
-    if !may_signal(dialect, &about) || http_body::Body::is_end_stream(body) {
+    if http_body::Body::is_end_stream(body) {
         return None;
     }
-    let signal = Signal::new(dialect, &about);
-    (signal.decision() != Decision::Success).then_some(Stage::Held { signal, sleep: None })
+    if may_signal(dialect, &about) {
+        let signal = Signal::new(dialect, &about);
+        if signal.decision() != Decision::Success {
+            let for_hint = dialect.may_hint_in_body(&about);
+            return Some(Stage::Held { signal, for_hint, sleep: None });
+        }
+    }
+    dialect.may_hint_in_body(&about).then_some(Stage::Success { sleep: None })
+}
+
+/// Adds the pause that a success asks for; one comparison in a dialect without such hints.
+fn stamp_hint<'b>(
+    settings: &Settings,
+    call: &Call,
+    head: &mut response::Parts,
+    pieces: impl FnOnce() -> Vec<&'b [u8]>,
+) {
+    if !settings.dialect.has_success_hints() {
+        return;
+    }
+    let now = Instant::now();
+    let receipt = Receipt { clock: &settings.clock, sent: now, at: now };
+    if let Some(hint) = SuccessHint::read(&settings.dialect, call, head, receipt, pieces().into_iter()) {
+        telemetry::success_hint(&settings.dialect, head.status.as_u16(), hint.delay(now));
+        head.extensions.insert(hint);
+    }
 }
 
 impl<R: http_body::Body + Unpin> Reading<R> {
@@ -200,28 +237,43 @@ impl<R: http_body::Body + Unpin> Reading<R> {
 
     fn ended(&mut self) -> Outcome<R::Error> {
         match self.stage {
-            Stage::Held { .. } => self.body.take_error().map_or(Outcome::Success, Outcome::Broken),
+            Stage::Held { .. } | Stage::Success { .. } => {
+                self.body.take_error().map_or(Outcome::Success, Outcome::Broken)
+            }
             Stage::Known { .. } => Outcome::Error { whole: self.body.is_whole() },
         }
     }
 
     /// Looks at the frame that has just come, while the signal is uncertain.
     fn look(&mut self, dialect: &Dialect) -> Option<Outcome<R::Error>> {
-        let Stage::Held { signal, .. } = &mut self.stage else { return None };
         let held = self.body.held();
+        let (signal, for_hint, sleep) = match &mut self.stage {
+            Stage::Held { signal, for_hint, sleep } => (signal, *for_hint, sleep),
+            Stage::Success { .. } => return self.end_overlong(dialect),
+            Stage::Known { .. } => return None,
+        };
         let data = held.last()?;
         match bytes_of(data).map_or(Decision::Success, |bytes| signal.feed(bytes)) {
+            Decision::Success if for_hint => {
+                self.stage = Stage::Success { sleep: sleep.take() };
+                self.end_overlong(dialect)
+            }
             Decision::Success => Some(Outcome::Success),
             Decision::Error => {
                 self.stage = Stage::known(held.bytes().saturating_add(MAX_ERROR));
                 None
             }
-            Decision::Undecided if held.exceeds(MAX_HELD) => {
-                telemetry::overlong(dialect, self.head.status.as_u16(), held.bytes());
-                Some(Outcome::Success)
-            }
-            Decision::Undecided => None,
+            Decision::Undecided => self.end_overlong(dialect),
         }
+    }
+
+    /// Ends the hold of a success of which too much is held.
+    fn end_overlong(&self, dialect: &Dialect) -> Option<Outcome<R::Error>> {
+        let held = self.body.held();
+        held.exceeds(MAX_HELD).then(|| {
+            telemetry::overlong(dialect, self.head.status.as_u16(), held.bytes());
+            Outcome::Success
+        })
     }
 
     /// Ends the reading of a slow body. What was there together with the head was read by now, so that it counts from now.
@@ -237,7 +289,7 @@ impl<R: http_body::Body + Unpin> Reading<R> {
                 ready!(sleep.as_mut().poll(cx));
                 Poll::Ready(Outcome::Error { whole: false })
             }
-            Stage::Held { sleep, .. } => {
+            Stage::Held { sleep, .. } | Stage::Success { sleep } => {
                 let sleep = sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep(hold(Instant::now()))));
                 ready!(sleep.as_mut().poll(cx));
                 telemetry::overdue(dialect, self.head.status.as_u16(), self.body.held().bytes());
@@ -245,6 +297,12 @@ impl<R: http_body::Body + Unpin> Reading<R> {
             }
         }
     }
+}
+
+/// Returns the pieces of a body that was read to its end; none of any other body, of which no member counts.
+fn pieces_of_whole<R: http_body::Body>(body: &Body<R>) -> Vec<&[u8]> {
+    let seen = seen(body, body.is_whole());
+    if seen.whole { seen.pieces } else { Vec::new() }
 }
 
 fn seen<R: http_body::Body>(body: &Body<R>, whole: bool) -> Seen<'_> {

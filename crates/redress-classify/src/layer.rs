@@ -50,8 +50,8 @@ impl ClassifyLayer {
         Self { settings: Arc::new(settings) }
     }
 
-    /// Sets how long a success is held at most while its body may still signal an error; the default is the dialect's, or
-    /// else 5 s.
+    /// Sets how long a success is held at most while its body may still signal an error, or hold a hint that the dialect
+    /// declares for successes; the default is the dialect's, or else 5 s.
     ///
     /// It counts from the head of the response. When it ends, the response is handed up as the success that its status
     /// says, with an event. With `Duration::ZERO` only what arrives together with the head is looked at.

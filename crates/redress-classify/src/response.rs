@@ -6,6 +6,7 @@ use http::Response;
 
 use crate::api_error::ApiError;
 use crate::record::Record;
+use crate::success_hint::SuccessHint;
 use crate::verdict::Verdict;
 
 /// Marks a rejected response whose request may be sent once more: its credentials have just been refreshed.
@@ -23,9 +24,37 @@ pub trait ResponseExt: Sized + sealed::Sealed {
     /// Returns what the response means; `None` when it is a success.
     fn verdict(&self) -> Option<&Verdict>;
 
-    /// Returns when the server asks to come back, by the caller's clock and uncapped.
+    /// Returns the pause that a success asks for; `None` for an error, and in a dialect without such hints.
+    ///
+    /// # Examples
+    /// ```
+    /// use http::{Request, Response};
+    /// use http_body_util::Full;
+    /// use redress_classify::{ClassifyLayer, ResponseExt, dialects};
+    /// use tokio::time::Instant;
+    /// use tower::{ServiceBuilder, ServiceExt, service_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let body: &[u8] = br#"{"items":[],"backoff":10}"#;
+    /// let api = ServiceBuilder::new()
+    ///     .layer(ClassifyLayer::new(dialects::by_name("stackexchange").expect("it is shipped")))
+    ///     .service(service_fn(|_: Request<String>| async {
+    ///         Ok::<_, std::io::Error>(Response::new(Full::new(body)))
+    ///     }));
+    /// let response = api.oneshot(Request::new(String::new())).await?;
+    /// assert!(response.verdict().is_none(), "it is a success");
+    /// let hint = response.success_hint().expect("it asks for a pause");
+    /// assert_eq!(hint.delay(Instant::now()).as_secs(), 10);
+    /// # Ok(()) }
+    /// ```
+    fn success_hint(&self) -> Option<&SuccessHint>;
+
+    /// Returns when the server asks to come back, by the caller's clock and uncapped: the hint of an error, or that of a
+    /// [success](Self::success_hint).
     fn retry_at(&self) -> Option<SystemTime> {
-        self.verdict().and_then(Verdict::retry_at)
+        let after_error = self.verdict().and_then(Verdict::retry_at);
+        after_error.or_else(|| self.success_hint().map(SuccessHint::retry_at))
     }
 
     /// Returns the record of the attempts; `None` when there was one only.
@@ -42,6 +71,10 @@ pub trait ResponseExt: Sized + sealed::Sealed {
 
 impl<B> ResponseExt for Response<B> {
     fn verdict(&self) -> Option<&Verdict> {
+        self.extensions().get()
+    }
+
+    fn success_hint(&self) -> Option<&SuccessHint> {
         self.extensions().get()
     }
 

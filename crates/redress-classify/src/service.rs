@@ -25,7 +25,8 @@ use crate::meaning::Call;
 /// success of a dialect that signals errors in the body is held until the signal is certain, 1 MiB has passed, or the
 /// [hold timeout](crate::ClassifyLayer::hold_timeout) of 5 s; beyond the last two it is handed up as a success, with an
 /// event. Only those are held to whose head a rule of the dialect applies, and whose media type is JSON or XML, missing,
-/// `text/plain` or `text/html`, or named by such a rule. A body in more than 65,536 frames of less than 16 bytes each
+/// `text/plain` or `text/html`, or named by such a rule. In the same way a success is held to its end if its dialect declares
+/// a hint in the body of a success: it comes up as the success that it is, with a [`SuccessHint`](crate::SuccessHint). A body in more than 65,536 frames of less than 16 bytes each
 /// counts as too long.
 ///
 /// # Errors

@@ -1,5 +1,7 @@
 //! What the layer tells of an attempt that is not a success: one event, and with the feature `metrics` a count of alerts.
 
+use std::time::Duration;
+
 use redress_envelope::{Dialect, Recovery};
 
 use crate::error::Error;
@@ -23,16 +25,22 @@ pub(crate) fn failed(verdict: &Verdict) {
     }
 }
 
+/// Tells of a success that asks for a pause before the next call.
+pub(crate) fn success_hint(dialect: &Dialect, status: u16, wait: Duration) {
+    let dialect = dialect.name();
+    tracing::debug!(target: "redress::classify", dialect, status, ?wait, "success with a hint");
+}
+
 /// Tells of a body that was held as long as it may be and gave no signal.
 pub(crate) fn overlong(dialect: &Dialect, status: u16, held_bytes: u64) {
     let dialect = dialect.name();
-    tracing::warn!(target: "redress::classify", dialect, status, held_bytes, "no signal in a long body: taken for a success");
+    tracing::warn!(target: "redress::classify", dialect, status, held_bytes, "long body not held to its end: taken for a success");
 }
 
 /// Tells of a body that was held for as long as it may be and gave no signal.
 pub(crate) fn overdue(dialect: &Dialect, status: u16, held_bytes: u64) {
     let dialect = dialect.name();
-    tracing::warn!(target: "redress::classify", dialect, status, held_bytes, "no signal in a slow body: taken for a success");
+    tracing::warn!(target: "redress::classify", dialect, status, held_bytes, "slow body not held to its end: taken for a success");
 }
 
 #[cfg(feature = "metrics")]

@@ -91,6 +91,11 @@ impl Hint {
         self.delay
     }
 
+    /// Returns the part of the wait that is left at `now`.
+    pub(crate) fn delay_from(&self, now: Instant) -> Duration {
+        self.delay.saturating_sub(now.saturating_duration_since(self.received))
+    }
+
     /// Returns when it asks to come back.
     pub(crate) fn at(&self) -> SystemTime {
         clock::add(self.received_wall, self.delay)
@@ -253,8 +258,7 @@ impl Verdict {
     /// Returns how long the hint asks to wait from `now` on; dates are corrected by the server's own clock.
     #[must_use]
     pub fn hint_delay(&self, now: Instant) -> Option<Duration> {
-        let hint = self.timed_hint()?;
-        Some(hint.delay.saturating_sub(now.saturating_duration_since(hint.received)))
+        self.timed_hint().map(|hint| hint.delay_from(now))
     }
 
     /// Returns when the hint asks to come back, by the caller's clock and uncapped; one too far to write is the end of

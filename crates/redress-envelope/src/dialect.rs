@@ -13,6 +13,7 @@ mod secret_path;
 mod source;
 mod spec;
 mod standard;
+mod success;
 mod window;
 
 use std::borrow::Cow;

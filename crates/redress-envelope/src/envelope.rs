@@ -16,7 +16,7 @@ use crate::head::Head;
 use crate::hint::RetryHint;
 use crate::json::Unreadable;
 use reading::Reader;
-pub(crate) use reading::member_texts;
+pub(crate) use reading::{member_texts, whole_cells};
 
 /// What an error response says, borrowed from its body and headers where that is possible.
 ///

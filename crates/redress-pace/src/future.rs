@@ -5,10 +5,11 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
 use pin_project_lite::pin_project;
-use redress_classify::{self as classify, BoxError, Class, CooldownScope, Error, ResponseExt, Verdict};
+use redress_classify::{self as classify, BoxError, Class, CooldownScope, Error, ResponseExt, SuccessHint, Verdict};
 use tokio::time::Instant;
 use tower_service::Service;
 
@@ -172,15 +173,32 @@ fn learn<R>(settings: &Settings, target: &Target, response: &Response<R>) {
     }
     let stamped = response.verdict().cloned();
     let verdict = stamped.or_else(|| Verdict::from_head(response, &settings.dialect, &settings.clock));
-    let Some(verdict) = verdict else { return };
+    let Some(verdict) = verdict else { return learn_from_success(settings, target, response) };
     let (now, throttle_wait) = (Instant::now(), settings.dialect.retry().throttle_wait);
     let Some(wait) = cool_down(&verdict, response.status().as_u16(), throttle_wait, now) else { return };
+    park(settings, target, concerned(&verdict), (wait, verdict.class().as_str()), now);
+}
+
+/// Begins the cool-down that a success asks for, in a dialect that declares hints for successes.
+fn learn_from_success<R>(settings: &Settings, target: &Target, response: &Response<R>) {
+    if !settings.dialect.has_success_hints() {
+        return;
+    }
+    let stamped = response.extensions().get().cloned();
+    let hint = stamped.or_else(|| SuccessHint::from_head(response, &settings.dialect, &settings.clock));
+    let Some(hint) = hint else { return };
+    let scope = settings.dialect.bucket_of(response.status(), response.headers());
+    let now = Instant::now();
+    park(settings, target, scope, (hint.delay(now), "success"), now);
+}
+
+/// Parks the calls that share the scope for a time, with the class of the response that asked for it.
+fn park(settings: &Settings, target: &Target, scope: CooldownScope, (wait, class): (Duration, &str), now: Instant) {
     let Some(parking) = Parking::of(now, wait) else { return };
-    let scope = concerned(&verdict);
     settings.lot.learn(target, scope);
     if settings.lot.park(target, scope, parking, now) {
         settings.limiters.iter().for_each(|limiter| limiter.nudge(&target.partition));
-        telemetry::parked(&settings.dialect, target, scope, verdict.class(), wait);
+        telemetry::parked(&settings.dialect, target, scope, class, wait);
     }
 }
 

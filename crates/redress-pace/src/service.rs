@@ -26,8 +26,9 @@ use crate::turn::{Patience, Turn};
 /// # The response
 /// comes up as it is. A rate limit parks the requests of the same partition, or those of its [scope](crate#scopes) alone:
 /// until the server's hint, or else for as long as the vendor publishes. A 503 with a hint parks those of the partition. Nothing else does: not a rate limit without any time, not
-/// a failed connection, not an attempt that was cut. A success opens nothing. `RateLimit` fields on successes, which say
-/// how much is left, are not looked at.
+/// a failed connection, not an attempt that was cut. A success opens nothing. It parks the calls of its scope if it states one of
+/// the hints that its dialect declares for successes ([`SuccessHint`](redress_classify::SuccessHint)), and nobody otherwise:
+/// `RateLimit` fields on successes, which say how much is left, are not looked at.
 ///
 /// Those that are parked are let through one by one after the hint, within half of it or 30 s, the shorter of the two, and
 /// no more of them at once than the server copes with, as the [release](crate#the-release) finds out. A later hint parks

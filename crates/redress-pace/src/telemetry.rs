@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use redress_classify::{Class, CooldownScope, Dialect};
+use redress_classify::{CooldownScope, Dialect};
 
 use crate::partition::Partition;
 use crate::scope::Target;
@@ -29,10 +29,10 @@ impl Why {
 }
 
 /// Tells that an answer closed the gate, or closed it longer; for which scope, unless it is for all calls.
-pub(crate) fn parked(dialect: &Dialect, target: &Target, said: CooldownScope, class: Class, wait: Duration) {
+pub(crate) fn parked(dialect: &Dialect, target: &Target, said: CooldownScope, class: &str, wait: Duration) {
     let (scope, partition) = (target.parked_by(said, None).scope(), &target.partition);
     let scope = scope.and_then(|scope| dialect.scope(scope)).map(|scope| scope.name.as_str());
-    let (dialect, class) = (dialect.name(), class.as_str());
+    let dialect = dialect.name();
     tracing::debug!(target: "redress::pace", dialect, %partition, scope, class, ?wait, "parked");
     measure("redress_gate_seconds", &[("dialect", dialect)], wait);
 }

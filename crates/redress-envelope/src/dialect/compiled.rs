@@ -7,6 +7,7 @@ use super::scope::Cooldown;
 use super::source::Source;
 use super::spec::{self, Spec, Wanted};
 use super::standard;
+use super::success::SuccessHints;
 use crate::cells::Cell;
 use crate::path::{Path, Step};
 use crate::pattern::Glob;
@@ -29,6 +30,8 @@ pub(crate) struct Compiled {
     pub(crate) data: Option<Cell>,
     /// Whether that member counts as data if it is `null`, too.
     pub(crate) null_is_data: bool,
+    /// `None` unless the dialect declares hints that are read of successes.
+    pub(crate) success: Option<Box<SuccessHints>>,
     /// The conditions of each rule.
     pub(crate) rules: Vec<Vec<Condition<Cell>>>,
     pub(crate) cooldown: Cooldown<Cell>,
@@ -91,6 +94,7 @@ impl Compiled {
         let xml_atoms = xml_atoms(&signals);
         plan.json.read_first_element();
         let (plan, signal_plan) = (plan.finish(), signal_plan.finish());
+        let success = SuccessHints::new(&spec);
         let first_status = spec.statuses.keys().next().copied().unwrap_or(u16::MAX);
         Self {
             spec,
@@ -102,6 +106,7 @@ impl Compiled {
             hint_cells,
             data,
             null_is_data,
+            success,
             rules,
             cooldown,
             errors,

@@ -77,7 +77,7 @@ pub(super) fn read(name: &str, text: &str, base: &mut Base<'_, '_>, checks: Chec
     match DeTable::parse(text) {
         Ok(root) => {
             let read = Compiled::new(sections::root(&mut file, root.get_ref(), base));
-            sections::limits(&mut file, root.get_ref(), &read.plan);
+            sections::limits(&mut file, root.get_ref(), &read);
             if checks == Checks::Lint && file.mistakes.is_empty() {
                 lint::lint(&mut file, root.get_ref(), &read.spec);
             }

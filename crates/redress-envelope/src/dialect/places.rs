@@ -1,8 +1,9 @@
 //! Where a dialect looks for its words and hints, for people and for what makes a response.
 
 use super::compiled::Reading;
-use super::hints::HintPlace;
+use super::hints::{Hint, HintPlace};
 use super::source::Source;
+use super::spec::Wanted;
 use super::{Dialect, HintSource, Origin};
 use crate::cells::Cell;
 
@@ -46,17 +47,36 @@ impl Dialect {
     #[must_use]
     pub fn hint_sources(&self) -> Vec<HintSource> {
         let hints = self.inner.spec.readings().flat_map(|reading| reading.hints.iter().flatten());
-        each_once(hints.map(|hint| match &hint.place {
-            HintPlace::Header(name) if *name == http::header::RETRY_AFTER => HintSource::RetryAfter,
-            HintPlace::Header(name) => HintSource::Header(name.as_str().to_owned()),
-            HintPlace::Body(_, path) => HintSource::Body(path.clone()),
-        }))
+        each_once(hints.map(source_of))
+    }
+
+    /// Returns where the dialect looks for hints on a success, each place once.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_envelope::{HintSource, dialects};
+    ///
+    /// let stackexchange = dialects::by_name("stackexchange").expect("it is shipped");
+    /// assert_eq!(stackexchange.success_hint_sources(), [HintSource::Body("backoff".to_owned())]);
+    /// assert!(dialects::vlens().success_hint_sources().is_empty());
+    /// ```
+    #[must_use]
+    pub fn success_hint_sources(&self) -> Vec<HintSource> {
+        each_once(self.inner.spec.success_hints.iter().map(source_of))
     }
 
     fn origins(&self, slot: impl Fn(&Reading) -> &Vec<Source<Cell>>) -> Vec<Origin> {
         let compiled = &self.inner;
         let sources = compiled.readings.iter().flat_map(slot);
         each_once(sources.map(|source| source.origin(&compiled.plan)))
+    }
+}
+
+fn source_of(hint: &Hint<Wanted>) -> HintSource {
+    match &hint.place {
+        HintPlace::Header(name) if *name == http::header::RETRY_AFTER => HintSource::RetryAfter,
+        HintPlace::Header(name) => HintSource::Header(name.as_str().to_owned()),
+        HintPlace::Body(_, path) => HintSource::Body(path.clone()),
     }
 }
 

@@ -37,6 +37,8 @@ pub(crate) struct Spec {
     pub(crate) attempt_timeout: Option<Duration>,
     pub(crate) hold_timeout: Option<Duration>,
     pub(crate) flags: Vec<Flag<Wanted>>,
+    /// The hints that are read of successes.
+    pub(crate) success_hints: Vec<Hint<Wanted>>,
     pub(crate) idempotent: Vec<Route>,
     pub(crate) idempotency: Option<IdempotencyHeader>,
     pub(crate) limits: Vec<Limit>,
@@ -79,6 +81,7 @@ impl Spec {
             attempt_timeout: None,
             hold_timeout: None,
             flags: Vec::new(),
+            success_hints: Vec::new(),
             idempotent: Vec::new(),
             idempotency: None,
             limits: Vec::new(),

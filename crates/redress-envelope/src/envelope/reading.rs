@@ -11,7 +11,7 @@ use crate::fields::Fields;
 use crate::head::Head;
 use crate::json::{Container, Scalar, Scanner, Sink, Unreadable, Want, lossy};
 use crate::markup;
-use crate::plan::{Node, NodeId, Plan, Role};
+use crate::plan::{Node, NodeId, Plan, Plans, Role};
 use crate::walk::Walk;
 
 /// A full read.
@@ -51,6 +51,20 @@ pub(crate) fn member_texts(plan: &Plan, document: &str) -> Vec<String> {
     let value = gathered.cells.get(0).filter(|_| is_read);
     let text = value.and_then(|value| gathered.cells.text(value));
     text.into_iter().flat_map(|text| text.split('\n')).map(str::to_owned).collect()
+}
+
+/// Returns the values that two plans name in a body, as JSON or else as XML; none of a body that ends early or has a mistake.
+pub(crate) fn whole_cells<'a>(plans: &Plans, pieces: impl Iterator<Item = &'a [u8]> + Clone) -> Cells<'a> {
+    let (mut gathered, mut scanner) = (Gathered::new(&plans.json), Scanner::new());
+    let mut fed = pieces.clone();
+    match fed.try_for_each(|piece| scanner.feed(piece, &mut gathered)).and_then(|()| scanner.finish(&mut gathered)) {
+        Ok(()) => gathered.cells,
+        Err(Unreadable::NotJson) => match Document::read(&plans.xml, pieces) {
+            Some((document, Ok(()))) => document.cells,
+            _ => Cells::new(),
+        },
+        Err(_) => Cells::new(),
+    }
 }
 
 impl<'a, 'p> Reader<'a, 'p> {

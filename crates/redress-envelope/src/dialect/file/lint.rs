@@ -36,7 +36,7 @@ pub(super) fn lint<'t>(file: &mut File<'_>, root: &'t DeTable<'t>, spec: &Spec) 
             "codes" => rows::codes(file, &item, &facts),
             "reasons" => rows::reasons(file, &item, spec, &facts),
             "status" => rows::statuses(file, &item, &facts),
-            "retry" => rows::retry(file, &item),
+            "retry" => retry(file, &item, spec, &facts),
             "limits" => rows::limits(file, &item),
             "secrets" => rows::secrets(file, &item),
             _ => {}
@@ -67,6 +67,14 @@ fn readings<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &Spec, facts: &Facts
                 _ => {}
             }
         }
+    }
+}
+
+fn retry<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &Spec, facts: &Facts<'_>) {
+    rows::retry(file, item);
+    let hints = item.value.as_table().and_then(|table| table.get_key_value("success_hints"));
+    if let Some((key, value)) = hints {
+        source::success_hints(file, &item.member(key, value), &spec.success_hints, facts);
     }
 }
 

@@ -68,7 +68,7 @@ fn reading<'t>(file: &mut File<'_>, item: &Item<'t>, mut reading: Reading) -> Re
     reading
 }
 
-fn hints<'t>(file: &mut File<'_>, item: &Item<'t>) -> Vec<Hint<Wanted>> {
+pub(super) fn hints<'t>(file: &mut File<'_>, item: &Item<'t>) -> Vec<Hint<Wanted>> {
     let items = file.items(item);
     items.iter().filter_map(|item| hint(file, item)).collect()
 }

@@ -5,7 +5,7 @@ use http::Method;
 use super::super::catalogue::{Coverage, IdempotencyHeader, KeyFormat, Limit, Schedule};
 use super::super::hints::{Flag, FlagForm, HintPlace};
 use super::super::spec::{Spec, Wanted};
-use super::read::body_place;
+use super::read::{body_place, hints};
 use super::words::{header, method, one_of, path, route};
 use super::{File, Item, add};
 
@@ -13,7 +13,8 @@ use super::{File, Item, add};
 const MAX_ROUTES: usize = 64;
 
 pub(super) fn retry<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &mut Spec) {
-    const KNOWN: &[&str] = &["attempts", "base_ms", "factor", "cap_ms", "throttle_wait_ms", "idempotent", "flags"];
+    const KNOWN: &[&str] =
+        &["attempts", "base_ms", "factor", "cap_ms", "throttle_wait_ms", "idempotent", "flags", "success_hints"];
     let Some(table) = file.table(item) else { return };
     let known = spec.retry.schedule;
     let (mut base, mut factor, mut cap) =
@@ -29,6 +30,7 @@ pub(super) fn retry<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &mut Spec) {
             "throttle_wait_ms" => spec.retry.throttle_wait = file.millis(&item),
             "idempotent" => add(&mut spec.idempotent, file.each_parsed(&item, route)),
             "flags" => spec.flags = flags(file, &item),
+            "success_hints" => spec.success_hints = hints(file, &item),
             _ => file.unknown("retry", key, KNOWN),
         }
     }

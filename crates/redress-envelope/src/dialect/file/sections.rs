@@ -2,6 +2,7 @@
 
 use toml::de::DeTable;
 
+use super::super::compiled::Compiled;
 use super::super::spec::Spec;
 use super::base::{self, Base};
 use super::words::{header, one_of, secret_path};
@@ -60,21 +61,28 @@ pub(super) fn root<'t>(file: &mut File<'_>, root: &'t DeTable<'t>, base: &mut Ba
 }
 
 /// Notes what is too much, or contested, in the plans that the paths of a file make.
-pub(super) fn limits(file: &mut File<'_>, root: &DeTable<'_>, plans: &Plans) {
-    let read = root.get_key_value("read").map_or(0..0, |(key, _)| key.span());
+pub(super) fn limits(file: &mut File<'_>, root: &DeTable<'_>, compiled: &Compiled) {
+    limits_of(file, root, "read", &compiled.plan);
+    if let Some(success) = &compiled.success {
+        limits_of(file, root, "retry", success.plan());
+    }
+}
+
+fn limits_of(file: &mut File<'_>, root: &DeTable<'_>, table: &str, plans: &Plans) {
+    let span = root.get_key_value(table).map_or(0..0, |(key, _)| key.span());
     for plan in plans.each() {
         let (values, lists) = (plan.values(), plan.lists());
         if values > MAX_CELLS {
-            file.note(&read, "read", format!("expected at most {MAX_CELLS} paths in all, found {values}"));
+            file.note(&span, table, format!("expected at most {MAX_CELLS} paths in all, found {values}"));
         }
         if plan.places() >= MAX_NODES {
-            file.note(&read, "read", format!("expected paths to less than {MAX_NODES} places in all"));
+            file.note(&span, table, format!("expected paths to less than {MAX_NODES} places in all"));
         }
         if let Some(place) = plan.contested() {
-            file.note(&read, "read", format!("expected one list of fields at `{place}`, found two that differ"));
+            file.note(&span, table, format!("expected one list of fields at `{place}`, found two that differ"));
         }
         if lists > MAX_LISTS {
-            file.note(&read, "read", format!("expected at most {MAX_LISTS} lists of fields in all, found {lists}"));
+            file.note(&span, table, format!("expected at most {MAX_LISTS} lists of fields in all, found {lists}"));
         }
     }
 }

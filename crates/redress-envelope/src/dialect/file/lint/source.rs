@@ -43,6 +43,12 @@ fn source(file: &mut File<'_>, item: &Item<'_>) {
     }
 }
 
+pub(super) fn success_hints<'t>(file: &mut File<'_>, item: &Item<'t>, hints: &[Hint<Wanted>], facts: &Facts<'_>) {
+    for (item, hint) in file.items(item).iter().zip(hints) {
+        conditions(file, item, &hint.when, Of::SuccessHint, facts);
+    }
+}
+
 pub(super) fn hints<'t>(
     file: &mut File<'_>,
     item: &Item<'t>,

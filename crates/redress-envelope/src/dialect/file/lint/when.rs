@@ -21,6 +21,8 @@ pub(super) enum Of {
     Reading,
     /// A hint.
     Hint,
+    /// A hint that is read of successes only.
+    SuccessHint,
     /// A rule about an error.
     Rule,
 }
@@ -77,6 +79,11 @@ pub(super) fn word(key: &'static str, word: &Glob, words: &Words<'_>) -> Option<
 fn status(statuses: &Ranges, of: Of, facts: &Facts<'_>) -> Option<String> {
     match of {
         Of::Hint | Of::Head => None,
+        Of::SuccessHint => {
+            let is_asked = statuses.bounds().iter().any(|range| *range.start() <= 299 && *range.end() >= 200);
+            let why = "a hint on a success is read of a 2xx: leave `status` out, or write successes such as `200-299`";
+            (!is_asked).then(|| why.to_owned())
+        }
         Of::Error => {
             let successes = statuses.bounds().iter().flat_map(|range| {
                 let (first, last) = ((*range.start()).max(*SUCCESS.start()), (*range.end()).min(*SUCCESS.end()));
