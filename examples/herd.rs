@@ -92,7 +92,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
 /// Lets everybody call, and returns how many were served.
 async fn run(arguments: &Arguments, log: &Shared<Log>) -> Result<usize, Box<dyn Error>> {
     // Everybody who is refused may come back: who gives up is no part of the herd.
-    let budget = Budget::with_capacity(arguments.callers.saturating_mul(Budget::THROTTLED));
+    let budget = Budget::with_capacity(arguments.callers.saturating_mul(Budget::THROTTLING_COST));
     let seeds = |nth| random(arguments.seed.wrapping_mul(4).wrapping_add(nth));
     let stack = RedressLayer::new(dialects::ranex())
         .backoff(|backoff| backoff.budget(budget).random(seeds(1)))

@@ -35,7 +35,7 @@ fn build(sandbox: &Sandbox) -> Result<redress::Redress<Transport>, BoxError> {
     let login = JsonLogin::maleslab(transport(), &sandbox.url(), "sandbox@example.com", "sandbox")?;
     let layer = RedressLayer::new(dialects::maleslab()).credentials(login, sandbox.url().parse()?);
     // The vendor's default of 5 s, scaled down for the tour.
-    Ok(layer.backoff(|backoff| backoff.throttle_wait(Duration::from_millis(500))).layer(transport()))
+    Ok(layer.backoff(|backoff| backoff.default_throttle_wait(Duration::from_millis(500))).layer(transport()))
 }
 
 /// Logs in with a first call.

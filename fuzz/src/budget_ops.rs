@@ -49,7 +49,7 @@ pub fn check(data: &[u8]) {
         let (what, key) = (op[0], if keyed { op[1] } else { 0 });
         let tokens = u32::from(u16::from_le_bytes([op[2], op[3]])) << (op[4] % 17);
         let request = requests.entry(key).or_insert_with(|| Request::get(format!("/{key}")).body(()).expect("a path"));
-        let budget = budgets.of(request);
+        let budget = budgets.for_request(request);
         let sum = sums.entry(key).or_default();
         match what % 4 {
             0 => {
@@ -82,11 +82,11 @@ pub fn check(data: &[u8]) {
         assert_eq!(Some(level), sums.get(&key).map(|sum| sum.level(capacity)), "{budget:?}");
     }
     for (key, sum) in &sums {
-        assert_eq!(i128::from(budgets.of(&requests[key]).level()), sum.level(capacity));
+        assert_eq!(i128::from(budgets.for_request(&requests[key]).level()), sum.level(capacity));
     }
     open.clear();
     for (key, sum) in &sums {
-        let level = i128::from(budgets.of(&requests[key]).level());
+        let level = i128::from(budgets.for_request(&requests[key]).level());
         assert_eq!(level + sum.spent - sum.refilled, i128::from(capacity), "nothing is lost and nothing made");
     }
 }

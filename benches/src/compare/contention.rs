@@ -50,7 +50,7 @@ fn success(tasks: usize) -> Vec<Case> {
     vec![
         case(OURS, tasks, move || {
             let budget = ours.clone();
-            move || budget.refill(black_box(Budget::FIRST_TRY))
+            move || budget.refill(black_box(Budget::FIRST_ATTEMPT_REFILL))
         }),
         case(TOWER, tasks, move || {
             let budget = Arc::clone(&theirs);
@@ -66,7 +66,7 @@ fn retry(tasks: usize) -> Vec<Case> {
         case(OURS, tasks, move || {
             let budget = ours.clone();
             move || {
-                let reservation = budget.reserve(Budget::TRANSIENT).expect("eight at once are not too many");
+                let reservation = budget.reserve(Budget::TRANSIENT_COST).expect("eight at once are not too many");
                 budget.refill(reservation.spend());
             }
         }),

@@ -85,7 +85,7 @@ pub(super) fn subjects() -> Vec<Subject> {
 
 fn subject(fault: Fault, peer: impl Fn(&Flaky) -> Case) -> Subject {
     let none = Schedule { base: Duration::ZERO, factor: NonZeroU32::MIN, cap: Duration::ZERO };
-    let at_once = |layer: BackoffLayer| layer.transient(none).throttled(none);
+    let at_once = |layer: BackoffLayer| layer.transient_backoff(none).throttling_backoff(none);
     let ours = layer((fault.dialect)(), Issuer).backoff(at_once);
     let flaky = Flaky { fault, attempts: Arc::default() };
     // Refreshes that rejections cause have a floor between them: each call begins with a token that was put in by hand.

@@ -42,7 +42,7 @@ use self::sync::Arc;
 /// use redress_backoff::Budget;
 ///
 /// let budget = Budget::new();
-/// let reservation = budget.reserve(Budget::TRANSIENT).expect("it is full");
+/// let reservation = budget.reserve(Budget::TRANSIENT_COST).expect("it is full");
 /// assert_eq!(budget.level(), 486);
 /// drop(reservation); // not sent: nothing is spent
 /// assert_eq!(budget.level(), 500);
@@ -62,11 +62,11 @@ pub struct Reservation {
 
 impl Budget {
     /// What a retry after a transient failure takes.
-    pub const TRANSIENT: u32 = 14;
+    pub const TRANSIENT_COST: u32 = 14;
     /// What a retry after throttling takes.
-    pub const THROTTLED: u32 = 5;
+    pub const THROTTLING_COST: u32 = 5;
     /// What a success at the first try gives.
-    pub const FIRST_TRY: u32 = 1;
+    pub const FIRST_ATTEMPT_REFILL: u32 = 1;
 
     const DEFAULT_CAPACITY: u32 = 500;
 

@@ -338,8 +338,10 @@ impl<B: CloneBody> Call<B> {
     /// Gives the budget what a success is worth.
     fn reward(&self) {
         match (&self.budget, &self.settings.budget) {
-            (Some(budget), _) => budget.refill(self.spent.unwrap_or(Budget::FIRST_TRY)),
-            (None, Some(budgets)) => budgets.refill(|| self.partition().unwrap_or_default(), Budget::FIRST_TRY),
+            (Some(budget), _) => budget.refill(self.spent.unwrap_or(Budget::FIRST_ATTEMPT_REFILL)),
+            (None, Some(budgets)) => {
+                budgets.refill(|| self.partition().unwrap_or_default(), Budget::FIRST_ATTEMPT_REFILL)
+            }
             (None, None) => {}
         }
     }

@@ -95,7 +95,7 @@ pub(crate) fn decide(settings: &Settings, situation: &Situation<'_>) -> Decision
         return Decision::Stop(EndReason::HintTooLong);
     }
     let throttled = verdict.class() == Class::RateLimited;
-    let cost = if throttled { Budget::THROTTLED } else { Budget::TRANSIENT };
+    let cost = if throttled { Budget::THROTTLING_COST } else { Budget::TRANSIENT_COST };
     match wait(&delays(settings, situation, throttled), together(settings, situation), situation) {
         Some((wait, source)) => Decision::Retry { wait, source, cost, is_uncertain: prospect == Prospect::Uncertain },
         None => Decision::Stop(EndReason::Deadline),

@@ -44,7 +44,7 @@ impl BackoffLayer {
 
     /// Sets how often a request is sent at most, the first time included.
     #[must_use]
-    pub const fn attempts(mut self, attempts: NonZeroU32) -> Self {
+    pub const fn max_attempts(mut self, attempts: NonZeroU32) -> Self {
         self.settings.attempts = attempts;
         self
     }
@@ -58,7 +58,7 @@ impl BackoffLayer {
 
     /// Sets the waits after transient failures, in place of the vendor's schedule too.
     #[must_use]
-    pub const fn transient(mut self, schedule: Schedule) -> Self {
+    pub const fn transient_backoff(mut self, schedule: Schedule) -> Self {
         self.settings.transient = schedule;
         self.settings.published = None;
         self
@@ -66,14 +66,14 @@ impl BackoffLayer {
 
     /// Sets the waits after throttling that names no wait, where the vendor publishes none.
     #[must_use]
-    pub const fn throttled(mut self, schedule: Schedule) -> Self {
+    pub const fn throttling_backoff(mut self, schedule: Schedule) -> Self {
         self.settings.throttled = schedule;
         self
     }
 
     /// Sets the wait after throttling that names no wait, in place of the vendor's.
     #[must_use]
-    pub const fn throttle_wait(mut self, wait: Duration) -> Self {
+    pub const fn default_throttle_wait(mut self, wait: Duration) -> Self {
         self.settings.throttle_wait = Some(wait);
         self
     }
@@ -103,7 +103,7 @@ impl BackoffLayer {
 
     /// Returns how long a call may take in all; `None` when there is no limit.
     #[must_use]
-    pub const fn longest_call(&self) -> Option<Duration> {
+    pub const fn configured_deadline(&self) -> Option<Duration> {
         self.settings.deadline
     }
 

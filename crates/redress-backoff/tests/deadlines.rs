@@ -168,7 +168,7 @@ async fn a_deadline_that_a_layer_below_finds_too_near_ends_the_call() {
 async fn a_server_that_asks_to_wait_again_and_again_does_not_pin_its_caller() {
     let polite = || (0..11).map(|_| with(503, &[("retry-after", "120")])).collect::<Vec<_>>();
     for (deadline, sends) in [(60, 1), (121, 2), (600, 5), (1_200, 10)] {
-        let layer = layer().attempts(count(11)).deadline(Duration::from_secs(deadline));
+        let layer = layer().max_attempts(count(11)).deadline(Duration::from_secs(deadline));
         let start = Instant::now();
         let (outcome, times) = run(&layer, request("GET"), polite()).await;
         assert!(start.elapsed() <= Duration::from_secs(deadline), "{deadline}: {times:?}");

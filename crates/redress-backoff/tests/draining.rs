@@ -113,7 +113,7 @@ async fn fate(layer: &BackoffLayer, steps: &[Step], size: Option<u64>) -> (Fate,
 async fn a_small_rest_is_read_and_a_long_one_dropped() {
     use Step::{Break, Data, Hang, Wait};
     const KIB: usize = 1024;
-    let layer = layer().transient(doubling(1_000, 1_000));
+    let layer = layer().transient_backoff(doubling(1_000, 1_000));
     let at_once = Duration::ZERO;
     for (name, steps, size, read, ended, dropped) in [
         ("nothing", &[][..], None, 0, true, at_once),
@@ -165,7 +165,7 @@ async fn a_body_at_its_end_is_not_polled() {
 #[tokio::test(start_paused = true)]
 async fn a_wait_that_is_shorter_than_the_drain_is_not_lengthened() {
     for base in [0, 1, 30] {
-        let layer = layer().transient(doubling(base, base));
+        let layer = layer().transient_backoff(doubling(base, base));
         let (fate, sent) = fate(&layer, &[Step::Data(1), Step::Wait(90), Step::Data(1)], None).await;
         assert_eq!((fate.read, fate.dropped_after, sent), (1, Some(ms(base)), ms(base)));
     }
@@ -238,7 +238,7 @@ async fn the_failed_response_is_dropped_before_the_wait() {
     let fate = Arc::new(Mutex::new(Fate::default()));
     let answers = [Script::new(&[Step::Data(1)], &fate), Script::new(&[], &Arc::default())]
         .map(|body| Answer::ok(Response::builder().status(500).body(body).expect("a status")));
-    let layer = layer().attempts(count(2)).transient(doubling(500, 500));
+    let layer = layer().max_attempts(count(2)).transient_backoff(doubling(500, 500));
     let mut call = std::pin::pin!(layer.layer(StrictMock::scripted(answers)).oneshot(request("GET")));
     assert!(tokio::time::timeout(ms(1), call.as_mut()).await.is_err());
     assert_eq!(

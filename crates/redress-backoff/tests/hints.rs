@@ -254,7 +254,7 @@ async fn a_hint_of_parts_of_a_millisecond_is_not_undercut() {
     let layer = layer().random(|| u32::MAX / 7);
     for value in ["1.5", "0.0001", "2.000000001"] {
         let (mock, handle) = mock([with(429, &[("retry-after", value)]), answer(200)]);
-        let layer = layer.clone().throttled(doubling(0, 0));
+        let layer = layer.clone().throttling_backoff(doubling(0, 0));
         let outcome = layer.layer(mock).oneshot(request("GET")).await;
         let instants = handle.instants();
         let wait = record(&outcome).and_then(|record| record.attempts()[0].wait).expect("it waited");
@@ -268,7 +268,7 @@ async fn a_hint_of_parts_of_a_millisecond_is_not_undercut() {
 async fn a_wait_that_cannot_be_counted_is_a_century() {
     let forever = redress_classify::Schedule { base: Duration::MAX, factor: count(1), cap: Duration::MAX };
     let (mock, handle) = mock([answer(500), answer(200)]);
-    layer().transient(forever).layer(mock).oneshot(request("GET")).await.expect("a response").status();
+    layer().transient_backoff(forever).layer(mock).oneshot(request("GET")).await.expect("a response").status();
     let instants = handle.instants();
     assert_eq!((instants[1] - instants[0]).as_secs() / (365 * 86_400), 100, "years");
 }

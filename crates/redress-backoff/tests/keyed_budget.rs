@@ -26,11 +26,11 @@ async fn call(layer: &BackoffLayer, host: &str, heals: bool) -> (u16, Option<End
 fn layer(budgets: &Budgets) -> BackoffLayer {
     let dialect = Dialect::from_toml("silent.toml", "name = \"silent\"\n").expect("the file is right");
     let layer = BackoffLayer::new(dialect).jitter(Jitter::None).budget(budgets.clone());
-    layer.attempts(NonZeroU32::new(5).expect("not zero"))
+    layer.max_attempts(NonZeroU32::new(5).expect("not zero"))
 }
 
 fn level(budgets: &Budgets, host: &str) -> u32 {
-    budgets.of(&Request::get(format!("https://{host}/")).body(()).expect("a URL")).level()
+    budgets.for_request(&Request::get(format!("https://{host}/")).body(()).expect("a URL")).level()
 }
 
 #[tokio::test(start_paused = true)]

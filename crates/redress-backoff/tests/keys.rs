@@ -40,7 +40,7 @@ fn rejected() -> Answer<Response<String>> {
 
 #[tokio::test(start_paused = true)]
 async fn one_key_is_minted_per_call_and_kept_across_retries_and_replays() {
-    let layer = keyed().attempts(count(4));
+    let layer = keyed().max_attempts(count(4));
     let mut seen = HashSet::new();
     for _ in 0..3 {
         let answers = vec![answer(500), rejected(), Answer::error(TransportError::body("reset")), answer(200)];

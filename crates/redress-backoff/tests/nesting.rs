@@ -24,7 +24,7 @@ async fn what_one_layer_gave_up_an_outer_one_does_not_try_again() {
     for (inner, answers, reason) in [
         (layer().budget(Budget::with_capacity(0)), vec![answer(500)], EndReason::Budget),
         (layer(), vec![with(503, &[("retry-after", "500")])], EndReason::HintTooLong),
-        (layer().attempts(count(1)), vec![answer(503)], EndReason::MaxAttempts),
+        (layer().max_attempts(count(1)), vec![answer(503)], EndReason::MaxAttempts),
     ] {
         let (mock, handle) = mock(answers);
         let response = layer().layer(inner.layer(mock)).oneshot(request("GET")).await;

@@ -95,8 +95,8 @@ proptest! {
         random: u32,
     ) {
         let schedule = Schedule { base: ms(base), factor: count(factor), cap: ms(cap) };
-        let mut layer = BackoffLayer::new(silent()).attempts(count(attempts)).jitter(jitter);
-        layer = layer.transient(schedule).throttled(schedule).random(move || random);
+        let mut layer = BackoffLayer::new(silent()).max_attempts(count(attempts)).jitter(jitter);
+        layer = layer.transient_backoff(schedule).throttling_backoff(schedule).random(move || random);
         if let Some(deadline) = deadline {
             layer = layer.deadline(ms(deadline));
         }
@@ -142,10 +142,10 @@ proptest! {
         random: u32,
     ) {
         let schedule = Schedule { base, factor, cap };
-        let mut layer = BackoffLayer::new(silent()).attempts(count(attempts)).jitter(jitter).transient(schedule);
-        layer = layer.throttled(schedule).max_retry_after(max_retry_after).random(move || random);
+        let mut layer = BackoffLayer::new(silent()).max_attempts(count(attempts)).jitter(jitter).transient_backoff(schedule);
+        layer = layer.throttling_backoff(schedule).max_retry_after(max_retry_after).random(move || random);
         if let Some(wait) = throttle_wait {
-            layer = layer.throttle_wait(wait);
+            layer = layer.default_throttle_wait(wait);
         }
         if let Some(deadline) = deadline {
             layer = layer.deadline(deadline);

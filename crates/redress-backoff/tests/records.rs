@@ -23,7 +23,7 @@ async fn each_attempt_tells_class_evidence_wait_and_budget() {
         with(503, &[("retry-after", "2")]),
         answer(200),
     ]);
-    let layer = BackoffLayer::new(dialect(coded)).jitter(Jitter::None).attempts(count(5)).budget(budget.clone());
+    let layer = BackoffLayer::new(dialect(coded)).jitter(Jitter::None).max_attempts(count(5)).budget(budget.clone());
     let stack = layer.layer(ClassifyLayer::new(dialect(coded)).layer(mock));
     let response = stack.oneshot(request("GET")).await.expect("a response");
     let record = response.record().expect("five attempts");
@@ -62,7 +62,7 @@ async fn every_end_says_why() {
     let far = ("retry-after", "500");
     for (name, layer, method, answers, reason, levels) in [
         ("idempotency", layer(), "POST", vec![answer(500)], EndReason::NotIdempotent, (500, 500)),
-        ("attempts", layer().attempts(count(1)), "GET", vec![answer(500)], EndReason::MaxAttempts, (500, 500)),
+        ("attempts", layer().max_attempts(count(1)), "GET", vec![answer(500)], EndReason::MaxAttempts, (500, 500)),
         ("budget", layer().budget(Budget::with_capacity(13)), "GET", vec![answer(500)], EndReason::Budget, (13, 13)),
         ("hint", layer(), "GET", vec![with(503, &[far])], EndReason::HintTooLong, (500, 500)),
         ("deadline", layer().deadline(ms(50)), "GET", vec![answer(500)], EndReason::Deadline, (500, 500)),

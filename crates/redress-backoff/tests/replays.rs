@@ -20,7 +20,7 @@ async fn what_was_refreshed_is_sent_again_once_free_of_charge() {
         Answer::ok(response)
     };
     let budget = Budget::new();
-    let layer = layer().budget(budget.clone()).attempts(count(1));
+    let layer = layer().budget(budget.clone()).max_attempts(count(1));
     let (mock, handle) = mock([refreshed(), answer(200)]);
     let response = layer.layer(mock).oneshot(request("POST")).await.expect("a response");
     assert_eq!((response.status().as_u16(), budget.level()), (200, 500));

@@ -27,7 +27,7 @@ fn poll<F: Future>(call: std::pin::Pin<&mut F>) -> Result<Poll<F::Output>, Strin
 fn what_is_there_at_once_needs_no_runtime() {
     for answers in [vec![answer(200)], vec![answer(404)], vec![answer(503)]] {
         let (mock, handle) = mock(answers);
-        let layer = layer().attempts(count(1)).deadline(ms(60_000));
+        let layer = layer().max_attempts(count(1)).deadline(ms(60_000));
         let mut call = pin!(layer.layer(mock).oneshot(request("GET")));
         assert!(matches!(poll(call.as_mut()), Ok(Poll::Ready(Ok(_)))));
         assert_eq!(handle.calls(), 1);

@@ -192,7 +192,7 @@ async fn the_last_waker_is_woken_and_no_other() {
 #[tokio::test(start_paused = true)]
 async fn a_call_is_polled_no_more_often_than_something_happens() {
     let (mock, handle) = mock([answer(500), answer(500).after(ms(5)), answer(429), answer(200).after(ms(5))]);
-    let mut call = Box::pin(layer().attempts(count(4)).deadline(ms(60_000)).layer(mock).oneshot(request("GET")));
+    let mut call = Box::pin(layer().max_attempts(count(4)).deadline(ms(60_000)).layer(mock).oneshot(request("GET")));
     let polls = AtomicUsize::new(0);
     let outcome = std::future::poll_fn(|cx| {
         polls.fetch_add(1, Ordering::SeqCst);
@@ -217,6 +217,6 @@ async fn a_panic_below_gives_the_reserved_budget_back() {
     let handle = mock.handle();
     let call = tokio::spawn(layer().budget(budget.clone()).layer(mock).oneshot(request("GET")));
     let _: Result<Outcome, _> = call.await.map_err(|error| assert!(error.is_panic()));
-    assert_eq!(budget.level(), 500 - 2 * Budget::TRANSIENT, "what was sent is spent, and nothing stays reserved");
+    assert_eq!(budget.level(), 500 - 2 * Budget::TRANSIENT_COST, "what was sent is spent, and nothing stays reserved");
     assert_eq!((handle.in_flight(), handle.reservations()), (0, 0));
 }

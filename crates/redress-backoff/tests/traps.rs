@@ -36,7 +36,7 @@ fn spread(count: u32) -> impl Iterator<Item = u32> {
 async fn jitter_does_not_vanish_on_whole_seconds() {
     for seconds in [1, 2, 20] {
         let whole = doubling(seconds * 1_000, seconds * 1_000);
-        let layer = BackoffLayer::new(silent()).transient(whole);
+        let layer = BackoffLayer::new(silent()).transient_backoff(whole);
         let drawn = waits(&layer, 500, spread(5_000)).await;
         assert_eq!(drawn.len(), 5_000, "{seconds} s");
         assert!(drawn.last().is_some_and(|longest| *longest > ms(seconds * 990)));
@@ -47,7 +47,7 @@ async fn jitter_does_not_vanish_on_whole_seconds() {
 #[test]
 fn a_budget_grants_no_more_than_its_tokens_for_any_capacity() {
     for capacity in 0..200 {
-        for cost in [1, 3, Budget::THROTTLED, Budget::TRANSIENT] {
+        for cost in [1, 3, Budget::THROTTLING_COST, Budget::TRANSIENT_COST] {
             let budget = Budget::with_capacity(capacity);
             let granted = std::iter::from_fn(|| budget.reserve(cost).map(Reservation::spend)).count();
             assert_eq!(granted, (capacity / cost) as usize, "{capacity} tokens at {cost}");
@@ -90,7 +90,7 @@ async fn a_budget_does_not_move_with_the_clock() {
 #[tokio::test(start_paused = true)]
 async fn jitter_does_not_exceed_the_cap() {
     for jitter in [Jitter::Full, Jitter::Equal, Jitter::Decorrelated, Jitter::None] {
-        let layer = BackoffLayer::new(silent()).jitter(jitter).transient(doubling(5_000, 4_000));
+        let layer = BackoffLayer::new(silent()).jitter(jitter).transient_backoff(doubling(5_000, 4_000));
         let drawn = waits(&layer, 500, spread(100).chain([u32::MAX])).await;
         assert!(drawn.last().is_some_and(|longest| *longest <= ms(4_000)), "{jitter:?}");
     }
@@ -102,7 +102,10 @@ async fn jitter_is_not_lost_at_the_cap() {
     for jitter in [Jitter::Full, Jitter::Equal] {
         let mut thirds = BTreeSet::new();
         for random in spread(100) {
-            let layer = BackoffLayer::new(silent()).jitter(jitter).transient(doubling(1_000, 1_000)).attempts(count(5));
+            let layer = BackoffLayer::new(silent())
+                .jitter(jitter)
+                .transient_backoff(doubling(1_000, 1_000))
+                .max_attempts(count(5));
             let (outcome, _) =
                 run(&layer.random(move || random), request("GET"), (0..5).map(|_| answer(500)).collect()).await;
             thirds.extend(record(&outcome).and_then(|record| record.attempts()[3].wait));
@@ -127,7 +130,7 @@ async fn a_schedule_without_a_cap_does_not_overflow() {
     for (base, factor) in [(Duration::MAX, 2), (Duration::from_secs(1), u32::MAX), (ms(1), 1_000)] {
         let endless = Schedule { base, factor: count(factor), cap: Duration::MAX };
         for jitter in [Jitter::Full, Jitter::Equal, Jitter::Decorrelated, Jitter::None] {
-            let layer = BackoffLayer::new(silent()).jitter(jitter).transient(endless).attempts(count(20));
+            let layer = BackoffLayer::new(silent()).jitter(jitter).transient_backoff(endless).max_attempts(count(20));
             let (outcome, times) =
                 run(&layer.random(|| u32::MAX), request("GET"), (0..20).map(|_| answer(500)).collect()).await;
             assert_eq!(
@@ -163,7 +166,7 @@ async fn a_failed_response_is_not_held_through_the_backoff() {
     let mut failed = Response::builder().status(500).body(String::new()).expect("a status");
     failed.extensions_mut().insert(Held(Arc::clone(&held)));
     let (mock, _handle) = mock([Answer::ok(failed), answer(200)]);
-    let mut call = Box::pin(layer().transient(doubling(1_000, 1_000)).layer(mock).oneshot(request("GET")));
+    let mut call = Box::pin(layer().transient_backoff(doubling(1_000, 1_000)).layer(mock).oneshot(request("GET")));
     assert!(tokio::time::timeout(ms(1), call.as_mut()).await.is_err(), "it waits");
     assert_eq!(Arc::strong_count(&held), 1);
     assert_eq!(call.await.expect("a response").status(), 200);
@@ -175,7 +178,7 @@ async fn a_hint_does_not_bypass_the_limits() {
     let polite = |times| (0..times).map(|_| with(429, &[("retry-after", "100")])).collect::<Vec<_>>();
     let (outcome, times) = run(&layer(), request("GET"), polite(3)).await;
     assert_eq!((times.len(), stop(&outcome)), (3, Some(EndReason::MaxAttempts)));
-    let (outcome, times) = run(&layer().attempts(count(9)).deadline(ms(250_000)), request("GET"), polite(3)).await;
+    let (outcome, times) = run(&layer().max_attempts(count(9)).deadline(ms(250_000)), request("GET"), polite(3)).await;
     assert_eq!((times.len(), stop(&outcome)), (3, Some(EndReason::Deadline)));
     let (outcome, times) = run(&layer().budget(Budget::with_capacity(9)), request("GET"), polite(2)).await;
     assert_eq!((times.len(), stop(&outcome)), (2, Some(EndReason::Budget)));
@@ -203,7 +206,7 @@ async fn nobody_wakes_before_the_time_is_over() {
         let wait = Duration::from_nanos(nanos);
         let schedule = Schedule { base: wait, factor: count(1), cap: wait };
         let (mock, handle) = mock([answer(500), answer(200)]);
-        layer().transient(schedule).layer(mock).oneshot(request("GET")).await.expect("a response").status();
+        layer().transient_backoff(schedule).layer(mock).oneshot(request("GET")).await.expect("a response").status();
         let instants = handle.instants();
         assert!(instants[1] - instants[0] >= wait, "{wait:?}");
     }
@@ -261,7 +264,7 @@ async fn a_body_that_cannot_be_read_does_not_mask_a_status_that_can_be_retried()
 /// Retries in retries that multiplied: sixteen requests where four were meant.
 #[tokio::test(start_paused = true)]
 async fn nested_retries_do_not_multiply() {
-    let layer = layer().attempts(count(4));
+    let layer = layer().max_attempts(count(4));
     let (mock, handle) = mock((0..16).map(|_| answer(500)));
     let outcome = layer.layer(layer.layer(mock)).oneshot(request("GET")).await;
     assert_eq!((handle.calls(), stop(&outcome)), (4, Some(EndReason::MaxAttempts)));

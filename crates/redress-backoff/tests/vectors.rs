@@ -18,8 +18,8 @@ async fn hold(vectors: &[Vector], transient: u64, throttled: u64) {
     for (attempts, start, cap, statuses, expected, reason) in vectors {
         let budget = Budget::new();
         let _ = budget.reserve(500 - start).map(Reservation::spend);
-        let layer = layer().attempts(count(*attempts)).budget(budget.clone());
-        let layer = layer.transient(doubling(transient, *cap)).throttled(doubling(throttled, *cap));
+        let layer = layer().max_attempts(count(*attempts)).budget(budget.clone());
+        let layer = layer.transient_backoff(doubling(transient, *cap)).throttling_backoff(doubling(throttled, *cap));
         let answers = statuses.iter().map(|status| answer(*status)).collect();
         let (outcome, times) = run(&layer, request("GET"), answers).await;
         let name = format!("{attempts} attempts from {start}: {statuses:?}");
@@ -99,7 +99,7 @@ async fn the_aws_legacy_vectors_hold() {
 
 #[tokio::test(start_paused = true)]
 async fn transient_failures_and_throttling_have_scales_of_their_own() {
-    let layer = layer().attempts(count(5));
+    let layer = layer().max_attempts(count(5));
     let answers = vec![answer(500), answer(429), answer(503), answer(429), answer(200)];
     let (outcome, _) = run(&layer, request("GET"), answers).await;
     let record = record(&outcome).expect("five attempts");
@@ -118,7 +118,7 @@ async fn the_schedules_of_vendors_clients_are_those_of_their_dialects() {
         ("stripe", 6, &[500, 1_000, 2_000, 4_000, 5_000][..]),
     ] {
         let vendor = dialects::by_name(name).expect("it is shipped");
-        let layer = BackoffLayer::new(vendor).jitter(Jitter::None).attempts(count(attempts));
+        let layer = BackoffLayer::new(vendor).jitter(Jitter::None).max_attempts(count(attempts));
         let (outcome, times) = run(&layer, request("GET"), (0..attempts).map(|_| answer(500)).collect()).await;
         let waits: Vec<_> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
         assert_eq!((waits.as_slice(), stop(&outcome)), (expected, Some(EndReason::MaxAttempts)), "{name}");

@@ -207,7 +207,7 @@ fn published(limit: &PublishedLimit) -> Option<Limit> {
         Coverage::Routes(routes) => {
             let (first, others) = routes.split_first()?;
             let limit = Limit::new(first.clone(), limit.requests, limit.per);
-            Some(others.iter().cloned().fold(limit, Limit::also))
+            Some(others.iter().cloned().fold(limit, Limit::route))
         }
         _ => None,
     }

@@ -31,7 +31,7 @@ use crate::gcra::Gcra;
 /// let twenty = NonZeroU32::new(20).expect("it is not zero");
 /// // Ranex limits its authentication endpoints, and the tenant knows which ones they are.
 /// let auth = Limit::new("POST /v1/auth/token".parse()?, twenty, Duration::from_secs(60))
-///     .also("POST /v1/auth/refresh".parse()?);
+///     .route("POST /v1/auth/refresh".parse()?);
 /// let layer = PaceLayer::new(dialects::ranex()).limit(auth);
 /// # Ok::<(), redress_classify::InvalidRoute>(())
 /// ```
@@ -74,7 +74,7 @@ impl Limit {
 
     /// Counts the requests to another route as well: the limit is for all of its routes together.
     #[must_use]
-    pub fn also(mut self, route: Route) -> Self {
+    pub fn route(mut self, route: Route) -> Self {
         if let Some(routes) = &mut self.routes {
             routes.push(route);
         }

@@ -68,7 +68,7 @@ async fn a_limit_that_names_no_route_is_the_users_to_place() {
         service.clone().oneshot(auth("/v1/auth/token")).await.unwrap();
     }
     let limit = Limit::new("GET /v1/auth/token".parse().unwrap(), count(20), s(60));
-    let limit = limit.also("GET /v1/auth/{id}/refresh".parse().unwrap());
+    let limit = limit.route("GET /v1/auth/{id}/refresh".parse().unwrap());
     let service = serve(&PaceLayer::new(dialects::ranex()).limit(limit), &mock);
     handle.take();
     let start = Instant::now();

@@ -202,7 +202,7 @@ impl RedressLayer {
 
     /// Returns how long a call may take: the earlier of the deadlines of the stack and of its uppermost layer.
     fn longest_call(&self) -> Option<Duration> {
-        self.whole.deadline.into_iter().chain(self.backoff.longest_call()).min()
+        self.whole.deadline.into_iter().chain(self.backoff.configured_deadline()).min()
     }
 
     /// Returns the Classify layer with what is set on the whole stack: they bound how long it holds a success.

@@ -71,7 +71,7 @@ async fn a_call_that_is_held_back_says_when_by_the_clock_of_now() {
         let (wall, sends) = (Wall::new(), Arc::new(AtomicU32::new(0)));
         let layer = RedressLayer::new(dialects::generic())
             .pace(redress::PaceLayer::fail_fast)
-            .backoff(|backoff| backoff.attempts(std::num::NonZeroU32::MIN))
+            .backoff(|backoff| backoff.max_attempts(std::num::NonZeroU32::MIN))
             .clock(wall.clock());
         let counted = Arc::clone(&sends);
         let api = service_fn(move |_: Request<String>| {
@@ -96,7 +96,7 @@ async fn a_call_without_credentials_says_when_by_the_clock_of_now() {
         let layer = RedressLayer::new(dialects::generic())
             .clock(wall.clock())
             .credentials(Down, "https://api.example".parse().expect("an origin"))
-            .backoff(|backoff| backoff.attempts(std::num::NonZeroU32::MIN));
+            .backoff(|backoff| backoff.max_attempts(std::num::NonZeroU32::MIN));
         let api =
             service_fn(|_: Request<String>| async { Ok::<_, Infallible>(Response::new(Full::<Bytes>::default())) });
         let stack = layer.layer(api);

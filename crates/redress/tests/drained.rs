@@ -76,7 +76,7 @@ async fn connections(rest: usize) -> usize {
             decided.decided.notify_one();
             0
         };
-        backoff.jitter(Jitter::None).transient(wait).random(decide)
+        backoff.jitter(Jitter::None).transient_backoff(wait).random(decide)
     });
     let transport = Hyper::new(Client::builder(TokioExecutor::new()).build_http());
     let request = Request::get(url).body(Full::<Bytes>::default()).expect("legal parts");

@@ -134,7 +134,7 @@ async fn send(url: String, body: ReplayBody<Upload>) -> Response<impl Body> {
     let dialect = Dialect::from_toml("silent.toml", "name = \"silent\"\n").expect("the file is right");
     let at_once = Schedule { base: Duration::ZERO, factor: NonZeroU32::MIN, cap: Duration::ZERO };
     let transport = Hyper::new(Client::builder(TokioExecutor::new()).build_http());
-    let stack = RedressLayer::new(dialect).backoff(|backoff| backoff.transient(at_once)).layer(transport);
+    let stack = RedressLayer::new(dialect).backoff(|backoff| backoff.transient_backoff(at_once)).layer(transport);
     stack.oneshot(Request::put(url).body(body).expect("legal parts")).await.expect("an answer")
 }
 

@@ -106,7 +106,8 @@ async fn ten_thousand_callers_come_back_spread_after_an_outage() {
     let patient = Schedule { base: Duration::from_secs(1), factor: NonZeroU32::new(2).expect("two"), cap };
     let random = Mutex::new(fastrand::Rng::with_seed(31));
     let layer = layer.backoff(|backoff| {
-        let backoff = backoff.without_budget().attempts(NonZeroU32::new(1_000).expect("many")).transient(patient);
+        let backoff =
+            backoff.without_budget().max_attempts(NonZeroU32::new(1_000).expect("many")).transient_backoff(patient);
         backoff.random(move || random.lock().expect("whole").u32(..))
     });
     let sends = herd(layer, CALLERS).await;
@@ -146,9 +147,15 @@ async fn no_time_is_too_long_or_too_short() {
                     .deadline(time)
                     .attempt_timeout(time)
                     .backoff(|backoff| {
-                        let backoff =
-                            backoff.transient(schedule).throttled(schedule).throttle_wait(time).jitter(jitter);
-                        backoff.max_retry_after(time).attempts(NonZeroU32::MIN.saturating_add(3)).random(|| u32::MAX)
+                        let backoff = backoff
+                            .transient_backoff(schedule)
+                            .throttling_backoff(schedule)
+                            .default_throttle_wait(time)
+                            .jitter(jitter);
+                        backoff
+                            .max_retry_after(time)
+                            .max_attempts(NonZeroU32::MIN.saturating_add(3))
+                            .random(|| u32::MAX)
                     });
                 for status in [200, 429, 503] {
                     let transport = service_fn(move |_: Request<String>| async move {

@@ -156,7 +156,7 @@ async fn an_attempt_that_is_cut_or_fails_parks_nobody() {
     let slow = answer(200, None).after(Duration::from_secs(60));
     let (mock, handle) = mock(vec![slow, Answer::error("the connection broke"), answer(200, None)]);
     let layer = RedressLayer::new(dialects::ranex()).attempt_timeout(Duration::from_secs(1));
-    let layer = layer.backoff(|backoff| backoff.attempts(NonZeroU32::MIN));
+    let layer = layer.backoff(|backoff| backoff.max_attempts(NonZeroU32::MIN));
     let service = layer.layer(mock);
     for is_timeout in [true, false] {
         let error = service.clone().oneshot(request("GET", "/v1/a")).await.unwrap_err();

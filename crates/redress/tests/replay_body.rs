@@ -42,7 +42,7 @@ fn put<B>(url: &str, body: B) -> Request<B> {
 fn stack<S>(transport: S) -> Redress<S> {
     let dialect = Dialect::from_toml("silent.toml", "name = \"silent\"\n").expect("the file is right");
     RedressLayer::new(dialect)
-        .backoff(|backoff| backoff.attempts(NonZeroU32::new(3).expect("not zero")))
+        .backoff(|backoff| backoff.max_attempts(NonZeroU32::new(3).expect("not zero")))
         .layer(transport)
 }
 

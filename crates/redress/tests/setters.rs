@@ -56,7 +56,7 @@ fn set(layer: RedressLayer, setter: Setter) -> RedressLayer {
         Partition => layer.partition(tenant),
         Backoff(is_replaced, own) => layer.backoff(|backoff| {
             let backoff = if is_replaced { BackoffLayer::new(dialect) } else { backoff };
-            let backoff = backoff.jitter(Jitter::None).attempts(NonZeroU32::MIN.saturating_add(1));
+            let backoff = backoff.jitter(Jitter::None).max_attempts(NonZeroU32::MIN.saturating_add(1));
             own.map(|own| backoff.clone().deadline(s(own))).unwrap_or(backoff)
         }),
         Pace(is_replaced, own) => layer.pace(|pace| {

@@ -55,7 +55,7 @@ async fn an_expired_token_at_200_is_refreshed_and_the_post_sent_again() {
     let login = JsonLogin::vlens(logins, URL, "key", "user", "password").unwrap();
     let budget = Budget::new();
     let layer = RedressLayer::new(expiring()).credentials(login, URL.parse().unwrap());
-    let layer = layer.backoff(|backoff| backoff.budget(budget.clone()).attempts(NonZeroU32::MIN));
+    let layer = layer.backoff(|backoff| backoff.budget(budget.clone()).max_attempts(NonZeroU32::MIN));
     let response = layer.layer(calls).oneshot(request("POST")).await.unwrap().ok_or_api_error().unwrap();
     let record = response.record().expect("it was sent twice");
     assert_eq!((record.attempts().len(), record.end_reason(), budget.level()), (2, EndReason::Success, 500));

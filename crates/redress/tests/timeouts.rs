@@ -175,7 +175,7 @@ async fn an_attempt_timeout_is_neither_throttling_nor_a_failure_of_the_credentia
             let cost = attempt.budget_before.zip(attempt.budget_after).map(|(before, after)| before - after);
             assert_eq!(
                 cost,
-                Some(if sends == 1 { 0 } else { Budget::TRANSIENT }),
+                Some(if sends == 1 { 0 } else { Budget::TRANSIENT_COST }),
                 "{method}: the price of no throttling"
             );
         }

@@ -46,7 +46,7 @@ fn layer() -> RedressLayer {
         factor: std::num::NonZeroU32::MIN,
         cap: Duration::from_millis(1),
     };
-    RedressLayer::new(dialects::ranex()).backoff(|backoff| backoff.transient(quick))
+    RedressLayer::new(dialects::ranex()).backoff(|backoff| backoff.transient_backoff(quick))
 }
 
 /// A server that reads a request, writes these bytes and closes the connection.

@@ -40,8 +40,8 @@ use super::table::Table;
 /// let layer = BackoffLayer::new(dialects::veridia()).budget(by_tenant.clone());
 ///
 /// let request = |tenant: &str| Request::get("https://api.example/").header("x-tenant", tenant).body(());
-/// let _ = by_tenant.of(&request("a")?).reserve(Budget::TRANSIENT).map(redress_backoff::Reservation::spend);
-/// assert_eq!((by_tenant.of(&request("a")?).level(), by_tenant.of(&request("b")?).level()), (86, 100));
+/// let _ = by_tenant.for_request(&request("a")?).reserve(Budget::TRANSIENT_COST).map(redress_backoff::Reservation::spend);
+/// assert_eq!((by_tenant.for_request(&request("a")?).level(), by_tenant.for_request(&request("b")?).level()), (86, 100));
 /// # Ok::<(), http::Error>(())
 /// ```
 #[derive(Clone)]
@@ -110,7 +110,7 @@ impl Budgets {
 
     /// Returns the budget from which the retries of this request are taken.
     #[must_use]
-    pub fn of<B>(&self, request: &Request<B>) -> Budget {
+    pub fn for_request<B>(&self, request: &Request<B>) -> Budget {
         self.budget(self.key(&About::of(request), None))
     }
 

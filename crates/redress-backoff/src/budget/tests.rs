@@ -90,12 +90,12 @@ fn debug_shows_the_tokens() {
     assert_eq!(format!("{budget:?}"), "Budget { level: 15, reserved: 5, capacity: 20 }");
     assert_eq!(format!("{:?}", Budgets::from(budget.clone())), format!("{budget:?}"));
     let keyed = Budgets::keyed(7, |_, _, _| "secret".into());
-    let _ = keyed.of(&Request::new(()));
+    let _ = keyed.for_request(&Request::new(()));
     assert_eq!(format!("{keyed:?}"), "Budgets { capacity: 7, keys: 1, .. }");
 }
 
 fn spend(budgets: &Budgets, url: &str, tokens: u32) -> u32 {
-    let budget = budgets.of(&Request::get(url).body(()).expect("a URL"));
+    let budget = budgets.for_request(&Request::get(url).body(()).expect("a URL"));
     let _ = budget.reserve(tokens).map(Reservation::spend);
     budget.level()
 }
@@ -111,9 +111,9 @@ fn each_authority_has_its_own_bucket_however_it_is_spelled() {
     assert_eq!(spend(&budgets, "http://api.example:80/", 100), 300);
     assert_eq!(spend(&budgets, "https://example/", 100), 400);
     let relative = |host: &str| Request::get("/a").header("host", host).body(()).expect("a path");
-    let _ = budgets.of(&relative("one.example")).reserve(100).map(Reservation::spend);
-    assert_eq!(budgets.of(&relative("ONE.example")).level(), 400);
-    assert_eq!(budgets.of(&relative("two.example")).level(), 500);
+    let _ = budgets.for_request(&relative("one.example")).reserve(100).map(Reservation::spend);
+    assert_eq!(budgets.for_request(&relative("ONE.example")).level(), 400);
+    assert_eq!(budgets.for_request(&relative("two.example")).level(), 500);
     let shared = budgets.clone();
     assert_eq!(spend(&shared, "https://api.example", 100), 100, "clones share the buckets");
     assert_eq!(spend(&budgets, "https://api.example", 0), 100);
@@ -148,7 +148,7 @@ fn a_look_at_a_level_makes_no_bucket() {
     assert_eq!((table.level(1), table.level(2), table.len()), (6, 20, 1));
     let budgets = Budgets::per_authority();
     let request = Request::get("https://api.example/").body(()).expect("a URL");
-    let _ = budgets.of(&request).reserve(100).map(Reservation::spend);
+    let _ = budgets.for_request(&request).reserve(100).map(Reservation::spend);
     assert_eq!(budgets.level(budgets.key(&About::of(&request), None)), 400);
     assert_eq!(Budgets::from(Budget::with_capacity(7)).level(0), 7);
 }

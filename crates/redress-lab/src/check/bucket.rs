@@ -21,7 +21,7 @@ pub(super) const AWS_BUCKET: Check = Check {
 
 fn values(trial: &Trial<'_>) -> Vec<Value> {
     let tokens = trial.count("tokens", 500);
-    [(429, Budget::THROTTLED), (503, Budget::TRANSIENT)]
+    [(429, Budget::THROTTLING_COST), (503, Budget::TRANSIENT_COST)]
         .map(|(status, cost)| at(status, cost, tokens, trial.seed))
         .to_vec()
 }

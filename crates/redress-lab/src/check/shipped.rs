@@ -27,8 +27,8 @@ impl Shipped {
 
     pub(super) fn new(name: &'static str, retries: u32, schedule: Schedule, jitter: Jitter) -> Self {
         let attempts = NonZeroU32::MIN.saturating_add(retries);
-        let layer = BackoffLayer::new(dialects::generic()).attempts(attempts).jitter(jitter);
-        let layer = layer.transient(schedule).throttled(schedule).without_budget();
+        let layer = BackoffLayer::new(dialects::generic()).max_attempts(attempts).jitter(jitter);
+        let layer = layer.transient_backoff(schedule).throttling_backoff(schedule).without_budget();
         Self { layer, name, retries: retries > 0 }
     }
 }

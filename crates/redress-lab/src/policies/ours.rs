@@ -136,16 +136,16 @@ impl Default for Ours {
 impl Settings {
     fn backoff(&self, mut layer: BackoffLayer) -> BackoffLayer {
         if let Some(attempts) = self.attempts {
-            layer = layer.attempts(attempts);
+            layer = layer.max_attempts(attempts);
         }
         if let Some(jitter) = self.jitter {
             layer = layer.jitter(jitter.into());
         }
         if let Some(wait) = self.transient {
-            layer = layer.transient(wait.into());
+            layer = layer.transient_backoff(wait.into());
         }
         if let Some(wait) = self.throttled {
-            layer = layer.throttled(wait.into());
+            layer = layer.throttling_backoff(wait.into());
         }
         if let Some(longest) = self.max_retry_after {
             layer = layer.max_retry_after(longest);

@@ -29,14 +29,14 @@ async fn a_refused_connection_is_retried_whatever_the_method_and_bounded() {
             let record = error.record().expect("an error has one");
             assert_eq!((record.attempts().len(), record.end_reason()), (3, EndReason::MaxAttempts), "{method}");
         }
-        assert_eq!(budget.level(), 500 - 4 * Budget::TRANSIENT, "two retries of each call");
+        assert_eq!(budget.level(), 500 - 4 * Budget::TRANSIENT_COST, "two retries of each call");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_refused_connection_costs_no_more_than_the_budget() {
     let (_socket, url) = bound();
-    let layer = layer().backoff(|backoff| backoff.budget(Budget::with_capacity(Budget::TRANSIENT)));
+    let layer = layer().backoff(|backoff| backoff.budget(Budget::with_capacity(Budget::TRANSIENT_COST)));
     let attempts = |error: redress::Error| error.record().map(|record| (record.attempts().len(), record.end_reason()));
     let first = send(&layer, hyper(), request("POST", &url)).await.expect_err("nobody listens");
     assert_eq!(attempts(first), Some((2, EndReason::Budget)));

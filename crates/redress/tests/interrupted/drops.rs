@@ -54,14 +54,14 @@ async fn run(scenario: Scenario, polls: usize, drop: Drop) -> bool {
     let issuer = logins.map(login);
     let layer = RedressLayer::new(dialect());
     // The longest waits, so that there is time for things to happen in them.
-    let layer = layer.backoff(|backoff| backoff.budget(budget.clone()).transient(WAITS).random(|| u32::MAX));
+    let layer = layer.backoff(|backoff| backoff.budget(budget.clone()).transient_backoff(WAITS).random(|| u32::MAX));
     let (layer, login_handle) = match issuer {
         Some((login, handle)) => (layer.credentials(login, URL.parse().unwrap()), Some(handle)),
         None => (layer, None),
     };
     let layer = change(layer.pace(|pace| pace.random(|| u32::MAX)));
     let others = other.map(|(later, answers)| {
-        let once = layer.clone().backoff(|backoff| backoff.attempts(NonZeroU32::MIN));
+        let once = layer.clone().backoff(|backoff| backoff.max_attempts(NonZeroU32::MIN));
         let call = once.layer(mock(answers).0).oneshot(request(asked.method().as_str()));
         (
             later,

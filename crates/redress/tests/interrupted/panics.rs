@@ -173,13 +173,13 @@ async fn a_panic_in_a_call_comes_up_to_its_caller_and_harms_nobody_else() {
         // Before the retry is sent: what was reserved for it comes back.
         (Trap::Copy(2), 1, 0),
         // In the retry, and behind it.
-        (Trap::Call(2), 1, Budget::TRANSIENT),
-        (Trap::Answer(2), 2, Budget::TRANSIENT),
-        (Trap::Body(2), 2, Budget::TRANSIENT),
+        (Trap::Call(2), 1, Budget::TRANSIENT_COST),
+        (Trap::Answer(2), 2, Budget::TRANSIENT_COST),
+        (Trap::Body(2), 2, Budget::TRANSIENT_COST),
         // In the replay.
-        (Trap::Copy(3), 2, Budget::TRANSIENT),
-        (Trap::Call(3), 2, Budget::TRANSIENT),
-        (Trap::Answer(3), 3, Budget::TRANSIENT),
+        (Trap::Copy(3), 2, Budget::TRANSIENT_COST),
+        (Trap::Call(3), 2, Budget::TRANSIENT_COST),
+        (Trap::Answer(3), 3, Budget::TRANSIENT_COST),
     ] {
         let rig = Rig::new(trap);
         let panic = rig.call().await.expect_err("the panic comes up");
@@ -220,5 +220,5 @@ async fn assert_others_go_on(rig: &Rig, trap: Trap) {
     tokio::time::sleep(Duration::from_secs(120)).await;
     let status = rig.call_on(upstream(rig.fuse.clone()).0).await.unwrap_or_else(|panic| panic!("{trap:?}: {panic}"));
     assert_eq!(status.unwrap_or_else(|error| panic!("{trap:?}: {error:?}")), 200, "{trap:?}");
-    assert!(rig.budget.level() >= 500 - Budget::TRANSIENT, "{trap:?}: a success gives back what its retry took");
+    assert!(rig.budget.level() >= 500 - Budget::TRANSIENT_COST, "{trap:?}: a success gives back what its retry took");
 }

@@ -32,7 +32,7 @@ pub(crate) struct Scenario {
     pub(crate) succeeds: bool,
 }
 
-const T: u32 = Budget::TRANSIENT;
+const T: u32 = Budget::TRANSIENT_COST;
 const MS: Duration = Duration::from_millis(1);
 
 /// Makes every scenario, with answers that come after this delay.
@@ -88,7 +88,7 @@ fn answers() -> Vec<Scenario> {
             "throttled with a hint, then a success",
             "POST",
             vec![hinted(429, "3"), hinted(429, "1"), answer(200, SUCCESS)],
-            &[0, Budget::THROTTLED, Budget::THROTTLED],
+            &[0, Budget::THROTTLING_COST, Budget::THROTTLING_COST],
         ),
         Scenario { succeeds: false, ..scenario("a hint beyond all patience", "GET", vec![hinted(503, "9999")], &[0]) },
         Scenario { succeeds: false, ..scenario("what must not be repeated", "POST", vec![answer(500, "")], &[0]) },
@@ -175,7 +175,7 @@ fn limits() -> Vec<Scenario> {
         },
         Scenario {
             succeeds: false,
-            capacity: Budget::TRANSIENT,
+            capacity: Budget::TRANSIENT_COST,
             ..scenario("a budget for one retry", "GET", vec![answer(503, ""), answer(503, "")], &[0, T])
         },
         Scenario { succeeds: false, capacity: 0, ..scenario("no budget", "GET", vec![answer(503, "")], &[0]) },

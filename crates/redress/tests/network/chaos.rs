@@ -101,10 +101,9 @@ fn layer(seed: u64, budget: &Budget) -> RedressLayer {
     let jitter = Mutex::new(fastrand::Rng::with_seed(seed));
     let random = move || jitter.lock().unwrap().u32(..);
     let layer = RedressLayer::new(dialects::generic()).credentials(issuer, URL.parse().unwrap());
-    layer
-        .attempt_timeout(TIMEOUT)
-        .deadline(DEADLINE)
-        .backoff(|backoff| backoff.budget(budget.clone()).transient(quick).throttled(quick).random(random))
+    layer.attempt_timeout(TIMEOUT).deadline(DEADLINE).backoff(|backoff| {
+        backoff.budget(budget.clone()).transient_backoff(quick).throttling_backoff(quick).random(random)
+    })
 }
 
 async fn call(layer: RedressLayer, wire: Wire, method: &'static str, call: u32) -> Ended {
@@ -213,13 +212,21 @@ impl Ended {
         let followed = record.attempts().windows(2).filter(|pair| pair[0].wait.is_some() && !is_last(&pair[1]));
         let class = followed.map(|pair| pair[0].verdict.as_ref().map(redress::Verdict::class));
         class
-            .map(|class| if class == Some(Class::RateLimited) { Budget::THROTTLED } else { Budget::TRANSIENT })
+            .map(
+                |class| {
+                    if class == Some(Class::RateLimited) { Budget::THROTTLING_COST } else { Budget::TRANSIENT_COST }
+                },
+            )
             .collect()
     }
 
     /// Returns what the call gave back by its success.
     fn earned(&self) -> u32 {
-        if matches!(self.result, Ok(200)) { self.spent().last().copied().unwrap_or(Budget::FIRST_TRY) } else { 0 }
+        if matches!(self.result, Ok(200)) {
+            self.spent().last().copied().unwrap_or(Budget::FIRST_ATTEMPT_REFILL)
+        } else {
+            0
+        }
     }
 
     fn kind(&self) -> String {

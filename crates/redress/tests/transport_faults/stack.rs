@@ -16,7 +16,7 @@ pub(crate) fn layer() -> RedressLayer {
         factor: std::num::NonZeroU32::MIN,
         cap: Duration::from_millis(1),
     };
-    RedressLayer::new(dialects::generic()).backoff(|backoff| backoff.transient(quick).throttled(quick))
+    RedressLayer::new(dialects::generic()).backoff(|backoff| backoff.transient_backoff(quick).throttling_backoff(quick))
 }
 
 pub(crate) fn request(method: &str, url: &str) -> Request<String> {

@@ -101,8 +101,8 @@ pub(super) async fn of_keys() -> Vec<Shown> {
     assert!(error.is_paced());
     assert_silent("redress-classify::Error", &(both(&error) + &chain(&error)));
     assert_silent("what holds a request back", &holding);
-    let budgets = Budgets::keyed(Budget::TRANSIENT, |_, _, _| "c4n4ry-key".into());
-    let owing = budgets.of(&request("GET")).reserve(Budget::TRANSIENT).expect("the bucket is full");
+    let budgets = Budgets::keyed(Budget::TRANSIENT_COST, |_, _, _| "c4n4ry-key".into());
+    let owing = budgets.for_request(&request("GET")).reserve(Budget::TRANSIENT_COST).expect("the bucket is full");
     let key = IdempotencyKey::new("c4n4ry-key").unwrap();
     assert_eq!(key.as_str(), "c4n4ry-key");
     vec![
