@@ -1,7 +1,7 @@
 //! How many retries an upstream gets: a bucket of tokens that successes refill.
 
 mod bucket;
-mod keyed;
+mod budgets;
 #[cfg(all(test, loom))]
 mod models;
 mod sync;
@@ -12,8 +12,8 @@ mod tests;
 use std::fmt;
 
 use self::bucket::Bucket;
-pub use self::keyed::Budgets;
-pub(crate) use self::keyed::{About, Keys};
+pub use self::budgets::Budgets;
+pub(crate) use self::budgets::{About, Keys};
 use self::sync::Arc;
 
 /// A bucket of tokens, shared by its clones, from which every retry takes some and every success gives some back.

@@ -11,13 +11,13 @@ use redress_classify::{
 use tokio::time::Instant;
 
 use crate::budget::{About, Budget, Reservation};
-use crate::copy::RequestCopy;
 use crate::decision::{Decision, Situation, decide, has_retry_after};
-use crate::drain::Wait;
 use crate::idempotency::is_idempotent;
-use crate::key::{self, is_keyed};
+use crate::idempotency_key::{self, is_keyed};
+use crate::request_copy::RequestCopy;
 use crate::settings::Settings;
 use crate::telemetry;
+use crate::wait::Wait;
 
 /// What is remembered between the attempts of a call.
 pub(crate) struct Call<B> {
@@ -285,7 +285,7 @@ impl<B: CloneBody> Call<B> {
             has_retry_after: reply.is_some_and(|reply| reply.has_retry_after),
             replayable: self.is_replayable(),
             idempotent: copy.is_some_and(|copy| is_idempotent(copy, settings)),
-            keyed: copy.is_some_and(|copy| is_keyed(copy.values(key::header(settings)))),
+            keyed: copy.is_some_and(|copy| is_keyed(copy.values(idempotency_key::header(settings)))),
             attempts: self.attempts,
             failures,
             last_wait: self.past.iter().rev().find_map(|attempt| attempt.wait),

@@ -14,9 +14,9 @@ use tokio::time::{Instant, Sleep};
 use tower_service::Service;
 
 use crate::call::{Call, Next};
-use crate::drain::Wait;
-use crate::key;
+use crate::idempotency_key;
 use crate::settings::Settings;
+use crate::wait::Wait;
 
 pin_project! {
     /// The future of a [`Backoff`](crate::Backoff) service.
@@ -63,7 +63,7 @@ where
     /// Sends the request, unless its own deadline has passed.
     #[inline]
     pub(crate) fn new(mut service: S, mut request: Request<B>, settings: Arc<Settings>) -> Self {
-        key::stamp(&mut request, &settings);
+        idempotency_key::stamp(&mut request, &settings);
         let is_late = Deadline::from_request(&request).is_some_and(|deadline| deadline.has_passed(Instant::now()));
         let call = Call::new(&request, settings);
         let state = if is_late { State::Late } else { State::Attempt { future: service.call(request) } };

@@ -2,8 +2,8 @@
 
 use http::Method;
 
-use crate::copy::RequestCopy;
-use crate::key::{self, is_keyed};
+use crate::idempotency_key::{self, is_keyed};
+use crate::request_copy::RequestCopy;
 use crate::settings::Settings;
 
 /// Says for one request whether it is idempotent; put it into the request's extensions.
@@ -28,7 +28,7 @@ pub(crate) fn is_idempotent<B>(request: &RequestCopy<B>, settings: &Settings) ->
     let (method, path) = (&request.method, request.uri.path());
     is_idempotent_method(method)
         || settings.dialect.is_idempotent(method.as_str(), path)
-        || is_keyed(request.values(key::header(settings)))
+        || is_keyed(request.values(idempotency_key::header(settings)))
 }
 
 fn is_idempotent_method(method: &Method) -> bool {

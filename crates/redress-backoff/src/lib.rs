@@ -89,24 +89,24 @@
 
 mod budget;
 mod call;
-mod copy;
 mod decision;
-mod drain;
-mod foresight;
 mod future;
 mod idempotency;
-mod key;
+mod idempotency_key;
 mod layer;
+mod request_copy;
 mod schedule;
 mod service;
 mod settings;
 mod telemetry;
+mod wait;
+mod would_retry;
 
 pub use budget::{Budget, Budgets, Reservation};
 pub use decision::has_retry_after;
 pub use future::ResponseFuture;
 pub use idempotency::Idempotent;
-pub use key::{IdempotencyKey, InvalidIdempotencyKey, RequestExt};
+pub use idempotency_key::{IdempotencyKey, InvalidIdempotencyKey, RequestExt};
 pub use layer::BackoffLayer;
 pub use schedule::Jitter;
 pub use service::Backoff;

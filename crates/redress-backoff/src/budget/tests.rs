@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use http::Request;
 use proptest::prelude::*;
 
-use super::keyed::About;
+use super::budgets::About;
 use super::table::Table;
 use super::*;
 

@@ -4,11 +4,11 @@ use http::{Request, response};
 use redress_classify::{EndReason, Verdict};
 use tokio::time::Instant;
 
-use crate::copy::RequestCopy;
 use crate::decision::{Decision, Situation, decide, has_retry_after};
 use crate::idempotency::is_idempotent;
-use crate::key::{self, is_keyed};
+use crate::idempotency_key::{self, is_keyed};
 use crate::layer::BackoffLayer;
+use crate::request_copy::RequestCopy;
 
 impl BackoffLayer {
     /// Returns whether a first attempt that ended with this response would be followed by a second one.
@@ -41,7 +41,7 @@ impl BackoffLayer {
     ) -> Result<(), EndReason> {
         let settings = &self.settings;
         let mut request = request.clone();
-        key::stamp(&mut request, settings);
+        idempotency_key::stamp(&mut request, settings);
         let Some(copy) = RequestCopy::of(&request) else { return Err(EndReason::NotClonable) };
         let now = Instant::now();
         let situation = Situation {
@@ -50,7 +50,7 @@ impl BackoffLayer {
             has_retry_after: has_retry_after(&head.headers, settings.clock.wall(now)),
             replayable: true,
             idempotent: is_idempotent(&copy, settings),
-            keyed: is_keyed(copy.values(key::header(settings))),
+            keyed: is_keyed(copy.values(idempotency_key::header(settings))),
             attempts: 1,
             failures: 1,
             last_wait: None,
