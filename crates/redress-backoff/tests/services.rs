@@ -15,7 +15,7 @@ use common::*;
 use http::{Request, Response};
 use redress_backoff::Budget;
 use redress_classify::{EndReason, Phase, TransportError};
-use redress_sandbox::Bell;
+use redress_sandbox::WakeCounter;
 use redress_sandbox::strict_mock::BoxError;
 use tokio::time::Instant;
 use tower::{Layer, Service, ServiceExt};
@@ -161,7 +161,7 @@ async fn the_service_that_was_readied_is_the_one_that_is_called() {
     assert_eq!((handle.calls(), handle.abandoned()), (4, 0));
 }
 
-fn poll_with<F: Future>(call: Pin<&mut F>, bell: &Bell) -> Poll<F::Output> {
+fn poll_with<F: Future>(call: Pin<&mut F>, bell: &WakeCounter) -> Poll<F::Output> {
     call.poll(&mut Context::from_waker(&bell.waker()))
 }
 
@@ -173,19 +173,19 @@ async fn the_last_waker_is_woken_and_no_other() {
         ("at the deadline", answer(500).after(ms(60_000)), ms(5_001)),
     ] {
         let (mock, handle) = mock([failure, answer(200)]);
-        let (first, second) = (Bell::new(), Bell::new());
+        let (first, second) = (WakeCounter::new(), WakeCounter::new());
         let mut call = Box::pin(layer().deadline(ms(5_000)).layer(mock).oneshot(request("GET")));
         assert!(poll_with(call.as_mut(), &first).is_pending(), "{name}");
         assert!(poll_with(call.as_mut(), &second).is_pending(), "{name}");
         assert!(poll_with(call.as_mut(), &second).is_pending(), "{name}: a poll for nothing does no harm");
         tokio::time::advance(advance).await;
         tokio::task::yield_now().await;
-        assert_eq!((first.rings(), second.rings()), (0, 1), "{name}");
+        assert_eq!((first.count(), second.count()), (0, 1), "{name}");
         let _ = poll_with(call.as_mut(), &second);
         drop(call);
-        let rung = second.rings();
+        let rung = second.count();
         tokio::time::advance(ms(120_000)).await;
-        assert_eq!((second.rings(), handle.in_flight()), (rung, 0), "{name}: nobody is woken after the drop");
+        assert_eq!((second.count(), handle.in_flight()), (rung, 0), "{name}: nobody is woken after the drop");
     }
 }
 

@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use common::{URL, answer, close, layer, limit, ms, refused_after, request, s, serve, server, spawn, times};
 use http::{Request, Response};
 use redress_classify::{BoxError, Phase};
-use redress_sandbox::Bell;
+use redress_sandbox::WakeCounter;
 use redress_sandbox::strict_mock::StrictMock;
 use tokio::time::{Instant, advance, sleep};
 use tower::{Layer, Service, ServiceExt};
@@ -27,11 +27,11 @@ async fn it_is_ready_when_the_service_below_is_whatever_gate_and_limits_say() {
     drop(service);
     handle.set_limit(0);
     let mut service = serve(&layer(), &mock);
-    let bell = Bell::new();
+    let bell = WakeCounter::new();
     let waker = bell.waker();
     assert!(service.poll_ready(&mut Context::from_waker(&waker)).is_pending());
     handle.set_limit(1);
-    assert_eq!(bell.rings(), 1);
+    assert_eq!(bell.count(), 1);
     assert!(service.poll_ready(&mut Context::from_waker(&waker)).is_ready());
 }
 
@@ -118,30 +118,30 @@ async fn the_last_waker_is_woken_and_nobody_is_polled_more_often_than_something_
     close(&service, 2).await;
     let mut ready = service.clone();
     let mut parked = pin!(ready.ready().await.unwrap().call(request(URL)));
-    let (old, new) = (Bell::new(), Bell::new());
+    let (old, new) = (WakeCounter::new(), WakeCounter::new());
     let (old_waker, new_waker) = (old.waker(), new.waker());
     for waker in [&old_waker, &old_waker, &new_waker, &new_waker] {
         assert!(parked.as_mut().poll(&mut Context::from_waker(waker)).is_pending());
     }
     layer.gate().open(&request(URL));
-    assert_eq!((old.rings(), new.rings()), (0, 1), "opened by hand");
+    assert_eq!((old.count(), new.count()), (0, 1), "opened by hand");
     assert!(parked.as_mut().poll(&mut Context::from_waker(&new_waker)).is_pending(), "the limit's turn is at 2 s");
     let mut ready = service.clone();
     let mut behind = pin!(ready.ready().await.unwrap().call(request(URL)));
-    let (old, behind_bell) = (Bell::new(), Bell::new());
+    let (old, behind_bell) = (WakeCounter::new(), WakeCounter::new());
     let (old_waker, behind_waker) = (old.waker(), behind_bell.waker());
     for waker in [&old_waker, &behind_waker, &old_waker, &behind_waker] {
         assert!(behind.as_mut().poll(&mut Context::from_waker(waker)).is_pending());
     }
     advance(ms(2_001)).await;
     sleep(ms(1)).await;
-    assert_eq!((new.rings(), behind_bell.rings()), (2, 0), "one timer, for the first");
+    assert_eq!((new.count(), behind_bell.count()), (2, 0), "one timer, for the first");
     assert!(parked.as_mut().poll(&mut Context::from_waker(&new_waker)).is_ready());
-    assert_eq!((old.rings(), behind_bell.rings()), (0, 1), "who is first now is told so");
+    assert_eq!((old.count(), behind_bell.count()), (0, 1), "who is first now is told so");
     assert!(behind.as_mut().poll(&mut Context::from_waker(&behind_waker)).is_pending());
     advance(ms(2_001)).await;
     sleep(ms(1)).await;
-    assert_eq!((old.rings(), behind_bell.rings()), (0, 2));
+    assert_eq!((old.count(), behind_bell.count()), (0, 2));
     assert!(behind.as_mut().poll(&mut Context::from_waker(&behind_waker)).is_ready());
 }
 

@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use common::{Api, Issuer, Rig, get, give, grant, s};
-use redress_sandbox::Bell;
+use redress_sandbox::WakeCounter;
 use tower::ServiceExt;
 
-fn poll<F: Future>(call: &mut Pin<Box<F>>, bell: &Bell) -> Poll<F::Output> {
+fn poll<F: Future>(call: &mut Pin<Box<F>>, bell: &WakeCounter) -> Poll<F::Output> {
     call.as_mut().poll(&mut Context::from_waker(&bell.waker()))
 }
 
@@ -23,7 +23,7 @@ async fn the_last_waker_is_woken_and_no_other() {
         if deadline {
             rig.layer = rig.layer.deadline(s(60));
         }
-        let [old, new, gone, other] = std::array::from_fn(|_| Bell::new());
+        let [old, new, gone, other] = std::array::from_fn(|_| WakeCounter::new());
         let mut moved = Box::pin(rig.service().oneshot(get()));
         let mut dropped = Box::pin(rig.service().oneshot(get()));
         let mut stays = Box::pin(rig.service().oneshot(get()));
@@ -33,13 +33,13 @@ async fn the_last_waker_is_woken_and_no_other() {
         assert!(poll(&mut dropped, &gone).is_pending() && poll(&mut stays, &other).is_pending());
         drop(dropped);
         tokio::time::sleep(s(2)).await;
-        assert_eq!((old.rings(), new.rings(), gone.rings(), other.rings()), (0, 1, 0, 1), "deadline: {deadline}");
+        assert_eq!((old.count(), new.count(), gone.count(), other.count()), (0, 1, 0, 1), "deadline: {deadline}");
         assert_eq!(rig.issuer.asked(), ["login"]);
         assert!(poll(&mut moved, &new).is_pending() && poll(&mut stays, &other).is_pending(), "the API is asked");
         drop((moved, stays));
-        let rings = (new.rings(), other.rings());
+        let rings = (new.count(), other.count());
         tokio::time::sleep(s(120)).await;
-        assert_eq!((new.rings(), other.rings()), rings, "nobody is woken after the drop");
+        assert_eq!((new.count(), other.count()), rings, "nobody is woken after the drop");
     }
 }
 

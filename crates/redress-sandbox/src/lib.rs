@@ -3,8 +3,8 @@
 //! A [`Sandbox`] plays one [`Vendor`]: its routes, its error envelope, its limits and headers, with the state in memory. A
 //! script of [`Fault`]s makes chosen requests fail: an error status, a lost answer, half a body, a gateway's HTML page. A
 //! log of [`Entry`]s shows what arrived and what was answered. [`StrictMock`](strict_mock::StrictMock) is a tower service
-//! that panics when a layer breaks the contract of `Service`; [`AtOnce`] is one that costs nothing. [`Recorder`] remembers
-//! `tracing` events, and [`Bell`] counts how often it is woken.
+//! that panics when a layer breaks the contract of `Service`, and [`FixedResponse`] a service without any cost.
+//! [`Recorder`] collects `tracing` events, and [`WakeCounter`] counts wake-ups.
 //!
 //! | vendor | an error is | credentials | state witnesses |
 //! |---|---|---|---|
@@ -51,18 +51,17 @@
 pub mod program;
 pub mod strict_mock;
 
-mod at_once;
-mod bell;
 mod clock;
 mod code;
 mod credential;
 mod fault;
 mod fields;
+mod fixed_response;
 mod ids;
+mod json_path;
 mod limits;
 mod log;
 mod outcome;
-mod place;
 mod queue;
 mod recorder;
 mod reply;
@@ -75,18 +74,19 @@ mod server;
 mod shared;
 mod tokens;
 mod vendor;
+mod wake_counter;
 
-pub use at_once::AtOnce;
-pub use bell::Bell;
 pub use code::Code;
 pub use credential::Credential;
 pub use fault::Fault;
+pub use fixed_response::FixedResponse;
 pub use log::Entry;
 pub use recorder::Recorder;
 pub use sandbox::Sandbox;
 pub use script::{Script, ScriptError};
 pub use vendor::vlens::code as vlens;
 pub use vendor::{UnknownVendor, Vendor};
+pub use wake_counter::WakeCounter;
 
 /// Compiles the example of the README.
 #[cfg(doctest)]

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 
 use crate::code::Code;
 use crate::fault::Fault;
+use crate::json_path::insert;
 use crate::outcome::{Outcome, Problem, Success};
-use crate::place::put;
 use crate::vendor::{Api, Call};
 
 /// A server without routes of its own: what no script answers is a success with an empty object.
@@ -87,7 +87,7 @@ fn body(dialect: &Dialect, outcome: &Outcome, request_id: Option<&str>) -> Bytes
 }
 
 fn put_first(body: &mut Value, places: &[Origin], value: &Value) {
-    places.iter().any(|place| matches!(place, Origin::Body(path) if put(body, path, value.clone())));
+    places.iter().any(|place| matches!(place, Origin::Body(path) if insert(body, path, value.clone())));
 }
 
 fn bytes(value: &Value) -> Bytes {

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body_util::Full;
 use redress::{Budget, Credentials, Dialect, Failure, RedressLayer, TokenSet, dialects};
-use redress_sandbox::AtOnce;
+use redress_sandbox::FixedResponse;
 use tower::util::MapRequest;
 use tower::{Layer, Service, ServiceExt};
 
@@ -20,8 +20,8 @@ const URL: &str = "https://api.example/v1/things";
 type Asked = Request<Full<Bytes>>;
 
 /// Answers at once, and sees that the token is on the request.
-fn transport(body: &'static str) -> MapRequest<AtOnce, fn(Asked) -> Asked> {
-    AtOnce::new(Bytes::from_static(body.as_bytes())).map_request(|request: Asked| {
+fn transport(body: &'static str) -> MapRequest<FixedResponse, fn(Asked) -> Asked> {
+    FixedResponse::new(Bytes::from_static(body.as_bytes())).map_request(|request: Asked| {
         assert!(request.headers().contains_key("authorization"), "the token is on it");
         request
     })
@@ -96,7 +96,7 @@ fn a_success_that_is_there_at_once_registers_no_timer() {
             }
         }
         for (name, dialect, body) in cases() {
-            let mut service = RedressLayer::new(dialect).layer(AtOnce::new(Bytes::from_static(body.as_bytes())));
+            let mut service = RedressLayer::new(dialect).layer(FixedResponse::new(Bytes::from_static(body.as_bytes())));
             assert!(send(&mut service, request()).extensions().is_empty(), "{name}: with the defaults");
         }
     });

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use redress_classify::{ReplayBody, ReplayError};
-use redress_sandbox::Bell;
+use redress_sandbox::WakeCounter;
 
 /// What a poll of the body gives.
 #[derive(Clone, Copy, Debug)]
@@ -159,7 +159,7 @@ pub(crate) fn read(mut body: ReplayBody<Script>) -> Got {
 }
 
 /// A bell, and what rings it.
-pub(crate) fn bell() -> (Waker, Bell) {
-    let bell = Bell::new();
+pub(crate) fn bell() -> (Waker, WakeCounter) {
+    let bell = WakeCounter::new();
     (bell.waker(), bell)
 }

@@ -1,4 +1,4 @@
-use redress_sandbox::Bell;
+use redress_sandbox::WakeCounter;
 
 use super::*;
 use crate::parking::tests::{S, parking};
@@ -67,13 +67,13 @@ fn who_is_let_out_by_hand_is_woken_and_who_leaves_is_forgotten() {
     lot.park(&a, ALL, parking(now, S), now);
     lot.park(&b, ALL, parking(now, S), now);
     let guests: Vec<_> = [&a, &a, &a, &b].map(|at| parked(&lot, at, now)).into();
-    let bells: Vec<_> = guests.iter().map(|_| Bell::new()).collect();
-    let wakers: Vec<_> = bells.iter().map(Bell::waker).collect();
+    let bells: Vec<_> = guests.iter().map(|_| WakeCounter::new()).collect();
+    let wakers: Vec<_> = bells.iter().map(WakeCounter::waker).collect();
     for (guest, waker) in guests.iter().zip(&wakers).skip(1) {
         assert!(guest.is_held(&Context::from_waker(waker)));
     }
     lot.open(&a);
-    let rings: Vec<_> = bells.iter().map(Bell::rings).collect();
+    let rings: Vec<_> = bells.iter().map(WakeCounter::count).collect();
     assert_eq!(rings, [0, 1, 1, 0], "the first one was never polled");
     let held: Vec<_> = guests.iter().map(|guest| guest.is_held(&Context::from_waker(Waker::noop()))).collect();
     assert_eq!(held, [false, false, false, true]);
@@ -94,21 +94,21 @@ fn a_place_is_handed_on_once_also_by_one_who_is_dropped_before_noticing_it() {
     let later = now + S;
     assert!(guests.iter().all(|guest| guest.line_up(now).is_none()), "the cool-down lasts");
     assert!(guests.iter().all(|guest| guest.line_up(later) == Some(S / 2)));
-    let bells: Vec<_> = guests.iter().map(|_| Bell::new()).collect();
+    let bells: Vec<_> = guests.iter().map(|_| WakeCounter::new()).collect();
     let look = |nth: usize| guests[nth].look(&Context::from_waker(&bells[nth].waker()));
     let mut lines: Vec<_> = (0..13).map(look).collect();
     let placed = lines.iter().filter(|line| matches!(line, Line::Placed(..))).count();
     assert_eq!(placed, 10);
     assert!(matches!(lines[10..], [Line::Waits, Line::Waits, Line::Waits]), "the first to come have the places");
     assert!(lot.pass(&a, later).is_none(), "nobody overtakes those who wait");
-    let rings = || bells.iter().map(Bell::rings).sum::<usize>();
+    let rings = || bells.iter().map(WakeCounter::count).sum::<usize>();
     lines.swap_remove(0);
-    assert_eq!((bells[10].rings(), rings()), (1, 1), "one place, one call");
+    assert_eq!((bells[10].count(), rings()), (1, 1), "one place, one call");
     let mut guests = guests;
     drop(guests.remove(10));
-    assert_eq!((bells[11].rings(), rings()), (1, 2), "it hands the place on");
+    assert_eq!((bells[11].count(), rings()), (1, 2), "it hands the place on");
     assert!(matches!(guests[10].look(&Context::from_waker(Waker::noop())), Line::Placed(..)));
-    assert_eq!(bells[12].rings(), 1, "which was given back at once");
+    assert_eq!(bells[12].count(), 1, "which was given back at once");
     drop(guests);
     assert!(!lot.is_empty() && !lot.lock().crowds.is_empty(), "some are in flight");
     drop(lines);

@@ -1,8 +1,8 @@
-//! Puts a value where a path leads, in a body that is being made.
+//! Writes a value at a path of a dialect, into a JSON body under construction.
 
 use serde_json::{Map, Value};
 
-/// How far into an array a value is put; the elements before it are `null`.
+/// The largest array index that is written. The elements before it are filled with `null`.
 const MAX_INDEX: usize = 16;
 
 /// One step of a path.
@@ -12,11 +12,11 @@ enum Step {
     Index(usize),
 }
 
-/// Puts a value where a path of a dialect leads, such as `errors[0].code`, and makes what is missing on the way.
+/// Inserts a value at a path of a dialect, such as `errors[0].code`, and creates the containers on the way.
 ///
-/// A wildcard stands for the first element, or for a member that is called `item`. Returns whether the path leads
-/// somewhere: it does not where another value stands in the way.
-pub(crate) fn put(body: &mut Value, path: &str, value: Value) -> bool {
+/// A wildcard means the first element of an array, or a member named `item` of an object. Returns `false` and inserts
+/// nothing if the path cannot be parsed, or if another value is already at one of its steps.
+pub(crate) fn insert(body: &mut Value, path: &str, value: Value) -> bool {
     let Some(steps) = steps(path) else { return false };
     let mut at = body;
     for step in steps {
@@ -48,7 +48,7 @@ pub(crate) fn put(body: &mut Value, path: &str, value: Value) -> bool {
     is_free
 }
 
-/// Reads a path in the form in which a dialect prints it.
+/// Parses a path as a dialect prints it.
 fn steps(path: &str) -> Option<Vec<Step>> {
     let mut steps = Vec::new();
     let mut rest = if path == "$" { "" } else { path };
@@ -73,7 +73,7 @@ fn key(text: &str) -> Option<(Step, &str)> {
     }
     let end = text.find(['.', '[']).unwrap_or(text.len());
     match &text[..end] {
-        // Several members that are joined have a blank between their paths.
+        // A space separates several paths whose values are joined: there is no single place to write to.
         name if name.is_empty() || name.contains(' ') => None,
         "*" => Some((Step::Key("item".to_owned()), &text[end..])),
         name => Some((Step::Key(name.to_owned()), &text[end..])),
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_is_put_where_its_path_leads() {
+    fn a_value_is_inserted_at_its_path() {
         for (paths, expected) in [
             (&["code"][..], json!({"code": 0})),
             (&["error.code", "error.text"], json!({"error": {"code": 0, "text": 1}})),
@@ -99,18 +99,18 @@ mod tests {
         ] {
             let mut body = Value::Null;
             for (nth, path) in paths.iter().enumerate() {
-                assert!(put(&mut body, path, json!(nth)), "{path}");
+                assert!(insert(&mut body, path, json!(nth)), "{path}");
             }
             assert_eq!(body, expected, "{paths:?}");
         }
     }
 
     #[test]
-    fn nothing_is_put_where_another_value_stands() {
+    fn an_occupied_or_malformed_path_inserts_nothing() {
         for path in ["error", "error.code", "[0]", "error and code", "a[17]", "a[x]", "\"a", "a..b"] {
             let mut body = json!({"error": "x"});
             let before = body.clone();
-            assert!(!put(&mut body, path, json!(1)), "{path}");
+            assert!(!insert(&mut body, path, json!(1)), "{path}");
             assert_eq!(body["error"], before["error"], "{path}");
         }
     }

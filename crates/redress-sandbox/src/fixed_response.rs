@@ -1,4 +1,4 @@
-//! A transport that costs nothing.
+//! A service that always returns the same response.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -9,38 +9,38 @@ use http::{Request, Response};
 use http_body_util::Full;
 use tower_service::Service;
 
-/// A transport that is always ready and answers at once: 200, no headers, one and the same body.
+/// A service that is always ready and returns the same 200 response without waiting.
 ///
-/// It is there to count what the layers above it cost: a call allocates nothing, and its future is ready at the first
-/// poll.
+/// It measures the cost of the layers above it: a call allocates nothing, and its future is ready at the first poll. The
+/// response has no headers, so a layer that looks for hints finds none.
 ///
 /// # Examples
 ///
 /// ```
 /// use bytes::Bytes;
 /// use http::Request;
-/// use redress_sandbox::AtOnce;
+/// use redress_sandbox::FixedResponse;
 /// use tower_service::Service;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {
-/// let mut transport = AtOnce::new(Bytes::from_static(b"{}"));
-/// assert_eq!(transport.call(Request::new("anything")).await.unwrap().status(), 200);
+/// let mut transport = FixedResponse::new(Bytes::from_static(b"{}"));
+/// assert_eq!(transport.call(Request::new("any body type")).await.unwrap().status(), 200);
 /// # }
 /// ```
 #[derive(Debug, Clone)]
-pub struct AtOnce {
+pub struct FixedResponse {
     body: Bytes,
 }
 
-impl AtOnce {
-    /// Answers with this body.
+impl FixedResponse {
+    /// Creates a service whose responses have this body.
     pub const fn new(body: Bytes) -> Self {
         Self { body }
     }
 }
 
-impl<B> Service<Request<B>> for AtOnce {
+impl<B> Service<Request<B>> for FixedResponse {
     type Response = Response<Full<Bytes>>;
     type Error = Infallible;
     type Future = Ready<Result<Self::Response, Infallible>>;
