@@ -4,7 +4,8 @@
 //! cargo bench -p benches --bench stack
 //! ```
 
-use benches::compare::{Case, Group, details};
+use benches::compare::{Group, details};
+use benches::measure::Case;
 use criterion::Criterion;
 
 fn main() {

@@ -4,14 +4,13 @@ mod contention;
 mod envelope;
 mod failure;
 mod loopback;
-mod measure;
 mod progress;
 mod report;
 mod stack;
 
 use clap::ValueEnum;
 
-pub use measure::{Case, Cost, ROUNDS, measure};
+use crate::measure::{Case, Cost, measure};
 pub use progress::Progress;
 pub use report::{claims, list, table};
 pub use stack::details;
@@ -141,7 +140,7 @@ impl Group {
 }
 
 impl Subject {
-    /// Measures the cases in turns; `after_round` is called after each of the [`ROUNDS`].
+    /// Measures the cases in turns; `after_round` is called after each of the [`ROUNDS`](crate::measure::ROUNDS).
     #[must_use]
     pub fn measure(&self, after_round: impl FnMut()) -> Vec<Outcome> {
         let costs = measure(&self.cases, after_round);

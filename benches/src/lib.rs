@@ -6,6 +6,7 @@ pub mod compare;
 pub mod dialect_files;
 pub mod families;
 pub mod loopback;
+pub mod measure;
 pub mod peers;
 pub mod readers;
 pub mod reading;

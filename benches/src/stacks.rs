@@ -1,13 +1,10 @@
 //! The stack, layer by layer, over a transport that is ready and answers at once.
 
-use std::convert::Infallible;
-use std::future::{Ready, ready};
 use std::num::NonZeroU32;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Request, Response};
+use http::{HeaderName, HeaderValue, Request};
 use http_body_util::Full;
 use redress::backoff::Backoff;
 use redress::classify::{Classify, ClassifyLayer};
@@ -18,40 +15,10 @@ use redress::{
     TokenSet, dialects,
 };
 use tower_layer::Layer;
-use tower_service::Service;
 
 /// What all send as their bearer token.
 pub const TOKEN: &str =
     "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U";
-
-/// A transport that costs nothing: it answers with one and the same body.
-#[derive(Clone, Debug)]
-pub struct Bare {
-    body: Bytes,
-}
-
-impl Bare {
-    /// Answers with this body.
-    #[must_use]
-    pub const fn new(body: Bytes) -> Self {
-        Self { body }
-    }
-}
-
-impl Service<Request<Full<Bytes>>> for Bare {
-    type Response = Response<Full<Bytes>>;
-    type Error = Infallible;
-    type Future = Ready<Result<Self::Response, Infallible>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<Full<Bytes>>) -> Self::Future {
-        drop(request);
-        ready(Ok(Response::new(Full::new(self.body.clone()))))
-    }
-}
 
 /// Returns a request with eight headers, whose names and values are static, on a route for which no vendor publishes a limit: a bench would soon reach it.
 #[must_use]

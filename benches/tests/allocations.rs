@@ -1,11 +1,12 @@
 //! A success allocates nothing beyond the one copy of its request, and reading an error only what it keeps.
 
-use benches::stacks::{self, Bare, request};
+use benches::stacks::{self, request};
 use benches::{allocations, bodies, call, reading};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response};
 use http_body_util::Full;
 use redress::dialects;
+use redress_sandbox::FixedResponse;
 use tower_service::Service;
 
 fn of<S, B>(mut service: S) -> f64
@@ -21,7 +22,7 @@ where
 
 #[test]
 fn a_success_allocates_nothing_beyond_the_copy_of_its_request() {
-    let bare = || Bare::new(Bytes::from_static(b"{}"));
+    let bare = || FixedResponse::new(Bytes::from_static(b"{}"));
     let base = of(bare());
     // The copy is a list of the headers; neither the names nor the values of this request have to be allocated anew.
     let copy = allocations(|| (), |()| drop(Vec::<(HeaderName, HeaderValue)>::with_capacity(8)));
@@ -30,7 +31,7 @@ fn a_success_allocates_nothing_beyond_the_copy_of_its_request() {
         ("classify", of(stacks::classify(dialects::veridia(), bare())), base),
         (
             "classify, held",
-            of(stacks::classify(dialects::maleslab(), Bare::new(Bytes::from_static(b"{\"success\":true}")))),
+            of(stacks::classify(dialects::maleslab(), FixedResponse::new(Bytes::from_static(b"{\"success\":true}")))),
             base,
         ),
         ("refresh", of(stacks::refresh(bare())), base),
@@ -40,7 +41,7 @@ fn a_success_allocates_nothing_beyond_the_copy_of_its_request() {
         ("full", of(stacks::full(dialects::veridia(), bare())), base + copy),
         (
             "full, held",
-            of(stacks::full(dialects::vlens(), Bare::new(Bytes::from(bodies::vlens_success(1024))))),
+            of(stacks::full(dialects::vlens(), FixedResponse::new(Bytes::from(bodies::vlens_success(1024))))),
             base + copy,
         ),
     ] {

@@ -7,7 +7,8 @@
 
 use std::io::{self, Write};
 
-use benches::compare::{self, Group, Outcome, Progress, ROUNDS, Subject};
+use benches::compare::{self, Group, Outcome, Progress, Subject};
+use benches::measure::ROUNDS;
 use clap::{Parser, ValueEnum};
 use serde::Serialize;
 
@@ -82,7 +83,7 @@ mod tests {
 
     #[test]
     fn a_line_names_group_and_case() {
-        let cost = compare::Cost { ns: 123.456, relative: 1.0, allocs: 2 };
+        let cost = benches::measure::Cost { ns: 123.456, relative: 1.0, allocs: 2 };
         for (group, subject, case, expected) in [
             (Group::Envelope, "vlens_error", "redress", r#""group":"envelope","case":"vlens_error/redress""#),
             (Group::Stack, "stack", "full", r#""group":"stack","case":"full""#),

@@ -7,10 +7,11 @@
 use std::time::Duration;
 
 use benches::call;
-use benches::stacks::{Bare, request};
+use benches::stacks::request;
 use bytes::Bytes;
 use clap::Parser;
 use redress::{Budget, Credentials, Failure, RedressLayer, TokenSet, dialects};
+use redress_sandbox::FixedResponse;
 use tower_layer::Layer;
 
 /// Sends N requests with a token that will expire, under a budget, a deadline and an attempt timeout.
@@ -41,7 +42,7 @@ fn main() {
         .deadline(Duration::from_secs(20))
         .attempt_timeout(Duration::from_secs(5))
         .backoff(|backoff| backoff.budget(Budget::new()));
-    let mut service = layer.layer(Bare::new(Bytes::from_static(b"{}")));
+    let mut service = layer.layer(FixedResponse::new(Bytes::from_static(b"{}")));
     for _ in 0..requests {
         let response = call(&mut service, request());
         assert!(response.status().is_success() && response.extensions().is_empty());

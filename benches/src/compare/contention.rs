@@ -18,10 +18,12 @@ use redress::Budget;
 use tower::retry::budget::{Budget as _, TpsBudget};
 use tower_service::Service;
 
-use super::{Case, Subject};
+use super::Subject;
 use crate::call;
+use crate::measure::Case;
 use crate::peers::tower::Sent;
-use crate::stacks::{self, Bare, TOKEN};
+use crate::stacks::{self, TOKEN};
+use redress_sandbox::FixedResponse;
 
 const OURS: &str = "redress";
 const TOWER: &str = "tower_tps_budget";
@@ -102,8 +104,8 @@ fn token(tasks: usize) -> Vec<Case> {
     ]
 }
 
-fn bare() -> Bare {
-    Bare::new(Bytes::from_static(b"{}"))
+fn bare() -> FixedResponse {
+    FixedResponse::new(Bytes::from_static(b"{}"))
 }
 
 /// It allows a retry for each success.
@@ -126,17 +128,17 @@ where
 /// The way by hand: a token behind a lock that readers share.
 #[derive(Clone)]
 struct Locked {
-    inner: Bare,
+    inner: FixedResponse,
     bearer: Arc<RwLock<HeaderValue>>,
 }
 
 impl Service<Sent> for Locked {
     type Response = Response<Full<Bytes>>;
     type Error = Infallible;
-    type Future = <Bare as Service<Sent>>::Future;
+    type Future = <FixedResponse as Service<Sent>>::Future;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.inner.poll_ready(cx)
+        Service::<Sent>::poll_ready(&mut self.inner, cx)
     }
 
     fn call(&mut self, mut request: Sent) -> Self::Future {

@@ -26,7 +26,8 @@ use tokio::runtime::{Builder, Runtime};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{Case, Subject};
+use super::Subject;
+use crate::measure::Case;
 use crate::peers::tower::{Attempts, Sent, retry, retry_auth_timeout};
 use crate::stacks::{TOKEN, layer, request, token};
 

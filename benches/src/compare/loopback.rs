@@ -16,9 +16,10 @@ use reqwest_retry::policies::ExponentialBackoff;
 use tower::timeout::Timeout;
 use tower_layer::Layer;
 
-use super::measure::busy;
-use super::{Case, Claim, Subject};
+use super::{Claim, Subject};
 use crate::loopback::{Client, Loopback};
+use crate::measure::Case;
+use crate::measure::busy;
 use crate::peers::tower::{Attempts, retry};
 use crate::stacks;
 

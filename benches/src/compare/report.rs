@@ -113,7 +113,7 @@ fn rule(widths: &[usize]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compare::Cost;
+    use crate::measure::Cost;
 
     fn outcomes() -> [Outcome; 3] {
         let outcome = |subject, case, ns| Outcome { subject, case, cost: Cost { ns, relative: ns / 10.0, allocs: 0 } };

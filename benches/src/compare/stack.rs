@@ -11,11 +11,13 @@ use redress::dialects;
 use tokio::runtime::{Builder, Runtime};
 use tower_service::Service;
 
-use super::{Bound, Case, Measure, Subject};
+use super::{Bound, Measure, Subject};
+use crate::measure::Case;
 use crate::peers::tower::{Attempts, Sent, retry, retry_auth_timeout};
 use crate::peers::{canned, resilience};
-use crate::stacks::{self, Bare, request};
+use crate::stacks::{self, request};
 use crate::{bodies, call};
+use redress_sandbox::FixedResponse;
 
 pub(super) const NAME: &str = "stack";
 /// What is taken off to see what is over it.
@@ -56,15 +58,15 @@ pub(super) fn bounds() -> Vec<Bound> {
 pub fn details() -> Vec<Case> {
     let runtime = runtime();
     let case = |name| Maker { name, runtime: Rc::clone(&runtime) };
-    let vlens = Bare::new(Bytes::from(bodies::vlens_success(1024)));
+    let vlens = FixedResponse::new(Bytes::from(bodies::vlens_success(1024)));
     vec![
         case("pace_limited").of(stacks::paced(bare())),
         case("full_vlens_1k").of(stacks::full(dialects::vlens(), vlens)),
     ]
 }
 
-fn bare() -> Bare {
-    Bare::new(Bytes::from_static(b"{}"))
+fn bare() -> FixedResponse {
+    FixedResponse::new(Bytes::from_static(b"{}"))
 }
 
 /// The timers of some need one; nothing runs on it.

@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use serde::de::IgnoredAny;
 
-use crate::compare::Case;
+use crate::measure::Case;
 
 /// The name in the tables.
 pub const NAME: &str = "serde_ignored";

@@ -6,7 +6,7 @@ use redress::dialects;
 use redress::envelope::{Decision, Envelope, When};
 
 use super::{Answer, Expected, Found, Vendor};
-use crate::compare::Case;
+use crate::measure::Case;
 use crate::reading::{read, signal};
 
 /// The name in the tables.

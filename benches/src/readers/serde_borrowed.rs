@@ -8,7 +8,7 @@ use std::hint::black_box;
 use serde::Deserialize;
 
 use super::{Answer, Found, Vendor};
-use crate::compare::Case;
+use crate::measure::Case;
 use structs::{Maleslab, Ranex, Status, Veridia, Verilock, Vlens};
 
 /// The name in the tables.

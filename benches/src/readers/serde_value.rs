@@ -5,7 +5,7 @@ use std::hint::black_box;
 use serde_json::Value;
 
 use super::{Answer, Expected, Found, Vendor};
-use crate::compare::Case;
+use crate::measure::Case;
 
 /// The name in the tables.
 pub const NAME: &str = "serde_value";

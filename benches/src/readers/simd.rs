@@ -12,7 +12,7 @@ use simd_json::Buffers;
 
 use super::serde_borrowed::structs::{Maleslab, Ranex, Status, Veridia, Verilock, Vlens};
 use super::{Answer, Expected, Found, Vendor};
-use crate::compare::Case;
+use crate::measure::Case;
 
 /// The name in the tables.
 pub const NAME: &str = "simd_json";

@@ -6,7 +6,7 @@ use serde::de::IgnoredAny;
 use sonic_rs::{JsonValueTrait, LazyValue};
 
 use super::{Expected, Vendor};
-use crate::compare::Case;
+use crate::measure::Case;
 
 /// The name in the tables.
 pub const NAME: &str = "sonic_get";

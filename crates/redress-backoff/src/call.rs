@@ -340,7 +340,7 @@ impl<B: CloneBody> Call<B> {
         match (&self.budget, &self.settings.budget) {
             (Some(budget), _) => budget.refill(self.spent.unwrap_or(Budget::FIRST_ATTEMPT_REFILL)),
             (None, Some(budgets)) => {
-                budgets.refill(|| self.partition().unwrap_or_default(), Budget::FIRST_ATTEMPT_REFILL)
+                budgets.refill(|| self.partition().unwrap_or_default(), Budget::FIRST_ATTEMPT_REFILL);
             }
             (None, None) => {}
         }
