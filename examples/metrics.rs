@@ -8,8 +8,8 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use http::{Request, Response};
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
@@ -37,7 +37,7 @@ impl Credentials for Issuer {
         Ok(TokenSet::bearer(format!("token-{nth}"))?.refresh_token(format!("refresh-{nth}")))
     }
 
-    async fn refresh(&self, _: &redress::refresh::SecretString) -> Result<TokenSet, Failure> {
+    async fn refresh(&self, _: &redress::SecretString) -> Result<TokenSet, Failure> {
         self.login().await
     }
 }

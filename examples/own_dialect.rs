@@ -7,8 +7,8 @@
 use std::time::SystemTime;
 
 use http::HeaderMap;
-use redress::dialects;
-use redress::envelope::{Dialect, Envelope, Head};
+use redress::layers::{Envelope, Head};
+use redress::{Dialect, dialects};
 
 const ACME: &str = r#"
 name = "acme"

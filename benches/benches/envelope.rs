@@ -9,7 +9,7 @@ use benches::bodies::{ERRORS, vlens_success};
 use benches::reading;
 use criterion::{Criterion, Throughput};
 use redress::dialects;
-use redress::envelope::Decision;
+use redress::layers::Decision;
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();

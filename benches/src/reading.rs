@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use http::HeaderMap;
 use redress::Dialect;
-use redress::envelope::{Decision, Envelope, Head, Signal};
+use redress::layers::{Decision, Envelope, Head, Signal};
 
 /// Reads an error in full.
 pub fn read<'a, I>(dialect: &Dialect, pieces: I) -> Envelope<'a>

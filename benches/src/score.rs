@@ -1,8 +1,7 @@
 //! What scoring the dialects needs: responses, labels, and the comparison of the two.
 
 use http::{HeaderName, HeaderValue, Method, Response, Uri};
-use redress::Dialect;
-use redress::classify::{ApiError, Clock, Verdict};
+use redress::{ApiError, Clock, Dialect, Verdict};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 

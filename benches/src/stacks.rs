@@ -2,19 +2,13 @@
 
 use std::num::NonZeroU32;
 use std::time::Duration;
-
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Request};
 use http_body_util::Full;
-use redress::backoff::Backoff;
-use redress::classify::{Classify, ClassifyLayer};
-use redress::pace::Pace;
-use redress::refresh::Refresh;
-use redress::{
-    BackoffLayer, Credentials, Dialect, Limit, Origin, PaceLayer, Redress, RedressLayer, RefreshLayer, StaticHeaders,
-    TokenSet, dialects,
-};
 use tower_layer::Layer;
+
+use http::{HeaderName, HeaderValue, Request};
+use redress::{BackoffLayer, ClassifyLayer, Credentials, Dialect, Limit, Origin, PaceLayer, Redress, RedressLayer, RefreshLayer, StaticHeaders, TokenSet, dialects};
+use redress::layers::{Backoff, Classify, Pace, Refresh};
 
 /// What all send as their bearer token.
 pub const TOKEN: &str =

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
-use redress::classify::{Attempt, TransportError};
 use redress::login::JsonLogin;
-use redress::{BoxError, Class, Recovery, RedressLayer, ResponseExt, dialects};
+use redress::{Attempt, BoxError, Class, Recovery, RedressLayer, ResponseExt, TransportError, dialects};
 use redress_sandbox::{Fault, Sandbox, Vendor};
 use serde_json::json;
 use tokio::task::JoinSet;

@@ -6,8 +6,7 @@ use std::io;
 use std::ops::RangeInclusive;
 use std::path::Path;
 
-use redress::classify::{Attempt, WaitSource};
-use redress::{BoxError, Class, Recovery};
+use redress::{Attempt, BoxError, Class, Recovery, WaitSource};
 use redress_sandbox::{Entry, Sandbox, Vendor};
 use serde::Serialize;
 

@@ -12,7 +12,7 @@ use benches::dialect_files::DialectFile;
 use clap::{Parser, ValueEnum};
 use http::HeaderMap;
 use redress::Dialect;
-use redress::envelope::{Envelope, Head};
+use redress::layers::{Envelope, Head};
 
 /// Makes a dialect file of N items and checks it, which reads it; or matches a pattern of N letters with a message of as many.
 #[derive(Debug, Parser)]

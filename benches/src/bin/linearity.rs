@@ -9,7 +9,7 @@ use std::hint::black_box;
 use benches::families::{Family, Input};
 use benches::reading::{read, signal};
 use clap::{Parser, ValueEnum};
-use redress::envelope::Decision;
+use redress::layers::Decision;
 
 /// How long the pieces are when a body comes in pieces.
 const PIECE: usize = 1024;

@@ -7,27 +7,24 @@
 use std::cell::RefCell;
 use std::convert::Infallible;
 use std::fmt::Debug;
-use std::future::{Ready, poll_fn, ready};
 use std::num::NonZeroU32;
 use std::rc::Rc;
 use std::sync::Arc;
+use bytes::Bytes;
+use http_body_util::Full;
+use tower_layer::Layer;
+use tower_service::Service;
+use crate::measure::Case;
+use std::future::{Ready, poll_fn, ready};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode};
-use http_body_util::Full;
-use redress::backoff::BackoffLayer;
-use redress::classify::Schedule;
-use redress::refresh::SecretString;
-use redress::{Credentials, Dialect, Failure, TokenSet, dialects};
+use redress::{BackoffLayer, Credentials, Dialect, Failure, Schedule, SecretString, TokenSet, dialects};
 use tokio::runtime::{Builder, Runtime};
-use tower_layer::Layer;
-use tower_service::Service;
 
-use super::Subject;
-use crate::measure::Case;
+use super::{Subject};
 use crate::peers::tower::{Attempts, Sent, retry, retry_auth_timeout};
 use crate::stacks::{TOKEN, layer, request, token};
 

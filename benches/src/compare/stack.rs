@@ -6,8 +6,8 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use http::Response;
-use redress::classify::try_clone_request;
 use redress::dialects;
+use redress::layers::try_clone_request;
 use tokio::runtime::{Builder, Runtime};
 use tower_service::Service;
 

@@ -2,8 +2,8 @@
 
 use std::hint::black_box;
 
-use redress::dialects;
-use redress::envelope::{Decision, Envelope, When};
+use redress::layers::{Decision, Envelope};
+use redress::{When, dialects};
 
 use super::{Answer, Expected, Found, Vendor};
 use crate::measure::Case;

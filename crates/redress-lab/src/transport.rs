@@ -3,25 +3,24 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
+use bytes::Bytes;
+use crate::ledger::Ledger;
+use crate::streams::Random;
+use crate::time;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
-use bytes::Bytes;
 use http::{Request, Response, header};
 use http_body_util::{BodyExt as _, Full};
 use rand_distr::{Distribution as _, Exp1};
-use redress::classify::{ClassifyLayer, TransportError};
-use redress::{BoxError, Credentials, Failure, Phase, RefreshLayer, TokenSet};
+use redress::{BoxError, ClassifyLayer, Credentials, Failure, Phase, RefreshLayer, TokenSet, TransportError};
 use tokio::time::{Instant, sleep, sleep_until};
 use tower::{Layer as _, Service, ServiceExt as _};
 
-use crate::ledger::Ledger;
 use crate::policy::{Client, LabBody, Site};
 use crate::scenario::{Hops, Scenario};
 use crate::server::{Answer, Fate, Server};
-use crate::streams::Random;
-use crate::time;
 
 /// Which call a request belongs to; an extension of the request that every copy has to keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,6 +1,55 @@
-#![doc = include_str!("../README.md")]
+//! Reads the failures of HTTP APIs, and retries, paces and refreshes credentials accordingly: a stack of tower layers.
+//!
+//! Every API reports failures in its own format: a 200 with an `error_code`, a bare status, the same 401 for an expired token
+//! and a revoked key. [`RedressLayer`] puts five layers over a transport. They read each response by a [`Dialect`], a
+//! description of the API's format, and act on the result: a request is sent again when that is safe and useful, never before
+//! the server allows it and never past the deadline; tokens are refreshed once for all callers.
+//!
+//! # Over any other transport
+//! [`RedressLayer`] is a [`tower_layer::Layer`] over any `Service<http::Request<B>>` whose body can be copied. The module
+//! `transport` has adapters for hyper-util (feature `hyper`) and reqwest (feature `reqwest`), which report how far a failed
+//! request got.
+//!
+//! ```
+//! use http::{Request, Response};
+//! use redress::{Recovery, RedressLayer, ResponseExt, dialects};
+//! use tower::{Layer, ServiceExt, service_fn};
+//!
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let transport = service_fn(|_: Request<String>| async {
+//!     let body = r#"{"data":null,"error_code":1050,"error_message":"Image too dark"}"#;
+//!     Ok::<_, std::io::Error>(Response::new(body.to_owned()))
+//! });
+//! let service = RedressLayer::new(dialects::vlens()).layer(transport);
+//! let response = service.oneshot(Request::post("https://api.example/verify").body(String::new())?).await?;
+//! let error = response.ok_or_api_error().expect_err("the body holds an error code");
+//! assert_eq!((error.code(), error.recovery()), (Some("1050"), Recovery::NewInput));
+//! # Ok(()) }
+//! ```
+//!
+//! # Where to find what
+//! - Settings: [`RedressLayer`], and in its closures [`BackoffLayer`], [`PaceLayer`], [`RefreshLayer`], [`ClassifyLayer`].
+//! - Results: [`ResponseExt`] asks a response, [`ApiError`] is an error response, [`Error`] a call without a response,
+//!   [`Verdict`] the meaning of both, [`Record`] the attempts.
+//! - Per request, as an extension: [`Deadline`], [`Idempotent`], [`IdempotencyKey`] ([`RequestExt`]).
+//! - Credentials: [`StaticHeaders`] for API keys, [`login`] for OAuth 2 and JSON logins, the trait [`Credentials`] for anything
+//!   else, [`TokenStore`] for several processes with one account.
+//! - Formats: [`dialects`] has those that are shipped, [`Dialect::from_toml`] reads one of your own.
+//! - For authors of layers: [`layers`].
+//!
+//! Each type has one path in this crate. The five crates below it (`redress-envelope`, `-classify`, `-backoff`, `-pace` and
+//! `-refresh`) are not re-exported as modules, since each type would then have two; depend on one of them to use its layer
+//! without the others.
+//!
+//! # Features
+//! None is on by default.
+//! - `reqwest`: the adapter for reqwest 0.13.
+//! - `hyper`: the adapter for hyper-util's client.
+//! - `metrics`: counters, gauges and histograms of all layers, through the `metrics` facade.
 
 mod layer;
+pub mod layers;
 pub mod login;
 #[cfg(feature = "metrics")]
 mod metrics;
@@ -12,17 +61,23 @@ pub mod transport;
 pub use layer::RedressLayer;
 #[cfg(feature = "metrics")]
 pub use metrics::describe_metrics;
-pub use redress_backoff as backoff;
-pub use redress_classify as classify;
-pub use redress_envelope as envelope;
-pub use redress_pace as pace;
-pub use redress_refresh as refresh;
 pub use service::{Redress, ResponseFuture};
-
-pub use redress_backoff::{BackoffLayer, Budget, Budgets, IdempotencyKey, Idempotent, Jitter, RequestExt};
-pub use redress_classify::{
-    ApiError, BoxError, Class, CloneBody, Code, Deadline, Dialect, EndReason, Error, FieldError, Phase, Record,
-    Recovery, ReplayBody, ResponseExt, Route, Verdict, dialects,
-};
+pub use redress_classify::{CloneBody, EndReason};
+pub use redress_refresh::{TokenHandle, TokenSet};
+#[doc(inline)]
+pub use redress_backoff::{BackoffLayer, Budget, Budgets, IdempotencyKey, Idempotent, InvalidIdempotencyKey, Jitter, RequestExt};
+#[doc(inline)]
+pub use redress_classify::{ApiError, Attempt, Body, BoxError, ClassifyLayer, Clock, Deadline, Error, ForeignHost, Phase, Record, Replay, ReplayBody, ReplayError, ResponseExt, Stop, TransportError, Verdict, WaitSource};
+#[doc(inline)]
+pub use redress_envelope::{Class, Code, CooldownScope, Coverage, Dialect, DialectError, FieldError, HintSource, IdempotencyHeader, InvalidRoute, KeyFormat, Limit as PublishedLimit, Mistake, Origin as Location, Reason, Recovery, RetryAdvice, RetryHint, Route, Rule, Schedule, Scope, ScopeId, Status, Unit, UnknownWord, When, dialects};
+#[doc(inline)]
 pub use redress_pace::{Gate, Limit, PaceLayer};
-pub use redress_refresh::{Credentials, Failure, Origin, RefreshLayer, StaticHeaders, TokenHandle, TokenSet};
+#[doc(inline)]
+pub use redress_refresh::{Credentials, Explanation, Failure, Grant, InvalidHeader, InvalidOrigin, InvalidRecord, MemoryStore, Origin, Record as TokenRecord, RefreshLayer, SecretString, Stamp, StaticHeaders, TokenStore, Tokens, conformance};
+#[doc(no_inline)]
+pub use secrecy::ExposeSecret;
+
+/// Compiles the examples of the README.
+#[cfg(all(doctest, feature = "reqwest"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -3,17 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-
 use bytes::Bytes;
-use http::{Request, Response};
 use http_body_util::Full;
-use redress::refresh::SecretString;
-use redress::{
-    Class, Code, Credentials, Dialect, EndReason, Failure, Idempotent, Recovery, RedressLayer, ResponseExt, TokenSet,
-    dialects,
-};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use http::{Request, Response};
+use redress::{Class, Code, Credentials, Dialect, EndReason, Failure, Idempotent, Recovery, RedressLayer, ResponseExt, SecretString, TokenSet, dialects};
 use redress_sandbox::strict_mock::{Handle, StrictMock};
 use tower::{Layer, ServiceExt};
 

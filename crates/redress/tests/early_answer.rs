@@ -3,20 +3,18 @@
 use std::convert::Infallible;
 use std::num::NonZeroU32;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
-
 use bytes::Bytes;
-use http::{Request, Response};
-use http_body::{Body, Frame};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
-use redress::classify::{ReplayBody, Schedule};
-use redress::transport::Hyper;
-use redress::{Dialect, EndReason, RedressLayer, ResponseExt};
+use tokio::sync::mpsc;
+use std::task::{Context, Poll, ready};
+
+use http::{Request, Response};
+use http_body::{Body, Frame};
+use redress::{Dialect, EndReason, RedressLayer, ReplayBody, ResponseExt, Schedule, transport::Hyper};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
 use tower::{Layer, ServiceExt};
 
 /// Far longer than any of the exchanges takes: it lets a test fail where it would hang.

@@ -1,14 +1,13 @@
 //! Settings and servers at their extremes: outages of every kind, and the longest times there are.
 
 use std::num::NonZeroU32;
+use std::time::Duration;
+use tokio::time::Instant;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use http::{Request, Response};
-use redress::classify::Schedule;
-use redress::{BoxError, Budget, Credentials, Failure, Jitter, RedressLayer, ResponseExt, TokenSet, dialects};
-use tokio::time::Instant;
+use redress::{BoxError, Budget, Credentials, Failure, Jitter, RedressLayer, ResponseExt, Schedule, TokenSet, dialects};
 use tower::{Layer, ServiceExt, service_fn};
 
 const URL: &str = "https://api.example/v1/things";

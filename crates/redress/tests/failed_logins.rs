@@ -3,19 +3,15 @@
 
 use std::error::Error as StdError;
 use std::time::Duration;
-
-use http::{Request, Response};
 use http_body_util::Full;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
-use redress::classify::TransportError;
+use redress_sandbox::Recorder;
+
+use http::{Request, Response};
 use redress::login::{JsonLogin, OAuth2};
 use redress::transport::{Hyper, Reqwest};
-use redress::{
-    BoxError, Class, Code, Credentials, EndReason, Error, Failure, Recovery, RedressLayer, ResponseExt, TokenSet,
-    Verdict, dialects,
-};
-use redress_sandbox::Recorder;
+use redress::{BoxError, Class, Code, Credentials, EndReason, Error, Failure, Recovery, RedressLayer, ResponseExt, TokenSet, TransportError, Verdict, dialects};
 use redress_sandbox::strict_mock::{Answer, StrictMock};
 use tower::{Layer, ServiceExt};
 

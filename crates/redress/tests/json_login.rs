@@ -5,12 +5,10 @@ mod issuer;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use tokio::time::Instant;
 
 use issuer::{Api, Make, answers, call, cut, fails, s, stack};
-use redress::TokenSet;
-use redress::classify::TransportError;
-use redress::login::JsonLogin;
-use tokio::time::Instant;
+use redress::{TokenSet, TransportError, login::JsonLogin};
 
 const BASE: &str = "https://id.example";
 const FIRST: &str = r#"{"data":{"accessToken":"t1","refreshToken":"r1","expiresIn":3600},"error_code":null}"#;

@@ -4,12 +4,11 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
+use http_body_util::Full;
 
 use http::{Request, Response};
-use http_body_util::Full;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
-use redress::pace::Limit;
-use redress::{Credentials, Failure, RedressLayer, Route, TokenSet, dialects};
+use redress::{Credentials, Failure, Limit, RedressLayer, Route, TokenSet, dialects};
 use redress_sandbox::strict_mock::{Answer, StrictMock};
 use tower::{Layer, ServiceExt};
 
@@ -22,7 +21,7 @@ impl Credentials for Issuer {
         Ok(TokenSet::bearer("first")?.refresh_token("once"))
     }
 
-    async fn refresh(&self, _: &redress::refresh::SecretString) -> Result<TokenSet, Failure> {
+    async fn refresh(&self, _: &redress::SecretString) -> Result<TokenSet, Failure> {
         Err(Failure::permanent("refused"))
     }
 }

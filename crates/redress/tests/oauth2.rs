@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use http::Request;
 use issuer::{Api, Make, answers, call, cut, fails, form, s, stack, told};
-use redress::classify::TransportError;
+use redress::TransportError;
 use redress::login::{ClientAuthentication, OAuth2};
 use redress_sandbox::strict_mock::Handle;
 

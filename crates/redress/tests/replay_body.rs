@@ -4,17 +4,16 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::num::NonZeroU32;
 use std::pin::Pin;
+use bytes::Bytes;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Empty};
-use redress::classify::{CloneBody, ReplayBody, try_clone_request};
-use redress::{BoxError, Dialect, EndReason, Redress, RedressLayer, ResponseExt};
-use tower::util::BoxCloneService;
-use tower::{Layer, ServiceExt, service_fn};
+use redress::classify::{CloneBody};
+use redress::{BoxError, Dialect, EndReason, Redress, RedressLayer, Replay, ReplayBody, ResponseExt, layers::try_clone_request};
+use tower::{Layer, ServiceExt, service_fn, util::BoxCloneService};
 
 const FRAMES: [&str; 3] = ["first ", "second ", "third"];
 const TEXT: &str = "first second third";

@@ -1,17 +1,16 @@
 //! What one tenant or host can do to the others: nothing.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Request, Response};
 use http_body_util::Full;
-use redress::{Budget, EndReason, Record, RedressLayer, ResponseExt, dialects};
 use redress_sandbox::strict_mock::BoxError;
 use tokio::time::Instant;
-use tower::util::BoxCloneSyncService;
-use tower::{Layer, ServiceExt, service_fn};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use http::{HeaderName, HeaderValue, Request, Response};
+use redress::{Budget, EndReason, Record, RedressLayer, ResponseExt, dialects};
+use tower::{Layer, ServiceExt, service_fn, util::BoxCloneSyncService};
 
 type Server = BoxCloneSyncService<Request<String>, Response<Full<Bytes>>, BoxError>;
 
@@ -71,7 +70,7 @@ async fn after_an_outage(
     let stack = layer.layer(server());
     let mut last = None;
     for _ in 0..200 {
-        let copy = redress::classify::try_clone_request(&down).expect("a text can be copied");
+        let copy = redress::layers::try_clone_request(&down).expect("a text can be copied");
         last = stack.clone().oneshot(copy).await.expect("a response").record().map(Record::end_reason);
     }
     assert_eq!(last, Some(EndReason::Budget));

@@ -41,7 +41,7 @@ async fn both(layer: &RedressLayer, url: &str) -> [Result<Response<()>, Error>; 
 }
 
 fn layer() -> RedressLayer {
-    let quick = redress::classify::Schedule {
+    let quick = redress::Schedule {
         base: Duration::from_millis(1),
         factor: std::num::NonZeroU32::MIN,
         cap: Duration::from_millis(1),

@@ -7,8 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
-use redress::BoxError;
-use redress::classify::dialects;
+use redress::{BoxError, dialects};
 use tokio::time::Instant;
 use tower::{ServiceExt as _, service_fn};
 

@@ -4,8 +4,7 @@ use std::num::NonZeroU32;
 use std::time::{Duration, SystemTime};
 
 use http_body_util::BodyExt as _;
-use redress::classify::{Clock, Schedule, dialects};
-use redress::{BackoffLayer, BoxError, Jitter};
+use redress::{BackoffLayer, BoxError, Clock, Jitter, Schedule, dialects};
 use tower::{Layer as _, ServiceExt as _};
 
 use crate::policies::random;

@@ -6,8 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use http_body_util::BodyExt as _;
 use rand::{RngExt as _, SeedableRng as _};
-use redress::classify::{Clock, Schedule};
-use redress::{BackoffLayer, BoxError, Budget, Jitter, PaceLayer, RedressLayer};
+use redress::{BackoffLayer, BoxError, Budget, Clock, Jitter, PaceLayer, RedressLayer, Schedule};
 use serde::{Deserialize, Serialize};
 use tower::{Layer as _, ServiceExt as _};
 

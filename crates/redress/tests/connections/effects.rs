@@ -94,7 +94,7 @@ async fn a_connection_reset_before_the_request_was_read_is_judged_by_what_the_cl
             // Only the client knows whether it had begun to write: a POST goes out again exactly as long as it had not.
             let record = error.record().expect("an error has one");
             let (last, earlier) = record.attempts().split_last().expect("there was one");
-            let phase = |attempt: &redress::classify::Attempt| attempt.verdict.as_ref().map(redress::Verdict::phase);
+            let phase = |attempt: &redress::Attempt| attempt.verdict.as_ref().map(redress::Verdict::phase);
             if method == "POST" {
                 assert!(earlier.iter().all(|attempt| phase(attempt) == Some(Phase::NotSent)), "{error:?}");
                 assert_eq!(

@@ -6,8 +6,7 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use redress::classify::Schedule;
-use redress::{Budget, RedressLayer, ResponseExt};
+use redress::{Budget, RedressLayer, ResponseExt, Schedule};
 use tokio::time::Instant;
 use tower::{Layer, ServiceExt};
 

@@ -2,18 +2,16 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
-
-use http::{Request, Response};
-use redress::refresh::SecretString;
-use redress::{BoxError, Budget, CloneBody, Credentials, Error, Failure, RedressLayer, TokenSet, dialects};
-use redress_sandbox::strict_mock::{Handle, StrictMock};
 use tokio::task::JoinError;
-use tower::{Layer, ServiceExt};
-
 use super::URL;
 use super::body::Slow;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use http::{Request, Response};
+use redress::{BoxError, Budget, CloneBody, Credentials, Error, Failure, RedressLayer, SecretString, TokenSet, dialects};
+use redress_sandbox::strict_mock::{Handle, StrictMock};
+use tower::{Layer, ServiceExt};
 
 /// What panics, and in which of its runs, counted from one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

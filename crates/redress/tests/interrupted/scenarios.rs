@@ -4,8 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use http::{Request, Response};
-use redress::classify::TransportError;
-use redress::{Budget, Limit, RedressLayer};
+use redress::{Budget, Limit, RedressLayer, TransportError};
 use redress_sandbox::strict_mock::Answer;
 
 use super::body::Slow;

@@ -13,8 +13,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Frame;
 use http_body_util::Full;
-use redress::classify::Clock;
-use redress::{BoxError, Credentials, Error, Failure, RedressLayer, dialects};
+use redress::{BoxError, Clock, Credentials, Error, Failure, RedressLayer, dialects};
 use redress_sandbox::strict_mock::{Handle, StrictMock};
 use tower::{Layer, ServiceExt};
 

@@ -7,16 +7,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::future::Future;
 use std::num::NonZeroU32;
+use std::time::Duration;
+use tokio::time::Instant;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, mpsc};
-use std::time::Duration;
 
-use redress::classify::{Attempt, Schedule};
-use redress::refresh::SecretString;
-use redress::{
-    Budget, Class, Credentials, EndReason, Error, Failure, Phase, Record, RedressLayer, ResponseExt, TokenSet, dialects,
-};
-use tokio::time::Instant;
+use redress::{Attempt, Budget, Class, Credentials, EndReason, Error, Failure, Phase, Record, RedressLayer, ResponseExt, Schedule, SecretString, TokenSet, dialects};
 use tower::{Layer, ServiceExt};
 
 use super::upstream::{Answer, Upstream};

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
-use redress::classify::TransportError;
+use redress::TransportError;
 use redress::transport::{Hyper, HyperFuture};
 use tokio::time::Instant;
 use tower::Service;

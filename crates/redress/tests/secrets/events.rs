@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use http_body_util::Full;
-use redress::backoff::IdempotencyKey;
-use redress::classify::{IdempotencyHeader, TransportError};
+
 use redress::login::{JsonLogin, OAuth2};
-use redress::refresh::{self, MemoryStore, RecordVersion, TokenStore};
-use redress::{BoxError, Budget, Budgets, Class, Code, Limit, RedressLayer, dialects};
+use redress::{
+    BoxError, Budget, Budgets, Class, Code, IdempotencyHeader, IdempotencyKey, Limit, MemoryStore, RedressLayer, RecordVersion,
+    TokenRecord, TokenStore, TransportError, dialects,
+};
 use redress_sandbox::Recorder;
 use redress_sandbox::strict_mock::{Answer, StrictMock};
 use tower::{Layer, ServiceExt};
@@ -97,16 +98,11 @@ impl Store {
 }
 
 impl TokenStore for Store {
-    async fn load(&self, key: &str) -> Result<Option<refresh::TokenRecord>, BoxError> {
+    async fn load(&self, key: &str) -> Result<Option<TokenRecord>, BoxError> {
         self.ask()?.load(key).await
     }
 
-    async fn replace(
-        &self,
-        key: &str,
-        seen: Option<&RecordVersion>,
-        record: &refresh::TokenRecord,
-    ) -> Result<bool, BoxError> {
+    async fn replace(&self, key: &str, seen: Option<&RecordVersion>, record: &TokenRecord) -> Result<bool, BoxError> {
         self.ask()?.replace(key, seen, record).await
     }
 }

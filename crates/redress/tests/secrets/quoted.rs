@@ -10,8 +10,7 @@ use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body::{Body, Frame};
 use metrics_util::debugging::DebuggingRecorder;
 use proptest::prelude::*;
-use redress::classify::TransportError;
-use redress::{ApiError, BoxError, Error, RedressLayer, ResponseExt, StaticHeaders, dialects};
+use redress::{ApiError, BoxError, Error, RedressLayer, ResponseExt, StaticHeaders, TransportError, dialects};
 use redress_sandbox::Recorder;
 use tower::{Layer, ServiceExt, service_fn};
 

@@ -6,10 +6,7 @@ mod responses;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use redress::classify::Clock;
-use redress::envelope;
-use redress::login::ClientAuthentication;
-use redress::{Budget, Class, Code, Dialect, Idempotent, Origin, StaticHeaders, TokenSet, dialects};
+use redress::{Budget, Class, Clock, Code, Dialect, Idempotent, Origin, Recovery, StaticHeaders, TokenSet, dialects, login::ClientAuthentication};
 use redress_sandbox::strict_mock::{Answer, StrictMock};
 
 use super::{BODY, assert_silent, response, types};
@@ -72,9 +69,13 @@ const HOLDS_A_DIALECTS_TEXT: [&str; 13] = [
     "redress-refresh::Explanation",
 ];
 
-/// What has neither a `Debug` nor a `Display`; and a name for any error whatsoever.
-const DOES_NOT_PRINT: [&str; 3] =
-    ["redress-classify::BoxError", "redress-classify::ResponseFuture", "redress::ResponseFuture"];
+/// Types without `Debug` and `Display`; an alias for any error, and a trait of another crate.
+const DOES_NOT_PRINT: [&str; 4] = [
+    "redress-classify::BoxError",
+    "redress-classify::ResponseFuture",
+    "redress::ResponseFuture",
+    "redress::ExposeSecret",
+];
 
 type Bare = StrictMock<http::Request<String>, http::Response<http_body_util::Full<&'static [u8]>>>;
 
@@ -120,7 +121,7 @@ async fn all() -> Vec<Shown> {
     // What holds no text prints its words all the same.
     let numbers = format!("{:?} {:?} {:?}", Budget::new(), Clock::system(), Idempotent(true));
     let numbers = format!("{numbers} {:?}", [ClientAuthentication::Basic, ClientAuthentication::Body]);
-    assert_silent("what holds no text", &format!("{numbers} {:?} {:?}", Class::ALL, envelope::Recovery::ALL));
+    assert_silent("what holds no text", &format!("{numbers} {:?} {:?}", Class::ALL, Recovery::ALL));
     all
 }
 

@@ -11,7 +11,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A stack whose waits are as good as none.
 pub(crate) fn layer() -> RedressLayer {
-    let quick = redress::classify::Schedule {
+    let quick = redress::Schedule {
         base: Duration::from_millis(1),
         factor: std::num::NonZeroU32::MIN,
         cap: Duration::from_millis(1),

@@ -2,11 +2,11 @@
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use http_body_util::BodyExt;
 
 use http::{HeaderMap, Request};
-use http_body_util::BodyExt;
-use redress::refresh::{RecordVersion, TokenRecord, TokenStore};
-use redress::{BoxError, Credentials, Error, Failure, RedressLayer, StaticHeaders, TokenSet, dialects};
+use redress::refresh::{RecordVersion, TokenRecord};
+use redress::{BoxError, Credentials, Error, Failure, RedressLayer, Stamp, StaticHeaders, TokenRecord, TokenSet, TokenStore, dialects};
 
 use super::{hyper, hyper_h2, reqwest, reqwest_h2, send, start};
 

@@ -11,13 +11,13 @@ use http_body::{Body, Frame};
 use http_body_util::BodyExt;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
-use redress::backoff::IdempotencyKey;
-use redress::classify::{ReplayBody, ReplayError};
+use redress::layers::{Pace, Refresh};
 use redress::login::{JsonLogin, OAuth2};
-use redress::pace::Pace;
-use redress::refresh::{self, MemoryStore, Refresh, SecretString, TokenStore};
 use redress::transport::{Hyper, HyperFuture, Reqwest};
-use redress::{Budget, Budgets, CloneBody, Failure, Limit, Origin, PaceLayer, RedressLayer, RefreshLayer, TokenSet};
+use redress::{
+    Budget, Budgets, Failure, TokenSet, IdempotencyKey, Limit, MemoryStore, Origin, PaceLayer, RedressLayer, RefreshLayer,
+    CloneBody, ReplayBody, ReplayError, SecretString, TokenRecord, TokenStore,
+};
 use tower::{Layer, Service, ServiceExt};
 
 use super::{Bare, Shown, bare, dialect, grant, hinted, keys, url};
@@ -125,7 +125,7 @@ pub(super) async fn of_store() -> Vec<Shown> {
     let bytes =
         br#"{"v":1,"generation":7,"access":[["authorization","Bearer c4n4ry-token"]],"refresh":"c4n4ry-refresh",
         "expires_at":253402300799000,"lease":{"id":"f00","until":5}}"#;
-    let record = refresh::TokenRecord::from_bytes(bytes).unwrap();
+    let record = TokenRecord::from_bytes(bytes).unwrap();
     assert!(String::from_utf8_lossy(&record.expose_bytes()).contains("c4n4ry-refresh"), "it is there");
     let store = MemoryStore::new();
     assert!(store.replace("c4n4ry-name", None, &record).await.unwrap());
@@ -134,7 +134,7 @@ pub(super) async fn of_store() -> Vec<Shown> {
     let mut invalid = String::new();
     for bytes in [&b"c4n4ry"[..], br#"{"v":1,"generation":1,"access":[["c4n4ry \n","c4n4ry"]]}"#, br#"{"v":"c4n4ry"}"#]
     {
-        let refused = refresh::TokenRecord::from_bytes(bytes).unwrap_err();
+        let refused = TokenRecord::from_bytes(bytes).unwrap_err();
         invalid += &(both(&refused) + &chain(&refused));
     }
     vec![

@@ -1,20 +1,15 @@
 //! What is made of a response: envelopes, verdicts, records and errors.
 
 use std::future::Future;
-use std::task::{Context, Waker};
-
 use http_body_util::BodyExt;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
-use redress::backoff::Backoff;
-use redress::classify::{Attempt, Classify, ClassifyLayer, Secrets, TransportError, Upstream};
-use redress::envelope::{Envelope, Head, RetryHint, Signal};
+use std::task::{Context, Waker};
+
 use redress::transport::{Hyper, Reqwest};
-use redress::{
-    BackoffLayer, BoxError, Budget, Class, EndReason, Error, Failure, FieldError, Record, RedressLayer, ResponseExt,
-    Verdict, dialects,
-};
+use redress::{Attempt, BackoffLayer, BoxError, Budget, Class, ClassifyLayer, EndReason, Error, Failure, FieldError, Record, RedressLayer, ResponseExt, RetryHint, TransportError, Verdict, dialects};
 use tower::{Layer, Service, ServiceExt};
+use redress::layers::{Backoff, Classify, Envelope, Head, Secrets, Signal, Upstream};
 
 use super::{Bare, Shown, bare, dialect};
 use crate::{BODY, both, chain, debug, request, response};
