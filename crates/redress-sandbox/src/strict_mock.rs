@@ -1,22 +1,29 @@
-//! A tower service that panics when its caller breaks the contract of [`Service`].
+//! A mock [`Service`] that panics when its caller breaks the contract of the trait.
 //!
-//! A readied service holds a **reservation**: a place that its next `call` uses up. Many services hold something real for
-//! it, a semaphore permit or a connection, and starve when a layer forgets it. [`StrictMock`] makes the mistakes visible:
+//! A service for which `poll_ready` returned `Ready` holds a **reservation** until its next `call`. Many services hold a
+//! resource for it, such as a semaphore permit or a connection, and run out of them if a layer forgets a readied clone.
+//! [`StrictMock`] detects these mistakes:
 //!
-//! | mistake | what happens |
+//! | mistake | result |
 //! |---|---|
-//! | `call` on a clone that `poll_ready` did not ready | panics in `call` |
-//! | the response future is polled again after it was ready | panics in `poll` |
+//! | `call` on a clone for which `poll_ready` did not return `Ready` | `call` panics |
+//! | the response future is polled after it completed | `poll` panics |
 //! | a readied clone is dropped without a call | [`Handle::abandoned`] counts it, and the last [`Handle`] panics when it is dropped |
-//! | a reservation is still held, or a call in flight, when there should be none | [`Handle::assert_idle`] panics |
+//! | a reservation or a call in flight is left over | [`Handle::assert_idle`] panics |
 //!
-//! The panic for a dropped reservation is put off to the end of the test, because a panic inside the drop of a service would
-//! strike in the middle of the layer under test, and because some layers drop a readied clone with good reason: they must
-//! wait, and may not hold a reservation meanwhile. For those [`StrictMock::allow_abandoned`] turns that panic off, and the
-//! count remains. The panic is also off while the thread is panicking already.
+//! The panic for an abandoned reservation is delayed to the end of the test. A panic inside `drop` would unwind through the
+//! layer under test. Some layers also drop a readied clone on purpose, because they must wait and must not hold a
+//! reservation meanwhile. [`StrictMock::allow_abandoned`] turns the panic off for them; the count remains. There is no second
+//! panic while the thread is already panicking.
 //!
-//! Polling `poll_ready` again after it was ready is allowed, as tower allows it, and makes no second reservation. Dropping a
-//! reservation, or a response future, gives its place under the [`limit`](StrictMock::limit) back.
+//! Calling `poll_ready` again after `Ready` is legal, as in tower, and makes no second reservation. Dropping a reservation or
+//! a response future frees its slot under the [`limit`](StrictMock::limit).
+//!
+//! # Comparison with `tower_test::mock`
+//!
+//! `tower_test::mock::Mock` panics in `call` without readiness, too. It reports neither abandoned reservations nor cancelled
+//! calls, and the test has to answer each request by hand, in the right order with the code under test. `StrictMock` answers
+//! from a closure or a script, and records the tokio instant of each call.
 
 mod answer;
 mod future;
@@ -38,10 +45,10 @@ use crate::shared::Shared;
 /// The error of the mock, and of any service that boxes its errors.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// A scripted [`Service`] that insists on the contract. Clones share the script, the record and the limit.
+/// A scripted [`Service`] that checks the contract. Clones share the script, the recorded requests and the limit.
 ///
-/// Every request is kept, with the tokio instant of its call, for the test to look at through the [`Handle`]. That is why the
-/// function that answers borrows it.
+/// Every request is kept with the tokio instant of its call, and the test reads it through the [`Handle`]. The closure that
+/// answers borrows the request for this reason.
 ///
 /// # Panics
 ///
@@ -74,25 +81,25 @@ pub struct StrictMock<Req, Res> {
     reserved: bool,
 }
 
-/// What the clones and the handles share.
+/// State shared by all clones of a mock.
 struct Core<Req, Res> {
     answer: Shared<answer::Source<Req, Res>>,
-    record: Arc<Shared<Record<Req>>>,
+    state: Arc<Shared<State<Req>>>,
 }
 
-/// The places, and the requests seen.
-pub(crate) struct Record<Req> {
+/// The recorded requests, and the slots in use. Shared by the mock and its handles.
+pub(crate) struct State<Req> {
     received: Vec<Received<Req>>,
     limit: usize,
-    places: Places,
+    slots: Slots,
     waiting: Vec<Waker>,
     allow_abandoned: bool,
     handles: usize,
 }
 
-/// How many services and futures hold or have given up a place.
+/// Counts of the slots in use, and of those that were freed without a response.
 #[derive(Debug, Default, Clone, Copy)]
-struct Places {
+struct Slots {
     reservations: usize,
     in_flight: usize,
     abandoned: usize,
@@ -100,7 +107,28 @@ struct Places {
 }
 
 impl<Req, Res> StrictMock<Req, Res> {
-    /// Answers each request with the future that `answer` makes of it. There is no limit.
+    /// Creates a mock that answers each request with the future that `answer` returns, without a limit.
+    ///
+    /// `answer` runs inside `call`, one call at a time, and may keep state between calls.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use redress_sandbox::strict_mock::StrictMock;
+    /// use tower::ServiceExt;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let mut calls = 0;
+    /// let mock = StrictMock::new(move |_: &&str| {
+    ///     calls += 1;
+    ///     let result = if calls == 1 { Err("connection reset".into()) } else { Ok(calls) };
+    ///     async move { result }
+    /// });
+    /// assert!(mock.clone().oneshot("first").await.is_err());
+    /// assert_eq!(mock.oneshot("second").await.unwrap(), 2);
+    /// # }
+    /// ```
     pub fn new<F, Fut>(mut answer: F) -> Self
     where
         F: FnMut(&Req) -> Fut + Send + 'static,
@@ -109,11 +137,32 @@ impl<Req, Res> StrictMock<Req, Res> {
         Self::with(Box::new(move |request| Box::pin(answer(request))))
     }
 
-    /// Answers the requests with these answers, in order of their calls.
+    /// Creates a mock that returns these answers, one per call, in order.
     ///
     /// # Panics
     ///
-    /// In `call`, when the answers have run out.
+    /// `call` panics when no answer is left, so a test also fails on one request too many.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use redress_sandbox::strict_mock::{Answer, StrictMock};
+    /// use std::time::Duration;
+    /// use tower::ServiceExt;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// let mock = StrictMock::scripted([
+    ///     Answer::error("connection reset"),
+    ///     Answer::ok("late").after(Duration::from_secs(3)),
+    /// ]);
+    /// let handle = mock.handle();
+    ///
+    /// assert!(mock.clone().oneshot(1).await.is_err());
+    /// assert_eq!(mock.oneshot(2).await.unwrap(), "late");
+    /// assert_eq!(handle.requests(), [1, 2]);
+    /// # }
+    /// ```
     pub fn scripted(answers: impl IntoIterator<Item = Answer<Res>>) -> Self
     where
         Res: Send + 'static,
@@ -121,40 +170,66 @@ impl<Req, Res> StrictMock<Req, Res> {
         let mut answers: VecDeque<Answer<Res>> = answers.into_iter().collect();
         Self::with(Box::new(move |_| match answers.pop_front() {
             Some(answer) => Box::pin(answer.wait()),
-            None => panic!("StrictMock got a call, but its scripted answers have run out"),
+            None => panic!("StrictMock received a call, but its scripted answers have run out"),
         }))
     }
 
-    /// Allows this many reservations and calls in flight, taken together. Zero makes the mock pending until
-    /// [`Handle::set_limit`].
+    /// Sets the maximum number of reservations and calls in flight, taken together. Default: no limit.
+    ///
+    /// At the limit `poll_ready` is pending. With zero it stays pending until [`Handle::set_limit`] raises the limit.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use redress_sandbox::strict_mock::{Answer, StrictMock};
+    /// use tower::ServiceExt;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let mock = StrictMock::scripted([Answer::ok(())]).limit(0);
+    /// let handle = mock.handle();
+    /// let call = tokio::spawn(mock.oneshot("request"));
+    ///
+    /// tokio::task::yield_now().await;
+    /// assert_eq!(handle.calls(), 0, "the service is not ready");
+    ///
+    /// handle.set_limit(1);
+    /// call.await.unwrap().unwrap();
+    /// assert_eq!(handle.calls(), 1);
+    /// # }
+    /// ```
     #[must_use]
     pub fn limit(self, limit: usize) -> Self {
-        self.core.record.lock().limit = limit;
+        self.core.state.lock().limit = limit;
         self
     }
 
-    /// Lets a readied clone be dropped without a call.
+    /// Permits dropping a readied clone without a call: the last [`Handle`] does not panic for it.
+    ///
+    /// For layers that decide after `poll_ready` to wait, such as rate limits. [`Handle::abandoned`] still counts.
     #[must_use]
     pub fn allow_abandoned(self) -> Self {
-        self.core.record.lock().allow_abandoned = true;
+        self.core.state.lock().allow_abandoned = true;
         self
     }
 
-    /// Returns a handle for the test. Keep it until the test's end: the last one checks for abandoned reservations.
+    /// Returns a handle for the test.
+    ///
+    /// Keep it until the end of the test: dropping the last handle checks for abandoned reservations.
     pub fn handle(&self) -> Handle<Req> {
-        Handle::new(Arc::clone(&self.core.record))
+        Handle::new(Arc::clone(&self.core.state))
     }
 
     fn with(answer: answer::Source<Req, Res>) -> Self {
-        let record = Record {
+        let state = State {
             received: Vec::new(),
             limit: usize::MAX,
-            places: Places::default(),
+            slots: Slots::default(),
             waiting: Vec::new(),
             allow_abandoned: false,
             handles: 0,
         };
-        let core = Core { answer: Shared::new(answer), record: Arc::new(Shared::new(record)) };
+        let core = Core { answer: Shared::new(answer), state: Arc::new(Shared::new(state)) };
         Self { core: Arc::new(core), reserved: false }
     }
 }
@@ -171,12 +246,12 @@ where
         if self.reserved {
             return Poll::Ready(Ok(()));
         }
-        let mut record = self.core.record.lock();
-        if record.is_full() {
-            record.wait(cx.waker());
+        let mut state = self.core.state.lock();
+        if state.is_full() {
+            state.wait(cx.waker());
             return Poll::Pending;
         }
-        record.places.reservations += 1;
+        state.slots.reservations += 1;
         self.reserved = true;
         Poll::Ready(Ok(()))
     }
@@ -185,20 +260,20 @@ where
         assert!(self.reserved, "StrictMock was called on a clone that poll_ready did not ready");
         self.reserved = false;
         {
-            // The place is in flight before the answer is made, so that it is given back even if that panics.
-            let mut record = self.core.record.lock();
-            record.places.reservations -= 1;
-            record.places.in_flight += 1;
+            // The slot counts as in flight before `answer` runs, so that it is freed even if `answer` panics.
+            let mut state = self.core.state.lock();
+            state.slots.reservations -= 1;
+            state.slots.in_flight += 1;
         }
-        let place = future::Place::new(Arc::clone(&self.core.record));
+        let slot = future::InFlight::new(Arc::clone(&self.core.state));
         let answer = (self.core.answer.lock())(&request);
-        self.core.record.lock().received.push(Received { at: Instant::now(), request });
-        ResponseFuture::new(answer, place)
+        self.core.state.lock().received.push(Received { at: Instant::now(), request });
+        ResponseFuture::new(answer, slot)
     }
 }
 
 impl<Req, Res> Clone for StrictMock<Req, Res> {
-    /// Makes a clone without a reservation.
+    /// Returns a clone that holds no reservation, as the contract of `Service` requires.
     fn clone(&self) -> Self {
         Self { core: Arc::clone(&self.core), reserved: false }
     }
@@ -207,24 +282,24 @@ impl<Req, Res> Clone for StrictMock<Req, Res> {
 impl<Req, Res> Drop for StrictMock<Req, Res> {
     fn drop(&mut self) {
         if self.reserved {
-            let mut record = self.core.record.lock();
-            record.places.reservations -= 1;
-            record.places.abandoned += 1;
-            record.wake();
+            let mut state = self.core.state.lock();
+            state.slots.reservations -= 1;
+            state.slots.abandoned += 1;
+            state.wake();
         }
     }
 }
 
 impl<Req, Res> fmt::Debug for StrictMock<Req, Res> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let places = self.core.record.lock().places;
-        f.debug_struct("StrictMock").field("reserved", &self.reserved).field("places", &places).finish_non_exhaustive()
+        let slots = self.core.state.lock().slots;
+        f.debug_struct("StrictMock").field("reserved", &self.reserved).field("slots", &slots).finish_non_exhaustive()
     }
 }
 
-impl<Req> Record<Req> {
+impl<Req> State<Req> {
     fn is_full(&self) -> bool {
-        self.places.reservations + self.places.in_flight >= self.limit
+        self.slots.reservations + self.slots.in_flight >= self.limit
     }
 
     fn wait(&mut self, waker: &Waker) {
@@ -233,7 +308,7 @@ impl<Req> Record<Req> {
         }
     }
 
-    /// Wakes everybody who waits: those who still find no place wait again.
+    /// Wakes all waiting tasks. Those that find no free slot register again.
     fn wake(&mut self) {
         self.waiting.drain(..).for_each(Waker::wake);
     }

@@ -1,14 +1,14 @@
-//! What the mock answers with.
+//! Scripted answers of the mock.
 
 use std::pin::Pin;
 use std::time::Duration;
 
 use super::BoxError;
 
-/// Makes the future of one answer.
+/// Creates the future of one answer.
 pub(super) type Source<Req, Res> = Box<dyn FnMut(&Req) -> Pending<Res> + Send>;
 
-/// An answer on its way.
+/// A pending answer.
 pub(super) type Pending<Res> = Pin<Box<dyn Future<Output = Result<Res, BoxError>> + Send>>;
 
 /// One scripted answer of a [`StrictMock`](super::StrictMock).
@@ -20,17 +20,19 @@ pub struct Answer<Res> {
 }
 
 impl<Res> Answer<Res> {
-    /// Answers with this response at once.
+    /// Creates an answer that returns this response immediately.
     pub fn ok(response: Res) -> Self {
         Self { result: Ok(response), delay: Duration::ZERO }
     }
 
-    /// Fails with this error at once.
+    /// Creates an answer that fails with this error immediately.
     pub fn error(error: impl Into<BoxError>) -> Self {
         Self { result: Err(error.into()), delay: Duration::ZERO }
     }
 
-    /// Sets how long after the call the answer comes, in tokio's time.
+    /// Sets the delay between the call and the answer, on tokio's clock. Default: none.
+    ///
+    /// With a paused clock the delay takes no real time.
     pub fn after(mut self, delay: Duration) -> Self {
         self.delay = delay;
         self

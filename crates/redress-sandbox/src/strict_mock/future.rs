@@ -6,43 +6,43 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use super::answer::Pending;
-use super::{BoxError, Record};
+use super::{BoxError, State};
 use crate::shared::Shared;
 
-/// The response of a [`StrictMock`](super::StrictMock).
+/// Response future of a [`StrictMock`](super::StrictMock).
 ///
 /// # Cancel safety
 ///
-/// Dropping it before its end gives its place back and counts as a cancelled call.
+/// Dropping the future before it completed frees its slot and counts as a cancelled call ([`Handle::cancelled`](super::Handle::cancelled)).
 ///
 /// # Panics
 ///
-/// When it is polled again after it was ready.
+/// Panics if it is polled again after it completed.
 #[must_use = "futures do nothing unless polled"]
-pub struct ResponseFuture<Res>(State<Res>);
+pub struct ResponseFuture<Res>(FutureState<Res>);
 
-enum State<Res> {
-    /// The answer is on its way.
-    Waiting { answer: Pending<Res>, place: Box<dyn Occupied> },
-    /// The answer was handed over.
+enum FutureState<Res> {
+    /// Waiting for the answer.
+    Waiting { answer: Pending<Res>, slot: Box<dyn InFlightGuard> },
+    /// The answer was returned.
     Done,
 }
 
-/// A place under the limit that a call in flight holds, whatever the type of the request.
-pub(super) trait Occupied: Send {
-    /// Gives the place back in the regular way. Dropping it does so as well, and counts the call as cancelled.
+/// A slot held by a call in flight, erased over the type of the request.
+pub(super) trait InFlightGuard: Send {
+    /// Marks the call as completed. A guard that is dropped without it counts the call as cancelled.
     fn finish(&mut self);
 }
 
-/// The place of one call in flight.
-pub(super) struct Place<Req> {
-    record: Arc<Shared<Record<Req>>>,
+/// The slot of one call in flight, freed when it is dropped.
+pub(super) struct InFlight<Req> {
+    state: Arc<Shared<State<Req>>>,
     finished: bool,
 }
 
 impl<Res> ResponseFuture<Res> {
-    pub(super) fn new<Req: Send + 'static>(answer: Pending<Res>, place: Place<Req>) -> Self {
-        Self(State::Waiting { answer, place: Box::new(place) })
+    pub(super) fn new<Req: Send + 'static>(answer: Pending<Res>, slot: InFlight<Req>) -> Self {
+        Self(FutureState::Waiting { answer, slot: Box::new(slot) })
     }
 }
 
@@ -51,40 +51,40 @@ impl<Res> Future for ResponseFuture<Res> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        let State::Waiting { answer, place } = &mut this.0 else {
-            panic!("StrictMock's response future was polled again after it was ready");
+        let FutureState::Waiting { answer, slot } = &mut this.0 else {
+            panic!("StrictMock's response future was polled after it completed");
         };
         let result = ready!(answer.as_mut().poll(cx));
-        place.finish();
-        this.0 = State::Done;
+        slot.finish();
+        this.0 = FutureState::Done;
         Poll::Ready(result)
     }
 }
 
 impl<Res> fmt::Debug for ResponseFuture<Res> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let is_done = matches!(self.0, State::Done);
+        let is_done = matches!(self.0, FutureState::Done);
         f.debug_struct("ResponseFuture").field("is_done", &is_done).finish()
     }
 }
 
-impl<Req> Place<Req> {
-    pub(super) fn new(record: Arc<Shared<Record<Req>>>) -> Self {
-        Self { record, finished: false }
+impl<Req> InFlight<Req> {
+    pub(super) fn new(state: Arc<Shared<State<Req>>>) -> Self {
+        Self { state, finished: false }
     }
 }
 
-impl<Req: Send> Occupied for Place<Req> {
+impl<Req: Send> InFlightGuard for InFlight<Req> {
     fn finish(&mut self) {
         self.finished = true;
     }
 }
 
-impl<Req> Drop for Place<Req> {
+impl<Req> Drop for InFlight<Req> {
     fn drop(&mut self) {
-        let mut record = self.record.lock();
-        record.places.in_flight -= 1;
-        record.places.cancelled += usize::from(!self.finished);
-        record.wake();
+        let mut state = self.state.lock();
+        state.slots.in_flight -= 1;
+        state.slots.cancelled += usize::from(!self.finished);
+        state.wake();
     }
 }

@@ -1,47 +1,73 @@
-//! The test's view of the mock.
+//! Access to the mock from a test.
 
 use std::fmt;
 use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::{Places, Record};
+use super::{Slots, State};
 use crate::shared::Shared;
 
-/// Looks at what a [`StrictMock`](super::StrictMock) and its clones received and hold.
+/// Reads the requests that a [`StrictMock`](super::StrictMock) and its clones received, and the slots that they hold.
 ///
 /// # Panics
 ///
-/// When the last handle is dropped and a reservation was dropped without a call, unless
-/// [`allow_abandoned`](super::StrictMock::allow_abandoned) was set or the thread is panicking already.
-pub struct Handle<Req>(Arc<Shared<Record<Req>>>);
+/// Dropping the last handle panics if a readied clone was dropped without a call, unless
+/// [`allow_abandoned`](super::StrictMock::allow_abandoned) is set or the thread is already panicking.
+///
+/// # Examples
+///
+/// ```
+/// use redress_sandbox::strict_mock::{Answer, StrictMock};
+/// use std::time::Duration;
+/// use tower::ServiceExt;
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// let mock = StrictMock::scripted([Answer::ok("a"), Answer::ok("b").after(Duration::from_secs(60))]);
+/// let handle = mock.handle();
+/// mock.clone().oneshot(1).await.unwrap();
+///
+/// // The caller gives up on the second request before its answer.
+/// let call = mock.oneshot(2);
+/// assert!(tokio::time::timeout(Duration::from_secs(5), call).await.is_err());
+///
+/// assert_eq!((handle.calls(), handle.cancelled(), handle.in_flight()), (2, 1, 0));
+/// let [first, second] = handle.take().try_into().unwrap();
+/// assert_eq!((first.request, second.request), (1, 2));
+/// assert_eq!(first.at, second.at, "no wait between the two");
+/// assert_eq!(handle.calls(), 0, "`take` has removed them");
+/// handle.assert_idle();
+/// # }
+/// ```
+pub struct Handle<Req>(Arc<Shared<State<Req>>>);
 
-/// One request that the mock was called with.
+/// One recorded request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Received<Req> {
-    /// The moment of the call, in tokio's time.
+    /// The instant of the call on tokio's clock.
     pub at: Instant,
     /// The request.
     pub request: Req,
 }
 
 impl<Req> Handle<Req> {
-    pub(super) fn new(record: Arc<Shared<Record<Req>>>) -> Self {
-        record.lock().handles += 1;
-        Self(record)
+    pub(super) fn new(state: Arc<Shared<State<Req>>>) -> Self {
+        state.lock().handles += 1;
+        Self(state)
     }
 
-    /// Counts the calls so far that [`take`](Self::take) has not taken.
+    /// Returns the number of recorded calls that [`take`](Self::take) has not removed.
     pub fn calls(&self) -> usize {
         self.0.lock().received.len()
     }
 
-    /// Takes the requests received so far, in order of their calls.
+    /// Removes and returns the recorded requests, in the order of their calls.
     pub fn take(&self) -> Vec<Received<Req>> {
         std::mem::take(&mut self.0.lock().received)
     }
 
-    /// Returns copies of the requests received and not taken.
+    /// Returns copies of the recorded requests, and keeps them.
     pub fn requests(&self) -> Vec<Req>
     where
         Req: Clone,
@@ -49,54 +75,54 @@ impl<Req> Handle<Req> {
         self.0.lock().received.iter().map(|received| received.request.clone()).collect()
     }
 
-    /// Returns the moments of the calls received and not taken, in tokio's time.
+    /// Returns the instants of the recorded calls on tokio's clock: their differences are the waits between attempts.
     pub fn instants(&self) -> Vec<Instant> {
         self.0.lock().received.iter().map(|received| received.at).collect()
     }
 
-    /// Counts the calls whose response is not ready yet.
+    /// Returns the number of calls whose response future has neither completed nor been dropped.
     pub fn in_flight(&self) -> usize {
-        self.places().in_flight
+        self.slots().in_flight
     }
 
-    /// Counts the readied clones that have not been called yet.
+    /// Returns the number of readied clones that exist and have not been called.
     pub fn reservations(&self) -> usize {
-        self.places().reservations
+        self.slots().reservations
     }
 
-    /// Counts the readied clones that were dropped without a call.
+    /// Returns the number of readied clones that were dropped without a call.
     pub fn abandoned(&self) -> usize {
-        self.places().abandoned
+        self.slots().abandoned
     }
 
-    /// Counts the response futures that were dropped before they were ready.
+    /// Returns the number of response futures that were dropped before they completed.
     pub fn cancelled(&self) -> usize {
-        self.places().cancelled
+        self.slots().cancelled
     }
 
-    /// Changes the number of reservations and calls in flight allowed, taken together, and wakes those who wait.
+    /// Changes the [`limit`](super::StrictMock::limit) and wakes the tasks that wait in `poll_ready`.
     pub fn set_limit(&self, limit: usize) {
-        let mut record = self.0.lock();
-        record.limit = limit;
-        record.wake();
+        let mut state = self.0.lock();
+        state.limit = limit;
+        state.wake();
     }
 
-    /// Checks that nobody holds a place.
+    /// Asserts that the mock is idle. A test calls it last, to show that the layer released everything.
     ///
     /// # Panics
     ///
-    /// When a reservation is held or a call is in flight.
+    /// Panics if a reservation is held or a call is in flight.
     #[track_caller]
     pub fn assert_idle(&self) {
-        let Places { reservations, in_flight, .. } = self.places();
+        let Slots { reservations, in_flight, .. } = self.slots();
         assert!(
             reservations == 0 && in_flight == 0,
             "StrictMock is not idle: {reservations} reservations are held and {in_flight} calls are in flight"
         );
     }
 
-    fn places(&self) -> Places {
-        self.0.lock().places
+    fn slots(&self) -> Slots {
+        self.0.lock().slots
     }
 }
 
@@ -108,11 +134,11 @@ impl<Req> Clone for Handle<Req> {
 
 impl<Req> Drop for Handle<Req> {
     fn drop(&mut self) {
-        let mut record = self.0.lock();
-        record.handles -= 1;
-        let abandoned = record.places.abandoned;
-        let checks = record.handles == 0 && !record.allow_abandoned && !std::thread::panicking();
-        drop(record);
+        let mut state = self.0.lock();
+        state.handles -= 1;
+        let abandoned = state.slots.abandoned;
+        let checks = state.handles == 0 && !state.allow_abandoned && !std::thread::panicking();
+        drop(state);
         assert!(
             !checks || abandoned == 0,
             "StrictMock lost {abandoned} reservations: a clone that poll_ready readied was dropped without a call"
@@ -122,6 +148,6 @@ impl<Req> Drop for Handle<Req> {
 
 impl<Req> fmt::Debug for Handle<Req> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Handle").field("places", &self.places()).finish_non_exhaustive()
+        f.debug_struct("Handle").field("slots", &self.slots()).finish_non_exhaustive()
     }
 }
