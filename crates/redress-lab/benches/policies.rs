@@ -7,7 +7,7 @@
 
 use std::time::Instant;
 
-use redress_lab::compare::Row;
+use redress_lab::compare::SummaryRow;
 use redress_lab::{Comparison, policies, scenarios};
 
 fn main() {
@@ -29,8 +29,8 @@ fn main() {
 }
 
 fn print(comparison: &Comparison) {
-    let cells = comparison.rows().iter().map(Row::cells).collect::<Vec<_>>();
-    let heads = Row::COLUMNS.map(str::to_owned);
+    let cells = comparison.rows().iter().map(SummaryRow::cells).collect::<Vec<_>>();
+    let heads = SummaryRow::COLUMNS.map(str::to_owned);
     let rows: Vec<_> = std::iter::once(&heads).chain(&cells).collect();
     let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or_default();
     let widths: Vec<_> = (0..heads.len()).map(width).collect();

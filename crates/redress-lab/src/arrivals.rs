@@ -50,12 +50,12 @@ impl<'a> Arrivals<'a> {
         }
         loop {
             at = match self.clients.arrivals {
-                scenario::Arrivals::Poisson => {
+                scenario::ArrivalProcess::Poisson => {
                     let gap: f64 = Exp1.sample(&mut self.random);
                     time::sum(at, time::seconds(gap / peak))
                 }
-                scenario::Arrivals::Even => time::sum(at, time::seconds(1.0 / peak)),
-                scenario::Arrivals::Steady => {
+                scenario::ArrivalProcess::Even => time::sum(at, time::seconds(1.0 / peak)),
+                scenario::ArrivalProcess::Steady => {
                     let moment = self.stretches + self.random.random::<f64>();
                     self.stretches += 1.0;
                     time::seconds(moment / peak)
@@ -64,15 +64,15 @@ impl<'a> Arrivals<'a> {
             if at >= self.length {
                 return None;
             }
-            if self.stays(self.clients.rate_at(at) / peak) {
+            if self.accept(self.clients.rate_at(at) / peak) {
                 return Some(at);
             }
         }
     }
 
     /// Says whether a candidate is one of the share that stays: by chance, or where nothing is left to chance by turns.
-    fn stays(&mut self, share: f64) -> bool {
-        if self.clients.arrivals == scenario::Arrivals::Poisson {
+    fn accept(&mut self, share: f64) -> bool {
+        if self.clients.arrivals == scenario::ArrivalProcess::Poisson {
             return self.random.random::<f64>() < share;
         }
         self.due += share;

@@ -7,6 +7,7 @@
 //! What is drawn depends on the seed; what must hold, holds with any.
 
 mod amplification;
+mod backoff_only;
 mod bucket;
 mod closed_form;
 mod collapse;
@@ -16,17 +17,16 @@ mod fleet;
 mod hedge;
 mod herd;
 mod metastable;
+mod model;
 mod occ;
-mod order;
-mod points;
+mod parameters;
 mod queueing;
+mod runner;
 mod serial;
-mod shipped;
-mod world;
 
-pub use finding::{Finding, Value};
-pub use order::run;
-pub use points::{InvalidPoint, Key, Points};
+pub use finding::{Finding, Measurement};
+pub use parameters::{InvalidParameter, Overrides, Parameter};
+pub use runner::run;
 
 /// A published result.
 #[derive(Debug)]
@@ -36,10 +36,10 @@ pub struct Check {
     /// Where it was published, and what is run.
     pub about: &'static str,
     /// What can be set.
-    pub keys: &'static [Key],
+    pub parameters: &'static [Parameter],
     /// About how many seconds it takes: the longest ones are begun first.
     cost: f64,
-    values: fn(&Trial<'_>) -> Vec<Value>,
+    values: fn(&Trial<'_>) -> Vec<Measurement>,
 }
 
 /// With what a check is run.
@@ -48,7 +48,7 @@ pub struct Trial<'a> {
     /// The seed of all random numbers.
     pub seed: u64,
     /// What was set.
-    pub points: &'a Points,
+    pub overrides: &'a Overrides,
 }
 
 static ALL: [Check; 23] = [
@@ -88,10 +88,10 @@ impl Check {
     ///
     /// # Examples
     /// ```
-    /// use redress_lab::check::{self, Points, Trial};
+    /// use redress_lab::check::{self, Overrides, Trial};
     ///
     /// let layers = check::all().iter().find(|check| check.id == "abl-243").expect("it is one of them");
-    /// let finding = layers.run(Trial { seed: 1, points: &Points::default() });
+    /// let finding = layers.run(Trial { seed: 1, overrides: &Overrides::default() });
     /// assert!(finding.pass(), "{}", finding.measured());
     /// ```
     #[must_use]
@@ -101,30 +101,30 @@ impl Check {
 
     /// Whether everything that is set is for this check, too.
     #[must_use]
-    pub fn knows(&self, points: &Points) -> bool {
-        points.names().all(|name| self.keys.iter().any(|key| key.name == name))
+    pub fn accepts(&self, overrides: &Overrides) -> bool {
+        overrides.names().all(|name| self.parameters.iter().any(|key| key.name == name))
     }
 }
 
 impl Trial<'_> {
     /// Returns what a key is set to, or else the default.
-    fn or(&self, name: &str, default: f64) -> f64 {
-        self.points.get(name).unwrap_or(default)
+    fn value_or(&self, name: &str, default: f64) -> f64 {
+        self.overrides.get(name).unwrap_or(default)
     }
 
     /// Returns what a count is set to, or else the default.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a key that counts was checked to")]
-    fn count(&self, name: &str, default: u32) -> u32 {
-        self.points.get(name).map_or(default, |value| value as u32)
+    fn count_or(&self, name: &str, default: u32) -> u32 {
+        self.overrides.get(name).map_or(default, |value| value as u32)
     }
 
     /// Returns what a key is set to, or else each of the defaults.
-    fn each(&self, name: &str, defaults: &[f64]) -> Vec<f64> {
-        self.points.get(name).map_or_else(|| defaults.to_vec(), |value| vec![value])
+    fn values_or(&self, name: &str, defaults: &[f64]) -> Vec<f64> {
+        self.overrides.get(name).map_or_else(|| defaults.to_vec(), |value| vec![value])
     }
 
     /// Returns the seed of the nth part.
-    const fn part(&self, nth: u64) -> u64 {
+    const fn part_seed(&self, nth: u64) -> u64 {
         self.seed.wrapping_add(nth.wrapping_mul(0x9e37_79b9_7f4a_7c15))
     }
 }
@@ -133,11 +133,11 @@ impl Trial<'_> {
 mod tests {
     use super::*;
 
-    fn finding(id: &str, points: &[&str]) -> Finding {
-        let points = Points::parse(points).unwrap();
+    fn finding(id: &str, overrides: &[&str]) -> Finding {
+        let overrides = Overrides::parse(overrides).unwrap();
         let check = all().iter().find(|check| check.id == id).unwrap();
-        assert!(check.knows(&points));
-        check.run(Trial { seed: 1, points: &points })
+        assert!(check.accepts(&overrides));
+        check.run(Trial { seed: 1, overrides: &overrides })
     }
 
     #[test]
@@ -156,8 +156,8 @@ mod tests {
 
     #[test]
     fn at_other_points_the_closed_forms_hold_as_well() {
-        for (id, points) in [("sre-64", vec!["retries=2", "layers=4"]), ("aws-bucket", vec!["tokens=70"])] {
-            let finding = finding(id, &points);
+        for (id, overrides) in [("sre-64", vec!["retries=2", "layers=4"]), ("aws-bucket", vec!["tokens=70"])] {
+            let finding = finding(id, &overrides);
             assert!(finding.pass(), "{id}: {} for {}", finding.measured(), finding.expected());
         }
     }

@@ -14,8 +14,8 @@ use crate::policy::Policy;
 use crate::run::{Run, run};
 use crate::scenario::Scenario;
 
-pub use row::Row;
-pub use summary::{Figure, Summary};
+pub use row::SummaryRow;
+pub use summary::{Metric, Summary};
 
 /// What several policies did in one scenario.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -23,7 +23,7 @@ pub struct Comparison {
     /// What happened.
     pub scenario: Scenario,
     /// Who had to deal with it.
-    pub policies: Vec<Described>,
+    pub policies: Vec<PolicyInfo>,
     /// The seeds that each of them was run with.
     pub seeds: Vec<u64>,
     /// What came of it: by policy, and within a policy by seed.
@@ -32,7 +32,7 @@ pub struct Comparison {
 
 /// A policy in words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Described {
+pub struct PolicyInfo {
     /// Its name.
     pub name: String,
     /// Its settings in one line.
@@ -79,7 +79,7 @@ impl Comparison {
         let results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
         Self {
             scenario: scenario.clone(),
-            policies: policies.iter().map(|policy| Described::of(policy.as_ref())).collect(),
+            policies: policies.iter().map(|policy| PolicyInfo::of(policy.as_ref())).collect(),
             seeds: seeds.to_vec(),
             outcomes: results.into_iter().map(|outcome| outcome.expect("every job was done")).collect(),
         }
@@ -104,7 +104,7 @@ impl Comparison {
     }
 }
 
-impl Described {
+impl PolicyInfo {
     fn of(policy: &dyn Policy) -> Self {
         Self { name: policy.name().to_owned(), about: policy.about(), retries: policy.retries() }
     }

@@ -3,7 +3,6 @@
 mod arrivals;
 pub mod check;
 pub mod compare;
-mod ledger;
 pub mod outcome;
 pub mod policies;
 mod policy;
@@ -12,15 +11,16 @@ mod run;
 pub mod scenario;
 pub mod server;
 mod shipped;
+mod statistics;
 mod streams;
 mod time;
 mod transport;
 
 pub use compare::Comparison;
 pub use outcome::Outcome;
-pub use policy::{Client, LabBody, Policy, Site};
+pub use policy::{BoxClient, Policy, PolicyContext};
 pub use run::{Run, run};
 pub use scenario::{InvalidScenario, Scenario};
 pub use shipped::{scenario_text, scenarios};
 pub use streams::{Random, Stream, stream};
-pub use transport::{Call, Transport};
+pub use transport::{CallId, LabBody, Transport};

@@ -41,7 +41,7 @@ pub struct Outcome {
     /// How long the served calls took, from the moment when they should have begun.
     pub latency_ms: Quantiles,
     /// How long it took after the trouble until calls were served as before it.
-    pub recovery: Recovery,
+    pub recovery: RecoveryTime,
     /// Second by second.
     pub seconds: Vec<Second>,
 }
@@ -66,9 +66,9 @@ pub struct Quantiles {
 /// How long it took after the trouble until calls were served as before it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Recovery {
+pub enum RecoveryTime {
     /// There was no trouble that ended within the run.
-    NoTrouble,
+    NotDisturbed,
     /// So many seconds after the end of the trouble.
     After(u64),
     /// Not within the run.
@@ -93,12 +93,12 @@ impl Outcome {
     pub const ATTEMPTS: usize = 8;
 }
 
-impl Recovery {
+impl RecoveryTime {
     /// Returns the seconds; a recovery that never came takes longer than any other.
     #[must_use]
     pub fn seconds(self) -> f64 {
         match self {
-            Self::NoTrouble => 0.0,
+            Self::NotDisturbed => 0.0,
             #[expect(clippy::cast_precision_loss, reason = "seconds of a run")]
             Self::After(seconds) => seconds as f64,
             Self::Never => f64::INFINITY,
@@ -124,9 +124,9 @@ const WINDOW: usize = 5;
 const AS_BEFORE: f64 = 0.95;
 
 /// Finds the first second after the trouble of which, with the four after it, the calls are served as before.
-pub(crate) fn recovery(scenario: &Scenario, seconds: &[Second]) -> Recovery {
-    let (Some(begin), Some(end)) = (scenario.trouble_begins(), scenario.trouble_ends()) else {
-        return Recovery::NoTrouble;
+pub(crate) fn recovery(scenario: &Scenario, seconds: &[Second]) -> RecoveryTime {
+    let (Some(begin), Some(end)) = (scenario.disturbances_begin(), scenario.disturbances_end()) else {
+        return RecoveryTime::NotDisturbed;
     };
     let index = |at: std::time::Duration| usize::try_from(at.as_secs()).unwrap_or(usize::MAX);
     let before = share(&seconds[..index(begin).min(seconds.len())]).unwrap_or(1.0);
@@ -137,7 +137,7 @@ pub(crate) fn recovery(scenario: &Scenario, seconds: &[Second]) -> Recovery {
         let window = &seconds[*from..(from + WINDOW).min(last)];
         share(window).is_some_and(|share| share >= AS_BEFORE * before)
     });
-    recovered.map_or(Recovery::Never, |second| Recovery::After((second - first) as u64))
+    recovered.map_or(RecoveryTime::Never, |second| RecoveryTime::After((second - first) as u64))
 }
 
 /// Returns the share of the calls of these seconds that were served.

@@ -1,16 +1,16 @@
 //! The policies that are compared: this project's own, and other crates' in their own code.
 
 mod none;
-mod ours;
 #[cfg(feature = "peers")]
 mod peers;
+mod redress_stack;
 pub mod reference;
 
 pub use none::NoRetry;
-pub(crate) use ours::random;
-pub use ours::{BudgetSetting, JitterName, Ours, Settings, Wait};
 #[cfg(feature = "peers")]
 pub use peers::{AwsSmithy, Backon, ReqwestRetry, TowerResilience, TowerRetry};
+pub(crate) use redress_stack::random;
+pub use redress_stack::{BudgetSetting, JitterName, RedressStack, ScheduleSettings, StackSettings};
 
 use crate::policy::Policy;
 
@@ -24,7 +24,7 @@ use crate::policy::Policy;
 /// ```
 #[must_use]
 pub fn standard() -> Vec<Box<dyn Policy>> {
-    let ours = ours::variants().map(|policy| Box::new(policy) as Box<dyn Policy>);
+    let ours = redress_stack::variants().map(|policy| Box::new(policy) as Box<dyn Policy>);
     let none: Box<dyn Policy> = Box::new(NoRetry);
     std::iter::once(none).chain(peers()).chain(ours).collect()
 }

@@ -5,24 +5,23 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::Full;
-use http_body_util::combinators::UnsyncBoxBody;
-use redress::{BoxError, Dialect};
+use http_body_util::{BodyExt as _, Full};
+use redress::classify::ClassifyLayer;
+use redress::{BoxError, Dialect, RefreshLayer};
+use tower::timeout::Timeout;
 use tower::util::BoxCloneSyncService;
+use tower::{Layer as _, ServiceExt as _};
 
-use crate::transport::{Transport, credentialed};
-
-/// The body of a response in the lab.
-pub type LabBody = UnsyncBoxBody<Bytes, BoxError>;
+use crate::transport::{LabBody, ORIGIN, Transport};
 
 /// A policy over a transport: what callers call.
-pub type Client = BoxCloneSyncService<Request<Full<Bytes>>, Response<LabBody>, BoxError>;
+pub type BoxClient = BoxCloneSyncService<Request<Full<Bytes>>, Response<LabBody>, BoxError>;
 
 /// A way to deal with failures.
 ///
 /// # Examples
 /// ```
-/// use redress_lab::{Client, Policy, Site};
+/// use redress_lab::{BoxClient, Policy, PolicyContext};
 /// use tower::ServiceExt;
 ///
 /// struct Never;
@@ -40,8 +39,8 @@ pub type Client = BoxCloneSyncService<Request<Full<Bytes>>, Response<LabBody>, B
 ///         false
 ///     }
 ///
-///     fn client(&self, site: &Site) -> Client {
-///         site.plain()
+///     fn client(&self, context: &PolicyContext) -> BoxClient {
+///         context.transport()
 ///     }
 /// }
 /// ```
@@ -58,13 +57,13 @@ pub trait Policy: Send + Sync {
     }
 
     /// Puts itself over what is below. It is called within the runtime of the run.
-    fn client(&self, site: &Site) -> Client;
+    fn client(&self, context: &PolicyContext) -> BoxClient;
 }
 
 /// Where a policy is used: what is below it, and what it is told.
 #[derive(Clone)]
-pub struct Site {
-    pub(crate) below: Below,
+pub struct PolicyContext {
+    pub(crate) below: Inner,
     /// The dialect of the server.
     pub dialect: Dialect,
     /// How long a caller waits in all.
@@ -76,21 +75,21 @@ pub struct Site {
 }
 
 #[derive(Clone)]
-pub(crate) enum Below {
+pub(crate) enum Inner {
     /// The network.
     Network(Transport),
     /// Another service, which retries as well.
-    Service(Client),
+    Service(BoxClient),
 }
 
-impl Site {
+impl PolicyContext {
     /// Returns what is below without anything around it; a policy that has its own attempt timeout and credentials
     /// begins here.
     #[must_use]
-    pub fn bare(&self) -> Client {
+    pub fn raw_transport(&self) -> BoxClient {
         match &self.below {
-            Below::Network(transport) => Client::new(transport.clone()),
-            Below::Service(client) => client.clone(),
+            Inner::Network(transport) => BoxClient::new(transport.clone()),
+            Inner::Service(client) => client.clone(),
         }
     }
 
@@ -98,25 +97,40 @@ impl Site {
     #[must_use]
     pub const fn network(&self) -> Option<&Transport> {
         match &self.below {
-            Below::Network(transport) => Some(transport),
-            Below::Service(_) => None,
+            Inner::Network(transport) => Some(transport),
+            Inner::Service(_) => None,
         }
     }
 
     /// Returns what is below with the scenario's attempt timeout around it, and with redress's Refresh layer where the
     /// server asks for tokens: what a policy that only retries is put over.
     #[must_use]
-    pub fn plain(&self) -> Client {
+    pub fn transport(&self) -> BoxClient {
         match &self.below {
-            Below::Network(transport) => credentialed(transport, self),
-            Below::Service(client) => client.clone(),
+            Inner::Network(transport) => self.with_timeout_and_credentials(transport),
+            Inner::Service(client) => client.clone(),
         }
     }
 }
 
-impl fmt::Debug for Site {
+impl PolicyContext {
+    fn with_timeout_and_credentials(&self, transport: &Transport) -> BoxClient {
+        let timed = match self.attempt_timeout {
+            None => BoxClient::new(transport.clone()),
+            Some(timeout) => BoxClient::new(Timeout::new(transport.clone(), timeout)),
+        };
+        let Some(credentials) = transport.credentials() else { return timed };
+        let origin = ORIGIN.parse().expect("a legal origin");
+        let refresh = RefreshLayer::new(credentials, origin);
+        let service = refresh.layer(ClassifyLayer::new(self.dialect.clone()).layer(timed));
+        let boxed = service.map_response(|response| response.map(|body| body.map_err(BoxError::from).boxed_unsync()));
+        BoxClient::new(boxed.map_err(BoxError::from))
+    }
+}
+
+impl fmt::Debug for PolicyContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Site")
+        f.debug_struct("PolicyContext")
             .field("deadline", &self.deadline)
             .field("attempt_timeout", &self.attempt_timeout)
             .field("seed", &self.seed)

@@ -3,11 +3,12 @@
 //! The page is one file that asks for nothing from anywhere, and says so in its content security policy. Without
 //! scripts it shows everything; with them each policy can be switched off in all charts and tables at once.
 
+mod appendix;
 mod axis;
-mod cast;
+mod disturbances;
 mod figures;
+mod legend;
 mod markup;
-mod method;
 mod number;
 mod overview;
 mod plot;
@@ -15,16 +16,15 @@ mod plot;
 mod sample;
 mod section;
 mod series;
+mod settings;
 mod standalone;
 mod style;
 mod tables;
 #[cfg(test)]
 mod tests;
-mod trouble;
-mod words;
 
 use crate::compare::{Comparison, Summary};
-use cast::Cast;
+use legend::Legend;
 use markup::Markup;
 use number::count;
 pub use series::Series;
@@ -40,7 +40,7 @@ const SECURITY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src d
 struct Report<'a> {
     comparisons: &'a [Comparison],
     command: &'a str,
-    cast: Cast,
+    legend: Legend,
     /// By scenario, and within a scenario by policy.
     summaries: Vec<Vec<Summary>>,
 }
@@ -51,7 +51,7 @@ struct Report<'a> {
 ///
 /// # Examples
 /// ```
-/// use redress_lab::policies::{NoRetry, Ours};
+/// use redress_lab::policies::{NoRetry, RedressStack};
 /// use redress_lab::{Comparison, Policy, Scenario, report};
 ///
 /// let scenario: Scenario = r#"
@@ -62,7 +62,7 @@ struct Report<'a> {
 ///     fault = [{ kind = "hold", from = "5s", for = "2s" }]
 /// "#
 /// .parse()?;
-/// let policies: [Box<dyn Policy>; 2] = [Box::new(NoRetry), Box::new(Ours::new())];
+/// let policies: [Box<dyn Policy>; 2] = [Box::new(NoRetry), Box::new(RedressStack::new())];
 /// let comparison = Comparison::run(&scenario, &policies, &[1], |_| {});
 /// let page = report::page(&[comparison], "redress lab run pause.toml --report out.html");
 /// assert!(page.starts_with("<!doctype html>"));
@@ -71,7 +71,7 @@ struct Report<'a> {
 #[must_use]
 pub fn page(comparisons: &[Comparison], command: &str) -> String {
     let summaries = comparisons.iter().map(Comparison::summaries).collect();
-    let report = Report { comparisons, command, cast: Cast::of(comparisons), summaries };
+    let report = Report { comparisons, command, legend: Legend::of(comparisons), summaries };
     let mut markup = Markup::default();
     markup.trusted("<!doctype html>\n");
     markup.element("html", &[("lang", &"en")], |markup| {
@@ -89,9 +89,9 @@ impl Report<'_> {
         markup.leaf("meta", &[("name", &"color-scheme"), ("content", &"light dark")]);
         // No browser asks for an icon then.
         markup.leaf("link", &[("rel", &"icon"), ("href", &"data:,")]);
-        markup.words("title", &[], "Retry policies in outages");
+        markup.text_element("title", &[], "Retry policies in outages");
         markup.element("style", &[], |markup| {
-            markup.trusted(&style::page(&self.cast));
+            markup.trusted(&style::page(&self.legend));
         });
     }
 
@@ -101,16 +101,16 @@ impl Report<'_> {
             "<svg width=\"0\" height=\"0\" class=\"unseen\" aria-hidden=\"true\"><symbol id=\"sample\" viewBox=\"0 0 30 8\">\
              <path class=\"line\" d=\"M0 4h30\"/></symbol></svg>\n",
         );
-        markup.words("a", &[("class", &"skip"), ("href", &"#summary")], "Skip to the summary");
+        markup.text_element("a", &[("class", &"skip"), ("href", &"#summary")], "Skip to the summary");
         self.masthead(markup);
         self.switches(markup);
         markup.element("main", &[], |markup| {
             overview::matrix(markup, self);
             overview::recoveries(markup, self);
-            overview::policies(markup, &self.cast);
+            overview::policies(markup, &self.legend);
             markup.element("section", &[("id", &"scenarios")], |markup| {
-                markup.words("h2", &[], "Scenarios");
-                markup.words(
+                markup.text_element("h2", &[], "Scenarios");
+                markup.text_element(
                     "p",
                     &[],
                     "A policy has the same colour and dashes everywhere. The bar at the top switches it off and on; pointing at it \
@@ -120,8 +120,8 @@ impl Report<'_> {
                     section::section(markup, self, nth);
                 }
             });
-            method::definitions(markup);
-            method::repeat(markup, self);
+            appendix::definitions(markup);
+            appendix::repeat(markup, self);
         });
         markup.element("script", &[], |markup| markup.trusted(SCRIPT));
     }
@@ -129,8 +129,8 @@ impl Report<'_> {
     fn masthead(&self, markup: &mut Markup) {
         markup.element("header", &[("class", &"masthead")], |markup| {
             markup.trusted("<button type=\"button\" id=\"theme\" hidden>Dark</button>");
-            markup.words("h1", &[], "Retry policies in outages");
-            markup.words("p", &[("class", &"lead")], self.lead());
+            markup.text_element("h1", &[], "Retry policies in outages");
+            markup.text_element("p", &[("class", &"lead")], self.lead());
             markup.element("nav", &[("aria-label", &"Contents")], |markup| {
                 markup.element("ul", &[], |markup| {
                     for name in ["Summary", "Recovery", "Policies", "Scenarios", "Definitions", "Repeat it"] {
@@ -152,18 +152,18 @@ impl Report<'_> {
         let attributes: markup::Attributes<'_> = &[("role", &"group"), ("aria-label", &"Policies shown")];
         markup.element("div", &[("class", &"switches")], |markup| {
             markup.element("div", attributes, |markup| {
-                for (seat, policy) in self.cast.policies.iter().enumerate() {
+                for (slot, policy) in self.legend.policies.iter().enumerate() {
                     let attributes: markup::Attributes<'_> = &[
                         ("type", &"button"),
-                        ("data-policy", &cast::class(seat)),
+                        ("data-policy", &legend::class(slot)),
                         ("data-name", &policy.name),
                         ("aria-pressed", &"true"),
                         ("title", &policy.about),
                         ("disabled", &""),
                     ];
                     markup.element("button", attributes, |markup| {
-                        tables::swatch(markup, seat);
-                        markup.say(&policy.name);
+                        tables::swatch(markup, slot);
+                        markup.text(&policy.name);
                     });
                 }
                 markup.trusted("<button type=\"button\" id=\"all\" hidden>Show all</button>");
@@ -174,7 +174,7 @@ impl Report<'_> {
     }
 
     fn lead(&self) -> String {
-        let (scenarios, policies) = (self.comparisons.len(), self.cast.policies.len());
+        let (scenarios, policies) = (self.comparisons.len(), self.legend.policies.len());
         let runs: usize = self.comparisons.iter().map(|it| it.outcomes.len()).sum();
         let calls: u64 = self.comparisons.iter().flat_map(|it| &it.outcomes).map(|it| it.calls).sum();
         let [scenarios, policies, runs] = [(scenarios, "scenario"), (policies, "policy"), (runs, "run")].map(counted);
@@ -191,7 +191,7 @@ fn anchor(nth: usize) -> String {
 }
 
 fn entry(markup: &mut Markup, at: &str, name: &str) {
-    markup.element("li", &[], |markup| markup.words("a", &[("href", &format!("#{at}"))], name));
+    markup.element("li", &[], |markup| markup.text_element("a", &[("href", &format!("#{at}"))], name));
 }
 
 fn counted((number, name): (usize, &str)) -> String {

@@ -15,14 +15,14 @@ use tokio::time::{sleep, sleep_until, timeout_at};
 use tower::ServiceExt as _;
 
 use crate::arrivals::Arrivals;
-use crate::ledger::{End, Ledger};
 use crate::outcome::Outcome;
-use crate::policy::{Below, Client, Policy, Site};
+use crate::policy::{BoxClient, Inner, Policy, PolicyContext};
 use crate::scenario::Scenario;
 use crate::server::Server;
+use crate::statistics::{CallResult, Statistics};
 use crate::streams::{Stream, stream};
 use crate::time;
-use crate::transport::{Call, ORIGIN, Served, Transport};
+use crate::transport::{CallId, ORIGIN, Served, Transport};
 
 /// One policy in one scenario.
 #[derive(Clone, Copy)]
@@ -45,7 +45,7 @@ impl fmt::Debug for Run<'_> {
 /// The callers' side of a run.
 #[derive(Clone)]
 struct Callers {
-    client: Client,
+    client: BoxClient,
     transport: Transport,
     uri: Uri,
     deadline: Duration,
@@ -87,26 +87,26 @@ impl Run<'_> {
         }
         // Every call holds a sender: there is nothing to receive but the end of the last one.
         let _ = ended.recv().await;
-        let ledger = std::mem::replace(&mut transport.parts().ledger, Ledger::new());
-        ledger.close(scenario, self.policy.name(), self.seed)
+        let statistics = std::mem::replace(&mut transport.state().statistics, Statistics::new());
+        statistics.into_outcome(scenario, self.policy.name(), self.seed)
     }
 
     /// Builds the policy, once for each layer of services.
-    fn client(&self, transport: &Transport) -> Client {
+    fn client(&self, transport: &Transport) -> BoxClient {
         let clients = &self.scenario.clients;
-        let mut site = Site {
-            below: Below::Network(transport.clone()),
+        let mut context = PolicyContext {
+            below: Inner::Network(transport.clone()),
             dialect: self.scenario.dialect(),
             deadline: clients.deadline,
             attempt_timeout: clients.attempt_timeout,
             seed: stream(self.seed, Stream::Policy).random(),
         };
-        let mut client = self.policy.client(&site);
+        let mut client = self.policy.client(&context);
         for _ in 1..clients.layers {
-            site.below = Below::Service(client);
-            site.attempt_timeout = None;
-            site.seed = site.seed.wrapping_add(1);
-            client = self.policy.client(&site);
+            context.below = Inner::Service(client);
+            context.attempt_timeout = None;
+            context.seed = context.seed.wrapping_add(1);
+            client = self.policy.client(&context);
         }
         client
     }
@@ -123,7 +123,7 @@ impl Run<'_> {
                 second = arrival.at.as_secs();
                 progress(arrival.at.as_secs_f64() / length.as_secs_f64());
             }
-            callers.transport.parts().ledger.begin(id, arrival.at, arrival.is_post);
+            callers.transport.state().statistics.call_started(id, arrival.at, arrival.is_post);
             tokio::spawn(callers.clone().call(id, arrival.at, arrival.is_post));
         }
     }
@@ -142,7 +142,7 @@ impl Run<'_> {
                 while callers.transport.now() < length {
                     let id = next.fetch_add(1, Ordering::Relaxed);
                     let (begin, is_post) = (callers.transport.now(), random.random::<f64>() < post);
-                    callers.transport.parts().ledger.begin(id, begin, is_post);
+                    callers.transport.state().statistics.call_started(id, begin, is_post);
                     callers.clone().call(id, begin, is_post).await;
                     sleep(time::times(think, Exp1.sample(&mut random))).await;
                 }
@@ -161,15 +161,15 @@ impl Callers {
         let mut request = Request::new(Full::new(Bytes::from_static(b"{}")));
         *request.method_mut() = if is_post { Method::POST } else { Method::GET };
         *request.uri_mut() = self.uri;
-        request.extensions_mut().insert(Call(id));
+        request.extensions_mut().insert(CallId(id));
         let until = self.transport.at(begin + self.deadline);
         let end = match timeout_at(until, self.client.oneshot(request)).await {
-            Ok(Ok(response)) if response.extensions().get::<Served>().is_some() => End::Served,
-            Ok(Ok(_)) => End::Refused,
-            Ok(Err(_)) | Err(_) => End::Lost,
+            Ok(Ok(response)) if response.extensions().get::<Served>().is_some() => CallResult::Served,
+            Ok(Ok(_)) => CallResult::Refused,
+            Ok(Err(_)) | Err(_) => CallResult::Lost,
         };
         let now = self.transport.now();
-        self.transport.parts().ledger.end(id, now, end);
+        self.transport.state().statistics.call_ended(id, now, end);
         drop(self.under_way);
     }
 }
@@ -179,8 +179,8 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
 
     use super::*;
-    use crate::outcome::Recovery;
-    use crate::policies::{NoRetry, Ours};
+    use crate::outcome::RecoveryTime;
+    use crate::policies::{NoRetry, RedressStack};
 
     fn scenario(text: &str) -> Scenario {
         text.parse().unwrap()
@@ -219,7 +219,7 @@ mod tests {
         let scenario = scenario(
             "name = 't'\nlength = '60s'\ndialect='ranex'\nclients = { rate = 100.0, post = 0.2, deadline = '10s' }\nserver = { kind = 'fifo', rate = 300.0 }\nfault = [{ kind = 'answer', from = '20s', for = '10s', share = 0.5 }]",
         );
-        let runs = [(); 2].map(|()| outcome(&scenario, &Ours::new()));
+        let runs = [(); 2].map(|()| outcome(&scenario, &RedressStack::new()));
         assert_eq!(runs[0], runs[1]);
         assert!(runs[0].attempts > runs[0].calls && runs[0].served < runs[0].calls, "{:?}", runs[0]);
         assert_eq!((runs[0].early_retries, runs[0].done_twice), (0, 0));
@@ -230,9 +230,9 @@ mod tests {
         let scenario = scenario(
             "name = 't'\nlength = '300s'\nclients = { utilization = 0.93, attempt_timeout = '1s', deadline = '10s' }\nserver = { kind = 'fifo', rate = 300.0 }\nfault = [{ kind = 'hold', from = '60s', for = '10s' }]",
         );
-        for policy in [&NoRetry as &dyn Policy, &Ours::new()] {
+        for policy in [&NoRetry as &dyn Policy, &RedressStack::new()] {
             let outcome = outcome(&scenario, policy);
-            assert!(matches!(outcome.recovery, Recovery::After(80..=150)), "{:?}", outcome.recovery);
+            assert!(matches!(outcome.recovery, RecoveryTime::After(80..=150)), "{:?}", outcome.recovery);
         }
     }
 
@@ -241,7 +241,7 @@ mod tests {
         let scenario = scenario(
             "name = 't'\ndialect = 'vlens'\nlength = '100s'\nclients = { rate = 100.0, deadline = '10s' }\nserver = { kind = 'fifo', rate = 300.0 }\ntoken = { lives = '20s', login = '500ms', answer = { status = 401, body = '{}' } }",
         );
-        for policy in [&NoRetry as &dyn Policy, &Ours::new()] {
+        for policy in [&NoRetry as &dyn Policy, &RedressStack::new()] {
             let outcome = outcome(&scenario, policy);
             assert_eq!((outcome.logins, outcome.served), (5, outcome.calls), "{}", policy.name());
         }

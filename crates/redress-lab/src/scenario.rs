@@ -1,21 +1,21 @@
 //! What happens in a run: who calls, what serves, what fails when. A TOML file.
 
-mod answer;
 mod clients;
-mod fault;
-mod serving;
-pub(crate) mod span;
+pub(crate) mod duration;
+mod fault_spec;
+mod response_spec;
+mod server_spec;
 
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use answer::AnswerSpec;
-pub use clients::{Arrivals, Burst, Clients, Hops, Wave};
-pub use fault::{Fault, FaultKind};
+pub use clients::{ArrivalProcess, Burst, Clients, NetworkDelay, Wave};
+pub use fault_spec::{FaultKind, FaultSpec};
 use redress::{Dialect, dialects};
-pub use serving::{Limit, Quota, ServerSpec, Service, TokenSpec};
+pub use response_spec::ResponseSpec;
+pub use server_spec::{LimitSpec, QuotaSpec, ServerSpec, ServiceTime, TokenSpec};
 
 /// A modelled outage, or any other stretch of time between callers and a server.
 ///
@@ -47,21 +47,21 @@ pub struct Scenario {
     #[serde(default = "generic")]
     pub dialect: String,
     /// How long calls arrive.
-    #[serde(with = "span")]
+    #[serde(with = "duration")]
     pub length: Duration,
     /// Who calls.
     pub clients: Clients,
     /// What serves.
     pub server: ServerSpec,
     /// Allows so many requests in a while, and refuses the rest with a hint.
-    pub limit: Option<Limit>,
+    pub limit: Option<LimitSpec>,
     /// Allows so many requests in all.
-    pub quota: Option<Quota>,
+    pub quota: Option<QuotaSpec>,
     /// Asks for tokens that run out.
     pub token: Option<TokenSpec>,
     /// What fails, and when.
     #[serde(default)]
-    pub fault: Vec<Fault>,
+    pub fault: Vec<FaultSpec>,
 }
 
 /// Why a text is no scenario.
@@ -86,7 +86,7 @@ impl Scenario {
 
     /// Returns when the last fault, burst or wave is over: from then on the server could serve everybody again. `None` when there was none.
     #[must_use]
-    pub fn trouble_ends(&self) -> Option<Duration> {
+    pub fn disturbances_end(&self) -> Option<Duration> {
         let faults = self.fault.iter().filter_map(|fault| fault.ends(self.length));
         let bursts = self.clients.burst.iter().map(|burst| burst.at);
         let waves = self.clients.wave.iter().map(|wave| wave.from + wave.length);
@@ -95,7 +95,7 @@ impl Scenario {
 
     /// Returns when the first fault, burst or wave begins.
     #[must_use]
-    pub fn trouble_begins(&self) -> Option<Duration> {
+    pub fn disturbances_begin(&self) -> Option<Duration> {
         let faults = self.fault.iter().map(|fault| fault.from);
         let bursts = self.clients.burst.iter().map(|burst| burst.at);
         faults.chain(bursts).chain(self.clients.wave.iter().map(|wave| wave.from)).min()
@@ -131,9 +131,9 @@ impl Scenario {
             self.utilize(share)?;
         }
         self.clients.check()?;
-        self.limit.iter().try_for_each(Limit::check)?;
+        self.limit.iter().try_for_each(LimitSpec::check)?;
         self.token.iter().try_for_each(TokenSpec::check)?;
-        self.quota.iter().try_for_each(Quota::check)?;
+        self.quota.iter().try_for_each(QuotaSpec::check)?;
         let shards = self.server.shards();
         self.fault.iter().try_for_each(|fault| fault.check(shards))?;
         Ok(self)

@@ -3,8 +3,8 @@
 //! Departures are known at arrival, in nanoseconds, whatever the tick of the timers is: a server of 300/s serves 300/s.
 //! What a caller no longer waits for is worked on all the same.
 
-mod door;
-mod station;
+mod admission;
+mod service_center;
 
 use std::time::Duration;
 
@@ -16,12 +16,12 @@ use redress::Phase;
 use crate::scenario::{FaultKind, Scenario};
 use crate::streams::Random;
 use crate::time;
-use door::Door;
-use station::Station;
+use admission::Admission;
+use service_center::ServiceCenter;
 
 /// What becomes of a request.
 #[derive(Debug)]
-pub enum Fate {
+pub enum RequestOutcome {
     /// It is served.
     Served,
     /// It is answered with an error.
@@ -32,11 +32,11 @@ pub enum Fate {
 
 /// When a request is answered, and what becomes of it.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Departure {
     /// Since the begin of the run; `None` when it is never answered.
     pub at: Option<Duration>,
     /// What becomes of it.
-    pub fate: Fate,
+    pub outcome: RequestOutcome,
 }
 
 /// A modelled server.
@@ -44,20 +44,20 @@ pub struct Answer {
 pub struct Server {
     scenario: Scenario,
     random: Random,
-    door: Door,
-    station: Station,
+    admission: Admission,
+    center: ServiceCenter,
 }
 
 impl Server {
     /// Opens a server, idle, at the begin of a run.
     #[must_use]
     pub fn new(scenario: &Scenario, random: Random) -> Self {
-        let (door, station) = (Door::new(scenario), Station::new(&scenario.server));
-        Self { scenario: scenario.clone(), random, door, station }
+        let (admission, center) = (Admission::new(scenario), ServiceCenter::new(&scenario.server));
+        Self { scenario: scenario.clone(), random, admission, center }
     }
 
     /// Admits a request, later than or with those before it. `token` is when its credentials were issued, if it has any.
-    pub fn admit(&mut self, at: Duration, token: Option<Duration>) -> Answer {
+    pub fn admit(&mut self, at: Duration, token: Option<Duration>) -> Departure {
         let shard = self.random.random_range(0..self.scenario.server.shards());
         let (mut begin, mut factor, mut delay) = (at, 1.0, Duration::ZERO);
         for fault in &self.scenario.fault {
@@ -68,21 +68,27 @@ impl Server {
             }
             match &fault.kind {
                 FaultKind::Hold => begin = begin.max(until),
-                FaultKind::Drop => return Answer { at: None, fate: Fate::Broken(Phase::MaybeProcessed) },
-                FaultKind::Refuse | FaultKind::Restart => return Answer::now(at, Fate::Broken(Phase::NotSent)),
-                FaultKind::Answer(answer) => return Answer::now(at, Fate::Refused(answer.response(503, None))),
+                FaultKind::Drop => {
+                    return Departure { at: None, outcome: RequestOutcome::Broken(Phase::MaybeProcessed) };
+                }
+                FaultKind::Refuse | FaultKind::Restart => {
+                    return Departure::now(at, RequestOutcome::Broken(Phase::NotSent));
+                }
+                FaultKind::Answer(answer) => {
+                    return Departure::now(at, RequestOutcome::Refused(answer.response(503, None)));
+                }
                 FaultKind::Slow(times) => factor *= times,
                 FaultKind::Delay(by) => delay = time::sum(delay, *by),
             }
         }
-        if let Some(refusal) = self.door.refuse(begin, token) {
-            return Answer::now(begin, Fate::Refused(refusal));
+        if let Some(refusal) = self.admission.refuse(begin, token) {
+            return Departure::now(begin, RequestOutcome::Refused(refusal));
         }
-        let (end, fate) = self.station.serve(begin, shard, factor, &mut self.random);
+        let (end, outcome) = self.center.serve(begin, shard, factor, &mut self.random);
         if let Some(breaks) = self.breaks_off(begin, end, shard) {
-            return Answer::now(breaks, Fate::Broken(Phase::MaybeProcessed));
+            return Departure::now(breaks, RequestOutcome::Broken(Phase::MaybeProcessed));
         }
-        Answer::now(time::sum(end, delay), fate)
+        Departure::now(time::sum(end, delay), outcome)
     }
 
     /// Returns when the server goes away during the work, if it does.
@@ -93,9 +99,9 @@ impl Server {
     }
 }
 
-impl Answer {
-    const fn now(at: Duration, fate: Fate) -> Self {
-        Self { at: Some(at), fate }
+impl Departure {
+    const fn now(at: Duration, outcome: RequestOutcome) -> Self {
+        Self { at: Some(at), outcome }
     }
 }
 
@@ -112,7 +118,10 @@ mod tests {
 
     fn served(server: &mut Server, arrivals: impl Iterator<Item = Duration>, until: Duration) -> usize {
         let ends = arrivals.map(|at| server.admit(at, None));
-        ends.filter(|answer| matches!(answer.fate, Fate::Served) && answer.at.is_some_and(|at| at <= until)).count()
+        ends.filter(|answer| {
+            matches!(answer.outcome, RequestOutcome::Served) && answer.at.is_some_and(|at| at <= until)
+        })
+        .count()
     }
 
     #[test]
@@ -139,18 +148,18 @@ mod tests {
             server("server = { kind = 'fifo', rate = 1.0 }\nfault = [{ kind = 'restart', from = '2s', for = '3s' }]");
         let first = server.admit(Duration::from_millis(1_500), None);
         assert_eq!(first.at, Some(Duration::from_secs(2)));
-        assert!(matches!(first.fate, Fate::Broken(Phase::MaybeProcessed)));
+        assert!(matches!(first.outcome, RequestOutcome::Broken(Phase::MaybeProcessed)));
         let second = server.admit(Duration::from_secs(3), None);
-        assert!(matches!(second.fate, Fate::Broken(Phase::NotSent)));
+        assert!(matches!(second.outcome, RequestOutcome::Broken(Phase::NotSent)));
     }
 
     #[test]
     fn of_the_requests_on_a_row_the_first_to_come_wins() {
         let mut server = server("server = { kind = 'rows', rows = 1, latency = '10ms' }");
-        let fates: Vec<_> = [0, 5, 11, 25]
+        let outcomes: Vec<_> = [0, 5, 11, 25]
             .map(|ms| server.admit(Duration::from_millis(ms), None))
-            .map(|answer| matches!(answer.fate, Fate::Served))
+            .map(|answer| matches!(answer.outcome, RequestOutcome::Served))
             .to_vec();
-        assert_eq!(fates, [true, false, true, true]);
+        assert_eq!(outcomes, [true, false, true, true]);
     }
 }

@@ -5,26 +5,27 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 use bytes::Bytes;
-use crate::ledger::Ledger;
 use crate::streams::Random;
 use crate::time;
+use crate::statistics::Statistics;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use http::{Request, Response, header};
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::{BodyExt as _, Full, combinators::UnsyncBoxBody};
 use rand_distr::{Distribution as _, Exp1};
-use redress::{BoxError, ClassifyLayer, Credentials, Failure, Phase, RefreshLayer, TokenSet, TransportError};
+use redress::{BoxError, ClassifyLayer, Credentials, Failure, Phase, TokenSet, TransportError};
 use tokio::time::{Instant, sleep, sleep_until};
-use tower::{Layer as _, Service, ServiceExt as _};
+use tower::{Service};
+use crate::scenario::{NetworkDelay, Scenario};
+use crate::server::{Departure, RequestOutcome, Server};
 
-use crate::policy::{Client, LabBody, Site};
-use crate::scenario::{Hops, Scenario};
-use crate::server::{Answer, Fate, Server};
+/// The body of a response in the lab.
+pub type LabBody = UnsyncBoxBody<Bytes, BoxError>;
 
 /// Which call a request belongs to; an extension of the request that every copy has to keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Call(pub u64);
+pub struct CallId(pub u64);
 
 /// Marks the responses that are what the caller asked for, whatever their status says.
 #[derive(Clone, Copy, Debug)]
@@ -33,21 +34,21 @@ pub(crate) struct Served;
 /// Carries requests to the modelled server: a service that is always ready.
 #[derive(Clone)]
 pub struct Transport {
-    world: Arc<World>,
+    shared: Arc<Shared>,
 }
 
-struct World {
+struct Shared {
     start: Instant,
     hop: Duration,
-    hops: Hops,
+    hops: NetworkDelay,
     login: Option<Duration>,
-    parts: Mutex<Parts>,
+    state: Mutex<State>,
 }
 
-pub(crate) struct Parts {
+pub(crate) struct State {
     server: Server,
     network: Random,
-    pub(crate) ledger: Ledger,
+    pub(crate) statistics: Statistics,
 }
 
 /// Asks the modelled server for tokens.
@@ -56,56 +57,56 @@ struct Login {
     takes: Duration,
 }
 
-type Answered = Pin<Box<dyn Future<Output = Result<Response<LabBody>, BoxError>> + Send>>;
+type ExchangeFuture = Pin<Box<dyn Future<Output = Result<Response<LabBody>, BoxError>> + Send>>;
 
 impl Transport {
     pub(crate) fn new(scenario: &Scenario, server: Server, network: Random) -> Self {
-        let parts = Mutex::new(Parts { server, network, ledger: Ledger::new() });
+        let state = Mutex::new(State { server, network, statistics: Statistics::new() });
         let login = scenario.token.as_ref().map(|token| token.login);
         let (hop, hops) = (scenario.clients.hop, scenario.clients.hops);
-        Self { world: Arc::new(World { start: Instant::now(), hop, hops, login, parts }) }
+        Self { shared: Arc::new(Shared { start: Instant::now(), hop, hops, login, state }) }
     }
 
     /// Returns the time since the begin of the run.
     #[must_use]
     pub fn now(&self) -> Duration {
-        self.world.start.elapsed()
+        self.shared.start.elapsed()
     }
 
     /// Returns the instant so long after the begin of the run.
     pub(crate) fn at(&self, at: Duration) -> Instant {
-        self.world.start + time::sum(at, Duration::ZERO)
+        self.shared.start + time::sum(at, Duration::ZERO)
     }
 
-    pub(crate) fn parts(&self) -> MutexGuard<'_, Parts> {
-        self.world.parts.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns the way to the server's tokens, where it asks for some.
     #[must_use]
     pub fn credentials(&self) -> Option<impl Credentials + use<>> {
-        self.world.login.map(|takes| Login { transport: self.clone(), takes })
+        self.shared.login.map(|takes| Login { transport: self.clone(), takes })
     }
 
     /// Returns how long the network takes this time.
     fn hop(&self) -> Duration {
-        match self.world.hops {
-            Hops::Fixed => self.world.hop,
-            Hops::Exponential => time::times(self.world.hop, Exp1.sample(&mut self.parts().network)),
+        match self.shared.hops {
+            NetworkDelay::Fixed => self.shared.hop,
+            NetworkDelay::Exponential => time::times(self.shared.hop, Exp1.sample(&mut self.state().network)),
         }
     }
 
     /// Lets the server decide, and notes what it learns of the request.
-    fn admit(&self, call: u64, token: Option<Duration>) -> Answer {
+    fn admit(&self, call: u64, token: Option<Duration>) -> Departure {
         let now = self.now();
-        let mut parts = self.parts();
-        parts.ledger.attempt(call, now);
-        let answer = parts.server.admit(now, token);
-        match (&answer.fate, answer.at) {
-            (Fate::Served, _) => parts.ledger.done(call),
-            (Fate::Refused(response), Some(at)) => {
+        let mut state = self.state();
+        state.statistics.request_arrived(call, now);
+        let answer = state.server.admit(now, token);
+        match (&answer.outcome, answer.at) {
+            (RequestOutcome::Served, _) => state.statistics.request_served(call),
+            (RequestOutcome::Refused(response), Some(at)) => {
                 if let Some(wait) = hint(response) {
-                    parts.ledger.hint(call, time::sum(at, wait));
+                    state.statistics.hint_sent(call, time::sum(at, wait));
                 }
             }
             _ => {}
@@ -114,7 +115,7 @@ impl Transport {
     }
 
     async fn exchange(self, request: Request<Full<Bytes>>) -> Result<Response<LabBody>, BoxError> {
-        let Call(call) = *request.extensions().get::<Call>().ok_or("a request that belongs to no call")?;
+        let CallId(call) = *request.extensions().get::<CallId>().ok_or("a request that belongs to no call")?;
         let token = issued(&request);
         let hop = self.hop();
         if !hop.is_zero() {
@@ -123,15 +124,15 @@ impl Transport {
         let answer = self.admit(call, token);
         let Some(at) = answer.at else { return std::future::pending().await };
         sleep_until(self.at(time::sum(at, self.hop()))).await;
-        match answer.fate {
-            Fate::Served => {
+        match answer.outcome {
+            RequestOutcome::Served => {
                 let mut response = Response::new(body(Bytes::from_static(b"{\"ok\":true}")));
                 response.extensions_mut().insert(Served);
                 Ok(response)
             }
-            Fate::Refused(response) => Ok(response.map(body)),
-            Fate::Broken(Phase::NotSent) => Err(TransportError::connect("connection refused").into()),
-            Fate::Broken(_) => Err(TransportError::other("connection reset").into()),
+            RequestOutcome::Refused(response) => Ok(response.map(body)),
+            RequestOutcome::Broken(Phase::NotSent) => Err(TransportError::connect("connection refused").into()),
+            RequestOutcome::Broken(_) => Err(TransportError::other("connection reset").into()),
         }
     }
 }
@@ -139,13 +140,13 @@ impl Transport {
 impl Service<Request<Full<Bytes>>> for Transport {
     type Response = Response<LabBody>;
     type Error = BoxError;
-    type Future = Answered;
+    type Future = ExchangeFuture;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<Full<Bytes>>) -> Answered {
+    fn call(&mut self, request: Request<Full<Bytes>>) -> ExchangeFuture {
         Box::pin(self.clone().exchange(request))
     }
 }
@@ -156,27 +157,13 @@ impl fmt::Debug for Transport {
     }
 }
 
-/// Returns the network with an attempt timeout and, where the server asks for tokens, Refresh.
-pub(crate) fn credentialed(transport: &Transport, site: &Site) -> Client {
-    let timed = match site.attempt_timeout {
-        None => Client::new(transport.clone()),
-        Some(timeout) => Client::new(tower::timeout::Timeout::new(transport.clone(), timeout)),
-    };
-    let Some(credentials) = transport.credentials() else { return timed };
-    let origin = ORIGIN.parse().expect("a legal origin");
-    let refresh = RefreshLayer::new(credentials, origin);
-    let service = refresh.layer(ClassifyLayer::new(site.dialect.clone()).layer(timed));
-    let boxed = service.map_response(|response| response.map(|body| body.map_err(BoxError::from).boxed_unsync()));
-    Client::new(boxed.map_err(BoxError::from))
-}
-
 /// The server's origin.
 pub(crate) const ORIGIN: &str = "https://api.lab.example";
 
 impl Credentials for Login {
     async fn login(&self) -> Result<TokenSet, Failure> {
         sleep(self.takes).await;
-        self.transport.parts().ledger.login();
+        self.transport.state().statistics.login_completed();
         // The token says when it was issued: the modelled server needs no table of tokens.
         Ok(TokenSet::bearer(self.transport.now().as_nanos().to_string())?)
     }

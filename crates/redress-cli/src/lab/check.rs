@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::process::ExitCode;
 
 use clap::Args;
-use redress_lab::check::{self, Finding, Key, Points, Trial};
+use redress_lab::check::{self, Finding, Overrides, Parameter, Trial};
 
 use crate::failure::Failure;
 use crate::output::{self, BAD, GOOD};
@@ -41,14 +41,14 @@ pub(crate) struct Check {
 const THREADS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1);
 
 pub(crate) fn run(arguments: &Check) -> Result<ExitCode, Failure> {
-    let points = Points::parse(&arguments.set).map_err(|error| Failure::Told(error.to_string()))?;
-    let checks = arguments.chosen(&points)?;
+    let overrides = Overrides::parse(&arguments.set).map_err(|error| Failure::Told(error.to_string()))?;
+    let checks = arguments.chosen(&overrides)?;
     if arguments.list {
         output::print(&listed(&checks))?;
         return Ok(ExitCode::SUCCESS);
     }
     let progress = Progress::new("checks");
-    let trial = Trial { seed: arguments.seed, points: &points };
+    let trial = Trial { seed: arguments.seed, overrides: &overrides };
     let findings = check::run(&checks, trial, THREADS, |share| progress.tell(share));
     drop(progress);
     if arguments.json {
@@ -61,17 +61,18 @@ pub(crate) fn run(arguments: &Check) -> Result<ExitCode, Failure> {
 }
 
 impl Check {
-    fn chosen(&self, points: &Points) -> Result<Vec<&'static check::Check>, Failure> {
+    fn chosen(&self, overrides: &Overrides) -> Result<Vec<&'static check::Check>, Failure> {
         if let Some(unknown) = self.ids.iter().find(|id| check::all().iter().all(|check| check.id != **id)) {
             let ids: Vec<_> = check::all().iter().map(|check| check.id).collect();
             return Err(Failure::Told(format!("no check is called {unknown}; there are {}", ids.join(", "))));
         }
         let is_named = |check: &&check::Check| self.ids.is_empty() || self.ids.iter().any(|id| id == check.id);
         let named: Vec<_> = check::all().iter().filter(is_named).collect();
-        let knowing: Vec<_> = named.iter().copied().filter(|check| check.knows(points)).collect();
+        let knowing: Vec<_> = named.iter().copied().filter(|check| check.accepts(overrides)).collect();
         if knowing.is_empty() {
-            let keys: Vec<_> = named.iter().map(|check| format!("{}: {}", check.id, names(check.keys))).collect();
-            return Err(Failure::Told(format!("these checks do not know what is set; {}", keys.join(", "))));
+            let parameters: Vec<_> =
+                named.iter().map(|check| format!("{}: {}", check.id, names(check.parameters))).collect();
+            return Err(Failure::Told(format!("these checks do not know what is set; {}", parameters.join(", "))));
         }
         Ok(knowing)
     }
@@ -82,7 +83,7 @@ fn shown(findings: &[Finding], seed: u64) -> String {
     for finding in findings {
         for value in &finding.values {
             let (word, style) = if value.pass { ("ok", GOOD) } else { ("FAIL", BAD) };
-            table.push_marked(&[finding.id, &value.what, &value.expected, &value.measured, word], style);
+            table.push_marked(&[finding.id, &value.name, &value.expected, &value.measured, word], style);
         }
     }
     let failed: Vec<_> = findings.iter().filter(|finding| !finding.pass()).map(|finding| finding.id).collect();
@@ -96,8 +97,8 @@ fn listed(checks: &[&check::Check]) -> String {
     checks.iter().map(entry).collect::<Vec<_>>().join("\n")
 }
 
-fn names(keys: &[Key]) -> String {
-    match keys {
+fn names(parameters: &[Parameter]) -> String {
+    match parameters {
         [] => "nothing".to_owned(),
         some => some.iter().map(|key| key.name).collect::<Vec<_>>().join(", "),
     }
@@ -106,8 +107,8 @@ fn names(keys: &[Key]) -> String {
 /// Adds what each check takes to the examples.
 fn help() -> String {
     let mut text = format!("{}\n\nWhat can be set:\n", help::LAB_CHECK);
-    for check in check::all().iter().filter(|check| !check.keys.is_empty()) {
-        for key in check.keys {
+    for check in check::all().iter().filter(|check| !check.parameters.is_empty()) {
+        for key in check.parameters {
             text.push_str(&format!("  {:<20} {:<8} {}: {}\n", check.id, key.name, key.about, key.range()));
         }
     }
@@ -116,7 +117,7 @@ fn help() -> String {
 
 #[cfg(test)]
 mod tests {
-    use redress_lab::check::Value;
+    use redress_lab::check::Measurement;
 
     use super::*;
 
@@ -128,7 +129,7 @@ mod tests {
             json: false,
             list: false,
         };
-        let checks = arguments.chosen(&Points::parse(set).unwrap())?;
+        let checks = arguments.chosen(&Overrides::parse(set).unwrap())?;
         Ok(checks.iter().map(|check| check.id).collect())
     }
 
@@ -145,7 +146,7 @@ mod tests {
 
     #[test]
     fn what_does_not_hold_is_named_below_the_table() {
-        let value = |pass| Value { what: "x".into(), expected: "1".into(), measured: "2".into(), pass };
+        let value = |pass| Measurement { name: "x".into(), expected: "1".into(), measured: "2".into(), pass };
         let findings =
             [true, false].map(|pass| Finding { id: if pass { "a" } else { "b" }, values: vec![value(pass)] });
         let text = anstream::adapter::strip_str(&shown(&findings, 7)).to_string();
@@ -159,7 +160,7 @@ mod tests {
     #[test]
     fn the_help_names_what_each_check_takes() {
         let text = help();
-        for check in check::all().iter().filter(|check| !check.keys.is_empty()) {
+        for check in check::all().iter().filter(|check| !check.parameters.is_empty()) {
             assert!(text.contains(check.id), "{}", check.id);
         }
     }

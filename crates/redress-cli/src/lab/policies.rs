@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use redress_lab::policies::{self, Ours, Settings};
+use redress_lab::policies::{self, RedressStack, StackSettings};
 use redress_lab::{Policy, Scenario, scenario_text, scenarios};
 
 use crate::failure::Failure;
@@ -46,13 +46,13 @@ pub(crate) fn policies(only: &[String], files: &[String]) -> Result<Vec<Box<dyn 
 }
 
 /// Reads a policy of the user's; without a `name` it goes by that of its file.
-fn own(file: &str) -> Result<Ours, Failure> {
-    let settings = toml::from_str::<Settings>(&read(file)?);
+fn own(file: &str) -> Result<RedressStack, Failure> {
+    let settings = toml::from_str::<StackSettings>(&read(file)?);
     let mut settings = settings.map_err(|error| Failure::Told(format!("{file}: {}", error.to_string().trim_end())))?;
     if settings.name.is_empty() {
         settings.name = Path::new(file).file_stem().unwrap_or_default().to_string_lossy().into_owned();
     }
-    Ok(Ours::with(settings))
+    Ok(RedressStack::with(settings))
 }
 
 pub(crate) fn unknown_scenario(name: &str) -> Failure {

@@ -1,7 +1,7 @@
 //! What comparisons came to, for people and for programs.
 
 use redress_lab::Comparison;
-use redress_lab::compare::{Row, Summary};
+use redress_lab::compare::{Summary, SummaryRow};
 
 use crate::output::{LABEL, styled};
 use crate::table::Table;
@@ -11,7 +11,7 @@ pub(crate) fn tables(comparisons: &[Comparison]) -> String {
     for comparison in comparisons {
         let scenario = &comparison.scenario;
         out.push_str(&format!("{}  {}\n", styled(LABEL, &scenario.name), scenario.about));
-        let mut table = Table::new(&Row::COLUMNS);
+        let mut table = Table::new(&SummaryRow::COLUMNS);
         for row in comparison.rows() {
             table.push(&row.cells().each_ref().map(String::as_str));
         }
@@ -74,7 +74,7 @@ fn settings(comparisons: &[Comparison]) -> String {
     table.render("")
 }
 
-fn values(row: &Row) -> String {
+fn values(row: &SummaryRow) -> String {
     let Summary { calls, served, refused, lost, attempts, peak_second, p50_ms, p99_ms, .. } = row.summary;
     let Summary { recovery_s, never_recovered, early_retries, done_twice, .. } = row.summary;
     let (scenario, policy) = (quoted(&row.scenario), quoted(&row.summary.policy));

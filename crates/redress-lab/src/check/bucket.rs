@@ -4,29 +4,34 @@ use std::time::Duration;
 
 use redress::{Budget, Jitter};
 
-use super::finding::Value;
-use super::shipped::{Shipped, schedule};
-use super::world::{outcome, scenario};
-use super::{Check, Key, Trial};
+use super::{Check, Parameter, Trial, finding::Measurement};
+use super::backoff_only::{BackoffOnly, schedule};
+use super::model::{outcome, scenario};
 
 pub(super) const AWS_BUCKET: Check = Check {
     id: "aws-bucket",
     about: "The AWS SDKs' standard mode: when everything fails, a full bucket of 500 tokens pays for 100 retries at 5 \
             tokens each (throttling) or 35 at 14 (other failures), and then there are none. Runs the shipped \
             BackoffLayer and Budget.",
-    keys: &[Key { name: "tokens", about: "the tokens of a full bucket", least: 0.0, most: 10_000.0, whole: true }],
+    parameters: &[Parameter {
+        name: "tokens",
+        about: "the tokens of a full bucket",
+        min: 0.0,
+        max: 10_000.0,
+        is_integer: true,
+    }],
     cost: 0.1,
     values,
 };
 
-fn values(trial: &Trial<'_>) -> Vec<Value> {
-    let tokens = trial.count("tokens", 500);
+fn values(trial: &Trial<'_>) -> Vec<Measurement> {
+    let tokens = trial.count_or("tokens", 500);
     [(429, Budget::THROTTLING_COST), (503, Budget::TRANSIENT_COST)]
         .map(|(status, cost)| at(status, cost, tokens, trial.seed))
         .to_vec()
 }
 
-fn at(status: u16, cost: u32, tokens: u32, seed: u64) -> Value {
+fn at(status: u16, cost: u32, tokens: u32, seed: u64) -> Measurement {
     let expected = u64::from(tokens / cost);
     let failing = scenario(&format!(
         "name = 'down'
@@ -37,11 +42,11 @@ fn at(status: u16, cost: u32, tokens: u32, seed: u64) -> Value {
         10 + expected / 4
     ));
     let mut policy =
-        Shipped::new("bucket", 2, schedule(Duration::from_millis(50), Duration::from_secs(1)), Jitter::Full);
+        BackoffOnly::new("bucket", 2, schedule(Duration::from_millis(50), Duration::from_secs(1)), Jitter::Full);
     policy.layer = policy.layer.budget(Budget::with_capacity(tokens));
     let came = outcome(&failing, &policy, seed);
     let retries = came.attempts - came.calls;
-    Value::new(
+    Measurement::new(
         format!("{status}, {tokens}/{cost}"),
         format!("exactly {expected} retries, then none"),
         format!("{retries} retries of {} calls", came.calls),

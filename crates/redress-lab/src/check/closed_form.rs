@@ -1,30 +1,30 @@
 //! Retries against a server that fails by the toss of a coin.
 
-use super::finding::{Value, number};
-use super::shipped::Shipped;
-use super::world::{brooker, outcome, success};
-use super::{Check, Key, Trial};
+use super::backoff_only::BackoffOnly;
+use super::finding::{Measurement, number};
+use super::model::{brooker, outcome, success};
+use super::{Check, Parameter, Trial};
 
 pub(super) const CLOSED_FORM: Check = Check {
     id: "brooker-closed-form",
     about: "Brooker, \"Fixing retries with token buckets and circuit breakers\" (2022-02-28): N retries of attempts that \
             fail with probability f. Success is 1 - f^(N+1), since N retries are N+1 attempts; the article says x^N, \
             which is wrong. Runs the shipped BackoffLayer with N+1 attempts, no waits and no budget.",
-    keys: &[
-        Key { name: "f", about: "the probability that an attempt fails", least: 0.0, most: 1.0, whole: false },
-        Key { name: "retries", about: "how often a call is tried again", least: 0.0, most: 10.0, whole: true },
+    parameters: &[
+        Parameter { name: "f", about: "the probability that an attempt fails", min: 0.0, max: 1.0, is_integer: false },
+        Parameter { name: "retries", about: "how often a call is tried again", min: 0.0, max: 10.0, is_integer: true },
     ],
     cost: 4.0,
     values,
 };
 
-fn values(trial: &Trial<'_>) -> Vec<Value> {
-    let retries = trial.count("retries", 3);
-    trial.each("f", &[0.1, 0.3, 0.5]).into_iter().flat_map(|f| at(f, retries, trial.seed)).collect()
+fn values(trial: &Trial<'_>) -> Vec<Measurement> {
+    let retries = trial.count_or("retries", 3);
+    trial.values_or("f", &[0.1, 0.3, 0.5]).into_iter().flat_map(|f| at(f, retries, trial.seed)).collect()
 }
 
-fn at(f: f64, retries: u32, seed: u64) -> [Value; 2] {
-    let came = outcome(&brooker(3_000, 100, f), &Shipped::at_once("retries", retries), seed);
+fn at(f: f64, retries: u32, seed: u64) -> [Measurement; 2] {
+    let came = outcome(&brooker(3_000, 100, f), &BackoffOnly::at_once("retries", retries), seed);
     let attempts = retries.cast_signed() + 1;
     let (succeeds, load) = (1.0 - f.powi(attempts), (0..attempts).map(|k| f.powi(k)).sum::<f64>());
     let value = |what, form: &str, expected: f64, measured: f64| {
@@ -32,7 +32,12 @@ fn at(f: f64, retries: u32, seed: u64) -> [Value; 2] {
         let within = if expected <= 2.0 { 0.01 } else { 0.01 * expected };
         let pass = (measured - expected).abs() <= within;
         let expected = format!("{:.2} % +-{} point ({form})", expected * 100.0, number(within * 100.0));
-        Value::new(format!("f {f}, {retries} retries, {what}"), expected, format!("{:.2} %", measured * 100.0), pass)
+        Measurement::new(
+            format!("f {f}, {retries} retries, {what}"),
+            expected,
+            format!("{:.2} %", measured * 100.0),
+            pass,
+        )
     };
     [
         value("success", "1 - f^(N+1), not the article's 1 - f^N", succeeds, success(&came)),

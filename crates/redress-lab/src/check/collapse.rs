@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use redress::Jitter;
 
-use super::finding::{Value, percent};
-use super::shipped::{Shipped, schedule};
-use super::world::{outcome, scenario, served};
+use super::backoff_only::{BackoffOnly, schedule};
+use super::finding::{Measurement, percent};
+use super::model::{outcome, scenario, served};
 use super::{Check, Trial};
 use crate::outcome::Second;
 
@@ -17,7 +17,7 @@ pub(super) const SPIKE: Check = Check {
     about: "Brooker's simple collapse: 40 calls a second, 80 for five seconds; a server that takes 1 s and 10 ms more for \
             each request under way; clients that wait 3 s and ask again twice. Without back-off it never recovers, with \
             back-off and jitter it does at once. Runs the shipped BackoffLayer.",
-    keys: &[],
+    parameters: &[],
     cost: 0.3,
     values: spike,
 };
@@ -26,7 +26,7 @@ pub(super) const RAMP: Check = Check {
     id: "collapse-ramp",
     about: "The same with 80 - 1.6 |t - 25| calls a second: back-off does not help against too many calls. Runs the shipped \
             BackoffLayer.",
-    keys: &[],
+    parameters: &[],
     cost: 0.3,
     values: ramp,
 };
@@ -44,7 +44,7 @@ fn runs(clients: &str, seed: u64) -> [Vec<Second>; 2] {
          server = {{ kind = 'concurrency', base = '1s', per_request = '10ms' }}"
     );
     let backoff = schedule(Duration::from_secs(20), Duration::from_secs(40));
-    let policies = [Shipped::at_once("at once", 2), Shipped::new("back-off", 2, backoff, Jitter::Full)];
+    let policies = [BackoffOnly::at_once("at once", 2), BackoffOnly::new("back-off", 2, backoff, Jitter::Full)];
     policies.map(|policy| outcome(&scenario(&text), &policy, seed).seconds)
 }
 
@@ -56,20 +56,20 @@ fn share(seconds: &[Second]) -> (f64, String) {
     (share, format!("{}: {served} answers, {offered} calls, {load} requests", percent(share)))
 }
 
-fn spike(trial: &Trial<'_>) -> Vec<Value> {
+fn spike(trial: &Trial<'_>) -> Vec<Measurement> {
     let [at_once, backoff] = runs(SPIKED, trial.seed);
     let (collapsed, recovered) = (share(&at_once[40..80]), share(&backoff[35..80]));
     vec![
-        Value::new("at once, goodput in 40..80 s", "below 25 % of the calls", collapsed.1, collapsed.0 < 0.25),
-        Value::new("back-off, goodput from 35 s on", "at least 95 %", recovered.1, recovered.0 >= 0.95),
+        Measurement::new("at once, goodput in 40..80 s", "below 25 % of the calls", collapsed.1, collapsed.0 < 0.25),
+        Measurement::new("back-off, goodput from 35 s on", "at least 95 %", recovered.1, recovered.0 >= 0.95),
     ]
 }
 
-fn ramp(trial: &Trial<'_>) -> Vec<Value> {
+fn ramp(trial: &Trial<'_>) -> Vec<Measurement> {
     let [at_once, backoff] = runs(RAMPED, trial.seed);
     let value = |what, seconds: &[Second]| {
         let (share, words) = share(&seconds[30..60]);
-        Value::new(format!("{what}, goodput in 30..60 s"), "about 0: below 5 %", words, share < 0.05)
+        Measurement::new(format!("{what}, goodput in 30..60 s"), "about 0: below 5 %", words, share < 0.05)
     };
     vec![value("at once", &at_once), value("back-off", &backoff)]
 }

@@ -11,16 +11,23 @@ use redress::{BoxError, dialects};
 use tokio::time::Instant;
 use tower::{ServiceExt as _, service_fn};
 
-use super::finding::{Value, number};
-use super::{Check, Key, Trial};
+use super::finding::{Measurement, number};
+use super::{Check, Parameter, Trial};
 use crate::policies::reference::{Reference, Rule, Waits};
-use crate::policy::{Below, Client, LabBody, Policy as _, Site};
+use crate::policy::{BoxClient, Inner, Policy as _, PolicyContext};
+use crate::transport::LabBody;
 
 pub(super) const ENVOY_BACKOFF: Check = Check {
     id: "envoy-backoff",
     about: "Envoy, `retry_back_off`: the wait before retry N is uniform from 0 to (2^N - 1) times the base, and at most ten \
             times the base. Measured between the requests that a server sees; runs a reference policy.",
-    keys: &[Key { name: "base", about: "the base, in milliseconds", least: 1.0, most: 1_000.0, whole: false }],
+    parameters: &[Parameter {
+        name: "base",
+        about: "the base, in milliseconds",
+        min: 1.0,
+        max: 1_000.0,
+        is_integer: false,
+    }],
     cost: 0.3,
     values,
 };
@@ -30,8 +37,8 @@ const RETRIES: u32 = 5;
 /// The model's clock is stretched so that the ticks of timers round nothing.
 const STRETCH: f64 = 1_000.0;
 
-fn values(trial: &Trial<'_>) -> Vec<Value> {
-    let base = trial.or("base", 25.0);
+fn values(trial: &Trial<'_>) -> Vec<Measurement> {
+    let base = trial.value_or("base", 25.0);
     let longest = |nth: u32| (2_f64.powi(nth.cast_signed()) - 1.0).min(10.0) * base;
     let waits = waits(base, trial.seed);
     let value = |nth: u32| {
@@ -40,7 +47,7 @@ fn values(trial: &Trial<'_>) -> Vec<Value> {
         shares.sort_by(f64::total_cmp);
         let (distance, critical) = (from_uniform(&shares), 2.2 / f64::from(CALLS).sqrt());
         let most = shares.last().copied().unwrap_or_default();
-        Value::new(
+        Measurement::new(
             format!("retry {nth}"),
             format!("uniform on 0..{} ms: Kolmogorov distance below {critical:.3}", number(longest(nth))),
             format!("up to {} ms, distance {distance:.4}", number(most * longest(nth))),
@@ -70,7 +77,7 @@ fn waits(base: f64, seed: u64) -> Vec<f64> {
 }
 
 /// A server that notes when it is asked, and always fails.
-fn failing(seen: Arc<Mutex<Vec<Instant>>>, seed: u64) -> Site {
+fn failing(seen: Arc<Mutex<Vec<Instant>>>, seed: u64) -> PolicyContext {
     let server = service_fn(move |_: Request<Full<Bytes>>| {
         seen.lock().unwrap_or_else(PoisonError::into_inner).push(Instant::now());
         let body: LabBody = Full::default().map_err(|never| match never {}).boxed_unsync();
@@ -78,8 +85,8 @@ fn failing(seen: Arc<Mutex<Vec<Instant>>>, seed: u64) -> Site {
         *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
         std::future::ready(Ok::<_, BoxError>(response))
     });
-    Site {
-        below: Below::Service(Client::new(server)),
+    PolicyContext {
+        below: Inner::Service(BoxClient::new(server)),
         dialect: dialects::generic(),
         deadline: Duration::from_secs(3_600),
         attempt_timeout: None,

@@ -2,20 +2,20 @@
 
 use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 
-/// What came of a check. Its serialized form has the keys `id`, `expected`, `measured` and `pass`.
+/// What came of a check. Its serialized form has the parameters `id`, `expected`, `measured` and `pass`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// The check's name.
     pub id: &'static str,
     /// What was measured.
-    pub values: Vec<Value>,
+    pub values: Vec<Measurement>,
 }
 
 /// One thing that was measured.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Value {
+pub struct Measurement {
     /// What; empty when the check measures nothing else.
-    pub what: String,
+    pub name: String,
     /// What must come out.
     pub expected: String,
     /// What came out.
@@ -43,10 +43,10 @@ impl Finding {
         self.line(|value| &value.measured)
     }
 
-    fn line(&self, text: fn(&Value) -> &str) -> String {
-        let texts = self.values.iter().map(|value| match value.what.as_str() {
+    fn line(&self, text: fn(&Measurement) -> &str) -> String {
+        let texts = self.values.iter().map(|value| match value.name.as_str() {
             "" => text(value).to_owned(),
-            what => format!("{what}: {}", text(value)),
+            name => format!("{name}: {}", text(value)),
         });
         texts.collect::<Vec<_>>().join("; ")
     }
@@ -63,21 +63,21 @@ impl Serialize for Finding {
     }
 }
 
-impl Value {
+impl Measurement {
     pub(super) fn new(
-        what: impl Into<String>,
+        name: impl Into<String>,
         expected: impl Into<String>,
         measured: impl Into<String>,
         pass: bool,
     ) -> Self {
-        Self { what: what.into(), expected: expected.into(), measured: measured.into(), pass }
+        Self { name: name.into(), expected: expected.into(), measured: measured.into(), pass }
     }
 
     /// A number that lies within a share of another.
-    pub(super) fn near(what: impl Into<String>, expected: f64, share: f64, measured: f64) -> Self {
+    pub(super) fn near(name: impl Into<String>, expected: f64, share: f64, measured: f64) -> Self {
         let pass = (measured - expected).abs() <= share * expected;
         let text = format!("{} +-{} %", number(expected), number(share * 100.0));
-        Self::new(what, text, number(measured), pass)
+        Self::new(name, text, number(measured), pass)
     }
 }
 
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn a_finding_is_one_line_and_holds_when_all_of_it_does() {
-        let values = vec![Value::near("full", 100.0, 0.05, 104.0), Value::near("none", 200.0, 0.05, 211.0)];
+        let values = vec![Measurement::near("full", 100.0, 0.05, 104.0), Measurement::near("none", 200.0, 0.05, 211.0)];
         let finding = Finding { id: "x", values };
         let line = serde_json::to_string(&finding).unwrap();
         assert_eq!(

@@ -2,22 +2,22 @@
 
 use std::num::NonZeroU32;
 
-use super::finding::{Value, percent};
-use super::shipped::Shipped;
-use super::world::{brooker, outcome, success};
-use super::{Check, Key, Trial};
+use super::backoff_only::BackoffOnly;
+use super::finding::{Measurement, percent};
+use super::model::{brooker, outcome, success};
+use super::{Check, Parameter, Trial};
 use crate::Outcome;
 use crate::policies::reference::{Deposit, Fleet, Reference, Rule};
 
-const F: &[Key] =
-    &[Key { name: "f", about: "the probability that an attempt fails", least: 0.0, most: 1.0, whole: false }];
+const F: &[Parameter] =
+    &[Parameter { name: "f", about: "the probability that an attempt fails", min: 0.0, max: 1.0, is_integer: false }];
 
 pub(super) const ADAPTIVE_CAP: Check = Check {
     id: "brooker-adaptive-cap",
     about: "Brooker (2022-02-28): 100 clients with a bucket of 5 tokens each, to which a call adds 0.1, make in 10 s at \
             most 115 % of the load where three retries make 142 to 188 %. The bucket is a reference policy, the three retries are \
             the shipped BackoffLayer.",
-    keys: F,
+    parameters: F,
     cost: 2.0,
     values: adaptive_cap,
 };
@@ -26,7 +26,7 @@ pub(super) const DEPOSIT: Check = Check {
     id: "brooker-deposit",
     about: "Brooker (2022-02-28): what makes a deposit decides the load in the long run, where f = .5. On each call, as in \
             his code, it is 1.1; on each success, as in his prose, 1.053. Runs reference policies.",
-    keys: &[],
+    parameters: &[],
     cost: 1.5,
     values: deposit,
 };
@@ -35,7 +35,7 @@ pub(super) const BREAKER_EARLY: Check = Check {
     id: "brooker-breaker-early",
     about: "Brooker (2022-02-28): at f = .05 a breaker with a threshold of .1 already loses calls, in clients that saw more \
             failures by chance. Runs reference policies.",
-    keys: &[],
+    parameters: &[],
     cost: 1.0,
     values: breaker_early,
 };
@@ -44,7 +44,7 @@ pub(super) const CLIENTS: Check = Check {
     id: "brooker-clients",
     about: "Brooker (2022-02-28): the same calls from more clients: their full buckets add up, so that the load rises, and \
             breakers trip by chance, so that success falls. Runs reference policies.",
-    keys: &[],
+    parameters: &[],
     cost: 1.0,
     values: clients,
 };
@@ -67,25 +67,25 @@ fn fleet(policy: Reference, clients: u32, f: f64, seconds: u32, seed: u64) -> Ou
     outcome(&brooker(1_000, seconds, f), &Fleet::new(policy, clients), seed)
 }
 
-fn adaptive_cap(trial: &Trial<'_>) -> Vec<Value> {
+fn adaptive_cap(trial: &Trial<'_>) -> Vec<Measurement> {
     let at = |f: f64| {
         let adaptive = fleet(bucket(Deposit::Call), 100, f, 10, trial.seed).attempts_per_call;
-        let three = outcome(&brooker(1_000, 100, f), &Shipped::at_once("three", 3), trial.seed).attempts_per_call;
+        let three = outcome(&brooker(1_000, 100, f), &BackoffOnly::at_once("three", 3), trial.seed).attempts_per_call;
         let expected = 1.0 + f + f * f + f * f * f;
         [
-            Value::new(format!("f {f}, bucket"), "load at most 115 %", percent(adaptive), adaptive <= 1.15),
-            Value::new(
+            Measurement::new(format!("f {f}, bucket"), "load at most 115 %", percent(adaptive), adaptive <= 1.15),
+            Measurement::new(
                 format!("f {f}, three retries"),
-                format!("load {} +-2 points", percent(expected)),
+                format!("load {} +-2 overrides", percent(expected)),
                 percent(three),
                 (three - expected).abs() <= 0.02,
             ),
         ]
     };
-    trial.each("f", &[0.3, 0.5]).into_iter().flat_map(at).collect()
+    trial.values_or("f", &[0.3, 0.5]).into_iter().flat_map(at).collect()
 }
 
-fn deposit(trial: &Trial<'_>) -> Vec<Value> {
+fn deposit(trial: &Trial<'_>) -> Vec<Measurement> {
     let load = |on| {
         let came = fleet(bucket(on), 10, 0.5, 200, trial.seed);
         // What the full buckets paid for at the begin is no part of the long run.
@@ -95,35 +95,35 @@ fn deposit(trial: &Trial<'_>) -> Vec<Value> {
     };
     let value = |what, on, expected: f64| {
         let load = load(on);
-        Value::new(what, format!("{expected} +-.01"), format!("{load:.5}"), (load - expected).abs() <= 0.01)
+        Measurement::new(what, format!("{expected} +-.01"), format!("{load:.5}"), (load - expected).abs() <= 0.01)
     };
     vec![value("on each call (code)", Deposit::Call, 1.1), value("on each success (prose)", Deposit::Success, 1.053)]
 }
 
-fn breaker_early(trial: &Trial<'_>) -> Vec<Value> {
-    // Short runs, as in the article: a breaker that has seen enough knows better.
+fn breaker_early(trial: &Trial<'_>) -> Vec<Measurement> {
+    // Short runs, as in the article: a breaker that has seen enough accepts better.
     let mean = |policy: &Reference| {
-        (0..10).map(|nth| success(&fleet(policy.clone(), 100, 0.05, 10, trial.part(nth)))).sum::<f64>() / 10.0
+        (0..10).map(|nth| success(&fleet(policy.clone(), 100, 0.05, 10, trial.part_seed(nth)))).sum::<f64>() / 10.0
     };
     let (breaker, adaptive) = (mean(&breaker()), mean(&bucket(Deposit::Call)));
     let expected = format!("below 99 %, and below the bucket's {:.2} %", adaptive * 100.0);
     let measured = format!("{:.2} %", breaker * 100.0);
-    vec![Value::new("success of breakers", expected, measured, breaker < 0.99 && breaker < adaptive)]
+    vec![Measurement::new("success of breakers", expected, measured, breaker < 0.99 && breaker < adaptive)]
 }
 
-fn clients(trial: &Trial<'_>) -> Vec<Value> {
+fn clients(trial: &Trial<'_>) -> Vec<Measurement> {
     let fleets = [10, 100, 1_000];
     let loads = fleets.map(|clients| fleet(bucket(Deposit::Call), clients, 0.5, 10, trial.seed).attempts_per_call);
     let shares = fleets.map(|clients| success(&fleet(breaker(), clients, 0.05, 10, trial.seed)));
     let row = |values: [f64; 3]| values.map(percent).join(", ");
     vec![
-        Value::new(
+        Measurement::new(
             "load of buckets, f .5",
             "rises with 10, 100, 1000 clients",
             row(loads),
             loads.is_sorted_by(|a, b| a < b),
         ),
-        Value::new(
+        Measurement::new(
             "success of breakers, f .05",
             "falls with 10, 100, 1000 clients",
             row(shares),

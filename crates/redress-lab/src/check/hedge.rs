@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::finding::{Value, percent};
-use super::world::{outcome, scenario};
+use super::finding::{Measurement, percent};
+use super::model::{outcome, scenario};
 use super::{Check, Trial};
 use crate::Outcome;
 use crate::policies::reference::{Hedge, HedgeBudget};
@@ -14,7 +14,7 @@ pub(super) const TAIL_HEDGE: Check = Check {
     about: "Dean and Barroso, \"The Tail at Scale\": a second request after the time that 19 of 20 requests take costs 5 % \
             more load, as long as what makes requests slow hits each by itself. When it hits all of them, all are sent \
             twice, unless a budget forbids it. Runs reference policies: redress does not hedge.",
-    keys: &[],
+    parameters: &[],
     cost: 1.0,
     values,
 };
@@ -36,14 +36,14 @@ fn run(fault: &str, budget: Option<HedgeBudget>, seed: u64) -> Outcome {
     outcome(&servers, &hedge, seed)
 }
 
-fn values(trial: &Trial<'_>) -> Vec<Value> {
+fn values(trial: &Trial<'_>) -> Vec<Measurement> {
     let slow = "{ kind = 'delay', from = '0s', for = '1day', by = '1s' }";
     let budget = HedgeBudget { tokens: 10.0, deposit: 0.1 };
     let extra = |fault, budget| run(fault, budget, trial.seed).attempts_per_call - 1.0;
     let (alone, together, budgeted) = (extra("", None), extra(slow, None), extra(slow, Some(budget)));
     vec![
-        Value::new("independent tails", "5 % +-1 more load", percent(alone), (0.04..=0.06).contains(&alone)),
-        Value::new("correlated slowdown", "100 % more", percent(together), together > 0.99),
-        Value::new("with a budget of 10 %", "10 % more", percent(budgeted), (0.09..=0.11).contains(&budgeted)),
+        Measurement::new("independent tails", "5 % +-1 more load", percent(alone), (0.04..=0.06).contains(&alone)),
+        Measurement::new("correlated slowdown", "100 % more", percent(together), together > 0.99),
+        Measurement::new("with a budget of 10 %", "10 % more", percent(budgeted), (0.09..=0.11).contains(&budgeted)),
     ]
 }

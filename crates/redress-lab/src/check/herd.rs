@@ -5,34 +5,40 @@ use std::time::Duration;
 
 use redress::Jitter;
 
-use super::finding::{Value, number};
-use super::shipped::{Shipped, schedule};
-use super::world::{outcome, scenario};
-use super::{Check, Key, Trial};
+use super::backoff_only::{BackoffOnly, schedule};
+use super::finding::{Measurement, number};
+use super::model::{outcome, scenario};
+use super::{Check, Parameter, Trial};
 use crate::Policy;
 use crate::policies::reference::Fleet;
-use crate::policies::{Ours, Settings};
+use crate::policies::{RedressStack, StackSettings};
 
 pub(super) const HERD: Check = Check {
     id: "herd",
     about: "M clients are all told `Retry-After: 30` (RFC 9110 section 10.2.3). None comes earlier; where a wait of d is drawn \
             from d to 1.5 d the busiest second sees about M/15 of them, and without jitter all M. Runs the shipped \
             BackoffLayer, and the whole stack with its gate in clients of their own.",
-    keys: &[Key { name: "m", about: "how many clients there are", least: 1_500.0, most: 50_000.0, whole: true }],
+    parameters: &[Parameter {
+        name: "m",
+        about: "how many clients there are",
+        min: 1_500.0,
+        max: 50_000.0,
+        is_integer: true,
+    }],
     cost: 1.5,
     values,
 };
 
-fn values(trial: &Trial<'_>) -> Vec<Value> {
-    let clients = trial.count("m", 15_000);
+fn values(trial: &Trial<'_>) -> Vec<Measurement> {
+    let clients = trial.count_or("m", 15_000);
     let waits = schedule(Duration::from_millis(50), Duration::from_secs(20));
-    let backoff = |jitter| Shipped::new("backoff", 2, waits, jitter);
-    let stack = Ours::with(Settings { name: "stack".to_owned(), ..Settings::default() });
+    let backoff = |jitter| BackoffOnly::new("backoff", 2, waits, jitter);
+    let stack = RedressStack::with(StackSettings { name: "stack".to_owned(), ..StackSettings::default() });
     let own = NonZeroU32::new(clients).expect("there are clients");
     let spread = f64::from(clients) / 15.0;
     // The busiest of fifteen seconds sees more than the mean: by less than four deviations.
     let most = spread + 4.0 * spread.sqrt();
-    let about = |what, policy: &dyn Policy| at(what, policy, clients, spread * 0.9..=most, trial.seed);
+    let about = |name, policy: &dyn Policy| at(name, policy, clients, spread * 0.9..=most, trial.seed);
     let all = f64::from(clients);
     vec![
         about("jitter", &backoff(Jitter::Full)),
@@ -41,7 +47,7 @@ fn values(trial: &Trial<'_>) -> Vec<Value> {
     ]
 }
 
-fn at(what: &str, policy: &dyn Policy, clients: u32, peak: std::ops::RangeInclusive<f64>, seed: u64) -> Value {
+fn at(name: &str, policy: &dyn Policy, clients: u32, peak: std::ops::RangeInclusive<f64>, seed: u64) -> Measurement {
     let herd = scenario(&format!(
         "name = 'herd'
          length = '60s'
@@ -53,8 +59,8 @@ fn at(what: &str, policy: &dyn Policy, clients: u32, peak: std::ops::RangeInclus
     let busiest = came.seconds.iter().skip(1).map(|second| second.load).max().unwrap_or_default();
     let early = came.seconds.iter().take(30).skip(1).map(|second| second.load).sum::<u64>() + came.early_retries;
     let is_all_back = came.served == u64::from(clients);
-    Value::new(
-        format!("{what}, M {clients}"),
+    Measurement::new(
+        format!("{name}, M {clients}"),
         format!("peak second {} to {}, 0 early", number(*peak.start()), number(*peak.end())),
         format!("peak second {busiest}, {early} early"),
         peak.contains(&(busiest as f64)) && early == 0 && is_all_back,

@@ -8,9 +8,9 @@ mod budgets;
 
 use std::ops::Range;
 
-use super::finding::{Value, number};
-use super::shipped::Shipped;
-use super::world::{outcome, scenario, served};
+use super::backoff_only::BackoffOnly;
+use super::finding::{Measurement, number};
+use super::model::{outcome, scenario, served};
 use super::{Check, Trial};
 use crate::outcome::Second;
 use crate::{Outcome, Policy};
@@ -20,10 +20,10 @@ pub(super) use budgets::BUDGETS;
 pub(super) const THRESHOLD: Check = Check {
     id: "hotos-threshold",
     about: "Bronson et al., \"Metastable Failures in Distributed Systems\" (HotOS 2021), section 2.1: a server of 300/s, \
-            clients that wait 1 s and ask once more, an outage of 10 s whose requests arrive at its end. Below half of the \
+            clients that wait 1 s and ask once more, an outage of 10 s whose requests arrive at its end. Inner half of the \
             capacity it recovers, above it never does: the retries are as many as the calls. Runs the shipped \
             BackoffLayer without a budget.",
-    keys: &[],
+    parameters: &[],
     cost: 2.5,
     values: threshold,
 };
@@ -69,23 +69,23 @@ fn load(seconds: &[Second]) -> f64 {
     seconds[LATE].iter().map(|second| second.load).sum::<u64>() as f64 / LATE.len() as f64
 }
 
-fn told(back: Option<usize>, length: usize) -> String {
+fn format_recovery(back: Option<usize>, length: usize) -> String {
     back.map_or_else(|| format!("not by {length} s"), |second| format!("back at {second} s"))
 }
 
-fn threshold(trial: &Trial<'_>) -> Vec<Value> {
-    let policy = Shipped::at_once("one retry", 1);
+fn threshold(trial: &Trial<'_>) -> Vec<Measurement> {
+    let policy = BackoffOnly::at_once("one retry", 1);
     let low = run(140, LATE.end, &policy, trial.seed);
     let is_back = back(&low.seconds);
     let pass = is_back.is_some_and(|second| second.abs_diff(185) <= 18);
-    let measured = format!("{}, {} retries", told(is_back, LATE.end), low.attempts - low.calls);
-    let mut values = vec![Value::new("140/s", "back at 185 s +-10 %", measured, pass)];
+    let measured = format!("{}, {} retries", format_recovery(is_back, LATE.end), low.attempts - low.calls);
+    let mut values = vec![Measurement::new("140/s", "back at 185 s +-10 %", measured, pass)];
     values.extend([200, 280].map(|rate| {
         let seconds = run(rate, LATE.end, &policy, trial.seed).seconds;
         let (is_back, load, twice) = (back(&seconds), load(&seconds), f64::from(2 * rate));
         let pass = is_back.is_none() && (load - twice).abs() <= 0.01 * twice;
-        let measured = format!("{}, {load:.2} arrivals/s", told(is_back, LATE.end));
-        Value::new(format!("{rate}/s"), format!("never back, {} arrivals/s +-1 %", number(twice)), measured, pass)
+        let measured = format!("{}, {load:.2} arrivals/s", format_recovery(is_back, LATE.end));
+        Measurement::new(format!("{rate}/s"), format!("never back, {} arrivals/s +-1 %", number(twice)), measured, pass)
     }));
     values
 }

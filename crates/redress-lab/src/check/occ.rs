@@ -15,9 +15,9 @@ use redress::{BackoffLayer, BoxError, Jitter};
 use tokio::time::{Instant, sleep};
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
-use super::finding::{Value, number};
-use super::shipped::{Shipped, schedule};
-use super::{Check, Key, Trial};
+use super::backoff_only::{BackoffOnly, schedule};
+use super::finding::{Measurement, number};
+use super::{Check, Parameter, Trial};
 use crate::policies::random;
 use crate::streams::Random;
 use crate::time;
@@ -26,7 +26,7 @@ pub(super) const CALLS: Check = Check {
     id: "aws-occ-calls",
     about: "AWS Architecture Blog, \"Exponential Backoff And Jitter\": 100 clients write one row under an optimistic lock; \
             how many writes it takes. Runs the shipped BackoffLayer and Jitter; a lost write is a 503.",
-    keys: &[],
+    parameters: &[],
     cost: 4.0,
     values: calls,
 };
@@ -34,7 +34,7 @@ pub(super) const CALLS: Check = Check {
 pub(super) const TIME: Check = Check {
     id: "aws-occ-time",
     about: "The same: how many milliseconds it takes. Runs what aws-occ-calls runs.",
-    keys: &[],
+    parameters: &[],
     cost: 8.0,
     values: times,
 };
@@ -42,7 +42,7 @@ pub(super) const TIME: Check = Check {
 pub(super) const HALVING: Check = Check {
     id: "aws-occ-halving",
     about: "The same: full jitter takes at most half of the writes of back-off without jitter.",
-    keys: &[],
+    parameters: &[],
     cost: 2.0,
     values: halving,
 };
@@ -50,7 +50,13 @@ pub(super) const HALVING: Check = Check {
 pub(super) const SQUARE: Check = Check {
     id: "aws-occ-square",
     about: "The same: without waits the writes grow with the square of the clients.",
-    keys: &[Key { name: "n", about: "how many clients there are", least: 50.0, most: 190.0, whole: true }],
+    parameters: &[Parameter {
+        name: "n",
+        about: "how many clients there are",
+        min: 50.0,
+        max: 190.0,
+        is_integer: true,
+    }],
     cost: 1.0,
     values: square,
 };
@@ -84,38 +90,38 @@ struct Row {
     hop: Normal<f64>,
 }
 
-fn calls(trial: &Trial<'_>) -> Vec<Value> {
+fn calls(trial: &Trial<'_>) -> Vec<Measurement> {
     let all = BACKOFFS.map(|(name, jitter, calls, _)| (name, calls, mean(jitter, 100, RUNS, trial.seed).calls));
-    all.map(|(name, expected, measured)| Value::near(name, expected, 0.05, measured)).to_vec()
+    all.map(|(name, expected, measured)| Measurement::near(name, expected, 0.05, measured)).to_vec()
 }
 
-fn times(trial: &Trial<'_>) -> Vec<Value> {
+fn times(trial: &Trial<'_>) -> Vec<Measurement> {
     let all = BACKOFFS.map(|(_, jitter, ..)| mean(jitter, 100, MANY_RUNS, trial.seed).millis);
     let [none, exponential, decorrelated, equal, full] = all;
     let values = BACKOFFS.iter().zip(all);
     let mut values: Vec<_> = values
-        .map(|((name, _, _, millis), measured)| Value::near(format!("{name}, ms"), *millis, 0.15, measured))
+        .map(|((name, _, _, millis), measured)| Measurement::near(format!("{name}, ms"), *millis, 0.15, measured))
         .collect();
     let holds = exponential > 5.0 * equal && equal > full && full >= decorrelated && decorrelated > none;
     let order = [exponential, equal, full, decorrelated, none].map(number).join(", ");
-    values.push(Value::new("order", "exponential >> equal > full >= decorrelated > none", order, holds));
+    values.push(Measurement::new("order", "exponential >> equal > full >= decorrelated > none", order, holds));
     values
 }
 
-fn halving(trial: &Trial<'_>) -> Vec<Value> {
+fn halving(trial: &Trial<'_>) -> Vec<Measurement> {
     let [exponential, full] =
         [Jitter::None, Jitter::Full].map(|jitter| mean(Some(jitter), 100, RUNS, trial.seed).calls);
     let expected = format!("at most half of exponential's {}", number(exponential));
-    vec![Value::new("full", expected, number(full), full <= 0.5 * exponential)]
+    vec![Measurement::new("full", expected, number(full), full <= 0.5 * exponential)]
 }
 
-fn square(trial: &Trial<'_>) -> Vec<Value> {
-    let clients = trial.each("n", &[50.0, 85.0, 120.0, 155.0, 190.0]);
+fn square(trial: &Trial<'_>) -> Vec<Measurement> {
+    let clients = trial.values_or("n", &[50.0, 85.0, 120.0, 155.0, 190.0]);
     let at = |clients: f64| {
         // The fewer clients, the more one of them counts.
         let runs = (2_400.0 / clients) as u32;
         let share = mean(None, clients as u32, runs, trial.seed).calls / (clients * clients);
-        Value::new(
+        Measurement::new(
             format!("N {clients}"),
             "calls / N^2 in 0.22..0.28",
             format!("{share:.4}"),
@@ -171,7 +177,7 @@ fn layer(jitter: Option<Jitter>) -> BackoffLayer {
         Some(Jitter::Decorrelated) => (schedule(BASE, CAP), Jitter::Decorrelated),
         Some(jitter) => (schedule(BASE * 2, CAP), jitter),
     };
-    Shipped::new("occ", u32::MAX - 1, schedule, jitter).layer
+    BackoffOnly::new("occ", u32::MAX - 1, schedule, jitter).layer
 }
 
 /// Reads the version, writes the next one, and returns with what came of it.

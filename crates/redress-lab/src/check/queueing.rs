@@ -1,7 +1,7 @@
 //! Open and closed callers of one server.
 
-use super::finding::{Value, number};
-use super::world::{outcome, scenario};
+use super::finding::{Measurement, number};
+use super::model::{outcome, scenario};
 use super::{Check, Trial};
 use crate::Outcome;
 use crate::policies::NoRetry;
@@ -11,7 +11,7 @@ pub(super) const OPEN_CLOSED: Check = Check {
     about: "Brooker, \"Open and closed\" (2023-05-10): one server in the order of arrival, 80 % busy, whose work takes 0.1 s \
             and once in a thousand times 10 s. A single caller in a closed loop never sees the queue that open calls see. \
             Runs the modelled server alone; there is nothing to retry.",
-    keys: &[],
+    parameters: &[],
     cost: 1.0,
     values,
 };
@@ -27,16 +27,21 @@ fn run(clients: &str, seed: u64) -> Outcome {
     outcome(&scenario(&text), &NoRetry, seed)
 }
 
-fn values(trial: &Trial<'_>) -> Vec<Value> {
+fn values(trial: &Trial<'_>) -> Vec<Measurement> {
     // 0.8 / 109.9 ms of work; and a pause of a quarter of the work between two calls.
-    let open = run("rate = 7.28", trial.part(0)).latency_ms;
-    let one = run("callers = 1, think = '27ms'", trial.part(1)).latency_ms;
-    let ten = run("callers = 10, think = '1273ms'", trial.part(2)).latency_ms;
+    let open = run("rate = 7.28", trial.part_seed(0)).latency_ms;
+    let one = run("callers = 1, think = '27ms'", trial.part_seed(1)).latency_ms;
+    let ten = run("callers = 10, think = '1273ms'", trial.part_seed(2)).latency_ms;
     let ratio = open.p99 / one.p99;
     let p99 = format!("{} ms: {} times closed-1's {}", number(open.p99), number(ratio), number(one.p99));
     let means = format!("{} and {} ms, open {}", number(one.mean), number(ten.mean), number(open.mean));
     vec![
-        Value::new("p99 open", "at least 25 times closed-1's", p99, ratio >= 25.0),
-        Value::new("mean closed-1 and -10", "below the open one", means, one.mean < open.mean && ten.mean < open.mean),
+        Measurement::new("p99 open", "at least 25 times closed-1's", p99, ratio >= 25.0),
+        Measurement::new(
+            "mean closed-1 and -10",
+            "below the open one",
+            means,
+            one.mean < open.mean && ten.mean < open.mean,
+        ),
     ]
 }

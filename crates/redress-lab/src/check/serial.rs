@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use redress::Jitter;
 
-use super::finding::{Value, number, percent};
-use super::shipped::{Shipped, schedule};
-use super::world::{brooker, outcome};
+use super::backoff_only::{BackoffOnly, schedule};
+use super::finding::{Measurement, number, percent};
+use super::model::{brooker, outcome};
 use super::{Check, Trial};
 use crate::Outcome;
 
@@ -15,7 +15,7 @@ pub(super) const OPEN_NULL: Check = Check {
     about: "Brooker, \"What is backoff for?\" (2022-08-11): for calls that come whatever happens back-off only puts the \
             load off. f = .5, three retries, with and without waits that double from 0.1 s. Runs the shipped \
             BackoffLayer.",
-    keys: &[],
+    parameters: &[],
     cost: 2.0,
     values: open_null,
 };
@@ -25,36 +25,46 @@ pub(super) const SERIAL: Check = Check {
     about: "Brooker, \"What is backoff for?\" (2022-08-11): clients that make one call at a time ask less while they wait. \
             100 of them, 0.1 s between two calls on average, against as many calls that come whatever happens. Runs the \
             shipped BackoffLayer.",
-    keys: &[],
+    parameters: &[],
     cost: 0.5,
     values: serial,
 };
 
 const F: f64 = 0.5;
 
-fn backing_off() -> Shipped {
-    Shipped::new("back-off", 3, schedule(Duration::from_millis(100), Duration::from_secs(20)), Jitter::None)
+fn backing_off() -> BackoffOnly {
+    BackoffOnly::new("back-off", 3, schedule(Duration::from_millis(100), Duration::from_secs(20)), Jitter::None)
 }
 
-fn open_null(trial: &Trial<'_>) -> Vec<Value> {
+fn open_null(trial: &Trial<'_>) -> Vec<Measurement> {
     // Other tosses of the coin for each: with the same ones they would agree by construction.
-    let load = |policy, part| outcome(&brooker(1_000, 100, F), &policy, trial.part(part)).attempts_per_call;
-    let (with, without) = (load(backing_off(), 0), load(Shipped::at_once("at once", 3), 1));
+    let load = |policy, part| outcome(&brooker(1_000, 100, F), &policy, trial.part_seed(part)).attempts_per_call;
+    let (with, without) = (load(backing_off(), 0), load(BackoffOnly::at_once("at once", 3), 1));
     let pass = (with - without).abs() < 0.02;
-    vec![Value::new("load with back-off", format!("{} +-2 points, as without", percent(without)), percent(with), pass)]
+    vec![Measurement::new(
+        "load with back-off",
+        format!("{} +-2 overrides, as without", percent(without)),
+        percent(with),
+        pass,
+    )]
 }
 
-fn serial(trial: &Trial<'_>) -> Vec<Value> {
-    let open = outcome(&brooker(1_000, 10, F), &Shipped::at_once("at once", 3), trial.seed);
-    let serial = |policy: Shipped| -> Outcome {
+fn serial(trial: &Trial<'_>) -> Vec<Measurement> {
+    let open = outcome(&brooker(1_000, 10, F), &BackoffOnly::at_once("at once", 3), trial.seed);
+    let serial = |policy: BackoffOnly| -> Outcome {
         let mut scenario = brooker(1_000, 10, F);
         let clients = &mut scenario.clients;
         (clients.rate, clients.callers, clients.think) = (None, Some(100), Duration::from_millis(100));
         outcome(&scenario, &policy, trial.seed)
     };
-    let (with, without) = (serial(backing_off()), serial(Shipped::at_once("at once", 3)));
+    let (with, without) = (serial(backing_off()), serial(BackoffOnly::at_once("at once", 3)));
     let half = open.attempts / 2;
     let text = format!("at most half of the open {}: {half}", open.attempts);
     let measured = format!("{} ({} without back-off)", with.attempts, number(without.attempts as f64));
-    vec![Value::new("requests in 10 s", text, measured, with.attempts <= half && with.attempts < without.attempts)]
+    vec![Measurement::new(
+        "requests in 10 s",
+        text,
+        measured,
+        with.attempts <= half && with.attempts < without.attempts,
+    )]
 }

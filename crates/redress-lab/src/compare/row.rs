@@ -6,7 +6,7 @@ use super::{Comparison, Summary};
 
 /// What a policy came to in a scenario, and who did better in everything.
 #[derive(Clone, Debug, Serialize)]
-pub struct Row {
+pub struct SummaryRow {
     /// The scenario's name.
     pub scenario: String,
     /// How many seeds the figures are the mean of.
@@ -20,7 +20,7 @@ pub struct Row {
     pub dominated_by: Vec<String>,
 }
 
-impl Row {
+impl SummaryRow {
     /// The heads of the [`cells`](Self::cells).
     pub const COLUMNS: [&str; 13] = [
         "policy",
@@ -69,12 +69,12 @@ impl Row {
 impl Comparison {
     /// Returns a row for each policy.
     #[must_use]
-    pub fn rows(&self) -> Vec<Row> {
+    pub fn rows(&self) -> Vec<SummaryRow> {
         let summaries = self.summaries();
         let row = |summary: &Summary| {
             let better = summaries.iter().filter(|other| !summary.dominated_by(other).is_empty());
             let per_call = summary.attempts / summary.calls.max(1.0);
-            Row {
+            SummaryRow {
                 scenario: self.scenario.name.clone(),
                 seeds: self.seeds.len(),
                 summary: summary.clone(),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::outcome::{Outcome, Recovery};
+use crate::outcome::{Outcome, RecoveryTime};
 use crate::scenario::Scenario;
 
 /// What a policy came to, on average over its seeds.
@@ -40,7 +40,7 @@ pub struct Summary {
 /// What two policies are held against each other by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Figure {
+pub enum Metric {
     /// Calls served: more is better.
     Goodput,
     /// Requests at the server: fewer is better.
@@ -58,9 +58,9 @@ impl Summary {
     pub(crate) fn of(scenario: &Scenario, outcomes: &[Outcome]) -> Self {
         let mean =
             |figure: &dyn Fn(&Outcome) -> f64| outcomes.iter().map(figure).sum::<f64>() / outcomes.len().max(1) as f64;
-        let left = scenario.length.saturating_sub(scenario.trouble_ends().unwrap_or_default()).as_secs_f64();
+        let left = scenario.length.saturating_sub(scenario.disturbances_end().unwrap_or_default()).as_secs_f64();
         let recovery = |outcome: &Outcome| outcome.recovery.seconds().min(left);
-        let never = outcomes.iter().filter(|outcome| outcome.recovery == Recovery::Never).count();
+        let never = outcomes.iter().filter(|outcome| outcome.recovery == RecoveryTime::Never).count();
         Self {
             policy: outcomes.first().map(|outcome| outcome.policy.clone()).unwrap_or_default(),
             calls: mean(&|outcome| outcome.calls as f64),
@@ -81,14 +81,14 @@ impl Summary {
     /// Returns the figures by which this one is more than 2 % worse than another, if it is worse or equal by all of them: then
     /// the other one dominates it. Empty when it does not.
     #[must_use]
-    pub fn dominated_by(&self, other: &Self) -> Vec<Figure> {
-        let figures = [Figure::Goodput, Figure::Load, Figure::P99, Figure::Recovery];
+    pub fn dominated_by(&self, other: &Self) -> Vec<Metric> {
+        let figures = [Metric::Goodput, Metric::Load, Metric::P99, Metric::Recovery];
         let badness = |figure| (self.badness(figure), other.badness(figure));
         let is_never_better = figures.iter().all(|figure| {
             let (mine, theirs) = badness(*figure);
             mine >= theirs
         });
-        let worse = |figure: &Figure| {
+        let worse = |figure: &Metric| {
             let (mine, theirs) = badness(*figure);
             (mine - theirs).abs() > MARGIN * mine.abs().max(theirs.abs())
         };
@@ -96,12 +96,12 @@ impl Summary {
     }
 
     /// Returns a figure such that less is better.
-    fn badness(&self, figure: Figure) -> f64 {
+    fn badness(&self, figure: Metric) -> f64 {
         match figure {
-            Figure::Goodput => -self.served,
-            Figure::Load => self.attempts,
-            Figure::P99 => self.p99_ms,
-            Figure::Recovery => self.recovery_s,
+            Metric::Goodput => -self.served,
+            Metric::Load => self.attempts,
+            Metric::P99 => self.p99_ms,
+            Metric::Recovery => self.recovery_s,
         }
     }
 }
@@ -124,10 +124,10 @@ mod tests {
         let ours = summary(100.0, 120.0, 50.0, 5.0);
         for (other, figures) in [
             (summary(100.0, 120.0, 50.0, 5.0), vec![]),
-            (summary(110.0, 110.0, 40.0, 4.0), vec![Figure::Goodput, Figure::Load, Figure::P99, Figure::Recovery]),
+            (summary(110.0, 110.0, 40.0, 4.0), vec![Metric::Goodput, Metric::Load, Metric::P99, Metric::Recovery]),
             (summary(99.0, 100.0, 40.0, 4.0), vec![]),
             (summary(101.0, 119.0, 49.9, 4.95), vec![]),
-            (summary(100.0, 120.0, 50.0, 0.0), vec![Figure::Recovery]),
+            (summary(100.0, 120.0, 50.0, 0.0), vec![Metric::Recovery]),
         ] {
             assert_eq!(ours.dominated_by(&other), figures, "{other:?}");
         }

@@ -1,6 +1,6 @@
 //! No retries.
 
-use crate::policy::{Client, Policy, Site};
+use crate::policy::{BoxClient, Policy, PolicyContext};
 
 /// Sends each request once.
 #[derive(Clone, Copy, Debug)]
@@ -19,7 +19,7 @@ impl Policy for NoRetry {
         false
     }
 
-    fn client(&self, site: &Site) -> Client {
-        site.plain()
+    fn client(&self, context: &PolicyContext) -> BoxClient {
+        context.transport()
     }
 }

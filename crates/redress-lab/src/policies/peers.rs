@@ -3,11 +3,11 @@
 //! What is retried where a crate leaves that to its user: transport errors and the statuses 408, 429 and 5xx, for
 //! idempotent methods only. Where a crate has an opinion of its own, that is what runs, even if it sends a POST again.
 
-mod advice;
 mod aws_smithy;
 mod backon;
 mod exchange;
 mod reqwest_retry;
+mod retryable;
 mod tower_resilience;
 mod tower_retry;
 mod versions;

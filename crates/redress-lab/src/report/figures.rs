@@ -1,7 +1,7 @@
 //! The figures of a scenario, policy by policy.
 
 use super::Report;
-use super::cast::class;
+use super::legend::class;
 use super::markup::Markup;
 use super::number::{count, millis, percent, times};
 use super::tables::{Cell, NOTHING, best, cell, head, recovery, table};
@@ -34,17 +34,17 @@ pub(super) fn figures(markup: &mut Markup, report: &Report<'_>, nth: usize) {
     table(markup, &format!("Figures of {}", comparison.scenario.name), "figures", |markup| {
         markup.element("thead", &[], |markup| {
             markup.element("tr", &[], |markup| {
-                markup.words("th", &[("scope", &"col")], "Policy");
+                markup.text_element("th", &[("scope", &"col")], "Policy");
                 for (name, _) in COLUMNS {
-                    markup.words("th", &[("scope", &"col")], name);
+                    markup.text_element("th", &[("scope", &"col")], name);
                 }
             });
         });
         markup.element("tbody", &[], |markup| {
             for (at, summary) in summaries.iter().enumerate() {
-                let seat = report.cast.seats[nth][at];
-                markup.element("tr", &[("class", &class(seat))], |markup| {
-                    head(markup, "row", seat, &summary.policy);
+                let slot = report.legend.slots[nth][at];
+                markup.element("tr", &[("class", &class(slot))], |markup| {
+                    head(markup, "row", slot, &summary.policy);
                     for (cells, best) in columns.iter().zip(&best) {
                         let classes = if cells[at].text.starts_with('⚠') { "bad" } else { "" };
                         cell(markup, classes, &cells[at].text, best[at]);

@@ -26,8 +26,8 @@ impl Markup {
     }
 
     /// Writes an element that holds a text and nothing else.
-    pub(super) fn words(&mut self, name: &'static str, attributes: Attributes<'_>, text: impl Display) {
-        self.element(name, attributes, |inside| inside.say(text));
+    pub(super) fn text_element(&mut self, name: &'static str, attributes: Attributes<'_>, text: impl Display) {
+        self.element(name, attributes, |inside| inside.text(text));
     }
 
     /// Writes an element without content: one of SVG's, or one of those that never have any.
@@ -36,7 +36,7 @@ impl Markup {
     }
 
     /// Writes a text.
-    pub(super) fn say(&mut self, text: impl Display) {
+    pub(super) fn text(&mut self, text: impl Display) {
         write!(Escaped(&mut self.written), "{text}").expect("a string takes any text");
     }
 
@@ -53,7 +53,7 @@ impl Markup {
         self.written.extend(["<", name]);
         for (attribute, value) in attributes {
             self.written.extend([" ", attribute, "=\""]);
-            self.say(value);
+            self.text(value);
             self.written.push('"');
         }
         self.written.push_str(end);
@@ -101,7 +101,7 @@ mod tests {
             ("bell\u{7} nul\0 esc\u{1b} \u{ffff}", "bell\u{fffd} nul\u{fffd} esc\u{fffd} \u{fffd}"),
         ] {
             let mut markup = Markup::default();
-            markup.words("a", &[("title", &text)], text);
+            markup.text_element("a", &[("title", &text)], text);
             assert_eq!(markup.into_string(), format!("<a title=\"{written}\">{written}</a>"));
         }
     }

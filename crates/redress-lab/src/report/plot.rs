@@ -1,13 +1,13 @@
-//! A chart over time as SVG: shaded trouble, axes, a line for each policy.
+//! A chart over time as SVG: shaded disturbances, axes, a line for each policy.
 
 use std::fmt::Write as _;
 
 use super::axis::Axis;
+use super::disturbances::Disturbances;
 use super::markup::Markup;
 use super::number::{brief, count, rate};
 use super::series::{Curve, Series};
-use super::trouble::Trouble;
-use super::{cast, series};
+use super::{legend, series};
 use crate::compare::Comparison;
 use crate::scenario::Scenario;
 
@@ -20,7 +20,7 @@ pub(super) struct Plot<'a> {
     points: Vec<Vec<(f64, f64)>>,
     time: Axis,
     values: Axis,
-    trouble: Trouble,
+    disturbances: Disturbances,
     runs: usize,
 }
 
@@ -36,16 +36,16 @@ pub(super) struct Frame {
 /// A moment of a curve that lies above the end of the axis.
 #[derive(Debug)]
 pub(super) struct Cut<'a> {
-    pub(super) seat: Option<usize>,
+    pub(super) slot: Option<usize>,
     pub(super) name: &'a str,
     pub(super) second: usize,
     pub(super) value: f64,
 }
 
 impl<'a> Plot<'a> {
-    pub(super) fn of(comparison: &'a Comparison, seats: &[usize], series: Series) -> Self {
+    pub(super) fn of(comparison: &'a Comparison, slots: &[usize], series: Series) -> Self {
         let scenario = &comparison.scenario;
-        let curves = series.curves(comparison, seats);
+        let curves = series.curves(comparison, slots);
         let points: Vec<_> = curves.iter().map(Curve::points).collect();
         let reference = if series == Series::Offered { None } else { scenario.server.capacity() };
         // A server that is hardly asked is not worth most of the chart.
@@ -59,7 +59,7 @@ impl<'a> Plot<'a> {
             points,
             time,
             values,
-            trouble: Trouble::of(scenario),
+            disturbances: Disturbances::of(scenario),
             runs: comparison.seeds.len(),
         }
     }
@@ -71,7 +71,8 @@ impl<'a> Plot<'a> {
 
     /// Says what the chart shows, with the numbers that matter, for those who do not see it.
     pub(super) fn description(&self) -> String {
-        let mut text = format!("{} in {} s. {}", self.series.unit(), brief(self.time.end, 0), self.trouble.words());
+        let mut text =
+            format!("{} in {} s. {}", self.series.unit(), brief(self.time.end, 0), self.disturbances.description());
         for curve in &self.curves {
             let (second, highest) = curve.highest();
             let (mean, last) = (curve.mean(self.scenario, 0.0, 1.0), curve.mean(self.scenario, 0.9, 1.0));
@@ -96,7 +97,7 @@ impl<'a> Plot<'a> {
         let above = self.curves.iter().zip(&self.points).filter(|(_, points)| self.above(points).next().is_some());
         let cuts = above.map(|(curve, _)| {
             let (second, value) = curve.highest();
-            Cut { seat: curve.seat, name: &curve.name, second, value }
+            Cut { slot: curve.slot, name: &curve.name, second, value }
         });
         (self.values.end, cuts.collect())
     }
@@ -112,7 +113,7 @@ impl<'a> Plot<'a> {
         self.grid(markup, frame);
         self.capacity(markup, frame);
         for (curve, points) in self.curves.iter().zip(&self.points) {
-            let class = curve.seat.map_or("all".to_owned(), cast::class);
+            let class = curve.slot.map_or("all".to_owned(), legend::class);
             let mut path = String::new();
             for (nth, (time, value)) in points.iter().enumerate() {
                 let letter = if nth == 0 { 'M' } else { 'L' };
@@ -125,7 +126,7 @@ impl<'a> Plot<'a> {
     }
 
     fn shades(&self, markup: &mut Markup, frame: Frame) {
-        let Trouble { faults, waves, bursts } = &self.trouble;
+        let Disturbances { faults, waves, bursts } = &self.disturbances;
         for (class, stretches) in [("wave", waves), ("fault", faults)] {
             for (from, to) in stretches {
                 let (left, right) = (frame.x(*from, &self.time), frame.x(to.min(self.time.end), &self.time));
@@ -197,5 +198,5 @@ fn line(markup: &mut Markup, class: &str, [x, y]: [f64; 2], [right, down]: [f64;
 }
 
 fn label_at(markup: &mut Markup, anchor: &str, x: f64, y: f64, text: &str) {
-    markup.words("text", &[("x", &brief(x, 1)), ("y", &brief(y, 1)), ("text-anchor", &anchor)], text);
+    markup.text_element("text", &[("x", &brief(x, 1)), ("y", &brief(y, 1)), ("text-anchor", &anchor)], text);
 }

@@ -1,7 +1,7 @@
 //! Comparisons for tests: made up, not run.
 
-use crate::compare::{Comparison, Described};
-use crate::outcome::{Outcome, Quantiles, Recovery, Second};
+use crate::compare::{Comparison, PolicyInfo};
+use crate::outcome::{Outcome, Quantiles, RecoveryTime, Second};
 
 /// Three policies with two seeds in 60 s with a fault; the last policy is worse than the others in everything.
 pub(super) fn comparison(name: &str) -> Comparison {
@@ -9,7 +9,7 @@ pub(super) fn comparison(name: &str) -> Comparison {
         "name = '{name}'\nabout = 'about {name}'\nlength = '60s'\nclients = {{ rate = 10.0, deadline = '5s' }}\n\
          server = {{ kind = 'fifo', rate = 20.0 }}\nfault = [{{ kind = 'hold', from = '20s', for = '5s' }}]"
     );
-    let policy = |name: &str| Described { name: name.to_owned(), about: format!("settings of {name}"), retries: true };
+    let policy = |name: &str| PolicyInfo { name: name.to_owned(), about: format!("settings of {name}"), retries: true };
     Comparison {
         scenario: scenario.parse().expect("a scenario"),
         policies: ["first", "second", "third"].map(policy).to_vec(),
@@ -43,7 +43,7 @@ fn outcome(scenario: &str, policy: u64, seed: u64) -> Outcome {
         done_twice: 0,
         peak_second: 10 + policy,
         latency_ms: Quantiles { p50: 10.0, p99: 100.0 * (policy + 1) as f64, ..Quantiles::default() },
-        recovery: if policy < 2 { Recovery::After(5 * policy) } else { Recovery::Never },
+        recovery: if policy < 2 { RecoveryTime::After(5 * policy) } else { RecoveryTime::Never },
         seconds,
     }
 }

@@ -1,13 +1,13 @@
 //! A scenario's part of the page: what happens, charts, figures, and what each policy did.
 
-use super::cast::class;
 use super::figures::figures;
+use super::legend::class;
 use super::markup::{Attributes, Markup};
 use super::number::{count, part};
 use super::plot::{Frame, Plot};
 use super::series::Series;
 use super::tables::{head, table};
-use super::{Report, anchor, words};
+use super::{Report, anchor, settings};
 use crate::compare::Comparison;
 use crate::outcome::Outcome;
 use crate::scenario::Scenario;
@@ -21,37 +21,37 @@ pub(super) fn section(markup: &mut Markup, report: &Report<'_>, nth: usize) {
     let (comparison, id) = (&report.comparisons[nth], anchor(nth));
     let title = format!("{id}-title");
     markup.element("section", &[("id", &id), ("class", &"scenario"), ("aria-labelledby", &title)], |markup| {
-        markup.words("h3", &[("id", &title)], &comparison.scenario.name);
+        markup.text_element("h3", &[("id", &title)], &comparison.scenario.name);
         introduction(markup, &comparison.scenario);
         markup.element("div", &[("class", &"charts")], |markup| {
             for series in Series::ALL {
-                chart(markup, &id, &Plot::of(comparison, &report.cast.seats[nth], series), series);
+                chart(markup, &id, &Plot::of(comparison, &report.legend.slots[nth], series), series);
             }
         });
-        let resolution = Plot::of(comparison, &report.cast.seats[nth], Series::Load).resolution();
-        markup.words("p", &[("class", &"cut")], resolution);
-        markup.words("h4", &[], "Figures");
+        let resolution = Plot::of(comparison, &report.legend.slots[nth], Series::Load).resolution();
+        markup.text_element("p", &[("class", &"cut")], resolution);
+        markup.text_element("h4", &[], "Figures");
         figures(markup, report, nth);
         let unfinished: u64 = comparison.outcomes.iter().map(|outcome| outcome.unfinished).sum();
         if unfinished > 0 {
             let text = format!("⚠ {unfinished} calls never ended: a mistake of the lab.");
-            markup.words("p", &[("class", &"bad")], text);
+            markup.text_element("p", &[("class", &"bad")], text);
         }
-        markup.words("h4", &[], "What each policy did");
-        deeds(markup, comparison, &report.cast.seats[nth]);
+        markup.text_element("h4", &[], "What each policy did");
+        attempts_table(markup, comparison, &report.legend.slots[nth]);
     });
 }
 
 /// Writes what happens.
 fn introduction(markup: &mut Markup, scenario: &Scenario) {
     if !scenario.about.is_empty() {
-        markup.words("p", &[("class", &"about")], &scenario.about);
+        markup.text_element("p", &[("class", &"about")], &scenario.about);
     }
     markup.element("dl", &[("class", &"settings")], |markup| {
-        for (name, words) in words::of(scenario) {
+        for (name, words) in settings::rows(scenario) {
             markup.element("div", &[], |markup| {
-                markup.words("dt", &[], name);
-                markup.words("dd", &[], words);
+                markup.text_element("dt", &[], name);
+                markup.text_element("dd", &[], words);
             });
         }
     });
@@ -67,22 +67,22 @@ fn chart(markup: &mut Markup, id: &str, plot: &Plot<'_>, series: Series) {
     ];
     markup.element("figure", &[], |markup| {
         markup.element("figcaption", &[], |markup| {
-            markup.words("b", &[], series.title());
-            markup.say(format_args!(" {}", series.unit()));
+            markup.text_element("b", &[], series.title());
+            markup.text(format_args!(" {}", series.unit()));
         });
         markup.element("svg", attributes, |markup| {
-            markup.words("title", &[("id", &title)], plot.title());
-            markup.words("desc", &[("id", &text)], plot.description());
+            markup.text_element("title", &[("id", &title)], plot.title());
+            markup.text_element("desc", &[("id", &text)], plot.description());
             plot.draw(markup, FRAME);
         });
         let (end, cuts) = plot.cut();
         if !cuts.is_empty() {
             markup.element("p", &[("class", &"cut")], |markup| {
-                markup.say(format_args!("▲ above the axis, which ends at {}:", count(end)));
+                markup.text(format_args!("▲ above the axis, which ends at {}:", count(end)));
                 for cut in cuts {
-                    let classes = cut.seat.map(class).unwrap_or_default();
+                    let classes = cut.slot.map(class).unwrap_or_default();
                     let text = format!(" {} {} at {} s;", cut.name, count(cut.value), cut.second);
-                    markup.words("span", &[("class", &classes)], text);
+                    markup.text_element("span", &[("class", &classes)], text);
                 }
             });
         }
@@ -90,47 +90,48 @@ fn chart(markup: &mut Markup, id: &str, plot: &Plot<'_>, series: Series) {
 }
 
 /// Writes how often each policy sent its calls.
-fn deeds(markup: &mut Markup, comparison: &Comparison, seats: &[usize]) {
+fn attempts_table(markup: &mut Markup, comparison: &Comparison, slots: &[usize]) {
     let label = format!("Requests for each call in {}", comparison.scenario.name);
-    table(markup, &label, "deeds", |markup| {
+    table(markup, &label, "attempts_table", |markup| {
         markup.element("thead", &[], |markup| markup.element("tr", &[], |markup| columns(markup, comparison)));
         markup.element("tbody", &[], |markup| {
-            for (nth, seat) in seats.iter().enumerate() {
-                markup.element("tr", &[("class", &class(*seat))], |markup| deed(markup, comparison, nth, *seat));
+            for (nth, slot) in slots.iter().enumerate() {
+                markup
+                    .element("tr", &[("class", &class(*slot))], |markup| attempts_row(markup, comparison, nth, *slot));
             }
         });
     });
 }
 
 fn columns(markup: &mut Markup, comparison: &Comparison) {
-    markup.words("th", &[("scope", &"col")], "Policy");
-    markup.words("th", &[("scope", &"col"), ("class", &"wide")], "Calls by requests sent");
+    markup.text_element("th", &[("scope", &"col")], "Policy");
+    markup.text_element("th", &[("scope", &"col"), ("class", &"wide")], "Calls by requests sent");
     for sent in 0..Outcome::ATTEMPTS {
         let more = if sent + 1 == Outcome::ATTEMPTS { "+" } else { "" };
         markup.element("th", &[("scope", &"col")], |markup| {
-            markup.words("span", &[("class", &format!("key sent{sent}"))], "");
-            markup.say(format_args!("{sent}{more}"));
+            markup.text_element("span", &[("class", &format!("key sent{sent}"))], "");
+            markup.text(format_args!("{sent}{more}"));
         });
     }
     if comparison.scenario.token.is_some() {
-        markup.words("th", &[("scope", &"col")], "Logins");
+        markup.text_element("th", &[("scope", &"col")], "Logins");
     }
 }
 
-fn deed(markup: &mut Markup, comparison: &Comparison, nth: usize, seat: usize) {
+fn attempts_row(markup: &mut Markup, comparison: &Comparison, nth: usize, slot: usize) {
     let (policy, outcomes) = (&comparison.policies[nth], comparison.outcomes(nth));
     let is_idle = policy.retries && !comparison.retried(nth);
     let note = if is_idle { " (never retried)" } else { "" };
-    head(markup, "row", seat, &format!("{}{note}", policy.name));
+    head(markup, "row", slot, &format!("{}{note}", policy.name));
     let shares = shares(outcomes);
     markup.element("td", &[("class", &"wide")], |markup| bar(markup, &policy.name, &shares));
     for share in shares {
         let class = if share > 0.0 { "" } else { "nil" };
-        markup.words("td", &[("class", &class)], part(share));
+        markup.text_element("td", &[("class", &class)], part(share));
     }
     if comparison.scenario.token.is_some() {
         let logins = outcomes.iter().map(|outcome| outcome.logins).sum::<u64>();
-        markup.words("td", &[], count(logins as f64 / outcomes.len().max(1) as f64));
+        markup.text_element("td", &[], count(logins as f64 / outcomes.len().max(1) as f64));
     }
 }
 
@@ -153,7 +154,7 @@ fn bar(markup: &mut Markup, name: &str, shares: &[f64]) {
     let attributes: Attributes<'_> =
         &[("class", &"bar"), ("viewBox", &"0 0 200 14"), ("preserveAspectRatio", &"none"), ("role", &"img")];
     markup.element("svg", attributes, |markup| {
-        markup.words("title", &[], label);
+        markup.text_element("title", &[], label);
         let mut from = 0.0;
         for (sent, share) in sent {
             let [x, width] = [from * 200.0, share * 200.0].map(|it| super::number::brief(it, 1));

@@ -19,7 +19,7 @@ pub enum Series {
 #[derive(Clone, Debug)]
 pub(super) struct Curve {
     /// Whose it is; `None` when it is the same for everybody.
-    pub(super) seat: Option<usize>,
+    pub(super) slot: Option<usize>,
     pub(super) name: String,
     /// Second by second.
     pub(super) seconds: Vec<f64>,
@@ -73,13 +73,13 @@ impl Series {
     }
 
     /// Returns a curve for each policy; one for all of them where they do not differ.
-    pub(super) fn curves(self, comparison: &Comparison, seats: &[usize]) -> Vec<Curve> {
+    pub(super) fn curves(self, comparison: &Comparison, slots: &[usize]) -> Vec<Curve> {
         let mut length = length(comparison);
         if self == Self::Offered {
             length = length.min(comparison.scenario.length.as_secs_f64().ceil() as usize);
         }
-        let mut curves: Vec<_> = (comparison.policies.iter().zip(seats).enumerate())
-            .map(|(nth, (policy, seat))| {
+        let mut curves: Vec<_> = (comparison.policies.iter().zip(slots).enumerate())
+            .map(|(nth, (policy, slot))| {
                 let outcomes = comparison.outcomes(nth);
                 let mut seconds = vec![0.0; length];
                 for outcome in outcomes {
@@ -87,13 +87,13 @@ impl Series {
                         *mean += self.of(second) as f64 / outcomes.len() as f64;
                     }
                 }
-                Curve { seat: Some(*seat), name: policy.name.clone(), seconds }
+                Curve { slot: Some(*slot), name: policy.name.clone(), seconds }
             })
             .collect();
         if self == Self::Offered && curves.windows(2).all(|pair| pair[0].seconds == pair[1].seconds) {
             curves.truncate(1);
             for curve in &mut curves {
-                (curve.seat, curve.name) = (None, "every policy".to_owned());
+                (curve.slot, curve.name) = (None, "every policy".to_owned());
             }
         }
         curves
@@ -159,13 +159,13 @@ mod tests {
     #[test]
     fn what_is_offered_is_one_line_when_it_is_the_same_for_everybody() {
         let mut comparison = sample::comparison("t");
-        let seats = |comparison: &Comparison, series: Series| -> Vec<_> {
-            series.curves(comparison, &[0, 1, 2]).iter().map(|curve| curve.seat).collect()
+        let slots = |comparison: &Comparison, series: Series| -> Vec<_> {
+            series.curves(comparison, &[0, 1, 2]).iter().map(|curve| curve.slot).collect()
         };
-        assert_eq!(seats(&comparison, Series::Offered), [None]);
-        assert_eq!(seats(&comparison, Series::Goodput), [Some(0), Some(1), Some(2)]);
+        assert_eq!(slots(&comparison, Series::Offered), [None]);
+        assert_eq!(slots(&comparison, Series::Goodput), [Some(0), Some(1), Some(2)]);
         comparison.outcomes[0].seconds[3].offered += 1;
-        assert_eq!(seats(&comparison, Series::Offered), [Some(0), Some(1), Some(2)]);
+        assert_eq!(slots(&comparison, Series::Offered), [Some(0), Some(1), Some(2)]);
     }
 
     #[test]

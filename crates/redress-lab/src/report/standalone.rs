@@ -1,6 +1,6 @@
 //! One chart as a file of its own, for a README.
 
-use super::cast::{self, Cast};
+use super::legend::{self, Legend};
 use super::markup::{Attributes, Markup};
 use super::number::count;
 use super::plot::{Frame, Plot};
@@ -19,7 +19,7 @@ const COLUMNS: usize = 3;
 ///
 /// # Examples
 /// ```
-/// use redress_lab::policies::{NoRetry, Ours};
+/// use redress_lab::policies::{NoRetry, RedressStack};
 /// use redress_lab::report::{self, Series};
 /// use redress_lab::{Comparison, Policy, Scenario};
 ///
@@ -31,17 +31,17 @@ const COLUMNS: usize = 3;
 ///     fault = [{ kind = "hold", from = "5s", for = "2s" }]
 /// "#
 /// .parse()?;
-/// let policies: [Box<dyn Policy>; 2] = [Box::new(NoRetry), Box::new(Ours::new())];
+/// let policies: [Box<dyn Policy>; 2] = [Box::new(NoRetry), Box::new(RedressStack::new())];
 /// let comparison = Comparison::run(&scenario, &policies, &[1], |_| {});
 /// assert!(report::chart(&comparison, Series::Load).starts_with("<svg"));
 /// # Ok::<(), redress_lab::InvalidScenario>(())
 /// ```
 #[must_use]
 pub fn chart(comparison: &Comparison, series: Series) -> String {
-    let cast = Cast::of(std::slice::from_ref(comparison));
-    let plot = Plot::of(comparison, &cast.seats[0], series);
-    let legend = FRAME.top + FRAME.height + 44.0;
-    let height = legend + ROW * plot.curves.len().div_ceil(COLUMNS) as f64;
+    let legend = Legend::of(std::slice::from_ref(comparison));
+    let plot = Plot::of(comparison, &legend.slots[0], series);
+    let legend_top = FRAME.top + FRAME.height + 44.0;
+    let height = legend_top + ROW * plot.curves.len().div_ceil(COLUMNS) as f64;
     let mut markup = Markup::default();
     let attributes: Attributes<'_> = &[
         ("xmlns", &"http://www.w3.org/2000/svg"),
@@ -53,13 +53,13 @@ pub fn chart(comparison: &Comparison, series: Series) -> String {
         ("aria-describedby", &"desc"),
     ];
     markup.element("svg", attributes, |markup| {
-        markup.words("title", &[("id", &"title")], plot.title());
-        markup.words("desc", &[("id", &"desc")], plot.description());
-        markup.element("style", &[], |markup| markup.trusted(&style::chart(cast.policies.len())));
-        markup.words("text", &[("class", &"name"), ("x", &8), ("y", &20)], plot.title());
-        markup.words("text", &[("x", &8), ("y", &40)], unit(&plot, series));
+        markup.text_element("title", &[("id", &"title")], plot.title());
+        markup.text_element("desc", &[("id", &"desc")], plot.description());
+        markup.element("style", &[], |markup| markup.trusted(&style::chart(legend.policies.len())));
+        markup.text_element("text", &[("class", &"name"), ("x", &8), ("y", &20)], plot.title());
+        markup.text_element("text", &[("x", &8), ("y", &40)], unit(&plot, series));
         plot.draw(markup, FRAME);
-        names(markup, &plot, legend);
+        names(markup, &plot, legend_top);
     });
     markup.into_string()
 }
@@ -79,9 +79,9 @@ fn names(markup: &mut Markup, plot: &Plot<'_>, top: f64) {
     for (nth, curve) in plot.curves.iter().enumerate() {
         let x = 8.0 + WIDTH / COLUMNS as f64 * (nth % COLUMNS) as f64;
         let y = top + ROW * (nth / COLUMNS) as f64;
-        let class = curve.seat.map_or("all".to_owned(), cast::class);
+        let class = curve.slot.map_or("all".to_owned(), legend::class);
         markup.leaf("path", &[("class", &format!("line {class}")), ("d", &format!("M{x:.1} {y}h30"))]);
         let text: Attributes<'_> = &[("class", &"who"), ("x", &format!("{:.1}", x + 38.0)), ("y", &(y + 4.0))];
-        markup.words("text", text, &curve.name);
+        markup.text_element("text", text, &curve.name);
     }
 }

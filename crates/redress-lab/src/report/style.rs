@@ -1,6 +1,6 @@
 //! The style of the page and of single charts: one set of names, with values for light and for dark.
 
-use super::cast::{self, Cast};
+use super::legend::{self, Legend};
 
 const LIGHT: &str = include_str!("style/light.css");
 const DARK: &str = include_str!("style/dark.css");
@@ -8,27 +8,28 @@ const CHART: &str = include_str!("style/chart.css");
 const PAGE: &str = include_str!("style/page.css");
 
 /// Returns the style of the page: as the reader's system is, unless the reader says otherwise; on paper it is light.
-pub(super) fn page(cast: &Cast) -> String {
-    let seats: String = (0..cast.policies.len()).map(|seat| cast::drawn(seat) + &cast::hidden(seat)).collect();
+pub(super) fn page(legend: &Legend) -> String {
+    let slots: String =
+        (0..legend.policies.len()).map(|slot| legend::line_rule(slot) + &legend::toggle_rules(slot)).collect();
     format!(
         ":root{{{LIGHT}}}\n@media screen{{\n:root[data-theme=dark]{{color-scheme:dark;{DARK}}}\n:root[data-theme=light]{{color-scheme:light}}\n\
-         @media (prefers-color-scheme:dark){{:root:not([data-theme=light]){{{DARK}}}}}\n}}\n{PAGE}{CHART}{seats}"
+         @media (prefers-color-scheme:dark){{:root:not([data-theme=light]){{{DARK}}}}}\n}}\n{PAGE}{CHART}{slots}"
     )
 }
 
 /// Returns the style of a chart of so many policies that stands alone.
 pub(super) fn chart(policies: usize) -> String {
-    let seats: String = (0..policies).map(cast::drawn).collect();
+    let slots: String = (0..policies).map(legend::line_rule).collect();
     format!(
         "svg{{{LIGHT}font:12px system-ui,sans-serif}}\n@media (prefers-color-scheme:dark){{svg{{{DARK}}}}}\n\
-         {CHART}text.name{{font-size:15px;font-weight:600;fill:var(--ink)}}text.who{{font-size:12px;fill:var(--ink)}}\n{seats}"
+         {CHART}text.name{{font-size:15px;font-weight:600;fill:var(--ink)}}text.who{{font-size:12px;fill:var(--ink)}}\n{slots}"
     )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::cast::COLOURS;
+    use crate::report::legend::COLOURS;
 
     /// Returns how much a colour stands out from another one, by the Web Content Accessibility Guidelines.
     fn contrast(one: &str, other: &str) -> f64 {

@@ -1,6 +1,6 @@
 //! What the tables have in common: boxes that scroll, heads with a policy's colour, and marks that need no colour.
 
-use super::cast::class;
+use super::legend::class;
 use super::markup::Markup;
 use super::number::seconds;
 use crate::compare::{Comparison, Summary};
@@ -24,17 +24,17 @@ pub(super) fn table(markup: &mut Markup, label: &str, kind: &'static str, inside
 }
 
 /// Writes the line sample of a policy; the name beside it says the same.
-pub(super) fn swatch(markup: &mut Markup, seat: usize) {
+pub(super) fn swatch(markup: &mut Markup, slot: usize) {
     let attributes: super::markup::Attributes<'_> =
-        &[("class", &format!("swatch {}", class(seat))), ("viewBox", &"0 0 30 8"), ("aria-hidden", &"true")];
+        &[("class", &format!("swatch {}", class(slot))), ("viewBox", &"0 0 30 8"), ("aria-hidden", &"true")];
     markup.element("svg", attributes, |markup| markup.leaf("use", &[("href", &"#sample")]));
 }
 
 /// Writes the head of a policy's row or column.
-pub(super) fn head(markup: &mut Markup, scope: &str, seat: usize, name: &str) {
-    markup.element("th", &[("scope", &scope), ("class", &class(seat))], |markup| {
-        swatch(markup, seat);
-        markup.say(name);
+pub(super) fn head(markup: &mut Markup, scope: &str, slot: usize, name: &str) {
+    markup.element("th", &[("scope", &scope), ("class", &class(slot))], |markup| {
+        swatch(markup, slot);
+        markup.text(name);
     });
 }
 
@@ -53,10 +53,10 @@ pub(super) fn cell(markup: &mut Markup, classes: &str, text: &str, is_best: bool
     markup.element("td", &[("class", &classes)], |markup| {
         if is_best {
             markup.trusted("<span class=\"star\" aria-hidden=\"true\">★</span>");
-            markup.words("b", &[], text);
+            markup.text_element("b", &[], text);
             markup.trusted("<span class=\"unseen\"> (best)</span>");
         } else {
-            markup.say(text);
+            markup.text(text);
         }
     });
 }
@@ -64,7 +64,7 @@ pub(super) fn cell(markup: &mut Markup, classes: &str, text: &str, is_best: bool
 /// Returns how long a policy took to recover.
 pub(super) fn recovery(comparison: &Comparison, summary: &Summary) -> Cell {
     let runs = comparison.seeds.len();
-    if comparison.scenario.trouble_ends().is_none() {
+    if comparison.scenario.disturbances_end().is_none() {
         return Cell { text: NOTHING.to_owned(), rank: None };
     }
     let text = match summary.never_recovered as usize {

@@ -22,18 +22,18 @@ fn each_scenario_has_its_charts_and_tables_and_each_policy_its_marks_in_them() {
         let name = ["first case", "second case"][nth];
         assert!(scenario.contains(&format!(">{name}</h3>")) && scenario.contains(&format!("about {name}")));
         assert_eq!(elements(scenario, "figure").len() + scenario.matches("<figure>").count(), 3);
-        for seat in 0..3 {
-            let lines = format!("class=\"line p{seat}\"");
+        for slot in 0..3 {
+            let lines = format!("class=\"line p{slot}\"");
             assert_eq!(scenario.matches(&lines).count(), 2, "load and goodput; what is offered is one line for all");
-            assert_eq!(scenario.matches(&format!("<tr class=\"p{seat}\">")).count(), 2);
+            assert_eq!(scenario.matches(&format!("<tr class=\"p{slot}\">")).count(), 2);
         }
         assert_eq!(scenario.matches("class=\"line all\"").count(), 1);
         assert_eq!(page.matches(&format!("href=\"#scenario-{}\"", nth + 1)).count(), 3, "contents and two matrices");
     }
-    for (seat, name) in ["first", "second", "third"].into_iter().enumerate() {
-        assert_eq!(page.matches(&format!("data-policy=\"p{seat}\" data-name=\"{name}\"")).count(), 1);
+    for (slot, name) in ["first", "second", "third"].into_iter().enumerate() {
+        assert_eq!(page.matches(&format!("data-policy=\"p{slot}\" data-name=\"{name}\"")).count(), 1);
         assert!(page.contains(&format!("<dd>settings of {name}</dd>")));
-        assert!(page.contains(&format!(":root[data-off~=p{seat}] main .p{seat}{{display:none}}")));
+        assert!(page.contains(&format!(":root[data-off~=p{slot}] main .p{slot}{{display:none}}")));
     }
     assert!(page.contains("<code>redress lab run --all</code>") && page.contains("Seeds: 1, 2."));
 }
@@ -98,7 +98,7 @@ fn a_large_report_stays_small_enough_to_send_and_the_same_input_gives_the_same_p
     let long = |nth: usize| {
         let mut comparison = sample::comparison(&format!("case {nth}"));
         comparison.policies = (0..10)
-            .map(|nth| crate::compare::Described { name: format!("policy {nth}"), ..comparison.policies[0].clone() })
+            .map(|nth| crate::compare::PolicyInfo { name: format!("policy {nth}"), ..comparison.policies[0].clone() })
             .collect();
         let outcome = comparison.outcomes[0].clone();
         comparison.outcomes = (0..20_u64)
@@ -136,8 +136,8 @@ fn a_single_chart_is_a_file_with_a_title_and_colours_for_light_and_dark() {
     assert!(svg.contains("<title id=\"title\">Load at the server over time: a case</title>"));
     assert!(svg.contains("second: 11 on average, at most 11 at 0 s, 11 in the last tenth."));
     assert!(svg.contains("prefers-color-scheme:dark"));
-    for (seat, name) in ["first", "second", "third"].into_iter().enumerate() {
-        assert_eq!(svg.matches(&format!("class=\"line p{seat}\"")).count(), 2, "a curve and its sample");
+    for (slot, name) in ["first", "second", "third"].into_iter().enumerate() {
+        assert_eq!(svg.matches(&format!("class=\"line p{slot}\"")).count(), 2, "a curve and its sample");
         assert!(svg.contains(&format!(">{name}</text>")));
     }
     assert_eq!(svg.matches("://").count(), 1, "no address but the name of the language");

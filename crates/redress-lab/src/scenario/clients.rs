@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::Uri;
 use serde::{Deserialize, Serialize};
 
-use super::{InvalidScenario, invalid, positive, share, span};
+use super::{InvalidScenario, duration, invalid, positive, share};
 
 /// The callers.
 ///
@@ -20,24 +20,24 @@ pub struct Clients {
     pub utilization: Option<f64>,
     /// How open arrivals are spread.
     #[serde(default)]
-    pub arrivals: Arrivals,
+    pub arrivals: ArrivalProcess,
     /// In place of `rate`: so many callers in a closed loop.
     pub callers: Option<u32>,
     /// How long a caller in a closed loop thinks between two calls, on average.
-    #[serde(with = "span", default)]
+    #[serde(with = "duration", default)]
     pub think: Duration,
     /// How long a caller waits in all; who got no success by then has lost the call. 30 s unless told.
-    #[serde(with = "span", default = "half_a_minute")]
+    #[serde(with = "duration", default = "half_a_minute")]
     pub deadline: Duration,
     /// How long an attempt may take.
-    #[serde(with = "span::option", default, skip_serializing_if = "Option::is_none")]
+    #[serde(with = "duration::option", default, skip_serializing_if = "Option::is_none")]
     pub attempt_timeout: Option<Duration>,
     /// What the network takes each way, on average.
-    #[serde(with = "span", default)]
+    #[serde(with = "duration", default)]
     pub hop: Duration,
     /// How the times are spread that the network takes.
     #[serde(default)]
-    pub hops: Hops,
+    pub hops: NetworkDelay,
     /// The share of calls that may not be sent twice: POST in place of GET.
     #[serde(default)]
     pub post: f64,
@@ -58,7 +58,7 @@ pub struct Clients {
 /// How open arrivals are spread.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Arrivals {
+pub enum ArrivalProcess {
     /// As many independent callers come: a Poisson process.
     #[default]
     Poisson,
@@ -72,7 +72,7 @@ pub enum Arrivals {
 /// How the times are spread that the network takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Hops {
+pub enum NetworkDelay {
     /// Always the same.
     #[default]
     Fixed,
@@ -85,10 +85,10 @@ pub enum Hops {
 #[serde(deny_unknown_fields)]
 pub struct Wave {
     /// When it begins.
-    #[serde(with = "span")]
+    #[serde(with = "duration")]
     pub from: Duration,
     /// How long it takes.
-    #[serde(with = "span", rename = "for")]
+    #[serde(with = "duration", rename = "for")]
     pub length: Duration,
     /// Calls a second.
     pub rate: f64,
@@ -101,7 +101,7 @@ pub struct Wave {
 #[serde(deny_unknown_fields)]
 pub struct Burst {
     /// When.
-    #[serde(with = "span")]
+    #[serde(with = "duration")]
     pub at: Duration,
     /// How many.
     pub calls: u32,

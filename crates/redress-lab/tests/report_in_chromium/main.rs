@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use browser::{Browser, Key};
-use redress_lab::policies::{NoRetry, Ours};
+use redress_lab::policies::{NoRetry, RedressStack};
 use redress_lab::{Comparison, Policy, Scenario, report};
 use serde_json::{Value, json};
 
@@ -61,10 +61,10 @@ fn page() -> &'static Path {
 }
 
 fn comparisons() -> Vec<Comparison> {
-    let mut policies: Vec<Box<dyn Policy>> = vec![Box::new(NoRetry), Box::new(Ours::new())];
+    let mut policies: Vec<Box<dyn Policy>> = vec![Box::new(NoRetry), Box::new(RedressStack::new())];
     let odd = format!("name = '{ODD}'\nbudget = 10");
     for settings in SETTINGS.into_iter().chain([&*odd]) {
-        policies.push(Box::new(Ours::with(toml::from_str(settings).unwrap())));
+        policies.push(Box::new(RedressStack::with(toml::from_str(settings).unwrap())));
     }
     let run = |text: &&str| Comparison::run(&text.parse::<Scenario>().unwrap(), &policies, &[1, 2], |_| {});
     SCENARIOS.iter().map(run).collect()

@@ -8,10 +8,11 @@ use http_body_util::{BodyExt as _, Full};
 use redress::{BoxError, Budget};
 use tower::ServiceExt as _;
 
-use super::{Check, LATE, Shipped, Trial, Value, back, goodput, number, run, told};
+use super::{BackoffOnly, Check, LATE, Measurement, Trial, back, format_recovery, goodput, number, run};
 use crate::policies::NoRetry;
 use crate::policies::reference::{Deposit, Reference, Rule};
-use crate::policy::{Below, Client, LabBody, Policy, Site};
+use crate::policy::{BoxClient, Inner, Policy, PolicyContext};
+use crate::transport::LabBody;
 
 pub(in crate::check) const BUDGETS: Check = Check {
     id: "hotos-budgets",
@@ -20,14 +21,14 @@ pub(in crate::check) const BUDGETS: Check = Check {
             the paper's model. No budget and the AWS SDKs' bucket run the shipped BackoffLayer and Budget, of which a \
             retry takes 14 after a timeout, and 5 when the timeout is turned into a 429; the others are reference \
             policies.",
-    keys: &[],
+    parameters: &[],
     cost: 7.0,
     values,
 };
 
 /// What must come of a policy.
 #[derive(Clone, Copy, Debug)]
-enum Fate {
+enum Expected {
     /// All calls are served late, and the server is back in these seconds.
     Back(usize, usize),
     /// A part of the calls is served late, and the server is back in these seconds.
@@ -39,7 +40,7 @@ enum Fate {
 }
 
 /// A policy to which a timeout is a 429.
-struct Throttled(Shipped);
+struct Throttled(BackoffOnly);
 
 impl Policy for Throttled {
     fn name(&self) -> &str {
@@ -50,8 +51,8 @@ impl Policy for Throttled {
         format!("{}, over timeouts as 429", self.0.about())
     }
 
-    fn client(&self, site: &Site) -> Client {
-        let below = site.plain().map_result(|result: Result<_, BoxError>| {
+    fn client(&self, context: &PolicyContext) -> BoxClient {
+        let below = context.transport().map_result(|result: Result<_, BoxError>| {
             result.or_else(|_| {
                 let body: LabBody = Full::new(Bytes::new()).map_err(|never| match never {}).boxed_unsync();
                 let mut response = Response::new(body);
@@ -59,77 +60,83 @@ impl Policy for Throttled {
                 Ok::<_, BoxError>(response)
             })
         });
-        self.0.client(&Site { below: Below::Service(Client::new(below)), ..site.clone() })
+        self.0.client(&PolicyContext { below: Inner::Service(BoxClient::new(below)), ..context.clone() })
     }
 }
 
 /// Returns the policies, and what must come of each.
 ///
 /// Published seconds are within 10 %; where a range was published it is widened to that.
-fn policies() -> Vec<(&'static str, Fate, Box<dyn Policy>)> {
-    let rule = |name, fate, rule| {
+fn policies() -> Vec<(&'static str, Expected, Box<dyn Policy>)> {
+    let rule = |name, expected, rule| {
         let policy: Box<dyn Policy> = Box::new(Reference::new(name, NonZeroU32::MIN.saturating_add(1), rule));
-        (name, fate, policy)
+        (name, expected, policy)
     };
     let aws = |name| {
-        let mut policy = Shipped::at_once(name, 1);
+        let mut policy = BackoffOnly::at_once(name, 1);
         policy.layer = policy.layer.budget(Budget::new());
         policy
     };
     let bucket = Rule::Bucket { tokens: 100.0, deposit: 0.1, on: Deposit::Success };
     let successes = |floor| Rule::Successes { share: 0.2, floor };
     vec![
-        ("no retry", Fate::Back(163, 199), Box::new(NoRetry)),
-        ("no budget", Fate::Never, Box::new(Shipped::at_once("no budget", 1))),
-        rule("5 % of requests", Fate::Late(421, 515), Rule::Requests { share: 0.05 }),
-        rule("10 % of requests", Fate::Never, Rule::Requests { share: 0.1 }),
-        rule("20 % of requests", Fate::Never, Rule::Requests { share: 0.2 }),
-        rule("20 % of concurrency, at least 3", Fate::Never, Rule::Concurrency { share: 0.2, least: 3 }),
-        rule("20 % of successes", Fate::Back(185, 261), successes(0.0)),
-        rule("20 % of successes + 10/s", Fate::Slowly(328, 547), successes(10.0)),
-        rule("20 % of successes + 25/s", Fate::Never, successes(25.0)),
-        rule("10 % of successes, cap 100", Fate::Back(167, 205), bucket),
-        ("AWS 500/5", Fate::Back(167, 205), Box::new(Throttled(aws("AWS 500/5")))),
-        ("AWS 500/14", Fate::Back(166, 202), Box::new(aws("AWS 500/14"))),
-        rule("gRPC 10/0.1", Fate::Back(163, 199), Rule::Grpc { tokens: 10.0, ratio: 0.1 }),
+        ("no retry", Expected::Back(163, 199), Box::new(NoRetry)),
+        ("no budget", Expected::Never, Box::new(BackoffOnly::at_once("no budget", 1))),
+        rule("5 % of requests", Expected::Late(421, 515), Rule::Requests { share: 0.05 }),
+        rule("10 % of requests", Expected::Never, Rule::Requests { share: 0.1 }),
+        rule("20 % of requests", Expected::Never, Rule::Requests { share: 0.2 }),
+        rule("20 % of concurrency, at least 3", Expected::Never, Rule::Concurrency { share: 0.2, least: 3 }),
+        rule("20 % of successes", Expected::Back(185, 261), successes(0.0)),
+        rule("20 % of successes + 10/s", Expected::Slowly(328, 547), successes(10.0)),
+        rule("20 % of successes + 25/s", Expected::Never, successes(25.0)),
+        rule("10 % of successes, cap 100", Expected::Back(167, 205), bucket),
+        ("AWS 500/5", Expected::Back(167, 205), Box::new(Throttled(aws("AWS 500/5")))),
+        ("AWS 500/14", Expected::Back(166, 202), Box::new(aws("AWS 500/14"))),
+        rule("gRPC 10/0.1", Expected::Back(163, 199), Rule::Grpc { tokens: 10.0, ratio: 0.1 }),
     ]
 }
 
-fn values(trial: &Trial<'_>) -> Vec<Value> {
-    let mut values: Vec<_> =
-        policies().iter().map(|(name, fate, policy)| at_high_load(name, *fate, policy.as_ref(), trial.seed)).collect();
+fn values(trial: &Trial<'_>) -> Vec<Measurement> {
+    let mut values: Vec<_> = policies()
+        .iter()
+        .map(|(name, expected, policy)| at_high_load(name, *expected, policy.as_ref(), trial.seed))
+        .collect();
     values.push(at_low_load(trial.seed));
     values
 }
 
-fn at_high_load(name: &str, fate: Fate, policy: &dyn Policy, seed: u64) -> Value {
-    let length = match fate {
-        Fate::Back(..) | Fate::Never => LATE.end,
-        Fate::Slowly(_, latest) | Fate::Late(_, latest) => latest + 10,
+fn at_high_load(name: &str, expected: Expected, policy: &dyn Policy, seed: u64) -> Measurement {
+    let length = match expected {
+        Expected::Back(..) | Expected::Never => LATE.end,
+        Expected::Slowly(_, latest) | Expected::Late(_, latest) => latest + 10,
     };
     let came = run(280, length, policy, seed);
     let (goodput, is_back) = (goodput(&came.seconds), back(&came.seconds));
-    let measured =
-        format!("goodput {}/s, {}, {} retries", number(goodput), told(is_back, length), came.attempts - came.calls);
-    Value::new(name, fate.to_string(), measured, fate.is(goodput, is_back))
+    let measured = format!(
+        "goodput {}/s, {}, {} retries",
+        number(goodput),
+        format_recovery(is_back, length),
+        came.attempts - came.calls
+    );
+    Measurement::new(name, expected.to_string(), measured, expected.is(goodput, is_back))
 }
 
 /// At 140/s everything but retries without a budget is back at once.
-fn at_low_load(seed: u64) -> Value {
+fn at_low_load(seed: u64) -> Measurement {
     let others = policies().into_iter().filter(|(name, ..)| *name != "no budget");
     let seconds = others.map(|(name, _, policy)| (back(&run(140, 100, policy.as_ref(), seed).seconds), name));
     let all: Vec<_> = seconds.collect();
     let last = all.iter().max_by_key(|(back, _)| back.unwrap_or(usize::MAX)).copied().unwrap_or_default();
     let pass = last.0.is_some_and(|second| second <= 83);
-    Value::new(
+    Measurement::new(
         "at 140/s, all but no budget",
         "back by 81 s (+2)",
-        format!("{}, the last: {}", told(last.0, 100), last.1),
+        format!("{}, the last: {}", format_recovery(last.0, 100), last.1),
         pass,
     )
 }
 
-impl Fate {
+impl Expected {
     fn is(self, goodput: f64, back: Option<usize>) -> bool {
         let within = |first, last| back.is_some_and(|second| (first..=last).contains(&second));
         match self {
@@ -141,7 +148,7 @@ impl Fate {
     }
 }
 
-impl std::fmt::Display for Fate {
+impl std::fmt::Display for Expected {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Back(first, last) => write!(f, "goodput 280/s +-2 %, back at {first}..{last} s"),

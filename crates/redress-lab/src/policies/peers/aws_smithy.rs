@@ -23,7 +23,8 @@ use tower::timeout::error::Elapsed;
 
 use super::exchange::Exchange;
 use super::versions;
-use crate::policy::{Client, LabBody, Policy, Site};
+use crate::policy::{BoxClient, Policy, PolicyContext};
+use crate::transport::LabBody;
 use crate::transport::ORIGIN;
 
 /// aws-smithy-runtime's orchestrator with its `StandardRetryStrategy`, over the modelled network in place of an HTTP client.
@@ -123,9 +124,9 @@ impl Policy for AwsSmithy {
         )
     }
 
-    fn client(&self, site: &Site) -> Client {
-        let (service, operation) = (site.plain(), Arc::new(operation()));
-        Client::new(service_fn(move |request: Request<Full<Bytes>>| {
+    fn client(&self, context: &PolicyContext) -> BoxClient {
+        let (service, operation) = (context.transport(), Arc::new(operation()));
+        BoxClient::new(service_fn(move |request: Request<Full<Bytes>>| {
             call(Arc::clone(&operation), Arc::new(Exchange::new(service.clone(), request)))
         }))
     }

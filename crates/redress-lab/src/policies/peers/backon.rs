@@ -11,9 +11,10 @@ use rand::{RngExt as _, SeedableRng as _};
 use redress::BoxError;
 use tower::{ServiceExt as _, service_fn};
 
-use super::{advice, versions};
-use crate::policy::{Client, LabBody, Policy, Site};
+use super::{retryable, versions};
+use crate::policy::{BoxClient, Policy, PolicyContext};
 use crate::streams::Random;
+use crate::transport::LabBody;
 
 /// backon's `Retryable` with its `ExponentialBuilder`: the defaults, with jitter, and with the deadline as the total delay.
 ///
@@ -37,20 +38,20 @@ impl Failure {
     }
 }
 
-async fn attempt(service: Client, request: Request<Full<Bytes>>) -> Result<Response<LabBody>, Failure> {
+async fn attempt(service: BoxClient, request: Request<Full<Bytes>>) -> Result<Response<LabBody>, Failure> {
     let response = service.oneshot(request).await.map_err(Failure::Broken)?;
-    if advice::is_transient(response.status()) { Err(Failure::Refused(Box::new(response))) } else { Ok(response) }
+    if retryable::is_transient(response.status()) { Err(Failure::Refused(Box::new(response))) } else { Ok(response) }
 }
 
 async fn call(
-    service: Client,
+    service: BoxClient,
     request: Request<Full<Bytes>>,
     waits: ExponentialBuilder,
 ) -> Result<Response<LabBody>, BoxError> {
-    let may_repeat = advice::may_repeat(request.method());
+    let is_idempotent = retryable::is_idempotent(request.method());
     let result = (|| attempt(service.clone(), request.clone()))
         .retry(waits)
-        .when(|_| may_repeat)
+        .when(|_| is_idempotent)
         .adjust(|failure, wait| wait.map(|wait| failure.hint().unwrap_or(wait)))
         .await;
     result.or_else(|failure| match failure {
@@ -71,11 +72,11 @@ impl Policy for Backon {
         )
     }
 
-    fn client(&self, site: &Site) -> Client {
-        let waits = ExponentialBuilder::default().with_jitter().with_total_delay(Some(site.deadline));
-        let (service, seeds) = (site.plain(), Mutex::new(Random::seed_from_u64(site.seed)));
+    fn client(&self, context: &PolicyContext) -> BoxClient {
+        let waits = ExponentialBuilder::default().with_jitter().with_total_delay(Some(context.deadline));
+        let (service, seeds) = (context.transport(), Mutex::new(Random::seed_from_u64(context.seed)));
         let seeds = std::sync::Arc::new(seeds);
-        Client::new(service_fn(move |request| {
+        BoxClient::new(service_fn(move |request| {
             let seed = seeds.lock().unwrap_or_else(PoisonError::into_inner).random();
             call(service.clone(), request, waits.with_jitter_seed(seed))
         }))

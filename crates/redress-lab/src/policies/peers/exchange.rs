@@ -8,18 +8,19 @@ use http_body_util::Full;
 use redress::BoxError;
 use tower::ServiceExt as _;
 
-use crate::policy::{Client, LabBody};
+use crate::policy::BoxClient;
+use crate::transport::LabBody;
 
 /// A call whose request and response never become another crate's: it is told the status, and decides.
 pub(super) struct Exchange {
-    service: Client,
+    service: BoxClient,
     request: Request<Full<Bytes>>,
     /// The response of the last attempt, if there was one.
     last: Mutex<Option<Response<LabBody>>>,
 }
 
 impl Exchange {
-    pub(super) const fn new(service: Client, request: Request<Full<Bytes>>) -> Self {
+    pub(super) const fn new(service: BoxClient, request: Request<Full<Bytes>>) -> Self {
         Self { service, request, last: Mutex::new(None) }
     }
 

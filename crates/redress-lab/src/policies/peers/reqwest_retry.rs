@@ -18,7 +18,8 @@ use tower::{Layer, Service, service_fn};
 
 use super::exchange::Exchange;
 use super::versions;
-use crate::policy::{Client, LabBody, Policy, Site};
+use crate::policy::{BoxClient, Policy, PolicyContext};
+use crate::transport::LabBody;
 
 /// The whole `RetryTransientMiddleware` of reqwest-retry with its own classification, over the modelled network in place
 /// of reqwest's client.
@@ -143,13 +144,13 @@ impl Policy for ReqwestRetry {
         )
     }
 
-    fn client(&self, site: &Site) -> Client {
+    fn client(&self, context: &PolicyContext) -> BoxClient {
         let retry =
             RetryTransientMiddleware::new_with_policy(ExponentialBackoff::builder().build_with_max_retries(RETRIES));
         let broken = Broken::new();
         let client = ClientBuilder::new(broken.refused.clone()).with(retry).with(end(broken)).build();
-        let service = site.plain();
-        Client::new(service_fn(move |request: Request<Full<Bytes>>| {
+        let service = context.transport();
+        BoxClient::new(service_fn(move |request: Request<Full<Bytes>>| {
             call(client.clone(), Arc::new(Exchange::new(service.clone(), request)))
         }))
     }

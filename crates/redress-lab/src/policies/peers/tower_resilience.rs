@@ -9,8 +9,9 @@ use redress::BoxError;
 use tower::Layer as _;
 use tower_resilience_retry::{ExponentialRandomBackoff, RetryBudgetBuilder, RetryConfigBuilder, RetryLayer};
 
-use super::{advice, versions};
-use crate::policy::{Client, LabBody, Policy, Site};
+use super::{retryable, versions};
+use crate::policy::{BoxClient, Policy, PolicyContext};
+use crate::transport::LabBody;
 
 /// The `RetryLayer` of tower-resilience-retry.
 ///
@@ -68,9 +69,9 @@ impl Policy for TowerResilience {
         format!("{preset} with ExponentialRandomBackoff 0.5 (not seeded) and an AIMD budget (10 to 1000)")
     }
 
-    fn client(&self, site: &Site) -> Client {
-        let settings = self.settings().retry_on_response(|response| advice::is_transient(response.status()));
-        let attempts = |request: &Request<_>| if advice::may_repeat(request.method()) { ATTEMPTS } else { 1 };
-        Client::new(settings.max_attempts_fn(attempts).build().layer(site.plain()))
+    fn client(&self, context: &PolicyContext) -> BoxClient {
+        let settings = self.settings().retry_on_response(|response| retryable::is_transient(response.status()));
+        let attempts = |request: &Request<_>| if retryable::is_idempotent(request.method()) { ATTEMPTS } else { 1 };
+        BoxClient::new(settings.max_attempts_fn(attempts).build().layer(context.transport()))
     }
 }

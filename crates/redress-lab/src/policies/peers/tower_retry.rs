@@ -13,8 +13,9 @@ use tower::retry::backoff::{Backoff as _, ExponentialBackoff, ExponentialBackoff
 use tower::retry::budget::{Budget as _, TpsBudget};
 use tower::util::rng::HasherRng;
 
-use super::{advice, versions};
-use crate::policy::{Client, LabBody, Policy, Site};
+use super::{retryable, versions};
+use crate::policy::{BoxClient, Policy, PolicyContext};
+use crate::transport::LabBody;
 
 /// tower's `Retry` with its `ExponentialBackoff` and its `TpsBudget`.
 ///
@@ -60,12 +61,12 @@ impl tower::retry::Policy<Request<Full<Bytes>>, Response<LabBody>, BoxError> for
         request: &mut Request<Full<Bytes>>,
         result: &mut Result<Response<LabBody>, BoxError>,
     ) -> Option<tokio::time::Sleep> {
-        let is_failure = result.as_ref().map_or(true, |response| advice::is_transient(response.status()));
+        let is_failure = result.as_ref().map_or(true, |response| retryable::is_transient(response.status()));
         if !is_failure {
             self.budget.deposit();
             return None;
         }
-        let may_retry = advice::may_repeat(request.method()) && self.budget.withdraw();
+        let may_retry = retryable::is_idempotent(request.method()) && self.budget.withdraw();
         may_retry.then(|| self.backoff.next_backoff())
     }
 
@@ -86,10 +87,10 @@ impl Policy for TowerRetry {
         )
     }
 
-    fn client(&self, site: &Site) -> Client {
-        let random = HasherRng::with_hasher(Seeded(site.seed));
+    fn client(&self, context: &PolicyContext) -> BoxClient {
+        let random = HasherRng::with_hasher(Seeded(context.seed));
         let maker = ExponentialBackoffMaker::new(MIN, MAX, JITTER, random);
         let backoff = maker.expect("the minimum is below the maximum").make_backoff();
-        Client::new(Retry::new(Session { budget: Arc::new(TpsBudget::default()), backoff }, site.plain()))
+        BoxClient::new(Retry::new(Session { budget: Arc::new(TpsBudget::default()), backoff }, context.transport()))
     }
 }

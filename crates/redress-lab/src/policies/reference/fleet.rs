@@ -7,9 +7,9 @@ use http::Request;
 use rand::{RngExt as _, SeedableRng as _};
 use tower::{ServiceExt as _, service_fn};
 
-use crate::policy::{Client, Policy, Site};
+use crate::policy::{BoxClient, Policy, PolicyContext};
 use crate::streams::Random;
-use crate::transport::Call;
+use crate::transport::CallId;
 
 /// A policy in many clients that share nothing: each call is made by one of them, drawn at random.
 ///
@@ -43,14 +43,14 @@ impl<P: Policy> Policy for Fleet<P> {
         self.policy.retries()
     }
 
-    fn client(&self, site: &Site) -> Client {
-        let mut seeds = Random::seed_from_u64(site.seed);
-        let clients: Arc<[Client]> = (0..self.clients.get())
-            .map(|_| self.policy.client(&Site { seed: seeds.random(), ..site.clone() }))
+    fn client(&self, context: &PolicyContext) -> BoxClient {
+        let mut seeds = Random::seed_from_u64(context.seed);
+        let clients: Arc<[BoxClient]> = (0..self.clients.get())
+            .map(|_| self.policy.client(&PolicyContext { seed: seeds.random(), ..context.clone() }))
             .collect();
         let salt: u64 = seeds.random();
-        Client::new(service_fn(move |request: Request<_>| {
-            let Call(call) = request.extensions().get().copied().unwrap_or(Call(0));
+        BoxClient::new(service_fn(move |request: Request<_>| {
+            let CallId(call) = request.extensions().get().copied().unwrap_or(CallId(0));
             // Drawn from the call's number: the attempts of a call that comes again stay with its client.
             let nth = Random::seed_from_u64(salt ^ call).random_range(0..clients.len());
             clients[nth].clone().oneshot(request)

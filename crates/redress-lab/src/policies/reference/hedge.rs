@@ -13,8 +13,9 @@ use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 use tower::{ServiceExt as _, service_fn};
 
-use crate::policy::{Client, LabBody, Policy, Site};
-use crate::scenario::span;
+use crate::policy::{BoxClient, Policy, PolicyContext};
+use crate::scenario::duration;
+use crate::transport::LabBody;
 
 /// Sends a request a second time when there is no answer after a while; the first answer counts (Dean and Barroso, "The
 /// Tail at Scale").
@@ -36,7 +37,7 @@ pub struct Hedge {
     /// The name in tables and charts.
     pub name: String,
     /// After how long: the time that nineteen in twenty requests take, in the paper.
-    #[serde(with = "span")]
+    #[serde(with = "duration")]
     pub after: Duration,
     /// What second requests are taken from; any number unless told.
     #[serde(default)]
@@ -66,17 +67,17 @@ impl Policy for Hedge {
         }
     }
 
-    fn client(&self, site: &Site) -> Client {
-        let (after, below) = (self.after, site.plain());
+    fn client(&self, context: &PolicyContext) -> BoxClient {
+        let (after, below) = (self.after, context.transport());
         let level = self.budget.map(|budget| (budget, Arc::new(Mutex::new(budget.tokens))));
-        Client::new(service_fn(move |request| call(below.clone(), request, after, level.clone())))
+        BoxClient::new(service_fn(move |request| call(below.clone(), request, after, level.clone())))
     }
 }
 
 type Bucket = Option<(HedgeBudget, Arc<Mutex<f64>>)>;
 
 async fn call(
-    below: Client,
+    below: BoxClient,
     request: Request<Full<Bytes>>,
     after: Duration,
     bucket: Bucket,
@@ -89,7 +90,7 @@ async fn call(
     if let Ok(result) = timeout(after, first.as_mut()).await {
         return result;
     }
-    if !is_allowed(&bucket) {
+    if !try_withdraw(&bucket) {
         return first.await;
     }
     let mut second = std::pin::pin!(below.oneshot(request));
@@ -100,7 +101,7 @@ async fn call(
     .await
 }
 
-fn is_allowed(bucket: &Bucket) -> bool {
+fn try_withdraw(bucket: &Bucket) -> bool {
     let Some((_, level)) = bucket else { return true };
     let mut level = level.lock().unwrap_or_else(PoisonError::into_inner);
     let is_allowed = *level >= 1.0;

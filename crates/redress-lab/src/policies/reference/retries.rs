@@ -15,8 +15,9 @@ use tower::{ServiceExt as _, service_fn};
 
 use super::rule::{Rule, State};
 use super::waits::Waits;
-use crate::policy::{Client, LabBody, Policy, Site};
+use crate::policy::{BoxClient, Policy, PolicyContext};
 use crate::streams::Random;
+use crate::transport::LabBody;
 
 /// Retries of failures, as far as a rule allows them.
 ///
@@ -62,7 +63,7 @@ struct Parts {
 }
 
 /// An attempt under way; it leaves when it is dropped, too.
-struct UnderWay<'a> {
+struct ActiveAttempt<'a> {
     shared: &'a Shared,
     is_retry: bool,
 }
@@ -96,18 +97,18 @@ impl Policy for Reference {
         self.attempts.get() > 1
     }
 
-    fn client(&self, site: &Site) -> Client {
-        let parts = Parts { state: State::new(self.allow), random: Random::seed_from_u64(site.seed) };
+    fn client(&self, context: &PolicyContext) -> BoxClient {
+        let parts = Parts { state: State::new(self.allow), random: Random::seed_from_u64(context.seed) };
         let shared = Shared { policy: self.clone(), start: Instant::now(), parts: Mutex::new(parts) };
-        let (shared, below) = (Arc::new(shared), site.plain());
-        Client::new(service_fn(move |request| Arc::clone(&shared).call(below.clone(), request)))
+        let (shared, below) = (Arc::new(shared), context.transport());
+        BoxClient::new(service_fn(move |request| Arc::clone(&shared).call(below.clone(), request)))
     }
 }
 
 impl Shared {
     async fn call(
         self: Arc<Self>,
-        below: Client,
+        below: BoxClient,
         request: Request<Full<Bytes>>,
     ) -> Result<Response<LabBody>, BoxError> {
         let mut nth = 0;
@@ -116,9 +117,10 @@ impl Shared {
             let result = below.clone().oneshot(request.clone()).await;
             drop(under_way);
             let is_success = is_success(&result);
-            self.parts().state.ends(self.start.elapsed(), is_success);
+            self.parts().state.record_result(self.start.elapsed(), is_success);
             nth += 1;
-            if is_success || nth >= self.policy.attempts.get() || !self.parts().state.allows(self.start.elapsed()) {
+            if is_success || nth >= self.policy.attempts.get() || !self.parts().state.try_acquire(self.start.elapsed())
+            {
                 return result;
             }
             let wait = self.wait(nth);
@@ -128,9 +130,9 @@ impl Shared {
         }
     }
 
-    fn begin(&self, is_retry: bool) -> UnderWay<'_> {
-        self.parts().state.begins(self.start.elapsed(), is_retry);
-        UnderWay { shared: self, is_retry }
+    fn begin(&self, is_retry: bool) -> ActiveAttempt<'_> {
+        self.parts().state.attempt_started(self.start.elapsed(), is_retry);
+        ActiveAttempt { shared: self, is_retry }
     }
 
     fn wait(&self, nth: u32) -> Duration {
@@ -143,9 +145,9 @@ impl Shared {
     }
 }
 
-impl Drop for UnderWay<'_> {
+impl Drop for ActiveAttempt<'_> {
     fn drop(&mut self) {
-        self.shared.parts().state.leaves(self.is_retry);
+        self.shared.parts().state.attempt_finished(self.is_retry);
     }
 }
 

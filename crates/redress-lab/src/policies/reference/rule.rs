@@ -18,7 +18,7 @@ pub enum Rule {
         /// The share.
         threshold: f64,
     },
-    /// Retries are at most this share of the calls of the last ten seconds (Site Reliability Engineering, chapter 21;
+    /// Retries are at most this share of the calls of the last ten seconds (PolicyContext Reliability Engineering, chapter 21;
     /// Finagle).
     Requests {
         /// The share.
@@ -93,7 +93,7 @@ impl State {
     }
 
     /// Notes that an attempt begins.
-    pub(super) fn begins(&mut self, now: Duration, is_retry: bool) {
+    pub(super) fn attempt_started(&mut self, now: Duration, is_retry: bool) {
         self.attempts += 1.0;
         self.under_way += 1.0;
         if is_retry {
@@ -108,13 +108,13 @@ impl State {
     }
 
     /// Notes that an attempt is no longer under way.
-    pub(super) fn leaves(&mut self, is_retry: bool) {
+    pub(super) fn attempt_finished(&mut self, is_retry: bool) {
         self.under_way -= 1.0;
         self.retries_under_way -= f64::from(u8::from(is_retry));
     }
 
     /// Notes what came of an attempt.
-    pub(super) fn ends(&mut self, now: Duration, is_success: bool) {
+    pub(super) fn record_result(&mut self, now: Duration, is_success: bool) {
         self.failures += f64::from(u8::from(!is_success));
         match self.rule {
             Rule::Successes { .. } if is_success => self.earned.add(now, 1.0),
@@ -126,7 +126,7 @@ impl State {
     }
 
     /// Says whether a retry is allowed; one that is counts.
-    pub(super) fn allows(&mut self, now: Duration) -> bool {
+    pub(super) fn try_acquire(&mut self, now: Duration) -> bool {
         let is_allowed = match self.rule {
             Rule::Always => true,
             Rule::Breaker { threshold } => self.failures / self.attempts <= threshold,
@@ -163,7 +163,7 @@ mod tests {
 
     /// Returns how many retries are allowed in a row.
     fn allowed(state: &mut State, now: Duration) -> usize {
-        (0..1_000).take_while(|_| state.allows(now)).count()
+        (0..1_000).take_while(|_| state.try_acquire(now)).count()
     }
 
     #[test]
@@ -171,9 +171,9 @@ mod tests {
         let failures = |rule| {
             let mut state = State::new(rule);
             for _ in 0..100 {
-                state.begins(Duration::ZERO, false);
-                state.leaves(false);
-                state.ends(Duration::ZERO, false);
+                state.attempt_started(Duration::ZERO, false);
+                state.attempt_finished(false);
+                state.record_result(Duration::ZERO, false);
             }
             allowed(&mut state, Duration::ZERO)
         };
@@ -194,7 +194,7 @@ mod tests {
     #[test]
     fn what_was_earned_lapses_after_ten_seconds() {
         let mut state = State::new(Rule::Requests { share: 1.0 });
-        state.begins(Duration::ZERO, false);
+        state.attempt_started(Duration::ZERO, false);
         let mut later = state.clone();
         assert_eq!(allowed(&mut state, Duration::from_secs(9)), 1);
         assert_eq!(allowed(&mut later, Duration::from_secs(11)), 0);
@@ -204,27 +204,27 @@ mod tests {
     fn a_share_of_concurrency_counts_what_is_under_way() {
         let mut state = State::new(Rule::Concurrency { share: 0.2, least: 3 });
         for nth in 0..100 {
-            state.begins(Duration::ZERO, nth >= 80);
+            state.attempt_started(Duration::ZERO, nth >= 80);
         }
-        assert!(!state.allows(Duration::ZERO));
-        state.leaves(true);
-        assert!(state.allows(Duration::ZERO));
+        assert!(!state.try_acquire(Duration::ZERO));
+        state.attempt_finished(true);
+        assert!(state.try_acquire(Duration::ZERO));
         let mut idle = State::new(Rule::Concurrency { share: 0.2, least: 3 });
-        idle.begins(Duration::ZERO, true);
-        idle.begins(Duration::ZERO, true);
-        assert!(idle.allows(Duration::ZERO));
-        idle.begins(Duration::ZERO, true);
-        assert!(!idle.allows(Duration::ZERO));
+        idle.attempt_started(Duration::ZERO, true);
+        idle.attempt_started(Duration::ZERO, true);
+        assert!(idle.try_acquire(Duration::ZERO));
+        idle.attempt_started(Duration::ZERO, true);
+        assert!(!idle.try_acquire(Duration::ZERO));
     }
 
     #[test]
     fn successes_fill_what_failures_emptied() {
         let mut state = State::new(Rule::Grpc { tokens: 10.0, ratio: 0.5 });
         for _ in 0..5 {
-            state.ends(Duration::ZERO, false);
+            state.record_result(Duration::ZERO, false);
         }
-        assert!(!state.allows(Duration::ZERO));
-        state.ends(Duration::ZERO, true);
-        assert!(state.allows(Duration::ZERO));
+        assert!(!state.try_acquire(Duration::ZERO));
+        state.record_result(Duration::ZERO, true);
+        assert!(state.try_acquire(Duration::ZERO));
     }
 }

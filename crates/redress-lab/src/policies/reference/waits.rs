@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::scenario::span;
+use crate::scenario::duration;
 use crate::time;
 
 /// How long to wait before a retry.
@@ -17,13 +17,13 @@ pub enum Waits {
     /// The first time so long, and twice as long each time after.
     Doubling {
         /// The first wait.
-        #[serde(with = "span")]
+        #[serde(with = "duration")]
         base: Duration,
     },
     /// Anything below `(2^n - 1)` times the base, and below ten times the base (Envoy's `retry_back_off`).
     Envoy {
         /// The base.
-        #[serde(with = "span")]
+        #[serde(with = "duration")]
         base: Duration,
     },
 }

@@ -7,16 +7,16 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use serde::{Deserialize, Serialize};
 
-use super::{InvalidScenario, invalid, span};
+use super::{InvalidScenario, duration, invalid};
 
 /// A response that the server gives: status, hint, headers, body.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct AnswerSpec {
+pub struct ResponseSpec {
     /// The status; what it is unless told depends on what refuses.
     pub status: Option<u16>,
     /// A `Retry-After` of so many seconds, rounded up.
-    #[serde(with = "span::option", default, skip_serializing_if = "Option::is_none")]
+    #[serde(with = "duration::option", default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<Duration>,
     /// Headers.
     #[serde(default)]
@@ -26,7 +26,7 @@ pub struct AnswerSpec {
     pub body: String,
 }
 
-impl AnswerSpec {
+impl ResponseSpec {
     /// Makes the response; `status` and `retry_after` stand in for what the scenario leaves out.
     pub(crate) fn response(&self, status: u16, retry_after: Option<Duration>) -> Response<Bytes> {
         let mut response = Response::new(Bytes::copy_from_slice(self.body.as_bytes()));

@@ -6,21 +6,22 @@ use humantime::format_duration;
 
 use super::number::{brief, count, part};
 use crate::scenario::{
-    AnswerSpec, Arrivals, Clients, Fault, FaultKind, Limit, Quota, Scenario, ServerSpec, Service, TokenSpec,
+    ArrivalProcess, Clients, FaultKind, FaultSpec, LimitSpec, QuotaSpec, ResponseSpec, Scenario, ServerSpec,
+    ServiceTime, TokenSpec,
 };
 
 /// Returns what there is to say, each with a word in front of it.
-pub(super) fn of(scenario: &Scenario) -> Vec<(&'static str, String)> {
+pub(super) fn rows(scenario: &Scenario) -> Vec<(&'static str, String)> {
     let mut words = vec![
         ("Run", format!("{}, of a server that speaks “{}”", span(scenario.length), scenario.dialect)),
         ("Calls", clients(&scenario.clients)),
         ("Patience", patience(&scenario.clients)),
         ("Server", server(&scenario.server)),
     ];
-    words.extend(scenario.limit.iter().map(|limit| ("Limit", self::limit(limit))));
-    words.extend(scenario.quota.iter().map(|quota| ("Quota", self::quota(quota))));
+    words.extend(scenario.limit.iter().map(|limit| ("LimitSpec", self::limit(limit))));
+    words.extend(scenario.quota.iter().map(|quota| ("QuotaSpec", self::quota(quota))));
     words.extend(scenario.token.iter().map(|token| ("Tokens", self::token(token))));
-    words.extend(scenario.fault.iter().map(|fault| ("Fault", self::fault(fault))));
+    words.extend(scenario.fault.iter().map(|fault| ("FaultSpec", self::fault(fault))));
     words
 }
 
@@ -28,9 +29,9 @@ fn clients(clients: &Clients) -> String {
     let mut words = Vec::new();
     if let Some(rate) = clients.rate {
         let spread = match clients.arrivals {
-            Arrivals::Poisson => "at random (Poisson)",
-            Arrivals::Even => "at equal distances",
-            Arrivals::Steady => "at any moment, one in each equal stretch of time",
+            ArrivalProcess::Poisson => "at random (Poisson)",
+            ArrivalProcess::Even => "at equal distances",
+            ArrivalProcess::Steady => "at any moment, one in each equal stretch of time",
         };
         words.push(format!("{} a second, {spread}", brief(rate, 1)));
     }
@@ -90,17 +91,17 @@ fn server(server: &ServerSpec) -> String {
     }
 }
 
-fn service(service: &Service) -> String {
+fn service(service: &ServiceTime) -> String {
     match service {
-        Service::Fixed => String::new(),
-        Service::Exponential => ", times of service exponential".to_owned(),
-        Service::Bimodal { common, rare, share } => {
+        ServiceTime::Fixed => String::new(),
+        ServiceTime::Exponential => ", times of service exponential".to_owned(),
+        ServiceTime::Bimodal { common, rare, share } => {
             format!(", mostly in {}, {} of them in {}", span(*common), part(*share), span(*rare))
         }
     }
 }
 
-fn limit(limit: &Limit) -> String {
+fn limit(limit: &LimitSpec) -> String {
     let hint = if limit.hint { "with the time to wait" } else { "without a hint" };
     format!(
         "{} requests per {}; the rest is refused {hint}{}",
@@ -110,7 +111,7 @@ fn limit(limit: &Limit) -> String {
     )
 }
 
-fn quota(quota: &Quota) -> String {
+fn quota(quota: &QuotaSpec) -> String {
     format!("{} requests in all; the rest is refused{}", count(quota.requests as f64), answer(&quota.answer, 402))
 }
 
@@ -119,7 +120,7 @@ fn token(token: &TokenSpec) -> String {
     format!("good for {}; a login takes {}; old ones are refused{refused}", span(token.lives), span(token.login))
 }
 
-fn fault(fault: &Fault) -> String {
+fn fault(fault: &FaultSpec) -> String {
     let whom =
         if fault.share < 1.0 { format!("{} of the requests", part(fault.share)) } else { "all requests".to_owned() };
     let whom = fault.shard.map(|shard| format!("{whom} to shard {shard}")).unwrap_or(whom);
@@ -136,7 +137,7 @@ fn fault(fault: &Fault) -> String {
     format!("from {} for {}{again}: {what}", span(fault.from), span(fault.length))
 }
 
-fn answer(answer: &AnswerSpec, unless_told: u16) -> String {
+fn answer(answer: &ResponseSpec, unless_told: u16) -> String {
     let status = answer.status.unwrap_or(unless_told);
     let wait = answer.retry_after.map(|wait| format!(" and Retry-After {}", span(wait))).unwrap_or_default();
     format!(", status {status}{wait}")
@@ -165,7 +166,7 @@ mod tests {
         "#
         .parse()
         .expect("a scenario");
-        let words: Vec<_> = of(&scenario).into_iter().map(|(name, words)| format!("{name}: {words}")).collect();
+        let words: Vec<_> = rows(&scenario).into_iter().map(|(name, words)| format!("{name}: {words}")).collect();
         let words = words.join("\n").replace('\u{202f}', " ");
         assert_eq!(
             words,
@@ -173,10 +174,10 @@ mod tests {
              Calls: 200 a second, at random (Poisson); from 4s for 2s 9 to 12 a second; at 3s 1 500 at once; 25 % may not be done twice; through 3 layers of services that all retry\n\
              Patience: 10s for a call, 1s for an attempt; the network takes 5ms each way\n\
              Server: 4 shards, together 400 requests a second, times of service exponential\n\
-             Limit: 100 requests per 1s; the rest is refused with the time to wait, status 503\n\
-             Quota: 5 000 requests in all; the rest is refused, status 402\n\
+             LimitSpec: 100 requests per 1s; the rest is refused with the time to wait, status 503\n\
+             QuotaSpec: 5 000 requests in all; the rest is refused, status 402\n\
              Tokens: good for 20s; a login takes 500ms; old ones are refused, status 401\n\
-             Fault: from 20s for 5s, again every 10s: 50 % of the requests to shard 1 are answered at once, status 503 and Retry-After 7s"
+             FaultSpec: from 20s for 5s, again every 10s: 50 % of the requests to shard 1 are answered at once, status 503 and Retry-After 7s"
         );
     }
 }

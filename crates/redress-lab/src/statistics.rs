@@ -10,7 +10,7 @@ use crate::scenario::Scenario;
 
 /// How a call ended for its caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum End {
+pub(crate) enum CallResult {
     /// With what it asked for.
     Served,
     /// With a response that is an error.
@@ -20,8 +20,8 @@ pub(crate) enum End {
 }
 
 #[derive(Debug)]
-pub(crate) struct Ledger {
-    calls: HashMap<u64, Open>,
+pub(crate) struct Statistics {
+    calls: HashMap<u64, ActiveCall>,
     seconds: Vec<Second>,
     by_attempts: [u64; Outcome::ATTEMPTS],
     served: u64,
@@ -37,7 +37,7 @@ pub(crate) struct Ledger {
 
 /// A call under way.
 #[derive(Debug)]
-struct Open {
+struct ActiveCall {
     begin: Duration,
     attempts: u32,
     served: u32,
@@ -49,7 +49,7 @@ struct Open {
 /// The longest time that is told apart, in microseconds: a day.
 const LONGEST: u64 = 86_400_000_000;
 
-impl Ledger {
+impl Statistics {
     pub(crate) fn new() -> Self {
         let latencies = Histogram::new_with_max(LONGEST, 3).expect("three digits up to a day");
         let (calls, seconds, by_attempts) = (HashMap::new(), Vec::new(), [0; Outcome::ATTEMPTS]);
@@ -58,58 +58,58 @@ impl Ledger {
     }
 
     /// Notes a call at the moment when it should begin.
-    pub(crate) fn begin(&mut self, call: u64, begin: Duration, is_post: bool) {
+    pub(crate) fn call_started(&mut self, call: u64, begin: Duration, is_post: bool) {
         self.second(begin).offered += 1;
-        self.calls.insert(call, Open { begin, attempts: 0, served: 0, is_post, not_before: Duration::ZERO });
+        self.calls.insert(call, ActiveCall { begin, attempts: 0, served: 0, is_post, not_before: Duration::ZERO });
     }
 
     /// Notes a request that arrives at the server.
-    pub(crate) fn attempt(&mut self, call: u64, at: Duration) {
+    pub(crate) fn request_arrived(&mut self, call: u64, at: Duration) {
         self.attempts += 1;
         self.second(at).load += 1;
-        if let Some(open) = self.calls.get_mut(&call) {
-            open.attempts += 1;
-            self.early += u64::from(at < open.not_before);
+        if let Some(call_state) = self.calls.get_mut(&call) {
+            call_state.attempts += 1;
+            self.early += u64::from(at < call_state.not_before);
         }
     }
 
     /// Notes that the server does what a call asks for.
-    pub(crate) fn done(&mut self, call: u64) {
-        if let Some(open) = self.calls.get_mut(&call) {
-            open.served += 1;
-            self.done_twice += u64::from(open.is_post && open.served == 2);
+    pub(crate) fn request_served(&mut self, call: u64) {
+        if let Some(call_state) = self.calls.get_mut(&call) {
+            call_state.served += 1;
+            self.done_twice += u64::from(call_state.is_post && call_state.served == 2);
         }
     }
 
     /// Notes that the server asked a caller to stay away until then.
-    pub(crate) fn hint(&mut self, call: u64, not_before: Duration) {
-        if let Some(open) = self.calls.get_mut(&call) {
-            open.not_before = open.not_before.max(not_before);
+    pub(crate) fn hint_sent(&mut self, call: u64, not_before: Duration) {
+        if let Some(call_state) = self.calls.get_mut(&call) {
+            call_state.not_before = call_state.not_before.max(not_before);
         }
     }
 
-    pub(crate) fn login(&mut self) {
+    pub(crate) fn login_completed(&mut self) {
         self.logins += 1;
     }
 
     /// Notes the end of a call.
-    pub(crate) fn end(&mut self, call: u64, at: Duration, end: End) {
-        let Some(open) = self.calls.remove(&call) else { return };
-        self.by_attempts[(open.attempts as usize).min(Outcome::ATTEMPTS - 1)] += 1;
+    pub(crate) fn call_ended(&mut self, call: u64, at: Duration, end: CallResult) {
+        let Some(call_state) = self.calls.remove(&call) else { return };
+        self.by_attempts[(call_state.attempts as usize).min(Outcome::ATTEMPTS - 1)] += 1;
         match end {
-            End::Served => {
+            CallResult::Served => {
                 self.served += 1;
                 self.second(at).goodput += 1;
-                self.second(open.begin).kept += 1;
-                let micros = at.saturating_sub(open.begin).as_micros();
+                self.second(call_state.begin).kept += 1;
+                let micros = at.saturating_sub(call_state.begin).as_micros();
                 self.latencies.saturating_record(u64::try_from(micros).unwrap_or(LONGEST));
             }
-            End::Refused => self.refused += 1,
-            End::Lost => self.lost += 1,
+            CallResult::Refused => self.refused += 1,
+            CallResult::Lost => self.lost += 1,
         }
     }
 
-    pub(crate) fn close(self, scenario: &Scenario, policy: &str, seed: u64) -> Outcome {
+    pub(crate) fn into_outcome(self, scenario: &Scenario, policy: &str, seed: u64) -> Outcome {
         let calls = self.served + self.refused + self.lost;
         Outcome {
             scenario: scenario.name.clone(),

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use crate::scenario::{Fault, Scenario};
+use crate::scenario::{FaultSpec, Scenario};
 
 /// Stretches of time, in seconds.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Trouble {
+pub(super) struct Disturbances {
     /// Faults, from when to when; those that overlap are one.
     pub(super) faults: Vec<(f64, f64)>,
     /// Calls arrive at another rate.
@@ -18,7 +18,7 @@ pub(super) struct Trouble {
 /// A fault that comes back more often than this is shaded as one: the stretches would run together.
 const APART: usize = 250;
 
-impl Trouble {
+impl Disturbances {
     pub(super) fn of(scenario: &Scenario) -> Self {
         let Scenario { clients, length, .. } = scenario;
         let mut faults: Vec<_> = scenario.fault.iter().flat_map(|fault| occurrences(fault, *length)).collect();
@@ -39,7 +39,7 @@ impl Trouble {
     }
 
     /// Says it in words, or nothing when there is none.
-    pub(super) fn words(&self) -> String {
+    pub(super) fn description(&self) -> String {
         let mut words = Vec::new();
         for (name, stretches) in [("Faults", &self.faults), ("Other rates of arrival", &self.waves)] {
             let (Some(first), Some(last)) = (stretches.first(), stretches.last()) else { continue };
@@ -58,7 +58,7 @@ impl Trouble {
     }
 }
 
-fn occurrences(fault: &Fault, length: Duration) -> Vec<(f64, f64)> {
+fn occurrences(fault: &FaultSpec, length: Duration) -> Vec<(f64, f64)> {
     let end = length.as_secs_f64().max((fault.from + fault.length).as_secs_f64());
     let every = fault.every.map_or(f64::INFINITY, |every| every.as_secs_f64());
     let (from, takes) = (fault.from.as_secs_f64(), fault.length.as_secs_f64());
@@ -84,11 +84,11 @@ fn round(seconds: f64) -> String {
 mod tests {
     use super::*;
 
-    fn trouble(clients: &str, faults: &str) -> Trouble {
+    fn trouble(clients: &str, faults: &str) -> Disturbances {
         let text = format!(
             "name='t'\nlength='100s'\nclients={{rate=1.0{clients}}}\nserver={{kind='fifo',rate=1.0}}\nfault=[{faults}]"
         );
-        Trouble::of(&text.parse().expect("a scenario"))
+        Disturbances::of(&text.parse().expect("a scenario"))
     }
 
     #[test]
@@ -113,9 +113,9 @@ mod tests {
             "{kind='hold',from='10s',for='5s',every='20s'}",
         );
         assert_eq!(
-            all.words(),
+            all.description(),
             "Faults: 5 times between 10 and 95 s. Other rates of arrival: 5 to 7 s. Many calls at once at 7 s."
         );
-        assert_eq!(trouble("", "").words(), "");
+        assert_eq!(trouble("", "").description(), "");
     }
 }

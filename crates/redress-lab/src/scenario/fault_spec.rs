@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AnswerSpec, InvalidScenario, invalid, positive, share, span};
+use super::{InvalidScenario, ResponseSpec, duration, invalid, positive, share};
 
 /// Something that goes wrong for a while, once or again and again.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(try_from = "Written", into = "Written")]
-pub struct Fault {
+pub struct FaultSpec {
     /// When it begins.
     pub from: Duration,
     /// How long it takes: `for` in the file.
@@ -36,7 +36,7 @@ pub enum FaultKind {
     /// The server goes away: what it works on breaks off, and no connection is made until it is back.
     Restart,
     /// The server answers at once with an error, without doing any work: a 503 unless `answer` says otherwise.
-    Answer(AnswerSpec),
+    Answer(ResponseSpec),
     /// Work takes `factor` times as long.
     Slow(f64),
     /// Answers come later, `by` so much; the work takes no longer.
@@ -48,19 +48,19 @@ pub enum FaultKind {
 #[serde(deny_unknown_fields)]
 struct Written {
     kind: Kind,
-    #[serde(with = "span")]
+    #[serde(with = "duration")]
     from: Duration,
-    #[serde(with = "span", rename = "for")]
+    #[serde(with = "duration", rename = "for")]
     length: Duration,
-    #[serde(with = "span::option", default, skip_serializing_if = "Option::is_none")]
+    #[serde(with = "duration::option", default, skip_serializing_if = "Option::is_none")]
     every: Option<Duration>,
     #[serde(default = "whole")]
     share: f64,
     shard: Option<u32>,
     factor: Option<f64>,
-    #[serde(with = "span::option", default, skip_serializing_if = "Option::is_none")]
+    #[serde(with = "duration::option", default, skip_serializing_if = "Option::is_none")]
     by: Option<Duration>,
-    answer: Option<AnswerSpec>,
+    answer: Option<ResponseSpec>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
@@ -75,7 +75,7 @@ enum Kind {
     Delay,
 }
 
-impl TryFrom<Written> for Fault {
+impl TryFrom<Written> for FaultSpec {
     type Error = &'static str;
 
     fn try_from(written: Written) -> Result<Self, &'static str> {
@@ -98,9 +98,9 @@ impl TryFrom<Written> for Fault {
     }
 }
 
-impl From<Fault> for Written {
-    fn from(fault: Fault) -> Self {
-        let Fault { from, length, every, share, shard, kind } = fault;
+impl From<FaultSpec> for Written {
+    fn from(fault: FaultSpec) -> Self {
+        let FaultSpec { from, length, every, share, shard, kind } = fault;
         let (kind, factor, by, answer) = match kind {
             FaultKind::Hold => (Kind::Hold, None, None, None),
             FaultKind::Drop => (Kind::Drop, None, None, None),
@@ -118,7 +118,7 @@ const fn whole() -> f64 {
     1.0
 }
 
-impl Fault {
+impl FaultSpec {
     /// Returns when the occurrence that holds `at` ends, if there is one.
     pub(crate) fn active_until(&self, at: Duration) -> Option<Duration> {
         let into = at.checked_sub(self.from)?;
@@ -182,7 +182,7 @@ mod tests {
     fn a_fault_that_comes_again_is_found_in_every_occurrence() {
         let seconds = Duration::from_secs;
         let (from, length) = (seconds(10), seconds(2));
-        let fault = Fault { from, length, every: Some(seconds(5)), share: 1.0, shard: None, kind: FaultKind::Drop };
+        let fault = FaultSpec { from, length, every: Some(seconds(5)), share: 1.0, shard: None, kind: FaultKind::Drop };
         for (at, until) in [(9, None), (10, Some(12)), (11, Some(12)), (12, None), (15, Some(17)), (21, Some(22))] {
             assert_eq!(fault.active_until(seconds(at)), until.map(seconds), "{at} s");
         }

@@ -10,24 +10,24 @@ use redress::{BackoffLayer, BoxError, Budget, Clock, Jitter, PaceLayer, RedressL
 use serde::{Deserialize, Serialize};
 use tower::{Layer as _, ServiceExt as _};
 
-use crate::policy::{Client, Policy, Site};
-use crate::scenario::span;
+use crate::policy::{BoxClient, Policy, PolicyContext};
+use crate::scenario::duration;
 use crate::streams::Random;
 use crate::transport::ORIGIN;
 
 /// The whole stack of redress: [`RedressLayer`] over the modelled network.
 #[derive(Clone, Debug)]
-pub struct Ours {
-    settings: Settings,
+pub struct RedressStack {
+    settings: StackSettings,
 }
 
 /// What a user sets; the rest is what redress does by default. A TOML file.
 ///
 /// # Examples
 /// ```
-/// use redress_lab::policies::Settings;
+/// use redress_lab::policies::StackSettings;
 ///
-/// let settings: Settings = toml::from_str(r#"
+/// let settings: StackSettings = toml::from_str(r#"
 ///     name = "patient"
 ///     attempts = 5
 ///     budget = 100
@@ -37,7 +37,7 @@ pub struct Ours {
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Settings {
+pub struct StackSettings {
     /// The name in tables and charts.
     pub name: String,
     /// How often a request is sent at most.
@@ -45,11 +45,11 @@ pub struct Settings {
     /// How waits are spread: `full`, `equal`, `decorrelated`, `none`.
     pub jitter: Option<JitterName>,
     /// The waits after transient failures.
-    pub transient: Option<Wait>,
+    pub transient: Option<ScheduleSettings>,
     /// The waits after throttling without a hint.
-    pub throttled: Option<Wait>,
+    pub throttled: Option<ScheduleSettings>,
     /// The longest hint that is honoured.
-    #[serde(with = "span::option")]
+    #[serde(with = "duration::option")]
     pub max_retry_after: Option<Duration>,
     /// The tokens of the retry budget, or `false` for none.
     pub budget: Option<BudgetSetting>,
@@ -60,15 +60,15 @@ pub struct Settings {
 /// A schedule of waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Wait {
+pub struct ScheduleSettings {
     /// The first.
-    #[serde(with = "span")]
+    #[serde(with = "duration")]
     pub base: Duration,
     /// How many times as long the next one is. 2 unless told.
     #[serde(default = "two")]
     pub factor: NonZeroU32,
     /// The longest.
-    #[serde(with = "span")]
+    #[serde(with = "duration")]
     pub cap: Duration,
 }
 
@@ -100,39 +100,39 @@ const fn two() -> NonZeroU32 {
     NonZeroU32::MIN.saturating_add(1)
 }
 
-impl Ours {
+impl RedressStack {
     /// Takes redress as it comes.
     #[must_use]
     pub fn new() -> Self {
-        Self::with(Settings { name: "redress".to_owned(), ..Settings::default() })
+        Self::with(StackSettings { name: "redress".to_owned(), ..StackSettings::default() })
     }
 
     /// Takes redress with these settings.
     #[must_use]
-    pub const fn with(settings: Settings) -> Self {
+    pub const fn with(settings: StackSettings) -> Self {
         Self { settings }
     }
 }
 
 /// Returns redress as it comes, and with one setting changed.
-pub(super) fn variants() -> impl Iterator<Item = Ours> {
-    let set = |name: &str| Settings { name: name.to_owned(), ..Settings::default() };
+pub(super) fn variants() -> impl Iterator<Item = RedressStack> {
+    let set = |name: &str| StackSettings { name: name.to_owned(), ..StackSettings::default() };
     let variants = [
-        Settings { jitter: Some(JitterName::Equal), ..set("redress-equal") },
-        Settings { jitter: Some(JitterName::None), ..set("redress-no-jitter") },
-        Settings { budget: Some(BudgetSetting::Is(false)), ..set("redress-no-budget") },
-        Settings { attempts: NonZeroU32::new(5), ..set("redress-5-attempts") },
+        StackSettings { jitter: Some(JitterName::Equal), ..set("redress-equal") },
+        StackSettings { jitter: Some(JitterName::None), ..set("redress-no-jitter") },
+        StackSettings { budget: Some(BudgetSetting::Is(false)), ..set("redress-no-budget") },
+        StackSettings { attempts: NonZeroU32::new(5), ..set("redress-5-attempts") },
     ];
-    std::iter::once(Ours::new()).chain(variants.map(Ours::with))
+    std::iter::once(RedressStack::new()).chain(variants.map(RedressStack::with))
 }
 
-impl Default for Ours {
+impl Default for RedressStack {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Settings {
+impl StackSettings {
     fn backoff(&self, mut layer: BackoffLayer) -> BackoffLayer {
         if let Some(attempts) = self.attempts {
             layer = layer.max_attempts(attempts);
@@ -161,15 +161,15 @@ impl Settings {
     }
 }
 
-impl Policy for Ours {
+impl Policy for RedressStack {
     fn name(&self) -> &str {
         if self.settings.name.is_empty() { "redress, own settings" } else { &self.settings.name }
     }
 
     fn about(&self) -> String {
         let version = env!("CARGO_PKG_VERSION");
-        let settings = Settings { name: String::new(), ..self.settings.clone() };
-        if settings == Settings::default() {
+        let settings = StackSettings { name: String::new(), ..self.settings.clone() };
+        if settings == StackSettings::default() {
             return format!("redress {version}: RedressLayer with its defaults");
         }
         format!("redress {version}: RedressLayer with {settings}")
@@ -179,27 +179,27 @@ impl Policy for Ours {
         self.settings.attempts.is_none_or(|attempts| attempts.get() > 1)
     }
 
-    fn client(&self, site: &Site) -> Client {
+    fn client(&self, context: &PolicyContext) -> BoxClient {
         let clock = Clock::anchored(SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000));
-        let mut layer = RedressLayer::new(site.dialect.clone())
+        let mut layer = RedressLayer::new(context.dialect.clone())
             .clock(clock)
-            .backoff(|backoff| self.settings.backoff(backoff).random(random(site.seed)))
-            .pace(|pace| self.settings.pace(pace).random(random(site.seed.wrapping_add(1 << 32))));
-        if let Some(credentials) = site.network().and_then(|network| network.credentials()) {
+            .backoff(|backoff| self.settings.backoff(backoff).random(random(context.seed)))
+            .pace(|pace| self.settings.pace(pace).random(random(context.seed.wrapping_add(1 << 32))));
+        if let Some(credentials) = context.network().and_then(|network| network.credentials()) {
             let origin = ORIGIN.parse().expect("a legal origin");
             layer = layer.credentials(credentials, origin);
         }
-        layer = match site.attempt_timeout {
+        layer = match context.attempt_timeout {
             Some(timeout) => layer.attempt_timeout(timeout),
             None => layer.without_attempt_timeout(),
         };
-        let service = layer.deadline(site.deadline).layer(site.bare());
+        let service = layer.deadline(context.deadline).layer(context.raw_transport());
         let boxed = service.map_response(|response| response.map(|body| body.map_err(BoxError::from).boxed_unsync()));
-        Client::new(boxed.map_err(BoxError::from))
+        BoxClient::new(boxed.map_err(BoxError::from))
     }
 }
 
-impl std::fmt::Display for Settings {
+impl std::fmt::Display for StackSettings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let written = serde_json::to_value(self).map_err(|_| std::fmt::Error)?;
         let set = written.as_object().into_iter().flatten().filter(|(name, value)| !value.is_null() && *name != "name");
@@ -208,8 +208,8 @@ impl std::fmt::Display for Settings {
     }
 }
 
-impl From<Wait> for Schedule {
-    fn from(wait: Wait) -> Self {
+impl From<ScheduleSettings> for Schedule {
+    fn from(wait: ScheduleSettings) -> Self {
         Self { base: wait.base, factor: wait.factor, cap: wait.cap }
     }
 }

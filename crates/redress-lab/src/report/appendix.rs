@@ -41,28 +41,28 @@ const DEFINITIONS: [(&str, &str); 13] = [
 /// Writes how to repeat the run.
 pub(super) fn repeat(markup: &mut Markup, report: &Report<'_>) {
     markup.element("section", &[("id", &"repeat")], |markup| {
-        markup.words("h2", &[], "Repeat it");
-        markup.words(
+        markup.text_element("h2", &[], "Repeat it");
+        markup.text_element(
             "p",
             &[],
             "The run is in virtual time and depends on its seeds alone. The same command gives this page again:",
         );
         let label: super::markup::Attributes<'_> =
             &[("class", &"scroll command"), ("tabindex", &0), ("role", &"group"), ("aria-label", &"Command")];
-        markup.element("pre", label, |markup| markup.words("code", &[], report.command));
-        markup.words("p", &[], format!("{}. redress-lab {}.", seeds(report), env!("CARGO_PKG_VERSION")));
+        markup.element("pre", label, |markup| markup.text_element("code", &[], report.command));
+        markup.text_element("p", &[], format!("{}. redress-lab {}.", seeds(report), env!("CARGO_PKG_VERSION")));
     });
 }
 
 /// Writes what each figure means.
 pub(super) fn definitions(markup: &mut Markup) {
     markup.element("section", &[("id", &"definitions")], |markup| {
-        markup.words("h2", &[], "Definitions");
+        markup.text_element("h2", &[], "Definitions");
         markup.element("dl", &[("class", &"settings")], |markup| {
             for (name, meaning) in DEFINITIONS {
                 markup.element("div", &[], |markup| {
-                    markup.words("dt", &[], name);
-                    markup.words("dd", &[], meaning);
+                    markup.text_element("dt", &[], name);
+                    markup.text_element("dd", &[], meaning);
                 });
             }
         });

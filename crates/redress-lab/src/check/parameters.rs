@@ -1,4 +1,4 @@
-//! Other points at which closed forms are checked.
+//! Other overrides at which closed forms are checked.
 
 use std::fmt;
 
@@ -6,64 +6,64 @@ use super::{Check, all};
 
 /// Something that can be set for a check.
 #[derive(Debug)]
-pub struct Key {
+pub struct Parameter {
     /// Its name.
     pub name: &'static str,
     /// What it is.
     pub about: &'static str,
     /// The least value.
-    pub least: f64,
+    pub min: f64,
     /// The greatest value.
-    pub most: f64,
+    pub max: f64,
     /// Whether it counts something.
-    pub whole: bool,
+    pub is_integer: bool,
 }
 
 /// What is set for the checks: names and values.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Points {
+pub struct Overrides {
     set: Vec<(String, f64)>,
 }
 
 /// Why something cannot be set.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InvalidPoint {
+pub struct InvalidParameter {
     reason: String,
 }
 
-impl Points {
+impl Overrides {
     /// Reads texts such as `f=0.2`.
     ///
     /// # Errors
-    /// When one is no such text, when no check knows all of the names, or when a check that knows them takes no such value.
+    /// When one is no such text, when no check accepts all of the names, or when a check that accepts them takes no such value.
     ///
     /// # Examples
     /// ```
-    /// use redress_lab::check::Points;
+    /// use redress_lab::check::Overrides;
     ///
-    /// assert!(Points::parse(&["f=.2", "retries=5"]).is_ok());
-    /// let error = Points::parse(&["g=.2"]).expect_err("there is no `g`");
+    /// assert!(Overrides::parse(&["f=.2", "retries=5"]).is_ok());
+    /// let error = Overrides::parse(&["g=.2"]).expect_err("there is no `g`");
     /// assert!(error.to_string().contains("`f`"));
     /// ```
-    pub fn parse<T: AsRef<str>>(texts: &[T]) -> Result<Self, InvalidPoint> {
-        let mut points = Self::default();
+    pub fn parse<T: AsRef<str>>(texts: &[T]) -> Result<Self, InvalidParameter> {
+        let mut overrides = Self::default();
         for text in texts {
             let (name, value) = pair(text.as_ref())?;
-            if points.get(&name).is_some() {
+            if overrides.get(&name).is_some() {
                 return Err(invalid(format!("`{name}` is set twice")));
             }
-            points.set.push((name, value));
+            overrides.set.push((name, value));
         }
-        if let Some(name) = points.names().find(|name| keys().all(|key| key.name != *name)) {
-            return Err(invalid(format!("no check knows `{name}`; they know {}", known())));
+        if let Some(name) = overrides.names().find(|name| parameters().all(|key| key.name != *name)) {
+            return Err(invalid(format!("no check accepts `{name}`; they know {}", known())));
         }
-        let checks: Vec<_> = all().iter().filter(|check| check.knows(&points)).collect();
+        let checks: Vec<_> = all().iter().filter(|check| check.accepts(&overrides)).collect();
         if checks.is_empty() {
-            let names: Vec<_> = points.names().collect();
-            return Err(invalid(format!("no check knows all of {}; they know {}", names.join(", "), known())));
+            let names: Vec<_> = overrides.names().collect();
+            return Err(invalid(format!("no check accepts all of {}; they know {}", names.join(", "), known())));
         }
-        checks.iter().try_for_each(|check| points.check(check))?;
-        Ok(points)
+        checks.iter().try_for_each(|check| overrides.check(check))?;
+        Ok(overrides)
     }
 
     /// Whether nothing is set.
@@ -80,8 +80,8 @@ impl Points {
         self.set.iter().find(|(set, _)| set == name).map(|(_, value)| *value)
     }
 
-    fn check(&self, check: &Check) -> Result<(), InvalidPoint> {
-        for key in check.keys {
+    fn check(&self, check: &Check) -> Result<(), InvalidParameter> {
+        for key in check.parameters {
             let Some(value) = self.get(key.name) else { continue };
             if !key.allows(value) {
                 return Err(invalid(format!("`{}={value}`: for {} it is {}", key.name, check.id, key.range())));
@@ -91,47 +91,47 @@ impl Points {
     }
 }
 
-impl Key {
+impl Parameter {
     fn allows(&self, value: f64) -> bool {
-        (self.least..=self.most).contains(&value) && (!self.whole || value.fract() == 0.0)
+        (self.min..=self.max).contains(&value) && (!self.is_integer || value.fract() == 0.0)
     }
 
     /// Returns the values that it takes, in words.
     #[must_use]
     pub fn range(&self) -> String {
-        let kind = if self.whole { "a whole number" } else { "a number" };
-        format!("{kind} from {} to {}", self.least, self.most)
+        let kind = if self.is_integer { "a whole number" } else { "a number" };
+        format!("{kind} from {} to {}", self.min, self.max)
     }
 }
 
-impl fmt::Display for InvalidPoint {
+impl fmt::Display for InvalidParameter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.reason)
     }
 }
 
-impl std::error::Error for InvalidPoint {}
+impl std::error::Error for InvalidParameter {}
 
-const fn invalid(reason: String) -> InvalidPoint {
-    InvalidPoint { reason }
+const fn invalid(reason: String) -> InvalidParameter {
+    InvalidParameter { reason }
 }
 
-fn pair(text: &str) -> Result<(String, f64), InvalidPoint> {
+fn pair(text: &str) -> Result<(String, f64), InvalidParameter> {
     let no_pair = || invalid(format!("`{text}` is not a name and a number, such as `f=0.2`"));
     let (name, value) = text.split_once('=').ok_or_else(no_pair)?;
     let value: f64 = value.trim().parse().map_err(|_| no_pair())?;
     if value.is_finite() { Ok((name.trim().to_owned(), value)) } else { Err(no_pair()) }
 }
 
-fn keys() -> impl Iterator<Item = &'static Key> {
-    all().iter().flat_map(|check| check.keys)
+fn parameters() -> impl Iterator<Item = &'static Parameter> {
+    all().iter().flat_map(|check| check.parameters)
 }
 
 /// Lists the names that can be set, with the checks that know them.
 fn known() -> String {
-    let names: std::collections::BTreeSet<_> = keys().map(|key| key.name).collect();
+    let names: std::collections::BTreeSet<_> = parameters().map(|key| key.name).collect();
     let with_checks = names.into_iter().map(|name| {
-        let checks = all().iter().filter(|check| check.keys.iter().any(|key| key.name == name));
+        let checks = all().iter().filter(|check| check.parameters.iter().any(|key| key.name == name));
         format!("`{name}` ({})", checks.map(|check| check.id).collect::<Vec<_>>().join(", "))
     });
     with_checks.collect::<Vec<_>>().join(", ")
@@ -150,12 +150,12 @@ mod tests {
             (vec!["q=1"], "`retries` ("),
             (vec!["f=1.5"], "a number from 0 to 1"),
             (vec!["retries=2.5"], "a whole number from 0 to 10"),
-            (vec!["f=.1", "layers=2"], "no check knows all of f, layers"),
+            (vec!["f=.1", "layers=2"], "no check accepts all of f, layers"),
             (vec!["f=.1", "f=.2"], "twice"),
         ] {
-            let error = Points::parse(&texts).unwrap_err().to_string();
+            let error = Overrides::parse(&texts).unwrap_err().to_string();
             assert!(error.contains(told), "{texts:?}: {error}");
         }
-        assert!(Points::parse::<&str>(&[]).unwrap().is_empty());
+        assert!(Overrides::parse::<&str>(&[]).unwrap().is_empty());
     }
 }

@@ -5,13 +5,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Response;
 
-use crate::scenario::{Limit, Quota, Scenario, TokenSpec};
+use crate::scenario::{LimitSpec, QuotaSpec, Scenario, TokenSpec};
 
 #[derive(Debug)]
-pub(crate) struct Door {
+pub(crate) struct Admission {
     token: Option<TokenSpec>,
-    limit: Option<(Limit, Window)>,
-    quota: Option<(Quota, u64)>,
+    limit: Option<(LimitSpec, Window)>,
+    quota: Option<(QuotaSpec, u64)>,
 }
 
 /// A window of a limit: which one, and how many it let through.
@@ -21,7 +21,7 @@ struct Window {
     used: u32,
 }
 
-impl Door {
+impl Admission {
     pub(crate) fn new(scenario: &Scenario) -> Self {
         Self {
             token: scenario.token.clone(),

@@ -3,7 +3,7 @@
 use http::{Method, StatusCode};
 
 /// Whether a request may be sent again after it may have been processed (RFC 9110, section 9.2.2).
-pub(super) fn may_repeat(method: &Method) -> bool {
+pub(super) fn is_idempotent(method: &Method) -> bool {
     method.is_idempotent()
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AnswerSpec, InvalidScenario, invalid, positive, share, span};
+use super::{InvalidScenario, ResponseSpec, duration, invalid, positive, share};
 
 /// The server's way to work.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -19,17 +19,17 @@ pub enum ServerSpec {
         workers: u32,
         /// How long work takes.
         #[serde(default)]
-        service: Service,
+        service: ServiceTime,
         /// How many may wait; whoever comes then is answered with a 503. Any number unless told.
         queue: Option<u32>,
     },
     /// Takes longer the more requests there are, as a database with locks and a pool does. It has no queue.
     Concurrency {
         /// How long it takes when it is idle.
-        #[serde(with = "span")]
+        #[serde(with = "duration")]
         base: Duration,
         /// How much longer for each request under way.
-        #[serde(with = "span")]
+        #[serde(with = "duration")]
         per_request: Duration,
     },
     /// Several servers of one kind, each with its own part of the data.
@@ -40,7 +40,7 @@ pub enum ServerSpec {
         rate: f64,
         /// How long work takes.
         #[serde(default)]
-        service: Service,
+        service: ServiceTime,
     },
     /// Optimistic locks on rows: of the requests that work on a row at once the first to come wins, and the others get a
     /// 409 when they are done.
@@ -48,7 +48,7 @@ pub enum ServerSpec {
         /// How many rows.
         rows: u32,
         /// How long work takes.
-        #[serde(with = "span")]
+        #[serde(with = "duration")]
         latency: Duration,
     },
 }
@@ -56,7 +56,7 @@ pub enum ServerSpec {
 /// How long work takes.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Service {
+pub enum ServiceTime {
     /// Always the same.
     #[default]
     Fixed,
@@ -65,10 +65,10 @@ pub enum Service {
     /// Mostly `common`, and for a `share` of requests `rare`; a `rate` beside it is for the utilization only.
     Bimodal {
         /// Mostly.
-        #[serde(with = "span")]
+        #[serde(with = "duration")]
         common: Duration,
         /// Now and then.
-        #[serde(with = "span")]
+        #[serde(with = "duration")]
         rare: Duration,
         /// How often.
         share: f64,
@@ -78,29 +78,29 @@ pub enum Service {
 /// Allows so many requests in each window of time; windows are counted from the begin of the run.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Limit {
+pub struct LimitSpec {
     /// How many.
     pub requests: u32,
     /// The window.
-    #[serde(with = "span")]
+    #[serde(with = "duration")]
     pub per: Duration,
     /// Whether the refusal names the rest of the window as `Retry-After`. It does unless told.
     #[serde(default = "yes")]
     pub hint: bool,
     /// What it says; a 429 unless told.
     #[serde(default)]
-    pub answer: AnswerSpec,
+    pub answer: ResponseSpec,
 }
 
 /// Allows so many requests in all.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Quota {
+pub struct QuotaSpec {
     /// How many.
     pub requests: u64,
     /// What it says; a 402 unless told.
     #[serde(default)]
-    pub answer: AnswerSpec,
+    pub answer: ResponseSpec,
 }
 
 /// Tokens that run out.
@@ -108,14 +108,14 @@ pub struct Quota {
 #[serde(deny_unknown_fields)]
 pub struct TokenSpec {
     /// How long a token is good.
-    #[serde(with = "span")]
+    #[serde(with = "duration")]
     pub lives: Duration,
     /// How long a login takes.
-    #[serde(with = "span")]
+    #[serde(with = "duration")]
     pub login: Duration,
     /// What a request with a token that ran out is told; a 401 unless told.
     #[serde(default)]
-    pub answer: AnswerSpec,
+    pub answer: ResponseSpec,
 }
 
 const fn one() -> u32 {
@@ -166,7 +166,7 @@ impl ServerSpec {
     }
 }
 
-impl Service {
+impl ServiceTime {
     fn check(&self) -> Result<(), InvalidScenario> {
         match self {
             Self::Fixed | Self::Exponential => Ok(()),
@@ -175,7 +175,7 @@ impl Service {
     }
 }
 
-impl Limit {
+impl LimitSpec {
     pub(crate) fn check(&self) -> Result<(), InvalidScenario> {
         if self.requests == 0 || self.per.is_zero() {
             return Err(invalid("a limit allows at least one request, per more than no time"));
@@ -184,7 +184,7 @@ impl Limit {
     }
 }
 
-impl Quota {
+impl QuotaSpec {
     pub(crate) fn check(&self) -> Result<(), InvalidScenario> {
         self.answer.check()
     }

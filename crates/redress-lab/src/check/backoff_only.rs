@@ -8,17 +8,17 @@ use redress::{BackoffLayer, BoxError, Clock, Jitter, Schedule, dialects};
 use tower::{Layer as _, ServiceExt as _};
 
 use crate::policies::random;
-use crate::policy::{Client, Policy, Site};
+use crate::policy::{BoxClient, Policy, PolicyContext};
 
 /// A [`BackoffLayer`] and nothing else over the transport.
 #[derive(Clone, Debug)]
-pub(super) struct Shipped {
+pub(super) struct BackoffOnly {
     pub(super) layer: BackoffLayer,
     pub(super) name: &'static str,
     pub(super) retries: bool,
 }
 
-impl Shipped {
+impl BackoffOnly {
     /// Retries so often, at once, without a budget.
     pub(super) fn at_once(name: &'static str, retries: u32) -> Self {
         Self::new(name, retries, schedule(Duration::ZERO, Duration::ZERO), Jitter::None)
@@ -32,7 +32,7 @@ impl Shipped {
     }
 }
 
-impl Policy for Shipped {
+impl Policy for BackoffOnly {
     fn name(&self) -> &str {
         self.name
     }
@@ -45,12 +45,12 @@ impl Policy for Shipped {
         self.retries
     }
 
-    fn client(&self, site: &Site) -> Client {
+    fn client(&self, context: &PolicyContext) -> BoxClient {
         let clock = Clock::anchored(SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000));
-        let layer = self.layer.clone().clock(clock).random(random(site.seed));
-        let service = layer.layer(site.plain());
+        let layer = self.layer.clone().clock(clock).random(random(context.seed));
+        let service = layer.layer(context.transport());
         let boxed = service.map_response(|response| response.map(|body| body.map_err(BoxError::from).boxed_unsync()));
-        Client::new(boxed.map_err(BoxError::from))
+        BoxClient::new(boxed.map_err(BoxError::from))
     }
 }
 

@@ -8,15 +8,15 @@ use http::{Response, StatusCode};
 use rand::RngExt as _;
 use rand_distr::{Distribution as _, Exp1};
 
-use super::Fate;
-use crate::scenario::{ServerSpec, Service};
+use super::RequestOutcome;
+use crate::scenario::{ServerSpec, ServiceTime};
 use crate::streams::Random;
 use crate::time;
 
 #[derive(Debug)]
-pub(crate) enum Station {
+pub(crate) enum ServiceCenter {
     /// One queue for each shard.
-    Queues { queues: Vec<Queue>, work: Work },
+    Queues { queues: Vec<Queue>, work: ServiceTimes },
     /// All at once, the slower the more there are.
     Concurrency { base: Duration, per_request: Duration, under_way: BinaryHeap<Reverse<Duration>> },
     /// When the work on a row that will win is done.
@@ -34,21 +34,21 @@ pub(crate) struct Queue {
 
 /// How long work takes.
 #[derive(Debug)]
-pub(crate) struct Work {
+pub(crate) struct ServiceTimes {
     mean: Duration,
-    service: Service,
+    service: ServiceTime,
 }
 
-impl Station {
+impl ServiceCenter {
     pub(crate) fn new(spec: &ServerSpec) -> Self {
         match spec {
             ServerSpec::Fifo { rate, workers, service, queue } => Self::Queues {
                 queues: vec![Queue::new(*workers, *queue)],
-                work: Work::new(*rate / f64::from(*workers), service),
+                work: ServiceTimes::new(*rate / f64::from(*workers), service),
             },
             ServerSpec::Sharded { shards, rate, service } => Self::Queues {
                 queues: (0..*shards).map(|_| Queue::new(1, None)).collect(),
-                work: Work::new(*rate / f64::from(*shards), service),
+                work: ServiceTimes::new(*rate / f64::from(*shards), service),
             },
             ServerSpec::Concurrency { base, per_request } => {
                 Self::Concurrency { base: *base, per_request: *per_request, under_way: BinaryHeap::new() }
@@ -60,21 +60,27 @@ impl Station {
     }
 
     /// Returns when the work on a request is done, and what comes of it.
-    pub(crate) fn serve(&mut self, at: Duration, shard: u32, factor: f64, random: &mut Random) -> (Duration, Fate) {
+    pub(crate) fn serve(
+        &mut self,
+        at: Duration,
+        shard: u32,
+        factor: f64,
+        random: &mut Random,
+    ) -> (Duration, RequestOutcome) {
         match self {
             Self::Queues { queues, work } => {
                 let service = time::times(work.draw(random), factor);
                 match queues[shard as usize].take(at, service) {
-                    Some(end) => (end, Fate::Served),
+                    Some(end) => (end, RequestOutcome::Served),
                     None => (at, refused(StatusCode::SERVICE_UNAVAILABLE)),
                 }
             }
             Self::Concurrency { base, per_request, under_way } => {
-                forget(under_way, at);
+                remove_past(under_way, at);
                 let others = u32::try_from(under_way.len()).unwrap_or(u32::MAX);
                 let end = time::sum(at, time::times(base.saturating_add(per_request.saturating_mul(others)), factor));
                 under_way.push(Reverse(end));
-                (end, Fate::Served)
+                (end, RequestOutcome::Served)
             }
             Self::Rows { rows, latency } => {
                 let end = time::sum(at, time::times(*latency, factor));
@@ -83,7 +89,7 @@ impl Station {
                     return (end, refused(StatusCode::CONFLICT));
                 }
                 rows[row] = end;
-                (end, Fate::Served)
+                (end, RequestOutcome::Served)
             }
         }
     }
@@ -100,7 +106,7 @@ impl Queue {
         let Reverse(free) = *self.workers.peek().expect("there is a worker");
         let begin = free.max(at);
         if let Some((room, waiting)) = &mut self.waiting {
-            forget(waiting, at);
+            remove_past(waiting, at);
             if begin > at && waiting.len() >= *room {
                 return None;
             }
@@ -113,16 +119,16 @@ impl Queue {
     }
 }
 
-impl Work {
-    fn new(rate: f64, service: &Service) -> Self {
+impl ServiceTimes {
+    fn new(rate: f64, service: &ServiceTime) -> Self {
         Self { mean: time::seconds(1.0 / rate), service: service.clone() }
     }
 
     fn draw(&self, random: &mut Random) -> Duration {
         match &self.service {
-            Service::Fixed => self.mean,
-            Service::Exponential => time::times(self.mean, Exp1.sample(random)),
-            Service::Bimodal { common, rare, share } => {
+            ServiceTime::Fixed => self.mean,
+            ServiceTime::Exponential => time::times(self.mean, Exp1.sample(random)),
+            ServiceTime::Bimodal { common, rare, share } => {
                 if random.random::<f64>() < *share {
                     *rare
                 } else {
@@ -134,14 +140,14 @@ impl Work {
 }
 
 /// Takes out what is over.
-fn forget(times: &mut BinaryHeap<Reverse<Duration>>, at: Duration) {
+fn remove_past(times: &mut BinaryHeap<Reverse<Duration>>, at: Duration) {
     while times.peek().is_some_and(|Reverse(time)| *time <= at) {
         times.pop();
     }
 }
 
-fn refused(status: StatusCode) -> Fate {
+fn refused(status: StatusCode) -> RequestOutcome {
     let mut response = Response::default();
     *response.status_mut() = status;
-    Fate::Refused(response)
+    RequestOutcome::Refused(response)
 }
