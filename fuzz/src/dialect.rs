@@ -70,8 +70,11 @@ fn use_it(dialect: &Dialect) {
                 Envelope::read(dialect, &head, body.as_bytes().chunks(3)),
                 "a cut changes the reading"
             );
-            let _ =
-                (envelope.code_origin(dialect), envelope.message_origin(dialect), envelope.request_id_origin(dialect));
+            let _ = (
+                envelope.code_location(dialect),
+                envelope.message_location(dialect),
+                envelope.request_id_location(dialect),
+            );
             let _ = dialect.meaning(&head, &envelope);
             let mut signal = Signal::new(dialect, &head);
             let decision = signal.feed(body.as_bytes());

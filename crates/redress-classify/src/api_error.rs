@@ -7,10 +7,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use redress_envelope::{Class, FieldError, Origin, Recovery, RetryHint, format_date};
+use redress_envelope::{Class, FieldError, Location, Recovery, RetryHint, format_date};
 use serde_core::ser::{Serialize, SerializeStruct, Serializer};
 
-pub(crate) use self::details::{Details, Origins};
+pub(crate) use self::details::{Details, Locations};
 use crate::printable::escaped;
 use crate::record::Record;
 use crate::secrets::Secrets;
@@ -99,20 +99,20 @@ impl ApiError {
 
     /// Returns where the code stood.
     #[must_use]
-    pub fn code_origin(&self) -> Option<&Origin> {
-        self.details.origins.code.as_ref()
+    pub fn code_location(&self) -> Option<&Location> {
+        self.details.locations.code.as_ref()
     }
 
     /// Returns where the message stood.
     #[must_use]
-    pub fn message_origin(&self) -> Option<&Origin> {
-        self.details.origins.message.as_ref()
+    pub fn message_location(&self) -> Option<&Location> {
+        self.details.locations.message.as_ref()
     }
 
     /// Returns where the request id stood.
     #[must_use]
-    pub fn request_id_origin(&self) -> Option<&Origin> {
-        self.details.origins.request_id.as_ref()
+    pub fn request_id_location(&self) -> Option<&Location> {
+        self.details.locations.request_id.as_ref()
     }
 
     /// Returns the fields at fault.

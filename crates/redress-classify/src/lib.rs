@@ -73,10 +73,9 @@ pub use transport::{ForeignHost, TransportError};
 pub use upstream::Upstream;
 pub use verdict::{Phase, Verdict};
 
-pub use redress_envelope::Limit as PublishedLimit;
 pub use redress_envelope::{
     Basis, Class, Code, CooldownScope, Coverage, Dialect, FieldError, HintSource, IdempotencyHeader, InvalidRoute,
-    KeyFormat, Origin, Recovery, RetryHint, Route, Schedule, Scope, ScopeId, Status, When, dialects,
+    KeyFormat, Location, PublishedLimit, Recovery, RetryHint, Route, Schedule, Scope, ScopeId, Status, When, dialects,
 };
 
 /// Any error, boxed.

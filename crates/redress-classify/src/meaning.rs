@@ -9,7 +9,7 @@ use http::{HeaderMap, Method, Uri, response};
 use redress_envelope::{Dialect, Envelope, FieldError, Head, Meaning, Unreadable};
 use tokio::time::Instant;
 
-use crate::api_error::{ApiError, Details, MAX_BODY, Origins};
+use crate::api_error::{ApiError, Details, Locations, MAX_BODY};
 use crate::clock::Clock;
 use crate::verdict::{Evidence, Hint, Verdict};
 
@@ -100,10 +100,10 @@ fn details(
     envelope: Envelope<'_>,
     seen: &Seen<'_>,
 ) -> Details {
-    let origins = Origins {
-        code: envelope.code_origin(dialect),
-        message: envelope.message_origin(dialect),
-        request_id: envelope.request_id_origin(dialect),
+    let locations = Locations {
+        code: envelope.code_location(dialect),
+        message: envelope.message_location(dialect),
+        request_id: envelope.request_id_location(dialect),
     };
     Details {
         vendor: dialect.vendor().to_owned(),
@@ -121,7 +121,7 @@ fn details(
         request_id: envelope.request_id.map(Cow::into_owned),
         fields: envelope.fields.into_iter().map(FieldError::into_owned).collect(),
         guidance: meaning.guidance,
-        origins,
+        locations,
         retry_after: retry_after(about.headers),
         hint: None,
         not_refreshed: None,

@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use http::Method;
 use redress_envelope::{
-    Code, Coverage, Dialect, IdempotencyHeader, KeyFormat, Limit, Reason, RetryAdvice, Route, Scope, Status, dialects,
+    Code, Coverage, Dialect, IdempotencyHeader, KeyFormat, PublishedLimit, Reason, RetryAdvice, Route, Scope, Status,
+    dialects,
 };
 
 use crate::arguments::Dialects;
@@ -79,9 +80,9 @@ fn statuses(dialect: &Dialect) -> Table {
     table
 }
 
-fn limits(limits: &[Limit]) -> Table {
+fn limits(limits: &[PublishedLimit]) -> Table {
     let mut table = Table::new(&["route", "requests", "per", "scope"]);
-    for Limit { covers, requests, per, scope, .. } in limits {
+    for PublishedLimit { covers, requests, per, scope, .. } in limits {
         let route = match covers {
             Coverage::All => "all".to_owned(),
             Coverage::Routes(routes) => each(routes),

@@ -1,6 +1,6 @@
 //! `redress dialects --table`: the table of the shipped dialects in `docs/dialects.md`.
 
-use redress_envelope::{Dialect, HintSource, Origin, dialects};
+use redress_envelope::{Dialect, HintSource, Location, dialects};
 use toml::{Table, Value};
 
 /// How many places a cell lists before it only counts them.
@@ -19,7 +19,7 @@ pub(crate) fn table() -> String {
                 rules if rules.is_empty() => "the status".to_owned(),
                 rules => format!("the status; or {rules}"),
             },
-            listed(dialect.code_origins().iter().map(place)),
+            listed(dialect.code_locations().iter().map(place)),
             listed(dialect.hint_sources().iter().filter_map(hint)),
             credentials(&dialect, text),
             source(text),
@@ -39,12 +39,12 @@ fn listed(all: impl Iterator<Item = String>) -> String {
     if more == 0 { shown } else { format!("{shown}, {more} more") }
 }
 
-fn place(place: &Origin) -> String {
+fn place(place: &Location) -> String {
     match place {
-        Origin::Body(path) => format!("`{path}`"),
-        Origin::Header(name) => format!("header `{name}`"),
-        Origin::Challenge(name) => format!("challenge `{name}`"),
-        Origin::Element(name) => format!("element `{name}`"),
+        Location::Body(path) => format!("`{path}`"),
+        Location::Header(name) => format!("header `{name}`"),
+        Location::Challenge(name) => format!("challenge `{name}`"),
+        Location::Element(name) => format!("element `{name}`"),
         other => other.to_string(),
     }
 }

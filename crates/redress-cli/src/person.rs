@@ -11,7 +11,7 @@ use crate::output::{BAD, DIM, GOOD, LABEL, PLAIN, styled};
 use crate::text::escaped;
 use crate::{time, words};
 
-/// The widest value that still moves the column of origins.
+/// The widest value that still moves the column of locations.
 const MAX_WIDTH: usize = 64;
 
 /// Says of a hint that it is none.
@@ -22,10 +22,10 @@ struct Row {
     label: &'static str,
     value: String,
     style: Style,
-    origin: String,
+    location: String,
 }
 
-/// A part of an error that has an origin.
+/// A part of an error that has a location.
 #[derive(Clone, Copy)]
 enum Part {
     Code,
@@ -130,13 +130,13 @@ fn when(dialect: &Dialect, status: u16, verdict: &Verdict) -> Option<Row> {
 /// Lists what the server said.
 fn words_of(error: &ApiError) -> Vec<Row> {
     let mut rows = Vec::new();
-    let mut add = |label, value: Option<&str>, origin: Option<String>| {
-        rows.extend(value.map(|value| Row::new(label, value, origin.unwrap_or_default())));
+    let mut add = |label, value: Option<&str>, location: Option<String>| {
+        rows.extend(value.map(|value| Row::new(label, value, location.unwrap_or_default())));
     };
-    add("code", error.code(), origin(error, Part::Code));
+    add("code", error.code(), location(error, Part::Code));
     add("reason", error.reason(), None);
-    add("message", error.message(), origin(error, Part::Message));
-    add("request id", error.request_id(), origin(error, Part::RequestId));
+    add("message", error.message(), location(error, Part::Message));
+    add("request id", error.request_id(), location(error, Part::RequestId));
     for (nth, field) in error.fields().iter().enumerate() {
         let label = if nth == 0 { "fields" } else { "" };
         let colon = if field.path.is_empty() || field.message.is_empty() { "" } else { ": " };
@@ -146,27 +146,27 @@ fn words_of(error: &ApiError) -> Vec<Row> {
 }
 
 /// Returns where a part of an error stood, such as `error.code in the body` or `x-request-id header`.
-fn origin(error: &ApiError, part: Part) -> Option<String> {
-    let origin = match part {
-        Part::Code => error.code_origin(),
-        Part::Message => error.message_origin(),
-        Part::RequestId => error.request_id_origin(),
+fn location(error: &ApiError, part: Part) -> Option<String> {
+    let location = match part {
+        Part::Code => error.code_location(),
+        Part::Message => error.message_location(),
+        Part::RequestId => error.request_id_location(),
     };
-    origin.map(ToString::to_string)
+    location.map(ToString::to_string)
 }
 
 fn render(rows: &[Row]) -> String {
     let label_width = rows.iter().map(|row| row.label.len()).max().unwrap_or_default();
-    let widths = rows.iter().filter(|row| !row.origin.is_empty()).map(Row::width);
+    let widths = rows.iter().filter(|row| !row.location.is_empty()).map(Row::width);
     let width = widths.filter(|width| *width <= MAX_WIDTH).max().unwrap_or_default();
     let mut out = String::new();
     for row in rows {
         out.push_str(&styled(LABEL, row.label));
         out.push_str(&" ".repeat(label_width - row.label.len() + 2));
         out.push_str(&styled(row.style, &row.value));
-        if !row.origin.is_empty() {
+        if !row.location.is_empty() {
             out.push_str(&" ".repeat(width.saturating_sub(row.width()) + 2));
-            out.push_str(&styled(DIM, &row.origin));
+            out.push_str(&styled(DIM, &row.location));
         }
         out.push('\n');
     }
@@ -174,8 +174,8 @@ fn render(rows: &[Row]) -> String {
 }
 
 impl Row {
-    fn new(label: &'static str, value: &str, origin: impl Into<String>) -> Self {
-        Self { label, value: escaped(value), style: PLAIN, origin: escaped(&origin.into()) }
+    fn new(label: &'static str, value: &str, location: impl Into<String>) -> Self {
+        Self { label, value: escaped(value), style: PLAIN, location: escaped(&location.into()) }
     }
 
     fn in_style(mut self, style: Style) -> Self {

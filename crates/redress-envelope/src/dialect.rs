@@ -21,7 +21,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use catalogue::{Code, Coverage, IdempotencyHeader, KeyFormat, Limit, Reason, RetryAdvice, Rule, Schedule, Status};
+pub use catalogue::{
+    Code, Coverage, IdempotencyHeader, KeyFormat, PublishedLimit, Reason, RetryAdvice, Rule, Schedule, Status,
+};
 pub(crate) use compiled::{Compiled, Reading};
 pub(crate) use condition::{Condition, Facts};
 pub(crate) use error_rule::{ErrorRule, Line, Test};
@@ -34,9 +36,9 @@ pub(crate) use standard::{REQUEST_IDS, Standard};
 pub(crate) use window::Windows;
 
 use crate::class::Class;
-use crate::envelope::Origin;
 use crate::head::Head;
 use crate::hint::HintSource;
+use crate::location::Location;
 
 /// How one API signals errors: a TOML file, compiled once.
 ///
@@ -356,7 +358,7 @@ impl Dialect {
 
     /// Returns the vendor's published request limits.
     #[must_use]
-    pub fn limits(&self) -> &[Limit] {
+    pub fn limits(&self) -> &[PublishedLimit] {
         &self.inner.spec.limits
     }
 

@@ -15,6 +15,7 @@ use crate::form;
 use crate::head::Head;
 use crate::hint::RetryHint;
 use crate::json::Unreadable;
+use crate::location::Location;
 use reading::Reader;
 pub(crate) use reading::{member_texts, whole_cells};
 
@@ -56,46 +57,29 @@ pub struct Envelope<'a> {
     pub(crate) has_data: bool,
     /// Which calls a cool-down that the response asks for concerns.
     pub(crate) scope: CooldownScope,
-    origins: Origins,
+    locations: Locations,
 }
 
-/// Where a part of an envelope stood.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Origin {
-    /// A member of the body, or several, as paths.
-    Body(String),
-    /// A header, in lower case.
-    Header(String),
-    /// A parameter of the `WWW-Authenticate` header.
-    Challenge(String),
-    /// An element or an attribute of an XML body, as a path.
-    Element(String),
-    /// The first field error.
-    FirstField,
-    /// The body as a whole, which is a text.
-    WholeBody,
-}
-
-/// The form of the envelope, and which source of each slot spoke.
+/// The form of the envelope, and which source of each slot index.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Origins {
+struct Locations {
     reading: u8,
-    code: Spoke,
-    message: Spoke,
-    request_id: Spoke,
+    code: SourceIndex,
+    message: SourceIndex,
+    request_id: SourceIndex,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Spoke {
+enum SourceIndex {
     #[default]
-    Nobody,
-    Source(u8),
+    None,
+    /// The source at this index in the dialect's list for the slot.
+    Listed(u8),
     FirstField,
     WholeBody,
     Challenge,
-    /// One of the standard headers.
-    Header(u8),
+    /// The standard request-id header at this index of [`REQUEST_IDS`].
+    StandardHeader(u8),
 }
 
 impl<'a> Envelope<'a> {
@@ -178,45 +162,47 @@ impl<'a> Envelope<'a> {
             rule: self.rule,
             pattern: self.pattern,
             has_data: self.has_data,
-            origins: self.origins,
+            locations: self.locations,
         }
     }
 
     /// Returns where the code stood.
     #[must_use]
-    pub fn code_origin(&self, dialect: &Dialect) -> Option<Origin> {
-        self.origin(dialect, self.origins.code, "error", |reading| &reading.code)
+    pub fn code_location(&self, dialect: &Dialect) -> Option<Location> {
+        self.location(dialect, self.locations.code, "error", |reading| &reading.code)
     }
 
     /// Returns where the message stood.
     #[must_use]
-    pub fn message_origin(&self, dialect: &Dialect) -> Option<Origin> {
-        self.origin(dialect, self.origins.message, "error_description", |reading| &reading.message)
+    pub fn message_location(&self, dialect: &Dialect) -> Option<Location> {
+        self.location(dialect, self.locations.message, "error_description", |reading| &reading.message)
     }
 
     /// Returns where the request id stood.
     #[must_use]
-    pub fn request_id_origin(&self, dialect: &Dialect) -> Option<Origin> {
-        self.origin(dialect, self.origins.request_id, "", |reading| &reading.request_id)
+    pub fn request_id_location(&self, dialect: &Dialect) -> Option<Location> {
+        self.location(dialect, self.locations.request_id, "", |reading| &reading.request_id)
     }
 
-    fn origin(
+    fn location(
         &self,
         dialect: &Dialect,
-        spoke: Spoke,
+        index: SourceIndex,
         parameter: &str,
         slot: fn(&Reading) -> &Vec<Source<Cell>>,
-    ) -> Option<Origin> {
-        match spoke {
-            Spoke::Nobody => None,
-            Spoke::FirstField => Some(Origin::FirstField),
-            Spoke::WholeBody => Some(Origin::WholeBody),
-            Spoke::Challenge => Some(Origin::Challenge(parameter.to_owned())),
-            Spoke::Header(rank) => REQUEST_IDS.get(usize::from(rank)).map(|name| Origin::Header((*name).to_owned())),
-            Spoke::Source(nth) => {
+    ) -> Option<Location> {
+        match index {
+            SourceIndex::None => None,
+            SourceIndex::FirstField => Some(Location::FirstField),
+            SourceIndex::WholeBody => Some(Location::WholeBody),
+            SourceIndex::Challenge => Some(Location::Challenge(parameter.to_owned())),
+            SourceIndex::StandardHeader(rank) => {
+                REQUEST_IDS.get(usize::from(rank)).map(|name| Location::Header((*name).to_owned()))
+            }
+            SourceIndex::Listed(nth) => {
                 let compiled = dialect.compiled();
-                let source = slot(compiled.readings.get(usize::from(self.origins.reading))?).get(usize::from(nth))?;
-                Some(source.origin(&compiled.plan))
+                let source = slot(compiled.readings.get(usize::from(self.locations.reading))?).get(usize::from(nth))?;
+                Some(source.location(&compiled.plan))
             }
         }
     }
@@ -239,21 +225,9 @@ impl fmt::Debug for Envelope<'_> {
     }
 }
 
-impl Spoke {
-    /// Names the first source, if it says something.
+impl SourceIndex {
+    /// Returns the first source if it supplied a text.
     const fn first(text: Option<&str>) -> Self {
-        if text.is_some() { Self::Source(0) } else { Self::Nobody }
-    }
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Body(path) | Self::Element(path) => write!(f, "{path} in the body"),
-            Self::Header(name) => write!(f, "{name} header"),
-            Self::Challenge(name) => write!(f, "{name} in the www-authenticate header"),
-            Self::FirstField => f.write_str("the first field error"),
-            Self::WholeBody => f.write_str("the whole body"),
-        }
+        if text.is_some() { Self::Listed(0) } else { Self::None }
     }
 }

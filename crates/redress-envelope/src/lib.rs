@@ -46,6 +46,7 @@ mod form;
 mod head;
 mod hint;
 mod json;
+mod location;
 mod markup;
 mod meaning;
 mod path;
@@ -63,13 +64,14 @@ mod xml;
 pub use class::{Class, Recovery, UnknownWord};
 pub use date::{format_date, parse_date};
 pub use dialect::{
-    Code, CooldownScope, Coverage, Dialect, DialectError, IdempotencyHeader, InvalidRoute, KeyFormat, Limit, Mistake,
-    Reason, RetryAdvice, Route, Rule, Schedule, Scope, ScopeId, Status,
+    Code, CooldownScope, Coverage, Dialect, DialectError, IdempotencyHeader, InvalidRoute, KeyFormat, Mistake,
+    PublishedLimit, Reason, RetryAdvice, Route, Rule, Schedule, Scope, ScopeId, Status,
 };
-pub use envelope::{Envelope, FieldError, Origin};
+pub use envelope::{Envelope, FieldError};
 pub use head::Head;
 pub use hint::{HintSource, RetryHint, Unit, When};
 pub use json::Unreadable;
+pub use location::Location;
 pub use meaning::{Basis, Meaning};
 pub use signal::{Decision, Signal};
 

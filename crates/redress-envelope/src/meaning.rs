@@ -7,10 +7,11 @@ use http::HeaderMap;
 use crate::challenge;
 use crate::class::{Class, Recovery};
 use crate::dialect::{CooldownScope, Dialect, Rule};
-use crate::envelope::{Envelope, Origin};
+use crate::envelope::Envelope;
 use crate::head::Head;
 use crate::hint::RetryHint;
 use crate::json::Unreadable;
+use crate::location::Location;
 
 /// RFC 4918 section 11.3.
 const LOCKED: u16 = 423;
@@ -171,7 +172,8 @@ impl Dialect {
     fn trusted_code<'e>(&self, envelope: &'e Envelope<'_>) -> Option<&'e str> {
         let cut = envelope.unreadable.is_some();
         let code = envelope.code.as_deref()?;
-        (!cut || !matches!(envelope.code_origin(self), Some(Origin::Body(_) | Origin::Element(_)))).then_some(code)
+        (!cut || !matches!(envelope.code_location(self), Some(Location::Body(_) | Location::Element(_))))
+            .then_some(code)
     }
 
     fn without_code(&self, head: &Head<'_>, envelope: &Envelope<'_>) -> Meaning {

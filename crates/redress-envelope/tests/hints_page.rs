@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use redress_envelope::{Dialect, Envelope, Head, Meaning, Origin, RetryHint, dialects};
+use redress_envelope::{Dialect, Envelope, Head, Location, Meaning, RetryHint, dialects};
 
 /// 2026-01-15T12:00:00Z.
 const NOW: u64 = 1_768_478_400;
@@ -194,8 +194,8 @@ fn every_dialect_reads_every_header_that_names_the_call() {
                 if headers.len() == 1 {
                     let expected = if *name == "traceparent" { TRACE.to_owned() } else { value(name) };
                     assert_eq!(found, expected, "{}", dialect.name());
-                    let origin = Origin::Header((*name).to_owned());
-                    assert_eq!(envelope.request_id_origin(&dialect), Some(origin), "{}", dialect.name());
+                    let location = Location::Header((*name).to_owned());
+                    assert_eq!(envelope.request_id_location(&dialect), Some(location), "{}", dialect.name());
                 }
             }
         }

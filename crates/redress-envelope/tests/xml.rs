@@ -311,7 +311,10 @@ fn an_element_by_its_name_alone_is_one_at_any_depth() {
     let acme = Dialect::from_toml("acme.toml", toml).expect("no mistakes");
     let envelope = read(&acme, "<r><Codes>0</Codes><Code><b/></Code><c><Code>1</Code></c></r>");
     assert_eq!(envelope.code.as_deref(), Some("1"));
-    assert_eq!(envelope.code_origin(&acme).map(|origin| origin.to_string()).as_deref(), Some("//Code in the body"));
+    assert_eq!(
+        envelope.code_location(&acme).map(|location| location.to_string()).as_deref(),
+        Some("//Code in the body")
+    );
 }
 
 #[test]

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 use std::time::SystemTime;
-
 use axum::Router;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
-use redress_envelope::{Class, Dialect, Envelope, Head, Meaning, Origin};
-use serde_json::{Value, json};
-
 use crate::code::Code;
 use crate::fault::Fault;
 use crate::json_path::insert;
+
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use redress_envelope::{Class, Dialect, Envelope, Head, Location, Meaning};
+use serde_json::{Value, json};
+
 use crate::outcome::{Outcome, Problem, Success};
 use crate::vendor::{Api, Call};
 
@@ -77,17 +77,17 @@ fn body(dialect: &Dialect, outcome: &Outcome, request_id: Option<&str>) -> Bytes
     };
     let mut body = Value::Null;
     if let Some(code) = &problem.code {
-        put_first(&mut body, &dialect.code_origins(), &json!(code));
+        put_first(&mut body, &dialect.code_locations(), &json!(code));
     }
-    put_first(&mut body, &dialect.message_origins(), &json!(problem.message));
+    put_first(&mut body, &dialect.message_locations(), &json!(problem.message));
     if let Some(id) = request_id {
-        put_first(&mut body, &dialect.request_id_origins(), &json!(id));
+        put_first(&mut body, &dialect.request_id_locations(), &json!(id));
     }
     if body.is_null() { Bytes::new() } else { bytes(&body) }
 }
 
-fn put_first(body: &mut Value, places: &[Origin], value: &Value) {
-    places.iter().any(|place| matches!(place, Origin::Body(path) if insert(body, path, value.clone())));
+fn put_first(body: &mut Value, places: &[Location], value: &Value) {
+    places.iter().any(|place| matches!(place, Location::Body(path) if insert(body, path, value.clone())));
 }
 
 fn bytes(value: &Value) -> Bytes {

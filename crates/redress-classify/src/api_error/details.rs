@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::SystemTime;
 
-use redress_envelope::{Class, FieldError, Origin, Recovery};
+use redress_envelope::{Class, FieldError, Location, Recovery};
 
 use crate::secrets::Secrets;
 use crate::verdict::Hint;
@@ -32,7 +32,7 @@ pub(crate) struct Details {
     pub(crate) request_id: Option<String>,
     pub(crate) fields: Vec<FieldError<'static>>,
     pub(crate) guidance: String,
-    pub(crate) origins: Origins,
+    pub(crate) locations: Locations,
     pub(crate) retry_after: Option<String>,
     pub(crate) hint: Option<Hint>,
     /// Why the credentials could not be refreshed, if it was tried.
@@ -44,10 +44,10 @@ pub(crate) struct Details {
 
 /// Where each part stood, in the dialect's words.
 #[derive(Clone)]
-pub(crate) struct Origins {
-    pub(crate) code: Option<Origin>,
-    pub(crate) message: Option<Origin>,
-    pub(crate) request_id: Option<Origin>,
+pub(crate) struct Locations {
+    pub(crate) code: Option<Location>,
+    pub(crate) message: Option<Location>,
+    pub(crate) request_id: Option<Location>,
 }
 
 impl Details {

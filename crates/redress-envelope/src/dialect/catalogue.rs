@@ -72,7 +72,7 @@ pub struct Rule {
 /// How many requests a vendor allows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Limit {
+pub struct PublishedLimit {
     /// The requests that are counted.
     pub covers: Coverage,
     /// How many requests are allowed in each [`per`](Self::per).

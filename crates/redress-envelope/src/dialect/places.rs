@@ -1,10 +1,7 @@
 //! Where a dialect looks for its words and hints, for people and for what makes a response.
 
-use super::compiled::Reading;
+use super::{Dialect, HintSource, Location, compiled::Reading, source::Source, spec::Wanted};
 use super::hints::{Hint, HintPlace};
-use super::source::Source;
-use super::spec::Wanted;
-use super::{Dialect, HintSource, Origin};
 use crate::cells::Cell;
 
 impl Dialect {
@@ -14,25 +11,25 @@ impl Dialect {
     ///
     /// # Examples
     /// ```
-    /// use redress_envelope::{Origin, dialects};
+    /// use redress_envelope::{Location, dialects};
     ///
-    /// assert_eq!(dialects::maleslab().code_origins(), [Origin::Body("error.code".to_owned())]);
+    /// assert_eq!(dialects::maleslab().code_locations(), [Location::Body("error.code".to_owned())]);
     /// ```
     #[must_use]
-    pub fn code_origins(&self) -> Vec<Origin> {
-        self.origins(|reading| &reading.code)
+    pub fn code_locations(&self) -> Vec<Location> {
+        self.locations(|reading| &reading.code)
     }
 
-    /// Returns where the message of an error may stand, as [`code_origins`](Self::code_origins).
+    /// Returns where the message of an error may stand, as [`code_locations`](Self::code_locations).
     #[must_use]
-    pub fn message_origins(&self) -> Vec<Origin> {
-        self.origins(|reading| &reading.message)
+    pub fn message_locations(&self) -> Vec<Location> {
+        self.locations(|reading| &reading.message)
     }
 
-    /// Returns where the request id of an error may stand, as [`code_origins`](Self::code_origins).
+    /// Returns where the request id of an error may stand, as [`code_locations`](Self::code_locations).
     #[must_use]
-    pub fn request_id_origins(&self) -> Vec<Origin> {
-        self.origins(|reading| &reading.request_id)
+    pub fn request_id_locations(&self) -> Vec<Location> {
+        self.locations(|reading| &reading.request_id)
     }
 
     /// Returns where the dialect looks for hints beside the standard headers, each place once.
@@ -65,10 +62,10 @@ impl Dialect {
         each_once(self.inner.spec.success_hints.iter().map(source_of))
     }
 
-    fn origins(&self, slot: impl Fn(&Reading) -> &Vec<Source<Cell>>) -> Vec<Origin> {
+    fn locations(&self, slot: impl Fn(&Reading) -> &Vec<Source<Cell>>) -> Vec<Location> {
         let compiled = &self.inner;
         let sources = compiled.readings.iter().flat_map(slot);
-        each_once(sources.map(|source| source.origin(&compiled.plan)))
+        each_once(sources.map(|source| source.location(&compiled.plan)))
     }
 }
 

@@ -6,8 +6,8 @@ use http::{HeaderName, StatusCode};
 
 use crate::cells::{Cell, Cells, Value, bit};
 use crate::challenge;
-use crate::envelope::Origin;
 use crate::head::Head;
+use crate::location::Location;
 use crate::pattern::Glob;
 use crate::plan::Plans;
 
@@ -121,15 +121,15 @@ impl<P> Source<P> {
 
 impl Source<Cell> {
     /// Returns the place for people.
-    pub(crate) fn origin(&self, plan: &Plans) -> Origin {
+    pub(crate) fn location(&self, plan: &Plans) -> Location {
         match &self.place {
-            Place::Body(cell) if Plans::is_xml(*cell) => Origin::Element(plan.path(*cell).to_string()),
-            Place::Body(cell) => Origin::Body(plan.path(*cell).to_string()),
-            Place::Header(name) => Origin::Header(name.as_str().to_owned()),
-            Place::Challenge(name) => Origin::Challenge(name.clone()),
+            Place::Body(cell) if Plans::is_xml(*cell) => Location::Element(plan.path(*cell).to_string()),
+            Place::Body(cell) => Location::Body(plan.path(*cell).to_string()),
+            Place::Header(name) => Location::Header(name.as_str().to_owned()),
+            Place::Challenge(name) => Location::Challenge(name.clone()),
             Place::Parts(parts, _) => {
                 let paths: Vec<_> = parts.iter().map(|part| plan.path(*part).to_string()).collect();
-                Origin::Body(paths.join(" and "))
+                Location::Body(paths.join(" and "))
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::catalogue::{Code, IdempotencyHeader, Limit, Reason, RetryAdvice, Rule, Status};
+use super::catalogue::{Code, IdempotencyHeader, PublishedLimit, Reason, RetryAdvice, Rule, Status};
 use super::condition::Condition;
 use super::error_rule::ErrorRule;
 use super::hints::{Flag, Hint};
@@ -41,7 +41,7 @@ pub(crate) struct Spec {
     pub(crate) success_hints: Vec<Hint<Wanted>>,
     pub(crate) idempotent: Vec<Route>,
     pub(crate) idempotency: Option<IdempotencyHeader>,
-    pub(crate) limits: Vec<Limit>,
+    pub(crate) limits: Vec<PublishedLimit>,
     pub(crate) scopes: Vec<Scope>,
     pub(crate) cooldown: Cooldown<Wanted>,
     pub(crate) secret_headers: Vec<String>,

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::reading::Gathered;
-use super::{Envelope, Origins, Spoke};
+use super::{Envelope, Locations, SourceIndex};
 use crate::cells::{Cell, Cells, Value};
 use crate::challenge;
 use crate::dialect::{
@@ -61,11 +61,11 @@ pub(super) fn assemble<'a>(
         pattern: None,
         has_data: is_batch || has_data(compiled, cells),
         scope: CooldownScope::Call,
-        origins: Origins {
+        locations: Locations {
             reading: nth,
-            code: Spoke::first(code),
-            message: Spoke::first(message),
-            request_id: Spoke::first(request_id),
+            code: SourceIndex::first(code),
+            message: SourceIndex::first(message),
+            request_id: SourceIndex::first(request_id),
         },
     };
     if all_said && !has_hints && compiled.rules.is_empty() && compiled.cooldown.is_silent() {
@@ -127,11 +127,11 @@ impl<'a> Rest<'_, 'a> {
     #[inline(never)]
     fn added_to(self, mut envelope: Envelope<'a>) -> Envelope<'a> {
         let response = Response { head: self.head, cells: self.cells };
-        let origins = &mut envelope.origins;
-        say(false, &self.reading.code, &response, &mut envelope.code, &mut origins.code);
-        say(false, &self.reading.message, &response, &mut envelope.message, &mut origins.message);
-        say(false, &self.reading.request_id, &response, &mut envelope.request_id, &mut origins.request_id);
-        say(false, &self.reading.reason, &response, &mut envelope.reason, &mut Spoke::Nobody);
+        let locations = &mut envelope.locations;
+        say(false, &self.reading.code, &response, &mut envelope.code, &mut locations.code);
+        say(false, &self.reading.message, &response, &mut envelope.message, &mut locations.message);
+        say(false, &self.reading.request_id, &response, &mut envelope.request_id, &mut locations.request_id);
+        say(false, &self.reading.reason, &response, &mut envelope.reason, &mut SourceIndex::None);
         let Compiled { cooldown, spec, .. } = self.compiled;
         if !cooldown.is_silent() {
             envelope.scope = cooldown.named(&spec.scopes, &response, is_cut(&envelope, self.cells));
@@ -139,22 +139,23 @@ impl<'a> Rest<'_, 'a> {
         if self.has_hints {
             let standard = Standard::find(self.head.headers, &self.reading.ignored);
             if let (None, Some((rank, id))) = (&envelope.request_id, standard.request_id) {
-                (envelope.request_id, envelope.origins.request_id) = (Some(Cow::Borrowed(id)), Spoke::Header(rank));
+                (envelope.request_id, envelope.locations.request_id) =
+                    (Some(Cow::Borrowed(id)), SourceIndex::StandardHeader(rank));
             }
             self.add_hints(&standard, &mut envelope);
         }
         if envelope.message.is_none() {
-            (envelope.message, envelope.origins.message) = of_fields(&envelope.fields);
+            (envelope.message, envelope.locations.message) = of_fields(&envelope.fields);
         }
-        say(true, &self.reading.message, &response, &mut envelope.message, &mut envelope.origins.message);
+        say(true, &self.reading.message, &response, &mut envelope.message, &mut envelope.locations.message);
         if envelope.message.is_none() {
-            (envelope.message, envelope.origins.message) =
+            (envelope.message, envelope.locations.message) =
                 fall_back(self.root_text.take(), self.text.take(), self.head);
         }
         if envelope.code.is_none()
             && let Some(error) = challenge::code(self.head.headers)
         {
-            (envelope.code, envelope.origins.code) = (Some(error), Spoke::Challenge);
+            (envelope.code, envelope.locations.code) = (Some(error), SourceIndex::Challenge);
         }
         if !self.compiled.rules.is_empty() {
             (envelope.rule, envelope.pattern) = rules_that_hold(self.compiled, self.head, self.cells, &envelope);
@@ -209,7 +210,7 @@ fn say<'a>(
     slot: &[Source<Cell>],
     response: &Response<'_, 'a>,
     said: &mut Option<Cow<'a, str>>,
-    by: &mut Spoke,
+    by: &mut SourceIndex,
 ) {
     if said.is_none()
         && let Some((text, nth)) = slot
@@ -218,15 +219,15 @@ fn say<'a>(
             .filter(|(source, _)| source.after_fields == after_fields)
             .find_map(|(source, nth)| Some((source.read(response)?, nth)))
     {
-        (*said, *by) = (Some(text), Spoke::Source(nth));
+        (*said, *by) = (Some(text), SourceIndex::Listed(nth));
     }
 }
 
 /// Returns the message of the first field error that has one.
-fn of_fields<'a>(fields: &[FieldError<'a>]) -> (Option<Cow<'a, str>>, Spoke) {
+fn of_fields<'a>(fields: &[FieldError<'a>]) -> (Option<Cow<'a, str>>, SourceIndex) {
     match fields.iter().find(|field| !field.message.is_empty()) {
-        Some(first) => (Some(first.message.clone()), Spoke::FirstField),
-        None => (None, Spoke::Nobody),
+        Some(first) => (Some(first.message.clone()), SourceIndex::FirstField),
+        None => (None, SourceIndex::None),
     }
 }
 
@@ -235,16 +236,16 @@ fn fall_back<'a>(
     root_text: Option<Cow<'a, str>>,
     text: Option<String>,
     head: &Head<'a>,
-) -> (Option<Cow<'a, str>>, Spoke) {
+) -> (Option<Cow<'a, str>>, SourceIndex) {
     if let Some(description) = challenge::message(head.headers) {
-        return (Some(description), Spoke::Challenge);
+        return (Some(description), SourceIndex::Challenge);
     }
     // The data of an event are of a type that no header tells.
     let media_type = if head.event.is_some() { "" } else { head.media_type() };
     let plain = text.filter(|text| markup::is_plain(text, media_type)).map(Cow::Owned);
     match root_text.or(plain) {
-        Some(text) => (Some(text), Spoke::WholeBody),
-        None => (None, Spoke::Nobody),
+        Some(text) => (Some(text), SourceIndex::WholeBody),
+        None => (None, SourceIndex::None),
     }
 }
 

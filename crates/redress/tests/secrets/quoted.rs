@@ -209,7 +209,8 @@ fn printed_error(error: &ApiError) -> String {
     let parts = [error.code(), error.reason(), error.message(), error.request_id(), error.known_code()];
     let _ = writeln!(text, "{}", parts.into_iter().flatten().collect::<Vec<_>>().join("\n"));
     let _ = writeln!(text, "{}\n{}\n{:?}", error.guidance(), error.body(), error.hint());
-    let _ = writeln!(text, "{:?}{:?}{:?}", error.code_origin(), error.message_origin(), error.request_id_origin());
+    let _ =
+        writeln!(text, "{:?}{:?}{:?}", error.code_location(), error.message_location(), error.request_id_location());
     for field in error.fields() {
         let _ = writeln!(text, "{} {} {field:?}", field.path, field.message);
     }

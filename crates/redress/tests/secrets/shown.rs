@@ -33,7 +33,7 @@ const HOLDS_NO_TEXT: [&str; 32] = [
     "redress-envelope::CooldownScope",
     "redress-envelope::Decision",
     "redress-envelope::KeyFormat",
-    "redress-envelope::Limit",
+    "redress-envelope::PublishedLimit",
     "redress-envelope::Recovery",
     "redress-envelope::RetryAdvice",
     "redress-envelope::Schedule",
@@ -48,7 +48,7 @@ const HOLDS_NO_TEXT: [&str; 32] = [
     // Names of headers, of members and of routes, as a dialect has them.
     "redress-classify::WaitSource",
     "redress-envelope::HintSource",
-    "redress-envelope::Origin",
+    "redress-envelope::Location",
 ];
 
 /// Text of a dialect's file or of a setting beside it, names of headers and routes: it is code and holds no secret.

@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use super::super::catalogue::{Coverage, IdempotencyHeader, KeyFormat, Limit, Schedule};
+use super::super::catalogue::{Coverage, IdempotencyHeader, KeyFormat, PublishedLimit, Schedule};
 use super::super::hints::{Flag, FlagForm, HintPlace};
 use super::super::spec::{Spec, Wanted};
 use super::read::{body_place, hints};
@@ -120,7 +120,7 @@ fn flag<'t>(file: &mut File<'_>, item: &Item<'t>) -> Option<Flag<Wanted>> {
     Some(Flag { place, says: if pushback { FlagForm::Pushback } else { FlagForm::YesNo(yes, no) } })
 }
 
-pub(super) fn limit<'t>(file: &mut File<'_>, item: &Item<'t>) -> Option<Limit> {
+pub(super) fn limit<'t>(file: &mut File<'_>, item: &Item<'t>) -> Option<PublishedLimit> {
     let (mut covers, mut requests, mut per, mut scope) = (Coverage::All, None, None, String::new());
     for (key, value) in file.table(item)? {
         let member = item.member(key, value);
@@ -136,7 +136,7 @@ pub(super) fn limit<'t>(file: &mut File<'_>, item: &Item<'t>) -> Option<Limit> {
         file.note(&item.span, &item.key, "expected `requests` and `per_s`".to_owned());
         return None;
     };
-    Some(Limit { covers, requests, per, scope })
+    Some(PublishedLimit { covers, requests, per, scope })
 }
 
 fn coverage(file: &mut File<'_>, item: &Item<'_>) -> Coverage {
