@@ -6,10 +6,10 @@ use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use serde_json::Value;
-use tower::ServiceExt;
 use redress::{ApiError, Attempt, Body, BoxError, EndReason, Error, Redress, ResponseExt, transport::Hyper};
 use redress_sandbox::{Sandbox, Vendor};
+use serde_json::Value;
+use tower::ServiceExt;
 
 /// A transport over real HTTP.
 pub(crate) type Transport = Hyper<HttpConnector, String>;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full};
-use redress::classify::ClassifyLayer;
+use redress::ClassifyLayer;
 use redress::{BoxError, Dialect, RefreshLayer};
 use tower::timeout::Timeout;
 use tower::util::BoxCloneSyncService;

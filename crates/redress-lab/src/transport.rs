@@ -1,24 +1,24 @@
 //! The network between callers and the modelled server, in virtual time.
 
+use crate::statistics::Statistics;
+use crate::streams::Random;
+use crate::time;
+use bytes::Bytes;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::time::Duration;
-use bytes::Bytes;
-use crate::streams::Random;
-use crate::time;
-use crate::statistics::Statistics;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
+use crate::scenario::{NetworkDelay, Scenario};
+use crate::server::{Departure, RequestOutcome, Server};
 use http::{Request, Response, header};
 use http_body_util::{BodyExt as _, Full, combinators::UnsyncBoxBody};
 use rand_distr::{Distribution as _, Exp1};
-use redress::{BoxError, ClassifyLayer, Credentials, Failure, Phase, TokenSet, TransportError};
+use redress::{BoxError, Credentials, Failure, Phase, TokenSet, TransportError};
 use tokio::time::{Instant, sleep, sleep_until};
-use tower::{Service};
-use crate::scenario::{NetworkDelay, Scenario};
-use crate::server::{Departure, RequestOutcome, Server};
+use tower::Service;
 
 /// The body of a response in the lab.
 pub type LabBody = UnsyncBoxBody<Bytes, BoxError>;

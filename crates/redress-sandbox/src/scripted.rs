@@ -1,12 +1,12 @@
 //! An API that a dialect describes: it answers what a script says, in the dialect's own form.
 
-use std::sync::Arc;
-use std::time::SystemTime;
-use axum::Router;
-use bytes::Bytes;
 use crate::code::Code;
 use crate::fault::Fault;
 use crate::json_path::insert;
+use axum::Router;
+use bytes::Bytes;
+use std::sync::Arc;
+use std::time::SystemTime;
 
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use redress_envelope::{Class, Dialect, Envelope, Head, Location, Meaning};

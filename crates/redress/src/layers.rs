@@ -38,8 +38,8 @@
 pub use redress_backoff::{Backoff, Reservation, ResponseFuture as BackoffFuture, has_retry_after};
 #[doc(inline)]
 pub use redress_classify::{
-    Classify, Held, Progress, Refreshed, ResponseFuture as ClassifyFuture, Secrets, Upstream, escaped, is_hidden, span,
-    try_clone_request,
+    Classify, Progress, Refreshed, ResponseFuture as ClassifyFuture, Secrets, SendState, Upstream, escaped, is_hidden,
+    saturating, try_clone_request,
 };
 #[doc(inline)]
 pub use redress_envelope::{Basis, Decision, Envelope, Head, Meaning, Signal, Unreadable, format_date, parse_date};

@@ -1,8 +1,8 @@
 //! One clock for all layers: absolute times are right after the machine slept and after the clock was set.
 
-use std::convert::Infallible;
 use bytes::Bytes;
 use http_body_util::Full;
+use std::convert::Infallible;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};

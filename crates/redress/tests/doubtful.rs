@@ -2,14 +2,17 @@
 //! was processed, or is safe to repeat, is sent again; else the response comes up, and the next call has the new token.
 #![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
 
-use std::sync::Arc;
-use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::Full;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use http::{Request, Response};
-use redress::{Class, Code, Credentials, Dialect, EndReason, Failure, Idempotent, Recovery, RedressLayer, ResponseExt, SecretString, TokenSet, dialects};
+use redress::{
+    Class, Code, Credentials, Dialect, EndReason, Failure, Idempotent, Recovery, RedressLayer, ResponseExt,
+    SecretString, TokenSet, dialects,
+};
 use redress_sandbox::strict_mock::{Handle, StrictMock};
 use tower::{Layer, ServiceExt};
 

@@ -1,14 +1,14 @@
 //! Uploads whose answer comes while they still stream, over a real socket: the next attempt carries all of the body.
 
-use std::convert::Infallible;
-use std::num::NonZeroU32;
-use std::pin::Pin;
-use std::time::Duration;
 use bytes::Bytes;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
-use tokio::sync::mpsc;
+use std::convert::Infallible;
+use std::num::NonZeroU32;
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::sync::mpsc;
 
 use http::{Request, Response};
 use http_body::{Body, Frame};

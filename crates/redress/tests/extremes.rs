@@ -1,13 +1,15 @@
 //! Settings and servers at their extremes: outages of every kind, and the longest times there are.
 
 use std::num::NonZeroU32;
-use std::time::Duration;
-use tokio::time::Instant;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::time::Instant;
 
 use http::{Request, Response};
-use redress::{BoxError, Budget, Credentials, Failure, Jitter, RedressLayer, ResponseExt, Schedule, TokenSet, dialects};
+use redress::{
+    BoxError, Budget, Credentials, Failure, Jitter, RedressLayer, ResponseExt, Schedule, TokenSet, dialects,
+};
 use tower::{Layer, ServiceExt, service_fn};
 
 const URL: &str = "https://api.example/v1/things";

@@ -1,10 +1,10 @@
 //! What a stack records, against the list of its documentation.
 #![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
 
+use http_body_util::Full;
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
-use http_body_util::Full;
 
 use http::{Request, Response};
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};

@@ -2,17 +2,19 @@
 //! credentials from the others.
 #![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
 
-use std::convert::Infallible;
-use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::Full;
 use redress_sandbox::Recorder;
-use tokio::time::Instant;
+use std::convert::Infallible;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::time::Instant;
 
 use http::{Method, Request, Response, StatusCode};
-use redress::{Class, Code, Credentials, Dialect, Failure, RedressLayer, SecretString, TokenHandle, TokenSet, dialects};
+use redress::{
+    Class, Code, Credentials, Dialect, Failure, RedressLayer, SecretString, TokenHandle, TokenSet, dialects,
+};
 use tower::{Layer, Service, ServiceExt, service_fn};
 
 const URL: &str = "https://api.example";

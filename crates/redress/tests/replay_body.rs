@@ -1,18 +1,20 @@
 //! Uploads that stream, through the whole stack: what the second attempt sends is what the first one was to send.
 
+use bytes::Bytes;
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::num::NonZeroU32;
 use std::pin::Pin;
-use bytes::Bytes;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Empty};
-use redress::classify::{CloneBody};
-use redress::{BoxError, Dialect, EndReason, Redress, RedressLayer, Replay, ReplayBody, ResponseExt, layers::try_clone_request};
+use redress::CloneBody;
+use redress::{
+    BoxError, Dialect, EndReason, Redress, RedressLayer, ReplayBody, ResponseExt, layers::try_clone_request,
+};
 use tower::{Layer, ServiceExt, service_fn, util::BoxCloneService};
 
 const FRAMES: [&str; 3] = ["first ", "second ", "third"];

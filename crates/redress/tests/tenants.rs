@@ -1,12 +1,12 @@
 //! What one tenant or host can do to the others: nothing.
 
-use std::sync::Arc;
-use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::Full;
 use redress_sandbox::strict_mock::BoxError;
-use tokio::time::Instant;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::time::Instant;
 
 use http::{HeaderName, HeaderValue, Request, Response};
 use redress::{Budget, EndReason, Record, RedressLayer, ResponseExt, dialects};

@@ -1,7 +1,7 @@
 //! Where a dialect looks for its words and hints, for people and for what makes a response.
 
-use super::{Dialect, HintSource, Location, compiled::Reading, source::Source, spec::Wanted};
 use super::hints::{Hint, HintPlace};
+use super::{Dialect, HintSource, Location, compiled::Reading, source::Source, spec::Wanted};
 use crate::cells::Cell;
 
 impl Dialect {

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use redress::{Budget, Jitter};
 
-use super::{Check, Parameter, Trial, finding::Measurement};
 use super::backoff_only::{BackoffOnly, schedule};
 use super::model::{outcome, scenario};
+use super::{Check, Parameter, Trial, finding::Measurement};
 
 pub(super) const AWS_BUCKET: Check = Check {
     id: "aws-bucket",

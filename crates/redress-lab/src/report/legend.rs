@@ -1,4 +1,4 @@
-//! Who takes part: the policies of all comparisons, each with one colour and one dash wherever it is line_rule.
+//! Who takes part: the policies of all comparisons, each with one colour and one dash wherever it is drawn.
 
 use crate::compare::{Comparison, PolicyInfo};
 

@@ -1,15 +1,17 @@
 //! Code of the user's that panics in a call: the panic comes up to that caller, and nobody else is any the worse for it.
 
-use std::future::Future;
-use std::sync::Arc;
-use std::time::Duration;
-use tokio::task::JoinError;
 use super::URL;
 use super::body::Slow;
+use std::future::Future;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+use tokio::task::JoinError;
 
 use http::{Request, Response};
-use redress::{BoxError, Budget, CloneBody, Credentials, Error, Failure, RedressLayer, SecretString, TokenSet, dialects};
+use redress::{
+    BoxError, Budget, CloneBody, Credentials, Error, Failure, RedressLayer, SecretString, TokenSet, dialects,
+};
 use redress_sandbox::strict_mock::{Handle, StrictMock};
 use tower::{Layer, ServiceExt};
 

@@ -7,12 +7,15 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::future::Future;
 use std::num::NonZeroU32;
-use std::time::Duration;
-use tokio::time::Instant;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, mpsc};
+use std::time::Duration;
+use tokio::time::Instant;
 
-use redress::{Attempt, Budget, Class, Credentials, EndReason, Error, Failure, Phase, Record, RedressLayer, ResponseExt, Schedule, SecretString, TokenSet, dialects};
+use redress::{
+    Attempt, Budget, Class, Credentials, EndReason, Error, Failure, Phase, Record, RedressLayer, ResponseExt, Schedule,
+    SecretString, TokenSet, dialects,
+};
 use tower::{Layer, ServiceExt};
 
 use super::upstream::{Answer, Upstream};

@@ -10,8 +10,8 @@ use http_body_util::Full;
 
 use redress::login::{JsonLogin, OAuth2};
 use redress::{
-    BoxError, Budget, Budgets, Class, Code, IdempotencyHeader, IdempotencyKey, Limit, MemoryStore, RedressLayer, RecordVersion,
-    TokenRecord, TokenStore, TransportError, dialects,
+    BoxError, Budget, Budgets, Class, Code, IdempotencyHeader, IdempotencyKey, Limit, MemoryStore, RecordVersion,
+    RedressLayer, TokenRecord, TokenStore, TransportError, dialects,
 };
 use redress_sandbox::Recorder;
 use redress_sandbox::strict_mock::{Answer, StrictMock};

@@ -6,7 +6,10 @@ mod responses;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use redress::{Budget, Class, Clock, Code, Dialect, Idempotent, Origin, Recovery, StaticHeaders, TokenSet, dialects, login::ClientAuthentication};
+use redress::{
+    Budget, Class, Clock, Code, Dialect, Idempotent, Origin, Recovery, StaticHeaders, TokenSet, dialects,
+    login::ClientAuthentication,
+};
 use redress_sandbox::strict_mock::{Answer, StrictMock};
 
 use super::{BODY, assert_silent, response, types};

@@ -1,12 +1,14 @@
 //! What of the credentials arrives beside a `Host` header, and that no credential frames a message, over each adapter.
 
+use http_body_util::BodyExt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use http_body_util::BodyExt;
 
 use http::{HeaderMap, Request};
-use redress::refresh::{RecordVersion, TokenRecord};
-use redress::{BoxError, Credentials, Error, Failure, RedressLayer, Stamp, StaticHeaders, TokenRecord, TokenSet, TokenStore, dialects};
+use redress::{
+    BoxError, Credentials, Error, Failure, RecordVersion, RedressLayer, StaticHeaders, TokenRecord, TokenSet,
+    TokenStore, dialects,
+};
 
 use super::{hyper, hyper_h2, reqwest, reqwest_h2, send, start};
 

@@ -18,7 +18,7 @@ pub enum Rule {
         /// The share.
         threshold: f64,
     },
-    /// Retries are at most this share of the calls of the last ten seconds (PolicyContext Reliability Engineering, chapter 21;
+    /// Retries are at most this share of the calls of the last ten seconds (Site Reliability Engineering, chapter 21;
     /// Finagle).
     Requests {
         /// The share.

@@ -15,8 +15,8 @@ use redress::layers::{Pace, Refresh};
 use redress::login::{JsonLogin, OAuth2};
 use redress::transport::{Hyper, HyperFuture, Reqwest};
 use redress::{
-    Budget, Budgets, Failure, TokenSet, IdempotencyKey, Limit, MemoryStore, Origin, PaceLayer, RedressLayer, RefreshLayer,
-    CloneBody, ReplayBody, ReplayError, SecretString, TokenRecord, TokenStore,
+    Budget, Budgets, CloneBody, Failure, IdempotencyKey, Limit, MemoryStore, Origin, PaceLayer, RedressLayer,
+    RefreshLayer, ReplayBody, ReplayError, SecretString, TokenRecord, TokenSet, TokenStore,
 };
 use tower::{Layer, Service, ServiceExt};
 

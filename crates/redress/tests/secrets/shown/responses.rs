@@ -1,15 +1,18 @@
 //! What is made of a response: envelopes, verdicts, records and errors.
 
-use std::future::Future;
 use http_body_util::BodyExt;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
+use std::future::Future;
 use std::task::{Context, Waker};
 
-use redress::transport::{Hyper, Reqwest};
-use redress::{Attempt, BackoffLayer, BoxError, Budget, Class, ClassifyLayer, EndReason, Error, Failure, FieldError, Record, RedressLayer, ResponseExt, RetryHint, TransportError, Verdict, dialects};
-use tower::{Layer, Service, ServiceExt};
 use redress::layers::{Backoff, Classify, Envelope, Head, Secrets, Signal, Upstream};
+use redress::transport::{Hyper, Reqwest};
+use redress::{
+    Attempt, BackoffLayer, BoxError, Budget, Class, ClassifyLayer, EndReason, Error, Failure, FieldError, Record,
+    RedressLayer, ResponseExt, RetryHint, TransportError, Verdict, dialects,
+};
+use tower::{Layer, Service, ServiceExt};
 
 use super::{Bare, Shown, bare, dialect};
 use crate::{BODY, both, chain, debug, request, response};
