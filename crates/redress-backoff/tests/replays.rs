@@ -26,7 +26,7 @@ async fn what_was_refreshed_is_sent_again_once_free_of_charge() {
     assert_eq!((response.status().as_u16(), budget.level()), (200, 500));
     let record = response.record().expect("two were sent");
     assert!(!record.attempts()[0].is_resend && record.attempts()[1].is_resend);
-    assert_eq!(record.to_string(), "1 attempt, 401 unauthenticated, 200 success on replay; succeeded");
+    assert_eq!(record.to_string(), "1 attempt, 401 unauthenticated, 200 success on resend; succeeded");
     let marks: Vec<_> = handle.take().iter().map(|got| got.request.extensions().get::<Refreshed>().is_some()).collect();
     assert_eq!(marks, [false, true]);
     let (outcome, times) = run(&layer, request("POST"), vec![refreshed(), refreshed()]).await;

@@ -1,8 +1,13 @@
-//! What a server said when it failed, owned.
+//! The error that a server described in its response.
 
 mod details;
 mod report;
 
+use crate::from_code::FromCode;
+use crate::printable::escaped;
+use crate::record::Record;
+use crate::secrets::Secrets;
+use crate::timed_hint::TimedHint;
 use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -11,22 +16,43 @@ use redress_envelope::{Class, FieldError, Location, Recovery, RetryHint, format_
 use serde_core::ser::{Serialize, SerializeStruct, Serializer};
 
 pub(crate) use self::details::{Details, Locations};
-use crate::printable::escaped;
-use crate::record::Record;
-use crate::secrets::Secrets;
-use crate::verdict::Hint;
 
-/// How many bytes of the response's body are kept for a report.
+/// The maximum number of body bytes that are kept for a report.
 pub(crate) const MAX_BODY: usize = 8 * 1024;
-/// How much of a server's word is shown where a program writes it without being asked.
+/// The maximum number of characters of a server's text in `Display` and `Debug`.
 const MAX_WORD: usize = 64;
 
-/// An error response as its dialect reads it.
+/// An error response, read by its dialect and independent of the response.
 ///
-/// Cheap to clone. Its `Display` and `Debug` show vendor, status and code; what the server wrote for people may hold
+/// Cheap to clone. `Display` and `Debug` show vendor, status and code. Text that the server wrote for people may hold
 /// personal data and is there on request: [`message`](Self::message), [`fields`](Self::fields), [`report`](Self::report).
-/// Serialising it gives all of it.
-#[derive(Clone)]
+/// `Serialize` writes all of it, for a log that may hold such data.
+///
+/// Two errors are equal if all of their parts are, the time of the request included.
+///
+/// # Examples
+/// ```
+/// use http::{Request, Response};
+/// use http_body_util::Full;
+/// use redress_classify::{Class, ClassifyLayer, ResponseExt, dialects};
+/// use tower::{ServiceBuilder, ServiceExt, service_fn};
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let body: &[u8] = br#"{"error":{"code":"E-7","message":"no such cat"},"request_id":"req_1"}"#;
+/// let api = ServiceBuilder::new()
+///     .layer(ClassifyLayer::new(dialects::generic()))
+///     .service(service_fn(|_: Request<String>| async {
+///         Response::builder().status(404).body(Full::new(body))
+///     }));
+/// let response = api.oneshot(Request::get("/cats/7").body(String::new())?).await?;
+/// let error = response.ok_or_api_error().expect_err("a 404");
+/// assert_eq!((error.status(), error.code(), error.message()), (404, Some("E-7"), Some("no such cat")));
+/// assert_eq!((error.class(), error.request_id()), (Class::NotFound, Some("req_1")));
+/// assert!(error.report().contains("GET /cats/7"));
+/// # Ok(()) }
+/// ```
+#[derive(Clone, PartialEq, Eq)]
 pub struct ApiError {
     details: Arc<Details>,
     record: Option<Arc<Record>>,
@@ -37,7 +63,7 @@ impl ApiError {
         Self { details: Arc::new(details), record: None }
     }
 
-    /// Returns the vendor's name as people write it.
+    /// Returns the vendor's name, for people.
     #[must_use]
     pub fn vendor(&self) -> &str {
         &self.details.vendor
@@ -49,131 +75,163 @@ impl ApiError {
         &self.details.dialect
     }
 
-    /// Returns the HTTP status; it can be a success status where the body signals errors.
+    /// Returns the HTTP status. It may be a success status if the body signals the error.
     #[must_use]
     pub fn status(&self) -> u16 {
         self.details.status
     }
 
-    /// Returns what kind of failure it is.
+    /// Returns the class of the failure.
     #[must_use]
     pub fn class(&self) -> Class {
         self.details.class
     }
 
-    /// Returns what to do about it.
+    /// Returns the recovery: what a program can do about the failure.
     #[must_use]
     pub fn recovery(&self) -> Recovery {
         self.details.recovery
     }
 
     /// Returns the vendor's code, verbatim.
+    ///
+    /// [`code_as`](Self::code_as) makes a type of your own from it.
     #[must_use]
     pub fn code(&self) -> Option<&str> {
         self.details.code.as_deref()
     }
 
-    /// Returns the code if the dialect lists it: such a code holds nothing of a request, whatever the server meant by it.
+    /// Returns the code as a type of your own, so that the compiler checks a `match` on it; `None` without a code, and for
+    /// a code that the type does not know.
+    ///
+    /// [`FromCode`] has an example.
+    #[must_use]
+    pub fn code_as<T: FromCode>(&self) -> Option<T> {
+        T::from_code(self.code()?)
+    }
+
+    /// Returns the code if the dialect lists it.
+    ///
+    /// Such a code cannot hold data of the request, so it may be shown and used as a label of a metric.
     #[must_use]
     pub fn known_code(&self) -> Option<&str> {
         self.code().filter(|_| self.details.code_is_known)
     }
 
-    /// Returns the vendor's finer word below the code.
+    /// Returns the vendor's finer code below the code, such as a decline code.
     #[must_use]
     pub fn reason(&self) -> Option<&str> {
         self.details.reason.as_deref()
     }
 
-    /// Returns the vendor's sentence, verbatim. It may hold personal data.
+    /// Returns the vendor's message, verbatim. It may hold personal data.
     #[must_use]
     pub fn message(&self) -> Option<&str> {
         self.details.message.as_deref()
     }
 
-    /// Returns the vendor's name for this one call.
+    /// Returns the vendor's id of this call, which its support asks for.
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
         self.details.request_id.as_deref()
     }
 
-    /// Returns where the code stood.
+    /// Returns the place of the code in the response.
     #[must_use]
     pub fn code_location(&self) -> Option<&Location> {
         self.details.locations.code.as_ref()
     }
 
-    /// Returns where the message stood.
+    /// Returns the place of the message in the response.
     #[must_use]
     pub fn message_location(&self) -> Option<&Location> {
         self.details.locations.message.as_ref()
     }
 
-    /// Returns where the request id stood.
+    /// Returns the place of the request id in the response.
     #[must_use]
     pub fn request_id_location(&self) -> Option<&Location> {
         self.details.locations.request_id.as_ref()
     }
 
-    /// Returns the fields at fault.
+    /// Returns the invalid fields of the request. They may hold personal data.
     #[must_use]
     pub fn fields(&self) -> &[FieldError<'static>] {
         &self.details.fields
     }
 
-    /// Returns advice for the developer, from the dialect; empty when it has none.
+    /// Returns the dialect's advice for the developer; empty if it has none.
     #[must_use]
     pub fn guidance(&self) -> &str {
         &self.details.guidance
     }
 
-    /// Returns the server's request to come back later, as it gave it, with the place where it was read.
+    /// Returns the server's hint on when to come back, as it was given, with its place in the response.
     #[must_use]
     pub fn hint(&self) -> Option<&RetryHint> {
-        self.timed_hint().map(Hint::hint)
+        self.timed_hint().map(TimedHint::hint)
     }
 
-    /// Returns when the server asks to come back, by the caller's clock and uncapped; `None` when it does not ask.
+    /// Returns the time at which the server asks to come back, by the caller's clock and without a cap; `None` without a
+    /// hint.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::{Duration, SystemTime};
+    /// use http::{Method, Response, Uri};
+    /// use redress_classify::{Clock, Verdict, dialects};
+    ///
+    /// let clock = Clock::anchored(SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000));
+    /// let (head, ()) = Response::builder().status(429).header("retry-after", "20").body(())?.into_parts();
+    /// let uri = Uri::from_static("/v1/reports");
+    /// let verdict = Verdict::from_response(&dialects::generic(), &Method::GET, &uri, &head, &clock, &[]).expect("an error");
+    /// let error = verdict.api_error().expect("there was a response");
+    /// let wait = error.retry_at().map(|at| at.duration_since(clock.now()).unwrap_or_default());
+    /// assert!(wait.is_some_and(|wait| wait.as_secs_f64() > 19.0));
+    /// assert!(error.report().contains("20 (retry-after header)"));
+    /// # Ok::<(), http::Error>(())
+    /// ```
     #[must_use]
     pub fn retry_at(&self) -> Option<SystemTime> {
-        self.timed_hint().map(Hint::at)
+        self.timed_hint().map(TimedHint::at)
     }
 
-    /// Returns the record of the attempts; `None` when there was one only. It is there when the error was made by
-    /// [`ok_or_api_error`](crate::ResponseExt::ok_or_api_error), which takes it from the response.
+    /// Returns the record of the attempts; `None` if there was one attempt only.
+    ///
+    /// It is present if the error was made by [`ok_or_api_error`](crate::ResponseExt::ok_or_api_error), which takes it from the
+    /// response.
     #[must_use]
     pub fn record(&self) -> Option<&Record> {
         self.record.as_deref()
     }
 
-    /// Returns why the Refresh layer could not renew the credentials that the server rejected: what failed, and the
-    /// issuer's code if it is a known one.
+    /// Returns the reason why a Refresh layer could not renew the credentials that the server rejected: the failure, and the
+    /// issuer's code if its dialect lists it.
     #[must_use]
     pub fn not_refreshed(&self) -> Option<&str> {
         self.details.not_refreshed.as_deref()
     }
 
-    /// Returns the first 8 KiB of the body, decoded by their charset, with invalid UTF-8 replaced. They may hold personal data.
+    /// Returns the first 8 KiB of the body, decoded by its charset, with invalid UTF-8 replaced. It may hold personal data.
     #[must_use]
     pub fn body(&self) -> &str {
         &self.details.body
     }
 
-    /// Returns what vendors ask for in a support ticket, as an aligned text.
+    /// Returns an aligned text with the facts that vendors ask for in a support ticket.
     ///
-    /// It holds method, path without its query, the time in UTC at which the request was sent, status, code, request id,
-    /// the wait that the server asks for with the place where it was read, why the credentials could not be refreshed,
-    /// and at most 8 KiB of the response's body. It never holds the request's body or any request header, and a
-    /// credential of the Refresh layer that the server quotes is masked. Control characters are escaped, so that a
-    /// hostile body cannot write on a terminal or forge lines of a log.
+    /// It holds method, path without its query, the time in UTC at which the request was sent, status, code, request id, the
+    /// wait that the server asks for and its place in the response, the reason why the credentials could not be refreshed, and
+    /// at most 8 KiB of the response's body. It never holds the request's body or any request header, and a credential of the
+    /// Refresh layer that the server quotes is masked. Control characters are escaped, so that a hostile body cannot write on
+    /// a terminal or forge lines of a log.
     #[must_use]
     pub fn report(&self) -> String {
-        report::of(&self.details)
+        report::write(&self.details)
     }
 
-    /// Returns the error with the secrets masked in all that the server wrote; `None` when it holds none of them.
-    ///
-    /// Class, recovery and hint stay: they were read before.
+    /// Returns the error with the secrets masked in all text from the server; `None` if there are none. Class, recovery and
+    /// hint do not change.
     #[must_use]
     pub fn masked(&self, secrets: &Secrets) -> Option<Self> {
         let details = self.details.masked(secrets);
@@ -197,13 +255,13 @@ impl ApiError {
         self
     }
 
-    /// States that the credentials could not be refreshed, and so what is to be done instead.
-    pub(crate) fn not_refreshed_since(&self, recovery: Recovery, why: String) -> Self {
-        let details = Details { recovery, not_refreshed: Some(why), ..Details::clone(&self.details) };
+    /// Adds the reason why the credentials could not be refreshed, and the recovery that remains.
+    pub(crate) fn with_refresh_failure(&self, recovery: Recovery, reason: String) -> Self {
+        let details = Details { recovery, not_refreshed: Some(reason), ..Details::clone(&self.details) };
         Self { details: Arc::new(details), record: self.record.clone() }
     }
 
-    pub(crate) fn timed_hint(&self) -> Option<&Hint> {
+    pub(crate) fn timed_hint(&self) -> Option<&TimedHint> {
         self.details.hint.as_ref()
     }
 }
@@ -216,7 +274,7 @@ impl fmt::Display for ApiError {
         }
         write!(f, " ({}, {})", self.class(), self.recovery())?;
         match self.not_refreshed() {
-            Some(why) => write!(f, ", not refreshed: {why}"),
+            Some(reason) => write!(f, ", not refreshed: {reason}"),
             None => Ok(()),
         }
     }
@@ -231,8 +289,8 @@ impl fmt::Debug for ApiError {
             .field("code", &self.code().map(|code| escaped(code, MAX_WORD)))
             .field("class", &self.class())
             .field("recovery", &self.recovery());
-        if let Some(why) = self.not_refreshed() {
-            error.field("not_refreshed", &why);
+        if let Some(reason) = self.not_refreshed() {
+            error.field("not_refreshed", &reason);
         }
         error.finish_non_exhaustive()
     }
@@ -240,6 +298,7 @@ impl fmt::Debug for ApiError {
 
 impl std::error::Error for ApiError {}
 
+/// Writes all parts, times as RFC 3339 texts.
 impl Serialize for ApiError {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let details = &*self.details;

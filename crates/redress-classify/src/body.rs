@@ -1,4 +1,4 @@
-//! A response body of which a part was read and is given back.
+//! A response body that gives back the frames that were read from it.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -8,53 +8,55 @@ use std::task::{Context, Poll, ready};
 use bytes::Buf;
 use http_body::{Frame, SizeHint};
 
-/// How many frames may be held beside one for every 16 bytes: a frame costs memory even when it is empty.
+/// The maximum number of held frames, beside one for every 16 bytes. A frame takes memory even if it is empty.
 const SPARE_FRAMES: u64 = 65_536;
 
 /// The body of a response that came through [`Classify`](crate::Classify).
 ///
-/// It yields the very frames of the body below, trailers and errors included, however much of it was read, and its
-/// size hint is exact whenever the body's below is.
+/// It gives the frames of the inner body unchanged, trailers and errors included, however much of it was read for the
+/// verdict. Its size hint is exact if that of the inner body is.
 pub struct Body<R: http_body::Body> {
-    held: Held<R::Data>,
-    /// An error that came while the body was read, after the held frames.
+    held: HeldFrames<R::Data>,
+    /// An error of the inner body, which comes after the held frames.
     error: Option<R::Error>,
-    /// `None` once the body below has ended or failed.
+    /// The inner body; `None` once it has ended or failed.
     rest: Option<R>,
 }
 
-/// Frames that were read. One frame of data, which is the usual case, needs no allocation; a response moves through many
-/// hands, so the others, and trailers, are elsewhere.
-pub(crate) struct Held<D> {
+/// The frames that were read. A single frame of data, the usual case, needs no allocation.
+pub(crate) struct HeldFrames<D> {
     first: Option<D>,
-    #[allow(clippy::box_collection, reason = "a pointer in place of a deque: every response moves through many hands")]
+    #[allow(
+        clippy::box_collection,
+        reason = "a pointer instead of a deque keeps the response small, which every layer moves"
+    )]
     more: Option<Box<VecDeque<Frame<D>>>>,
     bytes: u64,
 }
 
 impl<R: http_body::Body> Body<R> {
-    /// Takes a body of which nothing was read.
+    /// Wraps a body from which nothing was read.
     pub(crate) fn untouched(body: R) -> Self {
-        Self { held: Held::new(), error: None, rest: Some(body) }
+        Self { held: HeldFrames::new(), error: None, rest: Some(body) }
     }
 
-    /// Whether all of the body was read, and it did not break off.
+    /// Returns `true` if the body was read to its end without an error.
     pub(crate) fn is_whole(&self) -> bool {
         self.rest.is_none() && self.error.is_none()
     }
 
-    /// Takes the error with which it broke off while it was read.
+    /// Takes the error that ended the reading, if there was one.
     pub(crate) fn take_error(&mut self) -> Option<R::Error> {
         self.error.take()
     }
 
-    pub(crate) fn held(&self) -> &Held<R::Data> {
+    pub(crate) fn held(&self) -> &HeldFrames<R::Data> {
         &self.held
     }
 }
 
 impl<R: http_body::Body + Unpin> Body<R> {
-    /// Reads one more frame and holds it; `false` when there is nothing left to read.
+    /// Reads and holds one frame; returns `false` at the end of the body.
     pub(crate) fn poll_hold(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         let Some(rest) = self.rest.as_mut().filter(|rest| !rest.is_end_stream()) else {
             self.rest = None;
@@ -73,7 +75,7 @@ impl<R: http_body::Body + Unpin> Body<R> {
     }
 }
 
-/// Neither frames nor errors are ever pinned.
+// Frames and errors are never pinned.
 impl<R: http_body::Body + Unpin> Unpin for Body<R> {}
 
 impl<R: http_body::Body + Unpin> http_body::Body for Body<R> {
@@ -99,7 +101,7 @@ impl<R: http_body::Body + Unpin> http_body::Body for Body<R> {
     }
 
     fn size_hint(&self) -> SizeHint {
-        // Of a body that broke off nobody knows how long it was to be.
+        // The length of a body that failed is unknown.
         let unknown = || if self.error.is_some() { SizeHint::default() } else { SizeHint::with_exact(0) };
         let rest = self.rest.as_ref().map_or_else(unknown, R::size_hint);
         let mut hint = SizeHint::new();
@@ -117,7 +119,7 @@ impl<R: http_body::Body> fmt::Debug for Body<R> {
     }
 }
 
-impl<D> Held<D> {
+impl<D> HeldFrames<D> {
     const fn new() -> Self {
         Self { first: None, more: None, bytes: 0 }
     }
@@ -126,7 +128,7 @@ impl<D> Held<D> {
         self.bytes
     }
 
-    /// Whether more is held than so many bytes, or many more frames than an honest server makes of them.
+    /// Returns `true` if more bytes are held than `bytes`, or far more frames than a server makes of them.
     pub(crate) fn exceeds(&self, bytes: u64) -> bool {
         let more = self.more.as_ref().map_or(0, |more| more.len() as u64);
         self.bytes > bytes || more > SPARE_FRAMES + self.bytes / 16
@@ -136,7 +138,7 @@ impl<D> Held<D> {
         self.first.is_none() && self.more.as_ref().is_none_or(|more| more.is_empty())
     }
 
-    /// Returns the data of the frame that came last; `None` if that was something else.
+    /// Returns the data of the last frame; `None` if it is not a data frame.
     pub(crate) fn last(&self) -> Option<&D> {
         match self.more.as_ref().and_then(|more| more.back()) {
             Some(frame) => frame.data_ref(),
@@ -144,14 +146,14 @@ impl<D> Held<D> {
         }
     }
 
-    /// Returns the data of all frames.
+    /// Returns the data of all data frames.
     pub(crate) fn data(&self) -> impl Iterator<Item = &D> {
         let more = self.more.iter().flat_map(|more| more.iter());
         self.first.iter().chain(more.filter_map(Frame::data_ref))
     }
 }
 
-impl<D: Buf> Held<D> {
+impl<D: Buf> HeldFrames<D> {
     fn push(&mut self, frame: Frame<D>) {
         self.bytes = self.bytes.saturating_add(frame.data_ref().map_or(0, |data| data.remaining() as u64));
         let frame = if self.is_empty() { frame.into_data().map(|data| self.first = Some(data)) } else { Err(frame) };
@@ -170,8 +172,8 @@ impl<D: Buf> Held<D> {
     }
 }
 
-/// Returns the bytes of a buffer without consuming it; `None` when they do not lie in one piece, which no HTTP client's
-/// frames do.
+/// Returns the bytes of a buffer without consuming it; `None` if they are not contiguous, which the frames of HTTP clients
+/// are.
 pub(crate) fn bytes_of<D: Buf>(data: &D) -> Option<&[u8]> {
     Some(data.chunk()).filter(|chunk| chunk.len() == data.remaining())
 }

@@ -1,4 +1,4 @@
-//! The one clock that every layer is given: it tells the wall-clock time of an instant.
+//! The clock of all layers, which converts an instant to a wall-clock time.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,15 +6,15 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
-/// Tells the wall-clock time of an instant of tokio's clock.
+/// Converts instants of tokio's clock to wall-clock times.
 ///
-/// Delays are counted by tokio's clock, which is monotonic: a wall clock that is set back or forward moves no deadline and
-/// no wait. The wall clock is read whenever an absolute time is told, such as
-/// [`retry_at`](crate::Verdict::retry_at), or compared with one; so these are right after the clock was set, and after the
-/// machine slept, during which the monotonic clock may stand still. A success at the first try does not read it.
+/// All delays are measured by tokio's clock, which is monotonic: setting the wall clock moves no deadline and no wait. The
+/// wall clock is read only where an absolute time is returned, such as [`retry_at`](crate::Verdict::retry_at), or compared
+/// with one, and it is read anew each time. So these times stay right after the clock was set, and after the machine was
+/// suspended, during which the monotonic clock may stop. A success at the first attempt does not read it.
 ///
-/// A test sets it for all layers: [`anchored`](Self::anchored) moves the calendar with tokio's paused clock, and
-/// [`from_fn`](Self::from_fn) moves it freely.
+/// A test gives one clock to all layers: [`anchored`](Self::anchored) moves with tokio's paused clock, and
+/// [`from_fn`](Self::from_fn) moves freely.
 ///
 /// # Examples
 /// ```
@@ -38,33 +38,52 @@ pub struct Clock {
 
 #[derive(Clone)]
 enum Source {
+    /// The system's clock.
     System,
-    Anchored { instant: Instant, wall: SystemTime },
+    /// It shows `wall` at `instant`, and moves with tokio's clock.
+    Anchored {
+        instant: Instant,
+        wall: SystemTime,
+    },
     Function(Arc<dyn Fn() -> SystemTime + Send + Sync>),
 }
 
 impl Clock {
-    /// Returns the system's clock. Nothing else in these crates reads it.
+    /// Returns the system's clock. It is the default of all layers, and the only place of these crates that reads it.
     #[must_use]
     pub const fn system() -> Self {
         Self { source: Source::System }
     }
 
-    /// Returns a clock that shows this time now and goes on with tokio's clock, paused or not.
+    /// Returns a clock that shows `wall` now and moves with tokio's clock, which a test may pause.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::{Duration, SystemTime};
+    /// use redress_classify::Clock;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+    /// let clock = Clock::anchored(wall);
+    /// tokio::time::advance(Duration::from_secs(60)).await;
+    /// assert_eq!(clock.now(), wall + Duration::from_secs(60));
+    /// # }
+    /// ```
     #[must_use]
     pub fn anchored(wall: SystemTime) -> Self {
         Self { source: Source::Anchored { instant: Instant::now(), wall } }
     }
 
-    /// Returns a clock that shows what this function returns, which is called for each reading.
+    /// Returns a clock that calls a function for each reading.
     ///
-    /// It must not block. What it returns may jump in either direction.
+    /// The function must not block. Its time may jump in either direction.
     #[must_use]
     pub fn from_fn(wall: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         Self { source: Source::Function(Arc::new(wall)) }
     }
 
-    /// Returns the wall-clock time of now.
+    /// Returns the current wall-clock time.
     #[must_use]
     #[allow(clippy::disallowed_methods, reason = "this is the edge that reads the wall clock")]
     pub fn now(&self) -> SystemTime {
@@ -75,7 +94,7 @@ impl Clock {
         }
     }
 
-    /// Returns the wall-clock time of an instant: that of now, and the time between now and the instant.
+    /// Returns the wall-clock time of an instant: the current one, less or plus the time between now and the instant.
     #[must_use]
     pub fn wall(&self, instant: Instant) -> SystemTime {
         match &self.source {
@@ -84,7 +103,7 @@ impl Clock {
         }
     }
 
-    /// Returns the wall-clock time of so long after an instant; one too far to write is the end of the year 9999.
+    /// Returns the wall-clock time of `delay` after an instant, at most the end of the year 9999.
     #[must_use]
     pub fn wall_after(&self, instant: Instant, delay: Duration) -> SystemTime {
         add(self.wall(instant), delay)
@@ -102,14 +121,14 @@ impl fmt::Debug for Clock {
     }
 }
 
-/// Returns the time of `instant` when that of `anchor` is `wall`.
+/// Returns the wall-clock time of `instant`, given that of `anchor`.
 fn shifted(wall: SystemTime, anchor: Instant, instant: Instant) -> SystemTime {
     let after = instant.saturating_duration_since(anchor);
     let before = anchor.saturating_duration_since(instant);
     add(wall, after).checked_sub(before).unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
-/// Adds a delay to a time, stopping at the end of the year 9999.
+/// Adds a delay to a time, up to the end of the year 9999, which is the last that RFC 3339 can write.
 pub(crate) fn add(time: SystemTime, delay: Duration) -> SystemTime {
     let last = SystemTime::UNIX_EPOCH + Duration::from_secs(253_402_300_799);
     time.checked_add(delay).map_or(last, |sum| sum.min(last))
@@ -122,7 +141,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn dates_move_with_the_paused_clock() {
+    async fn an_anchored_clock_moves_with_the_paused_clock() {
         let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000);
         let clock = Clock::anchored(wall);
         let start = Instant::now();
@@ -134,7 +153,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn every_time_is_told_by_the_wall_clock_of_now() {
+    async fn instants_convert_by_the_current_wall_clock() {
         let minute = Duration::from_secs(60);
         let wall = Arc::new(Mutex::new(SystemTime::UNIX_EPOCH));
         let read = Arc::clone(&wall);

@@ -1,4 +1,4 @@
-//! The one error of the whole stack.
+//! The error type of all layers.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -7,15 +7,30 @@ use std::time::SystemTime;
 use redress_envelope::{Class, Recovery};
 
 use crate::BoxError;
+use crate::phase::Phase;
 use crate::record::{EndReason, Record};
 use crate::secrets::{Secrets, quoted};
 use crate::transport::{TransportError, find, is_timeout, phase_of};
-use crate::verdict::{Phase, Verdict};
+use crate::verdict::Verdict;
 
-/// Why a call ended without a response to return.
+/// The error of a call that ended without a response.
 ///
-/// A response in hand is always returned, whatever its status; this error is for the calls that have none: the
-/// transport failed, the deadline passed, or no credentials could be obtained.
+/// A response is always returned as `Ok`, whatever its status, and
+/// [`ok_or_api_error`](crate::ResponseExt::ok_or_api_error) turns an error response into an
+/// [`ApiError`](crate::ApiError). This type is for the other cases: the transport failed, the deadline passed, a rate limit
+/// would have delayed the call for too long, or no credentials could be obtained.
+///
+/// All layers of the stack return this one type, so its predicates hold whichever layer failed.
+///
+/// # Examples
+/// ```
+/// use redress_classify::{Class, Error, Phase, TransportError};
+///
+/// let error = Error::from_inner(TransportError::connect("connection refused").into());
+/// assert!(error.is_transport() && error.is_connect() && !error.is_timeout());
+/// assert_eq!((error.class(), error.phase()), (Class::Unavailable, Phase::NotSent));
+/// assert_eq!(error.to_string(), "could not send the request");
+/// ```
 pub struct Error {
     inner: Box<Inner>,
 }
@@ -25,7 +40,7 @@ struct Inner {
     verdict: Verdict,
     retry_at: Option<SystemTime>,
     record: Option<Record>,
-    /// The part of the source that is printed with the error.
+    /// The text about the source that `Display` shows.
     detail: Option<String>,
     source: Option<BoxError>,
 }
@@ -39,7 +54,10 @@ enum Kind {
 }
 
 impl Error {
-    /// Takes an error from below: one that already is an `Error` stays itself, any other is the transport's.
+    /// Converts the error of an inner service: one that already is an `Error` is returned as it is, any other is an error of
+    /// the transport.
+    ///
+    /// The [phase](Self::phase) of the latter is that of the [`TransportError`] among its sources, see there.
     #[must_use]
     pub fn from_inner(error: BoxError) -> Self {
         match error.downcast::<Self>() {
@@ -51,7 +69,7 @@ impl Error {
         }
     }
 
-    /// Takes an error of a service that was not ready: nothing was sent.
+    /// Converts the error of an inner service that failed in `poll_ready`: the request was not sent.
     #[must_use]
     pub fn not_ready(error: BoxError) -> Self {
         match error.downcast::<Self>() {
@@ -60,13 +78,15 @@ impl Error {
         }
     }
 
-    /// States that the deadline passed while an attempt was in flight or about to begin.
+    /// Creates the error of a call whose deadline passed, with the phase that its attempt had reached.
     #[must_use]
     pub fn deadline(phase: Phase) -> Self {
         Self::new(Kind::Deadline, Verdict::unanswered(Class::Unavailable, Recovery::Retry, phase), None)
     }
 
-    /// States that no credentials could be obtained for the request; nothing was sent. `retry_at` is when to try again.
+    /// Creates the error of a call for which no credentials could be obtained; the request was not sent.
+    ///
+    /// `retry_at` is the time at which the next login or refresh may be tried.
     #[must_use]
     pub fn credentials(class: Class, source: BoxError, retry_at: Option<SystemTime>) -> Self {
         let verdict = Verdict::unanswered(class, class.default_recovery(), Phase::NotSent);
@@ -75,7 +95,19 @@ impl Error {
         error
     }
 
-    /// States that a call could not have its turn in time; nothing was sent. `retry_at` is when its turn would come.
+    /// Creates the error of a call that would wait too long for a cool-down or a rate limit; the request was not sent.
+    ///
+    /// `retry_at` is the time at which the request could be sent.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::SystemTime;
+    /// use redress_classify::{Class, Error};
+    ///
+    /// let error = Error::paced(SystemTime::UNIX_EPOCH);
+    /// assert!(error.is_paced() && error.class() == Class::RateLimited);
+    /// assert_eq!(error.retry_at(), Some(SystemTime::UNIX_EPOCH));
+    /// ```
     #[must_use]
     pub fn paced(retry_at: SystemTime) -> Self {
         let verdict = Verdict::unanswered(Class::RateLimited, Recovery::Retry, Phase::NotSent);
@@ -84,7 +116,7 @@ impl Error {
         error
     }
 
-    /// Says that an earlier attempt of the same call may have been processed, though the last one was not sent.
+    /// Sets the phase to [`Phase::MaybeProcessed`], for a call whose last attempt was not sent but an earlier one was.
     #[must_use]
     pub fn maybe_processed(mut self) -> Self {
         let verdict = &self.inner.verdict;
@@ -92,24 +124,24 @@ impl Error {
         self
     }
 
-    /// Adds the record of every attempt.
+    /// Adds the record of the attempts.
     #[must_use]
     pub fn with_record(mut self, record: Record) -> Self {
         self.inner.record = Some(record);
         self
     }
 
-    /// Adds what `Display` tells of the source. It is shown wherever the error is: it must hold no secret.
+    /// Adds a text about the source to `Display`. It is shown wherever the error is: it must hold no secret.
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
         self.inner.detail = Some(detail.into());
         self
     }
 
-    /// Masks the secrets in all that a server may have written: the record of the attempts, and the texts of the sources.
+    /// Masks the secrets in all text that a server may have written: in the record of the attempts, and in the sources.
     ///
-    /// A source whose `Display` or `Debug` holds a secret is replaced, with the sources below it, by errors that print the
-    /// same texts masked. Of their types [`TransportError`] and [`io::Error`](std::io::Error) stay.
+    /// A source whose `Display` or `Debug` holds a secret is replaced, with the sources below it, by errors that print the same
+    /// texts masked. Of their types [`TransportError`] and [`io::Error`](std::io::Error) are kept.
     #[must_use]
     pub fn masked(mut self, secrets: &Secrets) -> Self {
         if let Some(record) = self.inner.record.as_ref().and_then(|record| record.masked(secrets)) {
@@ -119,73 +151,73 @@ impl Error {
         self
     }
 
-    /// Returns what the failure means.
+    /// Returns the verdict about the failure.
     #[must_use]
     pub fn verdict(&self) -> &Verdict {
         &self.inner.verdict
     }
 
-    /// Returns what kind of failure it is.
+    /// Returns the class of the failure.
     #[must_use]
     pub fn class(&self) -> Class {
         self.verdict().class()
     }
 
-    /// Returns what to do about it.
+    /// Returns the recovery: what a program can do about the failure.
     #[must_use]
     pub fn recovery(&self) -> Recovery {
         self.verdict().recovery()
     }
 
-    /// Returns how far the call got: the furthest that any of its attempts may have got.
+    /// Returns the furthest phase that any attempt of the call may have reached.
     #[must_use]
     pub fn phase(&self) -> Phase {
         self.verdict().phase()
     }
 
-    /// Returns when to try again, if anybody said so.
+    /// Returns the time at which to try again, if it is known.
     #[must_use]
     pub fn retry_at(&self) -> Option<SystemTime> {
         self.inner.retry_at.or_else(|| self.verdict().retry_at())
     }
 
-    /// Returns the record of every attempt, if a Backoff layer made one.
+    /// Returns the record of the attempts, if a Backoff layer is part of the stack.
     #[must_use]
     pub fn record(&self) -> Option<&Record> {
         self.inner.record.as_ref()
     }
 
-    /// Whether the transport failed: no response came, or none in time.
+    /// Returns `true` if the transport failed: there was no response, or none in time.
     #[must_use]
     pub fn is_transport(&self) -> bool {
         self.inner.kind == Kind::Transport
     }
 
-    /// Whether an attempt, or its connection, took longer than its own timeout.
+    /// Returns `true` if an attempt or its connection exceeded its own timeout.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         self.inner.source.as_deref().is_some_and(|source| is_timeout(source))
     }
 
-    /// Whether no connection was made.
+    /// Returns `true` if no connection was made.
     #[must_use]
     pub fn is_connect(&self) -> bool {
         self.transport_error().is_some_and(TransportError::is_connect)
     }
 
-    /// Whether the deadline of the whole call passed.
+    /// Returns `true` if the deadline of the call passed.
     #[must_use]
     pub fn is_deadline(&self) -> bool {
         self.inner.kind == Kind::Deadline
     }
 
-    /// Whether no credentials could be obtained.
+    /// Returns `true` if no credentials could be obtained.
     #[must_use]
     pub fn is_credentials(&self) -> bool {
         self.inner.kind == Kind::Credentials
     }
 
-    /// Whether the call was held back and its turn would have come too late.
+    /// Returns `true` if the call would have waited too long for a cool-down or a rate limit.
     #[must_use]
     pub fn is_paced(&self) -> bool {
         self.inner.kind == Kind::Paced
@@ -209,15 +241,15 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match (self.inner.kind, self.phase()) {
-            (Kind::Transport, Phase::NotSent) => "the request could not be sent",
-            (Kind::Transport, _) => "the request may have been processed, but no response came",
-            (Kind::Deadline, Phase::NotSent) => "the deadline passed before the request was sent",
-            (Kind::Deadline, _) => "the deadline passed, and the request may have been processed",
-            (Kind::Paced, _) => "the request was held back: its turn would come too late",
+            (Kind::Transport, Phase::NotSent) => "could not send the request",
+            (Kind::Transport, _) => "no response, and the request may have been processed",
+            (Kind::Deadline, Phase::NotSent) => "deadline exceeded before the request was sent",
+            (Kind::Deadline, _) => "deadline exceeded, and the request may have been processed",
+            (Kind::Paced, _) => "rate-limit wait is too long: the request was not sent",
             (Kind::Credentials, _) => "could not obtain credentials",
         })?;
         match &self.inner.record {
-            // The stop would say the same again.
+            // The reason of the end would repeat the text.
             Some(record) if self.is_credentials() && record.end_reason() == EndReason::Credentials => {
                 f.write_str(" (")?;
                 record.write_attempts(f)?;

@@ -1,31 +1,31 @@
-//! Parts of a response that are errors of their own: events of a stream, results of a batch.
+//! Verdicts about parts of a response: events of a stream and results of a batch.
 
 use std::time::SystemTime;
 
 use http::{HeaderMap, Method, Response, StatusCode, Uri, response};
 use redress_envelope::{Decision, Dialect, Head, Signal};
-use tokio::time::Instant;
 
 use crate::clock::Clock;
-use crate::future::MAX_ERROR;
-use crate::meaning::{Call, Receipt, Seen, judge};
+use crate::judge::{ReadBody, RequestLine, Times, judge};
+use crate::reading::MAX_ERROR;
 use crate::verdict::Verdict;
 
-/// The name of an event that has none (HTML standard, section 9.2.6).
+/// The name of an event without a name (HTML standard, section 9.2.6).
 const UNNAMED: &str = "message";
 
 impl Verdict {
-    /// Judges one server-sent event, or one line of a stream of JSON lines; `None` if it is not an error.
+    /// Reads the verdict from one server-sent event, or from one line of a stream of JSON lines; `None` if it is not an
+    /// error.
     ///
-    /// The response has begun as a success, and `head` is its head. `event` is the value of the event's `event` field, `None`
-    /// where it has none and for a line; `data` is its data, or the line. An event that is named `error` is an error in every
-    /// dialect. Any other one is an error if an error rule of the dialect holds that is for events (`when = { event = "*" }`)
-    /// or for any response.
+    /// `head` is the head of the response, which began as a success. `event` is the value of the event's `event` field;
+    /// `None` if there is no such field, and for a line. `data` is the data of the event, or the line. An event named
+    /// `error` is an error in every dialect. Any other is one if an error rule of the dialect matches that is for events
+    /// (`when = { event = "*" }`) or for any response.
     ///
-    /// At most 64 KiB of the data are read. It takes one pass over the data of an event that is not an error, and less where
-    /// the dialect's rules allow it; nothing is allocated. The request may have been processed,
-    /// [`is_maybe_processed`](Self::is_maybe_processed): whether it is sent again is the caller's decision. Credentials that the
-    /// service quotes are masked by [`masked`](Self::masked), as a Refresh layer does it, not here.
+    /// At most 64 KiB of the data are read, in one pass, and less if the rules of the dialect allow it; an event that is
+    /// not an error allocates nothing. The request may have been processed
+    /// ([`is_maybe_processed`](Self::is_maybe_processed)): whether to send it again is the caller's decision. Credentials
+    /// that the service quotes are masked by [`masked`](Self::masked), as a Refresh layer does it, not here.
     ///
     /// # Examples
     /// ```
@@ -56,21 +56,22 @@ impl Verdict {
         data: &[u8],
     ) -> Option<Self> {
         let event = Some(event.filter(|name| !name.is_empty()).unwrap_or(UNNAMED));
-        let call = Call::new(method, uri);
+        let request = RequestLine::new(method, uri);
         let (piece, whole) = bounded(data);
-        let about = Head { event, ..call.head(head, SystemTime::UNIX_EPOCH) };
+        let about = Head { event, ..request.head(head, SystemTime::UNIX_EPOCH) };
         let mut signal = Signal::new(dialect, &about);
         if signal.feed(piece) != Decision::Error {
             return None;
         }
-        judge(dialect, &call, head, received_now(clock), &Seen { pieces: vec![piece], whole, event })
+        judge(dialect, &request, head, Times::now(clock), &ReadBody { pieces: vec![piece], whole, event })
     }
 
-    /// Judges one result of a batch by its own status, headers and body; `None` if its status is not that of an error.
+    /// Reads the verdict from one result of a batch, by its own status, headers and body; `None` if its status is not that
+    /// of an error.
     ///
-    /// `headers` are those that the batch states for this result, such as its `Retry-After`; an empty map where it states
-    /// none. `item` is the JSON that the dialect would find in the body of a single response. At most 64 KiB of it are read.
-    /// A result without a status is judged by the one that fits: 400 where the batch says that the caller is at fault, else
+    /// `headers` are those that the batch states for this result, such as its `Retry-After`; an empty map if it states
+    /// none. `item` is the JSON that the dialect would find in the body of a single response; at most 64 KiB of it are
+    /// read. For a result without a status pass the closest one: 400 if the batch says that the caller is at fault, else
     /// 500.
     ///
     /// # Examples
@@ -105,18 +106,13 @@ impl Verdict {
         let (mut head, ()) = Response::new(()).into_parts();
         (head.status, head.headers) = (status, headers.clone());
         let (piece, whole) = bounded(item);
-        let seen = Seen { pieces: vec![piece], whole, event: None };
-        judge(dialect, &Call::new(method, uri), &head, received_now(clock), &seen)
+        let body = ReadBody { pieces: vec![piece], whole, event: None };
+        judge(dialect, &RequestLine::new(method, uri), &head, Times::now(clock), &body)
     }
 }
 
-/// Returns as much of a part of a response as is read of a whole one, and whether that is all of it.
+/// Cuts a part of a response to the length that is read of a whole one; also returns whether nothing was cut.
 fn bounded(bytes: &[u8]) -> (&[u8], bool) {
     let limit = usize::try_from(MAX_ERROR).unwrap_or(usize::MAX);
     bytes.get(..limit).map_or((bytes, true), |head| (head, head.len() == bytes.len()))
-}
-
-fn received_now(clock: &Clock) -> Receipt<'_> {
-    let now = Instant::now();
-    Receipt { clock, sent: now, at: now }
 }

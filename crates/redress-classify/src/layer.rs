@@ -1,87 +1,83 @@
-//! The layer and its settings.
+//! The layer, with a setter for each of its settings.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use redress_envelope::Dialect;
-use tokio::time::Instant;
 use tower_layer::Layer;
 
 use crate::clock::Clock;
-use crate::deadline::Deadline;
 use crate::service::Classify;
+use crate::settings::Settings;
 
-/// How long a success is held: an error envelope is short and comes in one piece right behind its head, and the retries of
-/// TCP that a lost segment needs take 1 s and 2 s.
-const HOLD_TIMEOUT: Duration = Duration::from_secs(5);
-/// How much earlier than the deadline a hold ends, so that the response gets up in time; timers count in milliseconds.
-const MAX_MARGIN: Duration = Duration::from_millis(50);
-
-/// Makes [`Classify`] services that read errors in one dialect.
+/// A layer that makes [`Classify`] services, which read the errors of one dialect.
 ///
-/// It belongs right above the transport, and above decompression: a compressed error cannot be read.
+/// Put it right above the transport, and above decompression: a compressed error cannot be read. Clones share their
+/// settings.
 ///
 /// # Examples
 /// ```
 /// use redress_classify::{ClassifyLayer, dialects};
 ///
-/// let layer = ClassifyLayer::new(dialects::veridia());
+/// use std::time::Duration;
+///
+/// let layer = ClassifyLayer::new(dialects::veridia()).hold_timeout(Duration::from_secs(1));
+/// assert!(format!("{layer:?}").contains("hold_timeout: Some(1s)"));
 /// ```
 #[derive(Clone, Debug)]
 pub struct ClassifyLayer {
     settings: Arc<Settings>,
 }
 
-#[derive(Clone, Debug)]
-pub(crate) struct Settings {
-    pub(crate) dialect: Dialect,
-    pub(crate) clock: Clock,
-    hold_timeout: Option<Duration>,
-    attempt_timeout: Option<Duration>,
-    deadline: Option<Duration>,
-}
-
 impl ClassifyLayer {
-    /// Reads errors in this dialect, by the system's clock.
+    /// Creates a layer that reads errors in this dialect.
+    ///
+    /// Successes are held for the dialect's time or 5 s, and the clock is the system's.
     #[must_use]
     pub fn new(dialect: Dialect) -> Self {
-        let settings =
-            Settings { dialect, clock: Clock::system(), hold_timeout: None, attempt_timeout: None, deadline: None };
-        Self { settings: Arc::new(settings) }
+        Self { settings: Arc::new(Settings::new(dialect)) }
     }
 
-    /// Sets how long a success is held at most while its body may still signal an error, or hold a hint that the dialect
-    /// declares for successes; the default is the dialect's, or else 5 s.
+    /// Sets the maximum time for which a success is held while its body may still signal an error, or hold a hint that the
+    /// dialect declares for successes. The default is the dialect's time, or else 5 s.
     ///
-    /// It counts from the head of the response. When it ends, the response is handed up as the success that its status
-    /// says, with an event. With `Duration::ZERO` only what arrives together with the head is looked at.
+    /// It counts from the head of the response. When it ends, the response is returned as the success that its status says, with
+    /// a `tracing` event. With `Duration::ZERO` only the frames that arrive together with the head are read.
+    ///
+    /// The default covers the retransmissions of TCP that one lost segment needs, after 1 s and 2 s: an error envelope is short
+    /// and follows its head at once.
     #[must_use]
     pub fn hold_timeout(self, timeout: Duration) -> Self {
         self.set(|settings| settings.hold_timeout = Some(timeout))
     }
 
-    /// Sets how long the layer below lets an attempt take: a hold ends within that time, too.
+    /// Tells the layer how long an attempt may take, so that a hold ends within that time. It does not end the attempt.
     ///
-    /// It cuts no attempt itself. A head that comes later than that, such as one after a long upload, begins a hold of at
-    /// most this length.
+    /// A head that arrives later, such as one after a long upload, begins a hold of at most this length.
     #[must_use]
     pub fn attempt_timeout(self, timeout: Duration) -> Self {
         self.set(|settings| settings.attempt_timeout = Some(timeout))
     }
 
-    /// Sets how long a call may take in all: a hold ends shortly before, so that the response in hand is not lost.
+    /// Tells the layer how long a call may take, so that a hold ends before and the response is not lost. It does not end the
+    /// call.
     ///
-    /// It cuts no call itself. A request's own [`Deadline`], in its extensions, takes its place; without one it counts
-    /// from when the request came to this layer. The hold ends a tenth of the time left earlier, at most 50 ms.
+    /// The time counts from the call of this service, and a request's own [`Deadline`](crate::Deadline) replaces it. The hold
+    /// ends earlier by a tenth of the time left, at most 50 ms.
     #[must_use]
     pub fn deadline(self, deadline: Duration) -> Self {
         self.set(|settings| settings.deadline = Some(deadline))
     }
 
-    /// Sets the clock, for tests.
+    /// Sets the clock. Tests use it; the default is the system's clock.
     #[must_use]
     pub fn clock(self, clock: Clock) -> Self {
         self.set(|settings| settings.clock = clock)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     fn set(mut self, set: impl FnOnce(&mut Settings)) -> Self {
@@ -90,66 +86,10 @@ impl ClassifyLayer {
     }
 }
 
-impl Settings {
-    /// Returns how long a success may be held whose request was sent at `sent` and whose head came at `head`.
-    pub(crate) fn hold(&self, sent: Instant, head: Instant, deadline: Option<Deadline>) -> Duration {
-        let spent = head.saturating_duration_since(sent);
-        let mut hold = self.hold_timeout.or_else(|| self.dialect.hold_timeout()).unwrap_or(HOLD_TIMEOUT);
-        if let Some(timeout) = self.attempt_timeout {
-            let left = timeout.saturating_sub(spent);
-            hold = hold.min(if left.is_zero() { timeout } else { left });
-        }
-        let own = deadline.map(|deadline| deadline.instant().saturating_duration_since(head));
-        if let Some(left) = own.or_else(|| Some(self.deadline?.saturating_sub(spent))) {
-            hold = hold.min(left.saturating_sub(MAX_MARGIN.min(left / 10)));
-        }
-        hold
-    }
-}
-
 impl<S> Layer<S> for ClassifyLayer {
     type Service = Classify<S>;
 
     fn layer(&self, inner: S) -> Classify<S> {
         Classify::new(inner, Arc::clone(&self.settings))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::dialects;
-
-    #[tokio::test(start_paused = true)]
-    async fn a_hold_ends_within_its_own_time_the_attempt_and_the_deadline() {
-        let ms = Duration::from_millis;
-        let sent = Instant::now();
-        for (attempt, deadline, own, head, expected) in [
-            (None, None, None, 0, 5_000),
-            (None, None, None, 90_000, 5_000),
-            (Some(60_000), None, None, 0, 5_000),
-            (Some(60_000), None, None, 58_000, 2_000),
-            (Some(1_000), None, None, 0, 1_000),
-            (Some(1_000), None, None, 900, 100),
-            // An upload made progress for longer than the timeout.
-            (Some(1_000), None, None, 90_000, 1_000),
-            (Some(60_000), None, None, 90_000, 5_000),
-            (None, Some(30_000), None, 0, 5_000),
-            (None, Some(2_000), None, 0, 1_950),
-            (None, Some(2_000), None, 1_000, 950),
-            (None, Some(2_000), None, 1_900, 90),
-            (None, Some(2_000), None, 2_000, 0),
-            (None, Some(2_000), None, 9_000, 0),
-            (None, Some(30_000), Some(1_000), 0, 950),
-            (None, Some(1_000), Some(30_000), 0, 5_000),
-            (Some(1_000), Some(3_000), Some(2_000), 0, 1_000),
-        ] {
-            let mut layer = ClassifyLayer::new(dialects::vlens());
-            layer = attempt.map_or(layer.clone(), |timeout| layer.attempt_timeout(ms(timeout)));
-            layer = deadline.map_or(layer.clone(), |deadline| layer.deadline(ms(deadline)));
-            let own = own.map(|own| Deadline::new(sent + ms(own)));
-            let hold = layer.settings.hold(sent, sent + ms(head), own);
-            assert_eq!(hold, ms(expected), "{attempt:?} {deadline:?} {own:?}, head after {head} ms");
-        }
     }
 }

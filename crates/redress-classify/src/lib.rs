@@ -1,14 +1,23 @@
-//! Says what a response means: a tower layer that reads errors and stamps them with a [`Verdict`].
+//! A tower layer that reads error responses, and attaches their meaning as a [`Verdict`].
 //!
-//! [`Classify`] sits right above the transport. On the way down it touches nothing. On the way up it looks at the
-//! head of the response; only of an error, or of a success that might be an error by its body, does it read a bounded
-//! part, and it hands the body up byte for byte all the same. The layers above read the verdict and never the body.
+//! Every HTTP API reports failures in its own format. A [`Dialect`] describes one format as data; [`Classify`] reads
+//! responses with it and says what a failure means: its [`Class`], the [`Recovery`], the time to come back. It sits right
+//! above the transport. It passes requests on unchanged, and returns each response with its body byte for byte. Only of an
+//! error, or of a success that its body may turn into one, is a bounded part of the body read. The layers above decide by the
+//! verdict and never read the body.
 //!
-//! tower has no layer of this kind: its `retry::Policy` leaves it to each user to find out what a response means.
+//! # For users
+//! - [`ClassifyLayer`] makes the service.
+//! - [`ResponseExt`] has the verdict of a response, and turns an error response into an [`ApiError`].
+//! - [`FromCode`] makes an enum of your own from a vendor's codes.
+//! - [`Error`] is the error of a call without a response; [`Record`] lists the attempts of a call.
+//! - [`Deadline`] sets the deadline of one call.
 //!
-//! This crate also holds what all layers share: one [`Error`], the [`Record`] of attempts, the [`CloneBody`] trait for
-//! bodies that can be sent again, [`ReplayBody`] that makes one of any body, the [`Deadline`] of a call, the
-//! [`Clock`], the arithmetic of [`saturating`] durations, and the [`Upstream`] that a request goes to.
+//! # For authors of layers and transports
+//! - [`TransportError`] tells the layers which phase a failed request reached.
+//! - [`CloneBody`] says whether a request body can be cloned; [`ReplayBody`] makes any streaming body clonable.
+//! - [`Verdict::for_response`] and [`is_success`] are the one test for an error that all layers use.
+//! - [`SendState`], [`Refreshed`], [`Upstream`], [`Secrets`], [`Clock`], [`saturating`] are shared by the layers.
 //!
 //! # Examples
 //! ```
@@ -34,22 +43,29 @@
 mod api_error;
 mod body;
 mod clock;
+mod clone_body;
 mod deadline;
 mod error;
+mod from_code;
 mod future;
 mod items;
+mod judge;
 mod layer;
-mod meaning;
+mod phase;
 mod printable;
+mod progress;
+mod reading;
 mod record;
-mod replay;
+mod replay_body;
 mod response;
 pub mod saturating;
 mod secrets;
 mod send_state;
 mod service;
+mod settings;
 mod success_hint;
 mod telemetry;
+mod timed_hint;
 mod transport;
 mod upstream;
 mod verdict;
@@ -57,13 +73,18 @@ mod verdict;
 pub use api_error::ApiError;
 pub use body::Body;
 pub use clock::Clock;
+pub use clone_body::{CloneBody, try_clone_request};
 pub use deadline::Deadline;
 pub use error::Error;
+pub use from_code::FromCode;
 pub use future::ResponseFuture;
+pub use judge::is_success;
 pub use layer::ClassifyLayer;
+pub use phase::Phase;
 pub use printable::{escaped, is_hidden};
+pub use progress::Progress;
 pub use record::{Attempt, EndReason, Record, WaitSource};
-pub use replay::{CloneBody, Progress, ReplayBody, ReplayError, try_clone_request};
+pub use replay_body::{ReplayBody, ReplayError};
 pub use response::{Refreshed, ResponseExt};
 pub use secrets::Secrets;
 pub use send_state::SendState;
@@ -71,7 +92,7 @@ pub use service::Classify;
 pub use success_hint::SuccessHint;
 pub use transport::{ForeignHost, TransportError};
 pub use upstream::Upstream;
-pub use verdict::{Phase, Verdict};
+pub use verdict::Verdict;
 
 pub use redress_envelope::{
     Basis, Class, Code, CooldownScope, Coverage, Dialect, FieldError, HintSource, IdempotencyHeader, InvalidRoute,

@@ -1,7 +1,17 @@
-//! Text that a server wrote, made safe to show.
+//! Escapes text from a server, so that it is safe to show.
 
-/// Whether a terminal or a log would act on a symbol instead of showing it: control characters, and what turns the
-/// direction of writing, ends a line or is not seen.
+/// Returns `true` for a character that a terminal or a log acts on instead of showing it.
+///
+/// These are control characters (Unicode category Cc), and the format characters that change the direction of text, end a
+/// line or are invisible.
+///
+/// # Examples
+/// ```
+/// use redress_classify::is_hidden;
+///
+/// assert!(is_hidden('\x1b') && is_hidden('\u{202e}'));
+/// assert!(!is_hidden('a') && !is_hidden(' '));
+/// ```
 #[must_use]
 pub fn is_hidden(symbol: char) -> bool {
     symbol.is_control()
@@ -9,8 +19,8 @@ pub fn is_hidden(symbol: char) -> bool {
         || matches!(symbol, '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// Writes a text so that it stays on its line and in its direction: what [is hidden](is_hidden) is escaped, and what is
-/// longer than `max` symbols is cut.
+/// Escapes the [hidden](is_hidden) characters of a text, so that it stays on its line and in its direction, and cuts it
+/// after `max` characters.
 ///
 /// # Examples
 /// ```
@@ -39,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hostile_text_stays_on_its_line() {
+    fn escapes_control_characters_and_cuts_long_text() {
         let hostile = "a\x1b[31m\r\nb\u{7f}\u{85}\u{202e}c";
         assert_eq!(escaped(hostile, usize::MAX), "a\\u{1b}[31m\\r\\nb\\u{7f}\\u{85}\\u{202e}c");
         assert_eq!(escaped("abcdef", 3), "abc...");

@@ -1,4 +1,4 @@
-//! What happened on the way to a result: every attempt, every wait, and why it stopped.
+//! The record of the attempts of one call.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,101 +10,122 @@ use crate::api_error::ApiError;
 use crate::secrets::Secrets;
 use crate::verdict::Verdict;
 
-/// The attempts of one call.
+/// The attempts of one call, and the reason why there was no further one.
 ///
-/// Of each it tells what came back, on which evidence that was judged, how long the layer waited and why, and what the
-/// retry budget was; and of the call why it stopped. Its `Display` is one short line for a log.
+/// A Backoff layer attaches it to a response if there was more than one attempt, or if it gave up on a failure that could
+/// have been retried, and to every error. `Display` is one short line for a log; `Serialize` writes the same facts for a
+/// log record.
 ///
-/// It is attached to a response when there was more than one attempt, or when the layer gave up on one that could have been
-/// tried again; and to every error that a call of the layer ends with.
-#[derive(Clone, Debug)]
+/// # Examples
+/// ```
+/// use redress_classify::{Attempt, Class, EndReason, Phase, Record, Recovery, Verdict};
+///
+/// let verdict = Verdict::unanswered(Class::Unavailable, Recovery::Retry, Phase::NotSent);
+/// let attempts = vec![Attempt::new(None, Some(verdict), false), Attempt::new(Some(200), None, false)];
+/// let record = Record::new(attempts, EndReason::Success);
+/// assert_eq!((record.attempts().len(), record.end_reason()), (2, EndReason::Success));
+/// assert_eq!(record.to_string(), "2 attempts, unavailable, 200 success; succeeded");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     attempts: Vec<Attempt>,
     end_reason: EndReason,
 }
 
 /// One attempt of a call.
-#[derive(Clone, Debug)]
+///
+/// A Backoff layer fills in the fields about waits and budgets.
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Attempt {
-    /// The status that came back, if any.
+    /// The status of the response, if there was one.
     pub status: Option<u16>,
-    /// What the attempt came to; `None` for a success.
+    /// The verdict; `None` for a success.
     pub verdict: Option<Verdict>,
-    /// Whether this was the free re-send after a refresh, which is no attempt of its own.
+    /// Whether this was the resend after a refresh of the credentials, which the number of attempts does not count.
     pub is_resend: bool,
-    /// How long the layer planned to wait after this attempt.
+    /// The wait after this attempt, as planned.
     pub wait: Option<Duration>,
-    /// What that wait is based on.
+    /// The source of that wait.
     pub wait_source: Option<WaitSource>,
-    /// How many tokens the retry budget had when this attempt ended; `None` without a budget.
+    /// The tokens in the retry budget when this attempt ended; `None` without a budget.
     pub budget_before: Option<u32>,
-    /// How many it had once the decision was made: fewer by what a retry reserved, more by what a success gave back.
+    /// The tokens in the budget after the decision: fewer by the cost of a retry, more by the deposit of a success.
     ///
-    /// A budget is shared: another call may have taken or given tokens between the two.
+    /// A budget is shared: another call may have changed it between the two readings.
     pub budget_after: Option<u32>,
 }
 
-/// What a wait is based on.
+/// The source of a wait between attempts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WaitSource {
-    /// The server's hint, found there.
+    /// A hint of the server, at this place in its response.
     Hint(HintSource),
-    /// The schedule that the vendor publishes, or its wait after a 429 without a hint.
+    /// The vendor's published schedule, or its published wait after a 429 without a hint.
     Vendor,
-    /// The layer's own schedule.
+    /// The schedule of the layer.
     Backoff,
 }
 
-/// Why no further attempt was made.
+/// The reason why there was no further attempt.
+///
+/// `Display` is a phrase for people, [`as_str`](Self::as_str) the name in events, metrics and JSON.
+///
+/// # Examples
+/// ```
+/// use redress_classify::EndReason;
+///
+/// assert_eq!(EndReason::Budget.as_str(), "budget");
+/// assert_eq!(EndReason::Budget.to_string(), "the retry budget is used up");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum EndReason {
     /// The last attempt succeeded.
     Success,
-    /// The verdict says that another attempt would not help.
+    /// Another attempt would not help, by the recovery of the verdict.
     NotRetryable,
-    /// The request may have been processed, and nothing says that it is safe to send it twice.
+    /// The request may have been processed, and it is not known to be idempotent.
     NotIdempotent,
-    /// The body cannot be sent again.
+    /// The request body cannot be cloned, see [`CloneBody`](crate::CloneBody).
     NotClonable,
-    /// The number of attempts is used up.
+    /// The maximum number of attempts was made.
     MaxAttempts,
     /// The retry budget is used up.
     Budget,
-    /// The server asks for a longer wait than the caller honours.
+    /// The server asks for a longer wait than the longest that the layer accepts.
     HintTooLong,
-    /// The next attempt would begin after the deadline, or the deadline passed during the last one.
+    /// The deadline passed during the last attempt, or would pass before the next.
     Deadline,
-    /// The upstream asked everybody to wait, or its limit was reached, and the wait was longer than the call could bear.
+    /// A Pace layer refused the call: the wait for a cool-down or a rate limit exceeds its deadline.
     Paced,
-    /// The attempt failed before it was made: the service was not ready.
+    /// The request was not sent: the inner service failed before.
     NotSent,
-    /// The attempt failed before it was made: no credentials could be obtained.
+    /// The request was not sent: no credentials could be obtained.
     Credentials,
 }
 
 impl Record {
-    /// Makes a record of the given attempts.
+    /// Creates a record.
     #[must_use]
     pub const fn new(attempts: Vec<Attempt>, end_reason: EndReason) -> Self {
         Self { attempts, end_reason }
     }
 
-    /// Returns every attempt, replays included, in order.
+    /// Returns the attempts in order, the resend after a refresh included.
     #[must_use]
     pub fn attempts(&self) -> &[Attempt] {
         &self.attempts
     }
 
-    /// Returns why it stopped.
+    /// Returns the reason why there was no further attempt.
     #[must_use]
     pub const fn end_reason(&self) -> EndReason {
         self.end_reason
     }
 
-    /// Returns the record with the secrets masked in all that servers wrote; `None` when it holds none of them.
+    /// Returns the record with the secrets masked in all text from servers; `None` if there are none.
     #[must_use]
     pub fn masked(&self, secrets: &Secrets) -> Option<Self> {
         let mut masked: Option<Self> = None;
@@ -119,20 +140,20 @@ impl Record {
 }
 
 impl Attempt {
-    /// Notes an attempt that came to this status and verdict.
+    /// Creates an attempt without a wait or a budget.
     #[must_use]
     pub const fn new(status: Option<u16>, verdict: Option<Verdict>, is_resend: bool) -> Self {
         let (wait, wait_source, budget_before, budget_after) = (None, None, None, None);
         Self { status, verdict, is_resend, wait, wait_source, budget_before, budget_after }
     }
 
-    /// Returns what kind of failure it was; `None` for a success.
+    /// Returns the class of the failure; `None` for a success.
     #[must_use]
     pub fn class(&self) -> Option<Class> {
         self.verdict.as_ref().map(Verdict::class)
     }
 
-    /// Returns the evidence: what decided the class; `None` for a success.
+    /// Returns the basis of the class; `None` for a success.
     #[must_use]
     pub fn basis(&self) -> Option<Basis> {
         self.verdict.as_ref().map(Verdict::basis)
@@ -147,21 +168,21 @@ impl fmt::Display for Record {
 }
 
 impl Record {
-    /// Writes what happened without why it ended.
+    /// Writes the attempts without the reason of the end.
     pub(crate) fn write_attempts(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.attempts.iter().filter(|attempt| !attempt.is_resend).count();
         let plural = if count == 1 { "" } else { "s" };
         write!(f, "{count} attempt{plural}")?;
         for attempt in &self.attempts {
             let class = attempt.class().map_or("success", Class::as_str);
-            let replay = if attempt.is_resend { " on replay" } else { "" };
+            let resend = if attempt.is_resend { " on resend" } else { "" };
             match attempt.status {
-                Some(status) => write!(f, ", {status} {class}{replay}")?,
-                None => write!(f, ", {class}{replay}")?,
+                Some(status) => write!(f, ", {status} {class}{resend}")?,
+                None => write!(f, ", {class}{resend}")?,
             }
             let error = attempt.verdict.as_ref().and_then(Verdict::api_error);
-            if let Some(why) = error.and_then(ApiError::not_refreshed) {
-                write!(f, " (not refreshed: {why})")?;
+            if let Some(reason) = error.and_then(ApiError::not_refreshed) {
+                write!(f, " (not refreshed: {reason})")?;
             }
             if let Some(wait) = attempt.wait {
                 write!(f, ", waited {wait:.1?}")?;
@@ -171,16 +192,17 @@ impl Record {
     }
 }
 
-/// Writes each attempt as status, class, recovery and phase with its wait in milliseconds, and why there was no further one.
+/// Writes the attempts, and the reason why there was no further one.
 impl Serialize for Record {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut record = serializer.serialize_struct("Record", 2)?;
         record.serialize_field("attempts", &self.attempts)?;
-        record.serialize_field("end_reason", self.end_reason.as_str())?;
+        record.serialize_field("end_reason", &self.end_reason)?;
         record.end()
     }
 }
 
+/// Writes status, class, recovery and phase, and the wait in milliseconds with its source.
 impl Serialize for Attempt {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let verdict = self.verdict.as_ref();
@@ -217,6 +239,12 @@ impl EndReason {
     }
 }
 
+impl Serialize for EndReason {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
 impl WaitSource {
     /// Returns the kind of source in `snake_case`, as events and metrics name it.
     #[must_use]
@@ -234,13 +262,13 @@ impl fmt::Display for EndReason {
         f.write_str(match self {
             Self::Success => "succeeded",
             Self::NotRetryable => "another attempt would not help",
-            Self::NotIdempotent => "not safe to send twice",
+            Self::NotIdempotent => "not safe to send again",
             Self::NotClonable => "the body cannot be sent again",
             Self::MaxAttempts => "no attempts left",
             Self::Budget => "the retry budget is used up",
-            Self::HintTooLong => "the server asks for a longer wait than is honoured",
-            Self::Deadline => "the deadline is too near",
-            Self::Paced => "its turn would come too late",
+            Self::HintTooLong => "the server asks for a longer wait than is accepted",
+            Self::Deadline => "the deadline leaves no time for another",
+            Self::Paced => "the rate-limit wait is too long",
             Self::NotSent => "the request could not be sent",
             Self::Credentials => "could not obtain credentials",
         })
@@ -252,10 +280,10 @@ mod tests {
     use redress_envelope::Recovery;
 
     use super::*;
-    use crate::verdict::Phase;
+    use crate::phase::Phase;
 
     #[test]
-    fn an_attempt_tells_class_and_evidence_and_a_success_has_neither() {
+    fn a_failed_attempt_has_class_and_basis_and_a_success_has_neither() {
         let verdict = Verdict::unanswered(Class::Unavailable, Recovery::Retry, Phase::NotSent);
         let failed = Attempt::new(None, Some(verdict), false);
         assert_eq!((failed.class(), failed.basis()), (Some(Class::Unavailable), Some(Basis::Transport)));

@@ -1,4 +1,4 @@
-//! What a caller asks a response.
+//! The extension trait for responses.
 
 use std::time::SystemTime;
 
@@ -9,22 +9,54 @@ use crate::record::Record;
 use crate::success_hint::SuccessHint;
 use crate::verdict::Verdict;
 
-/// Marks a rejected response whose request may be sent once more: its credentials have just been refreshed.
+/// A mark on a rejected response: its credentials have been refreshed since, so the request may be sent once more.
 ///
-/// The Refresh layer leaves it in the response's extensions for the Backoff layer, which keeps the copy and sends it if the
-/// request was [not processed](crate::Verdict::is_maybe_processed) or is safe to repeat. Backoff puts it
-/// into the extensions of the request that it sends again, so that Refresh does not refresh for that request twice.
+/// The Refresh layer puts it into the response's extensions for the Backoff layer, which holds a clone of the request and
+/// sends it if the request was [not processed](crate::Verdict::is_maybe_processed) or is safe to repeat. Backoff puts it
+/// into the extensions of the resent request, so that Refresh does not refresh twice for one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refreshed;
 
-/// Answers for a response that came through the stack.
+/// Methods of a response that came through a [`Classify`](crate::Classify) layer.
 ///
 /// It is implemented for `http::Response` and cannot be implemented elsewhere.
+///
+/// # Examples
+/// ```
+/// use http::{Request, Response};
+/// use http_body_util::Full;
+/// use redress_classify::{Class, ClassifyLayer, ResponseExt, dialects};
+/// use tower::{ServiceBuilder, ServiceExt, service_fn};
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let api = ServiceBuilder::new()
+///     .layer(ClassifyLayer::new(dialects::generic()))
+///     .service(service_fn(|request: Request<String>| async move {
+///         let status = if request.uri().path() == "/reports" { 429 } else { 200 };
+///         Response::builder().status(status).header("retry-after", "30").body(Full::new(&b"[]"[..]))
+///     }));
+/// let get = |path| Request::get(path).body(String::new());
+///
+/// let success = api.clone().oneshot(get("/cats")?).await?;
+/// assert!(success.verdict().is_none() && success.ok_or_api_error().is_ok());
+///
+/// let limited = api.oneshot(get("/reports")?).await?;
+/// assert_eq!(limited.verdict().map(|verdict| verdict.class()), Some(Class::RateLimited));
+/// assert!(limited.retry_at().is_some());
+/// let error = limited.ok_or_api_error().expect_err("a 429");
+/// assert_eq!(error.status(), 429);
+/// # Ok(()) }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an `http::Response`",
+    note = "`ResponseExt` has methods for `http::Response` only; call them before converting the response"
+)]
 pub trait ResponseExt: Sized + sealed::Sealed {
-    /// Returns what the response means; `None` when it is a success.
+    /// Returns the verdict about an error; `None` for a success, and without a Classify layer in the stack.
     fn verdict(&self) -> Option<&Verdict>;
 
-    /// Returns the pause that a success asks for; `None` for an error, and in a dialect without such hints.
+    /// Returns the pause that a success asks for; `None` for an error, and in a dialect without hints for successes.
     ///
     /// # Examples
     /// ```
@@ -50,22 +82,23 @@ pub trait ResponseExt: Sized + sealed::Sealed {
     /// ```
     fn success_hint(&self) -> Option<&SuccessHint>;
 
-    /// Returns when the server asks to come back, by the caller's clock and uncapped: the hint of an error, or that of a
-    /// [success](Self::success_hint).
+    /// Returns the time at which the server asks to come back, by the caller's clock and without a cap: the hint of an
+    /// error, or that of a [success](Self::success_hint).
     fn retry_at(&self) -> Option<SystemTime> {
         let after_error = self.verdict().and_then(Verdict::retry_at);
         after_error.or_else(|| self.success_hint().map(SuccessHint::retry_at))
     }
 
-    /// Returns the record of the attempts; `None` when there was one only.
+    /// Returns the record of the attempts; `None` if there was one attempt only.
     fn record(&self) -> Option<&Record>;
 
-    /// Turns a response that is an error into an [`ApiError`], and leaves a success as it is. The error keeps the hint,
-    /// [`retry_at`](ApiError::retry_at) and the record of the attempts.
+    /// Turns an error response into an [`ApiError`], and returns a success as it is.
+    ///
+    /// The error keeps the hint ([`retry_at`](ApiError::retry_at)) and the record of the attempts.
     ///
     /// # Errors
-    /// The [`ApiError`], when the response is an error by its dialect. A response that no Classify layer has seen has
-    /// no verdict, and so comes back as it is.
+    /// Returns the [`ApiError`] of a response that is an error in its dialect. A response that did not come through a
+    /// Classify layer has no verdict, and is returned as it is.
     fn ok_or_api_error(self) -> Result<Self, ApiError>;
 }
 

@@ -1,13 +1,15 @@
-//! Spans of time: sums and shares that saturate, the same ones for all layers.
+//! Arithmetic of times and durations that saturates instead of overflowing, the same in all layers.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The longest span that is counted: about a century. Longer ones are settings and hints that mean "for ever".
+/// The longest duration that is added to an instant, about a century. A longer setting or hint means "for ever".
 pub const MAX: Duration = Duration::from_secs(100 * 365 * 86_400);
 
-/// Adds a span to an instant, [`MAX`] at most, so that no sum overflows.
+/// Adds a duration, [`MAX`] at most, to an instant.
+///
+/// `Instant + Duration` panics on overflow, and settings and hints come from users and servers.
 ///
 /// # Examples
 /// ```
@@ -21,12 +23,13 @@ pub const MAX: Duration = Duration::from_secs(100 * 365 * 86_400);
 /// ```
 #[inline]
 #[must_use]
-pub fn add(now: Instant, span: Duration) -> Instant {
-    now + span.min(MAX)
+pub fn add(instant: Instant, duration: Duration) -> Instant {
+    instant + duration.min(MAX)
 }
 
-/// Returns `random / 2^32` of a span, rounded down to a nanosecond: of a uniform random number a uniform share, and never
-/// the whole.
+/// Returns `whole * random / 2^32`, rounded down to a nanosecond.
+///
+/// With a uniform `random` it is a uniform part of the duration, and never the whole: the jitter of a wait.
 ///
 /// # Examples
 /// ```
@@ -47,18 +50,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_span_without_end_stops_about_a_century_ahead() {
+    fn a_sum_is_at_most_a_century_ahead() {
         let (now, year) = (Instant::now(), Duration::from_secs(365 * 86_400));
-        for span in [Duration::ZERO, year, 99 * year] {
-            assert_eq!(add(now, span), now + span);
+        for duration in [Duration::ZERO, year, 99 * year] {
+            assert_eq!(add(now, duration), now + duration);
         }
-        for span in [101 * year, 1_000 * year, Duration::MAX] {
-            assert!(((now + 99 * year)..=(now + 101 * year)).contains(&add(now, span)), "{span:?}");
+        for duration in [101 * year, 1_000 * year, Duration::MAX] {
+            assert!(((now + 99 * year)..=(now + 101 * year)).contains(&add(now, duration)), "{duration:?}");
         }
     }
 
     #[test]
-    fn a_share_is_as_much_of_the_whole_as_the_number_is_of_its_range() {
+    fn a_fraction_is_the_random_number_divided_by_its_range() {
         let (quarter, half, most) = (1 << 30, 1 << 31, u32::MAX);
         let ns = Duration::from_nanos;
         for (whole, random, expected) in [

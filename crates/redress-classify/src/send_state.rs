@@ -1,15 +1,16 @@
-//! Whether a request that was handed down is still held on its way.
+//! The state of a resent request: queued in a layer, or sent.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::Request;
 
-/// Tells the layer that sends a request again whether a layer below it still holds the request back.
+/// The state of a resent request, which a layer below may queue before it is sent.
 ///
-/// Backoff puts one into the extensions of each request that it sends again, and looks at it when the attempt ends or is
-/// dropped: what nobody ever sent costs no budget. A layer that lets requests wait says so with [`mark_queued`](Self::mark_queued) and
-/// [`mark_sent`](Self::mark_sent); for a request without one, such as each first attempt, they do nothing.
+/// Backoff puts one into the extensions of each request that it sends again, and reads it when the attempt ends or is
+/// dropped: a retry that was never sent costs nothing of the retry budget. A layer that queues requests calls
+/// [`mark_queued`](Self::mark_queued) and [`mark_sent`](Self::mark_sent); both do nothing for a request without a state,
+/// such as a first attempt. Clones share the state.
 ///
 /// # Examples
 /// ```
@@ -28,23 +29,23 @@ use http::Request;
 pub struct SendState(Arc<AtomicBool>);
 
 impl SendState {
-    /// Makes one for a request that nobody holds back.
+    /// Creates the state of a request that is not queued.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Says that a request begins to wait; nothing of it has been sent.
+    /// Marks a request as queued: no byte of it has been sent.
     pub fn mark_queued<B>(request: &Request<B>) {
         Self::set(request, true);
     }
 
-    /// Says that its wait is over, right before it is handed down.
+    /// Marks a request as sent. Call it right before the inner service is called.
     pub fn mark_sent<B>(request: &Request<B>) {
         Self::set(request, false);
     }
 
-    /// Whether the request waits.
+    /// Returns `true` while the request is queued.
     #[must_use]
     pub fn is_queued(&self) -> bool {
         self.0.load(Ordering::Relaxed)

@@ -1,4 +1,4 @@
-//! The service: the request goes down untouched, the response comes up judged.
+//! The service: passes the request on, and attaches a verdict to an error response.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -11,30 +11,54 @@ use crate::body::Body;
 use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::future::ResponseFuture;
-use crate::layer::Settings;
-use crate::meaning::Call;
+use crate::judge::RequestLine;
+use crate::settings::Settings;
 
-/// Reads error responses and stamps them with a [`Verdict`](crate::Verdict).
+/// Reads error responses and attaches a [`Verdict`](crate::Verdict) to them.
+///
+/// Made by a [`ClassifyLayer`](crate::ClassifyLayer). tower has no layer of this kind: its `retry::Policy` leaves it to each
+/// user to interpret the response.
 ///
 /// # The request
-/// goes down as it is. Method and path are remembered for the report, which copies no bytes.
+/// is passed on unchanged. Method and path are kept for the report, which copies no bytes.
 ///
 /// # The response
-/// comes up with its body byte for byte. If its head decides that it is a success, nothing is read of it. If it is
-/// known to be an error, at most 64 KiB are read, for at most 2 s; beyond either bound status and headers decide. A
-/// success of a dialect that signals errors in the body is held until the signal is certain, 1 MiB has passed, or the
-/// [hold timeout](crate::ClassifyLayer::hold_timeout) of 5 s; beyond the last two it is handed up as a success, with an
-/// event. Only those are held to whose head a rule of the dialect applies, and whose media type is JSON or XML, missing,
-/// `text/plain` or `text/html`, or named by such a rule. In the same way a success is held to its end if its dialect declares
-/// a hint in the body of a success: it comes up as the success that it is, with a [`SuccessHint`](crate::SuccessHint). A body in more than 65,536 frames of less than 16 bytes each
-/// counts as too long.
+/// is returned with its body byte for byte:
+/// - Of a success by its head, nothing is read.
+/// - Of an error by its head, at most 64 KiB are read, for at most 2 s. Beyond either bound status and headers decide.
+/// - If the dialect signals errors in the body, a success is held until the signal is certain, until 1 MiB has passed, or
+///   until the [hold timeout](crate::ClassifyLayer::hold_timeout) of 5 s. After the last two it is returned as a success,
+///   with a `tracing` event. A success is held only if a rule of the dialect applies to its head and its media type is JSON
+///   or XML, missing, `text/plain` or `text/html`, or named by such a rule. A body in more than 65,536 frames of less than
+///   16 bytes each counts as too long.
+/// - If the dialect declares a hint in the body of a success, the success is held in the same way to its end, and returned
+///   with a [`SuccessHint`](crate::SuccessHint).
 ///
 /// # Errors
-/// The transport's error, as an [`Error`] that knows whether the request may have been processed. The error of a success's
-/// body, if it comes while the response is held: the request may have been processed.
+/// Returns the error of the transport as an [`Error`], which knows whether the request may have been processed. An error of
+/// the body of a held success is returned too; that request may have been processed.
 ///
 /// # Cancel safety
-/// Dropping the future drops the request below; nothing else is held.
+/// Dropping the future drops the inner future. No other state is kept.
+///
+/// # Examples
+/// ```
+/// use http::{Request, Response};
+/// use http_body_util::Full;
+/// use redress_classify::{ClassifyLayer, Phase, TransportError, dialects};
+/// use tower::{ServiceBuilder, ServiceExt, service_fn};
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// let unreachable = ServiceBuilder::new()
+///     .layer(ClassifyLayer::new(dialects::generic()))
+///     .service(service_fn(|_: Request<()>| async {
+///         Err::<Response<Full<&[u8]>>, _>(TransportError::connect("connection refused"))
+///     }));
+/// let error = unreachable.oneshot(Request::new(())).await.expect_err("there was no response");
+/// assert_eq!(error.phase(), Phase::NotSent);
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Classify<S> {
     inner: S,
@@ -63,8 +87,8 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let call = Call::new(request.method(), request.uri());
+        let line = RequestLine::new(request.method(), request.uri());
         let deadline = Deadline::from_request(&request);
-        ResponseFuture::new(self.inner.call(request), Arc::clone(&self.settings), call, deadline)
+        ResponseFuture::new(self.inner.call(request), Arc::clone(&self.settings), line, deadline)
     }
 }

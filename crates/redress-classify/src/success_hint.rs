@@ -7,8 +7,8 @@ use redress_envelope::{Dialect, Head, RetryHint};
 use tokio::time::Instant;
 
 use crate::clock::Clock;
-use crate::meaning::{Call, Receipt};
-use crate::verdict::Hint;
+use crate::judge::{RequestLine, Times};
+use crate::timed_hint::TimedHint;
 
 /// A pause that a successful response asks for, such as Stack Exchange's `backoff: 10` beside the items.
 ///
@@ -34,14 +34,14 @@ use crate::verdict::Hint;
 /// ```
 #[derive(Clone, Debug)]
 pub struct SuccessHint {
-    hint: Hint,
+    hint: TimedHint,
 }
 
 impl SuccessHint {
     /// Reads a whole response; `None` if its status is not a 2xx, or if it states no hint that the dialect declares.
     ///
     /// `body` is the body in as many pieces as it came in. Whether the response is an error by its body is not asked here:
-    /// [`Verdict::of_response`](crate::Verdict::of_response) says so.
+    /// [`Verdict::from_response`](crate::Verdict::of_response) says so.
     #[must_use]
     pub fn from_response(
         dialect: &Dialect,
@@ -51,9 +51,7 @@ impl SuccessHint {
         clock: &Clock,
         body: &[&[u8]],
     ) -> Option<Self> {
-        let now = Instant::now();
-        let receipt = Receipt { clock, sent: now, at: now };
-        Self::read(dialect, &Call::new(method, uri), head, receipt, body.iter().copied())
+        Self::read(dialect, &RequestLine::new(method, uri), head, Times::now(clock), body.iter().copied())
     }
 
     /// Reads the headers of a response, for a stack that has no Classify layer; `None` as in
@@ -69,20 +67,20 @@ impl SuccessHint {
         let received = clock.wall(now);
         let head = Head::new(response.status().as_u16(), response.headers(), received);
         let hint = dialect.success_hint(&head, [])?;
-        Some(Self { hint: Hint::new(hint, head.server_now(), now, received) })
+        Some(Self { hint: TimedHint::new(hint, head.server_now(), now, received) })
     }
 
     pub(crate) fn read<'b>(
         dialect: &Dialect,
-        call: &Call,
+        request: &RequestLine,
         head: &response::Parts,
-        receipt: Receipt<'_>,
+        times: Times<'_>,
         body: impl Iterator<Item = &'b [u8]> + Clone,
     ) -> Option<Self> {
-        let received = receipt.clock.wall(receipt.at);
-        let about = call.head(head, received);
+        let received = times.clock.wall(times.received);
+        let about = request.head(head, received);
         let hint = dialect.success_hint(&about, body)?;
-        Some(Self { hint: Hint::new(hint, about.server_now(), receipt.at, received) })
+        Some(Self { hint: TimedHint::new(hint, about.server_now(), times.received, received) })
     }
 
     /// Returns the hint as the server gave it, and where it stood.

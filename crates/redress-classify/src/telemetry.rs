@@ -1,4 +1,4 @@
-//! What the layer tells of an attempt that is not a success: one event, and with the feature `metrics` a count of alerts.
+//! The `tracing` events of the layer, and with the feature `metrics` a count of alerts.
 
 use std::time::Duration;
 
@@ -7,14 +7,14 @@ use redress_envelope::{Dialect, Recovery};
 use crate::error::Error;
 use crate::verdict::Verdict;
 
-/// Tells of an attempt that ended without a response.
-pub(crate) fn unanswered(dialect: &Dialect, error: &Error) {
+/// Reports an attempt without a response.
+pub(crate) fn no_response(dialect: &Dialect, error: &Error) {
     let (dialect, class, phase) = (dialect.name(), error.class().as_str(), error.phase().as_str());
     tracing::debug!(target: "redress::classify", dialect, class, phase, "no response");
 }
 
-/// Tells of a response that is an error; of one that credits or a plan cause, also those who can be woken.
-pub(crate) fn failed(verdict: &Verdict) {
+/// Reports an error response. If credits or a plan are used up, it also emits an alert: a person has to act.
+pub(crate) fn error_response(verdict: &Verdict) {
     let Some(error) = verdict.api_error() else { return };
     let (dialect, status) = (error.dialect(), error.status());
     let (class, recovery, basis) = (error.class().as_str(), error.recovery().as_str(), verdict.basis().as_str());
@@ -25,20 +25,20 @@ pub(crate) fn failed(verdict: &Verdict) {
     }
 }
 
-/// Tells of a success that asks for a pause before the next call.
+/// Reports a success that asks for a pause before the next call.
 pub(crate) fn success_hint(dialect: &Dialect, status: u16, wait: Duration) {
     let dialect = dialect.name();
     tracing::debug!(target: "redress::classify", dialect, status, ?wait, "success with a hint");
 }
 
-/// Tells of a body that was held as long as it may be and gave no signal.
-pub(crate) fn overlong(dialect: &Dialect, status: u16, held_bytes: u64) {
+/// Reports a held body that exceeds the maximum length before its signal is certain.
+pub(crate) fn long_body(dialect: &Dialect, status: u16, held_bytes: u64) {
     let dialect = dialect.name();
     tracing::warn!(target: "redress::classify", dialect, status, held_bytes, "long body not held to its end: taken for a success");
 }
 
-/// Tells of a body that was held for as long as it may be and gave no signal.
-pub(crate) fn overdue(dialect: &Dialect, status: u16, held_bytes: u64) {
+/// Reports a held body whose time ended before its signal is certain.
+pub(crate) fn slow_body(dialect: &Dialect, status: u16, held_bytes: u64) {
     let dialect = dialect.name();
     tracing::warn!(target: "redress::classify", dialect, status, held_bytes, "slow body not held to its end: taken for a success");
 }

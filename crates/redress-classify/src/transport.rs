@@ -1,4 +1,4 @@
-//! How far a request got when no response came, and whether another attempt can help.
+//! The error of a transport, with the phase that the request reached.
 
 mod refusal;
 mod sources;
@@ -11,16 +11,19 @@ use redress_envelope::{Class, Recovery};
 use self::refusal::Refusal;
 pub(crate) use self::sources::{chain, find, is_timeout, phase_of};
 use crate::BoxError;
-use crate::verdict::Phase;
+use crate::phase::Phase;
 
-/// A transport's failure with the phase that the request had reached.
+/// The error of a transport, with the phase that the request reached.
 ///
-/// An adapter for an HTTP client returns it, since only the adapter knows the client's errors. An error of any other
-/// type means [`Phase::MaybeProcessed`], unless a refused TCP connection or tower's `Overloaded` is found among its
+/// An adapter for an HTTP client converts the client's errors to this type, since it alone knows them. An error of any
+/// other type means [`Phase::MaybeProcessed`], unless a refused TCP connection or tower's `Overloaded` is among its
 /// sources.
 ///
+/// The constructors name the failure; the phase and the recovery follow from it. A *final* failure, such as an untrusted
+/// certificate, is never retried.
+///
 /// # Examples
-/// A client whose errors tell a failed connection from the rest:
+/// An adapter for a client whose errors distinguish a failed connection:
 /// ```
 /// use redress_classify::{Phase, TransportError};
 ///
@@ -48,11 +51,21 @@ pub struct TransportError {
     source: BoxError,
 }
 
-/// A request extension: the `Host` header may name another authority than the URI although the request carries
+/// A request extension that allows a `Host` header with another authority than the URI, although the request carries
 /// credentials.
 ///
 /// Without it the adapters refuse such a request, since behind a shared front (a CDN, an ingress, a gateway) the `Host`
-/// header decides whose server receives the credentials. It is for whoever has checked that header.
+/// header decides which server receives the credentials. Set it only on a request whose `Host` header you have checked.
+///
+/// # Examples
+/// ```
+/// use http::Request;
+/// use redress_classify::ForeignHost;
+///
+/// let request = Request::get("https://gateway.example/v1/cats").header("host", "cats.example").extension(ForeignHost);
+/// assert!(request.body(())?.extensions().get::<ForeignHost>().is_some());
+/// # Ok::<(), http::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ForeignHost;
 
@@ -71,134 +84,139 @@ enum Kind {
 }
 
 impl TransportError {
-    /// The request cannot be sent as it is, such as one whose URI has no host; it would fail again.
+    /// Creates the error of a request that cannot be sent as it is, such as one whose URI has no host. Not retried.
     pub fn request(source: impl Into<BoxError>) -> Self {
         Self::new(Kind::Request, Phase::NotSent, source)
     }
 
-    /// No connection was made: DNS, TCP, TLS or a proxy failed before any byte of the request was sent.
+    /// Creates the error of a failed connection: DNS, TCP, TLS or a proxy failed before any byte of the request was sent.
     ///
     /// The sources are searched for the refusals of [`certificate`](Self::certificate), [`tls`](Self::tls) and
-    /// [`proxy`](Self::proxy), in the words of rustls, OpenSSL, Schannel, Secure Transport, hyper-util and reqwest; one that
-    /// is found makes the error [final](Self::is_final). Any other failure, such as a handshake that was cut, may pass.
+    /// [`proxy`](Self::proxy), as rustls, OpenSSL, Schannel, Secure Transport, hyper-util and reqwest word them; with one of
+    /// them the error is [final](Self::is_final). Any other failure, such as a TLS handshake that was cut, may be temporary.
     pub fn connect(source: impl Into<BoxError>) -> Self {
         Self::new(Kind::Connect, Phase::NotSent, source).searched()
     }
 
-    /// No connection was made in time; no byte of the request was sent.
+    /// Creates the error of a connection that was not made in time; no byte of the request was sent.
     pub fn connect_timeout(source: impl Into<BoxError>) -> Self {
         Self::new(Kind::ConnectTimeout, Phase::NotSent, source)
     }
 
-    /// The server's certificate is not accepted: not trusted, expired, revoked, or for another name. Final.
+    /// Creates the error of a server certificate that was not accepted: not trusted, expired, revoked, or for another name.
+    /// Final.
     pub fn certificate(source: impl Into<BoxError>) -> Self {
         Self::new(Kind::Refused(Refusal::Certificate), Phase::NotSent, source)
     }
 
-    /// The server refused the TLS handshake by an alert (RFC 8446 section 6.2) that it would send again, such as
-    /// `unknown_ca` or `certificate_required`, or has no version or cipher suite in common with the client. Final.
+    /// Creates the error of a TLS handshake that the server refused by an alert (RFC 8446 section 6.2) which it would send
+    /// again, such as `unknown_ca` or `certificate_required`, or for lack of a common version or cipher suite. Final.
     pub fn tls(source: impl Into<BoxError>) -> Self {
         Self::new(Kind::Refused(Refusal::Tls), Phase::NotSent, source)
     }
 
-    /// The proxy refused to connect, such as by a 407 (RFC 9110 section 15.5.8). Final.
+    /// Creates the error of a proxy that refused to connect, such as by a 407 (RFC 9110 section 15.5.8). Final.
     pub fn proxy(source: impl Into<BoxError>) -> Self {
         Self::new(Kind::Refused(Refusal::Proxy), Phase::NotSent, source)
     }
 
-    /// Nothing was sent, for another reason than a failed connection: a full queue, a closed pool, load that was shed.
+    /// Creates the error of a request that was not sent although no connection failed: a full queue, a closed pool, load
+    /// that was shed.
     pub fn not_sent(source: impl Into<BoxError>) -> Self {
         Self::new(Kind::NotSent, Phase::NotSent, source)
     }
 
-    /// The server says that it did not process the request: it refused the stream (`REFUSED_STREAM`, RFC 9113 section
-    /// 8.7) or closed the connection before it (a `GOAWAY` whose last stream is a lower one, section 6.8). The same holds
-    /// when the connection closed before the request was written.
+    /// Creates the error of a request that the server did not process by its own statement: it refused the stream
+    /// (`REFUSED_STREAM`, RFC 9113 section 8.7), or sent a `GOAWAY` whose last stream is a lower one (section 6.8).
+    ///
+    /// Use it too if the connection closed before the request was written.
     pub fn refused_stream(source: impl Into<BoxError>) -> Self {
         Self::new(Kind::RefusedStream, Phase::NotSent, source)
     }
 
-    /// The server asks for fewer requests without a response, as by `ENHANCE_YOUR_CALM` (RFC 9113 section 7). It does not
-    /// say that this request was not processed.
+    /// Creates the error of a server that asks for fewer requests without a response, as by `ENHANCE_YOUR_CALM` (RFC 9113
+    /// section 7). The request may have been processed.
     pub fn rate_limited(source: impl Into<BoxError>) -> Self {
         Self::new(Kind::RateLimited, Phase::MaybeProcessed, source)
     }
 
-    /// No response came in time.
+    /// Creates the error of an attempt without a response in time.
     pub fn timeout(source: impl Into<BoxError>) -> Self {
         Self::new(Kind::Timeout, Phase::MaybeProcessed, source)
     }
 
-    /// The request's body failed while it was being sent, or the response broke off.
+    /// Creates the error of a request body that failed while it was sent, or of a response that broke off.
     pub fn body(source: impl Into<BoxError>) -> Self {
         Self::new(Kind::Body, Phase::MaybeProcessed, source)
     }
 
-    /// Anything else after the request may have been sent.
+    /// Creates the error of any other failure after the request may have been sent.
     ///
-    /// The sources are searched as those of [`connect`](Self::connect): in TLS 1.3 a server refuses the client's
+    /// The sources are searched as those of [`connect`](Self::connect) are: in TLS 1.3 a server refuses the client's
     /// certificate after the client has begun to send.
     pub fn other(source: impl Into<BoxError>) -> Self {
         Self::new(Kind::Other, Phase::MaybeProcessed, source).searched()
     }
 
-    /// States that the request may have been processed though this failure alone would not show it, such as that of a
-    /// connection behind a redirect.
+    /// Sets the phase to [`Phase::MaybeProcessed`], for a failure that alone would not show it, such as that of a connection
+    /// behind a redirect.
     #[must_use]
     pub fn maybe_processed(self) -> Self {
         Self { phase: Phase::MaybeProcessed, ..self }
     }
 
-    /// States that the request was not processed: it is safe to send it again.
+    /// Sets the phase to [`Phase::NotSent`], for a request that is known to be unprocessed: any request may be sent again.
     #[must_use]
     pub fn not_processed(self) -> Self {
         Self { phase: Phase::NotSent, ..self }
     }
 
-    /// Makes an error of the same kind around another source.
+    /// Returns an error of the same kind with another source.
     pub(crate) fn around(&self, source: BoxError) -> Self {
         Self { kind: self.kind, phase: self.phase, source }
     }
 
-    /// Returns how far the request got.
+    /// Returns the phase that the request reached.
     #[must_use]
     pub const fn phase(&self) -> Phase {
         self.phase
     }
 
-    /// Whether the request itself is at fault.
+    /// Returns `true` if the request itself is invalid.
     #[must_use]
     pub const fn is_request(&self) -> bool {
         matches!(self.kind, Kind::Request)
     }
 
-    /// Whether no connection was made, in time or at all.
+    /// Returns `true` if no connection was made, in time or at all.
     #[must_use]
     pub const fn is_connect(&self) -> bool {
         matches!(self.kind, Kind::Connect | Kind::ConnectTimeout | Kind::Refused(_))
     }
 
-    /// Whether the server's certificate is not accepted.
+    /// Returns `true` if the server's certificate was not accepted.
     #[must_use]
     pub const fn is_certificate(&self) -> bool {
         matches!(self.kind, Kind::Refused(Refusal::Certificate))
     }
 
-    /// Whether the proxy refused to connect.
+    /// Returns `true` if the proxy refused to connect.
     #[must_use]
     pub const fn is_proxy(&self) -> bool {
         matches!(self.kind, Kind::Refused(Refusal::Proxy))
     }
 
-    /// Whether another attempt would fail in the same way: the request, a certificate, a TLS setting or a proxy has to
-    /// change first. Such an error is never retried.
+    /// Returns `true` if another attempt would fail in the same way, until the request, a certificate, a TLS setting or a
+    /// proxy is changed. Such an error is never retried.
     #[must_use]
     pub const fn is_final(&self) -> bool {
         matches!(self.kind, Kind::Request | Kind::Refused(_))
     }
 
-    /// Whether no connection or no response came in time. A failed connection counts as well if a timeout is among its
-    /// sources: tower's or tokio's `Elapsed`, or the operating system's.
+    /// Returns `true` if there was no connection or no response in time.
+    ///
+    /// A failed connection counts as well if a timeout is among its sources: tower's or tokio's `Elapsed`, or the operating
+    /// system's `TimedOut`.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         match self.kind {
@@ -208,13 +226,13 @@ impl TransportError {
         }
     }
 
-    /// Whether a body failed.
+    /// Returns `true` if a body failed.
     #[must_use]
     pub const fn is_body(&self) -> bool {
         matches!(self.kind, Kind::Body)
     }
 
-    /// Returns what the failure is and what to do about it.
+    /// Returns the class of the failure, and the recovery.
     pub(crate) const fn meaning(&self) -> (Class, Recovery) {
         match self.kind {
             Kind::Request => (Class::Invalid, Recovery::FixRequest),
@@ -228,7 +246,7 @@ impl TransportError {
         Self { kind, phase, source: source.into() }
     }
 
-    /// Looks among the sources for a refusal.
+    /// Searches the sources for a refusal, and takes its kind.
     fn searched(self) -> Self {
         match refusal::find(self.source.as_ref()) {
             Some(refusal) => Self { kind: Kind::Refused(refusal), ..self },
@@ -240,9 +258,9 @@ impl TransportError {
 impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
-            Kind::Request => "the request cannot be sent as it is",
-            Kind::Connect => "no connection was made",
-            Kind::ConnectTimeout => "no connection was made in time",
+            Kind::Request => "invalid request: check its URI and headers",
+            Kind::Connect => "could not connect",
+            Kind::ConnectTimeout => "could not connect in time",
             Kind::Refused(Refusal::Certificate) => {
                 "the server's certificate was not accepted: check its issuer, names and dates"
             }
@@ -253,11 +271,11 @@ impl fmt::Display for TransportError {
                 "the proxy refused to connect: check its address, its credentials and the hosts it allows"
             }
             Kind::NotSent => "the request was not sent",
-            Kind::RefusedStream => "the request was refused before it was processed",
-            Kind::RateLimited => "the server asked for fewer requests without a response",
-            Kind::Timeout => "no response came in time",
-            Kind::Body => "a body broke off",
-            Kind::Other => "the connection failed",
+            Kind::RefusedStream => "the server refused the request before processing it",
+            Kind::RateLimited => "the server asked for fewer requests and sent no response",
+            Kind::Timeout => "no response in time",
+            Kind::Body => "body broke off",
+            Kind::Other => "connection failed",
         })
     }
 }
@@ -273,7 +291,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refusal_is_final_whoever_reports_it_and_says_which_it_is() {
+    fn a_refusal_is_final_whichever_source_reports_it() {
         let unknown_issuer = || std::io::Error::other("invalid peer certificate: UnknownIssuer");
         for (error, phase) in [
             (TransportError::certificate("x"), Phase::NotSent),
@@ -293,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_pass_is_not_final() {
+    fn a_temporary_failure_is_not_final() {
         for error in [
             TransportError::connect("tls handshake eof"),
             TransportError::connect_timeout("x"),

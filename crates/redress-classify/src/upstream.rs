@@ -1,4 +1,4 @@
-//! Where a request goes.
+//! The host and port of a request.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -6,10 +6,10 @@ use std::hash::{Hash, Hasher};
 use http::uri::Authority;
 use http::{HeaderMap, Uri, header};
 
-/// The host and port that a request goes to, which its `Host` header names when its URI does not (RFC 9112 section 3.2.1).
+/// The host and port of a request, from its URI or else from its `Host` header (RFC 9112 section 3.2.1).
 ///
-/// Two of them are equal when a client would connect to the same place: hosts whatever their case, a port that is written or
-/// is the usual one of the scheme. Users and passwords do not count, and are never printed. Where the URI names the host, no
+/// Two upstreams are equal if a client would connect to the same place: the case of the host does not matter, and a missing
+/// port is the default one of the scheme. User and password do not count, and are never printed. If the URI has a host, no
 /// bytes are copied.
 ///
 /// # Examples
@@ -17,39 +17,39 @@ use http::{HeaderMap, Uri, header};
 /// use http::{HeaderMap, Uri};
 /// use redress_classify::Upstream;
 ///
-/// let of = |uri: &'static str| Upstream::new(&Uri::from_static(uri), &HeaderMap::new());
-/// assert_eq!(of("https://API.example/a"), of("https://me@api.example:443/b?c"));
-/// assert_ne!(of("https://api.example"), of("http://api.example"));
-/// assert_eq!(of("https://me@api.example:8443/").to_string(), "api.example:8443");
+/// let upstream = |uri: &'static str| Upstream::new(&Uri::from_static(uri), &HeaderMap::new());
+/// assert_eq!(upstream("https://API.example/a"), upstream("https://me@api.example:443/b?c"));
+/// assert_ne!(upstream("https://api.example"), upstream("http://api.example"));
+/// assert_eq!(upstream("https://me@api.example:8443/").to_string(), "api.example:8443");
 /// ```
 #[derive(Clone)]
 pub struct Upstream {
     authority: Option<Authority>,
-    /// What stands for a port that the authority does not name.
-    usual_port: Option<u16>,
+    /// The default port of the scheme.
+    default_port: Option<u16>,
 }
 
 impl Upstream {
-    /// Finds where a request with this URI and these headers goes.
+    /// Returns the upstream of a request with this URI and these headers.
     #[inline]
     #[must_use]
     pub fn new(uri: &Uri, headers: &HeaderMap) -> Self {
         let named = || Authority::try_from(headers.get(header::HOST)?.as_bytes()).ok();
         let authority = uri.authority().cloned().or_else(named);
-        let usual_port = uri.scheme().and_then(|scheme| match scheme.as_str() {
+        let default_port = uri.scheme().and_then(|scheme| match scheme.as_str() {
             "https" => Some(443),
             "http" => Some(80),
             _ => None,
         });
-        Self { authority, usual_port }
+        Self { authority, default_port }
     }
 
-    /// Returns the port. It is read when it is asked for, which a request that nothing is known against never does.
+    /// Returns the port. It is parsed on demand, since most requests never compare their upstream.
     fn port(&self) -> Option<u16> {
-        self.authority.as_ref().and_then(Authority::port_u16).or(self.usual_port)
+        self.authority.as_ref().and_then(Authority::port_u16).or(self.default_port)
     }
 
-    /// Returns the host without the user, who may be a secret.
+    /// Returns the host without the user information, which may be a secret.
     fn host(&self) -> &str {
         self.authority.as_ref().map_or("", Authority::host)
     }
@@ -93,8 +93,8 @@ mod tests {
 
     use super::*;
 
-    /// Of an absolute URI, or of a path and a `Host` header with a blank between them.
-    fn of(text: &str) -> Upstream {
+    /// Returns the upstream of an absolute URI, or of a path and a `Host` header separated by a space.
+    fn upstream(text: &str) -> Upstream {
         let (uri, host) = text.split_once(' ').unwrap_or((text, ""));
         let mut headers = HeaderMap::new();
         if !host.is_empty() {
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_and_its_port_are_one_upstream_however_they_are_written() {
+    fn spellings_of_the_same_host_and_port_are_equal() {
         let hasher = RandomState::new();
         for (one, other, same) in [
             ("https://api.example/a", "https://API.example:443/b?c", true),
@@ -120,21 +120,21 @@ mod tests {
             ("/a api.example:8443", "https://api.example:8443", true),
             ("https://api.example eu.api.example", "https://api.example", true),
         ] {
-            let (one, other) = (of(one), of(other));
+            let (one, other) = (upstream(one), upstream(other));
             assert_eq!(one == other, same, "{one} {other}");
             assert_eq!(hasher.hash_one(&one) == hasher.hash_one(&other), same, "{one} {other}");
         }
     }
 
     #[test]
-    fn neither_user_nor_path_nor_query_is_printed() {
+    fn display_and_debug_show_host_and_port_only() {
         for (upstream, expected) in [
             ("https://canary:canary@api.example:8443/canary?canary", "api.example:8443"),
             ("/canary canary@api.example", "api.example"),
             ("https://api.example/", "api.example"),
             ("/canary", ""),
         ] {
-            let upstream = of(upstream);
+            let upstream = self::upstream(upstream);
             assert_eq!((upstream.to_string(), format!("{upstream:?}")), (expected.to_owned(), expected.to_owned()));
         }
     }

@@ -319,11 +319,11 @@ mod tests {
         let nested = Error::from_inner(TransportError::connect("s3cret").into());
         let io_of = |text: &'static str| io::Error::other(io::Error::new(io::ErrorKind::ConnectionRefused, text));
         let refused = "no new credentials for now: connection refused";
-        let unknown = "no new credentials for now: the request may have been processed, but no response came";
+        let unknown = "no new credentials for now: no response, and the request may have been processed";
         for (cause, shown) in [
             (BoxError::from("s3cret"), "no new credentials for now"),
             (io.into(), "no new credentials for now: connection refused"),
-            (nested.into(), "no new credentials for now: no connection was made"),
+            (nested.into(), "no new credentials for now: could not connect"),
             (io::Error::other("s3cret").into(), "no new credentials for now"),
             (Error::from_inner(TransportError::connect(io_of("s3cret")).into()).into(), refused),
             (Error::from_inner("s3cret".into()).into(), unknown),

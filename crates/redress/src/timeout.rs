@@ -75,7 +75,7 @@ where
         if this.sleep.is_none() {
             this.sleep.set(Some(tokio::time::sleep(timeout)));
         }
-        let Some(mut sleep) = this.sleep.as_pin_mut() else { return Poll::Pending };
+        let mut sleep = this.sleep.as_pin_mut().expect("the sleep was set above");
         loop {
             ready!(sleep.as_mut().poll(cx));
             let last = this.progress.as_ref().and_then(Progress::last);

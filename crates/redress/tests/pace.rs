@@ -144,7 +144,7 @@ async fn a_call_that_is_held_back_is_not_tried_again_and_says_why() {
     assert_eq!(error.record().map(redress::Record::end_reason), Some(EndReason::Paced));
     assert_eq!(
         error.to_string(),
-        "the request was held back: its turn would come too late (1 attempt, rate_limited; its turn would come too late)"
+        "rate-limit wait is too long: the request was not sent (1 attempt, rate_limited; the rate-limit wait is too long)"
     );
     layer.gate().open(&request("GET", "/v1/a"));
     service.oneshot(request("GET", "/v1/a")).await.unwrap();

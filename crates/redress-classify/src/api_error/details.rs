@@ -1,20 +1,19 @@
 //! The parts of an error response, and the masking of its secrets.
 
+use crate::secrets::Secrets;
+use crate::timed_hint::TimedHint;
 use std::borrow::Cow;
 use std::time::SystemTime;
 
 use redress_envelope::{Class, FieldError, Location, Recovery};
 
-use crate::secrets::Secrets;
-use crate::verdict::Hint;
-
-/// A body of this length is one of which no more than a part may have been read: what is not JSON is read up to 4 KiB.
+/// From this length on, a body may have been read in part only: a body other than JSON is read up to 4 KiB.
 const CUT_TEXT: usize = 4000;
-/// The name of a field of this length may be cut, which happens at 256 bytes.
+/// From this length on, the name of a field may be cut: names are cut at 256 bytes.
 const CUT_NAME: usize = 250;
 
-/// All that is known of an error response.
-#[derive(Clone)]
+/// The parts of an error response.
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Details {
     pub(crate) vendor: String,
     pub(crate) dialect: String,
@@ -25,7 +24,7 @@ pub(crate) struct Details {
     pub(crate) class: Class,
     pub(crate) recovery: Recovery,
     pub(crate) code: Option<String>,
-    /// Whether the dialect lists the code: then it is no text that only the server knows.
+    /// Whether the dialect lists the code, so that it cannot hold data of the request.
     pub(crate) code_is_known: bool,
     pub(crate) reason: Option<String>,
     pub(crate) message: Option<String>,
@@ -34,16 +33,16 @@ pub(crate) struct Details {
     pub(crate) guidance: String,
     pub(crate) locations: Locations,
     pub(crate) retry_after: Option<String>,
-    pub(crate) hint: Option<Hint>,
-    /// Why the credentials could not be refreshed, if it was tried.
+    pub(crate) hint: Option<TimedHint>,
+    /// The reason why the credentials could not be refreshed, if that was tried.
     pub(crate) not_refreshed: Option<String>,
     pub(crate) body: String,
-    /// Whether there was more of the body than `body` holds.
+    /// Whether the body is longer than `body`.
     pub(crate) body_cut: bool,
 }
 
-/// Where each part stood, in the dialect's words.
-#[derive(Clone)]
+/// The places of the parts in the response.
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Locations {
     pub(crate) code: Option<Location>,
     pub(crate) message: Option<Location>,
@@ -51,9 +50,9 @@ pub(crate) struct Locations {
 }
 
 impl Details {
-    /// Masks what the server wrote; `None` when it holds no secret.
+    /// Masks the secrets in all text from the server; `None` if there are none.
     pub(super) fn masked(&self, secrets: &Secrets) -> Option<Self> {
-        // Of a long body a text that was read may be cut as well.
+        // A text from a long body may be cut, too.
         let is_cut = self.body_cut || self.body.len() >= CUT_TEXT;
         let mask = |text: &Option<String>| text.as_ref().and_then(|text| secrets.masked_part(text, is_cut));
         let (code, reason, message) = (mask(&self.code), mask(&self.reason), mask(&self.message));
@@ -81,7 +80,7 @@ impl Details {
     }
 }
 
-/// Masks paths and messages of fields; `None` when they hold nothing to mask.
+/// Masks the secrets in paths and messages of fields; `None` if there are none.
 fn masked_fields(fields: &[FieldError<'static>], secrets: &Secrets, is_cut: bool) -> Option<Vec<FieldError<'static>>> {
     let mut masked: Option<Vec<_>> = None;
     for (nth, field) in fields.iter().enumerate() {

@@ -8,10 +8,10 @@ use redress_envelope::{HintSource, format_date};
 use super::Details;
 use crate::printable::escaped;
 
-/// How much of each single value is put into a report.
+/// The maximum number of characters of one value in a report.
 const MAX_VALUE: usize = 512;
 
-pub(super) fn of(details: &Details) -> String {
+pub(super) fn write(details: &Details) -> String {
     let reason = details.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
     let code = details.code.as_ref().map(|code| format!("{code}{reason}"));
     let mut body = escaped(&details.body, usize::MAX);
@@ -27,8 +27,8 @@ pub(super) fn of(details: &Details) -> String {
         ("request id", details.request_id.clone()),
         ("retry-after", wait(details)),
     ];
-    if let Some(why) = &details.not_refreshed {
-        rows.push(("refresh", Some(why.clone())));
+    if let Some(reason) = &details.not_refreshed {
+        rows.push(("refresh", Some(reason.clone())));
     }
     let mut report = String::new();
     for (name, value) in rows {
@@ -40,7 +40,7 @@ pub(super) fn of(details: &Details) -> String {
     report
 }
 
-/// Tells how long the server asks to wait, and where it says so; the header as it came, too.
+/// Returns the wait that the server asks for with its place in the response, and the `Retry-After` header as it came.
 fn wait(details: &Details) -> Option<String> {
     let header = details.retry_after.as_deref();
     let Some(hint) = &details.hint else { return header.map(str::to_owned) };
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_delay_is_told_in_seconds() {
+    fn formats_a_delay_in_seconds() {
         for (delay, text) in [
             (Duration::ZERO, "0 s"),
             (Duration::from_secs(20), "20 s"),

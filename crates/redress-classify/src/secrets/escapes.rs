@@ -1,28 +1,30 @@
-//! Text with its escapes resolved, and where each byte of it stood.
+//! Resolves escapes in a text, and keeps the position of each byte in the original.
 
 use std::ops::Range;
 
 /// The named references that HTML and XML share (XML 1.0 section 4.6).
 const NAMED: [(&[u8], u8); 5] = [(b"amp", b'&'), (b"lt", b'<'), (b"gt", b'>'), (b"quot", b'"'), (b"apos", b'\'')];
 
-/// How much of a text is looked at for one escape that may be incomplete.
+/// The maximum length of an escape, in bytes.
 const MAX_ESCAPE: usize = 12;
 
 /// A text after some rounds of decoding.
 pub(super) struct Decoded {
     bytes: Vec<u8>,
-    /// The part of the original text that each byte stands for; `None` while they are the same.
+    /// The range of the original text that each byte stands for; `None` while they are the same.
     spans: Option<Vec<Range<usize>>>,
 }
 
-/// One escape: how long it is, and the bytes that it stands for.
+/// An escape sequence.
 struct Escape {
+    /// The length of the sequence.
     length: usize,
+    /// The bytes that it stands for, `used` of them.
     value: [u8; 4],
     used: usize,
 }
 
-/// The content of a place.
+/// The content at a position.
 enum Found {
     Escape(Escape),
     /// The beginning of an escape, at the end of the text.
@@ -39,7 +41,7 @@ impl Decoded {
         &self.bytes
     }
 
-    /// Returns the bytes before an escape that their end cuts, if there is one: what follows in another text completes it.
+    /// Returns the bytes before an escape that is incomplete at the end, if there is one: another text may complete it.
     pub(super) fn before_open_end(&self) -> Option<&[u8]> {
         let first = self.bytes.len().saturating_sub(MAX_ESCAPE);
         let open = (first..self.bytes.len()).find(|at| matches!(find(&self.bytes[*at..]), Found::Incomplete));
@@ -54,8 +56,8 @@ impl Decoded {
         }
     }
 
-    /// Resolves the escapes of JSON, of URLs and forms, of XML and of Rust's `Debug`, each of them once; `None` when there
-    /// are none. Of a text that is cut an incomplete escape at its end is left out.
+    /// Resolves the escapes of JSON, of URLs and forms, of XML and of Rust's `Debug`, one level of each; `None` if there are
+    /// none. An incomplete escape at the end of a text that was cut is left out.
     pub(super) fn decode(&self, is_cut: bool) -> Option<Self> {
         if !self.bytes.iter().any(|byte| matches!(byte, b'\\' | b'%' | b'+' | b'&')) {
             return None;
@@ -113,16 +115,16 @@ fn find(text: &[u8]) -> Found {
 }
 
 impl Escape {
-    /// Two hexadecimal digits are one byte, whatever encoding it belongs to.
+    /// Returns the byte of two hexadecimal digits, in whatever encoding it is part of a character.
     fn symbol_or_byte(length: usize, number: u32) -> Found {
         u8::try_from(number).map_or(Found::Plain, |byte| Self::byte(length, byte))
     }
 }
 
-/// RFC 8259 section 7, and of Rust's `Debug` `\'`, `\0`, `\x7f` and `\u{7f}`.
+/// Reads an escape of RFC 8259 section 7, or `\'`, `\0`, `\x7f` and `\u{7f}` of Rust's `Debug`.
 fn backslash(text: &[u8]) -> Found {
     let Some(kind) = text.get(1) else { return Found::Incomplete };
-    // As secrets are found whatever their case, so are the letters of escapes.
+    // The search ignores case, so the letters of escapes are matched in either case, too.
     match kind.to_ascii_lowercase() {
         b'"' | b'\\' | b'/' | b'\'' => Escape::byte(2, *kind),
         b'n' => Escape::byte(2, b'\n'),
@@ -182,7 +184,7 @@ fn reference(text: &[u8]) -> Found {
     number.map_or(Found::Plain, |number| Escape::symbol(length, number))
 }
 
-/// Tells an escape that the end of the text cuts, of which so many digits were to come, from what is none.
+/// Returns whether an escape with this number of digits is incomplete at the end of the text, or is none.
 fn incomplete(text: &[u8], before: usize, digits: usize) -> Found {
     let is_cut = text.len() < before + digits && text[before.min(text.len())..].iter().all(u8::is_ascii_hexdigit);
     if is_cut { Found::Incomplete } else { Found::Plain }
@@ -209,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn each_escape_is_resolved_once_and_what_is_none_stays() {
+    fn resolves_one_level_of_escapes_and_keeps_other_text() {
         for (text, expected) in [
             ("plain", None),
             (r"a\/b\u0041\u00e9\ud83d\ude00", Some("a/bAé😀")),
@@ -227,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn an_escape_that_the_end_cuts_is_left_out_where_the_text_is_cut() {
+    fn leaves_out_an_incomplete_escape_at_the_end_of_a_cut_text() {
         for tail in ["\\", "\\u", "\\u0", "\\u004", "\\x4", "\\u{4", "%", "%4", "&", "&#x4", "&#6", "&quo"] {
             let text = format!("ab{tail}");
             assert_eq!(decoded(&text, true).as_deref(), Some("ab"), "{tail}");
@@ -237,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_span_leads_back_to_the_text_over_several_rounds() {
+    fn maps_positions_to_the_original_text_over_several_rounds() {
         let text = Decoded::raw(br"x%255Cu0041y");
         let twice = text.decode(false).and_then(|once| once.decode(false)).unwrap();
         assert_eq!(twice.bytes(), br"x\u0041y");

@@ -1,4 +1,4 @@
-//! Errors from below whose texts quote a secret.
+//! Masks secrets in the texts of an error and its sources.
 
 use std::error::Error as StdError;
 use std::{fmt, io};
@@ -14,7 +14,7 @@ struct Quoted {
     source: Option<BoxError>,
 }
 
-/// Returns an error that prints no secret: the same one if it holds none.
+/// Returns an error that prints no secret: the same one if none of its texts holds one.
 pub(crate) fn masked(error: BoxError, secrets: &Secrets) -> BoxError {
     let is_quoting = |error: &(dyn StdError + 'static)| {
         [format!("{error}"), format!("{error:?}")].iter().any(|text| secrets.masked(text, false).is_some())
@@ -25,13 +25,13 @@ pub(crate) fn masked(error: BoxError, secrets: &Secrets) -> BoxError {
     let links: Vec<_> = chain(error.as_ref()).collect();
     let mut below: Option<BoxError> = None;
     for link in links.into_iter().rev() {
-        below = Some(again(link, below, secrets));
+        below = Some(rebuild(link, below, secrets));
     }
     below.unwrap_or(error)
 }
 
-/// Makes an error anew around what lies below it.
-fn again(link: &(dyn StdError + 'static), below: Option<BoxError>, secrets: &Secrets) -> BoxError {
+/// Returns a masked error of the same kind around its source.
+fn rebuild(link: &(dyn StdError + 'static), below: Option<BoxError>, secrets: &Secrets) -> BoxError {
     let quoted = |source| Quoted {
         display: secrets.mask(&link.to_string()).into_owned(),
         debug: secrets.mask(&format!("{link:?}")).into_owned(),
@@ -39,7 +39,7 @@ fn again(link: &(dyn StdError + 'static), below: Option<BoxError>, secrets: &Sec
     };
     match (link.downcast_ref::<TransportError>(), link.downcast_ref::<io::Error>()) {
         (Some(transport), _) => transport.around(below.unwrap_or_else(|| quoted(None).into())).into(),
-        // What an `io::Error` wraps is the next link, and prints as the error itself.
+        // The error that an `io::Error` wraps is the next link, and prints like the `io::Error` itself.
         (_, Some(io)) => io::Error::new(io.kind(), below.unwrap_or_else(|| quoted(None).into())).into(),
         _ => quoted(below).into(),
     }
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_that_quotes_a_secret_is_replaced_and_keeps_its_kind() {
+    fn replaces_a_source_that_quotes_a_secret_and_keeps_its_kind() {
         let secrets = Secrets::new([SECRET]);
         let refused = || io::Error::new(io::ErrorKind::ConnectionRefused, SECRET);
         for source in [
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn any_other_stays_itself() {
+    fn keeps_a_source_without_a_secret() {
         let error = Error::from_inner(Client("plain", Some("s3cret".into())).into()).masked(&Secrets::new([SECRET]));
         assert!(error.source().is_some_and(|source| source.is::<Client>()));
     }

@@ -1,25 +1,25 @@
-//! Recognizes connection failures that another attempt would meet again: certificates, TLS alerts, proxies.
+//! Recognizes the connection failures that another attempt would repeat: certificates, TLS alerts, proxies.
 //!
-//! The types of these errors belong to TLS libraries and to the private modules of HTTP clients, each in several versions.
-//! Their texts are the same in all of them, and a peer cannot write into them. A text that is not known stays an ordinary
-//! connection failure, which is retried.
+//! They are recognized by their texts. Their types belong to TLS libraries and to private modules of HTTP clients, each in
+//! several versions; the texts are the same in all of them, and a peer cannot write into them. A failure with an unknown
+//! text counts as an ordinary connection failure, which is retried.
 
 use std::error::Error as StdError;
 
 use super::sources::chain;
 
-/// Who refused a connection for good.
+/// The kind of a refused connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// This side does not accept the server's certificate.
+    /// The client does not accept the server's certificate.
     Certificate,
-    /// The server refused the TLS handshake, or the two sides have no version or cipher suite in common.
+    /// The server refused the TLS handshake, or client and server have no version or cipher suite in common.
     Tls,
-    /// The proxy opens no tunnel.
+    /// The proxy refused to open a tunnel.
     Proxy,
 }
 
-/// What rustls, OpenSSL, Schannel and Secure Transport say of a certificate that they do not accept.
+/// The texts of rustls, OpenSSL, Schannel and Secure Transport about a certificate that is not accepted.
 const CERTIFICATE: [&str; 8] = [
     "invalid peer certificate",
     "certificate verify failed",
@@ -31,8 +31,8 @@ const CERTIFICATE: [&str; 8] = [
     "certificate is not trusted",
 ];
 
-/// The alerts (RFC 8446 section 6.2) by which a peer refuses a handshake that it would refuse again. Others, such as
-/// `internal_error`, `decode_error` or `user_canceled`, may pass.
+/// The alerts (RFC 8446 section 6.2) of a peer that would refuse the next handshake, too. Others, such as
+/// `internal_error`, `decode_error` or `user_canceled`, may be temporary.
 const ALERTS: [&str; 12] = [
     "handshakefailure",
     "badcertificate",
@@ -48,8 +48,8 @@ const ALERTS: [&str; 12] = [
     "noapplicationprotocol",
 ];
 
-/// What hyper-util says of a `CONNECT` that was not answered by a 2xx, and of SOCKS credentials; then the words of
-/// reqwest before 0.12.16.
+/// The texts of hyper-util about a `CONNECT` without a 2xx and about SOCKS credentials, then those of reqwest before
+/// 0.12.16.
 const PROXY: [&str; 6] = [
     "tunnel error: proxy authorization required",
     "tunnel error: unsuccessful",
@@ -59,12 +59,12 @@ const PROXY: [&str; 6] = [
     "unsuccessful tunnel",
 ];
 
-/// Looks for a refusal among an error and its sources.
+/// Returns the first refusal among an error and its sources.
 pub(super) fn find(error: &(dyn StdError + 'static)) -> Option<Refusal> {
-    chain(error).find_map(|error| of_text(&error.to_string()))
+    chain(error).find_map(|error| find_in_text(&error.to_string()))
 }
 
-fn of_text(text: &str) -> Option<Refusal> {
+fn find_in_text(text: &str) -> Option<Refusal> {
     let text = text.to_ascii_lowercase();
     let says_any = |parts: &[&str]| parts.iter().any(|part| text.contains(part));
     if says_any(&CERTIFICATE) {
@@ -78,8 +78,8 @@ fn of_text(text: &str) -> Option<Refusal> {
     }
 }
 
-/// Whether a text names one of the alerts, as rustls writes it (`received fatal alert: UnknownCA`) or as OpenSSL does
-/// (`tlsv1 alert unknown ca`).
+/// Returns `true` if a text names one of the alerts, in the form of rustls (`received fatal alert: UnknownCA`) or of
+/// OpenSSL (`tlsv1 alert unknown ca`).
 fn is_alert(text: &str) -> bool {
     text.match_indices("alert ").chain(text.match_indices("alert: ")).any(|(at, marker)| {
         let name: String = text[at + marker.len()..].chars().filter(char::is_ascii_alphanumeric).take(24).collect();
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_refused_for_good_is_told_from_what_may_pass() {
+    fn distinguishes_refusals_from_temporary_failures() {
         use Refusal::{Certificate, Proxy, Tls};
         for (text, expected) in [
             ("invalid peer certificate: UnknownIssuer", Some(Certificate)),
@@ -131,7 +131,7 @@ mod tests {
             ("Connection refused (os error 111)", None),
             ("", None),
         ] {
-            assert_eq!(of_text(text), expected, "{text}");
+            assert_eq!(find_in_text(text), expected, "{text}");
         }
     }
 }

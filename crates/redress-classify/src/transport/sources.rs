@@ -1,16 +1,16 @@
-//! The sources of an error, and what the types among them say.
+//! Searches the sources of an error for known types.
 
 use std::error::Error as StdError;
 use std::io;
 
 use super::TransportError;
-use crate::verdict::Phase;
+use crate::phase::Phase;
 
 /// Returns an error and its sources, the outermost first.
 pub(crate) fn chain<'e>(error: &'e (dyn StdError + 'static)) -> impl Iterator<Item = &'e (dyn StdError + 'static)> {
     std::iter::successors(Some(error), |error: &&'e (dyn StdError + 'static)| {
         let error = *error;
-        // An `io::Error` answers `source` with the source of what it wraps.
+        // `io::Error::source` skips the wrapped error and returns the source of it.
         match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
             Some(wrapped) => Some(wrapped),
             None => error.source(),
@@ -23,7 +23,7 @@ pub(crate) fn find<'e, T: StdError + 'static>(error: &'e (dyn StdError + 'static
     chain(error).find_map(<dyn StdError>::downcast_ref)
 }
 
-/// Whether a timeout is among an error and its sources: tower's, tokio's, or the operating system's.
+/// Returns `true` if an error or one of its sources is a timeout: tower's, tokio's, or the operating system's.
 pub(super) fn has_timed_out(error: &(dyn StdError + 'static)) -> bool {
     chain(error).any(|error| {
         error.is::<tower::timeout::error::Elapsed>()
@@ -32,7 +32,7 @@ pub(super) fn has_timed_out(error: &(dyn StdError + 'static)) -> bool {
     })
 }
 
-/// Whether an error says by itself that nothing was sent: a refused TCP connection, or tower's `LoadShed`.
+/// Returns `true` if the type of an error shows that nothing was sent: a refused TCP connection, or tower's `LoadShed`.
 fn is_unsent(error: &(dyn StdError + 'static)) -> bool {
     is_io(error, io::ErrorKind::ConnectionRefused) || error.is::<tower::load_shed::error::Overloaded>()
 }
@@ -41,7 +41,7 @@ fn is_io(error: &(dyn StdError + 'static), kind: io::ErrorKind) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == kind)
 }
 
-/// Returns how far a request got that failed with this error.
+/// Returns the phase that a request with this error reached.
 pub(crate) fn phase_of(error: &(dyn StdError + 'static)) -> Phase {
     if let Some(transport) = find::<TransportError>(error) {
         return transport.phase();
@@ -49,7 +49,7 @@ pub(crate) fn phase_of(error: &(dyn StdError + 'static)) -> Phase {
     if chain(error).any(is_unsent) { Phase::NotSent } else { Phase::MaybeProcessed }
 }
 
-/// Whether a request failed with this error because an attempt, or its connection, took too long.
+/// Returns `true` if an attempt or its connection exceeded its timeout.
 pub(crate) fn is_timeout(error: &(dyn StdError + 'static)) -> bool {
     find::<TransportError>(error).map_or_else(|| has_timed_out(error), TransportError::is_timeout)
 }
@@ -60,7 +60,7 @@ mod tests {
     use crate::BoxError;
 
     #[test]
-    fn each_failure_has_its_phase() {
+    fn maps_each_failure_to_its_phase() {
         let io = |kind| io::Error::from(kind);
         let nested = io::Error::other(TransportError::connect("dns"));
         for (error, phase) in [
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn each_timeout_is_one_whoever_kept_the_time() {
+    async fn recognizes_the_timeouts_of_tower_tokio_and_the_system() {
         let elapsed = tower::timeout::error::Elapsed::new;
         let of_tokio = tokio::time::timeout(std::time::Duration::ZERO, std::future::pending::<()>()).await;
         for (error, expected) in [

@@ -1,4 +1,4 @@
-//! What the copies of a body share: the body itself, and what was read of it.
+//! The state that the clones of a `ReplayBody` share: the inner body, and the pieces that were read from it.
 
 use std::pin::Pin;
 
@@ -6,73 +6,77 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Frame, SizeHint};
 
-/// A body, and all that was read of it as long as that is not too much.
+/// The inner body, and the pieces read from it while they fit the limit.
 pub(super) struct Log<B> {
     source: Source<B>,
-    /// Every piece that was read; empty once the log was let go.
+    /// Every piece that was read; empty once the pieces were discarded.
     pieces: Vec<Piece>,
-    /// Whether every piece that was read is in the log.
+    /// Whether every piece that was read is in `pieces`.
     kept: bool,
-    /// How many pieces were read, and how many bytes were in them.
+    /// The number of pieces read so far.
     read: usize,
+    /// The number of data bytes read so far.
     bytes: u64,
-    /// How many bytes the pieces of the log hold, trailers included, and how many they may.
+    /// The size of `pieces` in bytes, trailers included.
     held: usize,
+    /// The maximum of `held`.
     limit: usize,
-    /// What is still to be read.
+    /// The size hint of the unread part.
     rest: SizeHint,
-    copies: usize,
-    /// Whether a copy found the body taken, and waits to hear of it.
+    /// The number of live clones.
+    clones: usize,
+    /// Whether a clone found the body taken and waits for it.
     missed: bool,
     next_id: u64,
 }
 
-/// The body under the copies.
+/// The inner body.
 enum Source<B> {
-    /// It waits to be polled.
+    /// No clone polls it.
     Idle(Pin<Box<B>>),
-    /// A copy polls it; no lock is held meanwhile.
+    /// A clone polls it, without holding the lock.
     Taken,
-    /// All of it was read.
+    /// It was read to its end.
     Ended,
-    /// It failed, or panicked.
-    Broken,
+    /// It failed or panicked.
+    Failed,
 }
 
-/// A frame that can be given more than once.
+/// A frame that can be given to several clones.
 #[derive(Clone)]
 pub(super) enum Piece {
     Data(Bytes),
     Trailers(Box<HeaderMap>),
 }
 
-/// What a copy finds at its position.
+/// The state at the position of a clone.
 pub(super) enum Found<B> {
     Piece(Piece),
     /// The body itself, to be polled and put back.
     Body(Pin<Box<B>>),
     Taken,
     End,
-    Broken,
-    LetGo,
+    Failed,
+    /// The piece at this position is no longer kept.
+    Discarded,
 }
 
-/// How a poll of the body ended.
+/// The result of a poll of the inner body.
 pub(super) enum Polled {
     Pending,
-    /// An empty frame, or one of a kind that cannot be given twice.
-    Passing {
+    /// A frame that is given to one clone only: an empty one, or one that is neither data nor trailers.
+    Unlogged {
         is_data: bool,
     },
     Piece(Piece),
     End,
-    Broken,
+    Failed,
 }
 
-/// What to drop when the lock is free again, since dropping a body or its bytes runs its owner's code.
-pub(super) type Leftover<B> = (Vec<Piece>, Option<Pin<Box<B>>>);
+/// Values to drop after the lock is released, since their destructors run user code.
+pub(super) type Dropped<B> = (Vec<Piece>, Option<Pin<Box<B>>>);
 
-/// Pieces may be so many, beside one for every 64 bytes of the limit.
+/// The maximum number of pieces, beside one for every 64 bytes of the limit.
 const SPARE_PIECES: usize = 1_024;
 
 impl<B: http_body::Body> Log<B> {
@@ -88,7 +92,7 @@ impl<B: http_body::Body> Log<B> {
             held: 0,
             limit,
             rest,
-            copies: 1,
+            clones: 1,
             missed: false,
             next_id: 1,
         }
@@ -96,32 +100,33 @@ impl<B: http_body::Body> Log<B> {
 }
 
 impl<B> Log<B> {
-    /// Counts another copy, and returns its id; `None` when it could not have the whole body.
-    pub(super) fn add_copy(&mut self) -> Option<u64> {
+    /// Adds a clone and returns its id, or `None` if it could not give the whole body.
+    pub(super) fn add_clone(&mut self) -> Option<u64> {
         let id = self.is_whole().then_some(self.next_id)?;
         self.next_id += 1;
-        self.copies += 1;
+        self.clones += 1;
         Some(id)
     }
 
-    pub(super) const fn remove_copy(&mut self) {
-        self.copies -= 1;
+    pub(super) const fn remove_clone(&mut self) {
+        self.clones -= 1;
     }
 
-    /// Whether a copy at the start could have all of the body.
+    /// Returns `true` if a clone at the start could give the whole body.
     pub(super) const fn is_whole(&self) -> bool {
-        self.kept && !matches!(self.source, Source::Broken)
+        self.kept && !matches!(self.source, Source::Failed)
     }
 
+    /// Returns the number of pieces read so far.
     pub(super) const fn read(&self) -> usize {
         self.read
     }
 
-    /// Looks for what comes next at a position; a body that is found is taken.
+    /// Returns the state at a position. [`Found::Body`] takes the inner body out of the log.
     pub(super) fn find(&mut self, position: usize) -> Found<B> {
         if position < self.read {
             let piece = if self.kept { self.pieces.get(position) } else { None };
-            return piece.cloned().map_or(Found::LetGo, Found::Piece);
+            return piece.cloned().map_or(Found::Discarded, Found::Piece);
         }
         match std::mem::replace(&mut self.source, Source::Taken) {
             Source::Idle(body) => Found::Body(body),
@@ -133,60 +138,60 @@ impl<B> Log<B> {
                 self.source = Source::Ended;
                 Found::End
             }
-            Source::Broken => {
-                self.source = Source::Broken;
-                Found::Broken
+            Source::Failed => {
+                self.source = Source::Failed;
+                Found::Failed
             }
         }
     }
 
-    /// Puts the body back after a poll, and notes what came of it. `rest` is `None` when the body is at its end.
+    /// Puts the inner body back after a poll and records the result. `rest` is `None` at the end of the body.
     ///
-    /// Returns what to drop, and whether the other copies must be woken.
+    /// Returns the values to drop, and whether the other clones must be woken.
     pub(super) fn put_back(
         &mut self,
         body: Option<Pin<Box<B>>>,
         polled: Polled,
         rest: Option<SizeHint>,
-    ) -> (Leftover<B>, bool) {
+    ) -> (Dropped<B>, bool) {
         let missed = std::mem::take(&mut self.missed);
         let wake = missed || !matches!(polled, Polled::Pending);
-        let broken = matches!(polled, Polled::Broken);
+        let failed = matches!(polled, Polled::Failed);
         let dropped = match polled {
             Polled::Piece(piece) => self.push(piece),
-            Polled::Passing { is_data: false } => self.let_go(),
-            Polled::Passing { is_data: true } | Polled::Pending | Polled::End | Polled::Broken => Vec::new(),
+            Polled::Unlogged { is_data: false } => self.discard(),
+            Polled::Unlogged { is_data: true } | Polled::Pending | Polled::End | Polled::Failed => Vec::new(),
         };
-        let (source, ended) = match (broken, rest, body) {
+        let (source, ended) = match (failed, rest, body) {
             (false, Some(hint), Some(body)) => {
                 self.rest = hint;
                 (Source::Idle(body), None)
             }
-            (broken, _, body) => {
+            (failed, _, body) => {
                 self.rest = SizeHint::with_exact(0);
-                (if broken { Source::Broken } else { Source::Ended }, body)
+                (if failed { Source::Failed } else { Source::Ended }, body)
             }
         };
         self.source = source;
         ((dropped, ended), wake)
     }
 
-    /// Keeps a piece while some other copy may want it and there is room; else lets the whole log go.
+    /// Keeps a piece if another clone may need it and it fits the limit; discards all pieces otherwise.
     fn push(&mut self, piece: Piece) -> Vec<Piece> {
         let size = piece.size();
         self.bytes = self.bytes.saturating_add(piece.data_len());
         let held = self.held.saturating_add(size);
         let is_small = held <= self.limit && self.pieces.len() < SPARE_PIECES + self.limit / 64;
-        if self.kept && self.copies > 1 && is_small {
+        if self.kept && self.clones > 1 && is_small {
             self.read += 1;
             self.held = held;
             self.pieces.push(piece);
             return Vec::new();
         }
-        self.let_go()
+        self.discard()
     }
 
-    fn let_go(&mut self) -> Vec<Piece> {
+    fn discard(&mut self) -> Vec<Piece> {
         self.read += 1;
         self.kept = false;
         self.held = 0;
@@ -197,9 +202,9 @@ impl<B> Log<B> {
         position == self.read && matches!(self.source, Source::Ended)
     }
 
-    /// Returns how much a copy has still to give that has given so much; of one that will fail nobody knows.
+    /// Returns the size hint of a clone that has given `given` bytes; unknown for a clone that will fail.
     pub(super) fn size_hint(&self, position: usize, given: u64) -> SizeHint {
-        let fails = (position < self.read && !self.kept) || matches!(self.source, Source::Broken);
+        let fails = (position < self.read && !self.kept) || matches!(self.source, Source::Failed);
         if fails {
             return SizeHint::default();
         }
@@ -216,15 +221,15 @@ impl<B> Log<B> {
         self.limit
     }
 
-    /// Returns how many bytes the log holds.
+    /// Returns the size of the kept pieces in bytes.
     pub(super) const fn held(&self) -> usize {
         self.held
     }
 }
 
 impl Piece {
-    /// Takes the copy of a frame that is kept; `None` of an empty one, or of one that is neither data nor trailers.
-    pub(super) fn of(frame: &Frame<Bytes>) -> Option<Self> {
+    /// Returns the piece of a frame, or `None` if it is empty, or neither data nor trailers.
+    pub(super) fn from_frame(frame: &Frame<Bytes>) -> Option<Self> {
         match frame.data_ref() {
             Some(data) => (!data.is_empty()).then(|| Self::Data(data.clone())),
             None => frame.trailers_ref().map(|trailers| Self::Trailers(Box::new(trailers.clone()))),

@@ -1,4 +1,8 @@
-//! A body that streams, and can be sent again.
+//! A streaming request body that can be cloned.
+
+mod error;
+mod log;
+mod wakers;
 
 use std::fmt;
 use std::pin::Pin;
@@ -8,32 +12,35 @@ use std::task::{Context, Poll, Waker, ready};
 use bytes::{Buf, Bytes};
 use http_body::{Body, Frame, SizeHint};
 
-use super::CloneBody;
-use super::error::ReplayError;
-use super::log::{Found, Leftover, Log, Piece, Polled};
-use super::progress::Progress;
-use super::wakers::Wakers;
+pub use self::error::ReplayError;
+use self::log::{Dropped, Found, Log, Piece, Polled};
+use self::wakers::Wakers;
 use crate::BoxError;
+use crate::clone_body::CloneBody;
+use crate::progress::Progress;
 
-/// Lets any streaming body be sent once, and be sent again up to a limit, while it streams.
+/// A streaming body that can be cloned, and so be sent again, up to a limit of bytes.
 ///
-/// Each copy gives all of the body, from its start. Whichever copy is ahead reads on in the body and keeps what it reads
-/// for the others; so the copies may be read at the same time, by several tasks, and dropped in any order. Trailers are
-/// given again too. Frames are not copied, only their counts of references go up.
+/// Each clone gives the whole body from its start. The clone that is ahead polls the inner body and keeps the frames for
+/// the others, so clones may be read at the same time, by several tasks, and dropped in any order. Trailers are kept too.
+/// Bytes are not copied: a kept frame shares its buffer.
 ///
 /// # The limit
-/// 64 KiB unless [`with_limit`](Self::with_limit) says otherwise, as in the linkerd proxy: most requests of an API are
-/// shorter, and a thousand of them in flight take no more than 64 MiB. It counts the bytes of data and of trailers; more
-/// than 1,024 frames and one for every 64 bytes of the limit are too many also. A body that turns out longer streams on
-/// in the copy that is ahead, and goes out once; what was kept is freed at once, and so there is no other copy to be had.
-/// Nothing is kept while there is only one copy.
+/// 64 KiB, as in the linkerd proxy, or the one given to [`with_limit`](Self::with_limit): most API requests are shorter,
+/// and a thousand of them in flight take at most 64 MiB. It counts the bytes of data and trailers. The number of frames
+/// is bounded too: 1,024, and one more for every 64 bytes of the limit.
+///
+/// A body that turns out to be longer keeps streaming in the clone that is ahead, so it is sent once. The kept frames are
+/// freed at once, and [`try_clone`](CloneBody::try_clone) returns `None` from then on. Frames are kept only while there
+/// is more than one clone.
 ///
 /// # Errors
-/// The copy that meets the body's error gives it; every other one fails at the same place. A copy that has fallen behind
-/// what is kept fails with [`ReplayError::is_discarded`]: it never leaves bytes out.
+/// The clone that meets an error of the inner body returns it as the source of its own; the other clones fail at the same
+/// position. A clone that needs a frame which is no longer kept fails with [`ReplayError::is_discarded`]: it never leaves
+/// bytes out.
 ///
 /// # Panics
-/// A panic of the body goes to whoever polled it; the other copies fail as after an error.
+/// A panic of the inner body unwinds through the clone that polled it. The other clones fail as after an error.
 ///
 /// # Examples
 /// ```
@@ -43,33 +50,34 @@ use crate::BoxError;
 ///
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
 /// # async fn main() -> Result<(), redress_classify::ReplayError> {
-/// let upload = ReplayBody::new(Full::new(Bytes::from("any body that streams")));
-/// let copy = upload.try_clone().expect("nothing was let go");
-/// assert_eq!(upload.collect().await?.to_bytes(), "any body that streams");
-/// assert!(copy.is_whole());
-/// assert_eq!(copy.collect().await?.to_bytes(), "any body that streams");
+/// let upload = ReplayBody::new(Full::new(Bytes::from("any streaming body")));
+/// let clone = upload.try_clone().expect("it is shorter than the limit");
+/// assert_eq!(upload.collect().await?.to_bytes(), "any streaming body");
+/// assert!(clone.is_whole());
+/// assert_eq!(clone.collect().await?.to_bytes(), "any streaming body");
 /// # Ok(()) }
 /// ```
 pub struct ReplayBody<B> {
     shared: Arc<Shared<B>>,
     id: u64,
-    /// How many pieces, and how many bytes, this copy gave.
+    /// The number of pieces that this clone gave.
     position: usize,
+    /// The number of data bytes that this clone gave.
     given: u64,
-    /// Whether it gave its end, or its error.
+    /// Whether this clone gave its end or its error.
     done: bool,
 }
 
 struct Shared<B> {
     log: Mutex<Log<B>>,
     wakers: Arc<Wakers>,
-    /// Wakes them all.
+    /// Wakes all clones.
     waker: Waker,
     progress: Progress,
 }
 
-/// The turn of a copy that polls the body: dropped by a panic, it leaves the body broken.
-struct Turn<'a, B> {
+/// Puts the inner body back after a poll. When it is dropped by a panic, it marks the inner body as failed.
+struct PollGuard<'a, B> {
     shared: &'a Shared<B>,
     id: u64,
     is_over: bool,
@@ -78,25 +86,27 @@ struct Turn<'a, B> {
 const DEFAULT_LIMIT: usize = 64 * 1024;
 
 impl<B: Body> ReplayBody<B> {
-    /// Keeps up to 64 KiB of a body.
+    /// Wraps a body with the default limit of 64 KiB.
     #[must_use]
     pub fn new(body: B) -> Self {
         Self::with_limit(body, DEFAULT_LIMIT)
     }
 
-    /// Keeps up to so many bytes of a body, in memory.
+    /// Wraps a body with a limit in bytes, which are kept in memory.
+    ///
+    /// With a limit of 0 a body is sent once, unless it is empty.
     #[must_use]
     pub fn with_limit(body: B, limit: usize) -> Self {
         let wakers = Arc::new(Wakers::default());
         let waker = Waker::from(Arc::clone(&wakers));
         let shared =
             Arc::new(Shared { log: Mutex::new(Log::new(body, limit)), wakers, waker, progress: Progress::new() });
-        Self::copy(shared, 0)
+        Self::new_clone(shared, 0)
     }
 }
 
 impl<B> ReplayBody<B> {
-    const fn copy(shared: Arc<Shared<B>>, id: u64) -> Self {
+    const fn new_clone(shared: Arc<Shared<B>>, id: u64) -> Self {
         Self { shared, id, position: 0, given: 0, done: false }
     }
 
@@ -117,31 +127,31 @@ where
     B: Body,
     B::Error: Into<BoxError>,
 {
-    /// Reads on in the body, which this copy has taken.
-    fn read_on(&mut self, mut body: Pin<Box<B>>) -> Poll<Option<Result<Frame<Bytes>, ReplayError>>> {
-        let turn = Turn { shared: &self.shared, id: self.id, is_over: false };
-        let mut cx = Context::from_waker(&turn.shared.waker);
+    /// Polls the inner body, which this clone has taken from the log.
+    fn poll_inner(&mut self, mut body: Pin<Box<B>>) -> Poll<Option<Result<Frame<Bytes>, ReplayError>>> {
+        let guard = PollGuard { shared: &self.shared, id: self.id, is_over: false };
+        let mut cx = Context::from_waker(&guard.shared.waker);
         let frame = match body.as_mut().poll_frame(&mut cx) {
             Poll::Pending => {
                 let rest = body.size_hint();
-                turn.end(Some(body), Polled::Pending, Some(rest));
+                guard.end(Some(body), Polled::Pending, Some(rest));
                 return Poll::Pending;
             }
             Poll::Ready(Some(Ok(frame))) => frame.map_data(|mut data| data.copy_to_bytes(data.remaining())),
             Poll::Ready(Some(Err(error))) => {
-                turn.end(Some(body), Polled::Broken, None);
+                guard.end(Some(body), Polled::Failed, None);
                 return self.fail(ReplayError::body(error.into()));
             }
             Poll::Ready(None) => {
-                turn.end(Some(body), Polled::End, None);
+                guard.end(Some(body), Polled::End, None);
                 self.done = true;
                 return Poll::Ready(None);
             }
         };
         let rest = (!body.is_end_stream()).then(|| body.size_hint());
-        let piece = Piece::of(&frame);
-        let polled = piece.clone().map_or_else(|| Polled::Passing { is_data: frame.is_data() }, Polled::Piece);
-        self.position = turn.end(Some(body), polled, rest);
+        let piece = Piece::from_frame(&frame);
+        let polled = piece.clone().map_or_else(|| Polled::Unlogged { is_data: frame.is_data() }, Polled::Piece);
+        self.position = guard.end(Some(body), polled, rest);
         self.given += piece.map_or(0, |piece| piece.data_len());
         Poll::Ready(Some(Ok(frame)))
     }
@@ -160,15 +170,15 @@ where
         if this.done {
             return Poll::Ready(None);
         }
-        // Before the look, so that what comes right after it wakes this copy.
+        // Registered first, so that a frame that arrives right after the look wakes this clone.
         this.shared.wakers.register(this.id, cx.waker());
         let found = this.shared.lock().find(this.position);
         let polled = match found {
             Found::Piece(piece) => Poll::Ready(Some(Ok(this.give(piece)))),
-            Found::Body(body) => this.read_on(body),
+            Found::Body(body) => this.poll_inner(body),
             Found::Taken => Poll::Pending,
-            Found::Broken => this.fail(ReplayError::elsewhere()),
-            Found::LetGo => this.fail(ReplayError::let_go()),
+            Found::Failed => this.fail(ReplayError::other_clone()),
+            Found::Discarded => this.fail(ReplayError::discarded()),
             Found::End => {
                 this.done = true;
                 Poll::Ready(None)
@@ -193,8 +203,8 @@ where
 
 impl<B> CloneBody for ReplayBody<B> {
     fn try_clone(&self) -> Option<Self> {
-        let id = self.shared.lock().add_copy()?;
-        Some(Self::copy(Arc::clone(&self.shared), id))
+        let id = self.shared.lock().add_clone()?;
+        Some(Self::new_clone(Arc::clone(&self.shared), id))
     }
 
     fn is_whole(&self) -> bool {
@@ -208,7 +218,7 @@ impl<B> CloneBody for ReplayBody<B> {
 
 impl<B> Drop for ReplayBody<B> {
     fn drop(&mut self) {
-        self.shared.lock().remove_copy();
+        self.shared.lock().remove_clone();
         self.shared.wakers.remove(self.id);
     }
 }
@@ -229,36 +239,36 @@ impl<B> fmt::Debug for ReplayBody<B> {
 
 impl<B> Shared<B> {
     fn lock(&self) -> MutexGuard<'_, Log<B>> {
-        // Nothing panics while it is held.
+        // No code that may panic runs under the lock.
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<B> Turn<'_, B> {
-    /// Puts the body back, wakes the copies that wait for it, and returns how many pieces were read in all.
+impl<B> PollGuard<'_, B> {
+    /// Puts the inner body back, wakes the clones that wait for it, and returns the number of pieces read so far.
     fn end(mut self, body: Option<Pin<Box<B>>>, polled: Polled, rest: Option<SizeHint>) -> usize {
         self.is_over = true;
         self.put_back(body, polled, rest)
     }
 
     fn put_back(&self, body: Option<Pin<Box<B>>>, polled: Polled, rest: Option<SizeHint>) -> usize {
-        let (leftover, wake, read): (Leftover<B>, bool, usize) = {
+        let (dropped, wake, read): (Dropped<B>, bool, usize) = {
             let mut log = self.shared.lock();
-            let (leftover, wake) = log.put_back(body, polled, rest);
-            (leftover, wake, log.read())
+            let (dropped, wake) = log.put_back(body, polled, rest);
+            (dropped, wake, log.read())
         };
         if wake {
             self.shared.wakers.wake_others(self.id);
         }
-        drop(leftover);
+        drop(dropped);
         read
     }
 }
 
-impl<B> Drop for Turn<'_, B> {
+impl<B> Drop for PollGuard<'_, B> {
     fn drop(&mut self) {
         if !self.is_over {
-            self.put_back(None, Polled::Broken, None);
+            self.put_back(None, Polled::Failed, None);
         }
     }
 }

@@ -1,23 +1,23 @@
-//! One waker for many: who wakes it wakes every copy that waits.
+//! A waker that wakes every waiting clone of a `ReplayBody`.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Wake, Waker};
 
-/// The wakers of the copies that wait for the body, by the copies' ids.
+/// The wakers of the clones that wait for the inner body, by the ids of the clones.
 ///
-/// The body is polled with this as its waker, since the copy that polled it last may be one that nobody polls again.
+/// The inner body is polled with this as its waker, since the clone that polled it last may never be polled again.
 #[derive(Default)]
 pub(super) struct Wakers {
     waiting: Mutex<BTreeMap<u64, Waker>>,
 }
 
 impl Wakers {
-    /// Puts a copy's waker in the place of the one that it left before.
+    /// Registers the waker of a clone, in place of an earlier one.
     pub(super) fn register(&self, id: u64, waker: &Waker) {
         let waker = waker.clone();
         let old = self.lock().insert(id, waker);
-        // Dropping a waker runs its owner's code, which must not find the lock taken.
+        // Dropping a waker may run user code, which must not run under the lock.
         drop(old);
     }
 
@@ -26,7 +26,7 @@ impl Wakers {
         drop(old);
     }
 
-    /// Wakes all but one; no lock is held meanwhile.
+    /// Wakes all clones but one, without holding the lock.
     pub(super) fn wake_others(&self, id: u64) {
         let mut waiting = std::mem::take(&mut *self.lock());
         let own = waiting.remove(&id);

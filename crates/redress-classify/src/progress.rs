@@ -1,16 +1,17 @@
-//! When a request body last gave something to be sent.
+//! The upload progress of a request body.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::saturating;
 
-/// When a request body last gave a frame: an attempt that still uploads is not one that hangs.
+/// The time at which a request body last gave a frame.
 ///
-/// Clones share what is recorded. A body that streams records each frame that it gives, and returns a clone from
-/// [`CloneBody::progress`](crate::CloneBody::progress).
+/// It tells an attempt that still uploads from one that hangs. Clones share the record. A streaming body records each
+/// frame that it gives, and returns a clone from [`CloneBody::progress`](crate::CloneBody::progress).
 ///
 /// # Examples
 /// ```
@@ -31,29 +32,29 @@ pub struct Progress {
 
 #[derive(Debug)]
 struct Inner {
-    began: Instant,
-    /// Nanoseconds from `began`, plus one; 0 before the first frame.
+    start: Instant,
+    /// Nanoseconds from `start` to the last frame, plus one; 0 before the first frame.
     last: AtomicU64,
 }
 
 impl Progress {
-    /// Begins without a frame.
+    /// Creates a record without a frame.
     #[must_use]
     pub fn new() -> Self {
-        Self { inner: Arc::new(Inner { began: Instant::now(), last: AtomicU64::new(0) }) }
+        Self { inner: Arc::new(Inner { start: Instant::now(), last: AtomicU64::new(0) }) }
     }
 
-    /// Records a frame, given now.
+    /// Records a frame that is given now.
     pub fn record(&self) {
-        let since = u64::try_from(self.inner.began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let since = u64::try_from(self.inner.start.elapsed().as_nanos()).unwrap_or(u64::MAX);
         self.inner.last.fetch_max(since.saturating_add(1), Ordering::Relaxed);
     }
 
-    /// Returns when the last frame was given; `None` before the first.
+    /// Returns the time of the last frame, or `None` before the first.
     #[must_use]
     pub fn last(&self) -> Option<Instant> {
         let since = self.inner.last.load(Ordering::Relaxed).checked_sub(1)?;
-        Some(saturating::add(self.inner.began, std::time::Duration::from_nanos(since)))
+        Some(saturating::add(self.inner.start, Duration::from_nanos(since)))
     }
 }
 

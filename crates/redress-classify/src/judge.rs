@@ -1,0 +1,290 @@
+//! Makes the verdict about a response from its head, its body and its dialect.
+
+use std::borrow::Cow;
+use std::time::SystemTime;
+
+use http::header::RETRY_AFTER;
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Method, Response, Uri, response};
+use redress_envelope::{Decision, Dialect, Envelope, FieldError, Head, Meaning, Signal, Unreadable};
+use tokio::time::Instant;
+
+use crate::api_error::{ApiError, Details, Locations, MAX_BODY};
+use crate::clock::Clock;
+use crate::timed_hint::TimedHint;
+use crate::verdict::{Evidence, Verdict};
+
+/// The method and path of a request, for the report and for rules that name a route.
+#[derive(Debug)]
+pub(crate) struct RequestLine {
+    method: Method,
+    path: Option<PathAndQuery>,
+}
+
+impl RequestLine {
+    /// Clones method and path, which shares their bytes.
+    #[inline]
+    pub(crate) fn new(method: &Method, uri: &Uri) -> Self {
+        Self { method: method.clone(), path: uri.path_and_query().cloned() }
+    }
+
+    fn path(&self) -> &str {
+        self.path.as_ref().map_or("", PathAndQuery::path)
+    }
+
+    /// Returns the head of a response to this request, in the form that a dialect reads.
+    pub(crate) fn head<'h>(&'h self, head: &'h response::Parts, received: SystemTime) -> Head<'h> {
+        let (method, path) = (self.method.as_str(), self.path());
+        Head { method, path, ..Head::new(head.status.as_u16(), &head.headers, received) }
+    }
+}
+
+/// The part of a body that was read.
+pub(crate) struct ReadBody<'b> {
+    /// The pieces, in order.
+    pub(crate) pieces: Vec<&'b [u8]>,
+    /// Whether they are the whole body.
+    pub(crate) whole: bool,
+    /// The name of the event whose data they are; `None` for the body of a response.
+    pub(crate) event: Option<&'b str>,
+}
+
+/// The times of sending and receipt, and the clock that converts them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Times<'c> {
+    pub(crate) clock: &'c Clock,
+    pub(crate) sent: Instant,
+    pub(crate) received: Instant,
+}
+
+impl<'c> Times<'c> {
+    /// Returns the times of a response that is judged when it is received, for callers that do not know more.
+    pub(crate) fn now(clock: &'c Clock) -> Self {
+        let now = Instant::now();
+        Self { clock, sent: now, received: now }
+    }
+}
+
+/// Returns `true` if no Classify layer found an error in a response, and neither its status nor its headers make it one.
+///
+/// It is the one test for a success that all layers use, whether there is a Classify layer below them or not. It allocates
+/// nothing and reads no clock.
+///
+/// # Examples
+/// ```
+/// use http::Response;
+/// use redress_classify::{dialects, is_success};
+///
+/// let generic = dialects::generic();
+/// assert!(is_success(&Response::builder().status(304).body(())?, &generic));
+/// assert!(!is_success(&Response::builder().status(503).body(())?, &generic));
+/// # Ok::<(), http::Error>(())
+/// ```
+#[inline]
+#[must_use]
+pub fn is_success<B>(response: &Response<B>, dialect: &Dialect) -> bool {
+    response.extensions().get::<Verdict>().is_none()
+        && !is_error_by_head(
+            dialect,
+            &Head::new(response.status().as_u16(), response.headers(), SystemTime::UNIX_EPOCH),
+        )
+}
+
+/// Returns `true` if the status or the headers of a response make it an error in its dialect.
+#[inline]
+pub(crate) fn is_error_by_head(dialect: &Dialect, head: &Head<'_>) -> bool {
+    dialect.class_of_status(head.status).is_some() || dialect.signals_by_head(head)
+}
+
+/// Returns `true` if a success by its head may be an error by its body.
+///
+/// A 204 or 205 has no content (RFC 9110 sections 15.3.5 and 15.3.6). A body that is neither JSON nor XML has no member
+/// that a rule could name, unless the rule names its media type.
+pub(crate) fn may_signal(dialect: &Dialect, head: &Head<'_>) -> bool {
+    let has_content = matches!(head.status, 200..=203 | 206..=299);
+    dialect.signals_in_body() && has_content && (head.may_be_document() || dialect.names_media_type(head))
+}
+
+impl Verdict {
+    /// Returns the verdict about a response: the one that a Classify layer attached, or else the one that its head gives;
+    /// `None` for a [success](is_success).
+    ///
+    /// A layer that decides by verdicts calls it, and so works above a Classify layer as well as without one.
+    ///
+    /// # Examples
+    /// ```
+    /// use http::Response;
+    /// use redress_classify::{Class, Clock, Verdict, dialects};
+    ///
+    /// let response = Response::builder().status(503).body(())?;
+    /// let verdict = Verdict::for_response(&response, &dialects::generic(), &Clock::system());
+    /// assert_eq!(verdict.map(|verdict| verdict.class()), Some(Class::Unavailable));
+    /// # Ok::<(), http::Error>(())
+    /// ```
+    #[must_use]
+    pub fn for_response<B>(response: &Response<B>, dialect: &Dialect, clock: &Clock) -> Option<Self> {
+        match response.extensions().get::<Self>() {
+            Some(verdict) => Some(verdict.clone()),
+            None => Self::from_head(response, dialect, clock),
+        }
+    }
+
+    /// Reads the verdict from the status and the headers of a response that is received now; `None` for a success.
+    ///
+    /// # Examples
+    /// ```
+    /// use http::Response;
+    /// use redress_classify::{Clock, Recovery, Verdict, dialects};
+    ///
+    /// let response = Response::builder().status(401).body(())?;
+    /// let verdict = Verdict::from_head(&response, &dialects::generic(), &Clock::system()).expect("an error");
+    /// assert_eq!(verdict.recovery(), Recovery::RefreshToken);
+    /// assert!(verdict.api_error().is_none(), "the body was not read");
+    /// # Ok::<(), http::Error>(())
+    /// ```
+    #[must_use]
+    pub fn from_head<B>(response: &Response<B>, dialect: &Dialect, clock: &Clock) -> Option<Self> {
+        let head = Head::new(response.status().as_u16(), response.headers(), SystemTime::UNIX_EPOCH);
+        if !is_error_by_head(dialect, &head) {
+            return None;
+        }
+        let received = Instant::now();
+        let received_wall = clock.wall(received);
+        let head = Head::new(head.status, response.headers(), received_wall);
+        let mut meaning = dialect.meaning(&head, &Envelope::read(dialect, &head, []));
+        let hint = meaning.hint.take().map(|hint| TimedHint::new(hint, head.server_now(), received, received_wall));
+        Some(Self::from_meaning(&meaning, hint))
+    }
+
+    /// Reads the verdict from a whole response that is received now, as a [`Classify`](crate::Classify) service does;
+    /// `None` for a success.
+    ///
+    /// `body` is the body in pieces of any size.
+    ///
+    /// # Examples
+    /// ```
+    /// use http::{Method, Response, Uri};
+    /// use redress_classify::{Class, Clock, Verdict, dialects};
+    ///
+    /// let (head, ()) = Response::builder().status(404).body(())?.into_parts();
+    /// let (method, uri) = (Method::GET, Uri::from_static("/v1/verify/vf_1"));
+    /// let body: &[u8] = br#"{"error":"verification_not_found","message":"no such verification"}"#;
+    /// let verdict = Verdict::from_response(&dialects::veridia(), &method, &uri, &head, &Clock::system(), &[body]);
+    /// assert_eq!(verdict.map(|verdict| verdict.class()), Some(Class::NotFound));
+    /// # Ok::<(), http::Error>(())
+    /// ```
+    #[must_use]
+    pub fn from_response(
+        dialect: &Dialect,
+        method: &Method,
+        uri: &Uri,
+        head: &response::Parts,
+        clock: &Clock,
+        body: &[&[u8]],
+    ) -> Option<Self> {
+        let request = RequestLine::new(method, uri);
+        let times = Times::now(clock);
+        let about = request.head(head, clock.wall(times.received));
+        if !is_error_by_head(dialect, &about) && !is_error_by_body(dialect, &about, body) {
+            return None;
+        }
+        judge(dialect, &request, head, times, &ReadBody { pieces: body.to_vec(), whole: true, event: None })
+    }
+}
+
+fn is_error_by_body(dialect: &Dialect, head: &Head<'_>, body: &[&[u8]]) -> bool {
+    if !may_signal(dialect, head) {
+        return false;
+    }
+    let mut signal = Signal::new(dialect, head);
+    body.iter().any(|piece| signal.feed(piece) == Decision::Error)
+}
+
+/// Makes the verdict about an error response.
+///
+/// Returns `None` for a body that was read to its end and does not confirm the error that its beginning signalled.
+pub(crate) fn judge(
+    dialect: &Dialect,
+    request: &RequestLine,
+    head: &response::Parts,
+    times: Times<'_>,
+    body: &ReadBody<'_>,
+) -> Option<Verdict> {
+    let received = times.clock.wall(times.received);
+    let about = Head { event: body.event, ..request.head(head, received) };
+    let mut envelope = Envelope::read(dialect, &about, body.pieces.iter().copied());
+    if !body.whole && envelope.unreadable.is_none_or(|why| why == Unreadable::Empty) {
+        envelope.unreadable = Some(Unreadable::Truncated);
+    }
+    let by_body = dialect.class_of_status(about.status).is_none();
+    if by_body && body.whole && envelope.unreadable.is_none() && !envelope.signalled {
+        return None;
+    }
+    let mut meaning = dialect.meaning(&about, &envelope);
+    let hint = meaning.hint.take().map(|hint| TimedHint::new(hint, about.server_now(), times.received, received));
+    let (evidence, scope) = (Evidence::from_meaning(&meaning), meaning.scope);
+    let read = body.pieces.iter().fold(0, |sum: u64, piece| sum.saturating_add(piece.len() as u64));
+    let time = times.clock.wall(times.sent);
+    let details = Details { hint, ..details(dialect, request, &about, time, meaning, envelope, body) };
+    Some(Verdict::from_error(ApiError::new(details), evidence, scope, read))
+}
+
+/// Copies the parts of an error that outlive its response.
+fn details(
+    dialect: &Dialect,
+    request: &RequestLine,
+    about: &Head<'_>,
+    time: SystemTime,
+    meaning: Meaning,
+    envelope: Envelope<'_>,
+    body: &ReadBody<'_>,
+) -> Details {
+    let locations = Locations {
+        code: envelope.code_location(dialect),
+        message: envelope.message_location(dialect),
+        request_id: envelope.request_id_location(dialect),
+    };
+    Details {
+        vendor: dialect.vendor().to_owned(),
+        dialect: dialect.name().to_owned(),
+        method: request.method.to_string(),
+        path: dialect.masked_path(request.path()).into_owned(),
+        time,
+        status: about.status,
+        class: meaning.class,
+        recovery: meaning.recovery,
+        code_is_known: envelope.code.as_ref().is_some_and(|code| dialect.code(code).is_some()),
+        code: envelope.code.map(Cow::into_owned),
+        reason: envelope.reason.map(Cow::into_owned),
+        message: envelope.message.map(Cow::into_owned),
+        request_id: envelope.request_id.map(Cow::into_owned),
+        fields: envelope.fields.into_iter().map(FieldError::into_owned).collect(),
+        guidance: meaning.guidance,
+        locations,
+        retry_after: retry_after(about.headers),
+        hint: None,
+        not_refreshed: None,
+        body: excerpt(about, &body.pieces),
+        body_cut: !body.whole || body.pieces.iter().map(|piece| piece.len()).sum::<usize>() > MAX_BODY,
+    }
+}
+
+fn retry_after(headers: &HeaderMap) -> Option<String> {
+    let values = headers.get_all(RETRY_AFTER).iter();
+    let values: Vec<_> = values.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+    (!values.is_empty()).then(|| values.join(", "))
+}
+
+fn excerpt(about: &Head<'_>, pieces: &[&[u8]]) -> String {
+    let mut text = about.decoded(pieces.iter().copied()).unwrap_or_else(|| {
+        let mut bytes = Vec::new();
+        for piece in pieces {
+            let room = MAX_BODY - bytes.len();
+            bytes.extend_from_slice(piece.get(..room).unwrap_or(piece));
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    });
+    let end = (0..=MAX_BODY.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
+    text.truncate(end.unwrap_or_default());
+    text
+}
