@@ -173,7 +173,7 @@ impl<S: TokenStore> Suite<S> {
     }
 
     async fn a_lease_that_has_ended_stays(&self) {
-        let rule = "an lease stays when its lease has ended, and a set when it has expired";
+        let rule = "a lease stays when it has ended, and a set when it has expired";
         let past = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1));
         let ended = TokenRecord { expires_at: past, ..record(1, Some("ended")) };
         self.write(rule, "ended", None, &ended).await;
@@ -182,7 +182,7 @@ impl<S: TokenStore> Suite<S> {
     }
 
     async fn a_lease_without_end_is_kept(&self) {
-        let rule = "an lease is kept byte for byte, however far ahead its lease ends";
+        let rule = "a lease is kept byte for byte, however far ahead it ends";
         let mut seen = None;
         for (number, until) in [4_102_444_800_000, 253_402_300_799_000, LARGE, u64::MAX].into_iter().enumerate() {
             let until = millis::time(until);
@@ -275,9 +275,9 @@ fn records() -> Vec<TokenRecord> {
     let lease = record(0, Some("0123456789abcdef0123456789abcdef")).lease;
     vec![
         TokenRecord::empty(0),
-        TokenRecord { lease: lease.clone(), ..TokenRecord::of(1, &odd, None) },
-        TokenRecord { lease, ..TokenRecord::of((1 << 53) + 1, &two, Some(end)) },
-        TokenRecord::of(LARGE, &header("x-long", &long), Some(SystemTime::UNIX_EPOCH)),
+        TokenRecord { lease: lease.clone(), ..TokenRecord::new(1, &odd, None) },
+        TokenRecord { lease, ..TokenRecord::new((1 << 53) + 1, &two, Some(end)) },
+        TokenRecord::new(LARGE, &header("x-long", &long), Some(SystemTime::UNIX_EPOCH)),
         TokenRecord::empty(2),
     ]
 }

@@ -57,7 +57,7 @@ struct Inner {
     kind: Kind,
     retry_after: Option<Duration>,
     /// What the issuer was asked for.
-    call: Option<Call>,
+    purpose: Option<Purpose>,
     /// Whom it was asked, as host and port.
     host: Option<String>,
     /// What can be told of the cause without telling a secret.
@@ -76,9 +76,12 @@ enum Kind {
     Cleared,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Call {
+/// The kind of a call to an issuer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Purpose {
+    /// A login, which presents no refresh token.
     Login,
+    /// A refresh, which presents a refresh token.
     Refresh,
 }
 
@@ -170,9 +173,8 @@ impl Failure {
     }
 
     /// States which call to the issuer failed.
-    pub(crate) fn during(mut self, is_refresh: bool) -> Self {
-        let call = if is_refresh { Call::Refresh } else { Call::Login };
-        Arc::make_mut(&mut self.inner).call = Some(call);
+    pub(crate) fn during(mut self, purpose: Purpose) -> Self {
+        Arc::make_mut(&mut self.inner).purpose = Some(purpose);
         self
     }
 
@@ -204,8 +206,8 @@ impl Failure {
 
     fn new(kind: Kind, cause: BoxError) -> Self {
         let detail = Detail::of(cause.as_ref());
-        let (retry_after, call, host, earlier) = (None, None, None, None);
-        Self { inner: Arc::new(Inner { kind, retry_after, call, host, detail, earlier, cause: cause.into() }) }
+        let (retry_after, purpose, host, earlier) = (None, None, None, None);
+        Self { inner: Arc::new(Inner { kind, retry_after, purpose, host, detail, earlier, cause: cause.into() }) }
     }
 }
 
@@ -218,17 +220,17 @@ impl From<InvalidHeader> for Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { call, host, detail, earlier, .. } = &*self.inner;
+        let Inner { purpose, host, detail, earlier, .. } = &*self.inner;
         // An explanation of why there never will be any needs no sentence before it.
-        let is_alone = call.is_none() && self.is_permanent() && matches!(detail, Some(Detail::Explanation(_)));
-        match call {
+        let is_alone = purpose.is_none() && self.is_permanent() && matches!(detail, Some(Detail::Explanation(_)));
+        match purpose {
             _ if self.is_cleared() => return f.write_str(self.inner.kind.sentence()),
             None if is_alone => {}
             None => f.write_str(self.inner.kind.sentence())?,
-            Some(call) if self.is_refusal() => write!(f, "the {call} was refused")?,
-            Some(call) => match host {
-                Some(host) => write!(f, "{call} at {host} failed")?,
-                None => write!(f, "the {call} failed")?,
+            Some(purpose) if self.is_refusal() => write!(f, "the {purpose} was refused")?,
+            Some(purpose) => match host {
+                Some(host) => write!(f, "{purpose} at {host} failed")?,
+                None => write!(f, "the {purpose} failed")?,
             },
         }
         if let Some(Detail::Answer(text) | Detail::Explanation(text) | Detail::Other(text)) = detail {
@@ -262,12 +264,18 @@ impl Kind {
     }
 }
 
-impl fmt::Display for Call {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Purpose {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
             Self::Login => "login",
             Self::Refresh => "refresh",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Purpose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 
@@ -276,7 +284,7 @@ impl fmt::Debug for Failure {
         f.debug_struct("Failure")
             .field("kind", &self.inner.kind)
             .field("retry_after", &self.inner.retry_after)
-            .field("call", &self.inner.call)
+            .field("purpose", &self.inner.purpose)
             .field("host", &self.inner.host)
             .field("detail", &self.inner.detail)
             .field("earlier", &self.inner.earlier)
@@ -353,7 +361,7 @@ mod tests {
             (401, r#"{"code":"s3cret"}"#, "the login was refused: 401 unauthenticated"),
             (401, "s3cret", "the login was refused: 401 unauthenticated"),
         ] {
-            let failure = Failure::permanent(refused(status, body)).during(false);
+            let failure = Failure::permanent(refused(status, body)).during(Purpose::Login);
             assert_eq!(failure.to_string(), shown, "{body}");
             assert!(!format!("{failure:?}").contains("s3cret"));
         }
@@ -363,23 +371,23 @@ mod tests {
     fn a_failure_tells_which_call_failed_where_and_after_what() {
         let uri = Uri::from_static("https://user:s3cret@id.example:8443/s3cret?s3cret");
         let io = || io::Error::from(io::ErrorKind::ConnectionRefused);
-        let dead = Failure::invalid_grant(refused(400, r#"{"error":"invalid_grant"}"#)).during(true);
+        let dead = Failure::invalid_grant(refused(400, r#"{"error":"invalid_grant"}"#)).during(Purpose::Refresh);
         for (failure, shown) in [
             (
-                Failure::transient(io()).during(false).with_endpoint(&uri),
+                Failure::transient(io()).during(Purpose::Login).with_endpoint(&uri),
                 "login at id.example:8443 failed: connection refused",
             ),
-            (Failure::ambiguous(io()).during(true), "the refresh failed: connection refused"),
-            (Failure::transient(refused(503, "")).during(false), "the login failed: 503 unavailable"),
+            (Failure::ambiguous(io()).during(Purpose::Refresh), "the refresh failed: connection refused"),
+            (Failure::transient(refused(503, "")).during(Purpose::Login), "the login failed: 503 unavailable"),
             (dead.clone(), "the refresh was refused: 400 invalid (invalid_grant)"),
-            (Failure::permanent("s3cret").during(false), "the login was refused"),
+            (Failure::permanent("s3cret").during(Purpose::Login), "the login was refused"),
             (
-                Failure::permanent(Explanation::new("no user is here")).during(false),
+                Failure::permanent(Explanation::new("no user is here")).during(Purpose::Login),
                 "the login failed: no user is here",
             ),
             (Failure::permanent(Explanation::new("no user is here")), "no user is here"),
             (
-                Failure::permanent(Explanation::new("no user is here")).during(false).after(&dead),
+                Failure::permanent(Explanation::new("no user is here")).during(Purpose::Login).after(&dead),
                 "the login failed: no user is here, after the refresh was refused: 400 invalid (invalid_grant)",
             ),
             (Failure::cleared(), "the credentials were cleared"),

@@ -1,6 +1,6 @@
-//! The one call for new credentials, in a task of its own: no caller leads it, so no caller's end ends it.
+//! The call for new credentials, in a task of its own: it goes on when the caller that started it is dropped.
 
-mod over_store;
+mod leased;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -8,136 +8,146 @@ use std::time::Duration;
 
 use redress_classify::Clock;
 use secrecy::SecretString;
-use tokio::runtime::Handle;
+use tokio::runtime;
 use tokio::time::Instant;
 
 use crate::explanation::Explanation;
-use crate::failure::Failure;
-use crate::flight::over_store::Held;
+use crate::failure::{Failure, Purpose};
+use crate::flight::leased::HeldLease;
+use crate::notifier::{FlightEvent, notify};
 use crate::shared::Shared;
-use crate::state::Ticket;
+use crate::state::{Now, Ticket};
 use crate::telemetry;
 use crate::token_set::TokenSet;
 
-/// What the layer's settings say about a flight.
-#[derive(Clone, Debug)]
-pub(crate) struct Terms {
-    /// How long it may take.
-    pub(crate) limit: Duration,
-    /// For the dates of a store's records; the system's by default.
-    pub(crate) clock: Option<Clock>,
-}
-
-/// A flight under way. However it ends, by a panic or a shutdown too, the slot is free again and the waiters know.
+/// A flight in progress. When it is dropped, by a panic or a shutdown, it ends as failed and its waiters are notified.
 struct Flight {
     shared: Arc<Shared>,
     id: u64,
-    limit: Duration,
+    timeout: Duration,
     clock: Clock,
     /// When the last call to the issuer began.
     sent: Option<Instant>,
-    /// Whether that call showed a refresh token.
-    is_refresh: bool,
-    /// The intent that was written to the store.
-    held: Option<Held>,
-    has_landed: bool,
+    /// What that call was.
+    purpose: Purpose,
+    /// The lease that was written to the store.
+    lease: Option<HeldLease>,
+    is_finished: bool,
 }
 
-/// Starts the flight that the ticket is for.
-pub(crate) fn launch(shared: &Arc<Shared>, ticket: Ticket, terms: Terms) {
+/// Starts the flight for a ticket. Its clock gives the records of a store their dates.
+pub(crate) fn launch(shared: &Arc<Shared>, ticket: Ticket, timeout: Duration, clock: Clock) {
     let mut flight = Flight {
         shared: Arc::clone(shared),
         id: ticket.id,
-        limit: match shared.fleet() {
-            Some(_) => terms.limit.min(over_store::LONGEST_FLIGHT),
-            None => terms.limit,
+        timeout: match shared.store() {
+            Some(_) => timeout.min(leased::MAX_TIMEOUT),
+            None => timeout,
         },
-        clock: terms.clock.unwrap_or_else(Clock::system),
+        clock,
         sent: None,
-        is_refresh: false,
-        held: None,
-        has_landed: false,
+        purpose: Purpose::Login,
+        lease: None,
+        is_finished: false,
     };
-    match Handle::try_current() {
+    match runtime::Handle::try_current() {
         Ok(runtime) => drop(runtime.spawn(flight.run(ticket.refresh_token))),
-        Err(_) => drop(flight.land(Err(Failure::transient(Explanation::new("no tokio runtime"))))),
+        Err(_) => drop(flight.finish(Err(Failure::transient(Explanation::new("no tokio runtime"))))),
     }
 }
 
 impl Flight {
     async fn run(mut self, refresh_token: Option<SecretString>) {
-        let limit = self.limit;
-        let answer = tokio::time::timeout(limit, self.fetch(refresh_token)).await;
-        let result = answer.unwrap_or_else(|_| Err(self.broken_off("the flight took too long")));
-        // What the waiters wait for is not held up by the store.
-        let written = self.written(&result);
-        if self.land(result) {
-            self.commit(written).await;
+        let timeout = self.timeout;
+        let fetched = tokio::time::timeout(timeout, self.fetch(refresh_token)).await;
+        let result = fetched.unwrap_or_else(|_| Err(self.interrupted("the flight timed out")));
+        // The waiters are notified first: they do not wait for the store.
+        let record = self.record(&result);
+        if self.finish(result) {
+            self.commit(record).await;
         }
     }
 
     async fn fetch(&mut self, refresh_token: Option<SecretString>) -> Result<TokenSet, Failure> {
         let shared = Arc::clone(&self.shared);
-        match shared.fleet() {
-            Some(fleet) => self.fetch_over(fleet, refresh_token).await,
+        match shared.store() {
+            Some(store) => self.fetch_leased(store, refresh_token).await,
             None => self.fetch_alone(refresh_token).await,
         }
     }
 
     /// Refreshes, and logs in if the refresh token is invalid.
     async fn fetch_alone(&mut self, refresh_token: Option<SecretString>) -> Result<TokenSet, Failure> {
-        match self.ask(refresh_token).await {
-            Err(failure) if self.is_refresh && failure.is_invalid_grant() && self.present(None) => {
+        match self.call(refresh_token).await {
+            Err(failure) if self.must_log_in(&failure) && self.set_presented(None) => {
                 telemetry::invalid_grant(self.id, &failure);
-                self.ask(None).await.map_err(|later| later.after(&failure))
+                self.call(None).await.map_err(|later| later.after(&failure))
             }
             result => result,
         }
     }
 
-    /// Makes one call to the issuer: it shows the refresh token, or logs in without one.
-    async fn ask(&mut self, refresh_token: Option<SecretString>) -> Result<TokenSet, Failure> {
+    /// Makes one call to the issuer: a refresh with a refresh token, a login without one.
+    async fn call(&mut self, refresh_token: Option<SecretString>) -> Result<TokenSet, Failure> {
         let sent = Instant::now();
-        (self.sent, self.is_refresh) = (Some(sent), refresh_token.is_some());
-        let calls = if self.is_refresh { self.shared.refreshes() } else { self.shared.logins() };
-        calls.fetch_add(1, Ordering::Relaxed);
-        telemetry::started(self.id, self.is_refresh);
-        let result = match &refresh_token {
-            Some(refresh_token) => self.shared.issuer().refresh(refresh_token).await,
-            None => self.shared.issuer().login().await,
+        self.sent = Some(sent);
+        self.purpose = if refresh_token.is_some() { Purpose::Refresh } else { Purpose::Login };
+        let calls = match self.purpose {
+            Purpose::Login => &self.shared.logins,
+            Purpose::Refresh => &self.shared.refreshes,
         };
-        telemetry::answered(self.is_refresh, &result, sent.elapsed());
-        result.map_err(|failure| failure.during(self.is_refresh))
+        calls.fetch_add(1, Ordering::Relaxed);
+        telemetry::started(self.id, self.purpose);
+        let result = match &refresh_token {
+            Some(refresh_token) => self.shared.issuer.refresh(refresh_token).await,
+            None => self.shared.issuer.login().await,
+        };
+        telemetry::answered(self.purpose, &result, sent.elapsed());
+        result.map_err(|failure| failure.during(self.purpose))
     }
 
-    /// Notes which refresh token is about to be shown; false when the flight is superseded.
-    fn present(&self, refresh_token: Option<SecretString>) -> bool {
-        self.shared.present(self.id, refresh_token)
+    fn must_log_in(&self, failure: &Failure) -> bool {
+        self.purpose == Purpose::Refresh && failure.is_invalid_grant()
     }
 
-    /// Ends the flight; false when it is superseded.
-    fn land(&mut self, result: Result<TokenSet, Failure>) -> bool {
-        self.has_landed = true;
-        let outcome = self.shared.land(self.id, result, self.sent.unwrap_or_else(Instant::now), &self.clock);
-        telemetry::landed(self.id, outcome.as_ref());
-        outcome.is_some()
+    /// Records which refresh token is about to be presented. Returns `false` if the flight is superseded.
+    fn set_presented(&self, refresh_token: Option<SecretString>) -> bool {
+        self.shared.update(|inner| inner.state.set_presented(self.id, refresh_token))
     }
 
-    /// Returns why a flight failed that was cut: what was never sent spent nothing.
-    fn broken_off(&self, why: &'static str) -> Failure {
+    /// Ends the flight and notifies its waiters. Returns `false` if it was superseded.
+    fn finish(&mut self, result: Result<TokenSet, Failure>) -> bool {
+        self.is_finished = true;
+        let (id, sent) = (self.id, self.sent.unwrap_or_else(Instant::now));
+        let finished = self.shared.update(|inner| {
+            let outcome = inner.state.finish(id, result, sent, Now::read())?;
+            Some((outcome, inner.notifier.take()))
+        });
+        let Some((outcome, notifier)) = finished else {
+            telemetry::superseded(id);
+            return false;
+        };
+        self.shared.latest().set_wall_expiry(&self.clock);
+        notify(notifier, FlightEvent::Finished(outcome.clone()));
+        telemetry::finished(id, &outcome);
+        true
+    }
+
+    /// Returns the failure of a flight that was cut: a refresh token that was not sent is not spent.
+    fn interrupted(&self, why: &'static str) -> Failure {
         let why = Explanation::new(why);
-        if self.sent.is_none() {
-            return Failure::transient(why);
+        match self.sent {
+            None => Failure::transient(why),
+            Some(_) => Failure::ambiguous(why).during(self.purpose),
         }
-        Failure::ambiguous(why).during(self.is_refresh)
     }
 }
 
 impl Drop for Flight {
     fn drop(&mut self) {
-        if !self.has_landed {
-            let failure = self.broken_off("the flight was broken off");
-            self.land(Err(failure));
+        if !self.is_finished {
+            let failure = self.interrupted("the flight was interrupted");
+            self.finish(Err(failure));
         }
     }
 }

@@ -1,7 +1,8 @@
-//! The way of one request down and of its response up through the layer.
+//! The future of one request: sends it, waits for credentials where it must, and sends it again where it may.
 
 use std::fmt;
 use std::future::Future;
+use std::ops::ControlFlow::{self, Break, Continue};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -14,14 +15,17 @@ use tokio::time::Instant;
 use tower_service::Service;
 
 use crate::failure::Failure;
-use crate::layer::Link;
-use crate::limit::Limit;
-use crate::quoted;
-use crate::rejection::{Judgement, Sent, is_second, judge, refreshed};
-use crate::shared::Way;
+use crate::handle::{Access, Handle};
+use crate::masking;
+use crate::notifier::{Wait, WaitResult};
+use crate::response_action::{ResponseAction, SentCredentials, decide, is_resent_above, with_refreshed};
 use crate::snapshot::Snapshot;
 use crate::state::Refusal;
-use crate::waiting::{Wait, Waited};
+use crate::wait_deadline::WaitDeadline;
+
+/// How often a request that waits looks for credentials, once a second, before it is sent with a set that was rejected
+/// elsewhere.
+const MAX_LOOKUPS: u8 = 3;
 
 pin_project! {
     /// The future of a [`Refresh`](crate::Refresh) service.
@@ -31,19 +35,23 @@ pin_project! {
     {
         #[pin]
         state: State<S, B>,
-        // `None` when the request passes without credentials, or has failed.
-        link: Option<Arc<Link>>,
-        // The credentials that the request below carries.
-        sent: Option<Sent>,
-        // A request that is not below, or what is needed to send it again; in a box, since nearly no call has one.
-        spare: Option<Box<Spare<S, B>>>,
-        // Whether a rejection may still lead to a refresh: one of them may.
-        may_refresh: bool,
-        // How often a request that was not sent has looked for credentials anew.
-        looks: u8,
-        // How long it may wait.
-        limit: Limit,
+        // `None` if the request passes without credentials, or has failed.
+        handle: Option<Arc<Handle>>,
+        call: Call<S, B>,
     }
+}
+
+/// The call of one request, apart from its state.
+struct Call<S, B> {
+    /// The credentials of the request in flight.
+    sent: Option<SentCredentials>,
+    /// A request that is not in flight, or the copy to send again. Boxed, because few calls have one.
+    retained: Option<Box<Retained<S, B>>>,
+    /// Whether a rejection may still cause a refresh. One of them may.
+    may_refresh: bool,
+    /// How often a request that was not sent has looked for credentials.
+    lookups: u8,
+    deadline: WaitDeadline,
 }
 
 pin_project! {
@@ -52,51 +60,43 @@ pin_project! {
     where
         S: Service<Request<B>>,
     {
-        // The request is below.
-        Below { #[pin] future: S::Future },
-        // The request waits for credentials; nothing was sent.
+        // The request was passed to the service below.
+        InFlight { #[pin] future: S::Future },
+        // The request waits for credentials; it was not sent.
         Waiting { wait: Wait },
-        // A rejected response waits for the refresh, after which its request may be sent again or not.
+        // The response rejects the credentials and waits for the refresh. Then the request may be sent again or not.
         Rejected { wait: Wait, response: Option<S::Response>, may_resend: bool },
-        // The credentials are there; the service gets ready anew.
+        // The credentials are there; the service gets ready again.
         Readying,
         // There are no credentials and no response.
         Failed { error: Option<Error> },
     }
 }
 
-/// How often a call looks for credentials anew, once a second, before it goes with those that others may have found
-/// wanting.
-const MAX_LOOKS: u8 = 3;
-
-/// A request that is not below, and a service that is not ready.
-struct Spare<S, B> {
+/// A request that is not in flight, and a service that is not ready.
+struct Retained<S, B> {
     inner: S,
     request: Request<B>,
 }
+
+/// The next state, or the end of the call.
+type Step<S, B> = ControlFlow<Result<<S as Service<Request<B>>>::Response, Error>, State<S, B>>;
 
 impl<S, B> ResponseFuture<S, B>
 where
     S: Service<Request<B>>,
 {
+    /// Passes a request on without credentials.
     pub(crate) const fn pass(future: S::Future) -> Self {
-        Self {
-            state: State::Below { future },
-            link: None,
-            sent: None,
-            spare: None,
-            may_refresh: false,
-            looks: 0,
-            limit: Limit::none(),
-        }
+        Self { state: State::InFlight { future }, handle: None, call: Call::without_credentials() }
     }
 
     /// Sends a request with credentials, by a service that is ready.
     #[inline]
     pub(crate) fn send(
-        link: Arc<Link>,
+        handle: Arc<Handle>,
         snapshot: Guard<Arc<Snapshot>>,
-        limit: Limit,
+        deadline: WaitDeadline,
         inner: &mut S,
         mut request: Request<B>,
     ) -> Self
@@ -104,28 +104,35 @@ where
         S: Clone,
         B: CloneBody,
     {
-        let may_refresh = !is_second(&request);
-        let sent = Some(Sent::new(&link, &snapshot, &request, may_refresh));
-        let copy = stamp(&link, &snapshot, &mut request, may_refresh);
-        // What is lent is given back before anybody else's code runs.
+        let may_refresh = !is_resent_above(&request);
+        let sent = Some(SentCredentials::new(&handle, &snapshot, &request, may_refresh));
+        let copy = attach(&handle, &snapshot, &mut request, may_refresh);
+        // The guard is released before other code runs.
         drop(snapshot);
-        let spare = copy.map(|request| Box::new(Spare { inner: inner.clone(), request }));
-        let state = State::Below { future: inner.call(request) };
-        Self { state, link: Some(link), sent, spare, may_refresh, looks: 0, limit }
+        let retained = copy.map(|request| Box::new(Retained { inner: inner.clone(), request }));
+        let state = State::InFlight { future: inner.call(request) };
+        Self { state, handle: Some(handle), call: Call { sent, retained, may_refresh, lookups: 0, deadline } }
     }
 
-    /// Keeps a request until the credentials are there, with a service that is not ready.
-    pub(crate) fn wait(link: Arc<Link>, wait: Wait, mut limit: Limit, inner: S, request: Request<B>) -> Self {
-        limit.begin(link.deadline());
+    /// Retains a request until the credentials are there, with a service that is not ready.
+    pub(crate) fn wait(
+        handle: Arc<Handle>,
+        wait: Wait,
+        mut deadline: WaitDeadline,
+        inner: S,
+        request: Request<B>,
+    ) -> Self {
+        deadline.start(handle.settings.deadline);
         SendState::mark_queued(&request);
-        let may_refresh = !is_second(&request);
-        let spare = Some(Box::new(Spare { inner, request }));
-        Self { state: State::Waiting { wait }, link: Some(link), sent: None, spare, may_refresh, looks: 0, limit }
+        let may_refresh = !is_resent_above(&request);
+        let retained = Some(Box::new(Retained { inner, request }));
+        let state = State::Waiting { wait };
+        Self { state, handle: Some(handle), call: Call { sent: None, retained, may_refresh, lookups: 0, deadline } }
     }
 
-    pub(crate) fn fail(link: &Link, refusal: Refusal) -> Self {
-        let state = State::Failed { error: Some(no_credentials(link, refusal)) };
-        Self { state, link: None, sent: None, spare: None, may_refresh: false, looks: 0, limit: Limit::none() }
+    pub(crate) fn fail(handle: &Handle, refusal: Refusal) -> Self {
+        let state = State::Failed { error: Some(no_credentials(handle, refusal)) };
+        Self { state, handle: None, call: Call::without_credentials() }
     }
 }
 
@@ -139,76 +146,145 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let Some(link) = this.link.as_ref() else { return poll_without(this.state, cx) };
+        let Some(handle) = this.handle.as_deref() else { return poll_without_credentials(this.state, cx) };
         loop {
-            let next = match this.state.as_mut().project() {
-                StateProj::Below { future } => {
-                    let mut response =
-                        ready!(future.poll(cx)).map_err(|error| quoted::error(&link.shared, error.into()))?;
-                    let Some(sent) = this.sent.take() else { return Poll::Ready(Ok(response)) };
-                    quoted::mask(&link.shared, &mut response);
-                    let spare = this.spare.as_deref().map(|spare| &spare.request);
-                    let judgement = judge(link, sent, &response, *this.may_refresh, spare);
-                    if !matches!(judgement, Judgement::Return | Judgement::Refuse(_)) {
-                        this.limit.begin(link.deadline());
-                    }
-                    match judgement {
-                        Judgement::Return => return Poll::Ready(Ok(response)),
-                        Judgement::Refuse(failure) => {
-                            return Poll::Ready(Ok(quoted::not_refreshed(response, &failure)));
-                        }
-                        Judgement::Repeat if link.resend_above() => return Poll::Ready(Ok(refreshed(response))),
-                        Judgement::Repeat => again(this.may_refresh),
-                        // This drops the future below, and with it a permit that the refresh may need.
-                        Judgement::Wait { wait, may_resend } => {
-                            State::Rejected { wait, response: Some(response), may_resend }
-                        }
-                    }
+            let step = match this.state.as_mut().project() {
+                StateProj::InFlight { future } => {
+                    let response = ready!(future.poll(cx)).map_err(Into::into);
+                    this.call.after_response(handle, response)
+                }
+                StateProj::Waiting { wait } => {
+                    let waited = ready!(poll_wait(wait, &mut this.call.deadline, cx));
+                    this.call.after_wait(handle, waited)
                 }
                 StateProj::Rejected { wait, response, may_resend } => {
-                    let waited = ready!(poll_wait(wait, this.limit, cx));
-                    let Some(response) = response.take() else { return Poll::Pending };
-                    match waited {
-                        // A response in hand is returned, whatever else has failed.
-                        None => return Poll::Ready(Ok(response)),
-                        Some(Waited::Landed(Err(refusal))) => {
-                            return Poll::Ready(Ok(quoted::not_refreshed(response, &refusal.failure)));
-                        }
-                        Some(_) if link.resend_above() => return Poll::Ready(Ok(refreshed(response))),
-                        Some(_) if !*may_resend => return Poll::Ready(Ok(response)),
-                        // This drops the response before the service gets ready: it may hold a connection.
-                        Some(_) => again(this.may_refresh),
-                    }
+                    let waited = ready!(poll_wait(wait, &mut this.call.deadline, cx));
+                    let response = response.take().expect("the response is taken once, when the wait ends");
+                    this.call.after_refresh(handle, waited, response, *may_resend)
                 }
-                StateProj::Waiting { wait } => match ready!(poll_wait(wait, this.limit, cx)) {
-                    None => return Poll::Ready(Err(Error::deadline(Phase::NotSent))),
-                    Some(waited) => match go_on(link, waited, this.looks) {
-                        Way::Fail(refusal) => return Poll::Ready(Err(no_credentials(link, refusal))),
-                        Way::Wait(wait) => State::Waiting { wait },
-                        Way::Send(_) => State::Readying,
-                    },
-                },
-                StateProj::Readying => {
-                    let Some(spare) = this.spare.as_mut() else { return Poll::Pending };
-                    let Poll::Ready(ready) = spare.inner.poll_ready(cx) else {
-                        ready!(this.limit.poll(cx));
-                        return Poll::Ready(Err(Error::deadline(Phase::NotSent)));
-                    };
-                    ready.map_err(|error| Error::not_ready(error.into()))?;
-                    let Some(spare) = this.spare.take() else { return Poll::Pending };
-                    let Spare { mut inner, mut request } = *spare;
-                    let snapshot = usable(link)?;
-                    *this.sent = Some(Sent::new(link, &snapshot, &request, *this.may_refresh));
-                    let copy = stamp(link, &snapshot, &mut request, *this.may_refresh);
-                    SendState::mark_sent(&request);
-                    let future = inner.call(request);
-                    *this.spare = copy.map(|request| Box::new(Spare { inner, request }));
-                    State::Below { future }
-                }
-                StateProj::Failed { .. } => return Poll::Pending,
+                StateProj::Readying => ready!(this.call.poll_ready(handle, cx)),
+                StateProj::Failed { .. } => unreachable!("a failed call has no handle"),
             };
-            this.state.set(next);
+            match step {
+                Continue(next) => this.state.set(next),
+                Break(result) => return Poll::Ready(result),
+            }
         }
+    }
+}
+
+impl<S, B> Call<S, B> {
+    const fn without_credentials() -> Self {
+        Self { sent: None, retained: None, may_refresh: false, lookups: 0, deadline: WaitDeadline::none() }
+    }
+}
+
+impl<S, B, R> Call<S, B>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    S::Error: Into<BoxError>,
+    B: CloneBody,
+{
+    /// Decides about the response to the request in flight.
+    fn after_response(&mut self, handle: &Handle, response: Result<Response<R>, BoxError>) -> Step<S, B> {
+        let mut response = match response {
+            Ok(response) => response,
+            Err(error) => return Break(Err(masking::error(&handle.shared, error))),
+        };
+        let Some(sent) = self.sent.take() else { return Break(Ok(response)) };
+        masking::mask(&handle.shared, &mut response);
+        let copy = self.retained.as_deref().map(|retained| &retained.request);
+        let action = decide(handle, sent, &response, self.may_refresh, copy);
+        if matches!(action, ResponseAction::Resend | ResponseAction::Wait { .. }) {
+            self.deadline.start(handle.settings.deadline);
+        }
+        match action {
+            ResponseAction::Return => Break(Ok(response)),
+            ResponseAction::ReturnUnrefreshed(failure) => Break(Ok(masking::not_refreshed(response, &failure))),
+            ResponseAction::Resend => self.resend(handle, response),
+            // This drops the future in flight, and with it a permit that the refresh may need.
+            ResponseAction::Wait { wait, may_resend } => {
+                Continue(State::Rejected { wait, response: Some(response), may_resend })
+            }
+        }
+    }
+
+    /// Decides about a rejected response once the refresh has ended; `waited` is `None` at the deadline.
+    fn after_refresh(
+        &mut self,
+        handle: &Handle,
+        waited: Option<WaitResult>,
+        response: Response<R>,
+        may_resend: bool,
+    ) -> Step<S, B> {
+        match waited {
+            // A response in hand is returned, whatever else has failed.
+            None => Break(Ok(response)),
+            Some(WaitResult::Finished(Err(refusal))) => Break(Ok(masking::not_refreshed(response, &refusal.failure))),
+            Some(_) if may_resend || handle.settings.resend_above => self.resend(handle, response),
+            Some(_) => Break(Ok(response)),
+        }
+    }
+
+    /// Sends the request the second time, which is the last, or leaves that to the layer above.
+    ///
+    /// From here, the response is dropped before the service gets ready: it may hold a connection.
+    fn resend(&mut self, handle: &Handle, response: Response<R>) -> Step<S, B> {
+        if handle.settings.resend_above {
+            return Break(Ok(with_refreshed(response)));
+        }
+        self.may_refresh = false;
+        Continue(State::Readying)
+    }
+
+    /// Decides about a request that was not sent, at the end of a wait; `waited` is `None` at the deadline.
+    fn after_wait(&mut self, handle: &Handle, waited: Option<WaitResult>) -> Step<S, B> {
+        let Some(waited) = waited else { return Break(Err(Error::deadline(Phase::NotSent))) };
+        let latest = handle.shared.latest();
+        let is_sendable = || latest.is_sendable_at(Instant::now());
+        let access = match waited {
+            WaitResult::Finished(Err(refusal)) if refusal.failure.is_cleared() => Access::Fail(refusal),
+            // The current set may be accepted for this request, even if it was rejected for another one.
+            WaitResult::Finished(Err(refusal)) if !is_sendable() => Access::Fail(refusal),
+            WaitResult::Finished(_) => return Continue(State::Readying),
+            WaitResult::Retry => {
+                self.lookups = self.lookups.saturating_add(1);
+                if self.lookups >= MAX_LOOKUPS && is_sendable() {
+                    return Continue(State::Readying);
+                }
+                handle.acquire()
+            }
+        };
+        match access {
+            Access::Fail(refusal) => Break(Err(no_credentials(handle, refusal))),
+            Access::Wait(wait) => Continue(State::Waiting { wait }),
+            Access::Send(_) => Continue(State::Readying),
+        }
+    }
+
+    /// Gets the service ready, and sends the retained request with the current credentials.
+    fn poll_ready(&mut self, handle: &Handle, cx: &mut Context<'_>) -> Poll<Step<S, B>> {
+        let retained = self.retained.as_mut().expect("a request that is not in flight is retained");
+        let Poll::Ready(ready) = retained.inner.poll_ready(cx) else {
+            ready!(self.deadline.poll(cx));
+            return Poll::Ready(Break(Err(Error::deadline(Phase::NotSent))));
+        };
+        if let Err(error) = ready {
+            return Poll::Ready(Break(Err(Error::not_ready(error.into()))));
+        }
+        let snapshot = handle.shared.latest();
+        // There may have been a logout since the flight ended.
+        if snapshot.is_empty() {
+            let refusal = Refusal { failure: Failure::cleared(), retry_at: None };
+            return Poll::Ready(Break(Err(no_credentials(handle, refusal))));
+        }
+        let Retained { mut inner, mut request } = *self.retained.take().expect("it was there above");
+        self.sent = Some(SentCredentials::new(handle, &snapshot, &request, self.may_refresh));
+        let copy = attach(handle, &snapshot, &mut request, self.may_refresh);
+        SendState::mark_sent(&request);
+        let future = inner.call(request);
+        self.retained = copy.map(|request| Box::new(Retained { inner, request }));
+        Poll::Ready(Continue(State::InFlight { future }))
     }
 }
 
@@ -217,83 +293,52 @@ where
     S: Service<Request<B>>,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ResponseFuture").field("sent", &self.sent).finish_non_exhaustive()
+        f.debug_struct("ResponseFuture").field("sent", &self.call.sent).finish_non_exhaustive()
     }
 }
 
-/// Polls what needs no credentials, or has none.
-fn poll_without<S, B>(state: Pin<&mut State<S, B>>, cx: &mut Context<'_>) -> Poll<Result<S::Response, Error>>
+/// Polls a call that carries no credentials, or that has failed for want of them.
+fn poll_without_credentials<S, B>(
+    state: Pin<&mut State<S, B>>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<S::Response, Error>>
 where
     S: Service<Request<B>>,
     S::Error: Into<BoxError>,
 {
     match state.project() {
-        StateProj::Below { future } => future.poll(cx).map_err(|error| Error::from_inner(error.into())),
-        StateProj::Failed { error } => error.take().map_or(Poll::Pending, |error| Poll::Ready(Err(error))),
-        _ => Poll::Pending,
+        StateProj::InFlight { future } => future.poll(cx).map_err(|error| Error::from_inner(error.into())),
+        StateProj::Failed { error } => Poll::Ready(Err(error.take().expect("not polled after completion"))),
+        _ => unreachable!("a call that waits or is sent again has a handle"),
     }
 }
 
-/// Waits for a flight, but no longer than the call may take; `None` when the deadline passed, or what came came too late.
-fn poll_wait(wait: &mut Wait, limit: &mut Limit, cx: &mut Context<'_>) -> Poll<Option<Waited>> {
+/// Waits for a flight until the deadline. Returns `None` if the deadline passed, also if the flight ended after it.
+fn poll_wait(wait: &mut Wait, deadline: &mut WaitDeadline, cx: &mut Context<'_>) -> Poll<Option<WaitResult>> {
     match wait.poll(cx) {
-        Poll::Ready(Waited::Landed(Ok(_)) | Waited::Retry) if limit.has_passed() => {}
+        Poll::Ready(WaitResult::Finished(Ok(_)) | WaitResult::Retry) if deadline.has_passed() => {}
         Poll::Ready(waited) => return Poll::Ready(Some(waited)),
-        Poll::Pending => ready!(limit.poll(cx)),
+        Poll::Pending => ready!(deadline.poll(cx)),
     }
     tracing::debug!(target: "redress::refresh", "the deadline passed during the wait");
     Poll::Ready(None)
 }
 
-/// Decides about a request that was not sent, at the end of a wait.
-fn go_on(link: &Link, waited: Waited, looks: &mut u8) -> Way {
-    let latest = link.shared.latest();
-    match waited {
-        Waited::Landed(Err(refusal)) if refusal.failure.is_cleared() => Way::Fail(refusal),
-        // What is at hand may be good enough for this request, even if another one was rejected with it.
-        Waited::Landed(Err(refusal)) if !latest.is_sendable_at(Instant::now()) => Way::Fail(refusal),
-        Waited::Landed(_) => Way::Send(Guard::from_inner(latest)),
-        Waited::Retry => {
-            *looks = looks.saturating_add(1);
-            let may_go = *looks >= MAX_LOOKS && latest.is_sendable_at(Instant::now());
-            if may_go { Way::Send(Guard::from_inner(latest)) } else { link.shared.seek_again(link.terms()) }
-        }
-    }
-}
-
-/// Prepares to send a request the second time, which is the last.
-fn again<S, B>(may_refresh: &mut bool) -> State<S, B>
-where
-    S: Service<Request<B>>,
-{
-    *may_refresh = false;
-    State::Readying
-}
-
-/// Puts the credentials on a request; returns a copy without them if it may have to be sent again from here.
-fn stamp<B: CloneBody>(
-    link: &Link,
+/// Attaches the credentials to a request. Returns a copy without them if it may have to be sent again from here.
+fn attach<B: CloneBody>(
+    handle: &Handle,
     snapshot: &Snapshot,
     request: &mut Request<B>,
     may_refresh: bool,
 ) -> Option<Request<B>> {
-    let is_kept = may_refresh && !link.resend_above() && !link.shared.is_static();
-    let copy = if is_kept { try_clone_request(request) } else { None };
-    snapshot.stamp(request);
+    let is_retained = may_refresh && !handle.settings.resend_above && !handle.shared.is_static;
+    let copy = if is_retained { try_clone_request(request) } else { None };
+    snapshot.apply_to(request);
     copy
 }
 
-/// Returns the credentials of now: since the flight landed there may have been a logout.
-fn usable(link: &Link) -> Result<Arc<Snapshot>, Error> {
-    let snapshot = link.shared.latest();
-    if snapshot.is_empty() {
-        return Err(no_credentials(link, Refusal { failure: Failure::cleared(), retry_at: None }));
-    }
-    Ok(snapshot)
-}
-
-fn no_credentials(link: &Link, refusal: Refusal) -> Error {
-    let retry_at = refusal.retry_at.map(|instant| link.clock().wall(instant));
+fn no_credentials(handle: &Handle, refusal: Refusal) -> Error {
+    let retry_at = refusal.retry_at.map(|instant| handle.settings.clock().wall(instant));
     let detail = refusal.failure.to_string();
     Error::credentials(refusal.failure.class(), refusal.failure.into(), retry_at).with_detail(detail)
 }

@@ -3,24 +3,19 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use http::header::HOST;
 use http::uri::Authority;
-use http::{HeaderValue, Request, Uri};
-use redress_classify::{Clock, ForeignHost};
+use redress_classify::Clock;
 use tower_layer::Layer;
 
 use crate::credentials::Credentials;
-use crate::fleet::Fleet;
-use crate::flight::Terms;
+use crate::handle::Handle;
 use crate::origin::Origin;
 use crate::service::Refresh;
+use crate::settings::Settings;
 use crate::shared::Shared;
+use crate::shared_store::SharedStore;
 use crate::store::TokenStore;
 use crate::token_handle::TokenHandle;
-use crate::withheld::{Reason, Withheld};
-
-/// Longer than a token endpoint's own timeout and its small retry take, shorter than most callers wait.
-const FLIGHT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Makes [`Refresh`] services that share one set of credentials.
 ///
@@ -45,8 +40,7 @@ pub struct RefreshLayer {
     credentials: Option<Attached>,
     settings: Arc<Settings>,
     /// A store that was set before there were credentials.
-    store: Option<Arc<Mutex<Option<Fleet>>>>,
-    withheld: Arc<Withheld>,
+    store: Option<Arc<Mutex<Option<SharedStore>>>>,
 }
 
 /// Credentials, and the origin that they were given with.
@@ -54,25 +48,6 @@ pub struct RefreshLayer {
 struct Attached {
     shared: Arc<Shared>,
     origin: Origin,
-}
-
-/// What a service needs of its layer.
-#[derive(Clone, Debug)]
-pub(crate) struct Link {
-    pub(crate) shared: Arc<Shared>,
-    settings: Arc<Settings>,
-    withheld: Arc<Withheld>,
-}
-
-#[derive(Clone, Debug)]
-struct Settings {
-    origins: Vec<Origin>,
-    /// Further authorities that a `Host` header may name.
-    hosts: Vec<Authority>,
-    resend_above: bool,
-    flight_timeout: Duration,
-    deadline: Option<Duration>,
-    clock: Option<Clock>,
 }
 
 impl RefreshLayer {
@@ -85,15 +60,7 @@ impl RefreshLayer {
     /// Makes a layer without credentials: requests and responses pass. It keeps its settings for credentials that come later.
     #[must_use]
     pub fn none() -> Self {
-        let settings = Settings {
-            origins: Vec::new(),
-            hosts: Vec::new(),
-            resend_above: false,
-            flight_timeout: FLIGHT_TIMEOUT,
-            deadline: None,
-            clock: None,
-        };
-        Self { credentials: None, settings: Arc::new(settings), store: None, withheld: Arc::default() }
+        Self { credentials: None, settings: Arc::default(), store: None }
     }
 
     /// Sets the credentials and the origin that they may go to, in place of those before; all other settings stay.
@@ -115,7 +82,7 @@ impl RefreshLayer {
                 .unwrap_or_else(PoisonError::into_inner)
                 .take()
                 .into_iter()
-                .for_each(|store| shared.share(store));
+                .for_each(|store| shared.attach_store(store));
         }
         self
     }
@@ -176,9 +143,9 @@ impl RefreshLayer {
     /// credentials](crate::Credentials::is_static) are not shared. Without a store nothing of this costs anything.
     #[must_use]
     pub fn store(mut self, store: impl TokenStore, key: impl Into<String>) -> Self {
-        let store = Fleet::new(Box::new(store), key.into());
+        let store = SharedStore::new(Box::new(store), key.into());
         match &self.credentials {
-            Some(Attached { shared, .. }) => shared.share(store),
+            Some(Attached { shared, .. }) => shared.attach_store(store),
             None => self.store = Some(Arc::new(Mutex::new(Some(store)))),
         }
         self
@@ -222,7 +189,7 @@ impl RefreshLayer {
     /// Returns a handle that reads, replaces and clears the credentials. Of a layer without any it does nothing.
     #[must_use]
     pub fn tokens(&self) -> TokenHandle {
-        TokenHandle::new(self.link())
+        TokenHandle::new(self.handle())
     }
 
     fn set(mut self, set: impl FnOnce(&mut Settings)) -> Self {
@@ -230,11 +197,11 @@ impl RefreshLayer {
         self
     }
 
-    fn link(&self) -> Option<Link> {
+    fn handle(&self) -> Option<Handle> {
         let Attached { shared, origin } = self.credentials.clone()?;
         let mut settings = Arc::clone(&self.settings);
         Arc::make_mut(&mut settings).origins.insert(0, origin);
-        Some(Link { shared, settings, withheld: Arc::clone(&self.withheld) })
+        Some(Handle { shared, settings })
     }
 }
 
@@ -242,66 +209,6 @@ impl<S> Layer<S> for RefreshLayer {
     type Service = Refresh<S>;
 
     fn layer(&self, inner: S) -> Refresh<S> {
-        Refresh::new(inner, self.link().map(Arc::new))
-    }
-}
-
-impl Link {
-    /// Returns `true` if the request may carry the credentials; otherwise reports why it may not.
-    #[inline]
-    pub(crate) fn admits<B>(&self, request: &mut Request<B>) -> bool {
-        let origin = self.settings.origins.iter().find(|origin| origin.serves(request.uri()));
-        match origin {
-            // A look at each of a few names takes less than to hash one.
-            Some(_) if !request.headers().keys().any(|name| name == HOST) => true,
-            Some(origin) => self.admits_host(origin, request),
-            None => {
-                self.withheld.report(request.uri(), self.why_not(request.uri()));
-                false
-            }
-        }
-    }
-
-    /// Holds the `Host` headers of a request against the origin that its URI names.
-    #[cold]
-    fn admits_host<B>(&self, origin: &Origin, request: &mut Request<B>) -> bool {
-        let is_foreign = |host: &&HeaderValue| !origin.is_named_by(host);
-        let is_allowed =
-            |host: &HeaderValue| self.settings.hosts.iter().any(|allowed| origin.also_named_by(host, allowed));
-        let hosts = request.headers().get_all(HOST);
-        if let Some(host) = hosts.iter().filter(is_foreign).find(|host| !is_allowed(host)) {
-            self.withheld.report(request.uri(), Reason::Host(host));
-            return false;
-        }
-        if hosts.iter().any(|host| is_foreign(&host)) {
-            request.extensions_mut().insert(ForeignHost);
-        }
-        true
-    }
-
-    fn why_not(&self, uri: &Uri) -> Reason<'static> {
-        if uri.scheme().is_none() || uri.authority().is_none() {
-            Reason::Relative
-        } else if self.settings.origins.iter().any(|origin| origin.is_origin_of(uri)) {
-            Reason::Path
-        } else {
-            Reason::Origin
-        }
-    }
-
-    pub(crate) fn resend_above(&self) -> bool {
-        self.settings.resend_above
-    }
-
-    pub(crate) fn terms(&self) -> Terms {
-        Terms { limit: self.settings.flight_timeout, clock: self.settings.clock.clone() }
-    }
-
-    pub(crate) fn deadline(&self) -> Option<Duration> {
-        self.settings.deadline
-    }
-
-    pub(crate) fn clock(&self) -> Clock {
-        self.settings.clock.clone().unwrap_or_else(Clock::system)
+        Refresh::new(inner, self.handle().map(Arc::new))
     }
 }

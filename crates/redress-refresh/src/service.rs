@@ -9,9 +9,8 @@ use redress_classify::{BoxError, CloneBody, Error};
 use tower_service::Service;
 
 use crate::future::ResponseFuture;
-use crate::layer::Link;
-use crate::limit::Limit;
-use crate::shared::Way;
+use crate::handle::{Access, Handle};
+use crate::wait_deadline::WaitDeadline;
 
 /// Attaches credentials to requests, and has them refreshed when a response says that they have run out.
 ///
@@ -49,12 +48,12 @@ use crate::shared::Way;
 #[derive(Clone, Debug)]
 pub struct Refresh<S> {
     inner: S,
-    link: Option<Arc<Link>>,
+    handle: Option<Arc<Handle>>,
 }
 
 impl<S> Refresh<S> {
-    pub(crate) const fn new(inner: S, link: Option<Arc<Link>>) -> Self {
-        Self { inner, link }
+    pub(crate) const fn new(inner: S, handle: Option<Arc<Handle>>) -> Self {
+        Self { inner, handle }
     }
 }
 
@@ -73,23 +72,23 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let Some(link) = self.link.as_ref().filter(|link| link.admits(&mut request)) else {
+        let Some(handle) = self.handle.as_ref().filter(|handle| handle.settings.admits(&mut request)) else {
             return ResponseFuture::pass(self.inner.call(request));
         };
-        let link = Arc::clone(link);
-        let (way, now) = link.shared.seek(|| link.terms());
-        let limit = Limit::new(&request, now);
-        match way {
-            // This uses the service that `poll_ready` readied; a clone is taken only to send a copy again.
-            Way::Send(snapshot) => ResponseFuture::send(link, snapshot, limit, &mut self.inner, request),
-            Way::Wait(wait) => {
-                // The readied service may hold a permit that the refresh needs. It is dropped before the wait, and a
-                // clone, which is not ready, gets ready afterwards.
+        let handle = Arc::clone(handle);
+        let (access, now) = handle.get();
+        let deadline = WaitDeadline::new(&request, now);
+        match access {
+            // This uses the service that `poll_ready` made ready; a clone is taken only to send a copy again.
+            Access::Send(snapshot) => ResponseFuture::send(handle, snapshot, deadline, &mut self.inner, request),
+            Access::Wait(wait) => {
+                // The ready service may hold a permit that the refresh needs. It is dropped before the wait, and a clone,
+                // which is not ready, gets ready afterwards.
                 let unready = self.inner.clone();
                 drop(mem::replace(&mut self.inner, unready.clone()));
-                ResponseFuture::wait(link, wait, limit, unready, request)
+                ResponseFuture::wait(handle, wait, deadline, unready, request)
             }
-            Way::Fail(refusal) => ResponseFuture::fail(&link, refusal),
+            Access::Fail(refusal) => ResponseFuture::fail(&handle, refusal),
         }
     }
 }

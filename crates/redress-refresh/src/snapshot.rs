@@ -1,4 +1,4 @@
-//! What every request reads.
+//! The installed credentials, as requests read them.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -8,35 +8,35 @@ use http::{HeaderName, HeaderValue, Request};
 use redress_classify::Clock;
 use tokio::time::Instant;
 
-use crate::life::Life;
+use crate::expiry::Expiry;
 
 /// One installed set of credentials with its generation, so that both are read together.
 ///
-/// Only its flags ever change, and what is noted about the wall clock.
+/// Only its flags and its wall-clock expiry change.
 pub(crate) struct Snapshot {
-    /// Grows by one with each set that is installed.
+    /// Increases by one with each installed set.
     generation: u64,
     /// Empty before the first set and after a logout.
     headers: Vec<(HeaderName, HeaderValue)>,
-    life: Option<Life>,
+    expiry: Option<Expiry>,
     /// A server has rejected it.
-    is_suspect: AtomicBool,
+    is_rejected: AtomicBool,
     /// A server has accepted it.
-    is_proven: AtomicBool,
-    /// The wall clock says that it has expired, whatever the monotonic one says.
-    is_overdue: AtomicBool,
+    is_accepted: AtomicBool,
+    /// It has expired by the wall clock, if not by the monotonic one.
+    is_expired_by_wall_clock: AtomicBool,
     wall: WallExpiry,
 }
 
-/// When a set expires by the wall clock, and when that was last compared.
+/// When a set expires by the wall clock, and when that was last checked.
 ///
-/// The monotonic clock may stand still while the machine sleeps. The wall clock is looked at once in each second of the
-/// set's life at most, so that few of the successes read it.
+/// The monotonic clock may stand still while the machine sleeps. The wall clock is read at most once a second, so that few
+/// of the successes read it.
 struct WallExpiry {
-    /// In milliseconds from 1970, which may be negative; `UNKNOWN` until a clock is at hand.
+    /// In milliseconds from 1970, which may be negative; `UNKNOWN` until it is set.
     at: AtomicI64,
-    /// How many whole seconds the set had left at the last look.
-    looked: AtomicU64,
+    /// The seconds that the set had left at the last check.
+    checked: AtomicU64,
 }
 
 const UNKNOWN: i64 = i64::MIN;
@@ -44,24 +44,24 @@ const UNKNOWN: i64 = i64::MIN;
 /// Whether a set of credentials can be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Freshness {
-    /// It can.
+    /// It can be sent.
     Fresh,
-    /// It can, and a renewal is due.
+    /// It can be sent, and a renewal is due.
     Stale,
-    /// It cannot: there is none, or it has expired or been rejected.
+    /// It cannot be sent: it is empty, has expired or was rejected.
     Unusable,
 }
 
 impl Snapshot {
-    pub(crate) const fn new(generation: u64, headers: Vec<(HeaderName, HeaderValue)>, life: Option<Life>) -> Self {
+    pub(crate) const fn new(generation: u64, headers: Vec<(HeaderName, HeaderValue)>, expiry: Option<Expiry>) -> Self {
         Self {
             generation,
             headers,
-            life,
-            is_suspect: AtomicBool::new(false),
-            is_proven: AtomicBool::new(false),
-            is_overdue: AtomicBool::new(false),
-            wall: WallExpiry { at: AtomicI64::new(UNKNOWN), looked: AtomicU64::new(u64::MAX) },
+            expiry,
+            is_rejected: AtomicBool::new(false),
+            is_accepted: AtomicBool::new(false),
+            is_expired_by_wall_clock: AtomicBool::new(false),
+            wall: WallExpiry { at: AtomicI64::new(UNKNOWN), checked: AtomicU64::new(u64::MAX) },
         }
     }
 
@@ -77,99 +77,100 @@ impl Snapshot {
         self.headers.is_empty()
     }
 
-    /// Reads the clock only when a lifetime is known, and returns what it read.
+    /// Returns the freshness, and the time if it was read: it is read only if the set expires.
     pub(crate) fn freshness(&self) -> (Freshness, Option<Instant>) {
         let mut read = None;
-        let freshness = self.judge(|| *read.insert(Instant::now()));
+        let freshness = self.freshness_by(|| *read.insert(Instant::now()));
         (freshness, read)
     }
 
     pub(crate) fn freshness_at(&self, now: Instant) -> Freshness {
-        self.judge(|| now)
+        self.freshness_by(|| now)
     }
 
-    /// Notes when the set expires by the wall clock, if that is not known yet.
-    pub(crate) fn anchor(&self, clock: &Clock) {
-        let Some(life) = self.life else { return };
+    /// Computes when the set expires by the wall clock, if that is unknown.
+    pub(crate) fn set_wall_expiry(&self, clock: &Clock) {
+        let Some(expiry) = self.expiry else { return };
         if self.wall.at.load(Ordering::Relaxed) == UNKNOWN {
-            let left = life.expires_at.saturating_duration_since(Instant::now());
-            // Rounded up, so that this clock never comes before the other one.
+            let left = expiry.expires_at.saturating_duration_since(Instant::now());
+            // Rounded up, so that the set never expires earlier by this clock than by the monotonic one.
             let left = i64::try_from(left.as_millis()).unwrap_or(i64::MAX).saturating_add(2);
             self.wall.at.store(millis(clock.now()).saturating_add(left), Ordering::Relaxed);
         }
     }
 
-    /// Looks at the wall clock, at most once in a second; returns whether the set has expired by it.
-    pub(crate) fn is_overdue(&self, now: Instant, clock: impl FnOnce() -> Clock) -> bool {
-        let Some(life) = self.life else { return false };
-        let left = life.expires_at.saturating_duration_since(now).as_secs();
-        if self.wall.looked.load(Ordering::Relaxed) != left {
-            self.wall.looked.store(left, Ordering::Relaxed);
-            self.look(&clock());
+    /// Checks the wall clock, at most once a second. Returns `true` if the set has expired by it.
+    pub(crate) fn is_expired_by_wall_clock(&self, now: Instant, clock: impl FnOnce() -> Clock) -> bool {
+        let Some(expiry) = self.expiry else { return false };
+        let left = expiry.expires_at.saturating_duration_since(now).as_secs();
+        if self.wall.checked.load(Ordering::Relaxed) != left {
+            self.wall.checked.store(left, Ordering::Relaxed);
+            self.check_wall_clock(&clock());
         }
-        self.is_overdue.load(Ordering::Relaxed)
+        self.is_expired_by_wall_clock.load(Ordering::Relaxed)
     }
 
-    fn look(&self, clock: &Clock) {
+    fn check_wall_clock(&self, clock: &Clock) {
         match self.wall.at.load(Ordering::Relaxed) {
-            UNKNOWN => self.anchor(clock),
-            at if millis(clock.now()) >= at => self.is_overdue.store(true, Ordering::Relaxed),
+            UNKNOWN => self.set_wall_expiry(clock),
+            at if millis(clock.now()) >= at => self.is_expired_by_wall_clock.store(true, Ordering::Relaxed),
             _ => {}
         }
     }
 
-    /// Puts the credentials on a request, in place of any headers of their names.
-    pub(crate) fn stamp<B>(&self, request: &mut Request<B>) {
+    /// Sets the credential headers of a request, in place of any with the same names.
+    pub(crate) fn apply_to<B>(&self, request: &mut Request<B>) {
         for (name, value) in &self.headers {
             request.headers_mut().insert(name.clone(), value.clone());
         }
     }
 
-    pub(crate) fn suspect(&self) {
-        self.is_suspect.store(true, Ordering::Relaxed);
+    pub(crate) fn mark_rejected(&self) {
+        self.is_rejected.store(true, Ordering::Relaxed);
     }
 
-    /// Ends the suspicion: a server has accepted it again.
-    pub(crate) fn clear_suspicion(&self) {
-        self.is_suspect.store(false, Ordering::Relaxed);
+    /// Removes the mark: a server has accepted it again.
+    pub(crate) fn clear_rejection(&self) {
+        self.is_rejected.store(false, Ordering::Relaxed);
     }
 
-    pub(crate) fn is_suspect(&self) -> bool {
-        self.is_suspect.load(Ordering::Relaxed)
+    pub(crate) fn is_rejected(&self) -> bool {
+        self.is_rejected.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn prove(&self) {
+    pub(crate) fn mark_accepted(&self) {
         // Reading first leaves the cache line shared among the cores.
-        if !self.is_proven() {
-            self.is_proven.store(true, Ordering::Relaxed);
+        if !self.is_accepted() {
+            self.is_accepted.store(true, Ordering::Relaxed);
         }
     }
 
-    pub(crate) fn is_proven(&self) -> bool {
-        self.is_proven.load(Ordering::Relaxed)
+    pub(crate) fn is_accepted(&self) -> bool {
+        self.is_accepted.load(Ordering::Relaxed)
     }
 
-    /// Whether it can be sent for want of a better one: it is there and has not expired.
+    /// Returns `true` if it may be sent although it was rejected elsewhere: it is not empty and has not expired.
     pub(crate) fn is_sendable_at(&self, now: Instant) -> bool {
-        let is_over = |life: Life| now >= life.expires_at || self.is_overdue.load(Ordering::Relaxed);
-        !self.is_empty() && !self.life.is_some_and(is_over)
+        let is_over =
+            |expiry: Expiry| now >= expiry.expires_at || self.is_expired_by_wall_clock.load(Ordering::Relaxed);
+        !self.is_empty() && !self.expiry.is_some_and(is_over)
     }
 
-    /// Whether a server has accepted it and none has rejected it since.
+    /// Returns `true` if a server has accepted it and none has rejected it since.
     #[inline]
     pub(crate) fn is_trusted(&self) -> bool {
-        self.is_proven() && !self.is_suspect()
+        self.is_accepted() && !self.is_rejected()
     }
 
-    fn judge(&self, now: impl FnOnce() -> Instant) -> Freshness {
-        if self.is_empty() || self.is_suspect() {
+    fn freshness_by(&self, now: impl FnOnce() -> Instant) -> Freshness {
+        if self.is_empty() || self.is_rejected() {
             return Freshness::Unusable;
         }
-        let Some(life) = self.life else { return Freshness::Fresh };
+        let Some(expiry) = self.expiry else { return Freshness::Fresh };
         let now = now();
-        if now >= life.expires_at || self.is_overdue.load(Ordering::Relaxed) {
+        if now >= expiry.expires_at || self.is_expired_by_wall_clock.load(Ordering::Relaxed) {
             Freshness::Unusable
-        } else if now >= life.refresh_at {
+        } else if now >= expiry.refresh_at {
             Freshness::Stale
         } else {
             Freshness::Fresh
@@ -183,10 +184,10 @@ impl fmt::Debug for Snapshot {
         f.debug_struct("Snapshot")
             .field("generation", &self.generation)
             .field("headers", &names)
-            .field("life", &self.life)
-            .field("is_suspect", &self.is_suspect)
-            .field("is_proven", &self.is_proven)
-            .field("is_overdue", &self.is_overdue)
+            .field("expiry", &self.expiry)
+            .field("is_rejected", &self.is_rejected)
+            .field("is_accepted", &self.is_accepted)
+            .field("is_expired_by_wall_clock", &self.is_expired_by_wall_clock)
             .finish_non_exhaustive()
     }
 }

@@ -1,4 +1,4 @@
-//! What to do about credentials: pure transitions that are given the time and a random number.
+//! The state of the credentials: pure transitions that take the time and a random number.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -8,14 +8,14 @@ use redress_classify::saturating;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
+use crate::expiry::{self, Expiry};
 use crate::explanation::Explanation;
 use crate::failure::Failure;
-use crate::life::{self, Life};
 use crate::snapshot::{Freshness, Snapshot};
 use crate::state::rejections::Rejections;
 use crate::token_set::TokenSet;
 
-mod floor;
+mod min_age;
 #[cfg(test)]
 mod model;
 mod rejections;
@@ -23,40 +23,40 @@ mod routes;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use rejections::{Accepted, Rejected, Storm};
+pub(crate) use rejections::{Acceptance, RefreshStorm, Rejection};
 pub(crate) use routes::Route;
 
-/// A longer wait than a day is a mistake, such as a date in the place of seconds; believed, it would lock its client out for
-/// years. One call a day finds out.
-const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
+/// A longer wait than a day is a mistake, such as a date in the place of seconds, and would lock the client out for years. One
+/// call a day shows whether it was.
+const MAX_WAIT: Duration = Duration::from_secs(86_400);
 
-/// How many superseded sets are kept, so that a server that quotes one of them late is recognised.
+/// How many superseded sets are kept: they are masked too when a late response quotes one.
 const MAX_SUPERSEDED: usize = 8;
 
-/// All that is known about the credentials of one layer.
+/// The state of the credentials of one layer.
 pub(crate) struct State {
     current: Arc<Snapshot>,
     refresh_token: Option<SecretString>,
-    /// Whether an issuer may take a refresh token only once, until a refresh proves otherwise.
+    /// Whether the issuer may accept a refresh token only once. Each refresh updates it.
     rotates: bool,
-    /// What is taken for true of an issuer that has proven nothing yet.
+    /// The value of `rotates` before the first refresh.
     may_rotate: bool,
     flight: Option<Flight>,
     flights: u64,
     block: Block,
     /// Failures in a row.
     failures: u32,
-    /// What keeps rejections from causing too many flights.
+    /// Limits how many flights rejections cause.
     rejections: Rejections,
-    /// The last sets that were superseded, newest last.
+    /// The last superseded sets, newest last.
     superseded: VecDeque<Arc<Snapshot>>,
-    /// The refresh token may be spent: the set is used to its end before a login replaces it.
-    serves_to_end: bool,
-    /// Nothing but an install changes the credentials.
+    /// The refresh token may be spent: the current set is used until it expires, then a login follows.
+    keeps_until_expiry: bool,
+    /// Only an install changes the credentials.
     is_static: bool,
 }
 
-/// The one call for new credentials that is under way.
+/// The flight in progress.
 #[derive(Debug)]
 struct Flight {
     id: u64,
@@ -64,58 +64,65 @@ struct Flight {
     /// Whether a rejection caused it.
     by_rejection: bool,
     /// Whether the set that was rejected has been accepted since.
-    is_disproved: bool,
+    accepted_since: bool,
 }
 
-/// What keeps a flight from starting.
+/// Prevents flights from starting.
 #[derive(Debug)]
 enum Block {
     None,
     /// A pause after a failure.
     CoolDown(Failure, Instant),
-    /// A failure that trying again cannot cure.
+    /// A failure that another attempt cannot cure.
     Permanent(Failure),
 }
 
-/// When something happens, and the random number for it, of the range of the type.
+/// The time of a transition, and a random number for its jitter, uniform over the range of the type.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Moment {
-    pub(crate) now: Instant,
+pub(crate) struct Now {
+    pub(crate) instant: Instant,
     pub(crate) random: u32,
 }
 
-/// What becomes of a request that needs usable credentials.
+/// The decision about a request that needs usable credentials.
 #[derive(Debug)]
 pub(crate) enum Decision {
     /// It is sent with these.
     Send(Arc<Snapshot>),
-    /// It is sent with these, which were rejected elsewhere, while a flight that is to be started goes on.
+    /// It is sent with these, which were rejected elsewhere; the caller starts the flight of the ticket, if there is one.
     Probe(Arc<Snapshot>, Option<Ticket>),
-    /// It waits for a flight that is to be started, or until then.
+    /// It waits for the flight that the caller starts, or until the given time.
     Start(Ticket, Option<Instant>),
-    /// It waits for the flight under way, or until then.
+    /// It waits for the flight in progress, or until the given time.
     Join(Option<Instant>),
     /// It fails at once.
     Fail(Refusal),
 }
 
-/// A flight to be started.
+/// A flight that the caller starts.
 #[derive(Debug)]
 pub(crate) struct Ticket {
     pub(crate) id: u64,
-    /// The refresh token to show; without one it is a login.
+    /// The refresh token to present; a login has none.
     pub(crate) refresh_token: Option<SecretString>,
 }
 
-/// Why there are no credentials, and when it is worth while to ask again.
+/// Why there are no credentials, and the earliest time at which another attempt is made.
 #[derive(Clone, Debug)]
 pub(crate) struct Refusal {
     pub(crate) failure: Failure,
     pub(crate) retry_at: Option<Instant>,
 }
 
-/// What came of a flight: the generation that it installed, or why there is none.
+/// The result of a flight: the generation that it installed, or why it installed none.
 pub(crate) type Outcome = Result<u64, Refusal>;
+
+impl Now {
+    /// Reads the clock and draws a random number.
+    pub(crate) fn read() -> Self {
+        Self { instant: Instant::now(), random: fastrand::u32(..) }
+    }
+}
 
 impl State {
     pub(crate) fn new(is_static: bool, may_rotate: bool) -> Self {
@@ -130,17 +137,17 @@ impl State {
             failures: 0,
             rejections: Rejections::new(),
             superseded: VecDeque::new(),
-            serves_to_end: false,
+            keeps_until_expiry: false,
             is_static,
         }
     }
 
-    /// Takes what is at hand from the start; without headers it is a refresh token, for the first flight to show.
-    pub(crate) fn hold(&mut self, mut grant: TokenSet, at: Moment) {
-        if grant.is_empty() {
-            self.refresh_token = grant.take_refresh_token();
+    /// Takes the initial credentials. A set without headers is a refresh token for the first flight.
+    pub(crate) fn seed(&mut self, mut tokens: TokenSet, at: Now) {
+        if tokens.is_empty() {
+            self.refresh_token = tokens.take_refresh_token();
         } else {
-            self.install(grant, at);
+            self.install(tokens, at);
         }
     }
 
@@ -153,12 +160,12 @@ impl State {
     }
 
     /// Decides about a request that found no usable credentials.
-    pub(crate) fn call(&mut self, now: Instant) -> Decision {
+    pub(crate) fn acquire(&mut self, now: Instant) -> Decision {
         if self.current.freshness_at(now) != Freshness::Unusable {
             return Decision::Send(Arc::clone(&self.current));
         }
         if self.current.is_sendable_at(now) {
-            return self.call_suspect(now);
+            return self.acquire_rejected(now);
         }
         if self.flight.is_some() {
             return Decision::Join(None);
@@ -169,56 +176,56 @@ impl State {
         }
     }
 
-    /// Decides whether to renew in the background what can still be sent.
+    /// Decides whether to renew credentials in the background that can still be sent.
     pub(crate) fn renew(&mut self, now: Instant) -> Option<Ticket> {
-        let is_due = self.current.freshness_at(now) == Freshness::Stale && !self.serves_to_end;
+        let is_due = self.current.freshness_at(now) == Freshness::Stale && !self.keeps_until_expiry;
         let is_free = self.flight.is_none() && self.refusal(now).is_none();
         (is_due && is_free).then(|| self.start(false))
     }
 
-    /// Notes which refresh token a flight is about to show, in place of the one that it began with; without one it is a
-    /// login, or needs no call. False when the flight is superseded.
-    pub(crate) fn present(&mut self, id: u64, refresh_token: Option<SecretString>) -> bool {
+    /// Records which refresh token a flight is about to present, in place of the one that it started with. Without one the
+    /// flight logs in, or needs no call. Returns `false` if the flight is superseded.
+    pub(crate) fn set_presented(&mut self, id: u64, refresh_token: Option<SecretString>) -> bool {
         let Some(flight) = self.flight.as_mut().filter(|flight| flight.id == id) else { return false };
         flight.is_login = refresh_token.is_none();
         self.refresh_token = refresh_token;
         true
     }
 
-    /// Ends a flight whose request began at `sent`; `None` when it is superseded and all that it brought is dropped.
-    pub(crate) fn land(
+    /// Ends a flight whose call began at `sent`. Returns `None` if it is superseded; its result is then dropped.
+    pub(crate) fn finish(
         &mut self,
         id: u64,
         result: Result<TokenSet, Failure>,
         sent: Instant,
-        at: Moment,
+        at: Now,
     ) -> Option<Outcome> {
         let flight = self.flight.take_if(|flight| flight.id == id)?;
-        Some(match result.and_then(|grant| self.validate(grant, &flight)) {
-            Ok(grant) => {
-                self.supersede(&flight, at.now);
-                Ok(self.publish(grant, sent, at))
+        Some(match result.and_then(|tokens| self.validate(tokens, &flight)) {
+            Ok(tokens) => {
+                self.supersede(&flight, at.instant);
+                Ok(self.publish(tokens, sent, at))
             }
             Err(failure) => {
-                self.keep(&flight, at.now);
+                self.keep_current(&flight, at.instant);
                 Err(self.fail(failure, &flight, at))
             }
         })
     }
 
-    /// Installs a set in place of all that is known; a flight under way no longer counts.
-    pub(crate) fn install(&mut self, grant: TokenSet, at: Moment) {
+    /// Installs a set in place of all that is known; a flight in progress is superseded.
+    pub(crate) fn install(&mut self, tokens: TokenSet, at: Now) {
         self.reset();
-        self.publish(grant, at.now, at);
+        self.publish(tokens, at.instant, at);
     }
 
-    /// Forgets all credentials; a flight under way no longer counts.
+    /// Forgets all credentials; a flight in progress is superseded.
     pub(crate) fn clear(&mut self) {
         self.reset();
         self.replace(Snapshot::new(self.current.generation(), Vec::new(), None));
     }
 
-    /// Returns the last sets that were superseded.
+    /// Returns the last superseded sets.
     pub(crate) const fn superseded(&self) -> &VecDeque<Arc<Snapshot>> {
         &self.superseded
     }
@@ -228,7 +235,7 @@ impl State {
         self.refresh_token = None;
         self.rotates = self.may_rotate;
         self.rejections = Rejections::new();
-        self.lift();
+        self.clear_failures();
     }
 
     fn replace(&mut self, snapshot: Snapshot) {
@@ -241,11 +248,11 @@ impl State {
         }
     }
 
-    /// Lifts what a failure left behind.
-    fn lift(&mut self) {
+    /// Ends the effects of earlier failures.
+    fn clear_failures(&mut self) {
         self.block = Block::None;
         self.failures = 0;
-        self.serves_to_end = false;
+        self.keeps_until_expiry = false;
     }
 
     fn refusal(&self, now: Instant) -> Option<Refusal> {
@@ -261,57 +268,57 @@ impl State {
     fn start(&mut self, by_rejection: bool) -> Ticket {
         self.flights += 1;
         let is_login = self.refresh_token.is_none();
-        self.flight = Some(Flight { id: self.flights, is_login, by_rejection, is_disproved: false });
+        self.flight = Some(Flight { id: self.flights, is_login, by_rejection, accepted_since: false });
         Ticket { id: self.flights, refresh_token: self.refresh_token.clone() }
     }
 
-    fn validate(&mut self, mut grant: TokenSet, flight: &Flight) -> Result<TokenSet, Failure> {
-        let brought = grant.take_refresh_token();
+    fn validate(&mut self, mut tokens: TokenSet, flight: &Flight) -> Result<TokenSet, Failure> {
+        let refresh_token = tokens.take_refresh_token();
         if !flight.is_login {
             let presented = self.refresh_token.as_ref().map(SecretString::expose_secret);
-            self.rotates = brought.as_ref().is_some_and(|token| Some(token.expose_secret()) != presented);
+            self.rotates = refresh_token.as_ref().is_some_and(|token| Some(token.expose_secret()) != presented);
         }
-        // What the issuer rotated is kept even of an answer that is refused for its access token. A login begins without
-        // a refresh token, so it keeps none of an earlier session.
-        self.refresh_token = brought.or(self.refresh_token.take());
-        if grant.is_empty() {
-            return Err(Failure::transient(Explanation::new("the grant holds no credential header")));
+        // A rotated refresh token is kept even if the access token beside it is refused. A login starts without a refresh
+        // token, so it keeps none of an earlier session.
+        self.refresh_token = refresh_token.or(self.refresh_token.take());
+        if tokens.is_empty() {
+            return Err(Failure::transient(Explanation::new("the token set holds no credential header")));
         }
-        // A set that no server has rejected is as good as new: many issuers give the same one until its end.
-        if self.current.is_suspect() && grant.has_headers(self.current.headers()) {
+        // The same set again is valid unless a server has rejected it: many issuers return one until it expires.
+        if self.current.is_rejected() && tokens.has_headers(self.current.headers()) {
             return Err(Failure::transient(Explanation::new("the issuer returned the rejected credentials again")));
         }
-        Ok(grant)
+        Ok(tokens)
     }
 
-    fn publish(&mut self, grant: TokenSet, sent: Instant, at: Moment) -> u64 {
+    fn publish(&mut self, tokens: TokenSet, sent: Instant, at: Now) -> u64 {
         let generation = self.current.generation() + 1;
-        let lifetime = grant.lifetime().filter(|_| !self.is_static);
-        let life = lifetime.and_then(|lifetime| Life::of(lifetime, sent, at.now, at.random));
-        let (headers, refresh_token) = grant.into_parts();
+        let lifetime = tokens.lifetime().filter(|_| !self.is_static);
+        let expiry = lifetime.and_then(|lifetime| Expiry::new(lifetime, sent, at.instant, at.random));
+        let (headers, refresh_token) = tokens.into_parts();
         self.refresh_token = refresh_token.or(self.refresh_token.take());
-        self.replace(Snapshot::new(generation, headers, life));
-        self.lift();
+        self.replace(Snapshot::new(generation, headers, expiry));
+        self.clear_failures();
         generation
     }
 
-    fn fail(&mut self, failure: Failure, flight: &Flight, at: Moment) -> Refusal {
+    fn fail(&mut self, failure: Failure, flight: &Flight, at: Now) -> Refusal {
         if !failure.is_transient() {
             self.block = Block::Permanent(failure.clone());
             return Refusal { failure, retry_at: None };
         }
         if failure.is_ambiguous() && !flight.is_login && self.rotates {
             self.refresh_token = None;
-            self.serves_to_end = true;
+            self.keeps_until_expiry = true;
         }
         self.failures = self.failures.saturating_add(1);
         self.cool_down(failure, self.failures, at)
     }
 
-    /// Begins a pause, or makes one longer: a wait that a server asked for is not cut short, up to a day.
-    fn cool_down(&mut self, failure: Failure, failures: u32, at: Moment) -> Refusal {
+    /// Starts a cool-down, or extends one: a wait that a server asked for is not shortened, up to a day.
+    fn cool_down(&mut self, failure: Failure, failures: u32, at: Now) -> Refusal {
         let mut until =
-            saturating::add(at.now, failure.delay().min(LONGEST_WAIT).max(life::pause(failures, at.random)));
+            saturating::add(at.instant, failure.delay().min(MAX_WAIT).max(expiry::cool_down(failures, at.random)));
         if let Block::CoolDown(_, earlier) = &self.block {
             until = until.max(*earlier);
         }

@@ -1,6 +1,6 @@
 //! Where several processes keep one set of credentials.
 
-mod form;
+mod json;
 mod memory;
 pub(crate) mod millis;
 mod record;
@@ -27,7 +27,7 @@ const POLL: Duration = Duration::from_millis(250);
 /// `UPDATE .. WHERE key = .. AND generation = .. AND lease IS NOT DISTINCT FROM ..`.
 ///
 /// A store keeps the bytes of [`TokenRecord::expose_bytes`] as they are, encrypted if it can, beside the parts of the version. It
-/// lets nothing expire by itself: an lease whose lease has ended says that a refresh token may be spent.
+/// lets nothing expire by itself: a lease that has ended shows that a refresh token may be spent.
 /// [`conformance::check`](crate::conformance::check) tests a store against these rules.
 ///
 /// The key is a name that the user chose, never a token, nor anything made of one.

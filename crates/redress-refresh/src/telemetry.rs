@@ -5,56 +5,59 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::failure::Failure;
-use crate::state::{Outcome, Refusal, Storm};
+use crate::failure::{Failure, Purpose};
+use crate::state::{Outcome, RefreshStorm, Refusal};
 use crate::token_set::TokenSet;
 
-/// Tells that a call to the issuer begins.
-pub(crate) fn started(flight: u64, is_refresh: bool) {
-    if is_refresh {
-        tracing::debug!(target: "redress::refresh", flight, "refresh started");
-    } else {
-        tracing::debug!(target: "redress::refresh", flight, "login started");
+/// Reports that a call to the issuer begins.
+pub(crate) fn started(flight: u64, purpose: Purpose) {
+    match purpose {
+        Purpose::Login => tracing::debug!(target: "redress::refresh", flight, "login started"),
+        Purpose::Refresh => tracing::debug!(target: "redress::refresh", flight, "refresh started"),
     }
 }
 
 /// Counts a call to the issuer that has ended.
 #[cfg(feature = "metrics")]
-pub(crate) fn answered(is_refresh: bool, result: &Result<TokenSet, Failure>, took: Duration) {
+pub(crate) fn answered(purpose: Purpose, result: &Result<TokenSet, Failure>, took: Duration) {
     let outcome = result.as_ref().err().map_or("success", Failure::kind);
-    let labels = [("kind", if is_refresh { "refresh" } else { "login" }), ("outcome", outcome)];
+    let labels = [("kind", purpose.name()), ("outcome", outcome)];
     metrics::counter!("redress_refreshes_total", &labels).increment(1);
     metrics::histogram!("redress_refresh_seconds", &labels).record(took);
 }
 
 #[cfg(not(feature = "metrics"))]
-pub(crate) const fn answered(_is_refresh: bool, _result: &Result<TokenSet, Failure>, _took: Duration) {}
+pub(crate) const fn answered(_purpose: Purpose, _result: &Result<TokenSet, Failure>, _took: Duration) {}
 
-/// Tells that a refresh token is worthless, and that a login follows.
+/// Reports that a refresh token is worthless, and that a login follows.
 pub(crate) fn invalid_grant(flight: u64, failure: &Failure) {
     tracing::info!(target: "redress::refresh", flight, %failure, "refresh token invalid: logging in");
 }
 
-/// Tells why a rejected response is handed up without a refresh.
+/// Reports why a rejected response is handed up without a refresh.
 pub(crate) fn not_refreshed(failure: &Failure) {
     tracing::debug!(target: "redress::refresh", kind = failure.kind(), %failure, "rejected, and not refreshed");
 }
 
-/// Tells what came of a flight; `None` when it was superseded.
-pub(crate) fn landed(flight: u64, outcome: Option<&Outcome>) {
+/// Reports the end of a flight.
+pub(crate) fn finished(flight: u64, outcome: &Outcome) {
     match outcome {
-        Some(Ok(generation)) => tracing::info!(target: "redress::refresh", flight, generation, "succeeded"),
-        Some(Err(Refusal { failure, retry_at })) => {
+        Ok(generation) => tracing::info!(target: "redress::refresh", flight, generation, "succeeded"),
+        Err(Refusal { failure, retry_at }) => {
             let (kind, wait) = (failure.kind(), retry_at.map(|at| at.saturating_duration_since(Instant::now())));
             tracing::warn!(target: "redress::refresh", flight, kind, ?wait, %failure, "failed");
         }
-        None => tracing::debug!(target: "redress::refresh", flight, "superseded: dropped what it brought"),
     }
 }
 
+/// Reports the end of a flight whose result is dropped, because credentials were installed or cleared meanwhile.
+pub(crate) fn superseded(flight: u64) {
+    tracing::debug!(target: "redress::refresh", flight, "superseded: result dropped");
+}
+
 /// Warns that rejections keep causing calls to the issuer although each of them brings a new set.
-pub(crate) fn storm(storm: Storm) {
-    let Storm { flights, during } = storm;
+pub(crate) fn storm(storm: RefreshStorm) {
+    let RefreshStorm { flights, during } = storm;
     tracing::warn!(
         target: "redress::refresh",
         flights,

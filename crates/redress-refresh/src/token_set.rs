@@ -10,7 +10,7 @@ use http::{HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
-use crate::life::MIN_LIFE;
+use crate::expiry::MIN_LIFETIME;
 
 /// Headers that frame or route a message, or say how its body is read (RFC 9110 sections 7, 8 and 10.1.1, RFC 9112
 /// section 6, RFC 7838 section 5, RFC 7239), and the common ones that replace its method, host or path. From a store or an
@@ -163,7 +163,7 @@ impl TokenSet {
 
     /// Returns the lifetime if it is known.
     pub(crate) fn lifetime(&self) -> Option<Duration> {
-        self.expires_in.filter(|lifetime| *lifetime >= MIN_LIFE)
+        self.expires_in.filter(|lifetime| *lifetime >= MIN_LIFETIME)
     }
 
     /// Makes a grant of headers that were one before.

@@ -1,4 +1,4 @@
-//! Requests that get no credentials although the layer has some: one event for each authority.
+//! Reports requests that are sent without credentials: one event for each authority.
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
@@ -9,9 +9,9 @@ use redress_classify::escaped;
 
 use crate::origin::port;
 
-/// More authorities than a program calls through one layer; requests to further ones are not reported.
+/// The maximum number of reports. It is above the number of authorities that a program calls through one layer.
 const MAX_REPORTED: usize = 64;
-/// The longest part of a host that an event shows, in characters; a name in DNS has at most 253.
+/// The maximum length of a host in an event, in characters. A DNS name has at most 253.
 const MAX_SHOWN: usize = 255;
 
 /// Why a request gets no credentials.
@@ -27,15 +27,15 @@ pub(crate) enum Reason<'a> {
     Host(&'a HeaderValue),
 }
 
-/// Remembers what was reported. It takes no lock and does not grow.
+/// Remembers the reports that were made. It takes no lock and does not grow.
 pub(crate) struct Withheld {
     hasher: RandomState,
-    /// Hashes in the order in which they came; 0 is a free slot.
+    /// Hashes of reports in their order; 0 is a free slot.
     reported: [AtomicU64; MAX_REPORTED],
 }
 
 impl Withheld {
-    /// Warns that a request goes without credentials, once for each reason and authority of the URI.
+    /// Warns that a request is sent without credentials, once for each reason and authority of the URI.
     #[cold]
     pub(crate) fn report(&self, uri: &Uri, reason: Reason<'_>) {
         let Some(slot) = self.claim(self.hash(uri, reason)) else { return };
@@ -80,7 +80,7 @@ impl Withheld {
         self.hasher.hash_one((server, std::mem::discriminant(&reason))).max(1)
     }
 
-    /// Returns the slot of a hash that was not seen before, while there are free ones.
+    /// Returns a slot for a hash that is new, if a slot is free.
     fn claim(&self, hash: u64) -> Option<usize> {
         // All slots are taken: nothing further is reported.
         if self.reported[MAX_REPORTED - 1].load(Ordering::Relaxed) != 0 {

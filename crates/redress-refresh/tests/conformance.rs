@@ -149,13 +149,13 @@ async fn each_rule_is_missed_by_the_store_that_breaks_it() {
         (Fault::FoldsKeys, "keys are apart"),
         (Fault::Races, "of many writers one wins"),
         (Fault::WritesInTwoSteps, "a write that is dropped is whole or none"),
-        (Fault::ExpiresLeases, "an lease stays when its lease has ended"),
+        (Fault::ExpiresLeases, "a lease stays when it has ended"),
         (Fault::NeverTells, "who waits for a change is told of it"),
         (Fault::TellsGenerationsOnly, "who waits for a change is told of it"),
         (Fault::ReturnsAtOnce, "a wait for a change that does not come takes its time"),
         (Fault::ReturnsAfterAYield, "a wait for a change that does not come takes its time"),
         (Fault::Spins, "a wait for a change that does not come takes its time"),
-        (Fault::CutsFarTimes, "an lease is kept byte for byte"),
+        (Fault::CutsFarTimes, "a lease is kept byte for byte"),
     ] {
         let error = tokio::spawn(conformance::check(Columns::new(fault))).await.expect_err("it breaks a rule");
         let panic = error.into_panic();

@@ -91,7 +91,7 @@ struct Model {
     failures: u32,
     spent: Vec<u64>,
     /// Sets in a row that were superseded by a rejection before anything accepted them.
-    strikes: u32,
+    unaccepted_sets: u32,
     /// The place of the floor in [`FLOORS`], and whether the current set was rejected below it.
     level: usize,
     early: bool,
@@ -110,7 +110,7 @@ struct Flying {
     id: u64,
     is_login: bool,
     by_rejection: bool,
-    is_disproved: bool,
+    accepted_since: bool,
 }
 
 /// The ages, in seconds, below which a rejection replaces no set.
@@ -135,12 +135,12 @@ impl Model {
     }
 
     fn start(&mut self, by_rejection: bool) -> String {
-        if by_rejection && !self.proven && self.strikes >= 2 {
+        if by_rejection && !self.proven && self.unaccepted_sets >= 2 {
             self.refresh = None;
         }
         self.flights += 1;
         let is_login = self.refresh.is_none();
-        self.flight = Some(Flying { id: self.flights, is_login, by_rejection, is_disproved: false });
+        self.flight = Some(Flying { id: self.flights, is_login, by_rejection, accepted_since: false });
         assert!(self.refresh.is_none_or(|token| !self.spent.contains(&token)), "shown twice");
         format!("start {} {:?}", self.flights, self.refresh.map(|token| format!("r{token}")))
     }
@@ -150,7 +150,7 @@ impl Model {
             return format!("send {}", self.generation);
         }
         if self.is_alive() {
-            return self.call_suspect();
+            return self.acquire_rejected();
         }
         if self.flight.is_some() {
             "join".to_owned()
@@ -161,7 +161,7 @@ impl Model {
         }
     }
 
-    fn call_suspect(&mut self) -> String {
+    fn acquire_rejected(&mut self) -> String {
         let probe = format!("probe {}", self.generation);
         if self.flight.is_none() && (self.is_blocked() || (self.proven && !self.is_due())) {
             return probe;
@@ -187,7 +187,7 @@ impl Model {
         }
         let is_due = self.is_due();
         if let Some(flight) = &self.flight {
-            self.rejected |= is_due && !flight.is_disproved;
+            self.rejected |= is_due && !flight.accepted_since;
             return "join".to_owned();
         }
         let is_spared = !is_due && self.level < 2 && self.let_through < 2;
@@ -204,14 +204,14 @@ impl Model {
         if self.token.is_none() {
             return false;
         }
-        let was_proven = std::mem::replace(&mut self.proven, true);
+        let was_accepted = std::mem::replace(&mut self.proven, true);
         if !self.rejected || !is_probe {
-            return self.rejected && !was_proven;
+            return self.rejected && !was_accepted;
         }
         self.rejected = false;
         match &mut self.flight {
-            Some(flight) => flight.is_disproved = true,
-            None => self.false_alarm(),
+            Some(flight) => flight.accepted_since = true,
+            None => self.record_false_rejection(),
         }
         true
     }
@@ -220,23 +220,23 @@ impl Model {
         (self.early, self.level) = (false, (self.level + 1).min(5));
     }
 
-    fn false_alarm(&mut self) {
+    fn record_false_rejection(&mut self) {
         self.raise();
         (self.since, self.next_probe) = (Some(self.clock), 0);
     }
 
     fn disprove(&mut self, flight: &Flying) {
-        if flight.is_disproved {
-            self.false_alarm();
+        if flight.accepted_since {
+            self.record_false_rejection();
         } else if flight.by_rejection && self.proven {
             (self.since, self.level) = (Some(self.clock), self.level.max(1));
         }
     }
 
     fn supersede(&mut self, flight: &Flying) {
-        self.early |= flight.is_disproved;
+        self.early |= flight.accepted_since;
         if flight.by_rejection {
-            self.strikes = if self.proven { 0 } else { self.strikes + 1 };
+            self.unaccepted_sets = if self.proven { 0 } else { self.unaccepted_sets + 1 };
         }
         if self.early {
             self.raise();
@@ -277,7 +277,7 @@ impl Model {
     fn forget(&mut self) {
         (self.flight, self.refresh, self.is_single_use, self.to_end) = (None, None, true, false);
         (self.failures, self.blocked) = (0, None);
-        (self.strikes, self.level, self.early, self.since) = (0, 0, false, None);
+        (self.unaccepted_sets, self.level, self.early, self.since) = (0, 0, false, None);
         (self.next_probe, self.remembered, self.let_through) = (0, 0, 0);
     }
 }
@@ -294,8 +294,8 @@ struct Pair {
 }
 
 impl Pair {
-    fn at(&self) -> Moment {
-        Moment { now: self.zero + Duration::from_millis(self.model.clock), random: 0 }
+    fn at(&self) -> Now {
+        Now { instant: self.zero + Duration::from_millis(self.model.clock), random: 0 }
     }
 
     fn tell(&self, decision: &Decision) -> String {
@@ -322,29 +322,29 @@ impl Pair {
         match *op {
             Op::Advance(seconds) => self.model.clock += seconds * 1000,
             Op::Call => {
-                let told = self.state.call(at.now);
+                let told = self.state.acquire(at.instant);
                 assert_eq!(self.tell(&told), self.model.call());
             }
             Op::Renew => {
-                let told = self.state.renew(at.now).map(|ticket| Self::tell_start(&ticket)).unwrap_or_default();
+                let told = self.state.renew(at.instant).map(|ticket| Self::tell_start(&ticket)).unwrap_or_default();
                 assert_eq!(told, self.model.renew());
             }
             Op::Reject(age) => self.reject(age, at),
             Op::RejectAgain(age) => {
                 let generation = self.model.generation.saturating_sub(age);
-                self.state.rejected_again(generation, Route::numbered(1), at.now);
+                self.state.record_second_rejection(generation, Route::numbered(1), at.instant);
                 if generation == self.model.generation && self.model.token.is_some() {
                     self.model.early |= self.model.clock >= self.model.remembered || !self.model.proven;
                     self.model.remembered = self.model.clock + 600_000;
                 }
             }
             Op::Accept(is_probe) => {
-                let accepted = Accepted { generation: self.model.generation, route: None, is_probe };
-                assert_eq!(self.state.accepted(accepted, at.now), self.model.accept(is_probe));
+                let accepted = Acceptance { generation: self.model.generation, route: None, is_probe };
+                assert_eq!(self.state.record_acceptance(accepted, at.instant), self.model.accept(is_probe));
             }
             Op::Dead => {
                 if let Some(flight) = &mut self.model.flight {
-                    assert!(self.state.present(flight.id, None));
+                    assert!(self.state.set_presented(flight.id, None));
                     (flight.is_login, self.model.refresh) = (true, None);
                 }
             }
@@ -361,19 +361,19 @@ impl Pair {
                 (self.model.token, self.model.rejected, self.model.proven, self.model.span) =
                     (None, false, false, None);
             }
-            Op::Land(age, answer) => self.land(self.model.flights.saturating_sub(age), answer, at),
+            Op::Land(age, answer) => self.finish(self.model.flights.saturating_sub(age), answer, at),
         }
         self.agree();
     }
 
-    fn reject(&mut self, age: u64, at: Moment) {
+    fn reject(&mut self, age: u64, at: Now) {
         let generation = self.model.generation.saturating_sub(age);
-        let told = self.state.rejected(generation, None, at.now);
+        let told = self.state.record_rejection(generation, None, at.instant);
         let expected = self.model.reject(generation);
         assert_eq!(self.tell(&told), expected);
     }
 
-    fn land(&mut self, id: u64, answer: Answer, at: Moment) {
+    fn finish(&mut self, id: u64, answer: Answer, at: Now) {
         let model = &mut self.model;
         let (mut token, mut refresh, mut asked) = (None, None, 0);
         let result = match answer {
@@ -393,7 +393,7 @@ impl Pair {
             Answer::Ambiguous => Err(Failure::ambiguous("a")),
             Answer::Permanent => Err(Failure::permanent("p")),
         };
-        let outcome = self.state.land(id, result, at.now, at);
+        let outcome = self.state.finish(id, result, at.instant, at);
         let Some(flight) = model.flight.take_if(|flight| flight.id == id) else {
             assert!(outcome.is_none(), "superseded");
             return;
@@ -435,7 +435,7 @@ impl Pair {
         assert_eq!(current.generation(), self.model.generation);
         let value = current.headers().first().map(|(_, value)| value.as_bytes().to_vec());
         assert_eq!(value, self.model.token.map(|token| format!("Bearer {}", secret('t', token)).into_bytes()));
-        let usable = current.freshness_at(self.at().now) != Freshness::Unusable;
+        let usable = current.freshness_at(self.at().instant) != Freshness::Unusable;
         assert_eq!(usable, self.model.is_usable());
     }
 }

@@ -1,79 +1,81 @@
-//! What follows from a rejection, so that one route cannot take the credentials from the others.
+//! The effect of a rejection: one route that rejects valid credentials must not take them from the other routes.
 //!
-//! A rejection says that a set of credentials is dead, or that one route refuses it. Which of them it was shows when the
-//! request is sent again with a fresh set, and when others are accepted with the set that was rejected:
+//! A rejection means that a set of credentials is invalid, or that one route refuses it. Two observations tell them apart: the
+//! response to the request when it is sent again with a fresh set, and whether other requests are accepted with the set that
+//! was rejected. From them follow four rules:
 //!
-//! - **Rejected routes.** A route that rejects a fresh set that others accept is remembered for 10 min; its rejections of
-//!   that generation come up, and cause no flight.
-//! - **Floor.** A rejection causes a flight only when the current set is old enough, see [`Floor`]. There are two floors:
-//!   one for rejections by routes that had accepted the current set, which says most about it, and one for all others.
-//! - **Suspicion.** A rejection that causes a flight makes the set suspect. Calls wait for the flight, but one of them in a
-//!   second probes a set that had been accepted before. If the probe is accepted, the suspicion ends and all go on.
-//! - **Strikes.** Sets that were superseded by a rejection before anything accepted them. From the third in a row on, the
-//!   refresh token is not shown again, and the flight logs in.
+//! - **Rejected routes.** A route that rejects a fresh set which others accept is remembered for 10 min. Its rejections of
+//!   that generation are returned to the caller and start no flight.
+//! - **Minimum age.** A rejection starts a flight only if the current set is old enough, see [`MinAge`]. There are two minimum
+//!   ages: one for rejections by routes that had accepted the current set, which are the better evidence, and one for all
+//!   others.
+//! - **Probes.** A rejection that starts a flight marks the set as rejected. Requests wait for the flight, but one in each
+//!   second probes a set that had been accepted before. If the probe is accepted, the mark is removed and all proceed.
+//! - **Login after three.** From the third set in a row on that was rejected before any request with it was accepted, the
+//!   refresh token is not presented again, and the flight logs in.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::floor::Floor;
+use super::min_age::MinAge;
 use super::routes::{Route, Routes};
 use super::{Decision, Flight, Refusal, State};
 use crate::explanation::Explanation;
 use crate::failure::Failure;
 
-/// This many sets in a row that no server ever accepted show that a refresh does not help.
-const MAX_STRIKES: u32 = 3;
-/// The shortest time between two probes. It counts from the beginning of a probe, so that one that is dropped blocks none.
+/// After this many sets in a row that no server accepted, a login is tried in place of a refresh.
+const MAX_UNACCEPTED_SETS: u32 = 3;
+/// The shortest time between two probes, counted from the start of a probe, so that a dropped one blocks no other.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
 
-/// Few access tokens live for less: a set that is rejected earlier may be one that the route never accepts. It is twice the
-/// longest floor, so that a route that rejects each set keeps the floor up.
-const PLAUSIBLE_LIFE: Duration = Duration::from_secs(4 * 60);
+/// Few access tokens live for a shorter time: a set that is rejected earlier may be one that the route never accepts. It is
+/// twice the longest minimum age, so that a route that rejects each set keeps the minimum age up.
+const PLAUSIBLE_LIFETIME: Duration = Duration::from_secs(4 * 60);
 
 #[derive(Debug)]
 pub(super) struct Rejections {
     routes: Routes,
     /// For rejections by routes that had accepted the current set.
-    proven_floor: Floor,
+    accepting_route_min_age: MinAge,
     /// For all other rejections.
-    floor: Floor,
-    /// From when on the age of the current set counts.
+    min_age: MinAge,
+    /// The start of the age of the current set.
     since: Option<Instant>,
-    /// Whether the current suspicion came from a route that had accepted the set.
-    is_proven_alarm: bool,
-    /// Not set as long as the current set was not probed.
+    /// Whether the set was marked as rejected by a route that had accepted it.
+    alarm_by_accepting_route: bool,
+    /// `None` until the current set is probed.
     next_probe: Option<Instant>,
-    strikes: u32,
-    /// Flights since the floor began to rise, and since when.
+    unaccepted_sets: u32,
+    /// The number of flights since the minimum age began to rise, and the time of that.
     flights: u32,
     rising_since: Option<Instant>,
-    storm: Option<Storm>,
+    storm: Option<RefreshStorm>,
 }
 
-/// That rejections keep causing flights.
+/// Reports that rejections keep causing flights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Storm {
+pub(crate) struct RefreshStorm {
     pub(crate) flights: u32,
     pub(crate) during: Duration,
 }
 
 /// A request that was accepted.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Accepted {
+pub(crate) struct Acceptance {
     pub(crate) generation: u64,
     pub(crate) route: Option<Route>,
-    /// Whether it was sent while its set was suspect.
+    /// Whether it was sent while its set was marked as rejected.
     pub(crate) is_probe: bool,
 }
 
-/// A request that was rejected with the credentials of that generation.
+/// A request that was rejected with the credentials of a generation.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Rejected {
+pub(crate) struct Rejection {
     pub(crate) generation: u64,
     pub(crate) route: Option<Route>,
-    /// Whether it may have been processed, so that it may not be sent again to see whether a fresh set is accepted.
+    /// Whether it may have been processed. Then it may not be sent again, and no response shows whether a fresh set helps.
     pub(crate) is_uncertain: bool,
 }
 
@@ -81,31 +83,31 @@ impl Rejections {
     pub(super) fn new() -> Self {
         Self {
             routes: Routes::default(),
-            proven_floor: Floor::default(),
-            floor: Floor::default(),
+            accepting_route_min_age: MinAge::default(),
+            min_age: MinAge::default(),
             since: None,
-            is_proven_alarm: false,
+            alarm_by_accepting_route: false,
             next_probe: None,
-            strikes: 0,
+            unaccepted_sets: 0,
             flights: 0,
             rising_since: None,
             storm: None,
         }
     }
 
-    fn floor_of(&mut self, is_proven: bool) -> &mut Floor {
-        if is_proven { &mut self.proven_floor } else { &mut self.floor }
+    fn min_age_for(&mut self, route_accepted: bool) -> &mut MinAge {
+        if route_accepted { &mut self.accepting_route_min_age } else { &mut self.min_age }
     }
 
     const fn is_raised(&self) -> bool {
-        self.floor.is_raised() || self.proven_floor.is_raised()
+        self.min_age.is_raised() || self.accepting_route_min_age.is_raised()
     }
 
-    /// Remembers a storm, to be told once.
-    fn note(&mut self, is_storm: bool, now: Instant) {
+    /// Records a storm, which is reported once.
+    fn record_storm(&mut self, is_storm: bool, now: Instant) {
         if is_storm {
             let during = now.saturating_duration_since(self.rising_since.unwrap_or(now));
-            self.storm = Some(Storm { flights: self.flights, during });
+            self.storm = Some(RefreshStorm { flights: self.flights, during });
         }
         if !self.is_raised() {
             (self.flights, self.rising_since) = (0, Some(now));
@@ -114,105 +116,107 @@ impl Rejections {
 }
 
 impl State {
-    /// Whether requests are to be told apart by their routes. It is false as long as nothing is wrong.
-    pub(crate) fn is_wary(&self) -> bool {
+    /// Returns `true` if requests are distinguished by their routes, which is so only after unusual rejections.
+    pub(crate) fn tracks_routes(&self) -> bool {
         self.rejections.routes.has_rejected() || self.rejections.is_raised()
     }
 
-    /// Takes the storm that is to be told, if there is one.
-    pub(crate) fn take_storm(&mut self) -> Option<Storm> {
+    /// Takes the storm to report, if there is one.
+    pub(crate) fn take_storm(&mut self) -> Option<RefreshStorm> {
         self.rejections.storm.take()
     }
 
-    /// Decides about a request whose credentials, of that generation, were rejected.
-    pub(crate) fn rejected(&mut self, generation: u64, route: Option<Route>, now: Instant) -> Decision {
+    /// Decides about a request whose credentials were rejected.
+    pub(crate) fn record_rejection(&mut self, generation: u64, route: Option<Route>, now: Instant) -> Decision {
         if self.current.is_empty() {
-            // A logout came between: what was sent before it brings nobody in again.
+            // There was a logout since: a request sent before it must not cause a login.
             return Decision::Fail(Refusal { failure: Failure::cleared(), retry_at: None });
         }
         if generation != self.current.generation() {
-            return self.call(now);
+            return self.acquire(now);
         }
         let remembered = self.rejections.routes.rejected(route, now);
-        if remembered == Some(generation) && self.current.is_proven() {
-            return hold_back("the route rejects credentials that others accept");
+        if remembered == Some(generation) && self.current.is_accepted() {
+            return decline("the route rejects credentials that others accept");
         }
-        let is_proven = self.rejections.routes.has_accepted(route);
-        let is_due = self.is_due(is_proven, now);
+        let route_accepted = self.rejections.routes.has_accepted(route);
+        let is_due = self.is_due(route_accepted, now);
         if let Some(flight) = &self.flight {
-            if is_due && !flight.is_disproved {
-                self.suspect(is_proven);
+            if is_due && !flight.accepted_since {
+                self.mark_rejected(route_accepted);
             }
             return Decision::Join(None);
         }
-        let floor = self.rejections.floor_of(is_proven);
-        if !is_due && !floor.take_spare() {
-            if remembered.is_none() || !self.current.is_proven() {
-                floor.mark_early();
+        let min_age = self.rejections.min_age_for(route_accepted);
+        if !is_due && !min_age.take_exemption() {
+            if remembered.is_none() || !self.current.is_accepted() {
+                min_age.mark_early();
             }
-            return hold_back("the credentials are too new to be replaced");
+            return decline("the credentials are too new to be replaced");
         }
-        self.suspect(is_proven);
+        self.mark_rejected(route_accepted);
         match self.refusal(now) {
             Some(refusal) => Decision::Fail(refusal),
-            None => Decision::Start(self.start_again(), None),
+            None => Decision::Start(self.start_by_rejection(), None),
         }
     }
 
-    /// Records that a request was rejected that may have been processed, so that perhaps no resend shows whether a fresh set
-    /// helps. A set that is rejected so within [`PLAUSIBLE_LIFE`] raises the floor: a token that lives for longer than the
-    /// longest floor is still refreshed at once, and a route that rejects each set costs no more than the floor allows.
-    pub(crate) fn doubt(&mut self, generation: u64, route: Option<Route>, now: Instant) {
-        let is_young = self.rejections.since.is_some_and(|since| now.saturating_duration_since(since) < PLAUSIBLE_LIFE);
+    /// Records the rejection of a request that may have been processed, so that no resend shows whether a fresh set helps.
+    ///
+    /// Such a rejection within [`PLAUSIBLE_LIFETIME`] raises the minimum age. A token that lives longer than the longest minimum
+    /// age is still refreshed at once, and a route that rejects each set starts no more flights than the minimum age allows.
+    pub(crate) fn record_uncertain_rejection(&mut self, generation: u64, route: Option<Route>, now: Instant) {
+        let is_young =
+            self.rejections.since.is_some_and(|since| now.saturating_duration_since(since) < PLAUSIBLE_LIFETIME);
         if is_young && generation == self.current.generation() {
-            let is_proven = self.rejections.routes.has_accepted(route);
-            self.rejections.floor_of(is_proven).mark_early();
+            let route_accepted = self.rejections.routes.has_accepted(route);
+            self.rejections.min_age_for(route_accepted).mark_early();
         }
     }
 
-    /// Records that a request was rejected again that was sent again with a fresh set.
-    pub(crate) fn rejected_again(&mut self, generation: u64, route: Route, now: Instant) {
+    /// Records that a request was rejected again after it was sent again with a fresh set.
+    pub(crate) fn record_second_rejection(&mut self, generation: u64, route: Route, now: Instant) {
         if generation != self.current.generation() || self.current.is_empty() {
             return;
         }
-        if self.rejections.routes.rejected(Some(route), now).is_none() || !self.current.is_proven() {
-            let is_proven = self.rejections.routes.has_accepted(Some(route));
-            self.rejections.floor_of(is_proven).mark_early();
+        if self.rejections.routes.rejected(Some(route), now).is_none() || !self.current.is_accepted() {
+            let route_accepted = self.rejections.routes.has_accepted(Some(route));
+            self.rejections.min_age_for(route_accepted).mark_early();
         }
         self.rejections.routes.remember(route, generation, now);
     }
 
-    /// Records that a server has accepted a request. Returns `true` if calls that wait may go on.
-    pub(crate) fn accepted(&mut self, accepted: Accepted, now: Instant) -> bool {
+    /// Records that a server has accepted a request. Returns `true` if waiting requests may proceed.
+    pub(crate) fn record_acceptance(&mut self, accepted: Acceptance, now: Instant) -> bool {
         if accepted.generation != self.current.generation() || self.current.is_empty() {
             return false;
         }
         if let Some(route) = accepted.route {
             self.rejections.routes.accept(route, now);
         }
-        let (was_suspect, was_proven) = (self.current.is_suspect(), self.current.is_proven());
-        self.current.prove();
-        if !was_suspect || !accepted.is_probe {
-            return was_suspect && !was_proven;
+        let (was_rejected, was_accepted) = (self.current.is_rejected(), self.current.is_accepted());
+        self.current.mark_accepted();
+        if !was_rejected || !accepted.is_probe {
+            return was_rejected && !was_accepted;
         }
-        self.current.clear_suspicion();
+        self.current.clear_rejection();
         match &mut self.flight {
-            Some(flight) => flight.is_disproved = true,
-            None => self.false_alarm(now),
+            Some(flight) => flight.accepted_since = true,
+            None => self.record_false_rejection(now),
         }
         true
     }
 
-    /// Decides about a request when the set was rejected elsewhere and has not expired.
-    pub(super) fn call_suspect(&mut self, now: Instant) -> Decision {
+    /// Decides about a request when the current set was rejected elsewhere and has not expired.
+    pub(super) fn acquire_rejected(&mut self, now: Instant) -> Decision {
         let is_free = self.flight.is_none();
-        let is_held = self.current.is_proven() && !self.is_due(self.rejections.is_proven_alarm, now);
-        if is_free && (is_held || self.refusal(now).is_some()) {
-            // There will be no better one for now, and it may be good enough for this request.
+        let is_too_new = self.current.is_accepted() && !self.is_due(self.rejections.alarm_by_accepting_route, now);
+        if is_free && (is_too_new || self.refusal(now).is_some()) {
+            // There is no newer set for now, and this one may be accepted for this request.
             return Decision::Probe(Arc::clone(&self.current), None);
         }
-        let ticket = is_free.then(|| self.start_again());
-        if !self.current.is_proven() {
+        let ticket = is_free.then(|| self.start_by_rejection());
+        if !self.current.is_accepted() {
             return ticket.map_or(Decision::Join(None), |ticket| Decision::Start(ticket, None));
         }
         let next = self.rejections.next_probe.filter(|next| now < *next);
@@ -226,106 +230,107 @@ impl State {
         }
     }
 
-    /// Moves on from the current set, when a flight brings the next one.
+    /// Closes the record of the current set when a flight brings the next one.
     pub(super) fn supersede(&mut self, flight: &Flight, now: Instant) {
         let rejections = &mut self.rejections;
-        if flight.is_disproved {
-            rejections.floor_of(rejections.is_proven_alarm).mark_early();
+        if flight.accepted_since {
+            rejections.min_age_for(rejections.alarm_by_accepting_route).mark_early();
         }
         if flight.by_rejection {
-            rejections.strikes = if self.current.is_proven() { 0 } else { rejections.strikes.saturating_add(1) };
+            rejections.unaccepted_sets =
+                if self.current.is_accepted() { 0 } else { rejections.unaccepted_sets.saturating_add(1) };
         }
         let age = rejections.since.map_or(Duration::MAX, |since| now.saturating_duration_since(since));
         rejections.flights = rejections.flights.saturating_add(1);
         let by_rejection = flight.by_rejection;
-        let is_storm =
-            rejections.floor.supersede(age, by_rejection) | rejections.proven_floor.supersede(age, by_rejection);
-        rejections.note(is_storm, now);
+        let is_storm = rejections.min_age.supersede(age, by_rejection)
+            | rejections.accepting_route_min_age.supersede(age, by_rejection);
+        rejections.record_storm(is_storm, now);
         rejections.routes.supersede(now);
         (rejections.since, rejections.next_probe) = (Some(now), None);
     }
 
-    /// Stays with the current set when a flight has failed. The floor counts anew if the set had been accepted: others go on
-    /// with it, and the issuer is not asked more often for failing.
-    pub(super) fn keep(&mut self, flight: &Flight, now: Instant) {
-        if flight.is_disproved {
-            self.false_alarm(now);
-        } else if flight.by_rejection && self.current.is_proven() {
+    /// Keeps the current set after a flight has failed. If the set had been accepted, its age starts again: other requests use
+    /// it, and the failing issuer is not called more often.
+    pub(super) fn keep_current(&mut self, flight: &Flight, now: Instant) {
+        if flight.accepted_since {
+            self.record_false_rejection(now);
+        } else if flight.by_rejection && self.current.is_accepted() {
             self.rejections.since = Some(now);
-            self.rejections.floor.hold();
-            self.rejections.proven_floor.hold();
+            self.rejections.min_age.raise_to_base();
+            self.rejections.accepting_route_min_age.raise_to_base();
         }
     }
 
-    /// Records that a set was accepted after a rejection had started a flight that brought nothing.
-    pub(super) fn false_alarm(&mut self, now: Instant) {
+    /// Records that a set was accepted after a rejection had started a flight that failed.
+    pub(super) fn record_false_rejection(&mut self, now: Instant) {
         let rejections = &mut self.rejections;
         rejections.flights = rejections.flights.saturating_add(1);
-        let is_storm = rejections.floor_of(rejections.is_proven_alarm).raise();
-        rejections.note(is_storm, now);
+        let is_storm = rejections.min_age_for(rejections.alarm_by_accepting_route).raise();
+        rejections.record_storm(is_storm, now);
         (rejections.since, rejections.next_probe) = (Some(now), None);
     }
 
-    /// Whether the current set is old enough for a rejection to replace it.
-    fn is_due(&self, is_proven: bool, now: Instant) -> bool {
-        let floor = if is_proven { self.rejections.proven_floor } else { self.rejections.floor };
-        self.rejections.since.is_none_or(|since| now.saturating_duration_since(since) >= floor.length())
+    /// Returns `true` if the current set is old enough for a rejection to replace it.
+    fn is_due(&self, route_accepted: bool, now: Instant) -> bool {
+        let min_age = if route_accepted { self.rejections.accepting_route_min_age } else { self.rejections.min_age };
+        self.rejections.since.is_none_or(|since| now.saturating_duration_since(since) >= min_age.length())
     }
 
-    fn suspect(&mut self, is_proven: bool) {
-        if !self.current.is_suspect() {
-            self.rejections.is_proven_alarm = is_proven;
-            self.current.suspect();
+    fn mark_rejected(&mut self, route_accepted: bool) {
+        if !self.current.is_rejected() {
+            self.rejections.alarm_by_accepting_route = route_accepted;
+            self.current.mark_rejected();
         }
     }
 
     /// Starts a flight that replaces a rejected set.
-    fn start_again(&mut self) -> super::Ticket {
-        if !self.current.is_proven() && self.rejections.strikes + 1 >= MAX_STRIKES {
+    fn start_by_rejection(&mut self) -> super::Ticket {
+        if !self.current.is_accepted() && self.rejections.unaccepted_sets + 1 >= MAX_UNACCEPTED_SETS {
             self.refresh_token = None;
         }
         self.start(true)
     }
 }
 
-/// Lets a rejection come up.
-fn hold_back(why: &'static str) -> Decision {
+/// Returns a rejection to the caller without a flight.
+fn decline(why: &'static str) -> Decision {
     Decision::Fail(Refusal { failure: Failure::transient(Explanation::new(why)), retry_at: None })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Moment, TokenSet};
+    use super::super::{Now, TokenSet};
     use super::*;
 
-    /// Counts the flights of an hour in which calls, `every` so long apart, are rejected with sets of that age or more; others
-    /// are accepted with the same sets.
+    /// Counts the flights of an hour in which requests, one `every` so many seconds, are rejected with sets of that age or more,
+    /// while other requests are accepted with the same sets.
     fn flights(every: u64, age: u64, is_uncertain: bool) -> u32 {
         let (mut state, start) = (State::new(false, true), Instant::now());
         let grant = |number: u64| TokenSet::bearer(format!("t{number}")).expect("legal").refresh_token("r");
-        state.install(grant(0), Moment { now: start, random: 0 });
+        state.install(grant(0), Now { instant: start, random: 0 });
         let (mut flights, mut since) = (0, start);
         for second in (0..3600).step_by(usize::try_from(every).expect("small")) {
             let now = start + Duration::from_secs(second);
             let generation = state.current().generation();
-            state.accepted(Accepted { generation, route: None, is_probe: false }, now);
+            state.record_acceptance(Acceptance { generation, route: None, is_probe: false }, now);
             if now - since < Duration::from_secs(age) {
                 continue;
             }
             if is_uncertain {
-                state.doubt(generation, None, now);
+                state.record_uncertain_rejection(generation, None, now);
             }
-            if let Decision::Start(ticket, _) = state.rejected(generation, None, now) {
+            if let Decision::Start(ticket, _) = state.record_rejection(generation, None, now) {
                 (flights, since) = (flights + 1, now);
-                state.land(ticket.id, Ok(grant(second + 1)), now, Moment { now, random: 0 });
+                state.finish(ticket.id, Ok(grant(second + 1)), now, Now { instant: now, random: 0 });
             }
         }
         flights
     }
 
     #[test]
-    fn a_route_that_rejects_each_set_costs_no_more_than_the_longest_floor_allows() {
-        assert!(flights(5, 0, false) > 600, "a resend would have told");
+    fn a_route_that_rejects_each_set_costs_no_more_than_the_longest_minimum_age_allows() {
+        assert!(flights(5, 0, false) > 600, "a resend would have shown it");
         for every in [1, 5, 15, 60, 120] {
             let flights = flights(every, 0, true);
             assert!((25..=36).contains(&flights), "every {every} s: {flights}");
@@ -333,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_that_live_longer_than_the_longest_floor_are_refreshed_at_once() {
+    fn tokens_that_outlive_the_longest_minimum_age_are_refreshed_at_once() {
         for (age, expected) in [(300, 11), (600, 5), (130, 27)] {
             assert_eq!(flights(1, age, true), expected, "tokens of {age} s");
         }

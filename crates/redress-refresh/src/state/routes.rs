@@ -1,4 +1,4 @@
-//! Which routes rejected fresh credentials, and which accepted the current ones. Both are bounded.
+//! The routes that rejected fresh credentials and those that accepted the current ones, in bounded tables.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
@@ -10,24 +10,23 @@ use http::Request;
 use redress_classify::saturating;
 use tokio::time::Instant;
 
-/// How long a route is remembered that rejected fresh credentials. A permission that was granted since is found by its first
-/// success, which ends it.
+/// How long a route that rejected fresh credentials is remembered. The first success on it removes it earlier.
 const REMEMBERED: Duration = Duration::from_secs(10 * 60);
-/// The most routes that are kept, so that ids in paths cannot fill the memory.
+/// The maximum number of routes, so that ids in paths cannot fill the memory.
 const MAX_ROUTES: usize = 1024;
 
-/// A method and a path, as a hash with a key of this process.
+/// A method and a path, as a hash with a random key of this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Route(NonZeroU64);
 
-/// What is known about routes.
+/// The routes of one layer.
 #[derive(Debug, Default)]
 pub(super) struct Routes {
-    /// The generation that was rejected although it was fresh, and until when that counts.
+    /// The generation that was rejected although it was fresh, and when that is forgotten.
     rejected: HashMap<Route, (u64, Instant)>,
-    /// Routes that accepted the current generation, as far as they were tracked.
+    /// Routes that accepted the current generation while routes were tracked.
     accepted: HashSet<Route>,
-    /// When to look for routes whose time is over.
+    /// When to remove routes whose time is over.
     prune_at: Option<Instant>,
 }
 
@@ -50,13 +49,13 @@ impl Routes {
         !self.rejected.is_empty()
     }
 
-    /// Returns the generation that a route rejected although it was fresh, if it is still remembered.
+    /// Returns the generation that a route rejected although it was fresh, if that is still remembered.
     pub(super) fn rejected(&self, route: Option<Route>, now: Instant) -> Option<u64> {
         let (generation, until) = self.rejected.get(&route?)?;
         (now < *until).then_some(*generation)
     }
 
-    /// Remembers that a route rejected fresh credentials.
+    /// Records that a route rejected fresh credentials.
     pub(super) fn remember(&mut self, route: Route, generation: u64, now: Instant) {
         if self.rejected.len() >= MAX_ROUTES && !self.rejected.contains_key(&route) {
             self.rejected.retain(|_, (_, until)| now < *until);
@@ -85,7 +84,7 @@ impl Routes {
         route.is_some_and(|route| self.accepted.contains(&route))
     }
 
-    /// Moves on to another generation: which routes accept it is not known.
+    /// Moves on to another generation, which no route has accepted yet.
     pub(super) fn supersede(&mut self, now: Instant) {
         self.accepted.clear();
         self.prune(now);
@@ -112,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_keeps_the_newest_of_too_many_and_each_for_ten_minutes() {
+    fn the_table_keeps_the_newest_routes_and_each_for_ten_minutes() {
         let (mut routes, now) = (Routes::default(), Instant::now());
         for number in 0..5000 {
             routes.remember(Route::numbered(number), number, now + Duration::from_millis(number));

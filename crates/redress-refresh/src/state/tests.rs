@@ -29,8 +29,8 @@ impl Fixture {
         fixture
     }
 
-    fn at(&self) -> Moment {
-        Moment { now: self.now, random: 0 }
+    fn at(&self) -> Now {
+        Now { instant: self.now, random: 0 }
     }
 
     fn install(&mut self, grant: TokenSet) {
@@ -38,7 +38,7 @@ impl Fixture {
     }
 
     fn call(&mut self) -> Decision {
-        self.state.call(self.now)
+        self.state.acquire(self.now)
     }
 
     fn started(&mut self) -> Ticket {
@@ -56,11 +56,11 @@ impl Fixture {
     }
 
     fn reject(&mut self, generation: u64) -> Decision {
-        self.state.rejected(generation, None, self.now)
+        self.state.record_rejection(generation, None, self.now)
     }
 
-    fn land(&mut self, ticket: &Ticket, result: Result<TokenSet, Failure>) -> Option<Outcome> {
-        self.state.land(ticket.id, result, self.now, self.at())
+    fn finish(&mut self, ticket: &Ticket, result: Result<TokenSet, Failure>) -> Option<Outcome> {
+        self.state.finish(ticket.id, result, self.now, self.at())
     }
 
     fn generation(&self) -> u64 {
@@ -78,7 +78,7 @@ fn the_first_request_starts_a_login_and_the_next_one_joins() {
     let ticket = fixture.started();
     assert_eq!(shown(&ticket), None);
     assert!(matches!(fixture.call(), Decision::Join(_)));
-    assert!(matches!(fixture.land(&ticket, Ok(grant("a"))), Some(Ok(1))));
+    assert!(matches!(fixture.finish(&ticket, Ok(grant("a"))), Some(Ok(1))));
     assert!(matches!(fixture.call(), Decision::Send(snapshot) if snapshot.generation() == 1));
 }
 
@@ -100,7 +100,7 @@ fn a_renewal_that_fails_leaves_the_old_set_until_it_expires() {
     let mut fixture = Fixture::holding(grant("a").refresh_token("r").expires_in(s(3600)));
     fixture.now += s(3500);
     let ticket = fixture.state.renew(fixture.now).expect("due");
-    fixture.land(&ticket, Err(Failure::transient("503").retry_after(s(150))));
+    fixture.finish(&ticket, Err(Failure::transient("503").retry_after(s(150))));
     assert!(matches!(fixture.call(), Decision::Send(_)));
     fixture.now += s(99);
     assert!(fixture.state.renew(fixture.now).is_none(), "cooling down");
@@ -125,16 +125,16 @@ fn a_pause_follows_a_failure_and_grows_from_one_second() {
     let mut fixture = Fixture::empty();
     for expected in [1, 2, 4, 8, 16, 32, 40, 40] {
         let ticket = fixture.started();
-        fixture.land(&ticket, Err(Failure::transient("503")));
+        fixture.finish(&ticket, Err(Failure::transient("503")));
         assert_eq!(fixture.refused().retry_at, Some(fixture.now + s(expected)));
         fixture.now += s(expected) - Duration::from_nanos(1);
         fixture.refused();
         fixture.now += Duration::from_nanos(1);
     }
     let ticket = fixture.started();
-    fixture.land(&ticket, Ok(grant("a")));
+    fixture.finish(&ticket, Ok(grant("a")));
     fixture.reject(1);
-    fixture.state.land(ticket.id + 1, Err(Failure::transient("503")), fixture.now, fixture.at());
+    fixture.state.finish(ticket.id + 1, Err(Failure::transient("503")), fixture.now, fixture.at());
     let Decision::Fail(refusal) = fixture.reject(1) else { panic!("a pause ends by itself only") };
     assert_eq!(refusal.retry_at, Some(fixture.now + s(1)), "a success begins anew");
 }
@@ -146,12 +146,12 @@ fn the_servers_wait_is_a_lower_bound_of_up_to_a_day() {
     {
         let mut fixture = Fixture::empty();
         let ticket = fixture.started();
-        fixture.land(&ticket, Err(Failure::transient("429").retry_after(asked)));
+        fixture.finish(&ticket, Err(Failure::transient("429").retry_after(asked)));
         assert_eq!(fixture.refused().retry_at, Some(fixture.now + waited));
     }
     let mut fixture = Fixture::empty();
     let ticket = fixture.started();
-    fixture.land(&ticket, Err(Failure::transient("429").retry_after(Duration::MAX)));
+    fixture.finish(&ticket, Err(Failure::transient("429").retry_after(Duration::MAX)));
     assert_eq!(fixture.refused().retry_at, Some(fixture.now + s(86_400)), "a day is the longest");
 }
 
@@ -160,7 +160,7 @@ fn what_is_no_new_set_is_not_installed() {
     for (name, bad) in [("the same", grant("a")), ("none", TokenSet::new())] {
         let mut fixture = Fixture::holding(grant("a").refresh_token("r1"));
         let Decision::Start(ticket, _) = fixture.reject(1) else { panic!("no flight") };
-        let outcome = fixture.land(&ticket, Ok(bad.refresh_token("r2")));
+        let outcome = fixture.finish(&ticket, Ok(bad.refresh_token("r2")));
         assert!(outcome.is_some_and(|outcome| outcome.is_err_and(|refusal| refusal.failure.is_transient())), "{name}");
         assert_eq!(fixture.generation(), 1, "{name}");
         fixture.now += s(1);
@@ -171,14 +171,14 @@ fn what_is_no_new_set_is_not_installed() {
 #[test]
 fn a_refresh_without_a_refresh_token_keeps_the_old_one_and_a_login_does_not() {
     let mut fixture = Fixture::holding(grant("a").refresh_token("r"));
-    fixture.state.current().prove();
+    fixture.state.current().mark_accepted();
     let Decision::Start(ticket, _) = fixture.reject(1) else { panic!("no flight") };
-    fixture.land(&ticket, Ok(grant("b")));
+    fixture.finish(&ticket, Ok(grant("b")));
     fixture.now += s(120);
     let Decision::Start(ticket, _) = fixture.reject(2) else { panic!("no flight") };
     assert_eq!(shown(&ticket), Some("r"));
-    assert!(fixture.state.present(ticket.id, None));
-    fixture.land(&ticket, Ok(grant("c")));
+    assert!(fixture.state.set_presented(ticket.id, None));
+    fixture.finish(&ticket, Ok(grant("c")));
     fixture.now += s(120);
     let Decision::Start(ticket, _) = fixture.reject(3) else { panic!("no flight") };
     assert_eq!(shown(&ticket), None);
@@ -189,7 +189,7 @@ fn a_refresh_token_that_may_be_spent_is_not_shown_again() {
     let mut fixture = Fixture::holding(grant("a").refresh_token("r").expires_in(s(3600)));
     fixture.now += s(3500);
     let ticket = fixture.state.renew(fixture.now).expect("due");
-    fixture.land(&ticket, Err(Failure::ambiguous("timeout")));
+    fixture.finish(&ticket, Err(Failure::ambiguous("timeout")));
     fixture.now += s(99);
     assert!(fixture.state.renew(fixture.now).is_none(), "served to its end");
     assert!(matches!(fixture.call(), Decision::Send(_)));
@@ -206,10 +206,10 @@ fn a_refresh_token_known_not_to_rotate_is_shown_again() {
         if let Some(brought) = brought {
             answer = answer.refresh_token(brought);
         }
-        fixture.land(&ticket, Ok(answer));
+        fixture.finish(&ticket, Ok(answer));
         fixture.now += s(120);
         let Decision::Start(ticket, _) = fixture.reject(2) else { panic!("no flight") };
-        fixture.land(&ticket, Err(Failure::ambiguous("timeout")));
+        fixture.finish(&ticket, Err(Failure::ambiguous("timeout")));
         fixture.now += s(1);
         assert_eq!(shown(&fixture.started()), again, "{brought:?}");
     }
@@ -220,12 +220,12 @@ fn a_permanent_failure_lasts_until_an_install_or_a_clear() {
     for failure in [Failure::permanent("invalid_client"), Failure::invalid_grant("invalid_grant")] {
         let mut fixture = Fixture::empty();
         let ticket = fixture.started();
-        fixture.land(&ticket, Err(failure.clone()));
+        fixture.finish(&ticket, Err(failure.clone()));
         fixture.now += s(86_400);
         assert_eq!(fixture.refused().retry_at, None);
         fixture.state.clear();
         let ticket = fixture.started();
-        fixture.land(&ticket, Err(failure));
+        fixture.finish(&ticket, Err(failure));
         fixture.install(grant("a"));
         assert!(matches!(fixture.call(), Decision::Send(_)));
     }
@@ -236,12 +236,12 @@ fn what_a_superseded_flight_brings_is_dropped() {
     let mut fixture = Fixture::holding(grant("a").refresh_token("r"));
     let Decision::Start(old, _) = fixture.reject(1) else { panic!("no flight") };
     fixture.state.clear();
-    assert!(!fixture.state.present(old.id, None), "nor does it go on");
-    assert!(fixture.land(&old, Ok(grant("late"))).is_none());
+    assert!(!fixture.state.set_presented(old.id, None), "nor does it go on");
+    assert!(fixture.finish(&old, Ok(grant("late"))).is_none());
     assert!(fixture.state.current().is_empty());
     let new = fixture.started();
-    assert!(fixture.land(&old, Err(Failure::permanent("late"))).is_none());
-    assert!(matches!(fixture.land(&new, Ok(grant("b"))), Some(Ok(2))));
+    assert!(fixture.finish(&old, Err(Failure::permanent("late"))).is_none());
+    assert!(matches!(fixture.finish(&new, Ok(grant("b"))), Some(Ok(2))));
 }
 
 #[test]
@@ -254,16 +254,16 @@ fn a_late_rejection_after_a_logout_brings_nobody_in() {
 #[test]
 fn three_generations_that_nobody_accepted_lead_to_a_login() {
     let mut fixture = Fixture::holding(grant("t1").refresh_token("r"));
-    fixture.state.current().prove();
+    fixture.state.current().mark_accepted();
     for (generation, expected) in [(1, Some("r")), (2, Some("r")), (3, Some("r")), (4, None), (5, None)] {
         fixture.now += s(120);
         assert!(matches!(fixture.call(), Decision::Send(_)), "a rejected second sending leaves no suspicion");
         let Decision::Start(ticket, _) = fixture.reject(generation) else { panic!("stopped at {generation}") };
         assert_eq!(shown(&ticket), expected, "{generation}");
         let next = grant(&format!("t{}", generation + 1));
-        fixture.land(&ticket, Ok(if expected.is_some() { next } else { next.refresh_token("r") }));
-        fixture.state.rejected_again(generation + 1, Route::numbered(1), fixture.now);
-        fixture.state.rejected_again(generation + 1, Route::numbered(1), fixture.now);
+        fixture.finish(&ticket, Ok(if expected.is_some() { next } else { next.refresh_token("r") }));
+        fixture.state.record_second_rejection(generation + 1, Route::numbered(1), fixture.now);
+        fixture.state.record_second_rejection(generation + 1, Route::numbered(1), fixture.now);
     }
 }
 
@@ -273,11 +273,11 @@ fn one_accepted_request_ends_the_count() {
     for generation in 1..=9 {
         fixture.now += s(120);
         if generation % 3 == 0 {
-            fixture.state.current().prove();
+            fixture.state.current().mark_accepted();
         }
         let Decision::Start(ticket, _) = fixture.reject(generation) else { panic!("stopped at {generation}") };
         assert_eq!(shown(&ticket), Some("r"), "{generation}");
-        fixture.land(&ticket, Ok(grant(&format!("u{generation}")).refresh_token("r")));
+        fixture.finish(&ticket, Ok(grant(&format!("u{generation}")).refresh_token("r")));
     }
 }
 
@@ -286,14 +286,14 @@ fn a_set_that_is_rejected_too_early_is_replaced_later_each_time() {
     let mut fixture = Fixture::holding(grant("t1").refresh_token("r"));
     let Decision::Start(mut ticket, _) = fixture.reject(1) else { panic!("the first one is not held back") };
     for generation in [2, 3] {
-        fixture.land(&ticket, Ok(grant(&format!("t{generation}")).refresh_token("r")));
-        fixture.state.current().prove();
+        fixture.finish(&ticket, Ok(grant(&format!("t{generation}")).refresh_token("r")));
+        fixture.state.current().mark_accepted();
         let Decision::Start(next, _) = fixture.reject(generation) else { panic!("two early ones are let through") };
         ticket = next;
     }
     for (generation, floor) in [(4, 4), (5, 12), (6, 36), (7, 108), (8, 120), (9, 120)] {
-        fixture.land(&ticket, Ok(grant(&format!("t{generation}")).refresh_token("r")));
-        fixture.state.current().prove();
+        fixture.finish(&ticket, Ok(grant(&format!("t{generation}")).refresh_token("r")));
+        fixture.state.current().mark_accepted();
         for age in [0, floor - 1] {
             fixture.now += s(age);
             assert!(matches!(fixture.reject(generation), Decision::Fail(_)), "{generation} after {age} s");
@@ -312,23 +312,26 @@ fn a_set_that_is_rejected_too_early_is_replaced_later_each_time() {
 fn a_route_that_rejects_a_fresh_set_is_remembered_for_ten_minutes_and_until_it_accepts_one() {
     let (bad, good) = (Route::numbered(1), Route::numbered(2));
     let mut fixture = Fixture::holding(grant("t1").refresh_token("r"));
-    fixture.state.current().prove();
+    fixture.state.current().mark_accepted();
     let Decision::Start(ticket, _) = fixture.reject(1) else { panic!("no flight") };
-    fixture.land(&ticket, Ok(grant("t2").refresh_token("r")));
-    fixture.state.rejected_again(2, bad, fixture.now);
+    fixture.finish(&ticket, Ok(grant("t2").refresh_token("r")));
+    fixture.state.record_second_rejection(2, bad, fixture.now);
     let accept = |fixture: &mut Fixture, route| {
-        let accepted = Accepted { generation: 2, route: Some(route), is_probe: false };
-        fixture.state.accepted(accepted, fixture.now);
+        let accepted = Acceptance { generation: 2, route: Some(route), is_probe: false };
+        fixture.state.record_acceptance(accepted, fixture.now);
     };
     accept(&mut fixture, good);
     fixture.now += s(599);
-    assert!(matches!(fixture.state.rejected(2, Some(bad), fixture.now), Decision::Fail(_)), "its verdict stands");
+    assert!(
+        matches!(fixture.state.record_rejection(2, Some(bad), fixture.now), Decision::Fail(_)),
+        "its verdict stands"
+    );
     assert!(matches!(fixture.call(), Decision::Send(_)));
     let mut accepted = Fixture { state: State::new(false, true), now: fixture.now };
     std::mem::swap(&mut accepted, &mut fixture);
     accept(&mut accepted, bad);
     assert!(
-        matches!(accepted.state.rejected(2, Some(bad), accepted.now), Decision::Start(..)),
+        matches!(accepted.state.record_rejection(2, Some(bad), accepted.now), Decision::Start(..)),
         "it accepted one since"
     );
 }
@@ -336,24 +339,24 @@ fn a_route_that_rejects_a_fresh_set_is_remembered_for_ten_minutes_and_until_it_a
 #[test]
 fn one_call_in_a_second_probes_a_set_that_was_accepted_before() {
     let mut fixture = Fixture::holding(grant("t1").refresh_token("r"));
-    fixture.state.current().prove();
+    fixture.state.current().mark_accepted();
     let Decision::Start(ticket, _) = fixture.reject(1) else { panic!("no flight") };
     assert!(matches!(fixture.call(), Decision::Probe(_, None)));
     assert!(matches!(fixture.call(), Decision::Join(Some(_))), "one at a time");
     fixture.now += s(1);
     assert!(matches!(fixture.call(), Decision::Probe(_, None)), "the first one may be lost");
-    let probe = Accepted { generation: 1, route: None, is_probe: true };
-    assert!(fixture.state.accepted(probe, fixture.now), "those that wait go on");
+    let probe = Acceptance { generation: 1, route: None, is_probe: true };
+    assert!(fixture.state.record_acceptance(probe, fixture.now), "those that wait go on");
     assert!(matches!(fixture.call(), Decision::Send(_)));
-    assert!(matches!(fixture.land(&ticket, Ok(grant("t2"))), Some(Ok(2))), "the flight goes on all the same");
+    assert!(matches!(fixture.finish(&ticket, Ok(grant("t2"))), Some(Ok(2))), "the flight goes on all the same");
 }
 
 #[test]
 fn while_the_issuer_fails_a_rejected_set_is_sent_and_an_expired_one_is_not() {
     let mut fixture = Fixture::holding(grant("t1").refresh_token("r").expires_in(s(3600)));
-    fixture.state.current().prove();
+    fixture.state.current().mark_accepted();
     let Decision::Start(ticket, _) = fixture.reject(1) else { panic!("no flight") };
-    fixture.land(&ticket, Err(Failure::transient("503").retry_after(s(7200))));
+    fixture.finish(&ticket, Err(Failure::transient("503").retry_after(s(7200))));
     assert!(matches!(fixture.call(), Decision::Probe(_, None)), "it may be good enough");
     assert!(matches!(fixture.reject(1), Decision::Fail(_)), "its rejection comes up");
     fixture.now += s(3600);
@@ -365,32 +368,32 @@ fn a_wait_that_a_server_asked_for_is_not_cut_short() {
     let mut fixture = Fixture::holding(grant("t1").expires_in(s(3600)));
     for generation in 1..=2 {
         let Decision::Start(ticket, _) = fixture.reject(generation) else { panic!("stopped at {generation}") };
-        fixture.land(&ticket, Ok(grant(&format!("u{generation}")).expires_in(s(3600))));
+        fixture.finish(&ticket, Ok(grant(&format!("u{generation}")).expires_in(s(3600))));
         fixture.now += s(4);
     }
     fixture.now += s(3496);
     let ticket = fixture.state.renew(fixture.now).expect("due");
-    fixture.land(&ticket, Err(Failure::transient("503").retry_after(s(60))));
+    fixture.finish(&ticket, Err(Failure::transient("503").retry_after(s(60))));
     assert!(matches!(fixture.reject(3), Decision::Fail(refusal) if refusal.retry_at == Some(fixture.now + s(60))));
 }
 
 #[test]
 fn static_credentials_never_start_a_flight() {
     let mut state = State::new(true, true);
-    let at = Moment { now: Instant::now(), random: 0 };
-    assert!(matches!(state.call(at.now), Decision::Fail(refusal) if refusal.failure.is_permanent()));
+    let at = Now { instant: Instant::now(), random: 0 };
+    assert!(matches!(state.acquire(at.instant), Decision::Fail(refusal) if refusal.failure.is_permanent()));
     state.install(grant("key").expires_in(s(1)), at);
-    let later = at.now + s(86_400);
-    assert!(matches!(state.call(later), Decision::Send(_)), "they do not expire");
+    let later = at.instant + s(86_400);
+    assert!(matches!(state.acquire(later), Decision::Send(_)), "they do not expire");
     assert!(state.renew(later).is_none());
 }
 
 #[test]
 fn a_refresh_that_fails_begins_the_floor_anew_for_a_set_that_others_may_use() {
     let mut fixture = Fixture::holding(grant("t1"));
-    fixture.state.current().prove();
+    fixture.state.current().mark_accepted();
     let Decision::Start(ticket, _) = fixture.reject(1) else { panic!("no flight") };
-    fixture.land(&ticket, Err(Failure::transient("503")));
+    fixture.finish(&ticket, Err(Failure::transient("503")));
     fixture.now += s(4) - Duration::from_nanos(1);
     assert!(matches!(fixture.call(), Decision::Probe(_, None)), "the cool-down is over, and the floor is not");
     fixture.now += Duration::from_nanos(1);

@@ -8,8 +8,8 @@ use http::{HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
-use super::form::{Read, Written};
-use crate::life::MIN_LIFE;
+use super::json::{Read, Written};
+use crate::expiry::MIN_LIFETIME;
 use crate::token_set::{InvalidHeader, TokenSet};
 
 /// The form of the bytes; another number is another form.
@@ -72,7 +72,7 @@ impl TokenRecord {
     }
 
     /// Makes a record of a grant whose lifetime ends then.
-    pub(crate) fn of(generation: u64, grant: &TokenSet, expires_at: Option<SystemTime>) -> Self {
+    pub(crate) fn new(generation: u64, grant: &TokenSet, expires_at: Option<SystemTime>) -> Self {
         let (headers, refresh_token) = grant.clone().into_parts();
         Self { generation, headers, refresh_token, expires_at, lease: None }
     }
@@ -95,7 +95,7 @@ impl TokenRecord {
         if let Some(token) = read.refresh {
             grant = grant.refresh_token(token.0.as_str());
         }
-        Ok(Self { lease: read.lease, ..Self::of(read.generation, &grant, read.expires_at) })
+        Ok(Self { lease: read.lease, ..Self::new(read.generation, &grant, read.expires_at) })
     }
 
     /// Returns all of it as bytes, the **secrets included**, in JSON. They are wiped when they are dropped.
@@ -142,8 +142,8 @@ impl TokenRecord {
     }
 
     /// Makes the grant that it was made of, with what is left of its lifetime, a second at least: less would not be known.
-    pub(crate) fn grant(&self, now: SystemTime) -> TokenSet {
-        let left = self.left(now).map(|left| left.max(MIN_LIFE));
+    pub(crate) fn token_set(&self, now: SystemTime) -> TokenSet {
+        let left = self.left(now).map(|left| left.max(MIN_LIFETIME));
         TokenSet::from_parts(self.headers.clone(), self.refresh_token.clone(), left)
     }
 }
@@ -201,7 +201,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read_again() {
         let grant = TokenSet::bearer("t1").and_then(|grant| grant.header("apikey", "k \"\\ 1")).expect("legal");
-        let full = TokenRecord::of(u64::MAX, &grant.refresh_token("r\n\u{1F511}\"\\"), Some(at(1_700_000_000_123)));
+        let full = TokenRecord::new(u64::MAX, &grant.refresh_token("r\n\u{1F511}\"\\"), Some(at(1_700_000_000_123)));
         let lease = Some(Lease { id: "f00".to_owned(), until: at(5) });
         for record in [TokenRecord::empty(0), full.clone(), TokenRecord { lease, ..full }] {
             let bytes = record.expose_bytes();
@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn the_buffer_never_grows() {
         let grant = TokenSet::bearer("\"".repeat(5000)).expect("legal").refresh_token("\u{1}".repeat(5000));
-        let bytes = TokenRecord::of(1, &grant, None).expose_bytes();
+        let bytes = TokenRecord::new(1, &grant, None).expose_bytes();
         assert!(bytes.len() > 35_000 && bytes.capacity() == SLACK + 6 * ("authorization".len() + 5007 + 5000));
     }
 
@@ -288,7 +288,7 @@ mod tests {
     fn a_grant_from_a_record_keeps_a_known_end() {
         let grant = TokenSet::bearer("t").expect("legal");
         for (now, left) in [(1000, 2000), (2500, 1000), (2999, 1000), (9000, 1000)] {
-            let lifetime = TokenRecord::of(1, &grant, Some(at(3000))).grant(at(now)).lifetime();
+            let lifetime = TokenRecord::new(1, &grant, Some(at(3000))).token_set(at(now)).lifetime();
             assert_eq!(lifetime, Some(Duration::from_millis(left)), "{now}");
         }
     }
@@ -297,7 +297,7 @@ mod tests {
     fn a_second_at_least_must_be_left() {
         let grant = TokenSet::bearer("t").expect("legal");
         for (expires_at, usable) in [(None, true), (Some(999), false), (Some(2000), false), (Some(2001), true)] {
-            assert_eq!(TokenRecord::of(1, &grant, expires_at.map(at)).is_usable(at(1000)), usable, "{expires_at:?}");
+            assert_eq!(TokenRecord::new(1, &grant, expires_at.map(at)).is_usable(at(1000)), usable, "{expires_at:?}");
         }
         assert!(!TokenRecord::empty(1).is_usable(at(0)));
     }

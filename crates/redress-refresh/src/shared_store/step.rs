@@ -1,4 +1,4 @@
-//! What a flight does next, seeing what the store holds: pure decisions.
+//! The next step of a flight, given the stored record: pure decisions.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -11,9 +11,9 @@ use crate::snapshot::Snapshot;
 use crate::store::{RecordVersion, TokenRecord, millis};
 use crate::token_set::TokenSet;
 
-/// What this process knows by itself.
+/// The state of this process.
 #[derive(Clone)]
-pub(crate) struct Local {
+pub(crate) struct LocalState {
     /// The newest generation of the store that it has held.
     pub(crate) seen: u64,
     pub(crate) current: Arc<Snapshot>,
@@ -22,28 +22,28 @@ pub(crate) struct Local {
     pub(crate) rotates: bool,
 }
 
-/// What follows from a record.
+/// The next step of a flight.
 pub(crate) enum Step {
-    /// It holds a newer set: no call is needed.
+    /// The record holds a newer set: no call is needed.
     Adopt(TokenRecord),
-    /// Somebody else may be calling the issuer, for so long at most.
+    /// Another process may be calling the issuer, at most for this time.
     Wait(Duration),
-    /// Nobody is: the lease is to be written.
+    /// The lease is free.
     Claim(Claim),
 }
 
-/// An lease to be written over a record, and the call that is to follow.
+/// A lease to write, and the call that follows.
 pub(crate) struct Claim {
-    /// What must still be there.
+    /// The version that the lease replaces.
     pub(crate) seen: Option<RecordVersion>,
-    /// What stays there until the call has come to something: the record without any lease.
+    /// The record without a lease: it stays until the call has ended.
     pub(crate) base: TokenRecord,
-    /// What is to be shown; without one it is a login.
+    /// The refresh token to present; a login has none.
     pub(crate) refresh_token: Option<SecretString>,
 }
 
-/// Decides what to do about a record, of whose lease so much is left.
-pub(crate) fn step(record: Option<TokenRecord>, lease: Option<Duration>, local: &Local, now: SystemTime) -> Step {
+/// Decides about a record; `lease` is the time left of its lease.
+pub(crate) fn step(record: Option<TokenRecord>, lease: Option<Duration>, local: &LocalState, now: SystemTime) -> Step {
     let Some(mut record) = record else {
         let refresh_token = local.refresh_token.clone();
         let base = TokenRecord { refresh_token: refresh_token.clone(), ..TokenRecord::empty(local.seen) };
@@ -61,48 +61,48 @@ pub(crate) fn step(record: Option<TokenRecord>, lease: Option<Duration>, local: 
     let token = if is_newer {
         record.refresh_token.clone()
     } else if record.generation < local.seen {
-        // The store has lost what was written last.
+        // The store has lost the last write.
         local.refresh_token.clone()
     } else {
-        // What this process has ceased to trust is not trusted again for lying in the store.
+        // A refresh token that this process has dropped is not taken from the store again.
         local.refresh_token.as_ref().and(record.refresh_token.clone())
     };
-    // Nobody knows what came of an lease whose lease has ended: the token may have been shown.
-    let was_shown = record.lease.take().is_some();
-    let refresh_token = token.filter(|_| !(was_shown && local.rotates));
+    // A lease that ended without a result may have spent the refresh token.
+    let may_be_spent = record.lease.take().is_some();
+    let refresh_token = token.filter(|_| !(may_be_spent && local.rotates));
     let generation = record.generation.max(local.seen);
     let base = TokenRecord { refresh_token: refresh_token.clone(), generation, ..record };
     Step::Claim(Claim { seen: Some(seen), base, refresh_token })
 }
 
-/// How the call that a claim was for ended.
-pub(crate) struct End<'a> {
+/// The end of the call that a claim was for.
+pub(crate) struct CallEnd<'a> {
     pub(crate) result: &'a Result<TokenSet, Failure>,
-    /// Whether the refresh token of the claim was shown, and no login followed.
-    pub(crate) was_refresh: bool,
+    /// Whether the call was a login, or a login followed it.
+    pub(crate) logged_in: bool,
     pub(crate) rotates: bool,
-    /// Whether the grant is one to be installed.
-    pub(crate) is_good: bool,
+    /// Whether the set was installed.
+    pub(crate) is_installed: bool,
     /// When the call began.
     pub(crate) sent: SystemTime,
 }
 
-/// Returns what is written in the place of an lease once its call has ended.
-pub(crate) fn settled(base: &TokenRecord, end: &End<'_>) -> TokenRecord {
+/// Returns the record that replaces a lease once its call has ended.
+pub(crate) fn record_after(base: &TokenRecord, end: &CallEnd<'_>) -> TokenRecord {
     let mut kept = base.clone();
-    if !end.was_refresh {
-        // A login begins a new session.
+    if end.logged_in {
+        // A login starts a new session.
         kept.refresh_token = None;
     }
     match end.result {
-        Ok(grant) if end.is_good => {
-            let expires_at = grant.lifetime().map(|lifetime| millis::kept(add(end.sent, lifetime)));
-            let next = TokenRecord::of(base.generation.saturating_add(1), grant, expires_at);
+        Ok(grant) if end.is_installed => {
+            let expires_at = grant.lifetime().map(|lifetime| millis::rounded(add(end.sent, lifetime)));
+            let next = TokenRecord::new(base.generation.saturating_add(1), grant, expires_at);
             TokenRecord { refresh_token: next.refresh_token.clone().or(kept.refresh_token), ..next }
         }
         Ok(grant) => {
-            let brought = TokenRecord::of(base.generation, grant, None).refresh_token;
-            TokenRecord { refresh_token: brought.or(kept.refresh_token), ..kept }
+            let refresh_token = TokenRecord::new(base.generation, grant, None).refresh_token;
+            TokenRecord { refresh_token: refresh_token.or(kept.refresh_token), ..kept }
         }
         Err(failure) if failure.is_invalid_grant() || (failure.is_ambiguous() && end.rotates) => {
             TokenRecord { refresh_token: None, ..kept }
@@ -111,7 +111,7 @@ pub(crate) fn settled(base: &TokenRecord, end: &End<'_>) -> TokenRecord {
     }
 }
 
-/// Adds a lifetime to a time; one without end is a century.
+/// Adds a lifetime to a time; an endless one counts as a century.
 fn add(time: SystemTime, lifetime: Duration) -> SystemTime {
     time.checked_add(lifetime.min(saturating::MAX)).unwrap_or(time)
 }
@@ -134,7 +134,7 @@ mod tests {
     fn record(generation: u64, token: &str, refresh: Option<&str>, lease: Option<u64>) -> TokenRecord {
         let grant = refresh.map_or_else(|| grant(token), |refresh| grant(token).refresh_token(refresh));
         let lease = lease.map(|end| Lease { id: "other".to_owned(), until: at(end) });
-        TokenRecord { lease, ..TokenRecord::of(generation, &grant, Some(at(5000))) }
+        TokenRecord { lease, ..TokenRecord::new(generation, &grant, Some(at(5000))) }
     }
 
     /// What is left of the record's lease at 1000.
@@ -142,10 +142,10 @@ mod tests {
         record.lease.as_ref()?.until.duration_since(at(1000)).ok().filter(|left| !left.is_zero())
     }
 
-    fn local(seen: u64, token: &str, refresh: Option<&str>, rotates: bool) -> Local {
+    fn local(seen: u64, token: &str, refresh: Option<&str>, rotates: bool) -> LocalState {
         let (headers, _) = grant(token).into_parts();
         let current = Arc::new(Snapshot::new(1, headers, None));
-        Local { seen, current, refresh_token: refresh.map(SecretString::from), rotates }
+        LocalState { seen, current, refresh_token: refresh.map(SecretString::from), rotates }
     }
 
     fn told(step: Step) -> String {
@@ -239,8 +239,9 @@ mod tests {
             ("permanent", Err(Failure::permanent("x")), true, true, false, (4, "t4", Some("r4"), Some(5000))),
             ("a login that failed", Err(Failure::transient("x")), false, true, false, (4, "t4", None, Some(5000))),
         ] {
-            let end = End { result: &result, was_refresh, rotates, is_good, sent: at(100) };
-            let record = settled(&base, &end);
+            let end =
+                CallEnd { result: &result, logged_in: !was_refresh, rotates, is_installed: is_good, sent: at(100) };
+            let record = record_after(&base, &end);
             let (generation, token, refresh, expires_at) = expected;
             assert_eq!((record.generation, record.expires_at), (generation, expires_at.map(at)), "{name}");
             assert!(grant(token).has_headers(&record.headers) && record.lease.is_none(), "{name}");

@@ -1,4 +1,4 @@
-//! Until when a request waits.
+//! How long a request waits for credentials.
 
 use std::fmt;
 use std::pin::Pin;
@@ -9,20 +9,20 @@ use http::Request;
 use redress_classify::{Deadline, saturating};
 use tokio::time::{Instant, Sleep};
 
-/// The deadline of one call, which is worked out only when the call has to wait.
-pub(crate) struct Limit {
+/// The deadline of one call. It is computed when the call first waits, so that other calls do not read the clock.
+pub(crate) struct WaitDeadline {
     /// The request's own.
     own: Option<Deadline>,
     /// When the call began, if the clock was read then.
     began: Option<Instant>,
-    /// Set when the first wait begins.
+    /// Set when the first wait starts.
     deadline: Option<Deadline>,
-    /// Made when something has to be waited for: what is there at once needs no timer.
+    /// Made by the first poll that has to wait.
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
-impl Limit {
-    /// Remembers what a request says of itself. It does not look at the clock.
+impl WaitDeadline {
+    /// Takes the deadline from the extensions of a request. It does not read the clock.
     pub(crate) fn new<B>(request: &Request<B>, began: Option<Instant>) -> Self {
         let own = request.extensions().get().copied();
         Self { own, began, deadline: None, sleep: None }
@@ -32,15 +32,15 @@ impl Limit {
         Self { own: None, began: None, deadline: None, sleep: None }
     }
 
-    /// Begins a wait: the request's own deadline counts, or else the time that a call may take.
-    pub(crate) fn begin(&mut self, setting: Option<Duration>) {
+    /// Starts a wait. The request's own deadline counts, or else the time that the layer allows a call.
+    pub(crate) fn start(&mut self, setting: Option<Duration>) {
         if self.deadline.is_none() {
             let from = |limit| Deadline::new(saturating::add(self.began.unwrap_or_else(Instant::now), limit));
             self.deadline = self.own.or_else(|| setting.map(from));
         }
     }
 
-    /// Whether a wait has begun and the deadline has passed since.
+    /// Returns `true` if a wait has started and the deadline has passed.
     pub(crate) fn has_passed(&self) -> bool {
         self.deadline.is_some_and(|deadline| deadline.has_passed(Instant::now()))
     }
@@ -54,8 +54,8 @@ impl Limit {
     }
 }
 
-impl fmt::Debug for Limit {
+impl fmt::Debug for WaitDeadline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Limit").field(&self.deadline).finish()
+        f.debug_tuple("WaitDeadline").field(&self.deadline).finish()
     }
 }

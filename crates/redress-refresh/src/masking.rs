@@ -1,4 +1,4 @@
-//! What is changed of a response or an error on its way up: credentials that it quotes, and why there was no refresh.
+//! Masks credentials that a response or an error quotes, and records in a verdict why there was no refresh.
 
 use http::{Extensions, Response};
 use redress_classify::{BoxError, Error, Record, Recovery, ResponseExt, Secrets, Verdict};
@@ -7,7 +7,7 @@ use crate::failure::Failure;
 use crate::shared::Shared;
 use crate::telemetry;
 
-/// Masks what the server quotes of the credentials, in what the layers below made of its response.
+/// Masks credentials that the server quotes, in the verdict and the record of its response.
 pub(crate) fn mask<R>(shared: &Shared, response: &mut Response<R>) {
     if response.verdict().is_some() || response.record().is_some() {
         mask_extensions(shared, response.extensions_mut());
@@ -25,14 +25,14 @@ fn mask_extensions(shared: &Shared, extensions: &mut Extensions) {
     }
 }
 
-/// Takes an error from below, with the credentials masked that it quotes.
+/// Converts an error from below, and masks the credentials that it quotes.
 #[cold]
 pub(crate) fn error(shared: &Shared, error: BoxError) -> Error {
     Error::from_inner(error).masked(&Secrets::new(shared.secrets()))
 }
 
-/// Says in the verdict of a rejected response why the credentials were not refreshed. A refusal for good changes what is
-/// to be done: no later refresh helps.
+/// Records in the verdict of a rejected response why the credentials were not refreshed. After a permanent failure no later
+/// refresh helps, so that the recovery changes.
 pub(crate) fn not_refreshed<R>(mut response: Response<R>, failure: &Failure) -> Response<R> {
     telemetry::not_refreshed(failure);
     if let Some(verdict) = response.verdict() {

@@ -39,7 +39,7 @@ pub(super) struct Secret(pub(super) Zeroizing<String>);
 /// Reads a [`Read`].
 struct RecordVisitor;
 
-/// Reads an [`Lease`].
+/// Reads a [`Lease`].
 struct LeaseVisitor;
 
 impl Serialize for Written<'_> {
@@ -119,7 +119,7 @@ impl<'de> Visitor<'de> for LeaseVisitor {
     type Value = Lease;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an lease")
+        f.write_str("a lease")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Lease, A::Error> {

@@ -1,4 +1,4 @@
-//! How long the leases of others are believed.
+//! How long the leases of other processes are believed.
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
@@ -8,18 +8,18 @@ use tokio::time::Instant;
 
 use crate::store::RecordVersion;
 
-/// No lease is believed for longer, whatever it says: the process that wrote it may have had a wrong clock, and its flight
-/// cannot take that long.
-pub(crate) const LONGEST_LEASE: Duration = Duration::from_secs(5 * 60);
-/// How many leases are remembered. A fleet writes one with each refresh.
-const REMEMBERED: usize = 256;
+/// The longest time for which a lease is believed. A longer one comes from a process with a wrong clock: no flight takes that
+/// long.
+pub(crate) const MAX_LEASE: Duration = Duration::from_secs(5 * 60);
+/// How many leases are remembered. Each refresh writes one.
+const MAX_LEASES: usize = 256;
 
 /// The leases that this process has seen, and when each of them ends.
 ///
-/// A lease ends by the monotonic clock, counted from the first sight of its version: a wall clock that is set later moves
-/// nothing, and a lease that comes back does not begin anew.
+/// A lease ends by the monotonic clock, counted from the first read of its version. So a later change of the wall clock has
+/// no effect, and a lease that is read again does not start again.
 pub(crate) struct Leases {
-    /// The hash of a version, which may itself be long, and the end of its lease; in the order of their first sight.
+    /// The hash of a version and the end of its lease, in the order of their first reads.
     seen: VecDeque<(u64, Instant)>,
     hasher: RandomState,
 }
@@ -29,14 +29,14 @@ impl Leases {
         Self { seen: VecDeque::new(), hasher: RandomState::new() }
     }
 
-    /// Returns how much is left at `now` of the lease with that version, which says that it lasts for `stated` from `now` on.
+    /// Returns how much of a lease is left at `now`; the record states that it lasts for `stated`, counted from `now`.
     pub(crate) fn left(&mut self, version: &RecordVersion, stated: Duration, now: Instant) -> Duration {
         let hash = self.hasher.hash_one(version);
         if let Some((_, end)) = self.seen.iter().rev().find(|(other, _)| *other == hash) {
             return end.saturating_duration_since(now);
         }
-        let left = stated.min(LONGEST_LEASE);
-        if self.seen.len() >= REMEMBERED {
+        let left = stated.min(MAX_LEASE);
+        if self.seen.len() >= MAX_LEASES {
             self.seen.pop_front();
         }
         self.seen.push_back((hash, now + left));
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_counts_from_its_first_sight_and_lasts_five_minutes_at_most() {
+    fn a_lease_counts_from_its_first_read_and_lasts_at_most_five_minutes() {
         let (mut leases, now) = (Leases::new(), Instant::now());
         for (name, stated, believed) in [
             ("a", s(0), s(0)),
@@ -70,7 +70,7 @@ mod tests {
         ] {
             let version = version(1, name);
             assert_eq!(leases.left(&version, stated, now), believed, "{name}");
-            // Whatever it says later.
+            // Later statements change nothing.
             for stated in [Duration::ZERO, s(7), Duration::MAX] {
                 assert_eq!(leases.left(&version, stated, now + s(15)), believed.saturating_sub(s(15)), "{name}");
                 assert_eq!(leases.left(&version, stated, now + s(300)), Duration::ZERO, "{name}");
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn each_stamp_has_a_lease_of_its_own() {
+    fn each_version_has_its_own_lease() {
         let (mut leases, now) = (Leases::new(), Instant::now());
         assert_eq!(leases.left(&version(1, "a"), s(20), now), s(20));
         assert_eq!(leases.left(&version(2, "a"), s(20), now + s(20)), s(20), "another generation");
@@ -88,12 +88,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_remembered_is_bounded() {
+    fn the_number_of_remembered_leases_is_bounded() {
         let (mut leases, now) = (Leases::new(), Instant::now());
         for number in 0..10_000 {
             leases.left(&version(number, "a"), s(20), now);
             assert_eq!(leases.left(&version(number.saturating_sub(200), "a"), s(20), now + s(20)), s(0));
         }
-        assert_eq!(leases.seen.len(), REMEMBERED);
+        assert_eq!(leases.seen.len(), MAX_LEASES);
     }
 }
