@@ -1,4 +1,4 @@
-//! How many retries an upstream gets: a bucket of tokens that successes refill.
+//! The retry budget: a bucket of tokens that retries take and successes refill.
 
 mod bucket;
 mod budgets;
@@ -13,38 +13,37 @@ use std::fmt;
 
 use self::bucket::Bucket;
 pub use self::budgets::Budgets;
-pub(crate) use self::budgets::{About, Keys};
+pub(crate) use self::budgets::{KeyParts, PartitionFn};
 use self::sync::Arc;
 
-/// A bucket of tokens, shared by its clones, from which every retry takes some and every success gives some back.
+/// A retry budget: a bucket of tokens that is shared by its clones. Each retry takes tokens, each success gives some back.
 ///
-/// A retry after a transient failure takes 14, one after throttling 5. A success after a retry gives back what that
-/// retry took, a success at the first try gives 1. There is no refill by time and none by requests: when an upstream
-/// fails for everybody, retries stop and stay stopped until it answers again. Budgets that grow with the number of
-/// requests keep an overloaded service down; this one lets it recover as if nobody retried.
+/// A retry after a transient failure takes 14, one after throttling 5. A success after a retry gives back the cost of that
+/// retry, a success at the first attempt gives 1. Neither time nor the number of requests refills it: when an upstream fails
+/// for all callers, retries stop and do not resume before it answers again. A budget that grows with the number of requests
+/// keeps an overloaded service down; with this one the service recovers as if there were no retries.
 ///
-/// The default of 500 tokens is that of the AWS SDKs' standard mode: 35 transient failures in a row, spread over all
-/// callers. By default [`Budgets`] keep one for each upstream.
+/// The default of 500 tokens is that of the AWS SDKs' standard mode (the *retry quota*): 35 transient failures in a row, over all
+/// callers. By default, [`Budgets`] keeps one for each upstream.
 ///
-/// # The law
-/// Whatever threads, cancellations and panics do, exactly: `level + reserved + spent - refilled = capacity`, and no level
-/// is below 0. What is reserved keeps its room in the bucket until it is spent: `refilled` counts the tokens for which
-/// there was room beside `level + reserved`. So a reservation that is dropped is as if it had never been: it loses
-/// nothing to a bucket that was refilled meanwhile, and adds nothing to it. A reservation that is leaked
-/// ([`mem::forget`](std::mem::forget)) stays reserved.
+/// # Invariant
+/// `level + reserved + spent - refilled = capacity` holds exactly, in any order of threads, cancellations and panics, and the level
+/// is never below 0. Reserved tokens keep their room in the bucket until they are spent: `refilled` counts the tokens for which
+/// there was room beside `level + reserved`. Dropping a reservation undoes it: it adds nothing to a bucket that was refilled
+/// meanwhile, and loses nothing. A reservation that is leaked ([`mem::forget`](std::mem::forget)) stays reserved.
 ///
 /// # Cost
-/// No lock. A success with a full bucket is two atomic loads; anything else is one atomic exchange, tried again only when
-/// another thread changed the bucket in between.
+/// No lock. A success with a full bucket is two atomic loads; any other operation is one atomic exchange, which is repeated only
+/// if another thread changed the bucket in between.
 ///
 /// # Examples
 /// ```
 /// use redress_backoff::Budget;
 ///
 /// let budget = Budget::new();
-/// let reservation = budget.reserve(Budget::TRANSIENT_COST).expect("it is full");
+/// let reservation = budget.reserve(Budget::TRANSIENT_COST).expect("the bucket is full");
 /// assert_eq!(budget.level(), 486);
-/// drop(reservation); // not sent: nothing is spent
+/// drop(reservation); // not sent, so not spent
 /// assert_eq!(budget.level(), 500);
 /// ```
 #[derive(Clone)]
@@ -52,20 +51,30 @@ pub struct Budget {
     bucket: Arc<Bucket>,
 }
 
-/// Tokens taken for a retry that was decided and not yet sent; dropped, it gives them back.
+/// Tokens that are reserved for a retry which was decided and not yet sent. Dropping it gives them back.
+///
+/// # Examples
+/// ```
+/// use redress_backoff::{Budget, Reservation};
+///
+/// let budget = Budget::with_capacity(20);
+/// let spent = budget.reserve(Budget::TRANSIENT_COST).map(Reservation::spend);
+/// assert_eq!((spent, budget.level()), (Some(14), 6));
+/// assert!(budget.reserve(Budget::TRANSIENT_COST).is_none());
+/// ```
 #[derive(Debug)]
-#[must_use = "a reservation that is dropped gives its tokens back"]
+#[must_use = "dropping a reservation gives its tokens back"]
 pub struct Reservation {
     budget: Budget,
     cost: u32,
 }
 
 impl Budget {
-    /// What a retry after a transient failure takes.
+    /// The cost of a retry after a transient failure, in tokens.
     pub const TRANSIENT_COST: u32 = 14;
-    /// What a retry after throttling takes.
+    /// The cost of a retry after throttling, in tokens. It is lower, since a server that throttles is not down.
     pub const THROTTLING_COST: u32 = 5;
-    /// What a success at the first try gives.
+    /// The tokens that a success at the first attempt gives.
     pub const FIRST_ATTEMPT_REFILL: u32 = 1;
 
     const DEFAULT_CAPACITY: u32 = 500;
@@ -76,36 +85,57 @@ impl Budget {
         Self::with_capacity(Self::DEFAULT_CAPACITY)
     }
 
-    /// Makes a full bucket; one of 0 tokens never allows a retry.
+    /// Makes a full bucket of `capacity` tokens. One of 0 tokens never allows a retry.
     #[must_use]
     pub fn with_capacity(capacity: u32) -> Self {
         Self { bucket: Arc::new(Bucket::full(capacity)) }
     }
 
-    /// Returns how many tokens are free.
+    /// Returns the number of free tokens.
     #[must_use]
     pub fn level(&self) -> u32 {
         self.bucket.tokens().level
     }
 
-    /// Returns how many tokens there are when it is full.
+    /// Returns the number of tokens in the full bucket.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_backoff::Budget;
+    ///
+    /// let budget = Budget::new();
+    /// let reservation = budget.reserve(100);
+    /// assert_eq!((budget.level(), budget.capacity()), (400, 500));
+    /// ```
     #[must_use]
     pub fn capacity(&self) -> u32 {
         self.bucket.capacity()
     }
 
-    /// Takes tokens for a retry, all or none: `None` when there are too few.
+    /// Reserves tokens for a retry, all or none; returns `None` if there are too few.
     pub fn reserve(&self, cost: u32) -> Option<Reservation> {
         self.bucket.reserve(cost).then(|| Reservation { budget: self.clone(), cost })
     }
 
-    /// Gives tokens back after a success, as far as there is room beside what is reserved, and ends the run of failures.
+    /// Adds the tokens of a success, up to the capacity less the reserved tokens, and ends the shared run of failures.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_backoff::{Budget, Reservation};
+    ///
+    /// let budget = Budget::with_capacity(20);
+    /// assert_eq!(budget.reserve(14).map(Reservation::spend), Some(14));
+    /// budget.refill(10);
+    /// assert_eq!(budget.level(), 16);
+    /// budget.refill(10);
+    /// assert_eq!(budget.level(), 20);
+    /// ```
     pub fn refill(&self, tokens: u32) {
         self.bucket.succeeded();
         self.bucket.refill(tokens);
     }
 
-    /// Counts a failure, and returns how many there were since the last success, of all callers.
+    /// Counts a failure, and returns the number of failures of all callers since the last success.
     pub(crate) fn failed(&self) -> u32 {
         self.bucket.failed()
     }
@@ -129,7 +159,7 @@ impl fmt::Debug for Budget {
 }
 
 impl Reservation {
-    /// Spends the tokens, since the retry is being sent now, and returns how many they were.
+    /// Spends the tokens because the retry is sent, and returns their number.
     pub fn spend(mut self) -> u32 {
         let cost = std::mem::take(&mut self.cost);
         self.budget.bucket.spend(cost);

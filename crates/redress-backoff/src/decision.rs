@@ -1,4 +1,4 @@
-//! Whether to try again, and when: a pure function of what is known.
+//! Decides whether another attempt follows a failed one, and after which wait. Pure: it is given the time and a random number.
 
 use std::time::{Duration, SystemTime};
 
@@ -10,60 +10,67 @@ use crate::budget::Budget;
 use crate::schedule::{Delay, Jitter, nth_wait};
 use crate::settings::Settings;
 
-/// What is known when an attempt has failed.
+/// The facts about a failed attempt and its call.
 #[derive(Debug)]
-pub(crate) struct Situation<'a> {
+pub(crate) struct AttemptContext<'a> {
     pub(crate) verdict: &'a Verdict,
-    pub(crate) status: Option<u16>,
-    /// Whether the response has a `Retry-After` that can be read, be it the longest of its hints or not.
-    pub(crate) has_retry_after: bool,
-    /// Whether there is a copy that sends all of the bytes.
-    pub(crate) replayable: bool,
-    pub(crate) idempotent: bool,
+    /// `None` without a response.
+    pub(crate) head: Option<ResponseHead>,
+    /// Whether there is a copy of the request that sends the whole body.
+    pub(crate) is_clonable: bool,
+    pub(crate) is_idempotent: bool,
     /// Whether the request carries an idempotency key.
-    pub(crate) keyed: bool,
-    /// How many attempts were made, this one included.
+    pub(crate) is_keyed: bool,
+    /// The number of attempts so far, including this one.
     pub(crate) attempts: u32,
-    /// How many transient failures all callers together have seen since the last success, this one included.
-    pub(crate) failures: u32,
+    pub(crate) max_attempts: u32,
+    /// The number of transient failures of all calls since the last success, including this one.
+    pub(crate) shared_failures: u32,
     pub(crate) last_wait: Option<Duration>,
     pub(crate) now: Instant,
     pub(crate) deadline: Option<Instant>,
-    /// Uniform over all its values.
+    /// Uniformly distributed over all values.
     pub(crate) random: u32,
 }
 
-/// What to do; the budget is not yet asked.
+/// The facts of a response's head that its verdict does not have.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ResponseHead {
+    pub(crate) status: u16,
+    /// Whether there is a readable `Retry-After`, even if another hint is longer.
+    pub(crate) has_retry_after: bool,
+}
+
+/// A retry that is worthwhile, safe and in time. The budget has not been asked yet.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Decision {
-    Retry {
-        wait: Duration,
-        source: WaitSource,
-        cost: u32,
-        /// Whether the attempt that failed may have been processed.
-        is_uncertain: bool,
-    },
-    Stop(EndReason),
+pub(crate) struct Retry {
+    pub(crate) wait: Duration,
+    pub(crate) source: WaitSource,
+    /// The number of tokens that it takes from the budget.
+    pub(crate) cost: u32,
+    /// Whether the failed attempt may have been processed.
+    pub(crate) maybe_processed: bool,
 }
 
-/// What a failure means for another attempt.
+/// Whether a failed request may be retried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Prospect {
-    /// It would fail again.
-    Hopeless,
-    /// Nothing was processed: any request may be sent again.
-    Refused(Proof),
-    /// It may have been processed: only what is safe to send twice may be.
-    Uncertain,
+enum Retryability {
+    /// Another attempt would fail in the same way.
+    Never,
+    /// The request was not processed: any request may be retried.
+    NotProcessed(Proof),
+    /// The request may have been processed: only an idempotent one may be retried.
+    MaybeProcessed,
 }
 
-/// What proves that nothing of a request was processed: the table of `docs/retries.md`, in its order. Its last row, the
-/// one resend after a refresh, is no retry and not decided here.
+/// The proof that a request was not processed: the table of `docs/retries.md`, in the same order. Its last row, the resend after
+/// a refresh, is not a retry and not decided here.
 ///
-/// The class proves nothing, nor does a hint or a flag: they say what failed, when to come back and that it makes sense.
+/// The class, a hint and a flag prove nothing: they say why a request failed, when to come back and whether a retry makes
+/// sense, not whether the request took effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Proof {
-    /// No byte of it was sent, or HTTP/2 says so: `REFUSED_STREAM`, and `GOAWAY` above the last stream (RFC 9113 section 8.7).
+    /// No byte was sent, or HTTP/2 says so: `REFUSED_STREAM`, and `GOAWAY` above the last stream (RFC 9113 section 8.7).
     NotSent,
     /// 429: RFC 6585 section 4.
     TooManyRequests,
@@ -71,81 +78,109 @@ enum Proof {
     TooEarly,
     /// 503 with `Retry-After`: RFC 9110 section 15.6.4. A setting turns it off.
     Unavailable,
-    /// 421: RFC 9110 section 15.5.20. The transport sees to it that another connection is used.
+    /// 421: RFC 9110 section 15.5.20. The transport uses another connection for the next attempt.
     Misdirected,
     /// 413 with `Retry-After`: RFC 9110 section 15.5.14.
     TooLarge,
-    /// What the vendor documents, as its dialect says.
+    /// The vendor's documentation, by way of its dialect.
     Documented,
 }
 
-pub(crate) fn decide(settings: &Settings, situation: &Situation<'_>) -> Decision {
-    let verdict = situation.verdict;
-    let prospect = prospect(settings, situation);
-    match prospect {
-        Prospect::Hopeless => return Decision::Stop(EndReason::NotRetryable),
-        _ if !situation.replayable => return Decision::Stop(EndReason::NotClonable),
-        Prospect::Uncertain if !situation.idempotent => return Decision::Stop(EndReason::NotIdempotent),
-        _ => {}
+impl AttemptContext<'_> {
+    fn status(&self) -> Option<u16> {
+        self.head.map(|head| head.status)
     }
-    if situation.attempts >= settings.attempts.get() {
-        return Decision::Stop(EndReason::MaxAttempts);
-    }
-    if verdict.hint_delay(situation.now).is_some_and(|hint| hint > settings.max_retry_after) {
-        return Decision::Stop(EndReason::HintTooLong);
-    }
-    let throttled = verdict.class() == Class::RateLimited;
-    let cost = if throttled { Budget::THROTTLING_COST } else { Budget::TRANSIENT_COST };
-    match wait(&delays(settings, situation, throttled), together(settings, situation), situation) {
-        Some((wait, source)) => Decision::Retry { wait, source, cost, is_uncertain: prospect == Prospect::Uncertain },
-        None => Decision::Stop(EndReason::Deadline),
+
+    fn is_throttled(&self) -> bool {
+        self.verdict.class() == Class::RateLimited
     }
 }
 
-/// Weighs the evidence: where nobody says more than the status, two statuses mean more than their class tells.
-fn prospect(settings: &Settings, situation: &Situation<'_>) -> Prospect {
-    let verdict = situation.verdict;
-    let is_worth_while = match situation.status {
-        // The first request with this key is still under way; draft-ietf-httpapi-idempotency-key-header section 2.7. Its
-        // 422, another payload under the same key, is as final as any 422.
-        Some(409) if situation.keyed && is_bare_status(settings, verdict, 409) => true,
-        // Too large for now; RFC 9110 section 15.5.14.
+/// Decides on a retry.
+///
+/// # Errors
+/// The first reason against it, in the order of the rules in the crate's documentation.
+pub(crate) fn decide(settings: &Settings, context: &AttemptContext<'_>) -> Result<Retry, EndReason> {
+    let retryability = retryability(settings, context);
+    match retryability {
+        Retryability::Never => return Err(EndReason::NotRetryable),
+        _ if !context.is_clonable => return Err(EndReason::NotClonable),
+        Retryability::MaybeProcessed if !context.is_idempotent => return Err(EndReason::NotIdempotent),
+        Retryability::NotProcessed(_) | Retryability::MaybeProcessed => {}
+    }
+    if context.attempts >= context.max_attempts {
+        return Err(EndReason::MaxAttempts);
+    }
+    if context.verdict.hint_delay(context.now).is_some_and(|hint| hint > settings.max_retry_after) {
+        return Err(EndReason::HintTooLong);
+    }
+    let (wait, source) = wait(settings, context).ok_or(EndReason::Deadline)?;
+    let cost = if context.is_throttled() { Budget::THROTTLING_COST } else { Budget::TRANSIENT_COST };
+    Ok(Retry { wait, source, cost, maybe_processed: retryability == Retryability::MaybeProcessed })
+}
+
+fn retryability(settings: &Settings, context: &AttemptContext<'_>) -> Retryability {
+    let by_hook = settings.hooks.retry_if(context.verdict, context.attempts);
+    let is_worthwhile = by_hook.unwrap_or_else(|| is_worthwhile(settings, context));
+    match proof(settings, context) {
+        _ if !is_worthwhile => Retryability::Never,
+        Some(proof) => Retryability::NotProcessed(proof),
+        None => Retryability::MaybeProcessed,
+    }
+}
+
+/// Returns `true` if another attempt may succeed: if the verdict's recovery is to retry. Where nothing but the status is known,
+/// two statuses mean more than their class says.
+fn is_worthwhile(settings: &Settings, context: &AttemptContext<'_>) -> bool {
+    let verdict = context.verdict;
+    match context.status() {
+        // The first request with this key is still being processed: draft-ietf-httpapi-idempotency-key-header section 2.7.
+        // A 422, for another payload with the same key, is final.
+        Some(409) if context.is_keyed && is_bare_status(settings, verdict, 409) => true,
+        // Too large at the moment: RFC 9110 section 15.5.14.
         Some(413) if verdict.hint().is_some() && is_bare_status(settings, verdict, 413) => true,
         _ => verdict.recovery() == Recovery::Retry,
-    };
-    match proof(settings, situation) {
-        _ if !is_worth_while => Prospect::Hopeless,
-        Some(proof) => Prospect::Refused(proof),
-        None => Prospect::Uncertain,
     }
 }
 
-/// Looks up the table.
-fn proof(settings: &Settings, situation: &Situation<'_>) -> Option<Proof> {
-    let has_retry_after = situation.has_retry_after;
-    match situation.status {
-        _ if situation.verdict.phase() == Phase::NotSent => Some(Proof::NotSent),
+/// Returns the proof that the request was not processed, if there is one.
+fn proof(settings: &Settings, context: &AttemptContext<'_>) -> Option<Proof> {
+    let has_retry_after = context.head.is_some_and(|head| head.has_retry_after);
+    match context.status() {
+        _ if context.verdict.phase() == Phase::NotSent => Some(Proof::NotSent),
         Some(429) => Some(Proof::TooManyRequests),
         Some(425) => Some(Proof::TooEarly),
         Some(503) if has_retry_after && settings.trusts_503 => Some(Proof::Unavailable),
         Some(421) => Some(Proof::Misdirected),
         Some(413) if has_retry_after => Some(Proof::TooLarge),
-        _ if situation.verdict.is_not_processed() => Some(Proof::Documented),
+        _ if context.verdict.is_not_processed() => Some(Proof::Documented),
         _ => None,
     }
 }
 
-/// Returns whether there is a `Retry-After` that can be read, in seconds or as a date.
+/// Returns `true` if the headers have a readable `Retry-After`, in seconds or as a date.
 ///
-/// Beside a 503 it is what [`BackoffLayer`](crate::BackoffLayer) takes for proof that the request was not processed (RFC 9110
-/// section 15.6.4). Other hints prove nothing: neither the end of a rate-limit window, nor a vendor's header in milliseconds.
+/// Beside a 503, [`BackoffLayer`](crate::BackoffLayer) takes it for proof that the request was not processed (RFC 9110
+/// section 15.6.4). Other hints prove nothing: neither the end of a rate-limit window nor a vendor's header in milliseconds.
+///
+/// # Examples
+/// ```
+/// use std::time::SystemTime;
+/// use http::{HeaderMap, HeaderValue, header::RETRY_AFTER};
+/// use redress_backoff::has_retry_after;
+///
+/// let headers = |value| HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static(value))]);
+/// assert!(has_retry_after(&headers("120"), SystemTime::UNIX_EPOCH));
+/// assert!(!has_retry_after(&headers("soon"), SystemTime::UNIX_EPOCH));
+/// assert!(!has_retry_after(&HeaderMap::new(), SystemTime::UNIX_EPOCH));
+/// ```
 #[must_use]
 pub fn has_retry_after(headers: &HeaderMap, now: SystemTime) -> bool {
     let mut values = headers.get_all(header::RETRY_AFTER).iter();
     values.any(|value| RetryHint::retry_after(value.as_bytes(), now).is_some())
 }
 
-/// Whether neither a rule, a code or a flag nor the vendor's own table says what a status means.
+/// Returns `true` if the status alone decided the verdict: no rule, code or flag did, nor the vendor's own table of statuses.
 fn is_bare_status(settings: &Settings, verdict: &Verdict, status: u16) -> bool {
     let says_nothing_new =
         |row: &Status| row.recovery.is_none() && row.class.is_none_or(|class| Some(class) == Class::of_status(status));
@@ -153,61 +188,59 @@ fn is_bare_status(settings: &Settings, verdict: &Verdict, status: u16) -> bool {
     verdict.basis() == Basis::Status && verdict.should_retry().is_none() && !by_vendor
 }
 
-/// Returns every reason to wait: the longest of them counts.
+/// Draws the wait before the retry; `None` if it would not end before the deadline.
 ///
-/// The vendor's default after throttling stands in for a hint, and so gives way to one.
-fn delays(settings: &Settings, situation: &Situation<'_>, throttled: bool) -> Vec<(Delay, WaitSource)> {
-    let (nth, jitter) = (situation.attempts, settings.jitter);
-    let hint = situation.verdict.hint().zip(situation.verdict.hint_delay(situation.now));
+/// Near the deadline the jitter shrinks and the floor stays, so that half of the remaining time is left for the attempt.
+fn wait(settings: &Settings, context: &AttemptContext<'_>) -> Option<(Duration, WaitSource)> {
+    let delays = delays(settings, context);
+    let floor = delays.iter().map(|(delay, _)| delay.floor).max()?;
+    let latest = match context.deadline {
+        None => Duration::MAX,
+        Some(deadline) => {
+            let left = deadline.saturating_duration_since(context.now);
+            let slack = left.checked_sub(floor).filter(|slack| !slack.is_zero())?;
+            floor.saturating_add(slack / 2)
+        }
+    };
+    let shared = shared_failure_backoff(settings, context).min(latest);
+    let draw = |(delay, source): &(Delay, WaitSource)| {
+        let is_hint = matches!(source, WaitSource::Hint(_));
+        let delay = if is_hint { *delay } else { delay.up_to(shared) };
+        delay.until(latest).draw(context.random)
+    };
+    let longest = delays.iter().max_by_key(|delay| draw(delay))?;
+    Some((draw(longest), longest.1.clone()))
+}
+
+/// Returns all delays that apply; the longest of them counts.
+///
+/// The vendor's default wait after throttling stands in for a hint, so it does not apply beside one.
+fn delays(settings: &Settings, context: &AttemptContext<'_>) -> Vec<(Delay, WaitSource)> {
+    let (nth, jitter, throttled) = (context.attempts, settings.jitter, context.is_throttled());
+    let hint = context.verdict.hint().zip(context.verdict.hint_delay(context.now));
     let published = match (throttled, &hint) {
         (true, Some(_)) => None,
-        (true, None) => settings.throttle_wait,
-        (false, _) => settings.published.map(|schedule| nth_wait(schedule, nth)),
+        (true, None) => settings.default_throttle_wait,
+        (false, _) => settings.published_backoff.map(|schedule| nth_wait(schedule, nth)),
     };
     let mut delays = Vec::with_capacity(2);
     match published {
         Some(wait) => delays.push((Delay::published(wait, jitter), WaitSource::Vendor)),
         None => {
-            let scale = if throttled { settings.throttled } else { settings.transient };
-            delays.push((Delay::own(scale, nth, jitter, situation.last_wait), WaitSource::Backoff));
+            let schedule = if throttled { settings.throttling_backoff } else { settings.transient_backoff };
+            delays.push((Delay::own(schedule, nth, jitter, context.last_wait), WaitSource::Backoff));
         }
     }
     delays.extend(hint.map(|(hint, wait)| (Delay::hinted(wait, jitter), WaitSource::Hint(hint.source().clone()))));
     delays
 }
 
-/// Returns what the schedule would have a call wait that had made all of the failures since the last success by itself.
+/// Returns the backoff for the shared run of failures, as if this call had seen all of them.
 ///
-/// An upstream that has failed for everybody is not asked as soon as one that has failed for once.
-fn together(settings: &Settings, situation: &Situation<'_>) -> Duration {
-    if situation.failures <= situation.attempts || settings.jitter == Jitter::None {
+/// An upstream that fails for all callers needs longer to recover than one that has failed once.
+fn shared_failure_backoff(settings: &Settings, context: &AttemptContext<'_>) -> Duration {
+    if context.shared_failures <= context.attempts || settings.jitter == Jitter::None {
         return Duration::ZERO;
     }
-    nth_wait(settings.published.unwrap_or(settings.transient), situation.failures)
-}
-
-/// Draws the longest of the waits; `None` when it would not end before the deadline.
-///
-/// Near the deadline there is less jitter, never a lower floor, so that half of what is left remains for the attempt.
-fn wait(
-    delays: &[(Delay, WaitSource)],
-    together: Duration,
-    situation: &Situation<'_>,
-) -> Option<(Duration, WaitSource)> {
-    let floor = delays.iter().map(|(delay, _)| delay.floor).max()?;
-    let latest = match situation.deadline {
-        None => Duration::MAX,
-        Some(deadline) => {
-            let left = deadline.saturating_duration_since(situation.now);
-            let slack = left.checked_sub(floor).filter(|slack| !slack.is_zero())?;
-            floor.saturating_add(slack / 2)
-        }
-    };
-    let draw = |(delay, source): &(Delay, WaitSource)| {
-        let is_hint = matches!(source, WaitSource::Hint(_));
-        let delay = if is_hint { *delay } else { delay.up_to(together.min(latest)) };
-        delay.until(latest).draw(situation.random)
-    };
-    let longest = delays.iter().max_by_key(|delay| draw(delay))?;
-    Some((draw(longest), longest.1.clone()))
+    nth_wait(settings.published_backoff.unwrap_or(settings.transient_backoff), context.shared_failures)
 }

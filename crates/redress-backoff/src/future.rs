@@ -1,29 +1,29 @@
-//! One call: its attempts, the waits between them, and the end.
+//! The retry loop: one call, its attempts and the waits between them.
 
+use crate::idempotency_key;
+use crate::settings::Settings;
+use crate::wait::Wait;
+use http_body::Body;
+use pin_project_lite::pin_project;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-
-use http::{Request, Response};
-use http_body::Body;
-use pin_project_lite::pin_project;
-use redress_classify::{BoxError, CloneBody, Deadline, Error, Phase};
-use tokio::time::{Instant, Sleep};
 use tower_service::Service;
 
-use crate::call::{Call, Next};
-use crate::idempotency_key;
-use crate::settings::Settings;
-use crate::wait::Wait;
+use http::{Request, Response};
+use redress_classify::{BoxError, CloneBody, Deadline, Error, Phase};
+use tokio::time::{Instant, Sleep};
+
+use crate::call::{Call, Step};
 
 pin_project! {
     /// The future of a [`Backoff`](crate::Backoff) service.
     ///
     /// # Panics
-    /// When it is polled after its end. And where no tokio runtime with a timer runs, or one that is shutting down, with
-    /// tokio's own words, as soon as there is something to wait for; a result that is there at once needs none.
+    /// If it is polled after it has completed. Also if it must wait outside of a tokio runtime with a timer, or in one that is
+    /// shutting down; that message is tokio's. A result that is there at the first poll needs no runtime.
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<S, B>
     where
@@ -31,7 +31,7 @@ pin_project! {
     {
         #[pin]
         state: State<S::Future, S::Response>,
-        // Made when the first attempt has to be waited for: a result that is there at once needs no timer.
+        // Made by the first poll that is pending: a result that is there at once needs no timer.
         #[pin]
         deadline_sleep: Option<Sleep>,
         service: S,
@@ -42,15 +42,15 @@ pin_project! {
 pin_project! {
     #[project = StateProj]
     enum State<F, T> {
-        /// The request came too late to be sent at all.
-        Late,
+        /// The deadline had passed before the first attempt.
+        TooLate,
         /// An attempt is in flight.
-        Attempt { #[pin] future: F },
-        /// The last attempt failed; the next one waits for its time.
+        InFlight { #[pin] attempt: F },
+        /// The last attempt failed, and the wait for the next one has begun.
         Waiting { wait: Wait<T> },
-        /// It is time; the service below must be ready first.
+        /// The wait is over; the service below must become ready.
         Readying,
-        /// The result was given.
+        /// The result was returned.
         Done,
     }
 }
@@ -66,7 +66,7 @@ where
         idempotency_key::stamp(&mut request, &settings);
         let is_late = Deadline::from_request(&request).is_some_and(|deadline| deadline.has_passed(Instant::now()));
         let call = Call::new(&request, settings);
-        let state = if is_late { State::Late } else { State::Attempt { future: service.call(request) } };
+        let state = if is_late { State::TooLate } else { State::InFlight { attempt: service.call(request) } };
         Self { state, deadline_sleep: None, service, call }
     }
 }
@@ -82,48 +82,49 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
+        let deadline = this.call.deadline();
         loop {
-            let next = match this.state.as_mut().project() {
-                StateProj::Late => Next::Return(Err(this.call.cut(Phase::NotSent))),
-                StateProj::Attempt { future } => match future.poll(cx) {
-                    Poll::Ready(Ok(response)) if this.call.succeeds_at_once(&response) => Next::Return(Ok(response)),
-                    Poll::Ready(Ok(response)) => this.call.answered(response),
-                    Poll::Ready(Err(error)) => this.call.failed(Error::from_inner(error.into())),
-                    Poll::Pending => {
-                        ready!(poll_deadline(this.deadline_sleep.as_mut(), this.call.deadline, cx));
-                        Next::Return(Err(this.call.cut(Phase::MaybeProcessed)))
+            let result = match this.state.as_mut().project() {
+                StateProj::TooLate => Err(this.call.deadline_exceeded(Phase::NotSent)),
+                StateProj::InFlight { attempt } => {
+                    let attempt = attempt.poll(cx);
+                    let step = match ready!(or_deadline(attempt, this.deadline_sleep.as_mut(), deadline, cx)) {
+                        Some(Ok(response)) => this.call.on_response(response),
+                        Some(Err(error)) => this.call.on_error(Error::from_inner(error.into())),
+                        None => Step::Return(Err(this.call.deadline_exceeded(Phase::MaybeProcessed))),
+                    };
+                    match step {
+                        Step::Return(result) => result,
+                        Step::Retry(wait) => {
+                            this.state.set(State::Waiting { wait });
+                            continue;
+                        }
                     }
-                },
+                }
                 StateProj::Waiting { wait } => {
                     ready!(wait.poll(cx));
                     this.state.set(State::Readying);
                     continue;
                 }
-                StateProj::Readying => match this.call.hindered() {
-                    Some(error) => Next::Return(Err(error)),
-                    None => match this.service.poll_ready(cx) {
-                        Poll::Ready(Ok(())) => {
-                            let request = this.call.next_request().expect("nothing hinders it, so there is a copy");
-                            let future = this.service.call(request);
-                            this.state.set(State::Attempt { future });
-                            continue;
+                StateProj::Readying => match this.call.ensure_resendable(Instant::now()) {
+                    Err(error) => Err(error),
+                    Ok(()) => {
+                        let is_ready = this.service.poll_ready(cx);
+                        match ready!(or_deadline(is_ready, this.deadline_sleep.as_mut(), deadline, cx)) {
+                            Some(Ok(())) => {
+                                let attempt = this.service.call(this.call.next_request());
+                                this.state.set(State::InFlight { attempt });
+                                continue;
+                            }
+                            Some(Err(error)) => Err(this.call.on_not_ready(error.into())),
+                            None => Err(this.call.deadline_exceeded(Phase::NotSent)),
                         }
-                        Poll::Ready(Err(error)) => Next::Return(Err(this.call.not_ready(error.into()))),
-                        Poll::Pending => {
-                            ready!(poll_deadline(this.deadline_sleep.as_mut(), this.call.deadline, cx));
-                            Next::Return(Err(this.call.cut(Phase::NotSent)))
-                        }
-                    },
+                    }
                 },
-                StateProj::Done => panic!("a finished call was polled again"),
+                StateProj::Done => panic!("`ResponseFuture` polled after completion"),
             };
-            match next {
-                Next::Return(result) => {
-                    this.state.set(State::Done);
-                    return Poll::Ready(result);
-                }
-                Next::Again(wait) => this.state.set(State::Waiting { wait }),
-            }
+            this.state.set(State::Done);
+            return Poll::Ready(result);
         }
     }
 }
@@ -137,11 +138,19 @@ where
     }
 }
 
-/// Waits for the deadline, if there is one.
-fn poll_deadline(mut sleep: Pin<&mut Option<Sleep>>, deadline: Option<Deadline>, cx: &mut Context<'_>) -> Poll<()> {
+/// Returns the output, or `None` if the deadline passes first. Without a deadline it waits for the output alone.
+fn or_deadline<T>(
+    output: Poll<T>,
+    mut sleep: Pin<&mut Option<Sleep>>,
+    deadline: Option<Deadline>,
+    cx: &mut Context<'_>,
+) -> Poll<Option<T>> {
+    if let Poll::Ready(output) = output {
+        return Poll::Ready(Some(output));
+    }
     let Some(deadline) = deadline else { return Poll::Pending };
     if sleep.is_none() {
         sleep.set(Some(tokio::time::sleep_until(deadline.instant())));
     }
-    sleep.as_pin_mut().map_or(Poll::Pending, |sleep| sleep.poll(cx))
+    sleep.as_pin_mut().map_or(Poll::Pending, |sleep| sleep.poll(cx).map(|()| None))
 }

@@ -1,4 +1,4 @@
-//! Whether a request may be sent twice.
+//! Markers for a single request, and the decision whether a request is idempotent.
 
 use http::Method;
 
@@ -6,24 +6,55 @@ use crate::idempotency_key::{self, is_keyed};
 use crate::request_copy::RequestCopy;
 use crate::settings::Settings;
 
-/// Says for one request whether it is idempotent; put it into the request's extensions.
+/// A request extension that declares whether the request is idempotent: whether it may be sent again if it may have been
+/// processed.
 ///
-/// It beats everything else: the method (RFC 9110 section 9.2.2), the dialect's routes, an idempotency key.
+/// It takes precedence over the method (RFC 9110 section 9.2.2), the routes of the dialect and an idempotency key.
 ///
 /// # Examples
 /// ```
 /// use http::Request;
 /// use redress_backoff::Idempotent;
 ///
-/// let request = Request::post("https://api.example/v1/reports").extension(Idempotent(true)).body(());
+/// let request = Request::post("https://api.example/v1/reports").extension(Idempotent(true)).body(())?;
+/// assert_eq!(request.extensions().get(), Some(&Idempotent(true)));
+/// # Ok::<(), http::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Idempotent(pub bool);
 
-/// Whether a request that may have been processed may be sent again.
+/// A request extension that turns retries off for this request, as
+/// [`max_attempts(1)`](crate::BackoffLayer::max_attempts) does for all requests.
+///
+/// A failure is returned with [`EndReason::MaxAttempts`](redress_classify::EndReason::MaxAttempts) in its record. The free resend after a token
+/// refresh is not a retry: it follows a request that was rejected and not processed.
+///
+/// # Examples
+/// ```
+/// use http::{Request, Response};
+/// use redress_backoff::{BackoffLayer, NoRetry};
+/// use redress_classify::{ResponseExt, dialects};
+/// use tower::{ServiceBuilder, ServiceExt, service_fn};
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let service = ServiceBuilder::new().layer(BackoffLayer::new(dialects::generic())).service(service_fn(
+///     |_: Request<String>| async {
+///         Ok::<_, std::io::Error>(Response::builder().status(503).body(String::new()).expect("a status"))
+///     },
+/// ));
+/// let request = Request::get("https://api.example/v1/health").extension(NoRetry).body(String::new())?;
+/// let response = service.oneshot(request).await?;
+/// assert_eq!(response.record().map(|record| record.attempts().len()), Some(1));
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct NoRetry;
+
+/// Returns `true` if the request may be sent again although it may have been processed.
 pub(crate) fn is_idempotent<B>(request: &RequestCopy<B>, settings: &Settings) -> bool {
-    if let Some(Idempotent(said)) = request.extensions.get() {
-        return *said;
+    if let Some(Idempotent(declared)) = request.extensions.get() {
+        return *declared;
     }
     let (method, path) = (&request.method, request.uri.path());
     is_idempotent_method(method)
@@ -42,12 +73,12 @@ mod tests {
 
     use super::*;
 
-    fn is(request: &Request<()>, settings: &Settings) -> bool {
-        is_idempotent(&RequestCopy::of(request).unwrap(), settings)
+    fn idempotent(request: &Request<()>, settings: &Settings) -> bool {
+        is_idempotent(&RequestCopy::from_request(request).unwrap(), settings)
     }
 
     #[test]
-    fn method_route_key_and_the_callers_word_decide() {
+    fn extension_method_route_and_key_decide_in_this_order() {
         let request = |method: &str, path: &str| Request::builder().method(method).uri(path).body(()).unwrap();
         let ranex = Settings::new(dialects::ranex());
         for (method, path, expected) in [
@@ -61,19 +92,19 @@ mod tests {
             ("POST", "/v1/applicants?full=1", true),
             ("POST", "/v1/applicants/a1/verify", false),
         ] {
-            assert_eq!(is(&request(method, path), &ranex), expected, "{method} {path}");
+            assert_eq!(idempotent(&request(method, path), &ranex), expected, "{method} {path}");
         }
         let mut keyed = request("POST", "/v1/x");
         keyed.headers_mut().insert("idempotency-key", http::HeaderValue::from_static("\"k1\""));
-        assert!(is(&keyed, &ranex));
+        assert!(idempotent(&keyed, &ranex));
         keyed.extensions_mut().insert(Idempotent(false));
-        assert!(!is(&keyed, &ranex));
-        let mut said = request("PATCH", "/v1/x");
-        said.extensions_mut().insert(Idempotent(true));
-        assert!(is(&said, &ranex));
+        assert!(!idempotent(&keyed, &ranex));
+        let mut declared = request("PATCH", "/v1/x");
+        declared.extensions_mut().insert(Idempotent(true));
+        assert!(idempotent(&declared, &ranex));
         let mut named = request("POST", "/v2/orders");
         named.headers_mut().insert("paypal-request-id", http::HeaderValue::from_static("k1"));
-        assert!(!is(&named, &ranex), "another vendor's header is no key");
-        assert!(is(&named, &Settings::new(dialects::by_name("paypal").unwrap())));
+        assert!(!idempotent(&named, &ranex), "another vendor's header is no key");
+        assert!(idempotent(&named, &Settings::new(dialects::by_name("paypal").unwrap())));
     }
 }

@@ -1,4 +1,4 @@
-//! The idempotency key of a call: one for all of its attempts.
+//! Idempotency keys: one for all attempts of a call.
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
@@ -14,11 +14,11 @@ use crate::settings::Settings;
 /// The header of draft-ietf-httpapi-idempotency-key-header.
 static STANDARD: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// The key of one logical call, by which a server does it once however often it is sent.
+/// The idempotency key of a call. A server that takes keys processes all requests with the same key once.
 ///
-/// [`RequestExt::idempotency_key`] sets it for a request. It goes into the header that the dialect declares, or that
-/// [`BackoffLayer::idempotency_key`] sets, or else into `Idempotency-Key`, whatever the request's method; a key that the
-/// request already has there stays. Whoever keeps the key with the job can send the job again after a restart.
+/// [`RequestExt::idempotency_key`] sets it for a request. It is sent in the header that the dialect declares or
+/// [`BackoffLayer::idempotency_key`] sets, else in `Idempotency-Key`, for any method; a key that the request already has there
+/// stays. A program that stores the key with its job can safely send the job again after a restart.
 ///
 /// [`BackoffLayer::idempotency_key`]: crate::BackoffLayer::idempotency_key
 ///
@@ -32,8 +32,9 @@ static STANDARD: HeaderName = HeaderName::from_static("idempotency-key");
 /// assert!(IdempotencyKey::new("two words").is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-/// It can also be put into the extensions of a request. There the result of [`new`](Self::new) does not fit, which nobody
-/// would look for; it does not compile:
+///
+/// The key itself is also a request extension. The `Result` of [`new`](Self::new) is not: a layer would not find the key in it,
+/// so this does not compile:
 /// ```compile_fail,E0277
 /// use http::Request;
 /// use redress_backoff::IdempotencyKey;
@@ -43,8 +44,17 @@ static STANDARD: HeaderName = HeaderName::from_static("idempotency-key");
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct IdempotencyKey(String);
 
-/// Why a text is not an idempotency key. It does not show the text.
-// Not `Clone`: what is put into a request's extensions must be, and a result with this error in it does nothing there.
+/// The error of a text that is not an idempotency key. It does not contain the text.
+///
+/// # Examples
+/// ```
+/// use redress_backoff::IdempotencyKey;
+///
+/// let error = IdempotencyKey::new("two words").expect_err("a blank is not allowed");
+/// let expected = "idempotency key must be 1 to 255 visible ASCII characters without blanks: byte 3 is not";
+/// assert_eq!(error.to_string(), expected);
+/// ```
+// Not `Clone`, so that a `Result` with this error cannot be put into a request's extensions, where it would have no effect.
 #[derive(Debug, PartialEq, Eq)]
 pub struct InvalidIdempotencyKey {
     problem: Problem,
@@ -53,15 +63,15 @@ pub struct InvalidIdempotencyKey {
 #[derive(Debug, PartialEq, Eq)]
 enum Problem {
     Length(usize),
-    Symbol { at: usize },
+    Byte { index: usize },
 }
 
-/// Sets the idempotency key of a request, or of a request that is being built.
+/// Extends [`Request`] and its [`Builder`](request::Builder) by a setter for the idempotency key.
 pub trait RequestExt: Sized {
-    /// Sets the key of this call: of all its attempts, in whichever header the API takes it.
+    /// Sets the idempotency key of the call. It is sent with all attempts, in the header that the API declares.
     ///
     /// # Errors
-    /// When the text cannot be a key: see [`IdempotencyKey::new`].
+    /// The text is not a valid key: see [`IdempotencyKey::new`].
     ///
     /// # Examples
     /// ```
@@ -89,28 +99,44 @@ impl RequestExt for request::Builder {
 }
 
 impl IdempotencyKey {
-    /// Takes a key of 1 to 255 visible ASCII symbols, without blanks.
+    /// Makes a key from 1 to 255 visible ASCII characters without blanks.
     ///
     /// # Errors
-    /// For any other text, which not every header could carry.
+    /// Any other text is rejected: some APIs' headers could not carry it.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_backoff::IdempotencyKey;
+    ///
+    /// assert_eq!(IdempotencyKey::new("order-1234").map(|key| key.as_str().to_owned()), Ok("order-1234".to_owned()));
+    /// assert!(IdempotencyKey::new("").is_err());
+    /// ```
     pub fn new(key: impl Into<String>) -> Result<Self, InvalidIdempotencyKey> {
         let key = key.into();
         if !(1..=255).contains(&key.len()) {
             return Err(InvalidIdempotencyKey { problem: Problem::Length(key.len()) });
         }
         match key.bytes().position(|byte| !byte.is_ascii_graphic()) {
-            Some(at) => Err(InvalidIdempotencyKey { problem: Problem::Symbol { at } }),
+            Some(index) => Err(InvalidIdempotencyKey { problem: Problem::Byte { index } }),
             None => Ok(Self(key)),
         }
     }
 
-    /// Makes a key that no other call has: a UUID of version 4 (RFC 9562 section 5.4).
+    /// Makes a random key: a UUID of version 4 (RFC 9562 section 5.4).
     ///
-    /// Its 122 bits come from the operating system's random numbers by way of the standard library's keyed hash, and
-    /// not from the source of the jitter, which a test may fix.
+    /// Its 122 random bits come from the operating system, through the standard library's keyed hash, and not from the source of the
+    /// jitter, which a test may fix.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_backoff::IdempotencyKey;
+    ///
+    /// assert_eq!(IdempotencyKey::random().as_str().len(), 36);
+    /// assert_ne!(IdempotencyKey::random(), IdempotencyKey::random());
+    /// ```
     #[must_use]
     pub fn random() -> Self {
-        Self(text_of(uuid()))
+        Self(format_uuid(random_uuid()))
     }
 
     /// Returns the key.
@@ -146,62 +172,62 @@ impl TryFrom<&str> for IdempotencyKey {
 
 impl fmt::Display for InvalidIdempotencyKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an idempotency key must be 1 to 255 visible ASCII symbols without blanks; ")?;
+        f.write_str("idempotency key must be 1 to 255 visible ASCII characters without blanks: ")?;
         match self.problem {
-            Problem::Length(bytes) => write!(f, "this one has {bytes} bytes"),
-            Problem::Symbol { at } => write!(f, "byte {at} of this one is something else"),
+            Problem::Length(bytes) => write!(f, "it has {bytes} bytes"),
+            Problem::Byte { index } => write!(f, "byte {index} is not"),
         }
     }
 }
 
 impl std::error::Error for InvalidIdempotencyKey {}
 
-/// A key identifies a call, and is nobody's business in a log.
+/// Hides the key: with it, a request can be repeated or blocked.
 impl fmt::Debug for IdempotencyKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("IdempotencyKey").finish_non_exhaustive()
     }
 }
 
-/// Gives a request its key, if it is to have one and does not have it yet.
+/// Sets the key header of a request: the caller's key, or a random one if its method takes keys. A key that is there stays.
 pub(crate) fn stamp<B>(request: &mut Request<B>, settings: &Settings) {
     let declared = settings.key_header.as_ref();
-    let chosen = chosen(request.extensions());
-    let minted = settings.mints_keys && declared.is_some_and(|header| header.methods.contains(request.method()));
-    if !(minted || chosen.is_some()) || is_keyed(request.headers().get_all(header(settings))) {
+    let chosen = callers_key(request.extensions());
+    let generated = settings.generates_keys && declared.is_some_and(|header| header.methods.contains(request.method()));
+    if !(generated || chosen.is_some()) || is_keyed(request.headers().get_all(header(settings))) {
         return;
     }
     let format = declared.map_or(KeyFormat::default(), |header| header.format);
     let value = match chosen {
         Some(key) => value(key.as_str(), format),
-        None => value(&text_of(uuid()), format),
+        None => value(&format_uuid(random_uuid()), format),
     };
     if let Some(mut value) = value {
-        // It keeps the key out of what prints a request's headers.
+        // Keeps the key out of the `Debug` of the headers.
         value.set_sensitive(true);
         request.headers_mut().insert(header(settings).clone(), value);
     }
 }
 
-/// Returns the caller's own key. An `Option` of it counts, too, since it is what `IdempotencyKey::new(..).ok()` gives.
-fn chosen(extensions: &Extensions) -> Option<&IdempotencyKey> {
+/// Returns the key among the extensions. An `Option` of it counts, too: it is the result of `IdempotencyKey::new(..).ok()`.
+fn callers_key(extensions: &Extensions) -> Option<&IdempotencyKey> {
     if let Some(key) = extensions.get::<IdempotencyKey>() {
         return Some(key);
     }
     let key = extensions.get::<Option<IdempotencyKey>>()?.as_ref();
     if key.is_none() {
-        tracing::warn!(target: "redress::backoff", "the idempotency key of a request is `None`: it is sent without one");
+        tracing::warn!(target: "redress::backoff", "idempotency key among the request extensions is `None`: sending the request without a key");
     }
     key
 }
 
-/// Whether there is a key among the values of the header in which this API looks for it. One with nothing in it is none.
+/// Returns `true` if a key is among the values of the key header. A value of nothing but blanks and quotes is not a key.
 pub(crate) fn is_keyed<'a>(values: impl IntoIterator<Item = &'a HeaderValue>) -> bool {
     let is_key = |value: &HeaderValue| value.as_bytes().iter().any(|byte| !matches!(byte, b' ' | b'\t' | b'"'));
     values.into_iter().any(is_key)
 }
 
-/// Returns the header in which this API looks for a key.
+/// Returns the header for idempotency keys.
 pub(crate) fn header(settings: &Settings) -> &HeaderName {
     settings.key_header.as_ref().map_or(&STANDARD, |header| &header.name)
 }
@@ -213,33 +239,33 @@ fn value(key: &str, format: KeyFormat) -> Option<HeaderValue> {
     }
 }
 
-/// Writes a string of structured fields, which escapes quotes and backslashes (RFC 9651 section 3.3.3).
+/// Returns the key as a string of structured fields, with quotes and backslashes escaped (RFC 9651 section 3.3.3).
 fn quoted(key: &str) -> String {
     let mut text = String::with_capacity(key.len() + 2);
     text.push('"');
-    for symbol in key.chars() {
-        if matches!(symbol, '"' | '\\') {
+    for character in key.chars() {
+        if matches!(character, '"' | '\\') {
             text.push('\\');
         }
-        text.push(symbol);
+        text.push(character);
     }
     text.push('"');
     text
 }
 
-/// Makes 122 random bits, and the six that say that they are.
-fn uuid() -> u128 {
+/// Returns a UUID of version 4: 122 random bits and the six of version and variant.
+fn random_uuid() -> u128 {
     static KEYED: LazyLock<RandomState> = LazyLock::new(RandomState::new);
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let nth = NEXT.fetch_add(1, Ordering::Relaxed);
-    // A forked process has the hash's key and the counter of its parent, and another id.
+    // A forked process inherits the hash key and the counter; its process id differs.
     let half = |which: u8| u128::from(KEYED.hash_one((std::process::id(), nth, which)));
     let random = half(0) << 64 | half(1);
     let (version, variant) = (0xF_u128 << 76, 0b11_u128 << 62);
     random & !version & !variant | 0x4 << 76 | 0b10 << 62
 }
 
-fn text_of(uuid: u128) -> String {
+fn format_uuid(uuid: u128) -> String {
     let mut text = format!("{uuid:032x}");
     for at in [20, 16, 12, 8] {
         text.insert(at, '-');
@@ -254,7 +280,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_minted_key_is_a_uuid_of_its_version() {
+    fn a_random_key_is_a_uuid_of_version_4() {
         for _ in 0..1_000 {
             let key = IdempotencyKey::random();
             let parts: Vec<_> = key.as_str().split('-').collect();
@@ -265,18 +291,18 @@ mod tests {
     }
 
     #[test]
-    fn no_two_keys_are_alike_and_each_bit_is_random() {
-        let keys: Vec<_> = (0..20_000).map(|_| uuid()).collect();
+    fn random_keys_differ_and_122_bits_are_random() {
+        let keys: Vec<_> = (0..20_000).map(|_| random_uuid()).collect();
         assert_eq!(keys.iter().collect::<HashSet<_>>().len(), keys.len());
         let fixed = (0..128).filter(|bit| {
             let ones = keys.iter().filter(|key| *key >> bit & 1 == 1).count();
             !(9_000..=11_000).contains(&ones)
         });
-        assert_eq!(fixed.collect::<Vec<_>>(), [62, 63, 76, 77, 78, 79], "six bits say the version");
+        assert_eq!(fixed.collect::<Vec<_>>(), [62, 63, 76, 77, 78, 79], "the bits of version and variant");
     }
 
     #[test]
-    fn a_key_is_written_as_its_header_wants_it() {
+    fn a_key_is_formatted_for_its_header_and_invalid_text_is_rejected() {
         for (key, format, expected) in [
             ("k1", KeyFormat::Raw, "k1"),
             ("k1", KeyFormat::Quoted, "\"k1\""),
@@ -290,7 +316,7 @@ mod tests {
             let error = IdempotencyKey::new(text).unwrap_err();
             assert_eq!(text.parse::<IdempotencyKey>().as_ref(), Err(&error), "{text:?}");
             assert_eq!(IdempotencyKey::try_from(text.to_owned()).as_ref(), Err(&error), "{text:?}");
-            assert!(error.to_string().starts_with("an idempotency key must be 1 to 255 visible"), "{error}");
+            assert!(error.to_string().starts_with("idempotency key must be 1 to 255 visible"), "{error}");
         }
         assert!(!format!("{:?}", IdempotencyKey::new("canary")).contains("canary"));
     }

@@ -13,10 +13,10 @@ use crate::schedule::Jitter;
 use crate::service::Backoff;
 use crate::settings::Settings;
 
-/// Makes [`Backoff`] services that follow a vendor's advice on retries.
+/// A layer that retries failed requests as a vendor's dialect advises.
 ///
-/// `new` gives the recommended behaviour; every setter replaces one part of it. Clones of a layer, and the services that
-/// it makes, share the [`Budgets`] of the upstreams.
+/// [`new`](Self::new) gives the recommended behaviour, and each setter replaces one part of it. Clones of a layer, and the services
+/// that it makes, share the [`Budgets`] of the upstreams.
 ///
 /// # Examples
 /// ```
@@ -25,6 +25,7 @@ use crate::settings::Settings;
 /// use redress_classify::dialects;
 ///
 /// let layer = BackoffLayer::new(dialects::ranex()).deadline(Duration::from_secs(30)).jitter(Jitter::Equal);
+/// assert_eq!(layer.configured_deadline(), Some(Duration::from_secs(30)));
 /// ```
 #[derive(Clone, Debug)]
 pub struct BackoffLayer {
@@ -32,24 +33,44 @@ pub struct BackoffLayer {
 }
 
 impl BackoffLayer {
-    /// Takes attempts, schedule, idempotent routes and the header for idempotency keys from the dialect.
+    /// Makes a layer with the attempts, the schedule, the idempotent routes and the header for idempotency keys of a dialect.
     ///
-    /// Where the dialect is silent: 3 attempts, full jitter, waits from 50 ms after transient failures and from 1 s
-    /// after throttling, doubling up to 20 s; hints are honoured up to 120 s; a budget of 500 for each upstream; no deadline. They are the
-    /// AWS SDKs' standard mode of 2026.
+    /// The defaults, for a dialect without advice, are those of the AWS SDKs' standard mode of 2026:
+    ///
+    /// | setting | default |
+    /// |---|---|
+    /// | [`max_attempts`](Self::max_attempts) | 3 |
+    /// | [`jitter`](Self::jitter) | [`Jitter::Full`] |
+    /// | [`transient_backoff`](Self::transient_backoff) | 50 ms, doubling up to 20 s |
+    /// | [`throttling_backoff`](Self::throttling_backoff) | 1 s, doubling up to 20 s |
+    /// | [`max_retry_after`](Self::max_retry_after) | 120 s |
+    /// | [`budget`](Self::budget) | 500 tokens for each upstream |
+    /// | [`deadline`](Self::deadline) | none |
     #[must_use]
     pub fn new(dialect: Dialect) -> Self {
         Self { settings: Settings::new(dialect) }
     }
 
-    /// Sets how often a request is sent at most, the first time included.
+    /// Sets the maximum number of attempts, including the first. The resend after a token refresh does not count.
+    ///
+    /// A request with [`NoRetry`](crate::NoRetry) among its extensions is attempted once.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::num::NonZeroU32;
+    /// use redress_backoff::BackoffLayer;
+    /// use redress_classify::dialects;
+    ///
+    /// let patient = BackoffLayer::new(dialects::ranex()).max_attempts(NonZeroU32::new(8).expect("not zero"));
+    /// let without_retries = BackoffLayer::new(dialects::ranex()).max_attempts(NonZeroU32::MIN);
+    /// ```
     #[must_use]
     pub const fn max_attempts(mut self, attempts: NonZeroU32) -> Self {
-        self.settings.attempts = attempts;
+        self.settings.max_attempts = attempts;
         self
     }
 
-    /// Sets how waits are spread.
+    /// Sets the jitter of waits.
     #[must_use]
     pub const fn jitter(mut self, jitter: Jitter) -> Self {
         self.settings.jitter = jitter;
@@ -57,69 +78,98 @@ impl BackoffLayer {
     }
 
     /// Sets the waits after transient failures, in place of the vendor's schedule too.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::{num::NonZeroU32, time::Duration};
+    /// use redress_backoff::BackoffLayer;
+    /// use redress_classify::{Schedule, dialects};
+    ///
+    /// // 200 ms, 400 ms, 800 ms and so on, up to 5 s; the jitter is applied to each of them.
+    /// let schedule = Schedule {
+    ///     base: Duration::from_millis(200),
+    ///     factor: NonZeroU32::new(2).expect("not zero"),
+    ///     cap: Duration::from_secs(5),
+    /// };
+    /// let layer = BackoffLayer::new(dialects::ranex()).transient_backoff(schedule);
+    /// ```
     #[must_use]
     pub const fn transient_backoff(mut self, schedule: Schedule) -> Self {
-        self.settings.transient = schedule;
-        self.settings.published = None;
+        self.settings.transient_backoff = schedule;
+        self.settings.published_backoff = None;
         self
     }
 
-    /// Sets the waits after throttling that names no wait, where the vendor publishes none.
+    /// Sets the waits after throttling, for a response without a hint and a vendor that publishes no wait.
     #[must_use]
     pub const fn throttling_backoff(mut self, schedule: Schedule) -> Self {
-        self.settings.throttled = schedule;
+        self.settings.throttling_backoff = schedule;
         self
     }
 
-    /// Sets the wait after throttling that names no wait, in place of the vendor's.
+    /// Sets the wait after throttling without a hint, in place of the vendor's. It is the same before each retry.
     #[must_use]
     pub const fn default_throttle_wait(mut self, wait: Duration) -> Self {
-        self.settings.throttle_wait = Some(wait);
+        self.settings.default_throttle_wait = Some(wait);
         self
     }
 
-    /// Sets the longest hint that is honoured; the call whose server asks for more fails at once.
+    /// Sets the longest hint that is obeyed, 120 s by default. A call whose server asks for a longer wait fails at once
+    /// ([`EndReason::HintTooLong`](redress_classify::EndReason::HintTooLong)).
     #[must_use]
     pub const fn max_retry_after(mut self, longest: Duration) -> Self {
         self.settings.max_retry_after = longest;
         self
     }
 
-    /// Sets how long a call may take in all, its waits included; an attempt in flight is cut then.
+    /// Sets the longest time of a call, from [`call`](tower_service::Service::call) on and with its waits. An attempt that is in
+    /// flight at the deadline is cancelled.
     ///
-    /// A request with a [`Deadline`](redress_classify::Deadline) among its extensions has its own in place of this one.
+    /// A [`Deadline`](redress_classify::Deadline) among the extensions of a request takes the place of this one.
     #[must_use]
     pub const fn deadline(mut self, deadline: Duration) -> Self {
         self.settings.deadline = Some(deadline);
         self
     }
 
-    /// Caps the deadline: of this one and the one that is set the earlier counts.
+    /// Caps the deadline: the earlier of this one and the one that is set applies.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use redress_backoff::BackoffLayer;
+    /// use redress_classify::dialects;
+    ///
+    /// let layer = BackoffLayer::new(dialects::ranex()).deadline(Duration::from_secs(30));
+    /// let capped = layer.cap_deadline(Duration::from_secs(10)).cap_deadline(Duration::from_secs(60));
+    /// assert_eq!(capped.configured_deadline(), Some(Duration::from_secs(10)));
+    /// ```
     #[must_use]
     pub fn cap_deadline(mut self, longest: Duration) -> Self {
         self.settings.deadline = Some(self.settings.deadline.map_or(longest, |own| own.min(longest)));
         self
     }
 
-    /// Returns how long a call may take in all; `None` when there is no limit.
+    /// Returns the deadline of calls; `None` if there is none.
     #[must_use]
     pub const fn configured_deadline(&self) -> Option<Duration> {
         self.settings.deadline
     }
 
-    /// Sets the budget, to share it with other layers: one for all calls, or one for each upstream.
+    /// Sets the budget, to share it with other layers: a [`Budget`](crate::Budget) for all calls, or [`Budgets`] for
+    /// each upstream.
     ///
-    /// The default is one of 500 tokens for each upstream ([`Budgets::per_authority`]), or for each key of a
-    /// [`partition`](Self::partition): an outage of one uses up no retries of another. Where an API gives each tenant or
-    /// account a host of its own, and they go down together, `.budget(Budget::new())` makes them share one.
+    /// The default is 500 tokens for each upstream ([`Budgets::per_authority`]), or for each key of a
+    /// [`partition`](Self::partition): so an outage of one upstream uses up no retries of another. If an API gives each tenant
+    /// a host of its own, and all hosts fail together, `.budget(Budget::new())` makes them share one.
     ///
     /// # Examples
     /// ```
     /// use redress_backoff::{BackoffLayer, Budget, Budgets};
     /// use redress_classify::dialects;
     ///
-    /// let one = BackoffLayer::new(dialects::ranex()).budget(Budget::with_capacity(100));
-    /// let many = BackoffLayer::new(dialects::ranex()).budget(Budgets::per_authority());
+    /// let shared = BackoffLayer::new(dialects::ranex()).budget(Budget::with_capacity(100));
+    /// let per_upstream = BackoffLayer::new(dialects::ranex()).budget(Budgets::per_authority());
     /// ```
     #[must_use]
     pub fn budget(mut self, budget: impl Into<Budgets>) -> Self {
@@ -127,12 +177,11 @@ impl BackoffLayer {
         self
     }
 
-    /// Tells callers apart by a key, such as a tenant, in place of the host and port of the request: each key has a budget
-    /// of its own.
+    /// Gives each key, such as a tenant, a budget of its own, in place of each host and port.
     ///
-    /// A request for which there is `None` goes by its host and port. The key is made when a call fails, or succeeds while a
-    /// budget is not full, and only a hash of it is kept. It makes no difference to a single [`Budget`](crate::Budget), nor to
-    /// [`Budgets::keyed`], which has keys of its own. A Pace layer below takes the same closure.
+    /// A request for which the closure returns `None` uses the budget of its host and port. The key is made when a call fails, or
+    /// succeeds while a budget is not full, and only its hash is kept. It has no effect on a single [`Budget`](crate::Budget),
+    /// nor on [`Budgets::keyed`], which has keys of its own. A Pace layer below takes the same closure.
     ///
     /// # Examples
     /// ```
@@ -147,22 +196,22 @@ impl BackoffLayer {
         mut self,
         key: impl Fn(&Method, &Uri, &HeaderMap) -> Option<String> + Send + Sync + 'static,
     ) -> Self {
-        self.settings.keys = Some(Arc::new(key));
+        self.settings.partition = Some(Arc::new(key));
         self
     }
 
-    /// Lets retries go on without a budget. In an outage of the upstream they then multiply its load.
+    /// Removes the budget. In an outage of the upstream, retries then multiply its load.
     #[must_use]
     pub fn without_budget(mut self) -> Self {
         self.settings.budget = None;
         self
     }
 
-    /// Gives every request of the header's methods an idempotency key, in place of what the dialect declares.
+    /// Gives each request of the header's methods an idempotency key, in place of the dialect's declaration.
     ///
-    /// The key is made once per call; its retries and its replay after a refresh carry the same. A request that has the
-    /// header already keeps it, and one with an [`IdempotencyKey`](crate::IdempotencyKey) among its extensions gets that
-    /// one. What carries a key counts as idempotent: set this for an API that does such a request once.
+    /// The key is made once per call, and all attempts carry the same. A request that has the header keeps it, and one with an
+    /// [`IdempotencyKey`](crate::IdempotencyKey) among its extensions gets that one. A request with a key counts as idempotent:
+    /// set this only for an API that processes requests with the same key once.
     ///
     /// # Examples
     /// ```
@@ -176,24 +225,24 @@ impl BackoffLayer {
     #[must_use]
     pub fn idempotency_key(mut self, header: IdempotencyHeader) -> Self {
         self.settings.key_header = Some(header);
-        self.settings.mints_keys = true;
+        self.settings.generates_keys = true;
         self
     }
 
-    /// Makes no idempotency keys, though the dialect declares a header for them.
+    /// Generates no idempotency keys, even if the dialect declares a header for them.
     ///
-    /// A request that brings its own key, in the header or as an extension, still has it and counts as idempotent.
+    /// A request with a key of its own, in the header or as an extension, keeps it and counts as idempotent.
     #[must_use]
     pub const fn without_idempotency_key(mut self) -> Self {
-        self.settings.mints_keys = false;
+        self.settings.generates_keys = false;
         self
     }
 
-    /// Takes a 503 with `Retry-After` for a failure after which the request may have been processed.
+    /// Treats a request that got a 503 with `Retry-After` as maybe processed.
     ///
-    /// By default it is taken for a refusal (RFC 9110 section 15.6.4), after which any request is sent again, a POST without
-    /// an idempotency key too. Set this where a gateway answers for a service behind it: it may give up on a request that
-    /// the service has done. The hint is obeyed all the same.
+    /// By default it counts as not processed (RFC 9110 section 15.6.4), so any request is retried, even a POST without an
+    /// idempotency key. Set this for a gateway in front of a service: it may give up on a request that the service processes. The
+    /// hint is obeyed in both cases.
     ///
     /// # Examples
     /// ```
@@ -215,7 +264,7 @@ impl BackoffLayer {
         self
     }
 
-    /// Sets the source of random numbers, uniform over all of `u32`, for tests and simulations.
+    /// Sets the source of random numbers, for tests and simulations. They must be uniformly distributed over all of `u32`.
     #[must_use]
     pub fn random(mut self, random: impl Fn() -> u32 + Send + Sync + 'static) -> Self {
         self.settings.set_random(random);

@@ -1,38 +1,38 @@
-//! Sends a request again when, and only when, that is safe and useful: a tower layer.
+//! A tower layer that retries failed requests when that is safe and useful.
 //!
-//! [`Backoff`] sits at the top of the stack. On the way down it keeps a copy of the request. On the way up it reads the
-//! verdict that the Classify layer left on the response: it waits, at least as long as the server asked, and sends the
-//! copy; or it returns what it has, with the reason in the [`Record`](redress_classify::Record). What the Refresh layer
-//! hands up as refreshed it sends once more, free of charge, unless the request may have been processed and is not safe to
-//! repeat.
+//! [`Backoff`] belongs on top of the stack. It keeps a copy of each request. After a failure it reads the verdict that the
+//! Classify layer has left on the response, waits at least as long as the server asked, and sends the copy; or it returns the
+//! result with the reason in its [`Record`](redress_classify::Record). If the Refresh layer has renewed the credentials of a
+//! rejected request, the copy is resent once, free of charge, unless the request may have been processed and is not idempotent.
 //!
-//! The rules, in the order in which they are asked:
-//! 1. The verdict's recovery is `retry`. A server's own word comes first: a pushback, a `should-retry` flag, a code, and
-//!    then the status.
-//! 2. There is a copy of the request that sends all of its bytes.
-//! 3. The request is idempotent, or nothing of it was processed: never sent, a status of the table below that says so, or a
-//!    documented word of the vendor.
-//! 4. There are attempts left.
-//! 5. The server's hint is not longer than is honoured, and the wait ends before the deadline.
+//! A request is retried if all of these hold, in this order:
+//! 1. The verdict's recovery is `retry`, or a [`retry_if`](BackoffLayer::retry_if) hook says so. A server's explicit statement has
+//!    precedence: a pushback, a `should-retry` flag, a code, and then the status.
+//! 2. There is a copy of the request that sends the whole body.
+//! 3. The request is idempotent, or there is proof that it was not processed.
+//! 4. The number of attempts is below [`max_attempts`](BackoffLayer::max_attempts).
+//! 5. The server's hint is not longer than [`max_retry_after`](BackoffLayer::max_retry_after), and the wait ends before the
+//!    deadline.
 //! 6. The [`Budget`] has tokens.
 //!
-//! # What the status alone means
+//! # Statuses
 //! Idempotent are GET, HEAD, PUT, DELETE, OPTIONS and TRACE (RFC 9110 section 9.2.2), the routes that the dialect declares,
-//! what carries an idempotency key, and what the caller says is ([`Idempotent`]).
+//! requests with an idempotency key, and requests that the caller marks as such ([`Idempotent`]). If nothing but the status is
+//! known:
 //!
-//! | status | idempotent | any other | any other, with `Retry-After` |
+//! | status | idempotent | other | other, with `Retry-After` |
 //! |---|---|---|---|
-//! | 421, 425, 429 | again | again | again |
-//! | 503 | again | - | again, unless [`uncertain_503`](BackoffLayer::uncertain_503) is set |
-//! | 413 | with a hint | - | again |
-//! | 408, 420, the other 5xx, 600 to 999 | again | - | - |
-//! | 423 | with a hint | - | - |
-//! | 409 | with a key | - | - |
-//! | anything else | - | - | - |
+//! | 421, 425, 429 | retried | retried | retried |
+//! | 503 | retried | - | retried, unless [`uncertain_503`](BackoffLayer::uncertain_503) is set |
+//! | 413 | retried with a hint | - | retried |
+//! | 408, 420, other 5xx, 600 to 999 | retried | - | - |
+//! | 423 | retried with a hint | - | - |
+//! | 409 | retried with a key | - | - |
+//! | any other | - | - | - |
 //!
-//! A connection that was not made is tried again for any request, and one that broke or timed out for an idempotent one.
+//! If no connection was made, any request is retried; if the connection broke or timed out, an idempotent one.
 //!
-//! # What proves that nothing was processed
+//! # Proof that a request was not processed
 //! | evidence | source |
 //! |---|---|
 //! | no byte of the request was sent; HTTP/2 `REFUSED_STREAM`, or `GOAWAY` above the last stream | RFC 9113 section 8.7 |
@@ -41,31 +41,37 @@
 //! | 503 with `Retry-After` | RFC 9110 section 15.6.4 |
 //! | 421, over another connection | RFC 9110 section 15.5.20 |
 //! | 413 with `Retry-After` | RFC 9110 section 15.5.14 |
-//! | a code, rule or status whose dialect says `not_processed` | the vendor |
-//! | a rejected credential, of which the Refresh layer says that it was renewed: one resend | RFC 9110 section 15.5.2 |
+//! | a code, rule or status that the dialect declares `not_processed` | the vendor |
+//! | rejected credentials that the Refresh layer has renewed: one resend | RFC 9110 section 15.5.2 |
 //!
-//! Nothing else does: neither the class `rate_limited` at another status, nor the end of a rate-limit window, nor a hint in the
-//! body, nor a flag such as `x-should-retry: true`. `docs/retries.md` says more of each row.
+//! Nothing else is proof: neither the class `rate_limited` at another status, nor the end of a rate-limit window, nor a hint in
+//! the body, nor a flag such as `x-should-retry: true`. `docs/retries.md` explains each row.
 //!
 //! # Idempotency keys
-//! Where the dialect says in which header its API takes a key, or [`BackoffLayer::idempotency_key`] does, each call of that
-//! API's methods is given one, a random UUID; its retries and its replay after a refresh carry the same. So a POST may be
-//! sent again after a broken connection, and the server does it once. A 409 to it means that the first one is still under
-//! way, and is waited out; a 422, the same key for something else, is final (draft-ietf-httpapi-idempotency-key-header).
-//! [`RequestExt::idempotency_key`] sets a key of the caller's own. Making a key costs a few small
-//! allocations, also when the first attempt succeeds.
+//! If the dialect declares a header for idempotency keys, or [`BackoffLayer::idempotency_key`] does, each request of that
+//! header's methods gets one, a random UUID that all attempts of the call carry. So a POST can be sent again after a broken
+//! connection, and the server processes it once. A 409 to it means that the first request is still being processed, and is
+//! retried; a 422 means that the key was used for another request, and is final (draft-ietf-httpapi-idempotency-key-header).
+//! [`RequestExt::idempotency_key`] sets a key of the caller's own. Making a key costs a few small allocations, also if the first
+//! attempt succeeds.
 //!
 //! # Waits
-//! Transient failures and throttling have scales of their own, and so have their costs. [`Jitter`] spreads a wait of the
-//! layer's own within it; to a wait that a server or vendor asks for it only adds. Failures of other callers count, too: after
-//! a run of transient failures without a success of anybody, which the [`Budget`] counts, a call waits as if it had made all
-//! of them itself: in the upper half of what the schedule then says, up to its cap, and within what the deadline leaves.
-//! So the few retries that the budget has for an outage come when it may be over, in place of being spent in its first
-//! second. The wait leaves half of the time before the deadline to the attempt, and [`Jitter::None`] turns it off.
+//! Transient failures and throttling have separate schedules and costs. [`Jitter`] spreads a wait of the layer's own; a wait
+//! that a server or vendor asks for is only prolonged by it.
 //!
-//! # Layers in layers
-//! A result that carries a record was retried below, and is returned as it is: three layers of three attempts send three
-//! requests, not 27, and charge one budget.
+//! The failures of other calls count, too. The [`Budget`] counts the transient failures since the last success of any call. During
+//! such a run a call waits as if it had seen all of those failures itself: in the upper half of the schedule's wait, up to its
+//! cap. So the few retries that the budget allows in an outage are spread over the outage and not spent in its first second. Half
+//! of the time before the deadline is left to the attempt. [`Jitter::None`] turns this off.
+//!
+//! # Nested layers
+//! A result that has a record was retried below, and is returned as it is: three layers of three attempts send three requests,
+//! not 27, and charge one budget.
+//!
+//! # Hooks
+//! [`retry_if`](BackoffLayer::retry_if) decides which failures are worth a retry, [`on_attempt`](BackoffLayer::on_attempt) and
+//! [`on_wait`](BackoffLayer::on_wait) observe, [`NoRetry`] and [`Idempotent`] are extensions of a single request, as is the
+//! [`Deadline`](redress_classify::Deadline).
 //!
 //! # Examples
 //! ```
@@ -91,6 +97,7 @@ mod budget;
 mod call;
 mod decision;
 mod future;
+mod hooks;
 mod idempotency;
 mod idempotency_key;
 mod layer;
@@ -105,7 +112,7 @@ mod would_retry;
 pub use budget::{Budget, Budgets, Reservation};
 pub use decision::has_retry_after;
 pub use future::ResponseFuture;
-pub use idempotency::Idempotent;
+pub use idempotency::{Idempotent, NoRetry};
 pub use idempotency_key::{IdempotencyKey, InvalidIdempotencyKey, RequestExt};
 pub use layer::BackoffLayer;
 pub use schedule::Jitter;

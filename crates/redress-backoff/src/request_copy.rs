@@ -1,11 +1,11 @@
-//! The copy of a request that stays here while the request goes down.
+//! The copy of a request that is kept to send it again.
 
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
 use redress_classify::CloneBody;
 
-/// A copy of a request, of which a request is made only when it is sent again.
+/// A copy of a request, which becomes a request when it is sent again.
 ///
-/// Nearly all copies are dropped unused. So the headers are a list, which is one allocation, and no table of hashes.
+/// Nearly all copies are dropped unused. So the headers are a list, which takes one allocation, and not a hash map.
 pub(crate) struct RequestCopy<B> {
     pub(crate) method: Method,
     pub(crate) uri: Uri,
@@ -16,20 +16,20 @@ pub(crate) struct RequestCopy<B> {
 }
 
 impl<B: CloneBody> RequestCopy<B> {
-    /// Copies a request; `None` when its body cannot be copied.
+    /// Copies a request; returns `None` if its body cannot be copied.
     #[inline]
-    pub(crate) fn of(request: &Request<B>) -> Option<Self> {
+    pub(crate) fn from_request(request: &Request<B>) -> Option<Self> {
         Some(Self {
             body: request.body().try_clone()?,
             method: request.method().clone(),
             uri: request.uri().clone(),
             version: request.version(),
-            headers: listed(request.headers()),
+            headers: header_list(request.headers()),
             extensions: request.extensions().clone(),
         })
     }
 
-    /// Returns a second copy; `None` when the body cannot be copied again.
+    /// Returns a second copy; `None` if the body cannot be copied again.
     pub(crate) fn try_clone(&self) -> Option<Self> {
         Some(Self {
             body: self.body.try_clone()?,
@@ -43,30 +43,30 @@ impl<B: CloneBody> RequestCopy<B> {
 }
 
 impl<B> RequestCopy<B> {
-    /// Returns the values of a header in their order.
+    /// Returns the values of a header in order.
     pub(crate) fn values(&self, name: &HeaderName) -> impl Iterator<Item = &HeaderValue> {
         self.headers.iter().filter(move |(given, _)| given == name).map(|(_, value)| value)
     }
 
-    /// Returns the headers as the table that they were.
+    /// Returns the headers as a map.
     pub(crate) fn header_map(&self) -> HeaderMap {
-        mapped(self.headers.clone())
+        header_map(self.headers.clone())
     }
 
-    /// Makes the request of which this is the copy.
+    /// Converts the copy into a request that is equal to the original.
     pub(crate) fn into_request(self) -> Request<B> {
         let mut request = Request::new(self.body);
         *request.method_mut() = self.method;
         *request.uri_mut() = self.uri;
         *request.version_mut() = self.version;
-        *request.headers_mut() = mapped(self.headers);
+        *request.headers_mut() = header_map(self.headers);
         *request.extensions_mut() = self.extensions;
         request
     }
 }
 
-/// Lists headers; the values of a name follow each other in their order.
-fn listed(headers: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
+/// Returns headers as a list. The values of a name follow each other in order.
+fn header_list(headers: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
     let mut list = Vec::with_capacity(headers.len());
     for (name, value) in headers {
         list.push((name.clone(), value.clone()));
@@ -74,8 +74,8 @@ fn listed(headers: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
     list
 }
 
-fn mapped(list: Vec<(HeaderName, HeaderValue)>) -> HeaderMap {
-    // A map may have more values than it can have room for names: then it grows as it must.
+fn header_map(list: Vec<(HeaderName, HeaderValue)>) -> HeaderMap {
+    // There may be more values than a map can reserve room for names: then it grows as needed.
     let mut headers = HeaderMap::try_with_capacity(list.len()).unwrap_or_default();
     for (name, value) in list {
         headers.append(name, value);
@@ -94,17 +94,17 @@ mod tests {
     #[derive(Clone, Debug, PartialEq)]
     struct Tag(u8);
 
-    /// A body that can be copied so many times.
-    struct Scarce(u8);
+    /// A body that can be copied this number of times.
+    struct Limited(u8);
 
-    impl CloneBody for Scarce {
+    impl CloneBody for Limited {
         fn try_clone(&self) -> Option<Self> {
             (self.0 > 0).then(|| Self(self.0 - 1))
         }
     }
 
     fn rebuilt<B: CloneBody>(request: &Request<B>) -> Request<B> {
-        RequestCopy::of(request).expect("it can be copied").into_request()
+        RequestCopy::from_request(request).expect("it can be copied").into_request()
     }
 
     #[test]
@@ -113,7 +113,7 @@ mod tests {
         for (name, value) in [(COOKIE, "b"), (ACCEPT, "x"), (COOKIE, "a"), (COOKIE, "b"), (ACCEPT, "w")] {
             request.headers_mut().append(name, HeaderValue::from_static(value));
         }
-        let copy = RequestCopy::of(&request).unwrap();
+        let copy = RequestCopy::from_request(&request).unwrap();
         assert!(copy.values(&COOKIE).eq(["b", "a", "b"]));
         assert_eq!(copy.values(&AUTHORIZATION).count(), 0);
         let rebuilt = copy.into_request();
@@ -128,7 +128,7 @@ mod tests {
         let mut secret = HeaderValue::from_static("Bearer canary");
         secret.set_sensitive(true);
         request.headers_mut().insert(AUTHORIZATION, secret);
-        let rebuilt = RequestCopy::of(&request).and_then(|copy| copy.try_clone()).unwrap().into_request();
+        let rebuilt = RequestCopy::from_request(&request).and_then(|copy| copy.try_clone()).unwrap().into_request();
         assert!(rebuilt.headers()[AUTHORIZATION].is_sensitive());
         assert!(!rebuilt.headers()[ACCEPT].is_sensitive());
     }
@@ -146,10 +146,10 @@ mod tests {
 
     #[test]
     fn a_request_is_copied_as_often_as_its_body_can_be() {
-        assert!(RequestCopy::of(&Request::new(Scarce(0))).is_none());
-        let once = RequestCopy::of(&Request::new(Scarce(1))).expect("it can be copied once");
+        assert!(RequestCopy::from_request(&Request::new(Limited(0))).is_none());
+        let once = RequestCopy::from_request(&Request::new(Limited(1))).expect("it can be copied once");
         assert!(once.try_clone().is_none());
-        let twice = RequestCopy::of(&Request::new(Scarce(2))).expect("it can be copied twice");
+        let twice = RequestCopy::from_request(&Request::new(Limited(2))).expect("it can be copied twice");
         assert!(twice.try_clone().is_some());
     }
 
@@ -180,7 +180,7 @@ mod tests {
                 value.set_sensitive(is_sensitive);
                 request.headers_mut().append(HeaderName::try_from(name).unwrap(), value);
             }
-            let copy = RequestCopy::of(&request).unwrap();
+            let copy = RequestCopy::from_request(&request).unwrap();
             for copied in [copy.try_clone().unwrap(), copy] {
                 let rebuilt = copied.into_request();
                 prop_assert_eq!(rebuilt.method(), request.method());

@@ -1,36 +1,48 @@
-//! How long to wait before the next attempt: pure arithmetic that saturates.
+//! The lengths of waits, with their jitter: pure arithmetic that saturates.
 
 use std::time::Duration;
 
 use redress_classify::{Schedule, saturating};
 
-/// How waits are spread, so that callers that failed together do not come back together.
+/// The jitter of waits: it spreads retries, so that callers that failed at the same time do not return at the same time.
+///
+/// The names are those of the AWS article *Exponential Backoff and Jitter* (2015). A wait that a server or vendor asks for is
+/// never shortened: with any jitter but [`None`](Self::None) it is prolonged by up to half.
+///
+/// # Examples
+/// ```
+/// use redress_backoff::{BackoffLayer, Jitter};
+/// use redress_classify::dialects;
+///
+/// assert_eq!(Jitter::default(), Jitter::Full);
+/// let layer = BackoffLayer::new(dialects::generic()).jitter(Jitter::Equal);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Jitter {
-    /// Anything from nothing to the whole wait. It spreads best, and so is the default.
+    /// From zero to the whole wait. It spreads best, so it is the default.
     #[default]
     Full,
-    /// Half of the wait, and anything up to the other half.
+    /// From half of the wait to the whole wait.
     Equal,
-    /// Anything from the shortest wait to three times the last one.
+    /// From the shortest wait to three times the last one.
     Decorrelated,
-    /// The wait itself. Callers that failed together come back together.
+    /// The wait itself, for tests and for a single caller: callers that failed at the same time return at the same time.
     None,
 }
 
-/// A wait that is not yet drawn: at least `floor`, and up to `spread` more.
+/// The range of a wait before it is drawn: from `floor` to `floor + spread`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Delay {
     pub(crate) floor: Duration,
     pub(crate) spread: Duration,
 }
 
-/// The longest addition to a server's hint.
+/// The longest jitter that is added to a server's hint.
 const MAX_HINT_SPREAD: Duration = Duration::from_secs(30);
 
 impl Delay {
-    /// Spreads the nth wait (from 1) of a layer's own schedule.
+    /// Returns the range of the nth wait (from 1) of the layer's own schedule.
     pub(crate) fn own(schedule: Schedule, nth: u32, jitter: Jitter, last: Option<Duration>) -> Self {
         let ceiling = nth_wait(schedule, nth);
         let half = ceiling / 2;
@@ -46,19 +58,19 @@ impl Delay {
         }
     }
 
-    /// Spreads a wait that the vendor publishes: never shorter, at most half longer.
+    /// Returns the range of a wait that the vendor publishes: never shorter, at most half longer.
     pub(crate) fn published(wait: Duration, jitter: Jitter) -> Self {
         let spread = if jitter == Jitter::None { Duration::ZERO } else { wait / 2 };
         Self { floor: wait, spread }
     }
 
-    /// Spreads a server's hint: never shorter, at most half longer, at most 30 s longer.
+    /// Returns the range of a server's hint: never shorter, at most half longer, at most 30 s longer.
     pub(crate) fn hinted(wait: Duration, jitter: Jitter) -> Self {
         let Self { floor, spread } = Self::published(wait, jitter);
         Self { floor, spread: spread.min(MAX_HINT_SPREAD) }
     }
 
-    /// Puts the wait into the upper half of `longest`, unless it can be as long already.
+    /// Raises the range to the upper half of `longest`, unless it reaches `longest` already.
     pub(crate) fn up_to(self, longest: Duration) -> Self {
         if longest <= self.floor.saturating_add(self.spread) {
             return self;
@@ -67,12 +79,12 @@ impl Delay {
         Self { floor, spread: longest - floor }
     }
 
-    /// Narrows the spread so that the wait is not longer than `latest`, which is not below the floor.
+    /// Lowers the end of the range to `latest`, which is not below the floor.
     pub(crate) fn until(self, latest: Duration) -> Self {
         Self { floor: self.floor, spread: self.spread.min(latest.saturating_sub(self.floor)) }
     }
 
-    /// Draws the wait; `random` is uniform over all its values.
+    /// Draws the wait. `random` is uniformly distributed over all values.
     pub(crate) fn draw(self, random: u32) -> Duration {
         self.floor.saturating_add(saturating::fraction(self.spread, random))
     }
@@ -93,12 +105,12 @@ mod tests {
     use super::*;
 
     fn schedule(base: u64, factor: u32, cap: u64) -> Schedule {
-        let factor = NonZeroU32::new(factor).expect("factors are not zero");
+        let factor = NonZeroU32::new(factor).expect("the factor is not zero");
         Schedule { base: Duration::from_millis(base), factor, cap: Duration::from_millis(cap) }
     }
 
     #[test]
-    fn waits_grow_up_to_their_cap() {
+    fn waits_grow_up_to_the_cap() {
         for (schedule, expected) in [
             (schedule(50, 2, 20_000), [50, 100, 200, 400, 800]),
             (schedule(50, 2, 200), [50, 100, 200, 200, 200]),
@@ -112,20 +124,20 @@ mod tests {
         }
     }
 
-    /// gRPC's policy on the same seams: the nth wait of a schedule, a fifth less to a fifth more (gRFC A6).
+    /// gRPC's policy in the same types: the nth wait of a schedule, 20 % less to 20 % more (gRFC A6).
     fn grpc(schedule: Schedule, nth: u32) -> Delay {
         let ceiling = nth_wait(schedule, nth);
         Delay { floor: ceiling / 5 * 4, spread: ceiling / 5 * 2 }
     }
 
-    /// Envoy's: anything below `(2^n - 1)` times the base, and below ten times the base.
+    /// Envoy's policy: from zero to `(2^n - 1)` times the base, at most ten times the base.
     fn envoy(base: Duration, nth: u32) -> Delay {
         let steps = 2_u32.saturating_pow(nth).saturating_sub(1);
         Delay { floor: Duration::ZERO, spread: base.saturating_mul(steps).min(base * 10) }
     }
 
     #[test]
-    fn the_backoff_of_grpc_holds() {
+    fn delays_can_express_the_backoff_of_grpc() {
         for (nth, least, most) in
             [(1, 80, 120), (2, 160, 240), (3, 320, 480), (4, 640, 960), (5, 800, 1_200), (u32::MAX, 800, 1_200)]
         {
@@ -137,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn the_backoff_of_envoy_holds() {
+    fn delays_can_express_the_backoff_of_envoy() {
         for (nth, most) in [(1, 25), (2, 75), (3, 175), (4, 250), (5, 250), (u32::MAX, 250)] {
             let delay = envoy(Duration::from_millis(25), nth);
             let draws = [delay.draw(0), delay.draw(1 << 31), delay.draw(u32::MAX)].map(|draw| draw.as_micros());
@@ -146,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn the_backoff_of_stripes_client_is_the_jitter_of_halves() {
+    fn equal_jitter_is_the_backoff_of_the_stripe_client() {
         for (nth, most) in [(1, 500), (2, 1_000), (3, 2_000), (4, 4_000), (5, 5_000), (9, 5_000)] {
             let delay = Delay::own(schedule(500, 2, 5_000), nth, Jitter::Equal, None);
             let draws = [delay.draw(0), delay.draw(1 << 31)].map(|draw| draw.as_millis());
@@ -155,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_for_is_spread_only_where_jitter_is_wanted() {
+    fn requested_waits_are_prolonged_unless_jitter_is_off() {
         let wait = Duration::from_secs(10);
         for (jitter, spread) in [(Jitter::Full, wait / 2), (Jitter::Equal, wait / 2), (Jitter::None, Duration::ZERO)] {
             assert_eq!(Delay::published(wait, jitter), Delay { floor: wait, spread });
@@ -164,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn absurd_settings_saturate() {
+    fn extreme_settings_saturate() {
         for schedule in [schedule(u64::MAX, u32::MAX, u64::MAX), schedule(1, u32::MAX, u64::MAX), schedule(5, 2, 0)] {
             for jitter in [Jitter::Full, Jitter::Equal, Jitter::Decorrelated, Jitter::None] {
                 for nth in [0, 1, 2, 31, 32, 33, 64, u32::MAX] {
@@ -177,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn jitter_on_whole_seconds_does_not_vanish() {
+    fn jitter_is_not_rounded_to_whole_seconds() {
         let delay = Delay::own(schedule(1_000, 2, 20_000), 1, Jitter::Full, None);
         let draws: std::collections::BTreeSet<_> =
             (0..1_000_u32).map(|n| delay.draw(n.wrapping_mul(4_294_967))).collect();
@@ -186,7 +198,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_draw_lies_between_its_bounds(base in 0_u64..5_000, cap in 0_u64..60_000, nth in 1_u32..40, random: u32, last in 0_u64..60_000) {
+        fn each_draw_is_within_its_range(base in 0_u64..5_000, cap in 0_u64..60_000, nth in 1_u32..40, random: u32, last in 0_u64..60_000) {
             let schedule = schedule(base, 2, cap);
             let wait = nth_wait(schedule, nth);
             let last = Some(Duration::from_millis(last));

@@ -1,4 +1,4 @@
-//! The service: a copy of the request stays here while the request goes down.
+//! The service: it keeps a copy of each request and sends it again after a failure.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -10,38 +10,41 @@ use tower_service::Service;
 use crate::future::ResponseFuture;
 use crate::settings::Settings;
 
-/// Sends a request again when its verdict says so, when that is safe, and when there is time and budget for it.
+/// A service that retries a failed request if its verdict says so, if that is safe, and if time and budget allow it.
+///
+/// It belongs on top of the stack, above the layers that pace, authenticate and classify each attempt: a retry passes all of them
+/// again.
 ///
 /// # The request
-/// is copied once before it goes down, and once more for each time it is sent again; a body that cannot be copied goes
-/// down once. Where its API takes one it is given an idempotency key. What is sent again has the [`Deadline`] among its
-/// extensions, if there is one, and after a refresh the mark [`Refreshed`].
+/// is copied once before it is sent, and once more for each time it is sent again; a request whose body cannot be copied is sent
+/// once. It gets an idempotency key if its API takes one. Each further attempt carries the [`Deadline`] of the call among its
+/// extensions, if there is one, and after a refresh the marker [`Refreshed`].
 ///
 /// [`Deadline`]: redress_classify::Deadline
 /// [`Refreshed`]: redress_classify::Refreshed
 ///
 /// # The response
-/// comes up as it is. The last one is returned whatever it is, with a [`Record`](redress_classify::Record) if there was
-/// more than one attempt. What is left of a failed one is read, up to 16 KiB and for at most 100 ms, and dropped before
-/// the rest of the wait, which is no longer for it. A result that already has a record was retried below, and is returned
-/// as it is.
+/// is returned unchanged. The last one is returned whatever its status is, with a [`Record`](redress_classify::Record) if there
+/// was more than one attempt. The rest of a failed one is read, up to 16 KiB and for at most 100 ms, so that its connection can
+/// be reused, and dropped before the rest of the wait. A result that has a record was retried below, and is returned as it is.
 ///
-/// # How it differs from tower's `Retry`
-/// The decision is made before the wait: a wait that a server's hint or a deadline makes useless is not begun.
+/// # Differences from tower's `Retry`
+/// The decision is made before the wait: a wait that ends past the deadline, or for which the budget has no tokens, is not
+/// begun. The policy is not a trait; hooks of the layer, such as [`retry_if`](crate::BackoffLayer::retry_if), adjust it.
 ///
 /// # Errors
-/// The last attempt's error, or [`Error::is_deadline`] when the deadline passes in flight; both have the record. What is
-/// in flight counts as maybe processed, unless it is a retry that a layer below still [holds](redress_classify::Held). A
-/// service that fails to become ready between two attempts ends the call with its error; one that is not ready yet is
-/// waited for, until the deadline.
+/// The error of the last attempt, or [`Error::is_deadline`] if the deadline passes during an attempt; both have the record. An
+/// attempt in flight counts as maybe processed, unless it is a retry that a layer below still
+/// [queues](redress_classify::SendState). A service that fails to become ready between two attempts ends the call with its error;
+/// one that is not ready yet is waited for, until the deadline.
 ///
 /// # Panics
-/// Where there is something to wait for and no tokio runtime with a timer, or one that is shutting down, in tokio's own
-/// words. A result that is there at once needs no runtime.
+/// If it must wait outside of a tokio runtime with a timer, or in one that is shutting down; the message is tokio's. A result
+/// that is there at once needs no runtime.
 ///
 /// # Cancel safety
-/// Dropping the future drops the attempt in flight and sends nothing more. Budget that was reserved for a retry is
-/// given back when it was not yet sent, be it that it waits here, or that a layer below still holds it.
+/// Dropping the future cancels the attempt in flight and sends nothing more. The tokens that were reserved for a retry are given
+/// back unless it was sent: if the call still waits, or if a layer below still queues the request.
 #[derive(Clone, Debug)]
 pub struct Backoff<S> {
     inner: S,
@@ -70,7 +73,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        // Only this very service was readied; its clone was not, and is left for the next call.
+        // The service that was polled ready is used; its clone may not be ready, and is left for the next call.
         let clone = self.inner.clone();
         let ready = std::mem::replace(&mut self.inner, clone);
         ResponseFuture::new(ready, request, Arc::clone(&self.settings))

@@ -1,4 +1,4 @@
-//! What a [`BackoffLayer`](crate::BackoffLayer) was told.
+//! The settings of a [`BackoffLayer`](crate::BackoffLayer).
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -8,31 +8,35 @@ use std::time::Duration;
 use http::Uri;
 use redress_classify::{Clock, Dialect, IdempotencyHeader, Schedule};
 
-use crate::budget::{About, Budgets, Keys};
+use crate::budget::{Budgets, KeyParts, PartitionFn};
+use crate::hooks::Hooks;
 use crate::schedule::Jitter;
 use crate::telemetry::Successes;
 
 #[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) dialect: Dialect,
-    pub(crate) attempts: NonZeroU32,
+    pub(crate) max_attempts: NonZeroU32,
     pub(crate) jitter: Jitter,
-    pub(crate) transient: Schedule,
-    pub(crate) throttled: Schedule,
-    pub(crate) published: Option<Schedule>,
-    pub(crate) throttle_wait: Option<Duration>,
+    pub(crate) transient_backoff: Schedule,
+    pub(crate) throttling_backoff: Schedule,
+    /// The schedule that the vendor publishes for transient failures.
+    pub(crate) published_backoff: Option<Schedule>,
+    /// The vendor's wait after throttling without a hint.
+    pub(crate) default_throttle_wait: Option<Duration>,
     pub(crate) max_retry_after: Duration,
     pub(crate) deadline: Option<Duration>,
     pub(crate) budget: Option<Budgets>,
-    /// What tells callers apart in place of the upstream.
-    pub(crate) keys: Option<Keys>,
-    /// Where the key of a request goes.
+    /// Makes the key of a budget, in place of the upstream.
+    pub(crate) partition: Option<PartitionFn>,
+    /// The header for idempotency keys.
     pub(crate) key_header: Option<IdempotencyHeader>,
-    /// Whether requests without a key are given one.
-    pub(crate) mints_keys: bool,
-    /// Whether a 503 with `Retry-After` proves that nothing was processed.
+    /// Whether requests without an idempotency key are given one.
+    pub(crate) generates_keys: bool,
+    /// Whether a 503 with `Retry-After` proves that the request was not processed.
     pub(crate) trusts_503: bool,
     pub(crate) clock: Clock,
+    pub(crate) hooks: Hooks,
     pub(crate) successes: Successes,
     random: Arc<dyn Fn() -> u32 + Send + Sync>,
 }
@@ -41,40 +45,41 @@ impl Settings {
     /// Takes the vendor's advice, and the AWS SDKs' standard mode of 2026 where the vendor gives none.
     pub(crate) fn new(dialect: Dialect) -> Self {
         let advice = dialect.retry().clone();
-        let scale = |base_ms| Schedule {
+        let doubling_from = |base_ms| Schedule {
             base: Duration::from_millis(base_ms),
             factor: NonZeroU32::MIN.saturating_add(1),
             cap: Duration::from_secs(20),
         };
         Self {
-            attempts: advice.attempts.unwrap_or(NonZeroU32::MIN.saturating_add(2)),
+            max_attempts: advice.attempts.unwrap_or(NonZeroU32::MIN.saturating_add(2)),
             jitter: Jitter::default(),
-            transient: scale(50),
-            throttled: scale(1_000),
-            published: advice.schedule,
-            throttle_wait: advice.throttle_wait,
+            transient_backoff: doubling_from(50),
+            throttling_backoff: doubling_from(1_000),
+            published_backoff: advice.schedule,
+            default_throttle_wait: advice.throttle_wait,
             max_retry_after: Duration::from_secs(120),
             deadline: None,
             budget: Some(Budgets::per_authority()),
-            keys: None,
+            partition: None,
             key_header: dialect.idempotency().cloned(),
-            mints_keys: true,
+            generates_keys: true,
             trusts_503: true,
             clock: Clock::system(),
+            hooks: Hooks::default(),
             successes: Successes::new(&dialect),
             random: Arc::new(|| fastrand::u32(..)),
             dialect,
         }
     }
 
-    /// Returns what stands for the budget of a request; `None` where there is no budget.
-    pub(crate) fn partition(&self, about: &About<'_>) -> Option<u64> {
-        Some(self.budget.as_ref()?.key(about, self.keys.as_ref()))
+    /// Returns the key of the budget of a request; `None` without a budget.
+    pub(crate) fn partition(&self, parts: &KeyParts<'_>) -> Option<u64> {
+        Some(self.budget.as_ref()?.key(parts, self.partition.as_ref()))
     }
 
-    /// Whether that depends on the request's headers.
+    /// Returns `true` if that key depends on the headers of the request.
     pub(crate) fn key_reads_headers(&self, uri: &Uri) -> bool {
-        self.budget.as_ref().is_some_and(|budgets| budgets.reads_headers(uri, self.keys.as_ref()))
+        self.budget.as_ref().is_some_and(|budgets| budgets.reads_headers(uri, self.partition.as_ref()))
     }
 
     pub(crate) fn set_random(&mut self, random: impl Fn() -> u32 + Send + Sync + 'static) {
@@ -90,12 +95,12 @@ impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Settings")
             .field("dialect", &self.dialect)
-            .field("attempts", &self.attempts)
+            .field("max_attempts", &self.max_attempts)
             .field("jitter", &self.jitter)
             .field("deadline", &self.deadline)
             .field("budget", &self.budget)
             .field("key_header", &self.key_header)
-            .field("mints_keys", &self.mints_keys)
+            .field("generates_keys", &self.generates_keys)
             .finish_non_exhaustive()
     }
 }

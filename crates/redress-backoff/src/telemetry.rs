@@ -1,4 +1,4 @@
-//! What the layer tells: one event for each decision, and with the feature `metrics` a count of it.
+//! The events of the layer, one for each decision, and with the feature `metrics` its metrics. `docs/observability.md` lists both.
 
 use std::time::Duration;
 
@@ -9,7 +9,8 @@ const ATTEMPTS: &str = "redress_attempts_total";
 #[cfg(feature = "metrics")]
 const CALLS: &str = "redress_calls_total";
 
-/// Counts successes, of which no event tells. Its keys are made with the layer: a success allocates nothing.
+/// The counters of calls that succeed at the first attempt, for which there is no event. Their keys are made with the layer, so
+/// that a success allocates nothing.
 #[derive(Clone, Debug)]
 pub(crate) struct Successes {
     #[cfg(feature = "metrics")]
@@ -26,10 +27,10 @@ impl Successes {
     }
 
     pub(crate) fn count(&self) {
-        let about = metrics::Metadata::new(module_path!(), metrics::Level::INFO, Some(module_path!()));
+        let metadata = metrics::Metadata::new(module_path!(), metrics::Level::INFO, Some(module_path!()));
         metrics::with_recorder(|recorder| {
             for key in &self.keys {
-                recorder.register_counter(key, &about).increment(1);
+                recorder.register_counter(key, &metadata).increment(1);
             }
         });
     }
@@ -45,67 +46,69 @@ impl Successes {
     pub(crate) const fn count(&self) {}
 }
 
-/// Tells of a retry that was decided.
+/// Reports a retry that was decided.
 pub(crate) fn retry(dialect: &Dialect, verdict: &Verdict, attempt: u32, wait: Duration, source: &WaitSource) {
     let (dialect, class, basis) = (dialect.name(), verdict.class().as_str(), verdict.basis().as_str());
-    let source = source.as_str();
-    tracing::debug!(target: "redress::backoff", dialect, class, basis, attempt, ?wait, source, "retry");
-    measure_wait(dialect, class, source, wait);
+    let wait_source = source.as_str();
+    tracing::debug!(target: "redress::backoff", dialect, class, basis, attempt, ?wait, wait_source, "retry");
+    record_wait(dialect, class, wait_source, wait);
 }
 
-/// Tells why a failed attempt is the last one.
+/// Reports why no retry follows a failed attempt.
 pub(crate) fn no_retry(dialect: &Dialect, verdict: &Verdict, attempt: u32, stop: EndReason) {
     let (dialect, class, basis) = (dialect.name(), verdict.class().as_str(), verdict.basis().as_str());
-    tracing::debug!(target: "redress::backoff", dialect, class, basis, attempt, end_reason = stop.as_str(), "no retry");
+    let end_reason = stop.as_str();
+    tracing::debug!(target: "redress::backoff", dialect, class, basis, attempt, end_reason, "no retry");
 }
 
-/// Tells that a request goes out again with new credentials.
-pub(crate) fn replay(dialect: &Dialect) {
-    tracing::debug!(target: "redress::backoff", dialect = dialect.name(), "replay after a refresh");
+/// Reports the resend after a refresh.
+pub(crate) fn resend(dialect: &Dialect) {
+    tracing::debug!(target: "redress::backoff", dialect = dialect.name(), "resend after a refresh");
 }
 
-/// Tells why it does not.
-pub(crate) fn no_replay(dialect: &Dialect, stop: EndReason) {
-    let (dialect, stop) = (dialect.name(), stop.as_str());
-    tracing::debug!(target: "redress::backoff", dialect, end_reason = stop, "no replay after a refresh");
+/// Reports why there is no resend after a refresh.
+pub(crate) fn no_resend(dialect: &Dialect, stop: EndReason) {
+    let (dialect, end_reason) = (dialect.name(), stop.as_str());
+    tracing::debug!(target: "redress::backoff", dialect, end_reason, "no resend after a refresh");
 }
 
 /// Counts a failed attempt.
 #[cfg(feature = "metrics")]
-pub(crate) fn failed(dialect: &Dialect, class: Class) {
+pub(crate) fn failed_attempt(dialect: &Dialect, class: Class) {
     let labels = [("dialect", dialect.name().to_owned()), ("class", class.as_str().to_owned())];
     metrics::counter!(ATTEMPTS, &labels).increment(1);
 }
 
 #[cfg(not(feature = "metrics"))]
-pub(crate) const fn failed(_dialect: &Dialect, _class: Class) {}
+pub(crate) const fn failed_attempt(_dialect: &Dialect, _class: Class) {}
 
-/// Counts the end of a call without a success.
+/// Counts a call that ends without a success.
 #[cfg(feature = "metrics")]
-pub(crate) fn stopped(dialect: &Dialect, stop: EndReason) {
+pub(crate) fn failed_call(dialect: &Dialect, stop: EndReason) {
     let labels = [("dialect", dialect.name().to_owned()), ("end_reason", stop.as_str().to_owned())];
     metrics::counter!(CALLS, &labels).increment(1);
 }
 
 #[cfg(not(feature = "metrics"))]
-pub(crate) const fn stopped(_dialect: &Dialect, _stop: EndReason) {}
+pub(crate) const fn failed_call(_dialect: &Dialect, _stop: EndReason) {}
 
-/// Notes what is left for retries.
+/// Records the level of the retry budget; `None` without a budget.
 #[cfg(feature = "metrics")]
-pub(crate) fn level(dialect: &Dialect, level: Option<u32>) {
+pub(crate) fn budget_level(dialect: &Dialect, level: Option<u32>) {
     if let Some(level) = level {
-        metrics::gauge!("redress_budget_level", "dialect" => dialect.name().to_owned()).set(level);
+        metrics::gauge!("redress_retry_budget_tokens", "dialect" => dialect.name().to_owned()).set(level);
     }
 }
 
 #[cfg(not(feature = "metrics"))]
-pub(crate) const fn level(_dialect: &Dialect, _level: Option<u32>) {}
+pub(crate) const fn budget_level(_dialect: &Dialect, _level: Option<u32>) {}
 
 #[cfg(feature = "metrics")]
-fn measure_wait(dialect: &str, class: &'static str, source: &'static str, wait: Duration) {
-    let labels = [("dialect", dialect.to_owned()), ("class", class.to_owned()), ("source", source.to_owned())];
-    metrics::histogram!("redress_wait_seconds", &labels).record(wait);
+fn record_wait(dialect: &str, class: &'static str, wait_source: &'static str, wait: Duration) {
+    let labels =
+        [("dialect", dialect.to_owned()), ("class", class.to_owned()), ("wait_source", wait_source.to_owned())];
+    metrics::histogram!("redress_retry_wait_seconds", &labels).record(wait);
 }
 
 #[cfg(not(feature = "metrics"))]
-const fn measure_wait(_dialect: &str, _class: &'static str, _source: &'static str, _wait: Duration) {}
+const fn record_wait(_dialect: &str, _class: &'static str, _wait_source: &'static str, _wait: Duration) {}

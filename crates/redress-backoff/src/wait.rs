@@ -1,4 +1,4 @@
-//! The time between two attempts: the failed response is brought to its end, and the next attempt's time is waited for.
+//! The wait between two attempts, during which the failed response is drained.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -10,49 +10,48 @@ use http::Response;
 use http_body::Body;
 use tokio::time::{Instant, Sleep};
 
-/// How much of a failed response's body is read so that its connection can be used again: a rest of that size costs less
-/// than a new connection.
+/// The largest rest of a body that is read so that its connection can be reused: reading more costs more than a new
+/// connection.
 const MAX_REST: u64 = 16 * 1024;
-/// For how long it is read.
+/// The longest time for reading it.
 const MAX_TIME: Duration = Duration::from_millis(100);
-/// What a frame counts at least, so that empty ones come to an end, too.
-const FRAME: u64 = 16;
+/// The least number of bytes that a frame counts as, so that a body of empty frames ends too.
+const MIN_FRAME: u64 = 16;
 
 /// The wait for the next attempt.
 ///
-/// What is left of the failed response is read meanwhile, up to 16 KiB and for at most 100 ms, and then dropped; it never
-/// makes the wait longer.
+/// Meanwhile the rest of the failed response is read, up to 16 KiB and for at most 100 ms, and dropped. Reading it never
+/// prolongs the wait.
 pub(crate) struct Wait<T> {
     wake: Instant,
     drain: Option<Drain<T>>,
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
-/// A failed response on its way out.
+/// A failed response whose body is read to its end, so that its connection can be reused.
 struct Drain<T> {
     response: T,
-    /// How many bytes may still come.
+    /// The number of bytes that may still be read.
     left: u64,
     until: Instant,
 }
 
 impl<T> Wait<T> {
-    /// Waits until this instant.
+    /// Waits until `wake`.
     pub(crate) const fn until(wake: Instant) -> Self {
         Self { wake, drain: None, sleep: None }
     }
 
-    /// Reads what is left of a response meanwhile, of whose body so many bytes are here already.
-    pub(crate) fn draining(mut self, response: T, here: u64) -> Self {
-        let now = Instant::now();
+    /// Drains a response meanwhile. `buffered` bytes of its body were read before and count for nothing.
+    pub(crate) fn draining(mut self, response: T, buffered: u64, now: Instant) -> Self {
         let until = self.wake.min(now + MAX_TIME);
-        self.drain = Some(Drain { response, left: here.saturating_add(MAX_REST), until });
+        self.drain = Some(Drain { response, left: buffered.saturating_add(MAX_REST), until });
         self
     }
 }
 
 impl<R: Body + Unpin> Wait<Response<R>> {
-    /// Waits; it is never over before its time, whatever the timer says.
+    /// Waits. It is never ready before its time, even if the timer fires early.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if let Some(drain) = &mut self.drain {
             if drain.poll(cx).is_pending() {
@@ -65,7 +64,7 @@ impl<R: Body + Unpin> Wait<Response<R>> {
 }
 
 impl<R: Body + Unpin> Drain<Response<R>> {
-    /// Reads up to the end, an error or the bound.
+    /// Reads up to the end of the body, an error or the bound.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             let body = self.response.body_mut();
@@ -74,7 +73,7 @@ impl<R: Body + Unpin> Drain<Response<R>> {
             }
             let Some(Ok(frame)) = ready!(Pin::new(body).poll_frame(cx)) else { return Poll::Ready(()) };
             let data = frame.data_ref().map_or(0, |data| data.remaining() as u64);
-            match self.left.checked_sub(data.max(FRAME)) {
+            match self.left.checked_sub(data.max(MIN_FRAME)) {
                 Some(left) => self.left = left,
                 None => return Poll::Ready(()),
             }
@@ -82,11 +81,11 @@ impl<R: Body + Unpin> Drain<Response<R>> {
     }
 }
 
-/// Waits until an instant, with a timer that is made on first waiting.
+/// Waits until `instant`. The timer is made at the first poll that has to wait.
 fn poll_until(sleep: &mut Option<Pin<Box<Sleep>>>, instant: Instant, cx: &mut Context<'_>) -> Poll<()> {
     while Instant::now() < instant {
         let sleep = sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(instant)));
-        // Armed for another instant, or gone off early.
+        // Armed for another instant, or fired early.
         if sleep.deadline() != instant || sleep.is_elapsed() {
             sleep.as_mut().reset(instant);
         }

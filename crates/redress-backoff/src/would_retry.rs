@@ -1,23 +1,22 @@
-//! Whether a response would be followed by another attempt, said without sending anything.
+//! The decision about a first attempt without sending anything.
 
 use http::{Request, response};
 use redress_classify::{EndReason, Verdict};
 use tokio::time::Instant;
 
-use crate::decision::{Decision, Situation, decide, has_retry_after};
-use crate::idempotency::is_idempotent;
-use crate::idempotency_key::{self, is_keyed};
+use crate::call::Call;
+use crate::decision::{AttemptContext, ResponseHead, decide, has_retry_after};
+use crate::idempotency_key;
 use crate::layer::BackoffLayer;
-use crate::request_copy::RequestCopy;
 
 impl BackoffLayer {
-    /// Returns whether a first attempt that ended with this response would be followed by a second one.
+    /// Returns whether a second attempt would follow a first one that ended with this response.
     ///
-    /// For tools that explain a response without sending anything. Attempts, hints and the safety of a second sending are
-    /// decided as for a call; the budget and the deadline are not asked, and the body counts as one that can be sent again.
+    /// For tools that explain a response without sending anything. It is decided as for a call, without its budget and
+    /// deadline, and the body counts as one that can be sent again.
     ///
     /// # Errors
-    /// The reason why there would not be a second attempt, such as [`EndReason::HintTooLong`] for a wait that is longer than
+    /// The reason why there would be no second attempt, such as [`EndReason::HintTooLong`] for a wait that is longer than
     /// [`max_retry_after`](Self::max_retry_after).
     ///
     /// # Examples
@@ -42,26 +41,14 @@ impl BackoffLayer {
         let settings = &self.settings;
         let mut request = request.clone();
         idempotency_key::stamp(&mut request, settings);
-        let Some(copy) = RequestCopy::of(&request) else { return Err(EndReason::NotClonable) };
+        let call = Call::new(&request, settings.clone().into());
         let now = Instant::now();
-        let situation = Situation {
-            verdict,
-            status: Some(head.status.as_u16()),
+        let head = ResponseHead {
+            status: head.status.as_u16(),
             has_retry_after: has_retry_after(&head.headers, settings.clock.wall(now)),
-            replayable: true,
-            idempotent: is_idempotent(&copy, settings),
-            keyed: is_keyed(copy.values(idempotency_key::header(settings))),
-            attempts: 1,
-            failures: 1,
-            last_wait: None,
-            now,
-            deadline: None,
-            random: 0,
         };
-        match decide(settings, &situation) {
-            Decision::Retry { .. } => Ok(()),
-            Decision::Stop(stop) => Err(stop),
-        }
+        let context = AttemptContext { deadline: None, ..call.context(verdict, Some(head), 1, now, 0) };
+        decide(settings, &context).map(drop)
     }
 }
 
@@ -72,7 +59,7 @@ mod tests {
 
     use super::*;
 
-    fn foreseen(dialect: &Dialect, method: &str, status: u16, retry_after: &str) -> Result<(), EndReason> {
+    fn decided(dialect: &Dialect, method: &str, status: u16, retry_after: &str) -> Result<(), EndReason> {
         let request = Request::builder().method(method).uri("/v1/x").body(()).unwrap();
         let mut response = Response::new(());
         *response.status_mut() = StatusCode::from_u16(status).unwrap();
@@ -85,7 +72,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_is_foreseen_as_it_would_be_decided() {
+    async fn the_answer_is_that_of_a_call() {
         let (veridia, stripe) = (dialects::veridia(), dialects::by_name("stripe").unwrap());
         for (dialect, method, status, retry_after, expected) in [
             (&veridia, "GET", 503, "", Ok(())),
@@ -97,7 +84,7 @@ mod tests {
             (&veridia, "POST", 429, "", Ok(())),
             (&stripe, "POST", 500, "", Ok(())),
         ] {
-            assert_eq!(foreseen(dialect, method, status, retry_after), expected, "{method} {status} {retry_after}");
+            assert_eq!(decided(dialect, method, status, retry_after), expected, "{method} {status} {retry_after}");
         }
     }
 }

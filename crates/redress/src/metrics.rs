@@ -10,8 +10,8 @@ pub fn describe_metrics() {
     describe_counter!("redress_attempts_total", Unit::Count, "attempts that came to an end, by dialect and class");
     describe_counter!("redress_alerts_total", Unit::Count, "responses that say that credits or a plan are used up");
     describe_counter!("redress_calls_total", Unit::Count, "calls that ended, by dialect and why no attempt followed");
-    describe_histogram!("redress_wait_seconds", Unit::Seconds, "waits between attempts, as decided");
-    describe_gauge!("redress_budget_level", Unit::Count, "tokens left for retries at the last decision");
+    describe_histogram!("redress_retry_wait_seconds", Unit::Seconds, "waits between attempts, as decided");
+    describe_gauge!("redress_retry_budget_tokens", Unit::Count, "tokens left for retries at the last decision");
     describe_histogram!("redress_gate_seconds", Unit::Seconds, "for how long an answer closed the gate");
     describe_histogram!("redress_pace_wait_seconds", Unit::Seconds, "waits of calls for their turn, as foreseen");
     describe_counter!("redress_held_back_total", Unit::Count, "calls whose turn would have come too late");

@@ -1,14 +1,14 @@
-//! The bucket: two numbers in one word, so that no thread ever sees one without the other.
+//! The token bucket: two counts in one atomic word, so that each thread reads both of the same moment.
 
 use super::sync::{AtomicU32, AtomicU64, Ordering};
 
-/// Tokens that are free and tokens that are reserved. Their sum is never more than the capacity.
+/// The free and the reserved tokens. Their sum never exceeds the capacity.
 ///
-/// No order is needed beyond that of the word itself, since the tokens guard nothing else.
+/// All accesses are relaxed: the tokens guard no other memory.
 pub(super) struct Bucket {
     /// The free tokens in the upper half, the reserved ones in the lower.
     word: AtomicU64,
-    /// How many attempts have failed since the last success.
+    /// The number of failures since the last success.
     failures: AtomicU32,
     capacity: u32,
 }
@@ -33,14 +33,14 @@ impl Bucket {
     }
 
     pub(super) fn tokens(&self) -> Tokens {
-        Tokens::of(self.word.load(Ordering::Relaxed))
+        Tokens::from_word(self.word.load(Ordering::Relaxed))
     }
 
     pub(super) fn is_full(&self) -> bool {
         self.tokens().level == self.capacity
     }
 
-    /// Reserves so many free tokens, all or none.
+    /// Reserves `cost` free tokens, all or none.
     pub(super) fn reserve(&self, cost: u32) -> bool {
         self.update(|Tokens { level, reserved }| {
             let level = level.checked_sub(cost)?;
@@ -48,18 +48,18 @@ impl Bucket {
         })
     }
 
-    /// Takes so many reserved tokens away. They are there, so nothing has to be compared.
+    /// Removes `cost` reserved tokens. They exist, so a plain subtraction is enough.
     pub(super) fn spend(&self, cost: u32) {
         self.word.fetch_sub(Tokens { level: 0, reserved: cost }.word(), Ordering::Relaxed);
     }
 
-    /// Frees so many reserved tokens. They are there, and have their room.
+    /// Frees `cost` reserved tokens. They exist, and keep their room in the bucket while they are reserved.
     pub(super) fn give_back(&self, cost: u32) {
         let moved = Tokens { level: cost, reserved: 0 }.word() - Tokens { level: 0, reserved: cost }.word();
         self.word.fetch_add(moved, Ordering::Relaxed);
     }
 
-    /// Adds tokens as far as there is room; a full bucket is only read.
+    /// Adds tokens up to the capacity. A full bucket is read and not written.
     pub(super) fn refill(&self, tokens: u32) {
         self.update(|Tokens { level, reserved }| {
             let added = tokens.min(self.capacity - level - reserved);
@@ -67,12 +67,12 @@ impl Bucket {
         });
     }
 
-    /// Counts a failure, and returns how many there were since the last success. Nobody comes near the end of the count.
+    /// Counts a failure, and returns the number of failures since the last success.
     pub(super) fn failed(&self) -> u32 {
         self.failures.fetch_add(1, Ordering::Relaxed).saturating_add(1)
     }
 
-    /// Forgets the failures; where there are none, they are only read.
+    /// Resets the count of failures. A count of 0 is read and not written.
     pub(super) fn succeeded(&self) {
         if self.failures.load(Ordering::Relaxed) != 0 {
             self.failures.store(0, Ordering::Relaxed);
@@ -80,13 +80,13 @@ impl Bucket {
     }
 
     fn update(&self, change: impl Fn(Tokens) -> Option<Tokens>) -> bool {
-        let change = |word| change(Tokens::of(word)).map(Tokens::word);
+        let change = |word| change(Tokens::from_word(word)).map(Tokens::word);
         self.word.fetch_update(Ordering::Relaxed, Ordering::Relaxed, change).is_ok()
     }
 }
 
 impl Tokens {
-    const fn of(word: u64) -> Self {
+    const fn from_word(word: u64) -> Self {
         Self { level: (word >> 32) as u32, reserved: word as u32 }
     }
 

@@ -1,36 +1,35 @@
-//! A budget for each upstream or partition.
+//! The budgets of a layer: one for all calls, or one for each upstream or other partition.
 
+use super::Budget;
+use super::sync::Arc;
+use super::table::BudgetTable;
+use redress_classify::Upstream;
 use std::borrow::Cow;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 
 use http::{Extensions, HeaderMap, Method, Request, Uri};
-use redress_classify::Upstream;
 
-use super::Budget;
-use super::sync::Arc;
-use super::table::Table;
-
-/// The budgets of a layer: one for all of its calls, or one for each upstream or other partition.
+/// The budgets of a layer: one for all calls, or one for each upstream or other partition.
 ///
-/// Where a client calls several upstreams through one layer, an outage of one should not use up the retries of the
-/// others. A [`Budget`] turns into a `Budgets` that gives this one budget to all calls.
+/// If a client calls several upstreams through one layer, an outage of one must not use up the retries of the others. A
+/// [`Budget`] converts into a `Budgets` that all calls share.
 ///
 /// # Cost
-/// One budget for all: no lock, no map; a success with a full bucket is two atomic loads. Keyed, a success is one atomic load
-/// while the buckets of all keys are full. A bucket is made when a call of its key first fails, under an exclusive lock, and
-/// dropped when successes have filled it again; in between each success makes and hashes its key, and takes a lock that
-/// successes share.
+/// A single budget needs no lock and no map: a success with a full bucket is two atomic loads. With keys, a success is one
+/// atomic load while the buckets of all keys are full. The bucket of a key is made when one of its calls first fails, under
+/// an exclusive lock, and dropped when successes have filled it again. In between each success makes and hashes its key, and
+/// takes a shared lock.
 ///
 /// # Memory
-/// Of a key a hash is kept (64 bits of `SipHash` with random keys), never the key. A bucket that is full and that nobody
-/// holds is dropped at times, since a full bucket is the same as none. No more than 4,096 keys have a bucket of their
-/// own; while so many owe tokens, all others share one, which makes retries rarer, never more frequent.
+/// A key is kept as a hash (64 bits of `SipHash` with random keys), never as text. A full bucket without a user is the same as
+/// none, and is dropped from time to time. At most 4,096 keys have a bucket of their own; while so many are not full, all
+/// further keys share one bucket, which makes retries rarer, never more frequent.
 ///
 /// # Examples
 /// ```
 /// use http::Request;
-/// use redress_backoff::{BackoffLayer, Budget, Budgets};
+/// use redress_backoff::{BackoffLayer, Budget, Budgets, Reservation};
 /// use redress_classify::dialects;
 ///
 /// let by_tenant = Budgets::keyed(100, |_, headers, _| {
@@ -40,8 +39,10 @@ use super::table::Table;
 /// let layer = BackoffLayer::new(dialects::veridia()).budget(by_tenant.clone());
 ///
 /// let request = |tenant: &str| Request::get("https://api.example/").header("x-tenant", tenant).body(());
-/// let _ = by_tenant.for_request(&request("a")?).reserve(Budget::TRANSIENT_COST).map(redress_backoff::Reservation::spend);
-/// assert_eq!((by_tenant.for_request(&request("a")?).level(), by_tenant.for_request(&request("b")?).level()), (86, 100));
+/// let spent = by_tenant.for_request(&request("a")?).reserve(Budget::TRANSIENT_COST).map(Reservation::spend);
+/// assert_eq!(spent, Some(14));
+/// assert_eq!(by_tenant.for_request(&request("a")?).level(), 86);
+/// assert_eq!(by_tenant.for_request(&request("b")?).level(), 100);
 /// # Ok::<(), http::Error>(())
 /// ```
 #[derive(Clone)]
@@ -51,100 +52,113 @@ pub struct Budgets {
 
 #[derive(Clone)]
 enum Kind {
-    One(Budget),
+    Shared(Budget),
     Keyed(Arc<Keyed>),
 }
 
 struct Keyed {
-    partition: Partition,
+    partition_by: PartitionBy,
     hasher: RandomState,
-    table: Table,
+    table: BudgetTable,
 }
 
-enum Partition {
-    Authority,
+enum PartitionBy {
+    Upstream,
     Key(Box<KeyFn>),
 }
 
-/// What keeps a key of the user's apart from a host of the same name.
+/// The content of a key's hash. The variants keep a user's key apart from a host of the same name.
 #[derive(Hash)]
-enum Whose {
+enum HashedKey {
     Upstream(Upstream),
     Key(String),
 }
 
-/// The parts of a request that a key is made of.
-pub(crate) struct About<'r> {
+/// The parts of a request from which a key is made.
+pub(crate) struct KeyParts<'r> {
     pub(crate) method: &'r Method,
     pub(crate) uri: &'r Uri,
     pub(crate) headers: &'r HeaderMap,
     pub(crate) extensions: &'r Extensions,
 }
 
-/// What tells callers apart in place of the upstream.
-pub(crate) type Keys = std::sync::Arc<dyn Fn(&Method, &Uri, &HeaderMap) -> Option<String> + Send + Sync>;
+/// Makes the key of a request in place of its upstream, such as its tenant.
+pub(crate) type PartitionFn = std::sync::Arc<dyn Fn(&Method, &Uri, &HeaderMap) -> Option<String> + Send + Sync>;
 
 type KeyFn = dyn for<'a> Fn(&'a Uri, &'a HeaderMap, &'a Extensions) -> Cow<'a, str> + Send + Sync;
 
-/// How many keys may owe tokens before further ones share a bucket: about half a megabyte of memory.
-const ROOM: usize = 4_096;
+/// The number of keys that have a bucket of their own: about half a megabyte of memory.
+const MAX_KEYS: usize = 4_096;
 
 impl Budgets {
-    /// Gives each upstream a bucket of 500 tokens: each host and port, or each `Host` where the URI has none.
+    /// Makes a bucket of 500 tokens for each upstream: for each host and port, or each `Host` header if the URI has no host.
+    ///
+    /// # Examples
+    /// ```
+    /// use http::Request;
+    /// use redress_backoff::Budgets;
+    ///
+    /// let budgets = Budgets::per_authority();
+    /// let request = Request::get("https://api.example/v1/things").body(())?;
+    /// let reserved = budgets.for_request(&request).reserve(14);
+    /// assert_eq!(budgets.for_request(&Request::get("https://API.example:443/").body(())?).level(), 486);
+    /// assert_eq!(budgets.for_request(&Request::get("https://other.example/").body(())?).level(), 500);
+    /// # Ok::<(), http::Error>(())
+    /// ```
     #[must_use]
     pub fn per_authority() -> Self {
-        Self::partitioned(Budget::DEFAULT_CAPACITY, Partition::Authority)
+        Self::partitioned(Budget::DEFAULT_CAPACITY, PartitionBy::Upstream)
     }
 
-    /// Gives each key a bucket of so many tokens; the key is made of the URI, the headers and the extensions.
+    /// Makes a bucket of `capacity` tokens for each key, which is made from the URI, the headers and the extensions.
     ///
-    /// It is made of the request as the layer gets it, when a call fails, or succeeds while a bucket is not full. A key may
-    /// be a secret: only a hash is kept.
+    /// They are those of the request as the layer receives it. The key is made when a call fails, or succeeds while a bucket
+    /// is not full. It may be a secret: only a hash is kept.
     #[must_use]
     pub fn keyed(
         capacity: u32,
         key: impl for<'a> Fn(&'a Uri, &'a HeaderMap, &'a Extensions) -> Cow<'a, str> + Send + Sync + 'static,
     ) -> Self {
-        Self::partitioned(capacity, Partition::Key(Box::new(key)))
+        Self::partitioned(capacity, PartitionBy::Key(Box::new(key)))
     }
 
-    /// Returns the budget from which the retries of this request are taken.
+    /// Returns the budget that pays for the retries of this request.
     #[must_use]
     pub fn for_request<B>(&self, request: &Request<B>) -> Budget {
-        self.budget(self.key(&About::of(request), None))
+        self.budget(self.key(&KeyParts::from_request(request), None))
     }
 
-    /// Returns what stands for the key of a request; a layer's own key takes the place of the upstream.
-    pub(crate) fn key(&self, about: &About<'_>, own: Option<&Keys>) -> u64 {
+    /// Returns the hashed key of a request. A layer's own `partition` takes the place of the upstream.
+    pub(crate) fn key(&self, parts: &KeyParts<'_>, partition: Option<&PartitionFn>) -> u64 {
         match &self.kind {
-            Kind::One(_) => 0,
-            Kind::Keyed(keyed) => keyed.key(about, own),
+            Kind::Shared(_) => 0,
+            Kind::Keyed(keyed) => keyed.key(parts, partition),
         }
     }
 
-    /// Whether the key is made of headers, too.
-    pub(crate) fn reads_headers(&self, uri: &Uri, own: Option<&Keys>) -> bool {
+    /// Returns `true` if the key depends on the headers of the request.
+    pub(crate) fn reads_headers(&self, uri: &Uri, partition: Option<&PartitionFn>) -> bool {
         match &self.kind {
-            Kind::One(_) => false,
-            Kind::Keyed(keyed) => match keyed.partition {
-                Partition::Key(_) => true,
-                Partition::Authority => own.is_some() || uri.authority().is_none(),
+            Kind::Shared(_) => false,
+            Kind::Keyed(keyed) => match keyed.partition_by {
+                PartitionBy::Key(_) => true,
+                PartitionBy::Upstream => partition.is_some() || uri.authority().is_none(),
             },
         }
     }
 
     pub(crate) fn budget(&self, key: u64) -> Budget {
         match &self.kind {
-            Kind::One(budget) => budget.clone(),
+            Kind::Shared(budget) => budget.clone(),
             Kind::Keyed(keyed) => keyed.table.budget(key),
         }
     }
 
-    /// Gives tokens to a key's budget. The key is made only if it makes a difference, and there is no lock while all are full.
+    /// Adds tokens to the budget of a key. The key is made, and a lock taken, only if any bucket is not full.
     #[inline]
     pub(crate) fn refill(&self, key: impl FnOnce() -> u64, tokens: u32) {
         match &self.kind {
-            Kind::One(budget) => budget.refill(tokens),
+            Kind::Shared(budget) => budget.refill(tokens),
             Kind::Keyed(keyed) if keyed.table.is_in_use() => keyed.table.refill(key(), tokens),
             Kind::Keyed(_) => {}
         }
@@ -153,27 +167,27 @@ impl Budgets {
     /// Returns the level of a key's budget.
     pub(crate) fn level(&self, key: u64) -> u32 {
         match &self.kind {
-            Kind::One(budget) => budget.level(),
+            Kind::Shared(budget) => budget.level(),
             Kind::Keyed(keyed) => keyed.table.level(key),
         }
     }
 
-    fn partitioned(capacity: u32, partition: Partition) -> Self {
-        let keyed = Keyed { partition, hasher: RandomState::new(), table: Table::new(capacity, ROOM) };
-        Self { kind: Kind::Keyed(Arc::new(keyed)) }
+    fn partitioned(capacity: u32, partition_by: PartitionBy) -> Self {
+        let table = BudgetTable::new(capacity, MAX_KEYS);
+        Self { kind: Kind::Keyed(Arc::new(Keyed { partition_by, hasher: RandomState::new(), table })) }
     }
 }
 
 impl From<Budget> for Budgets {
     fn from(budget: Budget) -> Self {
-        Self { kind: Kind::One(budget) }
+        Self { kind: Kind::Shared(budget) }
     }
 }
 
 impl fmt::Debug for Budgets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
-            Kind::One(budget) => budget.fmt(f),
+            Kind::Shared(budget) => budget.fmt(f),
             Kind::Keyed(keyed) => f
                 .debug_struct("Budgets")
                 .field("capacity", &keyed.table.capacity())
@@ -184,19 +198,19 @@ impl fmt::Debug for Budgets {
 }
 
 impl Keyed {
-    fn key(&self, about: &About<'_>, own: Option<&Keys>) -> u64 {
-        match &self.partition {
-            Partition::Key(key) => self.hasher.hash_one(key(about.uri, about.headers, about.extensions)),
-            Partition::Authority => match own.and_then(|key| key(about.method, about.uri, about.headers)) {
-                Some(key) => self.hasher.hash_one(Whose::Key(key)),
-                None => self.hasher.hash_one(Whose::Upstream(Upstream::new(about.uri, about.headers))),
+    fn key(&self, parts: &KeyParts<'_>, partition: Option<&PartitionFn>) -> u64 {
+        match &self.partition_by {
+            PartitionBy::Key(key) => self.hasher.hash_one(key(parts.uri, parts.headers, parts.extensions)),
+            PartitionBy::Upstream => match partition.and_then(|key| key(parts.method, parts.uri, parts.headers)) {
+                Some(key) => self.hasher.hash_one(HashedKey::Key(key)),
+                None => self.hasher.hash_one(HashedKey::Upstream(Upstream::new(parts.uri, parts.headers))),
             },
         }
     }
 }
 
-impl<'r> About<'r> {
-    pub(crate) fn of<B>(request: &'r Request<B>) -> Self {
+impl<'r> KeyParts<'r> {
+    pub(crate) fn from_request<B>(request: &'r Request<B>) -> Self {
         let (method, uri) = (request.method(), request.uri());
         Self { method, uri, headers: request.headers(), extensions: request.extensions() }
     }

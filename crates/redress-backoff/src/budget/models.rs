@@ -7,7 +7,7 @@ use loom::model::Builder;
 use loom::thread;
 
 use super::bucket::Tokens;
-use super::table::Table;
+use super::table::BudgetTable;
 use super::{Budget, Reservation};
 
 /// Runs a model in every order in which its threads can meet, and prints in how many.
@@ -125,7 +125,7 @@ fn a_panic_before_the_send_gives_back_while_others_take() {
 #[test]
 fn a_key_has_one_bucket_however_many_threads_ask_first() {
     explore(2, "the first two calls of a key", || {
-        let table = std::sync::Arc::new(Table::new(20, 2));
+        let table = std::sync::Arc::new(BudgetTable::new(20, 2));
         let other = table.clone();
         let thread = thread::spawn(move || retry(&other.budget(1), 14));
         let spent = retry(&table.budget(1), 14) + thread.join().unwrap();
@@ -137,7 +137,7 @@ fn a_key_has_one_bucket_however_many_threads_ask_first() {
 fn a_bucket_that_is_swept_was_full_and_held_by_nobody() {
     explore(2, "a retry and a sweep", || {
         // Room for one, and little patience: the second of the further keys looks for a full bucket to drop.
-        let table = std::sync::Arc::new(Table::new(20, 1));
+        let table = std::sync::Arc::new(BudgetTable::new(20, 1));
         let other = table.clone();
         drop(table.budget(1));
         let thread = thread::spawn(move || {
@@ -156,7 +156,7 @@ fn a_bucket_that_is_swept_was_full_and_held_by_nobody() {
 #[test]
 fn a_bucket_that_is_dropped_when_it_is_full_again_loses_nothing_of_a_retry() {
     explore(2, "a retry and a success that fills the bucket", || {
-        let table = std::sync::Arc::new(Table::new(20, 2));
+        let table = std::sync::Arc::new(BudgetTable::new(20, 2));
         let other = table.clone();
         drop(table.budget(1));
         let thread = thread::spawn(move || retry(&other.budget(1), 14));

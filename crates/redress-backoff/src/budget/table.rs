@@ -1,4 +1,4 @@
-//! The buckets of many keys: made when a key first fails, dropped when nobody can tell them from new ones.
+//! The buckets of all keys. A bucket is made when its key first fails, and dropped when it is full and unused.
 
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
@@ -6,36 +6,34 @@ use std::sync::PoisonError;
 use super::Budget;
 use super::sync::{Arc, AtomicBool, Ordering, RwLock};
 
-/// A key without a bucket has a full one, unless there is no more room: then it shares the last bucket with others.
-pub(super) struct Table {
+/// A map from hashed keys to buckets. A key without a bucket counts as full; once `max_keys` have one, further keys share the
+/// `overflow` bucket.
+pub(super) struct BudgetTable {
     capacity: u32,
-    /// How many keys may have a bucket of their own.
-    room: usize,
-    /// Whether there is any bucket that is not full; else a success needs neither key nor lock. It is changed under the
-    /// exclusive lock only.
+    max_keys: usize,
+    /// Whether any bucket may not be full. If none is, a success needs neither key nor lock. Written under the exclusive
+    /// lock only.
     in_use: AtomicBool,
-    rows: RwLock<Rows>,
-    /// The bucket of all keys for which there was no room.
-    shared: Budget,
+    entries: RwLock<Entries>,
+    overflow: Budget,
 }
 
-struct Rows {
-    /// Ordered, so that a sweep does the same each time.
+struct Entries {
+    /// Ordered, so that a sweep is deterministic.
     budgets: BTreeMap<u64, Budget>,
-    /// How many further keys may ask for a bucket before full ones are looked for, so that a sweep costs each of them
-    /// little.
+    /// The number of further keys before the next sweep: so its cost is spread over them.
     until_sweep: usize,
 }
 
-impl Table {
-    pub(super) fn new(capacity: u32, room: usize) -> Self {
-        let rows = Rows { budgets: BTreeMap::new(), until_sweep: Rows::PATIENCE.min(room) };
+impl BudgetTable {
+    pub(super) fn new(capacity: u32, max_keys: usize) -> Self {
+        let entries = Entries { budgets: BTreeMap::new(), until_sweep: Entries::MIN_SWEEP_INTERVAL.min(max_keys) };
         Self {
             capacity,
-            room,
+            max_keys,
             in_use: AtomicBool::new(false),
-            rows: RwLock::new(rows),
-            shared: Budget::with_capacity(capacity),
+            entries: RwLock::new(entries),
+            overflow: Budget::with_capacity(capacity),
         }
     }
 
@@ -43,89 +41,89 @@ impl Table {
         self.capacity
     }
 
-    /// Whether any key may have a bucket that is not full.
+    /// Returns `true` if any bucket may not be full.
     #[inline]
     pub(super) fn is_in_use(&self) -> bool {
         self.in_use.load(Ordering::Relaxed)
     }
 
-    /// Returns the bucket of a key, made if there is none and room for it.
+    /// Returns the bucket of a key, and makes it if there is none.
     pub(super) fn budget(&self, key: u64) -> Budget {
-        if let Some(budget) = self.rows.read().unwrap_or_else(PoisonError::into_inner).budgets.get(&key) {
+        if let Some(budget) = self.entries.read().unwrap_or_else(PoisonError::into_inner).budgets.get(&key) {
             return budget.clone();
         }
-        let mut rows = self.rows.write().unwrap_or_else(PoisonError::into_inner);
-        // Another thread may have been here first.
-        if let Some(budget) = rows.budgets.get(&key) {
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        // Another thread may have made it between the two locks.
+        if let Some(budget) = entries.budgets.get(&key) {
             return budget.clone();
         }
-        rows.sweep_now_and_then(self.room);
-        if rows.budgets.len() >= self.room {
-            return self.shared.clone();
+        entries.sweep_if_due(self.max_keys);
+        if entries.budgets.len() >= self.max_keys {
+            return self.overflow.clone();
         }
         let budget = Budget::with_capacity(self.capacity);
-        rows.budgets.insert(key, budget.clone());
+        entries.budgets.insert(key, budget.clone());
         self.in_use.store(true, Ordering::Relaxed);
         budget
     }
 
-    /// Gives tokens to the bucket of a key, if it has one; one that is full again is dropped.
+    /// Adds tokens to the bucket of a key, if it has one, and drops the bucket once it is full.
     pub(super) fn refill(&self, key: u64, tokens: u32) {
         if !self.is_in_use() {
             return;
         }
         let is_full = {
-            let rows = self.rows.read().unwrap_or_else(PoisonError::into_inner);
-            let budget = rows.budgets.get(&key).unwrap_or(&self.shared);
+            let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+            let budget = entries.budgets.get(&key).unwrap_or(&self.overflow);
             budget.refill(tokens);
             budget.bucket.is_full()
         };
         if is_full {
-            self.forget(key);
+            self.remove_if_unused(key);
         }
     }
 
-    /// Drops the bucket of a key unless somebody holds it or it has lost tokens again: none is the same as a full one.
-    fn forget(&self, key: u64) {
-        let mut rows = self.rows.write().unwrap_or_else(PoisonError::into_inner);
-        if rows.budgets.get_mut(&key).is_some_and(is_like_new) {
-            rows.budgets.remove(&key);
+    /// Drops the bucket of a key, unless it has a user or has lost tokens again.
+    fn remove_if_unused(&self, key: u64) {
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        if entries.budgets.get_mut(&key).is_some_and(is_full_and_unused) {
+            entries.budgets.remove(&key);
         }
-        if rows.budgets.is_empty() && self.shared.bucket.is_full() {
+        if entries.budgets.is_empty() && self.overflow.bucket.is_full() {
             self.in_use.store(false, Ordering::Relaxed);
         }
     }
 
-    /// Returns the level of a key's bucket, and makes none.
+    /// Returns the level of a key's bucket without making one.
     pub(super) fn level(&self, key: u64) -> u32 {
         if !self.is_in_use() {
             return self.capacity;
         }
-        let rows = self.rows.read().unwrap_or_else(PoisonError::into_inner);
-        rows.budgets.get(&key).map_or(self.capacity, Budget::level)
+        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+        entries.budgets.get(&key).map_or(self.capacity, Budget::level)
     }
 
-    /// Returns how many keys have a bucket of their own.
+    /// Returns the number of keys that have a bucket.
     pub(super) fn len(&self) -> usize {
-        self.rows.read().unwrap_or_else(PoisonError::into_inner).budgets.len()
+        self.entries.read().unwrap_or_else(PoisonError::into_inner).budgets.len()
     }
 }
 
-impl Rows {
-    const PATIENCE: usize = 64;
+impl Entries {
+    const MIN_SWEEP_INTERVAL: usize = 64;
 
-    /// Drops the buckets that are full and that nobody holds: whoever asks for one of them again gets one that is full.
-    fn sweep_now_and_then(&mut self, room: usize) {
+    /// Counts a further key, and drops the full and unused buckets when a sweep is due.
+    fn sweep_if_due(&mut self, max_keys: usize) {
         if self.until_sweep > 0 {
             self.until_sweep -= 1;
             return;
         }
-        self.budgets.retain(|_, budget| !is_like_new(budget));
-        self.until_sweep = self.budgets.len().max(Self::PATIENCE).min(room);
+        self.budgets.retain(|_, budget| !is_full_and_unused(budget));
+        self.until_sweep = self.budgets.len().max(Self::MIN_SWEEP_INTERVAL).min(max_keys);
     }
 }
 
-/// Whether a bucket is full, and nobody holds it who could change that.
-fn is_like_new(budget: &mut Budget) -> bool {
+/// Returns `true` for a bucket that is full and has no other owner who could change that.
+fn is_full_and_unused(budget: &mut Budget) -> bool {
     Arc::get_mut(&mut budget.bucket).is_some_and(|bucket| bucket.is_full())
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use http::Request;
 use proptest::prelude::*;
 
-use super::budgets::About;
-use super::table::Table;
+use super::budgets::KeyParts;
+use super::table::BudgetTable;
 use super::*;
 
 #[test]
@@ -130,7 +130,7 @@ fn one_budget_serves_all_calls() {
 
 #[test]
 fn a_success_makes_no_bucket_and_fills_only_its_own() {
-    let table = Table::new(20, 8);
+    let table = BudgetTable::new(20, 8);
     table.refill(1, 5);
     assert_eq!(table.len(), 0);
     let _ = table.budget(1).reserve(14).map(Reservation::spend);
@@ -142,20 +142,20 @@ fn a_success_makes_no_bucket_and_fills_only_its_own() {
 
 #[test]
 fn a_look_at_a_level_makes_no_bucket() {
-    let table = Table::new(20, 8);
+    let table = BudgetTable::new(20, 8);
     assert_eq!((table.level(1), table.len()), (20, 0), "no bucket is a full one");
     let _ = table.budget(1).reserve(14).map(Reservation::spend);
     assert_eq!((table.level(1), table.level(2), table.len()), (6, 20, 1));
     let budgets = Budgets::per_authority();
     let request = Request::get("https://api.example/").body(()).expect("a URL");
     let _ = budgets.for_request(&request).reserve(100).map(Reservation::spend);
-    assert_eq!(budgets.level(budgets.key(&About::of(&request), None)), 400);
+    assert_eq!(budgets.level(budgets.key(&KeyParts::from_request(&request), None)), 400);
     assert_eq!(Budgets::from(Budget::with_capacity(7)).level(0), 7);
 }
 
 #[test]
 fn idle_full_buckets_are_dropped_and_those_that_owe_or_are_held_are_kept() {
-    let table = Table::new(20, 100);
+    let table = BudgetTable::new(20, 100);
     let held = table.budget(1);
     let reserved = table.budget(2).reserve(5);
     let _ = table.budget(3).reserve(14).map(Reservation::spend);
@@ -171,7 +171,7 @@ fn idle_full_buckets_are_dropped_and_those_that_owe_or_are_held_are_kept() {
 
 #[test]
 fn full_buckets_are_looked_for_only_when_enough_keys_have_asked_since() {
-    let table = Table::new(20, 1_000);
+    let table = BudgetTable::new(20, 1_000);
     let made = (0..140).map(|key| {
         drop(table.budget(key));
         table.len()
@@ -181,7 +181,7 @@ fn full_buckets_are_looked_for_only_when_enough_keys_have_asked_since() {
 
 #[test]
 fn when_too_many_keys_owe_further_ones_share_a_bucket() {
-    let table = Table::new(20, 3);
+    let table = BudgetTable::new(20, 3);
     for key in 0..3 {
         let _ = table.budget(key).reserve(5).map(Reservation::spend);
     }
@@ -233,7 +233,7 @@ proptest! {
 
     #[test]
     fn every_bucket_keeps_the_law(capacity in 0_u32..60, keys in 1_u64..90, ops in ops()) {
-        let table = Table::new(capacity, 1_000);
+        let table = BudgetTable::new(capacity, 1_000);
         let mut models: BTreeMap<u64, Model> = BTreeMap::new();
         let mut open: Vec<(u64, u32, Reservation)> = Vec::new();
         for op in ops {
@@ -279,7 +279,7 @@ proptest! {
 
 #[test]
 fn what_is_shared_is_filled_again_though_no_key_has_a_bucket_of_its_own() {
-    let table = Table::new(20, 1);
+    let table = BudgetTable::new(20, 1);
     let _ = table.budget(1).reserve(5).map(Reservation::spend);
     let _ = table.budget(2).reserve(14).map(Reservation::spend);
     table.refill(1, 5);
