@@ -18,10 +18,11 @@ use super::{BODY, assert_silent, response, types};
 type Shown = (&'static str, String);
 
 /// Words and numbers alone: no text of a request, of a response or of a credential fits in.
-const HOLDS_NO_TEXT: [&str; 32] = [
+const HOLDS_NO_TEXT: [&str; 33] = [
     "redress-backoff::Budget",
     "redress-backoff::Idempotent",
     "redress-backoff::Jitter",
+    "redress-backoff::NoRetry",
     "redress-backoff::Reservation",
     "redress-classify::Clock",
     "redress-classify::Deadline",
