@@ -37,7 +37,7 @@ async fn a_deadline_cuts_an_attempt_in_flight() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn near_the_deadline_callers_still_come_back_apart() {
+async fn retries_near_the_deadline_are_still_spread() {
     let mut waits = std::collections::BTreeSet::new();
     for random in (0..100_u32).map(|nth| nth * 42_949_672) {
         let layer = BackoffLayer::new(dialects::ranex()).random(move || random).deadline(Duration::from_secs(10));
@@ -49,7 +49,7 @@ async fn near_the_deadline_callers_still_come_back_apart() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_cannot_be_sent_again_in_time_tells_of_all_its_attempts() {
+async fn a_call_that_runs_out_of_time_records_all_attempts() {
     for (first, phase) in [
         (Answer::error(TransportError::body("reset")), Phase::MaybeProcessed),
         (Answer::error(TransportError::connect("refused")), Phase::NotSent),
@@ -126,7 +126,7 @@ async fn a_request_whose_deadline_has_passed_is_not_sent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_layers_below_see_the_deadline_of_what_is_sent_again() {
+async fn the_layers_below_see_the_deadline_of_a_retry() {
     for (name, layer, own, at) in [
         ("none", layer(), None, None),
         ("the stack's", layer().deadline(ms(9_000)), None, Some(9_000)),
@@ -165,7 +165,7 @@ async fn a_deadline_that_a_layer_below_finds_too_near_ends_the_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_asks_to_wait_again_and_again_does_not_pin_its_caller() {
+async fn repeated_hints_do_not_hold_a_call_past_its_deadline() {
     let polite = || (0..11).map(|_| with(503, &[("retry-after", "120")])).collect::<Vec<_>>();
     for (deadline, sends) in [(60, 1), (121, 2), (600, 5), (1_200, 10)] {
         let layer = layer().max_attempts(count(11)).deadline(Duration::from_secs(deadline));
@@ -183,7 +183,7 @@ async fn a_server_that_asks_to_wait_again_and_again_does_not_pin_its_caller() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_clock_that_jumps_ahead_means_one_attempt_and_no_burst() {
+async fn a_clock_jump_causes_one_attempt_and_no_burst() {
     let month = Duration::from_secs(30 * 86_400);
     let (mock, handle) = mock([answer(500), answer(500), answer(200)]);
     let call = tokio::spawn(layer().layer(mock).oneshot(request("GET")));

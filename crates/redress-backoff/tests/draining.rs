@@ -134,7 +134,7 @@ async fn a_small_rest_is_read_and_a_long_one_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn empty_frames_come_to_an_end() {
+async fn draining_ends_after_many_empty_frames() {
     let endless = vec![Step::Data(0); 5_000];
     let (fate, _) = fate(&layer(), &endless, None).await;
     assert_eq!((fate.ended, fate.dropped_after), (false, Some(Duration::ZERO)));
@@ -163,7 +163,7 @@ async fn a_body_at_its_end_is_not_polled() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_that_is_shorter_than_the_drain_is_not_lengthened() {
+async fn draining_does_not_prolong_a_short_wait() {
     for base in [0, 1, 30] {
         let layer = layer().transient_backoff(doubling(base, base));
         let (fate, sent) = fate(&layer, &[Step::Data(1), Step::Wait(90), Step::Data(1)], None).await;
@@ -172,7 +172,7 @@ async fn a_wait_that_is_shorter_than_the_drain_is_not_lengthened() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_here_of_a_body_is_drained_before_a_replay_and_nothing_is_waited_for() {
+async fn a_resend_drains_only_the_buffered_body_and_does_not_wait() {
     for (steps, ended) in [
         (&[Step::Data(100), Step::Data(100)][..], true),
         (&[Step::Data(100), Step::Wait(1), Step::Data(100)], false),
@@ -193,7 +193,7 @@ async fn what_is_here_of_a_body_is_drained_before_a_replay_and_nothing_is_waited
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_classify_has_read_does_not_count() {
+async fn bytes_that_classify_has_read_do_not_count() {
     const KIB: usize = 1024;
     for (rest, ended) in [(6 * KIB, true), (15 * KIB, true), (200 * KIB, false)] {
         let fate = Arc::new(Mutex::new(Fate::default()));
@@ -210,7 +210,7 @@ async fn what_classify_has_read_does_not_count() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn draining_gives_way_to_a_cancelled_call_and_to_the_deadline() {
+async fn draining_ends_with_a_cancelled_call_and_at_the_deadline() {
     let fate = Arc::new(Mutex::new(Fate::default()));
     let body = Script::new(&[Step::Hang], &fate);
     let mock = StrictMock::scripted([Answer::ok(Response::builder().status(500).body(body).expect("a status"))]);

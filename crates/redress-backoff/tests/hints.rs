@@ -29,7 +29,7 @@ async fn nothing_is_sent_before_the_servers_hint() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hint_of_now_is_not_below_the_backoff() {
+async fn a_hint_of_zero_does_not_shorten_the_backoff() {
     let layer = BackoffLayer::new(silent()).random(|| u32::MAX / 2);
     for value in ["0", "Sun, 06 Nov 1994 08:49:37 GMT"] {
         let (_, times) = run(&layer, request("GET"), vec![with(429, &[("retry-after", value)]), answer(200)]).await;
@@ -38,7 +38,7 @@ async fn a_hint_of_now_is_not_below_the_backoff() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_vendors_schedule_is_a_floor_and_jitter_adds_at_most_half() {
+async fn jitter_prolongs_a_vendors_schedule_by_at_most_half() {
     for random in [0, u32::MAX] {
         let layer = BackoffLayer::new(dialects::vlens()).random(move || random);
         let (_, times) = run(&layer, request("GET"), vec![answer(500), answer(500), answer(200)]).await;
@@ -56,7 +56,7 @@ async fn a_vendors_schedule_is_a_floor_and_jitter_adds_at_most_half() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_absurd_hint_is_none_and_the_ordinary_wait_applies() {
+async fn an_implausible_hint_is_ignored() {
     let texts = ["1763650000", "99999999999999999999", "999999999", "Fri, 31 Dec 9999 23:59:59 GMT", "1000000000000"];
     for value in texts.into_iter().chain(["Thu, 01 Jan 1970 00:00:00 GMT"]) {
         let layer = BackoffLayer::new(silent()).random(|| u32::MAX / 2);
@@ -71,7 +71,7 @@ async fn an_absurd_hint_is_none_and_the_ordinary_wait_applies() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hint_that_is_too_long_fails_at_once_and_says_when() {
+async fn a_hint_that_is_too_long_fails_at_once_with_its_time() {
     for (value, layer) in [
         ("121", layer()),
         ("31622400", layer()),
@@ -125,7 +125,7 @@ async fn judged(
 }
 
 #[tokio::test(start_paused = true)]
-async fn pushback_beats_flags_flags_beat_codes_and_codes_beat_the_status() {
+async fn pushback_precedes_flags_which_precede_codes_and_the_status() {
     let layer = BackoffLayer::new(dialect(ALL)).jitter(Jitter::None);
     let (yes, no) = (("x-should-retry", "true"), ("x-should-retry", "false"));
     let (push, pull) = (("grpc-retry-pushback-ms", "70"), ("grpc-retry-pushback-ms", "-1"));
@@ -161,7 +161,7 @@ async fn no_flag_makes_an_unsafe_request_safe() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_longest_of_the_hints_counts_and_resets_only_without_any_other() {
+async fn the_longest_hint_counts_and_resets_only_without_another() {
     let layer = BackoffLayer::new(dialect(ALL)).jitter(Jitter::None);
     let header = |name: &str| HintSource::Header(name.to_owned());
     for (name, failure, wait, source) in [
@@ -202,7 +202,7 @@ async fn the_longest_of_the_hints_counts_and_resets_only_without_any_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn too_long_beats_please_retry_and_says_when() {
+async fn a_hint_that_is_too_long_overrides_a_request_to_retry() {
     let layer = BackoffLayer::new(dialect(ALL));
     let yes = ("x-should-retry", "true");
     for (name, layer, failure, reason, seconds) in [
@@ -250,7 +250,7 @@ async fn jitter_only_adds_to_a_hint() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hint_of_parts_of_a_millisecond_is_not_undercut() {
+async fn a_hint_with_a_fraction_of_a_millisecond_is_not_shortened() {
     let layer = layer().random(|| u32::MAX / 7);
     for value in ["1.5", "0.0001", "2.000000001"] {
         let (mock, handle) = mock([with(429, &[("retry-after", value)]), answer(200)]);
@@ -265,7 +265,7 @@ async fn a_hint_of_parts_of_a_millisecond_is_not_undercut() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_that_cannot_be_counted_is_a_century() {
+async fn an_unrepresentable_wait_is_a_century() {
     let forever = redress_classify::Schedule { base: Duration::MAX, factor: count(1), cap: Duration::MAX };
     let (mock, handle) = mock([answer(500), answer(200)]);
     layer().transient_backoff(forever).layer(mock).oneshot(request("GET")).await.expect("a response").status();

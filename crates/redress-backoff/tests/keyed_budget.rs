@@ -34,7 +34,7 @@ fn level(budgets: &Budgets, host: &str) -> u32 {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_outage_of_one_upstream_leaves_the_retries_of_the_others_alone() {
+async fn an_outage_of_one_upstream_uses_up_no_retries_of_others() {
     let budgets = Budgets::keyed(42, |uri, _, _| uri.host().unwrap_or_default().into());
     let layer = layer(&budgets);
     assert_eq!(call(&layer, "503.down", false).await, (503, Some(EndReason::Budget), 4));
@@ -49,7 +49,7 @@ async fn an_outage_of_one_upstream_leaves_the_retries_of_the_others_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_first_try_that_succeeds_refills_its_own_upstream() {
+async fn a_first_success_refills_the_budget_of_its_upstream() {
     let budgets = Budgets::keyed(42, |uri, _, _| uri.port_u16().unwrap_or_default().to_string().into());
     let layer = layer(&budgets);
     assert_eq!(call(&layer, "503.api:1", false).await.1, Some(EndReason::Budget));

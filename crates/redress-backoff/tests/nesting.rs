@@ -20,7 +20,7 @@ async fn a_result_that_was_retried_below_is_not_retried_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_one_layer_gave_up_an_outer_one_does_not_try_again() {
+async fn an_outer_layer_does_not_retry_after_an_inner_one_gave_up() {
     for (inner, answers, reason) in [
         (layer().budget(Budget::with_capacity(0)), vec![answer(500)], EndReason::Budget),
         (layer(), vec![with(503, &[("retry-after", "500")])], EndReason::HintTooLong),
@@ -67,7 +67,7 @@ async fn three_layers_of_three_attempts_send_three_requests() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_key_serves_all_layers() {
+async fn nested_layers_send_the_same_key() {
     let keyed = BackoffLayer::new(dialect("[idempotency]\nheader = \"idempotency-key\"\n"));
     let (mock, handle) = mock([answer(500), answer(200)]);
     keyed.layer(keyed.layer(mock)).oneshot(request("POST")).await.expect("a response").status();

@@ -42,7 +42,7 @@ const AGAIN: (usize, Option<EndReason>) = (3, Some(EndReason::MaxAttempts));
 const ONCE: (usize, Option<EndReason>) = (1, Some(EndReason::NotIdempotent));
 
 #[tokio::test(start_paused = true)]
-async fn never_sent_is_not_processed() {
+async fn a_request_that_was_never_sent_is_not_processed() {
     for error in [|| TransportError::connect("refused"), || TransportError::refused_stream("refused")] {
         let answers = (0..3).map(|_| Answer::error(error())).collect();
         let (outcome, times) = run(&layer(), request("POST"), answers).await;
@@ -56,7 +56,7 @@ async fn never_sent_is_not_processed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn too_many_requests_is_not_processed() {
+async fn a_429_is_not_processed() {
     assert_eq!(silent_post(429, &[]).await, AGAIN);
     assert_eq!(
         posted(
@@ -73,12 +73,12 @@ async fn too_many_requests_is_not_processed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn too_early_is_not_processed() {
+async fn a_425_is_not_processed() {
     assert_eq!(silent_post(425, &[]).await, AGAIN);
 }
 
 #[tokio::test(start_paused = true)]
-async fn unavailable_with_retry_after_is_not_processed_unless_that_is_turned_off() {
+async fn a_503_with_retry_after_is_not_processed_unless_that_is_turned_off() {
     for header in [("retry-after", "1"), ("retry-after", "0")] {
         assert_eq!(silent_post(503, &[header]).await, AGAIN, "{header:?}");
         let off = layer().uncertain_503();
@@ -93,7 +93,7 @@ async fn unavailable_with_retry_after_is_not_processed_unless_that_is_turned_off
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_503_is_not_refused_by_any_other_hint() {
+async fn a_503_with_any_other_hint_proves_nothing() {
     let reset = ("x-ratelimit-reset", "1");
     for (name, dialect) in
         [("generic", dialects::generic()), ("problem", dialects::by_name("problem").expect("shipped"))]
@@ -128,19 +128,19 @@ async fn a_503_is_not_refused_by_any_other_hint() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn misdirected_is_not_processed() {
+async fn a_421_is_not_processed() {
     assert_eq!(silent_post(421, &[]).await, AGAIN);
 }
 
 #[tokio::test(start_paused = true)]
-async fn too_large_with_retry_after_is_not_processed() {
+async fn a_413_with_retry_after_is_not_processed() {
     assert_eq!(silent_post(413, &[("retry-after", "1")]).await, AGAIN);
     let hinted = dialect("[read]\nhints = [{ header = \"x-wait\", unit = \"s\" }]\n");
     assert_eq!(posted(&layer(), &hinted, 413, &[("x-wait", "1")], "").await, ONCE);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_vendors_documented_word_is_believed_and_a_class_proves_nothing() {
+async fn a_documented_code_is_proof_and_a_class_is_not() {
     const TOML: &str = "[read]\ncode = \"code\"\n[codes.WORD]\nclass = \"unavailable\"\nnot_processed = true\n\
         [codes.CLASS]\nclass = \"rate_limited\"\n[status.420]\nclass = \"rate_limited\"\n[status.498]\nclass = \"rate_limited\"\nnot_processed = true\n\
         [[rules]]\nwhen = { header = \"x-limit\" }\nclass = \"rate_limited\"\n";
@@ -160,7 +160,7 @@ async fn a_vendors_documented_word_is_believed_and_a_class_proves_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_each_shipped_dialect_the_documented_words_are_believed() {
+async fn the_documented_codes_of_each_shipped_dialect_are_proof() {
     for (name, status, headers, body, expected) in [
         ("aws-json", 400, &[][..], r#"{"__type":"ThrottlingException"}"#, AGAIN),
         ("aws-json", 400, &[], r#"{"__type":"x#ProvisionedThroughputExceededException"}"#, AGAIN),
@@ -212,7 +212,7 @@ async fn of_each_shipped_dialect_the_documented_words_are_believed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_rejected_and_refreshed_is_sent_again_once() {
+async fn a_rejected_request_is_resent_once_after_a_refresh() {
     let rejected = || {
         let mut response = Response::builder().status(401).body(String::new()).expect("a status");
         response.extensions_mut().insert(redress_classify::Refreshed);
@@ -228,7 +228,7 @@ async fn what_was_rejected_and_refreshed_is_sent_again_once() {
 
 /// A call whose first attempt may have been processed does not end as one that was never sent.
 #[tokio::test(start_paused = true)]
-async fn what_was_uncertain_once_stays_uncertain_at_the_end() {
+async fn a_call_with_a_maybe_processed_attempt_ends_as_maybe_processed() {
     let limited = dialect(
         "[read]\ncode = \"code\"\n[codes.CLASS]\nclass = \"rate_limited\"\n[codes.WORD]\nclass = \"rate_limited\"\nnot_processed = true\n",
     );
@@ -294,7 +294,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(6_000))]
 
     #[test]
-    fn a_post_without_a_key_goes_out_once_unless_the_table_says_so(
+    fn a_post_without_a_key_is_sent_once_unless_the_table_allows_more(
         status in prop_oneof![100_u16..=999, prop::sample::select(vec![200_u16, 400, 403, 408, 409, 413, 420, 421, 425, 429, 500, 502, 503, 504])],
         headers in prop::collection::vec(prop::sample::select(HEADERS), 0..4),
         name in prop::sample::select(dialects::all().iter().map(|dialect| dialect.name().to_owned()).collect::<Vec<_>>()),
@@ -324,7 +324,7 @@ async fn assert_table(dialect: &Dialect, status: u16, headers: &[(&str, &str)], 
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_status_and_no_header_beyond_the_table_repeats_a_post() {
+async fn no_status_or_header_outside_the_table_resends_a_post() {
     for name in ["generic", "problem", "stripe"] {
         let dialect = dialects::by_name(name).expect("it is shipped");
         for status in 100..=999 {
@@ -337,7 +337,7 @@ async fn no_status_and_no_header_beyond_the_table_repeats_a_post() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_code_of_a_shipped_dialect_repeats_a_post_unless_its_vendor_documents_that() {
+async fn no_code_of_a_shipped_dialect_resends_a_post_unless_the_vendor_documents_it() {
     for dialect in dialects::all() {
         for code in dialect.codes() {
             for status in [200, 400, 403, 500, 503] {

@@ -84,7 +84,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
-    fn every_delay_lies_between_its_bounds_and_their_sum_ends_before_the_deadline(
+    fn each_delay_is_within_its_range_and_their_sum_ends_before_the_deadline(
         (base, cap, factor) in (0_u64..3_000, 0_u64..30_000, 1_u32..6),
         jitter in jitters(),
         attempts in 1_u32..8,
@@ -129,7 +129,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(10_000))]
 
     #[test]
-    fn absurd_settings_and_hints_saturate_and_never_panic(
+    fn extreme_settings_and_hints_saturate_and_never_panic(
         base in durations(),
         cap in durations(),
         factor in factors(),

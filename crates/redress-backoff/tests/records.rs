@@ -12,7 +12,7 @@ use redress_classify::{
 use tower::{Layer, ServiceExt};
 
 #[tokio::test(start_paused = true)]
-async fn each_attempt_tells_class_evidence_wait_and_budget() {
+async fn each_attempt_records_class_evidence_wait_and_budget() {
     let coded = "[read]\ncode = \"code\"\n[codes.E_BUSY]\nclass = \"rate_limited\"\n";
     let budget = Budget::new();
     let _ = budget.reserve(100).map(Reservation::spend);
@@ -50,14 +50,14 @@ async fn each_attempt_tells_class_evidence_wait_and_budget() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_vendors_schedule_is_told_from_the_layers_own() {
+async fn the_record_tells_the_vendors_schedule_from_the_layers() {
     let (outcome, _) = run(&BackoffLayer::new(dialects::vlens()), request("GET"), vec![answer(500), answer(200)]).await;
     let record = record(&outcome).expect("two attempts");
     assert_eq!(record.attempts()[0].wait_source, Some(WaitSource::Vendor));
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_end_says_why() {
+async fn each_end_of_a_call_has_its_reason() {
     let refused = || Answer::error(TransportError::connect("refused"));
     let far = ("retry-after", "500");
     for (name, layer, method, answers, reason, levels) in [
@@ -80,7 +80,7 @@ async fn every_end_says_why() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_replay_costs_nothing_and_a_success_after_it_is_one_at_the_first_try() {
+async fn a_resend_is_free_and_its_success_refills_like_a_first_one() {
     let mut rejected = Response::builder().status(401).body(String::new()).expect("a status");
     rejected.extensions_mut().insert(Refreshed);
     let budget = Budget::new();
@@ -94,7 +94,7 @@ async fn a_replay_costs_nothing_and_a_success_after_it_is_one_at_the_first_try()
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_layer_below_did_not_send_costs_nothing() {
+async fn a_retry_that_a_lower_layer_never_sent_costs_no_budget() {
     let later = std::time::SystemTime::UNIX_EPOCH + ms(9_000_000);
     let held = || Answer::error(Error::paced(later));
     let gone = || Answer::error(Error::deadline(Phase::NotSent));

@@ -24,7 +24,7 @@ fn poll<F: Future>(call: std::pin::Pin<&mut F>) -> Result<Poll<F::Output>, Strin
 }
 
 #[test]
-fn what_is_there_at_once_needs_no_runtime() {
+fn a_result_at_the_first_poll_needs_no_runtime() {
     for answers in [vec![answer(200)], vec![answer(404)], vec![answer(503)]] {
         let (mock, handle) = mock(answers);
         let layer = layer().max_attempts(count(1)).deadline(ms(60_000));
@@ -35,7 +35,7 @@ fn what_is_there_at_once_needs_no_runtime() {
 }
 
 #[test]
-fn a_wait_without_a_timer_panics_in_tokios_words_and_keeps_no_budget() {
+fn a_wait_without_a_timer_panics_with_tokios_message_and_keeps_no_budget() {
     let budget = Budget::new();
     let (mock, handle) = mock([answer(500)]);
     let call = layer().budget(budget.clone()).layer(mock).oneshot(request("GET"));

@@ -9,7 +9,7 @@ use redress_classify::{EndReason, TransportError};
 use tower::{Layer, ServiceExt};
 
 #[tokio::test(start_paused = true)]
-async fn what_may_have_been_processed_is_sent_again_only_if_that_is_safe() {
+async fn a_maybe_processed_request_is_resent_only_if_idempotent() {
     let mut keyed = request("POST");
     keyed.headers_mut().insert("idempotency-key", http::HeaderValue::from_static("k"));
     let mut said = request("PATCH");
@@ -72,7 +72,7 @@ async fn every_status_is_retried_as_documented() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn too_large_for_now_is_refused_before_processing_and_too_large_is_final() {
+async fn a_413_is_retried_with_a_hint_and_final_without_one() {
     let stopped = "[retry]\nflags = [{ header = \"x-should-retry\" }]\n";
     let vendor = "[status.413]\nrecovery = \"fix_request\"\n";
     let of = |toml: &str| redress_backoff::BackoffLayer::new(dialect(toml));

@@ -36,7 +36,7 @@ async fn first_delay(client: &BackoffLayer) -> std::time::Duration {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_foresees_the_delay_of_another_client() {
+async fn delays_of_different_clients_differ() {
     let mut equal = 0;
     for _ in 0..10_000 {
         let (one, other) = (BackoffLayer::new(silent()), BackoffLayer::new(silent()));

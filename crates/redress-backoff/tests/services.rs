@@ -140,14 +140,14 @@ async fn a_service_that_breaks_between_attempts_ends_the_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_service_that_is_broken_from_the_start_says_so_when_it_is_asked() {
+async fn poll_ready_returns_the_error_of_the_service() {
     let mut service = layer().layer(Fickle::new(&[Says::NotYet, Says::Broken], &[]));
     let error = service.ready().await.expect_err("it is broken");
     assert_eq!((error.is_transport(), error.phase()), (true, Phase::NotSent));
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_service_that_was_readied_is_the_one_that_is_called() {
+async fn the_service_that_was_polled_ready_is_called() {
     // The mock panics when a clone is called that was not readied, and when one that was readied is dropped.
     let (mock, handle) = mock([answer(500), answer(200), answer(500), answer(200)]);
     let mut service = layer().layer(mock.limit(1));
@@ -190,7 +190,7 @@ async fn the_last_waker_is_woken_and_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_is_polled_no_more_often_than_something_happens() {
+async fn a_call_is_polled_only_after_events() {
     let (mock, handle) = mock([answer(500), answer(500).after(ms(5)), answer(429), answer(200).after(ms(5))]);
     let mut call = Box::pin(layer().max_attempts(count(4)).deadline(ms(60_000)).layer(mock).oneshot(request("GET")));
     let polls = AtomicUsize::new(0);

@@ -220,7 +220,7 @@ async fn two_calls_share_a_budget_as_the_aws_vector_says() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_success_at_the_first_try_gives_one_token_and_writes_nothing() {
+async fn a_first_success_refills_one_token_and_writes_nothing() {
     let budget = Budget::new();
     let _ = budget.reserve(100).map(redress_backoff::Reservation::spend);
     let (outcome, times) = run(&layer().budget(budget.clone()), request("GET"), vec![answer(200)]).await;

@@ -38,7 +38,7 @@ fn assert_within(budget: &Budget) {
 }
 
 #[test]
-fn two_threads_never_take_more_than_there_is() {
+fn two_threads_never_overdraw_the_budget() {
     explore(2, "retries", || {
         let budget = Budget::with_capacity(20);
         let other = budget.clone();
@@ -50,7 +50,7 @@ fn two_threads_never_take_more_than_there_is() {
 }
 
 #[test]
-fn three_threads_never_take_more_than_there_is() {
+fn three_threads_never_overdraw_the_budget() {
     explore(3, "retries", || {
         let budget = Budget::with_capacity(20);
         let threads = [14, 5].map(|cost| {
@@ -123,7 +123,7 @@ fn a_panic_before_the_send_gives_back_while_others_take() {
 }
 
 #[test]
-fn a_key_has_one_bucket_however_many_threads_ask_first() {
+fn concurrent_first_calls_of_a_key_make_one_bucket() {
     explore(2, "the first two calls of a key", || {
         let table = std::sync::Arc::new(BudgetTable::new(20, 2));
         let other = table.clone();
@@ -134,7 +134,7 @@ fn a_key_has_one_bucket_however_many_threads_ask_first() {
 }
 
 #[test]
-fn a_bucket_that_is_swept_was_full_and_held_by_nobody() {
+fn a_swept_bucket_was_full_and_unused() {
     explore(2, "a retry and a sweep", || {
         // Room for one, and little patience: the second of the further keys looks for a full bucket to drop.
         let table = std::sync::Arc::new(BudgetTable::new(20, 1));
@@ -154,7 +154,7 @@ fn a_bucket_that_is_swept_was_full_and_held_by_nobody() {
 }
 
 #[test]
-fn a_bucket_that_is_dropped_when_it_is_full_again_loses_nothing_of_a_retry() {
+fn dropping_a_full_bucket_loses_no_concurrent_retry() {
     explore(2, "a retry and a success that fills the bucket", || {
         let table = std::sync::Arc::new(BudgetTable::new(20, 2));
         let other = table.clone();

@@ -20,7 +20,7 @@ fn a_bucket_is_never_overdrawn_nor_overfilled() {
 }
 
 #[test]
-fn what_is_not_sent_is_not_spent_even_by_a_panic() {
+fn a_panic_before_sending_spends_nothing() {
     let budget = Budget::new();
     let shared = budget.clone();
     let panicked = std::thread::spawn(move || {
@@ -32,7 +32,7 @@ fn what_is_not_sent_is_not_spent_even_by_a_panic() {
 }
 
 #[test]
-fn threads_never_take_more_than_there_is() {
+fn threads_never_overdraw_the_budget() {
     let budget = Budget::with_capacity(10_000);
     let take = |budget: Budget| {
         (0..1_000).filter_map(|_| budget.reserve(7)).map(|taken| taken.spend() as usize).sum::<usize>()
@@ -45,7 +45,7 @@ fn threads_never_take_more_than_there_is() {
 }
 
 #[test]
-fn a_reservation_that_is_dropped_is_as_if_it_had_never_been() {
+fn dropping_a_reservation_undoes_it() {
     let budget = Budget::with_capacity(100);
     let idle = budget.reserve(14);
     budget.refill(14);
@@ -58,7 +58,7 @@ fn a_reservation_that_is_dropped_is_as_if_it_had_never_been() {
 }
 
 #[test]
-fn what_was_spent_leaves_room_for_a_refill_beside_what_is_reserved() {
+fn spent_tokens_leave_room_for_a_refill_and_reserved_ones_do_not() {
     let budget = Budget::with_capacity(100);
     assert_eq!(budget.reserve(14).map(Reservation::spend), Some(14));
     let reserved = budget.reserve(14);
@@ -69,7 +69,7 @@ fn what_was_spent_leaves_room_for_a_refill_beside_what_is_reserved() {
 }
 
 #[test]
-fn absurd_costs_and_refills_are_refused_or_saturate() {
+fn extreme_costs_and_refills_are_refused_or_saturate() {
     for capacity in [0, 1, u32::MAX - 1, u32::MAX] {
         let budget = Budget::with_capacity(capacity);
         assert!(budget.reserve(u32::MAX).is_none() || capacity == u32::MAX);
@@ -101,7 +101,7 @@ fn spend(budgets: &Budgets, url: &str, tokens: u32) -> u32 {
 }
 
 #[test]
-fn each_authority_has_its_own_bucket_however_it_is_spelled() {
+fn each_authority_has_one_bucket_in_any_spelling() {
     let budgets = Budgets::per_authority();
     assert_eq!(spend(&budgets, "https://api.example/a", 100), 400);
     assert_eq!(spend(&budgets, "https://API.example:443/b?c=d", 100), 300);
@@ -141,7 +141,7 @@ fn a_success_makes_no_bucket_and_fills_only_its_own() {
 }
 
 #[test]
-fn a_look_at_a_level_makes_no_bucket() {
+fn reading_a_level_makes_no_bucket() {
     let table = BudgetTable::new(20, 8);
     assert_eq!((table.level(1), table.len()), (20, 0), "no bucket is a full one");
     let _ = table.budget(1).reserve(14).map(Reservation::spend);
@@ -154,7 +154,7 @@ fn a_look_at_a_level_makes_no_bucket() {
 }
 
 #[test]
-fn idle_full_buckets_are_dropped_and_those_that_owe_or_are_held_are_kept() {
+fn full_unused_buckets_are_dropped_and_others_kept() {
     let table = BudgetTable::new(20, 100);
     let held = table.budget(1);
     let reserved = table.budget(2).reserve(5);
@@ -170,7 +170,7 @@ fn idle_full_buckets_are_dropped_and_those_that_owe_or_are_held_are_kept() {
 }
 
 #[test]
-fn full_buckets_are_looked_for_only_when_enough_keys_have_asked_since() {
+fn full_buckets_are_swept_after_enough_further_keys() {
     let table = BudgetTable::new(20, 1_000);
     let made = (0..140).map(|key| {
         drop(table.budget(key));
@@ -180,7 +180,7 @@ fn full_buckets_are_looked_for_only_when_enough_keys_have_asked_since() {
 }
 
 #[test]
-fn when_too_many_keys_owe_further_ones_share_a_bucket() {
+fn keys_above_the_maximum_share_a_bucket() {
     let table = BudgetTable::new(20, 3);
     for key in 0..3 {
         let _ = table.budget(key).reserve(5).map(Reservation::spend);
@@ -232,7 +232,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(600))]
 
     #[test]
-    fn every_bucket_keeps_the_law(capacity in 0_u32..60, keys in 1_u64..90, ops in ops()) {
+    fn each_bucket_keeps_the_invariant(capacity in 0_u32..60, keys in 1_u64..90, ops in ops()) {
         let table = BudgetTable::new(capacity, 1_000);
         let mut models: BTreeMap<u64, Model> = BTreeMap::new();
         let mut open: Vec<(u64, u32, Reservation)> = Vec::new();
@@ -278,7 +278,7 @@ proptest! {
 }
 
 #[test]
-fn what_is_shared_is_filled_again_though_no_key_has_a_bucket_of_its_own() {
+fn the_overflow_bucket_is_refilled_without_any_other_bucket() {
     let table = BudgetTable::new(20, 1);
     let _ = table.budget(1).reserve(5).map(Reservation::spend);
     let _ = table.budget(2).reserve(14).map(Reservation::spend);

@@ -39,7 +39,7 @@ fn rejected() -> Answer<Response<String>> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_key_is_minted_per_call_and_kept_across_retries_and_replays() {
+async fn one_key_is_generated_per_call_and_kept_by_retries_and_resends() {
     let layer = keyed().max_attempts(count(4));
     let mut seen = HashSet::new();
     for _ in 0..3 {
@@ -54,7 +54,7 @@ async fn one_key_is_minted_per_call_and_kept_across_retries_and_replays() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn requests_have_a_key_where_their_api_takes_one() {
+async fn requests_get_a_key_if_their_api_takes_one() {
     let raw = IdempotencyHeader::new(HeaderName::from_static("x-once")).format(KeyFormat::Raw).methods([Method::PUT]);
     let shipped = |name: &str| BackoffLayer::new(dialects::by_name(name).expect("it is shipped"));
     for (name, layer, method, header, has_one) in [
@@ -80,7 +80,7 @@ async fn requests_have_a_key_where_their_api_takes_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_callers_own_key_comes_first() {
+async fn the_key_of_the_caller_has_precedence() {
     let chosen = || IdempotencyKey::new("order-7").expect("visible ASCII");
     let with_key = |method: &str| {
         let mut request = request(method);
@@ -126,7 +126,7 @@ async fn what_carries_a_key_may_be_sent_again_and_what_does_not_may_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn with_a_key_a_conflict_means_under_way_and_an_unprocessable_one_another_payload() {
+async fn with_a_key_a_409_is_retried_and_a_422_is_final() {
     let flags = "[retry]\nflags = [{ header = \"x-should-retry\" }]\n";
     let own = "[status.409]\nrecovery = \"stop\"\n[codes.E_TAKEN]\nclass = \"conflict\"\n[read]\ncode = \"code\"\n";
     let of = |toml: &str| BackoffLayer::new(dialect(&format!("{KEYED}{toml}"))).jitter(Jitter::None);
@@ -192,7 +192,7 @@ async fn an_effect_is_never_doubled() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_minted_key_is_not_printed() {
+async fn a_generated_key_is_not_printed() {
     let (mock, handle) = mock([answer(500), answer(200)]);
     keyed().layer(mock).oneshot(request("POST")).await.expect("a response").status();
     for got in handle.take() {
@@ -202,7 +202,7 @@ async fn a_minted_key_is_not_printed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_header_without_a_key_in_it_is_none() {
+async fn an_empty_key_header_does_not_count_as_a_key() {
     for blank in ["", " ", "\"\"", "\" \""] {
         let with_blank = || {
             let mut request = request("POST");
@@ -217,7 +217,7 @@ async fn a_header_without_a_key_in_it_is_none() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_is_sent_however_it_was_put_into_the_request() {
+async fn a_key_is_sent_from_a_header_an_extension_or_the_setter() {
     let build = || Request::post("https://api.example/v1/things");
     let key = || IdempotencyKey::new("order-7");
     for (name, request) in [

@@ -35,7 +35,7 @@ async fn waits(stack: &Backoff<Upstream>) -> Vec<u128> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_upstream_that_fails_for_everybody_is_asked_ever_more_rarely() {
+async fn an_outage_spreads_the_retries_of_all_callers() {
     let (stack, fails) = stack(BackoffLayer::new(dialects::generic()), u32::MAX);
     assert_eq!(waits(&stack).await, [50, 100], "a caller alone follows the schedule");
     assert_eq!(waits(&stack).await, [400, 800], "three attempts have failed before");
@@ -48,7 +48,7 @@ async fn an_upstream_that_fails_for_everybody_is_asked_ever_more_rarely() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_failures_of_others_put_a_wait_into_the_upper_half() {
+async fn shared_failures_raise_a_wait_to_its_upper_half() {
     let (stack, _fails) = stack(BackoffLayer::new(dialects::generic()), 0);
     assert_eq!(waits(&stack).await, [0, 0], "a caller alone may be lucky");
     assert_eq!(waits(&stack).await, [200, 400]);
@@ -56,7 +56,7 @@ async fn the_failures_of_others_put_a_wait_into_the_upper_half() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_jitter_the_failures_of_others_change_nothing() {
+async fn shared_failures_are_ignored_without_jitter() {
     let (stack, _fails) = stack(BackoffLayer::new(dialects::ranex()).jitter(Jitter::None), 0);
     for _ in 0..3 {
         assert_eq!(waits(&stack).await, [1_000, 2_000], "as the vendor publishes");
@@ -64,7 +64,7 @@ async fn without_jitter_the_failures_of_others_change_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn near_the_deadline_the_failures_of_others_change_nothing_about_whether_there_is_a_retry() {
+async fn shared_failures_prevent_no_retry_near_the_deadline() {
     let (stack, _fails) = stack(BackoffLayer::new(dialects::ranex()).deadline(Duration::from_secs(4)), u32::MAX);
     for _ in 0..5 {
         let waits = waits(&stack).await;
@@ -73,7 +73,7 @@ async fn near_the_deadline_the_failures_of_others_change_nothing_about_whether_t
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_transient_failures_of_others_count() {
+async fn only_transient_failures_are_shared() {
     for (status, counts) in [(429, false), (404, false), (401, false), (500, true), (503, true), (408, true)] {
         let upstream = service_fn(move |request: Request<String>| {
             let status = if request.uri().path() == "/other" { status } else { 500 };

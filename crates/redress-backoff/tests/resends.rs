@@ -13,7 +13,7 @@ use redress_sandbox::strict_mock::BoxError;
 use tower::{Layer, ServiceExt};
 
 #[tokio::test(start_paused = true)]
-async fn what_was_refreshed_is_sent_again_once_free_of_charge() {
+async fn the_resend_after_a_refresh_is_free_and_happens_once() {
     let refreshed = || {
         let mut response = Response::builder().status(401).body(String::new()).expect("a status");
         response.extensions_mut().insert(Refreshed);
@@ -35,7 +35,7 @@ async fn what_was_refreshed_is_sent_again_once_free_of_charge() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_replay_may_be_retried_like_any_attempt() {
+async fn a_resend_is_retried_like_any_attempt() {
     let mut rejected = Response::builder().status(401).body(String::new()).expect("a status");
     rejected.extensions_mut().insert(Refreshed);
     let (outcome, times) = run(&layer(), request("GET"), vec![Answer::ok(rejected), answer(500), answer(200)]).await;
@@ -43,7 +43,7 @@ async fn a_replay_may_be_retried_like_any_attempt() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_cannot_be_copied_goes_out_once() {
+async fn a_body_that_cannot_be_copied_is_sent_once() {
     struct Once;
     impl CloneBody for Once {
         fn try_clone(&self) -> Option<Self> {
@@ -61,7 +61,7 @@ async fn a_body_that_cannot_be_copied_goes_out_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_same_request_goes_out_each_time() {
+async fn each_attempt_sends_the_same_request() {
     let mut original = request("PUT");
     original.headers_mut().append("x-a", http::HeaderValue::from_static("1"));
     original.headers_mut().append("x-a", http::HeaderValue::from_static("2"));
@@ -108,7 +108,7 @@ async fn streamed(method: &str, loses: bool, failure: Response<String>) -> (Outc
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_copy_that_lost_bytes_is_not_sent_and_the_original_answer_comes_back() {
+async fn a_copy_that_lost_bytes_is_not_sent_and_the_response_is_returned() {
     let failure = |status: u16| Response::builder().status(status).body("the answer".to_owned()).expect("a status");
     let rejected = || {
         let mut response = failure(401);
@@ -156,7 +156,7 @@ async fn a_copy_that_loses_bytes_during_the_wait_is_not_sent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_cannot_be_copied_is_that_before_anything_else() {
+async fn a_body_that_cannot_be_copied_is_reported_before_other_reasons() {
     struct Once;
     impl CloneBody for Once {
         fn try_clone(&self) -> Option<Self> {

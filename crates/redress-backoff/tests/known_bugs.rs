@@ -33,7 +33,7 @@ fn spread(count: u32) -> impl Iterator<Item = u32> {
 
 /// Jitter that vanishes on whole seconds, since only the nanoseconds of a duration were multiplied.
 #[tokio::test(start_paused = true)]
-async fn jitter_does_not_vanish_on_whole_seconds() {
+async fn the_jitter_of_whole_seconds_is_kept() {
     for seconds in [1, 2, 20] {
         let whole = doubling(seconds * 1_000, seconds * 1_000);
         let layer = BackoffLayer::new(silent()).transient_backoff(whole);
@@ -57,7 +57,7 @@ fn a_budget_grants_no_more_than_its_tokens_for_any_capacity() {
 
 /// A budget that looked first and took later, so that two threads took the same tokens.
 #[test]
-fn a_budget_is_not_overdrawn_between_a_look_and_a_take() {
+fn concurrent_retries_never_overdraw_a_budget() {
     let budget = Budget::with_capacity(10_000);
     let take = |budget: Budget| (0..2_000).filter_map(|_| budget.reserve(7).map(Reservation::spend)).sum::<u32>();
     let threads: Vec<_> = (0..4)
@@ -186,7 +186,7 @@ async fn a_hint_does_not_bypass_the_limits() {
 
 /// A sleep that ended past the deadline, after which the call failed in vain.
 #[tokio::test(start_paused = true)]
-async fn nobody_sleeps_past_the_deadline() {
+async fn no_sleep_ends_past_the_deadline() {
     for (failure, deadline) in [(answer(429), 1_000), (with(503, &[("retry-after", "5")]), 5_000), (answer(500), 50)] {
         let start = Instant::now();
         let (outcome, _) = run(&layer().deadline(ms(deadline)), request("GET"), vec![failure]).await;
@@ -201,7 +201,7 @@ async fn nobody_sleeps_past_the_deadline() {
 
 /// A timer that woke up to some milliseconds early, into the very window that the server had named.
 #[tokio::test(start_paused = true)]
-async fn nobody_wakes_before_the_time_is_over() {
+async fn no_wait_ends_early() {
     for nanos in [1, 999_999, 1_000_001, 10_500_000] {
         let wait = Duration::from_nanos(nanos);
         let schedule = Schedule { base: wait, factor: count(1), cap: wait };
@@ -214,7 +214,7 @@ async fn nobody_wakes_before_the_time_is_over() {
 
 /// A POST that was sent again by default after a 5xx or a broken connection.
 #[tokio::test(start_paused = true)]
-async fn a_post_is_not_repeated_by_default() {
+async fn a_post_is_not_resent_by_default() {
     for method in ["POST", "PATCH"] {
         for status in 500..=599 {
             let (outcome, times) = run(&layer(), request(method), vec![answer(status)]).await;
@@ -248,7 +248,7 @@ async fn a_body_that_cannot_be_copied_is_not_sent_as_an_empty_one() {
 
 /// An error body that was no JSON, whose failure to parse hid a status that asks for a retry.
 #[tokio::test(start_paused = true)]
-async fn a_body_that_cannot_be_read_does_not_mask_a_status_that_can_be_retried() {
+async fn an_unreadable_body_does_not_hide_a_retryable_status() {
     let page = "<html><body>429 Too Many Requests</body></html>";
     for body in [page, "", "{\"error\":", "\u{0}\u{1}", "null", "[]", "slow down"] {
         for (status, class) in [(429, Class::RateLimited), (503, Class::Unavailable)] {
@@ -272,7 +272,7 @@ async fn nested_retries_do_not_multiply() {
 
 /// A budget that was charged for a retry nobody sent, and a last response that was thrown away for a bare error.
 #[tokio::test(start_paused = true)]
-async fn the_last_response_comes_back_and_only_what_is_sent_is_charged() {
+async fn the_last_response_is_returned_and_only_sent_retries_are_charged() {
     let budget = Budget::with_capacity(28);
     let (outcome, times) = run(
         &layer().budget(budget.clone()),
@@ -290,7 +290,7 @@ async fn the_last_response_comes_back_and_only_what_is_sent_is_charged() {
 
 /// A request that was copied more often than it was sent.
 #[tokio::test(start_paused = true)]
-async fn a_request_is_copied_once_for_each_time_it_is_sent() {
+async fn a_request_is_copied_once_per_attempt() {
     #[derive(Clone)]
     struct Counted(Arc<AtomicUsize>);
     impl CloneBody for Counted {
