@@ -10,31 +10,31 @@ use http::{Method, StatusCode, Uri};
 use redress_sandbox::program::Serve;
 
 use crate::dialects::NameOrFile;
-use crate::lab::Lab;
+use crate::lab::LabArgs;
 use crate::{help, time};
 
 /// Says what an API's responses mean when they are errors, and what to do about them.
 #[derive(Debug, Parser)]
 #[command(name = "redress", version, after_help = help::PROGRAM)]
-pub(crate) struct Arguments {
+pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    Explain(Explain),
-    Lint(Lint),
-    Dialects(Dialects),
-    Sandbox(Sandbox),
-    Lab(Lab),
-    Completions(Completions),
+    Explain(ExplainArgs),
+    Lint(LintArgs),
+    Dialects(DialectsArgs),
+    Sandbox(SandboxArgs),
+    Lab(LabArgs),
+    Completions(CompletionsArgs),
 }
 
 /// Says what a response means: what it is, what to do, when, and where it says so.
 #[derive(Debug, Args)]
 #[command(after_help = help::EXPLAIN)]
-pub(crate) struct Explain {
+pub(crate) struct ExplainArgs {
     /// The dialect to read with: the name of a shipped one, or a TOML file
     #[arg(long, value_name = "NAME|FILE", default_value = "generic", value_parser = NameOrFile)]
     #[arg(hide_possible_values = true)]
@@ -80,7 +80,7 @@ pub(crate) struct Explain {
 /// Finds every mistake in dialect files, each with its file, line and key.
 #[derive(Debug, Args)]
 #[command(after_help = help::LINT)]
-pub(crate) struct Lint {
+pub(crate) struct LintArgs {
     /// The TOML files to check; `-` is standard input
     #[arg(value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
     pub(crate) files: Vec<PathBuf>,
@@ -89,7 +89,7 @@ pub(crate) struct Lint {
 /// Lists the shipped dialects, or shows all that one of them knows.
 #[derive(Debug, Args)]
 #[command(after_help = help::DIALECTS)]
-pub(crate) struct Dialects {
+pub(crate) struct DialectsArgs {
     /// The dialect to show: the name of a shipped one, or a TOML file
     #[arg(value_name = "NAME|FILE", value_parser = NameOrFile, hide_possible_values = true)]
     pub(crate) name: Option<String>,
@@ -102,7 +102,7 @@ pub(crate) struct Dialects {
 /// Serves a loopback sandbox that fails on demand: of an identity-verification vendor, or of any dialect.
 #[derive(Debug, Args)]
 #[command(after_help = help::SANDBOX)]
-pub(crate) struct Sandbox {
+pub(crate) struct SandboxArgs {
     /// Answer in the form of this dialect instead of a vendor's: the name of a shipped one, or a TOML file
     #[arg(long, value_name = "NAME|FILE", value_parser = NameOrFile, conflicts_with = "vendor")]
     #[arg(hide_possible_values = true)]
@@ -115,7 +115,7 @@ pub(crate) struct Sandbox {
 /// Writes a completion script for a shell.
 #[derive(Debug, Args)]
 #[command(after_help = help::COMPLETIONS)]
-pub(crate) struct Completions {
+pub(crate) struct CompletionsArgs {
     /// The shell
     pub(crate) shell: Shell,
 }
@@ -128,12 +128,12 @@ mod tests {
 
     #[test]
     fn the_command_line_is_consistent() {
-        Arguments::command().debug_assert();
+        Cli::command().debug_assert();
     }
 
     #[test]
     fn the_default_dialect_is_generic() {
-        let arguments = Arguments::parse_from(["redress", "explain"]);
+        let arguments = Cli::parse_from(["redress", "explain"]);
         let Command::Explain(explain) = arguments.command else { panic!("{arguments:?}") };
         assert_eq!((explain.dialect.as_str(), explain.file), ("generic", PathBuf::from("-")));
     }

@@ -5,14 +5,14 @@ use std::process::ExitCode;
 
 use clap::CommandFactory as _;
 
-use crate::arguments::{Arguments, Completions};
+use crate::arguments::{Cli, CompletionsArgs};
 use crate::failure::Failure;
 
 /// Writes the script.
-pub(crate) fn run(arguments: &Completions) -> Result<ExitCode, Failure> {
+pub(crate) fn run(arguments: &CompletionsArgs) -> Result<ExitCode, Failure> {
     // The generator panics when its output fails; a buffer does not.
     let mut script = Vec::new();
-    clap_complete::generate(arguments.shell, &mut Arguments::command(), "redress", &mut script);
+    clap_complete::generate(arguments.shell, &mut Cli::command(), "redress", &mut script);
     let mut out = std::io::stdout().lock();
     out.write_all(&script)?;
     out.flush()?;

@@ -1,4 +1,4 @@
-//! Dialects by name or from a file.
+//! DialectCache by name or from a file.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -12,15 +12,15 @@ use crate::folder::Folder;
 use crate::input::Input;
 
 /// The dialects of one run: the chosen one, and the shipped ones that records have named.
-pub(crate) struct Dialects {
+pub(crate) struct DialectCache {
     chosen: Dialect,
     named: HashMap<String, Dialect>,
 }
 
 /// A dialect as a file states it, with what changes nothing in the file; or what is wrong with the file.
 pub(crate) enum Loaded {
-    Good(Dialect, Vec<String>),
-    Bad(Vec<String>),
+    Valid(Dialect, Vec<String>),
+    Invalid(Vec<String>),
 }
 
 /// How strictly a file is checked.
@@ -36,7 +36,7 @@ pub(crate) enum Checks {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NameOrFile;
 
-impl Dialects {
+impl DialectCache {
     /// Chooses the dialect for what names none.
     pub(crate) fn choose(name_or_file: &str) -> Result<Self, Failure> {
         Ok(Self { chosen: find(name_or_file)?, named: HashMap::new() })
@@ -80,11 +80,13 @@ pub(crate) fn find(name_or_file: &str) -> Result<Dialect, Failure> {
     if !is_file {
         let names = dialects::NAMES.join(", ");
         let problem = format!("unknown dialect `{name_or_file}`, expected a TOML file or one of {names}");
-        return Err(Failure::Told(problem));
+        return Err(Failure::Message(problem));
     }
     match load(path, Checks::Mistakes)? {
-        Loaded::Good(dialect, _) => Ok(dialect),
-        Loaded::Bad(mistakes) => Err(Failure::Told(format!("the dialect has mistakes\n{}", mistakes.join("\n")))),
+        Loaded::Valid(dialect, _) => Ok(dialect),
+        Loaded::Invalid(mistakes) => {
+            Err(Failure::Message(format!("the dialect has mistakes\n{}", mistakes.join("\n"))))
+        }
     }
 }
 
@@ -97,7 +99,7 @@ pub(crate) fn load(path: &Path, checks: Checks) -> Result<Loaded, Failure> {
         Ok(text) => text,
         Err(error) => {
             let line = 1 + bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
-            return Ok(Loaded::Bad(vec![format!("{name}:{line}: expected TOML in UTF-8")]));
+            return Ok(Loaded::Invalid(vec![format!("{name}:{line}: expected TOML in UTF-8")]));
         }
     };
     let folder = Folder::of(path);
@@ -108,9 +110,9 @@ pub(crate) fn load(path: &Path, checks: Checks) -> Result<Loaded, Failure> {
     };
     Ok(match read {
         Ok((dialect, warnings)) => {
-            Loaded::Good(dialect, warnings.iter().map(|warning| at_its_line(&name, warning)).collect())
+            Loaded::Valid(dialect, warnings.iter().map(|warning| at_its_line(&name, warning)).collect())
         }
-        Err(error) => Loaded::Bad(at_their_lines(&error)),
+        Err(error) => Loaded::Invalid(at_their_lines(&error)),
     })
 }
 
@@ -149,7 +151,7 @@ mod tests {
     #[test]
     fn a_record_may_name_a_shipped_dialect_or_the_chosen_one() {
         let chosen = Dialect::from_toml("acme.toml", "name = \"acme\"\n").unwrap();
-        let mut dialects = Dialects { chosen, named: HashMap::new() };
+        let mut dialects = DialectCache { chosen, named: HashMap::new() };
         for (name, found) in [("acme", true), ("vlens", true), ("vlens", true), ("other", false), ("", false)] {
             let dialect = dialects.named(name);
             assert_eq!(dialect.as_ref().map(Dialect::name), found.then_some(name));
@@ -165,7 +167,7 @@ mod tests {
             ("./nothing", "cannot read ./nothing: "),
             ("nothing.toml", "cannot read nothing.toml: "),
         ] {
-            let Err(Failure::Told(text)) = find(name) else { panic!("{name}") };
+            let Err(Failure::Message(text)) = find(name) else { panic!("{name}") };
             assert!(text.starts_with(problem), "{text}");
         }
     }

@@ -11,7 +11,7 @@ use redress_classify::{Clock, EndReason, Recovery, Secrets, Verdict};
 use redress_envelope::Dialect;
 use tokio::time::Instant;
 
-use crate::input::{self, Call, Found};
+use crate::input::{self, ParsedRequest, ParsedResponse};
 
 /// One response with the call that it answers.
 pub(crate) struct Exchange<'a> {
@@ -22,7 +22,7 @@ pub(crate) struct Exchange<'a> {
     /// Statements about how the response was read.
     pub(crate) notes: Vec<Cow<'static, str>>,
     received: Option<SystemTime>,
-    call: Call,
+    call: ParsedRequest,
 }
 
 /// The meaning of a response, and whether the library would act on it.
@@ -91,9 +91,9 @@ fn stop(dialect: &Dialect, exchange: &Exchange<'_>, clock: &Clock, verdict: &Ver
 
 impl<'a> Exchange<'a> {
     /// Unpacks a response, which answers this call unless the input names another one.
-    pub(crate) fn new(mut found: Found<'a>, method: &Method, uri: &Uri) -> Self {
+    pub(crate) fn new(mut found: ParsedResponse<'a>, method: &Method, uri: &Uri) -> Self {
         input::unpack(&mut found);
-        let Found { mut call, received, status, headers, body, notes, .. } = found;
+        let ParsedResponse { mut call, received, status, headers, body, notes, .. } = found;
         let (mut head, ()) = Response::new(()).into_parts();
         head.status = status;
         head.headers = headers;

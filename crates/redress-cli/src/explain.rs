@@ -4,13 +4,13 @@ use std::io::{BufReader, BufWriter, Write as _};
 use std::process::ExitCode;
 
 use crate::answer::{Answer, Problem};
-use crate::arguments::Explain;
-use crate::dialects::Dialects;
+use crate::arguments::ExplainArgs;
+use crate::dialects::DialectCache;
 use crate::exchange::{Exchange, Judge};
 use crate::failure::{self, Failure};
-use crate::input::{self, Input, Item, Mistake, Refusal};
-use crate::person::{self, Place};
-use crate::stream::Stream;
+use crate::input::{self, FormatError, Input, ParseError, ParseResult};
+use crate::json_lines::JsonLines;
+use crate::summary::{self, Position};
 use crate::text::excerpt;
 use crate::{json, output};
 
@@ -18,8 +18,8 @@ use crate::{json, output};
 const BUFFER: usize = 256 * 1024;
 
 /// Explains each response of an input, or each record of a stream.
-pub(crate) fn run(arguments: &Explain) -> Result<ExitCode, Failure> {
-    let dialects = Dialects::choose(&arguments.dialect)?;
+pub(crate) fn run(arguments: &ExplainArgs) -> Result<ExitCode, Failure> {
+    let dialects = DialectCache::choose(&arguments.dialect)?;
     let judge = Judge::new(arguments.now, arguments.chunk);
     let input = Input::open(&arguments.file)?;
     if arguments.jsonl {
@@ -29,20 +29,25 @@ pub(crate) fn run(arguments: &Explain) -> Result<ExitCode, Failure> {
     responses(dialects, &judge, input, arguments)
 }
 
-fn responses(mut dialects: Dialects, judge: &Judge, input: Input, arguments: &Explain) -> Result<ExitCode, Failure> {
+fn responses(
+    mut dialects: DialectCache,
+    judge: &Judge,
+    input: Input,
+    arguments: &ExplainArgs,
+) -> Result<ExitCode, Failure> {
     let name = input.name.clone();
     let bytes = input::utf8(input.read_all()?);
     let items = input::responses(&bytes, arguments.status)
-        .map_err(|Mistake { line, problem }| Failure::Told(format!("{name}:{line}: {problem}")))?;
-    if let [Err(Refusal { line, problem, .. })] = &items[..] {
-        return Err(Failure::Told(format!("{name}:{}: {problem}", line.unwrap_or(1))));
+        .map_err(|FormatError { line, problem }| Failure::Message(format!("{name}:{line}: {problem}")))?;
+    if let [Err(ParseError { line, problem, .. })] = &items[..] {
+        return Err(Failure::Message(format!("{name}:{}: {problem}", line.unwrap_or(1))));
     }
     let count = items.len();
     let (mut refused, mut shown) = (0, 0);
     let mut told = String::new();
     let mut out = BufWriter::with_capacity(BUFFER, std::io::stdout().lock());
     for (nth, item) in items.into_iter().enumerate() {
-        let place = Place { nth, count };
+        let place = Position { nth, count };
         match answer(&mut dialects, judge, item, arguments, place) {
             Ok(None) => {}
             Ok(Some(text)) => {
@@ -68,7 +73,7 @@ fn responses(mut dialects: Dialects, judge: &Judge, input: Input, arguments: &Ex
     } else {
         drop(out);
         if shown == 0 && refused < count {
-            told.push_str(&person::no_errors(count - refused));
+            told.push_str(&summary::no_errors(count - refused));
         }
         output::print(&told)?;
     }
@@ -77,18 +82,18 @@ fn responses(mut dialects: Dialects, judge: &Judge, input: Input, arguments: &Ex
 
 /// Answers one response; `None` when it is left out.
 fn answer<'a>(
-    dialects: &mut Dialects,
+    dialects: &mut DialectCache,
     judge: &Judge,
-    item: Item<'a>,
-    arguments: &Explain,
-    place: Place,
-) -> Result<Option<String>, Refusal<'a>> {
+    item: ParseResult<'a>,
+    arguments: &ExplainArgs,
+    place: Position,
+) -> Result<Option<String>, ParseError<'a>> {
     let mut found = item?;
     let dialect = dialects.for_record(found.dialect.as_deref());
     let Some(dialect) = dialect else {
         let found_name = excerpt(found.dialect.as_deref().unwrap_or_default().as_bytes());
         let problem = format!("dialect: expected one that `redress dialects` lists, found {found_name}");
-        return Err(Refusal { id: found.id, line: None, problem });
+        return Err(ParseError { id: found.id, line: None, problem });
     };
     let id = found.id.take();
     let exchange = Exchange::new(found, &arguments.method, &arguments.path);
@@ -99,16 +104,16 @@ fn answer<'a>(
     if arguments.json {
         return Ok(Some(json::line(&Answer::new(id.as_deref(), &dialect, &exchange, &judgement))));
     }
-    Ok(Some(person::told(&dialect, &exchange, &judgement, place)))
+    Ok(Some(summary::told(&dialect, &exchange, &judgement, place)))
 }
 
-fn refusal_text(refusal: &Refusal<'_>, is_json: bool, place: Place, is_first: bool) -> Result<String, Failure> {
+fn refusal_text(refusal: &ParseError<'_>, is_json: bool, place: Position, is_first: bool) -> Result<String, Failure> {
     let line = refusal.line.map(|line| format!("line {line}: ")).unwrap_or_default();
     let error = format!("{line}{}", refusal.problem);
     if is_json {
         return Ok(json::line(&Problem { id: refusal.id.as_deref(), error }));
     }
-    Ok(format!("{}{}", if is_first { "" } else { "\n" }, person::refused(&error, place)))
+    Ok(format!("{}{}", if is_first { "" } else { "\n" }, summary::refused(&error, place)))
 }
 
 /// Says how many parts of the input were not usable; an input of which none was is one that cannot be read.
@@ -122,10 +127,10 @@ fn finish(refused: usize, count: usize) -> Result<ExitCode, Failure> {
     Ok(if refused == count { ExitCode::from(failure::CODE) } else { ExitCode::SUCCESS })
 }
 
-fn records(dialects: Dialects, judge: Judge, input: Input, arguments: &Explain) -> Result<(), Failure> {
+fn records(dialects: DialectCache, judge: Judge, input: Input, arguments: &ExplainArgs) -> Result<(), Failure> {
     let reader = BufReader::with_capacity(BUFFER, input.reader);
     let mut out = BufWriter::with_capacity(BUFFER, std::io::stdout().lock());
-    let mut stream = Stream::new(dialects, judge, arguments);
+    let mut stream = JsonLines::new(dialects, judge, arguments);
     stream.run(&input.name, reader, &mut out)?;
     out.flush()?;
     if let Some(note) = stream.note() {

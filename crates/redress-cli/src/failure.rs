@@ -9,17 +9,17 @@ pub(crate) const CODE: u8 = 2;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
     /// Whoever read the output has gone, as `head` does: nothing is left to say, and nothing is wrong.
-    NobodyReads,
+    ClosedPipe,
     /// What to tell the user.
-    Told(String),
+    Message(String),
 }
 
 /// Takes a failure of the output. What fails on the way in is named where that happens.
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         match error.kind() {
-            io::ErrorKind::BrokenPipe => Self::NobodyReads,
-            _ => Self::Told(format!("cannot write the output: {error}")),
+            io::ErrorKind::BrokenPipe => Self::ClosedPipe,
+            _ => Self::Message(format!("cannot write the output: {error}")),
         }
     }
 }

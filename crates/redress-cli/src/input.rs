@@ -3,22 +3,22 @@
 //! The form of an input is detected. Each form is a pure function from bytes to responses; `docs/explain.md` lists them.
 
 mod body;
-mod copied;
+mod copied_headers;
+mod curl_verbose;
+mod decompress;
+mod detect;
 mod documents;
-mod form;
-mod found;
+mod error_text;
 mod head;
 mod headers;
 mod json;
 mod lines;
 mod literal;
-mod object;
-mod packed;
+mod member_role;
+mod parsed;
 mod raw;
-mod roles;
+mod record;
 mod status;
-mod text;
-mod verbose;
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -26,10 +26,10 @@ use std::path::Path;
 
 use crate::failure::Failure;
 
-pub(crate) use form::{responses, utf8};
-pub(crate) use found::{Call, Found, Item, Mistake, Refusal};
-pub(crate) use object::parse as record;
-pub(crate) use packed::unpack;
+pub(crate) use decompress::unpack;
+pub(crate) use detect::{responses, utf8};
+pub(crate) use parsed::{FormatError, ParseError, ParseResult, ParsedRequest, ParsedResponse};
+pub(crate) use record::parse as parse_record;
 
 /// The most that is read of an input that is held as a whole: more than browsers export. Records are read by `--jsonl`
 /// without a bound.
@@ -61,7 +61,9 @@ impl Input {
         let read = reader.take(MAX_BYTES + 1).read_to_end(&mut bytes);
         read.map_err(|error| unreadable(&name, &error))?;
         if bytes.len() as u64 > MAX_BYTES {
-            return Err(Failure::Told(format!("{name} has more than 256 MiB; split it, or read records with --jsonl")));
+            return Err(Failure::Message(format!(
+                "{name} has more than 256 MiB; split it, or read records with --jsonl"
+            )));
         }
         Ok(bytes)
     }
@@ -69,5 +71,5 @@ impl Input {
 
 /// States that an input cannot be read.
 pub(crate) fn unreadable(name: &str, error: &io::Error) -> Failure {
-    Failure::Told(format!("cannot read {name}: {error}"))
+    Failure::Message(format!("cannot read {name}: {error}"))
 }

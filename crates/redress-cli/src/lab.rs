@@ -16,19 +16,19 @@ use crate::help;
 /// Compares retry policies in virtual time, against modelled outages.
 #[derive(Debug, Args)]
 #[command(after_help = help::LAB)]
-pub(crate) struct Lab {
+pub(crate) struct LabArgs {
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Run(run::Run),
-    List(list::List),
-    Check(check::Check),
+    Run(run::RunArgs),
+    List(list::ListArgs),
+    Check(check::CheckArgs),
 }
 
-pub(crate) fn run(lab: &Lab) -> Result<ExitCode, Failure> {
+pub(crate) fn run(lab: &LabArgs) -> Result<ExitCode, Failure> {
     match &lab.command {
         Command::Run(arguments) => run::run(arguments),
         Command::List(arguments) => list::run(arguments),

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use redress_envelope::Dialect;
 
-use crate::arguments::Lint;
+use crate::arguments::LintArgs;
 use crate::dialects::{Checks, Loaded, load};
 use crate::failure::Failure;
 use crate::output::{BAD, GOOD, print, styled};
@@ -15,12 +15,12 @@ use crate::text::escaped;
 const MISTAKES: u8 = 1;
 
 /// Checks each file; one that cannot be read ends the command.
-pub(crate) fn run(arguments: &Lint) -> Result<ExitCode, Failure> {
+pub(crate) fn run(arguments: &LintArgs) -> Result<ExitCode, Failure> {
     let mut code = ExitCode::SUCCESS;
     for path in &arguments.files {
         match load(path, Checks::All)? {
-            Loaded::Good(dialect, warnings) => print(&clean(path, &dialect, &warnings))?,
-            Loaded::Bad(mistakes) => {
+            Loaded::Valid(dialect, warnings) => print(&clean(path, &dialect, &warnings))?,
+            Loaded::Invalid(mistakes) => {
                 print(&listed(path, &mistakes))?;
                 code = ExitCode::from(MISTAKES);
             }

@@ -4,19 +4,19 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use super::found::{Found, Item, Refusal};
 use super::json::{self, is_list, is_object};
 use super::lines::Lines;
-use super::object;
+use super::parsed::{ParseError, ParseResult, ParsedResponse};
+use super::record;
 
 /// How deep folders of a collection lie in each other at most.
 const MAX_FOLDERS: u8 = 16;
 
 /// Reads a document that holds several responses; `None` when it is another one.
-pub(super) fn several(document: &RawValue) -> Option<Vec<Item<'_>>> {
+pub(super) fn several(document: &RawValue) -> Option<Vec<ParseResult<'_>>> {
     if is_list(document) {
         let elements = json::elements(document).ok()?;
-        let is_one = |element: &&RawValue| is_object(element) && object::is_record(element);
+        let is_one = |element: &&RawValue| is_object(element) && record::is_record(element);
         return elements.iter().any(is_one).then(|| numbered(elements));
     }
     let member = |value, name: &str| {
@@ -54,12 +54,12 @@ fn collect_examples<'a>(folder: &'a RawValue, depth: u8, examples: &mut Vec<&'a 
 }
 
 /// Reads each element, which has its index as its id unless it has one of its own.
-fn numbered<'a>(elements: impl IntoIterator<Item = &'a RawValue>) -> Vec<Item<'a>> {
+fn numbered<'a>(elements: impl IntoIterator<Item = &'a RawValue>) -> Vec<ParseResult<'a>> {
     let read = |(nth, element): (usize, &'a RawValue)| {
         let id = || serde_json::value::to_raw_value(&nth).ok().map(Cow::Owned);
-        match object::record(element) {
-            Ok(found) => Ok(Found { id: found.id.or_else(id), ..found }),
-            Err(refusal) => Err(Refusal { id: refusal.id.or_else(id), ..refusal }),
+        match record::record(element) {
+            Ok(found) => Ok(ParsedResponse { id: found.id.or_else(id), ..found }),
+            Err(refusal) => Err(ParseError { id: refusal.id.or_else(id), ..refusal }),
         }
     };
     elements.into_iter().enumerate().map(read).collect()
@@ -76,30 +76,32 @@ pub(super) fn is_lines(input: &[u8]) -> bool {
 }
 
 /// Reads each line that is not blank.
-pub(super) fn lines(input: &[u8]) -> Vec<Item<'_>> {
+pub(super) fn lines(input: &[u8]) -> Vec<ParseResult<'_>> {
     let mut items = Vec::new();
     let mut lines = Lines::new(input);
     while let Some(line) = lines.next() {
         if !line.trim_ascii().is_empty() {
             let at = Some(lines.number);
-            items.push(object::parse(line).map_err(|refusal| Refusal { line: at, ..refusal }));
+            items.push(record::parse(line).map_err(|refusal| ParseError { line: at, ..refusal }));
         }
     }
     items
 }
 
 /// Reads values behind each other, each over several lines, as `jq` prints them.
-pub(super) fn stream(input: &str) -> Option<Vec<Item<'_>>> {
+pub(super) fn stream(input: &str) -> Option<Vec<ParseResult<'_>>> {
     let values = serde_json::Deserializer::from_str(input).into_iter::<&RawValue>();
     let mut items = Vec::new();
     for value in values {
         match value {
-            Ok(value) if is_object(value) => items.push(object::record(value)),
+            Ok(value) if is_object(value) => items.push(record::record(value)),
             _ if items.is_empty() => return None,
-            Ok(value) => items.push(Err(Refusal::new(format!("expected a JSON object, found {}", json::kind(value))))),
+            Ok(value) => {
+                items.push(Err(ParseError::new(format!("expected a JSON object, found {}", json::kind(value)))))
+            }
             Err(error) => {
                 let problem = "expected a JSON object here, or the end of the input".to_owned();
-                items.push(Err(Refusal { id: None, line: Some(error.line()), problem }));
+                items.push(Err(ParseError { id: None, line: Some(error.line()), problem }));
                 break;
             }
         }

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use http::StatusCode;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
-use super::found::Mistake;
 use super::lines::{Lines, without_colours};
+use super::parsed::FormatError;
 
 /// A status line and its headers.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ struct Field {
     value: Vec<u8>,
 }
 
-/// Reads `HTTP/1.1 404 Not Found` or `HTTP/2 404`.
+/// Reads `HTTP/1.1 404 Not ParsedResponse` or `HTTP/2 404`.
 pub(super) fn status_of(line: &[u8]) -> Option<StatusCode> {
     let mut words = line.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
     let version = words.next()?.strip_prefix(b"HTTP/")?;
@@ -60,18 +60,18 @@ pub(super) fn loose_status_of(line: &[u8]) -> Option<StatusCode> {
 }
 
 /// Reads a head from its status line on.
-pub(super) fn head(lines: &mut Lines<'_>) -> Result<Head, Mistake> {
+pub(super) fn head(lines: &mut Lines<'_>) -> Result<Head, FormatError> {
     let line = without_colours(lines.next().unwrap_or_default());
     let indent = line.len() - line.trim_ascii_start().len();
     let status = loose_status_of(&line)
-        .ok_or_else(|| lines.mistake("expected a status line such as `HTTP/1.1 404 Not Found`"))?;
+        .ok_or_else(|| lines.mistake("expected a status line such as `HTTP/1.1 404 Not ParsedResponse`"))?;
     let is_tunnel = status.is_success() && line.to_ascii_lowercase().ends_with(b"connection established");
     let (headers, end) = header_lines(lines, indent)?;
     Ok(Head { status, headers, is_tunnel, end })
 }
 
 /// Reads headers up to and with the empty line, or up to the end of the input or the beginning of a body.
-pub(super) fn header_lines(lines: &mut Lines<'_>, indent: usize) -> Result<(HeaderMap, End), Mistake> {
+pub(super) fn header_lines(lines: &mut Lines<'_>, indent: usize) -> Result<(HeaderMap, End), FormatError> {
     let mut headers = HeaderMap::new();
     let mut open: Option<Field> = None;
     loop {
@@ -119,7 +119,7 @@ pub(super) fn append(headers: &mut HeaderMap, name: HeaderName, value: &[u8]) ->
 }
 
 impl Field {
-    fn read(line: &[u8], lines: &Lines<'_>) -> Result<Self, Mistake> {
+    fn read(line: &[u8], lines: &Lines<'_>) -> Result<Self, FormatError> {
         let colon = line.iter().position(|byte| *byte == b':');
         let name = colon.and_then(|colon| HeaderName::from_bytes(&line[..colon]).ok());
         let (Some(colon), Some(name)) = (colon, name) else {
@@ -128,7 +128,7 @@ impl Field {
         Ok(Self { line: lines.number, name, value: line[colon + 1..].to_vec() })
     }
 
-    fn add_to(self, headers: &mut HeaderMap) -> Result<(), Mistake> {
-        append(headers, self.name, &self.value).map_err(|problem| Mistake { line: self.line, problem })
+    fn add_to(self, headers: &mut HeaderMap) -> Result<(), FormatError> {
+        append(headers, self.name, &self.value).map_err(|problem| FormatError { line: self.line, problem })
     }
 }

@@ -1,6 +1,6 @@
 //! Walks an input line by line.
 
-use super::found::Mistake;
+use super::parsed::FormatError;
 
 /// A place between two lines.
 #[derive(Clone, Copy)]
@@ -39,8 +39,8 @@ impl<'a> Lines<'a> {
         }
     }
 
-    pub(super) fn mistake(&self, problem: impl Into<String>) -> Mistake {
-        Mistake { line: self.number.max(1), problem: problem.into() }
+    pub(super) fn mistake(&self, problem: impl Into<String>) -> FormatError {
+        FormatError { line: self.number.max(1), problem: problem.into() }
     }
 }
 

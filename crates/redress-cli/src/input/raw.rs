@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use http::StatusCode;
 use http::header::{CONTENT_LENGTH, HeaderMap};
 
-use super::found::{Call, Found, Mistake};
 use super::head::{End, Head, head, loose_status_of};
 use super::lines::Lines;
+use super::parsed::{FormatError, ParsedRequest, ParsedResponse};
 
 /// Returns whether a line of the input is a status line.
 pub(super) fn is_raw(input: &[u8]) -> bool {
@@ -24,7 +24,7 @@ pub(super) fn is_raw(input: &[u8]) -> bool {
 ///
 /// A head that another one follows at once is not a response of its own where that is how HTTP works: interim responses,
 /// redirects, the answer of a proxy to `CONNECT`, and a challenge for credentials.
-pub(super) fn read(input: &[u8]) -> Result<Vec<Found<'_>>, Mistake> {
+pub(super) fn read(input: &[u8]) -> Result<Vec<ParsedResponse<'_>>, FormatError> {
     let mut lines = Lines::new(input);
     let mut found = Vec::new();
     let mut call = call_before(&mut lines);
@@ -34,7 +34,7 @@ pub(super) fn read(input: &[u8]) -> Result<Vec<Found<'_>>, Mistake> {
         let is_last = lines.rest.is_empty();
         if is_last || !body.is_empty() || !is_followed(&head) {
             let Head { status, headers, .. } = head;
-            let mut response = Found::new(status, headers, Cow::Borrowed(body));
+            let mut response = ParsedResponse::new(status, headers, Cow::Borrowed(body));
             response.call = std::mem::take(&mut call);
             found.push(response);
         }
@@ -55,8 +55,8 @@ pub(super) fn is_followed(head: &Head) -> bool {
 }
 
 /// Passes over what stands before a status line, and reads the request in it.
-fn call_before(lines: &mut Lines<'_>) -> Call {
-    let mut call = Call::default();
+fn call_before(lines: &mut Lines<'_>) -> ParsedRequest {
+    let mut call = ParsedRequest::default();
     while let Some(line) = lines.peek() {
         if loose_status_of(line).is_some() {
             break;
@@ -136,7 +136,7 @@ fn request_before(rest: &[u8], at: usize) -> usize {
         let line_at = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
         let line = before[line_at..].trim_ascii();
         let is_versioned = line.windows(6).any(|window| window == b" HTTP/");
-        if is_versioned && Call::default().set_request_line(line) {
+        if is_versioned && ParsedRequest::default().set_request_line(line) {
             return line_at;
         }
         if line_at == 0 {

@@ -2,20 +2,17 @@
 
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
-
 use clap::Args;
-use redress_lab::check::{self, Finding, Overrides, Parameter, Trial};
 
-use crate::failure::Failure;
-use crate::output::{self, BAD, GOOD};
-use crate::progress::Progress;
-use crate::table::Table;
-use crate::{help, json};
+use redress_lab::check::{Finding, Overrides, Parameter, Trial, self};
+
+use crate::{failure::Failure, help, json, progress::Progress, table::Table};
+use crate::output::{BAD, GOOD, self};
 
 /// Runs published results on retries again, and says which of them hold.
 #[derive(Debug, Args)]
 #[command(after_help = help())]
-pub(crate) struct Check {
+pub(crate) struct CheckArgs {
     /// Names of checks; all of them unless told
     #[arg(value_name = "ID")]
     ids: Vec<String>,
@@ -40,8 +37,8 @@ pub(crate) struct Check {
 /// Machines that check this have two cores, and each check runs on one.
 const THREADS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1);
 
-pub(crate) fn run(arguments: &Check) -> Result<ExitCode, Failure> {
-    let overrides = Overrides::parse(&arguments.set).map_err(|error| Failure::Told(error.to_string()))?;
+pub(crate) fn run(arguments: &CheckArgs) -> Result<ExitCode, Failure> {
+    let overrides = Overrides::parse(&arguments.set).map_err(|error| Failure::Message(error.to_string()))?;
     let checks = arguments.chosen(&overrides)?;
     if arguments.list {
         output::print(&listed(&checks))?;
@@ -60,11 +57,11 @@ pub(crate) fn run(arguments: &Check) -> Result<ExitCode, Failure> {
     Ok(if findings.iter().all(Finding::pass) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-impl Check {
+impl CheckArgs {
     fn chosen(&self, overrides: &Overrides) -> Result<Vec<&'static check::Check>, Failure> {
         if let Some(unknown) = self.ids.iter().find(|id| check::all().iter().all(|check| check.id != **id)) {
             let ids: Vec<_> = check::all().iter().map(|check| check.id).collect();
-            return Err(Failure::Told(format!("no check is called {unknown}; there are {}", ids.join(", "))));
+            return Err(Failure::Message(format!("no check is called {unknown}; there are {}", ids.join(", "))));
         }
         let is_named = |check: &&check::Check| self.ids.is_empty() || self.ids.iter().any(|id| id == check.id);
         let named: Vec<_> = check::all().iter().filter(is_named).collect();
@@ -72,7 +69,7 @@ impl Check {
         if knowing.is_empty() {
             let parameters: Vec<_> =
                 named.iter().map(|check| format!("{}: {}", check.id, names(check.parameters))).collect();
-            return Err(Failure::Told(format!("these checks do not know what is set; {}", parameters.join(", "))));
+            return Err(Failure::Message(format!("these checks do not know what is set; {}", parameters.join(", "))));
         }
         Ok(knowing)
     }
@@ -122,7 +119,7 @@ mod tests {
     use super::*;
 
     fn chosen(ids: &[&str], set: &[&str]) -> Result<Vec<&'static str>, Failure> {
-        let arguments = Check {
+        let arguments = CheckArgs {
             ids: ids.iter().map(ToString::to_string).collect(),
             seed: 1,
             set: Vec::new(),
@@ -139,7 +136,7 @@ mod tests {
         assert_eq!(chosen(&[], &["f=.2", "retries=5"]).unwrap(), ["brooker-closed-form"]);
         assert_eq!(chosen(&["herd"], &[]).unwrap(), ["herd"]);
         for (ids, set) in [(["herd"], &["f=.3"][..]), (["heard"], &[])] {
-            let Err(Failure::Told(text)) = chosen(&ids, set) else { panic!("{ids:?} ran") };
+            let Err(Failure::Message(text)) = chosen(&ids, set) else { panic!("{ids:?} ran") };
             assert!(text.contains("herd"), "{text}");
         }
     }

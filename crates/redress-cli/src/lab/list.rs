@@ -11,13 +11,13 @@ use crate::table::Table;
 
 /// Lists scenarios and policies, or shows the file of a scenario.
 #[derive(Debug, Args)]
-pub(crate) struct List {
+pub(crate) struct ListArgs {
     /// The scenario whose file to show: something to begin an own one from
     #[arg(value_name = "SCENARIO")]
     scenario: Option<String>,
 }
 
-pub(crate) fn run(list: &List) -> Result<ExitCode, Failure> {
+pub(crate) fn run(list: &ListArgs) -> Result<ExitCode, Failure> {
     let text = match &list.scenario {
         Some(name) => scenario_text(name).ok_or_else(|| super::policies::unknown_scenario(name))?.to_owned(),
         None => everything(),

@@ -2,21 +2,20 @@
 
 use std::fs;
 use std::path::Path;
-
-use redress_lab::policies::{self, RedressStack, StackSettings};
-use redress_lab::{Policy, Scenario, scenario_text, scenarios};
-
 use crate::failure::Failure;
+
+use redress_lab::policies::{RedressStack, StackSettings, self};
+use redress_lab::{Policy, Scenario, scenario_text, scenarios};
 
 /// Reads a scenario: the name of one that comes with the lab, or a file.
 pub(crate) fn scenario(named: &str) -> Result<Scenario, Failure> {
     if let Some(text) = scenario_text(named) {
-        return text.parse().map_err(|error| Failure::Told(format!("{named}: {error}")));
+        return text.parse().map_err(|error| Failure::Message(format!("{named}: {error}")));
     }
     if !named.ends_with(".toml") && !Path::new(named).exists() {
         return Err(unknown_scenario(named));
     }
-    read(named)?.parse().map_err(|error| Failure::Told(format!("{named}: {error}")))
+    read(named)?.parse().map_err(|error| Failure::Message(format!("{named}: {error}")))
 }
 
 /// Returns the policies to compare: the standard ones, or those of them and of the reference policies that `only` names,
@@ -30,7 +29,7 @@ pub(crate) fn policies(only: &[String], files: &[String]) -> Result<Vec<Box<dyn 
         let Some(policy) = policies::named(name) else {
             chosen.extend(policies::reference::all());
             let names: Vec<_> = chosen.iter().map(|policy| policy.name()).collect();
-            return Err(Failure::Told(format!("no policy is called {name}; there are {}", names.join(", "))));
+            return Err(Failure::Message(format!("no policy is called {name}; there are {}", names.join(", "))));
         };
         chosen.push(policy);
     }
@@ -38,7 +37,7 @@ pub(crate) fn policies(only: &[String], files: &[String]) -> Result<Vec<Box<dyn 
     for file in files {
         let policy = own(file)?;
         if chosen.iter().any(|other| other.name() == policy.name()) {
-            return Err(Failure::Told(format!("{file}: there is another policy called {}", policy.name())));
+            return Err(Failure::Message(format!("{file}: there is another policy called {}", policy.name())));
         }
         chosen.push(Box::new(policy));
     }
@@ -48,7 +47,8 @@ pub(crate) fn policies(only: &[String], files: &[String]) -> Result<Vec<Box<dyn 
 /// Reads a policy of the user's; without a `name` it goes by that of its file.
 fn own(file: &str) -> Result<RedressStack, Failure> {
     let settings = toml::from_str::<StackSettings>(&read(file)?);
-    let mut settings = settings.map_err(|error| Failure::Told(format!("{file}: {}", error.to_string().trim_end())))?;
+    let mut settings =
+        settings.map_err(|error| Failure::Message(format!("{file}: {}", error.to_string().trim_end())))?;
     if settings.name.is_empty() {
         settings.name = Path::new(file).file_stem().unwrap_or_default().to_string_lossy().into_owned();
     }
@@ -57,9 +57,9 @@ fn own(file: &str) -> Result<RedressStack, Failure> {
 
 pub(crate) fn unknown_scenario(name: &str) -> Failure {
     let names: Vec<_> = scenarios().into_iter().map(|scenario| scenario.name).collect();
-    Failure::Told(format!("no scenario is called {name}, and there is no such file; there are {}", names.join(", ")))
+    Failure::Message(format!("no scenario is called {name}, and there is no such file; there are {}", names.join(", ")))
 }
 
 fn read(file: &str) -> Result<String, Failure> {
-    fs::read_to_string(file).map_err(|error| Failure::Told(format!("{file}: {error}")))
+    fs::read_to_string(file).map_err(|error| Failure::Message(format!("{file}: {error}")))
 }

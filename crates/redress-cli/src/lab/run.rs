@@ -18,7 +18,7 @@ use crate::progress::Progress;
 /// Runs retry policies in scenarios, with the same callers and the same luck, and says what each came to.
 #[derive(Debug, Args)]
 #[command(after_help = help::LAB_RUN)]
-pub(crate) struct Run {
+pub(crate) struct RunArgs {
     /// Names of scenarios that come with the lab, or TOML files
     #[arg(value_name = "SCENARIO", required_unless_present = "all")]
     scenarios: Vec<String>,
@@ -72,11 +72,11 @@ pub(crate) struct Run {
     chart: Series,
 }
 
-pub(crate) fn run(arguments: &Run) -> Result<ExitCode, Failure> {
+pub(crate) fn run(arguments: &RunArgs) -> Result<ExitCode, Failure> {
     let scenarios = arguments.chosen()?;
     let policies = policies::policies(&arguments.only, &arguments.policy)?;
     if let Some(name) = arguments.undominated.as_ref().filter(|name| !policies.iter().any(|it| it.name() == *name)) {
-        return Err(Failure::Told(format!("--undominated {name}: that policy is not among those that are run")));
+        return Err(Failure::Message(format!("--undominated {name}: that policy is not among those that are run")));
     }
     let seeds: Vec<u64> = (0..arguments.seeds).map(|nth| arguments.seed.wrapping_add(u64::from(nth))).collect();
     let progress = Progress::new("");
@@ -126,10 +126,10 @@ fn command_line() -> String {
 }
 
 fn write(file: &Path, text: &str) -> Result<(), Failure> {
-    fs::write(file, text).map_err(|error| Failure::Told(format!("{}: {error}", file.display())))
+    fs::write(file, text).map_err(|error| Failure::Message(format!("{}: {error}", file.display())))
 }
 
-impl Run {
+impl RunArgs {
     fn chosen(&self) -> Result<Vec<Scenario>, Failure> {
         let mut chosen = if self.all { scenarios() } else { Vec::new() };
         for named in &self.scenarios {
@@ -138,7 +138,7 @@ impl Run {
         if let Some(share) = self.utilization {
             for scenario in &mut chosen {
                 let name = scenario.name.clone();
-                scenario.utilize(share).map_err(|error| Failure::Told(format!("{name}: {error}")))?;
+                scenario.utilize(share).map_err(|error| Failure::Message(format!("{name}: {error}")))?;
             }
         }
         Ok(chosen)

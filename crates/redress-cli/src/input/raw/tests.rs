@@ -6,7 +6,7 @@ use super::*;
 
 fn all(input: &str) -> Vec<(u16, String)> {
     let found = read(input.as_bytes()).unwrap_or_else(|mistake| panic!("{input:?}: {mistake:?}"));
-    let shown = |found: &Found<'_>| (found.status.as_u16(), String::from_utf8(found.body.to_vec()).unwrap());
+    let shown = |found: &ParsedResponse<'_>| (found.status.as_u16(), String::from_utf8(found.body.to_vec()).unwrap());
     found.iter().map(shown).collect()
 }
 
@@ -18,14 +18,14 @@ fn one(input: &str) -> (u16, String) {
 }
 
 fn problem(input: &[u8]) -> (usize, String) {
-    let Mistake { line, problem } = read(input).expect_err(&String::from_utf8_lossy(input));
+    let FormatError { line, problem } = read(input).expect_err(&String::from_utf8_lossy(input));
     (line, problem)
 }
 
 #[test]
 fn a_status_line_has_a_version_and_a_status() {
     for (line, status) in [
-        ("HTTP/1.1 404 Not Found", 404),
+        ("HTTP/1.1 404 Not ParsedResponse", 404),
         ("HTTP/1.1 404", 404),
         ("HTTP/1.1 404 ", 404),
         ("HTTP/2 404 ", 404),
@@ -146,8 +146,9 @@ fn a_request_before_a_response_gives_method_and_path_only() {
     let input = "POST /v1/x?token=abcdefgh HTTP/1.1\nHost: a.example\nAuthorization: Bearer abcdefgh\n\n{\"a\":1}\n\n\n\
         HTTP/1.1 429 x\nA: b\n\n{}\n\n\nGET /v2 HTTP/1.1\nHost: a.example\n\nHTTP/1.1 404 x\nA: b\n\n[]";
     let found = read(input.as_bytes()).unwrap();
-    let route =
-        |found: &Found<'_>| format!("{} {}", found.call.method.as_ref().unwrap(), found.call.uri.as_ref().unwrap());
+    let route = |found: &ParsedResponse<'_>| {
+        format!("{} {}", found.call.method.as_ref().unwrap(), found.call.uri.as_ref().unwrap())
+    };
     assert_eq!(found.iter().map(route).collect::<Vec<_>>(), ["POST /v1/x", "GET /v2"]);
     assert_eq!(found.iter().map(|found| &*found.body).collect::<Vec<_>>(), [b"{}", b"[]"]);
     assert!(found[0].call.sent.contains(&b"Bearer abcdefgh".to_vec()));
@@ -155,7 +156,7 @@ fn a_request_before_a_response_gives_method_and_path_only() {
 
 #[test]
 fn the_indented_heads_of_wget_are_read() {
-    let input = "--2026-01-15 12:30:00--  http://a.example/x\nHTTP request sent, awaiting response... \n  HTTP/1.1 302 Found\n\
+    let input = "--2026-01-15 12:30:00--  http://a.example/x\nHTTP request sent, awaiting response... \n  HTTP/1.1 302 ParsedResponse\n\
         \x20 Location: /y\nLocation: /y [following]\n  HTTP/1.1 429 Too Many Requests\n  Retry-After: 30\n\
         2026-01-15 12:30:00 ERROR 429: Too Many Requests.\n\n";
     let found = read(input.as_bytes()).unwrap();

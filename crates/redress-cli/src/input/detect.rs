@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use http::{HeaderMap, StatusCode};
 use serde_json::value::RawValue;
 
-use super::found::{Found, Item, Mistake};
 use super::json::is_object;
-use super::{copied, documents, head, lines::Lines, object, raw, status, text, verbose};
+use super::parsed::{FormatError, ParseResult, ParsedResponse};
+use super::{copied_headers, curl_verbose, documents, error_text, head, lines::Lines, raw, record, status};
 
 /// The accepted forms, listed in the error when none fits.
 const FORMS: &str = "\
@@ -20,7 +20,7 @@ accepted are:
   the error text of an HTTP client: axios, got, fetch, Guzzle, requests, httpx, reqwest, Go";
 
 /// Finds every response in an input; `given` is the status that was stated beside it.
-pub(crate) fn responses(input: &[u8], given: Option<StatusCode>) -> Result<Vec<Item<'_>>, Mistake> {
+pub(crate) fn responses(input: &[u8], given: Option<StatusCode>) -> Result<Vec<ParseResult<'_>>, FormatError> {
     let input = input.strip_prefix(b"\xef\xbb\xbf").unwrap_or(input);
     if input.trim_ascii().is_empty() && given.is_none() {
         return Err(mistake("the input is empty"));
@@ -42,31 +42,31 @@ pub(crate) fn utf8(input: Vec<u8>) -> Vec<u8> {
     String::from_utf16_lossy(&units).into_bytes()
 }
 
-fn with_status(input: &[u8], given: StatusCode) -> Result<Vec<Item<'_>>, Mistake> {
+fn with_status(input: &[u8], given: StatusCode) -> Result<Vec<ParseResult<'_>>, FormatError> {
     let first = Lines::new(input.trim_ascii_start()).next().unwrap_or_default();
-    if head::loose_status_of(first).is_some() || verbose::is_verbose(input) {
+    if head::loose_status_of(first).is_some() || curl_verbose::is_verbose(input) {
         let items = without_status(input)?;
-        let differs = |item: &Item<'_>| item.as_ref().is_ok_and(|found| found.status != given);
+        let differs = |item: &ParseResult<'_>| item.as_ref().is_ok_and(|found| found.status != given);
         if items.iter().any(differs) {
             return Err(mistake("the input has a status of its own, which differs; leave out --status"));
         }
         return Ok(items);
     }
-    if let Some(found) = copied::read(input, Some(given)) {
+    if let Some(found) = copied_headers::read(input, Some(given)) {
         return found.map(|found| vec![Ok(found)]);
     }
-    Ok(vec![Ok(Found::new(given, HeaderMap::new(), Cow::Borrowed(input)))])
+    Ok(vec![Ok(ParsedResponse::new(given, HeaderMap::new(), Cow::Borrowed(input)))])
 }
 
-fn without_status(input: &[u8]) -> Result<Vec<Item<'_>>, Mistake> {
+fn without_status(input: &[u8]) -> Result<Vec<ParseResult<'_>>, FormatError> {
     let trimmed = input.trim_ascii_start();
     if matches!(trimmed.first(), Some(b'{' | b'['))
         && let Some(items) = json(trimmed)
     {
         return items;
     }
-    if verbose::is_verbose(input) {
-        return verbose::read(input).map(ok);
+    if curl_verbose::is_verbose(input) {
+        return curl_verbose::read(input).map(ok);
     }
     let mut raw_mistake = None;
     if raw::is_raw(input) {
@@ -75,19 +75,19 @@ fn without_status(input: &[u8]) -> Result<Vec<Item<'_>>, Mistake> {
             Err(mistake) => raw_mistake = Some(mistake),
         }
     }
-    if let Some(found) = copied::read(input, None) {
+    if let Some(found) = copied_headers::read(input, None) {
         return found.map(|found| vec![Ok(found)]);
     }
     // A text that mentions a status line within it may still be the text of an error.
     let starts_raw = head::loose_status_of(Lines::new(trimmed).next().unwrap_or_default()).is_some();
-    if !starts_raw && let Some(found) = std::str::from_utf8(input).ok().and_then(text::read) {
+    if !starts_raw && let Some(found) = std::str::from_utf8(input).ok().and_then(error_text::read) {
         return Ok(vec![Ok(found)]);
     }
     Err(raw_mistake.unwrap_or_else(|| unknown(input)))
 }
 
 /// Reads JSON; `None` for what only begins as JSON does.
-fn json(input: &[u8]) -> Option<Result<Vec<Item<'_>>, Mistake>> {
+fn json(input: &[u8]) -> Option<Result<Vec<ParseResult<'_>>, FormatError>> {
     if let Ok(document) = serde_json::from_slice::<&RawValue>(input) {
         return Some(document_of(document));
     }
@@ -97,18 +97,18 @@ fn json(input: &[u8]) -> Option<Result<Vec<Item<'_>>, Mistake>> {
     documents::stream(std::str::from_utf8(input).ok()?).map(Ok)
 }
 
-fn document_of(document: &RawValue) -> Result<Vec<Item<'_>>, Mistake> {
+fn document_of(document: &RawValue) -> Result<Vec<ParseResult<'_>>, FormatError> {
     if let Some(items) = documents::several(document) {
         return Ok(items);
     }
     if is_object(document) {
-        if object::is_record(document) {
-            return Ok(vec![object::record(document)]);
+        if record::is_record(document) {
+            return Ok(vec![record::record(document)]);
         }
         // A body that states its own status, as problem documents do (RFC 9457 section 3.1.2).
         if let Some(status) = stated_status(document) {
             let body = Cow::Borrowed(document.get().as_bytes());
-            let mut found = Found::new(status, HeaderMap::new(), body);
+            let mut found = ParsedResponse::new(status, HeaderMap::new(), body);
             found.notes.push("status: the one that the body states, since the input has no other".into());
             return Ok(vec![Ok(found)]);
         }
@@ -122,7 +122,7 @@ fn stated_status(document: &RawValue) -> Option<StatusCode> {
     members.into_iter().find(|(name, _)| is_status(name)).and_then(|(_, value)| status::of_json(value))
 }
 
-fn unknown(input: &[u8]) -> Mistake {
+fn unknown(input: &[u8]) -> FormatError {
     let is_packed = input.starts_with(&[0x1f, 0x8b]);
     mistake(match is_packed {
         true => "the input is packed with gzip; if it is a body, state its status: --status 429, else unpack it first",
@@ -130,13 +130,13 @@ fn unknown(input: &[u8]) -> Mistake {
     })
 }
 
-fn ok(found: Vec<Found<'_>>) -> Vec<Item<'_>> {
+fn ok(found: Vec<ParsedResponse<'_>>) -> Vec<ParseResult<'_>> {
     found.into_iter().map(Ok).collect()
 }
 
 /// States that the input as a whole is not understood.
-fn mistake(problem: &str) -> Mistake {
-    Mistake { line: 1, problem: format!("{problem}\n{FORMS}") }
+fn mistake(problem: &str) -> FormatError {
+    FormatError { line: 1, problem: format!("{problem}\n{FORMS}") }
 }
 
 #[cfg(test)]

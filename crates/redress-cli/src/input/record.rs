@@ -10,9 +10,9 @@ use redress_envelope::parse_date;
 use serde_json::value::RawValue;
 
 use super::body::{self, Body};
-use super::found::{Call, Found, Item, Refusal};
 use super::json::{self, Members, is_list, is_null, is_object, is_text};
-use super::roles::Role;
+use super::member_role::Role;
+use super::parsed::{ParseError, ParseResult, ParsedRequest, ParsedResponse};
 use super::{headers, status};
 use crate::text::excerpt;
 
@@ -26,7 +26,7 @@ struct Said<'a> {
     headers: Option<HeaderMap>,
     body: Option<Body<'a>>,
     media_type: Option<Cow<'a, str>>,
-    call: Call,
+    call: ParsedRequest,
     received: Option<SystemTime>,
 }
 
@@ -37,34 +37,38 @@ struct Object<'a> {
 }
 
 /// Reads a line that is not blank.
-pub(crate) fn parse(line: &[u8]) -> Item<'_> {
+pub(crate) fn parse(line: &[u8]) -> ParseResult<'_> {
     let text = std::str::from_utf8(line).map_err(|error| {
         let at = error.valid_up_to() + 1;
-        Refusal::new(format!("expected UTF-8, found something else at byte {at}; bytes go into body_base64"))
+        ParseError::new(format!("expected UTF-8, found something else at byte {at}; bytes go into body_base64"))
     })?;
     if !text.trim_ascii_start().starts_with('{') {
         let value = serde_json::from_str::<&RawValue>(text);
         let found =
             value.map_or_else(|error| json::without_line(&error), |value| format!("found {}", json::kind(value)));
-        return Err(Refusal::new(format!("expected a JSON object, {found}")));
+        return Err(ParseError::new(format!("expected a JSON object, {found}")));
     }
     of_members(json::members_of(text))
 }
 
 /// Reads an object as one response.
-pub(crate) fn record(value: &RawValue) -> Item<'_> {
+pub(crate) fn record(value: &RawValue) -> ParseResult<'_> {
     if !is_object(value) {
-        return Err(Refusal::new(format!("expected a JSON object, found {}", json::kind(value))));
+        return Err(ParseError::new(format!("expected a JSON object, found {}", json::kind(value))));
     }
     of_members(json::members(value))
 }
 
-fn of_members(members: Result<Members<'_>, String>) -> Item<'_> {
-    let members = members.map_err(|error| Refusal::new(format!("expected a JSON object: {error}")))?;
+fn of_members(members: Result<Members<'_>, String>) -> ParseResult<'_> {
+    let members = members.map_err(|error| ParseError::new(format!("expected a JSON object: {error}")))?;
     let object = Object::new(members);
     let id = object.exactly("id").map(Cow::Borrowed);
     let found = object.repeated().map_or_else(|| object.into_found(), Err);
-    found.map(|found| Found { id: id.clone(), ..found }).map_err(|problem| Refusal { id, line: None, problem })
+    found.map(|found| ParsedResponse { id: id.clone(), ..found }).map_err(|problem| ParseError {
+        id,
+        line: None,
+        problem,
+    })
 }
 
 /// Returns whether an object has a status, and beside it what only a recorded response has.
@@ -160,7 +164,7 @@ impl<'a> Object<'a> {
         members.all(|(role, (name, value))| role.map_or(name == "id", |role| !is_said(role)) || is_null(value))
     }
 
-    fn into_found(self) -> Result<Found<'a>, String> {
+    fn into_found(self) -> Result<ParsedResponse<'a>, String> {
         let dialect = self.exactly("dialect").map(|dialect| json::text("dialect", dialect)).transpose()?;
         let Said { status, headers, body, media_type, call, received } = self.said()?;
         let Some(status) = status else { return Err(self.no_status()) };
@@ -171,7 +175,7 @@ impl<'a> Object<'a> {
         {
             headers.insert(CONTENT_TYPE, media_type);
         }
-        let mut found = Found::new(status, headers, bytes);
+        let mut found = ParsedResponse::new(status, headers, bytes);
         (found.dialect, found.call, found.received) = (dialect, call, received);
         Ok(found)
     }
@@ -256,7 +260,7 @@ impl<'a> Object<'a> {
     }
 
     /// Reads the method and the URL of the call, and notes its credentials.
-    fn read_call(&self, call: &mut Call) {
+    fn read_call(&self, call: &mut ParsedRequest) {
         if call.method.is_none()
             && let Some(operation) = self.get(Role::Operation).and_then(json::scalar)
             && let Some((method, path)) = operation.split_once(' ')
@@ -288,7 +292,7 @@ impl<'a> Object<'a> {
 }
 
 /// Reads a request; a text may be a request line.
-fn read_call(value: &RawValue, call: &mut Call) {
+fn read_call(value: &RawValue, call: &mut ParsedRequest) {
     if is_text(value) {
         if let Ok(line) = json::text("", value) {
             call.set_request_line(line.as_bytes());
@@ -318,7 +322,7 @@ fn read_call(value: &RawValue, call: &mut Call) {
 }
 
 /// Reads a URL: a text, or an object as Postman, ECS and logs of Node have it.
-fn read_url(value: &RawValue, call: &mut Call) {
+fn read_url(value: &RawValue, call: &mut ParsedRequest) {
     if let Ok(url) = json::text("", value) {
         let before = call.uri.take();
         call.set_url(&url);

@@ -3,19 +3,19 @@
 use std::io::{BufRead as _, BufReader, Read, Write};
 
 use crate::answer::{Answer, Problem};
-use crate::arguments::Explain;
-use crate::dialects::Dialects;
+use crate::arguments::ExplainArgs;
+use crate::dialects::DialectCache;
 use crate::exchange::{Exchange, Judge};
 use crate::failure::Failure;
-use crate::input::{self, Refusal};
+use crate::input::{self, ParseError};
 use crate::json;
 use crate::text::excerpt;
 
 /// A stream of records in the middle of being read.
-pub(crate) struct Stream<'s> {
-    dialects: Dialects,
+pub(crate) struct JsonLines<'s> {
+    dialects: DialectCache,
     judge: Judge,
-    arguments: &'s Explain,
+    arguments: &'s ExplainArgs,
     /// The number of the line in hand.
     line: u64,
     records: u64,
@@ -23,9 +23,9 @@ pub(crate) struct Stream<'s> {
     first_unusable: u64,
 }
 
-impl<'s> Stream<'s> {
+impl<'s> JsonLines<'s> {
     /// Begins a stream.
-    pub(crate) fn new(dialects: Dialects, judge: Judge, arguments: &'s Explain) -> Self {
+    pub(crate) fn new(dialects: DialectCache, judge: Judge, arguments: &'s ExplainArgs) -> Self {
         Self { dialects, judge, arguments, line: 0, records: 0, unusable: 0, first_unusable: 0 }
     }
 
@@ -68,14 +68,14 @@ impl<'s> Stream<'s> {
 
     fn answer(&mut self, line: &[u8], out: &mut impl Write) -> Result<(), Failure> {
         self.records += 1;
-        let mut found = match input::record(line) {
+        let mut found = match input::parse_record(line) {
             Ok(found) => found,
             Err(refusal) => return self.refuse(&refusal, out),
         };
         let Some(dialect) = self.dialects.for_record(found.dialect.as_deref()) else {
             let name = excerpt(found.dialect.as_deref().unwrap_or_default().as_bytes());
             let problem = format!("dialect: expected one that `redress dialects` lists, found {name}");
-            return self.refuse(&Refusal { id: found.id, line: None, problem }, out);
+            return self.refuse(&ParseError { id: found.id, line: None, problem }, out);
         };
         let id = found.id.take();
         let exchange = Exchange::new(found, &self.arguments.method, &self.arguments.path);
@@ -86,7 +86,7 @@ impl<'s> Stream<'s> {
         Ok(json::write_line(out, &Answer::new(id.as_deref(), &dialect, &exchange, &judgement))?)
     }
 
-    fn refuse(&mut self, refusal: &Refusal<'_>, out: &mut impl Write) -> Result<(), Failure> {
+    fn refuse(&mut self, refusal: &ParseError<'_>, out: &mut impl Write) -> Result<(), Failure> {
         self.unusable += 1;
         if self.unusable == 1 {
             self.first_unusable = self.line;

@@ -20,7 +20,7 @@ pub(crate) fn table() -> String {
                 rules => format!("the status; or {rules}"),
             },
             listed(dialect.code_locations().iter().map(place)),
-            listed(dialect.hint_sources().iter().filter_map(hint)),
+            hints(&dialect),
             credentials(&dialect, text),
             source(text),
         ]));
@@ -47,6 +47,13 @@ fn place(place: &Location) -> String {
         Location::Element(name) => format!("element `{name}`"),
         other => other.to_string(),
     }
+}
+
+/// Lists the hints of errors, and those of successes with a word that says so.
+fn hints(dialect: &Dialect) -> String {
+    let (errors, successes) = (dialect.hint_sources(), dialect.success_hint_sources());
+    let of_success = |source: &HintSource| Some(format!("{} of a success", hint(source)?));
+    listed(errors.iter().filter_map(hint).chain(successes.iter().filter_map(of_success)))
 }
 
 fn hint(hint: &HintSource) -> Option<String> {

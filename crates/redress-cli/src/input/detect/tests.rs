@@ -4,7 +4,7 @@ use super::*;
 
 fn statuses(input: &str) -> Vec<Result<u16, String>> {
     let items = responses(input.as_bytes(), None).unwrap_or_else(|mistake| panic!("{input}: {mistake:?}"));
-    let shown = |item: Item<'_>| item.map(|found| found.status.as_u16()).map_err(|refusal| refusal.problem);
+    let shown = |item: ParseResult<'_>| item.map(|found| found.status.as_u16()).map_err(|refusal| refusal.problem);
     items.into_iter().map(shown).collect()
 }
 

@@ -10,8 +10,8 @@ use http::StatusCode;
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::found::Found;
-use super::{literal, object};
+use super::parsed::ParsedResponse;
+use super::{literal, record};
 
 /// How many places are tried as the beginning of a body, so that the time stays linear.
 const MAX_PLACES: usize = 16;
@@ -43,11 +43,11 @@ struct Mention {
 }
 
 /// Reads the text of an error; `None` when it names no status.
-pub(super) fn read(text: &str) -> Option<Found<'static>> {
+pub(super) fn read(text: &str) -> Option<ParsedResponse<'static>> {
     found_in(text).map(|found| with_call(found, text))
 }
 
-fn found_in(text: &str) -> Option<Found<'static>> {
+fn found_in(text: &str) -> Option<ParsedResponse<'static>> {
     if let Some(found) = printed_response(text) {
         return Some(found);
     }
@@ -55,7 +55,7 @@ fn found_in(text: &str) -> Option<Found<'static>> {
     if let Some(found) = printed_around(&text[..mention.end], text) {
         return Some(found);
     }
-    let mut found = Found::new(mention.status, http::HeaderMap::new(), Cow::Borrowed(b""));
+    let mut found = ParsedResponse::new(mention.status, http::HeaderMap::new(), Cow::Borrowed(b""));
     match body(&text[mention.end..]) {
         Some(Followed::Body(bytes)) => found.body = Cow::Owned(bytes),
         Some(Followed::Cut(bytes)) => {
@@ -69,8 +69,8 @@ fn found_in(text: &str) -> Option<Found<'static>> {
 }
 
 /// Adds the call and the credentials that stand anywhere in the text.
-fn with_call(mut found: Found<'static>, text: &str) -> Found<'static> {
-    let call::Call { method, uri, sent, .. } = call::read(text);
+fn with_call(mut found: ParsedResponse<'static>, text: &str) -> ParsedResponse<'static> {
+    let call::ParsedRequest { method, uri, sent, .. } = call::read(text);
     found.call.method = found.call.method.take().or(method);
     found.call.uri = found.call.uri.take().or(uri);
     sent.iter().for_each(|value| found.call.note(value));
@@ -78,7 +78,7 @@ fn with_call(mut found: Found<'static>, text: &str) -> Found<'static> {
 }
 
 /// Reads a response object in the print of an error: `response: { status: 429, headers: {...}, data: {...} }`.
-fn printed_response(text: &str) -> Option<Found<'static>> {
+fn printed_response(text: &str) -> Option<ParsedResponse<'static>> {
     let mut from = 0;
     for _ in 0..MAX_PLACES {
         let at = from + text[from..].find("response")?;
@@ -95,7 +95,7 @@ fn printed_response(text: &str) -> Option<Found<'static>> {
 }
 
 /// Reads the object in which a status stands, such as the print of a response or of an error with its members.
-fn printed_around(before: &str, text: &str) -> Option<Found<'static>> {
+fn printed_around(before: &str, text: &str) -> Option<ParsedResponse<'static>> {
     let begins = before.match_indices('{').take(MAX_PLACES).map(|(at, _)| at);
     let values =
         begins.filter_map(|at| literal::read(&text[at..]).filter(|(_, rest)| text.len() - rest.len() > before.len()));
@@ -105,7 +105,7 @@ fn printed_around(before: &str, text: &str) -> Option<Found<'static>> {
 }
 
 /// Reads an object as a response with a status.
-fn response(mut value: Value) -> Option<Found<'static>> {
+fn response(mut value: Value) -> Option<ParsedResponse<'static>> {
     let members = value.as_object_mut()?;
     // The SDKs of OpenAI and Anthropic keep the body, parsed, as `error` beside `status` and `headers`.
     if let Some(error) = members.remove("error").filter(|error| error.is_object() && error.get("stack").is_none())
@@ -121,9 +121,9 @@ fn response(mut value: Value) -> Option<Found<'static>> {
     owned(&wrapped)
 }
 
-fn owned(value: &RawValue) -> Option<Found<'static>> {
-    let Found { call, received, status, headers, body, notes, .. } = object::record(value).ok()?;
-    let mut found = Found::new(status, headers, Cow::Owned(body.into_owned()));
+fn owned(value: &RawValue) -> Option<ParsedResponse<'static>> {
+    let ParsedResponse { call, received, status, headers, body, notes, .. } = record::record(value).ok()?;
+    let mut found = ParsedResponse::new(status, headers, Cow::Owned(body.into_owned()));
     (found.call, found.received, found.notes) = (call, received, notes);
     Some(found)
 }
@@ -207,7 +207,7 @@ enum Followed {
     Body(Vec<u8>),
     /// A body that the client cut off.
     Cut(Vec<u8>),
-    Record(Box<Found<'static>>),
+    Record(Box<ParsedResponse<'static>>),
 }
 
 /// Finds the body in what follows a status.
@@ -223,7 +223,7 @@ fn body(text: &str) -> Option<Followed> {
         if let Some(Ok(value)) = serde_json::Deserializer::from_str(rest).into_iter::<&RawValue>().next()
             && is_body(value)
         {
-            return match owned(value).filter(|_| object::is_record(value)) {
+            return match owned(value).filter(|_| record::is_record(value)) {
                 Some(record) => Some(Followed::Record(Box::new(record))),
                 None => Some(Followed::Body(value.get().as_bytes().to_vec())),
             };

@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use http::StatusCode;
 use http::header::{HeaderMap, HeaderName};
 
-use super::found::{Call, Found, Mistake};
 use super::head::{append, begins_body};
 use super::lines::{Lines, without_colours};
+use super::parsed::{FormatError, ParsedRequest, ParsedResponse};
 use super::status::leading_status;
 
 /// Lines that developer tools list beside the headers.
@@ -24,7 +24,7 @@ const BODY_NAMES: [&str; 6] = ["body", "content", "data", "error", "message", "r
 struct Copied {
     status: Option<StatusCode>,
     headers: HeaderMap,
-    call: Call,
+    call: ParsedRequest,
     /// Whether the headers are those of the request.
     in_request: bool,
     fields: usize,
@@ -33,7 +33,7 @@ struct Copied {
 /// Reads headers, and a body if one follows; `None` when the input has none, or no status.
 ///
 /// `status` is the one that was given beside the input.
-pub(super) fn read(input: &[u8], status: Option<StatusCode>) -> Option<Result<Found<'_>, Mistake>> {
+pub(super) fn read(input: &[u8], status: Option<StatusCode>) -> Option<Result<ParsedResponse<'_>, FormatError>> {
     let mut lines = Lines::new(input);
     lines.skip_empty();
     let in_pairs = is_in_pairs(lines)?;
@@ -176,11 +176,11 @@ impl Copied {
         Ok(())
     }
 
-    fn into_response(self, body: &[u8]) -> Option<Found<'_>> {
+    fn into_response(self, body: &[u8]) -> Option<ParsedResponse<'_>> {
         if self.fields == 0 {
             return None;
         }
-        let mut response = Found::new(self.status?, self.headers, Cow::Borrowed(body));
+        let mut response = ParsedResponse::new(self.status?, self.headers, Cow::Borrowed(body));
         response.call = self.call;
         Some(response)
     }

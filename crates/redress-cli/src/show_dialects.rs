@@ -8,18 +8,18 @@ use redress_envelope::{
     dialects,
 };
 
-use crate::arguments::Dialects;
+use crate::arguments::DialectsArgs;
 use crate::dialects::find;
 use crate::failure::Failure;
 use crate::output::{LABEL, print, styled};
 use crate::table::Table;
 use crate::text::escaped;
-use crate::{overview, time, words};
+use crate::{dialect_table, phrases, time};
 
 /// Lists the dialects, or shows one.
-pub(crate) fn run(arguments: &Dialects) -> Result<ExitCode, Failure> {
+pub(crate) fn run(arguments: &DialectsArgs) -> Result<ExitCode, Failure> {
     match &arguments.name {
-        None if arguments.table => print(&overview::table())?,
+        None if arguments.table => print(&dialect_table::table())?,
         Some(name) => print(&shown(&find(name)?))?,
         None => print(&listed())?,
     }
@@ -111,7 +111,7 @@ fn advice(retry: &RetryAdvice, key: Option<&IdempotencyHeader>) -> Table {
         table.push(&["attempts", &format!("{attempts}, the first one included")]);
     }
     if let Some(schedule) = &retry.schedule {
-        table.push(&["waits", &words::of_schedule(schedule)]);
+        table.push(&["waits", &phrases::of_schedule(schedule)]);
     }
     if let Some(wait) = retry.throttle_wait {
         table.push(&["wait after a 429", &format!("{}, where the response names none", time::span(wait))]);

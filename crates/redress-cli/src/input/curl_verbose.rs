@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use http::{Method, StatusCode};
 
-use super::found::{Call, Found, Mistake};
 use super::head::{self, Head, status_of};
 use super::lines::Lines;
+use super::parsed::{FormatError, ParsedRequest, ParsedResponse};
 use super::raw;
 
 /// Where a line of curl's progress meter ends: `--:--:--  1234`.
@@ -17,7 +17,7 @@ const LAST_NOTES: [&[u8]; 3] = [b"* Connection #", b"* Closing connection", b"* 
 /// A head, what followed it, and the call before it.
 #[derive(Default)]
 struct Segment {
-    call: Call,
+    call: ParsedRequest,
     head: Vec<u8>,
     body: Vec<u8>,
     /// The number of the line with the status.
@@ -44,12 +44,12 @@ pub(super) fn is_verbose(input: &[u8]) -> bool {
 }
 
 /// Reads every response but those that another one of the same call follows.
-pub(super) fn read(input: &[u8]) -> Result<Vec<Found<'static>>, Mistake> {
+pub(super) fn read(input: &[u8]) -> Result<Vec<ParsedResponse<'static>>, FormatError> {
     let mut found = Vec::new();
     let mut segments = segments(input).into_iter().peekable();
     while let Some(mut segment) = segments.next() {
         let head = head::head(&mut Lines::new(&segment.head))
-            .map_err(|mistake| Mistake { line: segment.line + mistake.line - 1, ..mistake })?;
+            .map_err(|mistake| FormatError { line: segment.line + mistake.line - 1, ..mistake })?;
         let is_connect = segment.call.method == Some(Method::CONNECT);
         if let Some(next) = segments.peek_mut()
             && (is_connect || replaced(&head, &segment.body))
@@ -72,7 +72,7 @@ fn replaced(head: &Head, body: &[u8]) -> bool {
 
 fn segments(input: &[u8]) -> Vec<Segment> {
     let mut segments: Vec<Segment> = Vec::new();
-    let mut call = Call::default();
+    let mut call = ParsedRequest::default();
     let mut place = Place::Before;
     let mut lines = Lines::new(input);
     while let Some(whole) = lines.next() {
@@ -118,8 +118,8 @@ fn push(segments: &mut [Segment], line: &[u8], part: impl FnOnce(&mut Segment) -
     }
 }
 
-fn call_line(call: &mut Call, line: &[u8]) -> bool {
-    let mut next = Call::default();
+fn call_line(call: &mut ParsedRequest, line: &[u8]) -> bool {
+    let mut next = ParsedRequest::default();
     let is_line = line.windows(6).any(|window| window == b" HTTP/") && next.set_request_line(line);
     if is_line {
         *call = next;
@@ -127,14 +127,14 @@ fn call_line(call: &mut Call, line: &[u8]) -> bool {
     is_line
 }
 
-fn add_header(call: &mut Call, line: &[u8]) {
+fn add_header(call: &mut ParsedRequest, line: &[u8]) {
     if let Some(colon) = line.iter().position(|byte| *byte == b':') {
         call.add_header(&String::from_utf8_lossy(&line[..colon]), line[colon + 1..].trim_ascii());
     }
 }
 
 impl Segment {
-    fn into_response(mut self, head: Head) -> Found<'static> {
+    fn into_response(mut self, head: Head) -> ParsedResponse<'static> {
         let end = self.body.len().saturating_sub(1);
         self.body.truncate(end);
         cut_last_note(&mut self.body);
@@ -142,7 +142,7 @@ impl Segment {
         // With `-i`, and the body in another stream, the head stands before the body once more.
         let again = raw::read(&self.body).ok().filter(|_| status_of(first_line(&self.body)).is_some());
         let body = again.and_then(|mut found| Some(found.pop()?.body.into_owned()));
-        let mut response = Found::new(status, headers, Cow::Owned(body.unwrap_or(self.body)));
+        let mut response = ParsedResponse::new(status, headers, Cow::Owned(body.unwrap_or(self.body)));
         response.call = self.call;
         response
     }

@@ -7,7 +7,7 @@ use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, TRANSFER_ENCODING};
 
-use super::found::Found;
+use super::parsed::ParsedResponse;
 
 /// The most that is unpacked of one body, in bytes: far more than any error has, whatever it was packed from.
 pub(super) const MAX_UNPACKED: usize = 1024 * 1024;
@@ -26,7 +26,7 @@ enum Layer {
 }
 
 /// Takes chunks and packing off the body of a response, or notes why that cannot be done.
-pub(crate) fn unpack(found: &mut Found<'_>) {
+pub(crate) fn unpack(found: &mut ParsedResponse<'_>) {
     if is_chunked(&found.headers)
         && let Some(body) = dechunked(&found.body)
     {
@@ -167,7 +167,7 @@ mod tests {
         let headers = headers
             .iter()
             .map(|(name, value)| (http::HeaderName::from_static(name), http::HeaderValue::from_static(value)));
-        let mut found = Found::new(StatusCode::OK, headers.collect(), Cow::Borrowed(body));
+        let mut found = ParsedResponse::new(StatusCode::OK, headers.collect(), Cow::Borrowed(body));
         unpack(&mut found);
         (found.body.into_owned(), found.notes.into_iter().map(Cow::into_owned).collect())
     }

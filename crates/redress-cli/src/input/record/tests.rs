@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn read(line: &str) -> Found<'_> {
+fn read(line: &str) -> ParsedResponse<'_> {
     parse(line.as_bytes()).unwrap_or_else(|refusal| panic!("{line}: {refusal:?}"))
 }
 
@@ -43,7 +43,7 @@ fn every_member_is_read() {
 
 #[test]
 fn a_status_is_a_whole_number() {
-    for status in ["100", "999", "404.0", "4.04e2", "\"404\"", "\"404 Not Found\"", "{\"code\":404}"] {
+    for status in ["100", "999", "404.0", "4.04e2", "\"404\"", "\"404 Not ParsedResponse\"", "{\"code\":404}"] {
         assert!(parse(format!("{{\"status\":{status}}}").as_bytes()).is_ok(), "{status}");
     }
     for status in ["99", "1000", "-404", "404.5", "1e999", "\"4XX\"", "true", "[404]", "{}"] {
@@ -199,7 +199,7 @@ fn the_call_beside_a_response_is_read_wherever_it_stands() {
         r#"{"message":"Request failed","name":"AxiosError","config":{"method":"post","url":"/v1/x"},"code":"ERR_BAD_REQUEST","status":404}"#,
         r#"{"response":{"status":404,"request":{"method":"POST","path":"/v1/x"}}}"#,
     ] {
-        let Call { method, uri, .. } = read(line).call;
+        let ParsedRequest { method, uri, .. } = read(line).call;
         assert_eq!((method, uri.as_ref().map(Uri::path)), (Some(Method::POST), Some("/v1/x")), "{line}");
     }
 }
@@ -219,7 +219,7 @@ fn the_words_of_a_client_are_no_body() {
 fn an_error_of_an_api_is_no_record() {
     for (json, expected) in [
         (r#"{"type":"about:blank","title":"No","status":404}"#, false),
-        (r#"{"statusCode":404,"message":"No","error":"Not Found"}"#, false),
+        (r#"{"statusCode":404,"message":"No","error":"Not ParsedResponse"}"#, false),
         (r#"{"error":{"code":429,"status":"RESOURCE_EXHAUSTED"}}"#, false),
         (r#"{"status":"fail","data":{"a":"b"}}"#, false),
         (r#"{"status":404,"code":"not_found"}"#, false),

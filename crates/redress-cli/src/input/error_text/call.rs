@@ -1,6 +1,6 @@
 //! Reads the call from the text of an error, and the credentials in it.
 
-pub(super) use crate::input::found::Call;
+pub(super) use crate::input::parsed::ParsedRequest;
 
 /// How many URLs of a text are looked at.
 const MAX_URLS: usize = 16;
@@ -10,8 +10,8 @@ const MAX_CREDENTIALS: usize = 64;
 const MAX_VALUE: usize = 16 * 1024;
 
 /// Reads method and URL, ``POST https://...`` or ``for url: https://...``, and notes every credential.
-pub(super) fn read(text: &str) -> Call {
-    let mut call = Call::default();
+pub(super) fn read(text: &str) -> ParsedRequest {
+    let mut call = ParsedRequest::default();
     let mut first = None;
     for (at, _) in text.match_indices("://").take(MAX_URLS) {
         let Some(at) = at.checked_sub(5).map(|at| if text.as_bytes().get(at) == Some(&b'h') { at } else { at + 1 })
@@ -45,7 +45,7 @@ pub(super) fn read(text: &str) -> Call {
 }
 
 /// Notes the values of headers and members that carry credentials: `Authorization: 'Bearer ...'`, `api_key="..."`.
-fn note_credentials(text: &str, call: &mut Call) {
+fn note_credentials(text: &str, call: &mut ParsedRequest) {
     let mut left = MAX_CREDENTIALS;
     for (at, _) in text.match_indices([':', '=']) {
         let before = text[..at].trim_end_matches(['\'', '"', '\\', ' ']);

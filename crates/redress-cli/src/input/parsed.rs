@@ -16,12 +16,12 @@ const SECRET_WORDS: [&str; 12] =
 
 /// One response of an input.
 #[derive(Debug)]
-pub(crate) struct Found<'a> {
+pub(crate) struct ParsedResponse<'a> {
     /// The id of a record, or the index in a HAR file or an array.
     pub(crate) id: Option<Cow<'a, RawValue>>,
     /// The dialect that a record asks for.
     pub(crate) dialect: Option<Cow<'a, str>>,
-    pub(crate) call: Call,
+    pub(crate) call: ParsedRequest,
     /// When the response was received, where the input says so.
     pub(crate) received: Option<SystemTime>,
     pub(crate) status: StatusCode,
@@ -32,13 +32,13 @@ pub(crate) struct Found<'a> {
 }
 
 /// A response, or what takes the place of one that cannot be used.
-pub(crate) type Item<'a> = Result<Found<'a>, Refusal<'a>>;
+pub(crate) type ParseResult<'a> = Result<ParsedResponse<'a>, ParseError<'a>>;
 
 /// A part of an input that is not a usable response: its id, if it has one, and what was expected.
 ///
 /// The problem never quotes header values, request lines or URLs.
 #[derive(Debug)]
-pub(crate) struct Refusal<'a> {
+pub(crate) struct ParseError<'a> {
     pub(crate) id: Option<Cow<'a, RawValue>>,
     pub(crate) line: Option<usize>,
     pub(crate) problem: String,
@@ -46,14 +46,14 @@ pub(crate) struct Refusal<'a> {
 
 /// Why no response was found in an input, and in which line.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Mistake {
+pub(crate) struct FormatError {
     pub(crate) line: usize,
     pub(crate) problem: String,
 }
 
 /// The call that a response answers.
 #[derive(Default)]
-pub(crate) struct Call {
+pub(crate) struct ParsedRequest {
     pub(crate) method: Option<Method>,
     pub(crate) uri: Option<Uri>,
     /// Names of the headers that the request had, in lower case, for idempotency keys.
@@ -62,22 +62,22 @@ pub(crate) struct Call {
     pub(crate) sent: Vec<Vec<u8>>,
 }
 
-impl<'a> Found<'a> {
+impl<'a> ParsedResponse<'a> {
     /// States a response to an unknown call.
     pub(crate) fn new(status: StatusCode, headers: HeaderMap, body: Cow<'a, [u8]>) -> Self {
         let (id, dialect, received, notes) = (None, None, None, Vec::new());
-        Self { id, dialect, call: Call::default(), received, status, headers, body, notes }
+        Self { id, dialect, call: ParsedRequest::default(), received, status, headers, body, notes }
     }
 }
 
-impl<'a> Refusal<'a> {
+impl<'a> ParseError<'a> {
     /// States what was expected.
     pub(crate) fn new(problem: impl Into<String>) -> Self {
         Self { id: None, line: None, problem: problem.into() }
     }
 }
 
-impl Call {
+impl ParsedRequest {
     /// Takes a method; what is none is ignored.
     pub(crate) fn set_method(&mut self, text: &str) {
         let method = Method::from_bytes(text.trim().to_ascii_uppercase().as_bytes());
@@ -158,9 +158,9 @@ pub(crate) fn is_secret(name: &str) -> bool {
 }
 
 /// Shows none of the values.
-impl std::fmt::Debug for Call {
+impl std::fmt::Debug for ParsedRequest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Call").field("method", &self.method).finish_non_exhaustive()
+        f.debug_struct("ParsedRequest").field("method", &self.method).finish_non_exhaustive()
     }
 }
 
@@ -169,7 +169,7 @@ mod tests {
     use super::*;
 
     fn call_to(url: &str) -> (String, Vec<String>) {
-        let mut call = Call::default();
+        let mut call = ParsedRequest::default();
         call.set_url(url);
         let sent = call.sent.iter().map(|value| String::from_utf8_lossy(value).into_owned()).collect();
         (call.uri.map(|uri| uri.to_string()).unwrap_or_default(), sent)
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn credentials_of_a_request_are_noted_and_never_shown() {
-        let mut call = Call::default();
+        let mut call = ParsedRequest::default();
         for (name, value) in [
             ("Authorization", "Bearer abcdefgh"),
             ("Cookie", "session=1"),
@@ -208,7 +208,7 @@ mod tests {
 
     #[test]
     fn what_is_remembered_of_a_request_is_bounded() {
-        let mut call = Call::default();
+        let mut call = ParsedRequest::default();
         (0..1_000).for_each(|_| call.add_header("cookie", b"0123456789"));
         call.note(&[b'x'; MAX_SENT_BYTES + 1]);
         assert_eq!(call.sent.len(), MAX_SENT);

@@ -9,7 +9,7 @@ use redress_envelope::Dialect;
 use crate::exchange::{Exchange, Judgement};
 use crate::output::{BAD, DIM, GOOD, LABEL, PLAIN, styled};
 use crate::text::escaped;
-use crate::{time, words};
+use crate::{phrases, time};
 
 /// The widest value that still moves the column of locations.
 const MAX_WIDTH: usize = 64;
@@ -35,13 +35,13 @@ enum Part {
 
 /// Which of several responses one is.
 #[derive(Clone, Copy)]
-pub(crate) struct Place {
+pub(crate) struct Position {
     pub(crate) nth: usize,
     pub(crate) count: usize,
 }
 
 /// Writes what a response means, as aligned lines.
-pub(crate) fn told(dialect: &Dialect, exchange: &Exchange<'_>, judgement: &Judgement, place: Place) -> String {
+pub(crate) fn told(dialect: &Dialect, exchange: &Exchange<'_>, judgement: &Judgement, place: Position) -> String {
     let (head, verdict) = (&exchange.head, judgement.verdict.as_ref());
     let status = head.status.as_u16();
     let mut rows = match verdict {
@@ -54,12 +54,12 @@ pub(crate) fn told(dialect: &Dialect, exchange: &Exchange<'_>, judgement: &Judge
     rows.extend(verdict.and_then(Verdict::api_error).map(words_of).unwrap_or_default());
     rows.push(Row::new("dialect", dialect.name(), ""));
     rows.extend(exchange.notes.iter().map(|note| Row::new("note", note, "")));
-    let heading = place.heading(&words::of_route(dialect, &exchange.method, &exchange.uri));
+    let heading = place.heading(&phrases::of_route(dialect, &exchange.method, &exchange.uri));
     format!("{heading}{}", render(&rows))
 }
 
 /// Writes what takes the place of a response that cannot be used.
-pub(crate) fn refused(problem: &str, place: Place) -> String {
+pub(crate) fn refused(problem: &str, place: Position) -> String {
     format!("{}{}", place.heading(""), render(&[Row::new("error", problem, "").in_style(BAD)]))
 }
 
@@ -69,7 +69,7 @@ pub(crate) fn no_errors(count: usize) -> String {
     format!("no error among {count} {responses}\n")
 }
 
-impl Place {
+impl Position {
     /// Names one of several responses by its number and its call; a single one needs no name.
     fn heading(self, route: &str) -> String {
         if self.count < 2 {
@@ -84,10 +84,10 @@ impl Place {
 fn meaning(dialect: &Dialect, head: &Parts, verdict: &Verdict, stop: Option<EndReason>) -> Vec<Row> {
     let status = head.status.as_u16();
     let (class, recovery) = (verdict.class(), verdict.recovery());
-    let what = format!("{class}: {}", words::of_class(class));
+    let what = format!("{class}: {}", phrases::of_class(class));
     let mut rows = vec![
-        Row::new("what", &what, words::of_basis(verdict.basis(), status)).in_style(BAD),
-        Row::new("do", &format!("{recovery}: {}", words::of_recovery(recovery)), ""),
+        Row::new("what", &what, phrases::of_basis(verdict.basis(), status)).in_style(BAD),
+        Row::new("do", &format!("{recovery}: {}", phrases::of_recovery(recovery)), ""),
     ];
     let when = when(dialect, status, verdict);
     if when.is_some() && verdict.hint().is_none() && head.headers.contains_key(RETRY_AFTER) {
@@ -96,7 +96,7 @@ fn meaning(dialect: &Dialect, head: &Parts, verdict: &Verdict, stop: Option<EndR
     } else {
         rows.extend(when);
     }
-    rows.extend(stop.map(|stop| Row::new("but", words::of_stop(stop), "redress, by default").in_style(BAD)));
+    rows.extend(stop.map(|stop| Row::new("but", phrases::of_stop(stop), "redress, by default").in_style(BAD)));
     let guidance = verdict.api_error().map(ApiError::guidance).unwrap_or_default();
     if !guidance.is_empty() {
         rows.push(Row::new("advice", guidance, "the dialect"));
@@ -121,7 +121,7 @@ fn when(dialect: &Dialect, status: u16, verdict: &Verdict) -> Option<Row> {
     let throttled = advice.throttle_wait.filter(|_| status == 429);
     let value = match (throttled, advice.schedule) {
         (Some(wait), _) => format!("{} after the response", time::span(wait)),
-        (None, Some(schedule)) => words::of_schedule(&schedule),
+        (None, Some(schedule)) => phrases::of_schedule(&schedule),
         (None, None) => return Some(Row::new("when", "after a wait of your own: the response names none", "")),
     };
     Some(Row::new("when", &value, "the dialect"))
