@@ -1,4 +1,4 @@
-//! When open calls arrive, and which of them may not be sent twice.
+//! Generates open arrivals: the times of calls, and which of them are POSTs.
 
 use std::time::Duration;
 
@@ -9,26 +9,26 @@ use crate::scenario::{self, Clients};
 use crate::streams::Random;
 use crate::time;
 
-/// A call of an open caller.
+/// One call of an open workload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Arrival {
-    /// When, since the begin of the run; not rounded to the tick of any timer.
+    /// The time since the start of the run, not rounded to the resolution of any timer.
     pub(crate) at: Duration,
     pub(crate) is_post: bool,
 }
 
-/// Yields the arrivals of a run in order.
+/// An iterator over the arrivals of a run, in order.
 #[derive(Debug)]
 pub(crate) struct Arrivals<'a> {
     clients: &'a Clients,
     length: Duration,
     random: Random,
     next: Option<Duration>,
-    /// How many stretches of time of steady arrivals are over.
+    /// For steady arrivals: the number of slots used so far, each of `1 / peak` seconds.
     stretches: f64,
-    /// The part of an arrival that has come due, where they come by turns.
+    /// For arrivals that are not random: the accumulated share of a call.
     due: f64,
-    /// What is left of the bursts, the last one first.
+    /// The bursts to come, the last one first.
     bursts: Vec<(Duration, u32)>,
 }
 
@@ -42,7 +42,8 @@ impl<'a> Arrivals<'a> {
         arrivals
     }
 
-    /// Draws the next arrival of the stream: candidates at the highest rate, of which as many stay as the rate there asks.
+    /// Draws the next arrival by thinning (Lewis and Shedler, 1979): candidates come at the peak rate,
+    /// and each is kept with probability `rate / peak`.
     fn after(&mut self, mut at: Duration) -> Option<Duration> {
         let peak = self.clients.peak_rate();
         if peak <= 0.0 || self.clients.callers.is_some() {
@@ -70,7 +71,8 @@ impl<'a> Arrivals<'a> {
         }
     }
 
-    /// Says whether a candidate is one of the share that stays: by chance, or where nothing is left to chance by turns.
+    /// Decides whether a candidate is kept: at random for Poisson arrivals, and by an accumulated share
+    /// otherwise, so that steady arrivals stay steady.
     fn accept(&mut self, share: f64) -> bool {
         if self.clients.arrivals == scenario::ArrivalProcess::Poisson {
             return self.random.random::<f64>() < share;
@@ -125,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn as_many_arrive_as_the_rate_says_in_order() {
+    fn the_number_of_arrivals_matches_the_rate() {
         let all = arrivals("rate = 100.0, post = 0.3");
         assert!((9_600..=10_400).contains(&all.len()), "{}", all.len());
         assert!(all.is_sorted_by_key(|arrival| arrival.at));
@@ -135,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn steady_arrivals_are_as_many_in_every_second_and_at_no_fixed_moment() {
+    fn steady_arrivals_fill_every_second_equally_at_random_times() {
         let all = arrivals("rate = 100.0, arrivals = 'steady'");
         assert!(all.is_sorted_by_key(|arrival| arrival.at));
         let seconds: Vec<_> = all.chunk_by(|a, b| a.at.as_secs() == b.at.as_secs()).map(<[_]>::len).collect();
@@ -148,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wave_and_a_burst_change_what_arrives_in_their_time() {
+    fn a_wave_changes_the_rate_and_a_burst_adds_calls() {
         let all = arrivals(
             "rate = 10.0, wave = [{ from = '20s', for = '10s', rate = 0.0, to = 200.0 }], burst = [{ at = '50s', calls = 500 }]",
         );

@@ -1,10 +1,25 @@
-//! Published results on retries, as named checks that run the shipped layers.
+//! Published results on retries, repeated as named checks of the shipped layers.
 //!
-//! Each check is a model of a source, run in virtual time, and what must come out of it. The layers that the checks run
-//! are the shipped ones wherever these can be set to do what the source does; policies that redress does not have are run
-//! as [reference policies](crate::policies::reference). Every check says which.
+//! Each check models a source in virtual time and states the result that must come out. It runs the
+//! shipped layers where these can be configured as in the source, and [reference
+//! policies](crate::policies::reference) for rules that redress does not have. [`Check::about`] names
+//! the source and the code that runs.
 //!
-//! What is drawn depends on the seed; what must hold, holds with any.
+//! The measured values depend on the seed. The expected ranges hold for every seed.
+//!
+//! | check | source | result |
+//! |---|---|---|
+//! | `aws-occ-*` | AWS Architecture Blog, "Exponential Backoff And Jitter" | writes and time until 100 clients have updated one row, for five kinds of jitter |
+//! | `aws-bucket` | AWS SDKs, standard retry mode | a full bucket pays for 100 or 35 retries |
+//! | `abl-243` | Amazon Builders' Library, "Timeouts, retries, and backoff with jitter" | five layers of three attempts send 243 requests |
+//! | `brooker-*` | Brooker, "Fixing retries with token buckets and circuit breakers"; "What is backoff for?" | closed forms of success and load; fleets; backoff in open and closed workloads |
+//! | `collapse-*` | Brooker's simulation of a simple collapse | a spike causes a collapse without backoff |
+//! | `open-closed` | Brooker, "Open and closed" | a closed loop hides the queue |
+//! | `envoy-backoff` | Envoy, `retry_back_off` | the distribution of the waits |
+//! | `herd` | RFC 9110, section 10.2.3 | `Retry-After` is kept and spread |
+//! | `hotos-*` | Bronson et al., "Metastable Failures in Distributed Systems", HotOS 2021 | the threshold, and the budgets that recover |
+//! | `sre-64`, `sre-budget` | Site Reliability Engineering, chapters 22 and 21 | layers multiply attempts; a budget of 10 % |
+//! | `tail-hedge` | Dean and Barroso, "The Tail at Scale", CACM 2013 | hedging costs 5 % load if tails are independent |
 
 mod amplification;
 mod backoff_only;
@@ -28,26 +43,26 @@ pub use finding::{Finding, Measurement};
 pub use parameters::{InvalidParameter, Overrides, Parameter};
 pub use runner::run;
 
-/// A published result.
+/// A published result, and the code that measures it.
 #[derive(Debug)]
 pub struct Check {
-    /// Its name.
+    /// The name of the check.
     pub id: &'static str,
-    /// Where it was published, and what is run.
+    /// The source, the claim, and the code that runs.
     pub about: &'static str,
-    /// What can be set.
+    /// The parameters that can be overridden.
     pub parameters: &'static [Parameter],
-    /// About how many seconds it takes: the longest ones are begun first.
+    /// The approximate duration in seconds. The longest checks start first.
     cost: f64,
     values: fn(&Trial<'_>) -> Vec<Measurement>,
 }
 
-/// With what a check is run.
+/// The input of a check.
 #[derive(Clone, Copy, Debug)]
 pub struct Trial<'a> {
     /// The seed of all random numbers.
     pub seed: u64,
-    /// What was set.
+    /// The overridden parameters.
     pub overrides: &'a Overrides,
 }
 
@@ -77,14 +92,14 @@ static ALL: [Check; 23] = [
     herd::HERD,
 ];
 
-/// Returns all checks.
+/// Returns all checks, in the order of the table.
 #[must_use]
 pub fn all() -> &'static [Check] {
     &ALL
 }
 
 impl Check {
-    /// Runs it.
+    /// Runs the check.
     ///
     /// # Examples
     /// ```
@@ -99,7 +114,17 @@ impl Check {
         Finding { id: self.id, values: (self.values)(&trial) }
     }
 
-    /// Whether everything that is set is for this check, too.
+    /// Returns `true` if the check has all of the overridden parameters.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_lab::check::{self, Overrides};
+    ///
+    /// let overrides = Overrides::parse(&["f=.2"])?;
+    /// let herd = check::all().iter().find(|check| check.id == "herd").unwrap();
+    /// assert!(!herd.accepts(&overrides), "it has no failure probability");
+    /// # Ok::<(), redress_lab::check::InvalidParameter>(())
+    /// ```
     #[must_use]
     pub fn accepts(&self, overrides: &Overrides) -> bool {
         overrides.names().all(|name| self.parameters.iter().any(|key| key.name == name))
@@ -107,23 +132,23 @@ impl Check {
 }
 
 impl Trial<'_> {
-    /// Returns what a key is set to, or else the default.
+    /// Returns the value of a parameter, or its default.
     fn value_or(&self, name: &str, default: f64) -> f64 {
         self.overrides.get(name).unwrap_or(default)
     }
 
-    /// Returns what a count is set to, or else the default.
+    /// Returns the value of an integer parameter, or its default.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a key that counts was checked to")]
     fn count_or(&self, name: &str, default: u32) -> u32 {
         self.overrides.get(name).map_or(default, |value| value as u32)
     }
 
-    /// Returns what a key is set to, or else each of the defaults.
+    /// Returns the overridden value of a parameter, or all of the defaults.
     fn values_or(&self, name: &str, defaults: &[f64]) -> Vec<f64> {
         self.overrides.get(name).map_or_else(|| defaults.to_vec(), |value| vec![value])
     }
 
-    /// Returns the seed of the nth part.
+    /// Returns the seed of one of several runs of the check.
     const fn part_seed(&self, nth: u64) -> u64 {
         self.seed.wrapping_add(nth.wrapping_mul(0x9e37_79b9_7f4a_7c15))
     }
@@ -141,13 +166,13 @@ mod tests {
     }
 
     #[test]
-    fn each_check_has_a_name_of_its_own() {
+    fn check_names_are_unique() {
         let ids: std::collections::BTreeSet<_> = all().iter().map(|check| check.id).collect();
         assert_eq!(ids.len(), all().len());
     }
 
     #[test]
-    fn the_quick_checks_hold() {
+    fn the_quick_checks_pass() {
         for id in ["sre-64", "abl-243", "aws-bucket"] {
             let finding = finding(id, &[]);
             assert!(finding.pass(), "{id}: {} for {}", finding.measured(), finding.expected());
@@ -155,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn at_other_points_the_closed_forms_hold_as_well() {
+    fn closed_forms_also_hold_for_overridden_parameters() {
         for (id, overrides) in [("sre-64", vec!["retries=2", "layers=4"]), ("aws-bucket", vec!["tokens=70"])] {
             let finding = finding(id, &overrides);
             assert!(finding.pass(), "{id}: {} for {}", finding.measured(), finding.expected());

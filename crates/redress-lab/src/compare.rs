@@ -1,4 +1,7 @@
-//! Several policies in one scenario, with the same seeds, side by side.
+//! Runs several policies in one scenario with the same seeds.
+//!
+//! With a common seed, arrivals and service times are the same for every policy ("common random
+//! numbers" in simulation): differences are due to the policies and not to chance.
 
 mod row;
 mod summary;
@@ -17,38 +20,62 @@ use crate::scenario::Scenario;
 pub use row::SummaryRow;
 pub use summary::{Metric, Summary};
 
-/// What several policies did in one scenario.
+/// The outcomes of several policies in one scenario.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Comparison {
-    /// What happened.
+    /// The scenario.
     pub scenario: Scenario,
-    /// Who had to deal with it.
+    /// The policies.
     pub policies: Vec<PolicyInfo>,
-    /// The seeds that each of them was run with.
+    /// The seeds of the runs of each policy.
     pub seeds: Vec<u64>,
-    /// What came of it: by policy, and within a policy by seed.
+    /// The outcomes, ordered by policy and then by seed.
     pub outcomes: Vec<Outcome>,
 }
 
-/// A policy in words.
+/// The name and the settings of a policy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicyInfo {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// Its settings in one line.
+    /// The settings in one line.
     pub about: String,
-    /// Whether it retries at all.
+    /// Whether the policy retries at all.
     pub retries: bool,
 }
 
 impl Comparison {
     /// Runs every policy with every seed, on as many threads as there are processors.
     ///
-    /// `progress` is told the share of all runs that is over. What comes of a run depends on its seed alone, not on the
-    /// threads.
+    /// `progress` receives the completed share of all runs, from several threads. The outcome of a run
+    /// depends on its seed only, never on the number of threads.
     ///
     /// # Panics
-    /// When a policy panics.
+    /// Panics if a policy panics.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_lab::policies::{NoRetry, RedressStack};
+    /// use redress_lab::{Comparison, Policy, Scenario};
+    ///
+    /// let scenario: Scenario = r#"
+    ///     name = "errors"
+    ///     length = "30s"
+    ///     clients = { rate = 10.0, deadline = "10s" }
+    ///     server = { kind = "fifo", rate = 100.0 }
+    ///     fault = [{ kind = "answer", from = "0s", for = "30s", share = 0.1 }]
+    /// "#
+    /// .parse()?;
+    /// let policies: [Box<dyn Policy>; 2] = [Box::new(NoRetry), Box::new(RedressStack::new())];
+    /// let comparison = Comparison::run(&scenario, &policies, &[1, 2], |_share| {});
+    ///
+    /// assert_eq!(comparison.outcomes(0).len(), 2, "one outcome per seed");
+    /// assert!(comparison.retried(1) && !comparison.retried(0));
+    /// let [none, redress] = comparison.summaries().try_into().unwrap();
+    /// assert!(redress.served > none.served);
+    /// assert_eq!(comparison.rows()[1].scenario, "errors");
+    /// # Ok::<(), redress_lab::InvalidScenario>(())
+    /// ```
     pub fn run(
         scenario: &Scenario,
         policies: &[Box<dyn Policy>],
@@ -85,19 +112,19 @@ impl Comparison {
         }
     }
 
-    /// Returns the runs of a policy, one for each seed.
+    /// Returns the outcomes of the policy with this index, one per seed.
     #[must_use]
     pub fn outcomes(&self, policy: usize) -> &[Outcome] {
         &self.outcomes[policy * self.seeds.len()..(policy + 1) * self.seeds.len()]
     }
 
-    /// Returns what each policy came to over all seeds.
+    /// Returns one summary per policy, over all of its seeds.
     #[must_use]
     pub fn summaries(&self) -> Vec<Summary> {
         (0..self.policies.len()).map(|nth| Summary::of(&self.scenario, self.outcomes(nth))).collect()
     }
 
-    /// Whether a policy sent any call's request more than once.
+    /// Returns `true` if the policy with this index sent more than one request for any call.
     #[must_use]
     pub fn retried(&self, policy: usize) -> bool {
         self.outcomes(policy).iter().any(|outcome| outcome.calls_by_attempts[2..].iter().any(|calls| *calls > 0))

@@ -1,81 +1,113 @@
-//! What a run came to.
+//! The outcome of one run.
 
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 use crate::scenario::Scenario;
 
-/// What one policy did in one scenario with one seed.
+/// The outcome of one policy in one scenario with one seed.
+///
+/// Calls and requests are counted apart: a caller makes a *call*, and the policy sends one or more
+/// *requests* for it.
+///
+/// # Examples
+/// ```
+/// use redress_lab::outcome::RecoveryTime;
+/// use redress_lab::policies::NoRetry;
+/// use redress_lab::{Run, Scenario, run};
+///
+/// let scenario: Scenario = r#"
+///     name = "hold"
+///     length = "60s"
+///     clients = { rate = 10.0, deadline = "1s" }
+///     server = { kind = "fifo", rate = 100.0 }
+///     fault = [{ kind = "hold", from = "20s", for = "5s" }]
+/// "#
+/// .parse()?;
+/// let outcome = run(Run { scenario: &scenario, policy: &NoRetry, seed: 1 }, |_share| {});
+/// assert_eq!(outcome.calls_by_attempts[1], outcome.calls, "one request per call");
+/// assert_eq!(outcome.calls, outcome.served + outcome.lost);
+/// assert_eq!(outcome.seconds[22].goodput, 0, "all requests are held");
+/// assert_eq!(outcome.recovery, RecoveryTime::After(0));
+/// assert!(outcome.latency_ms.p50 < 20.0 && outcome.latency_ms.max <= 1_000.0);
+/// # Ok::<(), redress_lab::InvalidScenario>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
-    /// The scenario's name.
+    /// The name of the scenario.
     pub scenario: String,
-    /// The policy's name.
+    /// The name of the policy.
     pub policy: String,
     /// The seed.
     pub seed: u64,
-    /// How many calls there were.
+    /// The number of calls.
     pub calls: u64,
-    /// Goodput: how many got what they asked for, in time.
+    /// Goodput: the number of calls that were fulfilled before their deadline.
     pub served: u64,
-    /// How many ended with a response that is an error.
+    /// The number of calls that ended with an error response.
     pub refused: u64,
-    /// How many ended without a response in time.
+    /// The number of calls that ended without a response before their deadline.
     pub lost: u64,
-    /// How many never ended; anything but 0 is a mistake of the lab.
+    /// The number of calls that never ended. Anything but 0 is a bug in the lab.
     pub unfinished: u64,
-    /// Load: how many requests arrived at the server.
+    /// Load: the number of requests that arrived at the server.
     pub attempts: u64,
-    /// Requests at the server for each call.
+    /// The mean number of requests per call at the server.
     pub attempts_per_call: f64,
-    /// How many calls sent nothing, one request, two, and so on; the last counts all that sent more.
+    /// The number of calls by the number of requests sent: none, one, two, and so on. The last entry
+    /// counts all calls with more.
     pub calls_by_attempts: [u64; Self::ATTEMPTS],
-    /// How many tokens were asked for.
+    /// The number of logins.
     pub logins: u64,
-    /// How many requests came earlier than the server had asked the very call to come again.
+    /// The number of requests that arrived earlier than a `Retry-After` of the server allowed for this
+    /// call.
     pub early_retries: u64,
-    /// How many calls that may not be sent twice the server did more than once.
+    /// The number of calls that are not idempotent and that the server performed more than once.
     pub done_twice: u64,
-    /// The most requests at the server in a second.
+    /// The largest number of requests at the server in one second.
     pub peak_second: u64,
-    /// How long the served calls took, from the moment when they should have begun.
+    /// The latencies of the served calls in milliseconds, from the intended start of the call.
     pub latency_ms: Quantiles,
-    /// How long it took after the trouble until calls were served as before it.
+    /// The time from the end of the last disturbance until goodput was back to normal.
     pub recovery: RecoveryTime,
-    /// Second by second.
+    /// The time series, second by second.
     pub seconds: Vec<Second>,
 }
 
-/// Latencies in milliseconds.
+/// Latency quantiles in milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Quantiles {
     /// The mean.
     pub mean: f64,
-    /// Half of the calls took at most this.
+    /// The median.
     pub p50: f64,
-    /// Nine in ten.
+    /// The 90th percentile.
     pub p90: f64,
-    /// 99 in a hundred.
+    /// The 99th percentile.
     pub p99: f64,
-    /// 999 in a thousand.
+    /// The 99.9th percentile.
     pub p999: f64,
-    /// The slowest.
+    /// The maximum.
     pub max: f64,
 }
 
-/// How long it took after the trouble until calls were served as before it.
+/// The time from the end of the last disturbance until goodput was back to normal.
+///
+/// Normal means at least 95 % of the served share before the first disturbance, in a window of five
+/// seconds. Five seconds are long enough to exclude a single good second in a server that is still
+/// overloaded.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RecoveryTime {
-    /// There was no trouble that ended within the run.
+    /// The scenario has no disturbance that ends within the run.
     NotDisturbed,
-    /// So many seconds after the end of the trouble.
+    /// Goodput was back after this number of whole seconds.
     After(u64),
-    /// Not within the run.
+    /// Goodput was not back by the end of the run.
     Never,
 }
 
-/// What happened in a second.
+/// The counts of one second of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Second {
     /// Calls that began.
@@ -84,17 +116,24 @@ pub struct Second {
     pub load: u64,
     /// Calls that were served.
     pub goodput: u64,
-    /// Of the calls that began in this second, how many were served in the end.
+    /// Calls that began in this second and were served, whenever that was.
     pub kept: u64,
 }
 
 impl Outcome {
-    /// How many counts `calls_by_attempts` has.
+    /// The number of entries of `calls_by_attempts`.
     pub const ATTEMPTS: usize = 8;
 }
 
 impl RecoveryTime {
-    /// Returns the seconds; a recovery that never came takes longer than any other.
+    /// Returns the time in seconds: 0 without a disturbance, and infinity for [`Never`](Self::Never).
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_lab::outcome::RecoveryTime;
+    ///
+    /// assert!(RecoveryTime::After(30).seconds() < RecoveryTime::Never.seconds());
+    /// ```
     #[must_use]
     pub fn seconds(self) -> f64 {
         match self {
@@ -118,19 +157,19 @@ pub(crate) fn quantiles(latencies: &Histogram<u64>) -> Quantiles {
     }
 }
 
-/// How many seconds together show that it is over, and not a lucky moment.
+/// The length of the window in seconds: long enough to exclude a single good second.
 const WINDOW: usize = 5;
-/// The share of calls, of those served before the trouble, that has to be served again.
+/// The required share of the goodput before the disturbance.
 const AS_BEFORE: f64 = 0.95;
 
-/// Finds the first second after the trouble of which, with the four after it, the calls are served as before.
+/// Finds the first window after the disturbances in which goodput is back to normal.
 pub(crate) fn recovery(scenario: &Scenario, seconds: &[Second]) -> RecoveryTime {
     let (Some(begin), Some(end)) = (scenario.disturbances_begin(), scenario.disturbances_end()) else {
         return RecoveryTime::NotDisturbed;
     };
     let index = |at: std::time::Duration| usize::try_from(at.as_secs()).unwrap_or(usize::MAX);
     let before = share(&seconds[..index(begin).min(seconds.len())]).unwrap_or(1.0);
-    // A second that the trouble reaches into is not after it.
+    // A second that is partly disturbed does not count as after the disturbance.
     let first = index(end) + usize::from(end.subsec_nanos() > 0);
     let last = index(scenario.length).min(seconds.len());
     let recovered = (first..last).find(|from| {
@@ -140,7 +179,7 @@ pub(crate) fn recovery(scenario: &Scenario, seconds: &[Second]) -> RecoveryTime 
     recovered.map_or(RecoveryTime::Never, |second| RecoveryTime::After((second - first) as u64))
 }
 
-/// Returns the share of the calls of these seconds that were served.
+/// Returns the served share of the calls that began in these seconds; `None` without calls.
 fn share(seconds: &[Second]) -> Option<f64> {
     let offered: u64 = seconds.iter().map(|second| second.offered).sum();
     let kept: u64 = seconds.iter().map(|second| second.kept).sum();

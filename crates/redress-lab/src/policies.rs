@@ -1,4 +1,17 @@
-//! The policies that are compared: this project's own, and other crates' in their own code.
+//! The policies to compare: redress, other crates in their own code, and rules from publications.
+//!
+//! | policy | code that runs |
+//! |---|---|
+//! | `none` | no retries, the baseline |
+//! | `redress` | `RedressLayer` with its defaults |
+//! | `redress-equal`, `redress-no-jitter`, `redress-no-budget`, `redress-5-attempts` | the same with one setting changed |
+//! | `tower` | `tower::retry` with `TpsBudget` |
+//! | `tower-resilience`, `tower-resilience-budget` | `tower-resilience-retry`, its preset and its guide |
+//! | `backon` | `backon::Retryable` with the defaults of `ExponentialBuilder` |
+//! | `reqwest-retry` | `RetryTransientMiddleware` with the defaults of `ExponentialBackoff` |
+//! | `aws-smithy` | the orchestrator of the AWS SDKs with `RetryConfig::standard()` |
+//!
+//! The peers need the feature `peers`. The [reference] policies are rules from publications.
 
 mod none;
 #[cfg(feature = "peers")]
@@ -14,8 +27,8 @@ pub use redress_stack::{BudgetSetting, JitterName, RedressStack, ScheduleSetting
 
 use crate::policy::Policy;
 
-/// Returns the policies of the standard comparison: none, other crates' if the feature `peers` is on, and redress with its
-/// defaults and some variants.
+/// Returns the policies of the standard comparison: no retries, other crates (feature `peers`), and
+/// redress with its defaults and with single settings changed.
 ///
 /// # Examples
 /// ```
@@ -29,7 +42,16 @@ pub fn standard() -> Vec<Box<dyn Policy>> {
     std::iter::once(none).chain(peers()).chain(ours).collect()
 }
 
-/// Returns the policy of [`standard`] or of [`reference::all`] with this name.
+/// Returns the policy of [`standard`] or [`reference::all`] with this name.
+///
+/// # Examples
+/// ```
+/// use redress_lab::policies;
+///
+/// assert!(!policies::named("none").unwrap().retries());
+/// assert!(policies::named("grpc").unwrap().about().starts_with("reference: "));
+/// assert!(policies::named("unknown").is_none());
+/// ```
 #[must_use]
 pub fn named(name: &str) -> Option<Box<dyn Policy>> {
     standard().into_iter().chain(reference::all()).find(|policy| policy.name() == name)

@@ -1,4 +1,4 @@
-//! What is compared: how a client deals with failures.
+//! The interface of a retry policy, and the services that it wraps.
 
 use std::fmt;
 use std::time::Duration;
@@ -14,77 +14,107 @@ use tower::{Layer as _, ServiceExt as _};
 
 use crate::transport::{LabBody, ORIGIN, Transport};
 
-/// A policy over a transport: what callers call.
+/// A cloneable boxed service: a policy together with everything below it.
 pub type BoxClient = BoxCloneSyncService<Request<Full<Bytes>>, Response<LabBody>, BoxError>;
 
-/// A way to deal with failures.
+/// A retry policy: a factory of clients that deal with failures in one particular way.
+///
+/// A policy is built once per run and per layer of services. [`client`](Self::client) wraps the service
+/// below in its own retry code, as an application would, so that the lab runs the code that is
+/// published and not a model of it.
 ///
 /// # Examples
+///
+/// A policy that sends a failed request once more:
+///
 /// ```
-/// use redress_lab::{BoxClient, Policy, PolicyContext};
-/// use tower::ServiceExt;
+/// use redress_lab::{BoxClient, Policy, PolicyContext, Run, Scenario, run};
+/// use tower::{ServiceExt, service_fn};
 ///
-/// struct Never;
+/// struct Twice;
 ///
-/// impl Policy for Never {
+/// impl Policy for Twice {
 ///     fn name(&self) -> &str {
-///         "never"
+///         "twice"
 ///     }
 ///
 ///     fn about(&self) -> String {
-///         "no retries".to_owned()
-///     }
-///
-///     fn retries(&self) -> bool {
-///         false
+///         "example 1.0: one immediate retry of a 503".to_owned()
 ///     }
 ///
 ///     fn client(&self, context: &PolicyContext) -> BoxClient {
-///         context.transport()
+///         let transport = context.transport();
+///         BoxClient::new(service_fn(move |request: http::Request<_>| {
+///             let transport = transport.clone();
+///             async move {
+///                 let response = transport.clone().oneshot(request.clone()).await?;
+///                 if response.status() != 503 { Ok(response) } else { transport.oneshot(request).await }
+///             }
+///         }))
 ///     }
 /// }
+///
+/// let scenario: Scenario = r#"
+///     name = "errors"
+///     length = "20s"
+///     clients = { rate = 10.0, deadline = "5s" }
+///     server = { kind = "fifo", rate = 100.0 }
+///     fault = [{ kind = "answer", from = "0s", for = "20s" }]
+/// "#
+/// .parse()?;
+/// let outcome = run(Run { scenario: &scenario, policy: &Twice, seed: 1 }, |_share| {});
+/// assert_eq!(outcome.attempts, 2 * outcome.calls);
+/// # Ok::<(), redress_lab::InvalidScenario>(())
 /// ```
 pub trait Policy: Send + Sync {
-    /// Returns its name in tables and charts.
+    /// Returns the name of the policy in tables and charts. Names are unique within a comparison.
     fn name(&self) -> &str;
 
-    /// Returns its settings in one line, with the crate and version whose code it is.
+    /// Returns the settings in one line. The line begins with the crate and the version of the code.
     fn about(&self) -> String;
 
-    /// Whether it retries at all. One that says so and does not fails the run.
+    /// Returns `true` if the policy retries at all.
+    ///
+    /// `redress lab run` fails if a policy that claims to retry never did while others did: such a run
+    /// compares nothing.
     fn retries(&self) -> bool {
         true
     }
 
-    /// Puts itself over what is below. It is called within the runtime of the run.
+    /// Builds the client: the policy's code around a service of the context.
+    ///
+    /// The lab calls this inside the runtime of the run, so timers and `tokio::spawn` work. Random
+    /// numbers must come from [`PolicyContext::seed`]; otherwise two runs with the same seed differ.
     fn client(&self, context: &PolicyContext) -> BoxClient;
 }
 
-/// Where a policy is used: what is below it, and what it is told.
+/// The environment of a policy in one run: the service to wrap, and the settings of the caller.
 #[derive(Clone)]
 pub struct PolicyContext {
     pub(crate) below: Inner,
-    /// The dialect of the server.
+    /// The dialect of the server's errors.
     pub dialect: Dialect,
-    /// How long a caller waits in all.
+    /// The time that a caller waits for a call in total, all attempts and waits included.
     pub deadline: Duration,
-    /// How long an attempt may take.
+    /// The time limit of one attempt; `None` for no limit.
     pub attempt_timeout: Option<Duration>,
-    /// The seed of the policy's random numbers.
+    /// The seed of the policy's random numbers. Each layer of services has its own.
     pub seed: u64,
 }
 
 #[derive(Clone)]
 pub(crate) enum Inner {
-    /// The network.
+    /// The modelled network.
     Network(Transport),
-    /// Another service, which retries as well.
+    /// Another service that retries as well; the scenario has several layers.
     Service(BoxClient),
 }
 
 impl PolicyContext {
-    /// Returns what is below without anything around it; a policy that has its own attempt timeout and credentials
-    /// begins here.
+    /// Returns the service below, with nothing around it.
+    ///
+    /// For policies that bring their own attempt timeout and their own credentials, as the full redress
+    /// stack does. All others use [`transport`](Self::transport).
     #[must_use]
     pub fn raw_transport(&self) -> BoxClient {
         match &self.below {
@@ -93,7 +123,8 @@ impl PolicyContext {
         }
     }
 
-    /// Returns the network, if that is what is below: its tokens, to put them on requests.
+    /// Returns the modelled network if it is directly below, which hands out its tokens
+    /// ([`Transport::credentials`]). Returns `None` if another layer of services is below.
     #[must_use]
     pub const fn network(&self) -> Option<&Transport> {
         match &self.below {
@@ -102,8 +133,11 @@ impl PolicyContext {
         }
     }
 
-    /// Returns what is below with the scenario's attempt timeout around it, and with redress's Refresh layer where the
-    /// server asks for tokens: what a policy that only retries is put over.
+    /// Returns the service below with the scenario's attempt timeout, and with redress's Refresh layer
+    /// if the server requires tokens.
+    ///
+    /// For policies that only retry. All of them get the same timeout and the same credentials, so that
+    /// the comparison is about retries and nothing else.
     #[must_use]
     pub fn transport(&self) -> BoxClient {
         match &self.below {

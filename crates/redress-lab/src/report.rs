@@ -1,7 +1,15 @@
-//! Shows comparisons to people: a page of HTML, and single charts.
+//! Reports: comparisons as an HTML page, and single charts as SVG.
 //!
-//! The page is one file that asks for nothing from anywhere, and says so in its content security policy. Without
-//! scripts it shows everything; with them each policy can be switched off in all charts and tables at once.
+//! The page is a single file without external resources, and its content security policy enforces that.
+//! It shows everything without scripts. With scripts, a switch per policy hides it in all charts and
+//! tables.
+//!
+//! The parts of the page, in order: a matrix of goodput and load, a matrix of recovery times, the
+//! policies with their settings, one section per scenario (settings, three charts, figures, requests
+//! per call), definitions, and the command that repeats the run.
+//!
+//! Text from scenario and policy files is escaped in one place ([`markup`]), so a report of a
+//! else's file is safe to open.
 
 mod appendix;
 mod axis;
@@ -31,23 +39,24 @@ pub use series::Series;
 pub use standalone::chart;
 
 const SCRIPT: &str = include_str!("report/page.js");
-/// Allows this style and this very script, and no address at all. A change of `page.js` changes the digest: a browser
-/// that refuses the script says which one it wants, and so does `openssl dgst -sha256 -binary page.js | base64`.
+/// Allows inline styles and the digest of `page.js`, and no network access. After a change of `page.js`
+/// compute the digest by `openssl dgst -sha256 -binary page.js | base64`; a browser that blocks the
+/// script also prints it.
 const SECURITY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-wRAEiqqob0FOBTFpxjNndmpmmbvkTWoCg1ifWEskf7A='; \
                         base-uri 'none'; form-action 'none'";
 
-/// What the parts of the page are made of.
+/// The content of the page.
 struct Report<'a> {
     comparisons: &'a [Comparison],
     command: &'a str,
     legend: Legend,
-    /// By scenario, and within a scenario by policy.
+    /// The summaries by scenario, and then by policy.
     summaries: Vec<Vec<Summary>>,
 }
 
-/// Returns a page that shows these comparisons; `command` is what repeats the run.
+/// Returns the HTML page of these comparisons. The page shows `command` as the way to repeat the run.
 ///
-/// The same comparisons give the same page, byte for byte.
+/// The output depends on the arguments only, so two pages can be compared by their bytes.
 ///
 /// # Examples
 /// ```
@@ -87,7 +96,7 @@ impl Report<'_> {
         markup.leaf("meta", &[("http-equiv", &"Content-Security-Policy"), ("content", &SECURITY)]);
         markup.leaf("meta", &[("name", &"viewport"), ("content", &"width=device-width, initial-scale=1")]);
         markup.leaf("meta", &[("name", &"color-scheme"), ("content", &"light dark")]);
-        // No browser asks for an icon then.
+        // An empty icon prevents a request for `/favicon.ico`.
         markup.leaf("link", &[("rel", &"icon"), ("href", &"data:,")]);
         markup.text_element("title", &[], "Retry policies in outages");
         markup.element("style", &[], |markup| {
@@ -96,7 +105,7 @@ impl Report<'_> {
     }
 
     fn body(&self, markup: &mut Markup) {
-        // What each sample of a line refers to.
+        // The line sample that the legends refer to.
         markup.trusted(
             "<svg width=\"0\" height=\"0\" class=\"unseen\" aria-hidden=\"true\"><symbol id=\"sample\" viewBox=\"0 0 30 8\">\
              <path class=\"line\" d=\"M0 4h30\"/></symbol></svg>\n",
@@ -113,8 +122,8 @@ impl Report<'_> {
                 markup.text_element(
                     "p",
                     &[],
-                    "A policy has the same colour and dashes everywhere. The bar at the top switches it off and on; pointing at it \
-                     there brings its lines to the front.",
+                    "A policy has the same colour and dash pattern in all charts. The bar at the top hides and shows policies; \
+                     pointing at one of them there highlights its lines.",
                 );
                 for nth in 0..self.comparisons.len() {
                     section::section(markup, self, nth);
@@ -133,7 +142,7 @@ impl Report<'_> {
             markup.text_element("p", &[("class", &"lead")], self.lead());
             markup.element("nav", &[("aria-label", &"Contents")], |markup| {
                 markup.element("ul", &[], |markup| {
-                    for name in ["Summary", "Recovery", "Policies", "Scenarios", "Definitions", "Repeat it"] {
+                    for name in ["Summary", "Recovery", "Policies", "Scenarios", "Definitions", "Repeat the run"] {
                         let at = name.split(' ').next().unwrap_or(name).to_lowercase();
                         entry(markup, &at, name);
                     }
@@ -147,7 +156,7 @@ impl Report<'_> {
         });
     }
 
-    /// Writes the switches. Without scripts they are a legend.
+    /// Writes one switch per policy. Without scripts they serve as the legend.
     fn switches(&self, markup: &mut Markup) {
         let attributes: markup::Attributes<'_> = &[("role", &"group"), ("aria-label", &"Policies shown")];
         markup.element("div", &[("class", &"switches")], |markup| {
@@ -185,7 +194,7 @@ impl Report<'_> {
     }
 }
 
-/// Returns the address of a scenario within the page.
+/// Returns the anchor of a scenario.
 fn anchor(nth: usize) -> String {
     format!("scenario-{}", nth + 1)
 }

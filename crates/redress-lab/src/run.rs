@@ -1,4 +1,7 @@
-//! Runs a policy in a scenario.
+//! Runs one policy in one scenario with one seed.
+//!
+//! A run has its own single-threaded tokio runtime with a paused clock: timers fire in order as soon as
+//! all tasks are idle, so an hour of virtual time takes as long as its events need.
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,14 +27,14 @@ use crate::streams::{Stream, stream};
 use crate::time;
 use crate::transport::{CallId, ORIGIN, Served, Transport};
 
-/// One policy in one scenario.
+/// The input of a run: a policy, a scenario and a seed.
 #[derive(Clone, Copy)]
 pub struct Run<'a> {
-    /// What happens.
+    /// The scenario.
     pub scenario: &'a Scenario,
-    /// Who has to deal with it.
+    /// The policy under test.
     pub policy: &'a dyn Policy,
-    /// The seed of all random numbers.
+    /// The seed of all random numbers of the run.
     pub seed: u64,
 }
 
@@ -42,28 +45,49 @@ impl fmt::Debug for Run<'_> {
     }
 }
 
-/// The callers' side of a run.
+/// The callers of a run.
 #[derive(Clone)]
 struct Callers {
     client: BoxClient,
     transport: Transport,
     uri: Uri,
     deadline: Duration,
-    /// Closed when the last call has ended.
+    /// Held by each call in flight. The receiver ends when the last sender is dropped.
     under_way: mpsc::Sender<()>,
 }
 
-/// Runs a policy in a scenario, on a thread of its own time, and returns what it came to.
+/// Runs a policy in a scenario and returns the outcome.
 ///
-/// `progress` is told the share of the run that is over, once for each second of it. The same seed gives the same run,
-/// as far as the policy takes its random numbers from the seed.
+/// `progress` receives the completed share of the run, from 0 to 1, about once per virtual second. The
+/// same seed gives the same outcome if the policy takes all of its random numbers from
+/// [`PolicyContext::seed`](crate::PolicyContext::seed).
 ///
 /// # Panics
-/// When the runtime cannot be started, or a policy panics.
+/// Panics if the runtime cannot be built, or if the policy panics.
+///
+/// # Examples
+/// ```
+/// use redress_lab::policies::NoRetry;
+/// use redress_lab::{Run, Scenario, run};
+///
+/// let scenario: Scenario = r#"
+///     name = "refused"
+///     length = "20s"
+///     clients = { rate = 5.0, deadline = "5s" }
+///     server = { kind = "fifo", rate = 100.0 }
+///     fault = [{ kind = "answer", from = "0s", for = "10s" }]
+/// "#
+/// .parse()?;
+/// let outcome = run(Run { scenario: &scenario, policy: &NoRetry, seed: 1 }, |_share| {});
+/// assert_eq!(outcome.calls, outcome.served + outcome.refused);
+/// assert!(outcome.refused > 0);
+/// assert_eq!(outcome, run(Run { scenario: &scenario, policy: &NoRetry, seed: 1 }, |_share| {}));
+/// # Ok::<(), redress_lab::InvalidScenario>(())
+/// ```
 pub fn run(run: Run<'_>, mut progress: impl FnMut(f64)) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     let runtime = runtime.expect("a runtime without I/O needs nothing from the system");
-    // Layers and peers that have no seed of their own draw from here.
+    // Policies without a seed of their own draw from this thread-local generator.
     fastrand::seed(stream(run.seed, Stream::Policy).random());
     runtime.block_on(run.drive(&mut progress))
 }
@@ -85,13 +109,13 @@ impl Run<'_> {
             None => self.open(callers, progress).await,
             Some(count) => self.closed(callers, count, progress).await,
         }
-        // Every call holds a sender: there is nothing to receive but the end of the last one.
+        // Each call in flight holds a sender, so this waits for the last one to end.
         let _ = ended.recv().await;
         let statistics = std::mem::replace(&mut transport.state().statistics, Statistics::new());
         statistics.into_outcome(scenario, self.policy.name(), self.seed)
     }
 
-    /// Builds the policy, once for each layer of services.
+    /// Builds the client, with the policy once per layer of services.
     fn client(&self, transport: &Transport) -> BoxClient {
         let clients = &self.scenario.clients;
         let mut context = PolicyContext {
@@ -137,7 +161,7 @@ impl Run<'_> {
             let (think, post) = (clients.think, clients.post);
             let mut random = stream(seeds.random(), Stream::Arrivals);
             tokio::spawn(async move {
-                // Nobody begins in step with the others.
+                // A random first pause, so that the callers do not start in step.
                 sleep(time::times(think, random.random())).await;
                 while callers.transport.now() < length {
                     let id = next.fetch_add(1, Ordering::Relaxed);
@@ -156,7 +180,7 @@ impl Run<'_> {
 }
 
 impl Callers {
-    /// Makes a call, and notes how it ended.
+    /// Makes one call and records how it ended.
     async fn call(self, id: u64, begin: Duration, is_post: bool) {
         let mut request = Request::new(Full::new(Bytes::from_static(b"{}")));
         *request.method_mut() = if is_post { Method::POST } else { Method::GET };
@@ -194,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_is_asked_too_much_serves_what_it_can() {
+    fn an_overloaded_server_serves_its_capacity() {
         let scenario = scenario(
             "name = 't'\nlength = '60s'\nclients = { rate = 400.0, deadline = '1h' }\nserver = { kind = 'fifo', rate = 300.0 }",
         );
@@ -204,12 +228,12 @@ mod tests {
     }
 
     #[test]
-    fn latencies_count_from_the_moment_when_a_call_should_have_begun() {
+    fn latencies_count_from_the_intended_start_of_a_call() {
         let scenario = scenario(
             "name = 't'\nlength = '20s'\nclients = { rate = 50.0, deadline = '1h' }\nserver = { kind = 'fifo', rate = 1000.0 }\nfault = [{ kind = 'hold', from = '5s', for = '10s' }]",
         );
         let outcome = outcome(&scenario, &NoRetry);
-        // Half of the calls began in the ten seconds, and waited for their end.
+        // Half of the calls began during the ten seconds and waited for the end of the fault.
         assert!((2_000.0..8_000.0).contains(&outcome.latency_ms.mean), "{:?}", outcome.latency_ms);
         assert!(outcome.latency_ms.max > 9_900.0);
     }
@@ -226,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn an_outage_whose_requests_pile_up_is_over_when_the_pile_is_worked_off() {
+    fn the_server_recovers_once_its_backlog_is_served() {
         let scenario = scenario(
             "name = 't'\nlength = '300s'\nclients = { utilization = 0.93, attempt_timeout = '1s', deadline = '10s' }\nserver = { kind = 'fifo', rate = 300.0 }\nfault = [{ kind = 'hold', from = '60s', for = '10s' }]",
         );
@@ -237,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_that_run_out_are_replaced_for_everybody_at_once() {
+    fn an_expired_token_is_replaced_once_for_all_calls() {
         let scenario = scenario(
             "name = 't'\ndialect = 'vlens'\nlength = '100s'\nclients = { rate = 100.0, deadline = '10s' }\nserver = { kind = 'fifo', rate = 300.0 }\ntoken = { lives = '20s', login = '500ms', answer = { status = 401, body = '{}' } }",
         );

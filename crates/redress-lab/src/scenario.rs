@@ -1,4 +1,50 @@
-//! What happens in a run: who calls, what serves, what fails when. A TOML file.
+//! Scenarios: the workload, the server, and the disturbances of a run, as a TOML file.
+//!
+//! `docs/scenarios.md` describes the file key by key. Every struct here is one of its tables.
+//!
+//! # Examples
+//!
+//! A file with every table:
+//!
+//! ```
+//! let scenario: redress_lab::Scenario = r#"
+//!     name = "everything"
+//!     about = "a deploy behind a rate limit"
+//!     dialect = "ranex"
+//!     length = "5m"
+//!
+//!     [clients]
+//!     utilization = 0.7
+//!     attempt_timeout = "1s"
+//!     deadline = "10s"
+//!     post = 0.2
+//!     burst = [{ at = "1m", calls = 100 }]
+//!
+//!     [server]
+//!     kind = "fifo"
+//!     rate = 300.0
+//!     service = "exponential"
+//!
+//!     [limit]
+//!     requests = 250
+//!     per = "1s"
+//!
+//!     [token]
+//!     lives = "2m"
+//!     login = "300ms"
+//!
+//!     [[fault]]
+//!     kind = "answer"
+//!     from = "2m"
+//!     for = "10s"
+//!     share = 0.5
+//!     answer = { status = 503, retry_after = "2s" }
+//! "#
+//! .parse()?;
+//! assert_eq!(scenario.clients.rate, Some(210.0), "70 % of the capacity");
+//! assert_eq!(scenario.fault.len(), 1);
+//! # Ok::<(), redress_lab::InvalidScenario>(())
+//! ```
 
 mod clients;
 pub(crate) mod duration;
@@ -17,7 +63,10 @@ use redress::{Dialect, dialects};
 pub use response_spec::ResponseSpec;
 pub use server_spec::{LimitSpec, QuotaSpec, ServerSpec, ServiceTime, TokenSpec};
 
-/// A modelled outage, or any other stretch of time between callers and a server.
+/// A modelled outage, or any other period between callers and a server.
+///
+/// A scenario is parsed from TOML and validated at once: unknown keys, contradictions and values out of
+/// range are errors with a line number. Durations are written as `250ms` or `1m 30s`.
 ///
 /// # Examples
 /// ```
@@ -38,33 +87,42 @@ pub use server_spec::{LimitSpec, QuotaSpec, ServerSpec, ServiceTime, TokenSpec};
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
-    /// Names the run in tables and files.
+    /// The name of the run in tables and files.
     pub name: String,
-    /// One line: what happens.
+    /// One sentence: what happens.
     #[serde(default)]
     pub about: String,
-    /// The dialect in which the server speaks, and which redress is told.
+    /// The dialect of the server's errors, which redress is configured with. Default: `generic`.
     #[serde(default = "generic")]
     pub dialect: String,
-    /// How long calls arrive.
+    /// The time during which calls arrive, at most a day. The run ends when the last call has ended.
     #[serde(with = "duration")]
     pub length: Duration,
-    /// Who calls.
+    /// The workload.
     pub clients: Clients,
-    /// What serves.
+    /// The server.
     pub server: ServerSpec,
-    /// Allows so many requests in a while, and refuses the rest with a hint.
+    /// A rate limit with a fixed window. The server refuses the excess with a hint.
     pub limit: Option<LimitSpec>,
-    /// Allows so many requests in all.
+    /// A quota for the whole run.
     pub quota: Option<QuotaSpec>,
-    /// Asks for tokens that run out.
+    /// Access tokens that expire.
     pub token: Option<TokenSpec>,
-    /// What fails, and when.
+    /// The faults.
     #[serde(default)]
     pub fault: Vec<FaultSpec>,
 }
 
-/// Why a text is no scenario.
+/// The reason for rejecting a scenario. Its text names the key and the values that are allowed.
+///
+/// # Examples
+/// ```
+/// use redress_lab::Scenario;
+///
+/// let text = "name = 't'\nlength = '0s'\nclients = { rate = 1.0 }\nserver = { kind = 'fifo', rate = 1.0 }";
+/// let error = text.parse::<Scenario>().unwrap_err();
+/// assert_eq!(error.to_string(), "`length` must be above 0 and at most one day");
+/// ```
 #[derive(Debug)]
 pub struct InvalidScenario {
     reason: String,
@@ -75,16 +133,42 @@ fn generic() -> String {
 }
 
 impl Scenario {
-    /// Returns the dialect that the server speaks.
+    /// Returns the dialect of the server.
     ///
     /// # Panics
-    /// Never for a scenario that was read from a text.
+    /// Never for a parsed scenario, because parsing checks the name. Panics if
+    /// [`dialect`](Self::dialect) was set to an unknown name afterwards.
     #[must_use]
     pub fn dialect(&self) -> Dialect {
         dialects::by_name(&self.dialect).expect("the name was checked when the scenario was read")
     }
 
-    /// Returns when the last fault, burst or wave is over: from then on the server could serve everybody again. `None` when there was none.
+    /// Returns the end of the last fault, burst or wave that ends within the run, or `None` if there is
+    /// none.
+    ///
+    /// From then on the server can serve the normal load again, so recovery is measured from here.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_lab::Scenario;
+    /// use std::time::Duration;
+    ///
+    /// let scenario: Scenario = r#"
+    ///     name = "two faults"
+    ///     length = "60s"
+    ///     clients = { rate = 1.0 }
+    ///     server = { kind = "fifo", rate = 2.0 }
+    ///     fault = [
+    ///         { kind = "drop", from = "10s", for = "5s" },
+    ///         { kind = "refuse", from = "20s", for = "1s", every = "10s", share = 0.5 },
+    ///     ]
+    /// "#
+    /// .parse()?;
+    /// assert_eq!(scenario.disturbances_begin(), Some(Duration::from_secs(10)));
+    /// // The last occurrence of the second fault lasts beyond the run and does not count.
+    /// assert_eq!(scenario.disturbances_end(), Some(Duration::from_secs(15)));
+    /// # Ok::<(), redress_lab::InvalidScenario>(())
+    /// ```
     #[must_use]
     pub fn disturbances_end(&self) -> Option<Duration> {
         let faults = self.fault.iter().filter_map(|fault| fault.ends(self.length));
@@ -93,7 +177,7 @@ impl Scenario {
         faults.chain(bursts).chain(waves).filter(|end| *end < self.length).max()
     }
 
-    /// Returns when the first fault, burst or wave begins.
+    /// Returns the start of the first fault, burst or wave.
     #[must_use]
     pub fn disturbances_begin(&self) -> Option<Duration> {
         let faults = self.fault.iter().map(|fault| fault.from);
@@ -101,16 +185,29 @@ impl Scenario {
         faults.chain(bursts).chain(self.clients.wave.iter().map(|wave| wave.from)).min()
     }
 
-    /// Sets how much of the server's capacity the calls ask for, were each answered by the first attempt.
+    /// Sets the arrival rate so that the calls use this share of the server's capacity, one request per
+    /// call.
     ///
     /// # Errors
-    /// When the server has no capacity to take a share of, or the clients call in a closed loop.
+    /// Fails if the server has no fixed capacity (kinds `concurrency` and `rows`), or if the workload
+    /// is a closed loop.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_lab::Scenario;
+    ///
+    /// let text = "name = 't'\nlength = '9s'\nclients = { rate = 1.0 }\nserver = { kind = 'fifo', rate = 200.0 }";
+    /// let mut scenario: Scenario = text.parse()?;
+    /// scenario.utilize(0.8)?;
+    /// assert_eq!(scenario.clients.rate, Some(160.0));
+    /// # Ok::<(), redress_lab::InvalidScenario>(())
+    /// ```
     pub fn utilize(&mut self, share: f64) -> Result<(), InvalidScenario> {
         let capacity = self.server.capacity().ok_or_else(|| {
-            invalid("`utilization` needs a server of kind `fifo` or `sharded`: others have no fixed capacity")
+            invalid("`utilization` needs a server of kind `fifo` or `sharded`; other kinds have no fixed capacity")
         })?;
         if self.clients.callers.is_some() {
-            return Err(invalid("`utilization` is for open arrivals; `callers` call in a closed loop"));
+            return Err(invalid("`utilization` needs open arrivals, and `callers` are a closed loop"));
         }
         self.clients.rate = Some(capacity * positive("utilization", share)?);
         Ok(())
@@ -118,15 +215,15 @@ impl Scenario {
 
     fn check(mut self) -> Result<Self, InvalidScenario> {
         if dialects::by_name(&self.dialect).is_none() {
-            return Err(invalid(&format!("no dialect is called `{}`", self.dialect)));
+            return Err(invalid(&format!("unknown dialect `{}`; see `redress dialects`", self.dialect)));
         }
         if self.length.is_zero() || self.length > Duration::from_secs(24 * 3600) {
-            return Err(invalid("`length` is more than nothing and at most a day"));
+            return Err(invalid("`length` must be above 0 and at most one day"));
         }
         self.server.check()?;
         if let Some(share) = self.clients.utilization.take() {
             if self.clients.rate.is_some() {
-                return Err(invalid("`rate` and `utilization` say the same: give one of them"));
+                return Err(invalid("`rate` and `utilization` exclude each other"));
             }
             self.utilize(share)?;
         }
@@ -162,10 +259,14 @@ pub(crate) fn invalid(reason: &str) -> InvalidScenario {
 }
 
 pub(crate) fn positive(name: &str, value: f64) -> Result<f64, InvalidScenario> {
-    if value.is_finite() && value > 0.0 { Ok(value) } else { Err(invalid(&format!("`{name}` is a number above 0"))) }
+    if value.is_finite() && value > 0.0 {
+        Ok(value)
+    } else {
+        Err(invalid(&format!("`{name}` must be a number above 0")))
+    }
 }
 
 pub(crate) fn share(name: &str, value: f64) -> Result<f64, InvalidScenario> {
-    let reason = || invalid(&format!("`{name}` is a share: 0 to 1"));
+    let reason = || invalid(&format!("`{name}` must be from 0 to 1"));
     (0.0..=1.0).contains(&value).then_some(value).ok_or_else(reason)
 }

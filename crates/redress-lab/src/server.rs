@@ -1,7 +1,12 @@
-//! The modelled server: decides, at the moment when a request arrives, what becomes of it and when.
+//! The modelled server: computes the outcome and the departure time of a request at its arrival.
 //!
-//! Departures are known at arrival, in nanoseconds, whatever the tick of the timers is: a server of 300/s serves 300/s.
-//! What a caller no longer waits for is worked on all the same.
+//! Arrivals come in order of time, so the state of the queue at an arrival determines the departure,
+//! and no event queue is needed. Times are exact to the nanosecond and independent of the resolution of
+//! tokio's timers: a server of 300 requests per second serves exactly 300.
+//!
+//! The server does not notice that a caller has given up. It works on the abandoned request as well, as
+//! most real servers do; that wasted work is the cause of the metastable failures in Bronson et al.
+//! (HotOS 2021).
 
 mod admission;
 mod service_center;
@@ -19,27 +24,55 @@ use crate::time;
 use admission::Admission;
 use service_center::ServiceCenter;
 
-/// What becomes of a request.
+/// The outcome of a request.
 #[derive(Debug)]
 pub enum RequestOutcome {
-    /// It is served.
+    /// The request is served.
     Served,
-    /// It is answered with an error.
+    /// The server answers with an error response.
     Refused(Response<Bytes>),
-    /// There is no answer; the connection breaks.
+    /// The connection breaks without a response. The phase says whether the request may have been
+    /// processed.
     Broken(Phase),
 }
 
-/// When a request is answered, and what becomes of it.
+/// The departure of a request: time and outcome.
 #[derive(Debug)]
 pub struct Departure {
-    /// Since the begin of the run; `None` when it is never answered.
+    /// The time since the start of the run; `None` if no answer ever comes.
     pub at: Option<Duration>,
-    /// What becomes of it.
+    /// The outcome.
     pub outcome: RequestOutcome,
 }
 
-/// A modelled server.
+/// A modelled server: faults, admission control, and a service center.
+///
+/// Faults act first, in the order of the file. Admission control ([token, limit,
+/// quota](crate::scenario)) refuses without work. The service center models queue and work.
+///
+/// # Examples
+/// ```
+/// use redress_lab::server::{RequestOutcome, Server};
+/// use redress_lab::{Scenario, Stream, stream};
+/// use std::time::Duration;
+///
+/// let scenario: Scenario = r#"
+///     name = "slow"
+///     length = "60s"
+///     clients = { rate = 1.0 }
+///     server = { kind = "fifo", rate = 2.0 }
+///     fault = [{ kind = "slow", from = "10s", for = "10s", factor = 4.0 }]
+/// "#
+/// .parse()?;
+/// let mut server = Server::new(&scenario, stream(1, Stream::Server));
+///
+/// // Work takes 500 ms, and four times as long during the fault.
+/// let departure = server.admit(Duration::from_secs(1), None);
+/// assert!(matches!(departure.outcome, RequestOutcome::Served));
+/// assert_eq!(departure.at, Some(Duration::from_millis(1_500)));
+/// assert_eq!(server.admit(Duration::from_secs(10), None).at, Some(Duration::from_secs(12)));
+/// # Ok::<(), redress_lab::InvalidScenario>(())
+/// ```
 #[derive(Debug)]
 pub struct Server {
     scenario: Scenario,
@@ -49,14 +82,18 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens a server, idle, at the begin of a run.
+    /// Creates an idle server at the start of a run. `random` draws service times and the requests that
+    /// a fault hits.
     #[must_use]
     pub fn new(scenario: &Scenario, random: Random) -> Self {
         let (admission, center) = (Admission::new(scenario), ServiceCenter::new(&scenario.server));
         Self { scenario: scenario.clone(), random, admission, center }
     }
 
-    /// Admits a request, later than or with those before it. `token` is when its credentials were issued, if it has any.
+    /// Admits a request and returns its departure.
+    ///
+    /// `at` is the arrival and must not be earlier than that of any request before. `token` is the time
+    /// at which the request's token was issued, if it carries one.
     pub fn admit(&mut self, at: Duration, token: Option<Duration>) -> Departure {
         let shard = self.random.random_range(0..self.scenario.server.shards());
         let (mut begin, mut factor, mut delay) = (at, 1.0, Duration::ZERO);
@@ -91,7 +128,7 @@ impl Server {
         Departure::now(time::sum(end, delay), outcome)
     }
 
-    /// Returns when the server goes away during the work, if it does.
+    /// Returns the first restart of the server during the work on a request, if there is one.
     fn breaks_off(&self, begin: Duration, end: Duration, shard: u32) -> Option<Duration> {
         let restarts = self.scenario.fault.iter().filter(|fault| fault.kind == FaultKind::Restart);
         let hits = restarts.filter(|fault| fault.shard.is_none_or(|hit| hit == shard));
@@ -125,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_of_so_many_a_second_serves_so_many_a_second() {
+    fn a_fifo_server_serves_exactly_its_rate() {
         let arrivals = (0..20_000_u32).map(|nth| Duration::from_millis(1) * nth);
         for (workers, under_way) in [(1, 0), (30, 29)] {
             let mut server = server(&format!("server = {{ kind = 'fifo', rate = 300.0, workers = {workers} }}"));
@@ -143,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_worked_on_breaks_off_when_the_server_goes_away() {
+    fn a_restart_aborts_the_requests_in_service() {
         let mut server =
             server("server = { kind = 'fifo', rate = 1.0 }\nfault = [{ kind = 'restart', from = '2s', for = '3s' }]");
         let first = server.admit(Duration::from_millis(1_500), None);
@@ -154,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn of_the_requests_on_a_row_the_first_to_come_wins() {
+    fn the_first_concurrent_request_on_a_row_commits() {
         let mut server = server("server = { kind = 'rows', rows = 1, latency = '10ms' }");
         let outcomes: Vec<_> = [0, 5, 11, 25]
             .map(|ms| server.admit(Duration::from_millis(ms), None))

@@ -1,8 +1,8 @@
-//! The scenarios that come with the lab.
+//! The built-in scenarios.
 
 use crate::scenario::Scenario;
 
-/// Name and text of each.
+/// Name and TOML text of each built-in scenario.
 const SHIPPED: [(&str, &str); 14] = [
     ("black-hole", include_str!("../scenarios/black-hole.toml")),
     ("correlated-slowdown", include_str!("../scenarios/correlated-slowdown.toml")),
@@ -20,16 +20,30 @@ const SHIPPED: [(&str, &str); 14] = [
     ("vlens-token-expiry", include_str!("../scenarios/vlens-token-expiry.toml")),
 ];
 
-/// Returns the scenarios that come with the lab, by name.
+/// Returns the built-in scenarios, ordered by name.
 ///
 /// # Panics
-/// Never: each of them is read in the tests.
+/// Never: a test parses every one of them.
+///
+/// # Examples
+/// ```
+/// let scenarios = redress_lab::scenarios();
+/// let black_hole = scenarios.iter().find(|scenario| scenario.name == "black-hole").unwrap();
+/// assert!(black_hole.disturbances_end().is_some());
+/// ```
 #[must_use]
 pub fn scenarios() -> Vec<Scenario> {
     SHIPPED.iter().map(|(_, text)| text.parse().expect("a shipped scenario is right")).collect()
 }
 
-/// Returns the text of a scenario that comes with the lab: something to begin an own one from.
+/// Returns the TOML text of a built-in scenario, to start a scenario of one's own from; `None` for an
+/// unknown name.
+///
+/// # Examples
+/// ```
+/// assert!(redress_lab::scenario_text("black-hole").unwrap().contains("kind = \"hold\""));
+/// assert!(redress_lab::scenario_text("unknown").is_none());
+/// ```
 #[must_use]
 pub fn scenario_text(name: &str) -> Option<&'static str> {
     SHIPPED.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
@@ -40,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_shipped_scenario_is_right_and_goes_by_the_name_of_its_file() {
+    fn every_shipped_scenario_is_valid_and_named_as_its_file() {
         let names: Vec<_> = scenarios().into_iter().map(|scenario| scenario.name).collect();
         assert_eq!(names, SHIPPED.map(|(name, _)| name));
         assert!(scenario_text("black-hole").is_some_and(|text| text.contains("utilization")));

@@ -1,4 +1,4 @@
-//! What happened in a run, noted where it happened: calls at the caller, attempts at the server.
+//! Collects the statistics of a run: calls on the caller's side, requests on the server's side.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -8,14 +8,14 @@ use hdrhistogram::Histogram;
 use crate::outcome::{Outcome, Second, quantiles, recovery};
 use crate::scenario::Scenario;
 
-/// How a call ended for its caller.
+/// The result of a call for its caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CallResult {
-    /// With what it asked for.
+    /// A response that fulfils the call, before the deadline.
     Served,
-    /// With a response that is an error.
+    /// An error response.
     Refused,
-    /// Without a response, or too late.
+    /// No response before the deadline, or a transport error.
     Lost,
 }
 
@@ -31,22 +31,23 @@ pub(crate) struct Statistics {
     logins: u64,
     early: u64,
     done_twice: u64,
-    /// In microseconds, from the moment when the call should have begun.
+    /// Latencies in microseconds, from the intended start of the call. Counting from there avoids
+    /// "coordinated omission" (Gil Tene): a delayed caller does not hide the delay.
     latencies: Histogram<u64>,
 }
 
-/// A call under way.
+/// The state of a call in flight.
 #[derive(Debug)]
 struct ActiveCall {
     begin: Duration,
     attempts: u32,
     served: u32,
     is_post: bool,
-    /// The server asked the caller not to come before.
+    /// The end of the last wait that the server asked for.
     not_before: Duration,
 }
 
-/// The longest time that is told apart, in microseconds: a day.
+/// The largest latency that the histogram resolves, in microseconds: one day.
 const LONGEST: u64 = 86_400_000_000;
 
 impl Statistics {
@@ -57,13 +58,13 @@ impl Statistics {
         Self { calls, seconds, by_attempts, served, refused, lost, attempts, logins, early, done_twice, latencies }
     }
 
-    /// Notes a call at the moment when it should begin.
+    /// Records a call at its intended start.
     pub(crate) fn call_started(&mut self, call: u64, begin: Duration, is_post: bool) {
         self.second(begin).offered += 1;
         self.calls.insert(call, ActiveCall { begin, attempts: 0, served: 0, is_post, not_before: Duration::ZERO });
     }
 
-    /// Notes a request that arrives at the server.
+    /// Records a request that arrives at the server.
     pub(crate) fn request_arrived(&mut self, call: u64, at: Duration) {
         self.attempts += 1;
         self.second(at).load += 1;
@@ -73,7 +74,7 @@ impl Statistics {
         }
     }
 
-    /// Notes that the server does what a call asks for.
+    /// Records that the server did the work of a call.
     pub(crate) fn request_served(&mut self, call: u64) {
         if let Some(call_state) = self.calls.get_mut(&call) {
             call_state.served += 1;
@@ -81,7 +82,7 @@ impl Statistics {
         }
     }
 
-    /// Notes that the server asked a caller to stay away until then.
+    /// Records the earliest time at which the server asked the caller to return.
     pub(crate) fn hint_sent(&mut self, call: u64, not_before: Duration) {
         if let Some(call_state) = self.calls.get_mut(&call) {
             call_state.not_before = call_state.not_before.max(not_before);
@@ -92,7 +93,7 @@ impl Statistics {
         self.logins += 1;
     }
 
-    /// Notes the end of a call.
+    /// Records the end of a call.
     pub(crate) fn call_ended(&mut self, call: u64, at: Duration, end: CallResult) {
         let Some(call_state) = self.calls.remove(&call) else { return };
         self.by_attempts[(call_state.attempts as usize).min(Outcome::ATTEMPTS - 1)] += 1;

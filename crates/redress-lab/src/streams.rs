@@ -1,28 +1,42 @@
-//! Seeded random numbers, one stream for each use, so that what one part draws moves nothing in another.
+//! Seeded random number streams, one per use.
+//!
+//! A policy that draws more numbers than another one must not change the arrivals or the service times.
+//! Separate streams are the standard technique for that (Law, *Simulation Modeling and Analysis*).
 
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt as _, SeedableRng as _};
 
-/// The lab's source of random numbers. A named generator, so that a seed means the same in every version.
+/// The random number generator of the lab. It is a named algorithm, so a seed gives the same numbers in
+/// every version of `rand`.
 pub type Random = Xoshiro256PlusPlus;
 
-/// What a stream of random numbers is for.
+/// The use of a random number stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stream {
-    /// When calls arrive, and what they ask for: the same for every policy.
+    /// Arrival times and methods of calls: the same for every policy.
     Arrivals,
-    /// What the server draws: service times, who is hit by a fault.
+    /// Service times, and the requests that a fault hits.
     Server,
-    /// What the policy draws: jitter.
+    /// Jitter of the policy.
     Policy,
-    /// How long the network takes.
+    /// Network delays.
     Network,
 }
 
-/// Returns the stream of a seed.
+/// Returns the stream of a seed for one use.
+///
+/// # Examples
+/// ```
+/// use rand::RngExt;
+/// use redress_lab::{Stream, stream};
+///
+/// let draw = |seed, use_of| stream(seed, use_of).random::<u64>();
+/// assert_eq!(draw(1, Stream::Server), draw(1, Stream::Server));
+/// assert_ne!(draw(1, Stream::Server), draw(1, Stream::Policy));
+/// ```
 #[must_use]
 pub fn stream(seed: u64, stream: Stream) -> Random {
-    // Numbers of the seed's own sequence: streams of neighbouring seeds have nothing in common.
+    // The seeds come from a generator themselves, so streams of neighbouring seeds are unrelated.
     let mut seeds = Random::seed_from_u64(seed);
     let [arrivals, server, policy, network]: [u64; 4] = seeds.random();
     Random::seed_from_u64(match stream {
@@ -38,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seed_names_the_same_numbers_again_and_others_for_another_use() {
+    fn streams_are_reproducible_and_independent() {
         let draw = |seed, which| stream(seed, which).random::<u64>();
         assert_eq!(draw(1, Stream::Server), draw(1, Stream::Server));
         assert_ne!(draw(1, Stream::Server), draw(1, Stream::Policy));

@@ -1,11 +1,14 @@
-//! Arithmetic of spans of time that stops at the ends.
+//! Saturating arithmetic on durations.
+//!
+//! Scenario files contain arbitrary factors and rates. Sums must neither overflow a `Duration` nor
+//! exceed the range of tokio's clock.
 
 use std::time::Duration;
 
-/// Longer than any run: what takes as long never ends.
+/// A duration longer than any run.
 const NEVER: Duration = Duration::from_secs(100 * 365 * 86_400);
 
-/// Returns so many seconds; what is no number or below 0 is none.
+/// Returns a duration of `seconds`, clamped to 0 and [`NEVER`]. NaN counts as 0.
 pub(crate) fn seconds(seconds: f64) -> Duration {
     if seconds.is_nan() || seconds <= 0.0 {
         return Duration::ZERO;
@@ -13,12 +16,12 @@ pub(crate) fn seconds(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).map_or(NEVER, |span| span.min(NEVER))
 }
 
-/// Returns so many times a span.
+/// Returns `span` multiplied by `factor`.
 pub(crate) fn times(span: Duration, factor: f64) -> Duration {
     seconds(span.as_secs_f64() * factor)
 }
 
-/// Returns the sum, which tokio's clock can count.
+/// Returns the sum, at most [`NEVER`].
 pub(crate) fn sum(a: Duration, b: Duration) -> Duration {
     a.saturating_add(b).min(NEVER)
 }
@@ -28,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn absurd_spans_stop_at_the_ends() {
+    fn extreme_durations_saturate() {
         assert_eq!(seconds(f64::NAN), Duration::ZERO);
         assert_eq!(seconds(-1.0), Duration::ZERO);
         assert_eq!(times(Duration::MAX, f64::MAX), NEVER);

@@ -1,4 +1,17 @@
 //! The network between callers and the modelled server, in virtual time.
+//!
+//! A request takes one network delay, is admitted to the server, and its response takes another delay
+//! back. The server decides at admission (see [`server`](crate::server)), so the transport only sleeps
+//! until the departure.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use http::{Request, Response, header};
+use http_body_util::{BodyExt as _, Full, combinators::UnsyncBoxBody};
+use rand_distr::{Distribution as _, Exp1};
+use redress::{BoxError, Credentials, Failure, Phase, TokenSet, TransportError};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::statistics::Statistics;
 use crate::streams::Random;
@@ -7,31 +20,27 @@ use bytes::Bytes;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
 use std::time::Duration;
-
+use tower::Service;
 use crate::scenario::{NetworkDelay, Scenario};
 use crate::server::{Departure, RequestOutcome, Server};
-use http::{Request, Response, header};
-use http_body_util::{BodyExt as _, Full, combinators::UnsyncBoxBody};
-use rand_distr::{Distribution as _, Exp1};
-use redress::{BoxError, Credentials, Failure, Phase, TokenSet, TransportError};
-use tokio::time::{Instant, sleep, sleep_until};
-use tower::Service;
 
 /// The body of a response in the lab.
 pub type LabBody = UnsyncBoxBody<Bytes, BoxError>;
 
-/// Which call a request belongs to; an extension of the request that every copy has to keep.
+/// The identifier of a call: an extension of its requests.
+///
+/// Every attempt must carry the extension of the original request, because the statistics count
+/// attempts per call and detect work that is done twice. A policy that builds new requests has to copy
+/// it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CallId(pub u64);
 
-/// Marks the responses that are what the caller asked for, whatever their status says.
+/// Marks responses that fulfil the call, independent of their status: an extension of the response.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Served;
 
-/// Carries requests to the modelled server: a service that is always ready.
+/// A service that carries requests to the modelled server. It is always ready.
 #[derive(Clone)]
 pub struct Transport {
     shared: Arc<Shared>,
@@ -51,7 +60,7 @@ pub(crate) struct State {
     pub(crate) statistics: Statistics,
 }
 
-/// Asks the modelled server for tokens.
+/// Obtains tokens from the modelled server. A login takes the scenario's `token.login`.
 struct Login {
     transport: Transport,
     takes: Duration,
@@ -67,13 +76,13 @@ impl Transport {
         Self { shared: Arc::new(Shared { start: Instant::now(), hop, hops, login, state }) }
     }
 
-    /// Returns the time since the begin of the run.
+    /// Returns the virtual time since the start of the run.
     #[must_use]
     pub fn now(&self) -> Duration {
         self.shared.start.elapsed()
     }
 
-    /// Returns the instant so long after the begin of the run.
+    /// Returns the tokio instant at this time since the start of the run.
     pub(crate) fn at(&self, at: Duration) -> Instant {
         self.shared.start + time::sum(at, Duration::ZERO)
     }
@@ -82,13 +91,16 @@ impl Transport {
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the way to the server's tokens, where it asks for some.
+    /// Returns the credentials of the modelled server, or `None` if the scenario requires no tokens.
+    ///
+    /// Each login takes the scenario's `token.login` of virtual time and is counted in
+    /// [`Outcome::logins`](crate::Outcome::logins).
     #[must_use]
     pub fn credentials(&self) -> Option<impl Credentials + use<>> {
         self.shared.login.map(|takes| Login { transport: self.clone(), takes })
     }
 
-    /// Returns how long the network takes this time.
+    /// Draws the network delay of one direction.
     fn hop(&self) -> Duration {
         match self.shared.hops {
             NetworkDelay::Fixed => self.shared.hop,
@@ -96,7 +108,7 @@ impl Transport {
         }
     }
 
-    /// Lets the server decide, and notes what it learns of the request.
+    /// Admits a request to the server and records the arrival, the work and the hint.
     fn admit(&self, call: u64, token: Option<Duration>) -> Departure {
         let now = self.now();
         let mut state = self.state();
@@ -157,14 +169,14 @@ impl fmt::Debug for Transport {
     }
 }
 
-/// The server's origin.
+/// The origin of the modelled server.
 pub(crate) const ORIGIN: &str = "https://api.lab.example";
 
 impl Credentials for Login {
     async fn login(&self) -> Result<TokenSet, Failure> {
         sleep(self.takes).await;
         self.transport.state().statistics.login_completed();
-        // The token says when it was issued: the modelled server needs no table of tokens.
+        // The token is the time of its issue, so the modelled server needs no table of tokens.
         Ok(TokenSet::bearer(self.transport.now().as_nanos().to_string())?)
     }
 }

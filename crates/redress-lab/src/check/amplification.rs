@@ -1,4 +1,4 @@
-//! Layers of services that all retry.
+//! Retry amplification by several layers.
 
 use std::num::NonZeroU32;
 
@@ -11,15 +11,15 @@ use crate::policies::reference::{Reference, Rule};
 use crate::policy::Policy;
 
 const KEYS: &[Parameter] = &[
-    Parameter { name: "retries", about: "how often each layer tries again", min: 0.0, max: 4.0, is_integer: true },
-    Parameter { name: "layers", about: "how many layers there are", min: 1.0, max: 5.0, is_integer: true },
+    Parameter { name: "retries", about: "retries per layer", min: 0.0, max: 4.0, is_integer: true },
+    Parameter { name: "layers", about: "number of layers", min: 1.0, max: 5.0, is_integer: true },
 ];
 
 pub(super) const SRE_64: Check = Check {
     id: "sre-64",
-    about: "PolicyContext Reliability Engineering, chapter 22: three layers of four attempts each send 64 requests for one call, \
-            and one layer that retries sends 4. Runs a reference policy that retries whatever retried below, and the \
-            shipped BackoffLayer, which stands down where a layer below has retried.",
+    about: "Site Reliability Engineering, chapter 22: three layers of four attempts each send 64 requests for one call, \
+            and one layer that retries sends 4. Runs a reference policy that ignores retries of lower layers, and the \
+            shipped BackoffLayer, which does not retry a result that a lower layer has retried.",
     parameters: KEYS,
     cost: 0.1,
     values: |trial| layers(trial, 3, 3),
@@ -28,7 +28,7 @@ pub(super) const SRE_64: Check = Check {
 pub(super) const ABL_243: Check = Check {
     id: "abl-243",
     about: "Amazon Builders' Library, \"Timeouts, retries, and backoff with jitter\": five layers of three attempts each \
-            send 243 requests for one call, and one layer that retries sends 3. Runs what sre-64 runs.",
+            send 243 requests for one call, and one layer that retries sends 3. Runs the policies of sre-64.",
     parameters: KEYS,
     cost: 0.1,
     values: |trial| layers(trial, 2, 5),
@@ -36,8 +36,8 @@ pub(super) const ABL_243: Check = Check {
 
 pub(super) const SRE_BUDGET: Check = Check {
     id: "sre-budget",
-    about: "PolicyContext Reliability Engineering, chapter 21: of nearly all requests rejected, three attempts make just under three \
-            times the load; a budget of 10 % of the requests keeps it at 1.1 times. Runs the shipped BackoffLayer \
+    about: "Site Reliability Engineering, chapter 21: if nearly all requests are rejected, three attempts make just under three \
+            times the load; a budget of 10 % of the requests limits it to 1.1 times. Runs the shipped BackoffLayer \
             without a budget and with its own, and the share of requests as a reference policy.",
     parameters: &[Parameter {
         name: "ratio",
@@ -60,7 +60,7 @@ fn layers(trial: &Trial<'_>, retries: u32, layers: u32) -> Vec<Measurement> {
         exactly(&format!("{layers} layers, reference"), &exponent, all, requests(&naive, layers, trial.seed)),
         exactly("one layer, reference", "", one, requests(&naive, 1, trial.seed)),
         exactly(
-            &format!("{layers} layers of redress, each stands down"),
+            &format!("{layers} layers of redress, only the lowest retries"),
             "",
             one,
             requests(&BackoffOnly::at_once("redress in each layer", retries), layers, trial.seed),
@@ -76,7 +76,7 @@ fn exactly(name: &str, form: &str, expected: f64, measured: f64) -> Measurement 
     Measurement::new(name, text, number(measured), (measured - expected).abs() < 1e-9)
 }
 
-/// Returns how many requests each call makes when all of them fail.
+/// Returns the number of requests per call when all of them fail.
 fn requests(policy: &dyn Policy, layers: u32, seed: u64) -> f64 {
     let failing = scenario(&format!(
         "name = 'down'
@@ -113,7 +113,8 @@ fn budget(trial: &Trial<'_>) -> Vec<Measurement> {
     let with = load(&share);
     let most = 1.0 + ratio;
     let name = format!("{} % of the requests", number(ratio * 100.0));
-    // Of a call that fails twice the third attempt asks, too: what is allowed is used.
+    // The third attempt of a call that failed twice also asks for permission, so the share is used up
+    // completely.
     let (expected, pass) = (format!("{:.3} to {most:.3}", most - 0.01), (most - 0.01..=most + 1e-9).contains(&with));
     values.push(Measurement::new(name, expected, format!("{with:.4}"), pass));
     values

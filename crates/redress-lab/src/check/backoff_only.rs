@@ -1,4 +1,4 @@
-//! The shipped [`BackoffLayer`], set to do what a source does.
+//! The shipped [`BackoffLayer`] alone, configured as in a publication.
 
 use std::num::NonZeroU32;
 use std::time::{Duration, SystemTime};
@@ -10,7 +10,7 @@ use tower::{Layer as _, ServiceExt as _};
 use crate::policies::random;
 use crate::policy::{BoxClient, Policy, PolicyContext};
 
-/// A [`BackoffLayer`] and nothing else over the transport.
+/// A policy that consists of a [`BackoffLayer`] over the transport.
 #[derive(Clone, Debug)]
 pub(super) struct BackoffOnly {
     pub(super) layer: BackoffLayer,
@@ -19,7 +19,7 @@ pub(super) struct BackoffOnly {
 }
 
 impl BackoffOnly {
-    /// Retries so often, at once, without a budget.
+    /// Retries this many times, immediately and without a budget.
     pub(super) fn at_once(name: &'static str, retries: u32) -> Self {
         Self::new(name, retries, schedule(Duration::ZERO, Duration::ZERO), Jitter::None)
     }
@@ -54,7 +54,7 @@ impl Policy for BackoffOnly {
     }
 }
 
-/// Doubles from `base` to `cap`.
+/// Returns a schedule that doubles from `base` to `cap`.
 pub(super) const fn schedule(base: Duration, cap: Duration) -> Schedule {
     Schedule { base, factor: NonZeroU32::MIN.saturating_add(1), cap }
 }

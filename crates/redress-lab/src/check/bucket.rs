@@ -1,4 +1,4 @@
-//! How many retries a full bucket pays for.
+//! The number of retries that a full token bucket pays for.
 
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ use super::{Check, Parameter, Trial, finding::Measurement};
 
 pub(super) const AWS_BUCKET: Check = Check {
     id: "aws-bucket",
-    about: "The AWS SDKs' standard mode: when everything fails, a full bucket of 500 tokens pays for 100 retries at 5 \
-            tokens each (throttling) or 35 at 14 (other failures), and then there are none. Runs the shipped \
+    about: "The AWS SDKs' standard mode: if everything fails, a full bucket of 500 tokens pays for 100 retries at 5 \
+            tokens each (throttling) or 35 at 14 (other failures), and no more. Runs the shipped \
             BackoffLayer and Budget.",
     parameters: &[Parameter {
         name: "tokens",
-        about: "the tokens of a full bucket",
+        about: "capacity of the bucket in tokens",
         min: 0.0,
         max: 10_000.0,
         is_integer: true,

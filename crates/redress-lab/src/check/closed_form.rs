@@ -1,4 +1,4 @@
-//! Retries against a server that fails by the toss of a coin.
+//! Retries against independent failures: success and load in closed form.
 
 use super::backoff_only::BackoffOnly;
 use super::finding::{Measurement, number};
@@ -11,8 +11,8 @@ pub(super) const CLOSED_FORM: Check = Check {
             fail with probability f. Success is 1 - f^(N+1), since N retries are N+1 attempts; the article says x^N, \
             which is wrong. Runs the shipped BackoffLayer with N+1 attempts, no waits and no budget.",
     parameters: &[
-        Parameter { name: "f", about: "the probability that an attempt fails", min: 0.0, max: 1.0, is_integer: false },
-        Parameter { name: "retries", about: "how often a call is tried again", min: 0.0, max: 10.0, is_integer: true },
+        Parameter { name: "f", about: "probability that an attempt fails", min: 0.0, max: 1.0, is_integer: false },
+        Parameter { name: "retries", about: "retries per call", min: 0.0, max: 10.0, is_integer: true },
     ],
     cost: 4.0,
     values,
@@ -28,7 +28,7 @@ fn at(f: f64, retries: u32, seed: u64) -> [Measurement; 2] {
     let attempts = retries.cast_signed() + 1;
     let (succeeds, load) = (1.0 - f.powi(attempts), (0..attempts).map(|k| f.powi(k)).sum::<f64>());
     let value = |what, form: &str, expected: f64, measured: f64| {
-        // Chance moves a load that is many times as large by more than a point.
+        // The deviation of the load grows with the load.
         let within = if expected <= 2.0 { 0.01 } else { 0.01 * expected };
         let pass = (measured - expected).abs() <= within;
         let expected = format!("{:.2} % +-{} point ({form})", expected * 100.0, number(within * 100.0));

@@ -1,6 +1,7 @@
-//! A server that gets slower the more it is asked, and clients that give up and ask again.
+//! Congestion collapse: service times grow with the load, and clients time out and retry.
 //!
-//! The calls come steadily: the spike is only just large enough, and Poisson arrivals let the server off now and then.
+//! Arrivals are steady. The spike is barely large enough for a collapse, and Poisson arrivals would
+//! sometimes miss it.
 
 use std::time::Duration;
 
@@ -14,9 +15,9 @@ use crate::outcome::Second;
 
 pub(super) const SPIKE: Check = Check {
     id: "collapse-spike",
-    about: "Brooker's simple collapse: 40 calls a second, 80 for five seconds; a server that takes 1 s and 10 ms more for \
-            each request under way; clients that wait 3 s and ask again twice. Without back-off it never recovers, with \
-            back-off and jitter it does at once. Runs the shipped BackoffLayer.",
+    about: "Brooker's simple collapse: 40 calls a second, 80 for five seconds; a server with a service time of 1 s \
+            plus 10 ms per request in flight; clients with a timeout of 3 s and two retries. Without backoff the server never \
+            recovers; with backoff and jitter it recovers immediately. Runs the shipped BackoffLayer.",
     parameters: &[],
     cost: 0.3,
     values: spike,
@@ -24,7 +25,7 @@ pub(super) const SPIKE: Check = Check {
 
 pub(super) const RAMP: Check = Check {
     id: "collapse-ramp",
-    about: "The same with 80 - 1.6 |t - 25| calls a second: back-off does not help against too many calls. Runs the shipped \
+    about: "The same with 80 - 1.6 |t - 25| calls a second: backoff does not help against permanent overload. Runs the shipped \
             BackoffLayer.",
     parameters: &[],
     cost: 0.3,
@@ -35,7 +36,7 @@ const SPIKED: &str = "rate = 40.0, wave = [{ from = '20s', for = '5s', rate = 80
 const RAMPED: &str = "wave = [{ from = '0s', for = '25s', rate = 40.0, to = 80.0 }, \
                       { from = '25s', for = '50s', rate = 80.0, to = 0.0 }]";
 
-/// Returns the run second by second, without back-off and with it.
+/// Returns the time series of the run without backoff and of the run with backoff.
 fn runs(clients: &str, seed: u64) -> [Vec<Second>; 2] {
     let text = format!(
         "name = 'collapse'
@@ -44,11 +45,11 @@ fn runs(clients: &str, seed: u64) -> [Vec<Second>; 2] {
          server = {{ kind = 'concurrency', base = '1s', per_request = '10ms' }}"
     );
     let backoff = schedule(Duration::from_secs(20), Duration::from_secs(40));
-    let policies = [BackoffOnly::at_once("at once", 2), BackoffOnly::new("back-off", 2, backoff, Jitter::Full)];
+    let policies = [BackoffOnly::at_once("at once", 2), BackoffOnly::new("backoff", 2, backoff, Jitter::Full)];
     policies.map(|policy| outcome(&scenario(&text), &policy, seed).seconds)
 }
 
-/// Returns the share of the calls offered that were served, and says it in words.
+/// Returns the served share of the offered calls, and its description.
 fn share(seconds: &[Second]) -> (f64, String) {
     let (offered, served) = served(seconds);
     let share = served / offered;
@@ -61,7 +62,7 @@ fn spike(trial: &Trial<'_>) -> Vec<Measurement> {
     let (collapsed, recovered) = (share(&at_once[40..80]), share(&backoff[35..80]));
     vec![
         Measurement::new("at once, goodput in 40..80 s", "below 25 % of the calls", collapsed.1, collapsed.0 < 0.25),
-        Measurement::new("back-off, goodput from 35 s on", "at least 95 %", recovered.1, recovered.0 >= 0.95),
+        Measurement::new("backoff, goodput from 35 s on", "at least 95 %", recovered.1, recovered.0 >= 0.95),
     ]
 }
 
@@ -71,5 +72,5 @@ fn ramp(trial: &Trial<'_>) -> Vec<Measurement> {
         let (share, words) = share(&seconds[30..60]);
         Measurement::new(format!("{what}, goodput in 30..60 s"), "about 0: below 5 %", words, share < 0.05)
     };
-    vec![value("at once", &at_once), value("back-off", &backoff)]
+    vec![value("at once", &at_once), value("backoff", &backoff)]
 }

@@ -1,4 +1,4 @@
-//! Envoy's back-off.
+//! Envoy's backoff.
 
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,10 +20,10 @@ use crate::transport::LabBody;
 pub(super) const ENVOY_BACKOFF: Check = Check {
     id: "envoy-backoff",
     about: "Envoy, `retry_back_off`: the wait before retry N is uniform from 0 to (2^N - 1) times the base, and at most ten \
-            times the base. Measured between the requests that a server sees; runs a reference policy.",
+            times the base. Measured between the requests at the server. Runs a reference policy.",
     parameters: &[Parameter {
         name: "base",
-        about: "the base, in milliseconds",
+        about: "the base interval in milliseconds",
         min: 1.0,
         max: 1_000.0,
         is_integer: false,
@@ -34,7 +34,7 @@ pub(super) const ENVOY_BACKOFF: Check = Check {
 
 const CALLS: u32 = 4_000;
 const RETRIES: u32 = 5;
-/// The model's clock is stretched so that the ticks of timers round nothing.
+/// The stretch of the model's clock, so that the resolution of tokio's timers (1 ms) does not matter.
 const STRETCH: f64 = 1_000.0;
 
 fn values(trial: &Trial<'_>) -> Vec<Measurement> {
@@ -57,7 +57,7 @@ fn values(trial: &Trial<'_>) -> Vec<Measurement> {
     (1..=RETRIES).map(value).collect()
 }
 
-/// Returns the waits of all calls, one call after the other, in milliseconds of the model.
+/// Returns the waits of all calls, in milliseconds of the model.
 fn waits(base: f64, seed: u64) -> Vec<f64> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     let runtime = runtime.expect("a runtime without I/O needs nothing from the system");
@@ -76,7 +76,7 @@ fn waits(base: f64, seed: u64) -> Vec<f64> {
     })
 }
 
-/// A server that notes when it is asked, and always fails.
+/// Returns the context of a server that records the times of requests and always fails.
 fn failing(seen: Arc<Mutex<Vec<Instant>>>, seed: u64) -> PolicyContext {
     let server = service_fn(move |_: Request<Full<Bytes>>| {
         seen.lock().unwrap_or_else(PoisonError::into_inner).push(Instant::now());
@@ -94,7 +94,7 @@ fn failing(seen: Arc<Mutex<Vec<Instant>>>, seed: u64) -> PolicyContext {
     }
 }
 
-/// Returns the Kolmogorov distance of sorted numbers from the uniform distribution on 0..1.
+/// Returns the Kolmogorov-Smirnov distance of sorted numbers from the uniform distribution on 0..1.
 fn from_uniform(sorted: &[f64]) -> f64 {
     let count = sorted.len() as f64;
     let distances = (0_u32..).zip(sorted).map(|(nth, value)| {

@@ -1,43 +1,55 @@
-//! What came of a check.
+//! The result of a check.
 
 use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 
-/// What came of a check. Its serialized form has the parameters `id`, `expected`, `measured` and `pass`.
+/// The result of a check. Its JSON form has the members `id`, `expected`, `measured` and `pass`.
+///
+/// # Examples
+/// ```
+/// use redress_lab::check::{self, Overrides, Trial};
+///
+/// let bucket = check::all().iter().find(|check| check.id == "aws-bucket").unwrap();
+/// let overrides = Overrides::parse(&["tokens=70"]).unwrap();
+/// let finding = bucket.run(Trial { seed: 1, overrides: &overrides });
+/// assert!(finding.pass());
+/// assert!(finding.expected().starts_with("429, 70/5: exactly 14 retries"));
+/// assert!(finding.measured().contains("14 retries of"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// The check's name.
+    /// The name of the check.
     pub id: &'static str,
-    /// What was measured.
+    /// The measurements.
     pub values: Vec<Measurement>,
 }
 
-/// One thing that was measured.
+/// One measured quantity and its expected range.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Measurement {
-    /// What; empty when the check measures nothing else.
+    /// The name of the quantity; empty if the check measures only one.
     pub name: String,
-    /// What must come out.
+    /// The expected value or range.
     pub expected: String,
-    /// What came out.
+    /// The measured value.
     pub measured: String,
-    /// Whether it holds.
+    /// Whether the measured value is within the expected range.
     pub pass: bool,
 }
 
 impl Finding {
-    /// Whether all of it holds.
+    /// Returns `true` if there are measurements and all of them are within their ranges.
     #[must_use]
     pub fn pass(&self) -> bool {
         !self.values.is_empty() && self.values.iter().all(|value| value.pass)
     }
 
-    /// Returns what must come out, in one line.
+    /// Returns the expected values in one line.
     #[must_use]
     pub fn expected(&self) -> String {
         self.line(|value| &value.expected)
     }
 
-    /// Returns what came out, in one line.
+    /// Returns the measured values in one line.
     #[must_use]
     pub fn measured(&self) -> String {
         self.line(|value| &value.measured)
@@ -73,7 +85,7 @@ impl Measurement {
         Self { name: name.into(), expected: expected.into(), measured: measured.into(), pass }
     }
 
-    /// A number that lies within a share of another.
+    /// Creates a measurement that passes within a relative deviation of the expected value.
     pub(super) fn near(name: impl Into<String>, expected: f64, share: f64, measured: f64) -> Self {
         let pass = (measured - expected).abs() <= share * expected;
         let text = format!("{} +-{} %", number(expected), number(share * 100.0));
@@ -81,7 +93,7 @@ impl Measurement {
     }
 }
 
-/// Writes a number with as many digits as it deserves.
+/// Formats a number with about three significant digits.
 pub(super) fn number(value: f64) -> String {
     let decimals = match value.abs() {
         size if size >= 200.0 => 0,
@@ -93,7 +105,7 @@ pub(super) fn number(value: f64) -> String {
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
-/// Writes a share as so many per cent.
+/// Formats a share in percent.
 pub(super) fn percent(share: f64) -> String {
     format!("{} %", number(share * 100.0))
 }
@@ -103,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_finding_is_one_line_and_holds_when_all_of_it_does() {
+    fn a_finding_is_one_line_and_passes_if_all_measurements_do() {
         let values = vec![Measurement::near("full", 100.0, 0.05, 104.0), Measurement::near("none", 200.0, 0.05, 211.0)];
         let finding = Finding { id: "x", values };
         let line = serde_json::to_string(&finding).unwrap();
@@ -115,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_have_as_many_digits_as_they_deserve() {
+    fn numbers_are_rounded_by_their_size() {
         let texts = [0.0, 0.25, 1.053, 1.1, 99.94, 2431.4, 100.0].map(number);
         assert_eq!(texts, ["0", "0.25", "1.05", "1.1", "99.9", "2431", "100"]);
     }

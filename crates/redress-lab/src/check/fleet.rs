@@ -1,4 +1,4 @@
-//! Buckets and breakers in each client.
+//! Token buckets and circuit breakers that each client keeps for itself.
 
 use std::num::NonZeroU32;
 
@@ -10,13 +10,13 @@ use crate::Outcome;
 use crate::policies::reference::{Deposit, Fleet, Reference, Rule};
 
 const F: &[Parameter] =
-    &[Parameter { name: "f", about: "the probability that an attempt fails", min: 0.0, max: 1.0, is_integer: false }];
+    &[Parameter { name: "f", about: "probability that an attempt fails", min: 0.0, max: 1.0, is_integer: false }];
 
 pub(super) const ADAPTIVE_CAP: Check = Check {
     id: "brooker-adaptive-cap",
-    about: "Brooker (2022-02-28): 100 clients with a bucket of 5 tokens each, to which a call adds 0.1, make in 10 s at \
-            most 115 % of the load where three retries make 142 to 188 %. The bucket is a reference policy, the three retries are \
-            the shipped BackoffLayer.",
+    about: "Brooker (2022-02-28): 100 clients with a bucket of 5 tokens each, to which a call adds 0.1, make at most \
+            115 % of the load in 10 s, and three retries make 142 to 188 %. The bucket is a reference policy; the three \
+            retries are the shipped BackoffLayer.",
     parameters: F,
     cost: 2.0,
     values: adaptive_cap,
@@ -24,8 +24,8 @@ pub(super) const ADAPTIVE_CAP: Check = Check {
 
 pub(super) const DEPOSIT: Check = Check {
     id: "brooker-deposit",
-    about: "Brooker (2022-02-28): what makes a deposit decides the load in the long run, where f = .5. On each call, as in \
-            his code, it is 1.1; on each success, as in his prose, 1.053. Runs reference policies.",
+    about: "Brooker (2022-02-28): the event that makes a deposit determines the long-term load at f = .5: 1.1 for a \
+            deposit per call (the article's code), 1.053 for a deposit per success (its text). Runs reference policies.",
     parameters: &[],
     cost: 1.5,
     values: deposit,
@@ -33,8 +33,8 @@ pub(super) const DEPOSIT: Check = Check {
 
 pub(super) const BREAKER_EARLY: Check = Check {
     id: "brooker-breaker-early",
-    about: "Brooker (2022-02-28): at f = .05 a breaker with a threshold of .1 already loses calls, in clients that saw more \
-            failures by chance. Runs reference policies.",
+    about: "Brooker (2022-02-28): at f = .05 a breaker with a threshold of .1 loses calls, in clients with more failures \
+            by chance. Runs reference policies.",
     parameters: &[],
     cost: 1.0,
     values: breaker_early,
@@ -42,8 +42,8 @@ pub(super) const BREAKER_EARLY: Check = Check {
 
 pub(super) const CLIENTS: Check = Check {
     id: "brooker-clients",
-    about: "Brooker (2022-02-28): the same calls from more clients: their full buckets add up, so that the load rises, and \
-            breakers trip by chance, so that success falls. Runs reference policies.",
+    about: "Brooker (2022-02-28): with the same calls spread over more clients, the load rises, because their full \
+            buckets add up, and the success rate falls, because breakers open by chance. Runs reference policies.",
     parameters: &[],
     cost: 1.0,
     values: clients,
@@ -61,7 +61,7 @@ fn retrying(name: &str, rule: Rule) -> Reference {
     Reference::new(name, NonZeroU32::MIN.saturating_add(3), rule)
 }
 
-/// Runs a policy in so many clients that together make 1000 calls a second.
+/// Runs a policy in this number of clients, which make 1,000 calls per second together.
 fn fleet(policy: Reference, clients: u32, f: f64, seconds: u32, seed: u64) -> Outcome {
     let clients = NonZeroU32::new(clients).expect("fleets have clients");
     outcome(&brooker(1_000, seconds, f), &Fleet::new(policy, clients), seed)
@@ -76,7 +76,7 @@ fn adaptive_cap(trial: &Trial<'_>) -> Vec<Measurement> {
             Measurement::new(format!("f {f}, bucket"), "load at most 115 %", percent(adaptive), adaptive <= 1.15),
             Measurement::new(
                 format!("f {f}, three retries"),
-                format!("load {} +-2 overrides", percent(expected)),
+                format!("load {} +-2 points", percent(expected)),
                 percent(three),
                 (three - expected).abs() <= 0.02,
             ),
@@ -88,7 +88,7 @@ fn adaptive_cap(trial: &Trial<'_>) -> Vec<Measurement> {
 fn deposit(trial: &Trial<'_>) -> Vec<Measurement> {
     let load = |on| {
         let came = fleet(bucket(on), 10, 0.5, 200, trial.seed);
-        // What the full buckets paid for at the begin is no part of the long run.
+        // The initially full buckets pay for retries in the first seconds, which are left out.
         let (offered, load) =
             came.seconds[20..200].iter().fold((0, 0), |sum, second| (sum.0 + second.offered, sum.1 + second.load));
         load as f64 / offered as f64
@@ -101,7 +101,7 @@ fn deposit(trial: &Trial<'_>) -> Vec<Measurement> {
 }
 
 fn breaker_early(trial: &Trial<'_>) -> Vec<Measurement> {
-    // Short runs, as in the article: a breaker that has seen enough accepts better.
+    // Short runs, as in the article. A breaker with more history decides better.
     let mean = |policy: &Reference| {
         (0..10).map(|nth| success(&fleet(policy.clone(), 100, 0.05, 10, trial.part_seed(nth)))).sum::<f64>() / 10.0
     };

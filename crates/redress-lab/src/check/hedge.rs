@@ -1,4 +1,4 @@
-//! Second requests where the first takes long.
+//! Hedged requests and their load.
 
 use std::time::Duration;
 
@@ -11,19 +11,19 @@ use crate::time;
 
 pub(super) const TAIL_HEDGE: Check = Check {
     id: "tail-hedge",
-    about: "Dean and Barroso, \"The Tail at Scale\": a second request after the time that 19 of 20 requests take costs 5 % \
-            more load, as long as what makes requests slow hits each by itself. When it hits all of them, all are sent \
-            twice, unless a budget forbids it. Runs reference policies: redress does not hedge.",
+    about: "Dean and Barroso, \"The Tail at Scale\": a second request after the 95th percentile of the latency costs 5 % more \
+            load if slow requests are independent. If all requests are slow at the same time, all are sent twice, unless a \
+            budget limits it. Runs reference policies: redress does not hedge.",
     parameters: &[],
     cost: 1.0,
     values,
 };
 
-/// Requests take 100 ms on average, memoryless, each by itself.
+/// The mean service time in seconds, exponentially distributed and independent.
 const MEAN: f64 = 0.1;
 
 fn run(fault: &str, budget: Option<HedgeBudget>, seed: u64) -> Outcome {
-    // 19 in 20 take less than -ln(0.05) times the mean.
+    // The 95th percentile of an exponential distribution is -ln(0.05) times its mean.
     let after: Duration = time::seconds(-MEAN * 0.05_f64.ln());
     let hedge = Hedge { name: "hedge".to_owned(), after, budget };
     let servers = scenario(&format!(

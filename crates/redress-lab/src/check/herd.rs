@@ -1,4 +1,4 @@
-//! Many callers that were all told to come back at the same time.
+//! A thundering herd: many clients with the same `Retry-After`.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -15,16 +15,10 @@ use crate::policies::{RedressStack, StackSettings};
 
 pub(super) const HERD: Check = Check {
     id: "herd",
-    about: "M clients are all told `Retry-After: 30` (RFC 9110 section 10.2.3). None comes earlier; where a wait of d is drawn \
-            from d to 1.5 d the busiest second sees about M/15 of them, and without jitter all M. Runs the shipped \
-            BackoffLayer, and the whole stack with its gate in clients of their own.",
-    parameters: &[Parameter {
-        name: "m",
-        about: "how many clients there are",
-        min: 1_500.0,
-        max: 50_000.0,
-        is_integer: true,
-    }],
+    about: "M clients receive `Retry-After: 30` (RFC 9110 section 10.2.3). No request is early. With jitter (from d to 1.5 d \
+            for a hint of d) the busiest second has about M/15 requests, and without jitter all M. Runs the shipped \
+            BackoffLayer, and the full stack in one client per call.",
+    parameters: &[Parameter { name: "m", about: "number of clients", min: 1_500.0, max: 50_000.0, is_integer: true }],
     cost: 1.5,
     values,
 };
@@ -36,14 +30,14 @@ fn values(trial: &Trial<'_>) -> Vec<Measurement> {
     let stack = RedressStack::with(StackSettings { name: "stack".to_owned(), ..StackSettings::default() });
     let own = NonZeroU32::new(clients).expect("there are clients");
     let spread = f64::from(clients) / 15.0;
-    // The busiest of fifteen seconds sees more than the mean: by less than four deviations.
+    // The maximum of fifteen seconds exceeds the mean by less than four standard deviations.
     let most = spread + 4.0 * spread.sqrt();
     let about = |name, policy: &dyn Policy| at(name, policy, clients, spread * 0.9..=most, trial.seed);
     let all = f64::from(clients);
     vec![
         about("jitter", &backoff(Jitter::Full)),
         at("no jitter", &backoff(Jitter::None), clients, all..=all, trial.seed),
-        about("whole stack", &Fleet::new(stack, own)),
+        about("full stack", &Fleet::new(stack, own)),
     ]
 }
 

@@ -1,8 +1,8 @@
-//! An outage that is over, and a server that stays down: metastable failures.
+//! Metastable failures: a server that stays overloaded after the end of an outage.
 //!
-//! The offered load is steady, as the paper says: the time to recover is a backlog by the small rest of the capacity, and
-//! with Poisson arrivals chance would move it by a quarter. A server *is back* in the first second from the end of the
-//! outage on of which, with the four seconds after it, at least 95 % of the calls offered are answered in time.
+//! The offered load is steady, as in the paper. The recovery time is the backlog divided by the spare
+//! capacity, and Poisson arrivals would change it by a quarter. The server has recovered in the first
+//! second after the outage from which at least 95 % of the calls of five seconds are answered in time.
 
 mod budgets;
 
@@ -20,22 +20,22 @@ pub(super) use budgets::BUDGETS;
 pub(super) const THRESHOLD: Check = Check {
     id: "hotos-threshold",
     about: "Bronson et al., \"Metastable Failures in Distributed Systems\" (HotOS 2021), section 2.1: a server of 300/s, \
-            clients that wait 1 s and ask once more, an outage of 10 s whose requests arrive at its end. Inner half of the \
-            capacity it recovers, above it never does: the retries are as many as the calls. Runs the shipped \
+            clients with a timeout of 1 s and one retry, an outage of 10 s whose requests arrive at its end. Below half of the \
+            capacity the server recovers; above it never does, with one retry per call. Runs the shipped \
             BackoffLayer without a budget.",
     parameters: &[],
     cost: 2.5,
     values: threshold,
 };
 
-/// When the outage ends, in seconds.
+/// The end of the outage, in seconds.
 const ENDS: usize = 70;
-/// The seconds in which goodput is looked at.
+/// The seconds over which the final goodput is measured.
 const LATE: Range<usize> = 300..400;
-/// How many seconds together show that it is over.
+/// The length of the window in seconds.
 const WINDOW: usize = 5;
 
-/// Runs a policy at so many calls a second for so many seconds.
+/// Runs a policy at `rate` calls per second for this number of seconds.
 fn run(rate: u32, seconds: usize, policy: &dyn Policy, seed: u64) -> Outcome {
     let text = format!(
         "name = 'outage'
@@ -45,12 +45,12 @@ fn run(rate: u32, seconds: usize, policy: &dyn Policy, seed: u64) -> Outcome {
          fault = [{{ kind = 'hold', from = '60s', for = '10s' }}]"
     );
     let mut outcome = outcome(&scenario(&text), policy, seed);
-    // Nobody calls after the end.
+    // No calls arrive after the end.
     outcome.seconds.truncate(seconds);
     outcome
 }
 
-/// Returns the second in which the server is back.
+/// Returns the second of the recovery.
 fn back(seconds: &[Second]) -> Option<usize> {
     let is_as_before = |window: &[Second]| {
         let (offered, served) = served(window);
@@ -59,12 +59,12 @@ fn back(seconds: &[Second]) -> Option<usize> {
     seconds.windows(WINDOW).skip(ENDS).position(is_as_before).map(|nth| nth + ENDS)
 }
 
-/// Returns how many calls a second were answered in time in the late seconds.
+/// Returns the final goodput, in calls per second.
 fn goodput(seconds: &[Second]) -> f64 {
     served(&seconds[LATE]).1 / LATE.len() as f64
 }
 
-/// Returns how many requests a second arrived in the late seconds.
+/// Returns the final load, in requests per second.
 fn load(seconds: &[Second]) -> f64 {
     seconds[LATE].iter().map(|second| second.load).sum::<u64>() as f64 / LATE.len() as f64
 }
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_server_is_back_when_it_answers_for_some_seconds_together() {
+    fn recovery_needs_five_good_seconds_in_a_row() {
         let second = |goodput| Second { offered: 100, goodput, ..Second::default() };
         let mut seconds = vec![second(0); 100];
         seconds[60] = second(100);

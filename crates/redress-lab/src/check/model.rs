@@ -1,11 +1,11 @@
-//! Scenarios of the checks, and runs of them.
+//! Scenarios shared by several checks.
 
 use crate::outcome::Second;
 use crate::policy::Policy;
 use crate::run::{Run, run};
 use crate::{Outcome, Scenario};
 
-/// Reads a scenario of a check's own.
+/// Parses a scenario that is part of a check.
 pub(super) fn scenario(text: &str) -> Scenario {
     text.parse().unwrap_or_else(|error| panic!("the check's own scenario: {error}\n{text}"))
 }
@@ -15,7 +15,8 @@ pub(super) fn outcome(scenario: &Scenario, policy: &dyn Policy, seed: u64) -> Ou
     run(Run { scenario, policy, seed }, |_| {})
 }
 
-/// Brooker's model: a server that fails each attempt with probability `f`, and a network leg that takes 10 ms on average.
+/// Returns Brooker's model: attempts fail independently with probability `f`, and each network hop
+/// takes 10 ms on average.
 pub(super) fn brooker(rate: u32, seconds: u32, f: f64) -> Scenario {
     scenario(&format!(
         "name = 'coin'
@@ -26,12 +27,12 @@ pub(super) fn brooker(rate: u32, seconds: u32, f: f64) -> Scenario {
     ))
 }
 
-/// Returns the share of the calls that were served.
+/// Returns the served share of the calls.
 pub(super) fn success(outcome: &Outcome) -> f64 {
     outcome.served as f64 / outcome.calls as f64
 }
 
-/// Returns the calls offered and the calls served in these seconds.
+/// Returns the numbers of calls offered and served in these seconds.
 pub(super) fn served(seconds: &[Second]) -> (f64, f64) {
     let sum = |count: fn(&Second) -> u64| seconds.iter().map(count).sum::<u64>() as f64;
     (sum(|second| second.offered), sum(|second| second.goodput))

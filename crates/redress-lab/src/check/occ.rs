@@ -1,7 +1,8 @@
-//! The AWS simulator of optimistic locks on one row.
+//! The AWS simulation of optimistic concurrency control on one row.
 //!
-//! The model runs on a clock that is stretched a hundredfold, so that the ticks of timers round nothing: a millisecond of
-//! the model is 100 ms of the clock. Waits are proportional, so the shipped layer does on that clock what it does on any.
+//! The model's clock is stretched a hundredfold, so that the resolution of tokio's timers (1 ms) does
+//! not matter: a millisecond of the model is 100 ms of the clock. All times scale alike, so the shipped
+//! layer behaves as in the article.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -25,7 +26,7 @@ use crate::time;
 pub(super) const CALLS: Check = Check {
     id: "aws-occ-calls",
     about: "AWS Architecture Blog, \"Exponential Backoff And Jitter\": 100 clients write one row under an optimistic lock; \
-            how many writes it takes. Runs the shipped BackoffLayer and Jitter; a lost write is a 503.",
+            the number of writes. Runs the shipped BackoffLayer and Jitter; a lost write is a 503.",
     parameters: &[],
     cost: 4.0,
     values: calls,
@@ -33,7 +34,7 @@ pub(super) const CALLS: Check = Check {
 
 pub(super) const TIME: Check = Check {
     id: "aws-occ-time",
-    about: "The same: how many milliseconds it takes. Runs what aws-occ-calls runs.",
+    about: "The same: the time in milliseconds. Runs the policies of aws-occ-calls.",
     parameters: &[],
     cost: 8.0,
     values: times,
@@ -41,7 +42,7 @@ pub(super) const TIME: Check = Check {
 
 pub(super) const HALVING: Check = Check {
     id: "aws-occ-halving",
-    about: "The same: full jitter takes at most half of the writes of back-off without jitter.",
+    about: "The same: full jitter needs at most half of the writes of backoff without jitter.",
     parameters: &[],
     cost: 2.0,
     values: halving,
@@ -49,14 +50,8 @@ pub(super) const HALVING: Check = Check {
 
 pub(super) const SQUARE: Check = Check {
     id: "aws-occ-square",
-    about: "The same: without waits the writes grow with the square of the clients.",
-    parameters: &[Parameter {
-        name: "n",
-        about: "how many clients there are",
-        min: 50.0,
-        max: 190.0,
-        is_integer: true,
-    }],
+    about: "The same: without waits the number of writes grows with the square of the number of clients.",
+    parameters: &[Parameter { name: "n", about: "number of clients", min: 50.0, max: 190.0, is_integer: true }],
     cost: 1.0,
     values: square,
 };
@@ -65,7 +60,8 @@ const STRETCH: u32 = 100;
 const BASE: Duration = Duration::from_millis(5 * STRETCH as u64);
 const CAP: Duration = Duration::from_millis(2_000 * STRETCH as u64);
 
-/// The back-offs of the article, in its order.
+/// The kinds of backoff, in the order of the article, with its published numbers of writes and
+/// milliseconds.
 const BACKOFFS: [(&str, Option<Jitter>, f64, f64); 5] = [
     ("none", None, 2_431.0, 2_026.0),
     ("exponential", Some(Jitter::None), 1_850.0, 63_722.0),
@@ -74,14 +70,14 @@ const BACKOFFS: [(&str, Option<Jitter>, f64, f64); 5] = [
     ("full", Some(Jitter::Full), 795.0, 4_894.0),
 ];
 
-/// Writes and milliseconds.
+/// Writes and milliseconds until all clients have succeeded.
 #[derive(Clone, Copy, Debug, Default)]
 struct Cost {
     calls: f64,
     millis: f64,
 }
 
-/// A row, its version, and the network to it.
+/// The row with its version, and the network in front of it.
 #[derive(Debug)]
 struct Row {
     version: u64,
@@ -118,7 +114,7 @@ fn halving(trial: &Trial<'_>) -> Vec<Measurement> {
 fn square(trial: &Trial<'_>) -> Vec<Measurement> {
     let clients = trial.values_or("n", &[50.0, 85.0, 120.0, 155.0, 190.0]);
     let at = |clients: f64| {
-        // The fewer clients, the more one of them counts.
+        // With fewer clients the variance is larger, so more runs are averaged.
         let runs = (2_400.0 / clients) as u32;
         let share = mean(None, clients as u32, runs, trial.seed).calls / (clients * clients);
         Measurement::new(
@@ -131,12 +127,12 @@ fn square(trial: &Trial<'_>) -> Vec<Measurement> {
     clients.into_iter().map(at).collect()
 }
 
-/// So many runs tell the writes well enough.
+/// The number of runs for the mean number of writes.
 const RUNS: u32 = 30;
-/// So many tell the times, which vary more.
+/// The number of runs for the mean time, which varies more.
 const MANY_RUNS: u32 = 60;
 
-/// Returns the mean of so many runs.
+/// Returns the mean cost over several runs.
 fn mean(jitter: Option<Jitter>, clients: u32, runs: u32, seed: u64) -> Cost {
     let mut seeds = Random::seed_from_u64(seed);
     let sum = (0..runs)
@@ -168,9 +164,9 @@ fn once(jitter: Option<Jitter>, clients: u32, seed: u64) -> Cost {
     })
 }
 
-/// The shipped layer with a formula of the article.
+/// Returns the shipped layer with one of the article's formulas.
 ///
-/// The article's exponential waits begin with twice the base, its decorrelated ones with the base.
+/// The article's exponential waits start at twice the base, and the decorrelated ones at the base.
 fn layer(jitter: Option<Jitter>) -> BackoffLayer {
     let (schedule, jitter) = match jitter {
         None => (schedule(Duration::ZERO, Duration::ZERO), Jitter::None),
@@ -180,7 +176,7 @@ fn layer(jitter: Option<Jitter>) -> BackoffLayer {
     BackoffOnly::new("occ", u32::MAX - 1, schedule, jitter).layer
 }
 
-/// Reads the version, writes the next one, and returns with what came of it.
+/// Reads the version and tries to write the next one, with a network delay before each step.
 async fn attempt(row: Arc<Mutex<Row>>) -> Result<Response<Full<Bytes>>, BoxError> {
     sleep(with(&row, Row::hop)).await;
     let version = with(&row, |row| row.version);

@@ -1,48 +1,49 @@
-//! Other overrides at which closed forms are checked.
+//! Parameters of checks, and their overrides on the command line.
 
 use std::fmt;
 
 use super::{Check, all};
 
-/// Something that can be set for a check.
+/// A parameter of a check.
 #[derive(Debug)]
 pub struct Parameter {
-    /// Its name.
+    /// The name.
     pub name: &'static str,
-    /// What it is.
+    /// The meaning.
     pub about: &'static str,
-    /// The least value.
+    /// The minimum.
     pub min: f64,
-    /// The greatest value.
+    /// The maximum.
     pub max: f64,
-    /// Whether it counts something.
+    /// Whether the value must be an integer.
     pub is_integer: bool,
 }
 
-/// What is set for the checks: names and values.
+/// Overridden parameters: names and values.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Overrides {
     set: Vec<(String, f64)>,
 }
 
-/// Why something cannot be set.
+/// The reason for rejecting an override.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidParameter {
     reason: String,
 }
 
 impl Overrides {
-    /// Reads texts such as `f=0.2`.
+    /// Parses overrides such as `f=0.2`.
     ///
     /// # Errors
-    /// When one is no such text, when no check accepts all of the names, or when a check that accepts them takes no such value.
+    /// Fails on a text that is not a name and a number, on names that no single check has, and on a
+    /// value out of the range of a check.
     ///
     /// # Examples
     /// ```
     /// use redress_lab::check::Overrides;
     ///
     /// assert!(Overrides::parse(&["f=.2", "retries=5"]).is_ok());
-    /// let error = Overrides::parse(&["g=.2"]).expect_err("there is no `g`");
+    /// let error = Overrides::parse(&["g=.2"]).unwrap_err();
     /// assert!(error.to_string().contains("`f`"));
     /// ```
     pub fn parse<T: AsRef<str>>(texts: &[T]) -> Result<Self, InvalidParameter> {
@@ -55,18 +56,22 @@ impl Overrides {
             overrides.set.push((name, value));
         }
         if let Some(name) = overrides.names().find(|name| parameters().all(|key| key.name != *name)) {
-            return Err(invalid(format!("no check accepts `{name}`; they know {}", known())));
+            return Err(invalid(format!("no check accepts `{name}`; the checks accept {}", known())));
         }
         let checks: Vec<_> = all().iter().filter(|check| check.accepts(&overrides)).collect();
         if checks.is_empty() {
             let names: Vec<_> = overrides.names().collect();
-            return Err(invalid(format!("no check accepts all of {}; they know {}", names.join(", "), known())));
+            return Err(invalid(format!(
+                "no check accepts all of {}; the checks accept {}",
+                names.join(", "),
+                known()
+            )));
         }
         checks.iter().try_for_each(|check| overrides.check(check))?;
         Ok(overrides)
     }
 
-    /// Whether nothing is set.
+    /// Returns `true` if nothing is overridden.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.set.is_empty()
@@ -96,7 +101,15 @@ impl Parameter {
         (self.min..=self.max).contains(&value) && (!self.is_integer || value.fract() == 0.0)
     }
 
-    /// Returns the values that it takes, in words.
+    /// Returns the range of values as text.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_lab::check::Parameter;
+    ///
+    /// let retries = Parameter { name: "retries", about: "retries per call", min: 0.0, max: 4.0, is_integer: true };
+    /// assert_eq!(retries.range(), "a whole number from 0 to 4");
+    /// ```
     #[must_use]
     pub fn range(&self) -> String {
         let kind = if self.is_integer { "a whole number" } else { "a number" };
@@ -127,7 +140,7 @@ fn parameters() -> impl Iterator<Item = &'static Parameter> {
     all().iter().flat_map(|check| check.parameters)
 }
 
-/// Lists the names that can be set, with the checks that know them.
+/// Lists the parameters with the checks that have them.
 fn known() -> String {
     let names: std::collections::BTreeSet<_> = parameters().map(|key| key.name).collect();
     let with_checks = names.into_iter().map(|name| {
@@ -142,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_no_check_takes_is_refused_with_what_they_take() {
+    fn an_invalid_override_is_rejected_with_the_valid_ones() {
         for (texts, told) in [
             (vec!["f"], "such as `f=0.2`"),
             (vec!["f=x"], "such as `f=0.2`"),

@@ -1,4 +1,4 @@
-//! Open and closed callers of one server.
+//! Open and closed workloads of one server.
 
 use super::finding::{Measurement, number};
 use super::model::{outcome, scenario};
@@ -8,15 +8,15 @@ use crate::policies::NoRetry;
 
 pub(super) const OPEN_CLOSED: Check = Check {
     id: "open-closed",
-    about: "Brooker, \"Open and closed\" (2023-05-10): one server in the order of arrival, 80 % busy, whose work takes 0.1 s \
-            and once in a thousand times 10 s. A single caller in a closed loop never sees the queue that open calls see. \
-            Runs the modelled server alone; there is nothing to retry.",
+    about: "Brooker, \"Open and closed\" (2023-05-10): a FIFO server with 80 % utilization and service times of 0.1 s, or 10 s for \
+            one request in a thousand. A single caller in a closed loop never sees the queue that open arrivals see. Runs \
+            the modelled server without a policy; there are no failures.",
     parameters: &[],
     cost: 1.0,
     values,
 };
 
-/// Arrivals, or the pauses of callers, that ask for four fifths of what the server does.
+/// Runs a workload with a utilization of 80 %.
 fn run(clients: &str, seed: u64) -> Outcome {
     let text = format!(
         "name = 'queue'
@@ -28,7 +28,7 @@ fn run(clients: &str, seed: u64) -> Outcome {
 }
 
 fn values(trial: &Trial<'_>) -> Vec<Measurement> {
-    // 0.8 / 109.9 ms of work; and a pause of a quarter of the work between two calls.
+    // Open: 0.8 / 109.9 ms. Closed: the think time is a quarter of the mean service time.
     let open = run("rate = 7.28", trial.part_seed(0)).latency_ms;
     let one = run("callers = 1, think = '27ms'", trial.part_seed(1)).latency_ms;
     let ten = run("callers = 10, think = '1273ms'", trial.part_seed(2)).latency_ms;

@@ -7,12 +7,23 @@ use std::time::Duration;
 
 use super::{Check, Finding, Trial};
 
-/// Runs checks on so many threads, and returns the findings in the order of the checks.
+/// Runs checks on this number of threads, and returns the findings in the order of the checks.
 ///
-/// `progress` is told the share of the work that is done, now and then.
+/// `progress` receives the completed share of the work, about ten times per second.
 ///
 /// # Panics
-/// When a check panics.
+/// Panics if a check panics.
+///
+/// # Examples
+/// ```
+/// use redress_lab::check::{self, Overrides, Trial};
+/// use std::num::NonZeroUsize;
+///
+/// let quick: Vec<_> = check::all().iter().filter(|check| check.id == "sre-64").collect();
+/// let trial = Trial { seed: 1, overrides: &Overrides::default() };
+/// let findings = check::run(&quick, trial, NonZeroUsize::MIN, |_share| {});
+/// assert!(findings[0].pass(), "{} for {}", findings[0].measured(), findings[0].expected());
+/// ```
 pub fn run(checks: &[&Check], trial: Trial<'_>, threads: NonZeroUsize, mut progress: impl FnMut(f64)) -> Vec<Finding> {
     let mut longest_first: Vec<usize> = (0..checks.len()).collect();
     longest_first.sort_by(|a, b| checks[*b].cost.total_cmp(&checks[*a].cost));
@@ -25,7 +36,7 @@ pub fn run(checks: &[&Check], trial: Trial<'_>, threads: NonZeroUsize, mut progr
             let (tell, next, longest_first) = (tell.clone(), &next, &longest_first);
             scope.spawn(move || {
                 while let Some(nth) = longest_first.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    // Nobody hears it when another check has panicked.
+                    // The receiver is gone if another check has panicked.
                     let _ = tell.send((*nth, checks[*nth].run(trial)));
                 }
             });

@@ -1,4 +1,4 @@
-//! What back-off does for clients that wait, and for those that do not.
+//! Backoff in open and in closed workloads.
 
 use std::time::Duration;
 
@@ -12,8 +12,8 @@ use crate::Outcome;
 
 pub(super) const OPEN_NULL: Check = Check {
     id: "brooker-open-null",
-    about: "Brooker, \"What is backoff for?\" (2022-08-11): for calls that come whatever happens back-off only puts the \
-            load off. f = .5, three retries, with and without waits that double from 0.1 s. Runs the shipped \
+    about: "Brooker, \"What is backoff for?\" (2022-08-11): with open arrivals backoff only \
+            delays the load. f = .5, three retries, with and without waits that double from 0.1 s. Runs the shipped \
             BackoffLayer.",
     parameters: &[],
     cost: 2.0,
@@ -22,8 +22,8 @@ pub(super) const OPEN_NULL: Check = Check {
 
 pub(super) const SERIAL: Check = Check {
     id: "brooker-serial",
-    about: "Brooker, \"What is backoff for?\" (2022-08-11): clients that make one call at a time ask less while they wait. \
-            100 of them, 0.1 s between two calls on average, against as many calls that come whatever happens. Runs the \
+    about: "Brooker, \"What is backoff for?\" (2022-08-11): clients with one call at a time make fewer requests while \
+            they wait. 100 of them with a mean think time of 0.1 s, against open arrivals of the same rate. Runs the \
             shipped BackoffLayer.",
     parameters: &[],
     cost: 0.5,
@@ -33,17 +33,17 @@ pub(super) const SERIAL: Check = Check {
 const F: f64 = 0.5;
 
 fn backing_off() -> BackoffOnly {
-    BackoffOnly::new("back-off", 3, schedule(Duration::from_millis(100), Duration::from_secs(20)), Jitter::None)
+    BackoffOnly::new("backoff", 3, schedule(Duration::from_millis(100), Duration::from_secs(20)), Jitter::None)
 }
 
 fn open_null(trial: &Trial<'_>) -> Vec<Measurement> {
-    // Other tosses of the coin for each: with the same ones they would agree by construction.
+    // Different seeds: with the same random numbers they would agree by construction.
     let load = |policy, part| outcome(&brooker(1_000, 100, F), &policy, trial.part_seed(part)).attempts_per_call;
     let (with, without) = (load(backing_off(), 0), load(BackoffOnly::at_once("at once", 3), 1));
     let pass = (with - without).abs() < 0.02;
     vec![Measurement::new(
-        "load with back-off",
-        format!("{} +-2 overrides, as without", percent(without)),
+        "load with backoff",
+        format!("{} +-2 points, as without", percent(without)),
         percent(with),
         pass,
     )]
@@ -60,7 +60,7 @@ fn serial(trial: &Trial<'_>) -> Vec<Measurement> {
     let (with, without) = (serial(backing_off()), serial(BackoffOnly::at_once("at once", 3)));
     let half = open.attempts / 2;
     let text = format!("at most half of the open {}: {half}", open.attempts);
-    let measured = format!("{} ({} without back-off)", with.attempts, number(without.attempts as f64));
+    let measured = format!("{} ({} without backoff)", with.attempts, number(without.attempts as f64));
     vec![Measurement::new(
         "requests in 10 s",
         text,

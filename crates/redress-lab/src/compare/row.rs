@@ -1,27 +1,30 @@
-//! A policy in a scenario as a row of a table, for people and for programs.
+//! One row of the comparison table, as text and as JSON.
 
 use serde::Serialize;
 
 use super::{Comparison, Summary};
 
-/// What a policy came to in a scenario, and who did better in everything.
+/// The summary of a policy in a scenario, with the policies that dominate it.
+///
+/// `redress lab run` prints [`cells`](Self::cells) as a table. With `--json` it writes this struct, one
+/// line per row.
 #[derive(Clone, Debug, Serialize)]
 pub struct SummaryRow {
-    /// The scenario's name.
+    /// The name of the scenario.
     pub scenario: String,
-    /// How many seeds the figures are the mean of.
+    /// The number of seeds.
     pub seeds: usize,
-    /// The figures.
+    /// The summary, as fields of the same JSON object.
     #[serde(flatten)]
     pub summary: Summary,
-    /// Requests at the server for each call.
+    /// The mean number of requests per call at the server.
     pub attempts_per_call: f64,
-    /// The policies that dominate this one.
+    /// The names of the policies that dominate this one.
     pub dominated_by: Vec<String>,
 }
 
 impl SummaryRow {
-    /// The heads of the [`cells`](Self::cells).
+    /// The column headers of [`cells`](Self::cells).
     pub const COLUMNS: [&str; 13] = [
         "policy",
         "served",
@@ -38,7 +41,7 @@ impl SummaryRow {
         "dominated by",
     ];
 
-    /// Returns the row as text for people.
+    /// Returns the cells of the row as text, in the order of [`COLUMNS`](Self::COLUMNS).
     #[must_use]
     pub fn cells(&self) -> [String; 13] {
         let summary = &self.summary;
@@ -67,7 +70,7 @@ impl SummaryRow {
 }
 
 impl Comparison {
-    /// Returns a row for each policy.
+    /// Returns one row per policy.
     #[must_use]
     pub fn rows(&self) -> Vec<SummaryRow> {
         let summaries = self.summaries();

@@ -1,57 +1,57 @@
-//! What a policy came to over several seeds, and whether another one is better in everything.
+//! Summarises a policy over several seeds, and compares two summaries.
 
 use serde::{Deserialize, Serialize};
 
 use crate::outcome::{Outcome, RecoveryTime};
 use crate::scenario::Scenario;
 
-/// What a policy came to, on average over its seeds.
+/// The figures of a policy in one scenario: means over its seeds, and sums of the violations.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
-    /// The policy's name.
+    /// The name of the policy.
     pub policy: String,
-    /// Calls.
+    /// The number of calls.
     pub calls: f64,
-    /// Calls that got what they asked for, in time.
+    /// The number of calls that were fulfilled before their deadline.
     pub served: f64,
-    /// Calls that ended with a response that is an error.
+    /// The number of calls that ended with an error response.
     pub refused: f64,
-    /// Calls that ended without a response in time.
+    /// The number of calls that ended without a response before their deadline.
     pub lost: f64,
-    /// Requests at the server.
+    /// The number of requests at the server.
     pub attempts: f64,
-    /// The most requests at the server in a second.
+    /// The largest number of requests at the server in one second.
     pub peak_second: f64,
-    /// Half of the served calls took at most so many milliseconds.
+    /// The median latency of the served calls, in milliseconds.
     pub p50_ms: f64,
-    /// 99 in 100 of them.
+    /// Their 99th percentile, in milliseconds.
     pub p99_ms: f64,
-    /// Seconds from the end of the trouble until calls were served as before; a run in which they never were counts with
-    /// all of the time that was left.
+    /// The recovery time in seconds. A run without recovery counts with the time from the end of the
+    /// last disturbance to the end of the run, which is a lower bound.
     pub recovery_s: f64,
-    /// In how many of the runs calls were never served as before.
+    /// The number of runs without recovery.
     pub never_recovered: u32,
-    /// Requests that came before the server's hint, in all runs.
+    /// The number of requests that arrived before the server's hint allowed them, in all runs.
     pub early_retries: u64,
-    /// Calls that may not be sent twice and were done twice, in all runs.
+    /// The number of calls that are not idempotent and were performed twice, in all runs.
     pub done_twice: u64,
 }
 
-/// What two policies are held against each other by.
+/// A figure by which two policies are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Metric {
-    /// Calls served: more is better.
+    /// Calls served; more is better.
     Goodput,
-    /// Requests at the server: fewer is better.
+    /// Requests at the server; fewer is better.
     Load,
-    /// How long 99 in 100 of the served calls took at most: less is better.
+    /// The 99th percentile of the latency; less is better.
     P99,
-    /// How long it took until calls were served as before: less is better.
+    /// The recovery time; less is better.
     Recovery,
 }
 
-/// From which difference on one figure is worse than another, and not equal to it.
+/// The smallest relative difference that counts, to ignore the noise of the seeds.
 const MARGIN: f64 = 0.02;
 
 impl Summary {
@@ -78,8 +78,35 @@ impl Summary {
         }
     }
 
-    /// Returns the figures by which this one is more than 2 % worse than another, if it is worse or equal by all of them: then
-    /// the other one dominates it. Empty when it does not.
+    /// Returns the figures in which this policy is more than 2 % worse than another one that dominates
+    /// it.
+    ///
+    /// A policy dominates another one if it is at least as good in all figures ([`Metric`]). Returns an
+    /// empty list if the other one does not dominate this one.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_lab::compare::Metric;
+    /// use redress_lab::policies::{BudgetSetting, NoRetry, RedressStack, StackSettings};
+    /// use redress_lab::{Comparison, Policy, Scenario};
+    ///
+    /// let scenario: Scenario = r#"
+    ///     name = "down"
+    ///     length = "30s"
+    ///     clients = { rate = 10.0, deadline = "10s" }
+    ///     server = { kind = "fifo", rate = 100.0 }
+    ///     fault = [{ kind = "answer", from = "0s", for = "30s" }]
+    /// "#
+    /// .parse()?;
+    /// let patient = StackSettings { name: "no budget".to_owned(), budget: Some(BudgetSetting::Is(false)), ..Default::default() };
+    /// let policies: [Box<dyn Policy>; 2] = [Box::new(NoRetry), Box::new(RedressStack::with(patient))];
+    /// let comparison = Comparison::run(&scenario, &policies, &[1], |_share| {});
+    /// let [none, retries] = comparison.summaries().try_into().unwrap();
+    /// // Nothing succeeds, so retries only add load.
+    /// assert_eq!(retries.dominated_by(&none), [Metric::Load]);
+    /// assert_eq!(none.dominated_by(&retries), []);
+    /// # Ok::<(), redress_lab::InvalidScenario>(())
+    /// ```
     #[must_use]
     pub fn dominated_by(&self, other: &Self) -> Vec<Metric> {
         let figures = [Metric::Goodput, Metric::Load, Metric::P99, Metric::Recovery];
@@ -95,7 +122,7 @@ impl Summary {
         if is_never_better { figures.into_iter().filter(worse).collect() } else { Vec::new() }
     }
 
-    /// Returns a figure such that less is better.
+    /// Returns a figure for which less is better.
     fn badness(&self, figure: Metric) -> f64 {
         match figure {
             Metric::Goodput => -self.served,
@@ -120,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_better_in_one_figure_is_not_dominated() {
+    fn a_policy_that_is_better_in_one_figure_is_not_dominated() {
         let ours = summary(100.0, 120.0, 50.0, 5.0);
         for (other, figures) in [
             (summary(100.0, 120.0, 50.0, 5.0), vec![]),

@@ -1,4 +1,4 @@
-//! No retries.
+//! The policy without retries, the baseline of every comparison.
 
 use crate::policy::{BoxClient, Policy, PolicyContext};
 

@@ -1,7 +1,8 @@
-//! Other crates' retries, in their own code, each set as its documentation recommends.
+//! Retries of other crates, run in their own code and configured as their documentation recommends.
 //!
-//! What is retried where a crate leaves that to its user: transport errors and the statuses 408, 429 and 5xx, for
-//! idempotent methods only. Where a crate has an opinion of its own, that is what runs, even if it sends a POST again.
+//! Some crates leave the decision about what to retry to their users. For those it is the common
+//! advice: transport errors and the statuses 408, 429 and 5xx, for idempotent methods only
+//! ([`retryable`]). Crates that decide themselves run unchanged, even if they send a POST again.
 
 mod aws_smithy;
 mod backon;
@@ -20,7 +21,7 @@ pub use self::tower_retry::TowerRetry;
 
 use crate::policy::Policy;
 
-/// Returns all of them.
+/// Returns all policies of other crates.
 pub(super) fn all() -> Vec<Box<dyn Policy>> {
     vec![
         Box::new(TowerRetry),

@@ -1,4 +1,4 @@
-//! redress, with its defaults or a user's settings.
+//! The full redress stack as a policy.
 
 use std::num::NonZeroU32;
 use std::sync::{Mutex, PoisonError};
@@ -15,13 +15,17 @@ use crate::scenario::duration;
 use crate::streams::Random;
 use crate::transport::ORIGIN;
 
-/// The whole stack of redress: [`RedressLayer`] over the modelled network.
+/// The full stack of redress: [`RedressLayer`] over the modelled network.
+///
+/// Backoff, Pace, Refresh and Classify run as in an application, with the scenario's deadline and
+/// attempt timeout, a virtual clock, and random numbers from the seed. Credentials are configured if
+/// the scenario has tokens.
 #[derive(Clone, Debug)]
 pub struct RedressStack {
     settings: StackSettings,
 }
 
-/// What a user sets; the rest is what redress does by default. A TOML file.
+/// Settings of the redress stack, as a TOML file. A key that is missing keeps redress's default.
 ///
 /// # Examples
 /// ```
@@ -38,36 +42,36 @@ pub struct RedressStack {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct StackSettings {
-    /// The name in tables and charts.
+    /// The name in tables and charts. `redress lab` uses the name of the file if it is empty.
     pub name: String,
-    /// How often a request is sent at most.
+    /// The maximum number of attempts, including the first.
     pub attempts: Option<NonZeroU32>,
-    /// How waits are spread: `full`, `equal`, `decorrelated`, `none`.
+    /// The jitter of the waits: `full`, `equal`, `decorrelated` or `none`.
     pub jitter: Option<JitterName>,
-    /// The waits after transient failures.
+    /// The backoff after transient failures.
     pub transient: Option<ScheduleSettings>,
-    /// The waits after throttling without a hint.
+    /// The backoff after throttling without a hint.
     pub throttled: Option<ScheduleSettings>,
-    /// The longest hint that is honoured.
+    /// The longest hint that is honoured; a longer one ends the call.
     #[serde(with = "duration::option")]
     pub max_retry_after: Option<Duration>,
-    /// The tokens of the retry budget, or `false` for none.
+    /// The capacity of the retry budget in tokens, or `false` for no budget.
     pub budget: Option<BudgetSetting>,
-    /// Whether the limits that the dialect publishes are kept. They are unless told.
+    /// Whether rate limits published by the dialect are kept. Default: `true`.
     pub limits: Option<bool>,
 }
 
-/// A schedule of waits.
+/// An exponential backoff schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScheduleSettings {
-    /// The first.
+    /// The first wait.
     #[serde(with = "duration")]
     pub base: Duration,
-    /// How many times as long the next one is. 2 unless told.
+    /// The factor between two waits. Default: 2.
     #[serde(default = "two")]
     pub factor: NonZeroU32,
-    /// The longest.
+    /// The longest wait.
     #[serde(with = "duration")]
     pub cap: Duration,
 }
@@ -76,13 +80,13 @@ pub struct ScheduleSettings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(untagged)]
 pub enum BudgetSetting {
-    /// So many tokens.
+    /// A budget with this capacity in tokens.
     Tokens(u32),
-    /// The default for `true`, none for `false`.
+    /// `true` for the default budget, `false` for none.
     Is(bool),
 }
 
-/// A jitter's name.
+/// The kind of jitter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum JitterName {
@@ -101,20 +105,32 @@ const fn two() -> NonZeroU32 {
 }
 
 impl RedressStack {
-    /// Takes redress as it comes.
+    /// Creates the policy with redress's defaults.
     #[must_use]
     pub fn new() -> Self {
         Self::with(StackSettings { name: "redress".to_owned(), ..StackSettings::default() })
     }
 
-    /// Takes redress with these settings.
+    /// Creates the policy with these settings.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_lab::Policy;
+    /// use redress_lab::policies::{RedressStack, StackSettings};
+    ///
+    /// let settings: StackSettings = toml::from_str("name = 'single'\nattempts = 1").unwrap();
+    /// let policy = RedressStack::with(settings);
+    /// assert_eq!(policy.name(), "single");
+    /// assert!(!policy.retries());
+    /// assert!(policy.about().ends_with("attempts 1"));
+    /// ```
     #[must_use]
     pub const fn with(settings: StackSettings) -> Self {
         Self { settings }
     }
 }
 
-/// Returns redress as it comes, and with one setting changed.
+/// Returns the default stack, and one stack for each setting of the standard comparison.
 pub(super) fn variants() -> impl Iterator<Item = RedressStack> {
     let set = |name: &str| StackSettings { name: name.to_owned(), ..StackSettings::default() };
     let variants = [

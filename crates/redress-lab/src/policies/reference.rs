@@ -1,7 +1,8 @@
-//! The policies of the sources that the lab's named results come from: what people run, or tell others to run.
+//! Reference policies: the rules of the publications that the lab's [checks](crate::check) repeat.
 //!
-//! They stand beside the shipped layers to be compared with them. They send every request again that failed, whatever its
-//! method, because their sources do; and what two layers of them do is multiplied, because nothing in them stands down.
+//! They serve as a comparison for the shipped layers. Like their sources they retry every failure,
+//! whatever the method. Several layers of them multiply their attempts, because they do not detect
+//! retries of a layer below.
 
 mod fleet;
 mod hedge;
@@ -20,7 +21,7 @@ use std::num::NonZeroU32;
 
 use crate::policy::Policy;
 
-/// Returns the policies with the settings of their sources, three attempts each.
+/// Returns the reference policies with the settings of their sources and three attempts each.
 ///
 /// # Examples
 /// ```

@@ -1,4 +1,4 @@
-//! What the policies of the standard comparison do, in facts.
+//! The behaviour of the policies of the standard comparison.
 #![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
 
 use super::*;
@@ -6,7 +6,7 @@ use crate::outcome::Outcome;
 use crate::run::{Run, run};
 use crate::scenario::Scenario;
 
-/// A server that is idle, with a fault that outlasts the run.
+/// An idle server, with a fault that lasts longer than the run.
 fn scenario(clients: &str, fault: &str) -> Scenario {
     let text = format!(
         "name = 't'\nlength = '20s'\nclients = {{ deadline = '12s', attempt_timeout = '1s', {clients} }}\n\
@@ -26,7 +26,7 @@ const SOME: &str = "rate = 5.0";
 const HALF: &str = "kind = 'answer', share = 0.5";
 
 #[test]
-fn every_policy_has_a_name_of_its_own_and_tells_its_version() {
+fn every_policy_has_a_unique_name_and_shows_its_version() {
     let policies = standard();
     for (nth, policy) in policies.iter().enumerate() {
         assert!(policies[..nth].iter().all(|before| before.name() != policy.name()), "{}", policy.name());
@@ -38,7 +38,7 @@ fn every_policy_has_a_name_of_its_own_and_tells_its_version() {
 }
 
 #[test]
-fn who_says_that_it_retries_does() {
+fn policies_retry_if_and_only_if_they_claim_to() {
     let scenario = scenario(SOME, HALF);
     for policy in standard() {
         let outcome = outcome(&scenario, &*policy);
@@ -47,7 +47,7 @@ fn who_says_that_it_retries_does() {
 }
 
 #[test]
-fn every_policy_hands_up_the_response_that_came() {
+fn every_policy_returns_the_original_response() {
     // The mark of a served call is an extension of the response.
     let scenario = scenario(SOME, "kind = 'slow', factor = 1.0");
     for policy in standard() {
@@ -57,7 +57,7 @@ fn every_policy_hands_up_the_response_that_came() {
 }
 
 #[test]
-fn a_refusal_is_handed_up_as_a_response_and_a_broken_connection_as_an_error() {
+fn a_refusal_is_returned_as_a_response_and_a_broken_connection_as_an_error() {
     let refused = scenario(SOME, "kind = 'answer'");
     let broken = scenario(SOME, "kind = 'refuse'");
     for policy in standard() {
@@ -69,7 +69,7 @@ fn a_refusal_is_handed_up_as_a_response_and_a_broken_connection_as_an_error() {
 }
 
 #[test]
-fn a_response_is_forgotten_when_a_later_attempt_has_none() {
+fn an_error_of_the_last_attempt_replaces_an_earlier_response() {
     let text = "name = 't'\nlength = '20s'\nserver = { kind = 'fifo', rate = 1000.0 }\n\
         clients = { rate = 0.000001, deadline = '12s', burst = [{ at = '1s', calls = 10 }] }\n\
         fault = [{ kind = 'answer', from = '1s', for = '1ms' }, { kind = 'refuse', from = '1001ms', for = '1m' }]";
@@ -80,7 +80,7 @@ fn a_response_is_forgotten_when_a_later_attempt_has_none() {
 }
 
 #[test]
-fn every_policy_gets_by_with_tokens_that_run_out() {
+fn every_policy_works_with_expiring_tokens() {
     let text = "name = 't'\nlength = '10s'\nclients = { rate = 20.0, deadline = '12s' }\n\
         server = { kind = 'fifo', rate = 1000.0 }\ntoken = { lives = '3s', login = '100ms' }";
     for policy in standard() {
@@ -90,7 +90,7 @@ fn every_policy_gets_by_with_tokens_that_run_out() {
 }
 
 #[test]
-fn layers_of_retry_multiply_unless_they_are_of_redress() {
+fn layers_multiply_retries_except_those_of_redress() {
     let scenarios = [SOME, "rate = 5.0, layers = 2"].map(|clients| scenario(clients, "kind = 'answer'"));
     for policy in standard().iter().filter(|policy| policy.retries()) {
         let attempts = scenarios.each_ref().map(|scenario| outcome(scenario, &**policy).attempts);
@@ -112,8 +112,9 @@ mod peers {
     use super::*;
 
     #[test]
-    fn failures_are_retried_as_each_peer_sees_fit() {
-        // Whether a GET is sent again after: a 408, a 429, a 500, a 501, no connection, a broken one, a timeout; and a POST after a 503.
+    fn each_peer_retries_by_its_own_rules() {
+        // Whether a GET is repeated after a 408, 429, 500, 501, a refused connection, a broken
+        // connection and a timeout; and a POST after a 503.
         let usual = [true, true, true, true, true, true, true, false];
         let table = [
             ("tower", usual),
@@ -146,7 +147,7 @@ mod peers {
     }
 
     #[test]
-    fn a_hint_of_the_server_is_kept_by_backon_only() {
+    fn only_backon_keeps_retry_after() {
         let scenario = scenario(SOME, "kind = 'answer', answer = { status = 503, retry_after = '5s' }");
         for policy in super::super::peers::all() {
             let outcome = outcome(&scenario, &*policy);
@@ -156,7 +157,7 @@ mod peers {
 
     #[test]
     fn budgets_are_shared_by_the_calls_of_a_run_and_not_between_runs() {
-        // Nothing succeeds: what is there at the begin, and what time brings, is all that there is.
+        // Nothing succeeds, so a budget holds its initial tokens and those that it gains with time.
         let scenario = scenario("rate = 60.0", "kind = 'answer'");
         for (name, budget) in
             [("tower", 100..=400), ("aws-smithy", 50..=50), ("tower-resilience-budget", 1_000..=1_000)]
@@ -171,7 +172,7 @@ mod peers {
     }
 
     #[test]
-    fn calls_that_fail_together_come_back_together_with_tower() {
+    fn concurrent_calls_of_tower_draw_the_same_jitter() {
         let scenario = scenario("rate = 0.000001, burst = [{ at = '1s', calls = 10 }]", "kind = 'answer'");
         for (name, is_in_step) in [("tower", true), ("backon", false)] {
             let outcome = outcome(&scenario, &*named(name).unwrap());
@@ -182,13 +183,15 @@ mod peers {
     }
 
     #[test]
-    fn aws_smithy_does_not_get_the_cost_of_all_retries_back_that_succeed_side_by_side() {
-        // Each burst asks for 40 retries at 10 tokens of 500; all of the first succeed, and should have given 400 back.
+    fn aws_smithy_returns_the_cost_of_only_some_concurrent_successful_retries() {
+        // Each burst needs 40 retries at 10 tokens of 500. All retries of the first burst succeed and
+        // should return 400 tokens.
         let text = "name = 't'\nlength = '1m'\nserver = { kind = 'fifo', rate = 1000.0 }\n\
             clients = { rate = 0.000001, deadline = '12s', burst = [{ at = '1s', calls = 40 }, { at = '20s', calls = 40 }] }\n\
             fault = [{ kind = 'answer', from = '1s', for = '1ms' }, { kind = 'answer', from = '20s', for = '1ms' }]";
         let outcome = outcome(&text.parse().unwrap(), &AwsSmithy);
-        // What is left for the second: the 100 not taken, one retry's 10, and one token for each of the other 39.
+        // The second burst finds 100 unused tokens, the 10 of one retry, and one token for each of the
+        // other 39.
         assert_eq!(outcome.attempts, 80 + 40 + 14);
     }
 }

@@ -1,51 +1,51 @@
-//! How the figures came about: seeds, command, definitions.
+//! The end of the page: definitions, seeds, and the command that repeats the run.
 
 use super::Report;
 use super::markup::Markup;
 
-/// What each figure means.
+/// The definitions of the figures.
 const DEFINITIONS: [(&str, &str); 13] = [
     (
         "Seed",
-        "Names all random numbers of a run: arrivals and server are the same for every policy. Figures are the mean over the seeds; early retries and calls done twice are the sum.",
+        "Seeds all random numbers of a run. Arrivals and service times are the same for every policy. Figures are means over the seeds; early retries and calls done twice are sums.",
     ),
-    ("Goodput", "Calls that got what they asked for before their caller gave up; in percent of all calls."),
-    ("Refused", "Calls that ended with a response that is an error."),
-    ("Lost", "Calls that ended without a response in time."),
-    ("Load", "Requests that arrived at the server, retries included; per call it is 1 when nothing is sent twice."),
-    ("Offered load", "Calls that began, whatever became of them. With open arrivals it is the same for every policy."),
-    ("Peak second", "The most requests at the server in one second."),
-    (
-        "p50, p99",
-        "Half, and 99 in 100, of the served calls took at most so long, counted from the moment when the call should have begun.",
-    ),
+    ("Goodput", "Calls that were fulfilled before their deadline, in percent of all calls."),
+    ("Refused", "Calls that ended with an error response."),
+    ("Lost", "Calls that ended without a response before their deadline."),
+    ("Load", "Requests that arrived at the server, including retries. The load per call is 1 without retries."),
+    ("Offered load", "Calls that began. With open arrivals it is the same for every policy."),
+    ("Peak second", "The largest number of requests at the server in one second."),
+    ("p50, p99", "Median and 99th percentile of the latency of served calls, from the intended start of the call."),
     (
         "Recovery",
-        "Whole seconds from the end of the last fault, burst or wave until, of the calls that begin in five seconds, at least 95 % of the share from before the trouble are served. A run that never gets there counts with the time that was left.",
+        "Whole seconds from the end of the last fault, burst or wave to the first five seconds in which the served share of calls is at least 95 % of the share before the disturbance. A run without recovery counts with the rest of its length.",
     ),
     (
         "Early retry",
-        "A request that arrived before the server had asked this very call to come again. There should be none.",
+        "A request that arrived before the Retry-After of an earlier response to the same call had passed. The expected number is 0.",
     ),
-    ("Done twice", "Calls that may not be done twice, and were."),
+    (
+        "Done twice",
+        "Calls that are not idempotent and that the server performed more than once. The expected number is 0.",
+    ),
     (
         "Dominated",
-        "Worse than or equal to another policy in goodput, load, p99 and recovery, and more than 2 % worse in one of them.",
+        "Not better than another policy in goodput, load, p99 and recovery, and more than 2 % worse in at least one of them.",
     ),
     (
         "Charts",
-        "Time runs to the right, every axis begins at 0, and none is logarithmic. Faults are shaded, stretches with another rate of arrivals tinted, bursts are vertical lines; the dotted line is what the server can serve in a second. Where a short peak would flatten all the rest the axis ends below it, and the caption says so.",
+        "All axes are linear and begin at 0. Faults are shaded, periods with another arrival rate are tinted, bursts are vertical lines, and the dotted line is the capacity of the server. If a short peak would flatten the other curves, the axis ends below it, and the caption says so.",
     ),
 ];
 
-/// Writes how to repeat the run.
+/// Writes the command that repeats the run.
 pub(super) fn repeat(markup: &mut Markup, report: &Report<'_>) {
     markup.element("section", &[("id", &"repeat")], |markup| {
-        markup.text_element("h2", &[], "Repeat it");
+        markup.text_element("h2", &[], "Repeat the run");
         markup.text_element(
             "p",
             &[],
-            "The run is in virtual time and depends on its seeds alone. The same command gives this page again:",
+            "The run uses virtual time and depends on its seeds only. This command produces the same page again:",
         );
         let label: super::markup::Attributes<'_> =
             &[("class", &"scroll command"), ("tabindex", &0), ("role", &"group"), ("aria-label", &"Command")];
@@ -54,7 +54,7 @@ pub(super) fn repeat(markup: &mut Markup, report: &Report<'_>) {
     });
 }
 
-/// Writes what each figure means.
+/// Writes the definitions.
 pub(super) fn definitions(markup: &mut Markup) {
     markup.element("section", &[("id", &"definitions")], |markup| {
         markup.text_element("h2", &[], "Definitions");
@@ -69,7 +69,7 @@ pub(super) fn definitions(markup: &mut Markup) {
     });
 }
 
-/// Says the seeds: once if all scenarios had the same.
+/// Returns the seeds as text: once if all scenarios have the same, else per scenario.
 fn seeds(report: &Report<'_>) -> String {
     let written = |seeds: &[u64]| seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
     let mut all: Vec<_> = report.comparisons.iter().map(|comparison| written(&comparison.seeds)).collect();

@@ -1,21 +1,23 @@
-//! Axes: where they end, and where their marks stand.
+//! Chart axes: range and ticks.
 
-/// From 0 to an end, with marks at round numbers.
+/// An axis from 0 to its end, with ticks at round numbers.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Axis {
     pub(super) end: f64,
     pub(super) marks: Vec<f64>,
-    /// Whether there are values beyond the end.
+    /// Whether some values are above the end.
     pub(super) is_cut: bool,
 }
 
-/// The share of a curve's points that decides where the axis ends; what lies above it for a moment only may be cut.
+/// The quantile of a curve's points that determines the end of the axis. Short peaks above it may be
+/// cut off.
 const MOSTLY: f64 = 0.95;
-/// How many times as high the highest point has to be before the axis is cut.
+/// The ratio of the highest point to that quantile from which the axis is cut.
 const TOWERING: f64 = 2.5;
 
 impl Axis {
-    /// Returns the axis of values: up to the highest one, unless that is a moment which would press all the rest to the ground.
+    /// Returns the axis of values. It ends above the highest value, unless that is a short peak that
+    /// would flatten all other curves.
     pub(super) fn values(curves: &[Vec<(f64, f64)>], reference: Option<f64>) -> Self {
         let values = |points: &Vec<(f64, f64)>| points.iter().map(|(_, value)| *value).collect::<Vec<_>>();
         let highest = curves.iter().flat_map(values).fold(reference.unwrap_or_default(), f64::max);
@@ -37,7 +39,7 @@ impl Axis {
         Self { end: count * step, marks: (0..=count as usize).map(|nth| nth as f64 * step).collect(), is_cut }
     }
 
-    /// Returns the axis of a time in seconds, with marks at whole steps of a clock.
+    /// Returns the time axis, in seconds, with ticks at whole minutes or hours where possible.
     pub(super) fn time(seconds: f64) -> Self {
         const STEPS: [f64; 16] = [
             1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1_200.0, 1_800.0, 3_600.0, 7_200.0, 10_800.0,
@@ -49,7 +51,7 @@ impl Axis {
     }
 }
 
-/// Returns the smallest of these digits, times a power of ten, that is not below `least`.
+/// Returns the smallest product of one of the digits and a power of ten that is at least `least`.
 fn step(least: f64, digits: &[f64]) -> f64 {
     let power = 10f64.powf(least.log10().floor());
     let round = digits.iter().map(|digit| digit * power).find(|step| *step >= least * (1.0 - 1e-9));
@@ -65,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn an_axis_begins_at_nothing_and_ends_at_a_round_number_above_everything() {
+    fn an_axis_begins_at_zero_and_ends_at_a_round_number_above_the_maximum() {
         for (highest, end) in [(0.0, 1.0), (0.7, 0.8), (1.0, 1.0), (9.0, 10.0), (279.0, 300.0), (1_001.0, 1_500.0)] {
             let axis = Axis::values(&[points(&[0.0, highest, highest])], None);
             assert!((axis.end - end).abs() < 1e-9, "{highest}: {axis:?}");
@@ -75,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_far_above_the_rest_is_cut_and_a_storm_that_stays_is_not() {
+    fn a_short_peak_is_cut_and_a_long_one_is_not() {
         let mut values = vec![280.0; 100];
         values[50] = 2_800.0;
         let cut = Axis::values(&[points(&values)], None);
@@ -85,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_marked_in_steps_of_a_clock() {
+    fn time_ticks_are_whole_minutes() {
         for (seconds, step, marks) in [(20.0, 5.0, 5), (300.0, 60.0, 6), (330.0, 60.0, 6), (3_630.0, 1_200.0, 4)] {
             let axis = Axis::time(seconds);
             assert_eq!((axis.marks[1], axis.marks.len()), (step, marks), "{seconds}");

@@ -1,21 +1,21 @@
-//! When something is wrong in a scenario: what charts shade.
+//! The disturbed periods of a scenario, which charts shade.
 
 use std::time::Duration;
 
 use crate::scenario::{FaultSpec, Scenario};
 
-/// Stretches of time, in seconds.
+/// Disturbed periods, in seconds.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Disturbances {
-    /// Faults, from when to when; those that overlap are one.
+    /// The start and end of faults. Overlapping faults are merged.
     pub(super) faults: Vec<(f64, f64)>,
-    /// Calls arrive at another rate.
+    /// The periods with another arrival rate.
     pub(super) waves: Vec<(f64, f64)>,
-    /// Many calls at once.
+    /// The times of bursts.
     pub(super) bursts: Vec<f64>,
 }
 
-/// A fault that comes back more often than this is shaded as one: the stretches would run together.
+/// The number of occurrences above which a repeated fault is shaded as one period.
 const APART: usize = 250;
 
 impl Disturbances {
@@ -38,10 +38,10 @@ impl Disturbances {
         }
     }
 
-    /// Says it in words, or nothing when there is none.
+    /// Returns the periods as text; empty if there are none.
     pub(super) fn description(&self) -> String {
         let mut words = Vec::new();
-        for (name, stretches) in [("Faults", &self.faults), ("Other rates of arrival", &self.waves)] {
+        for (name, stretches) in [("Faults", &self.faults), ("Other arrival rates", &self.waves)] {
             let (Some(first), Some(last)) = (stretches.first(), stretches.last()) else { continue };
             let each: Vec<_> =
                 stretches.iter().map(|(from, to)| format!("{} to {} s", round(*from), round(*to))).collect();
@@ -51,8 +51,8 @@ impl Disturbances {
             });
         }
         if let [first, ..] = self.bursts[..] {
-            let more = if self.bursts.len() > 1 { " for the first time" } else { "" };
-            words.push(format!("Many calls at once at {} s{more}.", round(first)));
+            let more = if self.bursts.len() > 1 { " and later" } else { "" };
+            words.push(format!("Burst of calls at {} s{more}.", round(first)));
         }
         words.join(" ")
     }
@@ -107,14 +107,14 @@ mod tests {
     }
 
     #[test]
-    fn trouble_is_told_in_words() {
+    fn disturbances_are_described() {
         let all = trouble(
             ",wave=[{from='5s',for='2s',rate=9.0}],burst=[{at='7s',calls=3}]",
             "{kind='hold',from='10s',for='5s',every='20s'}",
         );
         assert_eq!(
             all.description(),
-            "Faults: 5 times between 10 and 95 s. Other rates of arrival: 5 to 7 s. Many calls at once at 7 s."
+            "Faults: 5 times between 10 and 95 s. Other arrival rates: 5 to 7 s. Burst of calls at 7 s."
         );
         assert_eq!(trouble("", "").description(), "");
     }

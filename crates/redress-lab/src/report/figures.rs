@@ -1,4 +1,4 @@
-//! The figures of a scenario, policy by policy.
+//! The table of figures of a scenario, one row per policy.
 
 use super::Report;
 use super::legend::class;
@@ -7,7 +7,7 @@ use super::number::{count, millis, percent, times};
 use super::tables::{Cell, NOTHING, best, cell, head, recovery, table};
 use crate::compare::{Comparison, Summary};
 
-/// A column: its head, and what stands in it.
+/// A column: header and cell.
 type Column = (&'static str, fn(&Comparison, &Summary) -> Cell);
 
 const COLUMNS: [Column; 12] = [
@@ -63,12 +63,12 @@ fn plain(value: f64) -> Cell {
     Cell { text: count(value), rank: None }
 }
 
-/// A latency of calls that there are none of is no latency.
+/// A latency. Without served calls there is none.
 fn latency(summary: &Summary, value: f64) -> Cell {
     if summary.served > 0.0 { less(millis(value), value) } else { Cell { text: NOTHING.to_owned(), rank: None } }
 }
 
-/// What should not happen at all.
+/// A count of violations, marked if it is not 0.
 fn fault(times: u64) -> Cell {
     let mark = if times > 0 { "⚠ " } else { "" };
     Cell { text: format!("{mark}{}", count(times as f64)), rank: None }

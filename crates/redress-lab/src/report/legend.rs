@@ -1,20 +1,21 @@
-//! Who takes part: the policies of all comparisons, each with one colour and one dash wherever it is drawn.
+//! The legend: the policies of all comparisons, each with one colour and one dash pattern for the whole
+//! page.
 
 use crate::compare::{Comparison, PolicyInfo};
 
-/// The policies of a report.
+/// The policies of a report and their places in the legend.
 #[derive(Debug)]
 pub(super) struct Legend {
-    /// Each of them once, in the order in which they come first.
+    /// Each policy once, in order of first appearance.
     pub(super) policies: Vec<PolicyInfo>,
-    /// For each comparison and each of its policies: which one of `policies` it is.
+    /// For each comparison, the index into `policies` of each of its policies.
     pub(super) slots: Vec<Vec<usize>>,
 }
 
-/// How many colours there are; the style sheet names them.
+/// The number of colours in the style sheet.
 pub(super) const COLOURS: usize = 8;
 
-/// Lengths of dash and gap. Together with the colours they tell 48 policies apart.
+/// Dash patterns as lengths of dash and gap. Combined with the colours they distinguish 48 policies.
 const DASHES: [&str; 6] = ["none", "7 3", "2 2.5", "9 3 2 3", "4 2", "12 3 2 3 2 3"];
 
 impl Legend {
@@ -24,7 +25,7 @@ impl Legend {
         for comparison in comparisons {
             let mut taken = Vec::new();
             for policy in &comparison.policies {
-                // Two of one comparison are two, even if nothing tells them apart.
+                // Two equal policies of one comparison keep separate places.
                 let known = (0..policies.len()).find(|slot| policies[*slot] == *policy && !taken.contains(slot));
                 let slot = known.unwrap_or(policies.len());
                 if known.is_none() {
@@ -38,19 +39,20 @@ impl Legend {
     }
 }
 
-/// Returns the class of everything that belongs to a policy.
+/// Returns the CSS class of a policy.
 pub(super) fn class(slot: usize) -> String {
     format!("p{slot}")
 }
 
-/// Returns the rule that gives a policy its colour and dash.
+/// Returns the CSS rule for the colour and dash pattern of a policy.
 pub(super) fn line_rule(slot: usize) -> String {
     let (colour, round) = (slot % COLOURS, slot / COLOURS);
     let dash = DASHES[(colour + round) % DASHES.len()];
     format!(".p{slot}{{--c:var(--k{colour});--d:{dash}}}\n")
 }
 
-/// Returns the rules that hide a policy that is switched off, and put its lines in front of the others when one points at it.
+/// Returns the CSS rules that hide a policy when it is switched off, and highlight its lines when the
+/// pointer is on its switch or its row.
 pub(super) fn toggle_rules(slot: usize) -> String {
     format!(
         ":root[data-off~=p{slot}] main .p{slot}{{display:none}}\n\
@@ -65,7 +67,7 @@ mod tests {
     use crate::report::sample;
 
     #[test]
-    fn a_policy_is_the_same_one_in_every_comparison_and_two_of_a_name_stay_two() {
+    fn a_policy_has_one_place_in_all_comparisons_and_equal_policies_of_one_have_two() {
         let [first, mut second] = [sample::comparison("a"), sample::comparison("b")];
         second.policies.swap(0, 1);
         second.policies[2] = second.policies[1].clone();

@@ -1,21 +1,21 @@
-//! Writes HTML and SVG. Texts and values come from other people's files: all of them pass through one escape, here.
+//! Writes HTML and SVG. Names and texts come from users' files, so all text is escaped here.
 
 use std::fmt::{self, Display, Write};
 
-/// Markup that grows.
+/// A growing document.
 #[derive(Debug, Default)]
 pub(super) struct Markup {
     written: String,
 }
 
-/// The attributes of an element; values are escaped.
+/// The attributes of an element. Values are escaped.
 pub(super) type Attributes<'a> = &'a [(&'static str, &'a dyn Display)];
 
-/// Takes text, and writes it such that no reader of HTML or XML takes any of it for markup.
+/// Escapes text for HTML and XML.
 struct Escaped<'a>(&'a mut String);
 
 impl Markup {
-    /// Writes an element with what `inside` writes.
+    /// Writes an element whose content `inside` writes.
     pub(super) fn element(&mut self, name: &'static str, attributes: Attributes<'_>, inside: impl FnOnce(&mut Self)) {
         self.tag(name, attributes, ">");
         inside(self);
@@ -25,22 +25,22 @@ impl Markup {
         }
     }
 
-    /// Writes an element that holds a text and nothing else.
+    /// Writes an element with text content.
     pub(super) fn text_element(&mut self, name: &'static str, attributes: Attributes<'_>, text: impl Display) {
         self.element(name, attributes, |inside| inside.text(text));
     }
 
-    /// Writes an element without content: one of SVG's, or one of those that never have any.
+    /// Writes an element without content, in the self-closing form.
     pub(super) fn leaf(&mut self, name: &'static str, attributes: Attributes<'_>) {
         self.tag(name, attributes, "/>");
     }
 
-    /// Writes a text.
+    /// Writes escaped text.
     pub(super) fn text(&mut self, text: impl Display) {
         write!(Escaped(&mut self.written), "{text}").expect("a string takes any text");
     }
 
-    /// Writes what is markup, style or script already. Nothing that a user wrote may be part of it.
+    /// Writes markup, style or script verbatim. The argument must not contain user input.
     pub(super) fn trusted(&mut self, markup: &str) {
         self.written.push_str(markup);
     }
@@ -70,7 +70,7 @@ impl Write for Escaped<'_> {
                 '"' => self.0.push_str("&quot;"),
                 '\'' => self.0.push_str("&#39;"),
                 '\n' | '\t' => self.0.push(letter),
-                // XML has no way to write them.
+                // XML cannot represent them.
                 _ if letter.is_control() || matches!(letter, '\u{fffe}' | '\u{ffff}') => self.0.push('\u{fffd}'),
                 _ => self.0.push(letter),
             }
@@ -79,7 +79,7 @@ impl Write for Escaped<'_> {
     }
 }
 
-/// Whether a line of the file ends after the element, for people who read it or compare two.
+/// Returns `true` if a line break follows the element, which keeps the source readable and diffs small.
 fn ends_a_line(name: &str) -> bool {
     !matches!(name, "a" | "b" | "span" | "small" | "code" | "td" | "th" | "text" | "title" | "desc" | "button")
 }
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_in_a_text_is_taken_for_markup() {
+    fn text_is_escaped() {
         for (text, written) in [
             ("plain", "plain"),
             ("<script>alert(1)</script>", "&lt;script&gt;alert(1)&lt;/script&gt;"),

@@ -1,9 +1,9 @@
-//! Numbers as people read them.
+//! Number formats of the page.
 
-/// Between the digits of a large number, and between a number and its unit: no line ends there.
+/// A narrow no-break space: between groups of digits, and between a number and its unit.
 const THIN: char = '\u{202f}';
 
-/// Writes a count with its thousands apart: `12 345`.
+/// Formats a count with groups of three digits: `12 345`.
 pub(super) fn count(value: f64) -> String {
     let digits = format!("{:.0}", value.max(0.0));
     let mut grouped = String::new();
@@ -16,7 +16,7 @@ pub(super) fn count(value: f64) -> String {
     grouped
 }
 
-/// Writes a share in percent with one decimal, rounded down: 100 % is all, and nothing less.
+/// Formats a share in percent with one decimal, rounded down, so that 100 % means all.
 pub(super) fn percent(share: f64) -> String {
     if share >= 1.0 {
         return format!("100{THIN}%");
@@ -24,7 +24,7 @@ pub(super) fn percent(share: f64) -> String {
     format!("{:.1}{THIN}%", (share.max(0.0) * 1_000.0 + 1e-6).floor() / 10.0)
 }
 
-/// Writes a part of something in percent: what is there is not written as 0.
+/// Formats a share in percent. A small share is never shown as 0.
 pub(super) fn part(share: f64) -> String {
     match share {
         _ if share <= 0.0 => "0".to_owned(),
@@ -34,28 +34,28 @@ pub(super) fn part(share: f64) -> String {
     }
 }
 
-/// Writes how many times as much: `1.04×`.
+/// Formats a factor: `1.04×`.
 pub(super) fn times(value: f64) -> String {
     format!("{value:.2}×")
 }
 
-/// Writes a number with so many decimals at most.
+/// Formats a number with at most this number of decimals.
 pub(super) fn brief(value: f64, decimals: usize) -> String {
     let written = format!("{value:.decimals$}");
     if written.contains('.') { written.trim_end_matches('0').trim_end_matches('.').to_owned() } else { written }
 }
 
-/// Writes a rate as exactly as three digits can.
+/// Formats a rate with three significant digits.
 pub(super) fn rate(value: f64) -> String {
     if value >= 100.0 { count(value) } else { brief(value, if value < 10.0 { 2 } else { 1 }) }
 }
 
-/// Writes milliseconds, without unit.
+/// Formats milliseconds, without the unit.
 pub(super) fn millis(value: f64) -> String {
     if value >= 10.0 { count(value) } else { brief(value, 1) }
 }
 
-/// Writes seconds with their unit.
+/// Formats seconds, with the unit.
 pub(super) fn seconds(value: f64) -> String {
     let written = if value >= 1_000.0 { count(value) } else { brief(value, 1) };
     format!("{written}{THIN}s")
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_quite_all_is_not_written_as_all() {
+    fn shares_below_one_are_never_shown_as_100_percent() {
         for (share, written) in [(1.0, "100 %"), (0.99999, "99.9 %"), (0.5, "50.0 %"), (0.29, "29.0 %"), (0.0, "0.0 %")]
         {
             assert_eq!(percent(share).replace(THIN, " "), written);
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn thousands_stand_apart_and_small_numbers_keep_their_decimals() {
+    fn thousands_are_grouped_and_small_numbers_keep_decimals() {
         for (value, written) in [(0.0, "0"), (999.4, "999"), (1_000.0, "1 000"), (1_234_567.0, "1 234 567")] {
             assert_eq!(count(value).replace(THIN, " "), written);
         }

@@ -1,4 +1,4 @@
-//! The top of the page: who came to what in which scenario.
+//! The first part of the page: goodput, load and recovery of every policy in every scenario.
 
 use super::legend::{Legend, class};
 use super::markup::Markup;
@@ -7,21 +7,21 @@ use super::tables::{NOTHING, best, cell, head, recovery, swatch, table};
 use super::{Report, anchor};
 use crate::compare::{Metric, Summary};
 
-/// Goodput below these shares is tinted, the more the lower.
+/// The limits below which a goodput is tinted; lower ones have a stronger tint.
 const TINTS: [f64; 4] = [0.5, 0.8, 0.95, 0.99];
 
-/// Writes the summary matrix.
+/// Writes the summary table.
 pub(super) fn matrix(markup: &mut Markup, report: &Report<'_>) {
     markup.element("section", &[("id", &"summary")], |markup| {
         markup.text_element("h2", &[], "Summary");
         markup.text_element(
             "p",
             &[],
-            "Each cell: goodput, the share of calls that were served in time, and below it the load, requests at the server for \
-             each call. ▼ marks a policy that another one dominates: as good or better in everything, and clearly better in \
-             something. Cells with less than 99 % are tinted, the more the lower.",
+            "Each cell shows the goodput (the share of calls served before their deadline) and the load (requests at the server \
+             per call). ▼ marks a policy that another one dominates: at least as good in all figures, and clearly better in \
+             one. Cells below 99 % are tinted; lower values have a stronger tint.",
         );
-        table(markup, "Goodput and load, scenarios by policies", "matrix", |markup| {
+        table(markup, "Goodput and load, scenarios and policies", "matrix", |markup| {
             heads(markup, &report.legend);
             markup.element("tbody", &[], |markup| {
                 for nth in 0..report.comparisons.len() {
@@ -33,17 +33,17 @@ pub(super) fn matrix(markup: &mut Markup, report: &Report<'_>) {
     });
 }
 
-/// Writes the table of recoveries.
+/// Writes the table of recovery times.
 pub(super) fn recoveries(markup: &mut Markup, report: &Report<'_>) {
     markup.element("section", &[("id", &"recovery")], |markup| {
         markup.text_element("h2", &[], "Recovery");
         markup.text_element(
             "p",
             &[],
-            "Seconds from the end of the trouble until calls are served as before it. ★ marks the fastest; – stands where no \
-             trouble ends within the run.",
+            "Seconds from the end of the last disturbance until goodput is back to normal. ★ marks the fastest policy; – means \
+             that no disturbance ends within the run.",
         );
-        table(markup, "Seconds to recover, scenarios by policies", "matrix", |markup| {
+        table(markup, "Seconds to recover, scenarios and policies", "matrix", |markup| {
             heads(markup, &report.legend);
             markup.element("tbody", &[], |markup| {
                 for (nth, comparison) in report.comparisons.iter().enumerate() {
@@ -88,7 +88,7 @@ fn heads(markup: &mut Markup, legend: &Legend) {
     });
 }
 
-/// Writes a scenario's row: a cell for each policy, also for those that took no part in it.
+/// Writes the row of a scenario, with a cell for each policy of the report.
 fn row(markup: &mut Markup, report: &Report<'_>, nth: usize, mut cell: impl FnMut(&mut Markup, usize)) {
     let scenario = &report.comparisons[nth].scenario;
     markup.element("tr", &[], |markup| {
@@ -124,14 +124,14 @@ fn share(markup: &mut Markup, report: &Report<'_>, nth: usize, at: usize) {
     });
 }
 
-/// Writes who is dominated by whom, for those who cannot point at a mark.
+/// Writes the dominated policies as a list, which does not depend on a pointer.
 fn dominated(markup: &mut Markup, report: &Report<'_>) {
     markup.element("details", &[], |markup| {
-        markup.text_element("summary", &[], "Who is dominated by whom");
+        markup.text_element("summary", &[], "Dominated policies");
         markup.element("ul", &[], |markup| {
             let is_dominated = |it: &Vec<Summary>| (0..it.len()).any(|at| !dominators(it, at).is_empty());
             if !report.summaries.iter().any(is_dominated) {
-                markup.text_element("li", &[], "Nobody");
+                markup.text_element("li", &[], "None");
             }
             for (nth, summaries) in report.summaries.iter().enumerate() {
                 for (at, summary) in summaries.iter().enumerate() {
@@ -147,7 +147,7 @@ fn dominated(markup: &mut Markup, report: &Report<'_>) {
     });
 }
 
-/// Returns who dominates a policy, and by what.
+/// Returns the policies that dominate one, with the figures in which it is worse.
 fn dominators(summaries: &[Summary], at: usize) -> String {
     let others = summaries.iter().enumerate().filter(|(other, _)| *other != at);
     let worse = others.filter_map(|(_, other)| {

@@ -1,4 +1,4 @@
-//! A chart over time as SVG: shaded disturbances, axes, a line for each policy.
+//! A chart over time as SVG: shaded disturbances, axes, one line per policy.
 
 use std::fmt::Write as _;
 
@@ -11,7 +11,7 @@ use super::{legend, series};
 use crate::compare::Comparison;
 use crate::scenario::Scenario;
 
-/// What a chart shows, worked out.
+/// A chart, ready to be drawn.
 #[derive(Debug)]
 pub(super) struct Plot<'a> {
     scenario: &'a Scenario,
@@ -24,7 +24,7 @@ pub(super) struct Plot<'a> {
     runs: usize,
 }
 
-/// Where a chart stands within its SVG.
+/// The position of a chart within its SVG.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Frame {
     pub(super) left: f64,
@@ -33,7 +33,7 @@ pub(super) struct Frame {
     pub(super) height: f64,
 }
 
-/// A moment of a curve that lies above the end of the axis.
+/// A peak of a curve above the end of the axis.
 #[derive(Debug)]
 pub(super) struct Cut<'a> {
     pub(super) slot: Option<usize>,
@@ -48,7 +48,7 @@ impl<'a> Plot<'a> {
         let curves = series.curves(comparison, slots);
         let points: Vec<_> = curves.iter().map(Curve::points).collect();
         let reference = if series == Series::Offered { None } else { scenario.server.capacity() };
-        // A server that is hardly asked is not worth most of the chart.
+        // A capacity line far above all curves would waste most of the chart.
         let highest = points.iter().flatten().map(|(_, value)| *value).fold(0.0, f64::max);
         let values = Axis::values(&points, reference.filter(|capacity| *capacity <= 2.0 * highest));
         let time = Axis::time(series::length(comparison) as f64);
@@ -64,12 +64,12 @@ impl<'a> Plot<'a> {
         }
     }
 
-    /// Says what is drawn.
+    /// Returns the title.
     pub(super) fn title(&self) -> String {
         format!("{} over time: {}", self.series.title(), self.scenario.name)
     }
 
-    /// Says what the chart shows, with the numbers that matter, for those who do not see it.
+    /// Returns a description with the main numbers, for screen readers.
     pub(super) fn description(&self) -> String {
         let mut text =
             format!("{} in {} s. {}", self.series.unit(), brief(self.time.end, 0), self.disturbances.description());
@@ -84,7 +84,7 @@ impl<'a> Plot<'a> {
         text
     }
 
-    /// Says what a point stands for.
+    /// Returns the resolution as a sentence.
     pub(super) fn resolution(&self) -> String {
         let step = self.curves.first().map_or(1, |curve| Curve::step(curve.seconds.len()));
         let seconds = if step == 1 { "a second".to_owned() } else { format!("the mean of {step} seconds") };
@@ -92,7 +92,7 @@ impl<'a> Plot<'a> {
         format!("Each point is {seconds}, and {runs}.")
     }
 
-    /// Returns where the axis is cut, and what lies above it.
+    /// Returns the end of the axis, and the peaks above it.
     pub(super) fn cut(&self) -> (f64, Vec<Cut<'_>>) {
         let above = self.curves.iter().zip(&self.points).filter(|(_, points)| self.above(points).next().is_some());
         let cuts = above.map(|(curve, _)| {
@@ -102,12 +102,12 @@ impl<'a> Plot<'a> {
         (self.values.end, cuts.collect())
     }
 
-    /// Returns the points that lie above the end of the axis.
+    /// Returns the times of the points above the end of the axis.
     fn above<'p>(&'p self, points: &'p [(f64, f64)]) -> impl Iterator<Item = f64> + 'p {
         points.iter().filter(|(_, value)| *value > self.values.end * (1.0 + 1e-9)).map(|(time, _)| *time)
     }
 
-    /// Draws it.
+    /// Draws the chart.
     pub(super) fn draw(&self, markup: &mut Markup, frame: Frame) {
         self.shades(markup, frame);
         self.grid(markup, frame);
@@ -160,7 +160,7 @@ impl<'a> Plot<'a> {
         }
     }
 
-    /// Draws what the server can serve, where that is within the chart.
+    /// Draws the capacity of the server as a dotted line, if it is within the chart.
     fn capacity(&self, markup: &mut Markup, frame: Frame) {
         let capacity = self.scenario.server.capacity().filter(|_| self.series != Series::Offered);
         if let Some(capacity) = capacity.filter(|capacity| *capacity <= self.values.end) {
@@ -169,7 +169,7 @@ impl<'a> Plot<'a> {
         }
     }
 
-    /// Draws arrows at the top where a line goes on above the end of the axis.
+    /// Draws an arrow at the top wherever a line leaves the chart.
     fn arrows(&self, markup: &mut Markup, frame: Frame, class: &str, points: &[(f64, f64)]) {
         let mut path = String::new();
         for time in self.above(points) {

@@ -1,9 +1,10 @@
-//! Comparisons for tests: made up, not run.
+//! Fabricated comparisons for tests.
 
 use crate::compare::{Comparison, PolicyInfo};
 use crate::outcome::{Outcome, Quantiles, RecoveryTime, Second};
 
-/// Three policies with two seeds in 60 s with a fault; the last policy is worse than the others in everything.
+/// Three policies, two seeds, 60 s with one fault. The last policy is worse than the others in all
+/// figures.
 pub(super) fn comparison(name: &str) -> Comparison {
     let scenario = format!(
         "name = '{name}'\nabout = 'about {name}'\nlength = '60s'\nclients = {{ rate = 10.0, deadline = '5s' }}\n\

@@ -1,4 +1,4 @@
-//! A scenario's part of the page: what happens, charts, figures, and what each policy did.
+//! The part of the page about one scenario: settings, charts, figures, and requests per call.
 
 use super::figures::figures;
 use super::legend::class;
@@ -12,7 +12,7 @@ use crate::compare::Comparison;
 use crate::outcome::Outcome;
 use crate::scenario::Scenario;
 
-/// A chart of the page: as wide as a phone, three beside each other on a desk.
+/// The size of a chart: as wide as a phone, and three in a row on a desktop.
 const FRAME: Frame = Frame { left: 44.0, top: 14.0, width: 346.0, height: 170.0 };
 const SIZE: [f64; 2] = [400.0, 208.0];
 
@@ -34,15 +34,15 @@ pub(super) fn section(markup: &mut Markup, report: &Report<'_>, nth: usize) {
         figures(markup, report, nth);
         let unfinished: u64 = comparison.outcomes.iter().map(|outcome| outcome.unfinished).sum();
         if unfinished > 0 {
-            let text = format!("⚠ {unfinished} calls never ended: a mistake of the lab.");
+            let text = format!("⚠ {unfinished} calls never ended: a bug in the lab.");
             markup.text_element("p", &[("class", &"bad")], text);
         }
-        markup.text_element("h4", &[], "What each policy did");
+        markup.text_element("h4", &[], "Requests per call");
         attempts_table(markup, comparison, &report.legend.slots[nth]);
     });
 }
 
-/// Writes what happens.
+/// Writes the description and the settings of the scenario.
 fn introduction(markup: &mut Markup, scenario: &Scenario) {
     if !scenario.about.is_empty() {
         markup.text_element("p", &[("class", &"about")], &scenario.about);
@@ -89,9 +89,9 @@ fn chart(markup: &mut Markup, id: &str, plot: &Plot<'_>, series: Series) {
     });
 }
 
-/// Writes how often each policy sent its calls.
+/// Writes the table of calls by the number of requests sent.
 fn attempts_table(markup: &mut Markup, comparison: &Comparison, slots: &[usize]) {
-    let label = format!("Requests for each call in {}", comparison.scenario.name);
+    let label = format!("Requests per call in {}", comparison.scenario.name);
     table(markup, &label, "attempts_table", |markup| {
         markup.element("thead", &[], |markup| markup.element("tr", &[], |markup| columns(markup, comparison)));
         markup.element("tbody", &[], |markup| {
@@ -135,7 +135,7 @@ fn attempts_row(markup: &mut Markup, comparison: &Comparison, nth: usize, slot: 
     }
 }
 
-/// Returns the shares of calls that sent nothing, one request, two, and so on, in all runs together.
+/// Returns the shares of calls by the number of requests sent, over all runs.
 fn shares(outcomes: &[Outcome]) -> [f64; Outcome::ATTEMPTS] {
     let mut shares = [0.0; Outcome::ATTEMPTS];
     let calls = outcomes.iter().flat_map(|outcome| outcome.calls_by_attempts).sum::<u64>().max(1) as f64;

@@ -1,10 +1,10 @@
-//! What is drawn over time: one curve for each policy, on average over its seeds.
+//! Time series: one curve per policy, averaged over its seeds.
 
 use crate::compare::Comparison;
 use crate::outcome::Second;
 use crate::scenario::Scenario;
 
-/// What a chart shows, second by second.
+/// The quantity that a chart shows over time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Series {
     /// Offered load: calls that began.
@@ -18,27 +18,36 @@ pub enum Series {
 /// One line of a chart.
 #[derive(Clone, Debug)]
 pub(super) struct Curve {
-    /// Whose it is; `None` when it is the same for everybody.
+    /// The policy; `None` if the line is the same for all policies.
     pub(super) slot: Option<usize>,
     pub(super) name: String,
-    /// Second by second.
+    /// The value of each second.
     pub(super) seconds: Vec<f64>,
 }
 
-/// So many points a line has at most: a pixel and a half for each on a phone.
+/// The maximum number of points of a line: 1.5 pixels per point on a phone.
 const POINTS: usize = 200;
 
 impl Series {
-    /// All of them, in the order of the page.
+    /// All series, in the order of the page.
     pub const ALL: [Self; 3] = [Self::Offered, Self::Load, Self::Goodput];
 
-    /// Returns the series of a name: `offered`, `load` or `goodput`.
+    /// Returns the series with this name: `offered`, `load` or `goodput`.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_lab::report::Series;
+    ///
+    /// assert_eq!(Series::by_name("load"), Some(Series::Load));
+    /// assert_eq!(Series::by_name(Series::Goodput.name()), Some(Series::Goodput));
+    /// assert_eq!(Series::by_name("latency"), None);
+    /// ```
     #[must_use]
     pub fn by_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|series| series.name() == name)
     }
 
-    /// Returns its name on a command line.
+    /// Returns the name on a command line.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -72,7 +81,7 @@ impl Series {
         }
     }
 
-    /// Returns a curve for each policy; one for all of them where they do not differ.
+    /// Returns one curve per policy, or a single one if all are equal.
     pub(super) fn curves(self, comparison: &Comparison, slots: &[usize]) -> Vec<Curve> {
         let mut length = length(comparison);
         if self == Self::Offered {
@@ -101,12 +110,12 @@ impl Series {
 }
 
 impl Curve {
-    /// Returns how many seconds one point stands for.
+    /// Returns the number of seconds per point.
     pub(super) const fn step(seconds: usize) -> usize {
         if seconds == 0 { 1 } else { seconds.div_ceil(POINTS) }
     }
 
-    /// Returns the points: the time in the middle of each stretch of seconds, and the mean of it.
+    /// Returns the points: the middle of each interval, and the mean over it.
     pub(super) fn points(&self) -> Vec<(f64, f64)> {
         let step = Self::step(self.seconds.len());
         let point = |(nth, stretch): (usize, &[f64])| {
@@ -116,12 +125,13 @@ impl Curve {
         self.seconds.chunks(step).enumerate().map(point).collect()
     }
 
-    /// Returns the second with the most, and how much that is.
+    /// Returns the second with the highest value, and the value.
     pub(super) fn highest(&self) -> (usize, f64) {
         self.seconds.iter().copied().enumerate().fold((0, 0.0), |top, next| if next.1 > top.1 { next } else { top })
     }
 
-    /// Returns the mean of the seconds between two shares of the time in which calls arrive.
+    /// Returns the mean over a part of the time in which calls arrive. `from` and `to` are shares of
+    /// that time.
     pub(super) fn mean(&self, scenario: &Scenario, from: f64, to: f64) -> f64 {
         let at = |share: f64| ((scenario.length.as_secs_f64() * share) as usize).min(self.seconds.len());
         let part = &self.seconds[at(from)..at(to)];
@@ -129,7 +139,7 @@ impl Curve {
     }
 }
 
-/// Returns the seconds until nothing happens any more, with any policy.
+/// Returns the number of seconds until the last event of any policy.
 pub(super) fn length(comparison: &Comparison) -> usize {
     let happens = |second: &Second| *second != Second::default();
     let ends = comparison.outcomes.iter().filter_map(|outcome| outcome.seconds.iter().rposition(happens));
@@ -142,7 +152,7 @@ mod tests {
     use crate::report::sample;
 
     #[test]
-    fn a_curve_is_the_mean_of_its_seeds_and_of_the_seconds_of_a_point() {
+    fn a_curve_is_averaged_over_seeds_and_over_the_seconds_of_a_point() {
         let mut comparison = sample::comparison("t");
         let seeds = comparison.seeds.len();
         for (nth, outcome) in comparison.outcomes[..seeds].iter_mut().enumerate() {
@@ -157,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_offered_is_one_line_when_it_is_the_same_for_everybody() {
+    fn equal_offered_loads_are_drawn_as_one_line() {
         let mut comparison = sample::comparison("t");
         let slots = |comparison: &Comparison, series: Series| -> Vec<_> {
             series.curves(comparison, &[0, 1, 2]).iter().map(|curve| curve.slot).collect()
@@ -169,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn each_series_has_its_name() {
+    fn each_series_is_found_by_its_name() {
         for series in Series::ALL {
             assert_eq!(Series::by_name(series.name()), Some(series));
         }

@@ -1,4 +1,4 @@
-//! A scenario's settings in words.
+//! The settings of a scenario as text.
 
 use std::time::Duration;
 
@@ -10,18 +10,18 @@ use crate::scenario::{
     ServiceTime, TokenSpec,
 };
 
-/// Returns what there is to say, each with a word in front of it.
+/// Returns the settings, each with its label.
 pub(super) fn rows(scenario: &Scenario) -> Vec<(&'static str, String)> {
     let mut words = vec![
-        ("Run", format!("{}, of a server that speaks “{}”", span(scenario.length), scenario.dialect)),
+        ("Run", format!("{}, dialect “{}”", span(scenario.length), scenario.dialect)),
         ("Calls", clients(&scenario.clients)),
-        ("Patience", patience(&scenario.clients)),
+        ("Timeouts", timeouts(&scenario.clients)),
         ("Server", server(&scenario.server)),
     ];
-    words.extend(scenario.limit.iter().map(|limit| ("LimitSpec", self::limit(limit))));
-    words.extend(scenario.quota.iter().map(|quota| ("QuotaSpec", self::quota(quota))));
+    words.extend(scenario.limit.iter().map(|limit| ("Limit", self::limit(limit))));
+    words.extend(scenario.quota.iter().map(|quota| ("Quota", self::quota(quota))));
     words.extend(scenario.token.iter().map(|token| ("Tokens", self::token(token))));
-    words.extend(scenario.fault.iter().map(|fault| ("FaultSpec", self::fault(fault))));
+    words.extend(scenario.fault.iter().map(|fault| ("Fault", self::fault(fault))));
     words
 }
 
@@ -30,37 +30,37 @@ fn clients(clients: &Clients) -> String {
     if let Some(rate) = clients.rate {
         let spread = match clients.arrivals {
             ArrivalProcess::Poisson => "at random (Poisson)",
-            ArrivalProcess::Even => "at equal distances",
-            ArrivalProcess::Steady => "at any moment, one in each equal stretch of time",
+            ArrivalProcess::Even => "at constant intervals",
+            ArrivalProcess::Steady => "one at a random time in each slot of equal length",
         };
-        words.push(format!("{} a second, {spread}", brief(rate, 1)));
+        words.push(format!("{} per second, {spread}", brief(rate, 1)));
     }
     if let Some(callers) = clients.callers {
         let think = span(clients.think);
-        words.push(format!("{} callers in a closed loop, each thinking {think} between calls", count(callers.into())));
+        words.push(format!("{} callers in a closed loop, think time {think}", count(callers.into())));
     }
     for wave in &clients.wave {
         let to = wave.to.map(|to| format!(" to {}", brief(to, 1))).unwrap_or_default();
         let [from, length] = [wave.from, wave.length].map(span);
-        words.push(format!("from {from} for {length} {}{to} a second", brief(wave.rate, 1)));
+        words.push(format!("from {from} for {length} {}{to} per second", brief(wave.rate, 1)));
     }
-    words.extend(clients.burst.iter().map(|it| format!("at {} {} at once", span(it.at), count(it.calls.into()))));
+    words.extend(clients.burst.iter().map(|it| format!("at {} a burst of {}", span(it.at), count(it.calls.into()))));
     if clients.post > 0.0 {
-        words.push(format!("{} may not be done twice", part(clients.post)));
+        words.push(format!("{} not idempotent", part(clients.post)));
     }
     if clients.layers > 1 {
-        words.push(format!("through {} layers of services that all retry", clients.layers));
+        words.push(format!("{} layers of services that all retry", clients.layers));
     }
     words.join("; ")
 }
 
-fn patience(clients: &Clients) -> String {
-    let mut words = format!("{} for a call", span(clients.deadline));
+fn timeouts(clients: &Clients) -> String {
+    let mut words = format!("{} per call", span(clients.deadline));
     if let Some(timeout) = clients.attempt_timeout {
-        words += &format!(", {} for an attempt", span(timeout));
+        words += &format!(", {} per attempt", span(timeout));
     }
     if !clients.hop.is_zero() {
-        words += &format!("; the network takes {} each way", span(clients.hop));
+        words += &format!("; network delay {} each way", span(clients.hop));
     }
     words
 }
@@ -69,24 +69,17 @@ fn server(server: &ServerSpec) -> String {
     match server {
         ServerSpec::Fifo { rate, workers, service, queue } => {
             let workers = if *workers > 1 { format!(", {workers} workers") } else { String::new() };
-            let queue = queue.map(|queue| format!(", at most {queue} waiting")).unwrap_or_default();
-            format!(
-                "in order of arrival, {} requests a second{workers}{queue}{}",
-                brief(*rate, 1),
-                self::service(service)
-            )
+            let queue = queue.map(|queue| format!(", queue of {queue}")).unwrap_or_default();
+            format!("FIFO, {} requests per second{workers}{queue}{}", brief(*rate, 1), self::service(service))
         }
         ServerSpec::Concurrency { base, per_request } => {
-            format!("{}, and {} more for each request under way", span(*base), span(*per_request))
+            format!("service time {}, plus {} per request in flight", span(*base), span(*per_request))
         }
         ServerSpec::Sharded { shards, rate, service } => {
-            format!("{shards} shards, together {} requests a second{}", brief(*rate, 1), self::service(service))
+            format!("{shards} shards, {} requests per second in total{}", brief(*rate, 1), self::service(service))
         }
         ServerSpec::Rows { rows, latency } => {
-            format!(
-                "{rows} rows under optimistic locks; work takes {}, and one of those on a row at once wins",
-                span(*latency)
-            )
+            format!("{rows} rows under optimistic locks, service time {}", span(*latency))
         }
     }
 }
@@ -94,17 +87,17 @@ fn server(server: &ServerSpec) -> String {
 fn service(service: &ServiceTime) -> String {
     match service {
         ServiceTime::Fixed => String::new(),
-        ServiceTime::Exponential => ", times of service exponential".to_owned(),
+        ServiceTime::Exponential => ", exponential service times".to_owned(),
         ServiceTime::Bimodal { common, rare, share } => {
-            format!(", mostly in {}, {} of them in {}", span(*common), part(*share), span(*rare))
+            format!(", service time {}, for {} of them {}", span(*common), part(*share), span(*rare))
         }
     }
 }
 
 fn limit(limit: &LimitSpec) -> String {
-    let hint = if limit.hint { "with the time to wait" } else { "without a hint" };
+    let hint = if limit.hint { "with Retry-After" } else { "without Retry-After" };
     format!(
-        "{} requests per {}; the rest is refused {hint}{}",
+        "{} requests per {}; the excess is refused {hint}{}",
         limit.requests,
         span(limit.per),
         answer(&limit.answer, 429)
@@ -112,12 +105,12 @@ fn limit(limit: &LimitSpec) -> String {
 }
 
 fn quota(quota: &QuotaSpec) -> String {
-    format!("{} requests in all; the rest is refused{}", count(quota.requests as f64), answer(&quota.answer, 402))
+    format!("{} requests in total; the excess is refused{}", count(quota.requests as f64), answer(&quota.answer, 402))
 }
 
 fn token(token: &TokenSpec) -> String {
     let refused = answer(&token.answer, 401);
-    format!("good for {}; a login takes {}; old ones are refused{refused}", span(token.lives), span(token.login))
+    format!("lifetime {}, login {}; expired ones are refused{refused}", span(token.lives), span(token.login))
 }
 
 fn fault(fault: &FaultSpec) -> String {
@@ -125,15 +118,15 @@ fn fault(fault: &FaultSpec) -> String {
         if fault.share < 1.0 { format!("{} of the requests", part(fault.share)) } else { "all requests".to_owned() };
     let whom = fault.shard.map(|shard| format!("{whom} to shard {shard}")).unwrap_or(whom);
     let what = match &fault.kind {
-        FaultKind::Hold => format!("{whom} are held, and all arrive when it ends"),
-        FaultKind::Drop => format!("{whom} vanish without an answer"),
-        FaultKind::Refuse => format!("no connection is made for {whom}"),
-        FaultKind::Restart => "the server is away; what it worked on breaks off".to_owned(),
-        FaultKind::Answer(spec) => format!("{whom} are answered at once{}", answer(spec, 503)),
-        FaultKind::Slow(factor) => format!("work takes {} times as long, for {whom}", brief(*factor, 2)),
-        FaultKind::Delay(by) => format!("answers come {} later, to {whom}", span(*by)),
+        FaultKind::Hold => format!("{whom} are held and arrive when the fault ends"),
+        FaultKind::Drop => format!("{whom} are lost without an answer"),
+        FaultKind::Refuse => format!("connections are refused for {whom}"),
+        FaultKind::Restart => "the server restarts and aborts the requests in service".to_owned(),
+        FaultKind::Answer(spec) => format!("{whom} receive an error{}", answer(spec, 503)),
+        FaultKind::Slow(factor) => format!("service times are multiplied by {} for {whom}", brief(*factor, 2)),
+        FaultKind::Delay(by) => format!("responses are delayed by {} for {whom}", span(*by)),
     };
-    let again = fault.every.map(|every| format!(", again every {}", span(every))).unwrap_or_default();
+    let again = fault.every.map(|every| format!(", repeated every {}", span(every))).unwrap_or_default();
     format!("from {} for {}{again}: {what}", span(fault.from), span(fault.length))
 }
 
@@ -152,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_that_a_scenario_sets_is_said() {
+    fn every_setting_of_a_scenario_is_described() {
         let scenario: Scenario = r#"
             name = "t"
             dialect = "ranex"
@@ -170,14 +163,14 @@ mod tests {
         let words = words.join("\n").replace('\u{202f}', " ");
         assert_eq!(
             words,
-            "Run: 1m 30s, of a server that speaks “ranex”\n\
-             Calls: 200 a second, at random (Poisson); from 4s for 2s 9 to 12 a second; at 3s 1 500 at once; 25 % may not be done twice; through 3 layers of services that all retry\n\
-             Patience: 10s for a call, 1s for an attempt; the network takes 5ms each way\n\
-             Server: 4 shards, together 400 requests a second, times of service exponential\n\
-             LimitSpec: 100 requests per 1s; the rest is refused with the time to wait, status 503\n\
-             QuotaSpec: 5 000 requests in all; the rest is refused, status 402\n\
-             Tokens: good for 20s; a login takes 500ms; old ones are refused, status 401\n\
-             FaultSpec: from 20s for 5s, again every 10s: 50 % of the requests to shard 1 are answered at once, status 503 and Retry-After 7s"
+            "Run: 1m 30s, dialect “ranex”\n\
+             Calls: 200 per second, at random (Poisson); from 4s for 2s 9 to 12 per second; at 3s a burst of 1 500; 25 % not idempotent; 3 layers of services that all retry\n\
+             Timeouts: 10s per call, 1s per attempt; network delay 5ms each way\n\
+             Server: 4 shards, 400 requests per second in total, exponential service times\n\
+             Limit: 100 requests per 1s; the excess is refused with Retry-After, status 503\n\
+             Quota: 5 000 requests in total; the excess is refused, status 402\n\
+             Tokens: lifetime 20s, login 500ms; expired ones are refused, status 401\n\
+             Fault: from 20s for 5s, repeated every 10s: 50 % of the requests to shard 1 receive an error, status 503 and Retry-After 7s"
         );
     }
 }

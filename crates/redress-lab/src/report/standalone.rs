@@ -1,4 +1,4 @@
-//! One chart as a file of its own, for a README.
+//! A single chart as an SVG file.
 
 use super::legend::{self, Legend};
 use super::markup::{Attributes, Markup};
@@ -10,12 +10,13 @@ use crate::compare::Comparison;
 
 const WIDTH: f64 = 800.0;
 const FRAME: Frame = Frame { left: 52.0, top: 62.0, width: 736.0, height: 220.0 };
-/// The legend's rows, below the axis.
+/// The height of a row of the legend, below the axis.
 const ROW: f64 = 22.0;
-/// The legend's columns.
+/// The number of columns of the legend.
 const COLUMNS: usize = 3;
 
-/// Returns a chart as an SVG file: on no ground of its own, readable on a light and on a dark one.
+/// Returns a chart as an SVG file. Its background is transparent, and its colours suit light and dark
+/// pages.
 ///
 /// # Examples
 /// ```
@@ -64,7 +65,7 @@ pub fn chart(comparison: &Comparison, series: Series) -> String {
     markup.into_string()
 }
 
-/// Says what is counted, and what lies above the end of the axis.
+/// Returns the unit, and the peaks above the end of the axis.
 fn unit(plot: &Plot<'_>, series: Series) -> String {
     let (end, cuts) = plot.cut();
     if cuts.is_empty() {

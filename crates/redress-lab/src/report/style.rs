@@ -1,4 +1,5 @@
-//! The style of the page and of single charts: one set of names, with values for light and for dark.
+//! The style sheets of the page and of single charts: one set of variables, with values for light and
+//! dark.
 
 use super::legend::{self, Legend};
 
@@ -7,7 +8,8 @@ const DARK: &str = include_str!("style/dark.css");
 const CHART: &str = include_str!("style/chart.css");
 const PAGE: &str = include_str!("style/page.css");
 
-/// Returns the style of the page: as the reader's system is, unless the reader says otherwise; on paper it is light.
+/// Returns the style sheet of the page. It follows the system's colour scheme until the reader chooses
+/// one, and prints in light colours.
 pub(super) fn page(legend: &Legend) -> String {
     let slots: String =
         (0..legend.policies.len()).map(|slot| legend::line_rule(slot) + &legend::toggle_rules(slot)).collect();
@@ -17,7 +19,7 @@ pub(super) fn page(legend: &Legend) -> String {
     )
 }
 
-/// Returns the style of a chart of so many policies that stands alone.
+/// Returns the style sheet of a single chart with this number of policies.
 pub(super) fn chart(policies: usize) -> String {
     let slots: String = (0..policies).map(legend::line_rule).collect();
     format!(
@@ -31,7 +33,7 @@ mod tests {
     use super::*;
     use crate::report::legend::COLOURS;
 
-    /// Returns how much a colour stands out from another one, by the Web Content Accessibility Guidelines.
+    /// Returns the contrast ratio of two colours by the Web Content Accessibility Guidelines.
     fn contrast(one: &str, other: &str) -> f64 {
         let luminance = |colour: &str| {
             let channel = |at: usize| {
@@ -46,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_and_texts_stand_out_in_light_and_dark() {
+    fn lines_and_text_have_enough_contrast_in_both_colour_schemes() {
         for (style, card) in [(LIGHT, "#ffffff"), (DARK, "#181d22")] {
             let colour = |name: &str| {
                 let value = style.split_once(&format!("--{name}:")).expect(name).1;

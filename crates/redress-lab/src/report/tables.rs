@@ -1,36 +1,36 @@
-//! What the tables have in common: boxes that scroll, heads with a policy's colour, and marks that need no colour.
+//! Parts of tables: scrollable boxes, headers with a line sample, and marks that do not rely on colour.
 
 use super::legend::class;
 use super::markup::Markup;
 use super::number::seconds;
 use crate::compare::{Comparison, Summary};
 
-/// What stands where there is nothing to say.
+/// The text of a cell without a value.
 pub(super) const NOTHING: &str = "–";
 
-/// One cell of a column whose values are held against each other.
+/// One cell of a column.
 #[derive(Clone, Debug)]
 pub(super) struct Cell {
     pub(super) text: String,
-    /// Less is better; `None` when it takes no part.
+    /// The rank of the cell in its column; lower is better. `None` if it is not ranked.
     pub(super) rank: Option<f64>,
 }
 
-/// Writes a table in a box that scrolls by itself, also with the keyboard.
+/// Writes a table in a box that scrolls horizontally, also by keyboard.
 pub(super) fn table(markup: &mut Markup, label: &str, kind: &'static str, inside: impl FnOnce(&mut Markup)) {
     let attributes: super::markup::Attributes<'_> =
         &[("class", &"scroll"), ("tabindex", &0), ("role", &"group"), ("aria-label", &label)];
     markup.element("div", attributes, |markup| markup.element("table", &[("class", &kind)], inside));
 }
 
-/// Writes the line sample of a policy; the name beside it says the same.
+/// Writes the line sample of a policy, next to its name.
 pub(super) fn swatch(markup: &mut Markup, slot: usize) {
     let attributes: super::markup::Attributes<'_> =
         &[("class", &format!("swatch {}", class(slot))), ("viewBox", &"0 0 30 8"), ("aria-hidden", &"true")];
     markup.element("svg", attributes, |markup| markup.leaf("use", &[("href", &"#sample")]));
 }
 
-/// Writes the head of a policy's row or column.
+/// Writes the header of a policy's row or column.
 pub(super) fn head(markup: &mut Markup, scope: &str, slot: usize, name: &str) {
     markup.element("th", &[("scope", &scope), ("class", &class(slot))], |markup| {
         swatch(markup, slot);
@@ -38,7 +38,7 @@ pub(super) fn head(markup: &mut Markup, scope: &str, slot: usize, name: &str) {
     });
 }
 
-/// Returns which cells are the best ones. Nobody is when all are the same.
+/// Returns which cells are the best of the column: none if all are equal.
 pub(super) fn best(cells: &[Cell]) -> Vec<bool> {
     let ranked = || cells.iter().filter_map(|cell| Some((cell.rank?, &cell.text)));
     let Some((_, text)) = ranked().min_by(|one, other| one.0.total_cmp(&other.0)) else {
@@ -48,7 +48,7 @@ pub(super) fn best(cells: &[Cell]) -> Vec<bool> {
     cells.iter().map(|cell| differ && cell.rank.is_some() && cell.text == *text).collect()
 }
 
-/// Writes a cell; the best ones have a mark.
+/// Writes a cell, with a star if it is the best.
 pub(super) fn cell(markup: &mut Markup, classes: &str, text: &str, is_best: bool) {
     markup.element("td", &[("class", &classes)], |markup| {
         if is_best {
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_best_are_marked_and_nobody_when_all_are_equal() {
+    fn the_best_cells_are_marked_unless_all_are_equal() {
         let cell = |(rank, text): (Option<f64>, &str)| Cell { text: text.to_owned(), rank };
         for (cells, marked) in [
             (vec![(Some(1.0), "1"), (Some(2.0), "2"), (None, "–")], vec![true, false, false]),
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_recovery_that_never_came_is_not_a_number() {
+    fn a_missing_recovery_is_shown_as_never() {
         let comparison = crate::report::sample::comparison("t");
         let text = |never| {
             let summary = Summary { never_recovered: never, ..comparison.summaries()[1].clone() };

@@ -1,4 +1,4 @@
-//! The page and single charts as wholes.
+//! Tests of the whole page and of whole charts.
 
 use super::*;
 
@@ -6,14 +6,14 @@ fn sample() -> String {
     page(&[sample::comparison("first case"), sample::comparison("second case")], "redress lab run --all")
 }
 
-/// Returns the elements of a name, each with what is in it.
+/// Returns the elements of a name, each with its content.
 fn elements<'p>(page: &'p str, name: &str) -> Vec<&'p str> {
     let (begin, end) = (format!("<{name} "), format!("</{name}>"));
     page.split(&begin).skip(1).map(|rest| rest.split(&end).next().expect("a part")).collect()
 }
 
 #[test]
-fn each_scenario_has_its_charts_and_tables_and_each_policy_its_marks_in_them() {
+fn the_page_has_all_charts_and_tables_of_each_scenario_and_policy() {
     let page = sample();
     let scenarios = elements(&page, "section").into_iter().filter(|it| it.contains("class=\"scenario\""));
     let scenarios: Vec<_> = scenarios.collect();
@@ -39,7 +39,7 @@ fn each_scenario_has_its_charts_and_tables_and_each_policy_its_marks_in_them() {
 }
 
 #[test]
-fn who_is_dominated_and_who_is_best_is_written_and_not_only_coloured() {
+fn dominated_and_best_policies_are_marked_by_text_and_not_by_colour_alone() {
     let page = sample();
     let dominated = "dominated by first (goodput, load, p99, recovery), second (goodput, load, p99, recovery)";
     assert_eq!(page.matches(dominated).count(), 2, "the third policy, in both scenarios");
@@ -49,7 +49,7 @@ fn who_is_dominated_and_who_is_best_is_written_and_not_only_coloured() {
 }
 
 #[test]
-fn every_picture_says_what_it_shows_or_says_nothing_at_all() {
+fn every_image_has_a_title_and_description_or_is_hidden_from_screen_readers() {
     let page = sample();
     let pictures = elements(&page, "svg");
     assert!(pictures.len() > 12);
@@ -64,7 +64,7 @@ fn every_picture_says_what_it_shows_or_says_nothing_at_all() {
 }
 
 #[test]
-fn the_page_names_no_address_and_runs_no_script_but_its_own() {
+fn the_page_loads_no_external_resource_and_runs_one_script() {
     let page = sample();
     for address in ["http://", "https://", "src=", "@import", "url(", "<iframe", "onload", "onclick"] {
         assert!(!page.contains(address), "{address}");
@@ -74,7 +74,7 @@ fn the_page_names_no_address_and_runs_no_script_but_its_own() {
 }
 
 #[test]
-fn what_users_write_stays_text() {
+fn user_input_is_escaped() {
     let evil = "</script><script>alert('\"&')</script>";
     let mut comparison = sample::comparison("t");
     comparison.scenario.name = evil.to_owned();
@@ -94,7 +94,7 @@ fn what_users_write_stays_text() {
 }
 
 #[test]
-fn a_large_report_stays_small_enough_to_send_and_the_same_input_gives_the_same_page() {
+fn a_large_report_stays_below_3_megabytes_and_is_deterministic() {
     let long = |nth: usize| {
         let mut comparison = sample::comparison(&format!("case {nth}"));
         comparison.policies = (0..10)
@@ -125,12 +125,12 @@ fn a_large_report_stays_small_enough_to_send_and_the_same_input_gives_the_same_p
 }
 
 #[test]
-fn a_report_of_nothing_is_a_page_still() {
+fn an_empty_report_is_a_valid_page() {
     assert!(page(&[], "").ends_with("</html>\n"));
 }
 
 #[test]
-fn a_single_chart_is_a_file_with_a_title_and_colours_for_light_and_dark() {
+fn a_single_chart_has_a_title_a_legend_and_both_colour_schemes() {
     let svg = chart(&sample::comparison("a case"), Series::Load);
     assert!(svg.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox"));
     assert!(svg.contains("<title id=\"title\">Load at the server over time: a case</title>"));

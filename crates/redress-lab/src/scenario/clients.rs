@@ -1,4 +1,4 @@
-//! Who calls: how many, how patient, for what.
+//! The workload: arrivals, deadlines, and the network.
 
 use std::time::Duration;
 
@@ -9,101 +9,123 @@ use super::{InvalidScenario, duration, invalid, positive, share};
 
 /// The callers.
 ///
-/// Open arrivals, the default, come at their times whatever the server does. Callers in a closed loop wait for an answer
-/// before they ask again, and so ask less of a server that is slow.
+/// The workload is open by default: calls arrive at their times, however slow the server is. In a
+/// closed loop each caller waits for a response and thinks before its next call, so a slow server
+/// receives fewer calls. Closed loops hide overload (Brooker, "Open and closed", 2023), so measure
+/// outages with open arrivals.
+///
+/// # Examples
+///
+/// Twenty callers in a closed loop, with a mean think time of 100 ms:
+///
+/// ```
+/// use redress_lab::Scenario;
+///
+/// let scenario: Scenario = r#"
+///     name = "closed"
+///     length = "60s"
+///     clients = { callers = 20, think = "100ms" }
+///     server = { kind = "rows", rows = 5, latency = "20ms" }
+/// "#
+/// .parse()?;
+/// assert_eq!(scenario.clients.callers, Some(20));
+/// assert_eq!(scenario.clients.deadline, std::time::Duration::from_secs(30), "the default");
+/// # Ok::<(), redress_lab::InvalidScenario>(())
+/// ```
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Clients {
-    /// Open arrivals: calls a second.
+    /// The rate of open arrivals, in calls per second.
     pub rate: Option<f64>,
-    /// In place of `rate`: the share of the server's capacity that the calls ask for.
+    /// Instead of `rate`: the share of the server's capacity that the calls use.
     pub utilization: Option<f64>,
-    /// How open arrivals are spread.
+    /// The process of open arrivals.
     #[serde(default)]
     pub arrivals: ArrivalProcess,
-    /// In place of `rate`: so many callers in a closed loop.
+    /// Instead of `rate`: the number of callers in a closed loop.
     pub callers: Option<u32>,
-    /// How long a caller in a closed loop thinks between two calls, on average.
+    /// The mean think time of a caller in a closed loop, exponentially distributed.
     #[serde(with = "duration", default)]
     pub think: Duration,
-    /// How long a caller waits in all; who got no success by then has lost the call. 30 s unless told.
+    /// The time that a caller waits for a call in total. A call without a success by then is lost.
+    /// Default: 30 s.
     #[serde(with = "duration", default = "half_a_minute")]
     pub deadline: Duration,
-    /// How long an attempt may take.
+    /// The time limit of one attempt. Default: none.
     #[serde(with = "duration::option", default, skip_serializing_if = "Option::is_none")]
     pub attempt_timeout: Option<Duration>,
-    /// What the network takes each way, on average.
+    /// The mean network delay in each direction. Default: 0.
     #[serde(with = "duration", default)]
     pub hop: Duration,
-    /// How the times are spread that the network takes.
+    /// The distribution of the network delay.
     #[serde(default)]
     pub hops: NetworkDelay,
-    /// The share of calls that may not be sent twice: POST in place of GET.
+    /// The share of calls that are POSTs and not idempotent; the others are GETs. Default: 0.
     #[serde(default)]
     pub post: f64,
-    /// The path of the calls; redress keeps the limits that the dialect publishes for it.
+    /// The path of the calls. The dialect may publish a rate limit for it, which redress then keeps.
     #[serde(default = "items")]
     pub path: String,
-    /// How many layers of services retry, each with the same policy, each in front of the next.
+    /// The number of services in a row that each retry, with the same policy. Default: 1.
     #[serde(default = "one")]
     pub layers: u32,
-    /// Stretches of time at another rate.
+    /// Periods with another arrival rate.
     #[serde(default)]
     pub wave: Vec<Wave>,
-    /// Many calls at once.
+    /// Groups of calls that arrive at the same instant.
     #[serde(default)]
     pub burst: Vec<Burst>,
 }
 
-/// How open arrivals are spread.
+/// The process of open arrivals.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ArrivalProcess {
-    /// As many independent callers come: a Poisson process.
+    /// A Poisson process: many independent callers.
     #[default]
     Poisson,
-    /// One after the other, at equal distances.
+    /// Constant interarrival times.
     Even,
-    /// One in each of as many equal stretches of time, at any moment of it: no more in a second than in another, and yet
-    /// not in step with anything.
+    /// One arrival per slot of `1 / rate` seconds, uniformly distributed in its slot. Every second has
+    /// the same number of calls, without a fixed phase against timers and faults.
     Steady,
 }
 
-/// How the times are spread that the network takes.
+/// The distribution of network delays.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NetworkDelay {
-    /// Always the same.
+    /// Constant.
     #[default]
     Fixed,
-    /// Memoryless.
+    /// Exponential.
     Exponential,
 }
 
-/// A stretch of time at another rate of arrivals.
+/// A period with another arrival rate.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Wave {
-    /// When it begins.
+    /// The start, from the start of the run.
     #[serde(with = "duration")]
     pub from: Duration,
-    /// How long it takes.
+    /// The length: `for` in the file.
     #[serde(with = "duration", rename = "for")]
     pub length: Duration,
-    /// Calls a second.
+    /// The rate at the start, in calls per second.
     pub rate: f64,
-    /// Calls a second at its end; on the way there the rate changes evenly. As `rate` unless told.
+    /// The rate at the end; the rate changes linearly in between. Default: `rate`.
     pub to: Option<f64>,
 }
 
-/// Many calls at once.
+/// A group of calls that arrive at the same instant.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Burst {
-    /// When.
+    /// The time, from the start of the run.
     #[serde(with = "duration")]
     pub at: Duration,
-    /// How many.
+    /// The number of calls.
     pub calls: u32,
 }
 
@@ -120,7 +142,7 @@ const fn one() -> u32 {
 }
 
 impl Wave {
-    /// Returns the rate at a time, if it lies in the wave.
+    /// Returns the rate at a time within the wave, and `None` outside.
     pub(crate) fn rate_at(&self, at: Duration) -> Option<f64> {
         let into = at.checked_sub(self.from).filter(|into| *into < self.length)?;
         let to = self.to.unwrap_or(self.rate);
@@ -129,14 +151,32 @@ impl Wave {
 }
 
 impl Clients {
-    /// Returns how many open calls a second arrive at a time; 0 for callers in a closed loop.
+    /// Returns the rate of open arrivals at a time, in calls per second; 0 for a closed loop.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_lab::Scenario;
+    /// use std::time::Duration;
+    ///
+    /// let scenario: Scenario = r#"
+    ///     name = "ramp"
+    ///     length = "60s"
+    ///     clients = { rate = 10.0, wave = [{ from = "20s", for = "10s", rate = 10.0, to = 30.0 }] }
+    ///     server = { kind = "fifo", rate = 50.0 }
+    /// "#
+    /// .parse()?;
+    /// assert_eq!(scenario.clients.rate_at(Duration::from_secs(5)), 10.0);
+    /// assert_eq!(scenario.clients.rate_at(Duration::from_secs(25)), 20.0);
+    /// # Ok::<(), redress_lab::InvalidScenario>(())
+    /// ```
     #[must_use]
     pub fn rate_at(&self, at: Duration) -> f64 {
         let wave = self.wave.iter().rev().find_map(|wave| wave.rate_at(at));
         wave.or(self.rate).unwrap_or_default()
     }
 
-    /// Returns a rate that `rate_at` never exceeds.
+    /// Returns an upper bound of [`rate_at`](Self::rate_at), the rate of the candidates that are
+    /// thinned.
     pub(crate) fn peak_rate(&self) -> f64 {
         let waves = self.wave.iter().flat_map(|wave| [wave.rate, wave.to.unwrap_or(wave.rate)]);
         waves.chain(self.rate).fold(0.0, f64::max)
@@ -145,36 +185,36 @@ impl Clients {
     pub(crate) fn check(&self) -> Result<(), InvalidScenario> {
         match (self.rate, self.callers) {
             (Some(_), Some(_)) => {
-                return Err(invalid("`rate` is for open arrivals, `callers` for a closed loop: give one"));
+                return Err(invalid("`rate` (open arrivals) and `callers` (closed loop) exclude each other"));
             }
             (Some(rate), None) => drop(positive("rate", rate)?),
-            (None, Some(0)) => return Err(invalid("`callers` is at least 1")),
+            (None, Some(0)) => return Err(invalid("`callers` must be at least 1")),
             (None, Some(_)) => {}
             (None, None) if self.burst.is_empty() && self.wave.is_empty() => {
                 return Err(invalid(
-                    "nobody calls: `clients` needs `rate`, `utilization`, `callers`, a `wave` or a `burst`",
+                    "there are no calls: `clients` needs `rate`, `utilization`, `callers`, a `wave` or a `burst`",
                 ));
             }
             (None, None) => {}
         }
         if self.callers.is_some() && self.think.is_zero() && self.hop.is_zero() {
             return Err(invalid(
-                "callers in a closed loop need time to `think`, or a `hop`: they would call without end",
+                "a closed loop needs `think` or `hop` above 0; without them it would call endlessly at the same instant",
             ));
         }
         if self.peak_rate() > 1e6 {
-            return Err(invalid("at most a million calls a second"));
+            return Err(invalid("`rate` must be at most 1,000,000 calls per second"));
         }
         if self.deadline.is_zero() {
-            return Err(invalid("`deadline` is more than nothing"));
+            return Err(invalid("`deadline` must be above 0"));
         }
         if !(1..=8).contains(&self.layers) {
-            return Err(invalid("`layers` is 1 to 8"));
+            return Err(invalid("`layers` must be from 1 to 8"));
         }
         for wave in &self.wave {
             let rates = [wave.rate, wave.to.unwrap_or(wave.rate)];
             if rates.iter().any(|rate| !rate.is_finite() || *rate < 0.0) {
-                return Err(invalid("a wave's rates are not below 0"));
+                return Err(invalid("`rate` and `to` of a wave must not be negative"));
             }
         }
         self.path.parse::<Uri>().map_err(|error| invalid(&format!("`path`: {error}")))?;

@@ -1,10 +1,10 @@
-//! Durations as people write them: `250ms`, `1m 30s`.
+//! Serde for durations as people write them: `250ms`, `1m 30s`.
 
 use std::time::Duration;
 
 use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
 
-/// No run is longer, and sums of such spans stay far from overflow.
+/// The longest duration in a file: one day. Sums of such durations stay far from overflow.
 const LONGEST: Duration = Duration::from_secs(86_400);
 
 pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
@@ -18,7 +18,7 @@ pub(crate) fn serialize<S: Serializer>(span: &Duration, serializer: S) -> Result
     serializer.collect_str(&humantime::format_duration(*span))
 }
 
-/// The same for a duration that may be left out.
+/// The same for an optional duration.
 pub(crate) mod option {
     use super::{Deserializer, Duration, Serializer};
 

@@ -1,4 +1,4 @@
-//! What fails, and when.
+//! Faults: kind, time, and the requests that they hit.
 
 use std::time::Duration;
 
@@ -6,44 +6,62 @@ use serde::{Deserialize, Serialize};
 
 use super::{InvalidScenario, ResponseSpec, duration, invalid, positive, share};
 
-/// Something that goes wrong for a while, once or again and again.
+/// A fault: a period in which requests fail, once or repeatedly.
+///
+/// # Examples
+/// ```
+/// use redress_lab::Scenario;
+///
+/// let with = |fault: &str| {
+///     let head = "name = 't'\nlength = '60s'\nclients = { rate = 1.0 }\nserver = { kind = 'fifo', rate = 1.0 }";
+///     format!("{head}\nfault = [{fault}]").parse::<Scenario>()
+/// };
+/// let flapping = with("{ kind = 'restart', from = '10s', for = '3s', every = '20s' }").unwrap();
+/// assert_eq!(flapping.fault[0].share, 1.0, "the default: all requests");
+///
+/// let overlapping = with("{ kind = 'drop', from = '10s', for = '3s', every = '2s' }");
+/// assert!(overlapping.unwrap_err().to_string().contains("must not overlap"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(try_from = "Written", into = "Written")]
 pub struct FaultSpec {
-    /// When it begins.
+    /// The start of the first occurrence, from the start of the run.
     pub from: Duration,
-    /// How long it takes: `for` in the file.
+    /// The length of an occurrence: `for` in the file.
     pub length: Duration,
-    /// It comes again so long after its begin, until the end of the run. Once unless told.
+    /// The time from the start of one occurrence to the next, until the end of the run. Default: the
+    /// fault occurs once.
     pub every: Option<Duration>,
-    /// The share of requests that it hits. All of them unless told.
+    /// The share of requests that the fault hits, at random. Default: 1.
     pub share: f64,
-    /// The shard that it hits, from 0. All of them unless told.
+    /// The index of the shard that the fault hits, from 0. Default: all shards.
     pub shard: Option<u32>,
-    /// What happens.
+    /// The effect on the requests.
     pub kind: FaultKind,
 }
 
-/// What happens to a request that is hit.
+/// The effect of a fault on the requests that it hits.
 #[derive(Clone, Debug, PartialEq)]
 pub enum FaultKind {
-    /// Requests are held on the way, and all arrive when it ends: a hard outage in front of which requests pile up.
+    /// Requests are held on the way and all arrive when the fault ends, as after a network outage with
+    /// buffers in front.
     Hold,
-    /// Requests vanish, and nobody answers.
+    /// Requests are lost without an answer. Only a timeout ends the attempt.
     Drop,
-    /// No connection is made.
+    /// The connection is refused: the request is not processed.
     Refuse,
-    /// The server goes away: what it works on breaks off, and no connection is made until it is back.
+    /// The server restarts: requests in service are aborted, and connections are refused until the
+    /// fault ends.
     Restart,
-    /// The server answers at once with an error, without doing any work: a 503 unless `answer` says otherwise.
+    /// The server answers with an error immediately and without work. Default: 503.
     Answer(ResponseSpec),
-    /// Work takes `factor` times as long.
+    /// Service times are multiplied by `factor`.
     Slow(f64),
-    /// Answers come later, `by` so much; the work takes no longer.
+    /// Responses are delayed by `by`; the service time stays the same.
     Delay(Duration),
 }
 
-/// A fault as it is written.
+/// The fault as its TOML table.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
@@ -90,7 +108,7 @@ impl TryFrom<Written> for FaultSpec {
             (Kind::Delay, None, Some(by), None) => FaultKind::Delay(by),
             _ => {
                 return Err(
-                    "`slow` takes a `factor`, `delay` a `by`, `answer` an `answer`, and no other kind any of them",
+                    "`slow` requires `factor` and `delay` requires `by`; only `answer` may have `answer`, and other kinds have none of the three",
                 );
             }
         };
@@ -119,7 +137,7 @@ const fn whole() -> f64 {
 }
 
 impl FaultSpec {
-    /// Returns when the occurrence that holds `at` ends, if there is one.
+    /// Returns the end of the occurrence that covers `at`, or `None` if no occurrence does.
     pub(crate) fn active_until(&self, at: Duration) -> Option<Duration> {
         let into = at.checked_sub(self.from)?;
         let begin = match self.every {
@@ -130,7 +148,7 @@ impl FaultSpec {
         (at < end).then_some(end)
     }
 
-    /// Returns the first begin of an occurrence that lies after `at` and not after `until`.
+    /// Returns the first start of an occurrence after `at` and not after `until`.
     pub(crate) fn begins_within(&self, at: Duration, until: Duration) -> Option<Duration> {
         let next = match at.checked_sub(self.from) {
             None => self.from,
@@ -139,7 +157,7 @@ impl FaultSpec {
         (next <= until).then_some(next)
     }
 
-    /// Returns when its last occurrence in a run of so long ends.
+    /// Returns the end of the last occurrence that starts within a run of this length.
     pub(crate) fn ends(&self, length: Duration) -> Option<Duration> {
         let into = length.checked_sub(self.from)?;
         let last = match self.every {
@@ -152,13 +170,13 @@ impl FaultSpec {
     pub(crate) fn check(&self, shards: u32) -> Result<(), InvalidScenario> {
         share("share", self.share)?;
         if self.length.is_zero() {
-            return Err(invalid("a fault takes more than no time"));
+            return Err(invalid("`for` of a fault must be above 0"));
         }
         if self.every.is_some_and(|every| every < self.length) {
-            return Err(invalid("a fault that comes again is over by then: `every` is at least as long as `for`"));
+            return Err(invalid("occurrences of a fault must not overlap: `every` must be at least as long as `for`"));
         }
         if self.shard.is_some_and(|shard| shard >= shards) {
-            return Err(invalid("`shard` counts from 0 to one less than there are"));
+            return Err(invalid("`shard` must be below the number of shards; the first shard is 0"));
         }
         match &self.kind {
             FaultKind::Answer(answer) => answer.check(),
@@ -168,7 +186,7 @@ impl FaultSpec {
     }
 }
 
-/// Returns how far into an occurrence a time is.
+/// Returns the time since the start of the current occurrence.
 fn rest(into: Duration, every: Duration) -> Duration {
     let nanos = into.as_nanos() % every.as_nanos().max(1);
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
@@ -179,7 +197,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fault_that_comes_again_is_found_in_every_occurrence() {
+    fn a_repeated_fault_is_active_in_every_occurrence() {
         let seconds = Duration::from_secs;
         let (from, length) = (seconds(10), seconds(2));
         let fault = FaultSpec { from, length, every: Some(seconds(5)), share: 1.0, shard: None, kind: FaultKind::Drop };

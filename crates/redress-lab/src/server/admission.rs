@@ -1,4 +1,7 @@
-//! What refuses a request before any work is done: tokens, limits, quotas.
+//! Admission control: refuses requests before any work, by token, rate limit and quota.
+//!
+//! The order is that of common gateways: authentication first, so a request without a valid token uses
+//! up no limit.
 
 use std::time::Duration;
 
@@ -14,7 +17,7 @@ pub(crate) struct Admission {
     quota: Option<(QuotaSpec, u64)>,
 }
 
-/// A window of a limit: which one, and how many it let through.
+/// The current fixed window of a rate limit, and the number of requests admitted in it.
 #[derive(Debug, Default)]
 struct Window {
     nth: u128,
@@ -30,7 +33,7 @@ impl Admission {
         }
     }
 
-    /// Returns the refusal, if there is one; else the request counts.
+    /// Admits and counts a request, or returns the refusal.
     pub(crate) fn refuse(&mut self, at: Duration, token: Option<Duration>) -> Option<Response<Bytes>> {
         if let Some(spec) = &self.token {
             let is_good = token.is_some_and(|issued| at < issued + spec.lives);

@@ -1,4 +1,17 @@
-//! Where the work is done: queues, workers, locks.
+//! Service centers: queues with workers, shared resources, and rows under optimistic locks.
+//!
+//! "Service center" is the term of queueing network models (Lazowska et al., *Quantitative System
+//! Performance*, 1984).
+//!
+//! Three models cover the servers that the scenarios need:
+//!
+//! - `Queues`: G/G/c queues, the model of a service with a fixed number of workers. With one worker and
+//!   constant service times the capacity is exactly `rate`.
+//! - `Concurrency`: the service time is `base + per_request * n` with `n` requests in flight, the model
+//!   of contention on locks and pools. It has no fixed capacity and collapses under load (Brooker's
+//!   simple collapse).
+//! - `Rows`: optimistic concurrency control. Conflicts grow with the number of concurrent writers of a
+//!   row.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -15,24 +28,24 @@ use crate::time;
 
 #[derive(Debug)]
 pub(crate) enum ServiceCenter {
-    /// One queue for each shard.
+    /// FIFO queues, one per shard (G/G/c with c workers).
     Queues { queues: Vec<Queue>, work: ServiceTimes },
-    /// All at once, the slower the more there are.
+    /// Processor-sharing without a queue: the more requests are in flight, the longer each takes.
     Concurrency { base: Duration, per_request: Duration, under_way: BinaryHeap<Reverse<Duration>> },
-    /// When the work on a row that will win is done.
+    /// Optimistic locks. Each row has the time at which the current winner commits.
     Rows { rows: Vec<Duration>, latency: Duration },
 }
 
-/// Workers, and the queue in front of them.
+/// Workers and the queue in front of them.
 #[derive(Debug)]
 pub(crate) struct Queue {
-    /// When each worker is free.
+    /// The time at which each worker becomes free.
     workers: BinaryHeap<Reverse<Duration>>,
-    /// When each waiting request is taken up, where the queue has an end.
+    /// For a bounded queue: its capacity, and the start of service of each waiting request.
     waiting: Option<(usize, BinaryHeap<Reverse<Duration>>)>,
 }
 
-/// How long work takes.
+/// The distribution of service times.
 #[derive(Debug)]
 pub(crate) struct ServiceTimes {
     mean: Duration,
@@ -59,7 +72,7 @@ impl ServiceCenter {
         }
     }
 
-    /// Returns when the work on a request is done, and what comes of it.
+    /// Returns the departure time and the outcome of a request that arrives at `at`.
     pub(crate) fn serve(
         &mut self,
         at: Duration,
@@ -101,7 +114,7 @@ impl Queue {
         Self { workers, waiting: room.map(|room| (room as usize, BinaryHeap::new())) }
     }
 
-    /// Returns when the work is done; `None` when the queue is full.
+    /// Returns the end of service; `None` if the queue is full.
     fn take(&mut self, at: Duration, service: Duration) -> Option<Duration> {
         let Reverse(free) = *self.workers.peek().expect("there is a worker");
         let begin = free.max(at);
@@ -139,7 +152,7 @@ impl ServiceTimes {
     }
 }
 
-/// Takes out what is over.
+/// Removes the times that have passed.
 fn remove_past(times: &mut BinaryHeap<Reverse<Duration>>, at: Duration) {
     while times.peek().is_some_and(|Reverse(time)| *time <= at) {
         times.pop();

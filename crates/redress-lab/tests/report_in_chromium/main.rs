@@ -102,7 +102,7 @@ fn assert_quiet(browser: &Browser) {
 
 #[test]
 #[ignore = "needs a browser: scripts/report runs it"]
-fn the_page_shows_every_chart_with_its_texts_and_asks_for_nothing() {
+fn the_page_shows_every_chart_with_its_text_and_loads_nothing() {
     let browser = opened();
     let script = "return [...document.querySelectorAll('svg[role=img]')].filter((it) => {
         const [box, title] = [it.getBoundingClientRect(), it.querySelector('title')];
@@ -128,7 +128,7 @@ fn the_page_shows_every_chart_with_its_texts_and_asks_for_nothing() {
 
 #[test]
 #[ignore = "needs a browser: scripts/report runs it"]
-fn a_switch_hides_all_that_belongs_to_a_policy_and_nothing_else() {
+fn a_switch_hides_one_policy_everywhere() {
     let browser = opened();
     let before = seen(&browser);
     assert!(before.len() > 1 && before.iter().all(|(_, marks)| *marks > 5), "{before:?}");
@@ -151,7 +151,7 @@ fn a_switch_hides_all_that_belongs_to_a_policy_and_nothing_else() {
 
 #[test]
 #[ignore = "needs a browser: scripts/report runs it"]
-fn what_is_switched_off_stays_off_when_the_page_is_opened_again() {
+fn hidden_policies_stay_hidden_after_a_reload() {
     let browser = opened();
     let all = pressed(&browser);
     let last = format!("p{}", all.len() - 1);
@@ -170,7 +170,7 @@ fn what_is_switched_off_stays_off_when_the_page_is_opened_again() {
 
 #[test]
 #[ignore = "needs a browser: scripts/report runs it"]
-fn everything_is_reached_and_switched_by_keyboard_and_the_focus_is_seen() {
+fn the_page_is_usable_by_keyboard_with_a_visible_focus() {
     let browser = opened();
     let focus = || {
         let script = "const it = document.activeElement, style = getComputedStyle(it), box = it.getBoundingClientRect();
@@ -210,7 +210,7 @@ fn everything_is_reached_and_switched_by_keyboard_and_the_focus_is_seen() {
 
 #[test]
 #[ignore = "needs a browser: scripts/report runs it"]
-fn nothing_is_wider_than_the_screen_of_a_phone_or_a_desk() {
+fn the_page_fits_phone_and_desktop_screens() {
     let browser = opened();
     for width in [320, 360, 768, 1280, 1920] {
         browser.screen(width, "light");
@@ -224,7 +224,7 @@ fn nothing_is_wider_than_the_screen_of_a_phone_or_a_desk() {
 
 #[test]
 #[ignore = "needs a browser: scripts/report runs it"]
-fn the_page_is_light_or_dark_as_the_system_is_and_as_the_reader_says() {
+fn the_colour_scheme_follows_the_system_and_the_switch() {
     let browser = opened();
     let lightness = || {
         let script = "const rgb = (it, name) => getComputedStyle(it)[name].match(/[\\d.]+/g).slice(0, 3).reduce((sum, part) => sum + +part, 0) / 765;
@@ -250,7 +250,7 @@ fn the_page_is_light_or_dark_as_the_system_is_and_as_the_reader_says() {
 
 #[test]
 #[ignore = "needs a browser: scripts/report runs it"]
-fn without_scripts_everything_is_shown() {
+fn the_page_is_complete_without_scripts() {
     let browser = opened();
     let before = seen(&browser);
     browser.develop("Emulation.setScriptExecutionDisabled", &json!({"value": true}));
@@ -261,7 +261,7 @@ fn without_scripts_everything_is_shown() {
 
 #[test]
 #[ignore = "needs a browser: scripts/report runs it"]
-fn pictures_are_taken_where_they_are_asked_for() {
+fn screenshots_are_saved_on_request() {
     let Some(directory) = env::var_os("REPORT_SHOTS").map(PathBuf::from) else { return };
     fs::create_dir_all(&directory).unwrap();
     let browser = opened();

@@ -1,4 +1,4 @@
-//! Which budgets let a server recover.
+//! Retry budgets, and whether the server recovers under them.
 
 use std::num::NonZeroU32;
 
@@ -16,30 +16,29 @@ use crate::transport::LabBody;
 
 pub(in crate::check) const BUDGETS: Check = Check {
     id: "hotos-budgets",
-    about: "The same at 280/s, 93 % of the capacity, under thirteen budgets: those that grow with the number of requests or \
-            by time keep the server down; those that successes alone fill let it recover. Computed for this project from \
-            the paper's model. No budget and the AWS SDKs' bucket run the shipped BackoffLayer and Budget, of which a \
-            retry takes 14 after a timeout, and 5 when the timeout is turned into a 429; the others are reference \
-            policies.",
+    about: "The same at 280/s, 93 % of the capacity, under thirteen budgets: with those that grow by requests or by time the \
+            server stays down; with those that only successes refill it recovers. Computed for this project from the paper's \
+            model. No budget and the AWS SDKs' bucket run the shipped BackoffLayer and Budget, where a retry costs 14 tokens \
+            after a timeout, and 5 if the timeout is reported as a 429; the others are reference policies.",
     parameters: &[],
     cost: 7.0,
     values,
 };
 
-/// What must come of a policy.
+/// The expected behaviour of a policy.
 #[derive(Clone, Copy, Debug)]
 enum Expected {
-    /// All calls are served late, and the server is back in these seconds.
+    /// Full goodput at the end, and recovery within these seconds.
     Back(usize, usize),
-    /// A part of the calls is served late, and the server is back in these seconds.
+    /// Partial goodput at the end, and recovery within these seconds.
     Slowly(usize, usize),
-    /// No call is served late, but the server is back in these seconds.
+    /// No goodput at the end, and recovery within these seconds.
     Late(usize, usize),
-    /// No call is served late, and the server is never back.
+    /// No goodput at the end, and no recovery.
     Never,
 }
 
-/// A policy to which a timeout is a 429.
+/// A policy that sees timeouts as 429 responses.
 struct Throttled(BackoffOnly);
 
 impl Policy for Throttled {
@@ -64,9 +63,9 @@ impl Policy for Throttled {
     }
 }
 
-/// Returns the policies, and what must come of each.
+/// Returns the policies with their expected behaviour.
 ///
-/// Published seconds are within 10 %; where a range was published it is widened to that.
+/// Published recovery times may deviate by 10 %; a published range is widened to that.
 fn policies() -> Vec<(&'static str, Expected, Box<dyn Policy>)> {
     let rule = |name, expected, rule| {
         let policy: Box<dyn Policy> = Box::new(Reference::new(name, NonZeroU32::MIN.saturating_add(1), rule));
@@ -121,7 +120,7 @@ fn at_high_load(name: &str, expected: Expected, policy: &dyn Policy, seed: u64) 
     Measurement::new(name, expected.to_string(), measured, expected.is(goodput, is_back))
 }
 
-/// At 140/s everything but retries without a budget is back at once.
+/// At 140 calls per second every policy recovers, except retries without a budget.
 fn at_low_load(seed: u64) -> Measurement {
     let others = policies().into_iter().filter(|(name, ..)| *name != "no budget");
     let seconds = others.map(|(name, _, policy)| (back(&run(140, 100, policy.as_ref(), seed).seconds), name));

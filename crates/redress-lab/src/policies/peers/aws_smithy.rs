@@ -1,4 +1,4 @@
-//! The standard retries of the AWS SDK.
+//! The standard retry strategy of the AWS SDKs.
 
 use std::fmt;
 use std::sync::Arc;
@@ -27,30 +27,34 @@ use crate::policy::{BoxClient, Policy, PolicyContext};
 use crate::transport::LabBody;
 use crate::transport::ORIGIN;
 
-/// aws-smithy-runtime's orchestrator with its `StandardRetryStrategy`, over the modelled network in place of an HTTP client.
+/// The orchestrator of aws-smithy-runtime with its `StandardRetryStrategy`, over the modelled network
+/// instead of an HTTP client.
 ///
-/// `RetryConfig::standard()`, a token bucket with its defaults, and the classifiers that a generated client has for what no
-/// model describes: connector errors, and the statuses 500, 502, 503 and 504. (A 429 is the AWS SDK's own to know by its
-/// error codes, which is not in this crate.) They know no methods: a POST is sent again as well.
+/// It runs `RetryConfig::standard()`, a token bucket with its defaults, and the classifiers of a
+/// generated client for errors that no service model describes: connector errors and the statuses 500,
+/// 502, 503 and 504. The AWS SDKs detect throttling by error codes of a service, so a plain 429 is not
+/// retried. The classifiers ignore the method: a POST is sent again as well.
 ///
-/// The bucket is the run's own, in a custom partition: the crate keeps those of its default partitions for the life of the
-/// process. Its waits come from the thread's random numbers of fastrand, which a run seeds.
+/// Each run has its own token bucket in a custom partition, because the crate keeps the buckets of its
+/// default partitions for the lifetime of the process. The waits use fastrand's thread-local generator,
+/// which the run seeds.
 #[derive(Clone, Copy, Debug)]
 pub struct AwsSmithy;
 
-/// The only operation. Smithy sees an empty request, and of the response the status.
+/// The operation. The orchestrator sees an empty request, and only the status of the response.
 type Call = Operation<(), (), Refused>;
 
-/// A response that is no success.
+/// An error response.
 #[derive(Debug)]
 struct Refused;
 
-/// Carries the exchange of the task's call.
+/// The connector: sends through the [`Exchange`] of the current task.
 #[derive(Debug)]
 struct Connector;
 
 tokio::task_local! {
-    /// The call under way. Smithy's own requests lose their extensions when it copies them.
+    /// The call in flight. The orchestrator drops the extensions of a request when it clones it, so the
+    /// call cannot travel in them.
     static EXCHANGE: Arc<Exchange>;
 }
 
@@ -75,7 +79,7 @@ impl HttpConnector for Connector {
     }
 }
 
-/// Says what smithy's HTTP client would have said.
+/// Maps a transport error to the connector error that the HTTP client of the SDK would return.
 fn connector_error(error: BoxError) -> ConnectorError {
     if error.is::<Elapsed>() { ConnectorError::timeout(error) } else { ConnectorError::io(error) }
 }

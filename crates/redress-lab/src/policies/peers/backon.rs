@@ -16,14 +16,17 @@ use crate::policy::{BoxClient, Policy, PolicyContext};
 use crate::streams::Random;
 use crate::transport::LabBody;
 
-/// backon's `Retryable` with its `ExponentialBuilder`: the defaults, with jitter, and with the deadline as the total delay.
+/// backon's `Retryable` with the defaults of `ExponentialBuilder`, with jitter, and with the deadline
+/// as the total delay.
 ///
-/// A `Retry-After` of seconds takes the place of a wait, as its example `retry_after` shows, except that the attempts stay
-/// limited: the example retries for ever while there is a `Retry-After`.
+/// A `Retry-After` in seconds replaces the wait, as in the crate's example `retry_after`. Unlike in
+/// that example, the number of attempts stays limited: the example retries for as long as the server
+/// sends `Retry-After`.
 #[derive(Clone, Copy, Debug)]
 pub struct Backon;
 
-/// Why an attempt is no success. backon retries errors, so a response that is one has to become one.
+/// The reason for a failed attempt. backon retries errors only, so an error response is turned into an
+/// error.
 enum Failure {
     Refused(Box<Response<LabBody>>),
     Broken(BoxError),

@@ -1,4 +1,4 @@
-//! A call on its way through another crate's own types.
+//! Connects a call of the lab to a crate with its own request and response types.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -11,11 +11,12 @@ use tower::ServiceExt as _;
 use crate::policy::BoxClient;
 use crate::transport::LabBody;
 
-/// A call whose request and response never become another crate's: it is told the status, and decides.
+/// A call whose request and response stay in the lab: the other crate sees the status only, and
+/// decides.
 pub(super) struct Exchange {
     service: BoxClient,
     request: Request<Full<Bytes>>,
-    /// The response of the last attempt, if there was one.
+    /// The response of the last attempt.
     last: Mutex<Option<Response<LabBody>>>,
 }
 

@@ -21,23 +21,24 @@ use super::versions;
 use crate::policy::{BoxClient, Policy, PolicyContext};
 use crate::transport::LabBody;
 
-/// The whole `RetryTransientMiddleware` of reqwest-retry with its own classification, over the modelled network in place
-/// of reqwest's client.
+/// `RetryTransientMiddleware` of reqwest-retry with its own classification, over the modelled network
+/// instead of reqwest's client.
 ///
-/// The crate's example: three retries, and the defaults of `ExponentialBackoff`. Its other setting, a total duration, is
-/// asked only after a failure, when a caller with that deadline has gone. Its classification knows no methods: it sends a
-/// POST again as well. Its waits come from random numbers that cannot be seeded, and are reckoned from the system's clock:
-/// two runs differ a little.
+/// Configured as in the crate's example: three retries and the defaults of `ExponentialBackoff`. The
+/// alternative, a total duration, is checked only after a failure, when a caller with that deadline has
+/// already left. The classification ignores the method, so a POST is sent again as well. The waits use
+/// a random generator that cannot be seeded and the system's clock: two runs differ slightly.
 ///
-/// Transport errors are reqwest's own, of a client that cannot connect: refused, timed out or reset. (A reset in the middle
-/// of an exchange is no failed connect; the classification retries both alike.)
+/// Transport errors are real errors of reqwest clients that cannot connect: refused, timed out or
+/// reset. A reset in the middle of an exchange is reported as a failed connect; the classification
+/// treats both alike.
 #[derive(Clone, Copy, Debug)]
 pub struct ReqwestRetry;
 
-/// How often a request is sent again at most.
+/// The maximum number of retries.
 const RETRIES: u32 = 3;
 
-/// reqwest clients each of which fails to connect in one way.
+/// One reqwest client per kind of failure to connect.
 #[derive(Clone)]
 struct Broken {
     refused: reqwest::Client,
@@ -45,11 +46,11 @@ struct Broken {
     reset: reqwest::Client,
 }
 
-/// Fails each attempt to connect.
+/// A layer that fails every attempt to connect.
 #[derive(Clone, Copy)]
 struct Unreachable(io::ErrorKind);
 
-/// What [`Unreachable`] puts in the place of a connector.
+/// The connector that [`Unreachable`] installs.
 #[derive(Clone)]
 struct NoConnector<S> {
     kind: io::ErrorKind,
@@ -91,7 +92,7 @@ impl Broken {
         }
     }
 
-    /// Returns the client that fails in the way in which an attempt failed.
+    /// Returns the client that fails in the same way as the attempt.
     fn like(&self, error: &BoxError) -> &reqwest::Client {
         if error.is::<Elapsed>() {
             return &self.timed_out;
@@ -103,7 +104,8 @@ impl Broken {
 
 type Sent<'a> = Pin<Box<dyn Future<Output = Result<reqwest::Response, Error>> + Send + 'a>>;
 
-/// Returns the end of the stack of middleware: it sends through the call's exchange in place of reqwest's client.
+/// Returns the innermost middleware. It sends through the call's [`Exchange`] instead of reqwest's
+/// client.
 fn end(broken: Broken) -> impl for<'a> Fn(reqwest::Request, &'a mut Extensions, Next<'a>) -> Sent<'a> {
     move |request, extensions, _| {
         let exchange = extensions.get::<Arc<Exchange>>().cloned().expect("each call brings its own");

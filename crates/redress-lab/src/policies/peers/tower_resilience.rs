@@ -13,9 +13,10 @@ use super::{retryable, versions};
 use crate::policy::{BoxClient, Policy, PolicyContext};
 use crate::transport::LabBody;
 
-/// The `RetryLayer` of tower-resilience-retry.
+/// `RetryLayer` of tower-resilience-retry.
 ///
-/// Its token bucket fills up by the system's clock, which stands still in a run: the budget is its other one, AIMD.
+/// Its token bucket refills by the system's clock, which does not advance in a run. The budget is
+/// therefore its other kind, AIMD.
 #[derive(Clone, Copy, Debug)]
 pub struct TowerResilience {
     has_budget: bool,
@@ -23,21 +24,23 @@ pub struct TowerResilience {
 
 type Settings = RetryConfigBuilder<Request<Full<Bytes>>, Response<LabBody>, BoxError>;
 
-/// The preset's attempts and first wait.
+/// Attempts and first wait of the preset.
 const ATTEMPTS: usize = 3;
 const FIRST: Duration = Duration::from_millis(100);
 
 impl TowerResilience {
-    /// Takes the preset `exponential_backoff()`, the crate's "balanced default": three attempts, waits of 100 ms and 200 ms
-    /// without jitter, no budget. Nothing in it is random.
+    /// Creates the policy with the preset `exponential_backoff()`, the crate's "balanced default":
+    /// three attempts, waits of 100 ms and 200 ms without jitter, and no budget. Nothing in it is
+    /// random.
     #[must_use]
     pub const fn preset() -> Self {
         Self { has_budget: false }
     }
 
-    /// Takes the preset with what the crate's guide asks for on top: randomized waits and a budget, with their defaults.
+    /// Creates the policy with the additions that the crate's guide recommends: randomized waits and a
+    /// budget, both with their defaults.
     ///
-    /// The waits come from the thread's own random numbers, which cannot be seeded: two runs differ a little.
+    /// The waits use the thread's random generator, which cannot be seeded: two runs differ slightly.
     #[must_use]
     pub const fn guide() -> Self {
         Self { has_budget: true }

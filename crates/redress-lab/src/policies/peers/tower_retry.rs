@@ -1,4 +1,4 @@
-//! tower's own retries.
+//! The retries of tower.
 
 use std::hash::{BuildHasher, DefaultHasher, Hasher as _};
 use std::sync::Arc;
@@ -17,28 +17,29 @@ use super::{retryable, versions};
 use crate::policy::{BoxClient, Policy, PolicyContext};
 use crate::transport::LabBody;
 
-/// tower's `Retry` with its `ExponentialBackoff` and its `TpsBudget`.
+/// tower's `Retry` with its `ExponentialBackoff` and `TpsBudget`, both with their defaults.
 ///
-/// Both have the values of their `Default`. The budget is composed as in the documentation of `tower::retry::budget`: a
-/// success deposits, a retry withdraws, and there is no cap on the attempts of a call, against which that text argues.
+/// The budget is used as in the documentation of `tower::retry::budget`: a success deposits and a retry
+/// withdraws. There is no maximum number of attempts per call, because that text argues against one.
 ///
-/// The random numbers come from the seed. A `Policy` is cloned for each call, and its random source with it, as a maker
-/// clones it too: calls that fail together draw the same jitter and come back together.
+/// The random numbers come from the seed. tower clones the `Policy` for each call, and the random
+/// generator with it, so concurrent calls draw the same jitter. That is how the crate behaves, and the
+/// comparison shows it.
 #[derive(Clone, Copy, Debug)]
 pub struct TowerRetry;
 
-/// What a user of tower writes. Each call works on a clone of its own; the budget is shared.
+/// The policy that a user of tower writes. Each call works on its own clone; the budget is shared.
 #[derive(Clone)]
 struct Session {
     budget: Arc<TpsBudget>,
     backoff: ExponentialBackoff<HasherRng<Seeded>>,
 }
 
-/// Stands in for the seed that the standard library draws.
+/// Replaces the random seed of the standard library's hasher.
 #[derive(Clone, Debug)]
 struct Seeded(u64);
 
-/// The defaults of tower's `ExponentialBackoffMaker`, which are not there for a source of one's own.
+/// The defaults of `ExponentialBackoffMaker`, which are private for a maker with its own generator.
 const MIN: Duration = Duration::from_millis(50);
 const MAX: Duration = Duration::from_millis(u64::MAX);
 const JITTER: f64 = 0.99;

@@ -1,4 +1,4 @@
-//! Which version of each peer runs: what Cargo.lock says, which a test sees to.
+//! The versions of the peers in Cargo.lock. A test keeps the two in step.
 
 pub(super) const AWS_SMITHY_RUNTIME: &str = "1.10.0";
 pub(super) const BACKON: &str = "1.6.0";
@@ -15,7 +15,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_versions_are_those_of_the_lock_file() {
+    fn the_versions_match_the_lock_file() {
         let lock =
             fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.lock")).expect("it is there");
         for (name, version) in [

@@ -1,4 +1,4 @@
-//! Many clients, each of which knows only of its own calls.
+//! A fleet of clients without shared state.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -11,9 +11,10 @@ use crate::policy::{BoxClient, Policy, PolicyContext};
 use crate::streams::Random;
 use crate::transport::CallId;
 
-/// A policy in many clients that share nothing: each call is made by one of them, drawn at random.
+/// A policy in many independent clients. Each call goes to a random one of them.
 ///
-/// Budgets and breakers that live in a client see only its own calls: the more clients there are, the less each knows.
+/// Budgets and circuit breakers that live in a client see its own calls only. With more clients, each
+/// of them knows less, and the sum of their budgets grows.
 #[derive(Clone, Debug)]
 pub struct Fleet<P> {
     policy: P,
@@ -22,7 +23,18 @@ pub struct Fleet<P> {
 }
 
 impl<P: Policy> Fleet<P> {
-    /// Puts a policy into so many clients.
+    /// Creates a fleet with this number of clients.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_lab::Policy;
+    /// use redress_lab::policies::NoRetry;
+    /// use redress_lab::policies::reference::Fleet;
+    /// use std::num::NonZeroU32;
+    ///
+    /// let fleet = Fleet::new(NoRetry, NonZeroU32::new(10).unwrap());
+    /// assert_eq!(fleet.name(), "none in 10 clients");
+    /// ```
     #[must_use]
     pub fn new(policy: P, clients: NonZeroU32) -> Self {
         let name = format!("{} in {clients} clients", policy.name());
@@ -51,7 +63,7 @@ impl<P: Policy> Policy for Fleet<P> {
         let salt: u64 = seeds.random();
         BoxClient::new(service_fn(move |request: Request<_>| {
             let CallId(call) = request.extensions().get().copied().unwrap_or(CallId(0));
-            // Drawn from the call's number: the attempts of a call that comes again stay with its client.
+            // Derived from the call's id, so that all attempts of a call use the same client.
             let nth = Random::seed_from_u64(salt ^ call).random_range(0..clients.len());
             clients[nth].clone().oneshot(request)
         }))

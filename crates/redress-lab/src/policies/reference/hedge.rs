@@ -1,4 +1,4 @@
-//! Hedging: a second request where the first takes long.
+//! Hedged requests: a second request if the first one takes long.
 
 use std::future::Future as _;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,8 +17,8 @@ use crate::policy::{BoxClient, Policy, PolicyContext};
 use crate::scenario::duration;
 use crate::transport::LabBody;
 
-/// Sends a request a second time when there is no answer after a while; the first answer counts (Dean and Barroso, "The
-/// Tail at Scale").
+/// Sends a second request if there is no response after a delay, and returns the first response (Dean
+/// and Barroso, "The Tail at Scale", CACM 2013).
 ///
 /// # Examples
 /// ```
@@ -36,21 +36,21 @@ use crate::transport::LabBody;
 pub struct Hedge {
     /// The name in tables and charts.
     pub name: String,
-    /// After how long: the time that nineteen in twenty requests take, in the paper.
+    /// The delay before the second request. The paper uses the 95th percentile of the latency.
     #[serde(with = "duration")]
     pub after: Duration,
-    /// What second requests are taken from; any number unless told.
+    /// The token bucket that pays for second requests. Default: unlimited.
     #[serde(default)]
     pub budget: Option<HedgeBudget>,
 }
 
-/// A bucket of tokens: a second request takes one.
+/// A token bucket. A second request takes one token.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct HedgeBudget {
-    /// How many there are when it is full; it begins full.
+    /// The capacity. The bucket starts full.
     pub tokens: f64,
-    /// What each call gives.
+    /// The tokens that each call adds.
     pub deposit: f64,
 }
 

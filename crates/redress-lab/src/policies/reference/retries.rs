@@ -1,4 +1,4 @@
-//! Retries under a rule.
+//! Retries that a rule permits.
 
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,9 +19,9 @@ use crate::policy::{BoxClient, Policy, PolicyContext};
 use crate::streams::Random;
 use crate::transport::LabBody;
 
-/// Retries of failures, as far as a rule allows them.
+/// Retries failures as long as a rule permits it.
 ///
-/// What fails is an error, a status of 500 and above, and a 429.
+/// A failure is a transport error, a status of 500 or above, or a 429.
 ///
 /// # Examples
 /// ```
@@ -39,16 +39,16 @@ use crate::transport::LabBody;
 pub struct Reference {
     /// The name in tables and charts.
     pub name: String,
-    /// How often a request is sent at most.
+    /// The maximum number of attempts, including the first.
     pub attempts: NonZeroU32,
-    /// What allows a retry.
+    /// The rule that permits retries.
     pub allow: Rule,
-    /// How long it waits before.
+    /// The wait before a retry.
     #[serde(default)]
     pub wait: Waits,
 }
 
-/// What the calls of a client share.
+/// State shared by all calls of a client.
 #[derive(Debug)]
 struct Shared {
     policy: Reference,
@@ -62,20 +62,34 @@ struct Parts {
     random: Random,
 }
 
-/// An attempt under way; it leaves when it is dropped, too.
+/// Counts an attempt in flight until it is dropped.
 struct ActiveAttempt<'a> {
     shared: &'a Shared,
     is_retry: bool,
 }
 
 impl Reference {
-    /// Retries so often, at once, as far as the rule allows.
+    /// Creates a policy that retries immediately, within the number of attempts and the rule.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_lab::Policy;
+    /// use redress_lab::policies::reference::{Reference, Rule, Waits};
+    /// use std::num::NonZeroU32;
+    /// use std::time::Duration;
+    ///
+    /// let attempts = NonZeroU32::new(3).unwrap();
+    /// let policy = Reference::new("grpc", attempts, Rule::Grpc { tokens: 10.0, ratio: 0.1 })
+    ///     .wait(Waits::Doubling { base: Duration::from_millis(100) });
+    /// assert!(policy.retries());
+    /// assert!(policy.about().starts_with("reference: 3 attempts, Grpc"));
+    /// ```
     #[must_use]
     pub fn new(name: &str, attempts: NonZeroU32, allow: Rule) -> Self {
         Self { name: name.to_owned(), attempts, allow, wait: Waits::None }
     }
 
-    /// Sets how long it waits before a retry.
+    /// Sets the wait before a retry. Default: none.
     #[must_use]
     pub const fn wait(mut self, wait: Waits) -> Self {
         self.wait = wait;

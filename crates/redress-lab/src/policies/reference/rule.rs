@@ -1,73 +1,97 @@
-//! Whether a retry is allowed: decisions without time or network of their own.
+//! Rules that permit retries: pure decisions, given the time.
 
 use std::time::Duration;
+use super::window::Window;
 
 use serde::{Deserialize, Serialize};
 
-use super::window::Window;
-
-/// What allows a retry.
+/// A rule that permits retries.
+///
+/// A rule is shared by all calls of a client, and a [`Fleet`](super::Fleet) has one per client.
+///
+/// | rule | retries are limited by | a burst of failures |
+/// |---|---|---|
+/// | `always` | nothing | multiplies the load by the attempts |
+/// | `breaker` | the failed share since the start | no retries |
+/// | `requests` | a share of the calls | that share |
+/// | `concurrency` | a share of the attempts in flight | that share, and more as attempts take longer |
+/// | `successes` | a share of the successes, plus a rate | that rate |
+/// | `bucket` | tokens that calls or successes deposit | the capacity, then the deposits |
+/// | `grpc` | a level that failures lower | half of the capacity |
+///
+/// # Examples
+/// ```
+/// use redress_lab::policies::reference::{Deposit, Rule};
+///
+/// #[derive(serde::Deserialize)]
+/// struct File {
+///     allow: Rule,
+/// }
+///
+/// let file: File = toml::from_str("allow = { rule = 'bucket', tokens = 5.0, deposit = 0.1, on = 'success' }").unwrap();
+/// assert_eq!(file.allow, Rule::Bucket { tokens: 5.0, deposit: 0.1, on: Deposit::Success });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(tag = "rule", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Rule {
-    /// Nothing forbids it.
+    /// Permits every retry.
     Always,
-    /// A circuit breaker that only stops retries: none while more than this share of all attempts so far failed
-    /// (Brooker, "Fixing retries with token buckets and circuit breakers").
+    /// A circuit breaker for retries only: permits none while more than this share of all attempts has
+    /// failed (Brooker, "Fixing retries with token buckets and circuit breakers", 2022).
     Breaker {
-        /// The share.
+        /// The failed share at which retries stop.
         threshold: f64,
     },
-    /// Retries are at most this share of the calls of the last ten seconds (Site Reliability Engineering, chapter 21;
-    /// Finagle).
+    /// Retries are at most this share of the calls of the last ten seconds (Site Reliability
+    /// Engineering, chapter 21; Finagle's `RetryBudget`).
     Requests {
         /// The share.
         share: f64,
     },
-    /// Retries under way are at most this share of all attempts under way (Envoy's retry budget).
+    /// Retries in flight are at most this share of all attempts in flight (Envoy's retry budget).
     Concurrency {
         /// The share.
         share: f64,
-        /// So many are allowed in any case.
+        /// The number of concurrent retries that is always permitted.
         least: u32,
     },
-    /// Retries are at most this share of the successes of the last ten seconds, and so many a second more.
+    /// Retries are at most this share of the successes of the last ten seconds, plus a constant rate.
     Successes {
         /// The share.
         share: f64,
-        /// Retries a second that need no success.
+        /// The constant rate, in retries per second.
         floor: f64,
     },
-    /// A bucket of tokens: a retry needs more than one and takes one (Brooker's adaptive strategy).
+    /// A token bucket: a retry needs more than one token and takes one (Brooker's adaptive strategy).
     Bucket {
-        /// How many there are when it is full; it begins full.
+        /// The capacity. The bucket starts full.
         tokens: f64,
-        /// How many a deposit is.
+        /// The tokens per deposit.
         deposit: f64,
-        /// What makes a deposit.
+        /// The event that makes a deposit.
         on: Deposit,
     },
-    /// A bucket from which every failure takes one token, and to which every success gives some; retries are allowed while
-    /// it is more than half full (gRPC's retry throttling, gRFC A6).
+    /// A token bucket that loses one token per failure and gains `ratio` per success. Retries are
+    /// permitted while it is more than half full (gRPC's retry throttling, gRFC A6).
     Grpc {
-        /// How many there are when it is full; it begins full.
+        /// The capacity. The bucket starts full.
         tokens: f64,
-        /// What a success gives.
+        /// The tokens that a success adds.
         ratio: f64,
     },
 }
 
-/// What makes a deposit in a bucket.
+/// The event that makes a deposit in a bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Deposit {
-    /// Each call, as in Brooker's code.
+    /// Each call, as in the code of Brooker's article.
     Call,
-    /// Each attempt that succeeds, as in his prose.
+    /// Each successful attempt, as in its text.
     Success,
 }
 
-/// What a rule remembers.
+/// The state of a rule.
 #[derive(Clone, Debug)]
 pub(super) struct State {
     rule: Rule,
@@ -76,7 +100,7 @@ pub(super) struct State {
     failures: f64,
     under_way: f64,
     retries_under_way: f64,
-    /// What earns retries, and the retries that were earned.
+    /// The events that permit retries, and the retries that used them.
     earned: Window,
     used: Window,
 }
@@ -92,7 +116,7 @@ impl State {
         Self { rule, level, attempts, failures, under_way, retries_under_way, earned, used }
     }
 
-    /// Notes that an attempt begins.
+    /// Records the start of an attempt.
     pub(super) fn attempt_started(&mut self, now: Duration, is_retry: bool) {
         self.attempts += 1.0;
         self.under_way += 1.0;
@@ -107,13 +131,13 @@ impl State {
         }
     }
 
-    /// Notes that an attempt is no longer under way.
+    /// Records that an attempt is no longer in flight.
     pub(super) fn attempt_finished(&mut self, is_retry: bool) {
         self.under_way -= 1.0;
         self.retries_under_way -= f64::from(u8::from(is_retry));
     }
 
-    /// Notes what came of an attempt.
+    /// Records the result of an attempt.
     pub(super) fn record_result(&mut self, now: Duration, is_success: bool) {
         self.failures += f64::from(u8::from(!is_success));
         match self.rule {
@@ -125,7 +149,7 @@ impl State {
         }
     }
 
-    /// Says whether a retry is allowed; one that is counts.
+    /// Takes the permission for a retry, if the rule grants it.
     pub(super) fn try_acquire(&mut self, now: Duration) -> bool {
         let is_allowed = match self.rule {
             Rule::Always => true,
@@ -161,13 +185,13 @@ impl State {
 mod tests {
     use super::*;
 
-    /// Returns how many retries are allowed in a row.
+    /// Returns the number of retries that are permitted in a row.
     fn allowed(state: &mut State, now: Duration) -> usize {
         (0..1_000).take_while(|_| state.try_acquire(now)).count()
     }
 
     #[test]
-    fn each_rule_allows_as_many_retries_as_its_source_says() {
+    fn each_rule_permits_the_number_of_retries_of_its_source() {
         let failures = |rule| {
             let mut state = State::new(rule);
             for _ in 0..100 {
@@ -192,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_earned_lapses_after_ten_seconds() {
+    fn permissions_expire_after_ten_seconds() {
         let mut state = State::new(Rule::Requests { share: 1.0 });
         state.attempt_started(Duration::ZERO, false);
         let mut later = state.clone();
@@ -201,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_share_of_concurrency_counts_what_is_under_way() {
+    fn a_share_of_concurrency_counts_attempts_in_flight() {
         let mut state = State::new(Rule::Concurrency { share: 0.2, least: 3 });
         for nth in 0..100 {
             state.attempt_started(Duration::ZERO, nth >= 80);
@@ -218,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn successes_fill_what_failures_emptied() {
+    fn successes_refill_the_bucket_that_failures_drained() {
         let mut state = State::new(Rule::Grpc { tokens: 10.0, ratio: 0.5 });
         for _ in 0..5 {
             state.record_result(Duration::ZERO, false);

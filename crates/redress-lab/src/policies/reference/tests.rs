@@ -26,7 +26,7 @@ fn count(number: u32) -> NonZeroU32 {
 }
 
 #[test]
-fn a_bucket_is_shared_by_the_calls_of_a_client_and_by_no_other_client() {
+fn a_bucket_is_shared_by_the_calls_of_one_client_only() {
     let rule = Rule::Bucket { tokens: 5.0, deposit: 0.0, on: Deposit::Call };
     let policy = Reference::new("bucket", count(3), rule);
     assert_eq!(retries(&outcome(DOWN, &policy)), 4);
@@ -34,7 +34,7 @@ fn a_bucket_is_shared_by_the_calls_of_a_client_and_by_no_other_client() {
 }
 
 #[test]
-fn retries_end_with_the_attempts_and_with_a_success() {
+fn retries_end_at_the_maximum_and_at_a_success() {
     let policy = Reference::new("always", count(4), Rule::Always);
     let down = outcome(DOWN, &policy);
     assert_eq!(down.attempts, 4 * down.calls);
@@ -43,7 +43,7 @@ fn retries_end_with_the_attempts_and_with_a_success() {
 }
 
 #[test]
-fn waits_are_waited_for() {
+fn retries_come_after_their_waits() {
     let wait = Waits::Doubling { base: Duration::from_secs(1) };
     let policy = Reference::new("patient", count(3), Rule::Always).wait(wait);
     let burst = DOWN.replace("rate = 20.0", "burst = [{ at = '0s', calls = 7 }]");
@@ -52,7 +52,7 @@ fn waits_are_waited_for() {
 }
 
 #[test]
-fn a_second_request_is_sent_where_the_first_takes_long_and_the_budget_lasts() {
+fn a_hedged_request_is_sent_after_the_delay_within_the_budget() {
     let slow = "name = 't'
         length = '20s'
         clients = { rate = 20.0 }

@@ -1,4 +1,4 @@
-//! How long to wait before a retry.
+//! Waits before retries.
 
 use std::time::Duration;
 
@@ -7,29 +7,42 @@ use serde::{Deserialize, Serialize};
 use crate::scenario::duration;
 use crate::time;
 
-/// How long to wait before a retry.
+/// The wait before a retry.
+///
+/// # Examples
+/// ```
+/// use redress_lab::policies::reference::Reference;
+///
+/// let policy: Reference = toml::from_str(r#"
+///     name = "envoy"
+///     attempts = 3
+///     allow = { rule = "concurrency", share = 0.2, least = 3 }
+///     wait = { kind = "envoy", base = "25ms" }
+/// "#).unwrap();
+/// assert_eq!(policy.attempts.get(), 3);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Waits {
-    /// Not at all.
+    /// No wait.
     #[default]
     None,
-    /// The first time so long, and twice as long each time after.
+    /// Exponential backoff without jitter: doubles with each retry, without a maximum.
     Doubling {
         /// The first wait.
         #[serde(with = "duration")]
         base: Duration,
     },
-    /// Anything below `(2^n - 1)` times the base, and below ten times the base (Envoy's `retry_back_off`).
+    /// Uniform from 0 to `(2^n - 1) * base`, and at most ten times the base (Envoy's `retry_back_off`).
     Envoy {
-        /// The base.
+        /// The base interval.
         #[serde(with = "duration")]
         base: Duration,
     },
 }
 
 impl Waits {
-    /// Returns the wait before the nth retry (from 1); `random` is uniform in 0..1.
+    /// Returns the wait before retry `nth`, from 1. `random` is uniform in 0..1.
     pub(super) fn draw(self, nth: u32, random: f64) -> Duration {
         match self {
             Self::None => Duration::ZERO,
@@ -38,7 +51,7 @@ impl Waits {
         }
     }
 
-    /// Returns what the nth wait never exceeds.
+    /// Returns the upper bound of the wait before retry `nth`.
     pub(crate) fn longest(self, nth: u32) -> Duration {
         match self {
             Self::Envoy { base } => time::times(base, (2_f64.powi(exponent(nth)) - 1.0).min(10.0)),
@@ -56,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_grow_as_their_sources_say() {
+    fn waits_match_their_sources() {
         let base = Duration::from_millis(25);
         let longest = |waits: Waits| [1, 2, 3, 4, 5].map(|nth| waits.longest(nth).as_millis());
         assert_eq!(longest(Waits::None), [0; 5]);

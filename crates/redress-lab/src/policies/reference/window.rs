@@ -1,14 +1,14 @@
-//! Sums over the last seconds.
+//! A sliding sum over the last ten seconds.
 
 use std::time::Duration;
 
 const SLOTS: usize = 20;
 
-/// What was added in the last ten seconds, in slots of half a second.
+/// A sum in slots of half a second.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Window {
     slots: [f64; SLOTS],
-    /// The slot of the newest, counted from the begin.
+    /// The index of the newest slot since the start of the run.
     newest: u128,
 }
 
@@ -25,7 +25,7 @@ impl Window {
         self.slots.iter().sum()
     }
 
-    /// Empties the slots that are too old.
+    /// Clears the slots that have left the window.
     fn slide(&mut self, now: Duration) {
         let newest = now.as_nanos() * SLOTS as u128 / Self::SPAN.as_nanos();
         let passed = newest.saturating_sub(self.newest).min(SLOTS as u128);
