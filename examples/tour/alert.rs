@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use redress::BoxError;
 use redress_sandbox::Recorder;
 
-static ALERTS: LazyLock<Recorder> = LazyLock::new(|| Recorder::of("redress::alert"));
+static ALERTS: LazyLock<Recorder> = LazyLock::new(|| Recorder::with_target("redress::alert"));
 
 /// Begins to count.
 pub(crate) fn watch() -> Result<(), BoxError> {

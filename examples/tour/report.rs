@@ -5,12 +5,11 @@ use std::fmt::Debug;
 use std::io;
 use std::ops::RangeInclusive;
 use std::path::Path;
+use serde::Serialize;
+use crate::stage::Outcome;
 
 use redress::{Attempt, BoxError, Class, Recovery, WaitSource};
-use redress_sandbox::{Entry, Sandbox, Vendor};
-use serde::Serialize;
-
-use crate::stage::Outcome;
+use redress_sandbox::{LogEntry, Sandbox, Vendor};
 
 /// A scenario that was run. What is serialised can be found again in the server's log, but for the classes.
 #[derive(Serialize)]
@@ -34,9 +33,9 @@ pub(crate) struct Report {
     #[serde(skip)]
     pub(crate) problems: Vec<String>,
     #[serde(skip)]
-    hits: Vec<Entry>,
+    hits: Vec<LogEntry>,
     #[serde(skip)]
-    log: Vec<Entry>,
+    log: Vec<LogEntry>,
     #[serde(skip)]
     outcome: Outcome,
     #[serde(skip)]
@@ -50,7 +49,7 @@ impl Report {
         let recent = log.get(from..).unwrap_or_default();
         let to = |path: &str| recent.iter().filter(|entry| entry.path.ends_with(path)).count();
         let (method, path) = (outcome.method, &outcome.path);
-        let hits: Vec<Entry> =
+        let hits: Vec<LogEntry> =
             recent.iter().filter(|entry| entry.method == method && entry.path == *path).cloned().collect();
         let replays = outcome.attempts.iter().filter(|attempt| attempt.is_resend).count();
         let verdicts = outcome.attempts.iter().filter_map(|attempt| attempt.verdict.as_ref());
@@ -212,7 +211,7 @@ impl Report {
 
     /// Returns what the server answered at each hit; of many hits, how often.
     pub(crate) fn answers(&self) -> String {
-        let answer = |hit: &Entry| {
+        let answer = |hit: &LogEntry| {
             let status = hit.status.map_or_else(|| "cut".to_owned(), |status| status.to_string());
             hit.code.as_ref().map_or_else(|| status.clone(), |code| format!("{status} {code}"))
         };

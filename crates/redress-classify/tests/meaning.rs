@@ -235,7 +235,7 @@ async fn transport_errors_have_a_phase() {
 
 #[tokio::test(start_paused = true)]
 async fn exhausted_credits_raise_an_alert() {
-    let alerts = Recorder::of("redress::alert");
+    let alerts = Recorder::with_target("redress::alert");
     let _guard = tracing::subscriber::set_default(alerts.clone());
     verdict(dialects::veridia(), answer(403, [data(r#"{"error":"origin_not_allowed"}"#)])).await;
     assert!(alerts.lines().is_empty());
@@ -249,7 +249,7 @@ async fn exhausted_credits_raise_an_alert() {
 
 #[tokio::test(start_paused = true)]
 async fn a_success_that_is_too_long_to_be_held_is_told_of() {
-    let recorder = Recorder::of("redress::classify");
+    let recorder = Recorder::with_target("redress::classify");
     let _guard = tracing::subscriber::set_default(recorder.clone());
     for (megabytes, events) in [(1, 0), (2, 1)] {
         let body = format!(r#"{{"data":"{}","error_code":null}}"#, "x".repeat(megabytes * 1_000_000));

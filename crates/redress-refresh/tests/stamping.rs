@@ -162,7 +162,7 @@ async fn an_allowed_host_is_sent_again_after_a_refresh_with_the_same_host() {
 
 /// Sends requests, and returns the lines of warnings.
 async fn warnings(layer: &RefreshLayer, requests: impl IntoIterator<Item = Request<String>>) -> Vec<String> {
-    let recorder = Recorder::of("redress::refresh");
+    let recorder = Recorder::with_target("redress::refresh");
     let _guard = tracing::subscriber::set_default(recorder.clone());
     let service = layer.layer(accepting());
     for request in requests {

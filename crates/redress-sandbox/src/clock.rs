@@ -1,8 +1,9 @@
-//! One anchored pair of clocks: elapsed time for the log, dates for headers and envelopes.
+//! A monotonic and a wall clock with a common start: elapsed time for the log, dates for headers and
+//! envelopes.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// A monotonic instant and the wall-clock time it stands for.
+/// A monotonic instant and the wall-clock time at that instant.
 #[derive(Debug)]
 pub(crate) struct Clock {
     instant: Instant,
@@ -15,12 +16,12 @@ impl Clock {
         Self { instant: Instant::now(), system: SystemTime::now() }
     }
 
-    /// Returns the whole milliseconds since the clock was started.
+    /// Returns the whole milliseconds since the start.
     pub(crate) fn elapsed_ms(&self) -> u64 {
         u64::try_from(self.instant.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// Returns the HTTP-date (IMF-fixdate, RFC 9110 section 5.6.7) that lies `offset` seconds from now.
+    /// Returns the HTTP-date (IMF-fixdate, RFC 9110, section 5.6.7) at `offset` seconds from now.
     pub(crate) fn http_date(&self, offset: i32) -> String {
         let distance = Duration::from_secs(u64::from(offset.unsigned_abs()));
         let date =
@@ -28,7 +29,7 @@ impl Clock {
         httpdate::fmt_http_date(date.max(UNIX_EPOCH))
     }
 
-    /// Returns the present time as an RFC 3339 timestamp in UTC with whole seconds.
+    /// Returns the current time as an RFC 3339 timestamp in UTC, in whole seconds.
     pub(crate) fn timestamp(&self) -> String {
         let since = self.now().duration_since(UNIX_EPOCH);
         rfc3339(since.unwrap_or_default().as_secs())
@@ -46,9 +47,9 @@ fn rfc3339(seconds: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
-/// Turns days since 1970 into year, month and day of the Gregorian calendar.
+/// Converts days since 1970 to year, month and day of the Gregorian calendar.
 ///
-/// Counts in years that begin on 1 March, so that the leap day is the last day of its year.
+/// The internal year starts on 1 March, so the leap day is its last day.
 fn civil_date(days: u64) -> (u64, u64, u64) {
     let shifted = days + 719_468;
     let era = shifted / 146_097;

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, de};
 
-/// An error code as a vendor sends it: a string, or a number for vlens.
+/// An error code: a string, or a number for vlens.
 ///
 /// # Examples
 ///
@@ -57,7 +57,7 @@ impl<'de> Deserialize<'de> for Code {
     }
 }
 
-/// Says what was expected, which an untagged enum would not.
+/// Reports the expected types, which the derived implementation for an untagged enum does not.
 struct CodeVisitor;
 
 impl de::Visitor<'_> for CodeVisitor {

@@ -1,15 +1,15 @@
-//! What a client has to present.
+//! The credentials that a client must present.
 
 /// One credential that a sandbox accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Credential {
-    /// Where it goes: `"header"`, or the route whose JSON body holds it.
+    /// The location: `"header"`, or the route whose JSON body contains it.
     pub place: &'static str,
-    /// The header's or the member's name.
+    /// The name of the header or the member.
     pub name: &'static str,
-    /// The header's or the member's value.
+    /// The value of the header or the member.
     pub value: &'static str,
-    /// What the credential is limited to; empty for none.
+    /// The restriction of the credential, for people; empty if there is none.
     pub limits: &'static str,
 }
 

@@ -1,4 +1,4 @@
-//! What can go wrong with one request.
+//! Faults of single requests.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -10,14 +10,26 @@ use serde::Deserialize;
 use crate::code::Code;
 use crate::retry_after::RetryAfter;
 
-/// How one request is to be answered, or cut off.
+/// The answer to one request, or the way in which its connection ends.
 ///
-/// A fault is given to [`Sandbox::script`](crate::Sandbox::script) and used up by the first request that hits its route
-/// (by more with [`times`](Self::times)). [`Fault::answer`] without any setter is the vendor's normal behaviour.
+/// [`Sandbox::script`](crate::Sandbox::script) takes faults. The first request whose route matches uses
+/// a fault up, or the first few with [`times`](Self::times). [`Fault::answer`] without a setter is the
+/// vendor's normal behaviour.
 ///
-/// A fault that names a status, a code or a body **replaces** the answer: the request has no effect on the vendor's state.
-/// The exceptions are [`Fault::drop`] and [`Fault::truncate`], which always perform the request first: the work is done,
-/// and the client cannot know.
+/// A fault with a status, a code, a message or a body **replaces** the answer: the request has no
+/// effect on the vendor's state. [`Fault::drop`] and [`Fault::truncate`] are the exceptions. They
+/// always perform the request first, so the work is done and the client cannot know it.
+///
+/// | situation | fault |
+/// |---|---|
+/// | overloaded, with a hint | `Fault::error(503).retry_after("3")` |
+/// | rate limited | `Fault::error(429).retry_after("date:+2")` |
+/// | processed, response lost | `Fault::drop()` |
+/// | not processed, connection closed | `Fault::drop_before()` |
+/// | response cut off | `Fault::truncate()` |
+/// | gateway without its backend | `Fault::proxy_html()` |
+/// | slow server | `Fault::answer().delay(..)` |
+/// | slow body | `Fault::slow_body(..)` |
 ///
 /// # Examples
 ///
@@ -46,7 +58,7 @@ pub struct Fault {
     pub(crate) delay: Duration,
 }
 
-/// The ways an exchange can end.
+/// The ways in which an exchange can end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Kind {
@@ -55,89 +67,120 @@ pub(crate) enum Kind {
     Answer,
     /// The request is performed, then the connection is closed without a byte.
     Drop,
-    /// The connection is closed without a byte, and nothing was performed.
+    /// The connection is closed without a byte, and the request is not performed.
     DropBefore,
     /// The request is performed, then half of the body is sent.
     Truncate,
-    /// A gateway's HTML page instead of an answer.
+    /// The HTML page of a gateway instead of an answer.
     ProxyHtml,
     /// A complete answer, one byte at a time.
     SlowBody,
 }
 
 impl Fault {
-    /// Answers; normally, unless a setter says otherwise.
+    /// Answers normally, unless a setter changes the answer.
     pub fn answer() -> Self {
         Self::new(Kind::Answer)
     }
 
-    /// Answers with this error status in the vendor's envelope, with the code and the message the vendor has for it.
+    /// Answers with this error status in the vendor's envelope, with the vendor's code and message for
+    /// it.
     ///
     /// # Panics
     ///
-    /// As [`status`](Self::status).
+    /// Panics as [`status`](Self::status) does.
     pub fn error(status: u16) -> Self {
         Self::answer().status(status)
     }
 
-    /// Performs the request, then closes the connection without a byte of an answer.
+    /// Performs the request, then closes the connection without a byte of the answer. A client must
+    /// treat the request as possibly processed.
     pub fn drop() -> Self {
         Self::new(Kind::Drop)
     }
 
-    /// Reads the request, then closes the connection without performing it and without a byte of an answer.
+    /// Reads the request, then closes the connection without performing it. The client sees the same as
+    /// with [`drop`](Self::drop).
     pub fn drop_before() -> Self {
         Self::new(Kind::DropBefore)
     }
 
-    /// Performs the request, sends the head with the full `Content-Length` and half of the body, then closes the connection.
+    /// Performs the request, sends the head with the full `Content-Length` and half of the body, then
+    /// closes the connection.
     ///
     /// An answer without a body is dropped instead.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use redress_sandbox::{Fault, Sandbox, Vendor};
+    ///
+    /// # use http_body_util::{BodyExt, Full};
+    /// # use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = Client::builder(TokioExecutor::new()).build_http();
+    /// let sandbox = Sandbox::start(Vendor::Ranex).await?;
+    /// sandbox.script("*", [Fault::truncate()]);
+    /// let request = http::Request::post(format!("{}/v1/applicants", sandbox.url()))
+    ///     .header("X-Api-Key", "sandbox-key")
+    ///     .header("X-Api-Secret", "sandbox-secret")
+    ///     .body(Full::<bytes::Bytes>::from(r#"{"externalUserId":"user-1"}"#))?;
+    /// let response = client.request(request).await?;
+    /// assert_eq!(response.status(), 201);
+    /// assert!(response.into_body().collect().await.is_err(), "the body breaks off");
+    /// assert_eq!(sandbox.applicants(), 1, "the request was performed");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn truncate() -> Self {
         Self::new(Kind::Truncate)
     }
 
-    /// Answers with the HTML error page of a gateway in front of the vendor, 502 unless [`status`](Self::status) says otherwise.
+    /// Answers with the HTML error page of a gateway in front of the vendor. Default status: 502.
     ///
-    /// The request has no effect. There is no envelope; the vendors that send `X-Request-Id` on every response still do.
+    /// The request is not performed, and the page has no envelope. Vendors that send `X-Request-Id` on
+    /// every response still send it.
     pub fn proxy_html() -> Self {
         Self::new(Kind::ProxyHtml)
     }
 
-    /// Answers at once with the head, and then with one byte of the body per `gap`.
+    /// Sends the head immediately, and then one byte of the body per `gap`.
     pub fn slow_body(gap: Duration) -> Self {
         Self::new(Kind::SlowBody).delay(gap)
     }
 
-    /// Sets how many requests use this fault up. Default: one.
+    /// Sets the number of requests that use up this fault. Default: 1.
     ///
     /// # Panics
     ///
-    /// When `times` is zero.
+    /// Panics if `times` is zero.
     pub fn times(mut self, times: u32) -> Self {
         self.times = NonZeroU32::new(times).expect("a fault happens at least once");
         self
     }
 
-    /// Sets the status, from 200 to 599. Without a code the vendor's envelope carries the code that goes with it.
+    /// Sets the status, from 200 to 599. Without a code the envelope has the vendor's code for this
+    /// status.
     ///
     /// # Panics
     ///
-    /// When `status` is outside that range.
+    /// Panics if `status` is outside that range.
     pub fn status(mut self, status: u16) -> Self {
         self.status = Some(status_code(status).expect("a status is between 200 and 599"));
         self
     }
 
-    /// Sets the envelope's code. Without a status the answer has the one the vendor documents for this code.
+    /// Sets the code of the envelope. Without a status the answer has the status that the vendor
+    /// documents for this code.
     ///
-    /// The ranex envelope has no code, and leaves it out.
+    /// The envelope of ranex has no code and ignores it.
     pub fn code(mut self, code: impl Into<Code>) -> Self {
         self.code = Some(code.into());
         self
     }
 
-    /// Sets the envelope's message.
+    /// Sets the message of the envelope.
     pub fn message(mut self, message: impl Into<String>) -> Self {
         self.message = Some(message.into());
         self
@@ -153,17 +196,30 @@ impl Fault {
     ///
     /// # Panics
     ///
-    /// When `content_type` is not the text of a header.
+    /// Panics if `content_type` is not a valid header value.
     pub fn content_type(mut self, content_type: &str) -> Self {
         self.content_type = Some(header_value(content_type));
         self
     }
 
-    /// Sets the `Retry-After` header: `"3"` is sent as it is, `"date:+2"` becomes the HTTP-date 2 s after the moment of sending.
+    /// Sets the `Retry-After` header: `"3"` is sent verbatim, and `"date:+2"` becomes the HTTP-date 2 s
+    /// after the time of sending.
     ///
     /// # Panics
     ///
-    /// When `value` is not the text of a header, or starts with `date:` and no whole number of seconds follows.
+    /// Panics if `value` is not a valid header value, or starts with `date:` without a whole number of
+    /// seconds after it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use redress_sandbox::Fault;
+    ///
+    /// let past_date = Fault::error(503).retry_after("date:-30");
+    /// let invalid = Fault::error(503).retry_after("soon");
+    /// assert!(std::panic::catch_unwind(|| Fault::error(503).retry_after("date:soon")).is_err());
+    /// # drop((past_date, invalid));
+    /// ```
     pub fn retry_after(mut self, value: &str) -> Self {
         match value.parse() {
             Ok(value) => self.retry_after = Some(value),
@@ -172,20 +228,21 @@ impl Fault {
         self
     }
 
-    /// Sets one more header of the answer, in place of the vendor's own of that name.
+    /// Adds a header, which replaces the vendor's header of that name.
     ///
     /// # Panics
     ///
-    /// When `name` or `value` cannot be sent as a header.
+    /// Panics if `name` or `value` is not valid in a header.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         let name: HeaderName = name.parse().expect("a header name is an HTTP token");
         self.headers.append(name, header_value(value));
         self
     }
 
-    /// Waits this long before the answer, or before the connection is closed. The request has been performed by then.
+    /// Sets the delay before the answer, or before the connection is closed. The request is performed
+    /// before the delay.
     ///
-    /// The time between two bytes for [`Fault::slow_body`].
+    /// For [`Fault::slow_body`] it is the time between two bytes.
     pub fn delay(mut self, delay: Duration) -> Self {
         self.delay = delay;
         self
@@ -206,7 +263,7 @@ impl Fault {
         }
     }
 
-    /// Whether the vendor performs the request.
+    /// Returns `true` if the vendor performs the request.
     pub(crate) fn performs(&self) -> bool {
         match self.kind {
             Kind::Drop | Kind::Truncate => true,
@@ -215,12 +272,12 @@ impl Fault {
         }
     }
 
-    /// Whether the vendor's own answer is thrown away.
+    /// Returns `true` if the vendor's own answer is discarded.
     pub(crate) fn replaces(&self) -> bool {
         self.status.is_some() || self.code.is_some() || self.message.is_some() || self.body.is_some()
     }
 
-    /// Whether the client gets no byte of an answer that has this body.
+    /// Returns `true` if the client receives no byte of an answer with this body.
     pub(crate) fn cuts(&self, body: &[u8]) -> bool {
         match self.kind {
             Kind::Drop | Kind::DropBefore => true,
@@ -236,7 +293,7 @@ impl Default for Fault {
     }
 }
 
-/// Returns the status, if it can be the last one of a response (1xx cannot).
+/// Returns the status if it can be the final one of a response; 1xx cannot.
 pub(crate) fn status_code(status: u16) -> Option<StatusCode> {
     (200..=599).contains(&status).then(|| StatusCode::from_u16(status).ok()).flatten()
 }

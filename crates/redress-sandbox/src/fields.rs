@@ -1,4 +1,4 @@
-//! Reading a JSON request body.
+//! Reads JSON request bodies.
 
 use serde_json::{Map, Value};
 
@@ -7,17 +7,18 @@ use serde_json::{Map, Value};
 pub(crate) struct Fields(Map<String, Value>);
 
 impl Fields {
-    /// Reads a body; `None` when it is not a JSON object.
+    /// Parses a body; `None` if it is not a JSON object.
     pub(crate) fn parse(body: &[u8]) -> Option<Self> {
         serde_json::from_slice(body).ok().map(Self)
     }
 
-    /// As [`parse`](Self::parse), but a body that is no object has no members. For vendors that name the missing field.
+    /// Parses a body, and treats one that is not a JSON object as empty. For vendors that report the
+    /// missing field.
     pub(crate) fn lenient(body: &[u8]) -> Self {
         Self::parse(body).unwrap_or(Self(Map::new()))
     }
 
-    /// Returns a member that is a string and not empty.
+    /// Returns a member if it is a non-empty string.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.0.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
     }

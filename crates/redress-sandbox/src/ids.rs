@@ -1,11 +1,12 @@
-//! Identifiers that no other sandbox hands out.
+//! Unique identifiers.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// A source of identifiers, seeded at random so that those of two servers differ. They are not secrets.
+/// A generator of identifiers with a random seed, so that two servers do not issue the same ones. Not
+/// cryptographically secure.
 #[derive(Debug, Default)]
 pub(crate) struct Ids {
     seed: RandomState,
@@ -13,7 +14,7 @@ pub(crate) struct Ids {
 }
 
 impl Ids {
-    /// Returns `length` new letters and digits.
+    /// Returns a new identifier of `length` letters and digits.
     pub(crate) fn alphanumeric(&self, length: usize) -> String {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         (0..length)
@@ -25,7 +26,7 @@ impl Ids {
             .collect()
     }
 
-    /// Returns a new identifier in the form of a UUID of version 4.
+    /// Returns a new identifier in the form of a version 4 UUID.
     pub(crate) fn uuid(&self) -> String {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let (high, low) = (self.seed.hash_one((number, 0)), self.seed.hash_one((number, 1)));
@@ -45,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn identifiers_have_the_length_asked_for_and_differ() {
+    fn identifiers_differ_and_have_the_requested_length() {
         let ids = Ids::default();
         let (first, second) = (ids.alphanumeric(20), ids.alphanumeric(20));
         assert_eq!(first.len(), 20);

@@ -1,12 +1,19 @@
-//! Loopback servers that fail the way five identity-verification vendors document, for tests of clients.
+//! Loopback servers that fail as five identity-verification vendors document, and mocks for tests of tower layers.
 //!
-//! A [`Sandbox`] plays one [`Vendor`]: its routes, its error envelope, its limits and headers, with the state in memory. A
-//! script of [`Fault`]s makes chosen requests fail: an error status, a lost answer, half a body, a gateway's HTML page. A
-//! log of [`Entry`]s shows what arrived and what was answered. [`StrictMock`](strict_mock::StrictMock) is a tower service
-//! that panics when a layer breaks the contract of `Service`, and [`FixedResponse`] a service without any cost.
-//! [`Recorder`] collects `tracing` events, and [`WakeCounter`] counts wake-ups.
+//! A [`Sandbox`] imitates one [`Vendor`]: its routes, its error envelope, its rate limits and headers, with the state in
+//! memory. Scripted [`Fault`]s make chosen requests fail: an error status, a lost response, half a body, a gateway's HTML
+//! page. The log of [`LogEntry`]s shows each request and its answer.
 //!
-//! | vendor | an error is | credentials | state witnesses |
+//! For tests of layers:
+//!
+//! | type | use |
+//! |---|---|
+//! | [`StrictMock`](strict_mock::StrictMock) | a service that panics when a layer breaks the contract of `Service` |
+//! | [`FixedResponse`] | a service that costs nothing, to measure layers |
+//! | [`Recorder`] | records `tracing` events and spans as text |
+//! | [`WakeCounter`] | counts wake-ups of a future that is polled by hand |
+//!
+//! | vendor | form of an error | credentials | counters |
 //! |---|---|---|---|
 //! | vlens | `error_code` in the body, also at 200 | `ApiKey` header, bearer token | [`generation`](Sandbox::generation) |
 //! | veridia | a status and the string `error` | bearer key | [`credits`](Sandbox::credits), [`verifications`](Sandbox::verifications) |
@@ -14,12 +21,12 @@
 //! | maleslab | `success: false` and `error.code` | `X-API-Key` header or bearer token | [`generation`](Sandbox::generation), [`collections`](Sandbox::collections), [`faces`](Sandbox::faces) |
 //! | verilock | a status and the string `error` | `X-API-Key` header | [`sessions`](Sandbox::sessions) |
 //!
-//! The README lists the routes, and the inputs that make a vendor refuse. The program `redress-sandbox` serves the same from
-//! a shell.
+//! The README lists the routes and the inputs with a special meaning. The program `redress-sandbox` starts a server from a
+//! shell.
 //!
 //! # Examples
 //!
-//! The answer to the first request is lost after the work was done. The second finds the applicant:
+//! The response to the first request is lost after the work was done. The second request finds the applicant:
 //!
 //! ```
 //! use http_body_util::Full;
@@ -80,7 +87,7 @@ pub use code::Code;
 pub use credential::Credential;
 pub use fault::Fault;
 pub use fixed_response::FixedResponse;
-pub use log::Entry;
+pub use log::LogEntry;
 pub use recorder::Recorder;
 pub use sandbox::Sandbox;
 pub use script::{Script, ScriptError};

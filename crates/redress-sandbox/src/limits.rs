@@ -1,4 +1,7 @@
-//! Requests per minute.
+//! Rate limits per minute.
+//!
+//! The vendors publish limits such as "60 requests a minute" without the kind of window. Fixed windows
+//! are the strictest common reading for `Retry-After`: the whole rest of the window.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,7 +11,7 @@ use crate::shared::Shared;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Named fixed windows of one minute.
+/// Fixed windows of one minute, by name.
 #[derive(Debug, Default)]
 pub(crate) struct Limits {
     lifted: AtomicBool,
@@ -22,9 +25,9 @@ struct Window {
 }
 
 impl Limits {
-    /// Counts one request against the window of that name.
+    /// Counts one request in the window of that name.
     ///
-    /// `Err` holds the whole seconds until the next window, at least one.
+    /// Fails with the whole seconds until the next window, at least 1, if the window is full.
     pub(crate) fn take(&self, name: &'static str, per_minute: u32) -> Result<(), u64> {
         if self.lifted.load(Ordering::Relaxed) {
             return Ok(());

@@ -1,4 +1,4 @@
-//! Every request the server received, and what it answered.
+//! The log of requests and answers.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -12,31 +12,43 @@ use crate::shared::Shared;
 
 /// One request and its answer.
 ///
-/// As JSON it is one object with exactly these fields, in this order; a missing value is `null`.
+/// The JSON form is an object with exactly these fields in this order; a missing value is `null`.
+///
+/// # Examples
+///
+/// ```
+/// use redress_sandbox::LogEntry;
+///
+/// let line = r#"{"t_ms":12,"vendor":"vlens","method":"POST","path":"/login","generation":null,"status":200,"code":null}"#;
+/// let entry: LogEntry = serde_json::from_str(line)?;
+/// assert_eq!((entry.status, entry.generation), (Some(200), None));
+/// assert_eq!(serde_json::to_string(&entry)?, line);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
-    /// Milliseconds from the start of the server to the arrival of the request's head.
+pub struct LogEntry {
+    /// The arrival of the request head, in milliseconds since the start of the server.
     pub t_ms: u64,
-    /// The name of the vendor, or of the dialect, that the server plays.
+    /// The name of the vendor or of the dialect.
     pub vendor: String,
-    /// The request's method.
+    /// The method.
     pub method: String,
-    /// The request's path, without the query.
+    /// The path, without the query.
     pub path: String,
-    /// The generation of the access token presented, expired or not; `None` without one, for one the server does not
-    /// know, and for vendors with keys only.
+    /// The generation of the access token, also of an expired one. `None` without a token, for an
+    /// unknown token, and for vendors that use keys.
     pub generation: Option<u64>,
-    /// The status answered; `None` when the connection was dropped before an answer.
+    /// The status of the answer; `None` if the connection was closed without one.
     pub status: Option<u16>,
-    /// The code in the envelope sent; `None` for a success and for a body without a code.
+    /// The code in the envelope; `None` for a success and for a body without a code.
     pub code: Option<Code>,
 }
 
-/// The entries in order of arrival, and the file that later ones are copied to.
+/// The entries in order of arrival, and the file that receives later ones.
 #[derive(Debug, Default)]
-pub(crate) struct Log(Shared<Book>);
+pub(crate) struct Log(Shared<State>);
 
-/// The place of one request in the log, fixed when it arrives.
+/// The position of a request in the log, fixed at its arrival.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Arrival {
     number: u64,
@@ -44,30 +56,30 @@ pub(crate) struct Arrival {
 }
 
 #[derive(Debug, Default)]
-struct Book {
+struct State {
     arrivals: u64,
-    entries: Vec<(u64, Entry)>,
+    entries: Vec<(u64, LogEntry)>,
     file: Option<File>,
 }
 
 impl Log {
     pub(crate) fn arrive(&self, clock: &Clock) -> Arrival {
-        let mut book = self.0.lock();
-        book.arrivals += 1;
-        Arrival { number: book.arrivals, t_ms: clock.elapsed_ms() }
+        let mut state = self.0.lock();
+        state.arrivals += 1;
+        Arrival { number: state.arrivals, t_ms: clock.elapsed_ms() }
     }
 
-    /// Inserts the entry at its place by arrival. The file has it in the order of decisions.
-    pub(crate) fn record(&self, arrival: Arrival, entry: Entry) {
-        let mut book = self.0.lock();
-        book.copy_to_file(&entry);
-        let place = book.entries.partition_point(|(number, _)| *number < arrival.number);
-        book.entries.insert(place, (arrival.number, entry));
+    /// Inserts the entry in order of arrival. The file is in the order in which answers are decided.
+    pub(crate) fn record(&self, arrival: Arrival, entry: LogEntry) {
+        let mut state = self.0.lock();
+        state.copy_to_file(&entry);
+        let place = state.entries.partition_point(|(number, _)| *number < arrival.number);
+        state.entries.insert(place, (arrival.number, entry));
     }
 
-    pub(crate) fn entries(&self) -> Vec<Entry> {
-        let book = self.0.lock();
-        book.entries.iter().map(|(_, entry)| entry.clone()).collect()
+    pub(crate) fn entries(&self) -> Vec<LogEntry> {
+        let state = self.0.lock();
+        state.entries.iter().map(|(_, entry)| entry.clone()).collect()
     }
 
     pub(crate) fn copy_to(&self, path: &Path) -> io::Result<()> {
@@ -77,9 +89,10 @@ impl Log {
     }
 }
 
-impl Book {
-    /// Writes one line in one go. A full disk must not fail the exchange: it is reported once, and the copy ends.
-    fn copy_to_file(&mut self, entry: &Entry) {
+impl State {
+    /// Writes the line with a single call. A full disk must not fail the exchange: the error is printed
+    /// once, and the copy ends.
+    fn copy_to_file(&mut self, entry: &LogEntry) {
         let Some(file) = &mut self.file else { return };
         let written = serde_json::to_vec(entry).map_err(io::Error::other).and_then(|mut line| {
             line.push(b'\n');
@@ -96,8 +109,8 @@ impl Book {
 mod tests {
     use super::*;
 
-    fn entry(path: &str) -> Entry {
-        Entry {
+    fn entry(path: &str) -> LogEntry {
+        LogEntry {
             t_ms: 7,
             vendor: "vlens".to_owned(),
             method: "GET".to_owned(),
@@ -115,10 +128,10 @@ mod tests {
             line,
             r#"{"t_ms":7,"vendor":"vlens","method":"GET","path":"/a","generation":2,"status":200,"code":4011}"#
         );
-        let bare = Entry { generation: None, status: None, code: None, ..entry("/a") };
+        let bare = LogEntry { generation: None, status: None, code: None, ..entry("/a") };
         let line = serde_json::to_string(&bare).unwrap();
         assert!(line.ends_with(r#""generation":null,"status":null,"code":null}"#));
-        assert_eq!(serde_json::from_str::<Entry>(&line).unwrap(), bare);
+        assert_eq!(serde_json::from_str::<LogEntry>(&line).unwrap(), bare);
     }
 
     #[test]

@@ -10,7 +10,7 @@ Examples:
   Serve ranex on a free port:
     redress-sandbox ranex
 
-  Serve veridia on a port of your choice, and write down every request:
+  Serve veridia on a port of your choice, and log every request:
     redress-sandbox veridia --listen 127.0.0.1:8080 --log requests.jsonl
 
   Answer the first two logins with 503 and a wait of three seconds:

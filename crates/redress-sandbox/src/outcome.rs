@@ -1,4 +1,4 @@
-//! What a route decided, before the vendor's envelope is put around it.
+//! The result of a route handler, before the vendor's envelope is applied.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::code::Code;
 use crate::retry_after::RetryAfter;
 
-/// The decision of a route. It travels from the router in the response's extensions.
+/// The result of a route handler. It reaches the server in the extensions of the response.
 #[derive(Debug, Clone)]
 pub(crate) enum Outcome {
     Success(Success),
@@ -27,12 +27,12 @@ pub(crate) struct Problem {
     pub(crate) status: StatusCode,
     pub(crate) code: Option<Code>,
     pub(crate) message: Cow<'static, str>,
-    /// Boxed to keep the error half of a handler's result small.
+    /// Boxed to keep the error variant of a handler's result small.
     pub(crate) details: Option<Box<Value>>,
     pub(crate) retry_after: Option<RetryAfter>,
 }
 
-/// One line of a vendor's list of errors.
+/// One row of a vendor's table of errors.
 #[derive(Debug)]
 pub(crate) struct Row {
     status: StatusCode,
@@ -78,14 +78,15 @@ impl Success {
 }
 
 impl Problem {
-    /// Makes an error without a code.
+    /// Creates an error without a code.
     pub(crate) fn new(status: StatusCode, message: impl Into<Cow<'static, str>>) -> Self {
         Self { status, code: None, message: message.into(), details: None, retry_after: None }
     }
 
-    /// Finds an error in the vendor's list by code, and else by status; a status given wins over the list's.
+    /// Looks up an error in the vendor's table by code, and otherwise by status. A given status takes
+    /// precedence over that of the table.
     ///
-    /// `unlisted` names the code for a status that the list does not have.
+    /// `unlisted` returns the code for a status that the table does not have.
     pub(crate) fn find(
         rows: &[Row],
         status: Option<StatusCode>,

@@ -1,4 +1,4 @@
-//! The sandbox as a program: a command line, and serving until Ctrl-C.
+//! The command line of the program `redress-sandbox`, which `redress sandbox` shares.
 
 use std::error::Error;
 use std::io::Write as _;
@@ -12,7 +12,7 @@ use redress_envelope::Dialect;
 
 use crate::{Sandbox, Script, Vendor};
 
-/// What to serve, and where.
+/// Arguments of the server.
 #[derive(Debug, Args)]
 pub struct Serve {
     /// The vendor to play
@@ -36,16 +36,18 @@ impl Serve {
     /// Prints the address and the credentials, and serves until Ctrl-C.
     ///
     /// # Errors
-    /// A script with a mistake, or an address or a log that cannot be used: a sentence for people.
+    /// Fails on an invalid script, and on an address or a log file that cannot be opened. The error is
+    /// a message for the user.
     pub fn run(self) -> Result<(), String> {
         self.serve(None).map_err(|error| chain(error.as_ref()))
     }
 
-    /// Serves a dialect instead of a vendor: prints the address and what the dialect makes of each scripted answer, and
-    /// serves until Ctrl-C.
+    /// Serves a dialect instead of a vendor: prints the address and how the dialect reads each scripted
+    /// answer, and serves until Ctrl-C.
     ///
     /// # Errors
-    /// As [`run`](Self::run); a vendor beside the dialect, and an answer that the dialect does not read.
+    /// Fails as [`run`](Self::run) does, if a vendor is given as well, and if the dialect cannot read
+    /// an answer of the script.
     pub fn run_dialect(self, dialect: Dialect) -> Result<(), String> {
         self.serve(Some(dialect)).map_err(|error| chain(error.as_ref()))
     }
@@ -55,7 +57,7 @@ impl Serve {
         if let Some(dialect) = &dialect {
             script.check(dialect)?;
         }
-        let told = dialect.as_ref().map(|dialect| script.told(dialect)).unwrap_or_default();
+        let described = dialect.as_ref().map(|dialect| script.describe_answers(dialect)).unwrap_or_default();
         let names = Vendor::ALL.map(Vendor::name).join(", ");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
@@ -72,10 +74,10 @@ impl Serve {
                 let shown = path.display();
                 sandbox.log_to(path).map_err(|error| format!("cannot write the log {shown}: {error}"))?;
             }
-            sandbox.play(script);
-            // It serves on, whether or not somebody reads this.
-            let told: String = told.iter().map(|line| format!("\n  {}", line.escape_debug())).collect();
-            let answers = if told.is_empty() { String::new() } else { format!("\n\nanswers, then 200: {{}}{told}") };
+            sandbox.add_script(script);
+            // A closed standard output does not stop the server.
+            let lines: String = described.iter().map(|line| format!("\n  {}", line.escape_debug())).collect();
+            let answers = if lines.is_empty() { String::new() } else { format!("\n\nanswers, then 200: {{}}{lines}") };
             let _ = writeln!(std::io::stdout(), "{sandbox}{answers}\n\nCtrl-C stops.");
             tokio::signal::ctrl_c().await?;
             Ok(())
@@ -83,13 +85,13 @@ impl Serve {
     }
 }
 
-/// Names the vendors, so that help and completions list them.
+/// Lists the vendors for the help text and shell completions.
 fn vendor() -> impl TypedValueParser<Value = Vendor> {
     let names = PossibleValuesParser::new(Vendor::ALL.map(Vendor::name));
     names.map(|name| name.parse::<Vendor>().expect("one of the names of all vendors"))
 }
 
-/// Joins an error and its sources.
+/// Joins the messages of an error and its sources.
 fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

@@ -1,4 +1,4 @@
-//! The faults that are still to come.
+//! The queue of scripted faults.
 
 use std::num::NonZeroU32;
 
@@ -8,7 +8,7 @@ use crate::fault::Fault;
 use crate::route::Route;
 use crate::shared::Shared;
 
-/// Faults in the order they were scripted. A request takes the oldest one whose route it matches.
+/// Faults in the order in which they were added. A request takes the oldest one whose route matches.
 #[derive(Debug, Default)]
 pub(crate) struct Queue(Shared<Vec<(Route, Fault)>>);
 
@@ -17,7 +17,7 @@ impl Queue {
         self.0.lock().extend(faults);
     }
 
-    /// Takes the fault for one request; the normal answer when none is left for it.
+    /// Takes the fault for one request; the normal answer if none matches.
     pub(crate) fn take(&self, method: &Method, path: &str) -> Fault {
         let mut faults = self.0.lock();
         let Some(index) = faults.iter().position(|(route, _)| route.matches(method, path)) else {
@@ -33,7 +33,7 @@ impl Queue {
         }
     }
 
-    /// Counts the requests that the remaining faults wait for.
+    /// Returns the number of requests that the remaining faults still apply to.
     pub(crate) fn len(&self) -> usize {
         let faults = self.0.lock();
         faults
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_lasts_for_its_times() {
+    fn a_fault_applies_the_given_number_of_times() {
         let queue = Queue::default();
         queue.push([("*".parse().unwrap(), Fault::error(503).times(2))]);
         assert_eq!(queue.len(), 2);

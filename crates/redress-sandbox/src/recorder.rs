@@ -1,4 +1,4 @@
-//! A `tracing` subscriber that remembers.
+//! A `tracing` subscriber that records events and spans as text.
 
 use std::fmt::{Debug, Write};
 use std::sync::Arc;
@@ -9,17 +9,20 @@ use tracing::{Event, Metadata, Subscriber};
 
 use crate::shared::Shared;
 
-/// Remembers every event and span, of every level, with all of its fields: each is a line of text.
+/// Records every event and span of every level, with all fields, as one line of text each.
 ///
-/// An event is `LEVEL target name=value ...`, its message the field `message`; a span has its name behind the target.
-/// Values are printed by `Debug`. Clones share the lines.
+/// An event is `LEVEL target name=value ...`, with its message as the field `message`. A span has its
+/// name after the target. Fields are printed with `Debug`. Clones share the lines.
+///
+/// Use it to assert on the events of a call, and to search them for secrets. For filtering and
+/// formatting in production use `tracing-subscriber`.
 ///
 /// # Examples
 ///
 /// ```
 /// use redress_sandbox::Recorder;
 ///
-/// let recorder = Recorder::of("shop");
+/// let recorder = Recorder::with_target("shop");
 /// let _guard = tracing::subscriber::set_default(recorder.clone());
 /// tracing::info!(target: "shop::till", price = 7, "sold");
 /// tracing::info!(target: "street", "noise");
@@ -33,29 +36,51 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Remembers all that is told.
+    /// Creates a recorder of all events and spans.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Remembers what is told under targets that begin so.
-    pub fn of(targets: &'static str) -> Self {
+    /// Creates a recorder of the events and spans whose target starts with `targets`.
+    pub fn with_target(targets: &'static str) -> Self {
         Self { targets, ..Self::default() }
     }
 
-    /// Prints each value a second time, as `{:#?}` does: a `Debug` may differ by that.
+    /// Prints each value a second time with `{:#?}`. A `Debug` implementation may show more there, such
+    /// as a secret.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use redress_sandbox::Recorder;
+    ///
+    /// let recorder = Recorder::with_target("shop").pretty();
+    /// tracing::subscriber::with_default(recorder.clone(), || tracing::info!(target: "shop", stock = ?[1]));
+    /// assert_eq!(recorder.lines(), ["INFO shop stock=[1] [\n    1,\n]"]);
+    /// ```
     #[must_use]
     pub fn pretty(mut self) -> Self {
         self.pretty = true;
         self
     }
 
-    /// Returns copies of the lines so far that [`take`](Self::take) has not taken.
+    /// Returns copies of the recorded lines, and keeps them.
     pub fn lines(&self) -> Vec<String> {
         self.lines.lock().clone()
     }
 
-    /// Takes the lines so far.
+    /// Removes and returns the recorded lines.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use redress_sandbox::Recorder;
+    ///
+    /// let recorder = Recorder::new();
+    /// tracing::subscriber::with_default(recorder.clone(), || tracing::warn!(target: "shop", "low stock"));
+    /// assert_eq!(recorder.take(), ["WARN shop message=low stock"]);
+    /// assert!(recorder.lines().is_empty());
+    /// ```
     pub fn take(&self) -> Vec<String> {
         std::mem::take(&mut self.lines.lock())
     }
@@ -94,7 +119,7 @@ impl Subscriber for Recorder {
     fn exit(&self, _: &Id) {}
 }
 
-/// What is being written down.
+/// A line under construction.
 struct Line {
     text: String,
     pretty: bool,
@@ -114,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spans_and_what_is_added_to_them_are_remembered_too() {
+    fn spans_and_their_later_fields_are_recorded() {
         let recorder = Recorder::new();
         tracing::subscriber::with_default(recorder.clone(), || {
             let span = tracing::debug_span!(target: "shop", "sale", price = 7, name = tracing::field::Empty);
@@ -125,8 +150,8 @@ mod tests {
     }
 
     #[test]
-    fn a_pretty_one_prints_each_value_twice() {
-        let recorder = Recorder::of("shop").pretty();
+    fn a_pretty_recorder_prints_each_value_twice() {
+        let recorder = Recorder::with_target("shop").pretty();
         tracing::subscriber::with_default(recorder.clone(), || tracing::warn!(target: "shop", stock = ?[1]));
         assert_eq!(recorder.lines(), ["WARN shop stock=[1] [\n    1,\n]"]);
     }

@@ -1,4 +1,4 @@
-//! A complete answer, and the ways to send it badly.
+//! A complete answer, and the ways to send it incorrectly.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -12,7 +12,7 @@ use tokio::time::{Sleep, sleep};
 
 use crate::code::Code;
 
-/// An answer as bytes, with what the log says about it.
+/// An answer as bytes, with its code for the log.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: StatusCode,
@@ -21,9 +21,9 @@ pub(crate) struct Reply {
     pub(crate) body: Bytes,
 }
 
-/// The connection is to be closed without an answer. As the error of a service it makes hyper do so.
+/// The error that makes hyper close the connection without an answer.
 #[derive(Debug)]
-pub(crate) struct Cut;
+pub(crate) struct Disconnect;
 
 impl Reply {
     pub(crate) fn whole(self) -> Response<Body> {
@@ -31,10 +31,10 @@ impl Reply {
         self.with(body)
     }
 
-    /// Promises the whole body and sends half of it.
-    pub(crate) fn truncated(self) -> Result<Response<Body>, Cut> {
+    /// Announces the full length and sends half of the body.
+    pub(crate) fn truncated(self) -> Result<Response<Body>, Disconnect> {
         if self.body.is_empty() {
-            return Err(Cut);
+            return Err(Disconnect);
         }
         let half = self.body.slice(..self.body.len() / 2);
         Ok(self.with(Body::new(HalfBody::Half(half))))
@@ -57,30 +57,30 @@ impl Reply {
     }
 }
 
-impl std::fmt::Display for Cut {
+impl std::fmt::Display for Disconnect {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("the connection is cut on purpose")
     }
 }
 
-impl std::error::Error for Cut {}
+impl std::error::Error for Disconnect {}
 
 /// A body that ends in the middle.
 #[derive(Debug)]
 enum HalfBody {
-    /// The bytes are still to be sent.
+    /// The bytes have not been sent.
     Half(Bytes),
-    /// The bytes are in the connection's buffer; a pending poll lets it write them to the socket.
+    /// The bytes are in the connection's buffer. A pending poll lets hyper write them to the socket.
     Flush,
-    /// The connection breaks.
+    /// The connection is closed.
     Broken,
 }
 
 impl http_body::Body for HalfBody {
     type Data = Bytes;
-    type Error = Cut;
+    type Error = Disconnect;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Disconnect>>> {
         let this = self.get_mut();
         match std::mem::replace(this, Self::Broken) {
             Self::Half(bytes) => {
@@ -91,7 +91,7 @@ impl http_body::Body for HalfBody {
                 cx.waker().wake_by_ref();
                 Poll::Pending
             }
-            Self::Broken => Poll::Ready(Some(Err(Cut))),
+            Self::Broken => Poll::Ready(Some(Err(Disconnect))),
         }
     }
 }
@@ -106,9 +106,9 @@ struct SlowBody {
 
 impl http_body::Body for SlowBody {
     type Data = Bytes;
-    type Error = Cut;
+    type Error = Disconnect;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Disconnect>>> {
         if self.rest.is_empty() {
             return Poll::Ready(None);
         }

@@ -1,4 +1,4 @@
-//! What a fault puts into the `Retry-After` header.
+//! Values of the `Retry-After` header.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,22 +8,22 @@ use serde::Deserialize;
 
 use crate::clock::Clock;
 
-/// A `Retry-After` value: text sent as it is, or a date made when the answer is sent.
+/// A `Retry-After` value: verbatim text, or a date computed when the answer is sent.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) enum RetryAfter {
-    /// Any header text: seconds, or something a client must cope with.
+    /// Any header text: seconds, or an invalid value that a client must tolerate.
     Text(HeaderValue),
-    /// An HTTP-date this many seconds from the moment of sending.
+    /// An HTTP-date, as an offset in seconds from the time of sending.
     Date(i32),
 }
 
-/// A `Retry-After` value that cannot be sent.
+/// A value that cannot be sent as a header.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct RetryAfterError(String);
 
 impl RetryAfter {
-    /// Returns the value in seconds, if that is what it is.
+    /// Returns the value if it is a number of seconds.
     pub(crate) fn seconds(&self) -> Option<u64> {
         match self {
             Self::Text(value) => value.to_str().ok().and_then(digits),

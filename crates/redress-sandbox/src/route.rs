@@ -1,4 +1,4 @@
-//! Which requests a scripted fault applies to.
+//! Patterns of requests that a fault applies to.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,7 +6,7 @@ use std::str::FromStr;
 use http::Method;
 use serde::Deserialize;
 
-/// A pattern of requests: `*`, or a method and a path whose `{name}` segments match anything.
+/// A pattern: `*`, or a method and a path whose `{name}` segments match any text.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) enum Route {
@@ -16,15 +16,15 @@ pub(crate) enum Route {
     Path { method: Method, segments: Vec<Segment> },
 }
 
-/// One part of a path between slashes.
+/// A segment of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Segment {
     Literal(String),
-    /// `{name}`: any text but none.
+    /// `{name}`: any non-empty text.
     Any,
 }
 
-/// A route pattern that cannot be read.
+/// A route pattern that cannot be parsed.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct RouteError(String);
 

@@ -1,4 +1,4 @@
-//! A running server.
+//! The handle of a running server.
 
 use std::fmt;
 use std::io;
@@ -17,7 +17,7 @@ use tokio::task::{AbortHandle, JoinSet};
 
 use crate::credential::Credential;
 use crate::fault::Fault;
-use crate::log::Entry;
+use crate::log::LogEntry;
 use crate::route::Route;
 use crate::script::Script;
 use crate::scripted::Scripted;
@@ -25,16 +25,18 @@ use crate::server::Server;
 use crate::tokens::Tokens;
 use crate::vendor::{Api, Vendor};
 
-/// A loopback HTTP server that plays one vendor, or answers in the form of a dialect. It stops, and cuts its connections, when it is dropped.
+/// A loopback HTTP server that imitates a vendor, or answers in the form of a dialect. Dropping it
+/// stops the server and closes its connections.
 ///
-/// The state lives in memory and is empty at the start. The witnesses, such as [`applicants`](Self::applicants), count what
-/// the vendor has; they are zero for vendors that have no such thing, and a switch such as
-/// [`set_credits`](Self::set_credits) has no effect there.
+/// The state is in memory and initially empty. Counters such as [`applicants`](Self::applicants) show
+/// the effects of requests, so that a test can detect work that was done twice. They are zero for
+/// vendors without such a resource, and a setting such as [`set_credits`](Self::set_credits) has no
+/// effect there.
 ///
-/// `Display` writes the address and the accepted credentials as an aligned table.
+/// `Display` prints the address and the accepted credentials as an aligned table.
 ///
-/// The server runs on the tokio runtime it was started on, with HTTP/1.1 only. Do not pause that runtime's clock: a paused
-/// clock jumps ahead whenever everybody waits for a socket.
+/// The server runs on the tokio runtime on which it was started, with HTTP/1.1 only. Do not pause the
+/// clock of that runtime: a paused clock advances whenever all tasks wait for sockets.
 ///
 /// # Examples
 ///
@@ -61,33 +63,37 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// Starts a server on a free port of 127.0.0.1, with the vendor's published limits.
+    /// Starts a server on a free port of 127.0.0.1, with the vendor's published rate limits.
     ///
     /// # Errors
     ///
-    /// When no socket can be opened.
+    /// Fails if no socket can be opened.
     pub async fn start(vendor: Vendor) -> io::Result<Self> {
         Self::listen(vendor, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await
     }
 
-    /// Starts a server on this address, with the vendor's published limits. Port 0 takes a free one.
+    /// Starts a server on this address, with the vendor's published rate limits. Port 0 selects a free
+    /// port.
     ///
     /// # Errors
     ///
-    /// When the address is not a loopback address (the credentials are public), or cannot be listened on.
+    /// Fails if the address is not a loopback address, or cannot be bound. Other addresses are refused
+    /// because the credentials are public.
     pub async fn listen(vendor: Vendor, addr: SocketAddr) -> io::Result<Self> {
         Self::serve(Some(vendor), vendor.name().to_owned(), vendor.api(), addr).await
     }
 
-    /// Starts a server on a free port of 127.0.0.1 that answers in the form of a dialect, such as one of your own.
+    /// Starts a server on a free port of 127.0.0.1 that answers in the form of a dialect, such as your
+    /// own.
     ///
-    /// It has no routes, no state and no credentials: a request is answered as a script says, and with a 200 and an empty
-    /// object where none is left for it. The words of an error stand where the dialect reads them first: a `code` without a
-    /// status has the one that the dialect documents.
+    /// It has no routes, no state and no credentials. A request receives the scripted answer, or a 200
+    /// with an empty object if no fault is left for it. Code and message of an error are written at the
+    /// first path from which the dialect reads them. A `code` without a status has the status that the
+    /// dialect documents.
     ///
     /// # Errors
     ///
-    /// When no socket can be opened.
+    /// Fails if no socket can be opened.
     ///
     /// # Examples
     ///
@@ -109,11 +115,12 @@ impl Sandbox {
         Self::listen_dialect(dialect, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await
     }
 
-    /// Starts a server on this address that answers in the form of a dialect. Port 0 takes a free one.
+    /// Starts a server on this address that answers in the form of a dialect. Port 0 selects a free
+    /// port.
     ///
     /// # Errors
     ///
-    /// When the address is not a loopback address, or cannot be listened on.
+    /// Fails if the address is not a loopback address, or cannot be bound.
     pub async fn listen_dialect(dialect: Dialect, addr: SocketAddr) -> io::Result<Self> {
         Self::serve(None, dialect.name().to_owned(), Arc::new(Scripted::new(dialect)), addr).await
     }
@@ -131,28 +138,56 @@ impl Sandbox {
         Ok(Self { vendor, server, addr, task })
     }
 
-    /// Returns the vendor that the server plays; `None` where it answers in the form of a dialect.
+    /// Returns the vendor; `None` if the server answers in the form of a dialect.
     pub fn vendor(&self) -> Option<Vendor> {
         self.vendor
     }
 
-    /// Returns the address that the server listens on.
+    /// Returns the address of the server.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// Returns the base URL, `http://127.0.0.1:PORT`, without a slash at the end.
+    /// Returns the base URL, `http://127.0.0.1:PORT`, without a trailing slash.
     pub fn url(&self) -> String {
         format!("http://{}", self.addr)
     }
 
-    /// Appends faults for a route: a method and a path, whose `{name}` segments match anything, or `*` for every request.
+    /// Appends faults for a route: a method and a path whose `{name}` segments match any text, or `*`
+    /// for every request.
     ///
-    /// A request takes the oldest fault left that its route matches. Without one it is answered normally.
+    /// A request takes the oldest remaining fault whose route matches. Without one it is answered
+    /// normally.
     ///
     /// # Panics
     ///
-    /// When `route` is not of that form.
+    /// Panics if `route` is not of that form.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use redress_sandbox::{Fault, Sandbox, Vendor};
+    ///
+    /// # use http_body_util::{BodyExt, Empty};
+    /// # use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+    /// # async fn get(url: String) -> Result<u16, Box<dyn std::error::Error>> {
+    /// #     let client = Client::builder(TokioExecutor::new()).build_http::<Empty<bytes::Bytes>>();
+    /// #     let request = http::Request::get(url).header("X-Api-Key", "sandbox-key").header("X-Api-Secret", "sandbox-secret");
+    /// #     Ok(client.request(request.body(Empty::new())?).await?.status().as_u16())
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let sandbox = Sandbox::start(Vendor::Ranex).await?;
+    /// sandbox.script("GET /v1/applicants/{id}", [Fault::error(503), Fault::drop()]);
+    ///
+    /// let url = format!("{}/v1/applicants/7", sandbox.url());
+    /// assert_eq!(get(url.clone()).await?, 503);
+    /// assert!(get(url.clone()).await.is_err(), "the connection is closed");
+    /// assert_eq!(get(url).await?, 404, "no fault is left: the vendor's own answer");
+    /// assert_eq!(sandbox.unused_faults(), 0);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn script(&self, route: &str, faults: impl IntoIterator<Item = Fault>) {
         let route: Route = match route.parse() {
             Ok(route) => route,
@@ -162,101 +197,133 @@ impl Sandbox {
     }
 
     /// Appends the faults of a script file.
-    pub fn play(&self, script: Script) {
+    pub fn add_script(&self, script: Script) {
         self.server.queue.push(script.into_faults());
     }
 
-    /// Counts the requests that scripted faults still wait for. Zero at the end of a test shows that all of them happened.
+    /// Returns the number of requests that the remaining faults apply to. Zero at the end of a test
+    /// shows that all faults occurred.
     pub fn unused_faults(&self) -> usize {
         self.server.queue.len()
     }
 
-    /// Returns the requests so far, in order of arrival. A request is in the log before its client can see the answer.
-    pub fn log(&self) -> Vec<Entry> {
+    /// Returns the requests so far, in order of arrival. An entry is written before the client can see
+    /// the answer.
+    pub fn log(&self) -> Vec<LogEntry> {
         self.server.log.entries()
     }
 
-    /// Appends every later entry to a file, as a line of JSON each, in the order in which the answers are decided.
+    /// Copies all later entries to the end of a file, one line of JSON each, in the order in which the
+    /// answers are decided.
     ///
     /// # Errors
     ///
-    /// When the file cannot be opened.
+    /// Fails if the file cannot be opened.
     pub fn log_to(&self, path: impl AsRef<Path>) -> io::Result<()> {
         self.server.log.copy_to(path.as_ref())
     }
 
-    /// Counts the TCP connections accepted so far.
+    /// Returns the number of TCP connections accepted so far, which shows whether a client reuses them.
     pub fn connections(&self) -> usize {
         self.server.connections.load(Ordering::SeqCst)
     }
 
-    /// Expires all access tokens issued so far (vlens, maleslab). Refresh tokens stay alive.
+    /// Expires all access tokens issued so far (vlens, maleslab). Refresh tokens stay valid, so a
+    /// client must refresh.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use redress_sandbox::{Sandbox, Vendor};
+    ///
+    /// # use http_body_util::{BodyExt, Full};
+    /// # use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = Client::builder(TokioExecutor::new()).build_http();
+    /// let sandbox = Sandbox::start(Vendor::Vlens).await?;
+    /// let login = http::Request::post(format!("{}/api/credentials/Login", sandbox.url()))
+    ///     .header("ApiKey", "sandbox-api-key")
+    ///     .body(Full::<bytes::Bytes>::from(r#"{"username":"sandbox","password":"sandbox"}"#))?;
+    /// assert_eq!(client.request(login).await?.status(), 200);
+    /// assert_eq!(sandbox.generation(), 1);
+    ///
+    /// sandbox.expire_tokens();
+    /// // A protected route now answers with `redress_sandbox::vlens::ACCESS_TOKEN_EXPIRED`.
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn expire_tokens(&self) {
         if let Some(tokens) = self.server.api.tokens() {
             tokens.expire();
         }
     }
 
-    /// Revokes all refresh tokens issued so far (vlens, maleslab). Access tokens stay alive.
+    /// Revokes all refresh tokens issued so far (vlens, maleslab). Access tokens stay valid until they
+    /// expire; then a client must log in.
     pub fn revoke_refresh_tokens(&self) {
         if let Some(tokens) = self.server.api.tokens() {
             tokens.revoke_refresh_tokens();
         }
     }
 
-    /// Returns the generation of the newest access token: one more with each token issued, zero before the first.
+    /// Returns the generation of the newest access token: 0 before the first, and one more with each
+    /// login or refresh. It counts refreshes.
     pub fn generation(&self) -> u64 {
         self.server.api.tokens().map_or(0, Tokens::generation)
     }
 
-    /// Chooses where vlens reports business and token errors: at the status that fits them, or at 200, which is the default.
+    /// Sets where vlens reports business and token errors: at a fitting status, or at 200 (the
+    /// default).
     pub fn errors_at_status(&self, at_status: bool) {
         self.server.api.set_errors_at_status(at_status);
     }
 
-    /// Lifts the vendor's limits per minute (veridia, ranex), for tests that send a lot.
+    /// Removes the rate limits per minute (veridia, ranex), for tests with many requests.
     pub fn lift_limits(&self) {
         if let Some(limits) = self.server.api.limits() {
             limits.lift();
         }
     }
 
-    /// Sets how many more verifications can be started (veridia). A new sandbox has a million.
+    /// Sets the number of verifications that can still be started (veridia). Default: one million.
     pub fn set_credits(&self, credits: u64) {
         self.server.api.set_credits(credits);
     }
 
-    /// Returns how many more verifications can be started (veridia).
+    /// Returns the number of verifications that can still be started (veridia).
     pub fn credits(&self) -> u64 {
         self.server.api.tally().credits
     }
 
-    /// Counts the applicants that exist (ranex): a repeated creation must not add one.
+    /// Returns the number of applicants (ranex). Creation is idempotent: a repeated request must not
+    /// add one.
     pub fn applicants(&self) -> usize {
         self.server.api.tally().applicants
     }
 
-    /// Counts the verifications started (ranex, veridia): a repeated request adds one.
+    /// Returns the number of verifications started (ranex, veridia). Each request adds one, also a
+    /// repeated one.
     pub fn verifications(&self) -> usize {
         self.server.api.tally().verifications
     }
 
-    /// Counts the documents added (ranex): a repeated request adds one.
+    /// Returns the number of documents (ranex). Each request adds one, also a repeated one.
     pub fn documents(&self) -> usize {
         self.server.api.tally().documents
     }
 
-    /// Counts the sessions that exist (verilock).
+    /// Returns the number of sessions (verilock).
     pub fn sessions(&self) -> usize {
         self.server.api.tally().sessions
     }
 
-    /// Counts the collections that exist (maleslab).
+    /// Returns the number of collections (maleslab).
     pub fn collections(&self) -> usize {
         self.server.api.tally().collections
     }
 
-    /// Counts the faces in all collections (maleslab).
+    /// Returns the number of faces in all collections (maleslab).
     pub fn faces(&self) -> usize {
         self.server.api.tally().faces
     }
@@ -292,12 +359,12 @@ impl fmt::Display for Sandbox {
     }
 }
 
-/// Accepts connections until it is aborted; the connections go with it.
+/// Accepts connections until the task is aborted, which also closes the connections.
 async fn accept(listener: TcpListener, server: Arc<Server>) {
     let mut connections = JoinSet::new();
     loop {
         let Ok((stream, _)) = listener.accept().await else {
-            // Most likely out of file descriptors, which takes a moment to pass.
+            // Probably out of file descriptors, a temporary condition.
             tokio::time::sleep(Duration::from_millis(10)).await;
             continue;
         };
@@ -308,11 +375,11 @@ async fn accept(listener: TcpListener, server: Arc<Server>) {
 }
 
 async fn serve(stream: TcpStream, server: Arc<Server>) {
-    // Without it an answer of two packets waits for the client's delayed acknowledgement.
+    // Without it a response of two packets waits for the client's delayed acknowledgement.
     if stream.set_nodelay(true).is_err() {
         return;
     }
     let service = service_fn(|request| server.exchange(request));
-    // An error here is a cut on purpose, or a client that went away; both end the connection.
+    // An error is a scripted disconnect or a client that has left. Both end the connection.
     drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
 }

@@ -1,4 +1,4 @@
-//! Faults written down in a TOML file.
+//! Scripts: faults in a TOML file.
 
 mod table;
 
@@ -17,27 +17,27 @@ use crate::fault::Fault;
 use crate::route::Route;
 use crate::scripted;
 
-/// The faults of a script file, for [`Sandbox::play`](crate::Sandbox::play).
+/// The faults of a script file, for [`Sandbox::add_script`](crate::Sandbox::add_script).
 ///
-/// The file is a list of `[[fault]]` tables. `route` is required; everything else has the meaning and the default of the
-/// [`Fault`] setter of that name.
+/// The file is a list of `[[fault]]` tables. `route` is required. The other keys have the meaning and
+/// the default of the [`Fault`] setter with that name.
 ///
 /// | key | value |
 /// |---|---|
 /// | `route` | `"POST /v1/applicants"`, `"GET /v1/applicants/{id}"`, or `"*"` |
-/// | `times` | how many requests use the fault up; default 1 |
+/// | `times` | the number of requests that use the fault up; default 1 |
 /// | `kind` | `"answer"` (default), `"drop"`, `"drop_before"`, `"truncate"`, `"proxy_html"`, `"slow_body"` |
-/// | `status` | 200 to 599; with a `code` the documented one unless given |
+/// | `status` | 200 to 599; default with a `code`: the documented one |
 /// | `code` | a string or an integer |
 /// | `message` | the envelope's message |
 /// | `body` | the exact body instead of an envelope; excludes `code` and `message` |
 /// | `content_type` | the `Content-Type` |
 /// | `retry_after` | header text such as `"3"`, or `"date:+2"` |
-/// | `headers` | a table of more headers |
-/// | `delay_ms` | the wait before the answer; the time per byte for `slow_body`, which needs it |
+/// | `headers` | a table of additional headers |
+/// | `delay_ms` | the delay before the answer; for `slow_body` the time per byte, required |
 ///
-/// For a sandbox of a dialect ([`Sandbox::start_dialect`](crate::Sandbox::start_dialect)) the same file holds all answers;
-/// [`check`](Self::check) finds those that the dialect would not read.
+/// For a sandbox of a dialect ([`Sandbox::start_dialect`](crate::Sandbox::start_dialect)) the file has
+/// all answers. [`check`](Self::check) finds those that the dialect would not read.
 ///
 /// # Examples
 ///
@@ -59,11 +59,11 @@ use crate::scripted;
 #[derive(Debug, Clone, Default)]
 pub struct Script {
     file: String,
-    /// Each fault, and the line in which it begins.
+    /// Each fault with the line in which its table starts.
     faults: Vec<(usize, Route, Fault)>,
 }
 
-/// A script file that cannot be used. Its text names the file, the line and what was expected.
+/// The error for an invalid script. Its text names the file, the line and the expected value.
 #[derive(Debug)]
 pub struct ScriptError {
     file: String,
@@ -75,7 +75,7 @@ impl Script {
     ///
     /// # Errors
     ///
-    /// When the file cannot be read, or is not a script.
+    /// Fails if the file cannot be read, or is not a valid script.
     pub fn read(path: impl AsRef<Path>) -> Result<Self, ScriptError> {
         let path = path.as_ref();
         let file = path.display().to_string();
@@ -85,11 +85,11 @@ impl Script {
         }
     }
 
-    /// Reads a script from its text. `file` is the name that an error shows.
+    /// Parses a script. `file` is the file name for error messages.
     ///
     /// # Errors
     ///
-    /// When the text is not a script.
+    /// Fails if the text is not a valid script.
     pub fn parse(file: &str, text: &str) -> Result<Self, ScriptError> {
         let wrong = |span: Option<Range<usize>>, message: &str| ScriptError {
             file: file.to_owned(),
@@ -111,14 +111,30 @@ impl Script {
         Ok(Self { file: file.to_owned(), faults })
     }
 
-    /// Checks that a dialect reads from each answer the code and the message that the script puts into it.
+    /// Checks that a dialect reads the scripted code and message from each answer.
     ///
     /// # Errors
     ///
-    /// The first answer with a code, or a message, that the dialect does not read from a member of a body, or with a status
-    /// that is a success in the dialect.
+    /// Fails for the first answer whose code or message the dialect does not read from a member of the
+    /// body, or whose status is a success in the dialect.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use redress_envelope::Dialect;
+    /// use redress_sandbox::Script;
+    ///
+    /// let dialect = Dialect::from_toml("acme.toml", "name = \"acme\"\n[read]\ncode = \"fault.id\"\n")?;
+    /// let readable = Script::parse("a.toml", "[[fault]]\nroute = \"*\"\nstatus = 503\ncode = \"E_BUSY\"")?;
+    /// assert!(readable.check(&dialect).is_ok());
+    ///
+    /// let success = Script::parse("b.toml", "[[fault]]\nroute = \"*\"\nstatus = 200\ncode = \"E_BUSY\"")?;
+    /// assert_eq!(success.check(&dialect).unwrap_err().line(), Some(1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn check(&self, dialect: &Dialect) -> Result<(), ScriptError> {
-        let refusal = self.faults.iter().find_map(|(line, _, fault)| Some((*line, scripted::refusal(dialect, fault)?)));
+        let refusal =
+            self.faults.iter().find_map(|(line, _, fault)| Some((*line, scripted::unreadable(dialect, fault)?)));
         match refusal {
             Some((line, message)) => {
                 Err(ScriptError { file: self.file.clone(), problem: Problem::Wrong { line, message } })
@@ -127,9 +143,9 @@ impl Script {
         }
     }
 
-    /// Tells in a line for each answer what a dialect makes of it.
-    pub(crate) fn told(&self, dialect: &Dialect) -> Vec<String> {
-        let told = |(_, route, fault): &(usize, Route, Fault)| {
+    /// Describes in one line per answer how a dialect reads it.
+    pub(crate) fn describe_answers(&self, dialect: &Dialect) -> Vec<String> {
+        let answers = |(_, route, fault): &(usize, Route, Fault)| {
             let times = match fault.times.get() {
                 1 => String::new(),
                 times => format!("{times} times "),
@@ -143,7 +159,7 @@ impl Script {
             };
             format!("{route}  {times}{end}")
         };
-        self.faults.iter().map(told).collect()
+        self.faults.iter().map(answers).collect()
     }
 
     pub(crate) fn into_faults(self) -> impl Iterator<Item = (Route, Fault)> {
@@ -152,7 +168,7 @@ impl Script {
 }
 
 impl ScriptError {
-    /// Returns the line of the mistake, counted from one; `None` when the file could not be read at all.
+    /// Returns the line of the mistake, from 1; `None` if the file could not be read.
     pub fn line(&self) -> Option<usize> {
         match self.problem {
             Problem::Unreadable(_) => None,
@@ -247,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mistake_names_the_file_the_line_and_what_was_expected() {
+    fn an_error_names_the_file_the_line_and_the_expectation() {
         let cases = [
             ("rout = 1", 2, "unknown field `rout`, expected one of `route`", "a misspelt key"),
             ("times = 2", 1, "missing field `route`", "no route"),
@@ -284,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_not_there_is_named() {
+    fn a_missing_file_is_named() {
         let error = Script::read("/nowhere/faults.toml").unwrap_err();
         assert!(error.to_string().contains("/nowhere/faults.toml"));
         assert_eq!(error.line(), None);

@@ -1,4 +1,4 @@
-//! An API that a dialect describes: it answers what a script says, in the dialect's own form.
+//! A server for a dialect: it answers as scripted, in the form of the dialect.
 
 use crate::code::Code;
 use crate::fault::Fault;
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::outcome::{Outcome, Problem, Success};
 use crate::vendor::{Api, Call};
 
-/// A server without routes of its own: what no script answers is a success with an empty object.
+/// A server without routes. Requests without a scripted answer receive a 200 with an empty object.
 pub(crate) struct Scripted {
     dialect: Dialect,
 }
@@ -40,7 +40,7 @@ impl Api for Scripted {
     }
 }
 
-/// Finds the status of a code, and the message that the dialect has for either.
+/// Determines the status of a code and the message that the dialect has for it.
 fn problem(dialect: &Dialect, status: Option<StatusCode>, code: Option<Code>) -> Problem {
     let known = code.as_ref().and_then(|code| dialect.code(&code.to_string()));
     let documented = known.and_then(|known| StatusCode::from_u16(known.status?).ok());
@@ -53,7 +53,7 @@ fn problem(dialect: &Dialect, status: Option<StatusCode>, code: Option<Code>) ->
     Problem { code, ..Problem::new(status, message.to_owned()) }
 }
 
-/// Returns the status that an error of this class has as a rule.
+/// Returns the usual status of a class.
 const fn usual(class: Class) -> StatusCode {
     match class {
         Class::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -69,7 +69,7 @@ const fn usual(class: Class) -> StatusCode {
     }
 }
 
-/// Puts the words of an error at the first places where the dialect reads them from a member of the body.
+/// Writes code, message and request id at the first paths from which the dialect reads them.
 fn body(dialect: &Dialect, outcome: &Outcome, request_id: Option<&str>) -> Bytes {
     let problem = match outcome {
         Outcome::Success(success) => return bytes(&success.data),
@@ -94,7 +94,8 @@ fn bytes(value: &Value) -> Bytes {
     value.to_string().into()
 }
 
-/// Returns what a dialect makes of a scripted answer; `None` is a success. Neither class nor recovery depends on the time.
+/// Returns how the dialect reads a scripted answer; `None` for a success. Class and recovery do not
+/// depend on the time.
 pub(crate) fn meaning(dialect: &Dialect, fault: &Fault) -> (StatusCode, Option<Meaning>) {
     let (status, body) = answer(dialect, fault);
     let headers = headers(fault);
@@ -104,8 +105,8 @@ pub(crate) fn meaning(dialect: &Dialect, fault: &Fault) -> (StatusCode, Option<M
     (status, is_error.then(|| dialect.meaning(&head, &envelope)))
 }
 
-/// Returns why the dialect does not read from an answer what the script puts into it.
-pub(crate) fn refusal(dialect: &Dialect, fault: &Fault) -> Option<String> {
+/// Returns the reason if the dialect does not read the scripted code or message from the answer.
+pub(crate) fn unreadable(dialect: &Dialect, fault: &Fault) -> Option<String> {
     if fault.body.is_some() || (fault.code.is_none() && fault.message.is_none()) {
         return None;
     }

@@ -1,4 +1,8 @@
-//! Takes each request through the script, the vendor and the log.
+//! Handles requests: script, vendor, log.
+//!
+//! The order is fixed. The script is consulted before the body is read; the vendor performs the request
+//! unless the fault replaces the answer; the log entry is written before the answer is sent. A test
+//! that has seen the answer therefore finds it in the log.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -16,21 +20,21 @@ use crate::clock::Clock;
 use crate::code::Code;
 use crate::fault::{Fault, Kind};
 use crate::ids::Ids;
-use crate::log::{Entry, Log};
+use crate::log::{Log, LogEntry};
 use crate::outcome::{Outcome, Problem};
 use crate::queue::Queue;
-use crate::reply::{Cut, Reply};
+use crate::reply::{Disconnect, Reply};
 use crate::vendor::{Api, Call};
 
-/// How large the body of a request may be; no request of the vendors here comes near it.
+/// The maximum size of a request body, far above that of the vendors' requests.
 const MAX_BODY: usize = 1024 * 1024;
-/// How much of a body that is too large is taken and thrown away.
+/// The amount of an oversized body that is read and discarded.
 const MAX_DISCARDED: usize = 1024 * 1024 * 1024;
 const REQUEST_ID: &str = "x-request-id";
 
-/// The state that all connections of one sandbox share.
+/// State shared by all connections of a sandbox.
 pub(crate) struct Server {
-    /// The vendor's name, or the dialect's.
+    /// The name of the vendor or of the dialect.
     pub(crate) name: String,
     pub(crate) api: Arc<dyn Api>,
     pub(crate) queue: Queue,
@@ -55,12 +59,12 @@ impl Server {
         }
     }
 
-    /// Answers one request, or cuts its connection.
-    pub(crate) async fn exchange(&self, request: Request<Incoming>) -> Result<Response<Body>, Cut> {
+    /// Answers one request, or closes its connection.
+    pub(crate) async fn exchange(&self, request: Request<Incoming>) -> Result<Response<Body>, Disconnect> {
         let arrival = self.log.arrive(&self.clock);
         let (head, body) = request.into_parts();
         let fault = self.queue.take(&head.method, head.uri.path());
-        let mut entry = Entry {
+        let mut entry = LogEntry {
             t_ms: arrival.t_ms,
             vendor: self.name.clone(),
             method: head.method.to_string(),
@@ -84,7 +88,7 @@ impl Server {
         self.send(fault, reply).await
     }
 
-    /// Decides the answer, performing the request if the fault lets it be performed.
+    /// Determines the answer, and performs the request if the fault permits it.
     async fn reply(&self, fault: &Fault, request: Request<Bytes>) -> Reply {
         let call = Call { id: self.ids.alphanumeric(20), timestamp: self.clock.timestamp() };
         let outcome = if fault.performs() { Some(self.perform(request).await) } else { None };
@@ -108,7 +112,7 @@ impl Server {
         reply
     }
 
-    /// Refuses a request whose body is too large: no script sees it.
+    /// Refuses an oversized body. The script does not apply.
     fn too_large(&self) -> Reply {
         let call = Call { id: self.ids.alphanumeric(20), timestamp: self.clock.timestamp() };
         self.enveloped(&Outcome::Problem(self.api.problem(Some(StatusCode::PAYLOAD_TOO_LARGE), None)), &call)
@@ -120,11 +124,11 @@ impl Server {
             Err(never) => match never {},
         };
         let outcome = response.extensions_mut().remove::<Outcome>();
-        // Without an outcome the answer is the router's own: an unknown route, or a method it does not have.
+        // Without an outcome the response is the router's own: unknown route or wrong method.
         outcome.unwrap_or_else(|| Outcome::Problem(self.api.problem(Some(response.status()), None)))
     }
 
-    /// Words the answer that a fault names.
+    /// Returns the answer of a fault in the vendor's wording.
     fn scripted(&self, fault: &Fault) -> Outcome {
         let mut problem: Problem = self.api.problem(fault.status, fault.code.clone());
         if let Some(message) = &fault.message {
@@ -146,40 +150,41 @@ impl Server {
         reply
     }
 
-    async fn send(&self, fault: Fault, mut reply: Reply) -> Result<Response<Body>, Cut> {
+    async fn send(&self, fault: Fault, mut reply: Reply) -> Result<Response<Body>, Disconnect> {
         if fault.kind != Kind::SlowBody && !fault.delay.is_zero() {
             tokio::time::sleep(fault.delay).await;
         }
-        // Only now, so that a date counts from the moment of sending.
+        // Set last, so that a date counts from the time of sending.
         if let Some(retry_after) = &fault.retry_after {
             reply.headers.insert(header::RETRY_AFTER, retry_after.value(&self.clock));
         }
         match fault.kind {
             Kind::Answer | Kind::ProxyHtml => Ok(reply.whole()),
-            Kind::Drop | Kind::DropBefore => Err(Cut),
+            Kind::Drop | Kind::DropBefore => Err(Disconnect),
             Kind::Truncate => reply.truncated(),
             Kind::SlowBody => Ok(reply.slow(fault.delay)),
         }
     }
 }
 
-/// Reads a body; `None` when it is larger than [`MAX_BODY`].
+/// Reads a body; `None` if it is larger than [`MAX_BODY`].
 ///
-/// The rest of a larger one is taken and thrown away, so that a client which reads no answer while it writes gets one.
-async fn bounded(mut body: Incoming) -> Result<Option<Bytes>, Cut> {
+/// The rest of an oversized body is read and discarded, so that a client that does not read while it
+/// writes still receives the answer.
+async fn bounded(mut body: Incoming) -> Result<Option<Bytes>, Disconnect> {
     let is_announced = usize::try_from(body.size_hint().lower()).is_ok_and(|bytes| bytes <= MAX_BODY);
     if is_announced {
         match Limited::new(&mut body, MAX_BODY).collect().await {
             Ok(whole) => return Ok(Some(whole.to_bytes())),
             Err(error) if error.is::<LengthLimitError>() => {}
-            Err(_) => return Err(Cut),
+            Err(_) => return Err(Disconnect),
         }
     }
     tokio::spawn(discard(body));
     Ok(None)
 }
 
-/// Takes the rest of a body, up to [`MAX_DISCARDED`]; then the connection ends.
+/// Reads the rest of a body, up to [`MAX_DISCARDED`]; then the connection is closed.
 async fn discard(mut body: Incoming) {
     let mut left = MAX_DISCARDED;
     while let Some(Ok(frame)) = body.frame().await {
@@ -195,7 +200,7 @@ fn raw(status: StatusCode, body: Bytes, content_type: &'static str) -> Reply {
     Reply { status, code: None::<Code>, headers, body }
 }
 
-/// Writes the page that a gateway shows when it gets no answer from the vendor.
+/// Returns the HTML error page of a gateway in front of the vendor.
 fn gateway_page(status: StatusCode) -> Reply {
     let page = format!(
         "<html>\r\n<head><title>{status}</title></head>\r\n<body>\r\n<center><h1>{status}</h1></center>\r\n\

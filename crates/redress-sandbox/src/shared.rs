@@ -1,8 +1,8 @@
-//! State that handlers and tests share.
+//! State shared by handlers and tests.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// A mutex that ignores poisoning: a panic in one request must not hide the state from the test that asks about it.
+/// A mutex that ignores poisoning: after a panic in one request, the test can still read the state.
 #[derive(Debug, Default)]
 pub(crate) struct Shared<T>(Mutex<T>);
 

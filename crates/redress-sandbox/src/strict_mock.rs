@@ -13,8 +13,8 @@
 //!
 //! The panic for an abandoned reservation is delayed to the end of the test. A panic inside `drop` would unwind through the
 //! layer under test. Some layers also drop a readied clone on purpose, because they must wait and must not hold a
-//! reservation meanwhile. [`StrictMock::allow_abandoned`] turns the panic off for them; the count remains. There is no second
-//! panic while the thread is already panicking.
+//! reservation meanwhile. [`StrictMock::allow_abandoned`] turns the panic off for them; the count remains. A thread that is already
+//! panicking does not panic again.
 //!
 //! Calling `poll_ready` again after `Ready` is legal, as in tower, and makes no second reservation. Dropping a reservation or
 //! a response future frees its slot under the [`limit`](StrictMock::limit).
@@ -22,7 +22,7 @@
 //! # Comparison with `tower_test::mock`
 //!
 //! `tower_test::mock::Mock` panics in `call` without readiness, too. It reports neither abandoned reservations nor cancelled
-//! calls, and the test has to answer each request by hand, in the right order with the code under test. `StrictMock` answers
+//! calls, and the test must answer each request by hand, in the right order with the code under test. `StrictMock` answers
 //! from a closure or a script, and records the tokio instant of each call.
 
 mod answer;
@@ -97,7 +97,7 @@ pub(crate) struct State<Req> {
     handles: usize,
 }
 
-/// Counts of the slots in use, and of those that were freed without a response.
+/// The number of slots in use, and the number of slots freed without a response.
 #[derive(Debug, Default, Clone, Copy)]
 struct Slots {
     reservations: usize,

@@ -1,4 +1,8 @@
 //! Access and refresh tokens with generations.
+//!
+//! Access tokens live for an hour, and `Sandbox::expire_tokens` expires them early. A refresh token is
+//! valid once, as OAuth 2.0 Security (RFC 9700, section 4.14.2) recommends: a client that presents it
+//! twice, for example from two processes, must log in again.
 
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -8,15 +12,16 @@ use http::{HeaderMap, header};
 use crate::ids::Ids;
 use crate::shared::Shared;
 
-/// How long an access token lives, as the login answer announces.
+/// The lifetime of an access token, as announced by the login response.
 pub(crate) const ACCESS_TOKEN_LIFE: Duration = Duration::from_secs(3600);
 
-/// The tokens that one server has issued. Each access token has a generation, one more than the token before it.
+/// The tokens issued by one server. Each access token has a generation, one higher than the token
+/// before.
 #[derive(Debug)]
 pub(crate) struct Tokens {
     shape: fn(&Ids) -> String,
     ids: Ids,
-    book: Shared<Book>,
+    state: Shared<State>,
 }
 
 /// An access token and the single-use refresh token that replaces it.
@@ -26,16 +31,16 @@ pub(crate) struct Pair {
     pub(crate) refresh: String,
 }
 
-/// What the server knows about an access token.
+/// The status of an access token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum TokenStatus {
     Live(u64),
     Expired(u64),
     Unknown,
 }
 
 #[derive(Debug, Default)]
-struct Book {
+struct State {
     generation: u64,
     access: HashMap<String, Access>,
     refresh: HashSet<String>,
@@ -44,53 +49,53 @@ struct Book {
 #[derive(Debug)]
 struct Access {
     generation: u64,
-    /// `None` once it has been expired early.
+    /// `None` after an early expiry.
     issued: Option<Instant>,
 }
 
 impl Tokens {
-    /// Starts without any token. `shape` makes the text of a new one.
+    /// Creates an empty table. `shape` generates the text of a token.
     pub(crate) fn new(shape: fn(&Ids) -> String) -> Self {
-        Self { shape, ids: Ids::default(), book: Shared::default() }
+        Self { shape, ids: Ids::default(), state: Shared::default() }
     }
 
     pub(crate) fn issue(&self) -> Pair {
         let pair = self.pair();
-        self.book.lock().add(&pair);
+        self.state.lock().add(&pair);
         pair
     }
 
-    /// Exchanges a refresh token, which is used up by that; `None` when it is not live.
+    /// Exchanges a refresh token for a new pair and invalidates it; `None` if it is not valid.
     pub(crate) fn exchange(&self, refresh: &str) -> Option<Pair> {
         let pair = self.pair();
-        let mut book = self.book.lock();
-        book.refresh.remove(refresh).then(|| {
-            book.add(&pair);
+        let mut state = self.state.lock();
+        state.refresh.remove(refresh).then(|| {
+            state.add(&pair);
             pair
         })
     }
 
-    pub(crate) fn standing(&self, access: &str) -> Standing {
-        let book = self.book.lock();
-        match book.access.get(access) {
-            None => Standing::Unknown,
-            Some(token) if token.is_live() => Standing::Live(token.generation),
-            Some(token) => Standing::Expired(token.generation),
+    pub(crate) fn status(&self, access: &str) -> TokenStatus {
+        let state = self.state.lock();
+        match state.access.get(access) {
+            None => TokenStatus::Unknown,
+            Some(token) if token.is_live() => TokenStatus::Live(token.generation),
+            Some(token) => TokenStatus::Expired(token.generation),
         }
     }
 
     pub(crate) fn expire(&self) {
-        let mut book = self.book.lock();
-        book.access.values_mut().for_each(|token| token.issued = None);
+        let mut state = self.state.lock();
+        state.access.values_mut().for_each(|token| token.issued = None);
     }
 
     pub(crate) fn revoke_refresh_tokens(&self) {
-        self.book.lock().refresh.clear();
+        self.state.lock().refresh.clear();
     }
 
-    /// Returns the generation of the newest access token, zero before the first.
+    /// Returns the generation of the newest access token, 0 before the first.
     pub(crate) fn generation(&self) -> u64 {
-        self.book.lock().generation
+        self.state.lock().generation
     }
 
     fn pair(&self) -> Pair {
@@ -98,7 +103,7 @@ impl Tokens {
     }
 }
 
-impl Standing {
+impl TokenStatus {
     pub(crate) fn generation(self) -> Option<u64> {
         match self {
             Self::Live(generation) | Self::Expired(generation) => Some(generation),
@@ -107,7 +112,7 @@ impl Standing {
     }
 }
 
-impl Book {
+impl State {
     fn add(&mut self, pair: &Pair) {
         self.generation += 1;
         let access = Access { generation: self.generation, issued: Some(Instant::now()) };
@@ -122,7 +127,8 @@ impl Access {
     }
 }
 
-/// Returns the token of an `Authorization: Bearer` header. The scheme's case does not matter (RFC 9110 section 11.1).
+/// Returns the token of an `Authorization: Bearer` header. The scheme is case-insensitive (RFC 9110,
+/// section 11.1).
 pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
@@ -144,8 +150,8 @@ mod tests {
         assert_eq!(tokens.generation(), 0);
         let first = tokens.issue();
         let second = tokens.exchange(&first.refresh).unwrap();
-        assert_eq!(tokens.standing(&first.access), Standing::Live(1));
-        assert_eq!(tokens.standing(&second.access), Standing::Live(2));
+        assert_eq!(tokens.status(&first.access), TokenStatus::Live(1));
+        assert_eq!(tokens.status(&second.access), TokenStatus::Live(2));
         assert_eq!(tokens.generation(), 2);
     }
 
@@ -164,9 +170,9 @@ mod tests {
         let old = tokens.issue();
         tokens.expire();
         let new = tokens.issue();
-        assert_eq!(tokens.standing(&old.access), Standing::Expired(1));
-        assert_eq!(tokens.standing(&new.access), Standing::Live(2));
-        assert_eq!(tokens.standing("unheard of").generation(), None);
+        assert_eq!(tokens.status(&old.access), TokenStatus::Expired(1));
+        assert_eq!(tokens.status(&new.access), TokenStatus::Live(2));
+        assert_eq!(tokens.status("unheard of").generation(), None);
     }
 
     #[test]

@@ -21,9 +21,9 @@ use crate::limits::Limits;
 use crate::outcome::{Outcome, Problem};
 use crate::tokens::{Tokens, bearer};
 
-/// An identity-verification vendor that a sandbox can play.
+/// An identity-verification vendor that a sandbox can imitate.
 ///
-/// Its text form, also in JSON, is the name in lower case.
+/// The text form is the name in lower case, also in JSON.
 ///
 /// # Examples
 ///
@@ -37,19 +37,21 @@ use crate::tokens::{Tokens, bearer};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Vendor {
-    /// Signals errors by `error_code` in the body, also at status 200. Bearer tokens beside an `ApiKey`.
+    /// Errors are signalled by `error_code` in the body, also at status 200. Bearer tokens in addition
+    /// to an `ApiKey` header.
     Vlens,
-    /// Signals errors by the string `error`. Bearer keys, credits, limits per minute.
+    /// Errors are signalled by the string `error`. Bearer keys, credits, limits per minute.
     Veridia,
-    /// Signals errors by status; the body has only a `message`. A key and a secret.
+    /// Errors are signalled by the status; the body has only a `message`. A key and a secret.
     Ranex,
-    /// Signals errors by `error.code`. An API key or bearer tokens.
+    /// Errors are signalled by `error.code`. An API key or bearer tokens.
     Maleslab,
-    /// Signals errors by status and the string `error`; the shape of `details` depends on it. An API key.
+    /// Errors are signalled by the status and the string `error`; the form of `details` depends on the
+    /// status. An API key.
     Verilock,
 }
 
-/// The name of no vendor.
+/// The error for an unknown vendor name. Its text lists the known names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownVendor(String);
 
@@ -57,7 +59,7 @@ impl Vendor {
     /// All vendors.
     pub const ALL: [Self; 5] = [Self::Vlens, Self::Veridia, Self::Ranex, Self::Maleslab, Self::Verilock];
 
-    /// Returns the vendor's name, in lower case.
+    /// Returns the name in lower case.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Vlens => "vlens",
@@ -68,7 +70,15 @@ impl Vendor {
         }
     }
 
-    /// Returns what the sandbox accepts as credentials. They are the same in every sandbox, and no secrets.
+    /// Returns the credentials that the sandbox accepts. They are public and the same in every sandbox.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_sandbox::Vendor;
+    ///
+    /// let key = Vendor::Verilock.credentials().iter().find(|credential| credential.limits.is_empty()).unwrap();
+    /// assert_eq!((key.place, key.name, key.value), ("header", "X-API-Key", "sandbox-api-key"));
+    /// ```
     pub const fn credentials(self) -> &'static [Credential] {
         match self {
             Self::Vlens => vlens::CREDENTIALS,
@@ -79,7 +89,7 @@ impl Vendor {
         }
     }
 
-    /// Makes a fresh server state.
+    /// Creates the state of a new server.
     pub(crate) fn api(self) -> Arc<dyn Api> {
         match self {
             Self::Vlens => Arc::new(vlens::Vlens::new()),
@@ -115,17 +125,17 @@ impl fmt::Display for UnknownVendor {
 
 impl std::error::Error for UnknownVendor {}
 
-/// One vendor's server: its routes, its words, its state.
+/// The server of one vendor: routes, wording and state.
 pub(crate) trait Api: Send + Sync + 'static {
     fn router(self: Arc<Self>) -> Router;
 
-    /// Finds the vendor's words for a status or a code that a fault or the router names. At least one is given.
+    /// Returns the vendor's error for a status or a code. At least one of them is given.
     fn problem(&self, status: Option<StatusCode>, code: Option<Code>) -> Problem;
 
-    /// Puts the vendor's envelope around an outcome.
+    /// Applies the vendor's envelope to an outcome.
     fn body(&self, outcome: &Outcome, call: &Call) -> Bytes;
 
-    /// Whether every response carries an `X-Request-Id` header.
+    /// Returns `true` if every response carries an `X-Request-Id` header.
     fn names_requests(&self) -> bool {
         false
     }
@@ -148,18 +158,18 @@ pub(crate) trait Api: Send + Sync + 'static {
 
     /// Returns the generation of the access token that a request presents.
     fn generation(&self, headers: &HeaderMap) -> Option<u64> {
-        self.tokens()?.standing(bearer(headers)?).generation()
+        self.tokens()?.status(bearer(headers)?).generation()
     }
 }
 
-/// What an envelope says about the call itself.
+/// Data about the call that some envelopes contain.
 #[derive(Debug)]
 pub(crate) struct Call {
     pub(crate) id: String,
     pub(crate) timestamp: String,
 }
 
-/// What a vendor's state holds; zero for what the vendor does not have.
+/// Counts of the vendor's state; zero for resources that the vendor does not have.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) applicants: usize,
@@ -181,7 +191,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_vendor_is_read_from_the_name_it_is_shown_by() {
+    fn a_vendor_parses_from_its_display_name() {
         for vendor in Vendor::ALL {
             assert_eq!(vendor.to_string().parse(), Ok(vendor));
             assert_eq!(serde_json::to_value(vendor).unwrap(), vendor.name());

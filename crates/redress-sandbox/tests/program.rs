@@ -40,7 +40,7 @@ fn it_prints_its_address_and_its_credentials() {
 }
 
 #[test]
-fn it_refuses_an_address_that_others_can_reach() {
+fn it_refuses_a_non_loopback_address() {
     let (_, text) = fail(&["ranex", "--listen", "0.0.0.0:0"]);
     assert!(text.contains("cannot listen: 0.0.0.0:0 is not a loopback address"), "{text}");
 }
@@ -52,7 +52,7 @@ fn it_refuses_a_vendor_it_does_not_know() {
 }
 
 #[test]
-fn it_points_at_the_mistake_in_a_script() {
+fn it_reports_the_line_of_a_mistake_in_a_script() {
     let path = std::env::temp_dir().join(format!("redress-sandbox-{}.toml", std::process::id()));
     fs::write(&path, "[[fault]]\nroute = \"*\"\nstatus = 99\n").unwrap();
     let (_, text) = fail(&["ranex", "--script", path.to_str().unwrap()]);
@@ -62,7 +62,7 @@ fn it_points_at_the_mistake_in_a_script() {
 }
 
 #[test]
-fn it_names_a_script_that_is_not_there() {
+fn it_names_a_missing_script() {
     let (_, text) = fail(&["ranex", "--script", "/nowhere/faults.toml"]);
     assert!(text.contains("cannot read the script /nowhere/faults.toml: "), "{text}");
 }

@@ -68,7 +68,7 @@ async fn scripted_answers_come_in_order_and_after_their_delays() {
 }
 
 #[test]
-fn a_call_without_a_ready_poll_on_that_clone_panics() {
+fn a_call_on_a_clone_that_is_not_ready_panics() {
     let (mut mock, handle) = echo();
     let text = panic_of(|| drop(mock.call("early"))).unwrap();
     assert!(text.contains("did not ready"), "{text}");
@@ -82,7 +82,7 @@ fn a_call_without_a_ready_poll_on_that_clone_panics() {
 }
 
 #[test]
-fn a_response_polled_again_after_it_was_ready_panics() {
+fn polling_a_completed_response_panics() {
     let (mut mock, handle) = echo();
     assert!(poll_ready(&mut mock).is_ready());
     let mut future = mock.call("abc");
@@ -146,7 +146,7 @@ fn a_held_reservation_is_not_idle() {
 }
 
 #[tokio::test]
-async fn a_reservation_takes_a_place_until_it_is_used_or_dropped() {
+async fn a_reservation_holds_a_slot_until_it_is_used_or_dropped() {
     let (mock, handle) = echo();
     let (mut first, mut second) = (mock.clone().limit(1).allow_abandoned(), mock);
     assert!(poll_ready(&mut first).is_ready());
@@ -163,7 +163,7 @@ async fn a_reservation_takes_a_place_until_it_is_used_or_dropped() {
 }
 
 #[test]
-fn a_limit_of_nothing_holds_everybody_back_until_it_is_raised() {
+fn a_limit_of_zero_blocks_all_calls_until_it_is_raised() {
     let (mock, handle) = echo();
     let mut mock = mock.limit(0);
     assert!(poll_ready(&mut mock).is_pending());

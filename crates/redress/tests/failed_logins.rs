@@ -137,7 +137,7 @@ async fn credentials_of_ones_own_tell_the_same() {
 
 /// Calls with a set whose token has run out, over an issuer that answers so.
 async fn rejected(answers: Vec<Answer<Response<Full<&'static [u8]>>>>) -> (Verdict, Vec<String>) {
-    let recorder = Recorder::of("redress");
+    let recorder = Recorder::with_target("redress");
     let _guard = tracing::subscriber::set_default(recorder.clone());
     let login = OAuth2::refresh_token(mock(answers), "https://id.example/token", "client", "s3cret-refresh").unwrap();
     let dialect = dialects::generic().with_code(Code::new("expired", Class::TokenExpired));

@@ -1,4 +1,4 @@
-//! One fault as it is written in a script.
+//! The TOML form of a fault.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -12,7 +12,7 @@ use crate::fault::{Fault, Kind, status_code};
 use crate::retry_after::RetryAfter;
 use crate::route::Route;
 
-/// One `[[fault]]`.
+/// One `[[fault]]` table.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Table {
@@ -63,7 +63,7 @@ impl Table {
         Ok((self.route, fault))
     }
 
-    /// Refuses keys that would have no effect together.
+    /// Rejects combinations of keys that have no effect.
     fn check(&self) -> Result<(), &'static str> {
         let worded = self.code.is_some() || self.message.is_some();
         let head = self.status.is_some() || self.content_type.is_some() || self.retry_after.is_some();

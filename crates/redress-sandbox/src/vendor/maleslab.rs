@@ -1,6 +1,6 @@
 //! maleslab: a `success` flag, string codes, and either an API key or bearer tokens.
 //!
-//! Of the listed codes, `RATE_LIMIT_EXCEEDED` and `API_KEY_LIMIT_REACHED` come by script only; `INTERNAL_ERROR`, the code
+//! `RATE_LIMIT_EXCEEDED` and `API_KEY_LIMIT_REACHED` occur by script only. `INTERNAL_ERROR`, the code
 //! of a 500, is the sandbox's own. The collections are in [`collections`].
 
 mod collections;
@@ -23,11 +23,11 @@ use crate::credential::Credential;
 use crate::fields::Fields;
 use crate::ids::Ids;
 use crate::outcome::{Outcome, Problem, Row, Success};
-use crate::tokens::{ACCESS_TOKEN_LIFE, Pair, Standing, Tokens, bearer};
+use crate::tokens::{ACCESS_TOKEN_LIFE, Pair, TokenStatus, Tokens, bearer};
 use crate::vendor::{self, Api, Call, Tally};
 
 const KEY: &str = "sandbox-api-key";
-/// A key that exists, used from an address that is not on its list.
+/// A valid key that is used from an address that is not on its list.
 const BLOCKED_KEY: &str = "blocked-api-key";
 const EMAIL: &str = "sandbox@example.com";
 const PASSWORD: &str = "sandbox";
@@ -68,7 +68,7 @@ pub(crate) struct Maleslab {
     collections: Collections,
 }
 
-type Shelf = State<Arc<Maleslab>>;
+type AppState = State<Arc<Maleslab>>;
 type Answer = Result<Success, Problem>;
 
 #[derive(Serialize)]
@@ -109,10 +109,10 @@ impl Maleslab {
             };
         }
         let token = bearer(headers).ok_or_else(|| refuse("TOKEN_INVALID"))?;
-        match self.tokens.standing(token) {
-            Standing::Live(_) => Ok(()),
-            Standing::Expired(_) => Err(refuse("TOKEN_EXPIRED")),
-            Standing::Unknown => Err(refuse("TOKEN_INVALID")),
+        match self.tokens.status(token) {
+            TokenStatus::Live(_) => Ok(()),
+            TokenStatus::Expired(_) => Err(refuse("TOKEN_EXPIRED")),
+            TokenStatus::Unknown => Err(refuse("TOKEN_INVALID")),
         }
     }
 }
@@ -158,12 +158,12 @@ impl Api for Maleslab {
     }
 }
 
-async fn authorize(State(maleslab): Shelf, request: Request, next: Next) -> Result<Response, Problem> {
+async fn authorize(State(maleslab): AppState, request: Request, next: Next) -> Result<Response, Problem> {
     maleslab.authorized(request.headers())?;
     Ok(next.run(request).await)
 }
 
-async fn login(State(maleslab): Shelf, body: Bytes) -> Answer {
+async fn login(State(maleslab): AppState, body: Bytes) -> Answer {
     let fields = required(&body, &["email", "password"])?;
     match (fields.text("email"), fields.text("password")) {
         (Some("2fa@example.com"), Some(PASSWORD)) => Err(refuse("REQUIRES_2FA")),
@@ -173,7 +173,7 @@ async fn login(State(maleslab): Shelf, body: Bytes) -> Answer {
     }
 }
 
-async fn refresh(State(maleslab): Shelf, body: Bytes) -> Answer {
+async fn refresh(State(maleslab): AppState, body: Bytes) -> Answer {
     let fields = required(&body, &["refresh_token"])?;
     let token = fields.text("refresh_token").unwrap_or_default();
     let new = maleslab.tokens.exchange(token).ok_or_else(|| refuse("TOKEN_INVALID"))?;
@@ -189,7 +189,7 @@ fn pair(pair: &Pair) -> Success {
     }))
 }
 
-/// Reads a body whose named members must be strings that are not empty.
+/// Parses a body whose named members must be non-empty strings.
 fn required(body: &[u8], names: &[&str]) -> Result<Fields, Problem> {
     let fields = Fields::lenient(body);
     let errors: Vec<Value> = names
@@ -203,7 +203,7 @@ fn required(body: &[u8], names: &[&str]) -> Result<Fields, Problem> {
     Err(refuse("VALIDATION_ERROR").details(Value::Array(errors)))
 }
 
-/// Makes a token with the three parts of a JWT. Its payload says nothing: only the server knows what it stands for.
+/// Returns a token in the form of a JWT. Its payload is empty: only the server knows its meaning.
 fn jwt(ids: &Ids) -> String {
     format!("eyJhbGciOiJIUzI1NiJ9.{}.{}", ids.alphanumeric(24), ids.alphanumeric(43))
 }

@@ -1,6 +1,8 @@
-//! ranex: errors by status, a body with only a message, applicants that are idempotent on `externalUserId`.
+//! ranex: errors by status, a body with only a message, applicants that are idempotent on
+//! `externalUserId`.
 //!
-//! An applicant whose `level` is `none` has no eligible verification level. The id `foreign` belongs to another product.
+//! An applicant with the `level` `none` has no eligible verification level. The id `foreign` belongs to
+//! another product.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,7 +28,7 @@ use crate::vendor::{self, Api, Call, Tally};
 
 const KEY: &str = "sandbox-key";
 const SECRET: &str = "sandbox-secret";
-/// The published cap on authentication endpoints.
+/// The published limit of the authentication endpoints.
 const AUTH_PER_MINUTE: u32 = 20;
 const FOREIGN_ID: &str = "foreign";
 const NO_LEVEL: &str = "none";
@@ -38,14 +40,14 @@ pub(crate) const CREDENTIALS: &[Credential] =
 pub(crate) struct Ranex {
     ids: Ids,
     limits: Limits,
-    book: Shared<Book>,
+    records: Shared<Records>,
 }
 
-type Shelf = State<Arc<Ranex>>;
+type AppState = State<Arc<Ranex>>;
 type Answer = Result<Success, Problem>;
 
 #[derive(Debug, Default)]
-struct Book {
+struct Records {
     applicants: HashMap<String, Applicant>,
     verifications: usize,
     documents: usize,
@@ -92,17 +94,17 @@ impl Api for Ranex {
     }
 
     fn tally(&self) -> Tally {
-        let book = self.book.lock();
+        let records = self.records.lock();
         Tally {
-            applicants: book.applicants.len(),
-            verifications: book.verifications,
-            documents: book.documents,
+            applicants: records.applicants.len(),
+            verifications: records.verifications,
+            documents: records.documents,
             ..Tally::default()
         }
     }
 }
 
-impl Book {
+impl Records {
     fn applicant(&self, id: &str) -> Result<&Applicant, Problem> {
         self.applicants.get(id).ok_or_else(|| absent(id))
     }
@@ -119,7 +121,7 @@ async fn authorize(request: Request, next: Next) -> Result<Response, Problem> {
     Ok(next.run(request).await)
 }
 
-async fn token(State(ranex): Shelf, headers: HeaderMap) -> Answer {
+async fn token(State(ranex): AppState, headers: HeaderMap) -> Answer {
     ranex.limits.take("auth", AUTH_PER_MINUTE).map_err(|seconds| {
         Problem::new(StatusCode::TOO_MANY_REQUESTS, "Too many requests from this address").retry_after(seconds)
     })?;
@@ -127,12 +129,12 @@ async fn token(State(ranex): Shelf, headers: HeaderMap) -> Answer {
     Ok(Success::ok(json!({ "token": ranex.ids.alphanumeric(32), "expiresIn": 600 })))
 }
 
-/// Creates an applicant, or returns the one that has this `externalUserId` already.
-async fn create(State(ranex): Shelf, body: Bytes) -> Answer {
+/// Creates an applicant, or returns the existing one with this `externalUserId`.
+async fn create(State(ranex): AppState, body: Bytes) -> Answer {
     let fields = parse(&body)?;
     let external = fields.text("externalUserId").ok_or_else(|| invalid("externalUserId is required"))?;
-    let mut book = ranex.book.lock();
-    if let Some(existing) = book.applicants.values().find(|applicant| applicant.external == external) {
+    let mut records = ranex.records.lock();
+    if let Some(existing) = records.applicants.values().find(|applicant| applicant.external == external) {
         return Ok(Success::ok(existing.view()));
     }
     let applicant = Applicant {
@@ -141,46 +143,46 @@ async fn create(State(ranex): Shelf, body: Bytes) -> Answer {
         level: fields.text("level").unwrap_or("basic").to_owned(),
     };
     let view = applicant.view();
-    book.applicants.insert(applicant.id.clone(), applicant);
+    records.applicants.insert(applicant.id.clone(), applicant);
     Ok(Success::created(view))
 }
 
-async fn show(State(ranex): Shelf, Path(id): Path<String>) -> Answer {
-    ranex.book.lock().applicant(&id).map(|applicant| Success::ok(applicant.view()))
+async fn show(State(ranex): AppState, Path(id): Path<String>) -> Answer {
+    ranex.records.lock().applicant(&id).map(|applicant| Success::ok(applicant.view()))
 }
 
-async fn replace(State(ranex): Shelf, Path(id): Path<String>, body: Bytes) -> Answer {
+async fn replace(State(ranex): AppState, Path(id): Path<String>, body: Bytes) -> Answer {
     let fields = parse(&body)?;
-    let mut book = ranex.book.lock();
-    let applicant = book.applicants.get_mut(&id).ok_or_else(|| absent(&id))?;
+    let mut records = ranex.records.lock();
+    let applicant = records.applicants.get_mut(&id).ok_or_else(|| absent(&id))?;
     applicant.level = fields.text("level").unwrap_or("basic").to_owned();
     Ok(Success::ok(applicant.view()))
 }
 
-async fn remove(State(ranex): Shelf, Path(id): Path<String>) -> Answer {
-    let removed = ranex.book.lock().applicants.remove(&id);
+async fn remove(State(ranex): AppState, Path(id): Path<String>) -> Answer {
+    let removed = ranex.records.lock().applicants.remove(&id);
     removed.map(|_| Success::ok(json!({ "id": id, "deleted": true }))).ok_or_else(|| absent(&id))
 }
 
-/// Starts a verification; every call starts one more.
-async fn verify(State(ranex): Shelf, Path(id): Path<String>) -> Answer {
-    let mut book = ranex.book.lock();
-    if book.applicant(&id)?.level == NO_LEVEL {
+/// Starts a verification. Not idempotent: each request starts one.
+async fn verify(State(ranex): AppState, Path(id): Path<String>) -> Answer {
+    let mut records = ranex.records.lock();
+    if records.applicant(&id)?.level == NO_LEVEL {
         let message = "The applicant has no eligible verification level";
         return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, message));
     }
-    book.verifications += 1;
+    records.verifications += 1;
     let data = json!({ "id": format!("ver_{}", ranex.ids.alphanumeric(16)), "applicantId": id, "status": "pending" });
     Ok(Success::new(StatusCode::ACCEPTED, data))
 }
 
-/// Adds a document; every call adds one more.
-async fn add_document(State(ranex): Shelf, Path(id): Path<String>, body: Bytes) -> Answer {
+/// Adds a document. Not idempotent: each request adds one.
+async fn add_document(State(ranex): AppState, Path(id): Path<String>, body: Bytes) -> Answer {
     let fields = parse(&body)?;
     let kind = fields.text("type").ok_or_else(|| invalid("type is required"))?;
-    let mut book = ranex.book.lock();
-    book.applicant(&id)?;
-    book.documents += 1;
+    let mut records = ranex.records.lock();
+    records.applicant(&id)?;
+    records.documents += 1;
     let data = json!({ "id": format!("doc_{}", ranex.ids.alphanumeric(16)), "applicantId": id, "type": kind });
     Ok(Success::created(data))
 }

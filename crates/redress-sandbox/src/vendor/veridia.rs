@@ -1,7 +1,7 @@
 //! veridia: string codes, a request id in body and header, credits, limits per tenant and minute.
 //!
-//! The `userRef` given to `/init` decides what `/submit` finds: `front_missing` and `selfie_missing` were never uploaded,
-//! `front_gone` disappears before it is read.
+//! The `userRef` given to `/init` determines the result of `/submit`: the images of `front_missing` and
+//! `selfie_missing` are never uploaded, and that of `front_gone` disappears before it is read.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ const PUBLISHABLE_KEY: &str = "qv_pub_test_sandbox";
 const LIVE_KEYS: [&str; 2] = ["qv_sec_live_sandbox", "qv_pub_live_sandbox"];
 const ALLOWED_ORIGIN: &str = "http://localhost:3000";
 const DOCUMENT_TYPES: [&str; 4] = ["passport", "dni", "driver_license", "residence_permit"];
-/// How long a verification can be submitted after `/init`, as published.
+/// The published time between `/init` and `/submit`.
 const INTENT_LIFE: Duration = Duration::from_secs(3600);
 const INIT_PER_MINUTE: u32 = 60;
 const SUBMIT_PER_MINUTE: u32 = 30;
@@ -62,19 +62,19 @@ static ROWS: [Row; 10] = [
 pub(crate) struct Veridia {
     ids: Ids,
     limits: Limits,
-    book: Shared<Book>,
+    records: Shared<Records>,
 }
 
-type Shelf = State<Arc<Veridia>>;
+type AppState = State<Arc<Veridia>>;
 type Answer = Result<Success, Problem>;
 
 #[derive(Debug)]
-struct Book {
+struct Records {
     credits: u64,
     intents: HashMap<String, Intent>,
 }
 
-/// A verification from `/init` on.
+/// A verification after `/init`.
 #[derive(Debug)]
 struct Intent {
     user_ref: String,
@@ -95,8 +95,8 @@ struct Failure<'a> {
 
 impl Veridia {
     pub(crate) fn new() -> Self {
-        let book = Book { credits: FIRST_CREDITS, intents: HashMap::new() };
-        Self { ids: Ids::default(), limits: Limits::default(), book: Shared::new(book) }
+        let records = Records { credits: FIRST_CREDITS, intents: HashMap::new() };
+        Self { ids: Ids::default(), limits: Limits::default(), records: Shared::new(records) }
     }
 
     fn pace(&self, name: &'static str, per_minute: u32) -> Result<(), Problem> {
@@ -145,16 +145,16 @@ impl Api for Veridia {
     }
 
     fn tally(&self) -> Tally {
-        let book = self.book.lock();
-        Tally { verifications: book.intents.len(), credits: book.credits, ..Tally::default() }
+        let records = self.records.lock();
+        Tally { verifications: records.intents.len(), credits: records.credits, ..Tally::default() }
     }
 
     fn set_credits(&self, credits: u64) {
-        self.book.lock().credits = credits;
+        self.records.lock().credits = credits;
     }
 }
 
-impl Book {
+impl Records {
     fn intent(&mut self, id: &str) -> Result<&mut Intent, Problem> {
         let intent = self.intents.get_mut(id).filter(|intent| intent.submitted || !intent.is_expired(Instant::now()));
         intent.ok_or_else(|| refuse("verification_not_found"))
@@ -166,7 +166,7 @@ impl Intent {
         now.saturating_duration_since(self.started) > INTENT_LIFE
     }
 
-    /// Returns the first reason against submitting these keys.
+    /// Returns the first problem with these keys.
     fn reason(&self, given: &Map<String, Value>) -> Option<&'static str> {
         let mismatch = |name: &str| self.keys.get(name) != given.get(name);
         let reasons = [
@@ -186,7 +186,7 @@ async fn authorize(request: Request, next: Next) -> Result<Response, Problem> {
     Ok(next.run(request).await)
 }
 
-async fn init(State(veridia): Shelf, body: Bytes) -> Answer {
+async fn init(State(veridia): AppState, body: Bytes) -> Answer {
     veridia.pace("init", INIT_PER_MINUTE)?;
     let fields = Fields::lenient(&body);
     let kind = fields.text("documentType").unwrap_or_default();
@@ -199,8 +199,8 @@ async fn init(State(veridia): Shelf, body: Bytes) -> Answer {
         ("country", fields.text("country").is_some_and(|text| text.chars().count() == 2), "expected 2 characters"),
         ("documentType", DOCUMENT_TYPES.contains(&kind), "expected passport, dni, driver_license or residence_permit"),
     ])?;
-    let mut book = veridia.book.lock();
-    book.credits = book.credits.checked_sub(1).ok_or_else(|| refuse("insufficient_credits"))?;
+    let mut records = veridia.records.lock();
+    records.credits = records.credits.checked_sub(1).ok_or_else(|| refuse("insufficient_credits"))?;
     let id = format!("vf_{}", veridia.ids.alphanumeric(20));
     let names: &[&str] = if kind == "passport" { &["docFront", "selfie"] } else { &["docFront", "docBack", "selfie"] };
     let keys: Map<String, Value> =
@@ -211,11 +211,11 @@ async fn init(State(veridia): Shelf, body: Bytes) -> Answer {
         started: Instant::now(),
         submitted: false,
     };
-    book.intents.insert(id.clone(), intent);
+    records.intents.insert(id.clone(), intent);
     Ok(Success::ok(json!({ "verificationId": id, "keys": keys, "expiresIn": INTENT_LIFE.as_secs() })))
 }
 
-async fn submit(State(veridia): Shelf, body: Bytes) -> Answer {
+async fn submit(State(veridia): AppState, body: Bytes) -> Answer {
     veridia.pace("submit", SUBMIT_PER_MINUTE)?;
     let fields = Fields::lenient(&body);
     let id = fields.text("verificationId").unwrap_or_default();
@@ -224,8 +224,8 @@ async fn submit(State(veridia): Shelf, body: Bytes) -> Answer {
         ("verificationId", is_verification_id(id), "expected vf_ and 16 to 24 letters or digits"),
         ("keys", keys.is_some(), "expected an object"),
     ])?;
-    let mut book = veridia.book.lock();
-    let intent = book.intent(id)?;
+    let mut records = veridia.records.lock();
+    let intent = records.intent(id)?;
     if let Some(reason) = keys.and_then(|keys| intent.reason(keys)) {
         return Err(refuse("invalid_body").details(json!({ "reason": reason })));
     }
@@ -233,10 +233,10 @@ async fn submit(State(veridia): Shelf, body: Bytes) -> Answer {
     Ok(Success::ok(json!({ "verificationId": id, "status": "processing" })))
 }
 
-async fn show(State(veridia): Shelf, Path(id): Path<String>) -> Answer {
+async fn show(State(veridia): AppState, Path(id): Path<String>) -> Answer {
     veridia.pace("show", SHOW_PER_MINUTE)?;
-    let mut book = veridia.book.lock();
-    let status = if book.intent(&id)?.submitted { "approved" } else { "pending" };
+    let mut records = veridia.records.lock();
+    let status = if records.intent(&id)?.submitted { "approved" } else { "pending" };
     Ok(Success::ok(json!({ "verificationId": id, "status": status })))
 }
 
@@ -264,7 +264,7 @@ fn check_fields<const N: usize>(checks: [(&str, bool, &str); N]) -> Result<(), P
     Err(refuse("invalid_body").details(json!({ "fieldErrors": errors })))
 }
 
-/// Whether the text has the published form `^vf_[A-Za-z0-9]{16,24}$`.
+/// Returns `true` if the text has the published form `^vf_[A-Za-z0-9]{16,24}$`.
 fn is_verification_id(text: &str) -> bool {
     text.strip_prefix("vf_")
         .is_some_and(|rest| (16..=24).contains(&rest.len()) && rest.bytes().all(|byte| byte.is_ascii_alphanumeric()))

@@ -1,7 +1,8 @@
-//! verilock: errors by status and a string, `details` whose shape depends on the status, sessions with final states.
+//! verilock: errors by status and a string, `details` whose form depends on the status, sessions with
+//! final states.
 //!
-//! `validation_error` and `rate_limit_exceeded` are published codes; those of the other statuses are the sandbox's own.
-//! The key `readonly-api-key` may only read.
+//! `validation_error` and `rate_limit_exceeded` are published codes; those of the other statuses are
+//! the sandbox's own. The key `readonly-api-key` permits only reads.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -50,7 +51,7 @@ pub(crate) struct Verilock {
     sessions: Shared<BTreeMap<String, Session>>,
 }
 
-type Shelf = State<Arc<Verilock>>;
+type AppState = State<Arc<Verilock>>;
 type Answer = Result<Success, Problem>;
 
 #[derive(Debug, Clone, Serialize)]
@@ -118,7 +119,7 @@ impl Api for Verilock {
 }
 
 impl Verilock {
-    /// Moves a session to a final state. Doing so twice is no conflict; changing the decision is one.
+    /// Moves a session to a final state. Repeating a decision is permitted; changing it is a conflict.
     fn settle(&self, id: &str, wanted: Status) -> Answer {
         let mut sessions = self.sessions.lock();
         let session = sessions.get_mut(id).ok_or_else(|| refuse("not_found"))?;
@@ -140,7 +141,7 @@ async fn authorize(request: Request, next: Next) -> Result<Response, Problem> {
     }
 }
 
-async fn create(State(verilock): Shelf, body: Bytes) -> Answer {
+async fn create(State(verilock): AppState, body: Bytes) -> Answer {
     let fields = required(&body, &["redirect_url", "document_type"])?;
     let url = fields.text("redirect_url").unwrap_or_default();
     let kind = fields.text("document_type").unwrap_or_default();
@@ -158,36 +159,36 @@ async fn create(State(verilock): Shelf, body: Bytes) -> Answer {
     Ok(Success::created(json!(session)))
 }
 
-async fn list(State(verilock): Shelf) -> Answer {
+async fn list(State(verilock): AppState) -> Answer {
     let sessions: Vec<Session> = verilock.sessions.lock().values().cloned().collect();
     Ok(Success::ok(json!({ "data": sessions })))
 }
 
-async fn show(State(verilock): Shelf, Path(id): Path<String>) -> Answer {
+async fn show(State(verilock): AppState, Path(id): Path<String>) -> Answer {
     let sessions = verilock.sessions.lock();
     sessions.get(&id).map(|session| Success::ok(json!(session))).ok_or_else(|| refuse("not_found"))
 }
 
-async fn remove(State(verilock): Shelf, Path(id): Path<String>) -> Answer {
+async fn remove(State(verilock): AppState, Path(id): Path<String>) -> Answer {
     let removed = verilock.sessions.lock().remove(&id);
     removed.map(|_| Success::new(StatusCode::NO_CONTENT, Value::Null)).ok_or_else(|| refuse("not_found"))
 }
 
-async fn approve(State(verilock): Shelf, Path(id): Path<String>) -> Answer {
+async fn approve(State(verilock): AppState, Path(id): Path<String>) -> Answer {
     verilock.settle(&id, Status::Approved)
 }
 
-async fn decline(State(verilock): Shelf, Path(id): Path<String>) -> Answer {
+async fn decline(State(verilock): AppState, Path(id): Path<String>) -> Answer {
     verilock.settle(&id, Status::Declined)
 }
 
-async fn create_key(State(verilock): Shelf, body: Bytes) -> Answer {
+async fn create_key(State(verilock): AppState, body: Bytes) -> Answer {
     let fields = required(&body, &["name"])?;
     let id = format!("key_{}", verilock.ids.alphanumeric(16));
     Ok(Success::created(json!({ "id": id, "name": fields.text("name") })))
 }
 
-async fn create_webhook(State(verilock): Shelf, body: Bytes) -> Answer {
+async fn create_webhook(State(verilock): AppState, body: Bytes) -> Answer {
     let fields = required(&body, &["url"])?;
     let url = fields.text("url").unwrap_or_default();
     check_fields([("url", is_url(url), "The url is not a valid URL.")])?;
@@ -195,7 +196,7 @@ async fn create_webhook(State(verilock): Shelf, body: Bytes) -> Answer {
     Ok(Success::created(json!({ "id": id, "url": url })))
 }
 
-/// Reads a body; missing fields make it a malformed one (400), unlike fields with a wrong value (422).
+/// Parses a body. A missing field makes it malformed (400); a wrong value is a validation error (422).
 fn required(body: &[u8], names: &[&str]) -> Result<Fields, Problem> {
     let fields = Fields::parse(body).ok_or_else(|| refuse("bad_request"))?;
     match names.iter().find(|name| !fields.has(name)) {
@@ -221,7 +222,7 @@ fn is_url(text: &str) -> bool {
     rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(' '))
 }
 
-/// Repeats a wait in seconds inside the body, as a 429 of this vendor does.
+/// Adds the wait in seconds to the body, as a 429 of this vendor does.
 fn details(problem: &Problem) -> Option<Value> {
     let seconds = problem.retry_after.as_ref().and_then(|value| value.seconds());
     match (&problem.details, seconds) {

@@ -1,7 +1,8 @@
-//! vlens: one envelope for every response, errors by a number in it, an API key and bearer tokens.
+//! vlens: one envelope for every response, numeric error codes, an API key and bearer tokens.
 //!
-//! Business and token errors come at status 200, unless errors are switched to their status. Validation errors come at
-//! 400 and unknown routes at 404, always. The protected routes are in [`routes`].
+//! Business and token errors have status 200, unless the sandbox is switched to fitting statuses.
+//! Validation errors always have status 400, and unknown routes 404. The protected routes are in
+//! [`routes`].
 
 pub mod code;
 mod routes;
@@ -25,7 +26,7 @@ use crate::fields::Fields;
 use crate::ids::Ids;
 use crate::outcome::{Outcome, Problem, Row, Success};
 use crate::shared::Shared;
-use crate::tokens::{ACCESS_TOKEN_LIFE, Pair, Standing, Tokens, bearer};
+use crate::tokens::{ACCESS_TOKEN_LIFE, Pair, TokenStatus, Tokens, bearer};
 use crate::vendor::{self, Api, Call};
 
 const KEY: &str = "sandbox-api-key";
@@ -77,7 +78,7 @@ pub(crate) struct Vlens {
     transactions: Shared<Vec<String>>,
 }
 
-type Shelf = State<Arc<Vlens>>;
+type AppState = State<Arc<Vlens>>;
 type Answer = Result<Success, Problem>;
 
 #[derive(Serialize)]
@@ -98,7 +99,7 @@ impl Vlens {
         }
     }
 
-    /// Makes the error of a code, at the status that the vendor gives it at present.
+    /// Returns the error of a code, with the status that is currently configured for it.
     fn refuse(&self, code: i64) -> Problem {
         self.problem(None, Some(Code::Number(code)))
     }
@@ -110,14 +111,14 @@ impl Vlens {
 
     fn check_token(&self, headers: &HeaderMap) -> Result<(), Problem> {
         let token = bearer(headers).ok_or_else(|| self.refuse(code::AUTHORIZATION_MISSING))?;
-        match self.tokens.standing(token) {
-            Standing::Live(_) => Ok(()),
-            Standing::Expired(_) => Err(self.refuse(code::ACCESS_TOKEN_EXPIRED)),
-            Standing::Unknown => Err(self.refuse(code::TOKEN_FOREIGN)),
+        match self.tokens.status(token) {
+            TokenStatus::Live(_) => Ok(()),
+            TokenStatus::Expired(_) => Err(self.refuse(code::ACCESS_TOKEN_EXPIRED)),
+            TokenStatus::Unknown => Err(self.refuse(code::TOKEN_FOREIGN)),
         }
     }
 
-    /// Reads a body whose named members must be strings that are not empty.
+    /// Parses a body whose named members must be non-empty strings.
     fn required(&self, body: &[u8], names: &[&str]) -> Result<Fields, Problem> {
         let fields = Fields::lenient(body);
         let missing: Vec<&str> = names.iter().copied().filter(|name| fields.text(name).is_none()).collect();
@@ -144,7 +145,7 @@ impl Api for Vlens {
 
     fn problem(&self, status: Option<StatusCode>, code: Option<Code>) -> Problem {
         let number = |status: StatusCode| Code::Number(i64::from(status.as_u16()));
-        // Few statuses stand for one cause; the code of the others is the status itself.
+        // Few statuses have a code of their own; for the others the code is the status itself.
         let code = code.or_else(|| match status {
             None | Some(StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED) => None,
             Some(status) => Some(number(status)),
@@ -180,17 +181,17 @@ impl Api for Vlens {
     }
 }
 
-async fn authorize_key(State(vlens): Shelf, request: Request, next: Next) -> Result<Response, Problem> {
+async fn authorize_key(State(vlens): AppState, request: Request, next: Next) -> Result<Response, Problem> {
     vlens.check_key(request.headers())?;
     Ok(next.run(request).await)
 }
 
-async fn authorize_token(State(vlens): Shelf, request: Request, next: Next) -> Result<Response, Problem> {
+async fn authorize_token(State(vlens): AppState, request: Request, next: Next) -> Result<Response, Problem> {
     vlens.check_token(request.headers())?;
     Ok(next.run(request).await)
 }
 
-async fn login(State(vlens): Shelf, body: Bytes) -> Answer {
+async fn login(State(vlens): AppState, body: Bytes) -> Answer {
     let fields = vlens.required(&body, &["username", "password"])?;
     if (fields.text("username"), fields.text("password")) != (Some(USERNAME), Some(PASSWORD)) {
         return Err(vlens.refuse(code::CREDENTIALS_INVALID));
@@ -198,7 +199,7 @@ async fn login(State(vlens): Shelf, body: Bytes) -> Answer {
     Ok(pair(&vlens.tokens.issue()))
 }
 
-async fn refresh(State(vlens): Shelf, body: Bytes) -> Answer {
+async fn refresh(State(vlens): AppState, body: Bytes) -> Answer {
     let fields = vlens.required(&body, &["refreshToken"])?;
     let token = fields.text("refreshToken").unwrap_or_default();
     let new = vlens.tokens.exchange(token).ok_or_else(|| vlens.refuse(code::REFRESH_TOKEN_EXPIRED))?;

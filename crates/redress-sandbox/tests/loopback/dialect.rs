@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::client::Caller;
 
 #[tokio::test]
-async fn words_stand_where_the_dialect_reads_them() {
+async fn code_and_message_are_written_at_the_paths_of_the_dialect() {
     for (name, code, expected) in [
         ("maleslab", "INVALID_TOKEN", json!({"error": {"code": "INVALID_TOKEN"}})),
         ("jsonapi", "E1", json!({"errors": [{"code": "E1", "detail": "Gone wrong."}]})),
@@ -53,7 +53,7 @@ async fn a_code_has_the_status_that_the_dialect_documents() {
 }
 
 #[test]
-fn a_script_is_checked_by_what_the_dialect_reads() {
+fn a_script_is_checked_against_the_dialect() {
     let check = |dialect: &str, answer: &str| {
         let script = Script::parse("s.toml", &format!("[[fault]]\nroute = \"*\"\n{answer}")).unwrap();
         script.check(&dialects::by_name(dialect).unwrap()).map_err(|error| (error.line(), error.to_string()))

@@ -26,7 +26,7 @@ fn raw_create() -> String {
 }
 
 #[tokio::test]
-async fn an_answer_cut_off_after_processing_leaves_one_applicant() {
+async fn a_connection_dropped_after_processing_leaves_one_applicant() {
     let sandbox = Sandbox::start(Vendor::Ranex).await.unwrap();
     sandbox.script(CREATE, [Fault::drop()]);
     assert_eq!(exchange_raw(&sandbox, &raw_create()).await, "");
@@ -36,7 +36,7 @@ async fn an_answer_cut_off_after_processing_leaves_one_applicant() {
 }
 
 #[tokio::test]
-async fn a_request_cut_off_before_processing_leaves_nothing() {
+async fn a_connection_dropped_before_processing_leaves_no_applicant() {
     let sandbox = Sandbox::start(Vendor::Ranex).await.unwrap();
     sandbox.script(CREATE, [Fault::drop_before()]);
     assert_eq!(exchange_raw(&sandbox, &raw_create()).await, "");
@@ -89,7 +89,7 @@ async fn a_gateway_answers_in_html_and_the_vendor_keeps_its_request_id() {
 }
 
 #[tokio::test]
-async fn a_slow_body_arrives_whole() {
+async fn a_slow_body_is_complete() {
     let sandbox = Sandbox::start(Vendor::Ranex).await.unwrap();
     sandbox.script("*", [Fault::slow_body(Duration::from_millis(1)).body("in time")]);
     let answer = keyed(&sandbox).send(CREATE, applicant()).await;
@@ -106,7 +106,7 @@ async fn a_delay_holds_a_normal_answer_back() {
 }
 
 #[tokio::test]
-async fn a_raw_body_and_headers_are_sent_as_they_are() {
+async fn a_raw_body_and_headers_are_sent_verbatim() {
     let sandbox = Sandbox::start(Vendor::Veridia).await.unwrap();
     let fault = Fault::error(503).body("upstream\n").content_type("text/plain").header("X-Request-Id", "mine");
     sandbox.script("*", [fault.header("X-Other", "a").header("x-other", "b")]);
@@ -128,7 +128,7 @@ async fn a_message_and_a_code_replace_those_of_the_vendor() {
 }
 
 #[tokio::test]
-async fn a_route_takes_only_its_own_faults() {
+async fn a_fault_applies_only_to_its_route() {
     let sandbox = Sandbox::start(Vendor::Ranex).await.unwrap();
     sandbox.script("GET /v1/applicants/{id}", [Fault::error(500)]);
     let caller = keyed(&sandbox);
@@ -152,7 +152,7 @@ async fn a_script_file_is_played_in_order() {
         route = "*"
         kind = "proxy_html"
     "#;
-    sandbox.play(Script::parse("faults.toml", text).unwrap());
+    sandbox.add_script(Script::parse("faults.toml", text).unwrap());
     let caller = keyed(&sandbox);
     for (status, retry_after) in [(503, Some("3")), (503, Some("3")), (502, None), (201, None)] {
         let answer = caller.send(CREATE, applicant()).await;
@@ -162,7 +162,7 @@ async fn a_script_file_is_played_in_order() {
 
 #[tokio::test]
 #[should_panic(expected = "expected `*` or a method and a path")]
-async fn a_route_that_is_none_panics() {
+async fn an_invalid_route_panics() {
     let sandbox = Sandbox::start(Vendor::Ranex).await.unwrap();
     sandbox.script("/v1/applicants", [Fault::drop()]);
 }

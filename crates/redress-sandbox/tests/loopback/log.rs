@@ -1,6 +1,6 @@
 use std::fs;
 
-use redress_sandbox::{Code, Entry, Fault, Sandbox, Vendor, vlens as code};
+use redress_sandbox::{Code, Fault, LogEntry, Sandbox, Vendor, vlens as code};
 use serde_json::{Value, json};
 
 use crate::client::Caller;
@@ -21,7 +21,7 @@ fn bearing<'a>(sandbox: &'a Sandbox, token: &str) -> Caller<'a> {
     Caller::new(sandbox).header("ApiKey", "sandbox-api-key").header("Authorization", &format!("Bearer {token}"))
 }
 
-fn seen(entries: &[Entry]) -> Vec<Seen<'_>> {
+fn seen(entries: &[LogEntry]) -> Vec<Seen<'_>> {
     entries.iter().map(|entry| (entry.path.as_str(), entry.generation, entry.status, entry.code.clone())).collect()
 }
 
@@ -75,7 +75,7 @@ async fn the_log_file_has_one_line_per_later_request() {
 
     let text = fs::read_to_string(&path).unwrap();
     fs::remove_file(&path).unwrap();
-    let lines: Vec<Entry> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let lines: Vec<LogEntry> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines, sandbox.log()[1..]);
     assert!(text.starts_with(r#"{"t_ms":"#));
     let rest = r#""vendor":"veridia","method":"GET","path":"/v1/verify/a","generation":null,"status":401,"code":"unauthorized"}"#;

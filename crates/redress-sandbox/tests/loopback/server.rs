@@ -20,7 +20,7 @@ async fn a_client_that_keeps_its_connection_is_counted_once() {
 }
 
 #[tokio::test]
-async fn a_body_is_read_up_to_its_bound_and_refused_beyond() {
+async fn a_body_above_the_size_limit_is_refused() {
     const MIB: usize = 1024 * 1024;
     for vendor in Vendor::ALL {
         let sandbox = Sandbox::start(vendor).await.unwrap();
@@ -35,7 +35,7 @@ async fn a_body_is_read_up_to_its_bound_and_refused_beyond() {
 }
 
 #[tokio::test]
-async fn a_body_of_unknown_length_is_refused_while_it_comes() {
+async fn a_chunked_body_is_refused_at_the_size_limit() {
     let sandbox = Sandbox::start(Vendor::Ranex).await.unwrap();
     let mut stream = TcpStream::connect(sandbox.addr()).await.unwrap();
     stream.write_all(b"POST /x HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n").await.unwrap();
@@ -60,7 +60,7 @@ async fn a_dropped_sandbox_closes_its_port() {
 }
 
 #[tokio::test]
-async fn an_address_that_others_can_reach_is_refused() {
+async fn a_non_loopback_address_is_refused() {
     let error = Sandbox::listen(Vendor::Ranex, "0.0.0.0:0".parse().unwrap()).await.unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
     assert!(error.to_string().contains("0.0.0.0:0 is not a loopback address"), "{error}");
@@ -79,7 +79,7 @@ async fn a_sandbox_shows_its_address_and_its_credentials() {
 }
 
 #[tokio::test]
-async fn witnesses_of_other_vendors_are_zero() {
+async fn counters_of_other_vendors_are_zero() {
     let sandbox = Sandbox::start(Vendor::Verilock).await.unwrap();
     sandbox.expire_tokens();
     sandbox.set_credits(7);

@@ -52,7 +52,7 @@ async fn a_business_error_comes_at_ok_and_a_validation_error_at_bad_request() {
 }
 
 #[tokio::test]
-async fn every_missing_or_dead_credential_has_its_code() {
+async fn every_missing_or_expired_credential_has_its_code() {
     let sandbox = Sandbox::start(Vendor::Vlens).await.unwrap();
     let (image, old) = (json!({ "image": "good" }), bearing(&sandbox).await);
     let foreign = keyed(&sandbox).header("Authorization", "Bearer someone-elses");
@@ -109,7 +109,7 @@ async fn a_wrong_password_is_refused() {
 }
 
 #[tokio::test]
-async fn every_magic_input_has_its_code() {
+async fn every_special_input_has_its_code() {
     let sandbox = Sandbox::start(Vendor::Vlens).await.unwrap();
     let caller = bearing(&sandbox).await;
     let phone = "POST /api/DigitalIdentity/StepVerifyPhone";

@@ -41,7 +41,7 @@ fn hinted(status: u16, seconds: &'static str) -> Answer<Response<Full<&'static [
 
 #[tokio::test(start_paused = true)]
 async fn no_event_and_no_error_of_a_long_life_shows_a_secret() {
-    let recorder = Recorder::of("redress").pretty();
+    let recorder = Recorder::with_target("redress").pretty();
     let _guard = tracing::subscriber::set_default(recorder.clone());
     // Each line is a call: what it meets, and how it is made.
     let lives: [(&str, Vec<Answer<_>>); 9] = [
@@ -127,7 +127,7 @@ fn process(store: &Store, endpoint: Vec<Answer<Response<Full<&'static [u8]>>>>) 
 
 #[tokio::test(start_paused = true)]
 async fn no_event_of_keys_limits_and_a_shared_login_shows_a_secret() {
-    let recorder = Recorder::of("redress").pretty();
+    let recorder = Recorder::with_target("redress").pretty();
     let _guard = tracing::subscriber::set_default(recorder.clone());
     let store = Store { records: MemoryStore::new(), is_down: Arc::default() };
     let first = process(&store, vec![answer(200, OAUTH), answer(400, DEAD)]);
@@ -178,7 +178,7 @@ async fn no_event_of_keys_limits_and_a_shared_login_shows_a_secret() {
 
 #[test]
 fn the_recorder_would_see_a_secret() {
-    let recorder = Recorder::of("redress").pretty();
+    let recorder = Recorder::with_target("redress").pretty();
     tracing::subscriber::with_default(recorder.clone(), || {
         tracing::trace!(target: "redress::backoff", token = "c4n4ry-token", "oops");
         tracing::trace_span!(target: "redress::backoff", "call", uri = %request("GET").uri()).in_scope(|| {});

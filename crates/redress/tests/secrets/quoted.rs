@@ -225,7 +225,7 @@ fn printed_error(error: &ApiError) -> String {
 
 /// Sends a request to a server that answers so; returns all that can be printed of the call, events and metrics included.
 fn printed(sent: &Sent, dialect: &str, answer: &Answer) -> String {
-    let recorder = Recorder::of("redress").pretty();
+    let recorder = Recorder::with_target("redress").pretty();
     let metrics = DebuggingRecorder::new();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     let mut text = metrics::with_local_recorder(&metrics, || {

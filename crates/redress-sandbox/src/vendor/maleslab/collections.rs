@@ -1,7 +1,7 @@
 //! Collections of faces.
 //!
-//! The text of an `image` decides what is seen on it: `no_face`, `two_faces`, `blurry`, `spoof`; anything else is a good
-//! picture of one live face.
+//! The text of an `image` determines the result of face detection: `no_face`, `two_faces`, `blurry`,
+//! `spoof`. Any other text is a good image of one live face.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,19 +12,19 @@ use axum::routing::{get, post};
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::{Answer, Maleslab, Shelf, refuse, required};
+use super::{Answer, AppState, Maleslab, refuse, required};
 use crate::ids::Ids;
 use crate::outcome::{Problem, Success};
 use crate::shared::Shared;
 
-/// The sandbox's plan; the vendor publishes no numbers.
+/// The limits of the sandbox; the vendor publishes no numbers.
 const MAX_COLLECTIONS: usize = 1000;
 const MAX_FACES: usize = 1000;
 
 #[derive(Debug, Default)]
 pub(super) struct Collections {
     ids: Ids,
-    book: Shared<BTreeMap<String, Collection>>,
+    records: Shared<BTreeMap<String, Collection>>,
 }
 
 #[derive(Debug)]
@@ -42,17 +42,17 @@ struct Face {
 
 impl Collections {
     pub(super) fn len(&self) -> usize {
-        self.book.lock().len()
+        self.records.lock().len()
     }
 
     pub(super) fn faces(&self) -> usize {
-        self.book.lock().values().map(|collection| collection.faces.len()).sum()
+        self.records.lock().values().map(|collection| collection.faces.len()).sum()
     }
 
     /// Runs an action on one collection.
     fn with<T>(&self, id: &str, action: impl FnOnce(&mut Collection) -> Result<T, Problem>) -> Result<T, Problem> {
-        let mut book = self.book.lock();
-        action(book.get_mut(id).ok_or_else(|| refuse("COLLECTION_NOT_FOUND"))?)
+        let mut records = self.records.lock();
+        action(records.get_mut(id).ok_or_else(|| refuse("COLLECTION_NOT_FOUND"))?)
     }
 }
 
@@ -83,35 +83,35 @@ pub(super) fn router() -> Router<Arc<Maleslab>> {
         .route("/api/v1/collections/{id}/identify", post(identify))
 }
 
-async fn create(State(maleslab): Shelf, body: Bytes) -> Answer {
+async fn create(State(maleslab): AppState, body: Bytes) -> Answer {
     let fields = required(&body, &["name"])?;
     let collections = &maleslab.collections;
-    let mut book = collections.book.lock();
-    if book.len() >= MAX_COLLECTIONS {
+    let mut records = collections.records.lock();
+    if records.len() >= MAX_COLLECTIONS {
         return Err(refuse("COLLECTION_LIMIT_REACHED"));
     }
     let name = fields.text("name").unwrap_or_default().to_owned();
     let collection = Collection { id: collections.ids.uuid(), name, faces: Vec::new() };
     let view = collection.view();
-    book.insert(collection.id.clone(), collection);
+    records.insert(collection.id.clone(), collection);
     Ok(Success::created(view))
 }
 
-async fn list(State(maleslab): Shelf) -> Answer {
-    let book = maleslab.collections.book.lock();
-    Ok(Success::ok(book.values().map(Collection::view).collect()))
+async fn list(State(maleslab): AppState) -> Answer {
+    let records = maleslab.collections.records.lock();
+    Ok(Success::ok(records.values().map(Collection::view).collect()))
 }
 
-async fn show(State(maleslab): Shelf, Path(id): Path<String>) -> Answer {
+async fn show(State(maleslab): AppState, Path(id): Path<String>) -> Answer {
     maleslab.collections.with(&id, |collection| Ok(Success::ok(collection.view())))
 }
 
-async fn remove(State(maleslab): Shelf, Path(id): Path<String>) -> Answer {
-    let removed = maleslab.collections.book.lock().remove(&id);
+async fn remove(State(maleslab): AppState, Path(id): Path<String>) -> Answer {
+    let removed = maleslab.collections.records.lock().remove(&id);
     removed.map(|_| Success::ok(json!({ "id": id, "deleted": true }))).ok_or_else(|| refuse("COLLECTION_NOT_FOUND"))
 }
 
-async fn add_face(State(maleslab): Shelf, Path(id): Path<String>, body: Bytes) -> Answer {
+async fn add_face(State(maleslab): AppState, Path(id): Path<String>, body: Bytes) -> Answer {
     let fields = required(&body, &["image"])?;
     let collections = &maleslab.collections;
     collections.with(&id, |collection| {
@@ -130,22 +130,22 @@ async fn add_face(State(maleslab): Shelf, Path(id): Path<String>, body: Bytes) -
     })
 }
 
-async fn show_face(State(maleslab): Shelf, Path((id, face)): Path<(String, String)>) -> Answer {
+async fn show_face(State(maleslab): AppState, Path((id, face)): Path<(String, String)>) -> Answer {
     maleslab.collections.with(&id, |collection| {
         let index = collection.position(&face)?;
         Ok(Success::ok(collection.faces[index].view()))
     })
 }
 
-async fn remove_face(State(maleslab): Shelf, Path((id, face)): Path<(String, String)>) -> Answer {
+async fn remove_face(State(maleslab): AppState, Path((id, face)): Path<(String, String)>) -> Answer {
     maleslab.collections.with(&id, |collection| {
         let face = collection.faces.remove(collection.position(&face)?);
         Ok(Success::ok(json!({ "face_id": face.id, "deleted": true })))
     })
 }
 
-/// Matches every face of the collection, the oldest best.
-async fn identify(State(maleslab): Shelf, Path(id): Path<String>, body: Bytes) -> Answer {
+/// Returns every face of the collection, with the best score for the oldest.
+async fn identify(State(maleslab): AppState, Path(id): Path<String>, body: Bytes) -> Answer {
     let fields = required(&body, &["image"])?;
     maleslab.collections.with(&id, |collection| {
         look(fields.text("image").unwrap_or_default())?;

@@ -1,7 +1,7 @@
 //! The numbers in vlens' `error_code`.
 //!
-//! The vendor publishes two: [`VALIDATION`] and [`IMAGE_QUALITY`]. For the other causes it describes, the numbers here are
-//! the sandbox's own choice; a client has to treat such numbers as settings.
+//! The vendor publishes two: [`VALIDATION`] and [`IMAGE_QUALITY`]. The numbers of the other causes are
+//! the sandbox's own choice, so a client must read them from its configuration.
 
 /// A request field is missing or wrong; `error_descriptions` names it. Published.
 pub const VALIDATION: i64 = 400;
@@ -41,7 +41,7 @@ pub const AUTHORITY_CHECK_FAILED: i64 = 1055;
 pub const NOT_ELIGIBLE: i64 = 1060;
 /// The business request's status does not allow the operation.
 pub const WRONG_REQUEST_STATUS: i64 = 1061;
-/// The location changed, and liveness has to be shown again.
+/// The location changed, and liveness must be shown again.
 pub const LOCATION_CHANGED: i64 = 1062;
 /// The one-time password of a signature is wrong.
 pub const SIGNING_OTP_INVALID: i64 = 1063;

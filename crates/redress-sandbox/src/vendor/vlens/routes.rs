@@ -1,8 +1,9 @@
 //! The protected routes: identity verification, registration and business requests.
 //!
-//! Texts that decide the answer: the images `blurry`, `fake` and `unlisted`; the face frame `printed`; the phone number
-//! `+201000000000` and the email `taken@example.com`, which are registered; the one-time passwords `123456` (right) and
-//! `expired`; the user `ineligible`; the business requests `unknown`, `closed` and `moved`.
+//! Special inputs: the images `blurry`, `fake` and `unlisted`; the face frame `printed`; the phone
+//! number `+201000000000` and the email `taken@example.com`, which are registered; the one-time
+//! passwords `123456` (valid) and `expired`; the user `ineligible`; the business requests `unknown`,
+//! `closed` and `moved`.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use axum::routing::{get, post};
 use bytes::Bytes;
 use serde_json::json;
 
-use super::{Answer, Shelf, Vlens, code};
+use super::{Answer, AppState, Vlens, code};
 use crate::fields::Fields;
 use crate::outcome::{Problem, Success};
 
@@ -36,7 +37,7 @@ pub(super) fn router() -> Router<Arc<Vlens>> {
         .route("/api/BusinessRequest/GetBusinessRequestTypeTemplateFields", template)
 }
 
-async fn verify_front(State(vlens): Shelf, body: Bytes) -> Answer {
+async fn verify_front(State(vlens): AppState, body: Bytes) -> Answer {
     let fields = vlens.required(&body, &["image"])?;
     match fields.text("image") {
         Some("blurry") => return Err(vlens.refuse(code::IMAGE_QUALITY)),
@@ -49,7 +50,7 @@ async fn verify_front(State(vlens): Shelf, body: Bytes) -> Answer {
     Ok(Success::ok(json!({ "transactionId": transaction, "name": "Sandbox Person" })))
 }
 
-async fn check_existence(State(vlens): Shelf, body: Bytes) -> Answer {
+async fn check_existence(State(vlens): AppState, body: Bytes) -> Answer {
     let fields = Fields::lenient(&body);
     let (email, phone) = (fields.text("email"), fields.text("phone"));
     if email.is_none() && phone.is_none() {
@@ -59,8 +60,8 @@ async fn check_existence(State(vlens): Shelf, body: Bytes) -> Answer {
     Ok(Success::ok(json!({ "exists": exists })))
 }
 
-/// Sends a one-time password, or checks the one given.
-async fn verify_phone(State(vlens): Shelf, body: Bytes) -> Answer {
+/// Sends a one-time password, or checks the given one.
+async fn verify_phone(State(vlens): AppState, body: Bytes) -> Answer {
     let fields = vlens.required(&body, &["phone"])?;
     if fields.text("phone") == Some(TAKEN_PHONE) {
         return Err(vlens.refuse(code::ALREADY_REGISTERED));
@@ -73,21 +74,21 @@ async fn verify_phone(State(vlens): Shelf, body: Bytes) -> Answer {
     }
 }
 
-async fn business_request(State(vlens): Shelf, Query(parameters): Parameters) -> Answer {
+async fn business_request(State(vlens): AppState, Query(parameters): Parameters) -> Answer {
     let id = identified(&vlens, parameters.get("id").map(String::as_str))?;
     let status = if id == "closed" { "Closed" } else { "Open" };
     Ok(Success::ok(json!({ "id": id, "requestStatus": status })))
 }
 
-async fn check_eligibility(State(vlens): Shelf, body: Bytes) -> Answer {
+async fn check_eligibility(State(vlens): AppState, body: Bytes) -> Answer {
     match Fields::lenient(&body).text("userId") {
         Some("ineligible") => Err(vlens.refuse(code::NOT_ELIGIBLE)),
         _ => Ok(Success::ok(json!({ "eligible": true }))),
     }
 }
 
-/// Sends a one-time password for signing, or checks the one given.
-async fn request_otp(State(vlens): Shelf, body: Bytes) -> Answer {
+/// Sends a one-time password for signing, or checks the given one.
+async fn request_otp(State(vlens): AppState, body: Bytes) -> Answer {
     let fields = Fields::lenient(&body);
     match (identified(&vlens, fields.text("id"))?, fields.text("otp")) {
         ("closed", _) => Err(vlens.refuse(code::WRONG_REQUEST_STATUS)),
@@ -98,7 +99,7 @@ async fn request_otp(State(vlens): Shelf, body: Bytes) -> Answer {
     }
 }
 
-async fn validate_liveness(State(vlens): Shelf, body: Bytes) -> Answer {
+async fn validate_liveness(State(vlens): AppState, body: Bytes) -> Answer {
     let names = ["face1", "face2", "face3"];
     let fields = vlens.required(&body, &names)?;
     let known = |id: &str| vlens.transactions.lock().iter().any(|transaction| transaction == id);
@@ -120,7 +121,7 @@ async fn template_fields() -> Answer {
     Ok(Success::ok(json!({ "fields": fields })))
 }
 
-/// Checks the id of a business request. Any text is one that exists, but `unknown`.
+/// Checks the id of a business request. Every text except `unknown` is an existing id.
 fn identified<'a>(vlens: &Vlens, id: Option<&'a str>) -> Result<&'a str, Problem> {
     match id.filter(|id| !id.is_empty()) {
         None => Err(vlens.missing(&["id"])),
