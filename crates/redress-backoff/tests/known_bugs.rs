@@ -161,10 +161,10 @@ async fn the_service_is_taken_in_call_and_not_cloned() {
 async fn a_failed_response_is_not_held_through_the_backoff() {
     /// What a response holds on to.
     #[derive(Clone)]
-    struct SendState(#[allow(dead_code, reason = "it is counted")] Arc<()>);
+    struct Counted(#[allow(dead_code, reason = "it is counted")] Arc<()>);
     let held = Arc::new(());
     let mut failed = Response::builder().status(500).body(String::new()).expect("a status");
-    failed.extensions_mut().insert(SendState(Arc::clone(&held)));
+    failed.extensions_mut().insert(Counted(Arc::clone(&held)));
     let (mock, _handle) = mock([Answer::ok(failed), answer(200)]);
     let mut call = Box::pin(layer().transient_backoff(doubling(1_000, 1_000)).layer(mock).oneshot(request("GET")));
     assert!(tokio::time::timeout(ms(1), call.as_mut()).await.is_err(), "it waits");

@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 use std::time::Duration;
-
 use redress_envelope::Dialect;
 use tower_layer::Layer;
-
 use crate::clock::Clock;
 use crate::service::Classify;
 use crate::settings::Settings;
@@ -69,6 +67,12 @@ impl ClassifyLayer {
         self.set(|settings| settings.deadline = Some(deadline))
     }
 
+    /// Sets the deadline if the layer has none or a later one: for a stack, whose deadline counts for all its layers.
+    #[must_use]
+    pub fn cap_deadline(self, longest: Duration) -> Self {
+        self.set(|settings| settings.deadline = Some(settings.deadline.map_or(longest, |own| own.min(longest))))
+    }
+
     /// Sets the clock. Tests use it; the default is the system's clock.
     #[must_use]
     pub fn clock(self, clock: Clock) -> Self {
@@ -91,5 +95,15 @@ impl<S> Layer<S> for ClassifyLayer {
 
     fn layer(&self, inner: S) -> Classify<S> {
         Classify::new(inner, Arc::clone(&self.settings))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stacks_deadline_counts_unless_the_layers_own_is_earlier() {
+        let (ms, sent) = (Duration::from_millis, Instant::now());
+        for (own, cap, expected) in [(None, 2_000, 1_950), (Some(1_000), 2_000, 950), (Some(3_000), 2_000, 1_950)] {
+            let layer = ClassifyLayer::new(dialects::vlens());
+            let layer = own.map_or(layer.clone(), |own| layer.deadline(ms(own))).cap_deadline(ms(cap));
+            assert_eq!(layer.settings.hold(sent, sent, None), ms(expected), "{own:?} {cap}");
+        }
     }
 }

@@ -3,16 +3,15 @@
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+use redress_backoff::BackoffLayer;
+use tower_layer::Layer;
+use crate::service::Redress;
+use crate::timeout::TimedAttempts;
 
 use http::{HeaderMap, Method, Uri};
-use redress_backoff::BackoffLayer;
 use redress_classify::{ClassifyLayer, Clock, Dialect};
 use redress_pace::{Gate, PaceLayer};
 use redress_refresh::{Credentials, Origin, RefreshLayer, TokenHandle};
-use tower_layer::Layer;
-
-use crate::service::Redress;
-use crate::timeout::AttemptTimeout;
 
 /// How long an attempt may take unless its dialect says otherwise. The proxies in front of most APIs give up an answer that
 /// has not begun after 60 s (nginx, AWS ALB) or sooner (Heroku 30 s, AWS API Gateway 29 s).
@@ -166,6 +165,24 @@ impl RedressLayer {
         self
     }
 
+    /// Changes the settings of the Classify layer, such as how long it holds a success whose body may signal an error.
+    ///
+    /// The stack's attempt timeout and deadline are told to it, too: a hold ends within both.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use redress::{RedressLayer, dialects};
+    ///
+    /// let layer = RedressLayer::new(dialects::vlens()).classify(|classify| classify.hold_timeout(Duration::from_secs(1)));
+    /// ```
+    #[must_use]
+    pub fn classify(mut self, change: impl FnOnce(ClassifyLayer) -> ClassifyLayer) -> Self {
+        self.classify = change(self.classify);
+        self
+    }
+
     /// Changes the settings of the Backoff layer.
     #[must_use]
     pub fn backoff(mut self, change: impl FnOnce(BackoffLayer) -> BackoffLayer) -> Self {
@@ -201,14 +218,14 @@ impl RedressLayer {
     }
 
     /// Returns how long a call may take: the earlier of the deadlines of the stack and of its uppermost layer.
-    fn longest_call(&self) -> Option<Duration> {
+    pub(crate) fn longest_call(&self) -> Option<Duration> {
         self.whole.deadline.into_iter().chain(self.backoff.configured_deadline()).min()
     }
 
     /// Returns the Classify layer with what is set on the whole stack: they bound how long it holds a success.
     fn whole_classify(&self) -> ClassifyLayer {
         let classify = set(self.classify.clone(), self.whole.attempt_timeout, ClassifyLayer::attempt_timeout);
-        let classify = set(classify, self.longest_call(), ClassifyLayer::deadline);
+        let classify = set(classify, self.longest_call(), ClassifyLayer::cap_deadline);
         set(classify, self.whole.clock.clone(), ClassifyLayer::clock)
     }
 
@@ -250,7 +267,7 @@ impl<S> Layer<S> for RedressLayer {
     type Service = Redress<S>;
 
     fn layer(&self, transport: S) -> Redress<S> {
-        let attempt = AttemptTimeout::new(transport, self.whole.attempt_timeout);
+        let attempt = TimedAttempts::new(transport, self.whole.attempt_timeout);
         let below = self.whole_refresh().layer(self.whole_classify().layer(attempt));
         Redress::new(self.whole_backoff().layer(self.whole_pace().layer(below)))
     }

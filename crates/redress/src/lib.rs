@@ -5,6 +5,37 @@
 //! description of the API's format, and act on the result: a request is sent again when that is safe and useful, never before
 //! the server allows it and never past the deadline; tokens are refreshed once for all callers.
 //!
+//! # Over reqwest
+//! With the feature `reqwest`, `Client` is an HTTP client with these layers in it:
+//!
+//! ```
+//! # #[cfg(feature = "reqwest")]
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::time::Duration;
+//!
+//! use redress::{Client, RedressLayer, StaticHeaders, dialects};
+//! # use redress_sandbox::{Fault, Sandbox, Vendor};
+//! # let sandbox = Sandbox::start(Vendor::Verilock).await?;
+//! # sandbox.script("GET /v1/sessions", [Fault::error(429).retry_after("0")]);
+//! # let url = sandbox.url();
+//!
+//! let keys = StaticHeaders::new().header("x-api-key", "sandbox-api-key")?;
+//! let layer = RedressLayer::new(dialects::verilock())
+//!     .credentials(keys, url.parse()?)
+//!     .deadline(Duration::from_secs(20));
+//! let client = Client::new(layer)?.base_url(&url)?;
+//!
+//! // The first answer is a 429, so that the request is sent twice.
+//! let response = client.get("/v1/sessions").query(&[("limit", 10)]).send().await?;
+//! assert_eq!(response.record().map(|record| record.attempts().len()), Some(2));
+//! let sessions: serde_json::Value = response.json().await?;
+//! # assert!(sessions.is_object() || sessions.is_array());
+//! # Ok(()) }
+//! # #[cfg(not(feature = "reqwest"))]
+//! # fn main() {}
+//! ```
+//!
 //! # Over any other transport
 //! [`RedressLayer`] is a [`tower_layer::Layer`] over any `Service<http::Request<B>>` whose body can be copied. The module
 //! `transport` has adapters for hyper-util (feature `hyper`) and reqwest (feature `reqwest`), which report how far a failed
@@ -32,7 +63,7 @@
 //! - Settings: [`RedressLayer`], and in its closures [`BackoffLayer`], [`PaceLayer`], [`RefreshLayer`], [`ClassifyLayer`].
 //! - Results: [`ResponseExt`] asks a response, [`ApiError`] is an error response, [`Error`] a call without a response,
 //!   [`Verdict`] the meaning of both, [`Record`] the attempts.
-//! - Per request, as an extension: [`Deadline`], [`Idempotent`], [`IdempotencyKey`] ([`RequestExt`]).
+//! - Per request, as an extension: [`Deadline`], [`AttemptTimeout`], [`Idempotent`], [`IdempotencyKey`] ([`RequestExt`]).
 //! - Credentials: [`StaticHeaders`] for API keys, [`login`] for OAuth 2 and JSON logins, the trait [`Credentials`] for anything
 //!   else, [`TokenStore`] for several processes with one account.
 //! - Formats: [`dialects`] has those that are shipped, [`Dialect::from_toml`] reads one of your own.
@@ -44,10 +75,12 @@
 //!
 //! # Features
 //! None is on by default.
-//! - `reqwest`: the adapter for reqwest 0.13.
+//! - `reqwest`: `Client`, and the adapter for reqwest 0.13.
 //! - `hyper`: the adapter for hyper-util's client.
 //! - `metrics`: counters, gauges and histograms of all layers, through the `metrics` facade.
 
+#[cfg(feature = "reqwest")]
+mod client;
 mod layer;
 pub mod layers;
 pub mod login;
@@ -59,33 +92,24 @@ mod timeout;
 pub mod transport;
 
 pub use layer::RedressLayer;
+pub use timeout::AttemptTimeout;
 #[cfg(feature = "metrics")]
 pub use metrics::describe_metrics;
 #[doc(inline)]
-pub use redress_backoff::{
-    BackoffLayer, Budget, Budgets, IdempotencyKey, Idempotent, InvalidIdempotencyKey, Jitter, RequestExt,
-};
+pub use redress_backoff::{BackoffLayer, Budget, Budgets, IdempotencyKey, Idempotent, InvalidIdempotencyKey, Jitter, RequestExt};
 #[doc(inline)]
-pub use redress_classify::{
-    ApiError, Attempt, Body, BoxError, ClassifyLayer, Clock, CloneBody, Deadline, EndReason, Error, ForeignHost, Phase,
-    Record, ReplayBody, ReplayError, ResponseExt, TransportError, Verdict, WaitSource,
-};
+pub use redress_classify::{ApiError, Attempt, Body, BoxError, ClassifyLayer, Clock, CloneBody, Deadline, EndReason, Error, ForeignHost, Phase, Record, ReplayBody, ReplayError, ResponseExt, TransportError, Verdict, WaitSource};
 #[doc(inline)]
-pub use redress_envelope::{
-    Class, Code, CooldownScope, Coverage, Dialect, DialectError, FieldError, HintSource, IdempotencyHeader,
-    InvalidRoute, KeyFormat, Location, Mistake, PublishedLimit, Reason, Recovery, RetryAdvice, RetryHint, Route, Rule,
-    Schedule, Scope, ScopeId, Status, Unit, UnknownWord, When, dialects,
-};
+pub use redress_envelope::{Class, Code, CooldownScope, Coverage, Dialect, DialectError, FieldError, HintSource, IdempotencyHeader, InvalidRoute, KeyFormat, Location, Mistake, PublishedLimit, Reason, Recovery, RetryAdvice, RetryHint, Route, Rule, Schedule, Scope, ScopeId, Status, Unit, UnknownWord, When, dialects};
 #[doc(inline)]
 pub use redress_pace::{Gate, Limit, PaceLayer};
 #[doc(inline)]
-pub use redress_refresh::{
-    Credentials, Explanation, Failure, InvalidHeader, InvalidOrigin, InvalidRecord, MemoryStore, Origin, RecordVersion,
-    RefreshLayer, SecretString, StaticHeaders, TokenHandle, TokenRecord, TokenSet, TokenStore, conformance,
-};
+pub use redress_refresh::{Credentials, Explanation, Failure, InvalidHeader, InvalidOrigin, InvalidRecord, MemoryStore, Origin, RecordVersion, RefreshLayer, SecretString, StaticHeaders, TokenHandle, TokenRecord, TokenSet, TokenStore, conformance};
 #[doc(no_inline)]
 pub use secrecy::ExposeSecret;
 pub use service::{Redress, ResponseFuture};
+#[cfg(feature = "reqwest")]
+pub use client::{Client, ClientError, ClientResponse, RequestBuilder};
 
 /// Compiles the examples of the README.
 #[cfg(all(doctest, feature = "reqwest"))]

@@ -13,26 +13,49 @@ use redress_pace::Pace;
 use redress_refresh::Refresh;
 use tower_service::Service;
 
-use crate::timeout::AttemptTimeout;
+use crate::timeout::TimedAttempts;
 
 /// The layers of redress over a transport.
 ///
-/// What is inside is nobody's business, so that a further layer changes no user's types.
+/// Opaque, so that adding a layer is not a breaking change.
 ///
 /// # Errors
 /// An [`Error`] when no response came. A response, whatever its status, is `Ok`:
 /// [`ok_or_api_error`](redress_classify::ResponseExt::ok_or_api_error) tells an error response from a success.
 ///
 /// # Cancel safety
-/// Dropping the future drops the attempt in flight, or its place in a queue, and sends nothing more; a token refresh that it started goes on for
-/// the others.
+/// Dropping the future drops the attempt in flight, or its place in a queue, and sends nothing more. A token refresh that it
+/// started goes on for the other calls.
+///
+/// # Examples
+/// ```
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicU32, Ordering};
+///
+/// use http::{Request, Response};
+/// use redress::{Redress, RedressLayer, ResponseExt, dialects};
+/// use tower::{Layer, Service, ServiceExt, service_fn};
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let sent = Arc::new(AtomicU32::new(0));
+/// let transport = service_fn(move |_: Request<String>| {
+///     let status = if sent.fetch_add(1, Ordering::Relaxed) == 0 { 503 } else { 200 };
+///     async move { Response::builder().status(status).body(String::new()) }
+/// });
+/// let mut service: Redress<_> = RedressLayer::new(dialects::generic()).layer(transport);
+/// let response = service.ready().await?.call(Request::get("https://api.example/").body(String::new())?).await?;
+/// assert_eq!(response.status(), 200);
+/// assert_eq!(response.record().expect("it was sent twice").attempts().len(), 2);
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct Redress<S> {
     stack: Stack<S>,
 }
 
 type Stack<S> = Backoff<Below<S>>;
-type Below<S> = Pace<Refresh<Classify<AttemptTimeout<S>>>>;
+type Below<S> = Pace<Refresh<Classify<TimedAttempts<S>>>>;
 
 pin_project! {
     /// The future of a [`Redress`] service.
@@ -55,6 +78,16 @@ impl<S> Redress<S> {
 impl<S> fmt::Debug for Redress<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Redress").finish_non_exhaustive()
+    }
+}
+
+impl<S, B> fmt::Debug for ResponseFuture<S, B>
+where
+    S: Service<Request<B>>,
+    Below<S>: Service<Request<B>>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }
 }
 

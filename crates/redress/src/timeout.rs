@@ -1,4 +1,4 @@
-//! How long one attempt may take until its response begins.
+//! The attempt timeout: how long one attempt may take until its response begins.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -11,12 +11,40 @@ use redress_classify::{BoxError, CloneBody, Progress, TransportError, saturating
 use tokio::time::{Instant, Sleep};
 use tower_service::Service;
 
+/// A request extension: how long each attempt of this call may take until its response begins.
+///
+/// It takes the place of the stack's [attempt timeout](crate::RedressLayer::attempt_timeout), be it shorter or longer, and
+/// counts as that does. The deadline of the call still counts.
+///
+/// # Examples
+/// A report that the server takes minutes to begin:
+/// ```
+/// use std::time::Duration;
+///
+/// use http::{Request, Response};
+/// use redress::{AttemptTimeout, RedressLayer, dialects};
+/// use tower::{Layer, ServiceExt, service_fn};
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let slow = service_fn(|_: Request<String>| async {
+///     tokio::time::sleep(Duration::from_secs(200)).await;
+///     Ok::<_, std::io::Error>(Response::new(String::new()))
+/// });
+/// let service = RedressLayer::new(dialects::generic()).layer(slow);
+/// let report = Request::get("https://api.example/report").extension(AttemptTimeout::new(Duration::from_secs(300)));
+/// assert_eq!(service.oneshot(report.body(String::new())?).await?.status(), 200);
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AttemptTimeout(Option<Duration>);
+
 /// Cuts an attempt whose response does not begin in time, counted from the last progress of the request's body.
 ///
 /// It sits right above the transport. tower's `Timeout` starts its clock for every request; this one makes no timer for
 /// a response that is there at once, and its error says that the request may have been processed.
 #[derive(Clone, Debug)]
-pub(crate) struct AttemptTimeout<S> {
+pub(crate) struct TimedAttempts<S> {
     inner: S,
     timeout: Option<Duration>,
 }
@@ -33,13 +61,27 @@ pin_project! {
     }
 }
 
-impl<S> AttemptTimeout<S> {
+impl AttemptTimeout {
+    /// Cuts an attempt whose response does not begin within this time.
+    #[must_use]
+    pub const fn new(timeout: Duration) -> Self {
+        Self(Some(timeout))
+    }
+
+    /// Cuts no attempt, such as for long polling.
+    #[must_use]
+    pub const fn unlimited() -> Self {
+        Self(None)
+    }
+}
+
+impl<S> TimedAttempts<S> {
     pub(crate) const fn new(inner: S, timeout: Option<Duration>) -> Self {
         Self { inner, timeout }
     }
 }
 
-impl<S, B> Service<Request<B>> for AttemptTimeout<S>
+impl<S, B> Service<Request<B>> for TimedAttempts<S>
 where
     S: Service<Request<B>>,
     S::Error: Into<BoxError>,
@@ -54,8 +96,9 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let progress = if self.timeout.is_some() { request.body().progress() } else { None };
-        ResponseFuture { inner: self.inner.call(request), sleep: None, timeout: self.timeout, progress }
+        let timeout = request.extensions().get::<AttemptTimeout>().map_or(self.timeout, |own| own.0);
+        let progress = if timeout.is_some() { request.body().progress() } else { None };
+        ResponseFuture { inner: self.inner.call(request), sleep: None, timeout, progress }
     }
 }
 

@@ -1,18 +1,16 @@
 //! Settings that cannot vanish: whatever the order of the setters, the stack does the same.
 
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
-
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, Uri};
 use http_body_util::Full;
 use proptest::prelude::*;
-use redress::{
-    BackoffLayer, Jitter, Origin, PaceLayer, RedressLayer, RefreshLayer, ResponseExt, StaticHeaders, dialects,
-};
 use redress_sandbox::strict_mock::BoxError;
 use tokio::time::Instant;
+use std::sync::{Arc, Mutex};
+
+use http::{HeaderMap, Method, Request, Response, Uri};
+use redress::{BackoffLayer, ClassifyLayer, Jitter, Origin, PaceLayer, RedressLayer, RefreshLayer, ResponseExt, StaticHeaders, dialects};
 use tower::{Layer, ServiceExt, service_fn};
 
 /// One setter, with its value.
@@ -22,6 +20,8 @@ enum Setter {
     Deadline(u64),
     AttemptTimeout,
     Partition,
+    /// The layer is replaced by one of another dialect.
+    Classify,
     /// Whether the layer is replaced, and its own deadline.
     Backoff(bool, Option<u64>),
     Pace(bool, Option<u64>),
@@ -29,7 +29,7 @@ enum Setter {
     Refresh(bool, Option<u64>),
 }
 
-use Setter::{AttemptTimeout, Backoff, Credentials, Deadline, Pace, Partition, Refresh};
+use Setter::{AttemptTimeout, Backoff, Classify, Credentials, Deadline, Pace, Partition, Refresh};
 
 fn keys(value: &str) -> StaticHeaders {
     StaticHeaders::new().header("x-api-key", value).expect("a legal value")
@@ -54,6 +54,7 @@ fn set(layer: RedressLayer, setter: Setter) -> RedressLayer {
         Deadline(deadline) => layer.deadline(s(deadline)),
         AttemptTimeout => layer.attempt_timeout(s(3)),
         Partition => layer.partition(tenant),
+        Classify => layer.classify(|_| ClassifyLayer::new(dialects::vlens())),
         Backoff(is_replaced, own) => layer.backoff(|backoff| {
             let backoff = if is_replaced { BackoffLayer::new(dialect) } else { backoff };
             let backoff = backoff.jitter(Jitter::None).max_attempts(NonZeroU32::MIN.saturating_add(1));
@@ -88,6 +89,7 @@ async fn behaviour(layer: &RedressLayer) -> Vec<String> {
             note(format!("{} {key:?}", request.uri()));
             let path = request.uri().path().to_owned();
             async move {
+                let body = if path == "/coded" { r#"{"data":null,"error_code":1050}"# } else { "" };
                 let response = match path.as_str() {
                     "/busy" => Response::builder().status(503),
                     "/limited" => Response::builder().status(429).header("retry-after", "9"),
@@ -97,7 +99,7 @@ async fn behaviour(layer: &RedressLayer) -> Vec<String> {
                     }
                     _ => Response::builder(),
                 };
-                Ok::<_, BoxError>(response.body(Full::<Bytes>::default()).expect("legal parts"))
+                Ok::<_, BoxError>(response.body(Full::<Bytes>::from(body)).expect("legal parts"))
             }
         })
     };
@@ -106,6 +108,7 @@ async fn behaviour(layer: &RedressLayer) -> Vec<String> {
         ("a", "https://api.example/ok"),
         ("a", "https://eu.example/ok"),
         ("a", "https://other.example/ok"),
+        ("a", "https://api.example/coded"),
         ("a", "https://busy.example/busy"),
         ("a", "https://slow.example/slow"),
         ("a", "https://api.example/limited"),
@@ -114,7 +117,10 @@ async fn behaviour(layer: &RedressLayer) -> Vec<String> {
     ] {
         let request = Request::get(url).header("x-tenant", tenant).body(String::new()).expect("legal parts");
         let outcome = match stack.clone().oneshot(request).await {
-            Ok(response) => format!("{} {:?}", response.status(), response.record().map(redress::Record::end_reason)),
+            Ok(response) => {
+                let class = response.verdict().map(redress::Verdict::class);
+                format!("{} {class:?} {:?}", response.status(), response.record().map(redress::Record::end_reason))
+            }
             Err(error) => {
                 let kinds = (error.is_deadline(), error.is_paced(), error.phase());
                 format!("{kinds:?} {:?}", error.record().map(redress::Record::end_reason))
@@ -147,7 +153,7 @@ fn setters() -> impl Strategy<Value = Vec<Setter>> {
         vec![Backoff(replaced, own), Pace(pace_replaced, pace_own)]
     });
     let refresh = prop::option::of((any::<bool>(), own()).prop_map(|(replaced, own)| Refresh(replaced, own)));
-    let rest = prop::sample::subsequence(vec![Credentials, Partition, AttemptTimeout], 0..=3);
+    let rest = prop::sample::subsequence(vec![Credentials, Partition, AttemptTimeout, Classify], 0..=4);
     (layers, refresh, own().prop_map(|deadline| deadline.map(Deadline)), rest).prop_map(
         |(mut all, refresh, deadline, rest)| {
             all.extend(refresh.into_iter().chain(deadline).chain(rest));
@@ -211,4 +217,12 @@ fn a_partition_of_the_whole_stack_keeps_the_cool_down_of_one_tenant_from_the_oth
     let setters = [&PLAIN[..], &[Partition]].concat();
     assert_eq!(at(&setters) - limited(&setters), 0);
     assert!(at(&PLAIN) - limited(&PLAIN) >= 9_000, "without one they wait together");
+}
+
+#[test]
+fn a_classify_layer_that_was_replaced_reads_in_its_own_dialect() {
+    let coded = |setters: &[Setter]| lines(setters, "api.example/coded:")[0].clone();
+    assert!(coded(&PLAIN).contains("200 OK None"), "{}", coded(&PLAIN));
+    let setters = [&PLAIN[..], &[Classify]].concat();
+    assert!(coded(&setters).contains("200 OK Some(Rejected)"), "{}", coded(&setters));
 }

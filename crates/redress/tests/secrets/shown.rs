@@ -1,5 +1,6 @@
 //! Every public type, printed with secrets in it.
 
+mod client;
 mod holders;
 mod responses;
 
@@ -74,12 +75,8 @@ const HOLDS_A_DIALECTS_TEXT: [&str; 13] = [
 ];
 
 /// Types without `Debug` and `Display`; an alias for any error, and a trait of another crate.
-const DOES_NOT_PRINT: [&str; 4] = [
-    "redress-classify::BoxError",
-    "redress-classify::ResponseFuture",
-    "redress::ResponseFuture",
-    "redress::ExposeSecret",
-];
+const DOES_NOT_PRINT: [&str; 3] =
+    ["redress-classify::BoxError", "redress-classify::ResponseFuture", "redress::ExposeSecret"];
 
 type Bare = StrictMock<http::Request<String>, http::Response<http_body_util::Full<&'static [u8]>>>;
 
@@ -117,6 +114,7 @@ async fn all() -> Vec<Shown> {
     let mut all = responses::of_reading();
     all.extend(responses::of_response().await);
     all.extend(responses::of_errors().await);
+    all.extend(client::of_client().await);
     all.extend(holders::of_credentials());
     all.extend(holders::of_stack());
     all.extend(holders::of_keys().await);

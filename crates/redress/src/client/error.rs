@@ -1,0 +1,239 @@
+//! The error of the client.
+
+mod decode;
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::time::SystemTime;
+
+use http::StatusCode;
+use redress_classify::{ApiError, BoxError, Class, Error, Phase, Record, Recovery};
+
+/// Why a request of a [`Client`](crate::Client) has no result.
+///
+/// There are four cases. The request could not be built ([`is_builder`](Self::is_builder)). No response came:
+/// [`call_error`](Self::call_error) has the stack's [`Error`]. The response is an error of the API: [`api_error`](Self::api_error)
+/// has it. Or the response body could not be read ([`is_body`](Self::is_body), [`is_body_too_large`](Self::is_body_too_large),
+/// [`is_decode`](Self::is_decode), [`is_deadline`](Self::is_deadline)).
+///
+/// The sources, by [`source`](StdError::source), end in the error of the transport. No text of a request is among them.
+///
+/// # Examples
+/// ```
+/// use redress::{Client, ClientError, Recovery, RedressLayer, dialects};
+/// # use redress_sandbox::{Sandbox, Vendor};
+///
+/// async fn sessions(client: &Client) -> Result<serde_json::Value, ClientError> {
+///     client.get("/v1/sessions").send().await?.json().await
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let sandbox = Sandbox::start(Vendor::Verilock).await?;
+/// # let url = sandbox.url();
+/// let client = Client::new(RedressLayer::new(dialects::verilock()))?.base_url(&url)?;
+/// let error = sessions(&client).await.expect_err("there is no API key");
+/// assert_eq!(error.status(), Some(401.try_into()?));
+/// assert_eq!(error.recovery(), Some(Recovery::FixCredentials));
+/// # Ok(()) }
+/// ```
+pub struct ClientError {
+    kind: Box<Kind>,
+}
+
+enum Kind {
+    /// The request could not be built, or the client.
+    Builder {
+        problem: &'static str,
+        source: Option<BoxError>,
+    },
+    /// No response came.
+    Call(Error),
+    /// The response is an error.
+    Api(ApiError),
+    /// The response body broke off.
+    Body(reqwest::Error),
+    BodyTooLarge {
+        limit: usize,
+    },
+    BodyDeadline,
+    /// The response body is not of the type that was asked for.
+    Decode(String),
+}
+
+impl ClientError {
+    pub(super) fn builder(problem: &'static str, source: impl Into<BoxError>) -> Self {
+        Self::new(Kind::Builder { problem, source: Some(source.into()) })
+    }
+
+    pub(super) fn refused(problem: &'static str) -> Self {
+        Self::new(Kind::Builder { problem, source: None })
+    }
+
+    pub(super) fn call(error: Error) -> Self {
+        Self::new(Kind::Call(error))
+    }
+
+    pub(super) fn api(error: ApiError) -> Self {
+        Self::new(Kind::Api(error))
+    }
+
+    pub(super) fn body(error: reqwest::Error) -> Self {
+        Self::new(Kind::Body(error.without_url()))
+    }
+
+    pub(super) fn body_too_large(limit: usize) -> Self {
+        Self::new(Kind::BodyTooLarge { limit })
+    }
+
+    pub(super) fn body_deadline() -> Self {
+        Self::new(Kind::BodyDeadline)
+    }
+
+    pub(super) fn decode(error: &serde_json::Error) -> Self {
+        Self::new(Kind::Decode(decode::masked(&error.to_string())))
+    }
+
+    fn new(kind: Kind) -> Self {
+        Self { kind: Box::new(kind) }
+    }
+
+    /// Returns the error of the stack, if no response came.
+    #[must_use]
+    pub fn call_error(&self) -> Option<&Error> {
+        match &*self.kind {
+            Kind::Call(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Returns the error of the API, if the response is one.
+    #[must_use]
+    pub fn api_error(&self) -> Option<&ApiError> {
+        match &*self.kind {
+            Kind::Api(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Returns the status of the response that is an error of the API.
+    #[must_use]
+    pub fn status(&self) -> Option<StatusCode> {
+        self.api_error().and_then(|error| StatusCode::from_u16(error.status()).ok())
+    }
+
+    /// Returns what kind of failure it is, by the stack or by the API.
+    #[must_use]
+    pub fn class(&self) -> Option<Class> {
+        self.api_error().map(ApiError::class).or_else(|| self.call_error().map(Error::class))
+    }
+
+    /// Returns what to do about it, by the stack or by the API.
+    #[must_use]
+    pub fn recovery(&self) -> Option<Recovery> {
+        self.api_error().map(ApiError::recovery).or_else(|| self.call_error().map(Error::recovery))
+    }
+
+    /// Returns how far the request got if no response came: whether it may have been processed.
+    #[must_use]
+    pub fn phase(&self) -> Option<Phase> {
+        self.call_error().map(Error::phase)
+    }
+
+    /// Returns when to try again, if the server or the stack said so.
+    #[must_use]
+    pub fn retry_at(&self) -> Option<SystemTime> {
+        self.api_error().and_then(ApiError::retry_at).or_else(|| self.call_error().and_then(Error::retry_at))
+    }
+
+    /// Returns the record of the attempts, if there is one.
+    #[must_use]
+    pub fn record(&self) -> Option<&Record> {
+        self.api_error().and_then(ApiError::record).or_else(|| self.call_error().and_then(Error::record))
+    }
+
+    /// Returns `true` if the request, or the client, could not be built: nothing was sent.
+    #[must_use]
+    pub fn is_builder(&self) -> bool {
+        matches!(*self.kind, Kind::Builder { .. })
+    }
+
+    /// Returns `true` if no connection was made.
+    #[must_use]
+    pub fn is_connect(&self) -> bool {
+        self.call_error().is_some_and(Error::is_connect)
+    }
+
+    /// Returns `true` if an attempt, or its connection, took longer than its own timeout.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        self.call_error().is_some_and(Error::is_timeout)
+    }
+
+    /// Returns `true` if the deadline of the call passed, before a response came or while its body was read.
+    #[must_use]
+    pub fn is_deadline(&self) -> bool {
+        matches!(*self.kind, Kind::BodyDeadline) || self.call_error().is_some_and(Error::is_deadline)
+    }
+
+    /// Returns `true` if the response body broke off.
+    #[must_use]
+    pub fn is_body(&self) -> bool {
+        matches!(*self.kind, Kind::Body(_))
+    }
+
+    /// Returns `true` if the response body exceeds the [limit](crate::Client::body_limit).
+    #[must_use]
+    pub fn is_body_too_large(&self) -> bool {
+        matches!(*self.kind, Kind::BodyTooLarge { .. })
+    }
+
+    /// Returns `true` if the response body is not JSON of the type that was asked for.
+    #[must_use]
+    pub fn is_decode(&self) -> bool {
+        matches!(*self.kind, Kind::Decode(_))
+    }
+}
+
+impl fmt::Display for ClientError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.kind {
+            Kind::Builder { problem, .. } => f.write_str(problem),
+            Kind::Call(error) => error.fmt(f),
+            Kind::Api(error) => error.fmt(f),
+            Kind::Body(_) => f.write_str("the response body broke off"),
+            Kind::BodyTooLarge { limit } => write!(f, "the response body exceeds the limit of {limit} bytes"),
+            Kind::BodyDeadline => f.write_str("the deadline passed while the response body was read"),
+            Kind::Decode(problem) => write!(f, "could not decode the response body as JSON: {problem}"),
+        }
+    }
+}
+
+impl fmt::Debug for ClientError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.kind {
+            Kind::Builder { problem, source } => {
+                f.debug_struct("Builder").field("problem", problem).field("source", source).finish()
+            }
+            Kind::Call(error) => f.debug_tuple("Call").field(error).finish(),
+            Kind::Api(error) => f.debug_tuple("Api").field(error).finish(),
+            Kind::Body(error) => f.debug_tuple("Body").field(error).finish(),
+            Kind::BodyTooLarge { limit } => f.debug_struct("BodyTooLarge").field("limit", limit).finish(),
+            Kind::BodyDeadline => f.write_str("BodyDeadline"),
+            Kind::Decode(problem) => f.debug_tuple("Decode").field(problem).finish(),
+        }
+    }
+}
+
+/// The stack's error and the API's stand for themselves: their sources come next.
+impl StdError for ClientError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match &*self.kind {
+            Kind::Builder { source, .. } => source.as_deref().map(|source| source as _),
+            Kind::Call(error) => error.source(),
+            Kind::Api(error) => error.source(),
+            Kind::Body(error) => Some(error),
+            Kind::BodyTooLarge { .. } | Kind::BodyDeadline | Kind::Decode(_) => None,
+        }
+    }
+}
