@@ -109,7 +109,7 @@ pub use redress_refresh::{Credentials, Explanation, Failure, InvalidHeader, Inva
 pub use secrecy::ExposeSecret;
 pub use service::{Redress, ResponseFuture};
 #[cfg(feature = "reqwest")]
-pub use client::{Client, ClientError, ClientResponse, RequestBuilder};
+pub use client::{Client, ClientError, ClientResponse, ClientTransport, RequestBuilder};
 
 /// Compiles the examples of the README.
 #[cfg(all(doctest, feature = "reqwest"))]

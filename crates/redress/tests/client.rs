@@ -22,7 +22,6 @@ use redress::{
 use redress_sandbox::{Fault, Sandbox, Vendor};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
-use tower::util::BoxCloneSyncService;
 use tower::{ServiceExt, service_fn};
 
 const URL: &str = "https://api.example";
@@ -47,11 +46,10 @@ fn log(sandbox: &Sandbox) -> Vec<(String, String, Option<u16>)> {
     sandbox.log().into_iter().map(|entry| (entry.method, entry.path, entry.status)).collect()
 }
 
-type Transport = BoxCloneSyncService<Request<reqwest::Body>, Response<Full<Bytes>>, Infallible>;
 type Sent = Arc<Mutex<Vec<Request<Bytes>>>>;
 
 /// A client whose transport answers each request with 200 and this text, and keeps the request.
-fn echo(text: &'static str) -> (Client<Transport>, Sent) {
+fn echo(text: &'static str) -> (Client, Sent) {
     let sent = Sent::default();
     let kept = Arc::clone(&sent);
     let transport = service_fn(move |request: Request<reqwest::Body>| {
@@ -60,10 +58,10 @@ fn echo(text: &'static str) -> (Client<Transport>, Sent) {
             let (head, body) = request.into_parts();
             let body = body.collect().await.expect("a buffered body").to_bytes();
             kept.lock().expect("no panic").push(Request::from_parts(head, body));
-            Ok(Response::new(Full::from(text)))
+            Ok::<_, Infallible>(Response::new(Full::<Bytes>::from(text)))
         }
     });
-    (Client::with_transport(layer(), BoxCloneSyncService::new(transport)), sent)
+    (Client::with_transport(layer(), transport), sent)
 }
 
 /// A body of frames that come one in each second; a missing one never comes.

@@ -34,7 +34,7 @@ use redress_classify::{ApiError, BoxError, Class, Error, Phase, Record, Recovery
 /// let client = Client::new(RedressLayer::new(dialects::verilock()))?.base_url(&url)?;
 /// let error = sessions(&client).await.expect_err("there is no API key");
 /// assert_eq!(error.status(), Some(401.try_into()?));
-/// assert_eq!(error.recovery(), Some(Recovery::FixCredentials));
+/// assert_eq!(error.recovery(), Some(Recovery::Reauthenticate));
 /// # Ok(()) }
 /// ```
 pub struct ClientError {

@@ -4,11 +4,10 @@ use std::fmt;
 use std::future::poll_fn;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use redress_backoff::{Idempotent, RequestExt};
-use redress_classify::{BoxError, Deadline};
+use redress_classify::Deadline;
 use reqwest::{Body, Url};
 use serde_core::Serialize;
 use tower_service::Service;
@@ -16,7 +15,6 @@ use tower_service::Service;
 use super::sensitive::Sensitive;
 use super::{Client, ClientError, ClientResponse};
 use crate::timeout::AttemptTimeout;
-use crate::transport::Reqwest;
 
 /// A request of a [`Client`], with its settings.
 ///
@@ -43,8 +41,8 @@ use crate::transport::Reqwest;
 /// # Ok::<(), redress::ClientError>(())
 /// ```
 #[must_use = "a request is sent by `send`"]
-pub struct RequestBuilder<T = Reqwest> {
-    client: Client<T>,
+pub struct RequestBuilder {
+    client: Client,
     draft: Result<Draft, ClientError>,
 }
 
@@ -91,8 +89,8 @@ fn joined(base: Option<&Url>, url: &str) -> Result<Url, ClientError> {
     absolute(&format!("{base}{slash}{}", url.trim_start_matches('/')))
 }
 
-impl<T> RequestBuilder<T> {
-    pub(super) fn new(client: Client<T>, method: Method, url: &str) -> Self {
+impl RequestBuilder {
+    pub(super) fn new(client: Client, method: Method, url: &str) -> Self {
         let body_limit = client.settings.body_limit;
         let draft = joined(client.settings.base.as_ref(), url).map(|url| {
             let mut request = Request::new(Body::from(""));
@@ -103,7 +101,7 @@ impl<T> RequestBuilder<T> {
     }
 
     /// Takes a request of reqwest, with its timeout for the whole call.
-    pub(super) fn from_reqwest(client: Client<T>, request: reqwest::Request) -> Self {
+    pub(super) fn from_reqwest(client: Client, request: reqwest::Request) -> Self {
         let (url, body_limit) = (request.url().clone(), client.settings.body_limit);
         let until = request.timeout().map_or(Until::Stack, |timeout| Until::Timeout(*timeout));
         let draft = Request::try_from(request)
@@ -348,14 +346,7 @@ impl<T> RequestBuilder<T> {
     ///
     /// # Cancel safety
     /// As that of [`Redress`](crate::Redress): dropping the future drops the attempt in flight and sends nothing more.
-    pub async fn send<R>(self) -> Result<ClientResponse, ClientError>
-    where
-        T: Service<Request<Body>, Response = Response<R>> + Clone,
-        T::Error: Into<BoxError>,
-        R: http_body::Body + Send + Sync + Unpin + 'static,
-        R::Data: Into<Bytes> + Send + Sync,
-        R::Error: Into<BoxError> + Send + Sync,
-    {
+    pub async fn send(self) -> Result<ClientResponse, ClientError> {
         let draft = self.draft?;
         let (url, body_limit) = (draft.url.clone(), draft.body_limit);
         let (request, own) = draft.finish()?;
@@ -407,7 +398,7 @@ impl Draft {
 }
 
 /// Shows the method alone: URLs and headers may hold secrets.
-impl<T> fmt::Debug for RequestBuilder<T> {
+impl fmt::Debug for RequestBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let method = self.draft.as_ref().map(|draft| draft.request.method());
         f.debug_struct("RequestBuilder").field("method", &method).finish_non_exhaustive()

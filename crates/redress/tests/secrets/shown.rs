@@ -47,6 +47,8 @@ const HOLDS_NO_TEXT: [&str; 33] = [
     "redress-envelope::Unreadable",
     "redress-envelope::When",
     "redress-refresh::InvalidOrigin",
+    // Opaque.
+    "redress::ClientTransport",
     "redress::login::ClientAuthentication",
     "redress::transport::ConnectTimeout",
     "redress::transport::ConnectTimeoutFuture",
