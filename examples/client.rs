@@ -122,7 +122,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // The text for the log, and the one for the vendor's support.
     let error = shop.charges(2).await.expect_err("there is no second page");
-    println!("{error}\n{}", error.api_error().map(|error| error.report().to_string()).unwrap_or_default());
+    println!("{error}\n{}", error.api_error().map(|error| error.report()).unwrap_or_default());
     assert_eq!(error.status().map(|status| status.as_u16()), Some(404));
     assert_eq!(server.log().len(), 5);
     Ok(())

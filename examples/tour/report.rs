@@ -1,12 +1,12 @@
 //! What is known of one scenario, and whether the caller's view and the server's log are as documented.
 
+use crate::stage::Outcome;
+use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::io;
 use std::ops::RangeInclusive;
 use std::path::Path;
-use serde::Serialize;
-use crate::stage::Outcome;
 
 use redress::{Attempt, BoxError, Class, Recovery, WaitSource};
 use redress_sandbox::{LogEntry, Sandbox, Vendor};

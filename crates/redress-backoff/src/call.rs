@@ -75,7 +75,7 @@ impl<B: CloneBody> Call<B> {
             || response.extensions().get::<Refreshed>().is_some();
         self.history.is_empty()
             && !is_marked
-            && dialect.class_of_status(response.status().as_u16()).is_none()
+            && dialect.class_for_status(response.status().as_u16()).is_none()
             && !dialect.has_head_rules()
             && !self.settings.hooks.observe_attempts()
     }

@@ -2,13 +2,13 @@
 
 use std::time::{Duration, SystemTime};
 
+use crate::budget::Budget;
+use crate::settings::Settings;
 use http::{HeaderMap, header};
-use redress_classify::{Basis, Class, EndReason, Phase, Recovery, RetryHint, Status, Verdict, WaitSource};
+use redress_classify::{Class, DecidedBy, EndReason, Phase, Recovery, RetryHint, Status, Verdict, WaitSource};
 use tokio::time::Instant;
 
-use crate::budget::Budget;
 use crate::schedule::{Delay, Jitter, nth_wait};
-use crate::settings::Settings;
 
 /// The facts about a failed attempt and its call.
 #[derive(Debug)]
@@ -182,10 +182,11 @@ pub fn has_retry_after(headers: &HeaderMap, now: SystemTime) -> bool {
 
 /// Returns `true` if the status alone decided the verdict: no rule, code or flag did, nor the vendor's own table of statuses.
 fn is_bare_status(settings: &Settings, verdict: &Verdict, status: u16) -> bool {
-    let says_nothing_new =
-        |row: &Status| row.recovery.is_none() && row.class.is_none_or(|class| Some(class) == Class::of_status(status));
+    let says_nothing_new = |row: &Status| {
+        row.recovery.is_none() && row.class.is_none_or(|class| Some(class) == Class::from_status(status))
+    };
     let by_vendor = settings.dialect.status(status).is_some_and(|row| !says_nothing_new(row));
-    verdict.basis() == Basis::Status && verdict.should_retry().is_none() && !by_vendor
+    verdict.decided_by() == DecidedBy::Status && verdict.should_retry().is_none() && !by_vendor
 }
 
 /// Draws the wait before the retry; `None` if it would not end before the deadline.

@@ -48,17 +48,17 @@ impl Successes {
 
 /// Reports a retry that was decided.
 pub(crate) fn retry(dialect: &Dialect, verdict: &Verdict, attempt: u32, wait: Duration, source: &WaitSource) {
-    let (dialect, class, basis) = (dialect.name(), verdict.class().as_str(), verdict.basis().as_str());
+    let (dialect, class, decided_by) = (dialect.name(), verdict.class().as_str(), verdict.decided_by().as_str());
     let wait_source = source.as_str();
-    tracing::debug!(target: "redress::backoff", dialect, class, basis, attempt, ?wait, wait_source, "retry");
+    tracing::debug!(target: "redress::backoff", dialect, class, decided_by, attempt, ?wait, wait_source, "retry");
     record_wait(dialect, class, wait_source, wait);
 }
 
 /// Reports why no retry follows a failed attempt.
 pub(crate) fn no_retry(dialect: &Dialect, verdict: &Verdict, attempt: u32, stop: EndReason) {
-    let (dialect, class, basis) = (dialect.name(), verdict.class().as_str(), verdict.basis().as_str());
+    let (dialect, class, decided_by) = (dialect.name(), verdict.class().as_str(), verdict.decided_by().as_str());
     let end_reason = stop.as_str();
-    tracing::debug!(target: "redress::backoff", dialect, class, basis, attempt, end_reason, "no retry");
+    tracing::debug!(target: "redress::backoff", dialect, class, decided_by, attempt, end_reason, "no retry");
 }
 
 /// Reports the resend after a refresh.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use common::*;
 use http::Request;
 use redress_backoff::{BackoffLayer, Budget, NoRetry};
-use redress_classify::{Class, Deadline, Error, Record, Refreshed, Stop, TransportError};
+use redress_classify::{Class, Deadline, EndReason, Error, Record, Refreshed, TransportError};
 use redress_sandbox::strict_mock::Answer;
 use tower::{Layer, ServiceExt};
 
@@ -25,9 +25,9 @@ fn attempts(outcome: &Outcome) -> usize {
 async fn retry_if_replaces_the_recovery_of_the_verdict() {
     for (name, decision, status, expected) in [
         ("an error that is not retried by default", None, 404, (1, None)),
-        ("the hook asks for a retry of it", Some(true), 404, (3, Some(Stop::Attempts))),
-        ("an error that is retried by default", None, 503, (3, Some(Stop::Attempts))),
-        ("the hook asks for it as well", Some(true), 503, (3, Some(Stop::Attempts))),
+        ("the hook asks for a retry of it", Some(true), 404, (3, Some(EndReason::MaxAttempts))),
+        ("an error that is retried by default", None, 503, (3, Some(EndReason::MaxAttempts))),
+        ("the hook asks for it as well", Some(true), 503, (3, Some(EndReason::MaxAttempts))),
         ("the hook forbids it", Some(false), 503, (1, None)),
     ] {
         let answers = (0..3).map(|_| answer(status)).collect();
@@ -40,31 +40,31 @@ async fn retry_if_replaces_the_recovery_of_the_verdict() {
 #[tokio::test(start_paused = true)]
 async fn retry_if_never_overrides_the_limits_of_a_retry() {
     let asks = with_retry_if(Some(true));
-    let short = || Deadline::after(ms(10));
+    let short = || Deadline::from_now(ms(10));
     let mut near = request("GET");
     near.extensions_mut().insert(short());
     let mut opted_out = request("GET");
     opted_out.extensions_mut().insert(NoRetry);
     let hint = |seconds| with(404, &[("retry-after", seconds)]);
     for (name, layer, request, answers, expected) in [
-        ("a POST without proof", asks.clone(), request("POST"), vec![answer(404)], (1, Stop::NotIdempotent)),
+        ("a POST without proof", asks.clone(), request("POST"), vec![answer(404)], (1, EndReason::NotIdempotent)),
         (
             "a budget without tokens",
             asks.clone().budget(Budget::with_capacity(13)),
             request("GET"),
             vec![answer(404)],
-            (1, Stop::Budget),
+            (1, EndReason::Budget),
         ),
-        ("a hint that is too long", asks.clone(), request("GET"), vec![hint("121")], (1, Stop::HintTooLong)),
-        ("a wait past the deadline", asks.clone(), near, vec![answer(404)], (1, Stop::Deadline)),
+        ("a hint that is too long", asks.clone(), request("GET"), vec![hint("121")], (1, EndReason::HintTooLong)),
+        ("a wait past the deadline", asks.clone(), near, vec![answer(404)], (1, EndReason::Deadline)),
         (
             "one attempt at most",
             asks.clone().max_attempts(count(1)),
             request("GET"),
             vec![answer(404)],
-            (1, Stop::Attempts),
+            (1, EndReason::MaxAttempts),
         ),
-        ("a request that opted out", asks.clone(), opted_out, vec![answer(404)], (1, Stop::Attempts)),
+        ("a request that opted out", asks.clone(), opted_out, vec![answer(404)], (1, EndReason::MaxAttempts)),
     ] {
         let (outcome, times) = run(&layer, request, answers).await;
         assert_eq!((times.len(), stop(&outcome)), (expected.0, Some(expected.1)), "{name}");
@@ -90,7 +90,7 @@ async fn retry_if_sees_the_number_of_each_attempt_and_the_error_of_the_transport
     let answers = vec![answer(500), Answer::error(TransportError::connect("refused"))];
     let (outcome, times) = run(&layer, request("GET"), answers).await;
     assert_eq!(*seen.lock().unwrap(), [(Class::Internal, 1), (Class::Unavailable, 2)]);
-    assert_eq!((times.len(), stop(&outcome)), (2, Some(Stop::NotRetryable)));
+    assert_eq!((times.len(), stop(&outcome)), (2, Some(EndReason::NotRetryable)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -115,7 +115,7 @@ fn observed(layer: BackoffLayer) -> (BackoffLayer, Arc<Mutex<Vec<Event>>>) {
     let events = Arc::new(Mutex::new(Vec::new()));
     let (attempts, waits) = (Arc::clone(&events), Arc::clone(&events));
     let layer = layer.on_attempt(move |attempt, number| {
-        let (status, class, is_resend, wait) = (attempt.status, attempt.class(), attempt.is_replay, attempt.wait);
+        let (status, class, is_resend, wait) = (attempt.status, attempt.class(), attempt.is_resend, attempt.wait);
         attempts.lock().unwrap().push(Event::Attempt { number, status, class, is_resend, wait });
     });
     let layer = layer.on_wait(move |verdict, number, wait| {
@@ -162,7 +162,7 @@ async fn an_observer_sees_the_attempt_that_the_deadline_cuts_and_none_that_was_n
     assert_eq!(*events.lock().unwrap(), [cut]);
     let (layer, events) = observed(layer);
     let mut late = request("GET");
-    late.extensions_mut().insert(Deadline::after(Duration::ZERO));
+    late.extensions_mut().insert(Deadline::from_now(Duration::ZERO));
     let (mock, handle) = mock([]);
     assert!(layer.layer(mock.allow_abandoned()).oneshot(late).await.is_err_and(|error| error.is_deadline()));
     assert_eq!((handle.calls(), events.lock().unwrap().len()), (0, 0));
@@ -174,14 +174,14 @@ async fn an_observer_above_another_retry_layer_sees_no_attempt_of_it() {
     let (inner, seen_below) = observed(layer());
     let (mock, _handle) = mock([answer(503), answer(503), answer(503)]);
     let outcome: Outcome = outer.layer(inner.layer(mock)).oneshot(request("GET")).await;
-    assert_eq!(record(&outcome).map(Record::stop), Some(Stop::Attempts));
+    assert_eq!(record(&outcome).map(Record::end_reason), Some(EndReason::MaxAttempts));
     assert_eq!((seen_above.lock().unwrap().len(), seen_below.lock().unwrap().len()), (0, 5));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_request_that_opts_out_is_attempted_once_and_others_are_not_affected() {
     for (name, answers, expected) in [
-        ("a failure that would be retried", vec![answer(503)], (1, Some(Stop::Attempts))),
+        ("a failure that would be retried", vec![answer(503)], (1, Some(EndReason::MaxAttempts))),
         ("a failure that would not", vec![answer(404)], (1, None)),
         ("a success", vec![answer(200)], (1, None)),
     ] {

@@ -6,7 +6,7 @@ use common::*;
 use http::Response;
 use redress_backoff::{BackoffLayer, Budget, Jitter, Reservation};
 use redress_classify::{
-    Basis, Class, ClassifyLayer, EndReason, Error, HintSource, Phase, Refreshed, ResponseExt, TransportError,
+    Class, ClassifyLayer, DecidedBy, EndReason, Error, HintSource, Phase, Refreshed, ResponseExt, TransportError,
     WaitSource, dialects,
 };
 use tower::{Layer, ServiceExt};
@@ -30,14 +30,15 @@ async fn each_attempt_records_class_evidence_wait_and_budget() {
     let backoff = Some(WaitSource::Backoff);
     let hint = Some(WaitSource::Hint(HintSource::RetryAfter));
     let expected = [
-        (Some(500), Some(Class::Internal), Some(Basis::Status), Some(ms(50)), backoff.clone(), (400, 386)),
-        (Some(503), Some(Class::RateLimited), Some(Basis::Code), Some(ms(2_000)), backoff.clone(), (386, 381)),
-        (None, Some(Class::Unavailable), Some(Basis::Transport), Some(ms(200)), backoff, (381, 367)),
-        (Some(503), Some(Class::Unavailable), Some(Basis::Status), Some(ms(2_000)), hint, (367, 353)),
+        (Some(500), Some(Class::Internal), Some(DecidedBy::Status), Some(ms(50)), backoff.clone(), (400, 386)),
+        (Some(503), Some(Class::RateLimited), Some(DecidedBy::Code), Some(ms(2_000)), backoff.clone(), (386, 381)),
+        (None, Some(Class::Unavailable), Some(DecidedBy::Transport), Some(ms(200)), backoff, (381, 367)),
+        (Some(503), Some(Class::Unavailable), Some(DecidedBy::Status), Some(ms(2_000)), hint, (367, 353)),
         (Some(200), None, None, None, None, (353, 367)),
     ];
-    for (attempt, (status, class, basis, wait, source, (before, after))) in record.attempts().iter().zip(expected) {
-        assert_eq!((attempt.status, attempt.class(), attempt.basis()), (status, class, basis));
+    for (attempt, (status, class, decided_by, wait, source, (before, after))) in record.attempts().iter().zip(expected)
+    {
+        assert_eq!((attempt.status, attempt.class(), attempt.decided_by()), (status, class, decided_by));
         assert_eq!((attempt.wait, attempt.wait_source.clone()), (wait, source));
         assert_eq!((attempt.budget_before, attempt.budget_after), (Some(before), Some(after)), "{status:?}");
     }

@@ -102,7 +102,7 @@ impl Verdict {
         clock: &Clock,
         item: &[u8],
     ) -> Option<Self> {
-        dialect.class_of_status(status.as_u16())?;
+        dialect.class_for_status(status.as_u16())?;
         let (mut head, ()) = Response::new(()).into_parts();
         (head.status, head.headers) = (status, headers.clone());
         let (piece, whole) = bounded(item);

@@ -93,7 +93,7 @@ pub fn is_success<B>(response: &Response<B>, dialect: &Dialect) -> bool {
 /// Returns `true` if the status or the headers of a response make it an error in its dialect.
 #[inline]
 pub(crate) fn is_error_by_head(dialect: &Dialect, head: &Head<'_>) -> bool {
-    dialect.class_of_status(head.status).is_some() || dialect.signals_by_head(head)
+    dialect.class_for_status(head.status).is_some() || dialect.signals_by_head(head)
 }
 
 /// Returns `true` if a success by its head may be an error by its body.
@@ -216,7 +216,7 @@ pub(crate) fn judge(
     if !body.whole && envelope.unreadable.is_none_or(|why| why == Unreadable::Empty) {
         envelope.unreadable = Some(Unreadable::Truncated);
     }
-    let by_body = dialect.class_of_status(about.status).is_none();
+    let by_body = dialect.class_for_status(about.status).is_none();
     if by_body && body.whole && envelope.unreadable.is_none() && !envelope.signalled {
         return None;
     }

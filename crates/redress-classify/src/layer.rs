@@ -1,12 +1,12 @@
 //! The layer, with a setter for each of its settings.
 
-use std::sync::Arc;
-use std::time::Duration;
-use redress_envelope::Dialect;
-use tower_layer::Layer;
 use crate::clock::Clock;
 use crate::service::Classify;
 use crate::settings::Settings;
+use redress_envelope::Dialect;
+use std::sync::Arc;
+use std::time::Duration;
+use tower_layer::Layer;
 
 /// A layer that makes [`Classify`] services, which read the errors of one dialect.
 ///
@@ -95,15 +95,5 @@ impl<S> Layer<S> for ClassifyLayer {
 
     fn layer(&self, inner: S) -> Classify<S> {
         Classify::new(inner, Arc::clone(&self.settings))
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_stacks_deadline_counts_unless_the_layers_own_is_earlier() {
-        let (ms, sent) = (Duration::from_millis, Instant::now());
-        for (own, cap, expected) in [(None, 2_000, 1_950), (Some(1_000), 2_000, 950), (Some(3_000), 2_000, 1_950)] {
-            let layer = ClassifyLayer::new(dialects::vlens());
-            let layer = own.map_or(layer.clone(), |own| layer.deadline(ms(own))).cap_deadline(ms(cap));
-            assert_eq!(layer.settings.hold(sent, sent, None), ms(expected), "{own:?} {cap}");
-        }
     }
 }

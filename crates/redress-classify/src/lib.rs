@@ -95,7 +95,7 @@ pub use upstream::Upstream;
 pub use verdict::Verdict;
 
 pub use redress_envelope::{
-    Basis, Class, Code, CooldownScope, Coverage, Dialect, FieldError, HintSource, IdempotencyHeader, InvalidRoute,
+    Class, Code, CooldownScope, Coverage, DecidedBy, Dialect, FieldError, HintSource, IdempotencyHeader, InvalidRoute,
     KeyFormat, Location, PublishedLimit, Recovery, RetryHint, Route, Schedule, Scope, ScopeId, Status, When, dialects,
 };
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use redress_envelope::{Basis, Class, HintSource};
+use redress_envelope::{Class, DecidedBy, HintSource};
 use serde_core::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::api_error::ApiError;
@@ -153,10 +153,10 @@ impl Attempt {
         self.verdict.as_ref().map(Verdict::class)
     }
 
-    /// Returns the basis of the class; `None` for a success.
+    /// Returns the part of the response that decided the class; `None` for a success.
     #[must_use]
-    pub fn basis(&self) -> Option<Basis> {
-        self.verdict.as_ref().map(Verdict::basis)
+    pub fn decided_by(&self) -> Option<DecidedBy> {
+        self.verdict.as_ref().map(Verdict::decided_by)
     }
 }
 
@@ -286,9 +286,9 @@ mod tests {
     fn a_failed_attempt_has_class_and_basis_and_a_success_has_neither() {
         let verdict = Verdict::unanswered(Class::Unavailable, Recovery::Retry, Phase::NotSent);
         let failed = Attempt::new(None, Some(verdict), false);
-        assert_eq!((failed.class(), failed.basis()), (Some(Class::Unavailable), Some(Basis::Transport)));
+        assert_eq!((failed.class(), failed.decided_by()), (Some(Class::Unavailable), Some(DecidedBy::Transport)));
         let succeeded = Attempt::new(Some(200), None, false);
-        assert_eq!((succeeded.class(), succeeded.basis(), succeeded.budget_before), (None, None, None));
+        assert_eq!((succeeded.class(), succeeded.decided_by(), succeeded.budget_before), (None, None, None));
     }
 
     #[test]

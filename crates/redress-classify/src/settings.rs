@@ -80,4 +80,14 @@ mod tests {
             assert_eq!(hold, ms(expected), "{attempt:?} {deadline:?} {own:?}, head after {head} ms");
         }
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_deadline_of_a_stack_counts_unless_that_of_the_layer_is_earlier() {
+        let (ms, sent) = (Duration::from_millis, Instant::now());
+        for (own, cap, expected) in [(None, 2_000, 1_950), (Some(1_000), 2_000, 950), (Some(3_000), 2_000, 1_950)] {
+            let layer = ClassifyLayer::new(dialects::vlens());
+            let layer = own.map_or(layer.clone(), |own| layer.deadline(ms(own))).cap_deadline(ms(cap));
+            assert_eq!(layer.settings().hold(sent, sent, None), ms(expected), "{own:?} {cap}");
+        }
+    }
 }

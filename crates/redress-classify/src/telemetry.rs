@@ -17,8 +17,9 @@ pub(crate) fn no_response(dialect: &Dialect, error: &Error) {
 pub(crate) fn error_response(verdict: &Verdict) {
     let Some(error) = verdict.api_error() else { return };
     let (dialect, status) = (error.dialect(), error.status());
-    let (class, recovery, basis) = (error.class().as_str(), error.recovery().as_str(), verdict.basis().as_str());
-    tracing::debug!(target: "redress::classify", dialect, status, class, recovery, basis, "error response");
+    let (class, recovery, decided_by) =
+        (error.class().as_str(), error.recovery().as_str(), verdict.decided_by().as_str());
+    tracing::debug!(target: "redress::classify", dialect, status, class, recovery, decided_by, "error response");
     if error.recovery() == Recovery::RaiseLimit {
         tracing::error!(target: "redress::alert", dialect, status, class, "credits or plan used up: raise the limit");
         count_alert(dialect);

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use redress_envelope::{Basis, Class, CooldownScope, Meaning, Recovery, RetryHint};
+use redress_envelope::{Class, CooldownScope, DecidedBy, Meaning, Recovery, RetryHint};
 use tokio::time::Instant;
 
 use crate::api_error::ApiError;
@@ -50,10 +50,10 @@ struct Inner {
     body_read: u64,
 }
 
-/// The basis of the class, and what is known about the processing of the request.
+/// The evidence for the class, and what is known about the processing of the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Evidence {
-    basis: Basis,
+    decided_by: DecidedBy,
     should_retry: Option<bool>,
     not_processed: bool,
     maybe_processed: bool,
@@ -61,8 +61,8 @@ pub(crate) struct Evidence {
 
 impl Evidence {
     pub(crate) const fn from_meaning(meaning: &Meaning) -> Self {
-        let Meaning { basis, flag: should_retry, not_processed, maybe_processed, .. } = *meaning;
-        Self { basis, should_retry, not_processed, maybe_processed }
+        let Meaning { decided_by, should_retry, not_processed, maybe_processed, .. } = *meaning;
+        Self { decided_by, should_retry, not_processed, maybe_processed }
     }
 }
 
@@ -93,7 +93,8 @@ impl Verdict {
     #[must_use]
     pub fn unanswered(class: Class, recovery: Recovery, phase: Phase) -> Self {
         let maybe_processed = phase == Phase::MaybeProcessed;
-        let evidence = Evidence { basis: Basis::Transport, should_retry: None, not_processed: false, maybe_processed };
+        let evidence =
+            Evidence { decided_by: DecidedBy::Transport, should_retry: None, not_processed: false, maybe_processed };
         let (scope, hint, error, body_read) = (CooldownScope::default(), None, None, 0);
         Self { inner: Arc::new(Inner { class, recovery, evidence, scope, phase, hint, error, body_read }) }
     }
@@ -145,10 +146,10 @@ impl Verdict {
         self.inner.recovery
     }
 
-    /// Returns the basis of the class, such as a code or the status.
+    /// Returns the part of the response that decided the class, such as a code or the status.
     #[must_use]
-    pub fn basis(&self) -> Basis {
-        self.inner.evidence.basis
+    pub fn decided_by(&self) -> DecidedBy {
+        self.inner.evidence.decided_by
     }
 
     /// Returns the server's own statement on whether a retry makes sense, if its dialect knows one, such as Stripe's
@@ -232,7 +233,7 @@ impl fmt::Debug for Verdict {
         f.debug_struct("Verdict")
             .field("class", &self.class())
             .field("recovery", &self.recovery())
-            .field("basis", &self.basis())
+            .field("decided_by", &self.decided_by())
             .field("phase", &self.phase())
             .field("hint", &self.hint())
             .field("error", &self.api_error())

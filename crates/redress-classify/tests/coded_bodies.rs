@@ -18,7 +18,7 @@ use flate2::write::GzEncoder;
 use http::{Request, Response};
 use http_body::{Body, Frame};
 use http_body_util::Full;
-use redress_classify::{Basis, Class, ClassifyLayer, Dialect, ResponseExt, Verdict, dialects};
+use redress_classify::{Class, ClassifyLayer, DecidedBy, Dialect, ResponseExt, Verdict, dialects};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_http::decompression::Decompression;
 
@@ -88,7 +88,7 @@ fn gzip(parts: &[&str]) -> Vec<u8> {
 async fn a_compressed_error_is_read_where_it_is_decompressed_below() {
     let envelope = gzip(&[ERROR, "no", "\"}"]);
     let (verdict, _) = decoded(dialects::veridia(), 503, "gzip", &envelope).await;
-    assert_eq!(verdict.map(|verdict| verdict.basis()), Some(Basis::Code));
+    assert_eq!(verdict.map(|verdict| verdict.decided_by()), Some(DecidedBy::Code));
 }
 
 #[test]
@@ -101,11 +101,11 @@ fn of_a_bomb_no_more_is_decoded_than_the_bound() {
     };
     let (gzip_error, gzip_held) = (gzip_bomb(ERROR), gzip_bomb(HELD));
     assert!(gzip_error.len() * 1000 < filling.len() * 8 && BROTLI_ERROR.len() * 1000 < DECODED, "they are bombs");
-    for (dialect, status, coding, body, bound, basis) in [
-        (dialects::veridia(), 503, "gzip", &gzip_error[..], MAX_ERROR, Some(Basis::Status)),
-        (dialects::veridia(), 503, "br", &BROTLI_ERROR, MAX_ERROR, Some(Basis::Status)),
-        (dialects::veridia(), 400, "gzip", &gzip_error, MAX_ERROR, Some(Basis::Status)),
-        (dialects::veridia(), 400, "br", &BROTLI_ERROR, MAX_ERROR, Some(Basis::Status)),
+    for (dialect, status, coding, body, bound, decided_by) in [
+        (dialects::veridia(), 503, "gzip", &gzip_error[..], MAX_ERROR, Some(DecidedBy::Status)),
+        (dialects::veridia(), 503, "br", &BROTLI_ERROR, MAX_ERROR, Some(DecidedBy::Status)),
+        (dialects::veridia(), 400, "gzip", &gzip_error, MAX_ERROR, Some(DecidedBy::Status)),
+        (dialects::veridia(), 400, "br", &BROTLI_ERROR, MAX_ERROR, Some(DecidedBy::Status)),
         (dialects::vlens(), 200, "gzip", &gzip_held, MAX_HELD, None),
         (dialects::vlens(), 200, "br", &BROTLI_HELD, MAX_HELD, None),
     ] {
@@ -113,7 +113,7 @@ fn of_a_bomb_no_more_is_decoded_than_the_bound() {
         let mut outcome = (None, 0);
         let cost = measure(|| outcome = runtime.block_on(decoded(dialect.clone(), status, coding, body)));
         let (verdict, bytes) = outcome;
-        assert_eq!(verdict.as_ref().map(Verdict::basis), basis, "{coding} {status}");
+        assert_eq!(verdict.as_ref().map(Verdict::decided_by), decided_by, "{coding} {status}");
         assert!(bytes > bound && bytes <= bound + FRAME, "{coding} {status}: {bytes} bytes decoded");
         // The decoder's window, which is 16 MiB at most for brotli, comes on top of what is held.
         let window = if coding == "br" { 40 * 1024 * 1024 } else { 1024 * 1024 };
@@ -128,23 +128,23 @@ async fn a_coding_that_is_unknown_or_wrong_leaves_the_head_to_decide() {
     let mut damaged = packed.clone();
     let last = damaged.len() - 1;
     damaged[last / 2] ^= 0xff;
-    for (name, coding, body, basis) in [
-        ("not compressed at all", "gzip", envelope.as_bytes(), Basis::Status),
-        ("cut", "gzip", &packed[..last / 2], Basis::Status),
-        ("damaged", "gzip", &damaged, Basis::Status),
-        ("empty", "gzip", b"", Basis::Status),
-        ("another coding", "br", &packed, Basis::Status),
-        ("an unknown coding", "x-secret", &packed, Basis::Status),
-        ("a coding that is not decoded here", "zstd", b"\x28\xb5\x2f\xfd\x00", Basis::Status),
-        ("two codings", "gzip, gzip", &packed, Basis::Status),
-        ("an empty coding", "", &packed, Basis::Status),
-        ("an unknown coding of plain text", "x-plain", envelope.as_bytes(), Basis::Code),
-        ("no coding by name", "identity", envelope.as_bytes(), Basis::Code),
+    for (name, coding, body, decided_by) in [
+        ("not compressed at all", "gzip", envelope.as_bytes(), DecidedBy::Status),
+        ("cut", "gzip", &packed[..last / 2], DecidedBy::Status),
+        ("damaged", "gzip", &damaged, DecidedBy::Status),
+        ("empty", "gzip", b"", DecidedBy::Status),
+        ("another coding", "br", &packed, DecidedBy::Status),
+        ("an unknown coding", "x-secret", &packed, DecidedBy::Status),
+        ("a coding that is not decoded here", "zstd", b"\x28\xb5\x2f\xfd\x00", DecidedBy::Status),
+        ("two codings", "gzip, gzip", &packed, DecidedBy::Status),
+        ("an empty coding", "", &packed, DecidedBy::Status),
+        ("an unknown coding of plain text", "x-plain", envelope.as_bytes(), DecidedBy::Code),
+        ("no coding by name", "identity", envelope.as_bytes(), DecidedBy::Code),
     ] {
         let (verdict, _) = decoded(dialects::veridia(), 503, coding, body).await;
         let verdict = verdict.expect("the status says so");
-        assert_eq!(verdict.basis(), basis, "{name}");
-        let class = if basis == Basis::Code { Class::Internal } else { Class::Unavailable };
+        assert_eq!(verdict.decided_by(), decided_by, "{name}");
+        let class = if decided_by == DecidedBy::Code { Class::Internal } else { Class::Unavailable };
         assert_eq!((verdict.class(), verdict.hint().is_some()), (class, true), "{name}: the hint of the head stays");
         let report = verdict.api_error().expect("a server answered").report();
         assert!(!report.contains(|symbol: char| symbol.is_control() && symbol != '\n'), "{name}: {report}");

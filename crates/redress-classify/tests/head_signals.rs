@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use common::{Script, Step, answer, classify, data};
 use http::{HeaderName, HeaderValue, Response};
-use redress_classify::{Basis, Class, Clock, Dialect, Recovery, ResponseExt, Verdict};
+use redress_classify::{Class, Clock, DecidedBy, Dialect, Recovery, ResponseExt, Verdict};
 use tokio::time::Instant;
 
 fn with(mut response: Response<Script>, headers: &[(&'static str, &'static str)]) -> Response<Script> {
@@ -203,8 +203,8 @@ async fn a_rule_may_consist_of_a_header_in_its_conditions() {
     let response = with(answer(200, [data("<html>")]), &[("x-session", "expired")]);
     let verdict = classify(expired.clone(), response).await.verdict().cloned().expect("an error");
     assert_eq!(
-        (verdict.class(), verdict.recovery(), verdict.basis()),
-        (Class::TokenExpired, Recovery::RefreshToken, Basis::Rule)
+        (verdict.class(), verdict.recovery(), verdict.decided_by()),
+        (Class::TokenExpired, Recovery::RefreshToken, DecidedBy::Rule)
     );
     let response: Response<Script> = with(answer(200, [data("<html>")]), &[("x-session", "fresh")]);
     assert!(classify(expired, response).await.verdict().is_none());

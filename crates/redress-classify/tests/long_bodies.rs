@@ -13,7 +13,7 @@ use bytes::Bytes;
 use common::classify;
 use http::Response;
 use http_body::{Frame, SizeHint};
-use redress_classify::{Basis, ResponseExt, dialects};
+use redress_classify::{DecidedBy, ResponseExt, dialects};
 
 /// How much of an error is read, and of a success whose signal is uncertain.
 const MAX_ERROR: usize = 64 * 1024;
@@ -61,19 +61,19 @@ fn outcome(
     (open, close): (&'static str, &'static str),
     len: Option<usize>,
     is_sized: bool,
-) -> (Option<Basis>, usize, u64) {
+) -> (Option<DecidedBy>, usize, u64) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     let runtime = runtime.expect("a runtime");
     let dialect = if status == 200 { dialects::vlens() } else { dialects::veridia() };
     let given = Arc::new(AtomicUsize::new(0));
     let body = Long { open, close, len, is_sized, given: Arc::clone(&given) };
-    let mut basis = None;
+    let mut decided_by = None;
     let cost = measure(|| {
         let answer = Response::builder().status(status).body(body).expect("the parts are valid");
         let response = runtime.block_on(classify(dialect, answer));
-        basis = response.verdict().map(redress_classify::Verdict::basis);
+        decided_by = response.verdict().map(redress_classify::Verdict::decided_by);
     });
-    (basis, given.load(Ordering::Relaxed), cost.bytes_max)
+    (decided_by, given.load(Ordering::Relaxed), cost.bytes_max)
 }
 
 #[test]
@@ -81,15 +81,15 @@ fn an_error_is_read_up_to_its_bound_and_its_memory_is_bounded() {
     let text = (r#"{"error":"internal","message":""#, "\"}");
     let mut longest = 0;
     for (len, expected) in [
-        (Some(MAX_ERROR - 1), Basis::Code),
-        (Some(MAX_ERROR), Basis::Code),
-        (Some(MAX_ERROR + 1), Basis::Status),
-        (Some(MAX_ERROR * 10), Basis::Status),
-        (None, Basis::Status),
+        (Some(MAX_ERROR - 1), DecidedBy::Code),
+        (Some(MAX_ERROR), DecidedBy::Code),
+        (Some(MAX_ERROR + 1), DecidedBy::Status),
+        (Some(MAX_ERROR * 10), DecidedBy::Status),
+        (None, DecidedBy::Status),
     ] {
         for is_sized in [false, true] {
-            let (basis, read, peak) = outcome(503, text, len, is_sized);
-            assert_eq!(basis, Some(expected), "{len:?}");
+            let (decided_by, read, peak) = outcome(503, text, len, is_sized);
+            assert_eq!(decided_by, Some(expected), "{len:?}");
             assert!(read <= MAX_ERROR + FRAME, "{read} bytes read of {len:?}: one frame beyond the bound");
             // The frames; the message, joined from them in memory that doubles, and once more for the verdict.
             assert!(peak <= 8 * MAX_ERROR as u64, "{peak} bytes held of {len:?}");
@@ -114,8 +114,8 @@ fn a_success_without_a_signal_is_held_up_to_its_bound() {
         (None, MAX_HELD + FRAME),
     ] {
         for is_sized in [false, true] {
-            let (basis, read, peak) = outcome(200, text, len, is_sized);
-            assert_eq!((basis, read), (None, read_to), "{len:?}");
+            let (decided_by, read, peak) = outcome(200, text, len, is_sized);
+            assert_eq!((decided_by, read), (None, read_to), "{len:?}");
             assert!(peak <= (MAX_HELD + MAX_HELD / 4) as u64, "{peak} bytes held of {len:?}: the frames and no copy");
         }
     }
@@ -124,8 +124,8 @@ fn a_success_without_a_signal_is_held_up_to_its_bound() {
 #[test]
 fn an_error_signalled_late_is_bounded_as_any_other() {
     let open = r#"{"error_code":1050,"error_message":""#;
-    let (basis, read, peak) = outcome(200, (open, "\"}"), None, false);
-    assert_eq!(basis, Some(Basis::Signal));
+    let (decided_by, read, peak) = outcome(200, (open, "\"}"), None, false);
+    assert_eq!(decided_by, Some(DecidedBy::Signal));
     assert!(read <= MAX_ERROR + 2 * FRAME, "{read} bytes read");
     assert!(peak <= 8 * MAX_ERROR as u64, "{peak} bytes held");
 }

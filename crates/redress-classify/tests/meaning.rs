@@ -2,17 +2,17 @@
 
 mod common;
 
+use redress_sandbox::Recorder;
 use std::io;
 use std::time::{Duration, SystemTime};
+use tokio::time::Instant;
 
 use common::{Step, answer, classify, data, fail};
 use http::{HeaderValue, Method, Response};
 use redress_classify::{
-    ApiError, Attempt, Basis, Class, Clock, Code, Dialect, EndReason, Error, Phase, Record, Recovery, ResponseExt,
+    ApiError, Attempt, Class, Clock, Code, DecidedBy, Dialect, EndReason, Error, Phase, Record, Recovery, ResponseExt,
     TransportError, Verdict, dialects,
 };
-use redress_sandbox::Recorder;
-use tokio::time::Instant;
 
 async fn verdict(dialect: Dialect, answer: Response<common::Script>) -> Verdict {
     classify(dialect, answer).await.verdict().expect("an error").clone()
@@ -30,14 +30,14 @@ async fn the_code_decides_before_the_status() {
     let limited = answer(418, [data(r#"{"error":"rate_limited","message":"slow","requestId":"r1"}"#)]);
     let limited = verdict(dialects::veridia(), limited).await;
     assert_eq!(
-        (limited.class(), limited.recovery(), limited.basis()),
-        (Class::RateLimited, Recovery::Retry, Basis::Code)
+        (limited.class(), limited.recovery(), limited.decided_by()),
+        (Class::RateLimited, Recovery::Retry, DecidedBy::Code)
     );
     let unlisted = verdict(dialects::veridia(), answer(404, [data(r#"{"error":"brand_new"}"#)])).await;
-    assert_eq!((unlisted.class(), unlisted.basis()), (Class::NotFound, Basis::Status));
+    assert_eq!((unlisted.class(), unlisted.decided_by()), (Class::NotFound, DecidedBy::Status));
     let signalled = verdict(dialects::vlens(), answer(200, [data(r#"{"error_code":77}"#)])).await;
     assert_eq!((signalled.class(), signalled.recovery()), (Class::Unknown, Recovery::ContactSupport));
-    assert_eq!(signalled.basis(), Basis::Signal);
+    assert_eq!(signalled.decided_by(), DecidedBy::Signal);
     let added = dialects::vlens().with_code(Code::new("77", Class::TokenExpired));
     assert_eq!(verdict(added, answer(200, [data(r#"{"error_code":"77"}"#)])).await.class(), Class::TokenExpired);
 }
@@ -46,10 +46,10 @@ async fn the_code_decides_before_the_status() {
 async fn a_challenge_tells_an_expired_token_from_a_dead_key() {
     let challenge = [("www-authenticate", r#"Bearer realm="x", error="invalid_token""#)];
     let expired = verdict(dialects::ranex(), with(answer(401, []), &challenge)).await;
-    assert_eq!((expired.class(), expired.basis()), (Class::TokenExpired, Basis::Header));
+    assert_eq!((expired.class(), expired.decided_by()), (Class::TokenExpired, DecidedBy::Header));
     let dead = answer(401, [data(r#"{"success":false,"error":{"code":"INVALID_API_KEY"}}"#)]);
     let dead = verdict(dialects::maleslab(), with(dead, &challenge)).await;
-    assert_eq!((dead.class(), dead.basis()), (Class::Unauthenticated, Basis::Code), "the code knows better");
+    assert_eq!((dead.class(), dead.decided_by()), (Class::Unauthenticated, DecidedBy::Code), "the code knows better");
     let forbidden = verdict(dialects::ranex(), with(answer(403, []), &challenge)).await;
     assert_eq!(forbidden.class(), Class::PermissionDenied);
 }
@@ -68,7 +68,7 @@ async fn bodies_that_are_no_envelope_are_judged_by_their_status() {
     for (name, steps) in bodies {
         let answer = with(answer(502, steps), &[("x-request-id", "req-9"), ("content-type", "application/json")]);
         let verdict = verdict(dialects::veridia(), answer).await;
-        assert_eq!((verdict.class(), verdict.basis()), (Class::Unavailable, Basis::Status), "{name}");
+        assert_eq!((verdict.class(), verdict.decided_by()), (Class::Unavailable, DecidedBy::Status), "{name}");
         let error = verdict.api_error().expect("a response came");
         let code = ["truncated", "cut"].contains(&name).then_some("internal");
         assert_eq!((error.code(), error.request_id()), (code, Some("req-9")), "{name}: what was said is shown");

@@ -8,11 +8,11 @@ use std::time::Duration;
 use common::{Script, Step, answer, classify, data};
 use http::{HeaderValue, Request, Response};
 use http_body::Body as _;
-use redress_classify::{ApiError, Basis, Class, ClassifyLayer, Recovery, ResponseExt, dialects};
+use redress_classify::{ApiError, Class, ClassifyLayer, DecidedBy, Recovery, ResponseExt, dialects};
 use tower::{Layer, ServiceExt, service_fn};
 
 /// A name, a content type, a body, what decides, and the message.
-type Case<'c> = (&'c str, &'static str, &'c [u8], Basis, Option<&'c str>);
+type Case<'c> = (&'c str, &'static str, &'c [u8], DecidedBy, Option<&'c str>);
 
 fn typed(status: u16, kind: &'static str, body: &[u8]) -> Response<Script> {
     let mut response = answer(status, [data(body)]);
@@ -29,28 +29,32 @@ async fn an_error_that_is_no_json_keeps_its_status_headers_and_text() {
     let html = b"<html><head><title>502</title></head><body>Bad Gateway</body></html>";
     let long = b"no healthy upstream ".repeat(1_000);
     let table: [Case<'_>; 16] = [
-        ("HTML", "text/html", html, Basis::Status, None),
-        ("HTML that says it is JSON", "application/json", html, Basis::Status, None),
-        ("empty", "application/json", b"", Basis::Status, None),
-        ("white space", "application/json", b" \r\n", Basis::Status, None),
-        ("plain text", "text/plain", b"upstream connect error", Basis::Status, Some("upstream connect error")),
-        ("plain text without a type", "", b"upstream connect error", Basis::Status, Some("upstream connect error")),
-        ("XML", "application/xml", b"<?xml version=\"1.0\"?><Error><Code>Slow</Code></Error>", Basis::Status, None),
-        ("binary", "application/octet-stream", b"\x89PNG\r\n\x1a\n\x00\x00", Basis::Status, None),
-        ("compressed", "application/json", b"\x1f\x8b\x08\x00\x00\x00\x00\x00", Basis::Status, None),
-        ("UTF-16", "application/json; charset=utf-16", b"\xff\xfe{\x00}\x00", Basis::Status, None),
-        ("half of JSON", "application/json", &json[..20], Basis::Status, None),
-        ("JSON with a mistake", "application/json", b"{\"error\":\"internal\",}", Basis::Status, None),
-        ("an array", "application/json", b"[\"internal\"]", Basis::Status, None),
-        ("a text in JSON", "application/json", b"\"gone\"", Basis::Status, Some("gone")),
-        ("JSON that says it is HTML", "text/html", json, Basis::Code, Some("m")),
-        ("JSON without a type", "", json, Basis::Code, Some("m")),
+        ("HTML", "text/html", html, DecidedBy::Status, None),
+        ("HTML that says it is JSON", "application/json", html, DecidedBy::Status, None),
+        ("empty", "application/json", b"", DecidedBy::Status, None),
+        ("white space", "application/json", b" \r\n", DecidedBy::Status, None),
+        ("plain text", "text/plain", b"upstream connect error", DecidedBy::Status, Some("upstream connect error")),
+        ("plain text without a type", "", b"upstream connect error", DecidedBy::Status, Some("upstream connect error")),
+        ("XML", "application/xml", b"<?xml version=\"1.0\"?><Error><Code>Slow</Code></Error>", DecidedBy::Status, None),
+        ("binary", "application/octet-stream", b"\x89PNG\r\n\x1a\n\x00\x00", DecidedBy::Status, None),
+        ("compressed", "application/json", b"\x1f\x8b\x08\x00\x00\x00\x00\x00", DecidedBy::Status, None),
+        ("UTF-16", "application/json; charset=utf-16", b"\xff\xfe{\x00}\x00", DecidedBy::Status, None),
+        ("half of JSON", "application/json", &json[..20], DecidedBy::Status, None),
+        ("JSON with a mistake", "application/json", b"{\"error\":\"internal\",}", DecidedBy::Status, None),
+        ("an array", "application/json", b"[\"internal\"]", DecidedBy::Status, None),
+        ("a text in JSON", "application/json", b"\"gone\"", DecidedBy::Status, Some("gone")),
+        ("JSON that says it is HTML", "text/html", json, DecidedBy::Code, Some("m")),
+        ("JSON without a type", "", json, DecidedBy::Code, Some("m")),
     ];
-    for (name, kind, body, basis, message) in table {
+    for (name, kind, body, decided_by, message) in table {
         let response = classify(dialects::veridia(), typed(502, kind, body)).await;
         let verdict = response.verdict().expect("an error");
-        let class = if basis == Basis::Code { Class::Internal } else { Class::Unavailable };
-        assert_eq!((verdict.basis(), verdict.class(), verdict.recovery()), (basis, class, Recovery::Retry), "{name}");
+        let class = if decided_by == DecidedBy::Code { Class::Internal } else { Class::Unavailable };
+        assert_eq!(
+            (verdict.decided_by(), verdict.class(), verdict.recovery()),
+            (decided_by, class, Recovery::Retry),
+            "{name}"
+        );
         assert_eq!(verdict.hint_delay(tokio::time::Instant::now()), Some(Duration::from_secs(7)), "{name}");
         let error = verdict.api_error().expect("a server answered");
         assert_eq!((error.status(), error.message(), error.request_id()), (502, message, Some("r1")), "{name}");

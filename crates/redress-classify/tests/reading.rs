@@ -10,7 +10,7 @@ use common::{Step, answer, classify, data, frames};
 use http::{HeaderMap, HeaderValue, Response};
 use http_body::Body as _;
 use proptest::prelude::*;
-use redress_classify::{Basis, Class, ResponseExt, dialects};
+use redress_classify::{Class, DecidedBy, ResponseExt, dialects};
 use tokio::time::Instant;
 
 const MAX_ERROR: usize = 64 * 1024;
@@ -39,13 +39,15 @@ async fn a_success_by_its_head_is_handed_on_untouched() {
 
 #[tokio::test(start_paused = true)]
 async fn an_error_is_read_up_to_its_bound() {
-    for (len, basis) in [(MAX_ERROR - 1, Basis::Code), (MAX_ERROR, Basis::Code), (MAX_ERROR + 1, Basis::Status)] {
+    for (len, decided_by) in
+        [(MAX_ERROR - 1, DecidedBy::Code), (MAX_ERROR, DecidedBy::Code), (MAX_ERROR + 1, DecidedBy::Status)]
+    {
         let text = internal_error(len);
         let steps = text.as_bytes().chunks(1000).map(data);
         let response = classify(dialects::veridia(), answer(503, steps)).await;
         let verdict = response.verdict().expect("an error");
-        assert_eq!(verdict.basis(), basis, "{len}");
-        assert_eq!(verdict.class(), if basis == Basis::Code { Class::Internal } else { Class::Unavailable });
+        assert_eq!(verdict.decided_by(), decided_by, "{len}");
+        assert_eq!(verdict.class(), if decided_by == DecidedBy::Code { Class::Internal } else { Class::Unavailable });
         let (chunks, _, error) = frames(response.into_body()).await;
         assert_eq!((chunks.concat(), error), (text.into_bytes(), None));
     }
@@ -73,7 +75,7 @@ async fn a_slow_error_is_decided_by_its_status_in_time() {
         let response = classify(dialects::veridia(), body).await;
         assert_eq!(start.elapsed(), Duration::from_secs(2));
         let verdict = response.verdict().expect("an error");
-        assert_eq!((verdict.class(), verdict.basis()), (Class::Unavailable, Basis::Status));
+        assert_eq!((verdict.class(), verdict.decided_by()), (Class::Unavailable, DecidedBy::Status));
         assert_eq!(verdict.hint_delay(Instant::now()), Some(Duration::from_secs(5)), "counted from the receipt");
     }
 }

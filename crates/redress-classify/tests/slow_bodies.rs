@@ -15,7 +15,7 @@ use bytes::Bytes;
 use common::classify;
 use http::Response;
 use http_body::Frame;
-use redress_classify::{ApiError, Basis, Class, Dialect, ResponseExt, dialects};
+use redress_classify::{ApiError, Class, DecidedBy, Dialect, ResponseExt, dialects};
 use tokio::time::{Instant, Sleep};
 
 /// How long an error is read at most.
@@ -77,7 +77,7 @@ async fn a_body_that_drips_is_left_after_its_time_and_the_head_decides() {
         let response = classify(dialects::veridia(), slow(503, body)).await;
         assert_eq!(start.elapsed(), MAX_TIME, "{pause:?}");
         let verdict = response.verdict().expect("an error");
-        assert_eq!((verdict.class(), verdict.basis()), (Class::Unavailable, Basis::Status), "{pause:?}");
+        assert_eq!((verdict.class(), verdict.decided_by()), (Class::Unavailable, DecidedBy::Status), "{pause:?}");
         assert_eq!(verdict.hint_delay(start), Some(Duration::from_secs(7)), "{pause:?}: the head's hint counts");
         assert!(given.load(Ordering::Relaxed).abs_diff(bytes) <= 1, "{pause:?}: {given:?} bytes were waited for");
         assert!(verdict.api_error().is_some_and(|error| error.report().ends_with("(cut)")));
@@ -89,7 +89,7 @@ async fn a_body_that_ends_in_time_decides() {
     let body = Drip::new(ENVELOPE, false, Duration::from_millis(20));
     let response = classify(dialects::veridia(), slow(503, body)).await;
     let verdict = response.verdict().expect("an error");
-    assert_eq!((verdict.class(), verdict.basis()), (Class::RateLimited, Basis::Code));
+    assert_eq!((verdict.class(), verdict.decided_by()), (Class::RateLimited, DecidedBy::Code));
 }
 
 #[tokio::test(start_paused = true)]
@@ -100,7 +100,7 @@ async fn a_signalled_error_is_read_on_for_its_time_and_no_longer() {
     // The signal is certain with the comma behind the number.
     assert_eq!(start.elapsed(), Duration::from_millis(1_900) + MAX_TIME);
     let verdict = response.verdict().expect("an error");
-    assert_eq!(verdict.basis(), Basis::Signal, "a code in a body that breaks off is not trusted");
+    assert_eq!(verdict.decided_by(), DecidedBy::Signal, "a code in a body that breaks off is not trusted");
     assert_eq!(verdict.api_error().and_then(ApiError::code), Some("1050"));
 }
 

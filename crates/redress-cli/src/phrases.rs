@@ -1,10 +1,9 @@
 //! Sentences for people: classes, recoveries, schedules, routes.
 
-use http::{Method, Uri};
-use redress_classify::{Basis, Class, EndReason, Recovery, Schedule};
-use redress_envelope::Dialect;
-
 use crate::time;
+use http::{Method, Uri};
+use redress_classify::{Class, DecidedBy, EndReason, Recovery, Schedule};
+use redress_envelope::Dialect;
 
 /// Says what an error is.
 pub(crate) fn of_class(class: Class) -> &'static str {
@@ -40,13 +39,13 @@ pub(crate) fn of_recovery(recovery: Recovery) -> &'static str {
 }
 
 /// Says what decided the class.
-pub(crate) fn of_basis(basis: Basis, status: u16) -> String {
-    match basis {
-        Basis::Rule => "a rule of the dialect".to_owned(),
-        Basis::Code => "the code".to_owned(),
-        Basis::Header => "www-authenticate header".to_owned(),
-        Basis::Status => format!("status {status}"),
-        Basis::Signal => "the body".to_owned(),
+pub(crate) fn of_decided_by(decided_by: DecidedBy, status: u16) -> String {
+    match decided_by {
+        DecidedBy::Rule => "a rule of the dialect".to_owned(),
+        DecidedBy::Code => "the code".to_owned(),
+        DecidedBy::Header => "www-authenticate header".to_owned(),
+        DecidedBy::Status => format!("status {status}"),
+        DecidedBy::Signal => "the body".to_owned(),
         _ => String::new(),
     }
 }

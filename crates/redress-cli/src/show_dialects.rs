@@ -72,7 +72,7 @@ fn reasons(dialect: &Dialect) -> Table {
 fn statuses(dialect: &Dialect) -> Table {
     let mut table = Table::new(&["status", "class", "recovery", "guidance"]);
     for Status { status, recovery, guidance, .. } in dialect.statuses() {
-        let class = dialect.class_of_status(*status);
+        let class = dialect.class_for_status(*status);
         let recovery = class.map(|class| recovery.unwrap_or_else(|| class.default_recovery()));
         let class = class.map_or("no error", |class| class.as_str());
         table.push(&[&status.to_string(), class, recovery.map(|word| word.as_str()).unwrap_or_default(), guidance]);

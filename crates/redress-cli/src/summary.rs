@@ -8,8 +8,7 @@ use redress_envelope::Dialect;
 
 use crate::exchange::{Exchange, Judgement};
 use crate::output::{BAD, DIM, GOOD, LABEL, PLAIN, styled};
-use crate::text::escaped;
-use crate::{phrases, time};
+use crate::{phrases, text::escaped, time};
 
 /// The widest value that still moves the column of locations.
 const MAX_WIDTH: usize = 64;
@@ -86,7 +85,7 @@ fn meaning(dialect: &Dialect, head: &Parts, verdict: &Verdict, stop: Option<EndR
     let (class, recovery) = (verdict.class(), verdict.recovery());
     let what = format!("{class}: {}", phrases::of_class(class));
     let mut rows = vec![
-        Row::new("what", &what, phrases::of_basis(verdict.basis(), status)).in_style(BAD),
+        Row::new("what", &what, phrases::of_decided_by(verdict.decided_by(), status)).in_style(BAD),
         Row::new("do", &format!("{recovery}: {}", phrases::of_recovery(recovery)), ""),
     ];
     let when = when(dialect, status, verdict);

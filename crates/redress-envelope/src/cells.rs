@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 
 use crate::json::Scalar;
-use crate::plan::{Keep, Node, Plan};
+use crate::plan::{Merge, Node, Plan};
 
 /// The number of a value that a plan names.
 pub(crate) type Cell = u16;
 
 /// How many values need no allocation: more than one envelope of a vendor holds.
-const NEAR: usize = 8;
+const INLINE: usize = 8;
 /// How many bytes texts are joined to at most.
 const MAX_JOINED: usize = 4096;
 
@@ -35,20 +35,20 @@ pub(crate) struct Cells<'a> {
     /// The [`bit`]s of all cells that hold something.
     seen: u128,
     /// Those that hold something come first.
-    near: [Option<Found<'a>>; NEAR],
-    rest: Option<Box<Rest<'a>>>,
+    inline: [Option<Found<'a>>; INLINE],
+    spill: Option<Box<Spill<'a>>>,
 }
 
 /// What few envelopes have.
 #[derive(Debug, Default)]
-struct Rest<'a> {
+struct Spill<'a> {
     found: Vec<Option<Found<'a>>>,
     /// At most one for each cell.
     owned: Vec<(Cell, String)>,
 }
 
 /// What becomes of a value when another one comes for its cell.
-enum Beside {
+enum MergeResult {
     Stays,
     Replaced,
     /// Both are texts, and this is what they are together.
@@ -80,7 +80,7 @@ impl Value<'_> {
 
 impl<'a> Cells<'a> {
     pub(crate) const fn new() -> Self {
-        Self { seen: 0, near: [None; NEAR], rest: None }
+        Self { seen: 0, inline: [None; INLINE], spill: None }
     }
 
     #[inline(always)]
@@ -133,7 +133,7 @@ impl<'a> Cells<'a> {
 
     #[inline(always)]
     fn put_first(&mut self, plan: &Plan, cell: Cell, depth: u8, value: Value<'a>) {
-        if *plan.keep(cell) != Keep::Last && is_refused(plan.keep(cell), value, self.text(value)) {
+        if *plan.merge_rule(cell) != Merge::Last && is_refused(plan.merge_rule(cell), value, self.text(value)) {
             return;
         }
         self.add(Found { value, cell, depth });
@@ -147,15 +147,15 @@ impl<'a> Cells<'a> {
 
     #[inline(always)]
     fn free_slot(&mut self) -> &mut Option<Found<'a>> {
-        match self.near.iter().position(Option::is_none) {
-            Some(at) => &mut self.near[at],
-            None => self.slot_in_rest(),
+        match self.inline.iter().position(Option::is_none) {
+            Some(at) => &mut self.inline[at],
+            None => self.slot_in_spill(),
         }
     }
 
     #[cold]
-    fn slot_in_rest(&mut self) -> &mut Option<Found<'a>> {
-        let found = &mut self.rest.get_or_insert_default().found;
+    fn slot_in_spill(&mut self) -> &mut Option<Found<'a>> {
+        let found = &mut self.spill.get_or_insert_default().found;
         found.push(None);
         let last = found.len() - 1;
         &mut found[last]
@@ -187,74 +187,76 @@ impl<'a> Cells<'a> {
     fn drop_all(&mut self, cells: &[Cell]) {
         let forgotten = |found: &Found<'_>| cells.contains(&found.cell);
         let mut kept = 0;
-        for at in 0..NEAR {
-            if let Some(found) = self.near[at].take_if(|found| !forgotten(found)) {
-                self.near[kept] = Some(found);
+        for at in 0..INLINE {
+            if let Some(found) = self.inline[at].take_if(|found| !forgotten(found)) {
+                self.inline[kept] = Some(found);
                 kept += 1;
             }
         }
-        self.near[kept..].fill(None);
-        if let Some(rest) = &mut self.rest {
-            rest.found.retain(|found| !found.as_ref().is_some_and(forgotten));
+        self.inline[kept..].fill(None);
+        if let Some(spill) = &mut self.spill {
+            spill.found.retain(|found| !found.as_ref().is_some_and(forgotten));
         }
         self.seen = self.all_found().fold(0, |seen, found| seen | bit(found.cell));
     }
 
     fn all_found(&self) -> impl Iterator<Item = &Found<'a>> {
-        let rest = self.rest.iter().flat_map(|rest| rest.found.iter().flatten());
-        self.near.iter().flatten().chain(rest)
+        let spill = self.spill.iter().flat_map(|spill| spill.found.iter().flatten());
+        self.inline.iter().flatten().chain(spill)
     }
 
     #[cold]
     fn put_again(&mut self, plan: &Plan, cell: Cell, depth: u8, value: Value<'a>) {
         let Some(known) = self.found(cell) else { return self.put_first(plan, cell, depth, value) };
-        match self.beside(plan.keep(cell), known, depth, value, self.text(value)) {
-            Beside::Stays => {}
-            Beside::Replaced => self.replace(cell, depth, value),
-            Beside::Joined(text) => self.replace_by_own(cell, depth, text, false),
+        match self.merged(plan.merge_rule(cell), known, depth, value, self.text(value)) {
+            MergeResult::Stays => {}
+            MergeResult::Replaced => self.replace(cell, depth, value),
+            MergeResult::Joined(text) => self.replace_by_own(cell, depth, text, false),
         }
     }
 
     #[cold]
     fn put_owned(&mut self, plan: &Plan, cell: Cell, depth: u8, text: String, is_number: bool) {
         let value = Value::Owned { cell, is_number };
-        let keep = plan.keep(cell);
+        let merge = plan.merge_rule(cell);
         let Some(known) = self.found(cell) else {
-            if *keep == Keep::Last || !is_refused(keep, value, Some(&text)) {
+            if *merge == Merge::Last || !is_refused(merge, value, Some(&text)) {
                 let value = self.own(cell, text, is_number);
                 self.add(Found { value, cell, depth });
             }
             return;
         };
-        match self.beside(keep, known, depth, value, Some(&text)) {
-            Beside::Stays => {}
-            Beside::Replaced => self.replace_by_own(cell, depth, text, is_number),
-            Beside::Joined(text) => self.replace_by_own(cell, depth, text, false),
+        match self.merged(merge, known, depth, value, Some(&text)) {
+            MergeResult::Stays => {}
+            MergeResult::Replaced => self.replace_by_own(cell, depth, text, is_number),
+            MergeResult::Joined(text) => self.replace_by_own(cell, depth, text, false),
         }
     }
 
     /// Decides what becomes of what a cell holds when one of its paths brings another value, with this text if it has one.
-    fn beside(&self, keep: &Keep, known: &Found<'a>, depth: u8, value: Value<'a>, text: Option<&str>) -> Beside {
-        match keep {
-            Keep::Last => Beside::Replaced,
-            _ if is_refused(keep, value, text) => Beside::Stays,
+    fn merged(&self, merge: &Merge, known: &Found<'a>, depth: u8, value: Value<'a>, text: Option<&str>) -> MergeResult {
+        match merge {
+            Merge::Last => MergeResult::Replaced,
+            _ if is_refused(merge, value, text) => MergeResult::Stays,
             // A text or a number says more than a container that stood first.
-            Keep::First | Keep::Deepest(_) if known.value.is_container() && !value.is_container() => Beside::Replaced,
-            Keep::Deepest(_) if depth >= known.depth && !value.is_container() => Beside::Replaced,
-            Keep::First | Keep::Deepest(_) => Beside::Stays,
-            Keep::Joined(between) => match (self.text(known.value), text) {
+            Merge::First | Merge::Deepest(_) if known.value.is_container() && !value.is_container() => {
+                MergeResult::Replaced
+            }
+            Merge::Deepest(_) if depth >= known.depth && !value.is_container() => MergeResult::Replaced,
+            Merge::First | Merge::Deepest(_) => MergeResult::Stays,
+            Merge::Joined(between) => match (self.text(known.value), text) {
                 (Some(first), Some(more)) if first.len() + between.len() + more.len() <= MAX_JOINED => {
-                    Beside::Joined([first, between, more].concat())
+                    MergeResult::Joined([first, between, more].concat())
                 }
-                _ => Beside::Stays,
+                _ => MergeResult::Stays,
             },
         }
     }
 
     #[cold]
     fn replace(&mut self, cell: Cell, depth: u8, value: Value<'a>) {
-        let rest = self.rest.iter_mut().flat_map(|rest| rest.found.iter_mut().flatten());
-        if let Some(found) = self.near.iter_mut().flatten().chain(rest).find(|found| found.cell == cell) {
+        let spill = self.spill.iter_mut().flat_map(|spill| spill.found.iter_mut().flatten());
+        if let Some(found) = self.inline.iter_mut().flatten().chain(spill).find(|found| found.cell == cell) {
             (found.depth, found.value) = (depth, value);
         }
     }
@@ -266,23 +268,23 @@ impl<'a> Cells<'a> {
 
     #[inline(always)]
     fn found(&self, cell: Cell) -> Option<&Found<'a>> {
-        let near = self.near.iter().map_while(Option::as_ref).find(|found| found.cell == cell);
-        if near.is_none() && self.rest.is_some() { self.found_in_rest(cell) } else { near }
+        let inline = self.inline.iter().map_while(Option::as_ref).find(|found| found.cell == cell);
+        if inline.is_none() && self.spill.is_some() { self.found_in_spill(cell) } else { inline }
     }
 
     #[cold]
-    fn found_in_rest(&self, cell: Cell) -> Option<&Found<'a>> {
-        self.rest.as_ref()?.found.iter().flatten().find(|found| found.cell == cell)
+    fn found_in_spill(&self, cell: Cell) -> Option<&Found<'a>> {
+        self.spill.as_ref()?.found.iter().flatten().find(|found| found.cell == cell)
     }
 
     fn owned(&self, cell: Cell) -> &str {
-        let mut owned = self.rest.iter().flat_map(|rest| &rest.owned);
+        let mut owned = self.spill.iter().flat_map(|spill| &spill.owned);
         owned.find(|(of, _)| *of == cell).map_or("", |(_, text)| text)
     }
 
     /// Keeps a text for a cell.
     fn own(&mut self, cell: Cell, text: String, is_number: bool) -> Value<'a> {
-        let owned = &mut self.rest.get_or_insert_default().owned;
+        let owned = &mut self.spill.get_or_insert_default().owned;
         match owned.iter_mut().find(|(of, _)| *of == cell) {
             Some((_, known)) => *known = text,
             None => owned.push((cell, text)),
@@ -292,10 +294,10 @@ impl<'a> Cells<'a> {
 }
 
 /// Whether a value, with this text if it has one, says nothing where one of several is kept, or where texts are joined.
-fn is_refused(keep: &Keep, value: Value<'_>, text: Option<&str>) -> bool {
-    match (keep, value) {
+fn is_refused(merge: &Merge, value: Value<'_>, text: Option<&str>) -> bool {
+    match (merge, value) {
         (_, Value::Null) => true,
-        (Keep::Joined(_), Value::Bool(_) | Value::Array | Value::Object) => true,
+        (Merge::Joined(_), Value::Bool(_) | Value::Array | Value::Object) => true,
         _ => text == Some(""),
     }
 }

@@ -24,9 +24,6 @@ pub(crate) struct Incremental {
 /// 8.1), and many servers name the charset of their platform and send UTF-8.
 #[inline]
 pub(crate) fn stated<'a>(head: &Head<'_>, pieces: impl Iterator<Item = &'a [u8]>) -> Option<String> {
-    if head.headers.is_empty() {
-        return None;
-    }
     let encoding = of_head(head)?;
     let bytes = all(pieces);
     if bytes.is_empty() || (encoding.is_ascii_compatible() && std::str::from_utf8(&bytes).is_ok()) {
@@ -69,8 +66,15 @@ impl Incremental {
 
 /// Returns the charset that the head states, if that is not UTF-8.
 fn of_head(head: &Head<'_>) -> Option<&'static Encoding> {
-    let kind = head.headers.get(CONTENT_TYPE)?.to_str().ok()?;
-    let (_, parameters) = kind.split_once(';')?;
+    if head.headers.is_empty() {
+        return None;
+    }
+    let media_type = head.headers.get(CONTENT_TYPE)?;
+    let parameters = media_type.as_bytes().iter().position(|byte| *byte == b';').map(|at| at + 1)?;
+    if media_type.as_bytes()[parameters..].trim_ascii().eq_ignore_ascii_case(b"charset=utf-8") {
+        return None;
+    }
+    let parameters = media_type.to_str().ok()?.get(parameters..)?;
     let mut parameters = parameters.split(';').filter_map(|parameter| parameter.split_once('='));
     let (_, label) = parameters.find(|(name, _)| name.trim().eq_ignore_ascii_case("charset"))?;
     other_than_utf8(label.trim().trim_matches(['"', '\'']))

@@ -107,7 +107,7 @@ impl Class {
     ///
     /// A status beyond 599 is nobody's standard and counts as the server's own failure.
     #[must_use]
-    pub const fn of_status(status: u16) -> Option<Self> {
+    pub const fn from_status(status: u16) -> Option<Self> {
         Some(match status {
             0..=399 => return None,
             401 => Self::Unauthenticated,
@@ -263,11 +263,11 @@ mod tests {
         ];
         for (statuses, class) in table {
             for status in statuses {
-                assert_eq!(Class::of_status(*status), Some(class), "{status}");
+                assert_eq!(Class::from_status(*status), Some(class), "{status}");
             }
         }
         for status in 0..400 {
-            assert_eq!(Class::of_status(status), None, "{status}");
+            assert_eq!(Class::from_status(status), None, "{status}");
         }
     }
 }

@@ -6,7 +6,7 @@ mod condition;
 mod error_rule;
 mod file;
 mod hints;
-mod places;
+mod locations;
 mod route;
 mod scope;
 mod secret_path;
@@ -26,7 +26,7 @@ pub use catalogue::{
 };
 pub(crate) use compiled::{Compiled, Reading};
 pub(crate) use condition::{Condition, Facts};
-pub(crate) use error_rule::{ErrorRule, Line, Test};
+pub(crate) use error_rule::{Clause, ErrorRule, Test};
 use file::{Base, Chain, Checks};
 pub use file::{DialectError, Mistake};
 pub use route::{InvalidRoute, Route};
@@ -242,11 +242,11 @@ impl Dialect {
 
     /// Returns the class of a status, by the vendor's table or else the standard one; `None` when it is no error.
     #[must_use]
-    pub fn class_of_status(&self, status: u16) -> Option<Class> {
+    pub fn class_for_status(&self, status: u16) -> Option<Class> {
         if status < self.inner.first_status.min(400) {
             return None;
         }
-        self.status(status).and_then(|row| row.class).or_else(|| Class::of_status(status))
+        self.status(status).and_then(|row| row.class).or_else(|| Class::from_status(status))
     }
 
     /// Whether a response below 400 may be an error by its body.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::json::{MAX_NAME, Scalar};
-use crate::plan::{Node, Role};
+use crate::plan::{FieldRole, Node};
 
 /// How many field errors are kept: more than a person reads, few enough for a hostile body to cost little.
 const MAX_FIELDS: usize = 256;
@@ -86,8 +86,8 @@ impl<'a> Fields<'a> {
 
     /// Notes that a container at a place begins.
     #[inline]
-    pub(crate) fn begin(&mut self, role: Role) {
-        if let Role::Item { .. } = role {
+    pub(crate) fn begin(&mut self, role: FieldRole) {
+        if let FieldRole::Item { .. } = role {
             let item = std::mem::replace(&mut self.item, FieldError::nothing());
             if self.open > 0 {
                 self.outer.push((item, self.path_rank, self.message_rank));
@@ -105,8 +105,8 @@ impl<'a> Fields<'a> {
 
     /// Notes that a container at a place ends.
     #[inline]
-    pub(crate) fn end(&mut self, role: Role) {
-        if let Role::Item { list, nameless } = role {
+    pub(crate) fn end(&mut self, role: FieldRole) {
+        if let FieldRole::Item { list, nameless } = role {
             let item = std::mem::replace(&mut self.item, FieldError::nothing());
             if !item.path.is_empty() || (nameless && !item.message.is_empty()) {
                 self.push(list, item);
@@ -122,7 +122,7 @@ impl<'a> Fields<'a> {
     #[inline]
     pub(crate) fn key(&mut self, node: &Node, named: u16, name: Cow<'a, str>) {
         match node.role {
-            Role::Name { list, once, .. } => {
+            FieldRole::Name { list, once, .. } => {
                 self.begin = match named {
                     0 => 0,
                     _ if list == self.name_list => self.begin,
@@ -137,7 +137,7 @@ impl<'a> Fields<'a> {
                     self.retain(|of, field| of != list || field.path != name);
                 }
             }
-            Role::Leaf { .. } => {
+            FieldRole::Leaf { .. } => {
                 truncate(&mut self.name, usize::from(named));
                 if usize::from(self.begin) >= self.name.len() {
                     self.begin = 0;
@@ -151,16 +151,16 @@ impl<'a> Fields<'a> {
     /// Returns how much of the name in hand is that of a container at a place, which lies in one of whose name so many
     /// bytes are.
     #[inline]
-    pub(crate) fn named(&self, role: Role, named: u16) -> u16 {
+    pub(crate) fn named(&self, role: FieldRole, named: u16) -> u16 {
         match role {
-            Role::Name { .. } | Role::Leaf { .. } => u16::try_from(self.name.len()).unwrap_or(u16::MAX),
+            FieldRole::Name { .. } | FieldRole::Leaf { .. } => u16::try_from(self.name.len()).unwrap_or(u16::MAX),
             _ => named,
         }
     }
 
     /// Takes a scalar at a place.
     #[inline]
-    pub(crate) fn scalar(&mut self, role: Role, scalar: Scalar<'a>) {
+    pub(crate) fn scalar(&mut self, role: FieldRole, scalar: Scalar<'a>) {
         match scalar {
             Scalar::Text(text) => self.text(role, text),
             Scalar::Number(number) => self.path(role, number),
@@ -170,15 +170,15 @@ impl<'a> Fields<'a> {
 
     /// Takes a text at a place.
     #[inline]
-    pub(crate) fn text(&mut self, role: Role, text: Cow<'a, str>) {
+    pub(crate) fn text(&mut self, role: FieldRole, text: Cow<'a, str>) {
         match role {
-            Role::ItemMessage { rank } if rank <= self.message_rank && !text.is_empty() => {
+            FieldRole::ItemMessage { rank } if rank <= self.message_rank && !text.is_empty() => {
                 (self.message_rank, self.item.message) = (rank, text);
             }
-            Role::Item { list, nameless: true } => {
+            FieldRole::Item { list, nameless: true } => {
                 self.push(list, FieldError { path: Cow::Borrowed(""), message: text });
             }
-            Role::Name { list, leaf: true, .. } | Role::Leaf { list } => {
+            FieldRole::Name { list, leaf: true, .. } | FieldRole::Leaf { list } => {
                 self.push(list, FieldError { path: self.own_name(), message: text });
             }
             _ => self.path(role, text),
@@ -187,12 +187,12 @@ impl<'a> Fields<'a> {
 
     /// Takes a text or a number that may be a path.
     #[inline]
-    fn path(&mut self, role: Role, path: Cow<'a, str>) {
+    fn path(&mut self, role: FieldRole, path: Cow<'a, str>) {
         match role {
-            Role::ItemPath { rank } if rank <= self.path_rank && is_name(&path) => {
+            FieldRole::ItemPath { rank } if rank <= self.path_rank && is_name(&path) => {
                 (self.path_rank, self.item.path) = (rank, short(path));
             }
-            Role::ItemPathPart { rank } if rank <= self.path_rank => self.part(rank, path),
+            FieldRole::ItemPathPart { rank } if rank <= self.path_rank => self.part(rank, path),
             _ => {}
         }
     }

@@ -6,8 +6,8 @@
 //! evaluated. A strict sink has the grammar enforced in skipped data too; for any other, what it does not want is followed
 //! to its end by strings, escapes and depth alone, at the speed of memory.
 
-mod digits;
-mod lane;
+mod fast_path;
+mod number;
 mod scanner;
 mod text;
 mod tokens;
@@ -54,10 +54,10 @@ pub(crate) enum Container {
 
 /// Whether a sink wants what comes next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Want {
+pub(crate) enum Interest {
     /// It is skipped without a further event.
-    Nothing,
-    All,
+    Skip,
+    Read,
 }
 
 /// Whoever listens to the scanner.
@@ -67,15 +67,15 @@ pub(crate) trait Sink<'a> {
     /// How many bytes of a text are kept.
     const MAX_TEXT: usize;
     /// A value begins: the member of the last key, the next element, or the root. Of a member it may be said again.
-    fn value(&mut self) -> Want;
+    fn value(&mut self) -> Interest;
     /// The value that began, and was wanted, is a container; returns whether its inside is wanted. It is closed in any case.
-    fn open(&mut self, container: Container) -> Result<Want, Unreadable>;
+    fn open(&mut self, container: Container) -> Result<Interest, Unreadable>;
     /// The innermost wanted container ends.
     fn close(&mut self);
     /// A member of the innermost container begins.
     fn key(&mut self, name: Cow<'a, [u8]>);
     /// A member of the innermost container begins whose name needed no unescaping; so does its value.
-    fn member(&mut self, name: &'a str) -> Want;
+    fn member(&mut self, name: &'a str) -> Interest;
     /// The value that began, and was wanted, is a scalar.
     fn scalar(&mut self, scalar: Scalar<'a>);
     /// The value that began, and was wanted, is a text that needed no unescaping.

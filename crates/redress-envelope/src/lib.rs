@@ -72,7 +72,7 @@ pub use head::Head;
 pub use hint::{HintSource, RetryHint, Unit, When};
 pub use json::Unreadable;
 pub use location::Location;
-pub use meaning::{Basis, Meaning};
+pub use meaning::{DecidedBy, Meaning};
 pub use signal::{Decision, Signal};
 
 /// Compiles the example of the README.

@@ -25,9 +25,9 @@ pub struct Meaning {
     /// What to do about it.
     pub recovery: Recovery,
     /// What decided the class.
-    pub basis: Basis,
+    pub decided_by: DecidedBy,
     /// Whether the server itself says to retry, or not to, by a flag that the dialect knows.
-    pub flag: Option<bool>,
+    pub should_retry: Option<bool>,
     /// When the server asks the caller to come back.
     pub hint: Option<RetryHint>,
     /// Which calls are to wait, if the response makes others wait than its own.
@@ -51,7 +51,7 @@ pub struct Meaning {
 /// What decided the class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Basis {
+pub enum DecidedBy {
     /// A rule of the dialect.
     Rule,
     /// A code that the dialect knows.
@@ -66,8 +66,8 @@ pub enum Basis {
     Transport,
 }
 
-impl Basis {
-    /// Returns the basis in `snake_case`.
+impl DecidedBy {
+    /// Returns the name in `snake_case`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -81,7 +81,7 @@ impl Basis {
     }
 }
 
-impl fmt::Display for Basis {
+impl fmt::Display for DecidedBy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }
@@ -109,9 +109,9 @@ impl Dialect {
     #[must_use]
     pub fn meaning(&self, head: &Head<'_>, envelope: &Envelope<'_>) -> Meaning {
         let mut meaning = self.words(head, envelope);
-        meaning.flag = envelope.should_retry;
+        meaning.should_retry = envelope.should_retry;
         meaning.scope = envelope.scope;
-        match meaning.flag {
+        match meaning.should_retry {
             Some(true) => meaning.recovery = Recovery::Retry,
             Some(false) if meaning.recovery == Recovery::Retry => meaning.recovery = Recovery::Stop,
             _ => {}
@@ -164,7 +164,7 @@ impl Dialect {
             recovery,
             not_processed: code.not_processed,
             guidance,
-            ..Meaning::of_class(code.class, Basis::Code)
+            ..Meaning::of_class(code.class, DecidedBy::Code)
         })
     }
 
@@ -179,16 +179,16 @@ impl Dialect {
     fn without_code(&self, head: &Head<'_>, envelope: &Envelope<'_>) -> Meaning {
         if let Some(rule) = envelope.pattern.filter(|_| self.trusted_code(envelope).is_some()).map(|nth| self.rule(nth))
         {
-            let class = rule.class.or_else(|| self.class_of_status(head.status)).unwrap_or(Class::Unknown);
+            let class = rule.class.or_else(|| self.class_for_status(head.status)).unwrap_or(Class::Unknown);
             return of_rule(class, rule);
         }
         if head.status == 401 && says_invalid_token(head.headers) {
-            return Meaning::of_class(Class::TokenExpired, Basis::Header);
+            return Meaning::of_class(Class::TokenExpired, DecidedBy::Header);
         }
-        let Some(class) = self.class_of_status(head.status) else {
-            return Meaning::of_class(Class::Unknown, Basis::Signal);
+        let Some(class) = self.class_for_status(head.status) else {
+            return Meaning::of_class(Class::Unknown, DecidedBy::Signal);
         };
-        let mut meaning = Meaning::of_class(class, Basis::Status);
+        let mut meaning = Meaning::of_class(class, DecidedBy::Status);
         if head.status == LOCKED && envelope.hint.is_some() {
             // A server that knows when the lock ends says that it does.
             meaning.recovery = Recovery::Retry;
@@ -203,10 +203,20 @@ impl Dialect {
 }
 
 impl Meaning {
-    fn of_class(class: Class, basis: Basis) -> Self {
+    fn of_class(class: Class, decided_by: DecidedBy) -> Self {
         let (recovery, guidance) = (class.default_recovery(), String::new());
         let (not_processed, maybe_processed, scope) = (false, false, CooldownScope::Call);
-        Self { class, recovery, basis, flag: None, hint: None, scope, not_processed, maybe_processed, guidance }
+        Self {
+            class,
+            recovery,
+            decided_by,
+            should_retry: None,
+            hint: None,
+            scope,
+            not_processed,
+            maybe_processed,
+            guidance,
+        }
     }
 }
 
@@ -228,7 +238,7 @@ fn of_rule(class: Class, rule: &Rule) -> Meaning {
     let default = if rule.class.is_some() { class.recovery_of_code() } else { class.default_recovery() };
     let recovery = rule.recovery.unwrap_or(default);
     let (not_processed, guidance) = (rule.not_processed, rule.guidance.clone());
-    Meaning { recovery, not_processed, guidance, ..Meaning::of_class(class, Basis::Rule) }
+    Meaning { recovery, not_processed, guidance, ..Meaning::of_class(class, DecidedBy::Rule) }
 }
 
 /// Whether a challenge says that the token is expired, revoked or malformed (RFC 6750 section 3.1).

@@ -2,9 +2,13 @@
 
 use std::ops::RangeInclusive;
 
-/// A text in which each `*` stands for any run of symbols.
+/// A pattern in which each `*` stands for any run of characters.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Glob(String);
+pub(crate) struct Glob {
+    text: String,
+    /// The literal parts between the stars: one part for a pattern without a star.
+    parts: Box<[String]>,
+}
 
 /// Numbers such as `403,500-599`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -12,36 +16,41 @@ pub(crate) struct Ranges(Vec<RangeInclusive<i64>>);
 
 impl Glob {
     pub(crate) fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        let text = text.into();
+        let parts = text.split('*').map(str::to_owned).collect();
+        Self { text, parts }
     }
 
     pub(crate) fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 
-    /// Whether it stands for each text that another pattern stands for. The stars of the other one can only be part of what
-    /// a star here stands for.
+    /// Returns `true` if this pattern matches each text that another pattern matches.
+    ///
+    /// A star of the other pattern is a character that only a star of this one can match.
     pub(crate) fn covers(&self, other: &Self) -> bool {
-        self.matches(&other.0)
+        self.matches(&other.text)
     }
 
+    /// Like [`covers`](Self::covers), without regard to ASCII case.
     pub(crate) fn covers_any_case(&self, other: &Self) -> bool {
-        self.matches_any_case(&other.0)
+        self.matches_any_case(&other.text)
     }
 
-    /// Whether it stands for more than one text.
-    pub(crate) fn is_wild(&self) -> bool {
-        self.0.contains('*')
+    /// Returns `true` if the pattern has a star.
+    pub(crate) const fn is_wild(&self) -> bool {
+        self.parts.len() > 1
     }
 
     pub(crate) fn matches(&self, text: &str) -> bool {
-        // Most texts that are compared begin in another way.
-        let first = self.0.as_bytes().first();
-        (first == Some(&b'*') || first == text.as_bytes().first()) && matches(&self.0, text, Case::Counts)
+        matches(&self.parts, text, Case::Sensitive)
     }
 
     pub(crate) fn matches_any_case(&self, text: &str) -> bool {
-        matches(&self.0, text, Case::Ignored)
+        if self.parts.iter().any(|part| part.len() > SHORT) {
+            return Self::new(self.text.to_ascii_lowercase()).matches(&text.to_ascii_lowercase());
+        }
+        matches(&self.parts, text, Case::Insensitive)
     }
 }
 
@@ -81,39 +90,38 @@ impl Ranges {
     }
 }
 
-/// How long a piece between two stars may be to be looked for at each place; a longer one is looked for in linear time.
+/// The longest part, in bytes, that is searched for by comparing it at each position of the text. A longer part is searched
+/// for by `str::find`, which takes linear time.
 const SHORT: usize = 32;
 
-/// Matches in linear time: the first piece stands at the beginning, the last at the end, and of those between the leftmost
-/// place is as good as any.
-fn matches(pattern: &str, text: &str, case: Case) -> bool {
-    if case == Case::Ignored && pattern.split('*').any(|piece| piece.len() > SHORT) {
-        return matches(&pattern.to_ascii_lowercase(), &text.to_ascii_lowercase(), Case::Counts);
-    }
-    let Some((first, rest)) = pattern.split_once('*') else { return case.same(pattern.as_bytes(), text.as_bytes()) };
-    let (between, last) = rest.rsplit_once('*').unwrap_or(("", rest));
+/// Matches in linear time: the first part is a prefix, the last one a suffix, and for each part between them the leftmost
+/// occurrence suffices.
+fn matches(parts: &[String], text: &str, case: Case) -> bool {
+    let [first, between @ .., last] = parts else {
+        return parts.iter().all(|only| case.same(only.as_bytes(), text.as_bytes()));
+    };
     let Some(text) = case.strip_prefix(first, text).and_then(|text| case.strip_suffix(last, text)) else {
         return false;
     };
-    let mut left = text;
-    between.split('*').filter(|piece| !piece.is_empty()).all(|piece| {
-        let end = case.find(piece, left).map(|at| at + piece.len());
-        let after = end.and_then(|end| left.get(end..));
-        left = after.unwrap_or_default();
+    let mut rest = text;
+    between.iter().filter(|part| !part.is_empty()).all(|part| {
+        let end = case.find(part, rest).map(|at| at + part.len());
+        let after = end.and_then(|end| rest.get(end..));
+        rest = after.unwrap_or_default();
         after.is_some()
     })
 }
 
-/// Whether upper and lower case differ.
+/// Whether ASCII upper and lower case differ.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Case {
-    Counts,
-    Ignored,
+    Sensitive,
+    Insensitive,
 }
 
 impl Case {
     fn same(self, a: &[u8], b: &[u8]) -> bool {
-        if self == Self::Counts { a == b } else { a.eq_ignore_ascii_case(b) }
+        if self == Self::Sensitive { a == b } else { a.eq_ignore_ascii_case(b) }
     }
 
     fn strip_prefix<'t>(self, piece: &str, text: &'t str) -> Option<&'t str> {
@@ -127,10 +135,13 @@ impl Case {
     }
 
     fn find(self, piece: &str, text: &str) -> Option<usize> {
-        if piece.len() <= SHORT {
-            return text.as_bytes().windows(piece.len()).position(|window| self.same(piece.as_bytes(), window));
+        if piece.len() > SHORT {
+            return text.find(piece);
         }
-        text.find(piece)
+        let (piece, text) = (piece.as_bytes(), text.as_bytes());
+        let first = piece.first()?;
+        let may_begin = |byte: &u8| byte == first || (self == Self::Insensitive && byte.eq_ignore_ascii_case(first));
+        text.windows(piece.len()).position(|window| may_begin(&window[0]) && self.same(piece, window))
     }
 }
 

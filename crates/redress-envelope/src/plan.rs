@@ -11,7 +11,7 @@ use std::collections::HashSet;
 use crate::cells::{Cell, bit};
 use crate::path::{Path, Step};
 use node::Name;
-pub(crate) use node::{MANY, Node};
+pub(crate) use node::{LOOKUP, Node};
 pub(crate) use plans::Plans;
 pub(crate) use spelling::Spelling;
 
@@ -33,9 +33,9 @@ pub(crate) type NodeId = u16;
 pub(crate) struct Plan {
     spelling: Spelling,
     /// Whether an array at the top is read for nothing but its first element, which is read as the body would be.
-    reads_first_element: bool,
+    unwraps_arrays: bool,
     nodes: Vec<Node>,
-    cells: Vec<(Path, Keep)>,
+    cells: Vec<(Path, Merge)>,
     /// The number of the first cell.
     first_cell: Cell,
     /// How many values were asked for and not granted.
@@ -51,7 +51,7 @@ pub(crate) struct Plan {
 
 /// Which of the values that one path leads to is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Keep {
+pub(crate) enum Merge {
     /// There is one; of a repeated member the last.
     Last,
     /// The first that says something: the path has a wildcard.
@@ -64,7 +64,7 @@ pub(crate) enum Keep {
 
 /// The part that a place plays in a list of field errors; `list` numbers the list, `rank` the alternative, best first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Role {
+pub(crate) enum FieldRole {
     #[default]
     None,
     /// An object with a path and a message; a bare text where the list takes those without a name.
@@ -115,7 +115,7 @@ impl Plan {
     fn new(first_cell: Cell, spelling: Spelling) -> Self {
         Self {
             spelling,
-            reads_first_element: false,
+            unwraps_arrays: false,
             nodes: vec![Node::default()],
             cells: Vec::new(),
             first_cell,
@@ -128,9 +128,9 @@ impl Plan {
     }
 
     /// Returns the cell in which the value at `path` will lie; `None` when the plan is full.
-    pub(crate) fn cell(&mut self, path: &Path, keep: &Keep) -> Option<Cell> {
-        let keep = if *keep == Keep::Last && path.has_wildcard() { &Keep::First } else { keep };
-        if let Some(known) = self.cells.iter().position(|(at, how)| at == path && how == keep) {
+    pub(crate) fn cell(&mut self, path: &Path, merge: &Merge) -> Option<Cell> {
+        let merge = if *merge == Merge::Last && path.has_wildcard() { &Merge::First } else { merge };
+        if let Some(known) = self.cells.iter().position(|(at, how)| at == path && how == merge) {
             return Cell::try_from(known).ok().map(|nth| self.first_cell + nth);
         }
         let Some(nth) = Cell::try_from(self.cells.len()).ok().filter(|nth| usize::from(*nth) < MAX_CELLS) else {
@@ -138,16 +138,17 @@ impl Plan {
             return None;
         };
         let cell = self.first_cell + nth;
-        self.cells.push((path.clone(), keep.clone()));
+        self.cells.push((path.clone(), merge.clone()));
         for path in path.expanded() {
             let node = self.node(&path);
             self.at(node).cells.push(cell);
-            if let Keep::Deepest(name) = keep {
+            if let Merge::Deepest(name) = merge {
                 self.deepen(&path, name, cell);
             }
         }
         // The outer one of what may lie deeper is no repetition of the inner one, whichever comes first.
-        let forgetting = path.steps().len() - usize::from(matches!(keep, Keep::Deepest(_)) && !path.steps().is_empty());
+        let forgetting =
+            path.steps().len() - usize::from(matches!(merge, Merge::Deepest(_)) && !path.steps().is_empty());
         self.along_names(&path.steps()[..forgetting], |node| {
             node.cells_below.push(cell);
             node.mask_below |= bit(cell);
@@ -171,7 +172,7 @@ impl Plan {
     }
 
     /// Returns which of the values that lead to a cell is kept.
-    pub(crate) fn keep(&self, cell: Cell) -> &Keep {
+    pub(crate) fn merge_rule(&self, cell: Cell) -> &Merge {
         &self.cells[usize::from(cell - self.first_cell)].1
     }
 
@@ -194,11 +195,12 @@ impl Plan {
             }
         }
         for node in &mut self.nodes {
-            node.of_fields =
-                node.role != Role::None || (node.lists_below, node.paths_below, node.messages_below) != (0, 0, 0);
-            node.only = match *node.cells {
+            node.affects_fields =
+                node.role != FieldRole::None || (node.lists_below, node.paths_below, node.messages_below) != (0, 0, 0);
+            node.single_cell = match *node.cells {
                 [cell]
-                    if node.role == Role::None && self.cells[usize::from(cell - self.first_cell)].1 == Keep::Last =>
+                    if node.role == FieldRole::None
+                        && self.cells[usize::from(cell - self.first_cell)].1 == Merge::Last =>
                 {
                     Some(cell)
                 }
@@ -207,7 +209,7 @@ impl Plan {
             node.lengths = node.keys.iter().fold(0, |lengths, (key, _)| lengths | 1 << (key.len() % 64));
             node.sort_keys();
         }
-        self.nodes[0].only = None;
+        self.nodes[0].single_cell = None;
         self
     }
 
@@ -242,11 +244,11 @@ impl Plan {
         let Node { keys, indices, any_key, each, role, cells, cells_below, mask_below, lists_below, .. } =
             self.node_at(from).clone();
         let node = self.at(into);
-        if matches!((node.role, role), (Role::None, Role::Name { .. })) && node.lists_below != 0 {
+        if matches!((node.role, role), (FieldRole::None, FieldRole::Name { .. })) && node.lists_below != 0 {
             // What holds the names of another list is no name itself.
             return;
         }
-        if node.role == Role::None {
+        if node.role == FieldRole::None {
             node.role = role;
         }
         node.cells.extend(cells);
@@ -297,7 +299,7 @@ impl Plan {
         }
     }
 
-    fn role(&mut self, path: &Path, role: Role) {
+    fn role(&mut self, path: &Path, role: FieldRole) {
         let node = self.node(path);
         self.at(node).role = role;
     }

@@ -11,9 +11,10 @@ use serde_core::ser::{Serialize, SerializeStruct, Serializer};
 use crate::class::{Class, Recovery};
 use crate::fields::FieldError;
 use crate::hint::HintSource;
-use crate::meaning::Basis;
+use crate::meaning::DecidedBy;
 
-const BASES: [Basis; 6] = [Basis::Rule, Basis::Code, Basis::Header, Basis::Status, Basis::Signal, Basis::Transport];
+const DECIDED_BY: [DecidedBy; 6] =
+    [DecidedBy::Rule, DecidedBy::Code, DecidedBy::Header, DecidedBy::Status, DecidedBy::Signal, DecidedBy::Transport];
 const SOURCES: &[&str] = &["retry_after", "header", "body"];
 const FIELD: &[&str] = &["path", "message"];
 
@@ -29,7 +30,7 @@ impl Serialize for Recovery {
     }
 }
 
-impl Serialize for Basis {
+impl Serialize for DecidedBy {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
     }
@@ -66,11 +67,11 @@ impl<'de> Deserialize<'de> for Recovery {
     }
 }
 
-impl<'de> Deserialize<'de> for Basis {
+impl<'de> Deserialize<'de> for DecidedBy {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let word = String::deserialize(deserializer)?;
-        let found = BASES.into_iter().find(|basis| basis.as_str() == word);
-        found.ok_or_else(|| D::Error::custom(format_args!("`{word}` is no basis")))
+        let found = DECIDED_BY.into_iter().find(|decided_by| decided_by.as_str() == word);
+        found.ok_or_else(|| D::Error::custom(format_args!("`{word}` does not name what decided a class")))
     }
 }
 

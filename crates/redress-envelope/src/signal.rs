@@ -2,20 +2,20 @@
 
 mod xml;
 
+use crate::charset::Incremental;
+use crate::head::Head;
+use crate::walk::Walk;
 use std::borrow::Cow;
 use std::fmt;
+use xml::XmlReader;
 
 use crate::cells::{Cell, Value};
-use crate::charset::Incremental;
-use crate::dialect::{Compiled, Dialect, ErrorRule, Test};
-use crate::head::Head;
-use crate::json::{Container, Scalar, Scanner, Sink, Unreadable, Want};
-use crate::plan::{Keep, Node, NodeId, Plans};
-use crate::walk::Walk;
-use xml::Elements;
+use crate::dialect::{Dialect, ErrorRule, Test};
+use crate::json::{Container, Interest, Scalar, Scanner, Sink, Unreadable};
+use crate::plan::{Merge, Node, NodeId, Plans};
 
 /// How many members the error rules of a dialect may ask for in all.
-pub(crate) const MAX_ATOMS: usize = 60;
+pub(crate) const MAX_PREDICATES: usize = 60;
 
 /// Reads a body as it arrives until it is certain whether the body signals an error.
 ///
@@ -38,7 +38,7 @@ pub(crate) const MAX_ATOMS: usize = 60;
 pub struct Signal {
     scanner: Scanner,
     format: Format,
-    watch: Watch,
+    sink: SignalSink,
     /// Decodes a body whose charset does not begin with ASCII.
     decoder: Option<Box<Incremental>>,
 }
@@ -48,7 +48,7 @@ enum Format {
     /// Nothing but white space, or a part of a byte order mark, has come.
     Unknown,
     Json,
-    Xml(Box<Elements>),
+    Xml(Box<XmlReader>),
 }
 
 /// What is known of a body so far.
@@ -64,7 +64,7 @@ pub enum Decision {
 
 /// The sink: what is known of each member that a rule asks for. They are numbered through all rules.
 #[derive(Debug)]
-struct Watch {
+struct SignalSink {
     dialect: Dialect,
     walk: Walk,
     node: NodeId,
@@ -80,7 +80,7 @@ impl Signal {
     /// Begins to read the body of a response.
     #[must_use]
     pub fn new(dialect: &Dialect, head: &Head<'_>) -> Self {
-        let mut watch = Watch {
+        let mut sink = SignalSink {
             dialect: dialect.clone(),
             walk: Walk::new(),
             node: 0,
@@ -89,31 +89,31 @@ impl Signal {
             held: 0,
             decision: Decision::Success,
         };
-        watch.begin(head);
-        let may_be_error = watch.decision == Decision::Undecided;
+        sink.begin(head);
+        let may_be_error = sink.decision == Decision::Undecided;
         let decoder = if may_be_error { Incremental::new(head).map(Box::new) } else { None };
-        Self { scanner: Scanner::new(), format: Format::Unknown, watch, decoder }
+        Self { scanner: Scanner::new(), format: Format::Unknown, sink, decoder }
     }
 
     /// Returns what is known so far; before any byte was read, that a body cannot be an error if no rule of the dialect is
     /// for a response with this head.
     #[must_use]
     pub const fn decision(&self) -> Decision {
-        self.watch.decision
+        self.sink.decision
     }
 
     /// Reads the next bytes and returns what is known after them.
     pub fn feed(&mut self, chunk: &[u8]) -> Decision {
-        if self.watch.decision == Decision::Undecided {
+        if self.sink.decision == Decision::Undecided {
             let mut decoder = self.decoder.take();
             let is_broken = self.read(decoder.as_mut().map_or(chunk, |decoder| decoder.feed(chunk))).is_err();
             self.decoder = decoder;
             // What is wrong behind a signal does not take it back: it might as well come in the next chunk.
-            if is_broken && self.watch.decision == Decision::Undecided {
-                self.watch.decision = Decision::Success;
+            if is_broken && self.sink.decision == Decision::Undecided {
+                self.sink.decision = Decision::Success;
             }
         }
-        self.watch.decision
+        self.sink.decision
     }
 
     fn read(&mut self, mut chunk: &[u8]) -> Result<(), Unreadable> {
@@ -121,29 +121,29 @@ impl Signal {
             chunk = self.tell_format(chunk)?;
         }
         match &mut self.format {
-            Format::Xml(elements) => elements.feed(chunk, &mut self.watch),
-            Format::Unknown | Format::Json => self.scanner.feed(chunk, &mut self.watch),
+            Format::Xml(elements) => elements.feed(chunk, &mut self.sink),
+            Format::Unknown | Format::Json => self.scanner.feed(chunk, &mut self.sink),
         }
     }
 
     /// Tells the format by the first byte that is not white space, gives up the members of the other one, and returns the
     /// bytes that are left to read.
     fn tell_format<'c>(&mut self, chunk: &'c [u8]) -> Result<&'c [u8], Unreadable> {
-        let of_xml = self.watch.dialect.compiled().xml_atoms;
+        let of_xml = self.sink.dialect.compiled().xml_predicates;
         // The scanner of JSON refuses a byte order mark that is broken, here and where it comes in pieces.
         let is_significant = |byte: &u8| !byte.is_ascii_whitespace() && !b"\xef\xbb\xbf".contains(byte);
         let first = chunk.iter().position(is_significant);
         match first.map(|at| chunk.split_at(at)) {
             _ if of_xml == 0 => self.format = Format::Json,
             Some((before, document @ [b'<', ..])) => {
-                self.scanner.feed(before, &mut self.watch)?;
+                self.scanner.feed(before, &mut self.sink)?;
                 self.format = Format::Xml(Box::default());
-                self.watch.close(!of_xml);
+                self.sink.close(!of_xml);
                 return Ok(document);
             }
             Some(_) => {
                 self.format = Format::Json;
-                self.watch.close(of_xml);
+                self.sink.close(of_xml);
             }
             None => {}
         }
@@ -154,11 +154,11 @@ impl Signal {
 /// Shows nothing of the body.
 impl fmt::Debug for Signal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Signal").field("decision", &self.watch.decision).finish_non_exhaustive()
+        f.debug_struct("Signal").field("decision", &self.sink.decision).finish_non_exhaustive()
     }
 }
 
-impl Watch {
+impl SignalSink {
     /// Decides what the head decides, and notes which rules are for the body of such a response.
     fn begin(&mut self, head: &Head<'_>) {
         let mut first = 0;
@@ -168,15 +168,15 @@ impl Watch {
                 Some(false) => {}
                 None => self.rules |= 1 << nth,
             }
-            for line in &rule.lines {
-                let atoms = ((1 << line.atoms.len()) - 1) << first;
-                first += line.atoms.len();
-                if line.atoms.is_empty() || line.headers.is_empty() {
+            for clause in &rule.clauses {
+                let predicates = ((1 << clause.predicates.len()) - 1) << first;
+                first += clause.predicates.len();
+                if clause.predicates.is_empty() || clause.headers.is_empty() {
                     continue;
                 }
-                // A header that is what it must be stands for the members of its line.
-                if line.of_head(head).is_some() {
-                    self.held |= atoms;
+                // A header that is what it must be stands for the members of its clause.
+                if clause.of_head(head).is_some() {
+                    self.held |= predicates;
                 }
             }
         }
@@ -203,10 +203,13 @@ impl Watch {
             return;
         }
         let (mut open, mut held) = (self.open, self.held);
-        for (nth, (cell, test)) in
-            atoms(compiled).filter(|(nth, (cell, _))| cells.contains(cell) && self.open & (1 << nth) != 0)
+        for (nth, (cell, test)) in compiled
+            .signal_predicates
+            .iter()
+            .enumerate()
+            .filter(|(nth, (cell, _))| cells.contains(cell) && self.open & (1 << nth) != 0)
         {
-            let is_one = *compiled.signal_plan.keep(*cell) == Keep::Last;
+            let is_one = *compiled.signal_plan.merge_rule(*cell) == Merge::Last;
             if !is_one && (value == Value::Null || text == Some("")) {
                 // Of several, the first that says something decides.
                 continue;
@@ -227,8 +230,8 @@ impl Watch {
     }
 
     /// Notes that these members will not come.
-    fn close(&mut self, atoms: u64) {
-        self.open &= !atoms;
+    fn close(&mut self, predicates: u64) {
+        self.open &= !predicates;
         self.decide();
     }
 
@@ -239,8 +242,9 @@ impl Watch {
         if cells.is_empty() {
             return;
         }
-        for (nth, (cell, test)) in atoms(compiled) {
-            if cells.contains(cell) && *test == Test::NonEmpty && *compiled.signal_plan.keep(*cell) == Keep::Last {
+        for (nth, (cell, test)) in compiled.signal_predicates.iter().enumerate() {
+            if cells.contains(cell) && *test == Test::NonEmpty && *compiled.signal_plan.merge_rule(*cell) == Merge::Last
+            {
                 self.open &= !(0b110 << nth);
             }
         }
@@ -253,7 +257,7 @@ impl Watch {
         let mut undecided = false;
         for (nth, rule) in self.dialect.compiled().signals.iter().enumerate() {
             let holds = holds(rule, first, self.open, self.held);
-            first += rule.lines.iter().map(|line| line.atoms.len()).sum::<usize>();
+            first += rule.clauses.iter().map(|clause| clause.predicates.len()).sum::<usize>();
             match holds {
                 _ if self.rules & (1 << nth) == 0 => {}
                 Some(true) => {
@@ -270,24 +274,22 @@ impl Watch {
     }
 }
 
-/// Returns the members that the rules ask for, numbered through all rules.
-fn atoms(compiled: &Compiled) -> impl Iterator<Item = (usize, &(Cell, Test))> {
-    compiled.signals.iter().flat_map(|rule| &rule.lines).flat_map(|line| &line.atoms).enumerate()
-}
-
 /// Whether a rule, whose members are numbered from `first` on, holds; `None` when that is uncertain.
 fn holds(rule: &ErrorRule<Cell>, mut first: usize, open: u64, held: u64) -> Option<bool> {
     let mut certain = true;
-    for line in &rule.lines {
-        let atoms = ((1 << line.atoms.len()) - 1) << first;
-        first += line.atoms.len();
-        if line.atoms.is_empty() {
+    for clause in &rule.clauses {
+        let predicates = ((1 << clause.predicates.len()) - 1) << first;
+        first += clause.predicates.len();
+        if clause.predicates.is_empty() {
             // The head has decided it, and the rule is still there.
             continue;
         }
-        let line_holds =
-            if held & atoms != 0 { Some(!line.negated) } else { (open & atoms == 0).then_some(line.negated) };
-        match line_holds {
+        let clause_holds = if held & predicates != 0 {
+            Some(!clause.negated)
+        } else {
+            (open & predicates == 0).then_some(clause.negated)
+        };
+        match clause_holds {
             Some(false) => return Some(false),
             Some(true) => {}
             None => certain = false,
@@ -296,23 +298,23 @@ fn holds(rule: &ErrorRule<Cell>, mut first: usize, open: u64, held: u64) -> Opti
     certain.then_some(true)
 }
 
-impl<'a> Sink<'a> for Watch {
+impl<'a> Sink<'a> for SignalSink {
     const STRICT: bool = false;
     /// Longer than any text that a dialect compares with.
     const MAX_TEXT: usize = 512;
 
-    fn value(&mut self) -> Want {
-        let Some(node) = self.walk.value(&self.dialect.compiled().signal_plan.json) else { return Want::Nothing };
+    fn value(&mut self) -> Interest {
+        let Some(node) = self.walk.value(&self.dialect.compiled().signal_plan.json) else { return Interest::Skip };
         self.node = node;
-        Want::All
+        Interest::Read
     }
 
-    fn open(&mut self, container: Container) -> Result<Want, Unreadable> {
+    fn open(&mut self, container: Container) -> Result<Interest, Unreadable> {
         let plan = &self.dialect.compiled().signal_plan.json;
         if self.walk.at_root() && !plan.may_begin_with(container) {
             return Err(Unreadable::WrongRoot);
         }
-        let inside = if plan.node_at(self.node).wants_inside(container) { Want::All } else { Want::Nothing };
+        let inside = if plan.node_at(self.node).wants_inside(container) { Interest::Read } else { Interest::Skip };
         self.note(if container == Container::Object { Value::Object } else { Value::Array }, None);
         self.walk.open(self.node, container, 0);
         Ok(inside)
@@ -332,7 +334,7 @@ impl<'a> Sink<'a> for Watch {
         self.walk.key(&self.dialect.compiled().signal_plan.json, &name);
     }
 
-    fn member(&mut self, name: &'a str) -> Want {
+    fn member(&mut self, name: &'a str) -> Interest {
         self.key(Cow::Borrowed(name.as_bytes()));
         self.value()
     }

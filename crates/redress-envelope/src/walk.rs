@@ -1,7 +1,7 @@
 //! Where in its plan a scan stands.
 
 use crate::json::Container;
-use crate::plan::{MANY, NodeId, Plan};
+use crate::plan::{LOOKUP, NodeId, Plan};
 
 /// How many open containers need no allocation; deeper ones are only followed where a dialect reads a tree.
 const FRAMES: usize = 6;
@@ -80,8 +80,8 @@ impl Walk {
     pub(crate) fn key(&mut self, plan: &Plan, name: &[u8]) -> Option<NodeId> {
         let node = plan.node_at(self.top.node);
         self.next = node.member(name);
-        if self.next == Some(MANY) {
-            self.next = node.one_of_many(name);
+        if self.next == Some(LOOKUP) {
+            self.next = node.lookup_member(name);
         }
         self.next
     }

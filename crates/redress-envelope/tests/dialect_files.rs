@@ -307,7 +307,7 @@ fn a_file_can_extend_a_shipped_dialect() {
 fn a_dialect_that_says_nothing_is_named_after_itself() {
     let dialect = Dialect::from_toml("a.toml", "name = \"acme\"\n").unwrap();
     assert_eq!((dialect.name(), dialect.vendor()), ("acme", "acme"));
-    assert_eq!(dialect.class_of_status(503), Some(Class::Unavailable));
+    assert_eq!(dialect.class_for_status(503), Some(Class::Unavailable));
 }
 
 #[test]
@@ -338,7 +338,7 @@ fn a_file_changes_only_what_it_names() {
     let schedule = vlens.retry().schedule.expect("the base has one");
     assert_eq!((schedule.base.as_millis(), schedule.cap.as_millis()), (900, 8_000));
     let ranex = dialects::ranex().extend("a.toml", "[status.422]\nguidance = \"ours\"\n").unwrap();
-    assert_eq!(ranex.class_of_status(422), Some(Class::Rejected));
+    assert_eq!(ranex.class_for_status(422), Some(Class::Rejected));
     let more = "[secrets]\nheaders = \"x-tenant\"\n[retry]\nidempotent = \"POST /v1/orders\"\n";
     let ranex = dialects::ranex().extend("a.toml", more).unwrap();
     assert_eq!(ranex.secret_headers(), ["x-api-key", "x-api-secret", "x-tenant"]);

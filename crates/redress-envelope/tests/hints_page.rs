@@ -66,13 +66,13 @@ fn every_dialect_reads_every_standard_wait() {
             }
         }
         assert_eq!(
-            meaning(&dialect, 503, &[("x-should-retry", "false")], "{}").flag,
+            meaning(&dialect, 503, &[("x-should-retry", "false")], "{}").should_retry,
             Some(false),
             "{}",
             dialect.name()
         );
         let pushback = [("grpc-retry-pushback-ms", "-1")];
-        assert_eq!(meaning(&dialect, 503, &pushback, "{}").flag, Some(false), "{}", dialect.name());
+        assert_eq!(meaning(&dialect, 503, &pushback, "{}").should_retry, Some(false), "{}", dialect.name());
     }
 }
 
@@ -256,7 +256,7 @@ fn a_dialect_declares_what_a_standard_header_means_or_turns_it_off() {
     }
     let off = file("[read]\nignore_headers = \"*\"\n");
     let found = meaning(&off, 503, &[("x-should-retry", "false"), ("grpc-retry-pushback-ms", "-1")], "{}");
-    assert_eq!(found.flag, None);
+    assert_eq!(found.should_retry, None);
     let map = map(&[("x-request-id", "a")]);
     let head = Head::new(500, &map, now());
     assert_eq!(Envelope::read(&off, &head, []).request_id, None);

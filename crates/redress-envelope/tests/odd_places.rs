@@ -76,7 +76,7 @@ fn what_was_said_before_a_mistake_is_kept_as_words() {
     let vlens = dialects::vlens();
     let envelope = read(&vlens, body);
     assert_eq!((envelope.code.as_deref(), envelope.message.as_deref()), (Some("1050"), Some("too dark")));
-    assert_eq!(vlens.meaning(&head(), &envelope).basis, redress_envelope::Basis::Status);
+    assert_eq!(vlens.meaning(&head(), &envelope).decided_by, redress_envelope::DecidedBy::Status);
 }
 
 #[test]

@@ -47,7 +47,7 @@ fn meaning(dialect: &Dialect, status: u16, pairs: &[(&'static str, &str)], body:
 /// The name of the scope of a call; empty where it is in none.
 fn scope<'d>(dialect: &'d Dialect, call: &str) -> &'d str {
     let (method, path) = call.split_once(' ').expect("a method and a path");
-    let id = dialect.scope_of(method, path);
+    let id = dialect.scope_for_request(method, path);
     id.and_then(|id| dialect.scope(id)).map_or("", |scope| &scope.name)
 }
 
@@ -71,7 +71,7 @@ fn the_first_scope_with_a_route_of_the_call_is_its_scope() {
 #[test]
 fn a_key_tells_the_calls_of_a_scope_apart() {
     let acme = acme();
-    let id = |path| acme.scope_of("GET", path).expect("it is in a scope");
+    let id = |path| acme.scope_for_request("GET", path).expect("it is in a scope");
     assert_eq!(id("/v1/rooms/7"), id("/v1/rooms/7/lamps/8"));
     assert_ne!(id("/v1/rooms/7"), id("/v1/rooms/8"));
     assert_ne!(id("/v1/houses/1/rooms/7"), id("/v1/houses/2/rooms/7"));
@@ -118,7 +118,7 @@ fn a_response_says_which_calls_its_cool_down_holds() {
 #[test]
 fn the_headers_of_any_response_name_the_bucket() {
     let acme = acme();
-    let of = |pairs: &[_]| acme.bucket_of(StatusCode::OK, &headers(pairs));
+    let of = |pairs: &[_]| acme.bucket_for_response(StatusCode::OK, &headers(pairs));
     assert!(acme.names_buckets() && !shipped("slack").names_buckets());
     assert_eq!(of(&[("x-bucket", "b1")]), meaning(&acme, 429, &[("x-bucket", "b1")], "").scope);
     assert_eq!(of(&[("x-other", "b1")]), CooldownScope::Call);
@@ -154,7 +154,7 @@ fn githubs_resources_are_told_apart() {
         assert_eq!(scope(&github, call), expected, "{call}");
     }
     let limited = [("x-ratelimit-resource", "search"), ("x-ratelimit-remaining", "0"), ("retry-after", "30")];
-    let search = github.scope_of("GET", "/search/issues").map(CooldownScope::Named);
+    let search = github.scope_for_request("GET", "/search/issues").map(CooldownScope::Named);
     assert_eq!(Some(meaning(&github, 403, &limited, "").scope), search);
     let secondary = r#"{"message":"You have exceeded a secondary rate limit. Please wait."}"#;
     assert_eq!(meaning(&github, 403, &limited, secondary).scope, CooldownScope::Upstream);
@@ -165,7 +165,7 @@ fn githubs_resources_are_told_apart() {
 #[test]
 fn discords_buckets_are_counted_for_each_channel_guild_and_webhook() {
     let discord = shipped("discord");
-    let id = |path| discord.scope_of("POST", path).expect("it is in a scope");
+    let id = |path| discord.scope_for_request("POST", path).expect("it is in a scope");
     assert_eq!(id("/api/v10/channels/1/messages"), id("/api/v10/channels/1/messages/7/reactions"));
     assert_ne!(id("/api/v10/channels/1/messages"), id("/api/v10/channels/2/messages"));
     assert_ne!(id("/api/v10/channels/1"), id("/api/v10/guilds/1"));
@@ -192,8 +192,8 @@ fn discords_buckets_are_counted_for_each_channel_guild_and_webhook() {
 #[test]
 fn slacks_methods_and_webhooks_are_counted_apart() {
     let slack = shipped("slack");
-    let id = |path| slack.scope_of("POST", path).expect("it is in a scope");
-    assert_eq!(slack.scope_of("GET", "/api/users.list"), Some(id("/api/users.list")));
+    let id = |path| slack.scope_for_request("POST", path).expect("it is in a scope");
+    assert_eq!(slack.scope_for_request("GET", "/api/users.list"), Some(id("/api/users.list")));
     assert_ne!(id("/api/users.list"), id("/api/chat.postMessage"));
     assert_ne!(id("/services/T1/B1/x"), id("/services/T1/B2/y"));
     assert_eq!(meaning(&slack, 429, &[("retry-after", "30")], "").scope, CooldownScope::Call);

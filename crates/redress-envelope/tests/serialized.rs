@@ -1,6 +1,6 @@
 //! What the public values are to serde: their words in `snake_case`, and nothing that a reader of JSON would not expect.
 
-use redress_envelope::{Basis, Class, FieldError, HintSource, Recovery};
+use redress_envelope::{Class, DecidedBy, FieldError, HintSource, Recovery};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, from_str, from_value, json, to_value};
@@ -19,13 +19,20 @@ fn words_are_written_and_read_in_snake_case() {
     for recovery in Recovery::ALL {
         both_ways(&recovery, json!(recovery.as_str()));
     }
-    for basis in [Basis::Rule, Basis::Code, Basis::Header, Basis::Status, Basis::Signal, Basis::Transport] {
-        both_ways(&basis, json!(basis.as_str()));
+    for decided_by in [
+        DecidedBy::Rule,
+        DecidedBy::Code,
+        DecidedBy::Header,
+        DecidedBy::Status,
+        DecidedBy::Signal,
+        DecidedBy::Transport,
+    ] {
+        both_ways(&decided_by, json!(decided_by.as_str()));
     }
     for wrong in [json!("rate-limited"), json!("RateLimited"), json!(""), json!(3), json!(null), json!(["status"])] {
         assert!(from_value::<Class>(wrong.clone()).is_err(), "{wrong}");
         assert!(from_value::<Recovery>(wrong.clone()).is_err(), "{wrong}");
-        assert!(from_value::<Basis>(wrong.clone()).is_err(), "{wrong}");
+        assert!(from_value::<DecidedBy>(wrong.clone()).is_err(), "{wrong}");
     }
 }
 

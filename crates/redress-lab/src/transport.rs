@@ -13,6 +13,8 @@ use rand_distr::{Distribution as _, Exp1};
 use redress::{BoxError, Credentials, Failure, Phase, TokenSet, TransportError};
 use tokio::time::{Instant, sleep, sleep_until};
 
+use crate::scenario::{NetworkDelay, Scenario};
+use crate::server::{Departure, RequestOutcome, Server};
 use crate::statistics::Statistics;
 use crate::streams::Random;
 use crate::time;
@@ -22,8 +24,6 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 use tower::Service;
-use crate::scenario::{NetworkDelay, Scenario};
-use crate::server::{Departure, RequestOutcome, Server};
 
 /// The body of a response in the lab.
 pub type LabBody = UnsyncBoxBody<Bytes, BoxError>;

@@ -168,7 +168,7 @@ fn is_overload<R>(result: &Result<Response<R>, Error>) -> bool {
 /// Closes the gate for the others when the response says so, and learns which bucket its route is in.
 fn learn<R>(settings: &Settings, target: &Target, response: &Response<R>) {
     if settings.learns_buckets {
-        let said = settings.dialect.bucket_of(response.status(), response.headers());
+        let said = settings.dialect.bucket_for_response(response.status(), response.headers());
         settings.lot.learn(target, said);
     }
     let stamped = response.verdict().cloned();
@@ -187,7 +187,7 @@ fn learn_from_success<R>(settings: &Settings, target: &Target, response: &Respon
     let stamped = response.extensions().get().cloned();
     let hint = stamped.or_else(|| SuccessHint::from_head(response, &settings.dialect, &settings.clock));
     let Some(hint) = hint else { return };
-    let scope = settings.dialect.bucket_of(response.status(), response.headers());
+    let scope = settings.dialect.bucket_for_response(response.status(), response.headers());
     let now = Instant::now();
     park(settings, target, scope, (hint.delay(now), "success"), now);
 }

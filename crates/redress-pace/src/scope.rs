@@ -57,7 +57,7 @@ impl Target {
             return Self { partition, scope: None, route: None };
         }
         let (method, path) = (request.method().as_str(), request.uri().path());
-        let scope = dialect.scope_of(method, path);
+        let scope = dialect.scope_for_request(method, path);
         let route = dialect.names_buckets().then(|| route_hash(&partition, scope, method, path));
         Self { partition, scope, route }
     }

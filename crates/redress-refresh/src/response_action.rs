@@ -1,7 +1,7 @@
 //! Decides what follows from a response: whether it rejects the credentials, and whether the request is sent again.
 
 use http::{HeaderName, Request, Response, StatusCode};
-use redress_classify::{Basis, Class, Recovery, Refreshed, ResponseExt, Verdict};
+use redress_classify::{Class, DecidedBy, Recovery, Refreshed, ResponseExt, Verdict};
 use tokio::time::Instant;
 
 use crate::failure::Failure;
@@ -105,7 +105,7 @@ fn is_rejected<R>(response: &Response<R>) -> bool {
         (_, Recovery::RefreshToken) => true,
         // A server's should-retry flag replaces the recovery.
         (Class::TokenExpired, Recovery::Retry) => true,
-        (Class::Unauthenticated, _) => is_401 && verdict.basis() == Basis::Status,
+        (Class::Unauthenticated, _) => is_401 && verdict.decided_by() == DecidedBy::Status,
         _ => false,
     }
 }

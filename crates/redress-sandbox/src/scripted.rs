@@ -101,7 +101,7 @@ pub(crate) fn meaning(dialect: &Dialect, fault: &Fault) -> (StatusCode, Option<M
     let headers = headers(fault);
     let head = Head::new(status.as_u16(), &headers, SystemTime::UNIX_EPOCH);
     let envelope = Envelope::read(dialect, &head, [&body[..]]);
-    let is_error = dialect.class_of_status(status.as_u16()).is_some() || envelope.signalled;
+    let is_error = dialect.class_for_status(status.as_u16()).is_some() || envelope.signalled;
     (status, is_error.then(|| dialect.meaning(&head, &envelope)))
 }
 
@@ -114,7 +114,7 @@ pub(crate) fn unreadable(dialect: &Dialect, fault: &Fault) -> Option<String> {
     let headers = headers(fault);
     let head = Head::new(status.as_u16(), &headers, SystemTime::UNIX_EPOCH);
     let envelope = Envelope::read(dialect, &head, [&body[..]]);
-    if dialect.class_of_status(status.as_u16()).is_none() && !envelope.signalled {
+    if dialect.class_for_status(status.as_u16()).is_none() && !envelope.signalled {
         return Some(format!("a {status} with these words is a success in the dialect, expected the whole `body`"));
     }
     let name = dialect.name();

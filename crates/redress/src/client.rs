@@ -177,7 +177,7 @@ impl Client {
 
     /// Returns how long a call may take by the settings of the stack, from now.
     fn deadline(&self) -> Option<Deadline> {
-        self.settings.layer.longest_call().map(Deadline::after)
+        self.settings.layer.longest_call().map(Deadline::from_now)
     }
 
     /// Begins a GET request.

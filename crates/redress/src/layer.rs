@@ -1,12 +1,12 @@
 //! The layers in their right order.
 
+use crate::service::Redress;
+use crate::timeout::TimedAttempts;
+use redress_backoff::BackoffLayer;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
-use redress_backoff::BackoffLayer;
 use tower_layer::Layer;
-use crate::service::Redress;
-use crate::timeout::TimedAttempts;
 
 use http::{HeaderMap, Method, Uri};
 use redress_classify::{ClassifyLayer, Clock, Dialect};

@@ -42,7 +42,7 @@ pub use redress_classify::{
     saturating, try_clone_request,
 };
 #[doc(inline)]
-pub use redress_envelope::{Basis, Decision, Envelope, Head, Meaning, Signal, Unreadable, format_date, parse_date};
+pub use redress_envelope::{DecidedBy, Decision, Envelope, Head, Meaning, Signal, Unreadable, format_date, parse_date};
 #[doc(inline)]
 pub use redress_pace::{Pace, ResponseFuture as PaceFuture};
 #[doc(inline)]

@@ -16,8 +16,8 @@ use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Full};
 use redress::transport::Reqwest;
 use redress::{
-    Class, Client, ClientError, ClientResponse, Deadline, Phase, Recovery, RedressLayer, Schedule, StaticHeaders, Stop,
-    dialects,
+    Class, Client, ClientError, ClientResponse, Deadline, EndReason, Phase, Recovery, RedressLayer, Schedule,
+    StaticHeaders, dialects,
 };
 use redress_sandbox::{Fault, Sandbox, Vendor};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -31,7 +31,7 @@ const SECOND: Duration = Duration::from_secs(1);
 fn layer() -> RedressLayer {
     let ms = Duration::from_millis(1);
     let quick = Schedule { base: ms, factor: NonZeroU32::MIN, cap: ms };
-    RedressLayer::new(dialects::generic()).backoff(|backoff| backoff.transient(quick).throttled(quick))
+    RedressLayer::new(dialects::generic()).backoff(|backoff| backoff.transient_backoff(quick).throttling_backoff(quick))
 }
 
 /// A client over a sandbox that answers in the form of the dialect `generic`.
@@ -140,7 +140,7 @@ async fn a_request_that_is_rate_limited_is_sent_again() {
     sandbox.script("POST /v1/charges", [Fault::error(429).retry_after("0")]);
     let response = client.post("/v1/charges").json(&HashMap::from([("amount", 100)])).send().await.expect("an answer");
     let record = response.record().expect("it was sent twice");
-    assert_eq!((record.attempts().len(), record.stop()), (2, Stop::Success));
+    assert_eq!((record.attempts().len(), record.end_reason()), (2, EndReason::Success));
     assert_eq!(response.json::<HashMap<String, u32>>().await.expect("an object"), HashMap::new());
     assert_eq!(log(&sandbox).iter().map(|entry| entry.2).collect::<Vec<_>>(), [Some(429), Some(200)]);
 }
@@ -151,7 +151,7 @@ async fn a_post_whose_answer_is_lost_is_sent_again_with_a_key_only() {
     sandbox.script("POST /v1/charges", [Fault::drop()]);
     let error = client.post("/v1/charges").body("a=1").send().await.expect_err("the answer is lost");
     assert_eq!((error.phase(), error.class()), (Some(Phase::MaybeProcessed), Some(Class::Unavailable)));
-    assert_eq!(error.record().map(redress::Record::stop), Some(Stop::NotIdempotent));
+    assert_eq!(error.record().map(redress::Record::end_reason), Some(EndReason::NotIdempotent));
     assert_eq!(sandbox.log().len(), 1);
     for request in [
         client.post("/v1/charges").idempotency_key("order-1"),
@@ -358,7 +358,7 @@ async fn a_requests_own_deadline_takes_the_place_of_the_stacks() {
     assert!(client.get(URL).send().await.expect("an answer").bytes().await.is_err_and(|error| error.is_deadline()));
     assert!(client.get(URL).timeout(9 * SECOND).send().await.expect("an answer").bytes().await.is_ok());
     let client = Client::with_transport(layer(), transport());
-    let until = Deadline::after(5 * SECOND);
+    let until = Deadline::from_now(5 * SECOND);
     assert!(client.get(URL).deadline(until).send().await.expect("an answer").bytes().await.is_ok());
     let response = client.get(URL).deadline(until).send().await.expect("an answer");
     assert!(response.bytes().await.is_err_and(|error| error.is_deadline()), "1 s is left");

@@ -1,13 +1,13 @@
 //! `redress lab check`: published results, run again.
 
+use clap::Args;
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
-use clap::Args;
 
-use redress_lab::check::{Finding, Overrides, Parameter, Trial, self};
+use redress_lab::check::{self, Finding, Overrides, Parameter, Trial};
 
+use crate::output::{self, BAD, GOOD};
 use crate::{failure::Failure, help, json, progress::Progress, table::Table};
-use crate::output::{BAD, GOOD, self};
 
 /// Runs published results on retries again, and says which of them hold.
 #[derive(Debug, Args)]

@@ -1,10 +1,10 @@
 //! Which scenarios and policies the user means.
 
+use crate::failure::Failure;
 use std::fs;
 use std::path::Path;
-use crate::failure::Failure;
 
-use redress_lab::policies::{RedressStack, StackSettings, self};
+use redress_lab::policies::{self, RedressStack, StackSettings};
 use redress_lab::{Policy, Scenario, scenario_text, scenarios};
 
 /// Reads a scenario: the name of one that comes with the lab, or a file.

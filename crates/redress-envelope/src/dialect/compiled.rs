@@ -1,17 +1,17 @@
 //! A dialect made ready to read: every path has become a cell of one plan.
 
 use super::condition::Condition;
-use super::error_rule::{ErrorRule, Line, Test};
+use super::error_rule::{Clause, ErrorRule, Test};
 use super::hints::{Flag, Hint};
 use super::scope::Cooldown;
 use super::source::Source;
-use super::spec::{self, Spec, Wanted};
+use super::spec::{self, PathSpec, Spec};
 use super::standard;
 use super::success::SuccessHints;
 use crate::cells::Cell;
 use crate::path::{Path, Step};
 use crate::pattern::Glob;
-use crate::plan::{Keep, Plans};
+use crate::plan::{Merge, Plans};
 
 #[derive(Debug)]
 pub(crate) struct Compiled {
@@ -42,8 +42,10 @@ pub(crate) struct Compiled {
     /// The members that the error rules ask for, and nothing else; and the rules with its cells.
     pub(crate) signal_plan: Plans,
     pub(crate) signals: Vec<ErrorRule<Cell>>,
+    /// The predicates of all their clauses, in order.
+    pub(crate) signal_predicates: Vec<(Cell, Test)>,
     /// Bit `n` is set when member `n` of the error rules, numbered through all of them, is one of XML.
-    pub(crate) xml_atoms: u64,
+    pub(crate) xml_predicates: u64,
 }
 
 /// Where the parts of one form of envelope stand.
@@ -70,7 +72,7 @@ impl Compiled {
         let (mut plan, mut signal_plan) = (Plans::new(spec.spelling), Plans::new(spec.spelling));
         let readings = spec.readings().map(|reading| compile(reading, &spec.reading, &mut plan));
         let readings: Vec<_> = readings.collect();
-        let mut compiled = |flags: &[Flag<Wanted>]| -> Vec<_> {
+        let mut compiled = |flags: &[Flag<PathSpec>]| -> Vec<_> {
             let flags = flags.iter().filter_map(|flag| {
                 let place = flag.place.compile(|path| cell(&mut plan, path))?;
                 Some(Flag { place, says: flag.says.clone() })
@@ -83,7 +85,7 @@ impl Compiled {
         let hint_cells = places.fold(0, |cells, place| cells | place.cells());
         let mut of_responses = spec.errors.iter().filter(|rule| !rule.is_of_events());
         let signals_by_head = of_responses.clone().any(ErrorRule::may_hold_by_head);
-        let signals_in_body = of_responses.any(|rule| rule.lines.iter().any(|line| !line.atoms.is_empty()));
+        let signals_in_body = of_responses.any(|rule| rule.clauses.iter().any(|clause| !clause.predicates.is_empty()));
         let is_asked = (signals_in_body || signals_by_head) && (spec.says_not_processed() || spec.leads_to_refresh());
         let data = if is_asked { plan_data(&mut plan) } else { None };
         let null_is_data = spec.tells_by_data();
@@ -91,8 +93,10 @@ impl Compiled {
         let cooldown = spec.cooldown.compile(|path| cell(&mut plan, path));
         let errors = spec.errors.iter().map(|rule| error_rule(rule, &mut plan)).collect();
         let signals: Vec<_> = spec.errors.iter().map(|rule| error_rule(rule, &mut signal_plan)).collect();
-        let xml_atoms = xml_atoms(&signals);
-        plan.json.read_first_element();
+        let clauses = signals.iter().flat_map(|rule| &rule.clauses);
+        let signal_predicates: Vec<_> = clauses.flat_map(|clause| &clause.predicates).cloned().collect();
+        let xml_predicates = xml_predicates(&signal_predicates);
+        plan.json.unwrap_arrays();
         let (plan, signal_plan) = (plan.finish(), signal_plan.finish());
         let success = SuccessHints::new(&spec);
         let first_status = spec.statuses.keys().next().copied().unwrap_or(u16::MAX);
@@ -114,26 +118,30 @@ impl Compiled {
             signals_by_head,
             signal_plan,
             signals,
-            xml_atoms,
+            signal_predicates,
+            xml_predicates,
         }
     }
 }
 
-fn cell(plan: &mut Plans, wanted: &Wanted) -> Option<Cell> {
-    plan.cell(&wanted.path, &wanted.keep)
+fn cell(plan: &mut Plans, wanted: &PathSpec) -> Option<Cell> {
+    plan.cell(&wanted.path, &wanted.merge)
 }
 
 /// The member that GraphQL and many others keep the result in.
 fn plan_data(plan: &mut Plans) -> Option<Cell> {
-    cell(plan, &Wanted::one(Path::parse("data").ok()?))
+    cell(plan, &PathSpec::one(Path::parse("data").ok()?))
 }
 
-fn conditions(when: &[Condition<Wanted>], plan: &mut Plans) -> Vec<Condition<Cell>> {
-    when.iter().filter_map(|condition| condition.compile(|path| cell(plan, path))).collect()
+fn conditions(when: &[Condition<PathSpec>], plan: &mut Plans) -> Vec<Condition<Cell>> {
+    let mut compiled: Vec<_> = when.iter().filter_map(|condition| condition.compile(|path| cell(plan, path))).collect();
+    // All of them must hold, in any order. Comparing the message takes the longest, and the status decides most often.
+    compiled.sort_by_key(Condition::cost);
+    compiled
 }
 
 fn compile(reading: &spec::Reading, last: &spec::Reading, plan: &mut Plans) -> Reading {
-    let mut sources = |own: &Option<Vec<Source<Wanted>>>, last: &Option<Vec<Source<Wanted>>>| {
+    let mut sources = |own: &Option<Vec<Source<PathSpec>>>, last: &Option<Vec<Source<PathSpec>>>| {
         let sources = own.as_ref().or(last.as_ref()).into_iter().flatten();
         sources.filter_map(|source| source.compile(|path| cell(plan, path))).collect()
     };
@@ -164,24 +172,26 @@ fn compile(reading: &spec::Reading, last: &spec::Reading, plan: &mut Plans) -> R
     }
 }
 
-fn error_rule(rule: &ErrorRule<Wanted>, plan: &mut Plans) -> ErrorRule<Cell> {
-    let lines = rule.lines.iter().map(|line| {
-        let atoms = line.atoms.iter().flat_map(|(wanted, test)| with_inside(wanted, test));
-        let atoms = atoms.filter_map(|(wanted, test)| Some((cell(plan, &wanted)?, test))).collect();
-        Line { negated: line.negated, atoms, headers: line.headers.clone() }
+fn error_rule(rule: &ErrorRule<PathSpec>, plan: &mut Plans) -> ErrorRule<Cell> {
+    let clauses = rule.clauses.iter().map(|clause| {
+        let predicates = clause.predicates.iter().flat_map(|(wanted, test)| with_inside(wanted, test));
+        let predicates = predicates.filter_map(|(wanted, test)| Some((cell(plan, &wanted)?, test))).collect();
+        Clause { negated: clause.negated, predicates, headers: clause.headers.clone() }
     });
-    let lines = lines.collect();
-    ErrorRule { lines, when: conditions(&rule.when, plan) }
+    let clauses = clauses.collect();
+    ErrorRule { clauses, when: conditions(&rule.when, plan) }
 }
 
-/// Returns which of the members that the rules ask for, numbered through all rules, are those of XML.
-fn xml_atoms(rules: &[ErrorRule<Cell>]) -> u64 {
-    let atoms = rules.iter().flat_map(|rule| &rule.lines).flat_map(|line| &line.atoms);
-    atoms.zip(0_u32..).fold(0, |mask, ((cell, _), nth)| mask | u64::from(Plans::is_xml(*cell)).wrapping_shl(nth))
+/// Returns a mask with bit `n` set if predicate `n` asks for an element or attribute of XML.
+fn xml_predicates(predicates: &[(Cell, Test)]) -> u64 {
+    predicates
+        .iter()
+        .zip(0_u32..)
+        .fold(0, |mask, ((cell, _), nth)| mask | u64::from(Plans::is_xml(*cell)).wrapping_shl(nth))
 }
 
 /// Asks of a member that must not be empty for what lies in it, too: elements first, then members.
-fn with_inside(wanted: &Wanted, test: &Test) -> Vec<(Wanted, Test)> {
+fn with_inside(wanted: &PathSpec, test: &Test) -> Vec<(PathSpec, Test)> {
     if wanted.path.is_xml() {
         return vec![(wanted.clone(), test.of_xml())];
     }
@@ -189,6 +199,6 @@ fn with_inside(wanted: &Wanted, test: &Test) -> Vec<(Wanted, Test)> {
     if *test != Test::NonEmpty {
         return vec![own];
     }
-    let inside = |step: Step| (Wanted { path: wanted.path.join(&[step]), keep: Keep::First }, Test::NotNull);
+    let inside = |step: Step| (PathSpec { path: wanted.path.join(&[step]), merge: Merge::First }, Test::NotNull);
     vec![own, inside(Step::Each), inside(Step::Any)]
 }

@@ -82,6 +82,15 @@ impl<P> Condition<P> {
         })
     }
 
+    /// Returns the rank of the condition by the time that it takes: 0 for the least.
+    pub(crate) const fn cost(&self) -> u8 {
+        match self {
+            Self::Status(_) => 0,
+            Self::Message(_) => 2,
+            _ => 1,
+        }
+    }
+
     /// Whether it names codes by a pattern rather than one by one.
     pub(crate) fn is_pattern(&self) -> bool {
         match self {

@@ -9,18 +9,18 @@ use crate::cells::Value;
 use crate::head::Head;
 use crate::pattern::Ranges;
 
-/// It holds when each of its lines does and each condition does.
+/// It holds when each of its clauses does and each condition does.
 #[derive(Clone, Debug)]
 pub(crate) struct ErrorRule<P> {
-    pub(crate) lines: Vec<Line<P>>,
+    pub(crate) clauses: Vec<Clause<P>>,
     pub(crate) when: Vec<Condition<P>>,
 }
 
-/// It holds when one of its atoms does, or one of its headers; a negated one when none does.
+/// It holds when one of its predicates does, or one of its headers; a negated one when none does.
 #[derive(Clone, Debug)]
-pub(crate) struct Line<P> {
+pub(crate) struct Clause<P> {
     pub(crate) negated: bool,
-    pub(crate) atoms: Vec<(P, Test)>,
+    pub(crate) predicates: Vec<(P, Test)>,
     /// Known before the body is.
     pub(crate) headers: Vec<(HeaderName, Test)>,
 }
@@ -38,7 +38,7 @@ pub(crate) enum Test {
     NotZero,
     /// A text, an array or an object with something in it.
     NonEmpty,
-    /// One of these texts, numbers or truth values; shared by the paths of its line.
+    /// One of these texts, numbers or truth values; shared by the paths of its clause.
     Is(Arc<[String]>),
     /// A number that is none of these.
     Outside(Ranges),
@@ -52,7 +52,7 @@ impl<P> ErrorRule<P> {
 
     /// Whether the head of a response may be all that it asks for.
     pub(crate) fn may_hold_by_head(&self) -> bool {
-        self.lines.iter().all(|line| line.negated && line.atoms.is_empty() || !line.headers.is_empty())
+        self.clauses.iter().all(|clause| clause.negated && clause.predicates.is_empty() || !clause.headers.is_empty())
     }
 
     /// Whether the head decides that it holds, or that it does not; `None` when it asks for the body, too.
@@ -61,8 +61,8 @@ impl<P> ErrorRule<P> {
             return Some(false);
         }
         let mut is_certain = true;
-        for line in &self.lines {
-            match line.of_head(head) {
+        for clause in &self.clauses {
+            match clause.of_head(head) {
                 Some(false) => return Some(false),
                 Some(true) => {}
                 None => is_certain = false,
@@ -72,13 +72,13 @@ impl<P> ErrorRule<P> {
     }
 }
 
-impl<P> Line<P> {
+impl<P> Clause<P> {
     /// Whether the head decides it, and how.
     pub(crate) fn of_head(&self, head: &Head<'_>) -> Option<bool> {
         if self.headers.iter().any(|(name, test)| test.holds_in(head, name)) {
             return Some(!self.negated);
         }
-        self.atoms.is_empty().then_some(self.negated)
+        self.predicates.is_empty().then_some(self.negated)
     }
 }
 

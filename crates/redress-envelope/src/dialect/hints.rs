@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use http::HeaderName;
 
 use super::condition::{Condition, Facts};
-use super::spec::Wanted;
+use super::spec::PathSpec;
 use super::standard;
 use super::window::headers_of_quota;
 use crate::cells::{Cell, Cells, bit};
@@ -75,9 +75,9 @@ pub(crate) enum FlagForm {
     Pushback,
 }
 
-impl Hint<Wanted> {
+impl Hint<PathSpec> {
     /// States a hint as its file has it.
-    pub(crate) fn new(place: HintPlace<Wanted>, unit: Unit, reset: bool, when: Vec<Condition<Wanted>>) -> Self {
+    pub(crate) fn new(place: HintPlace<PathSpec>, unit: Unit, reset: bool, when: Vec<Condition<PathSpec>>) -> Self {
         let left = headers_of_quota(&place);
         let standard = place.header().and_then(|name| standard::unit(name.as_str()));
         let (part, difference) = (HintPart::default(), None);
@@ -85,7 +85,7 @@ impl Hint<Wanted> {
     }
 
     /// Puts a cell in the place of each path.
-    pub(crate) fn compile(&self, mut cell: impl FnMut(&Wanted) -> Option<Cell>) -> Option<Hint<Cell>> {
+    pub(crate) fn compile(&self, mut cell: impl FnMut(&PathSpec) -> Option<Cell>) -> Option<Hint<Cell>> {
         let place = self.place.compile(&mut cell)?;
         let when = self.when.iter().filter_map(|condition| condition.compile(&mut cell)).collect();
         let difference = match &self.difference {

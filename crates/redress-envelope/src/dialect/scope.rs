@@ -10,7 +10,7 @@ use super::Dialect;
 use super::condition::{Condition, Facts};
 use super::route::Route;
 use super::source::{Response, Source};
-use super::spec::Wanted;
+use super::spec::PathSpec;
 use crate::cells::Cell;
 use crate::head::Head;
 
@@ -93,11 +93,11 @@ impl<P> Default for Cooldown<P> {
     }
 }
 
-impl Cooldown<Wanted> {
+impl Cooldown<PathSpec> {
     /// Puts a cell in the place of each path.
-    pub(crate) fn compile(&self, mut cell: impl FnMut(&Wanted) -> Option<Cell>) -> Cooldown<Cell> {
+    pub(crate) fn compile(&self, mut cell: impl FnMut(&PathSpec) -> Option<Cell>) -> Cooldown<Cell> {
         let bucket = self.bucket.iter().filter_map(|source| source.compile(&mut cell)).collect();
-        let each = |when: &Vec<Condition<Wanted>>| when.iter().map(|one| one.compile(&mut cell)).collect();
+        let each = |when: &Vec<Condition<PathSpec>>| when.iter().map(|one| one.compile(&mut cell)).collect();
         // A condition that has no cell makes the plan too long, which is a mistake of its own.
         Cooldown { bucket, global: self.global.iter().filter_map(each).collect() }
     }
@@ -153,12 +153,12 @@ impl Dialect {
     /// use redress_envelope::dialects;
     ///
     /// let github = dialects::by_name("github").expect("it is shipped");
-    /// let search = github.scope_of("GET", "/search/issues").expect("it is in a scope");
+    /// let search = github.scope_for_request("GET", "/search/issues").expect("it is in a scope");
     /// assert_eq!(github.scope(search).map(|scope| scope.name.as_str()), Some("search"));
-    /// assert_ne!(Some(search), github.scope_of("GET", "/user"));
+    /// assert_ne!(Some(search), github.scope_for_request("GET", "/user"));
     /// ```
     #[must_use]
-    pub fn scope_of(&self, method: &str, path: &str) -> Option<ScopeId> {
+    pub fn scope_for_request(&self, method: &str, path: &str) -> Option<ScopeId> {
         self.scopes().iter().zip(0..).find_map(|(scope, nth)| scope.id(nth, method, path))
     }
 
@@ -178,7 +178,7 @@ impl Dialect {
     ///
     /// The meaning of an error knows more: what its body says.
     #[must_use]
-    pub fn bucket_of(&self, status: StatusCode, headers: &HeaderMap) -> CooldownScope {
+    pub fn bucket_for_response(&self, status: StatusCode, headers: &HeaderMap) -> CooldownScope {
         let head = Head::new(status.as_u16(), headers, std::time::SystemTime::UNIX_EPOCH);
         self.compiled().cooldown.of_headers(self.scopes(), &head)
     }

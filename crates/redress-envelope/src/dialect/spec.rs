@@ -1,26 +1,26 @@
 //! A dialect as its file states it, before it is compiled.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-
-use super::catalogue::{Code, IdempotencyHeader, PublishedLimit, Reason, RetryAdvice, Rule, Status};
 use super::condition::Condition;
 use super::error_rule::ErrorRule;
-use super::hints::{Flag, Hint};
 use super::route::Route;
-use super::scope::{Cooldown, Scope};
 use super::secret_path::SecretPath;
 use super::source::Source;
 use crate::class::Recovery;
 use crate::path::Path;
 use crate::pattern::Glob;
-use crate::plan::{FieldList, Keep, Spelling};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::catalogue::{Code, IdempotencyHeader, PublishedLimit, Reason, RetryAdvice, Rule, Status};
+use super::hints::{Flag, Hint};
+use super::scope::{Cooldown, Scope};
+use crate::plan::{FieldList, Merge, Spelling};
 
 /// A path, and which of the values that it leads to is wanted.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Wanted {
+pub(crate) struct PathSpec {
     pub(crate) path: Path,
-    pub(crate) keep: Keep,
+    pub(crate) merge: Merge,
 }
 
 #[derive(Clone, Debug)]
@@ -28,7 +28,7 @@ pub(crate) struct Spec {
     pub(crate) name: String,
     pub(crate) vendor: String,
     pub(crate) spelling: Spelling,
-    pub(crate) errors: Vec<ErrorRule<Wanted>>,
+    pub(crate) errors: Vec<ErrorRule<PathSpec>>,
     /// The readings that have conditions, in order.
     pub(crate) guarded: Vec<Reading>,
     /// The one that reads when none of those does.
@@ -36,17 +36,17 @@ pub(crate) struct Spec {
     pub(crate) retry: RetryAdvice,
     pub(crate) attempt_timeout: Option<Duration>,
     pub(crate) hold_timeout: Option<Duration>,
-    pub(crate) flags: Vec<Flag<Wanted>>,
+    pub(crate) flags: Vec<Flag<PathSpec>>,
     /// The hints that are read of successes.
-    pub(crate) success_hints: Vec<Hint<Wanted>>,
+    pub(crate) success_hints: Vec<Hint<PathSpec>>,
     pub(crate) idempotent: Vec<Route>,
     pub(crate) idempotency: Option<IdempotencyHeader>,
     pub(crate) limits: Vec<PublishedLimit>,
     pub(crate) scopes: Vec<Scope>,
-    pub(crate) cooldown: Cooldown<Wanted>,
+    pub(crate) cooldown: Cooldown<PathSpec>,
     pub(crate) secret_headers: Vec<String>,
     pub(crate) secret_paths: Vec<SecretPath>,
-    pub(crate) rules: Vec<(Vec<Condition<Wanted>>, Rule)>,
+    pub(crate) rules: Vec<(Vec<Condition<PathSpec>>, Rule)>,
     pub(crate) codes: BTreeMap<String, Code>,
     pub(crate) reasons: BTreeMap<String, Reason>,
     pub(crate) statuses: BTreeMap<u16, Status>,
@@ -55,13 +55,13 @@ pub(crate) struct Spec {
 /// Where the parts of one form of envelope stand; what is `None` is as in the last reading.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Reading {
-    pub(crate) when: Vec<Condition<Wanted>>,
-    pub(crate) code: Option<Vec<Source<Wanted>>>,
-    pub(crate) message: Option<Vec<Source<Wanted>>>,
-    pub(crate) request_id: Option<Vec<Source<Wanted>>>,
-    pub(crate) reason: Option<Vec<Source<Wanted>>>,
+    pub(crate) when: Vec<Condition<PathSpec>>,
+    pub(crate) code: Option<Vec<Source<PathSpec>>>,
+    pub(crate) message: Option<Vec<Source<PathSpec>>>,
+    pub(crate) request_id: Option<Vec<Source<PathSpec>>>,
+    pub(crate) reason: Option<Vec<Source<PathSpec>>>,
     pub(crate) fields: Option<Vec<FieldList>>,
-    pub(crate) hints: Option<Vec<Hint<Wanted>>>,
+    pub(crate) hints: Option<Vec<Hint<PathSpec>>>,
     pub(crate) ordered_hints: Option<bool>,
     /// The standard headers that are not read.
     pub(crate) ignored: Option<Vec<Glob>>,
@@ -119,8 +119,8 @@ impl Spec {
     /// Whether the error rules ask for the member `data`, as those of GraphQL do: there it is left out of a response whose
     /// request was not executed, so that a `null` tells something.
     pub(crate) fn tells_by_data(&self) -> bool {
-        let atoms = self.errors.iter().flat_map(|rule| &rule.lines).flat_map(|line| &line.atoms);
-        atoms.into_iter().any(|(wanted, _)| wanted.path.begins_with("data"))
+        let predicates = self.errors.iter().flat_map(|rule| &rule.clauses).flat_map(|clause| &clause.predicates);
+        predicates.into_iter().any(|(wanted, _)| wanted.path.begins_with("data"))
     }
 
     /// Returns every reading, the one without conditions last.
@@ -129,9 +129,9 @@ impl Spec {
     }
 }
 
-impl Wanted {
+impl PathSpec {
     /// Wants the one value, or the first of several.
     pub(crate) const fn one(path: Path) -> Self {
-        Self { path, keep: Keep::Last }
+        Self { path, merge: Merge::Last }
     }
 }

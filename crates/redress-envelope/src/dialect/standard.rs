@@ -6,7 +6,7 @@
 use http::{HeaderMap, HeaderName};
 
 use super::hints::{Flag, FlagForm, Hint, HintPlace};
-use super::spec::Wanted;
+use super::spec::PathSpec;
 use crate::cells::Cell;
 use crate::hint::{Unit, unquoted};
 use crate::pattern::Glob;
@@ -150,11 +150,11 @@ pub(crate) fn waits(own: &[Hint<Cell>], ignored: &[Glob]) -> Vec<(u8, Hint<Cell>
 }
 
 /// Returns the flags of standard headers, but for those that the dialect declares itself.
-pub(crate) fn flags(own: &[Flag<Wanted>]) -> Vec<Flag<Wanted>> {
+pub(crate) fn flags(own: &[Flag<PathSpec>]) -> Vec<Flag<PathSpec>> {
     let yes_no = FlagForm::YesNo(vec!["true".to_owned()], vec!["false".to_owned()]);
     let flags = [(PUSHBACK, FlagForm::Pushback), (SHOULD_RETRY, yes_no)];
     let flags = flags.map(|(name, says)| Flag { place: HintPlace::Header(HeaderName::from_static(name)), says });
-    let is_own = |flag: &Flag<Wanted>| own.iter().any(|own| own.place.header() == flag.place.header());
+    let is_own = |flag: &Flag<PathSpec>| own.iter().any(|own| own.place.header() == flag.place.header());
     flags.into_iter().filter(|flag| !is_own(flag)).collect()
 }
 

@@ -27,7 +27,7 @@ impl SuccessHints {
         }
         let mut plan = Plans::new(spec.spelling);
         let compiled = spec.success_hints.iter();
-        let hints = compiled.filter_map(|hint| hint.compile(|wanted| plan.cell(&wanted.path, &wanted.keep))).collect();
+        let hints = compiled.filter_map(|hint| hint.compile(|spec| plan.cell(&spec.path, &spec.merge))).collect();
         Some(Box::new(Self { hints, plan: plan.finish() }))
     }
 

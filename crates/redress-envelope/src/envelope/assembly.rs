@@ -1,13 +1,13 @@
-//! An envelope, put together from what a scan has gathered.
+//! An envelope, put together from what a scan has sink.
 
 use std::borrow::Cow;
 
-use super::reading::Gathered;
+use super::reading::EnvelopeSink;
 use super::{Envelope, Locations, SourceIndex};
 use crate::cells::{Cell, Cells, Value};
 use crate::challenge;
 use crate::dialect::{
-    Compiled, Condition, CooldownScope, ErrorRule, Facts, Line, Reading, Response, Source, Standard, Test, Windows,
+    Clause, Compiled, Condition, CooldownScope, ErrorRule, Facts, Reading, Response, Source, Standard, Test, Windows,
 };
 use crate::fields::FieldError;
 use crate::head::{Head, ServerClock};
@@ -15,16 +15,16 @@ use crate::hint::RetryHint;
 use crate::json::Unreadable;
 use crate::markup;
 
-/// Picks from what was gathered the parts of an envelope; `text` is the body where it is not JSON.
+/// Picks from what was sink the parts of an envelope; `text` is the body where it is not JSON.
 #[inline]
 pub(super) fn assemble<'a>(
     compiled: &Compiled,
     head: &Head<'a>,
-    gathered: &mut Gathered<'a, '_>,
+    sink: &mut EnvelopeSink<'a, '_>,
     text: &mut Option<String>,
     unreadable: Option<Unreadable>,
 ) -> Envelope<'a> {
-    let cells = &gathered.cells;
+    let cells = &sink.cells;
     let (nth, reading) = match &*compiled.readings {
         [only] => (0, only),
         all => first_that_holds(all, head, cells),
@@ -33,11 +33,11 @@ pub(super) fn assemble<'a>(
     let message = plain(&reading.message, cells);
     let request_id = plain(&reading.request_id, cells);
     let reason = plain(&reading.reason, cells);
-    let fields = &mut gathered.fields;
-    let lists = if gathered.is_xml { reading.xml_lists } else { reading.lists };
-    let is_batch = gathered.is_list && head.status < 400;
+    let fields = &mut sink.fields;
+    let lists = if sink.is_xml { reading.xml_lists } else { reading.lists };
+    let is_batch = sink.is_list && head.status < 400;
     // An array may hold the answers to several requests: one of them does not make it an error.
-    let may_signal = !compiled.errors.is_empty() && !gathered.is_twin || head.is_error_event();
+    let may_signal = !compiled.errors.is_empty() && !sink.is_unwrapped || head.is_error_event();
     let signalled = may_signal && is_signalled(compiled, head, cells);
     let all_said = message.is_some()
         && (code.is_some() || reading.code.is_empty())
@@ -71,8 +71,8 @@ pub(super) fn assemble<'a>(
     if all_said && !has_hints && compiled.rules.is_empty() && compiled.cooldown.is_silent() {
         return envelope();
     }
-    let rest = Rest { compiled, reading, head, cells, root_text: &mut gathered.root_text, text, has_hints };
-    rest.added_to(envelope())
+    let full = FullAssembly { compiled, reading, head, cells, root_text: &mut sink.root_text, text, has_hints };
+    full.complete(envelope())
 }
 
 /// Returns what the first source of a slot says, where that is a member that is taken as it is. Out of line, it takes two
@@ -106,13 +106,14 @@ fn signals(rule: &ErrorRule<Cell>, facts: &Facts<'_, '_>) -> bool {
     let holds = |(cell, test): &(Cell, Test)| {
         facts.cells.get(*cell).is_some_and(|value| test.holds(value, facts.cells.text(value)))
     };
-    let line_holds =
-        |line: &Line<Cell>| line.of_head(facts.head).unwrap_or_else(|| line.atoms.iter().any(holds) != line.negated);
-    rule.lines.iter().all(line_holds) && facts.fulfil(&rule.when)
+    let clause_holds = |clause: &Clause<Cell>| {
+        clause.of_head(facts.head).unwrap_or_else(|| clause.predicates.iter().any(holds) != clause.negated)
+    };
+    rule.clauses.iter().all(clause_holds) && facts.fulfil(&rule.when)
 }
 
 /// What an envelope may need beyond the members that its parts are looked for in first.
-struct Rest<'r, 'a> {
+struct FullAssembly<'r, 'a> {
     compiled: &'r Compiled,
     reading: &'r Reading,
     head: &'r Head<'a>,
@@ -122,10 +123,10 @@ struct Rest<'r, 'a> {
     has_hints: bool,
 }
 
-impl<'a> Rest<'_, 'a> {
+impl<'a> FullAssembly<'_, 'a> {
     /// Adds to an envelope what other sources, hints and rules say.
     #[inline(never)]
-    fn added_to(self, mut envelope: Envelope<'a>) -> Envelope<'a> {
+    fn complete(self, mut envelope: Envelope<'a>) -> Envelope<'a> {
         let response = Response { head: self.head, cells: self.cells };
         let locations = &mut envelope.locations;
         say(false, &self.reading.code, &response, &mut envelope.code, &mut locations.code);

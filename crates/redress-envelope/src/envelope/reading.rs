@@ -1,30 +1,30 @@
 //! A full read: a scan, and what it gathers for an envelope.
 
-use std::borrow::Cow;
-
 use super::Envelope;
 use super::assembly::assemble;
-use super::xml::Document;
-use crate::cells::{Cells, Value};
+use super::xml::XmlSink;
 use crate::dialect::Compiled;
 use crate::fields::Fields;
 use crate::head::Head;
-use crate::json::{Container, Scalar, Scanner, Sink, Unreadable, Want, lossy};
 use crate::markup;
-use crate::plan::{Node, NodeId, Plan, Plans, Role};
 use crate::walk::Walk;
+use std::borrow::Cow;
+
+use crate::cells::{Cells, Value};
+use crate::json::{Container, Interest, Scalar, Scanner, Sink, Unreadable, lossy};
+use crate::plan::{FieldRole, Node, NodeId, Plan, Plans};
 
 /// A full read.
 pub(super) struct Reader<'a, 'p> {
     compiled: &'p Compiled,
     scanner: Scanner,
-    gathered: Gathered<'a, 'p>,
+    sink: EnvelopeSink<'a, 'p>,
     /// What was wrong with the bytes so far.
     wrong: Option<Unreadable>,
 }
 
 /// The sink of a full read.
-pub(super) struct Gathered<'a, 'p> {
+pub(super) struct EnvelopeSink<'a, 'p> {
     plan: &'p Plan,
     walk: Walk,
     /// The place of the value in hand; only asked for where there is one.
@@ -35,7 +35,7 @@ pub(super) struct Gathered<'a, 'p> {
     /// The body, where all of it is one text.
     pub(super) root_text: Option<Cow<'a, str>>,
     /// Whether the body is an array whose first element is read in the place of an object.
-    pub(super) is_twin: bool,
+    pub(super) is_unwrapped: bool,
     /// Whether the body is nothing but a number, a truth value or `null`.
     is_bare: bool,
     /// Whether the body is XML, so that cells and fields are those of the other plan.
@@ -46,20 +46,20 @@ pub(super) struct Gathered<'a, 'p> {
 
 /// Returns every text and number that the first cell of a plan holds, joined by line feeds, of a document in a header.
 pub(crate) fn member_texts(plan: &Plan, document: &str) -> Vec<String> {
-    let (mut gathered, mut scanner) = (Gathered::new(plan), Scanner::new());
-    let is_read = scanner.feed(document.as_bytes(), &mut gathered).is_ok() && scanner.finish(&mut gathered).is_ok();
-    let value = gathered.cells.get(0).filter(|_| is_read);
-    let text = value.and_then(|value| gathered.cells.text(value));
+    let (mut sink, mut scanner) = (EnvelopeSink::new(plan), Scanner::new());
+    let is_read = scanner.feed(document.as_bytes(), &mut sink).is_ok() && scanner.finish(&mut sink).is_ok();
+    let value = sink.cells.get(0).filter(|_| is_read);
+    let text = value.and_then(|value| sink.cells.text(value));
     text.into_iter().flat_map(|text| text.split('\n')).map(str::to_owned).collect()
 }
 
 /// Returns the values that two plans name in a body, as JSON or else as XML; none of a body that ends early or has a mistake.
 pub(crate) fn whole_cells<'a>(plans: &Plans, pieces: impl Iterator<Item = &'a [u8]> + Clone) -> Cells<'a> {
-    let (mut gathered, mut scanner) = (Gathered::new(&plans.json), Scanner::new());
+    let (mut sink, mut scanner) = (EnvelopeSink::new(&plans.json), Scanner::new());
     let mut fed = pieces.clone();
-    match fed.try_for_each(|piece| scanner.feed(piece, &mut gathered)).and_then(|()| scanner.finish(&mut gathered)) {
-        Ok(()) => gathered.cells,
-        Err(Unreadable::NotJson) => match Document::read(&plans.xml, pieces) {
+    match fed.try_for_each(|piece| scanner.feed(piece, &mut sink)).and_then(|()| scanner.finish(&mut sink)) {
+        Ok(()) => sink.cells,
+        Err(Unreadable::NotJson) => match XmlSink::read(&plans.xml, pieces) {
             Some((document, Ok(()))) => document.cells,
             _ => Cells::new(),
         },
@@ -70,13 +70,13 @@ pub(crate) fn whole_cells<'a>(plans: &Plans, pieces: impl Iterator<Item = &'a [u
 impl<'a, 'p> Reader<'a, 'p> {
     #[inline(never)]
     pub(super) fn new(compiled: &'p Compiled) -> Self {
-        Self { compiled, scanner: Scanner::new(), gathered: Gathered::new(&compiled.plan.json), wrong: None }
+        Self { compiled, scanner: Scanner::new(), sink: EnvelopeSink::new(&compiled.plan.json), wrong: None }
     }
 
     /// Reads the next bytes, and returns whether more of them make sense.
     #[inline(never)]
     pub(super) fn feed(&mut self, piece: &'a [u8]) -> bool {
-        self.wrong = self.scanner.feed(piece, &mut self.gathered).err();
+        self.wrong = self.scanner.feed(piece, &mut self.sink).err();
         self.wrong.is_none()
     }
 
@@ -85,11 +85,11 @@ impl<'a, 'p> Reader<'a, 'p> {
     pub(super) fn read_other(&mut self, pieces: impl Iterator<Item = &'a [u8]> + Clone) -> Option<String> {
         let plan = &self.compiled.plan.xml;
         if plan.values() + plan.lists() > 0
-            && let Some((document, end)) = Document::read(plan, pieces.clone())
+            && let Some((document, end)) = XmlSink::read(plan, pieces.clone())
         {
-            self.gathered.cells = document.cells;
-            self.gathered.fields = Some(document.fields);
-            self.gathered.is_xml = true;
+            self.sink.cells = document.cells;
+            self.sink.fields = Some(document.fields);
+            self.sink.is_xml = true;
             self.wrong = end.err();
             return None;
         }
@@ -104,18 +104,18 @@ impl<'a, 'p> Reader<'a, 'p> {
     /// Returns the envelope after the last byte; `text` is the body where it is not JSON.
     #[inline(never)]
     pub(super) fn envelope(&mut self, head: &Head<'a>, text: &mut Option<String>) -> Envelope<'a> {
-        let is_over = self.wrong.is_some() || self.gathered.is_xml;
-        let wrong = if is_over { self.wrong } else { self.scanner.finish(&mut self.gathered).err() };
-        let wrong = wrong.or(self.gathered.has_wrong_root().then_some(Unreadable::WrongRoot));
+        let is_over = self.wrong.is_some() || self.sink.is_xml;
+        let wrong = if is_over { self.wrong } else { self.scanner.finish(&mut self.sink).err() };
+        let wrong = wrong.or(self.sink.has_wrong_root().then_some(Unreadable::WrongRoot));
         if wrong == Some(Unreadable::NotJson) {
             // A text with something behind it is rather a text as a whole.
-            self.gathered.root_text = None;
+            self.sink.root_text = None;
         }
-        assemble(self.compiled, head, &mut self.gathered, text, wrong)
+        assemble(self.compiled, head, &mut self.sink, text, wrong)
     }
 }
 
-impl<'a, 'p> Gathered<'a, 'p> {
+impl<'a, 'p> EnvelopeSink<'a, 'p> {
     #[inline]
     pub(super) fn new(plan: &'p Plan) -> Self {
         let (walk, cells) = (Walk::new(), Cells::new());
@@ -126,7 +126,7 @@ impl<'a, 'p> Gathered<'a, 'p> {
             cells,
             fields: None,
             root_text: None,
-            is_twin: false,
+            is_unwrapped: false,
             is_bare: false,
             is_xml: false,
             is_list: false,
@@ -135,7 +135,7 @@ impl<'a, 'p> Gathered<'a, 'p> {
 
     /// Whether the body is a bare value, or an array whose first element says nothing.
     fn has_wrong_root(&self) -> bool {
-        self.is_bare || (self.is_twin && !self.cells.has_any(u128::MAX) && self.fields.is_none())
+        self.is_bare || (self.is_unwrapped && !self.cells.has_any(u128::MAX) && self.fields.is_none())
     }
 
     /// Goes to a member and forgets what an earlier one of its name brought.
@@ -148,29 +148,29 @@ impl<'a, 'p> Gathered<'a, 'p> {
     }
 }
 
-impl<'a> Sink<'a> for Gathered<'a, '_> {
+impl<'a> Sink<'a> for EnvelopeSink<'a, '_> {
     const STRICT: bool = true;
     const MAX_TEXT: usize = usize::MAX;
 
     #[inline(always)]
-    fn value(&mut self) -> Want {
-        let Some(node) = self.walk.value(self.plan) else { return Want::Nothing };
+    fn value(&mut self) -> Interest {
+        let Some(node) = self.walk.value(self.plan) else { return Interest::Skip };
         self.node = node;
         let node = self.plan.node_at(node);
-        if node.of_fields && self.walk.in_array() {
+        if node.affects_fields && self.walk.in_array() {
             self.fields.get_or_insert_with(Fields::new).element(self.walk.top().named);
         }
-        Want::All
+        Interest::Read
     }
 
     #[inline(always)]
-    fn open(&mut self, container: Container) -> Result<Want, Unreadable> {
+    fn open(&mut self, container: Container) -> Result<Interest, Unreadable> {
         if self.walk.at_root() {
             if !self.plan.may_begin_with(container) {
                 return Err(Unreadable::WrongRoot);
             }
             self.is_list = container == Container::Array;
-            self.is_twin = self.plan.is_twin(container);
+            self.is_unwrapped = self.plan.unwraps(container);
         }
         let node = self.plan.node_at(self.node);
         for cell in &node.cells {
@@ -178,7 +178,7 @@ impl<'a> Sink<'a> for Gathered<'a, '_> {
             self.cells.put(self.plan, *cell, self.walk.depth(), value);
         }
         let mut named = if self.walk.at_root() { 0 } else { self.walk.top().named };
-        if node.of_fields {
+        if node.affects_fields {
             let fields = self.fields.get_or_insert_with(Fields::new);
             fields.begin(node.role);
             if !self.walk.in_array() {
@@ -186,14 +186,14 @@ impl<'a> Sink<'a> for Gathered<'a, '_> {
             }
         }
         self.walk.open(self.node, container, named);
-        Ok(if node.wants_inside(container) { Want::All } else { Want::Nothing })
+        Ok(if node.wants_inside(container) { Interest::Read } else { Interest::Skip })
     }
 
     #[inline(always)]
     fn close(&mut self) {
         let closed = self.walk.close();
         let node = self.plan.node_at(closed);
-        if let (true, Some(fields)) = (node.of_fields, &mut self.fields) {
+        if let (true, Some(fields)) = (node.affects_fields, &mut self.fields) {
             fields.end(node.role);
         }
     }
@@ -201,7 +201,7 @@ impl<'a> Sink<'a> for Gathered<'a, '_> {
     #[inline]
     fn key(&mut self, name: Cow<'a, [u8]>) {
         if let Some((_, node)) = self.go_to(&name)
-            && node.of_fields
+            && node.affects_fields
         {
             let fields = self.fields.get_or_insert_with(Fields::new);
             fields.key(node, self.walk.top().named, lossy(name));
@@ -209,14 +209,14 @@ impl<'a> Sink<'a> for Gathered<'a, '_> {
     }
 
     #[inline(always)]
-    fn member(&mut self, name: &'a str) -> Want {
-        let Some((id, node)) = self.go_to(name.as_bytes()) else { return Want::Nothing };
+    fn member(&mut self, name: &'a str) -> Interest {
+        let Some((id, node)) = self.go_to(name.as_bytes()) else { return Interest::Skip };
         self.node = id;
-        if node.of_fields {
+        if node.affects_fields {
             let fields = self.fields.get_or_insert_with(Fields::new);
             fields.key(node, self.walk.top().named, Cow::Borrowed(name));
         }
-        Want::All
+        Interest::Read
     }
 
     #[inline]
@@ -229,7 +229,7 @@ impl<'a> Sink<'a> for Gathered<'a, '_> {
             return;
         }
         let node = self.plan.node_at(self.node);
-        if let (Some(fields), true) = (&mut self.fields, node.role != Role::None) {
+        if let (Some(fields), true) = (&mut self.fields, node.role != FieldRole::None) {
             if node.cells.is_empty() {
                 return fields.scalar(node.role, scalar);
             }
@@ -245,9 +245,9 @@ impl<'a> Sink<'a> for Gathered<'a, '_> {
     #[inline(always)]
     fn text(&mut self, text: &'a str) {
         let node = self.plan.node_at(self.node);
-        match (node.only, &mut self.fields) {
+        match (node.single_cell, &mut self.fields) {
             (Some(cell), _) => self.cells.put_last(cell, Value::Text(text)),
-            (None, Some(fields)) if node.of_fields && node.cells.is_empty() && !self.walk.at_root() => {
+            (None, Some(fields)) if node.affects_fields && node.cells.is_empty() && !self.walk.at_root() => {
                 fields.text(node.role, Cow::Borrowed(text));
             }
             _ => self.scalar(Scalar::Text(Cow::Borrowed(text))),
@@ -256,7 +256,7 @@ impl<'a> Sink<'a> for Gathered<'a, '_> {
 
     #[inline(always)]
     fn number(&mut self, number: &'a str) {
-        match self.plan.node_at(self.node).only {
+        match self.plan.node_at(self.node).single_cell {
             Some(cell) => self.cells.put_last(cell, Value::Number(number)),
             None => self.scalar(Scalar::Number(Cow::Borrowed(number))),
         }
@@ -264,7 +264,7 @@ impl<'a> Sink<'a> for Gathered<'a, '_> {
 
     #[inline]
     fn literal(&mut self, value: Option<bool>) {
-        match self.plan.node_at(self.node).only {
+        match self.plan.node_at(self.node).single_cell {
             Some(cell) => self.cells.put_last(cell, value.map_or(Value::Null, Value::Bool)),
             None => self.scalar(value.map_or(Scalar::Null, Scalar::Bool)),
         }

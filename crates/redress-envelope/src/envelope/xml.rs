@@ -5,11 +5,11 @@ use std::borrow::Cow;
 use crate::cells::{Cells, Value};
 use crate::fields::Fields;
 use crate::json::{Scalar, Unreadable};
-use crate::plan::{NodeId, Plan, Role};
+use crate::plan::{FieldRole, NodeId, Plan};
 use crate::xml::{Scanner, Sink, Walk, is_of_namespaces};
 
 /// Gathers the elements and attributes that a plan names.
-pub(super) struct Document<'a, 'p> {
+pub(super) struct XmlSink<'a, 'p> {
     plan: &'p Plan,
     walk: Walk,
     /// The places of the attribute in hand.
@@ -18,7 +18,7 @@ pub(super) struct Document<'a, 'p> {
     pub(super) fields: Fields<'a>,
 }
 
-impl<'a, 'p> Document<'a, 'p> {
+impl<'a, 'p> XmlSink<'a, 'p> {
     /// Reads a document, and says why it is not all there or goes wrong; `None` when the body is no XML from the beginning.
     pub(super) fn read<'b>(
         plan: &'p Plan,
@@ -37,7 +37,7 @@ impl<'a, 'p> Document<'a, 'p> {
         for cell in &node.cells {
             self.cells.put_scalar(self.plan, *cell, depth, Scalar::Text(Cow::Owned(text.to_owned())));
         }
-        if node.role != Role::None {
+        if node.role != FieldRole::None {
             self.fields.text(node.role, Cow::Owned(text.to_owned()));
         }
     }
@@ -52,7 +52,7 @@ impl<'a, 'p> Document<'a, 'p> {
     }
 }
 
-impl Sink for Document<'_, '_> {
+impl Sink for XmlSink<'_, '_> {
     const STRICT: bool = true;
     const MAX_TEXT: usize = 4096;
 
@@ -81,7 +81,7 @@ impl Sink for Document<'_, '_> {
     fn opened(&mut self) -> bool {
         let wants = |place: &NodeId| {
             let node = self.plan.node_at(*place);
-            !node.cells.is_empty() || node.role != Role::None || self.plan.xml_text(*place).is_some()
+            !node.cells.is_empty() || node.role != FieldRole::None || self.plan.xml_text(*place).is_some()
         };
         self.walk.here().iter().any(wants)
     }

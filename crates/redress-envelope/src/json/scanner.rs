@@ -2,9 +2,9 @@
 
 use redress_skip::{Skip, Skipped};
 
-use super::digits::Digits;
+use super::number::NumberState;
 use super::text::Text;
-use super::{Container, Sink, Unreadable, Want};
+use super::{Container, Interest, Sink, Unreadable};
 use crate::work;
 
 /// How many containers may lie in each other; `serde_json` allows one less.
@@ -20,9 +20,9 @@ pub(crate) struct Scanner {
     /// A bit for each open container, set for an object; the lowest is that of the innermost one.
     objects: u128,
     /// The depth inside the container that is skipped, with no events; 0 when none is.
-    pub(super) quiet: u32,
-    /// Whether the container that is skipped was announced, so that its end is, too.
-    announced: bool,
+    pub(super) skip_depth: u32,
+    /// Whether the sink saw the container begin, so that it must see its end too.
+    emit_close: bool,
     pub(super) token: Token,
     pub(super) text: Text,
 }
@@ -43,7 +43,7 @@ pub(super) enum State {
     Escape,
     /// After `\u`: how many digits were read, and their value.
     Unicode(u8, u16),
-    Number(Digits),
+    Number(NumberState),
     /// What of `true`, `false` or `null` must follow, and what it says.
     Literal(&'static [u8], Option<bool>),
     /// In a container that is followed to its end and no more.
@@ -55,7 +55,7 @@ pub(super) enum State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Token {
     Key,
-    Value(Want),
+    Value(Interest),
 }
 
 const MARK: &[u8] = b"\xef\xbb\xbf";
@@ -66,9 +66,9 @@ impl Scanner {
             state: State::Start,
             depth: 0,
             objects: 0,
-            quiet: 0,
-            announced: false,
-            token: Token::Value(Want::Nothing),
+            skip_depth: 0,
+            emit_close: false,
+            token: Token::Value(Interest::Skip),
             text: Text::new(),
         }
     }
@@ -81,7 +81,7 @@ impl Scanner {
             && !sink.is_done()
         {
             work::step();
-            rest = if self.may_take_lane(*byte) { self.lane(rest, sink)? } else { self.steps(rest, sink)? };
+            rest = if self.can_use_fast_path(*byte) { self.fast_path(rest, sink)? } else { self.steps(rest, sink)? };
         }
         Ok(())
     }
@@ -102,7 +102,7 @@ impl Scanner {
                 State::Skipping(skip) => self.skip(skip, rest, sink)?,
                 State::Mark(seen) => self.mark(seen, *byte).map(|()| behind)?,
                 _ if is_blank(*byte) => without_blanks(behind),
-                _ if self.may_take_lane(*byte) => return Ok(rest),
+                _ if self.can_use_fast_path(*byte) => return Ok(rest),
                 _ => self.structure(rest, *byte, behind, sink)?,
             };
         }
@@ -144,11 +144,11 @@ impl Scanner {
             (State::ElementOrEnd, b']') | (State::KeyOrEnd, b'}') => self.close(sink),
             (State::Start, 0xef) => self.state = State::Mark(1),
             (State::Start | State::Value | State::ElementOrEnd, _) => {
-                let want = if self.quiet > 0 { Want::Nothing } else { sink.value() };
+                let interest = if self.skip_depth > 0 { Interest::Skip } else { sink.value() };
                 return match byte {
-                    b'{' => self.open(Container::Object, want, behind, sink),
-                    b'[' => self.open(Container::Array, want, behind, sink),
-                    _ => self.token(want, rest, sink),
+                    b'{' => self.open(Container::Object, interest, behind, sink),
+                    b'[' => self.open(Container::Array, interest, behind, sink),
+                    _ => self.token(interest, rest, sink),
                 };
             }
             _ => return Err(Unreadable::NotJson),
@@ -161,13 +161,13 @@ impl Scanner {
     pub(super) fn announce<'a, S: Sink<'a>>(
         &self,
         container: Container,
-        want: Want,
+        interest: Interest,
         sink: &mut S,
-    ) -> Result<Want, Unreadable> {
-        match want {
+    ) -> Result<Interest, Unreadable> {
+        match interest {
             _ if self.depth == MAX_DEPTH => Err(Unreadable::TooDeep),
-            Want::All => sink.open(container),
-            Want::Nothing => Ok(Want::Nothing),
+            Interest::Read => sink.open(container),
+            Interest::Skip => Ok(Interest::Skip),
         }
     }
 
@@ -189,12 +189,12 @@ impl Scanner {
     fn open<'a, S: Sink<'a>>(
         &mut self,
         container: Container,
-        want: Want,
+        interest: Interest,
         inside: &'a [u8],
         sink: &mut S,
     ) -> Result<&'a [u8], Unreadable> {
-        match self.announce(container, want, sink)? {
-            Want::Nothing if self.quiet == 0 => self.pass_over(container, want, inside, sink),
+        match self.announce(container, interest, sink)? {
+            Interest::Skip if self.skip_depth == 0 => self.skip_container(container, interest, inside, sink),
             _ => {
                 self.enter(container);
                 Ok(inside)
@@ -203,31 +203,31 @@ impl Scanner {
     }
 
     /// Begins to skip a container.
-    pub(super) fn pass_over<'a, S: Sink<'a>>(
+    pub(super) fn skip_container<'a, S: Sink<'a>>(
         &mut self,
         container: Container,
-        want: Want,
+        interest: Interest,
         inside: &'a [u8],
         sink: &mut S,
     ) -> Result<&'a [u8], Unreadable> {
-        self.announced = want == Want::All;
+        self.emit_close = interest == Interest::Read;
         if !S::STRICT {
             return self.skip(Skip::new((MAX_DEPTH - self.depth - 1) as usize), inside, sink);
         }
-        self.quiet = self.depth + 1;
+        self.skip_depth = self.depth + 1;
         self.enter(container);
         Ok(inside)
     }
 
     #[inline(always)]
     fn close<'a, S: Sink<'a>>(&mut self, sink: &mut S) {
-        let loud = if self.quiet == self.depth {
-            std::mem::take(&mut self.quiet) > 0 && self.announced
+        let emit = if self.skip_depth == self.depth {
+            std::mem::take(&mut self.skip_depth) > 0 && self.emit_close
         } else {
-            self.quiet == 0
+            self.skip_depth == 0
         };
         self.leave();
-        if loud {
+        if emit {
             sink.close();
         }
     }
@@ -248,7 +248,7 @@ impl Scanner {
             }
             Skipped::End(end) => {
                 self.ended();
-                if self.announced {
+                if self.emit_close {
                     sink.close();
                 }
                 Ok(&rest[end..])

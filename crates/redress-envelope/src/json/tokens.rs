@@ -2,10 +2,10 @@
 
 use redress_skip::plain_run;
 
-use super::digits::Digits;
+use super::number::NumberState;
 use super::scanner::{Scanner, State, Token};
 use super::text::{Text, lossy};
-use super::{MAX_NAME, Scalar, Sink, Unreadable, Want};
+use super::{Interest, MAX_NAME, Scalar, Sink, Unreadable};
 
 /// Of a name a little more is kept than matters, so that its cut is seen and falls behind the last symbol that matters.
 const MAX_KEY: usize = MAX_NAME + 8;
@@ -16,7 +16,7 @@ impl Scanner {
     pub(super) fn begin_key<'a, S: Sink<'a>>(&mut self, rest: &'a [u8], sink: &mut S) -> Result<&'a [u8], Unreadable> {
         let [b'"', text @ ..] = rest else { return Ok(rest) };
         self.token = Token::Key;
-        self.text.begin(if self.quiet > 0 { 0 } else { MAX_KEY });
+        self.text.begin(if self.skip_depth > 0 { 0 } else { MAX_KEY });
         self.text(text, sink)
     }
 
@@ -24,18 +24,18 @@ impl Scanner {
     #[inline(never)]
     pub(super) fn token<'a, S: Sink<'a>>(
         &mut self,
-        want: Want,
+        interest: Interest,
         rest: &'a [u8],
         sink: &mut S,
     ) -> Result<&'a [u8], Unreadable> {
-        self.token = Token::Value(want);
-        self.text.begin(if want == Want::All { S::MAX_TEXT } else { 0 });
+        self.token = Token::Value(interest);
+        self.text.begin(if interest == Interest::Read { S::MAX_TEXT } else { 0 });
         match rest {
             [b'"', text @ ..] => self.text(text, sink),
             [b'n', ..] => self.literal(b"null", None, rest, sink),
             [b't', ..] => self.literal(b"true", Some(true), rest, sink),
             [b'f', ..] => self.literal(b"false", Some(false), rest, sink),
-            [b'-' | b'0'..=b'9', ..] => self.number(Digits::Start, rest, sink),
+            [b'-' | b'0'..=b'9', ..] => self.number(NumberState::Start, rest, sink),
             _ => Err(Unreadable::NotJson),
         }
     }
@@ -75,9 +75,9 @@ impl Scanner {
                     sink.key(self.text.take(tail));
                 }
             }
-            Token::Value(want) => {
+            Token::Value(interest) => {
                 self.ended();
-                if want == Want::All {
+                if interest == Interest::Read {
                     sink.scalar(Scalar::Text(lossy(self.text.take(tail))));
                 }
             }
@@ -119,7 +119,7 @@ impl Scanner {
     /// Scans on in a number.
     pub(super) fn number<'a, S: Sink<'a>>(
         &mut self,
-        mut digits: Digits,
+        mut digits: NumberState,
         rest: &'a [u8],
         sink: &mut S,
     ) -> Result<&'a [u8], Unreadable> {
@@ -143,7 +143,7 @@ impl Scanner {
 
     pub(super) fn number_ends<'a, S: Sink<'a>>(&mut self, tail: &'a [u8], sink: &mut S) {
         self.ended();
-        if self.token == Token::Value(Want::All) {
+        if self.token == Token::Value(Interest::Read) {
             sink.scalar(Scalar::Number(lossy(self.text.take(tail))));
         }
     }
@@ -161,7 +161,7 @@ impl Scanner {
             None => return Err(Unreadable::NotJson),
             Some([]) => {
                 self.ended();
-                if self.token == Token::Value(Want::All) {
+                if self.token == Token::Value(Interest::Read) {
                     sink.literal(value);
                 }
             }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{FieldList, MAX_LISTS, Plan, Role};
+use super::{FieldList, FieldRole, MAX_LISTS, Plan};
 use crate::path::{Path, Step};
 
 impl Plan {
@@ -40,7 +40,7 @@ impl Plan {
             FieldList::List { at, path, message, nameless, single } => {
                 // An element that repeats is its own list.
                 let item = if *single || at.is_xml() { at.clone() } else { at.join(&[Step::Each]) };
-                self.role(&item, Role::Item { list, nameless: *nameless });
+                self.role(&item, FieldRole::Item { list, nameless: *nameless });
                 self.item_paths(&item, path);
                 self.item_messages(&item, message);
             }
@@ -55,11 +55,11 @@ impl Plan {
                     self.excepted.insert(node);
                 }
                 let name = at.join(&[Step::Any]);
-                self.role(&name, Role::Name { list, leaf: *texts, once: !*each });
-                self.role(&name.join(&[Step::Each]), Role::Leaf { list });
+                self.role(&name, FieldRole::Name { list, leaf: *texts, once: !*each });
+                self.role(&name.join(&[Step::Each]), FieldRole::Leaf { list });
                 for path in message.iter().flat_map(Path::expanded) {
-                    self.role(&name.join(path.steps()), Role::Leaf { list });
-                    self.role(&name.join(&[Step::Each]).join(path.steps()), Role::Leaf { list });
+                    self.role(&name.join(path.steps()), FieldRole::Leaf { list });
+                    self.role(&name.join(&[Step::Each]).join(path.steps()), FieldRole::Leaf { list });
                 }
             }
             FieldList::Tree { at, leaf, message } => self.tree(at, leaf.as_deref(), message, list),
@@ -69,8 +69,8 @@ impl Plan {
     fn item_paths(&mut self, item: &Path, paths: &[Path]) {
         for (path, rank) in ranked(paths) {
             let path = item.join(path.steps());
-            self.role(&path, Role::ItemPath { rank });
-            self.role(&path.join(&[Step::Each]), Role::ItemPathPart { rank });
+            self.role(&path, FieldRole::ItemPath { rank });
+            self.role(&path.join(&[Step::Each]), FieldRole::ItemPathPart { rank });
             self.inside(item, &path, |node| node.paths_below |= 1 << rank);
         }
     }
@@ -78,7 +78,7 @@ impl Plan {
     fn item_messages(&mut self, item: &Path, messages: &[Path]) {
         for (path, rank) in ranked(messages) {
             let path = item.join(path.steps());
-            self.role(&path, Role::ItemMessage { rank });
+            self.role(&path, FieldRole::ItemMessage { rank });
             self.inside(item, &path, |node| node.messages_below |= 1 << rank);
         }
     }
@@ -86,20 +86,20 @@ impl Plan {
     fn tree(&mut self, at: &Path, leaf: Option<&str>, message: &[Path], list: u8) {
         let any = self.node(&at.join(&[Step::Any]));
         let node = self.at(any);
-        node.role = Role::Name { list, leaf: leaf.is_none(), once: false };
+        node.role = FieldRole::Name { list, leaf: leaf.is_none(), once: false };
         (node.any_key, node.each) = (Some(any), Some(any));
         let Some(leaf) = leaf else { return };
         let end = self.node(&at.join(&[Step::Key(leaf.to_owned())]));
         self.excepted.insert(end);
         let node = self.at(end);
-        node.role = Role::Leaf { list };
+        node.role = FieldRole::Leaf { list };
         node.each = Some(end);
         let ends: Vec<_> = message
             .iter()
             .flat_map(Path::expanded)
             .map(|path| path.steps().iter().fold(end, |at, step| self.child(at, step)))
             .collect();
-        ends.into_iter().for_each(|end| self.at(end).role = Role::Leaf { list });
+        ends.into_iter().for_each(|end| self.at(end).role = FieldRole::Leaf { list });
         let names = self.spellings(leaf);
         self.at(any).keys.extend(names.into_iter().map(|name| (name, end)));
     }

@@ -1,20 +1,20 @@
 //! One place of a plan.
 
-use super::{NodeId, Role};
+use super::{FieldRole, NodeId};
 use crate::cells::Cell;
 use crate::json::Container;
 
 /// Stands for the place of a member that is looked for among many keys.
-pub(crate) const MANY: NodeId = NodeId::MAX;
+pub(crate) const LOOKUP: NodeId = NodeId::MAX;
 /// How many keys are tried one by one.
-const FEW_KEYS: usize = 16;
+const MAX_LINEAR_KEYS: usize = 16;
 
 /// One place in a body, and what to do with the value found there.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Node {
     pub(super) keys: Vec<(Name, NodeId)>,
     /// The keys, if there are many.
-    many: Option<Box<ManyKeys>>,
+    sorted: Option<Box<SortedKeys>>,
     /// Bit `n` is set when a key has `n` bytes, modulo 64.
     pub(super) lengths: u64,
     pub(super) any_key: Option<NodeId>,
@@ -23,8 +23,8 @@ pub(crate) struct Node {
     /// Where a value at this place is kept.
     pub(crate) cells: Vec<Cell>,
     /// The only cell, where a value at this place does nothing but go there, the last one of all.
-    pub(crate) only: Option<Cell>,
-    pub(crate) role: Role,
+    pub(crate) single_cell: Option<Cell>,
+    pub(crate) role: FieldRole,
     /// The cells that a repeated key forgets here, and the bits of them all.
     pub(crate) cells_below: Vec<Cell>,
     pub(crate) mask_below: u128,
@@ -34,12 +34,12 @@ pub(crate) struct Node {
     pub(crate) paths_below: u32,
     pub(crate) messages_below: u32,
     /// Whether it plays any part in a list of field errors.
-    pub(crate) of_fields: bool,
+    pub(crate) affects_fields: bool,
 }
 
 /// Many keys, sorted by their length and their ends, so that one is found in few steps.
 #[derive(Clone, Debug)]
-struct ManyKeys {
+struct SortedKeys {
     keys: Vec<(Name, NodeId)>,
     /// Where the keys of each length begin.
     starts: Vec<u16>,
@@ -68,7 +68,7 @@ impl Node {
         }
     }
 
-    /// Returns the place of a member; [`MANY`] where there are too many keys to try each.
+    /// Returns the place of a member; [`LOOKUP`] where there are too many keys to try each.
     #[inline(always)]
     pub(crate) fn member(&self, name: &[u8]) -> Option<NodeId> {
         if self.lengths & (1 << (name.len() % 64)) != 0
@@ -81,12 +81,12 @@ impl Node {
 
     /// Returns the place of a member, however many keys there are.
     pub(crate) fn member_among_all(&self, name: &[u8]) -> Option<NodeId> {
-        self.member(name).and_then(|id| if id == MANY { self.one_of_many(name) } else { Some(id) })
+        self.member(name).and_then(|id| if id == LOOKUP { self.lookup_member(name) } else { Some(id) })
     }
 
     /// Returns the place of a member of this name, if a path names it.
     pub(crate) fn only_named(&self, name: &[u8]) -> Option<NodeId> {
-        match &self.many {
+        match &self.sorted {
             Some(many) => many.find(name),
             None if self.lengths & (1 << (name.len() % 64)) != 0 => self.named(name),
             None => None,
@@ -95,7 +95,7 @@ impl Node {
 
     /// Returns the places of all members that a path names, with their names, and of any member.
     pub(crate) fn children(&self) -> impl Iterator<Item = (&[u8], NodeId)> {
-        let (keys, any_key) = match &self.many {
+        let (keys, any_key) = match &self.sorted {
             Some(many) => (&many.keys, many.any_key),
             None => (&self.keys, self.any_key),
         };
@@ -110,18 +110,18 @@ impl Node {
         if name.len() <= Ends::ALL { Some(*id) } else { self.long_named(name) }
     }
 
-    /// Returns the place of a member where [`member`](Self::member) says [`MANY`]. Out of line, so that few keys need no stack.
+    /// Returns the place of a member where [`member`](Self::member) says [`LOOKUP`]. Out of line, so that few keys need no stack.
     #[inline(never)]
-    pub(crate) fn one_of_many(&self, name: &[u8]) -> Option<NodeId> {
-        let many = self.many.as_ref()?;
+    pub(crate) fn lookup_member(&self, name: &[u8]) -> Option<NodeId> {
+        let many = self.sorted.as_ref()?;
         many.find(name).or(many.any_key)
     }
 
     /// Sorts the keys if they are too many to try each.
     pub(super) fn sort_keys(&mut self) {
-        if self.keys.len() > FEW_KEYS {
-            let any_key = self.any_key.replace(MANY);
-            self.many = Some(Box::new(ManyKeys::new(std::mem::take(&mut self.keys), any_key)));
+        if self.keys.len() > MAX_LINEAR_KEYS {
+            let any_key = self.any_key.replace(LOOKUP);
+            self.sorted = Some(Box::new(SortedKeys::new(std::mem::take(&mut self.keys), any_key)));
             self.lengths = 0;
         }
     }
@@ -138,7 +138,7 @@ impl Node {
     }
 }
 
-impl ManyKeys {
+impl SortedKeys {
     fn new(mut keys: Vec<(Name, NodeId)>, any_key: Option<NodeId>) -> Self {
         keys.sort_by_key(|(key, _)| (key.len(), key.ends));
         let longest = keys.last().map_or(0, |(key, _)| key.len());

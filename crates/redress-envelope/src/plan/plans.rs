@@ -1,6 +1,6 @@
 //! The two plans of a dialect: one for JSON, one for XML.
 
-use super::{Keep, MAX_CELLS, NodeId, Plan, Spelling};
+use super::{MAX_CELLS, Merge, NodeId, Plan, Spelling};
 use crate::cells::Cell;
 use crate::path::Path;
 
@@ -49,13 +49,13 @@ impl Plans {
     }
 
     /// Returns the cell in which the value at `path` will lie; `None` when the plan is full.
-    pub(crate) fn cell(&mut self, path: &Path, keep: &Keep) -> Option<Cell> {
-        if path.is_xml() { self.xml.cell(path, keep) } else { self.json.cell(path, keep) }
+    pub(crate) fn cell(&mut self, path: &Path, merge: &Merge) -> Option<Cell> {
+        if path.is_xml() { self.xml.cell(path, merge) } else { self.json.cell(path, merge) }
     }
 
     /// Returns which of the values that lead to a cell is kept.
-    pub(crate) fn keep(&self, cell: Cell) -> &Keep {
-        self.of(cell).keep(cell)
+    pub(crate) fn merge_rule(&self, cell: Cell) -> &Merge {
+        self.of(cell).merge_rule(cell)
     }
 
     pub(crate) fn path(&self, cell: Cell) -> &Path {

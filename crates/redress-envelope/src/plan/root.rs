@@ -9,7 +9,7 @@ use crate::path::Step;
 impl Plan {
     /// Lets the first element of an array at the top be read as the body would be. Paths that begin with an index stay as they
     /// are, and go before the others where both have the same name.
-    pub(crate) fn read_first_element(&mut self) {
+    pub(crate) fn unwrap_arrays(&mut self) {
         let root = self.node_at(0);
         if root.any_key.is_none() && root.keys.is_empty() {
             return;
@@ -18,14 +18,14 @@ impl Plan {
             let first = self.child(0, &Step::Index(0));
             self.merge(0, first, &mut HashSet::new());
         } else {
-            self.reads_first_element = true;
+            self.unwraps_arrays = true;
             self.at(0).indices.push((0, 0));
         }
     }
 
     /// Whether a body with this kind of root is read for nothing but its first element.
-    pub(crate) fn is_twin(&self, container: Container) -> bool {
-        self.reads_first_element && container == Container::Array
+    pub(crate) fn unwraps(&self, container: Container) -> bool {
+        self.unwraps_arrays && container == Container::Array
     }
 
     /// Whether a body may have this kind of root.

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Decision, Watch, atoms};
+use super::{Decision, SignalSink};
 use crate::cells::{Cell, Value, bit};
 use crate::dialect::Compiled;
 use crate::json::Unreadable;
@@ -11,7 +11,7 @@ use crate::xml::{Scanner, Sink, Walk, is_of_namespaces};
 
 /// How far a document was read.
 #[derive(Debug, Default)]
-pub(super) struct Elements {
+pub(super) struct XmlReader {
     scanner: Scanner,
     walk: Walk,
     /// The places of the attribute in hand.
@@ -19,22 +19,22 @@ pub(super) struct Elements {
 }
 
 /// The sink: where the scan stands, and what is known.
-struct Watched<'w> {
+struct XmlSignalSink<'w> {
     walk: &'w mut Walk,
     attribute: &'w mut Vec<NodeId>,
-    watch: &'w mut Watch,
+    sink: &'w mut SignalSink,
 }
 
-impl Elements {
-    pub(super) fn feed(&mut self, chunk: &[u8], watch: &mut Watch) -> Result<(), Unreadable> {
+impl XmlReader {
+    pub(super) fn feed(&mut self, chunk: &[u8], sink: &mut SignalSink) -> Result<(), Unreadable> {
         let Self { scanner, walk, attribute } = self;
-        scanner.feed(chunk, &mut Watched { walk, attribute, watch })
+        scanner.feed(chunk, &mut XmlSignalSink { walk, attribute, sink })
     }
 }
 
-impl Watched<'_> {
+impl XmlSignalSink<'_> {
     fn note(&mut self, place: NodeId, value: Value<'_>, text: Option<&str>) {
-        self.watch.note_at(|plans| plans.xml.node_at(place), value, text);
+        self.sink.note_at(|plans| plans.xml.node_at(place), value, text);
     }
 
     /// Takes a value of the innermost element.
@@ -47,19 +47,19 @@ impl Watched<'_> {
     /// Gives up the members that cannot come any more, once the root element is known: those of another root, and those of
     /// attributes that it does not have.
     fn give_up(&mut self, may_have_attributes: bool) {
-        let reachable = reachable(self.watch.dialect.compiled(), self.walk, may_have_attributes);
-        self.watch.close(!reachable);
+        let reachable = reachable(self.sink.dialect.compiled(), self.walk, may_have_attributes);
+        self.sink.close(!reachable);
     }
 }
 
-impl Sink for Watched<'_> {
+impl Sink for XmlSignalSink<'_> {
     const STRICT: bool = false;
     /// Longer than any text that a dialect compares with.
     const MAX_TEXT: usize = 512;
 
     fn open(&mut self, name: &[u8]) {
         self.note_here(Value::Object, None);
-        self.walk.open(&self.watch.dialect.compiled().signal_plan.xml, name);
+        self.walk.open(&self.sink.dialect.compiled().signal_plan.xml, name);
         if self.walk.depth() == 1 {
             self.give_up(true);
         }
@@ -69,7 +69,7 @@ impl Sink for Watched<'_> {
         if !is_of_namespaces(name) {
             self.note_here(Value::Object, None);
         }
-        *self.attribute = self.walk.attribute(&self.watch.dialect.compiled().signal_plan.xml, name);
+        *self.attribute = self.walk.attribute(&self.sink.dialect.compiled().signal_plan.xml, name);
         !self.attribute.is_empty()
     }
 
@@ -83,7 +83,7 @@ impl Sink for Watched<'_> {
         if self.walk.depth() == 1 {
             self.give_up(false);
         }
-        let plan = &self.watch.dialect.compiled().signal_plan.xml;
+        let plan = &self.sink.dialect.compiled().signal_plan.xml;
         self.walk.here().iter().any(|place| !plan.node_at(*place).cells.is_empty())
     }
 
@@ -93,12 +93,12 @@ impl Sink for Watched<'_> {
         }
         self.walk.close();
         if self.walk.depth() == 0 {
-            self.watch.close(u64::MAX);
+            self.sink.close(u64::MAX);
         }
     }
 
     fn is_done(&self) -> bool {
-        self.watch.decision != Decision::Undecided
+        self.sink.decision != Decision::Undecided
     }
 }
 
@@ -121,5 +121,5 @@ fn reachable(compiled: &Compiled, walk: &Walk, may_have_attributes: bool) -> u64
         }
     }
     let comes = |(nth, (cell, _)): (usize, &(Cell, _))| if cells & bit(*cell) != 0 { 1 << nth } else { 0 };
-    atoms(compiled).fold(0, |mask, atom| mask | comes(atom))
+    compiled.signal_predicates.iter().enumerate().fold(0, |mask, predicate| mask | comes(predicate))
 }

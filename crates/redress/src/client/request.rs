@@ -299,7 +299,7 @@ impl RequestBuilder {
     /// # });
     /// # let client = Client::with_transport(RedressLayer::new(dialects::generic()), transport);
     ///
-    /// let deadline = Deadline::after(Duration::from_secs(5));
+    /// let deadline = Deadline::from_now(Duration::from_secs(5));
     /// let first = client.get("https://api.example/a").deadline(deadline).send().await;
     /// let second = client.get("https://api.example/b").deadline(deadline).send().await;
     /// assert!(first.is_ok() && second.is_err_and(|error| error.is_deadline()));
@@ -387,7 +387,7 @@ impl Draft {
         *request.uri_mut() = uri;
         let deadline = match self.until {
             Until::Stack => request.extensions().get::<Deadline>().copied(),
-            Until::Timeout(timeout) => Some(Deadline::after(timeout)),
+            Until::Timeout(timeout) => Some(Deadline::from_now(timeout)),
             Until::At(deadline) => Some(deadline),
         };
         if let Some(deadline) = deadline {

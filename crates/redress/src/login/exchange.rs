@@ -1,19 +1,20 @@
 //! One call to an issuer, and what its failure means.
 
-use std::time::Duration;
-
-use http::{HeaderValue, Request, Response, Uri};
-use http_body_util::{BodyExt, Limited};
+use crate::layer::RedressLayer;
 use redress_backoff::has_retry_after;
-use redress_classify::{ApiError, Basis, BoxError, Class, Clock, Dialect, Error, Phase, ResponseExt, Secrets, Verdict};
-use redress_refresh::{Explanation, Failure, Origin, TokenSet};
-use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
+use std::time::Duration;
 use tokio::time::Instant;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::layer::RedressLayer;
+use http::{HeaderValue, Request, Response, Uri};
+use http_body_util::{BodyExt, Limited};
+use redress_classify::{
+    ApiError, BoxError, Class, Clock, DecidedBy, Dialect, Error, Phase, ResponseExt, Secrets, Verdict,
+};
+use redress_refresh::{Explanation, Failure, Origin, TokenSet};
+use secrecy::{ExposeSecret, SecretString};
 
 /// The longest answer that a login is expected to give.
 const MAX_ANSWER: usize = 64 * 1024;
@@ -199,7 +200,7 @@ fn is_unprocessed<R>(response: &Response<R>, verdict: &Verdict) -> bool {
     match status.as_u16() {
         421 | 425 | 429 => true,
         413 | 503 if has_retry_after() => true,
-        _ if status.is_client_error() && verdict.basis() == Basis::Code && has_retry_after() => true,
+        _ if status.is_client_error() && verdict.decided_by() == DecidedBy::Code && has_retry_after() => true,
         _ => verdict.is_not_processed(),
     }
 }

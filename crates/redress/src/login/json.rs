@@ -1,14 +1,14 @@
 //! Logins by a JSON request whose answer holds the tokens.
 
+use super::lifetime;
 use http::{HeaderValue, Request, Response, Uri};
-use redress_classify::{ApiError, Basis, BoxError, Dialect, Verdict, dialects};
+use redress_classify::{ApiError, BoxError, DecidedBy, Dialect, Verdict, dialects};
 use redress_refresh::{Credentials, Failure, TokenSet};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 use tower_service::Service;
 
 use super::exchange::{Exchange, Purpose, Refusal, Tokens, endpoint, grant, passes};
-use super::lifetime;
 
 /// Credentials from a login by JSON: refresh while that works, log in when it does not.
 ///
@@ -180,11 +180,11 @@ fn of_login(error: &ApiError, verdict: &Verdict) -> Option<Refusal> {
 
 /// A refresh token that the API refuses, in whatever words of its own, is dead.
 fn of_refresh(error: &ApiError, verdict: &Verdict) -> Option<Refusal> {
-    (verdict.basis() == Basis::Signal || is_refusal(error, verdict)).then_some(Refusal::InvalidGrant)
+    (verdict.decided_by() == DecidedBy::Signal || is_refusal(error, verdict)).then_some(Refusal::InvalidGrant)
 }
 
 /// Whether the API itself says no: in a code that the dialect knows, or in any code on a 401. A proxy's page has none, and
 /// never ends a session.
 fn is_refusal(error: &ApiError, verdict: &Verdict) -> bool {
-    (verdict.basis() == Basis::Code || (error.status() == 401 && error.code().is_some())) && !passes(error)
+    (verdict.decided_by() == DecidedBy::Code || (error.status() == 401 && error.code().is_some())) && !passes(error)
 }

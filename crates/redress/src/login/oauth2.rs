@@ -1,19 +1,19 @@
 //! The grants of OAuth 2.0 that need no user: client credentials, and a refresh token that was had before.
 
-use std::fmt;
-
+use super::lifetime;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderValue, Method, Request, Response, Uri};
-use redress_classify::{ApiError, Basis, BoxError, Dialect, Verdict, dialects};
-use redress_refresh::{Credentials, Explanation, Failure, TokenSet};
-use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
+use std::fmt;
 use tower_service::Service;
 
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderValue, Method, Request, Response, Uri};
+use redress_classify::{ApiError, BoxError, DecidedBy, Dialect, Verdict, dialects};
+use redress_refresh::{Credentials, Explanation, Failure, TokenSet};
+use secrecy::{ExposeSecret, SecretString};
+
 use super::exchange::{Exchange, Purpose, Refusal, Tokens, endpoint, grant, passes};
-use super::lifetime;
 
 /// On a success, too, an `error` is one: some servers answer 200 whatever they say.
 const ERROR_AT_ANY_STATUS: &str = "[error]\nnot_null = \"error\"\n";
@@ -257,7 +257,7 @@ fn of_refresh(error: &ApiError, verdict: &Verdict) -> Option<Refusal> {
 
 /// Whether the server itself says no, in a code that the dialect knows. A proxy's page never does.
 fn is_refusal(error: &ApiError, verdict: &Verdict) -> bool {
-    verdict.basis() == Basis::Code && !passes(error)
+    verdict.decided_by() == DecidedBy::Code && !passes(error)
 }
 
 /// Makes the value of HTTP Basic; both parts are form-encoded first (RFC 6749 section 2.3.1 and appendix B).

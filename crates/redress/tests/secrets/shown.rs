@@ -19,7 +19,7 @@ use super::{BODY, assert_silent, response, types};
 type Shown = (&'static str, String);
 
 /// Words and numbers alone: no text of a request, of a response or of a credential fits in.
-const HOLDS_NO_TEXT: [&str; 33] = [
+const HOLDS_NO_TEXT: [&str; 34] = [
     "redress-backoff::Budget",
     "redress-backoff::Idempotent",
     "redress-backoff::Jitter",
@@ -32,8 +32,8 @@ const HOLDS_NO_TEXT: [&str; 33] = [
     "redress-classify::Phase",
     "redress-classify::Progress",
     "redress-classify::Refreshed",
-    "redress-classify::Stop",
-    "redress-envelope::Basis",
+    "redress-classify::EndReason",
+    "redress-envelope::DecidedBy",
     "redress-envelope::Class",
     "redress-envelope::CooldownScope",
     "redress-envelope::Decision",

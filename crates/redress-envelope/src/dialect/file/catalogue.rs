@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::super::catalogue::{Code, Reason, Rule, Status};
 use super::super::condition::Condition;
-use super::super::spec::{Spec, Wanted};
+use super::super::spec::{PathSpec, Spec};
 use super::when::{Scope, when};
 use super::words::word;
 use super::{File, Item};
@@ -126,7 +126,7 @@ fn row<'t>(file: &mut File<'_>, item: &Item<'t>, known: &[&str]) -> Row {
 
 /// Reads rules; those of a file that extends another come first.
 pub(super) fn rules<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &mut Spec) {
-    let mut rules: Vec<(Vec<Condition<Wanted>>, Rule)> = Vec::new();
+    let mut rules: Vec<(Vec<Condition<PathSpec>>, Rule)> = Vec::new();
     let mut seen = HashSet::new();
     for item in file.items(item) {
         let Some(table) = file.table(&item) else { continue };

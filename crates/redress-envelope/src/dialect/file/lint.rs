@@ -18,7 +18,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::{File, Item, Mistake};
 use crate::dialect::condition::Condition;
-use crate::dialect::spec::{Spec, Wanted};
+use crate::dialect::spec::{PathSpec, Spec};
 
 use facts::Facts;
 use shadow::Shadows;
@@ -89,7 +89,7 @@ fn rules<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &Spec, facts: &Facts<'_
 }
 
 /// Notes each condition of a `when` that can never hold.
-fn conditions(file: &mut File<'_>, item: &Item<'_>, all: &[Condition<Wanted>], of: Of, facts: &Facts<'_>) {
+fn conditions(file: &mut File<'_>, item: &Item<'_>, all: &[Condition<PathSpec>], of: Of, facts: &Facts<'_>) {
     let Some(member) = member(item, "when") else { return };
     for (key, problem) in when::never_holding(all, of, facts) {
         let at = self::member(&member, key).unwrap_or_else(|| member.clone());

@@ -1,17 +1,14 @@
 //! `[[read]]`: where the parts of an envelope stand.
 
+use crate::pattern::Glob;
 use std::collections::HashSet;
 
 use super::super::hints::{BETWEEN, Difference, Hint, HintPart, HintPlace};
-use super::super::source::Kind;
-use super::super::spec::{Reading, Spec, Wanted};
-use super::fields::fields;
-use super::source::sources;
+use super::super::spec::{PathSpec, Reading, Spec};
 use super::when::{Scope, when};
 use super::words::{header, path, unit};
-use super::{File, Item};
-use crate::pattern::Glob;
-use crate::plan::{Keep, Plan, Spelling};
+use super::{super::source::Kind, File, Item, fields::fields, source::sources};
+use crate::plan::{Merge, Plan, Spelling};
 
 /// How many forms of envelope a dialect may tell apart: for each response their conditions are asked one by one.
 const MAX_READINGS: usize = 64;
@@ -68,12 +65,12 @@ fn reading<'t>(file: &mut File<'_>, item: &Item<'t>, mut reading: Reading) -> Re
     reading
 }
 
-pub(super) fn hints<'t>(file: &mut File<'_>, item: &Item<'t>) -> Vec<Hint<Wanted>> {
+pub(super) fn hints<'t>(file: &mut File<'_>, item: &Item<'t>) -> Vec<Hint<PathSpec>> {
     let items = file.items(item);
     items.iter().filter_map(|item| hint(file, item)).collect()
 }
 
-fn hint<'t>(file: &mut File<'_>, item: &Item<'t>) -> Option<Hint<Wanted>> {
+fn hint<'t>(file: &mut File<'_>, item: &Item<'t>) -> Option<Hint<PathSpec>> {
     const KNOWN: &[&str] = &["body", "header", "unit", "reset", "when", "path", "after", "before", "minus", "over"];
     let (mut place, mut given) = (None, None);
     let (mut reset, mut conditions) = (false, Vec::new());
@@ -97,8 +94,8 @@ fn hint<'t>(file: &mut File<'_>, item: &Item<'t>) -> Option<Hint<Wanted>> {
             "path" => part.member = file.parsed(&entry, path).map(|path| document_plan(&path)),
             "after" => part.after = file.string(&entry),
             "before" => part.before = file.string(&entry),
-            "minus" => minus = file.parsed(&entry, path).map(Wanted::one),
-            "over" => over = file.parsed(&entry, path).map(Wanted::one),
+            "minus" => minus = file.parsed(&entry, path).map(PathSpec::one),
+            "over" => over = file.parsed(&entry, path).map(PathSpec::one),
             _ => file.unknown(&item.key, key, KNOWN),
         }
     }
@@ -125,14 +122,14 @@ fn hint<'t>(file: &mut File<'_>, item: &Item<'t>) -> Option<Hint<Wanted>> {
 /// Compiles the path into the JSON document that a header holds.
 fn document_plan(path: &crate::path::Path) -> Plan {
     let mut plan = Plan::of_json(Spelling::Exact);
-    let keep = if path.has_wildcard() { Keep::Joined(BETWEEN.to_owned()) } else { Keep::Last };
-    plan.cell(path, &keep);
+    let merge = if path.has_wildcard() { Merge::Joined(BETWEEN.to_owned()) } else { Merge::Last };
+    plan.cell(path, &merge);
     plan.finish()
 }
 
 /// States a member that holds a hint or a flag; of several that a wildcard leads to, each is read.
-pub(super) fn body_place(path: crate::path::Path) -> HintPlace<Wanted> {
+pub(super) fn body_place(path: crate::path::Path) -> HintPlace<PathSpec> {
     let name = path.to_string();
-    let keep = if path.has_wildcard() { Keep::Joined(BETWEEN.to_owned()) } else { Keep::Last };
-    HintPlace::Body(Wanted { path, keep }, name)
+    let merge = if path.has_wildcard() { Merge::Joined(BETWEEN.to_owned()) } else { Merge::Last };
+    HintPlace::Body(PathSpec { path, merge }, name)
 }

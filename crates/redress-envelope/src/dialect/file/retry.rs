@@ -4,7 +4,7 @@ use http::Method;
 
 use super::super::catalogue::{Coverage, IdempotencyHeader, KeyFormat, PublishedLimit, Schedule};
 use super::super::hints::{Flag, FlagForm, HintPlace};
-use super::super::spec::{Spec, Wanted};
+use super::super::spec::{PathSpec, Spec};
 use super::read::{body_place, hints};
 use super::words::{header, method, one_of, path, route};
 use super::{File, Item, add};
@@ -91,7 +91,7 @@ fn each_method(file: &mut File<'_>, item: &Item<'_>) -> Vec<Method> {
     }
 }
 
-fn flags<'t>(file: &mut File<'_>, item: &Item<'t>) -> Vec<Flag<Wanted>> {
+fn flags<'t>(file: &mut File<'_>, item: &Item<'t>) -> Vec<Flag<PathSpec>> {
     let items = file.items(item);
     let mut flags: Vec<_> = items.iter().filter_map(|item| flag(file, item)).collect();
     // A pushback comes before all others.
@@ -99,8 +99,8 @@ fn flags<'t>(file: &mut File<'_>, item: &Item<'t>) -> Vec<Flag<Wanted>> {
     flags
 }
 
-fn flag<'t>(file: &mut File<'_>, item: &Item<'t>) -> Option<Flag<Wanted>> {
-    let (mut place, mut pushback): (Option<HintPlace<Wanted>>, bool) = (None, false);
+fn flag<'t>(file: &mut File<'_>, item: &Item<'t>) -> Option<Flag<PathSpec>> {
+    let (mut place, mut pushback): (Option<HintPlace<PathSpec>>, bool) = (None, false);
     let (mut yes, mut no) = (vec!["true".to_owned()], vec!["false".to_owned()]);
     for (key, value) in file.table(item)? {
         let entry = item.member(key, value);

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 
 use super::super::source::{Cut, Kind, Place, Repeats, Source};
-use super::super::spec::Wanted;
+use super::super::spec::PathSpec;
 use super::words::{element, header, one_of, path, text};
 use super::{File, Item};
 use crate::path::Path;
 use crate::pattern::Glob;
-use crate::plan::Keep;
+use crate::plan::Merge;
 
 /// How many sources a part of an envelope may have: a reader remembers which one spoke in one byte.
 const MAX_SOURCES: usize = 255;
@@ -31,13 +31,13 @@ const KNOWN: &[&str] = &[
 ];
 
 /// Reads one source or a list of them; what a source does not say of its kind is `kind`.
-pub(super) fn sources<'t>(file: &mut File<'_>, item: &Item<'t>, kind: Kind) -> Vec<Source<Wanted>> {
+pub(super) fn sources<'t>(file: &mut File<'_>, item: &Item<'t>, kind: Kind) -> Vec<Source<PathSpec>> {
     let items = if item.value.is_array() { file.items(item) } else { vec![item.clone()] };
     if items.is_empty() {
         file.expected(item, "at least one");
     }
-    let mut all: Vec<Source<Wanted>> = Vec::new();
-    let mut taken: HashMap<Place<Wanted>, Vec<Kind>> = HashMap::new();
+    let mut all: Vec<Source<PathSpec>> = Vec::new();
+    let mut taken: HashMap<Place<PathSpec>, Vec<Kind>> = HashMap::new();
     for item in items {
         for source in source(file, &item, kind) {
             if is_hidden(&source, &taken) {
@@ -60,13 +60,13 @@ pub(super) fn sources<'t>(file: &mut File<'_>, item: &Item<'t>, kind: Kind) -> V
     all
 }
 
-fn source<'t>(file: &mut File<'_>, item: &Item<'t>, kind: Kind) -> Vec<Source<Wanted>> {
+fn source<'t>(file: &mut File<'_>, item: &Item<'t>, kind: Kind) -> Vec<Source<PathSpec>> {
     if !item.value.is_table() {
         let path = file.parsed(item, path);
-        return path.into_iter().map(|path| Source::new(Place::Body(Wanted::one(path)), kind)).collect();
+        return path.into_iter().map(|path| Source::new(Place::Body(PathSpec::one(path)), kind)).collect();
     }
     let mut places: Vec<Place<Path>> = Vec::new();
-    let (mut between, mut keep, mut form) = (None, Keep::Last, Source::new(Place::Body(()), kind));
+    let (mut between, mut merge, mut form) = (None, Merge::Last, Source::new(Place::Body(()), kind));
     for (key, value) in file.table(item).into_iter().flatten() {
         let entry = item.member(key, value);
         match key.get_ref().as_ref() {
@@ -83,34 +83,34 @@ fn source<'t>(file: &mut File<'_>, item: &Item<'t>, kind: Kind) -> Vec<Source<Wa
             "not" => form.not = file.values(&entry).into_iter().map(Glob::new).collect(),
             "not_status" => form.repeats = repeats(file, &entry),
             "after_fields" => form.after_fields = file.truth(&entry).unwrap_or_default(),
-            "join" => keep = file.string(&entry).map_or(Keep::Last, Keep::Joined),
-            "deepest" => keep = file.string(&entry).map_or(Keep::Last, Keep::Deepest),
+            "join" => merge = file.string(&entry).map_or(Merge::Last, Merge::Joined),
+            "deepest" => merge = file.string(&entry).map_or(Merge::Last, Merge::Deepest),
             _ => file.unknown(&item.key, key, KNOWN),
         }
     }
     if places.is_empty() {
         file.note(&item.span, &item.key, "expected one of path, header, challenge, element, parts".to_owned());
     }
-    if matches!(keep, Keep::Deepest(_))
+    if matches!(merge, Merge::Deepest(_))
         && places.iter().any(|place| matches!(place, Place::Body(path) if path.is_xml()))
     {
         file.note(&item.span, &item.key, "expected `deepest` with a path into JSON".to_owned());
     }
     // One more than are allowed tells that they are too many, and what stands beside them is not copied for the others.
     places.truncate(MAX_SOURCES + 1);
-    places.into_iter().map(|place| form.at(place, &keep, between.as_deref())).collect()
+    places.into_iter().map(|place| form.at(place, &merge, between.as_deref())).collect()
 }
 
 /// What a source says beside its place.
 impl Source<()> {
-    fn at(&self, place: Place<Path>, keep: &Keep, between: Option<&str>) -> Source<Wanted> {
+    fn at(&self, place: Place<Path>, merge: &Merge, between: Option<&str>) -> Source<PathSpec> {
         let place = match place {
-            Place::Body(path) => Place::Body(Wanted { path, keep: keep.clone() }),
+            Place::Body(path) => Place::Body(PathSpec { path, merge: merge.clone() }),
             Place::Header(name) => Place::Header(name),
             Place::Challenge(name) => Place::Challenge(name),
             Place::Parts(parts, usual) => {
                 let between = between.map_or(usual, str::to_owned);
-                Place::Parts(parts.into_iter().map(Wanted::one).collect(), between)
+                Place::Parts(parts.into_iter().map(PathSpec::one).collect(), between)
             }
         };
         let Self { kind, cuts, not, repeats, after_fields, .. } = self;
@@ -132,13 +132,13 @@ fn repeats(file: &mut File<'_>, item: &Item<'_>) -> Repeats {
 }
 
 /// Whether what comes later at the same place can never be asked: `taken` are the kinds of which an earlier one takes all.
-fn is_hidden(later: &Source<Wanted>, taken: &HashMap<Place<Wanted>, Vec<Kind>>) -> bool {
+fn is_hidden(later: &Source<PathSpec>, taken: &HashMap<Place<PathSpec>, Vec<Kind>>) -> bool {
     // Several members are joined only if each of them is there.
     let is_one = !matches!(later.place, Place::Parts(..));
     is_one && taken.get(&later.place).is_some_and(|kinds| kinds.iter().any(|kind| takes_all_of(*kind, later.kind)))
 }
 
-impl Source<Wanted> {
+impl Source<PathSpec> {
     /// Whether it takes each value of its kind.
     const fn refuses_none(&self) -> bool {
         self.cuts.is_empty() && self.not.is_empty() && matches!(self.repeats, Repeats::Count) && !self.after_fields

@@ -1,7 +1,7 @@
 //! `when = { ... }`: conditions.
 
 use super::super::condition::{Condition, JsonKind};
-use super::super::spec::Wanted;
+use super::super::spec::PathSpec;
 use super::words::{glob, header, one_of, path, route};
 use super::{File, Item};
 use crate::pattern::Ranges;
@@ -21,7 +21,7 @@ pub(super) enum Scope {
     Words,
 }
 
-pub(super) fn when<'t>(file: &mut File<'_>, item: &Item<'t>, scope: Scope) -> Vec<Condition<Wanted>> {
+pub(super) fn when<'t>(file: &mut File<'_>, item: &Item<'t>, scope: Scope) -> Vec<Condition<PathSpec>> {
     let Some(table) = file.table(item) else { return Vec::new() };
     let known: Vec<&str> = [(Scope::Head, HEAD), (Scope::Body, BODY), (Scope::Words, WORDS)]
         .iter()
@@ -66,7 +66,7 @@ pub(super) fn when<'t>(file: &mut File<'_>, item: &Item<'t>, scope: Scope) -> Ve
     }
     conditions.extend(named.map(|name| Condition::Header(name, named_is)));
     if let Some(path) = member {
-        let wanted = Wanted::one(path);
+        let wanted = PathSpec::one(path);
         conditions.extend(kind.map(|kind| Condition::BodyKind(wanted.clone(), kind)));
         conditions.push(Condition::Body(wanted, member_is));
     }
@@ -80,9 +80,9 @@ pub(super) fn when<'t>(file: &mut File<'_>, item: &Item<'t>, scope: Scope) -> Ve
 fn members(
     file: &mut File<'_>,
     item: &Item<'_>,
-    condition: fn(Wanted) -> Condition<Wanted>,
-) -> impl Iterator<Item = Condition<Wanted>> {
-    file.each_parsed(item, path).into_iter().map(Wanted::one).map(condition)
+    condition: fn(PathSpec) -> Condition<PathSpec>,
+) -> impl Iterator<Item = Condition<PathSpec>> {
+    file.each_parsed(item, path).into_iter().map(PathSpec::one).map(condition)
 }
 
 fn statuses(file: &mut File<'_>, item: &Item<'_>) -> Option<Ranges> {

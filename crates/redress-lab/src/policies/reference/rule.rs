@@ -1,7 +1,7 @@
 //! Rules that permit retries: pure decisions, given the time.
 
-use std::time::Duration;
 use super::window::Window;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 

@@ -6,8 +6,8 @@ use super::shadow::implies;
 use super::when::{Of, covers};
 use super::{conditions, member, tables};
 use crate::dialect::condition::Condition;
-use crate::dialect::error_rule::{ErrorRule, Line, Test};
-use crate::dialect::spec::{Spec, Wanted};
+use crate::dialect::error_rule::{Clause, ErrorRule, Test};
+use crate::dialect::spec::{PathSpec, Spec};
 use crate::path::Path;
 
 /// How many pairs of tests of one rule are compared; the rest is believed to hold.
@@ -20,7 +20,7 @@ pub(super) fn errors<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &Spec, fact
         let of = if rule.may_hold_by_head() || rule.is_of_events() { Of::Head } else { Of::Error };
         conditions(file, item, &rule.when, of, facts);
         beyond_success(file, item, rule);
-        if let Some(problem) = contradiction(&rule.lines) {
+        if let Some(problem) = contradiction(&rule.clauses) {
             file.never(item, &problem);
         } else if let Some((earlier, _)) = rules[..nth].iter().find(|(_, earlier)| says_as_much(rule, earlier)) {
             file.warn(item, &format!("`{}` holds whenever it does: leave one of them out", earlier.key));
@@ -29,7 +29,7 @@ pub(super) fn errors<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &Spec, fact
 }
 
 /// Warns of statuses beside successes, which need no rule.
-fn beyond_success(file: &mut File<'_>, item: &Item<'_>, rule: &ErrorRule<Wanted>) {
+fn beyond_success(file: &mut File<'_>, item: &Item<'_>, rule: &ErrorRule<PathSpec>) {
     let Some(at) = member(item, "when").and_then(|when| member(&when, "status")) else { return };
     for condition in &rule.when {
         let Condition::Status(statuses) = condition else { continue };
@@ -41,29 +41,33 @@ fn beyond_success(file: &mut File<'_>, item: &Item<'_>, rule: &ErrorRule<Wanted>
     }
 }
 
-/// Returns why no member can be all that the lines want of it.
-fn contradiction(lines: &[Line<Wanted>]) -> Option<String> {
-    let atoms: usize = lines.iter().map(|line| line.atoms.len()).sum();
-    if atoms.saturating_mul(atoms) > MAX_PAIRS {
+/// Returns why no member can be all that the clauses want of it.
+fn contradiction(clauses: &[Clause<PathSpec>]) -> Option<String> {
+    let predicates: usize = clauses.iter().map(|clause| clause.predicates.len()).sum();
+    if predicates.saturating_mul(predicates) > MAX_PAIRS {
         return None;
     }
-    let by_body = |line: &&Line<Wanted>| !line.negated && !line.atoms.is_empty() && line.headers.is_empty();
-    lines.iter().filter(by_body).find_map(|line| {
+    let by_body =
+        |clause: &&Clause<PathSpec>| !clause.negated && !clause.predicates.is_empty() && clause.headers.is_empty();
+    clauses.iter().filter(by_body).find_map(|clause| {
         // Each of the paths has to fail, for one that holds is enough.
-        let mut whys = line.atoms.iter().map(|atom| excluded(atom, line, lines));
+        let mut whys = clause.predicates.iter().map(|predicate| excluded(predicate, clause, clauses));
         whys.try_fold(None, |first: Option<String>, why| why.map(|why| Some(first.unwrap_or(why))))?
     })
 }
 
-/// Returns why a member can never be what it must be, beside the other lines.
-fn excluded((wanted, test): &(Wanted, Test), own: &Line<Wanted>, lines: &[Line<Wanted>]) -> Option<String> {
-    lines.iter().filter(|line| !std::ptr::eq(*line, own)).find_map(|line| match &*line.atoms {
-        absent if line.negated => {
+/// Returns why a member can never be what it must be, beside the other clauses.
+fn excluded((wanted, test): &(PathSpec, Test), own: &Clause<PathSpec>, clauses: &[Clause<PathSpec>]) -> Option<String> {
+    clauses.iter().filter(|clause| !std::ptr::eq(*clause, own)).find_map(|clause| match &*clause.predicates {
+        absent if clause.negated => {
             let absent = absent.iter().find(|(absent, _)| covers(&absent.path, &wanted.path));
             absent.map(|(absent, _)| absence(&absent.path, &wanted.path))
         }
         [(other, against)]
-            if line.headers.is_empty() && other == wanted && !wanted.path.has_wildcard() && exclude(test, against) =>
+            if clause.headers.is_empty()
+                && other == wanted
+                && !wanted.path.has_wildcard()
+                && exclude(test, against) =>
         {
             Some(format!("`{}` cannot be both: write a rule for each", wanted.path))
         }
@@ -101,10 +105,11 @@ fn exclude(a: &Test, b: &Test) -> bool {
     }
 }
 
-/// Whether an earlier rule holds whenever a later one does: each of its lines is one of the later one's.
-fn says_as_much(later: &ErrorRule<Wanted>, earlier: &ErrorRule<Wanted>) -> bool {
-    let same =
-        |a: &Line<Wanted>, b: &Line<Wanted>| a.negated == b.negated && a.atoms == b.atoms && a.headers == b.headers;
-    let lines = earlier.lines.iter().all(|line| later.lines.iter().any(|other| same(line, other)));
-    lines && implies(&later.when, &earlier.when)
+/// Whether an earlier rule holds whenever a later one does: each of its clauses is one of the later one's.
+fn says_as_much(later: &ErrorRule<PathSpec>, earlier: &ErrorRule<PathSpec>) -> bool {
+    let same = |a: &Clause<PathSpec>, b: &Clause<PathSpec>| {
+        a.negated == b.negated && a.predicates == b.predicates && a.headers == b.headers
+    };
+    let clauses = earlier.clauses.iter().all(|clause| later.clauses.iter().any(|other| same(clause, other)));
+    clauses && implies(&later.when, &earlier.when)
 }

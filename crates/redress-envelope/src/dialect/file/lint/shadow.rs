@@ -3,7 +3,7 @@
 use super::super::{File, Item};
 use super::when::covers;
 use crate::dialect::condition::Condition;
-use crate::dialect::spec::Wanted;
+use crate::dialect::spec::PathSpec;
 use crate::pattern::{Glob, Ranges};
 
 /// With how many rules before it a rule is compared: each with each would take quadratic time.
@@ -14,7 +14,7 @@ const MAX_PAIRS: usize = 4_096;
 /// The rules before the one in hand that no other one hides.
 pub(super) struct Shadows<'s> {
     name: &'static str,
-    earlier: Vec<(String, &'s [Condition<Wanted>])>,
+    earlier: Vec<(String, &'s [Condition<PathSpec>])>,
 }
 
 impl<'s> Shadows<'s> {
@@ -23,7 +23,7 @@ impl<'s> Shadows<'s> {
     }
 
     /// Notes a rule that one of those before it hides, and remembers any other.
-    pub(super) fn check(&mut self, file: &mut File<'_>, item: &Item<'_>, when: &'s [Condition<Wanted>]) {
+    pub(super) fn check(&mut self, file: &mut File<'_>, item: &Item<'_>, when: &'s [Condition<PathSpec>]) {
         let mut earlier = self.earlier.iter().rev().take(MAX_COMPARED);
         if let Some((key, _)) = earlier.find(|(_, earlier)| implies(when, earlier)) {
             let name = self.name;
@@ -38,13 +38,13 @@ impl<'s> Shadows<'s> {
 }
 
 /// Whether all of the weaker conditions hold whenever the stronger ones do.
-pub(super) fn implies(stronger: &[Condition<Wanted>], weaker: &[Condition<Wanted>]) -> bool {
+pub(super) fn implies(stronger: &[Condition<PathSpec>], weaker: &[Condition<PathSpec>]) -> bool {
     let few = stronger.len().saturating_mul(weaker.len()) <= MAX_PAIRS;
     few && weaker.iter().all(|weak| stronger.iter().any(|strong| follows(strong, weak)))
 }
 
 /// Whether the weak condition holds whenever the strong one does.
-fn follows(strong: &Condition<Wanted>, weak: &Condition<Wanted>) -> bool {
+fn follows(strong: &Condition<PathSpec>, weak: &Condition<PathSpec>) -> bool {
     match (strong, weak) {
         (Condition::Status(strong), Condition::Status(weak))
         | (Condition::CodeRange(strong), Condition::CodeRange(weak)) => within(strong, weak),

@@ -5,7 +5,7 @@ use super::facts::Facts;
 use super::when::Of;
 use super::{conditions, member, texts};
 use crate::dialect::hints::{Hint, HintPlace};
-use crate::dialect::spec::Wanted;
+use crate::dialect::spec::PathSpec;
 use crate::hint::Unit;
 
 pub(super) fn sources<'t>(file: &mut File<'_>, item: &Item<'t>) {
@@ -43,7 +43,7 @@ fn source(file: &mut File<'_>, item: &Item<'_>) {
     }
 }
 
-pub(super) fn success_hints<'t>(file: &mut File<'_>, item: &Item<'t>, hints: &[Hint<Wanted>], facts: &Facts<'_>) {
+pub(super) fn success_hints<'t>(file: &mut File<'_>, item: &Item<'t>, hints: &[Hint<PathSpec>], facts: &Facts<'_>) {
     for (item, hint) in file.items(item).iter().zip(hints) {
         conditions(file, item, &hint.when, Of::SuccessHint, facts);
     }
@@ -52,7 +52,7 @@ pub(super) fn success_hints<'t>(file: &mut File<'_>, item: &Item<'t>, hints: &[H
 pub(super) fn hints<'t>(
     file: &mut File<'_>,
     item: &Item<'t>,
-    hints: &[Hint<Wanted>],
+    hints: &[Hint<PathSpec>],
     ordered: bool,
     facts: &Facts<'_>,
 ) {

@@ -3,7 +3,7 @@
 use super::facts::{Facts, SUCCESS};
 use super::words::{Words, may_be_among};
 use crate::dialect::condition::{Condition, JsonKind};
-use crate::dialect::spec::Wanted;
+use crate::dialect::spec::PathSpec;
 use crate::path::{Path, Step};
 use crate::pattern::{Glob, Ranges};
 
@@ -31,7 +31,7 @@ pub(super) enum Of {
 type Problem = (&'static str, String);
 
 /// Returns each condition that can never hold, and what to write instead.
-pub(super) fn never_holding(when: &[Condition<Wanted>], of: Of, facts: &Facts<'_>) -> Vec<Problem> {
+pub(super) fn never_holding(when: &[Condition<PathSpec>], of: Of, facts: &Facts<'_>) -> Vec<Problem> {
     let mut problems = Vec::new();
     for condition in when {
         match condition {
@@ -130,12 +130,12 @@ fn header_value(value: &str) -> Option<Problem> {
     Some(("header_is", why))
 }
 
-fn is_of_body(condition: &Condition<Wanted>) -> bool {
+fn is_of_body(condition: &Condition<PathSpec>) -> bool {
     matches!(condition, Condition::Body(..) | Condition::BodyKind(..))
 }
 
 /// Returns the conditions that exclude each other. Each key stands once, but for the paths of `no_body`: linear.
-fn beside_each_other(when: &[Condition<Wanted>]) -> Vec<Problem> {
+fn beside_each_other(when: &[Condition<PathSpec>]) -> Vec<Problem> {
     let mut problems = Vec::new();
     for condition in when {
         match condition {
@@ -145,7 +145,7 @@ fn beside_each_other(when: &[Condition<Wanted>]) -> Vec<Problem> {
                         .push(("no_header", format!("`header` wants `{absent}` to be there: leave one of them out")));
                 }
                 let is_content_type = *absent == http::header::CONTENT_TYPE;
-                let wants = |other: &Condition<Wanted>| matches!(other, Condition::MediaType(kinds) if !kinds.iter().any(|kind| kind.matches("")));
+                let wants = |other: &Condition<PathSpec>| matches!(other, Condition::MediaType(kinds) if !kinds.iter().any(|kind| kind.matches("")));
                 if is_content_type && when.iter().any(wants) {
                     let why = "`content_type` wants the header to be there: leave one of them out";
                     problems.push(("no_header", why.to_owned()));
@@ -175,7 +175,7 @@ fn beside_each_other(when: &[Condition<Wanted>]) -> Vec<Problem> {
 }
 
 /// Returns why a member can never be as it must be.
-fn member(when: &[Condition<Wanted>], path: &Wanted, values: &[String]) -> Vec<Problem> {
+fn member(when: &[Condition<PathSpec>], path: &PathSpec, values: &[String]) -> Vec<Problem> {
     let mut problems = Vec::new();
     for other in when {
         match other {

@@ -1,7 +1,7 @@
 //! Which words the sources of a code, or of a reason, can say.
 
 use crate::dialect::source::{Cut, Kind, Place, Repeats, Source, is_reason_phrase};
-use crate::dialect::spec::Wanted;
+use crate::dialect::spec::PathSpec;
 use crate::pattern::{Glob, Ranges};
 
 /// How many sources that differ are looked at; where there are more, any word is believed to be said by one of them.
@@ -19,7 +19,7 @@ const OF_CHALLENGES: [&str; 6] = [
 
 /// The words that some sources can say.
 pub(super) struct Words<'s> {
-    sources: Vec<&'s Source<Wanted>>,
+    sources: Vec<&'s Source<PathSpec>>,
     /// Whether there are more sources than are looked at.
     any: bool,
     /// Whether a challenge is asked where no source says something.
@@ -27,8 +27,8 @@ pub(super) struct Words<'s> {
 }
 
 impl<'s> Words<'s> {
-    pub(super) fn new(all: impl Iterator<Item = &'s Source<Wanted>>, or_challenge: bool) -> Self {
-        let mut sources: Vec<&Source<Wanted>> = Vec::new();
+    pub(super) fn new(all: impl Iterator<Item = &'s Source<PathSpec>>, or_challenge: bool) -> Self {
+        let mut sources: Vec<&Source<PathSpec>> = Vec::new();
         let mut any = false;
         for source in all {
             if sources.iter().any(|known| says_as_much(known, source)) {
@@ -68,7 +68,7 @@ impl<'s> Words<'s> {
 
     /// Returns `true` if a source can say a whole number.
     pub(super) fn says_numbers(&self) -> bool {
-        let says = |source: &&Source<Wanted>| {
+        let says = |source: &&Source<PathSpec>| {
             let joins = matches!(&source.place, Place::Parts(parts, sep) if parts.len() > 1 && !is_numeric(sep));
             !(matches!(source.kind, Kind::Sentence | Kind::Phrase) || joins && source.cuts.is_empty())
         };
@@ -77,7 +77,7 @@ impl<'s> Words<'s> {
 }
 
 /// Whether one source can say whatever another one can.
-fn says_as_much(wide: &Source<Wanted>, narrow: &Source<Wanted>) -> bool {
+fn says_as_much(wide: &Source<PathSpec>, narrow: &Source<PathSpec>) -> bool {
     let is_plain = wide.cuts.is_empty() && wide.not.is_empty() && wide.repeats == Repeats::Count;
     let takes_all = matches!(wide.kind, Kind::Word | Kind::Any | Kind::Text) && matches!(wide.place, Place::Body(_));
     let same = wide.kind == narrow.kind && wide.cuts == narrow.cuts && wide.not == narrow.not;
@@ -89,7 +89,7 @@ fn says_as_much(wide: &Source<Wanted>, narrow: &Source<Wanted>) -> bool {
 }
 
 /// Returns why a source can never say a word like this; `None` if it can, or if that is not known.
-fn refusal(source: &Source<Wanted>, word: &Glob) -> Option<String> {
+fn refusal(source: &Source<PathSpec>, word: &Glob) -> Option<String> {
     let (text, is_wild) = (word.as_str(), word.is_wild());
     let has_blank = text.contains(char::is_whitespace);
     let is_member = matches!(source.place, Place::Body(_));

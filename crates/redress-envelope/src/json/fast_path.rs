@@ -7,14 +7,14 @@
 use redress_skip::{ascii, plain_text};
 
 use super::scanner::{Scanner, State};
-use super::{Container, Sink, Unreadable, Want};
+use super::{Container, Interest, Sink, Unreadable};
 use crate::work;
 
 impl Scanner {
     /// Whether the lane gets on from this byte.
     #[inline(always)]
-    pub(super) const fn may_take_lane(&self, byte: u8) -> bool {
-        self.quiet == 0
+    pub(super) const fn can_use_fast_path(&self, byte: u8) -> bool {
+        self.skip_depth == 0
             && match self.state {
                 State::Key | State::KeyOrEnd => byte == b'"',
                 State::Start | State::Value | State::ElementOrEnd => {
@@ -26,11 +26,11 @@ impl Scanner {
 
     /// Scans members and elements, and the containers that they lie in. Out of line, where it has all registers.
     #[inline(never)]
-    pub(super) fn lane<'a, S: Sink<'a>>(&mut self, rest: &'a [u8], sink: &mut S) -> Result<&'a [u8], Unreadable> {
+    pub(super) fn fast_path<'a, S: Sink<'a>>(&mut self, rest: &'a [u8], sink: &mut S) -> Result<&'a [u8], Unreadable> {
         let mut rest = rest;
         while !sink.is_done() {
             work::step();
-            let want = if self.in_object() {
+            let interest = if self.in_object() {
                 let Some((name, value)) = plain_name(rest) else { return self.begin_key(rest, sink) };
                 self.state = State::Value;
                 rest = value;
@@ -43,31 +43,31 @@ impl Scanner {
             let [byte, behind @ ..] = rest else { return Ok(rest) };
             rest = match byte {
                 b'"' => {
-                    let Some(text) = plain_text(behind) else { return self.token(want, rest, sink) };
-                    if want == Want::All {
+                    let Some(text) = plain_text(behind) else { return self.token(interest, rest, sink) };
+                    if interest == Interest::Read {
                         sink.text(text);
                     }
                     &behind[text.len() + 1..]
                 }
                 b'{' | b'[' => {
                     let container = if *byte == b'{' { Container::Object } else { Container::Array };
-                    if self.announce(container, want, sink)? == Want::Nothing {
-                        return self.pass_over(container, want, behind, sink);
+                    if self.announce(container, interest, sink)? == Interest::Skip {
+                        return self.skip_container(container, interest, behind, sink);
                     }
                     self.enter(container);
                     rest = behind;
                     continue;
                 }
                 b'1'..=b'9' => {
-                    let Some((number, behind)) = plain_number(rest) else { return self.token(want, rest, sink) };
-                    if want == Want::All {
+                    let Some((number, behind)) = plain_number(rest) else { return self.token(interest, rest, sink) };
+                    if interest == Interest::Read {
                         sink.number(number);
                     }
                     behind
                 }
                 _ => {
                     let Some((literal, behind)) = literal(rest) else { return Ok(rest) };
-                    if want == Want::All {
+                    if interest == Interest::Read {
                         sink.literal(literal);
                     }
                     behind

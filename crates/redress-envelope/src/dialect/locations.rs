@@ -1,7 +1,7 @@
 //! Where a dialect looks for its words and hints, for people and for what makes a response.
 
 use super::hints::{Hint, HintPlace};
-use super::{Dialect, HintSource, Location, compiled::Reading, source::Source, spec::Wanted};
+use super::{Dialect, HintSource, Location, compiled::Reading, source::Source, spec::PathSpec};
 use crate::cells::Cell;
 
 impl Dialect {
@@ -69,7 +69,7 @@ impl Dialect {
     }
 }
 
-fn source_of(hint: &Hint<Wanted>) -> HintSource {
+fn source_of(hint: &Hint<PathSpec>) -> HintSource {
     match &hint.place {
         HintPlace::Header(name) if *name == http::header::RETRY_AFTER => HintSource::RetryAfter,
         HintPlace::Header(name) => HintSource::Header(name.as_str().to_owned()),

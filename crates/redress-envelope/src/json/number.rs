@@ -2,7 +2,7 @@
 
 /// Where in a number's grammar the scan stands.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Digits {
+pub(super) enum NumberState {
     Start,
     Minus,
     Zero,
@@ -14,7 +14,7 @@ pub(super) enum Digits {
     Power,
 }
 
-impl Digits {
+impl NumberState {
     /// Returns where `byte` leads, `None` if it cannot go on with the number.
     pub(super) const fn next(self, byte: u8) -> Option<Self> {
         Some(match (self, byte) {
