@@ -15,7 +15,7 @@ use hyper::body::Bytes;
 use redress::transport::Reqwest;
 use redress::{Phase, RedressLayer, ReplayBody, ResponseExt, dialects};
 use redress_sandbox::{Fault, Sandbox};
-use tower::{Layer, Service, ServiceExt};
+use tower::{Layer, ServiceExt};
 
 /// A file, in frames of 16 KiB. It reads on the spot, which suits a local disk; for others read in a task.
 struct FileBody {
@@ -60,13 +60,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     std::fs::write(&path, vec![b'x'; 100_000])?;
 
     let transport = Reqwest::new(Reqwest::client_builder())?;
-    let mut service = RedressLayer::new(dialects::generic()).layer(transport);
+    let service = RedressLayer::new(dialects::generic()).layer(transport);
 
     // The body is kept while it is sent, up to 1 MiB, so that it can be sent again. PUT is idempotent.
     server.script("PUT /files/a", [Fault::drop()]);
     let body = ReplayBody::with_limit(FileBody::open(&path)?, 1 << 20);
     let request = Request::put(format!("{}/files/a", server.url())).body(body)?;
-    let response = service.ready().await?.call(request).await?.ok_or_api_error()?;
+    let response = service.clone().oneshot(request).await?.ok_or_api_error()?;
     println!("{}: {}", response.status(), response.record().expect("it was sent twice"));
     assert_eq!(server.log().len(), 2);
 
@@ -74,7 +74,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     server.script("PUT /files/b", [Fault::drop()]);
     let body = ReplayBody::new(FileBody::open(&path)?);
     let request = Request::put(format!("{}/files/b", server.url())).body(body)?;
-    let error = service.ready().await?.call(request).await.map(drop).expect_err("the answer is lost");
+    let error = service.clone().oneshot(request).await.map(drop).expect_err("the answer is lost");
     println!("{error}");
     assert_eq!((error.phase(), server.log().len()), (Phase::MaybeProcessed, 3));
 
