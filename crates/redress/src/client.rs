@@ -36,7 +36,7 @@ const BODY_LIMIT: usize = 16 << 20;
 /// and credentials.
 ///
 /// A request is a [`RequestBuilder`]; [`send`](RequestBuilder::send) returns a [`ClientResponse`] whatever its status, or a
-/// [`ClientError`] if there is no response. Any other service takes the place of reqwest by
+/// [`ClientError`] if no response came. Any other service takes the place of reqwest by
 /// [`with_transport`](Self::with_transport), such as a layer that signs each attempt, or a mock in tests.
 ///
 /// # Differences from reqwest's client
@@ -60,7 +60,7 @@ const BODY_LIMIT: usize = 16 << 20;
 /// let layer = RedressLayer::new(dialects::verilock()).credentials(keys, url.parse()?);
 /// let client = Client::new(layer)?.base_url(&url)?;
 ///
-/// let error = client.get("/v1/sessions/none").send().await?.error_for_api().expect_err("there is no such session");
+/// let error = client.get("/v1/sessions/none").send().await?.error_for_api().expect_err("the session does not exist");
 /// assert_eq!(error.class(), Some(redress::Class::NotFound));
 /// # Ok(()) }
 /// ```
@@ -84,7 +84,7 @@ impl Client {
     /// `Client::with_transport(layer, Reqwest::new(Reqwest::client_builder().user_agent("my-service/1"))?)`.
     ///
     /// # Errors
-    /// When reqwest cannot be set up, such as without a TLS backend's certificates.
+    /// Returns an error if reqwest cannot be set up, such as without a TLS backend's certificates.
     pub fn new(layer: RedressLayer) -> Result<Self, ClientError> {
         let transport = Reqwest::new(Reqwest::client_builder());
         let transport = transport.map_err(|error| ClientError::builder("could not set up the HTTP client", error))?;
@@ -126,7 +126,7 @@ impl Client {
     /// `https://api.example/v1/items`. A URL that begins with `http://` or `https://` is used as it is.
     ///
     /// # Errors
-    /// When it is not a URL of http or https, or has a query or a fragment.
+    /// Returns an error if it is not a URL of http or https, or has a query or a fragment.
     ///
     /// # Examples
     /// ```

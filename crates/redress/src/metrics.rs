@@ -2,10 +2,19 @@
 
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 
-/// Tells the recorder in place what the metrics of redress count, and in which units.
+/// Describes the metrics of redress, with their units, to the installed recorder.
 ///
-/// Call it once, after the recorder is installed; without one it does nothing. What the labels are, and what to look at
-/// first, is in `docs/observability.md`.
+/// Call it once, after the recorder is installed; without one it does nothing. `docs/observability.md` lists the labels, and
+/// what to look at first.
+///
+/// # Examples
+/// ```
+/// use metrics_util::debugging::DebuggingRecorder;
+///
+/// DebuggingRecorder::new().install()?;
+/// redress::describe_metrics();
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn describe_metrics() {
     describe_counter!("redress_attempts_total", Unit::Count, "attempts that came to an end, by dialect and class");
     describe_counter!("redress_alerts_total", Unit::Count, "responses that say that credits or a plan are used up");

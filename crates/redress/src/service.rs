@@ -20,8 +20,8 @@ use crate::timeout::TimedAttempts;
 /// Opaque, so that adding a layer is not a breaking change.
 ///
 /// # Errors
-/// An [`Error`] when no response came. A response, whatever its status, is `Ok`:
-/// [`ok_or_api_error`](redress_classify::ResponseExt::ok_or_api_error) tells an error response from a success.
+/// Returns an [`Error`] if no response came. A response is `Ok` whatever its status:
+/// [`ok_or_api_error`](redress_classify::ResponseExt::ok_or_api_error) turns an error response into an error.
 ///
 /// # Cancel safety
 /// Dropping the future drops the attempt in flight, or its place in a queue, and sends nothing more. A token refresh that it

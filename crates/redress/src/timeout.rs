@@ -41,8 +41,8 @@ pub struct AttemptTimeout(Option<Duration>);
 
 /// Cuts an attempt whose response does not begin in time, counted from the last progress of the request's body.
 ///
-/// It sits right above the transport. tower's `Timeout` starts its clock for every request; this one makes no timer for
-/// a response that is there at once, and its error says that the request may have been processed.
+/// It sits right above the transport. Unlike tower's `Timeout` it makes no timer for a response that is there at once, and
+/// its error states that the request may have been processed.
 #[derive(Clone, Debug)]
 pub(crate) struct TimedAttempts<S> {
     inner: S,
@@ -56,7 +56,7 @@ pin_project! {
         #[pin]
         sleep: Option<Sleep>,
         timeout: Option<Duration>,
-        // Of a body that streams.
+        // `None` for a buffered body, whose progress is not visible.
         progress: Option<Progress>,
     }
 }

@@ -32,7 +32,7 @@ use redress_classify::{ApiError, BoxError, Class, Error, Phase, Record, Recovery
 /// # let sandbox = Sandbox::start(Vendor::Verilock).await?;
 /// # let url = sandbox.url();
 /// let client = Client::new(RedressLayer::new(dialects::verilock()))?.base_url(&url)?;
-/// let error = sessions(&client).await.expect_err("there is no API key");
+/// let error = sessions(&client).await.expect_err("the API key is missing");
 /// assert_eq!(error.status(), Some(401.try_into()?));
 /// assert_eq!(error.recovery(), Some(Recovery::Reauthenticate));
 /// # Ok(()) }

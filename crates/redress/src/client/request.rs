@@ -54,7 +54,7 @@ struct Draft {
     body_limit: usize,
 }
 
-/// When the call ends.
+/// The end of the call.
 #[derive(Clone, Copy)]
 enum Until {
     /// By the deadline of the stack, if it has one.

@@ -92,7 +92,7 @@ impl ClientResponse {
     /// Returns a success as it is, and turns an error response into a [`ClientError`] with its [`ApiError`].
     ///
     /// # Errors
-    /// When the response is an error by its dialect.
+    /// Returns the error if the response is one by its dialect.
     ///
     /// # Examples
     /// ```
@@ -119,7 +119,7 @@ impl ClientResponse {
     /// [`ResponseExt::ok_or_api_error`] does.
     ///
     /// # Errors
-    /// When the response is an error by its dialect.
+    /// Returns the error if the response is one by its dialect.
     pub fn ok_or_api_error(self) -> Result<Self, ApiError> {
         let response = self.response.ok_or_api_error()?;
         Ok(Self { response, ..self })

@@ -1,4 +1,4 @@
-//! Bounds the time that a connection takes.
+//! A time limit for making a connection.
 
 use std::fmt;
 use std::future::Future;
@@ -11,18 +11,18 @@ use redress_classify::BoxError;
 use tokio::time::Sleep;
 use tower_service::Service;
 
-/// How long a connection may take unless told otherwise. A SYN that is lost is sent again after 1, 3 and 7 s on most
-/// systems; a connection that takes longer than that is not worth waiting for.
+/// The time limit unless set otherwise. Most systems send a lost SYN again after 1, 3 and 7 s; a connection that takes
+/// longer than three of them is unlikely to be made.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A connector for hyper-util's client that gives up after a time: DNS, TCP and TLS together.
+/// A connector for hyper-util's client with a time limit for DNS, TCP and TLS together.
 ///
 /// A request whose connection was not made in time was not sent, so that it is retried whatever its method. An attempt
-/// timeout cannot tell whether it cut a connection or a request; this one should be shorter. `HttpConnector`'s own
-/// `set_connect_timeout` bounds TCP alone.
+/// timeout cannot tell whether it cut a connection or a request, so that this limit should be shorter. `HttpConnector`'s own
+/// `set_connect_timeout` limits TCP alone.
 ///
 /// # Errors
-/// An [`io::Error`] of kind [`TimedOut`](io::ErrorKind::TimedOut), or that of the connector.
+/// An [`io::Error`] of kind [`TimedOut`](io::ErrorKind::TimedOut), or the error of the connector.
 ///
 /// # Examples
 /// ```
@@ -45,17 +45,33 @@ pub struct ConnectTimeout<C> {
 pub struct ConnectTimeoutFuture<F> {
     inner: F,
     timeout: Duration,
-    /// Made when the connector has to be waited for.
+    /// `None` until the connector is pending.
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
 impl<C> ConnectTimeout<C> {
-    /// Takes a connector and gives it 10 s for each connection: enough for three lost SYNs.
+    /// Wraps a connector, with a limit of 10 s for each connection: enough for three lost SYNs.
     pub const fn new(connector: C) -> Self {
         Self { inner: connector, timeout: TIMEOUT }
     }
 
-    /// Sets how long a connection may take.
+    /// Sets how long making a connection may take.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::io;
+    /// use std::time::Duration;
+    ///
+    /// use redress::transport::ConnectTimeout;
+    /// use tower::{ServiceExt, service_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// let silent = service_fn(|_: &str| Box::pin(std::future::pending::<io::Result<()>>()));
+    /// let error = ConnectTimeout::new(silent).timeout(Duration::from_secs(3)).oneshot("api.example").await.unwrap_err();
+    /// assert_eq!(error.downcast_ref::<io::Error>().expect("its own error").kind(), io::ErrorKind::TimedOut);
+    /// # }
+    /// ```
     #[must_use]
     pub fn timeout(self, timeout: Duration) -> Self {
         Self { timeout, ..self }

@@ -1,13 +1,13 @@
-//! What the errors of hyper and h2 say about a request.
+//! Translates errors of hyper and h2 into [`TransportError`]s, which tell how far a request got.
 
 use std::error::Error as StdError;
 
 use redress_classify::{BoxError, TransportError};
 
-/// What an error says by its type.
+/// A constructor of [`TransportError`], chosen by the type of the client's error.
 type Constructor = fn(BoxError) -> TransportError;
 
-/// Says why a request got no connection.
+/// Returns the error of a request that got no connection.
 #[cfg(feature = "hyper")]
 pub(super) fn of_connecting<E>(error: E) -> TransportError
 where
@@ -17,7 +17,7 @@ where
     if is_user { TransportError::request(error) } else { TransportError::connect(error) }
 }
 
-/// Finds out how far a request got that was being sent on a connection.
+/// Returns the error of a request that was handed to a connection.
 pub(super) fn of_sending<E>(error: E) -> TransportError
 where
     E: StdError + Send + Sync + 'static,
@@ -38,7 +38,7 @@ fn of_one(error: &(dyn StdError + 'static)) -> Option<Constructor> {
         return of_stream(error);
     }
     let error = error.downcast_ref::<hyper::Error>()?;
-    // hyper hands a request back as canceled when its connection closed before the request was begun.
+    // hyper returns a request as canceled if its connection closed before the request was begun.
     if error.is_canceled() {
         Some(|error| TransportError::other(error).not_processed())
     } else if error.is_timeout() {
@@ -50,8 +50,8 @@ fn of_one(error: &(dyn StdError + 'static)) -> Option<Constructor> {
     }
 }
 
-/// Says what became of a stream. h2 ends with the server's `GOAWAY` those streams alone that the server did not process
-/// (RFC 9113 section 6.8); those at or below its last stream go on, and end otherwise if the connection closes.
+/// Returns the error of a stream. With the server's `GOAWAY` h2 ends only the streams that the server did not process
+/// (RFC 9113 section 6.8); those at or below its last stream go on, and end differently if the connection closes.
 fn of_stream(error: &h2::Error) -> Option<Constructor> {
     let refused = error.is_go_away() && error.is_remote() || error.reason() == Some(h2::Reason::REFUSED_STREAM);
     let calm = !error.is_library() && error.reason() == Some(h2::Reason::ENHANCE_YOUR_CALM);

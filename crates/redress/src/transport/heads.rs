@@ -1,21 +1,22 @@
-//! Which authorities have answered lately: a connection to one that has is not given up for one request.
+//! Counts response heads per authority: a connection is not closed for one silent request if its authority has answered
+//! others.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::uri::Authority;
 
-/// How many authorities are told apart at a time. Two that share a slot overwrite each other; then a connection may be
-/// given up that was alive, and never the reverse.
+/// The number of slots. Two authorities that share a slot overwrite each other; then a live connection may be closed, and
+/// never a dead one kept.
 const SLOTS: usize = 64;
 
-/// A count of response heads for each slot: which authority had the last one (upper half), and how many there were.
+/// For each slot a tag of the authority that had the last response head (upper half), and the count of heads.
 ///
-/// The counters order nothing else, so that all accesses are relaxed. A lost increment among several at once leaves the
-/// count changed all the same.
+/// The counters order no other memory, so that all accesses are relaxed. If one of several increments at once is lost, the
+/// count has changed nevertheless.
 #[derive(Debug)]
 pub(super) struct Heads([AtomicU64; SLOTS]);
 
-/// What was counted for an authority when a request was sent to it.
+/// The count of an authority at the time when a request was sent to it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Mark {
     slot: usize,
@@ -28,7 +29,7 @@ impl Heads {
         Self([const { AtomicU64::new(0) }; SLOTS])
     }
 
-    /// Takes the mark of a request that is about to be sent.
+    /// Returns the mark for a request that is about to be sent.
     pub(super) fn mark(&self, authority: &Authority) -> Mark {
         let hash = hash(authority);
         #[expect(clippy::cast_possible_truncation, reason = "the lower bits choose the slot")]
@@ -44,14 +45,14 @@ impl Heads {
         slot.store(u64::from(mark.tag) << 32 | count, Ordering::Relaxed);
     }
 
-    /// Whether a response head came from the authority since the mark was taken.
+    /// Returns `true` if a response head came from the authority since the mark was taken.
     pub(super) fn answered_since(&self, mark: Mark) -> bool {
         let now = self.0[mark.slot].load(Ordering::Relaxed);
         now != mark.seen && now >> 32 == u64::from(mark.tag)
     }
 }
 
-/// FNV-1a, without regard to the case.
+/// Hashes by FNV-1a, ignoring ASCII case.
 fn hash(authority: &Authority) -> u64 {
     authority.as_str().bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte.to_ascii_lowercase())).wrapping_mul(0x0100_0000_01b3)

@@ -19,14 +19,14 @@ use super::{error, target};
 /// hyper-util's pooling client as a transport.
 ///
 /// # The request
-/// is sent to the authority of its URI. A user and a password in the URI are taken off before, since they are sent
-/// nowhere and hyper-util writes them into its TRACE events. A request that carries credentials (a header that is
+/// It is sent to the authority of its URI. User and password are removed from the URI, since they are not sent and
+/// hyper-util writes them into its TRACE events. A request that carries credentials (a header that is
 /// [sensitive](http::HeaderValue::is_sensitive)) and a `Host` header of another authority is refused, unless
-/// [`ForeignHost`](super::ForeignHost) is among its extensions. To know its connection costs each request five
-/// allocations, those of hyper-util's [`capture_connection`].
+/// [`ForeignHost`](super::ForeignHost) is among its extensions. Each request costs the five allocations of hyper-util's
+/// [`capture_connection`], which tells whether it got a connection.
 ///
 /// # The response
-/// comes up as it is. After a 421 the connection is not used again (RFC 9110 section 15.5.20).
+/// It is returned as it is. After a 421 the connection is not used again (RFC 9110 section 15.5.20).
 ///
 /// # Errors
 /// No connection is [`connect`](TransportError::connect) or [`connect_timeout`](TransportError::connect_timeout), a stream
@@ -36,10 +36,10 @@ use super::{error, target};
 /// without a host is [`request`](TransportError::request).
 ///
 /// # Cancel safety
-/// A future that is dropped before its response begins, as an attempt timeout does, gives its connection up: later
-/// requests open another, while others in flight on it go on. So a connection that has died silently costs one attempt.
-/// It is kept if its authority has answered any request of this transport in the meantime; a hedged request may be
-/// cancelled at no cost.
+/// If the future is dropped before its response begins, as by an attempt timeout, its connection is not used for later
+/// requests; others in flight on it go on. So a connection that has died silently costs one attempt. It stays in use if its
+/// authority has answered any request of this transport in the meantime, so that cancelling a hedged request costs
+/// nothing.
 ///
 /// # Examples
 /// ```
@@ -59,28 +59,28 @@ pub struct Hyper<C, B> {
 
 /// The future of a [`Hyper`] transport.
 pub struct HyperFuture {
-    /// What the client does, or why there is nothing for it to do; `None` once that was said.
+    /// The request in flight, or the error of a request that is refused; `None` after it was returned.
     inner: Result<InFlight, Option<TransportError>>,
 }
 
-/// A request in the client's hands.
+/// A request that was given to the client.
 struct InFlight {
-    /// Dropped first, so that the pool gives a connection that is given up to nobody.
+    /// Dropped first, so that the pool does not reuse a connection that is given up.
     connection: Connection,
     response: ResponseFuture,
 }
 
-/// The connection of a request, which is given up with it unless its authority has answered.
+/// The connection of a request. It is given up if the request is dropped, unless its authority has answered.
 struct Connection {
     captured: CaptureConnection,
     heads: Arc<Heads>,
     mark: Mark,
-    /// Whether the client has said how the request ended.
+    /// `true` once the client has returned a response or an error.
     ended: bool,
 }
 
 impl<C, B> Hyper<C, B> {
-    /// Takes a client with its connector and its settings.
+    /// Wraps a client with its connector and its settings.
     pub fn new(client: Client<C, B>) -> Self {
         Self { client, heads: Arc::new(Heads::new()) }
     }
@@ -179,7 +179,7 @@ impl Drop for Connection {
     }
 }
 
-/// Finds out how far a request got; without a connection it was not sent.
+/// Returns how far a request got; without a connection it was not sent.
 fn transport_error(error: Error, was_connected: bool) -> TransportError {
     if error.is_connect() || !was_connected { error::of_connecting(error) } else { error::of_sending(error) }
 }

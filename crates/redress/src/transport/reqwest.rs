@@ -17,21 +17,22 @@ use super::{error, target};
 
 /// reqwest's client as a transport.
 ///
-/// It follows no redirects: reqwest takes `Authorization` off a redirect to another host, but no `ApiKey` or `X-Api-Key`,
-/// and a failure behind a redirect looks like one before the request was sent. Its own timeouts are reported as timeouts.
+/// It does not follow redirects: reqwest removes `Authorization` from a redirect to another host, but not `ApiKey` or
+/// `X-Api-Key`, and a failure after a redirect looks like one before the request was sent. reqwest's own timeouts are
+/// reported as timeouts.
 ///
 /// # The request
-/// is written as a URL, which reqwest reads again. One whose scheme, host or port differ from the URI's is refused, since
-/// the credentials were added for the URI. A user and a password in the URI are taken off, and sent nowhere. A request that
+/// Its URI becomes a URL. If scheme, host or port of that URL differ from the URI's, the request is refused, since the
+/// credentials were added for the URI. User and password are removed from the URI, and are not sent. A request that
 /// carries credentials (a header that is [sensitive](http::HeaderValue::is_sensitive)) and a `Host` header of another
 /// authority is refused, unless [`ForeignHost`](super::ForeignHost) is among its extensions.
 ///
 /// # Errors
-/// As [`Hyper`](super::Hyper)'s.
+/// The same as those of [`Hyper`](super::Hyper).
 ///
 /// # Cancel safety
-/// Dropping the future drops the request. Its connection stays in reqwest's pool: one that has died silently is noticed by
-/// the pings of [`client_builder`](Self::client_builder) only.
+/// Dropping the future drops the request. Its connection stays in reqwest's pool: only the pings of
+/// [`client_builder`](Self::client_builder) detect one that has died silently.
 ///
 /// # Examples
 /// ```
@@ -53,25 +54,25 @@ pub struct ReqwestFuture {
     inner: Pin<Box<dyn Future<Output = Result<reqwest::Response, TransportError>> + Send>>,
 }
 
-/// How long a connection may take: enough for three lost SYNs, which most systems send again after 1, 3 and 7 s.
+/// The time limit for a connection: enough for three lost SYNs, which most systems send again after 1, 3 and 7 s.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long an HTTP/2 connection with open streams may be silent before it is pinged, and how long the answer may take.
+/// How long an HTTP/2 connection with open streams may be silent before it is pinged, and the time limit of the reply.
 const PING_INTERVAL: Duration = Duration::from_secs(10);
 const PING_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Reqwest {
-    /// Returns reqwest's builder with the settings that suit this stack; each can be overridden before [`new`](Self::new).
+    /// Returns reqwest's builder with the recommended settings; each can be overridden before [`new`](Self::new).
     ///
     /// - No redirects, as in `new`.
     /// - No proxy for this machine's own hosts (`localhost`, `127.0.0.0/8`, `[::1]`): credentials go there in plain text.
     ///   Other hosts use the proxies of the environment and the system, as they are when this is called.
-    /// - 10 s for a connection, DNS and TLS included: enough for three lost SYNs. It is told from the time of the attempt,
-    ///   since nothing was sent.
-    /// - A ping to an HTTP/2 server that was silent for 10 s while a request waits, and 5 s for its answer. A connection
-    ///   that has died silently is closed after that, and the next attempt opens another.
-    /// - No retries by reqwest itself (it would repeat refused streams at once): they belong to Backoff, which waits and
-    ///   counts them.
+    /// - 10 s for a connection, DNS and TLS included: enough for three lost SYNs. A connection timeout is told apart from
+    ///   an attempt timeout, since nothing was sent.
+    /// - A ping to an HTTP/2 server that was silent for 10 s while a request waits, and 5 s for the reply. A connection
+    ///   that has died silently is closed then, and the next attempt opens another.
+    /// - No retries by reqwest itself, which would repeat refused streams at once: the Backoff layer waits before it
+    ///   retries, and counts.
     ///
     /// # Examples
     /// ```
@@ -91,23 +92,23 @@ impl Reqwest {
             .retry(reqwest::retry::never())
     }
 
-    /// Builds a client with these settings that follows no redirects. All others stay as they are:
-    /// [`client_builder`](Self::client_builder) has those that are recommended.
+    /// Builds a client with these settings that does not follow redirects. The other settings are not changed:
+    /// [`client_builder`](Self::client_builder) has the recommended ones.
     ///
-    /// Proxies are used as the builder says; reqwest's own takes `HTTP_PROXY` for `http://localhost` too. A warning event
-    /// says so when such a variable is set.
+    /// Proxies are those of the builder; reqwest's own also uses `HTTP_PROXY` for `http://localhost`. A warning event is
+    /// emitted if such a variable is set.
     ///
     /// # Errors
-    /// When reqwest cannot build the client: see [`reqwest::ClientBuilder::build`].
+    /// Returns the error of [`reqwest::ClientBuilder::build`].
     pub fn new(builder: reqwest::ClientBuilder) -> reqwest::Result<Self> {
         let client = builder.redirect(reqwest::redirect::Policy::none()).build()?;
         Ok(Self::from_client(client))
     }
 
-    /// Takes a client that follows no redirects: its failures tell what was not sent.
+    /// Wraps a client that does not follow redirects, so that its failures tell which requests were not sent.
     ///
-    /// Whether it does cannot be seen from the client. One that follows redirects takes credentials in headers such as
-    /// `X-Api-Key` to wherever they point, and a request that was redirected may be sent twice. If in doubt, take
+    /// A client does not show whether it follows redirects. One that does sends credentials in headers such as
+    /// `X-Api-Key` to their targets, and a redirected request may be sent twice. If in doubt, use
     /// [`following_redirects`](Self::following_redirects).
     ///
     /// # Examples
@@ -123,21 +124,31 @@ impl Reqwest {
         if proxies::catch_loopback() && uses_system_proxies(&client) {
             tracing::warn!(
                 target: "redress::transport",
-                "a proxy would get plain-http requests to this machine: take Reqwest::client_builder() or set NO_PROXY"
+                "a proxy would receive plain-http requests to this machine: use Reqwest::client_builder() or set NO_PROXY"
             );
         }
         Self { client, may_redirect: false }
     }
 
-    /// Takes a client that may follow redirects: credentials in headers of your own then follow them too, and no failure
-    /// is proof that a request was not sent.
+    /// Wraps a client that may follow redirects. Credentials in headers of your own then go to their targets, and none of
+    /// its failures proves that a request was not sent.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress::transport::Reqwest;
+    ///
+    /// let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::limited(3)).build()?;
+    /// let transport = Reqwest::following_redirects(client);
+    /// # Ok::<(), reqwest::Error>(())
+    /// ```
     #[must_use]
     pub const fn following_redirects(client: reqwest::Client) -> Self {
         Self { client, may_redirect: true }
     }
 }
 
-/// Whether a client has proxies that are chosen by a pattern, as those of the environment are. Only its `Debug` tells.
+/// Returns `true` if a client has proxies that are chosen by a pattern, as those of the environment are. Only its `Debug`
+/// shows it.
 fn uses_system_proxies(client: &reqwest::Client) -> bool {
     format!("{client:?}").contains("Matcher { http: ")
 }
@@ -180,7 +191,7 @@ where
     }
 }
 
-/// Writes a request as reqwest's, with a URL that goes where the URI does.
+/// Converts a request to one of reqwest, whose URL goes where the URI does.
 fn written<B>(mut request: Request<B>) -> Result<reqwest::Request, TransportError>
 where
     B: http_body::Body + Send + Sync + 'static,
@@ -204,7 +215,7 @@ impl Future for ReqwestFuture {
     }
 }
 
-/// Finds out how far a request got. The URL is taken out of the error, since its query may hold secrets.
+/// Returns how far a request got. The URL is removed from the error, since its query may hold secrets.
 fn transport_error(error: reqwest::Error, may_redirect: bool) -> TransportError {
     let error = error.without_url();
     if error.is_builder() {
@@ -220,6 +231,6 @@ fn transport_error(error: reqwest::Error, may_redirect: bool) -> TransportError 
     } else {
         error::of_sending(error)
     };
-    // What failed may have been another request, to where the first was redirected.
+    // The failed request may be a later one, to the target of a redirect.
     if may_redirect { found.maybe_processed() } else { found }
 }

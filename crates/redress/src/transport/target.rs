@@ -1,4 +1,4 @@
-//! Holds a request to the target that was checked when its credentials were added.
+//! Checks that a request goes to the target for which its credentials were added.
 
 use std::net::Ipv6Addr;
 
@@ -10,11 +10,11 @@ use redress_classify::{ForeignHost, TransportError, escaped};
 /// The longest part of a host that an error shows, in characters; a name in DNS has at most 253.
 const MAX_SHOWN: usize = 255;
 
-/// Refuses a request that cannot be sent as it was checked, and takes user and password off its URI.
+/// Refuses a request that cannot be sent as it was checked, and removes user and password from its URI.
 ///
 /// # Errors
-/// A URI without a server, with a port that is not one, or with a path that a further parser would read as part of the
-/// host; credentials beside a `Host` header that names another authority.
+/// Returns an error for a URI without a host, with an illegal port, or with a path that another parser would read as part
+/// of the host, and for credentials beside a `Host` header that names another authority.
 pub(super) fn check<B>(request: &mut Request<B>) -> Result<(), TransportError> {
     let uri = request.uri();
     let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
@@ -36,15 +36,15 @@ pub(super) fn check<B>(request: &mut Request<B>) -> Result<(), TransportError> {
     Ok(())
 }
 
-/// Returns the error of a URI that names no server: nothing can be sent there.
+/// Returns the error of a URI without a host.
 pub(super) fn no_server() -> TransportError {
-    TransportError::request("the URI is not one of http or https with a host")
+    TransportError::request("the URI has no http or https scheme with a host")
 }
 
-/// Refuses a URL that goes elsewhere than the URI that it was made of.
+/// Refuses a URL that goes to another place than the URI that it was made of.
 ///
 /// # Errors
-/// When scheme, host or port differ; the error names both hosts, and no user, path or query.
+/// Returns an error if scheme, host or port differ. It names both hosts, and neither user, path nor query.
 #[cfg(feature = "reqwest")]
 pub(super) fn compare(uri: &Uri, url: &reqwest::Url) -> Result<(), TransportError> {
     let host = url.host_str().unwrap_or_default();
@@ -67,10 +67,10 @@ pub(super) fn compare(uri: &Uri, url: &reqwest::Url) -> Result<(), TransportErro
 /// The port of an authority.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Port {
-    /// It names none: that of the scheme.
+    /// Not named: the port of the scheme.
     Default,
     Number(u16),
-    /// It names something else.
+    /// Named, but not a number from 0 to 65535.
     None,
 }
 
@@ -106,13 +106,13 @@ fn same_host(one: &str, other: &str) -> bool {
     one.eq_ignore_ascii_case(other) || address(one).is_some_and(|one| address(other) == Some(one))
 }
 
-/// Reads an IPv6 address in brackets, which can be written in several ways.
+/// Parses an IPv6 address in brackets, which has several spellings.
 fn address(host: &str) -> Option<Ipv6Addr> {
     host.strip_prefix('[')?.strip_suffix(']')?.parse().ok()
 }
 
-/// Refuses credentials beside a `Host` header that names another authority: behind a shared front it decides whose server
-/// gets them.
+/// Refuses credentials beside a `Host` header that names another authority: behind a shared front that header decides which
+/// server receives them.
 fn check_host<B>(request: &Request<B>, authority: &Authority, is_https: bool) -> Result<(), TransportError> {
     let names_authority = |host: &HeaderValue| {
         let Ok(host) = Authority::try_from(host.as_bytes()) else { return false };

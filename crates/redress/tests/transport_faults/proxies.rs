@@ -62,7 +62,7 @@ async fn behind_a_proxy() {
     let status = send(&layer(), &transport, request("GET", &url)).await.expect("an answer");
     println!(
         "status {status}, warnings {}",
-        recorder.lines().join("\n").matches("a proxy would get plain-http").count()
+        recorder.lines().join("\n").matches("a proxy would receive plain-http").count()
     );
 }
 

@@ -1,4 +1,4 @@
-//! The proxies of the environment and of the system, and what they must not see.
+//! The proxies of the environment and of the system, without requests to this machine.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -18,7 +18,7 @@ pub(super) fn of_system_but_for_loopback() -> Proxy {
     })
 }
 
-/// Whether a proxy of the environment or the system would get plain-http requests to this machine.
+/// Returns `true` if a proxy of the environment or the system would receive plain-http requests to this machine.
 pub(super) fn catch_loopback() -> bool {
     let system = Matcher::from_system();
     ["http://localhost/", "http://127.0.0.1/", "http://[::1]/"]
@@ -26,7 +26,7 @@ pub(super) fn catch_loopback() -> bool {
         .any(|target| system.intercept(&Uri::from_static(target)).is_some())
 }
 
-/// Whether a host is this machine: `localhost` and the names below it (RFC 6761 section 6.3), `127.0.0.0/8`, `[::1]`.
+/// Returns `true` for a host that is this machine: `localhost` and the names below it (RFC 6761 section 6.3), `127.0.0.0/8`, `[::1]`.
 fn is_loopback(host: &str) -> bool {
     let name = host.strip_suffix('.').unwrap_or(host);
     let is_name = |name: &str| name.eq_ignore_ascii_case("localhost");
