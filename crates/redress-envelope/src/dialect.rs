@@ -7,6 +7,7 @@ mod error_rule;
 mod file;
 mod hints;
 mod locations;
+mod published;
 mod route;
 mod scope;
 mod secret_path;
@@ -16,10 +17,8 @@ mod standard;
 mod success;
 mod window;
 
-use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 pub use catalogue::{
     Code, Coverage, IdempotencyHeader, KeyFormat, PublishedLimit, Reason, RetryAdvice, Rule, Schedule, Status,
@@ -36,6 +35,7 @@ pub(crate) use standard::{REQUEST_IDS, Standard};
 pub(crate) use window::Windows;
 
 use crate::class::Class;
+use crate::dialects;
 use crate::head::Head;
 use crate::hint::HintSource;
 use crate::location::Location;
@@ -77,7 +77,8 @@ impl Dialect {
     /// assert!(error.to_string().starts_with("acme.toml:3: codes.E1.class: expected one of unavailable, "));
     /// ```
     pub fn from_toml(file: &str, text: &str) -> Result<Self, DialectError> {
-        file::read(file, text, &mut Base::Shipped, Checks::Mistakes).map(|read| Self::new(read.compiled))
+        file::read(file, text, &mut Base::Shipped(dialects::by_name), Checks::Mistakes)
+            .map(|read| Self::new(read.compiled))
     }
 
     /// Reads a dialect that may extend another file: `extends = "./base.toml"`.
@@ -114,7 +115,7 @@ impl Dialect {
         mut resolve: impl FnMut(&str) -> Result<String, E>,
     ) -> Result<Self, DialectError> {
         let mut resolve = |name: &str| resolve(name).map_err(|error| error.to_string());
-        let mut chain = Chain::new(file, &mut resolve);
+        let mut chain = Chain::new(file, dialects::by_name, &mut resolve);
         file::read(file, text, &mut Base::Files(&mut chain), Checks::Mistakes).map(|read| Self::new(read.compiled))
     }
 
@@ -146,7 +147,7 @@ impl Dialect {
         mut resolve: impl FnMut(&str) -> Result<String, E>,
     ) -> Result<(Self, Vec<Mistake>), DialectError> {
         let mut resolve = |name: &str| resolve(name).map_err(|error| error.to_string());
-        let mut chain = Chain::new(file, &mut resolve);
+        let mut chain = Chain::new(file, dialects::by_name, &mut resolve);
         let read = file::read(file, text, &mut Base::Files(&mut chain), Checks::Lint)?;
         Ok((Self::new(read.compiled), read.warnings))
     }
@@ -193,54 +194,7 @@ impl Dialect {
         &self.inner.spec.vendor
     }
 
-    /// Returns the path of a request with the credentials in it masked, as the dialect knows them.
-    ///
-    /// # Examples
-    /// ```
-    /// use redress_envelope::dialects;
-    ///
-    /// let telegram = dialects::by_name("telegram").expect("it is shipped");
-    /// assert_eq!(telegram.masked_path("/bot123:ABC/getMe"), "/bot***/getMe");
-    /// ```
-    #[must_use]
-    pub fn masked_path<'p>(&self, path: &'p str) -> Cow<'p, str> {
-        self.inner.spec.secret_paths.iter().find_map(|secret| secret.mask(path)).unwrap_or(Cow::Borrowed(path))
-    }
-
-    /// Returns what the dialect says about a code, given verbatim.
-    #[must_use]
-    pub fn code(&self, code: &str) -> Option<&Code> {
-        self.inner.spec.codes.get(code)
-    }
-
-    /// Returns every known code, sorted.
-    pub fn codes(&self) -> impl Iterator<Item = &Code> {
-        self.inner.spec.codes.values()
-    }
-
-    /// Returns what the dialect says about a reason.
-    #[must_use]
-    pub fn reason(&self, reason: &str) -> Option<&Reason> {
-        self.inner.spec.reasons.get(reason)
-    }
-
-    /// Returns every known reason, sorted.
-    pub fn reasons(&self) -> impl Iterator<Item = &Reason> {
-        self.inner.spec.reasons.values()
-    }
-
-    /// Returns what the dialect says about an HTTP status.
-    #[must_use]
-    pub fn status(&self, status: u16) -> Option<&Status> {
-        self.inner.spec.statuses.get(&status)
-    }
-
-    /// Returns the vendor's status table, sorted.
-    pub fn statuses(&self) -> impl Iterator<Item = &Status> {
-        self.inner.spec.statuses.values()
-    }
-
-    /// Returns the class of a status, by the vendor's table or else the standard one; `None` when it is no error.
+    /// Returns the class of a status, by the vendor's table or else the standard one; `None` for a success.
     #[must_use]
     pub fn class_for_status(&self, status: u16) -> Option<Class> {
         if status < self.inner.first_status.min(400) {
@@ -249,13 +203,13 @@ impl Dialect {
         self.status(status).and_then(|row| row.class).or_else(|| Class::from_status(status))
     }
 
-    /// Whether a response below 400 may be an error by its body.
+    /// Returns `true` if a response below 400 may be an error by its body.
     #[must_use]
     pub fn signals_in_body(&self) -> bool {
         self.inner.signals_in_body
     }
 
-    /// Whether an error rule says of a response from 200 to 399 that it is an error, by its head alone: by a header such as
+    /// Returns `true` if an error rule says of a response from 200 to 399 that it is an error, by its head alone: by a header such as
     /// `grpc-status`, whatever the media type and whether there is a body or not.
     ///
     /// # Examples
@@ -277,7 +231,7 @@ impl Dialect {
         self.inner.signals_by_head && self.is_signalled_by(head)
     }
 
-    /// Whether an error rule may make a success an error by its head alone.
+    /// Returns `true` if an error rule may make a success an error by its head alone.
     #[inline]
     #[must_use]
     pub fn has_head_rules(&self) -> bool {
@@ -290,7 +244,7 @@ impl Dialect {
         is_of_a_response && self.inner.errors.iter().any(|rule| rule.of_head(head) == Some(true))
     }
 
-    /// Whether an error rule names the media type of this head, whatever that type is.
+    /// Returns `true` if an error rule names the media type of this head, whatever that type is.
     #[must_use]
     pub fn names_media_type(&self, head: &Head<'_>) -> bool {
         let rules = self.inner.errors.iter().filter(|rule| !rule.is_of_events());
@@ -299,81 +253,18 @@ impl Dialect {
             .any(|condition| matches!(condition, Condition::MediaType(_)) && condition.of_head(head) == Some(true))
     }
 
-    /// Returns the vendor's published advice on retries.
-    #[must_use]
-    pub fn retry(&self) -> &RetryAdvice {
-        &self.inner.spec.retry
-    }
-
-    /// Returns how long the vendor may take until a response begins; `None` where the dialect does not say.
-    ///
-    /// # Examples
-    /// ```
-    /// use std::time::Duration;
-    /// use redress_envelope::dialects;
-    ///
-    /// let openai = dialects::by_name("openai").expect("it is shipped");
-    /// assert_eq!(openai.attempt_timeout(), Some(Duration::from_secs(600)));
-    /// ```
-    #[must_use]
-    pub fn attempt_timeout(&self) -> Option<Duration> {
-        self.inner.spec.attempt_timeout
-    }
-
-    /// Returns how long a success is worth holding while its body may still signal an error; `None` where the dialect does
-    /// not say.
-    ///
-    /// # Examples
-    /// ```
-    /// use std::time::Duration;
-    /// use redress_envelope::dialects;
-    ///
-    /// let s3 = dialects::by_name("aws-xml").expect("it is shipped");
-    /// assert_eq!(s3.hold_timeout(), Some(Duration::from_secs(300)));
-    /// ```
-    #[must_use]
-    pub fn hold_timeout(&self) -> Option<Duration> {
-        self.inner.spec.hold_timeout
-    }
-
-    /// Whether the vendor declares a route idempotent that its method alone does not make so.
-    #[must_use]
-    pub fn is_idempotent(&self, method: &str, path: &str) -> bool {
-        self.inner.spec.idempotent.iter().any(|route| route.matches(method, path))
-    }
-
-    /// Returns where the vendor takes idempotency keys; `None` where it documents none.
-    ///
-    /// # Examples
-    /// ```
-    /// use redress_envelope::{KeyFormat, dialects};
-    ///
-    /// let stripe = dialects::by_name("stripe").expect("it is shipped");
-    /// assert_eq!(stripe.idempotency().map(|header| header.format), Some(KeyFormat::Raw));
-    /// ```
-    #[must_use]
-    pub fn idempotency(&self) -> Option<&IdempotencyHeader> {
-        self.inner.spec.idempotency.as_ref()
-    }
-
-    /// Returns the vendor's published request limits.
-    #[must_use]
-    pub fn limits(&self) -> &[PublishedLimit] {
-        &self.inner.spec.limits
-    }
-
-    /// Returns the names, in lower case, of the headers that carry the vendor's credentials.
-    #[must_use]
-    pub fn secret_headers(&self) -> &[String] {
-        &self.inner.spec.secret_headers
-    }
-
     pub(crate) fn rule(&self, nth: u16) -> &Rule {
         &self.inner.spec.rules[usize::from(nth)].1
     }
 
     pub(crate) fn compiled(&self) -> &Compiled {
         &self.inner
+    }
+
+    /// Reads the file of a shipped dialect, which may extend one other.
+    pub(crate) fn from_shipped(file: &str, text: &str, base: Option<&Self>) -> Result<Self, DialectError> {
+        let mut base = Base::Extended(base.map(|base| &base.inner.spec));
+        file::read(file, text, &mut base, Checks::Mistakes).map(|read| Self::new(read.compiled))
     }
 
     fn new(compiled: Compiled) -> Self {

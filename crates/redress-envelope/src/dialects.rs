@@ -1,10 +1,65 @@
-//! The dialects that come with the crate.
+//! The dialects that the crate ships, one function for each.
 //!
-//! Each is a TOML file under `dialects/`, compiled on first use.
+//! Each dialect is a TOML file in the folder `dialects`, compiled at the first use. A program that calls the functions of
+//! the dialects that it needs links their files only. [`by_name`], [`toml`] and [`all`] link every file, and so do
+//! [`Dialect::from_toml`], [`Dialect::from_toml_with`] and [`Dialect::lint`], since a file may extend any of them.
+//!
+//! The documentation of each function lists the codes that the dialect knows; [`Dialect::codes`] returns them.
+//!
+//! # Examples
+//! ```
+//! use redress_envelope::{Class, dialects};
+//!
+//! let github = dialects::github();
+//! assert_eq!(github.code("RATE_LIMITED").map(|code| code.class), Some(Class::RateLimited));
+//! assert!(github.codes().any(|code| code.code == "missing_field"));
+//! assert_eq!(dialects::by_name("github").map(|found| found.name().to_owned()), Some("github".to_owned()));
+//! ```
+
+mod ai;
+mod cloud;
+mod formats;
+mod frameworks;
+mod identity;
+mod payments;
+mod platforms;
 
 use std::sync::OnceLock;
 
+use ai::{ANTHROPIC, GEMINI, MISTRAL, OPENAI, OPENROUTER};
+pub use ai::{anthropic, gemini, mistral, openai, openrouter};
+use cloud::{AWS_JSON, AWS_XML, AZURE, CLOUDFLARE, ELASTICSEARCH, GOOGLE, HASURA, KUBERNETES, MICROSOFT_GRAPH, OKTA};
+pub use cloud::{
+    aws_json, aws_xml, azure, cloudflare, elasticsearch, google, hasura, kubernetes, microsoft_graph, okta,
+};
+use formats::{CONNECT, GENERIC, GRAPHQL, JSONAPI, JSONRPC, OAUTH2, ODATA, PROBLEM, TWIRP};
+pub use formats::{connect, generic, graphql, jsonapi, jsonrpc, oauth2, odata, problem, twirp};
+use frameworks::{DRF, FASTAPI, LARAVEL, SPRING};
+pub use frameworks::{drf, fastapi, laravel, spring};
+use identity::{IDENFY, MALESLAB, ONFIDO, PERSONA, RANEX, SUMSUB, VERIDIA, VERILOCK, VLENS};
+pub use identity::{idenfy, maleslab, onfido, persona, ranex, sumsub, veridia, verilock, vlens};
+use payments::{ADYEN, PAYPAL, PLAID, STRIPE};
+pub use payments::{adyen, paypal, plaid, stripe};
+use platforms::{
+    DISCORD, FACEBOOK, GITHUB, GITLAB, LINEAR, NOTION, SALESFORCE, SHOPIFY, SLACK, STACKEXCHANGE, TELEGRAM, TWILIO,
+    ZENDESK,
+};
+pub use platforms::{
+    discord, facebook, github, gitlab, linear, notion, salesforce, shopify, slack, stackexchange, telegram, twilio,
+    zendesk,
+};
+
 use crate::dialect::Dialect;
+
+/// A shipped dialect, compiled at the first use.
+#[derive(Debug)]
+struct Shipped {
+    name: &'static str,
+    toml: &'static str,
+    /// The dialect that the file extends.
+    base: Option<&'static Self>,
+    compiled: OnceLock<Dialect>,
+}
 
 /// The names of all shipped dialects, sorted.
 pub const NAMES: &[&str] = &[
@@ -64,72 +119,78 @@ pub const NAMES: &[&str] = &[
     "zendesk",
 ];
 
-const FILES: [&str; NAMES.len()] = [
-    include_str!("../dialects/adyen.toml"),
-    include_str!("../dialects/anthropic.toml"),
-    include_str!("../dialects/aws-json.toml"),
-    include_str!("../dialects/aws-xml.toml"),
-    include_str!("../dialects/azure.toml"),
-    include_str!("../dialects/cloudflare.toml"),
-    include_str!("../dialects/connect.toml"),
-    include_str!("../dialects/discord.toml"),
-    include_str!("../dialects/drf.toml"),
-    include_str!("../dialects/elasticsearch.toml"),
-    include_str!("../dialects/facebook.toml"),
-    include_str!("../dialects/fastapi.toml"),
-    include_str!("../dialects/gemini.toml"),
-    include_str!("../dialects/generic.toml"),
-    include_str!("../dialects/github.toml"),
-    include_str!("../dialects/gitlab.toml"),
-    include_str!("../dialects/google.toml"),
-    include_str!("../dialects/graphql.toml"),
-    include_str!("../dialects/hasura.toml"),
-    include_str!("../dialects/idenfy.toml"),
-    include_str!("../dialects/jsonapi.toml"),
-    include_str!("../dialects/jsonrpc.toml"),
-    include_str!("../dialects/kubernetes.toml"),
-    include_str!("../dialects/laravel.toml"),
-    include_str!("../dialects/linear.toml"),
-    include_str!("../dialects/maleslab.toml"),
-    include_str!("../dialects/microsoft-graph.toml"),
-    include_str!("../dialects/mistral.toml"),
-    include_str!("../dialects/notion.toml"),
-    include_str!("../dialects/oauth2.toml"),
-    include_str!("../dialects/odata.toml"),
-    include_str!("../dialects/okta.toml"),
-    include_str!("../dialects/onfido.toml"),
-    include_str!("../dialects/openai.toml"),
-    include_str!("../dialects/openrouter.toml"),
-    include_str!("../dialects/paypal.toml"),
-    include_str!("../dialects/persona.toml"),
-    include_str!("../dialects/plaid.toml"),
-    include_str!("../dialects/problem.toml"),
-    include_str!("../dialects/ranex.toml"),
-    include_str!("../dialects/salesforce.toml"),
-    include_str!("../dialects/shopify.toml"),
-    include_str!("../dialects/slack.toml"),
-    include_str!("../dialects/spring.toml"),
-    include_str!("../dialects/stackexchange.toml"),
-    include_str!("../dialects/stripe.toml"),
-    include_str!("../dialects/sumsub.toml"),
-    include_str!("../dialects/telegram.toml"),
-    include_str!("../dialects/twilio.toml"),
-    include_str!("../dialects/twirp.toml"),
-    include_str!("../dialects/veridia.toml"),
-    include_str!("../dialects/verilock.toml"),
-    include_str!("../dialects/vlens.toml"),
-    include_str!("../dialects/zendesk.toml"),
+/// The dialects, in the order of [`NAMES`].
+static ALL: [&Shipped; NAMES.len()] = [
+    &ADYEN,
+    &ANTHROPIC,
+    &AWS_JSON,
+    &AWS_XML,
+    &AZURE,
+    &CLOUDFLARE,
+    &CONNECT,
+    &DISCORD,
+    &DRF,
+    &ELASTICSEARCH,
+    &FACEBOOK,
+    &FASTAPI,
+    &GEMINI,
+    &GENERIC,
+    &GITHUB,
+    &GITLAB,
+    &GOOGLE,
+    &GRAPHQL,
+    &HASURA,
+    &IDENFY,
+    &JSONAPI,
+    &JSONRPC,
+    &KUBERNETES,
+    &LARAVEL,
+    &LINEAR,
+    &MALESLAB,
+    &MICROSOFT_GRAPH,
+    &MISTRAL,
+    &NOTION,
+    &OAUTH2,
+    &ODATA,
+    &OKTA,
+    &ONFIDO,
+    &OPENAI,
+    &OPENROUTER,
+    &PAYPAL,
+    &PERSONA,
+    &PLAID,
+    &PROBLEM,
+    &RANEX,
+    &SALESFORCE,
+    &SHOPIFY,
+    &SLACK,
+    &SPRING,
+    &STACKEXCHANGE,
+    &STRIPE,
+    &SUMSUB,
+    &TELEGRAM,
+    &TWILIO,
+    &TWIRP,
+    &VERIDIA,
+    &VERILOCK,
+    &VLENS,
+    &ZENDESK,
 ];
 
-static COMPILED: [OnceLock<Dialect>; FILES.len()] = [const { OnceLock::new() }; FILES.len()];
-
-/// Returns the dialect of that name.
+/// Returns the dialect of this name, or `None` if no shipped dialect has it.
+///
+/// # Examples
+/// ```
+/// use redress_envelope::dialects;
+///
+/// assert!(dialects::by_name("aws-json").is_some() && dialects::by_name("acme").is_none());
+/// ```
 #[must_use]
 pub fn by_name(name: &str) -> Option<Dialect> {
-    NAMES.binary_search(&name).ok().map(shipped)
+    find(name).map(Shipped::dialect)
 }
 
-/// Returns the TOML file of the dialect of that name, with the sources of its facts in the comment on top.
+/// Returns the TOML file of the dialect of this name. The comment at its top names the sources of its facts.
 ///
 /// # Examples
 /// ```
@@ -140,65 +201,43 @@ pub fn by_name(name: &str) -> Option<Dialect> {
 /// ```
 #[must_use]
 pub fn toml(name: &str) -> Option<&'static str> {
-    NAMES.binary_search(&name).ok().map(|nth| FILES[nth])
+    find(name).map(|shipped| shipped.toml)
 }
 
 /// Returns all shipped dialects, sorted by name.
+///
+/// # Examples
+/// ```
+/// use redress_envelope::dialects;
+///
+/// assert_eq!(dialects::all().len(), dialects::NAMES.len());
+/// ```
 #[must_use]
 pub fn all() -> Vec<Dialect> {
-    (0..NAMES.len()).map(shipped).collect()
+    ALL.iter().map(|shipped| shipped.dialect()).collect()
 }
 
-/// Returns the dialect for an API of which nothing is known: the status decides, and the body is read by the places where
-/// most APIs put their words. No success is ever an error by its body.
-#[must_use]
-pub fn generic() -> Dialect {
-    named("generic")
+fn find(name: &str) -> Option<&'static Shipped> {
+    NAMES.binary_search(&name).ok().map(|nth| ALL[nth])
 }
 
-/// Returns the dialect of Maleslab: `success: false` or the status signals, `error.code` is the code.
-#[must_use]
-pub fn maleslab() -> Dialect {
-    named("maleslab")
-}
+impl Shipped {
+    const fn new(name: &'static str, toml: &'static str) -> Self {
+        Self { name, toml, base: None, compiled: OnceLock::new() }
+    }
 
-/// Returns the dialect of Ranex: the status is all there is, besides a message.
-#[must_use]
-pub fn ranex() -> Dialect {
-    named("ranex")
-}
+    const fn extending(mut self, base: &'static Self) -> Self {
+        self.base = Some(base);
+        self
+    }
 
-/// Returns the dialect of Veridia: the string `error` decides, on whatever error status it comes.
-#[must_use]
-pub fn veridia() -> Dialect {
-    named("veridia")
-}
-
-/// Returns the dialect of Verilock: the status decides, the wait may stand in the body.
-#[must_use]
-pub fn verilock() -> Dialect {
-    named("verilock")
-}
-
-/// Returns the dialect of Vlens: `error_code` decides, on a 200 too.
-///
-/// Vlens publishes two of its codes. Add those that your tenant sends, its "token expired" above all:
-/// [`Dialect::with_code`] or [`Dialect::extend`]. Until then a 401 is what makes a refresh happen.
-#[must_use]
-pub fn vlens() -> Dialect {
-    named("vlens")
-}
-
-fn named(name: &str) -> Dialect {
-    by_name(name).expect("a test asks for each")
-}
-
-fn shipped(nth: usize) -> Dialect {
-    let compile = || {
-        let file = format!("dialects/{}.toml", NAMES[nth]);
-        Dialect::from_toml(&file, FILES[nth]).expect("a test reads every shipped file")
-    };
-    COMPILED[nth].get_or_init(compile).clone()
+    fn dialect(&self) -> Dialect {
+        let compile = || {
+            let base = self.base.map(Self::dialect);
+            Dialect::from_shipped(&format!("dialects/{}.toml", self.name), self.toml, base.as_ref())
+        };
+        self.compiled.get_or_init(|| compile().expect("a test compiles each shipped file")).clone()
+    }
 }
 
 #[cfg(test)]
@@ -211,8 +250,5 @@ mod tests {
         for (name, dialect) in NAMES.iter().zip(all()) {
             assert_eq!((dialect.name(), by_name(name).is_some()), (*name, true));
         }
-        let named = [generic(), maleslab(), ranex(), veridia(), verilock(), vlens()];
-        let expected = ["generic", "maleslab", "ranex", "veridia", "verilock", "vlens"];
-        assert_eq!(named.each_ref().map(Dialect::name), expected);
     }
 }

@@ -2,6 +2,7 @@
 
 use toml::de::DeTable;
 
+use super::super::Dialect;
 use super::super::spec::Spec;
 use super::{DialectError, File, Item};
 use crate::dialects;
@@ -16,11 +17,17 @@ const MAX_NAME: usize = 255;
 pub(in super::super) enum Base<'b, 'r> {
     /// The dialect is given; the file cannot choose another one.
     Given(&'b Spec),
-    /// To a shipped dialect.
-    Shipped,
-    /// To a shipped dialect, or to another file.
+    /// The dialect that the file of a shipped dialect extends, if it extends one.
+    Extended(Option<&'b Spec>),
+    /// Any shipped dialect.
+    Shipped(Lookup),
+    /// Any shipped dialect, or another file.
     Files(&'b mut Chain<'r>),
 }
+
+/// Finds a shipped dialect by its name: an argument, so that the files of all dialects are linked only where a file may
+/// extend any of them.
+pub(in super::super) type Lookup = fn(&str) -> Option<Dialect>;
 
 /// The files that extend each other, from the first one to the one that is being read.
 pub(in super::super) struct Chain<'r> {
@@ -28,14 +35,19 @@ pub(in super::super) struct Chain<'r> {
     folder: String,
     /// The names, relative to that folder.
     names: Vec<String>,
+    shipped: Lookup,
     resolve: &'r mut dyn FnMut(&str) -> Result<String, String>,
 }
 
 impl<'r> Chain<'r> {
-    pub(in super::super) fn new(file: &str, resolve: &'r mut dyn FnMut(&str) -> Result<String, String>) -> Self {
+    pub(in super::super) fn new(
+        file: &str,
+        shipped: Lookup,
+        resolve: &'r mut dyn FnMut(&str) -> Result<String, String>,
+    ) -> Self {
         let at = file.rfind(['/', std::path::MAIN_SEPARATOR]).map_or(0, |at| at + 1);
         let (folder, name) = file.split_at(at);
-        Self { folder: folder.to_owned(), names: vec![name.to_owned()], resolve }
+        Self { folder: folder.to_owned(), names: vec![name.to_owned()], shipped, resolve }
     }
 
     /// Reads the file that the current one extends, and those that it extends itself.
@@ -100,9 +112,15 @@ pub(super) fn start<'t>(file: &mut File<'_>, root: &'t DeTable<'t>, base: &mut B
 fn extends(file: &mut File<'_>, item: &Item<'_>, base: &mut Base<'_, '_>) -> Option<Spec> {
     let wanted = item.value.as_str().unwrap_or_default();
     let is_file = wanted.contains(['/', '\\']) || wanted.ends_with(".toml");
+    let lookup = match base {
+        Base::Shipped(lookup) => Some(*lookup),
+        Base::Files(chain) => Some(chain.shipped),
+        Base::Given(_) | Base::Extended(_) => None,
+    };
     match base {
+        Base::Extended(base) => base.cloned(),
         _ if !is_file => {
-            let shipped = dialects::by_name(wanted).map(|shipped| shipped.inner.spec.clone());
+            let shipped = lookup.and_then(|lookup| lookup(wanted)).map(|shipped| shipped.inner.spec.clone());
             if shipped.is_none() {
                 let names = dialects::NAMES.join(", ");
                 file.expected(item, &format!("one of {names}, or a file such as `./base.toml`"));
@@ -110,7 +128,7 @@ fn extends(file: &mut File<'_>, item: &Item<'_>, base: &mut Base<'_, '_>) -> Opt
             shipped
         }
         Base::Files(chain) => chain.read(wanted).map_err(|refusal| file.refuse(item, refusal)).ok(),
-        Base::Shipped | Base::Given(_) => {
+        Base::Shipped(_) | Base::Given(_) => {
             let names = dialects::NAMES.join(", ");
             file.expected(item, &format!("one of {names}: `Dialect::from_toml_with` reads other files"));
             None
