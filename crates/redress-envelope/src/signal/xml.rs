@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::{Decision, SignalSink};
+use super::Decision;
+use super::sink::SignalSink;
 use crate::cells::{Cell, Value, bit};
 use crate::dialect::Compiled;
 use crate::json::Unreadable;
@@ -33,14 +34,14 @@ impl XmlReader {
 }
 
 impl XmlSignalSink<'_> {
-    fn note(&mut self, place: NodeId, value: Value<'_>, text: Option<&str>) {
-        self.sink.note_at(|plans| plans.xml.node_at(place), value, text);
+    fn record(&mut self, place: NodeId, value: Value<'_>, text: Option<&str>) {
+        self.sink.record_at(|plans| plans.xml.node_at(place), value, text);
     }
 
     /// Takes a value of the innermost element.
-    fn note_here(&mut self, value: Value<'_>, text: Option<&str>) {
+    fn record_here(&mut self, value: Value<'_>, text: Option<&str>) {
         for at in 0..self.walk.here().len() {
-            self.note(self.walk.here()[at], value, text);
+            self.record(self.walk.here()[at], value, text);
         }
     }
 
@@ -48,7 +49,7 @@ impl XmlSignalSink<'_> {
     /// attributes that it does not have.
     fn give_up(&mut self, may_have_attributes: bool) {
         let reachable = reachable(self.sink.dialect.compiled(), self.walk, may_have_attributes);
-        self.sink.close(!reachable);
+        self.sink.exclude(!reachable);
     }
 }
 
@@ -58,7 +59,7 @@ impl Sink for XmlSignalSink<'_> {
     const MAX_TEXT: usize = 512;
 
     fn open(&mut self, name: &[u8]) {
-        self.note_here(Value::Object, None);
+        self.record_here(Value::Object, None);
         self.walk.open(&self.sink.dialect.compiled().signal_plan.xml, name);
         if self.walk.depth() == 1 {
             self.give_up(true);
@@ -67,7 +68,7 @@ impl Sink for XmlSignalSink<'_> {
 
     fn attribute(&mut self, name: &[u8]) -> bool {
         if !is_of_namespaces(name) {
-            self.note_here(Value::Object, None);
+            self.record_here(Value::Object, None);
         }
         *self.attribute = self.walk.attribute(&self.sink.dialect.compiled().signal_plan.xml, name);
         !self.attribute.is_empty()
@@ -75,7 +76,7 @@ impl Sink for XmlSignalSink<'_> {
 
     fn value(&mut self, text: &str) {
         for place in std::mem::take(self.attribute) {
-            self.note(place, Value::Text(text), Some(text));
+            self.record(place, Value::Text(text), Some(text));
         }
     }
 
@@ -89,11 +90,11 @@ impl Sink for XmlSignalSink<'_> {
 
     fn close(&mut self, text: &str) {
         if !text.is_empty() {
-            self.note_here(Value::Text(text), Some(text));
+            self.record_here(Value::Text(text), Some(text));
         }
         self.walk.close();
         if self.walk.depth() == 0 {
-            self.sink.close(u64::MAX);
+            self.sink.exclude(u64::MAX);
         }
     }
 
