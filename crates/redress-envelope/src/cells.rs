@@ -1,4 +1,4 @@
-//! The values that a plan named, as a scan found them.
+//! The values that a scan found for the paths of a plan.
 
 use std::borrow::Cow;
 
@@ -8,19 +8,19 @@ use crate::plan::{Merge, Node, Plan};
 /// The number of a value that a plan names.
 pub(crate) type Cell = u16;
 
-/// How many values need no allocation: more than one envelope of a vendor holds.
+/// The number of values stored without an allocation: more than the envelope of any shipped vendor has.
 const INLINE: usize = 8;
-/// How many bytes texts are joined to at most.
+/// The longest text that joining produces, in bytes.
 const MAX_JOINED: usize = 4096;
 
-/// A value that the plan named; a container has no text. Small and copied, so that reading moves little.
+/// A value that the plan names. It is small and `Copy`, so that a read moves few bytes; a container has no text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Value<'a> {
     Null,
     Bool(bool),
     Number(&'a str),
     Text(&'a str),
-    /// A text, or a number, that had to be put together for this cell.
+    /// A text or number that was assembled for this cell: unescaped, joined, or split over chunks.
     Owned {
         cell: Cell,
         is_number: bool,
@@ -29,17 +29,17 @@ pub(crate) enum Value<'a> {
     Object,
 }
 
-/// What was found so far, with the cell it belongs to and the depth at which it lay.
+/// The values found so far, each with its cell and its depth in the body.
 #[derive(Debug)]
 pub(crate) struct Cells<'a> {
     /// The [`bit`]s of all cells that hold something.
     seen: u128,
-    /// Those that hold something come first.
+    /// The occupied entries come first.
     inline: [Option<Found<'a>>; INLINE],
     spill: Option<Box<Spill<'a>>>,
 }
 
-/// What few envelopes have.
+/// Storage that few envelopes need: values beyond [`INLINE`], and texts that were put together.
 #[derive(Debug, Default)]
 struct Spill<'a> {
     found: Vec<Option<Found<'a>>>,
@@ -47,11 +47,11 @@ struct Spill<'a> {
     owned: Vec<(Cell, String)>,
 }
 
-/// What becomes of a value when another one comes for its cell.
+/// The result of merging a further value into a cell that holds one.
 enum MergeResult {
     Stays,
     Replaced,
-    /// Both are texts, and this is what they are together.
+    /// Both are texts; the result of joining them.
     Joined(String),
 }
 
@@ -88,7 +88,7 @@ impl<'a> Cells<'a> {
         self.found(cell).map(|found| found.value)
     }
 
-    /// Whether there may be a value in any of these cells.
+    /// Returns `true` if there may be a value in any of these cells.
     pub(crate) const fn has_any(&self, cells: u128) -> bool {
         self.seen & cells != 0
     }
@@ -115,14 +115,14 @@ impl<'a> Cells<'a> {
         }
     }
 
-    /// Notes what one path brought, for a cell that keeps the last and was forgotten with the name before the value.
+    /// Records a value for a cell that keeps the last one. The caller cleared the cell when it saw the name of the member.
     #[inline(always)]
     pub(crate) fn put_last(&mut self, cell: Cell, value: Value<'a>) {
         debug_assert!(self.found(cell).is_none(), "the name before the value has forgotten it");
         self.add(Found { value, cell, depth: 0 });
     }
 
-    /// Notes what one path brought at so many open containers.
+    /// Records a value found at this depth.
     #[inline(always)]
     pub(crate) fn put(&mut self, plan: &Plan, cell: Cell, depth: u8, value: Value<'a>) {
         if self.seen & bit(cell) != 0 {
@@ -161,7 +161,7 @@ impl<'a> Cells<'a> {
         &mut found[last]
     }
 
-    /// Notes a scalar that one path brought.
+    /// Records a scalar.
     #[inline(always)]
     pub(crate) fn put_scalar(&mut self, plan: &Plan, cell: Cell, depth: u8, scalar: Scalar<'a>) {
         let value = match scalar {
@@ -175,7 +175,7 @@ impl<'a> Cells<'a> {
         self.put(plan, cell, depth, value);
     }
 
-    /// Forgets what came from a place.
+    /// Clears the cells of a node, because its name was repeated.
     #[inline(always)]
     pub(crate) fn forget(&mut self, place: &Node) {
         if self.seen & place.mask_below != 0 {
@@ -233,7 +233,7 @@ impl<'a> Cells<'a> {
         }
     }
 
-    /// Decides what becomes of what a cell holds when one of its paths brings another value, with this text if it has one.
+    /// Merges a further value into a cell by its rule. `text` is the text of the value, if it has one.
     fn merged(&self, merge: &Merge, known: &Found<'a>, depth: u8, value: Value<'a>, text: Option<&str>) -> MergeResult {
         match merge {
             Merge::Last => MergeResult::Replaced,
@@ -293,7 +293,7 @@ impl<'a> Cells<'a> {
     }
 }
 
-/// Whether a value, with this text if it has one, says nothing where one of several is kept, or where texts are joined.
+/// Returns `true` if a value is ignored where one of several is kept, or where texts are joined.
 fn is_refused(merge: &Merge, value: Value<'_>, text: Option<&str>) -> bool {
     match (merge, value) {
         (_, Value::Null) => true,

@@ -1,66 +1,66 @@
-//! What an error means ([`Class`]) and what to do about it ([`Recovery`]).
+//! The kinds of failures ([`Class`]) and the ways to handle them ([`Recovery`]).
 
 use std::fmt;
 use std::str::FromStr;
 
-/// Says what kind of failure a response or a transport error is.
+/// The kind of failure that a response or a transport error is.
 ///
-/// Every vendor's own words end in one of these. Outputs spell them in `snake_case`, which is also what
-/// [`Display`](fmt::Display), [`FromStr`] and serde use.
+/// Every vendor's codes map to one of these. Outputs spell them in `snake_case`, as do
+/// [`Display`](fmt::Display), [`FromStr`] and serde.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Class {
-    /// The service cannot be reached or is too busy for now: a connection failure, 502, 503, 504.
+    /// The service is unreachable or overloaded: a connection failure, 502, 503, 504.
     Unavailable,
-    /// The service met an error of its own: a 500.
+    /// The service failed internally: 500.
     Internal,
-    /// Too many requests in too short a time; waiting helps.
+    /// Too many requests in a time span; a wait helps.
     RateLimited,
-    /// What was paid for is used up, and no wait brings it back.
+    /// The paid quota is used up; waiting does not restore it.
     QuotaExhausted,
-    /// The access token has run out; a refresh helps.
+    /// The access token has expired; a refresh helps.
     TokenExpired,
-    /// The credentials are missing or not accepted. Whether a new token would be accepted is not known.
+    /// The credentials are missing or rejected. It is unknown whether a new token would be accepted.
     Unauthenticated,
-    /// The credentials are good but not for this.
+    /// The credentials are valid but lack the permission.
     PermissionDenied,
-    /// What the request names does not exist.
+    /// The resource that the request names does not exist.
     NotFound,
-    /// The request does not fit the state that the resource is in.
+    /// The request conflicts with the current state of the resource.
     Conflict,
-    /// The request itself is wrong: a field is missing, or of the wrong kind.
+    /// The request is malformed: a field is missing or has a wrong type.
     Invalid,
-    /// Nothing is wrong with the request's form; what it asks for is refused: the picture is too dark, the person too young.
+    /// The request is well-formed but refused by a business rule: the picture is too dark, the person too young.
     Rejected,
-    /// An error that nothing known explains.
+    /// An error without a known meaning.
     Unknown,
 }
 
-/// Says what the caller should do about an error.
+/// The action that the caller should take on an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Recovery {
-    /// Send the same request again after a wait.
+    /// Send the same request again after a delay.
     Retry,
     /// Fetch a new access token, then send the same request again.
     RefreshToken,
-    /// Log in again, or put other credentials in place.
+    /// Log in again, or replace the credentials.
     Reauthenticate,
-    /// Change the request: it is wrong as it stands.
+    /// Change the request; it fails unchanged.
     FixRequest,
-    /// Ask the end user for something else: another picture, another code.
+    /// Ask the end user for other input: another picture, another code.
     NewInput,
-    /// Begin the flow that this request belongs to from its first step.
+    /// Restart the flow that the request is part of.
     RestartFlow,
-    /// Top up or upgrade: somebody in operations should hear of it.
+    /// Top up or upgrade the account; alert an operator.
     RaiseLimit,
     /// Open a ticket with the vendor.
     ContactSupport,
-    /// Give up: repeating the call does not help.
+    /// Give up; a repetition fails too.
     Stop,
 }
 
-/// A word that names no [`Class`] or [`Recovery`].
+/// The error for a name that is neither a [`Class`] nor a [`Recovery`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownWord {
     word: String,
@@ -103,9 +103,9 @@ impl Class {
         }
     }
 
-    /// Returns the class of an HTTP status that nothing else explains; `None` below 400, where no error is.
+    /// Returns the class of an HTTP status by itself; `None` below 400.
     ///
-    /// A status beyond 599 is nobody's standard and counts as the server's own failure.
+    /// A status above 599 is not defined by any standard and counts as a failure of the server.
     #[must_use]
     pub const fn from_status(status: u16) -> Option<Self> {
         Some(match status {
@@ -129,8 +129,8 @@ impl Class {
 
     /// Returns what to do about an error of this class when its vendor says nothing else.
     ///
-    /// An unknown error is a person's business, and so is a rejection: only a vendor's own words can promise that
-    /// other input would help.
+    /// An unknown error and a rejection need a person: only the vendor's own documentation can promise that
+    /// other input helps.
     #[must_use]
     pub const fn default_recovery(self) -> Recovery {
         match self {

@@ -20,7 +20,7 @@ const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "au
 /// Read leniently: letter case, the name of the weekday or its absence, a leap second, `UTC`, `GMT+0` or a numeric offset
 /// for `GMT`, dashes or none in the date, a blank for the `T`, and what programs print by default, such as
 /// `Thu Jan 15 2026 12:00:00 GMT+0000 (Coordinated Universal Time)` and `2026-01-15 12:00:00 +0000 UTC`. A time without a
-/// zone is no instant, except in asctime's form, which RFC 9110 reads as GMT.
+/// zone is not an instant, except in the form of asctime, which RFC 9110 reads as GMT.
 ///
 /// # Examples
 /// ```

@@ -19,7 +19,7 @@ use crate::location::Location;
 use reading::Reader;
 pub(crate) use reading::{member_texts, whole_cells};
 
-/// What an error response says, borrowed from its body and headers where that is possible.
+/// The content of an error response, borrowed from its body and headers where possible.
 ///
 /// Every part is `None` (or empty) where the server said nothing, or something of a type that cannot be meant.
 ///

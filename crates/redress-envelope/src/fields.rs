@@ -8,7 +8,7 @@ use crate::plan::{FieldRole, Node};
 
 /// How many field errors are kept: more than a person reads, few enough for a hostile body to cost little.
 const MAX_FIELDS: usize = 256;
-/// The rank of what was not found yet.
+/// The rank of a part that was not found yet.
 const NONE: u8 = u8::MAX;
 
 /// A field of the request, and what is wrong with it.
@@ -18,11 +18,11 @@ const NONE: u8 = u8::MAX;
 pub struct FieldError<'a> {
     /// The field's name or path as the vendor writes it, at most 256 bytes of it; empty when the vendor names none.
     pub path: Cow<'a, str>,
-    /// What the vendor says about it.
+    /// The vendor's message about the field.
     pub message: Cow<'a, str>,
 }
 
-/// What was collected so far.
+/// The collector of field errors.
 #[derive(Debug)]
 pub(crate) struct Fields<'a> {
     found: Vec<FieldError<'a>>,
@@ -84,7 +84,7 @@ impl<'a> Fields<'a> {
         std::mem::take(&mut self.found)
     }
 
-    /// Notes that a container at a place begins.
+    /// Records that a container at a place begins.
     #[inline]
     pub(crate) fn begin(&mut self, role: FieldRole) {
         if let FieldRole::Item { .. } = role {
@@ -97,13 +97,13 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Notes that an element begins in an array of whose name so many bytes are that of a field.
+    /// Records that an element of an array begins. `named` is the length of the field name of the array, in bytes.
     #[inline]
     pub(crate) fn element(&mut self, named: u16) {
         truncate(&mut self.name, usize::from(named));
     }
 
-    /// Notes that a container at a place ends.
+    /// Records that a container at a place ends.
     #[inline]
     pub(crate) fn end(&mut self, role: FieldRole) {
         if let FieldRole::Item { list, nameless } = role {
@@ -118,7 +118,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Notes the name of a member, in a container of whose name so many bytes are that of a field.
+    /// Records the name of a member. `named` is the length of the field name of its container, in bytes.
     #[inline]
     pub(crate) fn key(&mut self, node: &Node, named: u16, name: Cow<'a, str>) {
         match node.role {
@@ -148,8 +148,7 @@ impl<'a> Fields<'a> {
         self.forget(node);
     }
 
-    /// Returns how much of the name in hand is that of a container at a place, which lies in one of whose name so many
-    /// bytes are.
+    /// Returns the length of the field name of a container. `named` is the length of that of the container around it.
     #[inline]
     pub(crate) fn named(&self, role: FieldRole, named: u16) -> u16 {
         match role {
@@ -282,7 +281,7 @@ fn truncate(name: &mut Cow<'_, str>, len: usize) {
     }
 }
 
-/// Whether a text can be the name of a field: some servers write `null` where they mean nothing, or a sentence.
+/// Returns `true` if a text can be the name of a field: some servers write `null` where they mean nothing, or a sentence.
 fn is_name(text: &str) -> bool {
     let is_sentence = text.ends_with('.') && text.contains(' ');
     !text.is_empty() && text != "null" && !is_sentence

@@ -59,18 +59,18 @@ impl<'h> Head<'h> {
         date.and_then(|date| parse_date(date, self.received)).unwrap_or(self.received)
     }
 
-    /// Whether it is an event that is called `error`, which in every stream tells of one.
+    /// Returns `true` if it is an event that is called `error`, which in every stream tells of one.
     pub(crate) fn is_error_event(&self) -> bool {
         self.event == Some("error")
     }
 
-    /// Whether the body is a stream of events (`text/event-stream`), which is never read for a signal.
+    /// Returns `true` if the body is a stream of events (`text/event-stream`), which is never read for a signal.
     #[must_use]
     pub fn is_event_stream(&self) -> bool {
         self.media_type().eq_ignore_ascii_case("text/event-stream")
     }
 
-    /// Whether the media type is one that a JSON or XML document may have, so that the body may signal an error.
+    /// Returns `true` if the media type is one that a JSON or XML document may have, so that the body may signal an error.
     ///
     /// It may be missing, `text/plain` or `text/html` too, as many servers label a document wrongly. Streams of documents
     /// (`application/x-ndjson`, `application/json-seq`, ...), which do not end with the first one, and whatever is neither

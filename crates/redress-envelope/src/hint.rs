@@ -23,10 +23,10 @@ pub struct RetryHint {
     source: HintSource,
 }
 
-/// What a hint says: a delay, counted from the receipt of the response, or an instant.
+/// The time of a hint: a delay or an instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
-    /// So long after the response was received.
+    /// This long after the response was received.
     After(Duration),
     /// At this time of the server's clock.
     At(SystemTime),
@@ -121,7 +121,7 @@ impl RetryHint {
 
     /// Returns how long to wait from the receipt of the response, by the given clock of the server.
     ///
-    /// An instant in the past is no delay.
+    /// An instant in the past gives a delay of zero.
     #[must_use]
     pub fn delay(&self, server_now: SystemTime) -> Duration {
         self.when.delay(server_now)

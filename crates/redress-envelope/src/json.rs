@@ -25,7 +25,7 @@ pub(crate) const MAX_NAME: usize = 256;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Unreadable {
-    /// There is no body, or only white space.
+    /// The body is empty or white space only.
     Empty,
     /// The body is neither JSON nor XML that the dialect reads: HTML, text, binary, or a document with a mistake.
     NotJson,
@@ -37,7 +37,7 @@ pub enum Unreadable {
     Truncated,
 }
 
-/// What the scanner tells of a value that is not a container.
+/// A value other than a container.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Scalar<'a> {
     Null,
@@ -84,7 +84,7 @@ pub(crate) trait Sink<'a> {
     fn number(&mut self, number: &'a str);
     /// The value that began, and was wanted, is `true`, `false` or `null`.
     fn literal(&mut self, value: Option<bool>);
-    /// Whether the rest no longer matters.
+    /// Returns `true` if the rest no longer matters.
     fn is_done(&self) -> bool;
 }
 

@@ -27,7 +27,7 @@ pub(crate) fn text<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Option<String>
     (!text.is_empty() && !text.contains(binary)).then(|| text.to_owned())
 }
 
-/// Whether a text is a sentence for people: no markup, no JSON with a mistake, and of no kind that only programs read.
+/// Returns `true` if a text is a sentence for people: no markup, no JSON with a mistake, and of no kind that only programs read.
 pub(crate) fn is_plain(text: &str, media_type: &str) -> bool {
     let for_programs = ["text/event-stream", "text/css", "text/javascript", "application/javascript"];
     let mut kinds = for_programs.iter().chain(&[form::FORM, "multipart/form-data"]);

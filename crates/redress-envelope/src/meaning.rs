@@ -1,4 +1,4 @@
-//! What an error means: a pure function of its head, its envelope and its dialect.
+//! Classification of an error: a pure function of its head, its envelope and its dialect.
 
 use std::fmt;
 
@@ -16,13 +16,13 @@ use crate::location::Location;
 /// RFC 4918 section 11.3.
 const LOCKED: u16 = 423;
 
-/// What an error means, why, and what to do about it.
+/// The classification of an error, with its reason and the recommended recovery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Meaning {
-    /// What kind of failure it is.
+    /// The kind of failure.
     pub class: Class,
-    /// What to do about it.
+    /// The recommended action.
     pub recovery: Recovery,
     /// What decided the class.
     pub decided_by: DecidedBy,
@@ -241,7 +241,7 @@ fn of_rule(class: Class, rule: &Rule) -> Meaning {
     Meaning { recovery, not_processed, guidance, ..Meaning::of_class(class, DecidedBy::Rule) }
 }
 
-/// Whether a challenge says that the token is expired, revoked or malformed (RFC 6750 section 3.1).
+/// Returns `true` if a challenge says that the token is expired, revoked or malformed (RFC 6750 section 3.1).
 fn says_invalid_token(headers: &HeaderMap) -> bool {
     challenge::parameters(headers, "error").any(|error| error == "invalid_token")
 }

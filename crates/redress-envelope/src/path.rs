@@ -76,17 +76,17 @@ impl Path {
         xml::parse_below_element(text)
     }
 
-    /// Whether it leads into XML rather than JSON.
+    /// Returns `true` if it leads into XML rather than JSON.
     pub(crate) fn is_xml(&self) -> bool {
         matches!(self.0.first(), Some(Step::Root | Step::Anywhere))
     }
 
-    /// Whether it may lead to several values, as any path into XML may: elements repeat.
+    /// Returns `true` if it may lead to several values, as any path into XML may: elements repeat.
     pub(crate) fn has_wildcard(&self) -> bool {
         self.is_xml() || self.0.iter().any(|step| matches!(step, Step::Each | Step::Any | Step::OneOf(_)))
     }
 
-    /// Whether its first step is the member of this name.
+    /// Returns `true` if its first step is the member of this name.
     pub(crate) fn begins_with(&self, name: &str) -> bool {
         matches!(self.0.first(), Some(Step::Key(key)) if key == name)
     }

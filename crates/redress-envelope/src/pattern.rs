@@ -84,7 +84,7 @@ impl Ranges {
         self.0.iter().any(|range| range.contains(&number))
     }
 
-    /// Whether a text is a whole number among these.
+    /// Returns `true` if a text is a whole number among these.
     pub(crate) fn contains_text(&self, text: &str) -> bool {
         text.parse().is_ok_and(|number| self.contains(number))
     }

@@ -1,4 +1,4 @@
-//! What the public values are to serde.
+//! Serde implementations of the public values.
 //!
 //! Written by hand: the derive brings a parser of Rust into every build, which takes longer than this crate itself.
 

@@ -31,7 +31,7 @@ pub(crate) struct Frame {
 const OBJECT: u32 = u32::MAX;
 
 impl Frame {
-    /// What lies around the root.
+    /// The frame around the root.
     const NONE: Self = Self { node: 0, named: 0, index: OBJECT };
 }
 
@@ -40,7 +40,7 @@ impl Walk {
         Self { top: Frame::NONE, below: [Frame::NONE; FRAMES], deeper: Vec::new(), open: 0, next: Some(0) }
     }
 
-    /// Whether no container is open.
+    /// Returns `true` if no container is open.
     #[inline(always)]
     pub(crate) const fn at_root(&self) -> bool {
         self.open == 0
@@ -59,23 +59,23 @@ impl Walk {
         &self.top
     }
 
-    /// Whether the value that begins next is an element.
+    /// Returns `true` if the value that begins next is an element.
     pub(crate) const fn in_array(&self) -> bool {
         self.top.index != OBJECT
     }
 
-    /// Notes that a value begins, and returns its node.
+    /// Records that a value begins, and returns its node.
     #[inline(always)]
     pub(crate) fn value(&mut self, plan: &Plan) -> Option<NodeId> {
         if self.in_array() && !self.at_root() {
             self.next = plan.node_at(self.top.node).element(self.top.index);
-            // What lies behind the last index that a path can name is any element.
+            // Beyond the last index that a path can name, the index no longer matters.
             self.top.index = (self.top.index + 1).min(OBJECT - 1);
         }
         self.next
     }
 
-    /// Notes the name of the member that follows, and returns its node.
+    /// Records the name of the member that follows, and returns its node.
     #[inline(always)]
     pub(crate) fn key(&mut self, plan: &Plan, name: &[u8]) -> Option<NodeId> {
         let node = plan.node_at(self.top.node);
@@ -86,7 +86,7 @@ impl Walk {
         self.next
     }
 
-    /// Notes that the value in hand, at `node`, is a container.
+    /// Records that the value in hand, at `node`, is a container.
     #[inline(always)]
     pub(crate) fn open(&mut self, node: NodeId, container: Container, named: u16) {
         match self.below.get_mut(self.open) {
@@ -97,7 +97,7 @@ impl Walk {
         self.top = Frame { node, named, index: if container == Container::Array { 0 } else { OBJECT } };
     }
 
-    /// Notes that the innermost container ends, and returns its node.
+    /// Records that the innermost container ends, and returns its node.
     #[inline(always)]
     pub(crate) fn close(&mut self) -> NodeId {
         let closed = self.top.node;

@@ -31,6 +31,6 @@ pub(crate) trait Sink {
     fn opened(&mut self) -> bool;
     /// The innermost element ends. It has this text, without white space around it, or an empty one if elements lie in it.
     fn close(&mut self, text: &str);
-    /// Whether the rest no longer matters.
+    /// Returns `true` if the rest no longer matters.
     fn is_done(&self) -> bool;
 }

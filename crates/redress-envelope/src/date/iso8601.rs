@@ -3,7 +3,7 @@
 use super::calendar::Civil;
 use super::{number, offset};
 
-/// Whether the first word of a date is that of an ISO 8601 date, with or without dashes.
+/// Returns `true` if the first word of a date is that of an ISO 8601 date, with or without dashes.
 pub(super) fn is_iso8601(word: &str) -> bool {
     let bytes = word.as_bytes();
     let digits = |from: usize, to: usize| bytes.get(from..to).is_some_and(|part| part.iter().all(u8::is_ascii_digit));

@@ -1,4 +1,4 @@
-//! What a vendor publishes: codes, reasons, statuses, routes, limits, advice on retries.
+//! The published facts of a vendor: codes, reasons, statuses, limits, advice on retries.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -8,17 +8,17 @@ use http::{HeaderName, Method};
 use super::route::Route;
 use crate::class::{Class, Recovery};
 
-/// One published error code and what it means.
+/// A published error code and its meaning.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Code {
     /// The code, verbatim.
     pub code: String,
-    /// The status that the vendor's tables give it. It is documentation: a code decides on any error status.
+    /// The status in the vendor's tables, for documentation: a code decides on any error status.
     pub status: Option<u16>,
-    /// What it means.
+    /// The class of an error with this code.
     pub class: Class,
-    /// What to do about it.
+    /// The recovery for an error with this code.
     pub recovery: Recovery,
     /// Whether the vendor documents that a request that is answered so was rejected before it was processed.
     pub not_processed: bool,
@@ -26,27 +26,27 @@ pub struct Code {
     pub guidance: String,
 }
 
-/// One published reason, a finer word below a code.
+/// A published reason: a subcode that refines a code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Reason {
     /// The reason, verbatim.
     pub reason: String,
-    /// What to do about it, if that differs from what its code says.
+    /// The recovery, where it differs from that of the code.
     pub recovery: Option<Recovery>,
     /// The advice for people.
     pub guidance: String,
 }
 
-/// One line of a vendor's status table.
+/// A row of a vendor's status table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Status {
     /// The status.
     pub status: u16,
-    /// What it means; `None` when it is no error, or means what it means everywhere.
+    /// The class; `None` for a success, or where the standard class of the status holds.
     pub class: Option<Class>,
-    /// What to do about it, if that differs from what its class says.
+    /// The recovery, where it differs from that of the class.
     pub recovery: Option<Recovery>,
     /// Whether the vendor documents that a request that is answered so was rejected before it was processed. It counts
     /// where the status alone decides.
@@ -55,13 +55,13 @@ pub struct Status {
     pub guidance: String,
 }
 
-/// A rule of a dialect about responses that no code tells apart.
+/// A rule of a dialect for responses that a code does not distinguish.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Rule {
-    /// What it makes of the response; `None` when it only changes what to do.
+    /// The class of a response that matches; `None` for a rule that only changes the recovery.
     pub class: Option<Class>,
-    /// What to do about it, if that differs from what the class says.
+    /// The recovery, where it differs from that of the class.
     pub recovery: Option<Recovery>,
     /// Whether the vendor documents that a request that is answered so was rejected before it was processed.
     pub not_processed: bool,
@@ -69,17 +69,17 @@ pub struct Rule {
     pub guidance: String,
 }
 
-/// How many requests a vendor allows.
+/// A published rate limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PublishedLimit {
-    /// The requests that are counted.
+    /// The requests that the limit counts.
     pub covers: Coverage,
-    /// How many requests are allowed in each [`per`](Self::per).
+    /// The number of requests allowed in each [`per`](Self::per).
     pub requests: NonZeroU32,
-    /// The time in which they are counted.
+    /// The length of the time window.
     pub per: Duration,
-    /// What shares the limit, in the vendor's terms: `tenant`, `ip`, `key`; empty when unknown.
+    /// The unit that shares the limit, in the vendor's terms: `tenant`, `ip`, `key`. Empty if unknown.
     pub scope: String,
 }
 
@@ -91,34 +91,34 @@ pub enum Coverage {
     All,
     /// Those on these routes, together.
     Routes(Vec<Route>),
-    /// The vendor does not name the routes: the limit is for people to read, and is not applied.
+    /// The vendor does not name the routes. The limit is documentation and is not enforced.
     Unknown,
 }
 
-/// What a vendor says about retries; `None` where it says nothing.
+/// The published advice on retries. A field is `None` where the vendor gives none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RetryAdvice {
-    /// How often to send a request at most, the first time included.
+    /// The maximum number of attempts, including the first.
     pub attempts: Option<NonZeroU32>,
     /// The waits between attempts.
     pub schedule: Option<Schedule>,
-    /// The wait after a 429 that names none.
+    /// The wait after a 429 without a hint.
     pub throttle_wait: Option<Duration>,
 }
 
-/// A published series of waits: `base`, then `factor` times as long each, at most `cap`.
+/// A published exponential backoff: `base`, multiplied by `factor` for each further wait, at most `cap`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Schedule {
     /// The first wait.
     pub base: Duration,
-    /// How much longer each wait is than the one before.
+    /// The factor between consecutive waits.
     pub factor: NonZeroU32,
     /// The longest wait.
     pub cap: Duration,
 }
 
-/// Where an API takes the key that makes a request safe to repeat.
+/// The header in which an API takes the key that makes a request safe to repeat.
 ///
 /// # Examples
 /// ```
@@ -137,7 +137,7 @@ pub struct IdempotencyHeader {
     pub format: KeyFormat,
     /// The methods whose every request takes a key.
     ///
-    /// It is empty where some routes only do: then it is the caller who gives a request its key.
+    /// Empty where only some routes take one; then the caller sets the key of a request.
     pub methods: Vec<Method>,
 }
 
@@ -148,12 +148,12 @@ pub enum KeyFormat {
     /// As a string of structured fields, in quotes: draft-ietf-httpapi-idempotency-key-header, and so the default.
     #[default]
     Quoted,
-    /// As it is, which is how most vendors that are older than the draft want it.
+    /// Verbatim, as most vendors that predate the draft expect it.
     Raw,
 }
 
 impl IdempotencyHeader {
-    /// Takes the key in this header, quoted, for POST and PATCH: the methods that are not idempotent by themselves.
+    /// Creates the setting for a quoted key on POST and PATCH, the methods that are not idempotent (RFC 9110 section 9.2.2).
     #[must_use]
     pub fn new(name: HeaderName) -> Self {
         Self { name, format: KeyFormat::default(), methods: vec![Method::POST, Method::PATCH] }
@@ -182,10 +182,10 @@ impl Rule {
 }
 
 impl Code {
-    /// States what a code means; what to do about it is the class's [default](Class::default_recovery).
+    /// Creates a code with the [default recovery](Class::default_recovery) of its class.
     ///
-    /// For [`Class::Unauthenticated`] it is [`Recovery::RefreshToken`]: few codes tell an expired token from a dead one.
-    /// State [`Recovery::Reauthenticate`] for a code that the vendor documents as final, such as that of a revoked token.
+    /// For [`Class::Unauthenticated`] the recovery is [`Recovery::RefreshToken`]: few codes tell an expired token from a revoked one.
+    /// Set [`Recovery::Reauthenticate`] for a code that the vendor documents as final, such as that of a revoked token.
     ///
     /// # Examples
     /// ```
@@ -201,8 +201,9 @@ impl Code {
         Self { code: code.into(), status: None, class, recovery, not_processed: false, guidance: String::new() }
     }
 
-    /// States that the vendor documents that a request that is answered with this code was rejected before it was
-    /// processed, so that any request may be sent again.
+    /// Marks the code as documented proof that the request was rejected before it was processed.
+    ///
+    /// Any request may then be sent again, whatever its method.
     ///
     /// # Examples
     /// ```

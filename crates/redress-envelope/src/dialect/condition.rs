@@ -1,4 +1,4 @@
-//! What narrows a rule, a reading or a hint.
+//! Conditions that restrict a rule, a reading or a hint.
 
 use http::HeaderName;
 
@@ -40,7 +40,7 @@ pub(crate) enum JsonKind {
     Bool,
 }
 
-/// What conditions may look at; the words are known only to rules.
+/// The input of conditions. Code, reason and message are set only for rules.
 pub(crate) struct Facts<'f, 'a> {
     pub(crate) head: &'f Head<'f>,
     pub(crate) cells: &'f Cells<'a>,
@@ -50,12 +50,12 @@ pub(crate) struct Facts<'f, 'a> {
 }
 
 impl<'f, 'a> Facts<'f, 'a> {
-    /// States what is known before any word was picked.
+    /// Creates the input for conditions that are evaluated before code, reason and message are known.
     pub(crate) const fn new(head: &'f Head<'f>, cells: &'f Cells<'a>) -> Self {
         Self { head, cells, code: None, reason: None, message: None }
     }
 
-    /// Whether each condition holds.
+    /// Returns `true` if each condition holds.
     pub(crate) fn fulfil(&self, when: &[Condition<Cell>]) -> bool {
         when.iter().all(|condition| condition.holds(self))
     }
@@ -91,7 +91,7 @@ impl<P> Condition<P> {
         }
     }
 
-    /// Whether it names codes by a pattern rather than one by one.
+    /// Returns `true` if it names codes by a pattern rather than one by one.
     pub(crate) fn is_pattern(&self) -> bool {
         match self {
             Self::Code(codes) => codes.iter().any(Glob::is_wild),
@@ -100,7 +100,7 @@ impl<P> Condition<P> {
         }
     }
 
-    /// Whether the head alone decides it, and how.
+    /// Returns `true` if the head alone decides it, and how.
     pub(crate) fn of_head(&self, head: &Head<'_>) -> Option<bool> {
         Some(match self {
             Self::Status(statuses) => statuses.contains(i64::from(head.status)),

@@ -9,14 +9,14 @@ use crate::cells::Value;
 use crate::head::Head;
 use crate::pattern::Ranges;
 
-/// It holds when each of its clauses does and each condition does.
+/// A rule that makes a response an error: a conjunction of clauses and conditions.
 #[derive(Clone, Debug)]
 pub(crate) struct ErrorRule<P> {
     pub(crate) clauses: Vec<Clause<P>>,
     pub(crate) when: Vec<Condition<P>>,
 }
 
-/// It holds when one of its predicates does, or one of its headers; a negated one when none does.
+/// A disjunction of predicates on members and headers. A negated clause holds if none of them does.
 #[derive(Clone, Debug)]
 pub(crate) struct Clause<P> {
     pub(crate) negated: bool,
@@ -25,7 +25,7 @@ pub(crate) struct Clause<P> {
     pub(crate) headers: Vec<(HeaderName, Test)>,
 }
 
-/// What a member must be.
+/// The test of a predicate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Test {
     /// Present and anything but `null`.
@@ -45,17 +45,17 @@ pub(crate) enum Test {
 }
 
 impl<P> ErrorRule<P> {
-    /// Whether it is for single events of a stream, not for whole responses.
+    /// Returns `true` if it is for single events of a stream, not for whole responses.
     pub(crate) fn is_of_events(&self) -> bool {
         self.when.iter().any(|condition| matches!(condition, Condition::Event(_)))
     }
 
-    /// Whether the head of a response may be all that it asks for.
+    /// Returns `true` if the head of a response may be all that it asks for.
     pub(crate) fn may_hold_by_head(&self) -> bool {
         self.clauses.iter().all(|clause| clause.negated && clause.predicates.is_empty() || !clause.headers.is_empty())
     }
 
-    /// Whether the head decides that it holds, or that it does not; `None` when it asks for the body, too.
+    /// Returns `true` if the head decides that it holds, or that it does not; `None` when it asks for the body, too.
     pub(crate) fn of_head(&self, head: &Head<'_>) -> Option<bool> {
         if self.when.iter().any(|condition| condition.of_head(head) == Some(false)) {
             return Some(false);
@@ -73,7 +73,7 @@ impl<P> ErrorRule<P> {
 }
 
 impl<P> Clause<P> {
-    /// Whether the head decides it, and how.
+    /// Returns `true` if the head decides it, and how.
     pub(crate) fn of_head(&self, head: &Head<'_>) -> Option<bool> {
         if self.headers.iter().any(|(name, test)| test.holds_in(head, name)) {
             return Some(!self.negated);
@@ -95,7 +95,7 @@ impl Test {
         }
     }
 
-    /// Whether a header has a value that is what it must be.
+    /// Returns `true` if a header has a value that is what it must be.
     fn holds_in(&self, head: &Head<'_>, name: &HeaderName) -> bool {
         head.texts(name).any(|text| match self {
             Self::IsFalse => text.eq_ignore_ascii_case("false"),
@@ -104,7 +104,7 @@ impl Test {
         })
     }
 
-    /// Whether a member with this value, and this text if it has one, is what it must be. A container is never empty here:
+    /// Returns `true` if a member with this value, and this text if it has one, is what it must be. A container is never empty here:
     /// what lies in it is asked.
     pub(crate) fn holds(&self, value: Value<'_>, text: Option<&str>) -> bool {
         match self {
@@ -126,7 +126,7 @@ fn whole(number: &str) -> Option<i64> {
     exact.or_else(|| number.parse::<f64>().ok().filter(|number| number.is_finite()).map(|number| number as i64))
 }
 
-/// Whether a number, as it is written, is 0: `0`, `-0`, `0.0`, `0e5`.
+/// Returns `true` if a number, as it is written, is 0: `0`, `-0`, `0.0`, `0e5`.
 fn is_zero(number: &str) -> bool {
     let digits = number.split(['e', 'E']).next().unwrap_or_default().trim_start_matches('-');
     !digits.is_empty() && digits.bytes().all(|byte| matches!(byte, b'0' | b'.'))

@@ -302,7 +302,7 @@ fn add<T: Clone + Eq + Hash>(known: &mut Vec<T>, more: Vec<T>) {
     known.extend(more.into_iter().filter(|item| seen.insert(item.clone())));
 }
 
-/// Whether a terminal or a log would act on a symbol instead of showing it: the list of `escaped` in `redress-classify`.
+/// Returns `true` if a terminal or a log would act on a symbol instead of showing it: the list of `escaped` in `redress-classify`.
 fn is_hidden(symbol: char) -> bool {
     symbol.is_control()
         || matches!(symbol, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')

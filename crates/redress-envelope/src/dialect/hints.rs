@@ -38,7 +38,7 @@ pub(crate) struct Hint<P> {
 /// The part of a text that is a hint.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct HintPart {
-    /// What must stand before it, and behind it.
+    /// The marks that must precede and follow it.
     pub(crate) after: Option<String>,
     pub(crate) before: Option<String>,
     /// The member of the JSON document that a header holds.
@@ -69,7 +69,7 @@ pub(crate) struct Flag<P> {
 
 #[derive(Clone, Debug)]
 pub(crate) enum FlagForm {
-    /// One of these values says yes, one of those no.
+    /// The values that mean yes, and the values that mean no.
     YesNo(Vec<String>, Vec<String>),
     /// A wait in milliseconds says yes; a negative or unreadable one no.
     Pushback,

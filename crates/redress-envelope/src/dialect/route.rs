@@ -32,7 +32,7 @@ pub struct Route {
     path: String,
 }
 
-/// Why a text is no [`Route`].
+/// The error for a text that is not a [`Route`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidRoute {
     why: &'static str,

@@ -37,7 +37,7 @@ pub(crate) enum Place<P> {
     Parts(Vec<P>, String),
 }
 
-/// What a value must be to be taken.
+/// The kind of value that a source accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Text,
@@ -48,15 +48,15 @@ pub(crate) enum Kind {
     Any,
     /// A word without a blank.
     Symbol,
-    /// A text without a blank that is no reason phrase.
+    /// A text without white space, other than a reason phrase.
     Token,
     /// A reason phrase.
     Phrase,
-    /// A text with blanks that is no reason phrase.
+    /// A text with white space, other than a reason phrase.
     Sentence,
 }
 
-/// What is left of a value.
+/// A part to cut from a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Cut {
     After(String),
@@ -64,7 +64,7 @@ pub(crate) enum Cut {
     Last(String),
 }
 
-/// Whether a value that only repeats the status says something.
+/// The treatment of a value that only repeats the status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Repeats {
     Count,
@@ -74,7 +74,7 @@ pub(crate) enum Repeats {
     Not,
 }
 
-/// What a source may look at.
+/// The input of a source.
 pub(crate) struct Response<'r, 'a> {
     pub(crate) head: &'r Head<'a>,
     pub(crate) cells: &'r Cells<'a>,
@@ -265,7 +265,7 @@ fn reason_phrases() -> impl Iterator<Item = &'static str> {
     (400..600).filter_map(|status| StatusCode::from_u16(status).ok()?.canonical_reason())
 }
 
-/// Whether a text is a reason phrase, perhaps with its status before it or a full stop behind. One of several words may be
+/// Returns `true` if a text is a reason phrase, perhaps with its status before it or a full stop behind. One of several words may be
 /// in any case; a single word in lower case, such as `unauthorized`, is rather a code.
 pub(crate) fn is_reason_phrase(text: &str) -> bool {
     let text = text.trim_start_matches(|symbol: char| symbol.is_ascii_digit()).trim_matches([' ', '.', ':']);

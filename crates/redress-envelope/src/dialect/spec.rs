@@ -31,7 +31,7 @@ pub(crate) struct Spec {
     pub(crate) errors: Vec<ErrorRule<PathSpec>>,
     /// The readings that have conditions, in order.
     pub(crate) guarded: Vec<Reading>,
-    /// The one that reads when none of those does.
+    /// The reading without conditions, used when none of those holds.
     pub(crate) reading: Reading,
     pub(crate) retry: RetryAdvice,
     pub(crate) attempt_timeout: Option<Duration>,
@@ -100,14 +100,14 @@ impl Spec {
         self.codes.insert(code.code.clone(), code);
     }
 
-    /// Whether any word of the vendor means that a request was not processed.
+    /// Returns `true` if any word of the vendor means that a request was not processed.
     pub(crate) fn says_not_processed(&self) -> bool {
         self.codes.values().any(|code| code.not_processed)
             || self.statuses.values().any(|status| status.not_processed)
             || self.rules.iter().any(|(_, rule)| rule.not_processed)
     }
 
-    /// Whether any word of the vendor means that new credentials help.
+    /// Returns `true` if any word of the vendor means that new credentials help.
     pub(crate) fn leads_to_refresh(&self) -> bool {
         let refresh = Some(Recovery::RefreshToken);
         self.codes.values().any(|code| code.leads_to_refresh())
@@ -116,7 +116,7 @@ impl Spec {
             || self.statuses.values().any(|status| status.recovery == refresh)
     }
 
-    /// Whether the error rules ask for the member `data`, as those of GraphQL do: there it is left out of a response whose
+    /// Returns `true` if the error rules ask for the member `data`, as those of GraphQL do: there it is left out of a response whose
     /// request was not executed, so that a `null` tells something.
     pub(crate) fn tells_by_data(&self) -> bool {
         let predicates = self.errors.iter().flat_map(|rule| &rule.clauses).flat_map(|clause| &clause.predicates);

@@ -1,7 +1,7 @@
 //! The headers that every dialect reads, unless it declares a meaning of its own or turns them off.
 //!
-//! A response has a dozen headers, of which few matter here. So their names are gone through once, instead of looking for
-//! each standard header in turn.
+//! A response has a dozen headers and few of them are standard ones. One pass over the names costs less than a lookup of
+//! each standard header.
 
 use http::{HeaderMap, HeaderName};
 
@@ -80,7 +80,7 @@ pub(crate) struct LimitHeader<'h> {
 /// The part that a header of a rate limit states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
-    /// What is left and when the window ends: the `RateLimit` field.
+    /// The remaining quota and the end of the window: the `RateLimit` field.
     Whole,
     /// When the window ends: a word of this length, at this byte of the name, says so.
     Reset(usize, usize),
@@ -158,7 +158,7 @@ pub(crate) fn flags(own: &[Flag<PathSpec>]) -> Vec<Flag<PathSpec>> {
     flags.into_iter().filter(|flag| !is_own(flag)).collect()
 }
 
-/// Whether one of the hints declares a meaning of this header.
+/// Returns `true` if one of the hints declares a meaning of this header.
 pub(crate) fn declares<P>(hints: &[Hint<P>], name: &HeaderName) -> bool {
     hints.iter().any(|hint| hint.place.header() == Some(name))
 }
@@ -250,7 +250,7 @@ fn reset_word(rest: &str) -> Option<(usize, usize)> {
     })
 }
 
-/// Whether a header says that nothing is left.
+/// Returns `true` if a header says that nothing is left.
 pub(crate) fn is_zero(text: &str) -> bool {
     let number = text.split(';').next().map(unquoted).unwrap_or_default();
     number.parse::<f64>().is_ok_and(|number| number <= 0.0)

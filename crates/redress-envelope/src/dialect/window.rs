@@ -40,7 +40,7 @@ impl Windows {
 
     /// Returns the end of a window whose quota is used up, and the end of any window.
     ///
-    /// Of what has quota left the end counts only if nothing is used up.
+    /// The end of a window with quota left counts only if no quota is used up.
     pub(crate) fn ends(self, clock: &ServerClock<'_>) -> (Option<RetryHint>, Option<RetryHint>) {
         let other = if self.used_up.is_some() { self.used_up.clone() } else { self.left };
         (self.used_up, later(other, self.unknown, clock))

@@ -82,7 +82,7 @@ fn plain<'a>(slot: &[Source<Cell>], cells: &Cells<'a>) -> Option<&'a str> {
     slot.first()?.plain(cells)
 }
 
-/// Whether there is a member `data` that may be the result of a request that was executed.
+/// Returns `true` if there is a member `data` that may be the result of a request that was executed.
 fn has_data(compiled: &Compiled, cells: &Cells<'_>) -> bool {
     let value = compiled.data.and_then(|data| cells.get(data));
     value.is_some_and(|value| compiled.null_is_data || value != Value::Null)
@@ -112,7 +112,7 @@ fn signals(rule: &ErrorRule<Cell>, facts: &Facts<'_, '_>) -> bool {
     rule.clauses.iter().all(clause_holds) && facts.fulfil(&rule.when)
 }
 
-/// What an envelope may need beyond the members that its parts are looked for in first.
+/// The inputs for the parts of an envelope that its first sources did not supply.
 struct FullAssembly<'r, 'a> {
     compiled: &'r Compiled,
     reading: &'r Reading,
@@ -204,8 +204,8 @@ impl<'a> FullAssembly<'_, 'a> {
     }
 }
 
-/// Takes what the first source says that says something, of those that come after the field errors or of the others, and
-/// notes which one that is.
+/// Fills an empty slot from the first source that supplies a text, and records its index. `after_fields` selects the
+/// sources that are read after the field errors.
 fn say<'a>(
     after_fields: bool,
     slot: &[Source<Cell>],
@@ -232,7 +232,7 @@ fn of_fields<'a>(fields: &[FieldError<'a>]) -> (Option<Cow<'a, str>>, SourceInde
     }
 }
 
-/// Returns a message from where no dialect has to name it: a challenge, or a body that is a text.
+/// Returns a message from a challenge or from a body that is a text: places that hold one in every dialect.
 fn fall_back<'a>(
     root_text: Option<Cow<'a, str>>,
     text: Option<String>,
@@ -250,7 +250,7 @@ fn fall_back<'a>(
     }
 }
 
-/// Whether a body said something before it broke off or went wrong.
+/// Returns `true` if a body said something before it broke off or went wrong.
 const fn is_cut(envelope: &Envelope<'_>, cells: &Cells<'_>) -> bool {
     envelope.unreadable.is_some() && cells.has_any(u128::MAX)
 }

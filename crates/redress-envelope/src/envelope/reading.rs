@@ -19,7 +19,7 @@ pub(super) struct Reader<'a, 'p> {
     compiled: &'p Compiled,
     scanner: Scanner,
     sink: EnvelopeSink<'a, 'p>,
-    /// What was wrong with the bytes so far.
+    /// The first error in the bytes so far.
     wrong: Option<Unreadable>,
 }
 
@@ -30,7 +30,7 @@ pub(super) struct EnvelopeSink<'a, 'p> {
     /// The place of the value in hand; only asked for where there is one.
     node: NodeId,
     pub(super) cells: Cells<'a>,
-    /// From the first place on that has to do with them.
+    /// Created at the first node that belongs to a list of field errors.
     pub(super) fields: Option<Fields<'a>>,
     /// The body, where all of it is one text.
     pub(super) root_text: Option<Cow<'a, str>>,
@@ -96,7 +96,7 @@ impl<'a, 'p> Reader<'a, 'p> {
         markup::text(pieces)
     }
 
-    /// Whether nothing so far is against the grammar.
+    /// Returns `true` if nothing so far is against the grammar.
     pub(super) fn is_json(&self) -> bool {
         self.wrong != Some(Unreadable::NotJson)
     }
@@ -133,7 +133,7 @@ impl<'a, 'p> EnvelopeSink<'a, 'p> {
         }
     }
 
-    /// Whether the body is a bare value, or an array whose first element says nothing.
+    /// Returns `true` if the body is a bare value, or an array whose first element says nothing.
     fn has_wrong_root(&self) -> bool {
         self.is_bare || (self.is_unwrapped && !self.cells.has_any(u128::MAX) && self.fields.is_none())
     }

@@ -19,7 +19,7 @@ pub(super) struct XmlSink<'a, 'p> {
 }
 
 impl<'a, 'p> XmlSink<'a, 'p> {
-    /// Reads a document, and says why it is not all there or goes wrong; `None` when the body is no XML from the beginning.
+    /// Reads a document. Returns the values with the error that ended the read, if any; `None` if the body does not begin as XML.
     pub(super) fn read<'b>(
         plan: &'p Plan,
         mut pieces: impl Iterator<Item = &'b [u8]>,
@@ -42,7 +42,7 @@ impl<'a, 'p> XmlSink<'a, 'p> {
         }
     }
 
-    /// Notes that the innermost element has something in it.
+    /// Records that the innermost element has something in it.
     fn note_inside(&mut self) {
         for place in self.walk.here() {
             for cell in &self.plan.node_at(*place).cells {

@@ -31,7 +31,7 @@ pub(crate) fn unquoted(text: &str) -> &str {
 
 const BLANKS: [char; 2] = [' ', '\t'];
 
-/// Whether a text is the name of a day of the week, short or in full.
+/// Returns `true` if a text is the name of a day of the week, short or in full.
 fn is_weekday(text: &str) -> bool {
     const DAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
     let is_day = |day: &str| {

@@ -40,7 +40,7 @@ struct Item {
 }
 
 /// Returns the longest time until a quota that is used up is whole again; where none is said to be used up, that of any.
-/// A malformed field is no hint at all, and neither is a time that is not plausible.
+/// A malformed field and an implausible time give `None`.
 pub(super) fn reset(field: &str, now: SystemTime) -> Option<When> {
     window(field, now).map(|(_, when)| when)
 }

@@ -12,7 +12,7 @@ use crate::date::parse_date;
 /// length, since zeros in front or behind the point change nothing.
 const MAX_LEN: usize = 256;
 
-/// What a bare number of a hint means. What states its unit by itself, a date or a duration, is read in every unit.
+/// The unit of a bare number in a hint. A date or a duration states its own unit and is read in every unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Unit {
@@ -48,8 +48,7 @@ pub enum Unit {
 impl Unit {
     /// Reads the text of a hint in this unit, `now` being the time of the server's clock.
     ///
-    /// The text is a number, a duration or a date, perhaps in quotation marks, or a list of them, of which the longest
-    /// counts.
+    /// The text is a number, a duration or a date, optionally quoted, or a comma-separated list of them; the longest counts.
     ///
     /// Returns `None` when the text is malformed, when the time has passed, and when it lies further ahead than
     /// [`RetryHint::MAX_DELAY`](super::RetryHint::MAX_DELAY). A number of 10 and more digits is the time since 1970, whether a delay or an instant is
@@ -110,7 +109,7 @@ impl Unit {
         when.filter(|when| when.is_plausible(now))
     }
 
-    /// Reads a list, which servers and the proxies before them make of a repeated header, of which the longest counts.
+    /// Reads a list and returns its longest member. Proxies join repeated headers into a list.
     fn longest_member(self, text: &str, now: SystemTime) -> Option<When> {
         if text.len() > MAX_LEN {
             return None;

@@ -11,7 +11,7 @@ use super::{Container, Interest, Sink, Unreadable};
 use crate::work;
 
 impl Scanner {
-    /// Whether the lane gets on from this byte.
+    /// Returns `true` if the lane gets on from this byte.
     #[inline(always)]
     pub(super) const fn can_use_fast_path(&self, byte: u8) -> bool {
         self.skip_depth == 0

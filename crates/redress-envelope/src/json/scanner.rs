@@ -31,7 +31,7 @@ pub(crate) struct Scanner {
 pub(super) enum State {
     /// Before the root.
     Start,
-    /// In a byte order mark, with so many bytes of it seen.
+    /// In a byte order mark; the number of its bytes seen.
     Mark(usize),
     Value,
     ElementOrEnd,
@@ -44,14 +44,14 @@ pub(super) enum State {
     /// After `\u`: how many digits were read, and their value.
     Unicode(u8, u16),
     Number(NumberState),
-    /// What of `true`, `false` or `null` must follow, and what it says.
+    /// The rest of `true`, `false` or `null`, and the value.
     Literal(&'static [u8], Option<bool>),
     /// In a container that is followed to its end and no more.
     Skipping(Skip),
     End,
 }
 
-/// What becomes of the token in hand when it ends.
+/// The use of the current token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Token {
     Key,
@@ -262,7 +262,7 @@ impl Scanner {
         self.objects & 1 != 0
     }
 
-    /// Notes that a value has ended.
+    /// Records that a value has ended.
     #[inline(always)]
     pub(super) const fn ended(&mut self) {
         self.state = if self.depth == 0 { State::End } else { State::CommaOrEnd };

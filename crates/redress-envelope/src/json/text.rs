@@ -6,7 +6,7 @@ use redress_skip::ascii;
 
 use super::Unreadable;
 
-/// What of a token came in earlier chunks or had to be unescaped.
+/// The part of a token that came in earlier chunks or was unescaped.
 #[derive(Debug, Default)]
 pub(super) struct Text {
     scratch: Vec<u8>,
@@ -21,7 +21,7 @@ impl Text {
         Self { scratch: Vec::new(), surrogate: None, room: 0 }
     }
 
-    /// Begins a token of which about so many bytes are kept.
+    /// Begins a token. `room` is the number of bytes to keep.
     pub(super) const fn begin(&mut self, room: usize) {
         self.room = room;
     }
@@ -99,7 +99,7 @@ impl Text {
     }
 }
 
-/// Returns bytes as text, with what is no UTF-8 replaced.
+/// Returns bytes as text, with invalid UTF-8 replaced.
 #[inline(always)]
 pub(crate) fn lossy(bytes: Cow<'_, [u8]>) -> Cow<'_, str> {
     match bytes {

@@ -20,7 +20,7 @@ impl Scanner {
         self.text(text, sink)
     }
 
-    /// Begins a value that is no container.
+    /// Begins a scalar.
     #[inline(never)]
     pub(super) fn token<'a, S: Sink<'a>>(
         &mut self,
@@ -148,7 +148,7 @@ impl Scanner {
         }
     }
 
-    /// Scans on in a literal of which so much is left.
+    /// Continues a literal; `left` is the rest of it.
     pub(super) fn literal<'a, S: Sink<'a>>(
         &mut self,
         left: &'static [u8],

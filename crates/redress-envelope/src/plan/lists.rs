@@ -128,7 +128,7 @@ impl FieldList {
         at
     }
 
-    /// Whether both ask for the same values of a place: an array may be a list of items beside an object that is a map of
+    /// Returns `true` if both ask for the same values of a place: an array may be a list of items beside an object that is a map of
     /// names.
     pub(super) fn contests(&self, other: &Self) -> bool {
         match (self, other) {

@@ -59,7 +59,7 @@ pub(super) struct Name {
 struct Ends(u64, u64);
 
 impl Node {
-    /// Whether anything inside a container at this place matters.
+    /// Returns `true` if anything inside a container at this place matters.
     #[inline(always)]
     pub(crate) fn wants_inside(&self, container: Container) -> bool {
         match container {

@@ -43,7 +43,7 @@ impl Plans {
         Self { json: Plan::of_json(spelling), xml: Plan::new(Self::FIRST_XML, Spelling::Exact) }
     }
 
-    /// Whether a cell is one of XML.
+    /// Returns `true` if a cell is one of XML.
     pub(crate) const fn is_xml(cell: Cell) -> bool {
         cell >= Self::FIRST_XML
     }

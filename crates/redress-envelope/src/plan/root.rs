@@ -23,12 +23,12 @@ impl Plan {
         }
     }
 
-    /// Whether a body with this kind of root is read for nothing but its first element.
+    /// Returns `true` if a body with this kind of root is read for nothing but its first element.
     pub(crate) fn unwraps(&self, container: Container) -> bool {
         self.unwraps_arrays && container == Container::Array
     }
 
-    /// Whether a body may have this kind of root.
+    /// Returns `true` if a body may have this kind of root.
     pub(crate) fn may_begin_with(&self, container: Container) -> bool {
         let root = self.node_at(0);
         match container {

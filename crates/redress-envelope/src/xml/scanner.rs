@@ -30,7 +30,7 @@ enum State {
     #[default]
     /// Before or behind the root.
     Outside,
-    /// In a byte order mark, with so many bytes of it seen.
+    /// In a byte order mark; the number of its bytes seen.
     Mark(usize),
     /// In an element.
     Content,
@@ -40,7 +40,7 @@ enum State {
     Markup,
     /// Behind `<!`.
     Declaration,
-    /// In a comment, a section of characters or an instruction, with so many bytes of its end seen.
+    /// In a comment, a CDATA section or a processing instruction; the number of bytes of its end seen.
     Comment(usize),
     Section(usize),
     Instruction(usize),
@@ -64,7 +64,7 @@ enum State {
 type Rest<'a> = Result<&'a [u8], Unreadable>;
 
 impl Scanner {
-    /// Whether the root element has begun.
+    /// Returns `true` if the root element has begun.
     pub(crate) const fn has_root(&self) -> bool {
         self.has_root
     }
@@ -101,7 +101,7 @@ impl Scanner {
         }
     }
 
-    /// Takes a byte of which the state alone says what it means.
+    /// Handles a byte whose meaning depends on the state alone.
     fn structure<S: Sink>(&mut self, byte: u8, sink: &mut S) -> Result<(), Unreadable> {
         self.state = match (self.state, byte) {
             (State::Outside, b'<') => State::Markup,
@@ -261,7 +261,7 @@ impl Scanner {
         if self.ends.is_empty() { State::Outside } else { State::Content }
     }
 
-    /// Takes a byte of what tells a comment from a section of characters. All else declares a document type.
+    /// Handles a byte after `<!`, where a comment or a CDATA section begins. Anything else is a document type declaration.
     fn declaration(&mut self, byte: u8) -> Result<(), Unreadable> {
         self.token.push(byte);
         self.state = match &*self.token {
@@ -332,7 +332,7 @@ const fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
 
-/// Whether a name may begin with this byte: a letter, `_`, `:` or a symbol beyond ASCII.
+/// Returns `true` if a name may begin with this byte: a letter, `_`, `:` or a symbol beyond ASCII.
 const fn may_begin_name(byte: u8) -> bool {
     byte.is_ascii_alphabetic() || matches!(byte, b'_' | b':' | 0x80..)
 }

@@ -107,7 +107,7 @@ fn local(name: &[u8]) -> &[u8] {
     colon.map_or(name, |colon| &name[colon + 1..])
 }
 
-/// Whether an attribute, whose name begins with `@`, is about namespaces, types or languages: it says nothing about the
+/// Returns `true` if an attribute, whose name begins with `@`, is about namespaces, types or languages: it says nothing about the
 /// element.
 pub(crate) fn is_of_namespaces(name: &[u8]) -> bool {
     name == b"@xmlns" || [&b"@xmlns:"[..], b"@xsi:", b"@xml:"].iter().any(|prefix| name.starts_with(prefix))

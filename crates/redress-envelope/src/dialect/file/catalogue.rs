@@ -93,7 +93,7 @@ const REASON: &[&str] = &["recovery", "guidance"];
 const STATUS: &[&str] = &["class", "recovery", "not_processed", "guidance"];
 const RULE: &[&str] = &["when", "class", "recovery", "not_processed", "guidance"];
 
-/// What a line of a catalogue says.
+/// The keys that the rows of all catalogues share.
 #[derive(Default)]
 struct Row {
     status: Option<u16>,

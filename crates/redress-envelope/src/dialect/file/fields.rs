@@ -12,7 +12,7 @@ const MAX_PATHS: usize = 1024;
 const KNOWN: &[&str] =
     &["list", "one", "map", "maps", "tree", "path", "message", "nameless", "except", "texts", "leaf"];
 
-/// What the table of one list says.
+/// The keys of the table of one list.
 #[derive(Default)]
 struct Table {
     form: Option<(Form, Path)>,

@@ -88,7 +88,7 @@ fn rules<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &Spec, facts: &Facts<'_
     }
 }
 
-/// Notes each condition of a `when` that can never hold.
+/// Records each condition of a `when` that can never hold.
 fn conditions(file: &mut File<'_>, item: &Item<'_>, all: &[Condition<PathSpec>], of: Of, facts: &Facts<'_>) {
     let Some(member) = member(item, "when") else { return };
     for (key, problem) in when::never_holding(all, of, facts) {
@@ -118,12 +118,12 @@ fn texts<'t>(item: &Item<'t>) -> Vec<(&'t str, Range<usize>)> {
 }
 
 impl File<'_> {
-    /// Notes what can never hold, and what to write instead.
+    /// Records what can never hold, and what to write instead.
     fn never(&mut self, item: &Item<'_>, problem: &str) {
         self.note(&item.span, &item.key, format!("never holds: {problem}"));
     }
 
-    /// Notes what changes nothing.
+    /// Records what changes nothing.
     fn warn(&mut self, item: &Item<'_>, problem: &str) {
         let line = self.line(&item.span);
         self.warnings.push(Mistake { line, key: item.key.clone(), problem: format!("changes nothing: {problem}") });

@@ -18,7 +18,7 @@ pub struct Mistake {
     pub line: usize,
     /// The key at fault with the tables that it lies in, such as `codes.1050.class`.
     pub key: String,
-    /// What was expected, and what was found.
+    /// The expected and the found value.
     pub problem: String,
 }
 

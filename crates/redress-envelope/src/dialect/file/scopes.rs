@@ -17,7 +17,7 @@ const MAX_ROUTES: usize = 64;
 /// How many sets of conditions may say that a cool-down concerns all calls.
 const MAX_GLOBAL: usize = 64;
 
-/// Reads scopes. An extending file puts its own first, in the place of those with the same name.
+/// Reads scopes. The scopes of an extending file come first and replace scopes with the same name.
 pub(super) fn scopes<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &mut Spec) {
     let items = file.items(item);
     let mut scopes: Vec<Scope> = Vec::new();
@@ -91,7 +91,7 @@ pub(super) fn cooldown<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &mut Spec
     }
 }
 
-/// Notes a `[cooldown]` that has no effect.
+/// Records a `[cooldown]` that has no effect.
 pub(super) fn check_cooldown(file: &mut File<'_>, item: &Item<'_>, spec: &Spec) {
     if spec.scopes.is_empty() {
         file.note(

@@ -101,7 +101,7 @@ fn source<'t>(file: &mut File<'_>, item: &Item<'t>, kind: Kind) -> Vec<Source<Pa
     places.into_iter().map(|place| form.at(place, &merge, between.as_deref())).collect()
 }
 
-/// What a source says beside its place.
+/// The keys of a source other than its place.
 impl Source<()> {
     fn at(&self, place: Place<Path>, merge: &Merge, between: Option<&str>) -> Source<PathSpec> {
         let place = match place {
@@ -131,7 +131,7 @@ fn repeats(file: &mut File<'_>, item: &Item<'_>) -> Repeats {
     }
 }
 
-/// Whether what comes later at the same place can never be asked: `taken` are the kinds of which an earlier one takes all.
+/// Returns `true` if a later source at the same place can never be reached: `taken` are the kinds that earlier sources accept in full.
 fn is_hidden(later: &Source<PathSpec>, taken: &HashMap<Place<PathSpec>, Vec<Kind>>) -> bool {
     // Several members are joined only if each of them is there.
     let is_one = !matches!(later.place, Place::Parts(..));
@@ -139,13 +139,13 @@ fn is_hidden(later: &Source<PathSpec>, taken: &HashMap<Place<PathSpec>, Vec<Kind
 }
 
 impl Source<PathSpec> {
-    /// Whether it takes each value of its kind.
+    /// Returns `true` if it takes each value of its kind.
     const fn refuses_none(&self) -> bool {
         self.cuts.is_empty() && self.not.is_empty() && matches!(self.repeats, Repeats::Count) && !self.after_fields
     }
 }
 
-/// Whether whatever is of one kind is of the other, too.
+/// Returns `true` if whatever is of one kind is of the other, too.
 const fn takes_all_of(wide: Kind, narrow: Kind) -> bool {
     match wide {
         Kind::Any => true,

@@ -50,7 +50,7 @@ fn contradiction(clauses: &[Clause<PathSpec>]) -> Option<String> {
     let by_body =
         |clause: &&Clause<PathSpec>| !clause.negated && !clause.predicates.is_empty() && clause.headers.is_empty();
     clauses.iter().filter(by_body).find_map(|clause| {
-        // Each of the paths has to fail, for one that holds is enough.
+        // Each path must fail, since one that holds is enough.
         let mut whys = clause.predicates.iter().map(|predicate| excluded(predicate, clause, clauses));
         whys.try_fold(None, |first: Option<String>, why| why.map(|why| Some(first.unwrap_or(why))))?
     })
@@ -81,7 +81,7 @@ fn absence(absent: &Path, wanted: &Path) -> String {
     )
 }
 
-/// Whether no value passes both tests.
+/// Returns `true` if no value passes both tests.
 fn exclude(a: &Test, b: &Test) -> bool {
     match (a, b) {
         (Test::IsFalse, Test::IsTrue) | (Test::IsTrue, Test::IsFalse) => true,
@@ -105,7 +105,7 @@ fn exclude(a: &Test, b: &Test) -> bool {
     }
 }
 
-/// Whether an earlier rule holds whenever a later one does: each of its clauses is one of the later one's.
+/// Returns `true` if an earlier rule holds whenever a later one does: each of its clauses is one of the later one's.
 fn says_as_much(later: &ErrorRule<PathSpec>, earlier: &ErrorRule<PathSpec>) -> bool {
     let same = |a: &Clause<PathSpec>, b: &Clause<PathSpec>| {
         a.negated == b.negated && a.predicates == b.predicates && a.headers == b.headers

@@ -55,7 +55,7 @@ pub(super) fn reasons<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &Spec, fac
     }
 }
 
-/// Notes a row that a rule hides: rules decide before codes and statuses do.
+/// Records a row that a rule hides: rules decide before codes and statuses do.
 fn hidden(file: &mut File<'_>, row: &Item<'_>, rule: Option<usize>) {
     if let Some(nth) = rule {
         file.never(row, &format!("`rules[{nth}]` decides it before: say it there, or leave the rule out"));

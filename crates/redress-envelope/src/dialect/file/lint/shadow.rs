@@ -22,7 +22,7 @@ impl<'s> Shadows<'s> {
         Self { name, earlier: Vec::new() }
     }
 
-    /// Notes a rule that one of those before it hides, and remembers any other.
+    /// Reports a rule that an earlier rule hides, and remembers any other.
     pub(super) fn check(&mut self, file: &mut File<'_>, item: &Item<'_>, when: &'s [Condition<PathSpec>]) {
         let mut earlier = self.earlier.iter().rev().take(MAX_COMPARED);
         if let Some((key, _)) = earlier.find(|(_, earlier)| implies(when, earlier)) {
@@ -37,13 +37,13 @@ impl<'s> Shadows<'s> {
     }
 }
 
-/// Whether all of the weaker conditions hold whenever the stronger ones do.
+/// Returns `true` if all of the weaker conditions hold whenever the stronger ones do.
 pub(super) fn implies(stronger: &[Condition<PathSpec>], weaker: &[Condition<PathSpec>]) -> bool {
     let few = stronger.len().saturating_mul(weaker.len()) <= MAX_PAIRS;
     few && weaker.iter().all(|weak| stronger.iter().any(|strong| follows(strong, weak)))
 }
 
-/// Whether the weak condition holds whenever the strong one does.
+/// Returns `true` if the weak condition holds whenever the strong one does.
 fn follows(strong: &Condition<PathSpec>, weak: &Condition<PathSpec>) -> bool {
     match (strong, weak) {
         (Condition::Status(strong), Condition::Status(weak))
@@ -75,7 +75,7 @@ fn follows(strong: &Condition<PathSpec>, weak: &Condition<PathSpec>) -> bool {
     }
 }
 
-/// Whether one of few values is always one of the others; none stand for any.
+/// Returns `true` if one of few values is always one of the others; none stand for any.
 fn are_among(values: &[String], others: &[String]) -> bool {
     let all = || is_few(values.len(), others.len()) && values.iter().all(|value| others.contains(value));
     others.is_empty() || (!values.is_empty() && all())

@@ -207,7 +207,7 @@ fn kind_of_values(kind: JsonKind, values: &[String]) -> Option<String> {
         .then(|| format!("no member of the kind `{name}` has such a value: leave out `body_kind`, or `body_is`"))
 }
 
-/// Whether the member at one path is there, and not `null`, whenever the one at the other is.
+/// Returns `true` if the member at one path is there, and not `null`, whenever the one at the other is.
 pub(super) fn covers(wide: &Path, narrow: &Path) -> bool {
     let covers = |(wide, narrow): (&Step, &Step)| match (wide, narrow) {
         (Step::Any, Step::Key(_)) | (Step::Each, Step::Index(_)) => true,

@@ -76,7 +76,7 @@ impl<'s> Words<'s> {
     }
 }
 
-/// Whether one source can say whatever another one can.
+/// Returns `true` if one source can say whatever another one can.
 fn says_as_much(wide: &Source<PathSpec>, narrow: &Source<PathSpec>) -> bool {
     let is_plain = wide.cuts.is_empty() && wide.not.is_empty() && wide.repeats == Repeats::Count;
     let takes_all = matches!(wide.kind, Kind::Word | Kind::Any | Kind::Text) && matches!(wide.place, Place::Body(_));
@@ -132,7 +132,7 @@ fn refusal(source: &Source<PathSpec>, word: &Glob) -> Option<String> {
     }
 }
 
-/// Whether the pieces of a pattern may be those of a JSON number.
+/// Returns `true` if the pieces of a pattern may be those of a JSON number.
 fn is_number_like(text: &str) -> bool {
     let begins_so = text.starts_with(|first: char| first.is_ascii_digit() || matches!(first, '-' | '*'));
     begins_so
@@ -143,7 +143,7 @@ fn is_numeric(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Whether a text is, to the letter, the reason phrase of a status.
+/// Returns `true` if a text is, to the letter, the reason phrase of a status.
 fn is_canonical(text: &str) -> bool {
     let mut phrases = (400..600).filter_map(|status| http::StatusCode::from_u16(status).ok()?.canonical_reason());
     phrases.any(|phrase| phrase == text)
