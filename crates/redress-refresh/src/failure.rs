@@ -1,6 +1,7 @@
 //! Why there is no grant.
 
 mod detail;
+mod mapping;
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -162,6 +163,24 @@ impl Failure {
         self.inner.kind == Kind::Cleared
     }
 
+    /// Replaces the cause, such as by an error whose secrets are masked; the kind and the wait stay.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_refresh::{Explanation, Failure};
+    ///
+    /// let failure = Failure::permanent("401: token=s3cret").with_cause(Explanation::new("the account is locked"));
+    /// assert!(failure.is_permanent());
+    /// assert_eq!(failure.cause().to_string(), "the account is locked");
+    /// ```
+    #[must_use]
+    pub fn with_cause(mut self, cause: impl Into<BoxError>) -> Self {
+        let (inner, cause) = (Arc::make_mut(&mut self.inner), cause.into());
+        inner.detail = Detail::of(cause.as_ref());
+        inner.cause = cause.into();
+        self
+    }
+
     /// Returns the error that the failure was made of. It may hold secrets: it does not belong in a log unread.
     #[must_use]
     pub fn cause(&self) -> &(dyn StdError + Send + Sync + 'static) {
@@ -297,103 +316,4 @@ impl fmt::Debug for Failure {
 impl StdError for Failure {}
 
 #[cfg(test)]
-mod tests {
-    use std::io;
-
-    use redress_classify::{ApiError, Clock, Code, Error, TransportError, Verdict, dialects};
-
-    use super::*;
-
-    #[test]
-    fn each_kind_says_what_it_is() {
-        for (failure, kind, class, transient) in [
-            (Failure::transient("a"), "transient", Class::Unavailable, true),
-            (Failure::ambiguous("a"), "ambiguous", Class::Unavailable, true),
-            (Failure::invalid_grant("a"), "invalid_grant", Class::Unauthenticated, false),
-            (Failure::permanent("a"), "permanent", Class::Unauthenticated, false),
-            (Failure::cleared(), "cleared", Class::Unauthenticated, false),
-        ] {
-            assert_eq!((failure.kind(), failure.class(), failure.is_transient()), (kind, class, transient));
-            assert_eq!(failure.is_ambiguous(), kind == "ambiguous");
-            assert_eq!(failure.is_invalid_grant(), kind == "invalid_grant");
-            assert_eq!(failure.is_permanent(), kind == "permanent");
-            assert_eq!(failure.is_cleared(), kind == "cleared");
-        }
-    }
-
-    #[test]
-    fn the_cause_is_told_only_as_far_as_it_can_hold_no_secret() {
-        let io = io::Error::new(io::ErrorKind::ConnectionRefused, "s3cret");
-        let nested = Error::from_inner(TransportError::connect("s3cret").into());
-        let io_of = |text: &'static str| io::Error::other(io::Error::new(io::ErrorKind::ConnectionRefused, text));
-        let refused = "no new credentials for now: connection refused";
-        let unknown = "no new credentials for now: no response, and the request may have been processed";
-        for (cause, shown) in [
-            (BoxError::from("s3cret"), "no new credentials for now"),
-            (io.into(), "no new credentials for now: connection refused"),
-            (nested.into(), "no new credentials for now: could not connect"),
-            (io::Error::other("s3cret").into(), "no new credentials for now"),
-            (Error::from_inner(TransportError::connect(io_of("s3cret")).into()).into(), refused),
-            (Error::from_inner("s3cret".into()).into(), unknown),
-            (Explanation::new("nothing came").with_source("s3cret").into(), "no new credentials for now: nothing came"),
-        ] {
-            let failure = Failure::transient(cause).retry_after(Duration::from_secs(1));
-            assert_eq!(failure.to_string(), shown);
-            assert!(!format!("{failure:?} {failure:#?}").contains("s3cret"));
-            assert!(failure.source().is_none(), "the chain ends here");
-        }
-        assert_eq!(Failure::permanent("s3cret").cause().to_string(), "s3cret");
-    }
-
-    fn refused(status: u16, body: &'static str) -> ApiError {
-        let (head, ()) = http::Response::builder().status(status).body(()).unwrap().into_parts();
-        let (method, uri, clock) = (http::Method::POST, Uri::from_static("/login"), Clock::system());
-        let dialect = dialects::generic().with_code(Code::new("E-42", Class::Unauthenticated));
-        let verdict = Verdict::from_response(&dialect, &method, &uri, &head, &clock, &[body.as_bytes()]);
-        verdict.and_then(|verdict| verdict.api_error().cloned()).unwrap()
-    }
-
-    #[test]
-    fn an_answer_is_told_by_status_class_and_a_code_that_is_known() {
-        for (status, body, shown) in [
-            (401, r#"{"code":"E-42","message":"s3cret"}"#, "the login was refused: 401 unauthenticated (E-42)"),
-            (400, r#"{"error":"invalid_grant"}"#, "the login was refused: 400 invalid (invalid_grant)"),
-            (401, r#"{"code":"s3cret"}"#, "the login was refused: 401 unauthenticated"),
-            (401, "s3cret", "the login was refused: 401 unauthenticated"),
-        ] {
-            let failure = Failure::permanent(refused(status, body)).during(Purpose::Login);
-            assert_eq!(failure.to_string(), shown, "{body}");
-            assert!(!format!("{failure:?}").contains("s3cret"));
-        }
-    }
-
-    #[test]
-    fn a_failure_tells_which_call_failed_where_and_after_what() {
-        let uri = Uri::from_static("https://user:s3cret@id.example:8443/s3cret?s3cret");
-        let io = || io::Error::from(io::ErrorKind::ConnectionRefused);
-        let dead = Failure::invalid_grant(refused(400, r#"{"error":"invalid_grant"}"#)).during(Purpose::Refresh);
-        for (failure, shown) in [
-            (
-                Failure::transient(io()).during(Purpose::Login).with_endpoint(&uri),
-                "login at id.example:8443 failed: connection refused",
-            ),
-            (Failure::ambiguous(io()).during(Purpose::Refresh), "the refresh failed: connection refused"),
-            (Failure::transient(refused(503, "")).during(Purpose::Login), "the login failed: 503 unavailable"),
-            (dead.clone(), "the refresh was refused: 400 invalid (invalid_grant)"),
-            (Failure::permanent("s3cret").during(Purpose::Login), "the login was refused"),
-            (
-                Failure::permanent(Explanation::new("no user is here")).during(Purpose::Login),
-                "the login failed: no user is here",
-            ),
-            (Failure::permanent(Explanation::new("no user is here")), "no user is here"),
-            (
-                Failure::permanent(Explanation::new("no user is here")).during(Purpose::Login).after(&dead),
-                "the login failed: no user is here, after the refresh was refused: 400 invalid (invalid_grant)",
-            ),
-            (Failure::cleared(), "the credentials were cleared"),
-        ] {
-            assert_eq!(failure.to_string(), shown);
-            assert!(!format!("{failure:?}").contains("s3cret"), "{failure:?}");
-        }
-    }
-}
+mod tests;

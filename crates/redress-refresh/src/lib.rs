@@ -101,7 +101,7 @@ pub use store::{InvalidRecord, MemoryStore, RecordVersion, TokenRecord, TokenSto
 pub use token_handle::TokenHandle;
 pub use token_set::{InvalidHeader, TokenSet};
 
-pub use secrecy::SecretString;
+pub use secrecy::{ExposeSecret, SecretString};
 
 /// Compiles the example of the README.
 #[cfg(doctest)]

@@ -136,6 +136,22 @@ impl fmt::Display for Origin {
     }
 }
 
+impl InvalidOrigin {
+    /// Returns why the text is not an origin.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_refresh::Origin;
+    ///
+    /// let error = "http://api.example.com".parse::<Origin>().unwrap_err();
+    /// assert_eq!(error.reason(), "plain http is for loopback addresses only");
+    /// ```
+    #[must_use]
+    pub const fn reason(&self) -> &'static str {
+        self.why
+    }
+}
+
 impl fmt::Display for InvalidOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "not an origin: {}", self.why)

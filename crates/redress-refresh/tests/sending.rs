@@ -299,7 +299,7 @@ async fn what_may_have_been_processed_is_not_sent_again_from_here_unless_it_may_
 }
 
 #[tokio::test(start_paused = true)]
-async fn errors_from_below_pass() {
+async fn errors_from_inner_pass() {
     let issuer = Arc::new(Issuer::new([]).holding(grant("t1")));
     let failing = service_fn(|_: Request<String>| async { Err::<Answer, _>(TransportError::connect("refused")) });
     let error = layer(&issuer).layer(failing).oneshot(get()).await.unwrap_err();

@@ -1,4 +1,4 @@
-//! What is told of a cause: nothing that a server or a user may have written.
+//! The part of a cause that a failure shows: no text that a server or a user may have written.
 
 use std::error::Error as StdError;
 use std::io;
@@ -6,13 +6,14 @@ use std::io;
 use redress_classify::{ApiError, Error, TransportError, escaped};
 
 use super::Failure;
+use super::mapping::BareStatus;
 use crate::explanation::Explanation;
 use crate::token_set::InvalidHeader;
 
-/// How much of a code is shown.
+/// The maximum length of a code in characters.
 const MAX_CODE: usize = 64;
 /// The codes that OAuth registers, by RFC 6749, 6750, 7009, 7591, 8628, 8707, 9449 and 9470 and by `OpenID` Connect Core
-/// section 3.1.2.6: whoever sends one of them quotes nothing of a request.
+/// section 3.1.2.6. A response with one of them quotes nothing from a request.
 const REGISTERED: [&str; 33] = [
     "access_denied",
     "account_selection_required",
@@ -49,26 +50,29 @@ const REGISTERED: [&str; 33] = [
     "use_dpop_nonce",
 ];
 
-/// What can be told of a cause.
+/// The part of a cause that is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Detail {
     /// The issuer's answer.
     Answer(String),
-    /// The program's own words.
+    /// A text of the program itself.
     Explanation(String),
     /// How the transport failed.
     Other(String),
 }
 
 impl Detail {
-    /// Tells of a cause what no server and no user can have written. The kind of an `io::Error` says more than the errors
-    /// around it, so that these are told only without one.
+    /// Returns the part of a cause that no server and no user can have written. The kind of an `io::Error` is more specific
+    /// than the errors around it, which are shown only without one.
     pub(super) fn of(cause: &(dyn StdError + 'static)) -> Option<Self> {
         let mut around = None;
         let mut next = Some(cause);
         while let Some(error) = next {
             if let Some(error) = error.downcast_ref::<ApiError>() {
                 return Some(Self::Answer(answer(error)));
+            }
+            if error.is::<BareStatus>() {
+                return Some(Self::Answer(error.to_string()));
             }
             if error.is::<Explanation>() || error.is::<InvalidHeader>() || error.is::<Failure>() {
                 return Some(Self::Explanation(error.to_string()));
@@ -89,13 +93,13 @@ impl Detail {
     }
 }
 
-/// Returns the kind of an error, unless it says nothing.
+/// Returns the kind of an error, unless it is unspecific.
 fn kind(error: &io::Error) -> Option<String> {
     let kind = error.kind().to_string();
     (!matches!(kind.as_str(), "other error" | "uncategorized error")).then_some(kind)
 }
 
-/// Tells status, class and a known code of an answer.
+/// Returns status, class and a known code of a response.
 fn answer(error: &ApiError) -> String {
     let registered = error.code().and_then(|code| REGISTERED.into_iter().find(|known| *known == code));
     let code = registered.or_else(|| error.known_code()).map(|code| format!(" ({})", escaped(code, MAX_CODE)));

@@ -1,76 +1,40 @@
-//! One call to an issuer, and what its failure means.
+//! A call to a token endpoint, and the token set of its response.
 
-use crate::layer::RedressLayer;
-use redress_backoff::has_retry_after;
+use std::time::{Duration, SystemTime};
+
+use http::{HeaderValue, Request, Response, Uri};
+use http_body_util::{BodyExt, Limited};
+use redress_classify::{Body, BoxError, Clock, Dialect, Error, ResponseExt, Secrets};
+use redress_envelope::Head;
+use redress_refresh::{Explanation, Failure, Origin, Purpose, TokenSet};
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
-use std::time::Duration;
 use tokio::time::Instant;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use http::{HeaderValue, Request, Response, Uri};
-use http_body_util::{BodyExt, Limited};
-use redress_classify::{
-    ApiError, BoxError, Class, Clock, DecidedBy, Dialect, Error, Phase, ResponseExt, Secrets, Verdict,
-};
-use redress_refresh::{Explanation, Failure, Origin, TokenSet};
-use secrecy::{ExposeSecret, SecretString};
+use super::error::InvalidLogin;
+use crate::layer::RedressLayer;
 
-/// The longest answer that a login is expected to give.
-const MAX_ANSWER: usize = 64 * 1024;
-/// How long one attempt of a login or refresh may take.
+/// The maximum length of a token response.
+const MAX_BODY: usize = 64 * 1024;
+/// The timeout of one attempt of a login or refresh.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long it may take with its retries: less than the 30 s after which the Refresh layer gives a flight up, so that a
-/// server's longer wait comes back as what it is.
+/// The time for a login or refresh with its retries. It is less than the 30 s of a flight, so that a longer wait that the
+/// server asks for is reported as such.
 const DEADLINE: Duration = Duration::from_secs(20);
-/// How long to leave an endpoint alone that says no for a reason unknown: too short a pause would try a password often
-/// enough to lock the account.
-const LONG_PAUSE: Duration = Duration::from_secs(60);
 
-/// A transport to an issuer, and the stack over it.
+/// The transport to a token endpoint, and the stack over it.
 pub(super) struct Exchange<S> {
     transport: S,
     layer: RedressLayer,
 }
 
-/// Why a login or refresh call gave no tokens.
-pub(super) enum Failed {
-    Unanswered(Error),
-    Refused(Box<Refused>),
-    /// An answer that is neither an error nor a success.
-    Redirected,
-    Unreadable,
-}
-
-/// An answer that is an error.
-pub(super) struct Refused {
-    verdict: Verdict,
-    /// As it came: what follows from it is decided by its own words.
-    error: ApiError,
-    /// With the secrets of the request masked.
-    shown: ApiError,
-    /// Whether the request was certainly not processed.
-    is_unprocessed: bool,
-}
-
-/// What an error in the issuer's own words means for the credentials.
-pub(super) enum Refusal {
-    InvalidGrant,
-    Permanent,
-}
-
-/// What a call was for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Purpose {
-    Login,
-    Refresh,
-}
-
-/// What an answer holds.
-pub(super) struct Tokens<'a> {
-    pub(super) access: Option<&'a str>,
-    pub(super) refresh: Option<&'a str>,
-    pub(super) lifetime: Option<Duration>,
+/// A successful response of a token endpoint.
+pub(super) struct Answer {
+    pub(super) body: Value,
+    /// The time by the clock of the server.
+    pub(super) server_now: SystemTime,
 }
 
 impl<S> Exchange<S> {
@@ -82,12 +46,16 @@ impl<S> Exchange<S> {
         self.layer = layer(dialect);
     }
 
-    /// Sends a request that holds these secrets beside its sensitive headers. What the answer quotes of them is masked.
+    /// Sends a request. `failure` converts an error response.
+    ///
+    /// `secrets` are those of the request apart from its sensitive headers: a failure that quotes one of them is masked.
     pub(super) async fn send<'s, R>(
         &self,
         request: Request<String>,
         secrets: impl IntoIterator<Item = &'s SecretString>,
-    ) -> Result<Value, Failed>
+        purpose: Purpose,
+        failure: impl FnOnce(&Response<Body<R>>) -> Option<Failure>,
+    ) -> Result<Answer, Failure>
     where
         S: Service<Request<String>, Response = Response<R>> + Clone,
         S::Error: Into<BoxError>,
@@ -95,132 +63,89 @@ impl<S> Exchange<S> {
         R::Error: Into<BoxError>,
     {
         let headers: Vec<_> = request.headers().values().filter(|value| value.is_sensitive()).cloned().collect();
-        let members: Vec<_> = secrets.into_iter().map(|secret| secret.expose_secret().as_bytes()).collect();
-        // A successful login needs them no more.
-        let secrets = || Secrets::new(headers.iter().map(HeaderValue::as_bytes).chain(members.iter().copied()));
-        let unanswered = |error: Error| Failed::Unanswered(error.masked(&secrets()));
+        let others: Vec<_> = secrets.into_iter().map(|secret| secret.expose_secret().as_bytes()).collect();
+        // Built only for a failure: a success quotes nothing.
+        let secrets = || Secrets::new(headers.iter().map(HeaderValue::as_bytes).chain(others.iter().copied()));
+        let from_error = |error: Error| Failure::from_error(error.masked(&secrets()), purpose);
         let mut service = self.layer.layer(self.transport.clone());
-        std::future::poll_fn(|cx| service.poll_ready(cx)).await.map_err(unanswered)?;
-        let response = service.call(request).await.map_err(unanswered)?;
-        if let Some((verdict, error)) = response.verdict().and_then(|verdict| Some((verdict, verdict.api_error()?))) {
-            let shown = error.masked(&secrets()).unwrap_or_else(|| error.clone());
-            let is_unprocessed = is_unprocessed(&response, verdict);
-            let refused = Refused { verdict: verdict.clone(), error: error.clone(), shown, is_unprocessed };
-            return Err(Failed::Refused(Box::new(refused)));
+        std::future::poll_fn(|cx| service.poll_ready(cx)).await.map_err(from_error)?;
+        let response = service.call(request).await.map_err(from_error)?;
+        if let Some(failure) = failure(&response) {
+            // The failure is decided by the error as it came, and holds the masked one.
+            let error = response.verdict().and_then(|verdict| verdict.api_error()?.masked(&secrets()));
+            return Err(match error {
+                Some(masked) => failure.with_cause(masked),
+                None => failure,
+            });
         }
-        if !response.status().is_success() {
-            return Err(Failed::Redirected);
-        }
-        let body = Limited::new(response.into_body(), MAX_ANSWER).collect();
-        let body = tokio::time::timeout(ATTEMPT_TIMEOUT, body).await.map_err(|_| Failed::Unreadable)?;
-        let body = body.map_err(|_| Failed::Unreadable)?.to_bytes();
-        // A byte order mark is passed over, as in error bodies (RFC 8259 section 8.1).
-        let text = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&body);
-        serde_json::from_slice(text).map_err(|_| Failed::Unreadable)
-    }
-}
-
-impl Failed {
-    /// Says what follows. Of a refresh that may have been processed the layer must know: its token may be used up, and
-    /// must not be shown twice.
-    pub(super) fn failure(
-        self,
-        purpose: Purpose,
-        refusal: impl FnOnce(&ApiError, &Verdict) -> Option<Refusal>,
-    ) -> Failure {
-        let is_refresh = purpose == Purpose::Refresh;
-        match self {
-            Self::Refused(refused) => {
-                let Refused { verdict, error, shown, is_unprocessed } = *refused;
-                match refusal(&error, &verdict) {
-                    Some(Refusal::InvalidGrant) => Failure::invalid_grant(shown),
-                    Some(Refusal::Permanent) => Failure::permanent(shown),
-                    None if is_refresh && !is_unprocessed && is_ambiguous(&error) => Failure::ambiguous(shown),
-                    None => passing(shown, &verdict),
-                }
+        let local_now = Clock::system().wall(Instant::now());
+        let server_now = Head::new(response.status().as_u16(), response.headers(), local_now).server_now();
+        match read(response.into_body()).await {
+            Some(body) => Ok(Answer { body, server_now }),
+            None => {
+                let why = Explanation::new("the answer broke off or is not JSON");
+                Err(if purpose == Purpose::Refresh { Failure::ambiguous(why) } else { Failure::transient(why) })
             }
-            Self::Unanswered(error) if is_refresh && error.phase() != Phase::NotSent => Failure::ambiguous(error),
-            Self::Unanswered(error) => Failure::transient(error),
-            Self::Redirected => {
-                Failure::transient(Explanation::new("the endpoint redirects to another URL")).retry_after(LONG_PAUSE)
-            }
-            Self::Unreadable if is_refresh => {
-                Failure::ambiguous(Explanation::new("the answer broke off or is not JSON"))
-            }
-            Self::Unreadable => Failure::transient(Explanation::new("the answer broke off or is not JSON")),
         }
     }
 }
 
-/// Makes a grant of bearer token and API key. Without a usable token it holds the new refresh token alone, which must not
-/// be lost: the old one may be spent.
+/// Reads a body as JSON. Returns `None` if it is too long, takes too long, breaks off or is not JSON.
+async fn read<R>(body: R) -> Option<Value>
+where
+    R: http_body::Body + Unpin,
+    R::Error: Into<BoxError>,
+{
+    let body = Limited::new(body, MAX_BODY).collect();
+    let body = tokio::time::timeout(ATTEMPT_TIMEOUT, body).await.ok()?.ok()?.to_bytes();
+    // A byte order mark is ignored, as in error bodies (RFC 8259 section 8.1).
+    let text = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&body);
+    serde_json::from_slice(text).ok()
+}
+
+/// Completes the token set of a response, given the credential headers with its access token.
+///
+/// If these are unusable, a refresh token beside them is still returned, because the previous one may be spent.
 ///
 /// # Errors
-/// When there is neither.
-pub(super) fn grant(tokens: &Tokens<'_>, api_key: Option<(&'static str, &SecretString)>) -> Result<TokenSet, Failure> {
-    let bearer = tokens.access.ok_or_else(|| Failure::transient(Explanation::new("the answer holds no access token")));
-    let bearer = bearer.and_then(|token| TokenSet::bearer(token).map_err(Failure::from));
-    let grant = match (bearer, tokens.refresh, api_key) {
-        (Ok(bearer), _, Some((name, key))) => bearer.header(name, key.expose_secret()).map_err(Failure::permanent)?,
-        (Ok(bearer), _, None) => bearer,
-        (Err(_), Some(_), _) => TokenSet::new(),
-        (Err(failure), None, _) => return Err(failure),
+/// Returns the failure of `headers` if there is no refresh token either.
+pub(super) fn token_set(
+    headers: Result<TokenSet, Failure>,
+    refresh_token: Option<&str>,
+    lifetime: Option<Duration>,
+) -> Result<TokenSet, Failure> {
+    let mut set = match (headers, refresh_token) {
+        (Ok(set), _) => set,
+        (Err(_), Some(_)) => TokenSet::new(),
+        (Err(failure), None) => return Err(failure),
     };
-    let grant = match tokens.refresh {
-        Some(token) => grant.refresh_token(token),
-        None => grant,
-    };
-    Ok(match tokens.lifetime {
-        Some(lifetime) => grant.expires_in(lifetime),
-        None => grant,
-    })
+    if let Some(token) = refresh_token {
+        set = set.refresh_token(token);
+    }
+    if let Some(lifetime) = lifetime {
+        set = set.expires_in(lifetime);
+    }
+    Ok(set)
 }
 
-/// Reads the URL of an endpoint. Passwords travel as credentials do: over https, or to this very machine.
-pub(super) fn endpoint(url: &str) -> Result<Uri, BoxError> {
+/// Returns the failure of a response without an access token.
+pub(super) fn no_access_token() -> Failure {
+    Failure::transient(Explanation::new("the answer holds no access token"))
+}
+
+/// Parses the URL of a token endpoint. Passwords are sent as credentials are: over https, or to this machine.
+pub(super) fn endpoint(url: &str) -> Result<Uri, InvalidLogin> {
     if url.contains('#') {
-        return Err("an endpoint has no fragment".into());
+        return Err(InvalidLogin::new("the URL of the login has a fragment"));
     }
-    let uri: Uri = url.parse()?;
+    let uri: Uri = url.parse().map_err(|_| InvalidLogin::new("the URL of the login is not a URL"))?;
     let (scheme, authority) = (uri.scheme_str().unwrap_or_default(), uri.authority().map_or("", |host| host.as_str()));
-    format!("{scheme}://{authority}").parse::<Origin>()?;
-    Ok(uri)
-}
-
-/// Whether an error is of those that go away by themselves.
-pub(super) fn passes(error: &ApiError) -> bool {
-    matches!(error.class(), Class::Unavailable | Class::Internal | Class::RateLimited)
-}
-
-/// Whether an answer proves that nothing was done, by the evidence that the retries go by (`docs/retries.md`), or says so in
-/// the issuer's own code at a client error. A hint other than `Retry-After` proves nothing: many gateways add one.
-fn is_unprocessed<R>(response: &Response<R>, verdict: &Verdict) -> bool {
-    let status = response.status();
-    let has_retry_after = || has_retry_after(response.headers(), Clock::system().wall(Instant::now()));
-    match status.as_u16() {
-        421 | 425 | 429 => true,
-        413 | 503 if has_retry_after() => true,
-        _ if status.is_client_error() && verdict.decided_by() == DecidedBy::Code && has_retry_after() => true,
-        _ => verdict.is_not_processed(),
+    if scheme.is_empty() || authority.is_empty() {
+        return Err(InvalidLogin::new("the URL of the login must begin with https://"));
     }
-}
-
-/// Whether a fault without such proof leaves open what was done: a gateway's, or the server's own.
-fn is_ambiguous(error: &ApiError) -> bool {
-    let (status, class) = (error.status(), error.class());
-    let is_client_error = (400..500).contains(&status);
-    status >= 500
-        || matches!(class, Class::Unavailable | Class::Internal)
-        || (class == Class::RateLimited && !is_client_error)
-}
-
-fn passing(error: ApiError, verdict: &Verdict) -> Failure {
-    let hint = verdict.hint_delay(Instant::now());
-    let wait = if passes(&error) { hint } else { Some(hint.unwrap_or_default().max(LONG_PAUSE)) };
-    let failure = Failure::transient(error);
-    match wait {
-        Some(wait) => failure.retry_after(wait),
-        None => failure,
+    match format!("{scheme}://{authority}").parse::<Origin>() {
+        Ok(_) => Ok(uri),
+        Err(error) => Err(InvalidLogin::new(format!("the URL of the login is not allowed: {}", error.reason()))),
     }
 }
 

@@ -1,24 +1,17 @@
-//! How long a token lasts: as the answer says, or else as the token itself says.
+//! The lifetime of a token: as the response states it, or as the token itself does.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use redress_envelope::{Unit, When};
 use serde_json::Value;
 
-/// The longest token that is looked into.
+/// The maximum length of a token that is parsed.
 const MAX_TOKEN: usize = 16 * 1024;
 
-/// Finds the lifetime of a token: the seconds that the answer gives, else `exp` less `iat` if the token is a JWT.
-///
-/// The difference of the two dates is right by whichever clock the issuer goes; the date alone would be wrong by the
-/// difference of the clocks. Nothing is verified: who lies about it only has the token renewed at the wrong time.
-pub(super) fn find(expires_in: Option<&Value>, token: Option<&str>) -> Option<Duration> {
-    expires_in.and_then(seconds).or_else(|| token.and_then(of_jwt))
-}
-
-/// Reads a number of seconds, or a text of digits, as some issuers have it. Negative ones mean that there is no end.
-fn seconds(value: &Value) -> Option<Duration> {
+/// Reads a number of seconds, or a text of digits, as some issuers write it. A negative number is not a lifetime.
+pub(super) fn from_seconds(value: &Value) -> Option<Duration> {
     match value {
         Value::Number(number) => whole(number).map(Duration::from_secs),
         Value::String(text) if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) => {
@@ -28,18 +21,21 @@ fn seconds(value: &Value) -> Option<Duration> {
     }
 }
 
-/// Reads the whole part of a number that is not negative; one too large is the largest.
-#[allow(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "the cast saturates, and the sign was seen to"
-)]
-fn whole(number: &serde_json::Number) -> Option<u64> {
-    number.as_u64().or_else(|| number.as_f64().filter(|number| *number >= 0.0).map(|number| number as u64))
+/// Reads the end of a token: a date, or the time since 1970. A date that has passed is not an end, nor is one that is more
+/// than 366 days ahead.
+pub(super) fn from_date(value: &Value, server_now: SystemTime) -> Option<Duration> {
+    let is_scalar = value.is_string() || value.is_number();
+    match Unit::Date.read(value.to_string().as_bytes(), server_now).filter(|_| is_scalar)? {
+        When::At(end) => end.duration_since(server_now).ok(),
+        When::After(_) => None,
+    }
 }
 
-/// Reads the payload of a JWT (RFC 7519 section 4.1).
-fn of_jwt(token: &str) -> Option<Duration> {
+/// Reads the claims of a JWT (RFC 7519 section 4.1): `exp` less `iat`, or else less `server_now`.
+///
+/// The difference of the two dates is right whichever clock the issuer has. Nothing is verified: a forged claim only causes a
+/// renewal at the wrong time.
+pub(super) fn from_jwt(token: &str, server_now: Option<SystemTime>) -> Option<Duration> {
     let mut parts = token.split('.');
     let (Some(_), Some(payload), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
         return None;
@@ -48,9 +44,26 @@ fn of_jwt(token: &str) -> Option<Duration> {
         return None;
     }
     let claims: Value = serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(payload).ok()?).ok()?;
-    let date = |name| claims.get(name).and_then(|date| date.as_number().and_then(whole));
-    let lifetime = date("exp")?.checked_sub(date("iat")?)?;
+    let start = match (claims.get("iat"), server_now) {
+        (Some(iat), _) => date(iat)?,
+        (None, now) => now?.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs(),
+    };
+    let lifetime = date(claims.get("exp")?)?.checked_sub(start)?;
     (lifetime > 0).then(|| Duration::from_secs(lifetime))
+}
+
+fn date(claim: &Value) -> Option<u64> {
+    claim.as_number().and_then(whole)
+}
+
+/// Reads the whole part of a number that is not negative. One too large is the largest.
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the cast saturates, and the sign was checked"
+)]
+fn whole(number: &serde_json::Number) -> Option<u64> {
+    number.as_u64().or_else(|| number.as_f64().filter(|number| *number >= 0.0).map(|number| number as u64))
 }
 
 #[cfg(test)]
@@ -62,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn the_answer_says_how_long_a_token_lasts() {
+    fn a_lifetime_is_a_number_of_seconds_or_a_text_of_digits() {
         for (text, expected) in [
             ("3600", Some(3600)),
             ("0", Some(0)),
@@ -82,12 +95,12 @@ mod tests {
             ("[3600]", None),
         ] {
             let value: Value = serde_json::from_str(text).unwrap();
-            assert_eq!(find(Some(&value), None), expected.map(Duration::from_secs), "{text}");
+            assert_eq!(from_seconds(&value), expected.map(Duration::from_secs), "{text}");
         }
     }
 
     #[test]
-    fn a_jwt_says_it_where_the_answer_does_not() {
+    fn the_lifetime_of_a_jwt_is_the_difference_of_its_dates() {
         for (payload, expected) in [
             (r#"{"iat":1700000000,"exp":1700003600}"#, Some(3600)),
             (r#"{"iat":1700000000.5,"exp":1700003600.2}"#, Some(3600)),
@@ -101,12 +114,49 @@ mod tests {
             ("[]", None),
             ("{", None),
         ] {
-            assert_eq!(find(None, Some(&jwt(payload))), expected.map(Duration::from_secs), "{payload}");
+            assert_eq!(from_jwt(&jwt(payload), None), expected.map(Duration::from_secs), "{payload}");
         }
         let good = jwt(r#"{"iat":1,"exp":61}"#);
-        assert_eq!(find(Some(&Value::from(5)), Some(&good)), Some(Duration::from_secs(5)), "the answer comes first");
+        assert_eq!(from_jwt(&good, None), Some(Duration::from_secs(60)));
         for token in ["opaque", "a.b", "a.b.c.d", "..", "a.!!!.c", &format!("{good}."), &jwt(&" ".repeat(MAX_TOKEN))] {
-            assert_eq!(find(None, Some(token)), None);
+            assert_eq!(from_jwt(token, None), None);
+        }
+    }
+
+    #[test]
+    fn a_jwt_without_an_issue_date_counts_from_the_time_of_the_server() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+        for (payload, expected) in [
+            (r#"{"exp":1700003600}"#, Some(3600)),
+            (r#"{"exp":1700000000}"#, None),
+            (r#"{"exp":1600000000}"#, None),
+            (r#"{"iat":"soon","exp":1700003600}"#, None),
+        ] {
+            assert_eq!(from_jwt(&jwt(payload), Some(now)), expected.map(Duration::from_secs), "{payload}");
+        }
+    }
+
+    #[test]
+    fn a_date_counts_from_the_time_of_the_server() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+        for (text, expected) in [
+            ("1700000060", Some(60)),
+            ("1700000060000", Some(60)),
+            ("\"1700000060\"", Some(60)),
+            ("\"2023-11-14T22:14:20Z\"", Some(60)),
+            ("\"2023-11-15T00:14:20+02:00\"", Some(60)),
+            ("\"Tue, 14 Nov 2023 22:14:20 GMT\"", Some(60)),
+            ("1699999999", None),
+            ("1800000000", None),
+            ("3600", None),
+            ("\"PT1H\"", None),
+            ("\"soon\"", None),
+            ("true", None),
+            ("null", None),
+            ("{}", None),
+        ] {
+            let value: Value = serde_json::from_str(text).unwrap();
+            assert_eq!(from_date(&value, now), expected.map(Duration::from_secs), "{text}");
         }
     }
 }

@@ -1,19 +1,20 @@
 //! The grants of OAuth 2.0 that need no user: client credentials, and a refresh token that was had before.
 
-use super::lifetime;
+use std::fmt;
+
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use serde_json::Value;
-use std::fmt;
-use tower_service::Service;
-
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, Uri};
-use redress_classify::{ApiError, BoxError, DecidedBy, Dialect, Verdict, dialects};
-use redress_refresh::{Credentials, Explanation, Failure, TokenSet};
+use redress_classify::{ApiError, BoxError, Class, DecidedBy, Dialect, ResponseExt, dialects};
+use redress_refresh::{Credentials, Explanation, Failure, Purpose, TokenSet};
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+use tower_service::Service;
 
-use super::exchange::{Exchange, Purpose, Refusal, Tokens, endpoint, grant, passes};
+use super::error::InvalidLogin;
+use super::exchange::{Answer, Exchange, endpoint, no_access_token, token_set};
+use super::lifetime;
 
 /// On a success, too, an `error` is one: some servers answer 200 whatever they say.
 const ERROR_AT_ANY_STATUS: &str = "[error]\nnot_null = \"error\"\n";
@@ -21,7 +22,7 @@ const ERROR_AT_ANY_STATUS: &str = "[error]\nnot_null = \"error\"\n";
 /// The codes after which the refresh token is worthless; any other that is known concerns the client, who has to be
 /// changed first. The first is that of RFC 6749 section 5.2; `invalid_token` and `expired_token` are said in its place; the
 /// others, of `OpenID` Connect Core section 3.1.2.6, ask for the user.
-const DEAD: [&str; 8] = [
+const INVALID_GRANT: [&str; 8] = [
     "invalid_grant",
     "invalid_token",
     "expired_token",
@@ -90,7 +91,7 @@ impl<S> OAuth2<S> {
         token_url: &str,
         client_id: &str,
         client_secret: &str,
-    ) -> Result<Self, BoxError> {
+    ) -> Result<Self, InvalidLogin> {
         Ok(Self::new(transport, token_url, client_id)?.client_secret(client_secret))
     }
 
@@ -107,7 +108,7 @@ impl<S> OAuth2<S> {
         token_url: &str,
         client_id: &str,
         refresh_token: &str,
-    ) -> Result<Self, BoxError> {
+    ) -> Result<Self, InvalidLogin> {
         let oauth = Self::new(transport, token_url, client_id)?;
         Ok(Self { refresh_token: Some(refresh_token.into()), ..oauth })
     }
@@ -147,9 +148,9 @@ impl<S> OAuth2<S> {
         self
     }
 
-    fn new(transport: S, token_url: &str, client_id: &str) -> Result<Self, BoxError> {
-        let dialect =
-            dialects::by_name("oauth2").ok_or("no dialect oauth2")?.extend("token endpoint", ERROR_AT_ANY_STATUS)?;
+    fn new(transport: S, token_url: &str, client_id: &str) -> Result<Self, InvalidLogin> {
+        let dialect = dialects::by_name("oauth2").expect("it is among the shipped dialects");
+        let dialect = dialect.extend("token endpoint", ERROR_AT_ANY_STATUS).expect("a test reads it");
         Ok(Self {
             exchange: Exchange::new(transport, dialect),
             token_url: endpoint(token_url)?,
@@ -194,14 +195,34 @@ impl<S> OAuth2<S> {
         request
     }
 
-    /// Reads the answer of RFC 6749 section 5.1. A token of another type than bearer is none that can be used (7.1).
-    fn grant(&self, answer: &Value) -> Result<TokenSet, Failure> {
-        let text = |name| answer.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    /// Reads the response of RFC 6749 section 5.1. A token of a type other than bearer cannot be used (section 7.1).
+    fn token_set(&self, answer: &Answer) -> Result<TokenSet, Failure> {
+        let text = |name| answer.body.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
         let is_bearer = text("token_type").is_none_or(|kind| kind.eq_ignore_ascii_case("bearer"));
-        let access = text("access_token").filter(|_| is_bearer);
-        let refresh = text("refresh_token").filter(|_| self.refresh_token.is_some());
-        let lifetime = lifetime::find(answer.get("expires_in"), access);
-        grant(&Tokens { access, refresh, lifetime }, None)
+        let access_token = text("access_token").filter(|_| is_bearer);
+        let refresh_token = text("refresh_token").filter(|_| self.refresh_token.is_some());
+        let stated = answer.body.get("expires_in").and_then(lifetime::from_seconds);
+        let lifetime = stated.or_else(|| access_token.and_then(|token| lifetime::from_jwt(token, None)));
+        let headers = access_token.ok_or_else(no_access_token).and_then(|token| Ok(TokenSet::bearer(token)?));
+        token_set(headers, refresh_token, lifetime)
+    }
+}
+
+impl<S, R> OAuth2<S>
+where
+    S: Service<Request<String>, Response = Response<R>> + Clone + Send + Sync + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send,
+    R: http_body::Body + Unpin + Send,
+    R::Data: Send,
+    R::Error: Into<BoxError> + Send,
+{
+    async fn call(&self, refresh_token: Option<&SecretString>, purpose: Purpose) -> Result<TokenSet, Failure> {
+        let secrets = self.secrets().chain(refresh_token);
+        let failure = |response: &Response<_>| failure(response, purpose);
+        let answer = self.exchange.send(self.request(refresh_token), secrets, purpose, failure).await;
+        let set = answer.and_then(|answer| self.token_set(&answer));
+        set.map_err(|failure| failure.with_endpoint(&self.token_url))
     }
 }
 
@@ -219,16 +240,11 @@ where
             let why = Explanation::new("the refresh token is dead or may be spent: the user has to consent anew");
             return Err(Failure::permanent(why));
         }
-        let answer = self.exchange.send(self.request(None), self.secrets()).await;
-        let answer = answer.map_err(|failed| failed.failure(Purpose::Login, of_login));
-        answer.and_then(|answer| self.grant(&answer)).map_err(|failure| failure.with_endpoint(&self.token_url))
+        self.call(None, Purpose::Login).await
     }
 
     async fn refresh(&self, refresh_token: &SecretString) -> Result<TokenSet, Failure> {
-        let secrets = self.secrets().chain([refresh_token]);
-        let answer = self.exchange.send(self.request(Some(refresh_token)), secrets).await;
-        let answer = answer.map_err(|failed| failed.failure(Purpose::Refresh, of_refresh));
-        answer.and_then(|answer| self.grant(&answer)).map_err(|failure| failure.with_endpoint(&self.token_url))
+        self.call(Some(refresh_token), Purpose::Refresh).await
     }
 
     fn initial(&self) -> Option<TokenSet> {
@@ -246,18 +262,24 @@ impl<S> fmt::Debug for OAuth2<S> {
     }
 }
 
-fn of_login(error: &ApiError, verdict: &Verdict) -> Option<Refusal> {
-    is_refusal(error, verdict).then_some(Refusal::Permanent)
+/// Returns the failure of an error response: a code that the dialect knows decides, or else the status.
+fn failure<R>(response: &Response<R>, purpose: Purpose) -> Option<Failure> {
+    let refused = response.verdict().and_then(|verdict| Some((verdict.api_error()?, verdict.decided_by())));
+    match refused {
+        Some((error, DecidedBy::Code)) if !is_temporary(error) => {
+            let is_invalid_grant = error.code().is_some_and(|code| INVALID_GRANT.contains(&code));
+            Some(match purpose {
+                Purpose::Refresh if is_invalid_grant => Failure::invalid_grant(error.clone()),
+                _ => Failure::permanent(error.clone()),
+            })
+        }
+        _ => Failure::from_status(response, purpose),
+    }
 }
 
-fn of_refresh(error: &ApiError, verdict: &Verdict) -> Option<Refusal> {
-    let is_dead = error.code().is_some_and(|code| DEAD.contains(&code));
-    is_refusal(error, verdict).then_some(if is_dead { Refusal::InvalidGrant } else { Refusal::Permanent })
-}
-
-/// Whether the server itself says no, in a code that the dialect knows. A proxy's page never does.
-fn is_refusal(error: &ApiError, verdict: &Verdict) -> bool {
-    verdict.decided_by() == DecidedBy::Code && !passes(error)
+/// Returns `true` for errors such as `temporarily_unavailable` and `slow_down`.
+fn is_temporary(error: &ApiError) -> bool {
+    matches!(error.class(), Class::Unavailable | Class::Internal | Class::RateLimited)
 }
 
 /// Makes the value of HTTP Basic; both parts are form-encoded first (RFC 6749 section 2.3.1 and appendix B).

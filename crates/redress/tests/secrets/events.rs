@@ -167,7 +167,7 @@ async fn no_event_of_keys_limits_and_a_shared_login_shows_a_secret() {
         ("redress::pace", "held back"),
         ("redress::refresh", "written to the store"),
         ("redress::refresh", "adopted"),
-        ("redress::refresh", "no store"),
+        ("redress::refresh", "store unavailable"),
         ("redress::refresh", "refresh token invalid"),
         ("redress::backoff", "message=retry"),
     ];

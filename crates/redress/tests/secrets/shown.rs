@@ -19,7 +19,7 @@ use super::{BODY, assert_silent, response, types};
 type Shown = (&'static str, String);
 
 /// Words and numbers alone: no text of a request, of a response or of a credential fits in.
-const HOLDS_NO_TEXT: [&str; 34] = [
+const HOLDS_NO_TEXT: [&str; 35] = [
     "redress-backoff::Budget",
     "redress-backoff::Idempotent",
     "redress-backoff::Jitter",
@@ -47,6 +47,7 @@ const HOLDS_NO_TEXT: [&str; 34] = [
     "redress-envelope::Unreadable",
     "redress-envelope::When",
     "redress-refresh::InvalidOrigin",
+    "redress-refresh::Purpose",
     // Opaque.
     "redress::ClientTransport",
     "redress::login::ClientAuthentication",
@@ -59,7 +60,7 @@ const HOLDS_NO_TEXT: [&str; 34] = [
 ];
 
 /// Text of a dialect's file or of a setting beside it, names of headers and routes: it is code and holds no secret.
-const HOLDS_A_DIALECTS_TEXT: [&str; 13] = [
+const HOLDS_A_DIALECTS_TEXT: [&str; 14] = [
     "redress-envelope::Code",
     "redress-envelope::Coverage",
     "redress-envelope::DialectError",
@@ -72,6 +73,7 @@ const HOLDS_A_DIALECTS_TEXT: [&str; 13] = [
     "redress-envelope::Status",
     "redress-envelope::UnknownWord",
     "redress-pace::Limit",
+    "redress::login::TokenPlace",
     // Text of the program itself.
     "redress-refresh::Explanation",
 ];

@@ -1,18 +1,18 @@
 //! What holds credentials, keys and requests: layers, services, futures, stores and bodies.
 
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
 use std::future::Future;
 use std::num::NonZeroU32;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http_body::{Body, Frame};
-use http_body_util::BodyExt;
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::TokioExecutor;
 use redress::layers::{Pace, Refresh};
-use redress::login::{JsonLogin, OAuth2};
+use redress::login::{JsonCall, JsonLogin, OAuth2};
 use redress::transport::{Hyper, HyperFuture, Reqwest};
 use redress::{
     Budget, Budgets, CloneBody, Failure, IdempotencyKey, Limit, MemoryStore, Origin, PaceLayer, RedressLayer,
@@ -62,6 +62,26 @@ fn oauth() -> OAuth2<Bare> {
     login.client_secret("c4n4ry-secret").scope("c4n4ry-scope").parameter("audience", "c4n4ry-audience")
 }
 
+fn json_call() -> JsonCall {
+    let call = JsonCall::post("https://api.example/c4n4ry-path?q=c4n4ry-query").unwrap();
+    let call = call.member("/user", "c4n4ry-user").unwrap().secret("/password", "c4n4ry-password").unwrap();
+    call.header("x-tenant", "c4n4ry-tenant").unwrap()
+}
+
+/// Wrong settings of logins, with a secret in each of them.
+fn invalid_logins() -> String {
+    let errors = [
+        JsonCall::post("ftp://c4n4ry.example/c4n4ry").unwrap_err(),
+        JsonCall::post("c4n4ry \n").unwrap_err(),
+        json_call().secret("c4n4ry", "/password").unwrap_err(),
+        json_call().secret("/c4n4ry~", "c4n4ry").unwrap_err(),
+        json_call().header("x-key", "c4n4ry\n").unwrap_err(),
+        json_call().header("c4n4ry\n", "c4n4ry").unwrap_err(),
+        json_call().header("x-tenant", "c4n4ry").unwrap_err(),
+    ];
+    errors.iter().map(both).collect()
+}
+
 /// What the whole stack and its adapters are.
 pub(super) fn of_stack() -> Vec<Shown> {
     let login =
@@ -77,6 +97,8 @@ pub(super) fn of_stack() -> Vec<Shown> {
     vec![
         ("redress::Redress", debug(&layer.layer(bare(200)))),
         ("redress::RedressLayer", debug(&layer)),
+        ("redress::login::InvalidLogin", invalid_logins()),
+        ("redress::login::JsonCall", debug(&json_call())),
         ("redress::login::JsonLogin", debug(&login.unwrap())),
         ("redress::login::OAuth2", debug(&oauth())),
         ("redress::transport::Hyper", debug(&hyper)),
