@@ -122,3 +122,8 @@ pub use service::Backoff;
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// Compiles the example of `docs/retries.md`.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/retries.md")]
+struct Retries;

@@ -1,5 +1,5 @@
-//! What becomes of the body of a failed response before the request is sent again.
-#![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
+//! Draining the body of a failed response during the wait.
+#![allow(clippy::unwrap_used, reason = "test helpers are test code")]
 
 mod common;
 
@@ -28,7 +28,7 @@ enum Step {
     Hang,
 }
 
-/// What a test knows of a body: how many bytes were read of it, whether to its end, and when it was dropped.
+/// The observations of a body: the bytes that were read, whether its end was reached, and the time of its drop.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Fate {
     read: usize,
@@ -36,7 +36,7 @@ struct Fate {
     dropped_after: Option<Duration>,
 }
 
-/// A body that does what its script says.
+/// A scripted body.
 struct Script {
     steps: VecDeque<Step>,
     sleep: Option<Pin<Box<Sleep>>>,
@@ -91,7 +91,7 @@ impl Drop for Script {
     }
 }
 
-/// Answers 500 with this body, then 200 without one; returns what became of the body, and when the second was sent.
+/// Answers 500 with this body, then 200 without one. Returns the observations of the body and the time of the second request.
 async fn fate(layer: &BackoffLayer, steps: &[Step], size: Option<u64>) -> (Fate, Duration) {
     let fate = Arc::new(Mutex::new(Fate::default()));
     let mut failed = Script::new(steps, &fate);

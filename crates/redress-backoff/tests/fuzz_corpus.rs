@@ -1,4 +1,4 @@
-//! Replays the fuzz corpus, and random lists of operations, through the harness of the fuzz targets.
+//! Runs the fuzz corpus, and random sequences of operations, through the harness of the fuzz targets.
 
 use proptest::prelude::*;
 use replay::replay;

@@ -1,4 +1,4 @@
-//! What a server asks for, and what the layer makes of it: how long, whether, and on which evidence.
+//! The effect of hints: whether there is a retry, its wait, and the evidence for both.
 
 mod common;
 

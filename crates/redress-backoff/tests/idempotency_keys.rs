@@ -1,4 +1,4 @@
-//! One idempotency key per logical call.
+//! Idempotency keys: one per call.
 #![allow(clippy::type_complexity, clippy::unwrap_used, reason = "what helps a test is a test")]
 
 mod common;
@@ -18,7 +18,7 @@ fn keyed() -> BackoffLayer {
     BackoffLayer::new(dialect(KEYED)).jitter(Jitter::None)
 }
 
-/// Sends a call and returns what each of its requests had in a header.
+/// Sends a call and returns the value of a header in each of its requests.
 async fn sent(
     layer: &BackoffLayer,
     request: Request<String>,
@@ -148,7 +148,7 @@ async fn with_a_key_a_409_is_retried_and_a_422_is_final() {
         assert_eq!(times.len(), sends, "{name}");
         assert_eq!(outcome.expect("a response").status().as_u16() == 200, sends == 2, "{name}");
     }
-    // A code says more than the status, too.
+    // A code has precedence over the status here, too.
     let (mock, handle) = mock([saying(409, "{\"code\":\"E_TAKEN\"}")]);
     let stack = coded.layer(redress_classify::ClassifyLayer::new(dialect(&format!("{KEYED}{own}"))).layer(mock));
     assert_eq!((stack.oneshot(request("POST")).await.expect("in hand").status().as_u16(), handle.calls()), (409, 1));
@@ -156,7 +156,7 @@ async fn with_a_key_a_409_is_retried_and_a_422_is_final() {
     assert_eq!(keys.iter().collect::<HashSet<_>>().len(), 1, "the same key each time");
 }
 
-/// A server that does each key once, and loses the first answer to each.
+/// A server that processes each key once, and loses the first response to each.
 fn bank() -> (impl Fn(&Request<String>) -> Result<Response<String>, TransportError> + Clone, Arc<Mutex<u32>>) {
     let (effects, done) = (Arc::new(Mutex::new(0)), Arc::new(Mutex::new(HashMap::<HeaderValue, u32>::new())));
     let counted = Arc::clone(&effects);

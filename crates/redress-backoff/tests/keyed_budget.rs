@@ -1,4 +1,4 @@
-//! One layer, several upstreams: what each of them has left for retries.
+//! The budgets of several upstreams below one layer.
 
 use std::num::NonZeroU32;
 
@@ -8,7 +8,7 @@ use redress_classify::{Dialect, EndReason, ResponseExt};
 use redress_sandbox::strict_mock::{BoxError, StrictMock};
 use tower::{Layer, ServiceExt};
 
-/// Calls an upstream whose name is the status that it answers with at first, and 200 from then on if it `heals`.
+/// Calls an upstream whose host name is its first status. If it `heals`, it answers 200 from then on.
 async fn call(layer: &BackoffLayer, host: &str, heals: bool) -> (u16, Option<EndReason>, usize) {
     let status: u16 = host.split_once('.').expect("a status and a name").0.parse().expect("a status");
     let mut answers = [status].into_iter().chain(std::iter::repeat(if heals { 200 } else { status }));
@@ -91,7 +91,7 @@ async fn by_default_each_upstream_has_a_budget_of_its_own() {
     );
 }
 
-/// Calls the same host for this tenant; returns how often the request was sent.
+/// Calls the same host for this tenant. Returns the number of requests that were sent.
 async fn call_of(layer: &BackoffLayer, tenant: Option<&str>, status: u16) -> usize {
     let mock = StrictMock::new(move |_: &Request<String>| async move {
         Ok::<_, BoxError>(Response::builder().status(status).body(String::new()).expect("a status"))

@@ -1,4 +1,4 @@
-//! Bugs that other retry libraries were published with, each of them a test.
+//! Bugs that other retry libraries were published with, one test for each.
 
 mod common;
 
@@ -15,7 +15,7 @@ use redress_sandbox::strict_mock::BoxError;
 use tokio::time::Instant;
 use tower::{Layer, Service, ServiceExt};
 
-/// Returns the waits that are decided on after this status, one call for each random number.
+/// Returns the waits after this status, one call for each random number.
 async fn waits(layer: &BackoffLayer, status: u16, randoms: impl IntoIterator<Item = u32>) -> BTreeSet<Duration> {
     let mut waits = BTreeSet::new();
     for random in randoms {
@@ -26,7 +26,7 @@ async fn waits(layer: &BackoffLayer, status: u16, randoms: impl IntoIterator<Ite
     waits
 }
 
-/// So many numbers spread over all of `u32`.
+/// Numbers that are spread evenly over all of `u32`.
 fn spread(count: u32) -> impl Iterator<Item = u32> {
     (0..count).map(move |nth| u32::MAX / count * nth)
 }
@@ -55,7 +55,7 @@ fn a_budget_grants_no_more_than_its_tokens_for_any_capacity() {
     }
 }
 
-/// A budget that looked first and took later, so that two threads took the same tokens.
+/// A budget that read first and took later, so that two threads took the same tokens.
 #[test]
 fn concurrent_retries_never_overdraw_a_budget() {
     let budget = Budget::with_capacity(10_000);
@@ -96,7 +96,7 @@ async fn jitter_does_not_exceed_the_cap() {
     }
 }
 
-/// Jitter that was lost once the waits had reached their cap.
+/// Jitter that was lost once the waits had reached the cap.
 #[tokio::test(start_paused = true)]
 async fn jitter_is_not_lost_at_the_cap() {
     for jitter in [Jitter::Full, Jitter::Equal] {
@@ -114,7 +114,7 @@ async fn jitter_is_not_lost_at_the_cap() {
     }
 }
 
-/// A first delay without jitter, on which all callers that failed together met again.
+/// A first delay without jitter, after which all callers that had failed at the same time returned at the same time.
 #[tokio::test(start_paused = true)]
 async fn the_first_delay_is_jittered() {
     for jitter in [Jitter::Full, Jitter::Equal, Jitter::Decorrelated] {
@@ -124,7 +124,7 @@ async fn the_first_delay_is_jittered() {
     }
 }
 
-/// A panic on the overflow of a schedule that had no longest delay.
+/// A panic on the overflow of a schedule without a cap.
 #[tokio::test(start_paused = true)]
 async fn a_schedule_without_a_cap_does_not_overflow() {
     for (base, factor) in [(Duration::MAX, 2), (Duration::from_secs(1), u32::MAX), (ms(1), 1_000)] {
@@ -142,7 +142,7 @@ async fn a_schedule_without_a_cap_does_not_overflow() {
     }
 }
 
-/// A service that was cloned in `call`, so that the clone was called that nobody had readied.
+/// A service that was cloned in `call`, so that a clone was called that had not been polled ready.
 #[tokio::test(start_paused = true)]
 async fn the_service_is_taken_in_call_and_not_cloned() {
     let (mock, handle) = mock([answer(200), answer(200)]);
@@ -156,10 +156,10 @@ async fn the_service_is_taken_in_call_and_not_cloned() {
     handle.assert_idle();
 }
 
-/// A failed response that was held through the back-off, and its connection with it.
+/// A failed response that was kept during the backoff, and its connection with it.
 #[tokio::test(start_paused = true)]
 async fn a_failed_response_is_not_held_through_the_backoff() {
-    /// What a response holds on to.
+    /// The resource of a response.
     #[derive(Clone)]
     struct Counted(#[allow(dead_code, reason = "it is counted")] Arc<()>);
     let held = Arc::new(());
@@ -172,7 +172,7 @@ async fn a_failed_response_is_not_held_through_the_backoff() {
     assert_eq!(call.await.expect("a response").status(), 200);
 }
 
-/// `Retry-After` that went past the limits of attempts and of time, for ever.
+/// `Retry-After` that bypassed the limits of attempts and of time.
 #[tokio::test(start_paused = true)]
 async fn a_hint_does_not_bypass_the_limits() {
     let polite = |times| (0..times).map(|_| with(429, &[("retry-after", "100")])).collect::<Vec<_>>();
@@ -184,7 +184,7 @@ async fn a_hint_does_not_bypass_the_limits() {
     assert_eq!((times.len(), stop(&outcome)), (2, Some(EndReason::Budget)));
 }
 
-/// A sleep that ended past the deadline, after which the call failed in vain.
+/// A sleep that ended past the deadline, after which the call failed.
 #[tokio::test(start_paused = true)]
 async fn no_sleep_ends_past_the_deadline() {
     for (failure, deadline) in [(answer(429), 1_000), (with(503, &[("retry-after", "5")]), 5_000), (answer(500), 50)] {
@@ -199,7 +199,7 @@ async fn no_sleep_ends_past_the_deadline() {
     }
 }
 
-/// A timer that woke up to some milliseconds early, into the very window that the server had named.
+/// A timer that fired some milliseconds early, within the window that the server had named.
 #[tokio::test(start_paused = true)]
 async fn no_wait_ends_early() {
     for nanos in [1, 999_999, 1_000_001, 10_500_000] {
@@ -212,7 +212,7 @@ async fn no_wait_ends_early() {
     }
 }
 
-/// A POST that was sent again by default after a 5xx or a broken connection.
+/// A POST that was retried by default after a 5xx or a broken connection.
 #[tokio::test(start_paused = true)]
 async fn a_post_is_not_resent_by_default() {
     for method in ["POST", "PATCH"] {
@@ -225,7 +225,7 @@ async fn a_post_is_not_resent_by_default() {
     }
 }
 
-/// A body that could not be copied and was sent again as an empty one.
+/// A body that could not be copied and was resent empty.
 #[tokio::test(start_paused = true)]
 async fn a_body_that_cannot_be_copied_is_not_sent_as_an_empty_one() {
     struct Stream(Option<String>);
@@ -246,7 +246,7 @@ async fn a_body_that_cannot_be_copied_is_not_sent_as_an_empty_one() {
     assert_eq!(stop(&outcome), Some(EndReason::NotClonable));
 }
 
-/// An error body that was no JSON, whose failure to parse hid a status that asks for a retry.
+/// An error body that was not JSON, whose parse error hid a retryable status.
 #[tokio::test(start_paused = true)]
 async fn an_unreadable_body_does_not_hide_a_retryable_status() {
     let page = "<html><body>429 Too Many Requests</body></html>";
@@ -261,7 +261,7 @@ async fn an_unreadable_body_does_not_hide_a_retryable_status() {
     }
 }
 
-/// Retries in retries that multiplied: sixteen requests where four were meant.
+/// Nested retries that multiplied: sixteen requests in place of four.
 #[tokio::test(start_paused = true)]
 async fn nested_retries_do_not_multiply() {
     let layer = layer().max_attempts(count(4));
@@ -270,7 +270,7 @@ async fn nested_retries_do_not_multiply() {
     assert_eq!((handle.calls(), stop(&outcome)), (4, Some(EndReason::MaxAttempts)));
 }
 
-/// A budget that was charged for a retry nobody sent, and a last response that was thrown away for a bare error.
+/// A budget that was charged for a retry that was not sent, and a last response that was replaced by an error.
 #[tokio::test(start_paused = true)]
 async fn the_last_response_is_returned_and_only_sent_retries_are_charged() {
     let budget = Budget::with_capacity(28);

@@ -1,4 +1,4 @@
-//! Layers in layers.
+//! Nested layers.
 
 mod common;
 
@@ -58,7 +58,7 @@ async fn three_layers_of_three_attempts_send_three_requests() {
             "{name}: one budget is charged"
         );
     }
-    // A shared budget that is used up holds all of them back, so that a call is one request.
+    // A shared budget without tokens stops all of them, so a call is one request.
     let empty = layer().budget(Budget::with_capacity(0));
     let (mock, handle) = mock([answer(500)]);
     let nested = empty.layer(empty.layer(empty.layer(mock)));

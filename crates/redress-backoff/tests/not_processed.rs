@@ -1,5 +1,4 @@
-//! What proves that nothing of a request was processed, so that it is sent again whatever it is: the table of
-//! `docs/retries.md`, row by row, and that nothing else does.
+//! The proofs that a request was not processed: the table of `docs/retries.md`, row by row, and that nothing else is proof.
 
 mod common;
 
@@ -10,7 +9,7 @@ use redress_backoff::BackoffLayer;
 use redress_classify::{ClassifyLayer, Dialect, EndReason, Phase, TransportError, dialects};
 use tower::{Layer, ServiceExt};
 
-/// A POST without a key; the server answers each time alike. Returns how often it arrived, and how the call ended.
+/// Sends a POST without a key to a server that always answers alike. Returns the number of requests and the end of the call.
 async fn posted(
     layer: &BackoffLayer,
     dialect: &Dialect,
@@ -226,7 +225,7 @@ async fn a_rejected_request_is_resent_once_after_a_refresh() {
     assert_eq!(times.len(), 1, "without a refresh it is final");
 }
 
-/// A call whose first attempt may have been processed does not end as one that was never sent.
+/// A call whose first attempt may have been processed does not end with the phase `NotSent`.
 #[tokio::test(start_paused = true)]
 async fn a_call_with_a_maybe_processed_attempt_ends_as_maybe_processed() {
     let limited = dialect(
@@ -241,13 +240,13 @@ async fn a_call_with_a_maybe_processed_attempt_ends_as_maybe_processed() {
     }
 }
 
-/// Whether the table allows to send again.
+/// Returns `true` if the table allows a retry.
 fn allows(status: u16, headers: &[(&str, &str)], word: bool) -> bool {
     let retry_after = headers.iter().any(|(name, value)| *name == "retry-after" && value.parse::<u8>().is_ok());
     word || matches!(status, 421 | 425 | 429) || (matches!(status, 413 | 503) && retry_after)
 }
 
-/// A body that says this code in each dialect's own way.
+/// A body with this code in the format of each dialect.
 fn coded(code: &str) -> String {
     let code = quoted(code);
     format!(
@@ -347,7 +346,7 @@ async fn no_code_of_a_shipped_dialect_resends_a_post_unless_the_vendor_documents
     }
 }
 
-/// Whether the vendor's documented word stands in the response.
+/// Returns `true` if the response has a code that the vendor documents.
 fn word(dialect: &Dialect, status: u16, headers: &[(&str, &str)], body: &str) -> bool {
     let mut response = Response::builder().status(status).body(()).expect("a status");
     for (name, value) in headers {

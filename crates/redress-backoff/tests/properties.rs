@@ -1,4 +1,4 @@
-//! What holds for any settings and any server.
+//! Properties for any settings and any server.
 
 mod common;
 
@@ -13,7 +13,7 @@ use redress_classify::{EndReason, Record, ResponseExt, Schedule, WaitSource};
 use tokio::time::Instant;
 use tower::{Layer, ServiceExt};
 
-/// What one call came to: its record, when each request was sent, and when it was over.
+/// One call: its record, the times of its requests, and the time of its end.
 struct Call {
     record: Option<Record>,
     sent: Vec<Duration>,
@@ -54,7 +54,7 @@ fn jitters() -> impl Strategy<Value = Jitter> {
     prop::sample::select(vec![Jitter::Full, Jitter::Equal, Jitter::Decorrelated, Jitter::None])
 }
 
-/// Durations that people set by mistake, beside sensible ones.
+/// Durations, sensible ones and those that are set by mistake.
 fn durations() -> impl Strategy<Value = Duration> {
     prop_oneof![
         Just(Duration::ZERO),
@@ -151,7 +151,7 @@ proptest! {
             layer = layer.deadline(deadline);
         }
         let Call { record, sent, .. } = call(&layer, status, hint, Duration::ZERO);
-        // Whatever was set, the budget ends it: a full one allows a hundred retries of what is throttled.
+        // With any settings the budget ends the call: a full one allows a hundred retries after throttling.
         prop_assert!((1..=101).contains(&sent.len()));
         prop_assert!(sent.windows(2).all(|pair| pair[0] <= pair[1]));
         prop_assert!(record.is_none_or(|record| record.end_reason() != EndReason::Success));

@@ -1,4 +1,4 @@
-//! What the record tells of each attempt.
+//! The record of a call.
 
 mod common;
 

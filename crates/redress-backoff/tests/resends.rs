@@ -1,4 +1,4 @@
-//! What is sent again, and what Refresh hands up.
+//! Retries of streamed bodies, and the resend after a refresh.
 
 mod common;
 
@@ -79,7 +79,7 @@ async fn each_attempt_sends_the_same_request() {
     }
 }
 
-/// A body whose copy is whole until it is told otherwise.
+/// A body whose copy is whole until a flag is set.
 struct Streamed(Arc<AtomicUsize>);
 
 impl CloneBody for Streamed {
@@ -92,7 +92,7 @@ impl CloneBody for Streamed {
     }
 }
 
-/// Sends a streamed PUT or POST; the body loses bytes with the first of the answers, if it does.
+/// Sends a streamed PUT or POST. The body loses bytes with the first answer, if any.
 async fn streamed(method: &str, loses: bool, failure: Response<String>) -> (Outcome, usize) {
     let (lost, sent) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let (losing, counter, failure) = (lost.clone(), sent.clone(), Arc::new(std::sync::Mutex::new(Some(failure))));

@@ -1,4 +1,4 @@
-//! Where no tokio runtime runs, or one without a timer, or one that has been shut down.
+//! Polls without a tokio runtime, in one without a timer, and in one that has been shut down.
 
 mod common;
 
@@ -11,7 +11,7 @@ use common::*;
 use redress_backoff::Budget;
 use tower::{Layer, ServiceExt};
 
-/// Polls once, and returns the words of the panic if there was one.
+/// Polls once, and returns the message of the panic, if any.
 fn poll<F: Future>(call: std::pin::Pin<&mut F>) -> Result<Poll<F::Output>, String> {
     let polled = catch_unwind(AssertUnwindSafe(|| call.poll(&mut Context::from_waker(Waker::noop()))));
     polled.map_err(|panic| {

@@ -1,4 +1,4 @@
-//! What may be sent twice.
+//! Requests that may be sent twice.
 
 mod common;
 
@@ -40,8 +40,8 @@ async fn a_maybe_processed_request_is_resent_only_if_idempotent() {
     }
 }
 
-/// What is documented for each status in the crate's own documentation: whether a request is sent again that is
-/// idempotent, that is not, and that is not while the server says when to come back.
+/// The table of statuses in the crate's documentation: whether a request is retried that is idempotent, that is not, and that
+/// is not but has a `Retry-After`.
 fn documented(status: u16) -> (bool, bool, bool) {
     match status {
         421 | 425 | 429 => (true, true, true),
@@ -91,7 +91,7 @@ async fn a_413_is_retried_with_a_hint_and_final_without_one() {
     }
 }
 
-/// What becomes of one request below: whether it has its effect, and whether it says that nothing of it was processed.
+/// The fate of one request below: whether it takes effect, and whether the failure says that it was not processed.
 #[derive(Clone, Copy, Debug)]
 enum Fault {
     Refused,

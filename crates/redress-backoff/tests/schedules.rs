@@ -1,4 +1,4 @@
-//! How waits are spread.
+//! The spread of waits.
 
 mod common;
 
@@ -28,7 +28,7 @@ async fn the_other_jitters_keep_their_bounds_through_the_layer() {
     }
 }
 
-/// Returns the first delay that a fresh client decides on.
+/// Returns the first delay of a new client.
 async fn first_delay(client: &BackoffLayer) -> std::time::Duration {
     let (mock, _handle) = mock([answer(429), answer(200)]);
     let outcome = client.layer(mock).oneshot(request("GET")).await;

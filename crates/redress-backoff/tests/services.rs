@@ -1,23 +1,23 @@
-//! What the layer does with the service below: readiness, cancellation, wakers.
-#![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
+//! The contract with the service below: readiness, cancellation, wakers.
+#![allow(clippy::unwrap_used, reason = "test helpers are test code")]
 
 mod common;
 
 use std::collections::VecDeque;
-use std::future::{Future, Ready, ready};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
 use std::time::Duration;
-
 use common::*;
-use http::{Request, Response};
 use redress_backoff::Budget;
-use redress_classify::{EndReason, Phase, TransportError};
 use redress_sandbox::WakeCounter;
 use redress_sandbox::strict_mock::BoxError;
 use tokio::time::Instant;
+use std::future::{Future, Ready, ready};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use redress_classify::{EndReason, Phase, TransportError};
 use tower::{Layer, Service, ServiceExt};
 
 #[tokio::test(start_paused = true)]
@@ -45,27 +45,27 @@ async fn no_readied_service_is_held_while_waiting() {
     handle.assert_idle();
 }
 
-/// What a service says when it is asked whether it is ready.
+/// The result of one `poll_ready`.
 #[derive(Clone, Copy, Debug)]
-enum Says {
+enum Readiness {
     Ready,
-    /// Not yet, and to ask again at once.
+    /// Pending, and woken at once.
     NotYet,
     Broken,
 }
 
-/// A service whose readiness follows a script, and which answers with the next status; its clones share both.
+/// A service with scripted readiness and statuses, which its clones share.
 #[derive(Clone, Debug, Default)]
 struct Fickle {
-    says: Arc<Mutex<VecDeque<Says>>>,
+    script: Arc<Mutex<VecDeque<Readiness>>>,
     answers: Arc<Mutex<VecDeque<u16>>>,
     calls: Arc<AtomicUsize>,
 }
 
 impl Fickle {
-    fn new(says: &[Says], answers: &[u16]) -> Self {
-        let (says, answers) = (says.iter().copied().collect(), answers.iter().copied().collect());
-        Self { says: Arc::new(Mutex::new(says)), answers: Arc::new(Mutex::new(answers)), calls: Arc::default() }
+    fn new(script: &[Readiness], answers: &[u16]) -> Self {
+        let (script, answers) = (script.iter().copied().collect(), answers.iter().copied().collect());
+        Self { script: Arc::new(Mutex::new(script)), answers: Arc::new(Mutex::new(answers)), calls: Arc::default() }
     }
 }
 
@@ -75,10 +75,10 @@ impl Service<Request<String>> for Fickle {
     type Future = Ready<Result<Response<String>, BoxError>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        match self.says.lock().unwrap().pop_front().expect("it is asked no more often than the script says") {
-            Says::Ready => Poll::Ready(Ok(())),
-            Says::Broken => Poll::Ready(Err("broken".into())),
-            Says::NotYet => {
+        match self.script.lock().unwrap().pop_front().expect("the script covers each `poll_ready`") {
+            Readiness::Ready => Poll::Ready(Ok(())),
+            Readiness::Broken => Poll::Ready(Err("broken".into())),
+            Readiness::NotYet => {
                 cx.waker().wake_by_ref();
                 Poll::Pending
             }
@@ -94,17 +94,17 @@ impl Service<Request<String>> for Fickle {
 
 #[tokio::test(start_paused = true)]
 async fn a_service_that_is_not_ready_between_attempts_is_waited_for() {
-    use Says::{NotYet, Ready};
-    for (says, answers) in [
+    use Readiness::{NotYet, Ready};
+    for (script, answers) in [
         (&[Ready, Ready, Ready][..], &[500, 500, 200][..]),
         (&[NotYet, Ready, NotYet, NotYet, Ready, NotYet, Ready], &[500, 500, 200]),
         (&[Ready, NotYet, NotYet, NotYet, Ready], &[500, 404]),
     ] {
-        let service = Fickle::new(says, answers);
+        let service = Fickle::new(script, answers);
         let response = layer().layer(service.clone()).oneshot(request("GET")).await.expect("a response");
         assert_eq!(Some(&response.status().as_u16()), answers.last());
         assert_eq!(service.calls.load(Ordering::SeqCst), answers.len());
-        assert!(service.says.lock().unwrap().is_empty(), "it was asked as often as the script says");
+        assert!(service.script.lock().unwrap().is_empty(), "the whole script was used");
     }
     let (mock, handle) = mock([answer(500), answer(200)]);
     let start = Instant::now();
@@ -120,18 +120,18 @@ async fn a_service_that_is_not_ready_between_attempts_is_waited_for() {
 
 #[tokio::test(start_paused = true)]
 async fn a_service_that_breaks_between_attempts_ends_the_call() {
-    use Says::{Broken, NotYet, Ready};
-    for (says, answer, phase) in [
+    use Readiness::{Broken, NotYet, Ready};
+    for (script, answer, phase) in [
         (&[Ready, Broken][..], 429, Phase::NotSent),
         (&[Ready, NotYet, Broken], 429, Phase::NotSent),
         (&[Ready, Broken], 500, Phase::MaybeProcessed),
         (&[Ready, NotYet, NotYet, Broken], 503, Phase::MaybeProcessed),
     ] {
         let budget = Budget::new();
-        let service = Fickle::new(says, &[answer]);
+        let service = Fickle::new(script, &[answer]);
         let mut call = Box::pin(layer().budget(budget.clone()).layer(service.clone()).oneshot(request("GET")));
-        // The future stays: what was reserved is given back at the end of the call, and not only when it is dropped.
-        let error = call.as_mut().await.expect_err("nobody can send it");
+        // The future is kept: the reservation is given back at the end of the call, not only by the drop.
+        let error = call.as_mut().await.expect_err("the service is broken");
         assert_eq!((error.is_transport(), error.phase(), budget.level()), (true, phase, 500), "{answer}");
         let record = error.record().expect("an error has one");
         assert_eq!((record.attempts().len(), record.end_reason()), (1, EndReason::NotSent), "{answer}");
@@ -141,14 +141,14 @@ async fn a_service_that_breaks_between_attempts_ends_the_call() {
 
 #[tokio::test(start_paused = true)]
 async fn poll_ready_returns_the_error_of_the_service() {
-    let mut service = layer().layer(Fickle::new(&[Says::NotYet, Says::Broken], &[]));
+    let mut service = layer().layer(Fickle::new(&[Readiness::NotYet, Readiness::Broken], &[]));
     let error = service.ready().await.expect_err("it is broken");
     assert_eq!((error.is_transport(), error.phase()), (true, Phase::NotSent));
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_service_that_was_polled_ready_is_called() {
-    // The mock panics when a clone is called that was not readied, and when one that was readied is dropped.
+    // The mock panics if a clone is called that was not polled ready, or if one that was is dropped.
     let (mock, handle) = mock([answer(500), answer(200), answer(500), answer(200)]);
     let mut service = layer().layer(mock.limit(1));
     for _ in 0..2 {
@@ -177,7 +177,7 @@ async fn the_last_waker_is_woken_and_no_other() {
         let mut call = Box::pin(layer().deadline(ms(5_000)).layer(mock).oneshot(request("GET")));
         assert!(poll_with(call.as_mut(), &first).is_pending(), "{name}");
         assert!(poll_with(call.as_mut(), &second).is_pending(), "{name}");
-        assert!(poll_with(call.as_mut(), &second).is_pending(), "{name}: a poll for nothing does no harm");
+        assert!(poll_with(call.as_mut(), &second).is_pending(), "{name}: a spurious poll is harmless");
         tokio::time::advance(advance).await;
         tokio::task::yield_now().await;
         assert_eq!((first.count(), second.count()), (0, 1), "{name}");
@@ -185,7 +185,7 @@ async fn the_last_waker_is_woken_and_no_other() {
         drop(call);
         let rung = second.count();
         tokio::time::advance(ms(120_000)).await;
-        assert_eq!((second.count(), handle.in_flight()), (rung, 0), "{name}: nobody is woken after the drop");
+        assert_eq!((second.count(), handle.in_flight()), (rung, 0), "{name}: no waker is called after the drop");
     }
 }
 
@@ -199,7 +199,7 @@ async fn a_call_is_polled_only_after_events() {
         call.as_mut().poll(cx)
     });
     assert_eq!(outcome.await.expect("a response").status(), 200);
-    // Three waits and two answers that are not there at once.
+    // Three waits and two answers that take time.
     assert!(polls.load(Ordering::SeqCst) <= 5 + 2, "{polls:?}");
     assert_eq!(handle.calls(), 4);
 }

@@ -1,6 +1,6 @@
-//! What one caller learns from the failures of the others: to wait longer, never shorter.
+//! The effect of other calls' failures: longer waits, never shorter ones.
 
-#![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
+#![allow(clippy::unwrap_used, reason = "test helpers are test code")]
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use tower::{Layer, ServiceExt, service_fn};
 
 type Upstream = BoxCloneService<Request<String>, Response<String>, Infallible>;
 
-/// A layer that always draws this number, over an upstream that fails while the switch is on.
+/// A layer with this random number, over an upstream that fails while the switch is on.
 fn stack(layer: BackoffLayer, random: u32) -> (Backoff<Upstream>, Arc<AtomicBool>) {
     let fails = Arc::new(AtomicBool::new(true));
     let switch = Arc::clone(&fails);
@@ -26,7 +26,7 @@ fn stack(layer: BackoffLayer, random: u32) -> (Backoff<Upstream>, Arc<AtomicBool
     (layer.random(move || random).layer(BoxCloneService::new(upstream)), fails)
 }
 
-/// Makes a call and returns what it waited, in milliseconds and rounded.
+/// Makes a call and returns its wait, in rounded milliseconds.
 async fn waits(stack: &Backoff<Upstream>) -> Vec<u128> {
     let response = stack.clone().oneshot(Request::new(String::new())).await.unwrap();
     let record = response.record().cloned();

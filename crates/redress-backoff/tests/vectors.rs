@@ -1,19 +1,18 @@
-//! The numbers of other retry policies, against the shipped schedule and budget.
+//! Published vectors of other retry policies, against the shipped schedule and budget.
 
 mod common;
 
 use std::time::Duration;
-
 use common::*;
+
 use redress_backoff::{BackoffLayer, Budget, Jitter, Reservation};
 use redress_classify::{EndReason, dialects};
 use tower::{Layer, ServiceExt};
 
-/// One vector: attempts, level at the start, cap in ms, statuses, level after each decision with the wait in ms that was
-/// decided on, and why it stopped.
+/// One vector: maximum of attempts, first level, cap in ms, statuses, level and wait in ms after each decision, end reason.
 type Vector = (u32, u32, u64, &'static [u16], &'static [(u32, Option<u64>)], EndReason);
 
-/// Runs vectors on the two scales, by the levels and waits of the record and the times at which requests arrived.
+/// Runs vectors on the two schedules. Compares levels and waits of the record, and the times of the requests.
 async fn hold(vectors: &[Vector], transient: u64, throttled: u64) {
     for (attempts, start, cap, statuses, expected, reason) in vectors {
         let budget = Budget::new();
@@ -42,7 +41,7 @@ async fn hold(vectors: &[Vector], transient: u64, throttled: u64) {
 #[tokio::test(start_paused = true)]
 async fn the_aws_standard_vectors_hold() {
     use EndReason::{Budget as OutOfBudget, MaxAttempts, Success};
-    // Standard mode 2.1: a transient retry costs 14 from 50 ms on, a throttled one 5 from 1 s on, the cap is 20 s.
+    // Standard mode 2.1: a transient retry costs 14 and waits from 50 ms, a throttled one costs 5 and waits from 1 s; cap 20 s.
     let vectors: [Vector; 8] = [
         (3, 500, 20_000, &[500, 500, 200], &[(486, Some(50)), (472, Some(100)), (486, None)], Success),
         (3, 500, 20_000, &[502, 502, 502], &[(486, Some(50)), (472, Some(100)), (472, None)], MaxAttempts),
@@ -73,7 +72,7 @@ async fn the_aws_standard_vectors_hold() {
 #[tokio::test(start_paused = true)]
 async fn the_aws_legacy_vectors_hold() {
     use EndReason::{Budget as OutOfBudget, MaxAttempts, Success};
-    // Legacy mode: every retry costs 5 and waits from 1 s on, which is what throttling is now.
+    // Legacy mode: each retry costs 5 and waits from 1 s, like throttling in standard mode.
     let vectors: [Vector; 4] = [
         (3, 500, 20_000, &[429, 429, 200], &[(495, Some(1_000)), (490, Some(2_000)), (495, None)], Success),
         (3, 5, 20_000, &[429, 429], &[(0, Some(1_000)), (0, None)], OutOfBudget),
@@ -112,7 +111,7 @@ async fn transient_failures_and_throttling_have_scales_of_their_own() {
 
 #[tokio::test(start_paused = true)]
 async fn the_schedules_of_vendors_clients_are_those_of_their_dialects() {
-    // What openai-python and stripe-python wait before they jitter.
+    // The waits of openai-python and stripe-python before jitter.
     for (name, attempts, expected) in [
         ("openai", 7, &[500, 1_000, 2_000, 4_000, 8_000, 8_000][..]),
         ("stripe", 6, &[500, 1_000, 2_000, 4_000, 5_000][..]),
@@ -141,7 +140,7 @@ impl GrpcTokens {
         Self { bucket: Budget::with_capacity(most), most }
     }
 
-    /// Takes a token, or what is left, and tells whether a retry is allowed.
+    /// Takes a token, or the rest, and returns whether a retry is allowed.
     fn failed(&self) -> bool {
         let taken = self.bucket.reserve(10).or_else(|| self.bucket.reserve(self.bucket.level()));
         let _ = taken.map(Reservation::spend);
@@ -156,7 +155,7 @@ impl GrpcTokens {
 #[test]
 fn the_grpc_tokens_hold_on_the_shipped_bucket() {
     let tokens = GrpcTokens::new(40);
-    // A failure with whether a retry is allowed, or a success; and the level after it in tenths.
+    // A failure with the expected permission, or a success; and the level after it in tenths.
     let table = [
         (Some(true), 30),
         (None, 40),
@@ -185,7 +184,7 @@ fn the_grpc_tokens_hold_on_the_shipped_bucket() {
 
 #[test]
 fn the_envoy_concurrency_budget_holds_on_the_shipped_bucket() {
-    // A fifth of what is active may be retries, and three at least: each outstanding one holds its reservation.
+    // Retries may be a fifth of the active requests, and at least three: each outstanding one holds a reservation.
     let allows = |active: u32, outstanding: u32| {
         let bucket = Budget::with_capacity((active / 5).max(3));
         let held: Vec<_> = (0..outstanding).map(|_| bucket.reserve(1).expect("they were allowed")).collect();

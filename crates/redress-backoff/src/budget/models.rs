@@ -1,4 +1,4 @@
-//! Models that loom runs: every order in which two or three threads can meet in the budget. `scripts/loom` runs them.
+//! Loom models of the budget: all interleavings of two or three threads. `scripts/loom` runs them.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,10 +10,9 @@ use super::bucket::Tokens;
 use super::table::BudgetTable;
 use super::{Budget, Reservation};
 
-/// Runs a model in every order in which its threads can meet, and prints in how many.
+/// Runs a model in all interleavings of its threads, and prints their number.
 ///
-/// Of three threads there may be very many: LOOM_MAX_PREEMPTIONS in the environment leaves out those in which threads are
-/// stopped in the middle more often than that.
+/// With three threads there may be very many: the environment variable `LOOM_MAX_PREEMPTIONS` bounds the number of preemptions.
 fn explore(threads: usize, name: &str, model: impl Fn() + Send + Sync + 'static) {
     let executions = std::sync::Arc::new(AtomicUsize::new(0));
     let counted = executions.clone();
@@ -26,12 +25,12 @@ fn explore(threads: usize, name: &str, model: impl Fn() + Send + Sync + 'static)
     println!("loom: {name}, {threads} threads: {} executions", executions.load(Ordering::Relaxed));
 }
 
-/// Reserves and spends, and returns what was spent.
+/// Reserves and spends, and returns the spent tokens.
 fn retry(budget: &Budget, cost: u32) -> u32 {
     budget.reserve(cost).map_or(0, Reservation::spend)
 }
 
-/// What every thread may see at any time.
+/// Asserts the invariant, which each thread may observe at any time.
 fn assert_within(budget: &Budget) {
     let Tokens { level, reserved } = budget.bucket.tokens();
     assert!(level + reserved <= budget.capacity(), "{level} free and {reserved} reserved");
@@ -45,7 +44,7 @@ fn two_threads_never_overdraw_the_budget() {
         let thread = thread::spawn(move || retry(&other, 14));
         let mine = retry(&budget, 14);
         let spent = mine + thread.join().unwrap();
-        assert_eq!((spent, budget.level()), (14, 6), "one of them, and only one");
+        assert_eq!((spent, budget.level()), (14, 6), "exactly one of them");
     });
 }
 
@@ -96,7 +95,7 @@ fn refills_race_beyond_the_capacity() {
         let spent = retry(&budget, 1);
         threads.map(|thread| thread.join().unwrap());
         let level = budget.level();
-        // The retry may come before, between or behind the refills that fill the bucket.
+        // The retry may come before, between or after the refills that fill the bucket.
         assert!(spent == 1 && (level == 19 || level == 20), "{level}");
     });
 }
@@ -136,7 +135,7 @@ fn concurrent_first_calls_of_a_key_make_one_bucket() {
 #[test]
 fn a_swept_bucket_was_full_and_unused() {
     explore(2, "a retry and a sweep", || {
-        // Room for one, and little patience: the second of the further keys looks for a full bucket to drop.
+        // One key at most, and a short interval: the second further key starts a sweep.
         let table = std::sync::Arc::new(BudgetTable::new(20, 1));
         let other = table.clone();
         drop(table.budget(1));
@@ -147,7 +146,7 @@ fn a_swept_bucket_was_full_and_unused() {
         });
         (2..4).for_each(|key| drop(table.budget(key)));
         assert_eq!(thread.join().unwrap(), 14);
-        // Its own bucket, or the shared one if another key had the place.
+        // Its own bucket, or the overflow bucket if another key had the place.
         let levels = (table.budget(1).level(), table.len());
         assert!(levels == (11, 1), "{levels:?}");
     });
@@ -162,9 +161,9 @@ fn dropping_a_full_bucket_loses_no_concurrent_retry() {
         let thread = thread::spawn(move || retry(&other.budget(1), 14));
         table.refill(1, 5);
         assert_eq!(thread.join().unwrap(), 14);
-        // The success came before the retry, or gave back what it could.
+        // The success came before the retry, or refilled as far as there was room.
         let level = table.level(1);
         assert!(level == 6 || level == 11, "{level}");
-        assert!(table.is_in_use(), "there is something to give back");
+        assert!(table.is_in_use(), "the bucket is not full");
     });
 }

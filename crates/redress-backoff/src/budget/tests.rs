@@ -1,4 +1,4 @@
-//! The bucket and the table, each against a model of it that is too simple to be wrong.
+//! Tests of the bucket and the table against simple models.
 
 use std::collections::BTreeMap;
 
@@ -49,10 +49,10 @@ fn dropping_a_reservation_undoes_it() {
     let budget = Budget::with_capacity(100);
     let idle = budget.reserve(14);
     budget.refill(14);
-    assert_eq!(budget.level(), 86, "what is reserved is not spent: there is nothing to refill");
+    assert_eq!(budget.level(), 86, "reserved tokens are not spent: there is nothing to refill");
     assert_eq!(budget.reserve(14).map(Reservation::spend), Some(14));
     drop(idle);
-    assert_eq!(budget.level(), 86, "one retry was sent: no token is made, none is lost");
+    assert_eq!(budget.level(), 86, "one retry was sent: no token is created or lost");
     budget.refill(14);
     assert_eq!(budget.level(), 100);
 }
@@ -143,7 +143,7 @@ fn a_success_makes_no_bucket_and_fills_only_its_own() {
 #[test]
 fn reading_a_level_makes_no_bucket() {
     let table = BudgetTable::new(20, 8);
-    assert_eq!((table.level(1), table.len()), (20, 0), "no bucket is a full one");
+    assert_eq!((table.level(1), table.len()), (20, 0), "a key without a bucket counts as full");
     let _ = table.budget(1).reserve(14).map(Reservation::spend);
     assert_eq!((table.level(1), table.level(2), table.len()), (6, 20, 1));
     let budgets = Budgets::per_authority();
@@ -176,7 +176,7 @@ fn full_buckets_are_swept_after_enough_further_keys() {
         drop(table.budget(key));
         table.len()
     });
-    assert!(made.eq((1..=64).chain(1..=65).chain(1..=11)), "sixty-four more keys, or as many as there are");
+    assert!(made.eq((1..=64).chain(1..=65).chain(1..=11)), "after sixty-four further keys, or as many as there are");
 }
 
 #[test]
@@ -188,13 +188,13 @@ fn keys_above_the_maximum_share_a_bucket() {
     let _ = table.budget(7).reserve(5).map(Reservation::spend);
     assert_eq!((table.len(), table.budget(8).level(), table.budget(0).level()), (3, 15, 15));
     table.refill(9, 5);
-    assert_eq!(table.budget(8).level(), 20, "a success of any of them fills what they share");
+    assert_eq!(table.budget(8).level(), 20, "a success of any of them refills the shared bucket");
     (0..3).for_each(|key| table.refill(key, 5));
     (10..20).for_each(|key| drop(table.budget(key)));
     assert!(table.budget(8).reserve(20).is_some() && table.budget(21).level() == 20, "there is room again");
 }
 
-/// What is done to the bucket of one key.
+/// An operation on the bucket of one key.
 #[derive(Clone, Copy, Debug)]
 enum Op {
     Reserve(u64, u32),
@@ -214,7 +214,7 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
     proptest::collection::vec(op, 0..200)
 }
 
-/// The law in the simplest form: of each key what was spent and what was refilled.
+/// The invariant in its simplest form: the spent, refilled and reserved tokens of each key.
 #[derive(Default)]
 struct Model {
     spent: i128,
@@ -283,7 +283,11 @@ fn the_overflow_bucket_is_refilled_without_any_other_bucket() {
     let _ = table.budget(1).reserve(5).map(Reservation::spend);
     let _ = table.budget(2).reserve(14).map(Reservation::spend);
     table.refill(1, 5);
-    assert_eq!((table.len(), table.is_in_use()), (0, true), "a full bucket is dropped, and the shared one is not full");
+    assert_eq!(
+        (table.len(), table.is_in_use()),
+        (0, true),
+        "a full bucket is dropped, and the overflow bucket is not full"
+    );
     table.refill(2, 14);
     assert!(!table.is_in_use());
     let _ = table.budget(3).reserve(14).map(Reservation::spend);

@@ -19,7 +19,7 @@ pub fn silent() -> Dialect {
     dialect("")
 }
 
-/// A dialect that says this.
+/// A dialect with these keys.
 pub fn dialect(toml: &str) -> Dialect {
     Dialect::from_toml("silent.toml", &format!("name = \"silent\"\n{toml}")).expect("the file is right")
 }
@@ -33,7 +33,7 @@ pub fn count(number: u32) -> NonZeroU32 {
     NonZeroU32::new(number).expect("not zero")
 }
 
-/// A schedule that doubles, in ms.
+/// A doubling schedule, in milliseconds.
 pub fn doubling(base: u64, cap: u64) -> Schedule {
     Schedule { base: ms(base), factor: count(2), cap: ms(cap) }
 }
@@ -52,7 +52,7 @@ pub fn with(status: u16, headers: &[(&str, &str)]) -> Answer<Response<String>> {
     Answer::ok(builder.body("body".to_owned()).expect("the parts are valid"))
 }
 
-/// An answer with this JSON.
+/// An answer with this JSON body.
 pub fn saying(status: u16, json: &str) -> Answer<Response<String>> {
     let builder = Response::builder().status(status).header("content-type", "application/json");
     Answer::ok(builder.body(json.to_owned()).expect("the parts are valid"))
