@@ -2,8 +2,8 @@
 
 mod common;
 
-use std::time::Duration;
 use common::*;
+use std::time::Duration;
 
 use redress_backoff::{BackoffLayer, Budget, Jitter, Reservation};
 use redress_classify::{EndReason, dialects};

@@ -1,14 +1,15 @@
 //! What a program is told about a response.
 
-use std::borrow::Cow;
-
-use redress_classify::{Class, EndReason, FieldError, Recovery, Verdict, When};
+use crate::time;
 use redress_envelope::Dialect;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 
-use crate::exchange::{Exchange, Judgement};
-use crate::time;
+use redress_classify::{Class, FieldError, Recovery, RetryHint, SuccessHint, Verdict, When};
+
+use crate::cooldown::{Cooldown, ScopeSource};
+use crate::exchange::{Exchange, Judgement, NoRetry};
 
 /// What a response means; `None` where nothing was said.
 #[derive(Serialize)]
@@ -28,7 +29,13 @@ pub(crate) struct Answer<'a> {
     dialect: &'a str,
     /// Only where a retry could help, and the library would not make it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    stop: Option<&'static str>,
+    stop: Option<NoRetry>,
+    /// Only after a success, and where a part of the later calls to the host waits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cooldown: Option<&'a Cooldown>,
+    /// Only for an event of a stream: its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event: Option<&'a str>,
     /// Only where there is something to note.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     notes: &'a [Cow<'static, str>],
@@ -51,8 +58,11 @@ impl<'a> Answer<'a> {
     ) -> Self {
         let verdict = judgement.verdict.as_ref();
         let error = verdict.and_then(Verdict::api_error);
-        let retry_after_ms = verdict.and_then(|verdict| verdict.hint_delay(judgement.begun)).map(time::millis);
-        let retry_at = match verdict.and_then(Verdict::hint).map(|hint| hint.when()) {
+        let success = judgement.success_hint.as_ref();
+        let delay = verdict.and_then(|verdict| verdict.hint_delay(judgement.begun));
+        let retry_after_ms = delay.or_else(|| success.map(|hint| hint.delay(judgement.begun))).map(time::millis);
+        let hint = verdict.and_then(Verdict::hint).or_else(|| success.map(SuccessHint::hint));
+        let retry_at = match hint.map(RetryHint::when) {
             Some(When::At(instant)) => Some(time::rfc3339(instant)),
             _ => None,
         };
@@ -70,16 +80,10 @@ impl<'a> Answer<'a> {
             retry_at,
             fields: error.map(|error| error.fields()).unwrap_or_default(),
             dialect: dialect.name(),
-            stop: judgement.stop.map(word_of),
+            stop: judgement.no_retry,
+            cooldown: judgement.cooldown.as_ref().filter(|held| held.by != ScopeSource::Host || verdict.is_none()),
+            event: exchange.event.as_deref(),
             notes: &exchange.notes,
         }
-    }
-}
-
-/// Names why the library would not retry; no other reason is known without sending anything.
-const fn word_of(stop: EndReason) -> &'static str {
-    match stop {
-        EndReason::HintTooLong => "hint_too_long",
-        _ => "not_idempotent",
     }
 }

@@ -52,6 +52,10 @@ pub(crate) struct ExplainArgs {
     #[arg(long, value_name = "CODE", conflicts_with = "jsonl")]
     pub(crate) status: Option<StatusCode>,
 
+    /// The name of the event that the input is: an event of a stream; `message` for a line of JSON lines
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["jsonl", "status"])]
+    pub(crate) event: Option<String>,
+
     /// Leave out the responses that are not errors
     #[arg(long)]
     pub(crate) errors: bool,

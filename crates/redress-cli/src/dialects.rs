@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::path::Path;
+use std::rc::Rc;
 
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
+use redress_backoff::BackoffLayer;
 use redress_envelope::{Dialect, DialectError, Mistake, dialects};
 
 use crate::failure::Failure;
@@ -13,8 +15,14 @@ use crate::input::Input;
 
 /// The dialects of one run: the chosen one, and the shipped ones that records have named.
 pub(crate) struct DialectCache {
-    chosen: Dialect,
-    named: HashMap<String, Dialect>,
+    chosen: Rc<ReadyDialect>,
+    named: HashMap<String, Rc<ReadyDialect>>,
+}
+
+/// A dialect, and the retries that it leads to by default. Both are made once, since a run may have millions of records.
+pub(crate) struct ReadyDialect {
+    pub(crate) dialect: Dialect,
+    pub(crate) backoff: BackoffLayer,
 }
 
 /// A dialect as a file states it, with what changes nothing in the file; or what is wrong with the file.
@@ -36,36 +44,37 @@ pub(crate) enum Checks {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NameOrFile;
 
+impl ReadyDialect {
+    fn new(dialect: Dialect) -> Rc<Self> {
+        Rc::new(Self { backoff: BackoffLayer::new(dialect.clone()), dialect })
+    }
+}
+
 impl DialectCache {
-    /// Chooses the dialect for what names none.
+    /// Chooses the dialect of the responses that name none.
     pub(crate) fn choose(name_or_file: &str) -> Result<Self, Failure> {
-        Ok(Self { chosen: find(name_or_file)?, named: HashMap::new() })
+        Ok(Self { chosen: ReadyDialect::new(find(name_or_file)?), named: HashMap::new() })
     }
 
-    /// Returns the chosen dialect.
-    fn chosen(&self) -> Dialect {
-        self.chosen.clone()
-    }
-
-    /// Returns the dialect that a record names, or the chosen one; `None` when there is none of that name.
-    pub(crate) fn for_record(&mut self, name: Option<&str>) -> Option<Dialect> {
+    /// Returns the dialect that a record names, or the chosen one; `None` if no dialect has that name.
+    pub(crate) fn for_record(&mut self, name: Option<&str>) -> Option<Rc<ReadyDialect>> {
         match name {
             Some(name) => self.named(name),
-            None => Some(self.chosen()),
+            None => Some(Rc::clone(&self.chosen)),
         }
     }
 
     /// Returns the chosen dialect if that is its name, else the shipped one of that name.
-    fn named(&mut self, name: &str) -> Option<Dialect> {
-        if name == self.chosen.name() {
-            return Some(self.chosen());
+    fn named(&mut self, name: &str) -> Option<Rc<ReadyDialect>> {
+        if name == self.chosen.dialect.name() {
+            return Some(Rc::clone(&self.chosen));
         }
-        if let Some(dialect) = self.named.get(name) {
-            return Some(dialect.clone());
+        if let Some(known) = self.named.get(name) {
+            return Some(Rc::clone(known));
         }
-        let dialect = dialects::by_name(name)?;
-        self.named.insert(name.to_owned(), dialect.clone());
-        Some(dialect)
+        let known = ReadyDialect::new(dialects::by_name(name)?);
+        self.named.insert(name.to_owned(), Rc::clone(&known));
+        Some(known)
     }
 }
 
@@ -151,10 +160,10 @@ mod tests {
     #[test]
     fn a_record_may_name_a_shipped_dialect_or_the_chosen_one() {
         let chosen = Dialect::from_toml("acme.toml", "name = \"acme\"\n").unwrap();
-        let mut dialects = DialectCache { chosen, named: HashMap::new() };
+        let mut dialects = DialectCache { chosen: ReadyDialect::new(chosen), named: HashMap::new() };
         for (name, found) in [("acme", true), ("vlens", true), ("vlens", true), ("other", false), ("", false)] {
             let dialect = dialects.named(name);
-            assert_eq!(dialect.as_ref().map(Dialect::name), found.then_some(name));
+            assert_eq!(dialect.as_ref().map(|known| known.dialect.name()), found.then_some(name));
         }
         assert_eq!(dialects.named.len(), 1, "what is unknown is not kept");
     }

@@ -7,10 +7,13 @@ use std::time::SystemTime;
 use http::header::SET_COOKIE;
 use http::{Method, Request, Response, Uri, response};
 use redress_backoff::BackoffLayer;
-use redress_classify::{Clock, EndReason, Recovery, Secrets, Verdict};
+use redress_classify::{Clock, EndReason, Recovery, Secrets, SuccessHint, Verdict};
 use redress_envelope::Dialect;
+use serde::Serialize;
 use tokio::time::Instant;
 
+use crate::cooldown::Cooldown;
+use crate::dialects::ReadyDialect;
 use crate::input::{self, ParsedRequest, ParsedResponse};
 
 /// One response with the call that it answers.
@@ -19,20 +22,38 @@ pub(crate) struct Exchange<'a> {
     pub(crate) uri: Uri,
     pub(crate) head: response::Parts,
     pub(crate) body: Cow<'a, [u8]>,
+    /// The name of the event, if the body is the data of one event of a stream.
+    pub(crate) event: Option<Cow<'a, str>>,
     /// Statements about how the response was read.
     pub(crate) notes: Vec<Cow<'static, str>>,
     received: Option<SystemTime>,
     call: ParsedRequest,
 }
 
-/// The meaning of a response, and whether the library would act on it.
+/// The meaning of a response, and what the library does about it.
 pub(crate) struct Judgement {
     /// `None` for a success.
     pub(crate) verdict: Option<Verdict>,
-    /// Why a call would not be sent again although that could help: the wait is too long, or a second sending not safe.
-    pub(crate) stop: Option<EndReason>,
+    /// The pause that a success asks for.
+    pub(crate) success_hint: Option<SuccessHint>,
+    /// The later calls that wait.
+    pub(crate) cooldown: Option<Cooldown>,
+    /// Why a call is not sent again although that could help.
+    pub(crate) no_retry: Option<NoRetry>,
     /// An instant before the response was judged, as of which a wait has all of its length.
     pub(crate) begun: Instant,
+}
+
+/// Why the library, by default, does not send a call again although a retry could help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum NoRetry {
+    /// The wait is longer than `max_retry_after`.
+    HintTooLong,
+    /// The call may have been processed and has no idempotency key.
+    NotIdempotent,
+    /// The error is an event of a response that has begun as a success.
+    StreamHasBegun,
 }
 
 /// How the responses of one run are judged.
@@ -52,18 +73,23 @@ impl Judge {
         Self { now: now.map_or_else(|| Now::Running(Clock::system()), Now::Fixed), chunk }
     }
 
-    /// Says what a response means. Credentials of the request, and cookies, are masked where the server quotes them.
-    pub(crate) fn judge(&self, dialect: &Dialect, exchange: &Exchange<'_>) -> Judgement {
-        let Exchange { method, uri, head, body, .. } = exchange;
-        let (clock, begun) = (self.clock(exchange), Instant::now());
-        let judge = |pieces: &[&[u8]]| Verdict::from_response(dialect, method, uri, head, &clock, pieces);
-        let verdict = match self.chunk {
-            Some(chunk) => judge(&body.chunks(chunk.get()).collect::<Vec<_>>()),
-            None => judge(&[body]),
+    /// Returns the meaning of a response. Credentials of the request, and cookies, are masked where the server quotes them.
+    pub(crate) fn judge(&self, known: &ReadyDialect, exchange: &Exchange<'_>) -> Judgement {
+        let (clock, begun, dialect) = (self.clock(exchange), Instant::now(), &known.dialect);
+        let pieces: Vec<&[u8]> = match self.chunk {
+            Some(chunk) => exchange.body.chunks(chunk.get()).collect(),
+            None => vec![&exchange.body],
         };
-        let stop = verdict.as_ref().and_then(|verdict| stop(dialect, exchange, &clock, verdict));
+        let verdict = exchange.verdict(dialect, &clock, &pieces);
+        let success_hint = if verdict.is_none() { exchange.success_hint(dialect, &clock, &pieces) } else { None };
+        let cooldown = match &verdict {
+            _ if exchange.event.is_some() => None,
+            Some(verdict) => Cooldown::after_error(dialect, exchange, verdict),
+            None => success_hint.as_ref().map(|_| Cooldown::after_success(dialect, exchange)),
+        };
+        let no_retry = verdict.as_ref().and_then(|verdict| no_retry(&known.backoff, exchange, clock, verdict));
         let verdict = verdict.map(|verdict| verdict.masked(&exchange.secrets()).unwrap_or(verdict));
-        Judgement { verdict, stop, begun }
+        Judgement { verdict, success_hint, cooldown, no_retry, begun }
     }
 
     fn clock(&self, exchange: &Exchange<'_>) -> Clock {
@@ -76,30 +102,49 @@ impl Judge {
     }
 }
 
-/// Asks the layer that retries, with its defaults, about a first attempt that ended so.
-fn stop(dialect: &Dialect, exchange: &Exchange<'_>, clock: &Clock, verdict: &Verdict) -> Option<EndReason> {
+/// Returns why the library, by default, does not send the call again; `None` if it does, or if a retry does not help.
+fn no_retry(backoff: &BackoffLayer, exchange: &Exchange<'_>, clock: Clock, verdict: &Verdict) -> Option<NoRetry> {
     if verdict.recovery() != Recovery::Retry {
         return None;
+    }
+    if exchange.event.is_some() {
+        return Some(NoRetry::StreamHasBegun);
     }
     let mut request = Request::new(());
     (*request.method_mut(), *request.uri_mut()) = (exchange.method.clone(), exchange.uri.clone());
     *request.headers_mut() = exchange.call.headers.clone();
-    let layer = BackoffLayer::new(dialect.clone()).clock(clock.clone());
-    let stop = layer.would_retry(&request, &exchange.head, verdict).err();
-    stop.filter(|stop| matches!(stop, EndReason::HintTooLong | EndReason::NotIdempotent))
+    match backoff.clone().clock(clock).would_retry(&request, &exchange.head, verdict).err()? {
+        EndReason::HintTooLong => Some(NoRetry::HintTooLong),
+        EndReason::NotIdempotent => Some(NoRetry::NotIdempotent),
+        _ => None,
+    }
 }
 
 impl<'a> Exchange<'a> {
     /// Unpacks a response, which answers this call unless the input names another one.
     pub(crate) fn new(mut found: ParsedResponse<'a>, method: &Method, uri: &Uri) -> Self {
         input::unpack(&mut found);
-        let ParsedResponse { mut call, received, status, headers, body, notes, .. } = found;
+        let ParsedResponse { mut call, received, status, headers, body, event, notes, .. } = found;
         let (mut head, ()) = Response::new(()).into_parts();
         head.status = status;
         head.headers = headers;
         let method = call.method.take().unwrap_or_else(|| method.clone());
         let uri = call.uri.take().unwrap_or_else(|| uri.clone());
-        Self { method, uri, head, body, notes, received, call }
+        Self { method, uri, head, body, event, notes, received, call }
+    }
+
+    fn verdict(&self, dialect: &Dialect, clock: &Clock, pieces: &[&[u8]]) -> Option<Verdict> {
+        let Self { method, uri, head, body, event, .. } = self;
+        match event {
+            Some(name) => Verdict::from_event(dialect, method, uri, head, clock, Some(name), body),
+            None => Verdict::from_response(dialect, method, uri, head, clock, pieces),
+        }
+    }
+
+    fn success_hint(&self, dialect: &Dialect, clock: &Clock, pieces: &[&[u8]]) -> Option<SuccessHint> {
+        let Self { method, uri, head, event, .. } = self;
+        let is_whole = event.is_none();
+        is_whole.then(|| SuccessHint::from_response(dialect, method, uri, head, clock, pieces)).flatten()
     }
 
     fn secrets(&self) -> Secrets {

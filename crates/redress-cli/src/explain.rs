@@ -8,7 +8,7 @@ use crate::arguments::ExplainArgs;
 use crate::dialects::DialectCache;
 use crate::exchange::{Exchange, Judge};
 use crate::failure::{self, Failure};
-use crate::input::{self, FormatError, Input, ParseError, ParseResult};
+use crate::input::{self, FormatError, Input, ParseError, ParseResult, Stated};
 use crate::json_lines::JsonLines;
 use crate::summary::{self, Position};
 use crate::text::excerpt;
@@ -37,7 +37,7 @@ fn responses(
 ) -> Result<ExitCode, Failure> {
     let name = input.name.clone();
     let bytes = input::utf8(input.read_all()?);
-    let items = input::responses(&bytes, arguments.status)
+    let items = input::responses(&bytes, Stated { status: arguments.status, event: arguments.event.as_deref() })
         .map_err(|FormatError { line, problem }| Failure::Message(format!("{name}:{line}: {problem}")))?;
     if let [Err(ParseError { line, problem, .. })] = &items[..] {
         return Err(Failure::Message(format!("{name}:{}: {problem}", line.unwrap_or(1))));
@@ -89,22 +89,21 @@ fn answer<'a>(
     place: Position,
 ) -> Result<Option<String>, ParseError<'a>> {
     let mut found = item?;
-    let dialect = dialects.for_record(found.dialect.as_deref());
-    let Some(dialect) = dialect else {
+    let Some(known) = dialects.for_record(found.dialect.as_deref()) else {
         let found_name = excerpt(found.dialect.as_deref().unwrap_or_default().as_bytes());
         let problem = format!("dialect: expected one that `redress dialects` lists, found {found_name}");
         return Err(ParseError { id: found.id, line: None, problem });
     };
     let id = found.id.take();
     let exchange = Exchange::new(found, &arguments.method, &arguments.path);
-    let judgement = judge.judge(&dialect, &exchange);
+    let judgement = judge.judge(&known, &exchange);
     if arguments.errors && judgement.verdict.is_none() {
         return Ok(None);
     }
     if arguments.json {
-        return Ok(Some(json::line(&Answer::new(id.as_deref(), &dialect, &exchange, &judgement))));
+        return Ok(Some(json::line(&Answer::new(id.as_deref(), &known.dialect, &exchange, &judgement))));
     }
-    Ok(Some(summary::told(&dialect, &exchange, &judgement, place)))
+    Ok(Some(summary::of_response(&known.dialect, &exchange, &judgement, place)))
 }
 
 fn refusal_text(refusal: &ParseError<'_>, is_json: bool, place: Position, is_first: bool) -> Result<String, Failure> {

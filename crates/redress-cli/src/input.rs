@@ -9,16 +9,20 @@ mod decompress;
 mod detect;
 mod documents;
 mod error_text;
+mod events;
 mod head;
 mod headers;
 mod json;
 mod lines;
 mod literal;
 mod member_role;
+mod nghttp;
+mod okhttp;
 mod parsed;
 mod raw;
 mod record;
 mod status;
+mod utf32;
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -27,7 +31,7 @@ use std::path::Path;
 use crate::failure::Failure;
 
 pub(crate) use decompress::unpack;
-pub(crate) use detect::{responses, utf8};
+pub(crate) use detect::{Stated, responses, utf8};
 pub(crate) use parsed::{FormatError, ParseError, ParseResult, ParsedRequest, ParsedResponse};
 pub(crate) use record::parse as parse_record;
 

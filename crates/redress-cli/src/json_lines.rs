@@ -72,18 +72,18 @@ impl<'s> JsonLines<'s> {
             Ok(found) => found,
             Err(refusal) => return self.refuse(&refusal, out),
         };
-        let Some(dialect) = self.dialects.for_record(found.dialect.as_deref()) else {
+        let Some(known) = self.dialects.for_record(found.dialect.as_deref()) else {
             let name = excerpt(found.dialect.as_deref().unwrap_or_default().as_bytes());
             let problem = format!("dialect: expected one that `redress dialects` lists, found {name}");
             return self.refuse(&ParseError { id: found.id, line: None, problem }, out);
         };
         let id = found.id.take();
         let exchange = Exchange::new(found, &self.arguments.method, &self.arguments.path);
-        let judgement = self.judge.judge(&dialect, &exchange);
+        let judgement = self.judge.judge(&known, &exchange);
         if self.arguments.errors && judgement.verdict.is_none() {
             return Ok(());
         }
-        Ok(json::write_line(out, &Answer::new(id.as_deref(), &dialect, &exchange, &judgement))?)
+        Ok(json::write_line(out, &Answer::new(id.as_deref(), &known.dialect, &exchange, &judgement))?)
     }
 
     fn refuse(&mut self, refusal: &ParseError<'_>, out: &mut impl Write) -> Result<(), Failure> {

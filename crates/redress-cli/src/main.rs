@@ -3,6 +3,7 @@
 mod answer;
 mod arguments;
 mod completions;
+mod cooldown;
 mod dialect_table;
 mod dialects;
 mod exchange;

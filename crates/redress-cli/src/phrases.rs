@@ -1,69 +1,92 @@
 //! Sentences for people: classes, recoveries, schedules, routes.
 
+use crate::cooldown::{Cooldown, ScopeSource};
+use crate::exchange::NoRetry;
 use crate::time;
 use http::{Method, Uri};
-use redress_classify::{Class, DecidedBy, EndReason, Recovery, Schedule};
+use redress_classify::{Class, DecidedBy, Recovery, Schedule};
 use redress_envelope::Dialect;
 
-/// Says what an error is.
-pub(crate) fn of_class(class: Class) -> &'static str {
+/// The most routes of a scope that are listed.
+const MAX_ROUTES: usize = 3;
+
+/// Describes a class of errors.
+pub(crate) const fn of_class(class: Class) -> &'static str {
     match class {
-        Class::Unavailable => "the service cannot be reached, or is too busy for now",
-        Class::Internal => "the service met an error of its own",
+        Class::Unavailable => "the service is unreachable or overloaded",
+        Class::Internal => "the service failed with an internal error",
         Class::RateLimited => "too many requests in too short a time",
-        Class::QuotaExhausted => "what was paid for is used up",
-        Class::TokenExpired => "the access token has run out",
+        Class::QuotaExhausted => "the quota or the credit of the account is used up",
+        Class::TokenExpired => "the access token has expired",
         Class::Unauthenticated => "the credentials are missing or not accepted",
-        Class::PermissionDenied => "the credentials are good, but not for this",
-        Class::NotFound => "what the request names does not exist",
-        Class::Conflict => "the request does not fit the state that things are in",
-        Class::Invalid => "the request itself is wrong",
-        Class::Rejected => "the request is well formed, and what it asks for is refused",
-        _ => "an error that nothing known explains",
+        Class::PermissionDenied => "the credentials are valid but do not permit this",
+        Class::NotFound => "the requested resource does not exist",
+        Class::Conflict => "the request conflicts with the current state of the resource",
+        Class::Invalid => "the request is malformed or has invalid values",
+        Class::Rejected => "the request is valid, and the service refuses it",
+        _ => "an error of unknown kind",
     }
 }
 
-/// Says what to do about an error.
-pub(crate) fn of_recovery(recovery: Recovery) -> &'static str {
+/// Describes a recovery as an instruction.
+pub(crate) const fn of_recovery(recovery: Recovery) -> &'static str {
     match recovery {
         Recovery::Retry => "send the same request again after a wait",
-        Recovery::RefreshToken => "fetch a new access token, then send the same request again",
-        Recovery::Reauthenticate => "log in again, or put other credentials in place",
-        Recovery::FixRequest => "change the request: it is wrong as it stands",
-        Recovery::NewInput => "ask the end user for something else",
-        Recovery::RestartFlow => "begin the flow from its first step",
-        Recovery::RaiseLimit => "top up or upgrade, and let operations know",
+        Recovery::RefreshToken => "get a new access token, then send the same request again",
+        Recovery::Reauthenticate => "log in again, or use other credentials",
+        Recovery::FixRequest => "change the request before sending it again",
+        Recovery::NewInput => "ask the end user for new input",
+        Recovery::RestartFlow => "start the flow again from its first step",
+        Recovery::RaiseLimit => "raise the limit: top up or upgrade, and alert operations",
         Recovery::ContactSupport => "open a ticket with the vendor",
-        _ => "give up: repeating the call does not help",
+        _ => "give up: sending the request again does not help",
     }
 }
 
-/// Says what decided the class.
-pub(crate) fn of_decided_by(decided_by: DecidedBy, status: u16) -> String {
+/// Names the part of a response, or of an event, that decided the class.
+pub(crate) fn of_decided_by(decided_by: DecidedBy, status: u16, is_event: bool) -> String {
     match decided_by {
         DecidedBy::Rule => "a rule of the dialect".to_owned(),
         DecidedBy::Code => "the code".to_owned(),
         DecidedBy::Header => "www-authenticate header".to_owned(),
+        DecidedBy::Signal | DecidedBy::Status if is_event => "the event".to_owned(),
         DecidedBy::Status => format!("status {status}"),
         DecidedBy::Signal => "the body".to_owned(),
         _ => String::new(),
     }
 }
 
-/// Says how long a vendor advises to wait.
+/// Describes the waits that a vendor advises.
 pub(crate) fn of_schedule(schedule: &Schedule) -> String {
     let Schedule { base, factor, cap } = *schedule;
     let (base, cap) = (time::span(base), time::span(cap));
     format!("{base} after the first attempt, then {factor} times as long after each, at most {cap}")
 }
 
-/// Says why the library would not send a call again.
-pub(crate) fn of_stop(stop: EndReason) -> &'static str {
-    match stop {
-        EndReason::HintTooLong => {
-            "not waited for: longer than 2 min, the default of `max_retry_after`; the call fails at once"
+/// Explains why the library does not send a call again.
+pub(crate) const fn of_no_retry(why: NoRetry) -> &'static str {
+    match why {
+        NoRetry::HintTooLong => {
+            "the wait is longer than 2 min, the default of `max_retry_after`: the call fails at once"
         }
-        _ => "not sent again: the call may have been processed, and has no idempotency key",
+        NoRetry::NotIdempotent => "the call may have been processed, and has no idempotency key",
+        NoRetry::StreamHasBegun => "the response has begun as a success: a retry is up to the caller",
+    }
+}
+
+/// Describes the calls that a cool-down holds back.
+pub(crate) fn of_cooldown(cooldown: &Cooldown) -> String {
+    let Cooldown { by, scope, routes, key } = cooldown;
+    match (by, scope) {
+        (ScopeSource::Host, _) => "all calls to the host wait".to_owned(),
+        (_, None) => "calls in the same rate-limit bucket wait".to_owned(),
+        (_, Some(name)) => {
+            let shown = routes.iter().take(MAX_ROUTES).map(String::as_str).collect::<Vec<_>>().join(", ");
+            let more = routes.len().saturating_sub(MAX_ROUTES);
+            let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+            let key = if key.is_empty() { String::new() } else { format!(" with the same {}", key.join(" and ")) };
+            format!("calls in the scope `{name}`{key} wait: {shown}{more}")
+        }
     }
 }
 

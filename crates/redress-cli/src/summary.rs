@@ -1,30 +1,33 @@
-//! What a person is told about a response.
+//! The summary of a response for a terminal: aligned rows of label, value and source.
+//!
+//! The labels are the names of the library (`class`, `recovery`), so that a row leads to the method that returns it.
 
 use anstyle::Style;
 use http::header::RETRY_AFTER;
-use http::response::Parts;
-use redress_classify::{ApiError, EndReason, Recovery, Verdict, When};
+use redress_classify::{ApiError, Recovery, RetryHint, Verdict, When};
 use redress_envelope::Dialect;
 
+use crate::cooldown::{Cooldown, ScopeSource};
 use crate::exchange::{Exchange, Judgement};
 use crate::output::{BAD, DIM, GOOD, LABEL, PLAIN, styled};
-use crate::{phrases, text::escaped, time};
+use crate::text::escaped;
+use crate::{phrases, time};
 
-/// The widest value that still moves the column of locations.
+/// The widest value that still moves the column of origins.
 const MAX_WIDTH: usize = 64;
 
-/// Says of a hint that it is none.
-const NO_HINT: &str = "not counted: it has passed, is more than 366 days ahead, or cannot be read";
+/// Explains why a `Retry-After` is not taken as a hint.
+const IGNORED_HINT: &str = "ignored: it has passed, is more than 366 days ahead, or cannot be read";
 
 /// One line: its name, its value, and where the value came from.
 struct Row {
     label: &'static str,
     value: String,
     style: Style,
-    location: String,
+    origin: String,
 }
 
-/// A part of an error that has a location.
+/// A part of an error that has an origin.
 #[derive(Clone, Copy)]
 enum Part {
     Code,
@@ -39,21 +42,21 @@ pub(crate) struct Position {
     pub(crate) count: usize,
 }
 
-/// Writes what a response means, as aligned lines.
-pub(crate) fn told(dialect: &Dialect, exchange: &Exchange<'_>, judgement: &Judgement, place: Position) -> String {
-    let (head, verdict) = (&exchange.head, judgement.verdict.as_ref());
-    let status = head.status.as_u16();
-    let mut rows = match verdict {
-        Some(verdict) => meaning(dialect, head, verdict, judgement.stop),
-        None => vec![
-            Row::new("what", "success: no error", format!("status {status}")).in_style(GOOD),
-            Row::new("do", "nothing", ""),
-        ],
+/// Writes the meaning of a response as aligned rows.
+pub(crate) fn of_response(
+    dialect: &Dialect,
+    exchange: &Exchange<'_>,
+    judgement: &Judgement,
+    position: Position,
+) -> String {
+    let mut rows = match &judgement.verdict {
+        Some(verdict) => of_error(dialect, exchange, verdict, judgement),
+        None => of_success(exchange, judgement),
     };
-    rows.extend(verdict.and_then(Verdict::api_error).map(words_of).unwrap_or_default());
+    rows.extend(judgement.verdict.as_ref().and_then(Verdict::api_error).map(server_words).unwrap_or_default());
     rows.push(Row::new("dialect", dialect.name(), ""));
     rows.extend(exchange.notes.iter().map(|note| Row::new("note", note, "")));
-    let heading = place.heading(&phrases::of_route(dialect, &exchange.method, &exchange.uri));
+    let heading = position.heading(&phrases::of_route(dialect, &exchange.method, &exchange.uri));
     format!("{heading}{}", render(&rows))
 }
 
@@ -80,38 +83,50 @@ impl Position {
     }
 }
 
-fn meaning(dialect: &Dialect, head: &Parts, verdict: &Verdict, stop: Option<EndReason>) -> Vec<Row> {
-    let status = head.status.as_u16();
-    let (class, recovery) = (verdict.class(), verdict.recovery());
-    let what = format!("{class}: {}", phrases::of_class(class));
-    let mut rows = vec![
-        Row::new("what", &what, phrases::of_decided_by(verdict.decided_by(), status)).in_style(BAD),
-        Row::new("do", &format!("{recovery}: {}", phrases::of_recovery(recovery)), ""),
-    ];
-    let when = when(dialect, status, verdict);
-    if when.is_some() && verdict.hint().is_none() && head.headers.contains_key(RETRY_AFTER) {
-        rows.extend(when);
-        rows.push(Row::new("", NO_HINT, "retry-after header"));
-    } else {
-        rows.extend(when);
+fn of_success(exchange: &Exchange<'_>, judgement: &Judgement) -> Vec<Row> {
+    let source = match &exchange.event {
+        Some(name) => format!("event {name}"),
+        None => format!("status {}", exchange.head.status.as_u16()),
+    };
+    let mut rows = vec![Row::new("class", "none: the response is a success", source).in_style(GOOD)];
+    if let Some(hint) = &judgement.success_hint {
+        rows.push(wait_of(hint.hint()));
     }
-    rows.extend(stop.map(|stop| Row::new("but", phrases::of_stop(stop), "redress, by default").in_style(BAD)));
-    let guidance = verdict.api_error().map(ApiError::guidance).unwrap_or_default();
-    if !guidance.is_empty() {
-        rows.push(Row::new("advice", guidance, "the dialect"));
-    }
-    rows.push(Row::new("status", &status.to_string(), ""));
+    rows.extend(judgement.cooldown.as_ref().map(cooldown_row));
     rows
 }
 
-/// Says when to come back: as the server asks, else as its dialect advises.
-fn when(dialect: &Dialect, status: u16, verdict: &Verdict) -> Option<Row> {
+fn of_error(dialect: &Dialect, exchange: &Exchange<'_>, verdict: &Verdict, judgement: &Judgement) -> Vec<Row> {
+    let (class, recovery, status) = (verdict.class(), verdict.recovery(), exchange.head.status.as_u16());
+    let decided_by = phrases::of_decided_by(verdict.decided_by(), status, exchange.event.is_some());
+    let mut rows = vec![
+        Row::new("class", &format!("{class}: {}", phrases::of_class(class)), decided_by).in_style(BAD),
+        Row::new("recovery", &format!("{recovery}: {}", phrases::of_recovery(recovery)), ""),
+    ];
+    let wait = wait(dialect, status, verdict);
+    let has_bad_hint = wait.is_some() && verdict.hint().is_none() && exchange.head.headers.contains_key(RETRY_AFTER);
+    rows.extend(wait);
+    if has_bad_hint {
+        rows.push(Row::new("", IGNORED_HINT, "retry-after header"));
+    }
+    rows.extend(judgement.cooldown.as_ref().map(cooldown_row));
+    let no_retry = judgement.no_retry.map(phrases::of_no_retry);
+    rows.extend(no_retry.map(|why| Row::new("no retry", why, "redress, by default").in_style(BAD)));
+    let guidance = verdict.api_error().map(ApiError::guidance).unwrap_or_default();
+    if !guidance.is_empty() {
+        rows.push(Row::new("guidance", guidance, "the dialect"));
+    }
+    rows.push(match &exchange.event {
+        Some(name) => Row::new("event", name, ""),
+        None => Row::new("status", &status.to_string(), ""),
+    });
+    rows
+}
+
+/// Returns the wait before the next attempt: as the server asks, else as the dialect advises.
+fn wait(dialect: &Dialect, status: u16, verdict: &Verdict) -> Option<Row> {
     if let Some(hint) = verdict.hint() {
-        let value = match hint.when() {
-            When::After(delay) => format!("{} after the response", time::span(delay)),
-            When::At(instant) => format!("at {}", time::rfc3339(instant)),
-        };
-        return Some(Row::new("when", &value, hint.source().to_string()));
+        return Some(wait_of(hint));
     }
     if verdict.recovery() != Recovery::Retry {
         return None;
@@ -121,21 +136,38 @@ fn when(dialect: &Dialect, status: u16, verdict: &Verdict) -> Option<Row> {
     let value = match (throttled, advice.schedule) {
         (Some(wait), _) => format!("{} after the response", time::span(wait)),
         (None, Some(schedule)) => phrases::of_schedule(&schedule),
-        (None, None) => return Some(Row::new("when", "after a wait of your own: the response names none", "")),
+        (None, None) => return Some(Row::new("wait", "not stated: use an exponential backoff with jitter", "")),
     };
-    Some(Row::new("when", &value, "the dialect"))
+    Some(Row::new("wait", &value, "the dialect"))
 }
 
-/// Lists what the server said.
-fn words_of(error: &ApiError) -> Vec<Row> {
-    let mut rows = Vec::new();
-    let mut add = |label, value: Option<&str>, location: Option<String>| {
-        rows.extend(value.map(|value| Row::new(label, value, location.unwrap_or_default())));
+fn wait_of(hint: &RetryHint) -> Row {
+    let value = match hint.when() {
+        When::After(delay) => format!("{} after the response", time::span(delay)),
+        When::At(instant) => format!("until {}", time::rfc3339(instant)),
     };
-    add("code", error.code(), location(error, Part::Code));
+    Row::new("wait", &value, hint.source().to_string())
+}
+
+fn cooldown_row(cooldown: &Cooldown) -> Row {
+    let source = match cooldown.by {
+        ScopeSource::Host => "",
+        ScopeSource::Route => "by the route of the call",
+        ScopeSource::Response => "named by the response",
+    };
+    Row::new("cooldown", &phrases::of_cooldown(cooldown), source)
+}
+
+/// Lists the words of the server: code, message, request id, fields.
+fn server_words(error: &ApiError) -> Vec<Row> {
+    let mut rows = Vec::new();
+    let mut add = |label, value: Option<&str>, origin: Option<String>| {
+        rows.extend(value.map(|value| Row::new(label, value, origin.unwrap_or_default())));
+    };
+    add("code", error.code(), origin(error, Part::Code));
     add("reason", error.reason(), None);
-    add("message", error.message(), location(error, Part::Message));
-    add("request id", error.request_id(), location(error, Part::RequestId));
+    add("message", error.message(), origin(error, Part::Message));
+    add("request id", error.request_id(), origin(error, Part::RequestId));
     for (nth, field) in error.fields().iter().enumerate() {
         let label = if nth == 0 { "fields" } else { "" };
         let colon = if field.path.is_empty() || field.message.is_empty() { "" } else { ": " };
@@ -145,27 +177,27 @@ fn words_of(error: &ApiError) -> Vec<Row> {
 }
 
 /// Returns where a part of an error stood, such as `error.code in the body` or `x-request-id header`.
-fn location(error: &ApiError, part: Part) -> Option<String> {
-    let location = match part {
+fn origin(error: &ApiError, part: Part) -> Option<String> {
+    let origin = match part {
         Part::Code => error.code_location(),
         Part::Message => error.message_location(),
         Part::RequestId => error.request_id_location(),
     };
-    location.map(ToString::to_string)
+    origin.map(ToString::to_string)
 }
 
 fn render(rows: &[Row]) -> String {
     let label_width = rows.iter().map(|row| row.label.len()).max().unwrap_or_default();
-    let widths = rows.iter().filter(|row| !row.location.is_empty()).map(Row::width);
+    let widths = rows.iter().filter(|row| !row.origin.is_empty()).map(Row::width);
     let width = widths.filter(|width| *width <= MAX_WIDTH).max().unwrap_or_default();
     let mut out = String::new();
     for row in rows {
         out.push_str(&styled(LABEL, row.label));
         out.push_str(&" ".repeat(label_width - row.label.len() + 2));
         out.push_str(&styled(row.style, &row.value));
-        if !row.location.is_empty() {
+        if !row.origin.is_empty() {
             out.push_str(&" ".repeat(width.saturating_sub(row.width()) + 2));
-            out.push_str(&styled(DIM, &row.location));
+            out.push_str(&styled(DIM, &row.origin));
         }
         out.push('\n');
     }
@@ -173,8 +205,8 @@ fn render(rows: &[Row]) -> String {
 }
 
 impl Row {
-    fn new(label: &'static str, value: &str, location: impl Into<String>) -> Self {
-        Self { label, value: escaped(value), style: PLAIN, location: escaped(&location.into()) }
+    fn new(label: &'static str, value: &str, origin: impl Into<String>) -> Self {
+        Self { label, value: escaped(value), style: PLAIN, origin: escaped(&origin.into()) }
     }
 
     fn in_style(mut self, style: Style) -> Self {

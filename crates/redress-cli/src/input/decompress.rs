@@ -8,6 +8,7 @@ use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, TRANSFER_ENCODING};
 
 use super::parsed::ParsedResponse;
+use super::utf32;
 
 /// The most that is unpacked of one body, in bytes: far more than any error has, whatever it was packed from.
 pub(super) const MAX_UNPACKED: usize = 1024 * 1024;
@@ -47,6 +48,9 @@ pub(crate) fn unpack(found: &mut ParsedResponse<'_>) {
             }
             Layer::Packed(note) => return found.notes.push(note),
         }
+    }
+    if let Some(text) = utf32::decoded(&found.body) {
+        found.body = Cow::Owned(text.into_bytes());
     }
 }
 

@@ -7,7 +7,10 @@ use serde_json::value::RawValue;
 
 use super::json::is_object;
 use super::parsed::{FormatError, ParseResult, ParsedResponse};
-use super::{copied_headers, curl_verbose, documents, error_text, head, lines::Lines, raw, record, status};
+use super::{
+    copied_headers, curl_verbose, documents, error_text, events, head, lines::Lines, nghttp, okhttp, raw, record,
+    status, utf32,
+};
 
 /// The accepted forms, listed in the error when none fits.
 const FORMS: &str = "\
@@ -17,22 +20,37 @@ accepted are:
   a body alone, with --status 429
   a HAR file, a VCR cassette as JSON, a Postman collection
   JSON objects with a status, one per line, in an array, or alone
+  server-sent events (`event: error`, `data: {...}`); a line of JSON lines with --event message
+  a log of OkHttp or of nghttp -v
   the error text of an HTTP client: axios, got, fetch, Guzzle, requests, httpx, reqwest, Go";
 
-/// Finds every response in an input; `given` is the status that was stated beside it.
-pub(crate) fn responses(input: &[u8], given: Option<StatusCode>) -> Result<Vec<ParseResult<'_>>, FormatError> {
+/// What was stated beside an input.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Stated<'s> {
+    /// The status of a body or of headers.
+    pub(crate) status: Option<StatusCode>,
+    /// The name of the event that the input is.
+    pub(crate) event: Option<&'s str>,
+}
+
+/// Finds every response in an input.
+pub(crate) fn responses<'a>(input: &'a [u8], stated: Stated<'_>) -> Result<Vec<ParseResult<'a>>, FormatError> {
     let input = input.strip_prefix(b"\xef\xbb\xbf").unwrap_or(input);
-    if input.trim_ascii().is_empty() && given.is_none() {
+    if input.trim_ascii().is_empty() && stated.status.is_none() {
         return Err(mistake("the input is empty"));
     }
-    match given {
-        Some(given) => with_status(input, given),
-        None => without_status(input),
+    match stated {
+        Stated { event: Some(name), .. } => Ok(events::named(input, name)),
+        Stated { status: Some(given), .. } => with_status(input, given),
+        _ => without_status(input),
     }
 }
 
-/// Rewrites UTF-16 with a byte order mark, which PowerShell writes where output is redirected, as UTF-8.
+/// Rewrites UTF-16 with a byte order mark, which PowerShell writes where output is redirected, and UTF-32 as UTF-8.
 pub(crate) fn utf8(input: Vec<u8>) -> Vec<u8> {
+    if let Some(text) = utf32::decoded(&input) {
+        return text.into_bytes();
+    }
     let unit: fn([u8; 2]) -> u16 = match input.get(..2) {
         Some([0xff, 0xfe]) => u16::from_le_bytes,
         Some([0xfe, 0xff]) => u16::from_be_bytes,
@@ -74,6 +92,15 @@ fn without_status(input: &[u8]) -> Result<Vec<ParseResult<'_>>, FormatError> {
             Ok(found) => return Ok(ok(found)),
             Err(mistake) => raw_mistake = Some(mistake),
         }
+    }
+    if okhttp::is_log(input) {
+        return Ok(ok(okhttp::read(input)));
+    }
+    if nghttp::is_log(input) {
+        return Ok(ok(nghttp::read(input)));
+    }
+    if events::is_events(input) {
+        return Ok(events::read(input));
     }
     if let Some(found) = copied_headers::read(input, None) {
         return found.map(|found| vec![Ok(found)]);

@@ -27,6 +27,8 @@ pub(crate) struct ParsedResponse<'a> {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Cow<'a, [u8]>,
+    /// The name of the event, if the body is the data of one event of a stream; `message` for an event without a name.
+    pub(crate) event: Option<Cow<'a, str>>,
     /// Statements about how the response was read, for people and programs.
     pub(crate) notes: Vec<Cow<'static, str>>,
 }
@@ -65,8 +67,8 @@ pub(crate) struct ParsedRequest {
 impl<'a> ParsedResponse<'a> {
     /// States a response to an unknown call.
     pub(crate) fn new(status: StatusCode, headers: HeaderMap, body: Cow<'a, [u8]>) -> Self {
-        let (id, dialect, received, notes) = (None, None, None, Vec::new());
-        Self { id, dialect, call: ParsedRequest::default(), received, status, headers, body, notes }
+        let (id, dialect, received, event, notes) = (None, None, None, None, Vec::new());
+        Self { id, dialect, call: ParsedRequest::default(), received, status, headers, body, event, notes }
     }
 }
 

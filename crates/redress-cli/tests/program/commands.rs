@@ -34,7 +34,7 @@ fn lint_names_a_rule_that_can_never_hold_and_a_line_that_changes_nothing() {
     assert!(ran.out.ends_with(&format!("{}: 1 mistake\n", file.path())), "{}", ran.out);
     // Explain takes the file all the same.
     let out = run(&["explain", "--dialect", file.path()], "HTTP/1.1 404 x\n\n").quiet();
-    assert!(out.starts_with("what     not_found"), "{out}");
+    assert!(out.starts_with("class     not_found"), "{out}");
 
     let file = TestFile::new("warned.toml", b"name = \"acme\"\n[retry]\nidempotent = \"PUT /a\"\n");
     let out = run(&["lint", file.path()], "").quiet();

@@ -56,6 +56,18 @@ fn forms() -> Vec<(&'static str, String)> {
         ("Guzzle", format!(
             "Client error: `POST {url}` resulted in a `429 Too Many Requests` response:\n{BODY}\n"
         )),
+        ("OkHttp", format!(
+            "D/OkHttp: --> POST {url}\n{}D/OkHttp: --> END POST\nD/OkHttp: <-- 429 {url} (12ms)\n{}D/OkHttp: \nD/OkHttp: {BODY}\n\
+             D/OkHttp: <-- END HTTP (24-byte body)\n",
+            marked("D/OkHttp:", &sent), marked("D/OkHttp:", &headers)
+        )),
+        ("nghttp", format!(
+            "[  0.01] send HEADERS frame <length=9, flags=0x25, stream_id=13>\n          :method: POST\n\
+             \x20         :path: /v1/verify/init?api_key={SECRET}\n          authorization: Bearer {SECRET}\n\
+             \x20         cookie: sid={SECRET}\n[  0.02] recv (stream_id=13) :status: 429\n\
+             [  0.02] recv (stream_id=13) retry-after: 30\n[  0.02] recv (stream_id=13) set-cookie: sid={SECRET}\n\
+             {BODY}[  0.03] recv DATA frame <length=24, flags=0x01, stream_id=13>\n"
+        )),
         ("slog", format!("level=ERROR url=\"{url}\" status=429 body=\"{quoted}\"")),
     ]
 }
@@ -121,7 +133,7 @@ fn errors_alone_are_printed_on_request() {
     assert_eq!((ran.code, ran.err.as_str()), (Some(0), "redress: 1 of 5 responses was not usable\n"));
     let out = run(&["explain", "--errors", "--dialect", "vlens"], &*har).out;
     assert!(
-        out.starts_with("response 2 of 5  GET api.example.com/v1/x\nwhat ") && out.contains("\n\nresponse 4 of 5 "),
+        out.starts_with("response 2 of 5  GET api.example.com/v1/x\nclass ") && out.contains("\n\nresponse 4 of 5 "),
         "{out}"
     );
     let all = run(&["explain", "--json", "--dialect", "vlens"], &*har).out;
@@ -178,8 +190,8 @@ fn a_wait_that_the_library_would_not_make_is_marked() {
         assert_eq!(answer.get("stop").unwrap_or(&Value::Null), &stop, "{arguments:?} {input}");
     }
     let out = run(&["explain"], response(429, "3600")).quiet();
-    assert!(out.contains("\nbut      not waited for: longer than 2 min"), "{out}");
-    assert!(!run(&["explain"], response(429, "30")).quiet().contains("\nbut "));
+    assert!(out.contains("\nno retry  the wait is longer than 2 min"), "{out}");
+    assert!(!run(&["explain"], response(429, "30")).quiet().contains("\nno retry "));
 }
 
 #[test]
@@ -196,7 +208,7 @@ fn a_packed_body_is_read_or_said_to_be_packed() {
     let out = run(&[&arguments[..], &["--status", "429"]].concat(), &gzip[..]).quiet();
     assert!(out.contains("\"code\":\"rate_limited\""), "{out}");
     let out = run(&["explain"], &b"HTTP/1.1 429 x\r\ncontent-encoding: br\r\n\r\n\x0b\x02\x80\xff"[..]).quiet();
-    assert!(out.contains("\nnote     body: packed with br, and not read; decode it first"), "{out}");
+    assert!(out.contains("\nnote      body: packed with br, and not read; decode it first"), "{out}");
 }
 
 #[test]
@@ -207,4 +219,117 @@ fn the_receipt_in_a_har_file_is_the_time_to_count_from() {
         .to_string();
     let answer = &answers(&[], &har)[0];
     assert_eq!(answer["retry_at"], "2026-01-15T12:31:00Z", "it is not a time that has passed long ago");
+}
+
+/// Returns the rows of a summary, its blanks removed.
+fn rows(arguments: &[&str], input: &str) -> Vec<String> {
+    let out = run(&[&["explain"], arguments].concat(), input).quiet();
+    out.lines().map(|line| line.split_ascii_whitespace().collect::<Vec<_>>().join(" ")).collect()
+}
+
+#[test]
+fn a_pause_that_a_success_asks_for_is_shown_with_the_calls_that_wait() {
+    let input = "HTTP/1.1 200 OK\nContent-Type: application/json\n\n{\"items\":[],\"backoff\":10}";
+    let arguments = ["--dialect", "stackexchange", "--path", "/2.3/questions"];
+    assert_eq!(
+        rows(&arguments, input),
+        [
+            "class none: the response is a success status 200",
+            "wait 10 s after the response backoff in the body",
+            "cooldown calls in the scope `method` with the same resource wait: * /{version}/{resource}/** by the route of the call",
+            "dialect stackexchange",
+        ]
+    );
+    let out = run(&[&["explain", "--json"], &arguments[..]].concat(), input).quiet();
+    let answer: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((&answer["is_error"], &answer["retry_after_ms"]), (&json!(false), &json!(10_000)));
+    let scope =
+        json!({"by": "route", "scope": "method", "routes": ["* /{version}/{resource}/**"], "key": ["resource"]});
+    assert_eq!(answer["cooldown"], scope);
+    // An undeclared one says nothing.
+    assert_eq!(rows(&["--dialect", "github"], input)[1..], ["dialect github"]);
+}
+
+#[test]
+fn the_scope_of_a_cool_down_is_shown() {
+    let limited = |headers: &str| format!("HTTP/1.1 429 x\nRetry-After: 30\n{headers}\n{{}}");
+    let unavailable = "HTTP/1.1 503 x\nRetry-After: 30\n\n{}".to_owned();
+    for (dialect, path, input, expected) in [
+        ("generic", "/", limited(""), "cooldown all calls to the host wait"),
+        (
+            "github",
+            "/search/issues",
+            "HTTP/1.1 429 x\nX-RateLimit-Remaining: 0\nX-RateLimit-Reset: 1893456000\n\n{}".to_owned(),
+            "cooldown calls in the scope `search` wait: * /search/** by the route of the call",
+        ),
+        (
+            "github",
+            "/search/issues",
+            limited("X-RateLimit-Resource: core\n"),
+            "cooldown calls in the scope `core` wait: * /** named by the response",
+        ),
+        (
+            "discord",
+            "/api/v10/channels/1/messages",
+            limited("X-RateLimit-Bucket: abcd\nX-RateLimit-Scope: user\n"),
+            "cooldown calls in the same rate-limit bucket wait named by the response",
+        ),
+        (
+            "slack",
+            "/api/chat.postMessage",
+            limited(""),
+            "cooldown calls in the scope `method` with the same method wait: * /api/{method} by the route of the call",
+        ),
+        ("github", "/search/issues", unavailable, "cooldown all calls to the host wait"),
+        ("github", "/user", "HTTP/1.1 503 x\n\n{}".to_owned(), ""),
+        ("github", "/user", "HTTP/1.1 404 x\nRetry-After: 30\n\n{}".to_owned(), ""),
+    ] {
+        let rows = rows(&["--dialect", dialect, "--path", path, "--now", "2029-12-31T23:59:00Z"], &input);
+        let shown = rows.iter().find(|row| row.starts_with("cooldown")).map_or("", String::as_str);
+        assert_eq!(shown, expected, "{dialect} {path} {input}");
+    }
+}
+
+#[test]
+fn an_event_of_a_stream_is_read_by_its_dialect() {
+    let overloaded =
+        "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Busy\"}}\n";
+    assert_eq!(
+        rows(&["--dialect", "anthropic"], overloaded),
+        [
+            "class unavailable: the service is unreachable or overloaded the code",
+            "recovery retry: send the same request again after a wait",
+            "wait 500 ms after the first attempt, then 2 times as long after each, at most 8 s the dialect",
+            "no retry the response has begun as a success: a retry is up to the caller redress, by default",
+            "guidance Too much load on all; not your limit. the dialect",
+            "event error",
+            "code overloaded_error error.type in the body",
+            "message Busy error.message in the body",
+            "dialect anthropic",
+        ]
+    );
+    let stream = format!("event: ping\ndata: {{\"type\":\"ping\"}}\n\n{overloaded}\n");
+    let shown = run(&["explain", "--json", "--dialect", "anthropic"], &*stream).quiet();
+    let shown: Vec<Value> = shown.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((&shown[0]["is_error"], &shown[0]["event"]), (&json!(false), &json!("ping")));
+    assert_eq!((&shown[1]["class"], &shown[1]["event"]), (&json!("unavailable"), &json!("error")));
+    assert_eq!(shown[1]["stop"], "stream_has_begun");
+    assert_eq!(run(&["explain", "--errors", "--json", "--dialect", "anthropic"], &*stream).quiet().lines().count(), 1);
+    let line =
+        "{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"code\":410,\"reason\":\"Expired\",\"message\":\"old\"}}";
+    let out = run(&["explain", "--json", "--event", "message", "--dialect", "kubernetes"], line).quiet();
+    let answer: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((&answer["is_error"], &answer["message"]), (&json!(true), &json!("old")), "{out}");
+    assert!(!run(&["explain", "--event", "message", "--jsonl"], "").failed().is_empty());
+}
+
+#[test]
+fn utf_32_is_read_as_an_input_and_as_a_body() {
+    let encoded = |text: &str| text.chars().flat_map(|symbol| u32::from(symbol).to_le_bytes()).collect::<Vec<u8>>();
+    let head = "HTTP/1.1 429 x\nContent-Type: application/json; charset=utf-32\n\n";
+    for input in [encoded(&format!("\u{feff}{head}{BODY}")), [head.as_bytes(), &encoded(BODY)].concat()] {
+        let out = run(&["explain", "--json", "--dialect", "veridia"], input).quiet();
+        let answer: Value = serde_json::from_str(&out).unwrap();
+        assert_eq!((&answer["code"], &answer["message"]), (&json!("rate_limited"), &json!("Slow down")));
+    }
 }

@@ -21,12 +21,12 @@ fn answer(input: impl Into<Vec<u8>>) -> Value {
 }
 
 #[test]
-fn a_person_reads_what_it_is_what_to_do_and_when() {
+fn the_summary_begins_with_class_recovery_and_wait() {
     let out = run(&VERIDIA, LIMITED).quiet();
     let lines: Vec<&str> = out.lines().collect();
-    assert_eq!(lines[0], "what        rate_limited: too many requests in too short a time  the code");
-    assert_eq!(lines[1], "do          retry: send the same request again after a wait");
-    assert_eq!(lines[2], "when        1 min 30 s after the response                        retry-after header");
+    assert_eq!(lines[0], "class       rate_limited: too many requests in too short a time  the code");
+    assert_eq!(lines[1], "recovery    retry: send the same request again after a wait");
+    assert_eq!(lines[2], "wait        1 min 30 s after the response                        retry-after header");
     for (line, origin) in [
         ("status      429", ""),
         ("code        rate_limited", "error in the body"),
@@ -41,37 +41,37 @@ fn a_person_reads_what_it_is_what_to_do_and_when() {
 }
 
 #[test]
-fn a_person_reads_the_fields_and_what_a_success_is() {
+fn the_summary_lists_fields_and_names_a_success() {
     let out = run(&VERIDIA, INVALID).quiet();
-    assert!(out.contains("\nfields   email: is missing\n         age: is 7\n"), "{out}");
+    assert!(out.contains("\nfields    email: is missing\n          age: is 7\n"), "{out}");
     let out = run(&VERIDIA, "HTTP/1.1 204 No Content\r\n\r\n").quiet();
-    assert_eq!(out, "what     success: no error  status 204\ndo       nothing\ndialect  veridia\n");
+    assert_eq!(out, "class    none: the response is a success  status 204\ndialect  veridia\n");
 }
 
 #[test]
-fn a_person_reads_when_the_dialect_advises_to_come_back() {
+fn the_summary_states_the_wait_of_the_server_or_of_the_dialect() {
     let out = run(&VERIDIA, "HTTP/1.1 429 x\n\n").quiet();
-    assert!(out.contains("\nwhen     1 s after the response"), "{out}");
+    assert!(out.contains("\nwait      1 s after the response"), "{out}");
     let out = run(&VERIDIA, "HTTP/1.1 503 x\n\n").quiet();
-    assert!(out.contains("\nwhen     after a wait of your own: the response names none\n"), "{out}");
+    assert!(out.contains("\nwait      not stated: use an exponential backoff with jitter\n"), "{out}");
     let out = run(
         &VERIDIA,
         "HTTP/1.1 503 x\ndate: Thu, 15 Jan 2026 12:30:00 GMT\nretry-after: Thu, 15 Jan 2026 12:31:00 GMT\n\n",
     )
     .quiet();
-    assert!(out.contains("\nwhen     at 2026-01-15T12:31:00Z"), "{out}");
+    assert!(out.contains("\nwait      until 2026-01-15T12:31:00Z"), "{out}");
     for passed in ["Thu, 15 Jan 2026 12:29:00 GMT", "Fri, 31 Dec 9999 23:59:59 GMT", "1763650000", "soon"] {
         let head = format!("HTTP/1.1 503 x\ndate: Thu, 15 Jan 2026 12:30:00 GMT\nretry-after: {passed}\n\n");
         let out = run(&VERIDIA, head).quiet();
-        assert!(out.contains("\nwhen     after a wait of your own: "), "{out}");
-        assert!(out.contains("not counted: it has passed, is more than 366 days ahead, or cannot be read"), "{out}");
+        assert!(out.contains("\nwait      not stated: "), "{out}");
+        assert!(out.contains("ignored: it has passed, is more than 366 days ahead, or cannot be read"), "{out}");
     }
     let out = run(&VERIDIA, "HTTP/1.1 404 x\n\n").quiet();
-    assert!(!out.contains("\nwhen") && !out.contains("not counted"), "{out}");
+    assert!(!out.contains("\nwait") && !out.contains("ignored"), "{out}");
 }
 
 #[test]
-fn a_program_reads_one_object() {
+fn the_json_is_one_object() {
     let expected = json!({"id": null, "is_error": true, "class": "rate_limited", "recovery": "retry", "retry": true,
         "code": "rate_limited", "message": "Slow down", "request_id": "9f51", "reason": null, "retry_after_ms": 90_000,
         "retry_at": null, "fields": [], "dialect": "veridia"});
@@ -231,17 +231,17 @@ fn the_clock_is_the_servers_or_the_given_one() {
 
 #[test]
 fn what_the_server_wrote_cannot_act_on_a_terminal() {
-    let message = "a\\u001b[2J\\r\\nwhat        success\\u007f\\u009b\\u202e\\u2066";
+    let message = "a\\u001b[2J\\r\\nclass       none\\u007f\\u009b\\u202e\\u2066";
     let input = format!("HTTP/1.1 400 x\n\n{{\"error\":\"x\\ny\",\"message\":\"{message}\"}}");
     let out = run(&VERIDIA, &*input).quiet();
-    assert!(out.contains("message  a\\u{1b}[2J\\r\\nwhat        success\\u{7f}\\u{9b}\\u{202e}\\u{2066} "), "{out}");
+    assert!(out.contains("message   a\\u{1b}[2J\\r\\nclass       none\\u{7f}\\u{9b}\\u{202e}\\u{2066} "), "{out}");
     let json = run(&VERIDIA_JSON, &*input).quiet();
     for text in [&out, &json] {
         assert!(text.chars().all(|symbol| symbol == '\n' || !symbol.is_control()), "{text:?}");
         assert!(!text.contains(['\u{202e}', '\u{2066}']), "{text:?}");
     }
     let answer: Value = serde_json::from_str(&json).unwrap();
-    assert_eq!(answer["message"], "a\u{1b}[2J\r\nwhat        success\u{7f}\u{9b}\u{202e}\u{2066}");
+    assert_eq!(answer["message"], "a\u{1b}[2J\r\nclass       none\u{7f}\u{9b}\u{202e}\u{2066}");
 }
 
 #[test]

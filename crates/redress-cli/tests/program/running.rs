@@ -102,7 +102,7 @@ fn the_sandbox_prints_its_address_and_serves() {
     stream.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
     let explained = run(&["explain", "--dialect", "ranex"], answer).quiet();
-    assert!(explained.starts_with("what     unauthenticated: "), "{explained}");
+    assert!(explained.starts_with("class     unauthenticated: "), "{explained}");
     assert!(std::fs::read_to_string(&log.0).unwrap().contains("\"path\":\"/v1/applicants/a\""));
 }
 

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn statuses(input: &str) -> Vec<Result<u16, String>> {
-    let items = responses(input.as_bytes(), None).unwrap_or_else(|mistake| panic!("{input}: {mistake:?}"));
+    let items = responses(input.as_bytes(), Stated::default()).unwrap_or_else(|mistake| panic!("{input}: {mistake:?}"));
     let shown = |item: ParseResult<'_>| item.map(|found| found.status.as_u16()).map_err(|refusal| refusal.problem);
     items.into_iter().map(shown).collect()
 }
@@ -35,7 +35,7 @@ fn each_of_several_responses_is_read_and_none_is_lost() {
     let lines = "{\"status\":429}\n\n{\"status\":\"x\"}\nno\n{\"status\":404}\n";
     let found = statuses(lines);
     assert_eq!((found.len(), &found[0], &found[3]), (4, &Ok(429), &Ok(404)));
-    let items = responses(lines.as_bytes(), None).unwrap();
+    let items = responses(lines.as_bytes(), Stated::default()).unwrap();
     let at: Vec<_> = items.iter().filter_map(|item| item.as_ref().err()?.line).collect();
     assert_eq!(at, [3, 4]);
     let pretty = "{\n  \"status\": 429\n}\n{\n  \"status\": 404\n}\n";
@@ -49,7 +49,7 @@ fn each_of_several_responses_is_read_and_none_is_lost() {
 
 #[test]
 fn an_entry_has_its_index_unless_it_has_an_id() {
-    let items = responses(b"[{\"status\":404},{\"id\":\"x\",\"status\":404}]", None).unwrap();
+    let items = responses(b"[{\"status\":404},{\"id\":\"x\",\"status\":404}]", Stated::default()).unwrap();
     let ids: Vec<_> = items.iter().map(|item| item.as_ref().unwrap().id.as_deref().unwrap().get()).collect();
     assert_eq!(ids, ["0", "\"x\""]);
 }
@@ -58,7 +58,8 @@ fn an_entry_has_its_index_unless_it_has_an_id() {
 fn a_status_beside_the_input_makes_it_a_body_or_headers() {
     let read = |input: &str| {
         let given = StatusCode::TOO_MANY_REQUESTS;
-        let mut items = responses(input.as_bytes(), Some(given)).map_err(|mistake| mistake.problem)?;
+        let mut items = responses(input.as_bytes(), Stated { status: Some(given), ..Stated::default() })
+            .map_err(|mistake| mistake.problem)?;
         let found = items.remove(0).map_err(|refusal| refusal.problem)?;
         Ok::<_, String>((found.status.as_u16(), found.headers.len(), String::from_utf8_lossy(&found.body).into_owned()))
     };
@@ -81,12 +82,12 @@ fn what_is_no_response_is_told_what_is() {
         ("hello", "expected a response, and no status was found"),
         ("authorization: Bearer s3cret\nx: y\n", "expected a response, and no status was found"),
     ] {
-        let mistake = responses(input.as_bytes(), None).unwrap_err();
+        let mistake = responses(input.as_bytes(), Stated::default()).unwrap_err();
         assert!(mistake.problem.starts_with(problem), "{input}: {}", mistake.problem);
         assert!(mistake.problem.contains("curl -v") && mistake.problem.contains("HAR"), "{}", mistake.problem);
         assert!(!mistake.problem.contains("s3cret"));
     }
-    assert!(responses(b"\x1f\x8b\x08\x00", None).unwrap_err().problem.contains("packed with gzip"));
+    assert!(responses(b"\x1f\x8b\x08\x00", Stated::default()).unwrap_err().problem.contains("packed with gzip"));
 }
 
 #[test]
@@ -107,13 +108,15 @@ proptest! {
         scraps in prop::collection::vec(prop::sample::select(vec![
             &b"HTTP/1.1 404 x"[..], b"< HTTP/2 429", b"> GET / HTTP/1.1", b"< ", b"* ", b"\n", b"\r\n\r\n", b"a: b", b":status: 429",
             b"{", b"}", b"[", b"]", b"\"status\":429", b",", b"\"log\":{\"entries\":[", b"\"response\":", b"\"headers\":", b"\x00",
-            b"\xff", b"\x1f\x8b\x08", b"status code 429", b"\xef\xbb\xbf", b"\xff\xfe", b"  ", b":", b"Response Headers\n", b"\x1b[1m",
+            b"\xff", b"\x1f\x8b\x08", b"status code 429", b"\xef\xbb\xbf", b"\xff\xfe", b"\x00\x00\xfe\xff", b"  ", b"data: {}", b"event: x", b"<-- 429 x", b"--> GET /", b"OkHttp: ", b"<-- END HTTP",
+            b"[  0.1] recv (stream_id=1) :status: 429", b"[  0.1] recv DATA frame <stream_id=1>", b"[  0.1] send HEADERS frame <stream_id=1>", b":", b"Response Headers\n", b"\x1b[1m",
         ]), 0..20),
         status in prop::option::of(prop::sample::select(vec![200_u16, 429])),
+        event in prop::option::of(prop::sample::select(vec!["", "error"])),
     ) {
         let input = utf8(scraps.concat());
         let given = status.and_then(|status| StatusCode::from_u16(status).ok());
-        match responses(&input, given) {
+        match responses(&input, Stated { status: given, event }) {
             Ok(items) => {
                 for item in items {
                     match item {

@@ -1,0 +1,150 @@
+//! Reads events of a stream: server-sent events (HTML standard, section 9.2.6), and lines of JSON.
+
+use std::borrow::Cow;
+
+use http::{HeaderMap, StatusCode};
+
+use super::lines::Lines;
+use super::parsed::{ParseResult, ParsedResponse};
+
+/// The name of an event that has none.
+const UNNAMED: &str = "message";
+
+/// The fields of an event, as far as they are read.
+#[derive(Default)]
+struct Event {
+    name: String,
+    data: Option<Vec<u8>>,
+}
+
+/// Returns `true` if the first lines are those of a server-sent event.
+pub(super) fn is_events(input: &[u8]) -> bool {
+    let mut lines = Lines::new(input);
+    lines.skip_empty();
+    let mut has_data = false;
+    while let Some(line) = lines.next().filter(|line| !line.is_empty()) {
+        let is_comment = line == b":" || line.starts_with(b": ");
+        match field(line) {
+            _ if is_comment => {}
+            (b"data", _) => has_data = true,
+            (b"event" | b"id" | b"retry", _) => {}
+            _ => return false,
+        }
+    }
+    has_data
+}
+
+/// Reads every event that has data. The last one may lack the empty line that ends it.
+pub(super) fn read(input: &[u8]) -> Vec<ParseResult<'static>> {
+    let mut found = Vec::new();
+    let mut event = Event::default();
+    let mut lines = Lines::new(input);
+    while let Some(line) = lines.next() {
+        match field(line) {
+            (b"", b"") if line.is_empty() => found.extend(std::mem::take(&mut event).into_response().map(Ok)),
+            (b"event", value) => event.name = String::from_utf8_lossy(value).into_owned(),
+            (b"data", value) => event.add(value),
+            _ => {}
+        }
+    }
+    found.extend(event.into_response().map(Ok));
+    found
+}
+
+/// Reads an input that is stated to be events of this name: server-sent events, one JSON document, or a line for each.
+pub(super) fn named<'a>(input: &'a [u8], name: &str) -> Vec<ParseResult<'a>> {
+    if is_events(input) {
+        return read(input);
+    }
+    let event = |data: &'a [u8]| Ok(response(name.to_owned(), Cow::Borrowed(data)));
+    let is_document = serde_json::from_slice::<&serde_json::value::RawValue>(input).is_ok();
+    let (mut lines, mut found) = (Lines::new(input), Vec::new());
+    if is_document {
+        return vec![event(input)];
+    }
+    while let Some(line) = lines.next() {
+        if !line.trim_ascii().is_empty() {
+            found.push(event(line));
+        }
+    }
+    found
+}
+
+/// Splits a line into the name of its field and the value, without the one blank before it.
+fn field(line: &[u8]) -> (&[u8], &[u8]) {
+    let Some(colon) = line.iter().position(|byte| *byte == b':') else { return (line, b"") };
+    let value = &line[colon + 1..];
+    (&line[..colon], value.strip_prefix(b" ").unwrap_or(value))
+}
+
+/// States an event of a response that has begun as a success.
+fn response(name: String, data: Cow<'_, [u8]>) -> ParsedResponse<'_> {
+    let mut found = ParsedResponse::new(StatusCode::OK, HeaderMap::new(), data);
+    found.event = Some(Cow::Owned(if name.is_empty() { UNNAMED.to_owned() } else { name }));
+    found
+}
+
+impl Event {
+    fn add(&mut self, value: &[u8]) {
+        match &mut self.data {
+            Some(data) => {
+                data.push(b'\n');
+                data.extend_from_slice(value);
+            }
+            None => self.data = Some(value.to_vec()),
+        }
+    }
+
+    fn into_response(self) -> Option<ParsedResponse<'static>> {
+        Some(response(self.name, Cow::Owned(self.data?)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(found: &[ParseResult<'_>]) -> Vec<(String, String)> {
+        let shown = |found: &ParseResult<'_>| {
+            let found = found.as_ref().expect("an event");
+            (found.event.as_deref().unwrap_or_default().to_owned(), String::from_utf8_lossy(&found.body).into_owned())
+        };
+        found.iter().map(shown).collect()
+    }
+
+    fn pair(name: &str, data: &str) -> (String, String) {
+        (name.to_owned(), data.to_owned())
+    }
+
+    #[test]
+    fn events_are_split_as_the_standard_says() {
+        let stream = ": ping\r\n\r\nevent: error\r\ndata: {\"a\":\r\ndata:1}\r\nid: 7\r\n\r\ndata: [DONE]\n\nevent: empty\n\ndata: {}";
+        let expected = [pair("error", "{\"a\":\n1}"), pair("message", "[DONE]"), pair("message", "{}")];
+        assert_eq!(shown(&read(stream.as_bytes())), expected);
+    }
+
+    #[test]
+    fn an_event_is_detected_by_its_first_lines() {
+        for (input, expected) in [
+            ("data: {}", true),
+            ("\n\ndata:{}\n", true),
+            ("event: error\ndata: {}\n\n", true),
+            (": comment\nid: 1\nretry: 5\ndata: {}\n", true),
+            ("event: error\n\ndata: {}\n", false),
+            (":status: 429\ndata: {}\n", false),
+            ("data: {}\nretry-after: 30\n", false),
+            ("{\"data\":1}", false),
+            ("", false),
+        ] {
+            assert_eq!(is_events(input.as_bytes()), expected, "{input}");
+        }
+    }
+
+    #[test]
+    fn a_stated_event_is_a_document_or_a_line_for_each() {
+        assert_eq!(shown(&named(b"{\n\"a\":1}\n", "message")), [pair("message", "{\n\"a\":1}\n")]);
+        assert_eq!(shown(&named(b"{\"a\":1}\n\n{\"b\":2}\n", "x")), [pair("x", "{\"a\":1}"), pair("x", "{\"b\":2}")]);
+        assert_eq!(shown(&named(b"event: y\ndata: {}\n", "x")), [pair("y", "{}")], "an event has its own name");
+        assert_eq!(shown(&named(b"", "")), []);
+    }
+}
