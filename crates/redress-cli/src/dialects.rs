@@ -1,4 +1,4 @@
-//! DialectCache by name or from a file.
+//! Dialects, found by name or read from a file.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;

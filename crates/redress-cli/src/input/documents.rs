@@ -97,7 +97,7 @@ pub(super) fn stream(input: &str) -> Option<Vec<ParseResult<'_>>> {
             Ok(value) if is_object(value) => items.push(record::record(value)),
             _ if items.is_empty() => return None,
             Ok(value) => {
-                items.push(Err(ParseError::new(format!("expected a JSON object, found {}", json::kind(value)))))
+                items.push(Err(ParseError::new(format!("expected a JSON object, found {}", json::kind(value)))));
             }
             Err(error) => {
                 let problem = "expected a JSON object here, or the end of the input".to_owned();

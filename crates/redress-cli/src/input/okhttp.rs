@@ -1,4 +1,4 @@
-//! Reads the log of OkHttp's `HttpLoggingInterceptor`: `--> POST url`, `<-- 429 url (12ms)`, headers, body, `<-- END HTTP`.
+//! Reads the log of `OkHttp`'s `HttpLoggingInterceptor`: `--> POST url`, `<-- 429 url (12ms)`, headers, body, `<-- END HTTP`.
 
 use std::borrow::Cow;
 
@@ -159,7 +159,7 @@ mod tests {
         {
             let log: String = LOG.lines().map(|line| format!("{prefix}{line}\n")).collect();
             assert!(is_log(log.as_bytes()), "{prefix}");
-            assert_eq!(shown(&log), [expected.clone()], "{prefix}");
+            assert_eq!(shown(&log), std::slice::from_ref(&expected), "{prefix}");
         }
         let old = LOG.replace("<-- 429 Too Many Requests https://api.example.com/v1/things", "<-- HTTP/1.1 429 x");
         assert_eq!(shown(&old), [expected]);

@@ -5,15 +5,19 @@
 /// A byte order mark tells, or the zero bytes around the first symbol of a JSON text, which is ASCII (RFC 4627 section 3).
 pub(super) fn decoded(bytes: &[u8]) -> Option<String> {
     let first: [u8; 4] = bytes.get(..4)?.try_into().ok()?;
-    let (unit, text): (fn([u8; 4]) -> u32, &[u8]) = match first {
-        [0xff, 0xfe, 0, 0] => (u32::from_le_bytes, &bytes[4..]),
-        [0, 0, 0xfe, 0xff] => (u32::from_be_bytes, &bytes[4..]),
-        [0, 0, 0, symbol] if symbol != 0 => (u32::from_be_bytes, bytes),
-        [symbol, 0, 0, 0] if symbol != 0 => (u32::from_le_bytes, bytes),
-        _ => return None,
-    };
-    let symbols = text.chunks_exact(4).map(|bytes| unit([bytes[0], bytes[1], bytes[2], bytes[3]]));
-    Some(symbols.map(|symbol| char::from_u32(symbol).unwrap_or(char::REPLACEMENT_CHARACTER)).collect())
+    match first {
+        [0xff, 0xfe, 0, 0] => Some(text(&bytes[4..], u32::from_le_bytes)),
+        [0, 0, 0xfe, 0xff] => Some(text(&bytes[4..], u32::from_be_bytes)),
+        [0, 0, 0, symbol] if symbol != 0 => Some(text(bytes, u32::from_be_bytes)),
+        [symbol, 0, 0, 0] if symbol != 0 => Some(text(bytes, u32::from_le_bytes)),
+        _ => None,
+    }
+}
+
+/// Joins the symbols; U+FFFD stands for what is not one.
+fn text(bytes: &[u8], unit: fn([u8; 4]) -> u32) -> String {
+    let symbols = bytes.chunks_exact(4).map(|bytes| unit([bytes[0], bytes[1], bytes[2], bytes[3]]));
+    symbols.map(|symbol| char::from_u32(symbol).unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
 }
 
 #[cfg(test)]

@@ -260,7 +260,7 @@ fn the_scope_of_a_cool_down_is_shown() {
             "github",
             "/search/issues",
             "HTTP/1.1 429 x\nX-RateLimit-Remaining: 0\nX-RateLimit-Reset: 1893456000\n\n{}".to_owned(),
-            "cooldown calls in the scope `search` wait: * /search/** by the route of the call",
+            "cooldown calls in the scope `search` wait: * /search/**, * /api/v3/search/** by the route of the call",
         ),
         (
             "github",
