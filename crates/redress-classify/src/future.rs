@@ -162,7 +162,7 @@ where
             telemetry::error_response(&verdict);
             head.extensions.insert(verdict);
         }
-        None => stamp_hint(settings, request, &mut head, || pieces_of_whole(&body)),
+        None => stamp_hint(settings, request, &mut head, || pieces(&body)),
     }
     Ok(Response::from_parts(head, body))
 }
@@ -191,9 +191,10 @@ fn stamp_hint<'b>(
     }
 }
 
-/// Returns the pieces of a body that was read to its end; none of any other body, since a member may be missing there.
-fn pieces_of_whole<R: http_body::Body>(body: &Body<R>) -> Vec<&[u8]> {
-    let read = read_body(body, body.is_whole());
+/// Returns the pieces of a body that were read; none if one of them is missing. The reader takes no hint from a document
+/// that is not complete.
+fn pieces<R: http_body::Body>(body: &Body<R>) -> Vec<&[u8]> {
+    let read = read_body(body, true);
     if read.whole { read.pieces } else { Vec::new() }
 }
 

@@ -88,22 +88,30 @@ async fn a_header_is_read_at_once_and_the_body_stays_unread() {
 
 #[tokio::test(start_paused = true)]
 async fn a_hold_for_a_hint_ends_at_5_s_or_1_mib_as_a_success_without_one() {
-    let start = Instant::now();
-    let slow = answer(200, [data("{\"backoff\":10"), Step::Wait(ms(60_000)), data("}")]);
-    let response = classify(stackexchange(), slow).await;
-    assert_eq!(start.elapsed(), ms(5_000));
-    assert!(response.verdict().is_none() && pause(&response).is_none(), "a part of a body says nothing");
-    assert_eq!(text(response).await, "{\"backoff\":10}");
+    for dialect in [stackexchange(), declaring("{ body = \"backoff\", unit = \"s\" }")] {
+        let start = Instant::now();
+        let slow = answer(200, [data("{\"backoff\":10"), Step::Wait(ms(60_000)), data("}")]);
+        let response = classify(dialect.clone(), slow).await;
+        assert_eq!(start.elapsed(), ms(5_000));
+        assert!(response.verdict().is_none() && pause(&response).is_none(), "a part of a document says nothing");
+        assert_eq!(text(response).await, "{\"backoff\":10}");
 
-    let item = format!("\"{}\",", "x".repeat(64 * 1024));
-    let long = std::iter::once(data("{\"backoff\":10,\"items\":["));
-    let long = long.chain(std::iter::repeat_with(|| data(&item)).take(40)).chain([data("1]}")]);
-    let response = answer(200, long);
-    let taken = response.body().taken.clone();
-    let response = classify(stackexchange(), response).await;
-    assert!(pause(&response).is_none());
-    assert!(taken.load(std::sync::atomic::Ordering::Relaxed) < 20, "the rest streams to the caller");
-    assert_eq!(text(response).await.len(), 23 + 40 * item.len() + 3);
+        let item = format!("\"{}\",", "x".repeat(64 * 1024));
+        let long = std::iter::once(data("{\"backoff\":10,\"items\":["));
+        let long = long.chain(std::iter::repeat_with(|| data(&item)).take(40)).chain([data("1]}")]);
+        let response = answer(200, long);
+        let taken = response.body().taken.clone();
+        let response = classify(dialect, response).await;
+        assert!(pause(&response).is_none());
+        assert!(taken.load(std::sync::atomic::Ordering::Relaxed) < 20, "the rest streams to the caller");
+        assert_eq!(text(response).await.len(), 23 + 40 * item.len() + 3);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_complete_document_in_a_body_that_does_not_end_has_its_hint() {
+    let response = classify(stackexchange(), answer(200, [data("{\"backoff\":10}"), Step::Hang])).await;
+    assert_eq!(pause(&response), Some(ms(10_000)));
 }
 
 #[tokio::test(start_paused = true)]

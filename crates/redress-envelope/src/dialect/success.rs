@@ -85,8 +85,8 @@ impl Dialect {
     /// Returns how long a success asks its caller to pause, by the hints that the dialect declares for successes.
     ///
     /// `body` is the body in as many pieces as it came in; without one only headers are read. `None` where the status is not
-    /// a 2xx, where no hint is declared or stated, and where the wait is zero. A member counts only if the body is read to
-    /// its end without a mistake. The longest wait counts. The end of a rate-limit window counts if its quota is used up.
+    /// a 2xx, where no hint is declared or stated, and where the wait is zero. A member counts only if the document is
+    /// complete and without a mistake. The longest wait counts. The end of a rate-limit window counts if its quota is used up.
     ///
     /// # Examples
     /// ```
