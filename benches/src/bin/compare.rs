@@ -78,6 +78,8 @@ fn nanoseconds(ns: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use benches::measure::Cost;
+
     use super::*;
     use clap::CommandFactory;
 
