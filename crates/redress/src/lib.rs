@@ -127,3 +127,18 @@ pub use timeout::AttemptTimeout;
 #[cfg(all(doctest, feature = "reqwest"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// Compiles the recipes of `docs/cookbook.md`.
+#[cfg(all(doctest, feature = "hyper", feature = "reqwest"))]
+#[doc = include_str!("../../../docs/cookbook.md")]
+struct Cookbook;
+
+/// Compiles the examples of `docs/errors.md`.
+#[cfg(all(doctest, feature = "hyper", feature = "reqwest"))]
+#[doc = include_str!("../../../docs/errors.md")]
+struct Errors;
+
+/// Compiles the examples of `docs/migrating.md`.
+#[cfg(all(doctest, feature = "hyper", feature = "reqwest"))]
+#[doc = include_str!("../../../docs/migrating.md")]
+struct Migrating;
