@@ -17,7 +17,7 @@
 //! | `open-closed` | Brooker, "Open and closed" | a closed loop hides the queue |
 //! | `envoy-backoff` | Envoy, `retry_back_off` | the distribution of the waits |
 //! | `herd` | RFC 9110, section 10.2.3 | `Retry-After` is kept and spread |
-//! | `hotos-*` | Bronson et al., "Metastable Failures in Distributed Systems", HotOS 2021 | the threshold, and the budgets that recover |
+//! | `hotos-*` | Bronson et al., "Metastable Failures in Distributed Systems", 2021 | the threshold, and the budgets that recover |
 //! | `sre-64`, `sre-budget` | Site Reliability Engineering, chapters 22 and 21 | layers multiply attempts; a budget of 10 % |
 //! | `tail-hedge` | Dean and Barroso, "The Tail at Scale", CACM 2013 | hedging costs 5 % load if tails are independent |
 

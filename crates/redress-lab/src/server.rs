@@ -6,7 +6,7 @@
 //!
 //! The server does not notice that a caller has given up. It works on the abandoned request as well, as
 //! most real servers do; that wasted work is the cause of the metastable failures in Bronson et al.
-//! (`HotOS` 2021).
+//! (2021).
 
 mod admission;
 mod service_center;

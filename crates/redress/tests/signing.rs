@@ -59,13 +59,13 @@ impl Credentials for Issuer {
 fn signature<B>(request: &Request<B>, serial: u64) -> HeaderValue {
     let mut hasher = DefaultHasher::new();
     (serial, request.uri().path(), request.headers().get("authorization").map(HeaderValue::as_bytes)).hash(&mut hasher);
-    let mut value = HeaderValue::from_str(&format!("serial={serial};mac={:016x}", hasher.finish())).unwrap();
+    let mut value = HeaderValue::from_str(&format!("serial={serial};mac={:016x}", hasher.finish())).expect("ASCII");
     value.set_sensitive(true);
     value
 }
 
 fn answer(status: u16) -> Answer<Response<Full<Bytes>>> {
-    Answer::ok(Response::builder().status(status).body(Full::from("{}")).unwrap())
+    Answer::ok(Response::builder().status(status).body(Full::from("{}")).expect("a legal status"))
 }
 
 #[tokio::test(start_paused = true)]

@@ -62,7 +62,7 @@ pub fn mistral() -> Dialect {
 pub(super) static MISTRAL: Shipped =
     Shipped::new("mistral", include_str!("../../dialects/mistral.toml")).extending(&OPENAI);
 
-/// Returns the dialect of OpenAI.
+/// Returns the dialect of `OpenAI`.
 ///
 /// A body or header may signal an error on a success status.
 ///
@@ -82,7 +82,7 @@ pub fn openai() -> Dialect {
 
 pub(super) static OPENAI: Shipped = Shipped::new("openai", include_str!("../../dialects/openai.toml"));
 
-/// Returns the dialect of OpenRouter.
+/// Returns the dialect of `OpenRouter`.
 ///
 /// A body or header may signal an error on a success status.
 ///

@@ -104,7 +104,7 @@ pub fn oauth2() -> Dialect {
 
 pub(super) static OAUTH2: Shipped = Shipped::new("oauth2", include_str!("../../dialects/oauth2.toml"));
 
-/// Returns the dialect of OData.
+/// Returns the dialect of `OData`.
 ///
 /// The status signals an error.
 #[must_use]

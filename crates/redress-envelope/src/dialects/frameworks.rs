@@ -17,7 +17,7 @@ pub fn drf() -> Dialect {
 
 pub(super) static DRF: Shipped = Shipped::new("drf", include_str!("../../dialects/drf.toml"));
 
-/// Returns the dialect of FastAPI.
+/// Returns the dialect of `FastAPI`.
 ///
 /// The status signals an error.
 #[must_use]

@@ -19,7 +19,7 @@ pub fn adyen() -> Dialect {
 
 pub(super) static ADYEN: Shipped = Shipped::new("adyen", include_str!("../../dialects/adyen.toml"));
 
-/// Returns the dialect of PayPal.
+/// Returns the dialect of `PayPal`.
 ///
 /// The status signals an error.
 ///

@@ -1,0 +1,109 @@
+//! The state of the imitated vendor: switches that a test sets, and counters that show the effects of requests.
+//!
+//! The counters detect work that was done twice. A test compares them with the number of calls, not with the number of
+//! requests in the log.
+
+use super::Sandbox;
+use crate::tokens::Tokens;
+
+impl Sandbox {
+    /// Expires all access tokens issued so far (vlens, maleslab). Refresh tokens stay valid, so a
+    /// client must refresh.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use redress_sandbox::{Sandbox, Vendor};
+    ///
+    /// # use http_body_util::{BodyExt, Full};
+    /// # use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = Client::builder(TokioExecutor::new()).build_http();
+    /// let sandbox = Sandbox::start(Vendor::Vlens).await?;
+    /// let login = http::Request::post(format!("{}/api/credentials/Login", sandbox.url()))
+    ///     .header("ApiKey", "sandbox-api-key")
+    ///     .body(Full::<bytes::Bytes>::from(r#"{"username":"sandbox","password":"sandbox"}"#))?;
+    /// assert_eq!(client.request(login).await?.status(), 200);
+    /// assert_eq!(sandbox.generation(), 1);
+    ///
+    /// sandbox.expire_tokens();
+    /// // A protected route now answers with `redress_sandbox::vlens::ACCESS_TOKEN_EXPIRED`.
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn expire_tokens(&self) {
+        if let Some(tokens) = self.server.api.tokens() {
+            tokens.expire();
+        }
+    }
+
+    /// Revokes all refresh tokens issued so far (vlens, maleslab). Access tokens stay valid until they
+    /// expire; then a client must log in.
+    pub fn revoke_refresh_tokens(&self) {
+        if let Some(tokens) = self.server.api.tokens() {
+            tokens.revoke_refresh_tokens();
+        }
+    }
+
+    /// Returns the generation of the newest access token: 0 before the first, and one more with each
+    /// login or refresh. It counts refreshes.
+    pub fn generation(&self) -> u64 {
+        self.server.api.tokens().map_or(0, Tokens::generation)
+    }
+
+    /// Sets where vlens reports business and token errors: at a fitting status, or at 200 (the
+    /// default).
+    pub fn errors_at_status(&self, at_status: bool) {
+        self.server.api.set_errors_at_status(at_status);
+    }
+
+    /// Removes the rate limits per minute (veridia, ranex), for tests with many requests.
+    pub fn lift_limits(&self) {
+        if let Some(limits) = self.server.api.limits() {
+            limits.lift();
+        }
+    }
+
+    /// Sets the number of verifications that can still be started (veridia). Default: one million.
+    pub fn set_credits(&self, credits: u64) {
+        self.server.api.set_credits(credits);
+    }
+
+    /// Returns the number of verifications that can still be started (veridia).
+    pub fn credits(&self) -> u64 {
+        self.server.api.tally().credits
+    }
+
+    /// Returns the number of applicants (ranex). Creation is idempotent: a repeated request must not
+    /// add one.
+    pub fn applicants(&self) -> usize {
+        self.server.api.tally().applicants
+    }
+
+    /// Returns the number of verifications started (ranex, veridia). Each request adds one, also a
+    /// repeated one.
+    pub fn verifications(&self) -> usize {
+        self.server.api.tally().verifications
+    }
+
+    /// Returns the number of documents (ranex). Each request adds one, also a repeated one.
+    pub fn documents(&self) -> usize {
+        self.server.api.tally().documents
+    }
+
+    /// Returns the number of sessions (verilock).
+    pub fn sessions(&self) -> usize {
+        self.server.api.tally().sessions
+    }
+
+    /// Returns the number of collections (maleslab).
+    pub fn collections(&self) -> usize {
+        self.server.api.tally().collections
+    }
+
+    /// Returns the number of faces in all collections (maleslab).
+    pub fn faces(&self) -> usize {
+        self.server.api.tally().faces
+    }
+}
