@@ -138,7 +138,7 @@ impl Verdict {
     ///
     /// let response = Response::builder().status(401).body(())?;
     /// let verdict = Verdict::from_head(&response, &dialects::generic(), &Clock::system()).expect("an error");
-    /// assert_eq!(verdict.recovery(), Recovery::RefreshToken);
+    /// assert_eq!(verdict.recovery(), Recovery::Reauthenticate);
     /// assert!(verdict.api_error().is_none(), "the body was not read");
     /// # Ok::<(), http::Error>(())
     /// ```
