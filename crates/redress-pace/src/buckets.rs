@@ -1,4 +1,4 @@
-//! Which bucket a route is in, learnt from responses: a table of the routes that were used last.
+//! The buckets of routes, learnt from responses: a cache of the routes used last.
 
 use std::collections::HashMap;
 use std::mem;
@@ -6,15 +6,15 @@ use std::num::NonZeroU64;
 
 use redress_classify::CooldownScope;
 
-/// How many routes are remembered at least; twice as many at most. A bot or an integration calls some dozens of them, each
-/// for some dozens of channels or projects. A call on a route that was forgotten waits for every cool-down in its scope.
+/// The minimum number of cached routes; the maximum is twice that. A bot or an integration calls some dozens of routes, each
+/// for some dozens of channels or projects. A call on a route that is not cached waits for every cool-down in its scope.
 const ROUTES: usize = 2048;
 
-/// Routes, as hashes, and the scope or bucket that the last response on each of them named.
+/// The scope or bucket that the last response on each route named, by the hash of the route.
 #[derive(Debug, Default)]
 pub(crate) struct Buckets {
     recent: HashMap<NonZeroU64, CooldownScope>,
-    /// The map that was `recent` before it became full.
+    /// The map that was `recent` before it was full.
     older: HashMap<NonZeroU64, CooldownScope>,
 }
 
@@ -23,7 +23,7 @@ impl Buckets {
         self.recent.get(&route).or_else(|| self.older.get(&route)).copied()
     }
 
-    /// Remembers what the last response on a route named.
+    /// Stores the scope or bucket that the last response on a route named.
     pub(crate) fn set(&mut self, route: NonZeroU64, bucket: CooldownScope) {
         if let Some(known) = self.recent.get_mut(&route) {
             *known = bucket;
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn routes_that_were_used_last_are_remembered_and_their_number_is_bounded() {
+    fn the_routes_used_last_are_cached_and_their_number_is_bounded() {
         let mut buckets = Buckets::default();
         let (bucket, number) = (CooldownScope::Bucket, |route| NonZeroU64::MIN.saturating_add(route));
         for route in 0..20_000 {

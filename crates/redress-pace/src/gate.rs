@@ -1,4 +1,4 @@
-//! The handle on the gate.
+//! The handle to the gates.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,21 +6,31 @@ use std::sync::Arc;
 use http::Request;
 use tokio::time::Instant;
 
-use crate::layer::Settings;
+use crate::settings::Settings;
 
-/// Looks at the cool-downs of a layer, and ends them by hand. Clones look at the same.
+/// A handle to inspect the cool-downs of a layer, and to end them. Clones share the state of the layer.
 ///
 /// # Examples
 /// ```
-/// use http::Request;
+/// use http::{Request, Response};
 /// use redress_classify::dialects;
 /// use redress_pace::PaceLayer;
+/// use tower::{Layer, ServiceExt, service_fn};
 ///
-/// let gate = PaceLayer::new(dialects::veridia()).gate();
-/// let request = Request::get("https://api.example/v1/verify/vf_1").body(())?;
-/// assert!(gate.is_open());
-/// assert_eq!(gate.parked_until(&request), None);
-/// # Ok::<(), http::Error>(())
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let layer = PaceLayer::new(dialects::generic());
+/// let gate = layer.gate();
+/// let limited = layer.layer(service_fn(|_: Request<()>| async {
+///     Response::builder().status(429).header("retry-after", "30").body(())
+/// }));
+/// let request = || Request::get("https://api.example/v1/reports").body(());
+///
+/// limited.oneshot(request()?).await?;
+/// assert!(gate.cooldown_until(&request()?).is_some());
+/// gate.open(&request()?);
+/// assert_eq!(gate.cooldown_until(&request()?), None);
+/// # Ok(()) }
 /// ```
 #[derive(Clone)]
 pub struct Gate {
@@ -32,29 +42,30 @@ impl Gate {
         Self { settings }
     }
 
-    /// Whether no partition at all is parked, and no crowd is being released, as far as the calls so far have noticed: one
-    /// atomic load.
+    /// Returns `true` if there is neither a cool-down nor a release in any partition, as far as the calls so far have found out.
+    /// It takes one atomic load.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.settings.lot.is_empty()
+        self.settings.gates.is_inactive()
     }
 
-    /// Returns until when calls such as this one are parked, by a cool-down of their scope or of all calls; they are released
-    /// a little later, not all at once.
+    /// Returns the end of the cool-down of a request like this one, by its scope or its partition; `None` without a cool-down.
+    ///
+    /// The calls that wait are released over a spread after it.
     #[must_use]
-    pub fn parked_until<B>(&self, request: &Request<B>) -> Option<Instant> {
-        self.settings.lot.parking(&self.settings.target(request), Instant::now()).map(|parking| parking.until)
+    pub fn cooldown_until<B>(&self, request: &Request<B>) -> Option<Instant> {
+        self.settings.gates.cooldown(&self.settings.target(request), Instant::now()).map(|cooldown| cooldown.until)
     }
 
-    /// Ends the cool-downs of the calls such as this one, of their scope and of all calls, and the releases. Those that wait
-    /// go at once, at the pace of the limits.
+    /// Ends the cool-downs and releases of requests like this one, by their scope and their partition. The calls that wait there go
+    /// at once, within their limits.
     pub fn open<B>(&self, request: &Request<B>) {
-        self.settings.lot.open(&self.settings.target(request));
+        self.settings.gates.open(&self.settings.target(request));
     }
 }
 
 impl fmt::Debug for Gate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gate").field("lot", &self.settings.lot).finish()
+        f.debug_struct("Gate").field("gates", &self.settings.gates).finish()
     }
 }

@@ -1,4 +1,4 @@
-//! A limit: how many requests of which routes, in which time.
+//! A limit: a number of requests to some routes in a time.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -8,18 +8,18 @@ use redress_classify::Route;
 
 use crate::gcra::Gcra;
 
-/// A number of requests in each span of time, to the routes of the limit taken together, or to the whole API.
+/// A maximum number of requests in any interval of a length, to some routes taken together, or to the whole API.
 ///
-/// # What it guarantees
-/// In no span of time of that length, wherever it begins, are more requests sent than allowed: vendors count by windows
-/// whose beginning nobody knows. Of `n` requests a burst of `b` may be sent at once, after a pause; the others follow one by
-/// one, `per / (n - b + 1)` apart, so that burst and followers together stay within the `n`. A request counts when it is
-/// handed down. What the network delays, and so pushes together, cannot be known here; nor what other processes send.
+/// # Guarantee
+/// No interval of that length, whenever it begins, holds more requests than the limit. Vendors count by windows, and when a
+/// window begins is unknown to the client. Of `n` requests a burst of `b` may be sent at once after a pause; the others
+/// follow `per / (n - b + 1)` apart, so that any interval holds at most `n`. A request counts when it is passed to the inner
+/// service. Delays of the network, which may push requests together, and the requests of other processes are not known here.
 ///
 /// # The burst
-/// A larger one lets more requests pass unhindered after a pause, and costs as many of the steady rate. The default is a
-/// tenth of the requests, at least one: a handful of calls at once is the usual traffic of a small program, and nine
-/// tenths of the rate remain. With a burst of one the requests are spaced evenly and none of the rate is lost.
+/// A larger burst lets more requests pass without a wait after a pause, and lowers the steady rate by as many. The default is
+/// a tenth of the requests, at least one: it fits the traffic of a small program, and leaves nine tenths of the rate. With a
+/// burst of one the requests are evenly spaced, at the full rate.
 ///
 /// # Examples
 /// ```
@@ -28,16 +28,17 @@ use crate::gcra::Gcra;
 /// use redress_classify::dialects;
 /// use redress_pace::{Limit, PaceLayer};
 ///
-/// let twenty = NonZeroU32::new(20).expect("it is not zero");
-/// // Ranex limits its authentication endpoints, and the tenant knows which ones they are.
+/// let twenty = NonZeroU32::new(20).expect("not zero");
+/// // Ranex limits its authentication endpoints, and does not publish which ones they are.
 /// let auth = Limit::new("POST /v1/auth/token".parse()?, twenty, Duration::from_secs(60))
 ///     .route("POST /v1/auth/refresh".parse()?);
+/// assert_eq!(auth, auth.clone().burst(NonZeroU32::new(2).expect("not zero")), "a tenth is the default burst");
 /// let layer = PaceLayer::new(dialects::ranex()).limit(auth);
 /// # Ok::<(), redress_classify::InvalidRoute>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limit {
-    /// `None` for all of them.
+    /// `None` for all routes.
     routes: Option<Vec<Route>>,
     requests: NonZeroU32,
     per: Duration,
@@ -45,13 +46,13 @@ pub struct Limit {
 }
 
 impl Limit {
-    /// Allows this number of requests to the route, which may have wildcards, in each `per`. A `per` of zero allows everything.
+    /// Creates a limit of `requests` to a route, which may have wildcards, in each `per`. A `per` of zero allows everything.
     #[must_use]
     pub fn new(route: Route, requests: NonZeroU32, per: Duration) -> Self {
-        Self { routes: Some(vec![route]), requests, per, burst: usual_burst(requests) }
+        Self { routes: Some(vec![route]), requests, per, burst: default_burst(requests) }
     }
 
-    /// Allows this number of requests to the whole API, on any route, in each `per`. A `per` of zero allows everything.
+    /// Creates a limit of `requests` to the whole API, on any route, in each `per`. A `per` of zero allows everything.
     ///
     /// # Examples
     /// ```
@@ -60,8 +61,8 @@ impl Limit {
     /// use redress_classify::dialects;
     /// use redress_pace::{Limit, PaceLayer};
     ///
-    /// let count = |n| NonZeroU32::new(n).expect("it is not zero");
-    /// // A request to a report counts for both.
+    /// let count = |n| NonZeroU32::new(n).expect("not zero");
+    /// // A request to a report counts in both.
     /// let layer = PaceLayer::new(dialects::generic())
     ///     .limit(Limit::all_routes(count(5_000), Duration::from_secs(3_600)))
     ///     .limit(Limit::new("* /v1/reports/**".parse()?, count(10), Duration::from_secs(60)));
@@ -69,10 +70,10 @@ impl Limit {
     /// ```
     #[must_use]
     pub fn all_routes(requests: NonZeroU32, per: Duration) -> Self {
-        Self { routes: None, requests, per, burst: usual_burst(requests) }
+        Self { routes: None, requests, per, burst: default_burst(requests) }
     }
 
-    /// Counts the requests to another route as well: the limit is for all of its routes together.
+    /// Adds a route. The limit counts the requests to all of its routes together.
     #[must_use]
     pub fn route(mut self, route: Route) -> Self {
         if let Some(routes) = &mut self.routes {
@@ -81,33 +82,50 @@ impl Limit {
         self
     }
 
-    /// Sets how many requests may be sent at once after a pause; more than all of them is all of them.
+    /// Sets the number of requests that may be sent at once after a pause. More than all requests is all of them.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::num::NonZeroU32;
+    /// use std::time::Duration;
+    /// use redress_pace::Limit;
+    ///
+    /// let count = |n| NonZeroU32::new(n).expect("not zero");
+    /// let minute = Duration::from_secs(60);
+    /// // Evenly spaced: one request a second.
+    /// let even = Limit::all_routes(count(60), minute).burst(count(1));
+    /// // 30 at once, and then one in about 2 s.
+    /// let bursty = Limit::all_routes(count(60), minute).burst(count(30));
+    /// assert_ne!(even, bursty);
+    /// ```
     #[must_use]
     pub const fn burst(mut self, burst: NonZeroU32) -> Self {
         self.burst = burst;
         self
     }
 
+    /// Returns `true` if the limit counts requests to this route.
     pub(crate) fn covers(&self, method: &Method, path: &str) -> bool {
         let Some(routes) = &self.routes else { return true };
         routes.iter().any(|route| route.matches(method.as_str(), path))
     }
 
-    /// Returns `true` if this limit counts the same requests in the same time: the later one takes the place of the earlier.
+    /// Returns `true` if this limit counts the same requests in the same time as an earlier one, which it replaces.
     pub(crate) fn replaces(&self, earlier: &Self) -> bool {
         self.routes == earlier.routes && self.per == earlier.per
     }
 
-    /// Returns how specific its least specific route is; the limits of the whole API come last.
+    /// Returns the specificity of the least specific route; `None`, which is the lowest, for the whole API.
     pub(crate) fn specificity(&self) -> Option<usize> {
         self.routes.iter().flatten().map(Route::specificity).min()
     }
 
+    /// Returns the parameters of the algorithm.
     pub(crate) fn gcra(&self) -> Gcra {
-        Gcra::of(self.requests, self.per, self.burst)
+        Gcra::new(self.requests, self.per, self.burst)
     }
 }
 
-fn usual_burst(requests: NonZeroU32) -> NonZeroU32 {
+fn default_burst(requests: NonZeroU32) -> NonZeroU32 {
     NonZeroU32::new(requests.get() / 10).unwrap_or(NonZeroU32::MIN)
 }

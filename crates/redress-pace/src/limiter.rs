@@ -9,89 +9,82 @@ use http::Method;
 use redress_classify::saturating;
 use tokio::time::Instant;
 
-use crate::lanes::{Lanes, Ticket, Turn};
+use crate::keyed_queues::{KeyedQueues, QueueSlot, SlotState};
 use crate::limit::Limit;
 use crate::partition::Partition;
 
-/// One limit, which all services of a layer share. No user's code runs under its lock.
+/// A limit that all services of a layer share. No user code runs under its lock.
 pub(crate) struct Limiter {
     limit: Limit,
     state: Mutex<State>,
 }
 
 struct State {
-    lanes: Lanes,
-    /// The first use: times are counted from there.
-    beginning: Option<Instant>,
+    queues: KeyedQueues,
+    /// The first use: times are counted from it.
+    epoch: Option<Instant>,
 }
 
-/// The place of a call in a queue. Dropping it gives the place to the next, and leaves nothing behind.
-pub(crate) struct Place {
+/// The position of a call in a queue. Dropping it removes the call and wakes the next one.
+pub(crate) struct QueuePosition {
     limiter: Arc<Limiter>,
-    ticket: Ticket,
-}
-
-/// Whether it is a call's turn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wait {
-    Over,
-    Until(Instant),
-    ForOthers,
+    slot: QueueSlot,
 }
 
 impl Limiter {
     pub(crate) fn new(limit: Limit) -> Self {
-        let lanes = Lanes::new(limit.gcra());
-        Self { limit, state: Mutex::new(State { lanes, beginning: None }) }
+        let queues = KeyedQueues::new(limit.gcra());
+        Self { limit, state: Mutex::new(State { queues, epoch: None }) }
     }
 
     pub(crate) const fn limit(&self) -> &Limit {
         &self.limit
     }
 
+    /// Returns `true` if the limit counts requests to this route.
     pub(crate) fn covers(&self, method: &Method, path: &str) -> bool {
         self.limit.covers(method, path)
     }
 
-    /// Counts a request that is sent now; returns `false`, and counts nothing, when it has to wait.
-    pub(crate) fn send(&self, partition: &Partition, now: Instant) -> bool {
+    /// Counts a request that is sent now; returns `false`, and counts nothing, if it must wait.
+    pub(crate) fn try_send(&self, partition: &Partition, now: Instant) -> bool {
         let mut state = self.lock();
         let now = state.nanos(now);
-        state.lanes.send(partition, now)
+        state.queues.try_send(partition, now)
     }
 
-    /// Returns when a call's turn would come if it joined the queue now.
-    pub(crate) fn turn(&self, partition: &Partition, now: Instant) -> Instant {
+    /// Returns the earliest time for a call that would join the queue now.
+    pub(crate) fn earliest(&self, partition: &Partition, now: Instant) -> Instant {
         let mut state = self.lock();
         let nanos = state.nanos(now);
-        let turn = state.lanes.turn(partition, nanos);
-        state.instant(turn)
+        let earliest = state.queues.earliest(partition, nanos);
+        state.instant(earliest, now)
     }
 
-    /// Joins the queue, if the call's turn comes in time.
+    /// Adds a call to the queue if its time is acceptable; returns its position and that time.
     ///
     /// # Errors
-    /// The instant at which it would come.
-    pub(crate) fn join(
+    /// Returns the time that was not acceptable.
+    pub(crate) fn enqueue(
         self: &Arc<Self>,
         partition: &Partition,
         now: Instant,
-        in_time: impl FnOnce(Instant) -> bool,
-    ) -> Result<(Place, Instant), Instant> {
+        is_acceptable: impl FnOnce(Instant) -> bool,
+    ) -> Result<(QueuePosition, Instant), Instant> {
         let mut state = self.lock();
         let nanos = state.nanos(now);
-        let turn = state.lanes.turn(partition, nanos);
-        let turn = state.instant(turn);
-        if !in_time(turn) {
-            return Err(turn);
+        let earliest = state.queues.earliest(partition, nanos);
+        let earliest = state.instant(earliest, now);
+        if !is_acceptable(earliest) {
+            return Err(earliest);
         }
-        let ticket = state.lanes.join(partition, nanos);
-        Ok((Place { limiter: Arc::clone(self), ticket }, turn))
+        let slot = state.queues.enqueue(partition, nanos);
+        Ok((QueuePosition { limiter: Arc::clone(self), slot }, earliest))
     }
 
-    /// Wakes the first who waits in a partition, so that it notices that the gate is closed.
-    pub(crate) fn nudge(&self, partition: &Partition) {
-        let first = self.lock().lanes.first(partition);
+    /// Wakes the first call in the queue of a partition, so that it sees that the gate is closed.
+    pub(crate) fn wake_first(&self, partition: &Partition) {
+        let first = self.lock().queues.first_waker(partition);
         if let Some(first) = first {
             first.wake();
         }
@@ -102,76 +95,73 @@ impl Limiter {
     }
 }
 
-/// Counts a request that is sent now by each of these limits; returns `false`, and counts nothing, when one of them makes
-/// it wait.
-pub(crate) fn send_by_all<'l>(
+/// Counts a request that is sent now in each of these limits; returns `false`, and counts nothing, if it must wait for one of
+/// them.
+pub(crate) fn try_send_by_all<'l>(
     limiters: impl Iterator<Item = &'l Arc<Limiter>>,
     partition: &Partition,
     now: Instant,
 ) -> bool {
-    // The first in a queue is the only one that can use the next slot.
-    let mut places = Vec::new();
+    // Only the first call in a queue can use the next slot, so a position keeps others from using it in between.
+    let mut positions = Vec::new();
     for limiter in limiters {
-        match limiter.join(partition, now, |turn| turn == now) {
-            Ok((place, _)) => places.push(place),
+        match limiter.enqueue(partition, now, |earliest| earliest == now) {
+            Ok((position, _)) => positions.push(position),
             Err(_) => return false,
         }
     }
-    send_all(&places, now)
+    try_send_all(&positions, now)
 }
 
-/// Counts a request that is sent now by the limits of these places; returns `false`, and counts nothing, when it is not the
-/// turn of one of them.
-pub(crate) fn send_all(places: &[Place], now: Instant) -> bool {
-    places.iter().all(|place| place.is_due(now)) && places.iter().all(|place| place.send(now))
+/// Counts a request that is sent now in the limits of these positions; returns `false`, and counts nothing, if it must wait
+/// for one of them.
+pub(crate) fn try_send_all(positions: &[QueuePosition], now: Instant) -> bool {
+    positions.iter().all(|position| position.is_ready(now)) && positions.iter().all(|position| position.try_send(now))
 }
 
 impl State {
+    /// Returns the nanoseconds since the epoch, which is now at the first use.
     fn nanos(&mut self, now: Instant) -> u128 {
-        now.saturating_duration_since(*self.beginning.get_or_insert(now)).as_nanos()
+        now.saturating_duration_since(*self.epoch.get_or_insert(now)).as_nanos()
     }
 
-    /// Returns the instant of a time, a century after the beginning at most.
-    fn instant(&mut self, nanos: u128) -> Instant {
+    /// Returns the instant of a time, at most a century after the epoch.
+    fn instant(&self, nanos: u128, now: Instant) -> Instant {
         let since = u64::try_from(nanos).map_or(saturating::MAX, Duration::from_nanos);
-        saturating::add(*self.beginning.get_or_insert_with(Instant::now), since)
+        saturating::add(self.epoch.unwrap_or(now), since)
     }
 }
 
-impl Place {
-    /// Returns whether it is the call's turn, and notes whom to wake.
-    pub(crate) fn poll(&self, now: Instant, cx: &Context<'_>) -> Wait {
+impl QueuePosition {
+    /// Returns whether the call may be sent, and registers its waker.
+    pub(crate) fn poll_slot(&self, now: Instant, cx: &Context<'_>) -> SlotState<Instant> {
         let mut state = self.limiter.lock();
         let nanos = state.nanos(now);
-        let (turn, stale) = state.lanes.look(&self.ticket, nanos, cx.waker());
-        let wait = match turn {
-            Turn::Now => Wait::Over,
-            Turn::At(at) => Wait::Until(state.instant(at)),
-            Turn::Behind => Wait::ForOthers,
-        };
+        let (slot, replaced) = state.queues.poll_slot(&self.slot, nanos, cx.waker());
+        let slot = slot.map(|at| state.instant(at, now));
         drop(state);
-        drop(stale);
-        wait
+        drop(replaced);
+        slot
     }
 
-    /// Returns `true` if it is the call's turn.
-    pub(crate) fn is_due(&self, now: Instant) -> bool {
+    /// Returns `true` if the call may be sent now.
+    pub(crate) fn is_ready(&self, now: Instant) -> bool {
         let mut state = self.limiter.lock();
         let now = state.nanos(now);
-        state.lanes.is_due(&self.ticket, now)
+        state.queues.is_ready(&self.slot, now)
     }
 
-    /// Counts the request, which is sent now; `false` when it is not its turn.
-    pub(crate) fn send(&self, now: Instant) -> bool {
+    /// Counts the request, which is sent now; returns `false`, and counts nothing, if it must wait.
+    pub(crate) fn try_send(&self, now: Instant) -> bool {
         let mut state = self.limiter.lock();
         let now = state.nanos(now);
-        state.lanes.send_first(&self.ticket, now)
+        state.queues.try_send_first(&self.slot, now)
     }
 }
 
-impl Drop for Place {
+impl Drop for QueuePosition {
     fn drop(&mut self) {
-        let (own, next) = self.limiter.lock().lanes.leave(&self.ticket);
+        let (own, next) = self.limiter.lock().queues.remove(&self.slot);
         drop(own);
         next.into_iter().for_each(Waker::wake);
     }
@@ -200,15 +190,15 @@ mod tests {
     }
 
     #[test]
-    fn a_place_uses_up_one_slot_when_its_turn_has_come_and_none_before() {
+    fn a_position_uses_up_one_slot_and_not_before_its_time() {
         let (limiter, now) = (limiter(2, 1), Instant::now());
         let cx = Context::from_waker(Waker::noop());
-        assert!(limiter.send(&partition(), now));
-        let (place, turn) = limiter.join(&partition(), now, |_| true).unwrap();
-        assert_eq!((turn, place.poll(now, &cx)), (now + Duration::from_secs(30), Wait::Until(turn)));
-        assert!(!place.send(now) && place.poll(turn, &cx) == Wait::Over && place.send(turn));
-        drop(place);
-        assert!(!limiter.send(&partition(), turn), "the slot is used up");
+        assert!(limiter.try_send(&partition(), now));
+        let (position, at) = limiter.enqueue(&partition(), now, |_| true).unwrap();
+        assert_eq!((at, position.poll_slot(now, &cx)), (now + Duration::from_secs(30), SlotState::At(at)));
+        assert!(!position.try_send(now) && position.poll_slot(at, &cx) == SlotState::Ready && position.try_send(at));
+        drop(position);
+        assert!(!limiter.try_send(&partition(), at), "the slot is used up");
     }
 
     #[test]
@@ -218,53 +208,53 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_that_never_comes_is_told_as_about_a_century_away() {
+    fn a_time_that_never_comes_is_about_a_century_away() {
         let (now, year) = (Instant::now(), Duration::from_secs(365 * 86_400));
-        let turn = |per| {
+        let earliest = |per| {
             let limit = Limit::new("GET /a".parse().unwrap(), NonZeroU32::MIN, per).burst(NonZeroU32::MIN);
             let limiter = Arc::new(Limiter::new(limit));
-            assert!(limiter.send(&partition(), now));
-            limiter.join(&partition(), now, |_| true).map(|(_, turn)| turn).unwrap()
+            assert!(limiter.try_send(&partition(), now));
+            limiter.enqueue(&partition(), now, |_| true).map(|(_, at)| at).unwrap()
         };
         for per in [year, 99 * year] {
-            assert_eq!(turn(per), now + per);
+            assert_eq!(earliest(per), now + per);
         }
         for per in [101 * year, 500 * year, 1_000 * year, Duration::MAX] {
-            assert!(((now + 99 * year)..=(now + 101 * year)).contains(&turn(per)), "{per:?}");
+            assert!(((now + 99 * year)..=(now + 101 * year)).contains(&earliest(per)), "{per:?}");
         }
     }
 
     #[test]
-    fn threads_together_never_send_more_than_the_limit() {
+    fn threads_together_do_not_exceed_the_limit() {
         let limiter = limiter(1_000, 700);
         let start = Instant::now();
-        // Every thread takes all it can, at each of the same instants.
+        // Every thread sends as many as it can, at each of the same instants.
         let take = |limiter: Arc<Limiter>| {
             move || {
                 let at = |second| start + Duration::from_secs(second);
-                let count = |second| (0..800).filter(|_| limiter.send(&partition(), at(second))).count();
+                let count = |second| (0..800).filter(|_| limiter.try_send(&partition(), at(second))).count();
                 (0..60).map(count).sum::<usize>()
             }
         };
         let threads: Vec<_> = (0..4).map(|_| std::thread::spawn(take(Arc::clone(&limiter)))).collect();
         let sent: usize = threads.into_iter().map(|thread| thread.join().unwrap()).sum();
         assert!((700..=1_000).contains(&sent), "{sent}");
-        let alone = (0..2_000).filter(|_| limiter.send(&partition(), start + Duration::from_secs(3_600))).count();
+        let alone = (0..2_000).filter(|_| limiter.try_send(&partition(), start + Duration::from_secs(3_600))).count();
         assert_eq!(alone, 700, "after a pause exactly the burst");
     }
 
     #[test]
-    fn threads_that_join_and_leave_take_each_slot_once() {
+    fn threads_that_enqueue_and_give_up_use_each_slot_once() {
         let limiter = limiter(600, 300);
         let now = Instant::now();
         let work = |limiter: Arc<Limiter>| {
             move || {
                 let mut sent = 0;
                 for n in 0..400 {
-                    let Ok((place, _)) = limiter.join(&partition(), now, |_| true) else { continue };
-                    // Every third one gives up, wherever it stands.
-                    if n % 3 != 0 && place.poll(now, &Context::from_waker(Waker::noop())) == Wait::Over {
-                        sent += usize::from(place.send(now));
+                    let Ok((position, _)) = limiter.enqueue(&partition(), now, |_| true) else { continue };
+                    // Every third call gives up, at any position.
+                    if n % 3 != 0 && position.poll_slot(now, &Context::from_waker(Waker::noop())) == SlotState::Ready {
+                        sent += usize::from(position.try_send(now));
                     }
                 }
                 sent
@@ -272,22 +262,22 @@ mod tests {
         };
         let threads: Vec<_> = (0..4).map(|_| std::thread::spawn(work(Arc::clone(&limiter)))).collect();
         let sent: usize = threads.into_iter().map(|thread| thread.join().unwrap()).sum();
-        let left = (0..600).filter(|_| limiter.send(&partition(), now)).count();
+        let left = (0..600).filter(|_| limiter.try_send(&partition(), now)).count();
         assert_eq!(sent + left, 300, "no slot is lost and none is used twice");
     }
 
     #[test]
-    fn threads_that_count_by_several_limits_take_a_slot_of_each_or_of_none() {
+    fn threads_under_several_limits_use_a_slot_of_each_or_none() {
         let (narrow, broad) = (limiter(600, 200), limiter(600, 300));
         let now = Instant::now();
         let work = |nth: usize| {
             let both = [Arc::clone(&narrow), Arc::clone(&broad)];
-            // Every second thread counts by the broad one alone.
-            move || (0..400).filter(|_| send_by_all(both[nth % 2..].iter(), &partition(), now)).count()
+            // Every second thread is under the broad limit alone.
+            move || (0..400).filter(|_| try_send_by_all(both[nth % 2..].iter(), &partition(), now)).count()
         };
         let threads: Vec<_> = (0..4).map(|nth| std::thread::spawn(work(nth))).collect();
         let sent: Vec<_> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
-        let left = |limiter: &Limiter| (0..600).filter(|_| limiter.send(&partition(), now)).count();
+        let left = |limiter: &Limiter| (0..600).filter(|_| limiter.try_send(&partition(), now)).count();
         assert_eq!(sent[0] + sent[2] + left(&narrow), 200, "{sent:?}");
         assert_eq!(sent.iter().sum::<usize>() + left(&broad), 300, "{sent:?}");
     }

@@ -1,4 +1,4 @@
-//! What is parked and counted together: the requests to one authority, or those of one key.
+//! The partition of a request: those of one host and port, or of one key, are limited together.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -7,9 +7,9 @@ use std::sync::Arc;
 use http::{HeaderMap, Uri};
 use redress_classify::Upstream;
 
-/// Whose turn is counted: by default the host and port that a request goes to.
+/// The host and port of a request, or a key that replaces them.
 ///
-/// It is made for every request. Where the URI names the host and there is no closure of the user's, no bytes are copied.
+/// It is made for every request. If the URI has a host and there is no key, no bytes are copied.
 #[derive(Clone)]
 pub(crate) struct Partition {
     key: Option<Arc<str>>,
@@ -17,7 +17,7 @@ pub(crate) struct Partition {
 }
 
 impl Partition {
-    /// Finds the partition of a request; a key takes the place of the authority.
+    /// Returns the partition of a request. A key replaces its host and port.
     #[inline]
     pub(crate) fn new(uri: &Uri, headers: &HeaderMap, key: Option<String>) -> Self {
         Self { key: key.map(Arc::from), upstream: Upstream::new(uri, headers) }
@@ -61,21 +61,21 @@ impl fmt::Debug for Partition {
 mod tests {
     use super::*;
 
-    fn of(uri: &str) -> Partition {
+    fn unkeyed(uri: &str) -> Partition {
         Partition::new(&uri.parse().unwrap(), &HeaderMap::new(), None)
     }
 
     #[test]
-    fn a_key_takes_the_place_of_the_authority() {
+    fn a_key_replaces_host_and_port() {
         let keyed =
             |uri: &str, key: &str| Partition::new(&uri.parse().unwrap(), &HeaderMap::new(), Some(key.to_owned()));
         assert_eq!(keyed("https://a.example", "k"), keyed("https://b.example", "k"));
         assert_ne!(keyed("https://a.example", "k"), keyed("https://a.example", "l"));
-        assert_ne!(keyed("https://a.example", "k"), of("https://a.example"));
+        assert_ne!(keyed("https://a.example", "k"), unkeyed("https://a.example"));
     }
 
     #[test]
-    fn neither_user_nor_path_nor_query_nor_key_is_printed() {
+    fn display_and_debug_show_neither_user_path_query_nor_key() {
         let partition = Partition::new(
             &"https://canary:canary@api.example:8443/canary?canary".parse().unwrap(),
             &HeaderMap::new(),

@@ -1,4 +1,4 @@
-//! Which gates a call has to pass: that of its upstream, and those of the limit that its route is under.
+//! The gates of a call: that of its upstream, and those of the scope that its route is in.
 
 use std::fmt;
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
@@ -10,43 +10,43 @@ use redress_classify::{CooldownScope, Dialect, ScopeId};
 
 use crate::partition::Partition;
 
-/// Where a call goes, and the limit that it is under if its dialect has scopes.
+/// The partition of a call, and its scope if the dialect has scopes.
 #[derive(Clone)]
 pub(crate) struct Target {
     pub(crate) partition: Partition,
     /// The scope that the route of the call is in.
     scope: Option<ScopeId>,
-    /// A hash of partition, method and path without ids, under which buckets are remembered.
+    /// A hash of partition, method and path without ids, the key of the bucket of its route.
     route: Option<NonZeroU64>,
 }
 
-/// The calls that one cool-down holds: all calls to an upstream, or a part of them.
+/// A gate, which all calls to a partition pass, or a part of them.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct GateKey {
     partition: Partition,
-    /// `None` for all of them.
+    /// `None` for all calls.
     part: Option<Part>,
 }
 
-/// Some of the calls to an upstream.
+/// A part of the calls to a partition.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Part {
     scope: ScopeId,
     calls: Calls,
 }
 
-/// Some of the calls in a scope.
+/// The calls of a scope, or a part of them.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Calls {
     All,
-    /// Those in this bucket.
+    /// The calls in this bucket.
     Bucket(u64),
-    /// Those whose bucket is not known yet: it may be any that is parked.
+    /// The calls whose bucket is not known yet, which may be any bucket.
     UnknownBucket,
 }
 
-/// The gates of a call, the narrowest first.
-pub(crate) struct Gates<'t> {
+/// The keys of some gates of a partition, the narrowest first.
+pub(crate) struct GateKeys<'t> {
     partition: &'t Partition,
     parts: [Option<Part>; 2],
 }
@@ -62,13 +62,13 @@ impl Target {
         Self { partition, scope, route }
     }
 
-    /// Returns the number under which the bucket of the route is remembered.
+    /// Returns the key of the bucket of the route.
     pub(crate) const fn route_hash(&self) -> Option<NonZeroU64> {
         self.route
     }
 
-    /// Returns the gates that the call has to pass, given the bucket that is known of its route.
-    pub(crate) fn gates(&self, bucket: Option<CooldownScope>) -> Gates<'_> {
+    /// Returns the gates that the call passes, given the known bucket of its route.
+    pub(crate) fn gate_keys(&self, bucket: Option<CooldownScope>) -> GateKeys<'_> {
         let all = |scope| Part { scope, calls: Calls::All };
         let parts = match (bucket, self.scope) {
             (Some(CooldownScope::Named(scope)), _) => [Some(all(scope)), None],
@@ -78,37 +78,38 @@ impl Target {
             (_, Some(scope)) => [Some(Part { scope, calls: Calls::UnknownBucket }), Some(all(scope))],
             (_, None) => [None, None],
         };
-        Gates { partition: &self.partition, parts }
+        GateKeys { partition: &self.partition, parts }
     }
 
-    /// Returns what a response to the call parks, given the bucket that was known of its route before.
-    pub(crate) fn parked_by(&self, said: CooldownScope, bucket: Option<CooldownScope>) -> Gates<'_> {
-        let said = if said == CooldownScope::Call { bucket.unwrap_or(said) } else { said };
+    /// Returns the gates that a response to the call closes, given the scope that it names and the known bucket of its
+    /// route.
+    pub(crate) fn cooled_by(&self, named: CooldownScope, bucket: Option<CooldownScope>) -> GateKeys<'_> {
+        let named = if named == CooldownScope::Call { bucket.unwrap_or(named) } else { named };
         let part = |scope, calls| Some(Part { scope, calls });
-        let parts = match (said, self.scope) {
+        let parts = match (named, self.scope) {
             (CooldownScope::Named(scope), _) | (CooldownScope::Call, Some(scope)) => [part(scope, Calls::All), None],
             (CooldownScope::Bucket(bucket), Some(scope)) => {
                 [part(scope, Calls::Bucket(bucket)), part(scope, Calls::UnknownBucket)]
             }
             _ => [None, None],
         };
-        Gates { partition: &self.partition, parts }
+        GateKeys { partition: &self.partition, parts }
     }
 }
 
-impl Gates<'_> {
-    /// Returns the keys of all gates that a call has to pass.
+impl GateKeys<'_> {
+    /// Returns the keys of the gates that a call passes.
     pub(crate) fn keys(&self) -> impl Iterator<Item = GateKey> {
         self.part_keys().chain([GateKey { partition: self.partition.clone(), part: None }])
     }
 
-    /// Returns the keys of what a response parks: the parts, or all calls where there are none.
-    pub(crate) fn parked_keys(&self) -> impl Iterator<Item = GateKey> {
+    /// Returns the keys of the gates that a response closes: those of the parts, or else that of all calls.
+    pub(crate) fn cooled_keys(&self) -> impl Iterator<Item = GateKey> {
         let all = self.parts == [None, None];
         self.part_keys().chain(all.then(|| GateKey { partition: self.partition.clone(), part: None }))
     }
 
-    /// Returns the scope that a response parks; `None` if it parks all calls.
+    /// Returns the scope whose gates a response closes; `None` for the gate of all calls.
     pub(crate) fn scope(&self) -> Option<ScopeId> {
         self.parts[0].map(|part| part.scope)
     }
@@ -120,7 +121,7 @@ impl Gates<'_> {
 }
 
 impl GateKey {
-    /// Returns the key of all calls to the upstream, if this is the key of a part of them.
+    /// Returns the key of all calls to the partition, if this is the key of a part of them.
     pub(crate) fn wider(&self) -> Option<Self> {
         self.part.map(|_| Self { partition: self.partition.clone(), part: None })
     }
@@ -139,7 +140,7 @@ impl fmt::Debug for Target {
     }
 }
 
-/// Hashes what tells one route from another: the path without its ids.
+/// Hashes a route: partition, scope, method, and path without ids.
 fn route_hash(partition: &Partition, scope: Option<ScopeId>, method: &str, path: &str) -> NonZeroU64 {
     static KEY: OnceLock<RandomState> = OnceLock::new();
     let mut hasher = KEY.get_or_init(RandomState::new).build_hasher();
@@ -148,8 +149,7 @@ fn route_hash(partition: &Partition, scope: Option<ScopeId>, method: &str, path:
     NonZeroU64::MIN.saturating_add(hasher.finish())
 }
 
-/// Returns `true` if a segment of a path is an id rather than a name: a number, or a long word with digits in it, such as a UUID, a
-/// hash or a token.
+/// Returns `true` if a path segment is an id: a number, or a long segment with digits, such as a UUID, a hash or a token.
 fn is_id(segment: &str) -> bool {
     let has_digit = segment.bytes().any(|byte| byte.is_ascii_digit());
     has_digit && (segment.len() >= 16 || segment.bytes().all(|byte| byte.is_ascii_digit()))
@@ -159,12 +159,12 @@ fn is_id(segment: &str) -> bool {
 pub(crate) mod tests {
     use super::*;
 
-    /// All calls of a partition with this key.
+    /// Returns the gate of all calls with this partition key.
     pub(crate) fn key(name: &str) -> GateKey {
         GateKey { partition: target(name).partition, part: None }
     }
 
-    /// A call in a dialect without scopes.
+    /// Returns the target of a call in a dialect without scopes.
     pub(crate) fn target(name: &str) -> Target {
         let partition = Partition::new(&http::Uri::default(), &http::HeaderMap::new(), Some(name.to_owned()));
         Target { partition, scope: None, route: None }
@@ -182,7 +182,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn routes_are_the_same_whatever_ids_they_have_beside_the_key() {
+    fn the_route_hash_ignores_ids_other_than_the_key() {
         let hash = |method, path| scoped(method, path).route_hash();
         let one = hash("GET", "/rooms/1/lamps/20");
         for same in ["/rooms/1/lamps/3", "/rooms/1/lamps/8b1f0e52-3c55-4b5e-9d0a-1f2e3d4c5b6a"] {
@@ -192,17 +192,17 @@ pub(crate) mod tests {
             assert_ne!(hash("GET", other), one, "{other}");
         }
         assert_ne!(hash("PUT", "/rooms/1/lamps/20"), one);
-        assert_eq!(target("a").route_hash(), None, "without scopes there is nothing to remember");
+        assert_eq!(target("a").route_hash(), None, "a dialect without scopes has no buckets");
     }
 
     #[test]
-    fn whatever_a_response_parks_holds_the_calls_it_concerns_and_no_others() {
+    fn a_closed_gate_holds_the_calls_of_its_scope_and_no_others() {
         let (first, second, unscoped) = (scoped("GET", "/rooms/1/a"), scoped("GET", "/rooms/2/a"), scoped("PUT", "/b"));
         let other = scoped("GET", "/b");
         let bucket = |number| Some(CooldownScope::Bucket(number));
         let named = other.scope.map(CooldownScope::Named);
-        // The call that was answered, what its response said, the bucket that was known; a call, its bucket, is it held?
-        for (answered, said, before, call, known, held) in [
+        // The answered call, the scope that its response names, the known bucket; a call, its bucket, whether it is held.
+        for (answered, named_scope, before, call, known, held) in [
             (&first, CooldownScope::Call, None, &first, None, true),
             (&first, CooldownScope::Call, None, &first, bucket(1), true),
             (&first, CooldownScope::Call, None, &second, None, false),
@@ -221,9 +221,9 @@ pub(crate) mod tests {
             (&unscoped, CooldownScope::Call, None, &first, None, true),
             (&unscoped, CooldownScope::Bucket(1), None, &first, None, true),
         ] {
-            let parked: Vec<_> = answered.parked_by(said, before).parked_keys().collect();
-            let is_held = call.gates(known).keys().any(|key| parked.contains(&key));
-            assert_eq!(is_held, held, "{said:?} {before:?} {known:?}");
+            let cooled: Vec<_> = answered.cooled_by(named_scope, before).cooled_keys().collect();
+            let is_held = call.gate_keys(known).keys().any(|key| cooled.contains(&key));
+            assert_eq!(is_held, held, "{named_scope:?} {before:?} {known:?}");
         }
     }
 }

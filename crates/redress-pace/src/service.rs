@@ -1,4 +1,4 @@
-//! The service: a request waits for its turn, the response tells how the upstream feels.
+//! The service: a request waits for its gates and limits, and its response may start a cool-down.
 
 use std::mem;
 use std::sync::Arc;
@@ -9,61 +9,93 @@ use redress_classify::{BoxError, Error};
 use tokio::time::Instant;
 use tower_service::Service;
 
+use crate::admission::Admission;
 use crate::future::ResponseFuture;
-use crate::layer::Settings;
-use crate::limiter::send_by_all;
-use crate::lot::Place;
+use crate::gates::Permit;
+use crate::limiter::try_send_by_all;
+use crate::max_wait::MaxWait;
 use crate::scope::Target;
-use crate::turn::{Patience, Turn};
+use crate::settings::Settings;
 
-/// Holds requests back while their upstream cools down, and keeps to its limits.
+/// Delays requests while their upstream cools down, and keeps them within its limits.
+///
+/// Made by a [`PaceLayer`](crate::PaceLayer).
 ///
 /// # The request
-/// goes down as it is, when neither its scope nor its partition is parked and all limits that cover it allow it.
-/// One whose turn would come too late is not sent at all. One that had to wait carries its
-/// [`Deadline`](redress_classify::Deadline), if it has one, in its extensions, so that no layer below counts anew.
+/// is passed on unchanged, once neither its scope nor its partition cools down and all limits that cover it allow it. If that
+/// would take too long, the call fails at once and the request is not sent. A request that had to wait carries its
+/// [`Deadline`](redress_classify::Deadline), if it has one, in its extensions, so that no inner layer starts a new one.
 ///
 /// # The response
-/// comes up as it is. A rate limit parks the requests of the same partition, or those of its [scope](crate#scopes) alone:
-/// until the server's hint, or else for as long as the vendor publishes. A 503 with a hint parks those of the partition. Nothing else does: not a rate limit without any time, not
-/// a failed connection, not an attempt that was cut. A success opens nothing. It parks the calls of its scope if it states one of
-/// the hints that its dialect declares for successes ([`SuccessHint`](redress_classify::SuccessHint)), and nobody otherwise:
-/// `RateLimit` fields on successes, which say how much is left, are not looked at.
+/// is returned unchanged. It starts a cool-down in these cases:
+/// - A rate limit, for the length of the server's hint, or else of the wait that the vendor publishes. It concerns the calls
+///   of the same partition, or those of its [scope](crate#scopes).
+/// - A 503 with a hint, for the calls of the same partition.
+/// - A success with a hint that its dialect declares for successes ([`SuccessHint`](redress_classify::SuccessHint)), for the
+///   calls of the same scope.
 ///
-/// Those that are parked are let through one by one after the hint, within half of it or 30 s, the shorter of the two, and
-/// no more of them at once than the server copes with, as the [release](crate#the-release) finds out. A later hint parks
-/// them further, a sooner one changes nothing. Nobody is parked for more than an hour by one hint, be it
-/// as long as it may, lest a mistaken one shut a client out for good: then the next caller finds out.
+/// No other response does, nor a rate limit without any time, a failed connection, or an attempt that was cut. `RateLimit`
+/// fields on successes are not read. A success does not end a cool-down.
+///
+/// After a cool-down the waiting calls are released one after the other, within half of its length and at most 30 s, and no
+/// more at a time than the server answers in time; see [the release](crate#the-release). A later hint extends a cool-down, a
+/// sooner one changes nothing. One hint starts a cool-down of at most one hour, lest a mistaken one stop a client for good.
 ///
 /// # How it differs from tower's `RateLimit`
-/// That one has one window for all requests of a service, keeps its caller from being ready, and can let nearly two windows'
-/// worth pass in the span of one. This one counts by route and host, lets a caller be cancelled, and knows about hints.
+/// tower's has one window for all requests of a service, makes its caller wait in `poll_ready`, and can allow nearly twice the
+/// limit within one interval. This layer counts by route and host, lets a call be cancelled, and obeys hints.
 ///
 /// # Errors
-/// [`is_paced`](Error::is_paced) when a call's turn would come after its deadline, or after the longest wait. Nothing was
-/// sent, and [`retry_at`](Error::retry_at) says when its turn would come, as far away as that may be. A call that was parked
-/// and gets no place in the release in time fails so when its patience is over; when a place would have come nobody knows,
-/// so that it says: after the spread of that release once more, in which a crowd is meant to be gone.
-/// [`is_deadline`](Error::is_deadline) when it is its turn and the deadline has passed all the same: while the machine
-/// slept, or while the service below got ready again; nothing cuts that short from here. Else that of the service below.
+/// - [`is_paced`](Error::is_paced): the call would wait past its deadline, or longer than the maximum wait. The request was
+///   not sent, and [`retry_at`](Error::retry_at) is the time at which it could be. For a call that waited for a cool-down and
+///   got no permit of the release in time, that time is an estimate: the spread of the release from now.
+/// - [`is_deadline`](Error::is_deadline): the call was admitted, but its deadline had passed: the machine was suspended, or
+///   the inner service took long to get ready, which this layer does not limit.
+/// - Otherwise the error of the inner service.
 ///
 /// # Panics
-/// The future, when it is polled again after it was ready.
+/// The future panics if it is polled after completion.
 ///
 /// # Cancel safety
-/// Dropping the future drops the request below, or its place in the queue or in a release: the next in line takes the
-/// place, and nothing is counted against a limit that was not handed down.
+/// Dropping the future drops the request, or its position in a queue or a release, which passes to the next call. A request
+/// that was not sent does not count against a limit.
+///
+/// # Examples
+/// ```
+/// use http::{Request, Response};
+/// use redress_classify::dialects;
+/// use redress_pace::PaceLayer;
+/// use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+/// use tokio::time::Instant;
+///
+/// let mut api = ServiceBuilder::new()
+///     .layer(PaceLayer::new(dialects::generic()))
+///     .service(service_fn(|request: Request<()>| async move {
+///         let status = if request.uri().path() == "/first" { 429 } else { 200 };
+///         Response::builder().status(status).header("retry-after", "2").body(())
+///     }));
+/// let start = Instant::now();
+/// api.ready().await?.call(Request::get("https://api.example/first").body(())?).await?;
+/// let response = api.ready().await?.call(Request::get("https://api.example/second").body(())?).await?;
+/// assert_eq!(response.status(), 200);
+/// assert!(start.elapsed() >= Duration::from_secs(2), "it waited for the hint");
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Pace<S> {
     inner: S,
     settings: Arc<Settings>,
 }
 
-/// How a request goes on.
-enum Admission {
-    Send(Option<Box<Place>>),
-    Wait(Box<Turn>),
-    Refuse(Error),
+/// The next step of a request.
+enum Step {
+    Send(Option<Box<Permit>>),
+    Wait(Box<Admission>),
+    Reject(Error),
 }
 
 impl<S> Pace<S> {
@@ -71,35 +103,35 @@ impl<S> Pace<S> {
         Self { inner, settings }
     }
 
-    /// Finds out whether it is the turn of a request, and takes it. With the gate open and no limit for it, that is one
-    /// atomic load.
-    fn admit<B>(&self, request: &Request<B>, target: &Target) -> Admission {
+    /// Counts a request and lets it pass, or starts its wait. With the gates open and no limit, this is one atomic load.
+    fn admit<B>(&self, request: &Request<B>, target: &Target) -> Step {
         let settings = &self.settings;
-        if settings.limiters.is_empty() && settings.lot.is_empty() {
-            return Admission::Send(None);
+        if settings.limiters.is_empty() && settings.gates.is_inactive() {
+            return Step::Send(None);
         }
         let mut limiters = settings.limiters(request);
         let all = limiters.clone();
         let (first, second) = (limiters.next(), limiters.next());
-        if first.is_none() && settings.lot.is_empty() {
-            return Admission::Send(None);
+        if first.is_none() && settings.gates.is_inactive() {
+            return Step::Send(None);
         }
         let now = Instant::now();
         let count = || match (first, second) {
-            (Some(only), None) => only.send(&target.partition, now),
-            _ => send_by_all(all.clone(), &target.partition, now),
+            (Some(only), None) => only.try_send(&target.partition, now),
+            _ => try_send_by_all(all.clone(), &target.partition, now),
         };
-        if let Some(mut place) = settings.lot.pass(target, now)
+        if let Some(mut permit) = settings.gates.try_enter(target, now)
             && count()
         {
-            if let Some(place) = &mut place {
-                place.send(now);
+            if let Some(permit) = &mut permit {
+                permit.mark_sent(now);
             }
-            return Admission::Send(place);
+            return Step::Send(permit);
         }
-        match Turn::begin(settings, target, all.cloned().collect(), Patience::of(settings, request, now)) {
-            Ok(turn) => Admission::Wait(Box::new(turn)),
-            Err(error) => Admission::Refuse(error),
+        let max_wait = MaxWait::new(settings, request, now);
+        match Admission::new(settings, target, all.cloned().collect(), max_wait, now) {
+            Ok(admission) => Step::Wait(Box::new(admission)),
+            Err(error) => Step::Reject(error),
         }
     }
 }
@@ -120,16 +152,16 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let target = self.settings.target(&request);
         match self.admit(&request, &target) {
-            // This uses the service that `poll_ready` readied.
-            Admission::Send(place) => ResponseFuture::send(self.inner.call(request), &self.settings, target, place),
-            Admission::Wait(turn) => {
-                // The readied service may hold a permit that others need. It is dropped before the wait, and a clone, which
-                // is not ready, gets ready afterwards.
+            // This is the service that `poll_ready` made ready.
+            Step::Send(permit) => ResponseFuture::sent(self.inner.call(request), &self.settings, target, permit),
+            Step::Wait(admission) => {
+                // The ready service may hold a resource that others need, such as a permit of a concurrency limit. It is
+                // dropped before the wait, and a clone gets ready afterwards.
                 let unready = self.inner.clone();
                 drop(mem::replace(&mut self.inner, unready.clone()));
-                ResponseFuture::wait(*turn, unready, request, &self.settings, target)
+                ResponseFuture::waiting(*admission, unready, request, &self.settings, target)
             }
-            Admission::Refuse(error) => ResponseFuture::fail(error, &self.settings, target),
+            Step::Reject(error) => ResponseFuture::rejected(error, &self.settings, target),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What the layer tells: one event for each decision, and with the feature `metrics` a measure of it.
+//! The `tracing` events of the layer, one for each decision, and with the feature `metrics` a metric of each.
 
 use std::time::Duration;
 
@@ -7,48 +7,49 @@ use redress_classify::{CooldownScope, Dialect};
 use crate::partition::Partition;
 use crate::scope::Target;
 
-/// What makes a call wait.
+/// The reason why a call waits, or is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Why {
-    /// The upstream has asked everybody to wait.
-    Gate,
-    /// It has come together with too many others.
+pub(crate) enum WaitReason {
+    /// The upstream cools down.
+    Cooldown,
+    /// All permits of the release after a cool-down are in use.
     Release,
-    /// The limit of the route is reached.
+    /// A limit is reached.
     Limit,
 }
 
-impl Why {
+impl WaitReason {
+    /// Returns the name of the reason in events and metrics.
     const fn as_str(self) -> &'static str {
         match self {
-            Self::Gate => "gate",
+            Self::Cooldown => "cooldown",
             Self::Release => "release",
             Self::Limit => "limit",
         }
     }
 }
 
-/// Tells that an answer closed the gate, or closed it longer; for which scope, unless it is for all calls.
-pub(crate) fn parked(dialect: &Dialect, target: &Target, said: CooldownScope, class: &str, wait: Duration) {
-    let (scope, partition) = (target.parked_by(said, None).scope(), &target.partition);
+/// Reports a cool-down that a response started or extended, with its scope unless it concerns all calls.
+pub(crate) fn cooldown_started(dialect: &Dialect, target: &Target, named: CooldownScope, class: &str, wait: Duration) {
+    let (scope, partition) = (target.cooled_by(named, None).scope(), &target.partition);
     let scope = scope.and_then(|scope| dialect.scope(scope)).map(|scope| scope.name.as_str());
     let dialect = dialect.name();
-    tracing::debug!(target: "redress::pace", dialect, %partition, scope, class, ?wait, "parked");
-    measure("redress_gate_seconds", &[("dialect", dialect)], wait);
+    tracing::debug!(target: "redress::pace", dialect, %partition, scope, class, ?wait, "cool-down started");
+    measure("redress_cooldown_seconds", &[("dialect", dialect)], wait);
 }
 
-/// Tells that a call waits for its turn.
-pub(crate) fn waits(dialect: &Dialect, partition: &Partition, why: Why, wait: Duration) {
-    let (dialect, why) = (dialect.name(), why.as_str());
-    tracing::debug!(target: "redress::pace", dialect, %partition, why, ?wait, "waits");
-    measure("redress_pace_wait_seconds", &[("dialect", dialect), ("why", why)], wait);
+/// Reports a call that waits.
+pub(crate) fn call_waits(dialect: &Dialect, partition: &Partition, reason: WaitReason, wait: Duration) {
+    let (dialect, reason) = (dialect.name(), reason.as_str());
+    tracing::debug!(target: "redress::pace", dialect, %partition, reason, ?wait, "call waits");
+    measure("redress_pace_wait_seconds", &[("dialect", dialect), ("reason", reason)], wait);
 }
 
-/// Tells that a call's turn would come too late.
-pub(crate) fn held_back(dialect: &Dialect, partition: &Partition, why: Why, wait: Duration) {
-    let (dialect, why) = (dialect.name(), why.as_str());
-    tracing::debug!(target: "redress::pace", dialect, %partition, why, ?wait, "held back");
-    count("redress_held_back_total", &[("dialect", dialect), ("why", why)]);
+/// Reports a call that is rejected since its wait would be too long.
+pub(crate) fn call_rejected(dialect: &Dialect, partition: &Partition, reason: WaitReason, wait: Duration) {
+    let (dialect, reason) = (dialect.name(), reason.as_str());
+    tracing::debug!(target: "redress::pace", dialect, %partition, reason, ?wait, "call rejected");
+    count("redress_pace_rejections_total", &[("dialect", dialect), ("reason", reason)]);
 }
 
 #[cfg(feature = "metrics")]

@@ -1,10 +1,12 @@
-//! Whom to wake.
+//! Registers wakers.
 
 use std::task::Waker;
 
-/// Notes whom to wake; returns the waker that is no longer needed, to be dropped outside of the lock. One that is known
-/// already stays, since a clone costs an atomic exchange at least.
-pub(crate) fn note(slot: &mut Option<Waker>, waker: &Waker) -> Option<Waker> {
+/// Registers a waker in its slot. Returns the one that it replaces, to be dropped outside the lock, since dropping it may run
+/// user code.
+///
+/// A waker that would wake the same task is kept, since cloning costs at least one atomic operation.
+pub(crate) fn register(slot: &mut Option<Waker>, waker: &Waker) -> Option<Waker> {
     match slot {
         Some(known) if known.will_wake(waker) => None,
         slot => slot.replace(waker.clone()),
@@ -18,20 +20,20 @@ mod tests {
 
     use super::*;
 
-    struct Bell;
+    struct Ignore;
 
-    impl Wake for Bell {
+    impl Wake for Ignore {
         fn wake(self: Arc<Self>) {}
     }
 
     #[test]
-    fn the_last_waker_is_kept_and_a_known_one_is_not_cloned_again() {
-        let (old, new) = (Waker::from(Arc::new(Bell)), Waker::from(Arc::new(Bell)));
+    fn keeps_the_last_waker_and_does_not_clone_a_known_one() {
+        let (old, new) = (Waker::from(Arc::new(Ignore)), Waker::from(Arc::new(Ignore)));
         let mut slot = None;
-        assert!(note(&mut slot, &old).is_none() && note(&mut slot, &old).is_none());
+        assert!(register(&mut slot, &old).is_none() && register(&mut slot, &old).is_none());
         assert!(slot.as_ref().is_some_and(|waker| waker.will_wake(&old)));
-        let stale = note(&mut slot, &new);
-        assert!(stale.is_some_and(|stale| stale.will_wake(&old)), "it is handed out, to be dropped elsewhere");
+        let stale = register(&mut slot, &new);
+        assert!(stale.is_some_and(|stale| stale.will_wake(&old)), "it is returned, to be dropped by the caller");
         assert!(slot.is_some_and(|waker| waker.will_wake(&new)));
     }
 }

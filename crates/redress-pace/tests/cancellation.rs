@@ -56,13 +56,13 @@ fn slow() -> Request<String> {
 async fn assert_free(layer: &PaceLayer, service: &Paced) {
     assert!(format!("{:?}", layer.gate()).contains("waiting: 0"), "{:?}", layer.gate());
     sleep(s(100)).await;
-    assert!(layer.gate().parked_until(&request(URL)).is_none() && layer.gate().is_open(), "nothing is remembered");
+    assert!(layer.gate().cooldown_until(&request(URL)).is_none() && layer.gate().is_open(), "nothing is remembered");
     let start = Instant::now();
     assert_eq!(spawn(service, request(URL), start).await.unwrap().1, 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn dropped_at_any_poll_at_the_gate_and_in_the_queue_it_leaves_nothing_and_the_next_takes_its_slot() {
+async fn a_call_dropped_at_any_poll_leaves_its_slot_to_the_next() {
     let mut outcomes = Vec::new();
     for polls in 0..40 {
         let (mock, handle) = server();
@@ -95,7 +95,7 @@ async fn dropped_at_any_poll_at_the_gate_and_in_the_queue_it_leaves_nothing_and_
 }
 
 #[tokio::test(start_paused = true)]
-async fn dropped_at_any_poll_in_the_line_of_a_release_its_place_goes_to_the_next() {
+async fn a_call_dropped_in_a_release_passes_its_permit_on() {
     let mut outcomes = Vec::new();
     for polls in 0..40 {
         let (mock, handle) = server();
@@ -128,7 +128,7 @@ async fn dropped_at_any_poll_in_the_line_of_a_release_its_place_goes_to_the_next
 }
 
 #[tokio::test(start_paused = true)]
-async fn dropped_at_its_turn_while_the_service_gets_ready_it_uses_up_no_slot() {
+async fn a_call_dropped_while_the_service_gets_ready_uses_no_slot() {
     let mut outcomes = Vec::new();
     for polls in 0..40 {
         let (mock, handle) = server();
@@ -164,7 +164,7 @@ async fn dropped_at_its_turn_while_the_service_gets_ready_it_uses_up_no_slot() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_whole_queue_that_is_dropped_leaves_the_next_slot_to_the_next_call() {
+async fn a_dropped_queue_leaves_the_next_slot_to_the_next_call() {
     let (mock, handle) = server();
     let layer = layer().limit(limit(5)).max_wait(s(100_000));
     let service = serve(&layer, &mock);
@@ -180,7 +180,7 @@ async fn a_whole_queue_that_is_dropped_leaves_the_next_slot_to_the_next_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_crowd_dropped_at_the_gate_is_never_sent() {
+async fn calls_dropped_at_the_gate_are_not_sent() {
     let (mock, handle) = server();
     let layer = layer();
     let service = serve(&layer, &mock);
@@ -198,7 +198,7 @@ async fn a_crowd_dropped_at_the_gate_is_never_sent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_was_never_polled_has_no_place_that_others_wait_for() {
+async fn a_call_that_was_never_polled_does_not_delay_others() {
     let (mock, handle) = server();
     let service = serve(&layer().limit(limit(5)), &mock);
     let start = Instant::now();

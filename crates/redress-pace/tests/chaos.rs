@@ -52,7 +52,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_server_is_never_asked_too_soon_nor_too_often(
+    fn requests_arrive_neither_too_early_nor_too_often(
         plans in prop::collection::vec(
             (0_u64..20_000, prop::option::weighted(0.15, 1_u64..20), prop::option::weighted(0.3, 0_u64..30_000)),
             1..40,

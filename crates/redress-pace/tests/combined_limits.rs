@@ -92,7 +92,7 @@ async fn a_limit_for_a_second_and_one_for_a_minute_both_count() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_cannot_wait_for_one_of_its_limits_fails_at_once_and_counts_for_none() {
+async fn a_call_that_cannot_wait_for_one_of_its_limits_fails_at_once_and_counts_in_none() {
     let clock = Clock::anchored(SystemTime::UNIX_EPOCH);
     let (mock, handle) = server();
     let layer = layer().limit(spaced(None, 1, s(60))).limit(spaced(Some("GET /a"), 10, s(10))).clock(clock);
@@ -112,7 +112,7 @@ async fn who_cannot_wait_for_one_of_its_limits_fails_at_once_and_counts_for_none
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_dropped_in_the_second_queue_gives_its_places_in_both_to_the_next() {
+async fn a_call_dropped_in_the_second_queue_leaves_both_slots_to_the_next() {
     let (mock, handle) = server();
     let layer = layer().limit(spaced(None, 1, s(10))).limit(spaced(Some("GET /a"), 10, s(10)));
     let service = serve(&layer, &mock);
@@ -129,7 +129,7 @@ async fn who_is_dropped_in_the_second_queue_gives_its_places_in_both_to_the_next
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_later_limit_for_the_same_routes_and_time_takes_the_place_of_an_earlier_one() {
+async fn a_later_limit_for_the_same_routes_and_time_replaces_an_earlier_one() {
     let (mock, handle) = server();
     for (first, second, both) in [
         (spaced(Some("GET /a"), 1, s(10)), spaced(Some("GET /a"), 2, s(10)), false),

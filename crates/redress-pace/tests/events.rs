@@ -16,19 +16,19 @@ async fn each_decision_is_one_event_with_the_same_fields() {
     let recorder = Recorder::new();
     let _guard = tracing::subscriber::set_default(recorder.clone());
     let service = serve(&layer().limit(limit(5)), &mock);
-    let line = |message: &str, why: &str, wait: &str| {
-        format!("DEBUG redress::pace message={message} dialect=\"silent\" partition=api.example {why} wait={wait}")
+    let line = |message: &str, reason: &str, wait: &str| {
+        format!("DEBUG redress::pace message={message} dialect=\"silent\" partition=api.example {reason} wait={wait}")
     };
     close(&service, 30).await;
-    assert_eq!(recorder.take(), [line("parked", "class=\"rate_limited\"", "30s")]);
+    assert_eq!(recorder.take(), [line("cool-down started", "class=\"rate_limited\"", "30s")]);
     let mut hurried = request(common::URL);
     hurried.extensions_mut().insert(Deadline::from_now(s(20)));
     assert!(service.clone().oneshot(hurried).await.is_err());
-    assert_eq!(recorder.take(), [line("held back", "why=\"gate\"", "30s")]);
+    assert_eq!(recorder.take(), [line("call rejected", "reason=\"cooldown\"", "30s")]);
     service.clone().oneshot(request(common::URL)).await.unwrap();
-    assert_eq!(recorder.take(), [line("waits", "why=\"gate\"", "30s")]);
+    assert_eq!(recorder.take(), [line("call waits", "reason=\"cooldown\"", "30s")]);
     service.clone().oneshot(request(common::URL)).await.unwrap();
-    assert_eq!(recorder.take(), [line("waits", "why=\"limit\"", "2s")]);
+    assert_eq!(recorder.take(), [line("call waits", "reason=\"limit\"", "2s")]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -62,7 +62,7 @@ async fn no_event_no_error_and_no_debug_text_shows_a_secret() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_names_the_scope_that_is_parked_and_nothing_of_its_key() {
+async fn an_event_names_the_scope_of_a_cool_down_and_not_its_key() {
     let (mock, _handle) = server();
     let recorder = Recorder::new();
     let _guard = tracing::subscriber::set_default(recorder.clone());
@@ -75,7 +75,7 @@ async fn an_event_names_the_scope_that_is_parked_and_nothing_of_its_key() {
     }
     let line = |scope: &str, wait: &str| {
         format!(
-            "DEBUG redress::pace message=parked dialect=\"acme\" partition=api.example{scope} class=\"rate_limited\" wait={wait}"
+            "DEBUG redress::pace message=cool-down started dialect=\"acme\" partition=api.example{scope} class=\"rate_limited\" wait={wait}"
         )
     };
     assert_eq!(recorder.take(), [line(" scope=\"room\"", "30s"), line("", "60s")]);

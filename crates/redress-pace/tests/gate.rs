@@ -16,7 +16,7 @@ use tokio::time::{Instant, advance, sleep};
 use tower::{Layer, ServiceExt};
 
 #[tokio::test(start_paused = true)]
-async fn a_429_with_a_hint_parks_all_who_come_later_until_then() {
+async fn a_429_with_a_hint_delays_all_later_calls_until_then() {
     let (mock, handle) = server();
     let service = serve(&layer(), &mock);
     let start = Instant::now();
@@ -32,7 +32,7 @@ async fn a_429_with_a_hint_parks_all_who_come_later_until_then() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_throttling_that_says_until_when_parks() {
+async fn only_throttling_with_a_time_starts_a_cool_down() {
     for (status, wait, parks) in [
         ("429", Some("7"), true),
         ("503", Some("7"), true),
@@ -50,14 +50,14 @@ async fn only_throttling_that_says_until_when_parks() {
         let layer = layer();
         let service = serve(&layer, &mock);
         let _ = service.oneshot(refusing(URL, status, wait)).await;
-        let until = layer.gate().parked_until(&request(URL));
+        let until = layer.gate().cooldown_until(&request(URL));
         assert_eq!(until, parks.then(|| Instant::now() + s(7)), "{status} {wait:?}");
         assert_eq!(layer.gate().is_open(), !parks, "{status} {wait:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_vendors_wait_after_throttling_stands_in_for_a_hint_and_gives_way_to_one() {
+async fn a_vendors_published_wait_applies_unless_there_is_a_hint() {
     for (dialect, status, wait, expected) in [
         (dialects::veridia(), "429", None, Some(s(1))),
         (dialects::maleslab(), "429", None, Some(s(5))),
@@ -70,12 +70,12 @@ async fn a_vendors_wait_after_throttling_stands_in_for_a_hint_and_gives_way_to_o
         let layer = PaceLayer::new(dialect);
         let service = serve(&layer, &mock);
         service.oneshot(refusing(URL, status, wait)).await.unwrap();
-        assert_eq!(layer.gate().parked_until(&request(URL)), expected.map(|wait| Instant::now() + wait));
+        assert_eq!(layer.gate().cooldown_until(&request(URL)), expected.map(|wait| Instant::now() + wait));
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_stamped_verdict_is_believed_rather_than_the_status() {
+async fn the_attached_verdict_overrides_the_status() {
     let body = r#"{"error":"rate_limited","message":"slow down"}"#;
     let throttled = || {
         let response = Response::builder().status(418).header("retry-after", "4");
@@ -86,7 +86,7 @@ async fn the_stamped_verdict_is_believed_rather_than_the_status() {
     let layer = PaceLayer::new(dialects::veridia());
     let service = layer.layer(ClassifyLayer::new(dialects::veridia()).layer(mock));
     service.oneshot(request(URL)).await.unwrap();
-    assert_eq!(layer.gate().parked_until(&request(URL)), Some(Instant::now() + s(4)));
+    assert_eq!(layer.gate().cooldown_until(&request(URL)), Some(Instant::now() + s(4)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -105,7 +105,7 @@ async fn the_release_is_spread_and_never_early() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_later_hint_holds_those_who_wait_already_and_a_sooner_one_lets_nobody_out() {
+async fn a_later_hint_extends_the_wait_of_waiting_calls_and_a_sooner_one_does_not_shorten_it() {
     let (mock, handle) = server();
     let service = serve(&layer(), &mock);
     let start = Instant::now();
@@ -124,7 +124,7 @@ async fn a_later_hint_holds_those_who_wait_already_and_a_sooner_one_lets_nobody_
 }
 
 #[tokio::test(start_paused = true)]
-async fn hint_upon_hint_pins_nobody_beyond_the_deadline() {
+async fn repeated_hints_hold_no_call_past_its_deadline() {
     let (mock, handle) = server();
     let service = serve(&layer(), &mock);
     let start = Instant::now();
@@ -142,7 +142,7 @@ async fn hint_upon_hint_pins_nobody_beyond_the_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_success_opens_nothing() {
+async fn a_success_ends_no_cool_down() {
     let (mock, _handle) = server();
     let layer = layer();
     let service = serve(&layer, &mock);
@@ -153,11 +153,11 @@ async fn a_success_opens_nothing() {
     sleep(ms(1)).await;
     close(&service, 10).await;
     assert_eq!(slow.await.unwrap().0.unwrap().status(), 200);
-    assert_eq!(layer.gate().parked_until(&request(URL)), Some(start + ms(10_001)));
+    assert_eq!(layer.gate().cooldown_until(&request(URL)), Some(start + ms(10_001)));
 }
 
 #[tokio::test(start_paused = true)]
-async fn other_hosts_and_other_keys_are_not_parked() {
+async fn other_hosts_and_other_keys_are_not_delayed() {
     let (mock, handle) = server();
     let service = serve(&layer(), &mock);
     let start = Instant::now();
@@ -177,9 +177,9 @@ async fn other_hosts_and_other_keys_are_not_parked() {
     };
     service.clone().oneshot(of(refusing(URL, "429", Some("9")), "a")).await.unwrap();
     let gate = keyed.gate();
-    assert_eq!(gate.parked_until(&of(request("https://other.example"), "a")), Some(Instant::now() + s(9)));
-    assert_eq!(gate.parked_until(&of(request(URL), "b")), None);
-    assert_eq!(gate.parked_until(&request(URL)), None, "without a key it goes by its host");
+    assert_eq!(gate.cooldown_until(&of(request("https://other.example"), "a")), Some(Instant::now() + s(9)));
+    assert_eq!(gate.cooldown_until(&of(request(URL), "b")), None);
+    assert_eq!(gate.cooldown_until(&request(URL)), None, "without a key it goes by its host");
 }
 
 #[tokio::test(start_paused = true)]
@@ -201,7 +201,7 @@ async fn a_call_whose_deadline_is_sooner_fails_at_once_and_says_when() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_requests_own_deadline_counts_in_place_of_the_layers() {
+async fn a_requests_own_deadline_replaces_that_of_the_layer() {
     let (mock, handle) = server();
     let service = serve(&layer().deadline(s(20)), &mock);
     let start = Instant::now();
@@ -217,7 +217,7 @@ async fn a_requests_own_deadline_counts_in_place_of_the_layers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn near_a_deadline_there_is_less_spread_and_half_of_what_is_left_remains() {
+async fn near_a_deadline_the_spread_leaves_half_of_the_remaining_time() {
     let (mock, handle) = server();
     let service = serve(&layer().deadline(s(32)).random(|| u32::MAX), &mock);
     let start = Instant::now();
@@ -244,7 +244,7 @@ async fn without_a_deadline_the_longest_wait_is_bounded_and_the_spread_comes_on_
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_absurd_hint_parks_nobody() {
+async fn an_implausible_hint_starts_no_cool_down() {
     let now = SystemTime::UNIX_EPOCH + s(1_763_650_000);
     for wait in [
         "1763649999",
@@ -269,7 +269,7 @@ async fn an_absurd_hint_parks_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_plausible_hint_is_told_as_it_is_and_parks_for_an_hour_at_most() {
+async fn a_cool_down_lasts_an_hour_at_most_and_reports_the_hint_as_it_is() {
     let now = SystemTime::UNIX_EPOCH + s(1_763_650_000);
     for (wait, retry_at) in [("31622400", now + s(31_622_400)), ("1763736400", now + s(86_400))] {
         let (mock, handle) = server();
@@ -286,7 +286,7 @@ async fn a_plausible_hint_is_told_as_it_is_and_parks_for_an_hour_at_most() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn opened_by_hand_it_lets_those_go_who_wait_there() {
+async fn opening_a_gate_sends_the_calls_that_wait_there() {
     let (mock, handle) = server();
     let layer = layer();
     let (service, gate) = (serve(&layer, &mock), layer.gate());
@@ -301,14 +301,14 @@ async fn opened_by_hand_it_lets_those_go_who_wait_there() {
     for call in calls {
         assert_eq!(call.await.unwrap().1, 1_000);
     }
-    assert!(gate.parked_until(&request(URL)).is_none() && !gate.is_open(), "the other one is parked still");
+    assert!(gate.cooldown_until(&request(URL)).is_none() && !gate.is_open(), "the other one is parked still");
     assert_eq!(other.await.unwrap().1, 100_000);
     assert_eq!(handle.calls(), 6);
     gate.open(&request(URL));
 }
 
 #[tokio::test(start_paused = true)]
-async fn fail_fast_holds_nobody() {
+async fn fail_fast_delays_no_call() {
     let (mock, handle) = server();
     let service = serve(&layer().fail_fast(), &mock);
     let start = Instant::now();
@@ -325,7 +325,7 @@ async fn fail_fast_holds_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_parked_call_draws_its_own_release() {
+async fn each_waiting_call_has_its_own_random_release() {
     let (mock, handle) = server();
     let draws = AtomicU32::new(0);
     // 0, 1/4, 1/2, 3/4 of the spread.
@@ -344,14 +344,14 @@ async fn clones_and_services_of_a_layer_share_the_gate_and_other_layers_do_not()
     let (mock, _handle) = server();
     let layer = layer();
     close(&serve(&layer, &mock), 10).await;
-    assert!(layer.clone().gate().parked_until(&request(URL)).is_some());
+    assert!(layer.clone().gate().cooldown_until(&request(URL)).is_some());
     assert!(serve(&layer.clone().fail_fast(), &mock).oneshot(request(URL)).await.unwrap_err().is_paced());
     let other = PaceLayer::new(silent());
     assert!(other.gate().is_open());
 }
 
 #[tokio::test(start_paused = true)]
-async fn requests_whose_uri_names_no_host_are_told_apart_by_their_host_header() {
+async fn requests_without_a_host_in_their_uri_are_partitioned_by_their_host_header() {
     let to = |host: &'static str| {
         let mut request = request("/v1/things");
         request.headers_mut().insert("host", http::HeaderValue::from_static(host));
@@ -367,7 +367,7 @@ async fn requests_whose_uri_names_no_host_are_told_apart_by_their_host_header() 
     for (host, is_parked) in
         [("a.example:8443", true), ("A.EXAMPLE:8443", true), ("a.example", false), ("b.example", false)]
     {
-        assert_eq!(layer.gate().parked_until(&to(host)).is_some(), is_parked, "{host}");
+        assert_eq!(layer.gate().cooldown_until(&to(host)).is_some(), is_parked, "{host}");
     }
     spawn(&service, to("b.example"), start).await.unwrap().0.unwrap();
     assert_eq!(times(&handle, start), [0, 0]);
@@ -387,7 +387,7 @@ async fn handed_down(layer: &PaceLayer, cool_down: u64, request: Request<String>
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_has_waited_hands_its_deadline_down_and_any_other_nothing() {
+async fn a_call_that_waited_passes_its_deadline_on_and_any_other_does_not() {
     let own = || {
         let mut request = request(URL);
         request.extensions_mut().insert(Deadline::from_now(s(40)));

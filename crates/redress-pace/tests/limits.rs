@@ -19,7 +19,7 @@ fn busiest(times: &[u128], span: Duration) -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-async fn calls_are_sent_at_the_pace_of_their_limit_in_the_order_in_which_they_came() {
+async fn calls_are_sent_at_the_rate_of_their_limit_in_the_order_of_arrival() {
     let (mock, handle) = server();
     let service = serve(&layer().limit(limit(5)), &mock);
     let start = Instant::now();
@@ -35,7 +35,7 @@ async fn calls_are_sent_at_the_pace_of_their_limit_in_the_order_in_which_they_ca
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_vendor_publishes_for_a_route_is_kept_in_every_minute() {
+async fn a_published_limit_of_a_route_holds_in_every_minute() {
     for (method, path, allowed, burst) in
         [("POST", "/v1/verify/init", 60, 6), ("POST", "/v1/verify/submit", 30, 3), ("GET", "/v1/verify/vf_1", 600, 60)]
     {
@@ -60,7 +60,7 @@ async fn what_a_vendor_publishes_for_a_route_is_kept_in_every_minute() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_limit_that_names_no_route_is_the_users_to_place() {
+async fn a_published_limit_without_a_route_is_not_applied() {
     let (mock, handle) = server();
     let auth = |path: &str| request(&format!("https://api.example{path}"));
     let service = serve(&PaceLayer::new(dialects::ranex()), &mock);
@@ -123,7 +123,7 @@ async fn hosts_and_keys_are_counted_apart() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_cannot_wait_for_a_turn_fails_at_once_and_learns_when_it_would_be() {
+async fn a_call_that_cannot_wait_for_a_limit_fails_at_once_with_its_time() {
     let clock = Clock::anchored(SystemTime::UNIX_EPOCH);
     let (mock, handle) = server();
     let service = serve(&layer().limit(limit(5)).deadline(s(5)).clock(clock), &mock);
@@ -145,7 +145,7 @@ async fn who_cannot_wait_for_a_turn_fails_at_once_and_learns_when_it_would_be() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn fail_fast_lets_nobody_queue() {
+async fn fail_fast_queues_no_call() {
     let (mock, handle) = server();
     let service = serve(&layer().limit(limit(5)).fail_fast(), &mock);
     let start = Instant::now();
@@ -160,7 +160,7 @@ async fn fail_fast_lets_nobody_queue() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_the_wait_for_a_turn_the_gate_is_looked_at_again() {
+async fn the_gate_is_checked_again_after_the_wait_for_a_limit() {
     let (mock, handle) = server();
     let service = serve(&layer().limit(limit(5)), &mock);
     let start = Instant::now();
@@ -181,7 +181,7 @@ async fn after_the_wait_for_a_turn_the_gate_is_looked_at_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_a_month_asleep_the_queue_goes_on_at_its_pace() {
+async fn a_queue_keeps_its_rate_after_a_month_of_suspension() {
     let (mock, handle) = server();
     let service = serve(&layer().limit(limit(5).burst(count(2))).max_wait(Duration::MAX), &mock);
     let start = Instant::now();
@@ -200,7 +200,7 @@ async fn after_a_month_asleep_the_queue_goes_on_at_its_pace() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_parked_crowd_that_sleeps_a_month_is_released_once() {
+async fn waiting_calls_are_released_once_after_a_month_of_suspension() {
     let (mock, handle) = server();
     let service = serve(&layer().random(|| 1 << 31).limit(limit(10).burst(count(10))), &mock);
     let start = Instant::now();
@@ -215,7 +215,7 @@ async fn a_parked_crowd_that_sleeps_a_month_is_released_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_sleeps_past_the_deadline_is_not_sent() {
+async fn a_call_suspended_past_its_deadline_is_not_sent() {
     let (mock, handle) = server();
     let service = serve(&layer().limit(limit(5)).deadline(s(60)), &mock);
     let start = Instant::now();
@@ -242,7 +242,7 @@ async fn are_late(calls: Vec<tokio::task::JoinHandle<(common::Outcome, u128)>>) 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_limit_of_no_time_and_one_of_all_time_are_what_they_say() {
+async fn a_limit_in_zero_time_allows_everything_and_one_in_infinite_time_its_count() {
     let (mock, handle) = server();
     let of = |per| Limit::new("GET /v1/things".parse().unwrap(), count(2), per).burst(count(2));
     let service = serve(&layer().limit(of(Duration::ZERO)), &mock);

@@ -18,7 +18,7 @@ use tokio::time::{Instant, advance, sleep};
 use tower::{Layer, Service, ServiceExt};
 
 #[tokio::test(start_paused = true)]
-async fn it_is_ready_when_the_service_below_is_whatever_gate_and_limits_say() {
+async fn readiness_is_that_of_the_inner_service() {
     let (mock, handle) = server();
     let mut service = serve(&layer().limit(limit(1)), &mock);
     close(&service, 60).await;
@@ -36,7 +36,7 @@ async fn it_is_ready_when_the_service_below_is_whatever_gate_and_limits_say() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_readied_service_is_dropped_before_a_wait_and_another_gets_ready() {
+async fn the_ready_service_is_dropped_before_a_wait_and_a_clone_gets_ready() {
     let (mock, handle) = server();
     let mock = mock.limit(1);
     let service = serve(&layer().limit(limit(5)), &mock);
@@ -56,7 +56,7 @@ async fn the_readied_service_is_dropped_before_a_wait_and_another_gets_ready() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_gate_that_closes_while_the_service_gets_ready_holds_the_call_without_its_place() {
+async fn a_gate_that_closes_while_the_service_gets_ready_delays_the_call() {
     let (mock, handle) = server();
     let mock = mock.limit(1);
     let service = serve(&layer().limit(limit(5)), &mock);
@@ -77,7 +77,7 @@ async fn a_gate_that_closes_while_the_service_gets_ready_holds_the_call_without_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_service_that_fails_to_get_ready_after_a_wait_ends_the_call_and_frees_its_place() {
+async fn a_service_that_fails_to_get_ready_after_a_wait_ends_the_call_and_frees_its_slot() {
     #[derive(Clone)]
     struct Broken(Arc<AtomicBool>);
     impl Service<Request<String>> for Broken {
@@ -111,7 +111,7 @@ async fn a_service_that_fails_to_get_ready_after_a_wait_ends_the_call_and_frees_
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_last_waker_is_woken_and_nobody_is_polled_more_often_than_something_happens() {
+async fn the_last_waker_is_woken_and_each_poll_has_an_event() {
     let (mock, _handle) = server();
     let layer = layer().limit(limit(5));
     let service = serve(&layer, &mock);
@@ -146,7 +146,7 @@ async fn the_last_waker_is_woken_and_nobody_is_polled_more_often_than_something_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_in_the_users_closures_harms_nobody_else() {
+async fn a_panic_in_a_users_closure_does_not_affect_other_calls() {
     let (mock, handle) = server();
     let panics = Arc::new(AtomicBool::new(false));
     let (in_key, in_random) = (Arc::clone(&panics), Arc::clone(&panics));
@@ -188,7 +188,7 @@ async fn a_panic_in_the_users_closures_harms_nobody_else() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_service_that_panics_in_its_turn_locks_nobody_out() {
+async fn a_service_that_panics_blocks_no_other_call() {
     let is_bad = Arc::new(AtomicBool::new(false));
     let bad = Arc::clone(&is_bad);
     let mock = StrictMock::new(move |_: &Request<String>| {

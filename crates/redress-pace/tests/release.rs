@@ -97,7 +97,7 @@ fn random() -> impl Fn() -> u32 + Send + Sync + 'static {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_at_its_limit_is_kept_busy_and_never_buried_by_those_who_come_back() {
+async fn a_release_keeps_a_server_at_its_limit_busy_and_does_not_overload_it() {
     let fifo = fifo(200);
     let (until, served) = herd(&layer().deadline(s(75)).random(random()), &fifo, 3_000, 140).await;
     let fifo = fifo.lock().unwrap();
@@ -109,7 +109,7 @@ async fn a_server_at_its_limit_is_kept_busy_and_never_buried_by_those_who_come_b
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_can_do_it_gets_them_all_within_the_spread() {
+async fn a_fast_server_gets_all_calls_within_the_spread() {
     let fifo = fifo(1_000_000);
     let layer = layer().random(random());
     let (until, served) = herd(&layer, &fifo, 6_000, 10).await;
@@ -119,7 +119,7 @@ async fn a_server_that_can_do_it_gets_them_all_within_the_spread() {
     assert!(crowd >= 6_000 + 150, "{crowd} have come when the spread is over");
     let peak = (0..15).map(|nth| within(&fifo.arrivals, until + s(nth), s(1))).max().unwrap();
     assert!(peak <= 600, "{peak}: 410 a second would be even");
-    assert!(layer.gate().parked_until(&request(URL)).is_none() && layer.gate().is_open(), "nothing is remembered");
+    assert!(layer.gate().cooldown_until(&request(URL)).is_none() && layer.gate().is_open(), "nothing is remembered");
     assert!(format!("{:?}", layer.gate()).contains("waiting: 0"));
 }
 
@@ -146,7 +146,7 @@ fn with_deadline(deadline: Duration) -> Request<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_has_no_place_waits_for_one_and_those_who_came_first_go_first() {
+async fn permits_are_granted_in_the_order_of_arrival() {
     let (mock, handle) = server();
     let service = serve(&layer(), &mock);
     let start = Instant::now();
@@ -180,7 +180,7 @@ async fn failures_halve_the_window_once_for_each_round() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_new_cool_down_parks_those_who_stand_in_line_and_tells_who_cannot_wait_for_it() {
+async fn a_new_cool_down_holds_the_queue_of_a_release_and_rejects_calls_that_cannot_wait() {
     let (mock, handle) = server();
     let service = serve(&layer(), &mock);
     let start = Instant::now();
@@ -199,7 +199,7 @@ async fn a_new_cool_down_parks_those_who_stand_in_line_and_tells_who_cannot_wait
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fresh_call_waits_for_a_place_for_the_spread_or_half_of_its_time_and_then_goes_without() {
+async fn a_call_that_arrives_during_a_release_waits_for_a_permit_for_a_bounded_time() {
     let (mock, _handle) = server();
     let layer = layer().random(|| 0);
     let service = serve(&layer, &mock);
@@ -221,7 +221,7 @@ async fn a_fresh_call_waits_for_a_place_for_the_spread_or_half_of_its_time_and_t
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_was_parked_and_gets_no_place_in_time_is_told_to_come_back_after_another_spread() {
+async fn a_call_without_a_permit_in_time_fails_with_the_spread_as_the_time_to_come_back() {
     let clock = Clock::anchored(SystemTime::UNIX_EPOCH);
     let (mock, handle) = server();
     let service = serve(&layer().max_wait(s(20)).clock(clock), &mock);
@@ -240,7 +240,7 @@ async fn who_was_parked_and_gets_no_place_in_time_is_told_to_come_back_after_ano
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_place_that_comes_too_late_for_an_answer_goes_to_the_next() {
+async fn a_permit_that_comes_too_late_for_a_response_is_passed_on() {
     let (mock, handle) = server();
     let service = serve(&layer(), &mock);
     let start = Instant::now();
@@ -257,7 +257,7 @@ async fn a_place_that_comes_too_late_for_an_answer_goes_to_the_next() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn opened_by_hand_it_lets_those_go_who_stand_in_line() {
+async fn opening_a_gate_sends_the_calls_that_wait_for_a_permit() {
     let (mock, handle) = server();
     let layer = layer();
     let service = serve(&layer, &mock);
@@ -271,11 +271,11 @@ async fn opened_by_hand_it_lets_those_go_who_stand_in_line() {
     for call in calls {
         assert_eq!(call.await.unwrap().1, 6_000);
     }
-    assert!(layer.gate().parked_until(&request(URL)).is_none() && layer.gate().is_open());
+    assert!(layer.gate().cooldown_until(&request(URL)).is_none() && layer.gate().is_open());
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_released_after_the_longest_wait_has_the_spread_for_a_place_from_then_on() {
+async fn a_call_released_after_the_maximum_wait_has_the_spread_for_a_permit() {
     let (mock, handle) = server();
     let service = serve(&layer().max_wait(s(8)).random(|| u32::MAX), &mock);
     let start = Instant::now();
@@ -288,7 +288,7 @@ async fn who_is_released_after_the_longest_wait_has_the_spread_for_a_place_from_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_of_a_class_that_smells_of_overload_halves_the_window_whatever_its_status() {
+async fn a_class_that_indicates_overload_halves_the_window_whatever_the_status() {
     let toml = "name = \"x\"\n[status.420]\nclass = \"rate_limited\"\n[status.421]\nclass = \"unavailable\"\n[status.422]\nclass = \"invalid\"\n";
     let dialect = redress_classify::Dialect::from_toml("x.toml", toml).unwrap();
     for (status, released) in [("420", 5), ("421", 5), ("422", 12)] {

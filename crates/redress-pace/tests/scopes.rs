@@ -72,7 +72,7 @@ async fn send(service: &Pace<Mock>, request: Request<String>) {
 
 /// The seconds for which a call of this path is parked.
 fn parked(layer: &PaceLayer, path: &str) -> u64 {
-    layer.gate().parked_until(&call(path, &[])).map_or(0, |until| (until - Instant::now()).as_secs())
+    layer.gate().cooldown_until(&call(path, &[])).map_or(0, |until| (until - Instant::now()).as_secs())
 }
 
 #[tokio::test(start_paused = true)]
@@ -95,7 +95,7 @@ async fn a_cool_down_holds_the_calls_of_its_scope_and_no_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_global_cool_down_holds_every_scope_and_so_does_one_of_a_call_in_none() {
+async fn a_cool_down_of_all_calls_or_of_a_call_without_a_scope_holds_every_scope() {
     for request in [
         refused("/rooms/1", "30", &[("x-global", "1")]),
         refused("/else", "30", &[]),
@@ -112,7 +112,7 @@ async fn a_global_cool_down_holds_every_scope_and_so_does_one_of_a_call_in_none(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_longer_cool_down_extends_and_a_shorter_one_never_cuts() {
+async fn only_a_longer_cool_down_changes_the_end() {
     // Of scope and upstream: which is parked for so many seconds, and what then holds the scope and the others.
     for (parks, scope, others) in [
         ([("/rooms/1", 20), ("/rooms/1", 10)], 20, 0),
@@ -150,7 +150,7 @@ async fn a_longer_cool_down_extends_and_a_shorter_one_never_cuts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_scope_is_parked_for_an_hour_at_most() {
+async fn a_scope_cools_down_for_an_hour_at_most() {
     let (mock, _handle) = server();
     let layer = layer();
     send(&serve(&layer, &mock), refused("/rooms/1", "90000", &[])).await;
@@ -214,7 +214,7 @@ async fn a_release_of_a_scope_delays_no_other_calls() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_release_of_an_upstream_is_one_crowd_for_all_scopes() {
+async fn the_release_of_an_upstream_has_one_queue_for_all_scopes() {
     let (mock, handle) = server();
     let service = serve(&layer(), &mock);
     let start = Instant::now();
@@ -253,7 +253,7 @@ async fn a_call_that_is_released_by_its_scope_waits_for_its_upstream() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn opened_by_hand_a_call_passes_its_scope_and_its_upstream() {
+async fn opening_a_gate_opens_the_scope_and_the_upstream() {
     let (mock, handle) = server();
     let layer = layer();
     let service = serve(&layer, &mock);
@@ -323,7 +323,7 @@ async fn shipped_scopes_hold_by_status_and_headers_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_is_released_by_its_scope_waits_for_a_place_in_the_release_of_its_upstream() {
+async fn a_call_released_by_its_scope_waits_for_a_permit_of_its_upstream() {
     let (mock, handle) = server();
     let service = serve(&layer(), &mock);
     let start = Instant::now();

@@ -57,7 +57,7 @@ async fn the_next_call_of_the_method_goes_when_the_pause_is_over_and_not_earlier
     let response = send(&stack, "/2.3/questions", PAUSE).await;
     assert!(response.verdict().is_none(), "the call itself is a success");
     assert!(start.elapsed().is_zero(), "and does not wait");
-    assert_eq!(layer.gate().parked_until(&request("/2.3/questions", "")), Some(start + s(10)));
+    assert_eq!(layer.gate().cooldown_until(&request("/2.3/questions", "")), Some(start + s(10)));
     send(&stack, "/2.3/answers", "{}").await;
     send(&stack, "/2.3/questions", "{}").await;
     let times: Vec<_> = handle.instants().iter().map(|at| (*at - start).as_millis()).collect();
@@ -69,7 +69,7 @@ async fn a_method_with_ids_is_one_method_whatever_the_ids() {
     let (mock, _handle) = server();
     let (layer, stack) = stack(&stackexchange(), mock);
     send(&stack, "/2.3/questions/1;2/answers", PAUSE).await;
-    let is_parked = |path: &str| layer.gate().parked_until(&request(path, "")).is_some();
+    let is_parked = |path: &str| layer.gate().cooldown_until(&request(path, "")).is_some();
     assert!(is_parked("/2.3/questions/9/answers"));
     assert!(
         !is_parked("/2.3/questions/9/comments") && !is_parked("/2.3/questions") && !is_parked("/2.3/users/9/answers")
@@ -77,7 +77,7 @@ async fn a_method_with_ids_is_one_method_whatever_the_ids() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_undeclared_backoff_on_a_success_holds_nobody() {
+async fn an_undeclared_backoff_on_a_success_starts_no_cool_down() {
     for dialect in dialects::all().into_iter().filter(|dialect| !dialect.has_success_hints()) {
         let (mock, _handle) = server();
         let (layer, stack) = stack(&dialect, mock);
@@ -112,7 +112,7 @@ async fn a_hint_in_a_header_needs_no_classify_layer() {
             asking.headers_mut().insert(*name, value.parse().unwrap());
         }
         layer.layer(mock).oneshot(asking).await.unwrap();
-        let parked = layer.gate().parked_until(&request("/v1/others", "")).map(|until| until - start);
+        let parked = layer.gate().cooldown_until(&request("/v1/others", "")).map(|until| until - start);
         assert_eq!(parked, expected, "{headers:?}");
     }
 }

@@ -21,9 +21,21 @@ pub fn describe_metrics() {
     describe_counter!("redress_calls_total", Unit::Count, "calls that ended, by dialect and why no attempt followed");
     describe_histogram!("redress_retry_wait_seconds", Unit::Seconds, "waits between attempts, as decided");
     describe_gauge!("redress_retry_budget_tokens", Unit::Count, "tokens left for retries at the last decision");
-    describe_histogram!("redress_gate_seconds", Unit::Seconds, "for how long an answer closed the gate");
-    describe_histogram!("redress_pace_wait_seconds", Unit::Seconds, "waits of calls for their turn, as foreseen");
-    describe_counter!("redress_held_back_total", Unit::Count, "calls whose turn would have come too late");
+    describe_histogram!(
+        "redress_cooldown_seconds",
+        Unit::Seconds,
+        "lengths of cool-downs, each time one is started or extended"
+    );
+    describe_histogram!(
+        "redress_pace_wait_seconds",
+        Unit::Seconds,
+        "waits of calls for cool-downs and limits, as planned"
+    );
+    describe_counter!(
+        "redress_pace_rejections_total",
+        Unit::Count,
+        "calls that failed at once since their wait would have been too long"
+    );
     describe_counter!("redress_refreshes_total", Unit::Count, "calls to issuers, by kind and outcome");
     describe_histogram!("redress_refresh_seconds", Unit::Seconds, "how long calls to issuers took");
 }

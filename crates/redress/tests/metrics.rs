@@ -100,7 +100,7 @@ fn a_stack_records_what_is_documented_and_nothing_else() {
         ("redress_calls_total dialect=maleslab end_reason=success", 2),
         ("redress_calls_total dialect=maleslab end_reason=hint_too_long", 1),
         ("redress_alerts_total dialect=maleslab", 1),
-        ("redress_held_back_total dialect=maleslab why=gate", 1),
+        ("redress_pace_rejections_total dialect=maleslab reason=cooldown", 1),
         ("redress_refreshes_total kind=login outcome=success", 1),
         ("redress_refreshes_total kind=refresh outcome=permanent", 1),
     ] {

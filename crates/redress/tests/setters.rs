@@ -133,7 +133,7 @@ async fn behaviour(layer: &RedressLayer) -> Vec<String> {
     }
     let mut log = log.lock().expect("no panic").clone();
     log.push(format!("generation {}", layer.tokens().generation()));
-    log.push(format!("parked {:?}", layer.gate().parked_until(&limited()).map(|until| until - start)));
+    log.push(format!("parked {:?}", layer.gate().cooldown_until(&limited()).map(|until| until - start)));
     log
 }
 

@@ -55,9 +55,9 @@ async fn a_hint_for_one_tenant_holds_nobody_else_back() {
         assert_eq!(outcome.is_err_and(|error| error.is_paced()), is_held, "{tenant:?}");
     }
     assert_eq!(start.elapsed(), Duration::ZERO);
-    let parked_until = |tenant| layer.gate().parked_until(&request(url, tenant));
-    assert_eq!(parked_until(Some("a")), Some(start + Duration::from_secs(3_000)));
-    assert_eq!((parked_until(Some("b")), parked_until(None)), (None, None));
+    let cooldown_until = |tenant| layer.gate().cooldown_until(&request(url, tenant));
+    assert_eq!(cooldown_until(Some("a")), Some(start + Duration::from_secs(3_000)));
+    assert_eq!((cooldown_until(Some("b")), cooldown_until(None)), (None, None));
 }
 
 /// Lets calls of one fail until its retries are used up; returns how a call of the other one ends that succeeds at the

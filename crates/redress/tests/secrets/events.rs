@@ -161,10 +161,10 @@ async fn no_event_of_keys_limits_and_a_shared_login_shows_a_secret() {
         assert_silent("an event", line);
     }
     let said = [
-        ("redress::pace", "parked"),
-        ("redress::pace", "why=\"limit\""),
-        ("redress::pace", "why=\"gate\""),
-        ("redress::pace", "held back"),
+        ("redress::pace", "cool-down started"),
+        ("redress::pace", "reason=\"limit\""),
+        ("redress::pace", "reason=\"cooldown\""),
+        ("redress::pace", "call rejected"),
         ("redress::refresh", "written to the store"),
         ("redress::refresh", "adopted"),
         ("redress::refresh", "store unavailable"),

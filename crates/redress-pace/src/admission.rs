@@ -1,0 +1,311 @@
+//! The wait of one call: at its gates, for a permit of a release, and in the queues of its limits.
+
+use std::future::Future;
+use std::mem;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use redress_classify::{Deadline, Error, saturating};
+use tokio::time::{Instant, Sleep};
+
+use crate::cooldown::Cooldown;
+use crate::gates::{GateState, Permit, Waiter};
+use crate::keyed_queues::SlotState;
+use crate::limiter::{Limiter, QueuePosition, try_send_all};
+use crate::max_wait::MaxWait;
+use crate::scope::Target;
+use crate::settings::Settings;
+use crate::telemetry::{self, WaitReason};
+
+/// A call that waits for its admission. Dropping it gives up all its positions and permits.
+///
+/// It enters its gates, then the queue of each limit that covers it. If a gate closes meanwhile, it starts anew. Admission
+/// takes nothing yet; [`commit`](Self::commit) does, right before the request is sent.
+pub(crate) struct Admission {
+    settings: Arc<Settings>,
+    target: Target,
+    /// The limits that cover the call, in the order in which it queues for them.
+    limiters: Vec<Arc<Limiter>>,
+    /// Its positions in the queues of the first of them. It may be sent by all but the last.
+    positions: Vec<QueuePosition>,
+    max_wait: MaxWait,
+    stage: Stage,
+    /// Its permit, during a release.
+    permit: Option<Box<Permit>>,
+    /// Whether it has waited for a cool-down since it started.
+    was_cooling_down: bool,
+}
+
+enum Stage {
+    /// It enters its gates anew.
+    Start,
+    /// It waits for the end of a cool-down, and for its time within the spread after it.
+    CoolingDown { waiter: Waiter, sleep: Pin<Box<Sleep>> },
+    /// It waits for a permit of a release.
+    AwaitingPermit { waiter: Waiter, sleep: Pin<Box<Sleep>>, spread: Duration },
+    /// It waits in the last queue that it joined. The first call in a queue has a timer.
+    InQueue { sleep: Option<Pin<Box<Sleep>>> },
+    /// The gates are open, and all limits allow it.
+    Ready,
+}
+
+impl Admission {
+    /// Starts to wait. No timer is polled yet.
+    ///
+    /// # Errors
+    /// Fails if the wait would be too long.
+    pub(crate) fn new(
+        settings: &Arc<Settings>,
+        target: &Target,
+        limiters: Vec<Arc<Limiter>>,
+        max_wait: MaxWait,
+        now: Instant,
+    ) -> Result<Self, Error> {
+        let mut admission = Self {
+            settings: Arc::clone(settings),
+            target: target.clone(),
+            limiters,
+            positions: Vec::new(),
+            max_wait,
+            stage: Stage::Start,
+            permit: None,
+            was_cooling_down: false,
+        };
+        admission.start(now)?;
+        Ok(admission)
+    }
+
+    /// Waits until the call may be sent.
+    ///
+    /// # Errors
+    /// Fails if the wait would be too long.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, mut now: Instant) -> Poll<Result<(), Error>> {
+        loop {
+            match &mut self.stage {
+                Stage::Start => self.start(now)?,
+                Stage::Ready => return Poll::Ready(Ok(())),
+                Stage::CoolingDown { waiter, sleep } => {
+                    if waiter.poll_opened(cx).is_pending() {
+                        now = ready!(poll_timer(sleep, cx, now));
+                    }
+                    self.queue_for_permit(now);
+                }
+                Stage::AwaitingPermit { waiter, sleep, spread } => {
+                    let spread = *spread;
+                    match waiter.poll_permit(cx) {
+                        Poll::Ready(Some((permit, last_rtt))) => self.use_permit(permit, last_rtt, spread, now)?,
+                        Poll::Ready(None) => self.stage = Stage::Start,
+                        Poll::Pending => {
+                            now = ready!(poll_timer(sleep, cx, now));
+                            self.go_without_permit(spread, now)?;
+                        }
+                    }
+                }
+                Stage::InQueue { .. } => now = ready!(self.poll_queue(cx, now))?,
+            }
+        }
+    }
+
+    /// Counts the request, which must be sent now. Returns `false`, and counts nothing, if a gate has closed meanwhile.
+    ///
+    /// # Errors
+    /// Fails if the deadline has passed: the machine was suspended, or the inner service took long to get ready.
+    pub(crate) fn commit(&mut self, now: Instant) -> Result<bool, Error> {
+        self.max_wait.check(now)?;
+        let is_cooling = self.settings.gates.cooldown(&self.target, now).is_some();
+        let is_sent = !is_cooling && matches!(self.stage, Stage::Ready) && try_send_all(&self.positions, now);
+        if !is_sent {
+            self.stage = Stage::Start;
+            self.permit = None;
+        } else if let Some(permit) = &mut self.permit {
+            permit.mark_sent(now);
+        }
+        Ok(is_sent)
+    }
+
+    /// Returns the deadline of the call, for the inner service, which would start a new one.
+    pub(crate) const fn deadline(&self) -> Option<Deadline> {
+        self.max_wait.deadline()
+    }
+
+    /// Ends the wait. Returns the permit, which the call holds until it is answered.
+    pub(crate) fn into_permit(self) -> Option<Box<Permit>> {
+        self.permit
+    }
+
+    /// Gives up all positions and permits, and enters the gates.
+    fn start(&mut self, now: Instant) -> Result<(), Error> {
+        self.stage = Stage::Start;
+        self.permit = None;
+        self.positions.clear();
+        self.was_cooling_down = false;
+        self.enter_gates(now)
+    }
+
+    /// Passes the gates, or waits at one of them. A permit that the call has already is kept.
+    fn enter_gates(&mut self, now: Instant) -> Result<(), Error> {
+        match self.settings.gates.enter(&self.target, self.permit.as_deref(), now) {
+            GateState::Open => self.enter_limits(now),
+            GateState::Granted(permit) => {
+                self.add_permit(permit);
+                self.enter_limits(now)
+            }
+            GateState::Queued(waiter, spread) => self.await_permit(waiter, spread, now),
+            GateState::CoolingDown(waiter, cooldown) => self.await_cooldown(waiter, &cooldown, now),
+        }
+    }
+
+    /// Waits for the end of a cool-down, unless that would be too long.
+    fn await_cooldown(&mut self, waiter: Waiter, cooldown: &Cooldown, now: Instant) -> Result<(), Error> {
+        self.permit = None;
+        if !self.max_wait.allows(cooldown.until) {
+            self.report_rejection(WaitReason::Cooldown, cooldown.until, now);
+            return Err(Error::paced(cooldown.retry_at(&self.settings.clock)));
+        }
+        let release_at = self.max_wait.release_at(cooldown, self.settings.random());
+        self.report_wait(WaitReason::Cooldown, release_at, now);
+        self.stage = Stage::CoolingDown { waiter, sleep: Box::pin(tokio::time::sleep_until(release_at)) };
+        self.was_cooling_down = true;
+        Ok(())
+    }
+
+    /// Waits for a permit of a release.
+    fn await_permit(&mut self, waiter: Waiter, spread: Duration, now: Instant) -> Result<(), Error> {
+        let until = if self.was_cooling_down {
+            self.max_wait.permit_until(now, spread)
+        } else {
+            self.max_wait.permit_until_for_arrival(now, spread)
+        };
+        if until <= now {
+            return self.go_without_permit(spread, now);
+        }
+        self.report_wait(WaitReason::Release, until, now);
+        self.stage = Stage::AwaitingPermit { waiter, sleep: Box::pin(tokio::time::sleep_until(until)), spread };
+        Ok(())
+    }
+
+    /// Joins the queue of the release after its cool-down, or starts anew if there is another one.
+    fn queue_for_permit(&mut self, now: Instant) {
+        let Stage::CoolingDown { waiter, mut sleep } = mem::replace(&mut self.stage, Stage::Start) else { return };
+        if let Some(spread) = waiter.enqueue(now) {
+            sleep.as_mut().reset(self.max_wait.permit_until(now, spread));
+            self.stage = Stage::AwaitingPermit { waiter, sleep, spread };
+        }
+    }
+
+    /// Goes on to the next gate with a permit, unless too little time is left for a response.
+    fn use_permit(
+        &mut self,
+        permit: Box<Permit>,
+        last_rtt: Duration,
+        spread: Duration,
+        now: Instant,
+    ) -> Result<(), Error> {
+        self.stage = Stage::Start;
+        if !self.max_wait.has_time_for(last_rtt, now) {
+            return Err(self.release_error(spread, now));
+        }
+        self.add_permit(permit);
+        self.enter_gates(now)
+    }
+
+    /// Keeps a permit beside those that the call has already.
+    fn add_permit(&mut self, mut permit: Box<Permit>) {
+        match &mut self.permit {
+            Some(own) => own.merge(&mut permit),
+            own => *own = Some(permit),
+        }
+    }
+
+    /// Stops to wait for a permit. A call that arrived during the release goes without one; one that waited for the
+    /// cool-down fails.
+    fn go_without_permit(&mut self, spread: Duration, now: Instant) -> Result<(), Error> {
+        self.stage = Stage::Start;
+        if self.was_cooling_down { Err(self.release_error(spread, now)) } else { self.enter_limits(now) }
+    }
+
+    /// Joins the queue of the first limit, unless the wait for one of them would be too long.
+    fn enter_limits(&mut self, now: Instant) -> Result<(), Error> {
+        self.max_wait.check(now)?;
+        if let [_, further @ ..] = &*self.limiters {
+            let times = further.iter().map(|limiter| limiter.earliest(&self.target.partition, now));
+            if let Some(latest) = times.max().filter(|at| !self.max_wait.allows_send(*at, now)) {
+                return Err(self.limit_error(latest, now));
+            }
+        }
+        self.join_next_queue(now)
+    }
+
+    /// Joins the queue of the next limit, if there is one.
+    fn join_next_queue(&mut self, now: Instant) -> Result<(), Error> {
+        let Some(limiter) = self.limiters.get(self.positions.len()) else {
+            self.stage = Stage::Ready;
+            return Ok(());
+        };
+        match limiter.enqueue(&self.target.partition, now, |at| self.max_wait.allows_send(at, now)) {
+            Ok((position, at)) => {
+                self.positions.push(position);
+                self.stage = Stage::InQueue { sleep: None };
+                if at > now {
+                    self.report_wait(WaitReason::Limit, at, now);
+                }
+                Ok(())
+            }
+            Err(at) => Err(self.limit_error(at, now)),
+        }
+    }
+
+    /// Waits in the last queue; then joins the next one, or starts anew if a gate has closed. Returns the time.
+    fn poll_queue(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<Result<Instant, Error>> {
+        let Stage::InQueue { sleep } = &mut self.stage else { return Poll::Ready(Ok(now)) };
+        if self.settings.gates.cooldown(&self.target, now).is_some() {
+            // The calls behind it see the closed gate when they become the first.
+            self.stage = Stage::Start;
+            return Poll::Ready(Ok(now));
+        }
+        match self.positions.last().map_or(SlotState::Ready, |position| position.poll_slot(now, cx)) {
+            SlotState::Ready => Poll::Ready(self.join_next_queue(now).map(|()| now)),
+            SlotState::Behind => Poll::Pending,
+            SlotState::At(at) => {
+                let timer = sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at)));
+                let now = ready!(poll_timer(timer, cx, now));
+                *sleep = None;
+                Poll::Ready(Ok(now))
+            }
+        }
+    }
+
+    /// Reports and returns the error of a call that would wait too long for a limit.
+    fn limit_error(&self, at: Instant, now: Instant) -> Error {
+        self.report_rejection(WaitReason::Limit, at, now);
+        Error::paced(self.settings.clock.wall(at))
+    }
+
+    /// Reports and returns the error of a call without a permit in time.
+    ///
+    /// The gate is open, so the time to come back is an estimate: the spread is the time in which a release is meant to end.
+    fn release_error(&self, spread: Duration, now: Instant) -> Error {
+        let again = saturating::add(now, spread);
+        self.report_rejection(WaitReason::Release, again, now);
+        Error::paced(self.settings.clock.wall(again))
+    }
+
+    fn report_wait(&self, reason: WaitReason, until: Instant, now: Instant) {
+        let wait = until.saturating_duration_since(now);
+        telemetry::call_waits(&self.settings.dialect, &self.target.partition, reason, wait);
+    }
+
+    fn report_rejection(&self, reason: WaitReason, until: Instant, now: Instant) {
+        let wait = until.saturating_duration_since(now);
+        telemetry::call_rejected(&self.settings.dialect, &self.target.partition, reason, wait);
+    }
+}
+
+/// Waits for a timer, and returns the time at which it fired. Without that, a caller would go on with the time of before and
+/// set the same timer again.
+fn poll_timer(timer: &mut Pin<Box<Sleep>>, cx: &mut Context<'_>, now: Instant) -> Poll<Instant> {
+    ready!(timer.as_mut().poll(cx));
+    Poll::Ready(now.max(timer.deadline()))
+}

@@ -1,0 +1,67 @@
+//! Learns cool-downs and buckets from responses.
+
+use std::time::Duration;
+
+use http::{Response, StatusCode};
+use redress_classify::{Class, CooldownScope, Error, SuccessHint, Verdict};
+use tokio::time::Instant;
+
+use crate::cooldown::{Cooldown, cooldown_after};
+use crate::scope::Target;
+use crate::settings::Settings;
+use crate::telemetry;
+
+/// Starts the cool-down that a response asks for, and stores the bucket that it names. `verdict` is that of the response.
+pub(crate) fn learn<R>(settings: &Settings, target: &Target, response: &Response<R>, verdict: Option<&Verdict>) {
+    if settings.learns_buckets {
+        let named = settings.dialect.bucket_for_response(response.status(), response.headers());
+        settings.gates.learn_bucket(target, named);
+    }
+    let Some(verdict) = verdict else { return learn_from_success(settings, target, response) };
+    let (now, throttle_wait) = (Instant::now(), settings.dialect.retry().throttle_wait);
+    let Some(wait) = cooldown_after(verdict, response.status().as_u16(), throttle_wait, now) else { return };
+    cool_down(settings, target, scope_for_request(verdict), (wait, verdict.class().as_str()), now);
+}
+
+/// Returns `true` if a call failed in a way that indicates overload: no response, a rate limit, or a 5xx.
+pub(crate) fn is_overload<R>(result: &Result<Response<R>, Error>, verdict: Option<&Verdict>) -> bool {
+    let Ok(response) = result else { return true };
+    let status = response.status();
+    matches!(verdict.map(Verdict::class), Some(Class::RateLimited | Class::Unavailable))
+        || status.is_server_error()
+        || status == StatusCode::TOO_MANY_REQUESTS
+}
+
+/// Starts the cool-down that a success asks for, in a dialect with hints for successes.
+fn learn_from_success<R>(settings: &Settings, target: &Target, response: &Response<R>) {
+    if !settings.dialect.has_success_hints() {
+        return;
+    }
+    let attached = response.extensions().get().cloned();
+    let hint = attached.or_else(|| SuccessHint::from_head(response, &settings.dialect, &settings.clock));
+    let Some(hint) = hint else { return };
+    let scope = settings.dialect.bucket_for_response(response.status(), response.headers());
+    let now = Instant::now();
+    cool_down(settings, target, scope, (hint.delay(now), "success"), now);
+}
+
+/// Starts a cool-down of the calls in a scope, which a response of this class asked for.
+fn cool_down(
+    settings: &Settings,
+    target: &Target,
+    scope: CooldownScope,
+    (wait, class): (Duration, &str),
+    now: Instant,
+) {
+    let Some(cooldown) = Cooldown::new(now, wait) else { return };
+    settings.gates.learn_bucket(target, scope);
+    if settings.gates.cool_down(target, scope, cooldown, now) {
+        settings.limiters.iter().for_each(|limiter| limiter.wake_first(&target.partition));
+        telemetry::cooldown_started(&settings.dialect, target, scope, class, wait);
+    }
+}
+
+/// Returns the scope of a cool-down. An unavailable service is unavailable to all calls.
+fn scope_for_request(verdict: &Verdict) -> CooldownScope {
+    if verdict.class() == Class::RateLimited { verdict.cooldown_scope() } else { CooldownScope::Upstream }
+}
