@@ -43,7 +43,7 @@ async fn verdict(wall: SystemTime, pairs: &[(&str, &str)]) -> Verdict {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_date_is_counted_by_the_servers_clock_whatever_the_callers_says() {
+async fn a_date_counts_by_the_servers_clock_whatever_the_callers_clock_is() {
     let leap = [("date", "Sat, 31 Dec 2016 23:59:60 GMT"), ("retry-after", "Sun, 01 Jan 2017 00:01:00 GMT")];
     let late_leap = [("date", "Sat, 31 Dec 2016 23:59:00 GMT"), ("retry-after", "Sat, 31 Dec 2016 23:59:60 GMT")];
     let cached = [DATE, RETRY, ("age", "30")];
@@ -74,7 +74,7 @@ async fn a_date_is_counted_by_the_servers_clock_whatever_the_callers_says() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_date_that_has_passed_or_is_years_ahead_is_no_hint_by_the_servers_clock() {
+async fn a_date_in_the_past_or_years_ahead_is_not_a_hint() {
     let (old, now) = (("date", "Thu, 01 Jan 1970 00:00:00 GMT"), ("date", "Thu, 15 Jan 2026 12:00:00 GMT"));
     for (name, wall, headers) in [
         ("no date, an hour ahead", SERVER + HOUR, &[RETRY][..]),
@@ -92,7 +92,7 @@ async fn a_date_that_has_passed_or_is_years_ahead_is_no_hint_by_the_servers_cloc
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_to_come_back_is_told_by_the_callers_clock() {
+async fn the_time_to_come_back_is_by_the_callers_clock() {
     for (wall, expected) in [
         (SERVER, SERVER + 60),
         (SERVER + HOUR, SERVER + HOUR + 60),
@@ -107,7 +107,7 @@ async fn when_to_come_back_is_told_by_the_callers_clock() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_that_has_passed_is_none_and_never_negative() {
+async fn a_wait_that_has_passed_is_zero() {
     let verdict = verdict(at(SERVER), &[DATE, RETRY]).await;
     tokio::time::advance(Duration::from_secs(45)).await;
     assert_eq!(verdict.hint_delay(Instant::now()), Some(Duration::from_secs(15)));
@@ -116,7 +116,7 @@ async fn a_wait_that_has_passed_is_none_and_never_negative() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_to_come_back_is_right_after_the_machine_slept_and_after_each_step_of_the_clock() {
+async fn the_time_to_come_back_is_right_after_a_suspension_and_after_each_step_of_the_clock() {
     let wall = Arc::new(Mutex::new(at(SERVER)));
     let read = Arc::clone(&wall);
     let clock = Clock::from_fn(move || *read.lock().expect("nobody panics"));

@@ -92,7 +92,7 @@ async fn a_compressed_error_is_read_where_it_is_decompressed_below() {
 }
 
 #[test]
-fn of_a_bomb_no_more_is_decoded_than_the_bound() {
+fn a_decompression_bomb_is_decoded_up_to_the_bound() {
     let filling = "x".repeat(1024 * 1024);
     let gzip_bomb = |open| {
         let mut parts = vec![filling.as_str(); 8];
@@ -122,7 +122,7 @@ fn of_a_bomb_no_more_is_decoded_than_the_bound() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_coding_that_is_unknown_or_wrong_leaves_the_head_to_decide() {
+async fn with_an_unknown_or_wrong_coding_the_head_decides() {
     let envelope = format!("{ERROR}no\"}}");
     let packed = gzip(&[&envelope]);
     let mut damaged = packed.clone();

@@ -134,7 +134,7 @@ async fn nothing_is_held_where_the_head_decides() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_line_may_name_headers_beside_members() {
+async fn an_error_rule_may_name_headers_beside_members() {
     let mixed = dialect(
         "[error]\nnot_zero = [\"code\", { header = \"x-code\" }]\nis_false = \"ok\"\nwhen = { status = 200 }\n[read]\ncode = [\"code\", { header = \"x-code\" }]\n",
     );

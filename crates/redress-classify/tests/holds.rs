@@ -147,7 +147,7 @@ async fn a_media_type_that_a_rule_names_is_held_whatever_it_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_the_time_of_a_hold_ends_the_response_comes_up_byte_for_byte() {
+async fn when_a_hold_ends_the_response_is_returned_byte_for_byte() {
     for (pause, in_time) in [(ms(100), 50), (ms(4_999), 1), (ms(10_000), 0)] {
         let steps = (0..60).flat_map(|_| [Step::Wait(pause), data(" ")]);
         let start = Instant::now();

@@ -30,7 +30,7 @@ fn item(dialect: &Dialect, status: u16, headers: &HeaderMap, json: &str) -> Opti
 }
 
 #[test]
-fn an_event_that_is_called_error_is_one_in_every_dialect() {
+fn an_event_named_error_is_an_error_in_every_dialect() {
     for name in dialects::NAMES {
         let dialect = named(name);
         for data in [&br#"{"message":"x"}"#[..], b"{}", b"", b"gone", b"[1", b"null"] {
@@ -114,7 +114,7 @@ fn a_result_of_a_batch_is_judged_by_its_own_status_headers_and_body() {
 }
 
 #[test]
-fn a_batch_whose_items_failed_is_a_success_as_a_whole() {
+fn a_batch_with_failed_items_is_a_success_as_a_whole() {
     for (name, status, body) in [
         (
             "elasticsearch",

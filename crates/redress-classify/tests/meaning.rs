@@ -2,17 +2,14 @@
 
 mod common;
 
+use std::time::{Duration, SystemTime};
+
 use redress_sandbox::Recorder;
 use std::io;
-use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
-
 use common::{Step, answer, classify, data, fail};
 use http::{HeaderValue, Method, Response};
-use redress_classify::{
-    ApiError, Attempt, Class, Clock, Code, DecidedBy, Dialect, EndReason, Error, Phase, Record, Recovery, ResponseExt,
-    TransportError, Verdict, dialects,
-};
+use redress_classify::{ApiError, Attempt, Class, Clock, Code, DecidedBy, Dialect, EndReason, Error, Phase, Record, Recovery, ResponseExt, TransportError, Verdict, dialects};
 
 async fn verdict(dialect: Dialect, answer: Response<common::Script>) -> Verdict {
     classify(dialect, answer).await.verdict().expect("an error").clone()
@@ -43,7 +40,7 @@ async fn the_code_decides_before_the_status() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_challenge_tells_an_expired_token_from_a_dead_key() {
+async fn a_challenge_distinguishes_an_expired_token_from_a_revoked_key() {
     let challenge = [("www-authenticate", r#"Bearer realm="x", error="invalid_token""#)];
     let expired = verdict(dialects::ranex(), with(answer(401, []), &challenge)).await;
     assert_eq!((expired.class(), expired.decided_by()), (Class::TokenExpired, DecidedBy::Header));
@@ -55,7 +52,7 @@ async fn a_challenge_tells_an_expired_token_from_a_dead_key() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn bodies_that_are_no_envelope_are_judged_by_their_status() {
+async fn bodies_without_an_envelope_are_judged_by_their_status() {
     let html = "<html><body>502 Bad Gateway</body></html>";
     let bodies: [(&str, Vec<Step>); 6] = [
         ("html", vec![data(html)]),
@@ -105,7 +102,7 @@ async fn the_longest_of_all_hints_counts_and_dates_are_corrected() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_report_holds_what_support_asks_for_and_no_secret() {
+async fn a_report_holds_the_facts_for_support_and_no_secret() {
     let body = "{\"error\":\"insufficient_credits\",\"message\":\"none\\nleft\",\"requestId\":\"9f51\"}";
     let answer = with(answer(403, [data(body)]), &[("set-cookie", "session=secret"), ("retry-after", "9")]);
     let response = classify(dialects::veridia(), answer).await;
@@ -125,7 +122,7 @@ async fn a_report_holds_what_support_asks_for_and_no_secret() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_keeps_the_wait_and_its_report_tells_where_it_was_read() {
+async fn an_error_keeps_the_hint_and_its_report_has_the_place_of_it() {
     let in_body = "{\"error\":{\"code\":\"SLOW\",\"retry_after\":20}}";
     let toml =
         "name = \"shop\"\n[read]\ncode = \"error.code\"\n[[read.hints]]\nbody = \"error.retry_after\"\nunit = \"s\"\n";
@@ -186,7 +183,7 @@ async fn a_report_is_bounded_and_says_when_it_is_cut() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_report_tells_when_the_request_was_sent() {
+async fn a_report_has_the_time_of_the_request() {
     let clock = redress_classify::Clock::anchored(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000));
     let slow = tower::service_fn(|_: http::Request<()>| async {
         tokio::time::sleep(Duration::from_secs(25)).await;
@@ -210,7 +207,7 @@ fn without_a_classify_layer_the_head_decides() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_cannot_be_sent_is_to_be_fixed() {
+async fn an_invalid_request_must_be_fixed() {
     let error = fail(TransportError::request("no host").into()).await;
     assert_eq!(
         (error.phase(), error.class(), error.recovery()),
@@ -248,7 +245,7 @@ async fn exhausted_credits_raise_an_alert() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_success_that_is_too_long_to_be_held_is_told_of() {
+async fn a_success_that_is_too_long_to_be_held_is_reported() {
     let recorder = Recorder::with_target("redress::classify");
     let _guard = tracing::subscriber::set_default(recorder.clone());
     for (megabytes, events) in [(1, 0), (2, 1)] {
@@ -273,7 +270,7 @@ fn a_credential_in_the_path_is_not_shown() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_verdict_tells_whether_a_flag_spoke_and_how_much_was_read() {
+async fn a_verdict_has_the_servers_retry_flag_and_the_bytes_read() {
     let dialect = Dialect::from_toml("a.toml", "name = \"a\"\n[retry]\nflags = [{ header = \"x-should-retry\" }]\n");
     let dialect = dialect.expect("the file is right");
     for (flag, expected) in [(None, None), (Some("true"), Some(true)), (Some("false"), Some(false)), (Some("?"), None)]
@@ -311,7 +308,7 @@ not_processed = true
 "#;
 
 #[tokio::test(start_paused = true)]
-async fn only_a_documented_word_says_that_nothing_was_processed() {
+async fn only_a_documented_code_means_that_nothing_was_processed() {
     let dialect = Dialect::from_toml("rejects.toml", &format!("name = \"rejects\"\n{REJECTS}")).expect("it is right");
     let error = |code: &str| format!(r#"{{"errors":[{{"message":"x","extensions":{{"code":"{code}"}}}}]}}"#);
     let beside = |data: &str| format!(r#"{{"data":{data},"errors":[{{"extensions":{{"code":"THROTTLED"}}}}]}}"#);

@@ -24,7 +24,7 @@ fn typed(status: u16, kind: &'static str, body: &[u8]) -> Response<Script> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_that_is_no_json_keeps_its_status_headers_and_text() {
+async fn an_error_other_than_json_keeps_its_status_headers_and_text() {
     let json = br#"{"error":"internal","message":"m"}"#;
     let html = b"<html><head><title>502</title></head><body>Bad Gateway</body></html>";
     let long = b"no healthy upstream ".repeat(1_000);
@@ -68,7 +68,7 @@ async fn an_error_that_is_no_json_keeps_its_status_headers_and_text() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_success_is_an_error_where_its_dialect_says_so_and_nowhere_else() {
+async fn a_success_status_is_an_error_only_in_a_dialect_that_says_so() {
     for (name, dialect, status, body, class) in [
         ("a code that is not null", dialects::vlens(), 200, r#"{"error_code":1050}"#, Some(Class::Rejected)),
         ("a code that is null", dialects::vlens(), 200, r#"{"error_code":null,"data":{}}"#, None),
@@ -103,7 +103,7 @@ async fn a_response_that_has_no_content_is_not_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_answer_to_a_head_request_is_judged_by_its_head() {
+async fn the_response_to_a_head_request_is_judged_by_its_head() {
     for (status, class) in [(200, None), (404, Some(Class::NotFound)), (503, Some(Class::Unavailable))] {
         let service = service_fn(move |_: Request<()>| async move {
             let mut response = answer(status, []);

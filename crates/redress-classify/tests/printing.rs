@@ -68,7 +68,7 @@ fn envelope(text: &str) -> Response<Script> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_text_of_a_server_leaves_its_line_or_steers_the_terminal() {
+async fn the_text_of_a_server_stays_on_its_line_and_cannot_control_the_terminal() {
     let hostile = hostile();
     assert!(hostile.len() >= 100, "{} texts", hostile.len());
     let lines = |error: &ApiError| error.report().lines().count();
@@ -94,7 +94,7 @@ async fn no_text_of_a_server_leaves_its_line_or_steers_the_terminal() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_text_of_a_failed_transport_leaves_its_line() {
+async fn the_text_of_a_failed_transport_stays_on_its_line() {
     for text in hostile() {
         let error = fail(TransportError::connect(text.clone()).into()).await;
         for shown in [error.to_string(), format!("{error:?}")] {

@@ -43,7 +43,7 @@ fn the_end_of_a_field_s_name_shows_no_beginning_of_a_secret() {
 }
 
 #[test]
-fn what_holds_no_secret_is_left_as_it_is() {
+fn text_without_a_secret_is_not_changed() {
     let secrets = Secrets::new([TOKEN]);
     let (head, ()) = Response::builder().status(400).body(()).expect("a status").into_parts();
     let (method, uri) = (Method::GET, Uri::from_static("https://api.example/"));

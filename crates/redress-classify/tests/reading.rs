@@ -26,7 +26,7 @@ fn code(response: &Response<impl Sized>) -> Option<&str> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_success_by_its_head_is_handed_on_untouched() {
+async fn a_success_by_its_head_is_returned_untouched() {
     for dialect in [dialects::veridia(), dialects::ranex(), dialects::verilock()] {
         let body = answer(200, [data(r#"{"error":"internal"}"#)]);
         let taken = body.body().taken.clone();
@@ -107,7 +107,7 @@ async fn a_success_is_held_only_until_its_signal_is_certain() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn frames_go_up_uncopied() {
+async fn frames_are_returned_without_copies() {
     let whole = Bytes::from_static(br#"{"data":{"id":1},"error_code":null}"#);
     let response = classify(dialects::vlens(), answer(200, [Step::Data(whole.clone())])).await;
     let (chunks, _, _) = frames(response.into_body()).await;
@@ -115,7 +115,7 @@ async fn frames_go_up_uncopied() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_long_success_without_a_signal_goes_up_as_a_success() {
+async fn a_long_success_without_a_signal_is_returned_as_a_success() {
     let open = r#"{"data":""#;
     let steps = std::iter::once(data(open)).chain((0..).map(|_| data([b'x'; 4096])).take(1000));
     let body = answer(200, steps);
@@ -147,7 +147,7 @@ async fn small_frames_are_as_good_as_large_ones() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_signal_that_the_body_takes_back_is_none() {
+async fn a_signal_that_the_rest_of_the_body_contradicts_does_not_count() {
     let body = r#"{"success":false,"success":true,"data":{}}"#;
     let response = classify(dialects::maleslab(), answer(200, [data(body)])).await;
     assert!(response.verdict().is_none());
@@ -167,7 +167,7 @@ async fn empty_frames_are_bounded_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn trailers_and_errors_of_the_body_come_up_after_its_frames() {
+async fn trailers_and_errors_of_the_body_follow_its_frames() {
     let mut trailers = HeaderMap::new();
     trailers.insert("x-checksum", HeaderValue::from_static("1"));
     for status in [200, 500] {
@@ -188,7 +188,7 @@ async fn trailers_and_errors_of_the_body_come_up_after_its_frames() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_success_that_breaks_off_behind_its_signal_goes_up_as_it_came() {
+async fn a_success_that_breaks_off_after_its_signal_is_returned_as_it_came() {
     let response = classify(dialects::maleslab(), answer(200, [data(r#"{"success":true,"#), Step::Break])).await;
     assert!(response.verdict().is_none());
     let (chunks, _, error) = frames(response.into_body()).await;
@@ -196,7 +196,7 @@ async fn a_success_that_breaks_off_behind_its_signal_goes_up_as_it_came() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_has_no_body_or_no_end_is_not_waited_for() {
+async fn responses_without_a_body_or_without_an_end_are_not_held() {
     let empty = classify(dialects::vlens(), answer(204, [])).await;
     assert!(empty.verdict().is_none());
     let head = classify(dialects::vlens(), answer(503, [])).await;

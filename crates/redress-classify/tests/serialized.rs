@@ -18,7 +18,7 @@ fn a_phase_is_written_and_read_in_snake_case() {
 }
 
 #[test]
-fn an_error_is_an_object_of_all_that_was_read() {
+fn an_error_is_written_as_an_object_of_its_parts() {
     let response = Response::builder().status(400).header("retry-after", "7").body(()).unwrap();
     let (head, ()) = response.into_parts();
     let body: &[u8] =
@@ -44,7 +44,7 @@ fn an_error_is_an_object_of_all_that_was_read() {
 }
 
 #[test]
-fn a_record_is_its_attempts_and_why_it_stopped() {
+fn a_record_is_written_as_its_attempts_and_the_reason_of_its_end() {
     let (head, ()) = Response::builder().status(503).body(()).unwrap().into_parts();
     let (method, uri) = (Method::GET, Uri::from_static("https://api.example/"));
     let verdict = Verdict::from_response(&dialects::veridia(), &method, &uri, &head, &Clock::system(), &[]).unwrap();

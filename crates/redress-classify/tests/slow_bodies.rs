@@ -63,7 +63,7 @@ fn slow(status: u16, body: Drip) -> Response<Drip> {
 const ENVELOPE: &str = r#"{"error":"rate_limited","message":"too many requests from this key, wait"}"#;
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_drips_is_left_after_its_time_and_the_head_decides() {
+async fn a_slow_error_body_is_read_for_its_time_and_then_the_head_decides() {
     for (pause, is_endless, bytes) in [
         (Duration::from_secs(10), false, 0),
         (Duration::from_millis(100), false, 19),
@@ -105,7 +105,7 @@ async fn a_signalled_error_is_read_on_for_its_time_and_no_longer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_success_that_drips_comes_up_when_its_hold_ends() {
+async fn a_slow_success_is_returned_when_its_hold_ends() {
     for (pause, bytes) in [(Duration::from_millis(100), 50), (Duration::from_secs(10), 0)] {
         let body = Drip::new(r#"{"data":""#, true, pause);
         let given = Arc::clone(&body.given);

@@ -48,7 +48,7 @@ fn after_a_partial_send_the_rest_is_read_from_the_body() {
 }
 
 #[test]
-fn a_copy_dropped_before_its_first_poll_leaves_the_original_whole() {
+fn a_clone_dropped_before_its_first_poll_leaves_the_original_whole() {
     for trailers in BOTH {
         let (inner, gate) = script(&STEPS, trailers);
         let original = ReplayBody::new(inner);
@@ -87,7 +87,7 @@ fn replays_may_break_off_one_after_another() {
 }
 
 #[test]
-fn over_the_limit_on_the_first_send_it_goes_out_once() {
+fn a_body_over_the_limit_is_sent_once() {
     for trailers in BOTH {
         let mut original = ReplayBody::with_limit(script(&STEPS, trailers).0, 7);
         let copy = original.try_clone().unwrap();
@@ -105,7 +105,7 @@ fn over_the_limit_on_the_first_send_it_goes_out_once() {
 }
 
 #[test]
-fn over_the_limit_across_replays_the_one_ahead_goes_on() {
+fn over_the_limit_the_clone_that_is_ahead_goes_on() {
     for trailers in BOTH {
         let mut original = ReplayBody::with_limit(script(&STEPS, trailers).0, 8);
         let kept = original.try_clone().unwrap();
@@ -182,7 +182,7 @@ fn trailers_alone_are_replayed() {
 }
 
 #[test]
-fn trailers_come_after_the_data_in_every_copy() {
+fn trailers_follow_the_data_in_every_clone() {
     let mut original = body(&STEPS, true);
     let copies = [(); 3].map(|()| original.try_clone().unwrap());
     assert_eq!(read_some(&mut original, 3).data, TEXT);
@@ -212,7 +212,7 @@ fn the_size_hint_is_exact_before_during_and_after() {
 }
 
 #[test]
-fn an_error_in_the_middle_goes_to_who_meets_it_and_the_others_fail_there() {
+fn an_error_in_the_middle_fails_every_clone_at_the_same_place() {
     for trailers in BOTH {
         let original = body(&[Data("one "), Fail, Data("never")], trailers);
         let copy = original.try_clone().unwrap();
@@ -262,7 +262,7 @@ fn a_body_that_was_never_polled_is_replayed_whole() {
 }
 
 #[test]
-fn however_the_chunks_are_split_the_bytes_are_the_same() {
+fn the_bytes_do_not_depend_on_the_chunks() {
     for trailers in BOTH {
         let chained = || bytes::Buf::chain(&b"one "[..], bytes::Buf::chain(&b"two "[..], &b"three"[..]));
         let inner = Full::new(chained());
@@ -296,7 +296,7 @@ fn the_end_of_the_stream_is_known_as_the_body_knows_it() {
 }
 
 #[test]
-fn nothing_is_kept_for_nobody() {
+fn nothing_is_kept_without_another_clone() {
     for trailers in BOTH {
         let mut alone = body(&STEPS, trailers);
         assert_eq!(read_some(&mut alone, 1).data, "one ");
@@ -315,7 +315,7 @@ fn nothing_is_kept_for_nobody() {
 }
 
 #[test]
-fn what_is_not_kept_any_more_is_freed() {
+fn discarded_pieces_are_freed() {
     let bytes = [Bytes::from(vec![b'a'; 100]), Bytes::from(vec![b'b'; 100])];
     let mut original = ReplayBody::with_limit(Frames(bytes.to_vec()), 150);
     let _copy = original.try_clone().unwrap();
@@ -338,7 +338,7 @@ impl Body for Frames {
 }
 
 #[test]
-fn a_panic_of_the_body_reaches_its_reader_and_breaks_the_others() {
+fn a_panic_of_the_body_unwinds_through_its_reader_and_fails_the_others() {
     for trailers in BOTH {
         let mut original = body(&[Data("one "), Panic], trailers);
         let copy = original.try_clone().unwrap();
@@ -353,7 +353,7 @@ fn a_panic_of_the_body_reaches_its_reader_and_breaks_the_others() {
 }
 
 #[test]
-fn either_of_two_bodies_is_copied_as_it_is() {
+fn an_either_body_is_cloned_as_the_one_it_holds() {
     let left: Either<Full<Bytes>, ReplayBody<Full<Bytes>>> = Either::Left(Full::from("text"));
     assert!(left.try_clone().is_some_and(|copy| copy.is_whole()));
     let mut original = ReplayBody::with_limit(script(&STEPS, false).0, 5);

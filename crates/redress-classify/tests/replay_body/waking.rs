@@ -14,7 +14,7 @@ use super::script::Step::{Data, Wait};
 use super::script::{Script, bell, poll, read_some, script};
 
 #[test]
-fn whoever_polled_last_all_copies_that_wait_are_woken() {
+fn all_waiting_clones_are_woken_whichever_polled_last() {
     let (inner, gate) = script(&[Wait, Data("one")], false);
     let mut original = ReplayBody::new(inner);
     let mut copy = original.try_clone().unwrap();
@@ -29,7 +29,7 @@ fn whoever_polled_last_all_copies_that_wait_are_woken() {
 }
 
 #[test]
-fn a_copy_that_reads_on_wakes_those_that_wait_and_not_itself() {
+fn a_clone_that_reads_wakes_the_waiting_ones_and_not_itself() {
     let (inner, gate) = script(&[Wait, Data("one"), Wait, Data("two")], false);
     let mut original = ReplayBody::new(inner);
     let mut copy = original.try_clone().unwrap();
@@ -49,7 +49,7 @@ fn a_copy_that_reads_on_wakes_those_that_wait_and_not_itself() {
 }
 
 #[test]
-fn only_the_newest_waker_of_a_copy_is_woken() {
+fn only_the_newest_waker_of_a_clone_is_woken() {
     let (inner, gate) = script(&[Wait, Data("one")], false);
     let mut original = ReplayBody::new(inner);
     let (first, first_count) = bell();
@@ -60,7 +60,7 @@ fn only_the_newest_waker_of_a_copy_is_woken() {
 }
 
 #[test]
-fn a_dropped_copy_is_not_woken_and_those_that_wait_still_are() {
+fn a_dropped_clone_is_not_woken_and_waiting_ones_still_are() {
     let (inner, gate) = script(&[Wait, Data("one")], false);
     let mut original = ReplayBody::new(inner);
     let mut copy = original.try_clone().unwrap();
@@ -73,7 +73,7 @@ fn a_dropped_copy_is_not_woken_and_those_that_wait_still_are() {
 }
 
 #[test]
-fn whoever_reads_on_wakes_the_copies_that_wait_within_the_limit_and_over_it() {
+fn a_clone_that_reads_wakes_the_waiting_ones_within_the_limit_and_over_it() {
     for (limit, fails) in [(3, false), (2, true)] {
         let (inner, gate) = script(&[Wait, Data("one")], false);
         let mut original = ReplayBody::with_limit(inner, limit);
@@ -108,7 +108,7 @@ impl Body for Hooked {
 }
 
 #[test]
-fn a_copy_that_came_while_the_body_was_polled_is_woken_when_it_is_free_again() {
+fn a_clone_that_finds_the_body_taken_is_woken_when_it_is_free() {
     let slot: Arc<Mutex<Option<ReplayBody<Hooked>>>> = Arc::default();
     let (waker, count) = bell();
     let meanwhile = slot.clone();
@@ -134,7 +134,7 @@ impl Wake for Inline {
 }
 
 #[test]
-fn no_lock_is_held_while_somebody_is_woken() {
+fn no_lock_is_held_while_a_waker_is_woken() {
     for by_the_body in [true, false] {
         let (inner, gate) = script(&[Wait, Data("one "), Data("two")], false);
         let mut original = ReplayBody::new(inner);
@@ -177,7 +177,7 @@ fn read_parked(mut body: ReplayBody<Script>) -> Option<Vec<u8>> {
 }
 
 #[test]
-fn copies_read_on_several_threads_all_get_every_byte() {
+fn clones_read_on_several_threads_all_get_every_byte() {
     let steps: Vec<_> = (0..40).flat_map(|_| [Wait, Data("one "), Data("two ")]).collect();
     for _ in 0..20 {
         let (inner, gate) = script(&steps, false);
