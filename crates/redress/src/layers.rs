@@ -38,7 +38,7 @@
 pub use redress_backoff::{Backoff, Reservation, ResponseFuture as BackoffFuture, has_retry_after};
 #[doc(inline)]
 pub use redress_classify::{
-    Classify, Progress, Refreshed, ResponseFuture as ClassifyFuture, Secrets, SendState, Upstream, escaped, is_hidden,
+    Classify, Progress, Refreshed, ResponseFuture as ClassifyFuture, Secrets, SendState, Upstream, escaped, is_hidden, is_success,
     saturating, try_clone_request,
 };
 #[doc(inline)]
