@@ -9,6 +9,7 @@ use std::sync::Arc;
 use http::{HeaderMap, Request, Response};
 use redress_classify::{
     Attempt, BoxError, CloneBody, Deadline, EndReason, Error, Phase, Refreshed, ResponseExt, TransportError, Verdict,
+    is_success,
 };
 use tokio::time::Instant;
 
@@ -69,14 +70,10 @@ impl<B: CloneBody> Call<B> {
     /// calls end so. It needs neither a record nor the time.
     #[inline]
     fn is_plain_success<R>(&self, response: &Response<R>) -> bool {
-        let dialect = &self.settings.dialect;
-        let is_marked = response.verdict().is_some()
-            || response.record().is_some()
-            || response.extensions().get::<Refreshed>().is_some();
+        let is_marked = response.record().is_some() || response.extensions().get::<Refreshed>().is_some();
         self.history.is_empty()
             && !is_marked
-            && dialect.class_for_status(response.status().as_u16()).is_none()
-            && !dialect.has_head_rules()
+            && is_success(response, &self.settings.dialect)
             && !self.settings.hooks.observe_attempts()
     }
 
@@ -194,8 +191,7 @@ impl<B: CloneBody> Call<B> {
 
     /// Returns the verdict that a Classify layer stamped, or one by the head alone; `None` for a success.
     fn verdict<R>(&self, response: &Response<R>) -> Option<Verdict> {
-        let stamped = response.verdict().cloned();
-        stamped.or_else(|| Verdict::from_head(response, &self.settings.dialect, &self.settings.clock))
+        Verdict::for_response(response, &self.settings.dialect, &self.settings.clock)
     }
 
     /// Starts the record of an attempt that has ended, before anything is decided about it.
