@@ -113,6 +113,18 @@ impl ApiError {
     /// Returns the code if the dialect lists it.
     ///
     /// Such a code cannot hold data of the request, so it may be shown and used as a label of a metric.
+    ///
+    /// # Examples
+    /// ```
+    /// # use http::{Method, Response, Uri};
+    /// # use redress_classify::{Clock, Verdict, dialects};
+    /// # let (head, ()) = Response::builder().status(200).body(())?.into_parts();
+    /// # let (uri, body): (_, &[u8]) = (Uri::from_static("/cats/7"), br#"{"data":null,"error_code":1050,"error_message":"Image too dark","error_descriptions":null}"#);
+    /// # let verdict = Verdict::from_response(&dialects::vlens(), &Method::GET, &uri, &head, &Clock::system(), &[body]);
+    /// # let error = verdict.as_ref().and_then(|verdict| verdict.api_error()).expect("an error");
+    /// assert_eq!(error.known_code(), Some("1050"));
+    /// # Ok::<(), http::Error>(())
+    /// ```
     #[must_use]
     pub fn known_code(&self) -> Option<&str> {
         self.code().filter(|_| self.details.code_is_known)
@@ -125,6 +137,19 @@ impl ApiError {
     }
 
     /// Returns the vendor's message, verbatim. It may hold personal data.
+    ///
+    /// # Examples
+    /// ```
+    /// # use http::{Method, Response, Uri};
+    /// # use redress_classify::{Clock, Verdict, dialects};
+    /// # let (head, ()) = Response::builder().status(404).body(())?.into_parts();
+    /// # let (uri, body): (_, &[u8]) = (Uri::from_static("/cats/7"), br#"{"error":{"code":"E-7","message":"no such cat"}}"#);
+    /// # let verdict = Verdict::from_response(&dialects::generic(), &Method::GET, &uri, &head, &Clock::system(), &[body]);
+    /// # let error = verdict.as_ref().and_then(|verdict| verdict.api_error()).expect("an error");
+    /// assert_eq!(error.message(), Some("no such cat"));
+    /// assert!(!error.to_string().contains("cat"), "`Display` does not show it");
+    /// # Ok::<(), http::Error>(())
+    /// ```
     #[must_use]
     pub fn message(&self) -> Option<&str> {
         self.details.message.as_deref()
@@ -137,6 +162,18 @@ impl ApiError {
     }
 
     /// Returns the place of the code in the response.
+    ///
+    /// # Examples
+    /// ```
+    /// # use http::{Method, Response, Uri};
+    /// # use redress_classify::{Clock, Verdict, dialects};
+    /// # let (head, ()) = Response::builder().status(404).body(())?.into_parts();
+    /// # let (uri, body): (_, &[u8]) = (Uri::from_static("/cats/7"), br#"{"error":{"code":"E-7","message":"no such cat"}}"#);
+    /// # let verdict = Verdict::from_response(&dialects::generic(), &Method::GET, &uri, &head, &Clock::system(), &[body]);
+    /// # let error = verdict.as_ref().and_then(|verdict| verdict.api_error()).expect("an error");
+    /// assert_eq!(error.code_location().map(ToString::to_string).as_deref(), Some("/error/code"));
+    /// # Ok::<(), http::Error>(())
+    /// ```
     #[must_use]
     pub fn code_location(&self) -> Option<&Location> {
         self.details.locations.code.as_ref()
@@ -155,12 +192,37 @@ impl ApiError {
     }
 
     /// Returns the invalid fields of the request. They may hold personal data.
+    ///
+    /// # Examples
+    /// ```
+    /// # use http::{Method, Response, Uri};
+    /// # use redress_classify::{Clock, Verdict, dialects};
+    /// # let (head, ()) = Response::builder().status(422).body(())?.into_parts();
+    /// # let (uri, body): (_, &[u8]) = (Uri::from_static("/cats/7"), br#"{"errors":[{"field":"name","message":"is too long"}]}"#);
+    /// # let verdict = Verdict::from_response(&dialects::generic(), &Method::GET, &uri, &head, &Clock::system(), &[body]);
+    /// # let error = verdict.as_ref().and_then(|verdict| verdict.api_error()).expect("an error");
+    /// let field = error.fields().first().expect("one field is invalid");
+    /// assert_eq!((&*field.path, &*field.message), ("name", "is too long"));
+    /// # Ok::<(), http::Error>(())
+    /// ```
     #[must_use]
     pub fn fields(&self) -> &[FieldError<'static>] {
         &self.details.fields
     }
 
     /// Returns the dialect's advice for the developer; empty if it has none.
+    ///
+    /// # Examples
+    /// ```
+    /// # use http::{Method, Response, Uri};
+    /// # use redress_classify::{Clock, Verdict, dialects};
+    /// # let (head, ()) = Response::builder().status(200).body(())?.into_parts();
+    /// # let (uri, body): (_, &[u8]) = (Uri::from_static("/cats/7"), br#"{"data":null,"error_code":1050,"error_message":"Image too dark","error_descriptions":null}"#);
+    /// # let verdict = Verdict::from_response(&dialects::vlens(), &Method::GET, &uri, &head, &Clock::system(), &[body]);
+    /// # let error = verdict.as_ref().and_then(|verdict| verdict.api_error()).expect("an error");
+    /// assert!(error.guidance().is_empty() || error.guidance().ends_with('.'));
+    /// # Ok::<(), http::Error>(())
+    /// ```
     #[must_use]
     pub fn guidance(&self) -> &str {
         &self.details.guidance
@@ -213,6 +275,18 @@ impl ApiError {
     }
 
     /// Returns the first 8 KiB of the body, decoded by its charset, with invalid UTF-8 replaced. It may hold personal data.
+    ///
+    /// # Examples
+    /// ```
+    /// # use http::{Method, Response, Uri};
+    /// # use redress_classify::{Clock, Verdict, dialects};
+    /// # let (head, ()) = Response::builder().status(502).body(())?.into_parts();
+    /// # let (uri, body): (_, &[u8]) = (Uri::from_static("/cats/7"), br#"<h1>Bad Gateway</h1>"#);
+    /// # let verdict = Verdict::from_response(&dialects::generic(), &Method::GET, &uri, &head, &Clock::system(), &[body]);
+    /// # let error = verdict.as_ref().and_then(|verdict| verdict.api_error()).expect("an error");
+    /// assert_eq!(error.body(), "<h1>Bad Gateway</h1>");
+    /// # Ok::<(), http::Error>(())
+    /// ```
     #[must_use]
     pub fn body(&self) -> &str {
         &self.details.body
@@ -225,6 +299,20 @@ impl ApiError {
     /// at most 8 KiB of the response's body. It never holds the request's body or any request header, and a credential of the
     /// Refresh layer that the server quotes is masked. Control characters are escaped, so that a hostile body cannot write on
     /// a terminal or forge lines of a log.
+    ///
+    /// # Examples
+    /// ```
+    /// # use http::{Method, Response, Uri};
+    /// # use redress_classify::{Clock, Verdict, dialects};
+    /// # let (head, ()) = Response::builder().status(404).body(())?.into_parts();
+    /// # let (uri, body): (_, &[u8]) = (Uri::from_static("/cats/7"), br#"{"error":{"code":"E-7","message":"no such cat"}}"#);
+    /// # let verdict = Verdict::from_response(&dialects::generic(), &Method::GET, &uri, &head, &Clock::system(), &[body]);
+    /// # let error = verdict.as_ref().and_then(|verdict| verdict.api_error()).expect("an error");
+    /// let report = error.report();
+    /// assert!(report.contains("call        GET /cats/7\n"));
+    /// assert!(report.contains("code        E-7\n"));
+    /// # Ok::<(), http::Error>(())
+    /// ```
     #[must_use]
     pub fn report(&self) -> String {
         report::write(&self.details)
@@ -232,6 +320,19 @@ impl ApiError {
 
     /// Returns the error with the secrets masked in all text from the server; `None` if there are none. Class, recovery and
     /// hint do not change.
+    ///
+    /// # Examples
+    /// ```
+    /// # use http::{Method, Response, Uri};
+    /// # use redress_classify::{Clock, Verdict, dialects};
+    /// # let (head, ()) = Response::builder().status(401).body(())?.into_parts();
+    /// # let (uri, body): (_, &[u8]) = (Uri::from_static("/cats/7"), br#"{"error":{"code":"s3cret-token"}}"#);
+    /// # let verdict = Verdict::from_response(&dialects::generic(), &Method::GET, &uri, &head, &Clock::system(), &[body]);
+    /// # let error = verdict.as_ref().and_then(|verdict| verdict.api_error()).expect("an error");
+    /// let masked = error.masked(&redress_classify::Secrets::new(["s3cret-token"])).expect("it holds the secret");
+    /// assert_eq!(masked.code(), Some("***"));
+    /// # Ok::<(), http::Error>(())
+    /// ```
     #[must_use]
     pub fn masked(&self, secrets: &Secrets) -> Option<Self> {
         let details = self.details.masked(secrets);

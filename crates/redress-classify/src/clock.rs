@@ -95,6 +95,20 @@ impl Clock {
     }
 
     /// Returns the wall-clock time of an instant: the current one, less or plus the time between now and the instant.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::{Duration, SystemTime};
+    /// use redress_classify::Clock;
+    /// use tokio::time::Instant;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// let clock = Clock::from_fn(|| SystemTime::UNIX_EPOCH);
+    /// let in_a_minute = Instant::now() + Duration::from_secs(60);
+    /// assert_eq!(clock.wall(in_a_minute), SystemTime::UNIX_EPOCH + Duration::from_secs(60));
+    /// # }
+    /// ```
     #[must_use]
     pub fn wall(&self, instant: Instant) -> SystemTime {
         match &self.source {
@@ -104,6 +118,18 @@ impl Clock {
     }
 
     /// Returns the wall-clock time of `delay` after an instant, at most the end of the year 9999.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::{Duration, SystemTime};
+    /// use redress_classify::Clock;
+    /// use tokio::time::Instant;
+    ///
+    /// let clock = Clock::from_fn(|| SystemTime::UNIX_EPOCH);
+    /// let year = Duration::from_secs(365 * 86_400);
+    /// let at = clock.wall_after(Instant::now(), 100_000 * year);
+    /// assert!(at < SystemTime::UNIX_EPOCH + 9_000 * year, "the end of the year 9999");
+    /// ```
     #[must_use]
     pub fn wall_after(&self, instant: Instant, delay: Duration) -> SystemTime {
         add(self.wall(instant), delay)

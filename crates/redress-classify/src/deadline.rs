@@ -39,6 +39,16 @@ impl Deadline {
     /// Creates a deadline that is `limit` from now. A limit of more than a century is cut to one.
     ///
     /// Use it to give a single call less or more time than the stack allows.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use redress_classify::Deadline;
+    /// use tokio::time::Instant;
+    ///
+    /// let now = Instant::now();
+    /// assert!(Deadline::from_now(Duration::from_secs(2)) >= Deadline::new(now + Duration::from_secs(2)));
+    /// ```
     #[inline]
     #[must_use]
     pub fn from_now(limit: Duration) -> Self {

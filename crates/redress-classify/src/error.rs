@@ -70,6 +70,14 @@ impl Error {
     }
 
     /// Converts the error of an inner service that failed in `poll_ready`: the request was not sent.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_classify::{Error, Phase};
+    ///
+    /// let error = Error::not_ready("the pool is closed".into());
+    /// assert_eq!(error.phase(), Phase::NotSent);
+    /// ```
     #[must_use]
     pub fn not_ready(error: BoxError) -> Self {
         match error.downcast::<Self>() {
@@ -79,6 +87,15 @@ impl Error {
     }
 
     /// Creates the error of a call whose deadline passed, with the phase that its attempt had reached.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_classify::{Error, Phase};
+    ///
+    /// let error = Error::deadline(Phase::MaybeProcessed);
+    /// assert!(error.is_deadline());
+    /// assert_eq!(error.to_string(), "deadline exceeded, and the request may have been processed");
+    /// ```
     #[must_use]
     pub fn deadline(phase: Phase) -> Self {
         Self::new(Kind::Deadline, Verdict::unanswered(Class::Unavailable, Recovery::Retry, phase), None)
@@ -87,6 +104,14 @@ impl Error {
     /// Creates the error of a call for which no credentials could be obtained; the request was not sent.
     ///
     /// `retry_at` is the time at which the next login or refresh may be tried.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_classify::{Class, Error, Phase};
+    ///
+    /// let error = Error::credentials(Class::Unavailable, "the issuer is down".into(), None);
+    /// assert!(error.is_credentials() && error.phase() == Phase::NotSent);
+    /// ```
     #[must_use]
     pub fn credentials(class: Class, source: BoxError, retry_at: Option<SystemTime>) -> Self {
         let verdict = Verdict::unanswered(class, class.default_recovery(), Phase::NotSent);
@@ -117,6 +142,14 @@ impl Error {
     }
 
     /// Sets the phase to [`Phase::MaybeProcessed`], for a call whose last attempt was not sent but an earlier one was.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_classify::{Error, Phase};
+    ///
+    /// let error = Error::not_ready("the pool is closed".into()).maybe_processed();
+    /// assert_eq!(error.phase(), Phase::MaybeProcessed);
+    /// ```
     #[must_use]
     pub fn maybe_processed(mut self) -> Self {
         let verdict = &self.inner.verdict;
@@ -125,6 +158,16 @@ impl Error {
     }
 
     /// Adds the record of the attempts.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_classify::{Attempt, EndReason, Error, Phase, Record};
+    ///
+    /// let error = Error::deadline(Phase::NotSent);
+    /// let attempts = vec![Attempt::new(None, Some(error.verdict().clone()), false)];
+    /// let error = error.with_record(Record::new(attempts, EndReason::Deadline));
+    /// assert_eq!(error.record().map(|record| record.attempts().len()), Some(1));
+    /// ```
     #[must_use]
     pub fn with_record(mut self, record: Record) -> Self {
         self.inner.record = Some(record);
@@ -132,6 +175,14 @@ impl Error {
     }
 
     /// Adds a text about the source to `Display`. It is shown wherever the error is: it must hold no secret.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_classify::{Error};
+    ///
+    /// let error = Error::not_ready("closed".into()).with_detail("the pool is closed");
+    /// assert_eq!(error.to_string(), "could not send the request: the pool is closed");
+    /// ```
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
         self.inner.detail = Some(detail.into());
@@ -142,6 +193,15 @@ impl Error {
     ///
     /// A source whose `Display` or `Debug` holds a secret is replaced, with the sources below it, by errors that print the same
     /// texts masked. Of their types [`TransportError`] and [`io::Error`](std::io::Error) are kept.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_classify::{Error, Secrets, TransportError};
+    ///
+    /// let error = Error::from_inner(TransportError::connect("GOAWAY: s3cret-token").into());
+    /// let error = error.masked(&Secrets::new(["s3cret-token"]));
+    /// assert!(!format!("{error:?}").contains("s3cret-token"));
+    /// ```
     #[must_use]
     pub fn masked(mut self, secrets: &Secrets) -> Self {
         if let Some(record) = self.inner.record.as_ref().and_then(|record| record.masked(secrets)) {
@@ -194,12 +254,28 @@ impl Error {
     }
 
     /// Returns `true` if an attempt or its connection exceeded its own timeout.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_classify::{Error, TransportError};
+    ///
+    /// assert!(Error::from_inner(TransportError::timeout("no response within 5s").into()).is_timeout());
+    /// assert!(!Error::from_inner(TransportError::connect("refused").into()).is_timeout());
+    /// ```
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         self.inner.source.as_deref().is_some_and(|source| is_timeout(source))
     }
 
     /// Returns `true` if no connection was made.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_classify::{Error, TransportError};
+    ///
+    /// assert!(Error::from_inner(TransportError::connect_timeout("no SYN+ACK within 5s").into()).is_connect());
+    /// assert!(!Error::from_inner(TransportError::body("reset by peer").into()).is_connect());
+    /// ```
     #[must_use]
     pub fn is_connect(&self) -> bool {
         self.transport_error().is_some_and(TransportError::is_connect)

@@ -49,5 +49,21 @@ pub trait FromCode: Sized {
     /// Returns the value for a code, or `None` for a code that the type does not know.
     ///
     /// The code is the vendor's, byte for byte; a number is given in the digits that stood in the body.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_classify::FromCode;
+    ///
+    /// #[derive(Debug, PartialEq)]
+    /// struct Number(u32);
+    ///
+    /// impl FromCode for Number {
+    ///     fn from_code(code: &str) -> Option<Self> {
+    ///         code.parse().ok().map(Self)
+    ///     }
+    /// }
+    /// assert_eq!(Number::from_code("1050"), Some(Number(1050)));
+    /// assert_eq!(Number::from_code("E-42"), None);
+    /// ```
     fn from_code(code: &str) -> Option<Self>;
 }

@@ -74,6 +74,18 @@ impl ClassifyLayer {
     }
 
     /// Sets the clock. Tests use it; the default is the system's clock.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::SystemTime;
+    /// use redress_classify::{ClassifyLayer, Clock, dialects};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// let layer = ClassifyLayer::new(dialects::generic()).clock(Clock::anchored(SystemTime::UNIX_EPOCH));
+    /// assert!(format!("{layer:?}").contains("Anchored"));
+    /// # }
+    /// ```
     #[must_use]
     pub fn clock(self, clock: Clock) -> Self {
         self.set(|settings| settings.clock = clock)

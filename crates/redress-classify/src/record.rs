@@ -148,6 +148,15 @@ impl Attempt {
     }
 
     /// Returns the class of the failure; `None` for a success.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_classify::{Attempt, Class, Phase, Recovery, Verdict};
+    ///
+    /// let verdict = Verdict::unanswered(Class::Unavailable, Recovery::Retry, Phase::NotSent);
+    /// assert_eq!(Attempt::new(None, Some(verdict), false).class(), Some(Class::Unavailable));
+    /// assert_eq!(Attempt::new(Some(200), None, false).class(), None);
+    /// ```
     #[must_use]
     pub fn class(&self) -> Option<Class> {
         self.verdict.as_ref().map(Verdict::class)

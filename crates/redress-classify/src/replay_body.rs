@@ -95,6 +95,21 @@ impl<B: Body> ReplayBody<B> {
     /// Wraps a body with a limit in bytes, which are kept in memory.
     ///
     /// With a limit of 0 a body is sent once, unless it is empty.
+    ///
+    /// # Examples
+    /// ```
+    /// use bytes::Bytes;
+    /// use http_body_util::{BodyExt, Full};
+    /// use redress_classify::{CloneBody, ReplayBody};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), redress_classify::ReplayError> {
+    /// let body = ReplayBody::with_limit(Full::new(Bytes::from("ten bytes.")), 10);
+    /// let clone = body.try_clone().expect("it was not read yet");
+    /// body.collect().await?;
+    /// assert_eq!(clone.collect().await?.to_bytes().len(), 10);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn with_limit(body: B, limit: usize) -> Self {
         let wakers = Arc::new(Wakers::default());

@@ -84,12 +84,36 @@ pub trait ResponseExt: Sized + sealed::Sealed {
 
     /// Returns the time at which the server asks to come back, by the caller's clock and without a cap: the hint of an
     /// error, or that of a [success](Self::success_hint).
+    ///
+    /// # Examples
+    /// ```
+    /// use http::Response;
+    /// use redress_classify::{Clock, ResponseExt, Verdict, dialects};
+    ///
+    /// let mut response = Response::builder().status(503).header("retry-after", "20").body(())?;
+    /// let verdict = Verdict::from_head(&response, &dialects::generic(), &Clock::system()).expect("an error");
+    /// // A Classify layer does this.
+    /// response.extensions_mut().insert(verdict);
+    /// assert!(response.retry_at().is_some_and(|at| at > Clock::system().now()));
+    /// # Ok::<(), http::Error>(())
+    /// ```
     fn retry_at(&self) -> Option<SystemTime> {
         let after_error = self.verdict().and_then(Verdict::retry_at);
         after_error.or_else(|| self.success_hint().map(SuccessHint::retry_at))
     }
 
     /// Returns the record of the attempts; `None` if there was one attempt only.
+    ///
+    /// # Examples
+    /// ```
+    /// use http::Response;
+    /// use redress_classify::{Attempt, EndReason, Record, ResponseExt};
+    ///
+    /// let record = Record::new(vec![Attempt::new(Some(200), None, false)], EndReason::Success);
+    /// let response = Response::builder().extension(record).body(())?;
+    /// assert_eq!(response.record().map(Record::end_reason), Some(EndReason::Success));
+    /// # Ok::<(), http::Error>(())
+    /// ```
     fn record(&self) -> Option<&Record>;
 
     /// Turns an error response into an [`ApiError`], and returns a success as it is.
@@ -99,6 +123,15 @@ pub trait ResponseExt: Sized + sealed::Sealed {
     /// # Errors
     /// Returns the [`ApiError`] of a response that is an error in its dialect. A response that did not come through a
     /// Classify layer has no verdict, and is returned as it is.
+    ///
+    /// # Examples
+    /// ```
+    /// use http::Response;
+    /// use redress_classify::ResponseExt;
+    ///
+    /// let success = Response::new("[]").ok_or_api_error().expect("it has no verdict");
+    /// assert_eq!(success.into_body(), "[]");
+    /// ```
     fn ok_or_api_error(self) -> Result<Self, ApiError>;
 }
 

@@ -74,6 +74,14 @@ impl Secrets {
     }
 
     /// Replaces every occurrence in a text by `***`. Overlapping and adjacent occurrences become one mask.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_classify::Secrets;
+    ///
+    /// let secrets = Secrets::new(["Bearer s3cret-token"]);
+    /// assert_eq!(secrets.mask(r#"{"error":"unknown token s3cret-token"}"#), r#"{"error":"unknown token ***"}"#);
+    /// ```
     #[must_use]
     pub fn mask<'t>(&self, text: &'t str) -> Cow<'t, str> {
         self.masked(text, false).map_or(Cow::Borrowed(text), Cow::Owned)

@@ -41,7 +41,7 @@ impl SuccessHint {
     /// Reads a whole response; `None` if its status is not a 2xx, or if it states no hint that the dialect declares.
     ///
     /// `body` is the body in as many pieces as it came in. Whether the response is an error by its body is not asked here:
-    /// [`Verdict::from_response`](crate::Verdict::of_response) says so.
+    /// [`Verdict::from_response`](crate::Verdict::from_response) says so.
     #[must_use]
     pub fn from_response(
         dialect: &Dialect,

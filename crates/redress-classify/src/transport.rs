@@ -85,6 +85,13 @@ enum Kind {
 
 impl TransportError {
     /// Creates the error of a request that cannot be sent as it is, such as one whose URI has no host. Not retried.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_classify::{TransportError};
+    ///
+    /// assert!(TransportError::request("the URI has no host").is_final());
+    /// ```
     pub fn request(source: impl Into<BoxError>) -> Self {
         Self::new(Kind::Request, Phase::NotSent, source)
     }
@@ -94,6 +101,15 @@ impl TransportError {
     /// The sources are searched for the refusals of [`certificate`](Self::certificate), [`tls`](Self::tls) and
     /// [`proxy`](Self::proxy), as rustls, OpenSSL, Schannel, Secure Transport, hyper-util and reqwest word them; with one of
     /// them the error is [final](Self::is_final). Any other failure, such as a TLS handshake that was cut, may be temporary.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_classify::{TransportError};
+    ///
+    /// let untrusted = TransportError::connect("invalid peer certificate: UnknownIssuer");
+    /// assert!(untrusted.is_certificate() && untrusted.is_final());
+    /// assert!(!TransportError::connect("connection refused").is_final());
+    /// ```
     pub fn connect(source: impl Into<BoxError>) -> Self {
         Self::new(Kind::Connect, Phase::NotSent, source).searched()
     }
@@ -116,12 +132,27 @@ impl TransportError {
     }
 
     /// Creates the error of a proxy that refused to connect, such as by a 407 (RFC 9110 section 15.5.8). Final.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_classify::{TransportError};
+    ///
+    /// let error = TransportError::proxy("407 Proxy Authentication Required");
+    /// assert!(error.is_proxy() && error.is_final());
+    /// ```
     pub fn proxy(source: impl Into<BoxError>) -> Self {
         Self::new(Kind::Refused(Refusal::Proxy), Phase::NotSent, source)
     }
 
     /// Creates the error of a request that was not sent although no connection failed: a full queue, a closed pool, load
     /// that was shed.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_classify::{Phase, TransportError};
+    ///
+    /// assert_eq!(TransportError::not_sent("the queue is full").phase(), Phase::NotSent);
+    /// ```
     pub fn not_sent(source: impl Into<BoxError>) -> Self {
         Self::new(Kind::NotSent, Phase::NotSent, source)
     }
@@ -130,22 +161,51 @@ impl TransportError {
     /// (`REFUSED_STREAM`, RFC 9113 section 8.7), or sent a `GOAWAY` whose last stream is a lower one (section 6.8).
     ///
     /// Use it too if the connection closed before the request was written.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_classify::{Phase, TransportError};
+    ///
+    /// assert_eq!(TransportError::refused_stream("REFUSED_STREAM").phase(), Phase::NotSent);
+    /// ```
     pub fn refused_stream(source: impl Into<BoxError>) -> Self {
         Self::new(Kind::RefusedStream, Phase::NotSent, source)
     }
 
     /// Creates the error of a server that asks for fewer requests without a response, as by `ENHANCE_YOUR_CALM` (RFC 9113
     /// section 7). The request may have been processed.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_classify::{Phase, TransportError};
+    ///
+    /// assert_eq!(TransportError::rate_limited("ENHANCE_YOUR_CALM").phase(), Phase::MaybeProcessed);
+    /// ```
     pub fn rate_limited(source: impl Into<BoxError>) -> Self {
         Self::new(Kind::RateLimited, Phase::MaybeProcessed, source)
     }
 
     /// Creates the error of an attempt without a response in time.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_classify::{Phase, TransportError};
+    ///
+    /// let error = TransportError::timeout("no response within 5s");
+    /// assert!(error.is_timeout() && error.phase() == Phase::MaybeProcessed);
+    /// ```
     pub fn timeout(source: impl Into<BoxError>) -> Self {
         Self::new(Kind::Timeout, Phase::MaybeProcessed, source)
     }
 
     /// Creates the error of a request body that failed while it was sent, or of a response that broke off.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_classify::{TransportError};
+    ///
+    /// assert!(TransportError::body("unexpected end of file").is_body());
+    /// ```
     pub fn body(source: impl Into<BoxError>) -> Self {
         Self::new(Kind::Body, Phase::MaybeProcessed, source)
     }
@@ -160,12 +220,28 @@ impl TransportError {
 
     /// Sets the phase to [`Phase::MaybeProcessed`], for a failure that alone would not show it, such as that of a connection
     /// behind a redirect.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_classify::{Phase, TransportError};
+    ///
+    /// let error = TransportError::connect("refused").maybe_processed();
+    /// assert_eq!(error.phase(), Phase::MaybeProcessed);
+    /// ```
     #[must_use]
     pub fn maybe_processed(self) -> Self {
         Self { phase: Phase::MaybeProcessed, ..self }
     }
 
     /// Sets the phase to [`Phase::NotSent`], for a request that is known to be unprocessed: any request may be sent again.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_classify::{Phase, TransportError};
+    ///
+    /// let error = TransportError::other("GOAWAY").not_processed();
+    /// assert_eq!(error.phase(), Phase::NotSent);
+    /// ```
     #[must_use]
     pub fn not_processed(self) -> Self {
         Self { phase: Phase::NotSent, ..self }

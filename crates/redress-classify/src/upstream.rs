@@ -31,6 +31,15 @@ pub struct Upstream {
 
 impl Upstream {
     /// Returns the upstream of a request with this URI and these headers.
+    ///
+    /// # Examples
+    /// ```
+    /// use http::{HeaderMap, HeaderValue, Uri, header};
+    /// use redress_classify::Upstream;
+    ///
+    /// let headers = HeaderMap::from_iter([(header::HOST, HeaderValue::from_static("api.example"))]);
+    /// assert_eq!(Upstream::new(&Uri::from_static("/v1/cats"), &headers).to_string(), "api.example");
+    /// ```
     #[inline]
     #[must_use]
     pub fn new(uri: &Uri, headers: &HeaderMap) -> Self {

@@ -128,6 +128,18 @@ impl Verdict {
     /// recovery that remains.
     ///
     /// The reason is shown wherever the verdict is: it must hold no secret.
+    ///
+    /// # Examples
+    /// ```
+    /// use http::Response;
+    /// use redress_classify::{Clock, Verdict, dialects};
+    ///
+    /// let response = Response::builder().status(401).body(())?;
+    /// let verdict = Verdict::from_head(&response, &dialects::generic(), &Clock::system()).expect("an error");
+    /// let verdict = verdict.not_refreshed(redress_classify::Recovery::ContactSupport, "the account is locked");
+    /// assert_eq!(verdict.recovery().as_str(), "contact_support");
+    /// # Ok::<(), http::Error>(())
+    /// ```
     #[must_use]
     pub fn not_refreshed(&self, recovery: Recovery, reason: impl Into<String>) -> Self {
         let error = self.api_error().map(|error| error.with_refresh_failure(recovery, reason.into()));
@@ -147,6 +159,17 @@ impl Verdict {
     }
 
     /// Returns the part of the response that decided the class, such as a code or the status.
+    ///
+    /// # Examples
+    /// ```
+    /// use http::Response;
+    /// use redress_classify::{Clock, Verdict, dialects};
+    ///
+    /// let response = Response::builder().status(503).body(())?;
+    /// let verdict = Verdict::from_head(&response, &dialects::generic(), &Clock::system()).expect("an error");
+    /// assert_eq!(verdict.decided_by(), redress_classify::DecidedBy::Status);
+    /// # Ok::<(), http::Error>(())
+    /// ```
     #[must_use]
     pub fn decided_by(&self) -> DecidedBy {
         self.inner.evidence.decided_by
@@ -174,12 +197,34 @@ impl Verdict {
     ///
     /// That is so after a 5xx; if the body has a member `data` beside the error, is a list of results or breaks off; and if
     /// there was no response. After a refresh only a request that is safe to repeat is sent again then.
+    ///
+    /// # Examples
+    /// ```
+    /// use http::Response;
+    /// use redress_classify::{Clock, Verdict, dialects};
+    ///
+    /// let response = Response::builder().status(500).body(())?;
+    /// let verdict = Verdict::from_head(&response, &dialects::generic(), &Clock::system()).expect("an error");
+    /// assert!(verdict.is_maybe_processed() && !verdict.is_not_processed());
+    /// # Ok::<(), http::Error>(())
+    /// ```
     #[must_use]
     pub fn is_maybe_processed(&self) -> bool {
         self.inner.evidence.maybe_processed
     }
 
     /// Returns the scope of a cool-down that the response asks for: the calls that share the limit.
+    ///
+    /// # Examples
+    /// ```
+    /// use http::Response;
+    /// use redress_classify::{Clock, Verdict, dialects};
+    ///
+    /// let response = Response::builder().status(429).body(())?;
+    /// let verdict = Verdict::from_head(&response, &dialects::generic(), &Clock::system()).expect("an error");
+    /// assert_eq!(verdict.cooldown_scope(), redress_classify::CooldownScope::Call);
+    /// # Ok::<(), http::Error>(())
+    /// ```
     #[must_use]
     pub fn cooldown_scope(&self) -> CooldownScope {
         self.inner.scope
@@ -198,6 +243,17 @@ impl Verdict {
     }
 
     /// Returns the server's hint on when to come back, as it was given.
+    ///
+    /// # Examples
+    /// ```
+    /// use http::Response;
+    /// use redress_classify::{Clock, Verdict, dialects};
+    ///
+    /// let response = Response::builder().status(503).header("retry-after", "20").body(())?;
+    /// let verdict = Verdict::from_head(&response, &dialects::generic(), &Clock::system()).expect("an error");
+    /// assert_eq!(verdict.hint().map(|hint| hint.source().to_string()).as_deref(), Some("retry-after header"));
+    /// # Ok::<(), http::Error>(())
+    /// ```
     #[must_use]
     pub fn hint(&self) -> Option<&RetryHint> {
         self.timed_hint().map(TimedHint::hint)
@@ -212,12 +268,34 @@ impl Verdict {
     /// Returns the time at which the hint asks to come back, by the caller's clock and without a cap.
     ///
     /// A time after the year 9999 is cut to the end of that year.
+    ///
+    /// # Examples
+    /// ```
+    /// use http::Response;
+    /// use redress_classify::{Clock, Verdict, dialects};
+    ///
+    /// let response = Response::builder().status(503).header("retry-after", "20").body(())?;
+    /// let verdict = Verdict::from_head(&response, &dialects::generic(), &Clock::system()).expect("an error");
+    /// assert!(verdict.retry_at().is_some_and(|at| at > std::time::SystemTime::now()));
+    /// # Ok::<(), http::Error>(())
+    /// ```
     #[must_use]
     pub fn retry_at(&self) -> Option<SystemTime> {
         self.timed_hint().map(TimedHint::at)
     }
 
     /// Returns the error that the server described; `None` if there was no response.
+    ///
+    /// # Examples
+    /// ```
+    /// use http::Response;
+    /// use redress_classify::{Clock, Verdict, dialects};
+    ///
+    /// let response = Response::builder().status(503).body(())?;
+    /// let verdict = Verdict::from_head(&response, &dialects::generic(), &Clock::system()).expect("an error");
+    /// assert!(verdict.api_error().is_none(), "the body was not read");
+    /// # Ok::<(), http::Error>(())
+    /// ```
     #[must_use]
     pub fn api_error(&self) -> Option<&ApiError> {
         self.inner.error.as_ref()

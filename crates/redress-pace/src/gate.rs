@@ -44,6 +44,14 @@ impl Gate {
 
     /// Returns `true` if there is neither a cool-down nor a release in any partition, as far as the calls so far have found out.
     /// It takes one atomic load.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_classify::dialects;
+    /// use redress_pace::PaceLayer;
+    ///
+    /// assert!(PaceLayer::new(dialects::generic()).gate().is_open());
+    /// ```
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.settings.gates.is_inactive()

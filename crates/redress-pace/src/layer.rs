@@ -113,6 +113,16 @@ impl PaceLayer {
     ///
     /// The spread of a release, up to 30 s, comes on top, and as long again for a permit of it. The default is 120 s, the longest
     /// wait that a Backoff layer accepts: a longer one is for the caller to decide on.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use redress_classify::dialects;
+    /// use redress_pace::PaceLayer;
+    ///
+    /// let layer = PaceLayer::new(dialects::generic()).max_wait(Duration::from_secs(5));
+    /// assert!(format!("{layer:?}").contains("max_wait: 5s"));
+    /// ```
     #[must_use]
     pub const fn max_wait(mut self, longest: Duration) -> Self {
         self.settings.max_wait = longest;
@@ -155,6 +165,26 @@ impl PaceLayer {
     }
 
     /// Lets no call wait: one that would wait, at a gate or for a limit, fails at once with the time at which it could be sent.
+    ///
+    /// # Examples
+    /// ```
+    /// use http::{Request, Response};
+    /// use redress_classify::dialects;
+    /// use redress_pace::PaceLayer;
+    /// use tower::{Layer, ServiceExt, service_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let layer = PaceLayer::new(dialects::generic()).fail_fast();
+    /// let limited = layer.layer(service_fn(|_: Request<()>| async {
+    ///     Response::builder().status(429).header("retry-after", "30").body(())
+    /// }));
+    /// let request = || Request::get("https://api.example/").body(());
+    /// assert_eq!(limited.clone().oneshot(request()?).await?.status(), 429);
+    /// let error = limited.oneshot(request()?).await.expect_err("it would wait for 30 s");
+    /// assert!(error.is_paced() && error.retry_at().is_some());
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub const fn fail_fast(mut self) -> Self {
         self.settings.fail_fast = true;

@@ -47,6 +47,18 @@ pub struct Limit {
 
 impl Limit {
     /// Creates a limit of `requests` to a route, which may have wildcards, in each `per`. A `per` of zero allows everything.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::num::NonZeroU32;
+    /// use std::time::Duration;
+    /// use redress_pace::Limit;
+    ///
+    /// let ten = NonZeroU32::new(10).expect("not zero");
+    /// let minute = Duration::from_secs(60);
+    /// assert_ne!(Limit::new("GET /cats".parse()?, ten, minute), Limit::new("GET /dogs".parse()?, ten, minute));
+    /// # Ok::<(), redress_classify::InvalidRoute>(())
+    /// ```
     #[must_use]
     pub fn new(route: Route, requests: NonZeroU32, per: Duration) -> Self {
         Self { routes: Some(vec![route]), requests, per, burst: default_burst(requests) }
