@@ -28,7 +28,7 @@ const HOLDS_NO_TEXT: [&str; 35] = [
     "redress-classify::Clock",
     "redress-classify::Deadline",
     "redress-classify::ForeignHost",
-    "redress-classify::Held",
+    "redress-classify::SendState",
     "redress-classify::Phase",
     "redress-classify::Progress",
     "redress-classify::Refreshed",
@@ -79,8 +79,7 @@ const HOLDS_A_DIALECTS_TEXT: [&str; 14] = [
 ];
 
 /// Types without `Debug` and `Display`; an alias for any error, and a trait of another crate.
-const DOES_NOT_PRINT: [&str; 3] =
-    ["redress-classify::BoxError", "redress-classify::ResponseFuture", "redress::ExposeSecret"];
+const DOES_NOT_PRINT: [&str; 2] = ["redress-classify::BoxError", "redress::ExposeSecret"];
 
 type Bare = StrictMock<http::Request<String>, http::Response<http_body_util::Full<&'static [u8]>>>;
 

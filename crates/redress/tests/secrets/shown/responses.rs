@@ -9,8 +9,8 @@ use std::task::{Context, Waker};
 use redress::layers::{Backoff, Classify, Envelope, Head, Secrets, Signal, Upstream};
 use redress::transport::{Hyper, Reqwest};
 use redress::{
-    Attempt, BackoffLayer, BoxError, Budget, Class, ClassifyLayer, EndReason, Error, Failure, FieldError, Record,
-    RedressLayer, ResponseExt, RetryHint, TransportError, Verdict, dialects,
+    Attempt, BackoffLayer, BoxError, Budget, Class, ClassifyLayer, Clock, EndReason, Error, Failure, FieldError, Record,
+    RedressLayer, ResponseExt, RetryHint, SuccessHint, TransportError, Verdict, dialects,
 };
 use tower::{Layer, Service, ServiceExt};
 
@@ -50,6 +50,8 @@ pub(super) async fn of_response() -> Vec<Shown> {
     let error = verdict.api_error().unwrap().clone();
     assert!(error.message().is_some_and(|message| message.contains("c4n4ry")), "{error:?}");
     let body = answered.into_body();
+    let mut service: Classify<Bare> = layer.layer(bare(503));
+    let future = debug(&service.ready().await.unwrap().call(request("GET")));
     let record = Record::new(vec![Attempt::new(Some(503), Some(verdict.clone()), false)], EndReason::NotIdempotent);
     let mut shown = vec![
         ("redress-classify::ApiError", both(&error) + &chain(&error)),
@@ -58,7 +60,9 @@ pub(super) async fn of_response() -> Vec<Shown> {
         ("redress-classify::Classify", classify),
         ("redress-classify::ClassifyLayer", debug(&layer)),
         ("redress-classify::Record", both(&record)),
+        ("redress-classify::ResponseFuture", future),
         ("redress-classify::Secrets", debug(&Secrets::new(["Bearer c4n4ry-token"]))),
+        ("redress-classify::SuccessHint", debug(&success_hint())),
         ("redress-classify::Upstream", both(&Upstream::new(request("GET").uri(), request("GET").headers()))),
         ("redress-classify::Verdict", debug(&verdict)),
     ];
@@ -74,6 +78,16 @@ pub(super) async fn of_response() -> Vec<Shown> {
     ]);
     assert!(body.collect().await.is_ok(), "what is handed up may show it: it is the server's");
     shown
+}
+
+/// The pause of a success whose body holds secrets.
+fn success_hint() -> SuccessHint {
+    let dialect = dialects::by_name("stackexchange").unwrap();
+    let (head, ()) = http::Response::new(()).into_parts();
+    let request = request("GET");
+    let body: &[u8] = br#"{"items":["c4n4ry"],"backoff":10}"#;
+    let hint = SuccessHint::from_response(&dialect, request.method(), request.uri(), &head, &Clock::system(), &[body]);
+    hint.expect("it asks for a pause")
 }
 
 /// Sends a request with secrets through a stack that fails; returns the error.
