@@ -1,4 +1,4 @@
-//! Clocks that are wrong, on either side: a date in a hint is counted by the server's own clock, and no wait is negative.
+//! Wrong clocks on either side: a date in a hint counts by the server's clock, and no wait is negative.
 
 mod common;
 
@@ -119,8 +119,8 @@ async fn a_wait_that_has_passed_is_zero() {
 async fn the_time_to_come_back_is_right_after_a_suspension_and_after_each_step_of_the_clock() {
     let wall = Arc::new(Mutex::new(at(SERVER)));
     let read = Arc::clone(&wall);
-    let clock = Clock::from_fn(move || *read.lock().expect("nobody panics"));
-    // One service, made before anything happened to the clock.
+    let clock = Clock::from_fn(move || *read.lock().expect("no test panics with the lock"));
+    // One service, made before the clock changes.
     let service = service_fn(|_: Request<()>| {
         let mut response: Response<Script> = answer(503, []);
         response.headers_mut().insert("retry-after", HeaderValue::from_static("60"));
@@ -138,7 +138,7 @@ async fn the_time_to_come_back_is_right_after_a_suspension_and_after_each_step_o
         ("a step to the year 9999", 253_402_300_700, 0),
     ] {
         tokio::time::advance(Duration::from_secs(slept.unsigned_abs())).await;
-        *wall.lock().expect("nobody panics") = at(now);
+        *wall.lock().expect("no test panics with the lock") = at(now);
         let response = service.clone().oneshot(Request::new(())).await.expect("the service answers");
         let verdict = response.verdict().expect("a 503");
         assert_eq!(verdict.retry_at(), Some(at(now + 60)), "{name}");

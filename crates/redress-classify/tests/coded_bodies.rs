@@ -1,6 +1,6 @@
-//! Compressed errors: below Classify they are decompressed, and the bound counts what comes out; else they are opaque.
+//! Compressed errors: decompressed below Classify they are read, with the bound on the decoded bytes; else they are opaque.
 //!
-//! gzip and brotli are tried; zstd's decoder is C code, which the tests do without.
+//! gzip and brotli are tested; the decoder of zstd is C code, which the tests avoid.
 
 mod common;
 
@@ -24,9 +24,9 @@ use tower_http::decompression::Decompression;
 
 const MAX_ERROR: usize = 64 * 1024;
 const MAX_HELD: usize = 1024 * 1024;
-/// No decoder gives more at once.
+/// The maximum frame of a decoder.
 const FRAME: usize = 64 * 1024;
-/// What the bombs hold when they are decoded.
+/// The decoded length of the bombs.
 const DECODED: usize = 64 * 1024 * 1024;
 
 const ERROR: &str = r#"{"error":"internal","message":""#;
@@ -46,7 +46,7 @@ const BROTLI_HELD: [u8; 69] = [
     32, 1, 16, 135, 5, 160, 123, 255, 31, 8, 0, 0, 36, 0, 226, 128, 0, 0,
 ];
 
-/// Counts the bytes that come through, which are decoded ones.
+/// Counts the decoded bytes.
 struct Counted<B>(B, Arc<AtomicUsize>);
 
 impl<B: Body<Data = Bytes> + Unpin> Body for Counted<B> {
@@ -62,8 +62,8 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Counted<B> {
     }
 }
 
-/// Sends a request through Classify over decompression over a server that answers this; returns the verdict and how much
-/// was decoded.
+/// Sends a request through Classify over decompression over a server with this response. Returns the verdict and the number
+/// of decoded bytes.
 async fn decoded(dialect: Dialect, status: u16, coding: &str, body: &[u8]) -> (Option<Verdict>, usize) {
     let answer = Response::builder().status(status).header("content-encoding", coding).header("retry-after", "7");
     let answer = answer.body(Full::new(Bytes::copy_from_slice(body))).expect("the parts are valid");

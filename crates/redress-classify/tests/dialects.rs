@@ -18,7 +18,7 @@ fn clock() -> Clock {
     Clock::anchored(SystemTime::UNIX_EPOCH + Duration::from_secs(1_768_478_400))
 }
 
-/// Judges a line's response, its body cut into pieces of so many bytes.
+/// Returns the verdict about the response of a line, its body cut into pieces of `piece` bytes.
 fn verdict(dialect: &Dialect, line: &Value, piece: usize) -> Option<Verdict> {
     let status = u16::try_from(line["status"].as_u64().expect("a status")).expect("a status");
     let mut builder = Response::builder().status(status);
@@ -39,7 +39,7 @@ fn verdict(dialect: &Dialect, line: &Value, piece: usize) -> Option<Verdict> {
     Verdict::from_response(dialect, &method, &uri, &head, &clock(), &pieces)
 }
 
-/// Returns a verdict in the words of the files.
+/// Returns a verdict in the form of the files.
 fn words(verdict: Option<&Verdict>) -> Value {
     let Some(verdict) = verdict else { return json!({ "is_error": false }) };
     let error = verdict.api_error().expect("a server answered");

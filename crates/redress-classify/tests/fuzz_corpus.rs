@@ -1,4 +1,4 @@
-//! Replays the fuzz corpus, and random bodies and copies, through the harness of the fuzz targets.
+//! Replays the fuzz corpus, and random bodies and clones, through the harness of the fuzz targets.
 
 use proptest::prelude::*;
 use replay::replay;

@@ -1,4 +1,4 @@
-//! Success statuses that a header calls an error: read without a hold, whatever the media type.
+//! Errors by a header on a success status: read without a hold, whatever the media type.
 
 mod common;
 
@@ -125,7 +125,7 @@ async fn nothing_is_held_where_the_head_decides() {
         let headers = [header, ("content-type", "application/json")];
         let response = with(answer(200, [data("{\"a\":"), Step::Hang]), &headers);
         let response: Response<_> = classify(dialect, response).await;
-        // An error's body is read for 2 s at most; a success is not touched.
+        // The body of an error is read for 2 s at most; that of a success is not read.
         let most = if is_error { Duration::from_secs(2) } else { Duration::ZERO };
         assert!(start.elapsed() <= most, "{name}: {:?}", start.elapsed());
         assert_eq!(response.verdict().is_some(), is_error, "{name}");
@@ -181,7 +181,7 @@ async fn truth_values_are_those_of_json_and_the_words_of_a_header() {
         let response = with(answer(200, [data(body)]), &headers);
         assert_eq!(classify(truth.clone(), response).await.verdict().is_some(), expected, "{body} {header:?}");
     }
-    // `is` takes a truth value, a number and the same as texts.
+    // `is` takes booleans and numbers, and their texts.
     let values = dialect("[error]\nequals = { path = \"error\", is = [true, 1] }\n");
     for (body, expected) in [
         (r#"{"error":true}"#, true),

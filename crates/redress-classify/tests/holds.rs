@@ -12,14 +12,14 @@ use redress_classify::{Body, ClassifyLayer, Dialect, Error, Phase, ResponseExt, 
 use tokio::time::Instant;
 use tower::{Layer, ServiceExt, service_fn};
 
-/// How long a success is held at most, unless a setting says otherwise.
+/// The default hold timeout.
 const HOLD: Duration = Duration::from_secs(5);
 
 const fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
-/// A success of this media type whose body begins and then hangs.
+/// Returns a success of this media type whose body begins and then hangs.
 fn hanging(media_type: Option<&str>) -> Response<Script> {
     let mut response = answer(200, [data("{\"data\":"), Step::Hang]);
     if let Some(media_type) = media_type {
@@ -28,11 +28,11 @@ fn hanging(media_type: Option<&str>) -> Response<Script> {
     response
 }
 
-/// Returns what a dialect says of a response whose body fails in the middle.
+/// Returns the verdict about a response whose body fails in the middle.
 async fn outcome(dialect: Dialect, response: Response<Script>) -> Result<Response<Body<Script>>, Error> {
     let response = Mutex::new(Some(response));
     let service = service_fn(move |_: Request<&'static str>| {
-        let response = response.lock().expect("nobody panics").take().expect("one request");
+        let response = response.lock().expect("no test panics with the lock").take().expect("one request");
         async { Ok::<_, Infallible>(response) }
     });
     ClassifyLayer::new(dialect).layer(service).oneshot(request()).await
@@ -125,7 +125,7 @@ async fn a_success_is_not_held_when_no_rule_can_apply_to_its_head() {
         ("content_type = \"application/acme+json\"", false),
     ] {
         let dialect = Dialect::from_toml("acme.toml", &toml(when)).unwrap_or_else(|error| panic!("{error}"));
-        // Not a byte of the body comes, so that the head alone decides.
+        // No byte of the body arrives, so the head alone decides.
         let silent = answer(200, [Step::Hang]);
         let start = Instant::now();
         let response = tokio::time::timeout(ms(3_600_000), classify(dialect, silent)).await;
@@ -195,7 +195,7 @@ async fn a_held_success_that_breaks_off_is_a_failure() {
         let chain = chain.map(ToString::to_string).collect::<Vec<_>>().join(": ");
         assert!(chain.contains("connection reset"), "{named}: the cause is kept: {chain}");
     }
-    // What breaks off when the signal is certain is known by it, and what was never held is the caller's to read.
+    // A body that breaks off after a certain signal is an error by that signal; one that was never held is the caller's to read.
     let signalled = answer(200, [data("{\"error_code\":1050,"), Step::Break]);
     assert!(outcome(dialects::vlens(), signalled).await.is_ok_and(|response| response.verdict().is_some()));
     let certain = answer(200, [data("{\"error_code\":null,"), data("\"data\":"), Step::Break]);

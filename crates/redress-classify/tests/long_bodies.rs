@@ -1,4 +1,4 @@
-//! Bodies around the bound and far beyond it: how much is read, and how much memory that takes.
+//! Bodies around the bound and far beyond it: the bytes read, and the memory used.
 
 mod common;
 
@@ -15,17 +15,17 @@ use http::Response;
 use http_body::{Frame, SizeHint};
 use redress_classify::{DecidedBy, ResponseExt, dialects};
 
-/// How much of an error is read, and of a success whose signal is uncertain.
+/// The maximum bytes read of an error, and of a success whose signal is uncertain.
 const MAX_ERROR: usize = 64 * 1024;
 const MAX_HELD: usize = 1024 * 1024;
 const FRAME: usize = 4096;
 
-/// A body that is made as it is read: an opening, `x` up to a length, and a closing. Without a length it never ends.
+/// A generated body: an opening, `x` up to a length, and a closing. Without a length it is endless.
 struct Long {
     open: &'static str,
     close: &'static str,
     len: Option<usize>,
-    /// Whether the length is told beforehand, as `Content-Length` does.
+    /// Whether the length is known beforehand, as by `Content-Length`.
     is_sized: bool,
     given: Arc<AtomicUsize>,
 }
@@ -55,7 +55,7 @@ impl http_body::Body for Long {
     }
 }
 
-/// What came of a body: what decided, how many bytes were read, and the most memory that was held for it.
+/// The result of a body: the part that decided the class, the bytes read, and the peak of the memory used.
 fn outcome(
     status: u16,
     (open, close): (&'static str, &'static str),

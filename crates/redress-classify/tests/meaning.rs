@@ -1,4 +1,4 @@
-//! What Classify makes of responses and of transport errors.
+//! Verdicts about responses and transport errors.
 
 mod common;
 
@@ -288,7 +288,7 @@ async fn a_verdict_has_the_servers_retry_flag_and_the_bytes_read() {
     }
 }
 
-/// A vendor of GraphQL that documents that it rejects what it throttles.
+/// Returns a GraphQL dialect whose vendor documents that throttled requests are not processed.
 const REJECTS: &str = r#"
 extends = "graphql"
 [codes.THROTTLED]

@@ -1,4 +1,4 @@
-//! Errors that are no envelope, and envelopes where none is expected.
+//! Errors without an envelope, and envelopes where none is expected.
 
 mod common;
 
@@ -11,7 +11,7 @@ use http_body::Body as _;
 use redress_classify::{ApiError, Class, ClassifyLayer, DecidedBy, Recovery, ResponseExt, dialects};
 use tower::{Layer, ServiceExt, service_fn};
 
-/// A name, a content type, a body, what decides, and the message.
+/// A name, a content type, a body, the part that decides the class, and the message.
 type Case<'c> = (&'c str, &'static str, &'c [u8], DecidedBy, Option<&'c str>);
 
 fn typed(status: u16, kind: &'static str, body: &[u8]) -> Response<Script> {
@@ -107,7 +107,7 @@ async fn the_response_to_a_head_request_is_judged_by_its_head() {
     for (status, class) in [(200, None), (404, Some(Class::NotFound)), (503, Some(Class::Unavailable))] {
         let service = service_fn(move |_: Request<()>| async move {
             let mut response = answer(status, []);
-            // It tells the length of what a GET would have given.
+            // It is the length of the response to a GET.
             response.headers_mut().insert("content-length", HeaderValue::from_static("1048576"));
             Ok::<_, Infallible>(response)
         });

@@ -1,4 +1,4 @@
-//! What a hostile server can put on a terminal or into a log: nothing that leaves its line or steers the terminal.
+//! Text from a hostile server stays on its line and does not control the terminal.
 
 mod common;
 
@@ -9,7 +9,7 @@ use http::{HeaderValue, Response};
 use redress_classify::{ApiError, ResponseExt, TransportError, dialects};
 use serde_json::json;
 
-/// What steers a terminal, breaks a line, turns the direction of writing or is not seen.
+/// Characters that control a terminal, break a line, change the direction of text or are invisible.
 fn hostile() -> Vec<String> {
     let symbols =
         (0..0x20).chain(0x7f..0xa0).chain([0x61c, 0x200e, 0x200f]).chain(0x2028..0x202f).chain(0x2066..0x206a);
@@ -43,7 +43,7 @@ fn hostile() -> Vec<String> {
     all
 }
 
-/// Whether a text, but for the ends of its own lines, can do harm where it is printed.
+/// Returns `true` if a text holds such a character, other than the ends of its own lines.
 fn is_harmful(text: &str) -> bool {
     let harmful = |symbol: char| {
         let unseen =
@@ -60,7 +60,7 @@ fn envelope(text: &str) -> Response<Script> {
     let body = json!({ "error": text, "message": text, "requestId": text,
         "detail": { "reason": text, "fieldErrors": { text: [text] } } });
     let mut response = answer(400, [data(body.to_string())]);
-    // A header takes what is not a control character.
+    // A header takes any character but control characters.
     if let Ok(value) = HeaderValue::from_bytes(text.as_bytes()) {
         response.headers_mut().append("retry-after", value);
     }
@@ -74,7 +74,7 @@ async fn the_text_of_a_server_stays_on_its_line_and_cannot_control_the_terminal(
     let lines = |error: &ApiError| error.report().lines().count();
     let plain = classify(dialects::veridia(), envelope("plain")).await.ok_or_api_error().expect_err("a 400");
     let mut raw = hostile.clone();
-    // As they are, and not as JSON writes them: the report shows the body, too.
+    // As they are, not as JSON escapes: the report shows the body, too.
     raw.push("\u{1b}[31m{\"error\":\"".to_owned());
     for text in &raw {
         let responses =

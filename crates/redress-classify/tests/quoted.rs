@@ -1,4 +1,4 @@
-//! Secrets that a bound cuts: the excerpt of the body, a plain text, the name of a field.
+//! Secrets at the end of cut text: the excerpt of the body, a plain text, the name of a field.
 
 use http::{Method, Response, Uri};
 use redress_classify::{ApiError, Clock, Secrets, Verdict, dialects};

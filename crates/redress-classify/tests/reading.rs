@@ -1,4 +1,4 @@
-//! What Classify reads of a body, how much, how long, and that all of it comes up again.
+//! Reading of bodies: how much Classify reads, for how long, and that it returns all of it.
 
 mod common;
 
@@ -181,7 +181,7 @@ async fn trailers_and_errors_of_the_body_follow_its_frames() {
         let verdict = response.verdict().expect("an error");
         let class = if status == 500 { Class::Internal } else { Class::Unknown };
         assert_eq!((verdict.class(), code(&response)), (class, None), "a truncated envelope says nothing");
-        assert_eq!(response.body().size_hint().upper(), None, "nobody knows how long it was to be");
+        assert_eq!(response.body().size_hint().upper(), None, "its full length is unknown");
         let (chunks, _, error) = frames(response.into_body()).await;
         assert_eq!((chunks.len(), error), (1, Some("connection reset")));
     }

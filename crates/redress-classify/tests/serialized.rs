@@ -1,4 +1,4 @@
-//! What an error and a phase are to serde.
+//! The serialized form of errors, records and phases.
 
 use std::time::{Duration, SystemTime};
 

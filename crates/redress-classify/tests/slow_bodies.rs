@@ -1,4 +1,4 @@
-//! Bodies that come slowly, or never end: the status decides in time, and nothing grows meanwhile.
+//! Bodies that are slow or endless: the status decides in time, and memory is bounded.
 
 mod common;
 
@@ -18,10 +18,10 @@ use http_body::Frame;
 use redress_classify::{ApiError, Class, DecidedBy, Dialect, ResponseExt, dialects};
 use tokio::time::{Instant, Sleep};
 
-/// How long an error is read at most.
+/// The maximum time for which an error is read.
 const MAX_TIME: Duration = Duration::from_secs(2);
 
-/// A body that gives one byte after each pause: a text, and behind it `x` without end if it is endless.
+/// A body that gives one byte after each pause: a text, followed by `x` for ever if it is endless.
 struct Drip {
     text: &'static [u8],
     is_endless: bool,

@@ -1,4 +1,4 @@
-//! Hints on a success: the response stays the success that it is, and carries the pause that it asks for.
+//! Hints on a success: the response stays a success, with the pause that it asks for.
 
 mod common;
 

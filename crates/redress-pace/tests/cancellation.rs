@@ -1,4 +1,4 @@
-//! Whoever is dropped, at whichever poll: nothing more is sent, and nothing stays behind.
+//! Cancellation: a call that is dropped at any poll is not sent, and leaves no state behind.
 #![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
 
 mod common;
@@ -15,7 +15,7 @@ use redress_pace::PaceLayer;
 use tokio::time::{Instant, sleep};
 use tower::ServiceExt;
 
-/// A future that is dropped instead of being polled once too often; `false` when it was.
+/// A future that is dropped before its poll number `polls`; ready with `false` then.
 struct Cut<F> {
     future: Option<Pin<Box<F>>>,
     polls: usize,
@@ -52,11 +52,11 @@ fn slow() -> Request<String> {
     request
 }
 
-/// Nobody waits at the gate any more, and the queue is free: a call goes at once.
+/// Asserts that no call waits at the gate or in the queue: a new call is sent at once.
 async fn assert_free(layer: &PaceLayer, service: &Paced) {
     assert!(format!("{:?}", layer.gate()).contains("waiting: 0"), "{:?}", layer.gate());
     sleep(s(100)).await;
-    assert!(layer.gate().cooldown_until(&request(URL)).is_none() && layer.gate().is_open(), "nothing is remembered");
+    assert!(layer.gate().cooldown_until(&request(URL)).is_none() && layer.gate().is_open(), "no state is left");
     let start = Instant::now();
     assert_eq!(spawn(service, request(URL), start).await.unwrap().1, 0);
 }
@@ -103,7 +103,7 @@ async fn a_call_dropped_in_a_release_passes_its_permit_on() {
         let service = serve(&layer, &mock);
         let start = Instant::now();
         close(&service, 5).await;
-        // All places are taken; they become free at 8 s, 9 s and so on.
+        // All permits are in use; they become free at 8 s, 9 s and so on.
         for nth in 0..10_u64 {
             let mut request = request(URL);
             request.headers_mut().insert("x-after", (3 + nth).into());
@@ -136,7 +136,7 @@ async fn a_call_dropped_while_the_service_gets_ready_uses_no_slot() {
         let layer = layer().limit(limit(5).burst(count(5)));
         let service = serve(&layer, &mock);
         let start = Instant::now();
-        // Five are the burst; the victim is the next, at 10 s, and finds the only place of the service taken until 15 s.
+        // Five calls are the burst. The victim is the next, at 10 s, and the service has no capacity until 15 s.
         for _ in 0..5 {
             service.clone().oneshot(request(URL)).await.unwrap();
         }

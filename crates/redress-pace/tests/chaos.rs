@@ -1,4 +1,4 @@
-//! Any mixture of calls, refusals, cancellations and sleeps: the server is never asked too soon, nor too often.
+//! Any mixture of calls, rate limits, cancellations and pauses: requests arrive neither too early nor too often.
 #![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
 
 mod common;
@@ -11,10 +11,10 @@ use proptest::prelude::*;
 use redress_sandbox::strict_mock::Received;
 use tokio::time::{Instant, advance, sleep, sleep_until};
 
-/// One call: begun after so many ms, refused with a hint of so many seconds, given up after so many ms.
+/// One call: the ms after which it begins, the seconds of the hint in its response, the ms after which it is dropped.
 type Plan = (u64, Option<u64>, Option<u64>);
 
-/// What came to the server, and how many calls came to nothing though nobody gave them up.
+/// Returns the received requests, and the number of calls that failed without being dropped.
 async fn run(plans: &[Plan], burst: u32, nap: u64) -> (Vec<Received<http::Request<String>>>, usize) {
     let (mock, handle) = server();
     let draws = AtomicU32::new(1);
@@ -62,14 +62,14 @@ proptest! {
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         let (received, lost) = runtime.block_on(run(&plans, burst, nap));
-        prop_assert_eq!(lost, 0, "whoever does not give up is served");
+        prop_assert_eq!(lost, 0, "every call that is not dropped is answered");
         let span = |from: Instant| received.iter().filter(|other| (from..from + s(10)).contains(&other.at)).count();
         for (nth, one) in received.iter().enumerate() {
-            prop_assert!(span(one.at) <= 6, "too many");
+            prop_assert!(span(one.at) <= 6, "too often");
             if let Some(hint) = one.request.headers().get("x-wait") {
                 let until = one.at + s(hint.to_str().unwrap().parse().unwrap());
                 let early = received[nth + 1..].iter().find(|other| other.at < until && other.at > one.at);
-                prop_assert!(early.is_none(), "too soon");
+                prop_assert!(early.is_none(), "too early");
             }
         }
     }

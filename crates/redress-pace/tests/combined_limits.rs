@@ -12,13 +12,13 @@ use redress_pace::{Limit, PaceLayer};
 use tokio::time::{Instant, advance, sleep};
 use tower::ServiceExt;
 
-/// The most arrivals in any span of this length that begins with one.
+/// Returns the maximum number of arrivals in an interval of this length that begins with one.
 fn busiest(times: &[u128], span: Duration) -> usize {
     let within = |from: u128| times.iter().filter(|at| (from..from + span.as_millis()).contains(*at)).count();
     times.iter().map(|from| within(*from)).max().unwrap_or(0)
 }
 
-/// So many requests in each span to these routes, or all, one by one.
+/// Returns a limit with a burst of one, to a route or to all.
 fn spaced(route: Option<&str>, requests: u32, per: Duration) -> Limit {
     let limit = route.map_or_else(
         || Limit::all_routes(count(requests), per),
@@ -69,7 +69,7 @@ async fn a_request_is_sent_when_all_limits_that_cover_it_allow_it() {
         for call in calls {
             ends.push(call.await.unwrap().1);
         }
-        // One of all in each second, one search in each five; who waits for a search holds up no others.
+        // One request a second, and one search in 5 s. A call that waits for a search does not delay others.
         assert_eq!(ends, [0, 5_000, 1_000, 2_000, 10_000, 3_000]);
         assert_eq!(times(&handle, start).len(), 6);
     }

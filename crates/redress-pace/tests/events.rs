@@ -1,4 +1,4 @@
-//! What it tells: one event for each decision, and never a secret.
+//! Events: one for each decision, without secrets.
 #![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
 
 mod common;

@@ -1,4 +1,4 @@
-//! The gate: who is parked, until when, and how they are released.
+//! The gate: which calls a cool-down delays, until when, and how they are released.
 #![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
 
 mod common;
@@ -23,7 +23,7 @@ async fn a_429_with_a_hint_delays_all_later_calls_until_then() {
     close(&service, 30).await;
     let calls: Vec<_> = (0..3).map(|_| spawn(&service, request(URL), start)).collect();
     sleep(s(29)).await;
-    assert_eq!(handle.calls(), 1, "nobody is let through before");
+    assert_eq!(handle.calls(), 1, "no call is sent before");
     for call in calls {
         assert_eq!(call.await.unwrap().0.unwrap().status(), 200);
     }
@@ -109,7 +109,7 @@ async fn a_later_hint_extends_the_wait_of_waiting_calls_and_a_sooner_one_does_no
     let (mock, handle) = server();
     let service = serve(&layer(), &mock);
     let start = Instant::now();
-    // These are below before the gate closes: it does not hold them.
+    // These are sent before the gate closes: it does not delay them.
     let refused: Vec<_> = [refused_after(5, 20), refused_after(6, 1), refused_after(0, 10)]
         .into_iter()
         .map(|request| spawn(&service, request, start))
@@ -133,7 +133,7 @@ async fn repeated_hints_hold_no_call_past_its_deadline() {
     let mut patient = request(URL);
     patient.extensions_mut().insert(Deadline::new(start + s(500)));
     let (outcome, at) = spawn(&service, patient, start).await.unwrap();
-    // It wakes at 120, 220 and so on, and gives up when the next release is after its deadline.
+    // It wakes at 120 s, 220 s and so on, and fails when the next cool-down ends after its deadline.
     assert_eq!((outcome.unwrap_err().is_paced(), at), (true, 420_000));
     for refused in refused {
         refused.await.unwrap().0.unwrap();
@@ -179,7 +179,7 @@ async fn other_hosts_and_other_keys_are_not_delayed() {
     let gate = keyed.gate();
     assert_eq!(gate.cooldown_until(&of(request("https://other.example"), "a")), Some(Instant::now() + s(9)));
     assert_eq!(gate.cooldown_until(&of(request(URL), "b")), None);
-    assert_eq!(gate.cooldown_until(&request(URL)), None, "without a key it goes by its host");
+    assert_eq!(gate.cooldown_until(&request(URL)), None, "without a key its partition is the host");
 }
 
 #[tokio::test(start_paused = true)]
@@ -301,7 +301,7 @@ async fn opening_a_gate_sends_the_calls_that_wait_there() {
     for call in calls {
         assert_eq!(call.await.unwrap().1, 1_000);
     }
-    assert!(gate.cooldown_until(&request(URL)).is_none() && !gate.is_open(), "the other one is parked still");
+    assert!(gate.cooldown_until(&request(URL)).is_none() && !gate.is_open(), "the other cool-down lasts");
     assert_eq!(other.await.unwrap().1, 100_000);
     assert_eq!(handle.calls(), 6);
     gate.open(&request(URL));
@@ -364,16 +364,16 @@ async fn requests_without_a_host_in_their_uri_are_partitioned_by_their_host_head
     let mut refused = to("a.example:8443");
     refused.headers_mut().extend(refusing("/", "429", Some("30")).headers().clone());
     assert_eq!(service.clone().oneshot(refused).await.unwrap().status(), 429);
-    for (host, is_parked) in
+    for (host, is_cooling) in
         [("a.example:8443", true), ("A.EXAMPLE:8443", true), ("a.example", false), ("b.example", false)]
     {
-        assert_eq!(layer.gate().cooldown_until(&to(host)).is_some(), is_parked, "{host}");
+        assert_eq!(layer.gate().cooldown_until(&to(host)).is_some(), is_cooling, "{host}");
     }
     spawn(&service, to("b.example"), start).await.unwrap().0.unwrap();
     assert_eq!(times(&handle, start), [0, 0]);
 }
 
-/// The deadline that a request has in its extensions when it reaches the server, after a cool-down of so many seconds.
+/// Returns the deadline in the extensions of a request that reaches the server, after a cool-down of `cool_down` seconds.
 async fn handed_down(layer: &PaceLayer, cool_down: u64, request: Request<String>) -> Option<Deadline> {
     let (mock, _handle) = server();
     if cool_down > 0 {
@@ -394,9 +394,13 @@ async fn a_call_that_waited_passes_its_deadline_on_and_any_other_does_not() {
         request
     };
     let deadline = Deadline::from_now(s(30));
-    assert_eq!(handed_down(&layer().deadline(s(30)), 10, request(URL)).await, Some(deadline), "as when the call began");
+    assert_eq!(
+        handed_down(&layer().deadline(s(30)), 10, request(URL)).await,
+        Some(deadline),
+        "it counts from the start of the call"
+    );
     assert_eq!(handed_down(&layer().deadline(s(30)), 0, request(URL)).await, None);
-    assert_eq!(handed_down(&layer(), 10, request(URL)).await, None, "the longest wait is no deadline");
+    assert_eq!(handed_down(&layer(), 10, request(URL)).await, None, "the maximum wait is not a deadline");
     let deadline = Deadline::from_now(s(40));
     assert_eq!(handed_down(&layer().deadline(s(30)), 10, own()).await, Some(deadline));
     let capped = layer().deadline(s(30)).cap_deadline(s(20)).cap_deadline(s(25));

@@ -1,4 +1,4 @@
-//! The limits: how many are sent, in which order, and who gives up.
+//! The limits: how many requests are sent, in which order, and which calls fail.
 #![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
 
 mod common;
@@ -12,7 +12,7 @@ use redress_pace::{Limit, PaceLayer};
 use tokio::time::{Instant, advance, sleep};
 use tower::ServiceExt;
 
-/// The most arrivals in any span of this length that begins with one.
+/// Returns the maximum number of arrivals in an interval of this length that begins with one.
 fn busiest(times: &[u128], span: Duration) -> usize {
     let within = |from: u128| times.iter().filter(|at| (from..from + span.as_millis()).contains(*at)).count();
     times.iter().map(|from| within(*from)).max().unwrap_or(0)
@@ -134,7 +134,7 @@ async fn a_call_that_cannot_wait_for_a_limit_fails_at_once_with_its_time() {
         let (outcome, at) = call.await.unwrap();
         ends.push((outcome.err().and_then(|error| error.retry_at()), at));
     }
-    // The turn of the fourth would be at 6 s, and so would that of the fifth, since the fourth does not wait for it.
+    // The fourth could be sent at 6 s, and so could the fifth, since the fourth does not wait.
     let late = Some(SystemTime::UNIX_EPOCH + s(6));
     assert_eq!(ends, [(None, 0), (None, 2_000), (None, 4_000), (late, 0), (late, 0)]);
     assert_eq!(times(&handle, start), [0, 2_000, 4_000]);
@@ -172,7 +172,7 @@ async fn the_gate_is_checked_again_after_the_wait_for_a_limit() {
     let hurried = spawn(&service, hurried, start);
     refused.await.unwrap().0.unwrap();
     let (outcome, at) = hurried.await.unwrap();
-    assert_eq!((outcome.unwrap_err().is_paced(), at), (true, 1_000), "it learns of it at once, behind others too");
+    assert_eq!((outcome.unwrap_err().is_paced(), at), (true, 1_000), "it fails at once, also behind others");
     for call in calls {
         call.await.unwrap().0.unwrap();
     }
@@ -221,7 +221,7 @@ async fn a_call_suspended_past_its_deadline_is_not_sent() {
     let start = Instant::now();
     let queued: Vec<_> = (0..3).map(|_| spawn(&service, request(URL), start)).collect();
     sleep(ms(1)).await;
-    // The gate is closed by a call that no limit holds.
+    // A call without a limit closes the gate.
     let mut refused = refused_after(0, 10);
     *refused.uri_mut() = "https://api.example/elsewhere".parse().unwrap();
     service.clone().oneshot(refused).await.unwrap();
@@ -232,7 +232,7 @@ async fn a_call_suspended_past_its_deadline_is_not_sent() {
     service.oneshot(request(URL)).await.expect("the queue is free");
 }
 
-/// Whether each of these calls ended with a deadline.
+/// Returns whether each of these calls failed with its deadline.
 async fn are_late(calls: Vec<tokio::task::JoinHandle<(common::Outcome, u128)>>) -> Vec<bool> {
     let mut late = Vec::new();
     for call in calls {

@@ -1,4 +1,4 @@
-//! Readiness, wakers and panics: what is held while a call waits, who is woken, who is harmed.
+//! Readiness, wakers and panics.
 #![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
 
 mod common;
@@ -44,7 +44,7 @@ async fn the_ready_service_is_dropped_before_a_wait_and_a_clone_gets_ready() {
     close(&service, 5).await;
     let call = spawn(&service, request(URL), start);
     sleep(s(1)).await;
-    assert_eq!((handle.reservations(), handle.abandoned()), (0, 1), "at the gate it holds no place");
+    assert_eq!((handle.reservations(), handle.abandoned()), (0, 1), "it holds no ready service at the gate");
     let elsewhere = spawn(&service, request("https://other.example/"), start);
     assert_eq!(elsewhere.await.unwrap().1, 1_000);
     assert_eq!(call.await.unwrap().1, 5_000);
@@ -61,7 +61,7 @@ async fn a_gate_that_closes_while_the_service_gets_ready_delays_the_call() {
     let mock = mock.limit(1);
     let service = serve(&layer().limit(limit(5)), &mock);
     let start = Instant::now();
-    // It holds the only place until 3 s, and its answer closes the gate.
+    // It uses the only capacity of the service until 3 s, and its response closes the gate.
     let refused = spawn(&service, refused_after(3, 10), start);
     sleep(ms(1)).await;
     handle.set_limit(2);
@@ -103,7 +103,7 @@ async fn a_service_that_fails_to_get_ready_after_a_wait_ends_the_call_and_frees_
     is_broken.store(true, Ordering::Relaxed);
     let error = first.await.unwrap().unwrap_err();
     assert!(error.is_transport() && error.phase() == Phase::NotSent);
-    assert!(second.await.unwrap().is_err(), "its turn came at once: no slot was used up");
+    assert!(second.await.unwrap().is_err(), "it was sent at once: no slot was used");
     is_broken.store(false, Ordering::Relaxed);
     let start = Instant::now();
     service.oneshot(request(URL)).await.unwrap();
@@ -117,15 +117,15 @@ async fn the_last_waker_is_woken_and_each_poll_has_an_event() {
     let service = serve(&layer, &mock);
     close(&service, 2).await;
     let mut ready = service.clone();
-    let mut parked = pin!(ready.ready().await.unwrap().call(request(URL)));
+    let mut waiting = pin!(ready.ready().await.unwrap().call(request(URL)));
     let (old, new) = (WakeCounter::new(), WakeCounter::new());
     let (old_waker, new_waker) = (old.waker(), new.waker());
     for waker in [&old_waker, &old_waker, &new_waker, &new_waker] {
-        assert!(parked.as_mut().poll(&mut Context::from_waker(waker)).is_pending());
+        assert!(waiting.as_mut().poll(&mut Context::from_waker(waker)).is_pending());
     }
     layer.gate().open(&request(URL));
     assert_eq!((old.count(), new.count()), (0, 1), "opened by hand");
-    assert!(parked.as_mut().poll(&mut Context::from_waker(&new_waker)).is_pending(), "the limit's turn is at 2 s");
+    assert!(waiting.as_mut().poll(&mut Context::from_waker(&new_waker)).is_pending(), "the limit allows it at 2 s");
     let mut ready = service.clone();
     let mut behind = pin!(ready.ready().await.unwrap().call(request(URL)));
     let (old, behind_bell) = (WakeCounter::new(), WakeCounter::new());
@@ -136,8 +136,8 @@ async fn the_last_waker_is_woken_and_each_poll_has_an_event() {
     advance(ms(2_001)).await;
     sleep(ms(1)).await;
     assert_eq!((new.count(), behind_bell.count()), (2, 0), "one timer, for the first");
-    assert!(parked.as_mut().poll(&mut Context::from_waker(&new_waker)).is_ready());
-    assert_eq!((old.count(), behind_bell.count()), (0, 1), "who is first now is told so");
+    assert!(waiting.as_mut().poll(&mut Context::from_waker(&new_waker)).is_ready());
+    assert_eq!((old.count(), behind_bell.count()), (0, 1), "the new first call is woken");
     assert!(behind.as_mut().poll(&mut Context::from_waker(&behind_waker)).is_pending());
     advance(ms(2_001)).await;
     sleep(ms(1)).await;
@@ -167,7 +167,7 @@ async fn a_panic_in_a_users_closure_does_not_affect_other_calls() {
     let again = spawn(&service, again, start);
     sleep(ms(1)).await;
     close(&service, 3).await;
-    // This one draws a number in `call`, and another one when it looks again.
+    // This one takes a random number in `call`, and another one when it enters the gates again.
     let victim = spawn(&service, request(URL), start);
     sleep(s(1)).await;
     panics.store(true, Ordering::Relaxed);
@@ -228,6 +228,6 @@ async fn no_future_is_polled_without_an_event() {
     for call in calls {
         call.await.unwrap().unwrap();
     }
-    // At first, when the gate opens, when it becomes the first, at its turn.
+    // The polls: the first, when the gate opens, when it becomes the first in the queue, when its time has come.
     assert!(polls.load(Ordering::Relaxed) <= 10 * 4, "{}", polls.load(Ordering::Relaxed));
 }

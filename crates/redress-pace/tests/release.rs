@@ -1,4 +1,4 @@
-//! The release: how a crowd that was parked comes back to a server that can do only so much.
+//! The release: calls that waited for a cool-down come back to a server of limited capacity.
 #![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
 
 mod common;
@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tower::util::BoxCloneSyncService;
 use tower::{Layer, ServiceExt, service_fn};
 
-/// A server that works off so many requests a second, each of which takes 100 ms, in the order in which they come.
+/// Returns a server that handles `per_second` requests, in the order of their arrival, with a latency of 100 ms.
 #[derive(Debug)]
 struct Fifo {
     gap: Duration,
@@ -35,7 +35,7 @@ fn fifo(per_second: u32) -> Shared {
     Arc::new(Mutex::new(Fifo { gap, free, in_flight: 0, most_in_flight: 0, arrivals, answers }))
 }
 
-/// Puts Pace over an attempt timeout of 3 s over the server. What is abandoned is worked on all the same. A POST closes
+/// Puts Pace over an attempt timeout of 3 s over the server, which handles abandoned requests all the same. A POST closes
 /// the gate.
 fn over(layer: &PaceLayer, fifo: &Shared) -> Crowded {
     let fifo = Arc::clone(fifo);
@@ -63,15 +63,15 @@ async fn work(fifo: Shared, request: Request<()>) -> Result<Response<()>, BoxErr
     Ok(Response::new(()))
 }
 
-/// Closes the gate for 30 s, parks a crowd, and lets fresh calls come, so many a second, from the end of the cool-down on;
-/// returns that end, and how many calls were served.
-async fn herd(layer: &PaceLayer, fifo: &Shared, parked: u32, fresh: u32) -> (Instant, u32) {
+/// Closes the gate for 30 s for `waiting` calls, and sends `fresh` new calls a second from the end of the cool-down on.
+/// Returns that end, and the number of calls that succeeded.
+async fn herd(layer: &PaceLayer, fifo: &Shared, waiting: u32, fresh: u32) -> (Instant, u32) {
     let service = over(layer, fifo);
     let close = Request::post(URL).body(()).unwrap();
     service.clone().oneshot(close).await.unwrap();
     let (until, mut calls) = (Instant::now() + s(30), Vec::new());
     let call = || tokio::spawn(service.clone().oneshot(Request::get(URL).body(()).unwrap()));
-    calls.extend((0..parked).map(|_| call()));
+    calls.extend((0..waiting).map(|_| call()));
     for nth in 0..fresh * 40 {
         sleep_until(until + s(1) * nth / fresh).await;
         calls.push(call());
@@ -101,8 +101,8 @@ async fn a_release_keeps_a_server_at_its_limit_busy_and_does_not_overload_it() {
     let fifo = fifo(200);
     let (until, served) = herd(&layer().deadline(s(75)).random(random()), &fifo, 3_000, 140).await;
     let fifo = fifo.lock().unwrap();
-    assert_eq!(served, 3_000 + 140 * 40, "nobody is lost");
-    assert!(fifo.arrivals[0] >= until, "nobody is early");
+    assert_eq!(served, 3_000 + 140 * 40, "no call is lost");
+    assert!(fifo.arrivals[0] >= until, "no call is early");
     assert!(fifo.most_in_flight <= 200, "{}: a second's work", fifo.most_in_flight);
     let busy = within(&fifo.answers, until + s(2), s(20));
     assert!(busy >= 200 * 20 * 19 / 20, "{busy}");
@@ -115,15 +115,15 @@ async fn a_fast_server_gets_all_calls_within_the_spread() {
     let (until, served) = herd(&layer, &fifo, 6_000, 10).await;
     let fifo = fifo.lock().unwrap();
     assert_eq!(served, 6_000 + 400);
-    let crowd = within(&fifo.arrivals, until, s(15) + ms(200));
-    assert!(crowd >= 6_000 + 150, "{crowd} have come when the spread is over");
+    let sent = within(&fifo.arrivals, until, s(15) + ms(200));
+    assert!(sent >= 6_000 + 150, "{sent} were sent within the spread");
     let peak = (0..15).map(|nth| within(&fifo.arrivals, until + s(nth), s(1))).max().unwrap();
     assert!(peak <= 600, "{peak}: 410 a second would be even");
-    assert!(layer.gate().cooldown_until(&request(URL)).is_none() && layer.gate().is_open(), "nothing is remembered");
+    assert!(layer.gate().cooldown_until(&request(URL)).is_none() && layer.gate().is_open(), "no state is left");
     assert!(format!("{:?}", layer.gate()).contains("waiting: 0"));
 }
 
-/// Ten calls that are answered after so many seconds each; they take all places at the end of the cool-down.
+/// Starts ten calls that use all permits at the end of the cool-down, each with its own response time in seconds.
 fn occupy(service: &Paced, start: Instant, status: &str, after: impl Fn(u64) -> u64) {
     for nth in 0..10 {
         let mut request = refusing(URL, status, None);
@@ -132,7 +132,7 @@ fn occupy(service: &Paced, start: Instant, status: &str, after: impl Fn(u64) -> 
     }
 }
 
-/// A request that is answered after a second.
+/// Returns a request whose response takes 1 s.
 fn slow() -> Request<String> {
     let mut request = request(URL);
     request.headers_mut().insert("x-after", 1.into());
@@ -157,7 +157,7 @@ async fn permits_are_granted_in_the_order_of_arrival() {
     for call in calls {
         ends.push(call.await.unwrap().1);
     }
-    assert_eq!(ends, [9_000, 10_000, 10_000], "the places of 8, 9 and 9 s");
+    assert_eq!(ends, [9_000, 10_000, 10_000], "the permits of 8, 9 and 9 s");
     assert_eq!(times(&handle, start)[11..], [8_000, 9_000, 9_000]);
 }
 
@@ -195,7 +195,7 @@ async fn a_new_cool_down_holds_the_queue_of_a_release_and_rejects_calls_that_can
     for call in calls {
         call.await.unwrap().0.unwrap();
     }
-    assert_eq!(times(&handle, start)[11..], [16_000; 4], "the tenth stood in line, too");
+    assert_eq!(times(&handle, start)[11..], [16_000; 4], "the tenth was in the queue, too");
 }
 
 #[tokio::test(start_paused = true)]
@@ -206,13 +206,13 @@ async fn a_call_that_arrives_during_a_release_waits_for_a_permit_for_a_bounded_t
     let start = Instant::now();
     close(&service, 8).await;
     occupy(&service, start, "200", |_| 60);
-    let parked = spawn(&service, request(URL), start);
+    let waiting = spawn(&service, request(URL), start);
     sleep(s(9)).await;
     let fresh = spawn(&service, request(URL), start);
     let hurried = spawn(&service, with_deadline(s(2)), start);
     let at_once = spawn(&serve(&layer.fail_fast(), &mock), request(URL), start);
     let mut ends = Vec::new();
-    for call in [at_once, hurried, fresh, parked] {
+    for call in [at_once, hurried, fresh, waiting] {
         let (outcome, at) = call.await.unwrap();
         outcome.unwrap();
         ends.push(at);
@@ -246,7 +246,7 @@ async fn a_permit_that_comes_too_late_for_a_response_is_passed_on() {
     let start = Instant::now();
     close(&service, 8).await;
     occupy(&service, start, "200", |_| 2);
-    // The window has doubled at 10 s; at 11 s an answer takes 1 s.
+    // The window has doubled at 10 s; at 11 s a response takes 1 s.
     occupy(&service, start, "200", |_| 1);
     occupy(&service, start, "200", |_| 1);
     let late = spawn(&service, with_deadline(ms(12_500)), start);
@@ -282,7 +282,7 @@ async fn a_call_released_after_the_maximum_wait_has_the_spread_for_a_permit() {
     close(&service, 8).await;
     occupy(&service, start, "200", |_| 60);
     let (outcome, at) = spawn(&service, request(URL), start).await.unwrap();
-    // The release comes at 12 s, when the longest wait has passed and the spread with it.
+    // The call is released at 12 s, when the maximum wait and the spread are over.
     assert!(outcome.unwrap_err().is_paced() && (15_990..=16_000).contains(&at), "{at}");
     assert_eq!(handle.calls(), 11);
 }

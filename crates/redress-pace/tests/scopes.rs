@@ -1,4 +1,4 @@
-//! Scopes: a cool-down holds the calls that it concerns, and no others.
+//! Scopes: a cool-down delays the calls of its scope, and no others.
 #![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
 
 mod common;
@@ -34,7 +34,7 @@ fn layer() -> PaceLayer {
     PaceLayer::new(dialect()).random(|| 0)
 }
 
-/// Answers with the status `x-status`, and gives the other headers of the request back, after `x-after` seconds.
+/// Returns a server that responds with the status `x-status` and the headers of the request, after `x-after` seconds.
 fn server() -> (Mock, Handle<Request<String>>) {
     let mock = StrictMock::new(move |request: &Request<String>| {
         let headers = request.headers().clone();
@@ -52,7 +52,7 @@ fn server() -> (Mock, Handle<Request<String>>) {
     (mock.allow_abandoned(), handle)
 }
 
-/// A call of this path whose response has these headers.
+/// Returns a request of this path whose response has these headers.
 fn call(path: &str, headers: &[(&'static str, &str)]) -> Request<String> {
     let mut request = request(&format!("https://api.example{path}"));
     for (name, value) in headers {
@@ -61,7 +61,7 @@ fn call(path: &str, headers: &[(&'static str, &str)]) -> Request<String> {
     request
 }
 
-/// A call that is answered by a 429 with this hint, and these headers.
+/// Returns a request whose response is a 429 with this hint and these headers.
 fn refused(path: &str, wait: &str, headers: &[(&'static str, &str)]) -> Request<String> {
     call(path, &[&[("x-status", "429"), ("retry-after", wait)], headers].concat())
 }
@@ -70,8 +70,8 @@ async fn send(service: &Pace<Mock>, request: Request<String>) {
     service.clone().oneshot(request).await.unwrap();
 }
 
-/// The seconds for which a call of this path is parked.
-fn parked(layer: &PaceLayer, path: &str) -> u64 {
+/// Returns the seconds for which a call of this path cools down.
+fn cooldown(layer: &PaceLayer, path: &str) -> u64 {
     layer.gate().cooldown_until(&call(path, &[])).map_or(0, |until| (until - Instant::now()).as_secs())
 }
 
@@ -91,7 +91,7 @@ async fn a_cool_down_holds_the_calls_of_its_scope_and_no_others() {
     assert_eq!(times(&handle, start)[4], 30_000);
     advance(s(60)).await;
     send(&service, call("/rooms/1", &[])).await;
-    assert!(layer.gate().is_open(), "nothing is remembered");
+    assert!(layer.gate().is_open(), "no state is left");
 }
 
 #[tokio::test(start_paused = true)]
@@ -106,14 +106,14 @@ async fn a_cool_down_of_all_calls_or_of_a_call_without_a_scope_holds_every_scope
         let layer = layer();
         send(&serve(&layer, &mock), request).await;
         for path in ["/rooms/1", "/rooms/2", "/search/all", "/else"] {
-            assert_eq!(parked(&layer, path), 30, "{path}");
+            assert_eq!(cooldown(&layer, path), 30, "{path}");
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn only_a_longer_cool_down_changes_the_end() {
-    // Of scope and upstream: which is parked for so many seconds, and what then holds the scope and the others.
+    // The cool-downs that start, by scope or upstream, with their seconds; those of the scope and of other calls after them.
     for (parks, scope, others) in [
         ([("/rooms/1", 20), ("/rooms/1", 10)], 20, 0),
         ([("/rooms/1", 10), ("/rooms/1", 20)], 20, 0),
@@ -128,7 +128,7 @@ async fn only_a_longer_cool_down_changes_the_end() {
         let layer = layer();
         let service = serve(&layer, &mock);
         let start = Instant::now();
-        // Both are under way before a gate closes.
+        // Both are sent before a gate closes.
         let both: Vec<_> = parks
             .iter()
             .zip(1..)
@@ -142,7 +142,7 @@ async fn only_a_longer_cool_down_changes_the_end() {
             one.await.unwrap().0.unwrap();
         }
         sleep(s(1)).await;
-        assert_eq!((parked(&layer, "/rooms/1"), parked(&layer, "/rooms/2")), (scope, others), "{parks:?}");
+        assert_eq!((cooldown(&layer, "/rooms/1"), cooldown(&layer, "/rooms/2")), (scope, others), "{parks:?}");
         send(&service, call("/rooms/1", &[])).await;
         let sent = *times(&handle, start).last().unwrap();
         assert_eq!(sent, 3_000 + u128::from(scope) * 1_000, "nothing is sent before: {parks:?}");
@@ -154,7 +154,7 @@ async fn a_scope_cools_down_for_an_hour_at_most() {
     let (mock, _handle) = server();
     let layer = layer();
     send(&serve(&layer, &mock), refused("/rooms/1", "90000", &[])).await;
-    assert_eq!((parked(&layer, "/rooms/1"), parked(&layer, "/rooms/2")), (3_600, 0));
+    assert_eq!((cooldown(&layer, "/rooms/1"), cooldown(&layer, "/rooms/2")), (3_600, 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -163,7 +163,7 @@ async fn a_response_may_name_another_scope_than_its_routes() {
     let layer = layer();
     let service = serve(&layer, &mock);
     send(&service, refused("/find", "30", &[("x-bucket", "search")])).await;
-    assert_eq!(["/search/all", "/find", "/find/more", "/rooms/1"].map(|path| parked(&layer, path)), [30, 30, 0, 0]);
+    assert_eq!(["/search/all", "/find", "/find/more", "/rooms/1"].map(|path| cooldown(&layer, path)), [30, 30, 0, 0]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -173,7 +173,7 @@ async fn the_bucket_of_a_route_is_learnt_from_its_last_response() {
     let service = serve(&layer, &mock);
     let paths = ["/rooms/1/lamps/7", "/rooms/1/lamps/8", "/rooms/1/fans", "/rooms/1/doors", "/rooms/2/lamps/7"];
     let all = |layer: &PaceLayer| paths.map(|path| parked(layer, path));
-    // A success says as much as an error.
+    // A success names the bucket as an error does.
     send(&service, call("/rooms/1/fans", &[("x-bucket", "fans")])).await;
     send(&service, refused("/rooms/1/lamps/7", "30", &[("x-bucket", "lamps")])).await;
     assert_eq!(all(&layer), [30, 30, 0, 30, 0], "an unknown route may be in any bucket of its scope");
@@ -185,13 +185,13 @@ async fn the_bucket_of_a_route_is_learnt_from_its_last_response() {
     send(&service, refused("/rooms/1/lamps/7", "30", &[("x-bucket", "lamps")])).await;
     assert_eq!(all(&layer), [30, 30, 0, 30, 0]);
     advance(s(40)).await;
-    // A scope's own name says that a route is in none of its buckets.
+    // The name of a scope means that the route is in none of its buckets.
     send(&service, call("/search/few", &[("x-bucket", "search")])).await;
     send(&service, refused("/search/all", "30", &[("x-bucket", "many")])).await;
-    assert_eq!(["/search/all", "/search/few", "/search/some"].map(|path| parked(&layer, path)), [30, 0, 30]);
+    assert_eq!(["/search/all", "/search/few", "/search/some"].map(|path| cooldown(&layer, path)), [30, 0, 30]);
     send(&service, call("/rooms/1/doors", &[("x-bucket", "doors")])).await;
     send(&service, refused("/rooms/1/lamps/7", "30", &[])).await;
-    assert_eq!(all(&layer), [30, 30, 0, 0, 0], "a response without a name counts for what its route said last");
+    assert_eq!(all(&layer), [30, 30, 0, 0, 0], "a response without a name counts for the last name of its route");
 }
 
 #[tokio::test(start_paused = true)]
@@ -200,14 +200,14 @@ async fn a_release_of_a_scope_delays_no_other_calls() {
     let service = serve(&layer(), &mock);
     let start = Instant::now();
     send(&service, refused("/rooms/1", "30", &[])).await;
-    // Ten go at once, and each is answered after 10 s; the other ten wait for a place.
-    let crowd: Vec<_> = (0..20).map(|_| spawn(&service, call("/rooms/1", &[("x-after", "10")]), start)).collect();
+    // Ten are sent at once, with a response after 10 s each; the other ten wait for a permit.
+    let calls: Vec<_> = (0..20).map(|_| spawn(&service, call("/rooms/1", &[("x-after", "10")]), start)).collect();
     sleep(ms(30_500)).await;
     assert_eq!(handle.calls(), 11);
     send(&service, call("/rooms/2", &[])).await;
     send(&service, call("/else", &[])).await;
     assert_eq!(times(&handle, start)[11..], [30_500, 30_500]);
-    for one in crowd {
+    for one in calls {
         one.await.unwrap().0.unwrap();
     }
     assert_eq!(times(&handle, start)[13..], [40_000; 10]);
@@ -221,10 +221,10 @@ async fn the_release_of_an_upstream_has_one_queue_for_all_scopes() {
     send(&service, refused("/rooms/1", "20", &[])).await;
     send(&service, refused("/else", "30", &[])).await;
     let path = |nth: u32| format!("/rooms/{}", nth % 4);
-    let crowd: Vec<_> = (0..20).map(|nth| spawn(&service, call(&path(nth), &[("x-after", "10")]), start)).collect();
+    let calls: Vec<_> = (0..20).map(|nth| spawn(&service, call(&path(nth), &[("x-after", "10")]), start)).collect();
     sleep(ms(30_500)).await;
     assert_eq!(handle.calls(), 12, "ten are in flight, whatever their scopes");
-    for one in crowd {
+    for one in calls {
         one.await.unwrap().0.unwrap();
     }
     assert_eq!(times(&handle, start)[12..], [40_000; 10]);
@@ -316,7 +316,7 @@ async fn shipped_scopes_hold_by_status_and_headers_alone() {
         send(&serve(&layer, &mock), call(path, &[&[("x-status", status)], headers].concat())).await;
         for (paths, wait) in [(held, 30), (free, 0)] {
             for path in paths {
-                assert_eq!(parked(&layer, path), wait, "{name} {path}");
+                assert_eq!(cooldown(&layer, path), wait, "{name} {path}");
             }
         }
     }
@@ -335,9 +335,9 @@ async fn a_call_released_by_its_scope_waits_for_a_permit_of_its_upstream() {
     for one in both {
         one.await.unwrap().0.unwrap();
     }
-    let crowd: Vec<_> = (0..10).map(|_| spawn(&service, call("/else", &[("x-after", "10")]), start)).collect();
+    let calls: Vec<_> = (0..10).map(|_| spawn(&service, call("/else", &[("x-after", "10")]), start)).collect();
     let waiting = spawn(&service, call("/rooms/1", &[]), start);
-    for one in crowd {
+    for one in calls {
         assert_eq!(one.await.unwrap().1, 41_000);
     }
     assert_eq!(waiting.await.unwrap().1, 41_000);

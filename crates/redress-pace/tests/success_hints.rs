@@ -69,10 +69,12 @@ async fn a_method_with_ids_is_one_method_whatever_the_ids() {
     let (mock, _handle) = server();
     let (layer, stack) = stack(&stackexchange(), mock);
     send(&stack, "/2.3/questions/1;2/answers", PAUSE).await;
-    let is_parked = |path: &str| layer.gate().cooldown_until(&request(path, "")).is_some();
-    assert!(is_parked("/2.3/questions/9/answers"));
+    let is_cooling = |path: &str| layer.gate().cooldown_until(&request(path, "")).is_some();
+    assert!(is_cooling("/2.3/questions/9/answers"));
     assert!(
-        !is_parked("/2.3/questions/9/comments") && !is_parked("/2.3/questions") && !is_parked("/2.3/users/9/answers")
+        !is_cooling("/2.3/questions/9/comments")
+            && !is_cooling("/2.3/questions")
+            && !is_cooling("/2.3/users/9/answers")
     );
 }
 
@@ -100,7 +102,7 @@ async fn a_hint_in_a_header_needs_no_classify_layer() {
         (&[("x-slow-down", "1500")][..], Some(ms(1_500))),
         (&[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "30")], Some(s(30))),
         (&[("x-ratelimit-remaining", "5"), ("x-ratelimit-reset", "30")], None),
-        // One answer parks for an hour at most.
+        // One response starts a cool-down of at most one hour.
         (&[("x-slow-down", "90000000")], Some(s(3_600))),
         (&[], None),
     ] {
@@ -112,7 +114,7 @@ async fn a_hint_in_a_header_needs_no_classify_layer() {
             asking.headers_mut().insert(*name, value.parse().unwrap());
         }
         layer.layer(mock).oneshot(asking).await.unwrap();
-        let parked = layer.gate().cooldown_until(&request("/v1/others", "")).map(|until| until - start);
-        assert_eq!(parked, expected, "{headers:?}");
+        let cooldown = layer.gate().cooldown_until(&request("/v1/others", "")).map(|until| until - start);
+        assert_eq!(cooldown, expected, "{headers:?}");
     }
 }

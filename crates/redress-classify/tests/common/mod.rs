@@ -1,4 +1,4 @@
-//! A response body that does what a script says.
+//! A scripted response body.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 
 use std::collections::VecDeque;
@@ -26,7 +26,7 @@ pub enum Step {
     Hang,
 }
 
-/// The body: it counts how many of its steps were taken.
+/// The body, which counts the steps that were taken.
 pub struct Script {
     steps: VecDeque<Step>,
     sleep: Option<Pin<Box<Sleep>>>,
@@ -89,7 +89,7 @@ pub fn request() -> Request<&'static str> {
     request.body("secret").expect("the parts are valid")
 }
 
-/// Sends one request through a Classify layer over a service that gives this answer.
+/// Sends one request through a Classify layer over a service that returns this response.
 pub async fn classify<R>(dialect: Dialect, answer: Response<R>) -> Response<Body<R>>
 where
     R: http_body::Body + Unpin,
@@ -97,7 +97,7 @@ where
 {
     let answer = std::sync::Mutex::new(Some(answer));
     let service = service_fn(move |_: Request<&'static str>| {
-        let answer = answer.lock().expect("nobody panics").take().expect("one request");
+        let answer = answer.lock().expect("no test panics with the lock").take().expect("one request");
         async { Ok::<_, Infallible>(answer) }
     });
     ClassifyLayer::new(dialect).layer(service).oneshot(request()).await.expect("the service answers")
@@ -106,7 +106,7 @@ where
 pub async fn fail(error: redress_classify::BoxError) -> Error {
     let error = std::sync::Mutex::new(Some(error));
     let service = service_fn(move |_: Request<&'static str>| {
-        let error = error.lock().expect("nobody panics").take().expect("one request");
+        let error = error.lock().expect("no test panics with the lock").take().expect("one request");
         async { Err::<Response<Script>, _>(error) }
     });
     let layer = ClassifyLayer::new(redress_classify::dialects::vlens());

@@ -1,4 +1,4 @@
-//! Bodies that are sent again: what each copy gives, in whatever order copies are read and dropped.
+//! Clones of a body: the frames of each, in whatever order they are read and dropped.
 #![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
 
 mod script;
@@ -173,7 +173,7 @@ fn trailers_alone_are_replayed() {
         assert!(body.is_whole() && !body.is_end_stream());
         assert!(read(body).is_all("", true));
     }
-    // And as the only thing that is read from the body by a replay.
+    // The same if they are the only frame that a clone reads from the body.
     let mut original = body(&[Data("one"), Trailers], false);
     let copy = original.try_clone().unwrap();
     assert_eq!(read_some(&mut original, 1).data, "one");

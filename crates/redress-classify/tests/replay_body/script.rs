@@ -1,4 +1,4 @@
-//! A body that does as it is told, and a reader that polls by hand.
+//! A scripted body, and a reader that polls by hand.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -12,7 +12,7 @@ use http_body::{Body, Frame, SizeHint};
 use redress_classify::{ReplayBody, ReplayError};
 use redress_sandbox::WakeCounter;
 
-/// What a poll of the body gives.
+/// The result of a poll of the body.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Step {
     Data(&'static str),
@@ -28,7 +28,7 @@ pub(crate) struct Script {
     gate: Arc<Gate>,
 }
 
-/// Lets the body go on, and counts how often it was polled.
+/// Opens the gate of a body, and counts its polls.
 #[derive(Default)]
 pub(crate) struct Gate {
     open: AtomicUsize,
@@ -43,7 +43,7 @@ impl Gate {
         waker.into_iter().for_each(Waker::wake);
     }
 
-    /// Lets the body go on for whoever polls it next, and tells nobody.
+    /// Opens the gate for the next poll, without a wake.
     pub(crate) fn open_in_silence(&self) {
         self.open.fetch_add(1, Ordering::SeqCst);
     }
@@ -53,7 +53,7 @@ impl Gate {
     }
 }
 
-/// Makes a body of these steps, followed by trailers if there are to be any.
+/// Returns a body of these steps, followed by trailers if `trailers`.
 pub(crate) fn script(steps: &[Step], trailers: bool) -> (Script, Arc<Gate>) {
     let gate = Arc::new(Gate::default());
     let steps = steps.iter().copied().chain(trailers.then_some(Step::Trailers)).collect();
@@ -104,7 +104,7 @@ impl Body for Script {
     }
 }
 
-/// What a copy gave until it ended, failed or had to wait.
+/// The frames of a clone until it ended, failed or was pending.
 #[derive(Debug, Default)]
 pub(crate) struct Got {
     pub(crate) data: String,
@@ -115,7 +115,7 @@ pub(crate) struct Got {
 }
 
 impl Got {
-    /// Whether it is all of the body, with trailers if there were to be any.
+    /// Returns `true` if it is the whole body, with trailers if there are any.
     pub(crate) fn is_all(&self, data: &str, with_trailers: bool) -> bool {
         self.ended && self.error.is_none() && self.data == data && self.trailers == with_trailers.then(trailers)
     }
@@ -128,7 +128,7 @@ where
     Pin::new(body).poll_frame(&mut Context::from_waker(waker))
 }
 
-/// Reads at most so many frames.
+/// Reads at most `frames` frames.
 pub(crate) fn read_some(body: &mut ReplayBody<Script>, frames: usize) -> Got {
     let mut got = Got::default();
     while got.frames < frames {
@@ -158,7 +158,7 @@ pub(crate) fn read(mut body: ReplayBody<Script>) -> Got {
     read_some(&mut body, usize::MAX)
 }
 
-/// A bell, and what rings it.
+/// A counter, and the waker that it counts.
 pub(crate) fn bell() -> (Waker, WakeCounter) {
     let bell = WakeCounter::new();
     (bell.waker(), bell)

@@ -1,4 +1,4 @@
-//! Who is woken, and when, and that no lock is held meanwhile.
+//! Wakers: which clones are woken, when, and that no lock is held meanwhile.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -24,7 +24,7 @@ fn all_waiting_clones_are_woken_whichever_polled_last() {
     assert!(poll(&mut original, &parked).is_pending());
     gate.open();
     assert_eq!((parked_count.count(), waiting_count.count()), (1, 1));
-    // The one that polled last is never polled again.
+    // The clone that polled last is never polled again.
     assert_eq!(read_some(&mut copy, 1).data, "one");
 }
 
@@ -41,7 +41,7 @@ fn a_clone_that_reads_wakes_the_waiting_ones_and_not_itself() {
     assert!(poll(&mut original, &waker).is_pending());
     assert!(poll(&mut copy, &other).is_ready(), "from the log");
     assert!(poll(&mut copy, &other).is_pending());
-    assert_eq!((count.count(), other_count.count()), (0, 0), "nobody waits in vain, nobody spins");
+    assert_eq!((count.count(), other_count.count()), (0, 0), "no clone is woken without a reason");
     gate.open();
     assert_eq!((count.count(), other_count.count()), (1, 1));
     assert!(poll(&mut copy, &other).is_ready());
@@ -89,7 +89,7 @@ fn a_clone_that_reads_wakes_the_waiting_ones_within_the_limit_and_over_it() {
     }
 }
 
-/// A body that runs a hook in its first poll, and has something only for the second.
+/// A body that calls a hook in its first poll, and gives a frame in the second.
 struct Hooked(Option<Box<dyn FnOnce() + Send>>);
 
 impl Body for Hooked {
@@ -112,7 +112,7 @@ fn a_clone_that_finds_the_body_taken_is_woken_when_it_is_free() {
     let slot: Arc<Mutex<Option<ReplayBody<Hooked>>>> = Arc::default();
     let (waker, count) = bell();
     let meanwhile = slot.clone();
-    // What the body waits for may have come and gone in its poll, and its reader may never poll again.
+    // The event that the body waits for may have passed during its poll, and its reader may never poll again.
     let hook = move || assert!(poll(meanwhile.lock().unwrap().as_mut().unwrap(), &waker).is_pending());
     let mut original = ReplayBody::new(Hooked(Some(Box::new(hook))));
     *slot.lock().unwrap() = original.try_clone();
@@ -122,7 +122,7 @@ fn a_clone_that_finds_the_body_taken_is_woken_when_it_is_free() {
     assert!(poll(&mut copy, Waker::noop()).is_ready());
 }
 
-/// A waker that polls a copy then and there, as some executors do.
+/// A waker that polls a clone at once, as some executors do.
 struct Inline(Mutex<Option<ReplayBody<Script>>>, Mutex<String>);
 
 impl Wake for Inline {
@@ -162,7 +162,7 @@ impl Wake for Unpark {
     }
 }
 
-/// Reads all of a copy on this thread, and returns it if it came to its end.
+/// Reads a clone to its end on this thread, and returns it unless it failed.
 fn read_parked(mut body: ReplayBody<Script>) -> Option<Vec<u8>> {
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut data = Vec::new();

@@ -1,4 +1,4 @@
-//! A server that is scripted, calls in tasks, and a clock that stands still.
+//! A scripted server, calls in tasks, and a paused clock.
 #![allow(dead_code, unreachable_pub, reason = "each test crate uses a part")]
 
 use std::future::Future;
@@ -31,17 +31,17 @@ pub fn count(n: u32) -> NonZeroU32 {
     NonZeroU32::new(n).expect("it is not zero")
 }
 
-/// A dialect that publishes nothing.
+/// Returns a dialect without limits.
 pub fn silent() -> Dialect {
     Dialect::from_toml("silent.toml", "name = \"silent\"\n").expect("the file is right")
 }
 
-/// No spread: those who are parked go at the very instant.
+/// Returns a layer without spread: waiting calls are sent at the end of the cool-down.
 pub fn layer() -> PaceLayer {
     PaceLayer::new(silent()).random(|| 0)
 }
 
-/// So many GETs of the things in each 10 s, one by one.
+/// Returns a limit of `requests` GETs of the things in each 10 s, with a burst of one.
 pub fn limit(requests: u32) -> Limit {
     Limit::new("GET /v1/things".parse().expect("a route"), count(requests), s(10)).burst(NonZeroU32::MIN)
 }
@@ -56,7 +56,8 @@ pub fn answer(status: u16, headers: &[(&str, &str)]) -> Response<&'static str> {
     builder.body("body").expect("the parts are valid")
 }
 
-/// Answers as the request asks for: with the status `x-status`, else 200, the hint `x-wait`, after `x-after` seconds.
+/// Returns a server that responds as the request asks: with the status `x-status` or else 200, the hint `x-wait`, after
+/// `x-after` seconds.
 pub fn server() -> (Mock, Handle<Request<String>>) {
     let mock = StrictMock::new(move |request: &Request<String>| {
         let header = |name| request.headers().get(name).map(|value| value.to_str().expect("ASCII").to_owned());
@@ -77,7 +78,7 @@ pub fn server() -> (Mock, Handle<Request<String>>) {
         }
     });
     let handle = mock.handle();
-    // A call that has to wait gives its place back, on purpose.
+    // A call that waits drops the ready service on purpose.
     (mock.allow_abandoned(), handle)
 }
 
@@ -90,20 +91,20 @@ pub fn refusing(uri: &str, status: &str, wait: Option<&str>) -> Request<String> 
     request
 }
 
-/// A request that is answered after so many seconds by a 429 with a hint of so many seconds.
+/// Returns a request whose response is a 429 with a hint of `hint` seconds, after `after` seconds.
 pub fn refused_after(after: u64, hint: u64) -> Request<String> {
     let mut request = refusing(URL, "429", Some(&hint.to_string()));
     request.headers_mut().insert("x-after", after.into());
     request
 }
 
-/// Closes the gate for so many seconds.
+/// Closes the gate for `seconds`.
 pub async fn close(service: &Paced, seconds: u64) {
     let refused = refusing(URL, "429", Some(&seconds.to_string()));
     assert_eq!(service.clone().oneshot(refused).await.expect("it is answered").status(), 429);
 }
 
-/// Calls in a task; the output has the ms since `start` at which the call ended.
+/// Calls in a task. The output has the ms from `start` to the end of the call.
 pub fn spawn(service: &Paced, request: Request<String>, start: Instant) -> JoinHandle<(Outcome, u128)> {
     let service = service.clone();
     tokio::spawn(async move {
@@ -112,13 +113,13 @@ pub fn spawn(service: &Paced, request: Request<String>, start: Instant) -> JoinH
     })
 }
 
-/// The future of a call whose service was readied before.
+/// Returns the future of a call that first makes the service ready.
 pub fn begin(service: &Paced, request: Request<String>) -> impl Future<Output = Outcome> + Send + use<> {
     let mut service = service.clone();
     async move { service.ready().await?.call(request).await }
 }
 
-/// The ms since `start` at which requests reached the server.
+/// Returns the ms from `start` to the arrival of each request.
 pub fn times(handle: &Handle<Request<String>>, start: Instant) -> Vec<u128> {
     handle.instants().iter().map(|at| (*at - start).as_millis()).collect()
 }
