@@ -6,17 +6,18 @@ use std::arch::x86_64::{
     _pext_u64,
 };
 
-use crate::block::{HALF, Masks, Tools};
+use crate::block::{HALF, Kernel, Masks};
 use crate::{Skip, Skipped, portable};
 
-/// How many vectors are looked at in one step inside a string.
+/// The number of vectors that are tested at once inside of a string.
 const STRIDE: usize = 4;
 
-/// The proof that the processor has what this module needs.
+/// A token that proves that the processor has the features that this module enables.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Avx2(());
 
 impl Avx2 {
+    /// Returns the token if the processor has all features.
     pub(crate) fn detect() -> Option<Self> {
         let found = is_x86_feature_detected!("avx2")
             && is_x86_feature_detected!("pclmulqdq")
@@ -42,13 +43,13 @@ impl Avx2 {
 
 #[target_feature(enable = "avx2,pclmulqdq,bmi1,bmi2,popcnt,lzcnt")]
 fn feed(skip: &mut Skip, chunk: &[u8]) -> Skipped {
-    let tools = Tools {
+    let kernel = Kernel {
         masks: |half: &_| masks(half),
         prefix_xor: |bits| prefix_xor(bits),
-        quiet: |bytes: &_| quiet(bytes),
+        inert_prefix: |bytes: &_| inert_prefix(bytes),
         may_end: |open, opens, closes| ends(open, opens, closes),
     };
-    tools.feed(skip, chunk)
+    kernel.feed(skip, chunk)
 }
 
 #[target_feature(enable = "avx2,bmi1")]
@@ -69,7 +70,7 @@ fn plain_run(text: &[u8]) -> usize {
 #[target_feature(enable = "avx2")]
 fn masks(half: &[u8; HALF]) -> Masks {
     let bytes = load(half);
-    // `[` and `{`, as `]` and `}`, differ in this bit, and no other byte becomes one of them by it.
+    // `[` and `{` differ in this bit only, `]` and `}` too. No other byte becomes one of them.
     let folded = _mm256_or_si256(bytes, _mm256_set1_epi8(0x20));
     Masks {
         quotes: mask(equal(bytes, b'"')),
@@ -79,17 +80,17 @@ fn masks(half: &[u8; HALF]) -> Masks {
     }
 }
 
-/// Returns how many bytes come before the stride with the first quote or backslash, or before what is no whole stride.
+/// Returns the length of the strides at the start without quotes and backslashes.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn quiet(bytes: &[u8]) -> usize {
+fn inert_prefix(bytes: &[u8]) -> usize {
     let (halves, _) = bytes.as_chunks();
     let (strides, _) = halves.as_chunks::<STRIDE>();
-    let loud = strides.iter().position(|stride| {
+    let first = strides.iter().position(|stride| {
         let none = _mm256_setzero_si256();
         mask(stride.iter().fold(none, |found, half| _mm256_or_si256(found, quotes_and_slashes(load(half))))) != 0
     });
-    loud.unwrap_or(strides.len()) * STRIDE * HALF
+    first.unwrap_or(strides.len()) * STRIDE * HALF
 }
 
 /// Marks quotes and backslashes.
@@ -118,7 +119,7 @@ fn load(half: &[u8; HALF]) -> __m256i {
     unsafe { _mm256_loadu_si256(half.as_ptr().cast()) }
 }
 
-/// Multiplies without carries by a number of nothing but ones: the exclusive or of all shifts.
+/// Computes the prefix xor by a carry-less multiplication with all ones, which is the exclusive or of all shifts.
 #[inline]
 #[target_feature(enable = "pclmulqdq")]
 fn prefix_xor(bits: u64) -> u64 {
@@ -126,11 +127,11 @@ fn prefix_xor(bits: u64) -> u64 {
     _mm_cvtsi128_si64(product).cast_unsigned()
 }
 
-/// Tells whether the last of so many open containers ends at one of these brackets.
+/// Returns `true` if the last of `open` containers ends at one of these brackets.
 #[inline]
 #[target_feature(enable = "bmi2,popcnt")]
 fn ends(mut open: usize, opens: u64, closes: u64) -> bool {
-    // The brackets alone, in their order: ones close, zeros open, and zeros behind the last one change nothing.
+    // The brackets in order: a one closes, a zero opens. Zeros behind the last bracket have no effect.
     let mut order = _pext_u64(closes, opens | closes);
     loop {
         let [eight, ..] = order.to_le_bytes();
@@ -145,7 +146,7 @@ fn ends(mut open: usize, opens: u64, closes: u64) -> bool {
     }
 }
 
-/// How far eight brackets go down at most, the lowest bit first: ones close, zeros open.
+/// The maximum fall of the depth in eight brackets, lowest bit first: a one closes, a zero opens.
 static FALLS: [u8; 256] = {
     let mut falls = [0_u8; 256];
     let mut eight = 0;

@@ -1,17 +1,31 @@
-//! What a skip does with the bytes of a chunk once they are masks: bit `i` of a mask stands for byte `i`.
+//! The skip of a chunk in blocks of 64 bytes, as operations on masks: bit `i` of a mask stands for byte `i`.
 //!
-//! All of it is inlined into each implementation, so that its instructions count the bits.
+//! For each block:
+//!
+//! 1. The kernel computes four masks: quotes, backslashes, opening and closing brackets.
+//! 2. The masks of backslashes give the escaped bytes, by the parity of the length of each run of backslashes.
+//! 3. The prefix xor of the unescaped quotes gives the bytes inside of strings.
+//! 4. Brackets outside of strings are counted. Only if the container may end or nest too deep in this block, they are
+//!    visited one by one.
+//!
+//! Step 2 assumes that each backslash is inside of a string. If one is not, the block is skipped byte by byte.
+//!
+//! A block inside of a long string has neither quotes nor backslashes. The kernel then searches for the next one, several
+//! vectors at a time.
+//!
+//! Everything here is inlined into each implementation, so that it is compiled with the CPU features of that one.
 
 use crate::{Skip, Skipped};
 
-/// How many bytes a mask covers.
+/// The number of bytes that a mask covers.
 const BLOCK: usize = 64;
-/// How many bytes are made masks of at once.
+/// The number of bytes that the kernel turns into masks at once: one AVX2 register.
 pub(crate) const HALF: usize = 32;
 
+/// The odd bits.
 const ODD: u64 = 0xaaaa_aaaa_aaaa_aaaa;
 
-/// Which bytes of a block are what.
+/// The significant bytes of a block, a mask for each kind.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Masks {
     pub(crate) quotes: u64,
@@ -20,20 +34,20 @@ pub(crate) struct Masks {
     pub(crate) closes: u64,
 }
 
-/// What an implementation has to offer.
-pub(crate) struct Tools<M, P, Q, E> {
-    /// Reads half a block.
+/// The operations that an implementation provides.
+pub(crate) struct Kernel<M, P, Q, E> {
+    /// Computes the masks of half a block.
     pub(crate) masks: M,
-    /// Sets each bit to the exclusive or of all bits up to it.
+    /// Returns the prefix xor: each bit is the exclusive or of all bits up to it.
     pub(crate) prefix_xor: P,
-    /// Returns how many bytes at the start are surely neither quotes nor backslashes.
-    pub(crate) quiet: Q,
-    /// Tells whether these opening and closing brackets may end the last of so many open containers. A wrong yes costs
-    /// time, a wrong no is a mistake.
+    /// Returns a number of bytes at the start that are neither quotes nor backslashes. It may be too small, never too large.
+    pub(crate) inert_prefix: Q,
+    /// Returns `true` if the last open container may end at one of these brackets. The arguments are the number of open
+    /// containers and the masks. A false positive costs time; a false negative is a bug.
     pub(crate) may_end: E,
 }
 
-impl<M, P, Q, E> Tools<M, P, Q, E>
+impl<M, P, Q, E> Kernel<M, P, Q, E>
 where
     M: Fn(&[u8; HALF]) -> Masks,
     P: Fn(u64) -> u64,
@@ -46,14 +60,15 @@ where
         let mut state = *skip;
         let mut skipped = Skipped::All;
         let mut rest = chunk;
-        // Where there is one backslash, more come in no order a processor foresees: from then on none is looked for.
+        // A text with one backslash tends to have more, at unpredictable places. From the first one on, escapes are computed
+        // for each block, without a branch.
         let mut slashes = 0;
         while let (Skipped::All, Some((block, after))) = (skipped, rest.split_at_checked(BLOCK)) {
             let masks = self.masks_of(block);
             slashes |= masks.slashes;
             if state.string & !(masks.quotes | masks.slashes) == u64::MAX {
                 state.escape = 0;
-                rest = &after[(self.quiet)(after)..];
+                rest = &after[(self.inert_prefix)(after)..];
             } else {
                 skipped = self.block(&mut state, block, masks, slashes != 0).behind(chunk.len() - rest.len());
                 rest = after;
@@ -67,13 +82,13 @@ where
         skipped
     }
 
-    /// Skips in a block, or in the shorter last piece of a chunk, whose masks are 0 behind its end. It is not empty.
+    /// Skips in a block, or in the shorter last piece of a chunk, which is not empty. The masks are 0 behind its end.
     #[inline(always)]
     fn block(&self, state: &mut Skip, bytes: &[u8], masks: Masks, slashes: bool) -> Skipped {
         let before = *state;
         let escaped = if slashes { state.escaped(masks.slashes, bytes.len()) } else { state.first_escaped() };
         let strings = state.string ^ (self.prefix_xor)(masks.quotes & !escaped);
-        // So far every backslash escapes. That is right up to the first one outside of strings, thus right if none is.
+        // The computation took every backslash for an escape. It is valid if no backslash is outside of strings.
         if masks.slashes & !strings != 0 {
             let (after, skipped) = before.one_by_one(bytes);
             *state = after;
@@ -89,7 +104,7 @@ where
         Skipped::All
     }
 
-    /// Reads up to a block: its first and its last bytes, which may overlap.
+    /// Returns the masks of at most a block. The two halves overlap if it is shorter.
     #[inline(always)]
     fn masks_of(&self, bytes: &[u8]) -> Masks {
         if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
@@ -100,7 +115,7 @@ where
         (self.masks)(&half)
     }
 
-    /// Reads the last piece of a chunk. To copy it costs more than to read some bytes before it again.
+    /// Returns the masks of the last piece of a chunk. Reading some bytes before it again costs less than a copy.
     #[inline(always)]
     fn masks_of_last(&self, piece: &[u8], chunk: &[u8]) -> Masks {
         match chunk.last_chunk() {
@@ -122,7 +137,7 @@ impl Masks {
         }
     }
 
-    /// Drops so many bytes at the start.
+    /// Drops the masks of the first `count` bytes.
     #[inline(always)]
     const fn without(self, count: usize) -> Self {
         Self {
@@ -135,17 +150,17 @@ impl Masks {
 }
 
 impl Skip {
-    /// Returns which bytes of a block without backslashes are escaped: the first or none.
+    /// Returns the escaped bytes of a block without backslashes: the first one or none.
     #[inline(always)]
     const fn first_escaped(&mut self) -> u64 {
         std::mem::replace(&mut self.escape, 0)
     }
 
-    /// Returns which bytes are escaped, by the odd or even length of the runs of backslashes before them.
+    /// Returns the escaped bytes: those behind a run of backslashes of odd length.
     #[inline(always)]
     const fn escaped(&mut self, slashes: u64, len: usize) -> u64 {
-        // The subtraction flips, from the start of each run on, the odd bits up to the byte behind it. What is left are
-        // the backslashes that escape, and the bytes that are escaped and no backslashes.
+        // The subtraction flips the odd bits from the start of each run up to the byte behind it. The remaining bits are
+        // the backslashes that escape a byte, and the escaped bytes other than backslashes.
         let unescaped = slashes & !self.escape;
         let codes = ((unescaped << 1) | ODD).wrapping_sub(unescaped) ^ ODD;
         let escaped = codes ^ (slashes | self.escape);
@@ -153,8 +168,8 @@ impl Skip {
         escaped
     }
 
-    /// Walks from closing bracket to closing bracket: the depth is greatest before one, or at the end, and least after
-    /// one.
+    /// Visits each closing bracket: the depth has its maxima before closing brackets and at the end of the block, and its
+    /// minima behind closing brackets.
     #[inline(always)]
     fn walk(&mut self, opens: u64, closes: u64) -> Skipped {
         let mut left = closes;
@@ -176,13 +191,14 @@ impl Skip {
         if self.open > self.limit { self.too_deep() } else { Skipped::All }
     }
 
+    /// Records that containers nest too deep, which is final.
     #[inline(always)]
     const fn too_deep(&mut self) -> Skipped {
         *self = Self { open: self.limit.saturating_add(1), string: 0, escape: 0, ..*self };
         Skipped::TooDeep
     }
 
-    /// Skips in any bytes, without masks.
+    /// Skips byte by byte, without masks.
     #[cold]
     fn one_by_one(mut self, bytes: &[u8]) -> (Self, Skipped) {
         for (index, byte) in bytes.iter().enumerate() {
@@ -207,7 +223,7 @@ impl Skip {
 }
 
 impl Skipped {
-    /// Tells the same of a chunk in which so many bytes come first.
+    /// Returns the same result for a chunk with `before` more bytes in front.
     #[inline(always)]
     const fn behind(self, before: usize) -> Self {
         match self {

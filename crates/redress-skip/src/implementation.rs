@@ -1,4 +1,4 @@
-//! The choice of an implementation, made once.
+//! The selection of an implementation, made at the first call.
 
 use std::sync::OnceLock;
 
@@ -6,9 +6,10 @@ use std::sync::OnceLock;
 use crate::avx2::Avx2;
 use crate::{Skip, Skipped, portable};
 
-/// The environment variable that turns the vectors off.
+/// The environment variable that disables AVX2 if it is `off`.
 const SWITCH: &str = "REDRESS_SIMD";
 
+/// An implementation that this process can run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Implementation {
     Portable,
@@ -17,6 +18,7 @@ pub(crate) enum Implementation {
 }
 
 impl Implementation {
+    /// Returns the selected implementation.
     #[inline]
     pub(crate) fn get() -> Self {
         static CHOSEN: OnceLock<Implementation> = OnceLock::new();
@@ -28,6 +30,7 @@ impl Implementation {
         if std::env::var_os(SWITCH).is_some_and(|value| value == "off") { Self::Portable } else { Self::best() }
     }
 
+    /// Returns the fastest implementation that the processor has the features for.
     #[cfg(target_arch = "x86_64")]
     pub(crate) fn best() -> Self {
         Avx2::detect().map_or(Self::Portable, Self::Avx2)

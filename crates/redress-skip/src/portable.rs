@@ -1,6 +1,9 @@
-//! The portable implementation: eight bytes at a time, in a word.
+//! The portable implementation: SIMD within a register, eight bytes in a `u64`.
+//!
+//! The tests for single bytes are those of "Bit Twiddling Hacks" (S. E. Anderson, "Determine if a word has a zero byte" and
+//! "Determine if a word has a byte less than n").
 
-use crate::block::{HALF, Masks, Tools};
+use crate::block::{HALF, Kernel, Masks};
 use crate::{Skip, Skipped};
 
 const WORD: usize = size_of::<u64>();
@@ -10,9 +13,10 @@ const LOW: u64 = 0x0101_0101_0101_0101;
 const HIGH: u64 = 0x8080_8080_8080_8080;
 
 pub(crate) fn feed(skip: &mut Skip, chunk: &[u8]) -> Skipped {
-    Tools { masks, prefix_xor, quiet, may_end }.feed(skip, chunk)
+    Kernel { masks, prefix_xor, inert_prefix, may_end }.feed(skip, chunk)
 }
 
+/// Returns the length of the plain run, a word at a time.
 pub(crate) fn plain_run(text: &[u8]) -> usize {
     let (words, tail) = text.as_chunks();
     for (index, word) in words.iter().enumerate() {
@@ -24,20 +28,21 @@ pub(crate) fn plain_run(text: &[u8]) -> usize {
     text.len() - tail.len() + plain_in_tail(tail)
 }
 
-/// Returns how many bytes of less than a word are plain.
+/// Returns the length of the plain run in less than a word.
 #[inline]
 pub(crate) fn plain_in_tail(tail: &[u8]) -> usize {
     tail.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)).unwrap_or(tail.len())
 }
 
-/// Marks bytes that are not plain by their highest bits, the first one exactly.
+/// Marks the bytes that are not plain by their highest bits. Only the first mark is exact.
 #[inline]
 pub(crate) const fn stops_in_word(word: u64) -> u64 {
     let control = word.wrapping_sub(LOW * 0x20) & !word & HIGH;
     control | quotes_and_slashes(word)
 }
 
-/// Marks quotes by a bit for each byte, and what is neither one nor plain ASCII; the first mark of either is exact.
+/// Returns the marks of quotes, and those of other bytes that are not plain ASCII, a bit for each byte. Only the first mark
+/// of each is exact.
 #[cfg(any(test, not(target_arch = "x86_64")))]
 #[inline]
 pub(crate) const fn text_marks(word: u64) -> (u32, u32) {
@@ -47,7 +52,7 @@ pub(crate) const fn text_marks(word: u64) -> (u32, u32) {
     (gather(quotes >> 7) as u32, gather((controls | slashes | word) >> 7) as u32)
 }
 
-/// Marks quotes and backslashes by their highest bits. A borrow marks wrong bytes too, but only behind a right one.
+/// Marks quotes and backslashes by their highest bits. A borrow may also mark bytes behind the first one.
 #[inline]
 const fn quotes_and_slashes(word: u64) -> u64 {
     let quotes = (word ^ (LOW * b'"' as u64)).wrapping_sub(LOW);
@@ -55,15 +60,16 @@ const fn quotes_and_slashes(word: u64) -> u64 {
     (quotes | slashes) & !word & HIGH
 }
 
+/// Returns the length of the words at the start without quotes and backslashes.
 #[inline]
-fn quiet(bytes: &[u8]) -> usize {
+fn inert_prefix(bytes: &[u8]) -> usize {
     let words = bytes.as_chunks().0.iter();
     WORD * words.take_while(|word| quotes_and_slashes(u64::from_le_bytes(**word)) == 0).count()
 }
 
 #[inline]
 fn masks(half: &[u8; HALF]) -> Masks {
-    // A mark for each kind, in a form that compilers turn into vectors.
+    // A bit for each kind, in a form that compilers vectorize.
     let mut marks = [0_u8; HALF];
     for (mark, byte) in marks.iter_mut().zip(half) {
         let folded = byte | 0x20;
@@ -90,6 +96,7 @@ const fn gather(word: u64) -> u64 {
     (word & LOW).wrapping_mul(0x0102_0408_1020_4080) >> 56
 }
 
+/// Computes the prefix xor by doubling the distance six times.
 #[inline]
 const fn prefix_xor(mut bits: u64) -> u64 {
     bits ^= bits << 1;
@@ -100,10 +107,11 @@ const fn prefix_xor(mut bits: u64) -> u64 {
     bits ^ bits << 32
 }
 
-/// Takes the closing brackets of each eight bytes for the first ones among them.
+/// Returns `true` if the depth may reach 0. Within each byte of the masks, closing brackets are counted before the opening
+/// ones, which overestimates the fall.
 #[inline]
 fn may_end(open: usize, opens: u64, closes: u64) -> bool {
-    // Byte `i` becomes 0x7f and the depth behind the closing brackets of the bytes up to `i`: no byte overflows.
+    // Byte `i` becomes 0x7f plus the depth behind the closing brackets of the bytes up to `i`. No byte overflows.
     let changes = (ones(opens) << WORD).wrapping_sub(ones(closes));
     let depths = changes.wrapping_add(0x7f + open.min(64) as u64).wrapping_mul(LOW);
     !depths & HIGH != 0

@@ -1,4 +1,7 @@
-//! The first bytes of a text, which are all of most texts: looked at with what every processor of its kind has.
+//! The end of a short text, found with the baseline of the target.
+//!
+//! Most names and values of an error end within [`STEPS`] steps of 16 bytes. They never reach the detected implementation,
+//! whose call costs more than the scan.
 
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{
@@ -9,79 +12,83 @@ use crate::long_run;
 #[cfg(any(test, not(target_arch = "x86_64")))]
 use crate::portable;
 
-/// How many bytes a step takes.
+/// The number of bytes in a step: one SSE2 register.
 const STEP: usize = 16;
-/// How many steps are taken before the processor's best is called for.
+/// The number of steps before the detected implementation is called.
 const STEPS: usize = 4;
 
-/// Where in a step there are quotes, and where what is neither one nor plain ASCII: a bit for each byte, the lowest for
-/// the first one.
+/// The bytes of a step that end it: bit `i` stands for byte `i`.
+///
+/// `quotes` marks quotes; `others` marks backslashes, control characters and bytes beyond ASCII.
 struct Marks {
     quotes: u32,
     others: u32,
 }
 
-/// What a text does in a step.
-enum Near {
-    /// It ends before the quote at this index.
-    Ends(usize),
-    GoesOn,
-    /// There is something in it that is not plain ASCII.
+/// The result of a step.
+enum Step {
+    /// The text ends before the quote at this index.
+    End(usize),
+    /// The text continues.
+    Continue,
+    /// The text has a backslash, a control character or a byte beyond ASCII.
     Other,
 }
 
-/// Returns where a text ends at a quote, if it does and all before it is plain ASCII.
+/// Returns the index of the first quote if only plain ASCII precedes it.
 #[inline]
 pub(crate) fn plain_end(bytes: &[u8]) -> Option<usize> {
     let (steps, tail) = bytes.as_chunks();
     for (nth, bytes) in steps.iter().take(STEPS).enumerate() {
-        match marks(bytes).near() {
-            Near::Ends(at) => return Some(nth * STEP + at),
-            Near::GoesOn => {}
-            Near::Other => return None,
+        match marks(bytes).step() {
+            Step::End(at) => return Some(nth * STEP + at),
+            Step::Continue => {}
+            Step::Other => return None,
         }
     }
     if steps.len() > STEPS {
-        return far_end(bytes);
+        return long_end(bytes);
     }
-    // What is left is looked at in a step that begins before it, where there is room for one.
+    // The tail is read in a step that ends with the text and overlaps the one before, if the text has 16 bytes.
     let left = bytes.len() - tail.len();
     match bytes.last_chunk() {
-        Some(last) => match marks(last).behind(STEP - tail.len()).near() {
-            Near::Ends(at) => Some(left + at),
-            Near::GoesOn | Near::Other => None,
+        Some(last) => match marks(last).behind(STEP - tail.len()).step() {
+            Step::End(at) => Some(left + at),
+            Step::Continue | Step::Other => None,
         },
         None => short_end(bytes),
     }
 }
 
-/// Calls for the processor's best. Out of line, so that short texts need no stack.
+/// Continues with the detected implementation. Out of line, so that short texts need no stack frame.
 #[inline(never)]
-fn far_end(bytes: &[u8]) -> Option<usize> {
-    let (near, far) = bytes.split_at(STEPS * STEP);
-    let run = long_run(far);
-    (far.get(run) == Some(&b'"') && far[..run].is_ascii()).then_some(near.len() + run)
+fn long_end(bytes: &[u8]) -> Option<usize> {
+    let (read, rest) = bytes.split_at(STEPS * STEP);
+    let run = long_run(rest);
+    (rest.get(run) == Some(&b'"') && rest[..run].is_ascii()).then_some(read.len() + run)
 }
 
+/// Handles a text of less than one step, byte by byte.
 fn short_end(bytes: &[u8]) -> Option<usize> {
     let end = bytes.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20 | 0x80..))?;
     (bytes[end] == b'"').then_some(end)
 }
 
 impl Marks {
+    /// Evaluates the marks: the first of either kind decides.
     #[inline(always)]
-    const fn near(self) -> Near {
+    const fn step(self) -> Step {
         let up_to_the_quote = self.quotes ^ self.quotes.wrapping_sub(1);
         if self.others & up_to_the_quote != 0 {
-            Near::Other
+            Step::Other
         } else if self.quotes == 0 {
-            Near::GoesOn
+            Step::Continue
         } else {
-            Near::Ends(self.quotes.trailing_zeros() as usize)
+            Step::End(self.quotes.trailing_zeros() as usize)
         }
     }
 
-    /// Leaves out so many bytes.
+    /// Drops the marks of the first `bytes` bytes.
     #[inline(always)]
     const fn behind(self, bytes: usize) -> Self {
         Self { quotes: self.quotes >> bytes, others: self.others >> bytes }
@@ -104,7 +111,7 @@ fn marks_by_sse2(bytes: &[u8; STEP]) -> Marks {
     let quotes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(b'"'.cast_signed()));
     let slashes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(b'\\'.cast_signed()));
     let controls = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1f)), bytes);
-    // The highest bit of a byte is the one that counts, and is set in what is not ASCII.
+    // Only the highest bit of each byte counts. It is set in bytes beyond ASCII.
     let others = _mm_or_si128(bytes, _mm_or_si128(controls, slashes));
     let mask = |marks| _mm_movemask_epi8(marks).cast_unsigned();
     Marks { quotes: mask(quotes), others: mask(others) }
@@ -138,10 +145,10 @@ mod tests {
             for at in 0..STEP - 1 {
                 let mut step = [b'a'; STEP];
                 (step[at], step[at + 1]) = (first, second);
-                let ends = [marks(&step), marks_by_words(&step)].map(|marks| match marks.near() {
-                    Near::Ends(at) => Ok(at),
-                    Near::GoesOn => Err(true),
-                    Near::Other => Err(false),
+                let ends = [marks(&step), marks_by_words(&step)].map(|marks| match marks.step() {
+                    Step::End(at) => Ok(at),
+                    Step::Continue => Err(true),
+                    Step::Other => Err(false),
                 });
                 assert_eq!(ends[0], ends[1], "{}", step.escape_ascii());
             }
