@@ -7,6 +7,16 @@ use std::str::FromStr;
 ///
 /// Every vendor's codes map to one of these. Outputs spell them in `snake_case`, as do
 /// [`Display`](fmt::Display), [`FromStr`] and serde.
+///
+/// # Examples
+/// ```
+/// use redress_envelope::{Class, Recovery};
+///
+/// let class: Class = "rate_limited".parse()?;
+/// assert_eq!((class, class.default_recovery()), (Class::RateLimited, Recovery::Retry));
+/// assert_eq!(class.to_string(), "rate_limited");
+/// # Ok::<(), redress_envelope::UnknownWord>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Class {
@@ -37,6 +47,14 @@ pub enum Class {
 }
 
 /// The action that the caller should take on an error.
+///
+/// # Examples
+/// ```
+/// use redress_envelope::Recovery;
+///
+/// assert_eq!(Recovery::RefreshToken.to_string(), "refresh_token");
+/// assert_eq!("new_input".parse(), Ok(Recovery::NewInput));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Recovery {
@@ -61,6 +79,14 @@ pub enum Recovery {
 }
 
 /// The error for a name that is neither a [`Class`] nor a [`Recovery`].
+///
+/// # Examples
+/// ```
+/// use redress_envelope::Recovery;
+///
+/// let error = "pray".parse::<Recovery>().unwrap_err();
+/// assert!(error.to_string().starts_with("`pray` is none of retry, refresh_token, "));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownWord {
     word: String,
@@ -106,6 +132,18 @@ impl Class {
     /// Returns the class of an HTTP status by itself; `None` below 400.
     ///
     /// A status above 599 is not defined by any standard and counts as a failure of the server.
+    ///
+    /// It holds where neither the dialect nor the body says more: [`Dialect::class_for_status`](crate::Dialect::class_for_status)
+    /// asks the vendor's table first.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_envelope::Class;
+    ///
+    /// assert_eq!(Class::from_status(503), Some(Class::Unavailable));
+    /// assert_eq!(Class::from_status(418), Some(Class::Invalid));
+    /// assert_eq!(Class::from_status(204), None);
+    /// ```
     #[must_use]
     pub const fn from_status(status: u16) -> Option<Self> {
         Some(match status {
@@ -131,6 +169,14 @@ impl Class {
     ///
     /// An unknown error and a rejection need a person: only the vendor's own documentation can promise that
     /// other input helps.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_envelope::{Class, Recovery};
+    ///
+    /// assert_eq!(Class::Unavailable.default_recovery(), Recovery::Retry);
+    /// assert_eq!(Class::Invalid.default_recovery(), Recovery::FixRequest);
+    /// ```
     #[must_use]
     pub const fn default_recovery(self) -> Recovery {
         match self {

@@ -175,6 +175,15 @@ impl Dialect {
     }
 
     /// Adds a code, or replaces what the dialect says about it.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_envelope::{Class, Code, Recovery, dialects};
+    ///
+    /// let code = Code::new("E_SCAN", Class::Rejected).recovery(Recovery::NewInput);
+    /// let ranex = dialects::ranex().with_code(code);
+    /// assert_eq!(ranex.code("E_SCAN").map(|code| code.recovery), Some(Recovery::NewInput));
+    /// ```
     #[must_use]
     pub fn with_code(&self, code: Code) -> Self {
         let mut spec = self.inner.spec.clone();
@@ -183,18 +192,44 @@ impl Dialect {
     }
 
     /// Returns the dialect's name, such as `vlens`.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_envelope::dialects;
+    ///
+    /// assert_eq!(dialects::github().name(), "github");
+    /// ```
     #[must_use]
     pub fn name(&self) -> &str {
         &self.inner.spec.name
     }
 
     /// Returns the vendor's name as people write it.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_envelope::dialects;
+    ///
+    /// assert_eq!(dialects::github().vendor(), "GitHub");
+    /// ```
     #[must_use]
     pub fn vendor(&self) -> &str {
         &self.inner.spec.vendor
     }
 
     /// Returns the class of a status, by the vendor's table or else the standard one; `None` for a success.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_envelope::{Class, Dialect};
+    ///
+    /// let toml = "name = \"acme\"\n[status.409]\nclass = \"rate_limited\"\n";
+    /// let acme = Dialect::from_toml("acme.toml", toml)?;
+    /// assert_eq!(acme.class_for_status(409), Some(Class::RateLimited));
+    /// assert_eq!(acme.class_for_status(404), Some(Class::NotFound));
+    /// assert_eq!(acme.class_for_status(200), None);
+    /// # Ok::<(), redress_envelope::DialectError>(())
+    /// ```
     #[must_use]
     pub fn class_for_status(&self, status: u16) -> Option<Class> {
         if status < self.inner.first_status.min(400) {
@@ -204,6 +239,16 @@ impl Dialect {
     }
 
     /// Returns `true` if a response below 400 may be an error by its body.
+    ///
+    /// A layer holds the body of a success only for such a dialect.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_envelope::dialects;
+    ///
+    /// assert!(dialects::vlens().signals_in_body());
+    /// assert!(!dialects::ranex().signals_in_body());
+    /// ```
     #[must_use]
     pub fn signals_in_body(&self) -> bool {
         self.inner.signals_in_body

@@ -24,6 +24,20 @@ pub(crate) use reading::{member_texts, whole_cells};
 /// Every part is `None` (or empty) where the server said nothing, or something of a type that cannot be meant.
 ///
 /// `Debug` shows how long the message is and not what it says.
+///
+/// # Examples
+/// ```
+/// use std::time::SystemTime;
+/// use redress_envelope::{Envelope, Head, dialects};
+///
+/// let headers = http::HeaderMap::new();
+/// let head = Head::new(400, &headers, SystemTime::UNIX_EPOCH);
+/// let body = br#"{"success":false,"error":{"code":"VALIDATION_ERROR","message":"wrong",
+///     "details":[{"field":"name","message":"missing"}]}}"#;
+/// let envelope = Envelope::read(&dialects::maleslab(), &head, [&body[..]]);
+/// assert_eq!(envelope.code.as_deref(), Some("VALIDATION_ERROR"));
+/// assert_eq!((&*envelope.fields[0].path, &*envelope.fields[0].message), ("name", "missing"));
+/// ```
 #[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Envelope<'a> {
@@ -167,18 +181,63 @@ impl<'a> Envelope<'a> {
     }
 
     /// Returns where the code stood.
+    ///
+    /// `dialect` must be the one that read the envelope; the index of the source is relative to it.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::SystemTime;
+    /// use redress_envelope::{Envelope, Head, Location, dialects};
+    ///
+    /// let headers = http::HeaderMap::new();
+    /// let head = Head::new(400, &headers, SystemTime::UNIX_EPOCH);
+    /// let veridia = dialects::veridia();
+    /// let envelope = Envelope::read(&veridia, &head, [&br#"{"error":"invalid_body"}"#[..]]);
+    /// assert_eq!(envelope.code_location(&veridia), Some(Location::Body("error".to_owned())));
+    /// assert_eq!(envelope.message_location(&veridia), None);
+    /// ```
     #[must_use]
     pub fn code_location(&self, dialect: &Dialect) -> Option<Location> {
         self.location(dialect, self.locations.code, "error", |reading| &reading.code)
     }
 
     /// Returns where the message stood.
+    ///
+    /// See [`code_location`](Self::code_location).
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::SystemTime;
+    /// use redress_envelope::{Envelope, Head, Location, dialects};
+    ///
+    /// let headers = http::HeaderMap::new();
+    /// let head = Head::new(502, &headers, SystemTime::UNIX_EPOCH);
+    /// let ranex = dialects::ranex();
+    /// let envelope = Envelope::read(&ranex, &head, [&b"upstream is down"[..]]);
+    /// assert_eq!(envelope.message_location(&ranex), Some(Location::WholeBody));
+    /// ```
     #[must_use]
     pub fn message_location(&self, dialect: &Dialect) -> Option<Location> {
         self.location(dialect, self.locations.message, "error_description", |reading| &reading.message)
     }
 
     /// Returns where the request id stood.
+    ///
+    /// See [`code_location`](Self::code_location).
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::SystemTime;
+    /// use http::{HeaderMap, HeaderValue};
+    /// use redress_envelope::{Envelope, Head, Location, dialects};
+    ///
+    /// let mut headers = HeaderMap::new();
+    /// headers.insert("x-request-id", HeaderValue::from_static("req_7"));
+    /// let head = Head::new(500, &headers, SystemTime::UNIX_EPOCH);
+    /// let ranex = dialects::ranex();
+    /// let envelope = Envelope::read(&ranex, &head, []);
+    /// assert_eq!(envelope.request_id_location(&ranex), Some(Location::Header("x-request-id".to_owned())));
+    /// ```
     #[must_use]
     pub fn request_id_location(&self, dialect: &Dialect) -> Option<Location> {
         self.location(dialect, self.locations.request_id, "", |reading| &reading.request_id)

@@ -45,6 +45,15 @@ pub(crate) struct Fields<'a> {
 
 impl FieldError<'_> {
     /// Copies what is borrowed.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_envelope::FieldError;
+    ///
+    /// let field = FieldError { path: "name".into(), message: "missing".into() };
+    /// let owned: FieldError<'static> = field.clone().into_owned();
+    /// assert_eq!(owned, field);
+    /// ```
     #[must_use]
     pub fn into_owned(self) -> FieldError<'static> {
         FieldError { path: Cow::Owned(self.path.into_owned()), message: Cow::Owned(self.message.into_owned()) }

@@ -11,6 +11,18 @@ use crate::charset;
 use crate::date::parse_date;
 
 /// The head of a response, and the call that it answers.
+///
+/// The fields are public, since a caller states all of them; [`Head::new`] fills in a `GET /` for tests and simple cases.
+///
+/// # Examples
+/// ```
+/// use std::time::SystemTime;
+/// use redress_envelope::Head;
+///
+/// let headers = http::HeaderMap::new();
+/// let head = Head { method: "POST", path: "/v1/orders", ..Head::new(503, &headers, SystemTime::now()) };
+/// assert_eq!((head.status, head.event), (503, None));
+/// ```
 #[derive(Clone, Copy)]
 pub struct Head<'h> {
     /// The method of the request.
@@ -46,12 +58,36 @@ impl<'h> ServerClock<'h> {
 
 impl<'h> Head<'h> {
     /// States the head of the answer to a `GET /`.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::SystemTime;
+    /// use redress_envelope::Head;
+    ///
+    /// let headers = http::HeaderMap::new();
+    /// let head = Head::new(503, &headers, SystemTime::UNIX_EPOCH);
+    /// assert_eq!((head.method, head.path), ("GET", "/"));
+    /// ```
     #[must_use]
     pub const fn new(status: u16, headers: &'h HeaderMap, received: SystemTime) -> Self {
         Self { method: "GET", path: "/", status, headers, received, event: None }
     }
 
     /// Returns the time by the server's clock: its `Date`, unless the response was cached on the way or has none.
+    ///
+    /// Delays of dates are counted from it, so that a difference between the two clocks does not matter.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::{Duration, SystemTime};
+    /// use http::{HeaderMap, HeaderValue, header};
+    /// use redress_envelope::Head;
+    ///
+    /// let mut headers = HeaderMap::new();
+    /// headers.insert(header::DATE, HeaderValue::from_static("Sun, 06 Nov 1994 08:49:37 GMT"));
+    /// let head = Head::new(503, &headers, SystemTime::UNIX_EPOCH);
+    /// assert_eq!(head.server_now(), SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777));
+    /// ```
     #[must_use]
     pub fn server_now(&self) -> SystemTime {
         let aged = self.headers.get(AGE).is_some_and(|age| age.as_bytes() != b"0");
@@ -65,6 +101,17 @@ impl<'h> Head<'h> {
     }
 
     /// Returns `true` if the body is a stream of events (`text/event-stream`), which is never read for a signal.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::SystemTime;
+    /// use http::{HeaderMap, HeaderValue, header};
+    /// use redress_envelope::Head;
+    ///
+    /// let mut headers = HeaderMap::new();
+    /// headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
+    /// assert!(Head::new(200, &headers, SystemTime::UNIX_EPOCH).is_event_stream());
+    /// ```
     #[must_use]
     pub fn is_event_stream(&self) -> bool {
         self.media_type().eq_ignore_ascii_case("text/event-stream")
@@ -75,6 +122,20 @@ impl<'h> Head<'h> {
     /// It may be missing, `text/plain` or `text/html` too, as many servers label a document wrongly. Streams of documents
     /// (`application/x-ndjson`, `application/json-seq`, ...), which do not end with the first one, and whatever is neither
     /// JSON nor XML, such as `multipart/*`, `image/*` or `application/octet-stream`, are not.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::SystemTime;
+    /// use http::{HeaderMap, HeaderValue, header};
+    /// use redress_envelope::Head;
+    ///
+    /// let may_be = |media_type: &'static str| {
+    ///     let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(media_type))]);
+    ///     Head::new(200, &headers, SystemTime::UNIX_EPOCH).may_be_document()
+    /// };
+    /// assert!(may_be("application/problem+json") && may_be("text/plain"));
+    /// assert!(!may_be("image/png") && !may_be("application/x-ndjson"));
+    /// ```
     #[must_use]
     pub fn may_be_document(&self) -> bool {
         let Some((kind, subtype)) = self.media_type().split_once('/') else { return true };
@@ -95,6 +156,19 @@ impl<'h> Head<'h> {
 
     /// Returns a body as UTF-8 where the head states another charset, or a byte order mark of UTF-16 does; `None` for a body
     /// whose bytes are to be taken as they are.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::SystemTime;
+    /// use http::{HeaderMap, HeaderValue, header};
+    /// use redress_envelope::Head;
+    ///
+    /// let latin1 = HeaderValue::from_static("application/json; charset=iso-8859-1");
+    /// let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, latin1)]);
+    /// let head = Head::new(400, &headers, SystemTime::UNIX_EPOCH);
+    /// assert_eq!(head.decoded([&b"\"Zo\xeb\""[..]]).as_deref(), Some("\"Zo\u{eb}\""));
+    /// assert_eq!(head.decoded([&b"\"Zoe\""[..]]), None);
+    /// ```
     #[must_use]
     pub fn decoded<'a, I>(&self, pieces: I) -> Option<String>
     where

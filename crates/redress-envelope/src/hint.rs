@@ -17,6 +17,16 @@ pub(crate) use ratelimit::Quota;
 pub use unit::Unit;
 
 /// A server's request to wait, and where it stood.
+///
+/// # Examples
+/// ```
+/// use std::time::{Duration, SystemTime};
+/// use redress_envelope::{HintSource, RetryHint, When};
+///
+/// let hint = RetryHint::new(When::After(Duration::from_secs(30)), HintSource::RetryAfter);
+/// assert_eq!(hint.delay(SystemTime::now()), Duration::from_secs(30));
+/// assert_eq!(hint.source().to_string(), "retry-after header");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RetryHint {
     when: When,
@@ -24,6 +34,8 @@ pub struct RetryHint {
 }
 
 /// The time of a hint: a delay or an instant.
+///
+/// It is exhaustive: HTTP has these two forms (RFC 9110 section 10.2.3), and every other form is reduced to one of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
     /// This long after the response was received.
@@ -72,6 +84,16 @@ impl fmt::Display for HintSource {
 
 impl RetryHint {
     /// States a hint.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::{Duration, SystemTime};
+    /// use redress_envelope::{HintSource, RetryHint, When};
+    ///
+    /// let at = SystemTime::UNIX_EPOCH + Duration::from_secs(60);
+    /// let hint = RetryHint::new(When::At(at), HintSource::Body("error.until".to_owned()));
+    /// assert_eq!(hint.delay(SystemTime::UNIX_EPOCH), Duration::from_secs(60));
+    /// ```
     #[must_use]
     pub const fn new(when: When, source: HintSource) -> Self {
         Self { when, source }
@@ -122,12 +144,35 @@ impl RetryHint {
     /// Returns how long to wait from the receipt of the response, by the given clock of the server.
     ///
     /// An instant in the past gives a delay of zero.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::{Duration, SystemTime};
+    /// use redress_envelope::RetryHint;
+    ///
+    /// let epoch = SystemTime::UNIX_EPOCH;
+    /// let hint = RetryHint::retry_after(b"Thu, 01 Jan 1970 00:01:00 GMT", epoch).expect("a date ahead");
+    /// assert_eq!(hint.delay(epoch), Duration::from_secs(60));
+    /// assert_eq!(hint.delay(epoch + Duration::from_secs(90)), Duration::ZERO);
+    /// ```
     #[must_use]
     pub fn delay(&self, server_now: SystemTime) -> Duration {
         self.when.delay(server_now)
     }
 
     /// Returns the later of two hints by the given clock of the server.
+    ///
+    /// Of two equal delays the first hint counts.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::SystemTime;
+    /// use redress_envelope::RetryHint;
+    ///
+    /// let now = SystemTime::UNIX_EPOCH;
+    /// let hint = |text: &[u8]| RetryHint::retry_after(text, now).expect("a hint");
+    /// assert_eq!(hint(b"5").later_at(hint(b"30"), now), hint(b"30"));
+    /// ```
     #[must_use]
     pub fn later_at(self, other: Self, server_now: SystemTime) -> Self {
         if other.delay(server_now) > self.delay(server_now) { other } else { self }

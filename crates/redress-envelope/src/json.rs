@@ -22,6 +22,19 @@ pub(crate) use text::lossy;
 pub(crate) const MAX_NAME: usize = 256;
 
 /// Says why a body holds no envelope, or not all of one.
+///
+/// # Examples
+/// ```
+/// use std::time::SystemTime;
+/// use redress_envelope::{Envelope, Head, Unreadable, dialects};
+///
+/// let headers = http::HeaderMap::new();
+/// let head = Head::new(400, &headers, SystemTime::UNIX_EPOCH);
+/// let read = |body: &'static [u8]| Envelope::read(&dialects::ranex(), &head, [body]).unreadable;
+/// assert_eq!(read(b""), Some(Unreadable::Empty));
+/// assert_eq!(read(br#"{"message":"cut"#), Some(Unreadable::Truncated));
+/// assert_eq!(read(b"{}"), None);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Unreadable {

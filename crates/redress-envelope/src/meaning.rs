@@ -17,6 +17,19 @@ use crate::location::Location;
 const LOCKED: u16 = 423;
 
 /// The classification of an error, with its reason and the recommended recovery.
+///
+/// # Examples
+/// ```
+/// use std::time::SystemTime;
+/// use redress_envelope::{Class, DecidedBy, Envelope, Head, Recovery, dialects};
+///
+/// let headers = http::HeaderMap::new();
+/// let head = Head::new(503, &headers, SystemTime::UNIX_EPOCH);
+/// let ranex = dialects::ranex();
+/// let meaning = ranex.meaning(&head, &Envelope::read(&ranex, &head, []));
+/// assert_eq!((meaning.class, meaning.recovery), (Class::Unavailable, Recovery::Retry));
+/// assert_eq!(meaning.decided_by, DecidedBy::Status);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Meaning {
@@ -49,6 +62,15 @@ pub struct Meaning {
 }
 
 /// What decided the class.
+///
+/// The order of trust is that of the variants: a rule overrides a code, a code overrides the status.
+///
+/// # Examples
+/// ```
+/// use redress_envelope::DecidedBy;
+///
+/// assert_eq!(DecidedBy::Code.as_str(), "code");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DecidedBy {

@@ -51,6 +51,8 @@ enum Format {
 }
 
 /// The state of the decision on a body.
+///
+/// It is exhaustive on purpose: a caller must handle each case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// More bytes are needed.
@@ -63,6 +65,18 @@ pub enum Decision {
 
 impl Signal {
     /// Begins to read the body of a response.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::SystemTime;
+    /// use redress_envelope::{Decision, Head, Signal, dialects};
+    ///
+    /// let headers = http::HeaderMap::new();
+    /// let head = Head::new(200, &headers, SystemTime::UNIX_EPOCH);
+    /// assert_eq!(Signal::new(&dialects::vlens(), &head).decision(), Decision::Undecided);
+    /// // Ranex signals by the status alone.
+    /// assert_eq!(Signal::new(&dialects::ranex(), &head).decision(), Decision::Success);
+    /// ```
     #[must_use]
     pub fn new(dialect: &Dialect, head: &Head<'_>) -> Self {
         let sink = SignalSink::new(dialect, head);
@@ -79,6 +93,20 @@ impl Signal {
     }
 
     /// Reads the next bytes and returns what is known after them.
+    ///
+    /// A decision is final. Bytes behind it are ignored.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::SystemTime;
+    /// use redress_envelope::{Decision, Head, Signal, dialects};
+    ///
+    /// let headers = http::HeaderMap::new();
+    /// let head = Head::new(200, &headers, SystemTime::UNIX_EPOCH);
+    /// let mut signal = Signal::new(&dialects::vlens(), &head);
+    /// assert_eq!(signal.feed(b"{\"data\":{},\"error_co"), Decision::Undecided);
+    /// assert_eq!(signal.feed(b"de\":1050,"), Decision::Error);
+    /// ```
     pub fn feed(&mut self, chunk: &[u8]) -> Decision {
         if self.sink.decision == Decision::Undecided {
             let mut decoder = self.decoder.take();

@@ -9,6 +9,14 @@ use super::route::Route;
 use crate::class::{Class, Recovery};
 
 /// A published error code and its meaning.
+///
+/// # Examples
+/// ```
+/// use redress_envelope::{Class, Code, Recovery};
+///
+/// let code = Code::new("E_BUSY", Class::Unavailable).guidance("The queue is full.");
+/// assert_eq!((code.class, code.recovery), (Class::Unavailable, Recovery::Retry));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Code {
@@ -70,6 +78,16 @@ pub struct Rule {
 }
 
 /// A published rate limit.
+///
+/// The layer `Pace` enforces it on the client's side.
+///
+/// # Examples
+/// ```
+/// use redress_envelope::dialects;
+///
+/// let limits: Vec<_> = dialects::veridia().limits().iter().map(|limit| limit.requests.get()).collect();
+/// assert_eq!(limits, [60, 30, 600]);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PublishedLimit {
@@ -108,6 +126,17 @@ pub struct RetryAdvice {
 }
 
 /// A published exponential backoff: `base`, multiplied by `factor` for each further wait, at most `cap`.
+///
+/// All fields are public and no further one is planned, so that a program can state a schedule of its own.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use redress_envelope::dialects;
+///
+/// let schedule = dialects::vlens().retry().schedule.expect("Vlens publishes one");
+/// assert_eq!((schedule.base, schedule.cap), (Duration::from_millis(500), Duration::from_secs(8)));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Schedule {
     /// The first wait.
@@ -142,6 +171,13 @@ pub struct IdempotencyHeader {
 }
 
 /// How an idempotency key is written.
+///
+/// # Examples
+/// ```
+/// use redress_envelope::KeyFormat;
+///
+/// assert_eq!(KeyFormat::default(), KeyFormat::Quoted);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum KeyFormat {
@@ -160,6 +196,15 @@ impl IdempotencyHeader {
     }
 
     /// Sets how the key is written.
+    ///
+    /// # Examples
+    /// ```
+    /// use http::HeaderName;
+    /// use redress_envelope::{IdempotencyHeader, KeyFormat};
+    ///
+    /// let header = IdempotencyHeader::new(HeaderName::from_static("x-key")).format(KeyFormat::Raw);
+    /// assert_eq!(header.format, KeyFormat::Raw);
+    /// ```
     #[must_use]
     pub const fn format(mut self, format: KeyFormat) -> Self {
         self.format = format;
@@ -167,6 +212,15 @@ impl IdempotencyHeader {
     }
 
     /// Sets the methods whose every request takes a key.
+    ///
+    /// # Examples
+    /// ```
+    /// use http::{HeaderName, Method};
+    /// use redress_envelope::IdempotencyHeader;
+    ///
+    /// let header = IdempotencyHeader::new(HeaderName::from_static("x-key")).methods([Method::POST]);
+    /// assert_eq!(header.methods, [Method::POST]);
+    /// ```
     #[must_use]
     pub fn methods(mut self, methods: impl IntoIterator<Item = Method>) -> Self {
         self.methods = methods.into_iter().collect();
@@ -222,6 +276,14 @@ impl Code {
     }
 
     /// Sets what to do about the code.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_envelope::{Class, Code, Recovery};
+    ///
+    /// let dark = Code::new("1050", Class::Rejected).recovery(Recovery::NewInput);
+    /// assert_eq!(dark.recovery, Recovery::NewInput);
+    /// ```
     #[must_use]
     pub const fn recovery(mut self, recovery: Recovery) -> Self {
         self.recovery = recovery;
@@ -229,6 +291,14 @@ impl Code {
     }
 
     /// Sets the advice for people.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_envelope::{Class, Code};
+    ///
+    /// let dark = Code::new("1050", Class::Rejected).guidance("Take the picture again in more light.");
+    /// assert!(dark.guidance.ends_with("in more light."));
+    /// ```
     #[must_use]
     pub fn guidance(mut self, guidance: impl Into<String>) -> Self {
         self.guidance = guidance.into();

@@ -21,12 +21,27 @@ impl Dialect {
     }
 
     /// Returns where the message of an error may stand, as [`code_locations`](Self::code_locations).
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_envelope::{Location, dialects};
+    ///
+    /// assert_eq!(dialects::ranex().message_locations(), [Location::Body("message".to_owned())]);
+    /// ```
     #[must_use]
     pub fn message_locations(&self) -> Vec<Location> {
         self.locations(|reading| &reading.message)
     }
 
     /// Returns where the request id of an error may stand, as [`code_locations`](Self::code_locations).
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_envelope::{Location, dialects};
+    ///
+    /// let github = dialects::github().request_id_locations();
+    /// assert_eq!(github, [Location::Header("x-github-request-id".to_owned())]);
+    /// ```
     #[must_use]
     pub fn request_id_locations(&self) -> Vec<Location> {
         self.locations(|reading| &reading.request_id)

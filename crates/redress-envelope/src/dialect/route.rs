@@ -33,6 +33,14 @@ pub struct Route {
 }
 
 /// The error for a text that is not a [`Route`].
+///
+/// # Examples
+/// ```
+/// use redress_envelope::Route;
+///
+/// let error = "post /v1/orders".parse::<Route>().unwrap_err();
+/// assert!(error.to_string().contains("in capitals"));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidRoute {
     why: &'static str,
@@ -46,6 +54,15 @@ impl Route {
         ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"];
 
     /// Returns `true` if a request with this method and path is on this route.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_envelope::Route;
+    ///
+    /// let route: Route = "GET /v1/verify/{id}".parse()?;
+    /// assert!(route.matches("GET", "/v1/verify/7") && !route.matches("GET", "/v1/verify"));
+    /// # Ok::<(), redress_envelope::InvalidRoute>(())
+    /// ```
     #[must_use]
     pub fn matches(&self, method: &str, path: &str) -> bool {
         if self.method.is_some_and(|own| own != method) {
@@ -77,6 +94,16 @@ impl Route {
     }
 
     /// Returns the number of literal bytes in the path: of two routes that cover one request, the higher is the more specific.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_envelope::Route;
+    ///
+    /// let wide: Route = "* /v1/**".parse()?;
+    /// let narrow: Route = "* /v1/orders/{id}".parse()?;
+    /// assert!(narrow.specificity() > wide.specificity());
+    /// # Ok::<(), redress_envelope::InvalidRoute>(())
+    /// ```
     #[must_use]
     pub fn specificity(&self) -> usize {
         let literal = |segment: &str| match Wildcard::of(segment) {

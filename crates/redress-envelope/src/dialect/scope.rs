@@ -141,6 +141,13 @@ fn named(scopes: &[Scope], name: &str) -> CooldownScope {
 
 impl Dialect {
     /// Returns the scopes: which calls share a limit.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_envelope::dialects;
+    ///
+    /// assert!(dialects::github().scopes().iter().any(|scope| scope.name == "search"));
+    /// ```
     #[must_use]
     pub fn scopes(&self) -> &[Scope] {
         &self.compiled().spec.scopes
@@ -163,12 +170,28 @@ impl Dialect {
     }
 
     /// Returns the scope of a limit; `None` for a limit of another dialect.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_envelope::dialects;
+    ///
+    /// let github = dialects::github();
+    /// let id = github.scope_for_request("POST", "/graphql").expect("the route is in a scope");
+    /// assert_eq!(github.scope(id).map(|scope| &*scope.name), Some("graphql"));
+    /// ```
     #[must_use]
     pub fn scope(&self, id: ScopeId) -> Option<&Scope> {
         self.scopes().get(id.nth())
     }
 
     /// Returns `true` if responses may name the scope or bucket of their call.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_envelope::dialects;
+    ///
+    /// assert!(dialects::github().names_buckets() && !dialects::vlens().names_buckets());
+    /// ```
     #[must_use]
     pub fn names_buckets(&self) -> bool {
         !self.compiled().cooldown.bucket.is_empty()
@@ -177,6 +200,18 @@ impl Dialect {
     /// Returns the scope or bucket that the headers of a response name; [`CooldownScope::Call`] if they name none.
     ///
     /// The meaning of an error knows more: what its body says.
+    ///
+    /// # Examples
+    /// ```
+    /// use http::{HeaderMap, HeaderValue, StatusCode};
+    /// use redress_envelope::{CooldownScope, dialects};
+    ///
+    /// let github = dialects::github();
+    /// let mut headers = HeaderMap::new();
+    /// headers.insert("x-ratelimit-resource", HeaderValue::from_static("search"));
+    /// let search = github.scope_for_request("GET", "/search/code2").map(CooldownScope::Named);
+    /// assert_eq!(Some(github.bucket_for_response(StatusCode::OK, &headers)), search);
+    /// ```
     #[must_use]
     pub fn bucket_for_response(&self, status: StatusCode, headers: &HeaderMap) -> CooldownScope {
         let head = Head::new(status.as_u16(), headers, std::time::SystemTime::UNIX_EPOCH);

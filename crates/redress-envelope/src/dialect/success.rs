@@ -64,6 +64,13 @@ impl Hint<Cell> {
 
 impl Dialect {
     /// Returns `true` if the dialect declares hints that are read of successes (`[retry] success_hints`).
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_envelope::dialects;
+    ///
+    /// assert!(dialects::stackexchange().has_success_hints() && !dialects::vlens().has_success_hints());
+    /// ```
     #[inline]
     #[must_use]
     pub fn has_success_hints(&self) -> bool {

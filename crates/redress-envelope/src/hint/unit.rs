@@ -13,6 +13,16 @@ use crate::date::parse_date;
 const MAX_LEN: usize = 256;
 
 /// The unit of a bare number in a hint. A date or a duration states its own unit and is read in every unit.
+///
+/// # Examples
+/// ```
+/// use std::time::{Duration, SystemTime};
+/// use redress_envelope::{Unit, When};
+///
+/// let now = SystemTime::UNIX_EPOCH;
+/// assert_eq!(Unit::Milliseconds.read(b"1500", now), Some(When::After(Duration::from_millis(1500))));
+/// assert_eq!(Unit::Duration.read(b"1m30s", now), Some(When::After(Duration::from_secs(90))));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Unit {
@@ -55,6 +65,16 @@ impl Unit {
     /// expected, since servers mix them up: 10 to 11 digits are seconds, 12 to 14 milliseconds, 15 to 17 microseconds, 18
     /// to 20 nanoseconds. As [`Milliseconds`](Self::Milliseconds), where 10 digits can be a delay, it is a time only
     /// within `MAX_DELAY` of `now`, and below milliseconds only where it is too long for a delay.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::{Duration, SystemTime};
+    /// use redress_envelope::{Unit, When};
+    ///
+    /// let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_768_478_400);
+    /// assert_eq!(Unit::Seconds.read(b"5, 30", now), Some(When::After(Duration::from_secs(30))));
+    /// assert_eq!(Unit::Seconds.read(b"soon", now), None);
+    /// ```
     #[must_use]
     pub fn read(self, value: &[u8], now: SystemTime) -> Option<When> {
         let text = std::str::from_utf8(value).ok()?.trim_matches([' ', '\t']);

@@ -3,6 +3,18 @@
 use std::fmt;
 
 /// The mistakes in a dialect's file.
+///
+/// `Display` prints one line for each mistake, as compilers do: `file:line: key: problem`.
+///
+/// # Examples
+/// ```
+/// use redress_envelope::Dialect;
+///
+/// let error = Dialect::from_toml("acme.toml", "name = \"acme\"\nwait = 5\n").unwrap_err();
+/// assert_eq!((error.file(), error.mistakes().len()), ("acme.toml", 1));
+/// assert_eq!(error.mistakes()[0].line, 2);
+/// assert!(error.to_string().starts_with("acme.toml:2: wait: unknown key"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DialectError {
     pub(super) file: String,
