@@ -70,10 +70,10 @@ impl<B: CloneBody> Call<B> {
     /// calls end so. It needs neither a record nor the time.
     #[inline]
     fn is_plain_success<R>(&self, response: &Response<R>) -> bool {
-        let is_marked = response.record().is_some() || response.extensions().get::<Refreshed>().is_some();
         self.history.is_empty()
-            && !is_marked
             && is_success(response, &self.settings.dialect)
+            && response.record().is_none()
+            && response.extensions().get::<Refreshed>().is_none()
             && !self.settings.hooks.observe_attempts()
     }
 
@@ -83,7 +83,8 @@ impl<B: CloneBody> Call<B> {
             return Step::Return(Ok(response));
         }
         let refreshed = response.extensions_mut().remove::<Refreshed>().is_some();
-        let Some(verdict) = self.verdict(&response) else { return Step::Return(Ok(self.succeed(response))) };
+        let verdict = Verdict::for_response(&response, &self.settings.dialect, &self.settings.clock);
+        let Some(verdict) = verdict else { return Step::Return(Ok(self.succeed(response))) };
         let (status, now) = (response.status().as_u16(), Instant::now());
         let mut attempt = self.attempt(Some(status), Some(&verdict));
         let next = if refreshed && !self.history.has_resent() {
@@ -97,7 +98,7 @@ impl<B: CloneBody> Call<B> {
                 self.go_on(attempt, &next);
                 Step::Retry(Wait::until(next.at).draining(response, verdict.body_read(), now))
             }
-            Err(stop) => Step::Return(Ok(self.return_response(response, attempt, stop))),
+            Err(reason) => Step::Return(Ok(self.return_response(response, attempt, reason))),
         }
     }
 
@@ -113,9 +114,9 @@ impl<B: CloneBody> Call<B> {
         }
         let mut attempt = self.attempt(None, Some(error.verdict()));
         let next = match refusal {
-            Some(stop) => {
-                telemetry::no_retry(&self.settings.dialect, error.verdict(), self.history.attempts(), stop);
-                Err(stop)
+            Some(reason) => {
+                telemetry::no_retry(&self.settings.dialect, error.verdict(), self.history.attempts(), reason);
+                Err(reason)
             }
             None => self.decide_retry(error.verdict(), None, &mut attempt, Instant::now()),
         };
@@ -124,9 +125,9 @@ impl<B: CloneBody> Call<B> {
                 self.go_on(attempt, &next);
                 Step::Retry(Wait::until(next.at))
             }
-            Err(stop) => {
+            Err(reason) => {
                 self.finish(attempt);
-                Step::Return(Err(self.fail_with(error, stop)))
+                Step::Return(Err(self.fail_with(error, reason)))
             }
         }
     }
@@ -189,11 +190,6 @@ impl<B: CloneBody> Call<B> {
         self.copy.as_ref().is_some_and(|copy| copy.body.is_whole())
     }
 
-    /// Returns the verdict that a Classify layer stamped, or one by the head alone; `None` for a success.
-    fn verdict<R>(&self, response: &Response<R>) -> Option<Verdict> {
-        Verdict::for_response(response, &self.settings.dialect, &self.settings.clock)
-    }
-
     /// Starts the record of an attempt that has ended, before anything is decided about it.
     fn attempt(&self, status: Option<u16>, verdict: Option<&Verdict>) -> Attempt {
         let mut attempt = Attempt::new(status, verdict.cloned(), self.history.is_resend());
@@ -228,41 +224,41 @@ impl<B: CloneBody> Call<B> {
     }
 
     /// Ends the call with the response of its last attempt.
-    fn return_response<R>(&mut self, mut response: Response<R>, attempt: Attempt, stop: EndReason) -> Response<R> {
-        if stop != EndReason::Success {
-            telemetry::failed_call(&self.settings.dialect, stop);
+    fn return_response<R>(&mut self, mut response: Response<R>, attempt: Attempt, reason: EndReason) -> Response<R> {
+        if reason != EndReason::Success {
+            telemetry::failed_call(&self.settings.dialect, reason);
         }
         if let Some(verdict) = attempt.verdict.as_ref().filter(|_| response.verdict().is_none()) {
             response.extensions_mut().insert(verdict.clone());
         }
-        let has_record = self.has_record(&response, stop);
+        let has_record = self.has_record(&response, reason);
         self.finish(attempt);
         if has_record {
-            response.extensions_mut().insert(self.history.take_record(stop));
+            response.extensions_mut().insert(self.history.take_record(reason));
         }
         response
     }
 
     /// Returns `true` if the response needs a record: after more than one attempt, and where the first one could have been
     /// retried or its credentials refreshed. Any other first response explains itself.
-    fn has_record<R>(&self, response: &Response<R>, stop: EndReason) -> bool {
+    fn has_record<R>(&self, response: &Response<R>, reason: EndReason) -> bool {
         let is_refused =
             || response.verdict().and_then(Verdict::api_error).is_some_and(|error| error.not_refreshed().is_some());
-        !self.history.is_empty() || !matches!(stop, EndReason::Success | EndReason::NotRetryable) || is_refused()
+        !self.history.is_empty() || !matches!(reason, EndReason::Success | EndReason::NotRetryable) || is_refused()
     }
 
-    fn give_up(&mut self, error: Error, stop: EndReason) -> Error {
-        telemetry::no_retry(&self.settings.dialect, error.verdict(), self.history.attempts(), stop);
-        self.fail_with(error, stop)
+    fn give_up(&mut self, error: Error, reason: EndReason) -> Error {
+        telemetry::no_retry(&self.settings.dialect, error.verdict(), self.history.attempts(), reason);
+        self.fail_with(error, reason)
     }
 
     /// Ends the call without a response: the error gets the record, and the phase of the whole call.
-    fn fail_with(&mut self, error: Error, stop: EndReason) -> Error {
+    fn fail_with(&mut self, error: Error, reason: EndReason) -> Error {
         self.payment.cancel();
-        telemetry::failed_call(&self.settings.dialect, stop);
+        telemetry::failed_call(&self.settings.dialect, reason);
         let maybe_processed = error.phase() == Phase::NotSent && self.history.is_maybe_processed();
         let error = if maybe_processed { error.maybe_processed() } else { error };
-        error.with_record(self.history.take_record(stop))
+        error.with_record(self.history.take_record(reason))
     }
 
     /// Returns the key of the call's budget; `None` where the layer has no budget.

@@ -2,13 +2,13 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::budget::Budget;
-use crate::settings::Settings;
 use http::{HeaderMap, header};
 use redress_classify::{Class, DecidedBy, EndReason, Phase, Recovery, RetryHint, Status, Verdict, WaitSource};
 use tokio::time::Instant;
 
+use crate::budget::Budget;
 use crate::schedule::{Delay, Jitter, nth_wait};
+use crate::settings::Settings;
 
 /// The facts about a failed attempt and its call.
 #[derive(Debug)]

@@ -1,22 +1,22 @@
 //! The retry loop: one call, its attempts and the waits between them.
 
-use crate::idempotency_key;
-use crate::settings::Settings;
-use crate::wait::Wait;
-use http_body::Body;
-use pin_project_lite::pin_project;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use tower_service::Service;
 
 use http::{Request, Response};
+use http_body::Body;
+use pin_project_lite::pin_project;
 use redress_classify::{BoxError, CloneBody, Deadline, Error, Phase};
 use tokio::time::{Instant, Sleep};
+use tower_service::Service;
 
 use crate::call::{Call, Step};
+use crate::idempotency_key;
+use crate::settings::Settings;
+use crate::wait::Wait;
 
 pin_project! {
     /// The future of a [`Backoff`](crate::Backoff) service.

@@ -55,9 +55,9 @@ pub(crate) fn retry(dialect: &Dialect, verdict: &Verdict, attempt: u32, wait: Du
 }
 
 /// Reports why no retry follows a failed attempt.
-pub(crate) fn no_retry(dialect: &Dialect, verdict: &Verdict, attempt: u32, stop: EndReason) {
+pub(crate) fn no_retry(dialect: &Dialect, verdict: &Verdict, attempt: u32, reason: EndReason) {
     let (dialect, class, decided_by) = (dialect.name(), verdict.class().as_str(), verdict.decided_by().as_str());
-    let end_reason = stop.as_str();
+    let end_reason = reason.as_str();
     tracing::debug!(target: "redress::backoff", dialect, class, decided_by, attempt, end_reason, "no retry");
 }
 
@@ -67,8 +67,8 @@ pub(crate) fn resend(dialect: &Dialect) {
 }
 
 /// Reports why there is no resend after a refresh.
-pub(crate) fn no_resend(dialect: &Dialect, stop: EndReason) {
-    let (dialect, end_reason) = (dialect.name(), stop.as_str());
+pub(crate) fn no_resend(dialect: &Dialect, reason: EndReason) {
+    let (dialect, end_reason) = (dialect.name(), reason.as_str());
     tracing::debug!(target: "redress::backoff", dialect, end_reason, "no resend after a refresh");
 }
 
@@ -84,8 +84,8 @@ pub(crate) const fn failed_attempt(_dialect: &Dialect, _class: Class) {}
 
 /// Counts a call that ends without a success.
 #[cfg(feature = "metrics")]
-pub(crate) fn failed_call(dialect: &Dialect, stop: EndReason) {
-    let labels = [("dialect", dialect.name().to_owned()), ("end_reason", stop.as_str().to_owned())];
+pub(crate) fn failed_call(dialect: &Dialect, reason: EndReason) {
+    let labels = [("dialect", dialect.name().to_owned()), ("end_reason", reason.as_str().to_owned())];
     metrics::counter!(CALLS, &labels).increment(1);
 }
 

@@ -3,19 +3,19 @@
 
 mod common;
 
+use std::future::{Future, Ready, ready};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+
 use common::*;
 use redress_backoff::Budget;
 use redress_sandbox::WakeCounter;
 use redress_sandbox::strict_mock::BoxError;
 use std::collections::VecDeque;
-use std::future::{Future, Ready, ready};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::Instant;
-
 use http::{Request, Response};
 use redress_classify::{EndReason, Phase, TransportError};
 use tower::{Layer, Service, ServiceExt};

@@ -4,7 +4,6 @@ mod common;
 
 use common::*;
 use std::time::Duration;
-
 use redress_backoff::{BackoffLayer, Budget, Jitter, Reservation};
 use redress_classify::{EndReason, dialects};
 use tower::{Layer, ServiceExt};

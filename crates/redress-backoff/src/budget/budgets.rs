@@ -1,14 +1,15 @@
 //! The budgets of a layer: one for all calls, or one for each upstream or other partition.
 
-use super::Budget;
-use super::sync::Arc;
-use super::table::BudgetTable;
-use redress_classify::Upstream;
 use std::borrow::Cow;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 
 use http::{Extensions, HeaderMap, Method, Request, Uri};
+use redress_classify::Upstream;
+
+use super::Budget;
+use super::sync::Arc;
+use super::table::BudgetTable;
 
 /// The budgets of a layer: one for all calls, or one for each upstream or other partition.
 ///

@@ -64,9 +64,9 @@ impl<B: CloneBody> Call<B> {
                 (attempt.wait, attempt.wait_source) = (Some(retry.wait), Some(retry.source));
                 Ok(Next { at: saturating::add(now, retry.wait), is_resend: false })
             }
-            Err(stop) => {
-                telemetry::no_retry(dialect, verdict, self.history.attempts(), stop);
-                Err(stop)
+            Err(reason) => {
+                telemetry::no_retry(dialect, verdict, self.history.attempts(), reason);
+                Err(reason)
             }
         }
     }
@@ -84,9 +84,9 @@ impl<B: CloneBody> Call<B> {
         } else {
             None
         };
-        if let Some(stop) = refusal {
-            telemetry::no_resend(dialect, stop);
-            return Err(stop);
+        if let Some(reason) = refusal {
+            telemetry::no_resend(dialect, reason);
+            return Err(reason);
         }
         telemetry::resend(dialect);
         if let Some(copy) = &mut self.copy {

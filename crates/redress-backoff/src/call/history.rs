@@ -77,8 +77,8 @@ impl History {
     }
 
     /// Moves the attempts into the record of the call.
-    pub(super) fn take_record(&mut self, stop: EndReason) -> Record {
-        Record::new(std::mem::take(&mut self.ended), stop)
+    pub(super) fn take_record(&mut self, reason: EndReason) -> Record {
+        Record::new(std::mem::take(&mut self.ended), reason)
     }
 }
 
