@@ -1,4 +1,4 @@
-//! What every [`TokenStore`] must do, as a check for the tests of its author.
+//! The rules of a [`TokenStore`] as a check, for the tests of its author.
 
 use std::future::Future;
 use std::pin::pin;
@@ -11,13 +11,13 @@ use tokio::time::timeout;
 use crate::store::{Lease, RecordVersion, TokenRecord, TokenStore, millis};
 use crate::token_set::TokenSet;
 
-/// How many writers are let loose on one record.
+/// The number of concurrent writers of one record.
 const WRITERS: usize = 16;
-/// How long a wait for a change may take that has happened.
+/// How long `changed` may take to report a change that has happened.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How long a wait for a change is watched that does not come.
+/// How long `changed` is observed while there is no change.
 const WATCH: Duration = Duration::from_secs(1);
-/// How often it may return, and be polled, meanwhile: once in 10 ms, as a store that polls might do.
+/// How often `changed` may return or be polled in that time: every 10 ms, as a store that polls might do.
 const MAX_ROUNDS: u32 = 100;
 /// The largest number that a signed column of 64 bits holds.
 const LARGE: u64 = i64::MAX as u64;
@@ -25,7 +25,7 @@ const LARGE: u64 = i64::MAX as u64;
 /// Checks a store against the rules of [`TokenStore`], under keys of its own that begin with `redress-conformance`.
 ///
 /// # Panics
-/// When the store breaks a rule; the message begins with the rule.
+/// Panics if the store breaks a rule; the message begins with the rule.
 ///
 /// # Examples
 /// ```
@@ -39,15 +39,15 @@ const LARGE: u64 = i64::MAX as u64;
 pub async fn check(store: impl TokenStore) {
     let suite = Suite { store: Arc::new(store), run: fastrand::u64(..) };
     suite.an_unknown_key_has_no_record().await;
-    suite.what_is_written_is_read().await;
+    suite.a_record_is_read_as_it_was_written().await;
     suite.a_record_is_created_once().await;
-    suite.only_the_same_stamp_is_replaced().await;
-    suite.keys_are_apart().await;
-    suite.one_of_many_writers_wins().await;
-    suite.a_write_that_is_dropped_is_whole_or_none().await;
+    suite.only_the_same_version_is_replaced().await;
+    suite.keys_are_distinct().await;
+    suite.one_of_many_concurrent_writers_succeeds().await;
+    suite.a_dropped_write_is_complete_or_has_no_effect().await;
     suite.a_lease_that_has_ended_stays().await;
     suite.a_lease_without_end_is_kept().await;
-    suite.a_change_is_told().await;
+    suite.a_change_ends_the_wait().await;
     suite.a_wait_without_a_change_takes_time().await;
 }
 
@@ -62,8 +62,8 @@ impl<S: TokenStore> Suite<S> {
         assert!(self.load(rule, "unknown").await.is_none(), "{rule}");
     }
 
-    async fn what_is_written_is_read(&self) {
-        let rule = "what is written is read, byte for byte";
+    async fn a_record_is_read_as_it_was_written(&self) {
+        let rule = "a record is read as it was written, byte for byte";
         let mut seen = None;
         for record in records() {
             self.write(rule, "bytes", seen.as_ref(), &record).await;
@@ -87,7 +87,7 @@ impl<S: TokenStore> Suite<S> {
         assert!(self.load(rule, "none").await.is_none(), "{rule}: a refused write leaves nothing");
     }
 
-    async fn only_the_same_stamp_is_replaced(&self) {
+    async fn only_the_same_version_is_replaced(&self) {
         let rule = "only a record of the same generation and lease is replaced";
         let stored = [record(5, None), record(5, Some("a"))];
         for (index, stored) in stored.iter().enumerate() {
@@ -115,8 +115,8 @@ impl<S: TokenStore> Suite<S> {
         }
     }
 
-    async fn keys_are_apart(&self) {
-        let rule = "keys are apart, whatever they are made of";
+    async fn keys_are_distinct(&self) {
+        let rule = "keys are distinct, whatever their characters";
         let keys = ["a", "A", "a ", "a:b", "a/b", "a*", "a%", "a'--", "\u{e9}", "e\u{301}"];
         for (number, key) in (1..).zip(keys) {
             self.write(rule, key, None, &record(number, None)).await;
@@ -126,8 +126,8 @@ impl<S: TokenStore> Suite<S> {
         }
     }
 
-    async fn one_of_many_writers_wins(&self) {
-        let rule = "of many writers one wins";
+    async fn one_of_many_concurrent_writers_succeeds(&self) {
+        let rule = "one of many concurrent writers succeeds";
         let mut seen: Option<RecordVersion> = None;
         for round in 1..=8 {
             let writers: Vec<_> = (0..WRITERS)
@@ -150,8 +150,8 @@ impl<S: TokenStore> Suite<S> {
         }
     }
 
-    async fn a_write_that_is_dropped_is_whole_or_none(&self) {
-        let rule = "a write that is dropped is whole or none";
+    async fn a_dropped_write_is_complete_or_has_no_effect(&self) {
+        let rule = "a write that is dropped is complete or has no effect";
         for polls in 0..4 {
             let key = format!("dropped-{polls}");
             let (old, new) = (record(1, None), record(2, Some("x")));
@@ -194,8 +194,8 @@ impl<S: TokenStore> Suite<S> {
         }
     }
 
-    async fn a_change_is_told(&self) {
-        let rule = "who waits for a change is told of it";
+    async fn a_change_ends_the_wait(&self) {
+        let rule = "a wait for a change ends when the record changes";
         let changes = [
             ("told", record(1, None), record(2, None)),
             ("told-of-lease", record(1, None), record(1, Some("a"))),
@@ -207,14 +207,14 @@ impl<S: TokenStore> Suite<S> {
             let mut wait = pin!(self.store.changed(&key, Some(&seen)));
             let is_ready = std::future::poll_fn(|cx| Poll::Ready(wait.as_mut().poll(cx).is_ready())).await;
             self.write(rule, name, Some(&seen), new).await;
-            assert!(is_ready || timeout(PATIENCE, wait).await.is_ok(), "{rule}: one who waited, {name}");
+            assert!(is_ready || timeout(PATIENCE, wait).await.is_ok(), "{rule}: a wait before the write, {name}");
             let late = timeout(PATIENCE, self.store.changed(&key, Some(&seen))).await;
-            assert!(late.is_ok(), "{rule}: one who comes after it, {name}");
+            assert!(late.is_ok(), "{rule}: a wait after the write, {name}");
         }
     }
 
     async fn a_wait_without_a_change_takes_time(&self) {
-        let rule = "a wait for a change that does not come takes its time, and lets others run";
+        let rule = "a wait without a change takes time and lets other tasks run";
         let old = record(1, Some("still"));
         self.write(rule, "still", None, &old).await;
         let (key, seen) = (self.key("still"), old.version());
@@ -264,7 +264,7 @@ fn record(generation: u64, lease: Option<&str>) -> TokenRecord {
     TokenRecord { lease: lease.map(|id| Lease { id: id.to_owned(), until }), ..TokenRecord::empty(generation) }
 }
 
-/// Records with everything in them that is hard to keep.
+/// Records whose content is hard to keep unchanged.
 fn records() -> Vec<TokenRecord> {
     let value: String = (0x20..0x7f_u8).map(char::from).collect();
     let long = "x".repeat(8192);

@@ -1,4 +1,4 @@
-//! Where credentials come from.
+//! The source of credentials.
 
 use std::fmt;
 use std::future::{Future, ready};
@@ -14,11 +14,11 @@ use crate::token_set::{InvalidHeader, TokenSet};
 
 /// Gets credentials from an issuer.
 ///
-/// The layer sees to it that one call at most is under way, whoever asks and whoever gives up, and runs it in a task of
-/// its own, within the flight timeout. So an implementation needs no lock and no cache, and should not log.
+/// The layer makes at most one call at a time, in a task of its own, within the flight timeout. So an implementation needs
+/// no lock and no cache, and should not log.
 ///
-/// It sends its requests through a stack of its own, perhaps with a small retry and a classifier, but **without this
-/// layer**: a token endpoint's own 401 would else ask for a refresh in the middle of the refresh.
+/// It sends its requests through a stack of its own, with a classifier and perhaps a retry, but **without this layer**: a
+/// 401 of the token endpoint would otherwise start a refresh during the refresh.
 ///
 /// # Examples
 /// ```
@@ -48,49 +48,71 @@ use crate::token_set::{InvalidHeader, TokenSet};
 /// }
 /// ```
 pub trait Credentials: Send + Sync + 'static {
-    /// Logs in from nothing.
+    /// Logs in, without a refresh token.
     ///
     /// # Errors
-    /// A [`Failure`], whose kind decides what follows.
+    /// Returns a [`Failure`], whose kind decides what follows.
     ///
     /// # Cancel safety
-    /// It is dropped at the flight timeout and when the runtime shuts down, never because a caller went away.
+    /// It is dropped at the flight timeout and when the runtime shuts down, but not when a caller is dropped.
     fn login(&self) -> impl Future<Output = Result<TokenSet, Failure>> + Send;
 
-    /// Exchanges a refresh token. The default logs in, by stating that the refresh token is invalid.
+    /// Exchanges a refresh token for a new set. By default a login follows, as after an invalid refresh token.
     ///
     /// # Errors
-    /// A [`Failure`], whose kind decides what follows.
+    /// Returns a [`Failure`], whose kind decides what follows.
     ///
     /// # Cancel safety
-    /// As of [`login`](Self::login). A refresh that is cut may have spent its token: unless an earlier refresh has
-    /// proven that the issuer's tokens do not rotate, it is not shown again.
+    /// As [`login`](Self::login). A refresh that is cut may have spent its token, which is then not presented again, unless
+    /// an earlier refresh has shown that it does not rotate.
     fn refresh(&self, refresh_token: &SecretString) -> impl Future<Output = Result<TokenSet, Failure>> + Send {
         let _ = refresh_token;
         ready(Err(Failure::invalid_grant(Explanation::new("these credentials are not refreshed"))))
     }
 
-    /// Returns credentials that are at hand from the start, such as a stored pair; it is asked once, by
-    /// [`RefreshLayer::new`](crate::RefreshLayer::new). The default has none, and the first request logs in. Of a grant
-    /// without headers the first request shows the refresh token.
+    /// Returns credentials to start with, such as a stored pair. [`RefreshLayer::new`](crate::RefreshLayer::new) calls it
+    /// once. By default there are none, and the first request logs in.
+    ///
+    /// If the set has a refresh token and no headers, the first request refreshes.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_refresh::{Credentials, Failure, RefreshLayer, TokenSet};
+    ///
+    /// struct Stored(&'static str);
+    ///
+    /// impl Credentials for Stored {
+    ///     async fn login(&self) -> Result<TokenSet, Failure> {
+    ///         Err(Failure::permanent("the user has to log in again"))
+    ///     }
+    ///
+    ///     fn initial(&self) -> Option<TokenSet> {
+    ///         Some(TokenSet::bearer(self.0).ok()?)
+    ///     }
+    /// }
+    ///
+    /// let layer = RefreshLayer::new(Stored("token"), "https://api.example.com".parse()?);
+    /// assert_eq!(layer.tokens().generation(), 1);
+    /// # Ok::<(), redress_refresh::InvalidOrigin>(())
+    /// ```
     fn initial(&self) -> Option<TokenSet> {
         None
     }
 
-    /// Whether a refresh token may be good for one use only, as long as no refresh has proven otherwise. The default is
-    /// `true`, which is the careful one: a token that may be spent is not shown again.
+    /// Returns `true` if a refresh token may be valid for one use only, until a refresh has shown whether it is.
+    ///
+    /// The default is `true`, the safe assumption: a token that may be spent is not presented again.
     fn rotates(&self) -> bool {
         true
     }
 
-    /// Whether the credentials are attached as they are and never replaced by a call, as API keys are. The default is
-    /// `false`.
+    /// Returns `true` if the credentials never change by a call, as API keys. The default is `false`.
     fn is_static(&self) -> bool {
         false
     }
 }
 
-/// Headers that never change: API keys. They are attached, and a rejection comes up as it is.
+/// Headers that never change: API keys. A rejection is returned to the caller, without a refresh.
 ///
 /// # Examples
 /// ```
@@ -107,15 +129,32 @@ pub struct StaticHeaders {
 
 impl StaticHeaders {
     /// Makes an empty set.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_refresh::StaticHeaders;
+    ///
+    /// let keys = StaticHeaders::new().header("x-api-key", "s3cret")?;
+    /// assert!(!format!("{keys:?}").contains("s3cret"));
+    /// # Ok::<(), redress_refresh::InvalidHeader>(())
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a header, or replaces the one of the same name.
+    /// Adds a secret header, or replaces the one of the same name.
     ///
     /// # Errors
-    /// As of [`TokenSet::header`].
+    /// As [`TokenSet::header`].
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_refresh::StaticHeaders;
+    ///
+    /// let error = StaticHeaders::new().header("x-api-key", "key\n").unwrap_err();
+    /// assert_eq!(error.to_string(), "no value for the header x-api-key: a byte that is not visible ASCII");
+    /// ```
     pub fn header<N>(self, name: N, value: impl Into<SecretString>) -> Result<Self, InvalidHeader>
     where
         N: TryInto<HeaderName>,
@@ -126,7 +165,16 @@ impl StaticHeaders {
     /// Adds a header that is not secret, or replaces the one of the same name: see [`TokenSet::public_header`].
     ///
     /// # Errors
-    /// As of [`TokenSet::header`].
+    /// As [`TokenSet::header`].
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_refresh::StaticHeaders;
+    ///
+    /// let keys = StaticHeaders::new().header("x-api-key", "key")?.public_header("x-tenant", "blue")?;
+    /// # assert!(format!("{keys:?}").contains("x-tenant"));
+    /// # Ok::<(), redress_refresh::InvalidHeader>(())
+    /// ```
     pub fn public_header<N>(self, name: N, value: &str) -> Result<Self, InvalidHeader>
     where
         N: TryInto<HeaderName>,
@@ -179,7 +227,7 @@ impl<C: Credentials> Credentials for Arc<C> {
 
 type Answer<'a> = Pin<Box<dyn Future<Output = Result<TokenSet, Failure>> + Send + 'a>>;
 
-/// [`Credentials`] without their type, boxed once per flight.
+/// [`Credentials`] as a trait object; its futures are boxed once per flight.
 pub(crate) trait Issuer: Send + Sync {
     fn login(&self) -> Answer<'_>;
     fn refresh<'a>(&'a self, refresh_token: &'a SecretString) -> Answer<'a>;

@@ -1,14 +1,14 @@
-//! Sentences of the program itself.
+//! Causes whose text is part of the program.
 
 use std::error::Error as StdError;
 use std::fmt;
 
 use redress_classify::BoxError;
 
-/// Why there are no credentials, in the words of the program itself.
+/// The cause of a failure as a text of the program itself.
 ///
-/// A [`Failure`](crate::Failure) hides the text of its cause, which may quote a server. It shows this one, since a text that
-/// is part of the program holds no secret.
+/// A [`Failure`](crate::Failure) hides the text of its cause, which may quote a server. It shows this one, because a text
+/// that is part of the program contains no secret.
 ///
 /// # Examples
 /// ```
@@ -24,14 +24,25 @@ pub struct Explanation {
 }
 
 impl Explanation {
-    /// Makes an explanation of a text that stands in the source of the program.
+    /// Makes an explanation from a text in the source of the program.
     #[must_use]
     pub const fn new(text: &'static str) -> Self {
         Self { text, source: None }
     }
 
-    /// Adds the error behind it. A failure shows nothing of that but what is certain to hold no secret, and gives it as
-    /// the source of its [`cause`](crate::Failure::cause).
+    /// Sets the source. A failure shows the parts of it that cannot contain a secret; the source itself is reached through
+    /// [`cause`](crate::Failure::cause).
+    ///
+    /// # Examples
+    /// ```
+    /// use std::error::Error;
+    /// use redress_refresh::{Explanation, Failure};
+    ///
+    /// let explanation = Explanation::new("the keyring is locked").with_source("keyring: s3cret");
+    /// let failure = Failure::transient(explanation);
+    /// assert_eq!(failure.to_string(), "no new credentials for now: the keyring is locked");
+    /// assert!(failure.cause().source().is_some_and(|source| source.to_string() == "keyring: s3cret"));
+    /// ```
     #[must_use]
     pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
         self.source = Some(source.into());

@@ -1,4 +1,4 @@
-//! Why there is no grant.
+//! Why a login or a refresh has failed.
 
 mod detail;
 mod mapping;
@@ -15,7 +15,7 @@ use self::detail::Detail;
 use crate::explanation::Explanation;
 use crate::token_set::InvalidHeader;
 
-/// Why a login or a refresh brought no [`TokenSet`](crate::TokenSet), and so what follows from it.
+/// A login or a refresh that returned no [`TokenSet`](crate::TokenSet). Its kind decides what follows.
 ///
 /// | made by | meant for | what the layer does next |
 /// |---|---|---|
@@ -24,16 +24,16 @@ use crate::token_set::InvalidHeader;
 /// | [`invalid_grant`](Self::invalid_grant) | `invalid_grant`, a refresh token expired or revoked | logs in, in the same flight |
 /// | [`permanent`](Self::permanent) | `invalid_client`, a wrong password, a second factor needed | nothing, until other credentials are installed or these are cleared |
 ///
-/// The error that it is made of may quote what the server said, and with it a token. So neither `Display` nor `Debug`
-/// nor the chain of sources shows it, save for what is certain to hold no secret:
+/// Its cause may quote the server, and with it a token. So neither `Display` nor `Debug` nor the chain of sources shows the
+/// cause, except for the parts that cannot contain a secret:
 ///
-/// - the text of an [`Explanation`], which the program has written itself,
+/// - the text of an [`Explanation`], which is part of the program,
 /// - the kind of an [`io::Error`](std::io::Error), and the texts of [`Error`](redress_classify::Error) and
 ///   [`TransportError`](redress_classify::TransportError),
 /// - the status and the class of an [`ApiError`](redress_classify::ApiError), and its code if the dialect lists it or OAuth registers it,
-/// - whether it was a login or a refresh that failed, and the host and port that were [asked](Self::with_endpoint).
+/// - whether a login or a refresh has failed, and the host and port of its [endpoint](Self::with_endpoint).
 ///
-/// The rest is to be asked for by name, with [`cause`](Self::cause).
+/// [`cause`](Self::cause) returns the whole cause.
 ///
 /// # Examples
 /// ```
@@ -57,13 +57,13 @@ pub struct Failure {
 struct Inner {
     kind: Kind,
     retry_after: Option<Duration>,
-    /// What the issuer was asked for.
+    /// The call that failed.
     purpose: Option<Purpose>,
-    /// Whom it was asked, as host and port.
+    /// The host and port of the issuer.
     host: Option<String>,
-    /// What can be told of the cause without telling a secret.
+    /// The part of the cause that contains no secret.
     detail: Option<Detail>,
-    /// What had failed before, in the same flight.
+    /// The failure before this one, in the same flight.
     earlier: Option<String>,
     cause: Arc<dyn StdError + Send + Sync>,
 }
@@ -77,7 +77,14 @@ enum Kind {
     Cleared,
 }
 
-/// The kind of a call to an issuer.
+/// The kind of a call to an issuer. There are only these two, so that the enum is exhaustive.
+///
+/// # Examples
+/// ```
+/// use redress_refresh::Purpose;
+///
+/// assert_eq!(Purpose::Login.to_string(), "login");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Purpose {
     /// A login, which presents no refresh token.
@@ -87,45 +94,106 @@ pub enum Purpose {
 }
 
 impl Failure {
-    /// States that nothing came of it for now, and that trying again later may help.
+    /// Makes a failure that may pass: another attempt follows after a cool-down.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_refresh::{Explanation, Failure};
+    ///
+    /// let failure = Failure::transient(Explanation::new("the issuer is under maintenance"));
+    /// assert!(failure.is_transient() && !failure.is_ambiguous());
+    /// ```
     #[must_use]
     pub fn transient(cause: impl Into<BoxError>) -> Self {
         Self::new(Kind::Transient, cause.into())
     }
 
-    /// States that no answer came to a request that may have been processed.
+    /// Makes a failure of a call that may have been processed although no response came.
     ///
-    /// It is transient, with one difference: an issuer that rotates refresh tokens takes a second use of one for a
-    /// theft and revokes all that came of it. So the token is not shown again, unless an earlier refresh has proven that
-    /// it does not rotate; the access token is used to its end, and then the layer logs in.
+    /// It is transient, with one difference. An issuer that rotates refresh tokens takes the second use of one for a theft
+    /// and revokes the whole session (RFC 9700 section 4.14.2). So the refresh token is not presented again, unless an earlier
+    /// refresh has shown that it does not rotate. The access token is used until it expires, and then the layer logs in.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_refresh::Failure;
+    ///
+    /// let failure = Failure::ambiguous("connection reset after the request was sent");
+    /// assert!(failure.is_ambiguous() && failure.is_transient());
+    /// assert_eq!(failure.to_string(), "no answer to a request for new credentials");
+    /// ```
     #[must_use]
     pub fn ambiguous(cause: impl Into<BoxError>) -> Self {
         Self::new(Kind::Ambiguous, cause.into())
     }
 
-    /// States that the refresh token is worthless, so that a login must follow.
+    /// Makes a failure of a refresh whose token is expired or revoked (`invalid_grant` in RFC 6749 section 5.2): a login
+    /// follows at once.
     ///
-    /// Returned by a login it is taken for permanent: what the login itself rests on was refused.
+    /// Returned by a login it is permanent: the issuer refuses the credentials of the login itself.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_refresh::Failure;
+    ///
+    /// let failure = Failure::invalid_grant("400: the refresh token has expired");
+    /// assert!(failure.is_invalid_grant() && !failure.is_transient());
+    /// assert_eq!(failure.to_string(), "the refresh token is invalid");
+    /// ```
     #[must_use]
     pub fn invalid_grant(cause: impl Into<BoxError>) -> Self {
         Self::new(Kind::InvalidGrant, cause.into())
     }
 
-    /// States that trying again with the same credentials cannot help, and may do harm: accounts get locked.
+    /// Makes a failure that another attempt with the same credentials cannot cure. It may even do harm: repeated wrong
+    /// passwords lock accounts. Requests fail until other credentials are installed or these are cleared.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_refresh::{Explanation, Failure};
+    ///
+    /// let failure = Failure::permanent(Explanation::new("the account needs a second factor"));
+    /// assert!(failure.is_permanent());
+    /// assert_eq!(failure.to_string(), "the account needs a second factor");
+    /// ```
     #[must_use]
     pub fn permanent(cause: impl Into<BoxError>) -> Self {
         Self::new(Kind::Permanent, cause.into())
     }
 
-    /// Sets how long the server asks to wait, counted from the moment the failure is returned. Only the cool-down
-    /// after a transient failure heeds it, which is never shorter; a day is the longest that is believed.
+    /// Sets how long the server asks to wait, counted from when the failure is returned.
+    ///
+    /// The cool-down after a transient failure is at least that long, up to a day: a longer wait is a mistake, such as a date
+    /// in the place of seconds.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use redress_refresh::{Explanation, Failure};
+    ///
+    /// let busy = Explanation::new("too many logins");
+    /// let failure = Failure::transient(busy).retry_after(Duration::from_secs(90));
+    /// # assert!(failure.is_transient());
+    /// ```
     #[must_use]
     pub fn retry_after(mut self, delay: Duration) -> Self {
         Arc::make_mut(&mut self.inner).retry_after = Some(delay);
         self
     }
 
-    /// Names the endpoint that was asked, for `Display`: its host and port, and nothing else of the URI.
+    /// Sets the endpoint that was called. `Display` shows its host and port, and no other part of the URI.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::io;
+    /// use http::Uri;
+    /// use redress_refresh::{Failure, Purpose};
+    ///
+    /// let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
+    /// let failure = Failure::from_error(refused, Purpose::Login)
+    ///     .with_endpoint(&Uri::from_static("https://id.example:8443/token?key=s3cret"));
+    /// assert_eq!(failure.to_string(), "login at id.example:8443 failed: connection refused");
+    /// ```
     #[must_use]
     pub fn with_endpoint(mut self, endpoint: &Uri) -> Self {
         let port = endpoint.port_u16().map(|port| format!(":{port}")).unwrap_or_default();
@@ -133,31 +201,31 @@ impl Failure {
         self
     }
 
-    /// Whether trying again later may help.
+    /// Returns `true` if another attempt later may help.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         matches!(self.inner.kind, Kind::Transient | Kind::Ambiguous)
     }
 
-    /// Whether the request may have been processed although no answer came.
+    /// Returns `true` if the call may have been processed although no response came.
     #[must_use]
     pub fn is_ambiguous(&self) -> bool {
         self.inner.kind == Kind::Ambiguous
     }
 
-    /// Whether the refresh token is worthless.
+    /// Returns `true` if the refresh token is expired or revoked.
     #[must_use]
     pub fn is_invalid_grant(&self) -> bool {
         self.inner.kind == Kind::InvalidGrant
     }
 
-    /// Whether trying again with the same credentials cannot help.
+    /// Returns `true` if another attempt with the same credentials cannot help.
     #[must_use]
     pub fn is_permanent(&self) -> bool {
         self.inner.kind == Kind::Permanent
     }
 
-    /// Whether the credentials were cleared while a request waited for them.
+    /// Returns `true` if the credentials were cleared while a request waited for them.
     #[must_use]
     pub fn is_cleared(&self) -> bool {
         self.inner.kind == Kind::Cleared
@@ -181,7 +249,16 @@ impl Failure {
         self
     }
 
-    /// Returns the error that the failure was made of. It may hold secrets: it does not belong in a log unread.
+    /// Returns the whole cause. It may contain secrets: do not log it unread.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_refresh::Failure;
+    ///
+    /// let failure = Failure::permanent("401: s3cret is locked");
+    /// assert_eq!(failure.to_string(), "the credentials are refused");
+    /// assert_eq!(failure.cause().to_string(), "401: s3cret is locked");
+    /// ```
     #[must_use]
     pub fn cause(&self) -> &(dyn StdError + Send + Sync + 'static) {
         self.inner.cause.as_ref()
@@ -191,13 +268,13 @@ impl Failure {
         Self::new(Kind::Cleared, Explanation::new("logged out").into())
     }
 
-    /// States which call to the issuer failed.
+    /// Sets which call to the issuer failed.
     pub(crate) fn during(mut self, purpose: Purpose) -> Self {
         Arc::make_mut(&mut self.inner).purpose = Some(purpose);
         self
     }
 
-    /// States what had failed before in the same flight, which this one would hide.
+    /// Sets the failure before this one in the same flight, so that both are shown.
     pub(crate) fn after(mut self, earlier: &Self) -> Self {
         Arc::make_mut(&mut self.inner).earlier = Some(earlier.to_string());
         self
@@ -208,7 +285,7 @@ impl Failure {
         self.inner.retry_after.unwrap_or_default()
     }
 
-    /// Returns the class of a call that fails for it.
+    /// Returns the class of a call that fails because of it.
     pub(crate) fn class(&self) -> Class {
         if self.is_transient() { Class::Unavailable } else { Class::Unauthenticated }
     }
@@ -230,7 +307,7 @@ impl Failure {
     }
 }
 
-/// A grant that cannot be a header is no usable one; a later one may be.
+/// A token that cannot be a header is a transient failure: a later token may be usable.
 impl From<InvalidHeader> for Failure {
     fn from(error: InvalidHeader) -> Self {
         Self::transient(error)
@@ -240,7 +317,7 @@ impl From<InvalidHeader> for Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Inner { purpose, host, detail, earlier, .. } = &*self.inner;
-        // An explanation of why there never will be any needs no sentence before it.
+        // An explanation of a permanent failure is complete without a sentence before it.
         let is_alone = purpose.is_none() && self.is_permanent() && matches!(detail, Some(Detail::Explanation(_)));
         match purpose {
             _ if self.is_cleared() => return f.write_str(self.inner.kind.sentence()),
@@ -263,7 +340,7 @@ impl fmt::Display for Failure {
 }
 
 impl Failure {
-    /// Whether the issuer has said no, as opposed to an answer that did not come or cannot be used.
+    /// Returns `true` if the issuer has refused, as opposed to a response that is missing or unusable.
     fn is_refusal(&self) -> bool {
         let is_final = matches!(self.inner.kind, Kind::Permanent | Kind::InvalidGrant);
         is_final && matches!(self.inner.detail, None | Some(Detail::Answer(_)))
@@ -271,7 +348,7 @@ impl Failure {
 }
 
 impl Kind {
-    /// Returns what is said of a failure whose call is not known.
+    /// Returns the sentence for a failure whose call is unknown.
     const fn sentence(self) -> &'static str {
         match self {
             Self::Transient => "no new credentials for now",
@@ -312,7 +389,7 @@ impl fmt::Debug for Failure {
     }
 }
 
-/// The source is kept from the chain: see [`cause`](Failure::cause).
+/// The source is not in the chain: see [`cause`](Failure::cause).
 impl StdError for Failure {}
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ struct Flight {
     clock: Clock,
     /// When the last call to the issuer began.
     sent: Option<Instant>,
-    /// What that call was.
+    /// The kind of that call.
     purpose: Purpose,
     /// The lease that was written to the store.
     lease: Option<HeldLease>,

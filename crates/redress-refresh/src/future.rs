@@ -2,26 +2,26 @@
 
 use std::fmt;
 use std::future::Future;
-use std::ops::ControlFlow::{self, Break, Continue};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
-
 use arc_swap::Guard;
-use http::{Request, Response};
 use pin_project_lite::pin_project;
-use redress_classify::{BoxError, CloneBody, Error, Phase, SendState, try_clone_request};
 use tokio::time::Instant;
 use tower_service::Service;
-
 use crate::failure::Failure;
-use crate::handle::{Access, Handle};
 use crate::masking;
-use crate::notifier::{Wait, WaitResult};
-use crate::response_action::{ResponseAction, SentCredentials, decide, is_resent_above, with_refreshed};
 use crate::snapshot::Snapshot;
 use crate::state::Refusal;
 use crate::wait_deadline::WaitDeadline;
+use std::ops::ControlFlow::{Break, Continue, self};
+use std::task::{Context, Poll, ready};
+
+use http::{Request, Response};
+use redress_classify::{BoxError, CloneBody, Error, Phase, SendState, try_clone_request};
+
+use crate::handle::{Access, Handle};
+use crate::notifier::{Wait, WaitResult};
+use crate::response_action::{ResponseAction, SentCredentials, decide, is_resent_above, with_refreshed};
 
 /// How often a request that waits looks for credentials, once a second, before it is sent with a set that was rejected
 /// elsewhere.
@@ -324,7 +324,7 @@ fn poll_wait(wait: &mut Wait, deadline: &mut WaitDeadline, cx: &mut Context<'_>)
     Poll::Ready(None)
 }
 
-/// Attaches the credentials to a request. Returns a copy without them if it may have to be sent again from here.
+/// Attaches the credentials to a request. Returns a copy without them if it may be sent again from here.
 fn attach<B: CloneBody>(
     handle: &Handle,
     snapshot: &Snapshot,

@@ -1,30 +1,32 @@
-//! Answers "who am I now?": a tower layer that attaches credentials, and refreshes them once for all callers.
+//! A tower layer that attaches credentials to requests, and refreshes them once for all callers.
 //!
-//! [`Refresh`] sits right above Classify. On the way down it stamps the credential headers, as a set, on the requests
-//! that go to its [`Origin`]s. On the way up it looks for a verdict that says that they have run out; then one call to
-//! the issuer serves every request that met it, and each of them is sent again, once: from here, or by a Backoff layer
-//! above.
+//! [`Refresh`] belongs right above Classify. On the way down it sets the credential headers, as a set, on the requests that
+//! go to its [`Origin`]s. On the way up it looks for a verdict that rejects them. Then one call to the issuer serves all
+//! requests that were rejected, and each of them is sent again, once: from here, or by a Backoff layer above.
 //!
-//! A user implements one trait, [`Credentials`], with one method; for API keys [`StaticHeaders`] is ready. The trait
-//! answers with a [`TokenSet`], or with a [`Failure`] whose kind decides what follows.
+//! A user implements one trait, [`Credentials`], with one required method; for API keys [`StaticHeaders`] is ready. A login
+//! returns a [`TokenSet`], or a [`Failure`] whose kind decides what follows. [`Failure::from_response`] and
+//! [`Failure::from_error`] find that kind.
 //!
-//! # What it promises
-//! - One call to the issuer for one rejected set, whoever asks and whoever is cancelled. It runs in a task of its own.
-//! - A set that is about to expire is renewed in the background, and nobody waits for that.
-//! - When the call fails, all who wait share the failure, and until the cool-down ends nobody repeats it: it lasts as
-//!   long as the server asks, and at least 1 s, doubled with every failure up to 60 s.
-//! - Nobody waits longer than the call's [`Deadline`](redress_classify::Deadline), or the layer's own.
-//! - Processes that share a [`TokenStore`] act as one: a refresh token that rotates is shown once by all of them together,
-//!   and who finds that another one went away in the middle logs in rather than show it again.
-//! - A request with fresh credentials takes one atomic load: no lock, no wait, no allocation but the spare copy, and no
-//!   look at the clock unless the credentials expire.
-//! - No secret shows in any `Debug`, `Display`, error chain or event, and none goes to an origin that is not listed.
+//! # Guarantees
+//! - There is one call to the issuer for one rejected set, however many requests were rejected and whichever of them is
+//!   cancelled. The call is a *flight*: it runs in a task of its own.
+//! - A set that is about to expire is renewed in the background, and no request waits for that.
+//! - When a flight fails, all its waiters share the failure, and a cool-down starts: as long as the server asks, and at
+//!   least 1 s, doubled with every failure up to 60 s.
+//! - A request waits at most until its [`Deadline`](redress_classify::Deadline), or that of the layer.
+//! - Processes that share a [`TokenStore`] act as one: a rotating refresh token is presented once by all of them together.
+//!   A process that finds the expired lease of another one logs in instead of presenting the refresh token again.
+//! - A request with fresh credentials costs one atomic load: no lock, no wait, no allocation but that of the copy to send
+//!   again. The clock is read only if the credentials expire.
+//! - No secret is in any `Debug`, `Display`, error chain or event, and none is sent to an origin that is not listed.
 //!
 //! # Events
-//! One `tracing` event per decision, with the target `redress::refresh`: a refresh or a login started, succeeded or
-//! failed, a dead grant, a logout, credentials installed, a request that cannot be sent again, a deadline that passed; once
-//! for each authority, a request that gets no credentials; with a store also a set adopted, a wait for another process, a
-//! record written or not, a store that does not answer.
+//! There is one `tracing` event per decision, with the target `redress::refresh`: a refresh or a login started, succeeded or
+//! failed, a refresh token is invalid, credentials were installed or cleared, a request cannot be sent again, a deadline has
+//! passed; once for each authority, a request that is sent without credentials; with a store also a set adopted, a wait for
+//! another process, a record written or not, a store that is unavailable. With the feature `metrics` the calls to issuers are
+//! counted and timed. `docs/observability.md` of the repository lists names and fields.
 //!
 //! # Examples
 //! ```

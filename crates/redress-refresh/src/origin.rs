@@ -1,4 +1,4 @@
-//! Where credentials may go.
+//! The origins to which credentials are sent.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -8,13 +8,13 @@ use std::str::FromStr;
 use http::uri::{Authority, Scheme};
 use http::{HeaderValue, Uri};
 
-/// A scheme, a host and a port: the only place to which a layer sends its credentials.
+/// A scheme, a host and a port to which a layer sends its credentials.
 ///
-/// Every request is checked anew, redirected ones included: no HTTP client strips a header such as `X-Api-Key` when it
-/// follows a redirect to another host.
+/// Every request is checked, redirected ones too: HTTP clients do not remove a header such as `X-Api-Key` when they follow a
+/// redirect to another host.
 ///
-/// The scheme is `https`. `http` is allowed for the machine itself only: `localhost`, `127.0.0.0/8` and `[::1]`.
-/// Hosts are compared as they are written, save for their case; `api.example.com.` with a dot is another host.
+/// The scheme is `https`, or `http` for this machine only: `localhost`, `127.0.0.0/8` and `[::1]`. Hosts are compared as text,
+/// without regard to case; `api.example.com.` with a dot is another host.
 ///
 /// # Examples
 /// ```
@@ -30,11 +30,19 @@ pub struct Origin {
     is_https: bool,
     host: String,
     port: u16,
-    /// Host and port as nearly every request writes them: the port only where it is not the default.
+    /// Host and port in their usual form: the port only if it is not the default.
     authority: String,
 }
 
-/// Why a text is no [`Origin`]. It does not hold the text, which may hold a password.
+/// A text that is not an [`Origin`]. It does not contain the text, which may hold a password.
+///
+/// # Examples
+/// ```
+/// use redress_refresh::Origin;
+///
+/// let error = "https://user:s3cret@api.example.com".parse::<Origin>().unwrap_err();
+/// assert_eq!(error.to_string(), "not an origin: it must not contain a user");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidOrigin {
     why: &'static str,
@@ -43,7 +51,7 @@ pub struct InvalidOrigin {
 impl Origin {
     /// Returns `true` if a request to this URI goes to the origin.
     ///
-    /// A further parser may read a path without a slash at its beginning as a part of the authority.
+    /// Its path must begin with a slash: another parser may read any other path as a part of the authority.
     pub(crate) fn serves(&self, uri: &Uri) -> bool {
         self.is_origin_of(uri) && uri.path_and_query().is_none_or(|path| begins_with_a_slash(path.as_str()))
     }
@@ -54,7 +62,7 @@ impl Origin {
         *scheme == self.scheme() && (authority.as_str() == self.authority || self.is_written_in(authority))
     }
 
-    /// Returns `true` if a `Host` header names this origin (RFC 9110 section 7.2), which has no place for a user.
+    /// Returns `true` if a `Host` header names this origin (RFC 9110 section 7.2). A `Host` header has no user.
     pub(crate) fn is_named_by(&self, host: &HeaderValue) -> bool {
         host_of(host).is_some_and(|host| self.is_written_in(&host))
     }
@@ -72,7 +80,7 @@ impl Origin {
         if self.is_https { Scheme::HTTPS } else { Scheme::HTTP }
     }
 
-    /// Whether an authority names this host and port, in whatever way.
+    /// Returns `true` if an authority names this host and port in any form.
     #[cold]
     fn is_written_in(&self, authority: &Authority) -> bool {
         authority.host().eq_ignore_ascii_case(&self.host) && port(authority, self.is_https) == Some(self.port)
@@ -82,28 +90,28 @@ impl Origin {
 impl FromStr for Origin {
     type Err = InvalidOrigin;
 
-    /// Reads `scheme://host` or `scheme://host:port`; one slash may follow.
+    /// Parses `scheme://host` or `scheme://host:port`; one slash may follow.
     ///
     /// # Errors
-    /// A text of any other form, with a path, a query or a user, or plain `http` to another machine.
+    /// Returns an error for a text of another form, with a path, a query or a user, or for plain `http` to another machine.
     fn from_str(text: &str) -> Result<Self, InvalidOrigin> {
         let refuse = |why| Err(InvalidOrigin { why });
         if text.contains(['#', '?']) {
-            return refuse("a query or a fragment is no part of an origin");
+            return refuse("it must not contain a query or a fragment");
         }
-        let Ok(uri) = text.parse::<Uri>() else { return refuse("it is no URI") };
+        let Ok(uri) = text.parse::<Uri>() else { return refuse("it is not a URI") };
         let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
             return refuse("it must begin with https://");
         };
         if authority.as_str().contains('@') {
-            return refuse("a user is no part of an origin");
+            return refuse("it must not contain a user");
         }
         if uri.path() != "/" && !uri.path().is_empty() {
-            return refuse("a path is no part of an origin");
+            return refuse("it must not contain a path");
         }
         let host = authority.host().to_ascii_lowercase();
         if !is_host(&host) {
-            return refuse("its host is none");
+            return refuse("its host is not valid");
         }
         let is_https = match scheme {
             "https" => true,
@@ -112,7 +120,7 @@ impl FromStr for Origin {
             _ => return refuse("its scheme is not https"),
         };
         match port(authority, is_https) {
-            None | Some(0) => refuse("its port is none"),
+            None | Some(0) => refuse("its port is not valid"),
             Some(port) => {
                 let usual = port == default_port(is_https);
                 let authority = if usual { host.clone() } else { format!("{host}:{port}") };
@@ -164,17 +172,17 @@ const fn default_port(is_https: bool) -> u16 {
     if is_https { 443 } else { 80 }
 }
 
-/// Returns `true` if a path cannot be read as a part of the authority before it. `http` refuses others from 1.4.1 on.
+/// Returns `true` if a path cannot be read as a part of the authority before it. `http` refuses other paths since 1.4.1.
 fn begins_with_a_slash(path: &str) -> bool {
     matches!(path.as_bytes(), [] | [b'/' | b'?', ..] | [b'*'])
 }
 
-/// Reads a `Host` header; `None` if it is not a host with perhaps a port.
+/// Parses a `Host` header. Returns `None` if it is not a host with an optional port.
 fn host_of(host: &HeaderValue) -> Option<Authority> {
     Authority::try_from(host.as_bytes()).ok().filter(|host| !host.as_str().contains('@'))
 }
 
-/// Returns the port that a client would connect to; `None` when what is written is not a port.
+/// Returns the port that a client would connect to, `None` if the text is not a port.
 pub(crate) fn port(authority: &Authority, is_https: bool) -> Option<u16> {
     let text = authority.as_str();
     let text = text.rsplit_once('@').map_or(text, |(_, text)| text);
@@ -335,9 +343,9 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_does_not_repeat_what_it_refuses() {
+    fn an_error_does_not_repeat_the_text() {
         let error = "https://user:s3cret@api.example.com".parse::<Origin>().unwrap_err();
-        assert_eq!(error.to_string(), "not an origin: a user is no part of an origin");
+        assert_eq!(error.to_string(), "not an origin: it must not contain a user");
         assert!(!format!("{error:?}").contains("s3cret"));
     }
 }

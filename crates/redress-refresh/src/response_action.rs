@@ -25,7 +25,7 @@ pub(crate) struct SentCredentials {
     route: Option<Route>,
 }
 
-/// What is done with a response and its request.
+/// The treatment of a response and its request.
 pub(crate) enum ResponseAction {
     /// The response is returned as it is.
     Return,

@@ -1,4 +1,4 @@
-//! The service: the request goes down with credentials, the response comes up untouched.
+//! The service: it attaches credentials to requests, and decides what a rejection leads to.
 
 use std::mem;
 use std::sync::Arc;
@@ -12,39 +12,68 @@ use crate::future::ResponseFuture;
 use crate::handle::{Access, Handle};
 use crate::wait_deadline::WaitDeadline;
 
-/// Attaches credentials to requests, and has them refreshed when a response says that they have run out.
+/// Attaches credentials to requests, and refreshes them when a response rejects them. [`RefreshLayer`](crate::RefreshLayer)
+/// makes it.
 ///
-/// # The request
-/// If it goes to a listed origin, the headers of the current set replace any of their names. If there is no usable set,
-/// it waits for the one login or refresh that serves all callers. To any other place it goes as it is, with whatever
-/// headers its sender gave it; so does a request whose URI has no scheme and host, and one whose `Host` header names
-/// another authority than the URI, unless [`allow_host`](crate::RefreshLayer::allow_host) allows that. A warning says so,
-/// once for each authority and reason, for 64 of them.
+/// # Request
+/// On a request to a listed origin, the headers of the current set replace those with the same names. Without a usable set
+/// the request waits for the flight that serves all callers.
 ///
-/// # The response
-/// comes up as it is. A refresh follows when its verdict says
-/// [`RefreshToken`](redress_classify::Recovery::RefreshToken), or when it is a 401 that nothing but its status
-/// explains. Then the request is sent again, once, which is safe for every method if it was rejected before it was
-/// processed. If it may have been processed
-/// ([`Verdict::is_maybe_processed`](redress_classify::Verdict::is_maybe_processed): a 5xx, or data beside the error),
-/// only an idempotent method (RFC 9110 section 9.2.2) or a request with an `Idempotency-Key` is sent again. Of any
-/// other one the response comes up after the refresh, and the next call has the new credentials. If there is no second
-/// copy of the body, or if the refresh fails, the rejected response itself comes up. With
-/// [`resend_above`](crate::RefreshLayer::resend_above) it always does, and carries [`Refreshed`](redress_classify::Refreshed)
-/// when sending again is worth while.
+/// Other requests pass unchanged: those to another origin, those whose URI has no scheme and host, and those whose `Host`
+/// header names another authority than the URI, unless [`allow_host`](crate::RefreshLayer::allow_host) allows it. There is a
+/// warning for each authority and reason, up to 64 of them.
 ///
-/// The rejected response is held while the refresh lasts, and with it its connection, unless its body was read. A
-/// Classify layer below reads the bodies of errors.
+/// # Response
+/// A response that does not reject the credentials is returned unchanged. A rejection is a verdict with
+/// [`RefreshToken`](redress_classify::Recovery::RefreshToken), or a 401 that nothing but its status explains. It starts a
+/// refresh, and then the request is sent again, once:
+///
+/// - A request that was rejected before it was processed is sent again whatever its method.
+/// - A request that may have been processed
+///   ([`Verdict::is_maybe_processed`](redress_classify::Verdict::is_maybe_processed): a 5xx, or data beside the error) is sent
+///   again only if its method is idempotent (RFC 9110 section 9.2.2) or if it has an `Idempotency-Key`. Otherwise its response
+///   is returned after the refresh, and the next call has the new credentials.
+/// - If the body cannot be cloned, or if the refresh fails, the rejected response is returned.
+///
+/// With [`resend_above`](crate::RefreshLayer::resend_above) the response is always returned, with
+/// [`Refreshed`](redress_classify::Refreshed) in its extensions if the request may be sent again.
+///
+/// The rejected response is kept during the refresh, and with it its connection, unless its body was read. A Classify layer
+/// below reads the bodies of errors.
 ///
 /// # Errors
-/// That of the service below, and [`is_credentials`](Error::is_credentials) when there is neither a usable set nor a
-/// response to return. It says when to ask again, and its source is a [`Failure`](crate::Failure).
-/// [`is_deadline`](Error::is_deadline) when the call's deadline passes while it waits for credentials; nothing was sent,
-/// or what was sent was rejected and not processed.
+/// Returns the error of the service below, or an error with
+///
+/// - [`is_credentials`](Error::is_credentials) if there is neither a usable set nor a response to return. Its `retry_at` is
+///   the end of the cool-down, and its source is a [`Failure`](crate::Failure).
+/// - [`is_deadline`](Error::is_deadline) if the deadline passes while the call waits for credentials. The request was not
+///   sent, or it was rejected and not processed.
 ///
 /// # Cancel safety
-/// Dropping the future drops the request below or its place among those who wait. A refresh goes on: its result is
-/// installed, and nobody else notices.
+/// Dropping the future drops the request in flight, or ends its wait. The flight goes on, and its result is installed.
+///
+/// # Examples
+/// ```
+/// use http::{Request, Response};
+/// use redress_refresh::{Refresh, RefreshLayer, StaticHeaders};
+/// use tower::{Layer, ServiceExt, service_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let echo = service_fn(|request: Request<()>| async move {
+///     let key = request.headers().get("x-api-key").cloned();
+///     Ok::<_, std::io::Error>(Response::new(key))
+/// });
+/// let keys = StaticHeaders::new().header("x-api-key", "key")?;
+/// let api: Refresh<_> = RefreshLayer::new(keys, "https://api.example.com".parse()?).layer(echo);
+///
+/// let response = api.clone().oneshot(Request::get("https://api.example.com/v1").body(())?).await?;
+/// assert_eq!(response.into_body().ok_or("no key")?, "key");
+/// let response = api.oneshot(Request::get("https://other.example.com/v1").body(())?).await?;
+/// assert!(response.into_body().is_none(), "another origin gets no credentials");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Refresh<S> {
     inner: S,

@@ -1,4 +1,4 @@
-//! Where several processes keep one set of credentials.
+//! Stores in which several processes share one set of credentials.
 
 mod json;
 mod memory;
@@ -15,22 +15,22 @@ pub use memory::MemoryStore;
 pub(crate) use record::Lease;
 pub use record::{InvalidRecord, RecordVersion, TokenRecord};
 
-/// How often a store that cannot tell of changes is asked.
+/// The poll interval of a store that does not report changes.
 const POLL: Duration = Duration::from_millis(250);
 
-/// Keeps one [`TokenRecord`] for each key, where all processes of a fleet reach it.
+/// Keeps one [`TokenRecord`] for each key, where all processes with one account reach it.
 ///
-/// The layer does all the thinking: when the credentials have run out, it reads the record; a newer set is adopted
-/// without a call. Otherwise it writes the lease to refresh, with the end of its lease, and only who has written it calls
-/// the issuer. What comes of it is written in its place, unless somebody else has written meanwhile. So a store needs one
-/// atomic operation, a compare-and-set on the record's [`RecordVersion`]: a script of a few lines in Redis, and in SQL
+/// The layer contains the protocol. When the credentials are rejected or expire, it reads the record. A newer set is adopted
+/// without a call. Otherwise it writes a lease, and only the process that has written the lease calls the issuer. The result
+/// replaces the lease, unless another process has written meanwhile. So a store needs one atomic operation, a compare-and-set
+/// on the [`RecordVersion`]: a script of a few lines in Redis, and in SQL
 /// `UPDATE .. WHERE key = .. AND generation = .. AND lease IS NOT DISTINCT FROM ..`.
 ///
-/// A store keeps the bytes of [`TokenRecord::expose_bytes`] as they are, encrypted if it can, beside the parts of the version. It
-/// lets nothing expire by itself: a lease that has ended shows that a refresh token may be spent.
+/// A store keeps the bytes of [`TokenRecord::expose_bytes`] unchanged, encrypted if it can, beside the parts of the version. It
+/// must not let records expire: a lease that has ended shows that a refresh token may be spent.
 /// [`conformance::check`](crate::conformance::check) tests a store against these rules.
 ///
-/// The key is a name that the user chose, never a token, nor anything made of one.
+/// The key is a name that the user chose. It is not a token and contains none.
 ///
 /// # Examples
 /// ```
@@ -43,22 +43,21 @@ const POLL: Duration = Duration::from_millis(250);
 /// # Ok(()) }
 /// ```
 pub trait TokenStore: Send + Sync + 'static {
-    /// Returns the record of this key, `None` when there never was one.
+    /// Returns the record of this key, `None` if there never was one.
     ///
     /// # Errors
-    /// When the store cannot tell. The error is not shown: it may hold what it likes.
+    /// Returns an error if the store is unavailable. The error is not shown, so that it may contain secrets.
     fn load(&self, key: &str) -> impl Future<Output = Result<Option<TokenRecord>, BoxError>> + Send;
 
-    /// Puts a record in the place of the one with that version, or of none; returns whether it did.
+    /// Replaces the record if its version is `seen`; `None` means that there is no record. Returns `true` if it was replaced.
     ///
-    /// It compares and writes in one step that nothing can come between: of any number of calls with the same version one
-    /// at most succeeds.
+    /// It compares and writes atomically: of any number of calls with the same version at most one succeeds.
     ///
     /// # Errors
-    /// When it is not known to have been written.
+    /// Returns an error if it is unknown whether the record was written.
     ///
     /// # Cancel safety
-    /// A call that is dropped has written all or nothing.
+    /// A call that is dropped has written the whole record or nothing.
     fn replace(
         &self,
         key: &str,
@@ -66,13 +65,13 @@ pub trait TokenStore: Send + Sync + 'static {
         record: &TokenRecord,
     ) -> impl Future<Output = Result<bool, BoxError>> + Send;
 
-    /// Waits until the record no longer has that version; it may return earlier. The default waits 250 ms.
+    /// Waits until the version of the record is no longer `seen`; it may return earlier. The default waits 250 ms.
     ///
-    /// A wait that ends early for no change should take 10 ms or more, and must not keep the thread: it lets other tasks run.
-    /// The layer itself leaves 50 ms between two waits of a flight, so that a store that returns at once costs 20 looks a
-    /// second and no more; [`conformance::check`](crate::conformance::check) refuses such a store.
+    /// A wait without a change should take at least 10 ms, and must let other tasks run. The layer keeps 50 ms between two
+    /// waits of a flight, so that a store that returns at once is read at most 20 times a second;
+    /// [`conformance::check`](crate::conformance::check) refuses such a store.
     ///
-    /// Processes that wait for another one's refresh wait here, until the lease ends at the latest.
+    /// A process waits here while another one refreshes, at most until the end of the lease.
     fn changed(&self, key: &str, seen: Option<&RecordVersion>) -> impl Future<Output = ()> + Send {
         let _ = (key, seen);
         tokio::time::sleep(POLL)
@@ -81,7 +80,7 @@ pub trait TokenStore: Send + Sync + 'static {
 
 type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// A [`TokenStore`] without its type, boxed once per flight and call.
+/// A [`TokenStore`] as a trait object; its futures are boxed.
 pub(crate) trait Store: Send + Sync {
     fn load<'a>(&'a self, key: &'a str) -> Pending<'a, Result<Option<TokenRecord>, BoxError>>;
     fn replace<'a>(

@@ -1,5 +1,4 @@
-//! What the layer tells of its flights: one event for each step, and with the feature `metrics` how the calls to the issuer
-//! end and how long they take.
+//! The events of flights and, with the feature `metrics`, a counter and a histogram of the calls to the issuer.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A set of credential headers, and how long it lasts.
+//! A set of credential headers with its refresh token and lifetime.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -13,8 +13,8 @@ use zeroize::Zeroizing;
 use crate::expiry::MIN_LIFETIME;
 
 /// Headers that frame or route a message, or say how its body is read (RFC 9110 sections 7, 8 and 10.1.1, RFC 9112
-/// section 6, RFC 7838 section 5, RFC 7239), and the common ones that replace its method, host or path. From a store or an
-/// issuer, one of them would cut a body, or make another request of it.
+/// section 6, RFC 7838 section 5, RFC 7239), and the common ones that override its method, host or path. From a store or an
+/// issuer, such a header could cut a body or change the request.
 const FRAMING: [&str; 24] = [
     "alt-used",
     "connection",
@@ -42,10 +42,10 @@ const FRAMING: [&str; 24] = [
     "x-rewrite-url",
 ];
 
-/// Credentials as an issuer granted them: headers that are sent as a set, and perhaps a refresh token and a lifetime.
+/// The credentials of an issuer: headers that are sent together, and optionally a refresh token and a lifetime.
 ///
-/// Header values are marked sensitive, so that `Debug` hides them and HTTP/2 does not index them, and their bytes are
-/// wiped when the last clone is dropped.
+/// Header values are marked sensitive, so that `Debug` hides them and HTTP/2 does not index them. Their bytes are wiped when
+/// the last clone is dropped.
 ///
 /// # Examples
 /// ```
@@ -67,7 +67,15 @@ pub struct TokenSet {
     expires_in: Option<Duration>,
 }
 
-/// A credential that cannot be sent as a header. It does not hold the credential.
+/// A credential that cannot be sent as a header. It does not contain the credential.
+///
+/// # Examples
+/// ```
+/// use redress_refresh::TokenSet;
+///
+/// let error = TokenSet::bearer("two words").unwrap_err();
+/// assert_eq!(error.to_string(), "no value for the header authorization: a token with a space");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidHeader {
     name: Option<HeaderName>,
@@ -75,16 +83,33 @@ pub struct InvalidHeader {
 }
 
 impl TokenSet {
-    /// Makes a grant without headers; a flight that brings one without any has failed.
+    /// Makes a set without headers. A login that returns a set without headers has failed.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_refresh::TokenSet;
+    ///
+    /// let set = TokenSet::new().header("x-session", "s3cret")?.refresh_token("refresh");
+    /// # assert!(!format!("{set:?}").contains("s3cret"));
+    /// # Ok::<(), redress_refresh::InvalidHeader>(())
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Makes a grant of one header, `Authorization: Bearer <token>` (RFC 6750 section 2.1).
+    /// Makes a set of one header, `Authorization: Bearer <token>` (RFC 6750 section 2.1).
     ///
     /// # Errors
-    /// An empty token, or one with a byte that is not visible ASCII.
+    /// Returns an error if the token is empty or has a byte that is not visible ASCII.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_refresh::TokenSet;
+    ///
+    /// assert!(TokenSet::bearer("eyJhbGciOiJub25lIn0.e30.").is_ok());
+    /// assert!(TokenSet::bearer("").is_err());
+    /// ```
     pub fn bearer(token: impl Into<SecretString>) -> Result<Self, InvalidHeader> {
         let token: SecretString = token.into();
         if token.expose_secret().contains([' ', '\t']) {
@@ -94,12 +119,25 @@ impl TokenSet {
         Ok(Self { headers: vec![(AUTHORIZATION, value)], ..Self::default() })
     }
 
-    /// Adds a header, or replaces the one of the same name.
+    /// Adds a secret header, or replaces the one of the same name.
     ///
     /// # Errors
-    /// A name that is illegal, or of a header that frames or routes the message, such as `Host`, `Content-Length`,
-    /// `Transfer-Encoding` or `Connection`; an empty value, one that begins or ends with a space, or one with a byte that is neither
-    /// visible ASCII nor a space or tab. Nothing is trimmed: a line feed at the end of a key is a mistake to be seen.
+    /// Returns an error if
+    ///
+    /// - the name is illegal, or belongs to a header that frames or routes the message, such as `Host`, `Content-Length`,
+    ///   `Transfer-Encoding` or `Connection`,
+    /// - the value is empty, begins or ends with a space, or has a byte that is neither visible ASCII nor a space or tab.
+    ///   Values are not trimmed, so that a line feed at the end of a key is noticed.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_refresh::TokenSet;
+    ///
+    /// let set = TokenSet::bearer("access")?.header("x-api-key", "key")?;
+    /// let error = set.header("host", "other.example").unwrap_err();
+    /// assert_eq!(error.name().map(|name| name.as_str()), Some("host"));
+    /// # Ok::<(), redress_refresh::InvalidHeader>(())
+    /// ```
     pub fn header<N>(mut self, name: N, value: impl Into<SecretString>) -> Result<Self, InvalidHeader>
     where
         N: TryInto<HeaderName>,
@@ -114,13 +152,22 @@ impl TokenSet {
         Ok(self)
     }
 
-    /// Adds a header that is sent with the credentials and is not secret itself, such as the name of a tenant, or replaces
-    /// the one of the same name. `Debug` shows it, and it is not masked where a server quotes it.
+    /// Adds a header that belongs to the credentials and is not secret, such as the name of a tenant, or replaces the one of
+    /// the same name. It is not masked where a server quotes it.
     ///
-    /// A [store](crate::RefreshLayer::store) does not keep the difference: a header that came from there is masked.
+    /// A [store](crate::RefreshLayer::store) does not keep the difference: a header from a store is masked.
     ///
     /// # Errors
-    /// As of [`header`](Self::header).
+    /// As [`header`](Self::header).
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_refresh::TokenSet;
+    ///
+    /// let set = TokenSet::bearer("access")?.public_header("x-tenant", "blue")?;
+    /// # assert!(format!("{set:?}").contains("x-tenant"));
+    /// # Ok::<(), redress_refresh::InvalidHeader>(())
+    /// ```
     pub fn public_header<N>(self, name: N, value: &str) -> Result<Self, InvalidHeader>
     where
         N: TryInto<HeaderName>,
@@ -132,9 +179,18 @@ impl TokenSet {
         Ok(grant)
     }
 
-    /// Sets the refresh token. An empty one is none.
+    /// Sets the refresh token. An empty text is not a token.
     ///
-    /// An answer to a refresh that brings none keeps the old one (RFC 6749 section 6).
+    /// After a refresh that returns a set without a refresh token, the previous one stays valid (RFC 6749 section 6).
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_refresh::TokenSet;
+    ///
+    /// let set = TokenSet::bearer("access")?.refresh_token("s3cret");
+    /// assert!(!format!("{set:?}").contains("s3cret"));
+    /// # Ok::<(), redress_refresh::InvalidHeader>(())
+    /// ```
     #[must_use]
     pub fn refresh_token(mut self, token: impl Into<SecretString>) -> Self {
         let token: SecretString = token.into();
@@ -142,10 +198,21 @@ impl TokenSet {
         self
     }
 
-    /// Sets the lifetime, counted from the instant at which the request for the grant began.
+    /// Sets the lifetime, counted from when the call for the set began.
     ///
-    /// Without one the grant is used until it is rejected. A lifetime below 1 s is taken for an unknown one, so that an
-    /// issuer's mistake, such as an `expires_in` of 0, does not cause a refresh for every call.
+    /// The set is renewed in the background ahead of its end: by a tenth of the lifetime, at least 30 s and at most 5 min, but
+    /// not more than a third of the lifetime. Without a lifetime it is used until it is rejected. A lifetime below 1 s counts
+    /// as unknown, so that a mistake of the issuer, such as an `expires_in` of 0, does not cause a refresh for every call.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use redress_refresh::TokenSet;
+    ///
+    /// let set = TokenSet::bearer("access")?.expires_in(Duration::from_secs(3600));
+    /// # assert!(format!("{set:?}").contains("3600"));
+    /// # Ok::<(), redress_refresh::InvalidHeader>(())
+    /// ```
     #[must_use]
     pub const fn expires_in(mut self, lifetime: Duration) -> Self {
         self.expires_in = Some(lifetime);
@@ -156,7 +223,7 @@ impl TokenSet {
         self.headers.is_empty()
     }
 
-    /// Whether the headers are these, in any order.
+    /// Returns `true` if the headers are these, in any order.
     pub(crate) fn has_headers(&self, headers: &[(HeaderName, HeaderValue)]) -> bool {
         self.headers.len() == headers.len() && self.headers.iter().all(|header| headers.contains(header))
     }
@@ -166,7 +233,7 @@ impl TokenSet {
         self.expires_in.filter(|lifetime| *lifetime >= MIN_LIFETIME)
     }
 
-    /// Makes a grant of headers that were one before.
+    /// Makes a set of headers that were in one before.
     pub(crate) const fn from_parts(
         headers: Vec<(HeaderName, HeaderValue)>,
         refresh_token: Option<SecretString>,
@@ -196,13 +263,21 @@ impl fmt::Debug for TokenSet {
 }
 
 impl InvalidHeader {
-    /// Returns the name of the header, unless it is the name that is illegal.
+    /// Returns the name of the header, unless the name is illegal.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_refresh::TokenSet;
+    ///
+    /// let error = TokenSet::new().header("x api key", "key").unwrap_err();
+    /// assert!(error.name().is_none());
+    /// ```
     #[must_use]
     pub const fn name(&self) -> Option<&HeaderName> {
         self.name.as_ref()
     }
 
-    /// Returns the name if the header is refused because it frames or routes the message.
+    /// Returns the name of a header that is refused because it frames or routes the message.
     pub(crate) fn framing(&self) -> Option<&'static str> {
         self.name.as_ref().and_then(framing)
     }
@@ -222,12 +297,12 @@ impl fmt::Display for InvalidHeader {
 
 impl StdError for InvalidHeader {}
 
-/// Returns the name of a header that frames or routes a message, else `None`.
+/// Returns the name if the header frames or routes a message.
 fn framing(name: &HeaderName) -> Option<&'static str> {
     FRAMING.into_iter().find(|framing| *framing == name.as_str())
 }
 
-/// Builds a value whose only copy is wiped when it is dropped: the buffer has its full size from the start.
+/// Builds a value whose only copy is wiped when it is dropped: the buffer is allocated in its full size.
 fn sensitive(name: &HeaderName, scheme: &str, secret: &SecretString) -> Result<HeaderValue, InvalidHeader> {
     let refuse = |why| InvalidHeader { name: Some(name.clone()), why };
     let secret = secret.expose_secret().as_bytes();

@@ -17,7 +17,7 @@ pub(crate) struct WaitDeadline {
     began: Option<Instant>,
     /// Set when the first wait starts.
     deadline: Option<Deadline>,
-    /// Made by the first poll that has to wait.
+    /// Made by the first poll that waits.
     sleep: Option<Pin<Box<Sleep>>>,
 }
 

@@ -136,7 +136,7 @@ async fn a_set_that_was_got_at_the_end_of_time_lasts_its_lifetime() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_monotonic_clock_ends_a_set_whatever_the_wall_clock_says() {
+async fn a_set_expires_by_the_monotonic_clock_at_any_wall_time() {
     let wall = Wall::new();
     let layer = layer(Issuer::new(Some(HOUR), false), &wall);
     assert_eq!(token(&layer).await, "Bearer t1");

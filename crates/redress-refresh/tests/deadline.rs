@@ -88,7 +88,7 @@ async fn the_time_of_the_rejected_attempt_counts_when_the_clock_was_read_for_it(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refresh_that_lands_in_time_is_used() {
+async fn a_refresh_that_ends_in_time_is_used() {
     let issuer = Issuer::new([give("t2")]).holding(grant("t1"));
     let rig = slow(s(10) + Duration::from_millis(1), issuer, Api::accepting(&["t2"]));
     assert_eq!(sent(&rig, &rig.layer, get()).await.0.unwrap().status(), 200);

@@ -25,7 +25,7 @@ async fn the_first_login_of_one_process_serves_all() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn processes_that_are_rejected_together_show_a_rotating_token_once() {
+async fn processes_that_are_rejected_together_present_a_rotating_token_once() {
     let pair = Pair::started(true).await;
     for round in 1..=5 {
         pair.family.revoke_access();
@@ -51,7 +51,7 @@ async fn a_newer_set_is_adopted_without_a_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn renewals_of_two_processes_make_one_call_and_block_nobody() {
+async fn renewals_of_two_processes_make_one_call_and_block_no_request() {
     let pair = Pair::started(true).await;
     for round in 1..=3 {
         tokio::time::sleep(s(3500)).await;
@@ -110,7 +110,7 @@ fn after_a_process_that_died_in_its_call_the_next_waits_for_the_lease_and_logs_i
 }
 
 #[test]
-fn a_token_that_does_not_rotate_is_shown_again_after_a_process_that_died() {
+fn a_token_that_does_not_rotate_is_presented_again_after_a_process_died() {
     dies(false, Twist::Lose, async |family, store, now| {
         let other = process(&family, store.clone(), Clock::anchored(now)).flight_timeout(s(60));
         let answer = other.layer(family.api()).oneshot(get()).await.unwrap();
@@ -131,7 +131,7 @@ fn a_call_that_cannot_wait_for_another_process_fails_in_time_and_spends_nothing(
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_is_lost_marks_the_token_as_spent_for_all() {
+async fn a_lost_response_marks_the_token_as_spent_for_all_processes() {
     let pair = Pair::started(true).await;
     pair.family.revoke_access();
     pair.family.twist(Twist::Lose);
@@ -146,7 +146,7 @@ async fn an_answer_that_is_lost_marks_the_token_as_spent_for_all() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_releases_the_intent_and_keeps_the_token() {
+async fn a_refusal_releases_the_lease_and_keeps_the_token() {
     let pair = Pair::started(true).await;
     pair.family.revoke_access();
     pair.family.twist(Twist::Refuse);
@@ -160,7 +160,7 @@ async fn a_refusal_releases_the_intent_and_keeps_the_token() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dead_grant_is_looked_up_again_before_a_login() {
+async fn the_store_is_read_again_before_the_login_after_an_invalid_refresh_token() {
     let pair = Pair::started(true).await;
     pair.family.revoke_access();
     pair.family.twist(Twist::Dead);
@@ -192,7 +192,7 @@ async fn a_rotated_token_beside_the_same_access_token_is_kept_for_all() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_the_store_is_down_a_rotating_grant_is_used_to_its_end_and_then_fails_closed() {
+async fn while_the_store_is_unavailable_rotating_tokens_are_used_until_they_expire_and_then_requests_fail() {
     for (down, hangs) in [(true, false), (false, true)] {
         let pair = Pair::started(true).await;
         pair.store.down.store(down, Ordering::SeqCst);
@@ -212,7 +212,7 @@ async fn while_the_store_is_down_a_rotating_grant_is_used_to_its_end_and_then_fa
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_the_store_is_down_a_grant_that_does_not_rotate_is_refreshed_by_each_process() {
+async fn while_the_store_is_unavailable_tokens_that_do_not_rotate_are_refreshed_by_each_process() {
     let pair = Pair::started(false).await;
     pair.store.down.store(true, Ordering::SeqCst);
     tokio::time::sleep(s(3600)).await;
@@ -233,7 +233,7 @@ async fn a_new_process_does_not_log_in_while_it_cannot_see_the_store() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_fails_at_the_end_loses_no_pair() {
+async fn a_store_that_fails_at_the_commit_loses_no_pair() {
     let pair = Pair::started(true).await;
     pair.family.revoke_access();
     let call = tokio::spawn(pair.one.layer(pair.api.clone()).oneshot(get()));
@@ -250,7 +250,7 @@ async fn a_store_that_fails_at_the_end_loses_no_pair() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_logout_is_for_all_and_no_record_undoes_it() {
+async fn a_logout_applies_to_all_processes_and_no_record_undoes_it() {
     for down in [false, true] {
         let pair = Pair::started(true).await;
         pair.store.down.store(down, Ordering::SeqCst);
@@ -289,7 +289,7 @@ async fn an_install_reaches_the_other_process() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_outlives_its_lease_writes_over_nobody() {
+async fn a_call_that_outlives_its_lease_overwrites_no_other_record() {
     let pair = Pair::started(true).await;
     pair.family.revoke_access();
     pair.family.twist(Twist::Late(s(20)));

@@ -46,7 +46,7 @@ async fn a_request_that_comes_during_the_flight_joins_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_renewal_that_is_due_blocks_nobody() {
+async fn a_renewal_that_is_due_blocks_no_request() {
     let issuer = Issuer::new([Step::Give(grant("t2").expires_in(s(3600)))]);
     let issuer = issuer.holding(grant("t1").refresh_token("r1").expires_in(s(3600))).taking(s(10));
     let rig = Rig::new(issuer, Api::accepting(&["t1", "t2"]));
@@ -85,7 +85,7 @@ async fn without_a_known_lifetime_only_a_rejection_leads_to_a_refresh() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refresh_token_alone_is_enough_to_begin_with() {
+async fn an_initial_refresh_token_alone_suffices() {
     let issuer = Issuer::new([Step::Give(grant("t1").refresh_token("r2"))]);
     let rig = Rig::new(issuer.holding(TokenSet::new().refresh_token("r1")), Api::accepting(&["t1"]));
     assert!(rig.send_many(5).await.iter().all(|result| result.as_ref().is_ok_and(|answer| answer.status() == 200)));
@@ -104,7 +104,7 @@ async fn the_lifetime_counts_from_when_the_flight_began() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_is_shared_and_then_nobody_asks_until_the_pause_ends() {
+async fn a_failure_is_shared_and_the_issuer_is_not_called_until_the_cool_down_ends() {
     let wall = SystemTime::UNIX_EPOCH + s(1_000_000);
     let issuer = Issuer::new([Step::Fail(Failure::transient("503").retry_after(s(90))), give("t1")]);
     let mut rig = Rig::new(issuer, Api::accepting(&["t1"]));
@@ -157,7 +157,7 @@ async fn a_permanent_failure_is_not_repeated_until_a_reset() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dead_grant_is_followed_by_a_login_in_the_same_flight() {
+async fn an_invalid_refresh_token_is_followed_by_a_login_in_the_same_flight() {
     let issuer = Issuer::new([Step::Fail(Failure::invalid_grant("invalid_grant")), give("t2")]);
     let rig = Rig::new(issuer.holding(grant("t1").refresh_token("r1")), Api::accepting(&["t2"]));
     assert!(rig.send_many(10).await.iter().all(|result| result.as_ref().is_ok_and(|answer| answer.status() == 200)));
@@ -166,7 +166,7 @@ async fn a_dead_grant_is_followed_by_a_login_in_the_same_flight() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_a_dead_grant_the_lifetime_counts_from_the_login() {
+async fn after_an_invalid_refresh_token_the_lifetime_counts_from_the_login() {
     let steps = [Step::Fail(Failure::invalid_grant("x")), Step::Give(grant("t2").expires_in(s(60))), give("t3")];
     let issuer = Issuer::new(steps).holding(grant("t1").refresh_token("r1")).taking(s(10));
     let rig = Rig::new(issuer, Api::accepting(&["t2", "t3"]));
@@ -179,7 +179,7 @@ async fn after_a_dead_grant_the_lifetime_counts_from_the_login() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dead_refresh_token_is_not_shown_again_when_the_login_fails() {
+async fn an_invalid_refresh_token_is_not_presented_again_when_the_login_fails() {
     let steps = [Step::Fail(Failure::invalid_grant("x")), Step::Fail(Failure::transient("503")), give("t2")];
     let rig = Rig::new(Issuer::new(steps).holding(grant("t1").refresh_token("r1")), Api::accepting(&["t2"]));
     assert_eq!(rig.status().await, 401);

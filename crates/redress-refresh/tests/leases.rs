@@ -87,7 +87,7 @@ async fn an_honest_lease_is_believed_to_its_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lease_that_has_ended_by_the_wall_clock_at_first_sight_is_none() {
+async fn a_lease_that_has_ended_at_the_first_read_is_ignored() {
     for ago in [s(1), HOUR, 365 * DAY] {
         let family = Family::new(true);
         let layer = process(&family, store_of(&leased(3, "x", millis(wall() - ago))).await, Clock::anchored(wall()));
@@ -96,7 +96,7 @@ async fn a_lease_that_has_ended_by_the_wall_clock_at_first_sight_is_none() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wall_clock_that_is_set_moves_no_lease_that_was_seen() {
+async fn a_change_of_the_wall_clock_moves_no_lease() {
     type Jump = fn(SystemTime) -> SystemTime;
     let jumps: [Jump; 4] = [|now| now - HOUR, |now| now + HOUR, |now| now + 365 * DAY, |_| SystemTime::UNIX_EPOCH];
     for (number, jump) in jumps.into_iter().enumerate() {
@@ -121,7 +121,7 @@ async fn a_wall_clock_that_is_set_moves_no_lease_that_was_seen() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lease_that_comes_back_does_not_begin_anew() {
+async fn a_lease_that_is_read_again_does_not_start_again() {
     let family = Family::new(true);
     let far = u64::MAX;
     let (one, other) = (leased(3, "x", far), leased(3, "y", far));
@@ -141,7 +141,7 @@ async fn a_lease_that_comes_back_does_not_begin_anew() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lease_of_ones_own_is_never_longer_than_others_believe() {
+async fn the_lease_of_this_process_is_never_longer_than_others_believe() {
     for timeout in [s(300), HOUR, Duration::MAX] {
         let family = Family::new(true);
         let store = MemoryStore::new();
@@ -247,7 +247,7 @@ async fn lies(lie: Lie, record: Option<TokenRecord>, longest: Duration) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_answers_at_once_is_not_asked_without_a_pause() {
+async fn a_store_that_returns_at_once_is_not_read_without_a_pause() {
     let live = || Some(leased(3, "x", millis(wall() + s(25))));
     lies(Lie::Eager, live(), s(27)).await;
     lies(Lie::Yields, live(), s(27)).await;
@@ -260,7 +260,7 @@ async fn a_store_that_answers_at_once_is_not_asked_without_a_pause() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_shows_ever_newer_dead_tokens_does_not_have_the_issuer_asked_without_end() {
+async fn a_store_that_returns_ever_newer_invalid_tokens_causes_a_bounded_number_of_calls() {
     let mut family = Family::new(true);
     Arc::get_mut(&mut family).unwrap().delay = Duration::ZERO;
     for _ in 0..1000 {

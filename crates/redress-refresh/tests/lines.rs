@@ -46,7 +46,7 @@ impl TokenStore for Stopping {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_process_that_was_stopped_until_its_lease_ended_does_not_show_the_token() {
+async fn a_process_that_was_stopped_until_its_lease_ended_does_not_present_the_token() {
     for (seconds, is_shown) in [(10, true), (29, true), (34, true), (35, false), (36, false), (3600, false)] {
         let family = Family::new(true);
         let store = Stopping { store: MemoryStore::new(), seconds: Arc::default() };
@@ -93,7 +93,7 @@ impl TokenStore for Gated {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_installed_during_a_delivery_reaches_the_store_too() {
+async fn an_install_during_a_flush_reaches_the_store_too() {
     for second in [Some("second"), None] {
         let family = Family::new(true);
         let store = Gated { store: MemoryStore::new(), is_shut: Arc::new(AtomicBool::new(true)), gate: Arc::default() };
@@ -171,7 +171,7 @@ async fn a_rejected_request_is_not_sent_again_after_the_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_that_comes_after_the_deadline_is_told_as_the_failure() {
+async fn a_failure_after_the_deadline_is_reported_as_the_failure() {
     struct Refuses;
     impl Credentials for Refuses {
         async fn login(&self) -> Result<TokenSet, Failure> {

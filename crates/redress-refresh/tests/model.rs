@@ -345,7 +345,7 @@ fn check(processes: usize, cases: u32, longest: usize) {
 }
 
 #[test]
-fn one_flight_one_showing_and_one_replay_whatever_happens() {
+fn each_rejected_set_causes_one_flight_and_each_request_one_resend() {
     check(1, 10_000, 16);
 }
 

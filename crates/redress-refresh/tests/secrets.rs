@@ -141,7 +141,7 @@ async fn a_store_its_records_and_its_events_show_no_secret() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_login_that_fails_after_a_refused_refresh_tells_of_both() {
+async fn a_login_that_fails_after_a_refused_refresh_reports_both() {
     for is_shared in [false, true] {
         let steps = [
             Step::Fail(Failure::invalid_grant(Explanation::new("revoked"))),

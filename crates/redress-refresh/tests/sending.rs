@@ -52,7 +52,7 @@ async fn a_request_that_waited_for_the_first_login_may_still_be_refreshed_once()
 }
 
 #[tokio::test(start_paused = true)]
-async fn handed_up_it_is_marked_and_not_sent_again() {
+async fn with_resend_above_the_response_is_marked_and_the_request_not_sent_again() {
     let rig = Rig::new(Issuer::new([give("t2")]).holding(grant("t1")), Api::accepting(&["t2"]));
     let service = rig.layer.clone().resend_above().layer(rig.api.clone());
     let first = service.clone().oneshot(post("once")).await.unwrap();
@@ -65,7 +65,7 @@ async fn handed_up_it_is_marked_and_not_sent_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_late_401_is_handed_up_as_refreshed_without_a_refresh() {
+async fn a_late_401_is_returned_as_refreshed_without_a_refresh() {
     let rig = Rig::new(Issuer::new([]).holding(grant("t1")), Api::accepting(&[]).taking(s(5)));
     let late = tokio::spawn(rig.layer.clone().resend_above().layer(rig.api.clone()).oneshot(get()));
     settle().await;
@@ -75,7 +75,7 @@ async fn a_late_401_is_handed_up_as_refreshed_without_a_refresh() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_layer_above_sends_again_leads_to_no_second_refresh() {
+async fn a_resend_of_a_layer_above_causes_no_second_refresh() {
     for resend_above in [true, false] {
         let rig = Rig::new(Issuer::new([give("t2")]).holding(grant("t1")), Api::accepting(&[]));
         let layer = if resend_above { rig.layer.clone().resend_above() } else { rig.layer.clone() };
@@ -104,7 +104,7 @@ impl Text for Stream {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_cannot_be_copied_returns_its_response_at_once_and_the_next_request_profits() {
+async fn a_body_that_cannot_be_cloned_returns_its_response_at_once_and_the_next_request_has_the_new_token() {
     let rig = Rig::new(Issuer::new([give("t2")]).holding(grant("t1")), Api::accepting(&["t2"]));
     let request = Request::post("https://api.example.com/").body(Stream).unwrap();
     let start = tokio::time::Instant::now();
@@ -267,7 +267,7 @@ async fn a_200_that_says_the_token_has_expired_is_refreshed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_may_have_been_processed_is_not_sent_again_from_here_unless_it_may_be_repeated() {
+async fn a_request_that_may_have_been_processed_is_sent_again_only_if_it_is_safe_to_repeat() {
     const BEGUN: &str = r#"{"data":null,"errors":[{"message":"x","extensions":{"code":"UNAUTHENTICATED"}}]}"#;
     const BEFORE: &str = r#"{"errors":[{"message":"x","extensions":{"code":"UNAUTHENTICATED"}}]}"#;
     for (name, method, is_keyed, body, is_resent) in [

@@ -41,7 +41,7 @@ async fn is_stamped(layer: &RefreshLayer, request: Request<String>) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-async fn credentials_keep_off_a_request_whose_host_header_names_another_authority() {
+async fn a_request_whose_host_header_names_another_authority_gets_no_credentials() {
     for (hosts, stamped) in [
         (&[][..], true),
         (&["api.example.com"], true),
@@ -89,7 +89,7 @@ async fn a_port_of_the_origin_is_compared_with_that_of_the_host_header() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_host_that_the_origin_also_answers_to_gets_credentials_and_the_request_says_so() {
+async fn an_allowed_host_gets_credentials_and_the_request_is_marked() {
     let before = RefreshLayer::none()
         .allow_host("front.example".parse().unwrap())
         .allow_host("Other.Example:8443".parse().unwrap())
@@ -128,7 +128,7 @@ async fn a_host_that_the_origin_also_answers_to_gets_credentials_and_the_request
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_word_of_the_sender_allows_no_host() {
+async fn a_request_cannot_allow_a_host_itself() {
     let mut request = to(API, &["evil.test"]);
     request.extensions_mut().insert(ForeignHost);
     assert!(!is_stamped(&keyed(), request).await);
@@ -172,7 +172,7 @@ async fn warnings(layer: &RefreshLayer, requests: impl IntoIterator<Item = Reque
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_origin_that_gets_no_credentials_is_told_once_for_each_authority() {
+async fn a_request_without_credentials_is_reported_once_for_each_authority() {
     let layer = keyed();
     let uris = [
         "https://eu.example.com/a",
@@ -194,7 +194,7 @@ async fn an_origin_that_gets_no_credentials_is_told_once_for_each_authority() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_without_credentials_is_told_with_its_reason() {
+async fn a_request_without_credentials_is_reported_with_its_reason() {
     let lines =
         warnings(&keyed(), [to(API, &["evil.test"]), to(API, &["two.test"]), to(API, &["api.example.com"])]).await;
     let [line] = &lines[..] else { panic!("once for the authority: {lines:#?}") };
@@ -216,7 +216,7 @@ async fn a_hostile_host_header_stays_on_its_line_and_is_cut() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_more_than_a_bounded_number_of_authorities_is_told() {
+async fn the_number_of_reported_authorities_is_bounded() {
     let layer = keyed();
     let hosts = (0..1_000).map(|nth| to(&format!("https://h{nth}.example/"), &[]));
     let lines = warnings(&layer, hosts).await;

@@ -21,7 +21,7 @@ impl Credentials for Rotating {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn each_revocation_costs_one_call_whatever_the_threads_do() {
+async fn each_revocation_causes_one_call_on_several_threads() {
     for round in 1..=200 {
         let valid = Arc::new(AtomicU64::new(0));
         let rotating = Rotating(Arc::clone(&valid));

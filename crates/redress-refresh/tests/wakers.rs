@@ -17,7 +17,7 @@ fn poll<F: Future>(call: &mut Pin<Box<F>>, bell: &WakeCounter) -> Poll<F::Output
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_last_waker_is_woken_and_no_other() {
+async fn only_the_last_waker_is_woken() {
     for deadline in [false, true] {
         let mut rig = Rig::new(Issuer::new([give("t1")]), Api::accepting(&["t1"]).taking(s(5)));
         if deadline {
@@ -44,7 +44,7 @@ async fn the_last_waker_is_woken_and_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_is_polled_no_more_often_than_something_happens() {
+async fn a_call_is_polled_only_after_an_event() {
     let issuer = Issuer::new([give("t2")]).holding(grant("t1"));
     let rig = Rig::new(issuer, Api::accepting(&["t2"]).taking(s(1)));
     let mut call = Box::pin(rig.service().oneshot(get()));

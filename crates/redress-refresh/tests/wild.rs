@@ -84,7 +84,7 @@ async fn a_refresh_that_answers_401_does_not_recurse() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_odd_failure_does_not_end_refreshing_for_ever() {
+async fn one_unusual_failure_does_not_end_refreshing() {
     for odd in
         [Step::Fail(Failure::transient("a proxy's 401 page")), Step::Panic, Step::Give(TokenSet::new()), give("t1")]
     {
@@ -110,7 +110,7 @@ impl Credentials for Caching {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_issuer_that_gives_the_same_token_until_its_end_makes_no_gap() {
+async fn an_issuer_that_returns_the_same_token_until_it_expires_causes_no_gap() {
     let asked = Arc::<AtomicU64>::default();
     let issuer = Caching { start: Instant::now(), asked: Arc::clone(&asked) };
     let layer = RefreshLayer::new(issuer, "https://api.example.com".parse().unwrap());
@@ -123,7 +123,7 @@ async fn an_issuer_that_gives_the_same_token_until_its_end_makes_no_gap() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_ttl_below_the_window_does_not_busy_loop() {
+async fn a_lifetime_below_the_renewal_window_causes_no_busy_loop() {
     for ttl in [Duration::ZERO, Duration::from_millis(1), s(1), s(2), s(20)] {
         let steps = (0..100).map(|n| Step::Give(grant(&format!("t{n}")).refresh_token("r").expires_in(ttl)));
         let rig = Rig::new(Issuer::new(steps).taking(Duration::ZERO), Api::new(|_| answer(200)));
@@ -164,7 +164,7 @@ async fn twenty_cold_callers_make_one_token_request() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_api_that_refuses_every_new_token_makes_no_endless_loop() {
+async fn an_api_that_rejects_every_new_token_causes_no_endless_loop() {
     let steps = (2..2000).map(|n| Step::Give(grant(&format!("t{n}")).refresh_token("r")));
     let issuer = Issuer::new(steps).holding(grant("t1").refresh_token("r")).taking(Duration::ZERO);
     let rig = Rig::new(issuer, Api::accepting(&[]));
@@ -194,7 +194,7 @@ async fn a_logout_is_not_undone_by_a_late_refresh() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dead_grant_after_a_logout_does_not_log_in() {
+async fn an_invalid_refresh_token_after_a_logout_causes_no_login() {
     let issuer = Issuer::new([Step::Fail(Failure::invalid_grant("x")), give("late")]);
     let rig = Rig::new(issuer.holding(grant("t1").refresh_token("r1")), Api::accepting(&[]));
     let caller = rig.spawn();
@@ -249,7 +249,7 @@ async fn a_refresh_over_a_shared_connection_limit_does_not_deadlock() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_proactive_refresh_blocks_nobody_even_if_it_hangs() {
+async fn a_background_renewal_that_hangs_blocks_no_request() {
     let issuer = Issuer::new([Step::Hang]).holding(grant("t1").refresh_token("r1").expires_in(s(3600)));
     let rig = Rig::new(issuer.taking(s(0)), Api::accepting(&["t1"]));
     tokio::time::sleep(s(3500)).await;

@@ -164,7 +164,7 @@ async fn a_rejection_after_a_refused_refresh_tells_why_and_asks_for_a_new_login(
     let error = verdict.api_error().unwrap();
     let why = error.not_refreshed().expect("the refresh was refused");
     for text in [why, &error.to_string(), &format!("{verdict:?}"), &error.report()] {
-        assert!(text.contains("(invalid_grant)") && text.contains("the user has to consent anew"), "{text}");
+        assert!(text.contains("(invalid_grant)") && text.contains("the user has to consent again"), "{text}");
     }
     let told = |line: &&String| line.contains("redress::refresh") && line.contains("invalid_grant");
     assert!(lines.iter().filter(told).count() >= 3, "{lines:#?}");

@@ -5,7 +5,7 @@ use redress_classify::{ApiError, Clock, Code, Error, TransportError, Verdict, di
 use super::*;
 
 #[test]
-fn each_kind_says_what_it_is() {
+fn each_kind_has_its_name_and_class() {
     for (failure, kind, class, transient) in [
         (Failure::transient("a"), "transient", Class::Unavailable, true),
         (Failure::ambiguous("a"), "ambiguous", Class::Unavailable, true),
@@ -22,7 +22,7 @@ fn each_kind_says_what_it_is() {
 }
 
 #[test]
-fn the_cause_is_told_only_as_far_as_it_can_hold_no_secret() {
+fn only_the_parts_of_a_cause_without_secrets_are_shown() {
     let io = io::Error::new(io::ErrorKind::ConnectionRefused, "s3cret");
     let nested = Error::from_inner(TransportError::connect("s3cret").into());
     let io_of = |text: &'static str| io::Error::other(io::Error::new(io::ErrorKind::ConnectionRefused, text));
@@ -54,7 +54,7 @@ fn refused(status: u16, body: &'static str) -> ApiError {
 }
 
 #[test]
-fn an_answer_is_told_by_status_class_and_a_code_that_is_known() {
+fn an_error_response_is_shown_by_status_class_and_known_code() {
     for (status, body, shown) in [
         (401, r#"{"code":"E-42","message":"s3cret"}"#, "the login was refused: 401 unauthenticated (E-42)"),
         (400, r#"{"error":"invalid_grant"}"#, "the login was refused: 400 invalid (invalid_grant)"),
@@ -68,7 +68,7 @@ fn an_answer_is_told_by_status_class_and_a_code_that_is_known() {
 }
 
 #[test]
-fn a_failure_tells_which_call_failed_where_and_after_what() {
+fn a_failure_shows_the_call_the_host_and_the_earlier_failure() {
     let uri = Uri::from_static("https://user:s3cret@id.example:8443/s3cret?s3cret");
     let io = || io::Error::from(io::ErrorKind::ConnectionRefused);
     let dead = Failure::invalid_grant(refused(400, r#"{"error":"invalid_grant"}"#)).during(Purpose::Refresh);

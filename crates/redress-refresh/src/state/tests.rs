@@ -83,7 +83,7 @@ fn the_first_request_starts_a_login_and_the_next_one_joins() {
 }
 
 #[test]
-fn a_renewal_starts_once_and_stops_nobody() {
+fn a_renewal_starts_once_and_blocks_no_request() {
     let mut fixture = Fixture::holding(grant("a").refresh_token("r").expires_in(s(3600)));
     assert!(fixture.state.renew(fixture.now).is_none(), "not due");
     fixture.now += s(3500);
@@ -112,7 +112,7 @@ fn a_renewal_that_fails_leaves_the_old_set_until_it_expires() {
 }
 
 #[test]
-fn only_the_current_generation_becomes_suspect() {
+fn only_the_current_generation_is_marked_as_rejected() {
     let mut fixture = Fixture::holding(grant("a"));
     fixture.install(grant("b"));
     assert!(matches!(fixture.reject(1), Decision::Send(snapshot) if snapshot.generation() == 2));
@@ -156,7 +156,7 @@ fn the_servers_wait_is_a_lower_bound_of_up_to_a_day() {
 }
 
 #[test]
-fn what_is_no_new_set_is_not_installed() {
+fn a_set_that_is_not_new_is_not_installed() {
     for (name, bad) in [("the same", grant("a")), ("none", TokenSet::new())] {
         let mut fixture = Fixture::holding(grant("a").refresh_token("r1"));
         let Decision::Start(ticket, _) = fixture.reject(1) else { panic!("no flight") };
@@ -185,7 +185,7 @@ fn a_refresh_without_a_refresh_token_keeps_the_old_one_and_a_login_does_not() {
 }
 
 #[test]
-fn a_refresh_token_that_may_be_spent_is_not_shown_again() {
+fn a_refresh_token_that_may_be_spent_is_not_presented_again() {
     let mut fixture = Fixture::holding(grant("a").refresh_token("r").expires_in(s(3600)));
     fixture.now += s(3500);
     let ticket = fixture.state.renew(fixture.now).expect("due");
@@ -198,7 +198,7 @@ fn a_refresh_token_that_may_be_spent_is_not_shown_again() {
 }
 
 #[test]
-fn a_refresh_token_known_not_to_rotate_is_shown_again() {
+fn a_refresh_token_that_does_not_rotate_is_presented_again() {
     for (brought, again) in [(Some("r"), Some("r")), (None, Some("r")), (Some("r2"), None)] {
         let mut fixture = Fixture::holding(grant("a").refresh_token("r"));
         let Decision::Start(ticket, _) = fixture.reject(1) else { panic!("no flight") };
@@ -232,7 +232,7 @@ fn a_permanent_failure_lasts_until_an_install_or_a_clear() {
 }
 
 #[test]
-fn what_a_superseded_flight_brings_is_dropped() {
+fn the_result_of_a_superseded_flight_is_dropped() {
     let mut fixture = Fixture::holding(grant("a").refresh_token("r"));
     let Decision::Start(old, _) = fixture.reject(1) else { panic!("no flight") };
     fixture.state.clear();
@@ -245,14 +245,14 @@ fn what_a_superseded_flight_brings_is_dropped() {
 }
 
 #[test]
-fn a_late_rejection_after_a_logout_brings_nobody_in() {
+fn a_late_rejection_after_a_logout_causes_no_login() {
     let mut fixture = Fixture::holding(grant("a"));
     fixture.state.clear();
     assert!(matches!(fixture.reject(1), Decision::Fail(refusal) if refusal.failure.is_cleared()));
 }
 
 #[test]
-fn three_generations_that_nobody_accepted_lead_to_a_login() {
+fn three_generations_that_were_never_accepted_lead_to_a_login() {
     let mut fixture = Fixture::holding(grant("t1").refresh_token("r"));
     fixture.state.current().mark_accepted();
     for (generation, expected) in [(1, Some("r")), (2, Some("r")), (3, Some("r")), (4, None), (5, None)] {
@@ -389,7 +389,7 @@ fn static_credentials_never_start_a_flight() {
 }
 
 #[test]
-fn a_refresh_that_fails_begins_the_floor_anew_for_a_set_that_others_may_use() {
+fn a_failed_refresh_restarts_the_age_of_an_accepted_set() {
     let mut fixture = Fixture::holding(grant("t1"));
     fixture.state.current().mark_accepted();
     let Decision::Start(ticket, _) = fixture.reject(1) else { panic!("no flight") };

@@ -1,4 +1,4 @@
-//! What a record looks like in JSON, written and read by hand: a derive takes longer to build than this crate.
+//! The JSON form of a record, serialized by hand: `serde_derive` takes longer to build than this crate.
 
 use std::fmt;
 use std::time::SystemTime;
@@ -13,7 +13,7 @@ use super::record::Lease;
 const RECORD: &[&str] = &["v", "generation", "access", "refresh", "expires_at", "lease"];
 const LEASE: &[&str] = &["id", "until"];
 
-/// What is written.
+/// The members of a record as they are written.
 pub(super) struct Written<'a> {
     pub(super) v: u8,
     pub(super) generation: u64,
@@ -23,7 +23,7 @@ pub(super) struct Written<'a> {
     pub(super) lease: Option<&'a Lease>,
 }
 
-/// What is read; its secrets are wiped when it is dropped.
+/// The members of a record as they are read. The secrets are wiped when it is dropped.
 pub(super) struct Read {
     pub(super) v: u8,
     pub(super) generation: u64,
@@ -135,7 +135,7 @@ impl<'de> Visitor<'de> for LeaseVisitor {
     }
 }
 
-/// Reads a member into its place; one that comes twice is a mistake.
+/// Reads a member into its variable. A member that occurs twice is an error.
 fn once<'de, A, T>(place: &mut Option<T>, name: &'static str, members: &mut A) -> Result<(), A::Error>
 where
     A: MapAccess<'de>,

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::{RecordVersion, TokenRecord, TokenStore};
 
-/// A [`TokenStore`] in memory, for several layers in one process and for tests. Clones share what they keep.
+/// A [`TokenStore`] in memory, for several layers in one process and for tests. Clones share their records.
 ///
 /// # Examples
 /// ```
@@ -27,12 +27,23 @@ pub struct MemoryStore {
 
 struct Inner {
     records: Mutex<HashMap<String, TokenRecord>>,
-    /// Grows with each write, to wake those who wait.
+    /// Changes with each write, which wakes the waiters.
     writes: watch::Sender<u64>,
 }
 
 impl MemoryStore {
     /// Makes an empty store.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_refresh::{MemoryStore, TokenStore};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), redress_classify::BoxError> {
+    /// assert!(MemoryStore::new().load("portal/user-7").await?.is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         Self { inner: Arc::new(Inner { records: Mutex::default(), writes: watch::Sender::new(0) }) }

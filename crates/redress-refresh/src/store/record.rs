@@ -1,4 +1,4 @@
-//! What a store keeps of one set of credentials.
+//! The record of a set of credentials in a store.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -12,12 +12,12 @@ use super::json::{Read, Written};
 use crate::expiry::MIN_LIFETIME;
 use crate::token_set::{InvalidHeader, TokenSet};
 
-/// The form of the bytes; another number is another form.
+/// The version of the byte format.
 const FORMAT: u8 = 1;
-/// Room for the parts that are no secrets, and for those of eight headers.
+/// Space for the members that are not secret, for up to eight headers.
 const SLACK: usize = 1024;
 
-/// One set of credentials as a fleet shares it, with the generation that says which is newer.
+/// One shared set of credentials, with the generation that tells which set is newer.
 ///
 /// `Debug` shows no secret, and the secrets are wiped when the last clone is dropped. A store reads and writes it as bytes.
 ///
@@ -34,30 +34,48 @@ const SLACK: usize = 1024;
 #[derive(Clone)]
 pub struct TokenRecord {
     pub(crate) generation: u64,
-    /// The access headers; none of a record that is only a logout, or only the lease of a first login.
+    /// The access headers. A logout and the lease of a first login have none.
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     pub(crate) refresh_token: Option<SecretString>,
     pub(crate) expires_at: Option<SystemTime>,
     pub(crate) lease: Option<Lease>,
 }
 
-/// That somebody is about to call the issuer, and until when nobody else may.
+/// The right of one process to call the issuer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Lease {
-    /// Names the flight; never used twice.
+    /// A random name of the flight.
     pub(crate) id: String,
     /// The end of the lease.
     pub(crate) until: SystemTime,
 }
 
-/// What tells one record of a key from another: a store compares it before it writes.
+/// The version of a record. A store compares it before it writes.
+///
+/// # Examples
+/// ```
+/// use redress_refresh::TokenRecord;
+///
+/// let bytes = br#"{"v":1,"generation":7,"access":[],"refresh":null,"expires_at":null,"lease":{"id":"f00","until":5}}"#;
+/// let version = TokenRecord::from_bytes(bytes)?.version();
+/// assert_eq!((version.generation(), version.lease()), (7, Some("f00")));
+/// # Ok::<(), redress_refresh::InvalidRecord>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RecordVersion {
     generation: u64,
     lease: Option<String>,
 }
 
-/// Bytes that are no [`TokenRecord`]. It does not hold the bytes.
+/// Bytes that are not a [`TokenRecord`]. It does not contain the bytes.
+///
+/// # Examples
+/// ```
+/// use redress_refresh::TokenRecord;
+///
+/// let error = TokenRecord::from_bytes(b"s3cret").unwrap_err();
+/// assert_eq!(error.to_string(), "bytes that are not a record: they do not hold its parts");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidRecord {
     why: &'static str,
@@ -71,16 +89,17 @@ impl TokenRecord {
         Self { generation, headers: Vec::new(), refresh_token: None, expires_at: None, lease: None }
     }
 
-    /// Makes a record of a grant whose lifetime ends then.
+    /// Makes a record of a set that expires at the given time.
     pub(crate) fn new(generation: u64, grant: &TokenSet, expires_at: Option<SystemTime>) -> Self {
         let (headers, refresh_token) = grant.clone().into_parts();
         Self { generation, headers, refresh_token, expires_at, lease: None }
     }
 
-    /// Reads what [`expose_bytes`](Self::expose_bytes) wrote.
+    /// Parses the bytes of [`expose_bytes`](Self::expose_bytes). Unknown members are ignored.
     ///
     /// # Errors
-    /// Bytes that are something else, or of another version of this form; a header that [`TokenSet::header`] refuses.
+    /// Returns an error for other bytes, for another version of the format, and for a header that [`TokenSet::header`]
+    /// refuses.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, InvalidRecord> {
         let refuse = |why| InvalidRecord { why, header: None };
         let read: Read = serde_json::from_slice(bytes).map_err(|_| refuse("they do not hold its parts"))?;
@@ -98,13 +117,23 @@ impl TokenRecord {
         Ok(Self { lease: read.lease, ..Self::new(read.generation, &grant, read.expires_at) })
     }
 
-    /// Returns all of it as bytes, the **secrets included**, in JSON. They are wiped when they are dropped.
+    /// Returns the record as JSON, **including the secrets**. The bytes are wiped when they are dropped.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_refresh::TokenRecord;
+    ///
+    /// let bytes = br#"{"v":1,"generation":7,"access":[],"refresh":"s3cret","expires_at":null,"lease":null}"#;
+    /// let record = TokenRecord::from_bytes(bytes)?;
+    /// assert_eq!(record.expose_bytes().as_slice(), bytes);
+    /// # Ok::<(), redress_refresh::InvalidRecord>(())
+    /// ```
     #[must_use]
     #[allow(clippy::missing_panics_doc, reason = "writing strings and numbers to memory cannot fail")]
     pub fn expose_bytes(&self) -> Zeroizing<Vec<u8>> {
         let headers: usize = self.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
         let refresh = self.refresh_token.as_ref().map_or(0, |token| token.expose_secret().len());
-        // Room for all that escaping can add: a buffer that grows leaves its secrets behind.
+        // Space for all that escaping can add: a buffer that is reallocated leaves secrets in memory.
         let mut bytes = Zeroizing::new(Vec::with_capacity(SLACK + 6 * (headers + refresh)));
         let access = self.headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
         let written = Written {
@@ -119,29 +148,29 @@ impl TokenRecord {
         bytes
     }
 
-    /// Returns which set it is: a larger number is a newer one.
+    /// Returns the generation of the set: a larger number is a newer set.
     #[must_use]
     pub const fn generation(&self) -> u64 {
         self.generation
     }
 
-    /// Returns what a store compares.
+    /// Returns the version, which a store compares.
     #[must_use]
     pub fn version(&self) -> RecordVersion {
         RecordVersion { generation: self.generation, lease: self.lease.as_ref().map(|lease| lease.id.clone()) }
     }
 
-    /// Whether its credentials can be sent, for a second at least.
+    /// Returns `true` if its credentials can be sent for at least a second.
     pub(crate) fn is_usable(&self, now: SystemTime) -> bool {
         !self.headers.is_empty() && self.left(now).is_none_or(|left| left > Duration::from_secs(1))
     }
 
-    /// Returns how long its credentials last from `now` on, `None` when nobody knows.
+    /// Returns how long its credentials last from `now` on, `None` if that is unknown.
     pub(crate) fn left(&self, now: SystemTime) -> Option<Duration> {
         self.expires_at.map(|end| end.duration_since(now).unwrap_or_default())
     }
 
-    /// Makes the grant that it was made of, with what is left of its lifetime, a second at least: less would not be known.
+    /// Returns its set with the rest of the lifetime, which is at least a second: a shorter one would count as unknown.
     pub(crate) fn token_set(&self, now: SystemTime) -> TokenSet {
         let left = self.left(now).map(|left| left.max(MIN_LIFETIME));
         TokenSet::from_parts(self.headers.clone(), self.refresh_token.clone(), left)
@@ -155,7 +184,7 @@ impl RecordVersion {
         self.generation
     }
 
-    /// Returns the name of the lease; `None` when nobody is about to refresh. It is no secret.
+    /// Returns the name of the lease, `None` if there is none. The name is not secret.
     #[must_use]
     pub fn lease(&self) -> Option<&str> {
         self.lease.as_deref()
@@ -183,7 +212,7 @@ impl InvalidRecord {
 
 impl fmt::Display for InvalidRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "bytes that are no record: {}", self.why)?;
+        write!(f, "bytes that are not a record: {}", self.why)?;
         self.header.map_or(Ok(()), |name| write!(f, ": the header {name} frames or routes the message"))
     }
 }
@@ -199,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_again() {
+    fn a_record_is_read_as_it_was_written() {
         let grant = TokenSet::bearer("t1").and_then(|grant| grant.header("apikey", "k \"\\ 1")).expect("legal");
         let full = TokenRecord::new(u64::MAX, &grant.refresh_token("r\n\u{1F511}\"\\"), Some(at(1_700_000_000_123)));
         let lease = Some(Lease { id: "f00".to_owned(), until: at(5) });
@@ -220,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_record_is_refused_and_not_repeated() {
+    fn other_bytes_are_refused_and_not_repeated() {
         for (bytes, why) in [
             ("", "its parts"),
             ("s3cret", "its parts"),
@@ -257,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn members_of_a_later_form_are_passed_over_and_one_that_comes_twice_is_a_mistake() {
+    fn unknown_members_are_ignored_and_a_repeated_one_is_an_error() {
         let text = |more: &str| format!(r#"{{"v":1,"generation":7,{more}"access":[],"expires_at":null}}"#);
         for (more, understood) in [
             ("", true),
@@ -285,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn a_grant_from_a_record_keeps_a_known_end() {
+    fn a_set_from_a_record_keeps_a_known_lifetime() {
         let grant = TokenSet::bearer("t").expect("legal");
         for (now, left) in [(1000, 2000), (2500, 1000), (2999, 1000), (9000, 1000)] {
             let lifetime = TokenRecord::new(1, &grant, Some(at(3000))).token_set(at(now)).lifetime();
@@ -294,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_at_least_must_be_left() {
+    fn a_usable_set_lasts_at_least_a_second() {
         let grant = TokenSet::bearer("t").expect("legal");
         for (expires_at, usable) in [(None, true), (Some(999), false), (Some(2000), false), (Some(2001), true)] {
             assert_eq!(TokenRecord::new(1, &grant, expires_at.map(at)).is_usable(at(1000)), usable, "{expires_at:?}");

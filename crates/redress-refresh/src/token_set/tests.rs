@@ -40,7 +40,7 @@ fn a_refusal_names_the_header_and_not_the_value() {
 }
 
 #[test]
-fn what_frames_or_routes_a_message_is_refused_whatever_its_case() {
+fn a_header_that_frames_or_routes_a_message_is_refused_in_any_case() {
     let refused = [
         "host",
         "Content-Length",
@@ -101,7 +101,7 @@ fn values_are_sensitive() {
 }
 
 #[test]
-fn a_clone_is_no_second_copy_of_the_bytes() {
+fn a_clone_shares_the_bytes() {
     let (headers, _) = TokenSet::bearer("s3cret").unwrap().into_parts();
     let value = &headers[0].1;
     assert_eq!(value.as_bytes().as_ptr(), value.clone().as_bytes().as_ptr());
@@ -121,7 +121,7 @@ fn secrets_are_of_types_that_wipe_them() {
 }
 
 #[test]
-fn sets_are_compared_whatever_their_order() {
+fn sets_are_compared_in_any_order() {
     let set = |pairs: &[(&'static str, &'static str)]| {
         pairs.iter().fold(TokenSet::new(), |grant, (name, value)| grant.header(*name, *value).unwrap())
     };

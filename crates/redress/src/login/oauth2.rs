@@ -1,4 +1,4 @@
-//! The grants of OAuth 2.0 that need no user: client credentials, and a refresh token that was had before.
+//! The grants of OAuth 2.0 that need no user: client credentials, and a refresh token from an earlier consent.
 
 use std::fmt;
 
@@ -16,12 +16,12 @@ use super::error::InvalidLogin;
 use super::exchange::{Answer, Exchange, endpoint, no_access_token, token_set};
 use super::lifetime;
 
-/// On a success, too, an `error` is one: some servers answer 200 whatever they say.
+/// A member `error` is an error at any status: some servers respond 200 to everything.
 const ERROR_AT_ANY_STATUS: &str = "[error]\nnot_null = \"error\"\n";
 
-/// The codes after which the refresh token is worthless; any other that is known concerns the client, who has to be
-/// changed first. The first is that of RFC 6749 section 5.2; `invalid_token` and `expired_token` are said in its place; the
-/// others, of `OpenID` Connect Core section 3.1.2.6, ask for the user.
+/// The codes that make the refresh token invalid. Any other known code concerns the client, whose settings must change first.
+/// The first code is that of RFC 6749 section 5.2; some servers send `invalid_token` or `expired_token` in its place; the
+/// others, of `OpenID` Connect Core section 3.1.2.6, require the user.
 const INVALID_GRANT: [&str; 8] = [
     "invalid_grant",
     "invalid_token",
@@ -35,17 +35,17 @@ const INVALID_GRANT: [&str; 8] = [
 
 /// Credentials from the token endpoint of an OAuth 2.0 server (RFC 6749).
 ///
-/// | the server says | what follows |
+/// | response | consequence |
 /// |---|---|
-/// | `invalid_grant` | the refresh token is dead; there is no other, so that requests fail until another is installed |
-/// | `invalid_client`, `unauthorized_client`, `invalid_scope`, ... | requests fail; it is not asked again |
-/// | 429, or 503 with `Retry-After` | a pause of that length at least |
-/// | `temporarily_unavailable`, `slow_down` | a pause |
-/// | 502, 504, a timeout, an answer that breaks off | a refresh token that may rotate is not shown again |
-/// | 4xx without a code of OAuth's, a redirect | a pause of a minute |
+/// | `invalid_grant` | the refresh token is invalid, and there is no other: requests fail until one is installed |
+/// | `invalid_client`, `unauthorized_client`, `invalid_scope`, ... | requests fail; the server is not called again |
+/// | 429, or 503 with `Retry-After` | a cool-down of at least that length |
+/// | `temporarily_unavailable`, `slow_down` | a cool-down |
+/// | 502, 504, a timeout, a body that breaks off | a refresh token that may rotate is not presented again |
+/// | 4xx without a code of OAuth, a redirect | a cool-down of a minute |
 ///
-/// The errors are read by the dialect `oauth2`, on a success status as well. The lifetime is `expires_in`, or else `exp`
-/// less `iat` if the access token is a JWT. An answer without `refresh_token` keeps the old one (section 6).
+/// The errors are read by the dialect `oauth2`, at a success status too. The lifetime is `expires_in`, or else `exp` less
+/// `iat` if the access token is a JWT. A response without `refresh_token` keeps the previous one (section 6).
 ///
 /// # Examples
 /// ```
@@ -65,14 +65,22 @@ pub struct OAuth2<S> {
     client_id: String,
     client_secret: Option<SecretString>,
     authentication: ClientAuthentication,
-    /// The refresh token to begin with; without one the client's own credentials are the grant.
+    /// The initial refresh token. Without one the client's own credentials are the grant.
     refresh_token: Option<SecretString>,
     scope: Option<String>,
     parameters: Vec<(String, SecretString)>,
 }
 
-/// How a client proves who it is (RFC 6749 section 2.3.1).
+/// How a client authenticates (RFC 6749 section 2.3.1).
+///
+/// # Examples
+/// ```
+/// use redress::login::ClientAuthentication;
+///
+/// assert_eq!(ClientAuthentication::default(), ClientAuthentication::Basic);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum ClientAuthentication {
     /// By HTTP Basic, which every server must support.
     #[default]
@@ -82,10 +90,19 @@ pub enum ClientAuthentication {
 }
 
 impl<S> OAuth2<S> {
-    /// Asks with the client's own credentials (RFC 6749 section 4.4). A refresh token in the answer is not used.
+    /// Uses the client's own credentials as the grant (RFC 6749 section 4.4). A refresh token in the response is ignored.
     ///
     /// # Errors
-    /// When `token_url` is no URL, or not an https one; http is for loopback.
+    /// Returns an error if `token_url` is not a URL, or not an https one; http is for loopback addresses.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress::login::OAuth2;
+    ///
+    /// # let transport = ();
+    /// let login = OAuth2::client_credentials(transport, "http://id.example/token", "my service", "s3cret");
+    /// assert!(login.is_err(), "the secret would be sent in plain text");
+    /// ```
     pub fn client_credentials(
         transport: S,
         token_url: &str,
@@ -95,14 +112,25 @@ impl<S> OAuth2<S> {
         Ok(Self::new(transport, token_url, client_id)?.client_secret(client_secret))
     }
 
-    /// Asks with a refresh token that a user's consent has given (RFC 6749 section 6), as a public client unless a
+    /// Uses a refresh token from a user's consent as the grant (RFC 6749 section 6), as a public client unless a
     /// [secret](Self::client_secret) is set.
     ///
-    /// Most servers rotate refresh tokens: then the one given here is good for the first start only. Share the newest by
-    /// a [store](redress_refresh::RefreshLayer::store) that outlives the process.
+    /// Most servers rotate refresh tokens, so that the one given here is valid for the first start only. A
+    /// [store](redress_refresh::RefreshLayer::store) that outlives the process keeps the newest.
     ///
     /// # Errors
-    /// When `token_url` is no URL, or not an https one; http is for loopback.
+    /// Returns an error if `token_url` is not a URL, or not an https one; http is for loopback addresses.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress::login::OAuth2;
+    ///
+    /// # let transport = ();
+    /// let login = OAuth2::refresh_token(transport, "https://id.example/token", "my app", "from the consent")?;
+    /// let login = login.client_secret("s3cret").scope("orders.read offline_access");
+    /// assert!(!format!("{login:?}").contains("s3cret"));
+    /// # Ok::<(), redress::login::InvalidLogin>(())
+    /// ```
     pub fn refresh_token(
         transport: S,
         token_url: &str,
@@ -120,28 +148,39 @@ impl<S> OAuth2<S> {
         self
     }
 
-    /// Sets how the client proves who it is; the default is HTTP Basic.
+    /// Sets how the client authenticates. The default is HTTP Basic, which every server must support.
     #[must_use]
     pub const fn authentication(mut self, authentication: ClientAuthentication) -> Self {
         self.authentication = authentication;
         self
     }
 
-    /// Sets the scope to ask for, its words separated by spaces (RFC 6749 section 3.3). Without one the server decides.
+    /// Sets the scope: values separated by spaces (RFC 6749 section 3.3). Without one the server decides.
     #[must_use]
     pub fn scope(mut self, scope: &str) -> Self {
         self.scope = Some(scope.to_owned());
         self
     }
 
-    /// Adds a parameter that the server wants beside those of the RFC, such as `audience` or `resource`.
+    /// Adds a parameter that the server requires in addition to the RFC's, such as `audience` or `resource`. Its value is
+    /// masked wherever the server quotes it.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress::login::OAuth2;
+    ///
+    /// # let transport = ();
+    /// let login = OAuth2::client_credentials(transport, "https://id.example/token", "my service", "s3cret")?;
+    /// let login = login.parameter("audience", "https://api.example");
+    /// # Ok::<(), redress::login::InvalidLogin>(())
+    /// ```
     #[must_use]
     pub fn parameter(mut self, name: &str, value: &str) -> Self {
         self.parameters.push((name.to_owned(), value.into()));
         self
     }
 
-    /// Sets the dialect in which errors are read: `oauth2` with the codes of your server added.
+    /// Sets the dialect of the errors: `oauth2`, extended by the codes of your server.
     #[must_use]
     pub fn dialect(mut self, dialect: Dialect) -> Self {
         self.exchange.set_dialect(dialect);
@@ -163,7 +202,7 @@ impl<S> OAuth2<S> {
         })
     }
 
-    /// Returns what every call sends that must not be shown.
+    /// Returns the secrets of every call.
     fn secrets(&self) -> impl Iterator<Item = &SecretString> {
         self.client_secret.iter().chain(self.parameters.iter().map(|(_, value)| value))
     }
@@ -237,7 +276,7 @@ where
 {
     async fn login(&self) -> Result<TokenSet, Failure> {
         if self.refresh_token.is_some() {
-            let why = Explanation::new("the refresh token is dead or may be spent: the user has to consent anew");
+            let why = Explanation::new("the refresh token is invalid or may be spent: the user has to consent again");
             return Err(Failure::permanent(why));
         }
         self.call(None, Purpose::Login).await
@@ -282,12 +321,12 @@ fn is_temporary(error: &ApiError) -> bool {
     matches!(error.class(), Class::Unavailable | Class::Internal | Class::RateLimited)
 }
 
-/// Makes the value of HTTP Basic; both parts are form-encoded first (RFC 6749 section 2.3.1 and appendix B).
+/// Returns the value of HTTP Basic. Both parts are form-encoded first (RFC 6749 section 2.3.1 and appendix B).
 fn basic_value(client_id: &str, secret: &SecretString) -> HeaderValue {
     let encoded = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
     let pair = format!("{}:{}", encoded(client_id), encoded(secret.expose_secret()));
     let value = format!("Basic {}", BASE64_STANDARD.encode(pair));
-    let mut value = HeaderValue::try_from(value).expect("base64 is of letters, digits and three signs");
+    let mut value = HeaderValue::try_from(value).expect("base64 consists of letters, digits and three signs");
     value.set_sensitive(true);
     value
 }
