@@ -93,6 +93,15 @@ static ALL: [Check; 23] = [
 ];
 
 /// Returns all checks, in the order of the table.
+///
+/// # Examples
+/// ```
+/// use redress_lab::check;
+///
+/// let herd = check::all().iter().find(|check| check.id == "herd").unwrap();
+/// assert!(herd.about.contains("RFC 9110"));
+/// assert_eq!(herd.parameters[0].name, "m");
+/// ```
 #[must_use]
 pub fn all() -> &'static [Check] {
     &ALL

@@ -11,7 +11,7 @@
 //! | `reqwest-retry` | `RetryTransientMiddleware` with the defaults of `ExponentialBackoff` |
 //! | `aws-smithy` | the orchestrator of the AWS SDKs with `RetryConfig::standard()` |
 //!
-//! The peers need the feature `peers`. The [reference] policies are rules from publications.
+//! The peers need the feature `peers`. The policies of [`mod@reference`] are rules from publications.
 
 mod none;
 #[cfg(feature = "peers")]

@@ -115,6 +115,38 @@ impl PolicyContext {
     ///
     /// For policies that bring their own attempt timeout and their own credentials, as the full redress
     /// stack does. All others use [`transport`](Self::transport).
+    ///
+    /// # Examples
+    ///
+    /// A policy that configures its own attempt timeout around everything:
+    ///
+    /// ```
+    /// use redress_lab::{BoxClient, Policy, PolicyContext};
+    /// use tower::timeout::Timeout;
+    ///
+    /// struct Impatient;
+    ///
+    /// impl Policy for Impatient {
+    ///     fn name(&self) -> &str {
+    ///         "impatient"
+    ///     }
+    ///
+    ///     fn about(&self) -> String {
+    ///         "no retries, a tenth of the attempt timeout".to_owned()
+    ///     }
+    ///
+    ///     fn retries(&self) -> bool {
+    ///         false
+    ///     }
+    ///
+    ///     fn client(&self, context: &PolicyContext) -> BoxClient {
+    ///         match context.attempt_timeout {
+    ///             Some(timeout) => BoxClient::new(Timeout::new(context.raw_transport(), timeout / 10)),
+    ///             None => context.raw_transport(),
+    ///         }
+    ///     }
+    /// }
+    /// ```
     #[must_use]
     pub fn raw_transport(&self) -> BoxClient {
         match &self.below {

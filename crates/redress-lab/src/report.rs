@@ -8,8 +8,8 @@
 //! policies with their settings, one section per scenario (settings, three charts, figures, requests
 //! per call), definitions, and the command that repeats the run.
 //!
-//! Text from scenario and policy files is escaped in one place ([`markup`]), so a report of a
-//! else's file is safe to open.
+//! Text from scenario and policy files is escaped in one place, so a report of a file
+//! from elsewhere is safe to open.
 
 mod appendix;
 mod axis;

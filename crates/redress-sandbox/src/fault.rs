@@ -89,6 +89,37 @@ impl Fault {
     /// # Panics
     ///
     /// Panics as [`status`](Self::status) does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use redress_sandbox::{Fault, Sandbox, Vendor};
+    ///
+    /// # use http_body_util::{BodyExt, Full};
+    /// # use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+    /// # type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+    /// # async fn send(sandbox: &Sandbox, call: &str, body: &'static str) -> Result<http::Response<String>> {
+    /// #     let (method, path) = call.split_once(' ').expect("a method and a path");
+    /// #     let mut request = http::Request::builder().method(method).uri(format!("{}{path}", sandbox.url()));
+    /// #     for credential in sandbox.vendor().map_or(&[][..], Vendor::credentials) {
+    /// #         if credential.place == "header" && !request.headers_ref().unwrap().contains_key(credential.name) {
+    /// #             request = request.header(credential.name, credential.value);
+    /// #         }
+    /// #     }
+    /// #     let client = Client::builder(TokioExecutor::new()).build_http();
+    /// #     let (head, body) = client.request(request.body(Full::<bytes::Bytes>::from(body))?).await?.into_parts();
+    /// #     Ok(http::Response::from_parts(head, String::from_utf8(body.collect().await?.to_bytes().into())?))
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<()> {
+    /// let sandbox = Sandbox::start(Vendor::Veridia).await?;
+    /// sandbox.script("*", [Fault::error(500)]);
+    /// let response = send(&sandbox, "GET /v1/verify/7", "").await?;
+    /// assert_eq!(response.status(), 500);
+    /// assert!(response.body().contains(r#""error":"internal"#), "{}", response.body());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn error(status: u16) -> Self {
         Self::answer().status(status)
     }
@@ -101,6 +132,39 @@ impl Fault {
 
     /// Reads the request, then closes the connection without performing it. The client sees the same as
     /// with [`drop`](Self::drop).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use redress_sandbox::{Fault, Sandbox, Vendor};
+    ///
+    /// # use http_body_util::{BodyExt, Full};
+    /// # use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+    /// # type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+    /// # async fn send(sandbox: &Sandbox, call: &str, body: &'static str) -> Result<http::Response<String>> {
+    /// #     let (method, path) = call.split_once(' ').expect("a method and a path");
+    /// #     let mut request = http::Request::builder().method(method).uri(format!("{}{path}", sandbox.url()));
+    /// #     for credential in sandbox.vendor().map_or(&[][..], Vendor::credentials) {
+    /// #         if credential.place == "header" && !request.headers_ref().unwrap().contains_key(credential.name) {
+    /// #             request = request.header(credential.name, credential.value);
+    /// #         }
+    /// #     }
+    /// #     let client = Client::builder(TokioExecutor::new()).build_http();
+    /// #     let (head, body) = client.request(request.body(Full::<bytes::Bytes>::from(body))?).await?.into_parts();
+    /// #     Ok(http::Response::from_parts(head, String::from_utf8(body.collect().await?.to_bytes().into())?))
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<()> {
+    /// let sandbox = Sandbox::start(Vendor::Ranex).await?;
+    /// sandbox.script("*", [Fault::drop_before(), Fault::drop()]);
+    /// let create = r#"{"externalUserId":"user-1"}"#;
+    /// assert!(send(&sandbox, "POST /v1/applicants", create).await.is_err());
+    /// assert_eq!(sandbox.applicants(), 0);
+    /// assert!(send(&sandbox, "POST /v1/applicants", create).await.is_err());
+    /// assert_eq!(sandbox.applicants(), 1, "`drop` has performed the request");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn drop_before() -> Self {
         Self::new(Kind::DropBefore)
     }
@@ -141,6 +205,37 @@ impl Fault {
     ///
     /// The request is not performed, and the page has no envelope. Vendors that send `X-Request-Id` on
     /// every response still send it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use redress_sandbox::{Fault, Sandbox, Vendor};
+    ///
+    /// # use http_body_util::{BodyExt, Full};
+    /// # use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+    /// # type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+    /// # async fn send(sandbox: &Sandbox, call: &str, body: &'static str) -> Result<http::Response<String>> {
+    /// #     let (method, path) = call.split_once(' ').expect("a method and a path");
+    /// #     let mut request = http::Request::builder().method(method).uri(format!("{}{path}", sandbox.url()));
+    /// #     for credential in sandbox.vendor().map_or(&[][..], Vendor::credentials) {
+    /// #         if credential.place == "header" && !request.headers_ref().unwrap().contains_key(credential.name) {
+    /// #             request = request.header(credential.name, credential.value);
+    /// #         }
+    /// #     }
+    /// #     let client = Client::builder(TokioExecutor::new()).build_http();
+    /// #     let (head, body) = client.request(request.body(Full::<bytes::Bytes>::from(body))?).await?.into_parts();
+    /// #     Ok(http::Response::from_parts(head, String::from_utf8(body.collect().await?.to_bytes().into())?))
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<()> {
+    /// let sandbox = Sandbox::start(Vendor::Ranex).await?;
+    /// sandbox.script("*", [Fault::proxy_html().status(504)]);
+    /// let response = send(&sandbox, "GET /v1/applicants/7", "").await?;
+    /// assert_eq!((response.status().as_u16(), &response.headers()["content-type"]), (504, &"text/html".parse()?));
+    /// assert!(response.body().starts_with("<html>"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn proxy_html() -> Self {
         Self::new(Kind::ProxyHtml)
     }
@@ -155,6 +250,38 @@ impl Fault {
     /// # Panics
     ///
     /// Panics if `times` is zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use redress_sandbox::{Fault, Sandbox, Vendor};
+    ///
+    /// # use http_body_util::{BodyExt, Full};
+    /// # use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+    /// # type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+    /// # async fn send(sandbox: &Sandbox, call: &str, body: &'static str) -> Result<http::Response<String>> {
+    /// #     let (method, path) = call.split_once(' ').expect("a method and a path");
+    /// #     let mut request = http::Request::builder().method(method).uri(format!("{}{path}", sandbox.url()));
+    /// #     for credential in sandbox.vendor().map_or(&[][..], Vendor::credentials) {
+    /// #         if credential.place == "header" && !request.headers_ref().unwrap().contains_key(credential.name) {
+    /// #             request = request.header(credential.name, credential.value);
+    /// #         }
+    /// #     }
+    /// #     let client = Client::builder(TokioExecutor::new()).build_http();
+    /// #     let (head, body) = client.request(request.body(Full::<bytes::Bytes>::from(body))?).await?.into_parts();
+    /// #     Ok(http::Response::from_parts(head, String::from_utf8(body.collect().await?.to_bytes().into())?))
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<()> {
+    /// let sandbox = Sandbox::start(Vendor::Ranex).await?;
+    /// sandbox.script("*", [Fault::error(503).times(2)]);
+    /// assert_eq!(sandbox.unused_faults(), 2);
+    /// for expected in [503, 503, 404] {
+    ///     assert_eq!(send(&sandbox, "GET /v1/applicants/7", "").await?.status(), expected);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn times(mut self, times: u32) -> Self {
         self.times = NonZeroU32::new(times).expect("a fault happens at least once");
         self
@@ -175,6 +302,37 @@ impl Fault {
     /// documents for this code.
     ///
     /// The envelope of ranex has no code and ignores it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use redress_sandbox::{Fault, Sandbox, Vendor};
+    ///
+    /// # use http_body_util::{BodyExt, Full};
+    /// # use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+    /// # type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+    /// # async fn send(sandbox: &Sandbox, call: &str, body: &'static str) -> Result<http::Response<String>> {
+    /// #     let (method, path) = call.split_once(' ').expect("a method and a path");
+    /// #     let mut request = http::Request::builder().method(method).uri(format!("{}{path}", sandbox.url()));
+    /// #     for credential in sandbox.vendor().map_or(&[][..], Vendor::credentials) {
+    /// #         if credential.place == "header" && !request.headers_ref().unwrap().contains_key(credential.name) {
+    /// #             request = request.header(credential.name, credential.value);
+    /// #         }
+    /// #     }
+    /// #     let client = Client::builder(TokioExecutor::new()).build_http();
+    /// #     let (head, body) = client.request(request.body(Full::<bytes::Bytes>::from(body))?).await?.into_parts();
+    /// #     Ok(http::Response::from_parts(head, String::from_utf8(body.collect().await?.to_bytes().into())?))
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<()> {
+    /// let sandbox = Sandbox::start(Vendor::Verilock).await?;
+    /// sandbox.script("*", [Fault::answer().code("rate_limit_exceeded").retry_after("3")]);
+    /// let response = send(&sandbox, "GET /v1/sessions", "").await?;
+    /// assert_eq!(response.status(), 429, "the documented status of this code");
+    /// assert_eq!(response.headers()["retry-after"], "3");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn code(mut self, code: impl Into<Code>) -> Self {
         self.code = Some(code.into());
         self
@@ -187,6 +345,37 @@ impl Fault {
     }
 
     /// Sends exactly this body instead of an envelope.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use redress_sandbox::{Fault, Sandbox, Vendor};
+    ///
+    /// # use http_body_util::{BodyExt, Full};
+    /// # use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+    /// # type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+    /// # async fn send(sandbox: &Sandbox, call: &str, body: &'static str) -> Result<http::Response<String>> {
+    /// #     let (method, path) = call.split_once(' ').expect("a method and a path");
+    /// #     let mut request = http::Request::builder().method(method).uri(format!("{}{path}", sandbox.url()));
+    /// #     for credential in sandbox.vendor().map_or(&[][..], Vendor::credentials) {
+    /// #         if credential.place == "header" && !request.headers_ref().unwrap().contains_key(credential.name) {
+    /// #             request = request.header(credential.name, credential.value);
+    /// #         }
+    /// #     }
+    /// #     let client = Client::builder(TokioExecutor::new()).build_http();
+    /// #     let (head, body) = client.request(request.body(Full::<bytes::Bytes>::from(body))?).await?.into_parts();
+    /// #     Ok(http::Response::from_parts(head, String::from_utf8(body.collect().await?.to_bytes().into())?))
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<()> {
+    /// let sandbox = Sandbox::start(Vendor::Ranex).await?;
+    /// sandbox.script("*", [Fault::answer().body("not JSON").content_type("text/plain").header("x-trace", "7")]);
+    /// let response = send(&sandbox, "GET /v1/applicants/7", "").await?;
+    /// assert_eq!((response.status().as_u16(), response.body().as_str()), (200, "not JSON"));
+    /// assert_eq!(response.headers()["x-trace"], "7");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = Some(body.into());
         self
@@ -243,6 +432,39 @@ impl Fault {
     /// before the delay.
     ///
     /// For [`Fault::slow_body`] it is the time between two bytes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use redress_sandbox::{Fault, Sandbox, Vendor};
+    ///
+    /// # use http_body_util::{BodyExt, Full};
+    /// # use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+    /// # type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+    /// # async fn send(sandbox: &Sandbox, call: &str, body: &'static str) -> Result<http::Response<String>> {
+    /// #     let (method, path) = call.split_once(' ').expect("a method and a path");
+    /// #     let mut request = http::Request::builder().method(method).uri(format!("{}{path}", sandbox.url()));
+    /// #     for credential in sandbox.vendor().map_or(&[][..], Vendor::credentials) {
+    /// #         if credential.place == "header" && !request.headers_ref().unwrap().contains_key(credential.name) {
+    /// #             request = request.header(credential.name, credential.value);
+    /// #         }
+    /// #     }
+    /// #     let client = Client::builder(TokioExecutor::new()).build_http();
+    /// #     let (head, body) = client.request(request.body(Full::<bytes::Bytes>::from(body))?).await?.into_parts();
+    /// #     Ok(http::Response::from_parts(head, String::from_utf8(body.collect().await?.to_bytes().into())?))
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<()> {
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let sandbox = Sandbox::start(Vendor::Ranex).await?;
+    /// sandbox.script("*", [Fault::answer().delay(Duration::from_millis(20))]);
+    /// let start = Instant::now();
+    /// assert_eq!(send(&sandbox, "GET /v1/applicants/7", "").await?.status(), 404, "the normal answer, later");
+    /// assert!(start.elapsed() >= Duration::from_millis(20));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn delay(mut self, delay: Duration) -> Self {
         self.delay = delay;
         self

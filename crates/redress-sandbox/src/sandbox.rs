@@ -80,6 +80,21 @@ impl Sandbox {
     ///
     /// Fails if the address is not a loopback address, or cannot be bound. Other addresses are refused
     /// because the credentials are public.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use redress_sandbox::{Sandbox, Vendor};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let sandbox = Sandbox::listen(Vendor::Ranex, "[::1]:0".parse()?).await?;
+    /// assert!(sandbox.url().starts_with("http://[::1]:"));
+    /// let public = Sandbox::listen(Vendor::Ranex, "0.0.0.0:0".parse()?).await;
+    /// assert!(public.unwrap_err().to_string().contains("not a loopback address"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn listen(vendor: Vendor, addr: SocketAddr) -> io::Result<Self> {
         Self::serve(Some(vendor), vendor.name().to_owned(), vendor.api(), addr).await
     }
@@ -198,6 +213,39 @@ impl Sandbox {
     }
 
     /// Appends the faults of a script file.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use redress_sandbox::{Sandbox, Vendor};
+    ///
+    /// # use http_body_util::{BodyExt, Full};
+    /// # use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+    /// # type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+    /// # async fn send(sandbox: &Sandbox, call: &str, body: &'static str) -> Result<http::Response<String>> {
+    /// #     let (method, path) = call.split_once(' ').expect("a method and a path");
+    /// #     let mut request = http::Request::builder().method(method).uri(format!("{}{path}", sandbox.url()));
+    /// #     for credential in sandbox.vendor().map_or(&[][..], Vendor::credentials) {
+    /// #         if credential.place == "header" && !request.headers_ref().unwrap().contains_key(credential.name) {
+    /// #             request = request.header(credential.name, credential.value);
+    /// #         }
+    /// #     }
+    /// #     let client = Client::builder(TokioExecutor::new()).build_http();
+    /// #     let (head, body) = client.request(request.body(Full::<bytes::Bytes>::from(body))?).await?.into_parts();
+    /// #     Ok(http::Response::from_parts(head, String::from_utf8(body.collect().await?.to_bytes().into())?))
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<()> {
+    /// use redress_sandbox::Script;
+    ///
+    /// let script = Script::parse("outage.toml", "[[fault]]\nroute = '*'\nstatus = 503\nretry_after = '2'")?;
+    /// let sandbox = Sandbox::start(Vendor::Ranex).await?;
+    /// sandbox.add_script(script);
+    /// let response = send(&sandbox, "GET /v1/applicants/7", "").await?;
+    /// assert_eq!((response.status().as_u16(), &response.headers()["retry-after"]), (503, &"2".parse()?));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn add_script(&self, script: Script) {
         self.server.queue.push(script.into_faults());
     }
@@ -210,6 +258,40 @@ impl Sandbox {
 
     /// Returns the requests so far, in order of arrival. An entry is written before the client can see
     /// the answer.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use redress_sandbox::{Fault, Sandbox, Vendor};
+    ///
+    /// # use http_body_util::{BodyExt, Full};
+    /// # use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+    /// # type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+    /// # async fn send(sandbox: &Sandbox, call: &str, body: &'static str) -> Result<http::Response<String>> {
+    /// #     let (method, path) = call.split_once(' ').expect("a method and a path");
+    /// #     let mut request = http::Request::builder().method(method).uri(format!("{}{path}", sandbox.url()));
+    /// #     for credential in sandbox.vendor().map_or(&[][..], Vendor::credentials) {
+    /// #         if credential.place == "header" && !request.headers_ref().unwrap().contains_key(credential.name) {
+    /// #             request = request.header(credential.name, credential.value);
+    /// #         }
+    /// #     }
+    /// #     let client = Client::builder(TokioExecutor::new()).build_http();
+    /// #     let (head, body) = client.request(request.body(Full::<bytes::Bytes>::from(body))?).await?.into_parts();
+    /// #     Ok(http::Response::from_parts(head, String::from_utf8(body.collect().await?.to_bytes().into())?))
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<()> {
+    /// let sandbox = Sandbox::start(Vendor::Ranex).await?;
+    /// sandbox.script("GET /v1/applicants/{id}", [Fault::drop()]);
+    /// let _ = send(&sandbox, "GET /v1/applicants/7?expand=all", "").await;
+    /// send(&sandbox, "GET /v1/applicants/7", "").await?;
+    ///
+    /// let log = sandbox.log();
+    /// assert_eq!((log[0].path.as_str(), log[0].status), ("/v1/applicants/7", None));
+    /// assert_eq!((log[1].method.as_str(), log[1].status), ("GET", Some(404)));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn log(&self) -> Vec<LogEntry> {
         self.server.log.entries()
     }
@@ -225,6 +307,36 @@ impl Sandbox {
     }
 
     /// Returns the number of TCP connections accepted so far, which shows whether a client reuses them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use redress_sandbox::{Sandbox, Vendor};
+    ///
+    /// # use http_body_util::{BodyExt, Full};
+    /// # use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+    /// # type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+    /// # async fn send(sandbox: &Sandbox, call: &str, body: &'static str) -> Result<http::Response<String>> {
+    /// #     let (method, path) = call.split_once(' ').expect("a method and a path");
+    /// #     let mut request = http::Request::builder().method(method).uri(format!("{}{path}", sandbox.url()));
+    /// #     for credential in sandbox.vendor().map_or(&[][..], Vendor::credentials) {
+    /// #         if credential.place == "header" && !request.headers_ref().unwrap().contains_key(credential.name) {
+    /// #             request = request.header(credential.name, credential.value);
+    /// #         }
+    /// #     }
+    /// #     let client = Client::builder(TokioExecutor::new()).build_http();
+    /// #     let (head, body) = client.request(request.body(Full::<bytes::Bytes>::from(body))?).await?.into_parts();
+    /// #     Ok(http::Response::from_parts(head, String::from_utf8(body.collect().await?.to_bytes().into())?))
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<()> {
+    /// let sandbox = Sandbox::start(Vendor::Ranex).await?;
+    /// send(&sandbox, "GET /v1/applicants/7", "").await?;
+    /// send(&sandbox, "GET /v1/applicants/7", "").await?;
+    /// assert_eq!(sandbox.connections(), 2, "each call of this example has a client of its own");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn connections(&self) -> usize {
         self.server.connections.load(Ordering::SeqCst)
     }

@@ -169,6 +169,18 @@ impl Script {
 
 impl ScriptError {
     /// Returns the line of the mistake, from 1; `None` if the file could not be read.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use redress_sandbox::Script;
+    /// let error = Script::parse("f.toml", "[[fault]]\nroute = '*'\nstatus = 99").unwrap_err();
+    /// assert_eq!(error.line(), Some(3));
+    /// assert!(error.to_string().starts_with("f.toml:3: "));
+    ///
+    /// let missing = Script::read("no-such-file.toml").unwrap_err();
+    /// assert_eq!(missing.line(), None);
+    /// ```
     pub fn line(&self) -> Option<usize> {
         match self.problem {
             Problem::Unreadable(_) => None,

@@ -207,6 +207,23 @@ impl<Req, Res> StrictMock<Req, Res> {
     /// Permits dropping a readied clone without a call: the last [`Handle`] does not panic for it.
     ///
     /// For layers that decide after `poll_ready` to wait, such as rate limits. [`Handle::abandoned`] still counts.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use redress_sandbox::strict_mock::StrictMock;
+    /// use tower::{Service, ServiceExt};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let mut mock = StrictMock::<(), ()>::scripted([]).allow_abandoned();
+    /// let handle = mock.handle();
+    /// mock.ready().await.unwrap();
+    /// drop(mock);
+    /// assert_eq!(handle.abandoned(), 1);
+    /// // Dropping `handle` does not panic.
+    /// # }
+    /// ```
     #[must_use]
     pub fn allow_abandoned(self) -> Self {
         self.core.state.lock().allow_abandoned = true;

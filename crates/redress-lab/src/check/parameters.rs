@@ -72,6 +72,15 @@ impl Overrides {
     }
 
     /// Returns `true` if nothing is overridden.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_lab::check::Overrides;
+    ///
+    /// assert!(Overrides::default().is_empty());
+    /// assert!(!Overrides::parse(&["m=2000"])?.is_empty());
+    /// # Ok::<(), redress_lab::check::InvalidParameter>(())
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.set.is_empty()

@@ -42,6 +42,27 @@ impl SummaryRow {
     ];
 
     /// Returns the cells of the row as text, in the order of [`COLUMNS`](Self::COLUMNS).
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_lab::compare::SummaryRow;
+    /// use redress_lab::policies::NoRetry;
+    /// use redress_lab::{Comparison, Policy, Scenario};
+    ///
+    /// let scenario: Scenario = r#"
+    ///     name = "calm"
+    ///     length = "20s"
+    ///     clients = { rate = 10.0, arrivals = "even", deadline = "5s" }
+    ///     server = { kind = "fifo", rate = 100.0 }
+    /// "#
+    /// .parse()?;
+    /// let policies: [Box<dyn Policy>; 1] = [Box::new(NoRetry)];
+    /// let comparison = Comparison::run(&scenario, &policies, &[1], |_share| {});
+    /// let cells = comparison.rows()[0].cells();
+    /// assert_eq!(cells[0..2], ["none", "100.00 %"]);
+    /// assert_eq!(SummaryRow::COLUMNS[0..2], ["policy", "served"]);
+    /// # Ok::<(), redress_lab::InvalidScenario>(())
+    /// ```
     #[must_use]
     pub fn cells(&self) -> [String; 13] {
         let summary = &self.summary;

@@ -106,6 +106,16 @@ const fn two() -> NonZeroU32 {
 
 impl RedressStack {
     /// Creates the policy with redress's defaults.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_lab::Policy;
+    /// use redress_lab::policies::RedressStack;
+    ///
+    /// let policy = RedressStack::new();
+    /// assert_eq!(policy.name(), "redress");
+    /// assert!(policy.about().ends_with("RedressLayer with its defaults"));
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         Self::with(StackSettings { name: "redress".to_owned(), ..StackSettings::default() })

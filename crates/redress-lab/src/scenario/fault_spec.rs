@@ -41,6 +41,17 @@ pub struct FaultSpec {
 }
 
 /// The effect of a fault on the requests that it hits.
+///
+/// The phase of a failure decides whether a POST may be resent, so faults differ in it:
+///
+/// | kind | the request | what the client sees |
+/// |---|---|---|
+/// | `Hold` | is served later | a late response, or its own timeout |
+/// | `Drop` | is lost | its own timeout |
+/// | `Refuse` | is not processed | a failed connection |
+/// | `Restart` | is aborted if in service | a broken connection, possibly processed |
+/// | `Answer` | is not processed | an error response |
+/// | `Slow`, `Delay` | is served | a late response |
 #[derive(Clone, Debug, PartialEq)]
 pub enum FaultKind {
     /// Requests are held on the way and all arrive when the fault ends, as after a network outage with

@@ -7,6 +7,32 @@ use serde::{Deserialize, Serialize};
 use super::{InvalidScenario, ResponseSpec, duration, invalid, positive, share};
 
 /// The service model of the server.
+///
+/// # Examples
+///
+/// Two requests on the same row at the same time: the second one conflicts.
+///
+/// ```
+/// use redress_lab::server::{RequestOutcome, Server};
+/// use redress_lab::{Scenario, Stream, stream};
+/// use std::time::Duration;
+///
+/// let scenario: Scenario = r#"
+///     name = "rows"
+///     length = "60s"
+///     clients = { rate = 1.0 }
+///     server = { kind = "rows", rows = 1, latency = "10ms" }
+/// "#
+/// .parse()?;
+/// let mut server = Server::new(&scenario, stream(1, Stream::Server));
+/// let first = server.admit(Duration::ZERO, None);
+/// assert!(matches!(first.outcome, RequestOutcome::Served));
+/// let RequestOutcome::Refused(conflict) = server.admit(Duration::from_millis(5), None).outcome else {
+///     panic!("no conflict");
+/// };
+/// assert_eq!(conflict.status(), 409);
+/// # Ok::<(), redress_lab::InvalidScenario>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum ServerSpec {

@@ -54,11 +54,75 @@ impl Sandbox {
 
     /// Sets where vlens reports business and token errors: at a fitting status, or at 200 (the
     /// default).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use redress_sandbox::{Sandbox, Vendor};
+    ///
+    /// # use http_body_util::{BodyExt, Full};
+    /// # use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+    /// # type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+    /// # async fn send(sandbox: &Sandbox, call: &str, body: &'static str) -> Result<http::Response<String>> {
+    /// #     let (method, path) = call.split_once(' ').expect("a method and a path");
+    /// #     let mut request = http::Request::builder().method(method).uri(format!("{}{path}", sandbox.url()));
+    /// #     for credential in sandbox.vendor().map_or(&[][..], Vendor::credentials) {
+    /// #         if credential.place == "header" && !request.headers_ref().unwrap().contains_key(credential.name) {
+    /// #             request = request.header(credential.name, credential.value);
+    /// #         }
+    /// #     }
+    /// #     let client = Client::builder(TokioExecutor::new()).build_http();
+    /// #     let (head, body) = client.request(request.body(Full::<bytes::Bytes>::from(body))?).await?.into_parts();
+    /// #     Ok(http::Response::from_parts(head, String::from_utf8(body.collect().await?.to_bytes().into())?))
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<()> {
+    /// let sandbox = Sandbox::start(Vendor::Vlens).await?;
+    /// let login = r#"{"username":"sandbox","password":"wrong"}"#;
+    /// assert_eq!(send(&sandbox, "POST /api/credentials/Login", login).await?.status(), 200);
+    /// sandbox.errors_at_status(true);
+    /// assert_eq!(send(&sandbox, "POST /api/credentials/Login", login).await?.status(), 401);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn errors_at_status(&self, at_status: bool) {
         self.server.api.set_errors_at_status(at_status);
     }
 
     /// Removes the rate limits per minute (veridia, ranex), for tests with many requests.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use redress_sandbox::{Sandbox, Vendor};
+    ///
+    /// # use http_body_util::{BodyExt, Full};
+    /// # use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+    /// # type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+    /// # async fn send(sandbox: &Sandbox, call: &str, body: &'static str) -> Result<http::Response<String>> {
+    /// #     let (method, path) = call.split_once(' ').expect("a method and a path");
+    /// #     let mut request = http::Request::builder().method(method).uri(format!("{}{path}", sandbox.url()));
+    /// #     for credential in sandbox.vendor().map_or(&[][..], Vendor::credentials) {
+    /// #         if credential.place == "header" && !request.headers_ref().unwrap().contains_key(credential.name) {
+    /// #             request = request.header(credential.name, credential.value);
+    /// #         }
+    /// #     }
+    /// #     let client = Client::builder(TokioExecutor::new()).build_http();
+    /// #     let (head, body) = client.request(request.body(Full::<bytes::Bytes>::from(body))?).await?.into_parts();
+    /// #     Ok(http::Response::from_parts(head, String::from_utf8(body.collect().await?.to_bytes().into())?))
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<()> {
+    /// let sandbox = Sandbox::start(Vendor::Ranex).await?;
+    /// for _ in 0..20 {
+    ///     assert_eq!(send(&sandbox, "POST /v1/auth/token", "").await?.status(), 200);
+    /// }
+    /// assert_eq!(send(&sandbox, "POST /v1/auth/token", "").await?.status(), 429, "20 per minute");
+    /// sandbox.lift_limits();
+    /// assert_eq!(send(&sandbox, "POST /v1/auth/token", "").await?.status(), 200);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn lift_limits(&self) {
         if let Some(limits) = self.server.api.limits() {
             limits.lift();
@@ -66,6 +130,38 @@ impl Sandbox {
     }
 
     /// Sets the number of verifications that can still be started (veridia). Default: one million.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use redress_sandbox::{Sandbox, Vendor};
+    ///
+    /// # use http_body_util::{BodyExt, Full};
+    /// # use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+    /// # type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+    /// # async fn send(sandbox: &Sandbox, call: &str, body: &'static str) -> Result<http::Response<String>> {
+    /// #     let (method, path) = call.split_once(' ').expect("a method and a path");
+    /// #     let mut request = http::Request::builder().method(method).uri(format!("{}{path}", sandbox.url()));
+    /// #     for credential in sandbox.vendor().map_or(&[][..], Vendor::credentials) {
+    /// #         if credential.place == "header" && !request.headers_ref().unwrap().contains_key(credential.name) {
+    /// #             request = request.header(credential.name, credential.value);
+    /// #         }
+    /// #     }
+    /// #     let client = Client::builder(TokioExecutor::new()).build_http();
+    /// #     let (head, body) = client.request(request.body(Full::<bytes::Bytes>::from(body))?).await?.into_parts();
+    /// #     Ok(http::Response::from_parts(head, String::from_utf8(body.collect().await?.to_bytes().into())?))
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<()> {
+    /// let sandbox = Sandbox::start(Vendor::Veridia).await?;
+    /// sandbox.set_credits(1);
+    /// let init = r#"{"userRef":"user-1","country":"ES","documentType":"dni"}"#;
+    /// assert!(send(&sandbox, "POST /v1/verify/init", init).await?.status().is_success());
+    /// assert_eq!((sandbox.credits(), sandbox.verifications()), (0, 1));
+    /// assert_eq!(send(&sandbox, "POST /v1/verify/init", init).await?.status(), 403);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn set_credits(&self, credits: u64) {
         self.server.api.set_credits(credits);
     }
@@ -77,6 +173,37 @@ impl Sandbox {
 
     /// Returns the number of applicants (ranex). Creation is idempotent: a repeated request must not
     /// add one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use redress_sandbox::{Sandbox, Vendor};
+    ///
+    /// # use http_body_util::{BodyExt, Full};
+    /// # use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+    /// # type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+    /// # async fn send(sandbox: &Sandbox, call: &str, body: &'static str) -> Result<http::Response<String>> {
+    /// #     let (method, path) = call.split_once(' ').expect("a method and a path");
+    /// #     let mut request = http::Request::builder().method(method).uri(format!("{}{path}", sandbox.url()));
+    /// #     for credential in sandbox.vendor().map_or(&[][..], Vendor::credentials) {
+    /// #         if credential.place == "header" && !request.headers_ref().unwrap().contains_key(credential.name) {
+    /// #             request = request.header(credential.name, credential.value);
+    /// #         }
+    /// #     }
+    /// #     let client = Client::builder(TokioExecutor::new()).build_http();
+    /// #     let (head, body) = client.request(request.body(Full::<bytes::Bytes>::from(body))?).await?.into_parts();
+    /// #     Ok(http::Response::from_parts(head, String::from_utf8(body.collect().await?.to_bytes().into())?))
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<()> {
+    /// let sandbox = Sandbox::start(Vendor::Ranex).await?;
+    /// let create = r#"{"externalUserId":"user-1"}"#;
+    /// assert_eq!(send(&sandbox, "POST /v1/applicants", create).await?.status(), 201);
+    /// assert_eq!(send(&sandbox, "POST /v1/applicants", create).await?.status(), 200, "the same applicant");
+    /// assert_eq!(sandbox.applicants(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn applicants(&self) -> usize {
         self.server.api.tally().applicants
     }

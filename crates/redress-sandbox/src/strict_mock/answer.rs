@@ -26,6 +26,19 @@ impl<Res> Answer<Res> {
     }
 
     /// Creates an answer that fails with this error immediately.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use redress_sandbox::strict_mock::{Answer, StrictMock};
+    /// use tower::ServiceExt;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let mock: StrictMock<(), ()> = StrictMock::scripted([Answer::error("connection reset")]);
+    /// assert_eq!(mock.oneshot(()).await.unwrap_err().to_string(), "connection reset");
+    /// # }
+    /// ```
     pub fn error(error: impl Into<BoxError>) -> Self {
         Self { result: Err(error.into()), delay: Duration::ZERO }
     }

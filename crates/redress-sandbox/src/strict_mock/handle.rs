@@ -76,6 +76,25 @@ impl<Req> Handle<Req> {
     }
 
     /// Returns the instants of the recorded calls on tokio's clock: their differences are the waits between attempts.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use redress_sandbox::strict_mock::{Answer, StrictMock};
+    /// use std::time::Duration;
+    /// use tower::ServiceExt;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// let mock = StrictMock::scripted([Answer::ok(()), Answer::ok(())]);
+    /// let handle = mock.handle();
+    /// mock.clone().oneshot("first").await.unwrap();
+    /// tokio::time::sleep(Duration::from_secs(7)).await;
+    /// mock.oneshot("second").await.unwrap();
+    /// let [first, second] = handle.instants().try_into().unwrap();
+    /// assert_eq!(second - first, Duration::from_secs(7));
+    /// # }
+    /// ```
     pub fn instants(&self) -> Vec<Instant> {
         self.0.lock().received.iter().map(|received| received.at).collect()
     }
@@ -112,6 +131,23 @@ impl<Req> Handle<Req> {
     /// # Panics
     ///
     /// Panics if a reservation is held or a call is in flight.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use redress_sandbox::strict_mock::StrictMock;
+    /// use tower::ServiceExt;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let mut mock = StrictMock::<(), ()>::scripted([]).allow_abandoned();
+    /// let handle = mock.handle();
+    /// mock.ready().await.unwrap();
+    /// assert!(std::panic::catch_unwind(|| handle.assert_idle()).is_err(), "a reservation is held");
+    /// drop(mock);
+    /// handle.assert_idle();
+    /// # }
+    /// ```
     #[track_caller]
     pub fn assert_idle(&self) {
         let Slots { reservations, in_flight, .. } = self.slots();

@@ -32,6 +32,15 @@ impl TowerResilience {
     /// Creates the policy with the preset `exponential_backoff()`, the crate's "balanced default":
     /// three attempts, waits of 100 ms and 200 ms without jitter, and no budget. Nothing in it is
     /// random.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_lab::Policy;
+    /// use redress_lab::policies::TowerResilience;
+    ///
+    /// assert_eq!(TowerResilience::preset().name(), "tower-resilience");
+    /// assert_eq!(TowerResilience::guide().name(), "tower-resilience-budget");
+    /// ```
     #[must_use]
     pub const fn preset() -> Self {
         Self { has_budget: false }

@@ -15,6 +15,32 @@ use crate::transport::CallId;
 ///
 /// Budgets and circuit breakers that live in a client see its own calls only. With more clients, each
 /// of them knows less, and the sum of their budgets grows.
+///
+/// # Examples
+/// ```
+/// use redress_lab::policies::reference::{Deposit, Fleet, Reference, Rule};
+/// use redress_lab::{Policy, Run, Scenario, run};
+/// use std::num::NonZeroU32;
+///
+/// let scenario: Scenario = r#"
+///     name = "down"
+///     length = "20s"
+///     clients = { rate = 20.0 }
+///     server = { kind = "fifo", rate = 1000.0 }
+///     fault = [{ kind = "answer", from = "0s", for = "1m" }]
+/// "#
+/// .parse()?;
+/// let retries = |policy: &dyn Policy| {
+///     let outcome = run(Run { scenario: &scenario, policy, seed: 1 }, |_share| {});
+///     outcome.attempts - outcome.calls
+/// };
+/// let number = |number| NonZeroU32::new(number).unwrap();
+/// let bucket = Rule::Bucket { tokens: 5.0, deposit: 0.0, on: Deposit::Call };
+/// let single = Reference::new("bucket", number(3), bucket);
+/// assert_eq!(retries(&single), 4);
+/// assert_eq!(retries(&Fleet::new(single, number(10))), 40, "each client has a full bucket");
+/// # Ok::<(), redress_lab::InvalidScenario>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Fleet<P> {
     policy: P,

@@ -45,6 +45,29 @@ pub struct Hedge {
 }
 
 /// A token bucket. A second request takes one token.
+///
+/// With `deposit = 0.1` at most one call in ten is hedged in the long run, plus the initial content of
+/// the bucket.
+///
+/// # Examples
+/// ```
+/// use redress_lab::policies::reference::{Hedge, HedgeBudget};
+/// use redress_lab::{Run, Scenario, run};
+/// use std::time::Duration;
+///
+/// let scenario: Scenario = r#"
+///     name = "all slow"
+///     length = "20s"
+///     clients = { rate = 20.0 }
+///     server = { kind = "concurrency", base = "500ms", per_request = "0s" }
+/// "#
+/// .parse()?;
+/// let budget = Some(HedgeBudget { tokens: 3.0, deposit: 0.0 });
+/// let hedge = Hedge { name: "hedge".to_owned(), after: Duration::from_millis(400), budget };
+/// let outcome = run(Run { scenario: &scenario, policy: &hedge, seed: 1 }, |_share| {});
+/// assert_eq!(outcome.attempts, outcome.calls + 3, "the bucket pays for three second requests");
+/// # Ok::<(), redress_lab::InvalidScenario>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct HedgeBudget {
