@@ -1,4 +1,12 @@
-//! What a program is told about a response.
+//! The JSON object that `explain --json` and `--jsonl` write for a response.
+//!
+//! The names and the order of the members are an interface that programs rely on: a new member is added at the end, and only
+//! where it applies, so that the object of an ordinary response stays the same. `redress explain --help` documents each member.
+//!
+//! ```text
+//! {"id":1,"is_error":true,"class":"rate_limited","recovery":"retry","retry":true,"code":"rate_limited","message":"Slow down",
+//!  "request_id":null,"reason":null,"retry_after_ms":30000,"retry_at":null,"fields":[],"dialect":"generic"}
+//! ```
 
 use crate::time;
 use redress_envelope::Dialect;
@@ -11,7 +19,7 @@ use redress_classify::{Class, FieldError, Recovery, RetryHint, SuccessHint, Verd
 use crate::cooldown::{Cooldown, ScopeSource};
 use crate::exchange::{Exchange, Judgement, NoRetry};
 
-/// What a response means; `None` where nothing was said.
+/// The meaning of a response; a part is `None` if the server did not state it.
 #[derive(Serialize)]
 pub(crate) struct Answer<'a> {
     id: Option<&'a RawValue>,
@@ -41,7 +49,7 @@ pub(crate) struct Answer<'a> {
     notes: &'a [Cow<'static, str>],
 }
 
-/// What a line gets that is no usable record.
+/// The answer to a record that cannot be used.
 #[derive(Serialize)]
 pub(crate) struct Problem<'a> {
     pub(crate) id: Option<&'a RawValue>,

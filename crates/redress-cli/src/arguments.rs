@@ -1,4 +1,7 @@
-//! The command line.
+//! The command line, as `clap` derives it from these types.
+//!
+//! The comment of a field is the help of its option, so it is written for users. Examples and formats follow the options; they
+//! are the text files of [`help`](crate::help).
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -13,7 +16,7 @@ use crate::dialects::NameOrFile;
 use crate::lab::LabArgs;
 use crate::{help, time};
 
-/// Says what an API's responses mean when they are errors, and what to do about them.
+/// Explains the error responses of HTTP APIs: their class, the way to recover, and the wait.
 #[derive(Debug, Parser)]
 #[command(name = "redress", version, after_help = help::PROGRAM)]
 pub(crate) struct Cli {
@@ -21,6 +24,7 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
+/// The commands. The first line of the comment on the arguments of each is its summary in the help.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Explain(ExplainArgs),
@@ -31,28 +35,28 @@ pub(crate) enum Command {
     Completions(CompletionsArgs),
 }
 
-/// Says what a response means: what it is, what to do, when, and where it says so.
+/// Explains responses: class, recovery, wait and cool-down, and where in the response each of them stands.
 #[derive(Debug, Args)]
 #[command(after_help = help::EXPLAIN)]
 pub(crate) struct ExplainArgs {
-    /// The dialect to read with: the name of a shipped one, or a TOML file
+    /// The dialect of the responses: the name of a shipped one, or a TOML file
     #[arg(long, value_name = "NAME|FILE", default_value = "generic", value_parser = NameOrFile)]
     #[arg(hide_possible_values = true)]
     pub(crate) dialect: String,
 
-    /// The method of the call, where the input does not tell; some dialects tell calls apart
+    /// The method of the call, if the input does not state it; some dialects depend on it
     #[arg(long, value_name = "METHOD", default_value = "GET")]
     pub(crate) method: Method,
 
-    /// The path of the call, where the input does not tell
+    /// The path of the call, if the input does not state it
     #[arg(long, value_name = "PATH", default_value = "/")]
     pub(crate) path: Uri,
 
-    /// The status of an input that has none: a body alone, or headers alone
+    /// The status of an input without one: a body alone, or headers alone
     #[arg(long, value_name = "CODE", conflicts_with = "jsonl")]
     pub(crate) status: Option<StatusCode>,
 
-    /// The name of the event that the input is: an event of a stream; `message` for a line of JSON lines
+    /// Read the input as an event of a stream, of this name; `message` for a line of JSON lines
     #[arg(long, value_name = "NAME", conflicts_with_all = ["jsonl", "status"])]
     pub(crate) event: Option<String>,
 
@@ -60,7 +64,7 @@ pub(crate) struct ExplainArgs {
     #[arg(long)]
     pub(crate) errors: bool,
 
-    /// Write JSON instead of text for people: one object per response, each in its line
+    /// Write one JSON object per response and line, instead of the summary
     #[arg(long)]
     pub(crate) json: bool,
 
@@ -72,16 +76,16 @@ pub(crate) struct ExplainArgs {
     #[arg(long, value_name = "N")]
     pub(crate) chunk: Option<NonZeroUsize>,
 
-    /// The time to count from where a response has no `Date`, instead of now: 2026-01-15T12:30:00Z
+    /// The time of receipt of a response without `Date`, instead of now: 2026-01-15T12:30:00Z
     #[arg(long, value_name = "RFC3339", value_parser = time::parse)]
     pub(crate) now: Option<SystemTime>,
 
-    /// What holds the responses, in any form of those below; `-` is standard input
+    /// The file with the responses, in any of the forms below; `-` is standard input
     #[arg(value_name = "FILE", default_value = "-", value_hint = ValueHint::FilePath)]
     pub(crate) file: PathBuf,
 }
 
-/// Finds every mistake in dialect files, each with its file, line and key.
+/// Lists the mistakes in dialect files, each with file, line and key.
 #[derive(Debug, Args)]
 #[command(after_help = help::LINT)]
 pub(crate) struct LintArgs {
@@ -90,7 +94,7 @@ pub(crate) struct LintArgs {
     pub(crate) files: Vec<PathBuf>,
 }
 
-/// Lists the shipped dialects, or shows all that one of them knows.
+/// Lists the shipped dialects, or shows the codes, statuses, limits and scopes of one.
 #[derive(Debug, Args)]
 #[command(after_help = help::DIALECTS)]
 pub(crate) struct DialectsArgs {
@@ -98,7 +102,7 @@ pub(crate) struct DialectsArgs {
     #[arg(value_name = "NAME|FILE", value_parser = NameOrFile, hide_possible_values = true)]
     pub(crate) name: Option<String>,
 
-    /// Write the table of `docs/dialects.md`, in Markdown: what signals, where the code is, hints, credentials, sources
+    /// Write the table of `docs/dialects.md`, in Markdown: signals, codes, hints, credentials, sources
     #[arg(long, conflicts_with = "name")]
     pub(crate) table: bool,
 }

@@ -1,4 +1,6 @@
-//! `redress completions`: a script that completes the command line in a shell.
+//! `redress completions`: prints a script that completes the command line in a shell.
+//!
+//! The script is generated from the command line itself, so that it knows every option and the names of the shipped dialects.
 
 use std::io::Write as _;
 use std::process::ExitCode;

@@ -1,4 +1,8 @@
 //! The cool-down that a response begins: which later calls a Pace layer holds back.
+//!
+//! A rate limit often concerns a part of an API: GitHub's search, a channel of Discord. A dialect declares these parts as
+//! [scopes](redress_envelope::Scope), by routes or by a header of the response. At 3 a.m. the question is whether the other calls
+//! still go out; this module answers it.
 
 use http::StatusCode;
 use redress_classify::{Class, CooldownScope, Verdict};
@@ -51,6 +55,7 @@ impl Cooldown {
         Self::new(dialect, exchange, dialect.bucket_for_response(exchange.head.status, &exchange.head.headers))
     }
 
+    /// States the cool-down of a scope that the response names, or of the scope of the call, or of the host.
     fn new(dialect: &Dialect, exchange: &Exchange<'_>, stated: CooldownScope) -> Self {
         let by_route = || dialect.scope_for_request(exchange.method.as_str(), exchange.uri.path());
         let (by, id) = match stated {

@@ -1,10 +1,18 @@
-//! `redress dialects --table`: the table of the shipped dialects in `docs/dialects.md`.
+//! `redress dialects --table`: writes the table of the shipped dialects in `docs/dialects.md`.
+//!
+//! `scripts/dialect-table` puts the table into the page, and a test fails if the page has another one. A row is read from the
+//! dialect itself and, where the library does not expose a fact (the signals, the sources), from the TOML file of the dialect:
+//!
+//! ```text
+//! | `vlens` | the status; or `error_code` is not null | `error_code` | ... | `authorization`; ... | ... |
+//! ```
 
 use redress_envelope::{Dialect, HintSource, Location, dialects};
 use toml::{Table, Value};
 
 /// How many places a cell lists before it only counts them.
 const MAX_LISTED: usize = 4;
+/// The names of the columns.
 const HEAD: [&str; 6] =
     ["dialect", "what signals an error", "code", "hints beside the standard headers", "credentials", "source"];
 
@@ -28,10 +36,12 @@ pub(crate) fn table() -> String {
     out
 }
 
+/// Writes a row in Markdown; `|` separates cells, and is escaped in them.
 fn row(cells: &[String; HEAD.len()]) -> String {
     format!("| {} |\n", cells.each_ref().map(|cell| cell.replace('|', "\\|")).join(" | "))
 }
 
+/// Joins the first places, and counts the others, so that a row stays readable.
 fn listed(all: impl Iterator<Item = String>) -> String {
     let all: Vec<String> = all.collect();
     let more = all.len().saturating_sub(MAX_LISTED);
@@ -39,6 +49,7 @@ fn listed(all: impl Iterator<Item = String>) -> String {
     if more == 0 { shown } else { format!("{shown}, {more} more") }
 }
 
+/// Names the place of a code.
 fn place(place: &Location) -> String {
     match place {
         Location::Body(path) => format!("`{path}`"),
@@ -56,6 +67,7 @@ fn hints(dialect: &Dialect) -> String {
     listed(errors.iter().filter_map(hint).chain(successes.iter().filter_map(of_success)))
 }
 
+/// Names the place of a hint; `None` for `Retry-After`, which every dialect reads.
 fn hint(hint: &HintSource) -> Option<String> {
     Some(match hint {
         HintSource::Header(name) => format!("`{name}`"),
@@ -64,6 +76,7 @@ fn hint(hint: &HintSource) -> Option<String> {
     })
 }
 
+/// Lists the secret headers, and the authentication that the file documents.
 fn credentials(dialect: &Dialect, text: &str) -> String {
     let headers = dialect.secret_headers().iter().map(|name| format!("`{name}`"));
     let root: Table = text.parse().unwrap_or_default();
@@ -85,6 +98,7 @@ fn signals(text: &str) -> String {
     rules.join("; or ")
 }
 
+/// Describes an error rule of a success as its file states it.
 fn signal(rule: &Table) -> String {
     let all = rule.iter().map(|(key, value)| {
         let paths = || quoted(value.get("path").unwrap_or(value), " or ");
@@ -110,15 +124,18 @@ fn signal(rule: &Table) -> String {
     all.collect::<Vec<_>>().join(", ")
 }
 
+/// Describes the conditions of an error rule.
 fn conditions(when: &Value) -> String {
     let all = when.as_table().into_iter().flatten().map(|(key, value)| format!("{key} {}", quoted(value, " or ")));
     format!("when {}", all.collect::<Vec<_>>().join(", "))
 }
 
+/// Joins texts, each as code.
 fn quoted(value: &Value, between: &str) -> String {
     texts(value).iter().map(|text| format!("`{text}`")).collect::<Vec<_>>().join(between)
 }
 
+/// Returns the texts of a value that is one text or a list of them.
 fn texts(value: &Value) -> Vec<String> {
     match value {
         Value::Array(all) => all.iter().flat_map(texts).collect(),

@@ -1,4 +1,7 @@
 //! Dialects, found by name or read from a file.
+//!
+//! A name of a shipped dialect wins over a file of the same name; a path with a separator or the extension `.toml` is always a
+//! file. A file may extend other files of its folder, which [`folder`](crate::folder) reads.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -21,13 +24,17 @@ pub(crate) struct DialectCache {
 
 /// A dialect, and the retries that it leads to by default. Both are made once, since a run may have millions of records.
 pub(crate) struct ReadyDialect {
+    /// The dialect that reads the responses.
     pub(crate) dialect: Dialect,
+    /// The layer that a program would have with its defaults: it is asked whether a retry follows.
     pub(crate) backoff: BackoffLayer,
 }
 
 /// A dialect as a file states it, with what changes nothing in the file; or what is wrong with the file.
 pub(crate) enum Loaded {
+    /// The dialect, and the warnings of `lint`.
     Valid(Dialect, Vec<String>),
+    /// The mistakes, as lines.
     Invalid(Vec<String>),
 }
 
@@ -45,6 +52,7 @@ pub(crate) enum Checks {
 pub(crate) struct NameOrFile;
 
 impl ReadyDialect {
+    /// Makes the retries of a dialect, with the default settings of a `BackoffLayer`.
     fn new(dialect: Dialect) -> Rc<Self> {
         Rc::new(Self { backoff: BackoffLayer::new(dialect.clone()), dialect })
     }
@@ -131,6 +139,7 @@ fn at_their_lines(error: &DialectError) -> Vec<String> {
     files.flat_map(|error| error.mistakes().iter().map(|mistake| at_its_line(error.file(), mistake))).collect()
 }
 
+/// Writes a mistake as `FILE:LINE: KEY: PROBLEM`.
 fn at_its_line(file: &str, Mistake { line, key, problem, .. }: &Mistake) -> String {
     let colon = if key.is_empty() { "" } else { ": " };
     format!("{file}:{line}: {key}{colon}{problem}")

@@ -1,4 +1,14 @@
-//! One response with the call that it answers, and what it means.
+//! A response with the call that it answers, and what the library says about the two.
+//!
+//! The judgement has four parts, each from the type that decides it in a running program, so that `explain` cannot say anything
+//! else than the layers do:
+//!
+//! | part | decided by |
+//! |---|---|
+//! | verdict | `Verdict::of_response`, or `Verdict::of_event` for an event of a stream |
+//! | pause after a success | `SuccessHint::from_response` |
+//! | retry or not | `BackoffLayer::would_retry`, with the default settings |
+//! | cool-down | [`Cooldown`], by the rule of `redress-pace` |
 
 use std::borrow::Cow;
 use std::num::NonZeroUsize;
@@ -18,15 +28,21 @@ use crate::input::{self, ParsedRequest, ParsedResponse};
 
 /// One response with the call that it answers.
 pub(crate) struct Exchange<'a> {
+    /// The method: some dialects tell calls apart by their route, and a retry of a POST needs a proof.
     pub(crate) method: Method,
+    /// The URL or the path, without a query.
     pub(crate) uri: Uri,
+    /// Status and headers of the response.
     pub(crate) head: response::Parts,
+    /// The body without codings.
     pub(crate) body: Cow<'a, [u8]>,
     /// The name of the event, if the body is the data of one event of a stream.
     pub(crate) event: Option<Cow<'a, str>>,
     /// Statements about how the response was read.
     pub(crate) notes: Vec<Cow<'static, str>>,
+    /// The time of receipt, if the input states it, as a HAR file does.
     received: Option<SystemTime>,
+    /// Idempotency keys and credentials of the request.
     call: ParsedRequest,
 }
 
@@ -40,7 +56,7 @@ pub(crate) struct Judgement {
     pub(crate) cooldown: Option<Cooldown>,
     /// Why a call is not sent again although that could help.
     pub(crate) no_retry: Option<NoRetry>,
-    /// An instant before the response was judged, as of which a wait has all of its length.
+    /// An instant before the response was judged: the remaining wait as of then is the whole wait.
     pub(crate) begun: Instant,
 }
 
@@ -62,13 +78,16 @@ pub(crate) struct Judge {
     chunk: Option<NonZeroUsize>,
 }
 
+/// The time that a response without a `Date` was received.
 enum Now {
+    /// The clock of the system.
     Running(Clock),
+    /// The time of `--now`, so that an output can be repeated.
     Fixed(SystemTime),
 }
 
 impl Judge {
-    /// Judges by this time, or the system's, and with bodies in chunks of so many bytes, or whole.
+    /// Judges by this time, or by the clock of the system, and reads bodies in chunks of this size, or whole.
     pub(crate) fn new(now: Option<SystemTime>, chunk: Option<NonZeroUsize>) -> Self {
         Self { now: now.map_or_else(|| Now::Running(Clock::system()), Now::Fixed), chunk }
     }
@@ -92,6 +111,7 @@ impl Judge {
         Judgement { verdict, success_hint, cooldown, no_retry, begun }
     }
 
+    /// Returns the clock of an exchange: `--now`, the time that the input states, or the system.
     fn clock(&self, exchange: &Exchange<'_>) -> Clock {
         match (&self.now, exchange.received) {
             // Anchored anew each time: how long a run takes must not show.
@@ -133,6 +153,7 @@ impl<'a> Exchange<'a> {
         Self { method, uri, head, body, event, notes, received, call }
     }
 
+    /// Judges the response, or the event, without masking.
     fn verdict(&self, dialect: &Dialect, clock: &Clock, pieces: &[&[u8]]) -> Option<Verdict> {
         let Self { method, uri, head, body, event, .. } = self;
         match event {
@@ -141,12 +162,14 @@ impl<'a> Exchange<'a> {
         }
     }
 
+    /// Reads the pause that a success asks for; an event of a stream has none.
     fn success_hint(&self, dialect: &Dialect, clock: &Clock, pieces: &[&[u8]]) -> Option<SuccessHint> {
         let Self { method, uri, head, event, .. } = self;
         let is_whole = event.is_none();
         is_whole.then(|| SuccessHint::from_response(dialect, method, uri, head, clock, pieces)).flatten()
     }
 
+    /// Returns the credentials that must not be printed: those of the request, and the cookies of the response.
     fn secrets(&self) -> Secrets {
         let sent = self.call.sent.iter().map(Vec::as_slice);
         // The attributes of a cookie are not secret (RFC 6265 section 4.1.1).

@@ -1,4 +1,10 @@
-//! `redress explain`: says what responses mean.
+//! `redress explain`: prints what responses mean.
+//!
+//! Without `--jsonl` the input is read as a whole, since its form has to be detected: see [`input`]. With `--jsonl` it is a
+//! stream of records, which [`json_lines`](crate::json_lines) answers one by one in constant memory.
+//!
+//! A part of the input that is not usable never hides the others: it is reported in its place, counted on standard error, and
+//! the exit code is 2 only if nothing could be used.
 
 use std::io::{BufReader, BufWriter, Write as _};
 use std::process::ExitCode;
@@ -29,6 +35,7 @@ pub(crate) fn run(arguments: &ExplainArgs) -> Result<ExitCode, Failure> {
     responses(dialects, &judge, input, arguments)
 }
 
+/// Explains the responses of an input that is read as a whole, in the order of the input.
 fn responses(
     mut dialects: DialectCache,
     judge: &Judge,
@@ -106,6 +113,7 @@ fn answer<'a>(
     Ok(Some(summary::of_response(&known.dialect, &exchange, &judgement, place)))
 }
 
+/// Writes the line that takes the place of a response that cannot be used.
 fn refusal_text(refusal: &ParseError<'_>, is_json: bool, place: Position, is_first: bool) -> Result<String, Failure> {
     let line = refusal.line.map(|line| format!("line {line}: ")).unwrap_or_default();
     let error = format!("{line}{}", refusal.problem);
@@ -115,17 +123,18 @@ fn refusal_text(refusal: &ParseError<'_>, is_json: bool, place: Position, is_fir
     Ok(format!("{}{}", if is_first { "" } else { "\n" }, summary::refused(&error, place)))
 }
 
-/// Says how many parts of the input were not usable; an input of which none was is one that cannot be read.
+/// Reports the number of parts that were not usable. An input without a usable part counts as one that cannot be read.
 fn finish(refused: usize, count: usize) -> Result<ExitCode, Failure> {
     if refused == 0 {
         return Ok(ExitCode::SUCCESS);
     }
     let were = if refused == 1 { "was" } else { "were" };
-    // If standard error is closed, there is no place left to report to.
+    // A closed standard error cannot be reported.
     let _ = writeln!(std::io::stderr(), "redress: {refused} of {count} responses {were} not usable");
     Ok(if refused == count { ExitCode::from(failure::CODE) } else { ExitCode::SUCCESS })
 }
 
+/// Answers the records of a stream, and counts on standard error those that could not be used.
 fn records(dialects: DialectCache, judge: Judge, input: Input, arguments: &ExplainArgs) -> Result<(), Failure> {
     let reader = BufReader::with_capacity(BUFFER, input.reader);
     let mut out = BufWriter::with_capacity(BUFFER, std::io::stdout().lock());
@@ -133,7 +142,7 @@ fn records(dialects: DialectCache, judge: Judge, input: Input, arguments: &Expla
     stream.run(&input.name, reader, &mut out)?;
     out.flush()?;
     if let Some(note) = stream.note() {
-        // If standard error is closed, there is no place left to report to.
+        // A closed standard error cannot be reported.
         let _ = writeln!(std::io::stderr(), "redress: {note}");
     }
     Ok(())

@@ -1,4 +1,7 @@
-//! Why a command ends without having done its work.
+//! The reasons why a command ends early.
+//!
+//! There are two kinds: a message for the user, and a closed pipe, as in `redress dialects | head -1`. The latter is not an
+//! error: `head` has what it wanted.
 
 use std::io;
 
@@ -10,7 +13,7 @@ pub(crate) const CODE: u8 = 2;
 pub(crate) enum Failure {
     /// Whoever read the output has gone, as `head` does: nothing is left to say, and nothing is wrong.
     ClosedPipe,
-    /// What to tell the user.
+    /// A message for the user, without the name of the program.
     Message(String),
 }
 

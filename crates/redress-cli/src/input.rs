@@ -1,6 +1,15 @@
 //! Files and standard input, and the responses in them.
 //!
-//! The form of an input is detected. Each form is a pure function from bytes to responses; `docs/explain.md` lists them.
+//! ```text
+//! bytes -> utf8() -> responses() -> [ParsedResponse | ParseError] -> unpack() -> exchange
+//! ```
+//!
+//! The form of an input is detected by [`detect`], without an option. Each form is a module with a pure function from
+//! bytes to responses, and `docs/explain.md` shows an example of each. Three rules hold for all of them:
+//!
+//! - Reading takes linear time, and depth and counts are bounded, whatever the bytes are: people paste logs of any size.
+//! - Request headers, cookies and queries are read only to be masked where a server quotes them. No error message quotes a value.
+//! - A response that cannot be read is a `ParseError` in its place and does not end the reading of the others.
 
 mod body;
 mod copied_headers;

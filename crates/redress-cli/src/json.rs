@@ -1,4 +1,7 @@
-//! JSON that is safe on a terminal.
+//! Writes JSON that is safe on a terminal.
+//!
+//! `serde_json` escapes C0 controls only. A message of a server may hold C1 controls, DEL, and marks that turn the direction of
+//! writing, which a terminal acts on. They are escaped here, so that the JSON has the same value and is harmless to print.
 
 use std::io::{self, Write};
 
@@ -36,6 +39,7 @@ impl Formatter for Harmless {
     }
 }
 
+/// Writes a part of a text with harmful symbols as `\u` escapes.
 fn write_harmless<W: ?Sized + Write>(writer: &mut W, fragment: &str) -> io::Result<()> {
     let mut rest = fragment;
     // C0 is left alone: in a raw value it is the white space between tokens.

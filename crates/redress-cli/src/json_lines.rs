@@ -1,4 +1,11 @@
-//! Reads records line by line and answers each.
+//! `explain --jsonl`: reads records line by line and answers each of them.
+//!
+//! ```sh
+//! redress explain --jsonl --dialect veridia < responses.jsonl | jq -r .class | sort | uniq -c
+//! ```
+//!
+//! Memory is that of the longest line. The output is flushed before the program waits for input, so that it can follow a log
+//! (`tail -f`). A line that cannot be used is answered with an `error`, so that the output has a line for every record.
 
 use std::io::{BufRead as _, BufReader, Read, Write};
 
@@ -66,6 +73,7 @@ impl<'s> JsonLines<'s> {
         })
     }
 
+    /// Answers one line.
     fn answer(&mut self, line: &[u8], out: &mut impl Write) -> Result<(), Failure> {
         self.records += 1;
         let mut found = match input::parse_record(line) {
@@ -86,6 +94,7 @@ impl<'s> JsonLines<'s> {
         Ok(json::write_line(out, &Answer::new(id.as_deref(), &known.dialect, &exchange, &judgement))?)
     }
 
+    /// Answers a line that cannot be used, and counts it.
     fn refuse(&mut self, refusal: &ParseError<'_>, out: &mut impl Write) -> Result<(), Failure> {
         self.unusable += 1;
         if self.unusable == 1 {

@@ -1,10 +1,13 @@
 //! `redress lab`: compares retry policies in virtual time.
+//!
+//! The scenarios, the policies and the checks are those of the crate `redress-lab`; this module chooses among them by the
+//! command line and prints the results. `docs/scenarios.md` documents the files.
 
 mod check;
 mod list;
 mod policies;
+mod results;
 mod run;
-mod shown;
 
 use std::process::ExitCode;
 
@@ -21,6 +24,7 @@ pub(crate) struct LabArgs {
     command: Command,
 }
 
+/// The commands below `lab`.
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::RunArgs),
@@ -28,6 +32,7 @@ enum Command {
     Check(check::CheckArgs),
 }
 
+/// Runs the command.
 pub(crate) fn run(lab: &LabArgs) -> Result<ExitCode, Failure> {
     match &lab.command {
         Command::Run(arguments) => run::run(arguments),

@@ -1,4 +1,11 @@
-//! `redress lint`: finds the mistakes in dialect files.
+//! `redress lint`: lists the mistakes in dialect files.
+//!
+//! ```text
+//! acme.toml:3: codes.E1.class: expected one of unavailable, internal, rate_limited, ...
+//! acme.toml: 1 mistake
+//! ```
+//!
+//! The form `FILE:LINE: KEY: PROBLEM` is that of compilers, which editors and CI systems turn into links.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -29,6 +36,7 @@ pub(crate) fn run(arguments: &LintArgs) -> Result<ExitCode, Failure> {
     Ok(code)
 }
 
+/// Writes the warnings of a file without mistakes, and how many codes and statuses it has.
 fn clean(path: &Path, dialect: &Dialect, warnings: &[String]) -> String {
     let codes = count(dialect.codes().count(), "code");
     let statuses = dialect.statuses().count();
@@ -41,6 +49,7 @@ fn clean(path: &Path, dialect: &Dialect, warnings: &[String]) -> String {
     out
 }
 
+/// Writes the mistakes of a file, and their number.
 fn listed(path: &Path, mistakes: &[String]) -> String {
     let mut out: String = mistakes.iter().map(|mistake| escaped(mistake) + "\n").collect();
     let summary = styled(BAD, &count(mistakes.len(), "mistake"));
@@ -48,6 +57,7 @@ fn listed(path: &Path, mistakes: &[String]) -> String {
     out
 }
 
+/// Writes a number with its word in the singular or the plural.
 fn count(number: usize, word: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {word}{plural}")

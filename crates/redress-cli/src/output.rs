@@ -1,4 +1,7 @@
-//! Styled text on standard output: the styles are taken out where nobody can see them.
+//! Styled text on standard output.
+//!
+//! Styles are ANSI escapes in the text; `anstream` removes them if standard output is not a terminal or `NO_COLOR` is set. Text of
+//! a server is escaped before it is styled: see [`text`](crate::text).
 
 use std::io::{self, Write as _};
 
@@ -7,10 +10,15 @@ use anstyle::{AnsiColor, Style};
 
 use crate::failure::Failure;
 
+/// No style.
 pub(crate) const PLAIN: Style = Style::new();
+/// Names of rows, sections and columns.
 pub(crate) const LABEL: Style = Style::new().bold();
+/// Sources: read last.
 pub(crate) const DIM: Style = Style::new().dimmed();
+/// A success.
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
+/// An error, and a reason to act.
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
 
 /// Puts a text into a style; none is put around nothing.

@@ -1,4 +1,6 @@
-//! Sentences for people: classes, recoveries, schedules, routes.
+//! The sentences of the program about classes, recoveries, waits and calls.
+//!
+//! They are for a reader who is woken by an alert: each says what happened or what to do, and none needs the documentation.
 
 use crate::cooldown::{Cooldown, ScopeSource};
 use crate::exchange::NoRetry;

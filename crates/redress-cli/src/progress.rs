@@ -1,13 +1,15 @@
-//! How far a run is: a bar on a terminal, once the run takes long enough for anyone to ask.
+//! A progress bar on standard error, for runs that take longer than two seconds.
 
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+/// How long a run takes before the bar is shown: a short one prints its result at once.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// The resolution of the bar, finer than any terminal is wide.
 const STEPS: u64 = 1_000;
 
-/// A bar on the standard error stream, hidden for the first two seconds and wherever there is no terminal.
+/// A bar on standard error, hidden for the first two seconds and unless standard error is a terminal.
 #[derive(Debug)]
 pub(crate) struct Progress {
     bar: ProgressBar,

@@ -1,20 +1,21 @@
-//! `redress dialects`: the shipped dialects, and what one of them knows.
+//! `redress dialects`: lists the shipped dialects, or shows all that one of them knows.
+//!
+//! ```text
+//! $ redress dialects veridia
+//! Veridia (veridia)
+//!
+//! codes
+//!   code          status  class         recovery  guidance
+//!   rate_limited  429     rate_limited  retry     ...
+//! ```
 
 use std::process::ExitCode;
-
 use http::Method;
-use redress_envelope::{
-    Code, Coverage, Dialect, IdempotencyHeader, KeyFormat, PublishedLimit, Reason, RetryAdvice, Route, Scope, Status,
-    dialects,
-};
 
-use crate::arguments::DialectsArgs;
-use crate::dialects::find;
-use crate::failure::Failure;
+use redress_envelope::{Code, Coverage, Dialect, IdempotencyHeader, KeyFormat, PublishedLimit, Reason, Route, Scope, Status, dialects};
+
+use crate::{arguments::DialectsArgs, dialect_table, dialects::find, failure::Failure, phrases, table::Table, text::escaped, time};
 use crate::output::{LABEL, print, styled};
-use crate::table::Table;
-use crate::text::escaped;
-use crate::{dialect_table, phrases, time};
 
 /// Lists the dialects, or shows one.
 pub(crate) fn run(arguments: &DialectsArgs) -> Result<ExitCode, Failure> {
@@ -26,6 +27,7 @@ pub(crate) fn run(arguments: &DialectsArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Writes the table of all shipped dialects.
 fn listed() -> String {
     let mut table = Table::new(&["name", "vendor", "codes"]);
     for dialect in dialects::all() {
@@ -34,6 +36,7 @@ fn listed() -> String {
     table.render("")
 }
 
+/// Writes all that a dialect knows, section by section; an empty section says `none`.
 fn shown(dialect: &Dialect) -> String {
     let mut out = format!("{} ({})\n", styled(LABEL, &escaped(dialect.vendor())), escaped(dialect.name()));
     let sections = [
@@ -42,7 +45,7 @@ fn shown(dialect: &Dialect) -> String {
         ("statuses", statuses(dialect)),
         ("limits", limits(dialect.limits())),
         ("scopes of cool-downs", scopes(dialect.scopes())),
-        ("retry advice", advice(dialect.retry(), dialect.idempotency())),
+        ("retry advice", advice(dialect)),
     ];
     for (name, table) in sections {
         let body = if table.is_empty() { "  none\n".to_owned() } else { table.render("  ") };
@@ -51,6 +54,7 @@ fn shown(dialect: &Dialect) -> String {
     out
 }
 
+/// Shows the known codes.
 fn codes(dialect: &Dialect) -> Table {
     let mut table = Table::new(&["code", "status", "class", "recovery", "guidance"]);
     for Code { code, status, class, recovery, guidance, .. } in dialect.codes() {
@@ -60,6 +64,7 @@ fn codes(dialect: &Dialect) -> Table {
     table
 }
 
+/// Shows the finer words below the codes.
 fn reasons(dialect: &Dialect) -> Table {
     let mut table = Table::new(&["reason", "recovery", "guidance"]);
     for Reason { reason, recovery, guidance, .. } in dialect.reasons() {
@@ -80,6 +85,7 @@ fn statuses(dialect: &Dialect) -> Table {
     table
 }
 
+/// Shows the published limits, which a Pace layer keeps.
 fn limits(limits: &[PublishedLimit]) -> Table {
     let mut table = Table::new(&["route", "requests", "per", "scope"]);
     for PublishedLimit { covers, requests, per, scope, .. } in limits {
@@ -93,6 +99,7 @@ fn limits(limits: &[PublishedLimit]) -> Table {
     table
 }
 
+/// Shows the calls that share a cool-down.
 fn scopes(scopes: &[Scope]) -> Table {
     let mut table = Table::new(&["scope", "routes", "counted apart by"]);
     for Scope { name, routes, key, .. } in scopes {
@@ -101,12 +108,15 @@ fn scopes(scopes: &[Scope]) -> Table {
     table
 }
 
+/// Joins routes.
 fn each(routes: &[Route]) -> String {
     routes.iter().map(Route::to_string).collect::<Vec<_>>().join(", ")
 }
 
-fn advice(retry: &RetryAdvice, key: Option<&IdempotencyHeader>) -> Table {
-    let mut table = Table::new(&["what", "advice"]);
+/// Shows the advice of the vendor on retries, and where an idempotency key goes.
+fn advice(dialect: &Dialect) -> Table {
+    let (retry, key) = (dialect.retry(), dialect.idempotency());
+    let mut table = Table::new(&["setting", "advice"]);
     if let Some(attempts) = retry.attempts {
         table.push(&["attempts", &format!("{attempts}, the first one included")]);
     }
@@ -115,6 +125,9 @@ fn advice(retry: &RetryAdvice, key: Option<&IdempotencyHeader>) -> Table {
     }
     if let Some(wait) = retry.throttle_wait {
         table.push(&["wait after a 429", &format!("{}, where the response names none", time::span(wait))]);
+    }
+    for source in dialect.success_hint_sources() {
+        table.push(&["pause after a success", &source.to_string()]);
     }
     if let Some(IdempotencyHeader { name, format, methods, .. }) = key {
         let quoted = if *format == KeyFormat::Quoted { ", quoted" } else { "" };

@@ -1,6 +1,15 @@
 //! The summary of a response for a terminal: aligned rows of label, value and source.
 //!
-//! The labels are the names of the library (`class`, `recovery`), so that a row leads to the method that returns it.
+//! ```text
+//! class     rate_limited: too many requests in too short a time  status 429
+//! recovery  retry: send the same request again after a wait
+//! wait      30 s after the response                              retry-after header
+//! cooldown  all calls to the host wait
+//! ```
+//!
+//! The labels are the names of the library (`class`, `recovery`), so that a row leads to the method that returns its value. The
+//! source says where in the response a value stood, so that a wrong dialect is easy to correct. The rows that matter most come
+//! first: what it is, what to do, when, and who else waits.
 
 use anstyle::Style;
 use http::header::RETRY_AFTER;
@@ -21,9 +30,12 @@ const IGNORED_HINT: &str = "ignored: it has passed, is more than 366 days ahead,
 
 /// One line: its name, its value, and where the value came from.
 struct Row {
+    /// The name of the value; empty if the row continues the one above it.
     label: &'static str,
+    /// The value, escaped.
     value: String,
     style: Style,
+    /// The place in the response where the value stood, or who states it.
     origin: String,
 }
 
@@ -38,7 +50,9 @@ enum Part {
 /// Which of several responses one is.
 #[derive(Clone, Copy)]
 pub(crate) struct Position {
+    /// The position, counted from 0.
     pub(crate) nth: usize,
+    /// The number of all responses of the input.
     pub(crate) count: usize,
 }
 
@@ -83,6 +97,7 @@ impl Position {
     }
 }
 
+/// Writes the rows of a success: its status, and the pause that it asks for.
 fn of_success(exchange: &Exchange<'_>, judgement: &Judgement) -> Vec<Row> {
     let source = match &exchange.event {
         Some(name) => format!("event {name}"),
@@ -96,6 +111,7 @@ fn of_success(exchange: &Exchange<'_>, judgement: &Judgement) -> Vec<Row> {
     rows
 }
 
+/// Writes the rows of an error, the most urgent ones first.
 fn of_error(dialect: &Dialect, exchange: &Exchange<'_>, verdict: &Verdict, judgement: &Judgement) -> Vec<Row> {
     let (class, recovery, status) = (verdict.class(), verdict.recovery(), exchange.head.status.as_u16());
     let decided_by = phrases::of_decided_by(verdict.decided_by(), status, exchange.event.is_some());
@@ -141,6 +157,7 @@ fn wait(dialect: &Dialect, status: u16, verdict: &Verdict) -> Option<Row> {
     Some(Row::new("wait", &value, "the dialect"))
 }
 
+/// Writes the wait of a hint, and where the hint stood.
 fn wait_of(hint: &RetryHint) -> Row {
     let value = match hint.when() {
         When::After(delay) => format!("{} after the response", time::span(delay)),
@@ -149,6 +166,7 @@ fn wait_of(hint: &RetryHint) -> Row {
     Row::new("wait", &value, hint.source().to_string())
 }
 
+/// Writes the calls that wait, and how the scope is known.
 fn cooldown_row(cooldown: &Cooldown) -> Row {
     let source = match cooldown.by {
         ScopeSource::Host => "",
@@ -186,6 +204,7 @@ fn origin(error: &ApiError, part: Part) -> Option<String> {
     origin.map(ToString::to_string)
 }
 
+/// Aligns the rows; a long value does not push the sources of the others to the right.
 fn render(rows: &[Row]) -> String {
     let label_width = rows.iter().map(|row| row.label.len()).max().unwrap_or_default();
     let widths = rows.iter().filter(|row| !row.origin.is_empty()).map(Row::width);
@@ -205,15 +224,18 @@ fn render(rows: &[Row]) -> String {
 }
 
 impl Row {
+    /// Makes a row; value and source are escaped, since they may be text of the server.
     fn new(label: &'static str, value: &str, origin: impl Into<String>) -> Self {
         Self { label, value: escaped(value), style: PLAIN, origin: escaped(&origin.into()) }
     }
 
+    /// Sets the style of the value.
     fn in_style(mut self, style: Style) -> Self {
         self.style = style;
         self
     }
 
+    /// Returns the width of the value in symbols.
     fn width(&self) -> usize {
         self.value.chars().count()
     }

@@ -1,4 +1,10 @@
-//! Aligned tables.
+//! Aligned tables for a terminal.
+//!
+//! ```text
+//! policy   settings
+//! none     no retries
+//! redress  3 attempts, ...
+//! ```
 
 use anstyle::Style;
 

@@ -1,4 +1,7 @@
-//! Text that others wrote, made safe to show.
+//! Makes the text of others safe to print.
+//!
+//! A message of a server may hold control characters that clear a screen, forge a line of output, or turn the direction of
+//! writing. They are shown as `\u{1b}`. The list of such characters is that of the library (`redress_classify::escaped`).
 
 /// How much of a strange text an error shows.
 const MAX_EXCERPT: usize = 40;

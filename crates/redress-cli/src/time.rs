@@ -1,4 +1,4 @@
-//! Instants and spans, as people and programs write them.
+//! Instants and spans, as people and programs write them: `2026-01-15T12:30:00Z`, `1 min 30 s`, `90000` ms.
 
 use std::time::{Duration, SystemTime};
 

@@ -1,4 +1,16 @@
-//! Reads bodies from JSON, in every shape in which programs write them.
+//! Reads response bodies from JSON, in the shapes in which tools write them.
+//!
+//! | shape | written by |
+//! |---|---|
+//! | `"{\"error\":1}"`, a text | HAR without `content`, most loggers |
+//! | `{"error":1}`, the JSON itself | axios, structured logs |
+//! | `{"mimeType":..,"text":..,"encoding":"base64"}` | HAR 1.2, section `content` |
+//! | `{"string":..}`, `{"base64_string":..}` | VCR of Ruby |
+//! | `{"type":"Buffer","data":[123,..]}` | Node |
+//! | `{"bytes":..,"content":..}` | Elastic Common Schema |
+//! | `["7b22..", ..]`, hexadecimal | nock, for packed bodies |
+//!
+//! An object of any other shape is the body.
 
 use std::borrow::Cow;
 
@@ -102,6 +114,7 @@ fn wrapped<'a>(members: &Members<'a>, is_base64: bool) -> Result<Option<Body<'a>
     Ok(None)
 }
 
+/// Returns the bytes of a text without a copy.
 fn bytes(text: Cow<'_, str>) -> Cow<'_, [u8]> {
     match text {
         Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
@@ -110,6 +123,7 @@ fn bytes(text: Cow<'_, str>) -> Cow<'_, [u8]> {
 }
 
 impl<'a> Body<'a> {
+    /// States a body beside which no media type stood.
     pub(super) fn of(bytes: Cow<'a, [u8]>) -> Self {
         Self { bytes, media_type: None }
     }

@@ -1,4 +1,15 @@
-//! Reads headers without a status line, as they are copied from a browser's developer tools or an HTTP/2 log.
+//! Reads headers without a status line, as they are copied from the developer tools of a browser or from an HTTP/2 log.
+//!
+//! ```text
+//! :status                 Status Code: 429 Too Many Requests         :status: 429
+//! 429                     Retry-After: 30                            retry-after: 30
+//! retry-after
+//! 30
+//! ```
+//!
+//! Chrome copies a name and its value as two lines, Firefox and logs as `name: value`. The status is stated by a pseudo-header
+//! (RFC 9113 section 8.3.2), by `Status Code`, or beside the input. Sections such as `Request Headers` are recognised, so that
+//! a credential of the request is masked and never taken for a header of the response.
 
 use std::borrow::Cow;
 
@@ -72,6 +83,7 @@ pub(super) fn read(input: &[u8], status: Option<StatusCode>) -> Option<Result<Pa
     copied.into_response(lines.rest).map(Ok)
 }
 
+/// The problem of a line that is neither a header nor a heading.
 const EXPECTED: &str = "expected a header such as `retry-after: 30`, or an empty line before the body";
 
 /// Returns whether each name has a line of its own, as Chrome copies them; `None` when the first line is not a header.
@@ -103,6 +115,7 @@ fn continues(mut lines: Lines<'_>, in_pairs: bool) -> bool {
     Copied::default().heading(line) || is_label(line) || (!in_pairs && is_field(line))
 }
 
+/// Reads a name and, in the next line, its value.
 fn pair(line: &[u8], lines: &mut Lines<'_>) -> Option<(String, Vec<u8>)> {
     let name = line.strip_suffix(b":").unwrap_or(line);
     if !is_label(name) {
@@ -132,6 +145,7 @@ fn pseudo(name: &[u8]) -> &[u8] {
     name.strip_prefix(b":").unwrap_or(name)
 }
 
+/// Returns `true` for a label of developer tools, which is not a header although it has a colon.
 fn is_label(line: &[u8]) -> bool {
     line.len() <= 32 && LABELS.iter().any(|label| line.trim_ascii_end().eq_ignore_ascii_case(label.as_bytes()))
 }
@@ -148,6 +162,7 @@ impl Copied {
         is_one
     }
 
+    /// Takes a name and a value: the status, a part of the request, or a header.
     fn add(&mut self, name: &str, value: &[u8]) -> Result<(), String> {
         self.fields += 1;
         let text = String::from_utf8_lossy(value);
@@ -176,6 +191,7 @@ impl Copied {
         Ok(())
     }
 
+    /// Returns the response; `None` if no header was read, or if no status is known.
     fn into_response(self, body: &[u8]) -> Option<ParsedResponse<'_>> {
         if self.fields == 0 {
             return None;

@@ -1,4 +1,19 @@
-//! Reads the output of `curl -v`: `< ` before each line of a response, `> ` of a request, `* ` of a note.
+//! Reads the output of `curl -v`.
+//!
+//! ```text
+//! * Connected to api.example.com (192.0.2.1) port 443
+//! > POST /v1/things HTTP/2
+//! > Authorization: Bearer ...
+//! >
+//! < HTTP/2 503
+//! < retry-after: 30
+//! <
+//! {"error":"busy"}
+//! * Connection #0 to host api.example.com left intact
+//! ```
+//!
+//! `*` marks a note, `>` a line of the request, `<` one of the response; the body has no mark. With `2>&1` the progress meter
+//! lies between the lines, and the last note stands directly behind a body that does not end with a newline.
 
 use std::borrow::Cow;
 
@@ -18,17 +33,24 @@ const LAST_NOTES: [&[u8]; 3] = [b"* Connection #", b"* Closing connection", b"* 
 #[derive(Default)]
 struct Segment {
     call: ParsedRequest,
+    /// The lines of the head without their marks.
     head: Vec<u8>,
+    /// All that followed, until the next head.
     body: Vec<u8>,
     /// The number of the line with the status.
     line: usize,
 }
 
+/// The part of the transcript in which a line stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
+    /// Notes of the connection.
     Before,
+    /// The request, whose headers are masked and never printed.
     Request,
+    /// The status line and the headers of the response.
     Head,
+    /// The body, without a mark.
     Body,
 }
 
@@ -70,6 +92,7 @@ fn replaced(head: &Head, body: &[u8]) -> bool {
     raw::is_followed(head) && (is_redirect || body.is_empty())
 }
 
+/// Splits the transcript at its status lines.
 fn segments(input: &[u8]) -> Vec<Segment> {
     let mut segments: Vec<Segment> = Vec::new();
     let mut call = ParsedRequest::default();
@@ -110,6 +133,7 @@ fn segments(input: &[u8]) -> Vec<Segment> {
     segments
 }
 
+/// Adds a line to a part of the last segment.
 fn push(segments: &mut [Segment], line: &[u8], part: impl FnOnce(&mut Segment) -> &mut Vec<u8>) {
     if let Some(segment) = segments.last_mut() {
         let part = part(segment);
@@ -118,6 +142,7 @@ fn push(segments: &mut [Segment], line: &[u8], part: impl FnOnce(&mut Segment) -
     }
 }
 
+/// Reads a request line; a new one replaces the call.
 fn call_line(call: &mut ParsedRequest, line: &[u8]) -> bool {
     let mut next = ParsedRequest::default();
     let is_line = line.windows(6).any(|window| window == b" HTTP/") && next.set_request_line(line);
@@ -127,6 +152,7 @@ fn call_line(call: &mut ParsedRequest, line: &[u8]) -> bool {
     is_line
 }
 
+/// Reads a header of the request.
 fn add_header(call: &mut ParsedRequest, line: &[u8]) {
     if let Some(colon) = line.iter().position(|byte| *byte == b':') {
         call.add_header(&String::from_utf8_lossy(&line[..colon]), line[colon + 1..].trim_ascii());
@@ -134,6 +160,7 @@ fn add_header(call: &mut ParsedRequest, line: &[u8]) {
 }
 
 impl Segment {
+    /// Returns the response, its body without the note that curl writes behind it.
     fn into_response(mut self, head: Head) -> ParsedResponse<'static> {
         let end = self.body.len().saturating_sub(1);
         self.body.truncate(end);
@@ -148,6 +175,7 @@ impl Segment {
     }
 }
 
+/// Returns the first line of a body.
 fn first_line(body: &[u8]) -> &[u8] {
     Lines::new(body).next().unwrap_or_default()
 }
@@ -167,6 +195,7 @@ fn received(line: &[u8]) -> Option<&[u8]> {
     marked(line, b'<')
 }
 
+/// Returns the text behind a mark and one blank; `None` for a line without the mark.
 fn marked(line: &[u8], mark: u8) -> Option<&[u8]> {
     let rest = line.strip_prefix(&[mark])?;
     if rest.is_empty() { Some(rest) } else { rest.strip_prefix(b" ") }

@@ -1,4 +1,10 @@
 //! Unpacks bodies that were saved as they came over the wire.
+//!
+//! gzip and deflate are unpacked, by the `Content-Encoding` or, without one, by the first bytes: many tools save the body
+//! unpacked and keep the header, others keep neither. br and zstd are not unpacked, since their decoders are large; the response
+//! gets a note. A body in chunks (RFC 9112 section 7.1) is joined. UTF-32 is decoded.
+//!
+//! The result is bounded, since a few bytes of gzip can expand to gigabytes.
 
 use std::borrow::Cow;
 use std::io::{self, Read};
@@ -17,12 +23,11 @@ const MAX_LAYERS: usize = 3;
 
 /// The outcome of one layer.
 enum Layer {
-    /// It was taken off long before.
+    /// The header names a coding that the body does not have: the tool that saved it has unpacked it.
     Gone,
-    Unpacked {
-        body: Vec<u8>,
-        is_damaged: bool,
-    },
+    /// The coding was taken off; of a damaged body as far as that was possible.
+    Unpacked { body: Vec<u8>, is_damaged: bool },
+    /// The coding is not known here; the note says so.
     Packed(Cow<'static, str>),
 }
 
@@ -71,6 +76,7 @@ fn codings(headers: &HeaderMap, body: &[u8]) -> Vec<String> {
     codings
 }
 
+/// Takes one coding off.
 fn layer(coding: &str, body: &[u8]) -> Layer {
     if body.is_empty() {
         return Layer::Gone;
@@ -92,10 +98,12 @@ fn layer(coding: &str, body: &[u8]) -> Layer {
     }
 }
 
+/// Writes the note for a coding that is not unpacked.
 fn unknown(coding: &str) -> Cow<'static, str> {
     format!("body: packed with {coding}, and not read; decode it first, as `curl --compressed` does").into()
 }
 
+/// Writes the note for a body that its coding does not fit.
 fn damaged(coding: &str) -> Cow<'static, str> {
     format!("body: packed with {coding} and damaged, so that it was not read; it must be saved as bytes, not as text")
         .into()
@@ -128,6 +136,7 @@ fn is_text(body: &[u8]) -> bool {
     !text.is_empty() && !text.contains(is_strange)
 }
 
+/// Returns `true` if the body was sent in chunks (RFC 9112 section 7.1).
 fn is_chunked(headers: &HeaderMap) -> bool {
     let values = headers.get_all(TRANSFER_ENCODING);
     values.iter().any(|value| value.as_bytes().to_ascii_lowercase().ends_with(b"chunked"))

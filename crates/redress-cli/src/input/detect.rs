@@ -1,4 +1,16 @@
 //! Detects the form of an input.
+//!
+//! Forms are tried from the most specific to the most lenient one, and the first that fits reads the input:
+//!
+//! 1. JSON: a document with several responses, a record, lines of records, values behind each other
+//! 2. `curl -v`: a status line behind `< `
+//! 3. raw responses: a status line at the beginning of a line
+//! 4. logs of `OkHttp` and `nghttp`
+//! 5. server-sent events
+//! 6. copied headers
+//! 7. the text of a client's error, in which a number must be named as a status
+//!
+//! An input that no form fits is an error that lists the forms.
 
 use std::borrow::Cow;
 
@@ -24,7 +36,7 @@ accepted are:
   a log of OkHttp or of nghttp -v
   the error text of an HTTP client: axios, got, fetch, Guzzle, requests, httpx, reqwest, Go";
 
-/// What was stated beside an input.
+/// The options that were stated beside an input.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Stated<'s> {
     /// The status of a body or of headers.
@@ -60,6 +72,9 @@ pub(crate) fn utf8(input: Vec<u8>) -> Vec<u8> {
     String::from_utf16_lossy(&units).into_bytes()
 }
 
+/// Reads an input beside which a status was stated: headers and a body, or a body.
+///
+/// An input with a status of its own must have the same one, so that a forgotten option does not hide a response.
 fn with_status(input: &[u8], given: StatusCode) -> Result<Vec<ParseResult<'_>>, FormatError> {
     let first = Lines::new(input.trim_ascii_start()).next().unwrap_or_default();
     if head::loose_status_of(first).is_some() || curl_verbose::is_verbose(input) {
@@ -76,6 +91,7 @@ fn with_status(input: &[u8], given: StatusCode) -> Result<Vec<ParseResult<'_>>, 
     Ok(vec![Ok(ParsedResponse::new(given, HeaderMap::new(), Cow::Borrowed(input)))])
 }
 
+/// Tries the forms from the most specific one to the most lenient one.
 fn without_status(input: &[u8]) -> Result<Vec<ParseResult<'_>>, FormatError> {
     let trimmed = input.trim_ascii_start();
     if matches!(trimmed.first(), Some(b'{' | b'['))
@@ -124,6 +140,7 @@ fn json(input: &[u8]) -> Option<Result<Vec<ParseResult<'_>>, FormatError>> {
     documents::stream(std::str::from_utf8(input).ok()?).map(Ok)
 }
 
+/// Reads one JSON document: several responses, a record, or a body that states its status.
 fn document_of(document: &RawValue) -> Result<Vec<ParseResult<'_>>, FormatError> {
     if let Some(items) = documents::several(document) {
         return Ok(items);
@@ -143,12 +160,14 @@ fn document_of(document: &RawValue) -> Result<Vec<ParseResult<'_>>, FormatError>
     Err(mistake("the input is JSON without a status; if it is a body, state its status: --status 429"))
 }
 
+/// Returns the status that a body states, as a problem document does (RFC 9457 section 3.1.2).
 fn stated_status(document: &RawValue) -> Option<StatusCode> {
     let members = super::json::members(document).ok()?;
     let is_status = |name: &str| matches!(name, "status" | "statusCode" | "status_code" | "httpStatus" | "http_status");
     members.into_iter().find(|(name, _)| is_status(name)).and_then(|(_, value)| status::of_json(value))
 }
 
+/// States that no form fits; packed input is named, since unpacking it is all that is missing.
 fn unknown(input: &[u8]) -> FormatError {
     let is_packed = input.starts_with(&[0x1f, 0x8b]);
     mistake(match is_packed {
@@ -157,6 +176,7 @@ fn unknown(input: &[u8]) -> FormatError {
     })
 }
 
+/// Wraps the responses of a form that refuses none.
 fn ok(found: Vec<ParsedResponse<'_>>) -> Vec<ParseResult<'_>> {
     found.into_iter().map(Ok).collect()
 }

@@ -1,4 +1,14 @@
-//! Finds the responses in JSON documents: HAR files, cassettes of VCR, collections of Postman, arrays, lines.
+//! Finds the responses in JSON documents that hold several of them.
+//!
+//! | document | responses |
+//! |---|---|
+//! | HAR 1.2 | `log.entries[*]` |
+//! | cassettes of VCR and its ports, as JSON | `http_interactions[*]`, `interactions[*]`, `entries[*]`, `recordings[*]` |
+//! | Postman collection 2.1 | `item[*].response[*]`, in folders up to 16 deep |
+//! | array | its elements, if one of them is a response |
+//! | lines, or values behind each other | each of them |
+//!
+//! A member that is not a response is a `ParseError` with its index, so that the indices of the others stay right.
 
 use std::borrow::Cow;
 

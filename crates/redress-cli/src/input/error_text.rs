@@ -1,6 +1,13 @@
-//! Reads the texts of errors that HTTP clients make: axios, got, fetch, Guzzle, requests, httpx, reqwest, Go and others.
+//! Reads the error texts of HTTP clients: axios, got, fetch, Guzzle, requests, httpx, reqwest, Go and others.
 //!
-//! The status is read where the text names it as one, the body where JSON or its like follows.
+//! ```text
+//! Client error: `POST https://api.example.com/v1/things` resulted in a `429 Too Many Requests` response:
+//! {"error":"rate_limited"}
+//! ```
+//!
+//! A number is a status if the text says so: a word such as `status` or `HTTP` before it, or its reason phrase behind it. The
+//! body is the JSON, or the printed object, that follows. Node prints the response object behind the stack of an error; it is
+//! read by [`literal`], and wins over the text.
 
 mod call;
 
@@ -47,6 +54,7 @@ pub(super) fn read(text: &str) -> Option<ParsedResponse<'static>> {
     found_in(text).map(|found| with_call(found, text))
 }
 
+/// Reads the response in a text, without the call.
 fn found_in(text: &str) -> Option<ParsedResponse<'static>> {
     if let Some(found) = printed_response(text) {
         return Some(found);
@@ -121,6 +129,7 @@ fn response(mut value: Value) -> Option<ParsedResponse<'static>> {
     owned(&wrapped)
 }
 
+/// Reads a record and copies it out of the text that it borrows from.
 fn owned(value: &RawValue) -> Option<ParsedResponse<'static>> {
     let ParsedResponse { call, received, status, headers, body, notes, .. } = record::record(value).ok()?;
     let mut found = ParsedResponse::new(status, headers, Cow::Owned(body.into_owned()));
@@ -172,6 +181,7 @@ fn weight(before: &str, after: &str, status: StatusCode) -> u8 {
     u8::from(has_reason) * 2 + u8::from(is_named)
 }
 
+/// Returns `true` if a text begins with these words in any case.
 fn starts_with(text: &str, words: &str) -> bool {
     text.get(..words.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(words))
 }

@@ -1,4 +1,12 @@
 //! Reads events of a stream: server-sent events (HTML standard, section 9.2.6), and lines of JSON.
+//!
+//! ```text
+//! event: error
+//! data: {"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}
+//! ```
+//!
+//! An event is a part of a response that has begun as a success, so it has no status of its own; `docs/streams.md` lists the
+//! APIs that report errors in this way.
 
 use std::borrow::Cow;
 
@@ -85,6 +93,7 @@ fn response(name: String, data: Cow<'_, [u8]>) -> ParsedResponse<'_> {
 }
 
 impl Event {
+    /// Adds a line of data; lines are joined by line feeds.
     fn add(&mut self, value: &[u8]) {
         match &mut self.data {
             Some(data) => {
@@ -95,6 +104,7 @@ impl Event {
         }
     }
 
+    /// Returns the event; `None` without data, as the standard drops such an event.
     fn into_response(self) -> Option<ParsedResponse<'static>> {
         Some(response(self.name, Cow::Owned(self.data?)))
     }

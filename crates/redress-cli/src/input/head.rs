@@ -1,4 +1,7 @@
-//! Reads status lines and headers.
+//! Reads status lines and headers, as RFC 9112 has them and as people copy them.
+//!
+//! Tolerated are: colours of a terminal, an indented head (`wget -S`), folded values (obsolete since RFC 7230), pseudo-headers
+//! between the others, and a missing empty line before a body that begins with `{`, `[` or `<`.
 
 use std::borrow::Cow;
 
@@ -119,6 +122,7 @@ pub(super) fn append(headers: &mut HeaderMap, name: HeaderName, value: &[u8]) ->
 }
 
 impl Field {
+    /// Reads `name: value`; the error does not quote the line.
     fn read(line: &[u8], lines: &Lines<'_>) -> Result<Self, FormatError> {
         let colon = line.iter().position(|byte| *byte == b':');
         let name = colon.and_then(|colon| HeaderName::from_bytes(&line[..colon]).ok());
@@ -128,6 +132,7 @@ impl Field {
         Ok(Self { line: lines.number, name, value: line[colon + 1..].to_vec() })
     }
 
+    /// Adds the header, once all of its folded lines were read.
     fn add_to(self, headers: &mut HeaderMap) -> Result<(), FormatError> {
         append(headers, self.name, &self.value).map_err(|problem| FormatError { line: self.line, problem })
     }

@@ -1,4 +1,13 @@
-//! Reads headers from JSON, in every shape in which programs write them.
+//! Reads headers from JSON, in the shapes in which tools write them.
+//!
+//! ```text
+//! {"Retry-After": "30"}                     {"retry-after": ["30"]}
+//! [["Retry-After", "30"]]                   ["Retry-After", "30", "X-A", "b"]
+//! [{"name": "Retry-After", "value": "30"}]  [{"key": "Retry-After", "value": "30"}]
+//! ["Retry-After: 30"]                       "HTTP/1.1 429 x\r\nRetry-After: 30\r\n"
+//! ```
+//!
+//! A name or a value that HTTP does not allow is an error that names the header and does not quote the value.
 
 use http::StatusCode;
 use http::header::{HeaderMap, HeaderName};
@@ -39,6 +48,7 @@ pub(super) fn each(value: &RawValue, add: &mut dyn FnMut(&str, &str) -> Result<(
     Err(format!("headers: expected an object or a list, found {}", json::kind(value)))
 }
 
+/// Reads a list: pairs, objects, lines, or names and values by turns.
 fn list(elements: &[&RawValue], add: &mut dyn FnMut(&str, &str) -> Result<(), String>) -> Result<(), String> {
     let is_flat = elements.iter().all(|element| is_text(element));
     if is_flat {
@@ -85,6 +95,7 @@ fn values(name: &str, value: &RawValue, add: &mut dyn FnMut(&str, &str) -> Resul
     one(name, value, add)
 }
 
+/// Adds one value, which must be a text, a number or a truth value.
 fn one(name: &str, value: &RawValue, add: &mut dyn FnMut(&str, &str) -> Result<(), String>) -> Result<(), String> {
     if is_null(value) {
         return Ok(());
@@ -100,6 +111,7 @@ fn one(name: &str, value: &RawValue, add: &mut dyn FnMut(&str, &str) -> Result<(
     }
 }
 
+/// Reads lines such as `retry-after: 30`; a status line among them is skipped.
 fn lines(text: &str, add: &mut dyn FnMut(&str, &str) -> Result<(), String>) -> Result<(), String> {
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("HTTP/")) {
         let at = line.get(1..).and_then(|rest| rest.find(':')).map(|at| at + 1);
@@ -110,6 +122,7 @@ fn lines(text: &str, add: &mut dyn FnMut(&str, &str) -> Result<(), String>) -> R
 }
 
 impl Headers {
+    /// Adds a header, or takes the status of a pseudo-header.
     fn add(&mut self, name: &str, value: &str) -> Result<(), String> {
         if let Some(pseudo) = name.strip_prefix(':') {
             if pseudo == "status" {

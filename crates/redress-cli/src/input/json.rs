@@ -1,4 +1,7 @@
-//! Reads JSON one level at a time, so that nothing is copied that is not needed.
+//! Reads JSON one level at a time.
+//!
+//! A HAR file has megabytes of images and scripts beside the responses that matter. `RawValue` keeps a member as the text that it
+//! is, so that a member is parsed only if its name is of interest, and borrowed bodies are not copied.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,8 +16,10 @@ pub(super) type Members<'a> = Vec<(Cow<'a, str>, &'a RawValue)>;
 #[derive(serde::Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
+/// The members of an object in the order of the text.
 struct Entries<'a>(Members<'a>);
 
+/// Collects the members; `serde_json` has no borrowed type for that.
 struct EntriesVisitor;
 
 /// Reads the members of an object.

@@ -1,4 +1,6 @@
-//! Walks an input line by line.
+//! Walks over an input line by line, and counts the lines for error messages.
+//!
+//! Lines end with LF or CRLF. The walk borrows the input and is `Copy`, so that a reader can look ahead and come back.
 
 use super::parsed::FormatError;
 
@@ -11,6 +13,7 @@ pub(super) struct Lines<'a> {
 }
 
 impl<'a> Lines<'a> {
+    /// Begins before the first line.
     pub(super) const fn new(rest: &'a [u8]) -> Self {
         Self { rest, number: 0 }
     }
@@ -29,16 +32,19 @@ impl<'a> Lines<'a> {
         Some(line.strip_suffix(b"\r").unwrap_or(line))
     }
 
+    /// Returns the next line and stays where it is.
     pub(super) fn peek(mut self) -> Option<&'a [u8]> {
         self.next()
     }
 
+    /// Goes to the next line that is not blank.
     pub(super) fn skip_empty(&mut self) {
         while self.peek().is_some_and(|line| line.trim_ascii().is_empty()) {
             self.next();
         }
     }
 
+    /// States a problem of the line that was taken last.
     pub(super) fn mistake(&self, problem: impl Into<String>) -> FormatError {
         FormatError { line: self.number.max(1), problem: problem.into() }
     }

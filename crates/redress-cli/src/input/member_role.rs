@@ -1,4 +1,7 @@
-//! The names that programs give to the parts of a response.
+//! The names that tools give to the parts of a response.
+//!
+//! A name is compared without regard to case, `_`, `-`, `.` and blanks: `statusCode`, `status_code`, `Status-Code` and
+//! `http.response.status_code` are one name. `docs/explain.md` lists them.
 
 /// The longest name that is looked at.
 const MAX_NAME: usize = 32;
@@ -6,30 +9,43 @@ const MAX_NAME: usize = 32;
 /// The kind of a member of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
+    /// The status: `status`, `statusCode`.
     Status,
-    /// A status only beside headers and a body: Postman's examples have it so.
+    /// A status only beside headers and a body: Postman writes the number as `code` and the reason phrase as `status`.
     Code,
+    /// The reason phrase, which is not read and tells a response from other objects.
     StatusText,
+    /// The headers of the response.
     Headers,
+    /// The body, as a text, as JSON, or in an object around it.
     Body,
+    /// The body in base64.
     BodyBase64,
-    /// A body only beside other parts of a response.
+    /// A name that means a body only beside other parts of a response: `data`, `text`, `content`.
     LooseBody,
+    /// A flag, or the name of an encoding: the body is in base64.
     IsBase64,
+    /// The media type, used if no header states it.
     MediaType,
+    /// The method of the request.
     Method,
+    /// The URL or the path of the request.
     Url,
-    /// Method and path in one text.
+    /// Method and path in one text: `POST /v1/things`.
     Operation,
+    /// The request, as an object or as a request line.
     Request,
-    /// The settings of a client's request.
+    /// The settings of the request in axios and its like, with method, URL and headers.
     Config,
+    /// The response, as an object around status, headers and body.
     Response,
-    /// An object around request and response.
+    /// An object around request and response: the error of a client in a line of a log.
     Wrapper,
+    /// The time at which the request was sent.
     Started,
+    /// The milliseconds until the response was received.
     Elapsed,
-    /// Part of a record, and not read here.
+    /// A member of a record that is read by its exact name.
     Other,
 }
 

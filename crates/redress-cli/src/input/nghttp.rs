@@ -1,4 +1,17 @@
-//! Reads the log of `nghttp -v`: `[  0.020] recv (stream_id=13) :status: 429`, frames, and bodies between them.
+//! Reads the log of `nghttp -v`.
+//!
+//! ```text
+//! [  0.013] send HEADERS frame <length=41, flags=0x25, stream_id=13>
+//!           ; END_STREAM | END_HEADERS | PRIORITY
+//!           :method: GET
+//!           :path: /v1/things
+//! [  0.020] recv (stream_id=13) :status: 429
+//! [  0.020] recv (stream_id=13) retry-after: 30
+//! {"error":"rate_limited"}[  0.021] recv DATA frame <length=24, flags=0x01, stream_id=13>
+//! ```
+//!
+//! Streams of one connection are interleaved; they are told apart by their id. The body is printed before the line of its DATA
+//! frame, without a mark.
 
 use std::borrow::Cow;
 
@@ -56,6 +69,7 @@ pub(super) fn read(input: &[u8]) -> Vec<ParsedResponse<'static>> {
 }
 
 impl Log {
+    /// Takes a line: an entry of the log, a header that is sent, or a part of a body.
     fn add(&mut self, line: &[u8]) {
         let Some((before, entry)) = entry(line) else {
             match self.sending {
@@ -77,6 +91,7 @@ impl Log {
         }
     }
 
+    /// Adds text between the entries; a line feed ends it if it is a line of its own.
     fn add_text(&mut self, text: &[u8], is_line: bool) {
         self.unclaimed.extend_from_slice(text);
         if is_line && !self.unclaimed.is_empty() {
@@ -99,6 +114,7 @@ impl Log {
         }
     }
 
+    /// Returns the stream of an id, which begins with its first entry.
     fn stream(&mut self, id: u32) -> &mut Stream {
         let at = self.streams.iter().position(|stream| stream.id == id).unwrap_or_else(|| {
             self.streams.push(Stream { id, ..Stream::default() });
@@ -120,6 +136,7 @@ impl Stream {
         }
     }
 
+    /// Returns the response; `None` for a stream without a status.
     fn into_response(self) -> Option<ParsedResponse<'static>> {
         let body = self.body.trim_ascii_end().to_vec();
         let mut response = ParsedResponse::new(self.status?, self.headers, Cow::Owned(body));
@@ -151,6 +168,7 @@ fn received(entry: &[u8]) -> Option<(u32, &[u8], &[u8])> {
     Some((stream_id(&rest[..end])?, name, value))
 }
 
+/// Reads the number behind `stream_id=`.
 fn stream_id(text: &[u8]) -> Option<u32> {
     const KEY: &[u8] = b"stream_id=";
     let at = text.windows(KEY.len()).position(|window| window == KEY)?;

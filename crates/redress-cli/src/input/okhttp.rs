@@ -1,4 +1,19 @@
-//! Reads the log of `OkHttp`'s `HttpLoggingInterceptor`: `--> POST url`, `<-- 429 url (12ms)`, headers, body, `<-- END HTTP`.
+//! Reads the log of `HttpLoggingInterceptor` of `OkHttp`, at the level `HEADERS` or `BODY`.
+//!
+//! ```text
+//! --> POST https://api.example.com/v1/things h2
+//! Authorization: Bearer ...
+//!
+//! --> END POST (2-byte body)
+//! <-- 429 Too Many Requests https://api.example.com/v1/things (12ms)
+//! retry-after: 30
+//!
+//! {"error":"rate_limited"}
+//! <-- END HTTP (24-byte body)
+//! ```
+//!
+//! Android puts a tag before each line (`D/OkHttp: `); it is removed. Lines of calls that ran at the same time are not told apart,
+//! since the log does not number them.
 
 use std::borrow::Cow;
 
@@ -106,6 +121,7 @@ fn trim_end(response: &mut ParsedResponse<'static>) {
     response.body.to_mut().truncate(end);
 }
 
+/// Reads `name: value`.
 fn field(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let colon = line.iter().position(|byte| *byte == b':')?;
     Some((&line[..colon], line[colon + 1..].trim_ascii()))

@@ -1,4 +1,6 @@
-//! A response that was found in an input, and the call that it answers as far as the input tells it.
+//! A response that was found in an input, and the request that it answers as far as the input states it.
+//!
+//! Credentials of the request are kept for one purpose: to be masked wherever the server quotes them. `Debug` does not show them.
 
 use std::borrow::Cow;
 use std::time::SystemTime;
@@ -21,11 +23,15 @@ pub(crate) struct ParsedResponse<'a> {
     pub(crate) id: Option<Cow<'a, RawValue>>,
     /// The dialect that a record asks for.
     pub(crate) dialect: Option<Cow<'a, str>>,
+    /// The call, as far as the input states it.
     pub(crate) call: ParsedRequest,
     /// When the response was received, where the input says so.
     pub(crate) received: Option<SystemTime>,
+    /// The status; 200 for an event of a stream.
     pub(crate) status: StatusCode,
+    /// The headers of the response.
     pub(crate) headers: HeaderMap,
+    /// The body as it stood in the input: [`unpack`](crate::input::unpack) takes its codings off.
     pub(crate) body: Cow<'a, [u8]>,
     /// The name of the event, if the body is the data of one event of a stream; `message` for an event without a name.
     pub(crate) event: Option<Cow<'a, str>>,
@@ -42,21 +48,27 @@ pub(crate) type ParseResult<'a> = Result<ParsedResponse<'a>, ParseError<'a>>;
 #[derive(Debug)]
 pub(crate) struct ParseError<'a> {
     pub(crate) id: Option<Cow<'a, RawValue>>,
+    /// The line of the input, if the form has lines.
     pub(crate) line: Option<usize>,
+    /// The problem, such as `status: expected a whole number from 100 to 999`.
     pub(crate) problem: String,
 }
 
 /// Why no response was found in an input, and in which line.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct FormatError {
+    /// The line, counted from 1.
     pub(crate) line: usize,
+    /// The problem, with the accepted forms if none fits.
     pub(crate) problem: String,
 }
 
 /// The call that a response answers.
 #[derive(Default)]
 pub(crate) struct ParsedRequest {
+    /// The method; `--method` if the input does not state it.
     pub(crate) method: Option<Method>,
+    /// The URL without its query; `--path` if the input does not state it.
     pub(crate) uri: Option<Uri>,
     /// Names of the headers that the request had, in lower case, for idempotency keys.
     pub(crate) headers: HeaderMap,
@@ -113,7 +125,7 @@ impl ParsedRequest {
         }
     }
 
-    /// Takes a header of the request; of those that carry credentials the value is noted.
+    /// Takes a header of the request, and notes its value if it carries a credential.
     pub(crate) fn add_header(&mut self, name: &str, value: &[u8]) {
         if is_secret(name) {
             self.note(value);

@@ -1,4 +1,16 @@
-//! Reads raw responses, as `curl -i`, `wget -S` and `httpie` print them, with or without the request before them.
+//! Reads raw responses, as `curl -i`, `wget -S` and HTTPie print them, with or without the request before them.
+//!
+//! ```text
+//! HTTP/1.1 100 Continue
+//!
+//! HTTP/1.1 429 Too Many Requests
+//! Retry-After: 30
+//!
+//! {"error":"rate_limited"}
+//! ```
+//!
+//! The difficulty is the end of a body: a saved response has no length of its own. `Content-Length` decides where it fits; else a
+//! body ends before the next line that is a status line with a well-formed head behind it.
 
 use std::borrow::Cow;
 
@@ -91,6 +103,7 @@ fn body<'a>(lines: &mut Lines<'a>, head: &Head) -> &'a [u8] {
     body.trim_ascii_end()
 }
 
+/// Goes to the next status line; `wget -S` prints no body.
 fn skip_to_status<'a>(lines: &mut Lines<'a>) -> &'a [u8] {
     while lines.peek().is_some_and(|line| loose_status_of(line).is_none()) {
         lines.next();
@@ -147,6 +160,7 @@ fn request_before(rest: &[u8], at: usize) -> usize {
     at
 }
 
+/// Returns `true` if a status line with a well-formed head is next.
 fn begins_response(bytes: &[u8]) -> bool {
     let mut lines = Lines::new(bytes);
     if lines.peek().is_none_or(|line| loose_status_of(line).is_none()) {

@@ -1,11 +1,21 @@
-//! Reads a response, with the call that it answers, from a JSON object: a record of one's own, an entry of a HAR file or a
-//! cassette, a line of a log, a serialized error of a client.
+//! Reads a response, with the call that it answers, from a JSON object: a record, an entry of a HAR file or a cassette, a line of
+//! a log, a serialized error of a client.
+//!
+//! ```text
+//! {"status": 429, "headers": {"Retry-After": "30"}, "body": {"error": "rate_limited"}}
+//! {"level": 50, "err": {"response": {"status": 429, "headers": {}, "data": {"error": "rate_limited"}}}}
+//! ```
+//!
+//! Members are recognised by [`Role`]. The same name can mean different things: `data` is the body in the response object of
+//! axios, and anything in a log. So a member with a vague name counts only beside one that is sure.
+
+mod request;
 
 use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
+use http::StatusCode;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
-use http::{StatusCode, Uri};
 use redress_envelope::parse_date;
 use serde_json::value::RawValue;
 
@@ -15,6 +25,7 @@ use super::member_role::Role;
 use super::parsed::{ParseError, ParseResult, ParsedRequest, ParsedResponse};
 use super::{headers, status};
 use crate::text::excerpt;
+use request::{read_call, read_url};
 
 /// How deep the object of a response lies at most within others: `{"err":{"cause":{"response":{...}}}}` is 4.
 const MAX_DEPTH: u8 = 5;
@@ -59,6 +70,7 @@ pub(crate) fn record(value: &RawValue) -> ParseResult<'_> {
     of_members(json::members(value))
 }
 
+/// Reads a response from the members of an object, and keeps its id for an error.
 fn of_members(members: Result<Members<'_>, String>) -> ParseResult<'_> {
     let members = members.map_err(|error| ParseError::new(format!("expected a JSON object: {error}")))?;
     let object = Object::new(members);
@@ -88,10 +100,12 @@ pub(super) fn is_record(value: &RawValue) -> bool {
 }
 
 impl<'a> Object<'a> {
+    /// Reads the members of a value that is an object.
     fn read(value: &'a RawValue) -> Result<Self, String> {
         json::members(value).map(Self::new)
     }
 
+    /// Looks up the role of each member; `null` is the same as absent.
     fn new(members: Members<'a>) -> Self {
         let roles = members.iter().map(|(name, value)| Role::of(name).filter(|_| !is_null(value))).collect();
         Self { members, roles }
@@ -106,15 +120,18 @@ impl<'a> Object<'a> {
         Some(format!("expected a JSON object: duplicate field `{}`", twice[0]))
     }
 
+    /// Returns the first member with a role.
     fn get(&self, role: Role) -> Option<&'a RawValue> {
         let nth = self.roles.iter().position(|known| *known == Some(role))?;
         Some(self.members[nth].1)
     }
 
+    /// Returns a member by its exact name.
     fn exactly(&self, wanted: &str) -> Option<&'a RawValue> {
         self.members.iter().find(|(name, value)| name == wanted && !is_null(value)).map(|(_, value)| *value)
     }
 
+    /// Returns `true` if a member has this role.
     fn has(&self, role: Role) -> bool {
         self.get(role).is_some()
     }
@@ -132,6 +149,7 @@ impl<'a> Object<'a> {
         self.nested_at(0)
     }
 
+    /// Looks for the response object at this depth and below it.
     fn nested_at(&self, depth: u8) -> Option<Object<'a>> {
         if depth >= MAX_DEPTH {
             return None;
@@ -153,6 +171,7 @@ impl<'a> Object<'a> {
         Object::read(wrapper).ok()
     }
 
+    /// Returns `true` if the status stands among the headers, as HTTP/2 has it.
     fn has_pseudo_status(&self) -> bool {
         self.get(Role::Headers).and_then(|value| headers::read(value).ok()).is_some_and(|read| read.status.is_some())
     }
@@ -164,6 +183,7 @@ impl<'a> Object<'a> {
         members.all(|(role, (name, value))| role.map_or(name == "id", |role| !is_said(role)) || is_null(value))
     }
 
+    /// Returns the response that the object is, or the reason why it is not one.
     fn into_found(self) -> Result<ParsedResponse<'a>, String> {
         let dialect = self.exactly("dialect").map(|dialect| json::text("dialect", dialect)).transpose()?;
         let Said { status, headers, body, media_type, call, received } = self.said()?;
@@ -180,6 +200,7 @@ impl<'a> Object<'a> {
         Ok(found)
     }
 
+    /// States that the status is missing or wrong; the value is quoted, since it cannot be a secret.
     fn no_status(&self) -> String {
         let expected = "status: expected a whole number from 100 to 999";
         match self.get(Role::Status) {
@@ -231,6 +252,7 @@ impl<'a> Object<'a> {
         Ok(())
     }
 
+    /// Reads the body; `is_sure` if a member with a vague name, such as `data`, is one.
     fn body(&self, is_sure: bool, headers: Option<&HeaderMap>) -> Result<Option<Body<'a>>, String> {
         let is_base64 = self
             .get(Role::IsBase64)
@@ -289,57 +311,6 @@ impl<'a> Object<'a> {
         let elapsed = elapsed.and_then(|millis| Duration::try_from_secs_f64(millis / 1_000.0).ok());
         started.checked_add(elapsed.unwrap_or_default())
     }
-}
-
-/// Reads a request; a text may be a request line.
-fn read_call(value: &RawValue, call: &mut ParsedRequest) {
-    if is_text(value) {
-        if let Ok(line) = json::text("", value) {
-            call.set_request_line(line.as_bytes());
-        }
-        return;
-    }
-    let Ok(object) = Object::read(value) else { return };
-    if let Some(method) = object.get(Role::Method).and_then(json::scalar).filter(|_| call.method.is_none()) {
-        call.set_method(&method);
-    }
-    if let Some(url) = object.get(Role::Url) {
-        read_url(url, call);
-    }
-    if let Some(sent) = object.get(Role::Headers) {
-        // A request that cannot be read is ignored.
-        let _ = headers::each(sent, &mut |name, value| {
-            call.add_header(name, value.as_bytes());
-            Ok(())
-        });
-    }
-    if let Some(cookies) = object.exactly("cookies") {
-        let _ = headers::each(cookies, &mut |_, value| {
-            call.note(value.as_bytes());
-            Ok(())
-        });
-    }
-}
-
-/// Reads a URL: a text, or an object as Postman, ECS and logs of Node have it.
-fn read_url(value: &RawValue, call: &mut ParsedRequest) {
-    if let Ok(url) = json::text("", value) {
-        let before = call.uri.take();
-        call.set_url(&url);
-        // A path alone, behind a URL, is more precise only if there is nothing else.
-        call.uri = before.filter(|uri| is_better(uri, call.uri.as_ref())).or(call.uri.take());
-        return;
-    }
-    let Ok(members) = json::members(value) else { return };
-    for wanted in ["raw", "full", "original", "href", "path"] {
-        if let Some((_, url)) = members.iter().find(|(name, url)| name == wanted && is_text(url)) {
-            return read_url(url, call);
-        }
-    }
-}
-
-fn is_better(before: &Uri, after: Option<&Uri>) -> bool {
-    after.is_none_or(|after| before.authority().is_some() || after.authority().is_none())
 }
 
 #[cfg(test)]

@@ -1,4 +1,6 @@
-//! Reads a status as programs write it.
+//! Reads a status as programs write it: `429`, `"429"`, `429.0`, `"429 Too Many Requests"`, `{"code":429}`.
+//!
+//! A number outside of 100 to 999 is not a status (RFC 9110 section 15). Browsers write 0 for a request without a response.
 
 use http::StatusCode;
 use serde_json::value::RawValue;
@@ -37,6 +39,7 @@ pub(super) fn of_json(value: &RawValue) -> Option<StatusCode> {
     }
 }
 
+/// Reads a whole number from 100 to 999, also as `404.0` or `4.04e2`.
 fn of_number(text: &str) -> Option<StatusCode> {
     if !text.starts_with(|symbol: char| symbol.is_ascii_digit()) {
         return None;

@@ -1,4 +1,4 @@
-//! Reads UTF-32, which no web standard has and some libraries write by mistake.
+//! Reads UTF-32, which is not an encoding of the web (WHATWG Encoding, section 4.2); some libraries write it by mistake.
 
 /// Returns a text in UTF-32 as UTF-8; `None` for any other.
 ///

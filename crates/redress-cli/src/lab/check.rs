@@ -1,27 +1,33 @@
-//! `redress lab check`: published results, run again.
+//! `redress lab check`: runs published results on retries again.
+//!
+//! ```text
+//! id      what                      expected  measured  pass
+//! herd    calls in the first second ...       ...       ok
+//! ```
+//!
+//! Each check has a source, a set-up and a tolerance in `redress-lab`. Here they are chosen, run on two threads, and printed.
 
 use clap::Args;
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
+use redress_lab::check::{Finding, Overrides, Parameter, Trial, self};
 
-use redress_lab::check::{self, Finding, Overrides, Parameter, Trial};
-
-use crate::output::{self, BAD, GOOD};
+use crate::output::{BAD, GOOD, self};
 use crate::{failure::Failure, help, json, progress::Progress, table::Table};
 
-/// Runs published results on retries again, and says which of them hold.
+/// Repeats published results on retries, and reports which of them hold.
 #[derive(Debug, Args)]
 #[command(after_help = help())]
 pub(crate) struct CheckArgs {
-    /// Names of checks; all of them unless told
+    /// The checks to run; all of them by default
     #[arg(value_name = "ID")]
     ids: Vec<String>,
 
-    /// The seed of all random numbers: another one gives other measured values, which have to hold as well
+    /// The seed of all random numbers: another one gives other measured values, which must hold, too
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
 
-    /// Look at another point, such as f=.2: the checks run that know everything that is set
+    /// Move the checks to another point, such as f=.2; only the checks that take every key run
     #[arg(long, value_name = "NAME=VALUE")]
     set: Vec<String>,
 
@@ -29,7 +35,7 @@ pub(crate) struct CheckArgs {
     #[arg(long)]
     json: bool,
 
-    /// List the checks, where they come from and what they run, and run none
+    /// List the checks with source and set-up, and run none
     #[arg(long, conflicts_with_all = ["json", "set"])]
     list: bool,
 }
@@ -37,6 +43,7 @@ pub(crate) struct CheckArgs {
 /// Machines that check this have two cores, and each check runs on one.
 const THREADS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1);
 
+/// Runs the chosen checks; the exit code is 1 if one does not hold.
 pub(crate) fn run(arguments: &CheckArgs) -> Result<ExitCode, Failure> {
     let overrides = Overrides::parse(&arguments.set).map_err(|error| Failure::Message(error.to_string()))?;
     let checks = arguments.chosen(&overrides)?;
@@ -58,10 +65,11 @@ pub(crate) fn run(arguments: &CheckArgs) -> Result<ExitCode, Failure> {
 }
 
 impl CheckArgs {
+    /// Returns the checks that are named, or all, if they know every key that is set.
     fn chosen(&self, overrides: &Overrides) -> Result<Vec<&'static check::Check>, Failure> {
         if let Some(unknown) = self.ids.iter().find(|id| check::all().iter().all(|check| check.id != **id)) {
             let ids: Vec<_> = check::all().iter().map(|check| check.id).collect();
-            return Err(Failure::Message(format!("no check is called {unknown}; there are {}", ids.join(", "))));
+            return Err(Failure::Message(format!("unknown check `{unknown}`, expected one of {}", ids.join(", "))));
         }
         let is_named = |check: &&check::Check| self.ids.is_empty() || self.ids.iter().any(|id| id == check.id);
         let named: Vec<_> = check::all().iter().filter(is_named).collect();
@@ -69,14 +77,15 @@ impl CheckArgs {
         if knowing.is_empty() {
             let parameters: Vec<_> =
                 named.iter().map(|check| format!("{}: {}", check.id, names(check.parameters))).collect();
-            return Err(Failure::Message(format!("these checks do not know what is set; {}", parameters.join(", "))));
+            return Err(Failure::Message(format!("no check takes the keys of --set, expected {}", parameters.join(", "))));
         }
         Ok(knowing)
     }
 }
 
+/// Writes a row for each value of a check, and the result below them.
 fn shown(findings: &[Finding], seed: u64) -> String {
-    let mut table = Table::new(&["id", "what", "expected", "measured", "pass"]);
+    let mut table = Table::new(&["check", "value", "expected", "measured", "result"]);
     for finding in findings {
         for value in &finding.values {
             let (word, style) = if value.pass { ("ok", GOOD) } else { ("FAIL", BAD) };
@@ -85,15 +94,17 @@ fn shown(findings: &[Finding], seed: u64) -> String {
     }
     let failed: Vec<_> = findings.iter().filter(|finding| !finding.pass()).map(|finding| finding.id).collect();
     let (all, held) = (findings.len(), findings.len() - failed.len());
-    let but = if failed.is_empty() { String::new() } else { format!(", but not {}", failed.join(", ")) };
-    format!("{}\n{held} of {all} hold with seed {seed}{but}.\n", table.render(""))
+    let failed = if failed.is_empty() { String::new() } else { format!("; failed: {}", failed.join(", ")) };
+    format!("{}\n{held} of {all} checks hold with seed {seed}{failed}\n", table.render(""))
 }
 
+/// Writes the description of each check: source, set-up and tolerance.
 fn listed(checks: &[&check::Check]) -> String {
     let entry = |check: &&check::Check| format!("{}  {}\n", output::styled(output::LABEL, check.id), check.about);
     checks.iter().map(entry).collect::<Vec<_>>().join("\n")
 }
 
+/// Lists the keys that a check takes.
 fn names(parameters: &[Parameter]) -> String {
     match parameters {
         [] => "nothing".to_owned(),
@@ -103,7 +114,7 @@ fn names(parameters: &[Parameter]) -> String {
 
 /// Adds what each check takes to the examples.
 fn help() -> String {
-    let mut text = format!("{}\n\nWhat can be set:\n", help::LAB_CHECK);
+    let mut text = format!("{}\n\nThe keys of --set:\n", help::LAB_CHECK);
     for check in check::all().iter().filter(|check| !check.parameters.is_empty()) {
         for key in check.parameters {
             text.push_str(&format!("  {:<20} {:<8} {}: {}\n", check.id, key.name, key.about, key.range()));
@@ -147,10 +158,10 @@ mod tests {
         let findings =
             [true, false].map(|pass| Finding { id: if pass { "a" } else { "b" }, values: vec![value(pass)] });
         let text = anstream::adapter::strip_str(&shown(&findings, 7)).to_string();
-        let expected = "id  what  expected  measured  pass\n\
-                        a   x     1         2         ok\n\
-                        b   x     1         2         FAIL\n\n\
-                        1 of 2 hold with seed 7, but not b.\n";
+        let expected = "check  value  expected  measured  result\n\
+                        a      x      1         2         ok\n\
+                        b      x      1         2         FAIL\n\n\
+                        1 of 2 checks hold with seed 7; failed: b\n";
         assert_eq!(text, expected);
     }
 

@@ -1,4 +1,4 @@
-//! `redress lab list`: the scenarios and policies that there are.
+//! `redress lab list`: lists the scenarios and the policies, or prints the file of a scenario to start an own one from.
 
 use std::process::ExitCode;
 
@@ -12,11 +12,12 @@ use crate::table::Table;
 /// Lists scenarios and policies, or shows the file of a scenario.
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
-    /// The scenario whose file to show: something to begin an own one from
+    /// The scenario whose file is printed, to start an own one from
     #[arg(value_name = "SCENARIO")]
     scenario: Option<String>,
 }
 
+/// Prints both lists, or the file of one scenario.
 pub(crate) fn run(list: &ListArgs) -> Result<ExitCode, Failure> {
     let text = match &list.scenario {
         Some(name) => scenario_text(name).ok_or_else(|| super::policies::unknown_scenario(name))?.to_owned(),
@@ -26,8 +27,9 @@ pub(crate) fn run(list: &ListArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Writes the tables of scenarios and policies.
 fn everything() -> String {
-    let mut known = Table::new(&["scenario", "what happens"]);
+    let mut known = Table::new(&["scenario", "description"]);
     for scenario in scenarios() {
         known.push(&[&scenario.name, &scenario.about]);
     }

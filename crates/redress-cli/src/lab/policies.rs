@@ -1,4 +1,7 @@
-//! Which scenarios and policies the user means.
+//! The scenarios and the policies that the command line names.
+//!
+//! A name of the lab wins; any other name is a file, for which a scenario needs the extension `.toml` or must exist. An unknown
+//! name is answered with the known ones.
 
 use crate::failure::Failure;
 use std::fs;
@@ -29,7 +32,7 @@ pub(crate) fn policies(only: &[String], files: &[String]) -> Result<Vec<Box<dyn 
         let Some(policy) = policies::named(name) else {
             chosen.extend(policies::reference::all());
             let names: Vec<_> = chosen.iter().map(|policy| policy.name()).collect();
-            return Err(Failure::Message(format!("no policy is called {name}; there are {}", names.join(", "))));
+            return Err(Failure::Message(format!("unknown policy `{name}`, expected one of {}", names.join(", "))));
         };
         chosen.push(policy);
     }
@@ -37,7 +40,10 @@ pub(crate) fn policies(only: &[String], files: &[String]) -> Result<Vec<Box<dyn 
     for file in files {
         let policy = own(file)?;
         if chosen.iter().any(|other| other.name() == policy.name()) {
-            return Err(Failure::Message(format!("{file}: there is another policy called {}", policy.name())));
+            return Err(Failure::Message(format!(
+                "{file}: the name `{}` is taken by another policy; choose another `name`",
+                policy.name()
+            )));
         }
         chosen.push(Box::new(policy));
     }
@@ -55,11 +61,13 @@ fn own(file: &str) -> Result<RedressStack, Failure> {
     Ok(RedressStack::with(settings))
 }
 
+/// States that the scenario is unknown, and names the known ones.
 pub(crate) fn unknown_scenario(name: &str) -> Failure {
     let names: Vec<_> = scenarios().into_iter().map(|scenario| scenario.name).collect();
-    Failure::Message(format!("no scenario is called {name}, and there is no such file; there are {}", names.join(", ")))
+    Failure::Message(format!("unknown scenario `{name}`, expected a TOML file or one of {}", names.join(", ")))
 }
 
+/// Reads a file; the error names it.
 fn read(file: &str) -> Result<String, Failure> {
     fs::read_to_string(file).map_err(|error| Failure::Message(format!("{file}: {error}")))
 }

@@ -1,4 +1,7 @@
-//! `redress lab run`: policies in scenarios, side by side.
+//! `redress lab run`: runs policies in scenarios and prints the results side by side.
+//!
+//! All policies of a scenario meet the same calls, the same faults and the same random numbers, so that a difference between two
+//! rows is one of the policies.
 
 use std::fs;
 use std::io::Write as _;
@@ -9,13 +12,13 @@ use clap::{Args, ValueHint};
 use redress_lab::report::{self, Series};
 use redress_lab::{Comparison, Scenario, scenarios};
 
-use super::{policies, shown};
+use super::{policies, results};
 use crate::failure::Failure;
 use crate::help;
 use crate::output;
 use crate::progress::Progress;
 
-/// Runs retry policies in scenarios, with the same callers and the same luck, and says what each came to.
+/// Runs retry policies in scenarios, with the same calls and random numbers, and compares the results.
 #[derive(Debug, Args)]
 #[command(after_help = help::LAB_RUN)]
 pub(crate) struct RunArgs {
@@ -43,7 +46,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
 
-    /// How many seeds, counted from the first one
+    /// The number of seeds, counted from the first one
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     seeds: u32,
 
@@ -67,11 +70,14 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     svg: Option<PathBuf>,
 
-    /// What the chart of --svg shows, second by second: offered, load or goodput
+    /// The quantity in the chart of --svg, second by second: offered, load or goodput
     #[arg(long, value_name = "WHAT", default_value = "goodput", requires = "svg", value_parser = series)]
     chart: Series,
 }
 
+/// Runs the comparisons, writes the files that were asked for, and prints the results.
+///
+/// The exit code is 1 if a result is not valid: see [`results`].
 pub(crate) fn run(arguments: &RunArgs) -> Result<ExitCode, Failure> {
     let scenarios = arguments.chosen()?;
     let policies = policies::policies(&arguments.only, &arguments.policy)?;
@@ -88,9 +94,9 @@ pub(crate) fn run(arguments: &RunArgs) -> Result<ExitCode, Failure> {
     let comparisons: Vec<_> = scenarios.iter().enumerate().map(compare).collect();
     drop(progress);
     let show = match (arguments.json, arguments.csv) {
-        (true, _) => shown::json,
-        (_, true) => shown::csv,
-        _ => shown::tables,
+        (true, _) => results::json,
+        (_, true) => results::csv,
+        _ => results::tables,
     };
     if let Some(file) = &arguments.report {
         write(file, &report::page(&comparisons, &command_line()))?;
@@ -99,20 +105,21 @@ pub(crate) fn run(arguments: &RunArgs) -> Result<ExitCode, Failure> {
         write(file, &report::chart(first, arguments.chart))?;
     }
     output::print(&show(&comparisons))?;
-    let mut mistakes = shown::mistakes(&comparisons);
+    let mut mistakes = results::mistakes(&comparisons);
     if let Some(name) = &arguments.undominated {
-        mistakes.extend(shown::dominated(&comparisons, name));
+        mistakes.extend(results::dominated(&comparisons, name));
     }
     if mistakes.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
     for mistake in &mistakes {
-        // If standard error is closed, there is no place left to report to.
+        // A closed standard error cannot be reported.
         let _ = writeln!(std::io::stderr(), "redress: {mistake}");
     }
     Ok(ExitCode::FAILURE)
 }
 
+/// Reads the name of a chart.
 fn series(name: &str) -> Result<Series, String> {
     let names = || Series::ALL.map(Series::name).join(", ");
     Series::by_name(name).ok_or_else(|| format!("one of {}", names()))
@@ -125,11 +132,13 @@ fn command_line() -> String {
     format!("redress {}", words.join(" "))
 }
 
+/// Writes a file; the error names it.
 fn write(file: &Path, text: &str) -> Result<(), Failure> {
     fs::write(file, text).map_err(|error| Failure::Message(format!("{}: {error}", file.display())))
 }
 
 impl RunArgs {
+    /// Reads the scenarios, with the utilization of the command line.
     fn chosen(&self) -> Result<Vec<Scenario>, Failure> {
         let mut chosen = if self.all { scenarios() } else { Vec::new() };
         for named in &self.scenarios {

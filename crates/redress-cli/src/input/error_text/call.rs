@@ -1,4 +1,7 @@
 //! Reads the call from the text of an error, and the credentials in it.
+//!
+//! A log line often has the URL with its query, a header or a token in it. Each of them is noted, so that it is masked where the
+//! server quotes it in its message.
 
 pub(super) use crate::input::parsed::ParsedRequest;
 
@@ -69,7 +72,7 @@ fn note_credentials(text: &str, call: &mut ParsedRequest) {
     }
 }
 
-/// Returns at most so many bytes of a text.
+/// Returns the beginning of a text, cut between two symbols.
 fn prefix(text: &str, most: usize) -> &str {
     let mut end = text.len().min(most);
     while !text.is_char_boundary(end) {
@@ -91,4 +94,5 @@ const CREDENTIALS: [&str; 9] = [
     "password",
 ];
 
+/// The methods that a text may name before a URL.
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];

@@ -1,4 +1,4 @@
-use http::Method;
+use http::{Method, Uri};
 use proptest::prelude::*;
 
 use super::*;

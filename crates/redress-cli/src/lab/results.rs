@@ -1,11 +1,15 @@
-//! What comparisons came to, for people and for programs.
+//! The results of comparisons as tables, JSON lines and CSV, and the reasons to fail.
+//!
+//! A run fails if its result is not a comparison (a policy that is declared to retry never did), if a promise is broken (a call that
+//! never ended), or if the policy of `--undominated` is dominated.
 
 use redress_lab::Comparison;
+use crate::table::Table;
 use redress_lab::compare::{Summary, SummaryRow};
 
 use crate::output::{LABEL, styled};
-use crate::table::Table;
 
+/// Writes a table for each scenario, and the settings of the policies below.
 pub(crate) fn tables(comparisons: &[Comparison]) -> String {
     let mut out = String::new();
     for comparison in comparisons {
@@ -22,11 +26,13 @@ pub(crate) fn tables(comparisons: &[Comparison]) -> String {
     out
 }
 
+/// Writes a line of JSON for each policy in each scenario.
 pub(crate) fn json(comparisons: &[Comparison]) -> String {
     let rows = comparisons.iter().flat_map(Comparison::rows);
     rows.map(|row| serde_json::to_string(&row).expect("names and numbers are JSON") + "\n").collect()
 }
 
+/// Writes the same rows as comma-separated values (RFC 4180), with a head.
 pub(crate) fn csv(comparisons: &[Comparison]) -> String {
     let head = "scenario,policy,seeds,calls,served,refused,lost,attempts,attempts_per_call,peak_second,p50_ms,p99_ms,\
                 recovery_s,never_recovered,early_retries,done_twice,dominated_by\n";
@@ -54,7 +60,7 @@ pub(crate) fn dominated(comparisons: &[Comparison], name: &str) -> Vec<String> {
     dominated.map(|row| format!("{}: {name} is dominated by {}", row.scenario, row.dominated_by.join(", "))).collect()
 }
 
-/// Finds the policies that say that they retry, and never did where others did: what they show is no comparison.
+/// Finds the policies that are declared to retry and never did where others did: their rows are not a comparison.
 fn idle(comparisons: &[Comparison]) -> Vec<String> {
     let Some(policies) = comparisons.first().map(|comparison| &comparison.policies) else { return Vec::new() };
     let retried = |nth| comparisons.iter().any(|comparison| comparison.retried(nth));
@@ -63,9 +69,10 @@ fn idle(comparisons: &[Comparison]) -> Vec<String> {
         return Vec::new();
     }
     let idle = policies.iter().zip(active).filter(|(policy, active)| policy.retries && !active);
-    idle.map(|(policy, _)| format!("{} retries, it says, and never did", policy.name)).collect()
+    idle.map(|(policy, _)| format!("{} is declared to retry, and never did", policy.name)).collect()
 }
 
+/// Writes the settings of each policy, so that a table can be read without its command line.
 fn settings(comparisons: &[Comparison]) -> String {
     let mut table = Table::new(&["policy", "settings"]);
     for policy in comparisons.first().map(|comparison| comparison.policies.as_slice()).unwrap_or_default() {
@@ -74,6 +81,7 @@ fn settings(comparisons: &[Comparison]) -> String {
     table.render("")
 }
 
+/// Writes one row of values, in the order of the head.
 fn values(row: &SummaryRow) -> String {
     let Summary { calls, served, refused, lost, attempts, peak_second, p50_ms, p99_ms, .. } = row.summary;
     let Summary { recovery_s, never_recovered, early_retries, done_twice, .. } = row.summary;
@@ -86,7 +94,7 @@ fn values(row: &SummaryRow) -> String {
     )
 }
 
-/// Quotes a value where it has to be (RFC 4180, section 2).
+/// Quotes a value that has a comma, a quote or a line end (RFC 4180 section 2).
 fn quoted(value: &str) -> String {
     if value.contains([',', '"', '\n', '\r']) {
         format!("\"{}\"", value.replace('"', "\"\""))
@@ -135,7 +143,7 @@ mod tests {
         quiet.policies[0].retries = true;
         let busy = comparison("fault = [{ kind = 'answer', from = '5s', for = '5s', share = 0.5 }]");
         let mut both = [quiet, busy];
-        assert_eq!(mistakes(&both), ["none retries, it says, and never did"]);
+        assert_eq!(mistakes(&both), ["none is declared to retry, and never did"]);
         assert!(dominated(&both, "redress").is_empty(), "it serves most");
         for outcome in &mut both[1].outcomes[2..] {
             (outcome.served, outcome.attempts) = (0, u64::MAX);
