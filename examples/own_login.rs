@@ -129,7 +129,7 @@ impl Server {
 
     fn issue(&self) -> Value {
         let number = self.issued.fetch_add(1, Ordering::Relaxed);
-        let end = redress::classify::Clock::system().now() + Duration::from_secs(900);
+        let end = redress::Clock::system().now() + Duration::from_secs(900);
         let end = end.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
         json!({"jwt": format!("t{number}"), "renewal": "renewal", "exp": end})
     }

@@ -5,15 +5,15 @@
 //! ```
 //!
 //! The store is in memory here. For processes, implement `TokenStore` over the database that they share: a record of bytes,
-//! replaced by a compare-and-set on its version. `redress::refresh::conformance::check` tests such a store.
+//! replaced by a compare-and-set on its version. `redress::conformance::check` tests such a store.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use http::header::AUTHORIZATION;
 use http::{Request, Response, StatusCode};
-use redress::refresh::{ExposeSecret, MemoryStore, SecretString, TokenStore};
 use redress::{BoxError, Class, Code, Credentials, Failure, Origin, RedressLayer, TokenSet, dialects};
+use redress::{ExposeSecret, MemoryStore, SecretString, TokenStore};
 use tower::{Layer, ServiceExt, service_fn};
 
 /// An issuer whose refresh tokens are good for one use: a second use would end the session.

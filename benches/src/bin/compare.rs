@@ -78,7 +78,6 @@ fn nanoseconds(ns: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use benches::measure::Cost;
 
     use super::*;
     use clap::CommandFactory;

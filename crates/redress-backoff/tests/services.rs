@@ -9,15 +9,15 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use common::*;
+use http::{Request, Response};
 use redress_backoff::Budget;
+use redress_classify::{EndReason, Phase, TransportError};
 use redress_sandbox::WakeCounter;
 use redress_sandbox::strict_mock::BoxError;
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::time::Duration;
 use tokio::time::Instant;
-use http::{Request, Response};
-use redress_classify::{EndReason, Phase, TransportError};
 use tower::{Layer, Service, ServiceExt};
 
 #[tokio::test(start_paused = true)]

@@ -3,9 +3,9 @@
 mod common;
 
 use common::*;
-use std::time::Duration;
 use redress_backoff::{BackoffLayer, Budget, Jitter, Reservation};
 use redress_classify::{EndReason, dialects};
+use std::time::Duration;
 use tower::{Layer, ServiceExt};
 
 /// One vector: maximum of attempts, first level, cap in ms, statuses, level and wait in ms after each decision, end reason.

@@ -4,12 +4,15 @@ mod common;
 
 use std::time::{Duration, SystemTime};
 
+use common::{Step, answer, classify, data, fail};
+use http::{HeaderValue, Method, Response};
+use redress_classify::{
+    ApiError, Attempt, Class, Clock, Code, DecidedBy, Dialect, EndReason, Error, Phase, Record, Recovery, ResponseExt,
+    TransportError, Verdict, dialects,
+};
 use redress_sandbox::Recorder;
 use std::io;
 use tokio::time::Instant;
-use common::{Step, answer, classify, data, fail};
-use http::{HeaderValue, Method, Response};
-use redress_classify::{ApiError, Attempt, Class, Clock, Code, DecidedBy, Dialect, EndReason, Error, Phase, Record, Recovery, ResponseExt, TransportError, Verdict, dialects};
 
 async fn verdict(dialect: Dialect, answer: Response<common::Script>) -> Verdict {
     classify(dialect, answer).await.verdict().expect("an error").clone()

@@ -9,13 +9,18 @@
 //!   rate_limited  429     rate_limited  retry     ...
 //! ```
 
-use std::process::ExitCode;
 use http::Method;
+use std::process::ExitCode;
 
-use redress_envelope::{Code, Coverage, Dialect, IdempotencyHeader, KeyFormat, PublishedLimit, Reason, Route, Scope, Status, dialects};
+use redress_envelope::{
+    Code, Coverage, Dialect, IdempotencyHeader, KeyFormat, PublishedLimit, Reason, Route, Scope, Status, dialects,
+};
 
-use crate::{arguments::DialectsArgs, dialect_table, dialects::find, failure::Failure, phrases, table::Table, text::escaped, time};
 use crate::output::{LABEL, print, styled};
+use crate::{
+    arguments::DialectsArgs, dialect_table, dialects::find, failure::Failure, phrases, table::Table, text::escaped,
+    time,
+};
 
 /// Lists the dialects, or shows one.
 pub(crate) fn run(arguments: &DialectsArgs) -> Result<ExitCode, Failure> {

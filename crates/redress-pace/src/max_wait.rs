@@ -85,7 +85,7 @@ mod tests {
 
     const S: Duration = Duration::from_secs(1);
 
-    fn max_wait(layer: PaceLayer, own: Option<Duration>, now: Instant) -> MaxWait {
+    fn max_wait(layer: &PaceLayer, own: Option<Duration>, now: Instant) -> MaxWait {
         let mut request = Request::new(());
         if let Some(own) = own {
             request.extensions_mut().insert(Deadline::new(now + own));
@@ -104,7 +104,7 @@ mod tests {
             (layer().deadline(9 * S), Some(20 * S), 20 * S, false),
             (layer().fail_fast(), Some(20 * S), Duration::ZERO, true),
         ] {
-            let wait = max_wait(layer, own, now);
+            let wait = max_wait(&layer, own, now);
             assert_eq!(wait.allows(now + longest), at_the_end, "{wait:?}");
             assert!(!wait.allows(now + longest + S) && wait.allows_send(now, now), "{wait:?}");
             assert_eq!(wait.deadline().is_some(), !at_the_end);
@@ -120,12 +120,12 @@ mod tests {
         for (layer, latest) in
             [(layer(), 30 * S), (layer().deadline(24 * S), 22 * S), (layer().deadline(90 * S), 30 * S)]
         {
-            let wait = max_wait(layer, None, now);
+            let wait = max_wait(&layer, None, now);
             let release = wait.release_at(&cooldown, u32::MAX);
             assert!(release < now + latest && release + S > now + latest, "{wait:?}");
             assert_eq!(wait.release_at(&cooldown, 0), now + 20 * S);
         }
-        let hurried = max_wait(layer().deadline(4 * S), None, now);
+        let hurried = max_wait(&layer().deadline(4 * S), None, now);
         assert_eq!(hurried.permit_until(now, S), now + 4 * S);
         assert_eq!(hurried.permit_until_for_arrival(now, 10 * S), now + 2 * S);
         assert!(hurried.has_time_for(S, now) && !hurried.has_time_for(2 * S, now));

@@ -172,7 +172,7 @@ async fn the_bucket_of_a_route_is_learnt_from_its_last_response() {
     let layer = layer();
     let service = serve(&layer, &mock);
     let paths = ["/rooms/1/lamps/7", "/rooms/1/lamps/8", "/rooms/1/fans", "/rooms/1/doors", "/rooms/2/lamps/7"];
-    let all = |layer: &PaceLayer| paths.map(|path| parked(layer, path));
+    let all = |layer: &PaceLayer| paths.map(|path| cooldown(layer, path));
     // A success names the bucket as an error does.
     send(&service, call("/rooms/1/fans", &[("x-bucket", "fans")])).await;
     send(&service, refused("/rooms/1/lamps/7", "30", &[("x-bucket", "lamps")])).await;

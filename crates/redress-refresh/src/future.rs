@@ -1,20 +1,20 @@
 //! The future of one request: sends it, waits for credentials where it must, and sends it again where it may.
 
-use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
-use std::sync::Arc;
-use arc_swap::Guard;
-use pin_project_lite::pin_project;
-use tokio::time::Instant;
-use tower_service::Service;
 use crate::failure::Failure;
 use crate::masking;
 use crate::snapshot::Snapshot;
 use crate::state::Refusal;
 use crate::wait_deadline::WaitDeadline;
-use std::ops::ControlFlow::{Break, Continue, self};
+use arc_swap::Guard;
+use pin_project_lite::pin_project;
+use std::fmt;
+use std::future::Future;
+use std::ops::ControlFlow::{self, Break, Continue};
+use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use tokio::time::Instant;
+use tower_service::Service;
 
 use http::{Request, Response};
 use redress_classify::{BoxError, CloneBody, Error, Phase, SendState, try_clone_request};

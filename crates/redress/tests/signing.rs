@@ -8,8 +8,9 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response};
 use http_body_util::Full;
-use redress::classify::{ClassifyLayer, Secrets};
-use redress::{BackoffLayer, BoxError, Credentials, Failure, Grant, RedressLayer, ResponseExt, Verdict, dialects};
+use redress::ClassifyLayer;
+use redress::layers::Secrets;
+use redress::{BackoffLayer, BoxError, Credentials, Failure, RedressLayer, ResponseExt, TokenSet, Verdict, dialects};
 use redress_sandbox::strict_mock::{Answer, StrictMock};
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 
@@ -50,9 +51,9 @@ impl<S: Service<Request<B>>, B> Service<Request<B>> for Sign<S> {
 }
 
 impl Credentials for Issuer {
-    async fn login(&self) -> Result<Grant, Failure> {
+    async fn login(&self) -> Result<TokenSet, Failure> {
         let number = self.0.fetch_add(1, Ordering::SeqCst) + 1;
-        Ok(Grant::bearer(format!("token-{number}"))?)
+        Ok(TokenSet::bearer(format!("token-{number}"))?)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Reads raw responses, as `curl -i`, `wget -S` and HTTPie print them, with or without the request before them.
+//! Reads raw responses, as `curl -i`, `wget -S` and `HTTPie` print them, with or without the request before them.
 //!
 //! ```text
 //! HTTP/1.1 100 Continue

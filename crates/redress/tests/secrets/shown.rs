@@ -79,7 +79,8 @@ const HOLDS_A_DIALECTS_TEXT: [&str; 14] = [
 ];
 
 /// Types without `Debug` and `Display`; an alias for any error, and a trait of another crate.
-const DOES_NOT_PRINT: [&str; 3] = ["redress-classify::BoxError", "redress-refresh::ExposeSecret", "redress::ExposeSecret"];
+const DOES_NOT_PRINT: [&str; 3] =
+    ["redress-classify::BoxError", "redress-refresh::ExposeSecret", "redress::ExposeSecret"];
 
 type Bare = StrictMock<http::Request<String>, http::Response<http_body_util::Full<&'static [u8]>>>;
 

@@ -9,8 +9,8 @@ use std::task::{Context, Waker};
 use redress::layers::{Backoff, Classify, Envelope, Head, Secrets, Signal, Upstream};
 use redress::transport::{Hyper, Reqwest};
 use redress::{
-    Attempt, BackoffLayer, BoxError, Budget, Class, ClassifyLayer, Clock, EndReason, Error, Failure, FieldError, Record,
-    RedressLayer, ResponseExt, RetryHint, SuccessHint, TransportError, Verdict, dialects,
+    Attempt, BackoffLayer, BoxError, Budget, Class, ClassifyLayer, Clock, EndReason, Error, Failure, FieldError,
+    Record, RedressLayer, ResponseExt, RetryHint, SuccessHint, TransportError, Verdict, dialects,
 };
 use tower::{Layer, Service, ServiceExt};
 
