@@ -6,7 +6,7 @@
 //! cargo run --release --example herd -- --callers 10000 --seed 7 --json      # one line of JSON
 //! ```
 //!
-//! All callers share one stack and begin within a second. Those who are below before the first refusal comes back are
+//! All callers share one stack and begin within a second. Calls that are sent before the first refusal comes back are
 //! refused themselves, and wait in Backoff; the others are parked by Pace. The model server notes when each of them
 //! arrives. The example ends with a failure if one of them comes early, does not come, or if they come all at once.
 
@@ -24,7 +24,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tower::{Layer, ServiceExt, service_fn};
 
-/// What the server asks for.
+/// The wait that the server asks for.
 const HINT: Duration = Duration::from_secs(30);
 /// How long the server takes for an answer.
 const LATENCY: Duration = Duration::from_millis(100);
@@ -33,11 +33,11 @@ const CROWD: usize = 3_000;
 
 /// Shows how a crowd of callers comes back after `Retry-After: 30`.
 ///
-/// `min_ms`: from the server's last refusal to the first caller who comes back, in milliseconds.
-/// `peak_per_s`: the most callers who come back within any one second.
-/// `mean_per_s`: those who come back, divided by the seconds from the first to the last of them, one at least.
+/// `min_ms`: from the server's last refusal to the first call that comes back, in milliseconds.
+/// `peak_per_s`: the most calls that come back within any one second.
+/// `mean_per_s`: the calls that come back, divided by the seconds from the first to the last of them, one at least.
 ///
-/// Checked for any number of callers: everybody comes back and is served, and nobody sooner than 30 s. From 3000 callers on
+/// Checked for any number of callers: each call comes back and is served, and none sooner than 30 s. From 3000 callers on
 /// also: the peak is at most 1.5 times the mean, and the release takes at least 10 s. Fewer fall unevenly by chance.
 #[derive(Parser)]
 #[command(verbatim_doc_comment)]
@@ -89,9 +89,9 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     Ok(if broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Lets everybody call, and returns how many were served.
+/// Makes all calls, and returns how many were served.
 async fn run(arguments: &Arguments, log: &Shared<Log>) -> Result<usize, Box<dyn Error>> {
-    // Everybody who is refused may come back: who gives up is no part of the herd.
+    // Each refused call may come back: one that gives up is not part of the herd.
     let budget = Budget::with_capacity(arguments.callers.saturating_mul(Budget::THROTTLING_COST));
     let seeds = |nth| random(arguments.seed.wrapping_mul(4).wrapping_add(nth));
     let stack = RedressLayer::new(dialects::ranex())
@@ -117,7 +117,7 @@ async fn run(arguments: &Arguments, log: &Shared<Log>) -> Result<usize, Box<dyn 
     Ok(served)
 }
 
-/// Refuses whoever comes before anybody can know; serves, and notes, all later ones.
+/// Refuses the calls that arrive before the first refusal is known; serves, and notes, all later ones.
 async fn answer(log: Shared<Log>) -> Result<Response<String>, Infallible> {
     let now = Instant::now();
     let is_refused = {

@@ -16,7 +16,7 @@ use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 use redress::{Credentials, Failure, RedressLayer, TokenSet, dialects};
 use tower::{Layer, Service, ServiceExt, service_fn};
 
-/// What the server answers in turn: status, `Retry-After`, body.
+/// The answers of the server, in order: status, `Retry-After`, body.
 const SCRIPT: [(u16, Option<&str>, &str); 8] = [
     (200, None, r#"{"success":true}"#),
     (503, None, ""),

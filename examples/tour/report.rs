@@ -1,4 +1,4 @@
-//! What is known of one scenario, and whether the caller's view and the server's log are as documented.
+//! The result of one scenario, and whether the caller's view and the server's log are as documented.
 
 use crate::stage::Outcome;
 use serde::Serialize;
@@ -11,7 +11,7 @@ use std::path::Path;
 use redress::{Attempt, BoxError, Class, Recovery, WaitSource};
 use redress_sandbox::{LogEntry, Sandbox, Vendor};
 
-/// A scenario that was run. What is serialised can be found again in the server's log, but for the classes.
+/// A scenario that was run. The serialised fields can be found in the server's log, except for the classes.
 #[derive(Serialize)]
 pub(crate) struct Report {
     vendor: Vendor,

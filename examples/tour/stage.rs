@@ -19,7 +19,7 @@ pub(crate) struct Stage {
     service: Redress<Transport>,
 }
 
-/// What the caller saw of one call.
+/// The caller's view of one call.
 pub(crate) struct Outcome {
     pub(crate) method: &'static str,
     pub(crate) path: String,

@@ -63,7 +63,8 @@
 //! - Settings: [`RedressLayer`], and in its closures [`BackoffLayer`], [`PaceLayer`], [`RefreshLayer`], [`ClassifyLayer`].
 //! - Results: [`ResponseExt`] asks a response, [`ApiError`] is an error response, [`Error`] a call without a response,
 //!   [`Verdict`] the meaning of both, [`Record`] the attempts.
-//! - Per request, as an extension: [`Deadline`], [`AttemptTimeout`], [`Idempotent`], [`IdempotencyKey`] ([`RequestExt`]).
+//! - Per request, as an extension: [`Deadline`], [`AttemptTimeout`], [`NoRetry`], [`Idempotent`], [`IdempotencyKey`]
+//!   ([`RequestExt`]).
 //! - Credentials: [`StaticHeaders`] for API keys, [`login`] for OAuth 2 and JSON logins, the trait [`Credentials`] for anything
 //!   else, [`TokenStore`] for several processes with one account.
 //! - Formats: [`dialects`] has those that are shipped, [`Dialect::from_toml`] reads one of your own.
@@ -94,34 +95,22 @@ pub mod transport;
 #[cfg(feature = "reqwest")]
 pub use client::{Client, ClientError, ClientResponse, ClientTransport, RequestBuilder};
 pub use layer::RedressLayer;
+pub use timeout::AttemptTimeout;
 #[cfg(feature = "metrics")]
 pub use metrics::describe_metrics;
 #[doc(inline)]
-pub use redress_backoff::{
-    BackoffLayer, Budget, Budgets, IdempotencyKey, Idempotent, InvalidIdempotencyKey, Jitter, RequestExt,
-};
+pub use redress_backoff::{BackoffLayer, Budget, Budgets, IdempotencyKey, Idempotent, InvalidIdempotencyKey, Jitter, NoRetry, RequestExt};
 #[doc(inline)]
-pub use redress_classify::{
-    ApiError, Attempt, Body, BoxError, ClassifyLayer, Clock, CloneBody, Deadline, EndReason, Error, ForeignHost,
-    FromCode, Phase, Record, ReplayBody, ReplayError, ResponseExt, SuccessHint, TransportError, Verdict, WaitSource,
-};
+pub use redress_classify::{ApiError, Attempt, Body, BoxError, ClassifyLayer, Clock, CloneBody, Deadline, EndReason, Error, ForeignHost, FromCode, Phase, Record, ReplayBody, ReplayError, ResponseExt, SuccessHint, TransportError, Verdict, WaitSource};
 #[doc(inline)]
-pub use redress_envelope::{
-    Class, Code, CooldownScope, Coverage, Dialect, DialectError, FieldError, HintSource, IdempotencyHeader,
-    InvalidRoute, KeyFormat, Location, Mistake, PublishedLimit, Reason, Recovery, RetryAdvice, RetryHint, Route, Rule,
-    Schedule, Scope, ScopeId, Status, Unit, UnknownWord, When, dialects,
-};
+pub use redress_envelope::{Class, Code, CooldownScope, Coverage, Dialect, DialectError, FieldError, HintSource, IdempotencyHeader, InvalidRoute, KeyFormat, Location, Mistake, PublishedLimit, Reason, Recovery, RetryAdvice, RetryHint, Route, Rule, Schedule, Scope, ScopeId, Status, Unit, UnknownWord, When, dialects};
 #[doc(inline)]
 pub use redress_pace::{Gate, Limit, PaceLayer};
 #[doc(inline)]
-pub use redress_refresh::{
-    Credentials, Explanation, Failure, InvalidHeader, InvalidOrigin, InvalidRecord, MemoryStore, Origin, RecordVersion,
-    RefreshLayer, SecretString, StaticHeaders, TokenHandle, TokenRecord, TokenSet, TokenStore, conformance,
-};
+pub use redress_refresh::{Credentials, Explanation, Failure, InvalidHeader, InvalidOrigin, InvalidRecord, MemoryStore, Origin, Purpose, RecordVersion, RefreshLayer, SecretString, StaticHeaders, TokenHandle, TokenRecord, TokenSet, TokenStore, conformance};
 #[doc(no_inline)]
 pub use secrecy::ExposeSecret;
 pub use service::{Redress, ResponseFuture};
-pub use timeout::AttemptTimeout;
 
 /// Compiles the examples of the README.
 #[cfg(all(doctest, feature = "reqwest"))]

@@ -1,7 +1,7 @@
 //! Adapters that make an HTTP client a `Service<http::Request<B>>` whose errors tell how far the request got.
 //!
 //! The retry layer needs that: a request that was not sent is sent again whatever its method, and one that may have been
-//! processed only if that is safe. An adapter for another client returns [`TransportError`](crate::TransportError)s; errors
+//! processed only if that is safe. An adapter for another client returns [`TransportError`]s; errors
 //! of any other type count as maybe processed.
 //!
 //! `docs/transports.md` in the repository lists the settings of both clients that matter, and which of their errors

@@ -25,7 +25,7 @@ fn calls_it_an_error() -> Dialect {
     Dialect::from_toml("bulk.toml", text).unwrap()
 }
 
-/// A dialect whose responses are lists, of which the first error counts.
+/// A dialect whose responses are lists; the first error in a list counts.
 fn reads_lists() -> Dialect {
     let text = "name = \"list\"\n[error]\nnot_null = \"[*].error\"\n[read]\ncode = \"[*].error\"\n\
         [codes.BUSY]\nclass = \"rate_limited\"\nnot_processed = true\n[codes.EXPIRED]\nclass = \"token_expired\"\n";

@@ -166,6 +166,16 @@ async fn a_post_whose_answer_is_lost_is_sent_again_with_a_key_only() {
 }
 
 #[tokio::test]
+async fn a_request_without_retries_is_sent_once() {
+    let (sandbox, client) = sandbox().await;
+    sandbox.script("*", [Fault::error(503), Fault::error(503)]);
+    assert_eq!(client.get("/health").no_retry().send().await.expect("an answer").status(), 503);
+    assert_eq!(sandbox.log().len(), 1);
+    assert_eq!(client.get("/health").send().await.expect("an answer").status(), 200);
+    assert_eq!(sandbox.log().len(), 3);
+}
+
+#[tokio::test]
 async fn credentials_of_the_layer_are_sent() {
     let sandbox = Sandbox::start(Vendor::Verilock).await.expect("a free port");
     let keys = StaticHeaders::new().header("x-api-key", "sandbox-api-key").expect("a legal value");
@@ -185,7 +195,7 @@ async fn credentials_of_the_layer_are_sent() {
 }
 
 #[tokio::test]
-async fn what_is_set_on_a_request_is_what_is_sent() {
+async fn headers_queries_and_bodies_are_sent_as_they_are_set() {
     let (client, sent) = echo("{}");
     let mut headers = HeaderMap::new();
     headers.append("x-tag", "a".parse().expect("a legal value"));

@@ -31,12 +31,12 @@ impl Wall {
     }
 
     fn set(&self, time: SystemTime) {
-        *self.0.lock().expect("nobody panics") = time;
+        *self.0.lock().expect("no panic") = time;
     }
 
     fn clock(&self) -> Clock {
         let wall = Arc::clone(&self.0);
-        Clock::from_fn(move || *wall.lock().expect("nobody panics"))
+        Clock::from_fn(move || *wall.lock().expect("no panic"))
     }
 }
 

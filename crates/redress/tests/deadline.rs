@@ -63,7 +63,7 @@ async fn a_call_that_waits_at_the_gate_and_then_for_a_login_ends_at_the_one_dead
     assert_eq!(error.record().map(|record| record.end_reason()), Some(EndReason::Deadline));
 }
 
-/// Closes the gate of a layer for so many seconds.
+/// Closes the gate of a layer for this number of seconds.
 async fn park(pace: &PaceLayer, seconds: u64) {
     let refused =
         Response::builder().status(429).header("retry-after", seconds).body(Full::from("")).expect("legal parts");

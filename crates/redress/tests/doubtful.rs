@@ -195,7 +195,7 @@ async fn a_code_of_a_users_own_dialect_is_doubtful_unless_it_says_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_a_refresh_only_what_was_not_processed_or_may_be_repeated_is_sent_again() {
+async fn after_a_refresh_only_requests_that_were_not_processed_or_are_safe_to_repeat_are_resent() {
     let expired = dialects::generic().with_code(Code::new("expired", Class::TokenExpired));
     const EXPIRED: &str = r#"{"code":"expired"}"#;
     let graphql = named("graphql");

@@ -1,4 +1,4 @@
-//! The list of what users import: each public name of the layers' crates has one path in `redress`.
+//! The names that users import: each public name of the layers' crates has one path in `redress`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -61,7 +61,7 @@ fn every_public_name_of_the_layers_crates_is_exported_exactly_once() {
     for short in CRATES {
         let home = format!("redress_{short}");
         for item in exports(&format!("redress-{short}/src/lib.rs")) {
-            // What a crate takes from another one is looked for there.
+            // A re-export of another crate is checked at its origin.
             if item.from.as_deref().is_some_and(|from| from.starts_with("redress_") || from == "secrecy") {
                 continue;
             }

@@ -14,14 +14,14 @@ use tower::{Layer, ServiceExt, service_fn};
 
 const URL: &str = "https://api.example/v1/things";
 
-/// What an upstream got, and what it answered.
+/// The requests to an upstream, and its answers.
 #[derive(Debug, Default)]
 struct Upstream {
     sends: AtomicUsize,
     successes: AtomicUsize,
 }
 
-/// Sends so many requests, one after the other, to an upstream whose nth answer is this.
+/// Sends this number of requests, one after the other, to an upstream whose nth answer is this.
 async fn outage(layer: &RedressLayer, requests: usize, fails: fn(usize) -> bool) -> Arc<Upstream> {
     let upstream = Arc::new(Upstream::default());
     for _ in 0..requests {
@@ -39,7 +39,7 @@ async fn outage(layer: &RedressLayer, requests: usize, fails: fn(usize) -> bool)
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_fails_is_not_multiplied_by_retries() {
+async fn failures_are_not_multiplied_by_retries() {
     const REQUESTS: usize = 5_000;
     for (name, fails) in [
         ("everything", (|_| true) as fn(usize) -> bool),
@@ -123,7 +123,7 @@ async fn ten_thousand_callers_come_back_spread_after_an_outage() {
     assert!(*peak <= mean * 5 / 2, "{peak} of {mean}: {windows:?}");
 }
 
-/// Tokens that last so long.
+/// Tokens with this lifetime.
 struct Lasting(Duration);
 
 impl Credentials for Lasting {
@@ -166,7 +166,7 @@ async fn no_time_is_too_long_or_too_short() {
                     });
                     let request = Request::get(URL).body(String::new()).expect("legal parts");
                     let call = layer.layer(transport).oneshot(request);
-                    // A wait of a century is honoured where it is asked for; nobody waits for it here.
+                    // A wait of a century is honoured if the settings ask for it; this test does not wait for it.
                     let result = tokio::time::timeout(Duration::from_secs(400 * 86_400), call).await;
                     if let Ok(Ok(response)) = result {
                         assert_eq!((response.status().as_u16(), response.verdict().is_some()), (status, status != 200));

@@ -1,4 +1,4 @@
-//! What a call tells that has no credentials: whom it asked, and why that gave none; and what a rejected one tells.
+//! Errors of calls without credentials name the issuer and the reason; so do those of rejected calls.
 #![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
 
 use http_body_util::Full;

@@ -16,10 +16,10 @@ const PAIR: &str = r#"{"data":{"accessToken":"t2","refreshToken":"r2","expiresIn
 const REFRESH: &str = "/api/credentials/RefreshToken";
 const LOGIN: &str = "/api/credentials/Login";
 
-/// What the next flight asks for after a refresh that failed so.
+/// The request of the next flight after a refresh that failed in this way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Then {
-    /// The refresh again, after so many seconds.
+    /// The refresh again, after this number of seconds.
     Again(u64),
     /// A login: the token may be spent.
     Login,

@@ -1,4 +1,4 @@
-//! What a stack records, against the list of its documentation.
+//! The metrics of a stack, compared with the documented list.
 #![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
 
 use http_body_util::Full;
@@ -70,7 +70,7 @@ fn name(entry: &str) -> &str {
 }
 
 #[test]
-fn a_stack_records_what_is_documented_and_nothing_else() {
+fn a_stack_records_the_documented_metrics_and_no_others() {
     let throttled = r#"{"success":false,"error":{"code":"RATE_LIMIT_EXCEEDED","message":"slow down"}}"#;
     let expired = r#"{"success":false,"error":{"code":"TOKEN_EXPIRED","message":"expired"}}"#;
     let spent = r#"{"success":false,"error":{"code":"INSUFFICIENT_CREDITS","message":"top up"}}"#;

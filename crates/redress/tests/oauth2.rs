@@ -62,7 +62,7 @@ async fn client_credentials_log_in_again_and_use_no_refresh_token() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_first_request_shows_the_refresh_token_and_later_ones_what_it_rotated_to() {
+async fn the_first_request_sends_the_refresh_token_and_later_ones_the_rotated_one() {
     let number = Arc::new(Mutex::new(0));
     let make = move || {
         let mut number = number.lock().expect("whole");
@@ -84,10 +84,10 @@ async fn the_first_request_shows_the_refresh_token_and_later_ones_what_it_rotate
     assert_eq!(*api.0.lock().expect("whole"), ["Bearer a1", "Bearer a2", "Bearer a3"]);
 }
 
-/// What must follow from a failure.
+/// The expected effect of a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Then {
-    /// A pause so long, in seconds, and then the same refresh token again.
+    /// A pause of this length, in seconds, and then the same refresh token again.
     Again(u64),
     /// A pause, and the token is never shown again.
     Spent,

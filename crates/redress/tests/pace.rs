@@ -152,7 +152,7 @@ async fn a_call_that_is_held_back_is_not_tried_again_and_says_why() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_attempt_that_is_cut_or_fails_parks_nobody() {
+async fn an_attempt_that_is_cut_or_fails_starts_no_cool_down() {
     let slow = answer(200, None).after(Duration::from_secs(60));
     let (mock, handle) = mock(vec![slow, Answer::error("the connection broke"), answer(200, None)]);
     let layer = RedressLayer::new(dialects::ranex()).attempt_timeout(Duration::from_secs(1));
@@ -213,7 +213,7 @@ async fn a_herd_comes_back_after_the_hint_and_not_all_at_once() {
     for seed in 0..3 {
         let mut opens = None;
         let mock = StrictMock::new(move |_: &Request<String>| {
-            // The first ones are refused: all who come before the first answer.
+            // The first ones are refused: those that arrive before the first answer.
             let first = *opens.get_or_insert_with(Instant::now);
             let is_refused = Instant::now() <= first + Duration::from_millis(100);
             async move {

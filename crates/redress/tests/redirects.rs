@@ -183,7 +183,7 @@ async fn a_refresh_token_goes_to_its_endpoint_only_and_follows_no_redirect() {
         let request = Request::get(format!("{}/x", other.url)).body(String::new()).expect("legal parts");
         let error = layer.layer(hyper()).oneshot(request).await.expect_err("no token came");
         assert!(error.is_credentials() && !format!("{error:?}").contains(CANARY));
-        // What it was given for the API goes to the API, and not to where the tokens come from.
+        // Headers that it was given for the API are sent to the API, and not to the issuer of the tokens.
         layer.tokens().install(TokenSet::bearer("good").expect("legal"));
         assert_eq!(send(hyper(), &layer, &format!("{}/x", home.url)).await.status(), 200);
     }

@@ -93,7 +93,7 @@ impl Credentials for Issuer {
     }
 }
 
-/// What an API says to a token that it does not take.
+/// The response of an API to a token that it does not accept.
 #[derive(Clone, Copy, Debug)]
 enum Words {
     Bare,

@@ -75,7 +75,7 @@ fn set(layer: RedressLayer, setter: Setter) -> RedressLayer {
     }
 }
 
-/// What the server saw and what callers got, with the ms since the start.
+/// Requests at the server and results at the callers, with the ms since the start.
 type Log = Arc<Mutex<Vec<String>>>;
 
 /// Calls a stack in every way that a setting changes.
@@ -176,7 +176,7 @@ proptest! {
     }
 }
 
-/// The lines of what a stack does that name this.
+/// The lines of a stack's log that contain this.
 fn lines(setters: &[Setter], what: &str) -> Vec<String> {
     run(setters).into_iter().filter(|line| line.contains(what)).map(|line| line.trim().to_owned()).collect()
 }

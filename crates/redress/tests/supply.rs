@@ -1,4 +1,4 @@
-//! What is built is what is read here: no unsafe code outside of the one crate for it, no build scripts, one registry.
+//! The code that is built is the code in this repository: unsafe code in one crate only, no build scripts, one registry.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! What one tenant or host can do to the others: nothing.
+//! One tenant or host does not affect the others.
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -44,7 +44,7 @@ fn by_tenant(layer: RedressLayer) -> RedressLayer {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hint_for_one_tenant_holds_nobody_else_back() {
+async fn a_hint_for_one_tenant_does_not_delay_other_tenants() {
     let (url, layer) = ("https://api.example/", by_tenant(generic()));
     let stack = layer.layer(server());
     let start = Instant::now();

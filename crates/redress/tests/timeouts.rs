@@ -1,4 +1,4 @@
-//! What an attempt that takes too long is, and what it is not.
+//! Attempts that take too long: how they are reported, and what is not counted as one.
 
 use std::convert::Infallible;
 use std::future::Future;

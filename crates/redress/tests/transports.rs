@@ -68,7 +68,7 @@ async fn a_refused_connection_was_not_sent_and_is_retried() {
     let url = format!("http://{}", listener.local_addr().expect("it is bound"));
     drop(listener);
     for result in both(&layer(), &url).await {
-        let error = result.expect_err("nobody listens");
+        let error = result.expect_err("the port is closed");
         assert!(error.is_connect(), "{error:?}");
         assert_eq!((error.phase(), error.class()), (Phase::NotSent, Class::Unavailable));
         let record = error.record().expect("an error has one");
@@ -148,7 +148,7 @@ async fn a_connection_closed_before_the_request_was_written_was_not_sent() {
             let _ = stream.set_zero_linger();
         }
     });
-    let error = post(hyper(), &layer(), &url).await.expect_err("nobody answers");
+    let error = post(hyper(), &layer(), &url).await.expect_err("no response comes");
     let sent = error.record().expect("an error has one").attempts().len();
     assert_eq!(sent == 3, error.phase() == Phase::NotSent, "retried exactly if it was not sent: {error:?}");
 }

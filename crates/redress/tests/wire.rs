@@ -23,7 +23,7 @@ async fn server(answer: String) -> String {
             let _ = stream.read(&mut [0; 4096]).await;
             let _ = stream.write_all(answer.as_bytes()).await;
             let _ = stream.shutdown().await;
-            // What the client still has to say is taken, so that closing does not reset what was written.
+            // The rest of the request is read, so that closing does not reset the written answer.
             while stream.read(&mut [0; 4096]).await.is_ok_and(|len| len > 0) {}
         }
     });
@@ -113,7 +113,7 @@ fn a_length_that_is_a_lie_is_never_believed() {
                     let verdict = verdict.expect("a 500");
                     assert_eq!((verdict.class(), verdict.hint().is_some()), (Class::Internal, true), "{name}");
                 }
-                // What is no HTTP is no response: nobody knows what became of the request.
+                // Bytes that are not HTTP are not a response: the request may have been processed.
                 Err(error) => {
                     assert_eq!((error.phase(), error.is_transport()), (Phase::MaybeProcessed, true), "{name}");
                 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
-use redress_backoff::{Idempotent, RequestExt};
+use redress_backoff::{Idempotent, NoRetry, RequestExt};
 use redress_classify::Deadline;
 use reqwest::{Body, Url};
 use serde_core::Serialize;
@@ -271,6 +271,29 @@ impl RequestBuilder {
     /// ```
     pub fn idempotent(self) -> Self {
         self.extension(Idempotent(true))
+    }
+
+    /// Sends the request once, whatever comes back, such as a health check whose answer is the point.
+    ///
+    /// A request that a Refresh layer rejects for its credentials is still resent once with new ones.
+    ///
+    /// # Examples
+    /// ```
+    /// # use http::{Request, Response};
+    /// # use redress::{Client, RedressLayer, dialects};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let transport = tower::service_fn(|_: Request<reqwest::Body>| async {
+    /// #     Response::builder().status(503).body(String::new())
+    /// # });
+    /// # let client = Client::with_transport(RedressLayer::new(dialects::generic()), transport);
+    /// let response = client.get("https://api.example/health").no_retry().send().await?;
+    /// assert_eq!(response.status(), 503);
+    /// assert_eq!(response.record().map(|record| record.attempts().len()), Some(1));
+    /// # Ok(()) }
+    /// ```
+    pub fn no_retry(self) -> Self {
+        self.extension(NoRetry)
     }
 
     /// Sets how long the call may take, from when it is sent until its body is read: attempts, waits and refreshes included.

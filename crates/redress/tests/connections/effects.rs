@@ -41,7 +41,7 @@ async fn a_post_whose_connection_ends_is_never_processed_twice() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_may_be_repeated_is_and_no_more_often_than_the_attempts_allow() {
+async fn requests_that_are_safe_to_repeat_are_retried_up_to_the_maximum_of_attempts() {
     let opted_in = |url: &str| {
         let mut request = request("POST", url);
         request.extensions_mut().insert(Idempotent(true));
@@ -84,13 +84,13 @@ async fn a_request_marked_as_not_idempotent_is_sent_once_whatever_its_method() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_reset_before_the_request_was_read_is_judged_by_what_the_client_knows() {
+async fn a_connection_reset_before_the_request_was_read_is_judged_by_the_phase_that_the_client_reports() {
     let (url, effects) = start(Fault::ResetUnread, mpsc::channel().0).await;
     for method in ["POST", "GET"] {
         let budget = Budget::new();
         let layer = layer().backoff(|backoff| backoff.budget(budget.clone()));
         for result in both(&layer, &request(method, &url)).await {
-            let error = result.expect_err("nobody answers");
+            let error = result.expect_err("no response comes");
             // Only the client knows whether it had begun to write: a POST goes out again exactly as long as it had not.
             let record = error.record().expect("an error has one");
             let (last, earlier) = record.attempts().split_last().expect("there was one");

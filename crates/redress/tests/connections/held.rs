@@ -35,7 +35,7 @@ async fn a_held_success_that_breaks_off_is_a_failure_and_sent_again_only_if_that
 }
 
 #[tokio::test]
-async fn what_breaks_off_and_was_not_held_is_the_callers_to_read() {
+async fn a_body_that_breaks_off_and_was_not_held_is_left_to_the_caller() {
     for framing in ["content-length: 100\r\n\r\n{\"data\":"] {
         let (url, effects) = start(cut(framing), std::sync::mpsc::channel().0).await;
         for result in both(&RedressLayer::new(dialects::veridia()), &request("GET", &url)).await {

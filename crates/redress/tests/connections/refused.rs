@@ -1,4 +1,4 @@
-//! A connection that nobody accepts.
+//! A connection that is not accepted.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tokio::net::TcpSocket;
 
 use super::{both, hyper, layer, request, reqwest, send};
 
-/// Takes a port on which nobody listens as yet, and which nobody else gets.
+/// Reserves a port without listening on it.
 fn bound() -> (TcpSocket, String) {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
@@ -23,7 +23,7 @@ async fn a_refused_connection_is_retried_whatever_the_method_and_bounded() {
         let budget = Budget::new();
         let layer = layer().backoff(|backoff| backoff.budget(budget.clone()));
         for result in both(&layer, &request(method, &url)).await {
-            let error = result.expect_err("nobody listens");
+            let error = result.expect_err("the port is closed");
             assert!(error.is_connect() && error.is_transport(), "{error:?}");
             assert_eq!((error.phase(), error.class()), (Phase::NotSent, Class::Unavailable));
             let record = error.record().expect("an error has one");
@@ -38,9 +38,9 @@ async fn a_refused_connection_costs_no_more_than_the_budget() {
     let (_socket, url) = bound();
     let layer = layer().backoff(|backoff| backoff.budget(Budget::with_capacity(Budget::TRANSIENT_COST)));
     let attempts = |error: redress::Error| error.record().map(|record| (record.attempts().len(), record.end_reason()));
-    let first = send(&layer, hyper(), request("POST", &url)).await.expect_err("nobody listens");
+    let first = send(&layer, hyper(), request("POST", &url)).await.expect_err("the port is closed");
     assert_eq!(attempts(first), Some((2, EndReason::Budget)));
-    let second = send(&layer, reqwest(), request("POST", &url)).await.expect_err("nobody listens");
+    let second = send(&layer, reqwest(), request("POST", &url)).await.expect_err("the port is closed");
     assert_eq!(attempts(second), Some((1, EndReason::Budget)));
 }
 

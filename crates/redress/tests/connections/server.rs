@@ -6,7 +6,7 @@ use http::Method;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// What becomes of a connection.
+/// The fate of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// Reset before anything is read.
@@ -19,7 +19,7 @@ pub(crate) enum Fault {
     Stall,
 }
 
-/// What the server did, one method for each request that it took to its end.
+/// The requests that the server processed, by their methods.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Effects(Arc<Mutex<Vec<Method>>>);
 
@@ -48,14 +48,14 @@ async fn serve(mut stream: TcpStream, fault: Fault, effects: Effects, done: std:
         let Some(method) = read(&mut stream).await else { return };
         effects.0.lock().unwrap().push(method);
     }
-    // Nobody listens in most tests.
+    // Most tests do not listen.
     let _ = done.send(());
     match fault {
         Fault::ResetUnread | Fault::Reset => stream.set_zero_linger().unwrap(),
         Fault::Close(bytes) => {
             let _ = stream.write_all(bytes.as_bytes()).await;
             let _ = stream.shutdown().await;
-            // What the client still has to say is taken, so that closing does not reset what was written.
+            // The rest of the request is read, so that closing does not reset the written answer.
             while stream.read(&mut [0; 4096]).await.is_ok_and(|len| len > 0) {}
         }
         Fault::Stall => while stream.read(&mut [0; 4096]).await.is_ok_and(|len| len > 0) {},

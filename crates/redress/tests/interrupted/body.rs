@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame};
 use tokio::time::Sleep;
 
-/// A body in pieces, each of which comes after a pause.
+/// A body in pieces, with a pause before each.
 pub(crate) struct Slow {
     pieces: VecDeque<&'static str>,
     pause: Duration,

@@ -1,4 +1,4 @@
-//! Code of the user's that panics in a call: the panic comes up to that caller, and nobody else is any the worse for it.
+//! Code of the user that panics in a call: that caller gets the panic, and other calls are not affected.
 
 use super::URL;
 use super::body::Slow;
@@ -15,7 +15,7 @@ use redress::{
 use redress_sandbox::strict_mock::{Handle, StrictMock};
 use tower::{Layer, ServiceExt};
 
-/// What panics, and in which of its runs, counted from one.
+/// The code that panics, and in which of its runs, counted from one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Trap {
     /// The copying of a request's body.
@@ -162,7 +162,7 @@ impl Rig {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_in_a_call_comes_up_to_its_caller_and_harms_nobody_else() {
+async fn a_panic_in_a_call_reaches_its_caller_and_no_other_call() {
     for (trap, sends, spent) in [
         // Before anything is sent.
         (Trap::Copy(1), 0, 0),

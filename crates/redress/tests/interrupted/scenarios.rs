@@ -1,4 +1,4 @@
-//! What a stack may go through, one scenario each.
+//! Scenarios of a stack, one each.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -17,7 +17,7 @@ pub(crate) struct Scenario {
     pub(crate) name: &'static str,
     pub(crate) request: Request<Upload>,
     pub(crate) answers: Answers,
-    /// What each send takes from the budget, the first one included.
+    /// The cost of each send, the first one included.
     pub(crate) costs: Vec<u32>,
     /// `None` without credentials.
     pub(crate) logins: Option<Answers>,
@@ -25,9 +25,9 @@ pub(crate) struct Scenario {
     pub(crate) change: fn(RedressLayer) -> RedressLayer,
     /// When the transport is full, and for how long.
     pub(crate) full: Option<(Duration, Duration)>,
-    /// What another call through the same layer meets, and how much later it begins; at once, it ends before this one begins.
+    /// The answer to another call through the same layer, and how much later it begins; at zero it ends before this one begins.
     pub(crate) other: Option<(Duration, Answers)>,
-    /// Whether the call succeeds when nobody drops it.
+    /// Whether the call succeeds if it is not dropped.
     pub(crate) succeeds: bool,
 }
 
@@ -67,7 +67,7 @@ fn hinted(status: u16, seconds: &str) -> Answer<Response<Slow>> {
     Answer::ok(Response::builder().status(status).header("retry-after", seconds).body(Slow::whole("")).unwrap())
 }
 
-/// What the upstream, or the transport, says.
+/// Answers of the upstream and failures of the transport.
 fn answers() -> Vec<Scenario> {
     let refused = || Answer::error(TransportError::connect("refused"));
     let broken = || Answer::error(TransportError::body("broken"));
@@ -96,7 +96,7 @@ fn answers() -> Vec<Scenario> {
     ]
 }
 
-/// What takes its time in a body, or cannot be sent twice.
+/// Bodies that take time, or that cannot be sent twice.
 fn bodies() -> Vec<Scenario> {
     let slow = |status, pieces: &[&'static str]| {
         Answer::ok(Response::builder().status(status).body(Slow::pieces(pieces.iter().copied(), MS * 30)).unwrap())
@@ -117,7 +117,7 @@ fn bodies() -> Vec<Scenario> {
     ]
 }
 
-/// What needs credentials.
+/// Calls with credentials.
 fn credentials() -> Vec<Scenario> {
     let login = || Some(vec![answer(200, LOGIN), answer(200, REFRESH)]);
     let late = || Some(vec![answer(200, LOGIN).after(MS * 8_000), answer(200, REFRESH)]);
@@ -154,7 +154,7 @@ fn credentials() -> Vec<Scenario> {
     ]
 }
 
-/// What is limited in time, budget or places.
+/// Limits of time, budget and concurrency.
 fn limits() -> Vec<Scenario> {
     let never = || answer(200, SUCCESS).after(MS * 100_000);
     vec![
@@ -201,7 +201,7 @@ fn limited(layer: RedressLayer) -> RedressLayer {
     layer.pace(|pace| pace.limit(limit("GET")).limit(limit("POST")))
 }
 
-/// What the gate and the limits hold back.
+/// Calls that wait for the gate or for limits.
 fn paced() -> Vec<Scenario> {
     let parked = |seconds| Some((Duration::ZERO, vec![hinted(429, seconds)]));
     let success = || vec![answer(200, SUCCESS)];

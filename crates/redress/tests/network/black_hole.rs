@@ -23,7 +23,7 @@ enum Hole {
     Answering,
 }
 
-/// What came of a call.
+/// The result of a call.
 struct Ended {
     error: Error,
     took: Duration,
@@ -71,7 +71,7 @@ async fn caller(hole: Hole, method: &'static str, layer: RedressLayer, ended: mp
     let begun = Instant::now();
     let error = service.oneshot(request(method, 1)).await.expect_err("nothing comes");
     let (took, sends, in_flight) = (begun.elapsed(), wire.sends(1), wire.in_flight());
-    // What was held comes in the end, and finds nobody who would send it again.
+    // Held responses arrive in the end, and cause no resend.
     turmoil::release(CALLER, UPSTREAM);
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert_eq!((wire.sends(1), wire.in_flight()), (sends, 0));
@@ -103,7 +103,7 @@ fn in_a_black_hole_the_attempt_timeout_ends_each_attempt() {
 
 #[test]
 fn in_a_black_hole_the_deadline_ends_the_call_to_the_millisecond() {
-    // Each call is the first of its layer: what others have failed at makes nobody wait.
+    // Each call is the first of its layer: failures of others do not delay it.
     let patient = || RedressLayer::new(dialects::generic()).deadline(DEADLINE);
     for hole in HOLES {
         for (method, layer, attempts) in [

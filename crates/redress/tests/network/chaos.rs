@@ -39,7 +39,7 @@ struct Ended {
     took: Duration,
 }
 
-/// What is left when all calls have ended.
+/// The state after all calls have ended.
 struct Run {
     seed: u64,
     ended: Vec<Ended>,
@@ -148,7 +148,7 @@ const fn is_sequential(seed: u64) -> bool {
 }
 
 fn run(seed: u64) -> Run {
-    // What the Refresh layer draws is then the same in each run, too.
+    // Then the random numbers of the Refresh layer are the same in each run, too.
     fastrand::seed(seed);
     let mut random = fastrand::Rng::with_seed(seed ^ 0x5eed);
     let upstream = Upstream::new(script(fastrand::Rng::with_seed(seed.rotate_left(32))));
@@ -339,7 +339,7 @@ fn in_random_chaos_the_rules_hold() {
 
 #[test]
 fn the_same_seed_makes_the_same_run() {
-    // Of calls at the same time, tokio wakes those who wait for one refresh in an order of its own.
+    // tokio wakes calls that wait for one refresh in an order of its own.
     for seed in (0..40).filter(|seed| is_sequential(*seed)) {
         assert_eq!(run(seed).story(), run(seed).story(), "seed {seed}");
     }

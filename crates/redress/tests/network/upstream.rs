@@ -16,12 +16,12 @@ use turmoil::net::{TcpListener, TcpStream};
 
 use super::call_of;
 
-/// What the upstream makes of a request.
+/// How the upstream handles a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     /// It is done, and answered after this delay.
     Done(Duration),
-    /// It is done, and fails afterwards: nobody can tell from outside.
+    /// It is done, and fails afterwards, which cannot be seen from outside.
     Broken,
     /// It is done, and the connection ends without a response.
     Cut,
@@ -35,7 +35,7 @@ pub(crate) enum Answer {
 
 type Script = Box<dyn FnMut() -> Answer + Send>;
 
-/// What outlives a crash of the upstream.
+/// The state that survives a crash of the upstream.
 #[derive(Clone)]
 pub(crate) struct Upstream {
     script: Arc<Mutex<Script>>,
@@ -49,7 +49,7 @@ impl Upstream {
         Self { script: Arc::new(Mutex::new(Box::new(script))), effects: Arc::default(), idle: None }
     }
 
-    /// Closes a connection so long after its first response.
+    /// Closes a connection this long after its first response.
     pub(crate) fn closing_after(mut self, idle: Duration) -> Self {
         self.idle = Some(idle);
         self
@@ -99,7 +99,7 @@ impl Upstream {
 
     async fn answer(self, request: Request<Incoming>) -> io::Result<Response<Full<Bytes>>> {
         let call = call_of(&request);
-        // What did not come whole is not done.
+        // A request that did not arrive whole is not done.
         request.into_body().collect().await.map_err(io::Error::other)?;
         let answer = (self.script.lock().unwrap())();
         if !matches!(answer, Answer::Refused(..) | Answer::Expired) {

@@ -16,7 +16,7 @@ use tower::Service;
 use super::call_of;
 use super::connector::Connector;
 
-/// What passed.
+/// The bytes that passed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
     Sent,

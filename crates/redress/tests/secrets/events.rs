@@ -73,7 +73,7 @@ async fn no_event_and_no_error_of_a_long_life_shows_a_secret() {
     }
     layer.tokens().clear();
     let calls: StrictMock<Request<String>, Response<Full<&'static [u8]>>> = StrictMock::scripted([]).allow_abandoned();
-    let error = layer.layer(calls).oneshot(request("GET")).await.expect_err("nobody logs in any more");
+    let error = layer.layer(calls).oneshot(request("GET")).await.expect_err("it was logged out");
     assert_silent("an error", &chain(&error));
     let lines = recorder.lines();
     for line in &lines {
@@ -195,7 +195,7 @@ async fn no_event_of_a_client_shows_the_user_of_a_uri() {
     let client = hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new()).build_http();
     let hyper: redress::transport::Hyper<_, String> = redress::transport::Hyper::new(client);
     let reqwest = redress::transport::Reqwest::new(reqwest::Client::builder().no_proxy()).unwrap();
-    // Nobody listens at a port that was bound and is free again.
+    // A port that was bound and is free again refuses connections.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let uri = format!("http://user:c4n4ry-password@{}/", listener.local_addr().unwrap());
     drop(listener);

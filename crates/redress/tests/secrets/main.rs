@@ -1,6 +1,6 @@
 //! Secrets are put wherever a secret can be, and then looked for in whatever can be printed.
 //!
-//! What can be printed are the `Debug` and `Display` of every public type, the sources of every error, and the events of every
+//! Looked at are the `Debug` and `Display` of every public type, the sources of every error, and the events of every
 //! level. [`types`](types) finds the public types in the sources, so that a new one fails here until it is looked at.
 #![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
 
@@ -15,10 +15,10 @@ use std::fmt::{Debug, Display, Write};
 use http::{Request, Response};
 use http_body_util::Full;
 
-/// What stands in every secret of these tests.
+/// A part of every secret of these tests.
 const MARK: &str = "c4n4ry";
 
-/// A server's answer with a secret wherever a server may repeat one: in its words, in its fields, in members nobody asked for.
+/// A server's answer with a secret wherever a server may repeat one: in its messages, in its fields, in unknown members.
 const BODY: &str = r#"{"error":"refused","code":"refused","message":"token c4n4ry-message is not known","request_id":"r1",
     "errors":[{"field":"email","message":"c4n4ry-field is taken"}],"echo":{"authorization":"Bearer c4n4ry-echo"}}"#;
 

@@ -14,7 +14,7 @@ use redress::{ApiError, BoxError, Error, RedressLayer, ResponseExt, StaticHeader
 use redress_sandbox::Recorder;
 use tower::{Layer, ServiceExt, service_fn};
 
-/// What a server writes into a body, where `@` is what it quotes.
+/// Bodies of a server, in which `@` stands for the quoted text.
 const BODIES: [&str; 16] = [
     r#"{"error":"@","code":"@","message":"@","request_id":"@","requestId":"@","detail":{"reason":"@","fieldErrors":{"@":["@"]}}}"#,
     r#"{"error":{"code":"@","type":"@","status":"@","message":"@","param":"@","details":[{"reason":"@"}],"request_id":"@"}}"#,
@@ -328,7 +328,7 @@ proptest! {
 }
 
 #[test]
-fn every_dialect_masks_what_stands_in_each_template() {
+fn every_dialect_masks_the_values_in_each_template() {
     let sent = Sent::basic("alice.smith", "pass/w0rd+1", "sk-live_0123456789/ABC");
     let mut kinds =
         [200, 401, 429].into_iter().flat_map(|status| sent.forms.iter().map(move |form| (status, form))).cycle();
@@ -348,7 +348,7 @@ fn a_quoted_secret_would_be_seen() {
         assert!(sent.shown(&text).is_some(), "{text}");
     }
     assert_eq!(sent.shown("x *** y"), None);
-    // What is quoted is somebody else's: it is shown.
+    // The quoted text is not a secret of this request: it is shown.
     let text = printed(&sent, "generic", &Answer::quoting(400, BODIES[0], "somebody-else"));
     assert!(text.matches("somebody-else").count() > 10, "{text}");
 }

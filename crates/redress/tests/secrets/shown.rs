@@ -124,7 +124,7 @@ async fn all() -> Vec<Shown> {
     all.extend(holders::of_keys().await);
     all.extend(holders::of_store().await);
     all.extend(holders::of_bodies().await);
-    // What holds no text prints its words all the same.
+    // Types without text print the names of their variants.
     let numbers = format!("{:?} {:?} {:?}", Budget::new(), Clock::system(), Idempotent(true));
     let numbers = format!("{numbers} {:?}", [ClientAuthentication::Basic, ClientAuthentication::Body]);
     assert_silent("what holds no text", &format!("{numbers} {:?} {:?}", Class::ALL, Recovery::ALL));

@@ -1,7 +1,7 @@
 //! The public types of the crates, as their sources name them.
 //!
 //! Each `lib.rs` is parsed, and each public module that it names; a public item is one that is declared there or is re-exported
-//! by name. The limits: a glob re-export fails the test instead of being followed; of what is re-exported nothing is known but
+//! by name. The limits: a glob re-export fails the test instead of being followed; a re-export is known by
 //! its name, so that a name counts as a type unless it begins with a small letter or is that of a trait; a type that is public
 //! in a private module and is never named at the top can be had from a method and is not found, as are those of a feature that
 //! is declared by a macro.

@@ -104,7 +104,7 @@ async fn pings_find_a_dead_connection_of_reqwest() {
 }
 
 #[test]
-fn to_know_its_connection_costs_a_request_what_the_docs_say() {
+fn capturing_the_connection_costs_a_request_the_documented_allocations() {
     let mut request = request("GET", "http://api.test");
     let captured = || drop(hyper_util::client::legacy::connect::capture_connection(&mut request));
     assert_eq!(allocation_counter::measure(captured).count_total, 5);

@@ -17,7 +17,7 @@ pub(crate) const REFUSED_STREAM: u32 = 7;
 pub(crate) const CANCEL: u32 = 8;
 pub(crate) const ENHANCE_YOUR_CALM: u32 = 11;
 
-/// What the server does about a request.
+/// How the server handles a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Act {
     /// Answers 200, or this status of HPACK's static table.
@@ -98,7 +98,7 @@ async fn act(stream: &mut TcpStream, act: Act, id: u32) -> Option<()> {
         Act::Misdirect => write(stream, HEADERS, 5, id, b"\x08\x03421").await,
         Act::Ignore => Some(()),
         Act::Die => {
-            // What still comes is read, so that the connection is alive as far as TCP knows.
+            // Further bytes are read, so that the connection is alive for TCP.
             while stream.read(&mut [0; 4096]).await.is_ok_and(|length| length > 0) {}
             None
         }

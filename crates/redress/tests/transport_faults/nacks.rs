@@ -1,4 +1,4 @@
-//! What an HTTP/2 server says about requests that it does not answer.
+//! Statements of an HTTP/2 server about requests that it does not answer.
 
 use redress::transport::TransportError;
 use redress::{Class, EndReason, Phase};

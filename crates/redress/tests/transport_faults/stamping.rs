@@ -1,4 +1,4 @@
-//! What of the credentials arrives beside a `Host` header, and that no credential frames a message, over each adapter.
+//! Credentials beside a `Host` header, and credentials that would frame a message, over each adapter.
 
 use http_body_util::BodyExt;
 use std::sync::{Arc, Mutex};
@@ -87,7 +87,7 @@ impl Credentials for Issuer {
     }
 }
 
-/// A store that somebody else wrote.
+/// A store with a record of another program.
 struct Forged(&'static str);
 
 impl TokenStore for Forged {

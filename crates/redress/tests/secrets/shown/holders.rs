@@ -1,4 +1,4 @@
-//! What holds credentials, keys and requests: layers, services, futures, stores and bodies.
+//! Holders of credentials, keys and requests: layers, services, futures, stores and bodies.
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
@@ -23,7 +23,7 @@ use tower::{Layer, Service, ServiceExt};
 use super::{Bare, Shown, bare, dialect, grant, hinted, keys, url};
 use crate::{assert_silent, both, chain, debug, request};
 
-/// What holds credentials.
+/// Holders of credentials.
 pub(super) fn of_credentials() -> Vec<Shown> {
     let layer = RefreshLayer::new(keys(), url());
     layer.tokens().install(grant());
@@ -82,7 +82,7 @@ fn invalid_logins() -> String {
     errors.iter().map(both).collect()
 }
 
-/// What the whole stack and its adapters are.
+/// The whole stack and its adapters.
 pub(super) fn of_stack() -> Vec<Shown> {
     let login =
         JsonLogin::vlens(bare(200), "https://api.example/c4n4ry", "c4n4ry-key", "c4n4ry-user", "c4n4ry-password");
@@ -108,7 +108,7 @@ pub(super) fn of_stack() -> Vec<Shown> {
     ]
 }
 
-/// What tells callers apart by keys, and holds requests back: each of them meets a cool-down, a limit and a deadline.
+/// Types that know keys of callers and delay requests: each of them meets a cool-down, a limit and a deadline.
 pub(super) async fn of_keys() -> Vec<Shown> {
     let limit = Limit::new("GET /hooks/42/{secret}".parse().unwrap(), NonZeroU32::MIN, Duration::from_secs(60));
     let layer = PaceLayer::new(dialect()).partition(|_, _, _| Some("c4n4ry-partition".to_owned())).limit(limit);
@@ -142,7 +142,7 @@ pub(super) async fn of_keys() -> Vec<Shown> {
     ]
 }
 
-/// What several processes share of their credentials.
+/// Credentials that several processes share.
 pub(super) async fn of_store() -> Vec<Shown> {
     let bytes =
         br#"{"v":1,"generation":7,"access":[["authorization","Bearer c4n4ry-token"]],"refresh":"c4n4ry-refresh",

@@ -1,4 +1,4 @@
-//! What is made of a response: envelopes, verdicts, records and errors.
+//! Envelopes, verdicts, records and errors, made of responses.
 
 use http_body_util::BodyExt;
 use hyper_util::client::legacy::Client;
@@ -17,7 +17,7 @@ use tower::{Layer, Service, ServiceExt};
 use super::{Bare, Shown, bare, dialect};
 use crate::{BODY, both, chain, debug, request, response};
 
-/// What the reading of a response makes.
+/// The types that reading a response makes.
 pub(super) fn of_reading() -> Vec<Shown> {
     let response = response(400, BODY);
     let dialect = dialect();
@@ -40,7 +40,7 @@ pub(super) fn of_reading() -> Vec<Shown> {
     ]
 }
 
-/// What Classify and Backoff make of a response.
+/// The types that Classify and Backoff make of a response.
 pub(super) async fn of_response() -> Vec<Shown> {
     let layer = ClassifyLayer::new(dialect());
     let service: Classify<Bare> = layer.layer(bare(503));
@@ -100,10 +100,10 @@ where
 {
     let layer = RedressLayer::new(dialect()).backoff(|backoff| backoff.random(|| 0));
     let mut request = request("GET");
-    // Nobody listens at a port that is bound and does not listen.
+    // A port that is bound and does not listen refuses connections.
     *request.uri_mut() =
         format!("http://user:c4n4ry-userinfo@{}/c4n4ry-path?q=c4n4ry-query", silent_port()).parse().unwrap();
-    layer.layer(transport).oneshot(request).await.map(drop).expect_err("nobody listens")
+    layer.layer(transport).oneshot(request).await.map(drop).expect_err("the port is closed")
 }
 
 fn silent_port() -> std::net::SocketAddr {
