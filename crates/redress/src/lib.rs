@@ -95,22 +95,33 @@ pub mod transport;
 #[cfg(feature = "reqwest")]
 pub use client::{Client, ClientError, ClientResponse, ClientTransport, RequestBuilder};
 pub use layer::RedressLayer;
-pub use timeout::AttemptTimeout;
 #[cfg(feature = "metrics")]
 pub use metrics::describe_metrics;
 #[doc(inline)]
-pub use redress_backoff::{BackoffLayer, Budget, Budgets, IdempotencyKey, Idempotent, InvalidIdempotencyKey, Jitter, NoRetry, RequestExt};
+pub use redress_backoff::{
+    BackoffLayer, Budget, Budgets, IdempotencyKey, Idempotent, InvalidIdempotencyKey, Jitter, NoRetry, RequestExt,
+};
 #[doc(inline)]
-pub use redress_classify::{ApiError, Attempt, Body, BoxError, ClassifyLayer, Clock, CloneBody, Deadline, EndReason, Error, ForeignHost, FromCode, Phase, Record, ReplayBody, ReplayError, ResponseExt, SuccessHint, TransportError, Verdict, WaitSource};
+pub use redress_classify::{
+    ApiError, Attempt, Body, BoxError, ClassifyLayer, Clock, CloneBody, Deadline, EndReason, Error, ForeignHost,
+    FromCode, Phase, Record, ReplayBody, ReplayError, ResponseExt, SuccessHint, TransportError, Verdict, WaitSource,
+};
 #[doc(inline)]
-pub use redress_envelope::{Class, Code, CooldownScope, Coverage, Dialect, DialectError, FieldError, HintSource, IdempotencyHeader, InvalidRoute, KeyFormat, Location, Mistake, PublishedLimit, Reason, Recovery, RetryAdvice, RetryHint, Route, Rule, Schedule, Scope, ScopeId, Status, Unit, UnknownWord, When, dialects};
+pub use redress_envelope::{
+    Class, Code, CooldownScope, Coverage, Dialect, DialectError, FieldError, HintSource, IdempotencyHeader,
+    InvalidRoute, KeyFormat, Location, Mistake, PublishedLimit, Reason, Recovery, RetryAdvice, RetryHint, Route, Rule,
+    Schedule, Scope, ScopeId, Status, Unit, UnknownWord, When, dialects,
+};
 #[doc(inline)]
 pub use redress_pace::{Gate, Limit, PaceLayer};
 #[doc(inline)]
-pub use redress_refresh::{Credentials, Explanation, Failure, InvalidHeader, InvalidOrigin, InvalidRecord, MemoryStore, Origin, Purpose, RecordVersion, RefreshLayer, SecretString, StaticHeaders, TokenHandle, TokenRecord, TokenSet, TokenStore, conformance};
-#[doc(no_inline)]
-pub use secrecy::ExposeSecret;
+pub use redress_refresh::{
+    Credentials, Explanation, ExposeSecret, Failure, InvalidHeader, InvalidOrigin, InvalidRecord, MemoryStore, Origin,
+    Purpose, RecordVersion, RefreshLayer, SecretString, StaticHeaders, TokenHandle, TokenRecord, TokenSet, TokenStore,
+    conformance,
+};
 pub use service::{Redress, ResponseFuture};
+pub use timeout::AttemptTimeout;
 
 /// Compiles the examples of the README.
 #[cfg(all(doctest, feature = "reqwest"))]
