@@ -1,4 +1,8 @@
 //! The values that a scan found for the paths of a plan.
+//!
+//! A cell is the number of a value that the plan names. The first eight values
+//! are stored inline, since an envelope seldom has more; further ones, and
+//! texts that had to be assembled, go to a boxed [`Spill`].
 
 use std::borrow::Cow;
 
@@ -8,19 +12,22 @@ use crate::plan::{Merge, Node, Plan};
 /// The number of a value that a plan names.
 pub(crate) type Cell = u16;
 
-/// The number of values stored without an allocation: more than the envelope of any shipped vendor has.
+/// The number of values stored without an allocation: more than the envelope of
+/// any shipped vendor has.
 const INLINE: usize = 8;
 /// The longest text that joining produces, in bytes.
 const MAX_JOINED: usize = 4096;
 
-/// A value that the plan names. It is small and `Copy`, so that a read moves few bytes; a container has no text.
+/// A value that the plan names. It is small and `Copy`, so that a read moves
+/// few bytes; a container has no text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Value<'a> {
     Null,
     Bool(bool),
     Number(&'a str),
     Text(&'a str),
-    /// A text or number that was assembled for this cell: unescaped, joined, or split over chunks.
+    /// A text or number that was assembled for this cell: unescaped, joined, or
+    /// split over chunks.
     Owned {
         cell: Cell,
         is_number: bool,
@@ -39,7 +46,8 @@ pub(crate) struct Cells<'a> {
     spill: Option<Box<Spill<'a>>>,
 }
 
-/// Storage that few envelopes need: values beyond [`INLINE`], and texts that were put together.
+/// Storage that few envelopes need: values beyond [`INLINE`], and texts that
+/// were put together.
 #[derive(Debug, Default)]
 struct Spill<'a> {
     found: Vec<Option<Found<'a>>>,
@@ -62,8 +70,9 @@ struct Found<'a> {
     depth: u8,
 }
 
-/// Returns the bit that stands for a cell in a mask. Cells that lie 128 apart share one: a mask says that none of its cells
-/// holds anything, or that one of them may.
+/// Returns the bit that stands for a cell in a mask. Cells that lie 128 apart
+/// share one: a mask says that none of its cells holds anything, or that one of
+/// them may.
 pub(crate) const fn bit(cell: Cell) -> u128 {
     1 << (cell % 128)
 }
@@ -93,7 +102,8 @@ impl<'a> Cells<'a> {
         self.seen & cells != 0
     }
 
-    /// Returns a value's text, if it is a text or a number, and whether it is a text.
+    /// Returns a value's text, if it is a text or a number, and whether it is a
+    /// text.
     #[inline(always)]
     pub(crate) fn word(&self, value: Value<'a>) -> Option<(Cow<'a, str>, bool)> {
         match value {
@@ -115,7 +125,8 @@ impl<'a> Cells<'a> {
         }
     }
 
-    /// Records a value for a cell that keeps the last one. The caller cleared the cell when it saw the name of the member.
+    /// Records a value for a cell that keeps the last one. The caller cleared the
+    /// cell when it saw the name of the member.
     #[inline(always)]
     pub(crate) fn put_last(&mut self, cell: Cell, value: Value<'a>) {
         debug_assert!(self.found(cell).is_none(), "the name before the value has forgotten it");
@@ -233,7 +244,8 @@ impl<'a> Cells<'a> {
         }
     }
 
-    /// Merges a further value into a cell by its rule. `text` is the text of the value, if it has one.
+    /// Merges a further value into a cell by its rule. `text` is the text of the
+    /// value, if it has one.
     fn merged(&self, merge: &Merge, known: &Found<'a>, depth: u8, value: Value<'a>, text: Option<&str>) -> MergeResult {
         match merge {
             Merge::Last => MergeResult::Replaced,
@@ -293,7 +305,8 @@ impl<'a> Cells<'a> {
     }
 }
 
-/// Returns `true` if a value is ignored where one of several is kept, or where texts are joined.
+/// Returns `true` if a value is ignored where one of several is kept, or where
+/// texts are joined.
 fn is_refused(merge: &Merge, value: Value<'_>, text: Option<&str>) -> bool {
     match (merge, value) {
         (_, Value::Null) => true,

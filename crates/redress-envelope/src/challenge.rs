@@ -5,19 +5,21 @@ use std::borrow::Cow;
 use http::HeaderMap;
 use http::header::WWW_AUTHENTICATE;
 
-/// Returns the parameters of that name, of all challenges, that are not empty: names in any case, white space around `=`
-/// allowed, values quoted or not, and nothing that stands inside quotes is a parameter.
+/// Returns the parameters of that name, of all challenges, that are not empty:
+/// names in any case, white space around `=` allowed, values quoted or not, and
+/// nothing that stands inside quotes is a parameter.
 pub(crate) fn parameters<'h>(headers: &'h HeaderMap, name: &str) -> impl Iterator<Item = Cow<'h, str>> {
     headers.get_all(WWW_AUTHENTICATE).iter().flat_map(move |challenges| find(challenges.as_bytes(), name))
 }
 
-/// Returns the first `error` of a challenge that is a code: those of RFC 6750 section 3.1, and all that are registered, have no
-/// blank in them.
+/// Returns the first `error` of a challenge that is a code: those of RFC 6750
+/// section 3.1, and all that are registered, have no blank in them.
 pub(crate) fn code(headers: &HeaderMap) -> Option<Cow<'_, str>> {
     parameters(headers, "error").find(|error| !error.contains(char::is_whitespace))
 }
 
-/// Returns what a challenge says to people: its `error_description`, or a sentence in the place of a code.
+/// Returns what a challenge says to people: its `error_description`, or a
+/// sentence in the place of a code.
 pub(crate) fn message(headers: &HeaderMap) -> Option<Cow<'_, str>> {
     let sentence = || parameters(headers, "error").find(|error| error.contains(char::is_whitespace));
     parameters(headers, "error_description").next().or_else(sentence)
@@ -60,7 +62,8 @@ fn blanks(text: &[u8]) -> &[u8] {
     &text[text.iter().position(|byte| !matches!(byte, b' ' | b'\t')).unwrap_or(text.len())..]
 }
 
-/// Splits a quoted string, without its quotes, from what follows; one that does not end takes all.
+/// Splits a quoted string, without its quotes, from what follows; one that does
+/// not end takes all.
 fn quoted(text: &[u8]) -> (&[u8], &[u8]) {
     let mut at = 1;
     while let Some(byte) = text.get(at) {

@@ -7,10 +7,12 @@ use http::header::CONTENT_TYPE;
 
 use crate::head::Head;
 
-/// How many bytes of a body are looked at for the charset that an XML declaration names.
+/// How many bytes of a body are looked at for the charset that an XML
+/// declaration names.
 const MAX_DECLARATION: usize = 256;
 
-/// Decodes a body as it arrives, where its bytes are not those of ASCII: in no other charset does a signal look different.
+/// Decodes a body as it arrives, where its bytes are not those of ASCII: in no
+/// other charset does a signal look different.
 pub(crate) struct Incremental {
     encoding: &'static Encoding,
     /// Made when the first bytes have come.
@@ -20,8 +22,9 @@ pub(crate) struct Incremental {
 
 /// Returns a body as UTF-8 where its head states another charset.
 ///
-/// A body that is valid UTF-8 stays as it is, unless the charset does not begin with ASCII: JSON is UTF-8 (RFC 8259 section
-/// 8.1), and many servers name the charset of their platform and send UTF-8.
+/// A body that is valid UTF-8 stays as it is, unless the charset does not begin
+/// with ASCII: JSON is UTF-8 (RFC 8259 section 8.1), and many servers name the
+/// charset of their platform and send UTF-8.
 #[inline]
 pub(crate) fn stated<'a>(head: &Head<'_>, pieces: impl Iterator<Item = &'a [u8]>) -> Option<String> {
     let encoding = of_head(head)?;
@@ -32,7 +35,8 @@ pub(crate) fn stated<'a>(head: &Head<'_>, pieces: impl Iterator<Item = &'a [u8]>
     Some(decoded(&bytes, encoding))
 }
 
-/// Returns a body as UTF-8 where it tells its charset itself: by a byte order mark of UTF-16, or by an XML declaration.
+/// Returns a body as UTF-8 where it tells its charset itself: by a byte order
+/// mark of UTF-16, or by an XML declaration.
 #[cold]
 pub(crate) fn declared<'a>(pieces: impl Iterator<Item = &'a [u8]> + Clone) -> Option<String> {
     let first = pieces.clone().find(|piece| !piece.is_empty())?;
@@ -48,7 +52,8 @@ pub(crate) fn declared<'a>(pieces: impl Iterator<Item = &'a [u8]> + Clone) -> Op
 }
 
 impl Incremental {
-    /// Begins to decode a body; `None` where its bytes may be looked at as they are.
+    /// Begins to decode a body; `None` where its bytes may be looked at as they
+    /// are.
     pub(crate) fn new(head: &Head<'_>) -> Option<Self> {
         let encoding = of_head(head).filter(|encoding| !encoding.is_ascii_compatible())?;
         Some(Self { encoding, decoder: None, text: String::new() })
@@ -113,8 +118,9 @@ fn decoded(bytes: &[u8], encoding: &'static Encoding) -> String {
     in_order(bytes, encoding).decode(bytes).0.into_owned()
 }
 
-/// Returns the charset with the byte order of the bytes: in UTF-16 without a mark the first symbol tells it, as that is ASCII
-/// in JSON and XML. Servers disagree on the default.
+/// Returns the charset with the byte order of the bytes: in UTF-16 without a
+/// mark the first symbol tells it, as that is ASCII in JSON and XML. Servers
+/// disagree on the default.
 fn in_order(bytes: &[u8], encoding: &'static Encoding) -> &'static Encoding {
     match bytes {
         [0, first, ..] if is_utf16(encoding) && *first != 0 => UTF_16BE,

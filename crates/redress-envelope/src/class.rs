@@ -1,12 +1,13 @@
-//! The kinds of failures ([`Class`]) and the ways to handle them ([`Recovery`]).
+//! The kinds of failures ([`Class`]) and the ways to handle them
+//! ([`Recovery`]).
 
 use std::fmt;
 use std::str::FromStr;
 
 /// The kind of failure that a response or a transport error is.
 ///
-/// Every vendor's codes map to one of these. Outputs spell them in `snake_case`, as do
-/// [`Display`](fmt::Display), [`FromStr`] and serde.
+/// Every vendor's codes map to one of these. Outputs spell them in
+/// `snake_case`, as do [`Display`](fmt::Display), [`FromStr`] and serde.
 ///
 /// # Examples
 /// ```
@@ -20,7 +21,8 @@ use std::str::FromStr;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Class {
-    /// The service is unreachable or overloaded: a connection failure, 502, 503, 504.
+    /// The service is unreachable or overloaded: a connection failure, 502, 503,
+    /// 504.
     Unavailable,
     /// The service failed internally: 500.
     Internal,
@@ -30,7 +32,8 @@ pub enum Class {
     QuotaExhausted,
     /// The access token has expired; a refresh helps.
     TokenExpired,
-    /// The credentials are missing or rejected. It is unknown whether a new token would be accepted.
+    /// The credentials are missing or rejected. It is unknown whether a new token
+    /// would be accepted.
     Unauthenticated,
     /// The credentials are valid but lack the permission.
     PermissionDenied,
@@ -40,7 +43,8 @@ pub enum Class {
     Conflict,
     /// The request is malformed: a field is missing or has a wrong type.
     Invalid,
-    /// The request is well-formed but refused by a business rule: the picture is too dark, the person too young.
+    /// The request is well-formed but refused by a business rule: the picture is
+    /// too dark, the person too young.
     Rejected,
     /// An error without a known meaning.
     Unknown,
@@ -131,10 +135,12 @@ impl Class {
 
     /// Returns the class of an HTTP status by itself; `None` below 400.
     ///
-    /// A status above 599 is not defined by any standard and counts as a failure of the server.
+    /// A status above 599 is not defined by any standard and counts as a failure of
+    /// the server.
     ///
-    /// It holds where neither the dialect nor the body says more: [`Dialect::class_for_status`](crate::Dialect::class_for_status)
-    /// asks the vendor's table first.
+    /// It holds where neither the dialect nor the body says more:
+    /// [`Dialect::class_for_status`](crate::Dialect::class_for_status) asks the
+    /// vendor's table first.
     ///
     /// # Examples
     /// ```
@@ -165,10 +171,11 @@ impl Class {
         })
     }
 
-    /// Returns what to do about an error of this class when its vendor says nothing else.
+    /// Returns what to do about an error of this class when its vendor says nothing
+    /// else.
     ///
-    /// An unknown error and a rejection need a person: only the vendor's own documentation can promise that
-    /// other input helps.
+    /// An unknown error and a rejection need a person: only the vendor's own
+    /// documentation can promise that other input helps.
     ///
     /// # Examples
     /// ```
@@ -192,10 +199,12 @@ impl Class {
 }
 
 impl Class {
-    /// Returns what to do about an error that a vendor's own code or rule puts into this class without saying more.
+    /// Returns what to do about an error that a vendor's own code or rule puts into
+    /// this class without saying more.
     ///
-    /// A code that stands for credentials that are not accepted seldom tells an expired token from a dead one, so that one
-    /// refresh is worth while. A dialect states `reauthenticate` where the vendor documents that none helps.
+    /// A code that stands for credentials that are not accepted seldom tells an
+    /// expired token from a dead one, so that one refresh is worth while. A dialect
+    /// states `reauthenticate` where the vendor documents that none helps.
     pub(crate) const fn recovery_of_code(self) -> Recovery {
         match self {
             Self::Unauthenticated => Recovery::RefreshToken,

@@ -1,4 +1,5 @@
-//! HTTP dates (RFC 9110 section 5.6.7) and RFC 3339 instants, without a clock and without a time zone database.
+//! HTTP dates (RFC 9110 section 5.6.7) and RFC 3339 instants, without a clock
+//! and without a time zone database.
 
 mod calendar;
 mod iso8601;
@@ -10,17 +11,22 @@ use iso8601::{is_iso8601, iso8601};
 
 /// 9999-12-31T23:59:59Z, the last second that the formats can write.
 const LAST: i64 = 253_402_300_799;
-/// Far longer than the longest form; a longer text is not a date and is not looked at.
+/// Far longer than the longest form; a longer text is not a date and is not
+/// looked at.
 const MAX_LEN: usize = 64;
 const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 
-/// Reads an HTTP date in any of its three forms, or an ISO 8601 date-time with a time zone.
+/// Reads an HTTP date in any of its three forms, or an ISO 8601 date-time with
+/// a time zone.
 ///
-/// `now` places a two-digit year: it is the latest one with these digits whose date is at most 50 years in the future.
-/// Read leniently: letter case, the name of the weekday or its absence, a leap second, `UTC`, `GMT+0` or a numeric offset
-/// for `GMT`, dashes or none in the date, a blank for the `T`, and what programs print by default, such as
-/// `Thu Jan 15 2026 12:00:00 GMT+0000 (Coordinated Universal Time)` and `2026-01-15 12:00:00 +0000 UTC`. A time without a
-/// zone is not an instant, except in the form of asctime, which RFC 9110 reads as GMT.
+/// `now` places a two-digit year: it is the latest one with these digits whose
+/// date is at most 50 years in the future. Read leniently: letter case, the
+/// name of the weekday or its absence, a leap second, `UTC`, `GMT+0` or a
+/// numeric offset for `GMT`, dashes or none in the date, a blank for the `T`,
+/// and what programs print by default, such as `Thu Jan 15 2026 12:00:00
+/// GMT+0000 (Coordinated Universal Time)` and `2026-01-15 12:00:00 +0000 UTC`.
+/// A time without a zone is not an instant, except in the form of asctime,
+/// which RFC 9110 reads as GMT.
 ///
 /// # Examples
 /// ```
@@ -67,7 +73,8 @@ pub fn parse_date(text: &str, now: SystemTime) -> Option<SystemTime> {
     }
 }
 
-/// Writes an instant as RFC 3339 with milliseconds, in UTC; one before 1970 or after 9999 is moved to the border.
+/// Writes an instant as RFC 3339 with milliseconds, in UTC; one before 1970 or
+/// after 9999 is moved to the border.
 ///
 /// # Examples
 /// ```
@@ -89,7 +96,8 @@ pub fn format_date(instant: SystemTime) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
 }
 
-/// Reads `Sun, 06 Nov 1994 08:49:37 GMT` as RFC 9110 wants it written, which nearly all servers do, without an allocation.
+/// Reads `Sun, 06 Nov 1994 08:49:37 GMT` as RFC 9110 wants it written, which
+/// nearly all servers do, without an allocation.
 fn imf_fixdate(text: &[u8]) -> Option<Civil> {
     let [_, _, _, b',', b' ', d1, d2, b' ', m1, m2, m3, b' ', year @ .., b' ', b'G', b'M', b'T'] = text else {
         return None;
@@ -114,7 +122,8 @@ fn imf_fixdate(text: &[u8]) -> Option<Civil> {
     })
 }
 
-/// Reads `06-nov-94`, the form of RFC 850, or with the whole year, as cookies have it.
+/// Reads `06-nov-94`, the form of RFC 850, or with the whole year, as cookies
+/// have it.
 fn dashed(date: &str, time: &str, zone: &str, now: SystemTime) -> Option<SystemTime> {
     let mut parts = date.split('-');
     let (day, month, year) = (parts.next()?, parts.next()?, parts.next()?);
@@ -148,7 +157,8 @@ fn civil(year: i64, month: &str, day: &str, time: &str, zone: &str) -> Option<Ci
     Some(Civil { year, month, day, hour, minute, second, nanos: 0, offset: offset(zone)? })
 }
 
-/// Reads a time zone in minutes: `gmt`, `utc`, `z`, `+01:00`, `+0100`, `+01`, `gmt+0` or `utc+01:00`.
+/// Reads a time zone in minutes: `gmt`, `utc`, `z`, `+01:00`, `+0100`, `+01`,
+/// `gmt+0` or `utc+01:00`.
 fn offset(zone: &str) -> Option<i64> {
     let named = ["gmt", "utc", "ut", "z"].into_iter().find_map(|name| zone.strip_prefix(name));
     let offset = match named {
@@ -237,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_date_is_refused() {
+    fn invalid_dates_are_rejected() {
         let long = format!("Sun, 06 Nov 1994 08:49:37 GMT{}", "(".repeat(100));
         for text in [
             "",

@@ -1,4 +1,4 @@
-//! How one API signals errors, as data.
+//! The description of the errors of one API, as data.
 
 mod catalogue;
 mod compiled;
@@ -40,13 +40,16 @@ use crate::head::Head;
 use crate::hint::HintSource;
 use crate::location::Location;
 
-/// How one API signals errors: a TOML file, compiled once.
+/// The description of the errors of one API: a TOML file, compiled once.
 ///
-/// A dialect is data. It says what signals an error, where code, message, request id, field errors and hints sit, what
-/// each published code means, when and how to retry, and which headers are secret. Clones share one copy.
+/// A dialect is data. It states the signals of an error, the places of code,
+/// message, request id, field errors and hints, the meaning of each published
+/// code, the advice on retries, and the headers with credentials. Clones share
+/// one copy.
 ///
-/// The shipped ones are in [`dialects`](crate::dialects); [`Dialect::from_toml`] reads one of your own, and
-/// [`Dialect::extend`] or [`Dialect::with_code`] add to one.
+/// The shipped dialects are functions of [`dialects`](crate::dialects).
+/// [`Dialect::from_toml`] reads your own; [`Dialect::extend`] and
+/// [`Dialect::with_code`] add to a dialect.
 ///
 /// # Examples
 /// ```
@@ -63,8 +66,9 @@ pub struct Dialect {
 impl Dialect {
     /// Reads a dialect from the text of a TOML file; `file` is its name in errors.
     ///
-    /// A file that says `extends = "vlens"` begins with what that shipped dialect says. One that extends another file is
-    /// read by [`from_toml_with`](Self::from_toml_with).
+    /// A file that says `extends = "vlens"` begins with what that shipped dialect
+    /// says. One that extends another file is read by
+    /// [`from_toml_with`](Self::from_toml_with).
     ///
     /// # Errors
     /// Every mistake of the file, each with file, line, key and what was expected.
@@ -83,15 +87,17 @@ impl Dialect {
 
     /// Reads a dialect that may extend another file: `extends = "./base.toml"`.
     ///
-    /// `resolve` returns the text of a file. It is given a path relative to the folder of `file`, with `/` between its
-    /// parts, such as `base.toml` or `shared/base.toml`: never an absolute one, nor one with `..` in it. A file that is
-    /// extended may extend one itself, in its own folder or below it. At most 8 files may follow each other so, and each
-    /// of them at most once.
+    /// `resolve` returns the text of a file. It is given a path relative to the
+    /// folder of `file`, with `/` between its parts, such as `base.toml` or
+    /// `shared/base.toml`: never an absolute one, nor one with `..` in it. A file
+    /// that is extended may extend one itself, in its own folder or below it. At
+    /// most 8 files may follow each other so, and each of them at most once.
     ///
     /// # Errors
-    /// As [`from_toml`](Self::from_toml). Where an extended file has the mistakes, they are in the error's
-    /// [source](DialectError::extended). A name that leads elsewhere, a circle, too many files, and a file that `resolve`
-    /// cannot return are mistakes in the line with `extends`.
+    /// As [`from_toml`](Self::from_toml). Where an extended file has the mistakes,
+    /// they are in the error's [source](DialectError::extended). A name that leads
+    /// elsewhere, a circle, too many files, and a file that `resolve` cannot return
+    /// are mistakes in the line with `extends`.
     ///
     /// # Examples
     /// ```
@@ -119,16 +125,20 @@ impl Dialect {
         file::read(file, text, &mut Base::Files(&mut chain), Checks::Mistakes).map(|read| Self::new(read.compiled))
     }
 
-    /// Checks a file as `redress lint` does, and returns its dialect and its warnings, in the order of the lines.
+    /// Checks a file as `redress lint` does, and returns its dialect and its
+    /// warnings, in the order of the lines.
     ///
-    /// A rule that can never hold is a mistake here: conditions that exclude each other, a rule behind one that holds
-    /// whenever it does, a code where none is read. [`from_toml`](Self::from_toml) takes such a file, so that a program
-    /// does not stop at what a later version finds. What holds and changes nothing is a warning. Each says what to write
-    /// instead. `resolve` is as for [`from_toml_with`](Self::from_toml_with); of the files that are extended only their
-    /// mistakes are told.
+    /// A rule that can never hold is a mistake here: conditions that exclude each
+    /// other, a rule behind one that holds whenever it does, a code where none is
+    /// read. [`from_toml`](Self::from_toml) takes such a file, so that a program
+    /// does not stop at what a later version finds. What holds and changes nothing
+    /// is a warning. Each says what to write instead. `resolve` is as for
+    /// [`from_toml_with`](Self::from_toml_with); of the files that are extended
+    /// only their mistakes are told.
     ///
     /// # Errors
-    /// Every mistake of the file, those of [`from_toml`](Self::from_toml) first: only a file without any is checked further.
+    /// Every mistake of the file, those of [`from_toml`](Self::from_toml) first:
+    /// only a file without any is checked further.
     ///
     /// # Examples
     /// ```
@@ -152,9 +162,11 @@ impl Dialect {
         Ok((Self::new(read.compiled), read.warnings))
     }
 
-    /// Adds what another TOML file says to this dialect; what both say, the file decides, key by key.
+    /// Adds what another TOML file says to this dialect; what both say, the file
+    /// decides, key by key.
     ///
-    /// Secret headers and idempotent routes are added to those that are known; a file takes none away.
+    /// Secret headers and idempotent routes are added to those that are known; a
+    /// file takes none away.
     ///
     /// # Errors
     /// As [`from_toml`](Self::from_toml).
@@ -217,7 +229,8 @@ impl Dialect {
         &self.inner.spec.vendor
     }
 
-    /// Returns the class of a status, by the vendor's table or else the standard one; `None` for a success.
+    /// Returns the class of a status, by the vendor's table or else the standard
+    /// one; `None` for a success.
     ///
     /// # Examples
     /// ```
@@ -254,8 +267,9 @@ impl Dialect {
         self.inner.signals_in_body
     }
 
-    /// Returns `true` if an error rule says of a response from 200 to 399 that it is an error, by its head alone: by a header such as
-    /// `grpc-status`, whatever the media type and whether there is a body or not.
+    /// Returns `true` if an error rule says of a response from 200 to 399 that it
+    /// is an error, by its head alone: by a header such as `grpc-status`, whatever
+    /// the media type and whether there is a body or not.
     ///
     /// # Examples
     /// ```
@@ -276,7 +290,8 @@ impl Dialect {
         self.inner.signals_by_head && self.is_signalled_by(head)
     }
 
-    /// Returns `true` if an error rule may make a success an error by its head alone.
+    /// Returns `true` if an error rule may make a success an error by its head
+    /// alone.
     #[inline]
     #[must_use]
     pub fn has_head_rules(&self) -> bool {
@@ -289,7 +304,8 @@ impl Dialect {
         is_of_a_response && self.inner.errors.iter().any(|rule| rule.of_head(head) == Some(true))
     }
 
-    /// Returns `true` if an error rule names the media type of this head, whatever that type is.
+    /// Returns `true` if an error rule names the media type of this head, whatever
+    /// that type is.
     #[must_use]
     pub fn names_media_type(&self, head: &Head<'_>) -> bool {
         let rules = self.inner.errors.iter().filter(|rule| !rule.is_of_events());

@@ -1,10 +1,13 @@
 //! The dialects that the crate ships, one function for each.
 //!
-//! Each dialect is a TOML file in the folder `dialects`, compiled at the first use. A program that calls the functions of
-//! the dialects that it needs links their files only. [`by_name`], [`toml`] and [`all`] link every file, and so do
-//! [`Dialect::from_toml`], [`Dialect::from_toml_with`] and [`Dialect::lint`], since a file may extend any of them.
+//! Each dialect is a TOML file in the folder `dialects`, compiled at the first
+//! use. A program that calls the functions of the dialects that it needs links
+//! their files only. [`by_name`], [`toml`] and [`all`] link every file, and so
+//! do [`Dialect::from_toml`], [`Dialect::from_toml_with`] and
+//! [`Dialect::lint`], since a file may extend any of them.
 //!
-//! The documentation of each function lists the codes that the dialect knows; [`Dialect::codes`] returns them.
+//! The documentation of each function lists the codes that the dialect knows;
+//! [`Dialect::codes`] returns them.
 //!
 //! # Examples
 //! ```
@@ -190,7 +193,8 @@ pub fn by_name(name: &str) -> Option<Dialect> {
     find(name).map(Shipped::dialect)
 }
 
-/// Returns the TOML file of the dialect of this name. The comment at its top names the sources of its facts.
+/// Returns the TOML file of the dialect of this name. The comment at its top
+/// names the sources of its facts.
 ///
 /// # Examples
 /// ```

@@ -1,4 +1,4 @@
-//! One response as its dialect reads it.
+//! The content of an error response, read by its dialect.
 
 mod assembly;
 mod reading;
@@ -19,9 +19,11 @@ use crate::location::Location;
 use reading::Reader;
 pub(crate) use reading::{member_texts, whole_cells};
 
-/// The content of an error response, borrowed from its body and headers where possible.
+/// The content of an error response, borrowed from its body and headers where
+/// possible.
 ///
-/// Every part is `None` (or empty) where the server said nothing, or something of a type that cannot be meant.
+/// Every part is `None` (or empty) where the server said nothing, or something
+/// of a type that cannot be meant.
 ///
 /// `Debug` shows how long the message is and not what it says.
 ///
@@ -41,33 +43,39 @@ pub(crate) use reading::{member_texts, whole_cells};
 #[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Envelope<'a> {
-    /// The vendor's own code, verbatim, whether it was sent as a string or as a number.
+    /// The vendor's own code, verbatim, whether it was sent as a string or as a
+    /// number.
     pub code: Option<Cow<'a, str>>,
-    /// The sentence for people. It may hold personal data.
+    /// The message for people. It may contain personal data, so it does not belong
+    /// in logs.
     pub message: Option<Cow<'a, str>>,
-    /// The vendor's name for this one call.
+    /// The vendor's id of the call, for a support ticket.
     pub request_id: Option<Cow<'a, str>>,
     /// A finer code below [`code`](Self::code).
     pub reason: Option<Cow<'a, str>>,
-    /// The fields that are at fault, in the order of the body; at most 256.
+    /// The invalid fields of the request, in the order of the body; at most 256.
     pub fields: Vec<FieldError<'a>>,
-    /// When the server asks the caller to come back.
+    /// The time to retry that the server states.
     pub hint: Option<RetryHint>,
-    /// When the rate-limit window ends, which many servers say in every response.
+    /// The end of the rate-limit window, which many servers state in every
+    /// response.
     pub reset: Option<RetryHint>,
     /// The same of a window whose quota is used up.
     pub(crate) used_up: Option<RetryHint>,
     /// Whether the server says, by a flag of its own, that a retry makes sense.
     pub should_retry: Option<bool>,
-    /// Whether the body itself says that it is an error, by the signal that the dialect declares.
+    /// Whether the body itself says that it is an error, by the signal that the
+    /// dialect declares.
     pub signalled: bool,
-    /// Why the body, or the rest of it, could not be read. What it had said before is kept.
+    /// Why the body, or the rest of it, could not be read. What it had said before
+    /// is kept.
     pub unreadable: Option<Unreadable>,
     /// The rule that holds, and the one that names codes by a pattern.
     pub(crate) rule: Option<u16>,
     pub(crate) pattern: Option<u16>,
-    /// Whether there is data beside the error, or the body of a success status is a list with other items that may have
-    /// succeeded; looked for only where that makes a difference.
+    /// Whether there is data beside the error, or the body of a success status is a
+    /// list with other items that may have succeeded; looked for only where that
+    /// makes a difference.
     pub(crate) has_data: bool,
     /// Which calls a cool-down that the response asks for concerns.
     pub(crate) scope: CooldownScope,
@@ -99,9 +107,11 @@ enum SourceIndex {
 impl<'a> Envelope<'a> {
     /// Reads a response, its body given in as many pieces as it came in.
     ///
-    /// It never fails: what is neither JSON nor XML leaves headers, status and, if it is a plain text, a message. Of a
-    /// repeated key the last one counts, of repeated elements the first that says something. A member of a wrong type is
-    /// absent, and the rest stays as it is. Where the body is cut makes no difference.
+    /// It never fails: what is neither JSON nor XML leaves headers, status and, if
+    /// it is a plain text, a message. Of a repeated key the last one counts, of
+    /// repeated elements the first that says something. A member of a wrong type is
+    /// absent, and the rest stays as it is. Where the body is cut makes no
+    /// difference.
     ///
     /// # Examples
     /// ```
@@ -180,9 +190,10 @@ impl<'a> Envelope<'a> {
         }
     }
 
-    /// Returns where the code stood.
+    /// Returns the place that the code was read from.
     ///
-    /// `dialect` must be the one that read the envelope; the index of the source is relative to it.
+    /// `dialect` must be the one that read the envelope; the index of the source is
+    /// relative to it.
     ///
     /// # Examples
     /// ```
@@ -201,7 +212,7 @@ impl<'a> Envelope<'a> {
         self.location(dialect, self.locations.code, "error", |reading| &reading.code)
     }
 
-    /// Returns where the message stood.
+    /// Returns the place that the message was read from.
     ///
     /// See [`code_location`](Self::code_location).
     ///
@@ -221,7 +232,7 @@ impl<'a> Envelope<'a> {
         self.location(dialect, self.locations.message, "error_description", |reading| &reading.message)
     }
 
-    /// Returns where the request id stood.
+    /// Returns the place that the request id was read from.
     ///
     /// See [`code_location`](Self::code_location).
     ///

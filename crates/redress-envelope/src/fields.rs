@@ -1,4 +1,8 @@
-//! The faults of single fields, collected while a body is scanned.
+//! Field errors, collected while a body is scanned.
+//!
+//! Three shapes are read, by the roles of the nodes: a list of objects with a
+//! path and a message, a map from names to messages, and a tree whose nested
+//! names form the path.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,17 +10,20 @@ use std::fmt;
 use crate::json::{MAX_NAME, Scalar};
 use crate::plan::{FieldRole, Node};
 
-/// How many field errors are kept: more than a person reads, few enough for a hostile body to cost little.
+/// The maximum number of field errors: more than a person reads, and few enough
+/// that a hostile body costs little.
 const MAX_FIELDS: usize = 256;
 /// The rank of a part that was not found yet.
 const NONE: u8 = u8::MAX;
 
-/// A field of the request, and what is wrong with it.
+/// A field of the request that the server rejects.
 ///
-/// `Debug` shows how long the message is and not what it says: it often repeats what was sent.
+/// `Debug` shows how long the message is and not what it says: it often repeats
+/// what was sent.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct FieldError<'a> {
-    /// The field's name or path as the vendor writes it, at most 256 bytes of it; empty when the vendor names none.
+    /// The field's name or path as the vendor writes it, at most 256 bytes of it;
+    /// empty when the vendor names none.
     pub path: Cow<'a, str>,
     /// The vendor's message about the field.
     pub message: Cow<'a, str>,
@@ -26,9 +33,11 @@ pub struct FieldError<'a> {
 #[derive(Debug)]
 pub(crate) struct Fields<'a> {
     found: Vec<FieldError<'a>>,
-    /// The list that each belongs to; those behind the end belong to list 0, which most dialects have alone.
+    /// The list that each belongs to; those behind the end belong to list 0, which
+    /// most dialects have alone.
     lists: Vec<u8>,
-    /// The item of a list in hand, and how good the places are at which its parts stood.
+    /// The item of a list in hand, and how good the places are at which its parts
+    /// stood.
     item: FieldError<'a>,
     path_rank: u8,
     message_rank: u8,
@@ -36,7 +45,8 @@ pub(crate) struct Fields<'a> {
     outer: Vec<(FieldError<'a>, u8, u8)>,
     /// How many items are open.
     open: u8,
-    /// The name in hand, of a map or a tree, behind those of the containers that it lies in.
+    /// The name in hand, of a map or a tree, behind those of the containers that it
+    /// lies in.
     name: Cow<'a, str>,
     /// The list that it belongs to, and where in it the part begins that does.
     name_list: u8,
@@ -106,7 +116,8 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Records that an element of an array begins. `named` is the length of the field name of the array, in bytes.
+    /// Records that an element of an array begins. `named` is the length of the
+    /// field name of the array, in bytes.
     #[inline]
     pub(crate) fn element(&mut self, named: u16) {
         truncate(&mut self.name, usize::from(named));
@@ -127,7 +138,8 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Records the name of a member. `named` is the length of the field name of its container, in bytes.
+    /// Records the name of a member. `named` is the length of the field name of its
+    /// container, in bytes.
     #[inline]
     pub(crate) fn key(&mut self, node: &Node, named: u16, name: Cow<'a, str>) {
         match node.role {
@@ -157,7 +169,8 @@ impl<'a> Fields<'a> {
         self.forget(node);
     }
 
-    /// Returns the length of the field name of a container. `named` is the length of that of the container around it.
+    /// Returns the length of the field name of a container. `named` is the length
+    /// of that of the container around it.
     #[inline]
     pub(crate) fn named(&self, role: FieldRole, named: u16) -> u16 {
         match role {
@@ -290,7 +303,8 @@ fn truncate(name: &mut Cow<'_, str>, len: usize) {
     }
 }
 
-/// Returns `true` if a text can be the name of a field: some servers write `null` where they mean nothing, or a sentence.
+/// Returns `true` if a text can be the name of a field: some servers write
+/// `null` where they mean nothing, or a sentence.
 fn is_name(text: &str) -> bool {
     let is_sentence = text.ends_with('.') && text.contains(' ');
     !text.is_empty() && text != "null" && !is_sentence

@@ -1,4 +1,5 @@
-//! Bodies of names and values, as HTML forms send them: read as an object of texts.
+//! Bodies of names and values, as HTML forms send them: read as an object of
+//! texts.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -7,12 +8,15 @@ use crate::head::Head;
 
 /// The media type of a form (WHATWG URL, section 5).
 pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
-/// How long a body may be that is looked at: errors in this format have some hundred bytes.
+/// How long a body may be that is looked at: errors in this format have some
+/// hundred bytes.
 const MAX_LEN: usize = 64 * 1024;
 
-/// Returns the names and values of a body as a JSON object; `None` where it is not a form.
+/// Returns the names and values of a body as a JSON object; `None` where it is
+/// not a form.
 ///
-/// Old payment gateways send forms as plain text. Such a text is a form only if all of it is pairs, two at least.
+/// Old payment gateways send forms as plain text. Such a text is a form only if
+/// all of it is pairs, two at least.
 #[cold]
 pub(crate) fn as_json<'a>(head: &Head<'_>, pieces: impl Iterator<Item = &'a [u8]>) -> Option<String> {
     let media_type = head.media_type();
@@ -34,7 +38,8 @@ pub(crate) fn as_json<'a>(head: &Head<'_>, pieces: impl Iterator<Item = &'a [u8]
     Some(object(&pairs))
 }
 
-/// Returns a name and a value, still encoded; `None` for a text that cannot be a part of a form.
+/// Returns a name and a value, still encoded; `None` for a text that cannot be
+/// a part of a form.
 fn pair(text: &str) -> Option<(&str, &str)> {
     let (name, value) = text.split_once('=')?;
     let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.[]%".contains(&byte);

@@ -1,4 +1,4 @@
-//! The head of a response, as far as reading it needs.
+//! The head of a response, and the request that it answers.
 
 use std::cell::OnceCell;
 use std::fmt;
@@ -10,9 +10,10 @@ use http::{HeaderMap, HeaderName};
 use crate::charset;
 use crate::date::parse_date;
 
-/// The head of a response, and the call that it answers.
+/// The head of a response, with the method and path of its request.
 ///
-/// The fields are public, since a caller states all of them; [`Head::new`] fills in a `GET /` for tests and simple cases.
+/// The fields are public, since a caller states all of them; [`Head::new`]
+/// fills in a `GET /` for tests and simple cases.
 ///
 /// # Examples
 /// ```
@@ -35,12 +36,14 @@ pub struct Head<'h> {
     pub headers: &'h HeaderMap,
     /// When the response was received, by the caller's clock.
     pub received: SystemTime,
-    /// The name of the event, where the body is that of one event of a stream and not of a whole response; `message` for an
-    /// event without a name, as server-sent events have it, and for a line of a stream of lines.
+    /// The name of the event, where the body is that of one event of a stream and
+    /// not of a whole response; `message` for an event without a name, as
+    /// server-sent events have it, and for a line of a stream of lines.
     pub event: Option<&'h str>,
 }
 
-/// The time by the server's clock, read from its `Date` when it is first asked for: few responses need it.
+/// The time by the server's clock, read from its `Date` when it is first asked
+/// for: few responses need it.
 pub(crate) struct ServerClock<'h> {
     head: &'h Head<'h>,
     now: OnceCell<SystemTime>,
@@ -57,7 +60,7 @@ impl<'h> ServerClock<'h> {
 }
 
 impl<'h> Head<'h> {
-    /// States the head of the answer to a `GET /`.
+    /// Creates the head of a response to a `GET /`.
     ///
     /// # Examples
     /// ```
@@ -73,9 +76,11 @@ impl<'h> Head<'h> {
         Self { method: "GET", path: "/", status, headers, received, event: None }
     }
 
-    /// Returns the time by the server's clock: its `Date`, unless the response was cached on the way or has none.
+    /// Returns the time by the server's clock: its `Date`, unless the response was
+    /// cached on the way or has none.
     ///
-    /// Delays of dates are counted from it, so that a difference between the two clocks does not matter.
+    /// Delays of dates are counted from it, so that a difference between the two
+    /// clocks does not matter.
     ///
     /// # Examples
     /// ```
@@ -95,12 +100,14 @@ impl<'h> Head<'h> {
         date.and_then(|date| parse_date(date, self.received)).unwrap_or(self.received)
     }
 
-    /// Returns `true` if it is an event that is called `error`, which in every stream tells of one.
+    /// Returns `true` if it is an event that is called `error`, which in every
+    /// stream tells of one.
     pub(crate) fn is_error_event(&self) -> bool {
         self.event == Some("error")
     }
 
-    /// Returns `true` if the body is a stream of events (`text/event-stream`), which is never read for a signal.
+    /// Returns `true` if the body is a stream of events (`text/event-stream`),
+    /// which is never read for a signal.
     ///
     /// # Examples
     /// ```
@@ -117,11 +124,14 @@ impl<'h> Head<'h> {
         self.media_type().eq_ignore_ascii_case("text/event-stream")
     }
 
-    /// Returns `true` if the media type is one that a JSON or XML document may have, so that the body may signal an error.
+    /// Returns `true` if the media type is one that a JSON or XML document may
+    /// have, so that the body may signal an error.
     ///
-    /// It may be missing, `text/plain` or `text/html` too, as many servers label a document wrongly. Streams of documents
-    /// (`application/x-ndjson`, `application/json-seq`, ...), which do not end with the first one, and whatever is neither
-    /// JSON nor XML, such as `multipart/*`, `image/*` or `application/octet-stream`, are not.
+    /// It may be missing, `text/plain` or `text/html` too, as many servers label a
+    /// document wrongly. Streams of documents (`application/x-ndjson`,
+    /// `application/json-seq`, ...), which do not end with the first one, and
+    /// whatever is neither JSON nor XML, such as `multipart/*`, `image/*` or
+    /// `application/octet-stream`, are not.
     ///
     /// # Examples
     /// ```
@@ -154,8 +164,9 @@ impl<'h> Head<'h> {
         }
     }
 
-    /// Returns a body as UTF-8 where the head states another charset, or a byte order mark of UTF-16 does; `None` for a body
-    /// whose bytes are to be taken as they are.
+    /// Returns a body as UTF-8 where the head states another charset, or a byte
+    /// order mark of UTF-16 does; `None` for a body whose bytes are to be taken as
+    /// they are.
     ///
     /// # Examples
     /// ```

@@ -1,7 +1,8 @@
-//! When the server asks the caller to come back.
+//! Retry hints: the time at which a server asks its caller to retry.
 //!
-//! Reading is total: any bytes give a hint or none, never an error. A plausible hint is kept as the server gave it; whoever
-//! acts on it decides what is too long.
+//! Reading is total: any bytes give a hint or `None`, never an error. A
+//! plausible hint is kept as the server gave it; the caller decides whether it
+//! is too long.
 
 mod duration;
 mod list;
@@ -16,7 +17,7 @@ pub(crate) use list::{members, unquoted};
 pub(crate) use ratelimit::Quota;
 pub use unit::Unit;
 
-/// A server's request to wait, and where it stood.
+/// A server's request to wait, and its place in the response.
 ///
 /// # Examples
 /// ```
@@ -35,7 +36,8 @@ pub struct RetryHint {
 
 /// The time of a hint: a delay or an instant.
 ///
-/// It is exhaustive: HTTP has these two forms (RFC 9110 section 10.2.3), and every other form is reduced to one of them.
+/// It is exhaustive: HTTP has these two forms (RFC 9110 section 10.2.3), and
+/// every other form is reduced to one of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
     /// This long after the response was received.
@@ -44,7 +46,7 @@ pub enum When {
     At(SystemTime),
 }
 
-/// Where a hint stood.
+/// The place of a hint in a response.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HintSource {
@@ -65,7 +67,8 @@ impl When {
         }
     }
 
-    /// Returns `true` if a server can have meant it: a time that has not passed, and at most a year ahead.
+    /// Returns `true` if a server can have meant it: a time that has not passed,
+    /// and at most a year ahead.
     pub(crate) fn is_plausible(self, server_now: SystemTime) -> bool {
         let has_passed = matches!(self, Self::At(instant) if instant < server_now);
         !has_passed && self.delay(server_now) <= RetryHint::MAX_DELAY
@@ -83,7 +86,7 @@ impl fmt::Display for HintSource {
 }
 
 impl RetryHint {
-    /// States a hint.
+    /// Creates a hint.
     ///
     /// # Examples
     /// ```
@@ -101,15 +104,18 @@ impl RetryHint {
 
     /// The longest wait that a response is believed to ask for: 366 days.
     ///
-    /// No quota is counted over more than a year. What lies further ahead is a number in the wrong unit, a clock that is
-    /// wrong, or an attempt to shut the caller out.
+    /// No quota is counted over more than a year. What lies further ahead is a
+    /// number in the wrong unit, a clock that is wrong, or an attempt to shut the
+    /// caller out.
     pub const MAX_DELAY: Duration = Duration::from_secs(366 * 86_400);
 
-    /// Reads one value of a `Retry-After` header; of several in a list the longest valid one counts.
+    /// Reads one value of a `Retry-After` header; of several in a list the longest
+    /// valid one counts.
     ///
-    /// `now` is the time by the server's clock. Returns `None` for what is malformed, for a time that has passed, and for
-    /// one that lies further ahead than [`MAX_DELAY`](Self::MAX_DELAY). A number of 10 and more digits is the time since
-    /// 1970; [`Unit::read`] says in which unit.
+    /// `now` is the time by the server's clock. Returns `None` for what is
+    /// malformed, for a time that has passed, and for one that lies further ahead
+    /// than [`MAX_DELAY`](Self::MAX_DELAY). A number of 10 and more digits is the
+    /// time since 1970; [`Unit::read`] says in which unit.
     ///
     /// # Examples
     /// ```
@@ -129,19 +135,20 @@ impl RetryHint {
         Unit::Http.read(value, now).map(|when| Self::new(when, HintSource::RetryAfter))
     }
 
-    /// Returns what the hint says.
+    /// Returns the delay or the instant of the hint.
     #[must_use]
     pub const fn when(&self) -> When {
         self.when
     }
 
-    /// Returns where the hint stood.
+    /// Returns the place of the hint in the response.
     #[must_use]
     pub const fn source(&self) -> &HintSource {
         &self.source
     }
 
-    /// Returns how long to wait from the receipt of the response, by the given clock of the server.
+    /// Returns the delay, counted from the receipt of the response. `server_now` is
+    /// the time of the server's clock.
     ///
     /// An instant in the past gives a delay of zero.
     ///
@@ -232,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_values_are_no_hint() {
+    fn malformed_values_are_not_hints() {
         for text in [
             "",
             "-5",
@@ -293,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn a_date_in_the_past_is_no_delay() {
+    fn a_date_in_the_past_gives_no_delay() {
         let hint = RetryHint::retry_after(b"Sun, 06 Nov 1994 08:49:37 GMT", at(THEN)).unwrap();
         assert_eq!(hint.delay(at(THEN + 10)), Duration::ZERO);
         assert_eq!(hint.delay(at(THEN - 10)), Duration::from_secs(10));

@@ -1,10 +1,11 @@
-//! JSON as events: what a scan tells, and who listens.
+//! A push parser for JSON: the [`Scanner`] reads chunks and calls a [`Sink`].
 //!
-//! The scan takes the whole grammar of RFC 8259, with these rules of its own: one byte order mark is skipped, no container
-//! lies deeper than 128 levels, invalid UTF-8 and lone surrogates become U+FFFD, a control character in a
-//! text, which should have been escaped, stands for itself, and a number is a text that is never
-//! evaluated. A strict sink has the grammar enforced in skipped data too; for any other, what it does not want is followed
-//! to its end by strings, escapes and depth alone, at the speed of memory.
+//! It accepts the grammar of RFC 8259 with these additions: one byte order mark
+//! is skipped, containers nest at most 128 levels deep, invalid UTF-8 and lone
+//! surrogates become U+FFFD, an unescaped control character in a string is
+//! accepted, and a number stays text. A strict sink has the grammar enforced in
+//! skipped data too. For any other sink, skipped data is searched for its end
+//! by strings, escapes and depth only, at memory speed.
 
 mod fast_path;
 mod number;
@@ -21,7 +22,7 @@ pub(crate) use text::lossy;
 /// How many bytes of a member's name matter: no path has a longer one.
 pub(crate) const MAX_NAME: usize = 256;
 
-/// Says why a body holds no envelope, or not all of one.
+/// The reason why a body has no envelope, or only a part of one.
 ///
 /// # Examples
 /// ```
@@ -40,9 +41,11 @@ pub(crate) const MAX_NAME: usize = 256;
 pub enum Unreadable {
     /// The body is empty or white space only.
     Empty,
-    /// The body is neither JSON nor XML that the dialect reads: HTML, text, binary, or a document with a mistake.
+    /// The body is neither JSON nor XML that the dialect reads: HTML, text, binary,
+    /// or a document with a mistake.
     NotJson,
-    /// The body is an array, an object or a bare value where the dialect expects something else.
+    /// The body is an array, an object or a bare value where the dialect expects
+    /// something else.
     WrongRoot,
     /// Containers or elements lie deeper than 128 levels.
     TooDeep,
@@ -65,37 +68,41 @@ pub(crate) enum Container {
     Array,
 }
 
-/// Whether a sink wants what comes next.
+/// The interest of a sink in the next value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Interest {
-    /// It is skipped without a further event.
+    /// The value is skipped without events.
     Skip,
+    /// The value is reported.
     Read,
 }
 
-/// Whoever listens to the scanner.
+/// The receiver of the events of a scan.
 pub(crate) trait Sink<'a> {
     /// Whether the grammar is enforced in skipped data as well.
     const STRICT: bool;
     /// How many bytes of a text are kept.
     const MAX_TEXT: usize;
-    /// A value begins: the member of the last key, the next element, or the root. Of a member it may be said again.
+    /// A value begins: the value of the last key, the next element, or the root. It
+    /// may be called twice for a member.
     fn value(&mut self) -> Interest;
-    /// The value that began, and was wanted, is a container; returns whether its inside is wanted. It is closed in any case.
+    /// The value is a container. Returns the interest in its content;
+    /// [`close`](Self::close) is called in either case.
     fn open(&mut self, container: Container) -> Result<Interest, Unreadable>;
-    /// The innermost wanted container ends.
+    /// The innermost reported container ends.
     fn close(&mut self);
-    /// A member of the innermost container begins.
+    /// A member begins. Only the name is reported; the value follows.
     fn key(&mut self, name: Cow<'a, [u8]>);
-    /// A member of the innermost container begins whose name needed no unescaping; so does its value.
+    /// A member and its value begin; the name needed no unescaping. Equal to `key`
+    /// and `value` in one call.
     fn member(&mut self, name: &'a str) -> Interest;
-    /// The value that began, and was wanted, is a scalar.
+    /// The value is a scalar.
     fn scalar(&mut self, scalar: Scalar<'a>);
-    /// The value that began, and was wanted, is a text that needed no unescaping.
+    /// The value is a string that needed no unescaping.
     fn text(&mut self, text: &'a str);
-    /// The value that began, and was wanted, is a number.
+    /// The value is a number.
     fn number(&mut self, number: &'a str);
-    /// The value that began, and was wanted, is `true`, `false` or `null`.
+    /// The value is `true`, `false` or, as `None`, `null`.
     fn literal(&mut self, value: Option<bool>);
     /// Returns `true` if the rest no longer matters.
     fn is_done(&self) -> bool;

@@ -1,8 +1,22 @@
-//! Reads what an HTTP API says when it fails.
+//! Reads the error responses of HTTP APIs.
 //!
-//! Every vendor signals errors in its own words. A [`Dialect`] is a TOML file that says where those words stand and
-//! what they mean; an [`Envelope`] is one response as its dialect reads it; a [`RetryHint`] is when the server asks
-//! the caller to come back. The crate does no I/O and reads no clock: bytes go in, values come out.
+//! Every HTTP API reports failures in its own format. A [`Dialect`] describes
+//! one format as data: a TOML file with the places of code, message and fields,
+//! and the meaning of each code. An [`Envelope`] is the content of one
+//! response; a [`RetryHint`] is the time to retry that the server states; a
+//! [`Meaning`] is the classification. The crate does no I/O and reads no clock.
+//!
+//! | question | answer |
+//! |---|---|
+//! | what does this error say? | [`Envelope::read`] |
+//! | what kind of failure is it, and what should the caller do? | [`Dialect::meaning`] |
+//! | is this success an error, by its body? | [`Signal`] |
+//! | how long should the caller wait? | [`Meaning::hint`], [`RetryHint`] |
+//! | which calls share a rate limit? | [`Dialect::scope_for_request`], [`Meaning::scope`] |
+//! | which dialects are there? | [`dialects`], [`Dialect::from_toml`] |
+//!
+//! The page `docs/reader.md` of the repository draws the way from a chunk of
+//! bytes to a field.
 //!
 //! # Examples
 //! ```
@@ -19,19 +33,37 @@
 //! ```
 //!
 //! # Reading rules
-//! The outermost value is an object, an array, or a text, which is a message. Of an array the first element is read in the
-//! place of an object, beside what the dialect has paths into an array for.
-//! Containers nest at most 128 deep, in skipped data too. Of a repeated key the last one counts; only whether a success
-//! may pass is decided by the first signal, so that it need not wait for the end. One byte order mark is skipped. A member
-//! of a wrong type is absent and loses nothing else. A control character in a text stands for itself, escaped or not. A
-//! body is decoded by the charset that its `Content-Type` or an XML declaration names, or by its byte order mark; what is
-//! valid UTF-8 is taken as such. Invalid UTF-8 is replaced, codes stay as they were written, and an
-//! empty text says nothing. A full read enforces the grammar in skipped data as well; a [`Signal`] follows what it skips
-//! by strings, escapes and depth alone. Of a body that breaks off, what came before counts as words and decides nothing.
+//! JSON (RFC 8259):
 //!
-//! XML is read where the dialect has a path into it, one that begins with `/`. Elements nest at most 128 deep, of a text
-//! 4 KiB are kept, and of repeated elements the first that says something counts. A document type is refused: no entity is
-//! known but the five that XML predefines.
+//! - The root is an object, an array, or a string, which is a message. The
+//!   first element of an array is read like an object at the root, unless a
+//!   path of the dialect leads into the array.
+//! - Containers nest at most 128 levels deep, in skipped data too.
+//! - The last of several members with the same name counts. A [`Signal`] is
+//!   decided by the first one, so that it need not wait for the end of the
+//!   body.
+//! - A member of an unexpected type counts as absent and affects nothing else.
+//!   An empty string counts as absent.
+//! - One byte order mark is skipped. A control character in a string is
+//!   accepted, escaped or not.
+//! - [`Envelope::read`] enforces the grammar in skipped data as well. A
+//!   [`Signal`] tracks strings, escapes and depth only.
+//! - The values before a truncation or a syntax error are kept, but do not
+//!   decide the class.
+//!
+//! Text:
+//!
+//! - A body is decoded by the charset of its `Content-Type`, of an XML
+//!   declaration, or of its byte order mark. Valid UTF-8 is taken as UTF-8,
+//!   whatever charset is stated.
+//! - Invalid UTF-8 is replaced. Codes stay verbatim.
+//!
+//! XML 1.0 is read if the dialect has a path that begins with `/`:
+//!
+//! - Elements nest at most 128 levels deep. The first 4 KiB of a text are kept.
+//! - The first of several elements that is not empty counts.
+//! - A document type declaration is rejected, so that no entities exist but the
+//!   five predefined ones.
 
 mod cells;
 mod challenge;

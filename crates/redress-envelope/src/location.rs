@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// The place in a response that a part of its [`Envelope`](crate::Envelope) was read from.
+/// The place in a response that a part of its [`Envelope`](crate::Envelope) was
+/// read from.
 ///
 /// `Display` gives the form that `redress explain` prints.
 ///
@@ -16,7 +17,8 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Location {
-    /// The path of one member of a JSON body, or the paths of several that are joined.
+    /// The path of one member of a JSON body, or the paths of several that are
+    /// joined.
     Body(String),
     /// The name of a header, in lower case.
     Header(String),

@@ -1,11 +1,13 @@
-//! Bodies that are neither JSON nor XML: plain text is a message, HTML is not.
+//! Bodies that are neither JSON nor XML: plain text is a message, HTML is
+//! ignored.
 
 use crate::form;
 
 /// How many bytes of such a body are looked at.
 const MAX_TEXT: usize = 4096;
 
-/// Returns the beginning of a body as text, if it is one: valid UTF-8 without control characters but white space.
+/// Returns the beginning of a body as text, if it is one: valid UTF-8 without
+/// control characters but white space.
 #[inline(never)]
 pub(crate) fn text<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Option<String> {
     let mut bytes = Vec::new();
@@ -27,7 +29,8 @@ pub(crate) fn text<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Option<String>
     (!text.is_empty() && !text.contains(binary)).then(|| text.to_owned())
 }
 
-/// Returns `true` if a text is a sentence for people: no markup, no JSON with a mistake, and of no kind that only programs read.
+/// Returns `true` if a text is a sentence for people: no markup, no JSON with a
+/// mistake, and of no kind that only programs read.
 pub(crate) fn is_plain(text: &str, media_type: &str) -> bool {
     let for_programs = ["text/event-stream", "text/css", "text/javascript", "application/javascript"];
     let mut kinds = for_programs.iter().chain(&[form::FORM, "multipart/form-data"]);

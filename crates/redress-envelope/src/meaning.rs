@@ -1,4 +1,5 @@
-//! Classification of an error: a pure function of its head, its envelope and its dialect.
+//! Classification of an error: a pure function of its head, its envelope and
+//! its dialect.
 
 use std::fmt;
 
@@ -16,7 +17,8 @@ use crate::location::Location;
 /// RFC 4918 section 11.3.
 const LOCKED: u16 = 423;
 
-/// The classification of an error, with its reason and the recommended recovery.
+/// The classification of an error, with its reason and the recommended
+/// recovery.
 ///
 /// # Examples
 /// ```
@@ -37,33 +39,39 @@ pub struct Meaning {
     pub class: Class,
     /// The recommended action.
     pub recovery: Recovery,
-    /// What decided the class.
+    /// The evidence that decided the class.
     pub decided_by: DecidedBy,
-    /// Whether the server itself says to retry, or not to, by a flag that the dialect knows.
+    /// Whether the server itself says to retry, or not to, by a flag that the
+    /// dialect knows.
     pub should_retry: Option<bool>,
     /// When the server asks the caller to come back.
     pub hint: Option<RetryHint>,
     /// Which calls are to wait, if the response makes others wait than its own.
     pub scope: CooldownScope,
-    /// Whether the vendor documents that such a request was rejected before it was processed.
+    /// Whether the vendor documents that such a request was rejected before it was
+    /// processed.
     ///
-    /// Never where the body says otherwise: on a success status, data beside the errors is a request that was processed in
-    /// part.
+    /// Never where the body says otherwise: on a success status, data beside the
+    /// errors is a request that was processed in part.
     pub not_processed: bool,
-    /// Whether the request may have been processed, wholly or in part, although it failed: after a 5xx, and where the body has
-    /// a member `data` beside the error, is a list of results or breaks off. A 401 was rejected (RFC 9110 section 15.5.2).
+    /// Whether the request may have been processed, wholly or in part, although it
+    /// failed: after a 5xx, and where the body has a member `data` beside the
+    /// error, is a list of results or breaks off. A 401 was rejected (RFC 9110
+    /// section 15.5.2).
     ///
-    /// After a refresh only a request that is safe to repeat is sent again then. In a dialect whose error rules ask for
-    /// `data`, as those of GraphQL do, `null` counts: without it the request was not executed (GraphQL specification,
+    /// After a refresh only a request that is safe to repeat is sent again then. In
+    /// a dialect whose error rules ask for `data`, as those of GraphQL do, `null`
+    /// counts: without it the request was not executed (GraphQL specification,
     /// section 7.1).
     pub maybe_processed: bool,
     /// The dialect's advice for people; empty when there is none.
     pub guidance: String,
 }
 
-/// What decided the class.
+/// The evidence that decided the class.
 ///
-/// The order of trust is that of the variants: a rule overrides a code, a code overrides the status.
+/// The order of trust is that of the variants: a rule overrides a code, a code
+/// overrides the status.
 ///
 /// # Examples
 /// ```
@@ -82,7 +90,8 @@ pub enum DecidedBy {
     Header,
     /// The status alone.
     Status,
-    /// An error rule alone: an error on a success status, with no code that the dialect knows.
+    /// An error rule alone: an error on a success status, with no code that the
+    /// dialect knows.
     Signal,
     /// No response: a failure of the transport, of time, or of the credentials.
     Transport,
@@ -110,12 +119,15 @@ impl fmt::Display for DecidedBy {
 }
 
 impl Dialect {
-    /// Says what an error means: by a rule, the code, the challenge, the status, or else by the body's bare signal.
+    /// Says what an error means: by a rule, the code, the challenge, the status, or
+    /// else by the body's bare signal.
     ///
-    /// A flag of the server on whether to retry beats them all as to what to do. The end of a rate-limit window counts as
-    /// a hint only where no other hint is, and where waiting for it helps, since many servers send it with every response:
-    /// for a 429, an error that is rate limited or whose quota is exhausted, and for an unavailable service if the
-    /// response says that nothing is left of the quota.
+    /// A flag of the server on whether to retry beats them all as to what to do.
+    /// The end of a rate-limit window counts as a hint only where no other hint is,
+    /// and where waiting for it helps, since many servers send it with every
+    /// response: for a 429, an error that is rate limited or whose quota is
+    /// exhausted, and for an unavailable service if the response says that nothing
+    /// is left of the quota.
     ///
     /// # Examples
     /// ```
@@ -190,7 +202,8 @@ impl Dialect {
         })
     }
 
-    /// Returns the code, unless it stood in a body that breaks off or goes wrong: the status knows more than half an answer does.
+    /// Returns the code, unless it stood in a body that breaks off or goes wrong:
+    /// the status knows more than half an answer does.
     fn trusted_code<'e>(&self, envelope: &'e Envelope<'_>) -> Option<&'e str> {
         let cut = envelope.unreadable.is_some();
         let code = envelope.code.as_deref()?;
@@ -242,10 +255,12 @@ impl Meaning {
     }
 }
 
-/// Returns the end of the rate-limit window where to wait for it helps: where the caller is limited, or where the service is
-/// unavailable and has no quota left for the caller either.
+/// Returns the end of the rate-limit window where to wait for it helps: where
+/// the caller is limited, or where the service is unavailable and has no quota
+/// left for the caller either.
 ///
-/// With quota left the window ends sometime, and a request before then is as good as one after it.
+/// With quota left the window ends sometime, and a request before then is as
+/// good as one after it.
 fn reset<'e>(status: u16, class: Class, envelope: &'e Envelope<'_>) -> Option<&'e RetryHint> {
     match class {
         Class::RateLimited | Class::QuotaExhausted => envelope.reset.as_ref(),
@@ -263,7 +278,8 @@ fn of_rule(class: Class, rule: &Rule) -> Meaning {
     Meaning { recovery, not_processed, guidance, ..Meaning::of_class(class, DecidedBy::Rule) }
 }
 
-/// Returns `true` if a challenge says that the token is expired, revoked or malformed (RFC 6750 section 3.1).
+/// Returns `true` if a challenge says that the token is expired, revoked or
+/// malformed (RFC 6750 section 3.1).
 fn says_invalid_token(headers: &HeaderMap) -> bool {
     challenge::parameters(headers, "error").any(|error| error == "invalid_token")
 }

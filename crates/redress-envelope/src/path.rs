@@ -1,5 +1,5 @@
-//! Where a value sits in a body: `error.code`, `errors[0].title`, `"odata.error".code` in JSON, `/Error/Code`,
-//! `//error/@code` in XML.
+//! Paths to values in a body: `error.code`, `errors[0].title`,
+//! `"odata.error".code` in JSON; `/Error/Code`, `//error/@code` in XML.
 
 mod xml;
 
@@ -43,7 +43,8 @@ pub(crate) enum Step {
 }
 
 impl Path {
-    /// Reads a path; the error says what was expected. One that begins with `/` leads into XML.
+    /// Reads a path; the error says what was expected. One that begins with `/`
+    /// leads into XML.
     pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
         if text.starts_with('/') {
             return xml::parse(text);
@@ -71,7 +72,8 @@ impl Path {
         &self.0
     }
 
-    /// Reads a path from one XML element on: `@field`, `detail/text`, or `.` for the text of the element itself.
+    /// Reads a path from one XML element on: `@field`, `detail/text`, or `.` for
+    /// the text of the element itself.
     pub(crate) fn parse_below_element(text: &str) -> Result<Self, &'static str> {
         xml::parse_below_element(text)
     }
@@ -81,7 +83,8 @@ impl Path {
         matches!(self.0.first(), Some(Step::Root | Step::Anywhere))
     }
 
-    /// Returns `true` if it may lead to several values, as any path into XML may: elements repeat.
+    /// Returns `true` if it may lead to several values, as any path into XML may:
+    /// elements repeat.
     pub(crate) fn has_wildcard(&self) -> bool {
         self.is_xml() || self.0.iter().any(|step| matches!(step, Step::Each | Step::Any | Step::OneOf(_)))
     }
@@ -202,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_path_says_what_was_expected() {
+    fn an_invalid_path_names_the_expected_form() {
         let long = ["a"; 9].join(".");
         for (text, expected) in [
             ("", "a path such as `error.code`"),

@@ -1,4 +1,4 @@
-//! Sets that a dialect names in short: texts with a `*`, and ranges of numbers.
+//! Patterns of a dialect: texts with a `*`, and ranges of numbers.
 
 use std::ops::RangeInclusive;
 
@@ -25,9 +25,11 @@ impl Glob {
         &self.text
     }
 
-    /// Returns `true` if this pattern matches each text that another pattern matches.
+    /// Returns `true` if this pattern matches each text that another pattern
+    /// matches.
     ///
-    /// A star of the other pattern is a character that only a star of this one can match.
+    /// A star of the other pattern is a character that only a star of this one can
+    /// match.
     pub(crate) fn covers(&self, other: &Self) -> bool {
         self.matches(&other.text)
     }
@@ -90,12 +92,13 @@ impl Ranges {
     }
 }
 
-/// The longest part, in bytes, that is searched for by comparing it at each position of the text. A longer part is searched
-/// for by `str::find`, which takes linear time.
+/// The longest part, in bytes, that is searched for by comparing it at each
+/// position of the text. A longer part is searched for by `str::find`, which
+/// takes linear time.
 const SHORT: usize = 32;
 
-/// Matches in linear time: the first part is a prefix, the last one a suffix, and for each part between them the leftmost
-/// occurrence suffices.
+/// Matches in linear time: the first part is a prefix, the last one a suffix,
+/// and for each part between them the leftmost occurrence suffices.
 fn matches(parts: &[String], text: &str, case: Case) -> bool {
     let [first, between @ .., last] = parts else {
         return parts.iter().all(|only| case.same(only.as_bytes(), text.as_bytes()));
@@ -176,8 +179,9 @@ mod tests {
         assert!(Glob::new("*Rate Limit*").matches_any_case("API rate limit exceeded"));
     }
 
-    /// Tries each way in which the stars can stand for a part of the text: one row for each byte of the pattern, which says
-    /// after how many bytes of the text all before it can have matched.
+    /// Tries each way in which the stars can stand for a part of the text: one row
+    /// for each byte of the pattern, which says after how many bytes of the text
+    /// all before it can have matched.
     fn naive(pattern: &[u8], text: &[u8]) -> bool {
         let mut reached = vec![false; text.len() + 1];
         reached[0] = true;
@@ -209,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_covers_what_stands_for_less() {
+    fn a_pattern_covers_narrower_patterns() {
         for (wide, narrow, expected) in [
             ("E*", "E1", true),
             ("E*", "E1*", true),
@@ -226,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_hold_what_they_name() {
+    fn ranges_contain_their_numbers() {
         let ranges = Ranges::parse("-32099--32000, 7,200-299").unwrap();
         for (number, expected) in [(-32_050, true), (-31_999, false), (7, true), (8, false), (200, true), (300, false)]
         {

@@ -1,4 +1,5 @@
-//! The values to extract from a body: all paths of a dialect, compiled into one graph that a scan walks.
+//! The values to extract from a body: all paths of a dialect, compiled into one
+//! graph that a scan walks.
 
 mod build;
 mod lists;
@@ -15,7 +16,8 @@ pub(crate) use node::{LOOKUP, Node};
 pub(crate) use plans::Plans;
 pub(crate) use spelling::Spelling;
 
-/// How many values one plan may name: more than the shipped dialect that asks at the most places needs.
+/// How many values one plan may name: more than the shipped dialect that asks
+/// at the most places needs.
 pub(crate) const MAX_CELLS: usize = 256;
 /// How many lists of fields one plan may have.
 pub(crate) const MAX_LISTS: usize = 64;
@@ -28,11 +30,13 @@ pub(crate) const MAX_NODES: usize = 16_384;
 /// A node of the graph.
 pub(crate) type NodeId = u16;
 
-/// Paths that begin at node 0. It is a tree but for what stands for any depth: those nodes lead back to themselves.
+/// Paths that begin at node 0. It is a tree but for what stands for any depth:
+/// those nodes lead back to themselves.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     spelling: Spelling,
-    /// Whether an array at the top is read for nothing but its first element, which is read as the body would be.
+    /// Whether an array at the top is read for nothing but its first element, which
+    /// is read as the body would be.
     unwraps_arrays: bool,
     nodes: Vec<Node>,
     cells: Vec<(Path, Merge)>,
@@ -58,16 +62,19 @@ pub(crate) enum Merge {
     First,
     /// All texts, joined.
     Joined(String),
-    /// The one that lies deepest, however often the member of this name lies in itself before the path's last step.
+    /// The one that lies deepest, however often the member of this name lies in
+    /// itself before the path's last step.
     Deepest(String),
 }
 
-/// The part that a place plays in a list of field errors; `list` numbers the list, `rank` the alternative, best first.
+/// The part that a place plays in a list of field errors; `list` numbers the
+/// list, `rank` the alternative, best first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum FieldRole {
     #[default]
     None,
-    /// An object with a path and a message; a bare text where the list takes those without a name.
+    /// An object with a path and a message; a bare text where the list takes those
+    /// without a name.
     Item {
         list: u8,
         nameless: bool,
@@ -82,7 +89,8 @@ pub(crate) enum FieldRole {
     ItemMessage {
         rank: u8,
     },
-    /// A member whose name is, or ends, the name of the field; `leaf` when a text here is its message.
+    /// A member whose name is, or ends, the name of the field; `leaf` when a text
+    /// here is its message.
     Name {
         list: u8,
         leaf: bool,
@@ -100,7 +108,8 @@ pub(crate) enum FieldRole {
 pub(crate) enum FieldList {
     /// An array of objects that have a path and a message, or a single such object.
     List { at: Path, path: Vec<Path>, message: Vec<Path>, nameless: bool, single: bool },
-    /// An object from the name of a field to its message or messages, or an array of such objects.
+    /// An object from the name of a field to its message or messages, or an array
+    /// of such objects.
     Map { at: Path, except: Vec<String>, message: Vec<Path>, each: bool, texts: bool },
     /// Objects in objects, whose names make the name of a field.
     Tree { at: Path, leaf: Option<String>, message: Vec<Path> },

@@ -1,6 +1,7 @@
 //! Serde implementations of the public values.
 //!
-//! Written by hand: the derive brings a parser of Rust into every build, which takes longer than this crate itself.
+//! Written by hand: the derive brings a parser of Rust into every build, which
+//! takes longer than this crate itself.
 
 use std::borrow::Cow;
 use std::fmt;

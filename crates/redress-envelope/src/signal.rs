@@ -1,4 +1,5 @@
-//! Whether a body says that it is an error, decided from as few of its bytes as possible.
+//! The decision whether a body signals an error, from as few of its bytes as
+//! possible.
 
 mod sink;
 mod xml;
@@ -16,12 +17,14 @@ use crate::json::{Scanner, Unreadable};
 /// How many members the error rules of a dialect may ask for in all.
 pub(crate) const MAX_PREDICATES: usize = 60;
 
-/// Reads a body as it arrives until it is certain whether the body signals an error.
+/// Reads a body as it arrives until it is certain whether the body signals an
+/// error.
 ///
-/// The first occurrence of a signal decides, so that nothing after it has to come; a full
-/// [read](crate::Envelope::read) lets the last one win. What the dialect does not ask for is followed by strings, escapes
-/// and depth alone, not checked. A body that turns out not to be of the dialect's kind is no error by its body. Memory is
-/// bounded, whatever the body.
+/// The first occurrence of a signal decides, so that the rest need not arrive;
+/// a full [read](crate::Envelope::read) lets the last one win. Values that the
+/// dialect does not ask for are skipped by strings, escapes and depth, without
+/// a check. A body in a format other than that of the dialect signals no error.
+/// Memory is bounded, whatever the body.
 ///
 /// # Examples
 /// ```
@@ -85,8 +88,8 @@ impl Signal {
         Self { scanner: Scanner::new(), format: Format::Unknown, sink, decoder }
     }
 
-    /// Returns what is known so far; before any byte was read, that a body cannot be an error if no rule of the dialect is
-    /// for a response with this head.
+    /// Returns what is known so far; before any byte was read, that a body cannot
+    /// be an error if no rule of the dialect is for a response with this head.
     #[must_use]
     pub const fn decision(&self) -> Decision {
         self.sink.decision
@@ -130,8 +133,8 @@ impl Signal {
         }
     }
 
-    /// Tells the format by the first byte that is not white space, gives up the members of the other one, and returns the
-    /// bytes that are left to read.
+    /// Tells the format by the first byte that is not white space, gives up the
+    /// members of the other one, and returns the bytes that are left to read.
     fn tell_format<'c>(&mut self, chunk: &'c [u8]) -> Result<&'c [u8], Unreadable> {
         let of_xml = self.sink.dialect.compiled().xml_predicates;
         // The scanner of JSON refuses a byte order mark that is broken, here and where it comes in pieces.

@@ -1,12 +1,14 @@
-//! Where in its plan a scan stands.
+//! The position of a JSON scan in its plan.
 
 use crate::json::Container;
 use crate::plan::{LOOKUP, NodeId, Plan};
 
-/// How many open containers need no allocation; deeper ones are only followed where a dialect reads a tree.
+/// The number of open containers that need no allocation. Only a dialect that
+/// reads a tree follows deeper ones.
 const FRAMES: usize = 6;
 
-/// The open containers that the plan names; all others are skipped without an event.
+/// The open containers that the plan names; all others are skipped without an
+/// event.
 #[derive(Debug)]
 pub(crate) struct Walk {
     top: Frame,
@@ -14,7 +16,8 @@ pub(crate) struct Walk {
     below: [Frame; FRAMES],
     deeper: Vec<Frame>,
     open: usize,
-    /// Where the value that begins next lies; an element finds its place when it begins.
+    /// Where the value that begins next lies; an element finds its place when it
+    /// begins.
     next: Option<NodeId>,
 }
 

@@ -1,5 +1,5 @@
-//! Counts the steps of a scan for the fuzz harness, which holds them against the length of the body. In any other build a
-//! step is nothing.
+//! Counts the steps of a scan for the fuzz harness, which holds them against
+//! the length of the body. In any other build a step is nothing.
 
 #[cfg(fuzzing)]
 use std::cell::Cell;

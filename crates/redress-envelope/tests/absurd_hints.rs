@@ -91,7 +91,7 @@ fn an_instant_in_milliseconds_is_told_from_a_delay_by_its_distance() {
 }
 
 #[test]
-fn a_wait_of_more_than_a_year_is_no_hint() {
+fn a_wait_of_more_than_a_year_is_not_a_hint() {
     for (unit, text, expected) in [
         (Unit::Http, "31622400", Some(31_622_400_000)),
         (Unit::Http, "31622400.001", None),
@@ -119,7 +119,7 @@ fn a_wait_of_more_than_a_year_is_no_hint() {
 }
 
 #[test]
-fn a_time_that_has_passed_is_no_hint() {
+fn a_time_in_the_past_is_not_a_hint() {
     for (unit, text, expected) in [
         (Unit::Http, "Thu, 15 Jan 2026 12:00:00 GMT", Some(0)),
         (Unit::Http, "Thu, 15 Jan 2026 11:59:59 GMT", None),

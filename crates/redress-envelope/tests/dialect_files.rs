@@ -330,7 +330,7 @@ fn too_many_paths_are_refused_where_they_stand() {
 }
 
 #[test]
-fn a_file_changes_only_what_it_names() {
+fn a_file_changes_only_the_keys_in_it() {
     let vlens =
         dialects::vlens().extend("a.toml", "[codes.1050]\nguidance = \"ours\"\n[retry]\nbase_ms = 900\n").unwrap();
     let code = vlens.code("1050").expect("it is known");

@@ -60,7 +60,7 @@ fn every_entry_has_guidance_and_every_error_status_a_class() {
 
 #[test]
 #[rustfmt::skip]
-fn codes_mean_what_the_vendors_say() {
+fn codes_have_the_documented_meaning() {
     use Class::*;
     use Recovery::*;
     let table = [
@@ -108,7 +108,7 @@ fn codes_mean_what_the_vendors_say() {
 
 #[test]
 #[rustfmt::skip]
-fn statuses_mean_what_the_vendors_say() {
+fn statuses_have_the_documented_meaning() {
     use Class::*;
     use Recovery::*;
     let table = [

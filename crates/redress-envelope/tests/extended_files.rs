@@ -22,7 +22,7 @@ fn told(error: &DialectError) -> Vec<String> {
 }
 
 #[test]
-fn a_file_begins_with_what_another_file_says() {
+fn a_file_inherits_from_the_file_it_extends() {
     let text = "name = \"acme\"\nextends = \"./base.toml\"\n[codes.E2]\nclass = \"conflict\"\n";
     let acme = read(text, &[("base.toml", BASE)]).expect("no mistake");
     assert_eq!((acme.name(), acme.vendor()), ("acme", "Base"));

@@ -210,7 +210,7 @@ fn every_dialect_reads_every_header_that_names_the_call() {
 }
 
 #[test]
-fn what_a_dialect_names_itself_comes_before_the_standard_headers() {
+fn sources_of_a_dialect_precede_the_standard_headers() {
     let own = file("[read]\nrequest_id = [\"id\", { header = \"x-acme-id\" }]\n");
     for (headers, body, expected) in [
         (&[("x-request-id", "a"), ("x-acme-id", "b")][..], "{}", "b"),
@@ -224,7 +224,7 @@ fn what_a_dialect_names_itself_comes_before_the_standard_headers() {
 }
 
 #[test]
-fn a_dialect_declares_what_a_standard_header_means_or_turns_it_off() {
+fn a_dialect_redefines_or_disables_a_standard_header() {
     let both = [("retry-after", "1500"), ("retry-after-ms", "700")];
     for (text, headers, expected) in [
         // Its own unit, in place of the standard one.

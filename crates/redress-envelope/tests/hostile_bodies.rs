@@ -25,7 +25,7 @@ fn read(body: &[u8]) -> Result<(Option<String>, Option<String>), Unreadable> {
 }
 
 #[test]
-fn hostile_json_loses_what_is_wrong_and_no_more() {
+fn hostile_json_loses_only_its_malformed_members() {
     let table: [(&[u8], Option<&str>, Option<&str>); 41] = [
         (b"{}", None, None),
         (b" {\"error_code\" :\t1\r\n}", Some("1"), None),

@@ -61,7 +61,7 @@ fn serde_takes(body: &[u8]) -> bool {
 }
 
 #[test]
-fn what_the_grammar_allows_is_read() {
+fn valid_json_is_accepted() {
     for (name, value) in VALID {
         assert_eq!(as_member(name, value), Ok(()), "{name}");
         assert_eq!(as_body(value), root(value), "{name} as the whole body");
@@ -79,7 +79,7 @@ fn text_that_can_be_replaced_and_numbers_beyond_any_range_are_read() {
 }
 
 #[test]
-fn what_breaks_the_grammar_is_refused() {
+fn invalid_json_is_rejected() {
     for (name, value) in INVALID {
         assert_eq!(as_member(name, value), Err(Unreadable::NotJson), "{name}");
         let whole = as_body(value);
@@ -92,7 +92,7 @@ fn what_breaks_the_grammar_is_refused() {
 }
 
 #[test]
-fn what_ends_early_is_told_from_what_is_wrong() {
+fn truncated_json_is_told_from_invalid_json() {
     for (name, value) in CUT {
         assert_eq!(as_body(value), Err(Unreadable::Truncated), "{name}");
         let member = as_member(name, value);

@@ -28,7 +28,7 @@ fn shipped_dialects_have_neither() {
 }
 
 #[test]
-fn a_rule_that_can_never_hold_is_named_with_what_to_write_instead() {
+fn a_rule_that_can_never_hold_is_reported_with_a_correction() {
     for (lines, expected) in [
         // Words that are not read.
         ("[[rules]]\nwhen = { status = 400, reason = \"x\" }\nclass = \"invalid\"", ""),
@@ -248,7 +248,7 @@ fn a_word_that_is_never_read_is_named() {
 }
 
 #[test]
-fn what_can_hold_is_left_alone() {
+fn a_rule_that_can_hold_is_not_reported() {
     for lines in [
         "[error]\nis_false = \"ok\"\nwhen = { status = \"200-299\" }\n[codes.A]\nstatus = 200\nclass = \"invalid\"",
         "[error]\nis_false = \"ok\"\n[[rules]]\nwhen = { status = 200 }\nclass = \"invalid\"",
@@ -331,7 +331,7 @@ fn a_line_that_changes_nothing_is_a_warning() {
 }
 
 #[test]
-fn a_file_is_checked_by_what_it_extends_and_not_for_it() {
+fn a_file_is_linted_with_its_base_but_not_for_its_base() {
     let base = "name = \"base\"\n[read]\nreason = \"why\"\n[[rules]]\nwhen = { code = \"E1\" }\nclass = \"invalid\"\n";
     let text = "name = \"a\"\nextends = \"./base.toml\"\n[[rules]]\nwhen = { reason = \"x\" }\nclass = \"invalid\"\n";
     let checked = Dialect::lint("a.toml", text, |_| Ok::<_, String>(base.to_owned()));

@@ -71,7 +71,7 @@ fn two_lists_at_one_place_are_a_mistake() {
 }
 
 #[test]
-fn what_was_said_before_a_mistake_is_kept_as_words() {
+fn values_before_a_syntax_error_are_kept() {
     let body = r#"{"error_code":1050,"error_message":"too dark","x":NaN}"#;
     let vlens = dialects::vlens();
     let envelope = read(&vlens, body);
@@ -103,7 +103,7 @@ fn a_signal_agrees_with_the_whole_where_a_path_leads_to_several() {
 }
 
 #[test]
-fn what_a_broken_body_said_decides_nothing() {
+fn values_of_a_broken_body_do_not_decide() {
     let text = "name = \"a\"\n[read]\ncode = \"code\"\n[retry]\nflags = [{ body = \"retry\" }]\n\
                 [[rules]]\nwhen = { code = \"BUSY\" }\nclass = \"rate_limited\"\n";
     let dialect = Dialect::from_toml("a.toml", text).expect("a dialect");

@@ -34,7 +34,7 @@ const REMAINING: &str = "x-ratelimit-remaining";
 const RESET: &str = "x-ratelimit-reset";
 
 #[test]
-fn with_quota_left_a_reset_is_no_wait() {
+fn with_quota_left_a_reset_is_not_a_wait() {
     for status in [400, 404, 408, 425, 500, 502, 503, 504, 529] {
         for headers in [
             &[(REMAINING, "4970"), (RESET, "3600")][..],
@@ -170,7 +170,7 @@ fn it_holds_however_a_dialect_declares_its_reset() {
 }
 
 #[test]
-fn a_wait_that_is_no_reset_counts_with_quota_left() {
+fn an_explicit_wait_counts_with_quota_left() {
     let left = [(REMAINING, "4970"), (RESET, "3600"), ("retry-after", "7")];
     assert_eq!(wait(&dialects::generic(), 503, &left), Some(7));
     let left = [(REMAINING, "4970"), (RESET, "3600"), ("retry-after-ms", "7000")];
@@ -195,7 +195,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(3_000))]
 
     #[test]
-    fn with_quota_left_and_no_limit_there_is_no_wait(
+    fn with_quota_left_and_no_limit_nothing_waits(
         status in prop_oneof![Just(503_u16), 400..600_u16],
         windows in proptest::collection::vec((proptest::sample::select(&WINDOWS[..]), 1..5000_u32, 0..100_000_u32, 0..4_u8), 0..4),
         quotas in proptest::collection::vec((1..5000_u32, 0..100_000_u32), 0..3),

@@ -99,7 +99,7 @@ fn a_name_without_end_is_not_kept() {
 }
 
 #[test]
-fn a_hint_in_the_body_is_read_in_its_unit_and_is_no_field() {
+fn a_hint_in_the_body_is_read_in_its_unit_and_not_as_a_field() {
     let read = |unit: &str, value: &str| {
         let toml = format!("name = \"a\"\n[read]\nhints = [{{ body = \"at\", unit = \"{unit}\" }}]\n");
         let body = format!("{{\"at\":{value}}}");
@@ -173,7 +173,7 @@ fn invalid_text_is_replaced_and_not_fatal() {
 }
 
 #[test]
-fn what_is_no_envelope_says_why() {
+fn an_unreadable_body_names_the_reason() {
     let cases: [(&[u8], Unreadable); 11] = [
         (b"", Unreadable::Empty),
         (b" \r\n\t", Unreadable::Empty),

@@ -95,7 +95,7 @@ fn fractions_are_rounded_up() {
 }
 
 #[test]
-fn what_is_neither_digits_nor_a_date_is_no_hint() {
+fn text_other_than_digits_or_a_date_is_not_a_hint() {
     let table: [&[u8]; 46] = [
         b"",
         b" ",
@@ -261,7 +261,7 @@ fn dates_are_read_in_their_three_forms_and_leniently() {
 }
 
 #[test]
-fn a_long_text_that_is_no_number_is_not_looked_at() {
+fn a_long_text_other_than_a_number_is_not_parsed() {
     for value in ["7,".repeat(200), format!("7, {}", "x".repeat(300)), "Sun, ".repeat(100), ",".repeat(10_000)] {
         assert_eq!(read(value.as_bytes()), Nothing, "{} bytes", value.len());
     }

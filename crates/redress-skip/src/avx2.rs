@@ -1,4 +1,5 @@
-//! The implementation for x86-64 processors with AVX2: 32 bytes at a time, in a vector.
+//! The implementation for x86-64 processors with AVX2: 32 bytes at a time, in a
+//! vector.
 
 use std::arch::x86_64::{
     __m256i, _mm_clmulepi64_si128, _mm_cvtsi64_si128, _mm_cvtsi128_si64, _mm_set1_epi8, _mm256_cmpeq_epi8,
@@ -12,7 +13,8 @@ use crate::{Skip, Skipped, portable};
 /// The number of vectors that are tested at once inside of a string.
 const STRIDE: usize = 4;
 
-/// A token that proves that the processor has the features that this module enables.
+/// A token that proves that the processor has the features that this module
+/// enables.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Avx2(());
 
@@ -80,7 +82,8 @@ fn masks(half: &[u8; HALF]) -> Masks {
     }
 }
 
-/// Returns the length of the strides at the start without quotes and backslashes.
+/// Returns the length of the strides at the start without quotes and
+/// backslashes.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn inert_prefix(bytes: &[u8]) -> usize {
@@ -119,7 +122,8 @@ fn load(half: &[u8; HALF]) -> __m256i {
     unsafe { _mm256_loadu_si256(half.as_ptr().cast()) }
 }
 
-/// Computes the prefix xor by a carry-less multiplication with all ones, which is the exclusive or of all shifts.
+/// Computes the prefix xor by a carry-less multiplication with all ones, which
+/// is the exclusive or of all shifts.
 #[inline]
 #[target_feature(enable = "pclmulqdq")]
 fn prefix_xor(bits: u64) -> u64 {
@@ -127,7 +131,8 @@ fn prefix_xor(bits: u64) -> u64 {
     _mm_cvtsi128_si64(product).cast_unsigned()
 }
 
-/// Returns `true` if the last of `open` containers ends at one of these brackets.
+/// Returns `true` if the last of `open` containers ends at one of these
+/// brackets.
 #[inline]
 #[target_feature(enable = "bmi2,popcnt")]
 fn ends(mut open: usize, opens: u64, closes: u64) -> bool {
@@ -146,7 +151,8 @@ fn ends(mut open: usize, opens: u64, closes: u64) -> bool {
     }
 }
 
-/// The maximum fall of the depth in eight brackets, lowest bit first: a one closes, a zero opens.
+/// The maximum fall of the depth in eight brackets, lowest bit first: a one
+/// closes, a zero opens.
 static FALLS: [u8; 256] = {
     let mut falls = [0_u8; 256];
     let mut eight = 0;

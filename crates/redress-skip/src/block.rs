@@ -1,25 +1,31 @@
-//! The skip of a chunk in blocks of 64 bytes, as operations on masks: bit `i` of a mask stands for byte `i`.
+//! The skip of a chunk in blocks of 64 bytes, as operations on masks: bit `i`
+//! of a mask stands for byte `i`.
 //!
 //! For each block:
 //!
-//! 1. The kernel computes four masks: quotes, backslashes, opening and closing brackets.
-//! 2. The masks of backslashes give the escaped bytes, by the parity of the length of each run of backslashes.
+//! 1. The kernel computes four masks: quotes, backslashes, opening and closing
+//!    brackets.
+//! 2. The masks of backslashes give the escaped bytes, by the parity of the
+//!    length of each run of backslashes.
 //! 3. The prefix xor of the unescaped quotes gives the bytes inside of strings.
-//! 4. Brackets outside of strings are counted. Only if the container may end or nest too deep in this block, they are
-//!    visited one by one.
+//! 4. Brackets outside of strings are counted. Only if the container may end or
+//!    nest too deep in this block, they are visited one by one.
 //!
-//! Step 2 assumes that each backslash is inside of a string. If one is not, the block is skipped byte by byte.
+//! Step 2 assumes that each backslash is inside of a string. If one is not, the
+//! block is skipped byte by byte.
 //!
-//! A block inside of a long string has neither quotes nor backslashes. The kernel then searches for the next one, several
-//! vectors at a time.
+//! A block inside of a long string has neither quotes nor backslashes. The
+//! kernel then searches for the next one, several vectors at a time.
 //!
-//! Everything here is inlined into each implementation, so that it is compiled with the CPU features of that one.
+//! Everything here is inlined into each implementation, so that it is compiled
+//! with the CPU features of that one.
 
 use crate::{Skip, Skipped};
 
 /// The number of bytes that a mask covers.
 const BLOCK: usize = 64;
-/// The number of bytes that the kernel turns into masks at once: one AVX2 register.
+/// The number of bytes that the kernel turns into masks at once: one AVX2
+/// register.
 pub(crate) const HALF: usize = 32;
 
 /// The odd bits.
@@ -40,10 +46,12 @@ pub(crate) struct Kernel<M, P, Q, E> {
     pub(crate) masks: M,
     /// Returns the prefix xor: each bit is the exclusive or of all bits up to it.
     pub(crate) prefix_xor: P,
-    /// Returns a number of bytes at the start that are neither quotes nor backslashes. It may be too small, never too large.
+    /// Returns a number of bytes at the start that are neither quotes nor
+    /// backslashes. It may be too small, never too large.
     pub(crate) inert_prefix: Q,
-    /// Returns `true` if the last open container may end at one of these brackets. The arguments are the number of open
-    /// containers and the masks. A false positive costs time; a false negative is a bug.
+    /// Returns `true` if the last open container may end at one of these brackets.
+    /// The arguments are the number of open containers and the masks. A false
+    /// positive costs time; a false negative is a bug.
     pub(crate) may_end: E,
 }
 
@@ -82,7 +90,8 @@ where
         skipped
     }
 
-    /// Skips in a block, or in the shorter last piece of a chunk, which is not empty. The masks are 0 behind its end.
+    /// Skips in a block, or in the shorter last piece of a chunk, which is not
+    /// empty. The masks are 0 behind its end.
     #[inline(always)]
     fn block(&self, state: &mut Skip, bytes: &[u8], masks: Masks, slashes: bool) -> Skipped {
         let before = *state;
@@ -104,7 +113,8 @@ where
         Skipped::All
     }
 
-    /// Returns the masks of at most a block. The two halves overlap if it is shorter.
+    /// Returns the masks of at most a block. The two halves overlap if it is
+    /// shorter.
     #[inline(always)]
     fn masks_of(&self, bytes: &[u8]) -> Masks {
         if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
@@ -115,7 +125,8 @@ where
         (self.masks)(&half)
     }
 
-    /// Returns the masks of the last piece of a chunk. Reading some bytes before it again costs less than a copy.
+    /// Returns the masks of the last piece of a chunk. Reading some bytes before it
+    /// again costs less than a copy.
     #[inline(always)]
     fn masks_of_last(&self, piece: &[u8], chunk: &[u8]) -> Masks {
         match chunk.last_chunk() {
@@ -150,7 +161,8 @@ impl Masks {
 }
 
 impl Skip {
-    /// Returns the escaped bytes of a block without backslashes: the first one or none.
+    /// Returns the escaped bytes of a block without backslashes: the first one or
+    /// none.
     #[inline(always)]
     const fn first_escaped(&mut self) -> u64 {
         std::mem::replace(&mut self.escape, 0)
@@ -168,8 +180,9 @@ impl Skip {
         escaped
     }
 
-    /// Visits each closing bracket: the depth has its maxima before closing brackets and at the end of the block, and its
-    /// minima behind closing brackets.
+    /// Visits each closing bracket: the depth has its maxima before closing
+    /// brackets and at the end of the block, and its minima behind closing
+    /// brackets.
     #[inline(always)]
     fn walk(&mut self, opens: u64, closes: u64) -> Skipped {
         let mut left = closes;

@@ -1,26 +1,34 @@
 //! Skips JSON values by their structure, with SIMD where the processor has it.
 //!
-//! A reader that needs two members of a large document must find the end of all the others. This crate does that part:
+//! A reader that needs two members of a large document must find the end of all
+//! the others. This crate does that part:
 //!
-//! - [`Skip`] finds the end of an object or array, in chunks as they arrive. It tracks strings, escapes and nesting.
-//! - [`plain_run`] returns the length of the part of a string without quotes, backslashes and control characters.
+//! - [`Skip`] finds the end of an object or array, in chunks as they arrive. It
+//!   tracks strings, escapes and nesting.
+//! - [`plain_run`] returns the length of the part of a string without quotes,
+//!   backslashes and control characters.
 //! - [`plain_text`] returns a whole string that is ASCII without escapes.
 //!
 //! Nothing is allocated, and a [`Skip`] is 32 bytes of state.
 //!
 //! # Grammar
-//! Skipped bytes are not validated. Both kinds of brackets are equivalent, so `[}` is an array. Outside of strings every
-//! byte other than a quote or a bracket is ignored, a backslash too. Inside of strings every byte is allowed, control
-//! characters too. A caller that needs the grammar of RFC 8259 enforced must parse.
+//! Skipped bytes are not validated. Both kinds of brackets are equivalent, so
+//! `[}` is an array. Outside of strings every byte other than a quote or a
+//! bracket is ignored, a backslash too. Inside of strings every byte is
+//! allowed, control characters too. A caller that needs the grammar of RFC 8259
+//! enforced must parse.
 //!
 //! # Implementations
-//! There are two implementations with equal results: one for x86-64 with AVX2, detected at run time, and a portable one.
-//! The environment variable `REDRESS_SIMD=off`, read once, selects the portable one; [`implementation`] returns the
-//! name of the active one. The first 64 bytes of a text are scanned with the baseline of the target (SSE2 on x86-64) in
-//! either case, because a call through the detection costs more than most texts take.
+//! There are two implementations with equal results: one for x86-64 with AVX2,
+//! detected at run time, and a portable one. The environment variable
+//! `REDRESS_SIMD=off`, read once, selects the portable one; [`implementation`]
+//! returns the name of the active one. The first 64 bytes of a text are scanned
+//! with the baseline of the target (SSE2 on x86-64) in either case, because a
+//! call through the detection costs more than most texts take.
 //!
-//! The algorithms for strings and escapes are those of simdjson (G. Langdale and D. Lemire, "Parsing Gigabytes of JSON per
-//! Second", VLDB Journal 28, 2019, sections 3.1.1 and 3.1.2).
+//! The algorithms for strings and escapes are those of simdjson (G. Langdale
+//! and D. Lemire, "Parsing Gigabytes of JSON per Second", VLDB Journal 28,
+//! 2019, sections 3.1.1 and 3.1.2).
 //!
 //! # Examples
 //! ```
@@ -51,12 +59,14 @@ mod tests;
 
 use implementation::Implementation;
 
-/// The number of words that [`plain_run`] reads before it calls the detected implementation.
+/// The number of words that [`plain_run`] reads before it calls the detected
+/// implementation.
 const INLINE_WORDS: usize = 4;
 
 /// Skips the rest of a JSON container, chunk by chunk.
 ///
-/// It tracks strings, escapes and nesting and checks nothing else: see [Grammar](crate#grammar).
+/// It tracks strings, escapes and nesting and checks nothing else: see
+/// [Grammar](crate#grammar).
 ///
 /// # Examples
 /// ```
@@ -69,7 +79,8 @@ const INLINE_WORDS: usize = 4;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Skip {
-    /// The number of open containers: 0 after the end, more than `limit` after [`Skipped::TooDeep`].
+    /// The number of open containers: 0 after the end, more than `limit` after
+    /// [`Skipped::TooDeep`].
     open: usize,
     limit: usize,
     /// All bits inside a string, none outside.
@@ -80,7 +91,8 @@ pub struct Skip {
 
 /// The result of one chunk.
 ///
-/// It is exhaustive on purpose: a caller must handle each case, and no further case can arise.
+/// It is exhaustive on purpose: a caller must handle each case, and no further
+/// case can arise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Skipped {
     /// The container continues behind the chunk.
@@ -94,8 +106,9 @@ pub enum Skipped {
 impl Skip {
     /// Creates the state behind an opening bracket.
     ///
-    /// `room` is the number of levels that may nest inside the container. The next level gives [`Skipped::TooDeep`], so
-    /// that a caller can keep one bound for parsed and skipped data.
+    /// `room` is the number of levels that may nest inside the container. The next
+    /// level gives [`Skipped::TooDeep`], so that a caller can keep one bound for
+    /// parsed and skipped data.
     ///
     /// # Examples
     /// ```
@@ -111,8 +124,9 @@ impl Skip {
 
     /// Skips in the next chunk.
     ///
-    /// The result does not depend on the boundaries of chunks. It is final: after [`Skipped::End`] each further call
-    /// returns `End(0)`, after [`Skipped::TooDeep`] it returns `TooDeep`.
+    /// The result does not depend on the boundaries of chunks. It is final: after
+    /// [`Skipped::End`] each further call returns `End(0)`, after
+    /// [`Skipped::TooDeep`] it returns `TooDeep`.
     ///
     /// # Examples
     /// ```
@@ -127,7 +141,8 @@ impl Skip {
         self.feed_to(Implementation::get(), chunk)
     }
 
-    /// Skips in the next chunk with the portable implementation, for tests that compare the two.
+    /// Skips in the next chunk with the portable implementation, for tests that
+    /// compare the two.
     #[must_use]
     pub fn feed_portable(&mut self, chunk: &[u8]) -> Skipped {
         self.feed_to(Implementation::Portable, chunk)
@@ -145,16 +160,18 @@ impl Skip {
     }
 }
 
-/// Returns the result of [`plain_run`], computed by the portable implementation, for tests that compare the two.
+/// Returns the result of [`plain_run`], computed by the portable
+/// implementation, for tests that compare the two.
 #[must_use]
 pub fn plain_run_portable(text: &[u8]) -> usize {
     Implementation::Portable.plain_run(text)
 }
 
-/// Returns the number of bytes at the start of `text` that are plain inside a JSON string.
+/// Returns the number of bytes at the start of `text` that are plain inside a
+/// JSON string.
 ///
-/// That is the index of the first quote, backslash or control character (a byte below 0x20), or the length of `text`.
-/// Bytes beyond ASCII are plain.
+/// That is the index of the first quote, backslash or control character (a byte
+/// below 0x20), or the length of `text`. Bytes beyond ASCII are plain.
 ///
 /// # Examples
 /// ```
@@ -181,9 +198,11 @@ pub fn plain_run(text: &[u8]) -> usize {
     text.len() - tail.len() + portable::plain_in_tail(tail)
 }
 
-/// Returns bytes as text if they are ASCII; `None` for other text, which needs a check for UTF-8.
+/// Returns bytes as text if they are ASCII; `None` for other text, which needs
+/// a check for UTF-8.
 ///
-/// The check for ASCII is several times as fast as one for UTF-8, and most names and values are ASCII.
+/// The check for ASCII is several times as fast as one for UTF-8, and most
+/// names and values are ASCII.
 ///
 /// # Examples
 /// ```
@@ -196,10 +215,11 @@ pub fn ascii(bytes: &[u8]) -> Option<&str> {
     ascii::text(bytes)
 }
 
-/// Returns the text before the first quote if it is ASCII without backslashes and control characters.
+/// Returns the text before the first quote if it is ASCII without backslashes
+/// and control characters.
 ///
-/// `None` means that the text has an escape, is not ASCII, or does not end in `bytes`; the caller then reads it by
-/// [`plain_run`].
+/// `None` means that the text has an escape, is not ASCII, or does not end in
+/// `bytes`; the caller then reads it by [`plain_run`].
 ///
 /// # Examples
 /// ```
@@ -212,7 +232,8 @@ pub fn plain_text(bytes: &[u8]) -> Option<&str> {
     ascii::before_quote(bytes)
 }
 
-/// Calls the detected implementation. Out of line, so that short texts need no stack frame.
+/// Calls the detected implementation. Out of line, so that short texts need no
+/// stack frame.
 #[inline(never)]
 fn long_run(text: &[u8]) -> usize {
     Implementation::get().plain_run(text)

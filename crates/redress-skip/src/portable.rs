@@ -1,7 +1,8 @@
 //! The portable implementation: SIMD within a register, eight bytes in a `u64`.
 //!
-//! The tests for single bytes are those of "Bit Twiddling Hacks" (S. E. Anderson, "Determine if a word has a zero byte" and
-//! "Determine if a word has a byte less than n").
+//! The tests for single bytes are those of "Bit Twiddling Hacks" (S. E.
+//! Anderson, "Determine if a word has a zero byte" and "Determine if a word has
+//! a byte less than n").
 
 use crate::block::{HALF, Kernel, Masks};
 use crate::{Skip, Skipped};
@@ -34,15 +35,16 @@ pub(crate) fn plain_in_tail(tail: &[u8]) -> usize {
     tail.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)).unwrap_or(tail.len())
 }
 
-/// Marks the bytes that are not plain by their highest bits. Only the first mark is exact.
+/// Marks the bytes that are not plain by their highest bits. Only the first
+/// mark is exact.
 #[inline]
 pub(crate) const fn stops_in_word(word: u64) -> u64 {
     let control = word.wrapping_sub(LOW * 0x20) & !word & HIGH;
     control | quotes_and_slashes(word)
 }
 
-/// Returns the marks of quotes, and those of other bytes that are not plain ASCII, a bit for each byte. Only the first mark
-/// of each is exact.
+/// Returns the marks of quotes, and those of other bytes that are not plain
+/// ASCII, a bit for each byte. Only the first mark of each is exact.
 #[cfg(any(test, not(target_arch = "x86_64")))]
 #[inline]
 pub(crate) const fn text_marks(word: u64) -> (u32, u32) {
@@ -52,7 +54,8 @@ pub(crate) const fn text_marks(word: u64) -> (u32, u32) {
     (gather(quotes >> 7) as u32, gather((controls | slashes | word) >> 7) as u32)
 }
 
-/// Marks quotes and backslashes by their highest bits. A borrow may also mark bytes behind the first one.
+/// Marks quotes and backslashes by their highest bits. A borrow may also mark
+/// bytes behind the first one.
 #[inline]
 const fn quotes_and_slashes(word: u64) -> u64 {
     let quotes = (word ^ (LOW * b'"' as u64)).wrapping_sub(LOW);
@@ -107,8 +110,9 @@ const fn prefix_xor(mut bits: u64) -> u64 {
     bits ^ bits << 32
 }
 
-/// Returns `true` if the depth may reach 0. Within each byte of the masks, closing brackets are counted before the opening
-/// ones, which overestimates the fall.
+/// Returns `true` if the depth may reach 0. Within each byte of the masks,
+/// closing brackets are counted before the opening ones, which overestimates
+/// the fall.
 #[inline]
 fn may_end(open: usize, opens: u64, closes: u64) -> bool {
     // Byte `i` becomes 0x7f plus the depth behind the closing brackets of the bytes up to `i`. No byte overflows.

@@ -1,7 +1,8 @@
 //! The end of a short text, found with the baseline of the target.
 //!
-//! Most names and values of an error end within [`STEPS`] steps of 16 bytes. They never reach the detected implementation,
-//! whose call costs more than the scan.
+//! Most names and values of an error end within [`STEPS`] steps of 16 bytes.
+//! They never reach the detected implementation, whose call costs more than the
+//! scan.
 
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{
@@ -19,7 +20,8 @@ const STEPS: usize = 4;
 
 /// The bytes of a step that end it: bit `i` stands for byte `i`.
 ///
-/// `quotes` marks quotes; `others` marks backslashes, control characters and bytes beyond ASCII.
+/// `quotes` marks quotes; `others` marks backslashes, control characters and
+/// bytes beyond ASCII.
 struct Marks {
     quotes: u32,
     others: u32,
@@ -60,7 +62,8 @@ pub(crate) fn plain_end(bytes: &[u8]) -> Option<usize> {
     }
 }
 
-/// Continues with the detected implementation. Out of line, so that short texts need no stack frame.
+/// Continues with the detected implementation. Out of line, so that short texts
+/// need no stack frame.
 #[inline(never)]
 fn long_end(bytes: &[u8]) -> Option<usize> {
     let (read, rest) = bytes.split_at(STEPS * STEP);

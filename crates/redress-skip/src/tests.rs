@@ -1,4 +1,5 @@
-//! Holds each implementation against a reader that takes one byte after the other.
+//! Holds each implementation against a reader that takes one byte after the
+//! other.
 
 use std::process::Command;
 
@@ -216,7 +217,7 @@ fn only_brackets_and_quotes_count() {
 }
 
 #[test]
-fn what_is_over_stays_over() {
+fn the_end_is_final() {
     let mut skip = Skip::new(0);
     assert_eq!([skip.feed(b""), skip.feed(b" }}"), skip.feed(b"[[["), skip.feed(b"")], {
         [Skipped::All, Skipped::End(2), Skipped::End(0), Skipped::End(0)]
@@ -238,7 +239,7 @@ fn a_plain_run_ends_at_each_offset_and_each_byte() {
 }
 
 #[test]
-fn this_process_runs_what_it_was_told() {
+fn this_process_uses_the_selected_implementation() {
     let off = std::env::var_os("REDRESS_SIMD").is_some_and(|value| value == "off");
     let expected = if off { Implementation::Portable } else { Implementation::best() };
     assert_eq!(implementation(), expected.name());
@@ -248,7 +249,7 @@ fn this_process_runs_what_it_was_told() {
 fn the_environment_selects_the_portable_one() {
     for switch in ["off", "on", ""] {
         let mut other = Command::new(std::env::current_exe().unwrap());
-        other.args(["--exact", "tests::this_process_runs_what_it_was_told"]).env("REDRESS_SIMD", switch);
+        other.args(["--exact", "tests::this_process_uses_the_selected_implementation"]).env("REDRESS_SIMD", switch);
         let output = other.output().unwrap();
         let lines = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success() && lines.contains("1 passed"), "{switch}: {lines}");

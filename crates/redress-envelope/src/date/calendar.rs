@@ -50,7 +50,8 @@ const fn days_in(year: i64, month: i64) -> i64 {
     }
 }
 
-/// Returns the days from 1970-01-01 to a date of the Gregorian calendar; years begin in March for the sum.
+/// Returns the days from 1970-01-01 to a date of the Gregorian calendar; years
+/// begin in March for the sum.
 const fn days_before(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);

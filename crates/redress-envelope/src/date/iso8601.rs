@@ -3,7 +3,8 @@
 use super::calendar::Civil;
 use super::{number, offset};
 
-/// Returns `true` if the first word of a date is that of an ISO 8601 date, with or without dashes.
+/// Returns `true` if the first word of a date is that of an ISO 8601 date, with
+/// or without dashes.
 pub(super) fn is_iso8601(word: &str) -> bool {
     let bytes = word.as_bytes();
     let digits = |from: usize, to: usize| bytes.get(from..to).is_some_and(|part| part.iter().all(u8::is_ascii_digit));
@@ -13,7 +14,8 @@ pub(super) fn is_iso8601(word: &str) -> bool {
     is_extended || is_basic
 }
 
-/// Reads `2025-11-20t23:32:05.25z`, `20251120t233205z` or `2025-11-20 23:32:05 utc`, in as many words as it has.
+/// Reads `2025-11-20t23:32:05.25z`, `20251120t233205z` or `2025-11-20 23:32:05
+/// utc`, in as many words as it has.
 pub(super) fn iso8601(words: &[&str]) -> Option<Civil> {
     let (first, rest) = words.split_first()?;
     let (date, time, zones) = match (first.split_once('t'), rest) {
@@ -45,7 +47,8 @@ pub(super) fn iso8601(words: &[&str]) -> Option<Civil> {
     })
 }
 
-/// Reads the digits after a decimal point; those beyond the ninth do not matter.
+/// Reads the digits after a decimal point; those beyond the ninth do not
+/// matter.
 fn nanos(fraction: &str) -> Option<u32> {
     if fraction.is_empty() || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;

@@ -1,4 +1,5 @@
-//! The published facts of a vendor: codes, reasons, statuses, limits, advice on retries.
+//! The published facts of a vendor: codes, reasons, statuses, limits, advice on
+//! retries.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -22,13 +23,15 @@ use crate::class::{Class, Recovery};
 pub struct Code {
     /// The code, verbatim.
     pub code: String,
-    /// The status in the vendor's tables, for documentation: a code decides on any error status.
+    /// The status in the vendor's tables, for documentation: a code decides on any
+    /// error status.
     pub status: Option<u16>,
     /// The class of an error with this code.
     pub class: Class,
     /// The recovery for an error with this code.
     pub recovery: Recovery,
-    /// Whether the vendor documents that a request that is answered so was rejected before it was processed.
+    /// Whether the vendor documents that a request that is answered so was rejected
+    /// before it was processed.
     pub not_processed: bool,
     /// The advice for people; empty when there is none.
     pub guidance: String,
@@ -52,12 +55,13 @@ pub struct Reason {
 pub struct Status {
     /// The status.
     pub status: u16,
-    /// The class; `None` for a success, or where the standard class of the status holds.
+    /// The class; `None` for a success, or where the standard class of the status
+    /// holds.
     pub class: Option<Class>,
     /// The recovery, where it differs from that of the class.
     pub recovery: Option<Recovery>,
-    /// Whether the vendor documents that a request that is answered so was rejected before it was processed. It counts
-    /// where the status alone decides.
+    /// Whether the vendor documents that a request that is answered so was rejected
+    /// before it was processed. It counts where the status alone decides.
     pub not_processed: bool,
     /// The advice for people.
     pub guidance: String,
@@ -67,11 +71,13 @@ pub struct Status {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Rule {
-    /// The class of a response that matches; `None` for a rule that only changes the recovery.
+    /// The class of a response that matches; `None` for a rule that only changes
+    /// the recovery.
     pub class: Option<Class>,
     /// The recovery, where it differs from that of the class.
     pub recovery: Option<Recovery>,
-    /// Whether the vendor documents that a request that is answered so was rejected before it was processed.
+    /// Whether the vendor documents that a request that is answered so was rejected
+    /// before it was processed.
     pub not_processed: bool,
     /// The advice for people.
     pub guidance: String,
@@ -97,7 +103,8 @@ pub struct PublishedLimit {
     pub requests: NonZeroU32,
     /// The length of the time window.
     pub per: Duration,
-    /// The unit that shares the limit, in the vendor's terms: `tenant`, `ip`, `key`. Empty if unknown.
+    /// The unit that shares the limit, in the vendor's terms: `tenant`, `ip`,
+    /// `key`. Empty if unknown.
     pub scope: String,
 }
 
@@ -109,11 +116,13 @@ pub enum Coverage {
     All,
     /// Those on these routes, together.
     Routes(Vec<Route>),
-    /// The vendor does not name the routes. The limit is documentation and is not enforced.
+    /// The vendor does not name the routes. The limit is documentation and is not
+    /// enforced.
     Unknown,
 }
 
-/// The published advice on retries. A field is `None` where the vendor gives none.
+/// The published advice on retries. A field is `None` where the vendor gives
+/// none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RetryAdvice {
@@ -125,9 +134,11 @@ pub struct RetryAdvice {
     pub throttle_wait: Option<Duration>,
 }
 
-/// A published exponential backoff: `base`, multiplied by `factor` for each further wait, at most `cap`.
+/// A published exponential backoff: `base`, multiplied by `factor` for each
+/// further wait, at most `cap`.
 ///
-/// All fields are public and no further one is planned, so that a program can state a schedule of its own.
+/// All fields are public and no further one is planned, so that a program can
+/// state a schedule of its own.
 ///
 /// # Examples
 /// ```
@@ -147,7 +158,8 @@ pub struct Schedule {
     pub cap: Duration,
 }
 
-/// The header in which an API takes the key that makes a request safe to repeat.
+/// The header in which an API takes the key that makes a request safe to
+/// repeat.
 ///
 /// # Examples
 /// ```
@@ -166,7 +178,8 @@ pub struct IdempotencyHeader {
     pub format: KeyFormat,
     /// The methods whose every request takes a key.
     ///
-    /// Empty where only some routes take one; then the caller sets the key of a request.
+    /// Empty where only some routes take one; then the caller sets the key of a
+    /// request.
     pub methods: Vec<Method>,
 }
 
@@ -181,7 +194,8 @@ pub struct IdempotencyHeader {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum KeyFormat {
-    /// As a string of structured fields, in quotes: draft-ietf-httpapi-idempotency-key-header, and so the default.
+    /// As a string of structured fields, in quotes:
+    /// draft-ietf-httpapi-idempotency-key-header, and so the default.
     #[default]
     Quoted,
     /// Verbatim, as most vendors that predate the draft expect it.
@@ -189,7 +203,8 @@ pub enum KeyFormat {
 }
 
 impl IdempotencyHeader {
-    /// Creates the setting for a quoted key on POST and PATCH, the methods that are not idempotent (RFC 9110 section 9.2.2).
+    /// Creates the setting for a quoted key on POST and PATCH, the methods that are
+    /// not idempotent (RFC 9110 section 9.2.2).
     #[must_use]
     pub fn new(name: HeaderName) -> Self {
         Self { name, format: KeyFormat::default(), methods: vec![Method::POST, Method::PATCH] }
@@ -236,10 +251,13 @@ impl Rule {
 }
 
 impl Code {
-    /// Creates a code with the [default recovery](Class::default_recovery) of its class.
+    /// Creates a code with the [default recovery](Class::default_recovery) of its
+    /// class.
     ///
-    /// For [`Class::Unauthenticated`] the recovery is [`Recovery::RefreshToken`]: few codes tell an expired token from a revoked one.
-    /// Set [`Recovery::Reauthenticate`] for a code that the vendor documents as final, such as that of a revoked token.
+    /// For [`Class::Unauthenticated`] the recovery is [`Recovery::RefreshToken`]:
+    /// few codes tell an expired token from a revoked one. Set
+    /// [`Recovery::Reauthenticate`] for a code that the vendor documents as final,
+    /// such as that of a revoked token.
     ///
     /// # Examples
     /// ```
@@ -255,7 +273,8 @@ impl Code {
         Self { code: code.into(), status: None, class, recovery, not_processed: false, guidance: String::new() }
     }
 
-    /// Marks the code as documented proof that the request was rejected before it was processed.
+    /// Marks the code as documented proof that the request was rejected before it
+    /// was processed.
     ///
     /// Any request may then be sent again, whatever its method.
     ///

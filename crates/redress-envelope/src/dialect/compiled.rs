@@ -16,7 +16,8 @@ use crate::plan::{Merge, Plans};
 #[derive(Debug)]
 pub(crate) struct Compiled {
     pub(crate) spec: Spec,
-    /// The lowest status that the vendor's table names; what is below it and below 400 needs no look at the table.
+    /// The lowest status that the vendor's table names; what is below it and below
+    /// 400 needs no look at the table.
     pub(crate) first_status: u16,
     pub(crate) plan: Plans,
     /// The last one has no conditions.
@@ -26,7 +27,8 @@ pub(crate) struct Compiled {
     pub(crate) standard_flags: Vec<Flag<Cell>>,
     /// The cells of all hints and flags that stand in the body.
     pub(crate) hint_cells: u128,
-    /// The member that holds the data of a success, where a vendor's word is told of responses that may be one.
+    /// The member that holds the data of a success, where a vendor's word is told
+    /// of responses that may be one.
     pub(crate) data: Option<Cell>,
     /// Whether that member counts as data if it is `null`, too.
     pub(crate) null_is_data: bool,
@@ -36,15 +38,18 @@ pub(crate) struct Compiled {
     pub(crate) rules: Vec<Vec<Condition<Cell>>>,
     pub(crate) cooldown: Cooldown<Cell>,
     pub(crate) errors: Vec<ErrorRule<Cell>>,
-    /// Whether one of them is for whole responses and asks for the body; and whether one may hold by the head alone.
+    /// Whether one of them is for whole responses and asks for the body; and
+    /// whether one may hold by the head alone.
     pub(crate) signals_in_body: bool,
     pub(crate) signals_by_head: bool,
-    /// The members that the error rules ask for, and nothing else; and the rules with its cells.
+    /// The members that the error rules ask for, and nothing else; and the rules
+    /// with its cells.
     pub(crate) signal_plan: Plans,
     pub(crate) signals: Vec<ErrorRule<Cell>>,
     /// The predicates of all their clauses, in order.
     pub(crate) signal_predicates: Vec<(Cell, Test)>,
-    /// Bit `n` is set when member `n` of the error rules, numbered through all of them, is one of XML.
+    /// Bit `n` is set when member `n` of the error rules, numbered through all of
+    /// them, is one of XML.
     pub(crate) xml_predicates: u64,
 }
 
@@ -56,7 +61,8 @@ pub(crate) struct Reading {
     pub(crate) message: Vec<Source<Cell>>,
     pub(crate) request_id: Vec<Source<Cell>>,
     pub(crate) reason: Vec<Source<Cell>>,
-    /// Bit `n` is set when list `n` of the plan for JSON is of this form; and of the plan for XML.
+    /// Bit `n` is set when list `n` of the plan for JSON is of this form; and of
+    /// the plan for XML.
     pub(crate) lists: u64,
     pub(crate) xml_lists: u64,
     pub(crate) hints: Vec<Hint<Cell>>,
@@ -182,7 +188,8 @@ fn error_rule(rule: &ErrorRule<PathSpec>, plan: &mut Plans) -> ErrorRule<Cell> {
     ErrorRule { clauses, when: conditions(&rule.when, plan) }
 }
 
-/// Returns a mask with bit `n` set if predicate `n` asks for an element or attribute of XML.
+/// Returns a mask with bit `n` set if predicate `n` asks for an element or
+/// attribute of XML.
 fn xml_predicates(predicates: &[(Cell, Test)]) -> u64 {
     predicates
         .iter()
@@ -190,7 +197,8 @@ fn xml_predicates(predicates: &[(Cell, Test)]) -> u64 {
         .fold(0, |mask, ((cell, _), nth)| mask | u64::from(Plans::is_xml(*cell)).wrapping_shl(nth))
 }
 
-/// Asks of a member that must not be empty for what lies in it, too: elements first, then members.
+/// Asks of a member that must not be empty for what lies in it, too: elements
+/// first, then members.
 fn with_inside(wanted: &PathSpec, test: &Test) -> Vec<(PathSpec, Test)> {
     if wanted.path.is_xml() {
         return vec![(wanted.clone(), test.of_xml())];

@@ -8,7 +8,8 @@ use crate::head::Head;
 use crate::hint::members;
 use crate::pattern::{Glob, Ranges};
 
-/// One condition. `P` is a path where a file is read, a cell once it is compiled.
+/// One condition. `P` is a path where a file is read, a cell once it is
+/// compiled.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Condition<P> {
     Status(Ranges),
@@ -19,7 +20,8 @@ pub(crate) enum Condition<P> {
     NoHeader(HeaderName),
     /// The response is one event of a stream, of such a name.
     Event(Vec<Glob>),
-    /// The member is there and not `null`, with one of these values if there are any.
+    /// The member is there and not `null`, with one of these values if there are
+    /// any.
     Body(P, Vec<String>),
     BodyKind(P, JsonKind),
     NoBody(P),
@@ -50,7 +52,8 @@ pub(crate) struct Facts<'f, 'a> {
 }
 
 impl<'f, 'a> Facts<'f, 'a> {
-    /// Creates the input for conditions that are evaluated before code, reason and message are known.
+    /// Creates the input for conditions that are evaluated before code, reason and
+    /// message are known.
     pub(crate) const fn new(head: &'f Head<'f>, cells: &'f Cells<'a>) -> Self {
         Self { head, cells, code: None, reason: None, message: None }
     }
@@ -82,7 +85,8 @@ impl<P> Condition<P> {
         })
     }
 
-    /// Returns the rank of the condition by the time that it takes: 0 for the least.
+    /// Returns the rank of the condition by the time that it takes: 0 for the
+    /// least.
     pub(crate) const fn cost(&self) -> u8 {
         match self {
             Self::Status(_) => 0,

@@ -1,4 +1,5 @@
-//! When a response is an error by its body.
+//! Error rules: the conditions under which a response is an error by its body
+//! or headers.
 
 use std::sync::Arc;
 
@@ -9,14 +10,16 @@ use crate::cells::Value;
 use crate::head::Head;
 use crate::pattern::Ranges;
 
-/// A rule that makes a response an error: a conjunction of clauses and conditions.
+/// A rule that makes a response an error: a conjunction of clauses and
+/// conditions.
 #[derive(Clone, Debug)]
 pub(crate) struct ErrorRule<P> {
     pub(crate) clauses: Vec<Clause<P>>,
     pub(crate) when: Vec<Condition<P>>,
 }
 
-/// A disjunction of predicates on members and headers. A negated clause holds if none of them does.
+/// A disjunction of predicates on members and headers. A negated clause holds
+/// if none of them does.
 #[derive(Clone, Debug)]
 pub(crate) struct Clause<P> {
     pub(crate) negated: bool,
@@ -38,14 +41,16 @@ pub(crate) enum Test {
     NotZero,
     /// A text, an array or an object with something in it.
     NonEmpty,
-    /// One of these texts, numbers or truth values; shared by the paths of its clause.
+    /// One of these texts, numbers or truth values; shared by the paths of its
+    /// clause.
     Is(Arc<[String]>),
     /// A number that is none of these.
     Outside(Ranges),
 }
 
 impl<P> ErrorRule<P> {
-    /// Returns `true` if it is for single events of a stream, not for whole responses.
+    /// Returns `true` if it is for single events of a stream, not for whole
+    /// responses.
     pub(crate) fn is_of_events(&self) -> bool {
         self.when.iter().any(|condition| matches!(condition, Condition::Event(_)))
     }
@@ -55,7 +60,8 @@ impl<P> ErrorRule<P> {
         self.clauses.iter().all(|clause| clause.negated && clause.predicates.is_empty() || !clause.headers.is_empty())
     }
 
-    /// Returns `true` if the head decides that it holds, or that it does not; `None` when it asks for the body, too.
+    /// Returns `true` if the head decides that it holds, or that it does not;
+    /// `None` when it asks for the body, too.
     pub(crate) fn of_head(&self, head: &Head<'_>) -> Option<bool> {
         if self.when.iter().any(|condition| condition.of_head(head) == Some(false)) {
             return Some(false);
@@ -83,7 +89,8 @@ impl<P> Clause<P> {
 }
 
 impl Test {
-    /// Returns the test for an element or attribute, which is a text or has something in it: an empty one is not there.
+    /// Returns the test for an element or attribute, which is a text or has
+    /// something in it: an empty one is not there.
     ///
     /// A truth value is written as XML Schema has it (part 2, section 3.2.2).
     pub(crate) fn of_xml(&self) -> Self {
@@ -104,8 +111,8 @@ impl Test {
         })
     }
 
-    /// Returns `true` if a member with this value, and this text if it has one, is what it must be. A container is never empty here:
-    /// what lies in it is asked.
+    /// Returns `true` if a member with this value, and this text if it has one, is
+    /// what it must be. A container is never empty here: what lies in it is asked.
     pub(crate) fn holds(&self, value: Value<'_>, text: Option<&str>) -> bool {
         match self {
             Self::NotNull => value != Value::Null,
@@ -120,7 +127,8 @@ impl Test {
     }
 }
 
-/// Returns the whole part of a number; one that is too large counts as the largest.
+/// Returns the whole part of a number; one that is too large counts as the
+/// largest.
 fn whole(number: &str) -> Option<i64> {
     let exact = number.parse().ok();
     exact.or_else(|| number.parse::<f64>().ok().filter(|number| number.is_finite()).map(|number| number as i64))

@@ -32,8 +32,8 @@ use super::compiled::Compiled;
 
 /// How long a value that a dialect compares with may be.
 const MAX_VALUE: usize = 256;
-/// How much of the name of a table the names of its keys repeat, in bytes: else one long name in front of many keys would
-/// take quadratic time and memory.
+/// How much of the name of a table the names of its keys repeat, in bytes: else
+/// one long name in front of many keys would take quadratic time and memory.
 const MAX_TABLE: usize = 256;
 
 /// A value, where it stands, and the whole name of its key.
@@ -70,7 +70,8 @@ pub(super) struct Read {
     pub(super) warnings: Vec<Mistake>,
 }
 
-/// Reads a dialect that begins with what `base` says, or with what the file extends.
+/// Reads a dialect that begins with what `base` says, or with what the file
+/// extends.
 pub(super) fn read(name: &str, text: &str, base: &mut Base<'_, '_>, checks: Checks) -> Result<Read, DialectError> {
     let mut file = File::new(text);
     let mut compiled = None;
@@ -168,7 +169,8 @@ impl File<'_> {
         }
     }
 
-    /// Reads a text that is printed: no symbol in it can end a line, steer a terminal or hide.
+    /// Reads a text that is printed: no symbol in it can end a line, steer a
+    /// terminal or hide.
     fn printed(&mut self, item: &Item<'_>) -> Option<String> {
         let text = self.string(item)?;
         if text.contains(is_hidden) {
@@ -232,7 +234,8 @@ impl File<'_> {
         }
     }
 
-    /// Reads one value of a body or header, or a list of them: texts, whole numbers or truth values.
+    /// Reads one value of a body or header, or a list of them: texts, whole numbers
+    /// or truth values.
     fn values(&mut self, item: &Item<'_>) -> Vec<String> {
         let items = if item.value.is_array() { self.items(item) } else { vec![item.clone()] };
         if items.is_empty() {
@@ -296,13 +299,15 @@ impl File<'_> {
     }
 }
 
-/// Adds what a list lacks: what is safe or secret for the dialect below stays so.
+/// Adds what a list lacks: what is safe or secret for the dialect below stays
+/// so.
 fn add<T: Clone + Eq + Hash>(known: &mut Vec<T>, more: Vec<T>) {
     let mut seen: HashSet<T> = known.iter().cloned().collect();
     known.extend(more.into_iter().filter(|item| seen.insert(item.clone())));
 }
 
-/// Returns `true` if a terminal or a log would act on a symbol instead of showing it: the list of `escaped` in `redress-classify`.
+/// Returns `true` if a terminal or a log would act on a symbol instead of
+/// showing it: the list of `escaped` in `redress-classify`.
 fn is_hidden(symbol: char) -> bool {
     symbol.is_control()
         || matches!(symbol, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')

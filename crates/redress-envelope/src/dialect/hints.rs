@@ -1,4 +1,4 @@
-//! Where a server says when to come back, and whether to.
+//! The places of retry hints, and of flags that say whether to retry.
 
 use std::borrow::Cow;
 use std::time::SystemTime;
@@ -16,19 +16,24 @@ use crate::hint::{HintSource, RetryHint, Unit, When};
 use crate::pattern::Glob;
 use crate::plan::Plan;
 
-/// The separator of the texts that a path with a wildcard leads to. Each of them is read.
+/// The separator of the texts that a path with a wildcard leads to. Each of
+/// them is read.
 pub(crate) const BETWEEN: &str = "\n";
 
-/// A header or a member that holds a hint. `P` is a path where a file is read, a cell once it is compiled.
+/// A header or a member that holds a hint. `P` is a path where a file is read,
+/// a cell once it is compiled.
 #[derive(Clone, Debug)]
 pub(crate) struct Hint<P> {
     pub(crate) place: HintPlace<P>,
     pub(crate) unit: Unit,
-    /// Whether its file says that it is the end of a rate-limit window, which many APIs send with every response.
+    /// Whether its file says that it is the end of a rate-limit window, which many
+    /// APIs send with every response.
     pub(crate) reset: bool,
-    /// The headers that may say what is left of the quota until then; none unless the name of its header says `reset`.
+    /// The headers that may say what is left of the quota until then; none unless
+    /// the name of its header says `reset`.
     pub(crate) left: Vec<HeaderName>,
-    /// The unit that its header has in every dialect, for what its own unit cannot read.
+    /// The unit that its header has in every dialect, for what its own unit cannot
+    /// read.
     pub(crate) standard: Option<Unit>,
     pub(crate) part: HintPart,
     pub(crate) difference: Option<Difference<P>>,
@@ -45,7 +50,8 @@ pub(crate) struct HintPart {
     pub(crate) member: Option<Plan>,
 }
 
-/// A hint that is what of a number is missing to another one, at the rate at which that grows.
+/// A hint that is what of a number is missing to another one, at the rate at
+/// which that grows.
 #[derive(Clone, Debug)]
 pub(crate) struct Difference<P> {
     pub(crate) minus: P,
@@ -163,8 +169,8 @@ impl Hint<Cell> {
         Self { place, unit, reset: false, left: Vec::new(), standard: None, part, difference, when: Vec::new() }
     }
 
-    /// States the end of a window in a standard header, with the one that says what is left; `None` where a hint of the
-    /// dialect declares what the header means.
+    /// States the end of a window in a standard header, with the one that says what
+    /// is left; `None` where a hint of the dialect declares what the header means.
     pub(crate) fn standard(name: &HeaderName, left: Option<&HeaderName>, own: &[Self]) -> Option<Self> {
         if standard::declares(own, name) {
             return None;
@@ -201,7 +207,8 @@ impl Hint<Cell> {
         texts
     }
 
-    /// Reads one text: as the dialect declares it, else as its header is read in every dialect.
+    /// Reads one text: as the dialect declares it, else as its header is read in
+    /// every dialect.
     pub(super) fn when_in(&self, text: &str, now: SystemTime) -> Option<When> {
         let read = |unit: Unit| unit.read(text.as_bytes(), now);
         read(self.unit).or_else(|| read(self.standard.filter(|standard| *standard != self.unit)?))
@@ -209,7 +216,8 @@ impl Hint<Cell> {
 }
 
 impl HintPart {
-    /// Returns what stands between the two marks; `None` where one of them is missing.
+    /// Returns what stands between the two marks; `None` where one of them is
+    /// missing.
     fn cut<'t>(&self, text: &'t str) -> Option<&'t str> {
         let text = match &self.after {
             Some(mark) => text.split_once(mark.as_str())?.1,
@@ -223,7 +231,8 @@ impl HintPart {
 }
 
 impl Difference<Cell> {
-    /// Returns the quotient as a decimal number, rounded up; `None` where a number is missing, nothing is, or nothing grows.
+    /// Returns the quotient as a decimal number, rounded up; `None` where a number
+    /// is missing, nothing is, or nothing grows.
     fn from(&self, text: &str, cells: &Cells<'_>) -> Option<String> {
         let number = |text: &str| text.trim().parse::<f64>().ok().filter(|number| number.is_finite());
         let at = |cell: Cell| cells.text(cells.get(cell)?).and_then(number);
@@ -271,7 +280,8 @@ impl Flag<Cell> {
     }
 }
 
-/// Writes a JSON number that has an exponent without one, as far as that is sensible.
+/// Writes a JSON number that has an exponent without one, as far as that is
+/// sensible.
 fn plain(number: &str) -> Cow<'_, str> {
     if !number.contains(['e', 'E']) {
         return Cow::Borrowed(number);

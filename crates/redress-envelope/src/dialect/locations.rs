@@ -1,13 +1,16 @@
-//! Where a dialect looks for its words and hints, for people and for what makes a response.
+//! The places that a dialect reads, for people and for programs that generate
+//! responses.
 
 use super::hints::{Hint, HintPlace};
 use super::{Dialect, HintSource, Location, compiled::Reading, source::Source, spec::PathSpec};
 use crate::cells::Cell;
 
 impl Dialect {
-    /// Returns where the code of an error may stand, in the order in which the places are asked.
+    /// Returns where the code of an error may stand, in the order in which the
+    /// places are asked.
     ///
-    /// The places of several forms of envelope follow each other; each is listed once.
+    /// The places of several forms of envelope follow each other; each is listed
+    /// once.
     ///
     /// # Examples
     /// ```
@@ -20,7 +23,8 @@ impl Dialect {
         self.locations(|reading| &reading.code)
     }
 
-    /// Returns where the message of an error may stand, as [`code_locations`](Self::code_locations).
+    /// Returns where the message of an error may stand, as
+    /// [`code_locations`](Self::code_locations).
     ///
     /// # Examples
     /// ```
@@ -33,7 +37,8 @@ impl Dialect {
         self.locations(|reading| &reading.message)
     }
 
-    /// Returns where the request id of an error may stand, as [`code_locations`](Self::code_locations).
+    /// Returns where the request id of an error may stand, as
+    /// [`code_locations`](Self::code_locations).
     ///
     /// # Examples
     /// ```
@@ -47,7 +52,8 @@ impl Dialect {
         self.locations(|reading| &reading.request_id)
     }
 
-    /// Returns where the dialect looks for hints beside the standard headers, each place once.
+    /// Returns where the dialect looks for hints beside the standard headers, each
+    /// place once.
     ///
     /// # Examples
     /// ```
@@ -92,7 +98,8 @@ fn source_of(hint: &Hint<PathSpec>) -> HintSource {
     }
 }
 
-/// Readings and their sources are bounded, so that looking each up costs a bounded time.
+/// Readings and their sources are bounded, so that looking each up costs a
+/// bounded time.
 fn each_once<T: PartialEq>(all: impl Iterator<Item = T>) -> Vec<T> {
     let mut kept = Vec::new();
     for item in all {

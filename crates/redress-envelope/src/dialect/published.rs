@@ -1,4 +1,5 @@
-//! The published facts that a dialect holds, for callers: codes, statuses, limits, timeouts, advice on retries.
+//! The published facts that a dialect holds, for callers: codes, statuses,
+//! limits, timeouts, advice on retries.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -6,7 +7,8 @@ use std::time::Duration;
 use super::{Code, Dialect, IdempotencyHeader, PublishedLimit, Reason, RetryAdvice, Status};
 
 impl Dialect {
-    /// Returns the path of a request with the credentials in it masked, as the dialect knows them.
+    /// Returns the path of a request with the credentials in it masked, as the
+    /// dialect knows them.
     ///
     /// # Examples
     /// ```
@@ -37,7 +39,8 @@ impl Dialect {
 
     /// Returns every known code, sorted.
     ///
-    /// The documentation of each function of [`dialects`](crate::dialects) lists the same codes.
+    /// The documentation of each function of [`dialects`](crate::dialects) lists
+    /// the same codes.
     ///
     /// # Examples
     /// ```
@@ -113,7 +116,8 @@ impl Dialect {
         &self.inner.spec.retry
     }
 
-    /// Returns how long the vendor may take until a response begins; `None` where the dialect does not say.
+    /// Returns how long the vendor may take until a response begins; `None` where
+    /// the dialect does not say.
     ///
     /// # Examples
     /// ```
@@ -128,8 +132,8 @@ impl Dialect {
         self.inner.spec.attempt_timeout
     }
 
-    /// Returns how long a success is worth holding while its body may still signal an error; `None` where the dialect does
-    /// not say.
+    /// Returns how long a success is worth holding while its body may still signal
+    /// an error; `None` where the dialect does not say.
     ///
     /// # Examples
     /// ```
@@ -144,7 +148,8 @@ impl Dialect {
         self.inner.spec.hold_timeout
     }
 
-    /// Returns `true` if the vendor declares a route idempotent that its method alone does not make so.
+    /// Returns `true` if the vendor declares a route idempotent that its method
+    /// alone does not make so.
     ///
     /// # Examples
     /// ```
@@ -160,7 +165,8 @@ impl Dialect {
         self.inner.spec.idempotent.iter().any(|route| route.matches(method, path))
     }
 
-    /// Returns where the vendor takes idempotency keys; `None` where it documents none.
+    /// Returns where the vendor takes idempotency keys; `None` where it documents
+    /// none.
     ///
     /// # Examples
     /// ```
@@ -188,7 +194,8 @@ impl Dialect {
         &self.inner.spec.limits
     }
 
-    /// Returns the names, in lower case, of the headers that carry the vendor's credentials.
+    /// Returns the names, in lower case, of the headers that carry the vendor's
+    /// credentials.
     ///
     /// # Examples
     /// ```

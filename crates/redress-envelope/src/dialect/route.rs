@@ -4,9 +4,11 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::str::FromStr;
 
-/// A method and a path such as `GET /v1/verify/{id}`; either may hold wildcards.
+/// A method and a path such as `GET /v1/verify/{id}`; either may hold
+/// wildcards.
 ///
-/// The path is compared segment by segment, as it is written and without its query, in linear time.
+/// The path is compared segment by segment, as it is written and without its
+/// query, in linear time.
 ///
 /// | in a route | stands for |
 /// |---|---|
@@ -80,7 +82,8 @@ impl Route {
         theirs.next().is_none()
     }
 
-    /// Returns the part of a path, which is on this route, that stands where the route has `{name}`.
+    /// Returns the part of a path, which is on this route, that stands where the
+    /// route has `{name}`.
     pub(crate) fn parameter<'p>(&self, name: &str, path: &'p str) -> Option<&'p str> {
         self.path.split('/').zip(path.split('/')).find_map(|(own, their)| {
             let wildcard = Wildcard::of(own).filter(|wildcard| wildcard.name == Some(name))?;
@@ -93,7 +96,8 @@ impl Route {
         self.path.split('/').filter_map(|segment| Wildcard::of(segment)?.name)
     }
 
-    /// Returns the number of literal bytes in the path: of two routes that cover one request, the higher is the more specific.
+    /// Returns the number of literal bytes in the path: of two routes that cover
+    /// one request, the higher is the more specific.
     ///
     /// # Examples
     /// ```
@@ -134,7 +138,8 @@ impl<'r> Wildcard<'r> {
         Some(Self { prefix, name: Some(name), suffix })
     }
 
-    /// Returns the part of a segment that the wildcard stands for, which is not empty.
+    /// Returns the part of a segment that the wildcard stands for, which is not
+    /// empty.
     fn value<'p>(&self, segment: &'p str) -> Option<&'p str> {
         let value = segment.strip_prefix(self.prefix)?.strip_suffix(self.suffix)?;
         (!value.is_empty()).then_some(value)
@@ -148,7 +153,7 @@ fn matches_segment(own: &str, their: &str) -> bool {
 /// Returns why a segment is not one of a route.
 fn check(segment: &str, is_last: bool) -> Result<(), &'static str> {
     if segment == REST {
-        return if is_last { Ok(()) } else { Err("`**` has to be the last segment") };
+        return if is_last { Ok(()) } else { Err("`**` must be the last segment") };
     }
     let rest = match Wildcard::of(segment) {
         Some(Wildcard { name: Some(name), .. }) if name.contains(['{', '*']) => segment,
@@ -156,7 +161,7 @@ fn check(segment: &str, is_last: bool) -> Result<(), &'static str> {
         None => segment,
     };
     if rest.contains(['*', '{', '}']) || segment.split('{').next().is_some_and(|prefix| prefix.contains('}')) {
-        return Err("a segment has to have at most one `*` or one name in braces");
+        return Err("a segment must have at most one `*` or one name in braces");
     }
     Ok(())
 }
@@ -167,17 +172,18 @@ impl FromStr for Route {
     /// Reads a method in capitals, or `*`, a space and a path.
     ///
     /// # Errors
-    /// A text of any other form, a method that is none of RFC 9110 section 9 or PATCH, a path with a query, a segment with
-    /// more than one wildcard, a `**` that is not the last segment.
+    /// A text of any other form, a method that is none of RFC 9110 section 9 or
+    /// PATCH, a path with a query, a segment with more than one wildcard, a `**`
+    /// that is not the last segment.
     fn from_str(text: &str) -> Result<Self, InvalidRoute> {
         let invalid = |why| InvalidRoute { why };
-        let (method, path) = text.split_once(' ').ok_or(invalid("there is no space between a method and a path"))?;
+        let (method, path) = text.split_once(' ').ok_or(invalid("missing space between a method and a path"))?;
         let known = Self::METHODS.into_iter().find(|known| *known == method);
         if known.is_none() && method != "*" {
-            return Err(invalid("the method has to be one such as POST, in capitals, or `*`"));
+            return Err(invalid("the method must be one such as POST, in capitals, or `*`"));
         }
         if !path.starts_with('/') || path.contains(['?', '#', ' ']) {
-            return Err(invalid("the path has to begin with a slash, and to end before the query"));
+            return Err(invalid("the path must begin with a slash and end before the query"));
         }
         let mut segments = path.split('/').peekable();
         while let Some(segment) = segments.next() {
@@ -253,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parameter_is_what_stands_in_the_place_of_its_name() {
+    fn a_parameter_is_the_text_in_place_of_its_name() {
         let route: Route = "* /channels/{channel}/x{id}y/**".parse().unwrap();
         let path = "/channels/7/x12y/more";
         let found: Vec<_> = ["channel", "id", "guild"].map(|name| route.parameter(name, path)).into();
@@ -272,13 +278,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_route_says_why() {
+    fn an_invalid_route_names_the_reason() {
         for (text, why) in [
-            ("GET", "no space"),
+            ("GET", "missing space"),
             ("get /a", "the method"),
             ("PSOT /a", "the method"),
             (" /a", "the method"),
-            ("", "no space"),
+            ("", "missing space"),
             ("GET a", "the path"),
             ("GET /a?b=1", "the path"),
             ("GET /a ", "the path"),

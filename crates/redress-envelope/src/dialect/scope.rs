@@ -1,4 +1,5 @@
-//! Which calls share a limit, and which of them a cool-down holds.
+//! Scopes: the calls that share a rate limit, and the calls that a cool-down
+//! holds.
 
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -14,7 +15,8 @@ use super::spec::PathSpec;
 use crate::cells::Cell;
 use crate::head::Head;
 
-/// Calls that share a limit: those on the same routes and, where the scope has a key, with the same values in the path.
+/// Calls that share a limit: those on the same routes and, where the scope has
+/// a key, with the same values in the path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Scope {
@@ -22,7 +24,8 @@ pub struct Scope {
     pub name: String,
     /// The routes of its calls.
     pub routes: Vec<Route>,
-    /// The names in braces whose values tell the calls of the scope apart; none where all of them share one limit.
+    /// The names in braces whose values tell the calls of the scope apart; none
+    /// where all of them share one limit.
     pub key: Vec<String>,
 }
 
@@ -31,7 +34,8 @@ pub struct Scope {
 /// It holds a hash of the values rather than the values, which may be secret.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ScopeId(
-    /// The position of the scope in its dialect, counted from 1, in the upper 16 bits; 48 bits of the hash below.
+    /// The position of the scope in its dialect, counted from 1, in the upper 16
+    /// bits; 48 bits of the hash below.
     NonZeroU64,
 );
 
@@ -46,23 +50,25 @@ pub enum CooldownScope {
     Call,
     /// The calls of a scope that the response names.
     Named(ScopeId),
-    /// The calls of the same scope as the answered one that are counted in this bucket. The name of the bucket is the
-    /// server's own, and kept as a hash.
+    /// The calls of the same scope as the answered one that are counted in this
+    /// bucket. The name of the bucket is the server's own, and kept as a hash.
     Bucket(u64),
 }
 
-/// How the responses of an API say which calls a cool-down holds. `P` is a path where a file is read, a cell once it is
-/// compiled.
+/// How the responses of an API say which calls a cool-down holds. `P` is a path
+/// where a file is read, a cell once it is compiled.
 #[derive(Clone, Debug)]
 pub(crate) struct Cooldown<P> {
     /// Where a response names a scope, or a bucket within the scope of the call.
     pub(crate) bucket: Vec<Source<P>>,
-    /// The cool-down of a response that fulfils one of these holds all calls to the upstream.
+    /// The cool-down of a response that fulfils one of these holds all calls to the
+    /// upstream.
     pub(crate) global: Vec<Vec<Condition<P>>>,
 }
 
 impl Scope {
-    /// Returns which limit of this scope, the `nth` of its dialect, a call is under.
+    /// Returns which limit of this scope, the `nth` of its dialect, a call is
+    /// under.
     fn id(&self, nth: u16, method: &str, path: &str) -> Option<ScopeId> {
         let route = self.routes.iter().find(|route| route.matches(method, path))?;
         if self.key.is_empty() {
@@ -108,13 +114,15 @@ impl Cooldown<Cell> {
         self.bucket.is_empty() && self.global.is_empty()
     }
 
-    /// Returns the scope or bucket that a response names. Of a body that is cut nothing decides.
+    /// Returns the scope or bucket that a response names. Of a body that is cut
+    /// nothing decides.
     pub(crate) fn named(&self, scopes: &[Scope], response: &Response<'_, '_>, is_cut: bool) -> CooldownScope {
         let mut sources = self.bucket.iter().filter(|source| !is_cut || source.is_header());
         sources.find_map(|source| source.read(response)).map_or(CooldownScope::Call, |name| named(scopes, &name))
     }
 
-    /// Returns `true` if the cool-down of a response holds all calls to the upstream. Of a body that is cut nothing decides.
+    /// Returns `true` if the cool-down of a response holds all calls to the
+    /// upstream. Of a body that is cut nothing decides.
     pub(crate) fn is_global(&self, facts: &Facts<'_, '_>, is_cut: bool) -> bool {
         let by_head = |when: &[Condition<Cell>]| when.iter().all(|one| one.of_head(facts.head).is_some());
         self.global.iter().any(|when| facts.fulfil(when) && (!is_cut || by_head(when)))
@@ -153,7 +161,8 @@ impl Dialect {
         &self.compiled().spec.scopes
     }
 
-    /// Returns the limit that a call is under by its route: that of the first scope with such a route.
+    /// Returns the limit that a call is under by its route: that of the first scope
+    /// with such a route.
     ///
     /// # Examples
     /// ```
@@ -197,7 +206,8 @@ impl Dialect {
         !self.compiled().cooldown.bucket.is_empty()
     }
 
-    /// Returns the scope or bucket that the headers of a response name; [`CooldownScope::Call`] if they name none.
+    /// Returns the scope or bucket that the headers of a response name;
+    /// [`CooldownScope::Call`] if they name none.
     ///
     /// The meaning of an error knows more: what its body says.
     ///

@@ -30,8 +30,8 @@ impl SecretPath {
         segments.iter().any(|segment| matches!(segment, Segment::Secret(_))).then_some(Self(segments))
     }
 
-    /// Returns a path that goes this way, at its beginning or behind the path of a proxy, with its credentials masked;
-    /// `None` where it goes another way.
+    /// Returns a path that goes this way, at its beginning or behind the path of a
+    /// proxy, with its credentials masked; `None` where it goes another way.
     pub(crate) fn mask<'p>(&self, path: &'p str) -> Option<Cow<'p, str>> {
         let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
         (0..segments.len()).find_map(|from| self.mask_from(&segments, from))

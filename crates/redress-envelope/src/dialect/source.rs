@@ -1,4 +1,4 @@
-//! Where one part of an envelope stands, and in what form.
+//! The sources of the parts of an envelope: place, kind of value, and cuts.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,8 @@ use crate::location::Location;
 use crate::pattern::Glob;
 use crate::plan::Plans;
 
-/// A place that may hold a part of the envelope. `P` is a path where a file is read, a cell once it is compiled.
+/// A place that may hold a part of the envelope. `P` is a path where a file is
+/// read, a cell once it is compiled.
 #[derive(Clone, Debug)]
 pub(crate) struct Source<P> {
     pub(crate) place: Place<P>,
@@ -22,7 +23,8 @@ pub(crate) struct Source<P> {
     pub(crate) repeats: Repeats,
     /// Whether it is only asked where no field error has a message either.
     pub(crate) after_fields: bool,
-    /// Whether any text, and any number, is taken, and all of it; known once it is compiled.
+    /// Whether any text, and any number, is taken, and all of it; known once it is
+    /// compiled.
     pub(crate) plain_text: bool,
     pub(crate) plain_number: bool,
 }
@@ -144,7 +146,8 @@ impl Source<Cell> {
         head.texts(name).find_map(|text| self.taken(Cow::Borrowed(text), head.status))
     }
 
-    /// Returns what the place says where that is a member that is taken as it is, as most are.
+    /// Returns what the place says where that is a member that is taken as it is,
+    /// as most are.
     #[inline(always)]
     pub(crate) fn plain<'a>(&self, cells: &Cells<'a>) -> Option<&'a str> {
         let Place::Body(cell) = &self.place else { return None };
@@ -265,8 +268,9 @@ fn reason_phrases() -> impl Iterator<Item = &'static str> {
     (400..600).filter_map(|status| StatusCode::from_u16(status).ok()?.canonical_reason())
 }
 
-/// Returns `true` if a text is a reason phrase, perhaps with its status before it or a full stop behind. One of several words may be
-/// in any case; a single word in lower case, such as `unauthorized`, is rather a code.
+/// Returns `true` if a text is a reason phrase, perhaps with its status before
+/// it or a full stop behind. One of several words may be in any case; a single
+/// word in lower case, such as `unauthorized`, is rather a code.
 pub(crate) fn is_reason_phrase(text: &str) -> bool {
     let text = text.trim_start_matches(|symbol: char| symbol.is_ascii_digit()).trim_matches([' ', '.', ':']);
     let several = text.contains(' ');

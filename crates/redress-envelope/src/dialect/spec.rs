@@ -52,7 +52,8 @@ pub(crate) struct Spec {
     pub(crate) statuses: BTreeMap<u16, Status>,
 }
 
-/// Where the parts of one form of envelope stand; what is `None` is as in the last reading.
+/// Where the parts of one form of envelope stand; what is `None` is as in the
+/// last reading.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Reading {
     pub(crate) when: Vec<Condition<PathSpec>>,
@@ -100,7 +101,8 @@ impl Spec {
         self.codes.insert(code.code.clone(), code);
     }
 
-    /// Returns `true` if any word of the vendor means that a request was not processed.
+    /// Returns `true` if any word of the vendor means that a request was not
+    /// processed.
     pub(crate) fn says_not_processed(&self) -> bool {
         self.codes.values().any(|code| code.not_processed)
             || self.statuses.values().any(|status| status.not_processed)
@@ -116,8 +118,9 @@ impl Spec {
             || self.statuses.values().any(|status| status.recovery == refresh)
     }
 
-    /// Returns `true` if the error rules ask for the member `data`, as those of GraphQL do: there it is left out of a response whose
-    /// request was not executed, so that a `null` tells something.
+    /// Returns `true` if the error rules ask for the member `data`, as those of
+    /// GraphQL do: there it is left out of a response whose request was not
+    /// executed, so that a `null` tells something.
     pub(crate) fn tells_by_data(&self) -> bool {
         let predicates = self.errors.iter().flat_map(|rule| &rule.clauses).flat_map(|clause| &clause.predicates);
         predicates.into_iter().any(|(wanted, _)| wanted.path.begins_with("data"))

@@ -1,7 +1,8 @@
-//! The headers that every dialect reads, unless it declares a meaning of its own or turns them off.
+//! The headers that every dialect reads, unless it declares a meaning of its
+//! own or turns them off.
 //!
-//! A response has a dozen headers and few of them are standard ones. One pass over the names costs less than a lookup of
-//! each standard header.
+//! A response has a dozen headers and few of them are standard ones. One pass
+//! over the names costs less than a lookup of each standard header.
 
 use http::{HeaderMap, HeaderName};
 
@@ -11,8 +12,8 @@ use crate::cells::Cell;
 use crate::hint::{Unit, unquoted};
 use crate::pattern::Glob;
 
-/// Headers that ask for a wait, each in its unit: RFC 9110 section 10.2.3, `OpenAI`'s and Azure's milliseconds, AWS's, and
-/// gRPC's pushback (gRFC A6).
+/// Headers that ask for a wait, each in its unit: RFC 9110 section 10.2.3,
+/// `OpenAI`'s and Azure's milliseconds, AWS's, and gRPC's pushback (gRFC A6).
 const WAITS: [(&str, Unit); 7] = [
     ("retry-after", Unit::Http),
     ("x-retry-after", Unit::Http),
@@ -25,7 +26,8 @@ const WAITS: [(&str, Unit); 7] = [
 const PUSHBACK: &str = "grpc-retry-pushback-ms";
 const SHOULD_RETRY: &str = "x-should-retry";
 
-/// Headers that name the call, the best first: those of the server, of its cloud, of a trace, of a network in front of it.
+/// Headers that name the call, the best first: those of the server, of its
+/// cloud, of a trace, of a network in front of it.
 pub(crate) const REQUEST_IDS: [&str; 22] = [
     "x-request-id",
     "request-id",
@@ -54,7 +56,8 @@ const CF_RAY: &str = "cf-ray";
 /// W3C Trace Context section 3.2: `00-{trace id}-{parent id}-{flags}`.
 const TRACEPARENT: &str = "traceparent";
 
-/// Headers of rate limits that are looked at: more than any vendor sends, as each reset is compared with all of them.
+/// Headers of rate limits that are looked at: more than any vendor sends, as
+/// each reset is compared with all of them.
 const MAX_LIMITS: usize = 64;
 
 /// Which of the standard headers a response has.
@@ -82,14 +85,16 @@ pub(crate) struct LimitHeader<'h> {
 pub(crate) enum Part {
     /// The remaining quota and the end of the window: the `RateLimit` field.
     Whole,
-    /// When the window ends: a word of this length, at this byte of the name, says so.
+    /// When the window ends: a word of this length, at this byte of the name, says
+    /// so.
     Reset(usize, usize),
     /// Something else, such as what is left.
     Other,
 }
 
 impl<'h> Standard<'h> {
-    /// Goes through the headers of a response; `ignored` are names that its dialect turns off.
+    /// Goes through the headers of a response; `ignored` are names that its dialect
+    /// turns off.
     pub(crate) fn find(headers: &'h HeaderMap, ignored: &[Glob]) -> Self {
         let mut found = Self::default();
         for name in headers.keys() {
@@ -113,8 +118,9 @@ impl<'h> Standard<'h> {
 
     /// Returns the header that says what is left until the time of a reset header.
     ///
-    /// That is `x-ratelimit-remaining-tokens` beside `x-ratelimit-reset-tokens`, `x-ratelimit-requests-remaining` beside
-    /// `x-ratelimit-requests-reset`, or where the resource has none, the one for all, `x-ratelimit-remaining`.
+    /// That is `x-ratelimit-remaining-tokens` beside `x-ratelimit-reset-tokens`,
+    /// `x-ratelimit-requests-remaining` beside `x-ratelimit-requests-reset`, or
+    /// where the resource has none, the one for all, `x-ratelimit-remaining`.
     pub(crate) fn quota_beside(&self, reset: LimitHeader<'_>) -> Option<&'h HeaderName> {
         let Part::Reset(at, len) = reset.part else { return None };
         let name = reset.name.as_str();
@@ -138,8 +144,8 @@ impl<'h> Standard<'h> {
     }
 }
 
-/// Returns the waits that a reading takes from standard headers, each with its bit: all but those that it ignores or
-/// declares itself.
+/// Returns the waits that a reading takes from standard headers, each with its
+/// bit: all but those that it ignores or declares itself.
 pub(crate) fn waits(own: &[Hint<Cell>], ignored: &[Glob]) -> Vec<(u8, Hint<Cell>)> {
     let waits = WAITS.iter().enumerate().filter_map(|(nth, (name, unit))| {
         let name = HeaderName::from_static(name);
@@ -149,7 +155,8 @@ pub(crate) fn waits(own: &[Hint<Cell>], ignored: &[Glob]) -> Vec<(u8, Hint<Cell>
     waits.collect()
 }
 
-/// Returns the flags of standard headers, but for those that the dialect declares itself.
+/// Returns the flags of standard headers, but for those that the dialect
+/// declares itself.
 pub(crate) fn flags(own: &[Flag<PathSpec>]) -> Vec<Flag<PathSpec>> {
     let yes_no = FlagForm::YesNo(vec!["true".to_owned()], vec!["false".to_owned()]);
     let flags = [(PUSHBACK, FlagForm::Pushback), (SHOULD_RETRY, yes_no)];
@@ -201,9 +208,10 @@ const LIMIT: &str = "limit";
 const REMAINING: &str = "remaining";
 const SEPARATORS: [char; 3] = ['-', '_', '.'];
 
-/// Tells what a header of a rate limit says by its name: `x-ratelimit-reset`, `ratelimit-reset`,
-/// `x-rate-limit-requests-reset`, `acme-ratelimit-reset-after` and `x-ratelimit-next` when the window ends, and
-/// `ratelimit` all.
+/// Tells what a header of a rate limit says by its name: `x-ratelimit-reset`,
+/// `ratelimit-reset`, `x-rate-limit-requests-reset`,
+/// `acme-ratelimit-reset-after` and `x-ratelimit-next` when the window ends,
+/// and `ratelimit` all.
 fn part(name: &str) -> Option<Part> {
     let at = limit_at(name)?;
     let (before, after) = (&name[..at], &name[at + LIMIT.len()..]);
@@ -217,7 +225,8 @@ fn part(name: &str) -> Option<Part> {
     Some(reset.unwrap_or(Part::Other))
 }
 
-/// Returns where `limit` begins in a name. Of five letters one is looked at, as few names have any of these there.
+/// Returns where `limit` begins in a name. Of five letters one is looked at, as
+/// few names have any of these there.
 fn limit_at(name: &str) -> Option<usize> {
     let bytes = name.as_bytes();
     let mut probe = LIMIT.len() - 1;
@@ -238,7 +247,8 @@ fn limit_at(name: &str) -> Option<usize> {
     None
 }
 
-/// Returns where the word begins by which the rest of a name says that it is the end of a window, and how long it is.
+/// Returns where the word begins by which the rest of a name says that it is
+/// the end of a window, and how long it is.
 fn reset_word(rest: &str) -> Option<(usize, usize)> {
     let bytes = rest.as_bytes();
     let is_separator = |byte: &u8| SEPARATORS.contains(&char::from(*byte));
@@ -307,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn the_header_of_what_is_left_is_told_by_the_name_of_the_reset() {
+    fn the_remaining_header_is_derived_from_the_reset_header() {
         for (reset, remaining) in [
             ("x-ratelimit-reset", Some("x-ratelimit-remaining")),
             ("x-ratelimit-reset-after", Some("x-ratelimit-remaining")),

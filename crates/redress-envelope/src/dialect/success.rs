@@ -1,4 +1,5 @@
-//! Hints on a success: the request succeeded, and the server asks for a pause before the next one.
+//! Hints on a success: the request succeeded, and the server asks for a pause
+//! before the next one.
 
 use super::Dialect;
 use super::condition::{Condition, Facts};
@@ -12,7 +13,8 @@ use crate::head::{Head, ServerClock};
 use crate::hint::RetryHint;
 use crate::plan::Plans;
 
-/// The hints that are read of successes, and the members of the body that they need.
+/// The hints that are read of successes, and the members of the body that they
+/// need.
 #[derive(Debug)]
 pub(crate) struct SuccessHints {
     hints: Vec<Hint<Cell>>,
@@ -20,7 +22,8 @@ pub(crate) struct SuccessHints {
 }
 
 impl SuccessHints {
-    /// Compiles the hints of a dialect; `None` if it declares none, so that a success costs one comparison.
+    /// Compiles the hints of a dialect; `None` if it declares none, so that a
+    /// success costs one comparison.
     pub(super) fn new(spec: &Spec) -> Option<Box<Self>> {
         if spec.success_hints.is_empty() {
             return None;
@@ -39,7 +42,8 @@ impl SuccessHints {
         self.plan.each().iter().any(|plan| plan.values() > 0)
     }
 
-    /// Returns the longest wait. The end of a rate-limit window is a wait only if nothing is left of its quota.
+    /// Returns the longest wait. The end of a rate-limit window is a wait only if
+    /// nothing is left of its quota.
     fn read(&self, facts: &Facts<'_, '_>, clock: &ServerClock<'_>) -> Option<RetryHint> {
         let waits = self.hints.iter().filter(|hint| !hint.is_reset()).filter_map(|hint| hint.read(facts, clock));
         let (used_up, _) = Windows::read(&self.hints, &Standard::default(), facts, clock).ends(clock);
@@ -49,7 +53,8 @@ impl SuccessHints {
 }
 
 impl Hint<Cell> {
-    /// Returns `true` if it needs the body of a response whose head does not rule it out.
+    /// Returns `true` if it needs the body of a response whose head does not rule
+    /// it out.
     fn needs_body_of(&self, head: &Head<'_>) -> bool {
         let is_in_body = matches!(self.place, HintPlace::Body(..));
         let mut conditions = self.when.iter().map(|condition| condition.of_head(head));
@@ -63,7 +68,8 @@ impl Hint<Cell> {
 }
 
 impl Dialect {
-    /// Returns `true` if the dialect declares hints that are read of successes (`[retry] success_hints`).
+    /// Returns `true` if the dialect declares hints that are read of successes
+    /// (`[retry] success_hints`).
     ///
     /// # Examples
     /// ```
@@ -77,10 +83,12 @@ impl Dialect {
         self.compiled().success.is_some()
     }
 
-    /// Returns `true` if the body of a success with this head may hold one of the declared hints.
+    /// Returns `true` if the body of a success with this head may hold one of the
+    /// declared hints.
     ///
-    /// A 204 or 205 has no body. Of any other 2xx the media type decides: one that a JSON or XML document may have
-    /// ([`Head::may_be_document`]), or one that the `when` of a hint names.
+    /// A 204 or 205 has no body. Of any other 2xx the media type decides: one that
+    /// a JSON or XML document may have ([`Head::may_be_document`]), or one that the
+    /// `when` of a hint names.
     #[must_use]
     pub fn may_hint_in_body(&self, head: &Head<'_>) -> bool {
         let Some(success) = &self.compiled().success else { return false };
@@ -89,11 +97,14 @@ impl Dialect {
         has_body && success.reads_body() && asked.any(|hint| head.may_be_document() || hint.names_media_type())
     }
 
-    /// Returns how long a success asks its caller to pause, by the hints that the dialect declares for successes.
+    /// Returns how long a success asks its caller to pause, by the hints that the
+    /// dialect declares for successes.
     ///
-    /// `body` is the body in as many pieces as it came in; without one only headers are read. `None` where the status is not
-    /// a 2xx, where no hint is declared or stated, and where the wait is zero. A member counts only if the document is
-    /// complete and without a mistake. The longest wait counts. The end of a rate-limit window counts if its quota is used up.
+    /// `body` is the body in as many pieces as it came in; without one only headers
+    /// are read. `None` where the status is not a 2xx, where no hint is declared or
+    /// stated, and where the wait is zero. A member counts only if the document
+    /// is complete and without a mistake. The longest wait counts. The end of a
+    /// rate-limit window counts if its quota is used up.
     ///
     /// # Examples
     /// ```

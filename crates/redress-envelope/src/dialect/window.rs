@@ -1,4 +1,5 @@
-//! The end of a rate-limit window: when quota returns, and what is left of it until then.
+//! Rate-limit windows: the end of the window, and the quota that remains until
+//! then.
 
 use std::borrow::Cow;
 
@@ -20,8 +21,8 @@ pub(crate) struct Windows {
 }
 
 impl Windows {
-    /// Reads the end of every window that a response states: as the dialect declares it, and in standard headers that it
-    /// does not declare.
+    /// Reads the end of every window that a response states: as the dialect
+    /// declares it, and in standard headers that it does not declare.
     pub(crate) fn read(
         hints: &[Hint<Cell>],
         standard: &Standard<'_>,
@@ -38,7 +39,8 @@ impl Windows {
         windows
     }
 
-    /// Returns the end of a window whose quota is used up, and the end of any window.
+    /// Returns the end of a window whose quota is used up, and the end of any
+    /// window.
     ///
     /// The end of a window with quota left counts only if no quota is used up.
     pub(crate) fn ends(self, clock: &ServerClock<'_>) -> (Option<RetryHint>, Option<RetryHint>) {
@@ -94,14 +96,17 @@ fn later(a: Option<RetryHint>, b: Option<RetryHint>, clock: &ServerClock<'_>) ->
 }
 
 impl<P> Hint<P> {
-    /// Returns `true` if it is the end of a window: by its file, by its unit, or by a header whose name says so.
+    /// Returns `true` if it is the end of a window: by its file, by its unit, or by
+    /// a header whose name says so.
     ///
-    /// A file cannot declare otherwise, since a reset that is taken for a wait closes the API to a caller who has quota.
+    /// A file cannot declare otherwise, since a reset that is taken for a wait
+    /// closes the API to a caller who has quota.
     pub(crate) fn is_reset(&self) -> bool {
         self.reset || self.unit == Unit::RateLimit || !self.left.is_empty()
     }
 
-    /// Returns what the header beside this one says of the quota of each window; nothing where there is none.
+    /// Returns what the header beside this one says of the quota of each window;
+    /// nothing where there is none.
     fn quotas_left(&self, head: &Head<'_>) -> Vec<Quota> {
         let stated = self.left.iter().find(|name| head.headers.contains_key(*name));
         let left = stated.into_iter().flat_map(|name| head.texts(name)).flat_map(members);
@@ -120,9 +125,10 @@ impl<P> Hint<P> {
     }
 }
 
-/// Returns the headers that may say what is left until the time of a header whose name has the word `reset`:
-/// `x-ratelimit-remaining-tokens`, or else `x-ratelimit-remaining`, beside `x-ratelimit-reset-tokens`. None for any other
-/// header.
+/// Returns the headers that may say what is left until the time of a header
+/// whose name has the word `reset`: `x-ratelimit-remaining-tokens`, or else
+/// `x-ratelimit-remaining`, beside `x-ratelimit-reset-tokens`. None for any
+/// other header.
 pub(crate) fn headers_of_quota<P>(place: &HintPlace<P>) -> Vec<HeaderName> {
     let HintPlace::Header(name) = place else { return Vec::new() };
     let name = name.as_str();
@@ -138,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_header_of_what_is_left_is_told_by_the_name_of_the_reset() {
+    fn the_remaining_header_is_derived_from_the_reset_header() {
         for (reset, expected) in [
             ("x-ratelimit-reset", "x-ratelimit-remaining"),
             ("x-ratelimit-reset-after", "x-ratelimit-remaining-after"),

@@ -71,9 +71,11 @@ pub(super) static MISTRAL: Shipped =
 /// - `invalid`: `context_length_exceeded`
 /// - `not_found`: `model_not_found`
 /// - `permission_denied`: `unsupported_country_region_territory`
-/// - `quota_exhausted`: `billing_hard_limit_reached`, `billing_not_active`, `insufficient_quota`
+/// - `quota_exhausted`: `billing_hard_limit_reached`, `billing_not_active`,
+///   `insufficient_quota`
 /// - `rate_limited`: `rate_limit_exceeded`
-/// - `rejected`: `content_filter`, `content_policy_violation`, `moderation_blocked`
+/// - `rejected`: `content_filter`, `content_policy_violation`,
+///   `moderation_blocked`
 /// - `unauthenticated`: `account_deactivated`, `invalid_api_key`
 #[must_use]
 pub fn openai() -> Dialect {
@@ -90,8 +92,8 @@ pub(super) static OPENAI: Shipped = Shipped::new("openai", include_str!("../../d
 /// Those of [`openai`](super::openai), and:
 ///
 /// - `internal`: `500`
-/// - `invalid`: `400`, `image_too_large`, `invalid_image`, `invalid_prompt`, `invalid_request`,
-///   `max_tokens_exceeded`, `string_too_long`
+/// - `invalid`: `400`, `image_too_large`, `invalid_image`, `invalid_prompt`,
+///   `invalid_request`, `max_tokens_exceeded`, `string_too_long`
 /// - `not_found`: `404`
 /// - `permission_denied`: `403`
 /// - `quota_exhausted`: `402`, `token_limit_exceeded`

@@ -26,8 +26,8 @@ pub(super) static CONNECT: Shipped = Shipped::new("connect", include_str!("../..
 
 /// Returns the dialect for an API without a dialect of its own.
 ///
-/// The status decides. Code, message and fields are read from where most APIs have them. The body of a success never
-/// makes it an error.
+/// The status decides. Code, message and fields are read from where most APIs
+/// have them. The body of a success never makes it an error.
 #[must_use]
 pub fn generic() -> Dialect {
     GENERIC.dialect()
@@ -41,12 +41,15 @@ pub(super) static GENERIC: Shipped = Shipped::new("generic", include_str!("../..
 ///
 /// # Codes
 /// - `internal`: `INTERNAL_ERROR`, `INTERNAL_SERVER_ERROR`
-/// - `invalid`: `BAD_REQUEST`, `BAD_USER_INPUT`, `GRAPHQL_PARSE_FAILED`, `GRAPHQL_VALIDATION_FAILED`,
-///   `OPERATION_RESOLUTION_FAILURE`, `PERSISTED_QUERY_NOT_SUPPORTED`
+/// - `invalid`: `BAD_REQUEST`, `BAD_USER_INPUT`, `GRAPHQL_PARSE_FAILED`,
+///   `GRAPHQL_VALIDATION_FAILED`, `OPERATION_RESOLUTION_FAILURE`,
+///   `PERSISTED_QUERY_NOT_SUPPORTED`
 /// - `not_found`: `NOT_FOUND`, `PERSISTED_QUERY_NOT_FOUND`
 /// - `permission_denied`: `FORBIDDEN`
-/// - `rate_limited`: `RATELIMITED`, `RATE_LIMITED`, `RATE_LIMIT_EXCEEDED`, `THROTTLED`, `TOO_MANY_REQUESTS`
-/// - `unauthenticated`: `AUTH_NOT_AUTHENTICATED`, `UNAUTHENTICATED`, `UNAUTHORIZED`, `invalid-jwt`
+/// - `rate_limited`: `RATELIMITED`, `RATE_LIMITED`, `RATE_LIMIT_EXCEEDED`,
+///   `THROTTLED`, `TOO_MANY_REQUESTS`
+/// - `unauthenticated`: `AUTH_NOT_AUTHENTICATED`, `UNAUTHENTICATED`,
+///   `UNAUTHORIZED`, `invalid-jwt`
 #[must_use]
 pub fn graphql() -> Dialect {
     GRAPHQL.dialect()
@@ -87,14 +90,17 @@ pub(super) static JSONRPC: Shipped = Shipped::new("jsonrpc", include_str!("../..
 /// # Codes
 /// - `conflict`: `authorization_pending`
 /// - `internal`: `server_error`
-/// - `invalid`: `invalid_client_metadata`, `invalid_redirect_uri`, `invalid_request`, `invalid_scope`,
-///   `invalid_target`, `unsupported_grant_type`, `unsupported_response_type`, `unsupported_token_type`
+/// - `invalid`: `invalid_client_metadata`, `invalid_redirect_uri`,
+///   `invalid_request`, `invalid_scope`, `invalid_target`,
+///   `unsupported_grant_type`, `unsupported_response_type`,
+///   `unsupported_token_type`
 /// - `permission_denied`: `insufficient_scope`, `unauthorized_client`
 /// - `rate_limited`: `slow_down`
 /// - `rejected`: `access_denied`
 /// - `token_expired`: `invalid_token`
-/// - `unauthenticated`: `account_selection_required`, `consent_required`, `expired_token`,
-///   `insufficient_user_authentication`, `interaction_required`, `invalid_client`, `invalid_dpop_proof`,
+/// - `unauthenticated`: `account_selection_required`, `consent_required`,
+///   `expired_token`, `insufficient_user_authentication`,
+///   `interaction_required`, `invalid_client`, `invalid_dpop_proof`,
 ///   `invalid_grant`, `login_required`, `use_dpop_nonce`
 /// - `unavailable`: `temporarily_unavailable`
 #[must_use]
@@ -119,9 +125,11 @@ pub(super) static ODATA: Shipped = Shipped::new("odata", include_str!("../../dia
 /// The status signals an error.
 ///
 /// # Codes
-/// - `rate_limited`: `https://iana.org/assignments/http-problem-types#abnormal-usage-detected`,
+/// - `rate_limited`:
+///   `https://iana.org/assignments/http-problem-types#abnormal-usage-detected`,
 ///   `https://iana.org/assignments/http-problem-types#quota-exceeded`
-/// - `unavailable`: `https://iana.org/assignments/http-problem-types#temporary-reduced-capacity`
+/// - `unavailable`:
+///   `https://iana.org/assignments/http-problem-types#temporary-reduced-capacity`
 #[must_use]
 pub fn problem() -> Dialect {
     PROBLEM.dialect()
@@ -136,7 +144,8 @@ pub(super) static PROBLEM: Shipped = Shipped::new("problem", include_str!("../..
 /// # Codes
 /// - `conflict`: `aborted`, `already_exists`, `failed_precondition`
 /// - `internal`: `dataloss`, `internal`
-/// - `invalid`: `bad_route`, `invalid_argument`, `malformed`, `out_of_range`, `unimplemented`
+/// - `invalid`: `bad_route`, `invalid_argument`, `malformed`, `out_of_range`,
+///   `unimplemented`
 /// - `not_found`: `not_found`
 /// - `permission_denied`: `permission_denied`
 /// - `rate_limited`: `resource_exhausted`

@@ -8,8 +8,8 @@ use crate::dialect::Dialect;
 /// The status signals an error.
 ///
 /// # Codes
-/// - `unauthenticated`: `bad_authorization_header`, `no_active_account`, `token_not_valid`, `user_inactive`,
-///   `user_not_found`
+/// - `unauthenticated`: `bad_authorization_header`, `no_active_account`,
+///   `token_not_valid`, `user_inactive`, `user_not_found`
 #[must_use]
 pub fn drf() -> Dialect {
     DRF.dialect()

@@ -9,10 +9,11 @@ use crate::dialect::Dialect;
 ///
 /// # Codes
 /// - `internal`: `INTERNAL_ERROR`
-/// - `invalid`: `BAD_VALUE`, `ENCODING_ERROR`, `INVALID`, `JSON_ERROR`, `METHOD_NOT_ALLOWED`, `MISSING_VALUE`,
-///   `VALIDATION_ERROR`
+/// - `invalid`: `BAD_VALUE`, `ENCODING_ERROR`, `INVALID`, `JSON_ERROR`,
+///   `METHOD_NOT_ALLOWED`, `MISSING_VALUE`, `VALIDATION_ERROR`
 /// - `not_found`: `NOT_FOUND`
-/// - `permission_denied`: `PARTNER_CONTRACT_ERROR`, `PERMISSIONS_ERROR`, `PERMISSION_DENIED`
+/// - `permission_denied`: `PARTNER_CONTRACT_ERROR`, `PERMISSIONS_ERROR`,
+///   `PERMISSION_DENIED`
 /// - `rate_limited`: `THROTTLED`, `TOO_MANY_REQUESTS`
 /// - `rejected`: `TOKEN_NOT_VALID`
 /// - `unauthenticated`: `NOT_AUTHENTICATED`, `UNAUTHORIZED`
@@ -32,11 +33,14 @@ pub(super) static IDENFY: Shipped = Shipped::new("idenfy", include_str!("../../d
 /// - `invalid`: `VALIDATION_ERROR`
 /// - `not_found`: `COLLECTION_NOT_FOUND`, `FACE_NOT_FOUND`
 /// - `permission_denied`: `EMAIL_NOT_VERIFIED`, `IP_NOT_ALLOWED`
-/// - `quota_exhausted`: `API_KEY_LIMIT_REACHED`, `COLLECTION_LIMIT_REACHED`, `FACE_LIMIT_REACHED`
+/// - `quota_exhausted`: `API_KEY_LIMIT_REACHED`, `COLLECTION_LIMIT_REACHED`,
+///   `FACE_LIMIT_REACHED`
 /// - `rate_limited`: `RATE_LIMIT_EXCEEDED`
-/// - `rejected`: `FACE_NOT_DETECTED`, `FACE_QUALITY_TOO_LOW`, `LIVENESS_CHECK_FAILED`, `MULTIPLE_FACES`
+/// - `rejected`: `FACE_NOT_DETECTED`, `FACE_QUALITY_TOO_LOW`,
+///   `LIVENESS_CHECK_FAILED`, `MULTIPLE_FACES`
 /// - `token_expired`: `TOKEN_EXPIRED`
-/// - `unauthenticated`: `INVALID_API_KEY`, `INVALID_CREDENTIALS`, `REQUIRES_2FA`, `TOKEN_INVALID`
+/// - `unauthenticated`: `INVALID_API_KEY`, `INVALID_CREDENTIALS`,
+///   `REQUIRES_2FA`, `TOKEN_INVALID`
 #[must_use]
 pub fn maleslab() -> Dialect {
     MALESLAB.dialect()
@@ -71,7 +75,8 @@ pub(super) static PERSONA: Shipped = Shipped::new("persona", include_str!("../..
 
 /// Returns the dialect of Ranex.
 ///
-/// The status alone signals an error and decides the class; the body has a message only.
+/// The status alone signals an error and decides the class; the body has a
+/// message only.
 #[must_use]
 pub fn ranex() -> Dialect {
     RANEX.dialect()
@@ -97,7 +102,8 @@ pub(super) static SUMSUB: Shipped = Shipped::new("sumsub", include_str!("../../d
 
 /// Returns the dialect of Veridia.
 ///
-/// The status signals an error; the string `error` decides the class, on any error status.
+/// The status signals an error; the string `error` decides the class, on any
+/// error status.
 ///
 /// # Codes
 /// - `internal`: `internal`
@@ -130,9 +136,10 @@ pub(super) static VERILOCK: Shipped = Shipped::new("verilock", include_str!("../
 
 /// Returns the dialect of Vlens.
 ///
-/// An `error_code` other than `null` signals an error, on a 200 too. Vlens publishes two of its codes. Add the codes of
-/// your tenant, first of all the one for an expired token, by [`Dialect::with_code`] or [`Dialect::extend`]. Until then
-/// a 401 starts a refresh.
+/// An `error_code` other than `null` signals an error, on a 200 too. Vlens
+/// publishes two of its codes. Add the codes of your tenant, first of all the
+/// one for an expired token, by [`Dialect::with_code`] or [`Dialect::extend`].
+/// Until then a 401 starts a refresh.
 ///
 /// # Examples
 /// ```

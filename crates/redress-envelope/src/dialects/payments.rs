@@ -26,8 +26,8 @@ pub(super) static ADYEN: Shipped = Shipped::new("adyen", include_str!("../../dia
 /// # Codes
 /// - `conflict`: `DUPLICATE_REQUEST_ID`, `RESOURCE_CONFLICT`
 /// - `internal`: `INTERNAL_SERVER_ERROR`, `INTERNAL_SERVICE_ERROR`
-/// - `invalid`: `INVALID_REQUEST`, `MEDIA_TYPE_NOT_ACCEPTABLE`, `METHOD_NOT_SUPPORTED`, `RESULTSET_TOO_LARGE`,
-///   `VALIDATION_ERROR`
+/// - `invalid`: `INVALID_REQUEST`, `MEDIA_TYPE_NOT_ACCEPTABLE`,
+///   `METHOD_NOT_SUPPORTED`, `RESULTSET_TOO_LARGE`, `VALIDATION_ERROR`
 /// - `not_found`: `INVALID_RESOURCE_ID`, `RESOURCE_NOT_FOUND`
 /// - `permission_denied`: `NOT_AUTHORIZED`
 /// - `rate_limited`: `RATE_LIMIT_REACHED`
@@ -49,14 +49,18 @@ pub(super) static PAYPAL: Shipped = Shipped::new("paypal", include_str!("../../d
 /// # Codes
 /// - `conflict`: `TRANSACTIONS_SYNC_MUTATION_DURING_PAGINATION`
 /// - `internal`: `INTERNAL_SERVER_ERROR`
-/// - `invalid`: `INVALID_BODY`, `INVALID_FIELD`, `MISSING_FIELDS`, `UNKNOWN_FIELDS`
+/// - `invalid`: `INVALID_BODY`, `INVALID_FIELD`, `MISSING_FIELDS`,
+///   `UNKNOWN_FIELDS`
 /// - `not_found`: `ITEM_NOT_FOUND`, `NOT_FOUND`
-/// - `permission_denied`: `ACCESS_NOT_GRANTED`, `PRODUCT_NOT_ENABLED`, `UNAUTHORIZED_ENVIRONMENT`
-/// - `rejected`: `INSTITUTION_NO_LONGER_SUPPORTED`, `INVALID_CREDENTIALS`, `INVALID_MFA`, `ITEM_LOCKED`,
-///   `ITEM_NOT_SUPPORTED`, `NO_ACCOUNTS`, `PRODUCTS_NOT_SUPPORTED`, `USER_SETUP_REQUIRED`
-/// - `unauthenticated`: `INVALID_ACCESS_TOKEN`, `INVALID_API_KEYS`, `INVALID_PUBLIC_TOKEN`, `ITEM_LOGIN_REQUIRED`
-/// - `unavailable`: `INSTITUTION_DOWN`, `INSTITUTION_NOT_AVAILABLE`, `INSTITUTION_NOT_RESPONDING`,
-///   `PLANNED_MAINTENANCE`, `PRODUCT_NOT_READY`
+/// - `permission_denied`: `ACCESS_NOT_GRANTED`, `PRODUCT_NOT_ENABLED`,
+///   `UNAUTHORIZED_ENVIRONMENT`
+/// - `rejected`: `INSTITUTION_NO_LONGER_SUPPORTED`, `INVALID_CREDENTIALS`,
+///   `INVALID_MFA`, `ITEM_LOCKED`, `ITEM_NOT_SUPPORTED`, `NO_ACCOUNTS`,
+///   `PRODUCTS_NOT_SUPPORTED`, `USER_SETUP_REQUIRED`
+/// - `unauthenticated`: `INVALID_ACCESS_TOKEN`, `INVALID_API_KEYS`,
+///   `INVALID_PUBLIC_TOKEN`, `ITEM_LOGIN_REQUIRED`
+/// - `unavailable`: `INSTITUTION_DOWN`, `INSTITUTION_NOT_AVAILABLE`,
+///   `INSTITUTION_NOT_RESPONDING`, `PLANNED_MAINTENANCE`, `PRODUCT_NOT_READY`
 #[must_use]
 pub fn plaid() -> Dialect {
     PLAID.dialect()
@@ -71,22 +75,29 @@ pub(super) static PLAID: Shipped = Shipped::new("plaid", include_str!("../../dia
 /// # Codes
 /// Those of [`oauth2`](super::oauth2), and:
 ///
-/// - `conflict`: `charge_already_captured`, `charge_already_refunded`, `charge_disputed`,
-///   `charge_expired_for_capture`, `idempotency_error`, `idempotency_key_in_use`, `lock_timeout`,
-///   `payment_intent_unexpected_state`, `resource_already_exists`, `setup_intent_unexpected_state`,
-///   `token_already_used`
+/// - `conflict`: `charge_already_captured`, `charge_already_refunded`,
+///   `charge_disputed`, `charge_expired_for_capture`, `idempotency_error`,
+///   `idempotency_key_in_use`, `lock_timeout`,
+///   `payment_intent_unexpected_state`, `resource_already_exists`,
+///   `setup_intent_unexpected_state`, `token_already_used`
 /// - `internal`: `api_error`
-/// - `invalid`: `amount_too_large`, `amount_too_small`, `email_invalid`, `parameter_missing`, `parameter_unknown`,
-///   `postal_code_invalid`, `routing_number_invalid`, `tax_id_invalid`, `tls_version_unsupported`, `url_invalid`
+/// - `invalid`: `amount_too_large`, `amount_too_small`, `email_invalid`,
+///   `parameter_missing`, `parameter_unknown`, `postal_code_invalid`,
+///   `routing_number_invalid`, `tax_id_invalid`, `tls_version_unsupported`,
+///   `url_invalid`
 /// - `not_found`: `resource_missing`
 /// - `permission_denied`: `account_invalid`, `livemode_mismatch`
 /// - `rate_limited`: `rate_limit`, `rate_limit_error`
-/// - `rejected`: `account_closed`, `authentication_required`, `balance_insufficient`, `bank_account_declined`,
-///   `bank_account_unusable`, `card_decline_rate_limit_exceeded`, `card_declined`, `card_error`,
-///   `country_unsupported`, `coupon_expired`, `expired_card`, `incorrect_cvc`, `incorrect_number`, `incorrect_zip`,
-///   `insufficient_funds`, `invalid_cvc`, `invalid_expiry_month`, `invalid_expiry_year`, `invalid_number`,
-///   `payment_intent_authentication_failure`, `processing_error`, `setup_intent_authentication_failure`
-/// - `unauthenticated`: `api_key_expired`, `authentication_error`, `platform_api_key_expired`, `secret_key_required`
+/// - `rejected`: `account_closed`, `authentication_required`,
+///   `balance_insufficient`, `bank_account_declined`, `bank_account_unusable`,
+///   `card_decline_rate_limit_exceeded`, `card_declined`, `card_error`,
+///   `country_unsupported`, `coupon_expired`, `expired_card`, `incorrect_cvc`,
+///   `incorrect_number`, `incorrect_zip`, `insufficient_funds`, `invalid_cvc`,
+///   `invalid_expiry_month`, `invalid_expiry_year`, `invalid_number`,
+///   `payment_intent_authentication_failure`, `processing_error`,
+///   `setup_intent_authentication_failure`
+/// - `unauthenticated`: `api_key_expired`, `authentication_error`,
+///   `platform_api_key_expired`, `secret_key_required`
 #[must_use]
 pub fn stripe() -> Dialect {
     STRIPE.dialect()

@@ -1,4 +1,8 @@
-//! An envelope, put together from what a scan has sink.
+//! The assembly of an envelope from the values of a scan.
+//!
+//! Most errors need the first source of each slot only. [`assemble`] handles
+//! these without a second pass; [`FullAssembly`] handles further sources,
+//! hints, rules and scopes, out of line.
 
 use std::borrow::Cow;
 
@@ -15,7 +19,8 @@ use crate::hint::RetryHint;
 use crate::json::Unreadable;
 use crate::markup;
 
-/// Picks from what was sink the parts of an envelope; `text` is the body where it is not JSON.
+/// Assembles an envelope from the values of a scan. `text` is the body if it is
+/// not JSON.
 #[inline]
 pub(super) fn assemble<'a>(
     compiled: &Compiled,
@@ -75,14 +80,15 @@ pub(super) fn assemble<'a>(
     full.complete(envelope())
 }
 
-/// Returns what the first source of a slot says, where that is a member that is taken as it is. Out of line, it takes two
-/// registers and no stack.
+/// Returns what the first source of a slot says, where that is a member that is
+/// taken as it is. Out of line, it takes two registers and no stack.
 #[inline(never)]
 fn plain<'a>(slot: &[Source<Cell>], cells: &Cells<'a>) -> Option<&'a str> {
     slot.first()?.plain(cells)
 }
 
-/// Returns `true` if there is a member `data` that may be the result of a request that was executed.
+/// Returns `true` if there is a member `data` that may be the result of a
+/// request that was executed.
 fn has_data(compiled: &Compiled, cells: &Cells<'_>) -> bool {
     let value = compiled.data.and_then(|data| cells.get(data));
     value.is_some_and(|value| compiled.null_is_data || value != Value::Null)
@@ -112,7 +118,8 @@ fn signals(rule: &ErrorRule<Cell>, facts: &Facts<'_, '_>) -> bool {
     rule.clauses.iter().all(clause_holds) && facts.fulfil(&rule.when)
 }
 
-/// The inputs for the parts of an envelope that its first sources did not supply.
+/// The inputs for the parts of an envelope that its first sources did not
+/// supply.
 struct FullAssembly<'r, 'a> {
     compiled: &'r Compiled,
     reading: &'r Reading,
@@ -190,7 +197,8 @@ impl<'a> FullAssembly<'_, 'a> {
         }
     }
 
-    /// Returns what the first flag says: a pushback, those of the dialect, those of standard headers.
+    /// Returns what the first flag says: a pushback, those of the dialect, those of
+    /// standard headers.
     fn flag(&self, found: &Standard<'_>, is_cut: bool, clock: &ServerClock<'_>) -> Option<(bool, Option<RetryHint>)> {
         let standard = self
             .compiled
@@ -204,8 +212,9 @@ impl<'a> FullAssembly<'_, 'a> {
     }
 }
 
-/// Fills an empty slot from the first source that supplies a text, and records its index. `after_fields` selects the
-/// sources that are read after the field errors.
+/// Fills an empty slot from the first source that supplies a text, and records
+/// its index. `after_fields` selects the sources that are read after the field
+/// errors.
 fn say<'a>(
     after_fields: bool,
     slot: &[Source<Cell>],
@@ -232,7 +241,8 @@ fn of_fields<'a>(fields: &[FieldError<'a>]) -> (Option<Cow<'a, str>>, SourceInde
     }
 }
 
-/// Returns a message from a challenge or from a body that is a text: places that hold one in every dialect.
+/// Returns a message from a challenge or from a body that is a text: places
+/// that hold one in every dialect.
 fn fall_back<'a>(
     root_text: Option<Cow<'a, str>>,
     text: Option<String>,

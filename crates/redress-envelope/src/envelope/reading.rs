@@ -1,4 +1,5 @@
-//! A full read: a scan, and what it gathers for an envelope.
+//! The read of a whole body: a scan, and the sink that collects the values of
+//! an envelope.
 
 use super::Envelope;
 use super::assembly::assemble;
@@ -14,7 +15,7 @@ use crate::cells::{Cells, Value};
 use crate::json::{Container, Interest, Scalar, Scanner, Sink, Unreadable, lossy};
 use crate::plan::{FieldRole, Node, NodeId, Plan, Plans};
 
-/// A full read.
+/// The state of a full read.
 pub(super) struct Reader<'a, 'p> {
     compiled: &'p Compiled,
     scanner: Scanner,
@@ -34,17 +35,20 @@ pub(super) struct EnvelopeSink<'a, 'p> {
     pub(super) fields: Option<Fields<'a>>,
     /// The body, where all of it is one text.
     pub(super) root_text: Option<Cow<'a, str>>,
-    /// Whether the body is an array whose first element is read in the place of an object.
+    /// Whether the body is an array whose first element is read in the place of an
+    /// object.
     pub(super) is_unwrapped: bool,
     /// Whether the body is nothing but a number, a truth value or `null`.
     is_bare: bool,
-    /// Whether the body is XML, so that cells and fields are those of the other plan.
+    /// Whether the body is XML, so that cells and fields are those of the other
+    /// plan.
     pub(super) is_xml: bool,
     /// Whether the body is an array.
     pub(super) is_list: bool,
 }
 
-/// Returns every text and number that the first cell of a plan holds, joined by line feeds, of a document in a header.
+/// Returns every text and number that the first cell of a plan holds, joined by
+/// line feeds, of a document in a header.
 pub(crate) fn member_texts(plan: &Plan, document: &str) -> Vec<String> {
     let (mut sink, mut scanner) = (EnvelopeSink::new(plan), Scanner::new());
     let is_read = scanner.feed(document.as_bytes(), &mut sink).is_ok() && scanner.finish(&mut sink).is_ok();
@@ -53,7 +57,8 @@ pub(crate) fn member_texts(plan: &Plan, document: &str) -> Vec<String> {
     text.into_iter().flat_map(|text| text.split('\n')).map(str::to_owned).collect()
 }
 
-/// Returns the values that two plans name in a body, as JSON or else as XML; none of a body that ends early or has a mistake.
+/// Returns the values that two plans name in a body, as JSON or else as XML;
+/// none of a body that ends early or has a mistake.
 pub(crate) fn whole_cells<'a>(plans: &Plans, pieces: impl Iterator<Item = &'a [u8]> + Clone) -> Cells<'a> {
     let (mut sink, mut scanner) = (EnvelopeSink::new(&plans.json), Scanner::new());
     let mut fed = pieces.clone();
@@ -80,7 +85,8 @@ impl<'a, 'p> Reader<'a, 'p> {
         self.wrong.is_none()
     }
 
-    /// Reads a body that is not JSON: as XML, if it begins so and the dialect has paths into XML. Returns it as a text.
+    /// Reads a body that is not JSON: as XML, if it begins so and the dialect has
+    /// paths into XML. Returns it as a text.
     #[inline(never)]
     pub(super) fn read_other(&mut self, pieces: impl Iterator<Item = &'a [u8]> + Clone) -> Option<String> {
         let plan = &self.compiled.plan.xml;
@@ -101,7 +107,8 @@ impl<'a, 'p> Reader<'a, 'p> {
         self.wrong != Some(Unreadable::NotJson)
     }
 
-    /// Returns the envelope after the last byte; `text` is the body where it is not JSON.
+    /// Returns the envelope after the last byte; `text` is the body where it is not
+    /// JSON.
     #[inline(never)]
     pub(super) fn envelope(&mut self, head: &Head<'a>, text: &mut Option<String>) -> Envelope<'a> {
         let is_over = self.wrong.is_some() || self.sink.is_xml;
@@ -133,7 +140,8 @@ impl<'a, 'p> EnvelopeSink<'a, 'p> {
         }
     }
 
-    /// Returns `true` if the body is a bare value, or an array whose first element says nothing.
+    /// Returns `true` if the body is a bare value, or an array whose first element
+    /// says nothing.
     fn has_wrong_root(&self) -> bool {
         self.is_bare || (self.is_unwrapped && !self.cells.has_any(u128::MAX) && self.fields.is_none())
     }

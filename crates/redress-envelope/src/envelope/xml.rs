@@ -19,7 +19,8 @@ pub(super) struct XmlSink<'a, 'p> {
 }
 
 impl<'a, 'p> XmlSink<'a, 'p> {
-    /// Reads a document. Returns the values with the error that ended the read, if any; `None` if the body does not begin as XML.
+    /// Reads a document. Returns the values with the error that ended the read, if
+    /// any; `None` if the body does not begin as XML.
     pub(super) fn read<'b>(
         plan: &'p Plan,
         mut pieces: impl Iterator<Item = &'b [u8]>,

@@ -1,15 +1,18 @@
-//! Durations that state their unit: Go's and protobuf's forms, words, and ISO 8601.
+//! Durations that state their unit: Go's and protobuf's forms, words, and ISO
+//! 8601.
 
 use std::time::Duration;
 
 use super::number::{DAY, HOUR, MICROSECOND, MILLISECOND, MINUTE, Number, SECOND, round_up};
 
 const WEEK: u64 = 7 * DAY;
-/// ISO 8601 leaves the length of a month and a year to the calendar; servers that write them count in days.
+/// ISO 8601 leaves the length of a month and a year to the calendar; servers
+/// that write them count in days.
 const MONTH: u64 = 30 * DAY;
 const YEAR: u64 = 365 * DAY;
 
-/// Reads `1m0s`, `3.5s`, `120 seconds`, `1 hour and 30 minutes` or `PT1M30S`, in any case, and adds the parts up.
+/// Reads `1m0s`, `3.5s`, `120 seconds`, `1 hour and 30 minutes` or `PT1M30S`,
+/// in any case, and adds the parts up.
 ///
 /// Rounds up to the millisecond. Returns `None` for a number without a unit.
 pub(super) fn duration(text: &str) -> Option<Duration> {
@@ -22,8 +25,8 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
     nanos.map(round_up)
 }
 
-/// Reads parts of a number and a unit. A comma stands only between parts of falling units, else it separates the members
-/// of a list.
+/// Reads parts of a number and a unit. A comma stands only between parts of
+/// falling units, else it separates the members of a list.
 fn parts(text: &str) -> Option<u128> {
     let (mut rest, mut sum, mut last) = (text, 0_u128, u64::MAX);
     let mut after_comma = false;
@@ -71,7 +74,8 @@ fn unit(name: &str) -> Option<u64> {
     })
 }
 
-/// Reads what follows the `P` of an ISO 8601 duration, in lower case; a fraction has a point or a comma.
+/// Reads what follows the `P` of an ISO 8601 duration, in lower case; a
+/// fraction has a point or a comma.
 fn iso8601(text: &str) -> Option<u128> {
     let (date, time) = match text.split_once('t') {
         Some((_, "")) => return None,
@@ -153,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_duration_is_refused() {
+    fn invalid_durations_are_rejected() {
         for text in [
             "",
             "3",

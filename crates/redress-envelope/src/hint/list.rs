@@ -1,6 +1,8 @@
-//! Lists of delays and dates (RFC 9110 section 5.6.1), whose commas the dates have too.
+//! Lists of delays and dates (RFC 9110 section 5.6.1), whose commas the dates
+//! have too.
 
-/// Splits a list at its commas, but for the one behind the weekday of an HTTP date.
+/// Splits a list at its commas, but for the one behind the weekday of an HTTP
+/// date.
 ///
 /// # Examples
 /// `5, Sun, 06 Nov 1994 08:50:37 GMT` has two members.
@@ -22,7 +24,8 @@ pub(crate) fn members(text: &str) -> impl Iterator<Item = &str> {
     std::iter::from_fn(next).filter(|member| !member.is_empty())
 }
 
-/// Returns a text without blanks and quotation marks around it: some servers write `Retry-After: "30"`.
+/// Returns a text without blanks and quotation marks around it: some servers
+/// write `Retry-After: "30"`.
 pub(crate) fn unquoted(text: &str) -> &str {
     let text = text.trim_matches(BLANKS);
     let inside = |mark: char| text.strip_prefix(mark)?.strip_suffix(mark);

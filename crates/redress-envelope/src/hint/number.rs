@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use super::{RetryHint, When};
 
-/// From this many digits on a number may be an instant: as seconds, 10 digits are a time after September 2001, and as a
-/// delay they are more than 31 years.
+/// From this many digits on a number may be an instant: as seconds, 10 digits
+/// are a time after September 2001, and as a delay they are more than 31 years.
 const INSTANT_DIGITS: usize = 10;
 
 /// Units, in nanoseconds.
@@ -36,26 +36,31 @@ impl<'t> Number<'t> {
         is_number.then(|| Self { whole: whole.trim_start_matches('0'), fraction })
     }
 
-    /// Returns the number as a delay in a unit of `unit_nanos` nanoseconds, rounded up to the millisecond.
+    /// Returns the number as a delay in a unit of `unit_nanos` nanoseconds, rounded
+    /// up to the millisecond.
     pub(super) fn delay(self, unit_nanos: u64) -> Duration {
         round_up(self.nanos(unit_nanos))
     }
 
-    /// Returns the number as nanoseconds, in a unit of `unit_nanos` of them, rounded up.
+    /// Returns the number as nanoseconds, in a unit of `unit_nanos` of them,
+    /// rounded up.
     pub(super) fn nanos(self, unit_nanos: u64) -> u128 {
         let whole = if self.whole.is_empty() { Ok(0) } else { self.whole.parse::<u64>() };
         // A product of two `u64` fits.
         whole.map_or(u128::MAX, |whole| u128::from(whole) * u128::from(unit_nanos) + self.fraction_nanos(unit_nanos))
     }
 
-    /// Returns the number as a delay in seconds, or as the instant that it is instead.
+    /// Returns the number as a delay in seconds, or as the instant that it is
+    /// instead.
     pub(super) fn seconds(self) -> When {
         self.instant().map_or_else(|| When::After(self.delay(SECOND)), When::At)
     }
 
-    /// Returns the number as a delay in milliseconds, or as the instant that it is instead.
+    /// Returns the number as a delay in milliseconds, or as the instant that it is
+    /// instead.
     ///
-    /// Ten digits of milliseconds are a delay of 11 days and more. So only an instant that is near counts as one.
+    /// Ten digits of milliseconds are a delay of 11 days and more. So only an
+    /// instant that is near counts as one.
     pub(super) fn milliseconds(self, now: SystemTime) -> When {
         let is_near = |at: &SystemTime| {
             let distance = at.duration_since(now).unwrap_or_else(|error| error.duration());
@@ -64,24 +69,27 @@ impl<'t> Number<'t> {
         self.instant().filter(is_near).map_or_else(|| When::After(self.delay(MILLISECOND)), When::At)
     }
 
-    /// Returns the number as a delay in a unit of `unit_nanos` nanoseconds, or as the instant that it is instead.
+    /// Returns the number as a delay in a unit of `unit_nanos` nanoseconds, or as
+    /// the instant that it is instead.
     ///
-    /// An hour of microseconds has ten digits. So a number that can be a delay is one, and only a longer one is an instant.
+    /// An hour of microseconds has ten digits. So a number that can be a delay is
+    /// one, and only a longer one is an instant.
     pub(super) fn below_milliseconds(self, unit_nanos: u64) -> When {
         let delay = self.delay(unit_nanos);
         let instant = if delay <= RetryHint::MAX_DELAY { None } else { self.instant() };
         instant.map_or(When::After(delay), When::At)
     }
 
-    /// Returns the number as the time since 1970: in the unit that its digits tell, and in a unit of `unit_nanos`
-    /// nanoseconds if they tell none.
+    /// Returns the number as the time since 1970: in the unit that its digits tell,
+    /// and in a unit of `unit_nanos` nanoseconds if they tell none.
     pub(super) fn epoch(self, unit_nanos: u64) -> Option<When> {
         let instant = self.instant().or_else(|| SystemTime::UNIX_EPOCH.checked_add(self.delay(unit_nanos)));
         instant.map(When::At)
     }
 
-    /// Returns the instant that a long number is: 10 to 11 digits in seconds, to 14 in milliseconds, to 17 in
-    /// microseconds, and to 20 in nanoseconds. In each unit that reaches from before 2002 to after 5000.
+    /// Returns the instant that a long number is: 10 to 11 digits in seconds, to 14
+    /// in milliseconds, to 17 in microseconds, and to 20 in nanoseconds. In each
+    /// unit that reaches from before 2002 to after 5000.
     pub(super) fn instant(self) -> Option<SystemTime> {
         let (nanos, fraction) = match self.whole.len() {
             INSTANT_DIGITS..=11 => (1_000_000_000, self.fraction_nanos(SECOND)),
@@ -105,7 +113,8 @@ impl<'t> Number<'t> {
     }
 }
 
-/// Returns nanoseconds as a delay, rounded up to the millisecond: less would be too early.
+/// Returns nanoseconds as a delay, rounded up to the millisecond: less would be
+/// too early.
 pub(super) fn round_up(nanos: u128) -> Duration {
     u64::try_from(nanos.div_ceil(u128::from(MILLISECOND))).map_or(Duration::MAX, Duration::from_millis)
 }

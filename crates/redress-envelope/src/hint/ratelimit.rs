@@ -1,5 +1,6 @@
-//! The `RateLimit` field (RFC 9651, structured fields): a list of items with the parameters `r` and `t`, or, up to draft 07,
-//! a dictionary with the members `remaining` and `reset`.
+//! The `RateLimit` field (RFC 9651, structured fields): a list of items with
+//! the parameters `r` and `t`, or, up to draft 07, a dictionary with the
+//! members `remaining` and `reset`.
 
 use std::time::SystemTime;
 
@@ -21,12 +22,14 @@ pub(crate) enum Quota {
 }
 
 impl Quota {
-    /// Returns what is left of several quotas that all count: nothing, if that is said of one.
+    /// Returns what is left of several quotas that all count: nothing, if that is
+    /// said of one.
     pub(crate) fn of_any(quotas: &[Self]) -> Self {
         if quotas.contains(&Self::UsedUp) { Self::UsedUp } else { Self::Left }
     }
 
-    /// Reads when a quota of a `RateLimit` field is whole again: the longest that is used up, else the longest of all.
+    /// Reads when a quota of a `RateLimit` field is whole again: the longest that
+    /// is used up, else the longest of all.
     pub(crate) fn of_field(field: &str, now: SystemTime) -> Option<(Self, When)> {
         window(field.trim_matches([' ', '\t']), now)
     }
@@ -39,13 +42,15 @@ struct Item {
     reset: Option<When>,
 }
 
-/// Returns the longest time until a quota that is used up is whole again; where none is said to be used up, that of any.
-/// A malformed field and an implausible time give `None`.
+/// Returns the longest time until a quota that is used up is whole again; where
+/// none is said to be used up, that of any. A malformed field and an
+/// implausible time give `None`.
 pub(super) fn reset(field: &str, now: SystemTime) -> Option<When> {
     window(field, now).map(|(_, when)| when)
 }
 
-/// Returns that time, and what is left until then of the quota that it belongs to.
+/// Returns that time, and what is left until then of the quota that it belongs
+/// to.
 fn window(field: &str, now: SystemTime) -> Option<(Quota, When)> {
     if field.len() > MAX_LEN {
         return None;
@@ -63,7 +68,8 @@ fn window(field: &str, now: SystemTime) -> Option<(Quota, When)> {
     Some((if is_known { Quota::Left } else { Quota::Unknown }, longest(&mut quotas.iter())?))
 }
 
-/// Reads every quota of a field: one for each item, and one that all members of a dictionary are parts of.
+/// Reads every quota of a field: one for each item, and one that all members of
+/// a dictionary are parts of.
 fn quotas(field: &str) -> Option<Vec<Item>> {
     let (mut items, mut dictionary) = (Vec::new(), None);
     let mut rest = field.trim_matches(' ');
@@ -127,7 +133,8 @@ fn parameters<'t>(text: &'t str, quota: &mut Item) -> Option<&'t str> {
     Some(rest)
 }
 
-/// Splits a bare item from what follows: a string, a byte sequence, or a token, number or truth value.
+/// Splits a bare item from what follows: a string, a byte sequence, or a token,
+/// number or truth value.
 fn bare(text: &str) -> Option<(&str, &str)> {
     if let Some(string) = text.strip_prefix('"') {
         let mut escaped = false;

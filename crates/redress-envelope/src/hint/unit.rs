@@ -8,11 +8,13 @@ use super::number::{MICROSECOND, MILLISECOND, MINUTE, Number, SECOND};
 use super::{When, ratelimit};
 use crate::date::parse_date;
 
-/// Far longer than any list of delays and dates, or any duration: a longer text is not looked at. Only a number may have any
-/// length, since zeros in front or behind the point change nothing.
+/// Far longer than any list of delays and dates, or any duration: a longer text
+/// is not looked at. Only a number may have any length, since zeros in front or
+/// behind the point change nothing.
 const MAX_LEN: usize = 256;
 
-/// The unit of a bare number in a hint. A date or a duration states its own unit and is read in every unit.
+/// The unit of a bare number in a hint. A date or a duration states its own
+/// unit and is read in every unit.
 ///
 /// # Examples
 /// ```
@@ -30,11 +32,13 @@ pub enum Unit {
     Http,
     /// Minutes from the receipt of the response, a fraction allowed.
     Minutes,
-    /// Seconds from the receipt of the response; a fraction is rounded up to the millisecond.
+    /// Seconds from the receipt of the response; a fraction is rounded up to the
+    /// millisecond.
     Seconds,
     /// Milliseconds from the receipt of the response; a fraction is rounded up.
     Milliseconds,
-    /// Microseconds from the receipt of the response, rounded up to the millisecond.
+    /// Microseconds from the receipt of the response, rounded up to the
+    /// millisecond.
     Microseconds,
     /// Nanoseconds from the receipt of the response, rounded up to the millisecond.
     Nanoseconds,
@@ -42,29 +46,37 @@ pub enum Unit {
     EpochSeconds,
     /// Milliseconds since 1970, a fraction allowed.
     EpochMilliseconds,
-    /// An HTTP date or an ISO 8601 date-time; a bare number says nothing, unless it is the time since 1970.
+    /// An HTTP date or an ISO 8601 date-time; a bare number says nothing, unless it
+    /// is the time since 1970.
     Date,
-    /// A number with a unit, or several: `6m0s`, `12ms` (Go's `time.Duration`), `3.5s` (protobuf's JSON form), `2 minutes`,
-    /// `PT30S` (ISO 8601). A bare number says nothing, unless it is the time since 1970.
+    /// A number with a unit, or several: `6m0s`, `12ms` (Go's `time.Duration`),
+    /// `3.5s` (protobuf's JSON form), `2 minutes`, `PT30S` (ISO 8601). A bare
+    /// number says nothing, unless it is the time since 1970.
     Duration,
-    /// The `t` of a `RateLimit` field, or the `reset` of its older form, in seconds (IETF
-    /// draft-ietf-httpapi-ratelimit-headers, a structured field).
+    /// The `t` of a `RateLimit` field, or the `reset` of its older form, in seconds
+    /// (IETF draft-ietf-httpapi-ratelimit-headers, a structured field).
     RateLimit,
-    /// With fewer than 10 digits a delay in seconds, else the time since 1970. A last resort for a reset header of an
-    /// unknown vendor.
+    /// With fewer than 10 digits a delay in seconds, else the time since 1970. A
+    /// last resort for a reset header of an unknown vendor.
     Guess,
 }
 
 impl Unit {
-    /// Reads the text of a hint in this unit, `now` being the time of the server's clock.
+    /// Reads the text of a hint in this unit, `now` being the time of the server's
+    /// clock.
     ///
-    /// The text is a number, a duration or a date, optionally quoted, or a comma-separated list of them; the longest counts.
+    /// The text is a number, a duration or a date, optionally quoted, or a
+    /// comma-separated list of them; the longest counts.
     ///
-    /// Returns `None` when the text is malformed, when the time has passed, and when it lies further ahead than
-    /// [`RetryHint::MAX_DELAY`](super::RetryHint::MAX_DELAY). A number of 10 and more digits is the time since 1970, whether a delay or an instant is
-    /// expected, since servers mix them up: 10 to 11 digits are seconds, 12 to 14 milliseconds, 15 to 17 microseconds, 18
-    /// to 20 nanoseconds. As [`Milliseconds`](Self::Milliseconds), where 10 digits can be a delay, it is a time only
-    /// within `MAX_DELAY` of `now`, and below milliseconds only where it is too long for a delay.
+    /// Returns `None` when the text is malformed, when the time has passed, and
+    /// when it lies further ahead than
+    /// [`RetryHint::MAX_DELAY`](super::RetryHint::MAX_DELAY). A number of 10 and
+    /// more digits is the time since 1970, whether a delay or an instant is
+    /// expected, since servers mix them up: 10 to 11 digits are seconds, 12 to 14
+    /// milliseconds, 15 to 17 microseconds, 18 to 20 nanoseconds. As
+    /// [`Milliseconds`](Self::Milliseconds), where 10 digits can be a delay, it is
+    /// a time only within `MAX_DELAY` of `now`, and below milliseconds only where
+    /// it is too long for a delay.
     ///
     /// # Examples
     /// ```
@@ -129,7 +141,8 @@ impl Unit {
         when.filter(|when| when.is_plausible(now))
     }
 
-    /// Reads a list and returns its longest member. Proxies join repeated headers into a list.
+    /// Reads a list and returns its longest member. Proxies join repeated headers
+    /// into a list.
     fn longest_member(self, text: &str, now: SystemTime) -> Option<When> {
         if text.len() > MAX_LEN {
             return None;

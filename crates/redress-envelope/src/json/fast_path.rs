@@ -1,8 +1,9 @@
-//! The lane for JSON as machines write it: no white space but a blank behind a colon or a comma, no escapes, and every
-//! token all in one chunk.
+//! The fast path for machine-written JSON: at most one space behind a colon or
+//! a comma, no escapes, and each token within one chunk.
 //!
-//! The state is kept up to date, so that the lane may be left at any point: what does not fit is left to the states, which
-//! would come to the same for all of it.
+//! The state of the scanner stays valid throughout, so that the fast path can
+//! stop at any token. The state machine then continues from there, with the
+//! same events.
 
 use redress_skip::{ascii, plain_text};
 
@@ -24,7 +25,8 @@ impl Scanner {
             }
     }
 
-    /// Scans members and elements, and the containers that they lie in. Out of line, where it has all registers.
+    /// Scans members and elements, and the containers that they lie in. Out of
+    /// line, where it has all registers.
     #[inline(never)]
     pub(super) fn fast_path<'a, S: Sink<'a>>(&mut self, rest: &'a [u8], sink: &mut S) -> Result<&'a [u8], Unreadable> {
         let mut rest = rest;
@@ -82,7 +84,8 @@ impl Scanner {
         Ok(rest)
     }
 
-    /// Scans what closes behind a value and a comma, and returns whether there was one.
+    /// Scans what closes behind a value and a comma, and returns whether there was
+    /// one.
     #[inline(always)]
     fn end_of_value<'a, S: Sink<'a>>(&mut self, mut rest: &'a [u8], sink: &mut S) -> (&'a [u8], bool) {
         self.state = State::CommaOrEnd;

@@ -1,4 +1,5 @@
-//! A resumable scanner: bytes go in as they arrive, events come out, nothing is built.
+//! The state machine of the scanner. It can stop and resume at every byte and
+//! builds no tree.
 
 use redress_skip::{Skip, Skipped};
 
@@ -7,7 +8,7 @@ use super::text::Text;
 use super::{Container, Interest, Sink, Unreadable};
 use crate::work;
 
-/// How many containers may lie in each other; `serde_json` allows one less.
+/// The maximum nesting of containers. `serde_json` allows one level less.
 const MAX_DEPTH: u32 = 128;
 
 /// The state of a scan between two chunks.
@@ -17,11 +18,12 @@ const MAX_DEPTH: u32 = 128;
 pub(crate) struct Scanner {
     pub(super) state: State,
     pub(super) depth: u32,
-    /// A bit for each open container, set for an object; the lowest is that of the innermost one.
+    /// A bit for each open container, set for an object; the lowest is that of the
+    /// innermost one.
     objects: u128,
-    /// The depth inside the container that is skipped, with no events; 0 when none is.
+    /// The depth inside the skipped container; 0 when none is skipped.
     pub(super) skip_depth: u32,
-    /// Whether the sink saw the container begin, so that it must see its end too.
+    /// Whether the end of the skipped container is reported, because its start was.
     emit_close: bool,
     pub(super) token: Token,
     pub(super) text: Text,
@@ -86,7 +88,8 @@ impl Scanner {
         Ok(())
     }
 
-    /// Goes on by the states, up to where the lane may be taken. Out of line, so that the lane needs no stack for it.
+    /// Goes on by the states, up to where the lane may be taken. Out of line, so
+    /// that the lane needs no stack for it.
     #[inline(never)]
     fn steps<'a, S: Sink<'a>>(&mut self, mut rest: &'a [u8], sink: &mut S) -> Result<&'a [u8], Unreadable> {
         while let [byte, behind @ ..] = rest
@@ -156,7 +159,8 @@ impl Scanner {
         Ok(behind)
     }
 
-    /// Announces a container whose value is wanted, and returns whether its inside is wanted too.
+    /// Announces a container whose value is wanted, and returns whether its inside
+    /// is wanted too.
     #[inline(always)]
     pub(super) fn announce<'a, S: Sink<'a>>(
         &self,

@@ -7,7 +7,8 @@ use super::scanner::{Scanner, State, Token};
 use super::text::{Text, lossy};
 use super::{Interest, MAX_NAME, Scalar, Sink, Unreadable};
 
-/// Of a name a little more is kept than matters, so that its cut is seen and falls behind the last symbol that matters.
+/// Of a name a little more is kept than matters, so that its cut is seen and
+/// falls behind the last symbol that matters.
 const MAX_KEY: usize = MAX_NAME + 8;
 
 impl Scanner {

@@ -51,7 +51,8 @@ fn step(text: &str) -> Result<Step, &'static str> {
     Ok(if is_attribute { Step::Attribute(name) } else { Step::Key(name) })
 }
 
-/// Returns what of a name `~` compares: its ASCII letters, in lower case, and digits.
+/// Returns what of a name `~` compares: its ASCII letters, in lower case, and
+/// digits.
 pub(crate) fn fold(name: &[u8]) -> impl Iterator<Item = u8> {
     name.iter().filter(|byte| byte.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase)
 }
@@ -93,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_path_into_xml_says_what_was_expected() {
+    fn an_invalid_path_into_xml_names_the_expected_form() {
         let long = format!("/{}", ["a"; 9].join("/"));
         for (text, expected) in [
             ("/", NAME),

@@ -1,4 +1,5 @@
-//! The construction of a plan: paths become nodes, and wildcards are merged into the names beside them.
+//! The construction of a plan: paths become nodes, and wildcards are merged
+//! into the names beside them.
 
 use std::collections::HashSet;
 
@@ -8,7 +9,8 @@ use crate::cells::{Cell, bit};
 use crate::path::{Path, Step};
 
 impl Plan {
-    /// Returns the cell in which the value at `path` will lie; `None` when the plan is full.
+    /// Returns the cell in which the value at `path` will lie; `None` when the plan
+    /// is full.
     pub(crate) fn cell(&mut self, path: &Path, merge: &Merge) -> Option<Cell> {
         let merge = if *merge == Merge::Last && path.has_wildcard() { &Merge::First } else { merge };
         if let Some(known) = self.cells.iter().position(|(at, how)| at == path && how == merge) {
@@ -37,7 +39,8 @@ impl Plan {
         Some(cell)
     }
 
-    /// Ends the building: what holds for every member, or every element, holds for those named by a path too.
+    /// Ends the building: what holds for every member, or every element, holds for
+    /// those named by a path too.
     pub(crate) fn finish(mut self) -> Self {
         let excepted = std::mem::take(&mut self.excepted);
         let mut merged = HashSet::new();
@@ -130,7 +133,8 @@ impl Plan {
         both.into_iter().for_each(|(from, into)| self.merge(from, into, merged));
     }
 
-    /// Visits the places on the way to `path` that no wildcard stands for: there a repeated name forgets what came before.
+    /// Visits the places on the way to `path` that no wildcard stands for: there a
+    /// repeated name forgets what came before.
     pub(super) fn along_names(&mut self, path: &[Step], mut visit: impl FnMut(&mut Node)) {
         let mut at = 0;
         for step in path {

@@ -6,7 +6,8 @@ use super::{FieldList, FieldRole, MAX_LISTS, Plan};
 use crate::path::{Path, Step};
 
 impl Plan {
-    /// Returns a place where two lists of fields begin that differ: only the last of them would be read.
+    /// Returns a place where two lists of fields begin that differ: only the last
+    /// of them would be read.
     pub(crate) fn contested(&self) -> Option<&Path> {
         let mut at: HashMap<Path, Vec<&FieldList>> = HashMap::new();
         self.lists.iter().find_map(|list| {
@@ -20,7 +21,8 @@ impl Plan {
         })
     }
 
-    /// Adds a list of field errors, and returns its bit; a list that is known has one, and there are none beyond the last.
+    /// Adds a list of field errors, and returns its bit; a list that is known has
+    /// one, and there are none beyond the last.
     pub(crate) fn list(&mut self, fields: &FieldList) -> u64 {
         if let Some(known) = self.lists.iter().position(|known| known == fields) {
             return 1 << known;
@@ -105,7 +107,8 @@ impl Plan {
     }
 }
 
-/// Returns each path that the alternatives stand for, with the rank of its alternative.
+/// Returns each path that the alternatives stand for, with the rank of its
+/// alternative.
 fn ranked(paths: &[Path]) -> impl Iterator<Item = (Path, u8)> {
     paths.iter().zip(0..).flat_map(|(path, rank)| path.expanded().into_iter().map(move |path| (path, rank)))
 }
@@ -128,8 +131,8 @@ impl FieldList {
         at
     }
 
-    /// Returns `true` if both ask for the same values of a place: an array may be a list of items beside an object that is a map of
-    /// names.
+    /// Returns `true` if both ask for the same values of a place: an array may be a
+    /// list of items beside an object that is a map of names.
     pub(super) fn contests(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::List { single: a, .. }, Self::List { single: b, .. }) => a == b,

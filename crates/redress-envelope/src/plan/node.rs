@@ -1,4 +1,4 @@
-//! One place of a plan.
+//! The nodes of a plan.
 
 use super::{FieldRole, NodeId};
 use crate::cells::Cell;
@@ -9,7 +9,7 @@ pub(crate) const LOOKUP: NodeId = NodeId::MAX;
 /// How many keys are tried one by one.
 const MAX_LINEAR_KEYS: usize = 16;
 
-/// One place in a body, and what to do with the value found there.
+/// A place in a body, and the use of the value found there.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Node {
     pub(super) keys: Vec<(Name, NodeId)>,
@@ -22,7 +22,8 @@ pub(crate) struct Node {
     pub(super) each: Option<NodeId>,
     /// Where a value at this place is kept.
     pub(crate) cells: Vec<Cell>,
-    /// The only cell, where a value at this place does nothing but go there, the last one of all.
+    /// The only cell, where a value at this place does nothing but go there, the
+    /// last one of all.
     pub(crate) single_cell: Option<Cell>,
     pub(crate) role: FieldRole,
     /// The cells that a repeated key forgets here, and the bits of them all.
@@ -30,14 +31,16 @@ pub(crate) struct Node {
     pub(crate) mask_below: u128,
     /// The lists that it forgets.
     pub(crate) lists_below: u64,
-    /// The alternatives, by rank, for the parts of an item of a list that a repeated key forgets here.
+    /// The alternatives, by rank, for the parts of an item of a list that a
+    /// repeated key forgets here.
     pub(crate) paths_below: u32,
     pub(crate) messages_below: u32,
     /// Whether it plays any part in a list of field errors.
     pub(crate) affects_fields: bool,
 }
 
-/// Many keys, sorted by their length and their ends, so that one is found in few steps.
+/// Many keys, sorted by their length and their ends, so that one is found in
+/// few steps.
 #[derive(Clone, Debug)]
 struct SortedKeys {
     keys: Vec<(Name, NodeId)>,
@@ -54,7 +57,8 @@ pub(super) struct Name {
     ends: Ends,
 }
 
-/// The first and the last bytes of a name. With its length they make out all of a short one.
+/// The first and the last bytes of a name. With its length they make out all of
+/// a short one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Ends(u64, u64);
 
@@ -68,7 +72,8 @@ impl Node {
         }
     }
 
-    /// Returns the place of a member; [`LOOKUP`] where there are too many keys to try each.
+    /// Returns the place of a member; [`LOOKUP`] where there are too many keys to
+    /// try each.
     #[inline(always)]
     pub(crate) fn member(&self, name: &[u8]) -> Option<NodeId> {
         if self.lengths & (1 << (name.len() % 64)) != 0
@@ -93,7 +98,8 @@ impl Node {
         }
     }
 
-    /// Returns the places of all members that a path names, with their names, and of any member.
+    /// Returns the places of all members that a path names, with their names, and
+    /// of any member.
     pub(crate) fn children(&self) -> impl Iterator<Item = (&[u8], NodeId)> {
         let (keys, any_key) = match &self.sorted {
             Some(many) => (&many.keys, many.any_key),
@@ -110,7 +116,8 @@ impl Node {
         if name.len() <= Ends::ALL { Some(*id) } else { self.long_named(name) }
     }
 
-    /// Returns the place of a member where [`member`](Self::member) says [`LOOKUP`]. Out of line, so that few keys need no stack.
+    /// Returns the place of a member where [`member`](Self::member) says
+    /// [`LOOKUP`]. Out of line, so that few keys need no stack.
     #[inline(never)]
     pub(crate) fn lookup_member(&self, name: &[u8]) -> Option<NodeId> {
         let many = self.sorted.as_ref()?;

@@ -4,7 +4,8 @@ use super::{MAX_CELLS, Merge, NodeId, Plan, Spelling};
 use crate::cells::Cell;
 use crate::path::Path;
 
-/// A body is read by one of them. Their cells are numbered apart, so that a cell of the other one is never there.
+/// A body is read by one of them. Their cells are numbered apart, so that a
+/// cell of the other one is never there.
 #[derive(Clone, Debug)]
 pub(crate) struct Plans {
     pub(crate) json: Plan,
@@ -12,8 +13,8 @@ pub(crate) struct Plans {
 }
 
 impl Plan {
-    /// The names under which the beginnings of paths into XML lie at node 0, and the text of an element below it: no
-    /// element is called so.
+    /// The names under which the beginnings of paths into XML lie at node 0, and
+    /// the text of an element below it: no element is called so.
     pub(super) const ROOT: &str = "/";
     pub(super) const ANYWHERE: &str = "//";
     pub(super) const TEXT: &str = ".";
@@ -38,7 +39,8 @@ impl Plans {
     /// The number of the first cell of XML: those of JSON lie below.
     pub(crate) const FIRST_XML: Cell = MAX_CELLS as Cell;
 
-    /// Begins with no paths; names in paths into JSON match as `spelling` says, those in paths into XML have a mark for that.
+    /// Begins with no paths; names in paths into JSON match as `spelling` says,
+    /// those in paths into XML have a mark for that.
     pub(crate) fn new(spelling: Spelling) -> Self {
         Self { json: Plan::of_json(spelling), xml: Plan::new(Self::FIRST_XML, Spelling::Exact) }
     }
@@ -48,7 +50,8 @@ impl Plans {
         cell >= Self::FIRST_XML
     }
 
-    /// Returns the cell in which the value at `path` will lie; `None` when the plan is full.
+    /// Returns the cell in which the value at `path` will lie; `None` when the plan
+    /// is full.
     pub(crate) fn cell(&mut self, path: &Path, merge: &Merge) -> Option<Cell> {
         if path.is_xml() { self.xml.cell(path, merge) } else { self.json.cell(path, merge) }
     }

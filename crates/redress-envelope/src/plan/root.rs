@@ -7,8 +7,9 @@ use crate::json::Container;
 use crate::path::Step;
 
 impl Plan {
-    /// Lets the first element of an array at the top be read as the body would be. Paths that begin with an index stay as they
-    /// are, and go before the others where both have the same name.
+    /// Lets the first element of an array at the top be read as the body would be.
+    /// Paths that begin with an index stay as they are, and go before the others
+    /// where both have the same name.
     pub(crate) fn unwrap_arrays(&mut self) {
         let root = self.node_at(0);
         if root.any_key.is_none() && root.keys.is_empty() {
@@ -23,7 +24,8 @@ impl Plan {
         }
     }
 
-    /// Returns `true` if a body with this kind of root is read for nothing but its first element.
+    /// Returns `true` if a body with this kind of root is read for nothing but its
+    /// first element.
     pub(crate) fn unwraps(&self, container: Container) -> bool {
         self.unwraps_arrays && container == Container::Array
     }

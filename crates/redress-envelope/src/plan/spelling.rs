@@ -22,10 +22,13 @@ impl Spelling {
     }
 }
 
-/// Returns every usual way to write a name: `error_code`, `errorCode`, `ErrorCode`, `error-code`, `errorcode`, `ERROR_CODE`;
-/// with `ID` for a last word `id`, too. Two of them differ in nothing but case and what lies between the words.
+/// Returns every usual way to write a name: `error_code`, `errorCode`,
+/// `ErrorCode`, `error-code`, `errorcode`, `ERROR_CODE`; with `ID` for a last
+/// word `id`, too. Two of them differ in nothing but case and what lies between
+/// the words.
 ///
-/// A name with other symbols than letters, digits, `_` and `-` in it, or with one of these at an end, is written in one way.
+/// A name with other symbols than letters, digits, `_` and `-` in it, or with
+/// one of these at an end, is written in one way.
 fn spellings(name: &str) -> Vec<String> {
     let words = words(name);
     if words.is_empty() {
@@ -51,7 +54,8 @@ fn spellings(name: &str) -> Vec<String> {
     once
 }
 
-/// Returns the words of a name in lower case; none for a name that is written in one way.
+/// Returns the words of a name in lower case; none for a name that is written
+/// in one way.
 fn words(name: &str) -> Vec<String> {
     let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
     if !plain || name.is_empty() || name.starts_with(['_', '-']) || name.ends_with(['_', '-']) {

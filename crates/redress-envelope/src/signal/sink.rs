@@ -10,9 +10,11 @@ use crate::json::{Container, Interest, Scalar, Sink, Unreadable};
 use crate::plan::{Merge, Node, NodeId, Plans};
 use crate::walk::Walk;
 
-/// Evaluates the error rules of a dialect while the members that they ask for arrive.
+/// Evaluates the error rules of a dialect while the members that they ask for
+/// arrive.
 ///
-/// The predicates of all rules are numbered in one sequence, so that their states are bits of two masks.
+/// The predicates of all rules are numbered in one sequence, so that their
+/// states are bits of two masks.
 #[derive(Debug)]
 pub(super) struct SignalSink {
     pub(super) dialect: Dialect,
@@ -21,7 +23,8 @@ pub(super) struct SignalSink {
     node: NodeId,
     /// Bit `n` is set when rule `n` is for responses with this head.
     rules: u64,
-    /// Bit `n` is set while member `n` may still come; and when it was what it must be.
+    /// Bit `n` is set while member `n` may still come; and when it was what it must
+    /// be.
     open: u64,
     held: u64,
     pub(super) decision: Decision,
@@ -43,7 +46,8 @@ impl SignalSink {
         sink
     }
 
-    /// Decides what the head decides, and notes which rules are for the body of such a response.
+    /// Decides what the head decides, and notes which rules are for the body of
+    /// such a response.
     fn begin(&mut self, head: &Head<'_>) {
         let mut first = 0;
         for (nth, rule) in self.dialect.compiled().signals.iter().enumerate() {
@@ -158,7 +162,8 @@ impl SignalSink {
     }
 }
 
-/// Returns `true` if a rule, whose members are numbered from `first` on, holds; `None` when that is uncertain.
+/// Returns `true` if a rule, whose members are numbered from `first` on, holds;
+/// `None` when that is uncertain.
 fn holds(rule: &ErrorRule<Cell>, mut first: usize, open: u64, held: u64) -> Option<bool> {
     let mut certain = true;
     for clause in &rule.clauses {

@@ -45,8 +45,8 @@ impl XmlSignalSink<'_> {
         }
     }
 
-    /// Gives up the members that cannot come any more, once the root element is known: those of another root, and those of
-    /// attributes that it does not have.
+    /// Gives up the members that cannot come any more, once the root element is
+    /// known: those of another root, and those of attributes that it does not have.
     fn give_up(&mut self, may_have_attributes: bool) {
         let reachable = reachable(self.sink.dialect.compiled(), self.walk, may_have_attributes);
         self.sink.exclude(!reachable);
@@ -103,7 +103,8 @@ impl Sink for XmlSignalSink<'_> {
     }
 }
 
-/// Returns the members that may still come in the root element, numbered through all rules.
+/// Returns the members that may still come in the root element, numbered
+/// through all rules.
 fn reachable(compiled: &Compiled, walk: &Walk, may_have_attributes: bool) -> u64 {
     let plan = &compiled.signal_plan.xml;
     let (mut cells, mut seen) = (0, HashSet::new());

@@ -7,7 +7,8 @@ const ROOTS: &[&[u8]] = &[
     b"table", b"title", b"ul",
 ];
 
-/// Returns `true` if a root element of this name begins HTML. Its names have one case as a rule: `<Title>` is rather XML.
+/// Returns `true` if a root element of this name begins HTML. Its names have
+/// one case as a rule: `<Title>` is rather XML.
 pub(super) fn begins_with(name: &[u8]) -> bool {
     let is_upper = name.iter().all(|byte| !byte.is_ascii_lowercase());
     if is_upper { ROOTS.contains(&name.to_ascii_lowercase().as_slice()) } else { ROOTS.contains(&name) }

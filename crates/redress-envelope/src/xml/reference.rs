@@ -1,6 +1,7 @@
 //! References to symbols: `&lt;`, `&#60;`, `&#x3c;`.
 
-/// How long a reference may be between `&` and `;`: none that is known is longer, but for zeros in front.
+/// How long a reference may be between `&` and `;`: none that is known is
+/// longer, but for zeros in front.
 pub(super) const MAX: usize = 16;
 
 /// Returns the symbol that a reference stands for, given without `&` and `;`.
@@ -17,7 +18,8 @@ pub(super) fn symbol(name: &[u8]) -> Option<char> {
     }
 }
 
-/// Returns the symbol of that number, if XML allows it in a document (section 2.2).
+/// Returns the symbol of that number, if XML allows it in a document (section
+/// 2.2).
 fn numeric(digits: &[u8], radix: u32) -> Option<char> {
     let digit = |byte: &u8| char::from(*byte).to_digit(radix);
     let number = digits.iter().try_fold(0_u32, |sum, byte| sum.checked_mul(radix)?.checked_add(digit(byte)?))?;

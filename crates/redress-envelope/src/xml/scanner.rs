@@ -1,11 +1,12 @@
-//! A resumable scanner: bytes go in as they arrive, events come out, nothing is built.
+//! The state machine of the scanner. It can stop and resume at every byte and
+//! builds no tree.
 
 use super::text::Text;
 use super::{Sink, html, reference};
 use crate::json::{MAX_NAME, Unreadable};
 use crate::work;
 
-/// How many elements may lie in each other.
+/// The maximum nesting of elements.
 const MAX_DEPTH: usize = 128;
 const MARK: &[u8] = b"\xef\xbb\xbf";
 const CDATA: &[u8] = b"[CDATA[";
@@ -40,7 +41,8 @@ enum State {
     Markup,
     /// Behind `<!`.
     Declaration,
-    /// In a comment, a CDATA section or a processing instruction; the number of bytes of its end seen.
+    /// In a comment, a CDATA section or a processing instruction; the number of
+    /// bytes of its end seen.
     Comment(usize),
     Section(usize),
     Instruction(usize),
@@ -160,8 +162,8 @@ impl Scanner {
         })
     }
 
-    /// Scans on in the value of an attribute. A `<` in it is taken, though XML forbids it: only the quotation mark ends a
-    /// value.
+    /// Scans on in the value of an attribute. A `<` in it is taken, though XML
+    /// forbids it: only the quotation mark ends a value.
     fn value<'a, S: Sink>(&mut self, quote: u8, rest: &'a [u8], sink: &mut S) -> Rest<'a> {
         let (plain, behind) = split(rest, |byte| byte == quote || byte == b'&');
         self.keep(plain)?;
@@ -261,7 +263,8 @@ impl Scanner {
         if self.ends.is_empty() { State::Outside } else { State::Content }
     }
 
-    /// Handles a byte after `<!`, where a comment or a CDATA section begins. Anything else is a document type declaration.
+    /// Handles a byte after `<!`, where a comment or a CDATA section begins.
+    /// Anything else is a document type declaration.
     fn declaration(&mut self, byte: u8) -> Result<(), Unreadable> {
         self.token.push(byte);
         self.state = match &*self.token {
@@ -332,7 +335,8 @@ const fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
 
-/// Returns `true` if a name may begin with this byte: a letter, `_`, `:` or a symbol beyond ASCII.
+/// Returns `true` if a name may begin with this byte: a letter, `_`, `:` or a
+/// symbol beyond ASCII.
 const fn may_begin_name(byte: u8) -> bool {
     byte.is_ascii_alphabetic() || matches!(byte, b'_' | b':' | 0x80..)
 }

@@ -18,7 +18,8 @@ impl Text {
         (self.room, self.is_cut) = (room, false);
     }
 
-    /// Keeps a piece; `false` if it holds a control character that XML does not allow.
+    /// Keeps a piece; `false` if it holds a control character that XML does not
+    /// allow.
     pub(super) fn keep(&mut self, piece: &[u8]) -> bool {
         if self.room == 0 {
             return true;

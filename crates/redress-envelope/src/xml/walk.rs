@@ -1,13 +1,15 @@
-//! Where in its plan a scan of XML stands.
+//! The position of an XML scan in its plan.
 
 use crate::path::fold;
 use crate::plan::{NodeId, Plan};
 
 /// The places of the open elements.
 ///
-/// An element may be at several at once: those of a path from the root, and those of paths that hold at every depth. A name
-/// in a path without a prefix stands for elements with any prefix, one with a prefix for elements with that prefix, and one
-/// behind `~` for elements whose name, without its prefix, has the same letters and digits.
+/// An element may be at several at once: those of a path from the root, and
+/// those of paths that hold at every depth. A name in a path without a prefix
+/// stands for elements with any prefix, one with a prefix for elements with
+/// that prefix, and one behind `~` for elements whose name, without its prefix,
+/// has the same letters and digits.
 #[derive(Debug, Default)]
 pub(crate) struct Walk {
     /// The places of all open elements, outermost first.
@@ -68,7 +70,8 @@ impl Walk {
         }
     }
 
-    /// Returns the places of an attribute of the innermost element; its name begins with `@`.
+    /// Returns the places of an attribute of the innermost element; its name begins
+    /// with `@`.
     pub(crate) fn attribute(&self, plan: &Plan, name: &[u8]) -> Vec<NodeId> {
         let local = local(&name[1..]);
         let plain = if local.len() + 1 < name.len() { [b"@", local].concat() } else { Vec::new() };
@@ -96,7 +99,8 @@ impl Names<'_> {
     }
 }
 
-/// Returns what of a name `~` compares, behind the mark with which such names begin in a plan.
+/// Returns what of a name `~` compares, behind the mark with which such names
+/// begin in a plan.
 fn folded(mark: &[u8], name: &[u8]) -> Vec<u8> {
     mark.iter().copied().chain(fold(name)).collect()
 }
@@ -107,8 +111,8 @@ fn local(name: &[u8]) -> &[u8] {
     colon.map_or(name, |colon| &name[colon + 1..])
 }
 
-/// Returns `true` if an attribute, whose name begins with `@`, is about namespaces, types or languages: it says nothing about the
-/// element.
+/// Returns `true` if an attribute, whose name begins with `@`, is about
+/// namespaces, types or languages: it says nothing about the element.
 pub(crate) fn is_of_namespaces(name: &[u8]) -> bool {
     name == b"@xmlns" || [&b"@xmlns:"[..], b"@xsi:", b"@xml:"].iter().any(|prefix| name.starts_with(prefix))
 }

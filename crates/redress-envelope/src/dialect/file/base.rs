@@ -7,8 +7,9 @@ use super::super::spec::Spec;
 use super::{DialectError, File, Item};
 use crate::dialects;
 
-/// How many files may extend each other in a row, the first one included: deep enough for a team's, a vendor's and a
-/// service's file, and a bound on what one name can make a program read.
+/// How many files may extend each other in a row, the first one included: deep
+/// enough for a team's, a vendor's and a service's file, and a bound on what
+/// one name can make a program read.
 pub(super) const MAX_FILES: usize = 8;
 /// How long the name of an extended file may be, in bytes.
 const MAX_NAME: usize = 255;
@@ -25,11 +26,12 @@ pub(in super::super) enum Base<'b, 'r> {
     Files(&'b mut Chain<'r>),
 }
 
-/// Finds a shipped dialect by its name: an argument, so that the files of all dialects are linked only where a file may
-/// extend any of them.
+/// Finds a shipped dialect by its name: an argument, so that the files of all
+/// dialects are linked only where a file may extend any of them.
 pub(in super::super) type Lookup = fn(&str) -> Option<Dialect>;
 
-/// The files that extend each other, from the first one to the one that is being read.
+/// The files that extend each other, from the first one to the one that is
+/// being read.
 pub(in super::super) struct Chain<'r> {
     /// The folder of the first file, which precedes the names in errors.
     folder: String,
@@ -50,7 +52,8 @@ impl<'r> Chain<'r> {
         Self { folder: folder.to_owned(), names: vec![name.to_owned()], shipped, resolve }
     }
 
-    /// Reads the file that the current one extends, and those that it extends itself.
+    /// Reads the file that the current one extends, and those that it extends
+    /// itself.
     fn read(&mut self, wanted: &str) -> Result<Spec, Refusal> {
         let name = joined(self.names.last().map_or("", String::as_str), wanted).ok_or(Refusal::NotInFolder)?;
         if self.names.contains(&name) {
@@ -83,7 +86,8 @@ enum Refusal {
     AtFault(Box<DialectError>),
 }
 
-/// Finds what the file begins with: the base it was given, the dialect it extends, or nothing.
+/// Finds what the file begins with: the base it was given, the dialect it
+/// extends, or nothing.
 pub(super) fn start<'t>(file: &mut File<'_>, root: &'t DeTable<'t>, base: &mut Base<'_, '_>) -> Spec {
     let name = root.get("name").and_then(|value| value.get_ref().as_str()).unwrap_or_default();
     let extended = root.get("extends").map(|value| Item::named("", "extends", value));
@@ -108,7 +112,8 @@ pub(super) fn start<'t>(file: &mut File<'_>, root: &'t DeTable<'t>, base: &mut B
     spec
 }
 
-/// Returns what a shipped dialect, or another file, says; `None` where it cannot be used, which is noted.
+/// Returns what a shipped dialect, or another file, says; `None` where it
+/// cannot be used, which is noted.
 fn extends(file: &mut File<'_>, item: &Item<'_>, base: &mut Base<'_, '_>) -> Option<Spec> {
     let wanted = item.value.as_str().unwrap_or_default();
     let is_file = wanted.contains(['/', '\\']) || wanted.ends_with(".toml");
@@ -162,10 +167,11 @@ impl File<'_> {
     }
 }
 
-/// Returns the name of a file that another one names, relative to the folder of the first; `None` unless it lies in the
-/// folder of the other one or below it.
+/// Returns the name of a file that another one names, relative to the folder of
+/// the first; `None` unless it lies in the folder of the other one or below it.
 ///
-/// No name has `..`, a backslash or a colon in it, which on some systems lead elsewhere.
+/// No name has `..`, a backslash or a colon in it, which on some systems lead
+/// elsewhere.
 fn joined(from: &str, wanted: &str) -> Option<String> {
     let inside = wanted.strip_prefix("./")?;
     let is_name = |part: &str| {

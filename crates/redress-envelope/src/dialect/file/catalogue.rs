@@ -1,4 +1,5 @@
-//! `[codes]`, `[reasons]`, `[status]` and `[[rules]]`: what the words of a vendor mean.
+//! `[codes]`, `[reasons]`, `[status]` and `[[rules]]`: what the words of a
+//! vendor mean.
 
 use std::collections::HashSet;
 

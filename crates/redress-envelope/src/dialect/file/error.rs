@@ -93,8 +93,8 @@ fn places<'t>(file: &mut File<'_>, item: &Item<'t>) -> Vec<Place> {
     places
 }
 
-/// Makes a clause of at most one place more than are allowed, which tells that they are too many: what they are compared with
-/// is copied for each.
+/// Makes a clause of at most one place more than are allowed, which tells that
+/// they are too many: what they are compared with is copied for each.
 fn of_places(places: Vec<Place>, negated: bool, test: &Test) -> Clause<PathSpec> {
     let mut clause = Clause { negated, predicates: Vec::new(), headers: Vec::new() };
     for place in places.into_iter().take(MAX_PREDICATES + 1) {
@@ -106,7 +106,8 @@ fn of_places(places: Vec<Place>, negated: bool, test: &Test) -> Clause<PathSpec>
     clause
 }
 
-/// Reads a table that names its places as `path` and `header`, and something else by another key.
+/// Reads a table that names its places as `path` and `header`, and something
+/// else by another key.
 fn named<'t>(
     file: &mut File<'_>,
     item: &Item<'t>,

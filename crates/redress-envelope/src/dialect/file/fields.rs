@@ -5,7 +5,8 @@ use super::{File, Item};
 use crate::path::Path;
 use crate::plan::{FieldList, MAX_LISTS, MAX_RANKS};
 
-/// How many names a map of fields may leave out: each is looked for in the others.
+/// How many names a map of fields may leave out: each is looked for in the
+/// others.
 const MAX_EXCEPT: usize = 64;
 /// How many paths the alternatives of one list may make.
 const MAX_PATHS: usize = 1024;

@@ -1,8 +1,10 @@
-//! Finds the rules of a file that can never hold, and the lines that change nothing.
+//! Finds the rules of a file that can never hold, and the lines that change
+//! nothing.
 //!
-//! The first are mistakes, the second warnings. Both are looked for only where a file is checked, so that a dialect that
-//! was read once is read by each later version. Only rules of the file itself are told of, by what the whole dialect
-//! says, what it extends included.
+//! The first are mistakes, the second warnings. Both are looked for only where
+//! a file is checked, so that a dialect that was read once is read by each
+//! later version. Only rules of the file itself are told of, by what the whole
+//! dialect says, what it extends included.
 
 mod error;
 mod facts;

@@ -4,7 +4,8 @@ use std::fmt;
 
 /// The mistakes in a dialect's file.
 ///
-/// `Display` prints one line for each mistake, as compilers do: `file:line: key: problem`.
+/// `Display` prints one line for each mistake, as compilers do: `file:line:
+/// key: problem`.
 ///
 /// # Examples
 /// ```
@@ -28,7 +29,8 @@ pub struct DialectError {
 pub struct Mistake {
     /// The line, counted from 1.
     pub line: usize,
-    /// The key at fault with the tables that it lies in, such as `codes.1050.class`.
+    /// The key at fault with the tables that it lies in, such as
+    /// `codes.1050.class`.
     pub key: String,
     /// The expected and the found value.
     pub problem: String,
@@ -47,7 +49,8 @@ impl DialectError {
         &self.mistakes
     }
 
-    /// Returns the mistakes of the file that this one extends, where there are some; it is the error's source, too.
+    /// Returns the mistakes of the file that this one extends, where there are
+    /// some; it is the error's source, too.
     #[must_use]
     pub fn extended(&self) -> Option<&Self> {
         self.extended.as_deref()

@@ -10,13 +10,14 @@ use super::words::{header, path, unit};
 use super::{super::source::Kind, File, Item, fields::fields, source::sources};
 use crate::plan::{Merge, Plan, Spelling};
 
-/// How many forms of envelope a dialect may tell apart: for each response their conditions are asked one by one.
+/// How many forms of envelope a dialect may tell apart: for each response their
+/// conditions are asked one by one.
 const MAX_READINGS: usize = 64;
 const KNOWN: &[&str] =
     &["when", "code", "message", "request_id", "reason", "fields", "hints", "ordered_hints", "ignore_headers"];
 
-/// Reads one form of envelope, or a list of them: those with conditions come before the known ones, the one without
-/// changes the last.
+/// Reads one form of envelope, or a list of them: those with conditions come
+/// before the known ones, the one without changes the last.
 pub(super) fn read<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &mut Spec) {
     let items = if item.value.is_table() { vec![item.clone()] } else { file.items(item) };
     let mut guarded: Vec<Reading> = Vec::new();
@@ -127,7 +128,8 @@ fn document_plan(path: &crate::path::Path) -> Plan {
     plan.finish()
 }
 
-/// States a member that holds a hint or a flag; of several that a wildcard leads to, each is read.
+/// States a member that holds a hint or a flag; of several that a wildcard
+/// leads to, each is read.
 pub(super) fn body_place(path: crate::path::Path) -> HintPlace<PathSpec> {
     let name = path.to_string();
     let merge = if path.has_wildcard() { Merge::Joined(BETWEEN.to_owned()) } else { Merge::Last };

@@ -1,4 +1,5 @@
-//! `[retry]`, `[attempt]`, `[idempotency]` and `[[limits]]`: what a vendor says about asking again.
+//! `[retry]`, `[attempt]`, `[idempotency]` and `[[limits]]`: what a vendor says
+//! about asking again.
 
 use http::Method;
 
@@ -83,7 +84,8 @@ pub(super) fn idempotency<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &mut S
     });
 }
 
-/// Reads methods; there may be none, where it is the caller who says which requests take a key.
+/// Reads methods; there may be none, where it is the caller who says which
+/// requests take a key.
 fn each_method(file: &mut File<'_>, item: &Item<'_>) -> Vec<Method> {
     match item.value.as_array() {
         Some(methods) if methods.is_empty() => Vec::new(),

@@ -1,4 +1,5 @@
-//! `[[scopes]]` and `[cooldown]`: which calls share a limit, and which calls a cool-down holds.
+//! `[[scopes]]` and `[cooldown]`: which calls share a limit, and which calls a
+//! cool-down holds.
 
 use std::collections::HashSet;
 
@@ -10,14 +11,16 @@ use super::when::{Scope as Extent, when};
 use super::words::{route, text};
 use super::{File, Item};
 
-/// How many scopes a dialect may have: their routes are compared with the path of each call, one after the other.
+/// How many scopes a dialect may have: their routes are compared with the path
+/// of each call, one after the other.
 const MAX_SCOPES: usize = 64;
 /// How many routes a scope may have.
 const MAX_ROUTES: usize = 64;
 /// How many sets of conditions may say that a cool-down concerns all calls.
 const MAX_GLOBAL: usize = 64;
 
-/// Reads scopes. The scopes of an extending file come first and replace scopes with the same name.
+/// Reads scopes. The scopes of an extending file come first and replace scopes
+/// with the same name.
 pub(super) fn scopes<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &mut Spec) {
     let items = file.items(item);
     let mut scopes: Vec<Scope> = Vec::new();
@@ -70,7 +73,8 @@ fn scope<'t>(file: &mut File<'_>, item: &Item<'t>) -> Option<Scope> {
     }
 }
 
-/// Reads how a response says which calls its cool-down holds. Each key replaces that of the extended dialect.
+/// Reads how a response says which calls its cool-down holds. Each key replaces
+/// that of the extended dialect.
 pub(super) fn cooldown<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &mut Spec) {
     let Some(table) = file.table(item) else { return };
     for (key, value) in table {

@@ -60,7 +60,8 @@ pub(super) fn root<'t>(file: &mut File<'_>, root: &'t DeTable<'t>, base: &mut Ba
     spec
 }
 
-/// Records what is too much, or contested, in the plans that the paths of a file make.
+/// Records what is too much, or contested, in the plans that the paths of a
+/// file make.
 pub(super) fn limits(file: &mut File<'_>, root: &DeTable<'_>, compiled: &Compiled) {
     limits_of(file, root, "read", &compiled.plan);
     if let Some(success) = &compiled.success {

@@ -10,7 +10,8 @@ use crate::path::Path;
 use crate::pattern::Glob;
 use crate::plan::Merge;
 
-/// How many sources a part of an envelope may have: a reader remembers which one spoke in one byte.
+/// How many sources a part of an envelope may have: a reader remembers which
+/// one spoke in one byte.
 const MAX_SOURCES: usize = 255;
 const KNOWN: &[&str] = &[
     "path",
@@ -30,7 +31,8 @@ const KNOWN: &[&str] = &[
     "after_fields",
 ];
 
-/// Reads one source or a list of them; what a source does not say of its kind is `kind`.
+/// Reads one source or a list of them; what a source does not say of its kind
+/// is `kind`.
 pub(super) fn sources<'t>(file: &mut File<'_>, item: &Item<'t>, kind: Kind) -> Vec<Source<PathSpec>> {
     let items = if item.value.is_array() { file.items(item) } else { vec![item.clone()] };
     if items.is_empty() {
@@ -131,7 +133,8 @@ fn repeats(file: &mut File<'_>, item: &Item<'_>) -> Repeats {
     }
 }
 
-/// Returns `true` if a later source at the same place can never be reached: `taken` are the kinds that earlier sources accept in full.
+/// Returns `true` if a later source at the same place can never be reached:
+/// `taken` are the kinds that earlier sources accept in full.
 fn is_hidden(later: &Source<PathSpec>, taken: &HashMap<Place<PathSpec>, Vec<Kind>>) -> bool {
     // Several members are joined only if each of them is there.
     let is_one = !matches!(later.place, Place::Parts(..));

@@ -1,4 +1,5 @@
-//! Says what to write where a file is not TOML, or a value is of another kind than its key takes.
+//! Says what to write where a file is not TOML, or a value is of another kind
+//! than its key takes.
 
 use std::ops::Range;
 
@@ -11,7 +12,8 @@ const CATALOGUES: [&str; 3] = ["codes", "reasons", "status"];
 /// How a truth value is compared.
 pub(super) const TRUTH: &str = "a truth value is compared by `equals = { path = \"success\", is = true }`";
 
-/// Returns what the TOML parser says, and for a key that stands twice what to write instead.
+/// Returns what the TOML parser says, and for a key that stands twice what to
+/// write instead.
 pub(super) fn told(text: &str, span: &Range<usize>, message: &str) -> String {
     let advice = if message.starts_with("duplicate key") { twice(text, span.start) } else { None };
     match advice {
@@ -20,7 +22,8 @@ pub(super) fn told(text: &str, span: &Range<usize>, message: &str) -> String {
     }
 }
 
-/// Says what to write in the place of a table, or of a key, that stands there for the second time.
+/// Says what to write in the place of a table, or of a key, that stands there
+/// for the second time.
 fn twice(text: &str, at: usize) -> Option<String> {
     let begin = text.get(..at)?.rfind('\n').map_or(0, |end| end + 1);
     let line = text.get(begin..)?.lines().next()?;
@@ -44,7 +47,8 @@ fn twice(text: &str, at: usize) -> Option<String> {
     })
 }
 
-/// Returns the name of the table that a line begins, and whether it is one of a list.
+/// Returns the name of the table that a line begins, and whether it is one of a
+/// list.
 fn header(line: &str) -> Option<(bool, &str)> {
     let line = line.trim_start();
     let (is_list, inside) = match line.strip_prefix("[[") {

@@ -1,4 +1,5 @@
-//! The single words of a dialect's file, each read from a text; the error says what was expected.
+//! The single words of a dialect's file, each read from a text; the error says
+//! what was expected.
 
 use std::fmt::Display;
 use std::str::FromStr;

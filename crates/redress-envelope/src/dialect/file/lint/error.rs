@@ -10,7 +10,8 @@ use crate::dialect::error_rule::{Clause, ErrorRule, Test};
 use crate::dialect::spec::{PathSpec, Spec};
 use crate::path::Path;
 
-/// How many pairs of tests of one rule are compared; the rest is believed to hold.
+/// How many pairs of tests of one rule are compared; the rest is believed to
+/// hold.
 const MAX_PAIRS: usize = 4_096;
 
 pub(super) fn errors<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &Spec, facts: &Facts<'_>) {
@@ -105,7 +106,8 @@ fn exclude(a: &Test, b: &Test) -> bool {
     }
 }
 
-/// Returns `true` if an earlier rule holds whenever a later one does: each of its clauses is one of the later one's.
+/// Returns `true` if an earlier rule holds whenever a later one does: each of
+/// its clauses is one of the later one's.
 fn says_as_much(later: &ErrorRule<PathSpec>, earlier: &ErrorRule<PathSpec>) -> bool {
     let same = |a: &Clause<PathSpec>, b: &Clause<PathSpec>| {
         a.negated == b.negated && a.predicates == b.predicates && a.headers == b.headers

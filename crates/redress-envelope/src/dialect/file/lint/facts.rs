@@ -8,11 +8,13 @@ use crate::dialect::condition::Condition;
 use crate::dialect::spec::Spec;
 use crate::pattern::{Glob, Ranges};
 
-/// The statuses that an error rule may make an error: all others are one without a rule, or none with any.
+/// The statuses that an error rule may make an error: all others are one
+/// without a rule, or none with any.
 pub(super) const SUCCESS: RangeInclusive<i64> = 200..=299;
 const STATUSES: usize = 1_000;
 
-/// The words that a dialect reads, the statuses that can be errors, and the rows that rules hide.
+/// The words that a dialect reads, the statuses that can be errors, and the
+/// rows that rules hide.
 pub(super) struct Facts<'s> {
     /// The words that a code, and a reason, may be.
     pub(super) code: Words<'s>,

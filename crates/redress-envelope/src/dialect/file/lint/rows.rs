@@ -110,7 +110,8 @@ pub(super) fn retry<'t>(file: &mut File<'_>, item: &Item<'t>) {
     }
 }
 
-/// Of two limits of the same requests in the same time the looser one is never reached.
+/// Of two limits of the same requests in the same time the looser one is never
+/// reached.
 pub(super) fn limits<'t>(file: &mut File<'_>, item: &Item<'t>) {
     let mut seen: HashMap<[Option<String>; 3], String> = HashMap::new();
     for limit in file.items(item) {

@@ -1,4 +1,5 @@
-//! Rules that an earlier one hides: whenever the later one holds, the earlier one does.
+//! Rules that an earlier one hides: whenever the later one holds, the earlier
+//! one does.
 
 use super::super::{File, Item};
 use super::when::covers;
@@ -6,9 +7,11 @@ use crate::dialect::condition::Condition;
 use crate::dialect::spec::PathSpec;
 use crate::pattern::{Glob, Ranges};
 
-/// With how many rules before it a rule is compared: each with each would take quadratic time.
+/// With how many rules before it a rule is compared: each with each would take
+/// quadratic time.
 const MAX_COMPARED: usize = 256;
-/// How many pairs of values of two lists are compared; longer lists are believed to differ.
+/// How many pairs of values of two lists are compared; longer lists are
+/// believed to differ.
 const MAX_PAIRS: usize = 4_096;
 
 /// The rules before the one in hand that no other one hides.
@@ -37,7 +40,8 @@ impl<'s> Shadows<'s> {
     }
 }
 
-/// Returns `true` if all of the weaker conditions hold whenever the stronger ones do.
+/// Returns `true` if all of the weaker conditions hold whenever the stronger
+/// ones do.
 pub(super) fn implies(stronger: &[Condition<PathSpec>], weaker: &[Condition<PathSpec>]) -> bool {
     let few = stronger.len().saturating_mul(weaker.len()) <= MAX_PAIRS;
     few && weaker.iter().all(|weak| stronger.iter().any(|strong| follows(strong, weak)))
@@ -75,7 +79,8 @@ fn follows(strong: &Condition<PathSpec>, weak: &Condition<PathSpec>) -> bool {
     }
 }
 
-/// Returns `true` if one of few values is always one of the others; none stand for any.
+/// Returns `true` if one of few values is always one of the others; none stand
+/// for any.
 fn are_among(values: &[String], others: &[String]) -> bool {
     let all = || is_few(values.len(), others.len()) && values.iter().all(|value| others.contains(value));
     others.is_empty() || (!values.is_empty() && all())

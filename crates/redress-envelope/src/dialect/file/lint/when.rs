@@ -1,4 +1,5 @@
-//! Conditions that can never hold, by themselves, beside each other, or in their dialect.
+//! Conditions that can never hold, by themselves, beside each other, or in
+//! their dialect.
 
 use super::facts::{Facts, SUCCESS};
 use super::words::{Words, may_be_among};
@@ -7,15 +8,18 @@ use crate::dialect::spec::PathSpec;
 use crate::path::{Path, Step};
 use crate::pattern::{Glob, Ranges};
 
-/// The statuses whose responses have no body (RFC 9110 sections 15.3.5 and 15.3.6).
+/// The statuses whose responses have no body (RFC 9110 sections 15.3.5 and
+/// 15.3.6).
 const WITHOUT_BODY: [i64; 2] = [204, 205];
 
 /// Which rule has the conditions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Of {
-    /// An error rule, which is asked of successes only, and asks for members of the body.
+    /// An error rule, which is asked of successes only, and asks for members of the
+    /// body.
     Error,
-    /// An error rule that the head of a response may decide, or that is for single events.
+    /// An error rule that the head of a response may decide, or that is for single
+    /// events.
     Head,
     /// A form of envelope, which is asked of errors only.
     Reading,
@@ -134,7 +138,8 @@ fn is_of_body(condition: &Condition<PathSpec>) -> bool {
     matches!(condition, Condition::Body(..) | Condition::BodyKind(..))
 }
 
-/// Returns the conditions that exclude each other. Each key stands once, but for the paths of `no_body`: linear.
+/// Returns the conditions that exclude each other. Each key stands once, but
+/// for the paths of `no_body`: linear.
 fn beside_each_other(when: &[Condition<PathSpec>]) -> Vec<Problem> {
     let mut problems = Vec::new();
     for condition in when {
@@ -207,7 +212,8 @@ fn kind_of_values(kind: JsonKind, values: &[String]) -> Option<String> {
         .then(|| format!("no member of the kind `{name}` has such a value: leave out `body_kind`, or `body_is`"))
 }
 
-/// Returns `true` if the member at one path is there, and not `null`, whenever the one at the other is.
+/// Returns `true` if the member at one path is there, and not `null`, whenever
+/// the one at the other is.
 pub(super) fn covers(wide: &Path, narrow: &Path) -> bool {
     let covers = |(wide, narrow): (&Step, &Step)| match (wide, narrow) {
         (Step::Any, Step::Key(_)) | (Step::Each, Step::Index(_)) => true,

@@ -4,10 +4,11 @@ use crate::dialect::source::{Cut, Kind, Place, Repeats, Source, is_reason_phrase
 use crate::dialect::spec::PathSpec;
 use crate::pattern::{Glob, Ranges};
 
-/// How many sources that differ are looked at; where there are more, any word is believed to be said by one of them.
+/// How many sources that differ are looked at; where there are more, any word
+/// is believed to be said by one of them.
 const MAX_SOURCES: usize = 64;
-/// The codes of a challenge, which is asked where no source has a code (RFC 6750 section 3.1, RFC 9449 section 7.1, RFC
-/// 9470 section 3).
+/// The codes of a challenge, which is asked where no source has a code (RFC
+/// 6750 section 3.1, RFC 9449 section 7.1, RFC 9470 section 3).
 const OF_CHALLENGES: [&str; 6] = [
     "invalid_request",
     "invalid_token",
@@ -88,7 +89,8 @@ fn says_as_much(wide: &Source<PathSpec>, narrow: &Source<PathSpec>) -> bool {
     (is_plain && takes_all) || (same && same_place && wide.repeats == narrow.repeats)
 }
 
-/// Returns why a source can never say a word like this; `None` if it can, or if that is not known.
+/// Returns why a source can never say a word like this; `None` if it can, or if
+/// that is not known.
 fn refusal(source: &Source<PathSpec>, word: &Glob) -> Option<String> {
     let (text, is_wild) = (word.as_str(), word.is_wild());
     let has_blank = text.contains(char::is_whitespace);
