@@ -30,12 +30,14 @@ impl Avx2 {
         found.then_some(Self(()))
     }
 
+    /// Skips in a chunk.
     #[inline]
     pub(crate) fn feed(self, skip: &mut Skip, chunk: &[u8]) -> Skipped {
         // SAFETY: only `detect` makes an `Avx2`, and it has found all features that the function enables.
         unsafe { feed(skip, chunk) }
     }
 
+    /// Returns the length of the plain run, a vector at a time.
     #[inline]
     pub(crate) fn plain_run(self, text: &[u8]) -> usize {
         // SAFETY: only `detect` makes an `Avx2`, and it has found all features that the function enables.
@@ -43,6 +45,8 @@ impl Avx2 {
     }
 }
 
+/// Compiles the block algorithm with all features enabled, so that the kernel and
+/// the bit counts are inlined into it.
 #[target_feature(enable = "avx2,pclmulqdq,bmi1,bmi2,popcnt,lzcnt")]
 fn feed(skip: &mut Skip, chunk: &[u8]) -> Skipped {
     let kernel = Kernel {
@@ -54,6 +58,8 @@ fn feed(skip: &mut Skip, chunk: &[u8]) -> Skipped {
     kernel.feed(skip, chunk)
 }
 
+/// Compares each vector with the bounds of plain bytes. The minimum with 0x1f is
+/// the byte itself exactly for control characters.
 #[target_feature(enable = "avx2,bmi1")]
 fn plain_run(text: &[u8]) -> usize {
     let (halves, tail) = text.as_chunks();
@@ -68,6 +74,7 @@ fn plain_run(text: &[u8]) -> usize {
     text.len() - tail.len() + portable::plain_run(tail)
 }
 
+/// Computes the masks of 32 bytes by four comparisons.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn masks(half: &[u8; HALF]) -> Masks {
@@ -103,6 +110,7 @@ fn quotes_and_slashes(bytes: __m256i) -> __m256i {
     _mm256_or_si256(equal(bytes, b'"'), equal(bytes, b'\\'))
 }
 
+/// Compares each byte with one value: all ones where they are equal.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn equal(bytes: __m256i, byte: u8) -> __m256i {
@@ -115,6 +123,7 @@ fn mask(marks: __m256i) -> u64 {
     u64::from(_mm256_movemask_epi8(marks).cast_unsigned())
 }
 
+/// Loads 32 bytes, aligned or not.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn load(half: &[u8; HALF]) -> __m256i {

@@ -34,9 +34,13 @@ const ODD: u64 = 0xaaaa_aaaa_aaaa_aaaa;
 /// The significant bytes of a block, a mask for each kind.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Masks {
+    /// Double quotes, escaped or not.
     pub(crate) quotes: u64,
+    /// Backslashes, inside and outside of strings.
     pub(crate) slashes: u64,
+    /// `{` and `[`, inside and outside of strings.
     pub(crate) opens: u64,
+    /// `}` and `]`, inside and outside of strings.
     pub(crate) closes: u64,
 }
 

@@ -12,6 +12,7 @@ const SWITCH: &str = "REDRESS_SIMD";
 /// An implementation that this process can run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Implementation {
+    /// Words of eight bytes, on every target.
     Portable,
     #[cfg(target_arch = "x86_64")]
     Avx2(Avx2),
@@ -25,6 +26,7 @@ impl Implementation {
         *CHOSEN.get_or_init(Self::choose)
     }
 
+    /// Reads the environment and detects the features, once in a process.
     #[cold]
     fn choose() -> Self {
         if std::env::var_os(SWITCH).is_some_and(|value| value == "off") { Self::Portable } else { Self::best() }
@@ -41,6 +43,7 @@ impl Implementation {
         Self::Portable
     }
 
+    /// Skips in a chunk.
     #[inline]
     pub(crate) fn feed(self, skip: &mut Skip, chunk: &[u8]) -> Skipped {
         match self {
@@ -50,6 +53,7 @@ impl Implementation {
         }
     }
 
+    /// Returns the length of the plain run at the start of a text.
     #[inline]
     pub(crate) fn plain_run(self, text: &[u8]) -> usize {
         match self {
@@ -59,6 +63,7 @@ impl Implementation {
         }
     }
 
+    /// Returns the name, as [`implementation`](crate::implementation) does.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Portable => "portable",

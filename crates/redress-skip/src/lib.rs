@@ -11,6 +11,17 @@
 //!
 //! Nothing is allocated, and a [`Skip`] is 32 bytes of state.
 //!
+//! # When to use it
+//! Skipping pays where most of a document is irrelevant: a success of a megabyte
+//! whose last member may signal an error, or an error that repeats the request.
+//! `docs/performance.md` of the repository compares the time with that of
+//! parsers. For short texts, and for documents that are read in full, a parser
+//! such as `serde_json` is the better choice.
+//!
+//! # Cost
+//! The time is linear in the number of bytes. The state is copied by value; a
+//! [`Skip`] may be dropped, cloned or kept between chunks at no cost.
+//!
 //! # Grammar
 //! Skipped bytes are not validated. Both kinds of brackets are equivalent, so
 //! `[}` is an array. Outside of strings every byte other than a quote or a
@@ -82,6 +93,7 @@ pub struct Skip {
     /// The number of open containers: 0 after the end, more than `limit` after
     /// [`Skipped::TooDeep`].
     open: usize,
+    /// The number of containers that may be open, the first one included.
     limit: usize,
     /// All bits inside a string, none outside.
     string: u64,

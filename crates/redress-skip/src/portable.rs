@@ -7,12 +7,14 @@
 use crate::block::{HALF, Kernel, Masks};
 use crate::{Skip, Skipped};
 
+/// The number of bytes in a word.
 const WORD: usize = size_of::<u64>();
 /// The lowest bit of each byte.
 const LOW: u64 = 0x0101_0101_0101_0101;
 /// The highest bit of each byte.
 const HIGH: u64 = 0x8080_8080_8080_8080;
 
+/// Skips in a chunk.
 pub(crate) fn feed(skip: &mut Skip, chunk: &[u8]) -> Skipped {
     Kernel { masks, prefix_xor, inert_prefix, may_end }.feed(skip, chunk)
 }
@@ -70,6 +72,10 @@ fn inert_prefix(bytes: &[u8]) -> usize {
     WORD * words.take_while(|word| quotes_and_slashes(u64::from_le_bytes(**word)) == 0).count()
 }
 
+/// Computes the masks of 32 bytes.
+///
+/// The bytes are classified first, a bit for each kind, in a loop that compilers
+/// vectorize; the bits are then gathered, eight bytes at a time.
 #[inline]
 fn masks(half: &[u8; HALF]) -> Masks {
     // A bit for each kind, in a form that compilers vectorize.

@@ -23,7 +23,9 @@ const STEPS: usize = 4;
 /// `quotes` marks quotes; `others` marks backslashes, control characters and
 /// bytes beyond ASCII.
 struct Marks {
+    /// Double quotes.
     quotes: u32,
+    /// Backslashes, control characters and bytes beyond ASCII.
     others: u32,
 }
 
@@ -98,6 +100,7 @@ impl Marks {
     }
 }
 
+/// Returns the marks of a step, by SSE2.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
 fn marks(bytes: &[u8; STEP]) -> Marks {
@@ -105,6 +108,7 @@ fn marks(bytes: &[u8; STEP]) -> Marks {
     unsafe { marks_by_sse2(bytes) }
 }
 
+/// Compares 16 bytes with the quote, the backslash and the bounds of ASCII.
 #[cfg(target_arch = "x86_64")]
 #[inline]
 #[target_feature(enable = "sse2")]
@@ -120,12 +124,14 @@ fn marks_by_sse2(bytes: &[u8; STEP]) -> Marks {
     Marks { quotes: mask(quotes), others: mask(others) }
 }
 
+/// Returns the marks of a step, by words.
 #[cfg(not(target_arch = "x86_64"))]
 #[inline(always)]
 fn marks(bytes: &[u8; STEP]) -> Marks {
     marks_by_words(bytes)
 }
 
+/// Computes the marks of two words and joins them.
 #[cfg(any(test, not(target_arch = "x86_64")))]
 #[inline]
 fn marks_by_words(bytes: &[u8; STEP]) -> Marks {

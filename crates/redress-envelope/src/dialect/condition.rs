@@ -12,27 +12,38 @@ use crate::pattern::{Glob, Ranges};
 /// compiled.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Condition<P> {
+    /// The status is in these ranges.
     Status(Ranges),
+    /// The media type matches one of these patterns, in any case.
     MediaType(Vec<Glob>),
+    /// The request is on this route.
     Route(Route),
     /// The header is there, with one of these values if there are any.
     Header(HeaderName, Vec<String>),
+    /// The header is absent.
     NoHeader(HeaderName),
     /// The response is one event of a stream, of such a name.
     Event(Vec<Glob>),
     /// The member is there and not `null`, with one of these values if there are
     /// any.
     Body(P, Vec<String>),
+    /// The member is present and of this kind.
     BodyKind(P, JsonKind),
+    /// The member is absent or `null`.
     NoBody(P),
     /// The member is not there, or `null`, or an array or an object.
     NoScalar(P),
+    /// The code matches one of these patterns. Known to rules only.
     Code(Vec<Glob>),
+    /// The code is a number in these ranges. Known to rules only.
     CodeRange(Ranges),
+    /// The reason matches one of these patterns. Known to rules only.
     Reason(Vec<Glob>),
+    /// The message matches one of these patterns, in any case. Known to rules only.
     Message(Vec<Glob>),
 }
 
+/// The kind of a JSON value other than `null`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum JsonKind {
     Object,

@@ -61,6 +61,7 @@ pub(crate) struct Difference<P> {
 
 #[derive(Clone, Debug)]
 pub(crate) enum HintPlace<P> {
+    /// A header, with every value of its lines.
     Header(HeaderName),
     /// A member, and its path for people.
     Body(P, String),

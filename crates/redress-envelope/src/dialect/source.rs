@@ -31,7 +31,9 @@ pub(crate) struct Source<P> {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Place<P> {
+    /// A member of the body.
     Body(P),
+    /// A header; the first value that the source accepts counts.
     Header(HeaderName),
     /// A parameter of `WWW-Authenticate`.
     Challenge(String),
@@ -42,7 +44,9 @@ pub(crate) enum Place<P> {
 /// The kind of value that a source accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
+    /// A text.
     Text,
+    /// A number.
     Number,
     /// A text or a number.
     Word,
@@ -69,6 +73,7 @@ pub(crate) enum Cut {
 /// The treatment of a value that only repeats the status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Repeats {
+    /// It counts like any other value.
     Count,
     /// The number says nothing.
     NotAsNumber,
