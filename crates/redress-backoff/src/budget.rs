@@ -86,6 +86,14 @@ impl Budget {
     }
 
     /// Makes a full bucket of `capacity` tokens. One of 0 tokens never allows a retry.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_backoff::Budget;
+    ///
+    /// assert_eq!(Budget::with_capacity(100).level(), 100);
+    /// assert!(Budget::with_capacity(0).reserve(Budget::THROTTLING_COST).is_none());
+    /// ```
     #[must_use]
     pub fn with_capacity(capacity: u32) -> Self {
         Self { bucket: Arc::new(Bucket::full(capacity)) }

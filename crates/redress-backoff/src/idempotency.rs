@@ -26,8 +26,8 @@ pub struct Idempotent(pub bool);
 /// A request extension that turns retries off for this request, as
 /// [`max_attempts(1)`](crate::BackoffLayer::max_attempts) does for all requests.
 ///
-/// A failure is returned with [`EndReason::MaxAttempts`](redress_classify::EndReason::MaxAttempts) in its record. The free resend after a token
-/// refresh is not a retry: it follows a request that was rejected and not processed.
+/// A failure is returned with [`EndReason::MaxAttempts`](redress_classify::EndReason::MaxAttempts) in its record. The free
+/// resend after a token refresh is not a retry: it follows a request that was rejected and not processed.
 ///
 /// # Examples
 /// ```

@@ -58,11 +58,16 @@ impl BackoffLayer {
     /// # Examples
     /// ```
     /// use std::num::NonZeroU32;
+    /// use http::{Request, Response};
     /// use redress_backoff::BackoffLayer;
-    /// use redress_classify::dialects;
+    /// use redress_classify::{Clock, EndReason, Verdict, dialects};
     ///
-    /// let patient = BackoffLayer::new(dialects::ranex()).max_attempts(NonZeroU32::new(8).expect("not zero"));
-    /// let without_retries = BackoffLayer::new(dialects::ranex()).max_attempts(NonZeroU32::MIN);
+    /// let once = BackoffLayer::new(dialects::generic()).max_attempts(NonZeroU32::MIN);
+    /// let response = Response::builder().status(503).body(())?;
+    /// let verdict = Verdict::from_head(&response, &dialects::generic(), &Clock::system()).expect("an error");
+    /// let result = once.would_retry(&Request::new(()), &response.into_parts().0, &verdict);
+    /// assert_eq!(result, Err(EndReason::MaxAttempts));
+    /// # Ok::<(), http::Error>(())
     /// ```
     #[must_use]
     pub const fn max_attempts(mut self, attempts: NonZeroU32) -> Self {
@@ -116,6 +121,23 @@ impl BackoffLayer {
 
     /// Sets the longest hint that is obeyed, 120 s by default. A call whose server asks for a longer wait fails at once
     /// ([`EndReason::HintTooLong`](redress_classify::EndReason::HintTooLong)).
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use http::{Request, Response};
+    /// use redress_backoff::BackoffLayer;
+    /// use redress_classify::{Clock, EndReason, Verdict, dialects};
+    ///
+    /// let response = Response::builder().status(429).header("retry-after", "300").body(())?;
+    /// let verdict = Verdict::from_head(&response, &dialects::generic(), &Clock::system()).expect("an error");
+    /// let (head, ()) = response.into_parts();
+    /// let layer = BackoffLayer::new(dialects::generic());
+    /// assert_eq!(layer.would_retry(&Request::new(()), &head, &verdict), Err(EndReason::HintTooLong));
+    /// let patient = layer.max_retry_after(Duration::from_secs(600));
+    /// assert_eq!(patient.would_retry(&Request::new(()), &head, &verdict), Ok(()));
+    /// # Ok::<(), http::Error>(())
+    /// ```
     #[must_use]
     pub const fn max_retry_after(mut self, longest: Duration) -> Self {
         self.settings.max_retry_after = longest;
@@ -126,6 +148,23 @@ impl BackoffLayer {
     /// flight at the deadline is cancelled.
     ///
     /// A [`Deadline`](redress_classify::Deadline) among the extensions of a request takes the place of this one.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::{future::pending, io, time::Duration};
+    /// use http::{Request, Response};
+    /// use redress_backoff::BackoffLayer;
+    /// use redress_classify::dialects;
+    /// use tower::{ServiceBuilder, ServiceExt, service_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// let layer = BackoffLayer::new(dialects::generic()).deadline(Duration::from_secs(30));
+    /// let silent = service_fn(|_: Request<String>| pending::<io::Result<Response<String>>>());
+    /// let error = ServiceBuilder::new().layer(layer).service(silent).oneshot(Request::default()).await.unwrap_err();
+    /// assert!(error.is_deadline());
+    /// # }
+    /// ```
     #[must_use]
     pub const fn deadline(mut self, deadline: Duration) -> Self {
         self.settings.deadline = Some(deadline);
@@ -246,10 +285,18 @@ impl BackoffLayer {
     ///
     /// # Examples
     /// ```
+    /// use http::{Request, Response};
     /// use redress_backoff::BackoffLayer;
-    /// use redress_classify::dialects;
+    /// use redress_classify::{Clock, EndReason, Verdict, dialects};
     ///
-    /// let layer = BackoffLayer::new(dialects::ranex()).uncertain_503();
+    /// let post = Request::post("/").body(())?;
+    /// let response = Response::builder().status(503).header("retry-after", "1").body(())?;
+    /// let verdict = Verdict::from_head(&response, &dialects::generic(), &Clock::system()).expect("an error");
+    /// let (head, ()) = response.into_parts();
+    /// let layer = BackoffLayer::new(dialects::generic());
+    /// assert_eq!(layer.would_retry(&post, &head, &verdict), Ok(()));
+    /// assert_eq!(layer.uncertain_503().would_retry(&post, &head, &verdict), Err(EndReason::NotIdempotent));
+    /// # Ok::<(), http::Error>(())
     /// ```
     #[must_use]
     pub const fn uncertain_503(mut self) -> Self {

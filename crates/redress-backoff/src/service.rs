@@ -15,6 +15,28 @@ use crate::settings::Settings;
 /// It belongs on top of the stack, above the layers that pace, authenticate and classify each attempt: a retry passes all of them
 /// again.
 ///
+/// # Examples
+/// ```
+/// use std::sync::atomic::{AtomicU32, Ordering};
+/// use http::{Request, Response};
+/// use redress_backoff::BackoffLayer;
+/// use redress_classify::{ResponseExt, dialects};
+/// use tower::{Layer, ServiceExt, service_fn};
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let calls = AtomicU32::new(0);
+/// let flaky = service_fn(|_: Request<String>| {
+///     let status = if calls.fetch_add(1, Ordering::Relaxed) == 0 { 503 } else { 200 };
+///     async move { Ok::<_, std::io::Error>(Response::builder().status(status).body(String::new()).expect("a status")) }
+/// });
+/// let service = BackoffLayer::new(dialects::generic()).layer(flaky);
+/// let response = service.oneshot(Request::get("https://api.example/v1/things").body(String::new())?).await?;
+/// assert_eq!(response.status(), 200);
+/// assert_eq!(response.record().map(|record| record.attempts().len()), Some(2));
+/// # Ok(()) }
+/// ```
+///
 /// # The request
 /// is copied once before it is sent, and once more for each time it is sent again; a request whose body cannot be copied is sent
 /// once. It gets an idempotency key if its API takes one. Each further attempt carries the [`Deadline`] of the call among its
