@@ -242,7 +242,7 @@ impl RefreshLayer {
     /// }
     ///
     /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # async fn main() -> Result<(), redress_classify::BoxError> {
     /// let store = MemoryStore::new();
     /// let layer = RefreshLayer::new(Portal, "https://api.example.com".parse()?).store(store.clone(), "portal/user-7");
     /// layer.tokens().install(TokenSet::bearer("from-a-browser")?);

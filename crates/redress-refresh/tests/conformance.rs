@@ -152,9 +152,9 @@ async fn each_rule_is_missed_by_the_store_that_breaks_it() {
         (Fault::ExpiresLeases, "a lease stays when it has ended"),
         (Fault::NeverTells, "a wait for a change ends when the record changes"),
         (Fault::TellsGenerationsOnly, "a wait for a change ends when the record changes"),
-        (Fault::ReturnsAtOnce, "a wait without a change takes its time"),
-        (Fault::ReturnsAfterAYield, "a wait without a change takes its time"),
-        (Fault::Spins, "a wait without a change takes its time"),
+        (Fault::ReturnsAtOnce, "a wait without a change takes time"),
+        (Fault::ReturnsAfterAYield, "a wait without a change takes time"),
+        (Fault::Spins, "a wait without a change takes time"),
         (Fault::CutsFarTimes, "a lease is kept byte for byte"),
     ] {
         let error = tokio::spawn(conformance::check(Columns::new(fault))).await.expect_err("it breaks a rule");

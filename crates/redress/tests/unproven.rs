@@ -50,7 +50,7 @@ async fn a_refresh_token_is_shown_once_unless_the_answer_proves_that_nothing_was
                 assert!(issuer::failure(&error).is_ambiguous(), "{told}");
                 mended.store(true, Ordering::SeqCst);
                 tokio::time::sleep(s(90_000)).await;
-                assert!(call(&layer, &Api::default()).await.is_err(), "{told}: the user has to consent anew");
+                assert!(call(&layer, &Api::default()).await.is_err(), "{told}: the user has to consent again");
                 let shown = handle.take().iter().filter(|got| form(&got.request)["refresh_token"] == "r1").count();
                 assert_eq!(shown, 1, "{told}");
             }

@@ -3,16 +3,13 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
-
-use http::header::RETRY_AFTER;
-use http::{HeaderMap, Response};
-use redress_classify::{
-    ApiError, BoxError, Class, Clock, DecidedBy, Error, Phase, ResponseExt, RetryHint, TransportError, Verdict,
-};
 use tokio::time::Instant;
+use crate::explanation::Explanation;
+
+use http::{HeaderMap, Response, header::RETRY_AFTER};
+use redress_classify::{ApiError, BoxError, Class, Clock, DecidedBy, Error, Phase, ResponseExt, RetryHint, TransportError, Verdict};
 
 use super::{Failure, Purpose};
-use crate::explanation::Explanation;
 
 /// The cool-down after an error without a known reason. A shorter one could try a password often enough to lock the account.
 const UNEXPLAINED_COOL_DOWN: Duration = Duration::from_secs(60);
@@ -62,7 +59,7 @@ impl Failure {
             return Facts::from_api_error(api_error).failure(purpose, error);
         }
         let error = match error.downcast::<TransportError>() {
-            Ok(error) => Error::from_inner(error.into()).into(),
+            Ok(error) => Error::from_inner((*error).into()).into(),
             Err(error) => error,
         };
         let is_unsent = error.downcast_ref::<Error>().is_some_and(|error| error.phase() == Phase::NotSent);
@@ -96,7 +93,7 @@ impl Failure {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let endpoint = service_fn(|_: Request<String>| async {
-    ///     let body = http_body_util::Full::from(&br#"{"error":"invalid_grant"}"#[..]);
+    ///     let body = http_body_util::Full::<bytes::Bytes>::from(&br#"{"error":"invalid_grant"}"#[..]);
     ///     Response::builder().status(400).body(body)
     /// });
     /// let dialect = dialects::by_name("oauth2").ok_or("no such dialect")?;
@@ -279,6 +276,22 @@ mod tests {
         for status in [200, 201, 204] {
             assert!(Failure::from_response(&response(status, None), Purpose::Refresh).is_none(), "{status}");
         }
+    }
+
+    #[test]
+    fn an_error_after_the_request_was_sent_may_have_spent_the_refresh_token() {
+        let below = |error: TransportError| BoxError::from(Error::from_below(error.into()));
+        for (error, refresh) in [
+            (TransportError::connect("refused").into(), "transient"),
+            (TransportError::timeout("late").into(), "ambiguous"),
+            (below(TransportError::connect("refused")), "transient"),
+            (below(TransportError::other("reset")), "ambiguous"),
+            (BoxError::from("expected value at line 1 column 1"), "ambiguous"),
+        ] {
+            let (text, failure) = (error.to_string(), Failure::from_error(error, Purpose::Refresh));
+            assert_eq!(failure.kind(), refresh, "{text}");
+        }
+        assert_eq!(Failure::from_error("reset", Purpose::Login).kind(), "transient");
     }
 
     #[test]
