@@ -100,7 +100,7 @@ impl Failure {
     /// let response = ClassifyLayer::new(dialect).layer(endpoint).oneshot(Request::new(String::new())).await?;
     /// let failure = Failure::from_response(&response, Purpose::Refresh).ok_or("a success")?;
     /// assert!(failure.is_invalid_grant());
-    /// assert_eq!(failure.to_string(), "the refresh was refused: 400 invalid (invalid_grant)");
+    /// assert_eq!(failure.to_string(), "the refresh was refused: 400 unauthenticated (invalid_grant)");
     ///
     /// assert!(Failure::from_response(&Response::new(()), Purpose::Login).is_none());
     /// # Ok(())

@@ -1,0 +1,173 @@
+//! The setters of the layer that concern requests and flights.
+
+use std::time::Duration;
+
+use http::uri::Authority;
+use redress_classify::Clock;
+
+use super::RefreshLayer;
+use crate::origin::Origin;
+
+impl RefreshLayer {
+    /// Adds an origin to which the credentials are sent.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_refresh::{RefreshLayer, StaticHeaders};
+    ///
+    /// let keys = StaticHeaders::new().header("x-api-key", "key")?;
+    /// let layer = RefreshLayer::new(keys, "https://api.example.com".parse()?)
+    ///     .origin("https://uploads.example.com".parse()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn origin(self, origin: Origin) -> Self {
+        self.set(|settings| settings.origins.push(origin))
+    }
+
+    /// Adds an authority that the `Host` header of a request to a listed origin may name.
+    ///
+    /// Behind a shared front (a CDN, an ingress, a gateway) the `Host` header decides whose server receives the request. A
+    /// request whose `Host` header names another authority than its URI is therefore sent without credentials, unless
+    /// that authority is added here. It is for an origin with several names, such as a server that is addressed by its IP
+    /// address. Hosts are compared as by [`Origin`]; without a port, it is the default port of the origin's scheme. A request
+    /// that gets credentials beside such a header carries
+    /// [`ForeignHost`](redress_classify::ForeignHost) in its extensions, which the adapters of `redress` look for.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_refresh::{RefreshLayer, StaticHeaders};
+    ///
+    /// let keys = StaticHeaders::new().header("x-api-key", "key")?;
+    /// let layer = RefreshLayer::new(keys, "https://10.0.0.5".parse()?).allow_host("api.example.com".parse()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn allow_host(self, host: Authority) -> Self {
+        self.set(|settings| settings.hosts.push(host))
+    }
+
+    /// Leaves the resend to a Backoff layer above, which keeps a copy of the request anyway.
+    ///
+    /// After a refresh the rejected response is returned with [`Refreshed`](redress_classify::Refreshed) in its extensions,
+    /// and the layer above decides whether the request is safe to send again. A request that carries `Refreshed` in its own
+    /// extensions is such a resend and causes no further refresh. By default this layer keeps a copy and sends it again once,
+    /// for one more allocation per request.
+    ///
+    /// # Examples
+    /// ```
+    /// use http::{Request, Response, StatusCode};
+    /// use redress_classify::Refreshed;
+    /// use redress_refresh::{Credentials, Failure, RefreshLayer, TokenSet};
+    /// use tower::{Layer, ServiceExt, service_fn};
+    ///
+    /// struct Portal;
+    ///
+    /// impl Credentials for Portal {
+    ///     async fn login(&self) -> Result<TokenSet, Failure> {
+    ///         Ok(TokenSet::bearer(format!("token-{}", fastrand::u64(..)))?)
+    ///     }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let layer = RefreshLayer::new(Portal, "https://api.example.com".parse()?).resend_above();
+    /// let api = layer.layer(service_fn(|_: Request<()>| async {
+    ///     let mut response = Response::new(());
+    ///     *response.status_mut() = StatusCode::UNAUTHORIZED;
+    ///     Ok::<_, std::io::Error>(response)
+    /// }));
+    /// let response = api.oneshot(Request::get("https://api.example.com/").body(())?).await?;
+    /// assert!(response.extensions().get::<Refreshed>().is_some());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn resend_above(self) -> Self {
+        self.set(|settings| settings.resend_above = true)
+    }
+
+    /// Sets the timeout of a flight: of a refresh, with the login that follows if its token is invalid.
+    ///
+    /// The default is 30 s: longer than a token endpoint with one retry takes, shorter than most callers wait. With a
+    /// [store](Self::store) it is at most 4 min 55 s.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_refresh::{RefreshLayer, StaticHeaders};
+    ///
+    /// let keys = StaticHeaders::new().header("x-api-key", "key")?;
+    /// let layer = RefreshLayer::new(keys, "https://api.example.com".parse()?)
+    ///     .flight_timeout(std::time::Duration::from_secs(10));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn flight_timeout(self, timeout: Duration) -> Self {
+        self.set(|settings| settings.flight_timeout = timeout)
+    }
+
+    /// Sets how long a call that waits for credentials may take. There is no limit by default.
+    ///
+    /// A request's own [`Deadline`](redress_classify::Deadline), in its extensions, takes precedence. At the deadline, a call
+    /// that has sent nothing fails with [`is_deadline`](redress_classify::Error::is_deadline), and a call that was rejected
+    /// returns that response. The flight goes on for the others.
+    ///
+    /// It counts from the start of the call. If the credentials have no known lifetime, it counts from the rejection: a
+    /// request with such credentials is sent without reading the clock.
+    ///
+    /// # Examples
+    /// ```
+    /// use http::Request;
+    /// use redress_refresh::{Credentials, Failure, RefreshLayer, TokenSet};
+    /// use tower::{Layer, ServiceExt, service_fn};
+    ///
+    /// struct Slow;
+    ///
+    /// impl Credentials for Slow {
+    ///     async fn login(&self) -> Result<TokenSet, Failure> {
+    ///         std::future::pending().await
+    ///     }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let layer = RefreshLayer::new(Slow, "https://api.example.com".parse()?).deadline(std::time::Duration::from_secs(2));
+    /// let api = layer.layer(service_fn(|_: Request<()>| async { Ok::<_, std::io::Error>(http::Response::new(())) }));
+    /// let error = api.oneshot(Request::get("https://api.example.com/").body(())?).await.unwrap_err();
+    /// assert!(error.is_deadline());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn deadline(self, deadline: Duration) -> Self {
+        self.set(|settings| settings.deadline = Some(deadline))
+    }
+
+    /// Caps the deadline: the earlier of this one and the one that is set counts. It is for stacks that wrap this layer.
+    #[must_use]
+    pub fn cap_deadline(self, longest: Duration) -> Self {
+        self.set(|settings| settings.deadline = Some(settings.deadline.map_or(longest, |own| own.min(longest))))
+    }
+
+    /// Sets the clock for the dates of errors and of a store's records, for tests. The default is the system's clock.
+    ///
+    /// Credentials with a known lifetime expire by this clock or by the monotonic one, whichever comes first: the monotonic
+    /// clock may stand still while the machine sleeps. This one is read at most once a second. When it is set back, no set
+    /// expires earlier.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::SystemTime;
+    /// use redress_classify::Clock;
+    /// use redress_refresh::{RefreshLayer, StaticHeaders};
+    ///
+    /// let keys = StaticHeaders::new().header("x-api-key", "key")?;
+    /// let layer = RefreshLayer::new(keys, "https://api.example.com".parse()?)
+    ///     .clock(Clock::anchored(SystemTime::UNIX_EPOCH));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn clock(self, clock: Clock) -> Self {
+        self.set(|settings| settings.clock = Some(clock))
+    }
+}
