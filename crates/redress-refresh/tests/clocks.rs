@@ -1,5 +1,5 @@
-//! Credentials expire when either clock says so: the monotonic one, which may stand still while the machine sleeps, or the
-//! wall clock, which may be set.
+//! Credentials expire by the monotonic clock, which may stand still while the machine sleeps, or by the wall clock, which may
+//! be set.
 #![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
 
 use std::convert::Infallible;
@@ -49,7 +49,7 @@ impl Wall {
     }
 }
 
-/// Tokens `t1`, `t2`, ... that last for so long, if they say so.
+/// Tokens `t1`, `t2`, ... with that lifetime.
 struct Issuer {
     lifetime: Option<Duration>,
     held: bool,

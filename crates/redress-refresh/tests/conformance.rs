@@ -1,4 +1,4 @@
-//! The public suite for stores: it passes a good one and names the rule that a bad one breaks.
+//! The public check for stores accepts correct ones and names the rule that an incorrect one breaks.
 #![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
 
 use std::collections::HashMap;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use redress_classify::BoxError;
 use redress_refresh::{MemoryStore, RecordVersion, TokenRecord, TokenStore, conformance};
 
-/// What a store gets wrong.
+/// An error of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
     None,

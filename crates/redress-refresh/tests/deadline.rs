@@ -1,4 +1,4 @@
-//! How long a call waits for credentials: no longer than it may take.
+//! Deadlines of calls that wait for credentials.
 #![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
 
 mod common;
@@ -12,7 +12,7 @@ use redress_refresh::{Failure, RefreshLayer};
 use tokio::time::Instant;
 use tower::{Layer, ServiceExt};
 
-/// A rig whose calls may take so long, and whose issuer takes ten seconds.
+/// A rig with that deadline, and an issuer that takes ten seconds.
 fn slow(deadline: Duration, issuer: Issuer, api: Api) -> Rig {
     let mut rig = Rig::new(issuer.taking(s(10)), api);
     rig.layer = rig.layer.deadline(deadline);

@@ -1,4 +1,4 @@
-//! One flight for all: who starts it, who waits for it, and what comes of it however it ends.
+//! Flights: their start, their waiters, and their end by a result, a failure, a panic or a timeout.
 #![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
 
 mod common;

@@ -1,5 +1,5 @@
-//! Leases that others hold, or are said to hold, and stores that answer at once: neither locks a process out for longer than
-//! minutes, and none is asked without a pause.
+//! Leases of other processes, and stores that return at once: neither blocks a process for longer than minutes, and no store
+//! is read without a pause.
 #![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
 
 mod common;
@@ -161,7 +161,7 @@ async fn the_lease_of_this_process_is_never_longer_than_others_believe() {
     }
 }
 
-/// How a store misleads those who ask it.
+/// A way in which a store is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Lie {
     /// `changed` returns at once.

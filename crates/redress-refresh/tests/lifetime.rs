@@ -1,4 +1,4 @@
-//! A lifetime that cannot be meant is not known, for this process and for the others.
+//! Implausible lifetimes count as unknown, in this process and in the others.
 #![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
 
 mod common;

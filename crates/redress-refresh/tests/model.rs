@@ -1,5 +1,5 @@
-//! The whole layer under arbitrary sequences: calls, cancellations, revocations, installs, clears, and an issuer that
-//! answers, refuses, goes silent or panics; alone, and as several processes over one store.
+//! The whole layer under random sequences of calls, cancellations, revocations, installs and clears, with an issuer that
+//! responds, refuses, hangs or panics; as one process, and as several over one store.
 #![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
 
 mod common;
@@ -20,20 +20,20 @@ use tower::{Layer, ServiceExt};
 
 #[derive(Clone, Debug)]
 enum Op {
-    /// A request to that process, given up after so many milliseconds if at all.
+    /// A request to that process, dropped after that number of milliseconds if there is one.
     Call(u8, Option<u16>),
     /// The API takes the present token back.
     Revoke,
     Install(u8),
     Clear(u8),
-    /// What the issuer does next, when it is asked.
+    /// The next action of the issuer.
     Plan(Plan),
     Advance(u32),
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Plan {
-    /// It gives a pair that lasts so many seconds.
+    /// It returns a pair that lasts that number of seconds.
     Give(Option<u16>),
     /// It gives a pair that the API does not take.
     GiveBad,
@@ -104,7 +104,7 @@ impl World {
         TokenSet::bearer(self.latest.as_str()).unwrap().refresh_token(format!("r{}", self.number))
     }
 
-    /// Decides what comes of a call; `None` is silence.
+    /// Returns the result of a call; `None` if it hangs.
     fn judge(&mut self, shown: Option<&str>, plan: Plan) -> Option<Result<TokenSet, Failure>> {
         if let Some(token) = shown {
             if self.spent.contains(token) {

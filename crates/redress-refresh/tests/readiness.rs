@@ -1,4 +1,4 @@
-//! Readiness: which service is called, and what is held while a request waits.
+//! Readiness: which service is called, and which resources a waiting request holds.
 #![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
 
 mod common;

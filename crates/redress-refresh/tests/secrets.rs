@@ -1,4 +1,4 @@
-//! No secret shows: not in any `Debug` or `Display`, not in a chain of errors, not in an event.
+//! Secrets are in no `Debug` or `Display`, error chain or event.
 #![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
 
 mod common;

@@ -1,4 +1,4 @@
-//! Many threads at once, on a clock that runs.
+//! Concurrent calls on several threads, in real time.
 #![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
 
 mod common;

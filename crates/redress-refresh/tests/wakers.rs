@@ -1,4 +1,4 @@
-//! Who is woken when a flight lands, and how often somebody is polled until then.
+//! The wakers of waiting calls, and how often these are polled.
 #![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
 
 mod common;

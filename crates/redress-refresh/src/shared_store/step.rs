@@ -137,7 +137,7 @@ mod tests {
         TokenRecord { lease, ..TokenRecord::new(generation, &grant, Some(at(5000))) }
     }
 
-    /// What is left of the record's lease at 1000.
+    /// The rest of the record's lease at 1000.
     fn lease(record: &TokenRecord) -> Option<Duration> {
         record.lease.as_ref()?.until.duration_since(at(1000)).ok().filter(|left| !left.is_zero())
     }

@@ -10,12 +10,12 @@ use super::*;
 enum Op {
     Call,
     Renew,
-    /// Rejects the generation so many before the current one.
+    /// Rejects the generation that number before the current one.
     Reject(u64),
     RejectAgain(u64),
     /// Accepts the current generation, by a probe of a suspect set or by an earlier request.
     Accept(bool),
-    /// Lands the newest flight, or one so many before it.
+    /// Ends the newest flight, or the one that number before it.
     Land(u64, Answer),
     Dead,
     Install(Option<u64>),

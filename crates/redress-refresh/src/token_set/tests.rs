@@ -113,7 +113,7 @@ fn secrets_are_of_types_that_wipe_them() {
     let mut grant = TokenSet::bearer("s3cret").unwrap().refresh_token("r3fresh");
     wipes(&grant.take_refresh_token().unwrap());
     wipes(&Zeroizing::new(Vec::<u8>::new()));
-    // The value owns the wiping buffer itself: what it holds is no copy, and a clone shares it.
+    // The value owns the wiping buffer itself, and a clone shares it.
     let bytes = Zeroizing::new(b"Bearer s3cret".to_vec());
     let place = bytes.as_ptr();
     let value = HeaderValue::from_maybe_shared(Bytes::from_owner(bytes)).unwrap();

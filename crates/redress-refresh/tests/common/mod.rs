@@ -1,4 +1,4 @@
-//! An API and an issuer that do as they are told and remember what they were asked.
+//! A scripted API and issuer that record their requests.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::collections::VecDeque;
@@ -82,7 +82,7 @@ pub(crate) fn answer(status: u16) -> Answer {
     answer
 }
 
-/// What the tests need of a request body.
+/// The requirements of the tests on a request body.
 pub(crate) trait Text {
     fn text(&self) -> String;
 }
@@ -118,7 +118,7 @@ impl<B: Text> Service<Request<B>> for Api {
     }
 }
 
-/// What an issuer does when it is asked.
+/// An action of an issuer.
 pub(crate) enum Step {
     Give(TokenSet),
     Fail(Failure),
@@ -231,7 +231,7 @@ impl Rig {
         tokio::spawn(self.service().oneshot(get()))
     }
 
-    /// Sends so many requests at once, and returns all that comes of them.
+    /// Sends that number of requests at once, and returns their results.
     pub(crate) async fn send_many(&self, count: usize) -> Vec<Result<Answer, Error>> {
         let tasks: Vec<_> = (0..count).map(|_| self.spawn()).collect();
         let mut results = Vec::new();

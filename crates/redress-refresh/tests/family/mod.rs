@@ -1,4 +1,4 @@
-//! An issuer that revokes all when a refresh token is shown twice, and processes that share a store which may fail.
+//! An issuer that revokes the session when a refresh token is presented twice, and processes with a store that may fail.
 #![allow(dead_code, reason = "not every test uses all of it")]
 
 use std::collections::VecDeque;
@@ -17,7 +17,7 @@ use crate::common::{Answer, Api, answer, bearer, get, s};
 
 pub(crate) const KEY: &str = "portal/user-7";
 
-/// What an issuer does to one call, other than to answer it.
+/// An action of an issuer on one call, other than a response.
 pub(crate) enum Twist {
     /// It does its work, and its answer is lost.
     Lose,

@@ -1,4 +1,4 @@
-//! What goes down, what comes up, and which answers lead to a refresh.
+//! Requests as they are sent, responses as they are returned, and the responses that start a refresh.
 #![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
 
 mod common;
@@ -88,7 +88,7 @@ async fn a_resend_of_a_layer_above_causes_no_second_refresh() {
     }
 }
 
-/// A body of which there is no second copy.
+/// A body that cannot be cloned.
 struct Stream;
 
 impl CloneBody for Stream {

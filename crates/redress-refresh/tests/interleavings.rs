@@ -1,4 +1,4 @@
-//! Decisions on which a second use of a token, a lost install or a late sending hangs, each in the moment that it is for.
+//! Interleavings in which a token could be used twice, an install lost, or a request sent after its deadline.
 #![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
 
 mod common;
@@ -26,7 +26,7 @@ fn stop_for(span: Duration) {
     let _ = pin!(tokio::time::advance(span)).poll(&mut Context::from_waker(Waker::noop()));
 }
 
-/// A store after whose next write the process is stopped for so many seconds.
+/// A store after whose next write the process is suspended for that number of seconds.
 #[derive(Clone)]
 struct Stopping {
     store: MemoryStore,

@@ -1,4 +1,4 @@
-//! Layers that share one store, as processes do: a refresh token that rotates is shown once by all of them together.
+//! Layers with one store, as processes have it: together they present a rotating refresh token once.
 #![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
 
 mod common;
@@ -75,7 +75,7 @@ async fn an_adopted_set_keeps_its_own_end() {
     assert_eq!((start.elapsed(), pair.family.shown().len()), (s(1), 1), "expired an hour after it was given");
 }
 
-/// Ends a process in the middle of its call to the issuer, and runs what follows in another one.
+/// Stops a process during its call to the issuer, and continues in another one.
 fn dies(rotates: bool, twist: Twist, then: impl AsyncFnOnce(Arc<Family>, MemoryStore, SystemTime)) {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     let (family, store) = (Family::new(rotates), MemoryStore::new());

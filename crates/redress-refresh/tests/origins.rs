@@ -1,4 +1,4 @@
-//! Which requests get credentials: those to a listed origin, under a `Host` that it answers to.
+//! Credentials are sent to listed origins only, and only with an allowed `Host` header.
 #![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
 
 mod common;

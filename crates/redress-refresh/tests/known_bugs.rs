@@ -1,4 +1,4 @@
-//! Bugs that shipped elsewhere, one test each.
+//! Bugs of other token-refresh implementations, one test for each.
 #![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
 
 mod common;
@@ -95,7 +95,7 @@ async fn one_unusual_failure_does_not_end_refreshing() {
     }
 }
 
-/// An issuer that gives one token to all who ask until its end, and says how much of it is left.
+/// An issuer that returns the same token until it expires, with the rest of its lifetime.
 struct Caching {
     start: Instant,
     asked: Arc<AtomicU64>,
