@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signal_is_told_in_words() {
+    fn a_signal_is_described_in_words() {
         let told = |toml: &str| signals(toml);
         assert_eq!(told("[error]\nis_false = \"ok\"\nunless_not_null = \"data.*\""), "`ok` is `false`, no `data.*`");
         assert_eq!(

@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn what_looks_like_a_file_is_one() {
+    fn a_path_or_a_name_with_toml_is_a_file() {
         assert_eq!(find("veridia").unwrap().name(), "veridia");
         for (name, problem) in [
             ("nothing-of-this-name", "unknown dialect `nothing-of-this-name`, expected a TOML file or one of "),

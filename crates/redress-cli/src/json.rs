@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn what_harms_a_terminal_is_escaped_and_reads_the_same() {
+    fn harmful_symbols_are_escaped_and_read_the_same() {
         let text = "é\u{7f}a\u{9b}31m\u{202e}\x1b\n\"\\";
         let json = written(&text);
         assert_eq!(json, "\"é\\u007fa\\u009b31m\\u202e\\u001b\\n\\\"\\\\\"\n");

@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_that_a_terminal_acts_on_is_left() {
+    fn no_symbol_that_controls_a_terminal_is_left() {
         let hostile = "a\x1b[31m\r\n\tb\u{7f}\u{9b}\u{85}\u{202e}\u{2066}\u{061c}\u{200f}\u{2028}c";
         let shown = escaped(hostile);
         assert_eq!(shown, "a\\u{1b}[31m\\r\\n\\tb\\u{7f}\\u{9b}\\u{85}\\u{202e}\\u{2066}\\u{61c}\\u{200f}\\u{2028}c");

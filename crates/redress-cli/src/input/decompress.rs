@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_unpacked_is_said_to_be_packed() {
+    fn an_unknown_coding_gets_a_note() {
         for (coding, body, note) in [
             ("br", &b"\x0b\x02\x80\xff"[..], "packed with br"),
             ("zstd", b"\x28\xb5\x2f\xfd\xff", "packed with zstd"),
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_be_unpacked_of_a_damaged_body_is_read() {
+    fn the_readable_part_of_a_damaged_body_is_read() {
         let packed = gzip(&b"{\"error\":\"rate_limited\"}".repeat(100));
         let (body, notes) = unpacked(&[("content-encoding", "gzip")], &packed[..packed.len() - 8]);
         assert!(body.starts_with(b"{\"error\":\"rate_limited\"}") && notes[0].contains("damaged"), "{notes:?}");

@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_header_is_refused_and_not_quoted() {
+    fn an_invalid_header_is_refused_and_not_quoted() {
         for json in [
             r#"{"a":{"secret":1}}"#,
             r#"{"a b":"secret"}"#,

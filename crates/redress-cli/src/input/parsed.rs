@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_remembered_of_a_request_is_bounded() {
+    fn the_credentials_kept_of_a_request_are_bounded() {
         let mut call = ParsedRequest::default();
         (0..1_000).for_each(|_| call.add_header("cookie", b"0123456789"));
         call.note(&[b'x'; MAX_SENT_BYTES + 1]);

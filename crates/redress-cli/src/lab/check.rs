@@ -8,11 +8,11 @@
 //! Each check has a source, a set-up and a tolerance in `redress-lab`. Here they are chosen, run on two threads, and printed.
 
 use clap::Args;
-use redress_lab::check::{self, Finding, Overrides, Parameter, Trial};
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
+use redress_lab::check::{Finding, Overrides, Parameter, Trial, self};
 
-use crate::output::{self, BAD, GOOD};
+use crate::output::{BAD, GOOD, self};
 use crate::{failure::Failure, help, json, progress::Progress, table::Table};
 
 /// Repeats published results on retries, and reports which of them hold.
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_checks_run_that_know_what_is_set() {
+    fn only_checks_that_take_the_set_keys_run() {
         assert_eq!(chosen(&[], &[]).unwrap().len(), check::all().len());
         assert_eq!(chosen(&[], &["f=.2", "retries=5"]).unwrap(), ["brooker-closed-form"]);
         assert_eq!(chosen(&["herd"], &[]).unwrap(), ["herd"]);
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_hold_is_named_below_the_table() {
+    fn failed_checks_are_named_below_the_table() {
         let value = |pass| Measurement { name: "x".into(), expected: "1".into(), measured: "2".into(), pass };
         let findings =
             [true, false].map(|pass| Finding { id: if pass { "a" } else { "b" }, values: vec![value(pass)] });
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn the_help_names_what_each_check_takes() {
+    fn the_help_lists_the_keys_of_each_check() {
         let text = help();
         for check in check::all().iter().filter(|check| !check.parameters.is_empty()) {
             assert!(text.contains(check.id), "{}", check.id);

@@ -16,7 +16,7 @@ fn lint_reports_every_mistake_at_its_line() {
 }
 
 #[test]
-fn lint_has_nothing_against_a_good_file() {
+fn lint_accepts_a_file_without_mistakes() {
     let file = TestFile::new("good.toml", b"name = \"acme\"\n[read]\ncode = \"c\"\n[codes.E1]\nclass = \"invalid\"\n");
     let out = run(&["lint", file.path(), file.path()], "").quiet();
     assert_eq!(out, format!("{0}: no mistakes, 1 code, 0 statuses\n", file.path()).repeat(2));
@@ -44,7 +44,7 @@ fn lint_names_a_rule_that_can_never_hold_and_a_line_that_changes_nothing() {
 }
 
 #[test]
-fn lint_knows_what_it_cannot_read() {
+fn lint_reports_files_that_it_cannot_read() {
     let text = run(&["lint", "./nowhere.toml"], "").failed();
     assert!(text.starts_with("redress: cannot read ./nowhere.toml: "), "{text}");
     assert!(!run(&["lint"], "").failed().is_empty());

@@ -22,7 +22,7 @@ fn each_command_reads_the_files_that_a_dialect_extends() {
 }
 
 #[test]
-fn a_mistake_is_named_in_each_file_of_the_row() {
+fn mistakes_are_reported_in_every_extended_file() {
     let base = "name = \"base\"\n[codes.E1]\nclass = \"oops\"\n";
     let folder = TestFolder::new("row", &[("acme.toml", ACME), ("shared/base.toml", base)]);
     let (acme, base) = (folder.path("acme.toml"), folder.path("shared/base.toml"));

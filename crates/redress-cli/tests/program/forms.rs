@@ -159,7 +159,7 @@ fn several_responses_have_an_answer_each() {
 }
 
 #[test]
-fn one_that_is_not_usable_takes_no_other_along() {
+fn an_unusable_response_does_not_affect_the_others() {
     let ran = run(&["explain", "--json"], "{\"id\":1,\"status\":404}\n{\"id\":2}\nno\n{\"id\":3,\"status\":404}\n");
     assert_eq!(ran.code, Some(0));
     assert_eq!(ran.err, "redress: 2 of 4 responses were not usable\n");

@@ -92,7 +92,7 @@ fn headers_are_texts_or_lists_in_any_case() {
 }
 
 #[test]
-fn what_cannot_be_used_is_answered_too_and_stops_nothing() {
+fn an_unusable_record_is_answered_and_does_not_stop_the_others() {
     let good = "{\"id\":\"good\",\"status\":404}";
     let bad: [(&[u8], Value, &str); 11] = [
         (b"{\"id\":1}", json!(1), "status: expected a whole number from 100 to 999, found nothing"),

@@ -177,7 +177,7 @@ fn the_dialect_is_a_name_or_a_file() {
 }
 
 #[test]
-fn what_is_no_response_is_reported_at_its_line_and_not_quoted() {
+fn an_input_without_a_response_is_reported_at_its_line_and_not_quoted() {
     for (input, problem) in [
         ("HTTP/1.1 404 x\nA b\n\n", "2: expected a header such as `Retry-After: 30`, or an empty line before the body"),
         ("HTTP/1.1 404 x\nA: \x1b[2J\n\n", "2: a: expected a value without control characters"),
@@ -197,7 +197,7 @@ fn what_is_no_response_is_reported_at_its_line_and_not_quoted() {
 }
 
 #[test]
-fn bad_usage_is_refused() {
+fn wrong_usage_is_refused() {
     for arguments in [
         &["explain", "--chunk", "0"][..],
         &["explain", "--chunk", "many"],
@@ -230,7 +230,7 @@ fn the_clock_is_the_servers_or_the_given_one() {
 }
 
 #[test]
-fn what_the_server_wrote_cannot_act_on_a_terminal() {
+fn text_of_the_server_cannot_control_a_terminal() {
     let message = "a\\u001b[2J\\r\\nclass       none\\u007f\\u009b\\u202e\\u2066";
     let input = format!("HTTP/1.1 400 x\n\n{{\"error\":\"x\\ny\",\"message\":\"{message}\"}}");
     let out = run(&VERIDIA, &*input).quiet();

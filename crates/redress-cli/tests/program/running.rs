@@ -44,7 +44,7 @@ fn an_answer_comes_before_the_next_record() {
 }
 
 #[test]
-fn it_ends_quietly_when_nobody_reads_on() {
+fn a_closed_pipe_ends_the_program_without_an_error() {
     for arguments in [&JSONL[..], &["explain", "--dialect", "veridia"], &["completions", "bash"], &["dialects"]] {
         let mut running = Running(program(arguments).spawn().unwrap());
         drop(running.0.stdout.take());
@@ -147,7 +147,7 @@ fn ask(address: &str, route: &str) -> String {
 }
 
 #[test]
-fn the_sandbox_serves_a_dialect_of_ones_own() {
+fn the_sandbox_serves_a_dialect_of_the_user() {
     let (dialect, script) =
         (TestFile::new("own.toml", ACME.as_bytes()), TestFile::new("own-script.toml", ANSWERS.as_bytes()));
     let arguments = ["sandbox", "--dialect", dialect.path(), "--script", script.path()];
@@ -218,7 +218,7 @@ fn the_sandbox_refuses_an_answer_that_the_dialect_would_not_read() {
 }
 
 #[test]
-fn the_sandbox_refuses_what_it_cannot_serve() {
+fn the_sandbox_refuses_scripts_that_it_cannot_serve() {
     let text = run(&["sandbox", "ranex", "--listen", "0.0.0.0:0"], "").failed();
     assert!(text.contains("cannot listen: 0.0.0.0:0 is not a loopback address"), "{text}");
     let text = run(&["sandbox", "acme"], "").failed();

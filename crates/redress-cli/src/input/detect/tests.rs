@@ -73,7 +73,7 @@ fn a_status_beside_the_input_makes_it_a_body_or_headers() {
 }
 
 #[test]
-fn what_is_no_response_is_told_what_is() {
+fn an_unknown_form_is_answered_with_the_accepted_ones() {
     for (input, problem) in [
         ("", "the input is empty"),
         (" \n", "the input is empty"),

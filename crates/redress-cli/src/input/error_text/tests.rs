@@ -95,7 +95,7 @@ fn a_body_that_was_cut_off_is_read_as_far_as_it_goes() {
 }
 
 #[test]
-fn other_numbers_are_no_status() {
+fn other_numbers_are_not_a_status() {
     for text in [
         "",
         "hello",

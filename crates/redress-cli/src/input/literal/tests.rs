@@ -34,7 +34,7 @@ fn values_are_read_as_languages_print_them() {
 }
 
 #[test]
-fn what_is_no_value_or_does_not_end_is_none() {
+fn an_unknown_or_unfinished_value_is_none() {
     for text in ["", "x", "'a'", "1", "{", "{ a", "{ a: ", "{ a: 'b", "[1", "{ 'a' 1 }", "{ a: \\ }"] {
         assert_eq!(read(text), None, "{text}");
     }

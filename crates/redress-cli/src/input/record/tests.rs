@@ -56,7 +56,7 @@ fn a_status_is_a_whole_number() {
 }
 
 #[test]
-fn a_path_that_is_no_uri_is_cut_or_left_out() {
+fn a_path_that_is_not_a_uri_is_cut_or_left_out() {
     for (path, expected) in [
         ("/a b", Some("/a")),
         ("", None),
@@ -83,7 +83,7 @@ fn bytes_come_in_base64() {
 }
 
 #[test]
-fn what_cannot_be_used_is_refused_with_its_id() {
+fn an_unusable_record_is_refused_with_its_id() {
     for (line, problem) in [
         (r#"{"id":7,"status":404,"body":"a","body_base64":"YQ=="}"#, "expected body or body_base64, found both"),
         (r#"{"id":7,"status":404,"body_base64":"*"}"#, "body_base64: expected base64: "),
@@ -116,7 +116,7 @@ fn what_cannot_be_used_is_refused_with_its_id() {
 }
 
 #[test]
-fn what_is_no_record_at_all_has_no_id() {
+fn a_line_that_is_not_an_object_has_no_id() {
     for (line, problem) in [
         (&b"[1,2]"[..], "expected a JSON object, found a list"),
         (b"null", "expected a JSON object, found null"),
@@ -205,7 +205,7 @@ fn the_call_beside_a_response_is_read_wherever_it_stands() {
 }
 
 #[test]
-fn the_words_of_a_client_are_no_body() {
+fn members_of_a_clients_error_are_not_a_body() {
     for line in [
         r#"{"message":"Request failed","name":"AxiosError","config":{"data":"{\"error\":1}"},"code":"ERR_BAD_REQUEST","status":404}"#,
         r#"{"level":50,"msg":"no","status":404,"data":{"a":1}}"#,
@@ -216,7 +216,7 @@ fn the_words_of_a_client_are_no_body() {
 }
 
 #[test]
-fn an_error_of_an_api_is_no_record() {
+fn an_error_of_an_api_is_not_a_record() {
     for (json, expected) in [
         (r#"{"type":"about:blank","title":"No","status":404}"#, false),
         (r#"{"statusCode":404,"message":"No","error":"Not ParsedResponse"}"#, false),
