@@ -22,18 +22,31 @@ use crate::exchange::{Exchange, Judgement, NoRetry};
 /// The meaning of a response; a part is `None` if the server did not state it.
 #[derive(Serialize)]
 pub(crate) struct Answer<'a> {
+    /// The `id` of the record, unchanged, or the index of an entry.
     id: Option<&'a RawValue>,
+    /// `true` if the response is an error by its dialect, whatever its status.
     is_error: bool,
+    /// The kind of the error.
     class: Option<Class>,
+    /// What to do about it.
     recovery: Option<Recovery>,
+    /// `true` if the recovery is to send the same request again.
     retry: bool,
+    /// The code of the vendor, verbatim.
     code: Option<&'a str>,
+    /// The sentence for people.
     message: Option<&'a str>,
+    /// The name of the call, for a support ticket.
     request_id: Option<&'a str>,
+    /// A finer word below the code.
     reason: Option<&'a str>,
+    /// The wait from the response on, rounded up to milliseconds.
     retry_after_ms: Option<u64>,
+    /// The end of the wait, if the server named an instant.
     retry_at: Option<String>,
+    /// The fields at fault; empty if the server named none.
     fields: &'a [FieldError<'static>],
+    /// The name of the dialect that read the response.
     dialect: &'a str,
     /// Only where a retry could help, and the library would not make it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -52,7 +65,9 @@ pub(crate) struct Answer<'a> {
 /// The answer to a record that cannot be used.
 #[derive(Serialize)]
 pub(crate) struct Problem<'a> {
+    /// The `id` of the record, if it could be read.
     pub(crate) id: Option<&'a RawValue>,
+    /// The line and the problem; no header value, request line or URL is quoted.
     pub(crate) error: String,
 }
 

@@ -40,7 +40,8 @@ pub(crate) enum ScopeSource {
 impl Cooldown {
     /// Returns the cool-down that an error begins; `None` if it begins none.
     ///
-    /// A rate limit does, if the response or the dialect says for how long, and a 503 with a hint: the rule of `redress-pace`.
+    /// A rate limit begins one if the response or the dialect says for how long, and a 503 if it has a hint: the rule of
+    /// `redress-pace`. An outage without a hint begins none, since nothing says when it ends.
     pub(crate) fn after_error(dialect: &Dialect, exchange: &Exchange<'_>, verdict: &Verdict) -> Option<Self> {
         let (has_hint, is_limited) = (verdict.hint().is_some(), verdict.class() == Class::RateLimited);
         let is_unavailable = exchange.head.status == StatusCode::SERVICE_UNAVAILABLE && has_hint;

@@ -38,7 +38,7 @@ pub(crate) enum Loaded {
     Invalid(Vec<String>),
 }
 
-/// How strictly a file is checked.
+/// The strictness of a check: a program that reads a dialect accepts files that `lint` rejects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Checks {
     /// For keys and values that cannot be read.
@@ -47,7 +47,9 @@ pub(crate) enum Checks {
     All,
 }
 
-/// Takes any text, and lists the names of the shipped dialects for completions.
+/// Accepts any text, and lists the names of the shipped dialects for completions.
+///
+/// A file cannot be told from a misspelt name here; [`find`] does that.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NameOrFile;
 
@@ -87,6 +89,9 @@ impl DialectCache {
 }
 
 /// Returns the shipped dialect of that name, else the one in the file of that name.
+///
+/// # Errors
+/// An unknown name, with the known ones; a file that cannot be read; a file with mistakes, with all of them.
 pub(crate) fn find(name_or_file: &str) -> Result<Dialect, Failure> {
     if let Some(dialect) = dialects::by_name(name_or_file) {
         return Ok(dialect);
@@ -107,7 +112,10 @@ pub(crate) fn find(name_or_file: &str) -> Result<Dialect, Failure> {
     }
 }
 
-/// Reads a dialect's file.
+/// Reads a dialect file and those that it extends.
+///
+/// # Errors
+/// A file that cannot be read. Mistakes in it are a result, [`Loaded::Invalid`], since `lint` lists them.
 pub(crate) fn load(path: &Path, checks: Checks) -> Result<Loaded, Failure> {
     let input = Input::open(path)?;
     let name = input.name.clone();

@@ -72,7 +72,9 @@ pub(crate) enum NoRetry {
     StreamHasBegun,
 }
 
-/// How the responses of one run are judged.
+/// The settings with which the responses of one run are judged: the time of receipt and the size of chunks.
+///
+/// The size of chunks changes no result; the option exists to show that.
 pub(crate) struct Judge {
     now: Now,
     chunk: Option<NonZeroUsize>,
@@ -92,7 +94,10 @@ impl Judge {
         Self { now: now.map_or_else(|| Now::Running(Clock::system()), Now::Fixed), chunk }
     }
 
-    /// Returns the meaning of a response. Credentials of the request, and cookies, are masked where the server quotes them.
+    /// Returns the meaning of a response.
+    ///
+    /// Credentials of the request, and cookies of the response, are masked in the words of the server. Masking comes last,
+    /// so that it cannot change the class.
     pub(crate) fn judge(&self, known: &ReadyDialect, exchange: &Exchange<'_>) -> Judgement {
         let (clock, begun, dialect) = (self.clock(exchange), Instant::now(), &known.dialect);
         let pieces: Vec<&[u8]> = match self.chunk {
@@ -141,7 +146,9 @@ fn no_retry(backoff: &BackoffLayer, exchange: &Exchange<'_>, clock: Clock, verdi
 }
 
 impl<'a> Exchange<'a> {
-    /// Unpacks a response, which answers this call unless the input names another one.
+    /// Unpacks a response.
+    ///
+    /// Method and URL are those of the command line, unless the input states its own: a HAR file has one for each entry.
     pub(crate) fn new(mut found: ParsedResponse<'a>, method: &Method, uri: &Uri) -> Self {
         input::unpack(&mut found);
         let ParsedResponse { mut call, received, status, headers, body, event, notes, .. } = found;

@@ -20,10 +20,14 @@ use crate::summary::{self, Position};
 use crate::text::excerpt;
 use crate::{json, output};
 
-/// How much is read, and how much is written, at once.
+/// The size of the buffers for input and output, in bytes: large enough that system calls do not matter.
 const BUFFER: usize = 256 * 1024;
 
 /// Explains each response of an input, or each record of a stream.
+///
+/// # Errors
+/// An unknown dialect or one with mistakes, an input that cannot be read or has no response in a known form, and an output
+/// that cannot be written.
 pub(crate) fn run(arguments: &ExplainArgs) -> Result<ExitCode, Failure> {
     let dialects = DialectCache::choose(&arguments.dialect)?;
     let judge = Judge::new(arguments.now, arguments.chunk);
@@ -36,6 +40,9 @@ pub(crate) fn run(arguments: &ExplainArgs) -> Result<ExitCode, Failure> {
 }
 
 /// Explains the responses of an input that is read as a whole, in the order of the input.
+///
+/// JSON is written while the input is explained; the summaries of people are written at once, since the first line may be
+/// that there is no error.
 fn responses(
     mut dialects: DialectCache,
     judge: &Judge,
@@ -87,7 +94,10 @@ fn responses(
     finish(refused, count)
 }
 
-/// Answers one response; `None` when it is left out.
+/// Explains one response; `None` if `--errors` leaves it out.
+///
+/// # Errors
+/// A part of the input that is not a usable response, and a record that names an unknown dialect.
 fn answer<'a>(
     dialects: &mut DialectCache,
     judge: &Judge,

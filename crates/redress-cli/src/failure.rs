@@ -11,13 +11,13 @@ pub(crate) const CODE: u8 = 2;
 /// Why a command ends early.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
-    /// Whoever read the output has gone, as `head` does: nothing is left to say, and nothing is wrong.
+    /// The reader of the output has closed the pipe, as `head` does: the program ends with exit code 0.
     ClosedPipe,
     /// A message for the user, without the name of the program.
     Message(String),
 }
 
-/// Takes a failure of the output. What fails on the way in is named where that happens.
+/// Converts an error of the output. An error of an input is converted where its name is known.
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         match error.kind() {

@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-/// How large an extended file may be; the largest dialect that is known has 60 KiB.
+/// The largest extended file, in bytes; the largest known dialect has 60 KiB.
 const MAX_BYTES: u64 = 16 * 1024 * 1024;
 
 /// The folder of a dialect's file.
@@ -21,7 +21,11 @@ impl Folder {
         Self(parent.filter(|_| path != Path::new("-")).map(Path::to_owned))
     }
 
-    /// Returns the text of a file in the folder or below it, wherever a symbolic link leads.
+    /// Returns the text of a file in the folder or below it.
+    ///
+    /// # Errors
+    /// A file outside of the folder after symbolic links were followed, a device or a pipe, a file of more than 16 MiB, and one
+    /// that cannot be read or is not UTF-8.
     pub(crate) fn read(&self, name: &str) -> Result<String, String> {
         let Some(folder) = &self.0 else {
             return Err("standard input lies in no folder: give the path of the file instead of `-`".to_owned());

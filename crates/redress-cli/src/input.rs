@@ -44,18 +44,22 @@ pub(crate) use detect::{Stated, responses, utf8};
 pub(crate) use parsed::{FormatError, ParseError, ParseResult, ParsedRequest, ParsedResponse};
 pub(crate) use record::parse as parse_record;
 
-/// The most that is read of an input that is held as a whole: more than browsers export. Records are read by `--jsonl`
-/// without a bound.
+/// The largest input that is held as a whole, in bytes: more than browsers export. With `--jsonl` there is no bound.
 const MAX_BYTES: u64 = 256 * 1024 * 1024;
 
-/// Something to read, and its name in errors.
+/// An open file or standard input.
 pub(crate) struct Input {
+    /// The name in errors: the path, or `standard input`.
     pub(crate) name: String,
+    /// The bytes; nothing was read yet.
     pub(crate) reader: Box<dyn Read>,
 }
 
 impl Input {
     /// Opens a file; `-` is standard input.
+    ///
+    /// # Errors
+    /// A file that cannot be opened, with its name and the reason of the system.
     pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
         if path == Path::new("-") {
             return Ok(Self { name: "standard input".to_owned(), reader: Box::new(io::stdin()) });
@@ -67,7 +71,10 @@ impl Input {
         }
     }
 
-    /// Reads all of it.
+    /// Reads the whole input.
+    ///
+    /// # Errors
+    /// An input that cannot be read, and one of more than 256 MiB.
     pub(crate) fn read_all(self) -> Result<Vec<u8>, Failure> {
         let mut bytes = Vec::new();
         let Self { name, reader } = self;

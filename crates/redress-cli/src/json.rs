@@ -10,17 +10,19 @@ use serde::Serialize;
 use serde_json::Serializer;
 use serde_json::ser::Formatter;
 
-/// Writes compact JSON in which DEL, C1 and what turns the direction of writing is escaped: the same to every reader of
-/// JSON, and harmless to a terminal. C0 is escaped in all JSON.
+/// Writes compact JSON in which DEL, C1 and the marks of direction are escaped. C0 is escaped in all JSON.
 struct Harmless;
 
-/// Writes one value and the end of its line.
+/// Writes one value and a line feed.
+///
+/// # Errors
+/// Those of the output, such as a closed pipe.
 pub(crate) fn write_line<W: Write>(out: &mut W, value: &impl Serialize) -> io::Result<()> {
     value.serialize(&mut Serializer::with_formatter(&mut *out, Harmless))?;
     out.write_all(b"\n")
 }
 
-/// Returns one value and the end of its line.
+/// Returns one value and a line feed, for an output that is written later.
 pub(crate) fn line(value: &impl Serialize) -> String {
     let mut out = Vec::new();
     // A buffer takes everything, and what is written has texts for keys.
@@ -33,7 +35,7 @@ impl Formatter for Harmless {
         write_harmless(writer, fragment)
     }
 
-    /// Outside of its strings a raw value is ASCII, so that what is escaped here lies inside of them.
+    /// Outside of its strings a raw value is ASCII, so that every symbol that is escaped here is inside of a string.
     fn write_raw_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
         write_harmless(writer, fragment)
     }

@@ -18,14 +18,16 @@ use crate::input::{self, ParseError};
 use crate::json;
 use crate::text::excerpt;
 
-/// A stream of records in the middle of being read.
+/// A stream of records in the middle of being read, with the counts for the note at its end.
 pub(crate) struct JsonLines<'s> {
     dialects: DialectCache,
     judge: Judge,
     arguments: &'s ExplainArgs,
     /// The number of the line in hand.
     line: u64,
+    /// The number of lines that are not blank.
     records: u64,
+    /// The number of lines that could not be used, and the first of them.
     unusable: u64,
     first_unusable: u64,
 }
@@ -36,8 +38,13 @@ impl<'s> JsonLines<'s> {
         Self { dialects, judge, arguments, line: 0, records: 0, unusable: 0, first_unusable: 0 }
     }
 
-    /// Answers every record. No more than one line is held, and what was answered is written before the next wait for
-    /// input.
+    /// Answers every record.
+    ///
+    /// No more than one line is held. The answers are written before the program waits for more input, so that it can
+    /// stand in a pipe behind a program that writes slowly.
+    ///
+    /// # Errors
+    /// Those of reading and writing. A record that cannot be used is not an error: its line has an `error`.
     pub(crate) fn run<R: Read>(
         &mut self,
         name: &str,
@@ -62,7 +69,7 @@ impl<'s> JsonLines<'s> {
         }
     }
 
-    /// Returns what to say about records that could not be used, if there were any.
+    /// Returns the note about the records that could not be used; `None` if all were.
     pub(crate) fn note(&self) -> Option<String> {
         let Self { records, unusable, first_unusable, .. } = self;
         let were = if *unusable == 1 { "was" } else { "were" };

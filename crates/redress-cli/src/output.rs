@@ -21,7 +21,7 @@ pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
 /// An error, and a reason to act.
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
 
-/// Puts a text into a style; none is put around nothing.
+/// Puts a text into a style. An empty text stays empty, so that no escape is printed for it.
 pub(crate) fn styled(style: Style, text: &str) -> String {
     if text.is_empty() {
         return String::new();
@@ -30,6 +30,9 @@ pub(crate) fn styled(style: Style, text: &str) -> String {
 }
 
 /// Writes a text to standard output, with its styles on a terminal unless `NO_COLOR` is set.
+///
+/// # Errors
+/// An output that cannot be written; a closed pipe is [`Failure::ClosedPipe`].
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut out = AutoStream::auto(io::stdout().lock());
     out.write_all(text.as_bytes())?;

@@ -12,7 +12,7 @@ use redress_envelope::Dialect;
 /// The most routes of a scope that are listed.
 const MAX_ROUTES: usize = 3;
 
-/// Describes a class of errors.
+/// Describes a class of errors: what has happened, without a guess at the cause.
 pub(crate) const fn of_class(class: Class) -> &'static str {
     match class {
         Class::Unavailable => "the service is unreachable or overloaded",
@@ -30,7 +30,9 @@ pub(crate) const fn of_class(class: Class) -> &'static str {
     }
 }
 
-/// Describes a recovery as an instruction.
+/// Describes a recovery as an instruction to the reader.
+///
+/// The word of the library stands before it, so that the reader finds the `match` arm in the code.
 pub(crate) const fn of_recovery(recovery: Recovery) -> &'static str {
     match recovery {
         Recovery::Retry => "send the same request again after a wait",
@@ -58,14 +60,14 @@ pub(crate) fn of_decided_by(decided_by: DecidedBy, status: u16, is_event: bool) 
     }
 }
 
-/// Describes the waits that a vendor advises.
+/// Describes the waits that a vendor advises: first wait, factor, longest wait.
 pub(crate) fn of_schedule(schedule: &Schedule) -> String {
     let Schedule { base, factor, cap } = *schedule;
     let (base, cap) = (time::span(base), time::span(cap));
     format!("{base} after the first attempt, then {factor} times as long after each, at most {cap}")
 }
 
-/// Explains why the library does not send a call again.
+/// Explains why the library, with its default settings, does not send a call again.
 pub(crate) const fn of_no_retry(why: NoRetry) -> &'static str {
     match why {
         NoRetry::HintTooLong => {
@@ -76,7 +78,9 @@ pub(crate) const fn of_no_retry(why: NoRetry) -> &'static str {
     }
 }
 
-/// Describes the calls that a cool-down holds back.
+/// Describes the calls that a cool-down holds back: ``calls in the scope `search` wait: * /search/**``.
+///
+/// At most three routes are listed; a scope of a dialect may have 64.
 pub(crate) fn of_cooldown(cooldown: &Cooldown) -> String {
     let Cooldown { by, scope, routes, key } = cooldown;
     match (by, scope) {
@@ -92,14 +96,18 @@ pub(crate) fn of_cooldown(cooldown: &Cooldown) -> String {
     }
 }
 
-/// Names a call by its method and path. Queries and credentials in the path are left out.
+/// Names a call by method, host and path: `GET api.example.com/v1/x`.
+///
+/// The query is left out, and a segment of the path that the dialect declares secret, or that looks like a credential, is
+/// shown as `***`: some APIs carry a token in the path, such as `/bot123:ABC/getMe`.
 pub(crate) fn of_route(dialect: &Dialect, method: &Method, uri: &Uri) -> String {
     let path = dialect.masked_path(uri.path());
     let shown: Vec<_> = path.split('/').map(|part| if is_opaque(part) { "***" } else { part }).collect();
     format!("{method} {}{}", uri.host().unwrap_or_default(), shown.join("/"))
 }
 
-/// Returns whether a part of a path may be a credential: a token of some length, or a pair with a colon.
+/// Returns `true` if a segment of a path may be a credential: a mix of letters and digits of 24 and more symbols, or of 12
+/// and more with `:` or `=`. A UUID is an id.
 fn is_opaque(part: &str) -> bool {
     let is_uuid = part.len() == 36 && part.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
     let is_mixed = part.contains(|symbol: char| symbol.is_ascii_digit())

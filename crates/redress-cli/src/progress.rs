@@ -13,18 +13,19 @@ const STEPS: u64 = 1_000;
 #[derive(Debug)]
 pub(crate) struct Progress {
     bar: ProgressBar,
+    /// The start of the run: the bar is hidden for the first two seconds.
     start: Instant,
 }
 
 impl Progress {
-    /// Begins a bar behind a word that says what is under way.
+    /// Begins a bar behind the name of the work.
     pub(crate) fn new(what: &str) -> Self {
         let bar = ProgressBar::with_draw_target(Some(STEPS), ProgressDrawTarget::hidden());
         let style = ProgressStyle::with_template("{msg} {bar:34} {percent} %").expect("a legal template");
         Self { bar: bar.with_style(style).with_message(what.to_owned()), start: Instant::now() }
     }
 
-    /// Notes which share is over.
+    /// Moves the bar to a share from 0 to 1, and shows it once the run takes long enough.
     pub(crate) fn tell(&self, share: f64) {
         self.bar.set_position((share * STEPS as f64) as u64);
         if self.bar.is_hidden() && self.start.elapsed() >= PATIENCE {
@@ -32,7 +33,7 @@ impl Progress {
         }
     }
 
-    /// Says what is under way now.
+    /// Names the part of the work that has begun, such as a scenario.
     pub(crate) fn say(&self, what: &str) {
         self.bar.set_message(what.to_owned());
     }

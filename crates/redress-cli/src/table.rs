@@ -12,6 +12,8 @@ use crate::output::{LABEL, PLAIN, styled};
 use crate::text::escaped;
 
 /// Rows of equal length under a head, each column as wide as its widest cell.
+///
+/// Cells may hold text of others: they are escaped when they are added, so that a line end cannot forge a row.
 pub(crate) struct Table {
     rows: Vec<Vec<String>>,
     /// The style of each row's last cell; the head has one style.
@@ -36,12 +38,12 @@ impl Table {
         self.marks.push(mark);
     }
 
-    /// Whether there is nothing below the head.
+    /// Returns `true` if the table has no rows below its head.
     pub(crate) fn is_empty(&self) -> bool {
         self.rows.len() == 1
     }
 
-    /// Writes the table, each line behind `indent`.
+    /// Writes the table, each line behind `indent`, without blanks at the ends of lines.
     pub(crate) fn render(&self, indent: &str) -> String {
         let mut widths = vec![0; self.rows[0].len()];
         for row in &self.rows {

@@ -3,20 +3,24 @@
 //! A message of a server may hold control characters that clear a screen, forge a line of output, or turn the direction of
 //! writing. They are shown as `\u{1b}`. The list of such characters is that of the library (`redress_classify::escaped`).
 
-/// How much of a strange text an error shows.
+/// The number of symbols of an unexpected text that an error shows: enough to recognise it.
 const MAX_EXCERPT: usize = 40;
 
-/// Writes a text so that it stays on its line and in its direction.
+/// Escapes control characters and marks of direction: a line feed is shown as `\n`, an escape as `\u{1b}`.
+///
+/// Letters of all scripts stay as they are.
 pub(crate) fn escaped(text: &str) -> String {
     redress_classify::escaped(text, usize::MAX)
 }
 
-/// Escapes each line of a text of our own that may quote others.
+/// Escapes each line of a message of the program, which may quote a text of others, and keeps its line ends.
 pub(crate) fn escaped_lines(text: &str) -> String {
     text.split('\n').map(escaped).collect::<Vec<_>>().join("\n")
 }
 
-/// Quotes the beginning of some bytes for an error.
+/// Quotes the beginning of an unexpected value for an error: `` `4XX` ``, or `nothing` for an empty one.
+///
+/// Never used for header values, request lines and URLs, which may hold credentials.
 pub(crate) fn excerpt(bytes: &[u8]) -> String {
     if bytes.is_empty() {
         return "nothing".to_owned();

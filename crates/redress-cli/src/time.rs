@@ -9,14 +9,19 @@ pub(crate) const MAX_MS: u64 = (1 << 53) - 1;
 /// 9999-12-31T23:59:59Z, the last second that the format can write.
 const LAST: Duration = Duration::from_secs(253_402_300_799);
 
-/// Reads an instant from the command line.
+/// Reads an instant from the command line, in any form of a date header, or RFC 3339.
+///
+/// # Errors
+/// A date without a time zone: it would mean another instant on every machine.
 pub(crate) fn parse(text: &str) -> Result<SystemTime, String> {
     let instant = parse_date(text, SystemTime::UNIX_EPOCH);
     instant.ok_or_else(|| "expected a date with a time zone such as 2026-01-15T12:30:00Z".to_owned())
 }
 
-/// Writes an instant as RFC 3339 in UTC, with a fraction if it has one; one before 1970 or after 9999 is moved to the
-/// border.
+/// Writes an instant as RFC 3339 in UTC, with a fraction only if it has one.
+///
+/// An instant before 1970 or after 9999 is moved to the border: the format has no other years, and a hint so far away is
+/// implausible anyway.
 pub(crate) fn rfc3339(instant: SystemTime) -> String {
     let since = instant.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().min(LAST);
     let whole = format_date(SystemTime::UNIX_EPOCH + Duration::from_secs(since.as_secs()));
@@ -25,13 +30,17 @@ pub(crate) fn rfc3339(instant: SystemTime) -> String {
     format!("{whole}{}Z", fraction.trim_end_matches('0').trim_end_matches('.'))
 }
 
-/// Returns whole milliseconds, rounded up: less would be too early.
+/// Returns whole milliseconds, rounded up: a client that waits less comes too early.
+///
+/// [`MAX_MS`] stands for itself and for anything longer.
 pub(crate) fn millis(delay: Duration) -> u64 {
     let millis = delay.as_nanos().div_ceil(1_000_000);
     u64::try_from(millis).map_or(MAX_MS, |millis| millis.min(MAX_MS))
 }
 
-/// Writes a span for people: `250 ms`, `1.5 s`, `1 h 30 min`.
+/// Writes a span in the units of people: `250 ms`, `1.5 s`, `1 min 30 s`, `1 h 30 min`, `2 d`.
+///
+/// Zero units are left out, so that a round number stays short.
 pub(crate) fn span(delay: Duration) -> String {
     let millis = millis(delay);
     if millis == MAX_MS {

@@ -34,7 +34,10 @@ pub(super) struct Body<'a> {
     pub(super) media_type: Option<Cow<'a, str>>,
 }
 
-/// Reads a body: a text, JSON as it stands, or one of the objects in which HAR, VCR, Node and ECS wrap it.
+/// Reads a body: a text, JSON as it stands, or one of the objects in the table above.
+///
+/// # Errors
+/// A text that is said to be base64 and is not.
 pub(super) fn read<'a>(value: &'a RawValue, is_base64: bool) -> Result<Body<'a>, String> {
     if is_text(value) {
         let text = json::text("body", value)?;
@@ -52,7 +55,10 @@ pub(super) fn read<'a>(value: &'a RawValue, is_base64: bool) -> Result<Body<'a>,
     Ok(Body::of(Cow::Borrowed(value.get().as_bytes())))
 }
 
-/// Reads base64; `name` is what it is called in errors.
+/// Reads base64, with or without padding and line ends; `name` is the name of the member in errors.
+///
+/// # Errors
+/// A text that is not base64; it is not quoted, since a body may hold personal data.
 pub(super) fn base64<'a>(name: &str, text: &str) -> Result<Cow<'a, [u8]>, String> {
     let joined: String;
     let text = match text.contains(['\n', '\r', ' ']) {

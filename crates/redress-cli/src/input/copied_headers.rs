@@ -34,10 +34,12 @@ const BODY_NAMES: [&str; 6] = ["body", "content", "data", "error", "message", "r
 #[derive(Default)]
 struct Copied {
     status: Option<StatusCode>,
+    /// The headers of the response.
     headers: HeaderMap,
     call: ParsedRequest,
-    /// Whether the headers are those of the request.
+    /// `true` below a heading of the request, or after one of its pseudo-headers.
     in_request: bool,
+    /// The number of fields so far: a text with one colon is not a list of headers.
     fields: usize,
 }
 

@@ -16,9 +16,9 @@ use http::header::{CONTENT_ENCODING, TRANSFER_ENCODING};
 use super::parsed::ParsedResponse;
 use super::utf32;
 
-/// The most that is unpacked of one body, in bytes: far more than any error has, whatever it was packed from.
+/// The most that is unpacked of one body, in bytes: far more than any error has, and a bound on a compression bomb.
 pub(super) const MAX_UNPACKED: usize = 1024 * 1024;
-/// How often a body is packed at most.
+/// The most codings that are taken off one body; servers use one, and two by mistake.
 const MAX_LAYERS: usize = 3;
 
 /// The outcome of one layer.
@@ -31,7 +31,9 @@ enum Layer {
     Packed(Cow<'static, str>),
 }
 
-/// Takes chunks and packing off the body of a response, or notes why that cannot be done.
+/// Takes chunks, codings and UTF-32 off the body of a response, or notes why that cannot be done.
+///
+/// A wrong or missing header is common in saved responses, so the first bytes are trusted more than the header.
 pub(crate) fn unpack(found: &mut ParsedResponse<'_>) {
     if is_chunked(&found.headers)
         && let Some(body) = dechunked(&found.body)

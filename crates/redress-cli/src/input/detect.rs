@@ -46,6 +46,10 @@ pub(crate) struct Stated<'s> {
 }
 
 /// Finds every response in an input.
+///
+/// # Errors
+/// An empty input, one of no known form, and a form that is damaged at its beginning. A part of a form that is damaged is a
+/// [`ParseError`](super::ParseError) among the responses.
 pub(crate) fn responses<'a>(input: &'a [u8], stated: Stated<'_>) -> Result<Vec<ParseResult<'a>>, FormatError> {
     let input = input.strip_prefix(b"\xef\xbb\xbf").unwrap_or(input);
     if input.trim_ascii().is_empty() && stated.status.is_none() {

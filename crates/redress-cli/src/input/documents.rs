@@ -19,7 +19,7 @@ use super::lines::Lines;
 use super::parsed::{ParseError, ParseResult, ParsedResponse};
 use super::record;
 
-/// How deep folders of a collection lie in each other at most.
+/// The greatest depth of folders in a collection.
 const MAX_FOLDERS: u8 = 16;
 
 /// Reads a document that holds several responses; `None` when it is another one.

@@ -20,7 +20,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::parsed::ParsedResponse;
 use super::{literal, record};
 
-/// How many places are tried as the beginning of a body, so that the time stays linear.
+/// The number of places that are tried as the beginning of a body: each may be read to its end, and the time stays linear.
 const MAX_PLACES: usize = 16;
 /// Words that stand right before a status.
 const BEFORE: [&str; 12] = [
@@ -44,8 +44,9 @@ const OF_CLIENTS: [&str; 7] = ["config", "request", "options", "timings", "isAxi
 #[derive(Clone, Copy)]
 struct Mention {
     status: StatusCode,
+    /// The end of the number in the text: the body is behind it.
     end: usize,
-    /// How sure it is that it is one.
+    /// The certainty that it is a status.
     weight: u8,
 }
 
@@ -162,7 +163,7 @@ fn mention(text: &str) -> Option<Mention> {
     best
 }
 
-/// Says how sure it is that a number is a status, by the words around it; 0 if it is not.
+/// Weighs a number by the words around it: 3 for a name before it and a reason phrase behind it, 0 if it is not a status.
 fn weight(before: &str, after: &str, status: StatusCode) -> u8 {
     let stands_alone = !before.ends_with(|symbol: char| symbol.is_alphanumeric() || matches!(symbol, '.' | '-' | '$'))
         && !after.starts_with(|symbol: char| symbol.is_alphanumeric() || matches!(symbol, '%' | '_'))
@@ -186,7 +187,7 @@ fn starts_with(text: &str, words: &str) -> bool {
     text.get(..words.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(words))
 }
 
-/// Returns whether the words before a number say that it is a status.
+/// Returns `true` if the words before a number say that it is a status. An exit code or a port is not one.
 fn is_named(before: &str) -> bool {
     /// Longer than the longest of the words.
     const NEAR: usize = 48;
@@ -212,11 +213,13 @@ fn is_named(before: &str) -> bool {
         || (word == "a" && before_it.ends_with("resulted in"))
 }
 
-/// Words that follow a status in a text.
+/// The body that follows a status in a text.
 enum Followed {
+    /// A body as the server sent it, or as the language printed it.
     Body(Vec<u8>),
     /// A body that the client cut off.
     Cut(Vec<u8>),
+    /// A whole response: the text is the print of one.
     Record(Box<ParsedResponse<'static>>),
 }
 

@@ -21,11 +21,16 @@ const UNNAMED: &str = "message";
 /// The fields of an event, as far as they are read.
 #[derive(Default)]
 struct Event {
+    /// The value of `event`; empty for an event without a name.
     name: String,
+    /// The lines of `data`, joined by line feeds; `None` if the event has none.
     data: Option<Vec<u8>>,
 }
 
 /// Returns `true` if the first lines are those of a server-sent event.
+///
+/// Every line up to the first empty one must be a field of an event or a comment, since `data:` and `id:` are headers
+/// elsewhere.
 pub(super) fn is_events(input: &[u8]) -> bool {
     let mut lines = Lines::new(input);
     lines.skip_empty();

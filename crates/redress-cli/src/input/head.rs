@@ -16,7 +16,7 @@ use super::parsed::FormatError;
 pub(super) struct Head {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
-    /// Whether it is the answer of a proxy to `CONNECT`.
+    /// `true` for the answer of a proxy to `CONNECT`, which precedes the response of the server.
     pub(super) is_tunnel: bool,
     /// How it ended.
     pub(super) end: End,
@@ -37,12 +37,14 @@ pub(super) enum End {
 
 /// A header whose value may go on in the next line.
 struct Field {
+    /// The number of its first line, for an error.
     line: usize,
     name: HeaderName,
+    /// The value so far, with one blank in the place of each fold (RFC 9112 section 5.2).
     value: Vec<u8>,
 }
 
-/// Reads `HTTP/1.1 404 Not ParsedResponse` or `HTTP/2 404`.
+/// Reads `HTTP/1.1 404 Not Found` or `HTTP/2 404`.
 pub(super) fn status_of(line: &[u8]) -> Option<StatusCode> {
     let mut words = line.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
     let version = words.next()?.strip_prefix(b"HTTP/")?;
@@ -67,7 +69,7 @@ pub(super) fn head(lines: &mut Lines<'_>) -> Result<Head, FormatError> {
     let line = without_colours(lines.next().unwrap_or_default());
     let indent = line.len() - line.trim_ascii_start().len();
     let status = loose_status_of(&line)
-        .ok_or_else(|| lines.mistake("expected a status line such as `HTTP/1.1 404 Not ParsedResponse`"))?;
+        .ok_or_else(|| lines.mistake("expected a status line such as `HTTP/1.1 404 Not Found`"))?;
     let is_tunnel = status.is_success() && line.to_ascii_lowercase().ends_with(b"connection established");
     let (headers, end) = header_lines(lines, indent)?;
     Ok(Head { status, headers, is_tunnel, end })
@@ -108,7 +110,7 @@ pub(super) fn header_lines(lines: &mut Lines<'_>, indent: usize) -> Result<(Head
     }
 }
 
-/// Returns whether a line in the place of a header is the first of a body, before which the empty line was lost.
+/// Returns `true` if a line in the place of a header is the first one of a body: the empty line was lost in copying.
 pub(super) fn begins_body(line: &[u8]) -> bool {
     matches!(line.first(), Some(b'{' | b'[' | b'<'))
 }

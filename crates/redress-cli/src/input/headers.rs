@@ -20,7 +20,9 @@ use super::status;
 /// Headers, and the `:status` among them.
 #[derive(Debug, Default)]
 pub(super) struct Headers {
+    /// The headers, in the order of the input.
     pub(super) map: HeaderMap,
+    /// The pseudo-header `:status` of HTTP/2.
     pub(super) status: Option<StatusCode>,
 }
 

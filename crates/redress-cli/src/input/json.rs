@@ -9,7 +9,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// The members of an object in their order, repeated ones too.
+/// The members of an object in their order, repeated ones too: a record with two statuses must be refused, not guessed.
 pub(super) type Members<'a> = Vec<(Cow<'a, str>, &'a RawValue)>;
 
 /// A text, borrowed unless it has escapes.
@@ -37,7 +37,7 @@ pub(super) fn elements(value: &RawValue) -> Result<Vec<&RawValue>, String> {
     serde_json::from_str(value.get()).map_err(|error| without_line(&error))
 }
 
-/// Reads a text; `name` is what it is called in errors, which do not quote the value.
+/// Reads a text; `name` is the name of the member in errors, which do not quote the value.
 pub(super) fn text<'a>(name: &str, value: &'a RawValue) -> Result<Cow<'a, str>, String> {
     if !is_text(value) {
         return Err(format!("{name}: expected a text, found {}", kind(value)));
@@ -56,22 +56,22 @@ pub(super) fn scalar(value: &RawValue) -> Option<Cow<'_, str>> {
     }
 }
 
-/// Returns whether a value is an object.
+/// Returns `true` if a value is an object.
 pub(super) fn is_object(value: &RawValue) -> bool {
     value.get().starts_with('{')
 }
 
-/// Returns whether a value is a list.
+/// Returns `true` if a value is a list.
 pub(super) fn is_list(value: &RawValue) -> bool {
     value.get().starts_with('[')
 }
 
-/// Returns whether a value is a text.
+/// Returns `true` if a value is a text.
 pub(super) fn is_text(value: &RawValue) -> bool {
     value.get().starts_with('"')
 }
 
-/// Returns whether a value is `null`.
+/// Returns `true` if a value is `null`.
 pub(super) fn is_null(value: &RawValue) -> bool {
     value.get().starts_with('n')
 }

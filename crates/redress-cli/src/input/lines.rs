@@ -7,6 +7,7 @@ use super::parsed::FormatError;
 /// A place between two lines.
 #[derive(Clone, Copy)]
 pub(super) struct Lines<'a> {
+    /// The bytes that no line was taken of yet.
     pub(super) rest: &'a [u8],
     /// The number of the line that was taken last.
     pub(super) number: usize,

@@ -11,9 +11,9 @@
 
 use serde_json::{Map, Number, Value};
 
-/// How deep values lie in each other at most.
+/// The greatest depth of values; Node prints two levels by default, and a hostile text could nest them without end.
 const MAX_DEPTH: u8 = 64;
-/// How many members and elements are kept at most.
+/// The most members and elements that are kept: more than any error object has.
 const MAX_VALUES: u32 = 100_000;
 /// The beginnings of the marks that Node prints in place of a value.
 const ELIDED: [&str; 9] =

@@ -26,9 +26,11 @@ use super::status::leading_status;
 #[derive(Default)]
 struct Stream {
     id: u32,
+    /// The final status; an interim one (1xx) is dropped when the next one comes.
     status: Option<http::StatusCode>,
     headers: HeaderMap,
     body: Vec<u8>,
+    /// The request, whose headers are masked and never printed.
     call: ParsedRequest,
 }
 

@@ -28,9 +28,13 @@ use super::status::leading_status;
 /// The part of a message that the next lines belong to.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Part {
+    /// A body of a request, or lines of another program.
     Other,
+    /// Headers of the request, up to an empty line.
     RequestHead,
+    /// Headers of the response, up to an empty line.
     ResponseHead,
+    /// The body of the response, up to `<-- END HTTP`.
     ResponseBody,
 }
 

@@ -8,11 +8,12 @@ use std::time::SystemTime;
 use http::{HeaderMap, Method, StatusCode, Uri};
 use serde_json::value::RawValue;
 
-/// How many values of a request are kept to be masked: more headers than clients send.
+/// The number of values of a request that are kept to be masked: more headers than clients send.
 const MAX_SENT: usize = 64;
-/// The longest value that is kept to be masked: what servers accept as one header.
+/// The longest value that is kept to be masked, in bytes: the longest header that common servers accept.
 const MAX_SENT_BYTES: usize = 16 * 1024;
-/// Names of headers and parameters that carry credentials contain one of these.
+/// A header or a parameter with one of these in its name may carry a credential. A word too many masks too much, one too few
+/// prints a secret: so `code` (of an OAuth redirect) and `sig` are among them.
 const SECRET_WORDS: [&str; 12] =
     ["auth", "cookie", "key", "token", "secret", "session", "sig", "pass", "credential", "jwt", "code", "pwd"];
 
@@ -25,7 +26,7 @@ pub(crate) struct ParsedResponse<'a> {
     pub(crate) dialect: Option<Cow<'a, str>>,
     /// The call, as far as the input states it.
     pub(crate) call: ParsedRequest,
-    /// When the response was received, where the input says so.
+    /// The time of receipt, if the input states it.
     pub(crate) received: Option<SystemTime>,
     /// The status; 200 for an event of a stream.
     pub(crate) status: StatusCode,
@@ -39,7 +40,7 @@ pub(crate) struct ParsedResponse<'a> {
     pub(crate) notes: Vec<Cow<'static, str>>,
 }
 
-/// A response, or what takes the place of one that cannot be used.
+/// A response, or the reason why a part of the input is not usable.
 pub(crate) type ParseResult<'a> = Result<ParsedResponse<'a>, ParseError<'a>>;
 
 /// A part of an input that is not a usable response: its id, if it has one, and what was expected.
@@ -54,7 +55,7 @@ pub(crate) struct ParseError<'a> {
     pub(crate) problem: String,
 }
 
-/// Why no response was found in an input, and in which line.
+/// The reason why no response was found in an input.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct FormatError {
     /// The line, counted from 1.
@@ -63,21 +64,21 @@ pub(crate) struct FormatError {
     pub(crate) problem: String,
 }
 
-/// The call that a response answers.
+/// The request that a response answers, as far as the input states it.
 #[derive(Default)]
 pub(crate) struct ParsedRequest {
     /// The method; `--method` if the input does not state it.
     pub(crate) method: Option<Method>,
     /// The URL without its query; `--path` if the input does not state it.
     pub(crate) uri: Option<Uri>,
-    /// Names of the headers that the request had, in lower case, for idempotency keys.
+    /// The headers of the request that may be an idempotency key: with a key a POST may be sent again.
     pub(crate) headers: HeaderMap,
     /// Credentials that were sent: masked wherever the server quotes them.
     pub(crate) sent: Vec<Vec<u8>>,
 }
 
 impl<'a> ParsedResponse<'a> {
-    /// States a response to an unknown call.
+    /// States a response to an unknown request.
     pub(crate) fn new(status: StatusCode, headers: HeaderMap, body: Cow<'a, [u8]>) -> Self {
         let (id, dialect, received, event, notes) = (None, None, None, None, Vec::new());
         Self { id, dialect, call: ParsedRequest::default(), received, status, headers, body, event, notes }
@@ -85,14 +86,14 @@ impl<'a> ParsedResponse<'a> {
 }
 
 impl<'a> ParseError<'a> {
-    /// States what was expected.
+    /// States a problem, without id and line.
     pub(crate) fn new(problem: impl Into<String>) -> Self {
         Self { id: None, line: None, problem: problem.into() }
     }
 }
 
 impl ParsedRequest {
-    /// Takes a method; what is none is ignored.
+    /// Takes a method in any case; a text that is not a method is ignored.
     pub(crate) fn set_method(&mut self, text: &str) {
         let method = Method::from_bytes(text.trim().to_ascii_uppercase().as_bytes());
         self.method = method.ok().or(self.method.take());
@@ -100,7 +101,7 @@ impl ParsedRequest {
 
     /// Takes a URL or a path, and notes the credentials in its query and its user information.
     ///
-    /// A text that is not a URI is read up to its first character that no URI has.
+    /// A text that is not a URI is read up to the first character that a URI cannot have: log lines often go on behind it.
     pub(crate) fn set_url(&mut self, text: &str) {
         let text = text.trim();
         if let Some((_, rest)) = text.split_once("://")
@@ -141,7 +142,7 @@ impl ParsedRequest {
         }
     }
 
-    /// Takes a request line such as `POST /v1/things HTTP/1.1`; returns whether it was one.
+    /// Takes a request line such as `POST /v1/things HTTP/1.1`; returns `true` if it was one.
     pub(crate) fn set_request_line(&mut self, line: &[u8]) -> bool {
         let Ok(line) = std::str::from_utf8(line) else { return false };
         let mut words = line.split_ascii_whitespace();
@@ -158,6 +159,8 @@ impl ParsedRequest {
     }
 
     /// Notes a credential, to be masked.
+    ///
+    /// An empty value, and one that is longer than servers accept, is not noted.
     pub(crate) fn note(&mut self, value: &[u8]) {
         if !value.is_empty() && value.len() <= MAX_SENT_BYTES && self.sent.len() < MAX_SENT {
             self.sent.push(value.to_vec());
@@ -165,7 +168,7 @@ impl ParsedRequest {
     }
 }
 
-/// Returns whether a header or a parameter of this name carries a credential.
+/// Returns `true` if a header or a parameter of this name may carry a credential. An idempotency key is not one.
 pub(crate) fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     !name.contains("idempotency") && SECRET_WORDS.iter().any(|word| name.contains(word))

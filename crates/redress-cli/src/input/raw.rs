@@ -21,7 +21,7 @@ use super::head::{End, Head, head, loose_status_of};
 use super::lines::Lines;
 use super::parsed::{FormatError, ParsedRequest, ParsedResponse};
 
-/// Returns whether a line of the input is a status line.
+/// Returns `true` if a line of the input is a status line.
 pub(super) fn is_raw(input: &[u8]) -> bool {
     let mut lines = Lines::new(input);
     while let Some(line) = lines.next() {
@@ -34,8 +34,11 @@ pub(super) fn is_raw(input: &[u8]) -> bool {
 
 /// Reads every response.
 ///
-/// A head that another one follows at once is not a response of its own where that is how HTTP works: interim responses,
-/// redirects, the answer of a proxy to `CONNECT`, and a challenge for credentials.
+/// A head that another one follows at once is not a response of its own if HTTP works so: interim responses (RFC 9110 section
+/// 15.2), redirects that were followed, the answer of a proxy to `CONNECT`, and a challenge that was answered.
+///
+/// # Errors
+/// A head with a line that is not a header; the line is not quoted, since it may hold a credential.
 pub(super) fn read(input: &[u8]) -> Result<Vec<ParsedResponse<'_>>, FormatError> {
     let mut lines = Lines::new(input);
     let mut found = Vec::new();
@@ -60,13 +63,13 @@ pub(super) fn read(input: &[u8]) -> Result<Vec<ParsedResponse<'_>>, FormatError>
     }
 }
 
-/// Returns whether a head that another one follows at once is the answer to a part of the same call.
+/// Returns `true` if a head that another one follows at once is a step of the same call.
 pub(super) fn is_followed(head: &Head) -> bool {
     let is_challenge = matches!(head.status, StatusCode::UNAUTHORIZED | StatusCode::PROXY_AUTHENTICATION_REQUIRED);
     head.status.is_informational() || head.status.is_redirection() || head.is_tunnel || is_challenge
 }
 
-/// Passes over what stands before a status line, and reads the request in it.
+/// Skips the lines before a status line, and reads the request in them.
 fn call_before(lines: &mut Lines<'_>) -> ParsedRequest {
     let mut call = ParsedRequest::default();
     while let Some(line) = lines.peek() {

@@ -27,17 +27,21 @@ use super::{headers, status};
 use crate::text::excerpt;
 use request::{read_call, read_url};
 
-/// How deep the object of a response lies at most within others: `{"err":{"cause":{"response":{...}}}}` is 4.
+/// The greatest depth at which the object of a response is looked for: `{"err":{"cause":{"response":{...}}}}` is 4.
 const MAX_DEPTH: u8 = 5;
 
 /// The parts of an object, before it is known whether they are enough.
 #[derive(Default)]
 struct Said<'a> {
+    /// The status; without one the object is not a response.
     status: Option<StatusCode>,
     headers: Option<HeaderMap>,
     body: Option<Body<'a>>,
+    /// The media type that stood beside the body, for want of a header.
     media_type: Option<Cow<'a, str>>,
+    /// The request, from every object around the response.
     call: ParsedRequest,
+    /// The time of receipt, which dates in headers count from.
     received: Option<SystemTime>,
 }
 

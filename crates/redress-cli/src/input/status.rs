@@ -8,6 +8,8 @@ use serde_json::value::RawValue;
 use super::json;
 
 /// Reads a text that begins with a status: `429`, `429 Too Many Requests`, `HTTP/1.1 429`.
+///
+/// Exactly three digits must stand there: `4290` and `4XX`, which OpenAPI writes for a range, are not a status.
 pub(super) fn leading_status(text: &str) -> Option<StatusCode> {
     let text = text.trim();
     if text.starts_with("HTTP/") {

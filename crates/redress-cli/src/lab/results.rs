@@ -60,7 +60,9 @@ pub(crate) fn dominated(comparisons: &[Comparison], name: &str) -> Vec<String> {
     dominated.map(|row| format!("{}: {name} is dominated by {}", row.scenario, row.dominated_by.join(", "))).collect()
 }
 
-/// Finds the policies that are declared to retry and never did where others did: their rows are not a comparison.
+/// Finds policies that did not do their part.
+///
+/// These are declared to retry and never did where others did: their rows are not a comparison.
 fn idle(comparisons: &[Comparison]) -> Vec<String> {
     let Some(policies) = comparisons.first().map(|comparison| &comparison.policies) else { return Vec::new() };
     let retried = |nth| comparisons.iter().any(|comparison| comparison.retried(nth));

@@ -47,7 +47,7 @@ fn the_last_response_of_a_call_counts_and_each_call_has_its_own() {
     assert_eq!(one(&format!("{redirect}{CALL}{HEAD}{BODY}")).status, StatusCode::TOO_MANY_REQUESTS);
     let tunnel = "> CONNECT a.example:443 HTTP/1.1\n> \n< HTTP/1.1 200 Connection established\n< \n* CONNECT tunnel established\n";
     assert_eq!(one(&format!("{tunnel}{CALL}{HEAD}{BODY}")).call.method, Some(Method::POST));
-    let two = format!("{CALL}{HEAD}{BODY}\n{LEFT}\n> GET /y HTTP/1.1\n> \n< HTTP/1.1 404 Not ParsedResponse\n< \n{{}}");
+    let two = format!("{CALL}{HEAD}{BODY}\n{LEFT}\n> GET /y HTTP/1.1\n> \n< HTTP/1.1 404 Not Found\n< \n{{}}");
     let found = read(two.as_bytes()).unwrap();
     let shown: Vec<_> = found.iter().map(|found| (found.status.as_u16(), found.body.len())).collect();
     assert_eq!(shown, [(429, BODY.len()), (404, 2)]);

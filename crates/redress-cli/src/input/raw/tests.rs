@@ -25,7 +25,7 @@ fn problem(input: &[u8]) -> (usize, String) {
 #[test]
 fn a_status_line_has_a_version_and_a_status() {
     for (line, status) in [
-        ("HTTP/1.1 404 Not ParsedResponse", 404),
+        ("HTTP/1.1 404 Not Found", 404),
         ("HTTP/1.1 404", 404),
         ("HTTP/1.1 404 ", 404),
         ("HTTP/2 404 ", 404),
@@ -156,7 +156,7 @@ fn a_request_before_a_response_gives_method_and_path_only() {
 
 #[test]
 fn the_indented_heads_of_wget_are_read() {
-    let input = "--2026-01-15 12:30:00--  http://a.example/x\nHTTP request sent, awaiting response... \n  HTTP/1.1 302 ParsedResponse\n\
+    let input = "--2026-01-15 12:30:00--  http://a.example/x\nHTTP request sent, awaiting response... \n  HTTP/1.1 302 Found\n\
         \x20 Location: /y\nLocation: /y [following]\n  HTTP/1.1 429 Too Many Requests\n  Retry-After: 30\n\
         2026-01-15 12:30:00 ERROR 429: Too Many Requests.\n\n";
     let found = read(input.as_bytes()).unwrap();

@@ -43,7 +43,7 @@ fn every_member_is_read() {
 
 #[test]
 fn a_status_is_a_whole_number() {
-    for status in ["100", "999", "404.0", "4.04e2", "\"404\"", "\"404 Not ParsedResponse\"", "{\"code\":404}"] {
+    for status in ["100", "999", "404.0", "4.04e2", "\"404\"", "\"404 Not Found\"", "{\"code\":404}"] {
         assert!(parse(format!("{{\"status\":{status}}}").as_bytes()).is_ok(), "{status}");
     }
     for status in ["99", "1000", "-404", "404.5", "1e999", "\"4XX\"", "true", "[404]", "{}"] {
@@ -219,7 +219,7 @@ fn members_of_a_clients_error_are_not_a_body() {
 fn an_error_of_an_api_is_not_a_record() {
     for (json, expected) in [
         (r#"{"type":"about:blank","title":"No","status":404}"#, false),
-        (r#"{"statusCode":404,"message":"No","error":"Not ParsedResponse"}"#, false),
+        (r#"{"statusCode":404,"message":"No","error":"Not Found"}"#, false),
         (r#"{"error":{"code":429,"status":"RESOURCE_EXHAUSTED"}}"#, false),
         (r#"{"status":"fail","data":{"a":"b"}}"#, false),
         (r#"{"status":404,"code":"not_found"}"#, false),
