@@ -1,13 +1,15 @@
 //! Converts errors and responses of a token endpoint to failures.
 
+use crate::explanation::Explanation;
 use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 use tokio::time::Instant;
-use crate::explanation::Explanation;
 
 use http::{HeaderMap, Response, header::RETRY_AFTER};
-use redress_classify::{ApiError, BoxError, Class, Clock, DecidedBy, Error, Phase, ResponseExt, RetryHint, TransportError, Verdict};
+use redress_classify::{
+    ApiError, BoxError, Class, Clock, DecidedBy, Error, Phase, ResponseExt, RetryHint, TransportError, Verdict,
+};
 
 use super::{Failure, Purpose};
 
@@ -280,7 +282,7 @@ mod tests {
 
     #[test]
     fn an_error_after_the_request_was_sent_may_have_spent_the_refresh_token() {
-        let below = |error: TransportError| BoxError::from(Error::from_below(error.into()));
+        let below = |error: TransportError| BoxError::from(Error::from_inner(error.into()));
         for (error, refresh) in [
             (TransportError::connect("refused").into(), "transient"),
             (TransportError::timeout("late").into(), "ambiguous"),

@@ -7,7 +7,10 @@ mod responses;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use redress::{Budget, Class, Clock, Code, Dialect, Idempotent, Origin, Recovery, StaticHeaders, TokenSet, dialects, login::ClientAuthentication};
+use redress::{
+    Budget, Class, Clock, Code, Dialect, Idempotent, Origin, Recovery, StaticHeaders, TokenSet, dialects,
+    login::ClientAuthentication,
+};
 use redress_sandbox::strict_mock::{Answer, StrictMock};
 
 use super::{BODY, assert_silent, response, types};
@@ -76,8 +79,7 @@ const HOLDS_A_DIALECTS_TEXT: [&str; 14] = [
 ];
 
 /// Types without `Debug` and `Display`; an alias for any error, and a trait of another crate.
-const DOES_NOT_PRINT: [&str; 2] =
-    ["redress-classify::BoxError", "redress-refresh::ExposeSecret"];
+const DOES_NOT_PRINT: [&str; 2] = ["redress-classify::BoxError", "redress-refresh::ExposeSecret"];
 
 type Bare = StrictMock<http::Request<String>, http::Response<http_body_util::Full<&'static [u8]>>>;
 
