@@ -66,8 +66,8 @@ impl<B: CloneBody> Call<B> {
         self.on_other_response(response)
     }
 
-    /// Returns `true` for a success of the first attempt that no layer has marked and no observer waits for: nearly all
-    /// calls end so. It needs neither a record nor the time.
+    /// Returns `true` for a success of the first attempt, unless a layer below has marked it or attempts are observed. Nearly
+    /// all calls end like this, with neither a record nor a look at the clock.
     #[inline]
     fn is_plain_success<R>(&self, response: &Response<R>) -> bool {
         self.history.is_empty()

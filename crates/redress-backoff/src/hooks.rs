@@ -27,9 +27,9 @@ impl BackoffLayer {
     /// `Some(true)` asks for a retry, `Some(false)` ends the call ([`EndReason::NotRetryable`]), `None` leaves the decision to the
     /// verdict. It must not block. A second call replaces the first.
     ///
-    /// `Some(true)` overrides nothing that keeps a retry safe or in bounds: a request that may have been processed is sent again
-    /// only if it is idempotent, and body, attempts, hint, deadline and budget are checked as for any retry. Errors of the layers
-    /// below, such as a missed deadline, and the resend after a refresh do not ask it.
+    /// `Some(true)` does not make a retry unsafe or unbounded: a request that may have been processed is retried only if it is
+    /// idempotent, and the body, the maximum of attempts, the hint, the deadline and the budget are checked as for any retry. The
+    /// hook is not called for errors of the layers below, such as a missed deadline, nor for the resend after a refresh.
     ///
     /// [`EndReason::NotRetryable`]: redress_classify::EndReason::NotRetryable
     ///
@@ -62,8 +62,8 @@ impl BackoffLayer {
     ///
     /// The closure is given the attempt, as the [`Record`](redress_classify::Record) will have it, and its number; a resend
     /// has the number of the attempt that it repeats. [`Attempt::wait`] is set if a retry follows. It is called within the poll
-    /// of the call, so the current `tracing` span is the call's; it must not block. An attempt that is dropped, or that a
-    /// layer of this kind below has observed already, is not observed. A second call replaces the first.
+    /// of the call, so the current `tracing` span is that of the call; it must not block. An attempt is not observed if it is
+    /// dropped, or if its result was retried by another Backoff layer below. A second call replaces the first.
     ///
     /// # Examples
     /// ```
@@ -114,7 +114,7 @@ impl BackoffLayer {
 }
 
 impl Hooks {
-    /// Returns `true` if successes are observed, too.
+    /// Returns `true` if there is an observer of attempts, which sees successes too.
     #[inline]
     pub(crate) fn observe_attempts(&self) -> bool {
         self.on_attempt.is_some()

@@ -179,6 +179,13 @@ impl Budgets {
     }
 }
 
+/// The same as [`Budgets::per_authority`], which a layer has by default.
+impl Default for Budgets {
+    fn default() -> Self {
+        Self::per_authority()
+    }
+}
+
 impl From<Budget> for Budgets {
     fn from(budget: Budget) -> Self {
         Self { kind: Kind::Shared(budget) }
