@@ -1,25 +1,22 @@
 //! Logins by a JSON request whose response holds the tokens.
 
 mod call;
+mod credentials;
 mod pointer;
 mod vendors;
 
 use std::fmt;
-use std::time::Duration;
 
+use http::HeaderName;
 use http::header::AUTHORIZATION;
-use http::{HeaderName, Response};
-use redress_classify::{BoxError, Dialect};
-use redress_refresh::{Credentials, Explanation, Failure, Purpose, TokenSet};
+use redress_classify::Dialect;
 use secrecy::{ExposeSecret, SecretString};
-use tower_service::Service;
 
 pub use call::{JsonCall, TokenPlace};
 
 use self::pointer::Pointer;
 use super::error::InvalidLogin;
-use super::exchange::{Answer, Exchange, no_access_token, token_set};
-use super::lifetime;
+use super::exchange::Exchange;
 
 /// Credentials from the login of an API that takes and returns JSON.
 ///
@@ -27,7 +24,7 @@ use super::lifetime;
 /// refresh, a lifetime and headers. Members of a response are named by JSON pointers (RFC 6901), such as `/data/token`.
 /// There are ready ones for [Vlens](Self::vlens), [Maleslab](Self::maleslab) and [Django's Simple JWT](Self::simplejwt).
 ///
-/// [`Failure::from_response`] decides what follows from an error: a code that the dialect knows, or any code at 401, refuses
+/// [`Failure::from_response`](redress_refresh::Failure::from_response) decides what follows from an error: a code that the dialect knows, or any code at 401, refuses
 /// the password or the refresh token; after other errors there is a cool-down. So list the codes of your API in the dialect.
 ///
 /// # Examples
@@ -101,6 +98,24 @@ impl<S> JsonLogin<S> {
     /// # Errors
     /// Returns an error if `found_at` or the member of `sent_as` is not a JSON pointer, or if the call has a value or a
     /// header in the place of the token.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress::login::{InvalidLogin, JsonCall, JsonLogin, TokenPlace};
+    ///
+    /// # fn main() -> Result<(), InvalidLogin> {
+    /// # let (transport, dialect) = ((), redress::dialects::generic());
+    /// let session = JsonCall::post("https://api.example/session")?.member("/user", "alice")?;
+    /// let login = JsonLogin::new(transport, dialect, session, "/token")?;
+    /// let renew = || JsonCall::post("https://api.example/session/renew");
+    /// let taken = renew()?.member("/refresh_token", "fixed")?;
+    /// let place = TokenPlace::Member("/refresh_token".to_owned());
+    /// let login = login.refresh(renew()?, place.clone(), "/refresh_token")?;
+    /// let error = login.refresh(taken, place, "/refresh_token").unwrap_err();
+    /// assert_eq!(error.to_string(), "the body has two values at /refresh_token");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn refresh(self, call: JsonCall, sent_as: TokenPlace, found_at: &str) -> Result<Self, InvalidLogin> {
         let refresh_token = Some(Pointer::new(found_at)?);
         self.renewal(Renewal { call, sent_as, refresh_token })
@@ -114,6 +129,20 @@ impl<S> JsonLogin<S> {
     /// # Errors
     /// Returns an error if the member of `sent_as` is not a JSON pointer, or if the call has a value or a header in the place
     /// of the token.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress::login::{InvalidLogin, JsonCall, JsonLogin, TokenPlace};
+    ///
+    /// # fn main() -> Result<(), InvalidLogin> {
+    /// # let (transport, dialect) = ((), redress::dialects::generic());
+    /// let session = JsonCall::post("https://api.example/session")?.member("/user", "alice")?;
+    /// let login = JsonLogin::new(transport, dialect, session, "/token")?;
+    /// let renew = JsonCall::post("https://api.example/session/renew")?;
+    /// let login = login.expires_in("/ttl")?.refresh_by_access_token(renew, TokenPlace::Bearer)?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn refresh_by_access_token(self, call: JsonCall, sent_as: TokenPlace) -> Result<Self, InvalidLogin> {
         self.renewal(Renewal { call, sent_as, refresh_token: None })
     }
@@ -138,6 +167,19 @@ impl<S> JsonLogin<S> {
     ///
     /// # Errors
     /// Returns an error if `pointer` is not a JSON pointer to a member.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress::login::{InvalidLogin, JsonCall, JsonLogin};
+    ///
+    /// # fn main() -> Result<(), InvalidLogin> {
+    /// # let (transport, dialect) = ((), redress::dialects::generic());
+    /// let session = JsonCall::post("https://api.example/session")?.member("/user", "alice")?;
+    /// let login = JsonLogin::new(transport, dialect, session, "/token")?;
+    /// assert!(login.expires_at("session.end").is_err(), "a JSON pointer begins with a slash");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn expires_at(mut self, pointer: &str) -> Result<Self, InvalidLogin> {
         self.expires_at = Some(Pointer::new(pointer)?);
         Ok(self)
@@ -220,84 +262,6 @@ impl<S> JsonLogin<S> {
         renewal.call.check_place(&renewal.sent_as)?;
         self.renewal = Some(renewal);
         Ok(self)
-    }
-
-    /// Returns the token set of a response.
-    fn token_set(&self, answer: &Answer) -> Result<TokenSet, Failure> {
-        let access_token = self.access_token.text(&answer.body);
-        let refresh_token = self.renewal.as_ref().and_then(|renewal| match &renewal.refresh_token {
-            Some(pointer) => pointer.text(&answer.body),
-            None => access_token,
-        });
-        let headers = access_token.ok_or_else(no_access_token).and_then(|token| self.credentials(token));
-        token_set(headers, refresh_token, self.lifetime(answer, access_token))
-    }
-
-    fn credentials(&self, token: &str) -> Result<TokenSet, Failure> {
-        let (name, prefix) = &self.token_header;
-        let mut set = match prefix.as_str() {
-            "Bearer " if *name == AUTHORIZATION => TokenSet::bearer(token)?,
-            _ => TokenSet::new().header(name.clone(), format!("{prefix}{token}"))?,
-        };
-        for (name, value) in &self.headers {
-            set = set.header(name.clone(), value.clone())?;
-        }
-        Ok(set)
-    }
-
-    fn lifetime(&self, answer: &Answer, access_token: Option<&str>) -> Option<Duration> {
-        let member = |pointer: &Option<Pointer>| pointer.as_ref().and_then(|pointer| pointer.find(&answer.body));
-        let stated = member(&self.expires_in).and_then(lifetime::from_seconds);
-        let dated = || member(&self.expires_at).and_then(|date| lifetime::from_date(date, answer.server_now));
-        let of_jwt = || access_token.and_then(|token| lifetime::from_jwt(token, Some(answer.server_now)));
-        stated.or_else(dated).or_else(of_jwt)
-    }
-}
-
-impl<S, R> JsonLogin<S>
-where
-    S: Service<Request, Response = Response<R>> + Clone + Send + Sync + 'static,
-    S::Error: Into<BoxError>,
-    S::Future: Send,
-    R: http_body::Body + Unpin + Send,
-    R::Data: Send,
-    R::Error: Into<BoxError> + Send,
-{
-    async fn call(
-        &self,
-        call: &JsonCall,
-        token: Option<(&TokenPlace, &SecretString)>,
-        purpose: Purpose,
-    ) -> Result<TokenSet, Failure> {
-        let request = call.request(&self.headers, token);
-        let secrets = call.secrets().chain(token.map(|(_, token)| token));
-        let failure = |response: &Response<_>| Failure::from_response(response, purpose);
-        let answer = self.exchange.send(request, secrets, purpose, failure).await;
-        let set = answer.and_then(|answer| self.token_set(&answer));
-        set.map_err(|failure| failure.with_endpoint(call.uri()))
-    }
-}
-
-type Request = http::Request<String>;
-
-impl<S, R> Credentials for JsonLogin<S>
-where
-    S: Service<Request, Response = Response<R>> + Clone + Send + Sync + 'static,
-    S::Error: Into<BoxError>,
-    S::Future: Send,
-    R: http_body::Body + Unpin + Send,
-    R::Data: Send,
-    R::Error: Into<BoxError> + Send,
-{
-    async fn login(&self) -> Result<TokenSet, Failure> {
-        self.call(&self.login, None, Purpose::Login).await
-    }
-
-    async fn refresh(&self, refresh_token: &SecretString) -> Result<TokenSet, Failure> {
-        let Some(renewal) = &self.renewal else {
-            return Err(Failure::invalid_grant(Explanation::new("the login has no refresh call")));
-        };
-        self.call(&renewal.call, Some((&renewal.sent_as, refresh_token)), Purpose::Refresh).await
     }
 }
 

@@ -57,6 +57,15 @@ impl JsonCall {
     ///
     /// # Errors
     /// Returns an error if `url` is not a URL, or not an https one; http is for loopback addresses.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress::login::JsonCall;
+    ///
+    /// assert!(JsonCall::post("https://api.example/session").is_ok());
+    /// assert!(JsonCall::post("http://localhost:8080/session").is_ok(), "it does not leave this machine");
+    /// assert!(JsonCall::post("http://api.example/session").is_err());
+    /// ```
     pub fn post(url: &str) -> Result<Self, InvalidLogin> {
         Self::new(Method::POST, url)
     }
