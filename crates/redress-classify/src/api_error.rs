@@ -171,7 +171,7 @@ impl ApiError {
     /// # let (uri, body): (_, &[u8]) = (Uri::from_static("/cats/7"), br#"{"error":{"code":"E-7","message":"no such cat"}}"#);
     /// # let verdict = Verdict::from_response(&dialects::generic(), &Method::GET, &uri, &head, &Clock::system(), &[body]);
     /// # let error = verdict.as_ref().and_then(|verdict| verdict.api_error()).expect("an error");
-    /// assert_eq!(error.code_location().map(ToString::to_string).as_deref(), Some("/error/code"));
+    /// assert!(error.code_location().is_some_and(|location| location.to_string().ends_with("in the body")));
     /// # Ok::<(), http::Error>(())
     /// ```
     #[must_use]
@@ -220,7 +220,7 @@ impl ApiError {
     /// # let (uri, body): (_, &[u8]) = (Uri::from_static("/cats/7"), br#"{"data":null,"error_code":1050,"error_message":"Image too dark","error_descriptions":null}"#);
     /// # let verdict = Verdict::from_response(&dialects::vlens(), &Method::GET, &uri, &head, &Clock::system(), &[body]);
     /// # let error = verdict.as_ref().and_then(|verdict| verdict.api_error()).expect("an error");
-    /// assert!(error.guidance().is_empty() || error.guidance().ends_with('.'));
+    /// assert!(error.guidance().contains("Ask for a new one"));
     /// # Ok::<(), http::Error>(())
     /// ```
     #[must_use]
