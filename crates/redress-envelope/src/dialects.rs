@@ -2,7 +2,7 @@
 //!
 //! Each dialect is a TOML file in the folder `dialects`, compiled at the first
 //! use. A program that calls the functions of the dialects that it needs links
-//! their files only. [`by_name`], [`toml`] and [`all`] link every file, and so
+//! their files only. [`by_name`], [`toml()`] and [`all`] link every file, and so
 //! do [`Dialect::from_toml`], [`Dialect::from_toml_with`] and
 //! [`Dialect::lint`], since a file may extend any of them.
 //!
