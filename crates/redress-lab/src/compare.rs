@@ -106,7 +106,7 @@ impl Comparison {
         let results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
         Self {
             scenario: scenario.clone(),
-            policies: policies.iter().map(|policy| PolicyInfo::of(policy.as_ref())).collect(),
+            policies: policies.iter().map(|policy| PolicyInfo::from_policy(policy.as_ref())).collect(),
             seeds: seeds.to_vec(),
             outcomes: results.into_iter().map(|outcome| outcome.expect("every job was done")).collect(),
         }
@@ -121,7 +121,7 @@ impl Comparison {
     /// Returns one summary per policy, over all of its seeds.
     #[must_use]
     pub fn summaries(&self) -> Vec<Summary> {
-        (0..self.policies.len()).map(|nth| Summary::of(&self.scenario, self.outcomes(nth))).collect()
+        (0..self.policies.len()).map(|nth| Summary::from_outcomes(&self.scenario, self.outcomes(nth))).collect()
     }
 
     /// Returns `true` if the policy with this index sent more than one request for any call.
@@ -132,7 +132,7 @@ impl Comparison {
 }
 
 impl PolicyInfo {
-    fn of(policy: &dyn Policy) -> Self {
+    fn from_policy(policy: &dyn Policy) -> Self {
         Self { name: policy.name().to_owned(), about: policy.about(), retries: policy.retries() }
     }
 }

@@ -91,7 +91,7 @@ pub trait Policy: Send + Sync {
 /// The environment of a policy in one run: the service to wrap, and the settings of the caller.
 #[derive(Clone)]
 pub struct PolicyContext {
-    pub(crate) below: Inner,
+    pub(crate) inner: Inner,
     /// The dialect of the server's errors.
     pub dialect: Dialect,
     /// The time that a caller waits for a call in total, all attempts and waits included.
@@ -149,7 +149,7 @@ impl PolicyContext {
     /// ```
     #[must_use]
     pub fn raw_transport(&self) -> BoxClient {
-        match &self.below {
+        match &self.inner {
             Inner::Network(transport) => BoxClient::new(transport.clone()),
             Inner::Service(client) => client.clone(),
         }
@@ -159,7 +159,7 @@ impl PolicyContext {
     /// ([`Transport::credentials`]). Returns `None` if another layer of services is below.
     #[must_use]
     pub const fn network(&self) -> Option<&Transport> {
-        match &self.below {
+        match &self.inner {
             Inner::Network(transport) => Some(transport),
             Inner::Service(_) => None,
         }
@@ -172,7 +172,7 @@ impl PolicyContext {
     /// the comparison is about retries and nothing else.
     #[must_use]
     pub fn transport(&self) -> BoxClient {
-        match &self.below {
+        match &self.inner {
             Inner::Network(transport) => self.with_timeout_and_credentials(transport),
             Inner::Service(client) => client.clone(),
         }

@@ -80,7 +80,7 @@ struct Report<'a> {
 #[must_use]
 pub fn page(comparisons: &[Comparison], command: &str) -> String {
     let summaries = comparisons.iter().map(Comparison::summaries).collect();
-    let report = Report { comparisons, command, legend: Legend::of(comparisons), summaries };
+    let report = Report { comparisons, command, legend: Legend::from_comparisons(comparisons), summaries };
     let mut markup = Markup::default();
     markup.trusted("<!doctype html>\n");
     markup.element("html", &[("lang", &"en")], |markup| {

@@ -119,7 +119,7 @@ impl Run<'_> {
     fn client(&self, transport: &Transport) -> BoxClient {
         let clients = &self.scenario.clients;
         let mut context = PolicyContext {
-            below: Inner::Network(transport.clone()),
+            inner: Inner::Network(transport.clone()),
             dialect: self.scenario.dialect(),
             deadline: clients.deadline,
             attempt_timeout: clients.attempt_timeout,
@@ -127,7 +127,7 @@ impl Run<'_> {
         };
         let mut client = self.policy.client(&context);
         for _ in 1..clients.layers {
-            context.below = Inner::Service(client);
+            context.inner = Inner::Service(client);
             context.attempt_timeout = None;
             context.seed = context.seed.wrapping_add(1);
             client = self.policy.client(&context);

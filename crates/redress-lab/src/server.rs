@@ -118,7 +118,7 @@ impl Server {
                 FaultKind::Delay(by) => delay = time::sum(delay, *by),
             }
         }
-        if let Some(refusal) = self.admission.refuse(begin, token) {
+        if let Some(refusal) = self.admission.admit(begin, token) {
             return Departure::now(begin, RequestOutcome::Refused(refusal));
         }
         let (end, outcome) = self.center.serve(begin, shard, factor, &mut self.random);

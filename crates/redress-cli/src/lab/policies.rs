@@ -58,7 +58,7 @@ fn own(file: &str) -> Result<RedressStack, Failure> {
     if settings.name.is_empty() {
         settings.name = Path::new(file).file_stem().unwrap_or_default().to_string_lossy().into_owned();
     }
-    Ok(RedressStack::with(settings))
+    Ok(RedressStack::from_settings(settings))
 }
 
 /// States that the scenario is unknown, and names the known ones.

@@ -86,7 +86,7 @@ fn failing(seen: Arc<Mutex<Vec<Instant>>>, seed: u64) -> PolicyContext {
         std::future::ready(Ok::<_, BoxError>(response))
     });
     PolicyContext {
-        below: Inner::Service(BoxClient::new(server)),
+        inner: Inner::Service(BoxClient::new(server)),
         dialect: dialects::generic(),
         deadline: Duration::from_secs(3_600),
         attempt_timeout: None,

@@ -27,7 +27,7 @@ fn values(trial: &Trial<'_>) -> Vec<Measurement> {
     let clients = trial.count_or("m", 15_000);
     let waits = schedule(Duration::from_millis(50), Duration::from_secs(20));
     let backoff = |jitter| BackoffOnly::new("backoff", 2, waits, jitter);
-    let stack = RedressStack::with(StackSettings { name: "stack".to_owned(), ..StackSettings::default() });
+    let stack = RedressStack::from_settings(StackSettings { name: "stack".to_owned(), ..StackSettings::default() });
     let own = NonZeroU32::new(clients).expect("there are clients");
     let spread = f64::from(clients) / 15.0;
     // The maximum of fifteen seconds exceeds the mean by less than four standard deviations.

@@ -55,7 +55,7 @@ pub enum Metric {
 const MARGIN: f64 = 0.02;
 
 impl Summary {
-    pub(crate) fn of(scenario: &Scenario, outcomes: &[Outcome]) -> Self {
+    pub(crate) fn from_outcomes(scenario: &Scenario, outcomes: &[Outcome]) -> Self {
         let mean =
             |figure: &dyn Fn(&Outcome) -> f64| outcomes.iter().map(figure).sum::<f64>() / outcomes.len().max(1) as f64;
         let left = scenario.length.saturating_sub(scenario.disturbances_end().unwrap_or_default()).as_secs_f64();
@@ -99,7 +99,7 @@ impl Summary {
     /// "#
     /// .parse()?;
     /// let patient = StackSettings { name: "no budget".to_owned(), budget: Some(BudgetSetting::Is(false)), ..Default::default() };
-    /// let policies: [Box<dyn Policy>; 2] = [Box::new(NoRetry), Box::new(RedressStack::with(patient))];
+    /// let policies: [Box<dyn Policy>; 2] = [Box::new(NoRetry), Box::new(RedressStack::from_settings(patient))];
     /// let comparison = Comparison::run(&scenario, &policies, &[1], |_share| {});
     /// let [none, retries] = comparison.summaries().try_into().unwrap();
     /// // Nothing succeeds, so retries only add load.
@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     fn summary(served: f64, attempts: f64, p99_ms: f64, recovery_s: f64) -> Summary {
-        Summary { served, attempts, p99_ms, recovery_s, ..Summary::of(&scenario(), &[]) }
+        Summary { served, attempts, p99_ms, recovery_s, ..Summary::from_outcomes(&scenario(), &[]) }
     }
 
     fn scenario() -> Scenario {

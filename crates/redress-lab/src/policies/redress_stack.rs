@@ -118,7 +118,7 @@ impl RedressStack {
     /// ```
     #[must_use]
     pub fn new() -> Self {
-        Self::with(StackSettings { name: "redress".to_owned(), ..StackSettings::default() })
+        Self::from_settings(StackSettings { name: "redress".to_owned(), ..StackSettings::default() })
     }
 
     /// Creates the policy with these settings.
@@ -129,13 +129,13 @@ impl RedressStack {
     /// use redress_lab::policies::{RedressStack, StackSettings};
     ///
     /// let settings: StackSettings = toml::from_str("name = 'single'\nattempts = 1").unwrap();
-    /// let policy = RedressStack::with(settings);
+    /// let policy = RedressStack::from_settings(settings);
     /// assert_eq!(policy.name(), "single");
     /// assert!(!policy.retries());
     /// assert!(policy.about().ends_with("attempts 1"));
     /// ```
     #[must_use]
-    pub const fn with(settings: StackSettings) -> Self {
+    pub const fn from_settings(settings: StackSettings) -> Self {
         Self { settings }
     }
 }
@@ -149,7 +149,7 @@ pub(super) fn variants() -> impl Iterator<Item = RedressStack> {
         StackSettings { budget: Some(BudgetSetting::Is(false)), ..set("redress-no-budget") },
         StackSettings { attempts: NonZeroU32::new(5), ..set("redress-5-attempts") },
     ];
-    std::iter::once(RedressStack::new()).chain(variants.map(RedressStack::with))
+    std::iter::once(RedressStack::new()).chain(variants.map(RedressStack::from_settings))
 }
 
 impl Default for RedressStack {

@@ -19,7 +19,7 @@ pub(super) struct Disturbances {
 const APART: usize = 250;
 
 impl Disturbances {
-    pub(super) fn of(scenario: &Scenario) -> Self {
+    pub(super) fn from_scenario(scenario: &Scenario) -> Self {
         let Scenario { clients, length, .. } = scenario;
         let mut faults: Vec<_> = scenario.fault.iter().flat_map(|fault| occurrences(fault, *length)).collect();
         faults.sort_by(|one, other| one.0.total_cmp(&other.0));
@@ -88,7 +88,7 @@ mod tests {
         let text = format!(
             "name='t'\nlength='100s'\nclients={{rate=1.0{clients}}}\nserver={{kind='fifo',rate=1.0}}\nfault=[{faults}]"
         );
-        Disturbances::of(&text.parse().expect("a scenario"))
+        Disturbances::from_scenario(&text.parse().expect("a scenario"))
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub(super) const COLOURS: usize = 8;
 const DASHES: [&str; 6] = ["none", "7 3", "2 2.5", "9 3 2 3", "4 2", "12 3 2 3 2 3"];
 
 impl Legend {
-    pub(super) fn of(comparisons: &[Comparison]) -> Self {
+    pub(super) fn from_comparisons(comparisons: &[Comparison]) -> Self {
         let mut policies: Vec<PolicyInfo> = Vec::new();
         let mut slots = Vec::new();
         for comparison in comparisons {
@@ -71,7 +71,7 @@ mod tests {
         let [first, mut second] = [sample::comparison("a"), sample::comparison("b")];
         second.policies.swap(0, 1);
         second.policies[2] = second.policies[1].clone();
-        let legend = Legend::of(&[first, second]);
+        let legend = Legend::from_comparisons(&[first, second]);
         assert_eq!(legend.slots, [vec![0, 1, 2], vec![1, 0, 3]]);
         assert_eq!(legend.policies.len(), 4);
     }

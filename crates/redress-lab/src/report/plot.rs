@@ -43,7 +43,7 @@ pub(super) struct Cut<'a> {
 }
 
 impl<'a> Plot<'a> {
-    pub(super) fn of(comparison: &'a Comparison, slots: &[usize], series: Series) -> Self {
+    pub(super) fn new(comparison: &'a Comparison, slots: &[usize], series: Series) -> Self {
         let scenario = &comparison.scenario;
         let curves = series.curves(comparison, slots);
         let points: Vec<_> = curves.iter().map(Curve::points).collect();
@@ -59,7 +59,7 @@ impl<'a> Plot<'a> {
             points,
             time,
             values,
-            disturbances: Disturbances::of(scenario),
+            disturbances: Disturbances::from_scenario(scenario),
             runs: comparison.seeds.len(),
         }
     }

@@ -25,10 +25,10 @@ pub(super) fn section(markup: &mut Markup, report: &Report<'_>, nth: usize) {
         introduction(markup, &comparison.scenario);
         markup.element("div", &[("class", &"charts")], |markup| {
             for series in Series::ALL {
-                chart(markup, &id, &Plot::of(comparison, &report.legend.slots[nth], series), series);
+                chart(markup, &id, &Plot::new(comparison, &report.legend.slots[nth], series), series);
             }
         });
-        let resolution = Plot::of(comparison, &report.legend.slots[nth], Series::Load).resolution();
+        let resolution = Plot::new(comparison, &report.legend.slots[nth], Series::Load).resolution();
         markup.text_element("p", &[("class", &"cut")], resolution);
         markup.text_element("h4", &[], "Figures");
         figures(markup, report, nth);

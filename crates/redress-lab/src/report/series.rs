@@ -73,7 +73,7 @@ impl Series {
         }
     }
 
-    const fn of(self, second: &Second) -> u64 {
+    const fn value(self, second: &Second) -> u64 {
         match self {
             Self::Offered => second.offered,
             Self::Load => second.load,
@@ -93,7 +93,7 @@ impl Series {
                 let mut seconds = vec![0.0; length];
                 for outcome in outcomes {
                     for (mean, second) in seconds.iter_mut().zip(&outcome.seconds) {
-                        *mean += self.of(second) as f64 / outcomes.len() as f64;
+                        *mean += self.value(second) as f64 / outcomes.len() as f64;
                     }
                 }
                 Curve { slot: Some(*slot), name: policy.name.clone(), seconds }

@@ -39,8 +39,8 @@ const COLUMNS: usize = 3;
 /// ```
 #[must_use]
 pub fn chart(comparison: &Comparison, series: Series) -> String {
-    let legend = Legend::of(std::slice::from_ref(comparison));
-    let plot = Plot::of(comparison, &legend.slots[0], series);
+    let legend = Legend::from_comparisons(std::slice::from_ref(comparison));
+    let plot = Plot::new(comparison, &legend.slots[0], series);
     let legend_top = FRAME.top + FRAME.height + 44.0;
     let height = legend_top + ROW * plot.curves.len().div_ceil(COLUMNS) as f64;
     let mut markup = Markup::default();

@@ -33,8 +33,8 @@ impl Admission {
         }
     }
 
-    /// Admits and counts a request, or returns the refusal.
-    pub(crate) fn refuse(&mut self, at: Duration, token: Option<Duration>) -> Option<Response<Bytes>> {
+    /// Admits and counts a request, or returns the response that refuses it.
+    pub(crate) fn admit(&mut self, at: Duration, token: Option<Duration>) -> Option<Response<Bytes>> {
         if let Some(spec) = &self.token {
             let is_good = token.is_some_and(|issued| at < issued + spec.lives);
             if !is_good {

@@ -64,7 +64,7 @@ fn comparisons() -> Vec<Comparison> {
     let mut policies: Vec<Box<dyn Policy>> = vec![Box::new(NoRetry), Box::new(RedressStack::new())];
     let odd = format!("name = '{ODD}'\nbudget = 10");
     for settings in SETTINGS.into_iter().chain([&*odd]) {
-        policies.push(Box::new(RedressStack::with(toml::from_str(settings).unwrap())));
+        policies.push(Box::new(RedressStack::from_settings(toml::from_str(settings).unwrap())));
     }
     let run = |text: &&str| Comparison::run(&text.parse::<Scenario>().unwrap(), &policies, &[1, 2], |_| {});
     SCENARIOS.iter().map(run).collect()

@@ -59,7 +59,7 @@ impl Policy for Throttled {
                 Ok::<_, BoxError>(response)
             })
         });
-        self.0.client(&PolicyContext { below: Inner::Service(BoxClient::new(below)), ..context.clone() })
+        self.0.client(&PolicyContext { inner: Inner::Service(BoxClient::new(below)), ..context.clone() })
     }
 }
 
