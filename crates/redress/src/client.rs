@@ -1,5 +1,6 @@
 //! An HTTP client over the stack, for users of reqwest.
 
+mod draft;
 mod error;
 mod read;
 mod request;
@@ -138,7 +139,7 @@ impl Client {
     /// # Ok::<(), redress::ClientError>(())
     /// ```
     pub fn base_url(mut self, url: impl AsRef<str>) -> Result<Self, ClientError> {
-        let url = request::absolute(url.as_ref())?;
+        let url = draft::absolute(url.as_ref())?;
         if url.query().is_some() || url.fragment().is_some() {
             return Err(ClientError::refused("a base URL cannot have a query or a fragment: add them per request"));
         }

@@ -4,14 +4,15 @@ use std::fmt;
 use std::future::poll_fn;
 use std::time::Duration;
 
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use redress_backoff::{Idempotent, NoRetry, RequestExt};
 use redress_classify::Deadline;
-use reqwest::{Body, Url};
+use reqwest::Body;
 use serde_core::Serialize;
 use tower_service::Service;
 
+use super::draft::{Draft, Until};
 use super::sensitive::Sensitive;
 use super::{Client, ClientError, ClientResponse};
 use crate::timeout::AttemptTimeout;
@@ -46,67 +47,15 @@ pub struct RequestBuilder {
     draft: Result<Draft, ClientError>,
 }
 
-/// A request whose URL is not a `Uri` yet.
-struct Draft {
-    url: Url,
-    request: Request<Body>,
-    until: Until,
-    body_limit: usize,
-}
-
-/// The end of the call.
-#[derive(Clone, Copy)]
-enum Until {
-    /// By the deadline of the stack, if it has one.
-    Stack,
-    /// This long after it is sent.
-    Timeout(Duration),
-    At(Deadline),
-}
-
-/// Reads a URL of http or https.
-pub(super) fn absolute(url: &str) -> Result<Url, ClientError> {
-    let url = Url::parse(url).map_err(|error| ClientError::builder("the URL cannot be read", error))?;
-    if matches!(url.scheme(), "http" | "https") {
-        Ok(url)
-    } else {
-        Err(ClientError::refused("the URL is not one of http or https"))
-    }
-}
-
-/// Appends a relative URL to the base, path to path, so that it cannot name another host.
-fn joined(base: Option<&Url>, url: &str) -> Result<Url, ClientError> {
-    let scheme = url.get(..8).unwrap_or(url).to_ascii_lowercase();
-    if scheme.starts_with("http://") || scheme == "https://" {
-        return absolute(url);
-    }
-    let Some(base) = base else {
-        return Err(ClientError::refused("the URL is relative: begin it with a scheme and a host, or set a base URL"));
-    };
-    let base = base.as_str().trim_end_matches('/');
-    let is_path = !(url.is_empty() || url.starts_with(['?', '#']));
-    let slash = if is_path { "/" } else { "" };
-    absolute(&format!("{base}{slash}{}", url.trim_start_matches('/')))
-}
-
 impl RequestBuilder {
     pub(super) fn new(client: Client, method: Method, url: &str) -> Self {
-        let body_limit = client.settings.body_limit;
-        let draft = joined(client.settings.base.as_ref(), url).map(|url| {
-            let mut request = Request::new(Body::from(""));
-            *request.method_mut() = method;
-            Draft { url, request, until: Until::Stack, body_limit }
-        });
+        let draft = Draft::new(&client.settings, method, url);
         Self { client, draft }
     }
 
     /// Takes a request of reqwest, with its timeout for the whole call.
     pub(super) fn from_reqwest(client: Client, request: reqwest::Request) -> Self {
-        let (url, body_limit) = (request.url().clone(), client.settings.body_limit);
-        let until = request.timeout().map_or(Until::Stack, |timeout| Until::Timeout(*timeout));
-        let draft = Request::try_from(request)
-            .map(|request| Draft { url, request, until, body_limit })
-            .map_err(|error| ClientError::builder("the URL cannot be sent", error.without_url()));
+        let draft = Draft::from_reqwest(&client.settings, request);
         Self { client, draft }
     }
 
@@ -174,10 +123,7 @@ impl RequestBuilder {
 
     /// Sets the body. One that streams is sent once, since it cannot be copied.
     pub fn body(self, body: impl Into<Body>) -> Self {
-        self.with(|draft| {
-            *draft.request.body_mut() = body.into();
-            Ok(())
-        })
+        self.set(|draft| *draft.request.body_mut() = body.into())
     }
 
     /// Sets a header, in place of an earlier one of this name.
@@ -211,10 +157,7 @@ impl RequestBuilder {
 
     /// Sets these headers, each with all its values, in place of earlier ones of the same names.
     pub fn headers(self, headers: HeaderMap) -> Self {
-        self.with(|draft| {
-            draft.request.headers_mut().extend(headers);
-            Ok(())
-        })
+        self.set(|draft| draft.request.headers_mut().extend(headers))
     }
 
     /// Sets `Authorization` to a bearer token (RFC 6750 section 2.1), marked as sensitive.
@@ -339,18 +282,12 @@ impl RequestBuilder {
 
     /// Sets how many bytes of the response body are read at most; see [`Client::body_limit`].
     pub fn body_limit(self, bytes: usize) -> Self {
-        self.with(|draft| {
-            draft.body_limit = bytes;
-            Ok(())
-        })
+        self.set(|draft| draft.body_limit = bytes)
     }
 
     /// Adds an extension for the layers, such as a [`ForeignHost`](crate::ForeignHost).
     pub fn extension(self, extension: impl Clone + Send + Sync + 'static) -> Self {
-        self.with(|draft| {
-            draft.request.extensions_mut().insert(extension);
-            Ok(())
-        })
+        self.set(|draft| draft.request.extensions_mut().insert(extension))
     }
 
     /// Returns the request for the tower service, without sending it.
@@ -384,8 +321,12 @@ impl RequestBuilder {
     }
 
     fn until(self, until: Until) -> Self {
+        self.set(|draft| draft.until = until)
+    }
+
+    fn set<V>(self, change: impl FnOnce(&mut Draft) -> V) -> Self {
         self.with(|draft| {
-            draft.until = until;
+            change(draft);
             Ok(())
         })
     }
@@ -394,29 +335,6 @@ impl RequestBuilder {
     fn with(mut self, change: impl FnOnce(&mut Draft) -> Result<(), ClientError>) -> Self {
         self.draft = self.draft.and_then(|mut draft| change(&mut draft).map(|()| draft));
         self
-    }
-}
-
-impl Draft {
-    fn set_body(&mut self, body: Body, media_type: &'static str) {
-        *self.request.body_mut() = body;
-        self.request.headers_mut().entry(CONTENT_TYPE).or_insert(HeaderValue::from_static(media_type));
-    }
-
-    /// Returns the request with its URI, and its own deadline if it has one, which the layers are told too.
-    fn finish(self) -> Result<(Request<Body>, Option<Deadline>), ClientError> {
-        let mut request = self.request;
-        let uri = self.url.as_str().parse().map_err(|error| ClientError::builder("the URL cannot be sent", error))?;
-        *request.uri_mut() = uri;
-        let deadline = match self.until {
-            Until::Stack => request.extensions().get::<Deadline>().copied(),
-            Until::Timeout(timeout) => Some(Deadline::from_now(timeout)),
-            Until::At(deadline) => Some(deadline),
-        };
-        if let Some(deadline) = deadline {
-            request.extensions_mut().insert(deadline);
-        }
-        Ok((request, deadline))
     }
 }
 
