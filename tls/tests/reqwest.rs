@@ -9,7 +9,7 @@ mod tls;
 use std::time::Duration;
 
 use redress::transport::Reqwest;
-use redress::{Error, Phase, Recovery, EndReason};
+use redress::{EndReason, Error, Phase, Recovery};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 

@@ -12,6 +12,10 @@ use redress_refresh::{Explanation, Failure, MemoryStore, StaticHeaders, TokenSet
 use redress_sandbox::Recorder;
 use tower::ServiceExt;
 
+/// One test at a time: whether an event is enabled is cached for the process, and a subscriber of another thread that begins or ends
+/// meanwhile may turn it off.
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 const SECRETS: [&str; 5] = ["s3cret-access", "s3cret-refresh", "s3cret-key", "s3cret-cause", "s3cret-new"];
 
 #[track_caller]
@@ -38,6 +42,7 @@ fn chain(error: &Error) -> String {
 
 #[tokio::test(start_paused = true)]
 async fn nothing_that_can_be_printed_shows_a_secret() {
+    let _alone = ALONE.lock().await;
     let rig = Rig::new(Issuer::new([]).holding(secret_grant()), Api::accepting(&[]));
     let keys = StaticHeaders::new().header("x-api-key", "s3cret-key").unwrap();
     let service = rig.layer.clone();
@@ -65,6 +70,7 @@ async fn nothing_that_can_be_printed_shows_a_secret() {
 
 #[tokio::test(start_paused = true)]
 async fn no_event_and_no_error_shows_a_secret() {
+    let _alone = ALONE.lock().await;
     let recorder = Recorder::new();
     let _guard = tracing::subscriber::set_default(recorder.clone());
     let steps = [
@@ -109,6 +115,7 @@ async fn no_event_and_no_error_shows_a_secret() {
 
 #[tokio::test(start_paused = true)]
 async fn a_store_its_records_and_its_events_show_no_secret() {
+    let _alone = ALONE.lock().await;
     let recorder = Recorder::new();
     let _guard = tracing::subscriber::set_default(recorder.clone());
     let steps = [
@@ -142,6 +149,7 @@ async fn a_store_its_records_and_its_events_show_no_secret() {
 
 #[tokio::test(start_paused = true)]
 async fn a_login_that_fails_after_a_refused_refresh_reports_both() {
+    let _alone = ALONE.lock().await;
     for is_shared in [false, true] {
         let steps = [
             Step::Fail(Failure::invalid_grant(Explanation::new("revoked"))),
@@ -161,6 +169,7 @@ async fn a_login_that_fails_after_a_refused_refresh_reports_both() {
 
 #[test]
 fn the_recorder_would_see_a_secret() {
+    let _alone = ALONE.blocking_lock();
     let recorder = Recorder::new();
     tracing::subscriber::with_default(recorder.clone(), || {
         tracing::trace!(target: "redress::refresh", token = "s3cret-access", "oops");
@@ -170,6 +179,7 @@ fn the_recorder_would_see_a_secret() {
 
 #[tokio::test(start_paused = true)]
 async fn a_secret_that_was_sent_is_marked_sensitive() {
+    let _alone = ALONE.lock().await;
     let rig = Rig::new(Issuer::new([]).holding(secret_grant()), Api::accepting(&["s3cret-access"]));
     rig.service().oneshot(get()).await.unwrap();
     assert_silent(&format!("{:?}", rig.api.seen()));

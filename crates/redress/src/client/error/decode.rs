@@ -51,7 +51,7 @@ mod tests {
 
     #[test]
     fn values_of_the_body_are_masked_and_the_rest_of_the_message_stays() {
-        assert_eq!(error::<u32>("\"s3cr\\\"et\""), "invalid type: string ***, expected u32 at line 1 column 11");
+        assert_eq!(error::<u32>("\"s3cr\\\"et\""), "invalid type: string ***, expected u32 at line 1 column 10");
         assert_eq!(error::<String>("4111"), "invalid type: integer ***, expected a string at line 1 column 4");
         assert_eq!(error::<String>("4.5"), "invalid type: floating point ***, expected a string at line 1 column 3");
         assert_eq!(error::<String>("true"), "invalid type: boolean ***, expected a string at line 1 column 4");
