@@ -1,17 +1,17 @@
 //! The stack, layer by layer, over a transport that is ready and answers at once.
 
-use bytes::Bytes;
-use http_body_util::Full;
 use std::num::NonZeroU32;
 use std::time::Duration;
-use tower_layer::Layer;
 
+use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request};
+use http_body_util::Full;
 use redress::layers::{Backoff, Classify, Pace, Refresh};
 use redress::{
     BackoffLayer, ClassifyLayer, Credentials, Dialect, Limit, Origin, PaceLayer, Redress, RedressLayer, RefreshLayer,
     StaticHeaders, TokenSet, dialects,
 };
+use tower_layer::Layer;
 
 /// What all send as their bearer token.
 pub const TOKEN: &str =

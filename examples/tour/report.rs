@@ -1,7 +1,5 @@
 //! The result of one scenario, and whether the caller's view and the server's log are as documented.
 
-use crate::stage::Outcome;
-use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::io;
@@ -10,6 +8,9 @@ use std::path::Path;
 
 use redress::{Attempt, BoxError, Class, Recovery, WaitSource};
 use redress_sandbox::{LogEntry, Sandbox, Vendor};
+use serde::Serialize;
+
+use crate::stage::Outcome;
 
 /// A scenario that was run. The serialised fields can be found in the server's log, except for the classes.
 #[derive(Serialize)]

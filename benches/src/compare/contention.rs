@@ -15,6 +15,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, Uri, header};
 use http_body_util::Full;
 use redress::Budget;
+use redress_sandbox::FixedResponse;
 use tower::retry::budget::{Budget as _, TpsBudget};
 use tower_service::Service;
 
@@ -23,7 +24,6 @@ use crate::call;
 use crate::measure::Case;
 use crate::peers::tower::Sent;
 use crate::stacks::{self, TOKEN};
-use redress_sandbox::FixedResponse;
 
 const OURS: &str = "redress";
 const TOWER: &str = "tower_tps_budget";

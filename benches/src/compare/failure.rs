@@ -4,9 +4,6 @@
 //! The peers that put a timer between two attempts, however short the wait is, are not here: tokio's timers tick once in a
 //! millisecond, and that would be measured.
 
-use crate::measure::Case;
-use bytes::Bytes;
-use http_body_util::Full;
 use std::cell::RefCell;
 use std::convert::Infallible;
 use std::fmt::Debug;
@@ -17,14 +14,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode};
+use http_body_util::Full;
+use redress::{BackoffLayer, Credentials, Dialect, Failure, Schedule, SecretString, TokenSet, dialects};
+use tokio::runtime::{Builder, Runtime};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use http::{HeaderValue, Response, StatusCode};
-use redress::{BackoffLayer, Credentials, Dialect, Failure, Schedule, SecretString, TokenSet, dialects};
-use tokio::runtime::{Builder, Runtime};
-
 use super::Subject;
+use crate::measure::Case;
 use crate::peers::tower::{Attempts, Sent, retry, retry_auth_timeout};
 use crate::stacks::{TOKEN, layer, request, token};
 

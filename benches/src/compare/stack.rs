@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::Response;
 use redress::dialects;
 use redress::layers::try_clone_request;
+use redress_sandbox::FixedResponse;
 use tokio::runtime::{Builder, Runtime};
 use tower_service::Service;
 
@@ -17,7 +18,6 @@ use crate::peers::tower::{Attempts, Sent, retry, retry_auth_timeout};
 use crate::peers::{canned, resilience};
 use crate::stacks::{self, request};
 use crate::{bodies, call};
-use redress_sandbox::FixedResponse;
 
 pub(super) const NAME: &str = "stack";
 /// What is taken off to see what is over it.

@@ -6,10 +6,10 @@ pub(super) mod structs;
 use std::hint::black_box;
 
 use serde::Deserialize;
+use structs::{Maleslab, Ranex, Status, Veridia, Verilock, Vlens};
 
 use super::{Answer, Found, Vendor};
 use crate::measure::Case;
-use structs::{Maleslab, Ranex, Status, Veridia, Verilock, Vlens};
 
 /// The name in the tables.
 pub const NAME: &str = "serde_borrowed";

@@ -3,10 +3,13 @@
 
 mod common;
 
+use std::collections::VecDeque;
 use std::future::{Future, Ready, ready};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use common::*;
 use http::{Request, Response};
@@ -14,9 +17,6 @@ use redress_backoff::Budget;
 use redress_classify::{EndReason, Phase, TransportError};
 use redress_sandbox::WakeCounter;
 use redress_sandbox::strict_mock::BoxError;
-use std::collections::VecDeque;
-use std::pin::Pin;
-use std::time::Duration;
 use tokio::time::Instant;
 use tower::{Layer, Service, ServiceExt};
 

@@ -2,10 +2,11 @@
 
 mod common;
 
+use std::time::Duration;
+
 use common::*;
 use redress_backoff::{BackoffLayer, Budget, Jitter, Reservation};
 use redress_classify::{EndReason, dialects};
-use std::time::Duration;
 use tower::{Layer, ServiceExt};
 
 /// One vector: maximum of attempts, first level, cap in ms, statuses, level and wait in ms after each decision, end reason.

@@ -3,11 +3,6 @@
 mod details;
 mod report;
 
-use crate::from_code::FromCode;
-use crate::printable::escaped;
-use crate::record::Record;
-use crate::secrets::Secrets;
-use crate::timed_hint::TimedHint;
 use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -16,6 +11,11 @@ use redress_envelope::{Class, FieldError, Location, Recovery, RetryHint, format_
 use serde_core::ser::{Serialize, SerializeStruct, Serializer};
 
 pub(crate) use self::details::{Details, Locations};
+use crate::from_code::FromCode;
+use crate::printable::escaped;
+use crate::record::Record;
+use crate::secrets::Secrets;
+use crate::timed_hint::TimedHint;
 
 /// The maximum number of body bytes that are kept for a report.
 pub(crate) const MAX_BODY: usize = 8 * 1024;

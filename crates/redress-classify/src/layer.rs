@@ -1,12 +1,14 @@
 //! The layer, with a setter for each of its settings.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use redress_envelope::Dialect;
+use tower_layer::Layer;
+
 use crate::clock::Clock;
 use crate::service::Classify;
 use crate::settings::Settings;
-use redress_envelope::Dialect;
-use std::sync::Arc;
-use std::time::Duration;
-use tower_layer::Layer;
 
 /// A layer that makes [`Classify`] services, which read the errors of one dialect.
 ///

@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::io;
 use std::time::{Duration, SystemTime};
 
 use common::{Step, answer, classify, data, fail};
@@ -11,7 +12,6 @@ use redress_classify::{
     TransportError, Verdict, dialects,
 };
 use redress_sandbox::Recorder;
-use std::io;
 use tokio::time::Instant;
 
 async fn verdict(dialect: Dialect, answer: Response<common::Script>) -> Verdict {

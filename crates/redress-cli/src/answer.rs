@@ -8,16 +8,16 @@
 //!  "request_id":null,"reason":null,"retry_after_ms":30000,"retry_at":null,"fields":[],"dialect":"generic"}
 //! ```
 
-use crate::time;
-use redress_envelope::Dialect;
-use serde::Serialize;
-use serde_json::value::RawValue;
 use std::borrow::Cow;
 
 use redress_classify::{Class, FieldError, Recovery, RetryHint, SuccessHint, Verdict, When};
+use redress_envelope::Dialect;
+use serde::Serialize;
+use serde_json::value::RawValue;
 
 use crate::cooldown::{Cooldown, ScopeSource};
 use crate::exchange::{Exchange, Judgement, NoRetry};
+use crate::time;
 
 /// The meaning of a response; a part is `None` if the server did not state it.
 #[derive(Serialize)]

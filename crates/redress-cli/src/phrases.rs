@@ -2,12 +2,13 @@
 //!
 //! They are for a reader who is woken by an alert: each says what happened or what to do, and none needs the documentation.
 
-use crate::cooldown::{Cooldown, ScopeSource};
-use crate::exchange::NoRetry;
-use crate::time;
 use http::{Method, Uri};
 use redress_classify::{Class, DecidedBy, Recovery, Schedule};
 use redress_envelope::Dialect;
+
+use crate::cooldown::{Cooldown, ScopeSource};
+use crate::exchange::NoRetry;
+use crate::time;
 
 /// The most routes of a scope that are listed.
 const MAX_ROUTES: usize = 3;

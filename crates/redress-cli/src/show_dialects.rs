@@ -9,9 +9,9 @@
 //!   rate_limited  429     rate_limited  retry     ...
 //! ```
 
-use http::Method;
 use std::process::ExitCode;
 
+use http::Method;
 use redress_envelope::{
     Code, Coverage, Dialect, IdempotencyHeader, KeyFormat, PublishedLimit, Reason, Route, Scope, Status, dialects,
 };

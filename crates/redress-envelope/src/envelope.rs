@@ -7,6 +7,9 @@ mod xml;
 use std::borrow::Cow;
 use std::fmt;
 
+use reading::Reader;
+pub(crate) use reading::{member_texts, whole_cells};
+
 use crate::cells::Cell;
 use crate::charset;
 use crate::dialect::{CooldownScope, Dialect, REQUEST_IDS, Reading, Source};
@@ -16,8 +19,6 @@ use crate::head::Head;
 use crate::hint::RetryHint;
 use crate::json::Unreadable;
 use crate::location::Location;
-use reading::Reader;
-pub(crate) use reading::{member_texts, whole_cells};
 
 /// The content of an error response, borrowed from its body and headers where
 /// possible.

@@ -13,16 +13,16 @@ mod service_center;
 
 use std::time::Duration;
 
+use admission::Admission;
 use bytes::Bytes;
 use http::Response;
 use rand::RngExt as _;
 use redress::Phase;
+use service_center::ServiceCenter;
 
 use crate::scenario::{FaultKind, Scenario};
 use crate::streams::Random;
 use crate::time;
-use admission::Admission;
-use service_center::ServiceCenter;
 
 /// The outcome of a request.
 #[derive(Debug)]

@@ -4,26 +4,26 @@
 //! back. The server decides at admission (see [`server`](crate::server)), so the transport only sleeps
 //! until the departure.
 
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
+use bytes::Bytes;
 use http::{Request, Response, header};
 use http_body_util::{BodyExt as _, Full, combinators::UnsyncBoxBody};
 use rand_distr::{Distribution as _, Exp1};
 use redress::{BoxError, Credentials, Failure, Phase, TokenSet, TransportError};
 use tokio::time::{Instant, sleep, sleep_until};
+use tower::Service;
 
 use crate::scenario::{NetworkDelay, Scenario};
 use crate::server::{Departure, RequestOutcome, Server};
 use crate::statistics::Statistics;
 use crate::streams::Random;
 use crate::time;
-use bytes::Bytes;
-use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
-use std::time::Duration;
-use tower::Service;
 
 /// The body of a response in the lab.
 pub type LabBody = UnsyncBoxBody<Bytes, BoxError>;

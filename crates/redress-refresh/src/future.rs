@@ -1,27 +1,27 @@
 //! The future of one request: sends it, waits for credentials where it must, and sends it again where it may.
 
-use crate::failure::Failure;
-use crate::masking;
-use crate::snapshot::Snapshot;
-use crate::state::Refusal;
-use crate::wait_deadline::WaitDeadline;
-use arc_swap::Guard;
-use pin_project_lite::pin_project;
 use std::fmt;
 use std::future::Future;
 use std::ops::ControlFlow::{self, Break, Continue};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+
+use arc_swap::Guard;
+use http::{Request, Response};
+use pin_project_lite::pin_project;
+use redress_classify::{BoxError, CloneBody, Error, Phase, SendState, try_clone_request};
 use tokio::time::Instant;
 use tower_service::Service;
 
-use http::{Request, Response};
-use redress_classify::{BoxError, CloneBody, Error, Phase, SendState, try_clone_request};
-
+use crate::failure::Failure;
 use crate::handle::{Access, Handle};
+use crate::masking;
 use crate::notifier::{Wait, WaitResult};
 use crate::response_action::{ResponseAction, SentCredentials, decide, is_resent_above, with_refreshed};
+use crate::snapshot::Snapshot;
+use crate::state::Refusal;
+use crate::wait_deadline::WaitDeadline;
 
 /// How often a request that waits looks for credentials, once a second, before it is sent with a set that was rejected
 /// elsewhere.

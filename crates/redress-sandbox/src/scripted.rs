@@ -1,17 +1,17 @@
 //! A server for a dialect: it answers as scripted, in the form of the dialect.
 
-use crate::code::Code;
-use crate::fault::Fault;
-use crate::json_path::insert;
-use axum::Router;
-use bytes::Bytes;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use axum::Router;
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use redress_envelope::{Class, Dialect, Envelope, Head, Location, Meaning};
 use serde_json::{Value, json};
 
+use crate::code::Code;
+use crate::fault::Fault;
+use crate::json_path::insert;
 use crate::outcome::{Outcome, Problem, Success};
 use crate::vendor::{Api, Call};
 

@@ -1,13 +1,13 @@
 //! One clock for all layers: absolute times are right after the machine slept and after the clock was set.
 
-use bytes::Bytes;
-use http_body_util::Full;
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use http::{Request, Response};
+use http_body_util::Full;
 use redress::{Clock, Credentials, Failure, RedressLayer, ResponseExt, TokenSet, dialects};
 use tower::{Layer, ServiceExt, service_fn};
 

@@ -2,13 +2,13 @@
 //! was processed, or is safe to repeat, is sent again; else the response comes up, and the next call has the new token.
 #![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
 
-use bytes::Bytes;
-use http_body_util::Full;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{Request, Response};
+use http_body_util::Full;
 use redress::{
     Class, Code, Credentials, Dialect, EndReason, Failure, Idempotent, Recovery, RedressLayer, ResponseExt,
     SecretString, TokenSet, dialects,

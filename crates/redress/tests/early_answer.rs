@@ -1,20 +1,20 @@
 //! Uploads whose answer comes while they still stream, over a real socket: the next attempt carries all of the body.
 
-use bytes::Bytes;
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::TokioExecutor;
 use std::convert::Infallible;
 use std::num::NonZeroU32;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::sync::mpsc;
 
+use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body, Frame};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
 use redress::{Dialect, EndReason, RedressLayer, ReplayBody, ResponseExt, Schedule, transport::Hyper};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
 use tower::{Layer, ServiceExt};
 
 /// Far longer than any of the exchanges takes: it lets a test fail where it would hang.

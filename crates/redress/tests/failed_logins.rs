@@ -1,20 +1,20 @@
 //! Errors of calls without credentials name the issuer and the reason; so do those of rejected calls.
 #![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
 
-use http_body_util::Full;
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::TokioExecutor;
-use redress_sandbox::Recorder;
 use std::error::Error as StdError;
 use std::time::Duration;
 
 use http::{Request, Response};
+use http_body_util::Full;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
 use redress::login::{JsonLogin, OAuth2};
 use redress::transport::{Hyper, Reqwest};
 use redress::{
     BoxError, Class, Code, Credentials, EndReason, Error, Failure, Recovery, RedressLayer, ResponseExt, TokenSet,
     TransportError, Verdict, dialects,
 };
+use redress_sandbox::Recorder;
 use redress_sandbox::strict_mock::{Answer, StrictMock};
 use tower::{Layer, ServiceExt};
 

@@ -1,12 +1,12 @@
 //! The metrics of a stack, compared with the documented list.
 #![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
 
-use http_body_util::Full;
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use http::{Request, Response};
+use http_body_util::Full;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 use redress::{Credentials, Failure, Limit, RedressLayer, Route, TokenSet, dialects};
 use redress_sandbox::strict_mock::{Answer, StrictMock};

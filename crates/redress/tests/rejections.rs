@@ -2,19 +2,19 @@
 //! credentials from the others.
 #![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
 
-use bytes::Bytes;
-use http_body_util::Full;
-use redress_sandbox::Recorder;
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::time::Instant;
 
+use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
+use http_body_util::Full;
 use redress::{
     Class, Code, Credentials, Dialect, Failure, RedressLayer, SecretString, TokenHandle, TokenSet, dialects,
 };
+use redress_sandbox::Recorder;
+use tokio::time::Instant;
 use tower::{Layer, Service, ServiceExt, service_fn};
 
 const URL: &str = "https://api.example";

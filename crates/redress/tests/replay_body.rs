@@ -1,6 +1,5 @@
 //! Uploads that stream, through the whole stack: what the second attempt sends is what the first one was to send.
 
-use bytes::Bytes;
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::num::NonZeroU32;
@@ -8,6 +7,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Empty};

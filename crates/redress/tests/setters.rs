@@ -1,19 +1,19 @@
 //! Settings that cannot vanish: whatever the order of the setters, the stack does the same.
 
-use bytes::Bytes;
-use http_body_util::Full;
-use proptest::prelude::*;
-use redress_sandbox::strict_mock::BoxError;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::time::Instant;
 
+use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, Uri};
+use http_body_util::Full;
+use proptest::prelude::*;
 use redress::{
     BackoffLayer, ClassifyLayer, Jitter, Origin, PaceLayer, RedressLayer, RefreshLayer, ResponseExt, StaticHeaders,
     dialects,
 };
+use redress_sandbox::strict_mock::BoxError;
+use tokio::time::Instant;
 use tower::{Layer, ServiceExt, service_fn};
 
 /// One setter, with its value.

@@ -1,15 +1,15 @@
 //! One tenant or host does not affect the others.
 
-use bytes::Bytes;
-use http_body_util::Full;
-use redress_sandbox::strict_mock::BoxError;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::time::Instant;
 
+use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response};
+use http_body_util::Full;
 use redress::{Budget, EndReason, Record, RedressLayer, ResponseExt, dialects};
+use redress_sandbox::strict_mock::BoxError;
+use tokio::time::Instant;
 use tower::{Layer, ServiceExt, service_fn, util::BoxCloneSyncService};
 
 type Server = BoxCloneSyncService<Request<String>, Response<Full<Bytes>>, BoxError>;

@@ -1,11 +1,12 @@
 //! The parts of an error response, and the masking of its secrets.
 
-use crate::secrets::Secrets;
-use crate::timed_hint::TimedHint;
 use std::borrow::Cow;
 use std::time::SystemTime;
 
 use redress_envelope::{Class, FieldError, Location, Recovery};
+
+use crate::secrets::Secrets;
+use crate::timed_hint::TimedHint;
 
 /// From this length on, a body may have been read in part only: a body other than JSON is read up to 4 KiB.
 const CUT_TEXT: usize = 4000;

@@ -17,6 +17,7 @@ use std::time::{Duration, SystemTime};
 use http::StatusCode;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
 use redress_envelope::parse_date;
+use request::{read_call, read_url};
 use serde_json::value::RawValue;
 
 use super::body::{self, Body};
@@ -25,7 +26,6 @@ use super::member_role::Role;
 use super::parsed::{ParseError, ParseResult, ParsedRequest, ParsedResponse};
 use super::{headers, status};
 use crate::text::excerpt;
-use request::{read_call, read_url};
 
 /// The greatest depth at which the object of a response is looked for: `{"err":{"cause":{"response":{...}}}}` is 4.
 const MAX_DEPTH: u8 = 5;

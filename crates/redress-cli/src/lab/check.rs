@@ -7,10 +7,11 @@
 //!
 //! Each check has a source, a set-up and a tolerance in `redress-lab`. Here they are chosen, run on two threads, and printed.
 
-use clap::Args;
-use redress_lab::check::{self, Finding, Overrides, Parameter, Trial};
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
+
+use clap::Args;
+use redress_lab::check::{self, Finding, Overrides, Parameter, Trial};
 
 use crate::output::{self, BAD, GOOD};
 use crate::{failure::Failure, help, json, progress::Progress, table::Table};

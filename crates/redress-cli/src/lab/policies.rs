@@ -3,12 +3,13 @@
 //! A name of the lab wins; any other name is a file, for which a scenario needs the extension `.toml` or must exist. An unknown
 //! name is answered with the known ones.
 
-use crate::failure::Failure;
 use std::fs;
 use std::path::Path;
 
 use redress_lab::policies::{self, RedressStack, StackSettings};
 use redress_lab::{Policy, Scenario, scenario_text, scenarios};
+
+use crate::failure::Failure;
 
 /// Reads a scenario: the name of one that comes with the lab, or a file.
 pub(crate) fn scenario(named: &str) -> Result<Scenario, Failure> {

@@ -3,11 +3,11 @@
 //! A run fails if its result is not a comparison (a policy that is declared to retry never did), if a promise is broken (a call that
 //! never ended), or if the policy of `--undominated` is dominated.
 
-use crate::table::Table;
 use redress_lab::Comparison;
 use redress_lab::compare::{Summary, SummaryRow};
 
 use crate::output::{LABEL, styled};
+use crate::table::Table;
 
 /// Writes a table for each scenario, and the settings of the policies below.
 pub(crate) fn tables(comparisons: &[Comparison]) -> String {

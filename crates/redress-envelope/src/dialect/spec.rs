@@ -1,19 +1,19 @@
 //! A dialect as its file states it, before it is compiled.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::catalogue::{Code, IdempotencyHeader, PublishedLimit, Reason, RetryAdvice, Rule, Status};
 use super::condition::Condition;
 use super::error_rule::ErrorRule;
+use super::hints::{Flag, Hint};
 use super::route::Route;
+use super::scope::{Cooldown, Scope};
 use super::secret_path::SecretPath;
 use super::source::Source;
 use crate::class::Recovery;
 use crate::path::Path;
 use crate::pattern::Glob;
-use std::collections::BTreeMap;
-use std::time::Duration;
-
-use super::catalogue::{Code, IdempotencyHeader, PublishedLimit, Reason, RetryAdvice, Rule, Status};
-use super::hints::{Flag, Hint};
-use super::scope::{Cooldown, Scope};
 use crate::plan::{FieldList, Merge, Spelling};
 
 /// A path, and which of the values that it leads to is wanted.

@@ -1,19 +1,19 @@
 //! The read of a whole body: a scan, and the sink that collects the values of
 //! an envelope.
 
+use std::borrow::Cow;
+
 use super::Envelope;
 use super::assembly::assemble;
 use super::xml::XmlSink;
+use crate::cells::{Cells, Value};
 use crate::dialect::Compiled;
 use crate::fields::Fields;
 use crate::head::Head;
-use crate::markup;
-use crate::walk::Walk;
-use std::borrow::Cow;
-
-use crate::cells::{Cells, Value};
 use crate::json::{Container, Interest, Scalar, Scanner, Sink, Unreadable, lossy};
+use crate::markup;
 use crate::plan::{FieldRole, Node, NodeId, Plan, Plans};
+use crate::walk::Walk;
 
 /// The state of a full read.
 pub(super) struct Reader<'a, 'p> {

@@ -1,17 +1,17 @@
 //! Converts errors and responses of a token endpoint to failures.
 
-use crate::explanation::Explanation;
 use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
-use tokio::time::Instant;
 
 use http::{HeaderMap, Response, header::RETRY_AFTER};
 use redress_classify::{
     ApiError, BoxError, Class, Clock, DecidedBy, Error, Phase, ResponseExt, RetryHint, TransportError, Verdict,
 };
+use tokio::time::Instant;
 
 use super::{Failure, Purpose};
+use crate::explanation::Explanation;
 
 /// The cool-down after an error without a known reason. A shorter one could try a password often enough to lock the account.
 const UNEXPLAINED_COOL_DOWN: Duration = Duration::from_secs(60);

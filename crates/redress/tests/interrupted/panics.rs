@@ -1,19 +1,20 @@
 //! Code of the user that panics in a call: that caller gets the panic, and other calls are not affected.
 
-use super::URL;
-use super::body::Slow;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
-use tokio::task::JoinError;
 
 use http::{Request, Response};
 use redress::{
     BoxError, Budget, CloneBody, Credentials, Error, Failure, RedressLayer, SecretString, TokenSet, dialects,
 };
 use redress_sandbox::strict_mock::{Handle, StrictMock};
+use tokio::task::JoinError;
 use tower::{Layer, ServiceExt};
+
+use super::URL;
+use super::body::Slow;
 
 /// The code that panics, and in which of its runs, counted from one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,10 +1,10 @@
 //! Credentials beside a `Host` header, and credentials that would frame a message, over each adapter.
 
-use http_body_util::BodyExt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::{HeaderMap, Request};
+use http_body_util::BodyExt;
 use redress::{
     BoxError, Credentials, Error, Failure, RecordVersion, RedressLayer, StaticHeaders, TokenRecord, TokenSet,
     TokenStore, dialects,

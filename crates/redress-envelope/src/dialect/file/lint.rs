@@ -16,15 +16,14 @@ mod words;
 
 use std::ops::Range;
 
+use facts::Facts;
+use shadow::Shadows;
 use toml::de::{DeTable, DeValue};
+use when::Of;
 
 use super::{File, Item, Mistake};
 use crate::dialect::condition::Condition;
 use crate::dialect::spec::{PathSpec, Spec};
-
-use facts::Facts;
-use shadow::Shadows;
-use when::Of;
 
 /// Checks a file that has no other mistake, and the dialect that it makes.
 pub(super) fn lint<'t>(file: &mut File<'_>, root: &'t DeTable<'t>, spec: &Spec) {

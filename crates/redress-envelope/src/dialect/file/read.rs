@@ -1,6 +1,5 @@
 //! `[[read]]`: where the parts of an envelope stand.
 
-use crate::pattern::Glob;
 use std::collections::HashSet;
 
 use super::super::hints::{BETWEEN, Difference, Hint, HintPart, HintPlace};
@@ -8,6 +7,7 @@ use super::super::spec::{PathSpec, Reading, Spec};
 use super::when::{Scope, when};
 use super::words::{header, path, unit};
 use super::{super::source::Kind, File, Item, fields::fields, source::sources};
+use crate::pattern::Glob;
 use crate::plan::{Merge, Plan, Spelling};
 
 /// How many forms of envelope a dialect may tell apart: for each response their

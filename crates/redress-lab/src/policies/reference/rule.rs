@@ -1,9 +1,10 @@
 //! Rules that permit retries: pure decisions, given the time.
 
-use super::window::Window;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+use super::window::Window;
 
 /// A rule that permits retries.
 ///

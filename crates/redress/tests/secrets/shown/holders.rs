@@ -1,16 +1,16 @@
 //! Holders of credentials, keys and requests: layers, services, futures, stores and bodies.
 
-use bytes::Bytes;
-use http_body_util::BodyExt;
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::TokioExecutor;
 use std::future::Future;
 use std::num::NonZeroU32;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http_body::{Body, Frame};
+use http_body_util::BodyExt;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
 use redress::layers::{Pace, Refresh};
 use redress::login::{JsonCall, JsonLogin, OAuth2};
 use redress::transport::{Hyper, HyperFuture, Reqwest};

@@ -1,11 +1,11 @@
 //! Envelopes, verdicts, records and errors, made of responses.
 
-use http_body_util::BodyExt;
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::TokioExecutor;
 use std::future::Future;
 use std::task::{Context, Waker};
 
+use http_body_util::BodyExt;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
 use redress::layers::{Backoff, Classify, Envelope, Head, Secrets, Signal, Upstream};
 use redress::transport::{Hyper, Reqwest};
 use redress::{
