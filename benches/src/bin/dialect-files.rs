@@ -40,8 +40,9 @@ fn pattern(kind: &str, count: usize) -> Option<(String, String)> {
         "pattern-long-piece" => (format!("*{}b*", "a".repeat(count)), "a".repeat(2 * count)),
         "pattern-any-case" => (format!("*{}b*", "A".repeat(count)), "a".repeat(2 * count)),
         "pattern-periodic" => (format!("*{}c*", "ab".repeat(count / 2)), "ab".repeat(count)),
-        "pattern-many-stars" => (format!("{}b", "*a".repeat(count / 2)), "a".repeat(2 * count)),
-        "pattern-stars-alone" => ("*".repeat(count) + "b", "a".repeat(2 * count)),
+        // The end matches, so that the parts between the stars are searched for.
+        "pattern-many-stars" => (format!("{}*c*b", "*a".repeat(count / 2)), "a".repeat(2 * count) + "b"),
+        "pattern-stars-alone" => ("*".repeat(count) + "c*b", "a".repeat(2 * count) + "b"),
         _ => return None,
     };
     Some((pattern, message))
