@@ -290,14 +290,6 @@ impl Dialect {
         self.inner.signals_by_head && self.is_signalled_by(head)
     }
 
-    /// Returns `true` if an error rule may make a success an error by its head
-    /// alone.
-    #[inline]
-    #[must_use]
-    pub fn has_head_rules(&self) -> bool {
-        self.inner.signals_by_head
-    }
-
     #[cold]
     fn is_signalled_by(&self, head: &Head<'_>) -> bool {
         let is_of_a_response = head.event.is_none() && matches!(head.status, 200..=399);
