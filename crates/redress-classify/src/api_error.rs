@@ -1,26 +1,22 @@
 //! The error that a server described in its response.
 
+mod changes;
 mod details;
+mod display;
 mod report;
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use redress_envelope::{Class, FieldError, Location, Recovery, RetryHint, format_date};
-use serde_core::ser::{Serialize, SerializeStruct, Serializer};
+use redress_envelope::{Class, FieldError, Location, Recovery, RetryHint};
 
 pub(crate) use self::details::{Details, Locations};
 use crate::from_code::FromCode;
-use crate::printable::escaped;
 use crate::record::Record;
-use crate::secrets::Secrets;
 use crate::timed_hint::TimedHint;
 
 /// The maximum number of body bytes that are kept for a report.
 pub(crate) const MAX_BODY: usize = 8 * 1024;
-/// The maximum number of characters of a server's text in `Display` and `Debug`.
-const MAX_WORD: usize = 64;
 
 /// An error response, read by its dialect and independent of the response.
 ///
@@ -318,113 +314,7 @@ impl ApiError {
         report::write(&self.details)
     }
 
-    /// Returns the error with the secrets masked in all text from the server; `None` if there are none. Class, recovery and
-    /// hint do not change.
-    ///
-    /// # Examples
-    /// ```
-    /// # use http::{Method, Response, Uri};
-    /// # use redress_classify::{Clock, Verdict, dialects};
-    /// # let (head, ()) = Response::builder().status(401).body(())?.into_parts();
-    /// # let (uri, body): (_, &[u8]) = (Uri::from_static("/cats/7"), br#"{"error":{"code":"s3cret-token"}}"#);
-    /// # let verdict = Verdict::from_response(&dialects::generic(), &Method::GET, &uri, &head, &Clock::system(), &[body]);
-    /// # let error = verdict.as_ref().and_then(|verdict| verdict.api_error()).expect("an error");
-    /// let masked = error.masked(&redress_classify::Secrets::new(["s3cret-token"])).expect("it holds the secret");
-    /// assert_eq!(masked.code(), Some("***"));
-    /// # Ok::<(), http::Error>(())
-    /// ```
-    #[must_use]
-    pub fn masked(&self, secrets: &Secrets) -> Option<Self> {
-        let details = self.details.masked(secrets);
-        let record = self.record.as_ref().and_then(|record| record.masked(secrets));
-        if details.is_none() && record.is_none() {
-            return None;
-        }
-        let mut masked = self.clone();
-        if let Some(details) = details {
-            masked.details = Arc::new(details);
-        }
-        if let Some(record) = record {
-            masked.record = Some(Arc::new(record));
-        }
-        Some(masked)
-    }
-
-    /// Adds the record of the attempts.
-    pub(crate) fn with_record(mut self, record: Option<Record>) -> Self {
-        self.record = record.map(Arc::new).or(self.record);
-        self
-    }
-
-    /// Adds the reason why the credentials could not be refreshed, and the recovery that remains.
-    pub(crate) fn with_refresh_failure(&self, recovery: Recovery, reason: String) -> Self {
-        let details = Details { recovery, not_refreshed: Some(reason), ..Details::clone(&self.details) };
-        Self { details: Arc::new(details), record: self.record.clone() }
-    }
-
     pub(crate) fn timed_hint(&self) -> Option<&TimedHint> {
         self.details.hint.as_ref()
-    }
-}
-
-impl fmt::Display for ApiError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", escaped(self.vendor(), MAX_WORD), self.status())?;
-        if let Some(code) = self.code() {
-            write!(f, " {}", escaped(code, MAX_WORD))?;
-        }
-        write!(f, " ({}, {})", self.class(), self.recovery())?;
-        match self.not_refreshed() {
-            Some(reason) => write!(f, ", not refreshed: {reason}"),
-            None => Ok(()),
-        }
-    }
-}
-
-impl fmt::Debug for ApiError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut error = f.debug_struct("ApiError");
-        error
-            .field("dialect", &self.dialect())
-            .field("status", &self.status())
-            .field("code", &self.code().map(|code| escaped(code, MAX_WORD)))
-            .field("class", &self.class())
-            .field("recovery", &self.recovery());
-        if let Some(reason) = self.not_refreshed() {
-            error.field("not_refreshed", &reason);
-        }
-        error.finish_non_exhaustive()
-    }
-}
-
-impl std::error::Error for ApiError {}
-
-/// Writes all parts, times as RFC 3339 texts.
-impl Serialize for ApiError {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let details = &*self.details;
-        let mut error = serializer.serialize_struct("ApiError", 21)?;
-        error.serialize_field("vendor", &details.vendor)?;
-        error.serialize_field("dialect", &details.dialect)?;
-        error.serialize_field("method", &details.method)?;
-        error.serialize_field("path", &details.path)?;
-        error.serialize_field("time", &format_date(details.time))?;
-        error.serialize_field("status", &details.status)?;
-        error.serialize_field("class", &details.class)?;
-        error.serialize_field("recovery", &details.recovery)?;
-        error.serialize_field("code", &details.code)?;
-        error.serialize_field("reason", &details.reason)?;
-        error.serialize_field("message", &details.message)?;
-        error.serialize_field("request_id", &details.request_id)?;
-        error.serialize_field("fields", &details.fields)?;
-        error.serialize_field("guidance", &details.guidance)?;
-        error.serialize_field("retry_after", &details.retry_after)?;
-        error.serialize_field("retry_at", &self.retry_at().map(format_date))?;
-        error.serialize_field("retry_source", &self.hint().map(|hint| hint.source().to_string()))?;
-        error.serialize_field("not_refreshed", &details.not_refreshed)?;
-        error.serialize_field("record", &self.record())?;
-        error.serialize_field("body", &details.body)?;
-        error.serialize_field("body_cut", &details.body_cut)?;
-        error.end()
     }
 }
