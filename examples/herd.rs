@@ -152,7 +152,7 @@ fn figures(log: &Log) -> Option<(Figures, Duration)> {
 fn broken(arguments: &Arguments, log: &Log, figures: &Figures, window: Duration, served: usize) -> Vec<&'static str> {
     let (callers, is_crowd) = (arguments.callers as usize, arguments.callers as usize >= CROWD);
     [
-        (served == callers && log.returns.len() == callers, "everybody comes back once, and is served"),
+        (served == callers && log.returns.len() == callers, "each caller comes back once, and is served"),
         (figures.min_ms >= HINT.as_millis(), "nobody comes back before the hint"),
         (!is_crowd || figures.peak_per_s as f64 <= 1.5 * figures.mean_per_s, "the peak is at most 1.5 times the mean"),
         (!is_crowd || window >= Duration::from_secs(10), "the release takes at least 10 s"),

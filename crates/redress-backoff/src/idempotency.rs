@@ -104,7 +104,7 @@ mod tests {
         assert!(idempotent(&declared, &ranex));
         let mut named = request("POST", "/v2/orders");
         named.headers_mut().insert("paypal-request-id", http::HeaderValue::from_static("k1"));
-        assert!(!idempotent(&named, &ranex), "another vendor's header is no key");
+        assert!(!idempotent(&named, &ranex), "another vendor's header is not a key");
         assert!(idempotent(&named, &Settings::new(dialects::by_name("paypal").unwrap())));
     }
 }

@@ -122,7 +122,7 @@ async fn what_carries_a_key_may_be_sent_again_and_what_does_not_may_not() {
     stray.headers_mut().insert("idempotency-key", HeaderValue::from_static("k"));
     let paypal = BackoffLayer::new(dialects::by_name("paypal").expect("it is shipped"));
     let (_, times) = run(&paypal, stray, vec![answer(500)]).await;
-    assert_eq!(times.len(), 1, "a header that the vendor does not read is no key");
+    assert_eq!(times.len(), 1, "a header that the vendor does not read is not a key");
 }
 
 #[tokio::test(start_paused = true)]

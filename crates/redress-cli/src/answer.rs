@@ -28,7 +28,7 @@ pub(crate) struct Answer<'a> {
     is_error: bool,
     /// The kind of the error.
     class: Option<Class>,
-    /// What to do about it.
+    /// The recovery, as an instruction.
     recovery: Option<Recovery>,
     /// `true` if the recovery is to send the same request again.
     retry: bool,

@@ -24,7 +24,7 @@ use super::table::BudgetTable;
 ///
 /// # Memory
 /// A key is kept as a hash (64 bits of `SipHash` with random keys), never as text. A full bucket without a user is the same as
-/// none, and is dropped from time to time. At most 4,096 keys have a bucket of their own; while so many are not full, all
+/// none, and is dropped from time to time. At most 4,096 keys have a bucket of their own; while that many are not full, all
 /// further keys share one bucket, which makes retries rarer, never more frequent.
 ///
 /// # Examples
