@@ -37,7 +37,7 @@
 //! ```
 //!
 //! # Over any other transport
-//! [`RedressLayer`] is a [`tower_layer::Layer`] over any `Service<http::Request<B>>` whose body can be copied. The module
+//! [`RedressLayer`] is a `tower_layer::Layer` over any `Service<http::Request<B>>` whose body can be copied. The module
 //! `transport` has adapters for hyper-util (feature `hyper`) and reqwest (feature `reqwest`), which report how far a failed
 //! request got.
 //!
@@ -59,7 +59,7 @@
 //! # Ok(()) }
 //! ```
 //!
-//! # Where to find what
+//! # Overview
 //! - Settings: [`RedressLayer`], and in its closures [`BackoffLayer`], [`PaceLayer`], [`RefreshLayer`], [`ClassifyLayer`].
 //! - Results: [`ResponseExt`] asks a response, [`ApiError`] is an error response, [`Error`] a call without a response,
 //!   [`Verdict`] the meaning of both, [`Record`] the attempts.
