@@ -61,6 +61,7 @@ mod response;
 pub mod saturating;
 mod secrets;
 mod send_state;
+mod serialized;
 mod service;
 mod settings;
 mod success_hint;

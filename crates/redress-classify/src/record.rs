@@ -57,7 +57,7 @@ pub struct Attempt {
 }
 
 /// The source of a wait between attempts.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum WaitSource {
     /// A hint of the server, at this place in its response.
@@ -223,7 +223,7 @@ impl Serialize for Attempt {
         attempt.serialize_field("phase", &verdict.map(Verdict::phase))?;
         attempt.serialize_field("is_resend", &self.is_resend)?;
         attempt.serialize_field("wait_ms", &wait)?;
-        attempt.serialize_field("wait_source", &self.wait_source.as_ref().map(WaitSource::as_str))?;
+        attempt.serialize_field("wait_source", &self.wait_source)?;
         attempt.end()
     }
 }
@@ -249,6 +249,13 @@ impl EndReason {
 }
 
 impl Serialize for EndReason {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// Writes the kind of source, as [`Attempt`] does.
+impl Serialize for WaitSource {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
     }

@@ -32,7 +32,7 @@ use crate::timed_hint::TimedHint;
 /// assert_eq!(hint.hint().source().to_string(), "backoff in the body");
 /// assert!(hint.delay(Instant::now()) <= Duration::from_secs(10));
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SuccessHint {
     hint: TimedHint,
 }

@@ -3,7 +3,10 @@
 use std::time::{Duration, SystemTime};
 
 use http::{Method, Response, Uri};
-use redress_classify::{Attempt, Clock, EndReason, Phase, Record, ResponseExt, Verdict, WaitSource, dialects};
+use redress_classify::{
+    Attempt, Class, Clock, EndReason, Error, HintSource, Phase, Record, Recovery, ResponseExt, SuccessHint,
+    TransportError, Verdict, WaitSource, dialects,
+};
 use serde_json::{from_value, json, to_value};
 
 #[test]
@@ -64,4 +67,64 @@ fn a_record_is_written_as_its_attempts_and_the_reason_of_its_end() {
     let response = Response::builder().status(503).extension(verdict).extension(record).body(()).unwrap();
     let error = response.ok_or_api_error().expect_err("a 503");
     assert_eq!(to_value(&error).unwrap()["record"], expected);
+}
+
+#[test]
+fn a_verdict_is_written_with_its_hint_and_its_error() {
+    let (head, ()) = Response::builder().status(503).header("retry-after", "7").body(()).unwrap().into_parts();
+    let (method, uri) = (Method::GET, Uri::from_static("https://api.example/v1/cats?key=1"));
+    let clock = Clock::anchored(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000));
+    let body: &[u8] = br#"{"error":{"code":"busy"}}"#;
+    let verdict = Verdict::from_response(&dialects::generic(), &method, &uri, &head, &clock, &[body]).unwrap();
+    let mut written = to_value(&verdict).unwrap();
+    let error = written.as_object_mut().unwrap().remove("error").unwrap();
+    assert_eq!((&error["code"], &error["path"], &error["status"]), (&json!("busy"), &json!("/v1/cats"), &json!(503)));
+    let retry_at = written.as_object_mut().unwrap().remove("retry_at").unwrap();
+    assert!(retry_at.as_str().unwrap().starts_with("1970-01-01T00:16:47"), "{retry_at}");
+    let expected = json!({
+        "class": "unavailable", "recovery": "retry", "decided_by": "status", "phase": "answered", "should_retry": null,
+        "not_processed": false, "maybe_processed": true,
+        "hint": {"after_ms": 7000, "at": null, "source": "retry_after"},
+    });
+    assert_eq!(written, expected);
+    let unanswered = to_value(Verdict::unanswered(Class::Unavailable, Recovery::Retry, Phase::NotSent)).unwrap();
+    assert_eq!(unanswered["phase"], json!("not_sent"));
+    assert_eq!((&unanswered["hint"], &unanswered["error"]), (&json!(null), &json!(null)));
+}
+
+#[test]
+fn a_pause_after_a_success_is_written_with_its_end() {
+    let stackexchange = dialects::by_name("stackexchange").unwrap();
+    let (head, ()) = Response::new(()).into_parts();
+    let clock = Clock::anchored(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000));
+    let (uri, body): (_, &[u8]) = (Uri::from_static("/2.3/questions"), br#"{"items":[],"backoff":10}"#);
+    let hint = SuccessHint::from_response(&stackexchange, &Method::GET, &uri, &head, &clock, &[body]).unwrap();
+    let written = to_value(&hint).unwrap();
+    assert_eq!(written["hint"], json!({"after_ms": 10_000, "at": null, "source": {"body": "backoff"}}));
+    assert!(written["retry_at"].as_str().unwrap().starts_with("1970-01-01T00:16:50"), "{written}");
+    assert_eq!(hint, hint.clone());
+}
+
+#[test]
+fn an_error_without_a_response_is_written_without_its_sources() {
+    let error = Error::from_inner(TransportError::connect("https://api.example/?key=s3cret refused").into());
+    let attempts = vec![Attempt::new(None, Some(error.verdict().clone()), false)];
+    let error = error.with_record(Record::new(attempts, EndReason::Budget));
+    let written = to_value(&error).unwrap();
+    assert!(!written.to_string().contains("s3cret"), "{written}");
+    let mut expected = json!({
+        "error": error.to_string(), "class": "unavailable", "recovery": "retry", "phase": "not_sent", "retry_at": null,
+    });
+    expected["record"] = to_value(error.record()).unwrap();
+    assert_eq!(written, expected);
+    let paced = to_value(Error::paced(SystemTime::UNIX_EPOCH)).unwrap();
+    assert_eq!((&paced["retry_at"], &paced["record"]), (&json!("1970-01-01T00:00:00.000Z"), &json!(null)));
+}
+
+#[test]
+fn the_source_of_a_wait_is_written_as_its_kind() {
+    let hint = WaitSource::Hint(HintSource::Header("x-reset".to_owned()));
+    for (source, expected) in [(hint, "hint"), (WaitSource::Vendor, "vendor"), (WaitSource::Backoff, "backoff")] {
+        assert_eq!(to_value(source).unwrap(), json!(expected));
+    }
 }

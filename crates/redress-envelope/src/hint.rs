@@ -27,8 +27,10 @@ pub use unit::Unit;
 /// let hint = RetryHint::new(When::After(Duration::from_secs(30)), HintSource::RetryAfter);
 /// assert_eq!(hint.delay(SystemTime::now()), Duration::from_secs(30));
 /// assert_eq!(hint.source().to_string(), "retry-after header");
+/// assert_eq!(serde_json::to_string(&hint)?, r#"{"after_ms":30000,"at":null,"source":"retry_after"}"#);
+/// # Ok::<(), serde_json::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RetryHint {
     when: When,
     source: HintSource,
@@ -38,7 +40,7 @@ pub struct RetryHint {
 ///
 /// It is exhaustive: HTTP has these two forms (RFC 9110 section 10.2.3), and
 /// every other form is reduced to one of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum When {
     /// This long after the response was received.
     After(Duration),

@@ -10,8 +10,9 @@ use serde_core::de::{Deserialize, Deserializer, EnumAccess, Error, IgnoredAny, M
 use serde_core::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::class::{Class, Recovery};
+use crate::date::format_date;
 use crate::fields::FieldError;
-use crate::hint::HintSource;
+use crate::hint::{HintSource, RetryHint, When};
 use crate::meaning::DecidedBy;
 
 const DECIDED_BY: [DecidedBy; 6] =
@@ -44,6 +45,22 @@ impl Serialize for HintSource {
             Self::Header(name) => serializer.serialize_newtype_variant("HintSource", 1, SOURCES[1], name),
             Self::Body(path) => serializer.serialize_newtype_variant("HintSource", 2, SOURCES[2], path),
         }
+    }
+}
+
+/// Writes a delay as `after_ms` in milliseconds or a date as `at`, an RFC 3339
+/// text, and the source. The other of the two is null.
+impl Serialize for RetryHint {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (after, at) = match self.when() {
+            When::After(delay) => (Some(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)), None),
+            When::At(instant) => (None, Some(format_date(instant))),
+        };
+        let mut hint = serializer.serialize_struct("RetryHint", 3)?;
+        hint.serialize_field("after_ms", &after)?;
+        hint.serialize_field("at", &at)?;
+        hint.serialize_field("source", self.source())?;
+        hint.end()
     }
 }
 

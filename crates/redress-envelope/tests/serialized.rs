@@ -1,6 +1,8 @@
 //! What the public values are to serde: their words in `snake_case`, and nothing that a reader of JSON would not expect.
 
-use redress_envelope::{Class, DecidedBy, FieldError, HintSource, Recovery};
+use std::time::{Duration, SystemTime};
+
+use redress_envelope::{Class, DecidedBy, FieldError, HintSource, Recovery, RetryHint, When};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, from_str, from_value, json, to_value};
@@ -44,6 +46,18 @@ fn the_source_of_a_hint_names_its_kind_and_its_place() {
     for wrong in [json!("header"), json!("cookie"), json!({}), json!({"body": 1}), json!({"cookie": "a"}), json!(1)] {
         assert!(from_value::<HintSource>(wrong.clone()).is_err(), "{wrong}");
     }
+}
+
+#[test]
+fn a_hint_is_written_as_a_delay_or_a_date_with_its_source() {
+    let delay = RetryHint::new(When::After(Duration::from_millis(1_500)), HintSource::RetryAfter);
+    assert_eq!(to_value(delay).unwrap(), json!({"after_ms": 1500, "at": null, "source": "retry_after"}));
+    let endless = RetryHint::new(When::After(Duration::MAX), HintSource::RetryAfter);
+    assert_eq!(to_value(endless).unwrap()["after_ms"], json!(u64::MAX));
+    let at = SystemTime::UNIX_EPOCH + Duration::from_secs(60);
+    let date = RetryHint::new(When::At(at), HintSource::Body("error.until".to_owned()));
+    let expected = json!({"after_ms": null, "at": "1970-01-01T00:01:00.000Z", "source": {"body": "error.until"}});
+    assert_eq!(to_value(date).unwrap(), expected);
 }
 
 #[test]
