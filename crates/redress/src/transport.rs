@@ -1,8 +1,8 @@
 //! Adapters that make an HTTP client a `Service<http::Request<B>>` whose errors tell how far the request got.
 //!
 //! The retry layer needs that: a request that was not sent is sent again whatever its method, and one that may have been
-//! processed only if that is safe. An adapter for another client returns [`TransportError`]s; errors
-//! of any other type count as maybe processed.
+//! processed only if that is safe. An adapter for another client returns
+//! [`TransportError`](crate::TransportError)s; errors of any other type count as maybe processed.
 //!
 //! `docs/transports.md` in the repository lists the settings of both clients that matter, and which of their errors
 //! becomes which [`Phase`](crate::Phase).
@@ -24,7 +24,6 @@ pub use self::connect_timeout::{ConnectTimeout, ConnectTimeoutFuture};
 pub use self::hyper::{Hyper, HyperFuture};
 #[cfg(feature = "reqwest")]
 pub use self::reqwest::{Reqwest, ReqwestFuture};
-pub use redress_classify::{ForeignHost, TransportError};
 
 /// Compiles the examples of `docs/transports.md`.
 #[cfg(all(doctest, feature = "hyper", feature = "reqwest"))]

@@ -22,7 +22,7 @@ use super::{error, target};
 /// It is sent to the authority of its URI. User and password are removed from the URI, since they are not sent and
 /// hyper-util writes them into its TRACE events. A request that carries credentials (a header that is
 /// [sensitive](http::HeaderValue::is_sensitive)) and a `Host` header of another authority is refused, unless
-/// [`ForeignHost`](super::ForeignHost) is among its extensions. Each request costs the five allocations of hyper-util's
+/// [`ForeignHost`](crate::ForeignHost) is among its extensions. Each request costs the five allocations of hyper-util's
 /// [`capture_connection`], which tells whether it got a connection.
 ///
 /// # The response

@@ -25,7 +25,7 @@ use super::{error, target};
 /// Its URI becomes a URL. If scheme, host or port of that URL differ from the URI's, the request is refused, since the
 /// credentials were added for the URI. User and password are removed from the URI, and are not sent. A request that
 /// carries credentials (a header that is [sensitive](http::HeaderValue::is_sensitive)) and a `Host` header of another
-/// authority is refused, unless [`ForeignHost`](super::ForeignHost) is among its extensions.
+/// authority is refused, unless [`ForeignHost`](crate::ForeignHost) is among its extensions.
 ///
 /// # Errors
 /// The same as those of [`Hyper`](super::Hyper).

@@ -23,8 +23,8 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
-use redress::Error;
-use redress::transport::{Hyper, Reqwest, TransportError};
+use redress::transport::{Hyper, Reqwest};
+use redress::{Error, TransportError};
 use tokio::net::TcpListener;
 use tower::{Service, ServiceExt};
 

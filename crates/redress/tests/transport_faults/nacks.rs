@@ -1,6 +1,6 @@
 //! Statements of an HTTP/2 server about requests that it does not answer.
 
-use redress::transport::TransportError;
+use redress::TransportError;
 use redress::{Class, EndReason, Phase};
 
 use super::frames::{Act, CANCEL, ENHANCE_YOUR_CALM, INTERNAL_ERROR, Log, NO_ERROR, REFUSED_STREAM, start};

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use http::{HeaderValue, Request, Uri};
 use hyper_util::rt::TokioExecutor;
-use redress::transport::{ForeignHost, TransportError};
+use redress::{ForeignHost, TransportError};
 
 use super::{attempt, chain, hyper, hyper_h2, reqwest, reqwest_h2, start};
 
