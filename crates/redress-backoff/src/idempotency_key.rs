@@ -67,6 +67,10 @@ enum Problem {
 }
 
 /// Extends [`Request`] and its [`Builder`](request::Builder) by a setter for the idempotency key.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an `http::Request` or its builder",
+    note = "call the methods of `RequestExt` before converting the request to that of another crate"
+)]
 pub trait RequestExt: Sized {
     /// Sets the idempotency key of the call. It is sent with all attempts, in the header that the API declares.
     ///
@@ -146,6 +150,7 @@ impl IdempotencyKey {
     }
 }
 
+// Without a `Display`: a key may name an order or an account, which a log should not show by accident.
 impl FromStr for IdempotencyKey {
     type Err = InvalidIdempotencyKey;
 

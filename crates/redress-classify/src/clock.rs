@@ -48,6 +48,13 @@ enum Source {
     Function(Arc<dyn Fn() -> SystemTime + Send + Sync>),
 }
 
+/// The system's clock.
+impl Default for Clock {
+    fn default() -> Self {
+        Self::system()
+    }
+}
+
 impl Clock {
     /// Returns the system's clock. It is the default of all layers, and the only place of these crates that reads it.
     #[must_use]

@@ -14,7 +14,7 @@ use crate::verdict::Verdict;
 /// The Refresh layer puts it into the response's extensions for the Backoff layer, which holds a clone of the request and
 /// sends it if the request was [not processed](crate::Verdict::is_maybe_processed) or is safe to repeat. Backoff puts it
 /// into the extensions of the resent request, so that Refresh does not refresh twice for one request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Refreshed;
 
 /// Methods of a response that came through a [`Classify`](crate::Classify) layer.

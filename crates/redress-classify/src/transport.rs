@@ -64,7 +64,7 @@ pub struct TransportError {
 /// assert!(request.body(())?.extensions().get::<ForeignHost>().is_some());
 /// # Ok::<(), http::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ForeignHost;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -24,6 +24,7 @@ use crate::date::parse_date;
 /// let head = Head { method: "POST", path: "/v1/orders", ..Head::new(503, &headers, SystemTime::now()) };
 /// assert_eq!((head.status, head.event), (503, None));
 /// ```
+// Exhaustive, so that `..Head::new(..)` works in other crates. A further field has a default there.
 #[derive(Clone, Copy)]
 pub struct Head<'h> {
     /// The method of the request.

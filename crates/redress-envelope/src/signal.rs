@@ -56,7 +56,7 @@ enum Format {
 /// The state of the decision on a body.
 ///
 /// It is exhaustive on purpose: a caller must handle each case.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Decision {
     /// More bytes are needed.
     Undecided,

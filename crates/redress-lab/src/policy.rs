@@ -66,6 +66,11 @@ pub type BoxClient = BoxCloneSyncService<Request<Full<Bytes>>, Response<LabBody>
 /// assert_eq!(outcome.attempts, 2 * outcome.calls);
 /// # Ok::<(), redress_lab::InvalidScenario>(())
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a policy of the lab",
+    label = "`Policy` is not implemented for this type",
+    note = "use one of `redress_lab::policies`, or implement `name`, `about` and `client`"
+)]
 pub trait Policy: Send + Sync {
     /// Returns the name of the policy in tables and charts. Names are unique within a comparison.
     fn name(&self) -> &str;

@@ -36,7 +36,7 @@ use crate::gcra::Gcra;
 /// let layer = PaceLayer::new(dialects::ranex()).limit(auth);
 /// # Ok::<(), redress_classify::InvalidRoute>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Limit {
     /// `None` for all routes.
     routes: Option<Vec<Route>>,

@@ -47,6 +47,12 @@ use crate::token_set::{InvalidHeader, TokenSet};
 ///     }
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a source of credentials",
+    label = "`Credentials` is not implemented for this type",
+    note = "use `StaticHeaders` for API keys or one of the logins of `redress::login`, or implement `Credentials`: \
+            `login` is its one required method"
+)]
 pub trait Credentials: Send + Sync + 'static {
     /// Logs in, without a refresh token.
     ///

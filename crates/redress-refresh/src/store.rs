@@ -42,6 +42,12 @@ const POLL: Duration = Duration::from_millis(250);
 /// let other = RefreshLayer::new(second, "https://api.example.com".parse()?).store(store, "portal/user-7");
 /// # Ok(()) }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a store of token records",
+    label = "`TokenStore` is not implemented for this type",
+    note = "use `MemoryStore` within one process, or implement `TokenStore`: `load` and `replace` are its required \
+            methods, and `conformance::check` tests them"
+)]
 pub trait TokenStore: Send + Sync + 'static {
     /// Returns the record of this key, `None` if there never was one.
     ///

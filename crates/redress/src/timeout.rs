@@ -36,7 +36,7 @@ use tower_service::Service;
 /// assert_eq!(service.oneshot(report.body(String::new())?).await?.status(), 200);
 /// # Ok(()) }
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct AttemptTimeout(Option<Duration>);
 
 /// Cuts an attempt whose response does not begin in time, counted from the last progress of the request's body.

@@ -148,7 +148,8 @@ pub struct RetryAdvice {
 /// let schedule = dialects::vlens().retry().schedule.expect("Vlens publishes one");
 /// assert_eq!((schedule.base, schedule.cap), (Duration::from_millis(500), Duration::from_secs(8)));
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+// Exhaustive, since programs write it as a literal: a wait that grows has a start, a factor and an end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Schedule {
     /// The first wait.
     pub base: Duration,

@@ -25,6 +25,7 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 const DEADLINE: Duration = Duration::from_secs(20);
 
 /// The transport to a token endpoint, and the stack over it.
+#[derive(Clone)]
 pub(super) struct Exchange<S> {
     transport: S,
     layer: RedressLayer,

@@ -48,6 +48,7 @@ use super::exchange::Exchange;
 /// # layer(Reqwest::new(Reqwest::client_builder())?, "s3cret")?;
 /// # Ok::<(), BoxError>(())
 /// ```
+#[derive(Clone)]
 pub struct JsonLogin<S> {
     exchange: Exchange<S>,
     login: JsonCall,
@@ -62,6 +63,7 @@ pub struct JsonLogin<S> {
 }
 
 /// How a set is renewed without a login.
+#[derive(Clone)]
 struct Renewal {
     call: JsonCall,
     sent_as: TokenPlace,

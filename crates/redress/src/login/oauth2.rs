@@ -59,6 +59,7 @@ const INVALID_GRANT: [&str; 8] = [
 ///     .credentials(login.scope("orders.read orders.write"), "https://api.example".parse()?);
 /// # Ok(layer) }
 /// ```
+#[derive(Clone)]
 pub struct OAuth2<S> {
     exchange: Exchange<S>,
     token_url: Uri,
