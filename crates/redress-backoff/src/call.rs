@@ -4,12 +4,13 @@ mod decide;
 mod history;
 mod payment;
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use http::{HeaderMap, Request, Response};
 use redress_classify::{
-    Attempt, BoxError, CloneBody, Deadline, EndReason, Error, Phase, Refreshed, ResponseExt, TransportError, Verdict,
-    is_success,
+    Attempt, BoxError, CloneBody, Deadline, EndReason, Error, Phase, Refreshed, ResendCount, ResponseExt,
+    TransportError, Verdict, is_success,
 };
 use tokio::time::Instant;
 
@@ -172,6 +173,11 @@ impl<B: CloneBody> Call<B> {
         }
         let copy = self.copy.as_ref().and_then(RequestCopy::try_clone).or_else(|| self.copy.take());
         let mut request = copy.expect("`ensure_resendable` has found a copy").into_request();
+        // The copy keeps the count with which the call began.
+        let before = ResendCount::from_request(&request).map_or(0, ResendCount::get);
+        if let Some(count) = NonZeroU32::new(before.saturating_add(self.history.ended())) {
+            request.extensions_mut().insert(ResendCount::new(count));
+        }
         request.extensions_mut().insert(self.payment.send());
         request
     }

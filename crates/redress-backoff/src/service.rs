@@ -40,10 +40,11 @@ use crate::settings::Settings;
 /// # The request
 /// is copied once before it is sent, and once more for each time it is sent again; a request whose body cannot be copied is sent
 /// once. It gets an idempotency key if its API takes one. Each further attempt carries the [`Deadline`] of the call among its
-/// extensions, if there is one, and after a refresh the marker [`Refreshed`].
+/// extensions, if there is one, the [`ResendCount`], and after a refresh the marker [`Refreshed`].
 ///
 /// [`Deadline`]: redress_classify::Deadline
 /// [`Refreshed`]: redress_classify::Refreshed
+/// [`ResendCount`]: redress_classify::ResendCount
 ///
 /// # The response
 /// is returned unchanged. The last one is returned whatever its status is, with a [`Record`](redress_classify::Record) if there

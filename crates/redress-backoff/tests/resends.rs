@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use common::*;
 use http::{Request, Response};
 use redress_backoff::Budget;
-use redress_classify::{CloneBody, EndReason, Refreshed, ResponseExt};
+use redress_classify::{CloneBody, EndReason, Refreshed, ResendCount, ResponseExt};
 use redress_sandbox::strict_mock::BoxError;
 use tower::{Layer, ServiceExt};
 
@@ -40,6 +40,35 @@ async fn a_resend_is_retried_like_any_attempt() {
     rejected.extensions_mut().insert(Refreshed);
     let (outcome, times) = run(&layer(), request("GET"), vec![Answer::ok(rejected), answer(500), answer(200)]).await;
     assert_eq!((times, stop(&outcome)), (vec![0, 0, 50], Some(EndReason::Success)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_request_that_is_sent_again_has_its_count() {
+    let rejected = || {
+        let mut response = Response::builder().status(401).body(String::new()).expect("a status");
+        response.extensions_mut().insert(Refreshed);
+        Answer::ok(response)
+    };
+    let above = ResendCount::new(count(4));
+    for (given, answers, counts) in [
+        (None, vec![answer(200)], vec![None]),
+        (None, vec![answer(500), answer(500), answer(200)], vec![None, Some(1), Some(2)]),
+        (None, vec![rejected(), answer(500), answer(200)], vec![None, Some(1), Some(2)]),
+        (None, vec![answer(500), rejected(), answer(200)], vec![None, Some(1), Some(2)]),
+        (None, vec![Answer::error("connection reset"), answer(200)], vec![None, Some(1)]),
+        (Some(above), vec![answer(500), answer(500), answer(200)], vec![Some(4), Some(5), Some(6)]),
+    ] {
+        let (mock, handle) = mock(answers);
+        let mut request = request("GET");
+        if let Some(given) = given {
+            request.extensions_mut().insert::<ResendCount>(given);
+        }
+        let response = layer().layer(mock).oneshot(request).await.expect("a response");
+        assert!(response.extensions().get::<ResendCount>().is_none(), "it is of the request");
+        let got: Vec<_> =
+            handle.take().iter().map(|got| ResendCount::from_request(&got.request).map(ResendCount::get)).collect();
+        assert_eq!(got, counts);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -17,6 +17,7 @@
 //! - [`TransportError`] tells the layers which phase a failed request reached.
 //! - [`CloneBody`] says whether a request body can be cloned; [`ReplayBody`] makes any streaming body clonable.
 //! - [`Verdict::for_response`] and [`is_success`] are the one test for an error that all layers use.
+//! - [`ResendCount`] tells a layer below Backoff which attempt of a call a request is.
 //! - [`SendState`], [`Refreshed`], [`Upstream`], [`Secrets`], [`Clock`], [`saturating`] are shared by the layers.
 //!
 //! # Examples
@@ -57,6 +58,7 @@ mod progress;
 mod reading;
 mod record;
 mod replay_body;
+mod resend_count;
 mod response;
 pub mod saturating;
 mod secrets;
@@ -86,6 +88,7 @@ pub use printable::{escaped, is_hidden};
 pub use progress::Progress;
 pub use record::{Attempt, EndReason, Record, WaitSource};
 pub use replay_body::{ReplayBody, ReplayError};
+pub use resend_count::ResendCount;
 pub use response::{Refreshed, ResponseExt};
 pub use secrets::Secrets;
 pub use send_state::SendState;

@@ -38,8 +38,8 @@
 pub use redress_backoff::{Backoff, Reservation, ResponseFuture as BackoffFuture, has_retry_after};
 #[doc(inline)]
 pub use redress_classify::{
-    Classify, Progress, Refreshed, ResponseFuture as ClassifyFuture, Secrets, SendState, Upstream, escaped, is_hidden,
-    is_success, saturating, try_clone_request,
+    Classify, Progress, Refreshed, ResendCount, ResponseFuture as ClassifyFuture, Secrets, SendState, Upstream,
+    escaped, is_hidden, is_success, saturating, try_clone_request,
 };
 #[doc(inline)]
 pub use redress_envelope::{DecidedBy, Decision, Envelope, Head, Meaning, Signal, Unreadable, format_date, parse_date};

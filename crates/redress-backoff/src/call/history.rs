@@ -33,6 +33,11 @@ impl History {
         self.ended.is_empty()
     }
 
+    /// Returns the number of attempts that have ended, the resend after a refresh included.
+    pub(super) fn ended(&self) -> u32 {
+        u32::try_from(self.ended.len()).unwrap_or(u32::MAX)
+    }
+
     pub(super) const fn attempts(&self) -> u32 {
         self.attempts
     }

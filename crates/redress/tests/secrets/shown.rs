@@ -19,7 +19,7 @@ use super::{BODY, assert_silent, response, types};
 type Shown = (&'static str, String);
 
 /// Words and numbers alone: no text of a request, of a response or of a credential fits in.
-const HOLDS_NO_TEXT: [&str; 35] = [
+const HOLDS_NO_TEXT: [&str; 36] = [
     "redress-backoff::Budget",
     "redress-backoff::Idempotent",
     "redress-backoff::Jitter",
@@ -33,6 +33,7 @@ const HOLDS_NO_TEXT: [&str; 35] = [
     "redress-classify::Progress",
     "redress-classify::Refreshed",
     "redress-classify::EndReason",
+    "redress-classify::ResendCount",
     "redress-envelope::DecidedBy",
     "redress-envelope::Class",
     "redress-envelope::CooldownScope",
