@@ -1,4 +1,6 @@
 #![doc = include_str!("../README.md")]
+// The enums and structs of this crate are exhaustive: a program that builds a scenario, a policy or a report in code writes
+// them as literals and handles each kind, and a new kind of server or fault is a new version of the lab.
 
 mod arrivals;
 pub mod check;

@@ -15,6 +15,7 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 /// assert_eq!(Code::from("rate_limited").to_string(), "rate_limited");
 /// assert_eq!(Code::from(1050), Code::Number(1050));
 /// ```
+// Exhaustive: a code in JSON is a text or a number.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Code {

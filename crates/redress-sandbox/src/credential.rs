@@ -1,7 +1,17 @@
 //! The credentials that a client must present.
 
 /// One credential that a sandbox accepts.
+///
+/// # Examples
+/// ```
+/// use redress_sandbox::Vendor;
+///
+/// let keys = Vendor::Ranex.credentials();
+/// assert!(keys.iter().all(|key| key.place == "header"));
+/// assert!(keys.iter().any(|key| (key.name, key.value) == ("X-Api-Key", "sandbox-key")));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Credential {
     /// The location: `"header"`, or the route whose JSON body contains it.
     pub place: &'static str,

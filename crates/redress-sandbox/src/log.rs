@@ -25,6 +25,7 @@ use crate::shared::Shared;
 /// assert_eq!(serde_json::to_string(&entry)?, line);
 /// # Ok::<(), serde_json::Error>(())
 /// ```
+// Exhaustive, since tests compare entries with literals.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogEntry {
     /// The arrival of the request head, in milliseconds since the start of the server.

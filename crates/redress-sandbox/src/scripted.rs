@@ -21,6 +21,7 @@ pub(crate) struct Scripted {
 }
 
 impl Scripted {
+    /// Answers in the form of this dialect.
     pub(crate) const fn new(dialect: Dialect) -> Self {
         Self { dialect }
     }

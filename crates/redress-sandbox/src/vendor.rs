@@ -34,6 +34,7 @@ use crate::tokens::{Tokens, bearer};
 /// assert_eq!(Vendor::Vlens.to_string(), "vlens");
 /// assert!("acme".parse::<Vendor>().is_err());
 /// ```
+// Exhaustive: a test that runs against each vendor must not skip a new one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Vendor {

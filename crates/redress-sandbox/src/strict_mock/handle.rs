@@ -43,6 +43,7 @@ use crate::shared::Shared;
 pub struct Handle<Req>(Arc<Shared<State<Req>>>);
 
 /// One recorded request.
+// Exhaustive, so that a test takes it apart by a pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Received<Req> {
     /// The instant of the call on tokio's clock.

@@ -27,16 +27,21 @@ use crate::shared::Shared;
 use crate::tokens::bearer;
 use crate::vendor::{self, Api, Call, Tally};
 
+/// The key of a server, accepted from any origin.
 const SECRET_KEY: &str = "qv_sec_test_sandbox";
+/// The key of a browser, accepted from `ALLOWED_ORIGIN` only.
 const PUBLISHABLE_KEY: &str = "qv_pub_test_sandbox";
+/// Keys of the other environment: they are known, and refused as `wrong_environment`.
 const LIVE_KEYS: [&str; 2] = ["qv_sec_live_sandbox", "qv_pub_live_sandbox"];
 const ALLOWED_ORIGIN: &str = "http://localhost:3000";
 const DOCUMENT_TYPES: [&str; 4] = ["passport", "dni", "driver_license", "residence_permit"];
 /// The published time between `/init` and `/submit`.
 const INTENT_LIFE: Duration = Duration::from_secs(3600);
+/// The published limits of each tenant, in fixed windows of a minute.
 const INIT_PER_MINUTE: u32 = 60;
 const SUBMIT_PER_MINUTE: u32 = 30;
 const SHOW_PER_MINUTE: u32 = 600;
+/// The credits at the start: no test that does not ask for it meets `insufficient_credits`.
 const FIRST_CREDITS: u64 = 1_000_000;
 
 pub(crate) const CREDENTIALS: &[Credential] = &[
@@ -45,6 +50,7 @@ pub(crate) const CREDENTIALS: &[Credential] = &[
         .limited("from no Origin but http://localhost:3000"),
 ];
 
+/// The documented codes, with the status and a message in the vendor's manner.
 static ROWS: [Row; 10] = [
     Row::text(StatusCode::BAD_REQUEST, "invalid_body", "The request body does not have the expected form"),
     Row::text(StatusCode::UNAUTHORIZED, "unauthorized", "An Authorization header with a bearer key is needed"),
