@@ -83,6 +83,7 @@ impl<'a> Arrivals<'a> {
         is_due
     }
 
+    /// Takes a call of the next burst, if it comes before the next other arrival.
     fn burst(&mut self) -> Option<Duration> {
         let (at, left) = self.bursts.last_mut().filter(|(at, _)| self.next.is_none_or(|next| *at <= next))?;
         let at = *at;

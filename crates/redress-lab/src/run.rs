@@ -93,6 +93,7 @@ pub fn run(run: Run<'_>, mut progress: impl FnMut(f64)) -> Outcome {
 }
 
 impl Run<'_> {
+    /// Sets up server, network and callers, starts the calls, and waits for the last one to end.
     async fn drive(self, progress: &mut impl FnMut(f64)) -> Outcome {
         let scenario = self.scenario;
         let server = Server::new(scenario, stream(self.seed, Stream::Server));
@@ -135,6 +136,7 @@ impl Run<'_> {
         client
     }
 
+    /// Starts each call at its arrival time, whether or not earlier calls have ended.
     async fn open(self, callers: Callers, progress: &mut impl FnMut(f64)) {
         let Scenario { clients, length, .. } = self.scenario;
         let arrivals = Arrivals::new(clients, *length, stream(self.seed, Stream::Arrivals));
@@ -152,6 +154,7 @@ impl Run<'_> {
         }
     }
 
+    /// Runs callers that make one call at a time, with exponential think times between two of them.
     async fn closed(self, callers: Callers, count: u32, progress: &mut impl FnMut(f64)) {
         let Scenario { clients, length, .. } = self.scenario;
         let next = Arc::new(AtomicU64::new(0));

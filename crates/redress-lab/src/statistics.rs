@@ -19,6 +19,8 @@ pub(crate) enum CallResult {
     Lost,
 }
 
+/// The counts of a run. Memory grows with the length of the run and the calls in flight, not with the number of
+/// calls.
 #[derive(Debug)]
 pub(crate) struct Statistics {
     calls: HashMap<u64, ActiveCall>,
@@ -89,6 +91,7 @@ impl Statistics {
         }
     }
 
+    /// Records a login.
     pub(crate) fn login_completed(&mut self) {
         self.logins += 1;
     }
@@ -110,6 +113,7 @@ impl Statistics {
         }
     }
 
+    /// Computes the outcome after the last call has ended.
     pub(crate) fn into_outcome(self, scenario: &Scenario, policy: &str, seed: u64) -> Outcome {
         let calls = self.served + self.refused + self.lost;
         Outcome {
@@ -134,6 +138,7 @@ impl Statistics {
         }
     }
 
+    /// Returns the counts of the second that contains `at`.
     fn second(&mut self, at: Duration) -> &mut Second {
         let nth = usize::try_from(at.as_secs()).unwrap_or(usize::MAX);
         if self.seconds.len() <= nth {

@@ -46,6 +46,7 @@ pub struct Transport {
     shared: Arc<Shared>,
 }
 
+/// The state of a run that all clones of its transport share.
 struct Shared {
     start: Instant,
     hop: Duration,
@@ -54,6 +55,7 @@ struct Shared {
     state: Mutex<State>,
 }
 
+/// The parts that change, behind one lock: the run has one thread, so that the lock is never contended.
 pub(crate) struct State {
     server: Server,
     network: Random,
@@ -126,6 +128,8 @@ impl Transport {
         answer
     }
 
+    /// Carries one request to the server and its response back. A response that never departs leaves the caller
+    /// waiting, until its own timeout or deadline.
     async fn exchange(self, request: Request<Full<Bytes>>) -> Result<Response<LabBody>, BoxError> {
         let CallId(call) = *request.extensions().get::<CallId>().ok_or("a request that belongs to no call")?;
         let token = issued(&request);
@@ -181,16 +185,19 @@ impl Credentials for Login {
     }
 }
 
+/// Reads the time at which the token of a request was issued.
 fn issued(request: &Request<Full<Bytes>>) -> Option<Duration> {
     let value = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
     value.strip_prefix("Bearer ")?.parse().ok().map(Duration::from_nanos)
 }
 
+/// Reads a `Retry-After` in seconds, the only form that the modelled server writes.
 fn hint(response: &Response<Bytes>) -> Option<Duration> {
     let value = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?;
     value.parse().ok().map(Duration::from_secs)
 }
 
+/// Boxes bytes as the body of a response.
 fn body(bytes: Bytes) -> LabBody {
     Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
 }

@@ -1,4 +1,8 @@
 //! Retry amplification by several layers.
+//!
+//! When each of `n` layers makes `a` attempts, a call that fails at the bottom costs `a^n` requests there. Both
+//! sources recommend that one layer retries. The shipped layer does so without coordination: it does not retry a
+//! result that holds the record of a lower layer.
 
 use std::num::NonZeroU32;
 
@@ -10,6 +14,7 @@ use crate::policies::NoRetry;
 use crate::policies::reference::{Reference, Rule};
 use crate::policy::Policy;
 
+/// Both numbers can be set, such as `--param layers=4`.
 const KEYS: &[Parameter] = &[
     Parameter { name: "retries", about: "retries per layer", min: 0.0, max: 4.0, is_integer: true },
     Parameter { name: "layers", about: "number of layers", min: 1.0, max: 5.0, is_integer: true },
@@ -50,6 +55,8 @@ pub(super) const SRE_BUDGET: Check = Check {
     values: budget,
 };
 
+/// Compares the requests of a call that fails at the lowest layer with `attempts^layers`, for the reference policy
+/// and for redress.
 fn layers(trial: &Trial<'_>, retries: u32, layers: u32) -> Vec<Measurement> {
     let (retries, layers) = (trial.count_or("retries", retries), trial.count_or("layers", layers));
     let attempts = NonZeroU32::MIN.saturating_add(retries);
@@ -68,6 +75,7 @@ fn layers(trial: &Trial<'_>, retries: u32, layers: u32) -> Vec<Measurement> {
     ]
 }
 
+/// Compares a count that has no spread: nothing in it is random.
 fn exactly(name: &str, form: &str, expected: f64, measured: f64) -> Measurement {
     let mut text = format!("{} requests a call", number(expected));
     if !form.is_empty() {
@@ -88,6 +96,7 @@ fn requests(policy: &dyn Policy, layers: u32, seed: u64) -> f64 {
     outcome(&failing, policy, seed).attempts_per_call
 }
 
+/// Lets 98 % of the requests fail, and compares the requests per call without a budget and with one.
 fn budget(trial: &Trial<'_>) -> Vec<Measurement> {
     let ratio = trial.value_or("ratio", 0.1);
     let (rejecting, seed) = (brooker(500, 100, 0.98), trial.seed);

@@ -24,6 +24,8 @@ impl BackoffOnly {
         Self::new(name, retries, schedule(Duration::ZERO, Duration::ZERO), Jitter::None)
     }
 
+    /// Retries this many times with these waits, after throttling as after other failures, and without a budget. The
+    /// dialect is `generic`, so that no advice of a vendor changes the numbers.
     pub(super) fn new(name: &'static str, retries: u32, schedule: Schedule, jitter: Jitter) -> Self {
         let attempts = NonZeroU32::MIN.saturating_add(retries);
         let layer = BackoffLayer::new(dialects::generic()).max_attempts(attempts).jitter(jitter);

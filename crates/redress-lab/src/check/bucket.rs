@@ -1,4 +1,8 @@
 //! The number of retries that a full token bucket pays for.
+//!
+//! Source: the standard retry mode of the AWS SDKs (SDKs and Tools Reference Guide, "Retry behavior"), with the costs
+//! of 2026. When everything fails, no success refills the bucket, so that the number of retries is the capacity
+//! divided by the cost, rounded down.
 
 use std::time::Duration;
 
@@ -24,6 +28,7 @@ pub(super) const AWS_BUCKET: Check = Check {
     values,
 };
 
+/// Runs throttling and other failures, with the shipped costs.
 fn values(trial: &Trial<'_>) -> Vec<Measurement> {
     let tokens = trial.count_or("tokens", 500);
     [(429, Budget::THROTTLING_COST), (503, Budget::TRANSIENT_COST)]
@@ -31,6 +36,8 @@ fn values(trial: &Trial<'_>) -> Vec<Measurement> {
         .to_vec()
 }
 
+/// Counts the retries of calls that all receive `status`. The run is long enough that the bucket is empty before its
+/// end.
 fn at(status: u16, cost: u32, tokens: u32, seed: u64) -> Measurement {
     let expected = u64::from(tokens / cost);
     let failing = scenario(&format!(

@@ -2,6 +2,10 @@
 //!
 //! Arrivals are steady. The spike is barely large enough for a collapse, and Poisson arrivals would
 //! sometimes miss it.
+//!
+//! The model is Marc Brooker's "simple collapse": a request takes longer the more of them are in flight, so that the
+//! goodput falls as the load rises. Retries after timeouts then hold the server in the collapsed state, although the
+//! offered load is back to normal.
 
 use std::time::Duration;
 
@@ -32,7 +36,9 @@ pub(super) const RAMP: Check = Check {
     values: ramp,
 };
 
+/// 40 calls per second, and 80 of them between 20 s and 25 s.
 const SPIKED: &str = "rate = 40.0, wave = [{ from = '20s', for = '5s', rate = 80.0 }]";
+/// A rate that rises to 80 calls per second at 25 s, and falls to zero at 75 s.
 const RAMPED: &str = "wave = [{ from = '0s', for = '25s', rate = 40.0, to = 80.0 }, \
                       { from = '25s', for = '50s', rate = 80.0, to = 0.0 }]";
 
@@ -57,6 +63,7 @@ fn share(seconds: &[Second]) -> (f64, String) {
     (share, format!("{}: {served} answers, {offered} calls, {load} requests", percent(share)))
 }
 
+/// Compares the goodput after the spike. The queue of the spike is gone by 35 s if no retries keep it up.
 fn spike(trial: &Trial<'_>) -> Vec<Measurement> {
     let [at_once, backoff] = runs(SPIKED, trial.seed);
     let (collapsed, recovered) = (share(&at_once[40..80]), share(&backoff[35..80]));
@@ -66,6 +73,7 @@ fn spike(trial: &Trial<'_>) -> Vec<Measurement> {
     ]
 }
 
+/// Compares the goodput in the middle of the ramp, where more comes than the server can serve.
 fn ramp(trial: &Trial<'_>) -> Vec<Measurement> {
     let [at_once, backoff] = runs(RAMPED, trial.seed);
     let value = |what, seconds: &[Second]| {

@@ -1,4 +1,8 @@
 //! Envoy's backoff.
+//!
+//! Source: the documentation of `retry_back_off` in Envoy's `config.route.v3.RetryPolicy`. The waits of 4,000 calls
+//! with five retries each are read from the times of the requests, and compared with the published distribution by
+//! the test of Kolmogorov and Smirnov.
 
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -32,11 +36,15 @@ pub(super) const ENVOY_BACKOFF: Check = Check {
     values,
 };
 
+/// Calls: enough that a wrong distribution fails, and few enough for a third of a second.
 const CALLS: u32 = 4_000;
+/// Retries per call: the fourth is the first at the cap of ten times the base.
 const RETRIES: u32 = 5;
 /// The stretch of the model's clock, so that the resolution of tokio's timers (1 ms) does not matter.
 const STRETCH: f64 = 1_000.0;
 
+/// Compares the waits before each retry. The critical distance `2.2 / sqrt(n)` is exceeded by chance once in 16,000
+/// times.
 fn values(trial: &Trial<'_>) -> Vec<Measurement> {
     let base = trial.value_or("base", 25.0);
     let longest = |nth: u32| (2_f64.powi(nth.cast_signed()) - 1.0).min(10.0) * base;

@@ -1,4 +1,7 @@
 //! Hedged requests and their load.
+//!
+//! Source: Jeffrey Dean and Luiz André Barroso, "The Tail at Scale", Communications of the ACM 56(2), 2013. A hedge
+//! pays off if slowness is a matter of chance, and doubles the load of a server that is slow as a whole.
 
 use std::time::Duration;
 
@@ -22,6 +25,7 @@ pub(super) const TAIL_HEDGE: Check = Check {
 /// The mean service time in seconds, exponentially distributed and independent.
 const MEAN: f64 = 0.1;
 
+/// Runs hedged calls against ten thousand workers, so that no request waits for another one.
 fn run(fault: &str, budget: Option<HedgeBudget>, seed: u64) -> Outcome {
     // The 95th percentile of an exponential distribution is -ln(0.05) times its mean.
     let after: Duration = time::seconds(-MEAN * 0.05_f64.ln());
@@ -36,6 +40,7 @@ fn run(fault: &str, budget: Option<HedgeBudget>, seed: u64) -> Outcome {
     outcome(&servers, &hedge, seed)
 }
 
+/// Compares the additional load of independent tails, of a slow server, and of a slow server under a budget.
 fn values(trial: &Trial<'_>) -> Vec<Measurement> {
     let slow = "{ kind = 'delay', from = '0s', for = '1day', by = '1s' }";
     let budget = HedgeBudget { tokens: 10.0, deposit: 0.1 };

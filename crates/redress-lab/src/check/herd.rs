@@ -1,4 +1,7 @@
 //! A thundering herd: many clients with the same `Retry-After`.
+//!
+//! All clients meet the same 429 in the first second, as after a deployment that closes a gateway. Without jitter
+//! they come back in the same instant, however long the hint is.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -23,6 +26,7 @@ pub(super) const HERD: Check = Check {
     values,
 };
 
+/// Compares the busiest second after the hint: with jitter, without it, and with the whole stack in each client.
 fn values(trial: &Trial<'_>) -> Vec<Measurement> {
     let clients = trial.count_or("m", 15_000);
     let waits = schedule(Duration::from_millis(50), Duration::from_secs(20));
@@ -41,6 +45,8 @@ fn values(trial: &Trial<'_>) -> Vec<Measurement> {
     ]
 }
 
+/// Sends the herd, and counts the requests of each second. A request in the first 30 s after the 429, but for the
+/// first second, is early.
 fn at(name: &str, policy: &dyn Policy, clients: u32, peak: std::ops::RangeInclusive<f64>, seed: u64) -> Measurement {
     let herd = scenario(&format!(
         "name = 'herd'

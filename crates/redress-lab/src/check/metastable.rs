@@ -69,10 +69,12 @@ fn load(seconds: &[Second]) -> f64 {
     seconds[LATE].iter().map(|second| second.load).sum::<u64>() as f64 / LATE.len() as f64
 }
 
+/// Writes the recovery for the table of the program.
 fn format_recovery(back: Option<usize>, length: usize) -> String {
     back.map_or_else(|| format!("not by {length} s"), |second| format!("back at {second} s"))
 }
 
+/// Runs one retry per call below and above half of the capacity.
 fn threshold(trial: &Trial<'_>) -> Vec<Measurement> {
     let policy = BackoffOnly::at_once("one retry", 1);
     let low = run(140, LATE.end, &policy, trial.seed);

@@ -3,6 +3,11 @@
 //! The model's clock is stretched a hundredfold, so that the resolution of tokio's timers (1 ms) does
 //! not matter: a millisecond of the model is 100 ms of the clock. All times scale alike, so the shipped
 //! layer behaves as in the article.
+//!
+//! Source: Marc Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 4 March 2015, with the simulator
+//! that the article links. All clients read the version of one row and write the next one. The first write of a
+//! version commits, and the others fail and try again. The article counts the writes and measures the time until all
+//! clients have succeeded, for five formulas of backoff.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -56,8 +61,11 @@ pub(super) const SQUARE: Check = Check {
     values: square,
 };
 
+/// The factor between the time of the model and the time of the clock.
 const STRETCH: u32 = 100;
+/// The base of the article: 5 ms.
 const BASE: Duration = Duration::from_millis(5 * STRETCH as u64);
+/// The cap of the article: 2 s.
 const CAP: Duration = Duration::from_millis(2_000 * STRETCH as u64);
 
 /// The kinds of backoff, in the order of the article, with its published numbers of writes and
@@ -86,11 +94,14 @@ struct Row {
     hop: Normal<f64>,
 }
 
+/// Compares the writes with the published numbers. 5 % covers the spread of the mean of 30 runs.
 fn calls(trial: &Trial<'_>) -> Vec<Measurement> {
     let all = BACKOFFS.map(|(name, jitter, calls, _)| (name, calls, mean(jitter, 100, RUNS, trial.seed).calls));
     all.map(|(name, expected, measured)| Measurement::near(name, expected, 0.05, measured)).to_vec()
 }
 
+/// Compares the times with the published ones, and their order. The time is that of the slowest client and varies
+/// more than the number of writes, so that 15 % are allowed.
 fn times(trial: &Trial<'_>) -> Vec<Measurement> {
     let all = BACKOFFS.map(|(_, jitter, ..)| mean(jitter, 100, MANY_RUNS, trial.seed).millis);
     let [none, exponential, decorrelated, equal, full] = all;
@@ -104,6 +115,8 @@ fn times(trial: &Trial<'_>) -> Vec<Measurement> {
     values
 }
 
+/// Compares full jitter with backoff without jitter. "At most half" is the claim in the text of the article, beside
+/// its table.
 fn halving(trial: &Trial<'_>) -> Vec<Measurement> {
     let [exponential, full] =
         [Jitter::None, Jitter::Full].map(|jitter| mean(Some(jitter), 100, RUNS, trial.seed).calls);
@@ -111,6 +124,8 @@ fn halving(trial: &Trial<'_>) -> Vec<Measurement> {
     vec![Measurement::new("full", expected, number(full), full <= 0.5 * exponential)]
 }
 
+/// Divides the writes by the square of the number of clients. Without waits each commit fails the writes that are under way, and
+/// there are as many commits as clients.
 fn square(trial: &Trial<'_>) -> Vec<Measurement> {
     let clients = trial.values_or("n", &[50.0, 85.0, 120.0, 155.0, 190.0]);
     let at = |clients: f64| {
@@ -141,6 +156,7 @@ fn mean(jitter: Option<Jitter>, clients: u32, runs: u32, seed: u64) -> Cost {
     Cost { calls: sum.calls / f64::from(runs), millis: sum.millis / f64::from(runs) }
 }
 
+/// Runs the simulation once, on a paused clock of its own. The clients start at the same instant.
 fn once(jitter: Option<Jitter>, clients: u32, seed: u64) -> Cost {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     let runtime = runtime.expect("a runtime without I/O needs nothing from the system");
@@ -191,10 +207,12 @@ async fn attempt(row: Arc<Mutex<Row>>) -> Result<Response<Full<Bytes>>, BoxError
 }
 
 impl Row {
+    /// Draws the delay of one network hop: normal with a mean of 10 ms and a deviation of 2 ms, as in the simulator.
     fn hop(&mut self) -> Duration {
         time::seconds(self.hop.sample(&mut self.random).abs() * f64::from(STRETCH))
     }
 
+    /// Writes the next version; `false` if another client has written since the version was read.
     fn write(&mut self, version: u64) -> bool {
         self.calls += 1;
         let is_written = version == self.version;
@@ -203,6 +221,7 @@ impl Row {
     }
 }
 
+/// Locks the row for the duration of a closure, so that no lock is held across an `await`.
 fn with<T>(row: &Mutex<Row>, act: impl FnOnce(&mut Row) -> T) -> T {
     act(&mut row.lock().unwrap_or_else(PoisonError::into_inner))
 }

@@ -1,4 +1,7 @@
 //! Open and closed workloads of one server.
+//!
+//! A benchmark with a fixed number of callers never builds up a long queue: while a slow request is served, the
+//! callers wait and send nothing. The server of this check is the same in all runs; only the workload differs.
 
 use super::finding::{Measurement, number};
 use super::model::{outcome, scenario};
@@ -27,6 +30,7 @@ fn run(clients: &str, seed: u64) -> Outcome {
     outcome(&scenario(&text), &NoRetry, seed)
 }
 
+/// Compares the 99th percentiles of an open and a closed workload with the same utilization.
 fn values(trial: &Trial<'_>) -> Vec<Measurement> {
     // Open: 0.8 / 109.9 ms. Closed: the think time is a quarter of the mean service time.
     let open = run("rate = 7.28", trial.part_seed(0)).latency_ms;

@@ -1,4 +1,8 @@
 //! Backoff in open and in closed workloads.
+//!
+//! Open arrivals come whatever the server does, so that a wait moves a retry and saves none. A caller in a closed
+//! loop does nothing else while it waits, so that a wait lowers its rate. Most servers see both; the lab's scenarios
+//! are open unless they set `callers`.
 
 use std::time::Duration;
 
@@ -30,12 +34,15 @@ pub(super) const SERIAL: Check = Check {
     values: serial,
 };
 
+/// The probability that an attempt fails.
 const F: f64 = 0.5;
 
+/// Three retries after 0.1 s, 0.2 s and 0.4 s, without jitter as in the article.
 fn backing_off() -> BackoffOnly {
     BackoffOnly::new("backoff", 3, schedule(Duration::from_millis(100), Duration::from_secs(20)), Jitter::None)
 }
 
+/// Compares the load of open arrivals with and without waits.
 fn open_null(trial: &Trial<'_>) -> Vec<Measurement> {
     // Different seeds: with the same random numbers they would agree by construction.
     let load = |policy, part| outcome(&brooker(1_000, 100, F), &policy, trial.part_seed(part)).attempts_per_call;
@@ -49,6 +56,7 @@ fn open_null(trial: &Trial<'_>) -> Vec<Measurement> {
     )]
 }
 
+/// Compares the requests of a hundred callers in a closed loop with those of open arrivals.
 fn serial(trial: &Trial<'_>) -> Vec<Measurement> {
     let open = outcome(&brooker(1_000, 10, F), &BackoffOnly::at_once("at once", 3), trial.seed);
     let serial = |policy: BackoffOnly| -> Outcome {

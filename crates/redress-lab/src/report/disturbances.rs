@@ -19,6 +19,8 @@ pub(super) struct Disturbances {
 const APART: usize = 250;
 
 impl Disturbances {
+    /// Collects the periods of a scenario. A fault that repeats is shaded once per occurrence, unless there are very
+    /// many.
     pub(super) fn from_scenario(scenario: &Scenario) -> Self {
         let Scenario { clients, length, .. } = scenario;
         let mut faults: Vec<_> = scenario.fault.iter().flat_map(|fault| occurrences(fault, *length)).collect();

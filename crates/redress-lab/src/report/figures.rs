@@ -10,6 +10,7 @@ use crate::compare::{Comparison, Summary};
 /// A column: header and cell.
 type Column = (&'static str, fn(&Comparison, &Summary) -> Cell);
 
+/// The columns. A cell with a rank takes part in the choice of the best one.
 const COLUMNS: [Column; 12] = [
     ("Goodput", |_, it| less(percent(it.served / it.calls.max(1.0)), -it.served)),
     ("Served", |_, it| plain(it.served)),
@@ -55,10 +56,12 @@ pub(super) fn figures(markup: &mut Markup, report: &Report<'_>, nth: usize) {
     });
 }
 
+/// A cell whose smaller rank is better.
 const fn less(text: String, rank: f64) -> Cell {
     Cell { text, rank: Some(rank) }
 }
 
+/// A count without a rank: more of it is neither better nor worse.
 fn plain(value: f64) -> Cell {
     Cell { text: count(value), rank: None }
 }

@@ -1,4 +1,8 @@
 //! Writes HTML and SVG. Names and texts come from users' files, so all text is escaped here.
+//!
+//! ```text
+//! markup.element("p", &[("class", &"cut")], |markup| markup.text("a < b"))    <p class="cut">a &lt; b</p>
+//! ```
 
 use std::fmt::{self, Display, Write};
 
@@ -45,6 +49,7 @@ impl Markup {
         self.written.push_str(markup);
     }
 
+    /// Returns the document.
     pub(super) fn into_string(self) -> String {
         self.written
     }

@@ -77,6 +77,7 @@ pub(super) fn policies(markup: &mut Markup, legend: &Legend) {
     });
 }
 
+/// Writes the head of a matrix: a column per policy.
 fn heads(markup: &mut Markup, legend: &Legend) {
     markup.element("thead", &[], |markup| {
         markup.element("tr", &[], |markup| {
@@ -104,6 +105,8 @@ fn row(markup: &mut Markup, report: &Report<'_>, nth: usize, mut cell: impl FnMu
     });
 }
 
+/// Writes a cell with goodput and load. The tint depends on the goodput alone, and a mark with a text tells of
+/// domination, so that no information is in a colour only.
 fn share(markup: &mut Markup, report: &Report<'_>, nth: usize, at: usize) {
     let summary = &report.summaries[nth][at];
     let share = summary.served / summary.calls.max(1.0);
@@ -158,6 +161,7 @@ fn dominators(summaries: &[Summary], at: usize) -> String {
     worse.collect::<Vec<_>>().join(", ")
 }
 
+/// Returns the name of a figure in the list of dominated policies.
 const fn name(figure: Metric) -> &'static str {
     match figure {
         Metric::Goodput => "goodput",

@@ -1,4 +1,8 @@
 //! A chart over time as SVG: shaded disturbances, axes, one line per policy.
+//!
+//! The layers of a chart, from back to front: shades of disturbances, the grid and its labels, the dotted line of the
+//! capacity, one line per policy, and an arrow where a line leaves the chart. A chart has no legend: colour and
+//! dashes are those of the page.
 
 use std::fmt::Write as _;
 
@@ -43,6 +47,7 @@ pub(super) struct Cut<'a> {
 }
 
 impl<'a> Plot<'a> {
+    /// Computes curves and axes. The value axis is cut below a short peak that would flatten the other curves.
     pub(super) fn new(comparison: &'a Comparison, slots: &[usize], series: Series) -> Self {
         let scenario = &comparison.scenario;
         let curves = series.curves(comparison, slots);
@@ -125,6 +130,8 @@ impl<'a> Plot<'a> {
         }
     }
 
+    /// Draws faults and waves as rectangles, at least 0.6 units wide so that a short one is visible, and bursts as
+    /// lines.
     fn shades(&self, markup: &mut Markup, frame: Frame) {
         let Disturbances { faults, waves, bursts } = &self.disturbances;
         for (class, stretches) in [("wave", waves), ("fault", faults)] {
@@ -140,6 +147,7 @@ impl<'a> Plot<'a> {
         }
     }
 
+    /// Draws the lines of values with their labels, and the ticks of time: in minutes if the run takes more than ten.
     fn grid(&self, markup: &mut Markup, frame: Frame) {
         let bottom = frame.top + frame.height;
         let decimals = if self.values.marks.get(1).is_some_and(|step| *step < 1.0) { 2 } else { 1 };
@@ -183,20 +191,24 @@ impl<'a> Plot<'a> {
 }
 
 impl Frame {
+    /// The horizontal position of a time.
     fn x(&self, time: f64, axis: &Axis) -> f64 {
         self.left + self.width * time / axis.end
     }
 
+    /// The vertical position of a value; one above the axis is drawn at its end.
     fn y(&self, value: f64, axis: &Axis) -> f64 {
         self.top + self.height * (1.0 - value.min(axis.end) / axis.end)
     }
 }
 
+/// Draws a straight line from a point by a distance.
 fn line(markup: &mut Markup, class: &str, [x, y]: [f64; 2], [right, down]: [f64; 2]) {
     let path = format!("M{} {}l{} {}", brief(x, 1), brief(y, 1), brief(right, 1), brief(down, 1));
     markup.leaf("path", &[("class", &class), ("d", &path)]);
 }
 
+/// Writes a label at a point; `anchor` is the end of the text that is placed there.
 fn label_at(markup: &mut Markup, anchor: &str, x: f64, y: f64, text: &str) {
     markup.text_element("text", &[("x", &brief(x, 1)), ("y", &brief(y, 1)), ("text-anchor", &anchor)], text);
 }

@@ -19,6 +19,7 @@ pub(super) fn comparison(name: &str) -> Comparison {
     }
 }
 
+/// Fabricates the outcome of a run: full goodput but for the fault and a few seconds behind it.
 fn outcome(scenario: &str, policy: u64, seed: u64) -> Outcome {
     let second = |at: u64| {
         let goodput = if (20..25 + 5 * policy).contains(&at) { 0 } else { 10 - policy };

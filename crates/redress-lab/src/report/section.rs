@@ -57,6 +57,8 @@ fn introduction(markup: &mut Markup, scenario: &Scenario) {
     });
 }
 
+/// Writes the chart of a series as a figure: caption, drawing with title and description for screen readers, and the
+/// peaks that the axis cuts off.
 fn chart(markup: &mut Markup, id: &str, plot: &Plot<'_>, series: Series) {
     let [title, text] = ["title", "text"].map(|part| format!("{id}-{}-{part}", series.name()));
     let attributes: Attributes<'_> = &[
@@ -103,6 +105,7 @@ fn attempts_table(markup: &mut Markup, comparison: &Comparison, slots: &[usize])
     });
 }
 
+/// Writes the head: one column per number of requests, the last one for that many and more.
 fn columns(markup: &mut Markup, comparison: &Comparison) {
     markup.text_element("th", &[("scope", &"col")], "Policy");
     markup.text_element("th", &[("scope", &"col"), ("class", &"wide")], "Calls by requests sent");
@@ -118,6 +121,7 @@ fn columns(markup: &mut Markup, comparison: &Comparison) {
     }
 }
 
+/// Writes the row of a policy. One that is declared to retry and never did is marked: its row is not a comparison.
 fn attempts_row(markup: &mut Markup, comparison: &Comparison, nth: usize, slot: usize) {
     let (policy, outcomes) = (&comparison.policies[nth], comparison.outcomes(nth));
     let is_idle = policy.retries && !comparison.retried(nth);

@@ -1,4 +1,13 @@
 //! The settings of a scenario as text.
+//!
+//! A reader of a report sees the scenario without its TOML file:
+//!
+//! ```text
+//! Run     1m 30s, dialect “ranex”
+//! Calls   200 per second, at random (Poisson); at 3s a burst of 1 500
+//! Server  4 shards, 400 requests per second in total, exponential service times
+//! Fault   from 20s for 5s: 50 % of the requests receive an error, status 503
+//! ```
 
 use std::time::Duration;
 
@@ -25,6 +34,7 @@ pub(super) fn rows(scenario: &Scenario) -> Vec<(&'static str, String)> {
     words
 }
 
+/// Describes the workload: arrivals or callers, waves, bursts, and the kind of calls.
 fn clients(clients: &Clients) -> String {
     let mut words = Vec::new();
     if let Some(rate) = clients.rate {
@@ -54,6 +64,7 @@ fn clients(clients: &Clients) -> String {
     words.join("; ")
 }
 
+/// Describes the limits of a call and of an attempt, and the network.
 fn timeouts(clients: &Clients) -> String {
     let mut words = format!("{} per call", span(clients.deadline));
     if let Some(timeout) = clients.attempt_timeout {
@@ -65,6 +76,7 @@ fn timeouts(clients: &Clients) -> String {
     words
 }
 
+/// Describes the model of the server.
 fn server(server: &ServerSpec) -> String {
     match server {
         ServerSpec::Fifo { rate, workers, service, queue } => {
@@ -84,6 +96,7 @@ fn server(server: &ServerSpec) -> String {
     }
 }
 
+/// Describes the distribution of service times; nothing if they are constant.
 fn service(service: &ServiceTime) -> String {
     match service {
         ServiceTime::Fixed => String::new(),
@@ -94,6 +107,7 @@ fn service(service: &ServiceTime) -> String {
     }
 }
 
+/// Describes the rate limit.
 fn limit(limit: &LimitSpec) -> String {
     let hint = if limit.hint { "with Retry-After" } else { "without Retry-After" };
     format!(
@@ -104,15 +118,18 @@ fn limit(limit: &LimitSpec) -> String {
     )
 }
 
+/// Describes the total number of requests.
 fn quota(quota: &QuotaSpec) -> String {
     format!("{} requests in total; the excess is refused{}", count(quota.requests as f64), answer(&quota.answer, 402))
 }
 
+/// Describes the lifetime of tokens and the duration of a login.
 fn token(token: &TokenSpec) -> String {
     let refused = answer(&token.answer, 401);
     format!("lifetime {}, login {}; expired ones are refused{refused}", span(token.lives), span(token.login))
 }
 
+/// Describes a fault: when, which requests, and the effect.
 fn fault(fault: &FaultSpec) -> String {
     let whom =
         if fault.share < 1.0 { format!("{} of the requests", part(fault.share)) } else { "all requests".to_owned() };
@@ -130,12 +147,14 @@ fn fault(fault: &FaultSpec) -> String {
     format!("from {} for {}{again}: {what}", span(fault.from), span(fault.length))
 }
 
+/// Describes an error response; `unless_told` is the status of one that states none.
 fn answer(answer: &ResponseSpec, unless_told: u16) -> String {
     let status = answer.status.unwrap_or(unless_told);
     let wait = answer.retry_after.map(|wait| format!(" and Retry-After {}", span(wait))).unwrap_or_default();
     format!(", status {status}{wait}")
 }
 
+/// Writes a duration as `1m 30s`.
 fn span(span: Duration) -> String {
     format_duration(span).to_string()
 }

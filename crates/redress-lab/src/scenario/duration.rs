@@ -7,6 +7,7 @@ use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
 /// The longest duration in a file: one day. Sums of such durations stay far from overflow.
 const LONGEST: Duration = Duration::from_secs(86_400);
 
+/// Reads a duration of at most a day.
 pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(deserializer)?;
     let span = humantime::parse_duration(&text);
@@ -14,6 +15,7 @@ pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
     if span <= LONGEST { Ok(span) } else { Err(D::Error::custom("a duration of at most a day")) }
 }
 
+/// Writes a duration in the same form.
 pub(crate) fn serialize<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&humantime::format_duration(*span))
 }

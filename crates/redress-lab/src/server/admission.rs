@@ -10,6 +10,7 @@ use http::Response;
 
 use crate::scenario::{LimitSpec, QuotaSpec, Scenario, TokenSpec};
 
+/// The checks of a scenario, each `None` if the scenario has none of its kind.
 #[derive(Debug)]
 pub(crate) struct Admission {
     token: Option<TokenSpec>,

@@ -26,6 +26,7 @@ use crate::scenario::{ServerSpec, ServiceTime};
 use crate::streams::Random;
 use crate::time;
 
+/// A model of a server, with the state that decides about the next request.
 #[derive(Debug)]
 pub(crate) enum ServiceCenter {
     /// FIFO queues, one per shard (G/G/c with c workers).
@@ -137,6 +138,7 @@ impl ServiceTimes {
         Self { mean: time::seconds(1.0 / rate), service: service.clone() }
     }
 
+    /// Draws the service time of one request.
     fn draw(&self, random: &mut Random) -> Duration {
         match &self.service {
             ServiceTime::Fixed => self.mean,
@@ -159,6 +161,7 @@ fn remove_past(times: &mut BinaryHeap<Reverse<Duration>>, at: Duration) {
     }
 }
 
+/// An error response without a body.
 fn refused(status: StatusCode) -> RequestOutcome {
     let mut response = Response::default();
     *response.status_mut() = status;

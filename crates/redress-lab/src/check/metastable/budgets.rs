@@ -1,4 +1,8 @@
 //! Retry budgets, and whether the server recovers under them.
+//!
+//! In the model of the paper a budget decides between two stable states. A budget that the offered load refills pays
+//! for the retries that keep the server overloaded. A budget that successes refill is empty while the server is down,
+//! and the load falls back to that of first attempts.
 
 use std::num::NonZeroU32;
 
@@ -95,6 +99,7 @@ fn policies() -> Vec<(&'static str, Expected, Box<dyn Policy>)> {
     ]
 }
 
+/// Runs each policy near the capacity, and all of them at low load.
 fn values(trial: &Trial<'_>) -> Vec<Measurement> {
     let mut values: Vec<_> = policies()
         .iter()
@@ -104,6 +109,8 @@ fn values(trial: &Trial<'_>) -> Vec<Measurement> {
     values
 }
 
+/// Runs a policy at 280 calls per second: until the end of the measurement, or for 10 s longer than the latest
+/// recovery that is expected.
 fn at_high_load(name: &str, expected: Expected, policy: &dyn Policy, seed: u64) -> Measurement {
     let length = match expected {
         Expected::Back(..) | Expected::Never => LATE.end,
@@ -136,6 +143,7 @@ fn at_low_load(seed: u64) -> Measurement {
 }
 
 impl Expected {
+    /// Returns `true` if a run with this final goodput and this recovery is as expected.
     fn is(self, goodput: f64, back: Option<usize>) -> bool {
         let within = |first, last| back.is_some_and(|second| (first..=last).contains(&second));
         match self {

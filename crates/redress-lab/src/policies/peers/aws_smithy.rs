@@ -84,6 +84,7 @@ fn connector_error(error: BoxError) -> ConnectorError {
     if error.is::<Elapsed>() { ConnectorError::timeout(error) } else { ConnectorError::io(error) }
 }
 
+/// Builds the operation as a generated client of an SDK does, without endpoint resolution and authentication.
 fn operation() -> Call {
     let mut layer = Layer::new("lab");
     layer.store_put(RetryPartition::custom("lab").token_bucket(TokenBucket::default()).build());
@@ -107,6 +108,7 @@ fn operation() -> Call {
         .build()
 }
 
+/// Invokes the operation within the exchange of this call.
 async fn call(operation: Arc<Call>, exchange: Arc<Exchange>) -> Result<Response<LabBody>, BoxError> {
     let result = EXCHANGE.scope(Arc::clone(&exchange), operation.invoke(())).await;
     match (exchange.response(), result) {

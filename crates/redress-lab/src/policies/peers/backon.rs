@@ -41,11 +41,13 @@ impl Failure {
     }
 }
 
+/// Makes one attempt. An error response that is worth a retry becomes an error, since backon retries errors only.
 async fn attempt(service: BoxClient, request: Request<Full<Bytes>>) -> Result<Response<LabBody>, Failure> {
     let response = service.oneshot(request).await.map_err(Failure::Broken)?;
     if retryable::is_transient(response.status()) { Err(Failure::Refused(Box::new(response))) } else { Ok(response) }
 }
 
+/// Makes one call, and turns the last error response back into a response.
 async fn call(
     service: BoxClient,
     request: Request<Full<Bytes>>,

@@ -21,10 +21,12 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
+    /// Begins a call.
     pub(super) const fn new(service: BoxClient, request: Request<Full<Bytes>>) -> Self {
         Self { service, request, last: Mutex::new(None) }
     }
 
+    /// Returns the request of the call.
     pub(super) const fn request(&self) -> &Request<Full<Bytes>> {
         &self.request
     }
@@ -43,6 +45,7 @@ impl Exchange {
         self.keep(None)
     }
 
+    /// Replaces the response of the last attempt, and returns it.
     fn keep(&self, response: Option<Response<LabBody>>) -> Option<Response<LabBody>> {
         std::mem::replace(&mut *self.last.lock().unwrap_or_else(PoisonError::into_inner), response)
     }

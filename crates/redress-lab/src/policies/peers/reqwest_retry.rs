@@ -114,6 +114,8 @@ fn end(broken: Broken) -> impl for<'a> Fn(reqwest::Request, &'a mut Extensions, 
     }
 }
 
+/// Makes an attempt through the exchange. A transport error is replaced by that of the broken client that fails
+/// alike.
 async fn send(exchange: &Exchange, broken: &Broken, request: reqwest::Request) -> Result<reqwest::Response, Error> {
     match exchange.attempt().await {
         Ok(status) => {
@@ -125,6 +127,7 @@ async fn send(exchange: &Exchange, broken: &Broken, request: reqwest::Request) -
     }
 }
 
+/// Makes one call through the client with its middleware, and returns the last response of the lab.
 async fn call(client: ClientWithMiddleware, exchange: Arc<Exchange>) -> Result<Response<LabBody>, BoxError> {
     let request = exchange.request();
     let request = reqwest::Request::new(request.method().clone(), request.uri().to_string().parse()?);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+/// The number of slots: the sum of the window is exact to a twentieth.
 const SLOTS: usize = 20;
 
 /// A sum in slots of half a second.
@@ -13,13 +14,16 @@ pub(super) struct Window {
 }
 
 impl Window {
+    /// The length of the window.
     pub(super) const SPAN: Duration = Duration::from_secs(10);
 
+    /// Adds an amount to the slot of `now`.
     pub(super) fn add(&mut self, now: Duration, amount: f64) {
         self.slide(now);
         self.slots[index(self.newest)] += amount;
     }
 
+    /// Returns the sum over the window that ends at `now`.
     pub(super) fn sum(&mut self, now: Duration) -> f64 {
         self.slide(now);
         self.slots.iter().sum()
@@ -36,6 +40,7 @@ impl Window {
     }
 }
 
+/// The place of a slot in the ring.
 fn index(slot: u128) -> usize {
     (slot % SLOTS as u128) as usize
 }
