@@ -42,6 +42,10 @@ fn row(cells: &[String; HEAD.len()]) -> String {
 }
 
 /// Joins the first places, and counts the others, so that a row stays readable.
+///
+/// ```text
+/// `error.code`, `error.type`, `code`, `type`, 3 more
+/// ```
 fn listed(all: impl Iterator<Item = String>) -> String {
     let all: Vec<String> = all.collect();
     let more = all.len().saturating_sub(MAX_LISTED);
@@ -99,6 +103,11 @@ fn signals(text: &str) -> String {
 }
 
 /// Describes an error rule of a success as its file states it.
+///
+/// ```text
+/// equals = { path = "status", is = ["fail", "error"] }   ->   `status` is `fail` or `error`
+/// is_false = "success"                                   ->   `success` is `false`
+/// ```
 fn signal(rule: &Table) -> String {
     let all = rule.iter().map(|(key, value)| {
         let paths = || quoted(value.get("path").unwrap_or(value), " or ");
@@ -147,6 +156,10 @@ fn texts(value: &Value) -> Vec<String> {
 }
 
 /// Returns the sentence of the comment on top that names the sources.
+///
+/// ```text
+/// # Slack Web API. Sources: docs.slack.dev, "Using the Slack Web API", "Rate limits", and the errors on the pages of its
+/// ```
 fn source(text: &str) -> String {
     let comment: Vec<&str> = text.lines().map_while(|line| line.strip_prefix('#')).map(str::trim).collect();
     let comment = comment.join(" ");

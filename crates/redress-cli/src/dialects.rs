@@ -2,6 +2,12 @@
 //!
 //! A name of a shipped dialect wins over a file of the same name; a path with a separator or the extension `.toml` is always a
 //! file. A file may extend other files of its folder, which [`folder`](crate::folder) reads.
+//!
+//! | argument | dialect |
+//! |---|---|
+//! | `github` | the shipped one |
+//! | `./github`, `github.toml`, `dialects/acme` | a file |
+//! | `acme`, where no such dialect is shipped | the file `acme`, if it exists |
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -67,6 +73,8 @@ impl DialectCache {
     }
 
     /// Returns the dialect that a record names, or the chosen one; `None` if no dialect has that name.
+    ///
+    /// A name is looked up once; the result is kept for the other records, also where there is none.
     pub(crate) fn for_record(&mut self, name: Option<&str>) -> Option<Rc<ReadyDialect>> {
         match name {
             Some(name) => self.named(name),
@@ -148,6 +156,8 @@ fn at_their_lines(error: &DialectError) -> Vec<String> {
 }
 
 /// Writes a mistake as `FILE:LINE: KEY: PROBLEM`.
+///
+/// Editors and CI systems make such a line a link.
 fn at_its_line(file: &str, Mistake { line, key, problem, .. }: &Mistake) -> String {
     let colon = if key.is_empty() { "" } else { ": " };
     format!("{file}:{line}: {key}{colon}{problem}")

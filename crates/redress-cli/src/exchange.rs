@@ -5,7 +5,7 @@
 //!
 //! | part | decided by |
 //! |---|---|
-//! | verdict | `Verdict::of_response`, or `Verdict::of_event` for an event of a stream |
+//! | verdict | `Verdict::from_response`, or `Verdict::from_event` for an event of a stream |
 //! | pause after a success | `SuccessHint::from_response` |
 //! | retry or not | `BackoffLayer::would_retry`, with the default settings |
 //! | cool-down | [`Cooldown`], by the rule of `redress-pace` |

@@ -28,6 +28,9 @@ const BUFFER: usize = 256 * 1024;
 /// # Errors
 /// An unknown dialect or one with mistakes, an input that cannot be read or has no response in a known form, and an output
 /// that cannot be written.
+///
+/// The exit code is 0 if at least one response could be read, also if it is an error: the program explains, it does
+/// not judge.
 pub(crate) fn run(arguments: &ExplainArgs) -> Result<ExitCode, Failure> {
     let dialects = DialectCache::choose(&arguments.dialect)?;
     let judge = Judge::new(arguments.now, arguments.chunk);
@@ -98,6 +101,8 @@ fn responses(
 ///
 /// # Errors
 /// A part of the input that is not a usable response, and a record that names an unknown dialect.
+///
+/// The dialect is that of the record, if it names one, else that of the command line; method and path likewise.
 fn answer<'a>(
     dialects: &mut DialectCache,
     judge: &Judge,
@@ -124,6 +129,10 @@ fn answer<'a>(
 }
 
 /// Writes the line that takes the place of a response that cannot be used.
+///
+/// ```text
+/// {"id":7,"error":"line 3: status: expected a whole number from 100 to 999, found nothing"}
+/// ```
 fn refusal_text(refusal: &ParseError<'_>, is_json: bool, place: Position, is_first: bool) -> Result<String, Failure> {
     let line = refusal.line.map(|line| format!("line {line}: ")).unwrap_or_default();
     let error = format!("{line}{}", refusal.problem);

@@ -6,6 +6,13 @@
 //!
 //! Memory is that of the longest line. The output is flushed before the program waits for input, so that it can follow a log
 //! (`tail -f`). A line that cannot be used is answered with an `error`, so that the output has a line for every record.
+//!
+//! The answer to a record has the `id` of the record, if it has one:
+//!
+//! ```text
+//! {"id":7,"status":429,"headers":{"retry-after":"30"},"body":{"error":"rate_limited"}}
+//! {"id":7,"is_error":true,"class":"rate_limited","recovery":"retry",...,"retry_after_ms":30000,...}
+//! ```
 
 use std::io::{BufRead as _, BufReader, Read, Write};
 

@@ -2,6 +2,12 @@
 //!
 //! The scenarios, the policies and the checks are those of the crate `redress-lab`; this module chooses among them by the
 //! command line and prints the results. `docs/scenarios.md` documents the files.
+//!
+//! | command | does | fails, exit code 1, if |
+//! |---|---|---|
+//! | `run` | runs policies in scenarios | a call never ends, or `--undominated` does not hold |
+//! | `list` | lists both, or prints the file of a scenario | |
+//! | `check` | repeats published results | one of them does not hold |
 
 mod check;
 mod list;

@@ -1,6 +1,8 @@
 //! The sentences of the program about classes, recoveries, waits and calls.
 //!
 //! They are for a reader who is woken by an alert: each says what happened or what to do, and none needs the documentation.
+//!
+//! Programs read the JSON, which has the words of the library; these sentences may change in any version.
 
 use http::{Method, Uri};
 use redress_classify::{Class, DecidedBy, Recovery, Schedule};
@@ -62,6 +64,10 @@ pub(crate) fn of_decided_by(decided_by: DecidedBy, status: u16, is_event: bool) 
 }
 
 /// Describes the waits that a vendor advises: first wait, factor, longest wait.
+///
+/// ```text
+/// 500 ms after the first attempt, then 2 times as long after each, at most 8 s
+/// ```
 pub(crate) fn of_schedule(schedule: &Schedule) -> String {
     let Schedule { base, factor, cap } = *schedule;
     let (base, cap) = (time::span(base), time::span(cap));
@@ -109,6 +115,12 @@ pub(crate) fn of_route(dialect: &Dialect, method: &Method, uri: &Uri) -> String 
 
 /// Returns `true` if a segment of a path may be a credential: a mix of letters and digits of 24 and more symbols, or of 12
 /// and more with `:` or `=`. A UUID is an id.
+///
+/// | segment | shown |
+/// |---|---|
+/// | `orders`, `7`, `550e8400-e29b-41d4-a716-446655440000` | as it is |
+/// | `bot123456:ABC-DEF1234ghIkl` | `***` |
+/// | `xoxb4f9a8b7c6d5e4f3a2b1c0d9` | `***` |
 fn is_opaque(part: &str) -> bool {
     let is_uuid = part.len() == 36 && part.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
     let is_mixed = part.contains(|symbol: char| symbol.is_ascii_digit())

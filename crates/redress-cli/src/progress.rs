@@ -1,4 +1,7 @@
 //! A progress bar on standard error, for runs that take longer than two seconds.
+//!
+//! It is hidden where standard error is a file or a pipe, so that a log of CI has no control characters. It is erased
+//! at the end: the result is the only output that stays.
 
 use std::time::{Duration, Instant};
 

@@ -8,6 +8,8 @@
 //!   code          status  class         recovery  guidance
 //!   rate_limited  429     rate_limited  retry     ...
 //! ```
+//!
+//! Without a name it prints the list: the names, the vendors, and how many codes of each are known.
 
 use std::process::ExitCode;
 
@@ -42,6 +44,8 @@ fn listed() -> String {
 }
 
 /// Writes all that a dialect knows, section by section; an empty section says `none`.
+///
+/// The order is that of a question about an error: its code first, the advice on retries last.
 fn shown(dialect: &Dialect) -> String {
     let mut out = format!("{} ({})\n", styled(LABEL, &escaped(dialect.vendor())), escaped(dialect.name()));
     let sections = [
@@ -79,6 +83,8 @@ fn reasons(dialect: &Dialect) -> Table {
 }
 
 /// Shows what each status comes to, whether the dialect or the class's default says so.
+///
+/// A status that the dialect declares as a success reads `no error`.
 fn statuses(dialect: &Dialect) -> Table {
     let mut table = Table::new(&["status", "class", "recovery", "guidance"]);
     for Status { status, recovery, guidance, .. } in dialect.statuses() {
@@ -91,6 +97,8 @@ fn statuses(dialect: &Dialect) -> Table {
 }
 
 /// Shows the published limits, which a Pace layer keeps.
+///
+/// A limit without a scope holds back its own routes only.
 fn limits(limits: &[PublishedLimit]) -> Table {
     let mut table = Table::new(&["route", "requests", "per", "scope"]);
     for PublishedLimit { covers, requests, per, scope, .. } in limits {
@@ -119,6 +127,13 @@ fn each(routes: &[Route]) -> String {
 }
 
 /// Shows the advice of the vendor on retries, and where an idempotency key goes.
+///
+/// ```text
+/// setting          advice
+/// attempts         3, the first one included
+/// waits            500 ms after the first attempt, then 2 times as long after each, at most 8 s
+/// idempotency key  idempotency-key: POST
+/// ```
 fn advice(dialect: &Dialect) -> Table {
     let (retry, key) = (dialect.retry(), dialect.idempotency());
     let mut table = Table::new(&["setting", "advice"]);

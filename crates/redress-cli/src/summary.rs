@@ -10,6 +10,15 @@
 //! The labels are the names of the library (`class`, `recovery`), so that a row leads to the method that returns its value. The
 //! source says where in the response a value stood, so that a wrong dialect is easy to correct. The rows that matter most come
 //! first: what it is, what to do, when, and who else waits.
+//!
+//! Several responses, as from a HAR file, have a heading each:
+//!
+//! ```text
+//! response 1 of 2  GET /
+//! class     rate_limited: too many requests in too short a time  status 429
+//! recovery  retry: send the same request again after a wait
+//! wait      1 h after the response                               retry-after header
+//! ```
 
 use anstyle::Style;
 use http::header::RETRY_AFTER;
@@ -26,6 +35,8 @@ use crate::{phrases, time};
 const MAX_WIDTH: usize = 64;
 
 /// Explains why a `Retry-After` is not taken as a hint.
+///
+/// It stands in the place of the hint, so that the reader sees that the header was found.
 const IGNORED_HINT: &str = "ignored: it has passed, is more than 366 days ahead, or cannot be read";
 
 /// One line: its name, its value, and where the value came from.
@@ -57,6 +68,8 @@ pub(crate) struct Position {
 }
 
 /// Writes the meaning of a response as aligned rows.
+///
+/// A single response has no heading. Several are numbered and separated by an empty line, as in a HAR file.
 pub(crate) fn of_response(
     dialect: &Dialect,
     exchange: &Exchange<'_>,
@@ -75,6 +88,8 @@ pub(crate) fn of_response(
 }
 
 /// Writes what takes the place of a response that cannot be used.
+///
+/// It has the number of the response, too, so that the numbers of the others stay right.
 pub(crate) fn refused(problem: &str, place: Position) -> String {
     format!("{}{}", place.heading(""), render(&[Row::new("error", problem, "").in_style(BAD)]))
 }
@@ -87,6 +102,8 @@ pub(crate) fn no_errors(count: usize) -> String {
 
 impl Position {
     /// Names one of several responses by its number and its call; a single one needs no name.
+    ///
+    /// The call is that of the input, or of the options of the command line.
     fn heading(self, route: &str) -> String {
         if self.count < 2 {
             return String::new();
@@ -140,6 +157,9 @@ fn of_error(dialect: &Dialect, exchange: &Exchange<'_>, verdict: &Verdict, judge
 }
 
 /// Returns the wait before the next attempt: as the server asks, else as the dialect advises.
+///
+/// A hint of the server wins. Without one the row names the advice of the dialect: the wait after throttling, else
+/// the schedule. A failure that is not retried has no row.
 fn wait(dialect: &Dialect, status: u16, verdict: &Verdict) -> Option<Row> {
     if let Some(hint) = verdict.hint() {
         return Some(wait_of(hint));
@@ -177,6 +197,8 @@ fn cooldown_row(cooldown: &Cooldown) -> Row {
 }
 
 /// Lists the words of the server: code, message, request id, fields.
+///
+/// All of them are escaped: control characters, which could move the cursor or change colours, are shown as `\u{1b}`.
 fn server_words(error: &ApiError) -> Vec<Row> {
     let mut rows = Vec::new();
     let mut add = |label, value: Option<&str>, origin: Option<String>| {
@@ -205,6 +227,9 @@ fn origin(error: &ApiError, part: Part) -> Option<String> {
 }
 
 /// Aligns the rows; a long value does not push the sources of the others to the right.
+///
+/// The second column is as wide as the widest value of at most 64 symbols; the source of a longer value follows it
+/// after two blanks.
 fn render(rows: &[Row]) -> String {
     let label_width = rows.iter().map(|row| row.label.len()).max().unwrap_or_default();
     let widths = rows.iter().filter(|row| !row.origin.is_empty()).map(Row::width);

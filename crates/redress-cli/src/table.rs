@@ -14,6 +14,8 @@ use crate::text::escaped;
 /// Rows of equal length under a head, each column as wide as its widest cell.
 ///
 /// Cells may hold text of others: they are escaped when they are added, so that a line end cannot forge a row.
+///
+/// The last column is not padded, so that a long cell wraps in the terminal and the others stay aligned.
 pub(crate) struct Table {
     rows: Vec<Vec<String>>,
     /// The style of each row's last cell; the head has one style.

@@ -1,4 +1,7 @@
 //! Instants and spans, as people and programs write them: `2026-01-15T12:30:00Z`, `1 min 30 s`, `90000` ms.
+//!
+//! Programs get milliseconds and RFC 3339, in the JSON; people get units, in the summary. Both are rounded up, since
+//! a caller that returns too early is refused again.
 
 use std::time::{Duration, SystemTime};
 

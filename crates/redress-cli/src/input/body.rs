@@ -11,6 +11,9 @@
 //! | `["7b22..", ..]`, hexadecimal | nock, for packed bodies |
 //!
 //! An object of any other shape is the body.
+//!
+//! The bytes of JSON that stands in a record are kept as they are, blanks and order included: a rule may read a raw
+//! number.
 
 use std::borrow::Cow;
 
@@ -88,6 +91,8 @@ pub(super) fn hexadecimal<'a>(value: &RawValue) -> Option<Cow<'a, [u8]>> {
 }
 
 /// Reads an object around a body; `None` when it is the body itself.
+///
+/// A shape is recognised by all of its members: an API may have a member `text` or `data` of its own.
 fn wrapped<'a>(members: &Members<'a>, is_base64: bool) -> Result<Option<Body<'a>>, String> {
     let named = |wanted: &str| members.iter().find(|(name, _)| name == wanted).map(|(_, value)| *value);
     let only = |names: &[&str]| members.iter().all(|(name, _)| names.contains(&&**name));

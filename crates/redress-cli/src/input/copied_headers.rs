@@ -10,6 +10,22 @@
 //! Chrome copies a name and its value as two lines, Firefox and logs as `name: value`. The status is stated by a pseudo-header
 //! (RFC 9113 section 8.3.2), by `Status Code`, or beside the input. Sections such as `Request Headers` are recognised, so that
 //! a credential of the request is masked and never taken for a header of the response.
+//!
+//! A whole copy from Chrome, with the sections in the order of the panel:
+//!
+//! ```text
+//! General
+//! Request URL
+//! https://api.example.com/v1/things
+//! Status Code
+//! 429 Too Many Requests
+//! Response Headers
+//! retry-after
+//! 30
+//! Request Headers
+//! authorization
+//! Bearer ...
+//! ```
 
 use std::borrow::Cow;
 
@@ -46,6 +62,9 @@ struct Copied {
 /// Reads headers, and a body if one follows; `None` when the input has none, or no status.
 ///
 /// `status` is the one that was given beside the input.
+///
+/// A form with names and values in two lines each is recognised by its first line: a name without a colon, or with a
+/// colon at its end.
 pub(super) fn read(input: &[u8], status: Option<StatusCode>) -> Option<Result<ParsedResponse<'_>, FormatError>> {
     let mut lines = Lines::new(input);
     lines.skip_empty();
@@ -109,6 +128,8 @@ fn is_in_pairs(mut lines: Lines<'_>) -> Option<bool> {
 }
 
 /// Returns whether an empty line lies between two parts of the same list.
+///
+/// Copies from a console have empty lines between sections; a body begins behind the last of them.
 fn continues(mut lines: Lines<'_>, in_pairs: bool) -> bool {
     lines.skip_empty();
     let Some(line) = lines.next() else { return false };
@@ -165,6 +186,8 @@ impl Copied {
     }
 
     /// Takes a name and a value: the status, a part of the request, or a header.
+    ///
+    /// Below a heading of the request a value is noted as a credential if its name is that of one, and dropped.
     fn add(&mut self, name: &str, value: &[u8]) -> Result<(), String> {
         self.fields += 1;
         let text = String::from_utf8_lossy(value);

@@ -66,6 +66,9 @@ pub(super) fn is_verbose(input: &[u8]) -> bool {
 }
 
 /// Reads every response but those that another one of the same call follows.
+///
+/// A call that followed a redirect, tried a password or met a 100 has several heads; its last response counts. Calls
+/// of several URLs on one command line have one response each.
 pub(super) fn read(input: &[u8]) -> Result<Vec<ParsedResponse<'static>>, FormatError> {
     let mut found = Vec::new();
     let mut segments = segments(input).into_iter().peekable();
@@ -93,6 +96,8 @@ fn replaced(head: &Head, body: &[u8]) -> bool {
 }
 
 /// Splits the transcript at its status lines.
+///
+/// One pass over the lines: each is a note, a part of the request, a part of the head, or of the body.
 fn segments(input: &[u8]) -> Vec<Segment> {
     let mut segments: Vec<Segment> = Vec::new();
     let mut call = ParsedRequest::default();
@@ -161,6 +166,8 @@ fn add_header(call: &mut ParsedRequest, line: &[u8]) {
 
 impl Segment {
     /// Returns the response, its body without the note that curl writes behind it.
+    ///
+    /// The newline that the splitting added behind the last line is taken off again.
     fn into_response(mut self, head: Head) -> ParsedResponse<'static> {
         let end = self.body.len().saturating_sub(1);
         self.body.truncate(end);
@@ -209,6 +216,12 @@ fn is_note(line: &[u8]) -> bool {
 }
 
 /// Takes the progress meter out of the beginning of a line, which it overwrites by carriage returns.
+///
+/// ```text
+///   0     0    0     0    0     0      0      0 --:--:-- --:--:-- --:--:--     0< HTTP/2 503
+/// ```
+///
+/// is read as `< HTTP/2 503`: the meter has no newline, it overwrites itself.
 fn without_meter(line: &[u8]) -> &[u8] {
     let Some(at) = line.windows(METER.len()).rposition(|window| window == METER) else { return line };
     let is_meter = |byte: &u8| matches!(byte, b'\r' | b' ' | b':' | b'-' | b'.' | b'k' | b'M' | b'G' | b'0'..=b'9');

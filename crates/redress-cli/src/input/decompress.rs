@@ -5,6 +5,15 @@
 //! gets a note. A body in chunks (RFC 9112 section 7.1) is joined. UTF-32 is decoded.
 //!
 //! The result is bounded, since a few bytes of gzip can expand to gigabytes.
+//!
+//! | saved as | header | result |
+//! |---|---|---|
+//! | packed | `gzip`, `deflate` | unpacked |
+//! | packed | none | unpacked: the first bytes say so |
+//! | unpacked | `gzip` | as it is: the tool kept the header |
+//! | packed | `br`, `zstd` | as it is, with a note |
+//! | in chunks | `chunked` | joined |
+//! | damaged | any | the part before the damage, with a note |
 
 use std::borrow::Cow;
 use std::io::{self, Read};
@@ -34,6 +43,8 @@ enum Layer {
 /// Takes chunks, codings and UTF-32 off the body of a response, or notes why that cannot be done.
 ///
 /// A wrong or missing header is common in saved responses, so the first bytes are trusted more than the header.
+///
+/// The body stays borrowed where there is nothing to take off.
 pub(crate) fn unpack(found: &mut ParsedResponse<'_>) {
     if is_chunked(&found.headers)
         && let Some(body) = dechunked(&found.body)
@@ -62,6 +73,8 @@ pub(crate) fn unpack(found: &mut ParsedResponse<'_>) {
 }
 
 /// Returns the codings in the order in which they are taken off, by the header or else by the first bytes.
+///
+/// The last coding of the header was applied last (RFC 9110 section 8.4), so that it is taken off first.
 fn codings(headers: &HeaderMap, body: &[u8]) -> Vec<String> {
     let values = headers.get_all(CONTENT_ENCODING).iter().filter_map(|value| value.to_str().ok());
     let names = values.flat_map(|value| value.split(',')).map(|name| name.trim().to_ascii_lowercase());
@@ -145,6 +158,10 @@ fn is_chunked(headers: &HeaderMap) -> bool {
 }
 
 /// Takes a body out of its chunks (RFC 9112 section 7.1); `None` when it is not in chunks, as most tools save it.
+///
+/// ```text
+/// 18\r\n{"error":"rate_limited"}\r\n0\r\n\r\n   ->   {"error":"rate_limited"}
+/// ```
 fn dechunked(body: &[u8]) -> Option<Vec<u8>> {
     let mut rest = body;
     let mut whole = Vec::new();

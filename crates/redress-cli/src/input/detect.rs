@@ -11,6 +11,10 @@
 //! 7. the text of a client's error, in which a number must be named as a status
 //!
 //! An input that no form fits is an error that lists the forms.
+//!
+//! The order avoids mistakes: a log of `curl -v` has raw status lines in its bodies, a raw response may have a JSON
+//! body, and almost any text has a number in it. `--status` and `--event` state what a body alone cannot, and skip
+//! the detection.
 
 use std::borrow::Cow;
 
@@ -63,6 +67,8 @@ pub(crate) fn responses<'a>(input: &'a [u8], stated: Stated<'_>) -> Result<Vec<P
 }
 
 /// Rewrites UTF-16 with a byte order mark, which PowerShell writes where output is redirected, and UTF-32 as UTF-8.
+///
+/// UTF-8 without a mark is returned without a copy.
 pub(crate) fn utf8(input: Vec<u8>) -> Vec<u8> {
     if let Some(text) = utf32::decoded(&input) {
         return text.into_bytes();
@@ -79,6 +85,11 @@ pub(crate) fn utf8(input: Vec<u8>) -> Vec<u8> {
 /// Reads an input beside which a status was stated: headers and a body, or a body.
 ///
 /// An input with a status of its own must have the same one, so that a forgotten option does not hide a response.
+///
+/// ```sh
+/// redress explain --status 429 body.json                   # a body alone
+/// pbpaste | redress explain --status 429                   # headers that a browser copied without the status
+/// ```
 fn with_status(input: &[u8], given: StatusCode) -> Result<Vec<ParseResult<'_>>, FormatError> {
     let first = Lines::new(input.trim_ascii_start()).next().unwrap_or_default();
     if head::loose_status_of(first).is_some() || curl_verbose::is_verbose(input) {
@@ -96,6 +107,8 @@ fn with_status(input: &[u8], given: StatusCode) -> Result<Vec<ParseResult<'_>>, 
 }
 
 /// Tries the forms from the most specific one to the most lenient one.
+///
+/// An input that begins with `{` or `[` and is not JSON is tried as a text: the print of an object begins so, too.
 fn without_status(input: &[u8]) -> Result<Vec<ParseResult<'_>>, FormatError> {
     let trimmed = input.trim_ascii_start();
     if matches!(trimmed.first(), Some(b'{' | b'['))
@@ -172,6 +185,8 @@ fn stated_status(document: &RawValue) -> Option<StatusCode> {
 }
 
 /// States that no form fits; packed input is named, since unpacking it is all that is missing.
+///
+/// The list of forms follows the problem, so that a reader sees what would be accepted.
 fn unknown(input: &[u8]) -> FormatError {
     let is_packed = input.starts_with(&[0x1f, 0x8b]);
     mistake(match is_packed {

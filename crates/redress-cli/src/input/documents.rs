@@ -9,6 +9,10 @@
 //! | lines, or values behind each other | each of them |
 //!
 //! A member that is not a response is a `ParseError` with its index, so that the indices of the others stay right.
+//!
+//! ```text
+//! {"log": {"version": "1.2", "entries": [{"request": {..}, "response": {"status": 429, ..}}, ..]}}
+//! ```
 
 use std::borrow::Cow;
 
@@ -64,6 +68,8 @@ fn collect_examples<'a>(folder: &'a RawValue, depth: u8, examples: &mut Vec<&'a 
 }
 
 /// Reads each element, which has its index as its id unless it has one of its own.
+///
+/// The index is that in the file, so that `jq '.log.entries[3]'` finds the response of the answer with the id 3.
 fn numbered<'a>(elements: impl IntoIterator<Item = &'a RawValue>) -> Vec<ParseResult<'a>> {
     let read = |(nth, element): (usize, &'a RawValue)| {
         let id = || serde_json::value::to_raw_value(&nth).ok().map(Cow::Owned);
@@ -99,6 +105,9 @@ pub(super) fn lines(input: &[u8]) -> Vec<ParseResult<'_>> {
 }
 
 /// Reads values behind each other, each over several lines, as `jq` prints them.
+///
+/// The values before a damaged one are kept. What follows it cannot be told apart, and is one `ParseError` with its
+/// line.
 pub(super) fn stream(input: &str) -> Option<Vec<ParseResult<'_>>> {
     let values = serde_json::Deserializer::from_str(input).into_iter::<&RawValue>();
     let mut items = Vec::new();

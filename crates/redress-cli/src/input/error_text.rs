@@ -8,7 +8,22 @@
 //! A number is a status if the text says so: a word such as `status` or `HTTP` before it, or its reason phrase behind it. The
 //! body is the JSON, or the printed object, that follows. Node prints the response object behind the stack of an error; it is
 //! read by [`literal`], and wins over the text.
+//!
+//! What each client prints, and what is taken from it:
+//!
+//! | client | text | taken |
+//! |---|---|---|
+//! | axios | `Request failed with status code 429`, then the error object | the printed response |
+//! | fetch wrappers | `Error: 429 Too Many Requests` | status; no body, it was not read |
+//! | Guzzle | the text above, its body cut after 120 bytes | status, call, the part of the body |
+//! | requests, httpx | `429 Client Error: Too Many Requests for url: https://...` | status, call |
+//! | reqwest | `HTTP status client error (429 Too Many Requests) for url (https://...)` | status, call |
+//! | Go | `unexpected status 429: {"error":"rate_limited"}` | status, body |
+//!
+//! The order of the attempts is that of their certainty: a printed response object, the object around the status, the
+//! status alone.
 
+mod body;
 mod call;
 
 use std::borrow::Cow;
@@ -17,6 +32,7 @@ use http::StatusCode;
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
+use self::body::{Followed, body};
 use super::parsed::ParsedResponse;
 use super::{literal, record};
 
@@ -37,8 +53,6 @@ const BEFORE: [&str; 12] = [
     "answered",
     "got",
 ];
-/// Names of members that only the error object of a client has, not the body of a server.
-const OF_CLIENTS: [&str; 7] = ["config", "request", "options", "timings", "isAxiosError", "response", "stack"];
 
 /// A status in a text.
 #[derive(Clone, Copy)]
@@ -51,6 +65,12 @@ struct Mention {
 }
 
 /// Reads the text of an error; `None` when it names no status.
+///
+/// ```text
+/// HTTP status client error (429 Too Many Requests) for url (https://api.example.com/v1/things)
+/// ```
+///
+/// is a response with the status 429, no headers and no body, to `GET /v1/things`.
 pub(super) fn read(text: &str) -> Option<ParsedResponse<'static>> {
     found_in(text).map(|found| with_call(found, text))
 }
@@ -78,6 +98,8 @@ fn found_in(text: &str) -> Option<ParsedResponse<'static>> {
 }
 
 /// Adds the call and the credentials that stand anywhere in the text.
+///
+/// The whole text is searched, also in front of the status: `POST https://api.example.com/v1/things failed: 429 ...`.
 fn with_call(mut found: ParsedResponse<'static>, text: &str) -> ParsedResponse<'static> {
     let call::ParsedRequest { method, uri, sent, .. } = call::read(text);
     found.call.method = found.call.method.take().or(method);
@@ -87,6 +109,16 @@ fn with_call(mut found: ParsedResponse<'static>, text: &str) -> ParsedResponse<'
 }
 
 /// Reads a response object in the print of an error: `response: { status: 429, headers: {...}, data: {...} }`.
+///
+/// The object may lie at any depth of the print; at most 16 places are tried:
+///
+/// ```text
+/// AxiosError: Request failed with status code 429
+///     at settle (node:internal:1:1) {
+///   code: 'ERR_BAD_REQUEST',
+///   response: { status: 429, headers: { 'retry-after': '30' }, data: { error: 'rate_limited' } }
+/// }
+/// ```
 fn printed_response(text: &str) -> Option<ParsedResponse<'static>> {
     let mut from = 0;
     for _ in 0..MAX_PLACES {
@@ -104,6 +136,13 @@ fn printed_response(text: &str) -> Option<ParsedResponse<'static>> {
 }
 
 /// Reads the object in which a status stands, such as the print of a response or of an error with its members.
+///
+/// Only an object with headers or data beside the status counts; any other one may be the body:
+///
+/// ```text
+/// { status: 429, headers: { ... }, data: { error: 'rate_limited' } }     the print of a response
+/// { status: 429, error: 'rate_limited' }                               a body that states its status
+/// ```
 fn printed_around(before: &str, text: &str) -> Option<ParsedResponse<'static>> {
     let begins = before.match_indices('{').take(MAX_PLACES).map(|(at, _)| at);
     let values =
@@ -114,6 +153,9 @@ fn printed_around(before: &str, text: &str) -> Option<ParsedResponse<'static>> {
 }
 
 /// Reads an object as a response with a status.
+///
+/// The object is wrapped as `{"response": ..}` and given to the reader of records, so that names mean the same in
+/// both.
 fn response(mut value: Value) -> Option<ParsedResponse<'static>> {
     let members = value.as_object_mut()?;
     // The SDKs of OpenAI and Anthropic keep the body, parsed, as `error` beside `status` and `headers`.
@@ -139,6 +181,8 @@ fn owned(value: &RawValue) -> Option<ParsedResponse<'static>> {
 }
 
 /// Finds the status that a text most surely names; of two that are equally sure the first.
+///
+/// The scan is linear: each run of digits is looked at once, and weighed by a bounded number of symbols around it.
 fn mention(text: &str) -> Option<Mention> {
     let mut best: Option<Mention> = None;
     let bytes = text.as_bytes();
@@ -164,6 +208,15 @@ fn mention(text: &str) -> Option<Mention> {
 }
 
 /// Weighs a number by the words around it: 3 for a name before it and a reason phrase behind it, 0 if it is not a status.
+///
+/// Examples:
+///
+/// | text | weight |
+/// |---|---|
+/// | `status code 429 Too Many Requests` | 3: a name and the reason |
+/// | `429 Too Many Requests` | 2: the reason |
+/// | `returned 503` | 1: a name |
+/// | `500 items`, `file.js:429:12`, `v1.404`, `429%` | 0 |
 fn weight(before: &str, after: &str, status: StatusCode) -> u8 {
     let stands_alone = !before.ends_with(|symbol: char| symbol.is_alphanumeric() || matches!(symbol, '.' | '-' | '$'))
         && !after.starts_with(|symbol: char| symbol.is_alphanumeric() || matches!(symbol, '%' | '_'))
@@ -211,100 +264,6 @@ fn is_named(before: &str) -> bool {
         || word.ends_with("statuscode")
         || word.ends_with("error")
         || (word == "a" && before_it.ends_with("resulted in"))
-}
-
-/// The body that follows a status in a text.
-enum Followed {
-    /// A body as the server sent it, or as the language printed it.
-    Body(Vec<u8>),
-    /// A body that the client cut off.
-    Cut(Vec<u8>),
-    /// A whole response: the text is the print of one.
-    Record(Box<ParsedResponse<'static>>),
-}
-
-/// Finds the body in what follows a status.
-fn body(text: &str) -> Option<Followed> {
-    let mut from = 0;
-    for _ in 0..MAX_PLACES {
-        let at = from + text[from..].find(['{', '['])?;
-        from = at + 1;
-        let rest = &text[at..];
-        if let Some(value) = unescaped(rest) {
-            return Some(Followed::Body(value));
-        }
-        if let Some(Ok(value)) = serde_json::Deserializer::from_str(rest).into_iter::<&RawValue>().next()
-            && is_body(value)
-        {
-            return match owned(value).filter(|_| record::is_record(value)) {
-                Some(record) => Some(Followed::Record(Box::new(record))),
-                None => Some(Followed::Body(value.get().as_bytes().to_vec())),
-            };
-        }
-        if let Some((value, after)) = literal::read(rest) {
-            from = text.len() - after.len();
-            match printed(value, &text[..at]) {
-                Some(followed) => return Some(followed),
-                None => continue,
-            }
-        }
-        if let Some(cut) = cut(rest) {
-            return Some(Followed::Cut(cut));
-        }
-    }
-    None
-}
-
-/// Reads a printed value as a body, unless it is the error object of a client.
-fn printed(value: Value, before: &str) -> Option<Followed> {
-    let members = value.as_object();
-    let is_of_client = members.is_some_and(|members| OF_CLIENTS.iter().any(|name| members.contains_key(*name)))
-        // Node prints the members of an error behind its stack.
-        || before.contains("\n    at ");
-    if is_of_client {
-        return response(value).map(Box::new).map(Followed::Record);
-    }
-    let is_empty = match &value {
-        Value::Object(members) => members.is_empty(),
-        Value::Array(elements) => !elements.iter().any(Value::is_object),
-        _ => true,
-    };
-    if is_empty { None } else { serde_json::to_vec(&value).ok().map(Followed::Body) }
-}
-
-/// An object, or a list of objects: `[429]` and `{}` are parts of sentences.
-fn is_body(value: &RawValue) -> bool {
-    let json = value.get();
-    let inner = json[1..].trim_start();
-    if json.starts_with('{') { !inner.starts_with('}') } else { inner.starts_with('{') }
-}
-
-/// Reads JSON that was quoted as a text: `body="{\"error\":\"x\"}"`.
-fn unescaped(text: &str) -> Option<Vec<u8>> {
-    let inner = text.strip_prefix(['{', '['])?.trim_start_matches(['{', ' ']);
-    if !inner.starts_with("\\\"") {
-        return None;
-    }
-    let mut end = 0;
-    let bytes = text.as_bytes();
-    while end < bytes.len() && bytes[end] != b'"' {
-        end += if bytes[end] == b'\\' { 2 } else { 1 };
-    }
-    let quoted = format!("\"{}\"", text.get(..end.min(bytes.len()))?);
-    let json: String = serde_json::from_str(&quoted).ok()?;
-    let value: Box<RawValue> = serde_json::from_str(&json).ok()?;
-    is_body(&value).then(|| json.into_bytes())
-}
-
-/// Takes a body that begins here and was cut off, as Guzzle does after 120 bytes.
-fn cut(text: &str) -> Option<Vec<u8>> {
-    let end = ["(truncated", "...(truncated", "… (truncated", "[truncated"]
-        .iter()
-        .filter_map(|mark| text.find(mark))
-        .min()?;
-    let part = text[..end].trim_end();
-    let is_json = part[1..].trim_start().starts_with(['"', '{']);
-    is_json.then(|| part.as_bytes().to_vec())
 }
 
 #[cfg(test)]

@@ -7,6 +7,12 @@
 //!
 //! An event is a part of a response that has begun as a success, so it has no status of its own; `docs/streams.md` lists the
 //! APIs that report errors in this way.
+//!
+//! | field | read as |
+//! |---|---|
+//! | `event` | the name; `message` without one |
+//! | `data` | a line of the data; several are joined |
+//! | `id`, `retry`, a comment | nothing |
 
 use std::borrow::Cow;
 
@@ -48,6 +54,8 @@ pub(super) fn is_events(input: &[u8]) -> bool {
 }
 
 /// Reads every event that has data. The last one may lack the empty line that ends it.
+///
+/// A stream that broke off ends without an empty line. Its last event is read as far as it came.
 pub(super) fn read(input: &[u8]) -> Vec<ParseResult<'static>> {
     let mut found = Vec::new();
     let mut event = Event::default();
@@ -65,6 +73,8 @@ pub(super) fn read(input: &[u8]) -> Vec<ParseResult<'static>> {
 }
 
 /// Reads an input that is stated to be events of this name: server-sent events, one JSON document, or a line for each.
+///
+/// `--event message` is the name for a stream of JSON lines, such as a Kubernetes watch.
 pub(super) fn named<'a>(input: &'a [u8], name: &str) -> Vec<ParseResult<'a>> {
     if is_events(input) {
         return read(input);

@@ -2,6 +2,14 @@
 //!
 //! Tolerated are: colours of a terminal, an indented head (`wget -S`), folded values (obsolete since RFC 7230), pseudo-headers
 //! between the others, and a missing empty line before a body that begins with `{`, `[` or `<`.
+//!
+//! ```text
+//! HTTP/2 429              an empty or missing reason phrase
+//!   HTTP/1.1 429 x        indented, by `wget -S`
+//! x-note: first           folded:
+//!   second                the value is `first second`
+//! {"error":"busy"}        a body without the empty line before it
+//! ```
 
 use std::borrow::Cow;
 
@@ -111,6 +119,8 @@ pub(super) fn header_lines(lines: &mut Lines<'_>, indent: usize) -> Result<(Head
 }
 
 /// Returns `true` if a line in the place of a header is the first one of a body: the empty line was lost in copying.
+///
+/// A header cannot begin with `{`, `[` or `<`, since they are no symbols of a token (RFC 9110 section 5.6.2).
 pub(super) fn begins_body(line: &[u8]) -> bool {
     matches!(line.first(), Some(b'{' | b'[' | b'<'))
 }

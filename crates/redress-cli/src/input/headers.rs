@@ -8,6 +8,10 @@
 //! ```
 //!
 //! A name or a value that HTTP does not allow is an error that names the header and does not quote the value.
+//!
+//! Written by: an object, by axios, VCR and most loggers; pairs, by Go and Rust; `{name, value}`, by HAR 1.2; `{key,
+//! value}`, by Postman; names and values by turns, by Node as `rawHeaders` and by nock; one text, by
+//! `XMLHttpRequest.getAllResponseHeaders`.
 
 use http::StatusCode;
 use http::header::{HeaderMap, HeaderName};
@@ -18,6 +22,8 @@ use super::json::{self, is_list, is_null, is_object, is_text};
 use super::status;
 
 /// Headers, and the `:status` among them.
+///
+/// Repeated headers are kept in their order, since a list may be spread over several (RFC 9110 section 5.3).
 #[derive(Debug, Default)]
 pub(super) struct Headers {
     /// The headers, in the order of the input.
@@ -51,6 +57,8 @@ pub(super) fn each(value: &RawValue, add: &mut dyn FnMut(&str, &str) -> Result<(
 }
 
 /// Reads a list: pairs, objects, lines, or names and values by turns.
+///
+/// A list of texts is read by turns if it is even and each second text can be a name; else each text is a line.
 fn list(elements: &[&RawValue], add: &mut dyn FnMut(&str, &str) -> Result<(), String>) -> Result<(), String> {
     let is_flat = elements.iter().all(|element| is_text(element));
     if is_flat {
@@ -114,6 +122,8 @@ fn one(name: &str, value: &RawValue, add: &mut dyn FnMut(&str, &str) -> Result<(
 }
 
 /// Reads lines such as `retry-after: 30`; a status line among them is skipped.
+///
+/// A colon at the very beginning is that of a pseudo-header, such as `:status: 429`.
 fn lines(text: &str, add: &mut dyn FnMut(&str, &str) -> Result<(), String>) -> Result<(), String> {
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("HTTP/")) {
         let at = line.get(1..).and_then(|rest| rest.find(':')).map(|at| at + 1);

@@ -1,6 +1,13 @@
 //! Walks over an input line by line, and counts the lines for error messages.
 //!
 //! Lines end with LF or CRLF. The walk borrows the input and is `Copy`, so that a reader can look ahead and come back.
+//!
+//! A look ahead costs nothing but the walk itself:
+//!
+//! ```text
+//! let ahead = *lines;      a copy
+//! ahead.next();            the original stays where it is
+//! ```
 
 use super::parsed::FormatError;
 
@@ -52,6 +59,8 @@ impl<'a> Lines<'a> {
 }
 
 /// Takes the colours out of a line that was copied from a terminal (ECMA-48 section 8.3.117).
+///
+/// Only colours are taken out. A sequence that moves the cursor stays, and is escaped when it is printed.
 pub(super) fn without_colours(line: &[u8]) -> std::borrow::Cow<'_, [u8]> {
     if !line.contains(&0x1b) {
         return line.into();

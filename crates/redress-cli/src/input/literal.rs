@@ -8,6 +8,19 @@
 //!
 //! The reader is lenient, since such a print is made for people. A value that the print leaves out (`[Object]`,
 //! `... 3 more items`) is absent from the result. Depth and size are bounded.
+//!
+//! What differs from JSON, and how it is read:
+//!
+//! | print | language | read as |
+//! |---|---|---|
+//! | `'text'`, `` `text` ``, `"text"` | all | a text |
+//! | `name: 1`, `:name=>1`, `"name"=>1` | Node, Ruby | a member |
+//! | `True`, `None`, `nil`, `undefined`, `NaN` | Python, Ruby, Node | `true`, else `null` |
+//! | `b'..'`, `u'..'`, `r'..'` | Python | a text |
+//! | `'a' + 'b'` over several lines | Node | one text |
+//! | `<Buffer 7b 7d>` | Node | the text of the bytes |
+//! | `AxiosHeaders { .. }`, `Map(2) { .. }` | Node | what an instance of the class holds |
+//! | `12n`, `2026-01-15T12:00:00.000Z` | Node | a text |
 
 use serde_json::{Map, Number, Value};
 
@@ -22,6 +35,10 @@ const ELIDED: [&str; 9] =
 /// Reads an object or a list at the beginning of a text; `None` when there is none, or it does not end.
 ///
 /// Returns what it holds and what follows it.
+///
+/// ```text
+/// "{ status: 429 } at fetch (app.js:1:1)"  ->  {"status": 429}, " at fetch (app.js:1:1)"
+/// ```
 pub(super) fn read(text: &str) -> Option<(Value, &str)> {
     let mut reader = Reader { rest: text, left: MAX_VALUES };
     match reader.value(0)? {
@@ -250,6 +267,8 @@ impl<'a> Reader<'a> {
     }
 
     /// Skips blanks and commas.
+    ///
+    /// Trailing and doubled commas are tolerated: prints that were edited by hand have them.
     fn separators(&mut self) {
         self.rest = self.rest.trim_start_matches(|symbol: char| symbol.is_whitespace() || symbol == ',');
     }

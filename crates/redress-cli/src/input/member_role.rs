@@ -2,6 +2,15 @@
 //!
 //! A name is compared without regard to case, `_`, `-`, `.` and blanks: `statusCode`, `status_code`, `Status-Code` and
 //! `http.response.status_code` are one name. `docs/explain.md` lists them.
+//!
+//! Names of the usual tools:
+//!
+//! | tool | status | headers | body |
+//! |---|---|---|---|
+//! | axios, got | `status`, `statusCode` | `headers` | `data`, `body` |
+//! | HAR 1.2 | `status` | `headers` | `content` |
+//! | Postman | `code` | `header` | `body` |
+//! | Elastic Common Schema | `http.response.status_code` | | `http.response.body` |
 
 /// The longest name that is looked at.
 const MAX_NAME: usize = 32;

@@ -12,6 +12,8 @@
 //!
 //! Streams of one connection are interleaved; they are told apart by their id. The body is printed before the line of its DATA
 //! frame, without a mark.
+//!
+//! A server push is a stream of its own. Colours of a terminal are removed.
 
 use std::borrow::Cow;
 
@@ -57,6 +59,8 @@ pub(super) fn is_log(input: &[u8]) -> bool {
 }
 
 /// Reads the response of every stream that has a status.
+///
+/// The order is that of the first entries of the streams, which is the order of the requests.
 pub(super) fn read(input: &[u8]) -> Vec<ParsedResponse<'static>> {
     let mut log = Log::default();
     let mut lines = Lines::new(input);
@@ -72,6 +76,13 @@ pub(super) fn read(input: &[u8]) -> Vec<ParsedResponse<'static>> {
 
 impl Log {
     /// Takes a line: an entry of the log, a header that is sent, or a part of a body.
+    ///
+    /// | line | meaning |
+    /// |---|---|
+    /// | `[  0.013] send HEADERS frame <.., stream_id=13>` | the next indented lines are headers of the request |
+    /// | `[  0.020] recv (stream_id=13) :status: 429` | a header of the response |
+    /// | `[  0.021] recv DATA frame <.., stream_id=13>` | the text before it is a part of the body |
+    /// | anything else between entries | text that the next DATA frame claims |
     fn add(&mut self, line: &[u8]) {
         let Some((before, entry)) = entry(line) else {
             match self.sending {

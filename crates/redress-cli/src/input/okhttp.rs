@@ -14,6 +14,11 @@
 //!
 //! Android puts a tag before each line (`D/OkHttp: `); it is removed. Lines of calls that ran at the same time are not told apart,
 //! since the log does not number them.
+//!
+//! ```text
+//! D/OkHttp: <-- 429 https://api.example.com/v1/things (12ms)
+//! 01-15 12:00:00.000  1234  1250 I okhttp.OkHttpClient: <-- 429 https://api.example.com/v1/things (12ms)
+//! ```
 
 use std::borrow::Cow;
 
@@ -50,6 +55,8 @@ pub(super) fn is_log(input: &[u8]) -> bool {
 }
 
 /// Reads every response. A call that failed without a response (`<-- HTTP FAILED`) is left out.
+///
+/// Of the requests only method and URL are kept, and credentials to mask.
 pub(super) fn read(input: &[u8]) -> Vec<ParsedResponse<'static>> {
     let mut found: Vec<ParsedResponse<'static>> = Vec::new();
     let (mut call, mut part) = (ParsedRequest::default(), Part::Other);
@@ -132,6 +139,8 @@ fn field(line: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// Reads the status in `<-- 429 Too Many Requests https://... (12ms)` and `<-- HTTP/1.1 429 x (12ms)`.
+///
+/// The reason phrase is missing over HTTP/2, so that the URL may follow the number at once.
 fn status_of(line: &[u8]) -> Option<StatusCode> {
     leading_status(std::str::from_utf8(line.strip_prefix(b"<-- ")?).ok()?)
 }

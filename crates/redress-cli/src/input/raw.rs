@@ -11,6 +11,15 @@
 //!
 //! The difficulty is the end of a body: a saved response has no length of its own. `Content-Length` decides where it fits; else a
 //! body ends before the next line that is a status line with a well-formed head behind it.
+//!
+//! Where a body ends, by example:
+//!
+//! | behind the head | the body |
+//! |---|---|
+//! | as many bytes as `Content-Length`, then a status line | those bytes |
+//! | text, then a line `HTTP/1.1 ...` and headers | up to that line |
+//! | text, then `HTTP/1.1 ...` without headers | goes on: an error page quotes it |
+//! | a request as HTTPie prints it, then a status line | up to the request |
 
 use std::borrow::Cow;
 
@@ -22,6 +31,9 @@ use super::lines::Lines;
 use super::parsed::{FormatError, ParsedRequest, ParsedResponse};
 
 /// Returns `true` if a line of the input is a status line.
+///
+/// The line may be indented or coloured. `HTTP/1.1` within a sentence is not enough: a number from 100 to 999 must
+/// follow.
 pub(super) fn is_raw(input: &[u8]) -> bool {
     let mut lines = Lines::new(input);
     while let Some(line) = lines.next() {
@@ -143,6 +155,8 @@ fn next_response(rest: &[u8], headers: &HeaderMap) -> Option<usize> {
 }
 
 /// Moves back over a request that stands between a body and the response to it, as `httpie` prints one.
+///
+/// At most 64 lines are looked at, so that the time stays linear.
 fn request_before(rest: &[u8], at: usize) -> usize {
     /// More lines than clients send.
     const MAX_LINES: usize = 64;

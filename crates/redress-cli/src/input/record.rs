@@ -8,6 +8,13 @@
 //!
 //! Members are recognised by [`Role`]. The same name can mean different things: `data` is the body in the response object of
 //! axios, and anything in a log. So a member with a vague name counts only beside one that is sure.
+//!
+//! Which object is the response is decided from the outside in:
+//!
+//! 1. An object with a status, and beside it headers, a body or a request, is one.
+//! 2. Else the object below a member such as `response`, `err` or `cause` is one, at most five levels down.
+//! 3. An object with a status and nothing else of a record is a body: a problem document (RFC 9457) has a `status`
+//!    too.
 
 mod request;
 
@@ -67,6 +74,9 @@ pub(crate) fn parse(line: &[u8]) -> ParseResult<'_> {
 }
 
 /// Reads an object as one response.
+///
+/// The request beside it gives method, URL and the credentials to mask; an `id` is repeated in the answer, so that
+/// answers can be matched with records.
 pub(crate) fn record(value: &RawValue) -> ParseResult<'_> {
     if !is_object(value) {
         return Err(ParseError::new(format!("expected a JSON object, found {}", json::kind(value))));
@@ -90,6 +100,11 @@ fn of_members(members: Result<Members<'_>, String>) -> ParseResult<'_> {
 /// Returns whether an object has a status, and beside it what only a recorded response has.
 ///
 /// An error of an API has a status too, such as a problem document (RFC 9457 section 3.1.2): it is a body.
+///
+/// ```text
+/// {"status": 429, "headers": {..}}                              a response
+/// {"status": 429, "title": "Too many requests", "type": ".."}   a body, of a response whose status it states
+/// ```
 pub(super) fn is_record(value: &RawValue) -> bool {
     let Ok(object) = Object::read(value) else { return false };
     let is_response = |role| {
@@ -116,6 +131,10 @@ impl<'a> Object<'a> {
     }
 
     /// States of a member that is read that it stands twice, so that no one can tell which one is meant.
+    ///
+    /// ```text
+    /// {"status": 200, "status": 429, "body": "..."}    expected a JSON object: duplicate field `status`
+    /// ```
     fn repeated(&self) -> Option<String> {
         let read = self.members.iter().zip(&self.roles).filter(|(_, role)| role.is_some());
         let mut names: Vec<&str> = read.map(|((name, _), _)| &**name).collect();
@@ -239,6 +258,8 @@ impl<'a> Object<'a> {
     }
 
     /// Reads status, headers and body; `is_response` where the object is one by its name.
+    ///
+    /// A status may stand in the object, among the headers as `:status`, or as the number that Postman calls `code`.
     fn read_response(&self, said: &mut Said<'a>, is_response: bool) -> Result<(), String> {
         said.status = self.status().or_else(|| self.get(Role::Code).and_then(status::of_json).filter(|_| is_response));
         if let Some(value) = self.get(Role::Headers) {
@@ -286,6 +307,9 @@ impl<'a> Object<'a> {
     }
 
     /// Reads the method and the URL of the call, and notes its credentials.
+    ///
+    /// They may stand in the object itself or in `request`, `req` or `config`, as clients call the settings of a
+    /// request.
     fn read_call(&self, call: &mut ParsedRequest) {
         if call.method.is_none()
             && let Some(operation) = self.get(Role::Operation).and_then(json::scalar)
@@ -308,6 +332,10 @@ impl<'a> Object<'a> {
     }
 
     /// Returns when a browser received the response: HAR 1.2 has the start and the milliseconds until the end.
+    ///
+    /// ```text
+    /// "startedDateTime": "2026-01-15T12:00:00.000Z", "time": 250    received at 12:00:00.250
+    /// ```
     fn received(&self) -> Option<SystemTime> {
         let started = json::text("", self.get(Role::Started)?).ok()?;
         let started = parse_date(&started, SystemTime::UNIX_EPOCH)?;

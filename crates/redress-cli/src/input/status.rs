@@ -10,6 +10,11 @@ use super::json;
 /// Reads a text that begins with a status: `429`, `429 Too Many Requests`, `HTTP/1.1 429`.
 ///
 /// Exactly three digits must stand there: `4290` and `4XX`, which OpenAPI writes for a range, are not a status.
+///
+/// | text | status |
+/// |---|---|
+/// | `429 Too Many Requests`, `HTTP/2 429`, `429, slow down` | 429 |
+/// | `4290`, `4XX`, `42` | none |
 pub(super) fn leading_status(text: &str) -> Option<StatusCode> {
     let text = text.trim();
     if text.starts_with("HTTP/") {
@@ -24,6 +29,8 @@ pub(super) fn leading_status(text: &str) -> Option<StatusCode> {
 /// Reads a status from JSON: a number, also as text, or an object that has it as `code` or `status`.
 ///
 /// `404.0` is one too, as programs write it that know no whole numbers.
+///
+/// An object within the object is not looked into: `{"status":{"code":{..}}}` is no form of any tool.
 pub(super) fn of_json(value: &RawValue) -> Option<StatusCode> {
     let json = value.get();
     match json.as_bytes().first()? {

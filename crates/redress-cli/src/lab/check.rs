@@ -6,6 +6,9 @@
 //! ```
 //!
 //! Each check has a source, a set-up and a tolerance in `redress-lab`. Here they are chosen, run on two threads, and printed.
+//!
+//! Checks are independent, so that a failing one does not stop the others. The order of the output is that of the
+//! list, whichever thread is done first.
 
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
@@ -88,6 +91,8 @@ impl CheckArgs {
 }
 
 /// Writes a row for each value of a check, and the result below them.
+///
+/// A check may have several values; it holds if all of them do.
 fn shown(findings: &[Finding], seed: u64) -> String {
     let mut table = Table::new(&["check", "value", "expected", "measured", "result"]);
     for finding in findings {

@@ -1,4 +1,9 @@
 //! `redress lab list`: lists the scenarios and the policies, or prints the file of a scenario to start an own one from.
+//!
+//! ```text
+//! $ redress lab list flapping > mine.toml
+//! $ redress lab run ./mine.toml
+//! ```
 
 use std::process::ExitCode;
 

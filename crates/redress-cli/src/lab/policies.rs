@@ -2,6 +2,12 @@
 //!
 //! A name of the lab wins; any other name is a file, for which a scenario needs the extension `.toml` or must exist. An unknown
 //! name is answered with the known ones.
+//!
+//! ```text
+//! $ redress lab run flapping ./mine.toml --policy patient.toml --only redress,backon
+//! ```
+//!
+//! compares redress, backon and the policy `patient` in a scenario of the lab and in one of the user's.
 
 use std::fs;
 use std::path::Path;
@@ -52,6 +58,12 @@ pub(crate) fn policies(only: &[String], files: &[String]) -> Result<Vec<Box<dyn 
 }
 
 /// Reads a policy of the user's; without a `name` it goes by that of its file.
+///
+/// ```text
+/// attempts = 5
+/// budget = 2000
+/// jitter = "equal"
+/// ```
 fn own(file: &str) -> Result<RedressStack, Failure> {
     let settings = toml::from_str::<StackSettings>(&read(file)?);
     let mut settings =

@@ -2,6 +2,14 @@
 //!
 //! A run fails if its result is not a comparison (a policy that is declared to retry never did), if a promise is broken (a call that
 //! never ended), or if the policy of `--undominated` is dominated.
+//!
+//! The forms have the same rows and figures:
+//!
+//! | option | form | for |
+//! |---|---|---|
+//! | none | a table for each scenario | people |
+//! | `--json` | a line of JSON for each row | `jq`, tests |
+//! | `--csv` | comma-separated values with a head | spreadsheets |
 
 use redress_lab::Comparison;
 use redress_lab::compare::{Summary, SummaryRow};
@@ -41,6 +49,8 @@ pub(crate) fn csv(comparisons: &[Comparison]) -> String {
 }
 
 /// Returns what makes a comparison worthless, or breaks a promise.
+///
+/// Each mistake is one line; the program prints them on standard error and ends with 1.
 pub(crate) fn mistakes(comparisons: &[Comparison]) -> Vec<String> {
     let mut mistakes: Vec<String> = idle(comparisons);
     for comparison in comparisons {
@@ -84,6 +94,8 @@ fn settings(comparisons: &[Comparison]) -> String {
 }
 
 /// Writes one row of values, in the order of the head.
+///
+/// Numbers are written with a point and without grouping, whatever the locale.
 fn values(row: &SummaryRow) -> String {
     let Summary { calls, served, refused, lost, attempts, peak_second, p50_ms, p99_ms, .. } = row.summary;
     let Summary { recovery_s, never_recovered, early_retries, done_twice, .. } = row.summary;

@@ -2,6 +2,12 @@
 //!
 //! All policies of a scenario meet the same calls, the same faults and the same random numbers, so that a difference between two
 //! rows is one of the policies.
+//!
+//! ```text
+//! $ redress lab run flapping --only redress,tower --seeds 3 --report flapping.html
+//! ```
+//!
+//! Figures are means over the seeds. `--report` writes a page with charts and tables, `--svg` one chart.
 
 use std::fs;
 use std::io::Write as _;
@@ -126,6 +132,8 @@ fn series(name: &str) -> Result<Series, String> {
 }
 
 /// Returns the command that repeats the run, as one would type it.
+///
+/// The report shows it. A word with a blank is quoted for a POSIX shell.
 fn command_line() -> String {
     let quoted = |word: String| if word.contains(char::is_whitespace) { format!("'{word}'") } else { word };
     let words: Vec<_> = std::env::args_os().skip(1).map(|word| quoted(word.to_string_lossy().into_owned())).collect();
@@ -139,6 +147,8 @@ fn write(file: &Path, text: &str) -> Result<(), Failure> {
 
 impl RunArgs {
     /// Reads the scenarios, with the utilization of the command line.
+    ///
+    /// A scenario with closed callers has no utilization: the error says so and names the scenario.
     fn chosen(&self) -> Result<Vec<Scenario>, Failure> {
         let mut chosen = if self.all { scenarios() } else { Vec::new() };
         for named in &self.scenarios {

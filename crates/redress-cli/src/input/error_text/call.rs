@@ -2,6 +2,12 @@
 //!
 //! A log line often has the URL with its query, a header or a token in it. Each of them is noted, so that it is masked where the
 //! server quotes it in its message.
+//!
+//! ```text
+//! POST https://api.example.com/v1/things?key=k-123 failed: 401, authorization: Bearer t-456
+//! ```
+//!
+//! gives `POST`, the URL without its query, and the credentials `k-123` and `t-456`.
 
 pub(super) use crate::input::parsed::ParsedRequest;
 
@@ -48,6 +54,9 @@ pub(super) fn read(text: &str) -> ParsedRequest {
 }
 
 /// Notes the values of headers and members that carry credentials: `Authorization: 'Bearer ...'`, `api_key="..."`.
+///
+/// Quotes of any language around name and value are accepted, and a scheme such as `Bearer` is noted apart from its
+/// token.
 fn note_credentials(text: &str, call: &mut ParsedRequest) {
     let mut left = MAX_CREDENTIALS;
     for (at, _) in text.match_indices([':', '=']) {

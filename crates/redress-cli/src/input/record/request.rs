@@ -5,6 +5,9 @@
 //! "request": "POST /v1/x HTTP/1.1"
 //! "url": {"raw": "https://api.example.com/v1/x", "host": ["api", "example", "com"]}
 //! ```
+//!
+//! The query of a URL is never kept, since it may hold a key. Its values are noted as credentials if their names are
+//! those of keys, so that they are masked where the server quotes them.
 
 use http::Uri;
 use serde_json::value::RawValue;
@@ -63,6 +66,9 @@ pub(super) fn read_url(value: &RawValue, call: &mut ParsedRequest) {
 }
 
 /// Returns `true` if the first URI says more than the second: a host is worth more than a path alone.
+///
+/// A log may have the URL twice: in the request of the client with the host, and in that of the server with the path
+/// alone.
 fn is_better(before: &Uri, after: Option<&Uri>) -> bool {
     after.is_none_or(|after| before.authority().is_some() || after.authority().is_none())
 }
