@@ -123,10 +123,15 @@ pub use redress_refresh::{
 pub use service::{Redress, ResponseFuture};
 pub use timeout::AttemptTimeout;
 
-/// Compiles the examples of the README.
+/// Compiles the example of the README.
 #[cfg(all(doctest, feature = "reqwest"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// Compiles the example of the repository's README.
+#[cfg(all(doctest, feature = "reqwest"))]
+#[doc = include_str!("../../../README.md")]
+struct RepositoryReadme;
 
 /// Compiles the recipes of `docs/cookbook.md`.
 #[cfg(all(doctest, feature = "hyper", feature = "reqwest"))]
