@@ -1,0 +1,145 @@
+//! The names of the semantic conventions, and the values of a request's attributes.
+
+use std::borrow::Cow;
+
+use http::{Method, Uri, Version};
+use opentelemetry::{KeyValue, StringValue};
+
+pub(crate) const ERROR_TYPE: &str = "error.type";
+pub(crate) const METHOD: &str = "http.request.method";
+pub(crate) const METHOD_ORIGINAL: &str = "http.request.method_original";
+pub(crate) const RESEND_COUNT: &str = "http.request.resend_count";
+pub(crate) const STATUS_CODE: &str = "http.response.status_code";
+pub(crate) const PROTOCOL_VERSION: &str = "network.protocol.version";
+pub(crate) const SERVER_ADDRESS: &str = "server.address";
+pub(crate) const SERVER_PORT: &str = "server.port";
+pub(crate) const URL_FULL: &str = "url.full";
+/// The one histogram of the convention.
+pub(crate) const DURATION: &str = "http.client.request.duration";
+
+// Names of our own: the conventions have none for retries (semantic-conventions issues 2355 and 3361 are open).
+pub(crate) const CALL: &str = "redress.call";
+pub(crate) const ATTEMPTS: &str = "redress.attempts";
+pub(crate) const END_REASON: &str = "redress.end_reason";
+pub(crate) const RETRY_WAIT: &str = "redress.retry_wait";
+
+/// The value for a method that is not known, and for an error without a class.
+pub(crate) const OTHER: &str = "_OTHER";
+
+/// The bucket boundaries of the histogram, in seconds, as the convention advises.
+pub(crate) const BOUNDARIES: [f64; 14] =
+    [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
+
+/// The methods that the convention knows: those of RFC 9110, and PATCH (RFC 5789).
+pub(crate) const METHODS: [Method; 9] = [
+    Method::GET,
+    Method::HEAD,
+    Method::POST,
+    Method::PUT,
+    Method::DELETE,
+    Method::CONNECT,
+    Method::OPTIONS,
+    Method::TRACE,
+    Method::PATCH,
+];
+
+/// Returns a method as an attribute, or [`OTHER`] if it is not among the known ones. An attribute has few values that way,
+/// whatever a caller sends.
+pub(crate) fn method(method: &Method, known: &[Method]) -> StringValue {
+    if !known.contains(method) {
+        return OTHER.into();
+    }
+    let fixed = METHODS.iter().find(|fixed| *fixed == method).map(|method| static_name(method));
+    fixed.map_or_else(|| method.as_str().to_owned().into(), StringValue::from)
+}
+
+/// Returns the text of a standard method without a copy.
+fn static_name(method: &Method) -> &'static str {
+    match method.as_str() {
+        "HEAD" => "HEAD",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "DELETE" => "DELETE",
+        "CONNECT" => "CONNECT",
+        "OPTIONS" => "OPTIONS",
+        "TRACE" => "TRACE",
+        "PATCH" => "PATCH",
+        _ => "GET",
+    }
+}
+
+/// Returns the name of a span: the method, or `HTTP` for one that is not known. Not the path, which has too many values.
+pub(crate) fn span_name(method: &StringValue) -> Cow<'static, str> {
+    match method.as_str() {
+        OTHER => Cow::Borrowed("HTTP"),
+        name => METHODS
+            .iter()
+            .find(|known| known.as_str() == name)
+            .map_or_else(|| Cow::Owned(name.to_owned()), |known| Cow::Borrowed(static_name(known))),
+    }
+}
+
+/// Returns the server's name and port, as far as the URI has them. The address of an IPv6 host has no brackets.
+pub(crate) fn server(uri: &Uri) -> impl Iterator<Item = KeyValue> {
+    let address = uri.host().map(|host| host.trim_start_matches('[').trim_end_matches(']').to_owned());
+    let port = uri.port_u16().or_else(|| match uri.scheme_str() {
+        Some("http") => Some(80),
+        Some("https") => Some(443),
+        _ => None,
+    });
+    let address = address.map(|address| KeyValue::new(SERVER_ADDRESS, address));
+    address.into_iter().chain(port.map(|port| KeyValue::new(SERVER_PORT, i64::from(port))))
+}
+
+/// Returns the version of the protocol that a response came with.
+pub(crate) const fn protocol_version(version: Version) -> Option<&'static str> {
+    match version {
+        Version::HTTP_09 => Some("0.9"),
+        Version::HTTP_10 => Some("1.0"),
+        Version::HTTP_11 => Some("1.1"),
+        Version::HTTP_2 => Some("2"),
+        Version::HTTP_3 => Some("3"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server_of(uri: &'static str) -> Vec<(String, String)> {
+        server(&Uri::from_static(uri)).map(|pair| (pair.key.to_string(), pair.value.to_string())).collect()
+    }
+
+    #[test]
+    fn a_method_is_known_or_other() {
+        let bytes: &[(&[u8], &str, &str)] =
+            &[(b"GET", "GET", "GET"), (b"PATCH", "PATCH", "PATCH"), (b"get", OTHER, "HTTP"), (b"PURGE", OTHER, "HTTP")];
+        for (given, attribute, name) in bytes {
+            let value = method(&Method::from_bytes(given).unwrap(), &METHODS);
+            assert_eq!((value.as_str(), span_name(&value).as_ref()), (*attribute, *name));
+        }
+        for known in METHODS {
+            assert_eq!(method(&known, &METHODS).as_str(), known.as_str());
+        }
+        let purge = Method::from_bytes(b"PURGE").unwrap();
+        let value = method(&purge, &[purge.clone()]);
+        assert_eq!((value.as_str(), span_name(&value).as_ref()), ("PURGE", "PURGE"));
+        assert_eq!(method(&Method::GET, &[purge]).as_str(), OTHER, "a list of one's own replaces the known methods");
+    }
+
+    #[test]
+    fn a_server_has_its_address_and_its_port() {
+        for (uri, address, port) in [
+            ("https://api.example/v1", "api.example", "443"),
+            ("http://api.example/v1", "api.example", "80"),
+            ("https://api.example:8443/", "api.example", "8443"),
+            ("http://[::1]:8080/", "::1", "8080"),
+            ("http://127.0.0.1/", "127.0.0.1", "80"),
+        ] {
+            let expected = [(SERVER_ADDRESS, address), (SERVER_PORT, port)];
+            assert_eq!(server_of(uri), expected.map(|(key, value)| (key.to_owned(), value.to_owned())), "{uri}");
+        }
+        assert_eq!(server_of("/v1/things"), [], "a relative URI has no server");
+    }
+}

@@ -1,0 +1,278 @@
+//! The settings of both layers, and the instruments that they share.
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::Method;
+use opentelemetry::global::{self, BoxedTracer};
+use opentelemetry::metrics::{Histogram, Meter, MeterProvider};
+use opentelemetry::propagation::TextMapPropagator;
+use opentelemetry::trace::{Span, Tracer, TracerProvider};
+use opentelemetry::{Context, InstrumentationScope};
+use redress_classify::Dialect;
+
+use crate::around::Around;
+use crate::attempts::AttemptLayer;
+use crate::calls::CallLayer;
+use crate::conventions::{BOUNDARIES, DURATION, METHODS};
+use crate::injector::HeaderInjector;
+
+/// The settings of the spans and metrics, from which the layers are made.
+///
+/// [`around`](Self::around) puts a stack of `redress` between both layers:
+///
+/// ```text
+///   caller
+///     |
+///   CallLayer       an INTERNAL span around a call with a wait or a second attempt
+///     |
+///   RedressLayer    Backoff, Pace, Refresh, Classify, attempt timeout
+///     |
+///   AttemptLayer    a CLIENT span, a `traceparent` and a duration for each attempt
+///     v
+///   transport
+/// ```
+///
+/// Clones share the instruments.
+///
+/// # Examples
+/// ```
+/// use http::{Request, Response};
+/// use redress::{RedressLayer, dialects};
+/// use redress_opentelemetry::Telemetry;
+/// use tower::{Layer, ServiceExt, service_fn};
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let transport = service_fn(|_: Request<String>| async { Ok::<_, std::io::Error>(Response::new(String::new())) });
+/// let layer = RedressLayer::new(dialects::github());
+/// let service = Telemetry::new().around(layer).layer(transport);
+/// let request = Request::get("https://api.github.com/rate_limit").body(String::new())?;
+/// assert_eq!(service.oneshot(request).await?.status(), 200);
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Telemetry {
+    tracer: Arc<BoxedTracer>,
+    duration: Histogram<f64>,
+    propagator: Option<Arc<dyn TextMapPropagator + Send + Sync>>,
+    pub(crate) dialect: Option<Dialect>,
+    pub(crate) query_keys: Arc<[String]>,
+    pub(crate) known_methods: Arc<[Method]>,
+}
+
+impl Telemetry {
+    /// Creates settings with the global tracer provider, meter provider and propagator of the `opentelemetry` crate.
+    ///
+    /// Install the providers first: the global ones are looked up here, once. The propagator is looked up for each attempt;
+    /// until one is installed, no header is written.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            tracer: Arc::new(global::tracer_with_scope(scope())),
+            duration: histogram(&global::meter_with_scope(scope())),
+            propagator: None,
+            dialect: None,
+            query_keys: Arc::default(),
+            known_methods: METHODS.into(),
+        }
+    }
+
+    /// Sets the provider of the spans, in place of the global one.
+    ///
+    /// # Examples
+    /// ```
+    /// use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider};
+    /// use redress_opentelemetry::Telemetry;
+    ///
+    /// let spans = InMemorySpanExporter::default();
+    /// let provider = SdkTracerProvider::builder().with_simple_exporter(spans.clone()).build();
+    /// let telemetry = Telemetry::new().tracer_provider(&provider);
+    /// # drop(telemetry);
+    /// assert!(spans.get_finished_spans()?.is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn tracer_provider<P>(mut self, provider: &P) -> Self
+    where
+        P: TracerProvider,
+        P::Tracer: Send + Sync + 'static,
+        <P::Tracer as Tracer>::Span: Span + Send + Sync + 'static,
+    {
+        self.tracer = Arc::new(BoxedTracer::new(Box::new(provider.tracer_with_scope(scope()))));
+        self
+    }
+
+    /// Sets the provider of the metric, in place of the global one.
+    ///
+    /// # Examples
+    /// ```
+    /// use opentelemetry_sdk::metrics::{InMemoryMetricExporter, SdkMeterProvider};
+    /// use redress_opentelemetry::Telemetry;
+    ///
+    /// let metrics = InMemoryMetricExporter::default();
+    /// let provider = SdkMeterProvider::builder().with_periodic_exporter(metrics.clone()).build();
+    /// let telemetry = Telemetry::new().meter_provider(&provider);
+    /// # drop(telemetry);
+    /// assert!(metrics.get_finished_metrics()?.is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn meter_provider<P: MeterProvider>(mut self, provider: &P) -> Self {
+        self.duration = histogram(&provider.meter_with_scope(scope()));
+        self
+    }
+
+    /// Sets the propagator that writes the trace context into each attempt, in place of the global one.
+    ///
+    /// # Examples
+    /// ```
+    /// use opentelemetry_sdk::propagation::TraceContextPropagator;
+    /// use redress_opentelemetry::Telemetry;
+    ///
+    /// let telemetry = Telemetry::new().propagator(TraceContextPropagator::new());
+    /// # drop(telemetry);
+    /// ```
+    #[must_use]
+    pub fn propagator(mut self, propagator: impl TextMapPropagator + Send + Sync + 'static) -> Self {
+        self.propagator = Some(Arc::new(propagator));
+        self
+    }
+
+    /// Sets the dialect that says which parts of a path are secret, such as the token in Telegram's `/bot{secret}`. They are
+    /// masked in `url.full`; without a dialect the path is recorded as it is.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress::dialects;
+    /// use redress_opentelemetry::Telemetry;
+    ///
+    /// let telegram = dialects::by_name("telegram").expect("it is shipped");
+    /// let telemetry = Telemetry::new().dialect(telegram);
+    /// # drop(telemetry);
+    /// ```
+    #[must_use]
+    pub fn dialect(mut self, dialect: Dialect) -> Self {
+        self.dialect = Some(dialect);
+        self
+    }
+
+    /// Sets the query parameters whose values `url.full` may show. They are case-sensitive, and none by default: the other
+    /// values are replaced by `REDACTED`, since APIs take keys and tokens under many names.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_opentelemetry::Telemetry;
+    ///
+    /// let telemetry = Telemetry::new().query_keys(["page", "per_page"]);
+    /// # drop(telemetry);
+    /// ```
+    #[must_use]
+    pub fn query_keys<K: Into<String>>(mut self, keys: impl IntoIterator<Item = K>) -> Self {
+        self.query_keys = keys.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets the methods that `http.request.method` names, in place of the methods in RFC 9110 and PATCH. Any other is recorded as
+    /// `_OTHER`, so that a caller's text cannot add series to the metric.
+    ///
+    /// # Examples
+    /// ```
+    /// use http::Method;
+    /// use redress_opentelemetry::Telemetry;
+    ///
+    /// let purge = Method::from_bytes(b"PURGE")?;
+    /// let telemetry = Telemetry::new().known_methods([Method::GET, Method::POST, purge]);
+    /// # drop(telemetry);
+    /// # Ok::<(), http::method::InvalidMethod>(())
+    /// ```
+    #[must_use]
+    pub fn known_methods(mut self, methods: impl IntoIterator<Item = Method>) -> Self {
+        self.known_methods = methods.into_iter().collect();
+        self
+    }
+
+    /// Puts a layer between [`CallLayer`] and [`AttemptLayer`]: one that retries, such as `RedressLayer`, or a whole stack.
+    ///
+    /// The layer's error must be that of redress, from which the end of a call is read.
+    #[must_use]
+    pub fn around<L>(&self, layer: L) -> Around<L> {
+        Around::new(self.calls(), layer, self.attempts())
+    }
+
+    /// Returns the layer for the transport alone, where nothing can be put above the stack, as below `redress::Client`.
+    ///
+    /// # Examples
+    /// ```
+    /// use http::{Request, Response};
+    /// use redress::{Client, RedressLayer, dialects};
+    /// use redress_opentelemetry::Telemetry;
+    /// use tower::{Layer, service_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// // In a program the transport is `redress::transport::Reqwest`.
+    /// let transport = service_fn(|_: Request<reqwest::Body>| async {
+    ///     Ok::<_, std::io::Error>(Response::new("[]".to_owned()))
+    /// });
+    /// let transport = Telemetry::new().attempts().layer(transport);
+    /// let client = Client::with_transport(RedressLayer::new(dialects::github()), transport);
+    /// assert_eq!(client.get("https://api.github.com/gists").send().await?.status(), 200);
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn attempts(&self) -> AttemptLayer {
+        AttemptLayer::new(self.clone())
+    }
+
+    /// Returns the layer above the stack. It knows the attempts that pass an [`AttemptLayer`] below.
+    #[must_use]
+    pub fn calls(&self) -> CallLayer {
+        CallLayer::new(self.clone())
+    }
+
+    pub(crate) fn tracer(&self) -> &BoxedTracer {
+        &self.tracer
+    }
+
+    pub(crate) fn duration(&self) -> &Histogram<f64> {
+        &self.duration
+    }
+
+    /// Writes a trace context into the headers of a request.
+    pub(crate) fn inject(&self, context: &Context, headers: &mut http::HeaderMap) {
+        let mut injector = HeaderInjector(headers);
+        match &self.propagator {
+            Some(propagator) => propagator.inject_context(context, &mut injector),
+            None => global::get_text_map_propagator(|propagator| propagator.inject_context(context, &mut injector)),
+        }
+    }
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Telemetry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Telemetry")
+            .field("query_keys", &self.query_keys)
+            .field("known_methods", &self.known_methods)
+            .finish_non_exhaustive()
+    }
+}
+
+fn scope() -> InstrumentationScope {
+    InstrumentationScope::builder(env!("CARGO_PKG_NAME")).with_version(env!("CARGO_PKG_VERSION")).build()
+}
+
+fn histogram(meter: &Meter) -> Histogram<f64> {
+    meter
+        .f64_histogram(DURATION)
+        .with_unit("s")
+        .with_description("Duration of HTTP client requests.")
+        .with_boundaries(BOUNDARIES.to_vec())
+        .build()
+}
