@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use http::{Method, StatusCode, Uri};
 use opentelemetry::trace::{Link, SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt, Tracer};
 use opentelemetry::{Context, KeyValue};
-use redress_classify::{Attempt, Record};
+use redress_classify::{Attempt, Clock, Record};
 
 use crate::conventions::{self, ATTEMPTS, CALL, END_REASON, ERROR_TYPE, METHOD, RETRY_WAIT, STATUS_CODE};
 use crate::error_type::CANCELLED;
@@ -48,7 +48,8 @@ impl CallState {
         Self {
             telemetry,
             parent,
-            started: SystemTime::now(),
+            // The clock of the SDK, by which spans end.
+            started: Clock::system().now(),
             method,
             uri,
             sent: AtomicU32::new(0),

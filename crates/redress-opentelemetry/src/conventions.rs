@@ -123,7 +123,7 @@ mod tests {
             assert_eq!(method(&known, &METHODS).as_str(), known.as_str());
         }
         let purge = Method::from_bytes(b"PURGE").unwrap();
-        let value = method(&purge, &[purge.clone()]);
+        let value = method(&purge, std::slice::from_ref(&purge));
         assert_eq!((value.as_str(), span_name(&value).as_ref()), ("PURGE", "PURGE"));
         assert_eq!(method(&Method::GET, &[purge]).as_str(), OTHER, "a list of one's own replaces the known methods");
     }

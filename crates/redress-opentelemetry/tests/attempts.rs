@@ -188,6 +188,22 @@ async fn below_a_client_each_attempt_has_its_span() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn above_the_service_of_a_client_each_call_has_its_span() {
+    let recorder = Recorder::new();
+    let sent = std::sync::Arc::new(AtomicU32::new(0));
+    let transport = service_fn(move |_: Request<reqwest::Body>| {
+        let first = sent.fetch_add(1, Ordering::Relaxed) == 0;
+        async move { Response::builder().status(if first { 503 } else { 200 }).body(String::new()) }
+    });
+    let client = Client::with_transport(stack(), recorder.telemetry.attempts().layer(transport));
+    let service = recorder.telemetry.calls().layer(client.service().clone());
+    let request = client.get("https://api.example/v1").build().expect("a request");
+    assert_eq!(service.oneshot(request).await.expect("a response").status(), 200);
+    let call = recorder.call().expect("it was sent twice").span_context.span_id();
+    assert_eq!(recorder.attempts()[1].parent_span_id, call);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_attributes_are_those_of_the_request_and_the_response() {
     let recorder = Recorder::new();
     let telemetry = recorder.telemetry.clone().query_keys(["page"]);
