@@ -31,6 +31,7 @@ pub use file::{DialectError, Mistake};
 pub use route::{InvalidRoute, Route};
 pub use scope::{CooldownScope, Scope, ScopeId};
 pub(crate) use source::{Response, Source};
+pub(crate) use spec::Protocol;
 pub(crate) use standard::{REQUEST_IDS, Standard};
 pub(crate) use window::Windows;
 

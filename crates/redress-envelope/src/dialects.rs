@@ -35,8 +35,8 @@ use cloud::{AWS_JSON, AWS_XML, AZURE, CLOUDFLARE, ELASTICSEARCH, GOOGLE, HASURA,
 pub use cloud::{
     aws_json, aws_xml, azure, cloudflare, elasticsearch, google, hasura, kubernetes, microsoft_graph, okta,
 };
-use formats::{CONNECT, GENERIC, GRAPHQL, JSONAPI, JSONRPC, OAUTH2, ODATA, PROBLEM, TWIRP};
-pub use formats::{connect, generic, graphql, jsonapi, jsonrpc, oauth2, odata, problem, twirp};
+use formats::{CONNECT, GENERIC, GRAPHQL, GRPC, JSONAPI, JSONRPC, OAUTH2, ODATA, PROBLEM, TWIRP};
+pub use formats::{connect, generic, graphql, grpc, jsonapi, jsonrpc, oauth2, odata, problem, twirp};
 use frameworks::{DRF, FASTAPI, LARAVEL, SPRING};
 pub use frameworks::{drf, fastapi, laravel, spring};
 use identity::{IDENFY, MALESLAB, ONFIDO, PERSONA, RANEX, SUMSUB, VERIDIA, VERILOCK, VLENS};
@@ -84,6 +84,7 @@ pub const NAMES: &[&str] = &[
     "gitlab",
     "google",
     "graphql",
+    "grpc",
     "hasura",
     "idenfy",
     "jsonapi",
@@ -142,6 +143,7 @@ static ALL: [&Shipped; NAMES.len()] = [
     &GITLAB,
     &GOOGLE,
     &GRAPHQL,
+    &GRPC,
     &HASURA,
     &IDENFY,
     &JSONAPI,

@@ -15,6 +15,7 @@ use crate::charset;
 use crate::dialect::{CooldownScope, Dialect, REQUEST_IDS, Reading, Source};
 pub use crate::fields::FieldError;
 use crate::form;
+use crate::grpc;
 use crate::head::Head;
 use crate::hint::RetryHint;
 use crate::json::Unreadable;
@@ -134,6 +135,11 @@ impl<'a> Envelope<'a> {
         I::IntoIter: Clone,
     {
         let pieces = pieces.into_iter();
+        if dialect.is_grpc()
+            && let Some(status) = grpc::document(head.headers)
+        {
+            return Self::read_text(dialect, head, &status);
+        }
         if let Some(text) = charset::stated(head, pieces.clone()) {
             return Self::read_text(dialect, head, &text);
         }
@@ -273,7 +279,8 @@ impl<'a> Envelope<'a> {
             SourceIndex::Listed(nth) => {
                 let compiled = dialect.compiled();
                 let source = slot(compiled.readings.get(usize::from(self.locations.reading))?).get(usize::from(nth))?;
-                Some(source.location(&compiled.plan))
+                let location = source.location(&compiled.plan);
+                Some(if dialect.is_grpc() { grpc::location(location) } else { location })
             }
         }
     }

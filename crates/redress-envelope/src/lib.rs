@@ -75,6 +75,7 @@ pub mod dialects;
 mod envelope;
 mod fields;
 mod form;
+mod grpc;
 mod head;
 mod hint;
 mod json;

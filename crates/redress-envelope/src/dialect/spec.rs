@@ -16,6 +16,20 @@ use crate::path::Path;
 use crate::pattern::Glob;
 use crate::plan::{FieldList, Merge, Spelling};
 
+/// The place of an error in a response.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// Status, headers and body.
+    #[default]
+    Http,
+    /// The status of a gRPC call, in the head or in the trailers.
+    Grpc,
+}
+
+impl Protocol {
+    pub(crate) const ALL: [(&str, Self); 2] = [("http", Self::Http), ("grpc", Self::Grpc)];
+}
+
 /// A path, and which of the values that it leads to is wanted.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct PathSpec {
@@ -28,6 +42,7 @@ pub(crate) struct Spec {
     pub(crate) name: String,
     pub(crate) vendor: String,
     pub(crate) spelling: Spelling,
+    pub(crate) protocol: Protocol,
     pub(crate) errors: Vec<ErrorRule<PathSpec>>,
     /// The readings that have conditions, in order.
     pub(crate) guarded: Vec<Reading>,
@@ -75,6 +90,7 @@ impl Spec {
             name: name.to_owned(),
             vendor: name.to_owned(),
             spelling: Spelling::Exact,
+            protocol: Protocol::Http,
             errors: Vec::new(),
             guarded: Vec::new(),
             reading: Reading::default(),

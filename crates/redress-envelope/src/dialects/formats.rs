@@ -57,6 +57,28 @@ pub fn graphql() -> Dialect {
 
 pub(super) static GRAPHQL: Shipped = Shipped::new("graphql", include_str!("../../dialects/graphql.toml"));
 
+/// Returns the dialect of gRPC.
+///
+/// A header or trailer signals an error on a success status: `grpc-status`.
+/// `docs/grpc.md` of the repository says what is read and retried.
+///
+/// # Codes
+/// - `conflict`: `ABORTED`, `ALREADY_EXISTS`, `FAILED_PRECONDITION`
+/// - `internal`: `DATA_LOSS`, `INTERNAL`
+/// - `invalid`: `INVALID_ARGUMENT`, `OUT_OF_RANGE`, `UNIMPLEMENTED`
+/// - `not_found`: `NOT_FOUND`
+/// - `permission_denied`: `PERMISSION_DENIED`
+/// - `rate_limited`: `RESOURCE_EXHAUSTED`
+/// - `unauthenticated`: `UNAUTHENTICATED`
+/// - `unavailable`: `CANCELLED`, `DEADLINE_EXCEEDED`, `UNAVAILABLE`
+/// - `unknown`: `UNKNOWN`
+#[must_use]
+pub fn grpc() -> Dialect {
+    GRPC.dialect()
+}
+
+pub(super) static GRPC: Shipped = Shipped::new("grpc", include_str!("../../dialects/grpc.toml"));
+
 /// Returns the dialect of JSON:API.
 ///
 /// The status signals an error.

@@ -3,7 +3,7 @@
 use toml::de::DeTable;
 
 use super::super::compiled::Compiled;
-use super::super::spec::Spec;
+use super::super::spec::{Protocol, Spec};
 use super::base::{self, Base};
 use super::words::{header, one_of, secret_path};
 use super::{File, Item, add, catalogue, error, read, retry, scopes};
@@ -14,6 +14,7 @@ const ROOT: &[&str] = &[
     "vendor",
     "extends",
     "spelling",
+    "protocol",
     "error",
     "read",
     "retry",
@@ -38,6 +39,7 @@ pub(super) fn root<'t>(file: &mut File<'_>, root: &'t DeTable<'t>, base: &mut Ba
             "vendor" => spec.vendor = file.printed(&item).unwrap_or_default(),
             "extends" => {}
             "spelling" => spec.spelling = file.parsed(&item, one_of(&Spelling::ALL)).unwrap_or_default(),
+            "protocol" => spec.protocol = file.parsed(&item, one_of(&Protocol::ALL)).unwrap_or_default(),
             "error" => error::error(file, &item, &mut spec),
             "read" => read::read(file, &item, &mut spec),
             "retry" => retry::retry(file, &item, &mut spec),
