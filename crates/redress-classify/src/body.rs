@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Buf;
+use http::HeaderMap;
 use http_body::{Frame, SizeHint};
 
 /// The maximum number of held frames, beside one for every 16 bytes. A frame takes memory even if it is empty.
@@ -144,6 +145,11 @@ impl<D> HeldFrames<D> {
             Some(frame) => frame.data_ref(),
             None => self.first.as_ref(),
         }
+    }
+
+    /// Returns the trailers, if they are the last frame.
+    pub(crate) fn trailers(&self) -> Option<&HeaderMap> {
+        self.more.as_ref()?.back()?.trailers_ref()
     }
 
     /// Returns the data of all data frames.

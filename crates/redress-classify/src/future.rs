@@ -86,7 +86,7 @@ where
                     let response = result.map_err(|error| failed(this.settings, error.into()))?;
                     let (mut head, body) = response.into_parts();
                     let body = Body::untouched(body);
-                    let Some(stage) = first_stage(&this.settings.dialect, this.request, &head, &body) else {
+                    let Some(stage) = first_stage(this.settings, this.request, &head, &body) else {
                         stamp_hint(this.settings, this.request, &mut head, Vec::new);
                         return Poll::Ready(Ok(Response::from_parts(head, body)));
                     };
@@ -115,16 +115,20 @@ impl<F, R: http_body::Body> fmt::Debug for ResponseFuture<F, R> {
 }
 
 /// Decides by the head whether the body is read; `None` returns the response untouched.
-fn first_stage<R>(dialect: &Dialect, request: &RequestLine, head: &response::Parts, body: &Body<R>) -> Option<Stage>
+fn first_stage<R>(settings: &Settings, request: &RequestLine, head: &response::Parts, body: &Body<R>) -> Option<Stage>
 where
     R: http_body::Body + Unpin,
 {
+    let dialect = &settings.dialect;
     let about = request.head(head, SystemTime::UNIX_EPOCH);
     if is_error_by_head(dialect, &about) {
         return Some(Stage::error());
     }
     if http_body::Body::is_end_stream(body) {
         return None;
+    }
+    if dialect.signals_in_trailers(&about) && !settings.commits_at_head {
+        return Some(Stage::trailers());
     }
     let may_hint = dialect.may_hint_in_body(&about);
     if may_signal(dialect, &about) {
@@ -153,7 +157,9 @@ where
         Outcome::BodyFailed(error) => return Err(failed(settings, TransportError::body(error).into())),
         Outcome::Error { whole, received } => {
             let times = Times { clock: &settings.clock, sent: sent.unwrap_or(received), received };
-            judge(&settings.dialect, request, &head, times, &read_body(&body, whole))
+            let with_trailers = with_trailers(&settings.dialect, &head, &body);
+            let read = read_body(&body, whole);
+            judge(&settings.dialect, request, with_trailers.as_ref().unwrap_or(&head), times, &read)
         }
         Outcome::Success => None,
     };
@@ -165,6 +171,18 @@ where
         None => stamp_hint(settings, request, &mut head, || pieces(&body)),
     }
     Ok(Response::from_parts(head, body))
+}
+
+/// Returns the head with the fields of the trailers, where the status of a gRPC call is in these: a call that fails before
+/// its first message has it in either place (gRPC over HTTP/2, "Responses").
+fn with_trailers<R>(dialect: &Dialect, head: &response::Parts, body: &Body<R>) -> Option<response::Parts>
+where
+    R: http_body::Body,
+{
+    let trailers = body.held().trailers().filter(|_| dialect.is_grpc() && head.status.is_success())?;
+    let mut whole = head.clone();
+    whole.headers.extend(trailers.clone());
+    Some(whole)
 }
 
 /// Converts an error of the inner service or of a body, and reports it.

@@ -51,6 +51,25 @@ impl ClassifyLayer {
         self.set(|settings| settings.hold_timeout = Some(timeout))
     }
 
+    /// Returns a gRPC response as soon as its head is there, whatever its trailers will say. Only the status of a response that
+    /// has nothing but a head is read then.
+    ///
+    /// gRFC A6 commits a call so. By default a response without a status in its head is held until its first data or its
+    /// trailers, at most for the [hold timeout](Self::hold_timeout), since many servers send a head before they fail. Set this
+    /// for calls that stream in both directions and wait for the head before they send.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_classify::{ClassifyLayer, dialects};
+    ///
+    /// let layer = ClassifyLayer::new(dialects::grpc()).commit_at_head();
+    /// assert!(format!("{layer:?}").contains("commits_at_head: true"));
+    /// ```
+    #[must_use]
+    pub fn commit_at_head(self) -> Self {
+        self.set(|settings| settings.commits_at_head = true)
+    }
+
     /// Tells the layer how long an attempt may take, so that a hold ends within that time. It does not end the attempt.
     ///
     /// A head that arrives later, such as one after a long upload, begins a hold of at most this length.

@@ -3,10 +3,10 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http::response;
-use redress_envelope::{Decision, Dialect, Signal};
+use redress_envelope::{Decision, Dialect, Head, Signal};
 use tokio::time::{Instant, Sleep};
 
 use crate::body::{Body, bytes_of};
@@ -34,6 +34,8 @@ pub(crate) enum Stage {
     Undecided { signal: Signal, for_hint: bool, sleep: Option<Pin<Box<Sleep>>> },
     /// A success whose body may hold a hint, which is certain at its end.
     Success { sleep: Option<Pin<Box<Sleep>>> },
+    /// A success by its head, which may still be an error by its trailers. Its first data decides that it is not.
+    Trailers { sleep: Option<Pin<Box<Sleep>>> },
     /// An error. `limit` bytes of it are read.
     Error { limit: u64, since: Instant, sleep: Option<Pin<Box<Sleep>>> },
 }
@@ -57,6 +59,10 @@ impl Stage {
 
     pub(crate) const fn success() -> Self {
         Self::Success { sleep: None }
+    }
+
+    pub(crate) const fn trailers() -> Self {
+        Self::Trailers { sleep: None }
     }
 
     /// Begins to read an error. Only this stage reads the clock: a success does not.
@@ -106,7 +112,7 @@ impl<R: http_body::Body + Unpin> Reading<R> {
 
     fn outcome_at_end(&mut self) -> Outcome<R::Error> {
         match self.stage {
-            Stage::Undecided { .. } | Stage::Success { .. } => {
+            Stage::Undecided { .. } | Stage::Success { .. } | Stage::Trailers { .. } => {
                 self.body.take_error().map_or(Outcome::Success, Outcome::BodyFailed)
             }
             Stage::Error { since, .. } => Outcome::Error { whole: self.body.is_whole(), received: since },
@@ -119,6 +125,7 @@ impl<R: http_body::Body + Unpin> Reading<R> {
         let (signal, for_hint, sleep) = match &mut self.stage {
             Stage::Undecided { signal, for_hint, sleep } => (signal, *for_hint, sleep),
             Stage::Success { .. } => return self.outcome_if_too_long(dialect),
+            Stage::Trailers { .. } => return self.outcome_of_trailers(dialect),
             Stage::Error { .. } => return None,
         };
         let data = held.last()?;
@@ -134,6 +141,17 @@ impl<R: http_body::Body + Unpin> Reading<R> {
             }
             Decision::Undecided => self.outcome_if_too_long(dialect),
         }
+    }
+
+    /// Decides by the first frame that has data, or by the trailers. An empty frame decides nothing.
+    fn outcome_of_trailers(&self, dialect: &Dialect) -> Option<Outcome<R::Error>> {
+        let held = self.body.held();
+        if held.bytes() > 0 {
+            return Some(Outcome::Success);
+        }
+        let Some(trailers) = held.trailers() else { return self.outcome_if_too_long(dialect) };
+        let is_error = dialect.signals_by_head(&Head::new(self.head.status.as_u16(), trailers, SystemTime::UNIX_EPOCH));
+        Some(if is_error { Outcome::Error { whole: true, received: Instant::now() } } else { Outcome::Success })
     }
 
     /// Ends the hold of a success that exceeds [`MAX_HELD`].
@@ -159,12 +177,26 @@ impl<R: http_body::Body + Unpin> Reading<R> {
                 ready!(sleep.as_mut().poll(cx));
                 Poll::Ready(Outcome::Error { whole: false, received: *since })
             }
+            Stage::Trailers { sleep } => {
+                ready!(poll_hold_time(sleep, cx, hold));
+                telemetry::no_message_yet(dialect);
+                Poll::Ready(Outcome::Success)
+            }
             Stage::Undecided { sleep, .. } | Stage::Success { sleep } => {
-                let sleep = sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep(hold(Instant::now()))));
-                ready!(sleep.as_mut().poll(cx));
+                ready!(poll_hold_time(sleep, cx, hold));
                 telemetry::slow_body(dialect, self.head.status.as_u16(), self.body.held().bytes());
                 Poll::Ready(Outcome::Success)
             }
         }
     }
+}
+
+/// Waits for the end of a hold, whose time is asked for once.
+fn poll_hold_time(
+    sleep: &mut Option<Pin<Box<Sleep>>>,
+    cx: &mut Context<'_>,
+    hold: impl Fn(Instant) -> Duration,
+) -> Poll<()> {
+    let sleep = sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep(hold(Instant::now()))));
+    sleep.as_mut().poll(cx)
 }

@@ -31,6 +31,8 @@ use crate::settings::Settings;
 ///   with a `tracing` event. A success is held only if a rule of the dialect applies to its head and its media type is JSON
 ///   or XML, missing, `text/plain` or `text/html`, or named by such a rule. A body in more than 65,536 frames of less than
 ///   16 bytes each counts as too long.
+/// - In a dialect of gRPC, a 200 without a status in its head is held until its first data, its trailers, or the hold
+///   timeout. Trailers without data that have an error make it one; after data the response is returned as it is.
 /// - If the dialect declares a hint in the body of a success, the success is held in the same way to its end, and returned
 ///   with a [`SuccessHint`](crate::SuccessHint).
 ///

@@ -18,13 +18,22 @@ pub(crate) struct Settings {
     pub(crate) dialect: Dialect,
     pub(crate) clock: Clock,
     pub(crate) hold_timeout: Option<Duration>,
+    /// Whether a gRPC response is returned at its head, whatever its trailers will say.
+    pub(crate) commits_at_head: bool,
     pub(crate) attempt_timeout: Option<Duration>,
     pub(crate) deadline: Option<Duration>,
 }
 
 impl Settings {
     pub(crate) const fn new(dialect: Dialect) -> Self {
-        Self { dialect, clock: Clock::system(), hold_timeout: None, attempt_timeout: None, deadline: None }
+        Self {
+            dialect,
+            clock: Clock::system(),
+            hold_timeout: None,
+            commits_at_head: false,
+            attempt_timeout: None,
+            deadline: None,
+        }
     }
 
     /// Returns the time for which a success may be held, given when its request was sent and its head arrived.

@@ -44,6 +44,11 @@ pub(crate) fn slow_body(dialect: &Dialect, status: u16, held_bytes: u64) {
     tracing::warn!(target: "redress::classify", dialect, status, held_bytes, "slow body not held to its end: taken for a success");
 }
 
+/// Reports a gRPC response that is handed up before its first message: a stream may wait for it as long as it likes.
+pub(crate) fn no_message_yet(dialect: &Dialect) {
+    tracing::debug!(target: "redress::classify", dialect = dialect.name(), "no message within the hold: taken for a success");
+}
+
 #[cfg(feature = "metrics")]
 fn count_alert(dialect: &str) {
     metrics::counter!("redress_alerts_total", "dialect" => dialect.to_owned()).increment(1);
