@@ -18,7 +18,8 @@ use self::decide::Next;
 use self::history::History;
 use self::payment::Payment;
 use crate::budget::KeyParts;
-use crate::decision::{ResponseHead, has_retry_after};
+use crate::decision::ResponseHead;
+use crate::grpc;
 use crate::request_copy::RequestCopy;
 use crate::settings::Settings;
 use crate::telemetry;
@@ -86,13 +87,13 @@ impl<B: CloneBody> Call<B> {
         let refreshed = response.extensions_mut().remove::<Refreshed>().is_some();
         let verdict = Verdict::for_response(&response, &self.settings.dialect, &self.settings.clock);
         let Some(verdict) = verdict else { return Step::Return(Ok(self.succeed(response))) };
-        let (status, now) = (response.status().as_u16(), Instant::now());
-        let mut attempt = self.attempt(Some(status), Some(&verdict));
+        let now = Instant::now();
+        let mut attempt = self.attempt(Some(response.status().as_u16()), Some(&verdict));
         let next = if refreshed && !self.history.has_resent() {
             self.decide_resend(&verdict, now)
         } else {
-            let has_retry_after = has_retry_after(response.headers(), self.settings.clock.wall(now));
-            self.decide_retry(&verdict, Some(ResponseHead { status, has_retry_after }), &mut attempt, now)
+            let head = ResponseHead::new(response.status(), response.headers(), self.settings.clock.wall(now));
+            self.decide_retry(&verdict, Some(head), &mut attempt, now)
         };
         match next {
             Ok(next) => {
@@ -177,6 +178,12 @@ impl<B: CloneBody> Call<B> {
         let before = ResendCount::from_request(&request).map_or(0, ResendCount::get);
         if let Some(count) = NonZeroU32::new(before.saturating_add(self.history.ended())) {
             request.extensions_mut().insert(ResendCount::new(count));
+        }
+        if self.settings.dialect.is_grpc() {
+            grpc::set_previous_attempts(request.headers_mut(), self.history.sent_attempts());
+            if let Some(deadline) = self.deadline {
+                grpc::set_timeout(request.headers_mut(), deadline, Instant::now());
+            }
         }
         request.extensions_mut().insert(self.payment.send());
         request
@@ -283,6 +290,9 @@ impl<B: CloneBody> Call<B> {
 
     /// Gives the budget the tokens that a success is worth.
     fn refill_budget(&self) {
+        if let Some(throttling) = self.settings.throttling() {
+            throttling.record_success();
+        }
         if let Some(budgets) = &self.settings.budget {
             self.payment.refill(budgets, || self.partition().unwrap_or_default());
         }

@@ -2,11 +2,12 @@
 
 use std::time::{Duration, SystemTime};
 
-use http::{HeaderMap, header};
+use http::{HeaderMap, StatusCode, header};
 use redress_classify::{Class, DecidedBy, EndReason, Phase, Recovery, RetryHint, Status, Verdict, WaitSource};
 use tokio::time::Instant;
 
 use crate::budget::Budget;
+use crate::grpc::{GrpcCode, RetryPolicy};
 use crate::schedule::{Delay, Jitter, nth_wait};
 use crate::settings::Settings;
 
@@ -21,6 +22,8 @@ pub(crate) struct AttemptContext<'a> {
     pub(crate) is_idempotent: bool,
     /// Whether the request carries an idempotency key.
     pub(crate) is_keyed: bool,
+    /// The retry policy of the method, if it is one of gRPC and its service config has one.
+    pub(crate) policy: Option<&'a RetryPolicy>,
     /// The number of attempts so far, including this one.
     pub(crate) attempts: u32,
     pub(crate) max_attempts: u32,
@@ -39,6 +42,15 @@ pub(crate) struct ResponseHead {
     pub(crate) status: u16,
     /// Whether there is a readable `Retry-After`, even if another hint is longer.
     pub(crate) has_retry_after: bool,
+    /// The code in `grpc-status`; `None` where the status is in the trailers, which the verdict has read.
+    pub(crate) grpc_code: Option<GrpcCode>,
+}
+
+impl ResponseHead {
+    pub(crate) fn new(status: StatusCode, headers: &HeaderMap, now: SystemTime) -> Self {
+        let (status, has_retry_after) = (status.as_u16(), has_retry_after(headers, now));
+        Self { status, has_retry_after, grpc_code: GrpcCode::from_headers(headers) }
+    }
 }
 
 /// A retry that is worthwhile, safe and in time. The budget has not been asked yet.
@@ -91,6 +103,11 @@ impl AttemptContext<'_> {
         self.head.map(|head| head.status)
     }
 
+    /// Returns `true` if the service declares that the method may be repeated after this failure.
+    pub(crate) fn is_declared(&self) -> bool {
+        self.policy.is_some_and(|policy| policy.retries(GrpcCode::new(self.verdict, self.head)))
+    }
+
     fn is_throttled(&self) -> bool {
         self.verdict.class() == Class::RateLimited
     }
@@ -133,6 +150,9 @@ fn retryability(settings: &Settings, context: &AttemptContext<'_>) -> Retryabili
 /// two statuses mean more than their class says.
 fn is_worthwhile(settings: &Settings, context: &AttemptContext<'_>) -> bool {
     let verdict = context.verdict;
+    if context.policy.is_some() {
+        return context.is_declared() && verdict.should_retry() != Some(false);
+    }
     match context.status() {
         // The first request with this key is still being processed: draft-ietf-httpapi-idempotency-key-header section 2.7.
         // A 422, for another payload with the same key, is final.
@@ -141,6 +161,12 @@ fn is_worthwhile(settings: &Settings, context: &AttemptContext<'_>) -> bool {
         Some(413) if verdict.hint().is_some() && is_bare_status(settings, verdict, 413) => true,
         _ => verdict.recovery() == Recovery::Retry,
     }
+}
+
+/// Returns `true` for a failure that takes a token of gRPC's retry throttling: a retryable one, and one whose server forbids
+/// to retry (gRFC A6, "Throttling Retry Attempts and Hedged RPCs").
+pub(crate) fn is_throttling_failure(settings: &Settings, context: &AttemptContext<'_>) -> bool {
+    context.verdict.should_retry() == Some(false) || is_worthwhile(settings, context)
 }
 
 /// Returns the proof that the request was not processed, if there is one.
@@ -219,13 +245,16 @@ fn wait(settings: &Settings, context: &AttemptContext<'_>) -> Option<(Duration, 
 fn delays(settings: &Settings, context: &AttemptContext<'_>) -> Vec<(Delay, WaitSource)> {
     let (nth, jitter, throttled) = (context.attempts, settings.jitter, context.is_throttled());
     let hint = context.verdict.hint().zip(context.verdict.hint_delay(context.now));
+    let declared = context.policy.map(|policy| policy.wait(nth));
     let published = match (throttled, &hint) {
+        _ if declared.is_some() => None,
         (true, Some(_)) => None,
         (true, None) => settings.default_throttle_wait,
         (false, _) => settings.published_backoff.map(|schedule| nth_wait(schedule, nth)),
     };
     let mut delays = Vec::with_capacity(2);
-    match published {
+    match declared.or(published) {
+        Some(wait) if declared.is_some() => delays.push((Delay::grpc(wait, jitter), WaitSource::Vendor)),
         Some(wait) => delays.push((Delay::published(wait, jitter), WaitSource::Vendor)),
         None => {
             let schedule = if throttled { settings.throttling_backoff } else { settings.transient_backoff };

@@ -14,6 +14,7 @@ use tokio::time::{Instant, Sleep};
 use tower_service::Service;
 
 use crate::call::{Call, Step};
+use crate::grpc;
 use crate::idempotency_key;
 use crate::settings::Settings;
 use crate::wait::Wait;
@@ -64,6 +65,7 @@ where
     #[inline]
     pub(crate) fn new(mut service: S, mut request: Request<B>, settings: Arc<Settings>) -> Self {
         idempotency_key::stamp(&mut request, &settings);
+        grpc::stamp(&mut request, &settings);
         let is_late = Deadline::from_request(&request).is_some_and(|deadline| deadline.has_passed(Instant::now()));
         let call = Call::new(&request, settings);
         let state = if is_late { State::TooLate } else { State::InFlight { attempt: service.call(request) } };

@@ -64,6 +64,12 @@ impl Delay {
         Self { floor: wait, spread }
     }
 
+    /// Returns the range of a wait of gRPC's policy: from 20 % less to 20 % more (gRFC A6, "Exponential Backoff").
+    pub(crate) fn grpc(wait: Duration, jitter: Jitter) -> Self {
+        let fifth = if jitter == Jitter::None { Duration::ZERO } else { wait / 5 };
+        Self { floor: wait - fifth, spread: fifth * 2 }
+    }
+
     /// Returns the range of a server's hint: never shorter, at most half longer, at most 30 s longer.
     pub(crate) fn hinted(wait: Duration, jitter: Jitter) -> Self {
         let Self { floor, spread } = Self::published(wait, jitter);
@@ -124,12 +130,6 @@ mod tests {
         }
     }
 
-    /// gRPC's policy in the same types: the nth wait of a schedule, 20 % less to 20 % more (gRFC A6).
-    fn grpc(schedule: Schedule, nth: u32) -> Delay {
-        let ceiling = nth_wait(schedule, nth);
-        Delay { floor: ceiling / 5 * 4, spread: ceiling / 5 * 2 }
-    }
-
     /// Envoy's policy: from zero to `(2^n - 1)` times the base, at most ten times the base.
     fn envoy(base: Duration, nth: u32) -> Delay {
         let steps = 2_u32.saturating_pow(nth).saturating_sub(1);
@@ -137,11 +137,13 @@ mod tests {
     }
 
     #[test]
-    fn delays_can_express_the_backoff_of_grpc() {
+    fn waits_of_grpc_are_a_fifth_shorter_to_a_fifth_longer() {
         for (nth, least, most) in
             [(1, 80, 120), (2, 160, 240), (3, 320, 480), (4, 640, 960), (5, 800, 1_200), (u32::MAX, 800, 1_200)]
         {
-            let delay = grpc(schedule(100, 2, 1_000), nth);
+            let wait = nth_wait(schedule(100, 2, 1_000), nth);
+            assert_eq!(Delay::grpc(wait, Jitter::None).draw(u32::MAX), wait);
+            let delay = Delay::grpc(wait, Jitter::Full);
             let draws = [delay.draw(0), delay.draw(1 << 31), delay.draw(u32::MAX)].map(|draw| draw.as_micros());
             let expected = [least * 1_000, (least + most) * 500, most * 1_000 - 1];
             assert_eq!(draws, expected, "retry {nth}");

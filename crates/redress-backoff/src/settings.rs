@@ -9,6 +9,7 @@ use http::Uri;
 use redress_classify::{Clock, Dialect, IdempotencyHeader, Schedule};
 
 use crate::budget::{Budgets, KeyParts, PartitionFn};
+use crate::grpc::{RetryThrottling, ServiceConfig};
 use crate::hooks::Hooks;
 use crate::schedule::Jitter;
 use crate::telemetry::Successes;
@@ -35,6 +36,8 @@ pub(crate) struct Settings {
     pub(crate) generates_keys: bool,
     /// Whether a 503 with `Retry-After` proves that the request was not processed.
     pub(crate) trusts_503: bool,
+    /// The settings that a gRPC service publishes.
+    pub(crate) service_config: Option<Arc<ServiceConfig>>,
     pub(crate) clock: Clock,
     pub(crate) hooks: Hooks,
     pub(crate) successes: Successes,
@@ -64,6 +67,7 @@ impl Settings {
             key_header: dialect.idempotency().cloned(),
             generates_keys: true,
             trusts_503: true,
+            service_config: None,
             clock: Clock::system(),
             hooks: Hooks::default(),
             successes: Successes::new(&dialect),
@@ -80,6 +84,12 @@ impl Settings {
     /// Returns `true` if that key depends on the headers of the request.
     pub(crate) fn key_reads_headers(&self, uri: &Uri) -> bool {
         self.budget.as_ref().is_some_and(|budgets| budgets.reads_headers(uri, self.partition.as_ref()))
+    }
+
+    /// Returns the retry throttling of the service config.
+    #[inline]
+    pub(crate) fn throttling(&self) -> Option<&RetryThrottling> {
+        self.service_config.as_ref()?.retry_throttling()
     }
 
     pub(crate) fn set_random(&mut self, random: impl Fn() -> u32 + Send + Sync + 'static) {

@@ -5,7 +5,7 @@ use redress_classify::{EndReason, Verdict};
 use tokio::time::Instant;
 
 use crate::call::Call;
-use crate::decision::{AttemptContext, ResponseHead, decide, has_retry_after};
+use crate::decision::{AttemptContext, ResponseHead, decide};
 use crate::idempotency_key;
 use crate::layer::BackoffLayer;
 
@@ -43,10 +43,7 @@ impl BackoffLayer {
         idempotency_key::stamp(&mut request, settings);
         let call = Call::new(&request, settings.clone().into());
         let now = Instant::now();
-        let head = ResponseHead {
-            status: head.status.as_u16(),
-            has_retry_after: has_retry_after(&head.headers, settings.clock.wall(now)),
-        };
+        let head = ResponseHead::new(head.status, &head.headers, settings.clock.wall(now));
         let context = AttemptContext { deadline: None, ..call.context(verdict, Some(head), 1, now, 0) };
         decide(settings, &context).map(drop)
     }

@@ -4,8 +4,9 @@ use redress_classify::{Attempt, Class, CloneBody, Deadline, EndReason, Recovery,
 use tokio::time::Instant;
 
 use super::Call;
-use crate::decision::{AttemptContext, ResponseHead, Retry, decide};
-use crate::idempotency::{NoRetry, is_idempotent};
+use crate::decision::{AttemptContext, ResponseHead, Retry, decide, is_throttling_failure};
+use crate::grpc::RetryPolicy;
+use crate::idempotency::{Idempotent, NoRetry, is_idempotent};
 use crate::idempotency_key::{self, is_keyed};
 use crate::telemetry;
 
@@ -19,7 +20,7 @@ pub(super) struct Next {
 impl<B: CloneBody> Call<B> {
     /// Gathers the context of a failed attempt. `random` is uniformly distributed over all values of `u32`.
     pub(crate) fn context<'a>(
-        &self,
+        &'a self,
         verdict: &'a Verdict,
         head: Option<ResponseHead>,
         shared_failures: u32,
@@ -29,20 +30,27 @@ impl<B: CloneBody> Call<B> {
         let settings = &self.settings;
         let copy = self.copy.as_ref();
         let has_opted_out = copy.is_some_and(|copy| copy.extensions.get::<NoRetry>().is_some());
-        AttemptContext {
+        let policy = copy.and_then(|copy| settings.service_config.as_ref()?.for_path(copy.uri.path())?.policy());
+        let max_attempts = policy.map_or(settings.max_attempts, RetryPolicy::max_attempts).get();
+        let mut context = AttemptContext {
             verdict,
             head,
             is_clonable: self.is_clonable(),
             is_idempotent: self.is_idempotent(),
             is_keyed: copy.is_some_and(|copy| is_keyed(copy.values(idempotency_key::header(settings)))),
             attempts: self.history.attempts(),
-            max_attempts: if has_opted_out { 1 } else { settings.max_attempts.get() },
+            policy,
+            max_attempts: if has_opted_out { 1 } else { max_attempts },
             shared_failures,
             last_wait: self.history.last_wait(),
             now,
             deadline: self.deadline.map(Deadline::instant),
             random,
-        }
+        };
+        // The caller's own word about one request counts before the service's about its method.
+        let is_refused = copy.is_some_and(|copy| copy.extensions.get() == Some(&Idempotent(false)));
+        context.is_idempotent |= context.is_declared() && !is_refused;
+        context
     }
 
     /// Decides on a retry, and reserves the tokens for it.
@@ -54,7 +62,10 @@ impl<B: CloneBody> Call<B> {
         now: Instant,
     ) -> Result<Next, EndReason> {
         let context = self.context(verdict, head, self.count_failure(verdict), now, self.settings.random());
-        let decision = decide(&self.settings, &context).and_then(|retry| self.pay(retry));
+        let throttling = self.settings.throttling().filter(|_| is_throttling_failure(&self.settings, &context));
+        let is_refused = throttling.is_some_and(|throttling| !throttling.record_failure());
+        let decision = decide(&self.settings, &context);
+        let decision = decision.and_then(|retry| if is_refused { Err(EndReason::Budget) } else { self.pay(retry) });
         let dialect = &self.settings.dialect;
         attempt.budget_after = self.budget_level();
         telemetry::budget_level(dialect, attempt.budget_after);

@@ -42,6 +42,14 @@ impl History {
         self.attempts
     }
 
+    /// Returns the number of ended attempts that may have reached the server: those that gRPC calls transparent retries are
+    /// not counted.
+    pub(super) fn sent_attempts(&self) -> u32 {
+        let is_sent =
+            |attempt: &&Attempt| attempt.verdict.as_ref().is_none_or(|verdict| verdict.phase() != Phase::NotSent);
+        u32::try_from(self.ended.iter().filter(is_sent).count()).unwrap_or(u32::MAX)
+    }
+
     pub(super) fn is_resend(&self) -> bool {
         self.resend == Resend::Current
     }

@@ -1,0 +1,169 @@
+//! The fields of a gRPC request that depend on the attempt: `grpc-timeout` and `grpc-previous-rpc-attempts`.
+
+use std::time::Duration;
+
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderName, HeaderValue, Request};
+use redress_classify::Deadline;
+use tokio::time::Instant;
+
+use crate::settings::Settings;
+
+/// gRPC over HTTP/2, "Requests": at most eight digits and a unit.
+const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+/// gRFC A6, "Exposed Retry Metadata".
+const PREVIOUS_ATTEMPTS: HeaderName = HeaderName::from_static("grpc-previous-rpc-attempts");
+
+/// The units of a timeout with their lengths in nanoseconds, the shortest first.
+const UNITS: [(u8, u128); 6] = [
+    (b'n', 1),
+    (b'u', 1_000),
+    (b'm', 1_000_000),
+    (b'S', 1_000_000_000),
+    (b'M', 60 * 1_000_000_000),
+    (b'H', 3_600 * 1_000_000_000),
+];
+const MAX_NUMBER: u128 = 99_999_999;
+
+/// Gives a request the deadline and the timeout of its call, before the first attempt.
+///
+/// The deadline of a call is the earliest of its [`Deadline`] or that of the layer, its own `grpc-timeout`, and the timeout of
+/// its method in the service config. The last two become a [`Deadline`], so that they hold for the call with its retries and
+/// not for each attempt.
+pub(crate) fn stamp<B>(request: &mut Request<B>, settings: &Settings) {
+    if !settings.dialect.is_grpc() || !is_grpc(request.headers()) {
+        return;
+    }
+    let own = request.headers().get(&TIMEOUT).and_then(|timeout| parse(timeout.as_bytes()));
+    let config = settings.service_config.as_ref().and_then(|config| config.for_path(request.uri().path())?.deadline());
+    let declared = own.into_iter().chain(config).min();
+    let extension = Deadline::from_request(request);
+    if declared.is_none() && extension.is_none() && settings.deadline.is_none() {
+        return;
+    }
+    let now = Instant::now();
+    let given = extension.map(|deadline| deadline.remaining(now)).or(settings.deadline);
+    let left = declared.into_iter().chain(given).min();
+    if let Some(left) = left.filter(|left| own.is_none_or(|own| *left < own)) {
+        request.headers_mut().insert(TIMEOUT, format(left));
+    }
+    if let Some(left) = left.filter(|_| declared.is_some()) {
+        request.extensions_mut().insert(Deadline::from_now(left));
+    }
+}
+
+/// Sets the timeout of a further attempt to the time that is left of the call.
+pub(crate) fn set_timeout(headers: &mut HeaderMap, deadline: Deadline, now: Instant) {
+    if is_grpc(headers) {
+        headers.insert(TIMEOUT, format(deadline.remaining(now)));
+    }
+}
+
+/// States the number of earlier attempts that may have reached the server; none leaves the field out.
+pub(crate) fn set_previous_attempts(headers: &mut HeaderMap, attempts: u32) {
+    if is_grpc(headers) {
+        match attempts {
+            0 => drop(headers.remove(&PREVIOUS_ATTEMPTS)),
+            _ => drop(headers.insert(PREVIOUS_ATTEMPTS, HeaderValue::from(attempts))),
+        }
+    }
+}
+
+/// Returns `true` for a request of the media type `application/grpc`, with a codec or without.
+fn is_grpc(headers: &HeaderMap) -> bool {
+    const TYPE: &[u8] = b"application/grpc";
+    let Some(value) = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes) else { return false };
+    let rest = value.split_at_checked(TYPE.len()).filter(|(start, _)| start.eq_ignore_ascii_case(TYPE));
+    rest.is_some_and(|(_, rest)| matches!(rest.first(), None | Some(b'+' | b';')))
+}
+
+/// Reads a timeout; `None` for anything else.
+fn parse(timeout: &[u8]) -> Option<Duration> {
+    let (unit, digits) = timeout.split_last()?;
+    let (_, nanos) = UNITS.into_iter().find(|(known, _)| known == unit)?;
+    if !(1..=8).contains(&digits.len()) || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let number: u128 = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    Some(from_nanos(number * nanos))
+}
+
+/// Writes a timeout in the shortest unit that has room for it, rounded down: the server stops no later than the client.
+fn format(timeout: Duration) -> HeaderValue {
+    let nanos = timeout.as_nanos();
+    let fits = |(_, length): &(u8, u128)| nanos / length <= MAX_NUMBER;
+    let (unit, length) = UNITS.into_iter().find(fits).unwrap_or(UNITS[5]);
+    let text = std::format!("{}{}", (nanos / length).min(MAX_NUMBER), char::from(unit));
+    HeaderValue::try_from(text).expect("digits and a letter are a header value")
+}
+
+fn from_nanos(nanos: u128) -> Duration {
+    let (seconds, rest) = (nanos / 1_000_000_000, nanos % 1_000_000_000);
+    let rest = u32::try_from(rest).unwrap_or_default();
+    u64::try_from(seconds).map_or(Duration::MAX, |seconds| Duration::new(seconds, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn timeouts_are_read_and_written_in_all_units() {
+        for (text, nanos) in [
+            ("1n", 1),
+            ("99999999n", 99_999_999),
+            ("100000u", 100_000_000),
+            ("1500m", 1_500_000_000),
+            ("20S", 20_000_000_000),
+            ("3M", 180_000_000_000),
+            ("2H", 7_200_000_000_000),
+            ("0m", 0),
+        ] {
+            assert_eq!(parse(text.as_bytes()), Some(from_nanos(nanos)), "{text}");
+        }
+        for text in ["", "1", "m", "1x", "-1m", "+1m", "1.5S", "123456789n", " 1m", "1 m", "1s"] {
+            assert_eq!(parse(text.as_bytes()), None, "{text}");
+        }
+        for (timeout, text) in [
+            (Duration::ZERO, "0n"),
+            (Duration::from_nanos(99_999_999), "99999999n"),
+            (Duration::from_nanos(100_000_999), "100000u"),
+            (Duration::from_millis(1_500), "1500000u"),
+            (Duration::from_secs(100), "100000m"),
+            (Duration::from_secs(100_000), "100000S"),
+            (Duration::from_secs(86_400 * 365 * 100), "52560000M"),
+            (Duration::MAX, "99999999H"),
+        ] {
+            assert_eq!(format(timeout), text, "{timeout:?}");
+        }
+    }
+
+    #[test]
+    fn the_media_type_tells_a_grpc_request() {
+        for (media_type, expected) in [
+            ("application/grpc", true),
+            ("application/grpc+proto", true),
+            ("Application/gRPC;x=1", true),
+            ("application/grpc-web", false),
+            ("application/grpcs", false),
+            ("application/json", false),
+            ("", false),
+        ] {
+            let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(media_type))]);
+            assert_eq!(is_grpc(&headers), expected, "{media_type}");
+        }
+        assert!(!is_grpc(&HeaderMap::new()));
+    }
+
+    proptest! {
+        #[test]
+        fn a_written_timeout_is_never_longer_and_loses_at_most_a_part_in_a_million(nanos in 1_u64..) {
+            let timeout = Duration::from_nanos(nanos);
+            let read = parse(format(timeout).as_bytes()).expect("it reads back");
+            prop_assert!(read <= timeout);
+            prop_assert!((timeout - read).as_nanos() <= u128::from(nanos / 100_000));
+        }
+    }
+}
