@@ -45,7 +45,7 @@ const BODY_LIMIT: usize = 16 << 20;
 /// - [`ClientResponse::json`] fails with the API's error if the response is an error, also at status 200.
 /// - [`RequestBuilder::timeout`] bounds the call with all its attempts and waits. One attempt is bounded by the
 ///   [attempt timeout](RedressLayer::attempt_timeout).
-/// - A body that streams is sent once, since it cannot be copied; `docs/transports.md` says how a
+/// - A body that streams is sent once, since it cannot be copied; `examples/upload.rs` in the repository shows how a
 ///   [`ReplayBody`](crate::ReplayBody) is sent through the service.
 ///
 /// # Examples
