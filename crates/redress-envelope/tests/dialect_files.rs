@@ -132,7 +132,7 @@ fn each_mistake_is_named() {
         ),
         (
             "name = \"a\"\n[read]\ncode = [{ path = \"a\", as = \"word\", not_status = 1 }]",
-            "acme.toml:3: read.code[0].not_status: expected true, false or `number`, found 1",
+            "acme.toml:3: read.code[0].not_status: expected true, false, `number` or `any`, found 1",
         ),
         (
             "name = \"a\"\n[[read]]\ncode = \"a\"\n[[read]]\ncode = \"b\"",

@@ -21,6 +21,8 @@ pub(crate) struct Source<P> {
     /// Values that say nothing.
     pub(crate) not: Vec<Glob>,
     pub(crate) repeats: Repeats,
+    /// Whether a word such as `error` or `ok` says nothing.
+    pub(crate) not_outcome: bool,
     /// Whether it is only asked where no field error has a message either.
     pub(crate) after_fields: bool,
     /// Whether any text, and any number, is taken, and all of it; known once it is
@@ -52,13 +54,13 @@ pub(crate) enum Kind {
     Word,
     /// A scalar.
     Any,
-    /// A word without a blank.
+    /// A word that is not prose.
     Symbol,
-    /// A text without white space, other than a reason phrase.
+    /// A text that is neither prose nor a reason phrase.
     Token,
     /// A reason phrase.
     Phrase,
-    /// A text with white space, other than a reason phrase.
+    /// Prose other than a reason phrase.
     Sentence,
 }
 
@@ -79,6 +81,8 @@ pub(crate) enum Repeats {
     NotAsNumber,
     /// Neither the number nor the reason phrase says anything.
     Not,
+    /// The number of any status says nothing.
+    NotAnyStatus,
 }
 
 /// The input of a source.
@@ -95,10 +99,17 @@ impl<P> Source<P> {
             cuts: Vec::new(),
             not: Vec::new(),
             repeats: Repeats::Count,
+            not_outcome: false,
             after_fields: false,
             plain_text: false,
             plain_number: false,
         }
+    }
+
+    /// Returns `true` if it takes each value of its kind.
+    pub(crate) const fn takes_all_of_its_kind(&self) -> bool {
+        let is_plain = self.cuts.is_empty() && self.not.is_empty() && !self.not_outcome;
+        is_plain && matches!(self.repeats, Repeats::Count) && !self.after_fields
     }
 
     /// Puts a cell in the place of each path.
@@ -111,14 +122,15 @@ impl<P> Source<P> {
                 Place::Parts(parts.iter().map(cell).collect::<Option<_>>()?, between.clone())
             }
         };
-        let Self { kind, cuts, not, repeats, .. } = self;
-        let is_plain = cuts.is_empty() && not.is_empty() && *repeats == Repeats::Count && !self.after_fields;
+        let Self { kind, cuts, not, repeats, not_outcome, .. } = self;
+        let is_plain = self.takes_all_of_its_kind();
         Some(Source {
             place,
             kind: *kind,
             cuts: cuts.clone(),
             not: not.clone(),
             repeats: *repeats,
+            not_outcome: *not_outcome,
             after_fields: self.after_fields,
             plain_text: is_plain && matches!(kind, Kind::Text | Kind::Word | Kind::Any),
             plain_number: is_plain && matches!(kind, Kind::Number | Kind::Word | Kind::Any),
@@ -209,7 +221,8 @@ impl Source<Cell> {
 
     #[inline]
     fn says(&self, text: &str, status: u16) -> bool {
-        !text.is_empty() && !self.not.iter().any(|not| not.matches(text)) && !self.repeats.says_nothing(text, status)
+        let is_refused = || self.not.iter().any(|not| not.matches(text)) || (self.not_outcome && is_outcome(text));
+        !text.is_empty() && !is_refused() && !self.repeats.says_nothing(text, status)
     }
 }
 
@@ -227,15 +240,14 @@ impl Kind {
 
     #[inline]
     fn takes(self, text: &str, is_text: bool) -> bool {
-        let has_blank = || text.contains(char::is_whitespace);
         match self {
             Self::Text => is_text,
             Self::Number => !is_text,
             Self::Word | Self::Any => true,
-            Self::Symbol => !has_blank(),
-            Self::Token => is_text && !has_blank() && !reason_phrases().any(|phrase| phrase == text),
+            Self::Symbol => !is_prose(text),
+            Self::Token => is_text && !is_prose(text) && !reason_phrases().any(|phrase| phrase == text),
             Self::Phrase => is_text && is_reason_phrase(text),
-            Self::Sentence => is_text && has_blank() && !is_reason_phrase(text),
+            Self::Sentence => is_text && is_prose(text) && !is_reason_phrase(text),
         }
     }
 }
@@ -247,6 +259,7 @@ impl Repeats {
             Self::Count => false,
             Self::NotAsNumber => number(),
             Self::Not => number() || is_reason_phrase(text),
+            Self::NotAnyStatus => text.parse().is_ok_and(|number: u16| (100..600).contains(&number)),
         }
     }
 }
@@ -266,6 +279,43 @@ impl Cut {
             Self::Last(mark) => text.trim_end_matches(mark).rsplit(mark).next().unwrap_or(text),
         }
     }
+}
+
+/// Returns `true` if a text is written for people: it has white space, or a
+/// letter beyond ASCII. Chinese and Japanese have no blanks between words, and
+/// codes are ASCII.
+pub(crate) fn is_prose(text: &str) -> bool {
+    text.contains(|symbol: char| symbol.is_whitespace() || (!symbol.is_ascii() && symbol.is_alphabetic()))
+}
+
+/// Returns `true` if a text, whatever its case, says no more than that a
+/// request succeeded or failed, or that there is nothing to say.
+pub(crate) fn is_outcome(text: &str) -> bool {
+    const WORDS: [&str; 22] = [
+        "error",
+        "fail",
+        "failed",
+        "failure",
+        "ko",
+        "nok",
+        "no",
+        "n",
+        "false",
+        "down",
+        "success",
+        "successful",
+        "ok",
+        "yes",
+        "y",
+        "true",
+        "up",
+        "active",
+        "inactive",
+        "pending",
+        "unknown",
+        "none",
+    ];
+    text.len() <= 10 && (WORDS.iter().any(|word| text.eq_ignore_ascii_case(word)) || text.eq_ignore_ascii_case("null"))
 }
 
 /// Returns the standard reason phrases of all errors.

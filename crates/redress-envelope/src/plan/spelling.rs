@@ -23,8 +23,8 @@ impl Spelling {
 }
 
 /// Returns every usual way to write a name: `error_code`, `errorCode`,
-/// `ErrorCode`, `error-code`, `errorcode`, `ERROR_CODE`; with `ID` for a last
-/// word `id`, too. Two of them differ in nothing but case and what lies between
+/// `ErrorCode`, `error-code`, `errorcode`, `ERROR_CODE`, `ERRORCODE`, `Error_Code`;
+/// with `ID` for a last word `id`, too. Two of them differ in nothing but case and what lies between
 /// the words.
 ///
 /// A name with other symbols than letters, digits, `_` and `-` in it, or with
@@ -39,7 +39,8 @@ fn spellings(name: &str) -> Vec<String> {
     let camel = [&words[0], &*humps[1..].concat()].concat();
     let snake = words.join("_");
     let (shouted, kebab, flat) = (snake.to_ascii_uppercase(), words.join("-"), words.concat());
-    let mut all = vec![name.to_owned(), snake, camel, pascal, kebab, flat, shouted];
+    let (shouted_flat, title) = (flat.to_ascii_uppercase(), humps.join("_"));
+    let mut all = vec![name.to_owned(), snake, camel, pascal, kebab, flat, shouted, shouted_flat, title];
     if words.len() > 1 && words.last().is_some_and(|word| word == "id") {
         let with_id = |name: &String| format!("{}ID", &name[..name.len() - 2]);
         let shouted = [with_id(&all[2]), with_id(&all[3])];
@@ -91,8 +92,17 @@ mod tests {
 
     #[test]
     fn a_name_is_written_in_every_usual_way() {
-        let all = ["error_code", "errorCode", "ErrorCode", "error-code", "errorcode", "ERROR_CODE"];
-        for name in ["error_code", "errorCode", "ErrorCode", "error-code", "ERROR_CODE"] {
+        let all = [
+            "error_code",
+            "errorCode",
+            "ErrorCode",
+            "error-code",
+            "errorcode",
+            "ERROR_CODE",
+            "ERRORCODE",
+            "Error_Code",
+        ];
+        for name in ["error_code", "errorCode", "ErrorCode", "error-code", "ERROR_CODE", "Error_Code"] {
             let mut found = spellings(name);
             assert_eq!(found[0], name);
             found.sort();

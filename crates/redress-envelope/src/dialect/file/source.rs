@@ -26,6 +26,7 @@ const KNOWN: &[&str] = &[
     "last",
     "not",
     "not_status",
+    "not_outcome",
     "join",
     "deepest",
     "after_fields",
@@ -46,7 +47,7 @@ pub(super) fn sources<'t>(file: &mut File<'_>, item: &Item<'t>, kind: Kind) -> V
                 file.note(&item.span, &item.key, "never reached: an earlier source takes all of it".to_owned());
                 continue;
             }
-            if source.refuses_none() {
+            if source.takes_all_of_its_kind() {
                 let kinds = taken.entry(source.place.clone()).or_default();
                 if !kinds.contains(&source.kind) {
                     kinds.push(source.kind);
@@ -84,6 +85,7 @@ fn source<'t>(file: &mut File<'_>, item: &Item<'t>, kind: Kind) -> Vec<Source<Pa
             "last" => form.cuts.extend(file.string(&entry).map(Cut::Last)),
             "not" => form.not = file.values(&entry).into_iter().map(Glob::new).collect(),
             "not_status" => form.repeats = repeats(file, &entry),
+            "not_outcome" => form.not_outcome = file.truth(&entry).unwrap_or_default(),
             "after_fields" => form.after_fields = file.truth(&entry).unwrap_or_default(),
             "join" => merge = file.string(&entry).map_or(Merge::Last, Merge::Joined),
             "deepest" => merge = file.string(&entry).map_or(Merge::Last, Merge::Deepest),
@@ -115,9 +117,9 @@ impl Source<()> {
                 Place::Parts(parts.into_iter().map(PathSpec::one).collect(), between)
             }
         };
-        let Self { kind, cuts, not, repeats, after_fields, .. } = self;
-        let (cuts, not) = (cuts.clone(), not.clone());
-        Source { cuts, not, repeats: *repeats, after_fields: *after_fields, ..Source::new(place, *kind) }
+        let Self { kind, repeats, not_outcome, after_fields, .. } = *self;
+        let (cuts, not) = (self.cuts.clone(), self.not.clone());
+        Source { cuts, not, repeats, not_outcome, after_fields, ..Source::new(place, kind) }
     }
 }
 
@@ -126,8 +128,9 @@ fn repeats(file: &mut File<'_>, item: &Item<'_>) -> Repeats {
         (Some(true), _) => Repeats::Not,
         (Some(false), _) => Repeats::Count,
         (_, Some("number")) => Repeats::NotAsNumber,
+        (_, Some("any")) => Repeats::NotAnyStatus,
         _ => {
-            file.expected(item, "true, false or `number`");
+            file.expected(item, "true, false, `number` or `any`");
             Repeats::Count
         }
     }
@@ -139,13 +142,6 @@ fn is_hidden(later: &Source<PathSpec>, taken: &HashMap<Place<PathSpec>, Vec<Kind
     // Several members are joined only if each of them is there.
     let is_one = !matches!(later.place, Place::Parts(..));
     is_one && taken.get(&later.place).is_some_and(|kinds| kinds.iter().any(|kind| takes_all_of(*kind, later.kind)))
-}
-
-impl Source<PathSpec> {
-    /// Returns `true` if it takes each value of its kind.
-    const fn refuses_none(&self) -> bool {
-        self.cuts.is_empty() && self.not.is_empty() && matches!(self.repeats, Repeats::Count) && !self.after_fields
-    }
 }
 
 /// Returns `true` if whatever is of one kind is of the other, too.

@@ -1,6 +1,6 @@
 //! Which words the sources of a code, or of a reason, can say.
 
-use crate::dialect::source::{Cut, Kind, Place, Repeats, Source, is_reason_phrase};
+use crate::dialect::source::{Cut, Kind, Place, Repeats, Source, is_outcome, is_prose, is_reason_phrase};
 use crate::dialect::spec::PathSpec;
 use crate::pattern::{Glob, Ranges};
 
@@ -79,9 +79,10 @@ impl<'s> Words<'s> {
 
 /// Returns `true` if one source can say whatever another one can.
 fn says_as_much(wide: &Source<PathSpec>, narrow: &Source<PathSpec>) -> bool {
-    let is_plain = wide.cuts.is_empty() && wide.not.is_empty() && wide.repeats == Repeats::Count;
+    let is_plain = wide.cuts.is_empty() && wide.not.is_empty() && !wide.not_outcome && wide.repeats == Repeats::Count;
     let takes_all = matches!(wide.kind, Kind::Word | Kind::Any | Kind::Text) && matches!(wide.place, Place::Body(_));
     let same = wide.kind == narrow.kind && wide.cuts == narrow.cuts && wide.not == narrow.not;
+    let same = same && wide.not_outcome == narrow.not_outcome;
     let same_place = match (&wide.place, &narrow.place) {
         (Place::Parts(_, a), Place::Parts(_, b)) => a == b,
         (a, b) => std::mem::discriminant(a) == std::mem::discriminant(b),
@@ -93,7 +94,7 @@ fn says_as_much(wide: &Source<PathSpec>, narrow: &Source<PathSpec>) -> bool {
 /// that is not known.
 fn refusal(source: &Source<PathSpec>, word: &Glob) -> Option<String> {
     let (text, is_wild) = (word.as_str(), word.is_wild());
-    let has_blank = text.contains(char::is_whitespace);
+    let is_prose = is_prose(text);
     let is_member = matches!(source.place, Place::Body(_));
     for cut in &source.cuts {
         let (key, mark) = match cut {
@@ -107,11 +108,13 @@ fn refusal(source: &Source<PathSpec>, word: &Glob) -> Option<String> {
     }
     let of_kind = match source.kind {
         Kind::Number if is_member && !is_number_like(text) => Some("`as = \"number\"` takes numbers only"),
-        Kind::Symbol if has_blank => Some("`as = \"symbol\"` takes no text with a blank in it"),
-        Kind::Token if has_blank => Some("`as = \"token\"` takes no text with a blank in it"),
+        Kind::Symbol if is_prose => Some("`as = \"symbol\"` takes no text with a blank or a letter beyond ASCII in it"),
+        Kind::Token if is_prose => Some("`as = \"token\"` takes no text with a blank or a letter beyond ASCII in it"),
         Kind::Token if !is_wild && is_canonical(text) => Some("`as = \"token\"` takes no reason phrase of a status"),
         Kind::Phrase if !is_wild && !is_reason_phrase(text) => Some("`as = \"phrase\"` takes reason phrases only"),
-        Kind::Sentence if !is_wild && !has_blank => Some("`as = \"sentence\"` takes texts with blanks only"),
+        Kind::Sentence if !is_wild && !is_prose => {
+            Some("`as = \"sentence\"` takes texts with blanks or letters beyond ASCII only")
+        }
         Kind::Sentence if !is_wild && is_reason_phrase(text) => Some("`as = \"sentence\"` takes no reason phrase"),
         _ => None,
     };
@@ -120,6 +123,9 @@ fn refusal(source: &Source<PathSpec>, word: &Glob) -> Option<String> {
     }
     if let Some(not) = source.not.iter().find(|not| not.covers(word)) {
         return Some(format!("`not = {:?}` leaves it out", not.as_str()));
+    }
+    if source.not_outcome && !is_wild && is_outcome(text) {
+        return Some("`not_outcome = true` leaves out words that say no more than that a call failed".to_owned());
     }
     if source.repeats == Repeats::Not && !is_wild && is_reason_phrase(text) {
         return Some("`not_status = true` leaves out reason phrases".to_owned());
