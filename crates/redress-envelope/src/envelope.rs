@@ -154,8 +154,8 @@ impl<'a> Envelope<'a> {
             if let Some(text) = charset::declared(pieces.clone()) {
                 return Self::read_text(dialect, head, &text);
             }
-            if let Some(form) = form::as_json(head, pieces.clone()) {
-                let envelope = Self::read_text(dialect, head, &form);
+            if let Some(pairs) = form::pairs(head, pieces.clone()) {
+                let envelope = Reader::new(dialect.compiled()).read_pairs(head, pairs);
                 if envelope.code.is_some() || envelope.message.is_some() {
                     return envelope;
                 }

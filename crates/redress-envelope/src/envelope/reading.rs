@@ -9,6 +9,7 @@ use super::xml::XmlSink;
 use crate::cells::{Cells, Value};
 use crate::dialect::Compiled;
 use crate::fields::Fields;
+use crate::form::{self, Pairs};
 use crate::head::Head;
 use crate::json::{Container, Interest, Scalar, Scanner, Sink, Unreadable, lossy};
 use crate::markup;
@@ -100,6 +101,13 @@ impl<'a, 'p> Reader<'a, 'p> {
             return None;
         }
         markup::text(pieces)
+    }
+
+    /// Reads a form as an object of texts.
+    #[cold]
+    pub(super) fn read_pairs(mut self, head: &Head<'a>, pairs: Pairs) -> Envelope<'a> {
+        let wrong = form::feed(pairs, &mut self.sink).err();
+        assemble(self.compiled, head, &mut self.sink, &mut None, wrong)
     }
 
     /// Returns `true` if nothing so far is against the grammar.
