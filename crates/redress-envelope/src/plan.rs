@@ -49,6 +49,8 @@ pub(crate) struct Plan {
     excepted: HashSet<NodeId>,
     /// Whether a path has a name that is compared by its letters and digits.
     pub(crate) folds: bool,
+    /// Nodes that several places lead to, while the plan is built.
+    shared: HashSet<NodeId>,
     /// Nodes below which a wildcard excludes each member that a path names.
     named_excepted: HashSet<usize>,
 }
@@ -132,6 +134,7 @@ impl Plan {
             lists: Vec::new(),
             excepted: HashSet::new(),
             folds: false,
+            shared: HashSet::new(),
             named_excepted: HashSet::new(),
         }
     }

@@ -33,7 +33,9 @@ fn some(text: &str) -> Option<String> {
 fn a_name_stands_for_each_spelling_where_the_file_says_so() {
     let read = "[read]\ncode = \"error.error_code\"\nfields = [{ map = \"field_errors\" }]\n";
     let (any, exact) = (dialect(&format!("spelling = \"any\"\n{read}")), dialect(read));
-    for name in ["error_code", "errorCode", "ErrorCode", "error-code", "errorcode", "ERROR_CODE"] {
+    for name in
+        ["error_code", "errorCode", "ErrorCode", "error-code", "errorcode", "ERROR_CODE", "ERRORCODE", "Error_Code"]
+    {
         let body = format!("{{\"Error\":{{\"{name}\":7}},\"fieldErrors\":{{\"aB\":[\"m\"]}}}}");
         let fields = vec![("aB".to_owned(), "m".to_owned())];
         assert_eq!(words(&any, &body), (some("7"), some("m"), fields), "{name}");
@@ -151,4 +153,65 @@ fn a_body_in_another_charset_is_read_and_signals() {
             assert!(body.chunks(size).any(|chunk| signal.feed(chunk) == Decision::Error), "{kind} in pieces of {size}");
         }
     }
+}
+
+#[test]
+fn a_wildcard_beside_a_list_of_fields_names_no_field_elsewhere() {
+    let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+    let dialect =
+        dialect("[read]\ncode = [\"*.type\", \"sys.id\"]\nmessage = \"message\"\nfields = [{ map = \"detail\" }]\n");
+    for (body, code, fields) in [
+        (r#"{"sys":{"type":"A","id":"B"},"message":"m"}"#, "A", Vec::new()),
+        (r#"{"other":{"type":"A"},"message":"m"}"#, "A", Vec::new()),
+        (r#"{"detail":{"type":"A","a":"n"},"message":"m"}"#, "A", vec![pair("type", "A"), pair("a", "n")]),
+        (r#"{"sys":{"id":"B","a":"n"},"message":"m"}"#, "B", Vec::new()),
+    ] {
+        assert_eq!(words(&dialect, body), (some(code), some("m"), fields), "{body}");
+    }
+}
+
+#[test]
+fn a_word_for_the_outcome_is_not_a_code() {
+    let dialect = dialect("[read]\ncode = { path = [\"status\", \"code\"], not_outcome = true }\n");
+    for word in ["error", "Error", "FAILED", "failure", "KO", "success", "ok", "true", "null", "N"] {
+        assert_eq!(words(&dialect, &format!("{{\"status\":\"{word}\",\"code\":\"E1\"}}")).0, some("E1"), "{word}");
+    }
+    for word in ["errors", "failed_login", "OKTA", "0"] {
+        assert_eq!(words(&dialect, &format!("{{\"status\":\"{word}\",\"code\":\"E1\"}}")).0, some(word), "{word}");
+    }
+}
+
+#[test]
+fn the_number_of_another_status_says_nothing_either() {
+    let dialect = dialect("[read]\ncode = { path = \"status\", not_status = \"any\" }\n");
+    for (value, code) in [("400", None), ("404", None), ("\"599\"", None), ("7", some("7")), ("600", some("600"))] {
+        assert_eq!(words(&dialect, &format!("{{\"status\":{value}}}")).0, code, "{value}");
+    }
+}
+
+#[test]
+fn a_text_in_a_script_without_blanks_is_a_sentence() {
+    let dialect = dialect(
+        "[read]\ncode = { path = \"a\", as = \"symbol\" }\nmessage = { path = [\"b\", \"c\"], as = \"sentence\" }\n",
+    );
+    for text in ["签名错误", "パラメータが不正です", "Ungültig", "Ошибка"] {
+        let body = format!(r#"{{"a":"{text}","b":"word","c":"{text}"}}"#);
+        assert_eq!(words(&dialect, &body), (None, some(text), Vec::new()), "{text}");
+    }
+}
+
+#[test]
+fn a_form_is_read_as_an_object_of_texts() {
+    let dialect = dialect(
+        "[read]\ncode = \"code\"\nmessage = \"text\"\nfields = [{ one = \"$\", path = \"field\", message = \"text\" }]\n",
+    );
+    let fields = vec![("sum".to_owned(), "It \"is\" too small".to_owned())];
+    for body in [
+        "code=E1&text=It+%22is%22%20too+small&field=sum",
+        "code=E0&code=E1&text=It+%22is%22 too small&field=sum",
+        "code=E1\r\ntext=It %22is%22 too small\r\nfield=sum\r\n",
+    ] {
+        assert_eq!(words(&dialect, body), (some("E1"), some("It \"is\" too small"), fields.clone()), "{body}");
+    }
+    assert_eq!(words(&dialect, "a=1&b=2"), (None, some("a=1&b=2"), Vec::new()), "it has none of the names");
 }

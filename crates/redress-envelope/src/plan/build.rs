@@ -1,12 +1,22 @@
 //! The construction of a plan: paths become nodes, and wildcards are merged
 //! into the names beside them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::node::Name;
 use super::{FieldRole, MAX_CELLS, MAX_NODES, Merge, Node, NodeId, Plan, Plans};
 use crate::cells::{Cell, bit};
 use crate::path::{Path, Step};
+
+/// The state of merging wildcards into the names beside them.
+#[derive(Default)]
+pub(super) struct Merging {
+    /// The pairs that were merged, each from the first into the second.
+    merged: HashSet<(NodeId, NodeId)>,
+    /// The copies of shared nodes, by what was merged into them and the node that they are copies of, with the first place
+    /// that leads to each.
+    copies: HashMap<(NodeId, NodeId), (NodeId, NodeId)>,
+}
 
 impl Plan {
     /// Returns the cell in which the value at `path` will lie; `None` when the plan
@@ -43,17 +53,14 @@ impl Plan {
     /// those named by a path too.
     pub(crate) fn finish(mut self) -> Self {
         let excepted = std::mem::take(&mut self.excepted);
-        let mut merged = HashSet::new();
-        for at in 0..self.nodes.len() {
-            let Node { keys, indices, any_key, each, .. } = self.nodes[at].clone();
-            if let Some(any) = any_key.filter(|_| !self.named_excepted.contains(&at)) {
-                let named = keys.iter().map(|(_, named)| *named).filter(|named| !excepted.contains(named));
-                named.for_each(|named| self.merge(any, named, &mut merged));
-            }
-            if let Some(each) = each {
-                indices.iter().for_each(|(_, named)| self.merge(each, *named, &mut merged));
-            }
+        let mut merging = Merging::default();
+        let mut at = 0;
+        // Copies of shared nodes come behind the others.
+        while at < self.nodes.len() {
+            self.spread(at, &excepted, &mut merging);
+            at += 1;
         }
+        self.shared = HashSet::new();
         for node in &mut self.nodes {
             node.affects_fields =
                 node.role != FieldRole::None || (node.lists_below, node.paths_below, node.messages_below) != (0, 0, 0);
@@ -91,14 +98,63 @@ impl Plan {
         }
     }
 
+    /// Merges the wildcards of a node into the names beside them.
+    fn spread(&mut self, at: usize, excepted: &HashSet<NodeId>, merging: &mut Merging) {
+        let Node { keys, indices, any_key, each, .. } = self.nodes[at].clone();
+        // At most MAX_NODES.
+        let outer = NodeId::try_from(at).unwrap_or(NodeId::MAX);
+        if let Some(any) = any_key.filter(|_| !self.named_excepted.contains(&at)) {
+            let named = keys.iter().map(|(_, named)| *named).filter(|named| !excepted.contains(named));
+            named.for_each(|named| self.merge_below(outer, any, named, merging));
+        }
+        if let Some(each) = each {
+            indices.iter().for_each(|(_, named)| self.merge_below(outer, each, *named, merging));
+        }
+    }
+
+    /// Adds to a place below `outer` what holds at another one.
+    fn merge_below(&mut self, outer: NodeId, from: NodeId, into: NodeId, merging: &mut Merging) {
+        let into = self.own(outer, from, into, merging);
+        self.merge(from, into, merging);
+    }
+
+    /// Returns a node that what holds at `from` can be added to: a copy of one that other places lead to as well, since it
+    /// does not hold there.
+    fn own(&mut self, outer: NodeId, from: NodeId, node: NodeId, merging: &mut Merging) -> NodeId {
+        if node == from || !self.shared.contains(&node) || merging.merged.contains(&(from, node)) {
+            return node;
+        }
+        let copy = match merging.copies.get(&(from, node)) {
+            Some((copy, first)) => {
+                if *first != outer {
+                    self.shared.insert(*copy);
+                }
+                *copy
+            }
+            None => match NodeId::try_from(self.nodes.len()) {
+                Ok(copy) if self.nodes.len() < MAX_NODES => {
+                    let content = self.node_at(node).clone();
+                    self.shared.extend(content.below());
+                    self.nodes.push(content);
+                    merging.copies.insert((from, node), (copy, outer));
+                    copy
+                }
+                // Too many: such a plan is refused.
+                _ => return node,
+            },
+        };
+        self.at(outer).replace(node, copy);
+        copy
+    }
+
     /// Adds to a place what holds at another one.
-    pub(super) fn merge(&mut self, from: NodeId, into: NodeId, merged: &mut HashSet<(NodeId, NodeId)>) {
-        if from == into || !merged.insert((from, into)) {
+    pub(super) fn merge(&mut self, from: NodeId, into: NodeId, merging: &mut Merging) {
+        if from == into || !merging.merged.insert((from, into)) {
             return;
         }
         let Node { keys, indices, any_key, each, role, cells, cells_below, mask_below, lists_below, .. } =
             self.node_at(from).clone();
-        let node = self.at(into);
+        let node = &mut self.nodes[usize::from(into)];
         if matches!((node.role, role), (FieldRole::None, FieldRole::Name { .. })) && node.lists_below != 0 {
             // A node that holds the names of another list does not name a field.
             return;
@@ -115,22 +171,31 @@ impl Plan {
         for (slot, child) in [(&mut node.any_key, any_key), (&mut node.each, each)] {
             match (*slot, child) {
                 (Some(known), Some(child)) => both.push((child, known)),
-                _ => *slot = slot.or(child),
+                _ => {
+                    self.shared.extend(child);
+                    *slot = slot.or(child);
+                }
             }
         }
         for (name, child) in keys {
             match node.keys.iter().find(|(known, _)| *known == name) {
                 Some((_, known)) => both.push((child, *known)),
-                None => node.keys.push((name, child)),
+                None => {
+                    self.shared.insert(child);
+                    node.keys.push((name, child));
+                }
             }
         }
         for (index, child) in indices {
             match node.indices.iter().find(|(known, _)| *known == index) {
                 Some((_, known)) => both.push((child, *known)),
-                None => node.indices.push((index, child)),
+                None => {
+                    self.shared.insert(child);
+                    node.indices.push((index, child));
+                }
             }
         }
-        both.into_iter().for_each(|(from, into)| self.merge(from, into, merged));
+        both.into_iter().for_each(|(from, below)| self.merge_below(into, from, below, merging));
     }
 
     /// Visits the places on the way to `path` that no wildcard stands for: there a

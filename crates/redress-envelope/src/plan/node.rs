@@ -109,6 +109,18 @@ impl Node {
         named.chain(any_key.map(|id| (&b""[..], id)))
     }
 
+    /// Returns the nodes that this one leads to.
+    pub(super) fn below(&self) -> impl Iterator<Item = NodeId> {
+        let named = self.keys.iter().map(|(_, id)| *id).chain(self.indices.iter().map(|(_, id)| *id));
+        named.chain(self.any_key).chain(self.each)
+    }
+
+    /// Leads to another node wherever this one led to `old`.
+    pub(super) fn replace(&mut self, old: NodeId, new: NodeId) {
+        let named = self.keys.iter_mut().map(|(_, id)| id).chain(self.indices.iter_mut().map(|(_, id)| id));
+        named.chain(&mut self.any_key).chain(&mut self.each).filter(|id| **id == old).for_each(|id| *id = new);
+    }
+
     #[inline(always)]
     fn named(&self, name: &[u8]) -> Option<NodeId> {
         let ends = Ends::of(name);

@@ -1,8 +1,7 @@
 //! The root of a body: an object, or an array.
 
-use std::collections::HashSet;
-
 use super::Plan;
+use super::build::Merging;
 use crate::json::Container;
 use crate::path::Step;
 
@@ -17,7 +16,7 @@ impl Plan {
         }
         if root.wants_inside(Container::Array) {
             let first = self.child(0, &Step::Index(0));
-            self.merge(0, first, &mut HashSet::new());
+            self.merge(0, first, &mut Merging::default());
         } else {
             self.unwraps_arrays = true;
             self.at(0).indices.push((0, 0));
