@@ -210,6 +210,42 @@ fn every_dialect_reads_every_header_that_names_the_call() {
 }
 
 #[test]
+fn every_dialect_reads_the_headers_of_a_vendor_that_name_the_call() {
+    for dialect in all() {
+        for name in [
+            "acme-request-id",
+            "x-acme-requestid",
+            "x-acme-req-id",
+            "x-acme-rid",
+            "acme-correlation-id",
+            "x-acme-correlationid",
+            "x-acme-tracking-id",
+            "x-ac-trackingid",
+            "acme-activity-id",
+            "activityid",
+            "acme-debug-id",
+            "x-acme-logid",
+            "x-acme-queryid",
+            "acme_tid",
+            "acme-trace-id",
+            "x-acme-traceid",
+            "x-vercel-id",
+            "x-li-uuid",
+        ] {
+            let parent = format!("00-{TRACE}-00f067aa0ba902b7-01");
+            let far = [("traceparent", parent.as_str()), ("x-acme-user-id", "7"), ("x-amzn-trace-id", "Root=1")];
+            let map = map(&[&far[..], &[(name, "id-1")]].concat());
+            let head = Head::new(500, &map, now());
+            let envelope = Envelope::read(&dialect, &head, []);
+            assert_eq!(envelope.request_id.as_deref(), Some("id-1"), "{} {name}", dialect.name());
+        }
+    }
+    let whole = map(&[("acme-request-id", "a"), ("x-request-id", "b")]);
+    let envelope = Envelope::read(&file(""), &Head::new(500, &whole, now()), []);
+    assert_eq!(envelope.request_id.as_deref(), Some("b"));
+}
+
+#[test]
 fn sources_of_a_dialect_precede_the_standard_headers() {
     let own = file("[read]\nrequest_id = [\"id\", { header = \"x-acme-id\" }]\n");
     for (headers, body, expected) in [

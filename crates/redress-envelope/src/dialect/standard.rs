@@ -4,6 +4,8 @@
 //! A response has a dozen headers and few of them are standard ones. One pass
 //! over the names costs less than a lookup of each standard header.
 
+mod request_id;
+
 use http::{HeaderMap, HeaderName};
 
 use super::hints::{Flag, FlagForm, Hint, HintPlace};
@@ -11,6 +13,8 @@ use super::spec::PathSpec;
 use crate::cells::Cell;
 use crate::hint::{Unit, unquoted};
 use crate::pattern::Glob;
+pub(crate) use request_id::REQUEST_IDS;
+use request_id::{id, rank};
 
 /// Headers that ask for a wait, each in its unit: RFC 9110 section 10.2.3,
 /// `OpenAI`'s and Azure's milliseconds, AWS's, and gRPC's pushback (gRFC A6).
@@ -25,36 +29,6 @@ const WAITS: [(&str, Unit); 7] = [
 ];
 const PUSHBACK: &str = "grpc-retry-pushback-ms";
 const SHOULD_RETRY: &str = "x-should-retry";
-
-/// Headers that name the call, the best first: those of the server, of its
-/// cloud, of a trace, of a network in front of it.
-pub(crate) const REQUEST_IDS: [&str; 22] = [
-    "x-request-id",
-    "request-id",
-    "x-requestid",
-    "x-correlation-id",
-    "correlation-id",
-    "x-amzn-requestid",
-    "x-amzn-request-id",
-    "x-amz-request-id",
-    "apigw-requestid",
-    "x-ms-request-id",
-    "x-github-request-id",
-    "x-goog-request-id",
-    "x-openstack-request-id",
-    "opc-request-id",
-    "x-vcap-request-id",
-    "client-request-id",
-    "x-transaction-id",
-    "x-trace-id",
-    "x-b3-traceid",
-    "x-amz-cf-id",
-    CF_RAY,
-    TRACEPARENT,
-];
-const CF_RAY: &str = "cf-ray";
-/// W3C Trace Context section 3.2: `00-{trace id}-{parent id}-{flags}`.
-const TRACEPARENT: &str = "traceparent";
 
 /// Headers of rate limits that are looked at: more than any vendor sends, as
 /// each reset is compared with all of them.
@@ -182,20 +156,6 @@ pub(crate) fn unit(name: &str) -> Option<Unit> {
 
 pub(crate) fn is_ignored(name: &str, ignored: &[Glob]) -> bool {
     ignored.iter().any(|ignored| ignored.matches_any_case(name))
-}
-
-/// Returns how good a header is as the name of the call, the best first.
-fn rank(name: &str) -> Option<u8> {
-    if !name.ends_with("id") && name != CF_RAY && name != TRACEPARENT {
-        return None;
-    }
-    REQUEST_IDS.iter().zip(0..).find_map(|(known, rank)| (*known == name).then_some(rank))
-}
-
-fn id<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
-    let mut texts = headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).map(str::trim);
-    let text = texts.find(|text| !text.is_empty())?;
-    if name == TRACEPARENT { text.split('-').nth(1).filter(|trace| trace.len() == 32) } else { Some(text) }
 }
 
 /// Returns which of [`WAITS`] a header is; few others end like them.
