@@ -7,8 +7,11 @@
 //! is written. Comments and processing instructions are skipped, a byte order
 //! mark and white space before the XML declaration too. No element lies deeper
 //! than 128 levels. A start tag and its end tag must match where the sink is
-//! strict. Namespaces are not resolved: see [`Walk`].
+//! strict. Namespaces are not resolved: see [`Walk`]. A text that is a whole
+//! document, escaped or in a CDATA section, is read as elements where the sink
+//! asks for it: see [`embedded`].
 
+mod embedded;
 mod html;
 mod reference;
 mod scanner;
@@ -24,6 +27,8 @@ pub(crate) trait Sink {
     const STRICT: bool;
     /// How many bytes of a text, or of the value of an attribute, are kept.
     const MAX_TEXT: usize;
+    /// Whether a text that is a document of its own is read as elements.
+    const EMBEDS: bool;
     /// An element begins.
     fn open(&mut self, name: &[u8]);
     /// The innermost element has an attribute of this name, which begins with `@`;

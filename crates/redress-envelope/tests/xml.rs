@@ -281,6 +281,55 @@ fn of_a_document_that_breaks_off_or_goes_wrong_nothing_decides() {
 }
 
 #[test]
+fn a_document_in_a_text_is_read_as_elements() {
+    let dialect = "name = \"deep\"\n[read]\ncode = \"//Code\"\nmessage = \"//Text\"\nrequest_id = \"//Result\"\n";
+    let dialect = Dialect::from_toml("deep.toml", dialect).expect("no mistakes");
+    let inner = "<Answer><Code>E1</Code><Text>Not &lt;now&gt;</Text></Answer>";
+    let escaped = inner.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    for text in [
+        escaped.clone(),
+        format!(" <![CDATA[ {inner} ]]>"),
+        format!("<![CDATA[<?xml version=\"1.0\"?>{inner}]]>"),
+        format!("&lt;!-- x --&gt;{escaped}"),
+    ] {
+        for body in [format!("<r><Other>{text}</Other></r>"), format!("<r><Result>{text}</Result></r>")] {
+            let envelope = read(&dialect, &body);
+            let said = (envelope.code.as_deref(), envelope.message.as_deref(), envelope.request_id.as_deref());
+            assert_eq!(said, (Some("E1"), Some("Not <now>"), None), "{body}");
+            assert_eq!(envelope.unreadable, None, "{body}");
+        }
+    }
+}
+
+#[test]
+fn a_text_with_markup_that_is_not_a_document_stays_a_text() {
+    let dialect = "name = \"deep\"\n[read]\ncode = \"//Code\"\nmessage = \"//Text\"\n";
+    let dialect = Dialect::from_toml("deep.toml", dialect).expect("no mistakes");
+    let nested = format!("{}<Code>1</Code>{}", "<e>".repeat(126), "</e>".repeat(126));
+    for text in [
+        "<Code> is missing",
+        "<Code>1</Code> is wrong",
+        "<Code>1</Code><Code>2</Code>",
+        "<b>Not</b>",
+        "<!DOCTYPE a><a><Code>1</Code></a>",
+        "<a><Code>1</Other></a>",
+        nested.as_str(),
+    ] {
+        let body = format!("<r><Text><![CDATA[{text}]]></Text></r>");
+        let envelope = read(&dialect, &body);
+        assert_eq!((envelope.code.as_deref(), envelope.message.as_deref()), (None, Some(text)));
+    }
+    // A document in a document in a text is a text.
+    let twice = "<r><a><![CDATA[<s><Text>&lt;Code&gt;1&lt;/Code&gt;</Text></s>]]></a></r>";
+    let envelope = read(&dialect, twice);
+    assert_eq!((envelope.code.as_deref(), envelope.message.as_deref()), (None, Some("<Code>1</Code>")));
+    let long = format!("<r><Text><![CDATA[<{}>]]></Text></r>", "é".repeat(3_000));
+    assert_eq!(read(&dialect, &long).message.map(|message| message.len()), Some(4095));
+    let far = format!("<r><Text><![CDATA[<a>{}<Code>1</Code></a>]]></Text></r>", "x".repeat(70_000));
+    assert_eq!(read(&dialect, &far).code, None);
+}
+
+#[test]
 fn depth_names_and_texts_are_bounded() {
     let nested = |levels: usize| format!("{}<Code>1</Code>{}", "<e>".repeat(levels - 1), "</e>".repeat(levels - 1));
     let deep = Dialect::from_toml("deep.toml", "name = \"deep\"\n[read]\ncode = \"//Code\"\nmessage = \"//m\"\n");

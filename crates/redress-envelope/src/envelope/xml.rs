@@ -56,6 +56,7 @@ impl<'a, 'p> XmlSink<'a, 'p> {
 impl Sink for XmlSink<'_, '_> {
     const STRICT: bool = true;
     const MAX_TEXT: usize = 4096;
+    const EMBEDS: bool = true;
 
     fn open(&mut self, name: &[u8]) {
         self.note_inside();

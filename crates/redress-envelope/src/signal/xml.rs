@@ -57,6 +57,7 @@ impl Sink for XmlSignalSink<'_> {
     const STRICT: bool = false;
     /// Longer than any text that a dialect compares with.
     const MAX_TEXT: usize = 512;
+    const EMBEDS: bool = false;
 
     fn open(&mut self, name: &[u8]) {
         self.record_here(Value::Object, None);

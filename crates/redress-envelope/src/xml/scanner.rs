@@ -1,8 +1,10 @@
 //! The state machine of the scanner. It can stop and resume at every byte and
 //! builds no tree.
 
+use std::borrow::Cow;
+
 use super::text::Text;
-use super::{Sink, html, reference};
+use super::{Sink, embedded, html, reference};
 use crate::json::{MAX_NAME, Unreadable};
 use crate::work;
 
@@ -24,6 +26,8 @@ pub(crate) struct Scanner {
     token: Vec<u8>,
     text: Text,
     has_root: bool,
+    /// How many elements lie around the document, if it is a text of another one.
+    around: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -66,6 +70,11 @@ enum State {
 type Rest<'a> = Result<&'a [u8], Unreadable>;
 
 impl Scanner {
+    /// Begins a document that is a text of another one.
+    pub(super) fn at_depth(around: usize) -> Self {
+        Self { around: Some(around), ..Self::default() }
+    }
+
     /// Returns `true` if the root element has begun.
     pub(crate) const fn has_root(&self) -> bool {
         self.has_root
@@ -116,8 +125,8 @@ impl Scanner {
             }
             (State::Tag, b'/') => State::Empty,
             (State::Tag, b'>') => {
-                let is_wanted = sink.opened();
-                self.text.begin(if is_wanted { S::MAX_TEXT } else { 0 });
+                let embeds = S::EMBEDS && self.around.is_none();
+                self.text.begin_content(if sink.opened() { S::MAX_TEXT } else { 0 }, embeds);
                 State::Content
             }
             (State::Tag, _) if may_begin_name(byte) => self.token(State::Attribute, &[b'@', byte]),
@@ -162,8 +171,7 @@ impl Scanner {
         })
     }
 
-    /// Scans on in the value of an attribute. A `<` in it is taken, though XML
-    /// forbids it: only the quotation mark ends a value.
+    /// Scans on in the value of an attribute. A `<` in it is taken, though XML forbids it: only the quotation mark ends a value.
     fn value<'a, S: Sink>(&mut self, quote: u8, rest: &'a [u8], sink: &mut S) -> Rest<'a> {
         let (plain, behind) = split(rest, |byte| byte == quote || byte == b'&');
         self.keep(plain)?;
@@ -224,7 +232,7 @@ impl Scanner {
 
     /// Goes into the element whose name is in hand.
     fn open<S: Sink>(&mut self, sink: &mut S) -> Result<State, Unreadable> {
-        if self.ends.len() == MAX_DEPTH {
+        if self.ends.len() + self.around.unwrap_or_default() == MAX_DEPTH {
             return Err(Unreadable::TooDeep);
         }
         if self.ends.is_empty() && html::begins_with(&self.token) {
@@ -252,7 +260,9 @@ impl Scanner {
     fn close<S: Sink>(&mut self, sink: &mut S) -> State {
         self.ends.pop();
         self.names.truncate(self.ends.last().copied().unwrap_or_default().into());
-        sink.close(&self.text.text());
+        let is_document = self.text.may_be_document() && embedded::feed(&self.text.text(), self.ends.len() + 1, sink);
+        let text = if is_document { Cow::Borrowed("") } else { self.text.content() };
+        sink.close(&text);
         // An element that holds another one has no text.
         self.text.begin(0);
         self.back()
@@ -263,8 +273,7 @@ impl Scanner {
         if self.ends.is_empty() { State::Outside } else { State::Content }
     }
 
-    /// Handles a byte after `<!`, where a comment or a CDATA section begins.
-    /// Anything else is a document type declaration.
+    /// Handles a byte after `<!`, where a comment or a CDATA section begins. Anything else is a document type declaration.
     fn declaration(&mut self, byte: u8) -> Result<(), Unreadable> {
         self.token.push(byte);
         self.state = match &*self.token {
