@@ -98,7 +98,7 @@ proptest! {
         root in proptest::sample::select(&["Error", "rsp", "r", "x:Error"][..]),
         scraps in proptest::collection::vec(proptest::sample::select(&[
             "<Code>", "</Code>", "<Id>", "</Id>", "<Item name='a'>", "<Item name=\"b\" Code='x'/>", "</Item>", "<Error-Code>", "</Error-Code>",
-            "<errorCode>", "</errorCode>", "<x:Code>", "</x:Code>", "a", " ", "\r\n", "&amp;", "&#x41;", "&#13;", "&lt", "]]", ">", "]]>", "<![CDATA[", "<!--",
+            "<errorCode>", "</errorCode>", "<x:Code>", "</x:Code>", "a", " ", "\r\n", "&amp;", "&#x41;", "&#13;", "&lt", "&lt;Code&gt;", "&lt;/Code&gt;", "]]", ">", "]]>", "<![CDATA[", "<!--",
             "-", "--", "-->", "<?p", "?>", "<Code/>", "<r/>", "<Error/>", "\u{e9}", "null", "<", "/", "=", "'",
         ][..]), 0..16),
         attribute in proptest::sample::select(&["", " stat='fail'", " message='m &quot; n'", " xml:lang='en'", " stat = \"ok\" "][..]),
@@ -107,6 +107,14 @@ proptest! {
         xml::check(document.as_bytes());
         xml::check(scraps.concat().as_bytes());
         envelope_chunks::check(format!("\u{2}\u{5}\u{20}\u{30}\u{40}\u{50}\u{60}\u{7f}{document}").as_bytes());
+    }
+
+    #[test]
+    fn a_pattern_matches_as_trying_each_way_does(pattern in "[ab\u{e9}*]{1,8}", text in "[ab\u{e9}]{1,10}", long in 0..3_usize) {
+        // A long piece is searched for in another way.
+        let long = "x".repeat(long * 32);
+        let (pattern, text) = (pattern.replace('b', &format!("b{long}")), text.replace('b', &format!("b{long}")));
+        pattern::check(format!("{pattern}\n{text}").as_bytes());
     }
 
     #[test]
@@ -125,6 +133,8 @@ fn element(depth: u32) -> impl Strategy<Value = String> {
             "&amp;",
             "&#x41;&#66;",
             "<![CDATA[<a>]]]]>",
+            "<![CDATA[ <Item name='a'><Code>E1</Code> b</Item> ]]>",
+            "&lt;Code&gt;E2&lt;/Code&gt;",
             "<!-- - -->",
             "<?p q?>",
             "\n",
