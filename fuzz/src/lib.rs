@@ -6,6 +6,7 @@ pub mod dialect;
 pub mod envelope_bounds;
 pub mod envelope_chunks;
 pub mod envelope_diff;
+pub mod grpc;
 pub mod hint;
 pub mod http_date;
 pub mod pattern;

@@ -19,6 +19,9 @@ mod envelope_chunks;
 #[path = "../../../fuzz/src/envelope_diff.rs"]
 mod envelope_diff;
 #[allow(dead_code, unreachable_pub, reason = "the harness is a library elsewhere")]
+#[path = "../../../fuzz/src/grpc.rs"]
+mod grpc;
+#[allow(dead_code, unreachable_pub, reason = "the harness is a library elsewhere")]
 #[path = "../../../fuzz/src/hint.rs"]
 mod hint;
 #[allow(dead_code, unreachable_pub, reason = "the harness is a library elsewhere")]
@@ -61,6 +64,11 @@ fn the_corpus_of_cut_bodies_replays() {
 #[test]
 fn the_corpus_of_bodies_replays() {
     replay("envelope_diff", envelope_diff::check);
+}
+
+#[test]
+fn the_corpus_of_grpc_statuses_replays() {
+    replay("grpc", grpc::check);
 }
 
 #[test]
@@ -115,6 +123,21 @@ proptest! {
         let long = "x".repeat(long * 32);
         let (pattern, text) = (pattern.replace('b', &format!("b{long}")), text.replace('b', &format!("b{long}")));
         pattern::check(format!("{pattern}\n{text}").as_bytes());
+    }
+
+    #[test]
+    fn statuses_of_any_bytes_read_as_a_naive_reader_reads_them(
+        status in proptest::sample::select(&["14", "8", "0", "", "99"][..]),
+        kind in proptest::sample::select(&["ErrorInfo", "RetryInfo", "BadRequest", "QuotaFailure", "RequestInfo", "X"][..]),
+        bytes in proptest::collection::vec(any::<u8>(), 0..100),
+    ) {
+        let url = format!("type.googleapis.com/google.rpc.{kind}");
+        let field = |number: u8, bytes: &[u8]| [&[number << 3 | 2, bytes.len() as u8][..], bytes].concat();
+        let any = [field(1, url.as_bytes()), field(2, &bytes[..bytes.len().min(60)])].concat();
+        for details in [&bytes, &field(3, &any)] {
+            grpc::check(&[status.as_bytes(), b"\nm%20n\nb\n", details].concat());
+        }
+        grpc::check(&[status.as_bytes(), b"\n\nt\n", &bytes].concat());
     }
 
     #[test]

@@ -68,6 +68,7 @@
 //! - Credentials: [`StaticHeaders`] for API keys, [`login`] for OAuth 2 and JSON logins, the trait [`Credentials`] for anything
 //!   else, [`TokenStore`] for several processes with one account.
 //! - Formats: [`dialects`] has those that are shipped, [`Dialect::from_toml`] reads one of your own.
+//! - gRPC: the dialect [`grpc`](dialects::grpc), and the module [`grpc`] for service configs.
 //! - For authors of layers: [`layers`].
 //!
 //! Each type has one path in this crate. The five crates below it (`redress-envelope`, `-classify`, `-backoff`, `-pace` and
@@ -82,6 +83,7 @@
 
 #[cfg(feature = "reqwest")]
 mod client;
+pub mod grpc;
 mod layer;
 pub mod layers;
 pub mod login;

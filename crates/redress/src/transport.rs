@@ -21,6 +21,8 @@ mod target;
 #[cfg(feature = "hyper")]
 pub use self::connect_timeout::{ConnectTimeout, ConnectTimeoutFuture};
 #[cfg(feature = "hyper")]
+pub use self::error::hyper_error;
+#[cfg(feature = "hyper")]
 pub use self::hyper::{Hyper, HyperFuture};
 #[cfg(feature = "reqwest")]
 pub use self::reqwest::{Reqwest, ReqwestFuture};

@@ -49,7 +49,7 @@ fn exports(path: &str) -> Vec<Export> {
 }
 
 fn all_modules() -> Vec<Export> {
-    ["lib", "layers", "login", "transport"].iter().flat_map(|file| exports(&format!("redress/src/{file}.rs"))).collect()
+    ["lib", "grpc", "layers", "login", "transport"].iter().flat_map(|file| exports(&format!("redress/src/{file}.rs"))).collect()
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn every_public_name_of_the_layers_crates_is_exported_exactly_once() {
     }
     assert!(
         missing.is_empty(),
-        "list these once, in lib.rs for users or in layers.rs for authors of layers: {missing:?}"
+        "list these once, in lib.rs for users, grpc.rs for users of gRPC or layers.rs for authors of layers: {missing:?}"
     );
 }
 

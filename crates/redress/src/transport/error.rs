@@ -26,6 +26,34 @@ where
     constructor(error.into())
 }
 
+/// Converts an error of a client that is built on hyper, so that the layers above learn how far the request got.
+///
+/// For tonic's `Channel` and other clients that have no adapter here: `ServiceBuilder::map_err(hyper_error)` above the
+/// client. The error of hyper or h2 among the sources decides, as in the adapters: a refused stream, a `GOAWAY` below the
+/// request's stream and a connection that closed before it took the request mean that it was not processed. An error without
+/// one of them is returned as it is.
+///
+/// # Examples
+/// ```
+/// use redress::transport::{TransportError, hyper_error};
+///
+/// let error = hyper_error(h2::Error::from(h2::Reason::REFUSED_STREAM));
+/// let error = error.downcast_ref::<TransportError>().expect("a stream that was refused");
+/// assert_eq!(error.phase(), redress::Phase::NotSent);
+///
+/// let other = hyper_error("the socket is gone");
+/// assert!(other.downcast_ref::<TransportError>().is_none());
+/// ```
+#[cfg(feature = "hyper")]
+pub fn hyper_error(error: impl Into<BoxError>) -> BoxError {
+    let error = error.into();
+    let constructor = sources(error.as_ref()).find_map(of_one);
+    match constructor {
+        Some(constructor) => constructor(error).into(),
+        None => error,
+    }
+}
+
 fn sources<'e>(error: &'e (dyn StdError + 'static)) -> impl Iterator<Item = &'e (dyn StdError + 'static)> {
     std::iter::successors(Some(error), |error| {
         let error: &'e (dyn StdError + 'static) = *error;
