@@ -76,6 +76,13 @@ impl<R: http_body::Body + Unpin> Body<R> {
     }
 }
 
+/// The body of an answer that was made up on this side, as interceptors of some clients (tonic's) make it.
+impl<R: http_body::Body + Default> Default for Body<R> {
+    fn default() -> Self {
+        Self::untouched(R::default())
+    }
+}
+
 // Frames and errors are never pinned.
 impl<R: http_body::Body + Unpin> Unpin for Body<R> {}
 

@@ -35,8 +35,8 @@ use crate::progress::Progress;
 #[diagnostic::on_unimplemented(
     message = "the request body `{Self}` cannot be cloned, so the request cannot be sent again",
     label = "`CloneBody` is not implemented for this body",
-    note = "wrap a streaming body in `ReplayBody::new`, use `Full<Bytes>` for bytes in memory, \
-            or implement `CloneBody` and return `None` if no clone is possible"
+    note = "put `ReplayBodyLayer` above the stack if another library makes the requests, wrap a body of your own in \
+            `ReplayBody::new`, or implement `CloneBody` and return `None` if no clone is possible"
 )]
 pub trait CloneBody: Sized {
     /// Returns a clone that sends the same bytes, or `None` if the body cannot be cloned.

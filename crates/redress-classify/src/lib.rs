@@ -15,7 +15,8 @@
 //!
 //! # For authors of layers and transports
 //! - [`TransportError`] tells the layers which phase a failed request reached.
-//! - [`CloneBody`] says whether a request body can be cloned; [`ReplayBody`] makes any streaming body clonable.
+//! - [`CloneBody`] says whether a request body can be cloned; [`ReplayBody`] makes any body clonable, and
+//!   [`ReplayBodyLayer`] the bodies of all requests.
 //! - [`Verdict::for_response`] and [`is_success`] are the one test for an error that all layers use.
 //! - [`ResendCount`] tells a layer below Backoff which attempt of a call a request is.
 //! - [`SendState`], [`Refreshed`], [`Upstream`], [`Secrets`], [`Clock`], [`saturating`] are shared by the layers.
@@ -87,7 +88,7 @@ pub use phase::Phase;
 pub use printable::{escaped, is_hidden};
 pub use progress::Progress;
 pub use record::{Attempt, EndReason, Record, WaitSource};
-pub use replay_body::{ReplayBody, ReplayError};
+pub use replay_body::{ReplayBodies, ReplayBody, ReplayBodyLayer, ReplayError};
 pub use resend_count::ResendCount;
 pub use response::{Refreshed, ResponseExt};
 pub use secrets::Secrets;

@@ -1,6 +1,7 @@
-//! A streaming request body that can be cloned.
+//! A request body of any type that can be cloned, and the layer that makes every request's body one.
 
 mod error;
+mod layer;
 mod log;
 mod wakers;
 
@@ -13,13 +14,14 @@ use bytes::{Buf, Bytes};
 use http_body::{Body, Frame, SizeHint};
 
 pub use self::error::ReplayError;
+pub use self::layer::{ReplayBodies, ReplayBodyLayer};
 use self::log::{Dropped, Found, Log, Piece, Polled};
 use self::wakers::Wakers;
 use crate::BoxError;
 use crate::clone_body::CloneBody;
 use crate::progress::Progress;
 
-/// A streaming body that can be cloned, and so be sent again, up to a limit of bytes.
+/// A body that can be cloned, and so be sent again: a streaming one up to a limit of bytes, one in memory whatever its size.
 ///
 /// Each clone gives the whole body from its start. The clone that is ahead polls the inner body and keeps the frames for
 /// the others, so clones may be read at the same time, by several tasks, and dropped in any order. Trailers are kept too.
@@ -29,6 +31,10 @@ use crate::progress::Progress;
 /// 64 KiB, as in the linkerd proxy, or the one given to [`with_limit`](Self::with_limit): most API requests are shorter,
 /// and a thousand of them in flight take at most 64 MiB. It counts the bytes of data and trailers. The number of frames
 /// is bounded too: 1,024, and one more for every 64 bytes of the limit.
+///
+/// A body from [`new`](Self::new) that is in memory has no limit, since its kept frames share the buffers that the program
+/// holds anyway. A body counts as being in memory if its [`size_hint`](http_body::Body::size_hint) is exact and each poll
+/// so far was ready at once. From the first poll that is pending, the limit applies.
 ///
 /// A body that turns out to be longer keeps streaming in the clone that is ahead, so it is sent once. The kept frames are
 /// freed at once, and [`try_clone`](CloneBody::try_clone) returns `None` from then on. Frames are kept only while there
@@ -86,15 +92,31 @@ struct PollGuard<'a, B> {
 const DEFAULT_LIMIT: usize = 64 * 1024;
 
 impl<B: Body> ReplayBody<B> {
-    /// Wraps a body with the default limit of 64 KiB.
+    /// Wraps a body with the default limit of 64 KiB for a streaming body, and none for a body in memory.
+    ///
+    /// # Examples
+    /// ```
+    /// use bytes::Bytes;
+    /// use http_body_util::{BodyExt, Full};
+    /// use redress_classify::{CloneBody, ReplayBody};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), redress_classify::ReplayError> {
+    /// let image = Bytes::from(vec![7; 1 << 20]);
+    /// let body = ReplayBody::new(Full::new(image.clone()));
+    /// let clone = body.try_clone().expect("it was not read yet");
+    /// body.collect().await?;
+    /// assert_eq!(clone.collect().await?.to_bytes(), image);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn new(body: B) -> Self {
-        Self::with_limit(body, DEFAULT_LIMIT)
+        Self::with_stream_limit(body, DEFAULT_LIMIT)
     }
 
     /// Wraps a body with a limit in bytes, which are kept in memory.
     ///
-    /// With a limit of 0 a body is sent once, unless it is empty.
+    /// The limit also applies to a body that is in memory already. With a limit of 0 a body is sent once, unless it is empty.
     ///
     /// # Examples
     /// ```
@@ -112,10 +134,18 @@ impl<B: Body> ReplayBody<B> {
     /// ```
     #[must_use]
     pub fn with_limit(body: B, limit: usize) -> Self {
+        Self::over(Log::new(body, limit))
+    }
+
+    /// Wraps a body with a limit in bytes for a streaming body, and none for a body in memory.
+    fn with_stream_limit(body: B, limit: usize) -> Self {
+        Self::over(Log::new(body, limit).lift_limit_in_memory())
+    }
+
+    fn over(log: Log<B>) -> Self {
         let wakers = Arc::new(Wakers::default());
         let waker = Waker::from(Arc::clone(&wakers));
-        let shared =
-            Arc::new(Shared { log: Mutex::new(Log::new(body, limit)), wakers, waker, progress: Progress::new() });
+        let shared = Arc::new(Shared { log: Mutex::new(log), wakers, waker, progress: Progress::new() });
         Self::new_clone(shared, 0)
     }
 }

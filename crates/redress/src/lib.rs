@@ -37,7 +37,7 @@
 //! ```
 //!
 //! # Over any other transport
-//! [`RedressLayer`] is a `tower_layer::Layer` over any `Service<http::Request<B>>` whose body can be copied. The module
+//! [`RedressLayer`] is a `tower_layer::Layer` over any `Service<http::Request<B>>` whose body can be cloned. The module
 //! `transport` has adapters for hyper-util (feature `hyper`) and reqwest (feature `reqwest`), which report how far a failed
 //! request got.
 //!
@@ -58,6 +58,11 @@
 //! assert_eq!((error.code(), error.recovery()), (Some("1050"), Recovery::NewInput));
 //! # Ok(()) }
 //! ```
+//!
+//! # Under another client library
+//! octocrab, kube, tonic and others take a tower service, and bring request bodies of their own. [`ReplayBodyLayer`] above
+//! the stack makes a body of any type one that can be sent again. The crate `redress-hosts` has the adapters for libraries
+//! that take no tower service, and `docs/hosts.md` in the repository lists what to write for each.
 //!
 //! # Overview
 //! - Settings: [`RedressLayer`], and in its closures [`BackoffLayer`], [`PaceLayer`], [`RefreshLayer`], [`ClassifyLayer`].
@@ -106,7 +111,8 @@ pub use redress_backoff::{
 #[doc(inline)]
 pub use redress_classify::{
     ApiError, Attempt, Body, BoxError, ClassifyLayer, Clock, CloneBody, Deadline, EndReason, Error, ForeignHost,
-    FromCode, Phase, Record, ReplayBody, ReplayError, ResponseExt, SuccessHint, TransportError, Verdict, WaitSource,
+    FromCode, Phase, Record, ReplayBodies, ReplayBody, ReplayBodyLayer, ReplayError, ResponseExt, SuccessHint,
+    TransportError, Verdict, WaitSource,
 };
 #[doc(inline)]
 pub use redress_envelope::{

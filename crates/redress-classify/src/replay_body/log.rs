@@ -19,8 +19,10 @@ pub(super) struct Log<B> {
     bytes: u64,
     /// The size of `pieces` in bytes, trailers included.
     held: usize,
-    /// The maximum of `held`.
+    /// The maximum of `held`, unless the body is in memory.
     limit: usize,
+    /// Whether the body counts as being in memory: its length is known, and no poll was pending so far.
+    in_memory: bool,
     /// The size hint of the unread part.
     rest: SizeHint,
     /// The number of live clones.
@@ -91,6 +93,7 @@ impl<B: http_body::Body> Log<B> {
             bytes: 0,
             held: 0,
             limit,
+            in_memory: false,
             rest,
             clones: 1,
             missed: false,
@@ -100,6 +103,12 @@ impl<B: http_body::Body> Log<B> {
 }
 
 impl<B> Log<B> {
+    /// Lifts the limit while the body counts as being in memory.
+    pub(super) fn lift_limit_in_memory(mut self) -> Self {
+        self.in_memory = self.rest.exact().is_some();
+        self
+    }
+
     /// Adds a clone and returns its id, or `None` if it could not give the whole body.
     pub(super) fn add_clone(&mut self) -> Option<u64> {
         let id = self.is_whole().then_some(self.next_id)?;
@@ -160,7 +169,8 @@ impl<B> Log<B> {
         let dropped = match polled {
             Polled::Piece(piece) => self.push(piece),
             Polled::Unlogged { is_data: false } => self.discard(),
-            Polled::Unlogged { is_data: true } | Polled::Pending | Polled::End | Polled::Failed => Vec::new(),
+            Polled::Pending => self.apply_limit(),
+            Polled::Unlogged { is_data: true } | Polled::End | Polled::Failed => Vec::new(),
         };
         let (source, ended) = match (failed, rest, body) {
             (false, Some(hint), Some(body)) => {
@@ -181,8 +191,8 @@ impl<B> Log<B> {
         let size = piece.size();
         self.bytes = self.bytes.saturating_add(piece.data_len());
         let held = self.held.saturating_add(size);
-        let is_small = held <= self.limit && self.pieces.len() < SPARE_PIECES + self.limit / 64;
-        if self.kept && self.clones > 1 && is_small {
+        let fits = self.in_memory || self.is_within_limit(held, self.pieces.len() + 1);
+        if self.kept && self.clones > 1 && fits {
             self.read += 1;
             self.held = held;
             self.pieces.push(piece);
@@ -191,8 +201,23 @@ impl<B> Log<B> {
         self.discard()
     }
 
+    const fn is_within_limit(&self, held: usize, pieces: usize) -> bool {
+        held <= self.limit && pieces <= SPARE_PIECES + self.limit / 64
+    }
+
+    /// Applies the limit to a body that is not in memory after all.
+    fn apply_limit(&mut self) -> Vec<Piece> {
+        self.in_memory = false;
+        if self.is_within_limit(self.held, self.pieces.len()) { Vec::new() } else { self.forget() }
+    }
+
+    /// Counts a piece that is not kept, so that none is.
     fn discard(&mut self) -> Vec<Piece> {
         self.read += 1;
+        self.forget()
+    }
+
+    fn forget(&mut self) -> Vec<Piece> {
         self.kept = false;
         self.held = 0;
         std::mem::take(&mut self.pieces)

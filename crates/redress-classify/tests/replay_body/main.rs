@@ -1,6 +1,7 @@
 //! Clones of a body: the frames of each, in whatever order they are read and dropped.
 #![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
 
+mod memory;
 mod script;
 mod waking;
 
