@@ -145,6 +145,68 @@ impl Reqwest {
     pub const fn following_redirects(client: reqwest::Client) -> Self {
         Self { client, may_redirect: true }
     }
+
+    /// Converts a request to one of reqwest whose URL goes where the URI does, for adapters of libraries on reqwest.
+    ///
+    /// User and password are removed from the URI.
+    ///
+    /// # Errors
+    /// Returns an error if scheme, host or port of the URL differ from the URI's, and for credentials beside a foreign
+    /// `Host` header, as this transport does.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress::transport::Reqwest;
+    ///
+    /// let request = http::Request::get("https://user@api.example/items").body(reqwest::Body::from(""))?;
+    /// let request = Reqwest::convert_request(request)?;
+    /// assert_eq!(request.url().as_str(), "https://api.example/items");
+    /// # Ok::<(), redress::BoxError>(())
+    /// ```
+    pub fn convert_request(mut request: Request<reqwest::Body>) -> Result<reqwest::Request, TransportError> {
+        target::check(&mut request)?;
+        let uri = request.uri().clone();
+        let request = reqwest::Request::try_from(request);
+        let request = request.map_err(|error| TransportError::request(error.without_url()))?;
+        target::compare(&uri, request.url())?;
+        Ok(request)
+    }
+
+    /// Returns how far a request got that failed with this error, for adapters of libraries on reqwest. Its URL is removed,
+    /// since the query may hold secrets.
+    ///
+    /// If the client may have followed a redirect, add [`maybe_processed`](TransportError::maybe_processed): the failed
+    /// request may be a later one.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress::{Phase, transport::Reqwest};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), reqwest::Error> {
+    /// let client = Reqwest::client_builder().build()?;
+    /// // The port 1 of this machine: no server listens there.
+    /// let error = client.get("http://127.0.0.1:1/").send().await.unwrap_err();
+    /// assert_eq!(Reqwest::convert_error(error).phase(), Phase::NotSent);
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn convert_error(error: reqwest::Error) -> TransportError {
+        let error = error.without_url();
+        if error.is_builder() {
+            return TransportError::request(error);
+        }
+        let is_timeout = error.is_timeout();
+        if error.is_connect() {
+            if is_timeout { TransportError::connect_timeout(error) } else { TransportError::connect(error) }
+        } else if is_timeout {
+            TransportError::timeout(error)
+        } else if error.is_body() {
+            TransportError::body(error)
+        } else {
+            error::of_sending(error)
+        }
+    }
 }
 
 /// Returns `true` if a client has proxies that are chosen by a pattern, as those of the environment are. Only its `Debug`
@@ -182,28 +244,13 @@ where
 
     fn call(&mut self, request: Request<B>) -> ReqwestFuture {
         let Self { client, may_redirect } = self.clone();
-        let request = written(request);
+        let request = Self::convert_request(request.map(reqwest::Body::wrap));
         ReqwestFuture {
             inner: Box::pin(async move {
                 client.execute(request?).await.map_err(|error| transport_error(error, may_redirect))
             }),
         }
     }
-}
-
-/// Converts a request to one of reqwest, whose URL goes where the URI does.
-fn written<B>(mut request: Request<B>) -> Result<reqwest::Request, TransportError>
-where
-    B: http_body::Body + Send + Sync + 'static,
-    B::Data: Into<Bytes>,
-    B::Error: Into<BoxError>,
-{
-    target::check(&mut request)?;
-    let uri = request.uri().clone();
-    let request = reqwest::Request::try_from(request.map(reqwest::Body::wrap));
-    let request = request.map_err(|error| TransportError::request(error.without_url()))?;
-    target::compare(&uri, request.url())?;
-    Ok(request)
 }
 
 impl Future for ReqwestFuture {
@@ -215,22 +262,10 @@ impl Future for ReqwestFuture {
     }
 }
 
-/// Returns how far a request got. The URL is removed from the error, since its query may hold secrets.
+/// Returns how far a request got.
 fn transport_error(error: reqwest::Error, may_redirect: bool) -> TransportError {
-    let error = error.without_url();
-    if error.is_builder() {
-        return TransportError::request(error);
-    }
-    let is_timeout = error.is_timeout();
-    let found = if error.is_connect() {
-        if is_timeout { TransportError::connect_timeout(error) } else { TransportError::connect(error) }
-    } else if is_timeout {
-        TransportError::timeout(error)
-    } else if error.is_body() {
-        TransportError::body(error)
-    } else {
-        error::of_sending(error)
-    };
+    let is_builder = error.is_builder();
+    let found = Reqwest::convert_error(error);
     // The failed request may be a later one, to the target of a redirect.
-    if may_redirect { found.maybe_processed() } else { found }
+    if may_redirect && !is_builder { found.maybe_processed() } else { found }
 }
