@@ -31,3 +31,8 @@ pub use self::reqwest::{Reqwest, ReqwestFuture};
 #[cfg(all(doctest, feature = "hyper", feature = "reqwest"))]
 #[doc = include_str!("../../../docs/transports.md")]
 struct Transports;
+
+/// Compiles the example of `docs/hosts.md` that is no test of `hosts/`.
+#[cfg(all(doctest, feature = "hyper", feature = "reqwest"))]
+#[doc = include_str!("../../../docs/hosts.md")]
+struct Hosts;

@@ -5,6 +5,7 @@
 
 mod async_openai;
 mod connectrpc;
+mod docs;
 mod kube;
 mod object_store;
 mod octocrab;
