@@ -180,6 +180,7 @@ fn percent_decoded(message: &[u8]) -> String {
     text(&bytes)
 }
 
+/// Returns bytes as a text, in which invalid UTF-8 is replaced.
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }

@@ -25,6 +25,8 @@ pub(super) fn decode(value: &[u8]) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
+/// Returns the six bits of a digit in either alphabet: the standard one, which
+/// gRPC uses, and the one for URLs, which some proxies write.
 fn value_of(digit: u8) -> Option<u8> {
     match digit {
         b'A'..=b'Z' => Some(digit - b'A'),

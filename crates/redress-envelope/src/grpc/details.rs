@@ -67,7 +67,10 @@ fn known(any: &[u8]) -> Option<(Kind, &[u8])> {
     Some((kind, last(any, 2).unwrap_or_default()))
 }
 
-/// Returns the bytes of a field. Of a repeated one the last counts.
+/// Returns the bytes of a field.
+///
+/// Of a repeated one the last counts (protobuf.dev, "Last One Wins"). A field of
+/// another wire type is skipped, as by any parser that does not know it.
 fn last(message: &[u8], number: u64) -> Option<&[u8]> {
     Fields::new(message).filter(|(field, _)| *field == number).fold(None, |last, (_, value)| match value {
         Value::Bytes(bytes) => Some(bytes),
@@ -75,11 +78,16 @@ fn last(message: &[u8], number: u64) -> Option<&[u8]> {
     })
 }
 
+/// Returns the text of a field; `None` for an empty one, which proto3 does not
+/// tell from one that is absent. Invalid UTF-8 is replaced.
 fn text(message: &[u8], number: u64) -> Option<Cow<'_, str>> {
     last(message, number).filter(|bytes| !bytes.is_empty()).map(String::from_utf8_lossy)
 }
 
 impl Kind {
+    /// Returns the type of a URL such as
+    /// `type.googleapis.com/google.rpc.RetryInfo`. The host does not matter: it
+    /// says where the schema could be fetched.
     fn from_url(url: &[u8]) -> Option<Self> {
         let name = url.rsplit(|byte| *byte == b'/').next()?;
         Some(match name.strip_prefix(b"google.rpc.")? {
@@ -135,6 +143,8 @@ fn violations(list: &str, message: &[u8], names: &[(u64, &str)], json: &mut Stri
     json.push(']');
 }
 
+/// Returns the messages of the repeated field 1, which is the list in each type
+/// that has one; at most [`MAX_VIOLATIONS`].
 fn violations_of(message: &[u8]) -> impl Iterator<Item = &[u8]> {
     let violations = Fields::new(message).filter_map(|(number, value)| match (number, value) {
         (1, Value::Bytes(violation)) => Some(violation),
@@ -156,6 +166,8 @@ fn is_of_a_day(violation: &[u8]) -> bool {
     })
 }
 
+/// Writes the members of an object: the fields that are texts and not empty,
+/// under these names, in this order.
 fn texts(message: &[u8], names: &[(u64, &str)], json: &mut String) {
     let mut comma = "";
     for (number, name) in names {

@@ -24,10 +24,13 @@ pub(super) struct Fields<'b> {
 }
 
 impl<'b> Fields<'b> {
+    /// Begins to read a message, which may be one of several in another.
     pub(super) const fn new(message: &'b [u8]) -> Self {
         Self { rest: message }
     }
 
+    /// Reads a field: its number, and the value by its wire type; `None` for a
+    /// malformed one.
     fn field(&mut self) -> Option<(u64, Value<'b>)> {
         let tag = self.varint()?;
         let value = match tag & 7 {
@@ -43,6 +46,8 @@ impl<'b> Fields<'b> {
         Some((tag >> 3, value))
     }
 
+    /// Reads a varint: seven bits in each byte, the lowest first. The tenth byte has
+    /// room for one bit; more are dropped.
     fn varint(&mut self) -> Option<u64> {
         let mut number = 0_u64;
         for nth in 0..MAX_VARINT {
@@ -56,6 +61,7 @@ impl<'b> Fields<'b> {
         None
     }
 
+    /// Takes bytes off the front; `None` if there are too few.
     fn take(&mut self, len: usize) -> Option<&'b [u8]> {
         let (taken, rest) = self.rest.split_at_checked(len)?;
         self.rest = rest;

@@ -1,4 +1,4 @@
-//! Reads a service config from JSON (grpc/grpc, doc/service_config.md; gRFC A6).
+//! Reads a service config from JSON (grpc/grpc, `doc/service_config.md`; gRFC A6).
 
 use std::fmt;
 

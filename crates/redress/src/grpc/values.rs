@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::GrpcCode;
 
-/// Returns a duration, such as `"1.5s"` (protobuf.dev, "ProtoJSON Format"); `None` for a negative one and anything else.
+/// Returns a duration, such as `"1.5s"` (protobuf.dev, "`ProtoJSON` Format"); `None` for a negative one and anything else.
 pub(super) fn duration(value: &Value) -> Option<Duration> {
     let text = value.as_str()?.strip_suffix('s')?;
     let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));

@@ -1,4 +1,4 @@
-//! Every code of RST_STREAM, before the head, after it, and after a message.
+//! Every code of `RST_STREAM`, before the head, after it, and after a message.
 
 use h2::Reason;
 use redress::{Class, EndReason, Phase};
