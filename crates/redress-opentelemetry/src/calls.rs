@@ -65,6 +65,9 @@ pub struct Calls<S> {
 
 pin_project! {
     /// The future of a [`Calls`] service.
+    ///
+    /// # Panics
+    /// If it is polled after it has completed.
     pub struct CallFuture<F> {
         // Dropped in this order: the attempt in flight sees that its call is dropped, and ends before it.
         mark: Mark,
