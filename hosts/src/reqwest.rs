@@ -2,14 +2,14 @@
 
 use bytes::Bytes;
 use http::Response;
-use redress::{BoxError, Error, ReplayBody, TransportError};
+use redress::{BoxError, Error, ReplayBody, ReplayBodyLayer, TransportError};
 use reqwest::{Body, ResponseBuilderExt, Url};
-use tower::{Service, ServiceExt};
+use tower::{Layer, Service, ServiceExt};
 
 /// Sends a request of reqwest through a stack, for libraries that hand out such requests before they are sent.
 ///
 /// The stack is made by `RedressLayer` over `redress::transport::Reqwest`. A body in memory is sent again whatever its size
-/// and without a copy, a streaming one up to 64 KiB, see [`ReplayBody`]. The timeout and the version of the request are
+/// and without a copy, a streaming one up to 64 KiB, see [`ReplayBodyLayer`]. The timeout and the version of the request are
 /// kept: such a timeout counts for each attempt.
 ///
 /// The response has the URL of the request. Its extensions have the verdict and the record; `http::Response::from(response)`
@@ -46,8 +46,7 @@ where
     R::Error: Into<BoxError>,
 {
     let url = request.url().clone();
-    let request = to_http(request)?.map(ReplayBody::new);
-    let response = stack.oneshot(request).await?;
+    let response = ReplayBodyLayer::new().layer(stack).oneshot(to_http(request)?).await?;
     Ok(to_response(response, url))
 }
 

@@ -21,7 +21,7 @@ use crate::BoxError;
 use crate::clone_body::CloneBody;
 use crate::progress::Progress;
 
-/// A body that can be cloned, and so be sent again: a streaming one up to a limit of bytes, one in memory whatever its size.
+/// A streaming body that can be cloned, and so be sent again, up to a limit of bytes.
 ///
 /// Each clone gives the whole body from its start. The clone that is ahead polls the inner body and keeps the frames for
 /// the others, so clones may be read at the same time, by several tasks, and dropped in any order. Trailers are kept too.
@@ -32,9 +32,7 @@ use crate::progress::Progress;
 /// and a thousand of them in flight take at most 64 MiB. It counts the bytes of data and trailers. The number of frames
 /// is bounded too: 1,024, and one more for every 64 bytes of the limit.
 ///
-/// A body from [`new`](Self::new) that is in memory has no limit, since its kept frames share the buffers that the program
-/// holds anyway. A body counts as being in memory if its [`size_hint`](http_body::Body::size_hint) is exact and each poll
-/// so far was ready at once. From the first poll that is pending, the limit applies.
+/// [`ReplayBodyLayer`] lifts the limit for bodies in memory.
 ///
 /// A body that turns out to be longer keeps streaming in the clone that is ahead, so it is sent once. The kept frames are
 /// freed at once, and [`try_clone`](CloneBody::try_clone) returns `None` from then on. Frames are kept only while there
@@ -92,31 +90,15 @@ struct PollGuard<'a, B> {
 const DEFAULT_LIMIT: usize = 64 * 1024;
 
 impl<B: Body> ReplayBody<B> {
-    /// Wraps a body with the default limit of 64 KiB for a streaming body, and none for a body in memory.
-    ///
-    /// # Examples
-    /// ```
-    /// use bytes::Bytes;
-    /// use http_body_util::{BodyExt, Full};
-    /// use redress_classify::{CloneBody, ReplayBody};
-    ///
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), redress_classify::ReplayError> {
-    /// let image = Bytes::from(vec![7; 1 << 20]);
-    /// let body = ReplayBody::new(Full::new(image.clone()));
-    /// let clone = body.try_clone().expect("it was not read yet");
-    /// body.collect().await?;
-    /// assert_eq!(clone.collect().await?.to_bytes(), image);
-    /// # Ok(()) }
-    /// ```
+    /// Wraps a body with the default limit of 64 KiB.
     #[must_use]
     pub fn new(body: B) -> Self {
-        Self::with_stream_limit(body, DEFAULT_LIMIT)
+        Self::with_limit(body, DEFAULT_LIMIT)
     }
 
     /// Wraps a body with a limit in bytes, which are kept in memory.
     ///
-    /// The limit also applies to a body that is in memory already. With a limit of 0 a body is sent once, unless it is empty.
+    /// With a limit of 0 a body is sent once, unless it is empty.
     ///
     /// # Examples
     /// ```

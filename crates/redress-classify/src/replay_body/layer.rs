@@ -20,8 +20,13 @@ use super::{DEFAULT_LIMIT, ReplayBody};
 /// The response is not changed.
 ///
 /// # The limit
-/// That of [`ReplayBody::new`]: none for a body in memory, 64 KiB or the
-/// [`stream_limit`](Self::stream_limit) for a streaming body. A body in memory costs no copy of its bytes.
+/// A streaming body is kept up to 64 KiB, or up to the [`stream_limit`](Self::stream_limit). A body in memory has no limit, and
+/// its bytes are not copied: the kept frames share the buffers that the program holds anyway.
+///
+/// A body counts as being in memory if its [`size_hint`](http_body::Body::size_hint) is exact and each poll so far was ready
+/// at once. From the first poll that is pending, the limit applies. A body that reads a file within its poll cannot be told
+/// apart, and is kept as a whole: read files in a task, as tokio does, or wrap such a body in a [`ReplayBody`] with a limit,
+/// without this layer.
 ///
 /// # Examples
 /// ```
