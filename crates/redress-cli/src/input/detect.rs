@@ -59,11 +59,17 @@ pub(crate) fn responses<'a>(input: &'a [u8], stated: Stated<'_>) -> Result<Vec<P
     if input.trim_ascii().is_empty() && stated.status.is_none() {
         return Err(mistake("the input is empty"));
     }
-    match stated {
-        Stated { event: Some(name), .. } => Ok(events::named(input, name)),
-        Stated { status: Some(given), .. } => with_status(input, given),
-        _ => without_status(input),
-    }
+    let found = match stated {
+        Stated { event: Some(name), .. } => events::named(input, name),
+        Stated { status: Some(given), .. } => with_status(input, given)?,
+        _ => without_status(input)?,
+    };
+    Ok(found.into_iter().flat_map(events_of).collect())
+}
+
+/// Splits a response that is a stream into its events.
+fn events_of(item: ParseResult<'_>) -> Vec<ParseResult<'_>> {
+    item.map_or_else(|mistake| vec![Err(mistake)], |found| events::of_stream(found).into_iter().map(Ok).collect())
 }
 
 /// Rewrites UTF-16 with a byte order mark, which PowerShell writes where output is redirected, and UTF-32 as UTF-8.
@@ -133,7 +139,7 @@ fn without_status(input: &[u8]) -> Result<Vec<ParseResult<'_>>, FormatError> {
         return Ok(ok(nghttp::read(input)));
     }
     if events::is_events(input) {
-        return Ok(events::read(input));
+        return Ok(ok(events::read(input)));
     }
     if let Some(found) = copied_headers::read(input, None) {
         return found.map(|found| vec![Ok(found)]);

@@ -16,6 +16,7 @@
 
 use std::borrow::Cow;
 
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
 
 use super::lines::Lines;
@@ -56,20 +57,47 @@ pub(super) fn is_events(input: &[u8]) -> bool {
 /// Reads every event that has data. The last one may lack the empty line that ends it.
 ///
 /// A stream that broke off ends without an empty line. Its last event is read as far as it came.
-pub(super) fn read(input: &[u8]) -> Vec<ParseResult<'static>> {
+pub(super) fn read(input: &[u8]) -> Vec<ParsedResponse<'static>> {
     let mut found = Vec::new();
     let mut event = Event::default();
     let mut lines = Lines::new(input);
     while let Some(line) = lines.next() {
         match field(line) {
-            (b"", b"") if line.is_empty() => found.extend(std::mem::take(&mut event).into_response().map(Ok)),
+            (b"", b"") if line.is_empty() => found.extend(std::mem::take(&mut event).into_response()),
             (b"event", value) => event.name = String::from_utf8_lossy(value).into_owned(),
             (b"data", value) => event.add(value),
             _ => {}
         }
     }
-    found.extend(event.into_response().map(Ok));
+    found.extend(event.into_response());
     found
+}
+
+/// Reads the events of a response that is a stream of them, as `curl -i` shows it; any other response stays as it is, and so does
+/// a stream without an event.
+///
+/// Each event has the head and the call of the response: a dialect may ask for a header, and what was sent is masked.
+pub(super) fn of_stream(found: ParsedResponse<'_>) -> Vec<ParsedResponse<'_>> {
+    let media_type = found.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media_type = media_type.split(';').next().unwrap_or_default().trim();
+    if found.event.is_some() || !found.status.is_success() || !media_type.eq_ignore_ascii_case("text/event-stream") {
+        return vec![found];
+    }
+    let events = read(&found.body);
+    if events.is_empty() {
+        return vec![found];
+    }
+    let with_head = |event: ParsedResponse<'static>| ParsedResponse {
+        id: found.id.clone(),
+        dialect: found.dialect.clone(),
+        call: found.call.clone(),
+        received: found.received,
+        status: found.status,
+        headers: found.headers.clone(),
+        notes: found.notes.clone(),
+        ..event
+    };
+    events.into_iter().map(with_head).collect()
 }
 
 /// Reads an input that is stated to be events of this name: server-sent events, one JSON document, or a line for each.
@@ -77,7 +105,7 @@ pub(super) fn read(input: &[u8]) -> Vec<ParseResult<'static>> {
 /// `--event message` is the name for a stream of JSON lines, such as a Kubernetes watch.
 pub(super) fn named<'a>(input: &'a [u8], name: &str) -> Vec<ParseResult<'a>> {
     if is_events(input) {
-        return read(input);
+        return read(input).into_iter().map(Ok).collect();
     }
     let event = |data: &'a [u8]| Ok(response(name.to_owned(), Cow::Borrowed(data)));
     let is_document = serde_json::from_slice::<&serde_json::value::RawValue>(input).is_ok();
@@ -129,9 +157,8 @@ impl Event {
 mod tests {
     use super::*;
 
-    fn shown(found: &[ParseResult<'_>]) -> Vec<(String, String)> {
-        let shown = |found: &ParseResult<'_>| {
-            let found = found.as_ref().expect("an event");
+    fn shown(found: &[ParsedResponse<'_>]) -> Vec<(String, String)> {
+        let shown = |found: &ParsedResponse<'_>| {
             (found.event.as_deref().unwrap_or_default().to_owned(), String::from_utf8_lossy(&found.body).into_owned())
         };
         found.iter().map(shown).collect()
@@ -167,9 +194,30 @@ mod tests {
 
     #[test]
     fn a_stated_event_is_a_document_or_a_line_for_each() {
+        let named = |input, name| named(input, name).into_iter().collect::<Result<Vec<_>, _>>().expect("events");
         assert_eq!(shown(&named(b"{\n\"a\":1}\n", "message")), [pair("message", "{\n\"a\":1}\n")]);
         assert_eq!(shown(&named(b"{\"a\":1}\n\n{\"b\":2}\n", "x")), [pair("x", "{\"a\":1}"), pair("x", "{\"b\":2}")]);
         assert_eq!(shown(&named(b"event: y\ndata: {}\n", "x")), [pair("y", "{}")], "an event has its own name");
         assert_eq!(shown(&named(b"", "")), []);
+    }
+
+    #[test]
+    fn a_response_that_streams_is_its_events() {
+        let body = b"event: error\ndata: {\"a\":1}\n\n: ping\n\ndata: [DONE]\n\n";
+        let response = |status, media_type: &'static str, body: &'static [u8]| {
+            let headers = HeaderMap::from_iter([(CONTENT_TYPE, http::HeaderValue::from_static(media_type))]);
+            ParsedResponse::new(status, headers, Cow::Borrowed(body))
+        };
+        let found = of_stream(response(StatusCode::OK, "text/event-stream; charset=utf-8", body));
+        assert_eq!(shown(&found), [pair("error", "{\"a\":1}"), pair("message", "[DONE]")]);
+        assert!(found.iter().all(|event| event.headers.contains_key(CONTENT_TYPE)));
+        for (status, media_type, body) in [
+            (StatusCode::OK, "application/json", &body[..]),
+            (StatusCode::BAD_GATEWAY, "text/event-stream", body),
+            (StatusCode::OK, "text/event-stream", b": ping\n\n"),
+        ] {
+            let found = of_stream(response(status, media_type, body));
+            assert_eq!((found.len(), found[0].event.is_none()), (1, true), "{status} {media_type}");
+        }
     }
 }

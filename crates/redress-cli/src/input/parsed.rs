@@ -65,7 +65,7 @@ pub(crate) struct FormatError {
 }
 
 /// The request that a response answers, as far as the input states it.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct ParsedRequest {
     /// The method; `--method` if the input does not state it.
     pub(crate) method: Option<Method>,
