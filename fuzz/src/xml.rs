@@ -24,7 +24,7 @@ equals = { path = "/rsp/@stat", is = "fail" }
 
 [read]
 code = "//Code"
-message = "/*/@message"
+message = ["/*/@message", "//*[@name='b']"]
 request_id = "/Error/Id"
 reason = "//~errorcode"
 fields = [{ list = "//Item", path = "@name", message = "." }]
@@ -61,6 +61,9 @@ pub fn check(body: &[u8]) {
     let texts = |name: &str| document.descendants().filter(|node| is(*node, name)).filter_map(text).next();
     compare(ours.code.as_deref(), texts("Code").as_deref(), "code");
     let message = root.attributes().filter(|attribute| attribute.name() == "message").filter_map(value).next();
+    let selects = |attribute: Attribute<'_, '_>| attribute.name() == "name" && value(attribute).as_deref() == Some("b");
+    let selected = |node: &Node<'_, '_>| node.attributes().any(selects);
+    let message = message.or_else(|| document.descendants().filter(selected).filter_map(text).next());
     let message = message.or_else(|| items(root).into_iter().map(|(_, text)| text).find(|text| !text.is_empty()));
     compare(ours.message.as_deref(), message.as_deref(), "message");
     let ids = root.children().filter(|node| is(root, "Error") && is(*node, "Id"));

@@ -83,6 +83,11 @@ impl Path {
         matches!(self.0.first(), Some(Step::Root | Step::Anywhere))
     }
 
+    /// Returns `true` if it selects an element by an attribute.
+    pub(crate) fn selects(&self) -> bool {
+        self.0.iter().any(|step| matches!(step, Step::Key(name) if self.is_xml() && name.starts_with('[')))
+    }
+
     /// Returns `true` if it may lead to several values, as any path into XML may:
     /// elements repeat.
     pub(crate) fn has_wildcard(&self) -> bool {

@@ -49,6 +49,8 @@ pub(crate) struct Plan {
     excepted: HashSet<NodeId>,
     /// Whether a path has a name that is compared by its letters and digits.
     pub(crate) folds: bool,
+    /// Whether a path selects an element by an attribute.
+    pub(crate) selects: bool,
     /// Nodes that several places lead to, while the plan is built.
     shared: HashSet<NodeId>,
     /// Nodes below which a wildcard excludes each member that a path names.
@@ -134,6 +136,7 @@ impl Plan {
             lists: Vec::new(),
             excepted: HashSet::new(),
             folds: false,
+            selects: false,
             shared: HashSet::new(),
             named_excepted: HashSet::new(),
         }

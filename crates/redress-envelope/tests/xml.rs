@@ -302,6 +302,27 @@ fn a_document_in_a_text_is_read_as_elements() {
 }
 
 #[test]
+fn an_element_is_selected_by_an_attribute() {
+    let dialect = "name = \"list\"\n[read]\ncode = [\"//*[@name='code']\", \"//*[@key='~errorcode']/@value\"]\nmessage = [\"/r/*[@name='text']\", \"//*[@name='error']/Text\"]\nfields = [{ list = \"//*[@name='fields']/Item\", path = \"@of\", message = \".\" }]\n";
+    let dialect = Dialect::from_toml("list.toml", dialect).expect("no mistakes");
+    for (body, code, message) in [
+        ("<r><str name='code'>E1</str><str name='text'>Not now</str></r>", Some("E1"), Some("Not now")),
+        ("<r><a><b name='code'>E1</b><b name='text'>Not now</b></a></r>", Some("E1"), None),
+        ("<r><p key='Error-Code' value='E2'/></r>", Some("E2"), None),
+        ("<r><lst name='error'><Text>Not now</Text></lst></r>", None, Some("Not now")),
+        ("<r name='code'>E3</r>", Some("E3"), None),
+        ("<r><a x:name='code'>E4</a></r>", Some("E4"), None),
+        ("<r><a name='codes'>E5</a><name>code</name></r>", None, None),
+        ("<r><l name='fields'><Item of='a'>b</Item></l><l name='f'><Item of='c'>d</Item></l></r>", None, Some("b")),
+    ] {
+        let envelope = read(&dialect, body);
+        assert_eq!((envelope.code.as_deref(), envelope.message.as_deref()), (code, message), "{body}");
+    }
+    let refused = Dialect::from_toml("a.toml", "name = \"a\"\n[[error]]\nnot_null = \"//*[@name='code']\"\n");
+    assert!(refused.is_err(), "a signal cannot select");
+}
+
+#[test]
 fn a_text_with_markup_that_is_not_a_document_stays_a_text() {
     let dialect = "name = \"deep\"\n[read]\ncode = \"//Code\"\nmessage = \"//Text\"\n";
     let dialect = Dialect::from_toml("deep.toml", dialect).expect("no mistakes");

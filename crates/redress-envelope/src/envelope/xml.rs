@@ -14,6 +14,8 @@ pub(super) struct XmlSink<'a, 'p> {
     walk: Walk,
     /// The places of the attribute in hand.
     attribute: Vec<NodeId>,
+    /// Its name, where it may select the element.
+    selector: Vec<u8>,
     pub(super) cells: Cells<'a>,
     pub(super) fields: Fields<'a>,
 }
@@ -26,7 +28,7 @@ impl<'a, 'p> XmlSink<'a, 'p> {
         mut pieces: impl Iterator<Item = &'b [u8]>,
     ) -> Option<(Self, Result<(), Unreadable>)> {
         let (walk, cells, fields) = (Walk::default(), Cells::new(), Fields::new());
-        let mut document = Self { plan, walk, attribute: Vec::new(), cells, fields };
+        let mut document = Self { plan, walk, attribute: Vec::new(), selector: Vec::new(), cells, fields };
         let mut scanner = Scanner::default();
         let end = pieces.try_for_each(|piece| scanner.feed(piece, &mut document)).and_then(|()| scanner.finish());
         scanner.has_root().then_some((document, end))
@@ -71,12 +73,21 @@ impl Sink for XmlSink<'_, '_> {
             self.note_inside();
         }
         self.attribute = self.walk.attribute(self.plan, name);
-        !self.attribute.is_empty()
+        if self.plan.selects {
+            self.selector = name.to_vec();
+        }
+        !self.attribute.is_empty() || self.plan.selects
     }
 
     fn value(&mut self, text: &str) {
         for place in std::mem::take(&mut self.attribute) {
             self.note(place, text);
+        }
+        if self.plan.selects {
+            let before = self.walk.select(self.plan, &std::mem::take(&mut self.selector), text);
+            for place in &self.walk.here()[before..] {
+                self.fields.begin(self.plan.node_at(*place).role);
+            }
         }
     }
 

@@ -6,6 +6,7 @@ use super::{MAX_STEPS, Path, Step};
 use crate::json::MAX_NAME;
 
 const NAME: &str = "the name of an element, `*`, or last the name of an attribute such as `@code`";
+const SELECTED: &str = "`*` with one attribute that selects it, such as `*[@name='message']`";
 const FOLDED: &str = "after `~` a name of lower-case letters and digits";
 const STEPS: &str = "a path of at most 8 steps";
 
@@ -36,6 +37,9 @@ fn below(text: &str) -> Result<Vec<Step>, &'static str> {
 }
 
 fn step(text: &str) -> Result<Step, &'static str> {
+    if let Some(selector) = text.strip_prefix('*').filter(|rest| rest.starts_with('[')) {
+        return select(selector);
+    }
     let (is_attribute, name) = text.strip_prefix('@').map_or((false, text), |name| (true, name));
     let is_mark = |symbol: char| symbol.is_whitespace() || "@[]()<>&=*'\"|~".contains(symbol);
     match (is_attribute, name) {
@@ -51,6 +55,20 @@ fn step(text: &str) -> Result<Step, &'static str> {
     Ok(if is_attribute { Step::Attribute(name) } else { Step::Key(name) })
 }
 
+/// Reads `[@name='message']`: an element is selected by the value of its attribute, as `XPath` has it.
+fn select(text: &str) -> Result<Step, &'static str> {
+    let inside = text.strip_prefix("[@").and_then(|rest| rest.strip_suffix("']"));
+    let (name, value) = inside.and_then(|inside| inside.split_once("='")).ok_or(SELECTED)?;
+    step(&format!("@{name}"))?;
+    let folded = value.strip_prefix('~');
+    match folded {
+        _ if name.starts_with('~') || value.is_empty() || value.contains(['\'', '/']) => Err(SELECTED),
+        Some(folded) if folded.is_empty() || !fold(folded.as_bytes()).eq(folded.bytes()) => Err(FOLDED),
+        _ if text.len() >= MAX_NAME => Err("a name of less than 256 bytes"),
+        _ => Ok(Step::Key(text.to_owned())),
+    }
+}
+
 /// Returns what of a name `~` compares: its ASCII letters, in lower case, and
 /// digits.
 pub(crate) fn fold(name: &[u8]) -> impl Iterator<Item = u8> {
@@ -64,6 +82,7 @@ pub(super) fn print(steps: &[Step], f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match step {
             Step::Root => f.write_str("/")?,
             Step::Anywhere => f.write_str("//")?,
+            Step::Key(name) if name.starts_with('[') => write!(f, "{slash}*{name}")?,
             Step::Key(name) => write!(f, "{slash}{name}")?,
             Step::Attribute(name) => write!(f, "{slash}@{name}")?,
             Step::Any => write!(f, "{slash}*")?,
@@ -88,6 +107,8 @@ mod tests {
             "//~errorcode/@~x1",
             "/*/soap:Fault",
             "//a.b/c-d",
+            "//*[@name='message']",
+            "/r/*[@key='~errorcode']/@value",
         ] {
             assert_eq!(Path::parse(text).map(|path| path.to_string()), Ok(text.to_owned()));
         }
@@ -109,6 +130,13 @@ mod tests {
             ("//~errorCode", FOLDED),
             ("//~error_code", FOLDED),
             ("//a~", NAME),
+            ("//a[@b='c']", NAME),
+            ("//*[1]", SELECTED),
+            ("//*[@a]", SELECTED),
+            ("//*[@a='']", SELECTED),
+            ("//*[@~a='b']", SELECTED),
+            ("//*[@a='~B']", FOLDED),
+            ("//*[@a.b='c' or @d='e']", SELECTED),
             (long.as_str(), STEPS),
         ] {
             assert_eq!(Path::parse(text), Err(expected), "{text}");

@@ -13,9 +13,10 @@ use crate::path::{Path, Step};
 pub(super) struct Merging {
     /// The pairs that were merged, each from the first into the second.
     merged: HashSet<(NodeId, NodeId)>,
-    /// The copies of shared nodes, by what was merged into them and the node that they are copies of, with the first place
-    /// that leads to each.
-    copies: HashMap<(NodeId, NodeId), (NodeId, NodeId)>,
+    /// The copies of shared nodes: for each, what was merged into it and the node that it is a copy of.
+    copies: HashMap<NodeId, (NodeId, NodeId)>,
+    /// The copies by the place that leads to them and the node that it led to before.
+    replaced: HashMap<(NodeId, NodeId), NodeId>,
 }
 
 impl Plan {
@@ -105,7 +106,10 @@ impl Plan {
         let outer = NodeId::try_from(at).unwrap_or(NodeId::MAX);
         if let Some(any) = any_key.filter(|_| !self.named_excepted.contains(&at)) {
             let named = keys.iter().map(|(_, named)| *named).filter(|named| !excepted.contains(named));
-            named.for_each(|named| self.merge_below(outer, any, named, merging));
+            let mut named: Vec<_> = named.collect();
+            // The spellings of a name lie together.
+            named.dedup();
+            named.into_iter().for_each(|named| self.merge_below(outer, any, named, merging));
         }
         if let Some(each) = each {
             indices.iter().for_each(|(_, named)| self.merge_below(outer, each, *named, merging));
@@ -121,28 +125,27 @@ impl Plan {
     /// Returns a node that what holds at `from` can be added to: a copy of one that other places lead to as well, since it
     /// does not hold there.
     fn own(&mut self, outer: NodeId, from: NodeId, node: NodeId, merging: &mut Merging) -> NodeId {
+        let node = merging.replaced.get(&(outer, node)).copied().unwrap_or(node);
         if node == from || !self.shared.contains(&node) || merging.merged.contains(&(from, node)) {
             return node;
         }
-        let copy = match merging.copies.get(&(from, node)) {
-            Some((copy, first)) => {
-                if *first != outer {
-                    self.shared.insert(*copy);
-                }
-                *copy
-            }
-            None => match NodeId::try_from(self.nodes.len()) {
-                Ok(copy) if self.nodes.len() < MAX_NODES => {
-                    let content = self.node_at(node).clone();
-                    self.shared.extend(content.below());
-                    self.nodes.push(content);
-                    merging.copies.insert((from, node), (copy, outer));
-                    copy
-                }
+        // Of a node that leads back to itself, as in a tree, the copy does so, too.
+        let copy = if merging.copies.get(&outer) == Some(&(from, node)) {
+            outer
+        } else {
+            match NodeId::try_from(self.nodes.len()) {
+                Ok(copy) if self.nodes.len() < MAX_NODES => copy,
                 // Too many: such a plan is refused.
                 _ => return node,
-            },
+            }
         };
+        if copy != outer {
+            let content = self.node_at(node).clone();
+            self.shared.extend(content.below());
+            self.nodes.push(content);
+            merging.copies.insert(copy, (from, node));
+        }
+        merging.replaced.insert((outer, node), copy);
         self.at(outer).replace(node, copy);
         copy
     }
@@ -195,6 +198,7 @@ impl Plan {
                 }
             }
         }
+        both.dedup();
         both.into_iter().for_each(|(from, below)| self.merge_below(into, from, below, merging));
     }
 
@@ -282,9 +286,10 @@ impl Plan {
         self.nodes.push(Node::default());
         if self.first_cell == Plans::FIRST_XML {
             let is_folded = matches!(step, Step::Key(name) | Step::Attribute(name) if name.starts_with('~'));
-            self.folds |= is_folded;
-            // Where a path says any element, it means none of these; an element with a folded name is at both places.
-            if is_folded || !matches!(step, Step::Key(_) | Step::Any) {
+            let selects = matches!(step, Step::Key(name) if name.starts_with('['));
+            (self.folds, self.selects) = (self.folds || is_folded, self.selects || selects);
+            // Where a path says any element, it means none of these; an element that is folded or selected is at both places.
+            if is_folded || selects || !matches!(step, Step::Key(_) | Step::Any) {
                 self.excepted.insert(next);
             }
         }

@@ -1,5 +1,4 @@
-//! The state machine of the scanner. It can stop and resume at every byte and
-//! builds no tree.
+//! The state machine of the scanner. It can stop and resume at every byte and builds no tree.
 
 use std::borrow::Cow;
 

@@ -54,6 +54,23 @@ impl Walk {
         self.starts.push(u32::try_from(end).unwrap_or(u32::MAX));
     }
 
+    /// Goes, with the innermost element, to the places that select it by this attribute, whose name begins with `@`. Returns how
+    /// many places it was at before.
+    pub(crate) fn select(&mut self, plan: &Plan, name: &[u8], value: &str) -> usize {
+        let before = self.here().len();
+        let key = |mark: &[u8], value: Vec<u8>| [b"[@", local(&name[1..]), b"='", mark, &value, b"']"].concat();
+        let keys = [key(b"", value.as_bytes().to_vec()), key(b"~", fold(value.as_bytes()).collect())];
+        let start = self.starts.last().copied().unwrap_or_default() as usize;
+        let outer = self.starts.len().checked_sub(2).map_or(0, |outer| self.starts[outer] as usize);
+        let root = plan.xml_root().filter(|_| self.starts.len() == 1);
+        let mut around = self.places[outer..start].to_vec();
+        around.extend(root.into_iter().chain(plan.xml_anywhere()));
+        for outer in around {
+            self.enter(keys.iter().filter_map(|key| plan.node_at(outer).only_named(key)), start);
+        }
+        before
+    }
+
     /// Adds places to those of the element that begin at `start`.
     fn enter(&mut self, places: impl Iterator<Item = NodeId>, start: usize) {
         for place in places {

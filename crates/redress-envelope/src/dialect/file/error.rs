@@ -6,7 +6,7 @@ use super::super::condition::Condition;
 use super::super::error_rule::{Clause, ErrorRule, Test};
 use super::super::spec::{PathSpec, Spec};
 use super::when::{Scope, ranges, when};
-use super::words::{header, path};
+use super::words::{self, header};
 use super::{File, Item};
 use crate::path::Path;
 use crate::signal::MAX_PREDICATES;
@@ -57,6 +57,12 @@ fn rule<'t>(file: &mut File<'_>, item: &Item<'t>) -> Option<ErrorRule<PathSpec>>
         return None;
     }
     Some(rule)
+}
+
+/// Reads a path; one that selects an element by an attribute would be decided too late.
+fn path(text: &str) -> Result<Path, String> {
+    let path = words::path(text)?;
+    if path.selects() { Err("a path without `[@...]`".to_owned()) } else { Ok(path) }
 }
 
 /// Where a clause of a rule looks.
