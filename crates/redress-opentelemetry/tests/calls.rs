@@ -215,5 +215,6 @@ async fn a_backoff_layer_alone_has_its_spans_too() {
     let layer = BackoffLayer::new(dialects::generic());
     let request: Request<String> = get("https://api.example/");
     recorder.telemetry.around(layer).layer(mock).oneshot(request).await.expect("a response");
-    assert_eq!((recorder.attempts().len(), recorder.call().is_some()), (2, true));
+    let (attempts, call) = (recorder.attempts(), recorder.call().expect("it was sent twice"));
+    assert_eq!((attempts.len(), attempts[1].parent_span_id), (2, call.span_context.span_id()));
 }
