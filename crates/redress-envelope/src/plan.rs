@@ -12,7 +12,7 @@ use std::collections::HashSet;
 
 use crate::cells::Cell;
 use crate::path::Path;
-pub(crate) use node::{LOOKUP, Node};
+pub(crate) use node::Node;
 pub(crate) use plans::Plans;
 pub(crate) use spelling::Spelling;
 

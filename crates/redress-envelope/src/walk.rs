@@ -1,7 +1,7 @@
 //! The position of a JSON scan in its plan.
 
 use crate::json::Container;
-use crate::plan::{LOOKUP, NodeId, Plan};
+use crate::plan::{Node, NodeId, Plan};
 
 /// The number of open containers that need no allocation. Only a dialect that
 /// reads a tree follows deeper ones.
@@ -78,14 +78,11 @@ impl Walk {
         self.next
     }
 
-    /// Records the name of the member that follows, and returns its node.
+    /// Records the name of the member that follows, and returns its node; `inside`
+    /// is the node of the innermost open container.
     #[inline(always)]
-    pub(crate) fn key(&mut self, plan: &Plan, name: &[u8]) -> Option<NodeId> {
-        let node = plan.node_at(self.top.node);
-        self.next = node.member(name);
-        if self.next == Some(LOOKUP) {
-            self.next = node.lookup_member(name);
-        }
+    pub(crate) fn key(&mut self, inside: &Node, name: &[u8]) -> Option<NodeId> {
+        self.next = inside.member(name);
         self.next
     }
 

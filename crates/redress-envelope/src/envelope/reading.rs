@@ -29,8 +29,11 @@ pub(super) struct Reader<'a, 'p> {
 pub(super) struct EnvelopeSink<'a, 'p> {
     plan: &'p Plan,
     walk: Walk,
-    /// The place of the value in hand; only asked for where there is one.
-    node: NodeId,
+    /// The place of the value in hand, which only a value that is read has.
+    id: NodeId,
+    node: &'p Node,
+    /// The place of the innermost open container.
+    inside: &'p Node,
     pub(super) cells: Cells<'a>,
     /// Created at the first node that belongs to a list of field errors.
     pub(super) fields: Option<Fields<'a>>,
@@ -133,12 +136,14 @@ impl<'a, 'p> Reader<'a, 'p> {
 impl<'a, 'p> EnvelopeSink<'a, 'p> {
     #[inline]
     pub(super) fn new(plan: &'p Plan) -> Self {
-        let (walk, cells) = (Walk::new(), Cells::new());
+        let root = plan.node_at(0);
         Self {
             plan,
-            walk,
-            node: 0,
-            cells,
+            walk: Walk::new(),
+            id: 0,
+            node: root,
+            inside: root,
+            cells: Cells::new(),
             fields: None,
             root_text: None,
             is_unwrapped: false,
@@ -156,11 +161,11 @@ impl<'a, 'p> EnvelopeSink<'a, 'p> {
 
     /// Goes to a member and forgets what an earlier one of its name brought.
     #[inline(always)]
-    fn go_to(&mut self, name: &[u8]) -> Option<(NodeId, &'p Node)> {
-        let id = self.walk.key(self.plan, name)?;
-        let node = self.plan.node_at(id);
-        self.cells.forget(node);
-        Some((id, node))
+    fn go_to(&mut self, name: &[u8]) -> Option<&'p Node> {
+        self.id = self.walk.key(self.inside, name)?;
+        self.node = self.plan.node_at(self.id);
+        self.cells.forget(self.node);
+        Some(self.node)
     }
 }
 
@@ -170,10 +175,10 @@ impl<'a> Sink<'a> for EnvelopeSink<'a, '_> {
 
     #[inline(always)]
     fn value(&mut self) -> Interest {
-        let Some(node) = self.walk.value(self.plan) else { return Interest::Skip };
-        self.node = node;
-        let node = self.plan.node_at(node);
-        if node.affects_fields && self.walk.in_array() {
+        let Some(id) = self.walk.value(self.plan) else { return Interest::Skip };
+        self.id = id;
+        self.node = self.plan.node_at(id);
+        if self.node.affects_fields && self.walk.in_array() {
             self.fields.get_or_insert_with(Fields::new).element(self.walk.top().named);
         }
         Interest::Read
@@ -188,12 +193,12 @@ impl<'a> Sink<'a> for EnvelopeSink<'a, '_> {
             self.is_list = container == Container::Array;
             self.is_unwrapped = self.plan.unwraps(container);
         }
-        let node = self.plan.node_at(self.node);
+        let node = self.node;
         for cell in &node.cells {
             let value = if container == Container::Object { Value::Object } else { Value::Array };
             self.cells.put(self.plan, *cell, self.walk.depth(), value);
         }
-        let mut named = if self.walk.at_root() { 0 } else { self.walk.top().named };
+        let mut named = self.walk.top().named;
         if node.affects_fields {
             let fields = self.fields.get_or_insert_with(Fields::new);
             fields.begin(node.role);
@@ -201,22 +206,24 @@ impl<'a> Sink<'a> for EnvelopeSink<'a, '_> {
                 named = fields.named(node.role, named);
             }
         }
-        self.walk.open(self.node, container, named);
+        self.walk.open(self.id, container, named);
+        self.inside = node;
         Ok(if node.wants_inside(container) { Interest::Read } else { Interest::Skip })
     }
 
     #[inline(always)]
     fn close(&mut self) {
-        let closed = self.walk.close();
-        let node = self.plan.node_at(closed);
-        if let (true, Some(fields)) = (node.affects_fields, &mut self.fields) {
-            fields.end(node.role);
+        let closed = self.inside;
+        self.walk.close();
+        self.inside = self.plan.node_at(self.walk.top().node);
+        if let (true, Some(fields)) = (closed.affects_fields, &mut self.fields) {
+            fields.end(closed.role);
         }
     }
 
     #[inline]
     fn key(&mut self, name: Cow<'a, [u8]>) {
-        if let Some((_, node)) = self.go_to(&name)
+        if let Some(node) = self.go_to(&name)
             && node.affects_fields
         {
             let fields = self.fields.get_or_insert_with(Fields::new);
@@ -226,8 +233,7 @@ impl<'a> Sink<'a> for EnvelopeSink<'a, '_> {
 
     #[inline(always)]
     fn member(&mut self, name: &'a str) -> Interest {
-        let Some((id, node)) = self.go_to(name.as_bytes()) else { return Interest::Skip };
-        self.node = id;
+        let Some(node) = self.go_to(name.as_bytes()) else { return Interest::Skip };
         if node.affects_fields {
             let fields = self.fields.get_or_insert_with(Fields::new);
             fields.key(node, self.walk.top().named, Cow::Borrowed(name));
@@ -244,7 +250,7 @@ impl<'a> Sink<'a> for EnvelopeSink<'a, '_> {
             }
             return;
         }
-        let node = self.plan.node_at(self.node);
+        let node = self.node;
         if let (Some(fields), true) = (&mut self.fields, node.role != FieldRole::None) {
             if node.cells.is_empty() {
                 return fields.scalar(node.role, scalar);
@@ -260,7 +266,7 @@ impl<'a> Sink<'a> for EnvelopeSink<'a, '_> {
 
     #[inline(always)]
     fn text(&mut self, text: &'a str) {
-        let node = self.plan.node_at(self.node);
+        let node = self.node;
         match (node.single_cell, &mut self.fields) {
             (Some(cell), _) => self.cells.put_last(cell, Value::Text(text)),
             (None, Some(fields)) if node.affects_fields && node.cells.is_empty() && !self.walk.at_root() => {
@@ -272,7 +278,7 @@ impl<'a> Sink<'a> for EnvelopeSink<'a, '_> {
 
     #[inline(always)]
     fn number(&mut self, number: &'a str) {
-        match self.plan.node_at(self.node).single_cell {
+        match self.node.single_cell {
             Some(cell) => self.cells.put_last(cell, Value::Number(number)),
             None => self.scalar(Scalar::Number(Cow::Borrowed(number))),
         }
@@ -280,7 +286,7 @@ impl<'a> Sink<'a> for EnvelopeSink<'a, '_> {
 
     #[inline]
     fn literal(&mut self, value: Option<bool>) {
-        match self.plan.node_at(self.node).single_cell {
+        match self.node.single_cell {
             Some(cell) => self.cells.put_last(cell, value.map_or(Value::Null, Value::Bool)),
             None => self.scalar(value.map_or(Scalar::Null, Scalar::Bool)),
         }

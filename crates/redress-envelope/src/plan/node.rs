@@ -5,7 +5,7 @@ use crate::cells::Cell;
 use crate::json::Container;
 
 /// Stands for the place of a member that is looked for among many keys.
-pub(crate) const LOOKUP: NodeId = NodeId::MAX;
+const LOOKUP: NodeId = NodeId::MAX;
 /// How many keys are tried one by one.
 const MAX_LINEAR_KEYS: usize = 16;
 
@@ -72,8 +72,7 @@ impl Node {
         }
     }
 
-    /// Returns the place of a member; [`LOOKUP`] where there are too many keys to
-    /// try each.
+    /// Returns the place of a member.
     #[inline(always)]
     pub(crate) fn member(&self, name: &[u8]) -> Option<NodeId> {
         if self.lengths & (1 << (name.len() % 64)) != 0
@@ -81,12 +80,7 @@ impl Node {
         {
             return Some(id);
         }
-        self.any_key
-    }
-
-    /// Returns the place of a member, however many keys there are.
-    pub(crate) fn member_among_all(&self, name: &[u8]) -> Option<NodeId> {
-        self.member(name).and_then(|id| if id == LOOKUP { self.lookup_member(name) } else { Some(id) })
+        if self.any_key == Some(LOOKUP) { self.lookup_member(name) } else { self.any_key }
     }
 
     /// Returns the place of a member of this name, if a path names it.
@@ -128,10 +122,10 @@ impl Node {
         if name.len() <= Ends::ALL { Some(*id) } else { self.long_named(name) }
     }
 
-    /// Returns the place of a member where [`member`](Self::member) says
-    /// [`LOOKUP`]. Out of line, so that few keys need no stack.
+    /// Returns the place of a member of a node with many keys. Out of line, so that
+    /// few keys need no stack.
     #[inline(never)]
-    pub(crate) fn lookup_member(&self, name: &[u8]) -> Option<NodeId> {
+    fn lookup_member(&self, name: &[u8]) -> Option<NodeId> {
         let many = self.sorted.as_ref()?;
         many.find(name).or(many.any_key)
     }

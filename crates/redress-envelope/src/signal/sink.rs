@@ -220,7 +220,8 @@ impl<'a> Sink<'a> for SignalSink {
     }
 
     fn key(&mut self, name: Cow<'a, [u8]>) {
-        self.walk.key(&self.dialect.compiled().signal_plan.json, &name);
+        let plan = &self.dialect.compiled().signal_plan.json;
+        self.walk.key(plan.node_at(self.walk.top().node), &name);
     }
 
     fn member(&mut self, name: &'a str) -> Interest {

@@ -112,7 +112,7 @@ impl Names<'_> {
     fn below(&self, plan: &Plan, outer: NodeId) -> impl Iterator<Item = NodeId> {
         let node = plan.node_at(outer);
         let prefixed = self.prefixed.and_then(|name| node.only_named(name));
-        node.member_among_all(self.local).into_iter().chain(prefixed).chain(node.only_named(&self.folded))
+        node.member(self.local).into_iter().chain(prefixed).chain(node.only_named(&self.folded))
     }
 }
 
