@@ -1,11 +1,13 @@
 //! The decision whether a body signals an error, from as few of its bytes as
 //! possible.
 
+mod rules;
 mod sink;
 mod xml;
 
 use std::fmt;
 
+pub(crate) use rules::SignalRules;
 use sink::SignalSink;
 use xml::XmlReader;
 
@@ -47,7 +49,8 @@ pub struct Signal {
 
 /// The format of a body.
 enum Format {
-    /// Nothing but white space, or a part of a byte order mark, has come.
+    /// Nothing but white space, or a part of a byte order mark, has come, and the
+    /// dialect has error rules for XML.
     Unknown,
     Json,
     Xml(Box<XmlReader>),
@@ -83,9 +86,10 @@ impl Signal {
     #[must_use]
     pub fn new(dialect: &Dialect, head: &Head<'_>) -> Self {
         let sink = SignalSink::new(dialect, head);
-        let may_be_error = sink.decision == Decision::Undecided;
+        let may_be_error = sink.decision == Decision::Undecided && !head.headers.is_empty();
         let decoder = if may_be_error { Incremental::new(head).map(Box::new) } else { None };
-        Self { scanner: Scanner::new(), format: Format::Unknown, sink, decoder }
+        let format = if sink.rules().of_xml == 0 { Format::Json } else { Format::Unknown };
+        Self { scanner: Scanner::new(), format, sink, decoder }
     }
 
     /// Returns what is known so far; before any byte was read, that a body cannot
@@ -112,9 +116,15 @@ impl Signal {
     /// ```
     pub fn feed(&mut self, chunk: &[u8]) -> Decision {
         if self.sink.decision == Decision::Undecided {
-            let mut decoder = self.decoder.take();
-            let is_broken = self.read(decoder.as_mut().map_or(chunk, |decoder| decoder.feed(chunk))).is_err();
-            self.decoder = decoder;
+            let is_broken = match self.decoder.take() {
+                None => self.read(chunk),
+                Some(mut decoder) => {
+                    let read = self.read(decoder.feed(chunk));
+                    self.decoder = Some(decoder);
+                    read
+                }
+            }
+            .is_err();
             // An error behind the signal does not revoke it; it could equally be in the next chunk.
             if is_broken && self.sink.decision == Decision::Undecided {
                 self.sink.decision = Decision::Success;
@@ -135,25 +145,20 @@ impl Signal {
 
     /// Tells the format by the first byte that is not white space, gives up the
     /// members of the other one, and returns the bytes that are left to read.
+    #[inline(never)]
     fn tell_format<'c>(&mut self, chunk: &'c [u8]) -> Result<&'c [u8], Unreadable> {
-        let of_xml = self.sink.dialect.compiled().xml_predicates;
+        let of_xml = self.sink.rules().of_xml;
         // The scanner of JSON refuses a byte order mark that is broken, here and where it comes in pieces.
         let is_significant = |byte: &u8| !byte.is_ascii_whitespace() && !b"\xef\xbb\xbf".contains(byte);
-        let first = chunk.iter().position(is_significant);
-        match first.map(|at| chunk.split_at(at)) {
-            _ if of_xml == 0 => self.format = Format::Json,
-            Some((before, document @ [b'<', ..])) => {
-                self.scanner.feed(before, &mut self.sink)?;
-                self.format = Format::Xml(Box::default());
-                self.sink.exclude(!of_xml);
-                return Ok(document);
-            }
-            Some(_) => {
-                self.format = Format::Json;
-                self.sink.exclude(of_xml);
-            }
-            None => {}
+        let Some(first) = chunk.iter().position(is_significant) else { return Ok(chunk) };
+        if chunk[first] == b'<' {
+            self.scanner.feed(&chunk[..first], &mut self.sink)?;
+            self.format = Format::Xml(Box::default());
+            self.sink.exclude(!of_xml);
+            return Ok(&chunk[first..]);
         }
+        self.format = Format::Json;
+        self.sink.exclude(of_xml);
         Ok(chunk)
     }
 }

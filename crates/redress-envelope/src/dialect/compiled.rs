@@ -12,6 +12,7 @@ use crate::cells::Cell;
 use crate::path::{Path, Step};
 use crate::pattern::Glob;
 use crate::plan::{Merge, Plans};
+use crate::signal::SignalRules;
 
 #[derive(Debug)]
 pub(crate) struct Compiled {
@@ -42,15 +43,8 @@ pub(crate) struct Compiled {
     /// whether one may hold by the head alone.
     pub(crate) signals_in_body: bool,
     pub(crate) signals_by_head: bool,
-    /// The members that the error rules ask for, and nothing else; and the rules
-    /// with its cells.
-    pub(crate) signal_plan: Plans,
-    pub(crate) signals: Vec<ErrorRule<Cell>>,
-    /// The predicates of all their clauses, in order.
-    pub(crate) signal_predicates: Vec<(Cell, Test)>,
-    /// Bit `n` is set when member `n` of the error rules, numbered through all of
-    /// them, is one of XML.
-    pub(crate) xml_predicates: u64,
+    /// The error rules as a signal evaluates them.
+    pub(crate) signal: SignalRules,
 }
 
 /// Where the parts of one form of envelope stand.
@@ -75,7 +69,7 @@ pub(crate) struct Reading {
 
 impl Compiled {
     pub(crate) fn new(spec: Spec) -> Self {
-        let (mut plan, mut signal_plan) = (Plans::new(spec.spelling), Plans::new(spec.spelling));
+        let mut plan = Plans::new(spec.spelling);
         let readings = spec.readings().map(|reading| compile(reading, &spec.reading, &mut plan));
         let readings: Vec<_> = readings.collect();
         let mut compiled = |flags: &[Flag<PathSpec>]| -> Vec<_> {
@@ -98,12 +92,9 @@ impl Compiled {
         let rules = spec.rules.iter().map(|(when, _)| conditions(when, &mut plan)).collect();
         let cooldown = spec.cooldown.compile(|path| cell(&mut plan, path));
         let errors = spec.errors.iter().map(|rule| error_rule(rule, &mut plan)).collect();
-        let signals: Vec<_> = spec.errors.iter().map(|rule| error_rule(rule, &mut signal_plan)).collect();
-        let clauses = signals.iter().flat_map(|rule| &rule.clauses);
-        let signal_predicates: Vec<_> = clauses.flat_map(|clause| &clause.predicates).cloned().collect();
-        let xml_predicates = xml_predicates(&signal_predicates);
         plan.json.unwrap_arrays();
-        let (plan, signal_plan) = (plan.finish(), signal_plan.finish());
+        let plan = plan.finish();
+        let signal = signal_rules(&spec);
         let success = SuccessHints::new(&spec);
         let first_status = spec.statuses.keys().next().copied().unwrap_or(u16::MAX);
         Self {
@@ -122,10 +113,7 @@ impl Compiled {
             errors,
             signals_in_body,
             signals_by_head,
-            signal_plan,
-            signals,
-            signal_predicates,
-            xml_predicates,
+            signal,
         }
     }
 }
@@ -188,13 +176,11 @@ fn error_rule(rule: &ErrorRule<PathSpec>, plan: &mut Plans) -> ErrorRule<Cell> {
     ErrorRule { clauses, when: conditions(&rule.when, plan) }
 }
 
-/// Returns a mask with bit `n` set if predicate `n` asks for an element or
-/// attribute of XML.
-fn xml_predicates(predicates: &[(Cell, Test)]) -> u64 {
-    predicates
-        .iter()
-        .zip(0_u32..)
-        .fold(0, |mask, ((cell, _), nth)| mask | u64::from(Plans::is_xml(*cell)).wrapping_shl(nth))
+/// Compiles the error rules with a plan of their own.
+fn signal_rules(spec: &Spec) -> SignalRules {
+    let mut plan = Plans::new(spec.spelling);
+    let errors = spec.errors.iter().map(|rule| error_rule(rule, &mut plan)).collect();
+    SignalRules::new(errors, plan.finish())
 }
 
 /// Asks of a member that must not be empty for what lies in it, too: elements

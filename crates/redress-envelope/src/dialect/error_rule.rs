@@ -60,6 +60,13 @@ impl<P> ErrorRule<P> {
         self.clauses.iter().all(|clause| clause.negated && clause.predicates.is_empty() || !clause.headers.is_empty())
     }
 
+    /// Returns `true` if a head may decide anything: whether it holds, or one of
+    /// its clauses.
+    pub(crate) fn depends_on_head(&self) -> bool {
+        let may_decide = |clause: &Clause<P>| clause.predicates.is_empty() || !clause.headers.is_empty();
+        !self.when.is_empty() || self.clauses.is_empty() || self.clauses.iter().any(may_decide)
+    }
+
     /// Returns `true` if the head decides that it holds, or that it does not;
     /// `None` when it asks for the body, too.
     pub(crate) fn of_head(&self, head: &Head<'_>) -> Option<bool> {

@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 
 use super::Decision;
+use super::rules::SignalRules;
 use super::sink::SignalSink;
-use crate::cells::{Cell, Value, bit};
-use crate::dialect::Compiled;
+use crate::cells::{Value, bit};
 use crate::json::Unreadable;
 use crate::plan::NodeId;
 use crate::xml::{Scanner, Sink, Walk, is_of_namespaces};
@@ -35,7 +35,10 @@ impl XmlReader {
 
 impl XmlSignalSink<'_> {
     fn record(&mut self, place: NodeId, value: Value<'_>, text: Option<&str>) {
-        self.sink.record_at(|plans| plans.xml.node_at(place), value, text);
+        let predicates = self.sink.rules().at_xml(place);
+        if predicates != 0 {
+            self.sink.record_on(predicates, value, text);
+        }
     }
 
     /// Takes a value of the innermost element.
@@ -48,7 +51,7 @@ impl XmlSignalSink<'_> {
     /// Gives up the members that cannot come any more, once the root element is
     /// known: those of another root, and those of attributes that it does not have.
     fn give_up(&mut self, may_have_attributes: bool) {
-        let reachable = reachable(self.sink.dialect.compiled(), self.walk, may_have_attributes);
+        let reachable = reachable(self.sink.rules(), self.walk, may_have_attributes);
         self.sink.exclude(!reachable);
     }
 }
@@ -61,7 +64,7 @@ impl Sink for XmlSignalSink<'_> {
 
     fn open(&mut self, name: &[u8]) {
         self.record_here(Value::Object, None);
-        self.walk.open(&self.sink.dialect.compiled().signal_plan.xml, name);
+        self.walk.open(&self.sink.rules().plan.xml, name);
         if self.walk.depth() == 1 {
             self.give_up(true);
         }
@@ -71,7 +74,7 @@ impl Sink for XmlSignalSink<'_> {
         if !is_of_namespaces(name) {
             self.record_here(Value::Object, None);
         }
-        *self.attribute = self.walk.attribute(&self.sink.dialect.compiled().signal_plan.xml, name);
+        *self.attribute = self.walk.attribute(&self.sink.rules().plan.xml, name);
         !self.attribute.is_empty()
     }
 
@@ -85,7 +88,7 @@ impl Sink for XmlSignalSink<'_> {
         if self.walk.depth() == 1 {
             self.give_up(false);
         }
-        let plan = &self.sink.dialect.compiled().signal_plan.xml;
+        let plan = &self.sink.rules().plan.xml;
         self.walk.here().iter().any(|place| !plan.node_at(*place).cells.is_empty())
     }
 
@@ -106,8 +109,8 @@ impl Sink for XmlSignalSink<'_> {
 
 /// Returns the members that may still come in the root element, numbered
 /// through all rules.
-fn reachable(compiled: &Compiled, walk: &Walk, may_have_attributes: bool) -> u64 {
-    let plan = &compiled.signal_plan.xml;
+fn reachable(rules: &SignalRules, walk: &Walk, may_have_attributes: bool) -> u64 {
+    let plan = &rules.plan.xml;
     let (mut cells, mut seen) = (0, HashSet::new());
     let mut places: Vec<NodeId> = plan.xml_anywhere().into_iter().collect();
     for root in walk.here() {
@@ -123,6 +126,5 @@ fn reachable(compiled: &Compiled, walk: &Walk, may_have_attributes: bool) -> u64
             places.extend(node.children().map(|(_, place)| place));
         }
     }
-    let comes = |(nth, (cell, _)): (usize, &(Cell, _))| if cells & bit(*cell) != 0 { 1 << nth } else { 0 };
-    compiled.signal_predicates.iter().enumerate().fold(0, |mask, predicate| mask | comes(predicate))
+    rules.on_cells(cells)
 }
