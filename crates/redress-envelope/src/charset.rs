@@ -71,10 +71,11 @@ impl Incremental {
 
 /// Returns the charset that the head states, if that is not UTF-8.
 fn of_head(head: &Head<'_>) -> Option<&'static Encoding> {
-    if head.headers.is_empty() {
+    let media_type = head.headers.get(CONTENT_TYPE)?;
+    // As most servers write it, so that few media types are parsed.
+    if media_type == "application/json" || media_type == "application/json; charset=utf-8" {
         return None;
     }
-    let media_type = head.headers.get(CONTENT_TYPE)?;
     let parameters = media_type.as_bytes().iter().position(|byte| *byte == b';').map(|at| at + 1)?;
     if media_type.as_bytes()[parameters..].trim_ascii().eq_ignore_ascii_case(b"charset=utf-8") {
         return None;

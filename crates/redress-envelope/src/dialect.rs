@@ -33,7 +33,7 @@ pub use scope::{CooldownScope, Scope, ScopeId};
 pub(crate) use source::{Response, Source};
 pub(crate) use spec::Protocol;
 pub(crate) use standard::{REQUEST_IDS, Standard};
-pub(crate) use window::Windows;
+pub(crate) use window::{UsedUp, Windows};
 
 use crate::class::Class;
 use crate::dialects;

@@ -12,7 +12,7 @@ pub(crate) use reading::{member_texts, whole_cells};
 
 use crate::cells::Cell;
 use crate::charset;
-use crate::dialect::{CooldownScope, Dialect, REQUEST_IDS, Reading, Source};
+use crate::dialect::{CooldownScope, Dialect, REQUEST_IDS, Reading, Source, UsedUp};
 pub use crate::fields::FieldError;
 use crate::form;
 use crate::grpc;
@@ -63,7 +63,7 @@ pub struct Envelope<'a> {
     /// response.
     pub reset: Option<RetryHint>,
     /// The same of a window whose quota is used up.
-    pub(crate) used_up: Option<RetryHint>,
+    used_up: UsedUp,
     /// Whether the server says, by a flag of its own, that a retry makes sense.
     pub should_retry: Option<bool>,
     /// Whether the body itself says that it is an error, by the signal that the
@@ -140,7 +140,9 @@ impl<'a> Envelope<'a> {
         {
             return Self::read_text(dialect, head, &status);
         }
-        if let Some(text) = charset::stated(head, pieces.clone()) {
+        if !head.headers.is_empty()
+            && let Some(text) = charset::stated(head, pieces.clone())
+        {
             return Self::read_text(dialect, head, &text);
         }
         let mut reader = Reader::new(dialect.compiled());
@@ -259,6 +261,15 @@ impl<'a> Envelope<'a> {
     #[must_use]
     pub fn request_id_location(&self, dialect: &Dialect) -> Option<Location> {
         self.location(dialect, self.locations.request_id, "", |reading| &reading.request_id)
+    }
+
+    /// Returns the end of a window whose quota is used up.
+    pub(crate) fn used_up(&self) -> Option<&RetryHint> {
+        match &self.used_up {
+            UsedUp::None => None,
+            UsedUp::Reset => self.reset.as_ref(),
+            UsedUp::Before(end) => Some(end),
+        }
     }
 
     fn location(

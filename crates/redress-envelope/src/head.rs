@@ -5,7 +5,8 @@ use std::fmt;
 use std::time::SystemTime;
 
 use http::header::{AGE, CONTENT_TYPE, DATE};
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use redress_skip::ascii;
 
 use crate::charset;
 use crate::date::parse_date;
@@ -46,17 +47,36 @@ pub struct Head<'h> {
 /// The time by the server's clock, read from its `Date` when it is first asked
 /// for: few responses need it.
 pub(crate) struct ServerClock<'h> {
-    head: &'h Head<'h>,
+    date: Option<&'h HeaderValue>,
+    age: Option<&'h HeaderValue>,
+    received: SystemTime,
     now: OnceCell<SystemTime>,
 }
 
 impl<'h> ServerClock<'h> {
-    pub(crate) const fn new(head: &'h Head<'h>) -> Self {
-        Self { head, now: OnceCell::new() }
+    /// Creates the clock of the server that sent a response.
+    pub(crate) fn new(head: &Head<'h>) -> Self {
+        Self::from_headers(head.headers.get(DATE), head.headers.get(AGE), head.received)
+    }
+
+    /// Creates the clock from the `Date` and `Age` of a response that was received
+    /// at this time.
+    pub(crate) const fn from_headers(
+        date: Option<&'h HeaderValue>,
+        age: Option<&'h HeaderValue>,
+        received: SystemTime,
+    ) -> Self {
+        Self { date, age, received, now: OnceCell::new() }
     }
 
     pub(crate) fn now(&self) -> SystemTime {
-        *self.now.get_or_init(|| self.head.server_now())
+        *self.now.get_or_init(|| self.read())
+    }
+
+    fn read(&self) -> SystemTime {
+        let is_aged = self.age.is_some_and(|age| age.as_bytes() != b"0");
+        let date = self.date.filter(|_| !is_aged).and_then(|date| ascii(date.as_bytes()));
+        date.and_then(|date| parse_date(date, self.received)).unwrap_or(self.received)
     }
 }
 
@@ -96,9 +116,7 @@ impl<'h> Head<'h> {
     /// ```
     #[must_use]
     pub fn server_now(&self) -> SystemTime {
-        let aged = self.headers.get(AGE).is_some_and(|age| age.as_bytes() != b"0");
-        let date = self.headers.get(DATE).filter(|_| !aged).and_then(|date| date.to_str().ok());
-        date.and_then(|date| parse_date(date, self.received)).unwrap_or(self.received)
+        ServerClock::new(self).now()
     }
 
     /// Returns `true` if it is an event that is called `error`, which in every

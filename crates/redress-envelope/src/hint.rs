@@ -13,7 +13,7 @@ mod unit;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-pub(crate) use list::{members, unquoted};
+pub(crate) use list::{before, members, unquoted};
 pub(crate) use ratelimit::Quota;
 pub use unit::Unit;
 

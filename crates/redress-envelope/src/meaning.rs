@@ -265,7 +265,7 @@ fn reset<'e>(status: u16, class: Class, envelope: &'e Envelope<'_>) -> Option<&'
     match class {
         Class::RateLimited | Class::QuotaExhausted => envelope.reset.as_ref(),
         _ if status == 429 => envelope.reset.as_ref(),
-        Class::Unavailable => envelope.used_up.as_ref(),
+        Class::Unavailable => envelope.used_up(),
         _ => None,
     }
 }

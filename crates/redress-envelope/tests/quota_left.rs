@@ -91,6 +91,19 @@ fn a_quota_that_is_used_up_is_a_wait() {
 }
 
 #[test]
+fn an_unavailable_service_is_waited_for_until_the_used_up_quota_returns_and_no_longer() {
+    // The second window does not say what is left of its quota.
+    let headers = [(REMAINING, "0"), (RESET, "30"), ("ratelimit-reset", "90")];
+    for dialect in dialects::all().into_iter().filter(|dialect| dialect.hint_sources().is_empty()) {
+        assert_eq!(wait(&dialect, 503, &headers), Some(30), "{}", dialect.name());
+        assert_eq!(wait(&dialect, 429, &headers), Some(90), "{}", dialect.name());
+    }
+    let sooner = [(REMAINING, "0"), (RESET, "30"), ("ratelimit-reset", "9")];
+    assert_eq!(wait(&dialects::generic(), 503, &sooner), Some(30));
+    assert_eq!(wait(&dialects::generic(), 429, &sooner), Some(30));
+}
+
+#[test]
 fn where_the_caller_is_limited_a_reset_is_a_wait_whatever_is_left() {
     let generic = dialects::generic();
     for (headers, expected) in [

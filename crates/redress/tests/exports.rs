@@ -49,7 +49,10 @@ fn exports(path: &str) -> Vec<Export> {
 }
 
 fn all_modules() -> Vec<Export> {
-    ["lib", "grpc", "layers", "login", "transport"].iter().flat_map(|file| exports(&format!("redress/src/{file}.rs"))).collect()
+    ["lib", "grpc", "layers", "login", "transport"]
+        .iter()
+        .flat_map(|file| exports(&format!("redress/src/{file}.rs")))
+        .collect()
 }
 
 #[test]

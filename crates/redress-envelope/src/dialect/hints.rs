@@ -13,6 +13,7 @@ use crate::cells::{Cell, Cells, bit};
 use crate::envelope::member_texts;
 use crate::head::{Head, ServerClock};
 use crate::hint::{HintSource, RetryHint, Unit, When};
+use crate::json::lossy;
 use crate::pattern::Glob;
 use crate::plan::Plan;
 
@@ -170,26 +171,37 @@ impl Hint<Cell> {
         Self { place, unit, reset: false, left: Vec::new(), standard: None, part, difference, when: Vec::new() }
     }
 
-    /// States the end of a window in a standard header, with the one that says what
-    /// is left; `None` where a hint of the dialect declares what the header means.
-    pub(crate) fn standard(name: &HeaderName, left: Option<&HeaderName>, own: &[Self]) -> Option<Self> {
-        if standard::declares(own, name) {
-            return None;
-        }
-        let (unit, left) = (standard::unit(name.as_str())?, left.into_iter().cloned().collect());
-        let place = HintPlace::Header(name.clone());
-        Some(Self { reset: true, left, ..Self::with_unit(place, unit) })
-    }
-
     /// Returns the longest valid hint at this place.
     pub(crate) fn read(&self, facts: &Facts<'_, '_>, clock: &ServerClock<'_>) -> Option<RetryHint> {
+        if let (HintPlace::Header(name), true) = (&self.place, self.is_whole_text()) {
+            let mut lines = facts.head.headers.get_all(name).iter().map(|line| lossy(Cow::Borrowed(line.as_bytes())));
+            let first = lines.next()?;
+            return self.longest(std::iter::once(first).chain(lines), facts, clock);
+        }
         let texts = self.texts(facts);
-        if texts.is_empty() || !facts.fulfil(&self.when) {
+        if texts.is_empty() { None } else { self.longest(texts.into_iter(), facts, clock) }
+    }
+
+    /// Returns the longest valid hint of these texts, if its conditions hold.
+    fn longest<'t>(
+        &self,
+        texts: impl Iterator<Item = Cow<'t, str>>,
+        facts: &Facts<'_, '_>,
+        clock: &ServerClock<'_>,
+    ) -> Option<RetryHint> {
+        if !facts.fulfil(&self.when) {
             return None;
         }
         let now = clock.now();
-        let hints = texts.iter().filter_map(|text| self.when_in(text, now));
-        hints.map(|when| RetryHint::new(when, self.place.source())).reduce(|a, b| a.later_at(b, now))
+        let longest = |a: When, b: When| if b.delay(now) > a.delay(now) { b } else { a };
+        let when = texts.filter_map(|text| self.when_in(&text, now)).reduce(longest)?;
+        Some(RetryHint::new(when, self.place.source()))
+    }
+
+    /// Returns `true` if all of a text is the hint.
+    const fn is_whole_text(&self) -> bool {
+        let HintPart { after, before, member } = &self.part;
+        after.is_none() && before.is_none() && member.is_none() && self.difference.is_none()
     }
 
     /// Returns every text that is to be read.
@@ -211,7 +223,7 @@ impl Hint<Cell> {
     /// Reads one text: as the dialect declares it, else as its header is read in
     /// every dialect.
     pub(super) fn when_in(&self, text: &str, now: SystemTime) -> Option<When> {
-        let read = |unit: Unit| unit.read(text.as_bytes(), now);
+        let read = |unit: Unit| unit.read_text(text, now);
         read(self.unit).or_else(|| read(self.standard.filter(|standard| *standard != self.unit)?))
     }
 }
@@ -274,7 +286,7 @@ impl Flag<Cell> {
                 // No other form is read here: what cannot be read is an order too (gRFC A6).
                 let text = texts.first()?.trim();
                 let is_number = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-                let wait = Unit::Milliseconds.read(text.as_bytes(), clock.now()).filter(|_| is_number);
+                let wait = Unit::Milliseconds.read_text(text, clock.now()).filter(|_| is_number);
                 Some((wait.is_some(), wait.map(|when| RetryHint::new(when, self.place.source()))))
             }
         }

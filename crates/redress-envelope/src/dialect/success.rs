@@ -46,7 +46,7 @@ impl SuccessHints {
     /// nothing is left of its quota.
     fn read(&self, facts: &Facts<'_, '_>, clock: &ServerClock<'_>) -> Option<RetryHint> {
         let waits = self.hints.iter().filter(|hint| !hint.is_reset()).filter_map(|hint| hint.read(facts, clock));
-        let (used_up, _) = Windows::read(&self.hints, &Standard::default(), facts, clock).ends(clock);
+        let used_up = Windows::read(&self.hints, &Standard::default(), facts, clock).used_up();
         let longest = waits.chain(used_up).reduce(|a, b| a.later_at(b, clock.now()))?;
         (!longest.delay(clock.now()).is_zero()).then_some(longest)
     }

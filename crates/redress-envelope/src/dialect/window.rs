@@ -2,97 +2,219 @@
 //! then.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
-use http::HeaderName;
+use http::{HeaderName, HeaderValue};
 
 use super::condition::{Condition, Facts};
 use super::hints::{Hint, HintPlace};
-use super::standard::{Part, Standard, is_zero};
+use super::standard::{self, LimitHeader, Standard, is_zero};
 use crate::cells::Cell;
 use crate::head::{Head, ServerClock};
-use crate::hint::{Quota, RetryHint, Unit, When, members};
+use crate::hint::{HintSource, Quota, RetryHint, Unit, When, before, members};
+use crate::json::lossy;
 
 /// When the windows of a response end, the latest of each kind.
 #[derive(Default)]
-pub(crate) struct Windows {
-    used_up: Option<RetryHint>,
-    left: Option<RetryHint>,
-    unknown: Option<RetryHint>,
+pub(crate) struct Windows<'r> {
+    used_up: Option<End<'r>>,
+    left: Option<End<'r>>,
+    unknown: Option<End<'r>>,
 }
 
-impl Windows {
+/// The end of the window whose quota is used up.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum UsedUp {
+    /// No quota is said to be used up.
+    #[default]
+    None,
+    /// It is the end that counts for the response.
+    Reset,
+    /// It comes before the end that counts.
+    Before(Box<RetryHint>),
+}
+
+/// The end of a window, and the place that states it.
+#[derive(Clone, Copy)]
+struct End<'r> {
+    when: When,
+    place: EndPlace<'r>,
+}
+
+#[derive(Clone, Copy)]
+enum EndPlace<'r> {
+    Declared(&'r HintPlace<Cell>),
+    Standard(&'r HeaderName),
+}
+
+/// What a response says of the quotas of a list of windows.
+enum Quotas {
+    OfEach(Vec<Quota>),
+    OfAll(Quota),
+}
+
+impl<'r> Windows<'r> {
     /// Reads the end of every window that a response states: as the dialect
     /// declares it, and in standard headers that it does not declare.
     pub(crate) fn read(
-        hints: &[Hint<Cell>],
-        standard: &Standard<'_>,
+        hints: &'r [Hint<Cell>],
+        standard: &Standard<'r>,
         facts: &Facts<'_, '_>,
         clock: &ServerClock<'_>,
     ) -> Self {
         let mut windows = Self::default();
-        hints.iter().filter(|hint| hint.is_reset()).for_each(|hint| windows.add_all(hint, facts, clock));
-        for header in standard.limits.iter().filter(|header| header.part != Part::Other) {
-            if let Some(hint) = Hint::standard(header.name, standard.quota_beside(*header), hints) {
-                windows.add_all(&hint, facts, clock);
-            }
+        hints.iter().filter(|hint| hint.is_reset()).for_each(|hint| windows.add_declared(hint, facts, clock));
+        for header in standard.limits.ends().filter(|header| !standard::declares(hints, header.name)) {
+            windows.add_standard(header, standard, facts.head, clock);
         }
         windows
     }
 
-    /// Returns the end of a window whose quota is used up, and the end of any
-    /// window.
+    /// Returns the end of a window that counts for a response, and the one of a
+    /// window whose quota is used up.
     ///
     /// The end of a window with quota left counts only if no quota is used up.
-    pub(crate) fn ends(self, clock: &ServerClock<'_>) -> (Option<RetryHint>, Option<RetryHint>) {
-        let other = if self.used_up.is_some() { self.used_up.clone() } else { self.left };
-        (self.used_up, later(other, self.unknown, clock))
+    pub(crate) fn ends(self, clock: &ServerClock<'_>) -> (Option<RetryHint>, UsedUp) {
+        let known = self.used_up.or(self.left);
+        let is_later = |end: &End<'_>| known.is_none_or(|known| end.delay(clock) > known.delay(clock));
+        let later = self.unknown.filter(is_later);
+        let used_up = match (self.used_up, later) {
+            (None, _) => UsedUp::None,
+            (Some(_), None) => UsedUp::Reset,
+            (Some(used_up), Some(_)) => UsedUp::Before(Box::new(used_up.hint())),
+        };
+        (later.or(known).map(End::hint), used_up)
     }
 
-    fn add_all(&mut self, hint: &Hint<Cell>, facts: &Facts<'_, '_>, clock: &ServerClock<'_>) {
+    /// Returns the end of a window whose quota is used up.
+    pub(crate) fn used_up(self) -> Option<RetryHint> {
+        self.used_up.map(End::hint)
+    }
+
+    fn add_declared(&mut self, hint: &'r Hint<Cell>, facts: &Facts<'_, '_>, clock: &ServerClock<'_>) {
         let texts = hint.texts(facts);
         if texts.is_empty() || !facts.fulfil(&hint.when) {
             return;
         }
-        // The lines of a list are one list (RFC 9651 section 4.2, RFC 9110 section 5.3).
-        let list = match &*texts {
-            [only] => Cow::Borrowed(&**only),
-            lines => Cow::Owned(
-                lines.iter().map(|line| line.trim()).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(", "),
-            ),
-        };
+        let place = EndPlace::Declared(&hint.place);
+        let Some(list) = joined(texts.into_iter()) else { return };
         if hint.unit == Unit::RateLimit {
-            let window = Quota::of_field(&list, clock.now());
-            window.into_iter().for_each(|(quota, when)| self.add(quota, when, hint, clock));
-            return;
+            return self.add_field(&list, place, clock);
         }
-        let count = members(&list).count();
-        let left = hint.quotas_left(facts.head);
-        for (nth, reset) in members(&list).enumerate() {
-            let reset = reset.split(';').next().unwrap_or_default();
-            if let Some(when) = hint.when_in(reset, clock.now()) {
-                let quota = match &*left {
-                    [] => hint.quota_of_conditions(),
-                    // Two lists of the same length belong together. Of any others one that is used up closes all.
-                    left if left.len() == count => left[nth],
-                    left => Quota::of_any(left),
-                };
-                self.add(quota, when, hint, clock);
+        let stated = hint.left.iter().find(|name| facts.head.headers.contains_key(*name));
+        let lines = stated.into_iter().flat_map(|name| facts.head.headers.get_all(name));
+        let quotas = Quotas::read(lines, &list).unwrap_or_else(|| Quotas::OfAll(hint.quota_of_conditions()));
+        self.add_list(&list, &quotas, place, clock, |reset| hint.when_in(reset, clock.now()));
+    }
+
+    fn add_standard(
+        &mut self,
+        header: &LimitHeader<'r>,
+        standard: &Standard<'r>,
+        head: &Head<'_>,
+        clock: &ServerClock<'_>,
+    ) {
+        let place = EndPlace::Standard(header.name);
+        let lines = header.lines(head.headers);
+        let Some((list, unit)) = joined(lines.map(text)).zip(header.unit()) else { return };
+        if unit == Unit::RateLimit {
+            return self.add_field(&list, place, clock);
+        }
+        let beside = standard.limits.quota_beside(header);
+        let lines = beside.into_iter().flat_map(|beside| beside.lines(head.headers));
+        let quotas = Quotas::read(lines, &list).unwrap_or(Quotas::OfAll(Quota::Unknown));
+        self.add_list(&list, &quotas, place, clock, |reset| unit.read_text(reset, clock.now()));
+    }
+
+    /// Adds what a `RateLimit` field states.
+    fn add_field(&mut self, field: &str, place: EndPlace<'r>, clock: &ServerClock<'_>) {
+        if let Some((quota, when)) = Quota::of_field(field, clock.now()) {
+            self.add(quota, End { when, place }, clock);
+        }
+    }
+
+    /// Adds the ends of a list, each with what is left of its quota.
+    fn add_list(
+        &mut self,
+        list: &str,
+        quotas: &Quotas,
+        place: EndPlace<'r>,
+        clock: &ServerClock<'_>,
+        read: impl Fn(&str) -> Option<When>,
+    ) {
+        for (nth, reset) in members(list).enumerate() {
+            if let Some(when) = read(before(reset, b';')) {
+                self.add(quotas.of(nth), End { when, place }, clock);
             }
         }
     }
 
-    fn add(&mut self, quota: Quota, when: When, hint: &Hint<Cell>, clock: &ServerClock<'_>) {
+    fn add(&mut self, quota: Quota, end: End<'r>, clock: &ServerClock<'_>) {
         let slot = match quota {
             Quota::UsedUp => &mut self.used_up,
             Quota::Left => &mut self.left,
             Quota::Unknown => &mut self.unknown,
         };
-        *slot = later(slot.take(), Some(RetryHint::new(when, hint.place.source())), clock);
+        if slot.is_none_or(|known| end.delay(clock) > known.delay(clock)) {
+            *slot = Some(end);
+        }
     }
 }
 
-fn later(a: Option<RetryHint>, b: Option<RetryHint>, clock: &ServerClock<'_>) -> Option<RetryHint> {
-    a.into_iter().chain(b).reduce(|a, b| a.later_at(b, clock.now()))
+impl End<'_> {
+    fn delay(&self, clock: &ServerClock<'_>) -> Duration {
+        self.when.delay(clock.now())
+    }
+
+    fn hint(self) -> RetryHint {
+        let source = match self.place {
+            EndPlace::Declared(place) => place.source(),
+            EndPlace::Standard(name) => HintSource::Header(name.as_str().to_owned()),
+        };
+        RetryHint::new(self.when, source)
+    }
+}
+
+impl Quotas {
+    /// Reads the lines of a header that says what is left until the ends in a list;
+    /// `None` where it says nothing.
+    fn read<'h>(lines: impl Iterator<Item = &'h HeaderValue>, ends: &str) -> Option<Self> {
+        let is_list = ends.bytes().any(|byte| byte == b',');
+        let (mut each, mut all) = (Vec::new(), None);
+        for line in lines.filter_map(|line| std::str::from_utf8(line.as_bytes()).ok()) {
+            for text in members(line) {
+                let quota = if is_zero(text) { Quota::UsedUp } else { Quota::Left };
+                all = Some(all.map_or(quota, |all: Quota| all.of_both(quota)));
+                if is_list {
+                    each.push(quota);
+                }
+            }
+        }
+        // Two lists of the same length belong together. Of any others one that is used up closes all.
+        let is_of_each = is_list && each.len() == members(ends).count();
+        if is_of_each && !each.is_empty() { Some(Self::OfEach(each)) } else { all.map(Self::OfAll) }
+    }
+
+    fn of(&self, nth: usize) -> Quota {
+        match self {
+            Self::OfEach(quotas) => quotas[nth],
+            Self::OfAll(quota) => *quota,
+        }
+    }
+}
+
+/// Returns the lines of a list as one list (RFC 9651 section 4.2, RFC 9110
+/// section 5.3); `None` where there is no line.
+fn joined<'t>(mut lines: impl Iterator<Item = Cow<'t, str>>) -> Option<Cow<'t, str>> {
+    let first = lines.next()?;
+    let Some(second) = lines.next() else { return Some(first) };
+    let lines: Vec<_> = [first, second].into_iter().chain(lines).collect();
+    let lines: Vec<_> = lines.iter().map(|line| line.trim()).filter(|line| !line.is_empty()).collect();
+    Some(Cow::Owned(lines.join(", ")))
+}
+
+fn text(value: &HeaderValue) -> Cow<'_, str> {
+    lossy(Cow::Borrowed(value.as_bytes()))
 }
 
 impl<P> Hint<P> {
@@ -103,14 +225,6 @@ impl<P> Hint<P> {
     /// closes the API to a caller who has quota.
     pub(crate) fn is_reset(&self) -> bool {
         self.reset || self.unit == Unit::RateLimit || !self.left.is_empty()
-    }
-
-    /// Returns what the header beside this one says of the quota of each window;
-    /// nothing where there is none.
-    fn quotas_left(&self, head: &Head<'_>) -> Vec<Quota> {
-        let stated = self.left.iter().find(|name| head.headers.contains_key(*name));
-        let left = stated.into_iter().flat_map(|name| head.texts(name)).flat_map(members);
-        left.map(|text| if is_zero(text) { Quota::UsedUp } else { Quota::Left }).collect()
     }
 
     /// Returns what the conditions of this hint say of its quota, which hold.

@@ -11,7 +11,8 @@ use super::{Envelope, Locations, SourceIndex};
 use crate::cells::{Cell, Cells, Value};
 use crate::challenge;
 use crate::dialect::{
-    Clause, Compiled, Condition, CooldownScope, ErrorRule, Facts, Reading, Response, Source, Standard, Test, Windows,
+    Clause, Compiled, Condition, CooldownScope, ErrorRule, Facts, Reading, Response, Source, Standard, Test, UsedUp,
+    Windows,
 };
 use crate::fields::FieldError;
 use crate::head::{Head, ServerClock};
@@ -58,7 +59,7 @@ pub(super) fn assemble<'a>(
         fields: fields.as_mut().map_or_else(Vec::new, |fields| fields.of_lists(lists)),
         hint: None,
         reset: None,
-        used_up: None,
+        used_up: UsedUp::None,
         should_retry: None,
         signalled,
         unreadable,
@@ -144,8 +145,8 @@ impl<'a> FullAssembly<'_, 'a> {
         if !cooldown.is_silent() {
             envelope.scope = cooldown.named(&spec.scopes, &response, is_cut(&envelope, self.cells));
         }
+        let standard = Standard::find(self.head.headers, &self.reading.ignored);
         if self.has_hints {
-            let standard = Standard::find(self.head.headers, &self.reading.ignored);
             if let (None, Some((rank, id))) = (&envelope.request_id, standard.request_id) {
                 (envelope.request_id, envelope.locations.request_id) =
                     (Some(Cow::Borrowed(id)), SourceIndex::StandardHeader(rank));
@@ -158,9 +159,10 @@ impl<'a> FullAssembly<'_, 'a> {
         say(true, &self.reading.message, &response, &mut envelope.message, &mut envelope.locations.message);
         if envelope.message.is_none() {
             (envelope.message, envelope.locations.message) =
-                fall_back(self.root_text.take(), self.text.take(), self.head);
+                fall_back(self.root_text.take(), self.text.take(), self.head, standard.has_challenge);
         }
         if envelope.code.is_none()
+            && standard.has_challenge
             && let Some(error) = challenge::code(self.head.headers)
         {
             (envelope.code, envelope.locations.code) = (Some(error), SourceIndex::Challenge);
@@ -178,7 +180,7 @@ impl<'a> FullAssembly<'_, 'a> {
 
     fn add_hints(&self, found: &Standard<'_>, envelope: &mut Envelope<'a>) {
         let Self { reading, head, cells, .. } = self;
-        let clock = ServerClock::new(head);
+        let clock = ServerClock::from_headers(found.date, found.age, head.received);
         let facts = Facts::new(head, cells);
         let later = |a: RetryHint, b: RetryHint| a.later_at(b, clock.now());
         let standard = reading.standard_waits.iter().filter(|(bit, _)| found.waits & bit != 0);
@@ -190,7 +192,7 @@ impl<'a> FullAssembly<'_, 'a> {
         } else {
             standard.into_iter().chain(declared).reduce(later)
         };
-        (envelope.used_up, envelope.reset) = Windows::read(&reading.hints, found, &facts, &clock).ends(&clock);
+        (envelope.reset, envelope.used_up) = Windows::read(&reading.hints, found, &facts, &clock).ends(&clock);
         if let Some((yes, wait)) = self.flag(found, is_cut(envelope, cells), &clock) {
             envelope.should_retry = Some(yes);
             envelope.hint = envelope.hint.take().into_iter().chain(wait).reduce(later);
@@ -200,6 +202,9 @@ impl<'a> FullAssembly<'_, 'a> {
     /// Returns what the first flag says: a pushback, those of the dialect, those of
     /// standard headers.
     fn flag(&self, found: &Standard<'_>, is_cut: bool, clock: &ServerClock<'_>) -> Option<(bool, Option<RetryHint>)> {
+        if !found.has_flags && self.compiled.flags.is_empty() {
+            return None;
+        }
         let standard = self
             .compiled
             .standard_flags
@@ -247,8 +252,9 @@ fn fall_back<'a>(
     root_text: Option<Cow<'a, str>>,
     text: Option<String>,
     head: &Head<'a>,
+    has_challenge: bool,
 ) -> (Option<Cow<'a, str>>, SourceIndex) {
-    if let Some(description) = challenge::message(head.headers) {
+    if has_challenge && let Some(description) = challenge::message(head.headers) {
         return (Some(description), SourceIndex::Challenge);
     }
     // The data of an event are of a type that no header tells.

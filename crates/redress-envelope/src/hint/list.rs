@@ -10,29 +10,48 @@ pub(crate) fn members(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = Some(text);
     let next = move || {
         let text = rest?;
-        let comma = text.find(',').and_then(|comma| {
-            let is_date = is_weekday(text[..comma].trim_matches(BLANKS));
-            if is_date { text[comma + 1..].find(',').map(|next| comma + 1 + next) } else { Some(comma) }
+        let comma_in = |text: &str| text.bytes().position(|byte| byte == b',');
+        let comma = comma_in(text).and_then(|comma| {
+            let is_date = is_weekday(trimmed(&text[..comma]));
+            if is_date { comma_in(&text[comma + 1..]).map(|next| comma + 1 + next) } else { Some(comma) }
         });
         let (member, after) = match comma {
             Some(comma) => (&text[..comma], Some(&text[comma + 1..])),
             None => (text, None),
         };
         rest = after;
-        Some(member.trim_matches(BLANKS))
+        Some(trimmed(member))
     };
     std::iter::from_fn(next).filter(|member| !member.is_empty())
+}
+
+/// Returns what stands before the first `mark`, an ASCII byte; all of a text
+/// without one.
+///
+/// The texts of hints are so short that a loop takes less time than
+/// `str::split`, which begins with a call of `memchr`.
+pub(crate) fn before(text: &str, mark: u8) -> &str {
+    text.bytes().position(|byte| byte == mark).map_or(text, |at| &text[..at])
 }
 
 /// Returns a text without blanks and quotation marks around it: some servers
 /// write `Retry-After: "30"`.
 pub(crate) fn unquoted(text: &str) -> &str {
-    let text = text.trim_matches(BLANKS);
+    let text = trimmed(text);
+    if !matches!(text.as_bytes(), [b'"' | b'\'', ..]) {
+        return text;
+    }
     let inside = |mark: char| text.strip_prefix(mark)?.strip_suffix(mark);
-    inside('"').or_else(|| inside('\'')).map_or(text, |inside| inside.trim_matches(BLANKS))
+    inside('"').or_else(|| inside('\'')).map_or(text, trimmed)
 }
 
-const BLANKS: [char; 2] = [' ', '\t'];
+/// Returns a text without spaces and tabs around it.
+pub(crate) fn trimmed(text: &str) -> &str {
+    let is_blank = |byte: u8| matches!(byte, b' ' | b'\t');
+    let Some(first) = text.bytes().position(|byte| !is_blank(byte)) else { return "" };
+    let end = text.bytes().rposition(|byte| !is_blank(byte)).map_or(text.len(), |last| last + 1);
+    &text[first..end]
+}
 
 /// Returns `true` if a text is the name of a day of the week, short or in full.
 fn is_weekday(text: &str) -> bool {

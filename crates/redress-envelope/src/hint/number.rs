@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::{RetryHint, When};
+use super::{RetryHint, When, before};
 
 /// From this many digits on a number may be an instant: as seconds, 10 digits
 /// are a time after September 2001, and as a delay they are more than 31 years.
@@ -27,10 +27,8 @@ pub(super) struct Number<'t> {
 impl<'t> Number<'t> {
     /// Reads a number without a sign, an exponent or blanks.
     pub(super) fn parse(text: &'t str) -> Option<Self> {
-        let (whole, fraction) = match text.split_once('.') {
-            Some((whole, fraction)) => (whole, Some(fraction)),
-            None => (text, None),
-        };
+        let whole = before(text, b'.');
+        let fraction = text.get(whole.len() + 1..);
         let all_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
         let is_number = all_digits(whole) && fraction.is_none_or(all_digits);
         is_number.then(|| Self { whole: whole.trim_start_matches('0'), fraction })
@@ -91,17 +89,27 @@ impl<'t> Number<'t> {
     /// in milliseconds, to 17 in microseconds, and to 20 in nanoseconds. In each
     /// unit that reaches from before 2002 to after 5000.
     pub(super) fn instant(self) -> Option<SystemTime> {
-        let (nanos, fraction) = match self.whole.len() {
-            INSTANT_DIGITS..=11 => (1_000_000_000, self.fraction_nanos(SECOND)),
-            12..=14 => (1_000_000, self.fraction_nanos(MILLISECOND)),
-            15..=17 => (1_000, 0),
-            18..=20 => (1, 0),
+        let since = match self.whole.len() {
+            INSTANT_DIGITS..=11 => self.with_fraction(Duration::from_secs(self.whole.parse().ok()?), SECOND),
+            12..=14 => self.with_fraction(Duration::from_millis(self.whole.parse().ok()?), MILLISECOND),
+            15..=17 => Duration::from_micros(self.whole.parse().ok()?),
+            18..=20 => {
+                let nanos = self.whole.parse::<u128>().ok()?;
+                let below_second = u32::try_from(nanos % 1_000_000_000).ok()?;
+                Duration::new(u64::try_from(nanos / 1_000_000_000).ok()?, below_second)
+            }
             _ => return None,
         };
-        let total = self.whole.parse::<u128>().ok()? * nanos;
-        let below_second = u32::try_from(total % 1_000_000_000).ok()?;
-        let since = Duration::new(u64::try_from(total / 1_000_000_000).ok()?, below_second);
-        SystemTime::UNIX_EPOCH.checked_add(since.saturating_add(round_up(fraction)))
+        SystemTime::UNIX_EPOCH.checked_add(since)
+    }
+
+    /// Adds the fraction of a unit of `unit_nanos` nanoseconds, rounded up to the
+    /// millisecond.
+    fn with_fraction(self, whole: Duration, unit_nanos: u64) -> Duration {
+        if self.fraction.is_none() {
+            return whole;
+        }
+        whole.saturating_add(round_up(self.fraction_nanos(unit_nanos)))
     }
 
     fn fraction_nanos(self, unit_nanos: u64) -> u128 {
@@ -116,5 +124,8 @@ impl<'t> Number<'t> {
 /// Returns nanoseconds as a delay, rounded up to the millisecond: less would be
 /// too early.
 pub(super) fn round_up(nanos: u128) -> Duration {
+    if let Ok(nanos) = u64::try_from(nanos) {
+        return Duration::from_millis(nanos.div_ceil(MILLISECOND));
+    }
     u64::try_from(nanos.div_ceil(u128::from(MILLISECOND))).map_or(Duration::MAX, Duration::from_millis)
 }

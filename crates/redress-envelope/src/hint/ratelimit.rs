@@ -22,10 +22,10 @@ pub(crate) enum Quota {
 }
 
 impl Quota {
-    /// Returns what is left of several quotas that all count: nothing, if that is
-    /// said of one.
-    pub(crate) fn of_any(quotas: &[Self]) -> Self {
-        if quotas.contains(&Self::UsedUp) { Self::UsedUp } else { Self::Left }
+    /// Returns what is left of two quotas that both count: nothing, if that is said
+    /// of one.
+    pub(crate) fn of_both(self, other: Self) -> Self {
+        if self == Self::UsedUp { self } else { other }
     }
 
     /// Reads when a quota of a `RateLimit` field is whole again: the longest that

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use super::duration::duration;
-use super::list::{members, unquoted};
+use super::list::{members, trimmed, unquoted};
 use super::number::{MICROSECOND, MILLISECOND, MINUTE, Number, SECOND};
 use super::{When, ratelimit};
 use crate::date::parse_date;
@@ -89,7 +89,12 @@ impl Unit {
     /// ```
     #[must_use]
     pub fn read(self, value: &[u8], now: SystemTime) -> Option<When> {
-        let text = std::str::from_utf8(value).ok()?.trim_matches([' ', '\t']);
+        self.read_text(std::str::from_utf8(value).ok()?, now)
+    }
+
+    /// Reads the text of a hint as [`read`](Self::read) does.
+    pub(crate) fn read_text(self, text: &str, now: SystemTime) -> Option<When> {
+        let text = trimmed(text);
         if self == Self::RateLimit {
             return ratelimit::reset(text, now).filter(|when| when.is_plausible(now));
         }

@@ -1,6 +1,7 @@
 //! The headers that name the call.
 
-use http::{HeaderMap, HeaderName};
+use http::HeaderValue;
+use redress_skip::ascii;
 
 /// Headers that name the call, the best first: those of the server, of its
 /// cloud, of a trace, of a network in front of it. A `*` stands for the name of
@@ -65,10 +66,11 @@ pub(super) fn rank(name: &str) -> Option<u8> {
 }
 
 /// Returns the value of a header that names the call.
-pub(super) fn id<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
-    let mut texts = headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).map(str::trim);
-    let text = texts.find(|text| !text.is_empty())?;
-    if name == TRACEPARENT { text.split('-').nth(1).filter(|trace| trace.len() == 32) } else { Some(text) }
+pub(super) fn id<'h>(name: &str, value: &'h HeaderValue) -> Option<&'h str> {
+    let text = ascii(value.as_bytes())?.trim_ascii();
+    let is_trace = name == TRACEPARENT;
+    let id = if is_trace { text.split('-').nth(1).filter(|trace| trace.len() == 32) } else { Some(text) };
+    id.filter(|id| !id.is_empty())
 }
 
 #[cfg(test)]
