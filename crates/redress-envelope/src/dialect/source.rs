@@ -1,6 +1,7 @@
 //! The sources of the parts of an envelope: place, kind of value, and cuts.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use http::{HeaderName, StatusCode};
 
@@ -29,6 +30,9 @@ pub(crate) struct Source<P> {
     /// compiled.
     pub(crate) plain_text: bool,
     pub(crate) plain_number: bool,
+    /// The cells that it reads, as bits; none if it reads headers, or before it is
+    /// compiled.
+    pub(crate) cells: u128,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -103,6 +107,7 @@ impl<P> Source<P> {
             after_fields: false,
             plain_text: false,
             plain_number: false,
+            cells: 0,
         }
     }
 
@@ -123,6 +128,11 @@ impl<P> Source<P> {
             }
         };
         let Self { kind, cuts, not, repeats, not_outcome, .. } = self;
+        let cells = match &place {
+            Place::Body(cell) => bit(*cell),
+            Place::Parts(parts, _) => parts.iter().fold(0, |cells, part| cells | bit(*part)),
+            Place::Header(_) | Place::Challenge(_) => 0,
+        };
         let is_plain = self.takes_all_of_its_kind();
         Some(Source {
             place,
@@ -134,6 +144,7 @@ impl<P> Source<P> {
             after_fields: self.after_fields,
             plain_text: is_plain && matches!(kind, Kind::Text | Kind::Word | Kind::Any),
             plain_number: is_plain && matches!(kind, Kind::Number | Kind::Word | Kind::Any),
+            cells,
         })
     }
 }
@@ -175,11 +186,17 @@ impl Source<Cell> {
         }
     }
 
+    /// Returns `true` if it reads members of the body, and none of them is there.
+    /// Of a long list of sources most say nothing for that reason.
+    #[inline(always)]
+    pub(crate) const fn is_absent(&self, cells: &Cells<'_>) -> bool {
+        self.cells != 0 && !cells.has_any(self.cells)
+    }
+
     /// Returns what the place says, if it says something of the right kind.
     #[inline(never)]
     pub(crate) fn read<'a>(&self, response: &Response<'_, 'a>) -> Option<Cow<'a, str>> {
         match &self.place {
-            Place::Body(cell) if !response.cells.has_any(bit(*cell)) => None,
             Place::Body(cell) => self.of_value(response.cells.get(*cell)?, response),
             Place::Header(_) if response.head.headers.is_empty() => None,
             Place::Header(_) => self.read_header(response.head),
@@ -245,7 +262,7 @@ impl Kind {
             Self::Number => !is_text,
             Self::Word | Self::Any => true,
             Self::Symbol => !is_prose(text),
-            Self::Token => is_text && !is_prose(text) && !reason_phrases().any(|phrase| phrase == text),
+            Self::Token => is_text && !is_prose(text) && !REASON_PHRASES.contains(&text),
             Self::Phrase => is_text && is_reason_phrase(text),
             Self::Sentence => is_text && is_prose(text) && !is_reason_phrase(text),
         }
@@ -318,10 +335,9 @@ pub(crate) fn is_outcome(text: &str) -> bool {
     text.len() <= 10 && (WORDS.iter().any(|word| text.eq_ignore_ascii_case(word)) || text.eq_ignore_ascii_case("null"))
 }
 
-/// Returns the standard reason phrases of all errors.
-fn reason_phrases() -> impl Iterator<Item = &'static str> {
-    (400..600).filter_map(|status| StatusCode::from_u16(status).ok()?.canonical_reason())
-}
+/// The standard reason phrases of all errors.
+static REASON_PHRASES: LazyLock<Vec<&'static str>> =
+    LazyLock::new(|| (400..600).filter_map(|status| StatusCode::from_u16(status).ok()?.canonical_reason()).collect());
 
 /// Returns `true` if a text is a reason phrase, perhaps with its status before
 /// it or a full stop behind. One of several words may be in any case; a single
@@ -329,5 +345,5 @@ fn reason_phrases() -> impl Iterator<Item = &'static str> {
 pub(crate) fn is_reason_phrase(text: &str) -> bool {
     let text = text.trim_start_matches(|symbol: char| symbol.is_ascii_digit()).trim_matches([' ', '.', ':']);
     let several = text.contains(' ');
-    reason_phrases().any(|phrase| phrase == text || (several && phrase.eq_ignore_ascii_case(text)))
+    REASON_PHRASES.iter().any(|phrase| *phrase == text || (several && phrase.eq_ignore_ascii_case(text)))
 }

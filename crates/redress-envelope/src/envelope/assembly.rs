@@ -231,7 +231,7 @@ fn say<'a>(
         && let Some((text, nth)) = slot
             .iter()
             .zip(0..)
-            .filter(|(source, _)| source.after_fields == after_fields)
+            .filter(|(source, _)| source.after_fields == after_fields && !source.is_absent(response.cells))
             .find_map(|(source, nth)| Some((source.read(response)?, nth)))
     {
         (*said, *by) = (Some(text), SourceIndex::Listed(nth));
