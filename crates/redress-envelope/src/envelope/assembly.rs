@@ -35,50 +35,81 @@ pub(super) fn assemble<'a>(
         [only] => (0, only),
         all => first_that_holds(all, head, cells),
     };
-    let code = plain(&reading.code, cells);
-    let message = plain(&reading.message, cells);
-    let request_id = plain(&reading.request_id, cells);
-    let reason = plain(&reading.reason, cells);
-    let fields = &mut sink.fields;
-    let lists = if sink.is_xml { reading.xml_lists } else { reading.lists };
-    let is_batch = sink.is_list && head.status < 400;
     // An array may hold the answers to several requests: one of them does not make it an error.
     let may_signal = !compiled.errors.is_empty() && !sink.is_unwrapped || head.is_error_event();
-    let signalled = may_signal && is_signalled(compiled, head, cells);
-    let all_said = message.is_some()
-        && (code.is_some() || reading.code.is_empty())
-        && (request_id.is_some() || reading.request_id.is_empty())
-        && (reason.is_some() || reading.reason.is_empty());
+    let plain = PlainParts {
+        reading: nth,
+        code: plain(&reading.code, cells),
+        message: plain(&reading.message, cells),
+        request_id: plain(&reading.request_id, cells),
+        reason: plain(&reading.reason, cells),
+        signalled: may_signal && is_signalled(compiled, head, cells),
+        unreadable,
+        has_data: (sink.is_list && head.status < 400) || has_data(compiled, cells),
+    };
+    let lists = if sink.is_xml { reading.xml_lists } else { reading.lists };
+    let fields = sink.fields.as_mut().map_or_else(Vec::new, |fields| fields.of_lists(lists));
     let has_hints = !head.headers.is_empty() || cells.has_any(compiled.hint_cells);
     // Where this is all, it is made where it stays: to move it would take longer than all of the above.
-    let mut envelope = || Envelope {
-        code: code.map(Cow::Borrowed),
-        message: message.map(Cow::Borrowed),
-        request_id: request_id.map(Cow::Borrowed),
-        reason: reason.map(Cow::Borrowed),
-        fields: fields.as_mut().map_or_else(Vec::new, |fields| fields.of_lists(lists)),
-        hint: None,
-        reset: None,
-        used_up: UsedUp::None,
-        should_retry: None,
-        signalled,
-        unreadable,
-        rule: None,
-        pattern: None,
-        has_data: is_batch || has_data(compiled, cells),
-        scope: CooldownScope::Call,
-        locations: Locations {
-            reading: nth,
-            code: SourceIndex::first(code),
-            message: SourceIndex::first(message),
-            request_id: SourceIndex::first(request_id),
-        },
-    };
-    if all_said && !has_hints && compiled.rules.is_empty() && compiled.cooldown.is_silent() {
-        return envelope();
+    if plain.are_all(reading) && !has_hints && compiled.rules.is_empty() && compiled.cooldown.is_silent() {
+        return plain.envelope(fields);
     }
-    let full = FullAssembly { compiled, reading, head, cells, root_text: &mut sink.root_text, text, has_hints };
-    full.complete(envelope())
+    let mut envelope = plain.envelope(fields);
+    let root_text = &mut sink.root_text;
+    FullAssembly { compiled, reading, head, cells, root_text, text, has_hints }.complete(&mut envelope);
+    envelope
+}
+
+/// The parts of an envelope that take no second pass: of each slot, what its first
+/// source says where that is a member that is taken as it is.
+struct PlainParts<'a> {
+    reading: u8,
+    code: Option<&'a str>,
+    message: Option<&'a str>,
+    request_id: Option<&'a str>,
+    reason: Option<&'a str>,
+    signalled: bool,
+    unreadable: Option<Unreadable>,
+    has_data: bool,
+}
+
+impl<'a> PlainParts<'a> {
+    /// Returns `true` if no further source could add a word.
+    #[inline(always)]
+    const fn are_all(&self, reading: &Reading) -> bool {
+        self.message.is_some()
+            && (self.code.is_some() || reading.code.is_empty())
+            && (self.request_id.is_some() || reading.request_id.is_empty())
+            && (self.reason.is_some() || reading.reason.is_empty())
+    }
+
+    /// Returns the envelope of these parts and fields.
+    #[inline(always)]
+    fn envelope(&self, fields: Vec<FieldError<'a>>) -> Envelope<'a> {
+        Envelope {
+            code: self.code.map(Cow::Borrowed),
+            message: self.message.map(Cow::Borrowed),
+            request_id: self.request_id.map(Cow::Borrowed),
+            reason: self.reason.map(Cow::Borrowed),
+            fields,
+            hint: None,
+            reset: None,
+            used_up: UsedUp::None,
+            should_retry: None,
+            signalled: self.signalled,
+            unreadable: self.unreadable,
+            rule: None,
+            pattern: None,
+            has_data: self.has_data,
+            scope: CooldownScope::Call,
+            locations: Locations {
+                reading: self.reading,
+                code: SourceIndex::first(self.code),
+                message: SourceIndex::first(self.message),
+                request_id: SourceIndex::first(self.request_id),
+            },
+        }
+    }
 }
 
 /// Returns what the first source of a slot says, where that is a member that is
@@ -134,7 +165,7 @@ struct FullAssembly<'r, 'a> {
 impl<'a> FullAssembly<'_, 'a> {
     /// Adds to an envelope what other sources, hints and rules say.
     #[inline(never)]
-    fn complete(self, mut envelope: Envelope<'a>) -> Envelope<'a> {
+    fn complete(self, envelope: &mut Envelope<'a>) {
         let response = Response { head: self.head, cells: self.cells };
         let locations = &mut envelope.locations;
         say(false, &self.reading.code, &response, &mut envelope.code, &mut locations.code);
@@ -143,7 +174,7 @@ impl<'a> FullAssembly<'_, 'a> {
         say(false, &self.reading.reason, &response, &mut envelope.reason, &mut SourceIndex::None);
         let Compiled { cooldown, spec, .. } = self.compiled;
         if !cooldown.is_silent() {
-            envelope.scope = cooldown.named(&spec.scopes, &response, is_cut(&envelope, self.cells));
+            envelope.scope = cooldown.named(&spec.scopes, &response, is_cut(envelope, self.cells));
         }
         let standard = Standard::find(self.head.headers, &self.reading.ignored);
         if self.has_hints {
@@ -151,7 +182,7 @@ impl<'a> FullAssembly<'_, 'a> {
                 (envelope.request_id, envelope.locations.request_id) =
                     (Some(Cow::Borrowed(id)), SourceIndex::StandardHeader(rank));
             }
-            self.add_hints(&standard, &mut envelope);
+            self.add_hints(&standard, envelope);
         }
         if envelope.message.is_none() {
             (envelope.message, envelope.locations.message) = of_fields(&envelope.fields);
@@ -168,14 +199,13 @@ impl<'a> FullAssembly<'_, 'a> {
             (envelope.code, envelope.locations.code) = (Some(error), SourceIndex::Challenge);
         }
         if !self.compiled.rules.is_empty() {
-            (envelope.rule, envelope.pattern) = rules_that_hold(self.compiled, self.head, self.cells, &envelope);
+            (envelope.rule, envelope.pattern) = rules_that_hold(self.compiled, self.head, self.cells, envelope);
         }
         if !cooldown.global.is_empty()
-            && cooldown.is_global(&with_words(self.head, self.cells, &envelope), is_cut(&envelope, self.cells))
+            && cooldown.is_global(&with_words(self.head, self.cells, envelope), is_cut(envelope, self.cells))
         {
             envelope.scope = CooldownScope::Upstream;
         }
-        envelope
     }
 
     fn add_hints(&self, found: &Standard<'_>, envelope: &mut Envelope<'a>) {

@@ -44,13 +44,6 @@ impl Scanner {
             };
             let [byte, behind @ ..] = rest else { return Ok(rest) };
             rest = match byte {
-                b'"' => {
-                    let Some(text) = plain_text(behind) else { return self.token(interest, rest, sink) };
-                    if interest == Interest::Read {
-                        sink.text(text);
-                    }
-                    &behind[text.len() + 1..]
-                }
                 b'{' | b'[' => {
                     let container = if *byte == b'{' { Container::Object } else { Container::Array };
                     if self.announce(container, interest, sink)? == Interest::Skip {
@@ -60,20 +53,11 @@ impl Scanner {
                     rest = behind;
                     continue;
                 }
-                b'1'..=b'9' => {
-                    let Some((number, behind)) = plain_number(rest) else { return self.token(interest, rest, sink) };
-                    if interest == Interest::Read {
-                        sink.number(number);
-                    }
-                    behind
-                }
-                _ => {
-                    let Some((literal, behind)) = literal(rest) else { return Ok(rest) };
-                    if interest == Interest::Read {
-                        sink.literal(literal);
-                    }
-                    behind
-                }
+                _ => match plain_scalar(interest, rest, sink) {
+                    Some(behind) => behind,
+                    None if matches!(byte, b'"' | b'1'..=b'9') => return self.token(interest, rest, sink),
+                    None => return Ok(rest),
+                },
             };
             let goes_on;
             (rest, goes_on) = self.end_of_value(rest, sink);
@@ -109,6 +93,35 @@ impl Scanner {
             in_object = self.in_object();
         }
         (rest, false)
+    }
+}
+
+/// Scans a scalar without escapes that ends within the chunk, and returns what
+/// follows it; `None` for any other value.
+#[inline(always)]
+fn plain_scalar<'a, S: Sink<'a>>(interest: Interest, rest: &'a [u8], sink: &mut S) -> Option<&'a [u8]> {
+    match rest {
+        [b'"', behind @ ..] => {
+            let text = plain_text(behind)?;
+            if interest == Interest::Read {
+                sink.text(text);
+            }
+            Some(&behind[text.len() + 1..])
+        }
+        [b'1'..=b'9', ..] => {
+            let (number, behind) = plain_number(rest)?;
+            if interest == Interest::Read {
+                sink.number(number);
+            }
+            Some(behind)
+        }
+        _ => {
+            let (literal, behind) = literal(rest)?;
+            if interest == Interest::Read {
+                sink.literal(literal);
+            }
+            Some(behind)
+        }
     }
 }
 

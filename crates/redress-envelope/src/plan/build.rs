@@ -248,27 +248,10 @@ impl Plan {
             // Too many: such a plan is refused.
             _ => return at,
         };
-        let name = match step {
-            Step::Key(name) => Some(Name::new(name)),
-            Step::Root => Some(Name::new(Self::ROOT)),
-            Step::Anywhere => Some(Name::new(Self::ANYWHERE)),
-            Step::Attribute(name) => Some(Name::new(&format!("@{name}"))),
-            Step::Text => Some(Name::new(Self::TEXT)),
-            Step::Index(_) | Step::Each | Step::Any | Step::OneOf(_) => None,
-        };
-        let node = self.node_at(at);
-        let known = match step {
-            // The paths in a plan are expanded: one path for each name.
-            Step::OneOf(_) => Some(at),
-            Step::Index(index) => node.indices.iter().find(|(key, _)| key == index).map(|(_, id)| *id),
-            Step::Each => node.each,
-            Step::Any => node.any_key,
-            _ => node.keys.iter().find(|(key, _)| Some(key) == name.as_ref()).map(|(_, id)| *id),
-        };
-        if let Some(known) = known {
+        if let Some(known) = self.known_child(at, step) {
             return known;
         }
-        match (step, name) {
+        match (step, Self::name_of(step)) {
             (Step::Key(name), _) => {
                 for name in self.spellings(name) {
                     let keys = &mut self.at(at).keys;
@@ -294,5 +277,33 @@ impl Plan {
             }
         }
         next
+    }
+
+    /// Returns the node of a step below `at`, if there is one.
+    fn known_child(&self, at: NodeId, step: &Step) -> Option<NodeId> {
+        let node = self.node_at(at);
+        match step {
+            // The paths in a plan are expanded: one path for each name.
+            Step::OneOf(_) => Some(at),
+            Step::Index(index) => node.indices.iter().find(|(key, _)| key == index).map(|(_, id)| *id),
+            Step::Each => node.each,
+            Step::Any => node.any_key,
+            _ => {
+                let name = Self::name_of(step)?;
+                node.keys.iter().find(|(key, _)| *key == name).map(|(_, id)| *id)
+            }
+        }
+    }
+
+    /// Returns the key of a step that names a place.
+    fn name_of(step: &Step) -> Option<Name> {
+        match step {
+            Step::Key(name) => Some(Name::new(name)),
+            Step::Root => Some(Name::new(Self::ROOT)),
+            Step::Anywhere => Some(Name::new(Self::ANYWHERE)),
+            Step::Attribute(name) => Some(Name::new(&format!("@{name}"))),
+            Step::Text => Some(Name::new(Self::TEXT)),
+            Step::Index(_) | Step::Each | Step::Any | Step::OneOf(_) => None,
+        }
     }
 }
