@@ -244,11 +244,13 @@ impl Dialect {
     /// assert_eq!(acme.class_for_status(200), None);
     /// # Ok::<(), redress_envelope::DialectError>(())
     /// ```
+    #[inline]
     #[must_use]
     pub fn class_for_status(&self, status: u16) -> Option<Class> {
-        if status < self.inner.first_status.min(400) {
-            return None;
-        }
+        if status < self.inner.first_status.min(400) { None } else { self.class_in_table(status) }
+    }
+
+    fn class_in_table(&self, status: u16) -> Option<Class> {
         self.status(status).and_then(|row| row.class).or_else(|| Class::from_status(status))
     }
 

@@ -42,6 +42,13 @@ impl SuccessHints {
         self.plan.each().iter().any(|plan| plan.values() > 0)
     }
 
+    /// Returns `true` if the body of a response with this head may hold one.
+    fn may_be_in_body_of(&self, head: &Head<'_>) -> bool {
+        let has_body = matches!(head.status, 200..=203 | 206..=299);
+        let mut asked = self.hints.iter().filter(|hint| hint.needs_body_of(head));
+        has_body && self.reads_body() && asked.any(|hint| head.may_be_document() || hint.names_media_type())
+    }
+
     /// Returns the longest wait. The end of a rate-limit window is a wait only if
     /// nothing is left of its quota.
     fn read(&self, facts: &Facts<'_, '_>, clock: &ServerClock<'_>) -> Option<RetryHint> {
@@ -89,12 +96,10 @@ impl Dialect {
     /// A 204 or 205 has no body. Of any other 2xx the media type decides: one that
     /// a JSON or XML document may have ([`Head::may_be_document`]), or one that the
     /// `when` of a hint names.
+    #[inline]
     #[must_use]
     pub fn may_hint_in_body(&self, head: &Head<'_>) -> bool {
-        let Some(success) = &self.compiled().success else { return false };
-        let has_body = matches!(head.status, 200..=203 | 206..=299);
-        let mut asked = success.hints.iter().filter(|hint| hint.needs_body_of(head));
-        has_body && success.reads_body() && asked.any(|hint| head.may_be_document() || hint.names_media_type())
+        self.compiled().success.as_ref().is_some_and(|success| success.may_be_in_body_of(head))
     }
 
     /// Returns how long a success asks its caller to pause, by the hints that the
