@@ -50,6 +50,11 @@ impl Serialize for HintSource {
 
 /// Writes a delay as `after_ms` in milliseconds or a date as `at`, an RFC 3339
 /// text, and the source. The other of the two is null.
+///
+/// ```json
+/// {"after_ms": 30000, "at": null, "source": "retry_after"}
+/// {"after_ms": null, "at": "2026-01-15T12:00:00.000Z", "source": {"header": "x-ratelimit-reset"}}
+/// ```
 impl Serialize for RetryHint {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let (after, at) = match self.when() {
