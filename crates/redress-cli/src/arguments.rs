@@ -102,7 +102,7 @@ pub(crate) struct DialectsArgs {
     #[arg(value_name = "NAME|FILE", value_parser = NameOrFile, hide_possible_values = true)]
     pub(crate) name: Option<String>,
 
-    /// Write the table of `docs/dialects.md`, in Markdown: signals, codes, hints, credentials, sources
+    /// Write the list of `docs/dialects.md`, in Markdown: signals, codes, hints, credentials, sources
     #[arg(long, conflicts_with = "name")]
     pub(crate) table: bool,
 }

@@ -1,47 +1,43 @@
-//! `redress dialects --table`: writes the table of the shipped dialects in `docs/dialects.md`.
+//! `redress dialects --table`: writes the list of the shipped dialects in `docs/dialects.md`.
 //!
-//! `scripts/dialect-table` puts the table into the page, and a test fails if the page has another one. A row is read from the
-//! dialect itself and, where the library does not expose a fact (the signals, the sources), from the TOML file of the dialect:
+//! `scripts/dialect-table` puts it into the page, and a test fails if the page has another one. It is a list and not a table of
+//! Markdown, since six columns do not fit a phone. An item is read from the dialect itself and, where the library does not
+//! expose a fact (the signals, the sources), from the TOML file of the dialect:
 //!
 //! ```text
-//! | `vlens` | the status; or `error_code` is not null | `error_code` | ... | `authorization`; ... | ... |
+//! - **`vlens`**: an error by the status, or `error_code` is not null. Code: `error_code`. ... Source: ...
 //! ```
 
 use redress_envelope::{Dialect, HintSource, Location, dialects};
 use toml::{Table, Value};
 
-/// How many places a cell lists before it only counts them.
+/// How many places an item lists before it only counts them.
 const MAX_LISTED: usize = 4;
-/// The names of the columns.
-const HEAD: [&str; 6] =
-    ["dialect", "what signals an error", "code", "hints beside the standard headers", "credentials", "source"];
-
-/// Writes the table, in Markdown.
+/// Writes the list, in Markdown.
 pub(crate) fn table() -> String {
-    let mut out = row(&HEAD.map(str::to_owned)) + &"|---".repeat(HEAD.len()) + "|\n";
+    let mut out = String::new();
     for dialect in dialects::all() {
         let text = dialects::toml(dialect.name()).unwrap_or_default();
-        out.push_str(&row(&[
-            format!("`{}`", dialect.name()),
-            match signals(text) {
-                rules if rules.is_empty() => "the status".to_owned(),
-                rules => format!("the status; or {rules}"),
-            },
-            listed(dialect.code_locations().iter().map(place)),
-            hints(&dialect),
-            credentials(&dialect, text),
-            source(text),
-        ]));
+        let signals = match signals(text) {
+            rules if rules.is_empty() => String::new(),
+            rules => format!(", or {rules}"),
+        };
+        let parts = [
+            ("Code", listed(dialect.code_locations().iter().map(place))),
+            ("Hints beside the standard headers", hints(&dialect)),
+            ("Credentials", credentials(&dialect, text)),
+            ("Source", source(text)),
+        ];
+        out.push_str(&format!("- **`{}`**: an error by the status{signals}.", dialect.name()));
+        for (name, part) in parts.iter().filter(|(_, part)| !part.is_empty()) {
+            out.push_str(&format!(" {name}: {part}."));
+        }
+        out.push('\n');
     }
     out
 }
 
-/// Writes a row in Markdown; `|` separates cells, and is escaped in them.
-fn row(cells: &[String; HEAD.len()]) -> String {
-    format!("| {} |\n", cells.each_ref().map(|cell| cell.replace('|', "\\|")).join(" | "))
-}
-
-/// Joins the first places, and counts the others, so that a row stays readable.
+/// Joins the first places, and counts the others, so that an item stays readable.
 ///
 /// ```text
 /// `error.code`, `error.type`, `code`, `type`, 3 more
@@ -99,7 +95,7 @@ fn signals(text: &str) -> String {
             None => Vec::new(),
         },
     };
-    rules.join("; or ")
+    rules.join(", or ")
 }
 
 /// Describes an error rule of a success as its file states it.
@@ -173,13 +169,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_dialect_has_a_row_with_its_sources() {
-        let table = table();
-        let rows: Vec<&str> = table.lines().skip(2).collect();
-        assert_eq!(rows.len(), dialects::NAMES.len());
-        for (name, row) in dialects::NAMES.iter().zip(rows) {
-            assert!(row.starts_with(&format!("| `{name}` | ")), "{row}");
-            assert!(!row.ends_with("|  |"), "{name} names no source in the comment on top: `Source: ...`");
+    fn each_dialect_has_an_item_with_its_sources() {
+        let list = table();
+        let items: Vec<&str> = list.lines().collect();
+        assert_eq!(items.len(), dialects::NAMES.len());
+        for (name, item) in dialects::NAMES.iter().zip(items) {
+            assert!(item.starts_with(&format!("- **`{name}`**: ")), "{item}");
+            assert!(item.contains(" Source: "), "{name} names no source in the comment on top: `Source: ...`");
         }
     }
 
@@ -191,7 +187,7 @@ mod tests {
             told(
                 "[[error]]\nequals = { path = \"s\", is = [\"a\", 1] }\n[[error]]\nnot_null = [\"a\", \"b\"]\nwhen = { status = 200 }"
             ),
-            "`s` is `a` or `1`; or `a` or `b` is there, when status `200`"
+            "`s` is `a` or `1`, or `a` or `b` is there, when status `200`"
         );
         assert_eq!(told("extends = \"maleslab\""), "`success` is `false`");
         assert_eq!(told(""), "");
