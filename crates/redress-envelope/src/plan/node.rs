@@ -53,8 +53,9 @@ struct SortedKeys {
 /// The name of a member.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Name {
-    text: Box<[u8]>,
+    /// Compared first: they tell most names apart.
     ends: Ends,
+    text: Box<[u8]>,
 }
 
 /// The first and the last bytes of a name. With its length they make out all of
