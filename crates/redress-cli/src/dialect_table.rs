@@ -106,7 +106,8 @@ fn signals(text: &str) -> String {
 /// ```
 fn signal(rule: &Table) -> String {
     let all = rule.iter().map(|(key, value)| {
-        let paths = || quoted(value.get("path").unwrap_or(value), " or ");
+        let named = value.get("path").or_else(|| value.get("header")).unwrap_or(value);
+        let paths = || quoted(named, " or ");
         match key.as_str() {
             "not_null" => format!("{} is there", paths()),
             "is_false" => format!("{} is `false`", paths()),
