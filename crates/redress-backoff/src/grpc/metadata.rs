@@ -23,7 +23,7 @@ const UNITS: [(u8, u128); 6] = [
     (b'M', 60 * 1_000_000_000),
     (b'H', 3_600 * 1_000_000_000),
 ];
-const MAX_NUMBER: u128 = 99_999_999;
+const MAX_NUMBER: u64 = 99_999_999;
 
 /// Gives a request the deadline and the timeout of its call, before the first attempt.
 ///
@@ -89,12 +89,29 @@ fn parse(timeout: &[u8]) -> Option<Duration> {
 }
 
 /// Writes a timeout in the shortest unit that has room for it, rounded down: the server stops no later than the client.
+///
+/// Each call with a deadline does, so that it divides numbers of 64 bits only and allocates the value alone.
 fn format(timeout: Duration) -> HeaderValue {
-    let nanos = timeout.as_nanos();
-    let fits = |(_, length): &(u8, u128)| nanos / length <= MAX_NUMBER;
-    let (unit, length) = UNITS.into_iter().find(fits).unwrap_or(UNITS[5]);
-    let text = std::format!("{}{}", (nanos / length).min(MAX_NUMBER), char::from(unit));
-    HeaderValue::try_from(text).expect("digits and a letter are a header value")
+    let (seconds, nanos) = (timeout.as_secs(), u64::from(timeout.subsec_nanos()));
+    let (number, unit) = match seconds {
+        0 if nanos <= MAX_NUMBER => (nanos, b'n'),
+        0..100 => (seconds * 1_000_000 + nanos / 1_000, b'u'),
+        100..100_000 => (seconds * 1_000 + nanos / 1_000_000, b'm'),
+        100_000..=MAX_NUMBER => (seconds, b'S'),
+        _ if seconds / 60 <= MAX_NUMBER => (seconds / 60, b'M'),
+        _ => ((seconds / 3_600).min(MAX_NUMBER), b'H'),
+    };
+    let mut text = [unit; 9];
+    let (mut rest, mut start) = (number, 8);
+    loop {
+        start -= 1;
+        text[start] = b'0' + u8::try_from(rest % 10).unwrap_or_default();
+        rest /= 10;
+        if rest == 0 || start == 0 {
+            break;
+        }
+    }
+    HeaderValue::from_bytes(&text[start..]).expect("digits and a letter are a header value")
 }
 
 fn from_nanos(nanos: u128) -> Duration {
