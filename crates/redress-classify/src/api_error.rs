@@ -89,6 +89,29 @@ impl ApiError {
         self.details.recovery
     }
 
+    /// Returns `true` if the request may have been processed, wholly or in part, by any attempt of the call: a request that is
+    /// not safe to repeat must not be sent again then, whatever the [recovery](Self::recovery) is.
+    ///
+    /// That is so after a 5xx, after a response with data beside the error, and after an earlier attempt without a response.
+    /// The earlier attempts are those of the [record](Self::record).
+    ///
+    /// # Examples
+    /// ```
+    /// # use http::{Method, Response, Uri};
+    /// # use redress_classify::{Clock, Recovery, Verdict, dialects};
+    /// # let (head, ()) = Response::builder().status(502).body(())?.into_parts();
+    /// # let uri = Uri::from_static("/orders");
+    /// # let verdict = Verdict::from_response(&dialects::generic(), &Method::POST, &uri, &head, &Clock::system(), &[]);
+    /// # let error = verdict.as_ref().and_then(|verdict| verdict.api_error()).expect("an error");
+    /// assert_eq!((error.status(), error.recovery()), (502, Recovery::Retry));
+    /// assert!(error.is_maybe_processed(), "a second order could follow from a retry");
+    /// # Ok::<(), http::Error>(())
+    /// ```
+    #[must_use]
+    pub fn is_maybe_processed(&self) -> bool {
+        self.details.maybe_processed || self.record().is_some_and(Record::is_maybe_processed)
+    }
+
     /// Returns the vendor's code, verbatim.
     ///
     /// [`code_as`](Self::code_as) makes a type of your own from it.

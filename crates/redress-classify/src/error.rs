@@ -1,5 +1,6 @@
 //! The error type of all layers.
 
+mod changes;
 mod display;
 
 use std::time::SystemTime;
@@ -9,7 +10,6 @@ use redress_envelope::{Class, Recovery};
 use crate::BoxError;
 use crate::phase::Phase;
 use crate::record::Record;
-use crate::secrets::{Secrets, quoted};
 use crate::transport::{TransportError, find, is_timeout, phase_of};
 use crate::verdict::Verdict;
 
@@ -29,7 +29,7 @@ use crate::verdict::Verdict;
 /// let error = Error::from_inner(TransportError::connect("connection refused").into());
 /// assert!(error.is_transport() && error.is_connect() && !error.is_timeout());
 /// assert_eq!((error.class(), error.phase()), (Class::Unavailable, Phase::NotSent));
-/// assert_eq!(error.to_string(), "could not send the request");
+/// assert_eq!(error.to_string(), "could not send the request: could not connect");
 /// ```
 pub struct Error {
     inner: Box<Inner>,
@@ -40,6 +40,8 @@ struct Inner {
     verdict: Verdict,
     retry_at: Option<SystemTime>,
     record: Option<Record>,
+    /// The host and port of the request.
+    host: Option<String>,
     /// The text about the source that `Display` shows.
     detail: Option<String>,
     source: Option<BoxError>,
@@ -141,76 +143,6 @@ impl Error {
         error
     }
 
-    /// Sets the phase to [`Phase::MaybeProcessed`], for a call whose last attempt was not sent but an earlier one was.
-    ///
-    /// # Examples
-    /// ```
-    /// use redress_classify::{Error, Phase};
-    ///
-    /// let error = Error::not_ready("the pool is closed".into()).maybe_processed();
-    /// assert_eq!(error.phase(), Phase::MaybeProcessed);
-    /// ```
-    #[must_use]
-    pub fn maybe_processed(mut self) -> Self {
-        let verdict = &self.inner.verdict;
-        self.inner.verdict = Verdict::unanswered(verdict.class(), verdict.recovery(), Phase::MaybeProcessed);
-        self
-    }
-
-    /// Adds the record of the attempts.
-    ///
-    /// # Examples
-    /// ```
-    /// use redress_classify::{Attempt, EndReason, Error, Phase, Record};
-    ///
-    /// let error = Error::deadline(Phase::NotSent);
-    /// let attempts = vec![Attempt::new(None, Some(error.verdict().clone()), false)];
-    /// let error = error.with_record(Record::new(attempts, EndReason::Deadline));
-    /// assert_eq!(error.record().map(|record| record.attempts().len()), Some(1));
-    /// ```
-    #[must_use]
-    pub fn with_record(mut self, record: Record) -> Self {
-        self.inner.record = Some(record);
-        self
-    }
-
-    /// Adds a text about the source to `Display`. It is shown wherever the error is: it must hold no secret.
-    ///
-    /// # Examples
-    /// ```
-    /// use redress_classify::{Error};
-    ///
-    /// let error = Error::not_ready("closed".into()).with_detail("the pool is closed");
-    /// assert_eq!(error.to_string(), "could not send the request: the pool is closed");
-    /// ```
-    #[must_use]
-    pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
-        self.inner.detail = Some(detail.into());
-        self
-    }
-
-    /// Masks the secrets in all text that a server may have written: in the record of the attempts, and in the sources.
-    ///
-    /// A source whose `Display` or `Debug` holds a secret is replaced, with the sources below it, by errors that print the same
-    /// texts masked. Of their types [`TransportError`] and [`io::Error`](std::io::Error) are kept.
-    ///
-    /// # Examples
-    /// ```
-    /// use redress_classify::{Error, Secrets, TransportError};
-    ///
-    /// let error = Error::from_inner(TransportError::connect("GOAWAY: s3cret-token").into());
-    /// let error = error.masked(&Secrets::new(["s3cret-token"]));
-    /// assert!(!format!("{error:?}").contains("s3cret-token"));
-    /// ```
-    #[must_use]
-    pub fn masked(mut self, secrets: &Secrets) -> Self {
-        if let Some(record) = self.inner.record.as_ref().and_then(|record| record.masked(secrets)) {
-            self.inner.record = Some(record);
-        }
-        self.inner.source = self.inner.source.take().map(|source| quoted::masked(source, secrets));
-        self
-    }
-
     /// Returns the verdict about the failure.
     #[must_use]
     pub fn verdict(&self) -> &Verdict {
@@ -233,6 +165,28 @@ impl Error {
     #[must_use]
     pub fn phase(&self) -> Phase {
         self.verdict().phase()
+    }
+
+    /// Returns `true` if the request may have been processed, by any attempt of the call: a request that is not safe to
+    /// repeat must not be sent again then, whatever the [recovery](Self::recovery) is.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_classify::{Error, TransportError};
+    ///
+    /// let error = |transport: TransportError| Error::from_inner(transport.into());
+    /// assert!(!error(TransportError::connect("connection refused")).is_maybe_processed());
+    /// assert!(error(TransportError::body("reset by peer")).is_maybe_processed());
+    /// ```
+    #[must_use]
+    pub fn is_maybe_processed(&self) -> bool {
+        self.phase() != Phase::NotSent
+    }
+
+    /// Returns the host and port of the request, as its URI has them; `None` if they are not known.
+    #[must_use]
+    pub fn host(&self) -> Option<&str> {
+        self.inner.host.as_deref()
     }
 
     /// Returns the time at which to try again, if it is known.
@@ -306,7 +260,9 @@ impl Error {
     }
 
     fn new(kind: Kind, verdict: Verdict, source: Option<BoxError>) -> Self {
-        Self { inner: Box::new(Inner { kind, verdict, retry_at: None, record: None, detail: None, source }) }
+        Self {
+            inner: Box::new(Inner { kind, verdict, retry_at: None, record: None, host: None, detail: None, source }),
+        }
     }
 
     fn transport_error(&self) -> Option<&TransportError> {

@@ -83,7 +83,7 @@ where
                         this.sent.get_or_insert_with(Instant::now);
                         return Poll::Pending;
                     };
-                    let response = result.map_err(|error| failed(this.settings, error.into()))?;
+                    let response = result.map_err(|error| failed(this.settings, this.request, error.into()))?;
                     let (mut head, body) = response.into_parts();
                     let body = Body::untouched(body);
                     let Some(stage) = first_stage(this.settings, this.request, &head, &body) else {
@@ -154,7 +154,7 @@ where
 {
     let (mut head, body) = reading.into_parts();
     let verdict = match outcome {
-        Outcome::BodyFailed(error) => return Err(failed(settings, TransportError::body(error).into())),
+        Outcome::BodyFailed(error) => return Err(failed(settings, request, TransportError::body(error).into())),
         Outcome::Error { whole, received } => {
             let times = Times { clock: &settings.clock, sent: sent.unwrap_or(received), received };
             let with_trailers = with_trailers(&settings.dialect, &head, &body);
@@ -165,7 +165,7 @@ where
     };
     match verdict {
         Some(verdict) => {
-            telemetry::error_response(&verdict);
+            telemetry::error_response(&request.upstream, &verdict);
             head.extensions.insert(verdict);
         }
         None => stamp_hint(settings, request, &mut head, || pieces(&body)),
@@ -186,9 +186,9 @@ where
 }
 
 /// Converts an error of the inner service or of a body, and reports it.
-fn failed(settings: &Settings, error: BoxError) -> Error {
-    let error = Error::from_inner(error);
-    telemetry::no_response(&settings.dialect, &error);
+fn failed(settings: &Settings, request: &RequestLine, error: BoxError) -> Error {
+    let error = Error::from_inner(error).with_upstream(&request.upstream);
+    telemetry::no_response(&settings.dialect, &request.upstream, &error);
     error
 }
 

@@ -56,7 +56,7 @@ impl Verdict {
         data: &[u8],
     ) -> Option<Self> {
         let event = Some(event.filter(|name| !name.is_empty()).unwrap_or(UNNAMED));
-        let request = RequestLine::new(method, uri);
+        let request = RequestLine::new(method, uri, &http::HeaderMap::new());
         let (piece, whole) = bounded(data);
         let about = Head { event, ..request.head(head, SystemTime::UNIX_EPOCH) };
         let mut signal = Signal::new(dialect, &about);
@@ -107,7 +107,7 @@ impl Verdict {
         (head.status, head.headers) = (status, headers.clone());
         let (piece, whole) = bounded(item);
         let body = ReadBody { pieces: vec![piece], whole, event: None };
-        judge(dialect, &RequestLine::new(method, uri), &head, Times::now(clock), &body)
+        judge(dialect, &RequestLine::new(method, uri, &http::HeaderMap::new()), &head, Times::now(clock), &body)
     }
 }
 

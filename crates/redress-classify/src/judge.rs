@@ -12,20 +12,23 @@ use tokio::time::Instant;
 use crate::api_error::{ApiError, Details, Locations, MAX_BODY};
 use crate::clock::Clock;
 use crate::timed_hint::TimedHint;
+use crate::upstream::Upstream;
 use crate::verdict::{Evidence, Verdict};
 
-/// The method and path of a request, for the report and for rules that name a route.
+/// The host, method and path of a request, for events, for the report and for rules that name a route.
 #[derive(Debug)]
 pub(crate) struct RequestLine {
+    pub(crate) upstream: Upstream,
     method: Method,
     path: Option<PathAndQuery>,
 }
 
 impl RequestLine {
-    /// Clones method and path, which shares their bytes.
+    /// Clones host, method and path, which shares their bytes.
     #[inline]
-    pub(crate) fn new(method: &Method, uri: &Uri) -> Self {
-        Self { method: method.clone(), path: uri.path_and_query().cloned() }
+    pub(crate) fn new(method: &Method, uri: &Uri, headers: &HeaderMap) -> Self {
+        let upstream = Upstream::new(uri, headers);
+        Self { upstream, method: method.clone(), path: uri.path_and_query().cloned() }
     }
 
     fn path(&self) -> &str {
@@ -182,7 +185,7 @@ impl Verdict {
         clock: &Clock,
         body: &[&[u8]],
     ) -> Option<Self> {
-        let request = RequestLine::new(method, uri);
+        let request = RequestLine::new(method, uri, &HeaderMap::new());
         let times = Times::now(clock);
         let about = request.head(head, clock.wall(times.received));
         if !is_error_by_head(dialect, &about) && !is_error_by_body(dialect, &about, body) {
@@ -253,6 +256,7 @@ fn details(
         status: about.status,
         class: meaning.class,
         recovery: meaning.recovery,
+        maybe_processed: meaning.maybe_processed,
         code_is_known: envelope.code.as_ref().is_some_and(|code| dialect.code(code).is_some()),
         code: envelope.code.map(Cow::into_owned),
         reason: envelope.reason.map(Cow::into_owned),

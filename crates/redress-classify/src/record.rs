@@ -92,6 +92,8 @@ pub enum EndReason {
     NotClonable,
     /// The maximum number of attempts was made.
     MaxAttempts,
+    /// The caller forbids a retry of this request.
+    NoRetry,
     /// The retry budget is used up.
     Budget,
     /// The server asks for a longer wait than the longest that the layer accepts.
@@ -117,6 +119,12 @@ impl Record {
     #[must_use]
     pub fn attempts(&self) -> &[Attempt] {
         &self.attempts
+    }
+
+    /// Returns `true` if a failed attempt may have been processed, see [`Verdict::is_maybe_processed`].
+    #[must_use]
+    pub fn is_maybe_processed(&self) -> bool {
+        self.attempts.iter().any(|attempt| attempt.verdict.as_ref().is_some_and(Verdict::is_maybe_processed))
     }
 
     /// Returns the reason why there was no further attempt.
@@ -177,12 +185,23 @@ impl fmt::Display for Record {
 }
 
 impl Record {
+    /// Returns the attempts without the last one if a Pace layer refused it: that request was never sent.
+    pub(crate) fn sent(&self) -> &[Attempt] {
+        match self.attempts.split_last() {
+            Some((last, before)) if self.end_reason == EndReason::Paced && last.status.is_none() => before,
+            _ => &self.attempts,
+        }
+    }
+
     /// Writes the attempts without the reason of the end.
     pub(crate) fn write_attempts(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = self.attempts.iter().filter(|attempt| !attempt.is_resend).count();
-        let plural = if count == 1 { "" } else { "s" };
-        write!(f, "{count} attempt{plural}")?;
-        for attempt in &self.attempts {
+        let attempts = self.sent();
+        match attempts.iter().filter(|attempt| !attempt.is_resend).count() {
+            0 => f.write_str("no attempt")?,
+            1 => f.write_str("1 attempt")?,
+            count => write!(f, "{count} attempts")?,
+        }
+        for attempt in attempts {
             let class = attempt.class().map_or("success", Class::as_str);
             let resend = if attempt.is_resend { " on resend" } else { "" };
             match attempt.status {
@@ -238,6 +257,7 @@ impl EndReason {
             Self::NotIdempotent => "not_idempotent",
             Self::NotClonable => "not_clonable",
             Self::MaxAttempts => "max_attempts",
+            Self::NoRetry => "no_retry",
             Self::Budget => "budget",
             Self::HintTooLong => "hint_too_long",
             Self::Deadline => "deadline",
@@ -281,6 +301,7 @@ impl fmt::Display for EndReason {
             Self::NotIdempotent => "not safe to send again",
             Self::NotClonable => "the body cannot be sent again",
             Self::MaxAttempts => "no attempts left",
+            Self::NoRetry => "the caller forbids a retry",
             Self::Budget => "the retry budget is used up",
             Self::HintTooLong => "the server asks for a longer wait than is accepted",
             Self::Deadline => "the deadline leaves no time for another",

@@ -20,7 +20,7 @@ use crate::settings::Settings;
 /// user to interpret the response.
 ///
 /// # The request
-/// is passed on unchanged. Method and path are kept for the report, which copies no bytes.
+/// is passed on unchanged. Host, method and path are kept for events and the report, which copies no bytes.
 ///
 /// # The response
 /// is returned with its body byte for byte:
@@ -89,7 +89,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let line = RequestLine::new(request.method(), request.uri());
+        let line = RequestLine::new(request.method(), request.uri(), request.headers());
         let deadline = Deadline::from_request(&request);
         ResponseFuture::new(self.inner.call(request), Arc::clone(&self.settings), line, deadline)
     }

@@ -51,7 +51,13 @@ impl SuccessHint {
         clock: &Clock,
         body: &[&[u8]],
     ) -> Option<Self> {
-        Self::read(dialect, &RequestLine::new(method, uri), head, Times::now(clock), body.iter().copied())
+        Self::read(
+            dialect,
+            &RequestLine::new(method, uri, &http::HeaderMap::new()),
+            head,
+            Times::now(clock),
+            body.iter().copied(),
+        )
     }
 
     /// Reads the headers of a response, for a stack that has no Classify layer; `None` as in

@@ -1,13 +1,16 @@
 //! The error of a transport, with the phase that the request reached.
 
+mod changes;
 mod display;
 mod refusal;
 mod sources;
 
+use std::time::Duration;
+
 use redress_envelope::{Class, Recovery};
 
 use self::refusal::Refusal;
-pub(crate) use self::sources::{chain, find, is_timeout, phase_of};
+pub(crate) use self::sources::{cause, chain, find, is_timeout, phase_of};
 use crate::BoxError;
 use crate::phase::Phase;
 
@@ -76,7 +79,9 @@ enum Kind {
     NotSent,
     RefusedStream,
     RateLimited,
-    Timeout,
+    /// The limit of the time, if it is known.
+    Timeout(Option<Duration>),
+    Closed,
     Body,
     Other,
 }
@@ -193,7 +198,37 @@ impl TransportError {
     /// assert!(error.is_timeout() && error.phase() == Phase::MaybeProcessed);
     /// ```
     pub fn timeout(source: impl Into<BoxError>) -> Self {
-        Self::new(Kind::Timeout, Phase::MaybeProcessed, source)
+        Self::new(Kind::Timeout(None), Phase::MaybeProcessed, source)
+    }
+
+    /// Creates the error of an attempt without a response within this time, which `Display` shows.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use redress_classify::TransportError;
+    ///
+    /// let error = TransportError::timeout_after(Duration::from_millis(1_500));
+    /// assert!(error.is_timeout());
+    /// assert_eq!(error.to_string(), "timed out after 1.5 s");
+    /// ```
+    #[must_use]
+    pub fn timeout_after(limit: Duration) -> Self {
+        Self::new(Kind::Timeout(Some(limit)), Phase::MaybeProcessed, format!("no response within {limit:?}"))
+    }
+
+    /// Creates the error of a connection that closed after the request was begun and before its response was.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_classify::{Phase, TransportError};
+    ///
+    /// let error = TransportError::closed("connection closed before message completed");
+    /// assert!(error.is_closed() && error.phase() == Phase::MaybeProcessed);
+    /// assert_eq!(error.to_string(), "the connection closed before the response began");
+    /// ```
+    pub fn closed(source: impl Into<BoxError>) -> Self {
+        Self::new(Kind::Closed, Phase::MaybeProcessed, source)
     }
 
     /// Creates the error of a request body that failed while it was sent, or of a response that broke off.
@@ -214,40 +249,6 @@ impl TransportError {
     /// certificate after the client has begun to send.
     pub fn other(source: impl Into<BoxError>) -> Self {
         Self::new(Kind::Other, Phase::MaybeProcessed, source).searched()
-    }
-
-    /// Sets the phase to [`Phase::MaybeProcessed`], for a failure that alone would not show it, such as that of a connection
-    /// behind a redirect.
-    ///
-    /// # Examples
-    /// ```
-    /// use redress_classify::{Phase, TransportError};
-    ///
-    /// let error = TransportError::connect("refused").maybe_processed();
-    /// assert_eq!(error.phase(), Phase::MaybeProcessed);
-    /// ```
-    #[must_use]
-    pub fn maybe_processed(self) -> Self {
-        Self { phase: Phase::MaybeProcessed, ..self }
-    }
-
-    /// Sets the phase to [`Phase::NotSent`], for a request that is known to be unprocessed: any request may be sent again.
-    ///
-    /// # Examples
-    /// ```
-    /// use redress_classify::{Phase, TransportError};
-    ///
-    /// let error = TransportError::other("GOAWAY").not_processed();
-    /// assert_eq!(error.phase(), Phase::NotSent);
-    /// ```
-    #[must_use]
-    pub fn not_processed(self) -> Self {
-        Self { phase: Phase::NotSent, ..self }
-    }
-
-    /// Returns an error of the same kind with another source.
-    pub(crate) fn around(&self, source: BoxError) -> Self {
-        Self { kind: self.kind, phase: self.phase, source }
     }
 
     /// Returns the phase that the request reached.
@@ -294,10 +295,21 @@ impl TransportError {
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         match self.kind {
-            Kind::ConnectTimeout | Kind::Timeout => true,
+            Kind::ConnectTimeout | Kind::Timeout(_) => true,
             Kind::Connect | Kind::Other => sources::has_timed_out(self.source.as_ref()),
             _ => false,
         }
+    }
+
+    /// Returns `true` if the text of the error names a timeout.
+    pub(crate) const fn is_named_timeout(&self) -> bool {
+        matches!(self.kind, Kind::ConnectTimeout | Kind::Timeout(_))
+    }
+
+    /// Returns `true` if the connection closed before the response began.
+    #[must_use]
+    pub const fn is_closed(&self) -> bool {
+        matches!(self.kind, Kind::Closed)
     }
 
     /// Returns `true` if a body failed.
@@ -330,44 +342,4 @@ impl TransportError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_refusal_is_final_whichever_source_reports_it() {
-        let unknown_issuer = || std::io::Error::other("invalid peer certificate: UnknownIssuer");
-        for (error, phase) in [
-            (TransportError::certificate("x"), Phase::NotSent),
-            (TransportError::connect(unknown_issuer()), Phase::NotSent),
-            (TransportError::connect(std::io::Error::other(unknown_issuer())), Phase::NotSent),
-            (TransportError::other(unknown_issuer()), Phase::MaybeProcessed),
-        ] {
-            assert!(error.is_final() && error.is_certificate() && error.is_connect(), "{error:?}");
-            assert!(!error.is_request() && !error.is_proxy() && !error.is_timeout(), "{error:?}");
-            assert_eq!((error.phase(), error.meaning()), (phase, (Class::Unavailable, Recovery::Stop)), "{error:?}");
-            assert!(error.to_string().starts_with("the server's certificate was not accepted"), "{error}");
-        }
-        let proxy = TransportError::connect("tunnel error: proxy authorization required");
-        assert!(proxy.is_proxy() && proxy.is_final() && !proxy.is_certificate(), "{proxy:?}");
-        let alert = TransportError::connect("received fatal alert: UnknownCA");
-        assert!(alert.is_final() && !alert.is_proxy() && !alert.is_certificate(), "{alert:?}");
-    }
-
-    #[test]
-    fn a_temporary_failure_is_not_final() {
-        for error in [
-            TransportError::connect("tls handshake eof"),
-            TransportError::connect_timeout("x"),
-            TransportError::not_sent("x"),
-            TransportError::refused_stream("x"),
-            TransportError::rate_limited("x"),
-            TransportError::timeout("x"),
-            TransportError::body("invalid peer certificate: UnknownIssuer"),
-            TransportError::other("x"),
-        ] {
-            assert!(!error.is_final() && error.meaning().1 == Recovery::Retry, "{error:?}");
-        }
-        assert_eq!(TransportError::request("x").meaning(), (Class::Invalid, Recovery::FixRequest));
-        assert_eq!(TransportError::rate_limited("x").meaning().0, Class::RateLimited);
-    }
-}
+mod tests;

@@ -24,6 +24,7 @@ pub(crate) struct Details {
     pub(crate) status: u16,
     pub(crate) class: Class,
     pub(crate) recovery: Recovery,
+    pub(crate) maybe_processed: bool,
     pub(crate) code: Option<String>,
     /// Whether the dialect lists the code, so that it cannot hold data of the request.
     pub(crate) code_is_known: bool,

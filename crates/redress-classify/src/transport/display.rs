@@ -8,6 +8,9 @@ use super::{Kind, TransportError};
 
 impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Kind::Timeout(Some(limit)) = self.kind {
+            return write!(f, "timed out after {} s", limit.as_secs_f64());
+        }
         f.write_str(match self.kind {
             Kind::Request => "invalid request: check its URI and headers",
             Kind::Connect => "could not connect",
@@ -24,7 +27,8 @@ impl fmt::Display for TransportError {
             Kind::NotSent => "the request was not sent",
             Kind::RefusedStream => "the server refused the request before processing it",
             Kind::RateLimited => "the server asked for fewer requests and sent no response",
-            Kind::Timeout => "no response in time",
+            Kind::Timeout(_) => "no response in time",
+            Kind::Closed => "the connection closed before the response began",
             Kind::Body => "body broke off",
             Kind::Other => "connection failed",
         })

@@ -49,6 +49,29 @@ pub(crate) fn phase_of(error: &(dyn StdError + 'static)) -> Phase {
     if chain(error).any(is_unsent) { Phase::NotSent } else { Phase::MaybeProcessed }
 }
 
+/// Returns why a transport failed, in words of this program: a server or a URL may be quoted in the texts of the sources.
+pub(crate) fn cause(error: &(dyn StdError + 'static)) -> Option<String> {
+    let step = find::<TransportError>(error);
+    // The step names the timeout already.
+    let detail = if step.is_some_and(TransportError::is_named_timeout) { None } else { system_cause(error) };
+    match (step, detail) {
+        (Some(step), Some(detail)) => Some(format!("{step}: {detail}")),
+        (Some(step), None) => Some(step.to_string()),
+        (None, detail) => detail,
+    }
+}
+
+/// Returns the kind of the first specific `io::Error`, or that the name of the host was not resolved: hyper-util and reqwest
+/// say this in words alone.
+fn system_cause(error: &(dyn StdError + 'static)) -> Option<String> {
+    if chain(error).any(|error| error.to_string() == "dns error") {
+        return Some("DNS lookup failed".to_owned());
+    }
+    let mut kinds = chain(error).filter_map(|error| Some(error.downcast_ref::<io::Error>()?.kind().to_string()));
+    let kind = kinds.find(|kind| !matches!(kind.as_str(), "other error" | "uncategorized error"));
+    kind.or_else(|| has_timed_out(error).then(|| "timed out".to_owned()))
+}
+
 /// Returns `true` if an attempt or its connection exceeded its timeout.
 pub(crate) fn is_timeout(error: &(dyn StdError + 'static)) -> bool {
     find::<TransportError>(error).map_or_else(|| has_timed_out(error), TransportError::is_timeout)
