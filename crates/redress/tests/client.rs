@@ -272,6 +272,19 @@ fn relative_urls_are_appended_to_the_base_and_absolute_ones_stand_for_themselves
 }
 
 #[test]
+fn a_base_url_without_a_scheme_is_answered_with_the_form_of_one() {
+    let plain = Client::new(layer()).expect("a client");
+    for url in ["api.example.com", "api.example.com/v1", "/v1", "", "localhost:8080", "ftp://api.example.com"] {
+        let error = plain.clone().base_url(url).expect_err(url);
+        let text = error.to_string();
+        assert!(error.is_builder() && text.contains("begin it with a scheme and a host, such as `https://"), "{text}");
+    }
+    for url in ["https://", "https://[::1", "http://a.example:99999/"] {
+        assert_eq!(plain.clone().base_url(url).expect_err(url).to_string(), "the URL cannot be read", "{url}");
+    }
+}
+
+#[test]
 fn the_first_mistake_in_a_request_is_returned_and_shows_no_value() {
     let client = Client::new(layer()).expect("a client");
     let get = || client.get(format!("{URL}/?token=s3cret"));

@@ -9,6 +9,13 @@ use reqwest::{Body, Url};
 
 use super::{ClientError, Settings};
 
+/// The problem of a URL such as `api.example.com`, which the parser takes for a relative one.
+const WITHOUT_SCHEME: &str =
+    "the URL is relative: begin it with a scheme and a host, such as `https://api.example.com`";
+/// The problem of a URL such as `localhost:8080`, of which the parser takes the host for a scheme.
+const OTHER_SCHEME: &str =
+    "the URL is not one of http or https: begin it with a scheme and a host, such as `https://api.example.com`";
+
 /// A request whose URL is not a `Uri` yet.
 pub(super) struct Draft {
     pub(super) url: Url,
@@ -67,13 +74,13 @@ impl Draft {
 }
 
 /// Reads a URL of http or https.
+///
+/// A host without a scheme is the usual mistake: `api.example.com` is a relative URL, and `localhost:8080` has the scheme
+/// `localhost`.
 pub(super) fn absolute(url: &str) -> Result<Url, ClientError> {
-    let url = Url::parse(url).map_err(|error| ClientError::builder("the URL cannot be read", error))?;
-    if matches!(url.scheme(), "http" | "https") {
-        Ok(url)
-    } else {
-        Err(ClientError::refused("the URL is not one of http or https"))
-    }
+    let problem = if url.contains("://") { "the URL cannot be read" } else { WITHOUT_SCHEME };
+    let url = Url::parse(url).map_err(|error| ClientError::builder(problem, error))?;
+    if matches!(url.scheme(), "http" | "https") { Ok(url) } else { Err(ClientError::refused(OTHER_SCHEME)) }
 }
 
 /// Appends a relative URL to the base, path to path, so that it cannot name another host.
