@@ -5,7 +5,7 @@ use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use redress_classify::{Deadline, Error, saturating};
 use tokio::time::{Instant, Sleep};
@@ -162,7 +162,8 @@ impl Admission {
         self.permit = None;
         if !self.max_wait.allows(cooldown.until) {
             self.report_rejection(WaitReason::Cooldown, cooldown.until, now);
-            return Err(Error::paced(cooldown.retry_at(&self.settings.clock)));
+            let retry_at = cooldown.retry_at(&self.settings.clock);
+            return Err(self.paced(retry_at, format!("cool-down after {}", cooldown.class)));
         }
         let release_at = self.max_wait.release_at(cooldown, self.settings.random());
         self.report_wait(WaitReason::Cooldown, release_at, now);
@@ -280,7 +281,7 @@ impl Admission {
     /// Reports and returns the error of a call that would wait too long for a limit.
     fn limit_error(&self, at: Instant, now: Instant) -> Error {
         self.report_rejection(WaitReason::Limit, at, now);
-        Error::paced(self.settings.clock.wall(at))
+        self.paced(self.settings.clock.wall(at), "own limit")
     }
 
     /// Reports and returns the error of a call without a permit in time.
@@ -289,7 +290,11 @@ impl Admission {
     fn release_error(&self, spread: Duration, now: Instant) -> Error {
         let again = saturating::add(now, spread);
         self.report_rejection(WaitReason::Release, again, now);
-        Error::paced(self.settings.clock.wall(again))
+        self.paced(self.settings.clock.wall(again), "release after a cool-down")
+    }
+
+    fn paced(&self, retry_at: SystemTime, reason: impl Into<String>) -> Error {
+        Error::paced(retry_at).with_detail(reason).with_upstream(self.target.partition.upstream())
     }
 
     fn report_wait(&self, reason: WaitReason, until: Instant, now: Instant) {

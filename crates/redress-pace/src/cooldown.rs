@@ -29,6 +29,8 @@ pub(crate) struct Cooldown {
     /// The time of the response, and the wait that it asked for, without a cap.
     since: Instant,
     asked: Duration,
+    /// The class of the response that started it; `success` for one that asked for a pause.
+    pub(crate) class: &'static str,
 }
 
 /// The cool-downs, by gate.
@@ -44,7 +46,13 @@ impl Cooldown {
             return None;
         }
         let until = now.checked_add(wait.min(MAX_COOLDOWN))?;
-        Some(Self { until, spread: (wait / 2).min(MAX_SPREAD), since: now, asked: wait })
+        let class = Class::RateLimited.as_str();
+        Some(Self { until, spread: (wait / 2).min(MAX_SPREAD), since: now, asked: wait, class })
+    }
+
+    /// Sets the class of the response that started it; a rate limit unless set.
+    pub(crate) const fn after(self, class: &'static str) -> Self {
+        Self { class, ..self }
     }
 
     /// Returns the time at which the server asked to come back, without a cap, by the wall clock.

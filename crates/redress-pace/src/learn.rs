@@ -50,10 +50,11 @@ fn cool_down(
     settings: &Settings,
     target: &Target,
     scope: CooldownScope,
-    (wait, class): (Duration, &str),
+    (wait, class): (Duration, &'static str),
     now: Instant,
 ) {
     let Some(cooldown) = Cooldown::new(now, wait) else { return };
+    let cooldown = cooldown.after(class);
     settings.gates.learn_bucket(target, scope);
     if settings.gates.cool_down(target, scope, cooldown, now) {
         settings.limiters.iter().for_each(|limiter| limiter.wake_first(&target.partition));

@@ -22,6 +22,11 @@ impl Partition {
     pub(crate) fn new(uri: &Uri, headers: &HeaderMap, key: Option<String>) -> Self {
         Self { key: key.map(Arc::from), upstream: Upstream::new(uri, headers) }
     }
+
+    /// Returns the host and port of the request, also if a key replaces them.
+    pub(crate) const fn upstream(&self) -> &Upstream {
+        &self.upstream
+    }
 }
 
 impl PartialEq for Partition {
