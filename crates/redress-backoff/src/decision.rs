@@ -27,6 +27,8 @@ pub(crate) struct AttemptContext<'a> {
     /// The number of attempts so far, including this one.
     pub(crate) attempts: u32,
     pub(crate) max_attempts: u32,
+    /// Whether the caller forbids a retry of this request.
+    pub(crate) has_opted_out: bool,
     /// The number of transient failures of all calls since the last success, including this one.
     pub(crate) shared_failures: u32,
     pub(crate) last_wait: Option<Duration>,
@@ -124,6 +126,9 @@ pub(crate) fn decide(settings: &Settings, context: &AttemptContext<'_>) -> Resul
         _ if !context.is_clonable => return Err(EndReason::NotClonable),
         Retryability::MaybeProcessed if !context.is_idempotent => return Err(EndReason::NotIdempotent),
         Retryability::NotProcessed(_) | Retryability::MaybeProcessed => {}
+    }
+    if context.has_opted_out {
+        return Err(EndReason::NoRetry);
     }
     if context.attempts >= context.max_attempts {
         return Err(EndReason::MaxAttempts);

@@ -23,17 +23,18 @@ use crate::settings::Settings;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Idempotent(pub bool);
 
-/// A request extension that turns retries off for this request, as
-/// [`max_attempts(1)`](crate::BackoffLayer::max_attempts) does for all requests.
+/// A request extension that turns retries off for this request: it is sent at most twice, the second time only after a refresh
+/// of its credentials.
 ///
-/// A failure is returned with [`EndReason::MaxAttempts`](redress_classify::EndReason::MaxAttempts) in its record. The free
-/// resend after a token refresh is not a retry: it follows a request that was rejected and not processed.
+/// A failure that would be retried is returned with [`EndReason::NoRetry`](redress_classify::EndReason::NoRetry) in its
+/// record. The free resend after a refresh is not a retry: it follows a request that was rejected and not processed.
+/// [`max_attempts(1)`](crate::BackoffLayer::max_attempts) turns retries off for all requests.
 ///
 /// # Examples
 /// ```
 /// use http::{Request, Response};
 /// use redress_backoff::{BackoffLayer, NoRetry};
-/// use redress_classify::{ResponseExt, dialects};
+/// use redress_classify::{EndReason, ResponseExt, dialects};
 /// use tower::{ServiceBuilder, ServiceExt, service_fn};
 ///
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -45,7 +46,7 @@ pub struct Idempotent(pub bool);
 /// ));
 /// let request = Request::get("https://api.example/v1/health").extension(NoRetry).body(String::new())?;
 /// let response = service.oneshot(request).await?;
-/// assert_eq!(response.record().map(|record| record.attempts().len()), Some(1));
+/// assert_eq!(response.record().map(|record| record.end_reason()), Some(EndReason::NoRetry));
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -64,7 +64,7 @@ async fn retry_if_never_overrides_the_limits_of_a_retry() {
             vec![answer(404)],
             (1, EndReason::MaxAttempts),
         ),
-        ("a request that opted out", asks.clone(), opted_out, vec![answer(404)], (1, EndReason::MaxAttempts)),
+        ("a request that opted out", asks.clone(), opted_out, vec![answer(404)], (1, EndReason::NoRetry)),
     ] {
         let (outcome, times) = run(&layer, request, answers).await;
         assert_eq!((times.len(), stop(&outcome)), (expected.0, Some(expected.1)), "{name}");
@@ -181,7 +181,7 @@ async fn an_observer_above_another_retry_layer_sees_no_attempt_of_it() {
 #[tokio::test(start_paused = true)]
 async fn a_request_that_opts_out_is_attempted_once_and_others_are_not_affected() {
     for (name, answers, expected) in [
-        ("a failure that would be retried", vec![answer(503)], (1, Some(EndReason::MaxAttempts))),
+        ("a failure that would be retried", vec![answer(503)], (1, Some(EndReason::NoRetry))),
         ("a failure that would not", vec![answer(404)], (1, None)),
         ("a success", vec![answer(200)], (1, None)),
     ] {
