@@ -10,7 +10,7 @@ use std::sync::Arc;
 use http::{HeaderMap, Request, Response};
 use redress_classify::{
     Attempt, BoxError, CloneBody, Deadline, EndReason, Error, Phase, Refreshed, ResendCount, ResponseExt,
-    TransportError, Verdict, is_success,
+    TransportError, Upstream, Verdict, is_success,
 };
 use tokio::time::Instant;
 
@@ -117,7 +117,13 @@ impl<B: CloneBody> Call<B> {
         let mut attempt = self.attempt(None, Some(error.verdict()));
         let next = match refusal {
             Some(reason) => {
-                telemetry::no_retry(&self.settings.dialect, error.verdict(), self.history.attempts(), reason);
+                telemetry::no_retry(
+                    &self.settings.dialect,
+                    self.upstream(),
+                    error.verdict(),
+                    self.history.attempts(),
+                    reason,
+                );
                 Err(reason)
             }
             None => self.decide_retry(error.verdict(), None, &mut attempt, Instant::now()),
@@ -144,7 +150,13 @@ impl<B: CloneBody> Call<B> {
         let phase = if self.payment.is_queued() { Phase::NotSent } else { phase };
         self.end_attempt();
         let error = Error::deadline(phase);
-        telemetry::no_retry(&self.settings.dialect, error.verdict(), self.history.attempts(), EndReason::Deadline);
+        telemetry::no_retry(
+            &self.settings.dialect,
+            self.upstream(),
+            error.verdict(),
+            self.history.attempts(),
+            EndReason::Deadline,
+        );
         if phase != Phase::NotSent {
             let attempt = self.attempt(None, Some(error.verdict()));
             self.finish(attempt);
@@ -261,7 +273,7 @@ impl<B: CloneBody> Call<B> {
     }
 
     fn give_up(&mut self, error: Error, reason: EndReason) -> Error {
-        telemetry::no_retry(&self.settings.dialect, error.verdict(), self.history.attempts(), reason);
+        telemetry::no_retry(&self.settings.dialect, self.upstream(), error.verdict(), self.history.attempts(), reason);
         self.fail_with(error, reason)
     }
 
@@ -271,7 +283,16 @@ impl<B: CloneBody> Call<B> {
         telemetry::failed_call(&self.settings.dialect, reason);
         let maybe_processed = error.phase() == Phase::NotSent && self.history.is_maybe_processed();
         let error = if maybe_processed { error.maybe_processed() } else { error };
+        let error = match self.upstream() {
+            Some(upstream) => error.with_upstream(&upstream),
+            None => error,
+        };
         error.with_record(self.history.take_record(reason))
+    }
+
+    /// Returns the host and port of the request; `None` without a copy of it.
+    fn upstream(&self) -> Option<Upstream> {
+        self.copy.as_ref().map(|copy| Upstream::new(&copy.uri, &HeaderMap::new()))
     }
 
     /// Returns the key of the call's budget; `None` where the layer has no budget.
@@ -296,6 +317,17 @@ impl<B: CloneBody> Call<B> {
         if let Some(budgets) = &self.settings.budget {
             self.payment.refill(budgets, || self.partition().unwrap_or_default());
         }
+    }
+}
+
+impl<B> Call<B> {
+    /// Reports that the call was dropped before its end, with the phase of the attempt in flight; [`Phase::NotSent`] between
+    /// two attempts.
+    #[cold]
+    pub(crate) fn dropped(&self, phase: Phase) {
+        let phase = if self.payment.is_queued() { Phase::NotSent } else { phase };
+        let upstream = self.copy.as_ref().map(|copy| Upstream::new(&copy.uri, &HeaderMap::new()));
+        telemetry::call_dropped(&self.settings.dialect, upstream, self.history.attempts(), phase);
     }
 }
 

@@ -38,6 +38,19 @@ pin_project! {
         service: S,
         call: Call<B>,
     }
+
+    impl<S, B> PinnedDrop for ResponseFuture<S, B>
+    where
+        S: Service<Request<B>>,
+    {
+        fn drop(this: Pin<&mut Self>) {
+            match this.state {
+                State::Done | State::TooLate => {}
+                State::InFlight { .. } => this.call.dropped(Phase::MaybeProcessed),
+                State::Waiting { .. } | State::Readying => this.call.dropped(Phase::NotSent),
+            }
+        }
+    }
 }
 
 pin_project! {

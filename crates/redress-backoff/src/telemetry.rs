@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use redress_classify::{Class, Dialect, EndReason, Verdict, WaitSource};
+use redress_classify::{Class, Dialect, EndReason, Phase, Upstream, Verdict, WaitSource};
+use tracing::field::display;
 
 #[cfg(feature = "metrics")]
 const ATTEMPTS: &str = "redress_attempts_total";
@@ -47,18 +48,35 @@ impl Successes {
 }
 
 /// Reports a retry that was decided.
-pub(crate) fn retry(dialect: &Dialect, verdict: &Verdict, attempt: u32, wait: Duration, source: &WaitSource) {
+pub(crate) fn retry(
+    dialect: &Dialect,
+    host: Option<Upstream>,
+    verdict: &Verdict,
+    attempt: u32,
+    wait: Duration,
+    source: &WaitSource,
+) {
+    let host = host.map(display);
     let (dialect, class, decided_by) = (dialect.name(), verdict.class().as_str(), verdict.decided_by().as_str());
     let wait_source = source.as_str();
-    tracing::debug!(target: "redress::backoff", dialect, class, decided_by, attempt, ?wait, wait_source, "retry");
+    tracing::debug!(target: "redress::backoff", dialect, host, class, decided_by, attempt, ?wait, wait_source, "retry");
     record_wait(dialect, class, wait_source, wait);
 }
 
 /// Reports why no retry follows a failed attempt.
-pub(crate) fn no_retry(dialect: &Dialect, verdict: &Verdict, attempt: u32, reason: EndReason) {
+pub(crate) fn no_retry(dialect: &Dialect, host: Option<Upstream>, verdict: &Verdict, attempt: u32, reason: EndReason) {
+    let host = host.map(display);
     let (dialect, class, decided_by) = (dialect.name(), verdict.class().as_str(), verdict.decided_by().as_str());
     let end_reason = reason.as_str();
-    tracing::debug!(target: "redress::backoff", dialect, class, decided_by, attempt, end_reason, "no retry");
+    tracing::debug!(target: "redress::backoff", dialect, host, class, decided_by, attempt, end_reason, "no retry");
+}
+
+/// Reports and counts a call that was dropped before its end.
+pub(crate) fn call_dropped(dialect: &Dialect, host: Option<Upstream>, attempt: u32, phase: Phase) {
+    let host = host.map(display);
+    let (name, phase) = (dialect.name(), phase.as_str());
+    tracing::debug!(target: "redress::backoff", dialect = name, host, attempt, phase, "call dropped");
+    count_call(dialect, "dropped");
 }
 
 /// Reports the resend after a refresh.
@@ -83,14 +101,18 @@ pub(crate) fn failed_attempt(dialect: &Dialect, class: Class) {
 pub(crate) const fn failed_attempt(_dialect: &Dialect, _class: Class) {}
 
 /// Counts a call that ends without a success.
-#[cfg(feature = "metrics")]
 pub(crate) fn failed_call(dialect: &Dialect, reason: EndReason) {
-    let labels = [("dialect", dialect.name().to_owned()), ("end_reason", reason.as_str().to_owned())];
+    count_call(dialect, reason.as_str());
+}
+
+#[cfg(feature = "metrics")]
+fn count_call(dialect: &Dialect, end_reason: &'static str) {
+    let labels = [("dialect", dialect.name().to_owned()), ("end_reason", end_reason.to_owned())];
     metrics::counter!(CALLS, &labels).increment(1);
 }
 
 #[cfg(not(feature = "metrics"))]
-pub(crate) const fn failed_call(_dialect: &Dialect, _stop: EndReason) {}
+const fn count_call(_dialect: &Dialect, _end_reason: &'static str) {}
 
 /// Records the level of the retry budget; `None` without a budget.
 #[cfg(feature = "metrics")]

@@ -15,8 +15,8 @@ use common::*;
 use http::{Request, Response};
 use redress_backoff::Budget;
 use redress_classify::{EndReason, Phase, TransportError};
-use redress_sandbox::WakeCounter;
 use redress_sandbox::strict_mock::BoxError;
+use redress_sandbox::{Recorder, WakeCounter};
 use tokio::time::Instant;
 use tower::{Layer, Service, ServiceExt};
 
@@ -31,6 +31,31 @@ async fn a_dropped_call_sends_nothing_more_and_returns_its_budget() {
     assert_eq!(budget.level(), 500, "reserved, not sent, given back");
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!((handle.calls(), handle.in_flight()), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_dropped_before_its_end_is_reported_with_its_phase() {
+    let slow = || answer(200).after(Duration::from_secs(60));
+    for (name, answers, millis, expected) in [
+        ("in flight", vec![slow()], 20, Some((1, "maybe_processed"))),
+        ("during the wait", vec![answer(500), answer(200)], 20, Some((2, "not_sent"))),
+        ("in the second attempt", vec![answer(500), slow()], 5_000, Some((2, "maybe_processed"))),
+        ("after its end", vec![answer(200)], 20, None),
+        ("after a failure", vec![answer(404)], 20, None),
+    ] {
+        let recorder = Recorder::with_target("redress::backoff");
+        let _guard = tracing::subscriber::set_default(recorder.clone());
+        let (mock, _handle) = mock(answers);
+        let call = layer().layer(mock).oneshot(request("GET"));
+        let outcome = tokio::time::timeout(Duration::from_millis(millis), call).await;
+        assert_eq!(outcome.is_err(), expected.is_some(), "{name}");
+        let dropped = recorder.lines().into_iter().filter(|line| line.contains("call dropped")).collect::<Vec<_>>();
+        let expected = expected.map(|(attempt, phase)| {
+            let fields = format!("dialect=\"silent\" host=api.example attempt={attempt} phase=\"{phase}\"");
+            format!("DEBUG redress::backoff message=call dropped {fields}")
+        });
+        assert_eq!(dropped, Vec::from_iter(expected), "{name}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

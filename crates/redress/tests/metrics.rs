@@ -107,3 +107,25 @@ fn a_stack_records_the_documented_metrics_and_no_others() {
         assert_eq!(count(entry), expected, "{entry}");
     }
 }
+
+#[test]
+fn a_dropped_call_is_counted() {
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    metrics::with_local_recorder(&recorder, || {
+        runtime.block_on(async {
+            let slow = Answer::ok(Response::new(Full::new(bytes::Bytes::new()))).after(Duration::from_secs(60));
+            let api = RedressLayer::new(dialects::generic()).layer(StrictMock::scripted([slow]).allow_abandoned());
+            let request = Request::post("https://api.example/v1/x").body(String::new()).unwrap();
+            assert!(tokio::time::timeout(Duration::from_secs(1), api.oneshot(request)).await.is_err());
+        });
+    });
+    let calls =
+        snapshotter.snapshot().into_vec().into_iter().filter(|(key, ..)| key.key().name() == "redress_calls_total");
+    let calls: Vec<_> = calls
+        .map(|(key, _, _, value)| (key.key().labels().map(|label| label.value().to_owned()).collect::<Vec<_>>(), value))
+        .collect();
+    let expected = vec!["generic".to_owned(), "dropped".to_owned()];
+    assert_eq!(calls, [(expected, DebugValue::Counter(1))]);
+}

@@ -72,12 +72,12 @@ impl<B: CloneBody> Call<B> {
         telemetry::budget_level(dialect, attempt.budget_after);
         match decision {
             Ok(retry) => {
-                telemetry::retry(dialect, verdict, self.history.attempts(), retry.wait, &retry.source);
+                telemetry::retry(dialect, self.upstream(), verdict, self.history.attempts(), retry.wait, &retry.source);
                 (attempt.wait, attempt.wait_source) = (Some(retry.wait), Some(retry.source));
                 Ok(Next { at: saturating::add(now, retry.wait), is_resend: false })
             }
             Err(reason) => {
-                telemetry::no_retry(dialect, verdict, self.history.attempts(), reason);
+                telemetry::no_retry(dialect, self.upstream(), verdict, self.history.attempts(), reason);
                 Err(reason)
             }
         }
