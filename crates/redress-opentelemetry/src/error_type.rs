@@ -48,6 +48,7 @@ fn of_transport(error: &TransportError) -> &'static str {
         _ if error.is_connect() && error.is_final() => "tls",
         _ if error.is_connect() => "connect",
         _ if error.is_timeout() => TIMEOUT,
+        _ if error.is_closed() => "connection_closed",
         _ if error.is_body() => "body",
         _ if error.phase() == Phase::NotSent => "not_sent",
         _ => chain(error).skip(1).find_map(of_plain).unwrap_or(OTHER),

@@ -127,7 +127,6 @@ where
                 None => break,
             }
         }
-        let late = format!("no response within {timeout:?}");
-        Poll::Ready(Err(TransportError::timeout(late).into()))
+        Poll::Ready(Err(TransportError::timeout_after(timeout).into()))
     }
 }

@@ -71,7 +71,9 @@ fn of_one(error: &(dyn StdError + 'static)) -> Option<Constructor> {
         Some(|error| TransportError::other(error).not_processed())
     } else if error.is_timeout() {
         Some(TransportError::timeout)
-    } else if error.is_incomplete_message() || error.is_body_write_aborted() || error.is_user() {
+    } else if error.is_incomplete_message() {
+        Some(TransportError::closed)
+    } else if error.is_body_write_aborted() || error.is_user() {
         Some(TransportError::body)
     } else {
         None
