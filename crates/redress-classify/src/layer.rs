@@ -38,6 +38,19 @@ impl ClassifyLayer {
         Self { settings: Arc::new(Settings::new(dialect)) }
     }
 
+    /// Returns the dialect.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_classify::{ClassifyLayer, dialects};
+    ///
+    /// assert_eq!(ClassifyLayer::new(dialects::veridia()).dialect().name(), "veridia");
+    /// ```
+    #[must_use]
+    pub fn dialect(&self) -> &Dialect {
+        &self.settings.dialect
+    }
+
     /// Sets the maximum time for which a success is held while its body may still signal an error, or hold a hint that the
     /// dialect declares for successes. The default is the dialect's time, or else 5 s.
     ///

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
+use redress_classify::Secrets;
+
 use crate::handle::Handle;
 use crate::token_set::TokenSet;
 
@@ -43,6 +45,22 @@ impl TokenHandle {
     #[must_use]
     pub fn generation(&self) -> u64 {
         self.handle.as_ref().map_or(0, |handle| handle.shared.latest().generation())
+    }
+
+    /// Returns the secrets of the current credentials, to mask them in a text that a server wrote.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_refresh::{RefreshLayer, StaticHeaders};
+    ///
+    /// let keys = StaticHeaders::new().header("x-api-key", "s3cret-key")?;
+    /// let layer = RefreshLayer::new(keys, "https://api.example.com".parse()?);
+    /// assert_eq!(layer.tokens().secrets().mask("unknown key s3cret-key"), "unknown key ***");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn secrets(&self) -> Secrets {
+        Secrets::new(self.handle.as_ref().map_or_else(Vec::new, |handle| handle.shared.secrets()))
     }
 
     /// Returns how many refreshes have been started.

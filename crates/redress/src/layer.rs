@@ -330,4 +330,9 @@ impl RedressLayer {
     pub fn tokens(&self) -> TokenHandle {
         self.whole_refresh().tokens()
     }
+
+    #[cfg(feature = "reqwest")]
+    pub(crate) fn dialect(&self) -> &Dialect {
+        self.classify.dialect()
+    }
 }

@@ -326,8 +326,27 @@ async fn a_body_of_another_type_is_a_decoding_error_without_its_values() {
     let response = client.get(URL).send().await.expect("an answer");
     let error = response.json::<HashMap<String, u32>>().await.expect_err("a text is not a number");
     assert!(error.is_decode() && error.source().is_none(), "{error:?}");
-    let expected = "could not decode the response body as JSON: invalid type: string ***, expected u32";
+    let expected = "200 response is not JSON of the expected type: invalid type: string ***, expected u32";
     assert!(error.to_string().starts_with(expected), "{error}");
+    assert!(!format!("{error:?}").contains("s3cret"), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_body_that_is_not_json_is_named_by_its_response() {
+    let transport = service_fn(|_: Request<reqwest::Body>| async {
+        let response = Response::builder().header("content-type", "text/html; charset=utf-8");
+        response.header("x-request-id", "r-1-s3cret-key").body("<h1>Log in</h1>".to_owned())
+    });
+    let keys = StaticHeaders::new().header("x-api-key", "s3cret-key").expect("a header");
+    let layer =
+        RedressLayer::new(dialects::generic()).credentials(keys, "https://api.example".parse().expect("an origin"));
+    let client = Client::with_transport(layer, transport);
+    let response = client.get(URL).send().await.expect("an answer");
+    let error = response.json::<serde_json::Value>().await.expect_err("a page");
+    let expected = "200 text/html is not JSON (request id r-1-***): expected value at line 1 column 1";
+    assert_eq!(error.to_string(), expected);
+    assert_eq!((error.status().map(|status| status.as_u16()), error.request_id()), (Some(200), Some("r-1-***")));
+    assert!(error.is_decode() && error.is_maybe_processed() && error.record().is_none());
     assert!(!format!("{error:?}").contains("s3cret"), "{error:?}");
 }
 

@@ -1,9 +1,10 @@
 //! The error of the client.
 
 mod decode;
+mod display;
 
-use std::error::Error as StdError;
-use std::fmt;
+pub(super) use self::decode::Undecoded;
+
 use std::time::SystemTime;
 
 use http::StatusCode;
@@ -16,7 +17,7 @@ use redress_classify::{ApiError, BoxError, Class, Error, Phase, Record, Recovery
 /// has it. Or the response body could not be read ([`is_body`](Self::is_body), [`is_body_too_large`](Self::is_body_too_large),
 /// [`is_decode`](Self::is_decode), [`is_deadline`](Self::is_deadline)).
 ///
-/// The sources, by [`source`](StdError::source), end in the error of the transport. No text of a request is among them.
+/// The sources, by [`source`](std::error::Error::source), end in the error of the transport. No text of a request is among them.
 ///
 /// # Examples
 /// ```
@@ -58,7 +59,7 @@ enum Kind {
     },
     BodyDeadline,
     /// The response body is not of the type that was asked for.
-    Decode(String),
+    Decode(Undecoded),
 }
 
 impl ClientError {
@@ -90,8 +91,8 @@ impl ClientError {
         Self::new(Kind::BodyDeadline)
     }
 
-    pub(super) fn decode(error: &serde_json::Error) -> Self {
-        Self::new(Kind::Decode(decode::masked(&error.to_string())))
+    pub(super) fn decode(undecoded: Undecoded) -> Self {
+        Self::new(Kind::Decode(undecoded))
     }
 
     fn new(kind: Kind) -> Self {
@@ -116,10 +117,26 @@ impl ClientError {
         }
     }
 
-    /// Returns the status of the response that is an error of the API.
+    /// Returns the status of the response that is an error of the API, or that is not JSON of the type that was asked for.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
-        self.api_error().and_then(|error| StatusCode::from_u16(error.status()).ok())
+        let of_api = self.api_error().and_then(|error| StatusCode::from_u16(error.status()).ok());
+        of_api.or_else(|| self.undecoded().map(|undecoded| undecoded.status))
+    }
+
+    /// Returns the server's id of the call, which its support asks for, if the response has one: for an error of the API, and
+    /// for a response that is not JSON of the type that was asked for.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&str> {
+        let of_api = self.api_error().and_then(ApiError::request_id);
+        of_api.or_else(|| self.undecoded().and_then(|undecoded| undecoded.request_id.as_deref()))
+    }
+
+    fn undecoded(&self) -> Option<&Undecoded> {
+        match &*self.kind {
+            Kind::Decode(undecoded) => Some(undecoded),
+            _ => None,
+        }
     }
 
     /// Returns what kind of failure it is, by the stack or by the API.
@@ -134,10 +151,43 @@ impl ClientError {
         self.api_error().map(ApiError::recovery).or_else(|| self.call_error().map(Error::recovery))
     }
 
-    /// Returns how far the request got if no response came: whether it may have been processed.
+    /// Returns how far the request got if no response came; [`is_maybe_processed`](Self::is_maybe_processed) answers for a
+    /// response too.
     #[must_use]
     pub fn phase(&self) -> Option<Phase> {
         self.call_error().map(Error::phase)
+    }
+
+    /// Returns `true` if the request may have been processed, by any attempt of the call: a request that is not safe to
+    /// repeat must not be sent again then, whatever the [recovery](Self::recovery) is.
+    ///
+    /// That is so if an attempt was sent and no response came, after a 5xx and the like
+    /// ([`ApiError::is_maybe_processed`]), and if the body of a success could not be read.
+    ///
+    /// # Examples
+    /// ```
+    /// # use http::{Request, Response};
+    /// # use redress::{Client, Recovery, RedressLayer, dialects};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let transport = tower::service_fn(|_: Request<reqwest::Body>| async {
+    /// #     Response::builder().status(502).body(String::new())
+    /// # });
+    /// # let client = Client::with_transport(RedressLayer::new(dialects::generic()), transport);
+    /// let response = client.post("https://api.example/orders").send().await?;
+    /// let error = response.error_for_api().expect_err("a 502");
+    /// assert_eq!(error.recovery(), Some(Recovery::Retry));
+    /// assert!(error.is_maybe_processed(), "a second order could follow from a retry");
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn is_maybe_processed(&self) -> bool {
+        match &*self.kind {
+            Kind::Builder { .. } => false,
+            Kind::Call(error) => error.is_maybe_processed(),
+            Kind::Api(error) => error.is_maybe_processed(),
+            Kind::Body(_) | Kind::BodyTooLarge { .. } | Kind::BodyDeadline | Kind::Decode(_) => true,
+        }
     }
 
     /// Returns when to try again, if the server or the stack said so.
@@ -149,7 +199,9 @@ impl ClientError {
     /// Returns the record of the attempts, if there is one.
     #[must_use]
     pub fn record(&self) -> Option<&Record> {
-        self.api_error().and_then(ApiError::record).or_else(|| self.call_error().and_then(Error::record))
+        let of_api = self.api_error().and_then(ApiError::record);
+        let of_response = || of_api.or_else(|| self.undecoded().and_then(|undecoded| undecoded.record.as_ref()));
+        of_response().or_else(|| self.call_error().and_then(Error::record))
     }
 
     /// Returns `true` if the request, or the client, could not be built: nothing was sent.
@@ -192,48 +244,5 @@ impl ClientError {
     #[must_use]
     pub fn is_decode(&self) -> bool {
         matches!(*self.kind, Kind::Decode(_))
-    }
-}
-
-impl fmt::Display for ClientError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &*self.kind {
-            Kind::Builder { problem, .. } => f.write_str(problem),
-            Kind::Call(error) => error.fmt(f),
-            Kind::Api(error) => error.fmt(f),
-            Kind::Body(_) => f.write_str("the response body broke off"),
-            Kind::BodyTooLarge { limit } => write!(f, "the response body exceeds the limit of {limit} bytes"),
-            Kind::BodyDeadline => f.write_str("the deadline passed while the response body was read"),
-            Kind::Decode(problem) => write!(f, "could not decode the response body as JSON: {problem}"),
-        }
-    }
-}
-
-impl fmt::Debug for ClientError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &*self.kind {
-            Kind::Builder { problem, source } => {
-                f.debug_struct("Builder").field("problem", problem).field("source", source).finish()
-            }
-            Kind::Call(error) => f.debug_tuple("Call").field(error).finish(),
-            Kind::Api(error) => f.debug_tuple("Api").field(error).finish(),
-            Kind::Body(error) => f.debug_tuple("Body").field(error).finish(),
-            Kind::BodyTooLarge { limit } => f.debug_struct("BodyTooLarge").field("limit", limit).finish(),
-            Kind::BodyDeadline => f.write_str("BodyDeadline"),
-            Kind::Decode(problem) => f.debug_tuple("Decode").field(problem).finish(),
-        }
-    }
-}
-
-/// The stack's error and the API's stand for themselves: their sources come next.
-impl StdError for ClientError {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        match &*self.kind {
-            Kind::Builder { source, .. } => source.as_deref().map(|source| source as _),
-            Kind::Call(error) => error.source(),
-            Kind::Api(error) => error.source(),
-            Kind::Body(error) => Some(error),
-            Kind::BodyTooLarge { .. } | Kind::BodyDeadline | Kind::Decode(_) => None,
-        }
     }
 }

@@ -216,9 +216,10 @@ impl RequestBuilder {
         self.extension(Idempotent(true))
     }
 
-    /// Sends the request once, whatever comes back, such as a health check whose answer is the point.
+    /// Sends the request at most twice: once, and once more only if its credentials were rejected and refreshed. A failure is
+    /// not retried, such as that of a health check.
     ///
-    /// A request that a Refresh layer rejects for its credentials is still resent once with new ones.
+    /// The record of a failure that would be retried ends with [`EndReason::NoRetry`](crate::EndReason::NoRetry).
     ///
     /// # Examples
     /// ```
@@ -311,13 +312,13 @@ impl RequestBuilder {
         let (url, body_limit) = (draft.url.clone(), draft.body_limit);
         let (request, own) = draft.finish()?;
         let deadline = own.or_else(|| self.client.deadline());
-        let mut service = self.client.service;
+        let Client { mut service, settings } = self.client;
         let sensitive = Sensitive::new(request.headers());
         let failed = |error| ClientError::call(sensitive.masked(error));
         poll_fn(|cx| service.poll_ready(cx)).await.map_err(failed)?;
         let mut response = service.call(request).await.map_err(failed)?;
         sensitive.mask(&mut response);
-        Ok(ClientResponse::new(response.map(Body::wrap), url, deadline, body_limit))
+        Ok(ClientResponse { response: response.map(Body::wrap), url, deadline, body_limit, settings, sensitive })
     }
 
     fn until(self, until: Until) -> Self {

@@ -1,6 +1,7 @@
 //! A response, and the ways to read it.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -9,7 +10,9 @@ use redress_classify::{ApiError, Deadline, Record, ResponseExt, Verdict};
 use reqwest::{Body, ResponseBuilderExt, Url};
 use serde_core::de::DeserializeOwned;
 
-use super::{ClientError, read};
+use super::error::Undecoded;
+use super::sensitive::Sensitive;
+use super::{ClientError, Settings, read};
 
 /// A response of a [`Client`](crate::Client), whatever its status.
 ///
@@ -36,17 +39,16 @@ use super::{ClientError, read};
 /// # Ok(()) }
 /// ```
 pub struct ClientResponse {
-    response: Response<Body>,
-    url: Url,
-    deadline: Option<Deadline>,
-    body_limit: usize,
+    pub(super) response: Response<Body>,
+    pub(super) url: Url,
+    pub(super) deadline: Option<Deadline>,
+    pub(super) body_limit: usize,
+    pub(super) settings: Arc<Settings>,
+    /// The secrets of the request.
+    pub(super) sensitive: Sensitive,
 }
 
 impl ClientResponse {
-    pub(super) const fn new(response: Response<Body>, url: Url, deadline: Option<Deadline>, body_limit: usize) -> Self {
-        Self { response, url, deadline, body_limit }
-    }
-
     /// Returns the status.
     #[must_use]
     pub fn status(&self) -> StatusCode {
@@ -129,11 +131,17 @@ impl ClientResponse {
     ///
     /// # Errors
     /// The API's error, if the response is one; its body remains readable by [`bytes`](Self::bytes). Else
-    /// those of `bytes`, and [`is_decode`](ClientError::is_decode) when the body is not JSON of this type. Values of the body
-    /// are masked in that error, since they may be secret.
+    /// those of `bytes`, and [`is_decode`](ClientError::is_decode) when the body is not JSON of this type. That error has the
+    /// status, the media type and the request id of the response. Values of the body are masked in it, since they may be
+    /// secret.
     pub async fn json<V: DeserializeOwned>(self) -> Result<V, ClientError> {
-        let body = self.error_for_api()?.bytes().await?;
-        serde_json::from_slice(&body).map_err(|error| ClientError::decode(&error))
+        let Self { response, deadline, body_limit, settings, sensitive, .. } = self.error_for_api()?;
+        let (head, body) = response.into_parts();
+        let body = read::bytes(body, body_limit, deadline).await?;
+        serde_json::from_slice(&body).map_err(|error| {
+            let secrets = [sensitive.secrets(), settings.layer.tokens().secrets()];
+            ClientError::decode(Undecoded::new(&error, &head, settings.layer.dialect(), &secrets))
+        })
     }
 
     /// Reads the body as UTF-8. Each invalid sequence becomes U+FFFD; a body in another charset is for

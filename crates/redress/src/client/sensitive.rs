@@ -30,7 +30,7 @@ impl Sensitive {
         if self.0.is_empty() { error } else { error.masked(&self.secrets()) }
     }
 
-    fn secrets(&self) -> Secrets {
+    pub(super) fn secrets(&self) -> Secrets {
         Secrets::new(self.0.iter().map(HeaderValue::as_bytes))
     }
 }

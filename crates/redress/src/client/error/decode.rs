@@ -1,4 +1,65 @@
-//! The text of serde's errors, without the values of the body.
+//! A response that could not be decoded, and the text of serde's errors without the values of the body.
+
+use std::fmt;
+use std::time::SystemTime;
+
+use http::{StatusCode, header, response};
+use redress_classify::{Dialect, Record, Secrets, escaped};
+use redress_envelope::{Envelope, Head};
+use serde_json::error::Category;
+
+/// The maximum number of characters of a media type and of a request id that are kept.
+const MAX_WORD: usize = 64;
+
+/// A response whose body is not JSON of the type that was asked for.
+pub(in crate::client) struct Undecoded {
+    pub(super) status: StatusCode,
+    /// The media type without its parameters.
+    media_type: Option<String>,
+    pub(super) request_id: Option<String>,
+    pub(super) record: Option<Record>,
+    /// Whether the body is JSON, of another type.
+    is_json: bool,
+    problem: String,
+}
+
+impl Undecoded {
+    /// Keeps of a response what its support asks for. The request id is read as the dialect names it, and the secrets are
+    /// masked in all text of the server.
+    pub(in crate::client) fn new(
+        error: &serde_json::Error,
+        head: &response::Parts,
+        dialect: &Dialect,
+        secrets: &[Secrets],
+    ) -> Self {
+        let word = |text: &str| {
+            let masked = secrets.iter().fold(text.to_owned(), |text, secrets| secrets.mask(&text).into_owned());
+            escaped(&masked, MAX_WORD)
+        };
+        let media_type = head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let about = Head::new(head.status.as_u16(), &head.headers, SystemTime::UNIX_EPOCH);
+        Self {
+            status: head.status,
+            media_type: media_type.and_then(|value| value.split(';').next()).map(|value| word(value.trim())),
+            request_id: Envelope::read(dialect, &about, []).request_id.as_deref().map(word),
+            record: head.extensions.get().cloned(),
+            is_json: error.classify() == Category::Data,
+            problem: masked(&error.to_string()),
+        }
+    }
+}
+
+impl fmt::Display for Undecoded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let media_type = self.media_type.as_deref().unwrap_or("response");
+        let expected = if self.is_json { "JSON of the expected type" } else { "JSON" };
+        write!(f, "{} {media_type} is not {expected}", self.status.as_u16())?;
+        if let Some(id) = &self.request_id {
+            write!(f, " (request id {id})")?;
+        }
+        write!(f, ": {}", self.problem)
+    }
+}
 
 /// Masks the values that a deserializer quotes: a string in double quotes, and a name or a number in backticks behind
 /// `unknown variant`, `integer` and the like. Names of fields and of types, which are the program's own, stay.
