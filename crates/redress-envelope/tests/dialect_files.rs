@@ -13,7 +13,10 @@ fn each_mistake_is_named() {
     for (text, expected) in [
         ("vendor = \"A\"", "acme.toml:1: name: expected a name for the dialect, found none"),
         ("name = 7", "acme.toml:1: name: expected a text that is not empty, found 7"),
-        ("name = \"a\"\nnmae = 1", "acme.toml:2: nmae: unknown key, expected one of name, vendor, extends,"),
+        (
+            "name = \"a\"\nnmae = 1",
+            "acme.toml:2: nmae: unknown key, did you mean `name`? expected one of name, vendor, extends,",
+        ),
         (
             "name = \"a\"\n\n[read]\ncode = \"a..b\"",
             "acme.toml:4: read.code: expected the name of a member, found \"a..b\"",
@@ -25,7 +28,7 @@ fn each_mistake_is_named() {
         ("name = \"a\"\n[read]\nhints = [{ body = \"x\" }]", "acme.toml:3: read.hints[0]: expected `unit` and either"),
         (
             "name = \"a\"\n[read]\nhints = [{ body = \"x\", unit = \"min\" }]",
-            "acme.toml:3: read.hints[0].unit: expected one of http, s, ms,",
+            "acme.toml:3: read.hints[0].unit: did you mean \"minutes\"? expected one of http, s, ms,",
         ),
         (
             "name = \"a\"\n[read]\nfields = [{ list = \"x\" }]",
@@ -56,7 +59,7 @@ fn each_mistake_is_named() {
         ),
         (
             "name = \"a\"\n[idempotency]\nheader = \"k\"\nmethods = [\"post\"]",
-            "acme.toml:4: idempotency.methods[0]: expected one of GET, HEAD, POST,",
+            "acme.toml:4: idempotency.methods[0]: did you mean \"POST\"? expected one of GET, HEAD, POST,",
         ),
         (
             "name = \"a\"\n[idempotency]\nheader = \"k\"\nkey = 1",
@@ -79,7 +82,7 @@ fn each_mistake_is_named() {
         ),
         (
             "name = \"a\"\n[[scopes]]\nname = \"s\"\nroute = \"* /a\"\nroutes = \"* /a\"",
-            "acme.toml:4: scopes[0].route: unknown key, expected one of name, routes, key",
+            "acme.toml:4: scopes[0].route: unknown key, did you mean `routes`? expected one of name, routes, key",
         ),
         (
             "name = \"a\"\n[[scopes]]\nname = \"s\"\nroutes = \"* /a\"\n[[scopes]]\nname = \"s\"\nroutes = \"* /b\"",
@@ -124,7 +127,7 @@ fn each_mistake_is_named() {
         ),
         (
             "name = \"a\"\n[read]\ncode = [{ paths = \"a\" }]",
-            "acme.toml:3: read.code[0].paths: unknown key, expected one of path, header,",
+            "acme.toml:3: read.code[0].paths: unknown key, did you mean `path`? expected one of path, header,",
         ),
         (
             "name = \"a\"\n[read]\ncode = [{ as = \"token\" }]",
@@ -203,6 +206,11 @@ fn each_mistake_is_named() {
              before a query, found",
         ),
         ("extends = \"nobody\"", "acme.toml:1: extends: expected one of adyen, anthropic,"),
+        ("extends = \"strip\"", "acme.toml:1: extends: did you mean \"stripe\"? expected one of adyen, anthropic,"),
+        (
+            "name = \"a\"\n[codes.E1]\nclass = \"unavailible\"",
+            "acme.toml:3: codes.E1.class: did you mean \"unavailable\"? expected one of unavailable, internal,",
+        ),
         ("name = \"a\"\nname = \"b\"", "acme.toml:2: expected TOML: "),
         ("name = \"a\"\n[codes.A]\nclass = \"invalid\"\n[codes.A]\n", "acme.toml:4: expected TOML: duplicate key"),
         ("name = \"a", "acme.toml:1: expected TOML: "),

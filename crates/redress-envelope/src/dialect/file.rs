@@ -6,6 +6,7 @@ mod error;
 mod fields;
 mod lint;
 mod mistake;
+mod nearest;
 mod read;
 mod retry;
 mod scopes;
@@ -139,16 +140,23 @@ impl File<'_> {
         self.mistakes.push(Mistake { line, key: key.to_owned(), problem });
     }
 
+    /// Notes a value that was not expected. A list of names, `one of a, b, c`, is
+    /// preceded by the name that the value may stand for.
     fn expected(&mut self, item: &Item<'_>, expected: &str) {
         let found = syntax::shown(item.value);
+        let names = expected.strip_prefix("one of ").zip(item.value.as_str());
+        let nearest = names.and_then(|(names, found)| nearest::nearest(found, names.split(", ")));
+        let nearest = nearest.map(|name| format!("did you mean {name:?}? ")).unwrap_or_default();
         let advice = syntax::advice(&item.key, expected, item.value).map(|advice| format!(": {advice}"));
-        let problem = format!("expected {expected}, found {found}{}", advice.unwrap_or_default());
+        let problem = format!("{nearest}expected {expected}, found {found}{}", advice.unwrap_or_default());
         self.note(&item.span, &item.key, problem);
     }
 
     fn unknown(&mut self, table: &str, key: &Spanned<Cow<'_, str>>, known: &[&str]) {
         let name = key_of(table, key.get_ref());
-        self.note(&key.span(), &name, format!("unknown key, expected one of {}", known.join(", ")));
+        let nearest = nearest::nearest(key.get_ref(), known.iter().copied());
+        let nearest = nearest.map(|name| format!("did you mean `{name}`? ")).unwrap_or_default();
+        self.note(&key.span(), &name, format!("unknown key, {nearest}expected one of {}", known.join(", ")));
     }
 
     fn table<'t>(&mut self, item: &Item<'t>) -> Option<&'t DeTable<'t>> {
