@@ -31,6 +31,7 @@ mod parsed;
 mod raw;
 mod record;
 mod status;
+mod toml_file;
 mod utf32;
 
 use std::fs::File;

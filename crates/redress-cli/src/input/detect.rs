@@ -10,7 +10,10 @@
 //! 6. copied headers
 //! 7. the text of a client's error, in which a number must be named as a status
 //!
-//! An input that no form fits is an error that lists the forms.
+//! An input that no form fits is an error that lists the forms; where the form is known and only the status is missing, the
+//! error says that alone. TOML is no response: it is refused before the text of an error is looked for in it, since a dialect
+//! file that is given by mistake has lines such as `status = 404`. Where the last form is only guessed from a number in a text,
+//! a note says so.
 //!
 //! The order avoids mistakes: a log of `curl -v` has raw status lines in its bodies, a raw response may have a JSON
 //! body, and almost any text has a number in it. `--status` and `--event` state what a body alone cannot, and skip
@@ -25,10 +28,10 @@ use super::json::is_object;
 use super::parsed::{FormatError, ParseResult, ParsedResponse};
 use super::{
     copied_headers, curl_verbose, documents, error_text, events, head, lines::Lines, nghttp, okhttp, raw, record,
-    status, utf32,
+    status, toml_file, utf32,
 };
 
-/// The accepted forms, listed in the error when none fits.
+/// The accepted forms, listed in the error when none was recognized.
 const FORMS: &str = "\
 accepted are:
   a raw response: a status line, headers, an empty line, the body (curl -i, curl -v, wget -S, HTTPie)
@@ -57,7 +60,7 @@ pub(crate) struct Stated<'s> {
 pub(crate) fn responses<'a>(input: &'a [u8], stated: Stated<'_>) -> Result<Vec<ParseResult<'a>>, FormatError> {
     let input = input.strip_prefix(b"\xef\xbb\xbf").unwrap_or(input);
     if input.trim_ascii().is_empty() && stated.status.is_none() {
-        return Err(mistake("the input is empty"));
+        return Err(no_form("the input is empty"));
     }
     let found = match stated {
         Stated { event: Some(name), .. } => events::named(input, name),
@@ -116,6 +119,9 @@ fn with_status(input: &[u8], given: StatusCode) -> Result<Vec<ParseResult<'_>>, 
 ///
 /// An input that begins with `{` or `[` and is not JSON is tried as a text: the print of an object begins so, too.
 fn without_status(input: &[u8]) -> Result<Vec<ParseResult<'_>>, FormatError> {
+    if let Some(line) = toml_file::first_line(input) {
+        return Err(FormatError { line, problem: toml_file::PROBLEM.to_owned() });
+    }
     let trimmed = input.trim_ascii_start();
     if matches!(trimmed.first(), Some(b'{' | b'['))
         && let Some(items) = json(trimmed)
@@ -190,15 +196,19 @@ fn stated_status(document: &RawValue) -> Option<StatusCode> {
     members.into_iter().find(|(name, _)| is_status(name)).and_then(|(_, value)| status::of_json(value))
 }
 
-/// States that no form fits; packed input is named, since unpacking it is all that is missing.
-///
-/// The list of forms follows the problem, so that a reader sees what would be accepted.
+/// States that no form fits, or that the input is packed, since unpacking it is all that is missing.
 fn unknown(input: &[u8]) -> FormatError {
-    let is_packed = input.starts_with(&[0x1f, 0x8b]);
-    mistake(match is_packed {
-        true => "the input is packed with gzip; if it is a body, state its status: --status 429, else unpack it first",
-        false => "expected a response, and no status was found",
-    })
+    if input.starts_with(&[0x1f, 0x8b]) {
+        return mistake(
+            "the input is packed with gzip; if it is a body, state its status: --status 429, else unpack it first",
+        );
+    }
+    no_form("expected a response, and no status was found")
+}
+
+/// States that no form was recognized, and lists the accepted ones behind the problem.
+fn no_form(problem: &str) -> FormatError {
+    mistake(&format!("{problem}\n{FORMS}"))
 }
 
 /// Wraps the responses of a form that refuses none.
@@ -206,9 +216,9 @@ fn ok(found: Vec<ParsedResponse<'_>>) -> Vec<ParseResult<'_>> {
     found.into_iter().map(Ok).collect()
 }
 
-/// States that the input as a whole is not understood.
+/// States the problem of the input as a whole.
 fn mistake(problem: &str) -> FormatError {
-    FormatError { line: 1, problem: format!("{problem}\n{FORMS}") }
+    FormatError { line: 1, problem: problem.to_owned() }
 }
 
 #[cfg(test)]

@@ -54,6 +54,9 @@ const BEFORE: [&str; 12] = [
     "got",
 ];
 
+/// The note of a response whose status is a number in a text: any text with such a number is read.
+const GUESSED: &str = "form: read as an error text; the status is the number that it names";
+
 /// A status in a text.
 #[derive(Clone, Copy)]
 struct Mention {
@@ -94,6 +97,7 @@ fn found_in(text: &str) -> Option<ParsedResponse<'static>> {
         Some(Followed::Record(record)) => return Some(*record),
         None => {}
     }
+    found.notes.push(GUESSED.into());
     Some(found)
 }
 

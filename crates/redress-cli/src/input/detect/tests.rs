@@ -77,8 +77,6 @@ fn an_unknown_form_is_answered_with_the_accepted_ones() {
     for (input, problem) in [
         ("", "the input is empty"),
         (" \n", "the input is empty"),
-        ("{\"error\":\"x\"}", "the input is JSON without a status"),
-        ("[1,2]", "the input is JSON without a status"),
         ("hello", "expected a response, and no status was found"),
         ("authorization: Bearer s3cret\nx: y\n", "expected a response, and no status was found"),
     ] {
@@ -87,7 +85,65 @@ fn an_unknown_form_is_answered_with_the_accepted_ones() {
         assert!(mistake.problem.contains("curl -v") && mistake.problem.contains("HAR"), "{}", mistake.problem);
         assert!(!mistake.problem.contains("s3cret"));
     }
-    assert!(responses(b"\x1f\x8b\x08\x00", Stated::default()).unwrap_err().problem.contains("packed with gzip"));
+}
+
+#[test]
+fn a_recognized_form_is_answered_with_one_line() {
+    let given = Stated { status: Some(StatusCode::TOO_MANY_REQUESTS), ..Stated::default() };
+    for (input, stated, problem) in [
+        (&b"{\"error\":\"x\"}"[..], Stated::default(), "the input is JSON without a status"),
+        (b"[1,2]", Stated::default(), "the input is JSON without a status"),
+        (b"\x1f\x8b\x08\x00", Stated::default(), "the input is packed with gzip"),
+        (b"HTTP/1.1 500 x\nA: b\n\n{}", given, "the input has a status of its own"),
+        (b"name = \"acme\"", Stated::default(), "the input is TOML"),
+    ] {
+        let mistake = responses(input, stated).unwrap_err();
+        assert!(mistake.problem.starts_with(problem), "{}", mistake.problem);
+        assert_eq!(mistake.problem.lines().count(), 1, "{}", mistake.problem);
+    }
+}
+
+#[test]
+fn toml_is_refused_and_lint_is_named() {
+    for (input, line) in [
+        ("name = \"acme\"\n[error]\nis_false = \"ok\"\n[codes.E1]\nstatus = 404\n", 1),
+        ("# The dialect of acme.\n\n[codes.E1]\n# a comment\nstatus = 200\n", 3),
+        ("[[fault]]\nroute = \"*\"\nstatus = 503\n", 1),
+        ("[error]\nis_false = \"ok\n[codes.E1]\nstatus = 404\n", 1),
+        ("\"a b\".c = 'x'\nstatus = 429\n", 1),
+        ("[1.2]\nstatus = 404\n", 1),
+    ] {
+        let mistake = responses(input.as_bytes(), Stated::default()).unwrap_err();
+        assert_eq!(mistake.line, line, "{input}");
+        assert!(mistake.problem.contains("`redress lint FILE`"), "{input}: {}", mistake.problem);
+    }
+    // A status beside it makes it the body of a response.
+    let given = Stated { status: Some(StatusCode::NOT_FOUND), ..Stated::default() };
+    assert_eq!(responses(b"name = \"acme\"\n", given).unwrap().len(), 1);
+    for text in [
+        "status=429 msg=\"too many requests\"",
+        "[error]\nstatus 429 for GET /",
+        "level=error status=429\nat = 12",
+        "[{\"status\":429}]",
+        "error = Request failed with status code 429",
+    ] {
+        assert_eq!(statuses(text), [Ok(429)], "{text}");
+    }
+}
+
+#[test]
+fn a_status_that_was_only_found_in_a_text_is_named() {
+    let notes = |input: &str| {
+        let mut items = responses(input.as_bytes(), Stated::default()).unwrap();
+        items.remove(0).unwrap().notes.into_iter().map(|note| note.into_owned()).collect::<Vec<_>>()
+    };
+    for text in ["Error: Request failed with status code 429", "the job ended, status = 200, after 3 attempts"] {
+        let notes = notes(text);
+        assert!(notes.iter().any(|note| note.starts_with("form: read as an error text")), "{text}: {notes:?}");
+    }
+    for recognized in ["HTTP/1.1 429 x\nA: b\n\n{}", ":status: 429\na: b\n", "{\"status\":429,\"body\":\"\"}"] {
+        assert_eq!(notes(recognized), [""; 0], "{recognized}");
+    }
 }
 
 #[test]
