@@ -33,7 +33,7 @@ pub struct RedressStack {
 ///
 /// let settings: StackSettings = toml::from_str(r#"
 ///     name = "patient"
-///     attempts = 5
+///     max_attempts = 5
 ///     budget = 100
 ///     transient = { base = "100ms", cap = "10s" }
 /// "#)?;
@@ -44,8 +44,9 @@ pub struct RedressStack {
 pub struct StackSettings {
     /// The name in tables and charts. `redress lab` uses the name of the file if it is empty.
     pub name: String,
-    /// The maximum number of attempts, including the first.
-    pub attempts: Option<NonZeroU32>,
+    /// The maximum number of attempts, including the first. A file may have the former name of the key, `attempts`.
+    #[serde(alias = "attempts")]
+    pub max_attempts: Option<NonZeroU32>,
     /// The jitter of the waits: `full`, `equal`, `decorrelated` or `none`.
     pub jitter: Option<JitterName>,
     /// The backoff after transient failures.
@@ -128,11 +129,11 @@ impl RedressStack {
     /// use redress_lab::Policy;
     /// use redress_lab::policies::{RedressStack, StackSettings};
     ///
-    /// let settings: StackSettings = toml::from_str("name = 'single'\nattempts = 1").unwrap();
+    /// let settings: StackSettings = toml::from_str("name = 'single'\nmax_attempts = 1").unwrap();
     /// let policy = RedressStack::from_settings(settings);
     /// assert_eq!(policy.name(), "single");
     /// assert!(!policy.retries());
-    /// assert!(policy.about().ends_with("attempts 1"));
+    /// assert!(policy.about().ends_with("max_attempts 1"));
     /// ```
     #[must_use]
     pub const fn from_settings(settings: StackSettings) -> Self {
@@ -147,7 +148,7 @@ pub(super) fn variants() -> impl Iterator<Item = RedressStack> {
         StackSettings { jitter: Some(JitterName::Equal), ..set("redress-equal") },
         StackSettings { jitter: Some(JitterName::None), ..set("redress-no-jitter") },
         StackSettings { budget: Some(BudgetSetting::Is(false)), ..set("redress-no-budget") },
-        StackSettings { attempts: NonZeroU32::new(5), ..set("redress-5-attempts") },
+        StackSettings { max_attempts: NonZeroU32::new(5), ..set("redress-5-attempts") },
     ];
     std::iter::once(RedressStack::new()).chain(variants.map(RedressStack::from_settings))
 }
@@ -160,7 +161,7 @@ impl Default for RedressStack {
 
 impl StackSettings {
     fn backoff(&self, mut layer: BackoffLayer) -> BackoffLayer {
-        if let Some(attempts) = self.attempts {
+        if let Some(attempts) = self.max_attempts {
             layer = layer.max_attempts(attempts);
         }
         if let Some(jitter) = self.jitter {
@@ -202,7 +203,7 @@ impl Policy for RedressStack {
     }
 
     fn retries(&self) -> bool {
-        self.settings.attempts.is_none_or(|attempts| attempts.get() > 1)
+        self.settings.max_attempts.is_none_or(|attempts| attempts.get() > 1)
     }
 
     fn client(&self, context: &PolicyContext) -> BoxClient {
