@@ -92,9 +92,14 @@ pub struct Scenario {
     /// One sentence: what happens.
     #[serde(default)]
     pub about: String,
-    /// The dialect of the server's errors, which redress is configured with. Default: `generic`.
+    /// The dialect of the server's errors, which redress is configured with: the name of a shipped one, or a file, which
+    /// [`from_toml_with`](Self::from_toml_with) reads. Default: `generic`.
     #[serde(default = "generic")]
     pub dialect: String,
+    /// The dialect that takes the place of the shipped one of that name: the one of a file, or one made in code. Default:
+    /// none. It is not a key of the file.
+    #[serde(skip)]
+    pub own_dialect: Option<Dialect>,
     /// The time during which calls arrive, at most a day. The run ends when the last call has ended.
     #[serde(with = "duration")]
     pub length: Duration,
@@ -137,10 +142,53 @@ impl Scenario {
     ///
     /// # Panics
     /// Never for a parsed scenario, because parsing checks the name. Panics if
-    /// [`dialect`](Self::dialect) was set to an unknown name afterwards.
+    /// [`dialect`](Self::dialect) was set to an unknown name afterwards, and
+    /// [`own_dialect`](Self::own_dialect) is `None`.
     #[must_use]
     pub fn dialect(&self) -> Dialect {
-        dialects::by_name(&self.dialect).expect("the name was checked when the scenario was read")
+        let shipped = || dialects::by_name(&self.dialect).expect("the name was checked when the scenario was read");
+        self.own_dialect.clone().unwrap_or_else(shipped)
+    }
+
+    /// Reads a scenario whose dialect need not be a shipped one.
+    ///
+    /// `resolve` is asked for the dialect if no shipped one has the name in the file, and returns it or the problem. It
+    /// decides which files a scenario can lead to: the program `redress` reads those in the folder of the scenario.
+    ///
+    /// # Errors
+    /// Those of parsing, and the problem of `resolve`.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress::Dialect;
+    /// use redress_lab::Scenario;
+    ///
+    /// let text = r#"
+    ///     name = "own"
+    ///     dialect = "./acme.toml"
+    ///     length = "20s"
+    ///     clients = { rate = 1.0 }
+    ///     server = { kind = "fifo", rate = 2.0 }
+    /// "#;
+    /// let scenario = Scenario::from_toml_with(text, |file| match file {
+    ///     "./acme.toml" => Dialect::from_toml(file, "name = 'acme'").map_err(|error| error.to_string()),
+    ///     _ => Err(format!("unknown dialect `{file}`")),
+    /// })?;
+    /// assert_eq!(scenario.dialect().name(), "acme");
+    ///
+    /// let error = text.parse::<Scenario>().unwrap_err();
+    /// assert!(error.to_string().starts_with("unknown dialect `./acme.toml`"));
+    /// # Ok::<(), redress_lab::InvalidScenario>(())
+    /// ```
+    pub fn from_toml_with(
+        text: &str,
+        resolve: impl FnOnce(&str) -> Result<Dialect, String>,
+    ) -> Result<Self, InvalidScenario> {
+        let mut scenario: Self = toml::from_str(text).map_err(|error| invalid(error.to_string().trim_end()))?;
+        if dialects::by_name(&scenario.dialect).is_none() {
+            scenario.own_dialect = Some(resolve(&scenario.dialect).map_err(|problem| invalid(&problem))?);
+        }
+        scenario.check()
     }
 
     /// Returns the end of the last fault, burst or wave that ends within the run, or `None` if there is
@@ -214,9 +262,6 @@ impl Scenario {
     }
 
     fn check(mut self) -> Result<Self, InvalidScenario> {
-        if dialects::by_name(&self.dialect).is_none() {
-            return Err(invalid(&format!("unknown dialect `{}`; see `redress dialects`", self.dialect)));
-        }
         if self.length.is_zero() || self.length > Duration::from_secs(24 * 3600) {
             return Err(invalid("`length` must be above 0 and at most one day"));
         }
@@ -241,8 +286,7 @@ impl std::str::FromStr for Scenario {
     type Err = InvalidScenario;
 
     fn from_str(text: &str) -> Result<Self, InvalidScenario> {
-        let scenario: Self = toml::from_str(text).map_err(|error| invalid(error.to_string().trim_end()))?;
-        scenario.check()
+        Self::from_toml_with(text, |name| Err(format!("unknown dialect `{name}`; see `redress dialects`")))
     }
 }
 
