@@ -13,6 +13,7 @@ use http::{Method, StatusCode, Uri};
 use redress_sandbox::program::Serve;
 
 use crate::dialects::NameOrFile;
+#[cfg(feature = "lab")]
 use crate::lab::LabArgs;
 use crate::{help, time};
 
@@ -31,6 +32,7 @@ pub(crate) enum Command {
     Lint(LintArgs),
     Dialects(DialectsArgs),
     Sandbox(SandboxArgs),
+    #[cfg(feature = "lab")]
     Lab(LabArgs),
     Completions(CompletionsArgs),
 }

@@ -16,8 +16,11 @@ pub(crate) const SANDBOX: &str = include_str!("help/sandbox.txt").trim_ascii_end
 /// The text of `redress completions --help`: where the shells look for scripts.
 pub(crate) const COMPLETIONS: &str = include_str!("help/completions.txt").trim_ascii_end();
 /// The text of `redress lab --help`.
+#[cfg(feature = "lab")]
 pub(crate) const LAB: &str = include_str!("help/lab.txt").trim_ascii_end();
 /// The text of `redress lab run --help`: the keys of a policy file, and the columns of the result.
+#[cfg(feature = "lab")]
 pub(crate) const LAB_RUN: &str = include_str!("help/lab_run.txt").trim_ascii_end();
 /// The text of `redress lab check --help`; the keys that each check takes are appended.
+#[cfg(feature = "lab")]
 pub(crate) const LAB_CHECK: &str = include_str!("help/lab_check.txt").trim_ascii_end();

@@ -6,7 +6,7 @@
 //! | `lint` | `lint` | lists the mistakes of dialect files |
 //! | `dialects` | `show_dialects`, `dialect_table` | lists the shipped dialects, or shows one |
 //! | `sandbox` | `redress-sandbox` | serves a loopback server that fails on demand |
-//! | `lab` | `lab` | runs retry policies against modelled outages, in virtual time |
+//! | `lab` | `lab` | runs retry policies against modelled outages, in virtual time; feature `lab` |
 //! | `completions` | `completions` | prints a completion script |
 //!
 //! A response passes three steps: [`input`] turns the bytes of a file into [`ParsedResponse`](input::ParsedResponse)s,
@@ -30,10 +30,12 @@ mod help;
 mod input;
 mod json;
 mod json_lines;
+#[cfg(feature = "lab")]
 mod lab;
 mod lint;
 mod output;
 mod phrases;
+#[cfg(feature = "lab")]
 mod progress;
 mod show_dialects;
 mod summary;
@@ -76,6 +78,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
             served.map_err(Failure::Message)?;
             Ok(ExitCode::SUCCESS)
         }
+        #[cfg(feature = "lab")]
         Command::Lab(arguments) => lab::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
     }

@@ -21,8 +21,8 @@
 //! | maleslab | `success: false` and `error.code` | `X-API-Key` header or bearer token | [`generation`](Sandbox::generation), [`collections`](Sandbox::collections), [`faces`](Sandbox::faces) |
 //! | verilock | a status and the string `error` | `X-API-Key` header | [`sessions`](Sandbox::sessions) |
 //!
-//! The README lists the routes and the inputs with a special meaning. The program `redress-sandbox` starts a server from a
-//! shell.
+//! The README lists the routes and the inputs with a special meaning. The program `redress-sandbox`, behind the feature
+//! `program`, starts a server from a shell.
 //!
 //! # Examples
 //!
@@ -55,6 +55,7 @@
 //! # }
 //! ```
 
+#[cfg(feature = "program")]
 pub mod program;
 pub mod strict_mock;
 
