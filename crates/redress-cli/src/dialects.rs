@@ -8,6 +8,8 @@
 //! | `github` | the shipped one |
 //! | `./github`, `github.toml`, `dialects/acme` | a file |
 //! | `acme`, where no such dialect is shipped | the file `acme`, if it exists |
+//!
+//! A scenario of the lab names its dialect in the same way: see [`find_in`].
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -20,7 +22,8 @@ use redress_envelope::{Dialect, DialectError, Mistake, dialects};
 
 use crate::failure::Failure;
 use crate::folder::Folder;
-use crate::input::Input;
+use crate::input::{Input, name_of};
+use crate::suggest;
 
 /// The dialects of one run: the chosen one, and the shipped ones that records have named.
 pub(crate) struct DialectCache {
@@ -105,14 +108,46 @@ pub(crate) fn find(name_or_file: &str) -> Result<Dialect, Failure> {
         return Ok(dialect);
     }
     let path = Path::new(name_or_file);
-    let is_file =
-        name_or_file.contains(std::path::is_separator) || path.extension() == Some(OsStr::new("toml")) || path.exists();
-    if !is_file {
-        let names = dialects::NAMES.join(", ");
-        let problem = format!("unknown dialect `{name_or_file}`, expected a TOML file or one of {names}");
-        return Err(Failure::Message(problem));
+    if !is_path(name_or_file) && !path.exists() {
+        return Err(unknown(name_or_file, Path::new(".")));
     }
-    match load(path, Checks::Mistakes)? {
+    without_mistakes(load(path, Checks::Mistakes)?)
+}
+
+/// Returns the dialect that a file names: a shipped one, or a file in the folder of that file or below it.
+///
+/// # Errors
+/// Those of [`find`], and a path that leads out of the folder: the file may come from another person.
+#[cfg(feature = "lab")]
+pub(crate) fn find_in(file: &Path, name: &str) -> Result<Dialect, Failure> {
+    if let Some(dialect) = dialects::by_name(name) {
+        return Ok(dialect);
+    }
+    let beside = file.parent().unwrap_or(Path::new(""));
+    if !is_path(name) {
+        return Err(unknown(name, beside));
+    }
+    let path = beside.join(name);
+    let text = Folder::of(file).read(name);
+    let text = text.map_err(|error| Failure::Message(format!("cannot read {}: {error}", path.display())))?;
+    without_mistakes(parse(&path, &text, Checks::Mistakes))
+}
+
+/// Returns whether an argument is the path of a file in any case; a name without either mark may be that of a dialect.
+fn is_path(name: &str) -> bool {
+    name.contains(std::path::is_separator) || Path::new(name).extension() == Some(OsStr::new("toml"))
+}
+
+/// States that a name is unknown, with the nearest one first; a file counts from the folder.
+fn unknown(name: &str, folder: &Path) -> Failure {
+    let nearest = suggest::question(name, folder, dialects::NAMES.iter().copied());
+    let names = dialects::NAMES.join(", ");
+    Failure::Message(format!("unknown dialect `{name}`, {nearest}expected a TOML file or one of {names}"))
+}
+
+/// Returns the dialect of a file without mistakes.
+fn without_mistakes(loaded: Loaded) -> Result<Dialect, Failure> {
+    match loaded {
         Loaded::Valid(dialect, _) => Ok(dialect),
         Loaded::Invalid(mistakes) => {
             Err(Failure::Message(format!("the dialect has mistakes\n{}", mistakes.join("\n"))))
@@ -135,18 +170,24 @@ pub(crate) fn load(path: &Path, checks: Checks) -> Result<Loaded, Failure> {
             return Ok(Loaded::Invalid(vec![format!("{name}:{line}: expected TOML in UTF-8")]));
         }
     };
+    Ok(parse(path, text, checks))
+}
+
+/// Reads the text of a dialect file, and the files that it extends.
+fn parse(path: &Path, text: &str, checks: Checks) -> Loaded {
+    let name = name_of(path);
     let folder = Folder::of(path);
     let resolve = |wanted: &str| folder.read(wanted);
     let read = match checks {
         Checks::Mistakes => Dialect::from_toml_with(&name, text, resolve).map(|dialect| (dialect, Vec::new())),
         Checks::All => Dialect::lint(&name, text, resolve),
     };
-    Ok(match read {
+    match read {
         Ok((dialect, warnings)) => {
             Loaded::Valid(dialect, warnings.iter().map(|warning| at_its_line(&name, warning)).collect())
         }
         Err(error) => Loaded::Invalid(at_their_lines(&error)),
-    })
+    }
 }
 
 /// Returns a line for each mistake of a file, and for each of the files that it extends.

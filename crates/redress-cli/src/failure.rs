@@ -17,6 +17,17 @@ pub(crate) enum Failure {
     Message(String),
 }
 
+impl Failure {
+    /// Returns the message, to be put into another one. A closed pipe has none.
+    #[cfg(feature = "lab")]
+    pub(crate) fn into_message(self) -> String {
+        match self {
+            Self::ClosedPipe => String::new(),
+            Self::Message(text) => text,
+        }
+    }
+}
+
 /// Converts an error of the output. An error of an input is converted where its name is known.
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {

@@ -62,10 +62,10 @@ impl Input {
     /// # Errors
     /// A file that cannot be opened, with its name and the reason of the system.
     pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
+        let name = name_of(path);
         if path == Path::new("-") {
-            return Ok(Self { name: "standard input".to_owned(), reader: Box::new(io::stdin()) });
+            return Ok(Self { name, reader: Box::new(io::stdin()) });
         }
-        let name = path.display().to_string();
         match File::open(path) {
             Ok(file) => Ok(Self { name, reader: Box::new(file) }),
             Err(error) => Err(unreadable(&name, &error)),
@@ -88,6 +88,11 @@ impl Input {
         }
         Ok(bytes)
     }
+}
+
+/// Returns the name of an input in errors: the path, or `standard input` for `-`.
+pub(crate) fn name_of(path: &Path) -> String {
+    if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() }
 }
 
 /// States that an input cannot be read.

@@ -38,6 +38,7 @@ mod phrases;
 #[cfg(feature = "lab")]
 mod progress;
 mod show_dialects;
+mod suggest;
 mod summary;
 mod table;
 mod text;

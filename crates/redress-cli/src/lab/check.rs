@@ -17,7 +17,7 @@ use clap::Args;
 use redress_lab::check::{self, Finding, Overrides, Parameter, Trial};
 
 use crate::output::{self, BAD, GOOD};
-use crate::{failure::Failure, help, json, progress::Progress, table::Table};
+use crate::{failure::Failure, help, json, progress::Progress, suggest, table::Table};
 
 /// Repeats published results on retries, and reports which of them hold.
 #[derive(Debug, Args)]
@@ -73,7 +73,9 @@ impl CheckArgs {
     fn chosen(&self, overrides: &Overrides) -> Result<Vec<&'static check::Check>, Failure> {
         if let Some(unknown) = self.ids.iter().find(|id| check::all().iter().all(|check| check.id != **id)) {
             let ids: Vec<_> = check::all().iter().map(|check| check.id).collect();
-            return Err(Failure::Message(format!("unknown check `{unknown}`, expected one of {}", ids.join(", "))));
+            let nearest = suggest::nearest(unknown, ids.iter().copied()).map(|id| format!("did you mean `{id}`? "));
+            let (nearest, ids) = (nearest.unwrap_or_default(), ids.join(", "));
+            return Err(Failure::Message(format!("unknown check `{unknown}`, {nearest}expected one of {ids}")));
         }
         let is_named = |check: &&check::Check| self.ids.is_empty() || self.ids.iter().any(|id| id == check.id);
         let named: Vec<_> = check::all().iter().filter(is_named).collect();

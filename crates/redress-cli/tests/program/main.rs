@@ -5,10 +5,13 @@
 mod commands;
 mod extended;
 mod forms;
+#[cfg(feature = "lab")]
+mod lab;
 mod page;
 mod records;
 mod responses;
 mod running;
+mod suggestions;
 mod tutorial;
 
 use std::io::Write as _;

@@ -1,0 +1,86 @@
+//! `redress lab run` with the user's own scenarios and policies.
+
+use crate::{TestFile, TestFolder, run};
+
+const SCENARIO: &str = "name = \"own\"\nlength = \"10s\"\ndialect = \"./acme.toml\"\n\
+    clients = { rate = 5.0, deadline = \"5s\" }\nserver = { kind = \"fifo\", rate = 50.0 }\n\
+    fault = [{ kind = \"answer\", from = \"2s\", for = \"2s\", answer = { status = 200, body = '{\"ok\":false,\"c\":\"E1\"}' } }]\n";
+const ACME: &str = "name = \"acme\"\nextends = \"./base.toml\"\n";
+const BASE: &str = "name = \"base\"\n[error]\nis_false = \"ok\"\n[read]\ncode = \"c\"\n\
+    [codes.E1]\nclass = \"unavailable\"\n";
+
+/// Runs a scenario with two policies and returns the lines of JSON.
+fn lines(scenario: &str) -> Vec<serde_json::Value> {
+    let out = run(&["lab", "run", scenario, "--only", "none,redress", "--json"], "").quiet();
+    out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn a_scenario_names_the_file_of_a_dialect() {
+    let files = [("s.toml", SCENARIO), ("acme.toml", ACME), ("base.toml", BASE)];
+    let folder = TestFolder::new("scenario", &files);
+    let own = lines(&folder.path("s.toml"));
+    assert_eq!(own.len(), 2, "{own:?}");
+    // In the dialect `generic` the answers of the fault are successes, which are not retried.
+    let generic = TestFile::new("generic.toml", SCENARIO.replace("./acme.toml", "generic").as_bytes());
+    let generic = lines(generic.path());
+    let of_redress = |lines: &[serde_json::Value]| lines[1]["attempts_per_call"].as_f64().unwrap();
+    assert!(of_redress(&own) > 1.0, "{own:?}");
+    assert!((of_redress(&generic) - 1.0).abs() < f64::EPSILON, "{generic:?}");
+}
+
+#[test]
+fn the_dialect_of_a_scenario_lies_in_its_folder_and_has_no_mistakes() {
+    let outside = TestFile::new("outside.toml", b"name = \"acme\"\n");
+    let wrong = "name = \"acme\"\n[codes.E1]\nclass = \"oops\"\n";
+    let folder = TestFolder::new("scenario-wrong", &[("wrong.toml", wrong)]);
+    let up = format!("../{}", outside.0.file_name().unwrap().to_str().unwrap());
+    for (dialect, expected) in [
+        ("./wrong.toml", "wrong.toml:3: codes.E1.class: expected one of "),
+        ("./gone.toml", "gone.toml: "),
+        (&up, "outside of"),
+        (outside.path(), "outside of"),
+        ("strip", "did you mean `stripe`?"),
+        ("wrong", "did you mean `./wrong.toml`?"),
+    ] {
+        let path = folder.path("s.toml");
+        std::fs::write(&path, SCENARIO.replace("./acme.toml", dialect)).unwrap();
+        let text = run(&["lab", "run", &path], "").failed();
+        assert!(text.starts_with(&format!("redress: {path}: ")) && text.contains(expected), "{dialect}: {text}");
+    }
+}
+
+#[test]
+fn only_takes_the_name_of_a_policy_of_a_file() {
+    let scenario = TestFile::new("short.toml", SCENARIO.replace("./acme.toml", "generic").as_bytes());
+    let policy = TestFile::new("policy.toml", b"name = \"patient\"\nmax_attempts = 5\n");
+    let names = |only: &str| {
+        let arguments = ["lab", "run", scenario.path(), "--policy", policy.path(), "--only", only, "--csv"];
+        let out = run(&arguments, "").quiet();
+        let rows = out.lines().skip(1).map(|row| row.split(',').nth(1).unwrap().to_owned());
+        rows.collect::<Vec<_>>()
+    };
+    assert_eq!(names("patient"), ["patient"]);
+    assert_eq!(names("none,patient"), ["none", "patient"]);
+    assert_eq!(names("none"), ["none", "patient"], "a file is always run");
+    let text = run(&["lab", "run", "black-hole", "--policy", policy.path(), "--only", "patent"], "").failed();
+    assert!(text.contains("unknown policy `patent`, did you mean `patient`? expected one of "), "{text}");
+}
+
+#[test]
+fn a_mistake_in_a_policy_is_reported_before_unknown_names() {
+    for (toml, expected) in [
+        ("max_atempts = 5", "did you mean `max_attempts`?"),
+        ("jitter = \"eqal\"", "did you mean `equal`?"),
+        ("max_attempts = 0", "expected a nonzero u32"),
+        ("attempts = 2\nmax_attempts = 3", "duplicate field"),
+    ] {
+        let policy = TestFile::new("wrong-policy.toml", toml.as_bytes());
+        let text = run(&["lab", "run", "black-hole", "--policy", policy.path(), "--only", "patient"], "").failed();
+        assert!(text.starts_with(&format!("redress: {}: ", policy.path())) && text.contains(expected), "{text}");
+    }
+    // The former name of the key.
+    let scenario = TestFile::new("former-short.toml", SCENARIO.replace("./acme.toml", "generic").as_bytes());
+    let policy = TestFile::new("former.toml", b"name = \"former\"\nattempts = 2\n");
+    run(&["lab", "run", scenario.path(), "--policy", policy.path(), "--only", "former"], "").quiet();
+}
