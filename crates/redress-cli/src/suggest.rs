@@ -43,6 +43,7 @@ pub(crate) fn question<'k>(unknown: &str, folder: &Path, known: impl IntoIterato
 /// ```
 ///
 /// The names are those of the text, since serde has no other way to them.
+#[cfg(feature = "lab")]
 pub(crate) fn with_nearest(error: &str) -> String {
     let after = |kind: &str| error.find(kind).map(|at| &error[at + kind.len()..]);
     let words = after("unknown field `").or_else(|| after("unknown variant `"));
@@ -80,6 +81,7 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "lab")]
     #[test]
     fn an_error_of_serde_gets_the_nearest_of_its_names() {
         for (error, added) in [
