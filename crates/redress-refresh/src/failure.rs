@@ -33,7 +33,7 @@ use crate::token_set::InvalidHeader;
 /// - the kind of an [`io::Error`](std::io::Error), and the texts of [`Error`](redress_classify::Error) and
 ///   [`TransportError`](redress_classify::TransportError),
 /// - the status and the class of an [`ApiError`](redress_classify::ApiError), and its code if the dialect lists it or OAuth registers it,
-/// - whether a login or a refresh has failed, and the host and port of its [endpoint](Self::with_endpoint).
+/// - whether a login or a refresh has failed, and host and port of its [endpoint](Self::with_endpoint), with the path after a 404.
 ///
 /// [`cause`](Self::cause) returns the whole cause.
 ///
@@ -63,6 +63,8 @@ struct Inner {
     purpose: Option<Purpose>,
     /// The host and port of the issuer.
     host: Option<String>,
+    /// The path of the endpoint.
+    path: Option<String>,
     /// The part of the cause that contains no secret.
     detail: Option<Detail>,
     /// The failure before this one, in the same flight.
@@ -167,7 +169,8 @@ impl Failure {
         self
     }
 
-    /// Sets the endpoint that was called. `Display` shows its host and port, and no other part of the URI.
+    /// Sets the endpoint that was called. `Display` shows its host and port, and its path if the issuer answers with 404, 405
+    /// or 410: the URL may be wrong. It shows no other part of the URI.
     ///
     /// # Examples
     /// ```
@@ -183,7 +186,29 @@ impl Failure {
     #[must_use]
     pub fn with_endpoint(mut self, endpoint: &Uri) -> Self {
         let port = endpoint.port_u16().map(|port| format!(":{port}")).unwrap_or_default();
-        Arc::make_mut(&mut self.inner).host = endpoint.host().map(|host| format!("{host}{port}"));
+        let inner = Arc::make_mut(&mut self.inner);
+        inner.host = endpoint.host().map(|host| format!("{host}{port}"));
+        inner.path = Some(endpoint.path().to_owned());
+        self
+    }
+
+    /// Shows the code of the issuer's answer though its dialect does not list it. It must hold no secret: mask it before.
+    ///
+    /// # Examples
+    /// ```
+    /// use http::{Response, StatusCode};
+    /// use redress_refresh::{Failure, Purpose};
+    ///
+    /// let mut response = Response::new(());
+    /// *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    /// let failure = Failure::from_response(&response, Purpose::Login).expect("an error").with_unlisted_code("E_DOWN");
+    /// assert!(failure.to_string().ends_with("(E_DOWN, a code that the dialect does not list)"), "{failure}");
+    /// ```
+    #[must_use]
+    pub fn with_unlisted_code(mut self, code: &str) -> Self {
+        if let Some(detail) = &mut Arc::make_mut(&mut self.inner).detail {
+            detail.add_unlisted_code(code);
+        }
         self
     }
 
@@ -288,8 +313,9 @@ impl Failure {
 
     fn new(kind: Kind, cause: BoxError) -> Self {
         let detail = Detail::of(cause.as_ref());
-        let (retry_after, purpose, host, earlier) = (None, None, None, None);
-        Self { inner: Arc::new(Inner { kind, retry_after, purpose, host, detail, earlier, cause: cause.into() }) }
+        let (retry_after, purpose, host, path, earlier) = (None, None, None, None, None);
+        let cause = cause.into();
+        Self { inner: Arc::new(Inner { kind, retry_after, purpose, host, path, detail, earlier, cause }) }
     }
 }
 

@@ -54,7 +54,7 @@ const REGISTERED: [&str; 33] = [
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Detail {
     /// The issuer's answer.
-    Answer(String),
+    Answer { status: u16, text: String },
     /// A text of the program itself.
     Explanation(String),
     /// How the transport failed.
@@ -69,10 +69,10 @@ impl Detail {
         let mut next = Some(cause);
         while let Some(error) = next {
             if let Some(error) = error.downcast_ref::<ApiError>() {
-                return Some(Self::Answer(answer(error)));
+                return Some(Self::Answer { status: error.status(), text: answer(error) });
             }
-            if error.is::<BareStatus>() {
-                return Some(Self::Answer(error.to_string()));
+            if let Some(error) = error.downcast_ref::<BareStatus>() {
+                return Some(Self::Answer { status: error.status(), text: error.to_string() });
             }
             if error.is::<Explanation>() || error.is::<InvalidHeader>() || error.is::<Failure>() {
                 return Some(Self::Explanation(error.to_string()));
@@ -90,6 +90,22 @@ impl Detail {
             };
         }
         around.map(Self::Other)
+    }
+}
+
+impl Detail {
+    /// Returns `true` for an answer that a wrong URL gets.
+    pub(super) const fn is_not_found(&self) -> bool {
+        matches!(self, Self::Answer { status: 404 | 405 | 410, .. })
+    }
+
+    /// Adds a code that the dialect does not list to an answer without a code.
+    pub(super) fn add_unlisted_code(&mut self, code: &str) {
+        if let Self::Answer { text, .. } = self
+            && !text.ends_with(')')
+        {
+            *text = format!("{text} ({}, a code that the dialect does not list)", escaped(code, MAX_CODE));
+        }
     }
 }
 

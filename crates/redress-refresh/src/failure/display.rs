@@ -8,7 +8,9 @@ use super::{Failure, Inner, Kind};
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { purpose, host, detail, earlier, .. } = &*self.inner;
+        let Inner { purpose, host, path, detail, earlier, .. } = &*self.inner;
+        // The path matters where the endpoint may be a wrong one.
+        let path = path.as_deref().filter(|_| detail.as_ref().is_some_and(Detail::is_not_found)).unwrap_or_default();
         // An explanation of a permanent failure is complete without a sentence before it.
         let is_alone = purpose.is_none() && self.is_permanent() && matches!(detail, Some(Detail::Explanation(_)));
         match purpose {
@@ -17,11 +19,11 @@ impl fmt::Display for Failure {
             None => f.write_str(self.inner.kind.sentence())?,
             Some(purpose) if self.is_refusal() => write!(f, "the {purpose} was refused")?,
             Some(purpose) => match host {
-                Some(host) => write!(f, "{purpose} at {host} failed")?,
+                Some(host) => write!(f, "{purpose} at {host}{path} failed")?,
                 None => write!(f, "the {purpose} failed")?,
             },
         }
-        if let Some(Detail::Answer(text) | Detail::Explanation(text) | Detail::Other(text)) = detail {
+        if let Some(Detail::Answer { text, .. } | Detail::Explanation(text) | Detail::Other(text)) = detail {
             write!(f, "{}{text}", if is_alone { "" } else { ": " })?;
         }
         match earlier {
@@ -35,7 +37,7 @@ impl Failure {
     /// Returns `true` if the issuer has refused, as opposed to a response that is missing or unusable.
     fn is_refusal(&self) -> bool {
         let is_final = matches!(self.inner.kind, Kind::Permanent | Kind::InvalidGrant);
-        is_final && matches!(self.inner.detail, None | Some(Detail::Answer(_)))
+        is_final && matches!(self.inner.detail, None | Some(Detail::Answer { .. }))
     }
 }
 

@@ -32,6 +32,12 @@ struct Facts {
 #[derive(Debug)]
 pub(super) struct BareStatus(u16);
 
+impl BareStatus {
+    pub(super) const fn status(&self) -> u16 {
+        self.0
+    }
+}
+
 impl Failure {
     /// Converts the error of a call to a token endpoint.
     ///

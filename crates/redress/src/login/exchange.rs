@@ -73,11 +73,16 @@ impl<S> Exchange<S> {
         let response = service.call(request).await.map_err(from_error)?;
         if let Some(failure) = failure(&response) {
             // The failure is decided by the error as it came, and holds the masked one.
-            let error = response.verdict().and_then(|verdict| verdict.api_error()?.masked(&secrets()));
-            return Err(match error {
+            let Some(error) = response.verdict().and_then(|verdict| verdict.api_error()) else { return Err(failure) };
+            let masked = error.masked(&secrets());
+            // A code that quotes a secret is not shown, not even masked.
+            let is_clean = masked.as_ref().is_none_or(|masked| masked.code() == error.code());
+            let code = error.code().filter(|_| is_clean).map(str::to_owned);
+            let failure = match masked {
                 Some(masked) => failure.with_cause(masked),
                 None => failure,
-            });
+            };
+            return Err(code.iter().fold(failure, |failure, code| failure.with_unlisted_code(code)));
         }
         let local_now = Clock::system().wall(Instant::now());
         let server_now = Head::new(response.status().as_u16(), response.headers(), local_now).server_now();
