@@ -24,6 +24,8 @@ const LARGE: u64 = i64::MAX as u64;
 
 /// Checks a store against the rules of [`TokenStore`], under keys of its own that begin with `redress-conformance`.
 ///
+/// It returns nothing: run it in a test, without `unwrap`. The keys contain `/`, as those of a user may.
+///
 /// # Panics
 /// Panics if the store breaks a rule; the message begins with the rule.
 ///
