@@ -1,5 +1,6 @@
 //! Causes whose text is part of the program.
 
+use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 
@@ -19,7 +20,7 @@ use redress_classify::BoxError;
 /// ```
 #[derive(Debug)]
 pub struct Explanation {
-    text: &'static str,
+    text: Cow<'static, str>,
     source: Option<BoxError>,
 }
 
@@ -27,7 +28,12 @@ impl Explanation {
     /// Makes an explanation from a text in the source of the program.
     #[must_use]
     pub const fn new(text: &'static str) -> Self {
-        Self { text, source: None }
+        Self { text: Cow::Borrowed(text), source: None }
+    }
+
+    /// Makes an explanation from a text of the program with figures in it.
+    pub(crate) const fn from_text(text: String) -> Self {
+        Self { text: Cow::Owned(text), source: None }
     }
 
     /// Sets the source. A failure shows the parts of it that cannot contain a secret; the source itself is reached through
@@ -52,7 +58,7 @@ impl Explanation {
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.text)
+        f.write_str(&self.text)
     }
 }
 

@@ -200,6 +200,7 @@ where
         }
         match action {
             ResponseAction::Return => Break(Ok(response)),
+            ResponseAction::ReturnRejectedAgain => Break(Ok(masking::rejected_again(response))),
             ResponseAction::ReturnUnrefreshed(failure) => Break(Ok(masking::not_refreshed(response, &failure))),
             ResponseAction::Resend => self.resend(handle, response),
             // This drops the future in flight, and with it a permit that the refresh may need.

@@ -42,3 +42,12 @@ pub(crate) fn not_refreshed<R>(mut response: Response<R>, failure: &Failure) -> 
     }
     response
 }
+
+/// Records in the verdict of a response that the request was rejected again with the credentials of a refresh.
+pub(crate) fn rejected_again<R>(mut response: Response<R>) -> Response<R> {
+    if let Some(verdict) = response.verdict() {
+        let verdict = verdict.not_refreshed(verdict.recovery(), "rejected again after a refresh");
+        response.extensions_mut().insert(verdict);
+    }
+    response
+}

@@ -31,6 +31,8 @@ pub(crate) enum ResponseAction {
     Return,
     /// The response is returned, because no refresh is possible.
     ReturnUnrefreshed(Failure),
+    /// The response to a request that was sent again after a refresh is returned: it rejects the new credentials too.
+    ReturnRejectedAgain,
     /// The request is sent again at once.
     Resend,
     /// The call waits for the refresh. Then the request is sent again if it may be; otherwise the response is returned, and
@@ -74,7 +76,7 @@ pub(crate) fn decide<B, R>(
         if let Some(route) = route {
             handle.shared.update(|inner| inner.state.record_second_rejection(generation, route, Instant::now()));
         }
-        return ResponseAction::Return;
+        return ResponseAction::ReturnRejectedAgain;
     }
     let route = route.or_else(|| copy.map(Route::new));
     let is_uncertain = response.verdict().is_some_and(Verdict::is_maybe_processed);

@@ -70,7 +70,10 @@ async fn a_refused_connection_behind_a_login_is_told_with_its_host() {
     let over_hyper = JsonLogin::vlens(hyper.clone(), &url, "key", "user", "word").unwrap();
     let over_reqwest = OAuth2::client_credentials(reqwest, &format!("{url}/token"), "client", "s3cret-word").unwrap();
     for error in [failed(over_hyper).await, failed(over_reqwest).await] {
-        assert_eq!(error.to_string(), format!("could not obtain credentials (1 attempt, unavailable): {expected}"));
+        assert_eq!(
+            error.to_string(),
+            format!("api.example: could not obtain credentials (1 attempt, unavailable): {expected}")
+        );
         assert_eq!(error.source().map(ToString::to_string), Some(expected.clone()));
         assert_eq!(error.record().map(redress::Record::end_reason), Some(EndReason::Credentials));
     }
@@ -81,7 +84,10 @@ async fn a_wrong_password_reads_as_that() {
     let wrong = r#"{"data":null,"error_code":"E-42","error_message":"s3cret-word is wrong"}"#;
     let error = failed(vlens(vec![answer(401, wrong)])).await;
     let expected = "the login was refused: 401 unauthenticated (E-42)";
-    assert_eq!(error.to_string(), format!("could not obtain credentials (1 attempt, unauthenticated): {expected}"));
+    assert_eq!(
+        error.to_string(),
+        format!("api.example: could not obtain credentials (1 attempt, unauthenticated): {expected}")
+    );
     assert!(chain(&error).ends_with(expected) && !chain(&error).contains("sent"), "{}", chain(&error));
     let cause = error.source().and_then(<dyn StdError>::downcast_ref::<Failure>).unwrap().cause();
     let shown = format!("{cause} {cause:?} {}", cause.downcast_ref::<redress::ApiError>().unwrap().report());
@@ -114,6 +120,58 @@ async fn a_registered_code_of_the_issuer_is_shown_and_another_is_not() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_code_that_the_dialect_does_not_list_is_shown() {
+    let error =
+        failed(vlens(vec![answer(200, r#"{"data":null,"error_code":"E-99","error_message":"s3cret-word"}"#)])).await;
+    let expected = "failed: 200 unknown (E-99, a code that the dialect does not list)";
+    assert!(error.to_string().ends_with(expected), "{error}");
+    assert!(!format!("{} {error:?}", chain(&error)).contains("s3cret"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wrong_url_of_a_token_endpoint_is_shown_with_its_path() {
+    for (status, expected) in
+        [(404, "login at id.example/tokn failed: 404 not_found"), (503, "login at id.example failed: 503 unavailable")]
+    {
+        let issuer = mock((0..3).map(|_| answer(status, "")).collect());
+        let url = "https://id.example/tokn?key=s3cret-key";
+        let login = OAuth2::client_credentials(issuer, url, "client", "s3cret-word").unwrap();
+        let error = failed(login).await;
+        assert!(error.to_string().ends_with(expected), "{error}");
+        assert!(!format!("{} {error:?}", chain(&error)).contains("s3cret"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_rejection_and_the_age_of_the_credentials_are_told() {
+    let expired = || answer(401, r#"{"error":{"code":"expired","message":"no"}}"#);
+    let tokens = [
+        r#"{"access_token":"t1","token_type":"Bearer"}"#,
+        r#"{"access_token":"t2","token_type":"Bearer"}"#,
+        r#"{"access_token":"t3","token_type":"Bearer"}"#,
+        r#"{"access_token":"t4","token_type":"Bearer"}"#,
+    ];
+    let issuer = mock(tokens.into_iter().map(|token| answer(200, token)).collect());
+    let login = OAuth2::client_credentials(issuer, "https://id.example/token", "client", "word");
+    let dialect = dialects::generic().with_code(Code::new("expired", Class::TokenExpired));
+    let layer = RedressLayer::new(dialect).credentials(login.unwrap(), API.parse().unwrap());
+    let service = layer.layer(mock((0..9).map(|_| expired()).collect()));
+    let call =
+        || async { service.clone().oneshot(get()).await.unwrap().ok_or_api_error().expect_err("a 401").to_string() };
+    let first = call().await;
+    let expected = "401 expired (token_expired, refresh_token), not refreshed: rejected again after a refresh";
+    assert!(first.ends_with(expected), "{first}");
+    tokio::time::sleep(Duration::from_millis(1_400)).await;
+    let mut later = Vec::new();
+    for _ in 0..3 {
+        later.push(call().await);
+    }
+    let last = later.last().unwrap();
+    let expected = ["old, too new to be replaced: the next try is in ", "not refreshed: no new credentials for now: "];
+    assert!(expected.iter().all(|part| last.contains(part)), "{later:#?}");
+}
+
 /// Credentials of a user's own, which say no more than what failed.
 struct Own(&'static str);
 
@@ -130,7 +188,10 @@ impl Credentials for Own {
 async fn credentials_of_ones_own_tell_the_same() {
     let error = failed(Own(r#"{"data":null,"error_code":"E-42","error_message":"s3cret"}"#)).await;
     let expected = "the login was refused: 401 unauthenticated (E-42)";
-    assert_eq!(error.to_string(), format!("could not obtain credentials (1 attempt, unauthenticated): {expected}"));
+    assert_eq!(
+        error.to_string(),
+        format!("api.example: could not obtain credentials (1 attempt, unauthenticated): {expected}")
+    );
     let error = failed(Own(r#"{"data":null,"error_code":"s3cret","error_message":"s3cret"}"#)).await;
     assert!(error.to_string().ends_with(": the login was refused: 401 unauthenticated"), "{error}");
 }
@@ -207,6 +268,9 @@ async fn a_user_s_own_text_stays_hidden() {
         }
     }
     let error = failed(Silent).await;
-    assert_eq!(error.to_string(), "could not obtain credentials (1 attempt, unavailable): the login failed");
+    assert_eq!(
+        error.to_string(),
+        "api.example: could not obtain credentials (1 attempt, unavailable): the login failed"
+    );
     assert!(!format!("{} {error:?}", chain(&error)).contains("s3cret"));
 }

@@ -137,7 +137,7 @@ impl State {
         }
         let remembered = self.rejections.routes.rejected(route, now);
         if remembered == Some(generation) && self.current.is_accepted() {
-            return decline("the route rejects credentials that others accept");
+            return decline(Explanation::new("the route rejects credentials that others accept"));
         }
         let route_accepted = self.rejections.routes.has_accepted(route);
         let is_due = self.is_due(route_accepted, now);
@@ -147,12 +147,13 @@ impl State {
             }
             return Decision::Join(None);
         }
+        let age = self.rejections.since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
         let min_age = self.rejections.min_age_for(route_accepted);
         if !is_due && !min_age.take_exemption() {
             if remembered.is_none() || !self.current.is_accepted() {
                 min_age.mark_early();
             }
-            return decline("the credentials are too new to be replaced");
+            return decline(too_new(age, min_age.length()));
         }
         self.mark_rejected(route_accepted);
         match self.refusal(now) {
@@ -294,8 +295,15 @@ impl State {
 }
 
 /// Returns a rejection to the caller without a flight.
-fn decline(why: &'static str) -> Decision {
-    Decision::Fail(Refusal { failure: Failure::transient(Explanation::new(why)), retry_at: None })
+fn decline(why: Explanation) -> Decision {
+    Decision::Fail(Refusal { failure: Failure::transient(why), retry_at: None })
+}
+
+/// Explains that a set of this age is not replaced before its minimum age.
+fn too_new(age: Duration, min_age: Duration) -> Explanation {
+    let left = min_age.saturating_sub(age);
+    let text = format!("the credentials are {age:.1?} old, too new to be replaced: the next try is in {left:.1?}");
+    Explanation::from_text(text)
 }
 
 #[cfg(test)]
