@@ -58,7 +58,7 @@ impl Error {
             write!(f, ", retry at {}", format_date(at))?;
         }
         match &self.inner.record {
-            Some(record) if record.sent().len() > 0 => self.write_record(record, f),
+            Some(record) if !record.sent().is_empty() => self.write_record(record, f),
             _ => Ok(()),
         }
     }
