@@ -144,6 +144,7 @@ impl Script {
     }
 
     /// Describes in one line per answer how a dialect reads it.
+    #[cfg(feature = "program")]
     pub(crate) fn describe_answers(&self, dialect: &Dialect) -> Vec<String> {
         let answers = |(_, route, fault): &(usize, Route, Fault)| {
             let times = match fault.times.get() {

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use axum::Router;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use redress_envelope::{Class, Dialect, Envelope, Head, Location, Meaning};
+use redress_envelope::{Class, Dialect, Envelope, Head, Location};
 use serde_json::{Value, json};
 
 use crate::code::Code;
@@ -97,7 +97,8 @@ fn bytes(value: &Value) -> Bytes {
 
 /// Returns how the dialect reads a scripted answer; `None` for a success. Class and recovery do not
 /// depend on the time.
-pub(crate) fn meaning(dialect: &Dialect, fault: &Fault) -> (StatusCode, Option<Meaning>) {
+#[cfg(feature = "program")]
+pub(crate) fn meaning(dialect: &Dialect, fault: &Fault) -> (StatusCode, Option<redress_envelope::Meaning>) {
     let (status, body) = answer(dialect, fault);
     let headers = headers(fault);
     let head = Head::new(status.as_u16(), &headers, SystemTime::UNIX_EPOCH);

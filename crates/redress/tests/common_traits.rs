@@ -14,6 +14,7 @@ use std::str::FromStr;
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper_util::client::legacy::connect::HttpConnector;
+use redress::grpc::*;
 use redress::layers::*;
 use redress::login::*;
 use redress::transport::*;
@@ -78,7 +79,7 @@ fn names(tree: &UseTree, found: &mut BTreeSet<String>) {
 /// Returns the exported names that begin with a capital letter.
 fn exported() -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    for file in ["lib", "layers", "login", "transport"] {
+    for file in ["lib", "grpc", "layers", "login", "transport"] {
         for item in parsed(&source(&format!("redress/src/{file}.rs"))).items {
             if let Item::Use(item) = item
                 && matches!(item.vis, Visibility::Public(_))
@@ -109,14 +110,15 @@ fn every_exported_type_prints_and_is_shared_or_is_a_future_that_is_sent() {
         Body<Full<bytes::Bytes>>, Budget, Budgets, Class, Classify<Transport>, ClassifyLayer, Client,
         ClientAuthentication, ClientError, ClientResponse, ClientTransport, Clock, Code, ConnectTimeout<HttpConnector>,
         CooldownScope, Coverage, Deadline, DecidedBy, Decision, Dialect, DialectError, EndReason, Envelope@'static,
-        Error, Explanation, Failure, FieldError@'static, ForeignHost, Gate, Head@'static, HintSource,
+        Error, Explanation, Failure, FieldError@'static, ForeignHost, Gate, GrpcCode, Head@'static, HintSource,
         Hyper<HttpConnector, Full<bytes::Bytes>>, IdempotencyHeader, IdempotencyKey, Idempotent, InvalidHeader,
         InvalidIdempotencyKey, InvalidLogin, InvalidOrigin, InvalidRecord, InvalidRoute, Jitter, JsonCall,
-        JsonLogin<Transport>, KeyFormat, Limit, Location, Meaning, MemoryStore, Mistake, NoRetry, OAuth2<Transport>,
+        JsonLogin<Transport>, KeyFormat, Limit, Location, Meaning, MemoryStore, MethodConfig, Mistake, NoRetry, OAuth2<Transport>,
         Origin, Pace<Transport>, PaceLayer, Phase, Progress, PublishedLimit, Purpose, Reason, Record, RecordVersion,
         Recovery, Redress<Transport>, RedressLayer, Refresh<Classify<Transport>>, RefreshLayer, Refreshed,
-        ReplayBody<Full<bytes::Bytes>>, ReplayError, RequestBuilder, Reqwest, Reservation, RetryAdvice, RetryHint,
-        Route, Rule, Schedule, Scope, ScopeId, Secrets, SendState, Signal, StaticHeaders, Status, SuccessHint,
+        ReplayBodies<Transport>, ReplayBody<Full<bytes::Bytes>>, ReplayBodyLayer, ReplayError, RequestBuilder, Reqwest,
+        ResendCount, Reservation, RetryAdvice, RetryHint, RetryPolicy, RetryThrottling,
+        Route, Rule, Schedule, Scope, ScopeId, Secrets, SendState, ServiceConfig, ServiceConfigError, Signal, StaticHeaders, Status, SuccessHint,
         TokenHandle, TokenPlace, TokenRecord, TokenSet, TransportError, Unit, UnknownWord, Unreadable, Upstream,
         Verdict, WaitSource, When,
     ];
@@ -138,7 +140,8 @@ fn services_layers_and_settings_are_cloned() {
         ClientTransport, Clock, ConnectTimeout<HttpConnector>, Dialect, Failure, Gate, Head@'static,
         Hyper<HttpConnector, Full<bytes::Bytes>>, JsonCall, JsonLogin<Transport>, MemoryStore, OAuth2<Transport>,
         Pace<Transport>, PaceLayer, Progress, Redress<Transport>, RedressLayer, Refresh<Transport>, RefreshLayer,
-        Reqwest, SendState, StaticHeaders, TokenHandle, TokenRecord, TokenSet,
+        ReplayBodies<Transport>, ReplayBodyLayer, Reqwest, SendState, ServiceConfig, StaticHeaders, TokenHandle,
+        TokenRecord, TokenSet,
     ];
     assert!(!names.is_empty());
 }
@@ -147,11 +150,11 @@ fn services_layers_and_settings_are_cloned() {
 fn values_are_compared_and_small_ones_are_keys_of_maps() {
     let values = all![
         comparable: ApiError, Attempt, Code, Coverage, DialectError, Envelope@'static, IdempotencyHeader, InvalidHeader,
-        InvalidLogin, InvalidOrigin, InvalidRecord, InvalidRoute, Meaning, Mistake, PublishedLimit, Reason, Record,
-        RetryAdvice, Rule, Scope, Status, SuccessHint, UnknownWord, Verdict,
+        InvalidLogin, InvalidOrigin, InvalidRecord, InvalidRoute, Meaning, MethodConfig, Mistake, PublishedLimit, Reason,
+        Record, RetryAdvice, RetryPolicy, Rule, Scope, Status, SuccessHint, UnknownWord, Verdict,
     ];
     let keys = all![
-        key: AttemptTimeout, Class, ClientAuthentication, CooldownScope, Deadline, DecidedBy, Decision, EndReason,
+        key: AttemptTimeout, Class, ClientAuthentication, GrpcCode, ResendCount, CooldownScope, Deadline, DecidedBy, Decision, EndReason,
         FieldError@'static, ForeignHost, HintSource, IdempotencyKey, Idempotent, Jitter, KeyFormat, Limit, Location,
         NoRetry, Origin, Phase, Purpose, RecordVersion, Recovery, Refreshed, RetryHint, Route, Schedule, ScopeId,
         TokenPlace, Unit, Unreadable, Upstream, WaitSource, When,
@@ -181,7 +184,8 @@ fn types_with_an_obvious_value_have_a_default() {
 fn errors_implement_error_and_are_named_so() {
     let errors = all![
         error: ApiError, ClientError, DialectError, Error, Explanation, Failure, InvalidHeader, InvalidIdempotencyKey,
-        InvalidLogin, InvalidOrigin, InvalidRecord, InvalidRoute, ReplayError, TransportError, UnknownWord, Unreadable,
+        InvalidLogin, InvalidOrigin, InvalidRecord, InvalidRoute, ReplayError, ServiceConfigError, TransportError,
+        UnknownWord, Unreadable,
     ];
     let is_named_so = |name: &str| name.ends_with("Error") || name.starts_with("Invalid") || name.starts_with("Un");
     let others = ["FieldError", "Unit"];

@@ -19,12 +19,15 @@ use super::{BODY, assert_silent, response, types};
 type Shown = (&'static str, String);
 
 /// Words and numbers alone: no text of a request, of a response or of a credential fits in.
-const HOLDS_NO_TEXT: [&str; 36] = [
+const HOLDS_NO_TEXT: [&str; 40] = [
     "redress-backoff::Budget",
+    "redress-backoff::GrpcCode",
     "redress-backoff::Idempotent",
     "redress-backoff::Jitter",
     "redress-backoff::NoRetry",
     "redress-backoff::Reservation",
+    "redress-backoff::RetryPolicy",
+    "redress-backoff::RetryThrottling",
     "redress-classify::Clock",
     "redress-classify::Deadline",
     "redress-classify::ForeignHost",
@@ -32,6 +35,7 @@ const HOLDS_NO_TEXT: [&str; 36] = [
     "redress-classify::Phase",
     "redress-classify::Progress",
     "redress-classify::Refreshed",
+    "redress-classify::ReplayBodyLayer",
     "redress-classify::EndReason",
     "redress-classify::ResendCount",
     "redress-envelope::DecidedBy",
@@ -61,7 +65,11 @@ const HOLDS_NO_TEXT: [&str; 36] = [
 ];
 
 /// Text of a dialect's file or of a setting beside it, names of headers and routes: it is code and holds no secret.
-const HOLDS_A_DIALECTS_TEXT: [&str; 14] = [
+const HOLDS_A_DIALECTS_TEXT: [&str; 17] = [
+    // Names of services and methods in a service config.
+    "redress-backoff::MethodConfig",
+    "redress-backoff::ServiceConfig",
+    "redress::grpc::ServiceConfigError",
     "redress-envelope::Code",
     "redress-envelope::Coverage",
     "redress-envelope::DialectError",
