@@ -93,7 +93,7 @@ async fn with_retries_turned_off_a_call_is_sent_once() {
     let mut request = call(&url);
     request.extensions_mut().insert(NoRetry);
     let outcome = send(&with_policy(2), request).await;
-    assert_eq!((log.len(), end(&outcome)), (1, Some(EndReason::MaxAttempts)));
+    assert_eq!((log.len(), end(&outcome)), (1, Some(EndReason::NoRetry)));
 }
 
 #[tokio::test]
