@@ -103,6 +103,8 @@ where
 {
     type Output = Result<Response<R>, Error>;
 
+    // The future above polls it where it lies, and takes the response from there without a move.
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         const PRESENT: &str = "the request is present until it is sent";
         let mut this = self.project();

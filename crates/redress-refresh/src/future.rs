@@ -150,8 +150,13 @@ where
         loop {
             let step = match this.state.as_mut().project() {
                 StateProj::InFlight { future } => {
-                    let response = ready!(future.poll(cx)).map_err(Into::into);
-                    this.call.after_response(handle, response)
+                    let result = ready!(future.poll(cx));
+                    let mut response = result.map_err(|error| masking::error(&handle.shared, error.into()))?;
+                    match this.call.decide(handle, &mut response) {
+                        // Most responses are returned from here: each function between would move them once more.
+                        ResponseAction::Return => return Poll::Ready(Ok(response)),
+                        action => this.call.after_response(handle, action, response),
+                    }
                 }
                 StateProj::Waiting { wait } => {
                     let waited = ready!(poll_wait(wait, &mut this.call.deadline, cx));
@@ -186,15 +191,16 @@ where
     B: CloneBody,
 {
     /// Decides about the response to the request in flight.
-    fn after_response(&mut self, handle: &Handle, response: Result<Response<R>, BoxError>) -> Step<S, B> {
-        let mut response = match response {
-            Ok(response) => response,
-            Err(error) => return Break(Err(masking::error(&handle.shared, error))),
-        };
-        let Some(sent) = self.sent.take() else { return Break(Ok(response)) };
-        masking::mask(&handle.shared, &mut response);
+    #[inline]
+    fn decide(&mut self, handle: &Handle, response: &mut Response<R>) -> ResponseAction {
+        let Some(sent) = self.sent.take() else { return ResponseAction::Return };
+        masking::mask(&handle.shared, response);
         let copy = self.retained.as_deref().map(|retained| &retained.request);
-        let action = decide(handle, sent, &response, self.may_refresh, copy);
+        decide(handle, sent, response, self.may_refresh, copy)
+    }
+
+    /// Carries out the decision about a response.
+    fn after_response(&mut self, handle: &Handle, action: ResponseAction, response: Response<R>) -> Step<S, B> {
         if matches!(action, ResponseAction::Resend | ResponseAction::Wait { .. }) {
             self.deadline.start(handle.settings.deadline);
         }
