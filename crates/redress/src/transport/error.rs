@@ -35,7 +35,8 @@ where
 ///
 /// # Examples
 /// ```
-/// use redress::transport::{TransportError, hyper_error};
+/// use redress::TransportError;
+/// use redress::transport::hyper_error;
 ///
 /// let error = hyper_error(h2::Error::from(h2::Reason::REFUSED_STREAM));
 /// let error = error.downcast_ref::<TransportError>().expect("a stream that was refused");
