@@ -153,7 +153,6 @@ where
                     let result = ready!(future.poll(cx));
                     let mut response = result.map_err(|error| masking::error(&handle.shared, error.into()))?;
                     match this.call.decide(handle, &mut response) {
-                        // Most responses are returned from here: each function between would move them once more.
                         ResponseAction::Return => return Poll::Ready(Ok(response)),
                         action => this.call.after_response(handle, action, response),
                     }
@@ -190,7 +189,7 @@ where
     S::Error: Into<BoxError>,
     B: CloneBody,
 {
-    /// Decides about the response to the request in flight.
+    /// Decides about the response to the request in flight. The caller returns most of them, without a move through here.
     #[inline]
     fn decide(&mut self, handle: &Handle, response: &mut Response<R>) -> ResponseAction {
         let Some(sent) = self.sent.take() else { return ResponseAction::Return };
