@@ -19,6 +19,7 @@ mod detect;
 mod documents;
 mod error_text;
 mod events;
+mod grpcurl;
 mod head;
 mod headers;
 mod json;

@@ -5,7 +5,7 @@
 //! 1. JSON: a document with several responses, a record, lines of records, values behind each other
 //! 2. `curl -v`: a status line behind `< `
 //! 3. raw responses: a status line at the beginning of a line
-//! 4. logs of `OkHttp` and `nghttp`
+//! 4. logs of `OkHttp` and `nghttp`, the output of `grpcurl`
 //! 5. server-sent events
 //! 6. copied headers
 //! 7. the text of a client's error, in which a number must be named as a status
@@ -27,8 +27,8 @@ use serde_json::value::RawValue;
 use super::json::is_object;
 use super::parsed::{FormatError, ParseResult, ParsedResponse};
 use super::{
-    copied_headers, curl_verbose, documents, error_text, events, head, lines::Lines, nghttp, okhttp, raw, record,
-    status, toml_file, utf32,
+    copied_headers, curl_verbose, documents, error_text, events, grpcurl, head, lines::Lines, nghttp, okhttp, raw,
+    record, status, toml_file, utf32,
 };
 
 /// The accepted forms, listed in the error when none was recognized.
@@ -40,7 +40,7 @@ accepted are:
   a HAR file, a VCR cassette as JSON, a Postman collection
   JSON objects with a status, one per line, in an array, or alone
   server-sent events (`event: error`, `data: {...}`); a line of JSON lines with --event message
-  a log of OkHttp or of nghttp -v
+  a log of OkHttp or of nghttp -v, the output of grpcurl -v
   the error text of an HTTP client: axios, got, fetch, Guzzle, requests, httpx, reqwest, Go";
 
 /// The options that were stated beside an input.
@@ -143,6 +143,9 @@ fn without_status(input: &[u8]) -> Result<Vec<ParseResult<'_>>, FormatError> {
     }
     if nghttp::is_log(input) {
         return Ok(ok(nghttp::read(input)));
+    }
+    if grpcurl::is_output(input) {
+        return Ok(vec![Ok(grpcurl::read(input))]);
     }
     if events::is_events(input) {
         return Ok(ok(events::read(input)));
