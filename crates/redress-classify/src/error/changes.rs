@@ -59,7 +59,7 @@ impl Error {
     /// Masks the secrets in all text that a server may have written: in the record of the attempts, and in the sources.
     ///
     /// A source whose `Display` or `Debug` holds a secret is replaced, with the sources below it, by errors that print the same
-    /// texts masked. Of their types [`TransportError`] and [`io::Error`](std::io::Error) are kept.
+    /// texts masked. Of their types [`TransportError`](crate::TransportError) and [`io::Error`](std::io::Error) are kept.
     ///
     /// # Examples
     /// ```
