@@ -477,3 +477,11 @@ fn of_secrets_and_routes_each_is_kept_once() {
         (2, &["x-b", "x-a", "x-c"].map(String::from)[..])
     );
 }
+
+#[test]
+fn the_first_mistakes_of_a_file_get_a_suggestion() {
+    let table = |nth: usize| format!("[codes.E{nth}]\nclas = \"internal\"\n");
+    let text = (0..70).map(table).fold("name = \"acme\"\n".to_owned(), |text, table| text + &table);
+    let error = Dialect::from_toml("acme.toml", &text).unwrap_err().to_string();
+    assert_eq!(error.matches("did you mean `class`?").count(), 64);
+}

@@ -33,6 +33,8 @@ use super::compiled::Compiled;
 
 /// How long a value that a dialect compares with may be.
 const MAX_VALUE: usize = 256;
+/// The number of mistakes of a file that get a suggestion.
+const MAX_SUGGESTIONS: usize = 64;
 /// How much of the name of a table the names of its keys repeat, in bytes: else
 /// one long name in front of many keys would take quadratic time and memory.
 const MAX_TABLE: usize = 256;
@@ -145,7 +147,7 @@ impl File<'_> {
     fn expected(&mut self, item: &Item<'_>, expected: &str) {
         let found = syntax::shown(item.value);
         let names = expected.strip_prefix("one of ").zip(item.value.as_str());
-        let nearest = names.and_then(|(names, found)| nearest::nearest(found, names.split(", ")));
+        let nearest = names.and_then(|(names, found)| self.nearest(found, names.split(", ")));
         let nearest = nearest.map(|name| format!("did you mean {name:?}? ")).unwrap_or_default();
         let advice = syntax::advice(&item.key, expected, item.value).map(|advice| format!(": {advice}"));
         let problem = format!("{nearest}expected {expected}, found {found}{}", advice.unwrap_or_default());
@@ -154,9 +156,15 @@ impl File<'_> {
 
     fn unknown(&mut self, table: &str, key: &Spanned<Cow<'_, str>>, known: &[&str]) {
         let name = key_of(table, key.get_ref());
-        let nearest = nearest::nearest(key.get_ref(), known.iter().copied());
+        let nearest = self.nearest(key.get_ref(), known.iter().copied());
         let nearest = nearest.map(|name| format!("did you mean `{name}`? ")).unwrap_or_default();
         self.note(&key.span(), &name, format!("unknown key, {nearest}expected one of {}", known.join(", ")));
+    }
+
+    /// Returns the word that an unknown one may stand for, for the first mistakes of the file only: a comparison takes
+    /// longer than all else that is done about a mistake, and no person reads hundreds of them.
+    fn nearest<'k>(&self, unknown: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+        if self.mistakes.len() < MAX_SUGGESTIONS { nearest::nearest(unknown, known) } else { None }
     }
 
     fn table<'t>(&mut self, item: &Item<'t>) -> Option<&'t DeTable<'t>> {
