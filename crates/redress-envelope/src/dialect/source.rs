@@ -1,9 +1,10 @@
 //! The sources of the parts of an envelope: place, kind of value, and cuts.
 
-use std::borrow::Cow;
-use std::sync::LazyLock;
+mod words;
 
-use http::{HeaderName, StatusCode};
+use std::borrow::Cow;
+
+use http::HeaderName;
 
 use crate::cells::{Cell, Cells, Value, bit};
 use crate::challenge;
@@ -11,6 +12,8 @@ use crate::head::Head;
 use crate::location::Location;
 use crate::pattern::Glob;
 use crate::plan::Plans;
+use words::is_standard_phrase;
+pub(crate) use words::{is_outcome, is_prose, is_reason_phrase};
 
 /// A place that may hold a part of the envelope. `P` is a path where a file is
 /// read, a cell once it is compiled.
@@ -262,7 +265,7 @@ impl Kind {
             Self::Number => !is_text,
             Self::Word | Self::Any => true,
             Self::Symbol => !is_prose(text),
-            Self::Token => is_text && !is_prose(text) && !REASON_PHRASES.contains(&text),
+            Self::Token => is_text && !is_prose(text) && !is_standard_phrase(text),
             Self::Phrase => is_text && is_reason_phrase(text),
             Self::Sentence => is_text && is_prose(text) && !is_reason_phrase(text),
         }
@@ -296,54 +299,4 @@ impl Cut {
             Self::Last(mark) => text.trim_end_matches(mark).rsplit(mark).next().unwrap_or(text),
         }
     }
-}
-
-/// Returns `true` if a text is written for people: it has white space, or a
-/// letter beyond ASCII. Chinese and Japanese have no blanks between words, and
-/// codes are ASCII.
-pub(crate) fn is_prose(text: &str) -> bool {
-    text.contains(|symbol: char| symbol.is_whitespace() || (!symbol.is_ascii() && symbol.is_alphabetic()))
-}
-
-/// Returns `true` if a text, whatever its case, says no more than that a
-/// request succeeded or failed, or that there is nothing to say.
-pub(crate) fn is_outcome(text: &str) -> bool {
-    const WORDS: [&str; 22] = [
-        "error",
-        "fail",
-        "failed",
-        "failure",
-        "ko",
-        "nok",
-        "no",
-        "n",
-        "false",
-        "down",
-        "success",
-        "successful",
-        "ok",
-        "yes",
-        "y",
-        "true",
-        "up",
-        "active",
-        "inactive",
-        "pending",
-        "unknown",
-        "none",
-    ];
-    text.len() <= 10 && (WORDS.iter().any(|word| text.eq_ignore_ascii_case(word)) || text.eq_ignore_ascii_case("null"))
-}
-
-/// The standard reason phrases of all errors.
-static REASON_PHRASES: LazyLock<Vec<&'static str>> =
-    LazyLock::new(|| (400..600).filter_map(|status| StatusCode::from_u16(status).ok()?.canonical_reason()).collect());
-
-/// Returns `true` if a text is a reason phrase, perhaps with its status before
-/// it or a full stop behind. One of several words may be in any case; a single
-/// word in lower case, such as `unauthorized`, is rather a code.
-pub(crate) fn is_reason_phrase(text: &str) -> bool {
-    let text = text.trim_start_matches(|symbol: char| symbol.is_ascii_digit()).trim_matches([' ', '.', ':']);
-    let several = text.contains(' ');
-    REASON_PHRASES.iter().any(|phrase| *phrase == text || (several && phrase.eq_ignore_ascii_case(text)))
 }

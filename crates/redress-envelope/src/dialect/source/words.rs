@@ -1,0 +1,109 @@
+//! What kind of text a value is: prose, a reason phrase, a word about the outcome.
+
+/// Returns `true` if a text is written for people: it has white space, or a
+/// letter beyond ASCII. Chinese and Japanese have no blanks between words, and
+/// codes are ASCII.
+pub(crate) fn is_prose(text: &str) -> bool {
+    text.contains(|symbol: char| symbol.is_whitespace() || (!symbol.is_ascii() && symbol.is_alphabetic()))
+}
+
+/// Returns `true` if a text, whatever its case, says no more than that a
+/// request succeeded or failed, or that there is nothing to say.
+pub(crate) fn is_outcome(text: &str) -> bool {
+    const WORDS: [&str; 22] = [
+        "error",
+        "fail",
+        "failed",
+        "failure",
+        "ko",
+        "nok",
+        "no",
+        "n",
+        "false",
+        "down",
+        "success",
+        "successful",
+        "ok",
+        "yes",
+        "y",
+        "true",
+        "up",
+        "active",
+        "inactive",
+        "pending",
+        "unknown",
+        "none",
+    ];
+    text.len() <= 10 && (WORDS.iter().any(|word| text.eq_ignore_ascii_case(word)) || text.eq_ignore_ascii_case("null"))
+}
+
+/// The standard reason phrases of all errors, in a list that costs no allocation at its first use.
+const REASON_PHRASES: [&str; 40] = [
+    "Bad Request",
+    "Unauthorized",
+    "Payment Required",
+    "Forbidden",
+    "Not Found",
+    "Method Not Allowed",
+    "Not Acceptable",
+    "Proxy Authentication Required",
+    "Request Timeout",
+    "Conflict",
+    "Gone",
+    "Length Required",
+    "Precondition Failed",
+    "Payload Too Large",
+    "URI Too Long",
+    "Unsupported Media Type",
+    "Range Not Satisfiable",
+    "Expectation Failed",
+    "I'm a teapot",
+    "Misdirected Request",
+    "Unprocessable Entity",
+    "Locked",
+    "Failed Dependency",
+    "Too Early",
+    "Upgrade Required",
+    "Precondition Required",
+    "Too Many Requests",
+    "Request Header Fields Too Large",
+    "Unavailable For Legal Reasons",
+    "Internal Server Error",
+    "Not Implemented",
+    "Bad Gateway",
+    "Service Unavailable",
+    "Gateway Timeout",
+    "HTTP Version Not Supported",
+    "Variant Also Negotiates",
+    "Insufficient Storage",
+    "Loop Detected",
+    "Not Extended",
+    "Network Authentication Required",
+];
+
+/// Returns `true` if a text is a reason phrase, byte for byte.
+pub(super) fn is_standard_phrase(text: &str) -> bool {
+    REASON_PHRASES.contains(&text)
+}
+
+/// Returns `true` if a text is a reason phrase, perhaps with its status before
+/// it or a full stop behind. One of several words may be in any case; a single
+/// word in lower case, such as `unauthorized`, is rather a code.
+pub(crate) fn is_reason_phrase(text: &str) -> bool {
+    let text = text.trim_start_matches(|symbol: char| symbol.is_ascii_digit()).trim_matches([' ', '.', ':']);
+    let several = text.contains(' ');
+    REASON_PHRASES.iter().any(|phrase| *phrase == text || (several && phrase.eq_ignore_ascii_case(text)))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::StatusCode;
+
+    use super::*;
+
+    #[test]
+    fn the_reason_phrases_are_those_of_all_errors() {
+        let phrases = (400..600).filter_map(|status| StatusCode::from_u16(status).ok()?.canonical_reason());
+        assert_eq!(phrases.collect::<Vec<_>>(), REASON_PHRASES);
+    }
+}
