@@ -78,10 +78,12 @@ fn grown(text: &[u8], power: u8, start: u8, len: u8) -> Vec<u8> {
     [&text[..start], &part.repeat(times), rest].concat()
 }
 
-/// Whether a body has no escape, no byte beyond UTF-8 and no list.
+/// Whether a body has no escape, no control character (which JSON forbids in a text), no byte beyond UTF-8 and no list.
 fn is_plain(body: &[u8]) -> bool {
     let has = |needle: &[u8]| body.windows(needle.len()).any(|window| window == needle);
-    !body.contains(&b'\\') && std::str::from_utf8(body).is_ok() && !LISTS.into_iter().any(has)
+    !body.iter().any(|byte| *byte == b'\\' || byte.is_ascii_control())
+        && std::str::from_utf8(body).is_ok()
+        && !LISTS.into_iter().any(has)
 }
 
 /// Returns all dialects, each compiled long before anything is measured.
