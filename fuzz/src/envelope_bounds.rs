@@ -78,12 +78,14 @@ fn grown(text: &[u8], power: u8, start: u8, len: u8) -> Vec<u8> {
     [&text[..start], &part.repeat(times), rest].concat()
 }
 
-/// Whether a body has no escape, no control character (which JSON forbids in a text), no byte beyond UTF-8 and no list.
+/// Whether a body has no escape, no byte beyond UTF-8, no list, and no control character in a text or name: JSON forbids these
+/// (RFC 8259 section 7), and a text with one is copied.
 fn is_plain(body: &[u8]) -> bool {
     let has = |needle: &[u8]| body.windows(needle.len()).any(|window| window == needle);
-    !body.iter().any(|byte| *byte == b'\\' || byte.is_ascii_control())
-        && std::str::from_utf8(body).is_ok()
-        && !LISTS.into_iter().any(has)
+    // Without escapes each quotation mark begins or ends a text.
+    let mut texts = body.split(|byte| *byte == b'"').skip(1).step_by(2);
+    let is_copied = body.contains(&b'\\') || texts.any(|text| text.iter().any(u8::is_ascii_control));
+    !is_copied && std::str::from_utf8(body).is_ok() && !LISTS.into_iter().any(has)
 }
 
 /// Returns all dialects, each compiled long before anything is measured.
