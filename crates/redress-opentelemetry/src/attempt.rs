@@ -38,15 +38,14 @@ impl Attempt {
             None => request.extensions().get::<Context>().cloned().unwrap_or_else(Context::current),
         };
         let method = conventions::method(request.method(), &telemetry.known_methods);
-        let name = conventions::span_name(&method);
+        let name = conventions::span_name(method.clone());
+        let original = (method == OTHER).then(|| KeyValue::new(METHOD_ORIGINAL, request.method().as_str().to_owned()));
         let mut attributes = Vec::with_capacity(6);
         attributes.push(KeyValue::new(METHOD, method));
         attributes.extend(conventions::server(request.uri()));
         let url = url_full(request.uri(), telemetry.dialect.as_ref(), &telemetry.query_keys);
         let resend =
             ResendCount::from_request(request).map(|count| KeyValue::new(RESEND_COUNT, i64::from(count.get())));
-        let original = (attributes[0].value.as_str() == OTHER).then(|| request.method().as_str().to_owned());
-        let original = original.map(|method| KeyValue::new(METHOD_ORIGINAL, method));
         let builder = SpanBuilder::from_name(name).with_kind(SpanKind::Client).with_attributes(
             attributes.iter().cloned().chain([KeyValue::new(URL_FULL, url)]).chain(resend).chain(original),
         );

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use http::{Method, Uri, Version};
-use opentelemetry::{KeyValue, StringValue};
+use opentelemetry::KeyValue;
 
 pub(crate) const ERROR_TYPE: &str = "error.type";
 pub(crate) const METHOD: &str = "http.request.method";
@@ -44,39 +44,29 @@ pub(crate) const METHODS: [Method; 9] = [
 ];
 
 /// Returns a method as an attribute, or [`OTHER`] if it is not among the known ones. An attribute has few values that way,
-/// whatever a caller sends.
-pub(crate) fn method(method: &Method, known: &[Method]) -> StringValue {
+/// whatever a caller sends. A standard method is not copied.
+pub(crate) fn method(method: &Method, known: &[Method]) -> Cow<'static, str> {
     if !known.contains(method) {
-        return OTHER.into();
+        return Cow::Borrowed(OTHER);
     }
-    let fixed = METHODS.iter().find(|fixed| *fixed == method).map(|method| static_name(method));
-    fixed.map_or_else(|| method.as_str().to_owned().into(), StringValue::from)
-}
-
-/// Returns the text of a standard method without a copy.
-fn static_name(method: &Method) -> &'static str {
     match method.as_str() {
-        "HEAD" => "HEAD",
-        "POST" => "POST",
-        "PUT" => "PUT",
-        "DELETE" => "DELETE",
-        "CONNECT" => "CONNECT",
-        "OPTIONS" => "OPTIONS",
-        "TRACE" => "TRACE",
-        "PATCH" => "PATCH",
-        _ => "GET",
+        "GET" => Cow::Borrowed("GET"),
+        "HEAD" => Cow::Borrowed("HEAD"),
+        "POST" => Cow::Borrowed("POST"),
+        "PUT" => Cow::Borrowed("PUT"),
+        "DELETE" => Cow::Borrowed("DELETE"),
+        "CONNECT" => Cow::Borrowed("CONNECT"),
+        "OPTIONS" => Cow::Borrowed("OPTIONS"),
+        "TRACE" => Cow::Borrowed("TRACE"),
+        "PATCH" => Cow::Borrowed("PATCH"),
+        name => Cow::Owned(name.to_owned()),
     }
 }
 
-/// Returns the name of a span: the method, or `HTTP` for one that is not known. Not the path, which has too many values.
-pub(crate) fn span_name(method: &StringValue) -> Cow<'static, str> {
-    match method.as_str() {
-        OTHER => Cow::Borrowed("HTTP"),
-        name => METHODS
-            .iter()
-            .find(|known| known.as_str() == name)
-            .map_or_else(|| Cow::Owned(name.to_owned()), |known| Cow::Borrowed(static_name(known))),
-    }
+/// Returns the name of a span: the method as [`method`] has it, or `HTTP` for one that is not known. Not the path, which has
+/// too many values.
+pub(crate) fn span_name(method: Cow<'static, str>) -> Cow<'static, str> {
+    if method == OTHER { Cow::Borrowed("HTTP") } else { method }
 }
 
 /// Returns the server's name and port, as far as the URI has them. The address of an IPv6 host has no brackets.
@@ -117,15 +107,15 @@ mod tests {
             &[(b"GET", "GET", "GET"), (b"PATCH", "PATCH", "PATCH"), (b"get", OTHER, "HTTP"), (b"PURGE", OTHER, "HTTP")];
         for (given, attribute, name) in bytes {
             let value = method(&Method::from_bytes(given).unwrap(), &METHODS);
-            assert_eq!((value.as_str(), span_name(&value).as_ref()), (*attribute, *name));
+            assert_eq!((value.as_ref(), span_name(value.clone()).as_ref()), (*attribute, *name));
         }
         for known in METHODS {
-            assert_eq!(method(&known, &METHODS).as_str(), known.as_str());
+            assert_eq!(method(&known, &METHODS), known.as_str());
         }
         let purge = Method::from_bytes(b"PURGE").unwrap();
         let value = method(&purge, std::slice::from_ref(&purge));
-        assert_eq!((value.as_str(), span_name(&value).as_ref()), ("PURGE", "PURGE"));
-        assert_eq!(method(&Method::GET, &[purge]).as_str(), OTHER, "a list of one's own replaces the known methods");
+        assert_eq!((value.as_ref(), span_name(value.clone()).as_ref()), ("PURGE", "PURGE"));
+        assert_eq!(method(&Method::GET, &[purge]), OTHER, "a list of one's own replaces the known methods");
     }
 
     #[test]
