@@ -11,8 +11,8 @@ use std::path::Path;
 
 /// Returns the known name that is most like an unknown one; `None` if none is near enough to be meant.
 ///
-/// Near is a name of which at most a third has to be changed, and one that continues a beginning of three letters or more. Case
-/// does not count. Of several that are equally near the first one is returned.
+/// A name is near if at most a third of it must be changed, or if it begins with the unknown one, which has three letters or
+/// more. Case is ignored. Of several names that are equally near, the first one is returned.
 pub(crate) fn nearest<'k>(unknown: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let unknown = unknown.to_lowercase();
     let near = known.into_iter().filter_map(|name| {

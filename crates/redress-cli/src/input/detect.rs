@@ -11,7 +11,7 @@
 //! 7. the text of a client's error, in which a number must be named as a status
 //!
 //! An input that no form fits is an error that lists the forms; where the form is known and only the status is missing, the
-//! error says that alone. TOML is no response: it is refused before the text of an error is looked for in it, since a dialect
+//! error says that alone. TOML is not a response: it is refused before the text of an error is looked for in it, since a dialect
 //! file that is given by mistake has lines such as `status = 404`. Where the last form is only guessed from a number in a text,
 //! a note says so.
 //!

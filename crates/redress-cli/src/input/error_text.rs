@@ -9,7 +9,7 @@
 //! body is the JSON, or the printed object, that follows. Node prints the response object behind the stack of an error; it is
 //! read by [`literal`], and wins over the text.
 //!
-//! What each client prints, and what is taken from it:
+//! The output of each client, and the parts that are read:
 //!
 //! | client | text | taken |
 //! |---|---|---|

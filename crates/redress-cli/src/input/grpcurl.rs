@@ -23,7 +23,7 @@ use std::borrow::Cow;
 
 use http::StatusCode;
 use http::header::HeaderName;
-use redress_backoff::GrpcCode;
+use redress_envelope::GrpcCode;
 
 use super::head::append;
 use super::lines::{Lines, without_colours};

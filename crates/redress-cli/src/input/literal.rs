@@ -9,7 +9,7 @@
 //! The reader is lenient, since such a print is made for people. A value that the print leaves out (`[Object]`,
 //! `... 3 more items`) is absent from the result. Depth and size are bounded.
 //!
-//! What differs from JSON, and how it is read:
+//! The differences from JSON, and how they are read:
 //!
 //! | print | language | read as |
 //! |---|---|---|

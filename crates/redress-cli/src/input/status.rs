@@ -30,7 +30,7 @@ pub(super) fn leading_status(text: &str) -> Option<StatusCode> {
 ///
 /// `404.0` is one too, as programs write it that know no whole numbers.
 ///
-/// An object within the object is not looked into: `{"status":{"code":{..}}}` is no form of any tool.
+/// An object within the object is not looked into: `{"status":{"code":{..}}}` is not the form of a known tool.
 pub(super) fn of_json(value: &RawValue) -> Option<StatusCode> {
     let json = value.get();
     match json.as_bytes().first()? {

@@ -25,7 +25,7 @@ pub(crate) struct Source<P> {
     /// Values that say nothing.
     pub(crate) not: Vec<Glob>,
     pub(crate) repeats: Repeats,
-    /// Whether a word such as `error` or `ok` says nothing.
+    /// Whether a word such as `error` or `ok` counts as absent.
     pub(crate) not_outcome: bool,
     /// Whether it is only asked where no field error has a message either.
     pub(crate) after_fields: bool,
@@ -88,7 +88,7 @@ pub(crate) enum Repeats {
     NotAsNumber,
     /// Neither the number nor the reason phrase says anything.
     Not,
-    /// The number of any status says nothing.
+    /// The number of any status counts as absent.
     NotAnyStatus,
 }
 

@@ -8,9 +8,9 @@ const MAX_BYTES: usize = 32;
 /// Returns the known word that is most like an unknown one; `None` if none is
 /// near enough to be meant.
 ///
-/// Near is a word of which at most a third has to be changed, and one that
-/// continues a beginning of three letters or more. Case does not count. Of
-/// several that are equally near the first one is returned.
+/// A word is near if at most a third of it must be changed, or if it begins with
+/// the unknown one, which has three letters or more. Case is ignored. Of several
+/// words that are equally near, the first one is returned.
 pub(super) fn nearest<'k>(unknown: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     if unknown.is_empty() || unknown.len() > MAX_BYTES {
         return None;

@@ -1,4 +1,4 @@
-//! What kind of text a value is: prose, a reason phrase, a word about the outcome.
+//! Kinds of texts: prose, reason phrases, words that state only the outcome.
 
 /// Returns `true` if a text is written for people: it has white space, or a
 /// letter beyond ASCII. Chinese and Japanese have no blanks between words, and
