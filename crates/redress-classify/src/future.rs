@@ -165,7 +165,7 @@ where
     };
     match verdict {
         Some(verdict) => {
-            telemetry::error_response(&request.upstream, &verdict);
+            telemetry::error_response(&request.upstream(), &verdict);
             head.extensions.insert(verdict);
         }
         None => stamp_hint(settings, request, &mut head, || pieces(&body)),
@@ -187,8 +187,9 @@ where
 
 /// Converts an error of the inner service or of a body, and reports it.
 fn failed(settings: &Settings, request: &RequestLine, error: BoxError) -> Error {
-    let error = Error::from_inner(error).with_upstream(&request.upstream);
-    telemetry::no_response(&settings.dialect, &request.upstream, &error);
+    let upstream = request.upstream();
+    let error = Error::from_inner(error).with_upstream(&upstream);
+    telemetry::no_response(&settings.dialect, &upstream, &error);
     error
 }
 

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::time::SystemTime;
 
-use http::header::RETRY_AFTER;
-use http::uri::PathAndQuery;
-use http::{HeaderMap, Method, Response, Uri, response};
+use http::header::{self, RETRY_AFTER};
+use http::uri::{Authority, PathAndQuery};
+use http::{HeaderMap, HeaderValue, Method, Response, Uri, response};
 use redress_envelope::{Decision, Dialect, Envelope, FieldError, Head, Meaning, Signal, Unreadable};
 use tokio::time::Instant;
 
@@ -18,17 +18,37 @@ use crate::verdict::{Evidence, Verdict};
 /// The host, method and path of a request, for events, for the report and for rules that name a route.
 #[derive(Debug)]
 pub(crate) struct RequestLine {
-    pub(crate) upstream: Upstream,
     method: Method,
     path: Option<PathAndQuery>,
+    host: Host,
+}
+
+/// The place that names the host of a request.
+#[derive(Debug)]
+enum Host {
+    Uri(Authority),
+    Header(HeaderValue),
+    Unknown,
 }
 
 impl RequestLine {
     /// Clones host, method and path, which shares their bytes.
     #[inline]
     pub(crate) fn new(method: &Method, uri: &Uri, headers: &HeaderMap) -> Self {
-        let upstream = Upstream::new(uri, headers);
-        Self { upstream, method: method.clone(), path: uri.path_and_query().cloned() }
+        let host = match uri.authority() {
+            Some(authority) => Host::Uri(authority.clone()),
+            None => headers.get(header::HOST).map_or(Host::Unknown, |host| Host::Header(host.clone())),
+        };
+        Self { method: method.clone(), path: uri.path_and_query().cloned(), host }
+    }
+
+    /// Returns the host and port for an event or an error. They are taken apart here, since a success does not need them.
+    pub(crate) fn upstream(&self) -> Upstream {
+        Upstream::from_authority(match &self.host {
+            Host::Uri(authority) => Some(authority.clone()),
+            Host::Header(host) => Authority::try_from(host.as_bytes()).ok(),
+            Host::Unknown => None,
+        })
     }
 
     fn path(&self) -> &str {

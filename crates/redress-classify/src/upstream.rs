@@ -53,6 +53,11 @@ impl Upstream {
         Self { authority, default_port }
     }
 
+    /// Returns an upstream to print, without the scheme that a comparison needs.
+    pub(crate) const fn from_authority(authority: Option<Authority>) -> Self {
+        Self { authority, default_port: None }
+    }
+
     /// Returns the port. It is parsed on demand, since most requests never compare their upstream.
     fn port(&self) -> Option<u16> {
         self.authority.as_ref().and_then(Authority::port_u16).or(self.default_port)
