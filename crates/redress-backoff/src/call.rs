@@ -117,13 +117,7 @@ impl<B: CloneBody> Call<B> {
         let mut attempt = self.attempt(None, Some(error.verdict()));
         let next = match refusal {
             Some(reason) => {
-                telemetry::no_retry(
-                    &self.settings.dialect,
-                    self.upstream(),
-                    error.verdict(),
-                    self.history.attempts(),
-                    reason,
-                );
+                self.report_no_retry(error.verdict(), reason);
                 Err(reason)
             }
             None => self.decide_retry(error.verdict(), None, &mut attempt, Instant::now()),
@@ -150,13 +144,7 @@ impl<B: CloneBody> Call<B> {
         let phase = if self.payment.is_queued() { Phase::NotSent } else { phase };
         self.end_attempt();
         let error = Error::deadline(phase);
-        telemetry::no_retry(
-            &self.settings.dialect,
-            self.upstream(),
-            error.verdict(),
-            self.history.attempts(),
-            EndReason::Deadline,
-        );
+        self.report_no_retry(error.verdict(), EndReason::Deadline);
         if phase != Phase::NotSent {
             let attempt = self.attempt(None, Some(error.verdict()));
             self.finish(attempt);
@@ -273,7 +261,7 @@ impl<B: CloneBody> Call<B> {
     }
 
     fn give_up(&mut self, error: Error, reason: EndReason) -> Error {
-        telemetry::no_retry(&self.settings.dialect, self.upstream(), error.verdict(), self.history.attempts(), reason);
+        self.report_no_retry(error.verdict(), reason);
         self.fail_with(error, reason)
     }
 
@@ -288,11 +276,6 @@ impl<B: CloneBody> Call<B> {
             None => error,
         };
         error.with_record(self.history.take_record(reason))
-    }
-
-    /// Returns the host and port of the request; `None` without a copy of it.
-    fn upstream(&self) -> Option<Upstream> {
-        self.copy.as_ref().map(|copy| Upstream::new(&copy.uri, &HeaderMap::new()))
     }
 
     /// Returns the key of the call's budget; `None` where the layer has no budget.
@@ -326,8 +309,17 @@ impl<B> Call<B> {
     #[cold]
     pub(crate) fn dropped(&self, phase: Phase) {
         let phase = if self.payment.is_queued() { Phase::NotSent } else { phase };
-        let upstream = self.copy.as_ref().map(|copy| Upstream::new(&copy.uri, &HeaderMap::new()));
-        telemetry::call_dropped(&self.settings.dialect, upstream, self.history.attempts(), phase);
+        telemetry::call_dropped(&self.settings.dialect, self.upstream(), self.history.attempts(), phase);
+    }
+
+    /// Reports why no retry follows a failed attempt.
+    fn report_no_retry(&self, verdict: &Verdict, reason: EndReason) {
+        telemetry::no_retry(&self.settings.dialect, self.upstream(), verdict, self.history.attempts(), reason);
+    }
+
+    /// Returns the host and port of the request; `None` without a copy of it.
+    fn upstream(&self) -> Option<Upstream> {
+        self.copy.as_ref().map(|copy| Upstream::new(&copy.uri, &HeaderMap::new()))
     }
 }
 

@@ -3,11 +3,13 @@
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, StatusCode, header};
-use redress_classify::{Class, DecidedBy, EndReason, Phase, Recovery, RetryHint, Status, Verdict, WaitSource};
+use redress_classify::{
+    Class, DecidedBy, EndReason, GrpcCode, Phase, Recovery, RetryHint, Status, Verdict, WaitSource,
+};
 use tokio::time::Instant;
 
 use crate::budget::Budget;
-use crate::grpc::{GrpcCode, RetryPolicy};
+use crate::grpc::{self, RetryPolicy};
 use crate::schedule::{Delay, Jitter, nth_wait};
 use crate::settings::Settings;
 
@@ -51,7 +53,7 @@ pub(crate) struct ResponseHead {
 impl ResponseHead {
     pub(crate) fn new(status: StatusCode, headers: &HeaderMap, now: SystemTime) -> Self {
         let (status, has_retry_after) = (status.as_u16(), has_retry_after(headers, now));
-        Self { status, has_retry_after, grpc_code: GrpcCode::from_headers(headers) }
+        Self { status, has_retry_after, grpc_code: grpc::code_in(headers) }
     }
 }
 
@@ -107,7 +109,7 @@ impl AttemptContext<'_> {
 
     /// Returns `true` if the service declares that the method may be repeated after this failure.
     pub(crate) fn is_declared(&self) -> bool {
-        self.policy.is_some_and(|policy| policy.retries(GrpcCode::new(self.verdict, self.head)))
+        self.policy.is_some_and(|policy| policy.retries(grpc::code_of(self.verdict, self.head)))
     }
 
     fn is_throttled(&self) -> bool {

@@ -9,7 +9,7 @@ mod policy;
 mod service_config;
 mod throttling;
 
-pub use self::code::GrpcCode;
+pub(crate) use self::code::{code_in, code_of};
 pub(crate) use self::metadata::{set_previous_attempts, set_timeout, stamp};
 pub use self::policy::RetryPolicy;
 pub use self::service_config::{MethodConfig, ServiceConfig};

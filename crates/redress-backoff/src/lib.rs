@@ -113,7 +113,7 @@ mod would_retry;
 pub use budget::{Budget, Budgets, Reservation};
 pub use decision::has_retry_after;
 pub use future::ResponseFuture;
-pub use grpc::{GrpcCode, MethodConfig, RetryPolicy, RetryThrottling, ServiceConfig};
+pub use grpc::{MethodConfig, RetryPolicy, RetryThrottling, ServiceConfig};
 pub use idempotency::{Idempotent, NoRetry};
 pub use idempotency_key::{IdempotencyKey, InvalidIdempotencyKey, RequestExt};
 pub use layer::BackoffLayer;

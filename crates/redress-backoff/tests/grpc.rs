@@ -7,10 +7,8 @@ use std::time::Duration;
 
 use common::{Answer, Outcome, StrictMock, count, ms, record, stop};
 use http::{HeaderMap, Request, Response};
-use redress_backoff::{
-    BackoffLayer, GrpcCode, Idempotent, Jitter, MethodConfig, RetryPolicy, RetryThrottling, ServiceConfig,
-};
-use redress_classify::{Deadline, EndReason, Recovery, TransportError, WaitSource, dialects};
+use redress_backoff::{BackoffLayer, Idempotent, Jitter, MethodConfig, RetryPolicy, RetryThrottling, ServiceConfig};
+use redress_classify::{Deadline, EndReason, GrpcCode, Recovery, TransportError, WaitSource, dialects};
 use tokio::time::Instant;
 use tower::{Layer, ServiceExt};
 

@@ -100,8 +100,9 @@ pub use upstream::Upstream;
 pub use verdict::Verdict;
 
 pub use redress_envelope::{
-    Class, Code, CooldownScope, Coverage, DecidedBy, Dialect, FieldError, HintSource, IdempotencyHeader, InvalidRoute,
-    KeyFormat, Location, PublishedLimit, Recovery, RetryHint, Route, Schedule, Scope, ScopeId, Status, When, dialects,
+    Class, Code, CooldownScope, Coverage, DecidedBy, Dialect, FieldError, GrpcCode, HintSource, IdempotencyHeader,
+    InvalidRoute, KeyFormat, Location, PublishedLimit, Recovery, RetryHint, Route, Schedule, Scope, ScopeId, Status,
+    When, dialects,
 };
 
 /// Any error, boxed.

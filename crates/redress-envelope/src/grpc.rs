@@ -13,6 +13,7 @@
 //! ```
 
 mod base64;
+mod code;
 mod details;
 mod protobuf;
 
@@ -20,7 +21,8 @@ use std::fmt::Write;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use details::Details;
+pub use self::code::GrpcCode;
+use self::details::Details;
 
 use crate::dialect::{Dialect, Protocol};
 use crate::head::Head;
@@ -35,30 +37,6 @@ const DETAILS: &str = "grpc-status-details-bin";
 const STATUS_FIELD: HeaderName = HeaderName::from_static(STATUS);
 const MESSAGE_FIELD: HeaderName = HeaderName::from_static(MESSAGE);
 const DETAILS_FIELD: HeaderName = HeaderName::from_static(DETAILS);
-
-/// The names of the status codes, by number (grpc.io, "Status codes and their
-/// use in gRPC").
-const NAMES: [&str; 17] = [
-    "OK",
-    "CANCELLED",
-    "UNKNOWN",
-    "INVALID_ARGUMENT",
-    "DEADLINE_EXCEEDED",
-    "NOT_FOUND",
-    "ALREADY_EXISTS",
-    "PERMISSION_DENIED",
-    "RESOURCE_EXHAUSTED",
-    "FAILED_PRECONDITION",
-    "ABORTED",
-    "OUT_OF_RANGE",
-    "UNIMPLEMENTED",
-    "INTERNAL",
-    "UNAVAILABLE",
-    "DATA_LOSS",
-    "UNAUTHENTICATED",
-];
-/// The name of a number that the table does not have.
-const UNKNOWN: &str = NAMES[2];
 
 impl Dialect {
     /// Returns `true` if the responses are those of gRPC calls, whose status is in
@@ -155,12 +133,15 @@ pub(crate) fn location(location: Location) -> Location {
     }
 }
 
-/// Returns the name of a status number.
+/// Returns the name of a status number; that of `UNKNOWN` for a number without
+/// a name.
 fn name(number: &[u8]) -> &'static str {
     let number =
         std::str::from_utf8(number).ok().map(str::trim).filter(|text| text.bytes().all(|b| b.is_ascii_digit()));
-    let number: Option<usize> = number.and_then(|digits| digits.parse().ok());
-    number.and_then(|number| NAMES.get(number)).copied().unwrap_or(UNKNOWN)
+    match number.and_then(|digits| digits.parse().ok()) {
+        Some(0) => "OK",
+        number => number.and_then(GrpcCode::from_number).unwrap_or(GrpcCode::Unknown).as_str(),
+    }
 }
 
 /// Decodes `%XX`. Any other `%` stays as it is: the specification asks clients
@@ -218,7 +199,8 @@ mod tests {
 
     #[test]
     fn each_number_has_its_name_and_all_others_are_unknown() {
-        for (number, name) in NAMES.iter().enumerate() {
+        let names = GrpcCode::ALL.map(GrpcCode::as_str);
+        for (number, name) in ["OK"].iter().chain(&names).enumerate() {
             let number = number.to_string();
             let json = document(&fields(&[(STATUS, number.as_bytes())]));
             assert_eq!(json, Some(format!("{{\"grpc-status\":\"{name}\"}}")));

@@ -101,6 +101,7 @@ pub use dialect::{
     PublishedLimit, Reason, RetryAdvice, Route, Rule, Schedule, Scope, ScopeId, Status,
 };
 pub use envelope::{Envelope, FieldError};
+pub use grpc::GrpcCode;
 pub use head::Head;
 pub use hint::{HintSource, RetryHint, Unit, When};
 pub use json::Unreadable;

@@ -29,6 +29,7 @@ mod method;
 mod service_config;
 mod values;
 
-pub use redress_backoff::{GrpcCode, MethodConfig, RetryPolicy, RetryThrottling, ServiceConfig};
+pub use redress_backoff::{MethodConfig, RetryPolicy, RetryThrottling, ServiceConfig};
+pub use redress_envelope::GrpcCode;
 
 pub use self::service_config::{ServiceConfigError, service_config};

@@ -77,7 +77,7 @@ impl<B: CloneBody> Call<B> {
                 Ok(Next { at: saturating::add(now, retry.wait), is_resend: false })
             }
             Err(reason) => {
-                telemetry::no_retry(dialect, self.upstream(), verdict, self.history.attempts(), reason);
+                self.report_no_retry(verdict, reason);
                 Err(reason)
             }
         }

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::code::GrpcCode;
+use redress_classify::GrpcCode;
 
 /// The retry policy of gRPC methods: which codes are retried, and after which waits (gRFC A6, `retryPolicy`).
 ///
@@ -15,7 +15,8 @@ use super::code::GrpcCode;
 /// # Examples
 /// ```
 /// use std::time::Duration;
-/// use redress_backoff::{GrpcCode, RetryPolicy};
+/// use redress_backoff::RetryPolicy;
+/// use redress_classify::GrpcCode;
 ///
 /// let waits = [100, 200, 400].map(Duration::from_millis);
 /// let policy = RetryPolicy::new(waits, [GrpcCode::Unavailable, GrpcCode::Aborted]);
@@ -53,7 +54,8 @@ impl RetryPolicy {
     /// # Examples
     /// ```
     /// use std::time::Duration;
-    /// use redress_backoff::{GrpcCode, RetryPolicy};
+    /// use redress_backoff::RetryPolicy;
+    /// use redress_classify::GrpcCode;
     ///
     /// let policy = RetryPolicy::new([Duration::ZERO], [GrpcCode::Unavailable]);
     /// assert!(policy.retries(GrpcCode::Unavailable) && !policy.retries(GrpcCode::Internal));

@@ -15,7 +15,8 @@ use crate::layer::BackoffLayer;
 /// # Examples
 /// ```
 /// use std::time::Duration;
-/// use redress_backoff::{GrpcCode, MethodConfig, RetryPolicy, ServiceConfig};
+/// use redress_backoff::{MethodConfig, RetryPolicy, ServiceConfig};
+/// use redress_classify::GrpcCode;
 ///
 /// let policy = RetryPolicy::new([Duration::from_millis(100)], [GrpcCode::Unavailable]);
 /// let config = ServiceConfig::new()
@@ -64,8 +65,8 @@ impl BackoffLayer {
     /// ```
     /// use std::time::Duration;
     /// use http::{Request, Response};
-    /// use redress_backoff::{BackoffLayer, GrpcCode, MethodConfig, RetryPolicy, ServiceConfig};
-    /// use redress_classify::{Clock, EndReason, Verdict, dialects};
+    /// use redress_backoff::{BackoffLayer, MethodConfig, RetryPolicy, ServiceConfig};
+    /// use redress_classify::{Clock, EndReason, GrpcCode, Verdict, dialects};
     ///
     /// let policy = RetryPolicy::new([Duration::from_millis(100)], [GrpcCode::Unavailable]);
     /// let config = ServiceConfig::new().service("acme.Orders", MethodConfig::new().retry_policy(policy));

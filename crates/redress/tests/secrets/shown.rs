@@ -21,7 +21,6 @@ type Shown = (&'static str, String);
 /// Words and numbers alone: no text of a request, of a response or of a credential fits in.
 const HOLDS_NO_TEXT: [&str; 41] = [
     "redress-backoff::Budget",
-    "redress-backoff::GrpcCode",
     "redress-backoff::Idempotent",
     "redress-backoff::Jitter",
     "redress-backoff::NoRetry",
@@ -44,6 +43,7 @@ const HOLDS_NO_TEXT: [&str; 41] = [
     "redress-envelope::Class",
     "redress-envelope::CooldownScope",
     "redress-envelope::Decision",
+    "redress-envelope::GrpcCode",
     "redress-envelope::KeyFormat",
     "redress-envelope::PublishedLimit",
     "redress-envelope::Recovery",
