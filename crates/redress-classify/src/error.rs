@@ -11,6 +11,7 @@ use crate::BoxError;
 use crate::phase::Phase;
 use crate::record::Record;
 use crate::transport::{TransportError, find, is_timeout, phase_of};
+use crate::upstream_health::UpstreamHealth;
 use crate::verdict::Verdict;
 
 /// The error of a call that ended without a response.
@@ -42,6 +43,8 @@ struct Inner {
     record: Option<Record>,
     /// The host and port of the request.
     host: Option<String>,
+    /// The state of the upstream, if a layer reports it.
+    health: Option<UpstreamHealth>,
     /// The text about the source that `Display` shows.
     detail: Option<String>,
     source: Option<BoxError>,
@@ -253,6 +256,19 @@ impl Error {
         self.inner.kind == Kind::Paced
     }
 
+    /// Returns the health of the upstream when the attempt ended; `None` if it is healthy or unknown.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_classify::{Error, Phase};
+    ///
+    /// assert_eq!(Error::deadline(Phase::NotSent).upstream_health(), None);
+    /// ```
+    #[must_use]
+    pub fn upstream_health(&self) -> Option<UpstreamHealth> {
+        self.inner.health
+    }
+
     fn transport(error: BoxError, phase: Phase) -> Self {
         let meaning = find(error.as_ref()).map(TransportError::meaning);
         let (class, recovery) = meaning.unwrap_or((Class::Unavailable, Recovery::Retry));
@@ -261,7 +277,16 @@ impl Error {
 
     fn new(kind: Kind, verdict: Verdict, source: Option<BoxError>) -> Self {
         Self {
-            inner: Box::new(Inner { kind, verdict, retry_at: None, record: None, host: None, detail: None, source }),
+            inner: Box::new(Inner {
+                kind,
+                verdict,
+                retry_at: None,
+                record: None,
+                host: None,
+                health: None,
+                detail: None,
+                source,
+            }),
         }
     }
 

@@ -72,6 +72,7 @@ mod telemetry;
 mod timed_hint;
 mod transport;
 mod upstream;
+mod upstream_health;
 mod verdict;
 
 pub use api_error::ApiError;
@@ -97,6 +98,7 @@ pub use service::Classify;
 pub use success_hint::SuccessHint;
 pub use transport::{ForeignHost, TransportError};
 pub use upstream::Upstream;
+pub use upstream_health::UpstreamHealth;
 pub use verdict::Verdict;
 
 pub use redress_envelope::{

@@ -1,7 +1,8 @@
 //! The state of a resent request: queued in a layer, or sent.
 
+use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use http::Request;
 
@@ -11,6 +12,11 @@ use http::Request;
 /// dropped: a retry that was never sent costs nothing of the retry budget. A layer that queues requests calls
 /// [`mark_queued`](Self::mark_queued) and [`mark_sent`](Self::mark_sent); both do nothing for a request without a state,
 /// such as a first attempt. Clones share the state.
+///
+/// # Payment at the send
+/// A request that waits for the end of an outage pays when it is sent, not when it is queued: by then the budget may have
+/// tokens again. A layer that queues requests calls [`pay`](Self::pay) right before it admits one, and rejects it if that
+/// fails; or [`mark_probe`](Self::mark_probe) if it is the one probe of an outage, which is free.
 ///
 /// # Examples
 /// ```
@@ -26,7 +32,20 @@ use http::Request;
 /// # Ok::<(), http::Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct SendState(Arc<AtomicBool>);
+pub struct SendState(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    /// The bits below.
+    bits: AtomicU8,
+    /// Pays for the request, if it is not paid for yet.
+    pay: Option<Box<dyn Fn() -> bool + Send + Sync>>,
+}
+
+/// A layer queues the request.
+const QUEUED: u8 = 1;
+/// The request is the probe of an outage.
+const PROBE: u8 = 2;
 
 impl SendState {
     /// Creates the state of a request that is not queued.
@@ -35,25 +54,86 @@ impl SendState {
         Self::default()
     }
 
+    /// Creates the state of a request that is paid for when it is sent: `pay` is called once, and returns `false` if the request
+    /// must not be sent.
+    ///
+    /// # Examples
+    /// ```
+    /// use http::Request;
+    /// use redress_classify::SendState;
+    ///
+    /// let request = Request::builder().extension(SendState::paid_at_send(|| false)).body(())?;
+    /// assert!(!SendState::pay(&request), "the budget is used up");
+    /// # Ok::<(), http::Error>(())
+    /// ```
+    #[must_use]
+    pub fn paid_at_send(pay: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(Inner { pay: Some(Box::new(pay)), ..Inner::default() }))
+    }
+
     /// Marks a request as queued: no byte of it has been sent.
     pub fn mark_queued<B>(request: &Request<B>) {
-        Self::set(request, true);
+        Self::set(request, |bits| bits | QUEUED);
     }
 
     /// Marks a request as sent. Call it right before the inner service is called.
     pub fn mark_sent<B>(request: &Request<B>) {
-        Self::set(request, false);
+        Self::set(request, |bits| bits & !QUEUED);
+    }
+
+    /// Marks a request as the probe of an outage, which needs no payment.
+    ///
+    /// # Examples
+    /// ```
+    /// use http::Request;
+    /// use redress_classify::SendState;
+    ///
+    /// let state = SendState::paid_at_send(|| false);
+    /// SendState::mark_probe(&Request::builder().extension(state.clone()).body(())?);
+    /// assert!(state.is_probe());
+    /// # Ok::<(), http::Error>(())
+    /// ```
+    pub fn mark_probe<B>(request: &Request<B>) {
+        Self::set(request, |bits| bits | PROBE);
+    }
+
+    /// Pays for a request that is about to be sent, and returns `false` if it must not be sent. A request that was paid for
+    /// before, such as a first attempt, may always be sent.
+    #[must_use]
+    pub fn pay<B>(request: &Request<B>) -> bool {
+        request.extensions().get().and_then(|Self(inner)| inner.pay.as_ref()).is_none_or(|pay| pay())
     }
 
     /// Returns `true` while the request is queued.
     #[must_use]
     pub fn is_queued(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.has(QUEUED)
     }
 
-    fn set<B>(request: &Request<B>, is_queued: bool) {
-        if let Some(Self(flag)) = request.extensions().get() {
-            flag.store(is_queued, Ordering::Relaxed);
+    /// Returns `true` if the request was sent as the probe of an outage.
+    #[must_use]
+    pub fn is_probe(&self) -> bool {
+        self.has(PROBE)
+    }
+
+    fn has(&self, bit: u8) -> bool {
+        self.0.bits.load(Ordering::Relaxed) & bit != 0
+    }
+
+    fn set<B>(request: &Request<B>, change: impl Fn(u8) -> u8) {
+        if let Some(Self(inner)) = request.extensions().get() {
+            inner.bits.store(change(inner.bits.load(Ordering::Relaxed)), Ordering::Relaxed);
         }
+    }
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bits = self.bits.load(Ordering::Relaxed);
+        f.debug_struct("Inner")
+            .field("is_queued", &(bits & QUEUED != 0))
+            .field("is_probe", &(bits & PROBE != 0))
+            .field("is_paid_at_send", &self.pay.is_some())
+            .finish()
     }
 }

@@ -39,7 +39,7 @@ pub use redress_backoff::{Backoff, Reservation, ResponseFuture as BackoffFuture,
 #[doc(inline)]
 pub use redress_classify::{
     Classify, Progress, Refreshed, ResendCount, ResponseFuture as ClassifyFuture, Secrets, SendState, Upstream,
-    escaped, is_hidden, is_success, saturating, try_clone_request,
+    UpstreamHealth, escaped, is_hidden, is_success, saturating, try_clone_request,
 };
 #[doc(inline)]
 pub use redress_envelope::{DecidedBy, Decision, Envelope, Head, Meaning, Signal, Unreadable, format_date, parse_date};

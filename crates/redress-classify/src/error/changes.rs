@@ -5,6 +5,7 @@ use crate::phase::Phase;
 use crate::record::Record;
 use crate::secrets::{Secrets, quoted};
 use crate::upstream::Upstream;
+use crate::upstream_health::UpstreamHealth;
 use crate::verdict::Verdict;
 
 impl Error {
@@ -96,6 +97,21 @@ impl Error {
     pub fn with_upstream(mut self, upstream: &Upstream) -> Self {
         let host = &mut self.inner.host;
         *host = host.take().or_else(|| Some(upstream.to_string()).filter(|host| !host.is_empty()));
+        self
+    }
+
+    /// Sets the health of the upstream, in place of an earlier one.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_classify::{Error, TransportError, UpstreamHealth};
+    ///
+    /// let error = Error::from_inner(TransportError::connect("refused").into());
+    /// assert_eq!(error.with_upstream_health(UpstreamHealth::Outage).upstream_health(), Some(UpstreamHealth::Outage));
+    /// ```
+    #[must_use]
+    pub const fn with_upstream_health(mut self, health: UpstreamHealth) -> Self {
+        self.inner.health = Some(health);
         self
     }
 }

@@ -1,0 +1,45 @@
+//! The state of an upstream, as the layer that paces requests reports it to the layers above.
+
+use http::{Extensions, Response};
+
+/// The state of an upstream at the end of an attempt: an extension of the response, or a part of the [`Error`](crate::Error).
+///
+/// Pace, which sees the attempts of all calls, reports it; Backoff decides by it whether a retry needs a token, and how many
+/// tokens a success is worth. A response without it came from an upstream that answers as fast as it usually does, or from a
+/// stack without a layer that knows.
+///
+/// # Examples
+/// ```
+/// use http::Response;
+/// use redress_classify::{Error, TransportError, UpstreamHealth};
+///
+/// let mut response = Response::new(());
+/// assert_eq!(UpstreamHealth::of_response(&response), None);
+/// UpstreamHealth::Degraded.mark(response.extensions_mut());
+/// assert_eq!(UpstreamHealth::of_response(&response), Some(UpstreamHealth::Degraded));
+///
+/// let error = Error::from_inner(TransportError::connect("refused").into());
+/// assert_eq!(error.with_upstream_health(UpstreamHealth::Outage).upstream_health(), Some(UpstreamHealth::Outage));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum UpstreamHealth {
+    /// It answers, but slower than usual, or it limits the rate of requests, or it is recovering from an outage.
+    Degraded,
+    /// It is in an outage. The layer holds all requests but single probes until one of them is answered, so a request that is
+    /// sent again now waits there for its admission.
+    Outage,
+}
+
+impl UpstreamHealth {
+    /// Returns the health that a response is marked with; `None` for a healthy or an unknown upstream.
+    #[must_use]
+    pub fn of_response<B>(response: &Response<B>) -> Option<Self> {
+        response.extensions().get().copied()
+    }
+
+    /// Marks a response, by its extensions, in place of an earlier mark.
+    pub fn mark(self, extensions: &mut Extensions) {
+        extensions.insert(self);
+    }
+}
