@@ -1,20 +1,20 @@
-//! The wait of one call: at its gates, for a permit of a release, and in the queues of its limits.
+//! The wait of one call: at its gates, for the end of an outage or a permit of a release, and in the queues of its limits.
 
 use std::future::Future;
 use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use redress_classify::{Deadline, Error, saturating};
 use tokio::time::{Instant, Sleep};
 
 use crate::cooldown::Cooldown;
-use crate::gates::{GateState, Permit, Waiter};
+use crate::gates::{Caller, GateState, Permit, PermitWait, Queue, Waiter, enter};
 use crate::keyed_queues::SlotState;
 use crate::limiter::{Limiter, QueuePosition, try_send_all};
-use crate::max_wait::MaxWait;
+use crate::max_wait::WaitLimit;
 use crate::scope::Target;
 use crate::settings::Settings;
 use crate::telemetry::{self, WaitReason};
@@ -30,12 +30,10 @@ pub(crate) struct Admission {
     limiters: Vec<Arc<Limiter>>,
     /// Its positions in the queues of the first of them. It may be sent by all but the last.
     positions: Vec<QueuePosition>,
-    max_wait: MaxWait,
+    caller: Caller,
     stage: Stage,
-    /// Its permit, during a release.
+    /// Its permit, as a probe or during a release.
     permit: Option<Box<Permit>>,
-    /// Whether it has waited for a cool-down since it started.
-    was_cooling_down: bool,
 }
 
 enum Stage {
@@ -43,8 +41,8 @@ enum Stage {
     Start,
     /// It waits for the end of a cool-down, and for its time within the spread after it.
     CoolingDown { waiter: Waiter, sleep: Pin<Box<Sleep>> },
-    /// It waits for a permit of a release.
-    AwaitingPermit { waiter: Waiter, sleep: Pin<Box<Sleep>>, spread: Duration },
+    /// It waits in a line, to probe an outage or for a permit of a release.
+    InLine { waiter: Waiter, sleep: Pin<Box<Sleep>>, queue: Queue },
     /// It waits in the last queue that it joined. The first call in a queue has a timer.
     InQueue { sleep: Option<Pin<Box<Sleep>>> },
     /// The gates are open, and all limits allow it.
@@ -60,7 +58,7 @@ impl Admission {
         settings: &Arc<Settings>,
         target: &Target,
         limiters: Vec<Arc<Limiter>>,
-        max_wait: MaxWait,
+        caller: Caller,
         now: Instant,
     ) -> Result<Self, Error> {
         let mut admission = Self {
@@ -68,10 +66,9 @@ impl Admission {
             target: target.clone(),
             limiters,
             positions: Vec::new(),
-            max_wait,
+            caller,
             stage: Stage::Start,
             permit: None,
-            was_cooling_down: false,
         };
         admission.start(now)?;
         Ok(admission)
@@ -84,22 +81,32 @@ impl Admission {
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, mut now: Instant) -> Poll<Result<(), Error>> {
         loop {
             match &mut self.stage {
-                Stage::Start => self.start(now)?,
+                Stage::Start => {
+                    self.caller.random = self.settings.random();
+                    self.start(now)?;
+                }
                 Stage::Ready => return Poll::Ready(Ok(())),
                 Stage::CoolingDown { waiter, sleep } => {
-                    if waiter.poll_opened(cx).is_pending() {
+                    if waiter.poll_opened(cx, now).is_pending() {
                         now = ready!(poll_timer(sleep, cx, now));
                     }
                     self.queue_for_permit(now);
                 }
-                Stage::AwaitingPermit { waiter, sleep, spread } => {
-                    let spread = *spread;
-                    match waiter.poll_permit(cx) {
-                        Poll::Ready(Some((permit, last_rtt))) => self.use_permit(permit, last_rtt, spread, now)?,
-                        Poll::Ready(None) => self.stage = Stage::Start,
-                        Poll::Pending => {
+                Stage::InLine { waiter, sleep, queue } => {
+                    let queue = *queue;
+                    match waiter.poll_permit(cx, now) {
+                        PermitWait::Granted(permit) => self.use_permit(permit, now)?,
+                        PermitWait::TooLate => return Poll::Ready(Err(self.line_error(queue, now))),
+                        PermitWait::Gone => self.stage = Stage::Start,
+                        PermitWait::Waiting(at) => {
+                            let at = at.map_or(queue.until, |at| at.min(queue.until));
+                            if sleep.deadline() != at {
+                                sleep.as_mut().reset(at);
+                            }
                             now = ready!(poll_timer(sleep, cx, now));
-                            self.go_without_permit(spread, now)?;
+                            if queue.until <= now {
+                                self.leave_line(queue, now)?;
+                            }
                         }
                     }
                 }
@@ -113,9 +120,8 @@ impl Admission {
     /// # Errors
     /// Fails if the deadline has passed: the machine was suspended, or the inner service took long to get ready.
     pub(crate) fn commit(&mut self, now: Instant) -> Result<bool, Error> {
-        self.max_wait.check(now)?;
-        let is_cooling = self.settings.gates.cooldown(&self.target, now).is_some();
-        let is_sent = !is_cooling && matches!(self.stage, Stage::Ready) && try_send_all(&self.positions, now);
+        self.caller.max_wait.check(now)?;
+        let is_sent = !self.is_blocked(now) && matches!(self.stage, Stage::Ready) && try_send_all(&self.positions, now);
         if !is_sent {
             self.stage = Stage::Start;
             self.permit = None;
@@ -126,8 +132,13 @@ impl Admission {
     }
 
     /// Returns the deadline of the call, for the inner service, which would start a new one.
-    pub(crate) const fn deadline(&self) -> Option<Deadline> {
-        self.max_wait.deadline()
+    pub(crate) fn deadline(&self) -> Option<Deadline> {
+        self.caller.max_wait.deadline()
+    }
+
+    /// Returns `true` if the call is the probe of an outage.
+    pub(crate) fn is_probe(&self) -> bool {
+        self.permit.as_ref().is_some_and(|permit| permit.is_probe())
     }
 
     /// Ends the wait. Returns the permit, which the call holds until it is answered.
@@ -140,74 +151,60 @@ impl Admission {
         self.stage = Stage::Start;
         self.permit = None;
         self.positions.clear();
-        self.was_cooling_down = false;
+        self.caller.was_cooling_down = false;
         self.enter_gates(now)
     }
 
     /// Passes the gates, or waits at one of them. A permit that the call has already is kept.
     fn enter_gates(&mut self, now: Instant) -> Result<(), Error> {
-        match self.settings.gates.enter(&self.target, self.permit.as_deref(), now) {
+        match enter(&self.settings, &self.target, self.caller, self.permit.as_deref(), now) {
             GateState::Open => self.enter_limits(now),
             GateState::Granted(permit) => {
                 self.add_permit(permit);
                 self.enter_limits(now)
             }
-            GateState::Queued(waiter, spread) => self.await_permit(waiter, spread, now),
+            GateState::Queued(waiter, queue) => {
+                self.await_permit(waiter, queue, now);
+                Ok(())
+            }
             GateState::CoolingDown(waiter, cooldown) => self.await_cooldown(waiter, &cooldown, now),
+            GateState::Refused(queue) => Err(self.refused(queue, now)),
         }
     }
 
     /// Waits for the end of a cool-down, unless that would be too long.
     fn await_cooldown(&mut self, waiter: Waiter, cooldown: &Cooldown, now: Instant) -> Result<(), Error> {
         self.permit = None;
-        if !self.max_wait.allows(cooldown.until) {
+        if !self.caller.max_wait.allows(cooldown.until) {
             self.report_rejection(WaitReason::Cooldown, cooldown.until, now);
             let retry_at = cooldown.retry_at(&self.settings.clock);
             return Err(self.paced(retry_at, format!("cool-down after {}", cooldown.class)));
         }
-        let release_at = self.max_wait.release_at(cooldown, self.settings.random());
+        let release_at = self.caller.max_wait.release_at(cooldown, self.caller.random);
         self.report_wait(WaitReason::Cooldown, release_at, now);
         self.stage = Stage::CoolingDown { waiter, sleep: Box::pin(tokio::time::sleep_until(release_at)) };
-        self.was_cooling_down = true;
+        self.caller.was_cooling_down = true;
         Ok(())
     }
 
-    /// Waits for a permit of a release.
-    fn await_permit(&mut self, waiter: Waiter, spread: Duration, now: Instant) -> Result<(), Error> {
-        let until = if self.was_cooling_down {
-            self.max_wait.permit_until(now, spread)
-        } else {
-            self.max_wait.permit_until_for_arrival(now, spread)
-        };
-        if until <= now {
-            return self.go_without_permit(spread, now);
-        }
-        self.report_wait(WaitReason::Release, until, now);
-        self.stage = Stage::AwaitingPermit { waiter, sleep: Box::pin(tokio::time::sleep_until(until)), spread };
-        Ok(())
+    /// Waits in a line.
+    fn await_permit(&mut self, waiter: Waiter, queue: Queue, now: Instant) {
+        self.report_wait(reason(queue), queue.until, now);
+        self.stage = Stage::InLine { waiter, sleep: Box::pin(tokio::time::sleep_until(queue.until)), queue };
     }
 
-    /// Joins the queue of the release after its cool-down, or starts anew if there is another one.
+    /// Joins the line of the release after its cool-down, or starts anew if there is another cool-down or an outage.
     fn queue_for_permit(&mut self, now: Instant) {
         let Stage::CoolingDown { waiter, mut sleep } = mem::replace(&mut self.stage, Stage::Start) else { return };
-        if let Some(spread) = waiter.enqueue(now) {
-            sleep.as_mut().reset(self.max_wait.permit_until(now, spread));
-            self.stage = Stage::AwaitingPermit { waiter, sleep, spread };
+        if let Some((until, spread)) = waiter.enqueue(self.caller, now) {
+            sleep.as_mut().reset(until);
+            self.stage = Stage::InLine { waiter, sleep, queue: Queue { outage: None, until, spread } };
         }
     }
 
-    /// Goes on to the next gate with a permit, unless too little time is left for a response.
-    fn use_permit(
-        &mut self,
-        permit: Box<Permit>,
-        last_rtt: Duration,
-        spread: Duration,
-        now: Instant,
-    ) -> Result<(), Error> {
+    /// Goes on to the next gate with a permit.
+    fn use_permit(&mut self, permit: Box<Permit>, now: Instant) -> Result<(), Error> {
         self.stage = Stage::Start;
-        if !self.max_wait.has_time_for(last_rtt, now) {
-            return Err(self.release_error(spread, now));
-        }
         self.add_permit(permit);
         self.enter_gates(now)
     }
@@ -220,19 +217,26 @@ impl Admission {
         }
     }
 
-    /// Stops to wait for a permit. A call that arrived during the release goes without one; one that waited for the
-    /// cool-down fails.
-    fn go_without_permit(&mut self, spread: Duration, now: Instant) -> Result<(), Error> {
+    /// Leaves a line at the end of its wait. A call without a deadline goes all the same, unless it waited for a cool-down.
+    fn leave_line(&mut self, queue: Queue, now: Instant) -> Result<(), Error> {
         self.stage = Stage::Start;
-        if self.was_cooling_down { Err(self.release_error(spread, now)) } else { self.enter_limits(now) }
+        let goes_on = self.caller.max_wait.limit() == WaitLimit::Longest && !self.caller.was_cooling_down;
+        if goes_on { self.enter_limits(now) } else { Err(self.line_error(queue, now)) }
+    }
+
+    /// Returns `true` if the call must not be sent now.
+    fn is_blocked(&self, now: Instant) -> bool {
+        let limit = self.caller.max_wait.limit();
+        self.settings.gates.is_blocked(&self.target, self.permit.as_deref(), limit, now)
     }
 
     /// Joins the queue of the first limit, unless the wait for one of them would be too long.
     fn enter_limits(&mut self, now: Instant) -> Result<(), Error> {
-        self.max_wait.check(now)?;
+        self.caller.max_wait.check(now)?;
+        let max_wait = self.caller.max_wait;
         if let [_, further @ ..] = &*self.limiters {
             let times = further.iter().map(|limiter| limiter.earliest(&self.target.partition, now));
-            if let Some(latest) = times.max().filter(|at| !self.max_wait.allows_send(*at, now)) {
+            if let Some(latest) = times.max().filter(|at| !max_wait.allows_send(*at, now)) {
                 return Err(self.limit_error(latest, now));
             }
         }
@@ -245,7 +249,7 @@ impl Admission {
             self.stage = Stage::Ready;
             return Ok(());
         };
-        match limiter.enqueue(&self.target.partition, now, |at| self.max_wait.allows_send(at, now)) {
+        match limiter.enqueue(&self.target.partition, now, |at| self.caller.max_wait.allows_send(at, now)) {
             Ok((position, at)) => {
                 self.positions.push(position);
                 self.stage = Stage::InQueue { sleep: None };
@@ -261,7 +265,7 @@ impl Admission {
     /// Waits in the last queue; then joins the next one, or starts anew if a gate has closed. Returns the time.
     fn poll_queue(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<Result<Instant, Error>> {
         let Stage::InQueue { sleep } = &mut self.stage else { return Poll::Ready(Ok(now)) };
-        if self.settings.gates.cooldown(&self.target, now).is_some() {
+        if self.settings.gates.is_blocked(&self.target, self.permit.as_deref(), self.caller.max_wait.limit(), now) {
             // The calls behind it see the closed gate when they become the first.
             self.stage = Stage::Start;
             return Poll::Ready(Ok(now));
@@ -284,17 +288,24 @@ impl Admission {
         self.paced(self.settings.clock.wall(at), "own limit")
     }
 
-    /// Reports and returns the error of a call without a permit in time.
+    /// Reports and returns the error of a call that must not wait in a line, which names the time of the next probe, or an
+    /// estimate.
+    fn refused(&self, queue: Queue, now: Instant) -> Error {
+        self.report_rejection(reason(queue), queue.until, now);
+        self.paced(self.settings.clock.wall(queue.until), detail(queue, now))
+    }
+
+    /// Reports and returns the error of a call that waited in a line until it was too late.
     ///
-    /// The gate is open, so the time to come back is an estimate: the spread is the time in which a release is meant to end.
-    fn release_error(&self, spread: Duration, now: Instant) -> Error {
-        let again = saturating::add(now, spread);
-        self.report_rejection(WaitReason::Release, again, now);
-        self.paced(self.settings.clock.wall(again), "release after a cool-down")
+    /// The time to come back is an estimate: the spread is the time in which a release is meant to end.
+    fn line_error(&self, queue: Queue, now: Instant) -> Error {
+        let again = saturating::add(now, queue.spread);
+        self.report_rejection(reason(queue), again, now);
+        self.paced(self.settings.clock.wall(again), detail(queue, now))
     }
 
     fn paced(&self, retry_at: SystemTime, reason: impl Into<String>) -> Error {
-        Error::paced(retry_at).with_detail(reason).with_upstream(self.target.partition.upstream())
+        paced(&self.target, retry_at, reason)
     }
 
     fn report_wait(&self, reason: WaitReason, until: Instant, now: Instant) {
@@ -305,6 +316,26 @@ impl Admission {
     fn report_rejection(&self, reason: WaitReason, until: Instant, now: Instant) {
         let wait = until.saturating_duration_since(now);
         telemetry::call_rejected(&self.settings.dialect, &self.target.partition, reason, wait);
+    }
+}
+
+/// Returns the error of a resend that was admitted, and for which the retry budget has no tokens.
+pub(crate) fn unpaid(settings: &Settings, target: &Target, now: Instant) -> Error {
+    paced(target, settings.clock.wall(now), "the retry budget is used up")
+}
+
+fn paced(target: &Target, retry_at: SystemTime, reason: impl Into<String>) -> Error {
+    Error::paced(retry_at).with_detail(reason).with_upstream(target.partition.upstream())
+}
+
+const fn reason(queue: Queue) -> WaitReason {
+    if queue.outage.is_some() { WaitReason::Outage } else { WaitReason::Release }
+}
+
+fn detail(queue: Queue, now: Instant) -> String {
+    match queue.outage {
+        Some(since) => format!("outage for {:?}", now.saturating_duration_since(since)),
+        None => "release after an outage or a cool-down".to_owned(),
     }
 }
 

@@ -12,9 +12,9 @@ use redress_classify::{BoxError, Error, SendState, Verdict};
 use tokio::time::Instant;
 use tower_service::Service;
 
-use crate::admission::Admission;
-use crate::gates::Permit;
-use crate::learn::{is_overload, learn};
+use crate::admission::{Admission, unpaid};
+use crate::gates::{CallResult, Permit, Timing, is_unremarkable};
+use crate::learn::{call_result, learn};
 use crate::scope::Target;
 use crate::settings::Settings;
 
@@ -31,8 +31,22 @@ pin_project! {
         state: State<S, B>,
         settings: Arc<Settings>,
         target: Target,
-        // The permit of the request, if it was sent during a release.
+        // The permit of the request, if it was sent as a probe or during a release.
         permit: Option<Box<Permit>>,
+        // The time at which it was sent, if it is timed.
+        sent: Option<(Instant, Timing)>,
+    }
+
+    impl<S, B> PinnedDrop for ResponseFuture<S, B>
+    where
+        S: Service<Request<B>>,
+    {
+        fn drop(this: Pin<&mut Self>) {
+            let this = this.project();
+            if let (Some(sent), StateProj::Inner { .. }) = (*this.sent, this.state.project()) {
+                abandoned(this.settings, this.target, this.permit.take(), sent);
+            }
+        }
     }
 }
 
@@ -73,8 +87,9 @@ where
         settings: &Arc<Settings>,
         target: Target,
         permit: Option<Box<Permit>>,
+        sent: Option<(Instant, Timing)>,
     ) -> Self {
-        Self { state: State::Inner { future }, settings: Arc::clone(settings), target, permit }
+        Self { state: State::Inner { future }, settings: Arc::clone(settings), target, permit, sent }
     }
 
     /// Keeps a request until its admission, with a service that is not ready.
@@ -87,12 +102,16 @@ where
     ) -> Self {
         SendState::mark_queued(&request);
         let waiting = Some(Box::new(Waiting { admission, inner, request }));
-        Self { state: State::Waiting { waiting }, settings: Arc::clone(settings), target, permit: None }
+        Self::unsent(State::Waiting { waiting }, settings, target)
     }
 
     /// Fails at the first poll.
     pub(crate) fn rejected(error: Error, settings: &Arc<Settings>, target: Target) -> Self {
-        Self { state: State::Rejected { error: Some(error) }, settings: Arc::clone(settings), target, permit: None }
+        Self::unsent(State::Rejected { error: Some(error) }, settings, target)
+    }
+
+    fn unsent(state: State<S, B>, settings: &Arc<Settings>, target: Target) -> Self {
+        Self { state, settings: Arc::clone(settings), target, permit: None, sent: None }
     }
 }
 
@@ -112,7 +131,7 @@ where
             let next = match this.state.as_mut().project() {
                 StateProj::Inner { future } => {
                     let result = ready!(future.poll(cx)).map_err(|error| Error::from_inner(error.into()));
-                    break finish(result, this.settings, this.target, this.permit);
+                    break finish(result, this.settings, this.target, this.permit, *this.sent);
                 }
                 StateProj::Waiting { waiting } => {
                     let admission = &mut waiting.as_mut().expect(PRESENT).admission;
@@ -126,8 +145,12 @@ where
                     if let Err(error) = ready!(current.inner.poll_ready(cx)) {
                         break Err(Error::not_ready(error.into()));
                     }
-                    match current.admission.commit(Instant::now()) {
+                    let now = Instant::now();
+                    match current.admission.commit(now) {
+                        Ok(true) if !current.is_paid() => break Err(unpaid(this.settings, this.target, now)),
                         Ok(true) => {
+                            let timing = this.settings.gates.timing(|| this.settings.random());
+                            *this.sent = Some((now, timing));
                             let (future, permit) = waiting.take().expect(PRESENT).send();
                             *this.permit = permit;
                             State::Inner { future }
@@ -170,22 +193,54 @@ where
     }
 }
 
-/// Learns from the result, and then passes the permit on: by then the gate has closed if it must.
+impl<S, B> Waiting<S, B> {
+    /// Returns `true` if the request may be sent: it is the probe of an outage, or paid for.
+    fn is_paid(&self) -> bool {
+        if self.admission.is_probe() {
+            SendState::mark_probe(&self.request);
+            return true;
+        }
+        SendState::pay(&self.request)
+    }
+}
+
+/// Learns from the result, and marks it with the health of the upstream. Passes the permit on last: by then the gate has closed
+/// if it must.
 fn finish<R>(
     result: Result<Response<R>, Error>,
-    settings: &Settings,
+    settings: &Arc<Settings>,
     target: &Target,
     permit: &mut Option<Box<Permit>>,
+    sent: Option<(Instant, Timing)>,
 ) -> Result<Response<R>, Error> {
     let verdict = result.as_ref().ok().and_then(|response| {
         let verdict = Verdict::for_response(response, &settings.dialect, &settings.clock);
         learn(settings, target, response, verdict.as_ref());
         verdict
     });
-    if let Some(permit) = permit.take() {
-        permit.end(is_overload(&result, verdict.as_ref()), Instant::now());
+    let end = call_result(&result, verdict.as_ref());
+    if permit.is_none() && sent.is_none() && is_unremarkable(settings, end) {
+        return result;
     }
-    result
+    // It is the jitter of the next probe.
+    let random = if matches!(end, CallResult::Failed { .. }) { settings.random() } else { 0 };
+    let Some(health) = settings.record(target, permit.take(), sent, end, random) else { return result };
+    match result {
+        Ok(mut response) => {
+            health.mark(response.extensions_mut());
+            Ok(response)
+        }
+        Err(error) => Err(error.with_upstream_health(health)),
+    }
+}
+
+/// Records an attempt that was dropped in flight. One that took far longer than usual counts as a timeout: the caller's deadline
+/// has passed.
+fn abandoned(settings: &Arc<Settings>, target: &Target, permit: Option<Box<Permit>>, (at, timing): (Instant, Timing)) {
+    let is_timeout = settings.gates.is_far_too_long(target, at.elapsed());
+    let end = if is_timeout { CallResult::Failed { is_timeout } } else { CallResult::Unknown };
+    // No user code runs when a future is dropped.
+    settings.record(target, permit, Some((at, timing)), end, u32::MAX / 2);
 }
 
 impl<S, B> fmt::Debug for ResponseFuture<S, B>

@@ -7,6 +7,7 @@ use http::Request;
 use tokio::time::Instant;
 
 use crate::settings::Settings;
+use crate::telemetry;
 
 /// A handle to inspect the cool-downs of a layer, and to end them. Clones share the state of the layer.
 ///
@@ -68,7 +69,10 @@ impl Gate {
     /// Ends the cool-downs and releases of requests like this one, by their scope and their partition. The calls that wait there go
     /// at once, within their limits.
     pub fn open<B>(&self, request: &Request<B>) {
-        self.settings.gates.open(&self.settings.target(request));
+        let target = self.settings.target(request);
+        if let Some(age) = self.settings.gates.open(&target, Instant::now()) {
+            telemetry::gate_opened(&self.settings.dialect, &target.partition, "by_hand", age, 0);
+        }
     }
 }
 

@@ -1,25 +1,41 @@
-//! The cool-downs and releases of all gates, behind their lock, and the handles of the calls that wait there.
+//! The state of all gates, behind their lock: cool-downs, outages, and the lines of the calls that wait there.
+
+mod handles;
+mod record;
+mod sampling;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::Waker;
 use std::time::Duration;
 
 use redress_classify::CooldownScope;
 use tokio::time::Instant;
 
+use self::handles::LineHandle;
+pub(crate) use self::handles::PermitWait;
+pub(crate) use self::handles::{Permit, Waiter};
+pub(crate) use self::record::{CallResult, Transition, is_unremarkable, record};
+use self::sampling::Sampling;
+pub(crate) use self::sampling::Timing;
 use crate::buckets::Buckets;
 use crate::cooldown::{Cooldown, CooldownTable};
-use crate::release::{CallEnd, Release};
+use crate::health::{CallRate, Health};
+use crate::line::{Line, MAX_WAITING, Moment, Sending};
+use crate::max_wait::{MaxWait, WaitLimit};
+use crate::outage::Outage;
+use crate::partition::Partition;
 use crate::scope::{GateKey, Target};
+use crate::settings::Settings;
+
+/// The maximum number of partitions whose health is known, and of lines before those that are over are removed.
+const MAX_PARTITIONS: usize = 1024;
 
 /// The state of the gates, which all services of a layer share. No user code runs under its locks.
 #[derive(Default)]
 pub(crate) struct Gates {
-    /// Whether there may be a cool-down or a release. Usually it is all that a call reads.
-    is_active: AtomicBool,
+    sampling: Sampling,
     state: Mutex<State>,
     /// The known buckets of routes; empty unless responses name buckets.
     buckets: Mutex<Buckets>,
@@ -28,51 +44,63 @@ pub(crate) struct Gates {
 #[derive(Default)]
 struct State {
     cooldowns: CooldownTable,
-    /// The releases that have a call which waits or is in flight.
-    releases: HashMap<GateKey, Release>,
+    /// The gates at which a call waits, or that are shut or in a release.
+    lines: HashMap<GateKey, Line>,
+    health: HashMap<Partition, Health>,
+    /// The number of partitions each answer of which is recorded.
+    recorded: usize,
+    /// The number of calls that were timed, and the rate of all calls.
+    timed: u32,
+    calls: CallRate,
     next_id: u64,
+}
+
+/// A call at its gates.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Caller {
+    pub(crate) max_wait: MaxWait,
+    pub(crate) is_idempotent: bool,
+    /// Whether it has waited for a cool-down.
+    pub(crate) was_cooling_down: bool,
+    /// Uniform over all of `u32`: its place in the spread of a release, and the jitter of its probes.
+    pub(crate) random: u32,
 }
 
 /// The state of the gates of one call.
 #[derive(Debug)]
 pub(crate) enum GateState {
-    /// There is neither a cool-down nor a release.
+    /// The call may be sent.
     Open,
-    /// There is a release, and the call has a permit.
+    /// It may be sent, and has a permit.
     Granted(Box<Permit>),
-    /// There is a release, and the call waits for a permit. The duration is the spread of the release.
-    Queued(Waiter, Duration),
+    /// It waits in a line until this instant at the latest.
+    Queued(Waiter, Queue),
     /// There is a cool-down.
     CoolingDown(Waiter, Cooldown),
+    /// It must not wait. The instant is that of the next probe, or an estimate.
+    Refused(Queue),
 }
 
-/// A call that waits at a gate. Dropping it removes the call, and passes a granted permit on.
-#[derive(Debug)]
-pub(crate) struct Waiter {
-    release: ReleaseHandle,
-    id: u64,
-}
-
-/// The right to be in flight, in each release that the call is part of. Dropping it passes it on to the next call.
-#[derive(Debug)]
-pub(crate) struct Permit {
-    releases: Vec<ReleaseHandle>,
-    sent: Option<Instant>,
-    end: CallEnd,
-}
-
-/// A reference to a release.
-#[derive(Clone)]
-struct ReleaseHandle {
-    gates: Arc<Gates>,
-    key: GateKey,
-    release: u64,
+/// The line in which a call waits, or would wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Queue {
+    /// Since when there is an outage; `None` in a release.
+    pub(crate) outage: Option<Instant>,
+    pub(crate) until: Instant,
+    /// The spread of the release.
+    pub(crate) spread: Duration,
 }
 
 impl Gates {
-    /// Returns `true` if there is neither a cool-down nor a release, by one atomic load.
+    /// Returns `true` if there is no cool-down, no outage and no release, by one atomic load.
     pub(crate) fn is_inactive(&self) -> bool {
-        !self.is_active.load(Ordering::Acquire)
+        !self.sampling.is_active()
+    }
+
+    /// Returns how a call that is sent now with its gates open is timed.
+    #[inline]
+    pub(crate) fn timing(&self, random: impl FnOnce() -> u32) -> Timing {
+        self.sampling.timing(random)
     }
 
     /// Returns the longest cool-down of a call, while it lasts.
@@ -87,6 +115,22 @@ impl Gates {
         cooldown
     }
 
+    /// Returns `true` if a call that was admitted must not be sent: there is a cool-down, or an outage that it does not probe.
+    pub(crate) fn is_blocked(&self, target: &Target, permit: Option<&Permit>, limit: WaitLimit, now: Instant) -> bool {
+        self.cooldown(target, now).is_some()
+            || (limit != WaitLimit::Longest
+                && !permit.is_some_and(Permit::is_probe)
+                && !self.is_inactive()
+                && self.lock().lines.get(&target.upstream_key()).is_some_and(|line| line.outage().is_some()))
+    }
+
+    /// Returns `true` if an attempt took so long that its server is likely to hang: a second, and 4 times as long as usual.
+    pub(crate) fn is_far_too_long(&self, target: &Target, took: Duration) -> bool {
+        let state = self.lock();
+        let usual = state.health.get(&target.partition).and_then(Health::usual_latency);
+        took >= Duration::from_secs(1) && usual.is_some_and(|usual| took > usual.saturating_mul(4))
+    }
+
     /// Starts or extends the cool-down of the calls that a response concerns; returns `false` if an earlier one lasts at
     /// least as long.
     pub(crate) fn cool_down(&self, target: &Target, scope: CooldownScope, cooldown: Cooldown, now: Instant) -> bool {
@@ -95,82 +139,36 @@ impl Gates {
         let (mut is_extended, mut wakers) = (false, Vec::new());
         for key in cooled.cooled_keys() {
             // They look at the gate anew: some of them cannot wait that long.
-            wakers.extend(state.releases.get_mut(&key).map(Release::requeue_all).unwrap_or_default());
+            wakers.extend(state.lines.get_mut(&key).map(Line::requeue_all).unwrap_or_default());
             is_extended |= state.cooldowns.insert(key, cooldown, now);
         }
-        self.is_active.store(true, Ordering::Release);
+        self.sampling.set_active(true);
         drop(state);
         wakers.into_iter().for_each(Waker::wake);
         is_extended
     }
 
-    /// Ends the cool-downs and the releases of a call, and wakes the calls that wait there.
-    pub(crate) fn open(&self, target: &Target) {
+    /// Ends the cool-downs, outages and releases of a call, and wakes the calls that wait there. Returns the age of the outage.
+    pub(crate) fn open(&self, target: &Target, now: Instant) -> Option<Duration> {
         let gates = target.gate_keys(self.bucket(target));
         let mut state = self.lock();
-        let mut releases = Vec::new();
+        let mut lines = Vec::new();
         for key in gates.keys() {
             state.cooldowns.remove(&key);
-            releases.extend(state.releases.remove(&key));
+            lines.extend(state.lines.remove(&key));
         }
+        let ended = state.health.get_mut(&target.partition).is_some_and(Health::end_failures);
+        state.recorded -= usize::from(ended);
         drop(state);
-        releases.into_iter().flat_map(Release::drain).for_each(Waker::wake);
-    }
-
-    /// Admits a call that can go at once, with a permit if it needs one; `None` if it must wait.
-    pub(crate) fn try_enter(self: &Arc<Self>, target: &Target, now: Instant) -> Option<Option<Box<Permit>>> {
-        if self.is_inactive() {
-            return Some(None);
-        }
-        let gates = target.gate_keys(self.bucket(target));
-        let mut state = self.lock();
-        let is_cooling = state.cooldowns.longest(gates.keys(), now).is_some();
-        self.deactivate_if_over(&mut state, is_cooling, now);
-        if is_cooling {
-            return None;
-        }
-        let keys: Vec<_> = gates.keys().filter(|key| state.releases.contains_key(key)).collect();
-        if keys.is_empty() {
-            return Some(None);
-        }
-        self.acquire(&mut state.releases, keys).ok().map(Some)
-    }
-
-    /// Enters a call at its gates, where it may have to wait. `held` is the permit that it has already.
-    pub(crate) fn enter(self: &Arc<Self>, target: &Target, held: Option<&Permit>, now: Instant) -> GateState {
-        if self.is_inactive() {
-            return GateState::Open;
-        }
-        let gates = target.gate_keys(self.bucket(target));
-        let mut state = self.lock();
-        let State { cooldowns, releases, next_id } = &mut *state;
-        let id = *next_id;
-        *next_id += 1;
-        if let Some((key, cooldown)) = cooldowns.longest(gates.keys(), now) {
-            let release = releases.entry(key.clone()).or_insert_with(|| Release::new(id));
-            release.add(id);
-            release.spread = cooldown.spread;
-            return GateState::CoolingDown(Waiter { release: self.handle(key, release.id), id }, cooldown);
-        }
-        let is_held = |key: &GateKey| held.is_some_and(|permit| permit.is_of(key, releases));
-        let keys: Vec<_> = gates.keys().filter(|key| releases.contains_key(key) && !is_held(key)).collect();
-        if keys.is_empty() {
-            return GateState::Open;
-        }
-        let full = match self.acquire(releases, keys) {
-            Ok(permit) => return GateState::Granted(permit),
-            Err(full) => full,
-        };
-        let Some(release) = releases.get_mut(&full) else { return GateState::Open };
-        release.enqueue(id);
-        let spread = release.spread;
-        GateState::Queued(Waiter { release: self.handle(full, release.id), id }, spread)
+        let age = lines.iter().find_map(Line::outage).map(|outage| outage.age(now));
+        lines.into_iter().flat_map(Line::drain).for_each(Waker::wake);
+        age
     }
 
     /// Returns the scope or bucket that the last response on the route of a call named.
     fn bucket(&self, target: &Target) -> Option<CooldownScope> {
-        let buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        target.route_hash().and_then(|route| buckets.get(route))
+        let buckets = || self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        target.route_hash().and_then(|route| buckets().get(route))
     }
 
     /// Stores the scope or bucket that a response to a call names.
@@ -180,37 +178,16 @@ impl Gates {
         }
     }
 
-    /// Acquires a permit in all of these releases.
-    ///
-    /// # Errors
-    /// Returns the first release without a free permit. Then none is acquired.
-    fn acquire(
-        self: &Arc<Self>,
-        releases: &mut HashMap<GateKey, Release>,
-        keys: Vec<GateKey>,
-    ) -> Result<Box<Permit>, GateKey> {
-        if let Some(full) = keys.iter().find(|key| releases.get(key).is_some_and(|release| !release.has_permit())) {
-            return Err(full.clone());
-        }
-        let mut handles = Vec::with_capacity(keys.len());
-        for key in keys {
-            if let Some(release) = releases.get_mut(&key) {
-                release.acquire();
-                handles.push(self.handle(key, release.id));
-            }
-        }
-        Ok(Permit::new(handles))
-    }
-
-    /// Marks the gates as inactive once all cool-downs and releases are over.
+    /// Marks the gates as inactive once all cool-downs, outages and releases are over.
     fn deactivate_if_over(&self, state: &mut State, is_cooling: bool, now: Instant) {
-        if !is_cooling && state.releases.is_empty() && state.cooldowns.clear_if_over(now) {
-            self.is_active.store(false, Ordering::Release);
+        if is_cooling || !state.cooldowns.clear_if_over(now) {
+            return;
         }
-    }
-
-    fn handle(self: &Arc<Self>, key: GateKey, release: u64) -> ReleaseHandle {
-        ReleaseHandle { gates: Arc::clone(self), key, release }
+        if state.lines.values().all(|line| line.is_over(now)) {
+            let over: Vec<_> = state.lines.drain().filter_map(|(key, _)| key.into_upstream()).collect();
+            over.iter().for_each(|partition| state.accept_latency(partition));
+            self.sampling.set_active(false);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -218,106 +195,179 @@ impl Gates {
     }
 }
 
-impl ReleaseHandle {
-    /// Calls a function with the release, and removes the release if it is over then. Returns `None` if the gate was opened
-    /// by hand.
-    fn with<T>(&self, act: impl FnOnce(&mut Release) -> T) -> Option<T> {
-        let mut state = self.gates.lock();
-        let release = state.releases.get_mut(&self.key).filter(|release| release.id == self.release)?;
-        let done = act(release);
-        if release.is_over() {
-            state.releases.remove(&self.key);
-        }
-        Some(done)
+/// Admits a call that can go at once, with a permit if it needs one; `None` if it must wait or fail.
+pub(crate) fn try_enter(
+    settings: &Arc<Settings>,
+    target: &Target,
+    caller: Caller,
+    now: Instant,
+) -> Option<Option<Box<Permit>>> {
+    let gates = &settings.gates;
+    if gates.is_inactive() {
+        return Some(None);
+    }
+    let keys = target.gate_keys(gates.bucket(target));
+    let mut state = gates.lock();
+    let is_cooling = state.cooldowns.longest(keys.keys(), now).is_some();
+    gates.deactivate_if_over(&mut state, is_cooling, now);
+    if is_cooling {
+        return None;
+    }
+    state.remove_if_over(target, now);
+    let keys = state.lines_of(keys.keys(), caller, None);
+    if keys.is_empty() {
+        return Some(None);
+    }
+    state.acquire(settings, target, keys, (caller, now)).ok().map(Some)
+}
+
+/// Enters a call at its gates, where it may have to wait. `held` is the permit that it has already.
+pub(crate) fn enter(
+    settings: &Arc<Settings>,
+    target: &Target,
+    caller: Caller,
+    held: Option<&Permit>,
+    now: Instant,
+) -> GateState {
+    let gates = &settings.gates;
+    if gates.is_inactive() {
+        return GateState::Open;
+    }
+    let keys = target.gate_keys(gates.bucket(target));
+    let mut state = gates.lock();
+    let id = state.id();
+    if let Some((key, cooldown)) = state.cooldowns.longest(keys.keys(), now) {
+        let line = state.cooling_line(settings, &key, &target.partition, (caller, now));
+        line.add(id);
+        line.spread = cooldown.spread;
+        let handle = LineHandle::new(settings, key, target, (line.id, caller));
+        return GateState::CoolingDown(Waiter::new(handle, (caller.max_wait.latest(), id)), cooldown);
+    }
+    let keys = state.lines_of(keys.keys(), caller, held);
+    if keys.is_empty() {
+        return GateState::Open;
+    }
+    match state.acquire(settings, target, keys, (caller, now)) {
+        Ok(permit) => GateState::Granted(permit),
+        Err(full) => state.enqueue(settings, target, full, (caller, id), now),
     }
 }
 
-impl Waiter {
-    /// Registers the waker, and is ready if the gate was opened by hand.
-    pub(crate) fn poll_opened(&self, cx: &Context<'_>) -> Poll<()> {
-        // The replaced waker is dropped outside the lock.
-        let replaced = self.release.with(|release| release.poll_cooling(self.id, cx.waker())).flatten();
-        if replaced.is_some() { Poll::Pending } else { Poll::Ready(()) }
+impl State {
+    fn id(&mut self) -> u64 {
+        self.next_id += 1;
+        self.next_id
     }
 
-    /// Joins the queue of the release after the cool-down, and returns the spread. Returns `None` if there is another
-    /// cool-down, or the gate was opened by hand.
-    pub(crate) fn enqueue(&self, now: Instant) -> Option<Duration> {
-        let mut state = self.release.gates.lock();
-        let State { cooldowns, releases, .. } = &mut *state;
-        if cooldowns.get(&self.release.key, now).is_some() {
-            return None;
-        }
-        let release = releases.get_mut(&self.release.key).filter(|release| release.id == self.release.release)?;
-        release.enqueue(self.id);
-        Some(release.spread)
-    }
-
-    /// Waits for the permit, which comes with the last round-trip time of the release; `None` if there is another cool-down,
-    /// or the gate was opened by hand.
-    pub(crate) fn poll_permit(&self, cx: &Context<'_>) -> Poll<Option<(Box<Permit>, Duration)>> {
-        let Some((state, _replaced)) = self.release.with(|release| release.poll_permit(self.id, cx.waker())) else {
-            return Poll::Ready(None);
+    /// Returns the gates at which a call needs a permit that it does not hold. A call without a deadline does not wait for the
+    /// end of an outage.
+    fn lines_of(&self, keys: impl Iterator<Item = GateKey>, caller: Caller, held: Option<&Permit>) -> Vec<GateKey> {
+        let needs_permit = |key: &GateKey| {
+            let Some(line) = self.lines.get(key) else { return false };
+            let is_passed = line.outage().is_some() && caller.max_wait.limit() == WaitLimit::Longest;
+            !is_passed && !held.is_some_and(|permit| permit.is_of(key, line.id))
         };
-        state.map(|granted| granted.map(|last_rtt| (Permit::new(vec![self.release.clone()]), last_rtt)))
+        keys.filter(needs_permit).collect()
     }
-}
 
-impl Drop for Waiter {
-    fn drop(&mut self) {
-        if let Some((_own, wakers)) = self.release.with(|release| release.remove(self.id)) {
-            wakers.into_iter().for_each(Waker::wake);
+    /// Acquires a permit in all of these lines.
+    ///
+    /// # Errors
+    /// Returns the first line without a free place. Then none is acquired.
+    fn acquire(
+        &mut self,
+        settings: &Arc<Settings>,
+        target: &Target,
+        keys: Vec<GateKey>,
+        (caller, now): (Caller, Instant),
+    ) -> Result<Box<Permit>, GateKey> {
+        let id = self.id();
+        let Self { lines, health, .. } = self;
+        let unknown = Health::new();
+        let health = health.get(&target.partition).unwrap_or(&unknown);
+        let moment = Moment { health, now, random: caller.random, newest_first: settings.newest_first };
+        let is_full = |key: &&GateKey| lines.get_mut(*key).is_some_and(|line| !line.has_place(moment));
+        if let Some(full) = keys.iter().find(is_full) {
+            return Err(full.clone());
         }
-    }
-}
-
-impl Permit {
-    fn new(releases: Vec<ReleaseHandle>) -> Box<Self> {
-        Box::new(Self { releases, sent: None, end: CallEnd::Dropped })
-    }
-
-    /// Records that the request is sent now.
-    pub(crate) const fn mark_sent(&mut self, now: Instant) {
-        self.sent = Some(now);
-    }
-
-    /// Adds the permit of another release.
-    pub(crate) fn merge(&mut self, other: &mut Self) {
-        self.releases.append(&mut other.releases);
-    }
-
-    /// Records the end of the call, and passes the permit on.
-    pub(crate) fn end(mut self, is_overload: bool, now: Instant) {
-        let sent = self.sent.unwrap_or(now);
-        self.end = if is_overload { CallEnd::Overloaded { sent, now } } else { CallEnd::Answered { sent, now } };
-    }
-
-    /// Returns `true` if it is a permit of the current release at this gate.
-    fn is_of(&self, key: &GateKey, releases: &HashMap<GateKey, Release>) -> bool {
-        let current = releases.get(key).map(|release| release.id);
-        self.releases.iter().any(|handle| handle.key == *key && Some(handle.release) == current)
-    }
-}
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        for handle in &self.releases {
-            handle.with(|release| release.end(self.end)).into_iter().flatten().for_each(Waker::wake);
+        let mut permit = Permit::empty();
+        for key in keys {
+            if let Some(line) = lines.get_mut(&key) {
+                let (place, sending) = line.take(id, moment);
+                let handle = LineHandle::new(settings, key, target, (line.id, caller));
+                permit.add(handle, place, sending == Sending::Probe);
+            }
         }
+        Ok(permit)
     }
+
+    /// Puts a call into a line, unless it must not wait there.
+    fn enqueue(
+        &mut self,
+        settings: &Arc<Settings>,
+        target: &Target,
+        key: GateKey,
+        (caller, id): (Caller, u64),
+        now: Instant,
+    ) -> GateState {
+        let Self { lines, health, .. } = self;
+        let unknown = Health::new();
+        let health = health.get(&target.partition).unwrap_or(&unknown);
+        let Some(line) = lines.get_mut(&key) else { return GateState::Open };
+        let (usual, max_wait) = (health.usual_latency().unwrap_or_default(), caller.max_wait);
+        let grace = if caller.was_cooling_down { line.spread } else { Duration::ZERO };
+        let until = max_wait.line_until(usual, grace, now);
+        let outage = line.outage().map(Outage::since);
+        let queue = Queue { outage, until, spread: line.spread };
+        if !may_wait(settings, line, caller, until, now) {
+            let next = line.outage().map_or_else(|| Some(now + usual), Outage::next_probe);
+            return GateState::Refused(Queue { until: next.unwrap_or(now).max(now), ..queue });
+        }
+        let rank = (max_wait.latest(), id);
+        let moment = Moment { health, now, random: caller.random, newest_first: settings.newest_first };
+        let has_deadline = max_wait.limit() == WaitLimit::Deadline;
+        // Its own waker is not registered yet, and no other call goes earlier because of it.
+        let _wakers = line.enqueue(rank, has_deadline, caller.is_idempotent, moment);
+        let handle = LineHandle::new(settings, key, target, (line.id, caller));
+        GateState::Queued(Waiter::new(handle, rank), queue)
+    }
+
+    /// Returns the line at a gate that cools down.
+    fn cooling_line(
+        &mut self,
+        settings: &Settings,
+        key: &GateKey,
+        partition: &Partition,
+        (caller, now): (Caller, Instant),
+    ) -> &mut Line {
+        let id = self.id();
+        let Self { lines, health, .. } = self;
+        if lines.len() >= MAX_PARTITIONS {
+            lines.retain(|_, line| !line.is_over(now));
+        }
+        let unknown = Health::new();
+        let health = health.get(partition).unwrap_or(&unknown);
+        let moment = Moment { health, now, random: caller.random, newest_first: settings.newest_first };
+        lines.entry(key.clone()).or_insert_with(|| Line::after_cooldown(id, moment))
+    }
+}
+
+/// Returns `true` if a call may wait in a line.
+fn may_wait(settings: &Settings, line: &Line, caller: Caller, until: Instant, now: Instant) -> bool {
+    let limit = caller.max_wait.limit();
+    if limit == WaitLimit::FailFast || until <= now && limit == WaitLimit::Deadline {
+        return false;
+    }
+    let Some(outage) = line.outage() else { return true };
+    let patience = caller.max_wait.latest().saturating_duration_since(now).saturating_mul(settings.patience);
+    outage.age(now) <= patience && line.waiting() < MAX_WAITING
 }
 
 impl fmt::Debug for Gates {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.lock();
-        let waiting: usize = state.releases.values().map(Release::waiting).sum();
+        let waiting: usize = state.lines.values().map(Line::waiting).sum();
         f.debug_struct("Gates").field("cooldowns", &state.cooldowns).field("waiting", &waiting).finish()
-    }
-}
-
-impl fmt::Debug for ReleaseHandle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReleaseHandle").field("key", &self.key).field("release", &self.release).finish_non_exhaustive()
     }
 }
 

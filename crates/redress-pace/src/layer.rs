@@ -14,6 +14,9 @@ use crate::limiter::Limiter;
 use crate::service::Pace;
 use crate::settings::Settings;
 
+/// A call waits while an outage is younger than so many times its time left.
+const DEFAULT_PATIENCE: u32 = u32::MAX;
+
 /// A layer that makes [`Pace`] services, which wait together for cool-downs and limits.
 ///
 /// Clones of a layer, and the services that it makes, share the gates and the counts of the limits. Make one layer for each
@@ -56,6 +59,9 @@ impl PaceLayer {
             deadline: None,
             max_wait: Duration::from_secs(120),
             fail_fast: false,
+            detects_outages: true,
+            patience: DEFAULT_PATIENCE,
+            newest_first: false,
             clock: Clock::system(),
             gates: Arc::default(),
             limiters: Vec::new(),
@@ -188,6 +194,62 @@ impl PaceLayer {
     #[must_use]
     pub const fn fail_fast(mut self) -> Self {
         self.settings.fail_fast = true;
+        self
+    }
+
+    /// Does not hold calls in an outage: each of them is sent, and fails by itself. Cool-downs and limits stay.
+    ///
+    /// For a layer above that has its own circuit breaker, and for calls to many hosts that are often gone.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_classify::dialects;
+    /// use redress_pace::PaceLayer;
+    ///
+    /// let layer = PaceLayer::new(dialects::generic()).without_outages();
+    /// assert!(format!("{layer:?}").contains("detects_outages: false"));
+    /// ```
+    #[must_use]
+    pub const fn without_outages(mut self) -> Self {
+        self.settings.detects_outages = false;
+        self
+    }
+
+    /// Sets how long a call waits for the end of an outage: while the outage is younger than this many times the time that the call
+    /// has left. Later calls fail at once with the time of the next probe, but for the probe itself.
+    ///
+    /// With 0 only calls that are in the line already wait.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_classify::dialects;
+    /// use redress_pace::PaceLayer;
+    ///
+    /// let layer = PaceLayer::new(dialects::generic()).outage_patience(1);
+    /// assert!(format!("{layer:?}").contains("patience: 1"));
+    /// ```
+    #[must_use]
+    pub const fn outage_patience(mut self, times: u32) -> Self {
+        self.settings.patience = times;
+        self
+    }
+
+    /// Lets the call with the latest deadline go first, in a release and as the probe of an outage. The default is the one with the
+    /// earliest deadline, which serves the most calls.
+    ///
+    /// For screens: those who came last still look at theirs.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_classify::dialects;
+    /// use redress_pace::PaceLayer;
+    ///
+    /// let layer = PaceLayer::new(dialects::generic()).newest_first();
+    /// assert!(format!("{layer:?}").contains("newest_first: true"));
+    /// ```
+    #[must_use]
+    pub const fn newest_first(mut self) -> Self {
+        self.settings.newest_first = true;
         self
     }
 

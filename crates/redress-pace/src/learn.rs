@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use http::{Response, StatusCode};
-use redress_classify::{Class, CooldownScope, Error, SuccessHint, Verdict};
+use redress_classify::{Class, CooldownScope, Error, Recovery, SuccessHint, Verdict};
 use tokio::time::Instant;
 
 use crate::cooldown::{Cooldown, cooldown_after};
+use crate::gates::CallResult;
 use crate::scope::Target;
 use crate::settings::Settings;
 use crate::telemetry;
@@ -23,13 +24,31 @@ pub(crate) fn learn<R>(settings: &Settings, target: &Target, response: &Response
     cool_down(settings, target, scope_for_request(verdict), (wait, verdict.class().as_str()), now);
 }
 
-/// Returns `true` if a call failed in a way that indicates overload: no response, a rate limit, or a 5xx.
-pub(crate) fn is_overload<R>(result: &Result<Response<R>, Error>, verdict: Option<&Verdict>) -> bool {
-    let Ok(response) = result else { return true };
-    let status = response.status();
-    matches!(verdict.map(Verdict::class), Some(Class::RateLimited | Class::Unavailable))
-        || status.is_server_error()
-        || status == StatusCode::TOO_MANY_REQUESTS
+/// Returns how a call ended, for the gates. `verdict` is that of the response.
+pub(crate) fn call_result<R>(result: &Result<Response<R>, Error>, verdict: Option<&Verdict>) -> CallResult {
+    match (result, verdict) {
+        (Ok(response), None) if response.status().is_server_error() => CallResult::Faulty,
+        (Ok(_), None) => CallResult::Answered,
+        (Ok(response), Some(verdict)) => response_result(response.status(), verdict),
+        // A wrong certificate, proxy or URL does not tell how the upstream does, and is not retried.
+        (Err(error), _) if error.is_transport() && error.recovery() == Recovery::Retry => {
+            CallResult::Failed { is_timeout: error.is_timeout() }
+        }
+        (Err(_), _) => CallResult::Unknown,
+    }
+}
+
+fn response_result(status: StatusCode, verdict: &Verdict) -> CallResult {
+    // They concern the one request or its connection.
+    let is_of_request =
+        matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::MISDIRECTED_REQUEST | StatusCode::TOO_EARLY);
+    match verdict.class() {
+        Class::Unavailable if verdict.hint().is_none() && !is_of_request => CallResult::Failed { is_timeout: false },
+        Class::RateLimited if verdict.hint().is_none() => CallResult::Throttled,
+        Class::Unavailable | Class::RateLimited => CallResult::Faulty,
+        _ if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => CallResult::Faulty,
+        _ => CallResult::Answered,
+    }
 }
 
 /// Starts the cool-down that a success asks for, in a dialect with hints for successes.

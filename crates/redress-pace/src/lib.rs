@@ -85,26 +85,30 @@
 
 mod admission;
 mod buckets;
-mod congestion_window;
 mod cooldown;
+mod fail_fast;
 mod future;
 mod gate;
 mod gates;
 mod gcra;
+mod health;
 mod keyed_queues;
 mod layer;
 mod learn;
 mod limit;
 mod limiter;
+mod line;
 mod max_wait;
+mod outage;
 mod partition;
-mod release;
 mod scope;
 mod service;
 mod settings;
 mod telemetry;
 mod waker;
+mod window;
 
+pub use fail_fast::FailFast;
 pub use future::ResponseFuture;
 pub use gate::Gate;
 pub use layer::PaceLayer;

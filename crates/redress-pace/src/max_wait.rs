@@ -7,32 +7,56 @@ use redress_classify::{Deadline, Error, Phase, saturating};
 use tokio::time::Instant;
 
 use crate::cooldown::Cooldown;
+use crate::fail_fast::FailFast;
 use crate::settings::Settings;
 
 /// The latest instant at which a call may be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct MaxWait {
     latest: Instant,
-    /// Whether the call must be over at `latest`, and so must be sent before; else it may be sent then.
-    is_deadline: bool,
+    limit: WaitLimit,
+}
+
+/// The limit of a wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WaitLimit {
+    /// The call must be over at the instant, and so must be sent before.
+    Deadline,
+    /// The call has no deadline, and may still be sent at the instant.
+    Longest,
+    /// The call must not wait at all.
+    FailFast,
 }
 
 impl MaxWait {
     /// Returns the maximum wait of a request: its own deadline, else that of the settings, else their longest wait.
     pub(crate) fn new<B>(settings: &Settings, request: &Request<B>, now: Instant) -> Self {
-        if settings.fail_fast {
-            return Self { latest: now, is_deadline: false };
+        if settings.fail_fast || request.extensions().get::<FailFast>().is_some() {
+            return Self { latest: now, limit: WaitLimit::FailFast };
         }
         let from_settings = || settings.deadline.map(|deadline| Deadline::new(saturating::add(now, deadline)));
         match Deadline::from_request(request).or_else(from_settings) {
-            Some(deadline) => Self { latest: deadline.instant(), is_deadline: true },
-            None => Self { latest: saturating::add(now, settings.max_wait), is_deadline: false },
+            Some(deadline) => Self { latest: deadline.instant(), limit: WaitLimit::Deadline },
+            None => Self { latest: saturating::add(now, settings.max_wait), limit: WaitLimit::Longest },
         }
+    }
+
+    /// Returns the latest instant, which orders the calls that wait.
+    pub(crate) const fn latest(&self) -> Instant {
+        self.latest
+    }
+
+    pub(crate) const fn limit(&self) -> WaitLimit {
+        self.limit
+    }
+
+    fn is_deadline(&self) -> bool {
+        self.limit == WaitLimit::Deadline
     }
 
     /// Returns `true` if the call may be sent at this instant.
     pub(crate) fn allows(&self, at: Instant) -> bool {
-        if self.is_deadline { at < self.latest } else { at <= self.latest }
+        if self.is_deadline() { at < self.latest } else { at <= self.latest }
     }
 
     /// Returns `true` if the call may be sent at this instant, or need not wait at all.
@@ -42,7 +66,7 @@ impl MaxWait {
 
     /// Fails if the deadline has passed.
     pub(crate) fn check(&self, now: Instant) -> Result<(), Error> {
-        if self.is_deadline && self.latest <= now { Err(Error::deadline(Phase::NotSent)) } else { Ok(()) }
+        if self.is_deadline() && self.latest <= now { Err(Error::deadline(Phase::NotSent)) } else { Ok(()) }
     }
 
     /// Returns the instant at which a call leaves a cool-down: a random one within its spread.
@@ -50,29 +74,23 @@ impl MaxWait {
     /// Near a deadline the spread is narrower, so that half of the time that is left remains for the call.
     pub(crate) fn release_at(&self, cooldown: &Cooldown, random: u32) -> Instant {
         let slack = self.latest.saturating_duration_since(cooldown.until) / 2;
-        let spread = if self.is_deadline { cooldown.spread.min(slack) } else { cooldown.spread };
+        let spread = if self.is_deadline() { cooldown.spread.min(slack) } else { cooldown.spread };
         cooldown.until + saturating::fraction(spread, random)
     }
 
-    /// Returns the instant until which a call that waited for a cool-down waits for a permit.
-    pub(crate) fn permit_until(&self, now: Instant, spread: Duration) -> Instant {
-        if self.is_deadline { self.latest } else { saturating::add(self.latest.max(now), spread) }
-    }
-
-    /// Returns the instant until which a call that arrived during a release waits for a permit.
-    pub(crate) fn permit_until_for_arrival(&self, now: Instant, spread: Duration) -> Instant {
-        let left = self.latest.saturating_duration_since(now);
-        now + spread.min(if self.is_deadline { left / 2 } else { left })
-    }
-
-    /// Returns `true` if there is time for a response that takes twice as long as the last ones.
-    pub(crate) fn has_time_for(&self, last_rtt: Duration, now: Instant) -> bool {
-        !self.is_deadline || last_rtt.saturating_mul(2) < self.latest.saturating_duration_since(now)
+    /// Returns the instant until which a call waits in a line. A deadline leaves twice the usual latency for the answer.
+    /// `grace` is the spread for a call that waited for a cool-down, and may have used up its maximum wait.
+    pub(crate) fn line_until(&self, usual: Duration, grace: Duration, now: Instant) -> Instant {
+        if self.is_deadline() {
+            self.latest.checked_sub(usual.saturating_mul(2)).unwrap_or(now)
+        } else {
+            saturating::add(self.latest.max(now), grace)
+        }
     }
 
     /// Returns the deadline, if there is one.
-    pub(crate) const fn deadline(&self) -> Option<Deadline> {
-        if self.is_deadline { Some(Deadline::new(self.latest)) } else { None }
+    pub(crate) fn deadline(&self) -> Option<Deadline> {
+        self.is_deadline().then(|| Deadline::new(self.latest))
     }
 }
 
@@ -126,8 +144,9 @@ mod tests {
             assert_eq!(wait.release_at(&cooldown, 0), now + 20 * S);
         }
         let hurried = max_wait(&layer().deadline(4 * S), None, now);
-        assert_eq!(hurried.permit_until(now, S), now + 4 * S);
-        assert_eq!(hurried.permit_until_for_arrival(now, 10 * S), now + 2 * S);
-        assert!(hurried.has_time_for(S, now) && !hurried.has_time_for(2 * S, now));
+        assert_eq!(hurried.line_until(S, 9 * S, now), now + 2 * S);
+        assert!(hurried.line_until(9 * S, S, now) <= now, "no time is left");
+        let patient = max_wait(&layer().max_wait(4 * S), None, now);
+        assert_eq!(patient.line_until(S, 9 * S, now), now + 13 * S);
     }
 }

@@ -62,6 +62,11 @@ impl Target {
         Self { partition, scope, route }
     }
 
+    /// Returns the gate of all calls to the upstream.
+    pub(crate) fn upstream_key(&self) -> GateKey {
+        GateKey { partition: self.partition.clone(), part: None }
+    }
+
     /// Returns the key of the bucket of the route.
     pub(crate) const fn route_hash(&self) -> Option<NonZeroU64> {
         self.route
@@ -121,6 +126,11 @@ impl GateKeys<'_> {
 }
 
 impl GateKey {
+    /// Returns the partition if this is the key of all calls to it.
+    pub(crate) fn into_upstream(self) -> Option<Partition> {
+        self.part.is_none().then_some(self.partition)
+    }
+
     /// Returns the key of all calls to the partition, if this is the key of a part of them.
     pub(crate) fn wider(&self) -> Option<Self> {
         self.part.map(|_| Self { partition: self.partition.clone(), part: None })

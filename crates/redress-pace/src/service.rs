@@ -5,15 +5,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
-use redress_classify::{BoxError, Error};
+use redress_classify::{BoxError, Error, SendState};
 use tokio::time::Instant;
 use tower_service::Service;
 
-use crate::admission::Admission;
+use crate::admission::{Admission, unpaid};
 use crate::future::ResponseFuture;
-use crate::gates::Permit;
+use crate::gates::{Permit, Timing, try_enter};
 use crate::limiter::try_send_by_all;
-use crate::max_wait::MaxWait;
 use crate::scope::Target;
 use crate::settings::Settings;
 
@@ -93,7 +92,7 @@ pub struct Pace<S> {
 
 /// The next step of a request.
 enum Step {
-    Send(Option<Box<Permit>>),
+    Send(Option<Box<Permit>>, Option<Instant>),
     Wait(Box<Admission>),
     Reject(Error),
 }
@@ -107,32 +106,54 @@ impl<S> Pace<S> {
     fn admit<B>(&self, request: &Request<B>, target: &Target) -> Step {
         let settings = &self.settings;
         if settings.limiters.is_empty() && settings.gates.is_inactive() {
-            return Step::Send(None);
+            return Step::Send(None, None);
         }
         let mut limiters = settings.limiters(request);
         let all = limiters.clone();
         let (first, second) = (limiters.next(), limiters.next());
         if first.is_none() && settings.gates.is_inactive() {
-            return Step::Send(None);
+            return Step::Send(None, None);
         }
         let now = Instant::now();
         let count = || match (first, second) {
             (Some(only), None) => only.try_send(&target.partition, now),
             _ => try_send_by_all(all.clone(), &target.partition, now),
         };
-        if let Some(mut permit) = settings.gates.try_enter(target, now)
+        let caller = settings.caller(request, now);
+        if let Some(permit) = try_enter(settings, target, caller, now)
             && count()
         {
-            if let Some(permit) = &mut permit {
-                permit.mark_sent(now);
-            }
-            return Step::Send(permit);
+            return Step::Send(permit, Some(now));
         }
-        let max_wait = MaxWait::new(settings, request, now);
-        match Admission::new(settings, target, all.cloned().collect(), max_wait, now) {
+        match Admission::new(settings, target, all.cloned().collect(), caller, now) {
             Ok(admission) => Step::Wait(Box::new(admission)),
             Err(error) => Step::Reject(error),
         }
+    }
+
+    /// Sends a request that is admitted, unless the retry budget has no tokens for it.
+    #[inline]
+    fn send<B>(
+        &mut self,
+        request: Request<B>,
+        target: Target,
+        permit: Option<Box<Permit>>,
+        now: Option<Instant>,
+    ) -> ResponseFuture<S, B>
+    where
+        S: Service<Request<B>>,
+    {
+        let settings = &self.settings;
+        if permit.as_ref().is_some_and(|permit| permit.is_probe()) {
+            SendState::mark_probe(&request);
+        } else if !SendState::pay(&request) {
+            let error = unpaid(settings, &target, now.unwrap_or_else(Instant::now));
+            return ResponseFuture::rejected(error, settings, target);
+        }
+        let timing = settings.gates.timing(|| settings.random());
+        let sent = (timing != Timing::Untimed).then(|| (now.unwrap_or_else(Instant::now), timing));
+        // This is the service that `poll_ready` made ready.
+        ResponseFuture::sent(self.inner.call(request), settings, target, permit, sent)
     }
 }
 
@@ -152,8 +173,7 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let target = self.settings.target(&request);
         match self.admit(&request, &target) {
-            // This is the service that `poll_ready` made ready.
-            Step::Send(permit) => ResponseFuture::sent(self.inner.call(request), &self.settings, target, permit),
+            Step::Send(permit, now) => self.send(request, target, permit, now),
             Step::Wait(admission) => {
                 // The ready service may hold a resource that others need, such as a permit of a concurrency limit. It is
                 // dropped before the wait, and a clone gets ready afterwards.

@@ -5,12 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, Method, Request, Uri};
-use redress_classify::{Clock, Dialect};
+use redress_classify::{Clock, Dialect, UpstreamHealth};
+use tokio::time::Instant;
 
-use crate::gates::Gates;
+use crate::gates::{CallResult, Caller, Gates, Permit, Timing, record};
 use crate::limiter::Limiter;
+use crate::max_wait::MaxWait;
 use crate::partition::Partition;
 use crate::scope::Target;
+use crate::telemetry;
 
 /// A function that returns the key of a request's partition, such as its tenant.
 pub(crate) type PartitionKey = Arc<dyn Fn(&Method, &Uri, &HeaderMap) -> Option<String> + Send + Sync>;
@@ -27,6 +30,12 @@ pub(crate) struct Settings {
     pub(crate) max_wait: Duration,
     /// Whether no call may wait.
     pub(crate) fail_fast: bool,
+    /// Whether failures in a row shut a gate.
+    pub(crate) detects_outages: bool,
+    /// A call waits while the outage is younger than so many times the time that the call has left.
+    pub(crate) patience: u32,
+    /// Whether the call with the latest deadline goes first.
+    pub(crate) newest_first: bool,
     pub(crate) clock: Clock,
     pub(crate) gates: Arc<Gates>,
     /// The limits, the most specific one first.
@@ -48,6 +57,38 @@ impl Settings {
         self.limiters.iter().filter(|limiter| limiter.covers(request.method(), request.uri().path()))
     }
 
+    /// Records the end of a call, reports what it changed, and returns the health of the upstream.
+    pub(crate) fn record(
+        self: &Arc<Self>,
+        target: &Target,
+        permit: Option<Box<Permit>>,
+        sent: Option<(Instant, Timing)>,
+        result: CallResult,
+        random: u32,
+    ) -> Option<UpstreamHealth> {
+        let now = Instant::now();
+        let recorded = record(self, target, permit, sent, result, (now, random));
+        if let Some(transition) = recorded.transition {
+            telemetry::transition(&self.dialect, &target.partition, transition, now);
+        }
+        recorded.health
+    }
+
+    /// Returns a call at its gates.
+    pub(crate) fn caller<B>(&self, request: &Request<B>, now: Instant) -> Caller {
+        let max_wait = MaxWait::new(self, request, now);
+        let (is_idempotent, random) = (self.is_idempotent(request), self.random());
+        Caller { max_wait, is_idempotent, was_cooling_down: false, random }
+    }
+
+    /// Returns `true` if a request is safe to lose: one that can be sent again.
+    fn is_idempotent<B>(&self, request: &Request<B>) -> bool {
+        let key = self.dialect.idempotency().map_or("idempotency-key", |header| header.name.as_str());
+        request.method().is_idempotent()
+            || request.headers().contains_key(key)
+            || self.dialect.is_idempotent(request.method().as_str(), request.uri().path())
+    }
+
     /// Returns a random number, uniform over all of `u32`.
     pub(crate) fn random(&self) -> u32 {
         (self.random)()
@@ -61,6 +102,9 @@ impl fmt::Debug for Settings {
             .field("deadline", &self.deadline)
             .field("max_wait", &self.max_wait)
             .field("fail_fast", &self.fail_fast)
+            .field("detects_outages", &self.detects_outages)
+            .field("patience", &self.patience)
+            .field("newest_first", &self.newest_first)
             .field("limits", &self.limiters)
             .field("gates", &self.gates)
             .finish_non_exhaustive()

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use redress_classify::{CooldownScope, Dialect};
+use tokio::time::Instant;
 
+use crate::gates::Transition;
 use crate::partition::Partition;
 use crate::scope::Target;
 
@@ -12,7 +14,9 @@ use crate::scope::Target;
 pub(crate) enum WaitReason {
     /// The upstream cools down.
     Cooldown,
-    /// All permits of the release after a cool-down are in use.
+    /// The upstream is in an outage.
+    Outage,
+    /// All permits of the release after a cool-down or an outage are in use.
     Release,
     /// A limit is reached.
     Limit,
@@ -23,6 +27,7 @@ impl WaitReason {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Cooldown => "cooldown",
+            Self::Outage => "outage",
             Self::Release => "release",
             Self::Limit => "limit",
         }
@@ -36,6 +41,43 @@ pub(crate) fn cooldown_started(dialect: &Dialect, target: &Target, named: Cooldo
     let dialect = dialect.name();
     tracing::debug!(target: "redress::pace", dialect, %partition, scope, class, ?wait, "cool-down started");
     measure("redress_cooldown_seconds", &[("dialect", dialect)], wait);
+}
+
+/// Reports a gate that was shut or opened, and a probe that failed.
+pub(crate) fn transition(dialect: &Dialect, partition: &Partition, transition: Transition, now: Instant) {
+    match transition {
+        Transition::Shut => gate_shut(dialect, partition, "failures"),
+        Transition::ProbeFailed { next } => {
+            let (dialect, wait) = (dialect.name(), next.map(|next| next.saturating_duration_since(now)));
+            tracing::debug!(target: "redress::pace", dialect, %partition, outcome = "failed", ?wait, "probe");
+            count("redress_probes_total", &[("dialect", dialect), ("outcome", "failed")]);
+        }
+        Transition::Opened { age, waiting } => {
+            tracing::debug!(target: "redress::pace", dialect = dialect.name(), %partition, outcome = "answered", "probe");
+            count("redress_probes_total", &[("dialect", dialect.name()), ("outcome", "answered")]);
+            gate_opened(dialect, partition, "answer", age, waiting);
+        }
+    }
+}
+
+/// Reports a gate that was shut, after failures or by hand.
+pub(crate) fn gate_shut(dialect: &Dialect, partition: &Partition, reason: &'static str) {
+    let dialect = dialect.name();
+    tracing::warn!(target: "redress::pace", dialect, %partition, reason, "gate shut: calls wait for the end of an outage");
+    count("redress_gate_shuts_total", &[("dialect", dialect), ("reason", reason)]);
+}
+
+/// Reports the end of an outage, with its age and the number of calls that wait for their release.
+pub(crate) fn gate_opened(
+    dialect: &Dialect,
+    partition: &Partition,
+    reason: &'static str,
+    age: Duration,
+    waiting: usize,
+) {
+    let dialect = dialect.name();
+    tracing::info!(target: "redress::pace", dialect, %partition, reason, ?age, waiting, "gate opened");
+    measure("redress_outage_seconds", &[("dialect", dialect), ("reason", reason)], age);
 }
 
 /// Reports a call that waits.

@@ -1,0 +1,253 @@
+//! Records the end of a call: learns from it how the upstream does, and shuts or opens its gate.
+
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
+
+use redress_classify::UpstreamHealth;
+use tokio::time::Instant;
+
+use super::{MAX_PARTITIONS, Permit, State, Timing};
+use crate::health::Health;
+use crate::line::{Line, Moment};
+use crate::outage::Outage;
+use crate::partition::Partition;
+use crate::scope::Target;
+use crate::settings::Settings;
+use crate::window::CallEnd;
+
+/// How a call ended, for the gates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CallResult {
+    /// The upstream answered: a success, or an error that says nothing about its health.
+    Answered,
+    /// It is unavailable: no connection, a reset, a timeout, or a response that says so without a hint.
+    Failed { is_timeout: bool },
+    /// It limits the rate of requests, without a hint.
+    Throttled,
+    /// It answered with a hint, or with an error of its own such as a 500, which proves neither an outage nor health.
+    Faulty,
+    /// Nothing is known: the request was not sent, or was dropped.
+    Unknown,
+}
+
+/// What the end of a call changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Recorded {
+    /// The health of the upstream, for the layers above; `None` if it is healthy.
+    pub(crate) health: Option<UpstreamHealth>,
+    pub(crate) transition: Option<Transition>,
+}
+
+/// A change of a gate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Transition {
+    /// It was shut after failures in a row.
+    Shut,
+    /// A probe failed. The next one is due at the instant.
+    ProbeFailed { next: Option<Instant> },
+    /// An answer opened it. So many calls wait for their release.
+    Opened { age: Duration, waiting: usize },
+}
+
+impl CallResult {
+    const fn end(self) -> CallEnd {
+        match self {
+            Self::Answered => CallEnd::Answered,
+            Self::Failed { is_timeout: true } => CallEnd::TimedOut,
+            Self::Failed { is_timeout: false } | Self::Throttled | Self::Faulty => CallEnd::Failed,
+            Self::Unknown => CallEnd::Unknown,
+        }
+    }
+
+    /// Returns `true` if the upstream has answered in any way.
+    const fn is_response(self) -> bool {
+        matches!(self, Self::Answered | Self::Throttled | Self::Faulty)
+    }
+}
+
+/// Returns `true` if the end of an untimed call without a permit changes nothing, by one atomic load.
+#[inline]
+pub(crate) fn is_unremarkable(settings: &Settings, result: CallResult) -> bool {
+    result == CallResult::Answered && !settings.gates.sampling.records_each_answer()
+}
+
+/// Records the end of a call that was sent at `sent`, if it is timed, and passes its permit on.
+pub(crate) fn record(
+    settings: &Arc<Settings>,
+    target: &Target,
+    permit: Option<Box<Permit>>,
+    sent: Option<(Instant, Timing)>,
+    result: CallResult,
+    (now, random): (Instant, u32),
+) -> Recorded {
+    let is_probe = permit.as_ref().is_some_and(|permit| permit.is_probe());
+    let mut state = settings.gates.lock();
+    let (mut transition, mut wakers) = (None, Vec::new());
+    let was_shut = state.outage_at(target).is_some();
+    let is_outage = state.learn(target, sent, result, now) && settings.detects_outages;
+    if is_outage && !was_shut {
+        transition = Some(Transition::Shut);
+        let outage = |health: &Health| Outage::new(health, now, random);
+        wakers = state.shut(settings, target, outage, now, random);
+    } else if was_shut && (result == CallResult::Answered || (is_probe && result.is_response())) {
+        (transition, wakers) = state.open(settings, target, now, random);
+    }
+    let health = state.health_for(target, result);
+    state.remove_if_over(target, now);
+    state.adapt(settings);
+    drop(state);
+    wakers.into_iter().for_each(Waker::wake);
+    if let Some(permit) = permit {
+        permit.end(result.end(), now);
+        if is_probe && transition.is_none() && matches!(result, CallResult::Failed { .. }) {
+            let next = settings.gates.lock().outage_at(target).and_then(Outage::next_probe);
+            transition = Some(Transition::ProbeFailed { next });
+        }
+    }
+    Recorded { health, transition }
+}
+
+impl State {
+    pub(super) fn outage_at(&self, target: &Target) -> Option<&Outage> {
+        self.lines.get(&target.upstream_key()).and_then(Line::outage)
+    }
+
+    /// Learns from the end of a call. Returns `true` if the upstream is in an outage.
+    fn learn(&mut self, target: &Target, sent: Option<(Instant, Timing)>, result: CallResult, now: Instant) -> bool {
+        let is_open = !self.lines.contains_key(&target.upstream_key());
+        let took = sent.map(|(sent, _)| now.saturating_duration_since(sent));
+        let calls = match sent {
+            Some((_, Timing::Timed { calls })) => calls,
+            _ => 1,
+        };
+        if matches!(sent, Some((_, Timing::Timed { .. }))) {
+            self.timed = self.timed.saturating_add(1);
+            self.calls.count(calls, now);
+        }
+        let Some(health) = self.health_of(target, result) else { return false };
+        let needed_each = health.needs_each_answer();
+        let is_outage = match result {
+            CallResult::Failed { is_timeout } => health.on_failure(took.filter(|_| is_timeout), is_open, now),
+            CallResult::Answered => {
+                health.on_answer(took, calls, is_open, now);
+                false
+            }
+            CallResult::Throttled => {
+                health.on_throttle(is_open, now);
+                false
+            }
+            CallResult::Faulty | CallResult::Unknown => false,
+        };
+        let needs_each = health.needs_each_answer();
+        self.count_each(needed_each, needs_each);
+        is_outage
+    }
+
+    /// Counts the partitions each answer of which is recorded.
+    const fn count_each(&mut self, before: bool, after: bool) {
+        self.recorded = self.recorded + after as usize - before as usize;
+    }
+
+    /// Returns the health of the upstream of a call, which is known from its first answer on.
+    fn health_of(&mut self, target: &Target, result: CallResult) -> Option<&mut Health> {
+        if !self.health.contains_key(&target.partition) {
+            if result != CallResult::Answered {
+                return None;
+            }
+            if self.health.len() >= MAX_PARTITIONS {
+                let quiet =
+                    self.health.iter().find(|(_, health)| !health.needs_each_answer()).map(|(key, _)| key.clone());
+                let removed =
+                    quiet.or_else(|| self.health.keys().next().cloned()).and_then(|key| self.health.remove(&key));
+                self.count_each(removed.is_some_and(|health| health.needs_each_answer()), false);
+            }
+        }
+        Some(self.health.entry(target.partition.clone()).or_insert_with(Health::new))
+    }
+
+    /// Shuts the gate of an upstream.
+    pub(super) fn shut(
+        &mut self,
+        settings: &Settings,
+        target: &Target,
+        outage: impl FnOnce(&Health) -> Outage,
+        now: Instant,
+        random: u32,
+    ) -> Vec<Waker> {
+        let id = self.id();
+        let Self { lines, health, .. } = self;
+        let unknown = Health::new();
+        let health = health.get(&target.partition).unwrap_or(&unknown);
+        let moment = Moment { health, now, random, newest_first: settings.newest_first };
+        let outage = outage(health);
+        settings.gates.sampling.set_active(true);
+        match lines.get_mut(&target.upstream_key()) {
+            Some(line) => line.begin_outage(outage, moment),
+            None => {
+                lines.insert(target.upstream_key(), Line::shut(id, outage));
+                Vec::new()
+            }
+        }
+    }
+
+    /// Opens the gate of an upstream that is shut, and begins the release.
+    fn open(
+        &mut self,
+        settings: &Settings,
+        target: &Target,
+        now: Instant,
+        random: u32,
+    ) -> (Option<Transition>, Vec<Waker>) {
+        let Self { lines, health, .. } = self;
+        let ended = health.get_mut(&target.partition).is_some_and(Health::end_failures);
+        let unknown = Health::new();
+        let health = health.get(&target.partition).unwrap_or(&unknown);
+        let moment = Moment { health, now, random, newest_first: settings.newest_first };
+        let Some(line) = lines.get_mut(&target.upstream_key()) else { return (None, Vec::new()) };
+        let Some(age) = line.outage().filter(|outage| outage.next_probe().is_some()).map(|outage| outage.age(now))
+        else {
+            return (None, Vec::new());
+        };
+        let (waiting, wakers) = (line.waiting(), line.end_outage(moment));
+        self.recorded -= usize::from(ended);
+        (Some(Transition::Opened { age, waiting }), wakers)
+    }
+
+    /// Returns the health that the layers above are told.
+    fn health_for(&self, target: &Target, result: CallResult) -> Option<UpstreamHealth> {
+        let line = self.lines.get(&target.upstream_key());
+        if matches!(result, CallResult::Failed { .. }) && line.is_some_and(|line| line.outage().is_some()) {
+            return Some(UpstreamHealth::Outage);
+        }
+        let is_degraded = || self.health.get(&target.partition).is_some_and(Health::is_degraded);
+        (line.is_some() || is_degraded()).then_some(UpstreamHealth::Degraded)
+    }
+
+    /// Removes the line of an upstream whose release is over.
+    pub(super) fn remove_if_over(&mut self, target: &Target, now: Instant) {
+        let key = target.upstream_key();
+        if self.lines.get(&key).is_some_and(|line| line.is_over(now)) {
+            self.lines.remove(&key);
+            self.accept_latency(&target.partition);
+        }
+    }
+
+    /// Accepts the latency of an upstream whose release is over.
+    pub(super) fn accept_latency(&mut self, partition: &Partition) {
+        if let Some(health) = self.health.get_mut(partition) {
+            let before = health.needs_each_answer();
+            health.accept_latency();
+            let after = health.needs_each_answer();
+            self.count_each(before, after);
+        }
+    }
+
+    /// Adapts the flags that calls read without the lock.
+    fn adapt(&self, settings: &Settings) {
+        let sampling = &settings.gates.sampling;
+        sampling.set_each_answer(self.recorded > 0);
+        let rate = self.calls.gap().map_or(0.0, |gap| 1.0 / gap.as_secs_f64().max(1e-9));
+        sampling.adapt(self.timed, rate);
+    }
+}

@@ -1,0 +1,416 @@
+//! The line at one gate: the calls that wait for the end of a cool-down or an outage, and those in flight in the release after it.
+//! It is given the time, and so deterministic.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::task::Waker;
+use std::time::Duration;
+
+use redress_classify::saturating;
+use tokio::time::Instant;
+
+use crate::health::Health;
+use crate::outage::Outage;
+use crate::waker::register;
+use crate::window::{CallEnd, Window};
+
+/// The maximum number of calls that wait for the end of an outage.
+pub(crate) const MAX_WAITING: usize = 10_000;
+/// A release is over after this time without a call that waits.
+const IDLE: Duration = Duration::from_secs(1);
+/// An outage is over if it could have been probed for this long and was not: the upstream is no longer called.
+const FORGOTTEN: Duration = Duration::from_secs(60);
+/// A call that takes longer than this multiple of the latency frees its place: it is lost, or another kind of call.
+const HANGING: u32 = 4;
+/// A call that has less time left than this multiple of the latency is not sent.
+const NEEDED: u32 = 2;
+
+/// The calls at one gate, from the first that waits until the end of the release.
+#[derive(Debug)]
+pub(crate) struct Line {
+    /// Distinguishes it from an earlier line at the same gate.
+    pub(crate) id: u64,
+    /// The time after the cool-down over which the waiting calls are spread.
+    pub(crate) spread: Duration,
+    /// The calls that wait for the end of the cool-down.
+    cooling: HashMap<u64, Option<Waker>>,
+    /// The calls that wait for a place or to be the probe, in the order in which they go.
+    queue: BTreeMap<Rank, Queued>,
+    /// Those of them that are idempotent.
+    idempotent: BTreeSet<Rank>,
+    /// The calls that have left the queue and have not polled since.
+    ended: HashMap<u64, WaitEnd>,
+    /// The calls that have a place, with the time since when.
+    flight: BTreeSet<Place>,
+    phase: Phase,
+    /// The call that has the timer for the next change, and its time.
+    timer: Option<(Rank, Instant)>,
+    /// Since when no call waits.
+    idle_since: Option<Instant>,
+}
+
+/// The order of the queue: by deadline, then by arrival.
+pub(crate) type Rank = (Instant, u64);
+
+/// A place in flight: since when, and the id of the call.
+pub(crate) type Place = (Instant, u64);
+
+#[derive(Debug)]
+enum Phase {
+    /// There is an outage. Single calls probe.
+    Shut(Outage),
+    /// The calls are released as the window permits.
+    Release(Window),
+}
+
+#[derive(Debug)]
+struct Queued {
+    waker: Option<Waker>,
+    /// Whether the instant of its rank is a deadline.
+    has_deadline: bool,
+}
+
+/// How a call left the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WaitEnd {
+    /// It may be sent.
+    Granted(Place, Sending),
+    /// Too little time is left for an answer.
+    TooLate,
+}
+
+/// As what a call is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sending {
+    /// As the probe of an outage.
+    Probe,
+    /// As one of the calls of a release.
+    Release,
+}
+
+/// The state of a call that waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WaitState {
+    /// It has left the queue.
+    Ended(WaitEnd),
+    /// It waits. If it has the timer of the line, it must poll again at this instant.
+    Waiting(Option<Instant>),
+    /// It waits no longer at this gate, and looks at its gates anew.
+    Gone,
+}
+
+/// The result of a poll, with the wakers that are to be dropped and woken outside the lock.
+#[derive(Debug)]
+pub(crate) struct LinePoll {
+    pub(crate) state: WaitState,
+    pub(crate) replaced: Option<Waker>,
+    pub(crate) wakers: Vec<Waker>,
+}
+
+/// The circumstances of a step.
+#[derive(Clone, Copy)]
+pub(crate) struct Moment<'h> {
+    pub(crate) health: &'h Health,
+    pub(crate) now: Instant,
+    /// Uniform over all of `u32`.
+    pub(crate) random: u32,
+    /// Whether the calls with the latest deadline go first.
+    pub(crate) newest_first: bool,
+}
+
+impl Line {
+    /// Makes the line of a cool-down, which is followed by a release.
+    pub(crate) fn after_cooldown(id: u64, moment: Moment<'_>) -> Self {
+        Self::new(id, Phase::Release(Window::new(moment.health, moment.now)))
+    }
+
+    /// Makes the line of an outage.
+    pub(crate) fn shut(id: u64, outage: Outage) -> Self {
+        Self::new(id, Phase::Shut(outage))
+    }
+
+    fn new(id: u64, phase: Phase) -> Self {
+        Self {
+            id,
+            spread: Duration::ZERO,
+            cooling: HashMap::new(),
+            queue: BTreeMap::new(),
+            idempotent: BTreeSet::new(),
+            ended: HashMap::new(),
+            flight: BTreeSet::new(),
+            phase,
+            timer: None,
+            idle_since: None,
+        }
+    }
+
+    /// Returns the number of calls that wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.cooling.len() + self.queue.len() + self.ended.len()
+    }
+
+    /// Returns the number of calls that have a place.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.flight.len()
+    }
+
+    /// Returns the outage, while there is one.
+    pub(crate) const fn outage(&self) -> Option<&Outage> {
+        match &self.phase {
+            Phase::Shut(outage) => Some(outage),
+            Phase::Release(_) => None,
+        }
+    }
+
+    /// Returns the number of places of the release; `None` during an outage.
+    pub(crate) const fn places(&self) -> Option<f64> {
+        match &self.phase {
+            Phase::Shut(_) => None,
+            Phase::Release(window) => Some(window.places()),
+        }
+    }
+
+    /// Returns `true` if the line can be removed: no call waits, and none has waited for a while.
+    pub(crate) fn is_over(&self, now: Instant) -> bool {
+        match &self.phase {
+            Phase::Shut(outage) => {
+                let is_forgotten = outage.next_probe().is_some_and(|next| saturating::add(next, FORGOTTEN) <= now);
+                is_forgotten && self.waiting() == 0
+            }
+            Phase::Release(_) => self.idle_since.is_some_and(|since| now.saturating_duration_since(since) >= IDLE),
+        }
+    }
+
+    /// Notes whether the line is idle: no call waits, and there is a place for the next one.
+    fn note_idle(&mut self, now: Instant) {
+        let is_used = |window: &Window| self.flight.len() as f64 >= window.places();
+        let is_idle = matches!(&self.phase, Phase::Release(window) if self.waiting() == 0 && !is_used(window));
+        self.idle_since = if is_idle { self.idle_since.or(Some(now)) } else { None };
+    }
+
+    /// Begins an outage. Calls without a deadline leave the queue: they do not wait for its end.
+    pub(crate) fn begin_outage(&mut self, outage: Outage, moment: Moment<'_>) -> Vec<Waker> {
+        self.phase = Phase::Shut(outage);
+        let (mut wakers, queue) = (Vec::new(), std::mem::take(&mut self.queue));
+        for (rank, queued) in queue {
+            if queued.has_deadline {
+                self.queue.insert(rank, queued);
+            } else {
+                self.idempotent.remove(&rank);
+                wakers.extend(queued.waker);
+            }
+        }
+        self.settle(moment, &mut wakers);
+        wakers
+    }
+
+    /// Ends the outage, and begins the release.
+    pub(crate) fn end_outage(&mut self, moment: Moment<'_>) -> Vec<Waker> {
+        self.phase = Phase::Release(Window::new(moment.health, moment.now));
+        let mut wakers = Vec::new();
+        self.settle(moment, &mut wakers);
+        wakers
+    }
+
+    /// Adds a call that waits for the end of the cool-down.
+    pub(crate) fn add(&mut self, call: u64) {
+        self.cooling.insert(call, None);
+        self.idle_since = None;
+    }
+
+    /// Registers the waker of a call that waits for the end of the cool-down. Returns the one that it replaces, to be
+    /// dropped outside the lock; `None` if the call no longer waits for it.
+    pub(crate) fn poll_cooling(&mut self, call: u64, waker: &Waker) -> Option<Option<Waker>> {
+        self.cooling.get_mut(&call).map(|slot| register(slot, waker))
+    }
+
+    /// Returns `true` if a call that arrives now need not wait.
+    pub(crate) fn has_place(&mut self, moment: Moment<'_>) -> bool {
+        self.free_places_of_hanging(moment);
+        self.queue.is_empty() && self.is_free(moment.now)
+    }
+
+    /// Takes a [free](Self::has_place) place.
+    pub(crate) fn take(&mut self, call: u64, moment: Moment<'_>) -> (Place, Sending) {
+        let place = (moment.now, call);
+        self.flight.insert(place);
+        self.idle_since = None;
+        match &mut self.phase {
+            Phase::Shut(outage) => {
+                outage.send_probe(call, moment.health, moment.now, moment.random);
+                (place, Sending::Probe)
+            }
+            Phase::Release(window) => {
+                window.on_send(moment.now);
+                (place, Sending::Release)
+            }
+        }
+    }
+
+    /// Puts a call into the queue, which may grant it a place at once.
+    pub(crate) fn enqueue(
+        &mut self,
+        rank: Rank,
+        has_deadline: bool,
+        is_idempotent: bool,
+        moment: Moment<'_>,
+    ) -> Vec<Waker> {
+        self.cooling.remove(&rank.1);
+        self.queue.insert(rank, Queued { waker: None, has_deadline });
+        if is_idempotent {
+            self.idempotent.insert(rank);
+        }
+        let mut wakers = Vec::new();
+        self.settle(moment, &mut wakers);
+        wakers
+    }
+
+    /// Polls the wait of a call, and registers its waker.
+    pub(crate) fn poll_wait(&mut self, rank: Rank, waker: &Waker, moment: Moment<'_>) -> LinePoll {
+        let mut wakers = Vec::new();
+        self.settle(moment, &mut wakers);
+        let mut replaced = None;
+        let state = if let Some(end) = self.ended.remove(&rank.1) {
+            WaitState::Ended(end)
+        } else if let Some(queued) = self.queue.get_mut(&rank) {
+            replaced = register(&mut queued.waker, waker);
+            WaitState::Waiting(self.timer.filter(|(holder, _)| *holder == rank).map(|(_, at)| at))
+        } else {
+            WaitState::Gone
+        };
+        LinePoll { state, replaced, wakers }
+    }
+
+    /// Removes a call that waits, and passes on what it was granted. Returns its waker, to be dropped, and those to be woken.
+    pub(crate) fn remove(&mut self, rank: Rank, moment: Moment<'_>) -> (Option<Waker>, Vec<Waker>) {
+        if let Some(WaitEnd::Granted(place, _)) = self.ended.remove(&rank.1) {
+            return (None, self.end(place, place.0, CallEnd::Unknown, moment));
+        }
+        self.idempotent.remove(&rank);
+        let queued = self.queue.remove(&rank).map(|queued| queued.waker);
+        let own = self.cooling.remove(&rank.1).or(queued);
+        let mut wakers = Vec::new();
+        self.settle(moment, &mut wakers);
+        (own.flatten(), wakers)
+    }
+
+    /// Records the end of a call that has a place and was sent at `sent`. Returns the wakers of the calls that go on.
+    pub(crate) fn end(&mut self, place: Place, sent: Instant, end: CallEnd, moment: Moment<'_>) -> Vec<Waker> {
+        let is_used = !self.queue.is_empty() || self.is_half_used();
+        self.flight.remove(&place);
+        match &mut self.phase {
+            // The gate opens it at the first answer, so that this is a failure.
+            Phase::Shut(outage) => outage.end_probe(place.1, moment.health, moment.now, moment.random),
+            Phase::Release(window) => window.on_end(end, sent, is_used, moment.health, moment.now),
+        }
+        let mut wakers = Vec::new();
+        self.settle(moment, &mut wakers);
+        wakers
+    }
+
+    /// Marks the place of a call that is sent now, which may have waited since it was granted.
+    pub(crate) fn mark_sent(&mut self, place: Place, now: Instant) -> Place {
+        self.flight.remove(&place);
+        self.flight.insert((now, place.1));
+        (now, place.1)
+    }
+
+    /// Empties the queue, since a cool-down has begun. Returns the wakers of its calls, which then look at the gate anew.
+    pub(crate) fn requeue_all(&mut self) -> Vec<Waker> {
+        self.idempotent.clear();
+        std::mem::take(&mut self.queue).into_values().filter_map(|queued| queued.waker).collect()
+    }
+
+    /// Ends the line. Returns the wakers of all calls that wait.
+    pub(crate) fn drain(self) -> Vec<Waker> {
+        let queued = self.queue.into_values().map(|queued| queued.waker);
+        self.cooling.into_values().chain(queued).flatten().collect()
+    }
+
+    /// Lets the calls go that may, and appends their wakers, and that of the call that has the timer now.
+    fn settle(&mut self, moment: Moment<'_>, wakers: &mut Vec<Waker>) {
+        self.free_places_of_hanging(moment);
+        while self.is_free(moment.now) {
+            let Some(rank) = self.next(moment.newest_first) else { break };
+            let Some(queued) = self.queue.remove(&rank) else { break };
+            self.idempotent.remove(&rank);
+            let end = if queued.has_deadline && self.is_too_late(rank.0, moment) {
+                WaitEnd::TooLate
+            } else {
+                let (place, sending) = self.take(rank.1, moment);
+                WaitEnd::Granted(place, sending)
+            };
+            self.ended.insert(rank.1, end);
+            wakers.extend(queued.waker);
+        }
+        self.set_timer(moment, wakers);
+        self.note_idle(moment.now);
+    }
+
+    /// Gives the timer to the call that goes next, and wakes it if it did not have it.
+    fn set_timer(&mut self, moment: Moment<'_>, wakers: &mut Vec<Waker>) {
+        let next = self.next(moment.newest_first).and_then(|rank| Some((rank, self.next_change(moment)?)));
+        let is_known = match (self.timer, next) {
+            (Some((holder, at)), Some((rank, new))) => holder == rank && at <= new,
+            (_, None) => true,
+            (None, Some(_)) => false,
+        };
+        self.timer = next;
+        if let Some((rank, _)) = next.filter(|_| !is_known) {
+            wakers.extend(self.queue.get(&rank).and_then(|queued| queued.waker.clone()));
+        }
+    }
+
+    /// Returns the instant at which the next call may go without any other event.
+    fn next_change(&self, moment: Moment<'_>) -> Option<Instant> {
+        match &self.phase {
+            Phase::Shut(outage) => outage.next_probe(),
+            Phase::Release(window) if self.has_free_place(window) => Some(window.next_send()),
+            Phase::Release(_) => Some(saturating::add(self.flight.first()?.0, hanging(moment.health)?)),
+        }
+    }
+
+    /// Returns the call that goes next.
+    fn next(&self, newest_first: bool) -> Option<Rank> {
+        let first = |ranks: &BTreeSet<Rank>| if newest_first { ranks.last() } else { ranks.first() }.copied();
+        let in_queue = || {
+            if newest_first { self.queue.last_key_value() } else { self.queue.first_key_value() }.map(|(rank, _)| *rank)
+        };
+        match &self.phase {
+            // A probe may be lost, so it should be one that can be sent again.
+            Phase::Shut(_) => first(&self.idempotent).or_else(in_queue),
+            Phase::Release(_) => in_queue(),
+        }
+    }
+
+    fn is_free(&self, now: Instant) -> bool {
+        match &self.phase {
+            Phase::Shut(outage) => outage.is_due(now),
+            Phase::Release(window) => self.has_free_place(window) && window.next_send() <= now,
+        }
+    }
+
+    fn has_free_place(&self, window: &Window) -> bool {
+        (self.flight.len() as f64) < window.places().max(1.0)
+    }
+
+    fn is_half_used(&self) -> bool {
+        self.places().is_some_and(|places| self.flight.len() as f64 > (places / 2.0).max(1.0))
+    }
+
+    fn is_too_late(&self, deadline: Instant, moment: Moment<'_>) -> bool {
+        let needed = moment.health.latency().unwrap_or_default().saturating_mul(NEEDED);
+        deadline.saturating_duration_since(moment.now) < needed
+    }
+
+    fn free_places_of_hanging(&mut self, moment: Moment<'_>) {
+        let Some(cutoff) = hanging(moment.health).and_then(|span| moment.now.checked_sub(span)) else { return };
+        while self.flight.first().is_some_and(|(since, _)| *since < cutoff) {
+            self.flight.pop_first();
+        }
+    }
+}
+
+/// Returns the time after which a call frees its place; `None` if the latency is unknown.
+fn hanging(health: &Health) -> Option<Duration> {
+    health.latency().map(|latency| latency.saturating_mul(HANGING))
+}

@@ -1,0 +1,89 @@
+//! An outage of one partition: when it began, and when the next probe is due. It is given the time, and so deterministic.
+
+use std::time::Duration;
+
+use redress_classify::saturating;
+use tokio::time::Instant;
+
+use crate::health::Health;
+
+/// The shortest time between two probes.
+const SHORTEST_INTERVAL: f64 = 0.1;
+/// The longest one, for a client that calls at least ten times a second.
+const LONGEST_INTERVAL: f64 = 2.0;
+/// The longest one for any client.
+const LONGEST_FOR_RARE_CALLS: f64 = 30.0;
+/// In the longest interval a client would make so many calls on a good day.
+const CALLS_IN_LONGEST: f64 = 20.0;
+/// The interval grows with the age of the outage: so many probes in its last doubling, about.
+const SHARE_OF_AGE: f64 = 0.1;
+/// A probe that takes longer than this multiple of the latency is replaced by another one.
+const HANGING: u32 = 4;
+
+/// An outage, in which single calls probe whether the upstream is back.
+#[derive(Clone, Debug)]
+pub(crate) struct Outage {
+    /// The time at which the calls began to be held.
+    since: Instant,
+    /// The time of the next probe; `None` if there are none, since the gate was shut by hand.
+    next: Option<Instant>,
+    /// The probe in flight: the id of its call.
+    probe: Option<u64>,
+}
+
+impl Outage {
+    /// Begins an outage.
+    pub(crate) fn new(health: &Health, now: Instant, random: u32) -> Self {
+        Self { since: now, next: Some(now + interval(health, Duration::ZERO, random)), probe: None }
+    }
+
+    /// Begins one without probes, which lasts until the gate is opened.
+    pub(crate) const fn by_hand(now: Instant) -> Self {
+        Self { since: now, next: None, probe: None }
+    }
+
+    /// Returns the time since the outage began.
+    pub(crate) fn age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.since)
+    }
+
+    pub(crate) const fn since(&self) -> Instant {
+        self.since
+    }
+
+    /// Returns the time at which a call may probe; `None` if the gate was shut by hand.
+    pub(crate) const fn next_probe(&self) -> Option<Instant> {
+        self.next
+    }
+
+    /// Returns `true` if a call may probe now.
+    pub(crate) fn is_due(&self, now: Instant) -> bool {
+        self.next.is_some_and(|next| next <= now)
+    }
+
+    /// Sends a call as the probe. Another one is due if it takes longer than an interval and 4 times the latency.
+    pub(crate) fn send_probe(&mut self, call: u64, health: &Health, now: Instant, random: u32) {
+        let hanging = health.latency().unwrap_or_default().saturating_mul(HANGING);
+        let replaced = interval(health, self.age(now), random).max(hanging);
+        (self.probe, self.next) = (Some(call), Some(saturating::add(now, replaced)));
+    }
+
+    /// Ends a probe that failed, was dropped, or was never sent. One that was replaced changes nothing.
+    pub(crate) fn end_probe(&mut self, call: u64, health: &Health, now: Instant, random: u32) {
+        if self.probe == Some(call) {
+            (self.probe, self.next) = (None, Some(now + interval(health, self.age(now), random)));
+        }
+    }
+}
+
+/// Returns the time to the next probe: a tenth of the age of the outage, at least a call's time on a good day, with a jitter of
+/// half of it in both directions.
+///
+/// It is in proportion to the age, since a wait that doubles has outgrown the outage by its end.
+fn interval(health: &Health, age: Duration, random: u32) -> Duration {
+    let gap = health.gap().unwrap_or_default().as_secs_f64();
+    let longest = LONGEST_INTERVAL.max((gap * CALLS_IN_LONGEST).min(LONGEST_FOR_RARE_CALLS));
+    let age = age.as_secs_f64();
+    let mean = (age * SHARE_OF_AGE).max(gap.min(age)).clamp(SHORTEST_INTERVAL, longest);
+    Duration::from_secs_f64(mean * (0.5 + f64::from(random) / 4_294_967_296.0))
+}
