@@ -19,7 +19,7 @@ pub type BoxClient = BoxCloneSyncService<Request<Full<Bytes>>, Response<LabBody>
 
 /// A retry policy: a factory of clients that deal with failures in one particular way.
 ///
-/// A policy is built once per run and per layer of services. [`client`](Self::client) wraps the service
+/// A policy is built once per run, per process and per layer of services. [`client`](Self::client) wraps the service
 /// below in its own retry code, as an application would, so that the lab runs the code that is
 /// published and not a model of it.
 ///
@@ -93,6 +93,24 @@ pub trait Policy: Send + Sync {
     fn client(&self, context: &PolicyContext) -> BoxClient;
 }
 
+impl<P: Policy + ?Sized> Policy for &P {
+    fn name(&self) -> &str {
+        (**self).name()
+    }
+
+    fn about(&self) -> String {
+        (**self).about()
+    }
+
+    fn retries(&self) -> bool {
+        (**self).retries()
+    }
+
+    fn client(&self, context: &PolicyContext) -> BoxClient {
+        (**self).client(context)
+    }
+}
+
 /// The environment of a policy in one run: the service to wrap, and the settings of the caller.
 #[derive(Clone)]
 pub struct PolicyContext {
@@ -103,7 +121,7 @@ pub struct PolicyContext {
     pub deadline: Duration,
     /// The time limit of one attempt; `None` for no limit.
     pub attempt_timeout: Option<Duration>,
-    /// The seed of the policy's random numbers. Each layer of services has its own.
+    /// The seed of the policy's random numbers. Each process and each layer of services has its own.
     pub seed: u64,
 }
 

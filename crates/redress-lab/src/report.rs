@@ -149,7 +149,7 @@ impl Report<'_> {
                 });
                 markup.element("ol", &[], |markup| {
                     for (nth, comparison) in self.comparisons.iter().enumerate() {
-                        entry(markup, &anchor(nth), &comparison.scenario.name);
+                        entry(markup, &anchor(nth), &comparison.scenario.label());
                     }
                 });
             });

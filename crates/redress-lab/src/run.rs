@@ -4,6 +4,7 @@
 //! all tasks are idle, so an hour of virtual time takes as long as its events need.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -19,6 +20,7 @@ use tower::ServiceExt as _;
 
 use crate::arrivals::Arrivals;
 use crate::outcome::Outcome;
+use crate::policies::reference::Fleet;
 use crate::policy::{BoxClient, Inner, Policy, PolicyContext};
 use crate::scenario::Scenario;
 use crate::server::Server;
@@ -40,7 +42,7 @@ pub struct Run<'a> {
 
 impl fmt::Debug for Run<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (scenario, policy) = (&self.scenario.name, self.policy.name());
+        let (scenario, policy) = (self.scenario.label(), self.policy.name());
         write!(f, "{policy} in {scenario}, seed {}", self.seed)
     }
 }
@@ -116,7 +118,7 @@ impl Run<'_> {
         statistics.into_outcome(scenario, self.policy.name(), self.seed)
     }
 
-    /// Builds the client, with the policy once per layer of services.
+    /// Builds the client, with the policy once per process and per layer of services.
     fn client(&self, transport: &Transport) -> BoxClient {
         let clients = &self.scenario.clients;
         let mut context = PolicyContext {
@@ -126,14 +128,22 @@ impl Run<'_> {
             attempt_timeout: clients.attempt_timeout,
             seed: stream(self.seed, Stream::Policy).random(),
         };
-        let mut client = self.policy.client(&context);
+        let mut client = self.processes(&context);
         for _ in 1..clients.layers {
             context.inner = Inner::Service(client);
             context.attempt_timeout = None;
             context.seed = context.seed.wrapping_add(1);
-            client = self.policy.client(&context);
+            client = self.processes(&context);
         }
         client
+    }
+
+    /// Builds one layer of services: the policy once per process.
+    fn processes(&self, context: &PolicyContext) -> BoxClient {
+        match self.scenario.clients.clients {
+            NonZeroU32::MIN => self.policy.client(context),
+            several => Fleet::new(self.policy, several).client(context),
+        }
     }
 
     /// Starts each call at its arrival time, whether or not earlier calls have ended.
@@ -207,6 +217,7 @@ mod tests {
 
     use super::*;
     use crate::outcome::RecoveryTime;
+    use crate::policies::reference::{Deposit, Reference, Rule};
     use crate::policies::{NoRetry, RedressStack};
 
     fn scenario(text: &str) -> Scenario {
@@ -271,6 +282,53 @@ mod tests {
         for policy in [&NoRetry as &dyn Policy, &RedressStack::new()] {
             let outcome = outcome(&scenario, policy);
             assert_eq!((outcome.logins, outcome.served), (5, outcome.calls), "{}", policy.name());
+        }
+    }
+
+    /// The scenario with its calls spread over this number of processes.
+    fn spread(text: &str, clients: u32) -> Scenario {
+        let mut scenario = scenario(text);
+        scenario.clients.clients = NonZeroU32::new(clients).unwrap();
+        scenario
+    }
+
+    const TROUBLE: &str = "name = 't'\nlength = '60s'\ndialect='ranex'\nclients = { rate = 100.0, post = 0.2, deadline = '10s' }\nserver = { kind = 'fifo', rate = 300.0 }\nfault = [{ kind = 'answer', from = '20s', for = '10s', share = 0.5 }]";
+
+    #[test]
+    fn processes_share_the_same_arrivals_and_the_same_seed_gives_the_same_run() {
+        let offered = |outcome: &Outcome| outcome.seconds.iter().map(|second| second.offered).collect::<Vec<_>>();
+        let single = outcome(&spread(TROUBLE, 1), &RedressStack::new());
+        for clients in [2, 100] {
+            let scenario = spread(TROUBLE, clients);
+            let runs = [(); 2].map(|()| outcome(&scenario, &RedressStack::new()));
+            assert_eq!(runs[0], runs[1]);
+            let seconds = offered(&runs[0]).len().min(offered(&single).len());
+            assert_eq!((runs[0].calls, &offered(&runs[0])[..seconds]), (single.calls, &offered(&single)[..seconds]));
+            assert_eq!(runs[0].policy, "redress", "the name of a policy does not tell the number of processes");
+            assert_ne!(runs[0], single);
+        }
+    }
+
+    #[test]
+    fn each_process_has_a_budget_of_its_own() {
+        let scenario = |clients| {
+            let down = "name = 't'\nlength = '60s'\nclients = { rate = 100.0, deadline = '10s' }\nserver = { kind = 'fifo', rate = 300.0 }\nfault = [{ kind = 'answer', from = '0s', for = '2m' }]";
+            spread(down, clients)
+        };
+        let bucket = Rule::Bucket { tokens: 5.0, deposit: 0.0, on: Deposit::Call };
+        let policy = Reference::new("bucket", NonZeroU32::new(3).unwrap(), bucket);
+        for (clients, retries) in [(1, 4), (2, 8), (20, 80)] {
+            let outcome = outcome(&scenario(clients), &policy);
+            assert_eq!(outcome.attempts - outcome.calls, retries, "{clients} clients");
+        }
+    }
+
+    #[test]
+    fn each_process_logs_in_by_itself() {
+        let text = "name = 't'\ndialect = 'vlens'\nlength = '30s'\nclients = { rate = 100.0, deadline = '10s' }\nserver = { kind = 'fifo', rate = 300.0 }\ntoken = { lives = '1h', login = '500ms' }";
+        for policy in [&NoRetry as &dyn Policy, &RedressStack::new()] {
+            let outcome = outcome(&spread(text, 7), policy);
+            assert_eq!((outcome.logins, outcome.served), (7, outcome.calls), "{}", policy.name());
         }
     }
 }

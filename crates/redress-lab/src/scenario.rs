@@ -261,6 +261,23 @@ impl Scenario {
         Ok(())
     }
 
+    /// Returns the name in tables: that of the file, with the number of processes if there are several.
+    ///
+    /// # Examples
+    /// ```
+    /// let mut scenario = redress_lab::scenarios().into_iter().find(|it| it.name == "black-hole").unwrap();
+    /// assert_eq!(scenario.label(), "black-hole");
+    /// scenario.clients.clients = std::num::NonZeroU32::new(100).unwrap();
+    /// assert_eq!(scenario.label(), "black-hole, 100 clients");
+    /// ```
+    #[must_use]
+    pub fn label(&self) -> String {
+        match self.clients.clients.get() {
+            1 => self.name.clone(),
+            clients => format!("{}, {clients} clients", self.name),
+        }
+    }
+
     fn check(mut self) -> Result<Self, InvalidScenario> {
         if self.length.is_zero() || self.length > Duration::from_secs(24 * 3600) {
             return Err(invalid("`length` must be above 0 and at most one day"));

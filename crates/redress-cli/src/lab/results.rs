@@ -22,7 +22,7 @@ pub(crate) fn tables(comparisons: &[Comparison]) -> String {
     let mut out = String::new();
     for comparison in comparisons {
         let scenario = &comparison.scenario;
-        out.push_str(&format!("{}  {}\n", styled(LABEL, &scenario.name), scenario.about));
+        out.push_str(&format!("{}  {}\n", styled(LABEL, &scenario.label()), scenario.about));
         let mut table = Table::new(&SummaryRow::COLUMNS);
         for row in comparison.rows() {
             table.push(&row.cells().each_ref().map(String::as_str));
@@ -42,7 +42,7 @@ pub(crate) fn json(comparisons: &[Comparison]) -> String {
 
 /// Writes the same rows as comma-separated values (RFC 4180), with a head.
 pub(crate) fn csv(comparisons: &[Comparison]) -> String {
-    let head = "scenario,policy,seeds,calls,served,refused,lost,attempts,attempts_per_call,peak_second,p50_ms,p99_ms,\
+    let head = "scenario,policy,clients,seeds,calls,served,refused,lost,attempts,attempts_per_call,peak_second,p50_ms,p99_ms,\
                 recovery_s,never_recovered,early_retries,done_twice,dominated_by\n";
     let rows = comparisons.iter().flat_map(Comparison::rows);
     head.to_owned() + &rows.map(|row| values(&row)).collect::<String>()
@@ -54,7 +54,7 @@ pub(crate) fn csv(comparisons: &[Comparison]) -> String {
 pub(crate) fn mistakes(comparisons: &[Comparison]) -> Vec<String> {
     let mut mistakes: Vec<String> = idle(comparisons);
     for comparison in comparisons {
-        let name = &comparison.scenario.name;
+        let name = comparison.scenario.label();
         for outcome in comparison.outcomes.iter().filter(|outcome| outcome.unfinished > 0) {
             let (policy, seed) = (&outcome.policy, outcome.seed);
             mistakes.push(format!("{name}: {} calls of {policy} never ended, seed {seed}", outcome.unfinished));
@@ -65,9 +65,9 @@ pub(crate) fn mistakes(comparisons: &[Comparison]) -> Vec<String> {
 
 /// Returns where a policy is dominated, and by whom.
 pub(crate) fn dominated(comparisons: &[Comparison], name: &str) -> Vec<String> {
-    let rows = comparisons.iter().flat_map(Comparison::rows);
-    let dominated = rows.filter(|row| row.summary.policy == name && !row.dominated_by.is_empty());
-    dominated.map(|row| format!("{}: {name} is dominated by {}", row.scenario, row.dominated_by.join(", "))).collect()
+    let rows = comparisons.iter().flat_map(|it| it.rows().into_iter().map(|row| (it.scenario.label(), row)));
+    let dominated = rows.filter(|(_, row)| row.summary.policy == name && !row.dominated_by.is_empty());
+    dominated.map(|(label, row)| format!("{label}: {name} is dominated by {}", row.dominated_by.join(", "))).collect()
 }
 
 /// Finds policies that did not do their part.
@@ -102,9 +102,9 @@ fn values(row: &SummaryRow) -> String {
     let (scenario, policy) = (quoted(&row.scenario), quoted(&row.summary.policy));
     let better = quoted(&row.dominated_by.join(" "));
     format!(
-        "{scenario},{policy},{},{calls},{served},{refused},{lost},{attempts},{},{peak_second},{p50_ms},{p99_ms},\
+        "{scenario},{policy},{},{},{calls},{served},{refused},{lost},{attempts},{},{peak_second},{p50_ms},{p99_ms},\
          {recovery_s},{never_recovered},{early_retries},{done_twice},{better}\n",
-        row.seeds, row.attempts_per_call
+        row.clients, row.seeds, row.attempts_per_call
     )
 }
 

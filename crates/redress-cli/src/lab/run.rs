@@ -9,8 +9,10 @@
 //!
 //! Figures are means over the seeds. `--report` writes a page with charts and tables, `--svg` one chart.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::Write as _;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -47,6 +49,10 @@ pub(crate) struct RunArgs {
     /// The share of the server's capacity that the calls ask for, in place of the scenario's
     #[arg(long, value_name = "SHARE")]
     utilization: Option<f64>,
+
+    /// The numbers of processes that share nothing, in place of the scenario's: each scenario runs once with each
+    #[arg(long, value_name = "N", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    clients: Vec<u32>,
 
     /// The first seed
     #[arg(long, value_name = "S", default_value_t = 1)]
@@ -94,7 +100,7 @@ pub(crate) fn run(arguments: &RunArgs) -> Result<ExitCode, Failure> {
     let progress = Progress::new("");
     let count = scenarios.len() as f64;
     let compare = |(nth, scenario): (usize, &Scenario)| {
-        progress.say(&scenario.name);
+        progress.say(&scenario.label());
         Comparison::run(scenario, &policies, &seeds, |share| progress.tell((nth as f64 + share) / count))
     };
     let comparisons: Vec<_> = scenarios.iter().enumerate().map(compare).collect();
@@ -146,7 +152,7 @@ fn write(file: &Path, text: &str) -> Result<(), Failure> {
 }
 
 impl RunArgs {
-    /// Reads the scenarios, with the utilization of the command line.
+    /// Reads the scenarios, with the utilization and the numbers of processes of the command line.
     ///
     /// A scenario with closed callers has no utilization: the error says so and names the scenario.
     fn chosen(&self) -> Result<Vec<Scenario>, Failure> {
@@ -160,6 +166,23 @@ impl RunArgs {
                 scenario.utilize(share).map_err(|error| Failure::Message(format!("{name}: {error}")))?;
             }
         }
-        Ok(chosen)
+        Ok(chosen.into_iter().flat_map(|scenario| self.sizes(scenario)).collect())
+    }
+
+    /// Returns the scenario once for each number of processes of the command line, or as it is. A number that is named
+    /// twice counts once.
+    fn sizes(&self, scenario: Scenario) -> Vec<Scenario> {
+        if self.clients.is_empty() {
+            return vec![scenario];
+        }
+        let mut sizes: Vec<_> = self.clients.iter().copied().filter_map(NonZeroU32::new).collect();
+        let mut seen = HashSet::new();
+        sizes.retain(|size| seen.insert(*size));
+        let sized = |size| {
+            let mut sized = scenario.clone();
+            sized.clients.clients = size;
+            sized
+        };
+        sizes.into_iter().map(sized).collect()
     }
 }

@@ -51,6 +51,23 @@ fn the_dialect_of_a_scenario_lies_in_its_folder_and_has_no_mistakes() {
 }
 
 #[test]
+fn clients_runs_each_scenario_with_each_number_of_processes() {
+    let scenario = TestFile::new("sizes.toml", SCENARIO.replace("./acme.toml", "generic").as_bytes());
+    let rows = |more: &[&str]| {
+        let out =
+            run(&[&["lab", "run", scenario.path(), "--only", "none,redress", "--json"], more].concat(), "").quiet();
+        let rows = out.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        rows.map(|row| (row["clients"].as_u64().unwrap(), row["calls"].as_f64().unwrap())).collect::<Vec<_>>()
+    };
+    let calls = rows(&[])[0].1;
+    assert_eq!(rows(&[]), [(1, calls), (1, calls)]);
+    assert_eq!(rows(&["--clients", "1,10,1"]), [(1, calls), (1, calls), (10, calls), (10, calls)]);
+    let out = run(&["lab", "run", scenario.path(), "--only", "none", "--clients", "10"], "").quiet();
+    assert!(out.starts_with("own, 10 clients  "), "{out}");
+    run(&["lab", "run", scenario.path(), "--clients", "0"], "").failed();
+}
+
+#[test]
 fn only_takes_the_name_of_a_policy_of_a_file() {
     let scenario = TestFile::new("short.toml", SCENARIO.replace("./acme.toml", "generic").as_bytes());
     let policy = TestFile::new("policy.toml", b"name = \"patient\"\nmax_attempts = 5\n");

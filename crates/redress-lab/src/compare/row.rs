@@ -12,6 +12,8 @@ use super::{Comparison, Summary};
 pub struct SummaryRow {
     /// The name of the scenario.
     pub scenario: String,
+    /// The number of processes that the calls are spread over.
+    pub clients: u32,
     /// The number of seeds.
     pub seeds: usize,
     /// The summary, as fields of the same JSON object.
@@ -100,6 +102,7 @@ impl Comparison {
             let per_call = summary.attempts / summary.calls.max(1.0);
             SummaryRow {
                 scenario: self.scenario.name.clone(),
+                clients: self.scenario.clients.clients.get(),
                 seeds: self.seeds.len(),
                 summary: summary.clone(),
                 attempts_per_call: (per_call * 10_000.0).round() / 10_000.0,

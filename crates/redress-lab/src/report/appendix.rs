@@ -77,7 +77,7 @@ fn seeds(report: &Report<'_>) -> String {
     match &all[..] {
         [seeds] => format!("Seeds: {seeds}"),
         _ => {
-            let each = report.comparisons.iter().map(|it| format!("{} {}", it.scenario.name, written(&it.seeds)));
+            let each = report.comparisons.iter().map(|it| format!("{} {}", it.scenario.label(), written(&it.seeds)));
             format!("Seeds: {}", each.collect::<Vec<_>>().join("; "))
         }
     }

@@ -32,7 +32,7 @@ pub(super) fn figures(markup: &mut Markup, report: &Report<'_>, nth: usize) {
     let columns: Vec<Vec<Cell>> =
         COLUMNS.iter().map(|(_, of)| summaries.iter().map(|summary| of(comparison, summary)).collect()).collect();
     let best: Vec<_> = columns.iter().map(|cells| best(cells)).collect();
-    table(markup, &format!("Figures of {}", comparison.scenario.name), "figures", |markup| {
+    table(markup, &format!("Figures of {}", comparison.scenario.label()), "figures", |markup| {
         markup.element("thead", &[], |markup| {
             markup.element("tr", &[], |markup| {
                 markup.text_element("th", &[("scope", &"col")], "Policy");

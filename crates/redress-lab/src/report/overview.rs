@@ -94,7 +94,7 @@ fn row(markup: &mut Markup, report: &Report<'_>, nth: usize, mut cell: impl FnMu
     let scenario = &report.comparisons[nth].scenario;
     markup.element("tr", &[], |markup| {
         markup.element("th", &[("scope", &"row")], |markup| {
-            markup.text_element("a", &[("href", &format!("#{}", anchor(nth)))], &scenario.name);
+            markup.text_element("a", &[("href", &format!("#{}", anchor(nth)))], scenario.label());
         });
         for slot in 0..report.legend.policies.len() {
             match report.legend.slots[nth].iter().position(|taken| *taken == slot) {
@@ -140,7 +140,7 @@ fn dominated(markup: &mut Markup, report: &Report<'_>) {
                 for (at, summary) in summaries.iter().enumerate() {
                     let worse = dominators(summaries, at);
                     if !worse.is_empty() {
-                        let scenario = &report.comparisons[nth].scenario.name;
+                        let scenario = report.comparisons[nth].scenario.label();
                         let text = format!("{scenario}: {} by {worse}", summary.policy);
                         markup.text_element("li", &[("class", &class(report.legend.slots[nth][at]))], text);
                     }

@@ -71,7 +71,7 @@ impl<'a> Plot<'a> {
 
     /// Returns the title.
     pub(super) fn title(&self) -> String {
-        format!("{} over time: {}", self.series.title(), self.scenario.name)
+        format!("{} over time: {}", self.series.title(), self.scenario.label())
     }
 
     /// Returns a description with the main numbers, for screen readers.

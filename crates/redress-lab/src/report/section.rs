@@ -21,7 +21,7 @@ pub(super) fn section(markup: &mut Markup, report: &Report<'_>, nth: usize) {
     let (comparison, id) = (&report.comparisons[nth], anchor(nth));
     let title = format!("{id}-title");
     markup.element("section", &[("id", &id), ("class", &"scenario"), ("aria-labelledby", &title)], |markup| {
-        markup.text_element("h3", &[("id", &title)], &comparison.scenario.name);
+        markup.text_element("h3", &[("id", &title)], comparison.scenario.label());
         introduction(markup, &comparison.scenario);
         markup.element("div", &[("class", &"charts")], |markup| {
             for series in Series::ALL {
@@ -93,7 +93,7 @@ fn chart(markup: &mut Markup, id: &str, plot: &Plot<'_>, series: Series) {
 
 /// Writes the table of calls by the number of requests sent.
 fn attempts_table(markup: &mut Markup, comparison: &Comparison, slots: &[usize]) {
-    let label = format!("Requests per call in {}", comparison.scenario.name);
+    let label = format!("Requests per call in {}", comparison.scenario.label());
     table(markup, &label, "attempts_table", |markup| {
         markup.element("thead", &[], |markup| markup.element("tr", &[], |markup| columns(markup, comparison)));
         markup.element("tbody", &[], |markup| {

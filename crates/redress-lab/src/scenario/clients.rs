@@ -1,5 +1,6 @@
 //! The workload: arrivals, deadlines, and the network.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use http::Uri;
@@ -42,6 +43,10 @@ pub struct Clients {
     /// The process of open arrivals.
     #[serde(default)]
     pub arrivals: ArrivalProcess,
+    /// The number of processes that the calls are spread over. They share nothing: each has its own budgets, cool-downs and
+    /// tokens, and each call goes to a random one. At most 10,000. Default: 1.
+    #[serde(default = "one_process")]
+    pub clients: NonZeroU32,
     /// Instead of `rate`: the number of callers in a closed loop.
     pub callers: Option<u32>,
     /// The mean think time of a caller in a closed loop, exponentially distributed.
@@ -141,6 +146,13 @@ const fn one() -> u32 {
     1
 }
 
+const fn one_process() -> NonZeroU32 {
+    NonZeroU32::MIN
+}
+
+/// A bound on memory: each process is a client with a state of its own.
+const MAX_PROCESSES: u32 = 10_000;
+
 impl Wave {
     /// Returns the rate at a time within the wave, and `None` outside.
     pub(crate) fn rate_at(&self, at: Duration) -> Option<f64> {
@@ -207,6 +219,9 @@ impl Clients {
         }
         if self.deadline.is_zero() {
             return Err(invalid("`deadline` must be above 0"));
+        }
+        if self.clients.get() > MAX_PROCESSES {
+            return Err(invalid("`clients` must be at most 10000"));
         }
         if !(1..=8).contains(&self.layers) {
             return Err(invalid("`layers` must be from 1 to 8"));
