@@ -14,7 +14,7 @@ use crate::cooldown::Cooldown;
 use crate::gates::{Caller, GateState, Permit, PermitWait, Queue, Waiter, enter};
 use crate::keyed_queues::SlotState;
 use crate::limiter::{Limiter, QueuePosition, try_send_all};
-use crate::max_wait::WaitLimit;
+use crate::max_wait::{MaxWait, WaitLimit};
 use crate::scope::Target;
 use crate::settings::Settings;
 use crate::telemetry::{self, WaitReason};
@@ -83,6 +83,9 @@ impl Admission {
             match &mut self.stage {
                 Stage::Start => {
                     self.caller.random = self.settings.random();
+                    if self.settings.gates.has_ended_waits() {
+                        self.caller.max_wait = MaxWait::fail_fast(now);
+                    }
                     self.start(now)?;
                 }
                 Stage::Ready => return Poll::Ready(Ok(())),

@@ -1,11 +1,13 @@
 //! The state of all gates, behind their lock: cool-downs, outages, and the lines of the calls that wait there.
 
+mod control;
 mod handles;
 mod record;
 mod sampling;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
@@ -39,6 +41,8 @@ pub(crate) struct Gates {
     state: Mutex<State>,
     /// The known buckets of routes; empty unless responses name buckets.
     buckets: Mutex<Buckets>,
+    /// Whether no call may wait, since the program shuts down.
+    has_ended_waits: AtomicBool,
 }
 
 #[derive(Default)]
@@ -146,23 +150,6 @@ impl Gates {
         drop(state);
         wakers.into_iter().for_each(Waker::wake);
         is_extended
-    }
-
-    /// Ends the cool-downs, outages and releases of a call, and wakes the calls that wait there. Returns the age of the outage.
-    pub(crate) fn open(&self, target: &Target, now: Instant) -> Option<Duration> {
-        let gates = target.gate_keys(self.bucket(target));
-        let mut state = self.lock();
-        let mut lines = Vec::new();
-        for key in gates.keys() {
-            state.cooldowns.remove(&key);
-            lines.extend(state.lines.remove(&key));
-        }
-        let ended = state.health.get_mut(&target.partition).is_some_and(Health::end_failures);
-        state.recorded -= usize::from(ended);
-        drop(state);
-        let age = lines.iter().find_map(Line::outage).map(|outage| outage.age(now));
-        lines.into_iter().flat_map(Line::drain).for_each(Waker::wake);
-        age
     }
 
     /// Returns the scope or bucket that the last response on the route of a call named.

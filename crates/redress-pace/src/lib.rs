@@ -110,7 +110,7 @@ mod window;
 
 pub use fail_fast::FailFast;
 pub use future::ResponseFuture;
-pub use gate::Gate;
+pub use gate::{Gate, GatePhase, GateStatus};
 pub use layer::PaceLayer;
 pub use limit::Limit;
 pub use service::Pace;

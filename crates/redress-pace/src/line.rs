@@ -354,6 +354,7 @@ impl Line {
             (_, None) => true,
             (None, Some(_)) => false,
         };
+        debug_assert!(next.is_none_or(|(_, at)| at > moment.now), "all that is due was done");
         self.timer = next;
         if let Some((rank, _)) = next.filter(|_| !is_known) {
             wakers.extend(self.queue.get(&rank).and_then(|queued| queued.waker.clone()));
@@ -404,7 +405,7 @@ impl Line {
 
     fn free_places_of_hanging(&mut self, moment: Moment<'_>) {
         let Some(cutoff) = hanging(moment.health).and_then(|span| moment.now.checked_sub(span)) else { return };
-        while self.flight.first().is_some_and(|(since, _)| *since < cutoff) {
+        while self.flight.first().is_some_and(|(since, _)| *since <= cutoff) {
             self.flight.pop_first();
         }
     }

@@ -31,14 +31,19 @@ pub(crate) enum WaitLimit {
 impl MaxWait {
     /// Returns the maximum wait of a request: its own deadline, else that of the settings, else their longest wait.
     pub(crate) fn new<B>(settings: &Settings, request: &Request<B>, now: Instant) -> Self {
-        if settings.fail_fast || request.extensions().get::<FailFast>().is_some() {
-            return Self { latest: now, limit: WaitLimit::FailFast };
+        if settings.fail_fast || settings.gates.has_ended_waits() || request.extensions().get::<FailFast>().is_some() {
+            return Self::fail_fast(now);
         }
         let from_settings = || settings.deadline.map(|deadline| Deadline::new(saturating::add(now, deadline)));
         match Deadline::from_request(request).or_else(from_settings) {
             Some(deadline) => Self { latest: deadline.instant(), limit: WaitLimit::Deadline },
             None => Self { latest: saturating::add(now, settings.max_wait), limit: WaitLimit::Longest },
         }
+    }
+
+    /// Returns that of a call that must not wait.
+    pub(crate) const fn fail_fast(now: Instant) -> Self {
+        Self { latest: now, limit: WaitLimit::FailFast }
     }
 
     /// Returns the latest instant, which orders the calls that wait.

@@ -8,7 +8,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use common::{
-    Paced, URL, begin, close, count, layer, limit, ms, refused_after, request, s, serve, server, spawn, times,
+    Paced, URL, begin, close, count, good_day, layer, limit, ms, refused_after, request, s, serve, server, spawn,
+    taking, times,
 };
 use http::Request;
 use redress_pace::PaceLayer;
@@ -101,18 +102,17 @@ async fn a_call_dropped_in_a_release_passes_its_permit_on() {
         let (mock, handle) = server();
         let layer = layer();
         let service = serve(&layer, &mock);
+        good_day(&service, &handle).await;
         let start = Instant::now();
         close(&service, 5).await;
-        // All permits are in use; they become free at 8 s, 9 s and so on.
+        // All places are in use; they become free at 6.5 s, 7.5 s and 8.5 s, and then all at once.
         for nth in 0..10_u64 {
-            let mut request = request(URL);
-            request.headers_mut().insert("x-after", (3 + nth).into());
-            spawn(&service, request, start);
+            spawn(&service, taking(1_500 + nth.min(2) * 1_000), start);
         }
         let victim = tokio::spawn(cut(polls, begin(&service, slow())));
         let last = spawn(&service, slow(), start);
         let finished = victim.await.unwrap();
-        let expected = if finished { 10_000 } else { 9_000 };
+        let expected = if finished { 8_500 } else { 7_500 };
         assert_eq!(last.await.unwrap().1, expected, "dropped after poll {polls}");
         let is_sent = handle.calls() == 13;
         assert_free(&layer, &service).await;

@@ -89,7 +89,7 @@ pub(crate) fn record(
     if is_outage && !was_shut {
         transition = Some(Transition::Shut);
         let outage = |health: &Health| Outage::new(health, now, random);
-        wakers = state.shut(settings, target, outage, now, random);
+        wakers = state.shut(settings, target, outage, (now, random));
     } else if was_shut && (result == CallResult::Answered || (is_probe && result.is_response())) {
         (transition, wakers) = state.open(settings, target, now, random);
     }
@@ -172,8 +172,7 @@ impl State {
         settings: &Settings,
         target: &Target,
         outage: impl FnOnce(&Health) -> Outage,
-        now: Instant,
-        random: u32,
+        (now, random): (Instant, u32),
     ) -> Vec<Waker> {
         let id = self.id();
         let Self { lines, health, .. } = self;

@@ -4,6 +4,7 @@ use std::task::Context;
 
 use redress_classify::dialects;
 use redress_sandbox::WakeCounter;
+use tokio::time::advance;
 
 use super::*;
 use crate::PaceLayer;
@@ -13,11 +14,6 @@ use crate::scope::tests::{scoped, target};
 const ALL: CooldownScope = CooldownScope::Call;
 const MS: Duration = Duration::from_millis(1);
 
-/// Returns an instant before all that a test reads from the clock.
-fn past() -> Instant {
-    Instant::now().checked_sub(100 * S).expect("the machine has run for longer")
-}
-
 fn settings() -> Arc<Settings> {
     Arc::new(PaceLayer::new(dialects::generic()).random(|| 1 << 31).settings().clone())
 }
@@ -25,13 +21,6 @@ fn settings() -> Arc<Settings> {
 /// Returns a call without a deadline.
 fn patient(settings: &Settings, now: Instant) -> Caller {
     settings.caller(&http::Request::new(()), now)
-}
-
-/// Returns a GET with a deadline.
-fn due(settings: &Settings, deadline: Instant) -> Caller {
-    let mut request = http::Request::new(());
-    request.extensions_mut().insert(redress_classify::Deadline::new(deadline));
-    settings.caller(&request, deadline)
 }
 
 fn waiter(settings: &Arc<Settings>, at: &Target, now: Instant) -> Waiter {
@@ -46,12 +35,13 @@ fn end(settings: &Arc<Settings>, at: &Target, result: CallResult, sent: Instant,
 }
 
 /// Makes 100 calls in a second that take 95 ms each, so that 9.5 are in flight at a time. Returns the end of that second.
-fn good_day(settings: &Arc<Settings>, at: &Target, start: Instant) -> Instant {
-    for nth in 1..=100 {
-        let now = start + nth * 10 * MS;
+async fn good_day(settings: &Arc<Settings>, at: &Target) -> Instant {
+    for _ in 0..100 {
+        advance(10 * MS).await;
+        let now = Instant::now();
         assert_eq!(end(settings, at, CallResult::Answered, now - 95 * MS, now), None);
     }
-    start + S
+    Instant::now()
 }
 
 fn line_count(settings: &Settings) -> usize {
@@ -60,7 +50,7 @@ fn line_count(settings: &Settings) -> usize {
 
 #[test]
 fn the_gates_are_inactive_once_the_last_cool_down_is_over() {
-    let (gates, now) = (Gates::default(), past());
+    let (gates, now) = (Gates::default(), Instant::now());
     let (a, b) = (target("a"), target("b"));
     assert!(gates.is_inactive() && gates.cooldown(&a, now).is_none());
     assert!(gates.cool_down(&a, ALL, cooldown(now, S), now) && !gates.cool_down(&a, ALL, cooldown(now, S), now));
@@ -71,18 +61,19 @@ fn the_gates_are_inactive_once_the_last_cool_down_is_over() {
     assert!(gates.cooldown(&b, now + 2 * S).is_none() && gates.is_inactive());
 }
 
-#[test]
-fn a_call_in_two_releases_has_a_permit_of_both_or_of_none() {
+#[tokio::test(start_paused = true)]
+async fn a_call_in_two_releases_has_a_permit_of_both_or_of_none() {
     let settings = settings();
     let (one, other) = (scoped("GET", "/rooms/1"), scoped("GET", "/rooms/2"));
-    let now = good_day(&settings, &one, past());
+    let now = good_day(&settings, &one).await;
     let cool = |scope| {
         settings.gates.cool_down(&one, scope, cooldown(now, S), now);
         waiter(&settings, &one, now)
     };
     // A release lives as long as one of its calls.
     let waiters = [cool(CooldownScope::Call), cool(CooldownScope::Upstream)];
-    let later = now + S;
+    advance(S).await;
+    let later = Instant::now();
     let caller = patient(&settings, later);
     let try_one = |at| try_enter(&settings, at, caller, later);
     let permits: Vec<_> = (0..4).map(|_| try_one(&one).unwrap().unwrap()).collect();
@@ -112,7 +103,7 @@ fn a_call_in_two_releases_has_a_permit_of_both_or_of_none() {
 
 #[test]
 fn opening_a_gate_wakes_its_calls_and_a_dropped_call_is_removed() {
-    let (settings, now) = (settings(), past());
+    let (settings, now) = (settings(), Instant::now());
     let (gates, caller) = (&settings.gates, patient(&settings, now));
     let (a, b) = (target("a"), target("b"));
     assert!(matches!(enter(&settings, &a, caller, None, now), GateState::Open));
@@ -139,14 +130,16 @@ fn opening_a_gate_wakes_its_calls_and_a_dropped_call_is_removed() {
     assert!(format!("{gates:?}").ends_with("waiting: 0 }"));
 }
 
-#[test]
-fn a_permit_is_passed_on_once_even_if_its_call_is_dropped_before_it_polls() {
+#[tokio::test(start_paused = true)]
+async fn a_permit_is_passed_on_once_even_if_its_call_is_dropped_before_it_polls() {
     let (settings, a) = (settings(), target("a"));
-    let now = good_day(&settings, &a, past());
+    let now = good_day(&settings, &a).await;
     settings.gates.cool_down(&a, ALL, cooldown(now, S), now);
     let waiters: Vec<_> = (0..13).map(|_| waiter(&settings, &a, now)).collect();
-    let (later, caller) = (now + S, patient(&settings, now));
+    let caller = patient(&settings, now);
     assert!(waiters.iter().all(|waiter| waiter.enqueue(caller, now).is_none()), "the cool-down lasts");
+    advance(S).await;
+    let later = Instant::now();
     assert!(waiters.iter().all(|waiter| waiter.enqueue(caller, later).is_some_and(|(_, spread)| spread == S / 2)));
     let counters: Vec<_> = waiters.iter().map(|_| WakeCounter::new()).collect();
     let poll = |nth: usize| waiters[nth].poll_permit(&Context::from_waker(&counters[nth].waker()), later);
@@ -158,24 +151,18 @@ fn a_permit_is_passed_on_once_even_if_its_call_is_dropped_before_it_polls() {
         "the first ten calls have the permits"
     );
     assert!(try_enter(&settings, &a, caller, later).is_none(), "a new call does not overtake the queue");
-    let wakes = || counters.iter().map(WakeCounter::count).sum::<usize>();
     drop(polls.swap_remove(0));
-    assert_eq!(
-        (counters[10].count(), counters[11].count(), wakes()),
-        (1, 1, 2),
-        "one goes, and the next has the timer"
-    );
+    let counts = |of: [usize; 2]| of.map(|nth: usize| counters[nth].count());
+    assert_eq!(counts([10, 11]), [1, 1], "one goes, and the next has the timer");
     let mut waiters = waiters;
     drop(waiters.remove(10));
-    assert_eq!((counters[11].count(), counters[12].count(), wakes()), (2, 1, 4), "it passes the permit on");
+    assert_eq!(counts([11, 12]), [2, 1], "it passes the permit on");
     let cx = Context::from_waker(Waker::noop());
     assert!(matches!(waiters[10].poll_permit(&cx, later), PermitWait::Granted(_)));
     assert_eq!(counters[12].count(), 2, "the permit was dropped at once");
     drop(waiters);
     assert!(!settings.gates.is_inactive() && line_count(&settings) == 1, "some are in flight");
     drop(polls);
-    for later in [later, later + S] {
-        assert!(settings.gates.cooldown(&a, later).is_none());
-    }
+    assert!(settings.gates.cooldown(&a, Instant::now() + S).is_none());
     assert!(settings.gates.is_inactive() && line_count(&settings) == 0);
 }

@@ -16,6 +16,7 @@ use tower::{Layer, Service, ServiceExt};
 pub type Mock = StrictMock<Request<String>, Response<&'static str>>;
 pub type Outcome = Result<Response<&'static str>, Error>;
 pub type Paced = Pace<Mock>;
+pub type MockHandle = Handle<Request<String>>;
 
 pub const URL: &str = "https://api.example/v1/things";
 
@@ -63,7 +64,7 @@ pub fn server() -> (Mock, Handle<Request<String>>) {
         let header = |name| request.headers().get(name).map(|value| value.to_str().expect("ASCII").to_owned());
         let status = header("x-status").map_or(200, |status| status.parse().expect("a status"));
         let wait = header("x-wait");
-        let after = header("x-after").map(|after| s(after.parse().expect("seconds")));
+        let after = header("x-after").map(|after| Duration::from_secs_f64(after.parse().expect("seconds")));
         async move {
             if let Some(after) = after {
                 tokio::time::sleep(after).await;
@@ -95,6 +96,24 @@ pub fn refusing(uri: &str, status: &str, wait: Option<&str>) -> Request<String> 
 pub fn refused_after(after: u64, hint: u64) -> Request<String> {
     let mut request = refusing(URL, "429", Some(&hint.to_string()));
     request.headers_mut().insert("x-after", after.into());
+    request
+}
+
+/// Makes 200 calls, ten a second, that take 0.95 s each: 9.5 are in flight on a good day. Forgets the requests.
+pub async fn good_day(service: &Paced, handle: &Handle<Request<String>>) {
+    let start = Instant::now();
+    for nth in 0..200 {
+        tokio::time::sleep_until(start + ms(100) * nth).await;
+        spawn(service, taking(950), start);
+    }
+    tokio::time::sleep(s(1)).await;
+    assert_eq!(handle.take().len(), 200);
+}
+
+/// Returns a request whose response takes so many milliseconds.
+pub fn taking(millis: u64) -> Request<String> {
+    let mut request = request(URL);
+    request.headers_mut().insert("x-after", (millis as f64 / 1_000.0).to_string().parse().expect("digits"));
     request
 }
 
