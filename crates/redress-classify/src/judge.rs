@@ -15,6 +15,9 @@ use crate::timed_hint::TimedHint;
 use crate::upstream::Upstream;
 use crate::verdict::{Evidence, Verdict};
 
+/// The maximum number of frames of a body that counts as buffered: each takes memory, even if it is empty.
+const MAX_BUFFERED_FRAMES: usize = 1_024;
+
 /// The host, method and path of a request, for events, for the report and for rules that name a route.
 #[derive(Debug)]
 pub(crate) struct RequestLine {
@@ -249,7 +252,8 @@ pub(crate) fn judge(
     let read = body.pieces.iter().fold(0, |sum: u64, piece| sum.saturating_add(piece.len() as u64));
     let time = times.clock.wall(times.sent);
     let details = Details { hint, ..details(dialect, request, &about, time, meaning, envelope, body) };
-    Some(Verdict::from_error(ApiError::new(details), evidence, scope, read))
+    let is_buffered = body.whole && body.pieces.len() <= MAX_BUFFERED_FRAMES;
+    Some(Verdict::from_error(ApiError::new(details), evidence, scope, read, is_buffered))
 }
 
 /// Copies the parts of an error that outlive its response.

@@ -48,6 +48,7 @@ struct Inner {
     hint: Option<TimedHint>,
     error: Option<ApiError>,
     body_read: u64,
+    is_body_buffered: bool,
 }
 
 /// The evidence for the class, and what is known about the processing of the request.
@@ -67,18 +68,27 @@ impl Evidence {
 }
 
 impl Verdict {
-    /// Makes the verdict about a response whose body was read.
-    pub(crate) fn from_error(error: ApiError, evidence: Evidence, scope: CooldownScope, body_read: u64) -> Self {
+    /// Makes the verdict about a response of whose body `body_read` bytes were read.
+    pub(crate) fn from_error(
+        error: ApiError,
+        evidence: Evidence,
+        scope: CooldownScope,
+        body_read: u64,
+        is_body_buffered: bool,
+    ) -> Self {
         let (class, recovery) = (error.class(), error.recovery());
         let (phase, hint, error) = (Phase::Answered, None, Some(error));
-        Self { inner: Arc::new(Inner { class, recovery, evidence, scope, phase, hint, error, body_read }) }
+        let inner = Inner { class, recovery, evidence, scope, phase, hint, error, body_read, is_body_buffered };
+        Self { inner: Arc::new(inner) }
     }
 
     /// Makes the verdict about a response whose body was not read.
     pub(crate) fn from_meaning(meaning: &Meaning, hint: Option<TimedHint>) -> Self {
         let Meaning { class, recovery, scope, .. } = *meaning;
-        let (evidence, phase, error, body_read) = (Evidence::from_meaning(meaning), Phase::Answered, None, 0);
-        Self { inner: Arc::new(Inner { class, recovery, evidence, scope, phase, hint, error, body_read }) }
+        let (evidence, phase) = (Evidence::from_meaning(meaning), Phase::Answered);
+        let (error, body_read, is_body_buffered) = (None, 0, false);
+        let inner = Inner { class, recovery, evidence, scope, phase, hint, error, body_read, is_body_buffered };
+        Self { inner: Arc::new(inner) }
     }
 
     /// Creates the verdict about an attempt without a response.
@@ -95,8 +105,9 @@ impl Verdict {
         let maybe_processed = phase == Phase::MaybeProcessed;
         let evidence =
             Evidence { decided_by: DecidedBy::Transport, should_retry: None, not_processed: false, maybe_processed };
-        let (scope, hint, error, body_read) = (CooldownScope::default(), None, None, 0);
-        Self { inner: Arc::new(Inner { class, recovery, evidence, scope, phase, hint, error, body_read }) }
+        let (scope, hint, error, body_read, is_body_buffered) = (CooldownScope::default(), None, None, 0, false);
+        let inner = Inner { class, recovery, evidence, scope, phase, hint, error, body_read, is_body_buffered };
+        Self { inner: Arc::new(inner) }
     }
 
     /// Returns a verdict with the secrets masked in all text from the server; `None` if there are none, without a lasting
@@ -234,6 +245,25 @@ impl Verdict {
     #[must_use]
     pub fn body_read(&self) -> u64 {
         self.inner.body_read
+    }
+
+    /// Returns `true` if the body was read to its end for the verdict, in at most 1,024 frames: the response then holds it in
+    /// memory, and neither a connection nor a stream. Keeping such a response costs [`body_read`](Self::body_read) bytes.
+    ///
+    /// # Examples
+    /// ```
+    /// use http::{Method, Response, Uri};
+    /// use redress_classify::{Clock, Verdict, dialects};
+    ///
+    /// let (head, ()) = Response::builder().status(503).body(())?.into_parts();
+    /// let (uri, body) = (Uri::from_static("/v1/reports"), &b"busy"[..]);
+    /// let verdict = Verdict::from_response(&dialects::generic(), &Method::GET, &uri, &head, &Clock::system(), &[body]);
+    /// assert!(verdict.is_some_and(|verdict| verdict.is_body_buffered() && verdict.body_read() == 4));
+    /// # Ok::<(), http::Error>(())
+    /// ```
+    #[must_use]
+    pub fn is_body_buffered(&self) -> bool {
+        self.inner.is_body_buffered
     }
 
     /// Returns the phase that the attempt reached.

@@ -158,6 +158,24 @@ async fn a_signal_that_the_rest_of_the_body_contradicts_does_not_count() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_body_that_was_read_to_its_end_in_few_frames_counts_as_buffered() {
+    let pieces = |count| (0..count).map(|_| data("x")).collect::<Vec<_>>();
+    for (name, steps, read, expected) in [
+        ("empty", vec![], 0, true),
+        ("one frame", pieces(1), 1, true),
+        ("at the bound", pieces(1_024), 1_024, true),
+        ("too many frames", pieces(1_025), 1_025, false),
+        ("too long", vec![data([b'x'; MAX_ERROR]), data("x"), data("x")], MAX_ERROR as u64 + 1, false),
+        ("slow", vec![data("x"), Step::Hang], 1, false),
+        ("broken", vec![data("x"), Step::Break], 1, false),
+    ] {
+        let response = classify(dialects::veridia(), answer(503, steps)).await;
+        let verdict = response.verdict().expect("an error");
+        assert_eq!((verdict.body_read(), verdict.is_body_buffered()), (read, expected), "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn empty_frames_are_bounded_too() {
     let steps = (0..).map(|_| data("")).take(200_000);
     let body = answer(500, steps);
