@@ -7,6 +7,7 @@ use redress_envelope::{Class, DecidedBy, HintSource};
 use serde_core::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::api_error::ApiError;
+use crate::phase::Phase;
 use crate::secrets::Secrets;
 use crate::verdict::Verdict;
 
@@ -44,6 +45,8 @@ pub struct Attempt {
     pub verdict: Option<Verdict>,
     /// Whether this was the resend after a refresh of the credentials, which the number of attempts does not count.
     pub is_resend: bool,
+    /// Whether this was the probe of an outage, which is free and which the number of attempts does not count.
+    pub is_probe: bool,
     /// The wait after this attempt, as planned.
     pub wait: Option<Duration>,
     /// The source of that wait.
@@ -102,6 +105,8 @@ pub enum EndReason {
     Deadline,
     /// A Pace layer refused the call: the wait for a cool-down or a rate limit exceeds its deadline.
     Paced,
+    /// The upstream is in an outage, and the call could not wait for its end: its time ran out, or too many calls waited.
+    Outage,
     /// The request was not sent: the inner service failed before.
     NotSent,
     /// The request was not sent: no credentials could be obtained.
@@ -152,7 +157,7 @@ impl Attempt {
     #[must_use]
     pub const fn new(status: Option<u16>, verdict: Option<Verdict>, is_resend: bool) -> Self {
         let (wait, wait_source, budget_before, budget_after) = (None, None, None, None);
-        Self { status, verdict, is_resend, wait, wait_source, budget_before, budget_after }
+        Self { status, verdict, is_resend, is_probe: false, wait, wait_source, budget_before, budget_after }
     }
 
     /// Returns the class of the failure; `None` for a success.
@@ -168,6 +173,12 @@ impl Attempt {
     #[must_use]
     pub fn class(&self) -> Option<Class> {
         self.verdict.as_ref().map(Verdict::class)
+    }
+
+    /// Returns `true` if a Pace layer refused the attempt, so that nothing was sent.
+    fn is_refused(&self) -> bool {
+        let is_refusal = |verdict: &Verdict| verdict.class() == Class::RateLimited && verdict.phase() == Phase::NotSent;
+        self.status.is_none() && self.verdict.as_ref().is_some_and(is_refusal)
     }
 
     /// Returns the part of the response that decided the class; `None` for a success.
@@ -188,22 +199,30 @@ impl Record {
     /// Returns the attempts without the last one if a Pace layer refused it: that request was never sent.
     pub(crate) fn sent(&self) -> &[Attempt] {
         match self.attempts.split_last() {
-            Some((last, before)) if self.end_reason == EndReason::Paced && last.status.is_none() => before,
+            Some((last, before)) if self.is_refused() && last.is_refused() => before,
             _ => &self.attempts,
         }
+    }
+
+    const fn is_refused(&self) -> bool {
+        matches!(self.end_reason, EndReason::Paced | EndReason::Outage)
     }
 
     /// Writes the attempts without the reason of the end.
     pub(crate) fn write_attempts(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let attempts = self.sent();
-        match attempts.iter().filter(|attempt| !attempt.is_resend).count() {
+        match attempts.iter().filter(|attempt| !attempt.is_resend && !attempt.is_probe).count() {
             0 => f.write_str("no attempt")?,
             1 => f.write_str("1 attempt")?,
             count => write!(f, "{count} attempts")?,
         }
         for attempt in attempts {
             let class = attempt.class().map_or("success", Class::as_str);
-            let resend = if attempt.is_resend { " on resend" } else { "" };
+            let resend = match (attempt.is_resend, attempt.is_probe) {
+                (true, _) => " on resend",
+                (false, true) => " on probe",
+                (false, false) => "",
+            };
             match attempt.status {
                 Some(status) => write!(f, ", {status} {class}{resend}")?,
                 None => write!(f, ", {class}{resend}")?,
@@ -235,12 +254,13 @@ impl Serialize for Attempt {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let verdict = self.verdict.as_ref();
         let wait = self.wait.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
-        let mut attempt = serializer.serialize_struct("Attempt", 7)?;
+        let mut attempt = serializer.serialize_struct("Attempt", 8)?;
         attempt.serialize_field("status", &self.status)?;
         attempt.serialize_field("class", &verdict.map(Verdict::class))?;
         attempt.serialize_field("recovery", &verdict.map(Verdict::recovery))?;
         attempt.serialize_field("phase", &verdict.map(Verdict::phase))?;
         attempt.serialize_field("is_resend", &self.is_resend)?;
+        attempt.serialize_field("is_probe", &self.is_probe)?;
         attempt.serialize_field("wait_ms", &wait)?;
         attempt.serialize_field("wait_source", &self.wait_source)?;
         attempt.end()
@@ -262,6 +282,7 @@ impl EndReason {
             Self::HintTooLong => "hint_too_long",
             Self::Deadline => "deadline",
             Self::Paced => "paced",
+            Self::Outage => "outage",
             Self::NotSent => "not_sent",
             Self::Credentials => "credentials",
         }
@@ -306,6 +327,7 @@ impl fmt::Display for EndReason {
             Self::HintTooLong => "the server asks for a longer wait than is accepted",
             Self::Deadline => "the deadline leaves no time for another",
             Self::Paced => "the rate-limit wait is too long",
+            Self::Outage => "the upstream is in an outage",
             Self::NotSent => "the request could not be sent",
             Self::Credentials => "could not obtain credentials",
         })
@@ -317,7 +339,6 @@ mod tests {
     use redress_envelope::Recovery;
 
     use super::*;
-    use crate::phase::Phase;
 
     #[test]
     fn a_failed_attempt_has_class_and_basis_and_a_success_has_neither() {
@@ -334,7 +355,27 @@ mod tests {
         let mut failed = Attempt::new(None, Some(verdict), false);
         failed.wait = Some(Duration::from_millis(1_250));
         (failed.budget_before, failed.budget_after) = (Some(500), Some(486));
-        let record = Record::new(vec![failed, Attempt::new(Some(200), None, false)], EndReason::Success);
+        let mut record = Record::new(vec![failed, Attempt::new(Some(200), None, false)], EndReason::Success);
         assert_eq!(record.to_string(), "2 attempts, unavailable, waited 1.2s, 200 success; succeeded");
+        record.attempts[1].is_probe = true;
+        assert_eq!(record.to_string(), "1 attempt, unavailable, waited 1.2s, 200 success on probe; succeeded");
+    }
+
+    #[test]
+    fn a_refused_attempt_was_not_sent_and_a_failed_connection_was_tried() {
+        let attempt = |class| {
+            let verdict = Verdict::unanswered(class, Recovery::Retry, Phase::NotSent);
+            Attempt::new(None, Some(verdict), false)
+        };
+        for (class, reason, sent) in [
+            (Class::RateLimited, EndReason::Paced, 0),
+            (Class::RateLimited, EndReason::Outage, 0),
+            (Class::Unavailable, EndReason::Outage, 1),
+            (Class::Unavailable, EndReason::Paced, 1),
+            (Class::RateLimited, EndReason::Deadline, 1),
+        ] {
+            let record = Record::new(vec![attempt(class)], reason);
+            assert_eq!(record.sent().len(), sent, "{class:?} {reason:?}");
+        }
     }
 }

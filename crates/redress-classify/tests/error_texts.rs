@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use http::{HeaderMap, Method, Response, Uri};
 use redress_classify::{
     ApiError, Attempt, Class, Clock, EndReason, Error, Phase, Record, Recovery, ResponseExt, TransportError, Upstream,
-    Verdict, dialects,
+    UpstreamHealth, Verdict, dialects,
 };
 
 fn transport(error: TransportError) -> Error {
@@ -84,6 +84,16 @@ fn a_call_that_was_held_back_has_no_attempt() {
     );
     let record = paced(vec![]).record().map(ToString::to_string);
     assert_eq!(record.as_deref(), Some("no attempt; the rate-limit wait is too long"));
+}
+
+#[test]
+fn a_call_that_gave_up_waiting_for_the_end_of_an_outage_says_so_once() {
+    let error = Error::paced(SystemTime::UNIX_EPOCH).with_upstream_health(UpstreamHealth::Outage);
+    let error = error.with_record(Record::new(vec![failed(Some(503), Phase::Answered)], EndReason::Outage));
+    assert_eq!(
+        error.to_string(),
+        "upstream is in an outage: the request was not sent, retry at 1970-01-01T00:00:00.000Z (1 attempt, 503 unavailable)"
+    );
 }
 
 #[test]

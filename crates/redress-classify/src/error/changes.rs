@@ -42,6 +42,27 @@ impl Error {
         self
     }
 
+    /// Sets the verdict, for a call that was not sent again and whose last response was not kept: so the error has the class and
+    /// the [`ApiError`](crate::ApiError) of that response. What kind of error it is does not change.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::SystemTime;
+    /// use http::Response;
+    /// use redress_classify::{Class, Clock, Error, Verdict, dialects};
+    ///
+    /// let response = Response::builder().status(503).body(())?;
+    /// let verdict = Verdict::from_head(&response, &dialects::generic(), &Clock::system()).expect("an error");
+    /// let error = Error::paced(SystemTime::UNIX_EPOCH).with_verdict(verdict);
+    /// assert!(error.is_paced() && error.class() == Class::Unavailable);
+    /// # Ok::<(), http::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with_verdict(mut self, verdict: Verdict) -> Self {
+        self.inner.verdict = verdict;
+        self
+    }
+
     /// Adds a text about the source to `Display`. It is shown wherever the error is: it must hold no secret.
     ///
     /// # Examples
@@ -57,7 +78,7 @@ impl Error {
         self
     }
 
-    /// Masks the secrets in all text that a server may have written: in the record of the attempts, and in the sources.
+    /// Masks the secrets in all text that a server may have written: in the record of the attempts, the verdict and the sources.
     ///
     /// A source whose `Display` or `Debug` holds a secret is replaced, with the sources below it, by errors that print the same
     /// texts masked. Of their types [`TransportError`](crate::TransportError) and [`io::Error`](std::io::Error) are kept.
@@ -74,6 +95,9 @@ impl Error {
     pub fn masked(mut self, secrets: &Secrets) -> Self {
         if let Some(record) = self.inner.record.as_ref().and_then(|record| record.masked(secrets)) {
             self.inner.record = Some(record);
+        }
+        if let Some(verdict) = self.inner.verdict.masked(secrets) {
+            self.inner.verdict = verdict;
         }
         self.inner.source = self.inner.source.take().map(|source| quoted::masked(source, secrets));
         self

@@ -10,6 +10,7 @@ use crate::phase::Phase;
 use crate::printable::escaped;
 use crate::record::{EndReason, Record};
 use crate::transport::{cause, chain};
+use crate::upstream_health::UpstreamHealth;
 
 /// The maximum number of characters of a source in `Debug`.
 const MAX_SOURCE: usize = 200;
@@ -50,7 +51,10 @@ impl fmt::Display for Error {
 impl Error {
     /// Writes the end of the wait and its reason, and the attempts before, if there were any.
     fn write_paced(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("rate-limit wait is too long: the request was not sent")?;
+        f.write_str(match self.upstream_health() {
+            Some(UpstreamHealth::Outage) => "upstream is in an outage: the request was not sent",
+            _ => "rate-limit wait is too long: the request was not sent",
+        })?;
         if let Some(detail) = &self.inner.detail {
             write!(f, ": {detail}")?;
         }
@@ -67,7 +71,7 @@ impl Error {
     fn write_record(&self, record: &Record, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let is_repeated = match record.end_reason() {
             EndReason::Credentials => self.is_credentials(),
-            EndReason::Paced => self.is_paced(),
+            EndReason::Paced | EndReason::Outage => self.is_paced(),
             _ => false,
         };
         if !is_repeated {
