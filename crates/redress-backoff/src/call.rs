@@ -1,6 +1,7 @@
 //! Per-call retry state, and the step that follows the end of each attempt.
 
 mod decide;
+mod end;
 mod history;
 mod payment;
 
@@ -9,8 +10,8 @@ use std::sync::Arc;
 
 use http::{HeaderMap, Request, Response};
 use redress_classify::{
-    Attempt, BoxError, CloneBody, Deadline, EndReason, Error, Phase, Refreshed, ResendCount, ResponseExt,
-    TransportError, Upstream, Verdict, is_success,
+    Attempt, CloneBody, Deadline, EndReason, Error, Phase, Refreshed, ResendCount, ResponseExt, TransportError,
+    Upstream, Verdict, is_success,
 };
 use tokio::time::Instant;
 
@@ -134,24 +135,6 @@ impl<B: CloneBody> Call<B> {
         }
     }
 
-    /// Ends the call because the service failed to become ready for the next attempt.
-    pub(crate) fn on_not_ready(&mut self, error: BoxError) -> Error {
-        self.give_up(Error::not_ready(error), EndReason::NotSent)
-    }
-
-    /// Ends the call because its deadline has passed. `phase` is that of the attempt in flight, or [`Phase::NotSent`].
-    pub(crate) fn deadline_exceeded(&mut self, phase: Phase) -> Error {
-        let phase = if self.payment.is_queued() { Phase::NotSent } else { phase };
-        self.end_attempt();
-        let error = Error::deadline(phase);
-        self.report_no_retry(error.verdict(), EndReason::Deadline);
-        if phase != Phase::NotSent {
-            let attempt = self.attempt(None, Some(error.verdict()));
-            self.finish(attempt);
-        }
-        self.fail_with(error, EndReason::Deadline)
-    }
-
     /// Checks again what may have changed during the wait.
     ///
     /// # Errors
@@ -224,58 +207,6 @@ impl<B: CloneBody> Call<B> {
     fn finish(&mut self, attempt: Attempt) {
         self.settings.hooks.attempt_ended(&attempt, self.history.attempts());
         self.history.push(attempt);
-    }
-
-    /// Ends the call with a success.
-    fn succeed<R>(&mut self, response: Response<R>) -> Response<R> {
-        let mut attempt = self.attempt(Some(response.status().as_u16()), None);
-        self.refill_budget();
-        attempt.budget_after = self.budget_level();
-        telemetry::budget_level(&self.settings.dialect, attempt.budget_after.filter(|_| !self.history.is_empty()));
-        self.settings.successes.count();
-        self.return_response(response, attempt, EndReason::Success)
-    }
-
-    /// Ends the call with the response of its last attempt.
-    fn return_response<R>(&mut self, mut response: Response<R>, attempt: Attempt, reason: EndReason) -> Response<R> {
-        if reason != EndReason::Success {
-            telemetry::failed_call(&self.settings.dialect, reason);
-        }
-        if let Some(verdict) = attempt.verdict.as_ref().filter(|_| response.verdict().is_none()) {
-            response.extensions_mut().insert(verdict.clone());
-        }
-        let has_record = self.has_record(&response, reason);
-        self.finish(attempt);
-        if has_record {
-            response.extensions_mut().insert(self.history.take_record(reason));
-        }
-        response
-    }
-
-    /// Returns `true` if the response needs a record: after more than one attempt, and where the first one could have been
-    /// retried or its credentials refreshed. Any other first response explains itself.
-    fn has_record<R>(&self, response: &Response<R>, reason: EndReason) -> bool {
-        let is_refused =
-            || response.verdict().and_then(Verdict::api_error).is_some_and(|error| error.not_refreshed().is_some());
-        !self.history.is_empty() || !matches!(reason, EndReason::Success | EndReason::NotRetryable) || is_refused()
-    }
-
-    fn give_up(&mut self, error: Error, reason: EndReason) -> Error {
-        self.report_no_retry(error.verdict(), reason);
-        self.fail_with(error, reason)
-    }
-
-    /// Ends the call without a response: the error gets the record, and the phase of the whole call.
-    fn fail_with(&mut self, error: Error, reason: EndReason) -> Error {
-        self.payment.cancel();
-        telemetry::failed_call(&self.settings.dialect, reason);
-        let maybe_processed = error.phase() == Phase::NotSent && self.history.is_maybe_processed();
-        let error = if maybe_processed { error.maybe_processed() } else { error };
-        let error = match self.upstream() {
-            Some(upstream) => error.with_upstream(&upstream),
-            None => error,
-        };
-        error.with_record(self.history.take_record(reason))
     }
 
     /// Returns the key of the call's budget; `None` where the layer has no budget.
