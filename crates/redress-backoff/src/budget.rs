@@ -139,8 +139,16 @@ impl Budget {
     /// assert_eq!(budget.level(), 20);
     /// ```
     pub fn refill(&self, tokens: u32) {
+        self.refill_with(|| tokens);
+    }
+
+    /// Adds the tokens of a success as [`refill`](Self::refill) does. The closure is called only if there is room for tokens.
+    #[inline]
+    pub(crate) fn refill_with(&self, tokens: impl FnOnce() -> u32) {
         self.bucket.succeeded();
-        self.bucket.refill(tokens);
+        if self.bucket.has_room() {
+            self.bucket.refill(tokens());
+        }
     }
 
     /// Counts a failure, and returns the number of failures of all callers since the last success.

@@ -40,6 +40,12 @@ impl Bucket {
         self.tokens().level == self.capacity
     }
 
+    /// Returns `true` if the free and the reserved tokens leave room for a refill.
+    pub(super) fn has_room(&self) -> bool {
+        let Tokens { level, reserved } = self.tokens();
+        level + reserved < self.capacity
+    }
+
     /// Reserves `cost` free tokens, all or none.
     pub(super) fn reserve(&self, cost: u32) -> bool {
         self.update(|Tokens { level, reserved }| {

@@ -155,12 +155,12 @@ impl Budgets {
         }
     }
 
-    /// Adds tokens to the budget of a key. The key is made, and a lock taken, only if any bucket is not full.
+    /// Adds tokens to the budget of a key. The closures are called, and a lock taken, only if any bucket is not full.
     #[inline]
-    pub(crate) fn refill(&self, key: impl FnOnce() -> u64, tokens: u32) {
+    pub(crate) fn refill(&self, key: impl FnOnce() -> u64, tokens: impl FnOnce() -> u32) {
         match &self.kind {
-            Kind::Shared(budget) => budget.refill(tokens),
-            Kind::Keyed(keyed) if keyed.table.is_in_use() => keyed.table.refill(key(), tokens),
+            Kind::Shared(budget) => budget.refill_with(tokens),
+            Kind::Keyed(keyed) if keyed.table.is_in_use() => keyed.table.refill(key(), tokens()),
             Kind::Keyed(_) => {}
         }
     }

@@ -124,7 +124,7 @@ fn one_budget_serves_all_calls() {
     let budget = Budget::with_capacity(100);
     let budgets = Budgets::from(budget.clone());
     assert_eq!((spend(&budgets, "https://a", 10), spend(&budgets, "https://b", 10), budget.level()), (90, 80, 80));
-    budgets.refill(|| 0, 5);
+    budgets.refill(|| 0, || 5);
     assert_eq!(budget.level(), 85);
 }
 

@@ -68,7 +68,7 @@ impl Payment {
     pub(super) fn refill(&self, budgets: &Budgets, key: impl FnOnce() -> u64) {
         match &self.budget {
             Some(budget) => budget.refill(self.spent.unwrap_or(Budget::FIRST_ATTEMPT_REFILL)),
-            None => budgets.refill(key, Budget::FIRST_ATTEMPT_REFILL),
+            None => budgets.refill(key, || Budget::FIRST_ATTEMPT_REFILL),
         }
     }
 
