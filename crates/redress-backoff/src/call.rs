@@ -3,22 +3,26 @@
 mod decide;
 mod end;
 mod history;
+mod in_hand;
 mod payment;
 
 use std::num::NonZeroU32;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use http::{HeaderMap, Request, Response};
+use http_body::Body;
 use redress_classify::{
     Attempt, CloneBody, Deadline, EndReason, Error, Phase, Refreshed, ResendCount, ResponseExt, TransportError,
-    Upstream, Verdict, is_success,
+    Upstream, UpstreamHealth, Verdict, is_success,
 };
 use tokio::time::Instant;
 
 use self::decide::Next;
-use self::history::History;
+use self::history::{Cause, History};
+use self::in_hand::InHand;
 use self::payment::Payment;
-use crate::budget::KeyParts;
+use crate::budget::{Budget, KeyParts};
 use crate::decision::ResponseHead;
 use crate::grpc;
 use crate::request_copy::RequestCopy;
@@ -26,14 +30,16 @@ use crate::settings::Settings;
 use crate::telemetry;
 use crate::wait::Wait;
 
-/// The state that a call keeps from one attempt to the next.
-pub(crate) struct Call<B> {
+/// The state that a call keeps from one attempt to the next. Its attempts end with a response `T` or an error.
+pub(crate) struct Call<B, T> {
     settings: Arc<Settings>,
     /// The copy of the request; `None` if the body cannot be copied.
     copy: Option<RequestCopy<B>>,
     deadline: Option<Deadline>,
     payment: Payment,
     history: History,
+    /// The outcome of the last attempt, while the call waits for the end of an outage.
+    in_hand: Option<Box<InHand<T>>>,
 }
 
 /// The step that follows the end of an attempt.
@@ -44,25 +50,28 @@ pub(crate) enum Step<T> {
     Retry(Wait<T>),
 }
 
-impl<B: CloneBody> Call<B> {
+impl<B: CloneBody, T> Call<B, T> {
     #[inline]
     pub(crate) fn new(request: &Request<B>, settings: Arc<Settings>) -> Self {
         let copy = RequestCopy::from_request(request);
         // Without a copy, nothing of the request is left to make the key from later.
         let partition = if copy.is_none() { settings.partition(&KeyParts::from_request(request)) } else { None };
         let deadline = Deadline::from_request(request).or_else(|| settings.deadline.map(Deadline::from_now));
-        Self { settings, copy, deadline, payment: Payment::new(partition), history: History::new() }
+        let (payment, history) = (Payment::new(partition), History::new());
+        Self { settings, copy, deadline, payment, history, in_hand: None }
     }
 
     pub(crate) const fn deadline(&self) -> Option<Deadline> {
         self.deadline
     }
+}
 
+impl<B: CloneBody, R: Body> Call<B, Response<R>> {
     /// Ends an attempt that has a response.
     #[inline]
-    pub(crate) fn on_response<R>(&mut self, response: Response<R>) -> Step<Response<R>> {
+    pub(crate) fn on_response(&mut self, response: Response<R>) -> Step<Response<R>> {
         if self.is_plain_success(&response) {
-            self.refill_budget();
+            self.refill_budget(&response);
             self.settings.successes.count();
             return Step::Return(Ok(response));
         }
@@ -72,7 +81,7 @@ impl<B: CloneBody> Call<B> {
     /// Returns `true` for a success of the first attempt, unless a layer below has marked it or attempts are observed. Nearly
     /// all calls end like this, with neither a record nor a look at the clock.
     #[inline]
-    fn is_plain_success<R>(&self, response: &Response<R>) -> bool {
+    fn is_plain_success(&self, response: &Response<R>) -> bool {
         self.history.is_empty()
             && is_success(response, &self.settings.dialect)
             && response.record().is_none()
@@ -80,7 +89,8 @@ impl<B: CloneBody> Call<B> {
             && !self.settings.hooks.observe_attempts()
     }
 
-    fn on_other_response<R>(&mut self, mut response: Response<R>) -> Step<Response<R>> {
+    fn on_other_response(&mut self, mut response: Response<R>) -> Step<Response<R>> {
+        self.in_hand = None;
         self.end_attempt();
         if response.record().is_some() {
             return Step::Return(Ok(response));
@@ -94,20 +104,27 @@ impl<B: CloneBody> Call<B> {
             self.decide_resend(&verdict, now)
         } else {
             let head = ResponseHead::new(response.status(), response.headers(), self.settings.clock.wall(now));
-            self.decide_retry(&verdict, Some(head), &mut attempt, now)
+            let health = UpstreamHealth::of_response(&response);
+            self.decide_retry(&verdict, Some(head), health, &mut attempt, now)
         };
         match next {
             Ok(next) => {
                 self.go_on(attempt, &next);
-                Step::Retry(Wait::until(next.at).draining(response, verdict.body_read(), now))
+                let wait = Wait::until(next.at);
+                let read = verdict.body_read();
+                let dropped = if next.cause == Cause::Outage { self.keep(response, verdict) } else { Some(response) };
+                Step::Retry(match dropped {
+                    Some(response) => wait.draining(response, read, now),
+                    None => wait,
+                })
             }
             Err(reason) => Step::Return(Ok(self.return_response(response, attempt, reason))),
         }
     }
 
     /// Ends an attempt that has no response.
-    pub(crate) fn on_error<T>(&mut self, error: Error) -> Step<T> {
-        let refusal = refusal(&error);
+    pub(crate) fn on_error(&mut self, error: Error) -> Step<Response<R>> {
+        let (in_hand, refusal) = (self.in_hand.take(), self.refusal(&error));
         if refusal.is_some() && error.phase() == Phase::NotSent {
             self.payment.cancel();
         }
@@ -115,17 +132,25 @@ impl<B: CloneBody> Call<B> {
         if error.record().is_some() {
             return Step::Return(Err(error));
         }
+        if let (Some(in_hand), Some(reason)) = (in_hand, refusal)
+            && in_hand::is_returned_after(&error)
+        {
+            return Step::Return(self.return_in_hand(*in_hand, error, reason));
+        }
         let mut attempt = self.attempt(None, Some(error.verdict()));
         let next = match refusal {
             Some(reason) => {
                 self.report_no_retry(error.verdict(), reason);
                 Err(reason)
             }
-            None => self.decide_retry(error.verdict(), None, &mut attempt, Instant::now()),
+            None => self.decide_retry(error.verdict(), None, error.upstream_health(), &mut attempt, Instant::now()),
         };
         match next {
             Ok(next) => {
                 self.go_on(attempt, &next);
+                if next.cause == Cause::Outage {
+                    self.in_hand = Some(Box::new(InHand::Error(error)));
+                }
                 Step::Retry(Wait::until(next.at))
             }
             Err(reason) => {
@@ -135,21 +160,21 @@ impl<B: CloneBody> Call<B> {
         }
     }
 
-    /// Checks again what may have changed during the wait.
-    ///
-    /// # Errors
-    /// The deadline has passed, or the copy has lost bytes of the body.
-    pub(crate) fn ensure_resendable(&mut self, now: Instant) -> Result<(), Error> {
+    /// Checks again what may have changed during the wait. Breaks with the result of the call if the deadline has passed, or if
+    /// the copy has lost bytes of the body.
+    pub(crate) fn check_resendable(&mut self, now: Instant) -> ControlFlow<Result<Response<R>, Error>> {
         if self.is_late(now) {
-            return Err(self.deadline_exceeded(Phase::NotSent));
+            return ControlFlow::Break(self.deadline_exceeded(Phase::NotSent));
         }
         if self.is_clonable() {
-            return Ok(());
+            return ControlFlow::Continue(());
         }
         let lost = TransportError::body("the request body exceeded the replay limit during the wait");
-        Err(self.give_up(Error::from_inner(lost.into()), EndReason::NotClonable))
+        ControlFlow::Break(Err(self.give_up(Error::from_inner(lost.into()), EndReason::NotClonable)))
     }
+}
 
+impl<B: CloneBody, T> Call<B, T> {
     /// Returns the request of the next attempt, and marks that attempt as in flight.
     pub(crate) fn next_request(&mut self) -> Request<B> {
         if let (Some(copy), Some(deadline)) = (&mut self.copy, self.deadline) {
@@ -189,6 +214,7 @@ impl<B: CloneBody> Call<B> {
     /// Starts the record of an attempt that has ended, before anything is decided about it.
     fn attempt(&self, status: Option<u16>, verdict: Option<&Verdict>) -> Attempt {
         let mut attempt = Attempt::new(status, verdict.cloned(), self.history.is_resend());
+        attempt.is_probe = self.payment.is_probe();
         if let Some(verdict) = verdict {
             telemetry::failed_attempt(&self.settings.dialect, verdict.class());
         }
@@ -200,7 +226,7 @@ impl<B: CloneBody> Call<B> {
     /// Records an attempt that another one follows.
     fn go_on(&mut self, attempt: Attempt, next: &Next) {
         self.settings.hooks.attempt_ended(&attempt, self.history.attempts());
-        self.history.go_on(attempt, next.is_resend);
+        self.history.go_on(attempt, next.cause);
     }
 
     /// Records the last attempt of the call.
@@ -223,18 +249,23 @@ impl<B: CloneBody> Call<B> {
         self.settings.budget.as_ref().map(|budgets| self.payment.level(budgets))
     }
 
-    /// Gives the budget the tokens that a success is worth.
-    fn refill_budget(&self) {
+    /// Gives the budget the tokens that a success is worth. The response is looked at only if the budget is not full.
+    #[inline]
+    fn refill_budget<R>(&self, response: &Response<R>) {
         if let Some(throttling) = self.settings.throttling() {
             throttling.record_success();
         }
         if let Some(budgets) = &self.settings.budget {
-            self.payment.refill(budgets, || self.partition().unwrap_or_default());
+            let first_attempt = || match UpstreamHealth::of_response(response) {
+                None => self.settings.healthy_refill,
+                Some(_) => Budget::FIRST_ATTEMPT_REFILL,
+            };
+            self.payment.refill(budgets, || self.partition().unwrap_or_default(), first_attempt);
         }
     }
 }
 
-impl<B> Call<B> {
+impl<B, T> Call<B, T> {
     /// Reports that the call was dropped before its end, with the phase of the attempt in flight; [`Phase::NotSent`] between
     /// two attempts.
     #[cold]
@@ -251,16 +282,5 @@ impl<B> Call<B> {
     /// Returns the host and port of the request; `None` without a copy of it.
     fn upstream(&self) -> Option<Upstream> {
         self.copy.as_ref().map(|copy| Upstream::new(&copy.uri, &HeaderMap::new()))
-    }
-}
-
-/// Returns the reason why no attempt can follow an error of a layer below; `None` for an error of the transport.
-fn refusal(error: &Error) -> Option<EndReason> {
-    match error {
-        _ if error.is_deadline() => Some(EndReason::Deadline),
-        _ if error.is_paced() => Some(EndReason::Paced),
-        _ if error.is_transport() => None,
-        _ if error.is_credentials() => Some(EndReason::Credentials),
-        _ => Some(EndReason::NotSent),
     }
 }

@@ -36,6 +36,8 @@ pub(crate) struct AttemptContext<'a> {
     pub(crate) last_wait: Option<Duration>,
     pub(crate) now: Instant,
     pub(crate) deadline: Option<Instant>,
+    /// Whether the upstream is in an outage, and the call may be sent again at its end.
+    pub(crate) is_outage: bool,
     /// Uniformly distributed over all values.
     pub(crate) random: u32,
 }
@@ -122,16 +124,48 @@ impl AttemptContext<'_> {
 /// # Errors
 /// The first reason against it, in the order of the rules in the crate's documentation.
 pub(crate) fn decide(settings: &Settings, context: &AttemptContext<'_>) -> Result<Retry, EndReason> {
+    decide_wait(settings, context, may_resend(settings, context)?)
+}
+
+/// Decides whether another attempt may succeed and is safe, and returns whether the failed one may have been processed.
+///
+/// # Errors
+/// The first reason against it.
+pub(crate) fn may_resend(settings: &Settings, context: &AttemptContext<'_>) -> Result<bool, EndReason> {
     let retryability = retryability(settings, context);
     match retryability {
-        Retryability::Never => return Err(EndReason::NotRetryable),
-        _ if !context.is_clonable => return Err(EndReason::NotClonable),
-        Retryability::MaybeProcessed if !context.is_idempotent => return Err(EndReason::NotIdempotent),
-        Retryability::NotProcessed(_) | Retryability::MaybeProcessed => {}
+        Retryability::Never => Err(EndReason::NotRetryable),
+        _ if !context.is_clonable => Err(EndReason::NotClonable),
+        Retryability::MaybeProcessed if !context.is_idempotent => Err(EndReason::NotIdempotent),
+        _ if context.has_opted_out => Err(EndReason::NoRetry),
+        Retryability::NotProcessed(_) | Retryability::MaybeProcessed => {
+            Ok(retryability == Retryability::MaybeProcessed)
+        }
     }
-    if context.has_opted_out {
-        return Err(EndReason::NoRetry);
-    }
+}
+
+/// Returns `true` if a request that [may be sent again](may_resend) waits for the end of an outage, in the layer below that
+/// holds all requests meanwhile, and not for a backoff.
+///
+/// A call without a deadline would wait for as long as the outage lasts; a hint says when to return; and a service config
+/// limits the attempts of a gRPC method and sets the waits between them (gRFC A6).
+pub(crate) fn waits_for_end_of_outage(context: &AttemptContext<'_>) -> bool {
+    context.is_outage
+        && context.max_attempts > 1
+        && context.policy.is_none()
+        && context.verdict.hint().is_none()
+        && context.deadline.is_some_and(|deadline| deadline > context.now)
+}
+
+/// Decides on the wait before a retry that is worthwhile and safe.
+///
+/// # Errors
+/// The first reason against it: the number of attempts, the length of the hint, the deadline.
+pub(crate) fn decide_wait(
+    settings: &Settings,
+    context: &AttemptContext<'_>,
+    maybe_processed: bool,
+) -> Result<Retry, EndReason> {
     if context.attempts >= context.max_attempts {
         return Err(EndReason::MaxAttempts);
     }
@@ -140,7 +174,7 @@ pub(crate) fn decide(settings: &Settings, context: &AttemptContext<'_>) -> Resul
     }
     let (wait, source) = wait(settings, context).ok_or(EndReason::Deadline)?;
     let cost = if context.is_throttled() { Budget::THROTTLING_COST } else { Budget::TRANSIENT_COST };
-    Ok(Retry { wait, source, cost, maybe_processed: retryability == Retryability::MaybeProcessed })
+    Ok(Retry { wait, source, cost, maybe_processed })
 }
 
 fn retryability(settings: &Settings, context: &AttemptContext<'_>) -> Retryability {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -36,7 +37,7 @@ pin_project! {
         #[pin]
         deadline_sleep: Option<Sleep>,
         service: S,
-        call: Call<B>,
+        call: Call<B, S::Response>,
     }
 
     impl<S, B> PinnedDrop for ResponseFuture<S, B>
@@ -100,13 +101,13 @@ where
         let deadline = this.call.deadline();
         loop {
             let result = match this.state.as_mut().project() {
-                StateProj::TooLate => Err(this.call.deadline_exceeded(Phase::NotSent)),
+                StateProj::TooLate => this.call.deadline_exceeded(Phase::NotSent),
                 StateProj::InFlight { attempt } => {
                     let attempt = attempt.poll(cx);
                     let step = match ready!(or_deadline(attempt, this.deadline_sleep.as_mut(), deadline, cx)) {
                         Some(Ok(response)) => this.call.on_response(response),
                         Some(Err(error)) => this.call.on_error(Error::from_inner(error.into())),
-                        None => Step::Return(Err(this.call.deadline_exceeded(Phase::MaybeProcessed))),
+                        None => Step::Return(this.call.deadline_exceeded(Phase::MaybeProcessed)),
                     };
                     match step {
                         Step::Return(result) => result,
@@ -121,9 +122,9 @@ where
                     this.state.set(State::Readying);
                     continue;
                 }
-                StateProj::Readying => match this.call.ensure_resendable(Instant::now()) {
-                    Err(error) => Err(error),
-                    Ok(()) => {
+                StateProj::Readying => match this.call.check_resendable(Instant::now()) {
+                    ControlFlow::Break(result) => result,
+                    ControlFlow::Continue(()) => {
                         let is_ready = this.service.poll_ready(cx);
                         match ready!(or_deadline(is_ready, this.deadline_sleep.as_mut(), deadline, cx)) {
                             Some(Ok(())) => {
@@ -132,7 +133,7 @@ where
                                 continue;
                             }
                             Some(Err(error)) => Err(this.call.on_not_ready(error.into())),
-                            None => Err(this.call.deadline_exceeded(Phase::NotSent)),
+                            None => this.call.deadline_exceeded(Phase::NotSent),
                         }
                     }
                 },

@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::Uri;
 use redress_classify::{Clock, Dialect, IdempotencyHeader, Schedule};
 
-use crate::budget::{Budgets, KeyParts, PartitionFn};
+use crate::budget::{Budget, Budgets, KeyParts, PartitionFn};
 use crate::grpc::{RetryThrottling, ServiceConfig};
 use crate::hooks::Hooks;
 use crate::schedule::Jitter;
@@ -28,6 +28,8 @@ pub(crate) struct Settings {
     pub(crate) max_retry_after: Duration,
     pub(crate) deadline: Option<Duration>,
     pub(crate) budget: Option<Budgets>,
+    /// The tokens that a success at the first attempt gives, unless its upstream is marked as unhealthy.
+    pub(crate) healthy_refill: u32,
     /// Makes the key of a budget, in place of the upstream.
     pub(crate) partition: Option<PartitionFn>,
     /// The header for idempotency keys.
@@ -63,6 +65,7 @@ impl Settings {
             max_retry_after: Duration::from_secs(120),
             deadline: None,
             budget: Some(Budgets::per_authority()),
+            healthy_refill: Budget::FIRST_ATTEMPT_REFILL,
             partition: None,
             key_header: dialect.idempotency().cloned(),
             generates_keys: true,

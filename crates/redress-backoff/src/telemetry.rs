@@ -63,6 +63,13 @@ pub(crate) fn retry(
     record_wait(dialect, class, wait_source, wait);
 }
 
+/// Reports a request that is sent again at the end of an outage, for which a layer below makes it wait.
+pub(crate) fn wait_for_end_of_outage(dialect: &Dialect, host: Option<Upstream>, verdict: &Verdict, attempt: u32) {
+    let host = host.map(display);
+    let (dialect, class, decided_by) = (dialect.name(), verdict.class().as_str(), verdict.decided_by().as_str());
+    tracing::debug!(target: "redress::backoff", dialect, host, class, decided_by, attempt, "wait for the end of an outage");
+}
+
 /// Reports why no retry follows a failed attempt.
 pub(crate) fn no_retry(dialect: &Dialect, host: Option<Upstream>, verdict: &Verdict, attempt: u32, reason: EndReason) {
     let host = host.map(display);

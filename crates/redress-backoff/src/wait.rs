@@ -12,7 +12,7 @@ use tokio::time::{Instant, Sleep};
 
 /// The largest rest of a body that is read so that its connection can be reused: reading more costs more than a new
 /// connection.
-const MAX_REST: u64 = 16 * 1024;
+pub(crate) const MAX_REST: u64 = 16 * 1024;
 /// The longest time for reading it.
 const MAX_TIME: Duration = Duration::from_millis(100);
 /// The least number of bytes that a frame counts as, so that a body of empty frames ends too.

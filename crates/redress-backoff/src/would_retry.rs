@@ -41,10 +41,11 @@ impl BackoffLayer {
         let settings = &self.settings;
         let mut request = request.clone();
         idempotency_key::stamp(&mut request, settings);
-        let call = Call::new(&request, settings.clone().into());
+        let call: Call<(), ()> = Call::new(&request, settings.clone().into());
         let now = Instant::now();
         let head = ResponseHead::new(head.status, &head.headers, settings.clock.wall(now));
-        let context = AttemptContext { deadline: None, ..call.context(verdict, Some(head), 1, now, 0) };
+        let context = call.context(verdict, Some(head), now, 0);
+        let context = AttemptContext { deadline: None, shared_failures: 1, ..context };
         decide(settings, &context).map(drop)
     }
 }

@@ -1,10 +1,17 @@
 //! The decision about the next attempt of a call: gathers the context, asks the pure decision, reserves the tokens.
 
-use redress_classify::{Attempt, Class, CloneBody, Deadline, EndReason, Recovery, Refreshed, Verdict, saturating};
+use std::sync::Arc;
+
+use redress_classify::{
+    Attempt, Class, CloneBody, Deadline, EndReason, Recovery, Refreshed, UpstreamHealth, Verdict, saturating,
+};
 use tokio::time::Instant;
 
 use super::Call;
-use crate::decision::{AttemptContext, ResponseHead, Retry, decide, is_throttling_failure};
+use super::history::Cause;
+use crate::decision::{
+    AttemptContext, ResponseHead, Retry, decide_wait, is_throttling_failure, may_resend, waits_for_end_of_outage,
+};
 use crate::grpc::RetryPolicy;
 use crate::idempotency::{Idempotent, NoRetry, is_idempotent};
 use crate::idempotency_key::{self, is_keyed};
@@ -13,17 +20,15 @@ use crate::telemetry;
 /// The next attempt.
 pub(super) struct Next {
     pub(super) at: Instant,
-    /// Whether it is the resend after a refresh, which is free.
-    pub(super) is_resend: bool,
+    pub(super) cause: Cause,
 }
 
-impl<B: CloneBody> Call<B> {
+impl<B: CloneBody, T> Call<B, T> {
     /// Gathers the context of a failed attempt. `random` is uniformly distributed over all values of `u32`.
     pub(crate) fn context<'a>(
         &'a self,
         verdict: &'a Verdict,
         head: Option<ResponseHead>,
-        shared_failures: u32,
         now: Instant,
         random: u32,
     ) -> AttemptContext<'a> {
@@ -42,10 +47,11 @@ impl<B: CloneBody> Call<B> {
             policy,
             max_attempts,
             has_opted_out,
-            shared_failures,
+            shared_failures: 0,
             last_wait: self.history.last_wait(),
             now,
             deadline: self.deadline.map(Deadline::instant),
+            is_outage: false,
             random,
         };
         // The caller's own word about one request counts before the service's about its method.
@@ -54,19 +60,42 @@ impl<B: CloneBody> Call<B> {
         context
     }
 
-    /// Decides on a retry, and reserves the tokens for it.
+    /// Decides on a retry, and reserves the tokens for it; or on a resend at the end of an outage, which pays when it is sent.
     pub(super) fn decide_retry(
         &mut self,
         verdict: &Verdict,
         head: Option<ResponseHead>,
+        health: Option<UpstreamHealth>,
         attempt: &mut Attempt,
         now: Instant,
     ) -> Result<Next, EndReason> {
-        let context = self.context(verdict, head, self.count_failure(verdict), now, self.settings.random());
-        let throttling = self.settings.throttling().filter(|_| is_throttling_failure(&self.settings, &context));
+        let settings = Arc::clone(&self.settings);
+        let mut context = self.context(verdict, head, now, settings.random());
+        context.is_outage = health == Some(UpstreamHealth::Outage)
+            && self.history.has_outage_resends_left()
+            && self.payment.can_reserve_at_send();
+        let throttling = settings.throttling().filter(|_| is_throttling_failure(&settings, &context));
         let is_refused = throttling.is_some_and(|throttling| !throttling.record_failure());
-        let decision = decide(&self.settings, &context);
+        let is_resendable = may_resend(&settings, &context);
+        if let (Ok(maybe_processed), false) = (is_resendable, is_refused)
+            && waits_for_end_of_outage(&context)
+        {
+            return Ok(self.wait_for_end_of_outage(verdict, maybe_processed, now));
+        }
+        context.shared_failures = self.count_failure(verdict);
+        let decision = is_resendable.and_then(|maybe_processed| decide_wait(&settings, &context, maybe_processed));
         let decision = decision.and_then(|retry| if is_refused { Err(EndReason::Budget) } else { self.pay(retry) });
+        self.report(verdict, attempt, decision, now)
+    }
+
+    /// Reports a decision, and writes it into the record of the attempt.
+    fn report(
+        &self,
+        verdict: &Verdict,
+        attempt: &mut Attempt,
+        decision: Result<Retry, EndReason>,
+        now: Instant,
+    ) -> Result<Next, EndReason> {
         let dialect = &self.settings.dialect;
         attempt.budget_after = self.budget_level();
         telemetry::budget_level(dialect, attempt.budget_after);
@@ -74,13 +103,23 @@ impl<B: CloneBody> Call<B> {
             Ok(retry) => {
                 telemetry::retry(dialect, self.upstream(), verdict, self.history.attempts(), retry.wait, &retry.source);
                 (attempt.wait, attempt.wait_source) = (Some(retry.wait), Some(retry.source));
-                Ok(Next { at: saturating::add(now, retry.wait), is_resend: false })
+                Ok(Next { at: saturating::add(now, retry.wait), cause: Cause::Retry })
             }
             Err(reason) => {
                 self.report_no_retry(verdict, reason);
                 Err(reason)
             }
         }
+    }
+
+    /// Sends the request at once to the layer below that holds all requests until the end of the outage.
+    fn wait_for_end_of_outage(&mut self, verdict: &Verdict, maybe_processed: bool, now: Instant) -> Next {
+        self.payment.reserve_at_send(&self.settings);
+        if maybe_processed {
+            self.history.set_maybe_processed();
+        }
+        telemetry::wait_for_end_of_outage(&self.settings.dialect, self.upstream(), verdict, self.history.attempts());
+        Next { at: now, cause: Cause::Outage }
     }
 
     /// Decides on the resend after a refresh. It is free and not delayed, but a request that may have been processed is
@@ -105,7 +144,7 @@ impl<B: CloneBody> Call<B> {
             // A second rejection must not start a second refresh.
             copy.extensions.insert(Refreshed);
         }
-        Ok(Next { at: now, is_resend: true })
+        Ok(Next { at: now, cause: Cause::Refresh })
     }
 
     /// Reserves the tokens for a retry; without a budget, retries are free.

@@ -1,34 +1,22 @@
 //! The end of a call: its result, with the record of its attempts.
 
 use http::Response;
-use redress_classify::{Attempt, BoxError, CloneBody, EndReason, Error, Phase, ResponseExt, Verdict};
+use http_body::Body;
+use redress_classify::{Attempt, BoxError, CloneBody, EndReason, Error, Phase, Record, ResponseExt, Verdict};
 
 use super::Call;
 use crate::telemetry;
 
-impl<B: CloneBody> Call<B> {
+impl<B: CloneBody, T> Call<B, T> {
     /// Ends the call because the service failed to become ready for the next attempt.
     pub(crate) fn on_not_ready(&mut self, error: BoxError) -> Error {
         self.give_up(Error::not_ready(error), EndReason::NotSent)
     }
 
-    /// Ends the call because its deadline has passed. `phase` is that of the attempt in flight, or [`Phase::NotSent`].
-    pub(crate) fn deadline_exceeded(&mut self, phase: Phase) -> Error {
-        let phase = if self.payment.is_queued() { Phase::NotSent } else { phase };
-        self.end_attempt();
-        let error = Error::deadline(phase);
-        self.report_no_retry(error.verdict(), EndReason::Deadline);
-        if phase != Phase::NotSent {
-            let attempt = self.attempt(None, Some(error.verdict()));
-            self.finish(attempt);
-        }
-        self.fail_with(error, EndReason::Deadline)
-    }
-
     /// Ends the call with a success.
     pub(super) fn succeed<R>(&mut self, response: Response<R>) -> Response<R> {
         let mut attempt = self.attempt(Some(response.status().as_u16()), None);
-        self.refill_budget();
+        self.refill_budget(&response);
         attempt.budget_after = self.budget_level();
         telemetry::budget_level(&self.settings.dialect, attempt.budget_after.filter(|_| !self.history.is_empty()));
         self.settings.successes.count();
@@ -71,14 +59,41 @@ impl<B: CloneBody> Call<B> {
 
     /// Ends the call without a response: the error gets the record, and the phase of the whole call.
     pub(super) fn fail_with(&mut self, error: Error, reason: EndReason) -> Error {
-        self.payment.cancel();
-        telemetry::failed_call(&self.settings.dialect, reason);
         let maybe_processed = error.phase() == Phase::NotSent && self.history.is_maybe_processed();
         let error = if maybe_processed { error.maybe_processed() } else { error };
         let error = match self.upstream() {
             Some(upstream) => error.with_upstream(&upstream),
             None => error,
         };
-        error.with_record(self.history.take_record(reason))
+        error.with_record(self.end_unsuccessful(reason))
+    }
+
+    /// Counts a call that ends without a success and without a last attempt, and returns its record.
+    pub(super) fn end_unsuccessful(&mut self, reason: EndReason) -> Record {
+        self.payment.cancel();
+        telemetry::failed_call(&self.settings.dialect, reason);
+        self.history.take_record(reason)
+    }
+}
+
+impl<B: CloneBody, R: Body> Call<B, Response<R>> {
+    /// Ends the call because its deadline has passed. `phase` is that of the attempt in flight, or [`Phase::NotSent`]: then the
+    /// outcome in hand is returned, if there is one.
+    ///
+    /// # Errors
+    /// The error of the last attempt, or [`Error::is_deadline`].
+    pub(crate) fn deadline_exceeded(&mut self, phase: Phase) -> Result<Response<R>, Error> {
+        let phase = if self.payment.is_queued() { Phase::NotSent } else { phase };
+        self.end_attempt();
+        let (error, reason) = (Error::deadline(phase), EndReason::Deadline);
+        if let Some(in_hand) = self.in_hand.take().filter(|_| phase == Phase::NotSent) {
+            return self.return_in_hand(*in_hand, error, reason);
+        }
+        self.report_no_retry(error.verdict(), reason);
+        if phase != Phase::NotSent {
+            let attempt = self.attempt(None, Some(error.verdict()));
+            self.finish(attempt);
+        }
+        Err(self.fail_with(error, reason))
     }
 }

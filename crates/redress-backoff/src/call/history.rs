@@ -4,14 +4,31 @@ use std::time::Duration;
 
 use redress_classify::{Attempt, Class, EndReason, Phase, Record, Verdict};
 
+/// The maximum number of resends of a call that wait for the end of an outage, probes included. It bounds the record of a call,
+/// and the probes that a call which is alone sends.
+const MAX_OUTAGE_RESENDS: u32 = 32;
+
 /// The attempts that have ended, and the position of the current one among them.
 pub(super) struct History {
     ended: Vec<Attempt>,
-    /// The number of attempts, including the current one and without the resend after a refresh.
+    /// The number of attempts, including the current one, without the resend after a refresh and those at the end of an outage.
     attempts: u32,
+    /// The number of resends that waited for the end of an outage, probes included.
+    outage_resends: u32,
     resend: Resend,
     /// Whether an attempt was retried though nothing proved that it was not processed.
     maybe_processed: bool,
+}
+
+/// The cause of sending a request again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// A retry: the next attempt.
+    Retry,
+    /// A refresh of the credentials.
+    Refresh,
+    /// An outage, for whose end the request waits in a layer below.
+    Outage,
 }
 
 /// The one resend after a refresh that each call has.
@@ -25,7 +42,7 @@ enum Resend {
 
 impl History {
     pub(super) const fn new() -> Self {
-        Self { ended: Vec::new(), attempts: 1, resend: Resend::Unused, maybe_processed: false }
+        Self { ended: Vec::new(), attempts: 1, outage_resends: 0, resend: Resend::Unused, maybe_processed: false }
     }
 
     /// Returns `true` during the first attempt.
@@ -54,6 +71,11 @@ impl History {
         self.resend == Resend::Current
     }
 
+    /// Returns `true` if the call may be sent again at the end of an outage once more.
+    pub(super) const fn has_outage_resends_left(&self) -> bool {
+        self.outage_resends < MAX_OUTAGE_RESENDS
+    }
+
     pub(super) fn has_resent(&self) -> bool {
         self.resend != Resend::Unused
     }
@@ -76,16 +98,16 @@ impl History {
         self.ended.push(ended);
     }
 
-    /// Adds an attempt and begins the next one, which is a retry or the resend after a refresh.
-    pub(super) fn go_on(&mut self, ended: Attempt, is_resend: bool) {
+    /// Adds an attempt and begins the next one.
+    pub(super) fn go_on(&mut self, ended: Attempt, cause: Cause) {
         self.ended.push(ended);
-        if is_resend {
-            self.resend = Resend::Current;
-            return;
-        }
-        self.attempts = self.attempts.saturating_add(1);
         if self.is_resend() {
             self.resend = Resend::Used;
+        }
+        match cause {
+            Cause::Retry => self.attempts = self.attempts.saturating_add(1),
+            Cause::Refresh => self.resend = Resend::Current,
+            Cause::Outage => self.outage_resends = self.outage_resends.saturating_add(1),
         }
     }
 

@@ -52,6 +52,38 @@ impl BackoffLayer {
         self
     }
 
+    /// Sets the tokens that a success at the first attempt gives the budget while the upstream is healthy: while no layer below
+    /// marks its response by an [`UpstreamHealth`](redress_classify::UpstreamHealth). The default is 1, as in the AWS SDKs.
+    ///
+    /// A success whose response is marked gives 1, and a success after a retry the cost of that retry. Set more than 1 only above
+    /// a layer that marks responses, such as Pace: without one each response counts as healthy, and a budget that successes
+    /// refill too fast keeps an overloaded upstream down. [`TRANSIENT_COST`](crate::Budget::TRANSIENT_COST), 14 tokens, lets each success of
+    /// a healthy upstream pay for one retry, so that single failures are retried whatever their share is. It has no effect
+    /// on the throttling of a gRPC service config.
+    ///
+    /// # Examples
+    /// ```
+    /// use http::{Request, Response};
+    /// use redress_backoff::{BackoffLayer, Budget, Reservation};
+    /// use redress_classify::dialects;
+    /// use tower::{ServiceBuilder, ServiceExt, service_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let budget = Budget::with_capacity(100);
+    /// let layer = BackoffLayer::new(dialects::generic()).budget(budget.clone()).healthy_refill(Budget::TRANSIENT_COST);
+    /// assert_eq!(budget.reserve(50).map(Reservation::spend), Some(50));
+    /// let healthy = service_fn(|_: Request<String>| async { Ok::<_, std::io::Error>(Response::new(String::new())) });
+    /// ServiceBuilder::new().layer(layer).service(healthy).oneshot(Request::new(String::new())).await?;
+    /// assert_eq!(budget.level(), 64);
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub const fn healthy_refill(mut self, tokens: u32) -> Self {
+        self.settings.healthy_refill = tokens;
+        self
+    }
+
     /// Removes the budget. In an outage of the upstream, retries then multiply its load.
     #[must_use]
     pub fn without_budget(mut self) -> Self {
