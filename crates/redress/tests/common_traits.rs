@@ -120,7 +120,7 @@ fn every_exported_type_prints_and_is_shared_or_is_a_future_that_is_sent() {
         ResendCount, Reservation, RetryAdvice, RetryHint, RetryPolicy, RetryThrottling,
         Route, Rule, Schedule, Scope, ScopeId, Secrets, SendState, ServiceConfig, ServiceConfigError, Signal, StaticHeaders, Status, SuccessHint,
         TokenHandle, TokenPlace, TokenRecord, TokenSet, TransportError, Unit, UnknownWord, Unreadable, Upstream,
-        Verdict, WaitSource, When,
+        UpstreamHealth, Verdict, WaitSource, When,
     ];
     let futures = all![
         printable_and_sent: BackoffFuture<Classify<Transport>, String>, ClassifyFuture<Layered<Transport>, String>,
@@ -157,7 +157,7 @@ fn values_are_compared_and_small_ones_are_keys_of_maps() {
         key: AttemptTimeout, Class, ClientAuthentication, GrpcCode, ResendCount, CooldownScope, Deadline, DecidedBy, Decision, EndReason,
         FieldError@'static, ForeignHost, HintSource, IdempotencyKey, Idempotent, Jitter, KeyFormat, Limit, Location,
         NoRetry, Origin, Phase, Purpose, RecordVersion, Recovery, Refreshed, RetryHint, Route, Schedule, ScopeId,
-        TokenPlace, Unit, Unreadable, Upstream, WaitSource, When,
+        TokenPlace, Unit, Unreadable, Upstream, UpstreamHealth, WaitSource, When,
     ];
     assert!(values.iter().all(|name| !keys.contains(name)));
 }

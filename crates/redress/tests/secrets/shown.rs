@@ -19,7 +19,7 @@ use super::{BODY, assert_silent, response, types};
 type Shown = (&'static str, String);
 
 /// Words and numbers alone: no text of a request, of a response or of a credential fits in.
-const HOLDS_NO_TEXT: [&str; 41] = [
+const HOLDS_NO_TEXT: [&str; 42] = [
     "redress-backoff::Budget",
     "redress-backoff::Idempotent",
     "redress-backoff::Jitter",
@@ -31,6 +31,7 @@ const HOLDS_NO_TEXT: [&str; 41] = [
     "redress-classify::Deadline",
     "redress-classify::ForeignHost",
     "redress-classify::SendState",
+    "redress-classify::UpstreamHealth",
     "redress-classify::Phase",
     "redress-classify::Progress",
     "redress-classify::Refreshed",
