@@ -17,8 +17,9 @@ use crate::window::{CallEnd, Window};
 pub(crate) const MAX_WAITING: usize = 10_000;
 /// A release is over after this time without a call that waits.
 const IDLE: Duration = Duration::from_secs(1);
-/// An outage is over if it could have been probed for this long and was not: the upstream is no longer called.
-const FORGOTTEN: Duration = Duration::from_secs(60);
+/// An outage is over if it could have been probed for this long and was not: the upstream is no longer called. It is long, since
+/// the first call after it probes in short intervals again.
+const FORGOTTEN: Duration = Duration::from_secs(3600);
 /// A call that takes longer than this multiple of the latency frees its place: it is lost, or another kind of call.
 const HANGING: u32 = 4;
 /// A call that has less time left than this multiple of the latency is not sent.

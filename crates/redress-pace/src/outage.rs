@@ -19,6 +19,9 @@ const CALLS_IN_LONGEST: f64 = 20.0;
 const SHARE_OF_AGE: f64 = 0.1;
 /// A probe that takes longer than this multiple of the latency is replaced by another one.
 const HANGING: u32 = 4;
+/// It is not replaced earlier than this, nor before twice the timeout of an attempt: a server that hangs works on each of the
+/// probes later.
+const SHORTEST_PROBE: Duration = Duration::from_secs(1);
 
 /// An outage, in which single calls probe whether the upstream is back.
 #[derive(Clone, Debug)]
@@ -61,10 +64,12 @@ impl Outage {
         self.next.is_some_and(|next| next <= now)
     }
 
-    /// Sends a call as the probe. Another one is due if it takes longer than an interval and 4 times the latency.
+    /// Sends a call as the probe. Another one is due if it takes longer than an interval, 4 times the latency, twice the timeout of
+    /// an attempt, and a second: if there is no timeout, it would hold the others until its deadline.
     pub(crate) fn send_probe(&mut self, call: u64, health: &Health, now: Instant, random: u32) {
         let hanging = health.latency().unwrap_or_default().saturating_mul(HANGING);
-        let replaced = interval(health, self.age(now), random).max(hanging);
+        let cut = health.shortest_timeout().unwrap_or_default().saturating_mul(2);
+        let replaced = interval(health, self.age(now), random).max(hanging).max(cut).max(SHORTEST_PROBE);
         (self.probe, self.next) = (Some(call), Some(saturating::add(now, replaced)));
     }
 

@@ -37,6 +37,8 @@ pub(crate) struct Window {
     places: f64,
     /// Its first size.
     first: f64,
+    /// The time after which a window of one place would send the next call: the usual latency at the beginning.
+    pause: Duration,
     /// The usual latency, as a logarithm of seconds.
     usual: f64,
     /// The time of the last cut; calls that were sent before do not count.
@@ -80,6 +82,7 @@ impl Window {
         Self {
             places: first,
             first,
+            pause: health.usual_latency().unwrap_or_default(),
             usual,
             cut: now,
             has_queued: false,
@@ -101,8 +104,8 @@ impl Window {
 
     /// Records a call that is sent. With less than one place, the next one pauses.
     pub(crate) fn on_send(&mut self, now: Instant) {
-        if self.places < 1.0 && self.usual.is_finite() {
-            let pause = Duration::try_from_secs_f64(self.usual.exp() / self.places).unwrap_or(LONGEST_PAUSE);
+        if self.places < 1.0 {
+            let pause = Duration::try_from_secs_f64(self.pause.as_secs_f64() / self.places).unwrap_or(LONGEST_PAUSE);
             self.next_send = now + pause.min(LONGEST_PAUSE);
         }
     }

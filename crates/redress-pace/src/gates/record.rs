@@ -184,6 +184,9 @@ impl State {
         match lines.get_mut(&target.upstream_key()) {
             Some(line) => line.begin_outage(outage, moment),
             None => {
+                if lines.len() >= MAX_PARTITIONS {
+                    lines.retain(|_, line| !line.is_over(now));
+                }
                 lines.insert(target.upstream_key(), Line::shut(id, outage));
                 Vec::new()
             }
