@@ -1,11 +1,11 @@
-//! Generates open arrivals: the times of calls, and which of them are POSTs.
+//! Generates open arrivals: the times of calls, and their kinds.
 
 use std::time::Duration;
 
 use rand::RngExt as _;
 use rand_distr::{Distribution as _, Exp1};
 
-use crate::scenario::{self, Clients};
+use crate::scenario::{self, CallKind, Clients, Scenario};
 use crate::streams::Random;
 use crate::time;
 
@@ -14,12 +14,13 @@ use crate::time;
 pub(crate) struct Arrival {
     /// The time since the start of the run, not rounded to the resolution of any timer.
     pub(crate) at: Duration,
-    pub(crate) is_post: bool,
+    pub(crate) call: CallKind,
 }
 
 /// An iterator over the arrivals of a run, in order.
 #[derive(Debug)]
 pub(crate) struct Arrivals<'a> {
+    scenario: &'a Scenario,
     clients: &'a Clients,
     length: Duration,
     random: Random,
@@ -33,11 +34,12 @@ pub(crate) struct Arrivals<'a> {
 }
 
 impl<'a> Arrivals<'a> {
-    pub(crate) fn new(clients: &'a Clients, length: Duration, random: Random) -> Self {
+    pub(crate) fn new(scenario: &'a Scenario, random: Random) -> Self {
+        let (clients, length) = (&scenario.clients, scenario.length);
         let mut bursts: Vec<_> = clients.burst.iter().map(|burst| (burst.at, burst.calls)).collect();
         bursts.retain(|(at, calls)| *calls > 0 && *at < length);
         bursts.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
-        let mut arrivals = Self { clients, length, random, next: None, stretches: 0.0, due: 0.0, bursts };
+        let mut arrivals = Self { scenario, clients, length, random, next: None, stretches: 0.0, due: 0.0, bursts };
         arrivals.next = arrivals.after(Duration::ZERO);
         arrivals
     }
@@ -107,8 +109,7 @@ impl Iterator for Arrivals<'_> {
                 at
             }
         };
-        let is_post = self.random.random::<f64>() < self.clients.post;
-        Some(Arrival { at, is_post })
+        Some(Arrival { at, call: self.scenario.draw_call(&mut self.random) })
     }
 }
 
@@ -117,14 +118,13 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
 
     use super::*;
-    use crate::Scenario;
     use crate::streams::{Stream, stream};
 
     fn arrivals(clients: &str) -> Vec<Arrival> {
         let text =
             format!("name = 't'\nlength = '100s'\nclients = {{ {clients} }}\nserver = {{ kind = 'fifo', rate = 1.0 }}");
         let scenario: Scenario = text.parse().unwrap();
-        Arrivals::new(&scenario.clients, scenario.length, stream(7, Stream::Arrivals)).collect()
+        Arrivals::new(&scenario, stream(7, Stream::Arrivals)).collect()
     }
 
     #[test]
@@ -132,7 +132,7 @@ mod tests {
         let all = arrivals("rate = 100.0, post = 0.3");
         assert!((9_600..=10_400).contains(&all.len()), "{}", all.len());
         assert!(all.is_sorted_by_key(|arrival| arrival.at));
-        let posts = all.iter().filter(|arrival| arrival.is_post).count();
+        let posts = all.iter().filter(|arrival| arrival.call.is_post).count();
         assert!((2_700..=3_300).contains(&posts), "{posts}");
         assert_eq!(arrivals("rate = 100.0, arrivals = 'even'").len(), 9_999);
     }

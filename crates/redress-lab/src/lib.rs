@@ -5,6 +5,7 @@
 mod arrivals;
 pub mod check;
 pub mod compare;
+mod late_body;
 pub mod outcome;
 pub mod policies;
 mod policy;

@@ -50,8 +50,15 @@ pub struct Outcome {
     pub lost: u64,
     /// The number of calls that never ended. Anything but 0 is a bug in the lab.
     pub unfinished: u64,
-    /// Load: the number of requests that arrived at the server.
+    /// Load: the number of requests that were sent to the server.
     pub attempts: u64,
+    /// The number of these that met a refused connection: they made the server no work.
+    pub refused_connections: u64,
+    /// The number of these that reached the server as the probe of an outage, which redress's gate sends.
+    pub probes: u64,
+    /// The number of failed attempts that any rule of retries repeats: a status of 502, 503 or 504 without a hint, or a broken or
+    /// refused connection, of a call that is idempotent and has more than 5 s left. Timeouts are not counted.
+    pub chances: u64,
     /// The mean number of requests per call at the server.
     pub attempts_per_call: f64,
     /// The number of calls by the number of requests sent: none, one, two, and so on. The last entry
@@ -68,6 +75,9 @@ pub struct Outcome {
     pub peak_second: u64,
     /// The latencies of the served calls in milliseconds, from the intended start of the call.
     pub latency_ms: Quantiles,
+    /// The 99th percentile of all calls in milliseconds. A call that was not served counts with its deadline, and with the
+    /// length of the scenario if it has none.
+    pub p99_all_ms: f64,
     /// The time from the end of the last disturbance until goodput was back to normal.
     pub recovery: RecoveryTime,
     /// The time series, second by second.
@@ -123,6 +133,12 @@ pub struct Second {
 impl Outcome {
     /// The number of entries of `calls_by_attempts`.
     pub const ATTEMPTS: usize = 8;
+
+    /// Returns the number of requests that made the server work: all but refused connections and probes.
+    #[must_use]
+    pub const fn work(&self) -> u64 {
+        self.attempts.saturating_sub(self.refused_connections).saturating_sub(self.probes)
+    }
 }
 
 impl RecoveryTime {

@@ -10,9 +10,9 @@ use redress::ClassifyLayer;
 use redress::{BoxError, Dialect, RefreshLayer};
 use tower::timeout::Timeout;
 use tower::util::BoxCloneSyncService;
-use tower::{Layer as _, ServiceExt as _};
+use tower::{Layer as _, ServiceExt as _, service_fn};
 
-use crate::transport::{LabBody, ORIGIN, Transport};
+use crate::transport::{LabBody, ORIGIN, OwnTimeout, Transport};
 
 /// A cloneable boxed service: a policy together with everything below it.
 pub type BoxClient = BoxCloneSyncService<Request<Full<Bytes>>, Response<LabBody>, BoxError>;
@@ -117,8 +117,10 @@ pub struct PolicyContext {
     pub(crate) inner: Inner,
     /// The dialect of the server's errors.
     pub dialect: Dialect,
-    /// The time that a caller waits for a call in total, all attempts and waits included.
+    /// The time that a caller waits for a call in total, all attempts and waits included. If the deadlines of calls
+    /// differ, it is the longest, and each request has its own [`redress::Deadline`] among its extensions.
     pub deadline: Duration,
+    pub(crate) some_without_deadline: bool,
     /// The time limit of one attempt; `None` for no limit.
     pub attempt_timeout: Option<Duration>,
     /// The seed of the policy's random numbers. Each process and each layer of services has its own.
@@ -134,6 +136,13 @@ pub(crate) enum Inner {
 }
 
 impl PolicyContext {
+    /// Returns `true` if some calls have no deadline, so that a policy must not give them one:
+    /// [`deadline`](Self::deadline) is the length of the run then.
+    #[must_use]
+    pub const fn has_calls_without_deadline(&self) -> bool {
+        self.some_without_deadline
+    }
+
     /// Returns the service below, with nothing around it.
     ///
     /// For policies that bring their own attempt timeout and their own credentials, as the full redress
@@ -205,6 +214,7 @@ impl PolicyContext {
 impl PolicyContext {
     fn with_timeout_and_credentials(&self, transport: &Transport) -> BoxClient {
         let timed = match self.attempt_timeout {
+            usual if transport.has_own_timeouts() => own_timeouts(transport.clone(), usual),
             None => BoxClient::new(transport.clone()),
             Some(timeout) => BoxClient::new(Timeout::new(transport.clone(), timeout)),
         };
@@ -215,6 +225,20 @@ impl PolicyContext {
         let boxed = service.map_response(|response| response.map(|body| body.map_err(BoxError::from).boxed_unsync()));
         BoxClient::new(boxed.map_err(BoxError::from))
     }
+}
+
+/// Cuts each attempt after the timeout of its request, or after the usual one.
+fn own_timeouts(transport: Transport, usual: Option<Duration>) -> BoxClient {
+    BoxClient::new(service_fn(move |request: Request<Full<Bytes>>| {
+        let timeout = request.extensions().get().map(|OwnTimeout(own)| *own).or(usual);
+        let transport = transport.clone();
+        async move {
+            match timeout {
+                None => transport.oneshot(request).await,
+                Some(timeout) => Timeout::new(transport, timeout).oneshot(request).await,
+            }
+        }
+    }))
 }
 
 impl fmt::Debug for PolicyContext {

@@ -11,9 +11,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Request, Uri};
-use http_body_util::Full;
+use http_body_util::{BodyExt as _, Full};
 use rand::RngExt as _;
 use rand_distr::{Distribution as _, Exp1};
+use redress::layers::SendState;
+use redress::{AttemptTimeout, Deadline};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, sleep_until, timeout_at};
 use tower::ServiceExt as _;
@@ -22,12 +24,12 @@ use crate::arrivals::Arrivals;
 use crate::outcome::Outcome;
 use crate::policies::reference::Fleet;
 use crate::policy::{BoxClient, Inner, Policy, PolicyContext};
-use crate::scenario::Scenario;
+use crate::scenario::{CallKind, Scenario};
 use crate::server::Server;
 use crate::statistics::{CallResult, Statistics};
 use crate::streams::{Stream, stream};
 use crate::time;
-use crate::transport::{CallId, ORIGIN, Served, Transport};
+use crate::transport::{CallId, ORIGIN, OwnTimeout, Served, Transport};
 
 /// The input of a run: a policy, a scenario and a seed.
 #[derive(Clone, Copy)]
@@ -52,10 +54,24 @@ impl fmt::Debug for Run<'_> {
 struct Callers {
     client: BoxClient,
     transport: Transport,
-    uri: Uri,
-    deadline: Duration,
+    /// By route.
+    targets: Arc<[Target]>,
+    /// Whether the deadlines of calls differ, so that each request carries its own.
+    has_own_deadlines: bool,
+    /// Whether bodies take time, so that a call is served at the end of its body.
+    reads_bodies: bool,
+    /// The time after which a call without a deadline is lost.
+    longest: Duration,
     /// Held by each call in flight. The receiver ends when the last sender is dropped.
     under_way: mpsc::Sender<()>,
+}
+
+/// Where the calls of a route go.
+#[derive(Debug)]
+struct Target {
+    uri: Uri,
+    /// The time limit of an attempt, if it differs from that of the clients.
+    attempt_timeout: Option<Duration>,
 }
 
 /// Runs a policy in a scenario and returns the outcome.
@@ -104,8 +120,10 @@ impl Run<'_> {
         let callers = Callers {
             client: self.client(&transport),
             transport: transport.clone(),
-            uri: format!("{ORIGIN}{}", scenario.clients.path).parse().expect("the path was checked"),
-            deadline: scenario.clients.deadline,
+            targets: targets(scenario),
+            has_own_deadlines: !scenario.has_one_deadline(),
+            reads_bodies: scenario.route.iter().any(|route| !route.body.is_zero()),
+            longest: scenario.length,
             under_way,
         };
         match scenario.clients.callers {
@@ -124,7 +142,8 @@ impl Run<'_> {
         let mut context = PolicyContext {
             inner: Inner::Network(transport.clone()),
             dialect: self.scenario.dialect(),
-            deadline: clients.deadline,
+            deadline: self.scenario.longest_deadline(),
+            some_without_deadline: clients.no_deadline > 0.0,
             attempt_timeout: clients.attempt_timeout,
             seed: stream(self.seed, Stream::Policy).random(),
         };
@@ -148,8 +167,8 @@ impl Run<'_> {
 
     /// Starts each call at its arrival time, whether or not earlier calls have ended.
     async fn open(self, callers: Callers, progress: &mut impl FnMut(f64)) {
-        let Scenario { clients, length, .. } = self.scenario;
-        let arrivals = Arrivals::new(clients, *length, stream(self.seed, Stream::Arrivals));
+        let length = self.scenario.length;
+        let arrivals = Arrivals::new(self.scenario, stream(self.seed, Stream::Arrivals));
         let mut second = 0;
         for (id, arrival) in (0..).zip(arrivals) {
             if callers.transport.now() < arrival.at {
@@ -159,28 +178,28 @@ impl Run<'_> {
                 second = arrival.at.as_secs();
                 progress(arrival.at.as_secs_f64() / length.as_secs_f64());
             }
-            callers.transport.state().statistics.call_started(id, arrival.at, arrival.is_post);
-            tokio::spawn(callers.clone().call(id, arrival.at, arrival.is_post));
+            callers.record_start(id, arrival.at, arrival.call);
+            tokio::spawn(callers.clone().call(id, arrival.at, arrival.call));
         }
     }
 
     /// Runs callers that make one call at a time, with exponential think times between two of them.
     async fn closed(self, callers: Callers, count: u32, progress: &mut impl FnMut(f64)) {
         let Scenario { clients, length, .. } = self.scenario;
-        let next = Arc::new(AtomicU64::new(0));
+        let (next, scenario) = (Arc::new(AtomicU64::new(0)), Arc::new(self.scenario.clone()));
         let mut seeds = stream(self.seed, Stream::Arrivals);
         for _ in 0..count {
             let (callers, next, length) = (callers.clone(), Arc::clone(&next), *length);
-            let (think, post) = (clients.think, clients.post);
+            let (think, scenario) = (clients.think, Arc::clone(&scenario));
             let mut random = stream(seeds.random(), Stream::Arrivals);
             tokio::spawn(async move {
                 // A random first pause, so that the callers do not start in step.
                 sleep(time::times(think, random.random())).await;
                 while callers.transport.now() < length {
                     let id = next.fetch_add(1, Ordering::Relaxed);
-                    let (begin, is_post) = (callers.transport.now(), random.random::<f64>() < post);
-                    callers.transport.state().statistics.call_started(id, begin, is_post);
-                    callers.clone().call(id, begin, is_post).await;
+                    let (begin, kind) = (callers.transport.now(), scenario.draw_call(&mut random));
+                    callers.record_start(id, begin, kind);
+                    callers.clone().call(id, begin, kind).await;
                     sleep(time::times(think, Exp1.sample(&mut random))).await;
                 }
             });
@@ -193,22 +212,64 @@ impl Run<'_> {
 }
 
 impl Callers {
+    fn record_start(&self, id: u64, begin: Duration, kind: CallKind) {
+        let deadline = kind.deadline.unwrap_or(self.longest);
+        self.transport.state().statistics.call_started(id, begin, kind.is_post, deadline);
+    }
+
     /// Makes one call and records how it ended.
-    async fn call(self, id: u64, begin: Duration, is_post: bool) {
-        let mut request = Request::new(Full::new(Bytes::from_static(b"{}")));
-        *request.method_mut() = if is_post { Method::POST } else { Method::GET };
-        *request.uri_mut() = self.uri;
-        request.extensions_mut().insert(CallId(id));
-        let until = self.transport.at(begin + self.deadline);
-        let end = match timeout_at(until, self.client.oneshot(request)).await {
-            Ok(Ok(response)) if response.extensions().get::<Served>().is_some() => CallResult::Served,
-            Ok(Ok(_)) => CallResult::Refused,
-            Ok(Err(_)) | Err(_) => CallResult::Lost,
-        };
+    async fn call(self, id: u64, begin: Duration, kind: CallKind) {
+        let request = self.request(id, begin, kind);
+        let until = self.transport.at(begin + kind.deadline.unwrap_or(self.longest));
+        let end = timeout_at(until, self.exchange(request)).await.unwrap_or(CallResult::Lost);
         let now = self.transport.now();
         self.transport.state().statistics.call_ended(id, now, end);
         drop(self.under_way);
     }
+
+    /// Builds the request. Its deadline and its attempt timeout are among its extensions if they differ from those that
+    /// the policy knows.
+    fn request(&self, id: u64, begin: Duration, kind: CallKind) -> Request<Full<Bytes>> {
+        let mut request = Request::new(Full::new(Bytes::from_static(b"{}")));
+        let target = &self.targets[kind.route];
+        *request.method_mut() = if kind.is_post { Method::POST } else { Method::GET };
+        *request.uri_mut() = target.uri.clone();
+        let extensions = request.extensions_mut();
+        extensions.insert(CallId(id));
+        // Redress marks it if the request is the probe of an outage.
+        extensions.insert(SendState::new());
+        if let Some(deadline) = kind.deadline.filter(|_| self.has_own_deadlines) {
+            extensions.insert(Deadline::new(self.transport.at(begin + deadline)));
+        }
+        if let Some(timeout) = target.attempt_timeout {
+            extensions.insert(AttemptTimeout::new(timeout));
+            extensions.insert(OwnTimeout(timeout));
+        }
+        request
+    }
+
+    async fn exchange(&self, request: Request<Full<Bytes>>) -> CallResult {
+        let Ok(response) = self.client.clone().oneshot(request).await else {
+            return CallResult::Lost;
+        };
+        if response.extensions().get::<Served>().is_none() {
+            return CallResult::Refused;
+        }
+        if self.reads_bodies && response.into_body().collect().await.is_err() {
+            return CallResult::Lost;
+        }
+        CallResult::Served
+    }
+}
+
+/// Returns where the calls of each route go.
+fn targets(scenario: &Scenario) -> Arc<[Target]> {
+    let target = |path: &str, attempt_timeout| {
+        let uri = format!("{ORIGIN}{path}").parse().expect("the path was checked");
+        Target { uri, attempt_timeout }
+    };
+    let routes = scenario.route.iter().map(|route| target(&route.path, route.attempt_timeout));
+    std::iter::once(target(&scenario.clients.path, None)).chain(routes).collect()
 }
 
 #[cfg(test)]

@@ -46,10 +46,12 @@
 //! # Ok::<(), redress_lab::InvalidScenario>(())
 //! ```
 
+mod call_mix;
 mod clients;
 pub(crate) mod duration;
 mod fault_spec;
 mod response_spec;
+mod route_spec;
 mod server_spec;
 
 use std::fmt;
@@ -57,10 +59,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use call_mix::CallKind;
+pub use call_mix::DeadlineShare;
 pub use clients::{ArrivalProcess, Burst, Clients, NetworkDelay, Wave};
 pub use fault_spec::{FaultKind, FaultSpec};
 use redress::{Dialect, dialects};
 pub use response_spec::ResponseSpec;
+pub use route_spec::RouteSpec;
 pub use server_spec::{LimitSpec, QuotaSpec, ServerSpec, ServiceTime, TokenSpec};
 
 /// A modelled outage, or any other period between callers and a server.
@@ -113,6 +118,9 @@ pub struct Scenario {
     pub quota: Option<QuotaSpec>,
     /// Access tokens that expire.
     pub token: Option<TokenSpec>,
+    /// The routes with a path of their own.
+    #[serde(default)]
+    pub route: Vec<RouteSpec>,
     /// The faults.
     #[serde(default)]
     pub fault: Vec<FaultSpec>,
@@ -194,7 +202,8 @@ impl Scenario {
     /// Returns the end of the last fault, burst or wave that ends within the run, or `None` if there is
     /// none.
     ///
-    /// From then on the server can serve the normal load again, so recovery is measured from here.
+    /// From then on the server can serve the normal load again, so recovery is measured from here. A fault of kind `slow` or
+    /// `delay` without an end is a lasting change of latency: it counts with its start.
     ///
     /// # Examples
     /// ```
@@ -219,7 +228,7 @@ impl Scenario {
     /// ```
     #[must_use]
     pub fn disturbances_end(&self) -> Option<Duration> {
-        let faults = self.fault.iter().filter_map(|fault| fault.ends(self.length));
+        let faults = self.fault.iter().filter_map(|fault| fault.settles(self.length));
         let bursts = self.clients.burst.iter().map(|burst| burst.at);
         let waves = self.clients.wave.iter().map(|wave| wave.from + wave.length);
         faults.chain(bursts).chain(waves).filter(|end| *end < self.length).max()
@@ -257,7 +266,7 @@ impl Scenario {
         if self.clients.callers.is_some() {
             return Err(invalid("`utilization` needs open arrivals, and `callers` are a closed loop"));
         }
-        self.clients.rate = Some(capacity * positive("utilization", share)?);
+        self.clients.rate = Some(capacity / self.mean_work() * positive("utilization", share)?);
         Ok(())
     }
 
@@ -283,6 +292,7 @@ impl Scenario {
             return Err(invalid("`length` must be above 0 and at most one day"));
         }
         self.server.check()?;
+        route_spec::check(&self.route, &self.clients.path, self.clients.layers, &self.server)?;
         if let Some(share) = self.clients.utilization.take() {
             if self.clients.rate.is_some() {
                 return Err(invalid("`rate` and `utilization` exclude each other"));
@@ -294,7 +304,8 @@ impl Scenario {
         self.token.iter().try_for_each(TokenSpec::check)?;
         self.quota.iter().try_for_each(QuotaSpec::check)?;
         let shards = self.server.shards();
-        self.fault.iter().try_for_each(|fault| fault.check(shards))?;
+        let paths: Vec<_> = self.route.iter().map(|route| &*route.path).chain([&*self.clients.path]).collect();
+        self.fault.iter().try_for_each(|fault| fault.check(shards, &paths))?;
         Ok(self)
     }
 }
@@ -331,3 +342,6 @@ pub(crate) fn share(name: &str, value: f64) -> Result<f64, InvalidScenario> {
     let reason = || invalid(&format!("`{name}` must be from 0 to 1"));
     (0.0..=1.0).contains(&value).then_some(value).ok_or_else(reason)
 }
+
+#[cfg(test)]
+mod tests;

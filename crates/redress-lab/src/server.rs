@@ -43,6 +43,34 @@ pub struct Departure {
     pub at: Option<Duration>,
     /// The outcome.
     pub outcome: RequestOutcome,
+    /// The body of the response if it takes time; `None` if it comes with the head.
+    pub body: Option<LateBody>,
+}
+
+/// A body that ends some time after the head of its response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LateBody {
+    /// The time from the head to the end.
+    pub takes: Duration,
+    /// Whether it is complete. `false` if the server restarts before that and the connection breaks.
+    pub is_complete: bool,
+}
+
+/// Where a request is served.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    shard: u32,
+    route: usize,
+}
+
+/// The figures of a route that the server uses.
+#[derive(Clone, Debug)]
+struct Route {
+    /// The factor of its service times.
+    work: f64,
+    latency: Duration,
+    poll: Duration,
+    body: Duration,
 }
 
 /// A modelled server: faults, admission control, and a service center.
@@ -79,6 +107,10 @@ pub struct Server {
     random: Random,
     admission: Admission,
     center: ServiceCenter,
+    /// The first one is that of `clients.path`.
+    routes: Vec<Route>,
+    /// The index of the route that each fault hits; `None` for all routes.
+    hits: Vec<Option<usize>>,
 }
 
 impl Server {
@@ -87,27 +119,66 @@ impl Server {
     #[must_use]
     pub fn new(scenario: &Scenario, random: Random) -> Self {
         let (admission, center) = (Admission::new(scenario), ServiceCenter::new(&scenario.server));
-        Self { scenario: scenario.clone(), random, admission, center }
+        let own = scenario.route.iter().map(|route| Route {
+            work: route.work(&scenario.server),
+            latency: route.latency,
+            poll: route.poll,
+            body: route.body,
+        });
+        let rest = Route { work: 1.0, latency: Duration::ZERO, poll: Duration::ZERO, body: Duration::ZERO };
+        let hits = scenario.fault.iter().map(|fault| fault.route.as_deref().map(|path| scenario.route_of(path)));
+        let (routes, hits) = (std::iter::once(rest).chain(own).collect(), hits.collect());
+        Self { scenario: scenario.clone(), random, admission, center, routes, hits }
     }
 
-    /// Admits a request and returns its departure.
+    /// Admits a request of `clients.path` and returns its departure.
     ///
     /// `at` is the arrival and must not be earlier than that of any request before. `token` is the time
     /// at which the request's token was issued, if it carries one.
     pub fn admit(&mut self, at: Duration, token: Option<Duration>) -> Departure {
+        self.admit_on(0, at, token)
+    }
+
+    /// Admits a request on a route and returns its departure. `route` is 0 for `clients.path`, and counts the routes of
+    /// the scenario from 1.
+    ///
+    /// # Panics
+    /// Panics if the scenario has no such route.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_lab::server::{LateBody, Server};
+    /// use redress_lab::{Scenario, Stream, stream};
+    /// use std::time::Duration;
+    ///
+    /// let scenario: Scenario = r#"
+    ///     name = "downloads"
+    ///     length = "60s"
+    ///     clients = { rate = 1.0 }
+    ///     server = { kind = "fifo", rate = 10.0 }
+    ///     route = [{ path = "/v1/files/1", share = 0.5, service_time = "200ms", body = "3s" }]
+    /// "#
+    /// .parse()?;
+    /// let mut server = Server::new(&scenario, stream(1, Stream::Server));
+    /// let departure = server.admit_on(1, Duration::ZERO, None);
+    /// assert_eq!(departure.at, Some(Duration::from_millis(200)));
+    /// assert_eq!(departure.body, Some(LateBody { takes: Duration::from_secs(3), is_complete: true }));
+    /// # Ok::<(), redress_lab::InvalidScenario>(())
+    /// ```
+    pub fn admit_on(&mut self, route: usize, at: Duration, token: Option<Duration>) -> Departure {
         let shard = self.random.random_range(0..self.scenario.server.shards());
-        let (mut begin, mut factor, mut delay) = (at, 1.0, Duration::ZERO);
-        for fault in &self.scenario.fault {
+        let (mut begin, mut factor, mut delay) = (at, self.routes[route].work, Duration::ZERO);
+        let mut is_answered = true;
+        for (fault, hit) in self.scenario.fault.iter().zip(&self.hits) {
             let Some(until) = fault.active_until(at) else { continue };
-            let is_hit = fault.shard.is_none_or(|hit| hit == shard) && self.random.random::<f64>() < fault.share;
-            if !is_hit {
+            let is_concerned = fault.shard.is_none_or(|hit| hit == shard) && hit.is_none_or(|hit| hit == route);
+            if !is_concerned || self.random.random::<f64>() >= fault.share {
                 continue;
             }
             match &fault.kind {
                 FaultKind::Hold => begin = begin.max(until),
-                FaultKind::Drop => {
-                    return Departure { at: None, outcome: RequestOutcome::Broken(Phase::MaybeProcessed) };
-                }
+                FaultKind::Drop => return Departure::never(RequestOutcome::Broken(Phase::MaybeProcessed)),
+                FaultKind::DropAnswers => is_answered = false,
                 FaultKind::Refuse | FaultKind::Restart => {
                     return Departure::now(at, RequestOutcome::Broken(Phase::NotSent));
                 }
@@ -119,26 +190,54 @@ impl Server {
             }
         }
         if let Some(refusal) = self.admission.admit(begin, token) {
-            return Departure::now(begin, RequestOutcome::Refused(refusal));
+            let refused = RequestOutcome::Refused(refusal);
+            return if is_answered { Departure::now(begin, refused) } else { Departure::never(refused) };
         }
         let (end, outcome) = self.center.serve(begin, shard, factor, &mut self.random);
-        if let Some(breaks) = self.breaks_off(begin, end, shard) {
+        let place = Place { shard, route };
+        let poll = self.routes[route].poll;
+        let waits = if poll.is_zero() { Duration::ZERO } else { time::times(poll, self.random.random()) };
+        // A request that waits for a backend or an event is in service too.
+        let head = time::sum(time::sum(end, self.routes[route].latency), waits);
+        if let Some(breaks) = self.breaks_off(begin, head, place) {
             return Departure::now(breaks, RequestOutcome::Broken(Phase::MaybeProcessed));
         }
-        Departure::now(time::sum(end, delay), outcome)
+        if !is_answered {
+            return Departure::never(outcome);
+        }
+        let is_served = matches!(outcome, RequestOutcome::Served);
+        let body = if is_served { self.late_body(head, place) } else { None };
+        Departure { at: Some(time::sum(head, delay)), outcome, body }
+    }
+
+    /// Returns the body of a response whose head departs at `head`, if it takes time.
+    fn late_body(&self, head: Duration, place: Place) -> Option<LateBody> {
+        let takes = self.routes[place.route].body;
+        let breaks = self.breaks_off(head, time::sum(head, takes), place);
+        let is_complete = breaks.is_none();
+        (!takes.is_zero())
+            .then(|| LateBody { takes: breaks.map_or(takes, |breaks| breaks.saturating_sub(head)), is_complete })
     }
 
     /// Returns the first restart of the server during the work on a request, if there is one.
-    fn breaks_off(&self, begin: Duration, end: Duration, shard: u32) -> Option<Duration> {
-        let restarts = self.scenario.fault.iter().filter(|fault| fault.kind == FaultKind::Restart);
-        let hits = restarts.filter(|fault| fault.shard.is_none_or(|hit| hit == shard));
-        hits.filter_map(|fault| fault.begins_within(begin, end)).min()
+    fn breaks_off(&self, begin: Duration, end: Duration, place: Place) -> Option<Duration> {
+        let faults = self.scenario.fault.iter().zip(&self.hits);
+        let restarts = faults.filter(|(fault, _)| fault.kind == FaultKind::Restart);
+        let hits = restarts.filter(|(fault, hit)| {
+            fault.shard.is_none_or(|hit| hit == place.shard) && hit.is_none_or(|hit| hit == place.route)
+        });
+        hits.filter_map(|(fault, _)| fault.begins_within(begin, end)).min()
     }
 }
 
 impl Departure {
     const fn now(at: Duration, outcome: RequestOutcome) -> Self {
-        Self { at: Some(at), outcome }
+        Self { at: Some(at), outcome, body: None }
+    }
+
+    /// The departure of a request whose caller never receives an answer.
+    const fn never(outcome: RequestOutcome) -> Self {
+        Self { at: None, outcome, body: None }
     }
 }
 
@@ -168,6 +267,38 @@ mod tests {
             let mut server = server(&format!("server = {{ kind = 'fifo', rate = 300.0, workers = {workers} }}"));
             assert_eq!(served(&mut server, arrivals.clone(), Duration::from_secs(20)) + under_way, 6_000);
         }
+    }
+
+    #[test]
+    fn a_fault_hits_the_requests_of_its_route_only() {
+        let mut server = server(
+            "server = { kind = 'fifo', rate = 10.0 }\nroute = [{ path = '/a', share = 0.5 }, { path = '/b', share = 0.1 }]\n\
+             fault = [{ kind = 'answer', from = '1s', for = '9s', route = '/b' }]",
+        );
+        let served = [0, 1, 2].map(|route| server.admit_on(route, Duration::from_secs(2), None).outcome);
+        assert!(matches!(served, [RequestOutcome::Served, RequestOutcome::Served, RequestOutcome::Refused(_)]));
+    }
+
+    #[test]
+    fn an_answer_that_is_lost_was_served() {
+        let mut server =
+            server("server = { kind = 'fifo', rate = 10.0 }\nfault = [{ kind = 'drop_answers', from = '1s' }]");
+        let lost = server.admit(Duration::from_secs(50), None);
+        assert!(lost.at.is_none() && matches!(lost.outcome, RequestOutcome::Served));
+    }
+
+    #[test]
+    fn a_restart_breaks_polls_and_bodies() {
+        let mut server = server(
+            "server = { kind = 'fifo', rate = 10.0 }\nfault = [{ kind = 'restart', from = '5s', for = '1s' }]\n\
+             route = [{ path = '/file', share = 0.1, body = '10s' }, { path = '/slow', share = 0.1, latency = '10s' }]",
+        );
+        let file = server.admit_on(1, Duration::from_secs(1), None);
+        assert_eq!(file.at, Some(Duration::from_millis(1_100)));
+        assert_eq!(file.body, Some(LateBody { takes: Duration::from_millis(3_900), is_complete: false }));
+        let slow = server.admit_on(2, Duration::from_secs(1), None);
+        assert!(matches!(slow.outcome, RequestOutcome::Broken(Phase::MaybeProcessed)));
+        assert_eq!(slow.at, Some(Duration::from_secs(5)));
     }
 
     #[test]

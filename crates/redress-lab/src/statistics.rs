@@ -30,9 +30,14 @@ pub(crate) struct Statistics {
     refused: u64,
     lost: u64,
     attempts: u64,
+    refused_connections: u64,
+    probes: u64,
+    chances: u64,
     logins: u64,
     early: u64,
     done_twice: u64,
+    /// The same of all calls: one that is not served counts with its deadline.
+    all_latencies: Histogram<u64>,
     /// Latencies in microseconds, from the intended start of the call. Counting from there avoids
     /// "coordinated omission" (Gil Tene): a delayed caller does not hide the delay.
     latencies: Histogram<u64>,
@@ -45,25 +50,45 @@ struct ActiveCall {
     attempts: u32,
     served: u32,
     is_post: bool,
+    /// The time that the caller waits at most.
+    deadline: Duration,
     /// The end of the last wait that the server asked for.
     not_before: Duration,
 }
 
 /// The largest latency that the histogram resolves, in microseconds: one day.
 const LONGEST: u64 = 86_400_000_000;
+/// The time that a call needs before its deadline for a failed attempt to count as a chance to retry: more than the first wait
+/// of any policy.
+const ROOM: Duration = Duration::from_secs(5);
 
 impl Statistics {
     pub(crate) fn new() -> Self {
         let latencies = Histogram::new_with_max(LONGEST, 3).expect("three digits up to a day");
-        let (calls, seconds, by_attempts) = (HashMap::new(), Vec::new(), [0; Outcome::ATTEMPTS]);
-        let (served, refused, lost, attempts, logins, early, done_twice) = (0, 0, 0, 0, 0, 0, 0);
-        Self { calls, seconds, by_attempts, served, refused, lost, attempts, logins, early, done_twice, latencies }
+        Self {
+            calls: HashMap::new(),
+            seconds: Vec::new(),
+            by_attempts: [0; Outcome::ATTEMPTS],
+            served: 0,
+            refused: 0,
+            lost: 0,
+            attempts: 0,
+            refused_connections: 0,
+            probes: 0,
+            chances: 0,
+            logins: 0,
+            early: 0,
+            done_twice: 0,
+            all_latencies: latencies.clone(),
+            latencies,
+        }
     }
 
     /// Records a call at its intended start.
-    pub(crate) fn call_started(&mut self, call: u64, begin: Duration, is_post: bool) {
+    pub(crate) fn call_started(&mut self, call: u64, begin: Duration, is_post: bool, deadline: Duration) {
         self.second(begin).offered += 1;
-        self.calls.insert(call, ActiveCall { begin, attempts: 0, served: 0, is_post, not_before: Duration::ZERO });
+        let not_before = Duration::ZERO;
+        self.calls.insert(call, ActiveCall { begin, attempts: 0, served: 0, is_post, deadline, not_before });
     }
 
     /// Records a request that arrives at the server.
@@ -74,6 +99,22 @@ impl Statistics {
             call_state.attempts += 1;
             self.early += u64::from(at < call_state.not_before);
         }
+    }
+
+    /// Records a connection that was refused: the request did not reach the server.
+    pub(crate) const fn connection_refused(&mut self) {
+        self.refused_connections += 1;
+    }
+
+    /// Records that a request was the probe of an outage.
+    pub(crate) const fn probe_arrived(&mut self) {
+        self.probes += 1;
+    }
+
+    /// Records an attempt that failed at `at` in a way that any rule repeats, if the call is safe to repeat and has time left.
+    pub(crate) fn attempt_failed(&mut self, call: u64, at: Duration) {
+        let is_chance = self.calls.get(&call).is_some_and(|it| !it.is_post && at + ROOM < it.begin + it.deadline);
+        self.chances += u64::from(is_chance);
     }
 
     /// Records that the server did the work of a call.
@@ -100,13 +141,15 @@ impl Statistics {
     pub(crate) fn call_ended(&mut self, call: u64, at: Duration, end: CallResult) {
         let Some(call_state) = self.calls.remove(&call) else { return };
         self.by_attempts[(call_state.attempts as usize).min(Outcome::ATTEMPTS - 1)] += 1;
+        let took = if end == CallResult::Served { at.saturating_sub(call_state.begin) } else { call_state.deadline };
+        let micros = u64::try_from(took.as_micros()).unwrap_or(LONGEST);
+        self.all_latencies.saturating_record(micros);
         match end {
             CallResult::Served => {
                 self.served += 1;
                 self.second(at).goodput += 1;
                 self.second(call_state.begin).kept += 1;
-                let micros = at.saturating_sub(call_state.begin).as_micros();
-                self.latencies.saturating_record(u64::try_from(micros).unwrap_or(LONGEST));
+                self.latencies.saturating_record(micros);
             }
             CallResult::Refused => self.refused += 1,
             CallResult::Lost => self.lost += 1,
@@ -128,11 +171,15 @@ impl Statistics {
             attempts: self.attempts,
             attempts_per_call: self.attempts as f64 / (calls.max(1)) as f64,
             calls_by_attempts: self.by_attempts,
+            refused_connections: self.refused_connections,
+            probes: self.probes,
+            chances: self.chances,
             logins: self.logins,
             early_retries: self.early,
             done_twice: self.done_twice,
             peak_second: self.seconds.iter().map(|second| second.load).max().unwrap_or_default(),
             latency_ms: quantiles(&self.latencies),
+            p99_all_ms: quantiles(&self.all_latencies).p99,
             recovery: recovery(scenario, &self.seconds),
             seconds: self.seconds,
         }

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 /// A duration longer than any run.
-const NEVER: Duration = Duration::from_secs(100 * 365 * 86_400);
+pub(crate) const NEVER: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 /// Returns a duration of `seconds`, clamped to 0 and [`NEVER`]. NaN counts as 0.
 pub(crate) fn seconds(seconds: f64) -> Duration {

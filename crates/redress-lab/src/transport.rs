@@ -12,15 +12,17 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response, header};
+use http::{HeaderValue, Request, Response, header};
 use http_body_util::{BodyExt as _, Full, combinators::UnsyncBoxBody};
 use rand_distr::{Distribution as _, Exp1};
+use redress::layers::SendState;
 use redress::{BoxError, Credentials, Failure, Phase, TokenSet, TransportError};
 use tokio::time::{Instant, sleep, sleep_until};
 use tower::Service;
 
+use crate::late_body::DelayedBody;
 use crate::scenario::{NetworkDelay, Scenario};
-use crate::server::{Departure, RequestOutcome, Server};
+use crate::server::{Departure, LateBody, RequestOutcome, Server};
 use crate::statistics::Statistics;
 use crate::streams::Random;
 use crate::time;
@@ -40,6 +42,10 @@ pub struct CallId(pub u64);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Served;
 
+/// The attempt timeout of a request, in place of the scenario's: an extension of the request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OwnTimeout(pub(crate) Duration);
+
 /// A service that carries requests to the modelled server. It is always ready.
 #[derive(Clone)]
 pub struct Transport {
@@ -52,6 +58,10 @@ struct Shared {
     hop: Duration,
     hops: NetworkDelay,
     login: Option<Duration>,
+    /// The paths of the routes beside `clients.path`, which is the route 0.
+    routes: Vec<String>,
+    /// Whether a route has an attempt timeout of its own.
+    has_own_timeouts: bool,
     state: Mutex<State>,
 }
 
@@ -68,6 +78,16 @@ struct Login {
     takes: Duration,
 }
 
+/// The parts of a request that the server sees.
+#[derive(Debug)]
+struct SentRequest {
+    route: usize,
+    /// The time at which its token was issued.
+    token: Option<Duration>,
+    /// Whether redress's gate sent it as the probe of an outage.
+    is_probe: bool,
+}
+
 type ExchangeFuture = Pin<Box<dyn Future<Output = Result<Response<LabBody>, BoxError>> + Send>>;
 
 impl Transport {
@@ -75,7 +95,10 @@ impl Transport {
         let state = Mutex::new(State { server, network, statistics: Statistics::new() });
         let login = scenario.token.as_ref().map(|token| token.login);
         let (hop, hops) = (scenario.clients.hop, scenario.clients.hops);
-        Self { shared: Arc::new(Shared { start: Instant::now(), hop, hops, login, state }) }
+        let routes = scenario.route.iter().map(|route| route.path.clone()).collect();
+        let has_own_timeouts = scenario.route.iter().any(|route| route.attempt_timeout.is_some());
+        let start = Instant::now();
+        Self { shared: Arc::new(Shared { start, hop, hops, login, routes, has_own_timeouts, state }) }
     }
 
     /// Returns the virtual time since the start of the run.
@@ -102,6 +125,11 @@ impl Transport {
         self.shared.login.map(|takes| Login { transport: self.clone(), takes })
     }
 
+    /// Returns `true` if some requests have an attempt timeout of their own, as [`OwnTimeout`].
+    pub(crate) fn has_own_timeouts(&self) -> bool {
+        self.shared.has_own_timeouts
+    }
+
     /// Draws the network delay of one direction.
     fn hop(&self) -> Duration {
         match self.shared.hops {
@@ -111,18 +139,24 @@ impl Transport {
     }
 
     /// Admits a request to the server and records the arrival, the work and the hint.
-    fn admit(&self, call: u64, token: Option<Duration>) -> Departure {
+    fn admit(&self, call: u64, sent: &SentRequest) -> Departure {
         let now = self.now();
         let mut state = self.state();
         state.statistics.request_arrived(call, now);
-        let answer = state.server.admit(now, token);
+        let answer = state.server.admit_on(sent.route, now, sent.token);
         match (&answer.outcome, answer.at) {
             (RequestOutcome::Served, _) => state.statistics.request_served(call),
-            (RequestOutcome::Refused(response), Some(at)) => {
-                if let Some(wait) = hint(response) {
-                    state.statistics.hint_sent(call, time::sum(at, wait));
-                }
-            }
+            (RequestOutcome::Refused(response), Some(at)) => match hint(response) {
+                Some(wait) => state.statistics.hint_sent(call, time::sum(at, wait)),
+                None if matches!(response.status().as_u16(), 502..=504) => state.statistics.attempt_failed(call, at),
+                None => {}
+            },
+            (RequestOutcome::Broken(_), Some(at)) => state.statistics.attempt_failed(call, at),
+            _ => {}
+        }
+        match answer.outcome {
+            RequestOutcome::Broken(Phase::NotSent) => state.statistics.connection_refused(),
+            _ if sent.is_probe => state.statistics.probe_arrived(),
             _ => {}
         }
         answer
@@ -132,17 +166,20 @@ impl Transport {
     /// waiting, until its own timeout or deadline.
     async fn exchange(self, request: Request<Full<Bytes>>) -> Result<Response<LabBody>, BoxError> {
         let CallId(call) = *request.extensions().get::<CallId>().ok_or("a request that belongs to no call")?;
-        let token = issued(&request);
+        let sent = SentRequest::new(&request, &self.shared.routes);
         let hop = self.hop();
         if !hop.is_zero() {
             sleep(hop).await;
         }
-        let answer = self.admit(call, token);
+        let answer = self.admit(call, &sent);
         let Some(at) = answer.at else { return std::future::pending().await };
         sleep_until(self.at(time::sum(at, self.hop()))).await;
         match answer.outcome {
             RequestOutcome::Served => {
-                let mut response = Response::new(body(Bytes::from_static(b"{\"ok\":true}")));
+                let mut response = match answer.body {
+                    None => Response::new(body(Bytes::from_static(b"{\"ok\":true}"))),
+                    Some(late) => late_response(late),
+                };
                 response.extensions_mut().insert(Served);
                 Ok(response)
             }
@@ -183,6 +220,23 @@ impl Credentials for Login {
         // The token is the time of its issue, so the modelled server needs no table of tokens.
         Ok(TokenSet::bearer(self.transport.now().as_nanos().to_string())?)
     }
+}
+
+impl SentRequest {
+    fn new(request: &Request<Full<Bytes>>, routes: &[String]) -> Self {
+        let route = routes.iter().position(|path| path == request.uri().path()).map_or(0, |nth| nth + 1);
+        let is_probe = request.extensions().get::<SendState>().is_some_and(SendState::is_probe);
+        Self { route, token: issued(request), is_probe }
+    }
+}
+
+/// Builds a response whose body comes later. A file is not held back: a response that may be an error in disguise is.
+fn late_response(late: LateBody) -> Response<LabBody> {
+    let body = DelayedBody::new(Instant::now() + late.takes, late.is_complete);
+    let mut response = Response::new(body.boxed_unsync());
+    let file = HeaderValue::from_static("application/octet-stream");
+    response.headers_mut().insert(header::CONTENT_TYPE, file);
+    response
 }
 
 /// Reads the time at which the token of a request was issued.

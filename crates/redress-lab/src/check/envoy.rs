@@ -97,6 +97,7 @@ fn failing(seen: Arc<Mutex<Vec<Instant>>>, seed: u64) -> PolicyContext {
         inner: Inner::Service(BoxClient::new(server)),
         dialect: dialects::generic(),
         deadline: Duration::from_secs(3_600),
+        some_without_deadline: false,
         attempt_timeout: None,
         seed,
     }

@@ -203,7 +203,8 @@ impl Policy for RedressStack {
     }
 
     fn retries(&self) -> bool {
-        self.settings.max_attempts.is_none_or(|attempts| attempts.get() > 1)
+        let is_empty = self.settings.budget == Some(BudgetSetting::Tokens(0));
+        self.settings.max_attempts.is_none_or(|attempts| attempts.get() > 1) && !is_empty
     }
 
     fn client(&self, context: &PolicyContext) -> BoxClient {
@@ -220,7 +221,11 @@ impl Policy for RedressStack {
             Some(timeout) => layer.attempt_timeout(timeout),
             None => layer.without_attempt_timeout(),
         };
-        let service = layer.deadline(context.deadline).layer(context.raw_transport());
+        // A deadline of the stack would also end the calls that have none.
+        if !context.has_calls_without_deadline() {
+            layer = layer.deadline(context.deadline);
+        }
+        let service = layer.layer(context.raw_transport());
         let boxed = service.map_response(|response| response.map(|body| body.map_err(BoxError::from).boxed_unsync()));
         BoxClient::new(boxed.map_err(BoxError::from))
     }

@@ -61,9 +61,10 @@ impl Disturbances {
 }
 
 fn occurrences(fault: &FaultSpec, length: Duration) -> Vec<(f64, f64)> {
-    let end = length.as_secs_f64().max((fault.from + fault.length).as_secs_f64());
+    let takes = fault.length.unwrap_or_else(|| length.saturating_sub(fault.from));
+    let end = length.as_secs_f64().max((fault.from + takes).as_secs_f64());
     let every = fault.every.map_or(f64::INFINITY, |every| every.as_secs_f64());
-    let (from, takes) = (fault.from.as_secs_f64(), fault.length.as_secs_f64());
+    let (from, takes) = (fault.from.as_secs_f64(), takes.as_secs_f64());
     if fault.from >= length {
         return Vec::new();
     }
@@ -101,6 +102,7 @@ mod tests {
             ("{kind='hold',from='80s',for='5s',every='10s'}", vec![(80.0, 85.0), (90.0, 95.0)]),
             ("{kind='hold',from='95s',for='9s'}", vec![(95.0, 104.0)]),
             ("{kind='hold',from='100s',for='9s'}", vec![]),
+            ("{kind='drop',from='60s'}", vec![(60.0, 100.0)]),
             ("{kind='hold',from='20s',for='9s'},{kind='drop',from='10s',for='12s'}", vec![(10.0, 29.0)]),
             ("{kind='hold',from='1s',for='100ms',every='200ms'}", vec![(1.0, 100.0)]),
         ] {

@@ -15,8 +15,8 @@ use humantime::format_duration;
 
 use super::number::{brief, count, part};
 use crate::scenario::{
-    ArrivalProcess, Clients, FaultKind, FaultSpec, LimitSpec, QuotaSpec, ResponseSpec, Scenario, ServerSpec,
-    ServiceTime, TokenSpec,
+    ArrivalProcess, Clients, DeadlineShare, FaultKind, FaultSpec, LimitSpec, QuotaSpec, ResponseSpec, RouteSpec,
+    Scenario, ServerSpec, ServiceTime, TokenSpec,
 };
 
 /// Returns the settings, each with its label.
@@ -30,6 +30,7 @@ pub(super) fn rows(scenario: &Scenario) -> Vec<(&'static str, String)> {
     words.extend(scenario.limit.iter().map(|limit| ("Limit", self::limit(limit))));
     words.extend(scenario.quota.iter().map(|quota| ("Quota", self::quota(quota))));
     words.extend(scenario.token.iter().map(|token| ("Tokens", self::token(token))));
+    words.extend(scenario.route.iter().map(|route| ("Route", self::route(route))));
     words.extend(scenario.fault.iter().map(|fault| ("Fault", self::fault(fault))));
     words
 }
@@ -58,6 +59,9 @@ fn clients(clients: &Clients) -> String {
     if clients.post > 0.0 {
         words.push(format!("{} not idempotent", part(clients.post)));
     }
+    if clients.clients.get() > 1 {
+        words.push(format!("{} processes that share nothing", count(clients.clients.get().into())));
+    }
     if clients.layers > 1 {
         words.push(format!("{} layers of services that all retry", clients.layers));
     }
@@ -67,6 +71,12 @@ fn clients(clients: &Clients) -> String {
 /// Describes the limits of a call and of an attempt, and the network.
 fn timeouts(clients: &Clients) -> String {
     let mut words = format!("{} per call", span(clients.deadline));
+    for DeadlineShare { deadline, share } in &clients.deadlines {
+        words += &format!(", {} for {} of the calls", span(*deadline), part(*share));
+    }
+    if clients.no_deadline > 0.0 {
+        words += &format!(", none for {} of the calls", part(clients.no_deadline));
+    }
     if let Some(timeout) = clients.attempt_timeout {
         words += &format!(", {} per attempt", span(timeout));
     }
@@ -129,14 +139,32 @@ fn token(token: &TokenSpec) -> String {
     format!("lifetime {}, login {}; expired ones are refused{refused}", span(token.lives), span(token.login))
 }
 
+/// Describes a route: its share of the calls, and where it differs from the others.
+fn route(route: &RouteSpec) -> String {
+    let mut words = vec![format!("{} of the calls to {}", part(route.share), route.path)];
+    words.extend(route.post.map(|post| format!("{} not idempotent", part(post))));
+    let times = [
+        (route.deadline, "per call"),
+        (route.attempt_timeout, "per attempt"),
+        (route.service_time, "mean service time"),
+        (Some(route.latency).filter(|time| !time.is_zero()), "until the response, beside the service time"),
+        (Some(route.poll).filter(|time| !time.is_zero()), "at most until the event of a long poll"),
+        (Some(route.body).filter(|time| !time.is_zero()), "until the end of the body"),
+    ];
+    words.extend(times.into_iter().filter_map(|(time, what)| Some(format!("{} {what}", span(time?)))));
+    words.join("; ")
+}
+
 /// Describes a fault: when, which requests, and the effect.
 fn fault(fault: &FaultSpec) -> String {
     let whom =
         if fault.share < 1.0 { format!("{} of the requests", part(fault.share)) } else { "all requests".to_owned() };
     let whom = fault.shard.map(|shard| format!("{whom} to shard {shard}")).unwrap_or(whom);
+    let whom = fault.route.as_ref().map(|path| format!("{whom} to {path}")).unwrap_or(whom);
     let what = match &fault.kind {
         FaultKind::Hold => format!("{whom} are held and arrive when the fault ends"),
         FaultKind::Drop => format!("{whom} are lost without an answer"),
+        FaultKind::DropAnswers => format!("{whom} are served, and the answers are lost"),
         FaultKind::Refuse => format!("connections are refused for {whom}"),
         FaultKind::Restart => "the server restarts and aborts the requests in service".to_owned(),
         FaultKind::Answer(spec) => format!("{whom} receive an error{}", answer(spec, 503)),
@@ -144,7 +172,8 @@ fn fault(fault: &FaultSpec) -> String {
         FaultKind::Delay(by) => format!("responses are delayed by {} for {whom}", span(*by)),
     };
     let again = fault.every.map(|every| format!(", repeated every {}", span(every))).unwrap_or_default();
-    format!("from {} for {}{again}: {what}", span(fault.from), span(fault.length))
+    let length = fault.length.map(|length| format!(" for {}", span(length))).unwrap_or_else(|| " on".to_owned());
+    format!("from {}{length}{again}: {what}", span(fault.from))
 }
 
 /// Describes an error response; `unless_told` is the status of one that states none.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::Uri;
 use serde::{Deserialize, Serialize};
 
-use super::{InvalidScenario, duration, invalid, positive, share};
+use super::{DeadlineShare, InvalidScenario, duration, invalid, positive, share};
 
 /// The callers.
 ///
@@ -56,6 +56,12 @@ pub struct Clients {
     /// Default: 30 s.
     #[serde(with = "duration", default = "half_a_minute")]
     pub deadline: Duration,
+    /// Other deadlines, each for a share of the calls. Default: none.
+    #[serde(default)]
+    pub deadlines: Vec<DeadlineShare>,
+    /// The share of calls without a deadline. One that is not served within the length of the run is lost. Default: 0.
+    #[serde(default)]
+    pub no_deadline: f64,
     /// The time limit of one attempt. Default: none.
     #[serde(with = "duration::option", default, skip_serializing_if = "Option::is_none")]
     pub attempt_timeout: Option<Duration>,
@@ -217,9 +223,7 @@ impl Clients {
         if self.peak_rate() > 1e6 {
             return Err(invalid("`rate` must be at most 1,000,000 calls per second"));
         }
-        if self.deadline.is_zero() {
-            return Err(invalid("`deadline` must be above 0"));
-        }
+        self.check_deadlines()?;
         if self.clients.get() > MAX_PROCESSES {
             return Err(invalid("`clients` must be at most 10000"));
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{InvalidScenario, ResponseSpec, duration, invalid, positive, share};
+use crate::time;
 
 /// A fault: a period in which requests fail, once or repeatedly.
 ///
@@ -19,6 +20,9 @@ use super::{InvalidScenario, ResponseSpec, duration, invalid, positive, share};
 /// let flapping = with("{ kind = 'restart', from = '10s', for = '3s', every = '20s' }").unwrap();
 /// assert_eq!(flapping.fault[0].share, 1.0, "the default: all requests");
 ///
+/// let lasting = with("{ kind = 'delay', from = '10s', by = '200ms' }").unwrap();
+/// assert_eq!(lasting.fault[0].length, None, "until the end of the run");
+///
 /// let overlapping = with("{ kind = 'drop', from = '10s', for = '3s', every = '2s' }");
 /// assert!(overlapping.unwrap_err().to_string().contains("must not overlap"));
 /// ```
@@ -27,8 +31,8 @@ use super::{InvalidScenario, ResponseSpec, duration, invalid, positive, share};
 pub struct FaultSpec {
     /// The start of the first occurrence, from the start of the run.
     pub from: Duration,
-    /// The length of an occurrence: `for` in the file.
-    pub length: Duration,
+    /// The length of an occurrence: `for` in the file. Default: until the end of the run.
+    pub length: Option<Duration>,
     /// The time from the start of one occurrence to the next, until the end of the run. Default: the
     /// fault occurs once.
     pub every: Option<Duration>,
@@ -36,6 +40,8 @@ pub struct FaultSpec {
     pub share: f64,
     /// The index of the shard that the fault hits, from 0. Default: all shards.
     pub shard: Option<u32>,
+    /// The path of the route that the fault hits. Default: all routes.
+    pub route: Option<String>,
     /// The effect on the requests.
     pub kind: FaultKind,
 }
@@ -48,6 +54,7 @@ pub struct FaultSpec {
 /// |---|---|---|
 /// | `Hold` | is served later | a late response, or its own timeout |
 /// | `Drop` | is lost | its own timeout |
+/// | `DropAnswers` | is served | its own timeout |
 /// | `Refuse` | is not processed | a failed connection |
 /// | `Restart` | is aborted if in service | a broken connection, possibly processed |
 /// | `Answer` | is not processed | an error response |
@@ -59,6 +66,8 @@ pub enum FaultKind {
     Hold,
     /// Requests are lost without an answer. Only a timeout ends the attempt.
     Drop,
+    /// Requests are served, and their answers are lost. Only a timeout ends the attempt.
+    DropAnswers,
     /// The connection is refused: the request is not processed.
     Refuse,
     /// The server restarts: requests in service are aborted, and connections are refused until the
@@ -79,13 +88,14 @@ struct Written {
     kind: Kind,
     #[serde(with = "duration")]
     from: Duration,
-    #[serde(with = "duration", rename = "for")]
-    length: Duration,
+    #[serde(with = "duration::option", rename = "for", default, skip_serializing_if = "Option::is_none")]
+    length: Option<Duration>,
     #[serde(with = "duration::option", default, skip_serializing_if = "Option::is_none")]
     every: Option<Duration>,
     #[serde(default = "whole")]
     share: f64,
     shard: Option<u32>,
+    route: Option<String>,
     factor: Option<f64>,
     #[serde(with = "duration::option", default, skip_serializing_if = "Option::is_none")]
     by: Option<Duration>,
@@ -97,6 +107,7 @@ struct Written {
 enum Kind {
     Hold,
     Drop,
+    DropAnswers,
     Refuse,
     Restart,
     Answer,
@@ -108,10 +119,11 @@ impl TryFrom<Written> for FaultSpec {
     type Error = &'static str;
 
     fn try_from(written: Written) -> Result<Self, &'static str> {
-        let Written { kind, from, length, every, share, shard, factor, by, answer } = written;
+        let Written { kind, from, length, every, share, shard, route, factor, by, answer } = written;
         let kind = match (kind, factor, by, answer) {
             (Kind::Hold, None, None, None) => FaultKind::Hold,
             (Kind::Drop, None, None, None) => FaultKind::Drop,
+            (Kind::DropAnswers, None, None, None) => FaultKind::DropAnswers,
             (Kind::Refuse, None, None, None) => FaultKind::Refuse,
             (Kind::Restart, None, None, None) => FaultKind::Restart,
             (Kind::Answer, None, None, answer) => FaultKind::Answer(answer.unwrap_or_default()),
@@ -123,23 +135,24 @@ impl TryFrom<Written> for FaultSpec {
                 );
             }
         };
-        Ok(Self { from, length, every, share, shard, kind })
+        Ok(Self { from, length, every, share, shard, route, kind })
     }
 }
 
 impl From<FaultSpec> for Written {
     fn from(fault: FaultSpec) -> Self {
-        let FaultSpec { from, length, every, share, shard, kind } = fault;
+        let FaultSpec { from, length, every, share, shard, route, kind } = fault;
         let (kind, factor, by, answer) = match kind {
             FaultKind::Hold => (Kind::Hold, None, None, None),
             FaultKind::Drop => (Kind::Drop, None, None, None),
+            FaultKind::DropAnswers => (Kind::DropAnswers, None, None, None),
             FaultKind::Refuse => (Kind::Refuse, None, None, None),
             FaultKind::Restart => (Kind::Restart, None, None, None),
             FaultKind::Answer(answer) => (Kind::Answer, None, None, Some(answer)),
             FaultKind::Slow(factor) => (Kind::Slow, Some(factor), None, None),
             FaultKind::Delay(by) => (Kind::Delay, None, Some(by), None),
         };
-        Self { kind, from, length, every, share, shard, factor, by, answer }
+        Self { kind, from, length, every, share, shard, route, factor, by, answer }
     }
 }
 
@@ -155,7 +168,7 @@ impl FaultSpec {
             None => self.from,
             Some(every) => at.saturating_sub(rest(into, every)),
         };
-        let end = begin + self.length;
+        let end = self.length.map_or(time::NEVER, |length| begin + length);
         (at < end).then_some(end)
     }
 
@@ -168,23 +181,40 @@ impl FaultSpec {
         (next <= until).then_some(next)
     }
 
-    /// Returns the end of the last occurrence that starts within a run of this length.
-    pub(crate) fn ends(&self, length: Duration) -> Option<Duration> {
+    /// Returns the end of the last occurrence that starts within a run of this length, or the start of a lasting change of
+    /// latency.
+    pub(crate) fn settles(&self, length: Duration) -> Option<Duration> {
         let into = length.checked_sub(self.from)?;
+        let Some(takes) = self.length else {
+            return matches!(self.kind, FaultKind::Slow(_) | FaultKind::Delay(_)).then_some(self.from);
+        };
         let last = match self.every {
             None => self.from,
             Some(every) => length.saturating_sub(rest(into, every)),
         };
-        Some(last + self.length)
+        Some(last + takes)
     }
 
-    pub(crate) fn check(&self, shards: u32) -> Result<(), InvalidScenario> {
+    pub(crate) fn check(&self, shards: u32, paths: &[&str]) -> Result<(), InvalidScenario> {
         share("share", self.share)?;
-        if self.length.is_zero() {
-            return Err(invalid("`for` of a fault must be above 0"));
+        match (self.length, self.every) {
+            (Some(Duration::ZERO), _) => return Err(invalid("`for` of a fault must be above 0")),
+            (None, Some(_)) => return Err(invalid("`every` needs `for`: a fault without an end does not repeat")),
+            (None, None) if matches!(self.kind, FaultKind::Hold | FaultKind::Restart) => {
+                return Err(invalid("faults of kind `hold` and `restart` need `for`: they act when they end"));
+            }
+            (Some(length), Some(every)) if every < length => {
+                return Err(invalid(
+                    "occurrences of a fault must not overlap: `every` must be at least as long as `for`",
+                ));
+            }
+            _ => {}
         }
-        if self.every.is_some_and(|every| every < self.length) {
-            return Err(invalid("occurrences of a fault must not overlap: `every` must be at least as long as `for`"));
+        if let Some(route) = self.route.as_deref().filter(|route| !paths.contains(route)) {
+            return Err(invalid(&format!(
+                "`fault.route`: no route has the path `{route}`, expected {}",
+                paths.join(", ")
+            )));
         }
         if self.shard.is_some_and(|shard| shard >= shards) {
             return Err(invalid("`shard` must be below the number of shards; the first shard is 0"));
@@ -210,15 +240,27 @@ mod tests {
     #[test]
     fn a_repeated_fault_is_active_in_every_occurrence() {
         let seconds = Duration::from_secs;
-        let (from, length) = (seconds(10), seconds(2));
-        let fault = FaultSpec { from, length, every: Some(seconds(5)), share: 1.0, shard: None, kind: FaultKind::Drop };
+        let (from, length, every) = (seconds(10), Some(seconds(2)), Some(seconds(5)));
+        let fault = FaultSpec { from, length, every, share: 1.0, shard: None, route: None, kind: FaultKind::Drop };
         for (at, until) in [(9, None), (10, Some(12)), (11, Some(12)), (12, None), (15, Some(17)), (21, Some(22))] {
             assert_eq!(fault.active_until(seconds(at)), until.map(seconds), "{at} s");
         }
         assert_eq!(fault.begins_within(seconds(3), seconds(10)), Some(seconds(10)));
         assert_eq!(fault.begins_within(seconds(10), seconds(14)), None);
         assert_eq!(fault.begins_within(seconds(13), seconds(20)), Some(seconds(15)));
-        assert_eq!(fault.ends(seconds(21)), Some(seconds(22)));
-        assert_eq!(fault.ends(seconds(9)), None);
+        assert_eq!(fault.settles(seconds(21)), Some(seconds(22)));
+        assert_eq!(fault.settles(seconds(9)), None);
+    }
+
+    #[test]
+    fn a_fault_without_an_end_lasts_and_settles_at_once_if_it_changes_the_latency() {
+        let seconds = Duration::from_secs;
+        for (kind, settles) in [(FaultKind::Slow(2.0), Some(seconds(10))), (FaultKind::Drop, None)] {
+            let (from, every) = (seconds(10), None);
+            let fault = FaultSpec { from, length: None, every, share: 1.0, shard: None, route: None, kind };
+            assert_eq!(fault.active_until(seconds(9)), None);
+            assert!(fault.active_until(seconds(86_400)).is_some());
+            assert_eq!(fault.settles(seconds(60)), settles);
+        }
     }
 }
