@@ -5,11 +5,12 @@
 //!
 //! | command | does | fails, exit code 1, if |
 //! |---|---|---|
-//! | `run` | runs policies in scenarios | a call never ends, or `--undominated` does not hold |
+//! | `run` | runs policies in scenarios | a call never ends, or `--undominated` or `--goals` does not hold |
 //! | `list` | lists both, or prints the file of a scenario | |
 //! | `check` | repeats published results | one of them does not hold |
 
 mod check;
+mod goals;
 mod list;
 mod policies;
 mod results;

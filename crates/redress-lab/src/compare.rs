@@ -3,7 +3,12 @@
 //! With a common seed, arrivals and service times are the same for every policy ("common random
 //! numbers" in simulation): differences are due to the policies and not to chance.
 
+mod domination;
+mod exceptions;
+mod goals;
 mod row;
+#[cfg(test)]
+mod sample;
 mod summary;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,8 +22,11 @@ use crate::policy::Policy;
 use crate::run::{Run, run};
 use crate::scenario::Scenario;
 
+pub use domination::Metric;
+pub use exceptions::{Exception, Exceptions, Judgement, Shortfall, ShortfallKind};
+pub use goals::{Goal, GoalRow};
 pub use row::SummaryRow;
-pub use summary::{Metric, Summary};
+pub use summary::Summary;
 
 /// The outcomes of several policies in one scenario.
 #[derive(Clone, Debug, Serialize, Deserialize)]

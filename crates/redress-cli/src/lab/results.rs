@@ -1,7 +1,7 @@
 //! The results of comparisons as tables, JSON lines and CSV, and the reasons to fail.
 //!
 //! A run fails if its result is not a comparison (a policy that is declared to retry never did), if a promise is broken (a call that
-//! never ended), or if the policy of `--undominated` is dominated.
+//! never ended), or if the policy of `--undominated` or `--goals` falls short ([`goals`](super::goals)).
 //!
 //! The forms have the same rows and figures:
 //!
@@ -42,8 +42,8 @@ pub(crate) fn json(comparisons: &[Comparison]) -> String {
 
 /// Writes the same rows as comma-separated values (RFC 4180), with a head.
 pub(crate) fn csv(comparisons: &[Comparison]) -> String {
-    let head = "scenario,policy,clients,seeds,calls,served,refused,lost,attempts,attempts_per_call,peak_second,p50_ms,p99_ms,\
-                recovery_s,never_recovered,early_retries,done_twice,dominated_by\n";
+    let head = "scenario,policy,clients,seeds,calls,served,refused,lost,attempts,attempts_per_call,refused_connections,\
+                probes,work,peak_second,p50_ms,p99_ms,p99_all_ms,recovery_s,never_recovered,early_retries,done_twice,dominated_by\n";
     let rows = comparisons.iter().flat_map(Comparison::rows);
     head.to_owned() + &rows.map(|row| values(&row)).collect::<String>()
 }
@@ -52,7 +52,7 @@ pub(crate) fn csv(comparisons: &[Comparison]) -> String {
 ///
 /// Each mistake is one line; the program prints them on standard error and ends with 1.
 pub(crate) fn mistakes(comparisons: &[Comparison]) -> Vec<String> {
-    let mut mistakes: Vec<String> = idle(comparisons);
+    let mut mistakes: Vec<String> = idle(comparisons, true);
     for comparison in comparisons {
         let name = comparison.scenario.label();
         for outcome in comparison.outcomes.iter().filter(|outcome| outcome.unfinished > 0) {
@@ -63,25 +63,35 @@ pub(crate) fn mistakes(comparisons: &[Comparison]) -> Vec<String> {
     mistakes
 }
 
-/// Returns where a policy is dominated, and by whom.
-pub(crate) fn dominated(comparisons: &[Comparison], name: &str) -> Vec<String> {
-    let rows = comparisons.iter().flat_map(|it| it.rows().into_iter().map(|row| (it.scenario.label(), row)));
-    let dominated = rows.filter(|(_, row)| row.summary.policy == name && !row.dominated_by.is_empty());
-    dominated.map(|(label, row)| format!("{label}: {name} is dominated by {}", row.dominated_by.join(", "))).collect()
+/// Returns the policies that never retried because they had nothing to retry, each as a line. That is no mistake of the policy,
+/// but its rows tell nothing of its retries.
+pub(crate) fn notes(comparisons: &[Comparison]) -> Vec<String> {
+    idle(comparisons, false)
 }
 
-/// Finds policies that did not do their part.
+/// The number of failed attempts that any rule repeats, from which on a policy that never retried did not do its part. Fewer
+/// may each have met an empty budget, or have been held back.
+const CHANCES: u64 = 10;
+
+/// Finds policies that are declared to retry and never did, either those that had a chance or those that had none.
 ///
-/// These are declared to retry and never did where others did: their rows are not a comparison.
-fn idle(comparisons: &[Comparison]) -> Vec<String> {
+/// A chance is a failed attempt that any rule of retries repeats ([`chances`](redress_lab::Outcome::chances)). A policy without
+/// one is named only if others retried: then it may have a stricter rule.
+fn idle(comparisons: &[Comparison], had_chances: bool) -> Vec<String> {
     let Some(policies) = comparisons.first().map(|comparison| &comparison.policies) else { return Vec::new() };
     let retried = |nth| comparisons.iter().any(|comparison| comparison.retried(nth));
-    let active: Vec<bool> = (0..policies.len()).map(retried).collect();
-    if !active.contains(&true) {
-        return Vec::new();
-    }
-    let idle = policies.iter().zip(active).filter(|(policy, active)| policy.retries && !active);
-    idle.map(|(policy, _)| format!("{} is declared to retry, and never did", policy.name)).collect()
+    let chances = |nth| -> u64 {
+        let outcomes = comparisons.iter().flat_map(|comparison| comparison.outcomes(nth));
+        outcomes.map(|outcome| outcome.chances).sum()
+    };
+    let has_others = (0..policies.len()).any(retried);
+    let idle = policies.iter().enumerate().filter(|(nth, policy)| policy.retries && !retried(*nth));
+    let told = idle.filter_map(|(nth, policy)| match (chances(nth), had_chances) {
+        (CHANCES.., true) => Some(format!("{} is declared to retry, and never did", policy.name)),
+        (..CHANCES, false) if has_others => Some(format!("{} had nothing to retry by its rule", policy.name)),
+        _ => None,
+    });
+    told.collect()
 }
 
 /// Writes the settings of each policy, so that a table can be read without its command line.
@@ -99,11 +109,12 @@ fn settings(comparisons: &[Comparison]) -> String {
 fn values(row: &SummaryRow) -> String {
     let Summary { calls, served, refused, lost, attempts, peak_second, p50_ms, p99_ms, .. } = row.summary;
     let Summary { recovery_s, never_recovered, early_retries, done_twice, .. } = row.summary;
+    let Summary { refused_connections, probes, work, p99_all_ms, .. } = row.summary;
     let (scenario, policy) = (quoted(&row.scenario), quoted(&row.summary.policy));
     let better = quoted(&row.dominated_by.join(" "));
     format!(
-        "{scenario},{policy},{},{},{calls},{served},{refused},{lost},{attempts},{},{peak_second},{p50_ms},{p99_ms},\
-         {recovery_s},{never_recovered},{early_retries},{done_twice},{better}\n",
+        "{scenario},{policy},{},{},{calls},{served},{refused},{lost},{attempts},{},{refused_connections},\
+         {probes},{work},{peak_second},{p50_ms},{p99_ms},{p99_all_ms},{recovery_s},{never_recovered},{early_retries},{done_twice},{better}\n",
         row.clients, row.seeds, row.attempts_per_call
     )
 }
@@ -127,7 +138,7 @@ mod tests {
 
     fn comparison(fault: &str) -> Comparison {
         let text = format!(
-            "name = 'one, two'\nlength = '20s'\nclients = {{ rate = 20.0, deadline = '5s' }}\n\
+            "name = 'one, two'\nlength = '20s'\nclients = {{ rate = 20.0, deadline = '20s' }}\n\
              server = {{ kind = 'fifo', rate = 100.0 }}\n{fault}"
         );
         let scenario: Scenario = text.parse().unwrap();
@@ -151,19 +162,40 @@ mod tests {
     }
 
     #[test]
-    fn a_policy_that_never_retries_where_others_do_is_a_mistake() {
+    fn a_policy_that_never_retries_and_had_a_chance_is_a_mistake() {
         let mut quiet = comparison("");
         assert!(mistakes(std::slice::from_ref(&quiet)).is_empty(), "there was nothing to retry");
         quiet.policies[0].retries = true;
-        let busy = comparison("fault = [{ kind = 'answer', from = '5s', for = '5s', share = 0.5 }]");
+        let busy = comparison("fault = [{ kind = 'answer', from = '1s', for = '15s', share = 0.5 }]");
         let mut both = [quiet, busy];
         assert_eq!(mistakes(&both), ["none is declared to retry, and never did"]);
-        assert!(dominated(&both, "redress").is_empty(), "it serves most");
-        for outcome in &mut both[1].outcomes[2..] {
-            (outcome.served, outcome.attempts) = (0, u64::MAX);
-        }
-        assert_eq!(dominated(&both, "redress").len(), 1);
+        assert!(notes(&both).is_empty());
         both[1].outcomes[0].unfinished = 3;
         assert_eq!(mistakes(&both)[1], "one, two: 3 calls of none never ended, seed 1");
+    }
+
+    #[test]
+    fn a_policy_that_had_nothing_to_retry_is_a_note() {
+        let post = "clients = { rate = 20.0, deadline = '20s', post = 1.0 }";
+        let get = "clients = { rate = 20.0, deadline = '20s' }";
+        let scenario = |clients: &str, fault: &str| {
+            let text = format!(
+                "name = 't'\nlength = '20s'\n{clients}\nserver = {{ kind = 'fifo', rate = 100.0 }}\nfault = [{fault}]"
+            );
+            let comparison = Comparison::run(&text.parse().unwrap(), &policies::standard(), &[1], |_| {});
+            assert!(comparison.policies.iter().any(|it| it.name == "redress"));
+            (mistakes(std::slice::from_ref(&comparison)), notes(&[comparison]))
+        };
+        let redress = "redress had nothing to retry by its rule".to_owned();
+        for (clients, fault) in [
+            // Whether the POST was processed is not known.
+            (post, "{ kind = 'answer', from = '5s', for = '10s', answer = { status = 500 } }"),
+            // The hint lies beyond the deadline.
+            (get, "{ kind = 'answer', from = '5s', for = '10s', answer = { status = 503, retry_after = '60s' } }"),
+        ] {
+            let (mistakes, notes) = scenario(clients, fault);
+            assert!(mistakes.is_empty(), "{fault}: {mistakes:?}");
+            assert!(notes.contains(&redress) || notes.is_empty(), "{fault}: {notes:?}");
+        }
     }
 }

@@ -17,10 +17,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, ValueHint};
+use redress_lab::compare::{Exceptions, Judgement};
 use redress_lab::report::{self, Series};
 use redress_lab::{Comparison, Scenario, scenarios};
 
-use super::{policies, results};
+use super::{goals, policies, results};
 use crate::failure::Failure;
 use crate::help;
 use crate::output;
@@ -62,9 +63,17 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     seeds: u32,
 
-    /// Fail when another policy dominates this one in any scenario
+    /// Fail when another policy dominates this one in any scenario, but for the exceptions
     #[arg(long, value_name = "NAME")]
     undominated: Option<String>,
+
+    /// Print the goals of this policy in each scenario, and fail when it misses one, but for the exceptions
+    #[arg(long, value_name = "NAME")]
+    goals: Option<String>,
+
+    /// A TOML file of exceptions for --undominated and --goals, in place of the lab's
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    exceptions: Option<PathBuf>,
 
     /// Write a line of JSON for each policy in each scenario
     #[arg(long, conflicts_with = "csv")]
@@ -93,8 +102,11 @@ pub(crate) struct RunArgs {
 pub(crate) fn run(arguments: &RunArgs) -> Result<ExitCode, Failure> {
     let scenarios = arguments.chosen()?;
     let policies = policies::policies(&arguments.only, &arguments.policy)?;
-    if let Some(name) = arguments.undominated.as_ref().filter(|name| !policies.iter().any(|it| it.name() == *name)) {
-        return Err(Failure::Message(format!("--undominated {name}: that policy is not among those that are run")));
+    let exceptions = goals::exceptions(arguments.exceptions.as_deref())?;
+    for (option, name) in [("--undominated", &arguments.undominated), ("--goals", &arguments.goals)] {
+        if let Some(name) = name.as_ref().filter(|name| !policies.iter().any(|it| it.name() == *name)) {
+            return Err(Failure::Message(format!("{option} {name}: that policy is not among those that are run")));
+        }
     }
     let seeds: Vec<u64> = (0..arguments.seeds).map(|nth| arguments.seed.wrapping_add(u64::from(nth))).collect();
     let progress = Progress::new("");
@@ -117,18 +129,15 @@ pub(crate) fn run(arguments: &RunArgs) -> Result<ExitCode, Failure> {
         write(file, &report::chart(first, arguments.chart))?;
     }
     output::print(&show(&comparisons))?;
-    let mut mistakes = results::mistakes(&comparisons);
-    if let Some(name) = &arguments.undominated {
-        mistakes.extend(results::dominated(&comparisons, name));
+    if let Some(name) = arguments.goals.as_ref().filter(|_| !arguments.json && !arguments.csv) {
+        output::print(&format!("\n{}", goals::table(&comparisons, name)))?;
     }
-    if mistakes.is_empty() {
-        return Ok(ExitCode::SUCCESS);
-    }
-    for mistake in &mistakes {
-        // A closed standard error cannot be reported.
-        let _ = writeln!(std::io::stderr(), "redress: {mistake}");
-    }
-    Ok(ExitCode::FAILURE)
+    let judgement = arguments.judge(&comparisons, &exceptions);
+    // A closed standard error cannot be reported.
+    let tell = |kind: &str, line: &String| drop(writeln!(std::io::stderr(), "redress: {kind}{line}"));
+    judgement.notes.iter().for_each(|note| tell("note: ", note));
+    judgement.failures.iter().for_each(|failure| tell("", failure));
+    Ok(if judgement.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Reads the name of a chart.
@@ -152,6 +161,18 @@ fn write(file: &Path, text: &str) -> Result<(), Failure> {
 }
 
 impl RunArgs {
+    /// Returns what fails the run, and what is worth a note.
+    fn judge(&self, comparisons: &[Comparison], exceptions: &Exceptions) -> Judgement {
+        let whole = Judgement { failures: results::mistakes(comparisons), notes: results::notes(comparisons) };
+        let undominated = self.undominated.iter().map(|name| goals::dominated(comparisons, name, exceptions));
+        let reached = self.goals.iter().map(|name| goals::missed(comparisons, name, exceptions));
+        undominated.chain(reached).fold(whole, |mut whole, part| {
+            whole.failures.extend(part.failures);
+            whole.notes.extend(part.notes);
+            whole
+        })
+    }
+
     /// Reads the scenarios, with the utilization and the numbers of processes of the command line.
     ///
     /// A scenario with closed callers has no utilization: the error says so and names the scenario.

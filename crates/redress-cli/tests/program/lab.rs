@@ -68,6 +68,63 @@ fn clients_runs_each_scenario_with_each_number_of_processes() {
 }
 
 #[test]
+fn goals_and_domination_fail_a_run_unless_an_exception_says_so() {
+    // Without a success nothing can be won by a retry.
+    let down = SCENARIO.replace("./acme.toml", "generic").replace("deadline = \"5s\"", "deadline = \"30s\"");
+    let down =
+        down.replace("from = \"2s\", for = \"2s\", answer = { status = 200", "from = \"0s\", answer = { status = 503");
+    let scenario = TestFile::new("down.toml", down.as_bytes());
+    let judged = |option: &str, exceptions: &str| {
+        let list = TestFile::new("exceptions.toml", exceptions.as_bytes());
+        let only = ["lab", "run", scenario.path(), "--only", "none,redress", "--exceptions", list.path()];
+        run(&[&only[..], &[option, "redress"]].concat(), "")
+    };
+    let entry = |kind: &str, far: f64| {
+        format!(
+            "[[exception]]\npolicy = \"redress\"\nscenario = \"own\"\n{kind}\nfar = {far:.1}\nreason = \"nothing helps\"\n"
+        )
+    };
+    for (option, kind, failure) in [
+        (
+            "--undominated",
+            "dominated_by = \"none\"\nfigure = \"load\"",
+            "redress is dominated by none in own, clients 1: load",
+        ),
+        ("--goals", "goal = \"load\"", "redress misses the goal load in own, clients 1, by "),
+    ] {
+        let unlisted = judged(option, "");
+        assert_eq!(unlisted.code, Some(1), "{}", unlisted.err);
+        assert!(unlisted.err.starts_with(&format!("redress: {failure}")), "{}", unlisted.err);
+        assert_eq!(unlisted.out.contains("goals of redress"), option == "--goals");
+        let listed = judged(option, &entry(kind, 500.0));
+        assert_eq!((listed.code, &*listed.err), (Some(0), ""), "{option}");
+        let worse = judged(option, &entry(kind, 1.0));
+        assert!(worse.code == Some(1) && worse.err.contains("and its exception says 1.0"), "{}", worse.err);
+        let more = entry(kind, 500.0) + &entry(&kind.replace("load", "recovery"), 9.0);
+        let unneeded = judged(option, &more);
+        assert_eq!(unneeded.code, Some(0), "{}", unneeded.err);
+        assert!(
+            unneeded.err.starts_with("redress: note: the exception is no longer needed: redress "),
+            "{}",
+            unneeded.err
+        );
+    }
+    assert!(
+        judged("--goals", "[[exception]]\npolicy = \"redress\"\n").err.contains("exceptions.toml: TOML parse error")
+    );
+}
+
+#[test]
+fn a_policy_that_has_nothing_to_retry_does_not_fail_a_run() {
+    let text = SCENARIO.replace("./acme.toml", "generic").replace("rate = 5.0", "rate = 5.0, post = 1.0");
+    let text = text.replace("for = \"2s\", answer = { status = 200", "for = \"5s\", answer = { status = 500");
+    let scenario = TestFile::new("posts.toml", text.as_bytes());
+    let done = run(&["lab", "run", scenario.path()], "");
+    assert_eq!(done.code, Some(0), "{}", done.err);
+    assert!(done.err.lines().all(|line| line.starts_with("redress: note: ")), "{}", done.err);
+}
+
+#[test]
 fn only_takes_the_name_of_a_policy_of_a_file() {
     let scenario = TestFile::new("short.toml", SCENARIO.replace("./acme.toml", "generic").as_bytes());
     let policy = TestFile::new("policy.toml", b"name = \"patient\"\nmax_attempts = 5\n");

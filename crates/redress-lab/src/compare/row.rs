@@ -27,16 +27,18 @@ pub struct SummaryRow {
 
 impl SummaryRow {
     /// The column headers of [`cells`](Self::cells).
-    pub const COLUMNS: [&str; 13] = [
+    pub const COLUMNS: [&str; 15] = [
         "policy",
         "served",
         "refused",
         "lost",
         "load",
         "per call",
+        "work",
         "peak/s",
         "p50 ms",
         "p99 ms",
+        "p99 all",
         "recovery s",
         "early",
         "twice",
@@ -66,7 +68,7 @@ impl SummaryRow {
     /// # Ok::<(), redress_lab::InvalidScenario>(())
     /// ```
     #[must_use]
-    pub fn cells(&self) -> [String; 13] {
+    pub fn cells(&self) -> [String; 15] {
         let summary = &self.summary;
         let percent = |calls: f64| format!("{:.2} %", calls / summary.calls.max(1.0) * 100.0);
         let recovery = match summary.never_recovered as usize {
@@ -81,9 +83,11 @@ impl SummaryRow {
             percent(summary.lost),
             format!("{:.0}", summary.attempts),
             format!("{:.3}", self.attempts_per_call),
+            format!("{:.3}", summary.work / summary.calls.max(1.0)),
             format!("{:.0}", summary.peak_second),
             format!("{:.0}", summary.p50_ms),
             format!("{:.0}", summary.p99_ms),
+            format!("{:.0}", summary.p99_all_ms),
             recovery,
             summary.early_retries.to_string(),
             summary.done_twice.to_string(),

@@ -4,7 +4,7 @@ use super::Report;
 use super::markup::Markup;
 
 /// The definitions of the figures.
-const DEFINITIONS: [(&str, &str); 13] = [
+const DEFINITIONS: [(&str, &str); 16] = [
     (
         "Seed",
         "Seeds all random numbers of a run. Arrivals and service times are the same for every policy. Figures are means over the seeds; early retries and calls done twice are sums.",
@@ -12,10 +12,16 @@ const DEFINITIONS: [(&str, &str); 13] = [
     ("Goodput", "Calls that were fulfilled before their deadline, in percent of all calls."),
     ("Refused", "Calls that ended with an error response."),
     ("Lost", "Calls that ended without a response before their deadline."),
-    ("Load", "Requests that arrived at the server, including retries. The load per call is 1 without retries."),
+    ("Load", "Requests that were sent to the server, including retries. The load per call is 1 without retries."),
+    (
+        "Work",
+        "The load without refused connections and without the probes that redress's gate sends in an outage: requests that made the server work.",
+    ),
+    ("Clients", "Processes that share nothing. The same calls are spread over them at random."),
     ("Offered load", "Calls that began. With open arrivals it is the same for every policy."),
     ("Peak second", "The largest number of requests at the server in one second."),
     ("p50, p99", "Median and 99th percentile of the latency of served calls, from the intended start of the call."),
+    ("p99 of all", "99th percentile of all calls. A call that was not served counts with its deadline."),
     (
         "Recovery",
         "Whole seconds from the end of the last fault, burst or wave to the first five seconds in which the served share of calls is at least 95 % of the share before the disturbance. A run without recovery counts with the rest of its length.",
@@ -30,7 +36,7 @@ const DEFINITIONS: [(&str, &str); 13] = [
     ),
     (
         "Dominated",
-        "Not better than another policy in goodput, load, p99 and recovery, and more than 2 % worse in at least one of them.",
+        "Another policy did no unsafe call twice, is at least equal in goodput, work, p99 of all calls and recovery, and clearly better in one of them: by more than 0.4 points of goodput, 2 % of the work, 10 % of the p99, or 10 % and 2 s of the recovery.",
     ),
     (
         "Charts",
