@@ -2,7 +2,7 @@
 //!
 //! The page is a single file without external resources, and its content security policy enforces that.
 //! It shows everything without scripts. With scripts, a switch per policy hides it in all charts and
-//! tables.
+//! tables, and a switch per number of processes hides its rows and sections.
 //!
 //! The parts of the page, in order: a matrix of goodput and load, a matrix of recovery times, the
 //! policies with their settings, one section per scenario (settings, three charts, figures, requests
@@ -31,6 +31,8 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+
 use crate::compare::{Comparison, Summary};
 use legend::Legend;
 use markup::Markup;
@@ -42,7 +44,7 @@ const SCRIPT: &str = include_str!("report/page.js");
 /// Allows inline styles and the digest of `page.js`, and no network access. After a change of `page.js`
 /// compute the digest by `openssl dgst -sha256 -binary page.js | base64`; a browser that blocks the
 /// script also prints it.
-const SECURITY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-wRAEiqqob0FOBTFpxjNndmpmmbvkTWoCg1ifWEskf7A='; \
+const SECURITY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-XMHs4f085I5F4cDA/jCSebpSpoLNvU101n/jeDi4UnY='; \
                         base-uri 'none'; form-action 'none'";
 
 /// The content of the page.
@@ -50,6 +52,8 @@ struct Report<'a> {
     comparisons: &'a [Comparison],
     command: &'a str,
     legend: Legend,
+    /// The numbers of processes, each once, the smallest first.
+    sizes: Vec<u32>,
     /// The summaries by scenario, and then by policy.
     summaries: Vec<Vec<Summary>>,
 }
@@ -80,7 +84,9 @@ struct Report<'a> {
 #[must_use]
 pub fn page(comparisons: &[Comparison], command: &str) -> String {
     let summaries = comparisons.iter().map(Comparison::summaries).collect();
-    let report = Report { comparisons, command, legend: Legend::from_comparisons(comparisons), summaries };
+    let sizes: BTreeSet<u32> = comparisons.iter().map(|it| it.scenario.clients.clients.get()).collect();
+    let (legend, sizes) = (Legend::from_comparisons(comparisons), sizes.into_iter().collect());
+    let report = Report { comparisons, command, legend, sizes, summaries };
     let mut markup = Markup::default();
     markup.trusted("<!doctype html>\n");
     markup.element("html", &[("lang", &"en")], |markup| {
@@ -100,7 +106,7 @@ impl Report<'_> {
         markup.leaf("link", &[("rel", &"icon"), ("href", &"data:,")]);
         markup.text_element("title", &[], "Retry policies in outages");
         markup.element("style", &[], |markup| {
-            markup.trusted(&style::page(&self.legend));
+            markup.trusted(&style::page(&self.legend, if self.sizes.len() > 1 { self.sizes.len() } else { 0 }));
         });
     }
 
@@ -144,12 +150,13 @@ impl Report<'_> {
                 markup.element("ul", &[], |markup| {
                     for name in ["Summary", "Recovery", "Policies", "Scenarios", "Definitions", "Repeat the run"] {
                         let at = name.split(' ').next().unwrap_or(name).to_lowercase();
-                        entry(markup, &at, name);
+                        entry(markup, "", &at, name);
                     }
                 });
                 markup.element("ol", &[], |markup| {
                     for (nth, comparison) in self.comparisons.iter().enumerate() {
-                        entry(markup, &anchor(nth), &comparison.scenario.label());
+                        let classes = self.size_class(nth);
+                        entry(markup, &classes, &anchor(nth), &comparison.scenario.label());
                     }
                 });
             });
@@ -175,11 +182,37 @@ impl Report<'_> {
                         markup.text(&policy.name);
                     });
                 }
+                self.size_switches(markup);
                 markup.trusted("<button type=\"button\" id=\"all\" hidden>Show all</button>");
                 markup.trusted("<button type=\"button\" id=\"none\" hidden>Hide all</button>");
             });
         });
         markup.trusted("<p id=\"told\" class=\"unseen\" role=\"status\"></p>\n");
+    }
+
+    /// Writes one switch per number of processes, if there are several.
+    fn size_switches(&self, markup: &mut Markup) {
+        for (nth, clients) in self.sizes.iter().enumerate().filter(|_| self.sizes.len() > 1) {
+            let name = counted((*clients as usize, "client"));
+            let attributes: markup::Attributes<'_> = &[
+                ("type", &"button"),
+                ("data-size", &format!("c{nth}")),
+                ("data-name", &name),
+                ("aria-pressed", &"true"),
+                ("disabled", &""),
+            ];
+            markup.text_element("button", attributes, &name);
+        }
+    }
+
+    /// Returns the class of what belongs to a comparison, by which the switch of its number of processes hides it; empty if
+    /// all have the same number.
+    fn size_class(&self, nth: usize) -> String {
+        let clients = self.comparisons[nth].scenario.clients.clients.get();
+        match self.sizes.iter().position(|size| *size == clients) {
+            Some(at) if self.sizes.len() > 1 => format!("c{at}"),
+            _ => String::new(),
+        }
     }
 
     fn lead(&self) -> String {
@@ -199,8 +232,9 @@ fn anchor(nth: usize) -> String {
     format!("scenario-{}", nth + 1)
 }
 
-fn entry(markup: &mut Markup, at: &str, name: &str) {
-    markup.element("li", &[], |markup| markup.text_element("a", &[("href", &format!("#{at}"))], name));
+fn entry(markup: &mut Markup, classes: &str, at: &str, name: &str) {
+    markup
+        .element("li", &[("class", &classes)], |markup| markup.text_element("a", &[("href", &format!("#{at}"))], name));
 }
 
 fn counted((number, name): (usize, &str)) -> String {

@@ -92,7 +92,7 @@ fn heads(markup: &mut Markup, legend: &Legend) {
 /// Writes the row of a scenario, with a cell for each policy of the report.
 fn row(markup: &mut Markup, report: &Report<'_>, nth: usize, mut cell: impl FnMut(&mut Markup, usize)) {
     let scenario = &report.comparisons[nth].scenario;
-    markup.element("tr", &[], |markup| {
+    markup.element("tr", &[("class", &report.size_class(nth))], |markup| {
         markup.element("th", &[("scope", &"row")], |markup| {
             markup.text_element("a", &[("href", &format!("#{}", anchor(nth)))], scenario.label());
         });
@@ -142,7 +142,8 @@ fn dominated(markup: &mut Markup, report: &Report<'_>) {
                     if !worse.is_empty() {
                         let scenario = report.comparisons[nth].scenario.label();
                         let text = format!("{scenario}: {} by {worse}", summary.policy);
-                        markup.text_element("li", &[("class", &class(report.legend.slots[nth][at]))], text);
+                        let classes = format!("{} {}", class(report.legend.slots[nth][at]), report.size_class(nth));
+                        markup.text_element("li", &[("class", &classes.trim_end())], text);
                     }
                 }
             }
@@ -155,18 +156,8 @@ fn dominators(summaries: &[Summary], at: usize) -> String {
     let others = summaries.iter().enumerate().filter(|(other, _)| *other != at);
     let worse = others.filter_map(|(_, other)| {
         let figures = summaries[at].dominated_by(other);
-        let names: Vec<_> = figures.into_iter().map(name).collect();
+        let names: Vec<_> = figures.into_iter().map(Metric::name).collect();
         (!names.is_empty()).then(|| format!("{} ({})", other.policy, names.join(", ")))
     });
     worse.collect::<Vec<_>>().join(", ")
-}
-
-/// Returns the name of a figure in the list of dominated policies.
-const fn name(figure: Metric) -> &'static str {
-    match figure {
-        Metric::Goodput => "goodput",
-        Metric::Load => "load",
-        Metric::P99 => "p99",
-        Metric::Recovery => "recovery",
-    }
 }

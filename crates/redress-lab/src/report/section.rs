@@ -19,8 +19,8 @@ const SIZE: [f64; 2] = [400.0, 208.0];
 /// Writes the part of one scenario.
 pub(super) fn section(markup: &mut Markup, report: &Report<'_>, nth: usize) {
     let (comparison, id) = (&report.comparisons[nth], anchor(nth));
-    let title = format!("{id}-title");
-    markup.element("section", &[("id", &id), ("class", &"scenario"), ("aria-labelledby", &title)], |markup| {
+    let (title, classes) = (format!("{id}-title"), format!("scenario {}", report.size_class(nth)));
+    markup.element("section", &[("id", &id), ("class", &classes.trim_end()), ("aria-labelledby", &title)], |markup| {
         markup.text_element("h3", &[("id", &title)], comparison.scenario.label());
         introduction(markup, &comparison.scenario);
         markup.element("div", &[("class", &"charts")], |markup| {

@@ -9,13 +9,14 @@ const CHART: &str = include_str!("style/chart.css");
 const PAGE: &str = include_str!("style/page.css");
 
 /// Returns the style sheet of the page. It follows the system's colour scheme until the reader chooses
-/// one, and prints in light colours.
-pub(super) fn page(legend: &Legend) -> String {
+/// one, and prints in light colours. `sizes` is the number of switches for numbers of processes.
+pub(super) fn page(legend: &Legend, sizes: usize) -> String {
     let slots: String =
         (0..legend.policies.len()).map(|slot| legend::line_rule(slot) + &legend::toggle_rules(slot)).collect();
+    let sizes: String = (0..sizes).map(|nth| format!(":root[data-off~=c{nth}] .c{nth}{{display:none}}\n")).collect();
     format!(
         ":root{{{LIGHT}}}\n@media screen{{\n:root[data-theme=dark]{{color-scheme:dark;{DARK}}}\n:root[data-theme=light]{{color-scheme:light}}\n\
-         @media (prefers-color-scheme:dark){{:root:not([data-theme=light]){{{DARK}}}}}\n}}\n{PAGE}{CHART}{slots}"
+         @media (prefers-color-scheme:dark){{:root:not([data-theme=light]){{{DARK}}}}}\n}}\n{PAGE}{CHART}{slots}{sizes}"
     )
 }
 

@@ -49,6 +49,24 @@ fn dominated_and_best_policies_are_marked_by_text_and_not_by_colour_alone() {
 }
 
 #[test]
+fn a_switch_for_each_number_of_processes_hides_its_rows_and_sections() {
+    assert!(!sample().contains("data-size=\"c"), "all have the same number");
+    let mut fleet = sample::comparison("first case");
+    fleet.scenario.clients.clients = std::num::NonZeroU32::new(100).expect("above 0");
+    let page = page(&[sample::comparison("first case"), fleet], "");
+    for (nth, (name, title)) in
+        [("1 client", "first case"), ("100 clients", "first case, 100 clients")].iter().enumerate()
+    {
+        assert_eq!(page.matches(&format!("data-size=\"c{nth}\" data-name=\"{name}\"")).count(), 1);
+        assert!(page.contains(&format!(":root[data-off~=c{nth}] .c{nth}{{display:none}}")));
+        assert_eq!(page.matches(&format!("class=\"scenario c{nth}\"")).count(), 1);
+        assert_eq!(page.matches(&format!("<tr class=\"c{nth}\">")).count(), 2, "two matrices");
+        assert!(page.contains(&format!(">{title}</h3>")));
+    }
+    assert!(page.contains("100 processes that share nothing"));
+}
+
+#[test]
 fn every_image_has_a_title_and_description_or_is_hidden_from_screen_readers() {
     let page = sample();
     let pictures = elements(&page, "svg");

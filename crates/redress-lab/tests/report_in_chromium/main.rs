@@ -66,8 +66,9 @@ fn comparisons() -> Vec<Comparison> {
     for settings in SETTINGS.into_iter().chain([&*odd]) {
         policies.push(Box::new(RedressStack::from_settings(toml::from_str(settings).unwrap())));
     }
-    let run = |text: &&str| Comparison::run(&text.parse::<Scenario>().unwrap(), &policies, &[1, 2], |_| {});
-    SCENARIOS.iter().map(run).collect()
+    let run = |text: &str| Comparison::run(&text.parse::<Scenario>().unwrap(), &policies, &[1, 2], |_| {});
+    let fleet = SCENARIOS[0].replace("clients = {", "clients = { clients = 20,");
+    SCENARIOS.into_iter().chain([&*fleet]).map(run).collect()
 }
 
 /// Opens the page, as wide as a desk.
@@ -146,6 +147,37 @@ fn a_switch_hides_one_policy_everywhere() {
     assert!(seen(&browser).iter().all(|(_, marks)| *marks == 0) && pressed(&browser).is_empty());
     browser.click("#all");
     assert_eq!(seen(&browser), before);
+    assert_quiet(&browser);
+}
+
+#[test]
+#[ignore = "needs a browser: scripts/report runs it"]
+fn a_switch_hides_the_scenarios_with_one_number_of_processes() {
+    let browser = opened();
+    let shown = |selector: &str| {
+        let script = format!(
+            "return [...document.querySelectorAll('{selector}')].filter((it) => it.getClientRects().length).length"
+        );
+        browser.run(&script, &json!(null)).as_u64().unwrap()
+    };
+    let count = || ["section.scenario", ".matrix tbody tr", "nav ol li"].map(shown);
+    let (all, sizes) = (count(), shown("button[data-size]"));
+    if sizes == 0 {
+        // A page of one size.
+        return;
+    }
+    for size in 0..sizes {
+        let own = [format!("section.c{size}"), format!(".matrix tr.c{size}"), format!("nav ol li.c{size}")]
+            .map(|it| shown(&it));
+        let switch = format!("button[data-size=c{size}]");
+        browser.click(&switch);
+        assert!(own.iter().all(|own| *own > 0));
+        assert_eq!(count(), [0, 1, 2].map(|nth| all[nth] - own[nth]), "without c{size}");
+        browser.reload();
+        assert_eq!(count(), [0, 1, 2].map(|nth| all[nth] - own[nth]), "after a reload");
+        browser.click(&switch);
+        assert_eq!(count(), all);
+    }
     assert_quiet(&browser);
 }
 
