@@ -11,13 +11,11 @@ use crate::compare::{Comparison, Summary};
 type Column = (&'static str, fn(&Comparison, &Summary) -> Cell);
 
 /// The columns. A cell with a rank takes part in the choice of the best one.
-const COLUMNS: [Column; 14] = [
+const COLUMNS: [Column; 12] = [
     ("Goodput", |_, it| less(percent(it.served / it.calls.max(1.0)), -it.served)),
-    ("Served", |_, it| plain(it.served)),
     ("Refused", |_, it| plain(it.refused)),
     ("Lost", |_, it| plain(it.lost)),
-    ("Load", |_, it| plain(it.attempts)),
-    ("per call", |_, it| less(times(it.attempts / it.calls.max(1.0)), it.attempts)),
+    ("Load per call", |_, it| less(times(it.attempts / it.calls.max(1.0)), it.attempts)),
     ("Work per call", |_, it| less(times(it.work / it.calls.max(1.0)), it.work)),
     ("Peak second", |_, it| less(count(it.peak_second), it.peak_second)),
     ("p50, ms", |_, it| latency(it, it.p50_ms)),

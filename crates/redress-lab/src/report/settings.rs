@@ -172,7 +172,7 @@ fn fault(fault: &FaultSpec) -> String {
         FaultKind::Delay(by) => format!("responses are delayed by {} for {whom}", span(*by)),
     };
     let again = fault.every.map(|every| format!(", repeated every {}", span(every))).unwrap_or_default();
-    let length = fault.length.map(|length| format!(" for {}", span(length))).unwrap_or_else(|| " on".to_owned());
+    let length = fault.length.map_or_else(|| " on".to_owned(), |length| format!(" for {}", span(length)));
     format!("from {}{length}{again}: {what}", span(fault.from))
 }
 
