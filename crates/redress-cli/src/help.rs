@@ -24,3 +24,6 @@ pub(crate) const LAB_RUN: &str = include_str!("help/lab_run.txt").trim_ascii_end
 /// The text of `redress lab check --help`; the keys that each check takes are appended.
 #[cfg(feature = "lab")]
 pub(crate) const LAB_CHECK: &str = include_str!("help/lab_check.txt").trim_ascii_end();
+/// The text of `redress lab map --help`.
+#[cfg(feature = "lab")]
+pub(crate) const LAB_MAP: &str = include_str!("help/lab_map.txt").trim_ascii_end();

@@ -8,10 +8,12 @@
 //! | `run` | runs policies in scenarios | a call never ends, or `--undominated` or `--goals` does not hold |
 //! | `list` | lists both, or prints the file of a scenario | |
 //! | `check` | repeats published results | one of them does not hold |
+//! | `map` | computes at which loads an outage does not end by itself | |
 
 mod check;
 mod goals;
 mod list;
+mod map;
 mod policies;
 mod results;
 mod run;
@@ -37,6 +39,7 @@ enum Command {
     Run(run::RunArgs),
     List(list::ListArgs),
     Check(check::CheckArgs),
+    Map(map::MapArgs),
 }
 
 /// Runs the command.
@@ -45,5 +48,6 @@ pub(crate) fn run(lab: &LabArgs) -> Result<ExitCode, Failure> {
         Command::Run(arguments) => run::run(arguments),
         Command::List(arguments) => list::run(arguments),
         Command::Check(arguments) => check::run(arguments),
+        Command::Map(arguments) => map::run(arguments),
     }
 }

@@ -6,6 +6,7 @@ mod arrivals;
 pub mod check;
 pub mod compare;
 mod late_body;
+pub mod map;
 pub mod outcome;
 pub mod policies;
 mod policy;
