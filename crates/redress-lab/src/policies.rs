@@ -7,6 +7,7 @@
 //! | `redress-equal`, `redress-no-jitter`, `redress-no-budget`, `redress-5-attempts` | the same with one setting changed |
 //! | `tower` | `tower::retry` with `TpsBudget` |
 //! | `tower-resilience`, `tower-resilience-budget` | `tower-resilience-retry`, its preset and its guide |
+//! | `tower-resilience-breaker` | `tower-resilience-circuitbreaker` above the first of the two |
 //! | `backon` | `backon::Retryable` with the defaults of `ExponentialBuilder` |
 //! | `reqwest-retry` | `RetryTransientMiddleware` with the defaults of `ExponentialBackoff` |
 //! | `aws-smithy` | the orchestrator of the AWS SDKs with `RetryConfig::standard()` |
@@ -21,7 +22,7 @@ pub mod reference;
 
 pub use none::NoRetry;
 #[cfg(feature = "peers")]
-pub use peers::{AwsSmithy, Backon, ReqwestRetry, TowerResilience, TowerRetry};
+pub use peers::{AwsSmithy, Backon, ReqwestRetry, TowerResilience, TowerResilienceBreaker, TowerRetry};
 pub(crate) use redress_stack::random;
 pub use redress_stack::{BudgetSetting, JitterName, RedressStack, ScheduleSettings, StackSettings};
 

@@ -116,6 +116,9 @@ mod tests {
             let change = rise * (ratio.powf(above) - 1.0) + fall * (ratio.powf(-below) - 1.0);
             assert!(change.abs() < 1e-6 * (rise * ratio.powf(above) + fall), "{up} {down}: {change}");
         }
+        // Without a drift the variance is left to compare.
+        let (rise, fall) = coarse(2.0, 2.0, 3.0, 5.0);
+        assert!((rise * 9.0 + fall * 25.0 - 4.0).abs() < 1e-9, "{rise} {fall}");
         let (rise, fall) = coarse(3.0, 5.0, 1.0, 1.0);
         assert!((rise - 3.0).abs() < 1e-12 && (fall - 5.0).abs() < 1e-12);
         assert_eq!(coarse(0.0, 5.0, 2.0, 2.0), (0.0, 2.5));

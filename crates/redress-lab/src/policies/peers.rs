@@ -10,6 +10,7 @@ mod exchange;
 mod reqwest_retry;
 mod retryable;
 mod tower_resilience;
+mod tower_resilience_breaker;
 mod tower_retry;
 mod versions;
 
@@ -17,6 +18,7 @@ pub use self::aws_smithy::AwsSmithy;
 pub use self::backon::Backon;
 pub use self::reqwest_retry::ReqwestRetry;
 pub use self::tower_resilience::TowerResilience;
+pub use self::tower_resilience_breaker::TowerResilienceBreaker;
 pub use self::tower_retry::TowerRetry;
 
 use crate::policy::Policy;
@@ -27,6 +29,7 @@ pub(super) fn all() -> Vec<Box<dyn Policy>> {
         Box::new(TowerRetry),
         Box::new(TowerResilience::preset()),
         Box::new(TowerResilience::guide()),
+        Box::new(TowerResilienceBreaker),
         Box::new(Backon),
         Box::new(ReqwestRetry),
         Box::new(AwsSmithy),

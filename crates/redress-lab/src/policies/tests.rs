@@ -120,6 +120,7 @@ mod peers {
             ("tower", usual),
             ("tower-resilience", usual),
             ("tower-resilience-budget", usual),
+            ("tower-resilience-breaker", usual),
             ("backon", usual),
             ("reqwest-retry", [true, true, true, true, true, true, true, true]),
             ("aws-smithy", [false, false, true, false, true, true, true, true]),
@@ -144,6 +145,28 @@ mod peers {
             });
             assert_eq!(retries, expected, "{name}");
         }
+    }
+
+    #[test]
+    fn the_breaker_rejects_calls_for_its_wait_and_then_lets_three_of_them_probe() {
+        let loads = |length: u32| {
+            let text = format!(
+                "name = 't'\nlength = '90s'\nserver = {{ kind = 'fifo', rate = 1000.0 }}\n\
+                 clients = {{ rate = 20.0, arrivals = 'steady', deadline = '12s' }}\n\
+                 fault = [{{ kind = 'refuse', from = '10s', for = '{length}s' }}]"
+            );
+            let outcome = outcome(&text.parse().unwrap(), &TowerResilienceBreaker);
+            outcome.seconds.iter().map(|second| second.load).collect::<Vec<_>>()
+        };
+        // As many calls have failed as have succeeded after 10 s of the outage.
+        let short = loads(30);
+        assert!(short[..20].iter().all(|load| *load >= 20), "closed: {short:?}");
+        assert!(short[21..50].iter().all(|load| *load == 0), "open: {short:?}");
+        assert!(short[52..90].iter().all(|load| (18..=22).contains(load)), "closed again: {short:?}");
+        // The probes fail: three calls of three attempts each, and the breaker opens again.
+        let long = loads(60);
+        assert_eq!(long[21..80].iter().sum::<u64>(), 9, "{long:?}");
+        assert!(long[82..90].iter().all(|load| (18..=22).contains(load)), "{long:?}");
     }
 
     #[test]

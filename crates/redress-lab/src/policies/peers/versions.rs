@@ -5,6 +5,7 @@ pub(super) const BACKON: &str = "1.6.0";
 pub(super) const REQWEST_RETRY: &str = "0.9.1";
 pub(super) const RETRY_POLICIES: &str = "0.5.2";
 pub(super) const TOWER: &str = "0.5.3";
+pub(super) const TOWER_RESILIENCE_CIRCUITBREAKER: &str = "0.14.0";
 pub(super) const TOWER_RESILIENCE_RETRY: &str = "0.14.0";
 
 #[cfg(test)]
@@ -24,6 +25,7 @@ mod tests {
             ("reqwest-retry", REQWEST_RETRY),
             ("retry-policies", RETRY_POLICIES),
             ("tower", TOWER),
+            ("tower-resilience-circuitbreaker", TOWER_RESILIENCE_CIRCUITBREAKER),
             ("tower-resilience-retry", TOWER_RESILIENCE_RETRY),
         ] {
             assert!(lock.contains(&format!("name = \"{name}\"\nversion = \"{version}\"\n")), "{name} {version}");
