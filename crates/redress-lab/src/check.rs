@@ -9,6 +9,7 @@
 //!
 //! | check | source | result |
 //! |---|---|---|
+//! | `adaptive-hedge` | Bhope, "Stragglers, Not Failures", InfoQ 2026 | hedging after the measured 90th percentile reduces the p99 by 74 % |
 //! | `aws-occ-*` | AWS Architecture Blog, "Exponential Backoff And Jitter" | writes and time until 100 clients have updated one row, for five kinds of jitter |
 //! | `aws-bucket` | AWS SDKs, standard retry mode | a full bucket pays for 100 or 35 retries |
 //! | `abl-243` | Amazon Builders' Library, "Timeouts, retries, and backoff with jitter" | five layers of three attempts send 243 requests |
@@ -19,8 +20,10 @@
 //! | `herd` | RFC 9110, section 10.2.3 | `Retry-After` is kept and spread |
 //! | `hotos-*` | Bronson et al., "Metastable Failures in Distributed Systems", 2021 | the threshold, and the budgets that recover |
 //! | `sre-64`, `sre-budget` | Site Reliability Engineering, chapters 22 and 21 | layers multiply attempts; a budget of 10 % |
+//! | `sre-throttling` | the same, chapter 21 | one refusal for each accepted request, or for ten; it prolongs a long outage |
 //! | `tail-hedge` | Dean and Barroso, "The Tail at Scale", CACM 2013 | hedging costs 5 % load if tails are independent |
 
+mod adaptive_hedge;
 mod amplification;
 mod backoff_only;
 mod bucket;
@@ -38,6 +41,7 @@ mod parameters;
 mod queueing;
 mod runner;
 mod serial;
+mod throttling;
 
 pub use finding::{Finding, Measurement};
 pub use parameters::{InvalidParameter, Overrides, Parameter};
@@ -66,7 +70,7 @@ pub struct Trial<'a> {
     pub overrides: &'a Overrides,
 }
 
-static ALL: [Check; 23] = [
+static ALL: [Check; 25] = [
     occ::CALLS,
     occ::TIME,
     occ::HALVING,
@@ -86,7 +90,9 @@ static ALL: [Check; 23] = [
     amplification::SRE_64,
     amplification::ABL_243,
     amplification::SRE_BUDGET,
+    throttling::THROTTLING,
     hedge::TAIL_HEDGE,
+    adaptive_hedge::ADAPTIVE_HEDGE,
     bucket::AWS_BUCKET,
     envoy::ENVOY_BACKOFF,
     herd::HERD,

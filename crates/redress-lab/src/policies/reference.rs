@@ -4,17 +4,21 @@
 //! whatever the method. Several layers of them multiply their attempts, because they do not detect
 //! retries of a layer below.
 
+mod adaptive_hedge;
 mod fleet;
 mod hedge;
 mod retries;
 mod rule;
+mod throttle;
 mod waits;
 mod window;
 
+pub use adaptive_hedge::AdaptiveHedge;
 pub use fleet::Fleet;
 pub use hedge::{Hedge, HedgeBudget};
 pub use retries::Reference;
 pub use rule::{Deposit, Rule};
+pub use throttle::Throttle;
 pub use waits::Waits;
 
 use std::num::NonZeroU32;

@@ -92,14 +92,21 @@ impl Policy for Hedge {
 
     fn client(&self, context: &PolicyContext) -> BoxClient {
         let (after, below) = (self.after, context.transport());
-        let level = self.budget.map(|budget| (budget, Arc::new(Mutex::new(budget.tokens))));
-        BoxClient::new(service_fn(move |request| call(below.clone(), request, after, level.clone())))
+        let bucket = bucket(self.budget);
+        BoxClient::new(service_fn(move |request| call(below.clone(), request, after, bucket.clone())))
     }
 }
 
-type Bucket = Option<(HedgeBudget, Arc<Mutex<f64>>)>;
+/// A budget with its current tokens; `None` for no limit.
+pub(super) type Bucket = Option<(HedgeBudget, Arc<Mutex<f64>>)>;
 
-async fn call(
+/// Returns a full bucket.
+pub(super) fn bucket(budget: Option<HedgeBudget>) -> Bucket {
+    budget.map(|budget| (budget, Arc::new(Mutex::new(budget.tokens))))
+}
+
+/// Makes one call, with a second request after this delay if the bucket pays for it.
+pub(super) async fn call(
     below: BoxClient,
     request: Request<Full<Bytes>>,
     after: Duration,

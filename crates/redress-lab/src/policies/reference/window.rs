@@ -1,21 +1,34 @@
-//! A sliding sum over the last ten seconds.
+//! A sliding sum.
 
 use std::time::Duration;
 
 /// The number of slots: the sum of the window is exact to a twentieth.
 const SLOTS: usize = 20;
 
-/// A sum in slots of half a second.
-#[derive(Clone, Debug, Default)]
+/// A sum in slots of a twentieth of the window.
+#[derive(Clone, Debug)]
 pub(super) struct Window {
+    span: Duration,
     slots: [f64; SLOTS],
     /// The index of the newest slot since the start of the run.
     newest: u128,
 }
 
+/// A window of ten seconds.
+impl Default for Window {
+    fn default() -> Self {
+        Self::new(Self::SPAN)
+    }
+}
+
 impl Window {
-    /// The length of the window.
+    /// The length of the default window.
     pub(super) const SPAN: Duration = Duration::from_secs(10);
+
+    /// Creates an empty window of this length, which must not be 0.
+    pub(super) const fn new(span: Duration) -> Self {
+        Self { span, slots: [0.0; SLOTS], newest: 0 }
+    }
 
     /// Adds an amount to the slot of `now`.
     pub(super) fn add(&mut self, now: Duration, amount: f64) {
@@ -31,7 +44,7 @@ impl Window {
 
     /// Clears the slots that have left the window.
     fn slide(&mut self, now: Duration) {
-        let newest = now.as_nanos() * SLOTS as u128 / Self::SPAN.as_nanos();
+        let newest = now.as_nanos() * SLOTS as u128 / self.span.as_nanos();
         let passed = newest.saturating_sub(self.newest).min(SLOTS as u128);
         for nth in 1..=passed {
             self.slots[index(self.newest + nth)] = 0.0;
