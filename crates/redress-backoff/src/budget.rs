@@ -18,13 +18,29 @@ use self::sync::Arc;
 
 /// A retry budget: a bucket of tokens that is shared by its clones. Each retry takes tokens, each success gives some back.
 ///
-/// A retry after a transient failure takes 14, one after throttling 5. A success after a retry gives back the cost of that
-/// retry, a success at the first attempt gives 1. Neither time nor the number of requests refills it: when an upstream fails
-/// for all callers, retries stop and do not resume before it answers again. A budget that grows with the number of requests
-/// keeps an overloaded service down; with this one the service recovers as if there were no retries.
+/// A retry after a transient failure takes 14, one after throttling 5. Neither time nor the number of requests refills the budget:
+/// when an upstream fails for all callers, retries stop and do not resume before it answers again. A budget that grows with the
+/// number of requests keeps an overloaded service down; with this one the service recovers as if there were no retries.
+///
+/// Each request that is sent again is paid for, with two exceptions, which are free: the resend after a refresh of the credentials,
+/// and the one probe of an upstream in an outage. A retry reserves its tokens when it is decided; a request that a layer below
+/// holds until the end of an outage reserves them when that layer admits it.
 ///
 /// The default of 500 tokens is that of the AWS SDKs' standard mode (the *retry quota*): 35 transient failures in a row, over all
 /// callers. By default, [`Budgets`] keeps one for each upstream.
+///
+/// # Refill
+/// A success refills:
+/// - after a retry, the cost of the last retry of its call, whatever the health of the upstream;
+/// - else, while a layer below marks the upstream as degraded or in an outage ([`UpstreamHealth`]), 1;
+/// - else the tokens of [`healthy_refill`]: 1 by default, and 14 in the stack of `redress`, whose Pace layer marks upstreams.
+///
+/// A failure refills nothing. With 14 tokens each success at the first attempt pays for one retry of another call: single failures
+/// are retried up to a share of about one half of all attempts, and the health of the upstream limits the retries. As soon as it
+/// slows down, limits the rate of requests, or recovers from an outage, the law is that of the AWS SDKs.
+///
+/// [`UpstreamHealth`]: redress_classify::UpstreamHealth
+/// [`healthy_refill`]: crate::BackoffLayer::healthy_refill
 ///
 /// # Invariant
 /// `level + reserved + spent - refilled = capacity` holds exactly, in any order of threads, cancellations and panics, and the level
@@ -74,7 +90,8 @@ impl Budget {
     pub const TRANSIENT_COST: u32 = 14;
     /// The cost of a retry after throttling, in tokens. It is lower, since a server that throttles is not down.
     pub const THROTTLING_COST: u32 = 5;
-    /// The tokens that a success at the first attempt gives.
+    /// The tokens that a success at the first attempt gives, unless the upstream is known to be healthy and
+    /// [`healthy_refill`](crate::BackoffLayer::healthy_refill) is set.
     pub const FIRST_ATTEMPT_REFILL: u32 = 1;
 
     const DEFAULT_CAPACITY: u32 = 500;

@@ -1,6 +1,6 @@
 //! The layer that puts all others in their order, with their settings.
 
-use redress_backoff::BackoffLayer;
+use redress_backoff::{BackoffLayer, Budget};
 
 mod stack;
 
@@ -80,6 +80,9 @@ impl RedressLayer {
     /// Returns a stack that reads, retries and paces by this dialect, with its [attempt timeout](Self::attempt_timeout) or
     /// one of 60 s, without credentials and without a deadline.
     ///
+    /// A success at the first attempt gives the retry budget 14 tokens, the cost of a retry, while Pace finds the upstream healthy,
+    /// and 1 while it does not ([`healthy_refill`](BackoffLayer::healthy_refill)).
+    ///
     /// The limits that the vendor publishes for its routes are kept; `.pace(PaceLayer::without_limits)` turns that off for an
     /// account whose limits were lifted.
     #[must_use]
@@ -92,7 +95,8 @@ impl RedressLayer {
                 attempt_timeout: Some(dialect.attempt_timeout().unwrap_or(ATTEMPT_TIMEOUT)),
                 ..Whole::default()
             },
-            backoff: BackoffLayer::new(dialect),
+            // Pace, below, marks the responses of an upstream that is not healthy.
+            backoff: BackoffLayer::new(dialect).healthy_refill(Budget::TRANSIENT_COST),
         }
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
+use redress::layers::Reservation;
 use redress::login::JsonLogin;
 use redress::{
     Budget, Class, Code, Dialect, EndReason, Error, Phase, Recovery, RedressLayer, ResponseExt, StaticHeaders, dialects,
@@ -46,6 +47,16 @@ fn tokens(handle: &Handle<Request<String>>) -> Vec<Option<String>> {
         request.headers().get("authorization").map(|value| value.to_str().expect("ASCII").to_owned())
     };
     handle.take().iter().map(|received| token(&received.request)).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_success_of_a_healthy_upstream_pays_for_one_retry() {
+    let budget = Budget::with_capacity(100);
+    assert_eq!(budget.reserve(50).map(Reservation::spend), Some(50));
+    let layer = RedressLayer::new(dialects::generic()).backoff(|backoff| backoff.budget(budget.clone()));
+    let (calls, _handle) = mock(vec![answer(200, "")]);
+    layer.layer(calls).oneshot(request("GET")).await.unwrap();
+    assert_eq!(budget.level(), 50 + Budget::TRANSIENT_COST);
 }
 
 #[tokio::test(start_paused = true)]

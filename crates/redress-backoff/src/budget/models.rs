@@ -101,6 +101,23 @@ fn refills_race_beyond_the_capacity() {
 }
 
 #[test]
+fn refills_by_health_race_a_retry_and_keep_the_law() {
+    explore(2, "successes of a healthy and a degraded upstream, and a retry", || {
+        let budget = Budget::with_capacity(20);
+        assert_eq!(retry(&budget, 15), 15);
+        let other = budget.clone();
+        // A healthy upstream gives 14, a degraded one 1: there is room for both, in any order.
+        let thread = thread::spawn(move || other.refill_with(|| 14));
+        budget.refill_with(|| 1);
+        let spent = 15 + retry(&budget, 5);
+        assert_within(&budget);
+        thread.join().unwrap();
+        let (refilled, Tokens { level, reserved }) = (15, budget.bucket.tokens());
+        assert_eq!(level + reserved + spent - refilled, 20);
+    });
+}
+
+#[test]
 fn a_panic_before_the_send_gives_back_while_others_take() {
     explore(2, "a panic before the send", || {
         let budget = Budget::with_capacity(20);

@@ -101,6 +101,8 @@ fn layer(seed: u64, budget: &Budget) -> RedressLayer {
     let random = move || jitter.lock().unwrap().u32(..);
     let layer = RedressLayer::new(dialects::generic()).credentials(issuer, URL.parse().unwrap());
     layer.attempt_timeout(TIMEOUT).deadline(DEADLINE).backoff(|backoff| {
+        // The health of the upstream is a matter of timing: a first success is worth the same whatever it is.
+        let backoff = backoff.healthy_refill(Budget::FIRST_ATTEMPT_REFILL);
         backoff.budget(budget.clone()).transient_backoff(quick).throttling_backoff(quick).random(random)
     })
 }
@@ -192,14 +194,16 @@ fn run(seed: u64) -> Run {
 }
 
 impl Ended {
-    /// Returns the attempts, and how many of them were free replays.
-    fn attempts(&self) -> (usize, usize) {
-        let Some(record) = &self.record else { return (1, 0) };
+    /// Returns the attempts, and how many requests beside them were resends after a refresh, or in an outage.
+    fn attempts(&self) -> (usize, usize, usize) {
+        let Some(record) = &self.record else { return (1, 0, 0) };
         let replays = record.attempts().iter().filter(|attempt| attempt.is_resend).count();
-        (record.attempts().len() - replays, replays)
+        let outage = record.attempts().windows(2).filter(|pair| pair[0].wait.is_none() && !pair[1].is_resend).count();
+        (record.attempts().len() - replays - outage, replays, outage)
     }
 
-    /// Returns what the retries took: whatever was followed by another attempt that a layer below did not hold back.
+    /// Returns what the retries took: whatever was followed by another attempt that a layer below did not hold back, unless
+    /// that was free.
     fn spent(&self) -> Vec<u32> {
         let Some(record) = &self.record else { return Vec::new() };
         let is_held = self.result.as_ref().is_err_and(|error| !error.is_transport());
@@ -208,7 +212,8 @@ impl Ended {
         // An attempt after which a wait was decided did reach the transport, which found no connection: it has spent.
         let last = record.attempts().last().filter(|last| is_held && not_sent(last) && last.wait.is_none());
         let is_last = |attempt: &Attempt| last.is_some_and(|last| std::ptr::eq(last, attempt));
-        let followed = record.attempts().windows(2).filter(|pair| pair[0].wait.is_some() && !is_last(&pair[1]));
+        let followed =
+            record.attempts().windows(2).filter(|pair| !pair[1].is_resend && !pair[1].is_probe && !is_last(&pair[1]));
         let class = followed.map(|pair| pair[0].verdict.as_ref().map(redress::Verdict::class));
         class
             .map(
@@ -244,9 +249,10 @@ impl Run {
         let seed = self.seed;
         for ended in &self.ended {
             let (call, sends, effects) = (ended.call, self.wire.sends(ended.call), self.upstream.effects(ended.call));
-            let (attempts, replays) = ended.attempts();
+            let (attempts, replays, outage) = ended.attempts();
             let shown = || format!("seed {seed} call {call} {}: {:?} {:?}", ended.method, ended.result, ended.record);
-            assert!(attempts <= ATTEMPTS && replays <= 1 && sends <= attempts + replays, "{sends} sends, {}", shown());
+            assert!(attempts <= ATTEMPTS && replays <= 1, "{}", shown());
+            assert!(sends <= attempts + replays + outage, "{sends} sends, {}", shown());
             assert!(ended.took <= DEADLINE + TICK, "took {:?}, {}", ended.took, shown());
             match &ended.result {
                 Ok(200) => assert!(effects > 0, "{}", shown()),
@@ -316,9 +322,9 @@ fn in_random_chaos_the_rules_hold() {
             if let Some(record) = &ended.record {
                 *stops.entry(record.end_reason().to_string()).or_insert(0_u32) += 1;
             }
-            let (attempts, free) = ended.attempts();
+            let (attempts, free, again) = ended.attempts();
             retries += attempts - 1;
-            replays += free;
+            replays += free + again;
         }
     }
     println!(
