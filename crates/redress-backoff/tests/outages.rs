@@ -249,6 +249,10 @@ async fn a_hook_decides_as_without_an_outage() {
     let rig = Rig::new([Send(Reply::status(404), OUTAGE), Admit(10, Reply::status(200), None)]);
     let response = rig.call(&patient().retry_if(|_, _| Some(true)), request("GET")).await.unwrap();
     assert_eq!((times(&rig), response.status().as_u16()), (vec![0, 10], 200));
+    let asks = patient().retry_if(|verdict, _| Some(verdict.class() == Class::NotFound));
+    let rig = Rig::new([Send(Reply::status(404), OUTAGE), Admit(10, Reply::refused(), None)]);
+    let error = rig.call(&asks, request("GET")).await.unwrap_err();
+    assert!(error.is_connect() && error.is_maybe_processed(), "by the first attempt");
 }
 
 #[tokio::test(start_paused = true)]
