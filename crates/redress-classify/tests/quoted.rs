@@ -1,7 +1,9 @@
 //! Secrets at the end of cut text: the excerpt of the body, a plain text, the name of a field.
 
+use std::time::SystemTime;
+
 use http::{Method, Response, Uri};
-use redress_classify::{ApiError, Clock, Secrets, Verdict, dialects};
+use redress_classify::{ApiError, Clock, Error, Secrets, Verdict, dialects};
 
 const TOKEN: &str = "s3cret-token-0123456789";
 
@@ -50,4 +52,16 @@ fn text_without_a_secret_is_not_changed() {
     let body: &[u8] = br#"{"error":"s3cret","message":"no s3cret"}"#;
     let verdict = Verdict::from_response(&dialects::generic(), &method, &uri, &head, &Clock::system(), &[body]);
     assert!(verdict.expect("a 400").masked(&secrets).is_none());
+}
+
+#[test]
+fn an_error_masks_the_verdict_of_the_response_that_was_not_kept() {
+    let (head, ()) = Response::builder().status(503).body(()).expect("a status").into_parts();
+    let (method, uri, dialect) = (Method::GET, Uri::from_static("https://api.example/"), dialects::generic());
+    let body = format!(r#"{{"error":{{"code":"{TOKEN}"}}}}"#);
+    let verdict = Verdict::from_response(&dialect, &method, &uri, &head, &Clock::system(), &[body.as_bytes()]);
+    let error = Error::paced(SystemTime::UNIX_EPOCH).with_verdict(verdict.expect("a 503"));
+    let error = error.masked(&Secrets::new([TOKEN]));
+    assert_eq!(error.verdict().api_error().and_then(ApiError::code), Some("***"));
+    assert!(error.is_paced() && !format!("{:?}", error.verdict()).contains("s3cret"));
 }
