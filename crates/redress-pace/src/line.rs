@@ -321,6 +321,12 @@ impl Line {
         std::mem::take(&mut self.queue).into_values().filter_map(|queued| queued.waker).collect()
     }
 
+    /// Lets all calls that wait look at the gate anew, and returns their wakers.
+    pub(crate) fn requeue_everything(&mut self) -> Vec<Waker> {
+        let cooling = std::mem::take(&mut self.cooling);
+        self.requeue_all().into_iter().chain(cooling.into_values().flatten()).collect()
+    }
+
     /// Ends the line. Returns the wakers of all calls that wait.
     pub(crate) fn drain(self) -> Vec<Waker> {
         let queued = self.queue.into_values().map(|queued| queued.waker);

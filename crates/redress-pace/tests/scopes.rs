@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Mock, answer, ms, request, s, serve, spawn, times};
+use common::{Mock, answer, good_day, ms, request, s, serve, spawn, times};
 use http::Request;
 use redress_classify::{Dialect, dialects};
 use redress_pace::{Pace, PaceLayer};
@@ -41,7 +41,7 @@ fn server() -> (Mock, Handle<Request<String>>) {
         async move {
             let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap());
             if let Some(after) = text("x-after") {
-                sleep(s(after.parse().unwrap())).await;
+                sleep(std::time::Duration::from_secs_f64(after.parse().unwrap())).await;
             }
             let mut response = answer(text("x-status").map_or(200, |status| status.parse().unwrap()), &[]);
             *response.headers_mut() = headers;
@@ -198,10 +198,11 @@ async fn the_bucket_of_a_route_is_learnt_from_its_last_response() {
 async fn a_release_of_a_scope_delays_no_other_calls() {
     let (mock, handle) = server();
     let service = serve(&layer(), &mock);
+    good_day(&service, &handle).await;
     let start = Instant::now();
     send(&service, refused("/rooms/1", "30", &[])).await;
-    // Ten are sent at once, with a response after 10 s each; the other ten wait for a permit.
-    let calls: Vec<_> = (0..20).map(|_| spawn(&service, call("/rooms/1", &[("x-after", "10")]), start)).collect();
+    // Ten are sent at once, with a response after 3 s each; the other ten wait for a permit.
+    let calls: Vec<_> = (0..20).map(|_| spawn(&service, call("/rooms/1", &[("x-after", "3")]), start)).collect();
     sleep(ms(30_500)).await;
     assert_eq!(handle.calls(), 11);
     send(&service, call("/rooms/2", &[])).await;
@@ -210,24 +211,25 @@ async fn a_release_of_a_scope_delays_no_other_calls() {
     for one in calls {
         one.await.unwrap().0.unwrap();
     }
-    assert_eq!(times(&handle, start)[13..], [40_000; 10]);
+    assert_eq!(times(&handle, start)[13..], [33_000; 10]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_release_of_an_upstream_has_one_queue_for_all_scopes() {
     let (mock, handle) = server();
     let service = serve(&layer(), &mock);
+    good_day(&service, &handle).await;
     let start = Instant::now();
     send(&service, refused("/rooms/1", "20", &[])).await;
     send(&service, refused("/else", "30", &[])).await;
     let path = |nth: u32| format!("/rooms/{}", nth % 4);
-    let calls: Vec<_> = (0..20).map(|nth| spawn(&service, call(&path(nth), &[("x-after", "10")]), start)).collect();
+    let calls: Vec<_> = (0..20).map(|nth| spawn(&service, call(&path(nth), &[("x-after", "3")]), start)).collect();
     sleep(ms(30_500)).await;
     assert_eq!(handle.calls(), 12, "ten are in flight, whatever their scopes");
     for one in calls {
         one.await.unwrap().0.unwrap();
     }
-    assert_eq!(times(&handle, start)[12..], [40_000; 10]);
+    assert_eq!(times(&handle, start)[12..], [33_000; 10]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -326,6 +328,7 @@ async fn shipped_scopes_hold_by_status_and_headers_alone() {
 async fn a_call_released_by_its_scope_waits_for_a_permit_of_its_upstream() {
     let (mock, handle) = server();
     let service = serve(&layer(), &mock);
+    good_day(&service, &handle).await;
     let start = Instant::now();
     let both = [("/rooms/1", "31"), ("/else", "30")].map(|(path, wait)| {
         let mut request = refused(path, wait, &[]);
@@ -335,11 +338,11 @@ async fn a_call_released_by_its_scope_waits_for_a_permit_of_its_upstream() {
     for one in both {
         one.await.unwrap().0.unwrap();
     }
-    let calls: Vec<_> = (0..10).map(|_| spawn(&service, call("/else", &[("x-after", "10")]), start)).collect();
+    let calls: Vec<_> = (0..10).map(|_| spawn(&service, call("/else", &[("x-after", "3")]), start)).collect();
     let waiting = spawn(&service, call("/rooms/1", &[]), start);
     for one in calls {
-        assert_eq!(one.await.unwrap().1, 41_000);
+        assert_eq!(one.await.unwrap().1, 34_000);
     }
-    assert_eq!(waiting.await.unwrap().1, 41_000);
-    assert_eq!(times(&handle, start)[12..], [41_000], "ten are in flight from 31 s on");
+    assert_eq!(waiting.await.unwrap().1, 34_000);
+    assert_eq!(times(&handle, start)[12..], [34_000], "ten are in flight from 31 s on");
 }

@@ -57,8 +57,8 @@ impl Gates {
     /// Wakes all calls that wait. From now on none waits.
     pub(crate) fn end_waits(&self) {
         self.has_ended_waits.store(true, Ordering::Release);
-        let lines = std::mem::take(&mut self.lock().lines);
-        lines.into_values().flat_map(Line::drain).for_each(Waker::wake);
+        let wakers: Vec<_> = self.lock().lines.values_mut().flat_map(Line::requeue_everything).collect();
+        wakers.into_iter().for_each(Waker::wake);
     }
 
     /// Returns `true` if no call may wait, since the program shuts down.
