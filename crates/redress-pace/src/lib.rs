@@ -1,11 +1,13 @@
 //! A tower layer that keeps all callers of one upstream within its cool-downs and its published limits.
 //!
 //! [`Pace`] sits below Backoff, so that retries and resends pass it like first attempts, and above Refresh. It changes neither
-//! the request nor the response. It has two parts:
+//! the request nor the response, but for a mark on a response of an upstream that is not healthy. It has three parts:
 //! - **Gates.** If a response says that the upstream is overloaded, no other call of the same partition is sent before the
 //!   instant that the server named. The partition is the host and port, or a key of your own. Afterwards the waiting calls are
 //!   released one after the other, no faster than the server answers. A call that cannot wait that long fails at once with the
 //!   time to come back. If the dialect has [scopes](#scopes), only the calls that share the limit wait.
+//! - **Outages.** After failures in a row, calls with a deadline wait while single ones probe, and are released by the first answer:
+//!   see [outages](#outages).
 //! - **Limits.** The published limits of a route or of the whole API are kept for all callers, in any interval of a minute, in
 //!   the order in which the calls arrive.
 //!
@@ -13,11 +15,14 @@
 //! - No call is sent before a server's hint is over, for up to an hour. The spread of a release only adds to it.
 //! - No interval of a limit's length holds more requests than the limit: under concurrency, after any pause, with any calls
 //!   cancelled. See [`Limit`].
-//! - With the gates open and no limit for its route, a request costs one atomic load: no lock, no clock, no allocation. With a
-//!   limit it costs a lock for some arithmetic, and one reading of the clock.
-//! - There is no task, and there are no timers but those of waiting calls: one each at a gate and in its release, and one for
+//! - With the gates open and no limit for its route, a request costs three relaxed atomic loads: no lock, no clock, no allocation. One in 16
+//!   is timed, at two readings of the clock and a lock; each is while there are few (below 8 to 16 a second), after a failure until
+//!   the next answer, and while some upstream is slower than usual. With a limit it costs a lock for some arithmetic, and one
+//!   reading of the clock.
+//! - There is no task, and there are no timers but those of waiting calls: one each at a gate and in its line, and one for
 //!   the first call of each queue.
-//! - Memory is bounded: 1,024 cool-downs, the buckets of 4,096 routes, and a release only while one of its calls exists. If
+//! - Memory is bounded: 1,024 cool-downs, the health of 1,024 partitions, the buckets of 4,096 routes, 10,000 calls that wait for the
+//!   end of one outage, and a release until no call has waited for a second. If
 //!   there are more cool-downs, that of the scope which ends first is widened to its whole partition, so that no call goes
 //!   early. Only if there are none of scopes, that of the partition which ends first is removed.
 //!
@@ -31,31 +36,55 @@
 //! If responses name the bucket of their route in a header, the last one is cached. A call on a route whose bucket is not known
 //! waits for every cool-down in its scope.
 //!
+//! # Outages
+//! If an upstream fails, calls that are sent fail one after the other, and use up their deadlines, the retry budget, and the
+//! capacity of a server that is coming back. So the gate of a partition is shut after as many failures in a row as do not come by
+//! chance: 3 if failures are rare, 8 where 30 % of the calls fail. A failure is a response that says that the service is
+//! unavailable, without a hint (502, 503, 504, or what the dialect says), a connection that fails, a reset or a timeout, or an
+//! attempt that is dropped after a second and 4 times its usual time. A 500, a 429 and an error of the request are none: one bad
+//! request or route must not stop the others. A host that never answered is never shut, since its URL may be wrong.
+//!
+//! While it is shut:
+//! 1. A call with a [`Deadline`](redress_classify::Deadline) waits, until twice the usual latency before it. Then it fails with
+//!    [`is_paced`](redress_classify::Error::is_paced). It fails at once if 10,000 calls wait, if it
+//!    [must not wait](FailFast), or if the outage is older than [10 times](PaceLayer::outage_patience) the time that it has left.
+//! 2. A call without a deadline is sent, and fails by itself: it could wait for ever.
+//! 3. One call at a time is sent as a probe: the one with the earliest deadline, of those that are idempotent if there is any. The
+//!    next one follows after a tenth of the outage's age, 100 ms to 2 s (30 s for a client that calls rarely), with jitter. A probe
+//!    that hangs or is dropped is replaced.
+//! 4. The first answer to any call opens the gate, and the calls that wait are released.
+//!
+//! [`Gate`] shows the state, opens and shuts it by hand, and ends the waits at shutdown. [`PaceLayer::without_outages`] turns all of
+//! this off.
+//!
 //! # The release
-//! At the end of a cool-down all waiting calls become ready, each at a random instant within the spread, in addition to the
-//! usual traffic. A server with little capacity to spare would get several times as much, its queue would outgrow the timeouts
-//! of its clients, and no call would succeed. So a release has a congestion window, as TCP has (RFC 5681): responses make room
-//! for the next calls.
-//! 1. A limited number of calls may be in flight, 10 at first (RFC 6928). A call without a permit queues for one, first in,
-//!    first out.
-//! 2. The window doubles with each round of responses that takes at most twice as long as the fastest one (slow start). After a
-//!    failure it grows by one in such a round (congestion avoidance).
-//! 3. A failure that indicates overload (a 5xx, a rate limit, no response) halves it, once for all calls that were in flight
-//!    together. A round that takes more than four times as long as the fastest one halves it too, though not below 10.
-//! 4. A call that arrives during the release joins the same queue, since else it would displace the calls that have waited for
-//!    longest. But it goes without a permit after the spread, or after half of the time that it has left, so that a window that
-//!    is too small delays it and never rejects it.
-//! 5. A call that waited for the cool-down is not sent if it gets no permit within its maximum wait, or one too late for a
-//!    response. The release ends once none of its calls waits or is in flight.
+//! After a cool-down all waiting calls become ready, each at a random instant within the spread, and after an outage at once, in
+//! addition to the usual traffic. A server with little capacity to spare would get several times as much, its queue would outgrow
+//! the timeouts of its clients, and no call would succeed. So a release has a window, as TCP has (RFC 5681): answers make room for
+//! the next calls.
+//! 1. The window begins with the concurrency of a good day, rate x latency, which may be below 1: then calls go one at a time, with
+//!    pauses. A fleet of clients that share nothing thus brings no more load than on a good day. A client that knows nothing of its
+//!    server begins with one call.
+//! 2. It grows by half with each round of answers that takes at most 2.5 times the usual latency, and by a tenth once there was a
+//!    sign of a queue.
+//! 3. If more than half of a round fail, or a fifth end in timeouts while the others are slow, it is halved. A round that takes more
+//!    than 4 times as long as usual, or two thirds of the way to the timeout of an attempt, shrinks it by 30 %, though not below its
+//!    first size.
+//! 4. Calls go by their deadlines, the earliest first ([or last](PaceLayer::newest_first)); then in the order of arrival. One that
+//!    has less than twice the latency left is not sent. A call without a deadline goes without a permit after its maximum wait,
+//!    unless it waited for a cool-down.
+//! 5. A call that takes more than 4 times the latency frees its place: it is lost, or another kind of call.
+//! 6. The release ends once no call has waited for a second.
 //!
 //! # What it does not do
 //! It does not slow down because of `RateLimit` fields on successes. It does not know the requests of other processes.
 //!
 //! # Events
-//! One `tracing` event for each decision, with the target `redress::pace`: `cool-down started`, `call waits`, and
-//! `call rejected` for a call that fails at once. Each has the fields `dialect`, `partition` (host and port; never a path, a
+//! One `tracing` event for each decision, with the target `redress::pace`: `cool-down started`, `call waits`, `gate shut`, `probe`,
+//! `gate opened`, and `call rejected` for a call that fails at once. Each has the fields `dialect`, `partition` (host and port; never a path, a
 //! query, a user or a key) and `wait`. `cool-down started` has the `class` of the response, and the `scope` unless all calls are
-//! concerned; the other two have a `reason`: `cooldown`, `release` or `limit`.
+//! concerned; those of calls have a `reason`: `cooldown`,
+//! `outage`, `release` or `limit`.
 //!
 //! # Examples
 //! ```

@@ -33,8 +33,12 @@ use crate::settings::Settings;
 /// - A success with a hint that its dialect declares for successes ([`SuccessHint`](redress_classify::SuccessHint)), for the
 ///   calls of the same scope.
 ///
-/// No other response does, nor a rate limit without any time, a failed connection, or an attempt that was cut. `RateLimit`
-/// fields on successes are not read. A success does not end a cool-down.
+/// No other response does, nor a rate limit without any time. `RateLimit` fields on successes are not read. A success does not end
+/// a cool-down.
+///
+/// Failures in a row begin an [outage](crate#outages), in which calls with a deadline wait for a probe to be answered. A response
+/// that fails in it is marked with [`UpstreamHealth::Outage`](redress_classify::UpstreamHealth), and one of an upstream that is slow,
+/// throttles or recovers with `Degraded`, for the layers above.
 ///
 /// After a cool-down the waiting calls are released one after the other, within half of its length and at most 30 s, and no
 /// more at a time than the server answers in time; see [the release](crate#the-release). A later hint extends a cool-down, a
@@ -45,9 +49,11 @@ use crate::settings::Settings;
 /// limit within one interval. This layer counts by route and host, lets a call be cancelled, and obeys hints.
 ///
 /// # Errors
-/// - [`is_paced`](Error::is_paced): the call would wait past its deadline, or longer than the maximum wait. The request was
-///   not sent, and [`retry_at`](Error::retry_at) is the time at which it could be. For a call that waited for a cool-down and
-///   got no permit of the release in time, that time is an estimate: the spread of the release from now.
+/// - [`is_paced`](Error::is_paced): the call would wait past its deadline, or longer than the maximum wait, or waited for the end of
+///   an outage until too little time was left. The request was not sent, and [`retry_at`](Error::retry_at) is the time at which it
+///   could be: that of the next probe in an outage. For a call that waited for a cool-down and got no permit of the release in
+///   time, that time is an estimate: the spread of the release from now. Also a resend for which the retry budget has no tokens
+///   when it is admitted.
 /// - [`is_deadline`](Error::is_deadline): the call was admitted, but its deadline had passed: the machine was suspended, or
 ///   the inner service took long to get ready, which this layer does not limit.
 /// - Otherwise the error of the inner service.

@@ -121,7 +121,7 @@ pub use redress_envelope::{
     Schedule, Scope, ScopeId, Status, Unit, UnknownWord, When, dialects,
 };
 #[doc(inline)]
-pub use redress_pace::{Gate, Limit, PaceLayer};
+pub use redress_pace::{FailFast, Gate, GatePhase, GateStatus, Limit, PaceLayer};
 #[doc(inline)]
 pub use redress_refresh::{
     Credentials, Explanation, ExposeSecret, Failure, InvalidHeader, InvalidOrigin, InvalidRecord, MemoryStore, Origin,

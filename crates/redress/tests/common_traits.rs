@@ -110,7 +110,7 @@ fn every_exported_type_prints_and_is_shared_or_is_a_future_that_is_sent() {
         Body<Full<bytes::Bytes>>, Budget, Budgets, Class, Classify<Transport>, ClassifyLayer, Client,
         ClientAuthentication, ClientError, ClientResponse, ClientTransport, Clock, Code, ConnectTimeout<HttpConnector>,
         CooldownScope, Coverage, Deadline, DecidedBy, Decision, Dialect, DialectError, EndReason, Envelope@'static,
-        Error, Explanation, Failure, FieldError@'static, ForeignHost, Gate, GrpcCode, Head@'static, HintSource,
+        Error, Explanation, FailFast, Failure, FieldError@'static, ForeignHost, Gate, GatePhase, GateStatus, GrpcCode, Head@'static, HintSource,
         Hyper<HttpConnector, Full<bytes::Bytes>>, IdempotencyHeader, IdempotencyKey, Idempotent, InvalidHeader,
         InvalidIdempotencyKey, InvalidLogin, InvalidOrigin, InvalidRecord, InvalidRoute, Jitter, JsonCall,
         JsonLogin<Transport>, KeyFormat, Limit, Location, Meaning, MemoryStore, MethodConfig, Mistake, NoRetry, OAuth2<Transport>,
@@ -149,12 +149,12 @@ fn services_layers_and_settings_are_cloned() {
 #[test]
 fn values_are_compared_and_small_ones_are_keys_of_maps() {
     let values = all![
-        comparable: ApiError, Attempt, Code, Coverage, DialectError, Envelope@'static, IdempotencyHeader, InvalidHeader,
+        comparable: ApiError, Attempt, Code, Coverage, DialectError, Envelope@'static, GatePhase, GateStatus, IdempotencyHeader, InvalidHeader,
         InvalidLogin, InvalidOrigin, InvalidRecord, InvalidRoute, Meaning, MethodConfig, Mistake, PublishedLimit, Reason,
         Record, RetryAdvice, RetryPolicy, Rule, Scope, Status, SuccessHint, UnknownWord, Verdict,
     ];
     let keys = all![
-        key: AttemptTimeout, Class, ClientAuthentication, GrpcCode, ResendCount, CooldownScope, Deadline, DecidedBy, Decision, EndReason,
+        key: AttemptTimeout, Class, ClientAuthentication, GrpcCode, ResendCount, CooldownScope, Deadline, DecidedBy, Decision, EndReason, FailFast,
         FieldError@'static, ForeignHost, HintSource, IdempotencyKey, Idempotent, Jitter, KeyFormat, Limit, Location,
         NoRetry, Origin, Phase, Purpose, RecordVersion, Recovery, Refreshed, RetryHint, Route, Schedule, ScopeId,
         TokenPlace, Unit, Unreadable, Upstream, UpstreamHealth, WaitSource, When,
@@ -174,7 +174,7 @@ fn what_a_program_logs_is_serialized() {
 #[test]
 fn types_with_an_obvious_value_have_a_default() {
     let names = all![
-        default: Budget, Budgets, ClientAuthentication, Clock, CooldownScope, Envelope@'static, ForeignHost, Jitter,
+        default: Budget, Budgets, ClientAuthentication, Clock, CooldownScope, Envelope@'static, FailFast, ForeignHost, Jitter,
         KeyFormat, MemoryStore, NoRetry, Progress, Refreshed, RetryAdvice, Secrets, SendState, StaticHeaders, TokenSet,
     ];
     assert!(!names.is_empty());
