@@ -18,13 +18,14 @@ use self::sync::Arc;
 
 /// A retry budget: a bucket of tokens that is shared by its clones. Each retry takes tokens, each success gives some back.
 ///
-/// A retry after a transient failure takes 14, one after throttling 5. Neither time nor the number of requests refills the budget:
-/// when an upstream fails for all callers, retries stop and do not resume before it answers again. A budget that grows with the
-/// number of requests keeps an overloaded service down; with this one the service recovers as if there were no retries.
+/// A retry after a transient failure takes 14, one after throttling 5. Neither time nor the number of requests refills the
+/// budget: when an upstream fails for all callers, retries stop and do not resume before it answers again. A budget that
+/// grows with the number of requests keeps an overloaded service down; with this one the service recovers as if there were
+/// no retries.
 ///
-/// Each request that is sent again is paid for, with two exceptions, which are free: the resend after a refresh of the credentials,
-/// and the one probe of an upstream in an outage. A retry reserves its tokens when it is decided; a request that a layer below
-/// holds until the end of an outage reserves them when that layer admits it.
+/// Each request that is sent again is paid for, with two exceptions, which are free: the resend after a refresh of the
+/// credentials, and the one probe of an upstream in an outage. A retry reserves its tokens when it is decided; a request
+/// that a layer below holds until the end of an outage reserves them when that layer admits it.
 ///
 /// The default of 500 tokens is that of the AWS SDKs' standard mode (the *retry quota*): 35 transient failures in a row, over all
 /// callers. By default, [`Budgets`] keeps one for each upstream.
@@ -35,9 +36,9 @@ use self::sync::Arc;
 /// - else, while a layer below marks the upstream as degraded or in an outage ([`UpstreamHealth`]), 1;
 /// - else the tokens of [`healthy_refill`]: 1 by default, and 14 in the stack of `redress`, whose Pace layer marks upstreams.
 ///
-/// A failure refills nothing. With 14 tokens each success at the first attempt pays for one retry of another call: single failures
-/// are retried up to a share of about one half of all attempts, and the health of the upstream limits the retries. As soon as it
-/// slows down, limits the rate of requests, or recovers from an outage, the law is that of the AWS SDKs.
+/// A failure refills nothing. With 14 tokens each success at the first attempt pays for one retry of another call: single
+/// failures are retried up to a share of about one half of all attempts, and the health of the upstream limits the retries.
+/// As soon as it slows down, limits the rate of requests, or recovers from an outage, the law is that of the AWS SDKs.
 ///
 /// [`UpstreamHealth`]: redress_classify::UpstreamHealth
 /// [`healthy_refill`]: crate::BackoffLayer::healthy_refill

@@ -160,8 +160,8 @@ impl<B: CloneBody, R: Body> Call<B, Response<R>> {
         }
     }
 
-    /// Checks again what may have changed during the wait. Breaks with the result of the call if the deadline has passed, or if
-    /// the copy has lost bytes of the body.
+    /// Checks again what may have changed during the wait. Breaks with the result of the call if the deadline has passed, or
+    /// if the copy has lost bytes of the body.
     pub(crate) fn check_resendable(&mut self, now: Instant) -> ControlFlow<Result<Response<R>, Error>> {
         if self.is_late(now) {
             return ControlFlow::Break(self.deadline_exceeded(Phase::NotSent));

@@ -61,10 +61,10 @@ impl BackoffLayer {
     /// Observes each attempt that ends, successes and resends after a refresh included.
     ///
     /// The closure is given the attempt, as the [`Record`](redress_classify::Record) will have it, and its number; a resend
-    /// has the number of the attempt that it repeats, and so has a resend in an outage. [`Attempt::wait`] is set if a retry follows
-    /// after a wait of this layer. It is called within the poll
-    /// of the call, so the current `tracing` span is that of the call; it must not block. An attempt is not observed if it is
-    /// dropped, or if its result was retried by another Backoff layer below. A second call replaces the first.
+    /// has the number of the attempt that it repeats, and so has a resend in an outage. [`Attempt::wait`] is set if a retry
+    /// follows after a wait of this layer. It is called within the poll of the call, so the current `tracing` span is that
+    /// of the call; it must not block. An attempt is not observed if it is dropped, or if its result was retried by another
+    /// Backoff layer below. A second call replaces the first.
     ///
     /// # Examples
     /// ```
@@ -95,9 +95,9 @@ impl BackoffLayer {
 
     /// Observes each wait before a retry, when it begins.
     ///
-    /// The closure is given the verdict of the failed attempt, the number of that attempt and the length of the wait. It is called
-    /// right after [`on_attempt`](Self::on_attempt), in the same way. The resend after a refresh has no wait, and one in an outage
-    /// waits in a layer below. A second call replaces the first.
+    /// The closure is given the verdict of the failed attempt, the number of that attempt and the length of the wait. It is
+    /// called right after [`on_attempt`](Self::on_attempt), in the same way. The resend after a refresh has no wait, and one
+    /// in an outage waits in a layer below. A second call replaces the first.
     ///
     /// # Examples
     /// ```

@@ -51,9 +51,9 @@ impl BackoffLayer {
         Self { settings: Settings::new(dialect) }
     }
 
-    /// Sets the maximum number of attempts, including the first. The resend after a token refresh does not count, nor do those that
-    /// wait for the end of an outage in a layer below: a call with a deadline is sent again at most 32 times like that, each time
-    /// paid from the budget or as the one probe of the outage. With 1 there are no such resends either.
+    /// Sets the maximum number of attempts, including the first. The resend after a token refresh does not count, nor do
+    /// those that wait for the end of an outage in a layer below: a call with a deadline is sent again at most 32 times like
+    /// that, each time paid from the budget or as the one probe of the outage. With 1 there are no such resends either.
     ///
     /// A request with [`NoRetry`](crate::NoRetry) among its extensions is attempted once.
     ///

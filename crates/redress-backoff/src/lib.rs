@@ -66,19 +66,20 @@
 //!
 //! # Outages
 //! A layer below that sees the attempts of all calls, such as Pace, may mark a failure with
-//! [`UpstreamHealth::Outage`](redress_classify::UpstreamHealth): it holds all requests, but single probes, until one of them is
-//! answered. A failed request that may be sent again, by the rules 1 to 3, is then sent to that layer at once, and waits there. That
-//! uses up no attempt, and reserves no tokens: they are taken when the layer admits the request, and a probe is free. If the call ends
-//! before that, at its deadline or because the layer refuses the request, the outcome of the last attempt is returned: the response,
-//! or the error of the transport.
+//! [`UpstreamHealth::Outage`](redress_classify::UpstreamHealth): it holds all requests, but single probes, until one of them
+//! is answered. A failed request that may be sent again, by the rules 1 to 3, is then sent to that layer at once, and waits
+//! there. That uses up no attempt, and reserves no tokens: they are taken when the layer admits the request, and a probe is
+//! free. If the call ends before that, at its deadline or because the layer refuses the request, the outcome of the last
+//! attempt is returned: the response, or the error of the transport.
 //!
-//! A response is kept for that if a Classify layer has read its body to the end, in at most 16 KiB, or if it has none. Any other is
-//! dropped, and the call ends with an error that has its verdict. So a call keeps at most 16 KiB, and no connection.
+//! A response is kept for that if a Classify layer has read its body to the end, in at most 16 KiB, or if it has none. Any
+//! other is dropped, and the call ends with an error that has its verdict. So a call keeps at most 16 KiB, and no
+//! connection.
 //!
 //! The rules 4 to 6 apply as without an outage to a call without a deadline or with
-//! [`max_attempts(1)`](BackoffLayer::max_attempts), after a failure with a hint, to a gRPC method with a [`RetryPolicy`], and after 32
-//! resends of one call in an outage. So the record of a call has at most 32 attempts more than without one. A request that never
-//! left the line is not among them.
+//! [`max_attempts(1)`](BackoffLayer::max_attempts), after a failure with a hint, to a gRPC method with a [`RetryPolicy`],
+//! and after 32 resends of one call in an outage. So the record of a call has at most 32 attempts more than without one. A
+//! request that never left the line is not among them.
 //!
 //! # Nested layers
 //! A result that has a record was retried below, and is returned as it is: three layers of three attempts send three requests,

@@ -51,28 +51,28 @@ use crate::settings::Settings;
 /// was more than one attempt. The rest of a failed one is read, up to 16 KiB and for at most 100 ms, so that its connection can
 /// be reused, and dropped before the rest of the wait. A result that has a record was retried below, and is returned as it is.
 ///
-/// A call that waits for the end of an outage in a layer below, and ends before that, returns the response of its last attempt.
-/// Such a response is kept, with a body of at most 16 KiB in memory, instead of dropped ([more](crate#outages)).
+/// A call that waits for the end of an outage in a layer below, and ends before that, returns the response of its last
+/// attempt. Such a response is kept, with a body of at most 16 KiB in memory, instead of dropped ([more](crate#outages)).
 ///
 /// # Differences from tower's `Retry`
 /// The decision is made before the wait: a wait that ends past the deadline, or for which the budget has no tokens, is not
 /// begun. The policy is not a trait; hooks of the layer, such as [`retry_if`](crate::BackoffLayer::retry_if), adjust it.
 ///
 /// # Errors
-/// The error of the last attempt, or [`Error::is_deadline`] if the deadline passes during an attempt; both have the record. If a
-/// call ends while it waits for the end of an outage, and its last response was not kept, [`Error::is_paced`] or
-/// [`Error::is_deadline`] with the verdict of that response. An attempt in flight counts as maybe processed, unless it is a retry that a layer below still
-/// [queues](redress_classify::SendState). A service that fails to become ready between two attempts ends the call with its error;
-/// one that is not ready yet is waited for, until the deadline.
+/// The error of the last attempt, or [`Error::is_deadline`] if the deadline passes during an attempt; both have the record.
+/// If a call ends while it waits for the end of an outage, and its last response was not kept, [`Error::is_paced`] or
+/// [`Error::is_deadline`] with the verdict of that response. An attempt in flight counts as maybe processed, unless it is a
+/// retry that a layer below still [queues](redress_classify::SendState). A service that fails to become ready between two
+/// attempts ends the call with its error; one that is not ready yet is waited for, until the deadline.
 ///
 /// # Panics
 /// If it must wait outside of a tokio runtime with a timer, or in one that is shutting down; the message is tokio's. A result
 /// that is there at once needs no runtime.
 ///
 /// # Cancel safety
-/// Dropping the future cancels the attempt in flight and sends nothing more. The tokens that were reserved for a retry are given
-/// back unless it was sent: if the call still waits, or if a layer below still queues the request. A call that waits for the end of
-/// an outage has reserved none.
+/// Dropping the future cancels the attempt in flight and sends nothing more. The tokens that were reserved for a retry are
+/// given back unless it was sent: if the call still waits, or if a layer below still queues the request. A call that waits
+/// for the end of an outage has reserved none.
 #[derive(Clone, Debug)]
 pub struct Backoff<S> {
     inner: S,

@@ -17,8 +17,8 @@ use crate::verdict::Verdict;
 /// have been retried, and to every error. `Display` is one short line for a log; `Serialize` writes the same facts for a
 /// log record.
 ///
-/// Its length is bounded by the settings of the layer: the maximum number of attempts, one resend after a refresh, and 32 resends
-/// in an outage. A resend in an outage that was never sent is left out, and the reason of the end tells of it.
+/// Its length is bounded by the settings of the layer: the maximum number of attempts, one resend after a refresh, and 32
+/// resends in an outage. A resend in an outage that was never sent is left out, and the reason of the end tells of it.
 ///
 /// # Examples
 /// ```

@@ -7,13 +7,13 @@ use http::Request;
 /// The number of times that this request was sent before: 1 on the second attempt of a call, 2 on the third.
 ///
 /// Backoff puts it into the extensions of each request that it sends again, whatever the cause: a retry, the resend after a
-/// refresh, or one in an outage. The first attempt has none, since an extension costs an allocation and most calls have one attempt. A span layer
-/// below reads it for `http.request.resend_count` (OpenTelemetry semantic conventions, HTTP spans), a proxy client for a
-/// header such as gRPC's `grpc-previous-rpc-attempts`.
+/// refresh, or one in an outage. The first attempt has none, since an extension costs an allocation and most calls have one
+/// attempt. A span layer below reads it for `http.request.resend_count` (OpenTelemetry semantic conventions, HTTP spans), a
+/// proxy client for a header such as gRPC's `grpc-previous-rpc-attempts`.
 ///
 /// It counts requests, whereas the number that [`Record`](crate::Record) and the hooks of Backoff call the attempt does not
-/// count the resends after a refresh and in an outage. If a request already has a count, because a layer above Backoff sends it again, Backoff
-/// counts on from there.
+/// count the resends after a refresh and in an outage. If a request already has a count, because a layer above Backoff sends
+/// it again, Backoff counts on from there.
 ///
 /// # Examples
 /// A layer below the stack tells first attempts and resends apart:

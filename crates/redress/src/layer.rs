@@ -80,8 +80,8 @@ impl RedressLayer {
     /// Returns a stack that reads, retries and paces by this dialect, with its [attempt timeout](Self::attempt_timeout) or
     /// one of 60 s, without credentials and without a deadline.
     ///
-    /// A success at the first attempt gives the retry budget 14 tokens, the cost of a retry, while Pace finds the upstream healthy,
-    /// and 1 while it does not ([`healthy_refill`](BackoffLayer::healthy_refill)).
+    /// A success at the first attempt gives the retry budget 14 tokens, the cost of a retry, while Pace finds the upstream
+    /// healthy, and 1 while it does not ([`healthy_refill`](BackoffLayer::healthy_refill)).
     ///
     /// The limits that the vendor publishes for its routes are kept; `.pace(PaceLayer::without_limits)` turns that off for an
     /// account whose limits were lifted.

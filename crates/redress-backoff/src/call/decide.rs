@@ -60,7 +60,8 @@ impl<B: CloneBody, T> Call<B, T> {
         context
     }
 
-    /// Decides on a retry, and reserves the tokens for it; or on a resend at the end of an outage, which pays when it is sent.
+    /// Decides on a retry, and reserves the tokens for it; or on a resend at the end of an outage, which pays when it is
+    /// sent.
     pub(super) fn decide_retry(
         &mut self,
         verdict: &Verdict,

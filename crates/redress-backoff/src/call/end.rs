@@ -77,8 +77,8 @@ impl<B: CloneBody, T> Call<B, T> {
 }
 
 impl<B: CloneBody, R: Body> Call<B, Response<R>> {
-    /// Ends the call because its deadline has passed. `phase` is that of the attempt in flight, or [`Phase::NotSent`]: then the
-    /// outcome in hand is returned, if there is one.
+    /// Ends the call because its deadline has passed. `phase` is that of the attempt in flight, or [`Phase::NotSent`]: then
+    /// the outcome in hand is returned, if there is one.
     ///
     /// # Errors
     /// The error of the last attempt, or [`Error::is_deadline`].

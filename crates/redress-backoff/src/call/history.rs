@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use redress_classify::{Attempt, Class, EndReason, Phase, Record, Verdict};
 
-/// The maximum number of resends of a call that wait for the end of an outage, probes included. It bounds the record of a call,
-/// and the probes that a call which is alone sends.
+/// The maximum number of resends of a call that wait for the end of an outage, probes included. It bounds the record of a
+/// call, and the probes that a call which is alone sends.
 const MAX_OUTAGE_RESENDS: u32 = 32;
 
 /// The attempts that have ended, and the position of the current one among them.
 pub(super) struct History {
     ended: Vec<Attempt>,
-    /// The number of attempts, including the current one, without the resend after a refresh and those at the end of an outage.
+    /// The number of attempts, including the current one, without the resend after a refresh and those at the end of an
+    /// outage.
     attempts: u32,
     /// The number of resends that waited for the end of an outage, probes included.
     outage_resends: u32,

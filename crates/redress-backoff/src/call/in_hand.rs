@@ -1,7 +1,7 @@
 //! The outcome of the last attempt, which a call keeps while it waits for the end of an outage.
 //!
-//! Any other wait is known to end before the deadline, so that another attempt follows. A wait for the end of an outage may end
-//! without one: then the caller gets this outcome, as if the call had given up at once.
+//! Any other wait is known to end before the deadline, so that another attempt follows. A wait for the end of an outage may
+//! end without one: then the caller gets this outcome, as if the call had given up at once.
 
 use http::Response;
 use http_body::Body;
@@ -81,8 +81,8 @@ impl<B: CloneBody, T> Call<B, T> {
     }
 }
 
-/// Returns `true` for an error after which the outcome in hand is returned: the request was refused, or ran out of time, before
-/// it was sent.
+/// Returns `true` for an error after which the outcome in hand is returned: the request was refused, or ran out of time,
+/// before it was sent.
 pub(super) fn is_returned_after(error: &Error) -> bool {
     error.phase() == Phase::NotSent && (error.is_paced() || error.is_deadline())
 }

@@ -106,7 +106,8 @@ impl Payment {
         self.is_probe
     }
 
-    /// Returns `false` if a layer below has sent a request without asking for its payment: then the budget may have been too low.
+    /// Returns `false` if a layer below has sent a request without asking for its payment: then the budget may have been too
+    /// low.
     pub(super) const fn can_reserve_at_send(&self) -> bool {
         !self.was_not_asked
     }
@@ -148,8 +149,8 @@ impl Payment {
         self.budget.as_ref().map_or_else(|| budgets.level(self.key()), Budget::level)
     }
 
-    /// Gives the budget the tokens of a success: the cost of the last retry, or `first_attempt` if no retry was paid for. Neither
-    /// closure is called while all buckets are full.
+    /// Gives the budget the tokens of a success: the cost of the last retry, or `first_attempt` if no retry was paid for.
+    /// Neither closure is called while all buckets are full.
     #[inline]
     pub(super) fn refill(&self, budgets: &Budgets, key: impl FnOnce() -> u64, first_attempt: impl FnOnce() -> u32) {
         match &self.budget {

@@ -52,14 +52,15 @@ impl BackoffLayer {
         self
     }
 
-    /// Sets the tokens that a success at the first attempt gives the budget while the upstream is healthy: while no layer below
-    /// marks its response by an [`UpstreamHealth`](redress_classify::UpstreamHealth). The default is 1, as in the AWS SDKs.
+    /// Sets the tokens that a success at the first attempt gives the budget while the upstream is healthy: while no layer
+    /// below marks its response by an [`UpstreamHealth`](redress_classify::UpstreamHealth). The default is 1, as in the AWS
+    /// SDKs.
     ///
-    /// A success whose response is marked gives 1, and a success after a retry the cost of that retry. Set more than 1 only above
-    /// a layer that marks responses, such as Pace: without one each response counts as healthy, and a budget that successes
-    /// refill too fast keeps an overloaded upstream down. [`TRANSIENT_COST`](crate::Budget::TRANSIENT_COST), 14 tokens, lets each success of
-    /// a healthy upstream pay for one retry, so that single failures are retried whatever their share is. It has no effect
-    /// on the throttling of a gRPC service config.
+    /// A success whose response is marked gives 1, and a success after a retry the cost of that retry. Set more than 1 only
+    /// above a layer that marks responses, such as Pace: without one each response counts as healthy, and a budget that
+    /// successes refill too fast keeps an overloaded upstream down. [`TRANSIENT_COST`](crate::Budget::TRANSIENT_COST), 14
+    /// tokens, lets each success of a healthy upstream pay for one retry, so that single failures are retried whatever their
+    /// share is. It has no effect on the throttling of a gRPC service config.
     ///
     /// # Examples
     /// ```

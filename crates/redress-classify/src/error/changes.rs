@@ -42,8 +42,8 @@ impl Error {
         self
     }
 
-    /// Sets the verdict, for a call that was not sent again and whose last response was not kept: so the error has the class and
-    /// the [`ApiError`](crate::ApiError) of that response. What kind of error it is does not change.
+    /// Sets the verdict, for a call that was not sent again and whose last response was not kept: so the error has the class
+    /// and the [`ApiError`](crate::ApiError) of that response. What kind of error it is does not change.
     ///
     /// # Examples
     /// ```
@@ -78,7 +78,8 @@ impl Error {
         self
     }
 
-    /// Masks the secrets in all text that a server may have written: in the record of the attempts, the verdict and the sources.
+    /// Masks the secrets in all text that a server may have written: in the record of the attempts, the verdict and the
+    /// sources.
     ///
     /// A source whose `Display` or `Debug` holds a secret is replaced, with the sources below it, by errors that print the same
     /// texts masked. Of their types [`TransportError`](crate::TransportError) and [`io::Error`](std::io::Error) are kept.
