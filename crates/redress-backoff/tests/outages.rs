@@ -80,6 +80,8 @@ async fn a_resend_is_paid_when_it_is_sent_and_a_probe_is_free() {
         (vec![Send(busy(), OUTAGE), Admit(1, Reply::status(404), None)], 486),
         (vec![Send(busy(), OUTAGE), Probe(1, busy(), OUTAGE), Admit(1, Reply::status(404), None)], 472),
         (vec![Send(busy(), OUTAGE), Admit(1, busy(), OUTAGE), Admit(1, Reply::status(404), None)], 444),
+        // A retry whose tokens were reserved, and which then became the probe.
+        (vec![Send(busy(), None), Probe(1, Reply::status(404), None)], 444),
         // It was paid for, and then a rate limit refused it.
         (vec![Send(busy(), OUTAGE), AdmitAndRefuse(1)], 444),
         // The outage has just ended.

@@ -112,7 +112,7 @@ impl Payment {
         !self.was_not_asked
     }
 
-    /// Ends the attempt in flight: spends its tokens, or gives them back if it was never sent.
+    /// Ends the attempt in flight: spends its tokens, or gives them back if it was never sent, or was the probe of an outage.
     pub(super) fn settle(&mut self) {
         let Some(send_state) = self.send_state.take() else { return };
         let is_sent = !send_state.is_queued();
@@ -128,7 +128,8 @@ impl Payment {
                 payment.take()
             }
         };
-        self.spent = reservation.filter(|_| is_sent).map(Reservation::spend).or(self.spent);
+        let is_spent = is_sent && !self.is_probe;
+        self.spent = reservation.filter(|_| is_spent).map(Reservation::spend).or(self.spent);
     }
 
     /// Gives back the tokens that are reserved.
