@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::SystemTime;
 
-use redress_classify::{Deadline, Error, saturating};
+use redress_classify::{Deadline, Error, UpstreamHealth, saturating};
 use tokio::time::{Instant, Sleep};
 
 use crate::cooldown::Cooldown;
@@ -295,7 +295,7 @@ impl Admission {
     /// estimate.
     fn refused(&self, queue: Queue, now: Instant) -> Error {
         self.report_rejection(reason(queue), queue.until, now);
-        self.paced(self.settings.clock.wall(queue.until), detail(queue, now))
+        self.line_ended(queue, queue.until, now)
     }
 
     /// Reports and returns the error of a call that waited in a line until it was too late.
@@ -304,7 +304,12 @@ impl Admission {
     fn line_error(&self, queue: Queue, now: Instant) -> Error {
         let again = saturating::add(now, queue.spread);
         self.report_rejection(reason(queue), again, now);
-        self.paced(self.settings.clock.wall(again), detail(queue, now))
+        self.line_ended(queue, again, now)
+    }
+
+    fn line_ended(&self, queue: Queue, again: Instant, now: Instant) -> Error {
+        let error = self.paced(self.settings.clock.wall(again), detail(queue, now));
+        if queue.outage.is_some() { error.with_upstream_health(UpstreamHealth::Outage) } else { error }
     }
 
     fn paced(&self, retry_at: SystemTime, reason: impl Into<String>) -> Error {

@@ -55,7 +55,7 @@ pub struct Gate {
 /// assert!(is_ready);
 /// # Ok::<(), http::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct GateStatus {
     /// What the gate does with a call that arrives now.
@@ -74,7 +74,7 @@ pub struct GateStatus {
 /// let shut = GatePhase::Shut { age: Duration::from_secs(12), next_probe: Some(Duration::from_secs(1)) };
 /// assert_ne!(shut, GatePhase::Open);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum GatePhase {
     /// It lets the call pass.
@@ -93,8 +93,8 @@ pub enum GatePhase {
     },
     /// It releases the calls that waited, a few at a time.
     Releasing {
-        /// The number of calls that may be in flight. Below 1 they go one at a time, with pauses.
-        places: f64,
+        /// The number of calls that may be in flight, rounded up: a single one may have to pause before it is sent.
+        places: usize,
         /// The number of those that are.
         in_flight: usize,
     },

@@ -149,13 +149,13 @@ fn services_layers_and_settings_are_cloned() {
 #[test]
 fn values_are_compared_and_small_ones_are_keys_of_maps() {
     let values = all![
-        comparable: ApiError, Attempt, Code, Coverage, DialectError, Envelope@'static, GatePhase, GateStatus, IdempotencyHeader, InvalidHeader,
+        comparable: ApiError, Attempt, Code, Coverage, DialectError, Envelope@'static, IdempotencyHeader, InvalidHeader,
         InvalidLogin, InvalidOrigin, InvalidRecord, InvalidRoute, Meaning, MethodConfig, Mistake, PublishedLimit, Reason,
         Record, RetryAdvice, RetryPolicy, Rule, Scope, Status, SuccessHint, UnknownWord, Verdict,
     ];
     let keys = all![
         key: AttemptTimeout, Class, ClientAuthentication, GrpcCode, ResendCount, CooldownScope, Deadline, DecidedBy, Decision, EndReason, FailFast,
-        FieldError@'static, ForeignHost, HintSource, IdempotencyKey, Idempotent, Jitter, KeyFormat, Limit, Location,
+        FieldError@'static, ForeignHost, GatePhase, GateStatus, HintSource, IdempotencyKey, Idempotent, Jitter, KeyFormat, Limit, Location,
         NoRetry, Origin, Phase, Purpose, RecordVersion, Recovery, Refreshed, RetryHint, Route, Schedule, ScopeId,
         TokenPlace, Unit, Unreadable, Upstream, UpstreamHealth, WaitSource, When,
     ];

@@ -75,7 +75,7 @@ fn shut(outage: &Outage, now: Instant) -> GatePhase {
 /// Returns the phase of the narrowest release.
 fn releasing(lines: &[&Line]) -> GatePhase {
     let places = lines.iter().filter_map(|line| Some((line.places()?, line.in_flight())));
-    places
-        .min_by(|(one, _), (other, _)| one.total_cmp(other))
-        .map_or(GatePhase::Open, |(places, in_flight)| GatePhase::Releasing { places, in_flight })
+    places.min_by(|(one, _), (other, _)| one.total_cmp(other)).map_or(GatePhase::Open, |(places, in_flight)| {
+        GatePhase::Releasing { places: places.ceil() as usize, in_flight }
+    })
 }
