@@ -56,8 +56,8 @@ pub struct Outcome {
     pub refused_connections: u64,
     /// The number of these that reached the server as the probe of an outage, which redress's gate sends.
     pub probes: u64,
-    /// The number of failed attempts that any rule of retries repeats: a status of 502, 503 or 504 without a hint, or a broken or
-    /// refused connection, of a call that is idempotent and has more than 5 s left. Timeouts are not counted.
+    /// The number of failed attempts that any rule of retries repeats: a status of 502, 503 or 504 without a hint, or a
+    /// broken or refused connection, of a call that is idempotent and has more than 5 s left. Timeouts are not counted.
     pub chances: u64,
     /// The mean number of requests per call at the server.
     pub attempts_per_call: f64,
@@ -78,6 +78,9 @@ pub struct Outcome {
     /// The 99th percentile of all calls in milliseconds. A call that was not served counts with its deadline, and with the
     /// length of the scenario if it has none.
     pub p99_all_ms: f64,
+    /// The 98.8th and the 99.2th percentile of all calls: the range in which the 99th lies if 0.2 points of the calls ended
+    /// otherwise.
+    pub p99_all_range_ms: [f64; 2],
     /// The time from the end of the last disturbance until goodput was back to normal.
     pub recovery: RecoveryTime,
     /// The time series, second by second.

@@ -58,8 +58,8 @@ struct ActiveCall {
 
 /// The largest latency that the histogram resolves, in microseconds: one day.
 const LONGEST: u64 = 86_400_000_000;
-/// The time that a call needs before its deadline for a failed attempt to count as a chance to retry: more than the first wait
-/// of any policy.
+/// The time that a call needs before its deadline for a failed attempt to count as a chance to retry: more than the first
+/// wait of any policy.
 const ROOM: Duration = Duration::from_secs(5);
 
 impl Statistics {
@@ -111,7 +111,8 @@ impl Statistics {
         self.probes += 1;
     }
 
-    /// Records an attempt that failed at `at` in a way that any rule repeats, if the call is safe to repeat and has time left.
+    /// Records an attempt that failed at `at` in a way that any rule repeats, if the call is safe to repeat and has time
+    /// left.
     pub(crate) fn attempt_failed(&mut self, call: u64, at: Duration) {
         let is_chance = self.calls.get(&call).is_some_and(|it| !it.is_post && at + ROOM < it.begin + it.deadline);
         self.chances += u64::from(is_chance);
@@ -180,6 +181,7 @@ impl Statistics {
             peak_second: self.seconds.iter().map(|second| second.load).max().unwrap_or_default(),
             latency_ms: quantiles(&self.latencies),
             p99_all_ms: quantiles(&self.all_latencies).p99,
+            p99_all_range_ms: [0.988, 0.992].map(|at| self.all_latencies.value_at_quantile(at) as f64 / 1_000.0),
             recovery: recovery(scenario, &self.seconds),
             seconds: self.seconds,
         }

@@ -1,7 +1,8 @@
-//! The noise of the figures by which policies are compared: the same policy, with other random numbers of its own.
+//! The noise of the figures by which policies are compared: the same policy, with other random numbers
+//! of its own.
 //!
-//! `cargo test --release -p redress-lab --test noise -- --ignored --nocapture` prints the largest differences over the shipped
-//! scenarios, five seeds each. It runs for minutes.
+//! `cargo test --release -p redress-lab --test noise -- --ignored --nocapture` prints the largest
+//! differences over the shipped scenarios, five seeds each. It runs for minutes.
 
 use std::num::NonZeroU32;
 

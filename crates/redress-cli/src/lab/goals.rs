@@ -115,7 +115,8 @@ mod tests {
         let at = comparisons[0].policies.iter().position(|it| it.name == "redress").unwrap();
         for outcome in comparisons[0].outcomes.iter_mut().skip(2 * at).take(2) {
             (outcome.served, outcome.attempts) = (outcome.calls / 2, 3 * outcome.calls);
-            (outcome.p99_all_ms, outcome.recovery) = (9_000.0, RecoveryTime::Never);
+            (outcome.p99_all_ms, outcome.p99_all_range_ms) = (9_000.0, [9_000.0; 2]);
+            outcome.recovery = RecoveryTime::Never;
         }
         let by_none = dominated(&comparisons, "redress", &empty).failures;
         assert!(

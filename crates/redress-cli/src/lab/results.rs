@@ -1,7 +1,7 @@
 //! The results of comparisons as tables, JSON lines and CSV, and the reasons to fail.
 //!
-//! A run fails if its result is not a comparison (a policy that is declared to retry never did), if a promise is broken (a call that
-//! never ended), or if the policy of `--undominated` or `--goals` falls short ([`goals`](super::goals)).
+//! A run fails if its result is not a comparison (a policy that is declared to retry never did), if a promise is broken (a
+//! call that never ended), or if the policy of `--undominated` or `--goals` falls short ([`goals`](super::goals)).
 //!
 //! The forms have the same rows and figures:
 //!
@@ -63,8 +63,8 @@ pub(crate) fn mistakes(comparisons: &[Comparison]) -> Vec<String> {
     mistakes
 }
 
-/// Returns the policies that never retried because they had nothing to retry, each as a line. That is no mistake of the policy,
-/// but its rows tell nothing of its retries.
+/// Returns the policies that never retried because they had nothing to retry, each as a line. That is no mistake of the
+/// policy, but its rows tell nothing of its retries.
 pub(crate) fn notes(comparisons: &[Comparison]) -> Vec<String> {
     idle(comparisons, false)
 }
@@ -75,8 +75,8 @@ const CHANCES: u64 = 10;
 
 /// Finds policies that are declared to retry and never did, either those that had a chance or those that had none.
 ///
-/// A chance is a failed attempt that any rule of retries repeats ([`chances`](redress_lab::Outcome::chances)). A policy without
-/// one is named only if others retried: then it may have a stricter rule.
+/// A chance is a failed attempt that any rule of retries repeats ([`chances`](redress_lab::Outcome::chances)). A policy
+/// without one is named only if others retried: then it may have a stricter rule.
 fn idle(comparisons: &[Comparison], had_chances: bool) -> Vec<String> {
     let Some(policies) = comparisons.first().map(|comparison| &comparison.policies) else { return Vec::new() };
     let retried = |nth| comparisons.iter().any(|comparison| comparison.retried(nth));

@@ -1,7 +1,7 @@
 //! `redress lab run`: runs policies in scenarios and prints the results side by side.
 //!
-//! All policies of a scenario meet the same calls, the same faults and the same random numbers, so that a difference between two
-//! rows is one of the policies.
+//! All policies of a scenario meet the same calls, the same faults and the same random numbers, so that a difference between
+//! two rows is one of the policies.
 //!
 //! ```text
 //! $ redress lab run flapping --only redress,tower --seeds 3 --report flapping.html

@@ -1,15 +1,20 @@
 //! Compares two policies in one scenario: who is behind in which figure, and who dominates whom.
 //!
-//! The figures are means over seeds, and the runs of all policies share arrivals, faults and service times. What is left is
-//! noise of the policies' own random numbers and of chains of events that begin with them. The tolerances are above the
-//! differences between two runs of the same policy with other jitter (five seeds each).
+//! The figures are means over seeds, and the runs of all policies share arrivals, faults and service
+//! times. The rest is noise of the policies' own random numbers and of chains of events that begin with
+//! them. The tolerances are above the largest difference between two runs of redress with other jitter,
+//! over all shipped scenarios in 1 and in 100 processes, five seeds each (`tests/noise.rs`):
 //!
-//! | figure | unit | equal up to | clearly worse from |
-//! |---|---|---|---|
-//! | goodput | points of the calls | 0.2 | 0.4 |
-//! | load (work per call) | percent of the other's | 1 | 2 |
-//! | p99 of all calls | percent of the other's | 5, at least 5 ms | 10, at least 10 ms |
-//! | recovery | seconds | 1, and 5 % of the other's | 2, and 10 % |
+//! | figure | unit | noise | equal up to | clearly worse from |
+//! |---|---|---|---|---|
+//! | goodput | points of the calls | 0.21 | 0.25 | 0.5 |
+//! | load (work per call) | percent of the other's | 0.3 | 1 | 2 |
+//! | p99 of all calls | percent of the other's | 1.4 | 5, at least 5 ms | 10, at least 10 ms |
+//! | recovery | seconds | 1.8, of 101 | 1, and 5 % of the other's | 2, and 10 % |
+//!
+//! Where about one call in a hundred is lost, the p99 jumps between the latency of a served call and the
+//! deadline. Two of them therefore differ only if the 98.8th percentile of one is above the 99.2th of
+//! the other.
 
 use serde::{Deserialize, Serialize};
 
@@ -23,8 +28,8 @@ pub enum Metric {
     Goodput,
     /// Requests that made the server work: without refused connections and probes; fewer is better.
     Load,
-    /// The 99th percentile of the latency of all calls, in which a call that was not served counts with its deadline; less
-    /// is better.
+    /// The 99th percentile of the latency of all calls, in which a call that was not served counts with
+    /// its deadline; less is better.
     P99,
     /// The recovery time; less is better.
     Recovery,
@@ -55,11 +60,11 @@ impl Metric {
         }
     }
 
-    /// Returns the difference from another policy up to which two figures are equal, in the unit of the figure. Twice as
-    /// much is clearly worse.
+    /// Returns the difference from another policy up to which two figures are equal, in the unit of the
+    /// figure. Twice as much is clearly worse.
     fn tolerance(self, other: &Summary) -> f64 {
         match self {
-            Self::Goodput => 0.2,
+            Self::Goodput => 0.25,
             Self::Load => 1.0,
             Self::P99 => f64::max(5.0, 5.0 / other.p99_all_ms.max(1e-3) * 100.0),
             Self::Recovery => 1.0 + 0.05 * other.recovery_s,
@@ -102,12 +107,13 @@ impl Summary {
         }
     }
 
-    /// Returns the figures in which this policy is clearly worse than another one that dominates it: by more than twice the
-    /// tolerance of the figure.
+    /// Returns the figures in which this policy is clearly worse than another one that dominates it: by
+    /// more than twice the tolerance of the figure.
     ///
-    /// A policy dominates another one if it is at least equal in all figures ([`Metric`]). Figures are equal up to 0.2
-    /// points of goodput, 1 % of the load, 5 % (at least 5 ms) of the p99 of all calls, 5 % and 1 s of the recovery. A policy
-    /// that did an unsafe call twice dominates none. Returns an empty list if the other one does not dominate this one.
+    /// A policy dominates another one if it is at least equal in all figures ([`Metric`]). Figures are
+    /// equal up to 0.25 points of goodput, 1 % of the load, 5 % (at least 5 ms) and 0.2 points of the
+    /// calls of the p99 of all calls, 5 % and 1 s of the recovery. A policy that did an unsafe call
+    /// twice dominates none. Returns an empty list if the other one does not dominate this one.
     ///
     /// # Examples
     /// ```
@@ -134,12 +140,21 @@ impl Summary {
     /// ```
     #[must_use]
     pub fn dominated_by(&self, other: &Self) -> Vec<Metric> {
-        let is_ahead = |figure: &Metric| self.behind(other, *figure) < -figure.tolerance(other);
+        let is_ahead = |figure: &Metric| other.tolerances_behind(self, *figure) > 1.0;
         if other.done_twice > 0 || Metric::ALL.iter().any(is_ahead) {
             return Vec::new();
         }
-        let is_clearly_worse = |figure: &Metric| self.behind(other, *figure) > 2.0 * figure.tolerance(other);
+        let is_clearly_worse = |figure: &Metric| self.tolerances_behind(other, *figure) > 2.0;
         Metric::ALL.into_iter().filter(is_clearly_worse).collect()
+    }
+
+    /// Returns how far this policy is behind another one, in tolerances of the figure.
+    fn tolerances_behind(&self, other: &Self, figure: Metric) -> f64 {
+        let by = match figure {
+            Metric::P99 => more(self.p99_all_range_ms[0], other.p99_all_range_ms[1]),
+            _ => self.behind(other, figure),
+        };
+        by / figure.tolerance(other)
     }
 
     /// Returns `true` if two goodputs are equal up to the tolerance.
@@ -169,9 +184,9 @@ mod tests {
             (summary(90.0, 120.0, 5_000.0, 50.0), vec![]),
             (summary(95.0, 110.0, 4_000.0, 40.0), vec![Goodput, Load, P99, Recovery]),
             // Ahead by more than the tolerance in one figure.
-            (summary(89.7, 110.0, 4_000.0, 40.0), vec![]),
+            (summary(89.6, 110.0, 4_000.0, 40.0), vec![]),
             (summary(95.0, 122.0, 4_000.0, 40.0), vec![]),
-            (summary(95.0, 110.0, 5_300.0, 40.0), vec![]),
+            (summary(95.0, 110.0, 5_400.0, 40.0), vec![]),
             (summary(95.0, 110.0, 4_000.0, 54.0), vec![]),
             // Behind within the tolerance is equal.
             (summary(89.9, 110.0, 4_000.0, 40.0), vec![Load, P99, Recovery]),
@@ -190,6 +205,14 @@ mod tests {
         let hasty = Summary { p99_ms: 800.0, ..summary(63.9, 100.0, 10_000.0, 110.0) };
         assert_eq!(hasty.dominated_by(&patient), [Metric::Goodput, Metric::Recovery]);
         assert_eq!(patient.dominated_by(&hasty), []);
+    }
+
+    #[test]
+    fn a_p99_at_the_edge_between_served_and_lost_calls_does_not_decide() {
+        let at = |p99_all_ms, range| Summary { p99_all_range_ms: range, ..summary(99.0, 100.0, p99_all_ms, 1.0) };
+        let (ours, theirs) = (at(10_000.0, [2_000.0, 10_000.0]), at(2_400.0, [1_900.0, 10_000.0]));
+        assert_eq!(ours.dominated_by(&theirs), []);
+        assert_eq!(ours.dominated_by(&at(800.0, [700.0, 900.0])), [Metric::P99]);
     }
 
     #[test]

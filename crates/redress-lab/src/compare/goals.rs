@@ -8,10 +8,11 @@ use super::{Comparison, Metric, Summary};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Goal {
-    /// The goodput is within 1 point of the best policy that does no unsafe call twice; 2 points with several processes, as each
-    /// of them sees a part of the failures only.
+    /// The goodput is within 1 point of the best policy that does no unsafe call twice; 2 points with
+    /// several processes, as each of them sees a part of the failures only.
     Goodput,
-    /// The load is at most 1.05 times the least of the policies that serve as many calls and do no unsafe call twice.
+    /// The load is at most 1.05 times the least of the policies that serve as many calls and do no
+    /// unsafe call twice.
     Load,
     /// The recovery takes at most 1.05 times as long as without retries, and 1 s.
     Recovery,
@@ -67,7 +68,8 @@ impl Goal {
 }
 
 impl Comparison {
-    /// Returns the figures of a policy beside those that its goals compare them with; `None` if it was not run.
+    /// Returns the figures of a policy beside those that its goals compare them with; `None` if it was
+    /// not run.
     ///
     /// # Examples
     /// ```
@@ -110,8 +112,8 @@ impl Comparison {
 }
 
 impl GoalRow {
-    /// Returns by how much the policy misses a goal, in points, percent, seconds or requests ([`Goal::unit`]); `None` if it
-    /// reaches the goal, or if the goal does not apply.
+    /// Returns by how much the policy misses a goal, in points, percent, seconds or requests
+    /// ([`Goal::unit`]); `None` if it reaches the goal, or if the goal does not apply.
     #[must_use]
     pub fn miss(&self, goal: Goal) -> Option<f64> {
         let Self { summary, best, none, .. } = self;

@@ -34,6 +34,8 @@ pub struct Summary {
     pub p99_ms: f64,
     /// The 99th percentile of all calls, in milliseconds. A call that was not served counts with its deadline.
     pub p99_all_ms: f64,
+    /// The range in which it lies if 0.2 points of the calls ended otherwise, in milliseconds.
+    pub p99_all_range_ms: [f64; 2],
     /// The recovery time in seconds. A run without recovery counts with the time from the end of the
     /// last disturbance to the end of the run, which is a lower bound.
     pub recovery_s: f64,
@@ -69,6 +71,7 @@ impl Summary {
             p50_ms: mean(&|outcome| outcome.latency_ms.p50),
             p99_ms: mean(&|outcome| outcome.latency_ms.p99),
             p99_all_ms: mean(&|outcome| outcome.p99_all_ms),
+            p99_all_range_ms: [0, 1].map(|end| mean(&|outcome| outcome.p99_all_range_ms[end])),
             recovery_s: mean(&recovery),
             never_recovered: u32::try_from(never).unwrap_or(u32::MAX),
             early_retries: outcomes.iter().map(|outcome| outcome.early_retries).sum(),

@@ -51,8 +51,8 @@ pub(crate) struct CallKind {
 }
 
 impl Scenario {
-    /// Draws route, method and deadline of a call. A scenario without a choice draws no number for it, so that a new key
-    /// changes no run of a scenario that does not use it.
+    /// Draws route, method and deadline of a call. A scenario without a choice draws no number for it,
+    /// so that a new key changes no run of a scenario that does not use it.
     pub(crate) fn draw_call(&self, random: &mut Random) -> CallKind {
         let route = if self.route.is_empty() { 0 } else { self.draw_route(random.random()) };
         let own = route.checked_sub(1).map(|nth| &self.route[nth]);
@@ -86,7 +86,8 @@ impl Scenario {
         self.clients.has_one_deadline() && self.route.iter().all(|route| route.deadline.is_none())
     }
 
-    /// Returns the longest time that a caller waits: that of a call without a deadline is the length of the run.
+    /// Returns the longest time that a caller waits: that of a call without a deadline is the length of
+    /// the run.
     pub(crate) fn longest_deadline(&self) -> Duration {
         let Clients { deadline, deadlines, no_deadline, .. } = &self.clients;
         let own = self.route.iter().filter_map(|route| route.deadline);

@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{InvalidScenario, ServerSpec, ServiceTime, duration, invalid, share};
 
-/// A route of the API: a share of the calls goes to its path, the rest to [`Clients::path`](super::Clients::path).
+/// A route of the API: a share of the calls goes to its path, the rest to
+/// [`Clients::path`](super::Clients::path).
 ///
-/// All routes share the queue and the workers of the server. A [fault](super::FaultSpec) with `route` hits the requests of one
-/// route only.
+/// All routes share the queue and the workers of the server. A [fault](super::FaultSpec) with `route`
+/// hits the requests of one route only.
 ///
 /// # Examples
 ///
@@ -52,17 +53,20 @@ pub struct RouteSpec {
     /// The time limit of an attempt on this route. Default: that of the clients.
     #[serde(with = "duration::option", default, skip_serializing_if = "Option::is_none")]
     pub attempt_timeout: Option<Duration>,
-    /// The mean service time of its requests, with the distribution of the server. Default: that of the server.
+    /// The mean service time of its requests, with the distribution of the server. Default: that of the
+    /// server.
     #[serde(with = "duration::option", default, skip_serializing_if = "Option::is_none")]
     pub service_time: Option<Duration>,
-    /// The additional time until the response, which uses no capacity, such as a backend behind the server. Default: 0.
+    /// The additional time until the response, which uses no capacity, such as a backend behind the
+    /// server. Default: 0.
     #[serde(with = "duration", default)]
     pub latency: Duration,
-    /// The longest wait of a long poll for its event, which uses no capacity; the wait is uniformly distributed. Default: 0.
+    /// The longest wait of a long poll for its event, which uses no capacity; the wait is uniformly
+    /// distributed. Default: 0.
     #[serde(with = "duration", default)]
     pub poll: Duration,
-    /// The time from the head of a response to the end of its body, which uses no capacity. A call is served at the end of the
-    /// body. Default: 0.
+    /// The time from the head of a response to the end of its body, which uses no capacity. A call is
+    /// served at the end of the body. Default: 0.
     #[serde(with = "duration", default)]
     pub body: Duration,
 }
@@ -93,7 +97,8 @@ impl RouteSpec {
     }
 }
 
-/// Checks the routes together. `path` is that of the other calls, `layers` the number of services in a row.
+/// Checks the routes together. `path` is that of the other calls, `layers` the number of services in a
+/// row.
 pub(crate) fn check(routes: &[RouteSpec], path: &str, layers: u32, server: &ServerSpec) -> Result<(), InvalidScenario> {
     routes.iter().try_for_each(|route| route.check(server))?;
     let is_taken = |nth: usize| routes[..nth].iter().map(|it| &*it.path).chain([path]).any(|it| it == routes[nth].path);
@@ -113,7 +118,8 @@ pub(crate) fn check(routes: &[RouteSpec], path: &str, layers: u32, server: &Serv
 }
 
 impl ServerSpec {
-    /// Returns the mean service time; `None` if it has none of its own (kinds `concurrency` and `rows`, bimodal service).
+    /// Returns the mean service time; `None` if it has none of its own (kinds `concurrency` and `rows`,
+    /// bimodal service).
     pub(crate) fn mean_service_time(&self) -> Option<Duration> {
         let (workers, rate, service) = match self {
             Self::Fifo { rate, workers, service, .. } => (*workers, *rate, service),
