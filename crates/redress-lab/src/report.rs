@@ -47,6 +47,9 @@ const SCRIPT: &str = include_str!("report/page.js");
 const SECURITY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-XMHs4f085I5F4cDA/jCSebpSpoLNvU101n/jeDi4UnY='; \
                         base-uri 'none'; form-action 'none'";
 
+/// The number of scenarios up to which their list is not folded: more would fill the screen of a phone.
+const UNFOLDED: usize = 20;
+
 /// The content of the page.
 struct Report<'a> {
     comparisons: &'a [Comparison],
@@ -153,13 +156,30 @@ impl Report<'_> {
                         entry(markup, "", &at, name);
                     }
                 });
-                markup.element("ol", &[], |markup| {
-                    for (nth, comparison) in self.comparisons.iter().enumerate() {
-                        let classes = self.size_class(nth);
-                        entry(markup, &classes, &anchor(nth), &comparison.scenario.label());
-                    }
-                });
+                if self.comparisons.len() > UNFOLDED {
+                    markup.element("details", &[], |markup| {
+                        markup.text_element("summary", &[], "All scenarios");
+                        self.contents(markup);
+                    });
+                } else {
+                    self.contents(markup);
+                }
             });
+        });
+    }
+
+    /// Writes the list of scenarios. One that follows itself with another number of processes is named by that number.
+    fn contents(&self, markup: &mut Markup) {
+        markup.element("ol", &[], |markup| {
+            let mut last = None;
+            for (nth, comparison) in self.comparisons.iter().enumerate() {
+                let scenario = &comparison.scenario;
+                let name = match last.replace(&scenario.name) {
+                    Some(last) if *last == scenario.name => self.size_name(nth),
+                    _ => scenario.label(),
+                };
+                entry(markup, &self.size_class(nth), &anchor(nth), &name);
+            }
         });
     }
 
@@ -193,7 +213,7 @@ impl Report<'_> {
     /// Writes one switch per number of processes, if there are several.
     fn size_switches(&self, markup: &mut Markup) {
         for (nth, clients) in self.sizes.iter().enumerate().filter(|_| self.sizes.len() > 1) {
-            let name = counted((*clients as usize, "client"));
+            let name = clients_of(*clients);
             let attributes: markup::Attributes<'_> = &[
                 ("type", &"button"),
                 ("data-size", &format!("c{nth}")),
@@ -215,13 +235,21 @@ impl Report<'_> {
         }
     }
 
+    /// Returns the number of processes of a comparison as text.
+    fn size_name(&self, nth: usize) -> String {
+        clients_of(self.comparisons[nth].scenario.clients.clients.get())
+    }
+
     fn lead(&self) -> String {
-        let (scenarios, policies) = (self.comparisons.len(), self.legend.policies.len());
+        let names: BTreeSet<_> = self.comparisons.iter().map(|it| &it.scenario.name).collect();
+        let (scenarios, policies) = (names.len(), self.legend.policies.len());
         let runs: usize = self.comparisons.iter().map(|it| it.outcomes.len()).sum();
         let calls: u64 = self.comparisons.iter().flat_map(|it| &it.outcomes).map(|it| it.calls).sum();
         let [scenarios, policies, runs] = [(scenarios, "scenario"), (policies, "policy"), (runs, "run")].map(counted);
+        let sizes: Vec<_> = self.sizes.iter().map(u32::to_string).collect();
+        let sizes = if sizes.len() > 1 { format!(" with {} clients", sizes.join(" and ")) } else { String::new() };
         format!(
-            "{scenarios}, {policies}, {runs}: {} calls, in virtual time, by the shipped code of each policy.",
+            "{scenarios}{sizes}, {policies}, {runs}: {} calls, in virtual time, by the shipped code of each policy.",
             count(calls as f64)
         )
     }
@@ -235,6 +263,10 @@ fn anchor(nth: usize) -> String {
 fn entry(markup: &mut Markup, classes: &str, at: &str, name: &str) {
     markup
         .element("li", &[("class", &classes)], |markup| markup.text_element("a", &[("href", &format!("#{at}"))], name));
+}
+
+fn clients_of(clients: u32) -> String {
+    counted((clients as usize, "client"))
 }
 
 fn counted((number, name): (usize, &str)) -> String {

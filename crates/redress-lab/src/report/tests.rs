@@ -63,7 +63,10 @@ fn a_switch_for_each_number_of_processes_hides_its_rows_and_sections() {
         assert_eq!(page.matches(&format!("<tr class=\"c{nth}\">")).count(), 2, "two matrices");
         assert!(page.contains(&format!(">{title}</h3>")));
     }
-    assert!(page.contains("100 processes that share nothing"));
+    assert!(page.contains("100 processes that share nothing") && page.contains(">100 clients</a>"));
+    assert!(page.contains("1 scenario with 1 and 100 clients, 3 policies"));
+    let many = super::page(&vec![sample::comparison("t"); UNFOLDED + 1], "");
+    assert!(many.contains("<details><summary>All scenarios</summary>") && !page.contains("All scenarios"));
 }
 
 #[test]
