@@ -69,6 +69,10 @@ pub struct Outcome {
     /// The number of requests that arrived earlier than a `Retry-After` of the server allowed for this
     /// call.
     pub early_retries: u64,
+    /// The number of requests that are not idempotent and were sent although an earlier one of the same call
+    /// may have been processed, as far as the caller knows: one without an answer, or with an error that does
+    /// not rule it out (all but a refused connection, 401, 413, 421, 425 and 429).
+    pub unsafe_resends: u64,
     /// The number of calls that are not idempotent and that the server performed more than once.
     pub done_twice: u64,
     /// The largest number of requests at the server in one second.

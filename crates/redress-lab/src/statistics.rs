@@ -33,6 +33,7 @@ pub(crate) struct Statistics {
     refused_connections: u64,
     probes: u64,
     chances: u64,
+    unsafe_resends: u64,
     logins: u64,
     early: u64,
     done_twice: u64,
@@ -50,6 +51,8 @@ struct ActiveCall {
     attempts: u32,
     served: u32,
     is_post: bool,
+    /// Whether a request may have been processed, as far as the caller knows.
+    is_uncertain: bool,
     /// The time that the caller waits at most.
     deadline: Duration,
     /// The end of the last wait that the server asked for.
@@ -76,6 +79,7 @@ impl Statistics {
             refused_connections: 0,
             probes: 0,
             chances: 0,
+            unsafe_resends: 0,
             logins: 0,
             early: 0,
             done_twice: 0,
@@ -88,7 +92,10 @@ impl Statistics {
     pub(crate) fn call_started(&mut self, call: u64, begin: Duration, is_post: bool, deadline: Duration) {
         self.second(begin).offered += 1;
         let not_before = Duration::ZERO;
-        self.calls.insert(call, ActiveCall { begin, attempts: 0, served: 0, is_post, deadline, not_before });
+        self.calls.insert(
+            call,
+            ActiveCall { begin, attempts: 0, served: 0, is_post, is_uncertain: false, deadline, not_before },
+        );
     }
 
     /// Records a request that arrives at the server.
@@ -98,6 +105,7 @@ impl Statistics {
         if let Some(call_state) = self.calls.get_mut(&call) {
             call_state.attempts += 1;
             self.early += u64::from(at < call_state.not_before);
+            self.unsafe_resends += u64::from(call_state.is_post && call_state.is_uncertain);
         }
     }
 
@@ -116,6 +124,13 @@ impl Statistics {
     pub(crate) fn attempt_failed(&mut self, call: u64, at: Duration) {
         let is_chance = self.calls.get(&call).is_some_and(|it| !it.is_post && at + ROOM < it.begin + it.deadline);
         self.chances += u64::from(is_chance);
+    }
+
+    /// Records that a request of a call may have been processed, as far as its caller knows.
+    pub(crate) fn may_be_processed(&mut self, call: u64) {
+        if let Some(call_state) = self.calls.get_mut(&call) {
+            call_state.is_uncertain = true;
+        }
     }
 
     /// Records that the server did the work of a call.
@@ -175,6 +190,7 @@ impl Statistics {
             refused_connections: self.refused_connections,
             probes: self.probes,
             chances: self.chances,
+            unsafe_resends: self.unsafe_resends,
             logins: self.logins,
             early_retries: self.early,
             done_twice: self.done_twice,

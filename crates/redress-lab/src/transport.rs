@@ -154,6 +154,9 @@ impl Transport {
             (RequestOutcome::Broken(_), Some(at)) => state.statistics.attempt_failed(call, at),
             _ => {}
         }
+        if !is_surely_unprocessed(&answer) {
+            state.statistics.may_be_processed(call);
+        }
         match answer.outcome {
             RequestOutcome::Broken(Phase::NotSent) => state.statistics.connection_refused(),
             _ if sent.is_probe => state.statistics.probe_arrived(),
@@ -227,6 +230,17 @@ impl SentRequest {
         let route = routes.iter().position(|path| path == request.uri().path()).map_or(0, |nth| nth + 1);
         let is_probe = request.extensions().get::<SendState>().is_some_and(SendState::is_probe);
         Self { route, token: issued(request), is_probe }
+    }
+}
+
+/// Returns `true` if the answer tells its caller that the request was not processed.
+fn is_surely_unprocessed(answer: &Departure) -> bool {
+    match &answer.outcome {
+        RequestOutcome::Broken(phase) => *phase == Phase::NotSent,
+        RequestOutcome::Refused(response) => {
+            answer.at.is_some() && matches!(response.status().as_u16(), 401 | 413 | 421 | 425 | 429)
+        }
+        RequestOutcome::Served => false,
     }
 }
 

@@ -43,7 +43,7 @@ pub(crate) fn json(comparisons: &[Comparison]) -> String {
 /// Writes the same rows as comma-separated values (RFC 4180), with a head.
 pub(crate) fn csv(comparisons: &[Comparison]) -> String {
     let head = "scenario,policy,clients,seeds,calls,served,refused,lost,attempts,attempts_per_call,refused_connections,\
-                probes,work,peak_second,p50_ms,p99_ms,p99_all_ms,recovery_s,never_recovered,early_retries,done_twice,dominated_by\n";
+                probes,work,peak_second,p50_ms,p99_ms,p99_all_ms,recovery_s,never_recovered,early_retries,unsafe_resends,done_twice,dominated_by\n";
     let rows = comparisons.iter().flat_map(Comparison::rows);
     head.to_owned() + &rows.map(|row| values(&row)).collect::<String>()
 }
@@ -109,12 +109,12 @@ fn settings(comparisons: &[Comparison]) -> String {
 fn values(row: &SummaryRow) -> String {
     let Summary { calls, served, refused, lost, attempts, peak_second, p50_ms, p99_ms, .. } = row.summary;
     let Summary { recovery_s, never_recovered, early_retries, done_twice, .. } = row.summary;
-    let Summary { refused_connections, probes, work, p99_all_ms, .. } = row.summary;
+    let Summary { refused_connections, probes, work, p99_all_ms, unsafe_resends, .. } = row.summary;
     let (scenario, policy) = (quoted(&row.scenario), quoted(&row.summary.policy));
     let better = quoted(&row.dominated_by.join(" "));
     format!(
         "{scenario},{policy},{},{},{calls},{served},{refused},{lost},{attempts},{},{refused_connections},\
-         {probes},{work},{peak_second},{p50_ms},{p99_ms},{p99_all_ms},{recovery_s},{never_recovered},{early_retries},{done_twice},{better}\n",
+         {probes},{work},{peak_second},{p50_ms},{p99_ms},{p99_all_ms},{recovery_s},{never_recovered},{early_retries},{unsafe_resends},{done_twice},{better}\n",
         row.clients, row.seeds, row.attempts_per_call
     )
 }

@@ -112,7 +112,7 @@ impl Summary {
     ///
     /// A policy dominates another one if it is at least equal in all figures ([`Metric`]). Figures are
     /// equal up to 0.25 points of goodput, 1 % of the load, 5 % (at least 5 ms) and 0.2 points of the
-    /// calls of the p99 of all calls, 5 % and 1 s of the recovery. A policy that did an unsafe call
+    /// calls of the p99 of all calls, 5 % and 1 s of the recovery. A policy that sent an unsafe call
     /// twice dominates none. Returns an empty list if the other one does not dominate this one.
     ///
     /// # Examples
@@ -141,7 +141,7 @@ impl Summary {
     #[must_use]
     pub fn dominated_by(&self, other: &Self) -> Vec<Metric> {
         let is_ahead = |figure: &Metric| other.tolerances_behind(self, *figure) > 1.0;
-        if other.done_twice > 0 || Metric::ALL.iter().any(is_ahead) {
+        if !other.is_safe() || Metric::ALL.iter().any(is_ahead) {
             return Vec::new();
         }
         let is_clearly_worse = |figure: &Metric| self.tolerances_behind(other, *figure) > 2.0;
@@ -216,10 +216,11 @@ mod tests {
     }
 
     #[test]
-    fn a_policy_that_did_an_unsafe_call_twice_dominates_none() {
+    fn a_policy_that_sent_an_unsafe_call_twice_dominates_none() {
         let (ours, better) = (summary(90.0, 120.0, 5_000.0, 50.0), summary(99.0, 100.0, 4_000.0, 1.0));
         assert!(!ours.dominated_by(&better).is_empty());
-        assert_eq!(ours.dominated_by(&Summary { done_twice: 1, ..better }), []);
+        assert_eq!(ours.dominated_by(&Summary { done_twice: 1, ..better.clone() }), []);
+        assert_eq!(ours.dominated_by(&Summary { unsafe_resends: 1, ..better }), []);
     }
 
     #[test]

@@ -8,10 +8,10 @@ use super::{Comparison, Metric, Summary};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Goal {
-    /// The goodput is within 1 point of the best policy that does no unsafe call twice; 2 points with
+    /// The goodput is within 1 point of the best policy that sends no unsafe call twice; 2 points with
     /// several processes, as each of them sees a part of the failures only.
     Goodput,
-    /// The load is at most 1.05 times the least of the policies that serve as many calls and do no
+    /// The load is at most 1.05 times the least of the policies that serve as many calls and send no
     /// unsafe call twice.
     Load,
     /// The recovery takes at most 1.05 times as long as without retries, and 1 s.
@@ -31,9 +31,9 @@ pub struct GoalRow {
     pub clients: u32,
     /// The figures of the policy.
     pub summary: Summary,
-    /// The best policy that did no unsafe call twice.
+    /// The best policy that sent no unsafe call twice.
     pub best: Summary,
-    /// The least load of the policies that serve as many calls and did no unsafe call twice.
+    /// The least load of the policies that serve as many calls and sent no unsafe call twice.
     pub least_work: f64,
     /// The policy `none`, if it was run.
     pub none: Option<Summary>,
@@ -97,7 +97,7 @@ impl Comparison {
     pub fn goals(&self, policy: &str) -> Option<GoalRow> {
         let summaries = self.summaries();
         let summary = summaries.iter().find(|it| it.policy == policy)?.clone();
-        let safe = || summaries.iter().filter(|it| it.done_twice == 0);
+        let safe = || summaries.iter().filter(|it| it.is_safe());
         let best = safe().max_by(|one, other| one.goodput().total_cmp(&other.goodput())).unwrap_or(&summary).clone();
         let equal = safe().filter(|it| it.serves_as_many_as(&summary));
         Some(GoalRow {

@@ -43,6 +43,9 @@ pub struct Summary {
     pub never_recovered: u32,
     /// The number of requests that arrived before the server's hint allowed them, in all runs.
     pub early_retries: u64,
+    /// The number of requests that are not idempotent and were sent although an earlier one may have been
+    /// processed, in all runs.
+    pub unsafe_resends: u64,
     /// The number of calls that are not idempotent and were performed twice, in all runs.
     pub done_twice: u64,
     /// The number of failed attempts that any rule of retries repeats, in all runs; see
@@ -75,9 +78,16 @@ impl Summary {
             recovery_s: mean(&recovery),
             never_recovered: u32::try_from(never).unwrap_or(u32::MAX),
             early_retries: outcomes.iter().map(|outcome| outcome.early_retries).sum(),
+            unsafe_resends: outcomes.iter().map(|outcome| outcome.unsafe_resends).sum(),
             done_twice: outcomes.iter().map(|outcome| outcome.done_twice).sum(),
             chances: outcomes.iter().map(|outcome| outcome.chances).sum(),
         }
+    }
+
+    /// Returns `true` if no call that is not idempotent was sent or performed twice where that was not safe.
+    #[must_use]
+    pub const fn is_safe(&self) -> bool {
+        self.unsafe_resends == 0 && self.done_twice == 0
     }
 
     /// Returns the share of calls that were served, in percent.

@@ -36,7 +36,7 @@ const DEFINITIONS: [(&str, &str); 16] = [
     ),
     (
         "Dominated",
-        "Another policy did no unsafe call twice, is at least equal in goodput, work, p99 of all calls and recovery, and clearly better in one of them: by more than 0.5 points of goodput, 2 % of the work, 10 % of the p99, or 10 % and 2 s of the recovery.",
+        "Another policy sent no unsafe call twice, is at least equal in goodput, work, p99 of all calls and recovery, and clearly better in one of them: by more than 0.5 points of goodput, 2 % of the work, 10 % of the p99, or 10 % and 2 s of the recovery.",
     ),
     (
         "Charts",

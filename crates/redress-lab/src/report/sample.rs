@@ -43,6 +43,7 @@ fn outcome(scenario: &str, policy: u64, seed: u64) -> Outcome {
         refused_connections: 0,
         probes: 0,
         chances: 0,
+        unsafe_resends: 0,
         p99_all_ms: 1_000.0 * (policy + 1) as f64,
         p99_all_range_ms: [1_000.0 * (policy + 1) as f64; 2],
         logins: 0,

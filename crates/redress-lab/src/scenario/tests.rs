@@ -148,9 +148,15 @@ fn a_call_is_served_at_the_end_of_its_body() {
 fn an_answer_that_is_lost_makes_a_repeated_post_work_twice() {
     let lossy = "fault = [{ kind = 'drop_answers', from = '0s', share = 0.3 }]";
     let clients = "post = 1.0, deadline = '10s', attempt_timeout = '1s'";
-    assert_eq!(outcome(clients, lossy, &RedressStack::new()).done_twice, 0);
+    let ours = outcome(clients, lossy, &RedressStack::new());
+    assert_eq!((ours.done_twice, ours.unsafe_resends), (0, 0));
     let Some(unsafe_peer) = named("reqwest-retry") else { return };
-    assert!(outcome(clients, lossy, &*unsafe_peer).done_twice > 50);
+    let theirs = outcome(clients, lossy, &*unsafe_peer);
+    assert!(theirs.done_twice > 50 && theirs.unsafe_resends >= theirs.done_twice, "{theirs:?}");
+    // A refused connection and a 429 prove that nothing was done.
+    let calm = "fault = [{ kind = 'refuse', from = '0s', share = 0.2 }]\nlimit = { requests = 15, per = '1s' }";
+    let calm = outcome(clients, calm, &*unsafe_peer);
+    assert!(calm.attempts > calm.calls && calm.unsafe_resends == 0, "{calm:?}");
 }
 
 #[test]
