@@ -42,7 +42,7 @@ pub const LONGEST: Duration = Duration::from_secs(86_400);
 pub const ASSUMPTIONS: [&str; 7] = [
     "One queue in order of arrival, one server, exponentially distributed service times; calls arrive at random (Poisson).",
     "The server also works on requests whose caller has given up.",
-    "In the outage the server does nothing; its queue takes requests until it is full, and refuses the others at once.",
+    "In the outage the server does nothing; its queue takes requests until it is full, and refuses the others when it ends.",
     "Each attempt that times out or is refused is repeated at once, up to the retries, by every caller and without a budget.",
     "Backoff is left out: with open arrivals it delays the retries and saves none.",
     "A call has no deadline beside its attempts; its callers do not slow down.",
