@@ -80,7 +80,14 @@ impl Eq for Upstream {}
 impl Hash for Upstream {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.port().hash(state);
-        self.host().bytes().for_each(|byte| state.write_u8(byte.to_ascii_lowercase()));
+        // A hasher takes a chunk in much less time than its bytes one by one.
+        for chunk in self.host().as_bytes().chunks(32) {
+            let mut lower = [0; 32];
+            let lower = &mut lower[..chunk.len()];
+            lower.copy_from_slice(chunk);
+            lower.make_ascii_lowercase();
+            state.write(lower);
+        }
     }
 }
 

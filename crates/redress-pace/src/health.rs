@@ -18,6 +18,9 @@ const HIGHEST_RISK: f64 = 0.95;
 const RISK_MEMORY: f64 = 24.0;
 /// One part in so many of the latency is replaced by each answer.
 const LATENCY_MEMORY: f64 = 16.0;
+/// One part in so many of the mean from which the usual latency is taken is replaced by each answer. Its lowest value over a long time
+/// is close to it, while the lowest mean of 16 answers is half as long where latencies vary as those of a queue do.
+const USUAL_MEMORY: f64 = 128.0;
 /// The number of answers whose mean is the first usual latency.
 const FIRST_ANSWERS: u32 = 32;
 /// The time in which the usual latency follows a server that has become slower for good.
@@ -26,8 +29,10 @@ const DRIFT: Duration = Duration::from_secs(600);
 const THROTTLED_MEMORY: f64 = 64.0;
 /// The share of throttled calls from which on an upstream is degraded.
 const THROTTLED: f64 = 0.02;
-/// An upstream that takes more than this multiple of its usual latency is degraded.
+/// An upstream that takes more than this multiple of its usual latency is degraded, if it is slower by this time at least: shorter
+/// ones are those of this machine.
 pub(crate) const SLOW: f64 = 2.0;
+const SLOWER_BY: f64 = 0.005;
 /// The longest latency that is used as a wait.
 const LONGEST: f64 = 60.0;
 
@@ -44,7 +49,9 @@ pub(crate) struct Health {
     risk: f64,
     /// The mean latency of the last answers.
     latency: f64,
-    /// The usual latency: the lowest mean of the last minutes.
+    /// The mean latency of more answers.
+    mean: f64,
+    /// The usual latency: the lowest of these means in the last minutes.
     usual: f64,
     /// The shortest attempt that ended in a timeout.
     shortest_timeout: f64,
@@ -71,6 +78,7 @@ impl Health {
             failures: 0,
             risk: 0.0,
             latency: 0.0,
+            mean: 0.0,
             usual: 0.0,
             shortest_timeout: f64::INFINITY,
             throttled: 0.0,
@@ -81,14 +89,14 @@ impl Health {
 
     /// Records an answer: a success, or any error that shows that the server works. It stands for `calls` answers of which one
     /// is timed; `took` is the time to its head. `is_open` is `true` if no calls are held.
-    pub(crate) fn on_answer(&mut self, took: Option<Duration>, calls: u16, is_open: bool, now: Instant) {
-        let calls_before = f64::from(calls);
+    pub(crate) fn on_answer(&mut self, took: Option<Duration>, calls: u8, is_open: bool, now: Instant) {
+        let exponent = i32::from(calls);
         if self.failures == 0 {
-            self.risk *= (1.0 - 1.0 / RISK_MEMORY).powf(calls_before);
+            self.risk *= (1.0 - 1.0 / RISK_MEMORY).powi(exponent);
         }
         self.failures = 0;
         self.has_answered = true;
-        self.throttled *= (1.0 - 1.0 / THROTTLED_MEMORY).powf(calls_before);
+        self.throttled *= (1.0 - 1.0 / THROTTLED_MEMORY).powi(exponent);
         self.count(calls, is_open, now);
         if let Some(took) = took {
             self.learn_latency(seconds_log(took), is_open, now);
@@ -134,12 +142,18 @@ impl Health {
 
     /// Returns `true` if the upstream is slower than usual, or throttles calls.
     pub(crate) fn is_degraded(&self) -> bool {
-        self.throttled >= THROTTLED || self.latency > self.usual + SLOW.ln()
+        let is_slow = || self.latency > self.usual + SLOW.ln() && self.latency.exp() - self.usual.exp() >= SLOWER_BY;
+        self.throttled >= THROTTLED || is_slow()
     }
 
     /// Returns `true` if each answer must be recorded: after a failure, and while the upstream is degraded.
     pub(crate) fn needs_each_answer(&self) -> bool {
-        self.failures > 0 || self.is_degraded()
+        self.is_failing() || self.is_degraded()
+    }
+
+    /// Returns `true` after a failure, until the next answer.
+    pub(crate) const fn is_failing(&self) -> bool {
+        self.failures > 0
     }
 
     /// Returns the mean number of calls in flight while all is well: rate x latency, which may be far below 1. `None` if it is
@@ -168,23 +182,27 @@ impl Health {
         self.calls.gap()
     }
 
-    fn count(&mut self, calls: u16, is_open: bool, now: Instant) {
+    fn count(&mut self, calls: u8, is_open: bool, now: Instant) {
         if is_open { self.calls.count(calls, now) } else { self.calls.last = None }
     }
 
     fn learn_latency(&mut self, took: f64, is_open: bool, now: Instant) {
         self.answers = self.answers.saturating_add(1);
         if self.answers == 1 {
-            (self.latency, self.usual) = (took, took);
+            (self.latency, self.mean, self.usual) = (took, took, took);
         }
         self.latency += (took - self.latency) / LATENCY_MEMORY;
         if self.answers <= FIRST_ANSWERS {
-            self.usual += (took - self.usual) / f64::from(self.answers);
-        } else if self.latency < self.usual {
-            self.usual = self.latency;
+            self.mean += (took - self.mean) / f64::from(self.answers);
+            self.usual = self.mean;
+        } else {
+            self.mean += (took - self.mean) / USUAL_MEMORY;
+        }
+        if self.mean < self.usual {
+            self.usual = self.mean;
         } else if is_open {
             let passed = self.last_answer.map_or(Duration::ZERO, |last| now.saturating_duration_since(last));
-            self.usual += (self.latency - self.usual) * (passed.as_secs_f64() / DRIFT.as_secs_f64()).min(1.0);
+            self.usual += (self.mean - self.usual) * (passed.as_secs_f64() / DRIFT.as_secs_f64()).min(1.0);
         }
         self.last_answer = Some(now);
     }
@@ -193,7 +211,7 @@ impl Health {
 impl CallRate {
     const MEMORY: f64 = 30.0;
 
-    pub(crate) fn count(&mut self, calls: u16, now: Instant) {
+    pub(crate) fn count(&mut self, calls: u8, now: Instant) {
         let passed = self.last.map_or(0.0, |last| now.saturating_duration_since(last).as_secs_f64());
         self.counted_for = (self.counted_for + passed).min(1e6);
         self.calls = self.calls * (-passed / Self::MEMORY).exp() + f64::from(calls);

@@ -529,3 +529,24 @@ async fn shutting_probing_and_opening_are_events() {
         "{events:?}"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn of_many_calls_one_in_sixteen_is_timed_and_of_few_each() {
+    let draws = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&draws);
+    let layer = PaceLayer::new(silent()).random(move || {
+        counted.fetch_add(1, Ordering::Relaxed);
+        1
+    });
+    let server = Server::new(Down::Refuses);
+    let client = server.client(&layer);
+    // Whether a call is timed is drawn only where calls are many.
+    for _ in 0..64 {
+        client.clone().oneshot(get(None)).await.unwrap();
+    }
+    assert_eq!(draws.load(Ordering::Relaxed), 0);
+    for _ in 0..100 {
+        client.clone().oneshot(get(None)).await.unwrap();
+    }
+    assert_eq!(draws.load(Ordering::Relaxed), 100, "20 calls a second");
+}

@@ -39,6 +39,14 @@ pub(crate) struct Recorded {
     pub(crate) transition: Option<Transition>,
 }
 
+/// What the end of a call says about its upstream.
+#[derive(Clone, Copy, Debug, Default)]
+struct Learnt {
+    /// There are too many failures in a row for chance.
+    is_outage: bool,
+    is_degraded: bool,
+}
+
 /// A change of a gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Transition {
@@ -85,7 +93,8 @@ pub(crate) fn record(
     let mut state = settings.gates.lock();
     let (mut transition, mut wakers) = (None, Vec::new());
     let was_shut = state.outage_at(target).is_some();
-    let is_outage = state.learn(target, sent, result, now) && settings.detects_outages;
+    let learnt = state.learn(target, sent, result, now);
+    let is_outage = learnt.is_outage && settings.detects_outages;
     if is_outage && !was_shut {
         transition = Some(Transition::Shut);
         let outage = |health: &Health| Outage::new(health, now, random);
@@ -93,7 +102,7 @@ pub(crate) fn record(
     } else if was_shut && (result == CallResult::Answered || (is_probe && result.is_response())) {
         (transition, wakers) = state.open(settings, target, now, random);
     }
-    let health = state.health_for(target, result);
+    let health = state.health_for(target, result, learnt.is_degraded);
     state.remove_if_over(target, now);
     state.adapt(settings);
     drop(state);
@@ -109,13 +118,19 @@ pub(crate) fn record(
 }
 
 impl State {
-    pub(super) fn outage_at(&self, target: &Target) -> Option<&Outage> {
-        self.lines.get(&target.upstream_key()).and_then(Line::outage)
+    /// Returns the line of all calls to an upstream.
+    fn line_at(&self, target: &Target) -> Option<&Line> {
+        // Usually there is none, and the key need not be hashed.
+        if self.lines.is_empty() { None } else { self.lines.get(&target.upstream_key()) }
     }
 
-    /// Learns from the end of a call. Returns `true` if the upstream is in an outage.
-    fn learn(&mut self, target: &Target, sent: Option<(Instant, Timing)>, result: CallResult, now: Instant) -> bool {
-        let is_open = !self.lines.contains_key(&target.upstream_key());
+    pub(super) fn outage_at(&self, target: &Target) -> Option<&Outage> {
+        self.line_at(target).and_then(Line::outage)
+    }
+
+    /// Learns from the end of a call.
+    fn learn(&mut self, target: &Target, sent: Option<(Instant, Timing)>, result: CallResult, now: Instant) -> Learnt {
+        let is_open = self.line_at(target).is_none();
         let took = sent.map(|(sent, _)| now.saturating_duration_since(sent));
         let calls = match sent {
             Some((_, Timing::Timed { calls })) => calls,
@@ -125,23 +140,27 @@ impl State {
             self.timed = self.timed.saturating_add(1);
             self.calls.count(calls, now);
         }
-        let Some(health) = self.health_of(target, result) else { return false };
-        let needed_each = health.needs_each_answer();
-        let is_outage = match result {
-            CallResult::Failed { is_timeout } => health.on_failure(took.filter(|_| is_timeout), is_open, now),
-            CallResult::Answered => {
-                health.on_answer(took, calls, is_open, now);
-                false
+        let Some(health) = self.health.get_mut(&target.partition) else {
+            // The health of an upstream is known from its first answer on.
+            if result == CallResult::Answered {
+                self.add_health(&target.partition, |health| health.on_answer(took, calls, is_open, now));
             }
-            CallResult::Throttled => {
-                health.on_throttle(is_open, now);
-                false
-            }
-            CallResult::Faulty | CallResult::Unknown => false,
+            return Learnt::default();
         };
-        let needs_each = health.needs_each_answer();
+        let needed_each = health.needs_each_answer();
+        let mut is_outage = false;
+        match result {
+            CallResult::Failed { is_timeout } => {
+                is_outage = health.on_failure(took.filter(|_| is_timeout), is_open, now);
+            }
+            CallResult::Answered => health.on_answer(took, calls, is_open, now),
+            CallResult::Throttled => health.on_throttle(is_open, now),
+            CallResult::Faulty | CallResult::Unknown => {}
+        }
+        let is_degraded = health.is_degraded();
+        let needs_each = is_degraded || health.is_failing();
         self.count_each(needed_each, needs_each);
-        is_outage
+        Learnt { is_outage, is_degraded }
     }
 
     /// Counts the partitions each answer of which is recorded.
@@ -149,21 +168,13 @@ impl State {
         self.recorded = self.recorded + after as usize - before as usize;
     }
 
-    /// Returns the health of the upstream of a call, which is known from its first answer on.
-    fn health_of(&mut self, target: &Target, result: CallResult) -> Option<&mut Health> {
-        if !self.health.contains_key(&target.partition) {
-            if result != CallResult::Answered {
-                return None;
-            }
-            if self.health.len() >= MAX_PARTITIONS {
-                let quiet =
-                    self.health.iter().find(|(_, health)| !health.needs_each_answer()).map(|(key, _)| key.clone());
-                let removed =
-                    quiet.or_else(|| self.health.keys().next().cloned()).and_then(|key| self.health.remove(&key));
-                self.count_each(removed.is_some_and(|health| health.needs_each_answer()), false);
-            }
+    fn add_health(&mut self, partition: &Partition, learn: impl FnOnce(&mut Health)) {
+        if self.health.len() >= MAX_PARTITIONS {
+            let quiet = self.health.iter().find(|(_, health)| !health.needs_each_answer()).map(|(key, _)| key.clone());
+            let removed = quiet.or_else(|| self.health.keys().next().cloned()).and_then(|key| self.health.remove(&key));
+            self.count_each(removed.is_some_and(|health| health.needs_each_answer()), false);
         }
-        Some(self.health.entry(target.partition.clone()).or_insert_with(Health::new))
+        learn(self.health.entry(partition.clone()).or_insert_with(Health::new));
     }
 
     /// Shuts the gate of an upstream.
@@ -217,20 +228,18 @@ impl State {
     }
 
     /// Returns the health that the layers above are told.
-    fn health_for(&self, target: &Target, result: CallResult) -> Option<UpstreamHealth> {
-        let line = self.lines.get(&target.upstream_key());
+    fn health_for(&self, target: &Target, result: CallResult, is_degraded: bool) -> Option<UpstreamHealth> {
+        let line = self.line_at(target);
         if matches!(result, CallResult::Failed { .. }) && line.is_some_and(|line| line.outage().is_some()) {
             return Some(UpstreamHealth::Outage);
         }
-        let is_degraded = || self.health.get(&target.partition).is_some_and(Health::is_degraded);
-        (line.is_some() || is_degraded()).then_some(UpstreamHealth::Degraded)
+        (line.is_some() || is_degraded).then_some(UpstreamHealth::Degraded)
     }
 
     /// Removes the line of an upstream whose release is over.
     pub(super) fn remove_if_over(&mut self, target: &Target, now: Instant) {
-        let key = target.upstream_key();
-        if self.lines.get(&key).is_some_and(|line| line.is_over(now)) {
-            self.lines.remove(&key);
+        if self.line_at(target).is_some_and(|line| line.is_over(now)) {
+            self.lines.remove(&target.upstream_key());
             self.accept_latency(&target.partition);
         }
     }

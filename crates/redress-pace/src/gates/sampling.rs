@@ -10,7 +10,7 @@ const EACH_ANSWER: u8 = 2;
 const FEW_CALLS: u8 = 4;
 
 /// Of many calls, one in so many is timed.
-const ONE_IN: u16 = 16;
+const ONE_IN: u8 = 16;
 /// From this rate on, in calls a second over all partitions, calls are many, and below the second they are few again.
 const MANY: f64 = 16.0;
 const FEW: f64 = 8.0;
@@ -27,7 +27,7 @@ pub(super) struct Sampling(AtomicU8);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Timing {
     Untimed,
-    Timed { calls: u16 },
+    Timed { calls: u8 },
 }
 
 impl Default for Sampling {
