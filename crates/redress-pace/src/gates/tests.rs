@@ -1,5 +1,6 @@
 //! Tests of the gates.
 
+use std::sync::Arc;
 use std::task::Context;
 
 use redress_classify::dialects;
@@ -10,6 +11,7 @@ use super::*;
 use crate::PaceLayer;
 use crate::cooldown::tests::{S, cooldown};
 use crate::scope::tests::{scoped, target};
+use crate::settings::Settings;
 
 const ALL: CooldownScope = CooldownScope::Call;
 const MS: Duration = Duration::from_millis(1);
