@@ -1,13 +1,22 @@
 //! The line at one gate: the calls that wait for the end of a cool-down or an outage, and those in flight in the release after it.
 //! It is given the time, and so deterministic.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod flight;
+mod queue;
+mod wait;
+
+use std::collections::HashMap;
 use std::task::Waker;
 use std::time::Duration;
 
 use redress_classify::saturating;
 use tokio::time::Instant;
 
+use self::flight::Flight;
+pub(crate) use self::flight::Place;
+use self::queue::Queue;
+pub(crate) use self::queue::Rank;
+pub(crate) use self::wait::{LinePoll, Sending, WaitEnd, WaitState};
 use crate::health::Health;
 use crate::outage::Outage;
 use crate::waker::register;
@@ -20,8 +29,6 @@ const IDLE: Duration = Duration::from_secs(1);
 /// An outage is over if it could have been probed for this long and was not: the upstream is no longer called. It is long, since
 /// the first call after it probes in short intervals again.
 const FORGOTTEN: Duration = Duration::from_secs(3600);
-/// A call that takes longer than this multiple of the latency frees its place: it is lost, or another kind of call.
-const HANGING: u32 = 4;
 /// A call that has less time left than this multiple of the latency is not sent.
 const NEEDED: u32 = 2;
 
@@ -35,13 +42,11 @@ pub(crate) struct Line {
     /// The calls that wait for the end of the cool-down.
     cooling: HashMap<u64, Option<Waker>>,
     /// The calls that wait for a place or to be the probe, in the order in which they go.
-    queue: BTreeMap<Rank, Queued>,
-    /// Those of them that are idempotent.
-    idempotent: BTreeSet<Rank>,
+    queue: Queue,
     /// The calls that have left the queue and have not polled since.
     ended: HashMap<u64, WaitEnd>,
-    /// The calls that have a place, with the time since when.
-    flight: BTreeSet<Place>,
+    /// The calls that have a place.
+    flight: Flight,
     phase: Phase,
     /// The call that has the timer for the next change, and its time.
     timer: Option<(Rank, Instant)>,
@@ -49,62 +54,12 @@ pub(crate) struct Line {
     idle_since: Option<Instant>,
 }
 
-/// The order of the queue: by deadline, then by arrival.
-pub(crate) type Rank = (Instant, u64);
-
-/// A place in flight: since when, and the id of the call.
-pub(crate) type Place = (Instant, u64);
-
 #[derive(Debug)]
 enum Phase {
     /// There is an outage. Single calls probe.
     Shut(Outage),
     /// The calls are released as the window permits.
     Release(Window),
-}
-
-#[derive(Debug)]
-struct Queued {
-    waker: Option<Waker>,
-    /// Whether the instant of its rank is a deadline.
-    has_deadline: bool,
-}
-
-/// How a call left the queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum WaitEnd {
-    /// It may be sent.
-    Granted(Place, Sending),
-    /// Too little time is left for an answer.
-    TooLate,
-}
-
-/// As what a call is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sending {
-    /// As the probe of an outage.
-    Probe,
-    /// As one of the calls of a release.
-    Release,
-}
-
-/// The state of a call that waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum WaitState {
-    /// It has left the queue.
-    Ended(WaitEnd),
-    /// It waits. If it has the timer of the line, it must poll again at this instant.
-    Waiting(Option<Instant>),
-    /// It waits no longer at this gate, and looks at its gates anew.
-    Gone,
-}
-
-/// The result of a poll, with the wakers that are to be dropped and woken outside the lock.
-#[derive(Debug)]
-pub(crate) struct LinePoll {
-    pub(crate) state: WaitState,
-    pub(crate) replaced: Option<Waker>,
-    pub(crate) wakers: Vec<Waker>,
 }
 
 /// The circumstances of a step.
@@ -134,10 +89,9 @@ impl Line {
             id,
             spread: Duration::ZERO,
             cooling: HashMap::new(),
-            queue: BTreeMap::new(),
-            idempotent: BTreeSet::new(),
+            queue: Queue::default(),
             ended: HashMap::new(),
-            flight: BTreeSet::new(),
+            flight: Flight::default(),
             phase,
             timer: None,
             idle_since: None,
@@ -191,15 +145,7 @@ impl Line {
     /// Begins an outage. Calls without a deadline leave the queue: they do not wait for its end.
     pub(crate) fn begin_outage(&mut self, outage: Outage, moment: Moment<'_>) -> Vec<Waker> {
         self.phase = Phase::Shut(outage);
-        let (mut wakers, queue) = (Vec::new(), std::mem::take(&mut self.queue));
-        for (rank, queued) in queue {
-            if queued.has_deadline {
-                self.queue.insert(rank, queued);
-            } else {
-                self.idempotent.remove(&rank);
-                wakers.extend(queued.waker);
-            }
-        }
+        let mut wakers = self.queue.remove_without_deadline();
         self.settle(moment, &mut wakers);
         wakers
     }
@@ -226,14 +172,13 @@ impl Line {
 
     /// Returns `true` if a call that arrives now need not wait.
     pub(crate) fn has_place(&mut self, moment: Moment<'_>) -> bool {
-        self.free_places_of_hanging(moment);
+        self.flight.remove_hanging(moment.health, moment.now);
         self.queue.is_empty() && self.is_free(moment.now)
     }
 
     /// Takes a [free](Self::has_place) place.
     pub(crate) fn take(&mut self, call: u64, moment: Moment<'_>) -> (Place, Sending) {
-        let place = (moment.now, call);
-        self.flight.insert(place);
+        let place = self.flight.insert(call, moment.now);
         self.idle_since = None;
         match &mut self.phase {
             Phase::Shut(outage) => {
@@ -256,10 +201,7 @@ impl Line {
         moment: Moment<'_>,
     ) -> Vec<Waker> {
         self.cooling.remove(&rank.1);
-        self.queue.insert(rank, Queued { waker: None, has_deadline });
-        if is_idempotent {
-            self.idempotent.insert(rank);
-        }
+        self.queue.insert(rank, has_deadline, is_idempotent);
         let mut wakers = Vec::new();
         self.settle(moment, &mut wakers);
         wakers
@@ -272,8 +214,8 @@ impl Line {
         let mut replaced = None;
         let state = if let Some(end) = self.ended.remove(&rank.1) {
             WaitState::Ended(end)
-        } else if let Some(queued) = self.queue.get_mut(&rank) {
-            replaced = register(&mut queued.waker, waker);
+        } else if let Some(slot) = self.queue.waker_mut(rank) {
+            replaced = register(slot, waker);
             WaitState::Waiting(self.timer.filter(|(holder, _)| *holder == rank).map(|(_, at)| at))
         } else {
             WaitState::Gone
@@ -286,8 +228,7 @@ impl Line {
         if let Some(WaitEnd::Granted(place, _)) = self.ended.remove(&rank.1) {
             return (None, self.end(place, place.0, CallEnd::Unknown, moment));
         }
-        self.idempotent.remove(&rank);
-        let queued = self.queue.remove(&rank).map(|queued| queued.waker);
+        let queued = self.queue.remove(rank).map(|queued| queued.waker);
         let own = self.cooling.remove(&rank.1).or(queued);
         let mut wakers = Vec::new();
         self.settle(moment, &mut wakers);
@@ -297,7 +238,7 @@ impl Line {
     /// Records the end of a call that has a place and was sent at `sent`. Returns the wakers of the calls that go on.
     pub(crate) fn end(&mut self, place: Place, sent: Instant, end: CallEnd, moment: Moment<'_>) -> Vec<Waker> {
         let is_used = !self.queue.is_empty() || self.is_half_used();
-        self.flight.remove(&place);
+        self.flight.remove(place);
         match &mut self.phase {
             // The gate opens it at the first answer, so that this is a failure.
             Phase::Shut(outage) => outage.end_probe(place.1, moment.health, moment.now, moment.random),
@@ -310,15 +251,13 @@ impl Line {
 
     /// Marks the place of a call that is sent now, which may have waited since it was granted.
     pub(crate) fn mark_sent(&mut self, place: Place, now: Instant) -> Place {
-        self.flight.remove(&place);
-        self.flight.insert((now, place.1));
-        (now, place.1)
+        self.flight.remove(place);
+        self.flight.insert(place.1, now)
     }
 
     /// Empties the queue, since a cool-down has begun. Returns the wakers of its calls, which then look at the gate anew.
     pub(crate) fn requeue_all(&mut self) -> Vec<Waker> {
-        self.idempotent.clear();
-        std::mem::take(&mut self.queue).into_values().filter_map(|queued| queued.waker).collect()
+        self.queue.clear()
     }
 
     /// Lets all calls that wait look at the gate anew, and returns their wakers.
@@ -328,18 +267,16 @@ impl Line {
     }
 
     /// Ends the line. Returns the wakers of all calls that wait.
-    pub(crate) fn drain(self) -> Vec<Waker> {
-        let queued = self.queue.into_values().map(|queued| queued.waker);
-        self.cooling.into_values().chain(queued).flatten().collect()
+    pub(crate) fn drain(mut self) -> Vec<Waker> {
+        self.cooling.into_values().flatten().chain(self.queue.clear()).collect()
     }
 
     /// Lets the calls go that may, and appends their wakers, and that of the call that has the timer now.
     fn settle(&mut self, moment: Moment<'_>, wakers: &mut Vec<Waker>) {
-        self.free_places_of_hanging(moment);
+        self.flight.remove_hanging(moment.health, moment.now);
         while self.is_free(moment.now) {
             let Some(rank) = self.next(moment.newest_first) else { break };
-            let Some(queued) = self.queue.remove(&rank) else { break };
-            self.idempotent.remove(&rank);
+            let Some(queued) = self.queue.remove(rank) else { break };
             let end = if queued.has_deadline && self.is_too_late(rank.0, moment) {
                 WaitEnd::TooLate
             } else {
@@ -364,7 +301,7 @@ impl Line {
         debug_assert!(next.is_none_or(|(_, at)| at > moment.now), "all that is due was done");
         self.timer = next;
         if let Some((rank, _)) = next.filter(|_| !is_known) {
-            wakers.extend(self.queue.get(&rank).and_then(|queued| queued.waker.clone()));
+            wakers.extend(self.queue.waker_mut(rank).and_then(|slot| slot.clone()));
         }
     }
 
@@ -373,21 +310,13 @@ impl Line {
         match &self.phase {
             Phase::Shut(outage) => outage.next_probe(),
             Phase::Release(window) if self.has_free_place(window) => Some(window.next_send()),
-            Phase::Release(_) => Some(saturating::add(self.flight.first()?.0, hanging(moment.health)?)),
+            Phase::Release(_) => self.flight.next_hanging(moment.health),
         }
     }
 
-    /// Returns the call that goes next.
+    /// Returns the call that goes next. A probe may be lost, so it should be one that can be sent again.
     fn next(&self, newest_first: bool) -> Option<Rank> {
-        let first = |ranks: &BTreeSet<Rank>| if newest_first { ranks.last() } else { ranks.first() }.copied();
-        let in_queue = || {
-            if newest_first { self.queue.last_key_value() } else { self.queue.first_key_value() }.map(|(rank, _)| *rank)
-        };
-        match &self.phase {
-            // A probe may be lost, so it should be one that can be sent again.
-            Phase::Shut(_) => first(&self.idempotent).or_else(in_queue),
-            Phase::Release(_) => in_queue(),
-        }
+        self.queue.next(newest_first, matches!(self.phase, Phase::Shut(_)))
     }
 
     fn is_free(&self, now: Instant) -> bool {
@@ -409,16 +338,4 @@ impl Line {
         let needed = moment.health.latency().unwrap_or_default().saturating_mul(NEEDED);
         deadline.saturating_duration_since(moment.now) < needed
     }
-
-    fn free_places_of_hanging(&mut self, moment: Moment<'_>) {
-        let Some(cutoff) = hanging(moment.health).and_then(|span| moment.now.checked_sub(span)) else { return };
-        while self.flight.first().is_some_and(|(since, _)| *since <= cutoff) {
-            self.flight.pop_first();
-        }
-    }
-}
-
-/// Returns the time after which a call frees its place; `None` if the latency is unknown.
-fn hanging(health: &Health) -> Option<Duration> {
-    health.latency().map(|latency| latency.saturating_mul(HANGING))
 }
