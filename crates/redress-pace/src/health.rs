@@ -234,3 +234,6 @@ fn seconds_log(duration: Duration) -> f64 {
 fn from_log(seconds: f64) -> Duration {
     Duration::from_secs_f64(seconds.exp().clamp(0.0, LONGEST))
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

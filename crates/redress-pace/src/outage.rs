@@ -92,3 +92,6 @@ fn interval(health: &Health, age: Duration, random: u32) -> Duration {
     let mean = (age * SHARE_OF_AGE).max(gap.min(age)).clamp(SHORTEST_INTERVAL, longest);
     Duration::from_secs_f64(mean * (0.5 + f64::from(random) / 4_294_967_296.0))
 }
+
+#[cfg(test)]
+mod tests;

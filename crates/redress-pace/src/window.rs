@@ -185,3 +185,6 @@ impl Round {
         (self.answers > 0).then(|| self.sum / f64::from(self.answers))
     }
 }
+
+#[cfg(test)]
+mod tests;
