@@ -3,11 +3,12 @@
 
 mod common;
 
-use common::{close, layer, limit, refusing, request, s, serve, server};
+use common::{close, good_day, layer, limit, ms, refusing, request, s, serve, server, spawn};
 use http::Request;
 use redress_classify::{Deadline, Dialect};
 use redress_pace::PaceLayer;
 use redress_sandbox::Recorder;
+use tokio::time::{Instant, sleep};
 use tower::{Service, ServiceExt};
 
 #[tokio::test(start_paused = true)]
@@ -85,4 +86,40 @@ async fn an_event_names_the_scope_of_a_cool_down_and_not_its_key() {
         service.clone().call(request(&uri("/rooms/canary-room")))
     );
     assert!(!texts.contains("canary"), "{texts}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutting_probing_and_opening_a_gate_are_events() {
+    let (mock, handle) = server();
+    let recorder = Recorder::new();
+    let _guard = tracing::subscriber::set_default(recorder.clone());
+    let service = serve(&layer(), &mock);
+    let with_deadline = |mut request: Request<String>| {
+        request.extensions_mut().insert(Deadline::from_now(s(30)));
+        request
+    };
+    good_day(&service, &handle).await;
+    for _ in 0..3 {
+        let failed = service.clone().oneshot(refusing(common::URL, "503", None)).await;
+        assert_eq!(failed.unwrap().status(), 503);
+    }
+    let has = |events: &[String], text: &str| events.iter().filter(|event| event.contains(text)).count();
+    let events = recorder.take();
+    assert_eq!((has(&events, "gate shut"), has(&events, "reason=\"failures\"")), (1, 1), "{events:?}");
+    let probe = with_deadline(refusing(common::URL, "503", None));
+    assert_eq!(service.clone().oneshot(probe).await.unwrap().status(), 503);
+    let events = recorder.take();
+    assert_eq!((has(&events, "message=call waits"), has(&events, "outcome=\"failed\"")), (1, 1), "{events:?}");
+    let waiting: Vec<_> =
+        (0..3).map(|_| spawn(&service, with_deadline(request(common::URL)), Instant::now())).collect();
+    sleep(ms(1)).await;
+    for call in waiting {
+        call.await.unwrap().0.unwrap();
+    }
+    let events = recorder.take();
+    assert_eq!((has(&events, "outcome=\"answered\""), has(&events, "gate opened")), (1, 1), "{events:?}");
+    assert!(
+        events.iter().any(|event| event.contains("reason=\"answer\"") && event.contains("waiting=2")),
+        "{events:?}"
+    );
 }

@@ -11,7 +11,6 @@ use common::{ms, s, silent};
 use http::{Method, Request, Response};
 use redress_classify::{Deadline, Error, SendState, TransportError, UpstreamHealth};
 use redress_pace::{FailFast, GatePhase, Pace, PaceLayer};
-use redress_sandbox::Recorder;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until};
 use tower::util::BoxCloneSyncService;
@@ -502,32 +501,6 @@ async fn a_dropped_attempt_that_took_far_too_long_counts_as_a_timeout() {
         sleep(ms(1)).await;
         assert_eq!(is_shut(&layer), shuts, "{waits:?}");
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn shutting_probing_and_opening_are_events() {
-    let recorder = Recorder::new();
-    let _guard = tracing::subscriber::set_default(recorder.clone());
-    let layer = layer();
-    let (client, server) = shut(&layer, Down::Refuses).await;
-    let has = |events: &[String], text: &str| events.iter().filter(|event| event.contains(text)).count();
-    let events = recorder.take();
-    assert_eq!((has(&events, "gate shut"), has(&events, "reason=\"failures\"")), (1, 1), "{events:?}");
-    drop(call(&client, get(Some(s(30)))).await);
-    let events = recorder.take();
-    assert_eq!((has(&events, "message=call waits"), has(&events, "outcome=\"failed\"")), (1, 1), "{events:?}");
-    let waiting: Vec<_> = (0..3).map(|_| call(&client, get(Some(s(30))))).collect();
-    sleep(ms(1)).await;
-    server.set_down(false);
-    for call in waiting {
-        call.await.unwrap().0.unwrap();
-    }
-    let events = recorder.take();
-    assert_eq!((has(&events, "outcome=\"answered\""), has(&events, "gate opened")), (1, 1), "{events:?}");
-    assert!(
-        events.iter().any(|event| event.contains("reason=\"answer\"") && event.contains("waiting=2")),
-        "{events:?}"
-    );
 }
 
 #[tokio::test(start_paused = true)]
