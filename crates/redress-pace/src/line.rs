@@ -3,6 +3,8 @@
 
 mod flight;
 mod queue;
+#[cfg(all(test, not(loom)))]
+mod tests;
 mod wait;
 
 use std::collections::HashMap;

@@ -8,6 +8,11 @@ const MS: Duration = Duration::from_millis(1);
 /// The usual latency of the upstream in these tests.
 const USUAL: Duration = Duration::from_millis(100);
 
+/// Returns a window of this number of places, which is its first size.
+pub(crate) fn with_places(places: f64, health: &Health, now: Instant) -> Window {
+    Window { places, first: places, ..Window::new(health, now) }
+}
+
 /// A release at an upstream with a usual latency of 100 ms. Calls wait throughout.
 struct Release {
     window: Window,
@@ -19,7 +24,7 @@ impl Release {
     /// Begins one with this number of places, which is the first size.
     fn new(places: f64) -> Self {
         let (health, now) = healthy(USUAL, 10 * MS);
-        let window = Window { places, first: places, ..Window::new(&health, now) };
+        let window = with_places(places, &health, now);
         Self { window, health, now }
     }
 
