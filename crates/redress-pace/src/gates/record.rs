@@ -212,18 +212,16 @@ impl State {
         now: Instant,
         random: u32,
     ) -> (Option<Transition>, Vec<Waker>) {
-        let Self { lines, health, .. } = self;
-        let ended = health.get_mut(&target.partition).is_some_and(Health::end_failures);
+        // One that was shut by hand stays shut, and its run of failures goes on.
+        let outage = self.outage_at(target).filter(|outage| outage.next_probe().is_some());
+        let Some(age) = outage.map(|outage| outage.age(now)) else { return (None, Vec::new()) };
+        let Self { lines, health, recorded, .. } = self;
+        *recorded -= usize::from(health.get_mut(&target.partition).is_some_and(Health::end_failures));
         let unknown = Health::new();
         let health = health.get(&target.partition).unwrap_or(&unknown);
         let moment = Moment { health, now, random, newest_first: settings.newest_first };
         let Some(line) = lines.get_mut(&target.upstream_key()) else { return (None, Vec::new()) };
-        let Some(age) = line.outage().filter(|outage| outage.next_probe().is_some()).map(|outage| outage.age(now))
-        else {
-            return (None, Vec::new());
-        };
         let (waiting, wakers) = (line.waiting(), line.end_outage(moment));
-        self.recorded -= usize::from(ended);
         (Some(Transition::Opened { age, waiting }), wakers)
     }
 

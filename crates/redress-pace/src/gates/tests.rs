@@ -1,8 +1,10 @@
 //! Tests of the gates.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Context;
 
+use proptest::prelude::*;
 use redress_classify::dialects;
 use redress_sandbox::WakeCounter;
 use tokio::time::advance;
@@ -167,4 +169,115 @@ async fn a_permit_is_passed_on_once_even_if_its_call_is_dropped_before_it_polls(
     drop(polls);
     assert!(settings.gates.cooldown(&a, Instant::now() + S).is_none());
     assert!(settings.gates.is_inactive() && line_count(&settings) == 0);
+}
+
+/// Asserts that the partitions whose answers are all recorded are counted. Returns `true` if there is one.
+fn assert_counted(settings: &Settings) -> bool {
+    let state = settings.gates.lock();
+    let needed = state.health.values().filter(|health| health.needs_each_answer()).count();
+    assert_eq!(state.recorded, needed);
+    needed > 0
+}
+
+/// A caller with a deadline in 30 s.
+fn hurried(settings: &Settings, now: Instant) -> Caller {
+    let mut request = http::Request::new(());
+    request.extensions_mut().insert(redress_classify::Deadline::new(now + 30 * S));
+    settings.caller(&request, now)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_that_ends_after_its_gate_was_shut_by_hand_does_not_open_it() {
+    for result in [CallResult::Answered, CallResult::Faulty, CallResult::Throttled] {
+        let (settings, a) = (settings(), target("a"));
+        good_day(&settings, &a).await;
+        let fail = || end(&settings, &a, CallResult::Failed { is_timeout: false }, Instant::now(), Instant::now());
+        assert_eq!([fail(), fail(), fail()], [None, None, Some(Transition::Shut)]);
+        advance(S).await;
+        let now = Instant::now();
+        let permit = try_enter(&settings, &a, hurried(&settings, now), now).unwrap().unwrap();
+        assert!(permit.is_probe());
+        settings.gates.shut_by_hand(&settings, &a, now);
+        let sent = Some((now, Timing::Timed { calls: 1 }));
+        let recorded = record(&settings, &a, Some(permit), sent, result, (now, 0));
+        assert_eq!(recorded.transition, None, "{result:?}");
+        assert!(settings.gates.lock().outage_at(&a).is_some_and(|outage| outage.next_probe().is_none()));
+        assert_eq!(assert_counted(&settings), result != CallResult::Answered, "{result:?}: only an answer ends a run");
+        assert_eq!(end(&settings, &a, CallResult::Answered, now, now), None);
+        assert!(!assert_counted(&settings), "{result:?}");
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    End(CallResult, u64),
+    Enter,
+    /// The end of the first call that entered.
+    EndEntered(CallResult),
+    Open,
+    ShutByHand,
+    CoolDown,
+    Look,
+    Pass(u64),
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let result = || {
+        prop_oneof![
+            4 => Just(CallResult::Answered),
+            6 => any::<bool>().prop_map(|is_timeout| CallResult::Failed { is_timeout }),
+            2 => Just(CallResult::Throttled),
+            1 => Just(CallResult::Faulty),
+            1 => Just(CallResult::Unknown),
+        ]
+    };
+    prop_oneof![
+        8 => (result(), 1_u64..2_000).prop_map(|(result, took)| Event::End(result, took)),
+        3 => Just(Event::Enter),
+        3 => result().prop_map(Event::EndEntered),
+        1 => Just(Event::Open),
+        1 => Just(Event::ShutByHand),
+        1 => Just(Event::CoolDown),
+        1 => Just(Event::Look),
+        2 => (1_u64..3_000).prop_map(Event::Pass),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever happens to a few upstreams, the flag tells that each answer is recorded while one of them needs it.
+    #[test]
+    fn the_partitions_whose_answers_are_all_recorded_are_counted(
+        events in prop::collection::vec((event(), 0_usize..3), 1..80),
+    ) {
+        let settings = settings();
+        let (targets, mut now) = (["a", "b", "c"].map(target), Instant::now());
+        targets.iter().for_each(|at| _ = end(&settings, at, CallResult::Answered, now, now + MS));
+        let mut entered = VecDeque::new();
+        for (event, nth) in events {
+            let at = &targets[nth];
+            match event {
+                Event::End(result, took) => _ = end(&settings, at, result, now, now + Duration::from_millis(took)),
+                Event::Enter => {
+                    let permit = try_enter(&settings, at, hurried(&settings, now), now);
+                    entered.extend(permit.map(|permit| (at, permit, now)));
+                }
+                Event::EndEntered(result) => {
+                    let Some((at, permit, sent)) = entered.pop_front() else { continue };
+                    record(&settings, at, permit, Some((sent, Timing::Timed { calls: 1 })), result, (now, 0));
+                }
+                Event::Open => _ = settings.gates.open(at, now),
+                Event::ShutByHand => settings.gates.shut_by_hand(&settings, at, now),
+                Event::CoolDown => _ = settings.gates.cool_down(at, ALL, cooldown(now, S), now),
+                Event::Look => _ = settings.gates.cooldown(at, now),
+                Event::Pass(millis) => now += Duration::from_millis(millis),
+            }
+            let flag = settings.gates.sampling.records_each_answer();
+            prop_assert!(!assert_counted(&settings) || flag, "{:?}", event);
+            if matches!(event, Event::End(..) | Event::EndEntered(_)) && settings.gates.is_inactive() {
+                prop_assert_eq!(assert_counted(&settings), flag, "{:?}", event);
+            }
+        }
+    }
 }
