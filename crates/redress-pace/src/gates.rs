@@ -3,13 +3,17 @@
 mod control;
 mod entry;
 mod handles;
+#[cfg(all(test, loom))]
+mod models;
 mod record;
 mod sampling;
+mod sync;
+#[cfg(all(test, not(loom)))]
+mod tests;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::AtomicBool;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 use std::task::Waker;
 use std::time::Duration;
 
@@ -21,6 +25,7 @@ pub(crate) use self::handles::{Permit, PermitWait, Waiter};
 pub(crate) use self::record::{CallResult, Transition, is_unremarkable, record};
 use self::sampling::Sampling;
 pub(crate) use self::sampling::Timing;
+use self::sync::{AtomicBool, Mutex, MutexGuard};
 use crate::buckets::Buckets;
 use crate::cooldown::{Cooldown, CooldownTable};
 use crate::health::{CallRate, Health};
@@ -158,6 +163,3 @@ impl fmt::Debug for Gates {
         f.debug_struct("Gates").field("cooldowns", &state.cooldowns).field("waiting", &waiting).finish()
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,12 +1,12 @@
 //! The gates from outside: their state, and opening and shutting them by hand.
 
-use std::sync::atomic::Ordering;
 use std::task::Waker;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::Gates;
+use super::sync::Ordering;
 use crate::gate::{GatePhase, GateStatus};
 use crate::health::Health;
 use crate::line::Line;

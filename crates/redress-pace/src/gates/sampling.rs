@@ -1,6 +1,6 @@
 //! The flags by which a call with open gates sees in one load whether there is anything to do.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use super::sync::{AtomicU8, Ordering};
 
 /// There is a cool-down, an outage or a release in some partition.
 const ACTIVE: u8 = 1;
