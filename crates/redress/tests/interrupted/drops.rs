@@ -45,7 +45,8 @@ async fn polled<F: Future>(future: F, polls: usize, drop: Drop) -> Option<F::Out
 
 /// Runs a scenario and drops the call; returns whether it had come to its end.
 async fn run(scenario: Scenario, polls: usize, drop: Drop) -> bool {
-    let Scenario { name, request: asked, answers, costs, logins, capacity, change, full, other, succeeds } = scenario;
+    let Scenario { name, request: asked, answers, costs, logins, capacity, change, full, other, before, succeeds } =
+        scenario;
     let place = format!("{name}, dropped after {polls} polls, {drop:?}");
     let budget = Budget::with_capacity(capacity);
     let (calls, handle) = mock(answers);
@@ -59,6 +60,10 @@ async fn run(scenario: Scenario, polls: usize, drop: Drop) -> bool {
         None => (layer, None),
     };
     let layer = change(layer.pace(|pace| pace.random(|| u32::MAX)));
+    for answer in before {
+        let once = layer.clone().backoff(|backoff| backoff.max_attempts(NonZeroU32::MIN));
+        std::mem::drop(once.layer(mock(vec![answer]).0).oneshot(request(asked.method().as_str())).await);
+    }
     let others = other.map(|(later, answers)| {
         let once = layer.clone().backoff(|backoff| backoff.max_attempts(NonZeroU32::MIN));
         let call = once.layer(mock(answers).0).oneshot(request(asked.method().as_str()));

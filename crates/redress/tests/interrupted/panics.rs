@@ -1,8 +1,9 @@
 //! Code of the user that panics in a call: that caller gets the panic, and other calls are not affected.
 
 use std::future::Future;
+use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -42,11 +43,14 @@ enum Trap {
 struct Fuse {
     trap: Trap,
     runs: Arc<AtomicU32>,
+    /// Whether it counts.
+    is_armed: Arc<AtomicBool>,
 }
 
 impl Fuse {
     fn burn(&self, make: fn(u32) -> Trap) {
-        if std::mem::discriminant(&make(0)) == std::mem::discriminant(&self.trap) {
+        let is_armed = self.is_armed.load(Ordering::Relaxed);
+        if is_armed && std::mem::discriminant(&make(0)) == std::mem::discriminant(&self.trap) {
             let run = self.runs.fetch_add(1, Ordering::Relaxed) + 1;
             assert!(make(run) != self.trap, "the trap");
         }
@@ -54,7 +58,8 @@ impl Fuse {
 
     /// Whether the body of this response panics when it is read.
     fn is_in_body(&self) -> bool {
-        matches!(self.trap, Trap::Body(at) if self.runs.fetch_add(1, Ordering::Relaxed) + 1 == at)
+        let is_armed = self.is_armed.load(Ordering::Relaxed);
+        matches!(self.trap, Trap::Body(at) if is_armed && self.runs.fetch_add(1, Ordering::Relaxed) + 1 == at)
     }
 }
 
@@ -101,11 +106,16 @@ impl Credentials for Issuer {
 
 /// An upstream that answers 503, then 401, then 200, and so on.
 fn upstream(fuse: Fuse) -> (Mock, Handle<Request<Upload>>) {
+    upstream_with(&[503, 401, 200], fuse)
+}
+
+/// An upstream that answers with these statuses, over and over.
+fn upstream_with(statuses: &'static [u16], fuse: Fuse) -> (Mock, Handle<Request<Upload>>) {
     let mut sent = 0;
     let mock = StrictMock::new(move |_: &Request<Upload>| {
         fuse.burn(Trap::Call);
         sent += 1;
-        let status = [503, 401, 200][(sent - 1) % 3];
+        let status = statuses[(sent - 1) % statuses.len()];
         let fuse = fuse.clone();
         async move {
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -132,7 +142,7 @@ struct Rig {
 
 impl Rig {
     fn new(trap: Trap) -> Self {
-        let fuse = Fuse { trap, runs: Arc::default() };
+        let fuse = Fuse { trap, runs: Arc::default(), is_armed: Arc::new(AtomicBool::new(true)) };
         let budget = Budget::new();
         let issuer = Issuer { fuse: fuse.clone(), given: AtomicU32::new(0) };
         let random = fuse.clone();
@@ -213,6 +223,62 @@ async fn a_panic_of_the_credentials_fails_the_calls_that_wait_and_no_later_one()
         rig.handle.assert_idle();
         assert_others_go_on(&rig, trap).await;
     }
+}
+
+/// A stack in an outage, which began with an answer and two failures of other calls and that of the first attempt; the third
+/// probe is answered.
+async fn in_outage(trap: Trap) -> Rig {
+    let mut rig = Rig::new(trap);
+    rig.fuse.is_armed.store(false, Ordering::Relaxed);
+    let random = rig.fuse.clone();
+    rig.layer = rig.layer.deadline(Duration::from_secs(60)).pace(|pace| {
+        pace.random(move || {
+            random.burn(Trap::Random);
+            1 << 31
+        })
+    });
+    for status in [&[200], &[503], &[503]] {
+        let once = rig.layer.clone().backoff(|backoff| backoff.max_attempts(NonZeroU32::MIN));
+        let request = Request::get(format!("{URL}/v1/things")).body(Upload(rig.fuse.clone())).unwrap();
+        drop(once.layer(upstream_with(status, rig.fuse.clone()).0).oneshot(request).await);
+    }
+    (rig.mock, rig.handle) = upstream_with(&[503, 503, 503, 200], rig.fuse.clone());
+    rig.fuse.is_armed.store(true, Ordering::Relaxed);
+    rig
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_an_outage_holds_no_other_call() {
+    let traps = |make: fn(u32) -> Trap, most: u32| (1..=most).map(make);
+    let mut panics = [0; 5];
+    for (kind, trap) in std::iter::empty()
+        .chain(traps(Trap::Copy, 4).map(|trap| (0, trap)))
+        .chain(traps(Trap::Call, 4).map(|trap| (1, trap)))
+        .chain(traps(Trap::Answer, 4).map(|trap| (2, trap)))
+        .chain(traps(Trap::Body, 3).map(|trap| (3, trap)))
+        .chain(traps(Trap::Random, 40).map(|trap| (4, trap)))
+    {
+        let rig = in_outage(trap).await;
+        match rig.call().await {
+            Err(panic) => {
+                let message = panic.into_panic().downcast::<&str>().map(|message| *message);
+                assert!(message.is_ok_and(|message| ["the trap", "in the body"].contains(&message)), "{trap:?}");
+                panics[kind] += 1;
+            }
+            Ok(answered) => assert_eq!(answered.unwrap(), 200, "{trap:?}"),
+        }
+        rig.fuse.is_armed.store(false, Ordering::Relaxed);
+        rig.handle.assert_idle();
+        assert!(format!("{:?}", rig.layer.gate()).contains("waiting: 0"), "{trap:?}");
+        assert!(rig.budget.level() >= 500 - Budget::TRANSIENT_COST, "{trap:?}");
+        // The next calls find a gate that is open, or probe it.
+        for _ in 0..2 {
+            let answered = rig.call_on(upstream_with(&[200], rig.fuse.clone()).0).await;
+            assert_eq!(answered.unwrap().unwrap(), 200, "{trap:?}");
+        }
+    }
+    println!("{panics:?}");
+    assert!(panics[..4] == [4, 4, 4, 3] && panics[4] >= 4, "{panics:?}");
 }
 
 /// Calls again, with the same credentials and the same budget.

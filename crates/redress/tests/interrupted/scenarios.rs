@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use http::{Request, Response};
-use redress::{Budget, Limit, RedressLayer, TransportError};
+use redress::{Budget, Deadline, Limit, RedressLayer, TransportError};
 use redress_sandbox::strict_mock::Answer;
 
 use super::body::Slow;
@@ -27,6 +27,8 @@ pub(crate) struct Scenario {
     pub(crate) full: Option<(Duration, Duration)>,
     /// The answer to another call through the same layer, and how much later it begins; at zero it ends before this one begins.
     pub(crate) other: Option<(Duration, Answers)>,
+    /// The answers to calls that end before this one begins, through the same layer.
+    pub(crate) before: Answers,
     /// Whether the call succeeds if it is not dropped.
     pub(crate) succeeds: bool,
 }
@@ -36,7 +38,8 @@ const MS: Duration = Duration::from_millis(1);
 
 /// Makes every scenario, with answers that come after this delay.
 pub(crate) fn all(delay: Duration) -> Vec<Scenario> {
-    let mut all = [answers(), bodies(), credentials(), limits(), paced()].into_iter().flatten().collect::<Vec<_>>();
+    let mut all =
+        [answers(), bodies(), credentials(), limits(), paced(), outages()].into_iter().flatten().collect::<Vec<_>>();
     for scenario in &mut all {
         let late = |answers: Answers| answers.into_iter().map(|answer| answer.after(delay)).collect();
         // Where a scenario is about the time that something takes, it says so itself.
@@ -59,6 +62,7 @@ fn scenario(name: &'static str, method: &str, answers: Answers, costs: &[u32]) -
         change: |layer| layer,
         full: None,
         other: None,
+        before: Vec::new(),
         succeeds: true,
     }
 }
@@ -246,4 +250,55 @@ fn paced() -> Vec<Scenario> {
             )
         },
     ]
+}
+
+/// Calls in an outage, which began with two failures of other calls and that of the first attempt.
+fn outages() -> Vec<Scenario> {
+    let success = || answer(200, SUCCESS);
+    let outage = |name, deadline, answers, costs: &[u32]| {
+        let mut scenario = scenario(name, "GET", answers, costs);
+        scenario.request.extensions_mut().insert(Deadline::from_now(deadline));
+        Scenario { before: vec![success(), answer(503, ""), answer(503, "")], ..scenario }
+    };
+    let limit = MS * 60_000;
+    let faults = |count| std::iter::repeat_with(|| answer(503, "")).take(count);
+    // It has no deadline, and passes the gate.
+    let opening = || Some((MS * 50, vec![answer(200, SUCCESS)]));
+    vec![
+        outage("its own probes end the outage", limit, faults(3).chain([success()]).collect(), &[0; 4]),
+        Scenario {
+            other: opening(),
+            ..outage("released from the line", limit, faults(1).chain([success()]).collect(), &[0, T])
+        },
+        Scenario {
+            other: opening(),
+            ..outage(
+                "released from the line, and sent again after a fault",
+                limit,
+                faults(2).chain([success()]).collect(),
+                &[0, T, T],
+            )
+        },
+        Scenario {
+            other: opening(),
+            full: Some((MS * 20, MS * 400)),
+            ..outage("released, and no place for the resend", limit, faults(1).chain([success()]).collect(), &[0, T])
+        },
+        Scenario {
+            other: opening(),
+            capacity: 0,
+            succeeds: false,
+            ..outage("released, and no tokens for the resend", limit, faults(1).collect(), &[0])
+        },
+        Scenario { succeeds: false, ..outage("in the line until the deadline", MS * 140, faults(1).collect(), &[0]) },
+        Scenario {
+            succeeds: false,
+            ..outage("late probe, cut by the deadline", MS * 2_000, faults(1).chain([late()]).collect(), &[0, 0])
+        },
+    ]
+}
+
+/// An answer that comes after all deadlines.
+fn late() -> Answer<Response<Slow>> {
+    answer(200, SUCCESS).after(MS * 100_000)
 }
