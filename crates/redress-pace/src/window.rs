@@ -158,7 +158,6 @@ impl Window {
         if let Some(mean) = mean.filter(|mean| self.places <= self.first && *mean > self.last_mean - 0.1) {
             // So slow with no more calls than on a good day, and it gets no better: it is slower now.
             self.usual = mean;
-            self.has_queued = false;
         }
         self.places = (self.places * 0.7).max(self.first.min(self.places));
     }
