@@ -208,6 +208,65 @@ async fn a_probe_that_ends_after_its_gate_was_shut_by_hand_does_not_open_it() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn any_response_to_the_probe_opens_the_gate_and_only_an_answer_to_another_call_does() {
+    for result in [CallResult::Answered, CallResult::Faulty, CallResult::Throttled, CallResult::Unknown] {
+        for is_probe in [true, false] {
+            let (settings, a) = (settings(), target("a"));
+            good_day(&settings, &a).await;
+            let now = Instant::now();
+            (0..3).for_each(|_| _ = end(&settings, &a, CallResult::Failed { is_timeout: false }, now, now));
+            advance(S).await;
+            let now = Instant::now();
+            let permit = try_enter(&settings, &a, hurried(&settings, now), now).unwrap().filter(|_| is_probe);
+            let sent = Some((now, Timing::Timed { calls: 1 }));
+            let opened = matches!(
+                record(&settings, &a, permit, sent, result, (now, 0)).transition,
+                Some(Transition::Opened { waiting: 0, .. })
+            );
+            let opens = result == CallResult::Answered || is_probe && result != CallResult::Unknown;
+            assert_eq!(opened, opens, "{result:?} {is_probe}");
+            assert_eq!(settings.gates.lock().outage_at(&a).is_none(), opens);
+            assert_counted(&settings);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_learnt_of_a_host_before_its_first_answer() {
+    let (settings, a, now) = (settings(), target("a"), Instant::now());
+    for result in [CallResult::Failed { is_timeout: true }, CallResult::Throttled, CallResult::Faulty] {
+        assert_eq!(end(&settings, &a, result, now, now), None);
+    }
+    assert!(settings.gates.lock().health.is_empty() && !assert_counted(&settings));
+    end(&settings, &a, CallResult::Answered, now, now);
+    assert_eq!(settings.gates.lock().health.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_latency_at_the_end_of_a_release_is_accepted() {
+    let (settings, a) = (settings(), target("a"));
+    let now = good_day(&settings, &a).await;
+    settings.gates.cool_down(&a, ALL, cooldown(now, S), now);
+    drop(waiter(&settings, &a, now));
+    let health = |settings: &Settings| {
+        let state = settings.gates.lock();
+        let health = &state.health[&a.partition];
+        (health.usual_latency().unwrap(), health.is_degraded())
+    };
+    for _ in 0..100 {
+        let now = Instant::now();
+        end(&settings, &a, CallResult::Answered, now - 800 * MS, now);
+    }
+    assert!(health(&settings).0 < 100 * MS && health(&settings).1);
+    advance(2 * S).await;
+    end(&settings, &a, CallResult::Answered, Instant::now() - 800 * MS, Instant::now());
+    // It is at the border: an answer that is a little faster, and all is well.
+    end(&settings, &a, CallResult::Answered, Instant::now() - 700 * MS, Instant::now());
+    assert!(health(&settings).0 > 350 * MS && !health(&settings).1, "{:?}", health(&settings));
+    assert!(!assert_counted(&settings));
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Event {
     End(CallResult, u64),

@@ -149,8 +149,10 @@ fn the_latency_at_the_end_of_a_release_is_accepted() {
     (0..200).for_each(|_| health.on_answer(Some(800 * MS), 1, false, now));
     assert!(health.is_degraded());
     health.accept_latency();
-    assert!(!health.is_degraded());
     assert_close(health.usual_latency().unwrap().as_secs_f64(), 0.4);
+    // It is at the border: an answer that is a little faster, and all is well.
+    health.on_answer(Some(700 * MS), 1, false, now);
+    assert!(!health.is_degraded());
     let mut unknown = Health::new();
     unknown.accept_latency();
     assert_eq!(unknown.usual_latency(), None);

@@ -302,6 +302,19 @@ fn a_release_is_over_a_second_after_the_last_call_waited() {
 }
 
 #[test]
+fn a_release_lasts_while_a_call_waits() {
+    let mut scene = Scene::releasing(0.02);
+    let (place, _) = scene.step(|line, moment| line.take(9, moment));
+    scene.end(place, CallEnd::Answered);
+    let pausing = scene.enqueue(1, 20 * S);
+    assert!(!scene.line.is_over(scene.now + 3_600 * S), "it waits for the end of a pause");
+    scene.remove(&pausing);
+    assert!(scene.line.is_over(scene.now + S));
+    scene.line.add(2);
+    assert!(!scene.line.is_over(scene.now + S), "it waits for the end of a cool-down");
+}
+
+#[test]
 fn an_outage_is_over_if_it_is_not_probed_for_an_hour() {
     let mut scene = Scene::shut();
     let due = scene.now + 100 * MS;

@@ -149,21 +149,21 @@ fn a_faster_round_is_the_usual_latency() {
 fn failures_and_timeouts_of_a_slow_server_halve_it() {
     // Answers and what they take, failures, timeouts; whether it is halved.
     for (answers, took, failures, timeouts, halved) in [
-        (3, USUAL, 5, 0, true),
-        (4, USUAL, 4, 0, false),
-        (6, 3 * USUAL, 0, 2, true),
-        (6, USUAL, 0, 2, false),
-        (7, 3 * USUAL, 0, 1, false),
-        (0, USUAL, 0, 8, true),
-        (0, USUAL, 8, 0, true),
+        (9, USUAL, 11, 0, true),
+        (10, USUAL, 10, 0, false),
+        (15, 3 * USUAL, 0, 5, true),
+        (15, USUAL, 0, 5, false),
+        (16, 3 * USUAL, 0, 4, false),
+        (0, USUAL, 0, 20, true),
+        (0, USUAL, 20, 0, true),
     ] {
-        let mut release = Release::new(8.0);
+        let mut release = Release::new(20.0);
         release.end(CallEnd::Failed, failures, MS);
         release.end(CallEnd::TimedOut, timeouts, S);
         release.end(CallEnd::Answered, answers, took);
         assert_eq!(release.window.round.ends(), 0);
         let case = (answers, took, failures, timeouts);
-        assert_eq!(release.window.places() == 4.0, halved, "{case:?}: {}", release.window.places());
+        assert_eq!(release.window.places() == 10.0, halved, "{case:?}: {}", release.window.places());
     }
 }
 
