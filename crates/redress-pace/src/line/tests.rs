@@ -380,10 +380,8 @@ fn make(scene: &mut Scene, calls: &mut Vec<Told>, flight: &mut Vec<Place>, nth: 
         }
         Step::Poll(nth) if !calls.is_empty() => poll(scene, calls, flight, nth % calls.len()),
         Step::Remove(nth) if !calls.is_empty() => scene.remove(&calls.swap_remove(nth % calls.len()).call),
-        Step::Arrive => {
-            if scene.step(|line, moment| line.has_place(moment)) {
-                flight.push(scene.step(|line, moment| line.take(nth, moment)).0);
-            }
+        Step::Arrive if scene.step(|line, moment| line.has_place(moment)) => {
+            flight.push(scene.step(|line, moment| line.take(nth, moment)).0);
         }
         Step::End(nth, end) if !flight.is_empty() => scene.end(flight.swap_remove(nth % flight.len()), end),
         Step::BeginOutage if scene.line.outage().is_none() => {

@@ -225,7 +225,9 @@ fn the_thresholds_come_from_the_timeout() {
 
 #[test]
 fn below_one_place_the_calls_pause() {
-    for (places, pause) in [(0.5, 200 * MS), (0.1, S), (0.01, 10 * S), (0.001, 60 * S), (1.0, 0 * S), (4.0, 0 * S)] {
+    for (places, pause) in
+        [(0.5, 200 * MS), (0.1, S), (0.01, 10 * S), (0.001, 60 * S), (1.0, Duration::ZERO), (4.0, Duration::ZERO)]
+    {
         let mut release = Release::new(places);
         release.window.on_send(release.now);
         let found = release.window.next_send() - release.now;
