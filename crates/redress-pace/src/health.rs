@@ -222,7 +222,8 @@ impl CallRate {
     pub(crate) fn gap(&self) -> Option<Duration> {
         let span = Self::MEMORY * (1.0 - (-self.counted_for / Self::MEMORY).exp());
         // The first calls may come in a burst, which says nothing about their rate.
-        (self.calls > 0.0).then(|| Duration::from_secs_f64((span.max(0.1) / self.calls).min(1e6)))
+        let gap = (self.calls > 0.0).then(|| (span.max(0.1) / self.calls).min(1e6));
+        gap.and_then(|gap| Duration::try_from_secs_f64(gap).ok())
     }
 }
 
@@ -232,7 +233,7 @@ fn seconds_log(duration: Duration) -> f64 {
 }
 
 fn from_log(seconds: f64) -> Duration {
-    Duration::from_secs_f64(seconds.exp().clamp(0.0, LONGEST))
+    Duration::try_from_secs_f64(seconds.exp().min(LONGEST)).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -90,7 +90,8 @@ fn interval(health: &Health, age: Duration, random: u32) -> Duration {
     let longest = LONGEST_INTERVAL.max((gap * CALLS_IN_LONGEST).min(LONGEST_FOR_RARE_CALLS));
     let age = age.as_secs_f64();
     let mean = (age * SHARE_OF_AGE).max(gap.min(age)).clamp(SHORTEST_INTERVAL, longest);
-    Duration::from_secs_f64(mean * (0.5 + f64::from(random) / 4_294_967_296.0))
+    // It is within the bounds above.
+    Duration::try_from_secs_f64(mean * (0.5 + f64::from(random) / 4_294_967_296.0)).unwrap_or(SHORTEST_PROBE)
 }
 
 #[cfg(test)]

@@ -76,9 +76,7 @@ impl Server {
             return status(200);
         }
         match self.how {
-            Down::Refuses => {
-                Err(TransportError::connect(std::io::Error::from(std::io::ErrorKind::ConnectionRefused)).into())
-            }
+            Down::Refuses => Err(TransportError::connect(std::io::Error::from(std::io::ErrorKind::ConnectionRefused))),
             Down::Resets => Err(TransportError::body("connection reset")),
             Down::TimesOut => {
                 sleep(s(1)).await;

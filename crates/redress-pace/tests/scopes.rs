@@ -41,7 +41,7 @@ fn server() -> (Mock, Handle<Request<String>>) {
         async move {
             let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap());
             if let Some(after) = text("x-after") {
-                sleep(std::time::Duration::from_secs_f64(after.parse().unwrap())).await;
+                sleep(std::time::Duration::try_from_secs_f64(after.parse().unwrap()).unwrap()).await;
             }
             let mut response = answer(text("x-status").map_or(200, |status| status.parse().unwrap()), &[]);
             *response.headers_mut() = headers;

@@ -50,7 +50,7 @@ impl Sampling {
     pub(super) fn timing(&self, random: impl FnOnce() -> u32) -> Timing {
         if self.0.load(Ordering::Relaxed) != 0 {
             Timing::Timed { calls: 1 }
-        } else if random() % u32::from(ONE_IN) == 0 {
+        } else if random().is_multiple_of(u32::from(ONE_IN)) {
             Timing::Timed { calls: ONE_IN }
         } else {
             Timing::Untimed

@@ -64,7 +64,8 @@ pub fn server() -> (Mock, Handle<Request<String>>) {
         let header = |name| request.headers().get(name).map(|value| value.to_str().expect("ASCII").to_owned());
         let status = header("x-status").map_or(200, |status| status.parse().expect("a status"));
         let wait = header("x-wait");
-        let after = header("x-after").map(|after| Duration::from_secs_f64(after.parse().expect("seconds")));
+        let after = header("x-after")
+            .map(|after| Duration::try_from_secs_f64(after.parse().expect("seconds")).expect("a time"));
         async move {
             if let Some(after) = after {
                 tokio::time::sleep(after).await;
