@@ -137,13 +137,15 @@ impl Health {
     pub(crate) fn accept_latency(&mut self) {
         if self.answers > 0 {
             self.usual = self.usual.max(self.latency - SLOW.ln());
+            self.mean = self.mean.max(self.usual);
         }
     }
 
-    /// Returns `true` if the upstream is slower than usual, or throttles calls.
+    /// Returns `true` if the upstream is slower than usual, or throttles calls. The usual latency is known from 32 answers on.
     pub(crate) fn is_degraded(&self) -> bool {
+        let is_known = self.answers > FIRST_ANSWERS;
         let is_slow = || self.latency > self.usual + SLOW.ln() && self.latency.exp() - self.usual.exp() >= SLOWER_BY;
-        self.throttled >= THROTTLED || is_slow()
+        self.throttled >= THROTTLED || (is_known && is_slow())
     }
 
     /// Returns `true` if each answer must be recorded: after a failure, and while the upstream is degraded.

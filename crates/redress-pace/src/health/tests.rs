@@ -110,7 +110,7 @@ fn the_latency_is_the_mean_of_the_last_answers_and_the_usual_one_follows_it_down
     assert!(health.is_degraded() && health.needs_each_answer());
     assert!(health.latency().unwrap() > 200 * MS);
     assert_close(health.usual_latency().unwrap().as_secs_f64(), 0.1);
-    (0..200).for_each(|_| health.on_answer(Some(20 * MS), 1, true, now));
+    (0..1_000).for_each(|_| health.on_answer(Some(20 * MS), 1, true, now));
     assert_close(health.usual_latency().unwrap().as_secs_f64(), 0.02);
     assert_close(health.latency().unwrap().as_secs_f64(), 0.02);
     assert!(!health.is_degraded());
@@ -132,13 +132,13 @@ fn the_first_usual_latency_is_the_mean_of_32_answers() {
 fn the_usual_latency_drifts_to_a_slower_server_within_ten_minutes() {
     for (is_open, expected) in [(true, 0.1 * 8_f64.powf(1.0 - (-1_f64).exp())), (false, 0.1)] {
         let (mut health, now) = healthy(100 * MS, 10 * MS);
-        (0..200).for_each(|_| health.on_answer(Some(800 * MS), 1, is_open, now));
+        (0..1_000).for_each(|_| health.on_answer(Some(800 * MS), 1, is_open, now));
         (1..=600).for_each(|nth| health.on_answer(Some(800 * MS), 1, is_open, now + nth * S));
         assert_close(health.usual_latency().unwrap().as_secs_f64(), expected);
     }
     let (mut health, now) = healthy(100 * MS, 10 * MS);
     health.on_answer(Some(800 * MS), 1, true, now + 3_600 * S);
-    assert_eq!(health.usual_latency(), health.latency(), "after a pause, it goes no further than the latency");
+    assert!(health.usual_latency() < health.latency(), "after a pause, it goes no further than the mean");
 }
 
 #[test]
