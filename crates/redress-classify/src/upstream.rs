@@ -58,20 +58,33 @@ impl Upstream {
         Self { authority, default_port: None }
     }
 
-    /// Returns the port. It is parsed on demand, since most requests never compare their upstream.
-    fn port(&self) -> Option<u16> {
-        self.authority.as_ref().and_then(Authority::port_u16).or(self.default_port)
+    /// Returns the host without the user information, which may be a secret, and the port. They are parsed on demand, since most
+    /// requests never compare their upstream, and from the end, in one pass: `Authority` looks for each of them anew.
+    fn host_and_port(&self) -> (&str, Option<u16>) {
+        let text = self.authority.as_ref().map_or("", Authority::as_str);
+        let digits = text.bytes().rev().take_while(u8::is_ascii_digit).count();
+        let (rest, port) = text.split_at(text.len() - digits);
+        // Without a colon before them they are part of the host, as in 192.0.2.1.
+        let (host, port) = match rest.strip_suffix(':') {
+            Some(host) => (host, port.parse().ok()),
+            None => (text, None),
+        };
+        let start = host.bytes().rposition(|byte| byte == b'@').map_or(0, |at| at + 1);
+        (&host[start..], port.or(self.default_port))
     }
 
-    /// Returns the host without the user information, which may be a secret.
     fn host(&self) -> &str {
-        self.authority.as_ref().map_or("", Authority::host)
+        self.host_and_port().0
     }
 }
 
 impl PartialEq for Upstream {
     fn eq(&self, other: &Self) -> bool {
-        self.port() == other.port() && self.host().eq_ignore_ascii_case(other.host())
+        if self.default_port == other.default_port && self.authority == other.authority {
+            return true;
+        }
+        let ((host, port), (other, other_port)) = (self.host_and_port(), other.host_and_port());
+        port == other_port && host.eq_ignore_ascii_case(other)
     }
 }
 
@@ -79,9 +92,10 @@ impl Eq for Upstream {}
 
 impl Hash for Upstream {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.port().hash(state);
+        let (host, port) = self.host_and_port();
+        port.hash(state);
         // A hasher takes a chunk in much less time than its bytes one by one.
-        for chunk in self.host().as_bytes().chunks(32) {
+        for chunk in host.as_bytes().chunks(32) {
             let mut lower = [0; 32];
             let lower = &mut lower[..chunk.len()];
             lower.copy_from_slice(chunk);
@@ -134,6 +148,11 @@ mod tests {
             ("https://api.example", "http://api.example", false),
             ("https://api.example", "https://eu.api.example", false),
             ("https://api.example:8443", "https://api.example", false),
+            ("https://192.0.2.1", "https://192.0.2.1:443", true),
+            ("https://192.0.2.1", "https://192.0.2.12", false),
+            ("https://a:1@192.0.2.1:80", "https://192.0.2.1:80", true),
+            ("https://[2001:db8::1]:443/", "https://[2001:DB8::1]", true),
+            ("https://[2001:db8::1]", "https://[2001:db8::1]:1", false),
             ("/a", "/b", true),
             ("/a", "https://api.example/a", false),
             ("/a api.example", "/b API.example", true),

@@ -36,18 +36,6 @@ pin_project! {
         // The time at which it was sent, if it is timed.
         sent: Option<(Instant, Timing)>,
     }
-
-    impl<S, B> PinnedDrop for ResponseFuture<S, B>
-    where
-        S: Service<Request<B>>,
-    {
-        fn drop(this: Pin<&mut Self>) {
-            let this = this.project();
-            if let (Some(sent), StateProj::Inner { .. }) = (*this.sent, this.state.project()) {
-                abandoned(this.settings, this.target, this.permit.take(), sent);
-            }
-        }
-    }
 }
 
 pin_project! {
@@ -232,15 +220,6 @@ fn finish<R>(
         }
         Err(error) => Err(error.with_upstream_health(health)),
     }
-}
-
-/// Records an attempt that was dropped in flight. One that took far longer than usual counts as a timeout: the caller's deadline
-/// has passed.
-fn abandoned(settings: &Arc<Settings>, target: &Target, permit: Option<Box<Permit>>, (at, timing): (Instant, Timing)) {
-    let is_timeout = settings.gates.is_far_too_long(target, at.elapsed());
-    let end = if is_timeout { CallResult::Failed { is_timeout } } else { CallResult::Unknown };
-    // No user code runs when a future is dropped.
-    settings.record(target, permit, Some((at, timing)), end, u32::MAX / 2);
 }
 
 impl<S, B> fmt::Debug for ResponseFuture<S, B>

@@ -95,13 +95,6 @@ impl Gates {
                 && self.lock().lines.get(&target.upstream_key()).is_some_and(|line| line.outage().is_some()))
     }
 
-    /// Returns `true` if an attempt took so long that its server is likely to hang: a second, and 4 times as long as usual.
-    pub(crate) fn is_far_too_long(&self, target: &Target, took: Duration) -> bool {
-        let state = self.lock();
-        let usual = state.health.get(&target.partition).and_then(Health::usual_latency);
-        took >= Duration::from_secs(1) && usual.is_some_and(|usual| took > usual.saturating_mul(4))
-    }
-
     /// Starts or extends the cool-down of the calls that a response concerns; returns `false` if an earlier one lasts at
     /// least as long.
     pub(crate) fn cool_down(&self, target: &Target, scope: CooldownScope, cooldown: Cooldown, now: Instant) -> bool {

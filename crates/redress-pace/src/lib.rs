@@ -40,8 +40,8 @@
 //! If an upstream fails, calls that are sent fail one after the other, and use up their deadlines, the retry budget, and the
 //! capacity of a server that is coming back. So the gate of a partition is shut after as many failures in a row as do not come by
 //! chance: 3 if failures are rare, 8 where 30 % of the calls fail. A failure is a response that says that the service is
-//! unavailable, without a hint (502, 503, 504, or what the dialect says), a connection that fails, a reset or a timeout, or an
-//! attempt that is dropped after a second and 4 times its usual time. A 500, a 429 and an error of the request are none: one bad
+//! unavailable, without a hint (502, 503, 504, or what the dialect says), a connection that fails, a reset or a timeout. A dropped
+//! attempt is none: it may have waited for credentials. A 500, a 429 and an error of the request are none: one bad
 //! request or route must not stop the others. A host that never answered is never shut, since its URL may be wrong.
 //!
 //! While it is shut:

@@ -29,8 +29,11 @@ pub fn describe_metrics() {
     describe_histogram!(
         "redress_pace_wait_seconds",
         Unit::Seconds,
-        "waits of calls for cool-downs and limits, as planned"
+        "waits of calls at gates and for limits, as planned"
     );
+    describe_counter!("redress_gate_shuts_total", Unit::Count, "outages that shut a gate, and gates shut by hand");
+    describe_counter!("redress_probes_total", Unit::Count, "probes of outages that ended, by outcome");
+    describe_histogram!("redress_outage_seconds", Unit::Seconds, "how long gates were shut");
     describe_counter!(
         "redress_pace_rejections_total",
         Unit::Count,

@@ -76,6 +76,10 @@ fn a_stack_records_the_documented_metrics_and_no_others() {
     let spent = r#"{"success":false,"error":{"code":"INSUFFICIENT_CREDITS","message":"top up"}}"#;
     let script = [
         (200, None, r#"{"success":true}"#),
+        // Three failures in a row shut the gate, a probe fails, and the next one is answered.
+        (503, None, ""),
+        (503, None, ""),
+        (503, None, ""),
         (503, None, ""),
         (200, None, r#"{"success":true}"#),
         (402, None, spent),
@@ -95,7 +99,10 @@ fn a_stack_records_the_documented_metrics_and_no_others() {
     };
     for (entry, expected) in [
         ("redress_attempts_total dialect=maleslab class=success", 2),
-        ("redress_attempts_total dialect=maleslab class=unavailable", 1),
+        ("redress_attempts_total dialect=maleslab class=unavailable", 4),
+        ("redress_gate_shuts_total dialect=maleslab reason=failures", 1),
+        ("redress_probes_total dialect=maleslab outcome=failed", 1),
+        ("redress_probes_total dialect=maleslab outcome=answered", 1),
         ("redress_attempts_total dialect=maleslab class=quota_exhausted", 1),
         ("redress_calls_total dialect=maleslab end_reason=success", 2),
         ("redress_calls_total dialect=maleslab end_reason=hint_too_long", 1),
