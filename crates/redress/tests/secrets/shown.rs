@@ -54,6 +54,9 @@ const HOLDS_NO_TEXT: [&str; 42] = [
     "redress-envelope::Unit",
     "redress-envelope::Unreadable",
     "redress-envelope::When",
+    "redress-pace::FailFast",
+    "redress-pace::GatePhase",
+    "redress-pace::GateStatus",
     "redress-refresh::InvalidOrigin",
     "redress-refresh::Purpose",
     // Opaque.
