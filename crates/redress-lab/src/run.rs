@@ -329,9 +329,11 @@ mod tests {
         let scenario = scenario(
             "name = 't'\nlength = '300s'\nclients = { utilization = 0.93, attempt_timeout = '1s', deadline = '10s' }\nserver = { kind = 'fifo', rate = 300.0 }\nfault = [{ kind = 'hold', from = '60s', for = '10s' }]",
         );
-        for policy in [&NoRetry as &dyn Policy, &RedressStack::new()] {
+        // redress holds the calls of the outage, so that there is no backlog.
+        for (policy, range) in [(&NoRetry as &dyn Policy, 80..=150), (&RedressStack::new(), 0..=2)] {
             let outcome = outcome(&scenario, policy);
-            assert!(matches!(outcome.recovery, RecoveryTime::After(80..=150)), "{:?}", outcome.recovery);
+            let RecoveryTime::After(seconds) = outcome.recovery else { panic!("{:?}", outcome.recovery) };
+            assert!(range.contains(&seconds), "{} {seconds}", policy.name());
         }
     }
 

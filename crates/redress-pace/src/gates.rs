@@ -15,7 +15,6 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::PoisonError;
 use std::task::Waker;
-use std::time::Duration;
 
 use redress_classify::CooldownScope;
 use tokio::time::Instant;
