@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Context;
+use std::time::Duration;
 
 use proptest::prelude::*;
 use redress_classify::dialects;

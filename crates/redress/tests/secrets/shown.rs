@@ -19,7 +19,7 @@ use super::{BODY, assert_silent, response, types};
 type Shown = (&'static str, String);
 
 /// Words and numbers alone: no text of a request, of a response or of a credential fits in.
-const HOLDS_NO_TEXT: [&str; 42] = [
+const HOLDS_NO_TEXT: [&str; 45] = [
     "redress-backoff::Budget",
     "redress-backoff::Idempotent",
     "redress-backoff::Jitter",
