@@ -99,7 +99,9 @@ impl Admission {
                     let queue = *queue;
                     match waiter.poll_permit(cx, now) {
                         PermitWait::Granted(permit) => self.use_permit(permit, now)?,
-                        PermitWait::TooLate => return Poll::Ready(Err(self.line_error(queue, now))),
+                        PermitWait::TooLate => {
+                            return Poll::Ready(Err(self.line_error(queue, saturating::add(now, queue.spread), now)));
+                        }
                         PermitWait::Gone => self.stage = Stage::Start,
                         PermitWait::Waiting(at) => {
                             let at = at.map_or(queue.until, |at| at.min(queue.until));
@@ -171,7 +173,7 @@ impl Admission {
                 Ok(())
             }
             GateState::CoolingDown(waiter, cooldown) => self.await_cooldown(waiter, &cooldown, now),
-            GateState::Refused(queue) => Err(self.refused(queue, now)),
+            GateState::Refused(queue) => Err(self.line_error(queue, queue.until, now)),
         }
     }
 
@@ -224,7 +226,11 @@ impl Admission {
     fn leave_line(&mut self, queue: Queue, now: Instant) -> Result<(), Error> {
         self.stage = Stage::Start;
         let goes_on = self.caller.max_wait.limit() == WaitLimit::Longest && !self.caller.was_cooling_down;
-        if goes_on { self.enter_limits(now) } else { Err(self.line_error(queue, now)) }
+        if goes_on {
+            self.enter_limits(now)
+        } else {
+            Err(self.line_error(queue, saturating::add(now, queue.spread), now))
+        }
     }
 
     /// Returns `true` if the call must not be sent now.
@@ -291,23 +297,10 @@ impl Admission {
         self.paced(self.settings.clock.wall(at), "own limit")
     }
 
-    /// Reports and returns the error of a call that must not wait in a line, which names the time of the next probe, or an
-    /// estimate.
-    fn refused(&self, queue: Queue, now: Instant) -> Error {
-        self.report_rejection(reason(queue), queue.until, now);
-        self.line_ended(queue, queue.until, now)
-    }
-
-    /// Reports and returns the error of a call that waited in a line until it was too late.
-    ///
-    /// The time to come back is an estimate: the spread is the time in which a release is meant to end.
-    fn line_error(&self, queue: Queue, now: Instant) -> Error {
-        let again = saturating::add(now, queue.spread);
+    /// Reports and returns the error of a call that must not wait in a line, or did so until it was too late, with the time to
+    /// come back: that of the next probe, or else the spread, in which a release is meant to end.
+    fn line_error(&self, queue: Queue, again: Instant, now: Instant) -> Error {
         self.report_rejection(reason(queue), again, now);
-        self.line_ended(queue, again, now)
-    }
-
-    fn line_ended(&self, queue: Queue, again: Instant, now: Instant) -> Error {
         let error = self.paced(self.settings.clock.wall(again), detail(queue, now));
         if queue.outage.is_some() { error.with_upstream_health(UpstreamHealth::Outage) } else { error }
     }
