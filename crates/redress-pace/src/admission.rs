@@ -11,7 +11,7 @@ use redress_classify::{Deadline, Error, UpstreamHealth, saturating};
 use tokio::time::{Instant, Sleep};
 
 use crate::cooldown::Cooldown;
-use crate::gates::{Caller, GateState, Permit, PermitWait, Queue, Waiter, enter};
+use crate::gates::{Caller, GateState, LineWait, Permit, PermitWait, Waiter, enter};
 use crate::keyed_queues::SlotState;
 use crate::limiter::{Limiter, QueuePosition, try_send_all};
 use crate::max_wait::{MaxWait, WaitLimit};
@@ -42,7 +42,7 @@ enum Stage {
     /// It waits for the end of a cool-down, and for its time within the spread after it.
     CoolingDown { waiter: Waiter, sleep: Pin<Box<Sleep>> },
     /// It waits in a line, to probe an outage or for a permit of a release.
-    InLine { waiter: Waiter, sleep: Pin<Box<Sleep>>, queue: Queue },
+    InLine { waiter: Waiter, sleep: Pin<Box<Sleep>>, wait: LineWait },
     /// It waits in the last queue that it joined. The first call in a queue has a timer.
     InQueue { sleep: Option<Pin<Box<Sleep>>> },
     /// The gates are open, and all limits allow it.
@@ -95,22 +95,22 @@ impl Admission {
                     }
                     self.queue_for_permit(now);
                 }
-                Stage::InLine { waiter, sleep, queue } => {
-                    let queue = *queue;
+                Stage::InLine { waiter, sleep, wait } => {
+                    let wait = *wait;
                     match waiter.poll_permit(cx, now) {
                         PermitWait::Granted(permit) => self.use_permit(permit, now)?,
                         PermitWait::TooLate => {
-                            return Poll::Ready(Err(self.line_error(queue, saturating::add(now, queue.spread), now)));
+                            return Poll::Ready(Err(self.line_error(wait, saturating::add(now, wait.spread), now)));
                         }
                         PermitWait::Gone => self.stage = Stage::Start,
                         PermitWait::Waiting(at) => {
-                            let at = at.map_or(queue.until, |at| at.min(queue.until));
+                            let at = at.map_or(wait.until, |at| at.min(wait.until));
                             if sleep.deadline() != at {
                                 sleep.as_mut().reset(at);
                             }
                             now = ready!(poll_timer(sleep, cx, now));
-                            if queue.until <= now {
-                                self.leave_line(queue, now)?;
+                            if wait.until <= now {
+                                self.leave_line(wait, now)?;
                             }
                         }
                     }
@@ -141,9 +141,9 @@ impl Admission {
         self.caller.max_wait.deadline()
     }
 
-    /// Returns `true` if the call is the probe of an outage.
-    pub(crate) fn is_probe(&self) -> bool {
-        self.permit.as_ref().is_some_and(|permit| permit.is_probe())
+    /// Returns the permit, if the call has one.
+    pub(crate) fn permit(&self) -> Option<&Permit> {
+        self.permit.as_deref()
     }
 
     /// Ends the wait. Returns the permit, which the call holds until it is answered.
@@ -168,12 +168,12 @@ impl Admission {
                 self.add_permit(permit);
                 self.enter_limits(now)
             }
-            GateState::Queued(waiter, queue) => {
-                self.await_permit(waiter, queue, now);
+            GateState::Queued(waiter, wait) => {
+                self.await_permit(waiter, wait, now);
                 Ok(())
             }
             GateState::CoolingDown(waiter, cooldown) => self.await_cooldown(waiter, &cooldown, now),
-            GateState::Refused(queue) => Err(self.line_error(queue, queue.until, now)),
+            GateState::Refused(wait) => Err(self.line_error(wait, wait.until, now)),
         }
     }
 
@@ -193,17 +193,17 @@ impl Admission {
     }
 
     /// Waits in a line.
-    fn await_permit(&mut self, waiter: Waiter, queue: Queue, now: Instant) {
-        self.report_wait(reason(queue), queue.until, now);
-        self.stage = Stage::InLine { waiter, sleep: Box::pin(tokio::time::sleep_until(queue.until)), queue };
+    fn await_permit(&mut self, waiter: Waiter, wait: LineWait, now: Instant) {
+        self.report_wait(reason(wait), wait.until, now);
+        self.stage = Stage::InLine { waiter, sleep: Box::pin(tokio::time::sleep_until(wait.until)), wait };
     }
 
     /// Joins the line of the release after its cool-down, or starts anew if there is another cool-down or an outage.
     fn queue_for_permit(&mut self, now: Instant) {
         let Stage::CoolingDown { waiter, mut sleep } = mem::replace(&mut self.stage, Stage::Start) else { return };
-        if let Some((until, spread)) = waiter.enqueue(self.caller, now) {
-            sleep.as_mut().reset(until);
-            self.stage = Stage::InLine { waiter, sleep, queue: Queue { outage: None, until, spread } };
+        if let Some(wait) = waiter.enqueue(self.caller, now) {
+            sleep.as_mut().reset(wait.until);
+            self.stage = Stage::InLine { waiter, sleep, wait };
         }
     }
 
@@ -223,13 +223,13 @@ impl Admission {
     }
 
     /// Leaves a line at the end of its wait. A call without a deadline goes all the same, unless it waited for a cool-down.
-    fn leave_line(&mut self, queue: Queue, now: Instant) -> Result<(), Error> {
+    fn leave_line(&mut self, wait: LineWait, now: Instant) -> Result<(), Error> {
         self.stage = Stage::Start;
         let goes_on = self.caller.max_wait.limit() == WaitLimit::Longest && !self.caller.was_cooling_down;
         if goes_on {
             self.enter_limits(now)
         } else {
-            Err(self.line_error(queue, saturating::add(now, queue.spread), now))
+            Err(self.line_error(wait, saturating::add(now, wait.spread), now))
         }
     }
 
@@ -273,12 +273,12 @@ impl Admission {
 
     /// Waits in the last queue; then joins the next one, or starts anew if a gate has closed. Returns the time.
     fn poll_queue(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<Result<Instant, Error>> {
-        let Stage::InQueue { sleep } = &mut self.stage else { return Poll::Ready(Ok(now)) };
-        if self.settings.gates.is_blocked(&self.target, self.permit.as_deref(), self.caller.max_wait.limit(), now) {
+        if self.is_blocked(now) {
             // The calls behind it see the closed gate when they become the first.
             self.stage = Stage::Start;
             return Poll::Ready(Ok(now));
         }
+        let Stage::InQueue { sleep } = &mut self.stage else { return Poll::Ready(Ok(now)) };
         match self.positions.last().map_or(SlotState::Ready, |position| position.poll_slot(now, cx)) {
             SlotState::Ready => Poll::Ready(self.join_next_queue(now).map(|()| now)),
             SlotState::Behind => Poll::Pending,
@@ -299,10 +299,10 @@ impl Admission {
 
     /// Reports and returns the error of a call that must not wait in a line, or did so until it was too late, with the time to
     /// come back: that of the next probe, or else the spread, in which a release is meant to end.
-    fn line_error(&self, queue: Queue, again: Instant, now: Instant) -> Error {
-        self.report_rejection(reason(queue), again, now);
-        let error = self.paced(self.settings.clock.wall(again), detail(queue, now));
-        if queue.outage.is_some() { error.with_upstream_health(UpstreamHealth::Outage) } else { error }
+    fn line_error(&self, wait: LineWait, again: Instant, now: Instant) -> Error {
+        self.report_rejection(reason(wait), again, now);
+        let error = self.paced(self.settings.clock.wall(again), detail(wait, now));
+        if wait.outage.is_some() { error.with_upstream_health(UpstreamHealth::Outage) } else { error }
     }
 
     fn paced(&self, retry_at: SystemTime, reason: impl Into<String>) -> Error {
@@ -329,12 +329,12 @@ fn paced(target: &Target, retry_at: SystemTime, reason: impl Into<String>) -> Er
     Error::paced(retry_at).with_detail(reason).with_upstream(target.partition.upstream())
 }
 
-const fn reason(queue: Queue) -> WaitReason {
-    if queue.outage.is_some() { WaitReason::Outage } else { WaitReason::Release }
+const fn reason(wait: LineWait) -> WaitReason {
+    if wait.outage.is_some() { WaitReason::Outage } else { WaitReason::Release }
 }
 
-fn detail(queue: Queue, now: Instant) -> String {
-    match queue.outage {
+fn detail(wait: LineWait, now: Instant) -> String {
+    match wait.outage {
         Some(since) => format!("outage for {:?}", now.saturating_duration_since(since)),
         None => "release after an outage or a cool-down".to_owned(),
     }

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tower_service::Service;
 
 use crate::admission::{Admission, unpaid};
-use crate::gates::{CallResult, Permit, Timing, is_unremarkable};
+use crate::gates::{CallResult, Permit, Sent, is_unremarkable};
 use crate::learn::{call_result, learn};
 use crate::scope::Target;
 use crate::settings::Settings;
@@ -34,7 +34,7 @@ pin_project! {
         // The permit of the request, if it was sent as a probe or during a release.
         permit: Option<Box<Permit>>,
         // The time at which it was sent, if it is timed.
-        sent: Option<(Instant, Timing)>,
+        sent: Option<Sent>,
     }
 }
 
@@ -75,7 +75,7 @@ where
         settings: &Arc<Settings>,
         target: Target,
         permit: Option<Box<Permit>>,
-        sent: Option<(Instant, Timing)>,
+        sent: Option<Sent>,
     ) -> Self {
         Self { state: State::Inner { future }, settings: Arc::clone(settings), target, permit, sent }
     }
@@ -135,18 +135,18 @@ where
                     }
                     let now = Instant::now();
                     match current.admission.commit(now) {
-                        Ok(true) if !current.is_paid() => break Err(unpaid(this.settings, this.target, now)),
+                        Ok(true) if !is_paid(&current.request, current.admission.permit()) => {
+                            break Err(unpaid(this.settings, this.target, now));
+                        }
                         Ok(true) => {
-                            let timing = this.settings.gates.timing(|| this.settings.random());
-                            *this.sent = Some((now, timing));
+                            *this.sent = this.settings.gates.timed(|| this.settings.random(), || now);
                             let (future, permit) = waiting.take().expect(PRESENT).send();
                             *this.permit = permit;
                             State::Inner { future }
                         }
                         Ok(false) => {
                             // A gate has closed. The service that is ready must not be kept through another wait.
-                            let unready = current.inner.clone();
-                            current.inner = unready;
+                            current.inner = current.inner.clone();
                             State::Waiting { waiting: waiting.take() }
                         }
                         Err(error) => break Err(error),
@@ -181,15 +181,14 @@ where
     }
 }
 
-impl<S, B> Waiting<S, B> {
-    /// Returns `true` if the request may be sent: it is the probe of an outage, or paid for.
-    fn is_paid(&self) -> bool {
-        if self.admission.is_probe() {
-            SendState::mark_probe(&self.request);
-            return true;
-        }
-        SendState::pay(&self.request)
+/// Returns `true` if a request that is admitted may be sent: it is the probe of an outage, or paid for.
+#[inline]
+pub(crate) fn is_paid<B>(request: &Request<B>, permit: Option<&Permit>) -> bool {
+    if permit.is_some_and(Permit::is_probe) {
+        SendState::mark_probe(request);
+        return true;
     }
+    SendState::pay(request)
 }
 
 /// Learns from the result, and marks it with the health of the upstream. Passes the permit on last: by then the gate has closed
@@ -199,7 +198,7 @@ fn finish<R>(
     settings: &Arc<Settings>,
     target: &Target,
     permit: &mut Option<Box<Permit>>,
-    sent: Option<(Instant, Timing)>,
+    sent: Option<Sent>,
 ) -> Result<Response<R>, Error> {
     let verdict = result.as_ref().ok().and_then(|response| {
         let verdict = Verdict::for_response(response, &settings.dialect, &settings.clock);

@@ -19,11 +19,11 @@ use std::task::Waker;
 use redress_classify::CooldownScope;
 use tokio::time::Instant;
 
-pub(crate) use self::entry::{Caller, GateState, Queue, enter, try_enter};
+pub(crate) use self::entry::{Caller, GateState, LineWait, enter, try_enter};
 pub(crate) use self::handles::{Permit, PermitWait, Waiter};
 pub(crate) use self::record::{CallResult, Transition, is_unremarkable, record};
 use self::sampling::Sampling;
-pub(crate) use self::sampling::Timing;
+pub(crate) use self::sampling::Sent;
 use self::sync::{AtomicBool, Mutex, MutexGuard};
 use crate::buckets::Buckets;
 use crate::cooldown::{Cooldown, CooldownTable};
@@ -67,10 +67,10 @@ impl Gates {
         !self.sampling.is_active()
     }
 
-    /// Returns how a call that is sent now with its gates open is timed.
+    /// Returns the send of a call that is sent now; `None` if it is not timed. `now` reads the clock if need be.
     #[inline]
-    pub(crate) fn timing(&self, random: impl FnOnce() -> u32) -> Timing {
-        self.sampling.timing(random)
+    pub(crate) fn timed(&self, random: impl FnOnce() -> u32, now: impl FnOnce() -> Instant) -> Option<Sent> {
+        self.sampling.weight(random).map(|calls| Sent { at: now(), calls })
     }
 
     /// Returns the longest cool-down of a call, while it lasts.
@@ -87,11 +87,15 @@ impl Gates {
 
     /// Returns `true` if a call that was admitted must not be sent: there is a cool-down, or an outage that it does not probe.
     pub(crate) fn is_blocked(&self, target: &Target, permit: Option<&Permit>, limit: WaitLimit, now: Instant) -> bool {
-        self.cooldown(target, now).is_some()
-            || (limit != WaitLimit::Longest
-                && !permit.is_some_and(Permit::is_probe)
-                && !self.is_inactive()
-                && self.lock().lines.get(&target.upstream_key()).is_some_and(|line| line.outage().is_some()))
+        if self.is_inactive() {
+            return false;
+        }
+        let gates = target.gate_keys(self.bucket(target));
+        let mut state = self.lock();
+        let is_cooling = state.is_cooling(gates.keys(), now);
+        self.deactivate_if_over(&mut state, is_cooling, now);
+        let waits_for_end = limit != WaitLimit::Longest && !permit.is_some_and(Permit::is_probe);
+        is_cooling || (waits_for_end && state.outage_at(target).is_some())
     }
 
     /// Starts or extends the cool-down of the calls that a response concerns; returns `false` if an earlier one lasts at
@@ -141,10 +145,28 @@ impl Gates {
     }
 }
 
+/// Returns the health of a partition; that of one of which nothing is known if it has not answered yet.
+fn known<'h>(health: &'h HashMap<Partition, Health>, partition: &Partition) -> &'h Health {
+    static UNKNOWN: Health = Health::new();
+    health.get(partition).unwrap_or(&UNKNOWN)
+}
+
 impl State {
     fn id(&mut self) -> u64 {
         self.next_id += 1;
         self.next_id
+    }
+
+    /// Returns `true` if any of these gates cools down.
+    fn is_cooling(&self, keys: impl Iterator<Item = GateKey>, now: Instant) -> bool {
+        self.cooldowns.longest(keys, now).is_some()
+    }
+
+    /// Removes the lines that are over if there are many, before one is added.
+    fn make_room(&mut self, now: Instant) {
+        if self.lines.len() >= MAX_PARTITIONS {
+            self.lines.retain(|_, line| !line.is_over(now));
+        }
     }
 }
 

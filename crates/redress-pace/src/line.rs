@@ -228,7 +228,7 @@ impl Line {
     /// Removes a call that waits, and passes on what it was granted. Returns its waker, to be dropped, and those to be woken.
     pub(crate) fn remove(&mut self, rank: Rank, moment: Moment<'_>) -> (Option<Waker>, Vec<Waker>) {
         if let Some(WaitEnd::Granted(place, _)) = self.ended.remove(&rank.1) {
-            return (None, self.end(place, place.0, CallEnd::Unknown, moment));
+            return (None, self.end(place, CallEnd::Unknown, moment));
         }
         let queued = self.queue.remove(rank).map(|queued| queued.waker);
         let own = self.cooling.remove(&rank.1).or(queued);
@@ -237,14 +237,14 @@ impl Line {
         (own.flatten(), wakers)
     }
 
-    /// Records the end of a call that has a place and was sent at `sent`. Returns the wakers of the calls that go on.
-    pub(crate) fn end(&mut self, place: Place, sent: Instant, end: CallEnd, moment: Moment<'_>) -> Vec<Waker> {
+    /// Records the end of a call that has a place. Returns the wakers of the calls that go on.
+    pub(crate) fn end(&mut self, place: Place, end: CallEnd, moment: Moment<'_>) -> Vec<Waker> {
         let is_used = !self.queue.is_empty() || self.is_half_used();
         self.flight.remove(place);
         match &mut self.phase {
             // The gate opens it at the first answer, so that this is a failure.
             Phase::Shut(outage) => outage.end_probe(place.1, moment.health, moment.now, moment.random),
-            Phase::Release(window) => window.on_end(end, sent, is_used, moment.health, moment.now),
+            Phase::Release(window) => window.on_end(end, place.0, is_used, moment.health, moment.now),
         }
         let mut wakers = Vec::new();
         self.settle(moment, &mut wakers);

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
-use redress_classify::{BoxError, Error, SendState};
+use redress_classify::{BoxError, Error};
 use tokio::time::Instant;
 use tower_service::Service;
 
 use crate::admission::{Admission, unpaid};
-use crate::future::ResponseFuture;
-use crate::gates::{Permit, Timing, try_enter};
+use crate::future::{ResponseFuture, is_paid};
+use crate::gates::{Permit, try_enter};
 use crate::limiter::try_send_by_all;
 use crate::scope::Target;
 use crate::settings::Settings;
@@ -150,14 +150,11 @@ impl<S> Pace<S> {
         S: Service<Request<B>>,
     {
         let settings = &self.settings;
-        if permit.as_ref().is_some_and(|permit| permit.is_probe()) {
-            SendState::mark_probe(&request);
-        } else if !SendState::pay(&request) {
+        if !is_paid(&request, permit.as_deref()) {
             let error = unpaid(settings, &target, now.unwrap_or_else(Instant::now));
             return ResponseFuture::rejected(error, settings, target);
         }
-        let timing = settings.gates.timing(|| settings.random());
-        let sent = (timing != Timing::Untimed).then(|| (now.unwrap_or_else(Instant::now), timing));
+        let sent = settings.gates.timed(|| settings.random(), || now.unwrap_or_else(Instant::now));
         // This is the service that `poll_ready` made ready.
         ResponseFuture::sent(self.inner.call(request), settings, target, permit, sent)
     }

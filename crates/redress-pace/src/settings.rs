@@ -8,7 +8,7 @@ use http::{HeaderMap, Method, Request, Uri};
 use redress_classify::{Clock, Dialect, UpstreamHealth};
 use tokio::time::Instant;
 
-use crate::gates::{CallResult, Caller, Gates, Permit, Timing, record};
+use crate::gates::{CallResult, Caller, Gates, Permit, Sent, record};
 use crate::limiter::Limiter;
 use crate::max_wait::MaxWait;
 use crate::partition::Partition;
@@ -62,7 +62,7 @@ impl Settings {
         self: &Arc<Self>,
         target: &Target,
         permit: Option<Box<Permit>>,
-        sent: Option<(Instant, Timing)>,
+        sent: Option<Sent>,
         result: CallResult,
         random: u32,
     ) -> Option<UpstreamHealth> {

@@ -1,15 +1,16 @@
 //! The entry of a call at its gates: it goes at once, waits in a line, or must fail.
 
 use std::sync::Arc;
+use std::task::Waker;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::handles::LineHandle;
-use super::{MAX_PARTITIONS, Permit, State, Waiter};
+use super::{Permit, State, Waiter, known};
 use crate::cooldown::Cooldown;
 use crate::health::Health;
-use crate::line::{Line, MAX_WAITING, Moment, Sending};
+use crate::line::{Line, MAX_WAITING, Moment, Rank, Sending};
 use crate::max_wait::{MaxWait, WaitLimit};
 use crate::outage::Outage;
 use crate::partition::Partition;
@@ -35,21 +36,43 @@ pub(crate) enum GateState {
     /// It may be sent, and has a permit.
     Granted(Box<Permit>),
     /// It waits in a line until this instant at the latest.
-    Queued(Waiter, Queue),
+    Queued(Waiter, LineWait),
     /// There is a cool-down.
     CoolingDown(Waiter, Cooldown),
     /// It must not wait. The instant is that of the next probe, or an estimate.
-    Refused(Queue),
+    Refused(LineWait),
 }
 
-/// The line in which a call waits, or would wait.
+/// The wait of a call in a line, or the one that it would have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Queue {
+pub(crate) struct LineWait {
     /// Since when there is an outage; `None` in a release.
     pub(crate) outage: Option<Instant>,
+    /// The instant at which it ends at the latest.
     pub(crate) until: Instant,
     /// The spread of the release.
     pub(crate) spread: Duration,
+}
+
+impl Caller {
+    /// Returns the circumstances of a step of this call.
+    fn moment<'h>(&self, settings: &Settings, health: &'h Health, now: Instant) -> Moment<'h> {
+        Moment { health, now, random: self.random, newest_first: settings.newest_first }
+    }
+
+    /// Returns the wait that the call would have in a line. One that waited for a cool-down may have used up its maximum wait, and
+    /// has the spread.
+    pub(super) fn wait_in(&self, line: &Line, moment: Moment<'_>) -> LineWait {
+        let usual = moment.health.usual_latency().unwrap_or_default();
+        let grace = if self.was_cooling_down { line.spread } else { Duration::ZERO };
+        let until = self.max_wait.line_until(usual, grace, moment.now);
+        LineWait { outage: line.outage().map(Outage::since), until, spread: line.spread }
+    }
+
+    /// Puts the call into the queue of a line, and returns the wakers of the calls that go on.
+    pub(super) fn join(&self, line: &mut Line, rank: Rank, moment: Moment<'_>) -> Vec<Waker> {
+        line.enqueue(rank, self.max_wait.limit() == WaitLimit::Deadline, self.is_idempotent, moment)
+    }
 }
 
 /// Admits a call that can go at once, with a permit if it needs one; `None` if it must wait or fail.
@@ -65,7 +88,7 @@ pub(crate) fn try_enter(
     }
     let keys = target.gate_keys(gates.bucket(target));
     let mut state = gates.lock();
-    let is_cooling = state.cooldowns.longest(keys.keys(), now).is_some();
+    let is_cooling = state.is_cooling(keys.keys(), now);
     gates.deactivate_if_over(&mut state, is_cooling, now);
     if is_cooling {
         return None;
@@ -135,9 +158,7 @@ impl State {
     ) -> Result<Box<Permit>, GateKey> {
         let id = self.id();
         let Self { lines, health, .. } = self;
-        let unknown = Health::new();
-        let health = health.get(&target.partition).unwrap_or(&unknown);
-        let moment = Moment { health, now, random: caller.random, newest_first: settings.newest_first };
+        let moment = caller.moment(settings, known(health, &target.partition), now);
         let is_full = |key: &&GateKey| lines.get_mut(*key).is_some_and(|line| !line.has_place(moment));
         if let Some(full) = keys.iter().find(is_full) {
             return Err(full.clone());
@@ -163,25 +184,19 @@ impl State {
         now: Instant,
     ) -> GateState {
         let Self { lines, health, .. } = self;
-        let unknown = Health::new();
-        let health = health.get(&target.partition).unwrap_or(&unknown);
         let Some(line) = lines.get_mut(&key) else { return GateState::Open };
-        let (usual, max_wait) = (health.usual_latency().unwrap_or_default(), caller.max_wait);
-        let grace = if caller.was_cooling_down { line.spread } else { Duration::ZERO };
-        let until = max_wait.line_until(usual, grace, now);
-        let outage = line.outage().map(Outage::since);
-        let queue = Queue { outage, until, spread: line.spread };
-        if !may_wait(settings, line, caller, until, now) {
+        let moment = caller.moment(settings, known(health, &target.partition), now);
+        let wait = caller.wait_in(line, moment);
+        if !may_wait(settings, line, caller, wait.until, now) {
+            let usual = moment.health.usual_latency().unwrap_or_default();
             let next = line.outage().map_or_else(|| Some(now + usual), Outage::next_probe);
-            return GateState::Refused(Queue { until: next.unwrap_or(now).max(now), ..queue });
+            return GateState::Refused(LineWait { until: next.unwrap_or(now).max(now), ..wait });
         }
-        let rank = (max_wait.latest(), id);
-        let moment = Moment { health, now, random: caller.random, newest_first: settings.newest_first };
-        let has_deadline = max_wait.limit() == WaitLimit::Deadline;
+        let rank = (caller.max_wait.latest(), id);
         // Its own waker is not registered yet, and no other call goes earlier because of it.
-        let _wakers = line.enqueue(rank, has_deadline, caller.is_idempotent, moment);
+        let _wakers = caller.join(line, rank, moment);
         let handle = LineHandle::new(settings, key, target, (line.id, caller));
-        GateState::Queued(Waiter::new(handle, rank), queue)
+        GateState::Queued(Waiter::new(handle, rank), wait)
     }
 
     /// Returns the line at a gate that cools down.
@@ -193,13 +208,9 @@ impl State {
         (caller, now): (Caller, Instant),
     ) -> &mut Line {
         let id = self.id();
+        self.make_room(now);
         let Self { lines, health, .. } = self;
-        if lines.len() >= MAX_PARTITIONS {
-            lines.retain(|_, line| !line.is_over(now));
-        }
-        let unknown = Health::new();
-        let health = health.get(partition).unwrap_or(&unknown);
-        let moment = Moment { health, now, random: caller.random, newest_first: settings.newest_first };
+        let moment = caller.moment(settings, known(health, partition), now);
         lines.entry(key.clone()).or_insert_with(|| Line::after_cooldown(id, moment))
     }
 }

@@ -3,12 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Caller, State};
-use crate::health::Health;
+use super::{Caller, LineWait, State, known};
 use crate::line::{Line, LinePoll, Moment, Place, Rank, Sending, WaitEnd, WaitState};
 use crate::partition::Partition;
 use crate::scope::{GateKey, Target};
@@ -61,11 +59,23 @@ impl LineHandle {
 
     /// Calls a function with the line. Returns `None` if it is over, or the gate was opened by hand.
     fn with<T>(&self, now: Instant, act: impl FnOnce(&mut Line, Moment<'_>) -> T) -> Option<T> {
+        self.with_state(&mut self.settings.gates.lock(), now, act)
+    }
+
+    /// Does the same while no cool-down lasts at the gate.
+    fn with_open<T>(&self, now: Instant, act: impl FnOnce(&mut Line, Moment<'_>) -> T) -> Option<T> {
         let mut state = self.settings.gates.lock();
-        let State { lines, health, .. } = &mut *state;
+        if state.cooldowns.get(&self.key, now).is_some() { None } else { self.with_state(&mut state, now, act) }
+    }
+
+    fn with_state<T>(
+        &self,
+        State { lines, health, .. }: &mut State,
+        now: Instant,
+        act: impl FnOnce(&mut Line, Moment<'_>) -> T,
+    ) -> Option<T> {
         let line = lines.get_mut(&self.key).filter(|line| line.id == self.line)?;
-        let unknown = Health::new();
-        let health = health.get(&self.partition).unwrap_or(&unknown);
+        let health = known(health, &self.partition);
         Some(act(line, Moment { health, now, random: self.random, newest_first: self.settings.newest_first }))
     }
 }
@@ -82,25 +92,16 @@ impl Waiter {
         if replaced.is_some() { Poll::Pending } else { Poll::Ready(()) }
     }
 
-    /// Joins the queue of the release after the cool-down, and returns the instant until which the call waits there and the
-    /// spread. Returns `None` if there is another cool-down, or the gate was opened by hand.
-    pub(crate) fn enqueue(&self, caller: Caller, now: Instant) -> Option<(Instant, Duration)> {
-        let gates = &self.line.settings.gates;
-        let is_cooling = gates.lock().cooldowns.get(&self.line.key, now).is_some();
+    /// Joins the queue of the release after the cool-down. Returns `None` if there is another cool-down or an outage, which the
+    /// gates decide on, or if the gate was opened by hand.
+    pub(crate) fn enqueue(&self, caller: Caller, now: Instant) -> Option<LineWait> {
         let join = |line: &mut Line, moment: Moment<'_>| {
-            // An outage is for the gates to decide on.
-            if line.outage().is_some() {
-                return None;
-            }
-            let usual = moment.health.usual_latency().unwrap_or_default();
-            let until = caller.max_wait.line_until(usual, line.spread, now);
-            let has_deadline = caller.max_wait.deadline().is_some();
-            let wakers = line.enqueue(self.rank, has_deadline, caller.is_idempotent, moment);
-            Some((until, line.spread, wakers))
+            let wait = caller.wait_in(line, moment);
+            wait.outage.is_none().then(|| (wait, caller.join(line, self.rank, moment)))
         };
-        let (until, spread, wakers) = if is_cooling { None } else { self.line.with(now, join).flatten() }?;
+        let (wait, wakers) = self.line.with_open(now, join).flatten()?;
         wakers.into_iter().for_each(Waker::wake);
-        Some((until, spread))
+        Some(wait)
     }
 
     /// Polls the wait for a permit.
@@ -176,7 +177,7 @@ impl Permit {
 
     fn give_back(&mut self, end: CallEnd, now: Instant) {
         for (line, place) in self.places.drain(..) {
-            let wakers = line.with(now, |line, moment| line.end(place, place.0, end, moment));
+            let wakers = line.with(now, |line, moment| line.end(place, end, moment));
             wakers.into_iter().flatten().for_each(Waker::wake);
         }
     }

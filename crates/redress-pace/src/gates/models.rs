@@ -42,7 +42,7 @@ impl Scene {
         let settings = PaceLayer::new(dialects::generic()).random(|| 0).settings().clone();
         let scene = Self { settings: Arc::new(settings), now: Instant::now() };
         for name in ["a", "b"] {
-            let sent = Some((scene.now, Timing::Timed { calls: 1 }));
+            let sent = Some(Sent { at: scene.now, calls: 1 });
             record(&scene.settings, &target(name), None, sent, CallResult::Answered, (scene.now, 0));
         }
         scene

@@ -7,7 +7,7 @@ use std::time::Duration;
 use redress_classify::UpstreamHealth;
 use tokio::time::Instant;
 
-use super::{MAX_PARTITIONS, Permit, State, Timing};
+use super::{MAX_PARTITIONS, Permit, Sent, State, known};
 use crate::health::Health;
 use crate::line::{Line, Moment};
 use crate::outage::Outage;
@@ -85,7 +85,7 @@ pub(crate) fn record(
     settings: &Arc<Settings>,
     target: &Target,
     permit: Option<Box<Permit>>,
-    sent: Option<(Instant, Timing)>,
+    sent: Option<Sent>,
     result: CallResult,
     (now, random): (Instant, u32),
 ) -> Recorded {
@@ -129,14 +129,11 @@ impl State {
     }
 
     /// Learns from the end of a call.
-    fn learn(&mut self, target: &Target, sent: Option<(Instant, Timing)>, result: CallResult, now: Instant) -> Learnt {
+    fn learn(&mut self, target: &Target, sent: Option<Sent>, result: CallResult, now: Instant) -> Learnt {
         let is_open = self.line_at(target).is_none();
-        let took = sent.map(|(sent, _)| now.saturating_duration_since(sent));
-        let calls = match sent {
-            Some((_, Timing::Timed { calls })) => calls,
-            _ => 1,
-        };
-        if matches!(sent, Some((_, Timing::Timed { .. }))) {
+        let took = sent.map(|sent| now.saturating_duration_since(sent.at));
+        let calls = sent.map_or(1, |sent| sent.calls);
+        if sent.is_some() {
             self.timed = self.timed.saturating_add(1);
             self.calls.count(calls, now);
         }
@@ -186,18 +183,15 @@ impl State {
         (now, random): (Instant, u32),
     ) -> Vec<Waker> {
         let id = self.id();
+        self.make_room(now);
         let Self { lines, health, .. } = self;
-        let unknown = Health::new();
-        let health = health.get(&target.partition).unwrap_or(&unknown);
+        let health = known(health, &target.partition);
         let moment = Moment { health, now, random, newest_first: settings.newest_first };
         let outage = outage(health);
         settings.gates.sampling.set_active(true);
         match lines.get_mut(&target.upstream_key()) {
             Some(line) => line.begin_outage(outage, moment),
             None => {
-                if lines.len() >= MAX_PARTITIONS {
-                    lines.retain(|_, line| !line.is_over(now));
-                }
                 lines.insert(target.upstream_key(), Line::shut(id, outage));
                 Vec::new()
             }
@@ -217,8 +211,7 @@ impl State {
         let Some(age) = outage.map(|outage| outage.age(now)) else { return (None, Vec::new()) };
         let Self { lines, health, recorded, .. } = self;
         *recorded -= usize::from(health.get_mut(&target.partition).is_some_and(Health::end_failures));
-        let unknown = Health::new();
-        let health = health.get(&target.partition).unwrap_or(&unknown);
+        let health = known(health, &target.partition);
         let moment = Moment { health, now, random, newest_first: settings.newest_first };
         let Some(line) = lines.get_mut(&target.upstream_key()) else { return (None, Vec::new()) };
         let (waiting, wakers) = (line.waiting(), line.end_outage(moment));

@@ -1,5 +1,7 @@
 //! The flags by which a call with open gates sees in one load whether there is anything to do.
 
+use tokio::time::Instant;
+
 use super::sync::{AtomicU8, Ordering};
 
 /// There is a cool-down, an outage or a release in some partition.
@@ -23,11 +25,12 @@ const FIRST: u32 = 64;
 #[derive(Debug)]
 pub(super) struct Sampling(AtomicU8);
 
-/// Whether a call is timed, and for how many calls it stands.
+/// The send of a call that is timed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Timing {
-    Untimed,
-    Timed { calls: u8 },
+pub(crate) struct Sent {
+    pub(crate) at: Instant,
+    /// The number of calls for which it stands: those that are not timed, and itself.
+    pub(crate) calls: u8,
 }
 
 impl Default for Sampling {
@@ -46,15 +49,13 @@ impl Sampling {
         self.has(ACTIVE | EACH_ANSWER)
     }
 
+    /// Returns the number of calls for which one that is sent now stands; `None` if it is not timed.
     #[inline]
-    pub(super) fn timing(&self, random: impl FnOnce() -> u32) -> Timing {
+    pub(super) fn weight(&self, random: impl FnOnce() -> u32) -> Option<u8> {
         if self.0.load(Ordering::Relaxed) != 0 {
-            Timing::Timed { calls: 1 }
-        } else if random().is_multiple_of(u32::from(ONE_IN)) {
-            Timing::Timed { calls: ONE_IN }
-        } else {
-            Timing::Untimed
+            return Some(1);
         }
+        random().is_multiple_of(u32::from(ONE_IN)).then_some(ONE_IN)
     }
 
     pub(super) fn set_active(&self, is_active: bool) {

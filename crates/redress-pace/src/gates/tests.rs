@@ -36,7 +36,7 @@ fn waiter(settings: &Arc<Settings>, at: &Target, now: Instant) -> Waiter {
 }
 
 fn end(settings: &Arc<Settings>, at: &Target, result: CallResult, sent: Instant, now: Instant) -> Option<Transition> {
-    record(settings, at, None, Some((sent, Timing::Timed { calls: 1 })), result, (now, 1 << 31)).transition
+    record(settings, at, None, Some(Sent { at: sent, calls: 1 }), result, (now, 1 << 31)).transition
 }
 
 /// Makes 100 calls in a second that take 95 ms each, so that 9.5 are in flight at a time. Returns the end of that second.
@@ -145,7 +145,7 @@ async fn a_permit_is_passed_on_once_even_if_its_call_is_dropped_before_it_polls(
     assert!(waiters.iter().all(|waiter| waiter.enqueue(caller, now).is_none()), "the cool-down lasts");
     advance(S).await;
     let later = Instant::now();
-    assert!(waiters.iter().all(|waiter| waiter.enqueue(caller, later).is_some_and(|(_, spread)| spread == S / 2)));
+    assert!(waiters.iter().all(|waiter| waiter.enqueue(caller, later).is_some_and(|wait| wait.spread == S / 2)));
     let counters: Vec<_> = waiters.iter().map(|_| WakeCounter::new()).collect();
     let poll = |nth: usize| waiters[nth].poll_permit(&Context::from_waker(&counters[nth].waker()), later);
     let mut polls: Vec<_> = (0..13).map(poll).collect();
@@ -199,7 +199,7 @@ async fn a_probe_that_ends_after_its_gate_was_shut_by_hand_does_not_open_it() {
         let permit = try_enter(&settings, &a, hurried(&settings, now), now).unwrap().unwrap();
         assert!(permit.is_probe());
         settings.gates.shut_by_hand(&settings, &a, now);
-        let sent = Some((now, Timing::Timed { calls: 1 }));
+        let sent = Some(Sent { at: now, calls: 1 });
         let recorded = record(&settings, &a, Some(permit), sent, result, (now, 0));
         assert_eq!(recorded.transition, None, "{result:?}");
         assert!(settings.gates.lock().outage_at(&a).is_some_and(|outage| outage.next_probe().is_none()));
@@ -220,7 +220,7 @@ async fn any_response_to_the_probe_opens_the_gate_and_only_an_answer_to_another_
             advance(S).await;
             let now = Instant::now();
             let permit = try_enter(&settings, &a, hurried(&settings, now), now).unwrap().filter(|_| is_probe);
-            let sent = Some((now, Timing::Timed { calls: 1 }));
+            let sent = Some(Sent { at: now, calls: 1 });
             let opened = matches!(
                 record(&settings, &a, permit, sent, result, (now, 0)).transition,
                 Some(Transition::Opened { waiting: 0, .. })
@@ -325,7 +325,7 @@ proptest! {
                 }
                 Event::EndEntered(result) => {
                     let Some((at, permit, sent)) = entered.pop_front() else { continue };
-                    record(&settings, at, permit, Some((sent, Timing::Timed { calls: 1 })), result, (now, 0));
+                    record(&settings, at, permit, Some(Sent { at: sent, calls: 1 }), result, (now, 0));
                 }
                 Event::Open => _ = settings.gates.open(at, now),
                 Event::ShutByHand => settings.gates.shut_by_hand(&settings, at, now),

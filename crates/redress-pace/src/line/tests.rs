@@ -66,7 +66,7 @@ impl Scene {
     }
 
     fn end(&mut self, place: Place, end: CallEnd) {
-        wake(self.step(|line, moment| line.end(place, place.0, end, moment)));
+        wake(self.step(|line, moment| line.end(place, end, moment)));
     }
 
     fn remove(&mut self, call: &Queued) {
