@@ -329,7 +329,7 @@ mod tests {
         let scenario = scenario(
             "name = 't'\nlength = '300s'\nclients = { utilization = 0.93, attempt_timeout = '1s', deadline = '10s' }\nserver = { kind = 'fifo', rate = 300.0 }\nfault = [{ kind = 'hold', from = '60s', for = '10s' }]",
         );
-        // redress holds the calls of the outage, so that there is no backlog.
+        // redress holds the calls of the outage, and the server has no backlog.
         for (policy, range) in [(&NoRetry as &dyn Policy, 80..=150), (&RedressStack::new(), 0..=2)] {
             let outcome = outcome(&scenario, policy);
             let RecoveryTime::After(seconds) = outcome.recovery else { panic!("{:?}", outcome.recovery) };

@@ -58,13 +58,13 @@ pub struct Gate {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct GateStatus {
-    /// What the gate does with a call that arrives now.
+    /// The treatment of a call that arrives now.
     pub phase: GatePhase,
     /// The number of calls that wait at this gate.
     pub waiting: usize,
 }
 
-/// What a gate does with a call that arrives now.
+/// The treatment of a call that arrives at a gate now.
 ///
 /// # Examples
 /// ```

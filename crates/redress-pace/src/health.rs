@@ -14,18 +14,18 @@ const CHANCE: f64 = 2e-4;
 const LOWEST_RISK: f64 = 0.05;
 /// The highest one, so that a run of any length can be an outage.
 const HIGHEST_RISK: f64 = 0.95;
-/// One part in so many of the risk is replaced by each run of failures, and by each success without one before.
+/// The weight of the past in the risk: each run of failures, and each success without one before, replaces a 24th of it.
 const RISK_MEMORY: f64 = 24.0;
-/// One part in so many of the latency is replaced by each answer.
+/// The weight of the past in the latency: each answer replaces a 16th of it.
 const LATENCY_MEMORY: f64 = 16.0;
-/// One part in so many of the mean from which the usual latency is taken is replaced by each answer. Its lowest value over a long time
+/// The weight of the past in the mean from which the usual latency is taken. The lowest value of this mean over a long time
 /// is close to it, while the lowest mean of 16 answers is half as long where latencies vary as those of a queue do.
 const USUAL_MEMORY: f64 = 128.0;
 /// The number of answers whose mean is the first usual latency.
 const FIRST_ANSWERS: u32 = 32;
 /// The time in which the usual latency follows a server that has become slower for good.
 const DRIFT: Duration = Duration::from_secs(600);
-/// One part in so many of the share of throttled calls is replaced by each call.
+/// The weight of the past in the share of throttled calls: each call replaces a 64th of it.
 const THROTTLED_MEMORY: f64 = 64.0;
 /// The share of throttled calls from which on an upstream is degraded.
 const THROTTLED: f64 = 0.02;

@@ -13,9 +13,9 @@ const SHORTEST_INTERVAL: f64 = 0.1;
 const LONGEST_INTERVAL: f64 = 2.0;
 /// The longest one for any client.
 const LONGEST_FOR_RARE_CALLS: f64 = 30.0;
-/// In the longest interval a client would make so many calls on a good day.
+/// The number of calls that a client makes in the longest interval on a good day.
 const CALLS_IN_LONGEST: f64 = 20.0;
-/// The interval grows with the age of the outage: so many probes in its last doubling, about.
+/// The interval as a share of the age of the outage: in the time in which the age doubles there are about seven probes.
 const SHARE_OF_AGE: f64 = 0.1;
 /// A probe that takes longer than this multiple of the latency is replaced by another one.
 const HANGING: u32 = 4;

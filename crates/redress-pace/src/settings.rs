@@ -32,7 +32,7 @@ pub(crate) struct Settings {
     pub(crate) fail_fast: bool,
     /// Whether failures in a row shut a gate.
     pub(crate) detects_outages: bool,
-    /// A call waits while the outage is younger than so many times the time that the call has left.
+    /// A call waits while the outage is younger than this multiple of the time that it has left.
     pub(crate) patience: u32,
     /// Whether the call with the latest deadline goes first.
     pub(crate) newest_first: bool,

@@ -37,7 +37,7 @@ impl<B: CloneBody, R: Body> Call<B, Response<R>> {
         None
     }
 
-    /// Ends the call with the outcome in hand, since the request was not sent again: for `reason`, of which `error` tells.
+    /// Ends the call with the outcome in hand, since the request was not sent again. `error` is that of `reason`.
     pub(super) fn return_in_hand(
         &mut self,
         in_hand: InHand<Response<R>>,

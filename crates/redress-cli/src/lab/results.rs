@@ -63,7 +63,7 @@ pub(crate) fn mistakes(comparisons: &[Comparison]) -> Vec<String> {
     mistakes
 }
 
-/// Returns the policies that never retried because they had nothing to retry, each as a line. That is no mistake of the
+/// Returns the policies that never retried because they had nothing to retry, each as a line. It is not a mistake of the
 /// policy, but its rows tell nothing of its retries.
 pub(crate) fn notes(comparisons: &[Comparison]) -> Vec<String> {
     idle(comparisons, false)

@@ -64,7 +64,7 @@ impl Rates {
                 let share = before[start + last] / total;
                 before[start + last] = share;
                 self.outside[from] += share * self.outside[last];
-                // A path that comes back to `from` only takes time: it is no transition.
+                // A path that comes back to `from` only takes time, and is not a transition.
                 for (to, rate) in before[start + low..start + last].iter_mut().zip(onward) {
                     *to += share * rate;
                 }

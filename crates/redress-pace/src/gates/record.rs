@@ -31,7 +31,7 @@ pub(crate) enum CallResult {
     Unknown,
 }
 
-/// What the end of a call changed.
+/// The changes that the end of a call made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Recorded {
     /// The health of the upstream, for the layers above; `None` if it is healthy.
@@ -39,7 +39,7 @@ pub(crate) struct Recorded {
     pub(crate) transition: Option<Transition>,
 }
 
-/// What the end of a call says about its upstream.
+/// The state of an upstream, as the end of a call shows it.
 #[derive(Clone, Copy, Debug, Default)]
 struct Learnt {
     /// There are too many failures in a row for chance.
@@ -54,7 +54,7 @@ pub(crate) enum Transition {
     Shut,
     /// A probe failed. The next one is due at the instant.
     ProbeFailed { next: Option<Instant> },
-    /// An answer opened it. So many calls wait for their release.
+    /// An answer opened it, and the calls that wait are released.
     Opened { age: Duration, waiting: usize },
 }
 

@@ -11,12 +11,12 @@ const EACH_ANSWER: u8 = 2;
 /// Few calls are made, so each of them is timed.
 const FEW_CALLS: u8 = 4;
 
-/// Of many calls, one in so many is timed.
+/// Of many calls, one in 16 is timed.
 const ONE_IN: u8 = 16;
 /// From this rate on, in calls a second over all partitions, calls are many, and below the second they are few again.
 const MANY: f64 = 16.0;
 const FEW: f64 = 8.0;
-/// At least so many calls are timed before that.
+/// The number of calls that are timed before that.
 const FIRST: u32 = 64;
 
 /// Flags that are set under the lock of the gates, and read without it.
