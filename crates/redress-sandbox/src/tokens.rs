@@ -2,9 +2,10 @@
 //!
 //! Access tokens live for an hour, and `Sandbox::expire_tokens` expires them early. A refresh token is
 //! valid once, as OAuth 2.0 Security (RFC 9700, section 4.14.2) recommends: a client that presents it
-//! twice, for example from two processes, must log in again.
+//! twice, for example from two processes, must log in again. With the detection of reuse, the second use
+//! also revokes the family: all tokens since the same login.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, header};
@@ -42,15 +43,28 @@ pub(crate) enum TokenStatus {
 #[derive(Debug, Default)]
 struct State {
     generation: u64,
+    logins: u64,
     access: HashMap<String, Access>,
-    refresh: HashSet<String>,
+    refresh: HashMap<String, Refresh>,
+    /// How long a used refresh token may be used again; `None` without the detection of reuse.
+    grace: Option<Duration>,
+    reused: u64,
 }
 
 #[derive(Debug)]
 struct Access {
     generation: u64,
+    family: u64,
     /// `None` after an early expiry.
     issued: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Refresh {
+    /// The number of the login.
+    family: u64,
+    /// The time of its first use.
+    used: Option<Instant>,
 }
 
 impl Tokens {
@@ -59,20 +73,36 @@ impl Tokens {
         Self { shape, ids: Ids::default(), state: Shared::default() }
     }
 
+    /// Starts a family with its first pair, as a login does.
     pub(crate) fn issue(&self) -> Pair {
         let pair = self.pair();
-        self.state.lock().add(&pair);
+        let mut state = self.state.lock();
+        state.logins += 1;
+        let family = state.logins;
+        state.add(&pair, family);
         pair
     }
 
-    /// Exchanges a refresh token for a new pair and invalidates it; `None` if it is not valid.
+    /// Exchanges a refresh token for a new pair of its family and invalidates it; `None` if it is not valid.
     pub(crate) fn exchange(&self, refresh: &str) -> Option<Pair> {
         let pair = self.pair();
         let mut state = self.state.lock();
-        state.refresh.remove(refresh).then(|| {
-            state.add(&pair);
-            pair
-        })
+        let family = state.spend(refresh, Instant::now())?;
+        state.add(&pair, family);
+        Some(pair)
+    }
+
+    pub(crate) fn detect_reuse(&self, grace: Duration) {
+        self.state.lock().grace = Some(grace);
+    }
+
+    /// Returns how often a refresh token was used again, outside the grace.
+    pub(crate) fn reused(&self) -> u64 {
+        self.state.lock().reused
+    }
+
+    pub(crate) fn logins(&self) -> u64 {
+        self.state.lock().logins
     }
 
     pub(crate) fn status(&self, access: &str) -> TokenStatus {
@@ -113,11 +143,30 @@ impl TokenStatus {
 }
 
 impl State {
-    fn add(&mut self, pair: &Pair) {
+    fn add(&mut self, pair: &Pair, family: u64) {
         self.generation += 1;
-        let access = Access { generation: self.generation, issued: Some(Instant::now()) };
+        let access = Access { generation: self.generation, family, issued: Some(Instant::now()) };
         self.access.insert(pair.access.clone(), access);
-        self.refresh.insert(pair.refresh.clone());
+        self.refresh.insert(pair.refresh.clone(), Refresh { family, used: None });
+    }
+
+    /// Uses a refresh token and returns its family; `None` if it is unknown or was used before.
+    fn spend(&mut self, refresh: &str, now: Instant) -> Option<u64> {
+        let token = self.refresh.get_mut(refresh)?;
+        let family = token.family;
+        let Some(used) = token.used else {
+            token.used = Some(now);
+            return Some(family);
+        };
+        if self.grace.is_some_and(|grace| now.saturating_duration_since(used) < grace) {
+            return Some(family);
+        }
+        self.reused += 1;
+        if self.grace.is_some() {
+            self.refresh.retain(|_, token| token.family != family);
+            self.access.retain(|_, token| token.family != family);
+        }
+        None
     }
 }
 
@@ -162,6 +211,26 @@ mod tests {
         assert!(tokens.exchange(&pair.refresh).is_some());
         assert!(tokens.exchange(&pair.refresh).is_none());
         assert_eq!(tokens.generation(), 2);
+    }
+
+    #[test]
+    fn a_second_use_revokes_the_family_if_that_is_detected() {
+        for (grace, is_new, is_revoked) in
+            [(None, false, false), (Some(Duration::ZERO), false, true), (Some(Duration::from_secs(60)), true, false)]
+        {
+            let tokens = tokens();
+            if let Some(grace) = grace {
+                tokens.detect_reuse(grace);
+            }
+            let (first, other) = (tokens.issue(), tokens.issue());
+            let second = tokens.exchange(&first.refresh).unwrap();
+            assert_eq!(tokens.exchange(&first.refresh).is_some(), is_new, "{grace:?}");
+            assert_eq!(tokens.reused(), u64::from(!is_new), "{grace:?}");
+            assert_eq!(tokens.exchange(&second.refresh).is_none(), is_revoked, "{grace:?}");
+            assert_eq!(tokens.status(&second.access).generation().is_none(), is_revoked, "{grace:?}");
+            assert!(tokens.exchange(&other.refresh).is_some(), "another family stays");
+            assert_eq!(tokens.logins(), 2);
+        }
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! The counters detect work that was done twice. A test compares them with the number of calls, not with the number of
 //! requests in the log.
 
+use std::time::Duration;
+
 use super::Sandbox;
 use crate::tokens::Tokens;
 
@@ -50,6 +52,41 @@ impl Sandbox {
     /// login or refresh. It counts refreshes.
     pub fn generation(&self) -> u64 {
         self.server.api.tokens().map_or(0, Tokens::generation)
+    }
+
+    /// Revokes all tokens of a login once one of its refresh tokens is used again (vlens, maleslab), as OAuth 2.0 Security
+    /// (RFC 9700, section 4.14.2) recommends. Within the grace after its first use a refresh token gets another pair, as
+    /// issuers do for clients that lost an answer. Without it, a second use is refused and nothing else happens.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use redress_sandbox::{Sandbox, Vendor};
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let sandbox = Sandbox::start(Vendor::Vlens).await?;
+    /// sandbox.detect_reuse(Duration::from_secs(30));
+    /// assert_eq!((sandbox.logins(), sandbox.reused_refresh_tokens()), (0, 0));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn detect_reuse(&self, grace: Duration) {
+        if let Some(tokens) = self.server.api.tokens() {
+            tokens.detect_reuse(grace);
+        }
+    }
+
+    /// Returns how often a refresh token was used again, outside the grace of [`detect_reuse`](Self::detect_reuse) (vlens,
+    /// maleslab).
+    pub fn reused_refresh_tokens(&self) -> u64 {
+        self.server.api.tokens().map_or(0, Tokens::reused)
+    }
+
+    /// Returns the number of logins that succeeded (vlens, maleslab).
+    pub fn logins(&self) -> u64 {
+        self.server.api.tokens().map_or(0, Tokens::logins)
     }
 
     /// Sets where vlens reports business and token errors: at a fitting status, or at 200 (the
