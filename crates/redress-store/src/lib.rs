@@ -15,6 +15,9 @@
 //!
 //! [`MemoryStore`] is for one process and for tests. [`conformance::check`] tests any other store against the rules.
 //!
+//! # Features
+//! `encryption` adds `Encrypted`, which encrypts the values of any store with a key of the user. It is off by default.
+//!
 //! # Examples
 //! ```
 //! use redress_store::{Entry, MemoryStore, StoreHandle, Written};
@@ -32,17 +35,27 @@
 //! ```
 
 pub mod conformance;
+#[cfg(feature = "encryption")]
+mod encrypted;
 mod entry;
 mod handle;
 mod memory;
 mod record;
+#[cfg(feature = "encryption")]
+mod record_key;
+#[cfg(feature = "encryption")]
+mod sealed;
 mod store;
 mod version;
 
+#[cfg(feature = "encryption")]
+pub use encrypted::Encrypted;
 pub use entry::Entry;
 pub use handle::StoreHandle;
 pub use memory::MemoryStore;
 pub use record::{NewRecord, Record};
+#[cfg(feature = "encryption")]
+pub use record_key::{InvalidRecordKey, RecordKey};
 pub use store::{Store, Written};
 pub use version::{InvalidVersion, Version};
 
