@@ -1,0 +1,94 @@
+//! The store.
+
+use std::fmt;
+use std::time::Duration;
+
+use redis::Client;
+use redress_store::{BoxError, NewRecord, Record, Store, Version, Written};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::builder::RedisStoreBuilder;
+use crate::connections::Connections;
+use crate::error::RedisStoreError;
+use crate::hints::Hints;
+use crate::script;
+
+/// The shortest wait for a change, which keeps a reader of old messages from a busy loop.
+const SHORTEST: Duration = Duration::from_millis(10);
+
+/// A [`Store`] in Redis or Valkey.
+///
+/// It belongs to the tokio runtime on which it was first used: the tasks of its connections run there.
+///
+/// # Examples
+/// ```no_run
+/// use redress_store::StoreHandle;
+/// use redress_store_redis::RedisStore;
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = StoreHandle::new(RedisStore::connect("redis://user:password@10.0.0.7:6379/0").await?);
+/// # Ok(())
+/// # }
+/// ```
+pub struct RedisStore {
+    pub(crate) connections: Connections,
+    pub(crate) hints: Option<Hints>,
+    pub(crate) prefix: String,
+    pub(crate) poll_interval: Duration,
+}
+
+impl RedisStore {
+    /// Connects to the server of a URL, `redis://[user][:password@]host[:port][/database]`, with the default settings.
+    /// [`RedisStoreBuilder`] has the settings, and a [`build`](RedisStoreBuilder::build) that needs no server.
+    ///
+    /// # Errors
+    /// Returns an error if the URL is not valid, if the server does not answer within 1 s, or if it evicts keys.
+    ///
+    /// # Cancel safety
+    /// A call that is dropped leaves nothing but a connection that closes.
+    pub async fn connect(url: &str) -> Result<Self, RedisStoreError> {
+        RedisStoreBuilder::from_client(Client::open(url)?).connect().await
+    }
+
+    /// The name of a record in Redis. The braces make the key the hash tag, by which Cluster chooses the node.
+    fn name(&self, key: &str) -> String {
+        format!("{}{{{key}}}", self.prefix)
+    }
+}
+
+impl Store for RedisStore {
+    async fn load(&self, key: &str) -> Result<Option<Record>, BoxError> {
+        let stored = self.connections.run(&script::load(&self.name(key))).await?;
+        Ok(script::record(stored)?)
+    }
+
+    async fn replace(&self, key: &str, seen: Option<Version>, record: &NewRecord<'_>) -> Result<Written, BoxError> {
+        let call = script::replace(&self.name(key), seen, record);
+        let (is_written, version, value, age): (bool, _, _, _) = self.connections.run(&call).await?;
+        if is_written {
+            return Ok(Written::Done);
+        }
+        Ok(Written::Refused(script::record((version, value, age))?))
+    }
+
+    /// Waits for a message about the key, at most for the poll interval.
+    async fn changed(&self, key: &str, seen: Option<Version>) {
+        let began = Instant::now();
+        match &self.hints {
+            Some(hints) => {
+                let _ = timeout(self.poll_interval, hints.wait(&self.name(key), seen)).await;
+                sleep_until(began + SHORTEST).await;
+            }
+            None => tokio::time::sleep(self.poll_interval).await,
+        }
+    }
+}
+
+impl fmt::Debug for RedisStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisStore")
+            .field("prefix", &self.prefix)
+            .field("poll_interval", &self.poll_interval)
+            .finish_non_exhaustive()
+    }
+}
