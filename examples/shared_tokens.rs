@@ -1,11 +1,12 @@
-//! Two stacks with one account share their tokens by a `TokenStore`, as two processes do: one login, one refresh at a time.
+//! Two stacks with one account share their tokens by a `Store`, as two processes do: one login, one refresh at a time.
 //!
 //! ```text
 //! cargo run --example shared_tokens
 //! ```
 //!
-//! The store is in memory here. For processes, implement `TokenStore` over the database that they share: a record of bytes,
-//! replaced by a compare-and-set on its version. `redress::conformance::check` tests such a store.
+//! The store is in memory here. For processes, take one of the crates `redress-store-*`, or implement `Store` over the database
+//! that they share: a record of bytes, replaced by a compare-and-set on its version. `redress::conformance::check` tests such a
+//! store.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -13,7 +14,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use http::header::AUTHORIZATION;
 use http::{Request, Response, StatusCode};
 use redress::{BoxError, Class, Code, Credentials, Failure, Origin, RedressLayer, TokenSet, dialects};
-use redress::{ExposeSecret, MemoryStore, SecretString, TokenStore};
+use redress::{ExposeSecret, MemoryStore, SecretString, Store};
 use tower::{Layer, ServiceExt, service_fn};
 
 /// An issuer whose refresh tokens are good for one use: a second use would end the session.
@@ -96,7 +97,7 @@ async fn main() -> Result<(), BoxError> {
     assert_eq!((refreshes, issuer.logins.load(Ordering::Relaxed)), (1, 1));
 
     let record = store.load("example/user-7").await?.ok_or("the store has no record")?;
-    println!("the store holds generation {}", record.generation());
-    assert_eq!(record.generation(), 2);
+    println!("the store holds a record of {} bytes, version {}", record.value().len(), record.version());
+    assert_eq!(record.version().number(), 4, "two leases and two sets were written");
     Ok(())
 }

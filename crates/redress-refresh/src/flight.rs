@@ -15,7 +15,10 @@ use crate::explanation::Explanation;
 use crate::failure::{Failure, Purpose};
 use crate::flight::leased::HeldLease;
 use crate::notifier::{FlightEvent, notify};
+use crate::record::Shown;
+use crate::settings::Settings;
 use crate::shared::Shared;
+use crate::shared_store::is_within;
 use crate::state::{Now, Ticket};
 use crate::telemetry;
 use crate::token_set::TokenSet;
@@ -25,6 +28,8 @@ struct Flight {
     shared: Arc<Shared>,
     id: u64,
     timeout: Duration,
+    /// How long after its first use the issuer accepts a refresh token again.
+    grace: Duration,
     clock: Clock,
     /// When the last call to the issuer began.
     sent: Option<Instant>,
@@ -35,8 +40,9 @@ struct Flight {
     is_finished: bool,
 }
 
-/// Starts the flight for a ticket. Its clock gives the records of a store their dates.
-pub(crate) fn launch(shared: &Arc<Shared>, ticket: Ticket, timeout: Duration, clock: Clock) {
+/// Starts the flight for a ticket.
+pub(crate) fn launch(shared: &Arc<Shared>, ticket: Ticket, settings: &Settings) {
+    let timeout = settings.flight_timeout;
     let mut flight = Flight {
         shared: Arc::clone(shared),
         id: ticket.id,
@@ -44,7 +50,8 @@ pub(crate) fn launch(shared: &Arc<Shared>, ticket: Ticket, timeout: Duration, cl
             Some(_) => timeout.min(leased::MAX_TIMEOUT),
             None => timeout,
         },
-        clock,
+        grace: settings.refresh_grace,
+        clock: settings.clock(),
         sent: None,
         purpose: Purpose::Login,
         lease: None,
@@ -78,13 +85,41 @@ impl Flight {
 
     /// Refreshes, and logs in if the refresh token is invalid.
     async fn fetch_alone(&mut self, refresh_token: Option<SecretString>) -> Result<TokenSet, Failure> {
-        match self.call(refresh_token).await {
+        match self.call_within_grace(refresh_token, Shown::from_now(Instant::now()), None).await {
             Err(failure) if self.must_log_in(&failure) && self.set_presented(None) => {
                 telemetry::invalid_grant(self.id, &failure);
                 self.call(None).await.map_err(|later| later.after(&failure))
             }
             result => result,
         }
+    }
+
+    /// Calls the issuer, and once more with the same refresh token if the answer is lost and the issuer has a grace. The token
+    /// was first presented then; after the `end` of the lease it is not presented.
+    async fn call_within_grace(
+        &mut self,
+        refresh_token: Option<SecretString>,
+        shown: Shown,
+        end: Option<Instant>,
+    ) -> Result<TokenSet, Failure> {
+        let left = (self.grace / 2).saturating_sub(shown.ago(Instant::now())).min(self.timeout / 2);
+        if refresh_token.is_none() || left.is_zero() || !self.rotates() {
+            return self.call(refresh_token).await;
+        }
+        let answer = tokio::time::timeout(left, self.call(refresh_token.clone())).await;
+        let lost = match answer.unwrap_or_else(|_| Err(self.interrupted("the issuer did not answer in time"))) {
+            Err(failure) if failure.is_ambiguous() => failure,
+            result => return result,
+        };
+        if !self.set_presented(refresh_token.clone()) {
+            return Err(lost);
+        }
+        let now = Instant::now();
+        if !is_within(self.grace, shown, now) || end.is_some_and(|end| now >= end) {
+            return Err(lost);
+        }
+        tracing::warn!(target: "redress::refresh", flight = self.id, failure = %lost, "answer lost: refresh repeated within the grace");
+        self.call(refresh_token).await.map_err(|later| later.after(&lost))
     }
 
     /// Makes one call to the issuer: a refresh with a refresh token, a login without one.
@@ -104,6 +139,10 @@ impl Flight {
         };
         telemetry::answered(self.purpose, &result, sent.elapsed());
         result.map_err(|failure| failure.during(self.purpose))
+    }
+
+    fn rotates(&self) -> bool {
+        self.shared.update(|inner| inner.state.rotates())
     }
 
     fn must_log_in(&self, failure: &Failure) -> bool {

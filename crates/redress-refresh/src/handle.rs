@@ -126,10 +126,10 @@ impl Handle {
     /// Writes an install or a clear to the store. If that fails, the next flight writes it first.
     fn flush(&self) {
         if let (Some(_), Ok(runtime)) = (self.shared.store(), runtime::Handle::try_current()) {
-            let (shared, clock) = (Arc::clone(&self.shared), self.settings.clock());
+            let shared = Arc::clone(&self.shared);
             runtime.spawn(async move {
                 let Some(store) = shared.store() else { return };
-                if store.flush(&clock).await.is_err() {
+                if store.flush().await.is_err() {
                     tracing::warn!(target: "redress::refresh", "store unavailable: installed or cleared for this process only");
                 }
             });
@@ -169,7 +169,7 @@ impl Handle {
 
     fn launch(&self, ticket: Option<Ticket>) {
         if let Some(ticket) = ticket {
-            flight::launch(&self.shared, ticket, self.settings.flight_timeout, self.settings.clock());
+            flight::launch(&self.shared, ticket, &self.settings);
         }
     }
 }

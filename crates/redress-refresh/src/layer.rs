@@ -4,6 +4,7 @@ mod setters;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use redress_store::{Entry, Store, StoreHandle};
 use tower_layer::Layer;
 
 use crate::credentials::Credentials;
@@ -13,7 +14,6 @@ use crate::service::Refresh;
 use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::shared_store::SharedStore;
-use crate::store::TokenStore;
 use crate::token_handle::TokenHandle;
 
 /// Makes [`Refresh`] services that share one set of credentials.
@@ -138,21 +138,28 @@ impl RefreshLayer {
     /// install and a clear apply to all. The key is a name such as `portal/user-7`. It must not be a token or contain one.
     ///
     /// A process that refreshes holds a lease, which lasts 5 s longer than the [flight timeout](Self::flight_timeout) and at
-    /// most 5 min. The others measure it by their monotonic clocks from the first read, and never believe it for more than
-    /// 5 min, because the clock of its writer may be wrong. The clocks of the processes must agree within seconds. If the
-    /// issuer accepts a spent refresh token for a grace period, set the flight timeout below that period.
+    /// most 5 min. The others count it from its write, by the clock of the store at their first read and by their monotonic
+    /// clocks from there, and never believe it for more than 5 min. Their wall clocks may differ by any amount.
     ///
-    /// When the holder of a lease crashes, the next process waits for the end of the lease, and then logs in instead of
-    /// presenting a refresh token that may be spent. While the store is unavailable, credentials that
-    /// [do not rotate](crate::Credentials::rotates) are refreshed for this process alone; others are used until they expire,
-    /// and then requests fail.
+    /// When the holder of a lease crashes, the next process waits for the end of the lease. It does not present a refresh token
+    /// that may be spent, except within the [grace](Self::refresh_grace) of the issuer: the current set is used until it
+    /// expires, and then a login follows.
+    ///
+    /// While the store is unavailable, credentials that [do not rotate](crate::Credentials::rotates) are refreshed for this
+    /// process alone; others are used until they expire, and then requests fail. A call to the store ends within 5 s. A set that
+    /// this process got before the store failed is offered again, after 250 ms at first and every 30 s at last, for an hour, and
+    /// by the next flight after that.
+    ///
+    /// A store may lose its last writes, by a fail-over to a replica that lags. For 30 s after a refresh the process reads the
+    /// record once a second, and writes it again if it is lost. A process that finds an older record than it has seen waits for
+    /// a newer one from the others, for 5 s if it holds a newer set itself, else for a lease.
     ///
     /// The store belongs to the credentials, and so to every clone of the layer; the first store stays. [Static
     /// credentials](crate::Credentials::is_static) are not shared.
     ///
     /// # Examples
     /// ```
-    /// use redress_refresh::{Credentials, Failure, MemoryStore, RefreshLayer, TokenSet, TokenStore};
+    /// use redress_refresh::{Credentials, Failure, MemoryStore, RefreshLayer, Store, TokenSet};
     ///
     /// struct Portal;
     ///
@@ -173,8 +180,8 @@ impl RefreshLayer {
     /// # }
     /// ```
     #[must_use]
-    pub fn store(mut self, store: impl TokenStore, key: impl Into<String>) -> Self {
-        let store = SharedStore::new(Box::new(store), key.into());
+    pub fn store(mut self, store: impl Store, key: impl Into<String>) -> Self {
+        let store = SharedStore::new(Entry::new(StoreHandle::new(store), &key.into()));
         match &self.credentials {
             Some(Attached { shared, .. }) => shared.attach_store(store),
             None => self.store = Some(Arc::new(Mutex::new(Some(store)))),

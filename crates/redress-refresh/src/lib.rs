@@ -15,8 +15,9 @@
 //! - When a flight fails, all its waiters share the failure, and a cool-down starts: as long as the server asks, and at
 //!   least 1 s, doubled with every failure up to 60 s.
 //! - A request waits at most until its [`Deadline`](redress_classify::Deadline), or that of the layer.
-//! - Processes that share a [`TokenStore`] act as one: a rotating refresh token is presented once by all of them together.
-//!   A process that finds the expired lease of another one logs in instead of presenting the refresh token again.
+//! - Processes that share a [`Store`] act as one: a rotating refresh token is presented once by all of them together.
+//!   A process that finds the expired lease of another one does not present the refresh token again, except within the
+//!   [grace](RefreshLayer::refresh_grace) of the issuer.
 //! - A request with fresh credentials costs one atomic load: no lock, no wait, no allocation but that of the copy to send
 //!   again. The clock is read only if the credentials expire.
 //! - No secret is in any `Debug`, `Display`, error chain or event, and none is sent to an origin that is not listed.
@@ -66,7 +67,6 @@
 //! # }
 //! ```
 
-pub mod conformance;
 mod credentials;
 mod expiry;
 mod explanation;
@@ -78,6 +78,7 @@ mod layer;
 mod masking;
 mod notifier;
 mod origin;
+mod record;
 mod response_action;
 mod service;
 mod settings;
@@ -85,7 +86,6 @@ mod shared;
 mod shared_store;
 mod snapshot;
 mod state;
-mod store;
 mod telemetry;
 mod token_handle;
 mod token_set;
@@ -99,10 +99,10 @@ pub use future::ResponseFuture;
 pub use layer::RefreshLayer;
 pub use origin::{InvalidOrigin, Origin};
 pub use service::Refresh;
-pub use store::{InvalidRecord, MemoryStore, RecordVersion, TokenRecord, TokenStore};
 pub use token_handle::TokenHandle;
 pub use token_set::{InvalidHeader, TokenSet};
 
+pub use redress_store::{MemoryStore, Store, StoreHandle, conformance};
 pub use secrecy::{ExposeSecret, SecretString};
 
 /// Compiles the example of the README.

@@ -21,6 +21,8 @@ pub(crate) struct Settings {
     pub(crate) hosts: Vec<Authority>,
     pub(crate) resend_above: bool,
     pub(crate) flight_timeout: Duration,
+    /// Zero if the issuer has none.
+    pub(crate) refresh_grace: Duration,
     pub(crate) deadline: Option<Duration>,
     pub(crate) clock: Option<Clock>,
     withheld: Arc<Withheld>,
@@ -81,6 +83,7 @@ impl Default for Settings {
             hosts: Vec::new(),
             resend_above: false,
             flight_timeout: FLIGHT_TIMEOUT,
+            refresh_grace: Duration::ZERO,
             deadline: None,
             clock: None,
             withheld: Arc::default(),

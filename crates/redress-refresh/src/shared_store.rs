@@ -1,40 +1,41 @@
 //! The store of a layer, and the part of its content that this process has seen.
 
-mod leases;
+mod ages;
 mod step;
+mod unsaved;
 
 use std::fmt;
-use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use redress_classify::{BoxError, Clock, saturating};
-use tokio::time::{Instant, timeout};
+use redress_classify::{BoxError, saturating};
+use redress_store::{Entry, Record, Version, Written};
+use tokio::time::Instant;
 
-use crate::store::{Lease, RecordVersion, Store, TokenRecord, millis};
+use self::ages::Ages;
+use self::unsaved::{Saved, Unsaved};
+use crate::record::{Shown, TokenRecord};
 use crate::token_set::TokenSet;
 
-use leases::Leases;
-pub(crate) use leases::MAX_LEASE;
-pub(crate) use step::{CallEnd, Claim, LocalState, Step, record_after, step};
+pub(crate) use ages::MAX_LEASE;
+pub(crate) use step::{CallEnd, Claim, LocalState, Step, is_within, record_after, step};
 
-/// How long one call to the store may take. A store that takes longer counts as unavailable.
-const STORE_TIMEOUT: Duration = Duration::from_secs(5);
-/// How often the result of a flight is offered to a store that is unavailable.
-const MAX_COMMIT_ATTEMPTS: u32 = 3;
 /// How often an install is offered to a store to which other processes write at the same time.
 const MAX_FLUSH_ATTEMPTS: u32 = 20;
 
 pub(crate) struct SharedStore {
-    store: Box<dyn Store>,
-    key: String,
+    entry: Entry,
     /// The newest generation of the store that this process has held.
     seen: AtomicU64,
-    /// The last install or clear, until it is written.
+    /// The highest number of a version that this process has seen.
+    highest: AtomicU64,
+    /// The age of each record.
+    ages: Mutex<Ages>,
+    /// The last lease of this process, as long as it has presented nothing under it.
+    unused: Mutex<Option<UnusedLease>>,
+    /// What is not written yet.
     queued: Mutex<Queued>,
-    /// The leases of other processes.
-    leases: Mutex<Leases>,
     /// One flush at a time: a second one could write an old set over a newer one.
     flushing: tokio::sync::Mutex<()>,
 }
@@ -43,18 +44,45 @@ pub(crate) struct SharedStore {
 struct Queued {
     /// Distinguishes a later install from an earlier one.
     number: u64,
-    /// The set, and when it was installed.
+    /// The last install or clear, and when that was.
     set: Option<(TokenSet, Instant)>,
+    /// The result of the last flight.
+    unsaved: Option<Unsaved>,
+    /// The last result that was written.
+    saved: Option<Saved>,
+}
+
+/// A lease under which no refresh token was presented, and when the token was presented before.
+struct UnusedLease {
+    version: Version,
+    shown: Option<Shown>,
+}
+
+/// The stored record.
+pub(crate) struct Stored {
+    pub(crate) version: Version,
+    /// Its lease is that of another process, or one under which this process has presented a refresh token.
+    pub(crate) record: TokenRecord,
+    /// How much longer its lease is believed; `None` if the record has none, or none that is.
+    pub(crate) lease: Option<Duration>,
+}
+
+/// The content of the store at a read.
+pub(crate) struct Loaded {
+    pub(crate) stored: Option<Stored>,
+    /// Whether the store has lost writes that this process has seen.
+    pub(crate) is_behind: bool,
 }
 
 impl SharedStore {
-    pub(crate) fn new(store: Box<dyn Store>, key: String) -> Self {
+    pub(crate) fn new(entry: Entry) -> Self {
         Self {
-            store,
-            key,
+            entry,
             seen: AtomicU64::new(0),
+            highest: AtomicU64::new(0),
+            ages: Mutex::new(Ages::new()),
+            unused: Mutex::default(),
             queued: Mutex::default(),
-            leases: Mutex::new(Leases::new()),
             flushing: tokio::sync::Mutex::new(()),
         }
     }
@@ -68,15 +96,17 @@ impl SharedStore {
         self.seen.fetch_max(generation, Ordering::AcqRel);
     }
 
-    /// Queues a set for the next flush; an empty set is a logout.
+    /// Queues a set for the next flush; an empty set is a logout. It supersedes the result of an earlier flight.
     pub(crate) fn enqueue(&self, tokens: TokenSet) {
         let mut queued = self.queued();
         queued.number += 1;
         queued.set = Some((tokens, Instant::now()));
+        queued.unsaved = None;
     }
 
-    /// Writes the queued set over the stored record.
-    pub(crate) async fn flush(&self, clock: &Clock) -> Result<(), BoxError> {
+    /// Writes the result of an earlier flight, and the queued set over the stored record.
+    pub(crate) async fn flush(&self) -> Result<(), BoxError> {
+        self.offer().await?;
         let _flushing = self.flushing.lock().await;
         for _ in 0..MAX_FLUSH_ATTEMPTS {
             let (number, set) = {
@@ -84,15 +114,15 @@ impl SharedStore {
                 (queued.number, queued.set.clone())
             };
             let Some((tokens, installed)) = set else { return Ok(()) };
-            let stored = self.load().await?;
-            let generation = stored.as_ref().map_or(0, TokenRecord::generation).max(self.seen()).saturating_add(1);
-            let expires_at =
-                tokens.lifetime().map(|lifetime| millis::rounded(clock.wall(saturating::add(installed, lifetime))));
-            let record = TokenRecord::new(generation, &tokens, expires_at);
-            if !self.replace(stored.map(|record| record.version()).as_ref(), &record).await? {
+            let stored = self.load().await?.stored;
+            let newest = stored.as_ref().map_or(0, |stored| stored.record.generation).max(self.seen());
+            let expires_at = tokens.lifetime().map(|lifetime| saturating::add(installed, lifetime));
+            let record = TokenRecord::new(newest.saturating_add(1), &tokens, expires_at);
+            let seen = stored.map(|stored| stored.version);
+            if !self.write(seen, self.next_version(), &record).await?.is_written() {
                 continue;
             }
-            self.mark_seen(generation);
+            self.mark_seen(record.generation);
             let mut queued = self.queued();
             if queued.number == number {
                 queued.set = None;
@@ -101,59 +131,91 @@ impl SharedStore {
         Err("the store refuses every write".into())
     }
 
-    pub(crate) async fn load(&self) -> Result<Option<TokenRecord>, BoxError> {
-        bounded(self.store.load(&self.key)).await
+    /// Reads the record.
+    pub(crate) async fn load(&self) -> Result<Loaded, BoxError> {
+        let read = self.entry.load().await?;
+        let number = read.as_ref().map_or(0, |read| read.version().number());
+        let stored = read.map(|read| self.decode(&read, Instant::now())).transpose()?;
+        let generation = stored.as_ref().map_or(0, |stored| stored.record.generation);
+        let is_behind = number < self.highest.fetch_max(number, Ordering::AcqRel) || generation < self.seen();
+        Ok(Loaded { stored, is_behind })
     }
 
-    /// Returns how much longer the lease of a record is believed; `None` if the record has none, or none that is.
-    pub(crate) fn lease(&self, record: &TokenRecord, now: Instant, clock: &Clock) -> Option<Duration> {
-        let lease = record.lease.as_ref()?;
-        let stated = lease.until.duration_since(clock.wall(now)).unwrap_or_default();
-        let mut leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
-        Some(leases.left(&record.version(), stated, now)).filter(|left| !left.is_zero())
+    /// Returns a version for the next write: its number is higher than any that this process has seen.
+    fn next_version(&self) -> Version {
+        Version::next(Some(Version::from_parts(self.highest.load(Ordering::Acquire), 0)))
     }
 
-    /// Writes a lease. Returns the version of the record that holds it, `None` if another process wrote first.
-    pub(crate) async fn claim(&self, claim: &Claim, until: SystemTime) -> Result<Option<RecordVersion>, BoxError> {
-        let id = format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
-        let lease = Some(Lease { id, until: millis::rounded(until) });
-        let record = TokenRecord { lease, ..claim.base.clone() };
-        let is_written = self.replace(claim.seen.as_ref(), &record).await?;
-        Ok(is_written.then(|| record.version()))
+    /// Writes a lease, under which this process may call the issuer. Returns its version, `None` if another process wrote first.
+    pub(crate) async fn claim(
+        &self,
+        seen: Option<Version>,
+        base: &TokenRecord,
+        lease: Duration,
+    ) -> Result<Option<Version>, BoxError> {
+        let version = self.next_version();
+        // Before the write: its answer may be lost.
+        *self.unused() = Some(UnusedLease { version, shown: base.shown });
+        let shown = base.refresh_token.as_ref().map(|_| base.shown.unwrap_or(Shown::from_now(Instant::now())));
+        let record = TokenRecord { lease: Some(lease), shown, ..base.clone() };
+        Ok(self.write(seen, version, &record).await?.is_written().then_some(version))
     }
 
-    /// Replaces a lease by the result of its flight. Returns `false` if the lease is gone or the store is unavailable.
-    pub(crate) async fn commit(&self, held: &RecordVersion, record: &TokenRecord) -> bool {
-        for attempt in 1..=MAX_COMMIT_ATTEMPTS {
-            match self.replace(Some(held), record).await {
-                Ok(is_written) => return is_written,
-                Err(_) if attempt < MAX_COMMIT_ATTEMPTS => tokio::time::sleep(STORE_TIMEOUT / 20).await,
-                Err(_) => {}
-            }
-        }
-        false
+    /// Writes a record to a store that has lost writes, under a lease of no process: until it ends, a process that holds a
+    /// newer record may write it. When that was presented first is unknown.
+    pub(crate) async fn report(
+        &self,
+        seen: Option<Version>,
+        base: &TokenRecord,
+        lease: Duration,
+    ) -> Result<(), BoxError> {
+        let record = TokenRecord { lease: Some(lease), shown: None, ..base.clone() };
+        self.write(seen, self.next_version(), &record).await.map(drop)
+    }
+
+    /// Records that a refresh token is presented under the lease of this process.
+    pub(crate) fn use_lease(&self) {
+        *self.unused() = None;
     }
 
     /// Waits until the record may have changed, at most for `longest`.
-    pub(crate) async fn changed(&self, seen: Option<&RecordVersion>, longest: Duration) {
-        let _ = timeout(longest, self.store.changed(&self.key, seen)).await;
+    pub(crate) async fn changed(&self, seen: Option<Version>, longest: Duration) {
+        self.entry.changed(seen, longest).await;
     }
 
-    async fn replace(&self, seen: Option<&RecordVersion>, record: &TokenRecord) -> Result<bool, BoxError> {
-        bounded(self.store.replace(&self.key, seen, record)).await
+    async fn write(&self, seen: Option<Version>, version: Version, record: &TokenRecord) -> Result<Written, BoxError> {
+        let written = self.entry.write(seen, version, &record.expose_bytes(Instant::now()), None).await?;
+        if written.is_written() {
+            self.highest.fetch_max(version.number(), Ordering::AcqRel);
+        }
+        Ok(written)
+    }
+
+    fn decode(&self, read: &Record, now: Instant) -> Result<Stored, BoxError> {
+        let version = read.version();
+        let age = self.ages.lock().unwrap_or_else(PoisonError::into_inner).age(version, read.age(), now);
+        let mut record = TokenRecord::from_bytes(read.value(), age, now)?;
+        if let Some(unused) = self.unused().as_ref().filter(|unused| unused.version == version) {
+            (record.lease, record.shown) = (None, unused.shown);
+        }
+        let lease = record.lease.and_then(|lease| ages::left(lease, age));
+        Ok(Stored { version, record, lease })
     }
 
     fn queued(&self) -> MutexGuard<'_, Queued> {
         self.queued.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn unused(&self) -> MutexGuard<'_, Option<UnusedLease>> {
+        self.unused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl fmt::Debug for SharedStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SharedStore").field("key", &self.key).field("seen", &self.seen()).finish_non_exhaustive()
+        f.debug_struct("SharedStore")
+            .field("key", &self.entry.key())
+            .field("seen", &self.seen())
+            .finish_non_exhaustive()
     }
-}
-
-async fn bounded<T>(call: impl Future<Output = Result<T, BoxError>>) -> Result<T, BoxError> {
-    timeout(STORE_TIMEOUT, call).await.unwrap_or_else(|_| Err("the store did not answer in time".into()))
 }

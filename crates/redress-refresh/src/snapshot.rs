@@ -77,6 +77,11 @@ impl Snapshot {
         self.headers.is_empty()
     }
 
+    /// Returns its end by the monotonic clock, `None` if that is unknown.
+    pub(crate) fn expires_at(&self) -> Option<Instant> {
+        self.expiry.map(|expiry| expiry.expires_at)
+    }
+
     /// Returns the freshness, and the time if it was read: it is read only if the set expires.
     pub(crate) fn freshness(&self) -> (Freshness, Option<Instant>) {
         let mut read = None;

@@ -12,12 +12,11 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use common::{Api, failure, get, grant, s, settle};
-use family::{Family, KEY, process, wall};
+use family::{Family, process, read, wall};
 use http::Request;
 use redress_classify::{BoxError, Clock, Deadline, Phase};
-use redress_refresh::{
-    Credentials, Failure, MemoryStore, RecordVersion, RefreshLayer, SecretString, TokenRecord, TokenSet, TokenStore,
-};
+use redress_refresh::{Credentials, Failure, MemoryStore, RefreshLayer, SecretString, Store, TokenSet};
+use redress_store::{NewRecord, Record, Version, Written};
 use tokio::sync::Notify;
 use tower::{Layer, ServiceExt};
 
@@ -33,13 +32,13 @@ struct Stopping {
     seconds: Arc<AtomicU64>,
 }
 
-impl TokenStore for Stopping {
-    async fn load(&self, key: &str) -> Result<Option<TokenRecord>, BoxError> {
-        TokenStore::load(&self.store, key).await
+impl Store for Stopping {
+    async fn load(&self, key: &str) -> Result<Option<Record>, BoxError> {
+        Store::load(&self.store, key).await
     }
 
-    async fn replace(&self, key: &str, seen: Option<&RecordVersion>, record: &TokenRecord) -> Result<bool, BoxError> {
-        let done = TokenStore::replace(&self.store, key, seen, record).await?;
+    async fn replace(&self, key: &str, seen: Option<Version>, record: &NewRecord<'_>) -> Result<Written, BoxError> {
+        let done = Store::replace(&self.store, key, seen, record).await?;
         stop_for(s(self.seconds.swap(0, Ordering::SeqCst)));
         Ok(done)
     }
@@ -79,16 +78,16 @@ struct Gated {
     gate: Arc<Notify>,
 }
 
-impl TokenStore for Gated {
-    async fn load(&self, key: &str) -> Result<Option<TokenRecord>, BoxError> {
-        TokenStore::load(&self.store, key).await
+impl Store for Gated {
+    async fn load(&self, key: &str) -> Result<Option<Record>, BoxError> {
+        Store::load(&self.store, key).await
     }
 
-    async fn replace(&self, key: &str, seen: Option<&RecordVersion>, record: &TokenRecord) -> Result<bool, BoxError> {
+    async fn replace(&self, key: &str, seen: Option<Version>, record: &NewRecord<'_>) -> Result<Written, BoxError> {
         if self.is_shut.load(Ordering::SeqCst) {
             self.gate.notified().await;
         }
-        TokenStore::replace(&self.store, key, seen, record).await
+        Store::replace(&self.store, key, seen, record).await
     }
 }
 
@@ -108,8 +107,7 @@ async fn an_install_during_a_flush_reaches_the_store_too() {
         store.is_shut.store(false, Ordering::SeqCst);
         store.gate.notify_waiters();
         tokio::time::sleep(s(1)).await;
-        let record = TokenStore::load(&store.store, KEY).await.unwrap().unwrap().expose_bytes().to_vec();
-        let record = String::from_utf8(record).unwrap();
+        let record = read(&store.store).await.unwrap().text;
         assert_eq!(record.contains("Bearer second"), second.is_some(), "{record}");
         assert!(!record.contains("Bearer first"), "{record}");
     }

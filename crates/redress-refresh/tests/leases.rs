@@ -7,12 +7,14 @@ mod family;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use common::{get, s};
-use family::{Family, KEY, process, wall};
+use family::{Family, process, read, wall, write};
 use redress_classify::{BoxError, Clock};
-use redress_refresh::{MemoryStore, RecordVersion, RefreshLayer, TokenRecord, TokenStore};
+use redress_refresh::{MemoryStore, RefreshLayer, Store};
+use redress_store::{NewRecord, Record, Version, Written};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tower::{Layer, ServiceExt};
 
@@ -20,26 +22,40 @@ const MINUTE: Duration = s(60);
 const HOUR: Duration = s(3600);
 const DAY: Duration = s(86_400);
 
-fn millis(time: SystemTime) -> u64 {
-    u64::try_from(time.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis()).unwrap()
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap()
 }
 
-/// A record whose set can no longer be sent, and whose renewal another process has announced until then.
-fn leased(generation: u64, id: &str, until: u64) -> TokenRecord {
-    let text = format!(
-        r#"{{"v":1,"generation":{generation},"access":[["authorization","Bearer old"]],"refresh":"r-single","expires_at":1,"lease":{{"id":"{id}","until":{until}}}}}"#
-    );
-    TokenRecord::from_bytes(text.as_bytes()).unwrap()
+/// The value of a record whose set can no longer be sent, and whose renewal another process has announced for so long.
+fn leased(generation: u64, lease: u64) -> String {
+    format!(
+        r#"{{"v":1,"generation":{generation},"access":[["authorization","Bearer old"]],"refresh":"r-single","expires_in_ms":1,"lease_ms":{lease}}}"#
+    )
 }
 
-async fn store_of(record: &TokenRecord) -> MemoryStore {
+/// As before, without a lease.
+fn ended(generation: u64) -> String {
+    leased(generation, 0).replace(",\"lease_ms\":0", "")
+}
+
+/// A record with a version of its own.
+fn record(value: &str, age: Duration) -> Record {
+    Record::new(Version::next(None), value.as_bytes().to_vec(), age)
+}
+
+async fn store_of(value: &str) -> MemoryStore {
     let store = MemoryStore::new();
-    assert!(store.replace(KEY, None, record).await.unwrap());
+    write(&store, value).await;
     store
 }
 
 async fn status(layer: &RefreshLayer, family: &Arc<Family>) -> Option<u16> {
     layer.layer(family.api()).oneshot(get()).await.ok().map(|answer| answer.status().as_u16())
+}
+
+fn spawned(layer: &RefreshLayer, family: &Arc<Family>) -> JoinHandle<Option<u16>> {
+    let (layer, family) = (layer.clone(), Arc::clone(family));
+    tokio::spawn(async move { status(&layer, &family).await })
 }
 
 /// Calls every ten seconds; returns when the first call was served.
@@ -56,19 +72,17 @@ async fn served(layer: &RefreshLayer, family: &Arc<Family>, longest: Duration) -
 
 #[tokio::test(start_paused = true)]
 async fn a_lease_is_believed_for_five_minutes_at_most() {
-    let now = millis(wall());
-    let after = |span: Duration| now + u64::try_from(span.as_millis()).unwrap();
-    for until in [after(HOUR), after(DAY), after(3650 * DAY), i64::MAX as u64, u64::MAX] {
+    for lease in [millis(HOUR), millis(DAY), millis(3650 * DAY), i64::MAX as u64, u64::MAX] {
         for rotates in [false, true] {
             let family = Family::new(rotates);
-            let layer = process(&family, store_of(&leased(3, "x", until)).await, Clock::anchored(wall()));
+            let layer = process(&family, store_of(&leased(3, lease)).await, Clock::anchored(wall()));
             let first = served(&layer, &family, HOUR).await.expect("it is not locked out");
-            assert!(first >= s(299), "{until}: the lease was cut after {first:?}");
-            assert!(first <= 6 * MINUTE, "{until}: calls failed for {first:?}");
+            assert!(first >= s(299), "{lease}: the lease was cut after {first:?}");
+            assert!(first <= 6 * MINUTE, "{lease}: calls failed for {first:?}");
             // A token that may have been shown is not shown again if it can be used only once.
-            assert_eq!((family.shown().is_empty(), family.logins()), (rotates, 1), "{until}");
+            assert_eq!((family.shown().is_empty(), family.logins()), (rotates, 1), "{lease}");
             for _ in 0..60 {
-                assert_eq!(status(&layer, &family).await, Some(200), "{until}");
+                assert_eq!(status(&layer, &family).await, Some(200), "{lease}");
                 tokio::time::sleep(MINUTE).await;
             }
         }
@@ -78,63 +92,82 @@ async fn a_lease_is_believed_for_five_minutes_at_most() {
 #[tokio::test(start_paused = true)]
 async fn an_honest_lease_is_believed_to_its_end() {
     for length in [s(20), s(35), s(200), s(300)] {
-        let family = Family::new(true);
-        let until = millis(wall() + length);
-        let layer = process(&family, store_of(&leased(3, "x", until)).await, Clock::anchored(wall()));
-        let first = served(&layer, &family, HOUR).await.unwrap();
-        assert!(first >= length && first <= length + MINUTE + s(15), "{length:?}: {first:?}");
+        for age in [s(0), s(15), length] {
+            let family = Family::new(true);
+            let store = store_of(&leased(3, millis(length))).await;
+            tokio::time::sleep(age).await;
+            let layer = process(&family, store, Clock::anchored(wall()));
+            let (first, left) = (served(&layer, &family, HOUR).await.unwrap(), length.saturating_sub(age));
+            assert!(first >= left && first <= left + MINUTE + s(15), "{length:?} after {age:?}: {first:?}");
+        }
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_lease_that_has_ended_at_the_first_read_is_ignored() {
-    for ago in [s(1), HOUR, 365 * DAY] {
+    for ago in [s(20), HOUR, 365 * DAY] {
         let family = Family::new(true);
-        let layer = process(&family, store_of(&leased(3, "x", millis(wall() - ago))).await, Clock::anchored(wall()));
+        let store = store_of(&leased(3, 20_000)).await;
+        tokio::time::sleep(ago).await;
+        let layer = process(&family, store, Clock::anchored(wall()));
         assert_eq!(served(&layer, &family, HOUR).await, Some(s(1)), "{ago:?}");
     }
 }
 
+/// A store whose clock is set while it runs.
+#[derive(Clone)]
+struct Jumping {
+    store: MemoryStore,
+    age: Arc<Mutex<Option<Duration>>>,
+}
+
+impl Store for Jumping {
+    async fn load(&self, key: &str) -> Result<Option<Record>, BoxError> {
+        let read = self.store.load(key).await?;
+        let age = *self.age.lock().unwrap();
+        Ok(read.map(|read| Record::new(read.version(), read.value().to_vec(), age.unwrap_or(read.age()))))
+    }
+
+    async fn replace(&self, key: &str, seen: Option<Version>, record: &NewRecord<'_>) -> Result<Written, BoxError> {
+        self.store.replace(key, seen, record).await
+    }
+}
+
 #[tokio::test(start_paused = true)]
-async fn a_change_of_the_wall_clock_moves_no_lease() {
-    type Jump = fn(SystemTime) -> SystemTime;
-    let jumps: [Jump; 4] = [|now| now - HOUR, |now| now + HOUR, |now| now + 365 * DAY, |_| SystemTime::UNIX_EPOCH];
-    for (number, jump) in jumps.into_iter().enumerate() {
-        let family = Family::new(true);
-        let time = Arc::new(Mutex::new(wall()));
-        let clock = Arc::clone(&time);
-        let store = store_of(&leased(3, "x", millis(wall() + s(20)))).await;
-        let layer = process(&family, store, Clock::from_fn(move || *clock.lock().unwrap()));
-        let start = Instant::now();
-        let call = {
-            let (layer, family) = (layer.clone(), Arc::clone(&family));
-            tokio::spawn(async move { status(&layer, &family).await })
-        };
-        tokio::time::sleep(s(5)).await;
-        {
-            let mut time = time.lock().unwrap();
-            *time = jump(*time);
+async fn no_clock_that_is_set_moves_a_lease() {
+    for age in [Duration::ZERO, HOUR, 365 * DAY, Duration::MAX] {
+        for wall_clock in [Duration::ZERO, HOUR, 365 * DAY] {
+            let family = Family::new(true);
+            let time = Arc::new(Mutex::new(wall()));
+            let clock = Arc::clone(&time);
+            let store = Jumping { store: store_of(&leased(3, 20_000)).await, age: Arc::default() };
+            let layer = process(&family, store.clone(), Clock::from_fn(move || *clock.lock().unwrap()));
+            let start = Instant::now();
+            let call = spawned(&layer, &family);
+            tokio::time::sleep(s(5)).await;
+            *time.lock().unwrap() -= wall_clock;
+            *store.age.lock().unwrap() = Some(age);
+            assert_eq!(call.await.unwrap(), Some(200), "{age:?}");
+            assert_eq!(start.elapsed(), s(21), "{age:?}");
         }
-        assert_eq!(call.await.unwrap(), Some(200), "jump {number}");
-        assert_eq!(start.elapsed(), s(21), "jump {number}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_lease_that_is_read_again_does_not_start_again() {
     let family = Family::new(true);
-    let far = u64::MAX;
-    let (one, other) = (leased(3, "x", far), leased(3, "y", far));
-    let store = store_of(&one).await;
+    let (one, other) = (Version::from_parts(1, 1), Version::from_parts(1, 2));
+    let value = leased(3, u64::MAX);
+    let store = MemoryStore::new();
+    assert!(store.replace(family::KEY, None, &NewRecord::new(one, value.as_bytes())).await.unwrap().is_written());
     let layer = process(&family, store.clone(), Clock::anchored(wall()));
     let start = Instant::now();
-    let mut records = [&one, &other].into_iter().cycle();
-    let mut now = records.next().unwrap();
+    let (mut now, mut next) = (one, other);
     while start.elapsed() < 20 * MINUTE && family.logins() == 0 {
         let _ = tokio::join!(tokio::time::timeout(s(10), status(&layer, &family)), tokio::time::sleep(s(10)));
-        let next = records.next().unwrap();
-        if family.logins() == 0 && store.replace(KEY, Some(&now.version()), next).await.unwrap() {
-            now = next;
+        let record = NewRecord::new(next, value.as_bytes());
+        if family.logins() == 0 && store.replace(family::KEY, Some(now), &record).await.unwrap().is_written() {
+            (now, next) = (next, now);
         }
     }
     assert!(start.elapsed() >= s(299) && start.elapsed() <= 7 * MINUTE, "{:?}", start.elapsed());
@@ -147,14 +180,9 @@ async fn the_lease_of_this_process_is_never_longer_than_others_believe() {
         let store = MemoryStore::new();
         family.twist(family::Twist::Late(HOUR));
         let layer = process(&family, store.clone(), Clock::anchored(wall())).flight_timeout(timeout);
-        let call = {
-            let (layer, family) = (layer.clone(), Arc::clone(&family));
-            tokio::spawn(async move { status(&layer, &family).await })
-        };
+        let call = spawned(&layer, &family);
         tokio::time::sleep(s(1)).await;
-        let record = String::from_utf8(store.load(KEY).await.unwrap().unwrap().expose_bytes().to_vec()).unwrap();
-        let until: u64 = record.rsplit("\"until\":").next().unwrap().trim_end_matches('}').parse().unwrap();
-        assert!(until <= millis(wall() + s(300)), "{timeout:?}: the lease lasts beyond five minutes");
+        assert_eq!(read(&store).await.unwrap().lease(), Some(300_000), "{timeout:?}");
         let start = Instant::now();
         assert_eq!(call.await.unwrap(), None);
         assert_eq!(start.elapsed(), s(294), "the flight ends five seconds before its lease");
@@ -174,6 +202,8 @@ enum Lie {
     Shifts,
     /// As before, by ever newer generations.
     Grows,
+    /// Each look shows an older version.
+    Shrinks,
     /// It says that it has written, and has not.
     Forgets,
     /// Each look shows a newer set, and a dead refresh token with it.
@@ -183,7 +213,7 @@ enum Lie {
 #[derive(Clone)]
 struct Liar {
     lie: Lie,
-    record: Option<TokenRecord>,
+    record: Option<Record>,
     asked: Arc<AtomicU64>,
 }
 
@@ -191,7 +221,7 @@ struct Liar {
 const FAR_TOO_OFTEN: u64 = 20_000;
 
 impl Liar {
-    fn new(lie: Lie, record: Option<TokenRecord>) -> Self {
+    fn new(lie: Lie, record: Option<Record>) -> Self {
         Self { lie, record, asked: Arc::default() }
     }
 
@@ -204,28 +234,32 @@ impl Liar {
     }
 }
 
-impl TokenStore for Liar {
-    async fn load(&self, _: &str) -> Result<Option<TokenRecord>, BoxError> {
+impl Store for Liar {
+    async fn load(&self, _: &str) -> Result<Option<Record>, BoxError> {
         let asked = self.count().await;
         Ok(match self.lie {
-            Lie::Shifts => Some(leased(3, &format!("x{asked}"), u64::MAX)),
-            Lie::Grows => Some(leased(3 + asked, "x", u64::MAX)),
+            Lie::Shifts => Some(record(&leased(3, u64::MAX), Duration::ZERO)),
+            Lie::Grows => Some(record(&leased(3 + asked, u64::MAX), Duration::ZERO)),
+            Lie::Shrinks => {
+                let version = Version::from_parts(u64::MAX - asked, 1);
+                Some(Record::new(version, ended(3).into_bytes(), Duration::ZERO))
+            }
             Lie::DeadGrants => {
                 let text = format!(
-                    r#"{{"v":1,"generation":{asked},"access":[["authorization","Bearer a{asked}"]],"refresh":"d{asked}","expires_at":1,"lease":null}}"#
+                    r#"{{"v":1,"generation":{asked},"access":[["authorization","Bearer a{asked}"]],"refresh":"d{asked}","expires_in_ms":1}}"#
                 );
-                Some(TokenRecord::from_bytes(text.as_bytes()).unwrap())
+                Some(record(&text, Duration::ZERO))
             }
             _ => self.record.clone(),
         })
     }
 
-    async fn replace(&self, _: &str, _: Option<&RecordVersion>, _: &TokenRecord) -> Result<bool, BoxError> {
+    async fn replace(&self, _: &str, _: Option<Version>, _: &NewRecord<'_>) -> Result<Written, BoxError> {
         self.count().await;
-        Ok(self.lie != Lie::NeverWrites)
+        Ok(if self.lie == Lie::NeverWrites { Written::Refused(self.record.clone()) } else { Written::Done })
     }
 
-    async fn changed(&self, _: &str, _: Option<&RecordVersion>) {
+    async fn changed(&self, _: &str, _: Option<Version>) {
         if self.lie == Lie::Yields {
             tokio::task::yield_now().await;
         }
@@ -233,7 +267,7 @@ impl TokenStore for Liar {
 }
 
 /// One call over a store that lies: it ends with the flight, others run meanwhile, and the store has its pauses.
-async fn lies(lie: Lie, record: Option<TokenRecord>, longest: Duration) {
+async fn lies(lie: Lie, record: Option<Record>, longest: Duration) {
     let family = Family::new(true);
     let store = Liar::new(lie, record);
     let layer = process(&family, store.clone(), Clock::anchored(wall()));
@@ -244,18 +278,23 @@ async fn lies(lie: Lie, record: Option<TokenRecord>, longest: Duration) {
     let rounds = u64::try_from(elapsed.as_millis() / 50).unwrap() + 2;
     let asked = store.asked.load(Ordering::Relaxed);
     assert!(asked <= 2 * rounds + 2, "{lie:?}: asked {asked} times in {elapsed:?}");
+    // What follows in the background asks no more often than once a second.
+    tokio::time::sleep(HOUR).await;
+    let asked = store.asked.load(Ordering::Relaxed) - asked;
+    assert!(asked <= 3 * 128, "{lie:?}: asked {asked} times in the background");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_store_that_returns_at_once_is_not_read_without_a_pause() {
-    let live = || Some(leased(3, "x", millis(wall() + s(25))));
+    let live = || Some(record(&leased(3, 25_000), Duration::ZERO));
     lies(Lie::Eager, live(), s(27)).await;
     lies(Lie::Yields, live(), s(27)).await;
-    lies(Lie::Eager, Some(leased(3, "x", u64::MAX)), s(31)).await;
+    lies(Lie::Eager, Some(record(&leased(3, u64::MAX), Duration::ZERO)), s(31)).await;
     lies(Lie::NeverWrites, None, s(31)).await;
-    lies(Lie::NeverWrites, Some(leased(3, "x", 5)), s(31)).await;
+    lies(Lie::NeverWrites, Some(record(&leased(3, 5), s(1))), s(31)).await;
     lies(Lie::Shifts, None, s(31)).await;
     lies(Lie::Grows, None, s(31)).await;
+    lies(Lie::Shrinks, None, s(31)).await;
     lies(Lie::Forgets, None, s(31)).await;
 }
 
@@ -275,17 +314,12 @@ async fn a_store_that_returns_ever_newer_invalid_tokens_causes_a_bounded_number_
 #[tokio::test(start_paused = true)]
 async fn a_change_that_comes_at_once_is_seen_at_once() {
     let family = Family::new(true);
-    let store = store_of(&leased(3, "x", millis(wall() + s(25)))).await;
+    let store = store_of(&leased(3, 25_000)).await;
     let layer = process(&family, store.clone(), Clock::anchored(wall()));
     let start = Instant::now();
-    let call = {
-        let (layer, family) = (layer.clone(), Arc::clone(&family));
-        tokio::spawn(async move { status(&layer, &family).await })
-    };
+    let call = spawned(&layer, &family);
     tokio::time::sleep(Duration::from_millis(3)).await;
     drop(family.give(&mut family.inner.lock().unwrap()));
-    let fresh = br#"{"v":1,"generation":4,"access":[["authorization","Bearer t1"]],"refresh":"r1","expires_at":null,"lease":null}"#;
-    let fresh = TokenRecord::from_bytes(fresh).unwrap();
-    assert!(store.replace(KEY, Some(&leased(3, "x", 0).version()), &fresh).await.unwrap());
+    write(&store, r#"{"v":1,"generation":4,"access":[["authorization","Bearer t1"]],"refresh":"r1"}"#).await;
     assert_eq!((call.await.unwrap(), start.elapsed()), (Some(200), Duration::from_millis(3)));
 }

@@ -7,8 +7,8 @@ mod family;
 use std::time::Duration;
 
 use common::{Api, Issuer, Rig, Step, give, grant, s};
-use family::KEY;
-use redress_refresh::{MemoryStore, TokenStore};
+use family::{KEY, read};
+use redress_refresh::MemoryStore;
 
 #[tokio::test(start_paused = true)]
 async fn a_lifetime_below_a_second_causes_no_refresh() {
@@ -47,8 +47,7 @@ async fn a_lifetime_below_a_second_is_not_written_to_the_store() {
         }
         assert_eq!(rig.status().await, 200);
         tokio::time::sleep(s(1)).await;
-        let record = store.load(KEY).await.unwrap().unwrap().expose_bytes().to_vec();
-        let record = String::from_utf8(record).unwrap();
-        assert!(record.contains(r#""expires_at":null"#), "installed: {is_installed}: {record}");
+        let record = read(&store).await.unwrap().text;
+        assert!(record.contains(r#""expires_in_ms":null"#), "installed: {is_installed}: {record}");
     }
 }

@@ -71,7 +71,7 @@
 //! - Per request, as an extension: [`Deadline`], [`AttemptTimeout`], [`NoRetry`], [`Idempotent`], [`IdempotencyKey`]
 //!   ([`RequestExt`]).
 //! - Credentials: [`StaticHeaders`] for API keys, [`login`] for OAuth 2 and JSON logins, the trait [`Credentials`] for anything
-//!   else, [`TokenStore`] for several processes with one account.
+//!   else, a [`Store`] for several processes with one account.
 //! - Formats: [`dialects`] has those that are shipped, [`Dialect::from_toml`] reads one of your own.
 //! - gRPC: the dialect [`grpc`](dialects::grpc), and the module [`grpc`] for service configs.
 //! - For authors of layers: [`layers`].
@@ -124,10 +124,11 @@ pub use redress_envelope::{
 pub use redress_pace::{FailFast, Gate, GatePhase, GateStatus, Limit, PaceLayer};
 #[doc(inline)]
 pub use redress_refresh::{
-    Credentials, Explanation, ExposeSecret, Failure, InvalidHeader, InvalidOrigin, InvalidRecord, MemoryStore, Origin,
-    Purpose, RecordVersion, RefreshLayer, SecretString, StaticHeaders, TokenHandle, TokenRecord, TokenSet, TokenStore,
-    conformance,
+    Credentials, Explanation, ExposeSecret, Failure, InvalidHeader, InvalidOrigin, Origin, Purpose, RefreshLayer,
+    SecretString, StaticHeaders, TokenHandle, TokenSet,
 };
+#[doc(inline)]
+pub use redress_store::{MemoryStore, Store, StoreHandle, conformance};
 pub use service::{Redress, ResponseFuture};
 pub use timeout::AttemptTimeout;
 

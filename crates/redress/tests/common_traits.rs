@@ -54,7 +54,7 @@ const NOT_TYPES: [&str; 9] = [
     "RequestExt",
     "ResponseExt",
     "SecretString",
-    "TokenStore",
+    "Store",
 ];
 
 fn source(path: &str) -> PathBuf {
@@ -112,14 +112,14 @@ fn every_exported_type_prints_and_is_shared_or_is_a_future_that_is_sent() {
         CooldownScope, Coverage, Deadline, DecidedBy, Decision, Dialect, DialectError, EndReason, Envelope@'static,
         Error, Explanation, FailFast, Failure, FieldError@'static, ForeignHost, Gate, GatePhase, GateStatus, GrpcCode, Head@'static, HintSource,
         Hyper<HttpConnector, Full<bytes::Bytes>>, IdempotencyHeader, IdempotencyKey, Idempotent, InvalidHeader,
-        InvalidIdempotencyKey, InvalidLogin, InvalidOrigin, InvalidRecord, InvalidRoute, Jitter, JsonCall,
+        InvalidIdempotencyKey, InvalidLogin, InvalidOrigin, InvalidRoute, Jitter, JsonCall,
         JsonLogin<Transport>, KeyFormat, Limit, Location, Meaning, MemoryStore, MethodConfig, Mistake, NoRetry, OAuth2<Transport>,
-        Origin, Pace<Transport>, PaceLayer, Phase, Progress, PublishedLimit, Purpose, Reason, Record, RecordVersion,
+        Origin, Pace<Transport>, PaceLayer, Phase, Progress, PublishedLimit, Purpose, Reason, Record,
         Recovery, Redress<Transport>, RedressLayer, Refresh<Classify<Transport>>, RefreshLayer, Refreshed,
         ReplayBodies<Transport>, ReplayBody<Full<bytes::Bytes>>, ReplayBodyLayer, ReplayError, RequestBuilder, Reqwest,
         ResendCount, Reservation, RetryAdvice, RetryHint, RetryPolicy, RetryThrottling,
-        Route, Rule, Schedule, Scope, ScopeId, Secrets, SendState, ServiceConfig, ServiceConfigError, Signal, StaticHeaders, Status, SuccessHint,
-        TokenHandle, TokenPlace, TokenRecord, TokenSet, TransportError, Unit, UnknownWord, Unreadable, Upstream,
+        Route, Rule, Schedule, Scope, ScopeId, Secrets, SendState, ServiceConfig, ServiceConfigError, Signal, StaticHeaders, Status, StoreHandle, SuccessHint,
+        TokenHandle, TokenPlace, TokenSet, TransportError, Unit, UnknownWord, Unreadable, Upstream,
         UpstreamHealth, Verdict, WaitSource, When,
     ];
     let futures = all![
@@ -140,8 +140,8 @@ fn services_layers_and_settings_are_cloned() {
         ClientTransport, Clock, ConnectTimeout<HttpConnector>, Dialect, Failure, Gate, Head@'static,
         Hyper<HttpConnector, Full<bytes::Bytes>>, JsonCall, JsonLogin<Transport>, MemoryStore, OAuth2<Transport>,
         Pace<Transport>, PaceLayer, Progress, Redress<Transport>, RedressLayer, Refresh<Transport>, RefreshLayer,
-        ReplayBodies<Transport>, ReplayBodyLayer, Reqwest, SendState, ServiceConfig, StaticHeaders, TokenHandle,
-        TokenRecord, TokenSet,
+        ReplayBodies<Transport>, ReplayBodyLayer, Reqwest, SendState, ServiceConfig, StaticHeaders, StoreHandle,
+        TokenHandle, TokenSet,
     ];
     assert!(!names.is_empty());
 }
@@ -150,13 +150,13 @@ fn services_layers_and_settings_are_cloned() {
 fn values_are_compared_and_small_ones_are_keys_of_maps() {
     let values = all![
         comparable: ApiError, Attempt, Code, Coverage, DialectError, Envelope@'static, IdempotencyHeader, InvalidHeader,
-        InvalidLogin, InvalidOrigin, InvalidRecord, InvalidRoute, Meaning, MethodConfig, Mistake, PublishedLimit, Reason,
+        InvalidLogin, InvalidOrigin, InvalidRoute, Meaning, MethodConfig, Mistake, PublishedLimit, Reason,
         Record, RetryAdvice, RetryPolicy, Rule, Scope, Status, SuccessHint, UnknownWord, Verdict,
     ];
     let keys = all![
         key: AttemptTimeout, Class, ClientAuthentication, GrpcCode, ResendCount, CooldownScope, Deadline, DecidedBy, Decision, EndReason, FailFast,
         FieldError@'static, ForeignHost, GatePhase, GateStatus, HintSource, IdempotencyKey, Idempotent, Jitter, KeyFormat, Limit, Location,
-        NoRetry, Origin, Phase, Purpose, RecordVersion, Recovery, Refreshed, RetryHint, Route, Schedule, ScopeId,
+        NoRetry, Origin, Phase, Purpose, Recovery, Refreshed, RetryHint, Route, Schedule, ScopeId,
         TokenPlace, Unit, Unreadable, Upstream, UpstreamHealth, WaitSource, When,
     ];
     assert!(values.iter().all(|name| !keys.contains(name)));
@@ -184,7 +184,7 @@ fn types_with_an_obvious_value_have_a_default() {
 fn errors_implement_error_and_are_named_so() {
     let errors = all![
         error: ApiError, ClientError, DialectError, Error, Explanation, Failure, InvalidHeader, InvalidIdempotencyKey,
-        InvalidLogin, InvalidOrigin, InvalidRecord, InvalidRoute, ReplayError, ServiceConfigError, TransportError,
+        InvalidLogin, InvalidOrigin, InvalidRoute, ReplayError, ServiceConfigError, TransportError,
         UnknownWord, Unreadable,
     ];
     let is_named_so = |name: &str| name.ends_with("Error") || name.starts_with("Invalid") || name.starts_with("Un");
@@ -218,7 +218,7 @@ fn a_text_that_is_read_is_written_again() {
 fn a_trait_that_users_meet_says_what_to_do_where_it_is_missing() {
     let exported = exported();
     let mut found = BTreeSet::new();
-    for part in ["redress-classify", "redress-backoff", "redress-pace", "redress-refresh", "redress"] {
+    for part in ["redress-classify", "redress-backoff", "redress-pace", "redress-refresh", "redress-store", "redress"] {
         let mut files = Vec::new();
         rust_files(&source(part).join("src"), &mut files);
         for item in files.iter().flat_map(|path| parsed(path).items) {
@@ -234,6 +234,6 @@ fn a_trait_that_users_meet_says_what_to_do_where_it_is_missing() {
             found.insert(item.ident.to_string());
         }
     }
-    let expected = ["CloneBody", "Credentials", "FromCode", "RequestExt", "ResponseExt", "TokenStore"];
+    let expected = ["CloneBody", "Credentials", "FromCode", "RequestExt", "ResponseExt", "Store"];
     assert_eq!(found.iter().map(String::as_str).collect::<Vec<_>>(), expected);
 }

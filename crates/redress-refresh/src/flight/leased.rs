@@ -3,19 +3,20 @@
 use std::time::Duration;
 
 use redress_classify::BoxError;
+use redress_store::Version;
 use secrecy::SecretString;
 use tokio::time::Instant;
 
 use super::Flight;
 use crate::explanation::Explanation;
 use crate::failure::{Failure, Purpose};
+use crate::record::{Shown, TokenRecord};
 use crate::shared_store::{CallEnd, Claim, LocalState, MAX_LEASE, SharedStore, Step, record_after, step};
-use crate::store::{RecordVersion, TokenRecord};
 use crate::telemetry;
 use crate::token_set::TokenSet;
 
-/// How much longer a lease lasts than its flight: the issuer may still process a call that was cut, and clocks that differ
-/// by less do no harm.
+/// How much longer a lease lasts than its flight: the issuer may still process a call that was cut, and a clock of the store
+/// that is set by less does no harm.
 const LEASE_MARGIN: Duration = Duration::from_secs(5);
 /// The longest flight over a store: the lease of a longer one would outlast what other processes believe.
 pub(super) const MAX_TIMEOUT: Duration = MAX_LEASE.saturating_sub(LEASE_MARGIN);
@@ -25,12 +26,17 @@ const MIN_READ_INTERVAL: Duration = Duration::from_millis(50);
 const MAX_CALLS: u32 = 3;
 /// How long to wait for another process that wrote the record first.
 const CONTENTION_PAUSE: Duration = Duration::from_millis(250);
+/// How long a process that holds a newer set than the store waits for another one that holds a still newer set. Each looks for
+/// losses once a second.
+const REPORT_WAIT: Duration = Duration::from_secs(5);
 
 /// A lease that this flight has written.
 pub(super) struct HeldLease {
     /// The version of the record that holds the lease.
-    version: RecordVersion,
+    version: Version,
     base: TokenRecord,
+    /// When the refresh token was presented first.
+    shown: Shown,
     end: Instant,
 }
 
@@ -40,6 +46,8 @@ enum Acquired {
     Newer(TokenRecord),
     /// The lease is written: the issuer is called with that refresh token, or for a login.
     Lease(HeldLease, Option<SecretString>),
+    /// The refresh token may be spent, and the current set can still be sent.
+    Keep,
 }
 
 /// Keeps [`MIN_READ_INTERVAL`] between two waits for a change.
@@ -58,6 +66,11 @@ impl Flight {
         for _ in 0..MAX_CALLS {
             match self.acquire_lease(store, &token, &mut interval).await {
                 Ok(Acquired::Newer(record)) => return self.adopt(store, &record),
+                Ok(Acquired::Keep) => {
+                    return Err(Failure::ambiguous(Explanation::new(
+                        "another process may have used the refresh token up",
+                    )));
+                }
                 Ok(Acquired::Lease(lease, token)) => {
                     if let Some(result) = self.call_leased(store, lease, token).await {
                         return result;
@@ -86,32 +99,52 @@ impl Flight {
         token: &Option<SecretString>,
         interval: &mut ReadInterval,
     ) -> Result<Acquired, BoxError> {
-        store.flush(&self.clock).await?;
+        store.flush().await?;
+        let mut reported = None;
         loop {
-            let record = store.load().await?;
-            let seen = record.as_ref().map(TokenRecord::version);
+            let loaded = store.load().await?;
+            let mut seen = loaded.stored.as_ref().map(|stored| stored.version);
             let now = Instant::now();
-            let lease = record.as_ref().and_then(|record| store.lease(record, now, &self.clock));
-            let longest = match step(record, lease, &self.local_state(store, token), self.clock.wall(now)) {
+            let longest = match step(loaded, &self.local_state(store, token), now) {
                 Step::Adopt(record) => return Ok(Acquired::Newer(record)),
+                Step::Keep => return Ok(Acquired::Keep),
                 Step::Wait(left) => {
                     tracing::debug!(target: "redress::refresh", flight = self.id, ?left, "another process refreshes");
                     left
                 }
+                Step::Report { record, is_own } => {
+                    tracing::warn!(target: "redress::refresh", flight = self.id, "the store lost writes: waiting for newer ones");
+                    let lease = self.timeout.saturating_add(LEASE_MARGIN);
+                    if is_own {
+                        seen = store.claim(seen, &record, lease).await?;
+                        reported = seen.map(|version| (version, now + REPORT_WAIT));
+                    } else {
+                        store.report(seen, &record, lease).await?;
+                    }
+                    Duration::ZERO
+                }
                 Step::Claim(claim) => {
-                    let end = now + self.timeout.saturating_add(LEASE_MARGIN);
-                    match store.claim(&claim, self.clock.wall(end)).await? {
-                        Some(version) => {
-                            let Claim { base, refresh_token, .. } = claim;
-                            return Ok(Acquired::Lease(HeldLease { version, base, end }, refresh_token));
-                        }
-                        None => CONTENTION_PAUSE,
+                    match reported.filter(|(version, until)| seen == Some(*version) && now < *until) {
+                        Some((_, until)) => until - now,
+                        None => match self.claim(store, claim, now).await? {
+                            Some(acquired) => return Ok(acquired),
+                            None => CONTENTION_PAUSE,
+                        },
                     }
                 }
             };
             interval.wait().await;
-            store.changed(seen.as_ref(), longest).await;
+            store.changed(seen, longest).await;
         }
+    }
+
+    /// Writes the lease. Returns `None` if another process wrote first.
+    async fn claim(&self, store: &SharedStore, claim: Claim, now: Instant) -> Result<Option<Acquired>, BoxError> {
+        let length = self.timeout.saturating_add(LEASE_MARGIN);
+        let Claim { seen, base, refresh_token } = claim;
+        let Some(version) = store.claim(seen, &base, length).await? else { return Ok(None) };
+        let shown = base.shown.unwrap_or(Shown::from_now(now));
+        Ok(Some(Acquired::Lease(HeldLease { version, base, shown, end: now + length }, refresh_token)))
     }
 
     /// Calls the issuer, and logs in if the refresh token is invalid. Returns `None` if another process has written
@@ -122,7 +155,7 @@ impl Flight {
         lease: HeldLease,
         token: Option<SecretString>,
     ) -> Option<Result<TokenSet, Failure>> {
-        let (version, end) = (lease.version.clone(), lease.end);
+        let HeldLease { version, shown, end, .. } = lease;
         self.lease = Some(lease);
         if !self.set_presented(token.clone()) {
             return Some(Err(Failure::cleared()));
@@ -131,7 +164,8 @@ impl Flight {
         if Instant::now() >= end {
             return Some(Err(Failure::transient(Explanation::new("the lease ended before the call"))));
         }
-        let invalid = match self.call(token).await {
+        store.use_lease();
+        let invalid = match self.call_within_grace(token, shown, Some(end)).await {
             Err(failure) if self.must_log_in(&failure) => failure,
             result => return Some(result),
         };
@@ -140,8 +174,8 @@ impl Flight {
         }
         // Another process may have used the refresh token and written a newer pair.
         let stored = match store.load().await {
-            Ok(stored) => stored.map(|record| record.version()),
-            Err(_) => Some(version.clone()),
+            Ok(loaded) => loaded.stored.map(|stored| stored.version),
+            Err(_) => Some(version),
         };
         if stored.as_ref() != Some(&version) {
             self.forget_call();
@@ -157,9 +191,9 @@ impl Flight {
         if !self.set_presented(None) {
             return Err(Failure::cleared());
         }
-        store.mark_seen(record.generation());
-        tracing::info!(target: "redress::refresh", flight = self.id, stored = record.generation(), "adopted");
-        Ok(record.token_set(self.clock.wall(Instant::now())))
+        store.mark_seen(record.generation);
+        tracing::info!(target: "redress::refresh", flight = self.id, stored = record.generation, "adopted");
+        Ok(record.token_set(Instant::now()))
     }
 
     /// Forgets the lease and the call of this flight: they do not belong to the set that another process wrote.
@@ -173,15 +207,12 @@ impl Flight {
             current: self.shared.latest(),
             refresh_token: token.clone(),
             rotates: self.rotates(),
+            grace: self.grace,
         }
     }
 
-    fn rotates(&self) -> bool {
-        self.shared.update(|inner| inner.state.rotates())
-    }
-
     /// Returns the record that replaces the lease of this flight, if it holds one.
-    pub(super) fn record(&mut self, result: &Result<TokenSet, Failure>) -> Option<(RecordVersion, TokenRecord)> {
+    pub(super) fn record(&mut self, result: &Result<TokenSet, Failure>) -> Option<(Version, TokenRecord)> {
         let lease = self.lease.take()?;
         let current = self.shared.latest();
         let end = CallEnd {
@@ -189,20 +220,22 @@ impl Flight {
             logged_in: self.sent.is_some() && self.purpose == Purpose::Login,
             rotates: self.rotates(),
             is_installed: result.as_ref().is_ok_and(|set| !set.is_empty() && !set.has_headers(current.headers())),
-            sent: self.clock.wall(self.sent.unwrap_or_else(Instant::now)),
+            sent: self.sent.unwrap_or_else(Instant::now),
         };
         Some((lease.version, record_after(&lease.base, &end)))
     }
 
-    /// Writes the record.
-    pub(super) async fn commit(&self, record: Option<(RecordVersion, TokenRecord)>) {
-        let (Some((version, record)), Some(store)) = (record, self.shared.store()) else { return };
-        let stored = record.generation();
-        if store.commit(&version, &record).await {
-            store.mark_seen(stored);
-            tracing::debug!(target: "redress::refresh", flight = self.id, stored, "written to the store");
-        } else {
+    /// Writes the record, and looks for some time whether the store has lost it.
+    pub(super) async fn commit(&self, record: Option<(Version, TokenRecord)>) {
+        let (Some((held, record)), Some(store)) = (record, self.shared.store()) else { return };
+        let stored = record.generation;
+        let Some(version) = store.commit(held, record.clone()).await else {
             tracing::warn!(target: "redress::refresh", flight = self.id, stored, "not written to the store");
+            return;
+        };
+        tracing::debug!(target: "redress::refresh", flight = self.id, stored, "written to the store");
+        if self.rotates() && record.refresh_token.is_some() {
+            store.check(version, &record).await;
         }
     }
 }

@@ -106,6 +106,35 @@ impl RefreshLayer {
         self.set(|settings| settings.flight_timeout = timeout)
     }
 
+    /// Sets how long after its first use the issuer accepts a refresh token once more: the reuse interval or rotation overlap
+    /// of its settings, such as 0 to 60 s at Okta.
+    ///
+    /// The default is zero, since the second use of a refresh token revokes the session at other issuers (RFC 9700 section
+    /// 4.14.2). A refresh whose answer is lost is then not repeated: the current set is used until it expires, and a login
+    /// follows.
+    ///
+    /// With a grace, a refresh whose answer is lost is sent once more with the same token, within half of the grace since the
+    /// token was presented first: the other half is for its way to the issuer. The first call is given up after half of the
+    /// grace, and after half of the [flight timeout](Self::flight_timeout). So a grace of at least twice the timeout of a call
+    /// to the issuer covers one lost answer. With a [store](Self::store), another process does the same after the lease of one
+    /// that crashed, if it ends early enough: the lease lasts 5 s longer than the flight timeout.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use redress_refresh::{RefreshLayer, StaticHeaders};
+    ///
+    /// let keys = StaticHeaders::new().header("x-api-key", "key")?;
+    /// let layer = RefreshLayer::new(keys, "https://api.example.com".parse()?)
+    ///     .flight_timeout(Duration::from_secs(10))
+    ///     .refresh_grace(Duration::from_secs(60));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn refresh_grace(self, grace: Duration) -> Self {
+        self.set(|settings| settings.refresh_grace = grace)
+    }
+
     /// Sets how long a call that waits for credentials may take. There is no limit by default.
     ///
     /// A request's own [`Deadline`](redress_classify::Deadline), in its extensions, takes precedence. At the deadline, a call
@@ -149,7 +178,7 @@ impl RefreshLayer {
         self.set(|settings| settings.deadline = Some(settings.deadline.map_or(longest, |own| own.min(longest))))
     }
 
-    /// Sets the clock for the dates of errors and of a store's records, for tests. The default is the system's clock.
+    /// Sets the clock for the dates of errors and the expiry of credentials, for tests. The default is the system's clock.
     ///
     /// Credentials with a known lifetime expire by this clock or by the monotonic one, whichever comes first: the monotonic
     /// clock may stand still while the machine sleeps. This one is read at most once a second. When it is set back, no set

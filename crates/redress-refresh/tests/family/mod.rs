@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use redress_classify::{BoxError, Clock, Error};
-use redress_refresh::{
-    Credentials, Failure, MemoryStore, RecordVersion, RefreshLayer, SecretString, TokenRecord, TokenSet, TokenStore,
-};
+use redress_refresh::{Credentials, Failure, MemoryStore, RefreshLayer, SecretString, Store, TokenSet};
+use redress_store::{NewRecord, Record, Version, Written};
 use secrecy::ExposeSecret;
+use tokio::time::Instant;
 use tower::{Layer, ServiceExt};
 
 use crate::common::{Answer, Api, answer, bearer, get, s};
@@ -49,6 +49,10 @@ pub(crate) struct Inner {
     pub(crate) logins: usize,
     pub(crate) revoked: bool,
     pub(crate) twists: VecDeque<Twist>,
+    /// How long a spent refresh token is accepted again, for the same pair.
+    pub(crate) grace: Duration,
+    /// The last token that was spent, when, and the pair that it was spent for.
+    pub(crate) spent: Option<(String, Instant, TokenSet)>,
 }
 
 impl Family {
@@ -119,6 +123,12 @@ impl Family {
             Some(Twist::Dead) => return (Err(Failure::invalid_grant("invalid_grant")), Duration::ZERO),
             _ => {}
         }
+        if let (Some(token), Some((spent, at, pair))) = (shown, &inner.spent)
+            && token == spent
+            && at.elapsed() <= inner.grace
+        {
+            return (Ok((!matches!(twist, Some(Twist::Lose))).then(|| pair.clone())), Duration::ZERO);
+        }
         if shown.is_some_and(|token| token != inner.good) {
             inner.revoked = true;
             inner.access.clear();
@@ -126,6 +136,7 @@ impl Family {
         }
         let before = format!("t{}", inner.number);
         let grant = self.give(&mut inner);
+        inner.spent = shown.map(|token| (token.to_owned(), Instant::now(), grant.clone()));
         match twist {
             Some(Twist::Lose) => (Ok(None), Duration::ZERO),
             Some(Twist::Late(late)) => (Ok(Some(grant)), late),
@@ -177,23 +188,60 @@ impl Frail {
     }
 }
 
-impl TokenStore for Frail {
-    async fn load(&self, key: &str) -> Result<Option<TokenRecord>, BoxError> {
+impl Store for Frail {
+    async fn load(&self, key: &str) -> Result<Option<Record>, BoxError> {
         self.gate().await?;
         self.store.load(key).await
     }
 
-    async fn replace(&self, key: &str, seen: Option<&RecordVersion>, record: &TokenRecord) -> Result<bool, BoxError> {
+    async fn replace(&self, key: &str, seen: Option<Version>, record: &NewRecord<'_>) -> Result<Written, BoxError> {
         self.gate().await?;
         self.store.replace(key, seen, record).await
     }
+}
+
+/// A record as it is stored.
+pub(crate) struct Read {
+    pub(crate) version: Version,
+    pub(crate) text: String,
+}
+
+impl Read {
+    /// A member that is a number, `None` if it is null.
+    pub(crate) fn number(&self, name: &str) -> Option<u64> {
+        let json: serde_json::Value = serde_json::from_str(&self.text).unwrap();
+        json[name].as_u64()
+    }
+
+    pub(crate) fn generation(&self) -> u64 {
+        self.number("generation").unwrap()
+    }
+
+    /// The length of its lease in milliseconds.
+    pub(crate) fn lease(&self) -> Option<u64> {
+        self.number("lease_ms")
+    }
+}
+
+/// Reads the record of a store.
+pub(crate) async fn read(store: &impl Store) -> Option<Read> {
+    let record = store.load(KEY).await.unwrap()?;
+    Some(Read { version: record.version(), text: String::from_utf8(record.value().to_vec()).unwrap() })
+}
+
+/// Writes a record over whatever is stored.
+pub(crate) async fn write(store: &impl Store, text: &str) -> Version {
+    let seen = store.load(KEY).await.unwrap().map(|record| record.version());
+    let version = Version::next(seen);
+    assert!(store.replace(KEY, seen, &NewRecord::new(version, text.as_bytes())).await.unwrap().is_written());
+    version
 }
 
 pub(crate) fn wall() -> SystemTime {
     SystemTime::UNIX_EPOCH + s(1_700_000_000)
 }
 
-pub(crate) fn process(family: &Arc<Family>, store: impl TokenStore, clock: Clock) -> RefreshLayer {
+pub(crate) fn process(family: &Arc<Family>, store: impl Store, clock: Clock) -> RefreshLayer {
     let layer = RefreshLayer::new(Client(Arc::clone(family)), "https://api.example.com".parse().unwrap());
     layer.clock(clock).store(store, KEY)
 }
@@ -235,7 +283,7 @@ impl Pair {
         [one, other]
     }
 
-    pub(crate) async fn version(&self) -> RecordVersion {
-        self.store.store.load(KEY).await.unwrap().unwrap().version()
+    pub(crate) async fn stored(&self) -> Read {
+        read(&self.store.store).await.unwrap()
     }
 }

@@ -10,11 +10,12 @@ use http_body_util::Full;
 
 use redress::login::{JsonLogin, OAuth2};
 use redress::{
-    BoxError, Budget, Budgets, Class, Code, IdempotencyHeader, IdempotencyKey, Limit, MemoryStore, RecordVersion,
-    RedressLayer, TokenRecord, TokenStore, TransportError, dialects,
+    BoxError, Budget, Budgets, Class, Code, IdempotencyHeader, IdempotencyKey, Limit, MemoryStore, RedressLayer,
+    TransportError, dialects,
 };
 use redress_sandbox::Recorder;
 use redress_sandbox::strict_mock::{Answer, StrictMock};
+use redress_store::{NewRecord, Record, Version, Written};
 use tower::{Layer, ServiceExt};
 
 use super::{BODY, assert_silent, chain, request, response};
@@ -97,13 +98,13 @@ impl Store {
     }
 }
 
-impl TokenStore for Store {
-    async fn load(&self, key: &str) -> Result<Option<TokenRecord>, BoxError> {
-        self.ask()?.load(key).await
+impl redress::Store for Store {
+    async fn load(&self, key: &str) -> Result<Option<Record>, BoxError> {
+        redress::Store::load(self.ask()?, key).await
     }
 
-    async fn replace(&self, key: &str, seen: Option<&RecordVersion>, record: &TokenRecord) -> Result<bool, BoxError> {
-        self.ask()?.replace(key, seen, record).await
+    async fn replace(&self, key: &str, seen: Option<Version>, record: &NewRecord<'_>) -> Result<Written, BoxError> {
+        redress::Store::replace(self.ask()?, key, seen, record).await
     }
 }
 

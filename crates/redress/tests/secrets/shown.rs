@@ -19,7 +19,7 @@ use super::{BODY, assert_silent, response, types};
 type Shown = (&'static str, String);
 
 /// Words and numbers alone: no text of a request, of a response or of a credential fits in.
-const HOLDS_NO_TEXT: [&str; 45] = [
+const HOLDS_NO_TEXT: [&str; 47] = [
     "redress-backoff::Budget",
     "redress-backoff::Idempotent",
     "redress-backoff::Jitter",
@@ -59,6 +59,8 @@ const HOLDS_NO_TEXT: [&str; 45] = [
     "redress-pace::GateStatus",
     "redress-refresh::InvalidOrigin",
     "redress-refresh::Purpose",
+    "redress-store::InvalidVersion",
+    "redress-store::Version",
     // Opaque.
     "redress::ClientTransport",
     "redress::login::ClientAuthentication",
@@ -94,7 +96,8 @@ const HOLDS_A_DIALECTS_TEXT: [&str; 17] = [
 ];
 
 /// Types without `Debug` and `Display`; an alias for any error, and a trait of another crate.
-const DOES_NOT_PRINT: [&str; 2] = ["redress-classify::BoxError", "redress-refresh::ExposeSecret"];
+const DOES_NOT_PRINT: [&str; 3] =
+    ["redress-classify::BoxError", "redress-refresh::ExposeSecret", "redress-store::BoxError"];
 
 type Bare = StrictMock<http::Request<String>, http::Response<http_body_util::Full<&'static [u8]>>>;
 

@@ -13,8 +13,15 @@ use std::path::{Path, PathBuf};
 use syn::{Attribute, Item, UseTree, Visibility};
 
 /// The crates whose types may meet a secret. The others are tools, or know of bytes only.
-const CRATES: [&str; 6] =
-    ["redress-envelope", "redress-classify", "redress-pace", "redress-refresh", "redress-backoff", "redress"];
+const CRATES: [&str; 7] = [
+    "redress-envelope",
+    "redress-classify",
+    "redress-pace",
+    "redress-refresh",
+    "redress-backoff",
+    "redress-store",
+    "redress",
+];
 
 /// A crate's public types, and those of its types that print.
 #[derive(Debug, Default)]

@@ -5,10 +5,8 @@ use std::time::Duration;
 
 use http::{HeaderMap, Request};
 use http_body_util::BodyExt;
-use redress::{
-    BoxError, Credentials, Error, Failure, RecordVersion, RedressLayer, StaticHeaders, TokenRecord, TokenSet,
-    TokenStore, dialects,
-};
+use redress::{BoxError, Credentials, Error, Failure, RedressLayer, StaticHeaders, Store, TokenSet, dialects};
+use redress_store::{NewRecord, Record, Version, Written};
 
 use super::{hyper, hyper_h2, reqwest, reqwest_h2, send, start};
 
@@ -90,17 +88,17 @@ impl Credentials for Issuer {
 /// A store with a record of another program.
 struct Forged(&'static str);
 
-impl TokenStore for Forged {
-    async fn load(&self, _: &str) -> Result<Option<TokenRecord>, BoxError> {
+impl Store for Forged {
+    async fn load(&self, _: &str) -> Result<Option<Record>, BoxError> {
         let text = format!(
-            r#"{{"v":1,"generation":9,"access":[["authorization","Bearer t9"],["{}","0"]],"refresh":null,"expires_at":null}}"#,
+            r#"{{"v":1,"generation":9,"access":[["authorization","Bearer t9"],["{}","0"]],"refresh":null}}"#,
             self.0
         );
-        Ok(Some(TokenRecord::from_bytes(text.as_bytes())?))
+        Ok(Some(Record::new(Version::from_parts(1, 1), text.into_bytes(), Duration::ZERO)))
     }
 
-    async fn replace(&self, _: &str, _: Option<&RecordVersion>, _: &TokenRecord) -> Result<bool, BoxError> {
-        Ok(true)
+    async fn replace(&self, _: &str, _: Option<Version>, _: &NewRecord<'_>) -> Result<Written, BoxError> {
+        Ok(Written::Done)
     }
 }
 

@@ -16,8 +16,9 @@ use redress::login::{JsonCall, JsonLogin, OAuth2};
 use redress::transport::{Hyper, HyperFuture, Reqwest};
 use redress::{
     Budget, Budgets, CloneBody, Failure, IdempotencyKey, Limit, MemoryStore, Origin, PaceLayer, RedressLayer,
-    RefreshLayer, ReplayBody, ReplayError, SecretString, TokenRecord, TokenSet, TokenStore,
+    RefreshLayer, ReplayBody, ReplayError, SecretString, Store, StoreHandle, TokenSet,
 };
+use redress_store::{Entry, NewRecord, Version};
 use tower::{Layer, Service, ServiceExt};
 
 use super::{Bare, Shown, bare, dialect, grant, hinted, keys, url};
@@ -144,26 +145,26 @@ pub(super) async fn of_keys() -> Vec<Shown> {
 
 /// Credentials that several processes share.
 pub(super) async fn of_store() -> Vec<Shown> {
-    let bytes =
-        br#"{"v":1,"generation":7,"access":[["authorization","Bearer c4n4ry-token"]],"refresh":"c4n4ry-refresh",
-        "expires_at":253402300799000,"lease":{"id":"f00","until":5}}"#;
-    let record = TokenRecord::from_bytes(bytes).unwrap();
-    assert!(String::from_utf8_lossy(&record.expose_bytes()).contains("c4n4ry-refresh"), "it is there");
+    let value =
+        br#"{"v":1,"generation":7,"access":[["authorization","Bearer c4n4ry-token"]],"refresh":"c4n4ry-refresh"}"#;
     let store = MemoryStore::new();
-    assert!(store.replace("c4n4ry-name", None, &record).await.unwrap());
+    let (version, other) = (Version::next(None), Version::next(None));
+    let new = NewRecord::new(version, value);
+    assert!(store.replace("c4n4ry-name", None, &new).await.unwrap().is_written());
+    let record = store.load("c4n4ry-name").await.unwrap().unwrap();
+    assert!(String::from_utf8_lossy(record.value()).contains("c4n4ry-refresh"), "it is there");
+    let refused = store.replace("c4n4ry-name", None, &NewRecord::new(other, value)).await.unwrap();
+    assert!(!refused.is_written());
     let layer = RefreshLayer::new(oauth(), url()).store(store.clone(), "c4n4ry-name");
     assert_silent("a layer over a store", &(debug(&layer) + &debug(&layer.layer(bare(200))) + &debug(&layer.tokens())));
-    let mut invalid = String::new();
-    for bytes in [&b"c4n4ry"[..], br#"{"v":1,"generation":1,"access":[["c4n4ry \n","c4n4ry"]]}"#, br#"{"v":"c4n4ry"}"#]
-    {
-        let refused = TokenRecord::from_bytes(bytes).unwrap_err();
-        invalid += &(both(&refused) + &chain(&refused));
-    }
+    let handle = StoreHandle::new(store.clone());
     vec![
-        ("redress-refresh::InvalidRecord", invalid),
-        ("redress-refresh::MemoryStore", debug(&store)),
-        ("redress-refresh::TokenRecord", debug(&record)),
-        ("redress-refresh::RecordVersion", debug(&record.version())),
+        ("redress-store::Entry", debug(&Entry::new(handle.clone(), "portal/user-7"))),
+        ("redress-store::MemoryStore", debug(&store)),
+        ("redress-store::NewRecord", debug(&new)),
+        ("redress-store::Record", debug(&record)),
+        ("redress-store::StoreHandle", debug(&handle)),
+        ("redress-store::Written", debug(&refused)),
     ]
 }
 

@@ -1,17 +1,13 @@
 //! The JSON form of a record, serialized by hand: `serde_derive` takes longer to build than this crate.
 
 use std::fmt;
-use std::time::SystemTime;
+use std::time::Duration;
 
 use serde_core::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_core::ser::{Serialize, SerializeStruct, Serializer};
 use zeroize::Zeroizing;
 
-use super::millis;
-use super::record::Lease;
-
-const RECORD: &[&str] = &["v", "generation", "access", "refresh", "expires_at", "lease"];
-const LEASE: &[&str] = &["id", "until"];
+const RECORD: &[&str] = &["v", "generation", "access", "refresh", "expires_in_ms", "lease_ms", "shown_ms"];
 
 /// The members of a record as they are written.
 pub(super) struct Written<'a> {
@@ -19,8 +15,9 @@ pub(super) struct Written<'a> {
     pub(super) generation: u64,
     pub(super) access: Vec<(&'a str, &'a str)>,
     pub(super) refresh: Option<&'a str>,
-    pub(super) expires_at: Option<SystemTime>,
-    pub(super) lease: Option<&'a Lease>,
+    pub(super) expires_in: Option<Duration>,
+    pub(super) lease: Option<Duration>,
+    pub(super) shown: Option<Duration>,
 }
 
 /// The members of a record as they are read. The secrets are wiped when it is dropped.
@@ -29,8 +26,9 @@ pub(super) struct Read {
     pub(super) generation: u64,
     pub(super) access: Vec<(String, Secret)>,
     pub(super) refresh: Option<Secret>,
-    pub(super) expires_at: Option<SystemTime>,
-    pub(super) lease: Option<Lease>,
+    pub(super) expires_in: Option<Duration>,
+    pub(super) lease: Option<Duration>,
+    pub(super) shown: Option<Duration>,
 }
 
 /// A text that is wiped when it is dropped.
@@ -39,9 +37,6 @@ pub(super) struct Secret(pub(super) Zeroizing<String>);
 /// Reads a [`Read`].
 struct RecordVisitor;
 
-/// Reads a [`Lease`].
-struct LeaseVisitor;
-
 impl Serialize for Written<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut record = serializer.serialize_struct("TokenRecord", RECORD.len())?;
@@ -49,30 +44,16 @@ impl Serialize for Written<'_> {
         record.serialize_field("generation", &self.generation)?;
         record.serialize_field("access", &self.access)?;
         record.serialize_field("refresh", &self.refresh)?;
-        record.serialize_field("expires_at", &self.expires_at.map(millis::number))?;
-        record.serialize_field("lease", &self.lease)?;
+        record.serialize_field("expires_in_ms", &self.expires_in.map(millis))?;
+        record.serialize_field("lease_ms", &self.lease.map(millis))?;
+        record.serialize_field("shown_ms", &self.shown.map(millis))?;
         record.end()
-    }
-}
-
-impl Serialize for Lease {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut lease = serializer.serialize_struct("Lease", LEASE.len())?;
-        lease.serialize_field("id", &self.id)?;
-        lease.serialize_field("until", &millis::number(self.until))?;
-        lease.end()
     }
 }
 
 impl<'de> Deserialize<'de> for Read {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_struct("TokenRecord", RECORD, RecordVisitor)
-    }
-}
-
-impl<'de> Deserialize<'de> for Lease {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_struct("Lease", LEASE, LeaseVisitor)
     }
 }
 
@@ -90,48 +71,29 @@ impl<'de> Visitor<'de> for RecordVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Read, A::Error> {
-        let (mut v, mut generation, mut access) = (None, None, None);
-        let (mut refresh, mut expires_at, mut lease) = (None, None, None);
+        let (mut v, mut generation, mut access, mut refresh) = (None, None, None, None);
+        let (mut expires_in, mut lease, mut shown) = (None, None, None);
         while let Some(name) = members.next_key::<String>()? {
             match name.as_str() {
                 "v" => once(&mut v, "v", &mut members)?,
                 "generation" => once(&mut generation, "generation", &mut members)?,
                 "access" => once(&mut access, "access", &mut members)?,
                 "refresh" => once(&mut refresh, "refresh", &mut members)?,
-                "expires_at" => once(&mut expires_at, "expires_at", &mut members)?,
-                "lease" => once(&mut lease, "lease", &mut members)?,
+                "expires_in_ms" => once(&mut expires_in, "expires_in_ms", &mut members)?,
+                "lease_ms" => once(&mut lease, "lease_ms", &mut members)?,
+                "shown_ms" => once(&mut shown, "shown_ms", &mut members)?,
                 _ => drop(members.next_value::<IgnoredAny>()?),
             }
         }
-        let expires_at: Option<u64> = there(expires_at, "expires_at")?;
         Ok(Read {
             v: there(v, "v")?,
             generation: there(generation, "generation")?,
             access: there(access, "access")?,
             refresh: refresh.flatten(),
-            expires_at: expires_at.map(millis::time),
-            lease: lease.flatten(),
+            expires_in: duration(expires_in),
+            lease: duration(lease),
+            shown: duration(shown),
         })
-    }
-}
-
-impl<'de> Visitor<'de> for LeaseVisitor {
-    type Value = Lease;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a lease")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Lease, A::Error> {
-        let (mut id, mut until) = (None, None);
-        while let Some(name) = members.next_key::<String>()? {
-            match name.as_str() {
-                "id" => once(&mut id, "id", &mut members)?,
-                "until" => once(&mut until, "until", &mut members)?,
-                _ => drop(members.next_value::<IgnoredAny>()?),
-            }
-        }
-        Ok(Lease { id: there(id, "id")?, until: millis::time(there(until, "until")?) })
     }
 }
 
@@ -149,4 +111,13 @@ where
 
 fn there<T, E: Error>(place: Option<T>, name: &'static str) -> Result<T, E> {
     place.ok_or_else(|| E::missing_field(name))
+}
+
+fn duration(millis: Option<Option<u64>>) -> Option<Duration> {
+    millis.flatten().map(Duration::from_millis)
+}
+
+/// Returns a duration in milliseconds, the unit of the record.
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
