@@ -184,6 +184,10 @@ async fn two_users_of_a_group_share_a_directory() {
     assert_eq!(store.load(KEY).await.unwrap().unwrap().version().number(), 100);
     let record = std::fs::metadata(directory.join("portal%2fuser-7.record")).unwrap();
     assert_eq!((record.gid(), record.mode() & 0o7777), (group, 0o660));
+    // The group of this process is another one.
+    write(&store, None).await.unwrap();
+    let record = std::fs::metadata(directory.join("portal%2fuser-7.record")).unwrap();
+    assert_eq!((record.uid(), record.gid(), record.mode() & 0o7777), (0, group, 0o660));
 }
 
 fn names(directory: &Path) -> Vec<String> {
