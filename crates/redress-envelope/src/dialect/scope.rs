@@ -2,7 +2,6 @@
 //! holds.
 
 use std::fmt;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::num::NonZeroU64;
 
 use http::{HeaderMap, StatusCode};
@@ -14,6 +13,9 @@ use super::source::{Response, Source};
 use super::spec::PathSpec;
 use crate::cells::Cell;
 use crate::head::Head;
+
+/// The bits of a [`ScopeId`] that hold the hash of a key.
+const KEY_BITS: u64 = (1 << 48) - 1;
 
 /// Calls that share a limit: those on the same routes and, where the scope has
 /// a key, with the same values in the path.
@@ -74,9 +76,7 @@ impl Scope {
         if self.key.is_empty() {
             return Some(ScopeId::new(nth, 0));
         }
-        let mut hasher = DefaultHasher::new();
-        self.key.iter().for_each(|name| route.parameter(name, path).hash(&mut hasher));
-        Some(ScopeId::new(nth, hasher.finish()))
+        Some(ScopeId::new(nth, stable_hash(self.key.iter().map(|name| route.parameter(name, path)))))
     }
 }
 
@@ -84,12 +84,20 @@ impl ScopeId {
     fn new(nth: u16, key: u64) -> Self {
         // A dialect has at most 64 scopes.
         let position = NonZeroU64::MIN.saturating_add(u64::from(nth) % 0xffff);
-        Self(position.saturating_mul(NonZeroU64::MIN.saturating_add((1 << 48) - 1)) | (key >> 16))
+        Self(position.saturating_mul(NonZeroU64::MIN.saturating_add(KEY_BITS)) | (key >> 16))
     }
 
     /// Returns the position of the scope in its dialect.
     const fn nth(self) -> usize {
         (self.0.get() >> 48) as usize - 1
+    }
+
+    /// Returns 48 bits of the hash of the values of the key, 0 without a key.
+    ///
+    /// It is the same in all processes: see [`Dialect::scope_id`].
+    #[must_use]
+    pub const fn key_hash(self) -> u64 {
+        self.0.get() & KEY_BITS
     }
 }
 
@@ -135,13 +143,25 @@ impl Cooldown<Cell> {
     }
 }
 
+/// Hashes texts alike in all processes, whatever they were built with: FNV-1a
+/// of 64 bits, mixed so that each bit of the texts reaches the upper bits.
+fn stable_hash<'t>(texts: impl Iterator<Item = Option<&'t str>>) -> u64 {
+    // Neither byte occurs in UTF-8.
+    let bytes = texts.flat_map(|text| {
+        let end = if text.is_some() { 0xff } else { 0xfe };
+        text.unwrap_or_default().bytes().chain([end])
+    });
+    let hash =
+        bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let hash = (hash ^ (hash >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93);
+    hash ^ (hash >> 32)
+}
+
 /// Finds the scope of this name; else it is that of a bucket.
 fn named(scopes: &[Scope], name: &str) -> CooldownScope {
     let found = scopes.iter().zip(0..).find(|(scope, _)| scope.name == name);
     let Some((scope, nth)) = found else {
-        let mut hasher = DefaultHasher::new();
-        name.hash(&mut hasher);
-        return CooldownScope::Bucket(hasher.finish());
+        return CooldownScope::Bucket(stable_hash([Some(name)].into_iter()));
     };
     // Which of the limits of a scope with a key is meant, the route of the call says.
     if scope.key.is_empty() { CooldownScope::Named(ScopeId::new(nth, 0)) } else { CooldownScope::Call }
@@ -191,6 +211,29 @@ impl Dialect {
     #[must_use]
     pub fn scope(&self, id: ScopeId) -> Option<&Scope> {
         self.scopes().get(id.nth())
+    }
+
+    /// Returns the limit of the scope with this name and this
+    /// [hash of the values of its key](ScopeId::key_hash); `None` if the dialect
+    /// has no such scope.
+    ///
+    /// For processes that tell each other of a limit: the position in a
+    /// [`ScopeId`] depends on the version of the dialect, name and hash do not.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_envelope::dialects;
+    ///
+    /// let discord = dialects::discord();
+    /// let id = discord.scope_for_request("GET", "/channels/7/messages").expect("it is in a scope");
+    /// let name = &discord.scope(id).expect("it is of this dialect").name;
+    /// assert_eq!(discord.scope_id(name, id.key_hash()), Some(id));
+    /// assert_eq!(discord.scope_id("unknown", 0), None);
+    /// ```
+    #[must_use]
+    pub fn scope_id(&self, name: &str, key_hash: u64) -> Option<ScopeId> {
+        let nth = (0_u16..).zip(self.scopes()).find_map(|(nth, scope)| (scope.name == name).then_some(nth))?;
+        Some(ScopeId::new(nth, key_hash << 16))
     }
 
     /// Returns `true` if responses may name the scope or bucket of their call.
@@ -245,5 +288,28 @@ impl fmt::Debug for CooldownScope {
             Self::Named(id) => f.debug_tuple("Named").field(id).finish(),
             Self::Bucket(_) => f.write_str("Bucket"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hash_of_a_key_is_the_same_in_each_build() {
+        let hash = |texts: &[Option<&'static str>]| stable_hash(texts.iter().copied());
+        let hashes = [
+            hash(&[]),
+            hash(&[None]),
+            hash(&[Some("")]),
+            hash(&[Some("7")]),
+            hash(&[Some("7"), Some("8")]),
+            hash(&[Some("78")]),
+            hash(&[Some("8"), Some("7")]),
+        ];
+        for (nth, one) in hashes.iter().enumerate() {
+            assert!(!hashes[nth + 1..].contains(one), "{nth}");
+        }
+        assert_eq!(hash(&[Some("7")]), 0xafcb_9b25_95f6_1f21);
     }
 }
