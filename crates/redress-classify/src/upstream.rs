@@ -53,6 +53,32 @@ impl Upstream {
         Self { authority, default_port }
     }
 
+    /// Returns host and port as one name, the same for all spellings of the same place: the host in lower case, and the port, the
+    /// default one of the scheme if the URI has none.
+    ///
+    /// It is a name to share with other processes; [`Display`](fmt::Display) prints the upstream as it was written.
+    ///
+    /// # Examples
+    /// ```
+    /// use http::{HeaderMap, Uri};
+    /// use redress_classify::Upstream;
+    ///
+    /// let name = |uri: &'static str| Upstream::new(&Uri::from_static(uri), &HeaderMap::new()).canonical_name();
+    /// assert_eq!(name("https://API.example/a"), "api.example:443");
+    /// assert_eq!(name("https://me@api.example:443/b?c"), "api.example:443");
+    /// assert_eq!(name("/b"), "", "there is no host");
+    /// ```
+    #[must_use]
+    pub fn canonical_name(&self) -> String {
+        let (host, port) = self.host_and_port();
+        let mut name = host.to_ascii_lowercase();
+        if let Some(port) = port {
+            name.push(':');
+            name.push_str(&port.to_string());
+        }
+        name
+    }
+
     /// Returns an upstream to print, without the scheme that a comparison needs.
     pub(crate) const fn from_authority(authority: Option<Authority>) -> Self {
         Self { authority, default_port: None }
