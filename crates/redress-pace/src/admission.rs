@@ -1,6 +1,7 @@
 //! The wait of one call: at its gates, for the end of an outage or a permit of a release, and in the queues of its limits.
 
-use std::future::Future;
+mod errors;
+
 use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,6 +11,8 @@ use std::time::SystemTime;
 use redress_classify::{Deadline, Error, UpstreamHealth, saturating};
 use tokio::time::{Instant, Sleep};
 
+pub(crate) use self::errors::unpaid;
+use self::errors::{detail, paced, reason};
 use crate::cooldown::Cooldown;
 use crate::gates::{Caller, GateState, LineWait, Permit, PermitWait, Waiter, enter};
 use crate::keyed_queues::SlotState;
@@ -17,7 +20,9 @@ use crate::limiter::{Limiter, QueuePosition, try_send_all};
 use crate::max_wait::{MaxWait, WaitLimit};
 use crate::scope::Target;
 use crate::settings::Settings;
+use crate::shared::FirstLoad;
 use crate::telemetry::{self, WaitReason};
+use crate::waker::poll_timer;
 
 /// A call that waits for its admission. Dropping it gives up all its positions and permits.
 ///
@@ -39,6 +44,8 @@ pub(crate) struct Admission {
 enum Stage {
     /// It enters its gates anew.
     Start,
+    /// It waits for the first load of the cool-downs that other processes share.
+    Loading(FirstLoad),
     /// It waits for the end of a cool-down, and for its time within the spread after it.
     CoolingDown { waiter: Waiter, sleep: Pin<Box<Sleep>> },
     /// It waits in a line, to probe an outage or for a permit of a release.
@@ -61,7 +68,13 @@ impl Admission {
         caller: Caller,
         now: Instant,
     ) -> Result<Self, Error> {
-        let mut admission = Self {
+        let mut admission = Self::unstarted(settings, target, limiters, caller);
+        admission.start(now)?;
+        Ok(admission)
+    }
+
+    fn unstarted(settings: &Arc<Settings>, target: &Target, limiters: Vec<Arc<Limiter>>, caller: Caller) -> Self {
+        Self {
             settings: Arc::clone(settings),
             target: target.clone(),
             limiters,
@@ -69,9 +82,18 @@ impl Admission {
             caller,
             stage: Stage::Start,
             permit: None,
-        };
-        admission.start(now)?;
-        Ok(admission)
+        }
+    }
+
+    /// Starts to wait for the first load of the cool-downs of its partition; then for its admission.
+    pub(crate) fn loading(
+        settings: &Arc<Settings>,
+        target: &Target,
+        limiters: Vec<Arc<Limiter>>,
+        caller: Caller,
+        load: FirstLoad,
+    ) -> Self {
+        Self { stage: Stage::Loading(load), ..Self::unstarted(settings, target, limiters, caller) }
     }
 
     /// Waits until the call may be sent.
@@ -89,6 +111,11 @@ impl Admission {
                     self.start(now)?;
                 }
                 Stage::Ready => return Poll::Ready(Ok(())),
+                Stage::Loading(load) => {
+                    ready!(load.as_mut().poll(cx));
+                    now = now.max(Instant::now());
+                    self.stage = Stage::Start;
+                }
                 Stage::CoolingDown { waiter, sleep } => {
                     if waiter.poll_opened(cx, now).is_pending() {
                         now = ready!(poll_timer(sleep, cx, now));
@@ -318,31 +345,4 @@ impl Admission {
         let wait = until.saturating_duration_since(now);
         telemetry::call_rejected(&self.settings.dialect, &self.target.partition, reason, wait);
     }
-}
-
-/// Returns the error of a resend that was admitted, and for which the retry budget has no tokens.
-pub(crate) fn unpaid(settings: &Settings, target: &Target, now: Instant) -> Error {
-    paced(target, settings.clock.wall(now), "the retry budget is used up")
-}
-
-fn paced(target: &Target, retry_at: SystemTime, reason: impl Into<String>) -> Error {
-    Error::paced(retry_at).with_detail(reason).with_upstream(target.partition.upstream())
-}
-
-const fn reason(wait: LineWait) -> WaitReason {
-    if wait.outage.is_some() { WaitReason::Outage } else { WaitReason::Release }
-}
-
-fn detail(wait: LineWait, now: Instant) -> String {
-    match wait.outage {
-        Some(since) => format!("outage for {:?}", now.saturating_duration_since(since)),
-        None => "release after an outage or a cool-down".to_owned(),
-    }
-}
-
-/// Waits for a timer, and returns the time at which it fired. Without that, a caller would go on with the time of before and
-/// set the same timer again.
-fn poll_timer(timer: &mut Pin<Box<Sleep>>, cx: &mut Context<'_>, now: Instant) -> Poll<Instant> {
-    ready!(timer.as_mut().poll(cx));
-    Poll::Ready(now.max(timer.deadline()))
 }

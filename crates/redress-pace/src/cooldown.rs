@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use redress_classify::{Class, Clock, Verdict};
 use tokio::time::Instant;
 
+use crate::partition::Partition;
 use crate::scope::GateKey;
 
 /// The longest cool-down that one response can start.
@@ -13,7 +14,7 @@ use crate::scope::GateKey;
 /// It is longer than the windows that vendors publish for their request limits, and a client that used up a daily quota tries
 /// every hour whether it is renewed. A mistaken or hostile hint stops a client for no longer, and costs the server a few
 /// requests an hour if it was meant.
-const MAX_COOLDOWN: Duration = Duration::from_secs(3600);
+pub(crate) const MAX_COOLDOWN: Duration = Duration::from_secs(3600);
 /// The widest spread of a release.
 const MAX_SPREAD: Duration = Duration::from_secs(30);
 /// The maximum number of cool-downs at a time.
@@ -48,6 +49,17 @@ impl Cooldown {
         let until = now.checked_add(wait.min(MAX_COOLDOWN))?;
         let class = Class::RateLimited.as_str();
         Some(Self { until, spread: (wait / 2).min(MAX_SPREAD), since: now, asked: wait, class })
+    }
+
+    /// Creates one that another process learned of: the time that is left, the spread after it, and what is left of the time that
+    /// the server asked for. `None` if no time is left.
+    pub(crate) fn from_parts(now: Instant, left: Duration, spread: Duration, asked: Duration) -> Option<Self> {
+        Some(Self { spread: spread.min(MAX_SPREAD), asked: asked.max(left), ..Self::new(now, left)? })
+    }
+
+    /// Returns what is left of the time that the server asked for, without a cap.
+    pub(crate) fn asked_left(&self, now: Instant) -> Duration {
+        self.asked.saturating_sub(now.saturating_duration_since(self.since))
     }
 
     /// Sets the class of the response that started it; a rate limit unless set.
@@ -105,6 +117,12 @@ impl CooldownTable {
     pub(crate) fn longest(&self, keys: impl Iterator<Item = GateKey>, now: Instant) -> Option<(GateKey, Cooldown)> {
         let cooldowns = keys.filter_map(|key| self.get(&key, now).map(|cooldown| (key, cooldown)));
         cooldowns.max_by_key(|(_, cooldown)| cooldown.until)
+    }
+
+    /// Returns the cool-downs of a partition that last.
+    pub(crate) fn of_partition(&self, partition: &Partition, now: Instant) -> Vec<(GateKey, Cooldown)> {
+        let lasting = self.map.iter().filter(|(key, cooldown)| key.is_of(partition) && now < cooldown.until);
+        lasting.map(|(key, cooldown)| (key.clone(), *cooldown)).collect()
     }
 
     /// Clears the table if all cool-downs are over; returns whether they are.

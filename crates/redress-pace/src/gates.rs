@@ -15,6 +15,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::PoisonError;
 use std::task::Waker;
+use std::time::Duration;
 
 use redress_classify::CooldownScope;
 use tokio::time::Instant;
@@ -35,6 +36,9 @@ use crate::scope::{GateKey, Target};
 
 /// The maximum number of partitions whose health is known, and of lines before those that are over are removed.
 const MAX_PARTITIONS: usize = 1024;
+
+/// Two ends of a cool-down that differ by less are one end, measured in two processes through a store.
+pub(crate) const STORE_DELAY: Duration = Duration::from_millis(100);
 
 /// The state of the gates, which all services of a layer share. No user code runs under its locks.
 #[derive(Default)]
@@ -113,6 +117,35 @@ impl Gates {
         drop(state);
         wakers.into_iter().for_each(Waker::wake);
         is_extended
+    }
+
+    /// Starts or extends a cool-down that another process learned of. Returns `true` if it is news: times that were measured in
+    /// two processes differ by the delays of the store, and such a difference wakes no call.
+    pub(crate) fn adopt(&self, key: GateKey, cooldown: Cooldown, now: Instant) -> bool {
+        let mut state = self.lock();
+        let known = state.cooldowns.get(&key, now).map(|known| known.until);
+        let is_news = known.is_none_or(|known| known + STORE_DELAY < cooldown.until);
+        let wakers = state.lines.get_mut(&key).filter(|_| is_news).map(Line::requeue_all);
+        state.cooldowns.insert(key, cooldown, now);
+        self.sampling.set_active(true);
+        drop(state);
+        wakers.into_iter().flatten().for_each(Waker::wake);
+        is_news
+    }
+
+    /// Returns the cool-downs of a partition that last.
+    pub(crate) fn cooldowns_of(&self, partition: &Partition, now: Instant) -> Vec<(GateKey, Cooldown)> {
+        self.lock().cooldowns.of_partition(partition, now)
+    }
+
+    /// Returns `true` if calls wait at a gate of a partition.
+    pub(crate) fn has_waiting(&self, partition: &Partition) -> bool {
+        self.lock().lines.iter().any(|(key, line)| key.is_of(partition) && line.waiting() > 0)
+    }
+
+    /// Returns the gates of the cool-down that a response to a call starts.
+    pub(crate) fn cooled_keys(&self, target: &Target, scope: CooldownScope) -> Vec<GateKey> {
+        target.cooled_by(scope, self.bucket(target)).cooled_keys().collect()
     }
 
     /// Returns the scope or bucket that the last response on the route of a call named.

@@ -76,6 +76,9 @@ fn cool_down(
     let cooldown = cooldown.after(class);
     settings.gates.learn_bucket(target, scope);
     if settings.gates.cool_down(target, scope, cooldown, now) {
+        if let Some(sharing) = &settings.sharing {
+            sharing.publish(settings, target, scope, &cooldown);
+        }
         settings.limiters.iter().for_each(|limiter| limiter.wake_first(&target.partition));
         telemetry::cooldown_started(&settings.dialect, target, scope, class, wait);
     }

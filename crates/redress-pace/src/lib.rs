@@ -19,8 +19,8 @@
 //!   is timed, at two readings of the clock and a lock; each is while there are few (below 8 to 16 a second), after a failure until
 //!   the next answer, and while some upstream is slower than usual. With a limit it costs a lock for some arithmetic, and one
 //!   reading of the clock.
-//! - There is no task, and there are no timers but those of waiting calls: one each at a gate and in its line, and one for
-//!   the first call of each queue.
+//! - Without a [store](#sharing) there is no task, and there are no timers but those of waiting calls: one each at a gate and in its
+//!   line, and one for the first call of each queue.
 //! - Memory is bounded: 1,024 cool-downs, the health of 1,024 partitions, the buckets of 4,096 routes, 10,000 calls that wait for the
 //!   end of one outage, and a release until no call has waited for a second. If
 //!   there are more cool-downs, that of the scope which ends first is widened to its whole partition, so that no call goes
@@ -76,15 +76,37 @@
 //! 5. A call that takes more than 4 times the latency frees its place: it is lost, or another kind of call.
 //! 6. The release ends once no call has waited for a second.
 //!
+//! # Sharing
+//! Processes with one account share its limits, and each of them would have to learn of a cool-down by a refusal of its own. With
+//! [`PaceLayer::share`] they tell each other by a store:
+//! 1. A cool-down that a response starts or extends is written in the background to the record of its partition, by
+//!    compare-and-set: the time that is left of it, its spread, its class and its scope. It replaces a shorter one only. No call
+//!    waits for a write.
+//! 2. A task for each partition in use watches the record, and starts the cool-down here for the time that is left: that in the
+//!    record less the age of the record, which the store counts. The clocks of the processes do not matter. An end is later than
+//!    that of the first process by at most the delays of the store, and never earlier. The task reads the record when the store
+//!    reports a change, and at least every 5 s. It ends 2 to 4 minutes after the last call, and with the layer.
+//! 3. The first call to a partition waits for the first load: at most 250 ms, and at most half of the time to its deadline.
+//! 4. A store that fails, or does not answer within that time, is unavailable. Then cool-downs stay local, no call waits for the
+//!    store, and writes are tried again for as long as the cool-down lasts. A store whose version went back, after a fail-over to
+//!    a lagging replica, is told again of what it lost.
+//! 5. A record in a later format is not overwritten; cool-downs stay local while it lasts. Other bytes under the key are replaced.
+//!    Up to 64 cool-downs fit into a record: beyond that, as in the table, the scope which ends first is widened.
+//!
+//! The keys are `{key}/cooldown/{host and port}`; a [partition key](PaceLayer::partition) appears as a hash. Outages, buckets of
+//! routes, limits, and [`Gate::open`] concern one process. It needs a tokio runtime: without one, nothing is shared. A process that ends
+//! right after a refusal may lose its write. With the gates open, a call with a store costs a hash and one or two atomic loads more.
+//!
 //! # What it does not do
-//! It does not slow down because of `RateLimit` fields on successes. It does not know the requests of other processes.
+//! It does not slow down because of `RateLimit` fields on successes. Limits do not count the requests of other processes.
 //!
 //! # Events
 //! One `tracing` event for each decision, with the target `redress::pace`: `cool-down started`, `call waits`, `gate shut`, `probe`,
 //! `gate opened`, and `call rejected` for a call that fails at once. Each has the fields `dialect`, `partition` (host and port; never a path, a
 //! query, a user or a key) and `wait`. `cool-down started` has the `class` of the response, and the `scope` unless all calls are
 //! concerned; those of calls have a `reason`: `cooldown`,
-//! `outage`, `release` or `limit`.
+//! `outage`, `release` or `limit`. A cool-down of another process has `source="store"`; `store unavailable`, `store available again`
+//! and `record of cool-downs not readable` are reported once for each change.
 //!
 //! # Examples
 //! ```
@@ -133,6 +155,7 @@ mod partition;
 mod scope;
 mod service;
 mod settings;
+mod shared;
 mod telemetry;
 mod waker;
 mod window;

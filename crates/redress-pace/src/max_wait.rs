@@ -10,6 +10,9 @@ use crate::cooldown::Cooldown;
 use crate::fail_fast::FailFast;
 use crate::settings::Settings;
 
+/// How long the first call to a partition waits for the cool-downs that other processes share.
+pub(crate) const FIRST_LOAD: Duration = Duration::from_millis(250);
+
 /// The latest instant at which a call may be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct MaxWait {
@@ -91,6 +94,15 @@ impl MaxWait {
         } else {
             saturating::add(self.latest.max(now), grace)
         }
+    }
+
+    /// Returns the instant until which a call waits for the first load of shared cool-downs: 250 ms, and of a deadline at most half
+    /// of the time that is left; `None` for a call that must not wait. A store in the same network answers in a few milliseconds;
+    /// one that does not within 250 ms counts as unavailable.
+    pub(crate) fn load_until(&self, now: Instant) -> Option<Instant> {
+        let left = self.latest.saturating_duration_since(now);
+        let longest = if self.is_deadline() { left / 2 } else { left };
+        (self.limit != WaitLimit::FailFast).then(|| now + longest.min(FIRST_LOAD))
     }
 
     /// Returns the deadline, if there is one.

@@ -23,6 +23,17 @@ impl Partition {
         Self { key: key.map(Arc::from), upstream: Upstream::new(uri, headers) }
     }
 
+    /// Returns the name of the partition in the keys of a store, the same in all processes: host and port, or a hash of the key,
+    /// which may be a secret.
+    pub(crate) fn record_name(&self) -> String {
+        let Some(key) = &self.key else { return self.upstream.canonical_name() };
+        // FNV-1a, which does not depend on the version of a library.
+        let hash = key
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        format!("key-{hash:016x}")
+    }
+
     /// Returns the host and port of the request, also if a key replaces them.
     pub(crate) const fn upstream(&self) -> &Upstream {
         &self.upstream
@@ -77,6 +88,17 @@ mod tests {
         assert_eq!(keyed("https://a.example", "k"), keyed("https://b.example", "k"));
         assert_ne!(keyed("https://a.example", "k"), keyed("https://a.example", "l"));
         assert_ne!(keyed("https://a.example", "k"), unkeyed("https://a.example"));
+    }
+
+    #[test]
+    fn the_name_in_a_store_is_that_of_the_place_or_a_hash_of_the_key() {
+        let keyed = |key: &str| {
+            let uri = "https://a.example".parse().unwrap();
+            Partition::new(&uri, &HeaderMap::new(), Some(key.to_owned())).record_name()
+        };
+        assert_eq!(unkeyed("https://me@API.example/v1?q").record_name(), "api.example:443");
+        assert_eq!(keyed("canary"), "key-35e7dbaa40d511d9", "the published constants of FNV-1a");
+        assert_ne!(keyed("canary"), keyed("canarz"));
     }
 
     #[test]

@@ -10,6 +10,9 @@ use redress_classify::{CooldownScope, Dialect, ScopeId};
 
 use crate::partition::Partition;
 
+/// The text of the gate of all calls, in a record that processes share.
+pub(crate) const ALL: &str = "all";
+
 /// The partition of a call, and its scope if the dialect has scopes.
 #[derive(Clone)]
 pub(crate) struct Target {
@@ -137,6 +140,47 @@ impl GateKey {
     }
 }
 
+/// The text of a gate in a record that processes share: `all`, or a kind of calls, the hash of the scope's key, and its name.
+impl GateKey {
+    /// Writes the gate; `None` if its scope is of another dialect.
+    pub(crate) fn to_text(&self, dialect: &Dialect) -> Option<String> {
+        let Some(Part { scope, calls }) = self.part else { return Some(ALL.to_owned()) };
+        let (name, key) = (&dialect.scope(scope)?.name, scope.key_hash());
+        Some(match calls {
+            Calls::All => format!("calls {key:012x} {name}"),
+            Calls::Bucket(bucket) => format!("bucket-{bucket:016x} {key:012x} {name}"),
+            Calls::UnknownBucket => format!("unknown-bucket {key:012x} {name}"),
+        })
+    }
+
+    /// Reads the gate of a partition; `None` if the text is none, or names a scope that the dialect does not have.
+    pub(crate) fn from_text(partition: &Partition, dialect: &Dialect, text: &str) -> Option<Self> {
+        let partition = partition.clone();
+        if text == ALL {
+            return Some(Self { partition, part: None });
+        }
+        let mut words = text.splitn(3, ' ');
+        let (kind, key, name) = (words.next()?, words.next()?, words.next()?);
+        let calls = match kind {
+            "calls" => Calls::All,
+            "unknown-bucket" => Calls::UnknownBucket,
+            kind => Calls::Bucket(u64::from_str_radix(kind.strip_prefix("bucket-")?, 16).ok()?),
+        };
+        let scope = dialect.scope_id(name, u64::from_str_radix(key, 16).ok()?)?;
+        Some(Self { partition, part: Some(Part { scope, calls }) })
+    }
+
+    /// Returns the scope; `None` for all calls.
+    pub(crate) fn scope(&self) -> Option<ScopeId> {
+        self.part.map(|part| part.scope)
+    }
+
+    /// Returns `true` if it is a gate of this partition.
+    pub(crate) fn is_of(&self, partition: &Partition) -> bool {
+        self.partition == *partition
+    }
+}
+
 /// Prints host and port.
 impl fmt::Debug for GateKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -203,6 +247,33 @@ pub(crate) mod tests {
         }
         assert_ne!(hash("PUT", "/rooms/1/lamps/20"), one);
         assert_eq!(target("a").route_hash(), None, "a dialect without scopes has no buckets");
+    }
+
+    #[test]
+    fn a_gate_is_read_as_it_was_written() {
+        use CooldownScope::{Bucket, Call, Named, Upstream};
+        let (dialect, room, other) = (dialect(), scoped("GET", "/rooms/1"), scoped("GET", "/b"));
+        let named = other.scope.map(Named).unwrap();
+        let mut texts = Vec::new();
+        for (target, scope) in [(&room, Call), (&room, Bucket(7)), (&room, Upstream), (&room, named), (&other, Call)] {
+            for key in target.cooled_by(scope, None).cooled_keys() {
+                let text = key.to_text(&dialect).unwrap();
+                assert!(GateKey::from_text(&target.partition, &dialect, &text) == Some(key), "{text}");
+                texts.push(text);
+            }
+        }
+        let hash = room.scope.unwrap().key_hash();
+        let expected = [
+            format!("calls {hash:012x} room"),
+            format!("bucket-0000000000000007 {hash:012x} room"),
+            format!("unknown-bucket {hash:012x} room"),
+            "all".to_owned(),
+            "calls 000000000000 other".to_owned(),
+            "calls 000000000000 other".to_owned(),
+        ];
+        assert_eq!(texts, expected);
+        let unknown = ["", "al", "calls", "calls 0", "calls x room", "calls 0 moon", "bucket-x 0 room", "moon 0 room"];
+        assert!(unknown.iter().all(|text| GateKey::from_text(&room.partition, &dialect, text).is_none()));
     }
 
     #[test]

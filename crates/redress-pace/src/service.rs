@@ -15,6 +15,7 @@ use crate::gates::{Permit, try_enter};
 use crate::limiter::try_send_by_all;
 use crate::scope::Target;
 use crate::settings::Settings;
+use crate::shared::Sharing;
 
 /// Delays requests while their upstream cools down, and keeps them within its limits.
 ///
@@ -111,6 +112,12 @@ impl<S> Pace<S> {
     /// Counts a request and lets it pass, or starts its wait. With the gates open and no limit, this is one atomic load.
     fn admit<B>(&self, request: &Request<B>, target: &Target) -> Step {
         let settings = &self.settings;
+        if let Some(sharing) = &settings.sharing
+            && !sharing.is_loaded(&target.partition)
+            && let Some(admission) = self.load(sharing, request, target)
+        {
+            return Step::Wait(Box::new(admission));
+        }
         if settings.limiters.is_empty() && settings.gates.is_inactive() {
             return Step::Send(None, None);
         }
@@ -135,6 +142,17 @@ impl<S> Pace<S> {
             Ok(admission) => Step::Wait(Box::new(admission)),
             Err(error) => Step::Reject(error),
         }
+    }
+
+    /// Lets a call wait for the first load of the cool-downs of its partition; `None` if it need not, or must not wait.
+    #[cold]
+    fn load<B>(&self, sharing: &Sharing, request: &Request<B>, target: &Target) -> Option<Admission> {
+        let settings = &self.settings;
+        let now = Instant::now();
+        let caller = settings.caller(request, now);
+        let load = sharing.first_load(settings, &target.partition, caller.max_wait.load_until(now))?;
+        let limiters = settings.limiters(request).cloned().collect();
+        Some(Admission::loading(settings, target, limiters, caller, load))
     }
 
     /// Sends a request that is admitted, unless the retry budget has no tokens for it.

@@ -13,6 +13,7 @@ use crate::limiter::Limiter;
 use crate::max_wait::MaxWait;
 use crate::partition::Partition;
 use crate::scope::Target;
+use crate::shared::Sharing;
 use crate::telemetry;
 
 /// A function that returns the key of a request's partition, such as its tenant.
@@ -38,6 +39,8 @@ pub(crate) struct Settings {
     pub(crate) newest_first: bool,
     pub(crate) clock: Clock,
     pub(crate) gates: Arc<Gates>,
+    /// The store by which processes tell each other of cool-downs, if there is one.
+    pub(crate) sharing: Option<Arc<Sharing>>,
     /// The limits, the most specific one first.
     pub(crate) limiters: Vec<Arc<Limiter>>,
     pub(crate) partition_key: Option<PartitionKey>,
@@ -106,6 +109,7 @@ impl fmt::Debug for Settings {
             .field("patience", &self.patience)
             .field("newest_first", &self.newest_first)
             .field("limits", &self.limiters)
+            .field("sharing", &self.sharing)
             .field("gates", &self.gates)
             .finish_non_exhaustive()
     }

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use redress_classify::{CooldownScope, Dialect};
+use redress_classify::{CooldownScope, Dialect, ScopeId};
 use tokio::time::Instant;
 
 use crate::gates::Transition;
 use crate::partition::Partition;
-use crate::scope::Target;
+use crate::scope::{GateKey, Target};
 
 /// The reason why a call waits, or is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,10 +37,36 @@ impl WaitReason {
 /// Reports a cool-down that a response started or extended, with its scope unless it concerns all calls.
 pub(crate) fn cooldown_started(dialect: &Dialect, target: &Target, named: CooldownScope, class: &str, wait: Duration) {
     let (scope, partition) = (target.cooled_by(named, None).scope(), &target.partition);
-    let scope = scope.and_then(|scope| dialect.scope(scope)).map(|scope| scope.name.as_str());
+    let scope = scope_name(dialect, scope);
     let dialect = dialect.name();
     tracing::debug!(target: "redress::pace", dialect, %partition, scope, class, ?wait, "cool-down started");
     measure("redress_cooldown_seconds", &[("dialect", dialect)], wait);
+}
+
+/// Reports a cool-down that another process learned of. Only the process that got the response counts it in the metrics.
+pub(crate) fn cooldown_adopted(dialect: &Dialect, partition: &Partition, key: &GateKey, class: &str, wait: Duration) {
+    let (dialect, scope) = (dialect.name(), scope_name(dialect, key.scope()));
+    tracing::debug!(target: "redress::pace", dialect, %partition, scope, class, ?wait, source = "store", "cool-down started");
+}
+
+/// Reports that the store of cool-downs does not answer, or answers again.
+pub(crate) fn store_changed(dialect: &Dialect, partition: &Partition, is_available: bool) {
+    let dialect = dialect.name();
+    if is_available {
+        tracing::info!(target: "redress::pace", dialect, %partition, "store available again");
+    } else {
+        tracing::warn!(target: "redress::pace", dialect, %partition, "store unavailable: cool-downs are not shared");
+    }
+}
+
+/// Reports a record of cool-downs that this program cannot read.
+pub(crate) fn record_unreadable(dialect: &Dialect, partition: &Partition, reason: &'static str) {
+    let dialect = dialect.name();
+    tracing::warn!(target: "redress::pace", dialect, %partition, reason, "record of cool-downs not readable");
+}
+
+fn scope_name(dialect: &Dialect, scope: Option<ScopeId>) -> Option<&str> {
+    scope.and_then(|scope| dialect.scope(scope)).map(|scope| scope.name.as_str())
 }
 
 /// Reports a gate that was shut or opened, and a probe that failed.

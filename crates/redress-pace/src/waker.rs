@@ -1,6 +1,10 @@
-//! Registers wakers.
+//! Registers wakers, and polls timers.
 
-use std::task::Waker;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker, ready};
+
+use tokio::time::{Instant, Sleep};
 
 /// Registers a waker in its slot. Returns the one that it replaces, to be dropped outside the lock, since dropping it may run
 /// user code.
@@ -11,6 +15,13 @@ pub(crate) fn register(slot: &mut Option<Waker>, waker: &Waker) -> Option<Waker>
         Some(known) if known.will_wake(waker) => None,
         slot => slot.replace(waker.clone()),
     }
+}
+
+/// Waits for a timer, and returns the time at which it fired. Without that, a caller would go on with the time of before and
+/// set the same timer again.
+pub(crate) fn poll_timer(timer: &mut Pin<Box<Sleep>>, cx: &mut Context<'_>, now: Instant) -> Poll<Instant> {
+    ready!(timer.as_mut().poll(cx));
+    Poll::Ready(now.max(timer.deadline()))
 }
 
 #[cfg(test)]

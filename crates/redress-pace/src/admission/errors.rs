@@ -1,0 +1,31 @@
+//! The errors of calls that are not sent.
+
+use std::time::SystemTime;
+
+use redress_classify::Error;
+use tokio::time::Instant;
+
+use crate::gates::LineWait;
+use crate::scope::Target;
+use crate::settings::Settings;
+use crate::telemetry::WaitReason;
+
+/// Returns the error of a resend that was admitted, and for which the retry budget has no tokens.
+pub(crate) fn unpaid(settings: &Settings, target: &Target, now: Instant) -> Error {
+    paced(target, settings.clock.wall(now), "the retry budget is used up")
+}
+
+pub(super) fn paced(target: &Target, retry_at: SystemTime, reason: impl Into<String>) -> Error {
+    Error::paced(retry_at).with_detail(reason).with_upstream(target.partition.upstream())
+}
+
+pub(super) const fn reason(wait: LineWait) -> WaitReason {
+    if wait.outage.is_some() { WaitReason::Outage } else { WaitReason::Release }
+}
+
+pub(super) fn detail(wait: LineWait, now: Instant) -> String {
+    match wait.outage {
+        Some(since) => format!("outage for {:?}", now.saturating_duration_since(since)),
+        None => "release after an outage or a cool-down".to_owned(),
+    }
+}
