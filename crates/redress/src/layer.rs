@@ -11,6 +11,7 @@ use http::{HeaderMap, Method, Uri};
 use redress_classify::{ClassifyLayer, Clock, Dialect};
 use redress_pace::{Gate, PaceLayer};
 use redress_refresh::{Credentials, Origin, RefreshLayer, TokenHandle};
+use redress_store::{Store, StoreHandle};
 
 /// The attempt timeout unless the dialect has one. The proxies in front of most APIs give up a response that has not begun
 /// after 60 s (nginx, AWS ALB) or sooner (Heroku 30 s, AWS API Gateway 29 s).
@@ -72,6 +73,16 @@ struct Whole {
     attempt_timeout: Option<Duration>,
     partition: Option<Keys>,
     clock: Option<Clock>,
+    sharing: Option<Sharing>,
+}
+
+/// The store of a stack, and its key.
+#[derive(Clone)]
+struct Sharing {
+    store: StoreHandle,
+    key: String,
+    /// A layer that watches the store; nothing else of it is used.
+    pace: PaceLayer,
 }
 
 type Keys = Arc<dyn Fn(&Method, &Uri, &HeaderMap) -> Option<String> + Send + Sync>;
@@ -197,6 +208,31 @@ impl RedressLayer {
         key: impl Fn(&Method, &Uri, &HeaderMap) -> Option<String> + Send + Sync + 'static,
     ) -> Self {
         self.whole.partition = Some(Arc::new(key));
+        self
+    }
+
+    /// Shares the tokens and the cool-downs of an account with other processes through a store.
+    ///
+    /// All stacks with the same store and key act as one: one of them refreshes the token, and a cool-down that one learns of holds
+    /// the calls of all. The key names the account, as in `portal/user-7`; it is not a secret. The records have the keys
+    /// `{key}/token` and `{key}/cooldown/{host and port}`. To share only one of them, set the store on that layer:
+    /// [`RefreshLayer::store`], [`PaceLayer::share`].
+    ///
+    /// No call waits for the store while it has credentials and has met the upstream before. A store that is slow or down never
+    /// makes a call fail that could go without it. `docs/sharing.md` in the repository says what happens in each case.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress::{MemoryStore, RedressLayer, dialects};
+    ///
+    /// let store = MemoryStore::new();
+    /// let layer = RedressLayer::new(dialects::veridia()).share(store, "veridia/main");
+    /// ```
+    #[must_use]
+    pub fn share(mut self, store: impl Store, key: &str) -> Self {
+        let store = StoreHandle::new(store);
+        let pace = self.pace.clone().share(store.clone(), key);
+        self.whole.sharing = Some(Sharing { store, key: key.to_owned(), pace });
         self
     }
 

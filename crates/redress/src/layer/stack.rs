@@ -39,6 +39,7 @@ impl RedressLayer {
     pub(super) fn whole_pace(&self) -> PaceLayer {
         let pace = set(self.pace.clone(), self.longest_call(), PaceLayer::cap_deadline);
         let pace = set(pace, self.whole.clock.clone(), PaceLayer::clock);
+        let pace = set(pace, self.whole.sharing.as_ref(), |pace, sharing| pace.share_from(&sharing.pace));
         set(pace, self.whole.partition.clone(), |pace, key| {
             pace.partition(move |method, uri, headers| key(method, uri, headers))
         })
@@ -49,7 +50,10 @@ impl RedressLayer {
     pub(super) fn whole_refresh(&self) -> RefreshLayer {
         let refresh = set(self.refresh.clone().resend_above(), self.longest_call(), RefreshLayer::cap_deadline);
         let refresh = set(refresh, self.whole.clock.clone(), RefreshLayer::clock);
-        set(refresh, self.whole.credentials.as_ref(), RefreshLayer::credentials_from)
+        let refresh = set(refresh, self.whole.credentials.as_ref(), RefreshLayer::credentials_from);
+        set(refresh, self.whole.sharing.as_ref(), |refresh, sharing| {
+            refresh.store(sharing.store.clone(), format!("{}/token", sharing.key))
+        })
     }
 }
 
