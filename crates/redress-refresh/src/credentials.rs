@@ -70,7 +70,8 @@ pub trait Credentials: Send + Sync + 'static {
     ///
     /// # Cancel safety
     /// As [`login`](Self::login). A refresh that is cut may have spent its token, which is then not presented again, unless
-    /// an earlier refresh has shown that it does not rotate.
+    /// an earlier refresh has shown that it does not rotate, or the [grace](crate::RefreshLayer::refresh_grace) of the issuer
+    /// permits it.
     fn refresh(&self, refresh_token: &SecretString) -> impl Future<Output = Result<TokenSet, Failure>> + Send {
         let _ = refresh_token;
         ready(Err(Failure::invalid_grant(Explanation::new("these credentials are not refreshed"))))

@@ -26,7 +26,7 @@
 //! There is one `tracing` event per decision, with the target `redress::refresh`: a refresh or a login started, succeeded or
 //! failed, a refresh token is invalid, credentials were installed or cleared, a request cannot be sent again, a deadline has
 //! passed; once for each authority, a request that is sent without credentials; with a store also a set adopted, a wait for
-//! another process, a record written or not, a store that is unavailable. With the feature `metrics` the calls to issuers are
+//! another process, a record written or not, a store that is unavailable or has lost writes. With the feature `metrics` the calls to issuers are
 //! counted and timed. `docs/observability.md` of the repository lists names and fields.
 //!
 //! # Examples

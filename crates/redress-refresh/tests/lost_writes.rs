@@ -248,3 +248,21 @@ async fn a_process_that_only_knows_of_a_lost_lease_waits_as_long_as_a_lease_and_
     assert_eq!((fleet.family.shown(), fleet.family.logins()), (vec!["r1".to_owned()], 2));
     fleet.family.assert_whole();
 }
+
+#[tokio::test(start_paused = true)]
+async fn no_call_waits_longer_than_its_deadline_for_a_store() {
+    for fault in [Fault::Down, Fault::Hangs] {
+        let fleet = Fleet::new();
+        let one = fleet.started().await;
+        fleet.family.revoke_access();
+        fleet.store.set(fault);
+        let mut request = get();
+        request.extensions_mut().insert(redress_classify::Deadline::from_now(s(2)));
+        let start = Instant::now();
+        assert_eq!(one.layer(fleet.api.clone()).oneshot(request).await.unwrap().status(), 401, "{fault:?}");
+        assert!(start.elapsed() <= s(2), "{fault:?}: {:?}", start.elapsed());
+        let start = Instant::now();
+        let _ = fleet.send(&one).await;
+        assert!(start.elapsed() <= s(5), "{fault:?}: {:?}", start.elapsed());
+    }
+}

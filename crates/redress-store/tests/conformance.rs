@@ -81,7 +81,7 @@ impl Columns {
             Fault::ExpiresEarly => row.lifetime.map(|lifetime| lifetime / 3600),
             _ => row.lifetime,
         };
-        (!limit.is_some_and(|limit| row.written.elapsed() >= limit)).then_some(row)
+        limit.is_none_or(|limit| row.written.elapsed() < limit).then_some(row)
     }
 
     fn read(&self, key: &str) -> Option<Record> {
