@@ -20,10 +20,13 @@
 //! ```
 
 mod ai;
+mod business;
 mod cloud;
 mod formats;
 mod frameworks;
 mod identity;
+mod media;
+mod operations;
 mod payments;
 mod platforms;
 
@@ -31,6 +34,8 @@ use std::sync::OnceLock;
 
 use ai::{ANTHROPIC, GEMINI, MISTRAL, OPENAI, OPENROUTER};
 pub use ai::{anthropic, gemini, mistral, openai, openrouter};
+use business::{ATLASSIAN, HUBSPOT, MONDAY, QUICKBOOKS, XERO};
+pub use business::{atlassian, hubspot, monday, quickbooks, xero};
 use cloud::{AWS_JSON, AWS_XML, AZURE, CLOUDFLARE, ELASTICSEARCH, GOOGLE, HASURA, KUBERNETES, MICROSOFT_GRAPH, OKTA};
 pub use cloud::{
     aws_json, aws_xml, azure, cloudflare, elasticsearch, google, hasura, kubernetes, microsoft_graph, okta,
@@ -41,6 +46,10 @@ use frameworks::{DRF, FASTAPI, LARAVEL, SPRING};
 pub use frameworks::{drf, fastapi, laravel, spring};
 use identity::{IDENFY, MALESLAB, ONFIDO, PERSONA, RANEX, SUMSUB, VERIDIA, VERILOCK, VLENS};
 pub use identity::{idenfy, maleslab, onfido, persona, ranex, sumsub, veridia, verilock, vlens};
+use media::{REDDIT, SPOTIFY, TWITCH, X};
+pub use media::{reddit, spotify, twitch, x};
+use operations::DATADOG;
+pub use operations::datadog;
 use payments::{ADYEN, PAYPAL, PLAID, STRIPE};
 pub use payments::{adyen, paypal, plaid, stripe};
 use platforms::{
@@ -68,11 +77,13 @@ struct Shipped {
 pub const NAMES: &[&str] = &[
     "adyen",
     "anthropic",
+    "atlassian",
     "aws-json",
     "aws-xml",
     "azure",
     "cloudflare",
     "connect",
+    "datadog",
     "discord",
     "drf",
     "elasticsearch",
@@ -86,6 +97,7 @@ pub const NAMES: &[&str] = &[
     "graphql",
     "grpc",
     "hasura",
+    "hubspot",
     "idenfy",
     "jsonapi",
     "jsonrpc",
@@ -95,6 +107,7 @@ pub const NAMES: &[&str] = &[
     "maleslab",
     "microsoft-graph",
     "mistral",
+    "monday",
     "notion",
     "oauth2",
     "odata",
@@ -106,10 +119,13 @@ pub const NAMES: &[&str] = &[
     "persona",
     "plaid",
     "problem",
+    "quickbooks",
     "ranex",
+    "reddit",
     "salesforce",
     "shopify",
     "slack",
+    "spotify",
     "spring",
     "stackexchange",
     "stripe",
@@ -117,9 +133,12 @@ pub const NAMES: &[&str] = &[
     "telegram",
     "twilio",
     "twirp",
+    "twitch",
     "veridia",
     "verilock",
     "vlens",
+    "x",
+    "xero",
     "zendesk",
 ];
 
@@ -127,11 +146,13 @@ pub const NAMES: &[&str] = &[
 static ALL: [&Shipped; NAMES.len()] = [
     &ADYEN,
     &ANTHROPIC,
+    &ATLASSIAN,
     &AWS_JSON,
     &AWS_XML,
     &AZURE,
     &CLOUDFLARE,
     &CONNECT,
+    &DATADOG,
     &DISCORD,
     &DRF,
     &ELASTICSEARCH,
@@ -145,6 +166,7 @@ static ALL: [&Shipped; NAMES.len()] = [
     &GRAPHQL,
     &GRPC,
     &HASURA,
+    &HUBSPOT,
     &IDENFY,
     &JSONAPI,
     &JSONRPC,
@@ -154,6 +176,7 @@ static ALL: [&Shipped; NAMES.len()] = [
     &MALESLAB,
     &MICROSOFT_GRAPH,
     &MISTRAL,
+    &MONDAY,
     &NOTION,
     &OAUTH2,
     &ODATA,
@@ -165,10 +188,13 @@ static ALL: [&Shipped; NAMES.len()] = [
     &PERSONA,
     &PLAID,
     &PROBLEM,
+    &QUICKBOOKS,
     &RANEX,
+    &REDDIT,
     &SALESFORCE,
     &SHOPIFY,
     &SLACK,
+    &SPOTIFY,
     &SPRING,
     &STACKEXCHANGE,
     &STRIPE,
@@ -176,9 +202,12 @@ static ALL: [&Shipped; NAMES.len()] = [
     &TELEGRAM,
     &TWILIO,
     &TWIRP,
+    &TWITCH,
     &VERIDIA,
     &VERILOCK,
     &VLENS,
+    &X,
+    &XERO,
     &ZENDESK,
 ];
 

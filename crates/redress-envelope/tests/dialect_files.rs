@@ -392,6 +392,7 @@ fn vendors_that_document_a_key_declare_it() {
         key("adyen", "idempotency-key", &[Method::POST]),
         key("paypal", "paypal-request-id", &[]),
         key("stripe", "idempotency-key", &[Method::POST]),
+        key("xero", "idempotency-key", &[Method::POST, Method::PUT]),
         key("zendesk", "idempotency-key", &[]),
     ];
     assert_eq!(declared, expected);
