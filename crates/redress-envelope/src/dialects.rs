@@ -25,6 +25,7 @@ mod cloud;
 mod formats;
 mod frameworks;
 mod identity;
+mod mail;
 mod media;
 mod operations;
 mod payments;
@@ -32,26 +33,28 @@ mod platforms;
 
 use std::sync::OnceLock;
 
-use ai::{ANTHROPIC, GEMINI, MISTRAL, OPENAI, OPENROUTER};
-pub use ai::{anthropic, gemini, mistral, openai, openrouter};
-use business::{ATLASSIAN, HUBSPOT, MONDAY, QUICKBOOKS, XERO};
-pub use business::{atlassian, hubspot, monday, quickbooks, xero};
+use ai::{ANTHROPIC, COHERE, GEMINI, HUGGINGFACE, MISTRAL, OPENAI, OPENROUTER};
+pub use ai::{anthropic, cohere, gemini, huggingface, mistral, openai, openrouter};
+use business::{AIRTABLE, ATLASSIAN, DOCUSIGN, HUBSPOT, MONDAY, QUICKBOOKS, XERO};
+pub use business::{airtable, atlassian, docusign, hubspot, monday, quickbooks, xero};
 use cloud::{AWS_JSON, AWS_XML, AZURE, CLOUDFLARE, ELASTICSEARCH, GOOGLE, HASURA, KUBERNETES, MICROSOFT_GRAPH, OKTA};
 pub use cloud::{
     aws_json, aws_xml, azure, cloudflare, elasticsearch, google, hasura, kubernetes, microsoft_graph, okta,
 };
 use formats::{CONNECT, GENERIC, GRAPHQL, GRPC, JSONAPI, JSONRPC, OAUTH2, ODATA, PROBLEM, TWIRP};
 pub use formats::{connect, generic, graphql, grpc, jsonapi, jsonrpc, oauth2, odata, problem, twirp};
-use frameworks::{DRF, FASTAPI, LARAVEL, SPRING};
-pub use frameworks::{drf, fastapi, laravel, spring};
+use frameworks::{DRF, FASTAPI, LARAVEL, POSTGREST, SPRING};
+pub use frameworks::{drf, fastapi, laravel, postgrest, spring};
 use identity::{IDENFY, MALESLAB, ONFIDO, PERSONA, RANEX, SUMSUB, VERIDIA, VERILOCK, VLENS};
 pub use identity::{idenfy, maleslab, onfido, persona, ranex, sumsub, veridia, verilock, vlens};
+use mail::{MAILGUN, SENDGRID};
+pub use mail::{mailgun, sendgrid};
 use media::{REDDIT, SPOTIFY, TWITCH, X};
 pub use media::{reddit, spotify, twitch, x};
-use operations::DATADOG;
-pub use operations::datadog;
-use payments::{ADYEN, PAYPAL, PLAID, STRIPE};
-pub use payments::{adyen, paypal, plaid, stripe};
+use operations::{DATADOG, DOCKER_REGISTRY};
+pub use operations::{datadog, docker_registry};
+use payments::{ADYEN, AMAZON_SP, PAYPAL, PLAID, SQUARE, STRIPE};
+pub use payments::{adyen, amazon_sp, paypal, plaid, square, stripe};
 use platforms::{
     DISCORD, FACEBOOK, GITHUB, GITLAB, LINEAR, NOTION, SALESFORCE, SHOPIFY, SLACK, STACKEXCHANGE, TELEGRAM, TWILIO,
     ZENDESK,
@@ -76,15 +79,20 @@ struct Shipped {
 /// The names of all shipped dialects, sorted.
 pub const NAMES: &[&str] = &[
     "adyen",
+    "airtable",
+    "amazon-sp",
     "anthropic",
     "atlassian",
     "aws-json",
     "aws-xml",
     "azure",
     "cloudflare",
+    "cohere",
     "connect",
     "datadog",
     "discord",
+    "docker-registry",
+    "docusign",
     "drf",
     "elasticsearch",
     "facebook",
@@ -98,12 +106,14 @@ pub const NAMES: &[&str] = &[
     "grpc",
     "hasura",
     "hubspot",
+    "huggingface",
     "idenfy",
     "jsonapi",
     "jsonrpc",
     "kubernetes",
     "laravel",
     "linear",
+    "mailgun",
     "maleslab",
     "microsoft-graph",
     "mistral",
@@ -118,15 +128,18 @@ pub const NAMES: &[&str] = &[
     "paypal",
     "persona",
     "plaid",
+    "postgrest",
     "problem",
     "quickbooks",
     "ranex",
     "reddit",
     "salesforce",
+    "sendgrid",
     "shopify",
     "slack",
     "spotify",
     "spring",
+    "square",
     "stackexchange",
     "stripe",
     "sumsub",
@@ -145,15 +158,20 @@ pub const NAMES: &[&str] = &[
 /// The dialects, in the order of [`NAMES`].
 static ALL: [&Shipped; NAMES.len()] = [
     &ADYEN,
+    &AIRTABLE,
+    &AMAZON_SP,
     &ANTHROPIC,
     &ATLASSIAN,
     &AWS_JSON,
     &AWS_XML,
     &AZURE,
     &CLOUDFLARE,
+    &COHERE,
     &CONNECT,
     &DATADOG,
     &DISCORD,
+    &DOCKER_REGISTRY,
+    &DOCUSIGN,
     &DRF,
     &ELASTICSEARCH,
     &FACEBOOK,
@@ -167,12 +185,14 @@ static ALL: [&Shipped; NAMES.len()] = [
     &GRPC,
     &HASURA,
     &HUBSPOT,
+    &HUGGINGFACE,
     &IDENFY,
     &JSONAPI,
     &JSONRPC,
     &KUBERNETES,
     &LARAVEL,
     &LINEAR,
+    &MAILGUN,
     &MALESLAB,
     &MICROSOFT_GRAPH,
     &MISTRAL,
@@ -187,15 +207,18 @@ static ALL: [&Shipped; NAMES.len()] = [
     &PAYPAL,
     &PERSONA,
     &PLAID,
+    &POSTGREST,
     &PROBLEM,
     &QUICKBOOKS,
     &RANEX,
     &REDDIT,
     &SALESFORCE,
+    &SENDGRID,
     &SHOPIFY,
     &SLACK,
     &SPOTIFY,
     &SPRING,
+    &SQUARE,
     &STACKEXCHANGE,
     &STRIPE,
     &SUMSUB,

@@ -24,6 +24,16 @@ pub fn anthropic() -> Dialect {
 
 pub(super) static ANTHROPIC: Shipped = Shipped::new("anthropic", include_str!("../../dialects/anthropic.toml"));
 
+/// Returns the dialect of Cohere.
+///
+/// The status signals an error.
+#[must_use]
+pub fn cohere() -> Dialect {
+    COHERE.dialect()
+}
+
+pub(super) static COHERE: Shipped = Shipped::new("cohere", include_str!("../../dialects/cohere.toml"));
+
 /// Returns the dialect of Gemini.
 ///
 /// The signals of [`google`](super::google) hold.
@@ -41,6 +51,23 @@ pub fn gemini() -> Dialect {
 
 pub(super) static GEMINI: Shipped =
     Shipped::new("gemini", include_str!("../../dialects/gemini.toml")).extending(&super::GOOGLE);
+
+/// Returns the dialect of Hugging Face.
+///
+/// A body or header may signal an error on a success status.
+///
+/// # Codes
+/// - `internal`: `generation`, `incomplete_generation`
+/// - `invalid`: `validation`
+/// - `not_found`: `EntryNotFound`, `RepoNotFound`, `RevisionNotFound`
+/// - `permission_denied`: `GatedRepo`
+/// - `rate_limited`: `overloaded`
+#[must_use]
+pub fn huggingface() -> Dialect {
+    HUGGINGFACE.dialect()
+}
+
+pub(super) static HUGGINGFACE: Shipped = Shipped::new("huggingface", include_str!("../../dialects/huggingface.toml"));
 
 /// Returns the dialect of Mistral AI.
 ///

@@ -3,6 +3,28 @@
 use super::Shipped;
 use crate::dialect::Dialect;
 
+/// Returns the dialect of Airtable.
+///
+/// The status signals an error.
+///
+/// # Codes
+/// - `conflict`: `LIST_RECORDS_ITERATOR_NOT_AVAILABLE`
+/// - `invalid`: `INVALID_FILTER_BY_FORMULA`, `INVALID_REQUEST_MISSING_FIELDS`,
+///   `INVALID_REQUEST_UNKNOWN`, `INVALID_VALUE_FOR_COLUMN`,
+///   `UNKNOWN_FIELD_NAME`
+/// - `not_found`: `NOT_FOUND`
+/// - `permission_denied`: `INVALID_PERMISSIONS`,
+///   `INVALID_PERMISSIONS_OR_MODEL_NOT_FOUND`
+/// - `quota_exhausted`: `PUBLIC_API_BILLING_LIMIT_EXCEEDED`
+/// - `rate_limited`: `RATE_LIMIT_REACHED`, `TOO_MANY_REQUESTS`
+/// - `unauthenticated`: `AUTHENTICATION_REQUIRED`
+#[must_use]
+pub fn airtable() -> Dialect {
+    AIRTABLE.dialect()
+}
+
+pub(super) static AIRTABLE: Shipped = Shipped::new("airtable", include_str!("../../dialects/airtable.toml"));
+
 /// Returns the dialect of Atlassian.
 ///
 /// A body or header may signal an error on a success status.
@@ -16,6 +38,31 @@ pub fn atlassian() -> Dialect {
 
 pub(super) static ATLASSIAN: Shipped =
     Shipped::new("atlassian", include_str!("../../dialects/atlassian.toml")).extending(&super::OAUTH2);
+
+/// Returns the dialect of `DocuSign`.
+///
+/// The signals of [`oauth2`](super::oauth2) hold.
+///
+/// # Codes
+/// Those of [`oauth2`](super::oauth2), and:
+///
+/// - `conflict`: `EDIT_LOCK_ENVELOPE_LOCKED`, `RECIPIENT_NOT_IN_SEQUENCE`
+/// - `invalid`: `INVALID_EMAIL_ADDRESS_FOR_RECIPIENT`, `INVALID_REQUEST_BODY`,
+///   `INVALID_REQUEST_PARAMETER`
+/// - `not_found`: `ENVELOPE_DOES_NOT_EXIST`, `UNKNOWN_ENVELOPE_RECIPIENT`
+/// - `permission_denied`: `ACCOUNT_LACKS_PERMISSIONS`, `USER_LACKS_PERMISSIONS`
+/// - `rate_limited`: `BURST_APIINVOCATION_LIMIT_EXCEEDED`,
+///   `HOURLY_APIINVOCATION_LIMIT_EXCEEDED`
+/// - `unauthenticated`: `AUTHORIZATION_INVALID_TOKEN`,
+///   `PARTNER_AUTHENTICATION_FAILED`, `USER_AUTHENTICATION_FAILED`
+/// - `unknown`: `UNSPECIFIED_ERROR`
+#[must_use]
+pub fn docusign() -> Dialect {
+    DOCUSIGN.dialect()
+}
+
+pub(super) static DOCUSIGN: Shipped =
+    Shipped::new("docusign", include_str!("../../dialects/docusign.toml")).extending(&super::OAUTH2);
 
 /// Returns the dialect of `HubSpot`.
 ///

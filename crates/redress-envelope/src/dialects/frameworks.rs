@@ -37,6 +37,29 @@ pub fn laravel() -> Dialect {
 
 pub(super) static LARAVEL: Shipped = Shipped::new("laravel", include_str!("../../dialects/laravel.toml"));
 
+/// Returns the dialect of `PostgREST`.
+///
+/// The status signals an error.
+///
+/// # Codes
+/// - `conflict`: `23503`, `23505`
+/// - `internal`: `PGRST111`, `PGRST112`, `PGRST121`, `PGRST300`
+/// - `invalid`: `23502`, `23514`, `25006`, `PGRST100`, `PGRST101`, `PGRST102`,
+///   `PGRST103`, `PGRST105`, `PGRST106`, `PGRST107`, `PGRST108`, `PGRST114`,
+///   `PGRST115`, `PGRST117`, `PGRST118`, `PGRST119`, `PGRST120`, `PGRST122`,
+///   `PGRST123`, `PGRST200`, `PGRST201`, `PGRST202`, `PGRST203`, `PGRST204`,
+///   `PGRST205`
+/// - `not_found`: `PGRST116`
+/// - `permission_denied`: `42501`
+/// - `rejected`: `57014`, `P0001`
+/// - `unavailable`: `PGRST000`, `PGRST001`, `PGRST002`, `PGRST003`
+#[must_use]
+pub fn postgrest() -> Dialect {
+    POSTGREST.dialect()
+}
+
+pub(super) static POSTGREST: Shipped = Shipped::new("postgrest", include_str!("../../dialects/postgrest.toml"));
+
 /// Returns the dialect of Spring Boot.
 ///
 /// The status signals an error.

@@ -19,6 +19,26 @@ pub fn adyen() -> Dialect {
 
 pub(super) static ADYEN: Shipped = Shipped::new("adyen", include_str!("../../dialects/adyen.toml"));
 
+/// Returns the dialect of Amazon's Selling Partner API.
+///
+/// The signals of [`oauth2`](super::oauth2) hold.
+///
+/// # Codes
+/// Those of [`oauth2`](super::oauth2), and:
+///
+/// - `internal`: `InternalFailure`
+/// - `invalid`: `InvalidInput`
+/// - `not_found`: `NotFound`
+/// - `permission_denied`: `Unauthorized`
+/// - `rate_limited`: `QuotaExceeded`
+#[must_use]
+pub fn amazon_sp() -> Dialect {
+    AMAZON_SP.dialect()
+}
+
+pub(super) static AMAZON_SP: Shipped =
+    Shipped::new("amazon-sp", include_str!("../../dialects/amazon-sp.toml")).extending(&super::OAUTH2);
+
 /// Returns the dialect of `PayPal`.
 ///
 /// The status signals an error.
@@ -67,6 +87,38 @@ pub fn plaid() -> Dialect {
 }
 
 pub(super) static PLAID: Shipped = Shipped::new("plaid", include_str!("../../dialects/plaid.toml"));
+
+/// Returns the dialect of Square.
+///
+/// The signals of [`oauth2`](super::oauth2) hold.
+///
+/// # Codes
+/// Those of [`oauth2`](super::oauth2), and:
+///
+/// - `conflict`: `CARD_TOKEN_USED`, `CONFLICT`, `IDEMPOTENCY_KEY_REUSED`,
+///   `REFUND_ALREADY_PENDING`
+/// - `internal`: `INTERNAL_SERVER_ERROR`, `TEMPORARY_ERROR`
+/// - `invalid`: `BAD_REQUEST`, `CONFLICTING_PARAMETERS`, `INCORRECT_TYPE`,
+///   `INVALID_VALUE`, `METHOD_NOT_ALLOWED`, `MISSING_REQUIRED_PARAMETER`,
+///   `NOT_IMPLEMENTED`
+/// - `not_found`: `GONE`, `NOT_FOUND`
+/// - `permission_denied`: `APPLICATION_DISABLED`,
+///   `CARD_PROCESSING_NOT_ENABLED`, `FORBIDDEN`, `INSUFFICIENT_SCOPES`
+/// - `rate_limited`: `RATE_LIMITED`
+/// - `rejected`: `CARD_DECLINED`, `CARD_EXPIRED`, `CARD_TOKEN_EXPIRED`,
+///   `CVV_FAILURE`, `GENERIC_DECLINE`, `INSUFFICIENT_FUNDS`,
+///   `TRANSACTION_LIMIT`
+/// - `token_expired`: `ACCESS_TOKEN_EXPIRED`
+/// - `unauthenticated`: `ACCESS_TOKEN_REVOKED`, `CLIENT_DISABLED`,
+///   `UNAUTHORIZED`
+/// - `unavailable`: `GATEWAY_TIMEOUT`, `SERVICE_UNAVAILABLE`
+#[must_use]
+pub fn square() -> Dialect {
+    SQUARE.dialect()
+}
+
+pub(super) static SQUARE: Shipped =
+    Shipped::new("square", include_str!("../../dialects/square.toml")).extending(&super::OAUTH2);
 
 /// Returns the dialect of Stripe.
 ///
