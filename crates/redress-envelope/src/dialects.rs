@@ -35,24 +35,28 @@ use std::sync::OnceLock;
 
 use ai::{ANTHROPIC, COHERE, GEMINI, HUGGINGFACE, MISTRAL, OPENAI, OPENROUTER};
 pub use ai::{anthropic, cohere, gemini, huggingface, mistral, openai, openrouter};
-use business::{AIRTABLE, ATLASSIAN, DOCUSIGN, HUBSPOT, MONDAY, QUICKBOOKS, XERO};
-pub use business::{airtable, atlassian, docusign, hubspot, monday, quickbooks, xero};
+use business::{AIRTABLE, ASANA, ATLASSIAN, DOCUSIGN, HUBSPOT, INTERCOM, MONDAY, QUICKBOOKS, XERO, ZOOM};
+pub use business::{airtable, asana, atlassian, docusign, hubspot, intercom, monday, quickbooks, xero, zoom};
 use cloud::{AWS_JSON, AWS_XML, AZURE, CLOUDFLARE, ELASTICSEARCH, GOOGLE, HASURA, KUBERNETES, MICROSOFT_GRAPH, OKTA};
 pub use cloud::{
     aws_json, aws_xml, azure, cloudflare, elasticsearch, google, hasura, kubernetes, microsoft_graph, okta,
 };
 use formats::{CONNECT, GENERIC, GRAPHQL, GRPC, JSONAPI, JSONRPC, OAUTH2, ODATA, PROBLEM, TWIRP};
 pub use formats::{connect, generic, graphql, grpc, jsonapi, jsonrpc, oauth2, odata, problem, twirp};
-use frameworks::{DRF, FASTAPI, LARAVEL, POSTGREST, SPRING};
-pub use frameworks::{drf, fastapi, laravel, postgrest, spring};
-use identity::{IDENFY, MALESLAB, ONFIDO, PERSONA, RANEX, SUMSUB, VERIDIA, VERILOCK, VLENS};
-pub use identity::{idenfy, maleslab, onfido, persona, ranex, sumsub, veridia, verilock, vlens};
+use frameworks::{ASPNET, DRF, FASTAPI, HAPI, LARAVEL, NEST, POSTGREST, RAILS, SPRING};
+pub use frameworks::{aspnet, drf, fastapi, hapi, laravel, nest, postgrest, rails, spring};
+use identity::{
+    IDENFY, JUMIO, MALESLAB, ONFIDO, PERSONA, RANEX, SHUFTI, SUMSUB, TRULIOO, VERIDIA, VERIFF, VERILOCK, VLENS,
+};
+pub use identity::{
+    idenfy, jumio, maleslab, onfido, persona, ranex, shufti, sumsub, trulioo, veridia, veriff, verilock, vlens,
+};
 use mail::{MAILGUN, SENDGRID};
 pub use mail::{mailgun, sendgrid};
 use media::{REDDIT, SPOTIFY, TWITCH, X};
 pub use media::{reddit, spotify, twitch, x};
-use operations::{DATADOG, DOCKER_REGISTRY};
-pub use operations::{datadog, docker_registry};
+use operations::{DATADOG, DIGITALOCEAN, DOCKER_REGISTRY, DROPBOX, FIGMA, PAGERDUTY, VERCEL};
+pub use operations::{datadog, digitalocean, docker_registry, dropbox, figma, pagerduty, vercel};
 use payments::{ADYEN, AMAZON_SP, PAYPAL, PLAID, SQUARE, STRIPE};
 pub use payments::{adyen, amazon_sp, paypal, plaid, square, stripe};
 use platforms::{
@@ -82,6 +86,8 @@ pub const NAMES: &[&str] = &[
     "airtable",
     "amazon-sp",
     "anthropic",
+    "asana",
+    "aspnet",
     "atlassian",
     "aws-json",
     "aws-xml",
@@ -90,13 +96,16 @@ pub const NAMES: &[&str] = &[
     "cohere",
     "connect",
     "datadog",
+    "digitalocean",
     "discord",
     "docker-registry",
     "docusign",
     "drf",
+    "dropbox",
     "elasticsearch",
     "facebook",
     "fastapi",
+    "figma",
     "gemini",
     "generic",
     "github",
@@ -104,12 +113,15 @@ pub const NAMES: &[&str] = &[
     "google",
     "graphql",
     "grpc",
+    "hapi",
     "hasura",
     "hubspot",
     "huggingface",
     "idenfy",
+    "intercom",
     "jsonapi",
     "jsonrpc",
+    "jumio",
     "kubernetes",
     "laravel",
     "linear",
@@ -118,6 +130,7 @@ pub const NAMES: &[&str] = &[
     "microsoft-graph",
     "mistral",
     "monday",
+    "nest",
     "notion",
     "oauth2",
     "odata",
@@ -125,17 +138,20 @@ pub const NAMES: &[&str] = &[
     "onfido",
     "openai",
     "openrouter",
+    "pagerduty",
     "paypal",
     "persona",
     "plaid",
     "postgrest",
     "problem",
     "quickbooks",
+    "rails",
     "ranex",
     "reddit",
     "salesforce",
     "sendgrid",
     "shopify",
+    "shufti",
     "slack",
     "spotify",
     "spring",
@@ -144,15 +160,19 @@ pub const NAMES: &[&str] = &[
     "stripe",
     "sumsub",
     "telegram",
+    "trulioo",
     "twilio",
     "twirp",
     "twitch",
+    "vercel",
     "veridia",
+    "veriff",
     "verilock",
     "vlens",
     "x",
     "xero",
     "zendesk",
+    "zoom",
 ];
 
 /// The dialects, in the order of [`NAMES`].
@@ -161,6 +181,8 @@ static ALL: [&Shipped; NAMES.len()] = [
     &AIRTABLE,
     &AMAZON_SP,
     &ANTHROPIC,
+    &ASANA,
+    &ASPNET,
     &ATLASSIAN,
     &AWS_JSON,
     &AWS_XML,
@@ -169,13 +191,16 @@ static ALL: [&Shipped; NAMES.len()] = [
     &COHERE,
     &CONNECT,
     &DATADOG,
+    &DIGITALOCEAN,
     &DISCORD,
     &DOCKER_REGISTRY,
     &DOCUSIGN,
     &DRF,
+    &DROPBOX,
     &ELASTICSEARCH,
     &FACEBOOK,
     &FASTAPI,
+    &FIGMA,
     &GEMINI,
     &GENERIC,
     &GITHUB,
@@ -183,12 +208,15 @@ static ALL: [&Shipped; NAMES.len()] = [
     &GOOGLE,
     &GRAPHQL,
     &GRPC,
+    &HAPI,
     &HASURA,
     &HUBSPOT,
     &HUGGINGFACE,
     &IDENFY,
+    &INTERCOM,
     &JSONAPI,
     &JSONRPC,
+    &JUMIO,
     &KUBERNETES,
     &LARAVEL,
     &LINEAR,
@@ -197,6 +225,7 @@ static ALL: [&Shipped; NAMES.len()] = [
     &MICROSOFT_GRAPH,
     &MISTRAL,
     &MONDAY,
+    &NEST,
     &NOTION,
     &OAUTH2,
     &ODATA,
@@ -204,17 +233,20 @@ static ALL: [&Shipped; NAMES.len()] = [
     &ONFIDO,
     &OPENAI,
     &OPENROUTER,
+    &PAGERDUTY,
     &PAYPAL,
     &PERSONA,
     &PLAID,
     &POSTGREST,
     &PROBLEM,
     &QUICKBOOKS,
+    &RAILS,
     &RANEX,
     &REDDIT,
     &SALESFORCE,
     &SENDGRID,
     &SHOPIFY,
+    &SHUFTI,
     &SLACK,
     &SPOTIFY,
     &SPRING,
@@ -223,15 +255,19 @@ static ALL: [&Shipped; NAMES.len()] = [
     &STRIPE,
     &SUMSUB,
     &TELEGRAM,
+    &TRULIOO,
     &TWILIO,
     &TWIRP,
     &TWITCH,
+    &VERCEL,
     &VERIDIA,
+    &VERIFF,
     &VERILOCK,
     &VLENS,
     &X,
     &XERO,
     &ZENDESK,
+    &ZOOM,
 ];
 
 /// Returns the dialect of this name, or `None` if no shipped dialect has it.

@@ -205,8 +205,8 @@ fn each_mistake_is_named() {
             "acme.toml:3: secrets.paths: expected a path with a credential in it such as `/hooks/{id}/{secret}`, which ends \
              before a query, found",
         ),
-        ("extends = \"nobody\"", "acme.toml:1: extends: expected one of adyen, anthropic,"),
-        ("extends = \"strip\"", "acme.toml:1: extends: did you mean \"stripe\"? expected one of adyen, anthropic,"),
+        ("extends = \"nobody\"", "acme.toml:1: extends: expected one of adyen, airtable,"),
+        ("extends = \"strip\"", "acme.toml:1: extends: did you mean \"stripe\"? expected one of adyen, airtable,"),
         (
             "name = \"a\"\n[codes.E1]\nclass = \"unavailible\"",
             "acme.toml:3: codes.E1.class: did you mean \"unavailable\"? expected one of unavailable, internal,",

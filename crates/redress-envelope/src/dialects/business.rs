@@ -25,6 +25,20 @@ pub fn airtable() -> Dialect {
 
 pub(super) static AIRTABLE: Shipped = Shipped::new("airtable", include_str!("../../dialects/airtable.toml"));
 
+/// Returns the dialect of Asana.
+///
+/// The signals of [`oauth2`](super::oauth2) hold.
+///
+/// # Codes
+/// Those of [`oauth2`](super::oauth2).
+#[must_use]
+pub fn asana() -> Dialect {
+    ASANA.dialect()
+}
+
+pub(super) static ASANA: Shipped =
+    Shipped::new("asana", include_str!("../../dialects/asana.toml")).extending(&super::OAUTH2);
+
 /// Returns the dialect of Atlassian.
 ///
 /// A body or header may signal an error on a success status.
@@ -86,6 +100,31 @@ pub fn hubspot() -> Dialect {
 
 pub(super) static HUBSPOT: Shipped =
     Shipped::new("hubspot", include_str!("../../dialects/hubspot.toml")).extending(&super::OAUTH2);
+
+/// Returns the dialect of Intercom.
+///
+/// The signals of [`oauth2`](super::oauth2) hold.
+///
+/// # Codes
+/// Those of [`oauth2`](super::oauth2), and:
+///
+/// - `conflict`: `conflict`, `job_closed`, `not_restorable`
+/// - `invalid`: `client_error`, `parameter_invalid`, `parameter_not_found`,
+///   `type_mismatch`, `unsupported`
+/// - `not_found`: `admin_not_found`, `team_not_found`
+/// - `permission_denied`: `action_forbidden`, `api_plan_restricted`
+/// - `rate_limited`: `rate_limit_exceeded`, `retry_after`
+/// - `token_expired`: `token_expired`
+/// - `unauthenticated`: `missing_authorization`, `token_blocked`,
+///   `token_not_found`, `token_revoked`, `token_unauthorized`, `unauthorized`
+/// - `unavailable`: `team_unavailable`
+#[must_use]
+pub fn intercom() -> Dialect {
+    INTERCOM.dialect()
+}
+
+pub(super) static INTERCOM: Shipped =
+    Shipped::new("intercom", include_str!("../../dialects/intercom.toml")).extending(&super::OAUTH2);
 
 /// Returns the dialect of monday.com.
 ///
@@ -155,3 +194,22 @@ pub fn xero() -> Dialect {
 
 pub(super) static XERO: Shipped =
     Shipped::new("xero", include_str!("../../dialects/xero.toml")).extending(&super::OAUTH2);
+
+/// Returns the dialect of Zoom.
+///
+/// The signals of [`oauth2`](super::oauth2) hold.
+///
+/// # Codes
+/// Those of [`oauth2`](super::oauth2), and:
+///
+/// - `invalid`: `300`
+/// - `not_found`: `1001`, `3001`
+/// - `permission_denied`: `200`, `4711`
+/// - `unauthenticated`: `124`
+#[must_use]
+pub fn zoom() -> Dialect {
+    ZOOM.dialect()
+}
+
+pub(super) static ZOOM: Shipped =
+    Shipped::new("zoom", include_str!("../../dialects/zoom.toml")).extending(&super::OAUTH2);

@@ -3,6 +3,20 @@
 use super::Shipped;
 use crate::dialect::Dialect;
 
+/// Returns the dialect of ASP.NET Core.
+///
+/// The signals of [`problem`](super::problem) hold.
+///
+/// # Codes
+/// Those of [`problem`](super::problem).
+#[must_use]
+pub fn aspnet() -> Dialect {
+    ASPNET.dialect()
+}
+
+pub(super) static ASPNET: Shipped =
+    Shipped::new("aspnet", include_str!("../../dialects/aspnet.toml")).extending(&super::PROBLEM);
+
 /// Returns the dialect of Django REST framework.
 ///
 /// The status signals an error.
@@ -27,6 +41,16 @@ pub fn fastapi() -> Dialect {
 
 pub(super) static FASTAPI: Shipped = Shipped::new("fastapi", include_str!("../../dialects/fastapi.toml"));
 
+/// Returns the dialect of hapi.
+///
+/// The status signals an error.
+#[must_use]
+pub fn hapi() -> Dialect {
+    HAPI.dialect()
+}
+
+pub(super) static HAPI: Shipped = Shipped::new("hapi", include_str!("../../dialects/hapi.toml"));
+
 /// Returns the dialect of Laravel.
 ///
 /// The status signals an error.
@@ -36,6 +60,16 @@ pub fn laravel() -> Dialect {
 }
 
 pub(super) static LARAVEL: Shipped = Shipped::new("laravel", include_str!("../../dialects/laravel.toml"));
+
+/// Returns the dialect of `NestJS`.
+///
+/// The status signals an error.
+#[must_use]
+pub fn nest() -> Dialect {
+    NEST.dialect()
+}
+
+pub(super) static NEST: Shipped = Shipped::new("nest", include_str!("../../dialects/nest.toml"));
 
 /// Returns the dialect of `PostgREST`.
 ///
@@ -59,6 +93,16 @@ pub fn postgrest() -> Dialect {
 }
 
 pub(super) static POSTGREST: Shipped = Shipped::new("postgrest", include_str!("../../dialects/postgrest.toml"));
+
+/// Returns the dialect of Ruby on Rails.
+///
+/// The status signals an error.
+#[must_use]
+pub fn rails() -> Dialect {
+    RAILS.dialect()
+}
+
+pub(super) static RAILS: Shipped = Shipped::new("rails", include_str!("../../dialects/rails.toml"));
 
 /// Returns the dialect of Spring Boot.
 ///

@@ -24,6 +24,20 @@ pub fn idenfy() -> Dialect {
 
 pub(super) static IDENFY: Shipped = Shipped::new("idenfy", include_str!("../../dialects/idenfy.toml"));
 
+/// Returns the dialect of Jumio.
+///
+/// The signals of [`oauth2`](super::oauth2) hold.
+///
+/// # Codes
+/// Those of [`oauth2`](super::oauth2).
+#[must_use]
+pub fn jumio() -> Dialect {
+    JUMIO.dialect()
+}
+
+pub(super) static JUMIO: Shipped =
+    Shipped::new("jumio", include_str!("../../dialects/jumio.toml")).extending(&super::OAUTH2);
+
 /// Returns the dialect of Maleslab.
 ///
 /// `success: false`, or the status, signals an error; the code is `error.code`.
@@ -84,6 +98,20 @@ pub fn ranex() -> Dialect {
 
 pub(super) static RANEX: Shipped = Shipped::new("ranex", include_str!("../../dialects/ranex.toml"));
 
+/// Returns the dialect of Shufti.
+///
+/// The status signals an error.
+///
+/// # Codes
+/// - `invalid`: `request.invalid`
+/// - `unauthenticated`: `request.unauthorized`
+#[must_use]
+pub fn shufti() -> Dialect {
+    SHUFTI.dialect()
+}
+
+pub(super) static SHUFTI: Shipped = Shipped::new("shufti", include_str!("../../dialects/shufti.toml"));
+
 /// Returns the dialect of Sumsub.
 ///
 /// The status signals an error.
@@ -99,6 +127,20 @@ pub fn sumsub() -> Dialect {
 }
 
 pub(super) static SUMSUB: Shipped = Shipped::new("sumsub", include_str!("../../dialects/sumsub.toml"));
+
+/// Returns the dialect of Trulioo.
+///
+/// The signals of [`oauth2`](super::oauth2) hold.
+///
+/// # Codes
+/// Those of [`oauth2`](super::oauth2).
+#[must_use]
+pub fn trulioo() -> Dialect {
+    TRULIOO.dialect()
+}
+
+pub(super) static TRULIOO: Shipped =
+    Shipped::new("trulioo", include_str!("../../dialects/trulioo.toml")).extending(&super::OAUTH2);
 
 /// Returns the dialect of Veridia.
 ///
@@ -119,6 +161,23 @@ pub fn veridia() -> Dialect {
 }
 
 pub(super) static VERIDIA: Shipped = Shipped::new("veridia", include_str!("../../dialects/veridia.toml"));
+
+/// Returns the dialect of Veriff.
+///
+/// The status signals an error.
+///
+/// # Codes
+/// - `conflict`: `1003`, `1304`
+/// - `invalid`: `1001`, `1002`, `1102`, `1104`, `1201`, `1202`, `1203`, `1301`,
+///   `1302`, `1303`, `1308`, `1309`, `1310`, `1400`, `1401`, `1402`, `1403`,
+///   `1500`, `1501`
+/// - `unauthenticated`: `1804`
+#[must_use]
+pub fn veriff() -> Dialect {
+    VERIFF.dialect()
+}
+
+pub(super) static VERIFF: Shipped = Shipped::new("veriff", include_str!("../../dialects/veriff.toml"));
 
 /// Returns the dialect of Verilock.
 ///

@@ -17,6 +17,28 @@ pub fn datadog() -> Dialect {
 pub(super) static DATADOG: Shipped =
     Shipped::new("datadog", include_str!("../../dialects/datadog.toml")).extending(&super::JSONAPI);
 
+/// Returns the dialect of `DigitalOcean`.
+///
+/// The signals of [`oauth2`](super::oauth2) hold.
+///
+/// # Codes
+/// Those of [`oauth2`](super::oauth2), and:
+///
+/// - `conflict`: `conflict`
+/// - `invalid`: `bad_request`, `unprocessable_entity`
+/// - `not_found`: `not_found`
+/// - `permission_denied`: `forbidden`
+/// - `rate_limited`: `too_many_requests`
+/// - `unauthenticated`: `unauthorized`
+/// - `unavailable`: `service_unavailable`
+#[must_use]
+pub fn digitalocean() -> Dialect {
+    DIGITALOCEAN.dialect()
+}
+
+pub(super) static DIGITALOCEAN: Shipped =
+    Shipped::new("digitalocean", include_str!("../../dialects/digitalocean.toml")).extending(&super::OAUTH2);
+
 /// Returns the dialect of OCI registries, Docker Hub among them.
 ///
 /// The signals of [`oauth2`](super::oauth2) hold.
@@ -40,3 +62,79 @@ pub fn docker_registry() -> Dialect {
 
 pub(super) static DOCKER_REGISTRY: Shipped =
     Shipped::new("docker-registry", include_str!("../../dialects/docker-registry.toml")).extending(&super::OAUTH2);
+
+/// Returns the dialect of Dropbox.
+///
+/// The signals of [`oauth2`](super::oauth2) hold.
+///
+/// # Codes
+/// Those of [`oauth2`](super::oauth2), and:
+///
+/// - `invalid`: `invalid_select_admin`, `invalid_select_user`
+/// - `permission_denied`: `invalid_account_type`, `missing_scope`,
+///   `paper_access_denied`
+/// - `quota_exhausted`: `insufficient_space`
+/// - `rate_limited`: `too_many_requests`, `too_many_write_operations`
+/// - `token_expired`: `expired_access_token`
+/// - `unauthenticated`: `invalid_access_token`, `user_suspended`
+#[must_use]
+pub fn dropbox() -> Dialect {
+    DROPBOX.dialect()
+}
+
+pub(super) static DROPBOX: Shipped =
+    Shipped::new("dropbox", include_str!("../../dialects/dropbox.toml")).extending(&super::OAUTH2);
+
+/// Returns the dialect of Figma.
+///
+/// The signals of [`oauth2`](super::oauth2) hold.
+///
+/// # Codes
+/// Those of [`oauth2`](super::oauth2).
+#[must_use]
+pub fn figma() -> Dialect {
+    FIGMA.dialect()
+}
+
+pub(super) static FIGMA: Shipped =
+    Shipped::new("figma", include_str!("../../dialects/figma.toml")).extending(&super::OAUTH2);
+
+/// Returns the dialect of `PagerDuty`.
+///
+/// The signals of [`oauth2`](super::oauth2) hold.
+///
+/// # Codes
+/// Those of [`oauth2`](super::oauth2), and:
+///
+/// - `invalid`: `2001`
+/// - `not_found`: `2100`
+/// - `permission_denied`: `2010`, `2012`
+/// - `rate_limited`: `2020`
+/// - `unauthenticated`: `2006`
+#[must_use]
+pub fn pagerduty() -> Dialect {
+    PAGERDUTY.dialect()
+}
+
+pub(super) static PAGERDUTY: Shipped =
+    Shipped::new("pagerduty", include_str!("../../dialects/pagerduty.toml")).extending(&super::OAUTH2);
+
+/// Returns the dialect of Vercel.
+///
+/// The signals of [`oauth2`](super::oauth2) hold.
+///
+/// # Codes
+/// Those of [`oauth2`](super::oauth2), and:
+///
+/// - `internal`: `internal_server_error`
+/// - `invalid`: `bad_request`
+/// - `not_found`: `not_found`
+/// - `permission_denied`: `forbidden`
+/// - `rate_limited`: `rate_limited`, `too_many_requests`
+#[must_use]
+pub fn vercel() -> Dialect {
+    VERCEL.dialect()
+}
+
+pub(super) static VERCEL: Shipped =
+    Shipped::new("vercel", include_str!("../../dialects/vercel.toml")).extending(&super::OAUTH2);
