@@ -65,14 +65,19 @@ pub(crate) fn launch(shared: &Arc<Shared>, ticket: Ticket, settings: &Settings) 
 
 impl Flight {
     async fn run(mut self, refresh_token: Option<SecretString>) {
-        let timeout = self.timeout;
-        let fetched = tokio::time::timeout(timeout, self.fetch(refresh_token)).await;
+        let fetched = tokio::time::timeout(self.longest(), self.fetch(refresh_token)).await;
         let result = fetched.unwrap_or_else(|_| Err(self.interrupted("the flight timed out")));
         // The waiters are notified first: they do not wait for the store.
         let record = self.record(&result);
         if self.finish(result) {
             self.commit(record).await;
         }
+    }
+
+    /// Returns how long the flight may take: with a store, it may wait for the lease of another process before its own call.
+    fn longest(&self) -> Duration {
+        let wait = self.shared.store().map(|_| leased::lease_length(self.timeout, self.grace));
+        self.timeout.saturating_add(wait.unwrap_or_default())
     }
 
     async fn fetch(&mut self, refresh_token: Option<SecretString>) -> Result<TokenSet, Failure> {

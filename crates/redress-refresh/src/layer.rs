@@ -137,8 +137,8 @@ impl RefreshLayer {
     /// All layers with the same store and key have the same set: one of them refreshes, and the others adopt its result. An
     /// install and a clear apply to all. The key is a name such as `portal/user-7`. It must not be a token or contain one.
     ///
-    /// A process that refreshes holds a lease, which lasts 5 s longer than the [flight timeout](Self::flight_timeout) and at
-    /// most 5 min. The others count it from its write, by the clock of the store at their first read and by their monotonic
+    /// A process that refreshes holds a lease, which lasts 5 s longer than the [flight timeout](Self::flight_timeout), less with a
+    /// [grace](Self::refresh_grace), and at most 5 min. The others count it from its write, by the clock of the store at their first read and by their monotonic
     /// clocks from there, and never believe it for more than 5 min. Their wall clocks may differ by any amount.
     ///
     /// When the holder of a lease crashes, the next process waits for the end of the lease. It does not present a refresh token

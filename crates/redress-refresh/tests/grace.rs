@@ -125,11 +125,12 @@ fn after_a_crash(flight: Duration, grace: Duration) -> (Vec<String>, usize) {
 }
 
 #[test]
-fn after_a_crash_the_token_is_presented_again_if_the_lease_ends_within_half_of_the_grace() {
+fn after_a_crash_the_token_is_presented_again_if_the_grace_is_twice_the_flight_timeout() {
     let r1 = "r1".to_owned();
     assert_eq!(after_a_crash(s(10), s(60)), (vec![r1.clone(); 2], 1), "the lease lasts 15 s");
-    assert_eq!(after_a_crash(s(10), s(28)), (vec![r1.clone()], 2), "too late");
-    assert_eq!(after_a_crash(s(30), s(60)), (vec![r1.clone()], 2), "the lease lasts 35 s");
+    assert_eq!(after_a_crash(s(10), s(20)), (vec![r1.clone(); 2], 1), "the lease lasts 10 s");
+    assert_eq!(after_a_crash(s(30), s(60)), (vec![r1.clone(); 2], 1), "the lease lasts 30 s");
+    assert_eq!(after_a_crash(s(10), s(12)), (vec![r1.clone()], 2), "too late");
     assert_eq!(after_a_crash(s(10), Duration::ZERO), (vec![r1], 2), "no grace");
 }
 

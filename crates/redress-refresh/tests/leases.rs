@@ -289,13 +289,13 @@ async fn a_store_that_returns_at_once_is_not_read_without_a_pause() {
     let live = || Some(record(&leased(3, 25_000), Duration::ZERO));
     lies(Lie::Eager, live(), s(27)).await;
     lies(Lie::Yields, live(), s(27)).await;
-    lies(Lie::Eager, Some(record(&leased(3, u64::MAX), Duration::ZERO)), s(31)).await;
-    lies(Lie::NeverWrites, None, s(31)).await;
-    lies(Lie::NeverWrites, Some(record(&leased(3, 5), s(1))), s(31)).await;
-    lies(Lie::Shifts, None, s(31)).await;
-    lies(Lie::Grows, None, s(31)).await;
-    lies(Lie::Shrinks, None, s(31)).await;
-    lies(Lie::Forgets, None, s(31)).await;
+    lies(Lie::Eager, Some(record(&leased(3, u64::MAX), Duration::ZERO)), s(66)).await;
+    lies(Lie::NeverWrites, None, s(66)).await;
+    lies(Lie::NeverWrites, Some(record(&leased(3, 5), s(1))), s(66)).await;
+    lies(Lie::Shifts, None, s(66)).await;
+    lies(Lie::Grows, None, s(66)).await;
+    lies(Lie::Shrinks, None, s(66)).await;
+    lies(Lie::Forgets, None, s(66)).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -240,10 +240,8 @@ async fn a_process_that_only_knows_of_a_lost_lease_waits_as_long_as_a_lease_and_
     // The holder of the lease gets no answer, and is not heard of again.
     fleet.store.restore(Some(&earlier)).await;
     let start = Instant::now();
-    assert_eq!(patient.await.unwrap().map_or(0, |answer| answer.status().as_u16()), 401, "longer than its flight");
+    assert_eq!(patient.await.unwrap().map_or(0, |answer| answer.status().as_u16()), 200, "after a login");
     let _ = refresh.await;
-    tokio::time::sleep(s(30)).await;
-    assert_eq!(fleet.send(&other).await, 200);
     assert!(start.elapsed() >= s(60), "{:?}", start.elapsed());
     assert_eq!((fleet.family.shown(), fleet.family.logins()), (vec!["r1".to_owned()], 2));
     fleet.family.assert_whole();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use redress_classify::BoxError;
 use redress_store::Version;
 use secrecy::SecretString;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::Flight;
 use crate::explanation::Explanation;
@@ -30,6 +30,13 @@ const CONTENTION_PAUSE: Duration = Duration::from_millis(250);
 /// losses once a second.
 const REPORT_WAIT: Duration = Duration::from_secs(5);
 
+/// Returns how long a lease lasts. With a grace of the issuer it ends within half of it, though not before the flight, so that
+/// another process can still present the refresh token if this one crashes.
+pub(super) fn lease_length(timeout: Duration, grace: Duration) -> Duration {
+    let longest = timeout.saturating_add(LEASE_MARGIN);
+    if grace.is_zero() { longest } else { (grace / 2).clamp(timeout, longest) }
+}
+
 /// A lease that this flight has written.
 pub(super) struct HeldLease {
     /// The version of the record that holds the lease.
@@ -37,6 +44,7 @@ pub(super) struct HeldLease {
     base: TokenRecord,
     /// When the refresh token was presented first.
     shown: Shown,
+    start: Instant,
     end: Instant,
 }
 
@@ -72,8 +80,11 @@ impl Flight {
                     )));
                 }
                 Ok(Acquired::Lease(lease, token)) => {
-                    if let Some(result) = self.call_leased(store, lease, token).await {
-                        return result;
+                    let end = lease.start + self.timeout;
+                    match timeout_at(end, self.call_leased(store, lease, token)).await {
+                        Ok(Some(result)) => return result,
+                        Ok(None) => {}
+                        Err(_) => return Err(self.interrupted("the flight timed out")),
                     }
                 }
                 Err(error) if self.rotates() => {
@@ -114,7 +125,7 @@ impl Flight {
                 }
                 Step::Report { record, is_own } => {
                     tracing::warn!(target: "redress::refresh", flight = self.id, "the store lost writes: waiting for newer ones");
-                    let lease = self.timeout.saturating_add(LEASE_MARGIN);
+                    let lease = lease_length(self.timeout, self.grace);
                     if is_own {
                         seen = store.claim(seen, &record, lease).await?;
                         reported = seen.map(|version| (version, now + REPORT_WAIT));
@@ -140,11 +151,11 @@ impl Flight {
 
     /// Writes the lease. Returns `None` if another process wrote first.
     async fn claim(&self, store: &SharedStore, claim: Claim, now: Instant) -> Result<Option<Acquired>, BoxError> {
-        let length = self.timeout.saturating_add(LEASE_MARGIN);
+        let length = lease_length(self.timeout, self.grace);
         let Claim { seen, base, refresh_token } = claim;
         let Some(version) = store.claim(seen, &base, length).await? else { return Ok(None) };
         let shown = base.shown.unwrap_or(Shown::from_now(now));
-        Ok(Some(Acquired::Lease(HeldLease { version, base, shown, end: now + length }, refresh_token)))
+        Ok(Some(Acquired::Lease(HeldLease { version, base, shown, start: now, end: now + length }, refresh_token)))
     }
 
     /// Calls the issuer, and logs in if the refresh token is invalid. Returns `None` if another process has written

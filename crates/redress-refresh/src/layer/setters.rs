@@ -90,7 +90,8 @@ impl RefreshLayer {
     /// Sets the timeout of a flight: of a refresh, with the login that follows if its token is invalid.
     ///
     /// The default is 30 s: longer than a token endpoint with one retry takes, shorter than most callers wait. With a
-    /// [store](Self::store) it is at most 4 min 55 s.
+    /// [store](Self::store) it is at most 4 min 55 s, and counts from the lease: the flight may wait before for that of another
+    /// process, for the length of a lease.
     ///
     /// # Examples
     /// ```
@@ -113,11 +114,12 @@ impl RefreshLayer {
     /// 4.14.2). A refresh whose answer is lost is then not repeated: the current set is used until it expires, and a login
     /// follows.
     ///
-    /// With a grace, a refresh whose answer is lost is sent once more with the same token, within half of the grace since the
-    /// token was presented first: the other half is for its way to the issuer. The first call is given up after half of the
+    /// With a grace, a refresh whose answer is lost is sent once more with the same token, within three quarters of the grace since
+    /// the token was presented first: the last quarter is for its way to the issuer. The first call is given up after half of the
     /// grace, and after half of the [flight timeout](Self::flight_timeout). So a grace of at least twice the timeout of a call
     /// to the issuer covers one lost answer. With a [store](Self::store), another process does the same after the lease of one
-    /// that crashed, if it ends early enough: the lease lasts 5 s longer than the flight timeout.
+    /// that crashed. For that the lease lasts only half of the grace, if that is longer than the flight timeout: a grace of at
+    /// least twice the flight timeout covers a crash, too.
     ///
     /// # Examples
     /// ```

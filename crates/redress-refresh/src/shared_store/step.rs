@@ -107,9 +107,9 @@ pub(crate) fn step(loaded: Loaded, local: &LocalState, now: Instant) -> Step {
 
 /// Returns `true` if a refresh token that was first presented then may be presented again.
 ///
-/// Half of the grace is left for the way to the issuer, which may take as long as the timeout of a call.
+/// A quarter of the grace is left for the way to the issuer.
 pub(crate) fn is_within(grace: Duration, shown: Shown, now: Instant) -> bool {
-    !grace.is_zero() && shown.ago(now) <= grace / 2
+    !grace.is_zero() && shown.ago(now) <= grace / 4 * 3
 }
 
 impl LocalState {

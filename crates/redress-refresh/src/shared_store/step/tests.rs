@@ -131,7 +131,8 @@ fn a_token_that_may_be_spent_is_presented_again_within_the_grace_only() {
     // The lease ended at 1000 and the token was shown at the time of its write, or before.
     for (shown, grace, expected) in [
         (Some(980), 40, "claim 1 r1"),
-        (Some(980), 39, "claim 1 login"),
+        (Some(980), 28, "claim 1 r1"),
+        (Some(980), 24, "claim 1 login"),
         (Some(980), 0, "claim 1 login"),
         (Some(900), 40, "claim 1 login"),
         (Some(900), 200, "claim 1 r1"),
