@@ -91,7 +91,10 @@ async fn forward(mut client: TcpStream, server: u16, mode: Arc<watch::Sender<Mod
             if read == 0 || is_dropped {
                 return;
             }
-            let _ = modes.wait_for(|mode| *mode != Mode::HoldAnswers).await;
+            let now = modes.wait_for(|mode| *mode != Mode::HoldAnswers).await.map_or(Mode::Refuse, |mode| *mode);
+            if now == Mode::Refuse {
+                return;
+            }
             if to_client.write_all(&buffer[..read]).await.is_err() {
                 return;
             }
