@@ -12,13 +12,17 @@ use tokio::net::TcpStream;
 /// How long a server may take to accept connections.
 const START: Duration = Duration::from_secs(30);
 /// Where programs are besides the folders of `PATH`.
-const FOLDERS: [&str; 4] = ["/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/lib/postgresql/15/bin"];
+const FOLDERS: [&str; 3] = ["/usr/bin", "/usr/sbin", "/usr/local/bin"];
+/// Where Debian keeps the programs of each version of Postgres.
+const POSTGRES: &str = "/usr/lib/postgresql";
 
-/// A server on a loopback port. It is killed when this is dropped, also by a panic.
+/// A server on a loopback port. It is stopped when this is dropped, also by a panic.
 #[derive(Debug)]
 pub struct Process {
     child: Child,
     port: u16,
+    /// The signal that stops it at once with its own children, `None` if it is killed.
+    stop: Option<&'static str>,
 }
 
 /// A temporary folder, which is removed when this is dropped.
@@ -64,7 +68,8 @@ impl Process {
     /// Panics if the server does not start.
     pub async fn start(command: &mut Command, port: u16) -> Self {
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-        let mut process = Self { child: child.unwrap_or_else(|error| panic!("{command:?}: {error}")), port };
+        let child = child.unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let mut process = Self { child, port, stop: None };
         let accepts = async {
             while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.is_err() {
                 let ended = process.child.try_wait().ok().flatten();
@@ -76,6 +81,13 @@ impl Process {
         process
     }
 
+    /// Stops the server by a signal and not by killing it, which its own children would outlive.
+    #[must_use]
+    pub fn stopped_by(mut self, signal: &'static str) -> Self {
+        self.stop = Some(signal);
+        self
+    }
+
     /// Returns the port.
     #[must_use]
     pub const fn port(&self) -> u16 {
@@ -83,25 +95,33 @@ impl Process {
     }
 
     /// Stops the server in place: it holds its connections and answers nothing.
+    ///
+    /// # Panics
+    /// Panics if the server has ended.
     pub fn pause(&self) {
-        self.signal("STOP");
+        assert!(self.signal("STOP"), "the server runs");
     }
 
     /// Lets a stopped server go on.
+    ///
+    /// # Panics
+    /// Panics if the server has ended.
     pub fn resume(&self) {
-        self.signal("CONT");
+        assert!(self.signal("CONT"), "the server runs");
     }
 
-    fn signal(&self, name: &str) {
+    fn signal(&self, name: &str) -> bool {
         let sent = Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status();
-        assert!(sent.is_ok_and(|status| status.success()), "kill -{name}");
+        sent.is_ok_and(|status| status.success())
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // A process that has ended cannot be killed.
-        let _ = self.child.kill();
+        if !self.stop.is_some_and(|signal| self.signal(signal)) {
+            // A process that has ended cannot be killed.
+            let _ = self.child.kill();
+        }
         let _ = self.child.wait();
     }
 }
@@ -123,7 +143,8 @@ impl Drop for Folder {
 pub fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path).chain(FOLDERS.iter().map(|folder| Path::new(folder).to_owned()));
-    folders.map(|folder| folder.join(program)).find(|path| path.is_file())
+    let versions = fs::read_dir(POSTGRES).into_iter().flatten().flatten().map(|version| version.path().join("bin"));
+    folders.chain(versions).map(|folder| folder.join(program)).find(|path| path.is_file())
 }
 
 /// Returns a loopback port that was free a moment ago.
