@@ -1,10 +1,11 @@
 //! The record of the attempts of one call.
 
+mod serialized;
+
 use std::fmt;
 use std::time::Duration;
 
 use redress_envelope::{Class, DecidedBy, HintSource};
-use serde_core::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::api_error::ApiError;
 use crate::phase::Phase;
@@ -17,7 +18,7 @@ use crate::verdict::Verdict;
 /// have been retried, and to every error. `Display` is one short line for a log; `Serialize` writes the same facts for a
 /// log record.
 ///
-/// Its length is bounded by the settings of the layer: the maximum number of attempts, one resend after a refresh, and 32
+/// Its length is bounded by the settings of the layer: the maximum number of attempts, hedges among them, one resend after a refresh, and 32
 /// resends in an outage. A resend in an outage that was never sent is left out, and the reason of the end tells of it.
 ///
 /// # Examples
@@ -50,6 +51,11 @@ pub struct Attempt {
     pub is_resend: bool,
     /// Whether this was the probe of an outage, which is free and which the number of attempts does not count.
     pub is_probe: bool,
+    /// Whether this was a hedge: the second attempt, sent while the first went on.
+    pub is_hedge: bool,
+    /// Whether this attempt was cancelled, since the other one of a hedged call decided. Its verdict is that of an attempt that
+    /// was cut off: it may have been processed.
+    pub is_cancelled: bool,
     /// The wait after this attempt, as planned.
     pub wait: Option<Duration>,
     /// The source of that wait.
@@ -123,7 +129,7 @@ impl Record {
         Self { attempts, end_reason }
     }
 
-    /// Returns the attempts in order, the resend after a refresh included.
+    /// Returns the attempts in the order in which they ended, the resend after a refresh included. The last one decided.
     #[must_use]
     pub fn attempts(&self) -> &[Attempt] {
         &self.attempts
@@ -160,7 +166,18 @@ impl Attempt {
     #[must_use]
     pub const fn new(status: Option<u16>, verdict: Option<Verdict>, is_resend: bool) -> Self {
         let (wait, wait_source, budget_before, budget_after) = (None, None, None, None);
-        Self { status, verdict, is_resend, is_probe: false, wait, wait_source, budget_before, budget_after }
+        Self {
+            status,
+            verdict,
+            is_resend,
+            is_probe: false,
+            is_hedge: false,
+            is_cancelled: false,
+            wait,
+            wait_source,
+            budget_before,
+            budget_after,
+        }
     }
 
     /// Returns the class of the failure; `None` for a success.
@@ -220,11 +237,15 @@ impl Record {
             count => write!(f, "{count} attempts")?,
         }
         for attempt in attempts {
-            let class = attempt.class().map_or("success", Class::as_str);
-            let resend = match (attempt.is_resend, attempt.is_probe) {
-                (true, _) => " on resend",
-                (false, true) => " on probe",
-                (false, false) => "",
+            let class = match attempt.class() {
+                _ if attempt.is_cancelled => "cancelled",
+                class => class.map_or("success", Class::as_str),
+            };
+            let resend = match attempt {
+                Attempt { is_resend: true, .. } => " on resend",
+                Attempt { is_probe: true, .. } => " on probe",
+                Attempt { is_hedge: true, .. } => " on hedge",
+                _ => "",
             };
             match attempt.status {
                 Some(status) => write!(f, ", {status} {class}{resend}")?,
@@ -239,34 +260,6 @@ impl Record {
             }
         }
         Ok(())
-    }
-}
-
-/// Writes the attempts, and the reason why there was no further one.
-impl Serialize for Record {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut record = serializer.serialize_struct("Record", 2)?;
-        record.serialize_field("attempts", &self.attempts)?;
-        record.serialize_field("end_reason", &self.end_reason)?;
-        record.end()
-    }
-}
-
-/// Writes status, class, recovery and phase, and the wait in milliseconds with its source.
-impl Serialize for Attempt {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let verdict = self.verdict.as_ref();
-        let wait = self.wait.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
-        let mut attempt = serializer.serialize_struct("Attempt", 8)?;
-        attempt.serialize_field("status", &self.status)?;
-        attempt.serialize_field("class", &verdict.map(Verdict::class))?;
-        attempt.serialize_field("recovery", &verdict.map(Verdict::recovery))?;
-        attempt.serialize_field("phase", &verdict.map(Verdict::phase))?;
-        attempt.serialize_field("is_resend", &self.is_resend)?;
-        attempt.serialize_field("is_probe", &self.is_probe)?;
-        attempt.serialize_field("wait_ms", &wait)?;
-        attempt.serialize_field("wait_source", &self.wait_source)?;
-        attempt.end()
     }
 }
 
@@ -289,19 +282,6 @@ impl EndReason {
             Self::NotSent => "not_sent",
             Self::Credentials => "credentials",
         }
-    }
-}
-
-impl Serialize for EndReason {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
-/// Writes the kind of source, as [`Attempt`] does.
-impl Serialize for WaitSource {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
     }
 }
 

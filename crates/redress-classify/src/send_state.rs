@@ -46,6 +46,10 @@ struct Inner {
 const QUEUED: u8 = 1;
 /// The request is the probe of an outage.
 const PROBE: u8 = 2;
+/// The request is a hedge.
+const HEDGE: u8 = 4;
+/// A layer may send a hedge of the request.
+const MAY_BE_HEDGED: u8 = 8;
 
 impl SendState {
     /// Creates the state of a request that is not queued.
@@ -69,6 +73,47 @@ impl SendState {
     #[must_use]
     pub fn paid_at_send(pay: impl Fn() -> bool + Send + Sync + 'static) -> Self {
         Self(Arc::new(Inner { pay: Some(Box::new(pay)), ..Inner::default() }))
+    }
+
+    /// Creates the state of a hedge: a second attempt that is sent while the first goes on. It is of use at once or not at all, so
+    /// a layer that would queue it for a cool-down, an outage or a limit rejects it instead, with
+    /// [`is_paced`](crate::Error::is_paced).
+    ///
+    /// # Examples
+    /// ```
+    /// use http::Request;
+    /// use redress_classify::SendState;
+    ///
+    /// let request = Request::builder().extension(SendState::hedge()).body(())?;
+    /// assert!(SendState::is_hedge(&request));
+    /// # Ok::<(), http::Error>(())
+    /// ```
+    #[must_use]
+    pub fn hedge() -> Self {
+        Self(Arc::new(Inner { bits: AtomicU8::new(HEDGE), pay: None }))
+    }
+
+    /// Claims a request for the hedges of one layer; returns `false` if a layer above has claimed it, or has sent it as a hedge.
+    /// So layers above each other do not multiply their hedges.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_classify::SendState;
+    ///
+    /// let state = SendState::new();
+    /// assert!(state.claim_hedge() && !state.claim_hedge());
+    /// assert!(!SendState::hedge().claim_hedge());
+    /// ```
+    #[must_use]
+    pub fn claim_hedge(&self) -> bool {
+        let before = self.0.bits.fetch_or(MAY_BE_HEDGED, Ordering::Relaxed);
+        before & (HEDGE | MAY_BE_HEDGED) == 0
+    }
+
+    /// Returns `true` if a request is a [hedge](Self::hedge), which must not be queued.
+    #[must_use]
+    pub fn is_hedge<B>(request: &Request<B>) -> bool {
+        request.extensions().get().is_some_and(|state: &Self| state.has(HEDGE))
     }
 
     /// Marks a request as queued: no byte of it has been sent.
@@ -133,6 +178,7 @@ impl fmt::Debug for Inner {
         f.debug_struct("Inner")
             .field("is_queued", &(bits & QUEUED != 0))
             .field("is_probe", &(bits & PROBE != 0))
+            .field("is_hedge", &(bits & HEDGE != 0))
             .field("is_paid_at_send", &self.pay.is_some())
             .finish()
     }

@@ -57,8 +57,9 @@ fn a_record_is_written_as_its_attempts_and_the_reason_of_its_end() {
     let expected = json!({
         "attempts": [
             {"status": 503, "class": "unavailable", "recovery": "retry", "phase": "answered", "is_resend": false,
-             "is_probe": false, "wait_ms": 1250, "wait_source": "backoff"},
+             "is_probe": false, "is_hedge": false, "is_cancelled": false, "wait_ms": 1250, "wait_source": "backoff"},
             {"status": 200, "class": null, "recovery": null, "phase": null, "is_resend": true, "is_probe": false,
+             "is_hedge": false, "is_cancelled": false,
              "wait_ms": null, "wait_source": null},
         ],
         "end_reason": "success",
