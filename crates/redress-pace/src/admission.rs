@@ -11,7 +11,7 @@ use std::time::SystemTime;
 use redress_classify::{Deadline, Error, UpstreamHealth, saturating};
 use tokio::time::{Instant, Sleep};
 
-pub(crate) use self::errors::unpaid;
+pub(crate) use self::errors::refused;
 use self::errors::{detail, paced, reason};
 use crate::cooldown::Cooldown;
 use crate::gates::{Caller, GateState, LineWait, Permit, PermitWait, Waiter, enter};

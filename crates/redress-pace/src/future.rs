@@ -12,7 +12,7 @@ use redress_classify::{BoxError, Error, SendState, Verdict};
 use tokio::time::Instant;
 use tower_service::Service;
 
-use crate::admission::{Admission, unpaid};
+use crate::admission::{Admission, refused};
 use crate::gates::{CallResult, Permit, Sent, is_unremarkable};
 use crate::learn::{call_result, learn};
 use crate::scope::Target;
@@ -56,6 +56,9 @@ pin_project! {
         Done,
     }
 }
+
+/// Why a resend that was admitted is not sent.
+pub(crate) const UNPAID: &str = "the retry budget is used up";
 
 /// A request that was not sent, and a service that is not ready.
 struct Waiting<S, B> {
@@ -136,7 +139,7 @@ where
                     let now = Instant::now();
                     match current.admission.commit(now) {
                         Ok(true) if !is_paid(&current.request, current.admission.permit()) => {
-                            break Err(unpaid(this.settings, this.target, now));
+                            break Err(refused(this.settings, this.target, now, UNPAID));
                         }
                         Ok(true) => {
                             *this.sent = this.settings.gates.timed(|| this.settings.random(), || now);

@@ -20,7 +20,7 @@ use std::time::Duration;
 use redress_classify::CooldownScope;
 use tokio::time::Instant;
 
-pub(crate) use self::entry::{Caller, GateState, LineWait, enter, try_enter};
+pub(crate) use self::entry::{Caller, GateState, LineWait, enter, is_open, try_enter};
 pub(crate) use self::handles::{Permit, PermitWait, Waiter};
 pub(crate) use self::record::{CallResult, Transition, is_unremarkable, record};
 use self::sampling::Sampling;

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
-use redress_classify::{BoxError, Error};
+use redress_classify::{BoxError, Error, SendState};
 use tokio::time::Instant;
 use tower_service::Service;
 
-use crate::admission::{Admission, unpaid};
-use crate::future::{ResponseFuture, is_paid};
-use crate::gates::{Permit, try_enter};
+use crate::admission::{Admission, refused};
+use crate::future::{ResponseFuture, UNPAID, is_paid};
+use crate::gates::{Permit, is_open, try_enter};
 use crate::limiter::try_send_by_all;
 use crate::scope::Target;
 use crate::settings::Settings;
@@ -54,7 +54,8 @@ use crate::shared::Sharing;
 ///   an outage until too little time was left. The request was not sent, and [`retry_at`](Error::retry_at) is the time at which it
 ///   could be: that of the next probe in an outage. For a call that waited for a cool-down and got no permit of the release in
 ///   time, that time is an estimate: the spread of the release from now. Also a resend for which the retry budget has no tokens
-///   when it is admitted.
+///   when it is admitted, and a [hedge](redress_classify::SendState::hedge) while there is a cool-down, an outage or a release, or
+///   if it would have to wait for a limit.
 /// - [`is_deadline`](Error::is_deadline): the call was admitted, but its deadline had passed: the machine was suspended, or
 ///   the inner service took long to get ready, which this layer does not limit.
 /// - Otherwise the error of the inner service.
@@ -132,6 +133,12 @@ impl<S> Pace<S> {
             (Some(only), None) => only.try_send(&target.partition, now),
             _ => try_send_by_all(all.clone(), &target.partition, now),
         };
+        if SendState::is_hedge(request) {
+            if is_open(settings, target, now) && count() {
+                return Step::Send(None, Some(now));
+            }
+            return Step::Reject(refused(settings, target, now, "a hedge does not wait"));
+        }
         let caller = settings.caller(request, now);
         if let Some(permit) = try_enter(settings, target, caller, now)
             && count()
@@ -169,7 +176,7 @@ impl<S> Pace<S> {
     {
         let settings = &self.settings;
         if !is_paid(&request, permit.as_deref()) {
-            let error = unpaid(settings, &target, now.unwrap_or_else(Instant::now));
+            let error = refused(settings, &target, now.unwrap_or_else(Instant::now), UNPAID);
             return ResponseFuture::rejected(error, settings, target);
         }
         let sent = settings.gates.timed(|| settings.random(), || now.unwrap_or_else(Instant::now));

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use common::{URL, close, count, layer, limit, ms, refused_after, request, s, serve, server, spawn, times};
 use http::Request;
-use redress_classify::{Clock, Deadline, dialects};
+use redress_classify::{Clock, Deadline, SendState, dialects};
 use redress_pace::{Limit, PaceLayer};
 use tokio::time::{Instant, advance, sleep};
 use tower::ServiceExt;
@@ -257,4 +257,27 @@ async fn a_limit_in_zero_time_allows_everything_and_one_in_infinite_time_its_cou
     sleep(s(30 * 86_400)).await;
     assert_eq!(handle.calls(), 2);
     call.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hedge_waits_neither_for_a_limit_nor_for_a_cool_down() {
+    let hedge = || {
+        let mut hedge = request(URL);
+        hedge.extensions_mut().insert(SendState::hedge());
+        hedge
+    };
+    let (mock, handle) = server();
+    let limited = serve(&layer().limit(limit(5)), &mock);
+    let start = Instant::now();
+    assert!(limited.clone().oneshot(hedge()).await.is_ok(), "it counts, and may go");
+    assert!(limited.clone().oneshot(hedge()).await.unwrap_err().is_paced());
+    sleep(s(2)).await;
+    assert!(limited.oneshot(hedge()).await.is_ok());
+    assert_eq!(times(&handle, start), [0, 2_000]);
+    let cooled = serve(&layer(), &mock);
+    close(&cooled, 10).await;
+    let refused = cooled.clone().oneshot(hedge()).await.unwrap_err();
+    assert!(refused.is_paced() && refused.retry_at().is_some() && start.elapsed() == s(2));
+    sleep(s(12)).await;
+    assert!(cooled.oneshot(hedge()).await.is_ok());
 }

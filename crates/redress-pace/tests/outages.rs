@@ -505,3 +505,25 @@ async fn of_many_calls_one_in_sixteen_is_timed_and_of_few_each() {
     }
     assert_eq!(draws.load(Ordering::Relaxed), 100, "20 calls a second");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_hedge_is_refused_at_once_in_an_outage_and_its_release() {
+    let layer = layer();
+    let hedge = || {
+        let mut hedge = get(Some(s(30)));
+        hedge.extensions_mut().insert(SendState::hedge());
+        hedge
+    };
+    let (client, server) = shut(&layer, Down::Refuses).await;
+    sleep(s(1)).await;
+    let start = Instant::now();
+    let refused = client.clone().oneshot(hedge()).await.unwrap_err();
+    assert!(refused.is_paced() && start.elapsed().is_zero(), "it is no probe, though one is due: {refused}");
+    assert_eq!(server.requests(), 0);
+    server.set_down(false);
+    call(&client, get(Some(s(30)))).await.unwrap().0.unwrap();
+    assert!(client.clone().oneshot(hedge()).await.unwrap_err().is_paced(), "the release has begun");
+    sleep(s(2)).await;
+    assert!(client.oneshot(hedge()).await.is_ok(), "all is well again");
+    assert_eq!(server.requests(), 2);
+}

@@ -10,9 +10,9 @@ use crate::scope::Target;
 use crate::settings::Settings;
 use crate::telemetry::WaitReason;
 
-/// Returns the error of a resend that was admitted, and for which the retry budget has no tokens.
-pub(crate) fn unpaid(settings: &Settings, target: &Target, now: Instant) -> Error {
-    paced(target, settings.clock.wall(now), "the retry budget is used up")
+/// Returns the error of a request that is not sent now, and would be of no use later.
+pub(crate) fn refused(settings: &Settings, target: &Target, now: Instant, reason: &'static str) -> Error {
+    paced(target, settings.clock.wall(now), reason)
 }
 
 pub(super) fn paced(target: &Target, retry_at: SystemTime, reason: impl Into<String>) -> Error {

@@ -101,6 +101,20 @@ pub(crate) fn try_enter(
     state.acquire(settings, target, keys, (caller, now)).ok().map(Some)
 }
 
+/// Returns `true` if there is no cool-down, outage or release at the gates of a call.
+pub(crate) fn is_open(settings: &Settings, target: &Target, now: Instant) -> bool {
+    let gates = &settings.gates;
+    if gates.is_inactive() {
+        return true;
+    }
+    let keys = target.gate_keys(gates.bucket(target));
+    let mut state = gates.lock();
+    let is_cooling = state.is_cooling(keys.keys(), now);
+    gates.deactivate_if_over(&mut state, is_cooling, now);
+    state.remove_if_over(target, now);
+    !is_cooling && !keys.keys().any(|key| state.lines.contains_key(&key))
+}
+
 /// Enters a call at its gates, where it may have to wait. `held` is the permit that it has already.
 pub(crate) fn enter(
     settings: &Arc<Settings>,
