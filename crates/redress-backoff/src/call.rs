@@ -2,6 +2,7 @@
 
 mod decide;
 mod end;
+mod hedging;
 mod history;
 mod in_hand;
 mod payment;
@@ -13,12 +14,13 @@ use std::sync::Arc;
 use http::{HeaderMap, Request, Response};
 use http_body::Body;
 use redress_classify::{
-    Attempt, CloneBody, Deadline, EndReason, Error, Phase, Refreshed, ResendCount, ResponseExt, TransportError,
-    Upstream, UpstreamHealth, Verdict, is_success,
+    Attempt, CloneBody, Deadline, EndReason, Error, Phase, Refreshed, ResendCount, ResponseExt, SendState,
+    TransportError, Upstream, UpstreamHealth, Verdict, is_success,
 };
 use tokio::time::Instant;
 
 use self::decide::Next;
+use self::hedging::Hedging;
 use self::history::{Cause, History};
 use self::in_hand::InHand;
 use self::payment::Payment;
@@ -40,6 +42,8 @@ pub(crate) struct Call<B, T> {
     history: History,
     /// The outcome of the last attempt, while the call waits for the end of an outage.
     in_hand: Option<Box<InHand<T>>>,
+    /// `None` unless the call may be hedged, and after its race.
+    hedging: Option<Box<Hedging>>,
 }
 
 /// The step that follows the end of an attempt.
@@ -48,6 +52,8 @@ pub(crate) enum Step<T> {
     Return(Result<T, Error>),
     /// The copy is sent after this wait.
     Retry(Wait<T>),
+    /// The other attempt of a call that is hedged goes on alone.
+    GoOn,
 }
 
 impl<B: CloneBody, T> Call<B, T> {
@@ -58,7 +64,7 @@ impl<B: CloneBody, T> Call<B, T> {
         let partition = if copy.is_none() { settings.partition(&KeyParts::from_request(request)) } else { None };
         let deadline = Deadline::from_request(request).or_else(|| settings.deadline.map(Deadline::from_now));
         let (payment, history) = (Payment::new(partition), History::new());
-        Self { settings, copy, deadline, payment, history, in_hand: None }
+        Self { settings, copy, deadline, payment, history, in_hand: None, hedging: None }
     }
 
     pub(crate) const fn deadline(&self) -> Option<Deadline> {
@@ -109,7 +115,9 @@ impl<B: CloneBody, R: Body> Call<B, Response<R>> {
         };
         match next {
             Ok(next) => {
-                self.go_on(attempt, &next);
+                if self.go_on(attempt, &next) == Cause::Race {
+                    return Step::GoOn;
+                }
                 let wait = Wait::until(next.at);
                 let read = verdict.body_read();
                 let dropped = if next.cause == Cause::Outage { self.keep(response, verdict) } else { Some(response) };
@@ -118,7 +126,10 @@ impl<B: CloneBody, R: Body> Call<B, Response<R>> {
                     None => wait,
                 })
             }
-            Err(reason) => Step::Return(Ok(self.return_response(response, attempt, reason))),
+            Err(reason) => {
+                self.end_race(false);
+                Step::Return(Ok(self.return_response(response, attempt, reason)))
+            }
         }
     }
 
@@ -146,14 +157,17 @@ impl<B: CloneBody, R: Body> Call<B, Response<R>> {
             None => self.decide_retry(error.verdict(), None, error.upstream_health(), &mut attempt, Instant::now()),
         };
         match next {
-            Ok(next) => {
-                self.go_on(attempt, &next);
-                if next.cause == Cause::Outage {
-                    self.in_hand = Some(Box::new(InHand::Error(error)));
+            Ok(next) => match self.go_on(attempt, &next) {
+                Cause::Race => Step::GoOn,
+                cause => {
+                    if cause == Cause::Outage {
+                        self.in_hand = Some(Box::new(InHand::Error(error)));
+                    }
+                    Step::Retry(Wait::until(next.at))
                 }
-                Step::Retry(Wait::until(next.at))
-            }
+            },
             Err(reason) => {
+                self.end_race(false);
                 self.finish(attempt);
                 Step::Return(Err(self.fail_with(error, reason)))
             }
@@ -177,23 +191,32 @@ impl<B: CloneBody, R: Body> Call<B, Response<R>> {
 impl<B: CloneBody, T> Call<B, T> {
     /// Returns the request of the next attempt, and marks that attempt as in flight.
     pub(crate) fn next_request(&mut self) -> Request<B> {
-        if let (Some(copy), Some(deadline)) = (&mut self.copy, self.deadline) {
+        let copy = self.copy.as_ref().and_then(RequestCopy::try_clone).or_else(|| self.copy.take());
+        let copy = copy.expect("`ensure_resendable` has found a copy");
+        let sent = (self.history.ended(), self.history.sent_attempts());
+        let state = self.payment.send();
+        self.resent(copy, sent, state)
+    }
+
+    /// Makes the request of a further attempt from a copy. `sent` is how many were sent before, and how many of those may have
+    /// reached the server.
+    fn resent(&self, mut copy: RequestCopy<B>, sent: (u32, u32), state: SendState) -> Request<B> {
+        if let Some(deadline) = self.deadline {
             copy.extensions.insert(deadline);
         }
-        let copy = self.copy.as_ref().and_then(RequestCopy::try_clone).or_else(|| self.copy.take());
-        let mut request = copy.expect("`ensure_resendable` has found a copy").into_request();
+        let mut request = copy.into_request();
         // The copy keeps the count with which the call began.
         let before = ResendCount::from_request(&request).map_or(0, ResendCount::get);
-        if let Some(count) = NonZeroU32::new(before.saturating_add(self.history.ended())) {
+        if let Some(count) = NonZeroU32::new(before.saturating_add(sent.0)) {
             request.extensions_mut().insert(ResendCount::new(count));
         }
         if self.settings.dialect.is_grpc() {
-            grpc::set_previous_attempts(request.headers_mut(), self.history.sent_attempts());
+            grpc::set_previous_attempts(request.headers_mut(), sent.1);
             if let Some(deadline) = self.deadline {
                 grpc::set_timeout(request.headers_mut(), deadline, Instant::now());
             }
         }
-        request.extensions_mut().insert(self.payment.send());
+        request.extensions_mut().insert(state);
         request
     }
 
@@ -215,6 +238,7 @@ impl<B: CloneBody, T> Call<B, T> {
     fn attempt(&self, status: Option<u16>, verdict: Option<&Verdict>) -> Attempt {
         let mut attempt = Attempt::new(status, verdict.cloned(), self.history.is_resend());
         attempt.is_probe = self.payment.is_probe();
+        attempt.is_hedge = self.is_hedge();
         if let Some(verdict) = verdict {
             telemetry::failed_attempt(&self.settings.dialect, verdict.class());
         }
@@ -223,15 +247,23 @@ impl<B: CloneBody, T> Call<B, T> {
         attempt
     }
 
-    /// Records an attempt that another one follows.
-    fn go_on(&mut self, attempt: Attempt, next: &Next) {
-        self.settings.hooks.attempt_ended(&attempt, self.history.attempts());
+    /// Records an attempt that another one follows, and returns why it does.
+    fn go_on(&mut self, attempt: Attempt, next: &Next) -> Cause {
+        if next.cause != Cause::Race {
+            self.end_race(false);
+        }
+        self.settings.hooks.attempt_ended(&attempt, self.number());
         self.history.go_on(attempt, next.cause);
+        match next.cause {
+            Cause::Race => self.go_on_alone(),
+            _ => self.hedging = None,
+        }
+        next.cause
     }
 
     /// Records the last attempt of the call.
     fn finish(&mut self, attempt: Attempt) {
-        self.settings.hooks.attempt_ended(&attempt, self.history.attempts());
+        self.settings.hooks.attempt_ended(&attempt, self.number());
         self.history.push(attempt);
     }
 
@@ -271,6 +303,7 @@ impl<B, T> Call<B, T> {
     #[cold]
     pub(crate) fn dropped(&self, phase: Phase) {
         let phase = if self.payment.is_queued() { Phase::NotSent } else { phase };
+        self.drop_hedge();
         telemetry::call_dropped(&self.settings.dialect, self.upstream(), self.history.attempts(), phase);
     }
 

@@ -16,8 +16,10 @@ use tower_service::Service;
 
 use crate::call::{Call, Step};
 use crate::grpc;
+use crate::hedge::Race;
 use crate::idempotency_key;
 use crate::settings::Settings;
+use crate::telemetry::NoHedge;
 use crate::wait::Wait;
 
 pin_project! {
@@ -47,12 +49,15 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             match this.state {
                 State::Done | State::TooLate => {}
-                State::InFlight { .. } => this.call.dropped(Phase::MaybeProcessed),
+                State::InFlight { .. } | State::Racing { .. } => this.call.dropped(Phase::MaybeProcessed),
                 State::Waiting { .. } | State::Readying => this.call.dropped(Phase::NotSent),
             }
         }
     }
 }
+
+/// The result of a call.
+type Outcome<R> = Result<Response<R>, Error>;
 
 pin_project! {
     #[project = StateProj]
@@ -61,6 +66,8 @@ pin_project! {
         TooLate,
         /// An attempt is in flight.
         InFlight { #[pin] attempt: F },
+        /// The first attempt of a call that may be hedged is in flight, or its hedge, or both.
+        Racing { race: Pin<Box<Race<F>>> },
         /// The last attempt failed, and the wait for the next one has begun.
         Waiting { wait: Wait<T> },
         /// The wait is over; the service below must become ready.
@@ -81,15 +88,21 @@ where
         idempotency_key::stamp(&mut request, &settings);
         grpc::stamp(&mut request, &settings);
         let is_late = Deadline::from_request(&request).is_some_and(|deadline| deadline.has_passed(Instant::now()));
-        let call = Call::new(&request, settings);
-        let state = if is_late { State::TooLate } else { State::InFlight { attempt: service.call(request) } };
+        let hedges = settings.hedged.is_some();
+        let mut call = Call::new(&request, settings);
+        let plan = if hedges && !is_late { call.plan_hedge(&mut request) } else { None };
+        let state = match plan {
+            _ if is_late => State::TooLate,
+            None => State::InFlight { attempt: service.call(request) },
+            Some((state, plan)) => State::Racing { race: Box::pin(Race::new(service.call(request), state, plan)) },
+        };
         Self { state, deadline_sleep: None, service, call }
     }
 }
 
 impl<S, B, R> Future for ResponseFuture<S, B>
 where
-    S: Service<Request<B>, Response = Response<R>>,
+    S: Service<Request<B>, Response = Response<R>> + Clone,
     S::Error: Into<BoxError>,
     B: CloneBody,
     R: Body + Unpin,
@@ -100,21 +113,21 @@ where
         let mut this = self.project();
         let deadline = this.call.deadline();
         loop {
-            let result = match this.state.as_mut().project() {
-                StateProj::TooLate => this.call.deadline_exceeded(Phase::NotSent),
+            let step = match this.state.as_mut().project() {
+                StateProj::TooLate => Step::Return(this.call.deadline_exceeded(Phase::NotSent)),
                 StateProj::InFlight { attempt } => {
                     let attempt = attempt.poll(cx);
-                    let step = match ready!(or_deadline(attempt, this.deadline_sleep.as_mut(), deadline, cx)) {
+                    match ready!(or_deadline(attempt, this.deadline_sleep.as_mut(), deadline, cx)) {
                         Some(Ok(response)) => this.call.on_response(response),
                         Some(Err(error)) => this.call.on_error(Error::from_inner(error.into())),
                         None => Step::Return(this.call.deadline_exceeded(Phase::MaybeProcessed)),
-                    };
-                    match step {
-                        Step::Return(result) => result,
-                        Step::Retry(wait) => {
-                            this.state.set(State::Waiting { wait });
-                            continue;
-                        }
+                    }
+                }
+                StateProj::Racing { race } => {
+                    let racer = race.as_mut().poll(cx, |cx| send_hedge(this.service, this.call, cx));
+                    match ready!(or_deadline(racer, this.deadline_sleep.as_mut(), deadline, cx)) {
+                        Some((racer, result)) => this.call.on_racer(racer, race.sent(), result),
+                        None => Step::Return(this.call.deadline_exceeded(Phase::MaybeProcessed)),
                     }
                 }
                 StateProj::Waiting { wait } => {
@@ -122,25 +135,27 @@ where
                     this.state.set(State::Readying);
                     continue;
                 }
-                StateProj::Readying => match this.call.check_resendable(Instant::now()) {
-                    ControlFlow::Break(result) => result,
-                    ControlFlow::Continue(()) => {
-                        let is_ready = this.service.poll_ready(cx);
-                        match ready!(or_deadline(is_ready, this.deadline_sleep.as_mut(), deadline, cx)) {
-                            Some(Ok(())) => {
-                                let attempt = this.service.call(this.call.next_request());
-                                this.state.set(State::InFlight { attempt });
-                                continue;
-                            }
-                            Some(Err(error)) => Err(this.call.on_not_ready(error.into())),
-                            None => this.call.deadline_exceeded(Phase::NotSent),
+                StateProj::Readying => {
+                    let resend = poll_resend(this.service, this.call, this.deadline_sleep.as_mut(), cx);
+                    match ready!(resend) {
+                        ControlFlow::Break(result) => Step::Return(result),
+                        ControlFlow::Continue(attempt) => {
+                            this.state.set(State::InFlight { attempt });
+                            continue;
                         }
                     }
-                },
+                }
                 StateProj::Done => panic!("`ResponseFuture` polled after completion"),
             };
-            this.state.set(State::Done);
-            return Poll::Ready(result);
+            match step {
+                Step::Return(result) => {
+                    this.state.set(State::Done);
+                    return Poll::Ready(result);
+                }
+                Step::Retry(wait) => this.state.set(State::Waiting { wait }),
+                // The race goes on.
+                Step::GoOn => {}
+            }
         }
     }
 }
@@ -152,6 +167,52 @@ where
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }
+}
+
+/// Makes the service ready and sends the request of the next attempt. Breaks with the result of the call if there is none.
+fn poll_resend<S, B, R>(
+    service: &mut S,
+    call: &mut Call<B, Response<R>>,
+    deadline_sleep: Pin<&mut Option<Sleep>>,
+    cx: &mut Context<'_>,
+) -> Poll<ControlFlow<Outcome<R>, S::Future>>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    S::Error: Into<BoxError>,
+    B: CloneBody,
+    R: Body,
+{
+    if let ControlFlow::Break(result) = call.check_resendable(Instant::now()) {
+        return Poll::Ready(ControlFlow::Break(result));
+    }
+    let is_ready = service.poll_ready(cx);
+    Poll::Ready(match ready!(or_deadline(is_ready, deadline_sleep, call.deadline(), cx)) {
+        Some(Ok(())) => ControlFlow::Continue(service.call(call.next_request())),
+        Some(Err(error)) => ControlFlow::Break(Err(call.on_not_ready(error.into()))),
+        None => ControlFlow::Break(call.deadline_exceeded(Phase::NotSent)),
+    })
+}
+
+/// Sends the hedge of a call; `None` if it may not be sent, or if it would have to wait.
+fn send_hedge<S, B>(service: &S, call: &mut Call<B, S::Response>, cx: &mut Context<'_>) -> Option<S::Future>
+where
+    S: Service<Request<B>> + Clone,
+    B: CloneBody,
+{
+    if !call.reserve_hedge(Instant::now()) {
+        return None;
+    }
+    // A service that is not ready is dropped: it would become so, and be kept from others, while the first attempt goes on.
+    let mut service = service.clone();
+    if !matches!(service.poll_ready(cx), Poll::Ready(Ok(()))) {
+        call.give_up_hedge(NoHedge::NotReady);
+        return None;
+    }
+    let request = call.hedge_request();
+    if request.is_none() {
+        call.give_up_hedge(NoHedge::NotClonable);
+    }
+    request.map(|request| service.call(request))
 }
 
 /// Returns the output, or `None` if the deadline passes first. Without a deadline it waits for the output alone.

@@ -63,6 +63,19 @@ pub(crate) fn is_idempotent<B>(request: &RequestCopy<B>, settings: &Settings) ->
         || is_keyed(request.values(idempotency_key::header(settings)))
 }
 
+/// Returns `true` if the request may be sent twice at the same time.
+///
+/// A PUT or DELETE is idempotent, but the second of two may be answered otherwise than the first (404, 412), and its answer may
+/// come first. So it is hedged only if the caller says so.
+pub(crate) fn is_hedgeable<B>(request: &RequestCopy<B>, settings: &Settings) -> bool {
+    if let Some(Idempotent(declared)) = request.extensions.get() {
+        return *declared;
+    }
+    request.method.is_safe()
+        || settings.dialect.is_idempotent(request.method.as_str(), request.uri.path())
+        || is_keyed(request.values(idempotency_key::header(settings)))
+}
+
 fn is_idempotent_method(method: &Method) -> bool {
     [Method::GET, Method::HEAD, Method::PUT, Method::DELETE, Method::OPTIONS, Method::TRACE].contains(method)
 }

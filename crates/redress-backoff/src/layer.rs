@@ -255,6 +255,66 @@ impl BackoffLayer {
         self
     }
 
+    /// Hedges calls: if an answer takes longer than 95 % of them do, a second attempt is sent while the first goes on. Off by
+    /// default.
+    ///
+    /// The first outcome that no retry would follow is returned, and the other attempt is cancelled. After a failure that a
+    /// retry would follow, the other attempt goes on; if it fails too, the call goes on as after two failed attempts.
+    ///
+    /// A request is hedged once at most, and only its first attempt, if all of these hold:
+    /// - Its method is safe (GET, HEAD, OPTIONS, TRACE), it has an idempotency key, or the dialect or the caller says that it is
+    ///   [`Idempotent`](crate::Idempotent). A PUT or DELETE is not: the second of two may get another answer, such as a 404. The body
+    ///   can be copied, the request has no [`NoRetry`](crate::NoRetry), and its gRPC method no retry policy.
+    /// - [`max_attempts`](Self::max_attempts), which counts the hedge, is above 1.
+    /// - The 95th percentile of the time from the send to the response head of the same host is known, from 50 answers on. Later one
+    ///   call in 16 is timed, and the estimate follows the last 256 of them.
+    /// - Hedges are at most 5 % of the calls that could have one, and 2 may be saved up: one hedge for 20 calls. One that does not win
+    ///   doubles that number, up to 640, and one that wins quarters it, since hedges are of no use to a server with a queue.
+    /// - The [`budget`](Self::budget) has 14 tokens, which a hedge takes as a retry does.
+    /// - No Backoff layer above may hedge the request.
+    /// - Less than 15 % of about the last 32 calls were late: else the upstream as a whole is slow, and its hedges would be, too.
+    /// - The last answer had no [`UpstreamHealth`](redress_classify::UpstreamHealth): the upstream is not in an outage, not slow, and
+    ///   does not recover. A hedge that a layer below would queue, for a cool-down or a limit, is given up.
+    ///
+    /// The percentile is that of a host, for all its routes. A call costs two to four allocations and two readings of the clock
+    /// more, and a timer.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::sync::Mutex;
+    /// use std::time::Duration;
+    /// use http::{Request, Response};
+    /// use redress_backoff::BackoffLayer;
+    /// use redress_classify::{ResponseExt, dialects};
+    /// use tokio::time::{Instant, sleep};
+    /// use tower::{Layer, ServiceExt, service_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// // 60 answers take 10 ms each, the next one a minute, and then 10 ms again.
+    /// let sent = Mutex::new(0);
+    /// let api = BackoffLayer::new(dialects::generic()).hedge().layer(service_fn(|_: Request<String>| {
+    ///     let nth = { let mut sent = sent.lock().expect("no panic"); *sent += 1; *sent };
+    ///     let latency = if nth == 61 { Duration::from_secs(60) } else { Duration::from_millis(10) };
+    ///     async move { sleep(latency).await; Ok::<_, std::io::Error>(Response::new(String::new())) }
+    /// }));
+    /// let request = || Request::get("https://api.example/v1/things").body(String::new());
+    /// for _ in 0..60 {
+    ///     api.clone().oneshot(request()?).await?;
+    /// }
+    /// let start = Instant::now();
+    /// let response = api.oneshot(request()?).await?;
+    /// assert!(start.elapsed() < Duration::from_millis(30));
+    /// let record = response.record().expect("there were two attempts");
+    /// assert_eq!(record.to_string(), "2 attempts, cancelled, 200 success on hedge; succeeded");
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn hedge(mut self) -> Self {
+        self.settings.hedged = Some(Arc::default());
+        self
+    }
+
     /// Sets the clock, for tests.
     #[must_use]
     pub fn clock(mut self, clock: Clock) -> Self {

@@ -81,6 +81,11 @@
 //! and after 32 resends of one call in an outage. So the record of a call has at most 32 attempts more than without one. A
 //! request that never left the line is not among them.
 //!
+//! # Hedges
+//! With [`hedge`](BackoffLayer::hedge), which is off by default, a second attempt is sent while the first goes on, if that takes longer
+//! than 95 % of the calls do. The first outcome that no retry would follow is returned, and the other attempt is cancelled. It is
+//! an attempt of the record, is paid from the budget as a retry is, and there are at most 5 of them for 100 calls.
+//!
 //! # Nested layers
 //! A result that has a record was retried below, and is returned as it is: three layers of three attempts send three requests,
 //! not 27, and charge one budget.
@@ -115,6 +120,7 @@ mod call;
 mod decision;
 mod future;
 mod grpc;
+mod hedge;
 mod hooks;
 mod idempotency;
 mod idempotency_key;

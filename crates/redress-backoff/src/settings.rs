@@ -10,6 +10,7 @@ use redress_classify::{Clock, Dialect, IdempotencyHeader, Schedule};
 
 use crate::budget::{Budget, Budgets, KeyParts, PartitionFn};
 use crate::grpc::{RetryThrottling, ServiceConfig};
+use crate::hedge::HedgedUpstreams;
 use crate::hooks::Hooks;
 use crate::schedule::Jitter;
 use crate::telemetry::Successes;
@@ -40,6 +41,8 @@ pub(crate) struct Settings {
     pub(crate) trusts_503: bool,
     /// The settings that a gRPC service publishes.
     pub(crate) service_config: Option<Arc<ServiceConfig>>,
+    /// The upstreams whose latency is known; `None` unless calls are hedged.
+    pub(crate) hedged: Option<Arc<HedgedUpstreams>>,
     pub(crate) clock: Clock,
     pub(crate) hooks: Hooks,
     pub(crate) successes: Successes,
@@ -71,6 +74,7 @@ impl Settings {
             generates_keys: true,
             trusts_503: true,
             service_config: None,
+            hedged: None,
             clock: Clock::system(),
             hooks: Hooks::default(),
             successes: Successes::new(&dialect),
@@ -112,6 +116,7 @@ impl fmt::Debug for Settings {
             .field("jitter", &self.jitter)
             .field("deadline", &self.deadline)
             .field("budget", &self.budget)
+            .field("hedged", &self.hedged)
             .field("key_header", &self.key_header)
             .field("generates_keys", &self.generates_keys)
             .finish_non_exhaustive()

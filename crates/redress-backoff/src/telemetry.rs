@@ -47,6 +47,75 @@ impl Successes {
     pub(crate) const fn count(&self) {}
 }
 
+/// The reason why a hedge is not sent, though its time has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoHedge {
+    /// The body cannot be sent again.
+    NotClonable,
+    /// The deadline has passed.
+    Deadline,
+    /// A layer below reports that the upstream is in an outage, slow, or recovers.
+    Health,
+    /// More calls are late than chance explains: the upstream is slow as a whole.
+    Slow,
+    /// As many calls were hedged as may be.
+    Share,
+    /// The retry budget is used up.
+    Budget,
+    /// The service below is not ready.
+    NotReady,
+    /// A layer below would have queued it.
+    Refused,
+}
+
+/// The outcome of a hedge that was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HedgeOutcome {
+    /// It is the outcome of its call, a success.
+    Won,
+    /// The first attempt decided, or the call was dropped.
+    Cancelled,
+    /// It failed.
+    Failed,
+}
+
+/// Reports a hedge that is sent.
+pub(crate) fn hedge(dialect: &Dialect, host: Option<Upstream>, after: Duration) {
+    let host = host.map(display);
+    tracing::debug!(target: "redress::backoff", dialect = dialect.name(), host, ?after, "hedge");
+}
+
+/// Reports why a hedge is not sent.
+pub(crate) fn no_hedge(dialect: &Dialect, host: Option<Upstream>, reason: NoHedge) {
+    let host = host.map(display);
+    let reason = match reason {
+        NoHedge::NotClonable => "not_clonable",
+        NoHedge::Deadline => "deadline",
+        NoHedge::Health => "health",
+        NoHedge::Slow => "slow",
+        NoHedge::Share => "share",
+        NoHedge::Budget => "budget",
+        NoHedge::NotReady => "not_ready",
+        NoHedge::Refused => "refused",
+    };
+    tracing::debug!(target: "redress::backoff", dialect = dialect.name(), host, reason, "no hedge");
+}
+
+/// Counts a hedge that has ended.
+#[cfg(feature = "metrics")]
+pub(crate) fn hedge_ended(dialect: &Dialect, outcome: HedgeOutcome) {
+    let outcome = match outcome {
+        HedgeOutcome::Won => "won",
+        HedgeOutcome::Cancelled => "cancelled",
+        HedgeOutcome::Failed => "failed",
+    };
+    let labels = [("dialect", dialect.name().to_owned()), ("outcome", outcome.to_owned())];
+    metrics::counter!("redress_hedges_total", &labels).increment(1);
+}
+
+#[cfg(not(feature = "metrics"))]
+pub(crate) const fn hedge_ended(_dialect: &Dialect, _outcome: HedgeOutcome) {}
+
 /// Reports a retry that was decided.
 pub(crate) fn retry(
     dialect: &Dialect,

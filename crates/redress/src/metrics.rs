@@ -19,6 +19,7 @@ pub fn describe_metrics() {
     describe_counter!("redress_attempts_total", Unit::Count, "attempts that came to an end, by dialect and class");
     describe_counter!("redress_alerts_total", Unit::Count, "responses that say that credits or a plan are used up");
     describe_counter!("redress_calls_total", Unit::Count, "calls that ended, by dialect and why no attempt followed");
+    describe_counter!("redress_hedges_total", Unit::Count, "hedges that ended, by dialect and outcome");
     describe_histogram!("redress_retry_wait_seconds", Unit::Seconds, "waits between attempts, as decided");
     describe_gauge!("redress_retry_budget_tokens", Unit::Count, "tokens left for retries at the last decision");
     describe_histogram!(

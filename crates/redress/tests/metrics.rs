@@ -29,8 +29,6 @@ impl Credentials for Issuer {
 /// Records what a stack does with this script of status, `Retry-After` and body, a call for each number of seconds between
 /// them.
 fn recorded(script: &[(u16, Option<&str>, &'static str)], calls: &[u64]) -> BTreeMap<String, DebugValue> {
-    let recorder = DebuggingRecorder::new();
-    let snapshotter = recorder.snapshotter();
     let answers: Vec<_> = script
         .iter()
         .map(|(status, wait, body)| {
@@ -39,23 +37,51 @@ fn recorded(script: &[(u16, Option<&str>, &'static str)], calls: &[u64]) -> BTre
             Answer::ok(response.body(Full::new(bytes::Bytes::from_static(body.as_bytes()))).unwrap())
         })
         .collect();
+    recorded_in(async {
+        let route: Route = "GET /v1/x".parse().unwrap();
+        let limit = Limit::new(route, NonZeroU32::MIN, Duration::from_secs(10));
+        let layer = RedressLayer::new(dialects::maleslab())
+            .credentials(Issuer, "https://api.example".parse().unwrap())
+            .deadline(Duration::from_secs(60))
+            .pace(|pace| pace.limit(limit));
+        let api = layer.layer(StrictMock::scripted(answers).allow_abandoned());
+        for gap in calls {
+            tokio::time::sleep(Duration::from_secs(*gap)).await;
+            let request = Request::get("https://api.example/v1/x").body(String::new()).unwrap();
+            let _ = api.clone().oneshot(request).await;
+        }
+    })
+}
+
+/// Records what a stack does that hedges: of its slow calls, one is answered by its hedge, one by its first attempt, and the
+/// hedge of one fails.
+fn recorded_hedges() -> BTreeMap<String, DebugValue> {
+    recorded_in(async {
+        let answer = |status: u16, millis: u64| {
+            let response = Response::builder().status(status).body(Full::new(bytes::Bytes::new())).unwrap();
+            Answer::ok(response).after(Duration::from_millis(millis))
+        };
+        let usual = || (0..80).map(|_| answer(200, 100));
+        let mut answers: Vec<_> = usual().chain([answer(200, 9_000), answer(200, 50)]).collect();
+        answers.extend([answer(200, 200), answer(200, 9_000)]);
+        answers.extend(usual().chain([answer(200, 200), answer(500, 50)]));
+        let layer = RedressLayer::new(dialects::generic()).backoff(redress::BackoffLayer::hedge);
+        let api = layer.layer(StrictMock::scripted(answers));
+        for _ in 0..163 {
+            let request = Request::get("https://api.example/v1/x").body(String::new()).unwrap();
+            assert_eq!(api.clone().oneshot(request).await.unwrap().status(), 200);
+        }
+    })
+}
+
+/// Runs this and returns what was recorded.
+fn recorded_in(work: impl Future<Output = ()>) -> BTreeMap<String, DebugValue> {
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     metrics::with_local_recorder(&recorder, || {
         redress::describe_metrics();
-        runtime.block_on(async {
-            let route: Route = "GET /v1/x".parse().unwrap();
-            let limit = Limit::new(route, NonZeroU32::MIN, Duration::from_secs(10));
-            let layer = RedressLayer::new(dialects::maleslab())
-                .credentials(Issuer, "https://api.example".parse().unwrap())
-                .deadline(Duration::from_secs(60))
-                .pace(|pace| pace.limit(limit));
-            let api = layer.layer(StrictMock::scripted(answers).allow_abandoned());
-            for gap in calls {
-                tokio::time::sleep(Duration::from_secs(*gap)).await;
-                let request = Request::get("https://api.example/v1/x").body(String::new()).unwrap();
-                let _ = api.clone().oneshot(request).await;
-            }
-        });
+        runtime.block_on(work);
     });
     let entries = snapshotter.snapshot().into_vec().into_iter().map(|(key, unit, _, value)| {
         assert!(unit.is_some(), "{key:?} is not described");
@@ -86,7 +112,8 @@ fn a_stack_records_the_documented_metrics_and_no_others() {
         (429, Some("300"), throttled),
         (401, None, expired),
     ];
-    let found = recorded(&script, &[0, 0, 20, 20, 20, 400]);
+    let mut found = recorded(&script, &[0, 0, 20, 20, 20, 400]);
+    found.extend(recorded_hedges());
     let mut documented: Vec<_> =
         DOCUMENTED.lines().filter_map(|line| line.strip_prefix("| `redress_")?.split('`').next()).collect();
     documented.sort_unstable();
@@ -106,6 +133,12 @@ fn a_stack_records_the_documented_metrics_and_no_others() {
         ("redress_attempts_total dialect=maleslab class=quota_exhausted", 1),
         ("redress_calls_total dialect=maleslab end_reason=success", 2),
         ("redress_calls_total dialect=maleslab end_reason=hint_too_long", 1),
+        // The two that were cancelled are not among the attempts.
+        ("redress_attempts_total dialect=generic class=success", 163),
+        ("redress_attempts_total dialect=generic class=internal", 1),
+        ("redress_hedges_total dialect=generic outcome=won", 1),
+        ("redress_hedges_total dialect=generic outcome=cancelled", 1),
+        ("redress_hedges_total dialect=generic outcome=failed", 1),
         ("redress_alerts_total dialect=maleslab", 1),
         ("redress_pace_rejections_total dialect=maleslab reason=cooldown", 1),
         ("redress_refreshes_total kind=login outcome=success", 1),

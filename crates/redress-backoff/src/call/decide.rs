@@ -78,6 +78,10 @@ impl<B: CloneBody, T> Call<B, T> {
         let throttling = settings.throttling().filter(|_| is_throttling_failure(&settings, &context));
         let is_refused = throttling.is_some_and(|throttling| !throttling.record_failure());
         let is_resendable = may_resend(&settings, &context);
+        if is_resendable.is_ok() && self.is_racing() {
+            self.count_failure(verdict);
+            return Ok(Next { at: now, cause: Cause::Race });
+        }
         if let (Ok(maybe_processed), false) = (is_resendable, is_refused)
             && waits_for_end_of_outage(&context)
         {

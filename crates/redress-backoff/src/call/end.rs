@@ -16,6 +16,7 @@ impl<B: CloneBody, T> Call<B, T> {
     /// Ends the call with a success.
     pub(super) fn succeed<R>(&mut self, response: Response<R>) -> Response<R> {
         let mut attempt = self.attempt(Some(response.status().as_u16()), None);
+        self.end_race(true);
         self.refill_budget(&response);
         attempt.budget_after = self.budget_level();
         telemetry::budget_level(&self.settings.dialect, attempt.budget_after.filter(|_| !self.history.is_empty()));
@@ -92,6 +93,7 @@ impl<B: CloneBody, R: Body> Call<B, Response<R>> {
         self.report_no_retry(error.verdict(), reason);
         if phase != Phase::NotSent {
             let attempt = self.attempt(None, Some(error.verdict()));
+            self.end_race(false);
             self.finish(attempt);
         }
         Err(self.fail_with(error, reason))

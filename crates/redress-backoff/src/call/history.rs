@@ -11,7 +11,7 @@ const MAX_OUTAGE_RESENDS: u32 = 32;
 /// The attempts that have ended, and the position of the current one among them.
 pub(super) struct History {
     ended: Vec<Attempt>,
-    /// The number of attempts, including the current one, without the resend after a refresh and those at the end of an
+    /// The number of attempts, including those in flight, without the resend after a refresh and those at the end of an
     /// outage.
     attempts: u32,
     /// The number of resends that waited for the end of an outage, probes included.
@@ -30,6 +30,8 @@ pub(super) enum Cause {
     Refresh,
     /// An outage, for whose end the request waits in a layer below.
     Outage,
+    /// None: the request is in flight already, as the other attempt of a call that is hedged.
+    Race,
 }
 
 /// The one resend after a refresh that each call has.
@@ -109,7 +111,18 @@ impl History {
             Cause::Retry => self.attempts = self.attempts.saturating_add(1),
             Cause::Refresh => self.resend = Resend::Current,
             Cause::Outage => self.outage_resends = self.outage_resends.saturating_add(1),
+            Cause::Race => {}
         }
+    }
+
+    /// Counts a hedge, which is sent while the first attempt goes on.
+    pub(super) const fn count_hedge(&mut self) {
+        self.attempts = self.attempts.saturating_add(1);
+    }
+
+    /// Takes back a hedge that was not sent.
+    pub(super) const fn uncount_hedge(&mut self) {
+        self.attempts = self.attempts.saturating_sub(1);
     }
 
     /// Moves the attempts into the record of the call.

@@ -45,8 +45,20 @@ async fn polled<F: Future>(future: F, polls: usize, drop: Drop) -> Option<F::Out
 
 /// Runs a scenario and drops the call; returns whether it had come to its end.
 async fn run(scenario: Scenario, polls: usize, drop: Drop) -> bool {
-    let Scenario { name, request: asked, answers, costs, logins, capacity, change, full, other, before, succeeds } =
-        scenario;
+    let Scenario {
+        name,
+        request: asked,
+        answers,
+        costs,
+        logins,
+        capacity,
+        change,
+        full,
+        other,
+        before,
+        known,
+        succeeds,
+    } = scenario;
     let place = format!("{name}, dropped after {polls} polls, {drop:?}");
     let budget = Budget::with_capacity(capacity);
     let (calls, handle) = mock(answers);
@@ -63,6 +75,10 @@ async fn run(scenario: Scenario, polls: usize, drop: Drop) -> bool {
     for answer in before {
         let once = layer.clone().backoff(|backoff| backoff.max_attempts(NonZeroU32::MIN));
         std::mem::drop(once.layer(mock(vec![answer]).0).oneshot(request(asked.method().as_str())).await);
+    }
+    for _ in 0..known {
+        let answered = answer(200, SUCCESS).after(Duration::from_millis(100));
+        layer.layer(mock(vec![answered]).0).oneshot(request("GET")).await.unwrap();
     }
     let others = other.map(|(later, answers)| {
         let once = layer.clone().backoff(|backoff| backoff.max_attempts(NonZeroU32::MIN));

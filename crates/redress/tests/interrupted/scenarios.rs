@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use http::{Request, Response};
-use redress::{Budget, Deadline, Limit, RedressLayer, TransportError};
+use redress::{BackoffLayer, Budget, Deadline, Limit, RedressLayer, TransportError};
 use redress_sandbox::strict_mock::Answer;
 
 use super::body::Slow;
@@ -29,6 +29,8 @@ pub(crate) struct Scenario {
     pub(crate) other: Option<(Duration, Answers)>,
     /// The answers to calls that end before this one begins, through the same layer.
     pub(crate) before: Answers,
+    /// The number of calls that succeed in 100 ms before this one begins, through the same layer.
+    pub(crate) known: usize,
     /// Whether the call succeeds if it is not dropped.
     pub(crate) succeeds: bool,
 }
@@ -38,8 +40,10 @@ const MS: Duration = Duration::from_millis(1);
 
 /// Makes every scenario, with answers that come after this delay.
 pub(crate) fn all(delay: Duration) -> Vec<Scenario> {
-    let mut all =
-        [answers(), bodies(), credentials(), limits(), paced(), outages()].into_iter().flatten().collect::<Vec<_>>();
+    let mut all = [answers(), bodies(), credentials(), limits(), paced(), outages(), hedges()]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>();
     for scenario in &mut all {
         let late = |answers: Answers| answers.into_iter().map(|answer| answer.after(delay)).collect();
         // Where a scenario is about the time that something takes, it says so itself.
@@ -63,6 +67,7 @@ fn scenario(name: &'static str, method: &str, answers: Answers, costs: &[u32]) -
         full: None,
         other: None,
         before: Vec::new(),
+        known: 0,
         succeeds: true,
     }
 }
@@ -294,6 +299,44 @@ fn outages() -> Vec<Scenario> {
         Scenario {
             succeeds: false,
             ..outage("late probe, cut by the deadline", MS * 2_000, faults(1).chain([late()]).collect(), &[0, 0])
+        },
+    ]
+}
+
+/// Calls of a layer that hedges.
+fn hedges() -> Vec<Scenario> {
+    let hedged = |name, answers, costs: &[u32]| Scenario {
+        known: 50,
+        change: |layer| layer.backoff(BackoffLayer::hedge),
+        ..scenario(name, "GET", answers, costs)
+    };
+    let after = |status, millis: u32| answer(status, if status == 200 { SUCCESS } else { "" }).after(MS * millis);
+    let expired = answer(200, EXPIRED).after(MS * 300);
+    vec![
+        hedged("late answer, and a hedge that wins", vec![late(), after(200, 50)], &[0, T]),
+        hedged("late answer, after its hedge has failed", vec![after(200, 900), after(503, 50)], &[0, T]),
+        hedged(
+            "late faults of both, and a retry",
+            vec![after(503, 300), after(503, 300), answer(200, SUCCESS)],
+            &[0, T, T],
+        ),
+        Scenario {
+            succeeds: false,
+            change: |layer| layer.backoff(BackoffLayer::hedge).deadline(MS * 2_000),
+            ..hedged("late answers of both, and a deadline", vec![late(), late()], &[0, T])
+        },
+        Scenario {
+            full: Some((MS * 20, MS * 400)),
+            ..hedged("late answer, and no place for its hedge", vec![after(200, 900)], &[0])
+        },
+        Scenario { capacity: 0, ..hedged("late answer, and no tokens for its hedge", vec![after(200, 900)], &[0]) },
+        Scenario {
+            logins: Some(vec![answer(200, LOGIN), answer(200, REFRESH)]),
+            ..hedged(
+                "late rejection, which cancels the hedge and is resent",
+                vec![expired, late(), answer(200, SUCCESS)],
+                &[0, T, 0],
+            )
         },
     ]
 }
