@@ -5,6 +5,7 @@
 //! | `none` | no retries, the baseline |
 //! | `redress` | `RedressLayer` with its defaults |
 //! | `redress-equal`, `redress-no-jitter`, `redress-no-budget`, `redress-5-attempts` | the same with one setting changed |
+//! | `redress-hedge` | the same with `BackoffLayer::hedge`; by its name only |
 //! | `tower` | `tower::retry` with `TpsBudget` |
 //! | `tower-resilience`, `tower-resilience-budget` | `tower-resilience-retry`, its preset and its guide |
 //! | `tower-resilience-breaker` | `tower-resilience-circuitbreaker` above the first of the two |
@@ -43,7 +44,8 @@ pub fn standard() -> Vec<Box<dyn Policy>> {
     std::iter::once(none).chain(peers()).chain(ours).collect()
 }
 
-/// Returns the policy of [`standard`] or [`reference::all`] with this name.
+/// Returns the policy of [`standard`] or [`reference::all`] with this name, or `redress-hedge`, which is in neither: in nearly
+/// all scenarios it does as `redress` does.
 ///
 /// # Examples
 /// ```
@@ -51,11 +53,13 @@ pub fn standard() -> Vec<Box<dyn Policy>> {
 ///
 /// assert!(!policies::named("none").unwrap().retries());
 /// assert!(policies::named("grpc").unwrap().about().starts_with("reference: "));
+/// assert!(policies::named("redress-hedge").unwrap().about().ends_with("hedge true"));
 /// assert!(policies::named("unknown").is_none());
 /// ```
 #[must_use]
 pub fn named(name: &str) -> Option<Box<dyn Policy>> {
-    standard().into_iter().chain(reference::all()).find(|policy| policy.name() == name)
+    let hedging: Box<dyn Policy> = Box::new(redress_stack::hedging());
+    standard().into_iter().chain([hedging]).chain(reference::all()).find(|policy| policy.name() == name)
 }
 
 #[cfg(feature = "peers")]

@@ -3,7 +3,7 @@
 use crate::scenario::Scenario;
 
 /// Name and TOML text of each built-in scenario.
-const SHIPPED: [(&str, &str); 40] = [
+const SHIPPED: [(&str, &str); 41] = [
     ("bad-route", include_str!("../scenarios/bad-route.toml")),
     ("black-hole", include_str!("../scenarios/black-hole.toml")),
     ("bounded-queue", include_str!("../scenarios/bounded-queue.toml")),
@@ -39,6 +39,7 @@ const SHIPPED: [(&str, &str); 40] = [
     ("short-deadline", include_str!("../scenarios/short-deadline.toml")),
     ("slow-brown-out", include_str!("../scenarios/slow-brown-out.toml")),
     ("slow-route", include_str!("../scenarios/slow-route.toml")),
+    ("stragglers", include_str!("../scenarios/stragglers.toml")),
     ("three-layers", include_str!("../scenarios/three-layers.toml")),
     ("tiny", include_str!("../scenarios/tiny.toml")),
     ("tiny-long", include_str!("../scenarios/tiny-long.toml")),

@@ -16,7 +16,7 @@ pub(super) const TAIL_HEDGE: Check = Check {
     id: "tail-hedge",
     about: "Dean and Barroso, \"The Tail at Scale\": a second request after the 95th percentile of the latency costs 5 % more \
             load if slow requests are independent. If all requests are slow at the same time, all are sent twice, unless a \
-            budget limits it. Runs reference policies: redress does not hedge.",
+            budget limits it. Runs reference policies.",
     parameters: &[],
     cost: 1.0,
     values,

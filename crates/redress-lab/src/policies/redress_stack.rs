@@ -58,6 +58,8 @@ pub struct StackSettings {
     pub max_retry_after: Option<Duration>,
     /// The capacity of the retry budget in tokens, or `false` for no budget.
     pub budget: Option<BudgetSetting>,
+    /// Whether calls are hedged: [`BackoffLayer::hedge`]. Default: `false`.
+    pub hedge: Option<bool>,
     /// Whether rate limits published by the dialect are kept. Default: `true`.
     pub limits: Option<bool>,
 }
@@ -141,6 +143,12 @@ impl RedressStack {
     }
 }
 
+/// Returns the stack that hedges.
+pub(super) fn hedging() -> RedressStack {
+    let settings = StackSettings { hedge: Some(true), name: "redress-hedge".to_owned(), ..StackSettings::default() };
+    RedressStack::from_settings(settings)
+}
+
 /// Returns the default stack, and one stack for each setting of the standard comparison.
 pub(super) fn variants() -> impl Iterator<Item = RedressStack> {
     let set = |name: &str| StackSettings { name: name.to_owned(), ..StackSettings::default() };
@@ -175,6 +183,9 @@ impl StackSettings {
         }
         if let Some(longest) = self.max_retry_after {
             layer = layer.max_retry_after(longest);
+        }
+        if self.hedge == Some(true) {
+            layer = layer.hedge();
         }
         match self.budget {
             None | Some(BudgetSetting::Is(true)) => layer,

@@ -107,6 +107,30 @@ fn the_same_seed_gives_the_same_run() {
     }
 }
 
+/// Runs a shipped scenario without retries, with redress's defaults, and with its hedges.
+fn hedged(name: &str) -> [Outcome; 3] {
+    let text = crate::scenario_text(name).unwrap();
+    let scenario: Scenario = text.replace("length = \"5m\"", "length = \"2m\"").parse().unwrap();
+    ["none", "redress", "redress-hedge"].map(|policy| outcome(&scenario, &*named(policy).unwrap()))
+}
+
+#[test]
+fn hedges_shorten_tails_that_are_independent_for_five_per_cent_more_load() {
+    let [none, redress, hedged] = hedged("stragglers");
+    assert!(hedged.latency_ms.p99 <= 0.4 * none.latency_ms.p99, "{:?} {:?}", hedged.latency_ms, none.latency_ms);
+    assert!(hedged.attempts > none.attempts, "there were hedges");
+    assert!(hedged.attempts_per_call <= 1.05 * none.attempts_per_call, "{}", hedged.attempts_per_call);
+    assert_eq!((hedged.served, hedged.unsafe_resends), (redress.served, 0));
+}
+
+#[test]
+fn hedges_do_no_harm_to_a_server_that_is_slow_as_a_whole() {
+    let [none, redress, hedged] = hedged("correlated-slowdown");
+    assert!(hedged.attempts_per_call <= redress.attempts_per_call + 0.06, "{}", hedged.attempts_per_call);
+    let tolerated = none.calls / 200;
+    assert!(hedged.served + tolerated >= redress.served.max(none.served), "{hedged:?}");
+}
+
 #[cfg(feature = "peers")]
 mod peers {
     use super::*;
