@@ -194,7 +194,7 @@ impl<B: CloneBody, T> Call<B, T> {
         let copy = self.copy.as_ref().and_then(RequestCopy::try_clone).or_else(|| self.copy.take());
         let copy = copy.expect("`ensure_resendable` has found a copy");
         let sent = (self.history.ended(), self.history.sent_attempts());
-        let state = self.payment.send();
+        let state = self.payment.send(self.in_hand.as_deref().map_or(0, InHand::bytes));
         self.resent(copy, sent, state)
     }
 

@@ -5,6 +5,7 @@ mod reqwest;
 
 use bytes::Bytes;
 use http::Request;
+use http_body::Body as _;
 use http_body_util::{Either, Empty, Full};
 
 use crate::progress::Progress;
@@ -50,6 +51,22 @@ pub trait CloneBody: Sized {
         true
     }
 
+    /// Returns the number of bytes of the body that are in memory; 0, the default, if that is unknown, as of a stream.
+    ///
+    /// A layer that lets calls wait bounds by it the memory that they hold. Clones that share their bytes count each, since who
+    /// holds the last of them is unknown.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_classify::CloneBody;
+    ///
+    /// assert_eq!("text".to_owned().bytes_in_memory(), 4);
+    /// assert_eq!(().bytes_in_memory(), 0);
+    /// ```
+    fn bytes_in_memory(&self) -> u64 {
+        0
+    }
+
     /// Returns the upload progress that the body shares with its clones, or `None` (the default) if it is not visible.
     ///
     /// With it, an attempt timeout counts from the last frame that the body gave. Without it, as for a buffered body that
@@ -88,6 +105,10 @@ impl<D: bytes::Buf + Clone> CloneBody for Full<D> {
     fn try_clone(&self) -> Option<Self> {
         Some(self.clone())
     }
+
+    fn bytes_in_memory(&self) -> u64 {
+        self.size_hint().lower()
+    }
 }
 
 impl<D> CloneBody for Empty<D> {
@@ -100,11 +121,19 @@ impl CloneBody for String {
     fn try_clone(&self) -> Option<Self> {
         Some(self.clone())
     }
+
+    fn bytes_in_memory(&self) -> u64 {
+        self.len() as u64
+    }
 }
 
 impl CloneBody for Bytes {
     fn try_clone(&self) -> Option<Self> {
         Some(self.clone())
+    }
+
+    fn bytes_in_memory(&self) -> u64 {
+        self.len() as u64
     }
 }
 
@@ -126,6 +155,13 @@ impl<L: CloneBody, R: CloneBody> CloneBody for Either<L, R> {
         match self {
             Self::Left(body) => body.is_whole(),
             Self::Right(body) => body.is_whole(),
+        }
+    }
+
+    fn bytes_in_memory(&self) -> u64 {
+        match self {
+            Self::Left(body) => body.bytes_in_memory(),
+            Self::Right(body) => body.bytes_in_memory(),
         }
     }
 

@@ -38,6 +38,8 @@ pub struct SendState(Arc<Inner>);
 struct Inner {
     /// The bits below.
     bits: AtomicU8,
+    /// The bytes that the call holds beside the request.
+    held: u64,
     /// Pays for the request, if it is not paid for yet.
     pay: Option<Box<dyn Fn() -> bool + Send + Sync>>,
 }
@@ -72,7 +74,30 @@ impl SendState {
     /// ```
     #[must_use]
     pub fn paid_at_send(pay: impl Fn() -> bool + Send + Sync + 'static) -> Self {
-        Self(Arc::new(Inner { pay: Some(Box::new(pay)), ..Inner::default() }))
+        Self::paid_at_send_holding(0, pay)
+    }
+
+    /// Creates the state of a request that is [paid for when it is sent](Self::paid_at_send), and whose call holds this number of bytes
+    /// meanwhile, such as those of its last response.
+    ///
+    /// # Examples
+    /// ```
+    /// use http::Request;
+    /// use redress_classify::SendState;
+    ///
+    /// let request = Request::builder().extension(SendState::paid_at_send_holding(900, || true)).body(())?;
+    /// assert_eq!(SendState::held_bytes(&request), 900);
+    /// # Ok::<(), http::Error>(())
+    /// ```
+    #[must_use]
+    pub fn paid_at_send_holding(held: u64, pay: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(Inner { held, pay: Some(Box::new(pay)), ..Inner::default() }))
+    }
+
+    /// Returns the number of bytes that the call of a request holds beside it; 0 without a state.
+    #[must_use]
+    pub fn held_bytes<B>(request: &Request<B>) -> u64 {
+        request.extensions().get().map_or(0, |Self(inner)| inner.held)
     }
 
     /// Creates the state of a hedge: a second attempt that is sent while the first goes on. It is of use at once or not at all, so
@@ -90,7 +115,7 @@ impl SendState {
     /// ```
     #[must_use]
     pub fn hedge() -> Self {
-        Self(Arc::new(Inner { bits: AtomicU8::new(HEDGE), pay: None }))
+        Self(Arc::new(Inner { bits: AtomicU8::new(HEDGE), ..Inner::default() }))
     }
 
     /// Claims a request for the hedges of one layer; returns `false` if a layer above has claimed it, or has sent it as a hedge.

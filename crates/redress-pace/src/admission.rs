@@ -12,7 +12,7 @@ use redress_classify::{Deadline, Error, UpstreamHealth, saturating};
 use tokio::time::{Instant, Sleep};
 
 pub(crate) use self::errors::refused;
-use self::errors::{detail, paced, reason};
+use self::errors::{paced, reason};
 use crate::cooldown::Cooldown;
 use crate::gates::{Caller, GateState, LineWait, Permit, PermitWait, Waiter, enter};
 use crate::keyed_queues::SlotState;
@@ -184,7 +184,10 @@ impl Admission {
         self.permit = None;
         self.positions.clear();
         self.caller.was_cooling_down = false;
-        self.enter_gates(now)
+        self.enter_gates(now)?;
+        // From now on they are counted.
+        self.caller.bytes = 0;
+        Ok(())
     }
 
     /// Passes the gates, or waits at one of them. A permit that the call has already is kept.
@@ -328,7 +331,7 @@ impl Admission {
     /// come back: that of the next probe, or else the spread, in which a release is meant to end.
     fn line_error(&self, wait: LineWait, again: Instant, now: Instant) -> Error {
         self.report_rejection(reason(wait), again, now);
-        let error = self.paced(self.settings.clock.wall(again), detail(wait, now));
+        let error = self.paced(self.settings.clock.wall(again), wait.detail(now));
         if wait.outage.is_some() { error.with_upstream_health(UpstreamHealth::Outage) } else { error }
     }
 

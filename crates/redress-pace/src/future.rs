@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tower_service::Service;
 
 use crate::admission::{Admission, refused};
-use crate::gates::{CallResult, Permit, Sent, is_unremarkable};
+use crate::gates::{CallResult, Held, Permit, Sent, is_unremarkable};
 use crate::learn::{call_result, learn};
 use crate::scope::Target;
 use crate::settings::Settings;
@@ -62,6 +62,8 @@ pub(crate) const UNPAID: &str = "the retry budget is used up";
 
 /// A request that was not sent, and a service that is not ready.
 struct Waiting<S, B> {
+    /// What it holds in memory, counted until it is sent.
+    held: Held,
     admission: Admission,
     inner: S,
     request: Request<B>,
@@ -85,6 +87,7 @@ where
 
     /// Keeps a request until its admission, with a service that is not ready.
     pub(crate) fn waiting(
+        held: Held,
         admission: Admission,
         inner: S,
         request: Request<B>,
@@ -92,7 +95,7 @@ where
         target: Target,
     ) -> Self {
         SendState::mark_queued(&request);
-        let waiting = Some(Box::new(Waiting { admission, inner, request }));
+        let waiting = Some(Box::new(Waiting { held, admission, inner, request }));
         Self::unsent(State::Waiting { waiting }, settings, target)
     }
 
@@ -174,7 +177,8 @@ where
     /// Sends the request, which is committed. The position in the queue ends before the inner service is called, so that the
     /// next call goes on whatever the service does.
     fn send(self) -> (S::Future, Option<Box<Permit>>) {
-        let Self { admission, mut inner, mut request } = self;
+        let Self { held, admission, mut inner, mut request } = self;
+        drop(held);
         if let Some(deadline) = admission.deadline() {
             request.extensions_mut().insert(deadline);
         }

@@ -3,6 +3,7 @@
 mod control;
 mod entry;
 mod handles;
+mod held;
 #[cfg(all(test, loom))]
 mod models;
 mod record;
@@ -13,7 +14,7 @@ mod tests;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ use tokio::time::Instant;
 
 pub(crate) use self::entry::{Caller, GateState, LineWait, enter, is_open, try_enter};
 pub(crate) use self::handles::{Permit, PermitWait, Waiter};
+pub(crate) use self::held::{Held, HeldBytes};
 pub(crate) use self::record::{CallResult, Transition, is_unremarkable, record};
 use self::sampling::Sampling;
 pub(crate) use self::sampling::Sent;
@@ -49,6 +51,8 @@ pub(crate) struct Gates {
     buckets: Mutex<Buckets>,
     /// Whether no call may wait, since the program shuts down.
     has_ended_waits: AtomicBool,
+    /// The bytes of the calls that wait.
+    held: Arc<HeldBytes>,
 }
 
 #[derive(Default)]
@@ -69,6 +73,16 @@ impl Gates {
     /// Returns `true` if there is no cool-down, no outage and no release, by one atomic load.
     pub(crate) fn is_inactive(&self) -> bool {
         !self.sampling.is_active()
+    }
+
+    /// Counts the bytes of a call that waits, until the result is dropped.
+    pub(crate) fn hold(&self, bytes: u64) -> Held {
+        Held::new(&self.held, bytes)
+    }
+
+    /// Returns the number of bytes of the calls that wait.
+    pub(crate) fn held_bytes(&self) -> u64 {
+        self.held.sum()
     }
 
     /// Returns the send of a call that is sent now; `None` if it is not timed. `now` reads the clock if need be.

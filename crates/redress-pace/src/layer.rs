@@ -18,6 +18,8 @@ use crate::shared::Sharing;
 
 /// A call waits while an outage is younger than this many times its time left.
 const DEFAULT_PATIENCE: u32 = 10;
+/// The maximum number of bytes that waiting calls hold.
+const DEFAULT_MAX_HELD: u64 = 64 << 20;
 
 /// A layer that makes [`Pace`] services, which wait together for cool-downs and limits.
 ///
@@ -63,6 +65,7 @@ impl PaceLayer {
             fail_fast: false,
             detects_outages: true,
             patience: DEFAULT_PATIENCE,
+            max_held: DEFAULT_MAX_HELD,
             newest_first: false,
             clock: Clock::system(),
             gates: Arc::default(),
@@ -236,6 +239,27 @@ impl PaceLayer {
     #[must_use]
     pub const fn outage_patience(mut self, times: u32) -> Self {
         self.settings.patience = times;
+        self
+    }
+
+    /// Sets the maximum number of bytes that calls hold which wait for the end of an outage: the bodies of their requests that are in
+    /// memory ([`CloneBody::bytes_in_memory`](redress_classify::CloneBody::bytes_in_memory)), and the responses that a Backoff layer
+    /// keeps for them. A call with a body that would exceed it fails at once; one without a body is bounded by the number of calls.
+    ///
+    /// The default is 64 MiB for all upstreams of the layer together: 10,000 calls, the maximum of one line, with 6.5 kB each, and
+    /// little beside what a service has. Headers are not counted, and a body whose copies share their bytes is counted once.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_classify::dialects;
+    /// use redress_pace::PaceLayer;
+    ///
+    /// let layer = PaceLayer::new(dialects::generic()).max_waiting_bytes(8 << 20);
+    /// assert!(format!("{layer:?}").contains("max_held: 8388608"));
+    /// ```
+    #[must_use]
+    pub const fn max_waiting_bytes(mut self, bytes: u64) -> Self {
+        self.settings.max_held = bytes;
         self
     }
 

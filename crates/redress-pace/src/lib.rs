@@ -22,7 +22,7 @@
 //! - Without a [store](#sharing) there is no task, and there are no timers but those of waiting calls: one each at a gate and in its
 //!   line, and one for the first call of each queue.
 //! - Memory is bounded: 1,024 cool-downs, the health of 1,024 partitions, the buckets of 4,096 routes, 10,000 calls that wait for the
-//!   end of one outage, and a release until no call has waited for a second. If
+//!   end of one outage, 64 MiB that such calls hold, and a release until no call has waited for a second. If
 //!   there are more cool-downs, that of the scope which ends first is widened to its whole partition, so that no call goes
 //!   early. Only if there are none of scopes, that of the partition which ends first is removed.
 //!
@@ -46,7 +46,8 @@
 //!
 //! While it is shut:
 //! 1. A call with a [`Deadline`](redress_classify::Deadline) waits, until twice the usual latency before it. Then it fails with
-//!    [`is_paced`](redress_classify::Error::is_paced). It fails at once if 10,000 calls wait, if it
+//!    [`is_paced`](redress_classify::Error::is_paced). It fails at once if 10,000 calls wait or hold
+//!    [64 MiB](PaceLayer::max_waiting_bytes), if it
 //!    [must not wait](FailFast), or if the outage is older than [10 times](PaceLayer::outage_patience) the time that it has left.
 //! 2. A call without a deadline is sent, and fails by itself: it could wait for ever.
 //! 3. One call at a time is sent as a probe: the one with the earliest deadline, of those that are idempotent if there is any. The

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
-use redress_classify::{BoxError, Error, SendState};
+use redress_classify::{BoxError, CloneBody, Error, SendState};
 use tokio::time::Instant;
 use tower_service::Service;
 
 use crate::admission::{Admission, refused};
 use crate::future::{ResponseFuture, UNPAID, is_paid};
-use crate::gates::{Permit, is_open, try_enter};
+use crate::gates::{Held, Permit, is_open, try_enter};
 use crate::limiter::try_send_by_all;
 use crate::scope::Target;
 use crate::settings::Settings;
@@ -101,7 +101,7 @@ pub struct Pace<S> {
 /// The next step of a request.
 enum Step {
     Send(Option<Box<Permit>>, Option<Instant>),
-    Wait(Box<Admission>),
+    Wait(Box<Admission>, Held),
     Reject(Error),
 }
 
@@ -111,7 +111,7 @@ impl<S> Pace<S> {
     }
 
     /// Counts a request and lets it pass, or starts its wait. With the gates open and no limit, this is one atomic load.
-    fn admit<B>(&self, request: &Request<B>, target: &Target) -> Step {
+    fn admit<B: CloneBody>(&self, request: &Request<B>, target: &Target) -> Step {
         let settings = &self.settings;
         if let Some(sharing) = &settings.sharing
             && !sharing.is_loaded(&target.partition)
@@ -146,7 +146,7 @@ impl<S> Pace<S> {
             return Step::Send(permit, Some(now));
         }
         match Admission::new(settings, target, all.cloned().collect(), caller, now) {
-            Ok(admission) => Step::Wait(Box::new(admission)),
+            Ok(admission) => Step::Wait(Box::new(admission), settings.gates.hold(caller.bytes)),
             Err(error) => Step::Reject(error),
         }
     }
@@ -189,6 +189,7 @@ impl<S, B, R> Service<Request<B>> for Pace<S>
 where
     S: Service<Request<B>, Response = Response<R>> + Clone,
     S::Error: Into<BoxError>,
+    B: CloneBody,
 {
     type Response = Response<R>;
     type Error = Error;
@@ -202,12 +203,12 @@ where
         let target = self.settings.target(&request);
         match self.admit(&request, &target) {
             Step::Send(permit, now) => self.send(request, target, permit, now),
-            Step::Wait(admission) => {
+            Step::Wait(admission, held) => {
                 // The ready service may hold a resource that others need, such as a permit of a concurrency limit. It is
                 // dropped before the wait, and a clone gets ready afterwards.
                 let unready = self.inner.clone();
                 drop(mem::replace(&mut self.inner, unready.clone()));
-                ResponseFuture::waiting(*admission, unready, request, &self.settings, target)
+                ResponseFuture::waiting(held, *admission, unready, request, &self.settings, target)
             }
             Step::Reject(error) => ResponseFuture::rejected(error, &self.settings, target),
         }

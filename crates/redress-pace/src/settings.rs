@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, Method, Request, Uri};
-use redress_classify::{Clock, Dialect, UpstreamHealth};
+use redress_classify::{Clock, CloneBody, Dialect, SendState, UpstreamHealth};
 use tokio::time::Instant;
 
 use crate::gates::{CallResult, Caller, Gates, Permit, Sent, record};
@@ -35,6 +35,8 @@ pub(crate) struct Settings {
     pub(crate) detects_outages: bool,
     /// A call waits while the outage is younger than this multiple of the time that it has left.
     pub(crate) patience: u32,
+    /// The maximum number of bytes that calls hold that wait for the end of an outage.
+    pub(crate) max_held: u64,
     /// Whether the call with the latest deadline goes first.
     pub(crate) newest_first: bool,
     pub(crate) clock: Clock,
@@ -78,10 +80,11 @@ impl Settings {
     }
 
     /// Returns a call at its gates.
-    pub(crate) fn caller<B>(&self, request: &Request<B>, now: Instant) -> Caller {
+    pub(crate) fn caller<B: CloneBody>(&self, request: &Request<B>, now: Instant) -> Caller {
         let max_wait = MaxWait::new(self, request, now);
         let (is_idempotent, random) = (self.is_idempotent(request), self.random());
-        Caller { max_wait, is_idempotent, was_cooling_down: false, random }
+        let bytes = request.body().bytes_in_memory().saturating_add(SendState::held_bytes(request));
+        Caller { max_wait, is_idempotent, bytes, was_cooling_down: false, random }
     }
 
     /// Returns `true` if a request is safe to lose: one that can be sent again.
@@ -107,6 +110,7 @@ impl fmt::Debug for Settings {
             .field("fail_fast", &self.fail_fast)
             .field("detects_outages", &self.detects_outages)
             .field("patience", &self.patience)
+            .field("max_held", &self.max_held)
             .field("newest_first", &self.newest_first)
             .field("limits", &self.limiters)
             .field("sharing", &self.sharing)

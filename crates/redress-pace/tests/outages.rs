@@ -527,3 +527,52 @@ async fn a_hedge_is_refused_at_once_in_an_outage_and_its_release() {
     assert!(client.oneshot(hedge()).await.is_ok(), "all is well again");
     assert_eq!(server.requests(), 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_line_is_bounded_by_the_bytes_that_its_calls_hold() {
+    let layer = layer().max_waiting_bytes(1_000);
+    let served = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&served);
+    let client = layer.layer(service_fn(move |_: Request<String>| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        async { Ok::<_, TransportError>(Response::new(())) }
+    }));
+    let put = |bytes: usize| {
+        let mut put = Request::put("https://api.example/").body("x".repeat(bytes)).unwrap();
+        put.extensions_mut().insert(Deadline::from_now(s(60)));
+        put
+    };
+    let call = |request| {
+        let client = client.clone();
+        tokio::spawn(async move { client.oneshot(request).await })
+    };
+    layer.gate().shut(&get(None));
+    let mut waiting = vec![call(put(400)), call(put(600))];
+    sleep(ms(1)).await;
+    let refused = call(put(1)).await.unwrap().unwrap_err();
+    assert!(refused.is_paced() && refused.to_string().contains("the line is full"), "{refused}");
+    let mut holding = put(0);
+    holding.extensions_mut().insert(SendState::paid_at_send_holding(1, || true));
+    assert!(call(holding).await.unwrap().is_err(), "what its call holds counts, too");
+    waiting.push(call(put(0)));
+    sleep(ms(1)).await;
+    assert_eq!(layer.gate().status(&get(None)).waiting, 3, "a call without a body has room");
+    waiting.remove(1).abort();
+    sleep(ms(1)).await;
+    waiting.push(call(put(600)));
+    sleep(ms(1)).await;
+    assert_eq!(
+        (layer.gate().status(&get(None)).waiting, served.load(Ordering::Relaxed)),
+        (3, 0),
+        "a dropped call makes room"
+    );
+    layer.gate().open(&get(None));
+    for call in waiting {
+        call.await.unwrap().unwrap();
+    }
+    layer.gate().shut(&get(None));
+    let again = call(put(1_000));
+    sleep(ms(1)).await;
+    assert_eq!(layer.gate().status(&get(None)).waiting, 1, "calls that were sent hold nothing");
+    again.abort();
+}

@@ -13,11 +13,21 @@ use crate::wait::MAX_REST;
 /// The outcome of the last attempt.
 pub(super) enum InHand<T> {
     /// A response whose body is in memory, in at most 16 KiB.
-    Response(T),
+    Response { response: T, bytes: u64 },
     /// The verdict about a response that was dropped, since its body is longer or still arrives.
     Dropped(Verdict),
     /// There was no response.
     Error(Error),
+}
+
+impl<T> InHand<T> {
+    /// Returns the number of bytes of the body that is kept.
+    pub(super) const fn bytes(&self) -> u64 {
+        match self {
+            Self::Response { bytes, .. } => *bytes,
+            Self::Dropped(_) | Self::Error(_) => 0,
+        }
+    }
 }
 
 impl<B: CloneBody, R: Body> Call<B, Response<R>> {
@@ -30,10 +40,11 @@ impl<B: CloneBody, R: Body> Call<B, Response<R>> {
             self.in_hand = Some(Box::new(InHand::Dropped(verdict)));
             return Some(response);
         }
+        let bytes = verdict.body_read();
         if response.verdict().is_none() {
             response.extensions_mut().insert(verdict);
         }
-        self.in_hand = Some(Box::new(InHand::Response(response)));
+        self.in_hand = Some(Box::new(InHand::Response { response, bytes }));
         None
     }
 
@@ -45,7 +56,7 @@ impl<B: CloneBody, R: Body> Call<B, Response<R>> {
         reason: EndReason,
     ) -> Result<Response<R>, Error> {
         match in_hand {
-            InHand::Response(mut response) => {
+            InHand::Response { mut response, .. } => {
                 if let Some(verdict) = response.verdict() {
                     self.report_no_retry(verdict, reason);
                 }

@@ -74,12 +74,13 @@ impl Payment {
     }
 
     /// Marks the retry as in flight, and returns the state by which the layers below report that they queue or send it.
-    pub(super) fn send(&mut self) -> SendState {
+    /// `held` is the number of bytes of the outcome in hand.
+    pub(super) fn send(&mut self, held: u64) -> SendState {
         let state = match &self.tokens {
             Tokens::None | Tokens::Reserved(_) => SendState::new(),
             Tokens::AtSend(payment) => {
                 let payment = Arc::clone(payment);
-                SendState::paid_at_send(move || payment.pay())
+                SendState::paid_at_send_holding(held, move || payment.pay())
             }
         };
         self.send_state.insert(state).clone()

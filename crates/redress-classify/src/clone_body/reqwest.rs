@@ -11,4 +11,8 @@ impl CloneBody for Body {
     fn try_clone(&self) -> Option<Self> {
         self.as_bytes().map(|bytes| Self::from(Bytes::copy_from_slice(bytes)))
     }
+
+    fn bytes_in_memory(&self) -> u64 {
+        self.as_bytes().map_or(0, |bytes| bytes.len() as u64)
+    }
 }

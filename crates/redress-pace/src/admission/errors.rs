@@ -22,10 +22,3 @@ pub(super) fn paced(target: &Target, retry_at: SystemTime, reason: impl Into<Str
 pub(super) const fn reason(wait: LineWait) -> WaitReason {
     if wait.outage.is_some() { WaitReason::Outage } else { WaitReason::Release }
 }
-
-pub(super) fn detail(wait: LineWait, now: Instant) -> String {
-    match wait.outage {
-        Some(since) => format!("outage for {:?}", now.saturating_duration_since(since)),
-        None => "release after an outage or a cool-down".to_owned(),
-    }
-}

@@ -22,6 +22,8 @@ use crate::settings::Settings;
 pub(crate) struct Caller {
     pub(crate) max_wait: MaxWait,
     pub(crate) is_idempotent: bool,
+    /// The bytes that it would hold while it waits; 0 once they are counted.
+    pub(crate) bytes: u64,
     /// Whether it has waited for a cool-down.
     pub(crate) was_cooling_down: bool,
     /// Uniform over all of `u32`: its place in the spread of a release, and the jitter of its probes.
@@ -52,6 +54,8 @@ pub(crate) struct LineWait {
     pub(crate) until: Instant,
     /// The spread of the release.
     pub(crate) spread: Duration,
+    /// Whether the line is full, by the number of calls or by their bytes.
+    pub(crate) is_full: bool,
 }
 
 impl Caller {
@@ -66,12 +70,23 @@ impl Caller {
         let usual = moment.health.usual_latency().unwrap_or_default();
         let grace = if self.was_cooling_down { line.spread } else { Duration::ZERO };
         let until = self.max_wait.line_until(usual, grace, moment.now);
-        LineWait { outage: line.outage().map(Outage::since), until, spread: line.spread }
+        LineWait { outage: line.outage().map(Outage::since), until, spread: line.spread, is_full: false }
     }
 
     /// Puts the call into the queue of a line, and returns the wakers of the calls that go on.
     pub(super) fn join(&self, line: &mut Line, rank: Rank, moment: Moment<'_>) -> Vec<Waker> {
         line.enqueue(rank, self.max_wait.limit() == WaitLimit::Deadline, self.is_idempotent, moment)
+    }
+}
+
+impl LineWait {
+    /// Returns why a call must not wait in a line, for its error.
+    pub(crate) fn detail(&self, now: Instant) -> String {
+        let full = if self.is_full { ", and the line is full" } else { "" };
+        match self.outage {
+            Some(since) => format!("outage for {:?}{full}", now.saturating_duration_since(since)),
+            None => "release after an outage or a cool-down".to_owned(),
+        }
     }
 }
 
@@ -204,7 +219,8 @@ impl State {
         if !may_wait(settings, line, caller, wait.until, now) {
             let usual = moment.health.usual_latency().unwrap_or_default();
             let next = line.outage().map_or_else(|| Some(now + usual), Outage::next_probe);
-            return GateState::Refused(LineWait { until: next.unwrap_or(now).max(now), ..wait });
+            let is_full = line.outage().is_some() && is_full(settings, line, caller);
+            return GateState::Refused(LineWait { until: next.unwrap_or(now).max(now), is_full, ..wait });
         }
         let rank = (caller.max_wait.latest(), id);
         // Its own waker is not registered yet, and no other call goes earlier because of it.
@@ -237,5 +253,11 @@ fn may_wait(settings: &Settings, line: &Line, caller: Caller, until: Instant, no
     }
     let Some(outage) = line.outage() else { return true };
     let patience = caller.max_wait.latest().saturating_duration_since(now).saturating_mul(settings.patience);
-    outage.age(now) <= patience && line.waiting() < MAX_WAITING
+    outage.age(now) <= patience && !is_full(settings, line, caller)
+}
+
+/// Returns `true` if a line has no room for a call.
+fn is_full(settings: &Settings, line: &Line, caller: Caller) -> bool {
+    let bytes = settings.gates.held_bytes().saturating_add(caller.bytes);
+    line.waiting() >= MAX_WAITING || caller.bytes > 0 && bytes > settings.max_held
 }
