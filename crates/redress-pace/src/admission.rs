@@ -70,6 +70,8 @@ impl Admission {
     ) -> Result<Self, Error> {
         let mut admission = Self::unstarted(settings, target, limiters, caller);
         admission.start(now)?;
+        // From now on they are counted.
+        admission.caller.bytes = 0;
         Ok(admission)
     }
 
@@ -85,7 +87,7 @@ impl Admission {
         }
     }
 
-    /// Starts to wait for the first load of the cool-downs of its partition; then for its admission.
+    /// Starts to wait for the first load of the cool-downs of its partition; then for its admission. Its bytes are counted already.
     pub(crate) fn loading(
         settings: &Arc<Settings>,
         target: &Target,
@@ -93,6 +95,7 @@ impl Admission {
         caller: Caller,
         load: FirstLoad,
     ) -> Self {
+        let caller = Caller { bytes: 0, ..caller };
         Self { stage: Stage::Loading(load), ..Self::unstarted(settings, target, limiters, caller) }
     }
 
@@ -184,10 +187,7 @@ impl Admission {
         self.permit = None;
         self.positions.clear();
         self.caller.was_cooling_down = false;
-        self.enter_gates(now)?;
-        // From now on they are counted.
-        self.caller.bytes = 0;
-        Ok(())
+        self.enter_gates(now)
     }
 
     /// Passes the gates, or waits at one of them. A permit that the call has already is kept.

@@ -115,9 +115,9 @@ impl<S> Pace<S> {
         let settings = &self.settings;
         if let Some(sharing) = &settings.sharing
             && !sharing.is_loaded(&target.partition)
-            && let Some(admission) = self.load(sharing, request, target)
+            && let Some(step) = self.load(sharing, request, target)
         {
-            return Step::Wait(Box::new(admission));
+            return step;
         }
         if settings.limiters.is_empty() && settings.gates.is_inactive() {
             return Step::Send(None, None);
@@ -153,13 +153,16 @@ impl<S> Pace<S> {
 
     /// Lets a call wait for the first load of the cool-downs of its partition; `None` if it need not, or must not wait.
     #[cold]
-    fn load<B>(&self, sharing: &Sharing, request: &Request<B>, target: &Target) -> Option<Admission> {
+    fn load<B: CloneBody>(&self, sharing: &Sharing, request: &Request<B>, target: &Target) -> Option<Step> {
+        if SendState::is_hedge(request) {
+            return None;
+        }
         let settings = &self.settings;
         let now = Instant::now();
         let caller = settings.caller(request, now);
         let load = sharing.first_load(settings, &target.partition, caller.max_wait.load_until(now))?;
-        let limiters = settings.limiters(request).cloned().collect();
-        Some(Admission::loading(settings, target, limiters, caller, load))
+        let (held, limiters) = (settings.gates.hold(caller.bytes), settings.limiters(request).cloned().collect());
+        Some(Step::Wait(Box::new(Admission::loading(settings, target, limiters, caller, load)), held))
     }
 
     /// Sends a request that is admitted, unless the retry budget has no tokens for it.
