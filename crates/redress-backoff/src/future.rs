@@ -90,11 +90,12 @@ where
         let is_late = Deadline::from_request(&request).is_some_and(|deadline| deadline.has_passed(Instant::now()));
         let hedges = settings.hedged.is_some();
         let mut call = Call::new(&request, settings);
-        let plan = if hedges && !is_late { call.plan_hedge(&mut request) } else { None };
-        let state = match plan {
-            _ if is_late => State::TooLate,
-            None => State::InFlight { attempt: service.call(request) },
-            Some((state, plan)) => State::Racing { race: Box::pin(Race::new(service.call(request), state, plan)) },
+        let state = if is_late {
+            State::TooLate
+        } else if hedges {
+            begin_race(&mut service, &mut call, request)
+        } else {
+            State::InFlight { attempt: service.call(request) }
         };
         Self { state, deadline_sleep: None, service, call }
     }
@@ -124,11 +125,7 @@ where
                     }
                 }
                 StateProj::Racing { race } => {
-                    let racer = race.as_mut().poll(cx, |cx| send_hedge(this.service, this.call, cx));
-                    match ready!(or_deadline(racer, this.deadline_sleep.as_mut(), deadline, cx)) {
-                        Some((racer, result)) => this.call.on_racer(racer, race.sent(), result),
-                        None => Step::Return(this.call.deadline_exceeded(Phase::MaybeProcessed)),
-                    }
+                    ready!(poll_race(race.as_mut(), this.service, this.call, this.deadline_sleep.as_mut(), cx))
                 }
                 StateProj::Waiting { wait } => {
                     ready!(wait.poll(cx));
@@ -170,6 +167,7 @@ where
 }
 
 /// Makes the service ready and sends the request of the next attempt. Breaks with the result of the call if there is none.
+#[inline(never)]
 fn poll_resend<S, B, R>(
     service: &mut S,
     call: &mut Call<B, Response<R>>,
@@ -190,6 +188,45 @@ where
         Some(Ok(())) => ControlFlow::Continue(service.call(call.next_request())),
         Some(Err(error)) => ControlFlow::Break(Err(call.on_not_ready(error.into()))),
         None => ControlFlow::Break(call.deadline_exceeded(Phase::NotSent)),
+    })
+}
+
+/// Sends the first attempt of a layer that hedges. It is apart from the usual path, which it must not make longer.
+#[inline(never)]
+fn begin_race<S, B>(
+    service: &mut S,
+    call: &mut Call<B, S::Response>,
+    mut request: Request<B>,
+) -> State<S::Future, S::Response>
+where
+    S: Service<Request<B>>,
+    B: CloneBody,
+{
+    match call.plan_hedge(&mut request) {
+        None => State::InFlight { attempt: service.call(request) },
+        Some((state, plan)) => State::Racing { race: Box::pin(Race::new(service.call(request), state, plan)) },
+    }
+}
+
+/// Polls the attempts of a race, and ends one of them.
+#[inline(never)]
+fn poll_race<S, B, R>(
+    mut race: Pin<&mut Race<S::Future>>,
+    service: &S,
+    call: &mut Call<B, Response<R>>,
+    deadline_sleep: Pin<&mut Option<Sleep>>,
+    cx: &mut Context<'_>,
+) -> Poll<Step<Response<R>>>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone,
+    S::Error: Into<BoxError>,
+    B: CloneBody,
+    R: Body,
+{
+    let racer = race.as_mut().poll(cx, |cx| send_hedge(service, call, cx));
+    Poll::Ready(match ready!(or_deadline(racer, deadline_sleep, call.deadline(), cx)) {
+        Some((racer, result)) => call.on_racer(racer, race.sent(), result),
+        None => Step::Return(call.deadline_exceeded(Phase::MaybeProcessed)),
     })
 }
 
