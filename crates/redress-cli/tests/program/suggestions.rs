@@ -9,7 +9,7 @@ fn an_unknown_dialect_is_answered_with_the_nearest_name() {
         text.split('`').nth(3).filter(|_| text.contains("did you mean `")).map(str::to_owned)
     };
     for (name, expected) in
-        [("strip", Some("stripe")), ("Stripe", Some("stripe")), ("githb", Some("github")), ("zzz", None), ("x", None)]
+        [("strip", Some("stripe")), ("Stripe", Some("stripe")), ("githb", Some("github")), ("zzz", None), ("q", None)]
     {
         assert_eq!(suggested(name).as_deref(), expected, "{name}");
     }

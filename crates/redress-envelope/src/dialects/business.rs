@@ -60,7 +60,7 @@ pub(super) static ATLASSIAN: Shipped =
 /// # Codes
 /// Those of [`oauth2`](super::oauth2), and:
 ///
-/// - `conflict`: `EDIT_LOCK_ENVELOPE_LOCKED`, `RECIPIENT_NOT_IN_SEQUENCE`
+/// - `conflict`: `RECIPIENT_NOT_IN_SEQUENCE`
 /// - `invalid`: `INVALID_EMAIL_ADDRESS_FOR_RECIPIENT`, `INVALID_REQUEST_BODY`,
 ///   `INVALID_REQUEST_PARAMETER`
 /// - `not_found`: `ENVELOPE_DOES_NOT_EXIST`, `UNKNOWN_ENVELOPE_RECIPIENT`
