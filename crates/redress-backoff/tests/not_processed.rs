@@ -251,7 +251,9 @@ fn coded(code: &str) -> String {
     let code = quoted(code);
     format!(
         r#"{{"ok":false,"success":false,"status":"error","code":{code},"error_code":{code},"errorCode":{code},"__type":{code},
-        "error":{{"code":{code},"status":{code},"type":{code},"message":"x"}},"errors":[{{"code":{code},"message":"x","extensions":{{"code":{code}}}}}],"message":"x"}}"#
+        "error":{{"code":{code},"status":{code},"type":{code},"message":"x"}},"errors":[{{"code":{code},"message":"x","extensions":{{"code":{code}}}}}],"message":"x",
+        "category":{code},"event":{code},"id":{code},"Type":{code},"Code":{code},"error_type":{code},
+        "Fault":{{"Error":[{{"code":{code}}}]}},"json":{{"errors":[[{code},"x","y"]]}}}}"#
     )
 }
 
