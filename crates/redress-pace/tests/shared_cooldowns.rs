@@ -250,6 +250,7 @@ async fn scopes_are_kept_apart() {
     };
     let (ours, theirs) = (process(), process());
     let ((one, _), (_other, _)) = (started(&ours).await, started(&theirs).await);
+    let start = Instant::now();
     let uri = |path: &str| format!("https://api.example{path}");
     for (path, wait) in [("/rooms/1", "30"), ("/rooms/2", "60")] {
         one.clone().oneshot(refusing(&uri(path), "429", Some(wait))).await.unwrap();
@@ -259,9 +260,19 @@ async fn scopes_are_kept_apart() {
         |path: &str| theirs.gate().cooldown_until(&request(&uri(path))).map(|at| (at - Instant::now()).as_secs());
     let expected = [("/rooms/1", Some(29)), ("/rooms/2", Some(59)), ("/rooms/3", None), ("/else", None)];
     assert_eq!(expected.map(|(path, _)| (path, left(path))), expected);
+    tokio::time::sleep_until(start + s(10)).await;
     one.clone().oneshot(refusing(&uri("/else"), "503", Some("40"))).await.unwrap();
     sleep(ms(10)).await;
-    let expected = [("/rooms/1", Some(39)), ("/rooms/2", Some(59)), ("/rooms/3", Some(39)), ("/else", Some(39))];
+    let expected = [("/rooms/1", Some(39)), ("/rooms/2", Some(49)), ("/rooms/3", Some(39)), ("/else", Some(39))];
+    assert_eq!(expected.map(|(path, _)| (path, left(path))), expected);
+    // The rewritten record has what was left of the others.
+    tokio::time::sleep_until(start + s(20)).await;
+    let late = process();
+    let (mock, _handle) = server();
+    spawn(&serve(&late, &mock), request(URL), start);
+    sleep(ms(10)).await;
+    let left = |path: &str| late.gate().cooldown_until(&request(&uri(path))).map(|at| (at - Instant::now()).as_secs());
+    let expected = [("/rooms/1", Some(29)), ("/rooms/2", Some(39)), ("/else", Some(29))];
     assert_eq!(expected.map(|(path, _)| (path, left(path))), expected);
 }
 
