@@ -6,13 +6,12 @@ use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::SystemTime;
 
-use redress_classify::{Deadline, Error, UpstreamHealth, saturating};
+use redress_classify::{Deadline, Error, saturating};
 use tokio::time::{Instant, Sleep};
 
+use self::errors::reason;
 pub(crate) use self::errors::refused;
-use self::errors::{paced, reason};
 use crate::cooldown::Cooldown;
 use crate::gates::{Caller, GateState, LineWait, Permit, PermitWait, Waiter, enter};
 use crate::keyed_queues::SlotState;
@@ -21,7 +20,7 @@ use crate::max_wait::{MaxWait, WaitLimit};
 use crate::scope::Target;
 use crate::settings::Settings;
 use crate::shared::FirstLoad;
-use crate::telemetry::{self, WaitReason};
+use crate::telemetry::WaitReason;
 use crate::waker::poll_timer;
 
 /// A call that waits for its admission. Dropping it gives up all its positions and permits.
@@ -308,44 +307,25 @@ impl Admission {
             self.stage = Stage::Start;
             return Poll::Ready(Ok(now));
         }
+        let latest = self.caller.max_wait.latest();
+        let is_shared = self.positions.last().is_some_and(QueuePosition::is_shared);
         let Stage::InQueue { sleep } = &mut self.stage else { return Poll::Ready(Ok(now)) };
         match self.positions.last().map_or(SlotState::Ready, |position| position.poll_slot(now, cx)) {
             SlotState::Ready => Poll::Ready(self.join_next_queue(now).map(|()| now)),
-            SlotState::Behind => Poll::Pending,
-            SlotState::At(at) => {
+            SlotState::Behind if !is_shared => Poll::Pending,
+            // Where processes share the limit, its time was an estimate, and that of the call may be over before.
+            _ if is_shared && latest <= now => Poll::Ready(Err(self.limit_error(now, now))),
+            state => {
+                let at = state.time().unwrap_or(latest);
+                let at = if is_shared { at.min(latest) } else { at };
                 let timer = sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at)));
+                if timer.deadline() != at {
+                    timer.as_mut().reset(at);
+                }
                 let now = ready!(poll_timer(timer, cx, now));
                 *sleep = None;
                 Poll::Ready(Ok(now))
             }
         }
-    }
-
-    /// Reports and returns the error of a call that would wait too long for a limit.
-    fn limit_error(&self, at: Instant, now: Instant) -> Error {
-        self.report_rejection(WaitReason::Limit, at, now);
-        self.paced(self.settings.clock.wall(at), "own limit")
-    }
-
-    /// Reports and returns the error of a call that must not wait in a line, or did so until it was too late, with the time to
-    /// come back: that of the next probe, or else the spread, in which a release is meant to end.
-    fn line_error(&self, wait: LineWait, again: Instant, now: Instant) -> Error {
-        self.report_rejection(reason(wait), again, now);
-        let error = self.paced(self.settings.clock.wall(again), wait.detail(now));
-        if wait.outage.is_some() { error.with_upstream_health(UpstreamHealth::Outage) } else { error }
-    }
-
-    fn paced(&self, retry_at: SystemTime, reason: impl Into<String>) -> Error {
-        paced(&self.target, retry_at, reason)
-    }
-
-    fn report_wait(&self, reason: WaitReason, until: Instant, now: Instant) {
-        let wait = until.saturating_duration_since(now);
-        telemetry::call_waits(&self.settings.dialect, &self.target.partition, reason, wait);
-    }
-
-    fn report_rejection(&self, reason: WaitReason, until: Instant, now: Instant) {
-        let wait = until.saturating_duration_since(now);
-        telemetry::call_rejected(&self.settings.dialect, &self.target.partition, reason, wait);
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::task::Waker;
 
 use crate::gcra::Gcra;
+use crate::lease::{Permits, Rule};
 use crate::partition::Partition;
 use crate::waker::register;
 
@@ -14,6 +15,10 @@ const MAX_PARTITIONS: usize = 1024;
 #[derive(Debug)]
 pub(crate) struct KeyedQueues {
     gcra: Gcra,
+    /// The law of a limit that processes share.
+    rule: Option<Rule>,
+    /// The partitions whose permits no task renews yet.
+    unstarted: Vec<Partition>,
     map: HashMap<Partition, Queue>,
     shared: Queue,
     next_id: u64,
@@ -25,6 +30,8 @@ struct Queue {
     /// The theoretical arrival time, see [`Gcra`].
     tat: u128,
     calls: BTreeMap<u64, Option<Waker>>,
+    /// The permits of a limit that processes share.
+    permits: Option<Permits>,
 }
 
 /// The slot of a call in a queue.
@@ -47,6 +54,11 @@ pub(crate) enum SlotState<T> {
 }
 
 impl<T> SlotState<T> {
+    /// Returns the time, if there is one.
+    pub(crate) fn time(self) -> Option<T> {
+        if let Self::At(time) = self { Some(time) } else { None }
+    }
+
     /// Converts the time.
     pub(crate) fn map<U>(self, convert: impl FnOnce(T) -> U) -> SlotState<U> {
         match self {
@@ -58,8 +70,27 @@ impl<T> SlotState<T> {
 }
 
 impl KeyedQueues {
-    pub(crate) fn new(gcra: Gcra) -> Self {
-        Self { gcra, map: HashMap::new(), shared: Queue::default(), next_id: 0 }
+    pub(crate) fn new(gcra: Gcra, rule: Option<Rule>) -> Self {
+        Self { gcra, rule, unstarted: Vec::new(), map: HashMap::new(), shared: Queue::default(), next_id: 0 }
+    }
+
+    /// Takes the partitions whose permits no task renews yet.
+    pub(crate) fn take_unstarted(&mut self) -> Vec<Partition> {
+        std::mem::take(&mut self.unstarted)
+    }
+
+    /// Returns the permits of a partition, and the number of calls in its queue.
+    pub(crate) fn permits(&mut self, partition: &Partition) -> Option<(&mut Permits, u32)> {
+        let queue = self.map.get_mut(partition)?;
+        let waiting = u32::try_from(queue.calls.len()).unwrap_or(u32::MAX);
+        queue.permits.as_mut().map(|permits| (permits, waiting))
+    }
+
+    /// Counts the requests of a partition in this process alone from now on.
+    pub(crate) fn end_sharing(&mut self, partition: &Partition) {
+        if let Some(queue) = self.map.get_mut(partition) {
+            queue.permits = None;
+        }
     }
 
     /// Counts a request that is sent now; returns `false`, and counts nothing, if it must wait.
@@ -73,7 +104,8 @@ impl KeyedQueues {
     pub(crate) fn earliest(&mut self, partition: &Partition, now: u128) -> u128 {
         let gcra = self.gcra;
         let (_, queue) = self.queue(partition, now);
-        gcra.earliest(queue.tat, now, queue.calls.len() as u64)
+        let ahead = queue.calls.len() as u64;
+        queue.earliest(gcra, now, ahead)
     }
 
     /// Adds a call at the end of the queue.
@@ -92,7 +124,7 @@ impl KeyedQueues {
         let Some(queue) = self.queue_of(slot) else { return (SlotState::Ready, None) };
         let is_first = queue.is_first(slot);
         let replaced = queue.calls.get_mut(&slot.id).and_then(|registered| register(registered, waker));
-        let state = match gcra.earliest(queue.tat, now, 0) {
+        let state = match queue.earliest(gcra, now, 0) {
             _ if !is_first => SlotState::Behind,
             at if at == now => SlotState::Ready,
             at => SlotState::At(at),
@@ -104,7 +136,7 @@ impl KeyedQueues {
     pub(crate) fn is_ready(&mut self, slot: &QueueSlot, now: u128) -> bool {
         let gcra = self.gcra;
         let Some(queue) = self.queue_of(slot) else { return false };
-        queue.is_first(slot) && gcra.earliest(queue.tat, now, 0) == now
+        queue.is_first(slot) && queue.earliest(gcra, now, 0) == now
     }
 
     /// Counts the request of the first call in its queue, which is sent now; returns `false`, and counts nothing, if it must
@@ -146,19 +178,37 @@ impl KeyedQueues {
                 return (true, &mut self.shared);
             }
             // The requests that the partition sent while there was no room for it were counted in the shared queue.
-            let queue = Queue { tat: self.shared.tat, calls: BTreeMap::new() };
+            let permits = self.rule.map(Permits::new);
+            self.unstarted.extend(permits.as_ref().map(|_| partition.clone()));
+            let queue = Queue { tat: self.shared.tat, calls: BTreeMap::new(), permits };
             self.map.insert(partition.clone(), queue);
         }
         (false, self.map.get_mut(partition).unwrap_or(&mut self.shared))
     }
 }
 
+/// Returns whole milliseconds, which count permits.
+fn millis(nanos: u128) -> u64 {
+    u64::try_from(nanos / 1_000_000).unwrap_or(u64::MAX)
+}
+
 impl Queue {
     /// Counts a request that is sent now; returns `false`, and counts nothing, if it must wait.
     fn try_send(&mut self, gcra: Gcra, now: u128) -> bool {
         let Some(tat) = gcra.try_send(self.tat, now) else { return false };
+        if self.permits.as_mut().is_some_and(|permits| !permits.try_send(millis(now))) {
+            return false;
+        }
         self.tat = tat;
         true
+    }
+
+    /// Returns the earliest time for a call with so many others ahead; without permits of a shared limit, when to look again.
+    fn earliest(&mut self, gcra: Gcra, now: u128, ahead: u64) -> u128 {
+        let at = gcra.earliest(self.tat, now, ahead);
+        let Some(permits) = &mut self.permits else { return at };
+        let permitted = permits.earliest(ahead, millis(now));
+        if permitted <= millis(now) { at } else { at.max(u128::from(permitted) * 1_000_000) }
     }
 
     fn is_first(&self, slot: &QueueSlot) -> bool {
@@ -183,7 +233,7 @@ mod tests {
 
     /// Two requests in 10 ns, one at a time: 5 ns apart.
     fn queues() -> KeyedQueues {
-        KeyedQueues::new(Gcra::new(NonZeroU32::new(2).unwrap(), Duration::from_nanos(10), NonZeroU32::MIN))
+        KeyedQueues::new(Gcra::new(NonZeroU32::new(2).unwrap(), Duration::from_nanos(10), NonZeroU32::MIN), None)
     }
 
     fn poll(queues: &mut KeyedQueues, slot: &QueueSlot, now: u128) -> SlotState<u128> {

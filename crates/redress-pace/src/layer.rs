@@ -163,7 +163,7 @@ impl PaceLayer {
     pub fn limit(mut self, limit: Limit) -> Self {
         let limiters = &mut self.settings.limiters;
         limiters.retain(|earlier| !limit.replaces(earlier.limit()));
-        limiters.push(Arc::new(Limiter::new(limit)));
+        limiters.push(Limiter::new(limit, self.settings.sharing.as_deref().map(Sharing::limits)));
         // A call queues for the most specific limit first, so that in the queue of a broad one it does not delay other calls.
         limiters.sort_by_key(|limiter| Reverse(limiter.limit().specificity()));
         self
@@ -296,11 +296,12 @@ impl PaceLayer {
         self
     }
 
-    /// Shares cool-downs with other processes that have the same account, by a store.
+    /// Shares cool-downs and limits with other processes that have the same account, by a store.
     ///
     /// A cool-down that one process learns of is written to the record `{key}/cooldown/{partition}`, and holds the calls of all
-    /// processes with that store and key for the time that is left of it. See [sharing](crate#sharing). The default is none: each
-    /// process learns by itself.
+    /// processes with that store and key for the time that is left of it. Each limit counts the requests of all of them, by the
+    /// record `{key}/limit/{limit}/{partition}`. See [sharing](crate#sharing). The default is none: each process learns and counts by
+    /// itself. Without limits, [`without_limits`](Self::without_limits), cool-downs alone are shared.
     ///
     /// The key is the account or credential as the vendor counts it. It is a name: not a token, and it contains none.
     ///
@@ -331,7 +332,11 @@ impl PaceLayer {
     /// ```
     #[must_use]
     pub fn share(mut self, store: impl Store, key: &str) -> Self {
-        self.settings.sharing = Some(Arc::new(Sharing::new(StoreHandle::new(store), key)));
+        let sharing = Sharing::new(StoreHandle::new(store), key);
+        for limiter in &mut self.settings.limiters {
+            *limiter = Limiter::new(limiter.limit().clone(), Some(sharing.limits()));
+        }
+        self.settings.sharing = Some(Arc::new(sharing));
         self
     }
 

@@ -79,7 +79,9 @@
 //!
 //! # Sharing
 //! Processes with one account share its limits, and each of them would have to learn of a cool-down by a refusal of its own. With
-//! [`PaceLayer::share`] they tell each other by a store:
+//! [`PaceLayer::share`] they tell each other by a store.
+//!
+//! Cool-downs:
 //! 1. A cool-down that a response starts or extends is written in the background to the record of its partition, by
 //!    compare-and-set: the time that is left of it, its spread, its class and its scope. It replaces a shorter one only. No call
 //!    waits for a write.
@@ -94,12 +96,28 @@
 //! 5. A record in a later format is not overwritten; cool-downs stay local while it lasts. Other bytes under the key are replaced.
 //!    Up to 64 cool-downs fit into a record: beyond that, as in the table, the scope which ends first is widened.
 //!
-//! The keys are `{key}/cooldown/{host and port}`; a [partition key](PaceLayer::partition) appears as a hash. Outages, buckets of
-//! routes, limits, and [`Gate::open`] concern one process. It needs a tokio runtime: without one, nothing is shared. A process that ends
-//! right after a refusal may lose its write. With the gates open, a call with a store costs a hash and one or two atomic loads more.
+//! Limits:
+//! 1. A process takes permits from the record of the limit, a few at a time and ahead of need: for eight requests, or at least 1/40 of
+//!    the limit's time. With a permit in its hand a call awaits nothing, and takes the lock of the limit as without a store.
+//! 2. No span of the limit's time holds more requests of all processes than the limit, whichever of them end, and whichever answers of
+//!    the store are lost; in the simulation 97 to 98 % of it are used. Its time is taken 2 % longer, at most 1 s, for the delays of
+//!    the network. A renewal costs two calls to the store: at 100 requests a second and a limit for a minute, 0.02 a request.
+//! 3. The burst and the steady rate of [`Limit`] are those of each process. The time that a call is told is an estimate; a call whose
+//!    deadline comes first fails then.
+//! 4. While the store does not answer, after two leases, each process sends its share: the limit divided by the processes that
+//!    it saw last, or by eight if it never reached the store.
+//! 5. A store that went back in time grants nothing for a lease, in which the processes report again what they hold and sent.
+//! 6. It may be exceeded by a process that is stopped between its last check and the send; after a fail-over by what processes had
+//!    taken in the lost writes until they report; after an outage of the store by what some have not reported yet; and by a process
+//!    that alone is cut off from the store, by its share.
+//!
+//! The keys are `{key}/cooldown/{host and port}` and `{key}/limit/{limit}/{host and port}`; a [partition key](PaceLayer::partition)
+//! appears as a hash, and so do routes. Outages, buckets of routes, and [`Gate::open`] concern one process. It needs a tokio runtime:
+//! without one, nothing is shared. A process that ends right after a refusal may lose its write. With the gates open, a call with a
+//! store costs a hash and one or two atomic loads more.
 //!
 //! # What it does not do
-//! It does not slow down because of `RateLimit` fields on successes. Limits do not count the requests of other processes.
+//! It does not slow down because of `RateLimit` fields on successes. Without a store it does not know the requests of other processes.
 //!
 //! # Events
 //! One `tracing` event for each decision, with the target `redress::pace`: `cool-down started`, `call waits`, `gate shut`, `probe`,
@@ -147,6 +165,7 @@ mod health;
 mod keyed_queues;
 mod layer;
 mod learn;
+mod lease;
 mod limit;
 mod limiter;
 mod line;

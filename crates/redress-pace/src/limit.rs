@@ -7,6 +7,8 @@ use http::Method;
 use redress_classify::Route;
 
 use crate::gcra::Gcra;
+use crate::lease::Rule;
+use crate::partition::stable_hash;
 
 /// A maximum number of requests in any interval of a length, to some routes taken together, or to the whole API.
 ///
@@ -14,7 +16,8 @@ use crate::gcra::Gcra;
 /// No interval of that length, whenever it begins, holds more requests than the limit. Vendors count by windows, and when a
 /// window begins is unknown to the client. Of `n` requests a burst of `b` may be sent at once after a pause; the others
 /// follow `per / (n - b + 1)` apart, so that any interval holds at most `n`. A request counts when it is passed to the inner
-/// service. Delays of the network, which may push requests together, and the requests of other processes are not known here.
+/// service. Delays of the network, which may push requests together, are not known here, and the requests of other processes
+/// only if they [share](crate::PaceLayer::share) the limit.
 ///
 /// # The burst
 /// A larger burst lets more requests pass without a wait after a pause, and lowers the steady rate by as many. The default is
@@ -130,6 +133,19 @@ impl Limit {
     /// Returns the specificity of the least specific route; `None`, which is the lowest, for the whole API.
     pub(crate) fn specificity(&self) -> Option<usize> {
         self.routes.iter().flatten().map(Route::specificity).min()
+    }
+
+    /// Returns the name of the limit in the keys of a store: the requests, the time in milliseconds, and a hash of the routes. Limits
+    /// that differ in one of them are counted apart.
+    pub(crate) fn record_name(&self) -> String {
+        let routes: Vec<_> = self.routes.iter().flatten().map(Route::to_string).collect();
+        let hash = stable_hash(routes.join("\n").bytes());
+        format!("{}-{}-{hash:016x}", self.requests, self.per.as_millis())
+    }
+
+    /// Returns the law by which processes share the limit; `None` for one that allows everything.
+    pub(crate) fn rule(&self) -> Option<Rule> {
+        (!self.per.is_zero()).then(|| Rule::new(self.requests, self.per))
     }
 
     /// Returns the parameters of the algorithm.

@@ -1,21 +1,27 @@
 //! A limit at work: its queues behind their lock, on tokio's clock.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
 use http::Method;
 use redress_classify::saturating;
+use redress_store::Entry;
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use crate::keyed_queues::{KeyedQueues, QueueSlot, SlotState};
+use crate::lease::{Permits, Renewer};
 use crate::limit::Limit;
 use crate::partition::Partition;
 
 /// A limit that all services of a layer share. No user code runs under its lock.
 pub(crate) struct Limiter {
     limit: Limit,
+    /// Its record in a store, if processes share the limit.
+    entry: Option<Entry>,
+    me: Weak<Self>,
     state: Mutex<State>,
 }
 
@@ -32,9 +38,38 @@ pub(crate) struct QueuePosition {
 }
 
 impl Limiter {
-    pub(crate) fn new(limit: Limit) -> Self {
-        let queues = KeyedQueues::new(limit.gcra());
-        Self { limit, state: Mutex::new(State { queues, epoch: None }) }
+    /// Makes a limit. With an entry, the one below which the limits of an account are, processes share it.
+    pub(crate) fn new(limit: Limit, entry: Option<&Entry>) -> Arc<Self> {
+        let entry = entry.map(|entry| entry.child(&limit.record_name()));
+        let queues = KeyedQueues::new(limit.gcra(), limit.rule().filter(|_| entry.is_some()));
+        let state = Mutex::new(State { queues, epoch: None });
+        Arc::new_cyclic(|me| Self { limit, entry, me: me.clone(), state })
+    }
+
+    /// Calls a function with the permits of a partition, the number of calls that wait, and the time in milliseconds.
+    pub(crate) fn with_permits<T>(
+        &self,
+        partition: &Partition,
+        act: impl FnOnce(&mut Permits, u32, u64) -> T,
+    ) -> Option<T> {
+        let mut state = self.lock();
+        let now = u64::try_from(state.nanos(Instant::now()) / 1_000_000).unwrap_or(u64::MAX);
+        state.queues.permits(partition).map(|(permits, waiting)| act(permits, waiting, now))
+    }
+
+    /// Starts the tasks that renew the permits of new partitions. Without a runtime they count in this process alone.
+    fn start_tasks(&self, state: &mut State) {
+        let Some(entry) = &self.entry else { return };
+        for partition in state.queues.take_unstarted() {
+            let Ok(runtime) = Handle::try_current() else {
+                state.queues.end_sharing(&partition);
+                continue;
+            };
+            if let Some((permits, _)) = state.queues.permits(&partition) {
+                let entry = entry.child(&partition.record_name());
+                runtime.spawn(Renewer::new(self.me.clone(), partition, entry, permits.wake()).run());
+            }
+        }
     }
 
     pub(crate) const fn limit(&self) -> &Limit {
@@ -50,7 +85,9 @@ impl Limiter {
     pub(crate) fn try_send(&self, partition: &Partition, now: Instant) -> bool {
         let mut state = self.lock();
         let now = state.nanos(now);
-        state.queues.try_send(partition, now)
+        let is_sent = state.queues.try_send(partition, now);
+        self.start_tasks(&mut state);
+        is_sent
     }
 
     /// Returns the earliest time for a call that would join the queue now.
@@ -58,6 +95,7 @@ impl Limiter {
         let mut state = self.lock();
         let nanos = state.nanos(now);
         let earliest = state.queues.earliest(partition, nanos);
+        self.start_tasks(&mut state);
         state.instant(earliest, now)
     }
 
@@ -74,6 +112,7 @@ impl Limiter {
         let mut state = self.lock();
         let nanos = state.nanos(now);
         let earliest = state.queues.earliest(partition, nanos);
+        self.start_tasks(&mut state);
         let earliest = state.instant(earliest, now);
         if !is_acceptable(earliest) {
             return Err(earliest);
@@ -144,6 +183,11 @@ impl QueuePosition {
         slot
     }
 
+    /// Returns `true` if processes share the limit, so that the time of a call is an estimate.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.limiter.entry.is_some()
+    }
+
     /// Returns `true` if the call may be sent now.
     pub(crate) fn is_ready(&self, now: Instant) -> bool {
         let mut state = self.limiter.lock();
@@ -182,7 +226,7 @@ mod tests {
     fn limiter(requests: u32, burst: u32) -> Arc<Limiter> {
         let count = |n| NonZeroU32::new(n).unwrap();
         let limit = Limit::new("GET /a".parse().unwrap(), count(requests), Duration::from_secs(60)).burst(count(burst));
-        Arc::new(Limiter::new(limit))
+        Limiter::new(limit, None)
     }
 
     fn partition() -> Partition {
@@ -212,7 +256,7 @@ mod tests {
         let (now, year) = (Instant::now(), Duration::from_secs(365 * 86_400));
         let earliest = |per| {
             let limit = Limit::new("GET /a".parse().unwrap(), NonZeroU32::MIN, per).burst(NonZeroU32::MIN);
-            let limiter = Arc::new(Limiter::new(limit));
+            let limiter = Limiter::new(limit, None);
             assert!(limiter.try_send(&partition(), now));
             limiter.enqueue(&partition(), now, |_| true).map(|(_, at)| at).unwrap()
         };

@@ -27,17 +27,18 @@ impl Partition {
     /// which may be a secret.
     pub(crate) fn record_name(&self) -> String {
         let Some(key) = &self.key else { return self.upstream.canonical_name() };
-        // FNV-1a, which does not depend on the version of a library.
-        let hash = key
-            .bytes()
-            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-        format!("key-{hash:016x}")
+        format!("key-{:016x}", stable_hash(key.bytes()))
     }
 
     /// Returns the host and port of the request, also if a key replaces them.
     pub(crate) const fn upstream(&self) -> &Upstream {
         &self.upstream
     }
+}
+
+/// Hashes bytes alike in all processes: FNV-1a, which does not depend on the version of a library.
+pub(crate) fn stable_hash(bytes: impl Iterator<Item = u8>) -> u64 {
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 impl PartialEq for Partition {

@@ -36,6 +36,8 @@ pub(crate) type FirstLoad = Pin<Box<dyn Future<Output = ()> + Send + Sync>>;
 /// The records of a layer in a store. When the last service and the layer are dropped, their watchers end.
 pub(crate) struct Sharing {
     table: Arc<Table>,
+    /// The key below which the records of limits are.
+    limits: Entry,
     /// Of the hashes in the table.
     hasher: RandomState,
 }
@@ -72,16 +74,22 @@ struct Watched {
 }
 
 impl Sharing {
-    /// Makes the records below `{key}/cooldown`.
+    /// Makes the records below `{key}/cooldown` and `{key}/limit`.
     pub(crate) fn new(store: StoreHandle, key: &str) -> Self {
+        let entry = Entry::new(store, key);
         let table = Table {
-            entry: Entry::new(store, key).child("cooldown"),
+            entry: entry.child("cooldown"),
             slots: Slots::default(),
             watched: Mutex::default(),
             health: Mutex::default(),
             is_closed: AtomicBool::new(false),
         };
-        Self { table: Arc::new(table), hasher: RandomState::new() }
+        Self { table: Arc::new(table), limits: entry.child("limit"), hasher: RandomState::new() }
+    }
+
+    /// Returns the entry below which the records of limits are.
+    pub(crate) const fn limits(&self) -> &Entry {
+        &self.limits
     }
 
     /// Returns `true` if the record of a partition is watched and was loaded: it takes a hash and one or two atomic loads.

@@ -1,0 +1,248 @@
+//! One process that holds permits of a shared limit. Pure: it is given the time, in milliseconds of the monotonic clock.
+
+use std::collections::VecDeque;
+
+use super::record::{Grant, LimitRecord, Request};
+use super::rule::Rule;
+
+/// The state of one process.
+#[derive(Debug)]
+pub(super) struct Holder {
+    id: u64,
+    /// Permits that may be spent before `until`.
+    in_hand: u32,
+    until: u64,
+    /// The permits at the last renewal, of which a quarter is the low-water mark.
+    renewed: u32,
+    /// The length of its leases, and its rate of requests a millisecond.
+    length: u64,
+    rate: f64,
+    /// The requests that were sent since the last report: their slots, the time of the last one, and their number.
+    sent: Vec<(u64, u64, u32)>,
+    /// Former reports, by number, with the times and numbers of the requests; back to a window ago.
+    reports: VecDeque<(u64, Vec<(u64, u32)>)>,
+    /// The number of the last report, and of the last one that is known to be written.
+    report: u64,
+    written: u64,
+    /// When it may ask next, and when it asked last.
+    again: u64,
+    asked: u64,
+    /// The last record that it knows, with the time.
+    known: Option<(LimitRecord, u64)>,
+    /// The number of processes that were seen last, this one included, and how many of them have a lower id.
+    holders: u32,
+    rank: u32,
+    /// Since when the store does not answer, and the record as it would be, with the time.
+    down: Option<u64>,
+    supposed: Option<(LimitRecord, u64)>,
+}
+
+/// The number of processes that one supposes which has never reached the store.
+const UNKNOWN_HOLDERS: u32 = 8;
+
+/// A renewal in flight: the number of its report.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Renewal {
+    report: u64,
+}
+
+impl Holder {
+    pub(super) fn new(id: u64, rule: &Rule) -> Self {
+        Self {
+            id,
+            in_hand: 0,
+            until: 0,
+            renewed: 0,
+            length: rule.lease(0.0),
+            rate: 0.0,
+            sent: Vec::new(),
+            reports: VecDeque::new(),
+            report: 0,
+            written: 0,
+            again: 0,
+            asked: 0,
+            known: None,
+            holders: 1,
+            rank: 0,
+            down: None,
+            supposed: None,
+        }
+    }
+
+    /// Returns the number of permits that can be spent now.
+    pub(super) fn permits(&self, now: u64) -> u32 {
+        if now < self.until { self.in_hand } else { 0 }
+    }
+
+    /// Spends a permit for a request that is sent now; returns `false` without one.
+    pub(super) fn try_send(&mut self, rule: &Rule, now: u64) -> bool {
+        if self.permits(now) == 0 && !self.send_without_store(rule, now) {
+            return false;
+        }
+        self.in_hand = self.in_hand.saturating_sub(u32::from(now < self.until));
+        let slot = now.div_ceil(rule.slot);
+        match self.sent.last_mut().filter(|(last, ..)| *last == slot) {
+            Some((_, at, count)) => (*at, *count) = (now, *count + 1),
+            None => self.sent.push((slot, now, 1)),
+        }
+        true
+    }
+
+    /// Returns `true` if it is time to ask for more: at a quarter of the permits or of the lease, or when permits can no longer be
+    /// spent and others could have them.
+    pub(super) fn is_due(&self, waiting: bool, now: u64) -> bool {
+        if now < self.again {
+            return false;
+        }
+        let is_low = self.permits(now) <= self.renewed / 4 || self.last_quarter() <= now;
+        let has_unused = self.in_hand > 0 && self.until <= now;
+        has_unused || (is_low && (waiting || !self.sent.is_empty()))
+    }
+
+    /// Returns when it may be due by the passing of time alone.
+    pub(super) fn due_at(&self, now: u64) -> u64 {
+        let ends = [self.again, self.last_quarter(), if self.in_hand > 0 { self.until } else { 0 }];
+        ends.into_iter().filter(|at| now < *at).min().unwrap_or(u64::MAX)
+    }
+
+    /// Returns when the last quarter of the lease begins.
+    fn last_quarter(&self) -> u64 {
+        self.until.saturating_sub(self.length / 4)
+    }
+
+    /// Returns when a request without a permit may find one: a time after now.
+    pub(super) fn expected(&self, rule: &Rule, now: u64) -> u64 {
+        let answer = now + (self.length / 8).clamp(1, 50);
+        if let (Some((record, at)), true) = (&self.supposed, self.goes_without(now)) {
+            return answer.max(at + record.next_free(rule));
+        }
+        // In flight it may come at any time.
+        if self.again == u64::MAX { answer } else { answer.max(self.again) }
+    }
+
+    /// Begins a renewal: what was sent so far is a report.
+    pub(super) fn begin(&mut self, rule: &Rule, now: u64) -> Renewal {
+        let sent: Vec<_> = self.sent.drain(..).map(|(_, at, count)| (at, count)).collect();
+        let total: u32 = sent.iter().map(|(_, count)| count).sum();
+        let took = now.saturating_sub(self.asked).max(1);
+        self.rate = if self.asked == 0 { 0.0 } else { (self.rate + f64::from(total) / took as f64) / 2.0 };
+        self.length = rule.lease(self.rate);
+        self.report += 1;
+        self.reports.push_back((self.report, sent));
+        let is_old = |at: u64| at + rule.window + rule.slot < now;
+        while self.reports.front().is_some_and(|(_, sent)| sent.iter().all(|(at, _)| is_old(*at)))
+            && self.reports.len() > 1
+        {
+            self.reports.pop_front();
+        }
+        (self.asked, self.again) = (now, u64::MAX);
+        Renewal { report: self.report }
+    }
+
+    /// Returns the request of a renewal, given the record as it is now; `waiting` calls have no permit. If the record is `lost`, or
+    /// lacks a report of this holder, what it had is put back first.
+    pub(super) fn request(
+        &mut self,
+        rule: &Rule,
+        renewal: Renewal,
+        record: &mut LimitRecord,
+        (waiting, lost): (u32, bool),
+        now: u64,
+    ) -> Request {
+        let lost = lost || record.report_of(self.id) < self.written;
+        if let Some((known, at)) = self.known.as_ref().filter(|_| lost) {
+            let mut known = known.clone();
+            known.advance(now.saturating_sub(*at));
+            record.restore(rule, &known);
+        }
+        let stored = record.report_of(self.id);
+        let went_back = lost || self.goes_without(now);
+        if self.written < stored {
+            // An answer was lost, and the store works.
+            (self.written, self.down, self.supposed) = (stored, None, None);
+        }
+        let reports = self.reports.iter().filter(|(report, _)| *report > stored);
+        let sent = reports.flat_map(|(_, sent)| sent).map(|(at, count)| (now.saturating_sub(*at), *count)).collect();
+        let is_idle = waiting == 0 && self.reports.back().is_none_or(|(_, sent)| sent.is_empty());
+        let needed = (self.rate * self.length as f64 * 1.5) as u32;
+        let target = if is_idle { 0 } else { needed.saturating_add(waiting) };
+        let keep = self.permits(now);
+        Request {
+            holder: self.id,
+            report: renewal.report,
+            sent,
+            keep,
+            want: target.saturating_sub(keep).min(rule.requests),
+            length: self.length,
+            went_back,
+        }
+    }
+
+    /// Takes the answer to a renewal whose request was made at `requested`, when it kept so many permits.
+    /// The jitter is uniform over all of `u32`: processes do not ask together.
+    pub(super) fn granted(
+        &mut self,
+        renewal: Renewal,
+        request: &Request,
+        (grant, record): (Grant, LimitRecord),
+        requested: u64,
+        jitter: u32,
+    ) {
+        let spent: u32 = self.sent.iter().map(|(_, _, count)| count).sum();
+        self.in_hand = request.keep.saturating_add(grant.permits).saturating_sub(spent);
+        self.until = requested + request.length;
+        self.renewed = request.keep.saturating_add(grant.permits);
+        self.written = renewal.report;
+        self.holders = grant.holders;
+        self.rank = record.rank_of(self.id);
+        let pause = if grant.permits == request.want { request.length / 8 } else { grant.again };
+        let jitter = (u64::from(jitter) * (request.length / 4)) >> 32;
+        self.again = requested + pause + jitter;
+        (self.known, self.down, self.supposed) = (Some((record, requested)), None, None);
+    }
+
+    /// Records that the store did not answer, or not in time. It asks again after a pause.
+    pub(super) fn failed(&mut self, rule: &Rule, now: u64) {
+        self.again = now + (self.length / 2).max(1);
+        if self.down.is_some() {
+            return;
+        }
+        if self.known.is_none() {
+            self.holders = UNKNOWN_HOLDERS;
+        }
+        let (mut record, at) = self.known.clone().unwrap_or((LimitRecord::default(), now));
+        if at < now {
+            record.suppose_use(rule, now - at, self.length);
+        }
+        (self.down, self.supposed) = (Some(now), Some((record, now)));
+    }
+
+    /// Returns `true` if a request that is sent now has a permit, or can go without the store.
+    pub(super) fn can_send(&mut self, rule: &Rule, now: u64) -> bool {
+        self.permits(now) > 0
+            || self.supposed(rule, now).is_some_and(|(record, holders)| record.has_free(rule, holders))
+    }
+
+    /// Counts a request while the store is down, as if each of the processes that were seen last sent one now.
+    fn send_without_store(&mut self, rule: &Rule, now: u64) -> bool {
+        self.supposed(rule, now).is_some_and(|(record, holders)| record.send_for_all(rule, holders))
+    }
+
+    /// Returns the record as it would be now, and the number of processes that send by it, if the store is down.
+    fn supposed(&mut self, rule: &Rule, now: u64) -> Option<(&mut LimitRecord, u32)> {
+        // With more processes than permits, the first ones by their ids have one each.
+        let (holders, is_left_out) = (self.holders.min(rule.requests), self.rank >= rule.requests);
+        if !self.goes_without(now) || is_left_out {
+            return None;
+        }
+        let (record, at) = self.supposed.as_mut()?;
+        record.advance(now.saturating_sub(*at));
+        *at = now;
+        Some((record, holders))
+    }
+
+    /// Returns `true` if the store has not answered for two leases. A single lost answer is no outage.
+    fn goes_without(&self, now: u64) -> bool {
+        self.down.is_some_and(|since| since + 2 * self.length <= now)
+    }
+}

@@ -1,0 +1,99 @@
+//! The task that renews the permits of one partition before they are spent.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use redress_store::{BoxError, Entry, Record, Version, Written};
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+use super::record::{Grant, LimitRecord, Request};
+use super::{Permits, Renewal, text};
+use crate::limiter::Limiter;
+use crate::partition::Partition;
+
+/// A store that takes longer counts as down: a renewal takes two calls, and those of Redis end after 500 ms.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// The number of refusals after which a renewal counts as failed: other processes write all the time.
+const MAX_REFUSALS: u32 = 16;
+/// The longest sleep, after which the task looks whether its layer still exists.
+const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+
+/// Renews the permits of a partition of a limit.
+pub(crate) struct Renewer {
+    limiter: Weak<Limiter>,
+    partition: Partition,
+    entry: Entry,
+    wake: Arc<Notify>,
+    /// The number of the last version that was seen.
+    seen: u64,
+}
+
+impl Renewer {
+    pub(crate) const fn new(limiter: Weak<Limiter>, partition: Partition, entry: Entry, wake: Arc<Notify>) -> Self {
+        Self { limiter, partition, entry, wake, seen: 0 }
+    }
+
+    /// Runs until the limiter, or its queue of the partition, is dropped.
+    pub(crate) async fn run(mut self) {
+        loop {
+            let begin = |permits: &mut Permits, waiting: u32, now: u64| permits.begin(waiting > 0, now);
+            let Some((renewal, pause)) = self.with(begin) else { return };
+            let Some(renewal) = renewal else {
+                let pause = Duration::from_millis(pause.max(1)).min(LONGEST_SLEEP);
+                let _ = timeout(pause, self.wake.notified()).await;
+                continue;
+            };
+            if !matches!(timeout(PATIENCE, self.renew(renewal)).await, Ok(Ok(()))) {
+                let _ = self.with(|permits, _, now| permits.failed(now));
+            }
+            // A call that waits may have permits now, or go without the store.
+            if let Some(limiter) = self.limiter.upgrade() {
+                limiter.wake_first(&self.partition);
+            }
+        }
+    }
+
+    /// Reports to the record and takes permits from it.
+    async fn renew(&mut self, renewal: Renewal) -> Result<(), BoxError> {
+        let mut stored = self.entry.load().await?;
+        for _ in 0..MAX_REFUSALS {
+            let version = stored.as_ref().map(Record::version);
+            let number = version.map_or(0, Version::number);
+            let mut record = read(stored.as_ref())?;
+            let is_lost = number < self.seen;
+            let ask = |permits: &mut Permits, waiting: u32, now: u64| {
+                let (request, grant) = permits.ask(renewal, &mut record, (waiting, is_lost), now);
+                (request, grant, now)
+            };
+            let Some((request, grant, now)) = self.with(ask) else { return Ok(()) };
+            let lifetime = self.with(|permits, _, _| permits.lifetime());
+            match self.entry.replace(version, &text::write(&record), lifetime).await? {
+                Written::Done => {
+                    self.seen = number + 1;
+                    self.take(renewal, &request, (grant, record), now);
+                    return Ok(());
+                }
+                Written::Refused(record) => stored = record,
+            }
+        }
+        Err("other processes wrote each time".into())
+    }
+
+    fn take(&self, renewal: Renewal, request: &Request, granted: (Grant, LimitRecord), asked: u64) {
+        let _ = self.with(|permits, _, _| permits.granted(renewal, request, granted, asked));
+    }
+
+    /// Calls a function with the permits, the number of calls that wait for one, and the time; `None` if they are gone.
+    fn with<T>(&self, act: impl FnOnce(&mut Permits, u32, u64) -> T) -> Option<T> {
+        self.limiter.upgrade()?.with_permits(&self.partition, act)
+    }
+}
+
+/// Reads a record as it is now.
+fn read(stored: Option<&Record>) -> Result<LimitRecord, BoxError> {
+    let Some(stored) = stored else { return Ok(LimitRecord::default()) };
+    let mut record = text::read(stored.value()).map_err(|_| "the record has a later format")?.unwrap_or_default();
+    record.advance(u64::try_from(stored.age().as_millis()).unwrap_or(u64::MAX));
+    Ok(record)
+}

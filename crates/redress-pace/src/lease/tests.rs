@@ -1,0 +1,301 @@
+//! Eight processes on a store that fails, loses answers and goes back in time, in steps of a millisecond.
+
+use std::collections::VecDeque;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::holder::{Holder, Renewal};
+use super::record::{Grant, LimitRecord, Request};
+use super::rule::Rule;
+
+/// The limit of the runs: 60 s of a real one are 6 s here.
+const PER: u64 = 6_000;
+const RUN: u64 = PER + 6 * (PER + PER / 50);
+
+/// What goes wrong in a run.
+#[derive(Clone, Copy, Debug, Default)]
+struct Faults {
+    /// A process ends, and another one starts, every so often.
+    kill_every: Option<u64>,
+    /// One in so many answers is lost.
+    lose_one_in: Option<u32>,
+    /// Every so often the store goes back by so much.
+    fail_over: Option<(u64, u64)>,
+    /// The store does not answer from one time to another.
+    down: Option<(u64, u64)>,
+}
+
+#[derive(Clone, Default)]
+struct Stored {
+    record: Option<LimitRecord>,
+    written: u64,
+    number: u64,
+}
+
+/// A write on its way.
+struct Flight {
+    renewal: Renewal,
+    request: Request,
+    grant: Grant,
+    record: LimitRecord,
+    requested: u64,
+    base: u64,
+    at: u64,
+}
+
+struct Process {
+    holder: Holder,
+    flight: Option<Flight>,
+    seen: u64,
+    /// Requests a second; none for as many as possible.
+    rate: Option<u64>,
+}
+
+struct Run {
+    rule: Rule,
+    limit: u32,
+    random: fastrand::Rng,
+    stored: Stored,
+    history: VecDeque<(u64, Stored)>,
+    processes: Vec<Process>,
+    sent: Vec<u64>,
+    calls: u64,
+}
+
+impl Run {
+    fn new(limit: u32, seed: u64) -> Self {
+        let rule = Rule::new(NonZeroU32::new(limit).unwrap(), Duration::from_millis(PER));
+        let mut random = fastrand::Rng::with_seed(seed);
+        let process = |random: &mut fastrand::Rng| Process {
+            holder: Holder::new(random.u64(..), &rule),
+            flight: None,
+            seen: 0,
+            rate: None,
+        };
+        let processes = (0..8).map(|_| process(&mut random)).collect();
+        Self {
+            rule,
+            limit,
+            random,
+            stored: Stored::default(),
+            history: VecDeque::new(),
+            processes,
+            sent: Vec::new(),
+            calls: 0,
+        }
+    }
+
+    fn run(&mut self, faults: Faults) {
+        self.run_from(1, faults);
+    }
+
+    fn run_from(&mut self, start: u64, faults: Faults) {
+        for now in start..start + RUN {
+            if faults.kill_every.is_some_and(|every| now.is_multiple_of(every)) {
+                let nth = self.random.usize(..8);
+                self.processes[nth] = Process {
+                    holder: Holder::new(self.random.u64(..), &self.rule),
+                    flight: None,
+                    seen: 0,
+                    rate: self.processes[nth].rate,
+                };
+            }
+            if let Some((every, lag)) = faults.fail_over
+                && now.is_multiple_of(every)
+                && let Some((_, old)) = self.history.iter().find(|(at, _)| at + lag >= now)
+            {
+                self.stored = old.clone();
+            }
+            let is_down = faults.down.is_some_and(|(from, to)| (from..to).contains(&now));
+            for nth in 0..8 {
+                self.step(nth, faults, is_down, now);
+            }
+            self.history.push_back((now, self.stored.clone()));
+            if self.history.len() > 1_000 {
+                self.history.pop_front();
+            }
+        }
+    }
+
+    fn step(&mut self, nth: usize, faults: Faults, is_down: bool, now: u64) {
+        let process = &mut self.processes[nth];
+        let due = process.rate.map_or(u64::MAX, |rate| now * rate / 1_000 - (now - 1) * rate / 1_000);
+        let mut waiting = 0;
+        for _ in 0..due.min(1_000) {
+            if process.holder.try_send(&self.rule, now) {
+                self.sent.push(now);
+            } else {
+                waiting = 20;
+                break;
+            }
+        }
+        match &process.flight {
+            None if process.holder.is_due(waiting > 0, now) => {
+                let renewal = process.holder.begin(&self.rule, now);
+                self.calls += 1;
+                if is_down {
+                    process.holder.failed(&self.rule, now);
+                } else {
+                    self.ask(nth, renewal, waiting, now);
+                }
+            }
+            Some(flight) if flight.at == now => self.arrive(nth, faults, is_down, waiting, now),
+            _ => {}
+        }
+    }
+
+    /// Reads the record and makes a request of it, which arrives 1 to 3 ms later.
+    fn ask(&mut self, nth: usize, renewal: Renewal, waiting: u32, now: u64) {
+        let process = &mut self.processes[nth];
+        let mut record = self.stored.record.clone().unwrap_or_default();
+        record.advance(now - self.stored.written);
+        let lost = self.stored.number < process.seen;
+        process.seen = self.stored.number;
+        let request = process.holder.request(&self.rule, renewal, &mut record, (waiting, lost), now);
+        let grant = record.renew(&self.rule, &request);
+        let at = now + self.random.u64(1..=3);
+        process.flight = Some(Flight { renewal, request, grant, record, requested: now, base: self.stored.number, at });
+    }
+
+    fn arrive(&mut self, nth: usize, faults: Faults, is_down: bool, waiting: u32, now: u64) {
+        let process = &mut self.processes[nth];
+        let flight = process.flight.take().unwrap();
+        self.calls += 1;
+        if is_down {
+            return process.holder.failed(&self.rule, now);
+        }
+        if flight.base != self.stored.number {
+            return self.ask(nth, flight.renewal, waiting, now);
+        }
+        self.stored = Stored { record: Some(flight.record.clone()), written: now, number: flight.base + 1 };
+        if faults.lose_one_in.is_some_and(|one_in| self.random.u32(..one_in) == 0) {
+            return process.holder.failed(&self.rule, now);
+        }
+        process.seen = flight.base + 1;
+        let jitter = self.random.u32(..);
+        process.holder.granted(
+            flight.renewal,
+            &flight.request,
+            (flight.grant, flight.record),
+            flight.requested,
+            jitter,
+        );
+    }
+
+    /// Returns the largest number of requests in a span of the limit.
+    fn busiest(&self) -> usize {
+        let ends = self.sent.iter().map(|at| self.sent.partition_point(|other| *other < at + PER));
+        ends.enumerate().map(|(nth, end)| end - nth).max().unwrap_or(0)
+    }
+
+    /// Returns the share of the limit that was used after the first window.
+    fn used(&self) -> f64 {
+        self.used_from(PER)
+    }
+
+    /// Returns the share that was used from then to the end, in whole windows.
+    fn used_from(&self, start: u64) -> f64 {
+        let window = self.rule.window;
+        let end = self.sent.last().copied().unwrap_or(0);
+        let windows = (end - start).div_ceil(window);
+        let sent = self.sent.iter().filter(|at| (start..start + windows * window).contains(at)).count();
+        sent as f64 / (f64::from(self.limit) * (windows * window) as f64 / PER as f64)
+    }
+
+    fn print(&self, name: &str) {
+        let (busiest, limit) = (self.busiest(), self.limit);
+        let calls = self.calls as f64 / self.sent.len() as f64;
+        println!(
+            "{name}: worst span {busiest} of {limit}, {:.1} % used, {calls:.3} writes a request",
+            100.0 * self.used()
+        );
+    }
+}
+
+#[test]
+fn the_limit_is_kept_and_nine_tenths_of_it_are_used() {
+    let half = RUN / 2;
+    for (name, used, faults) in [
+        ("no faults", 0.95, Faults::default()),
+        ("kills", 0.95, Faults { kill_every: Some(2_000), ..Faults::default() }),
+        ("lost answers", 0.95, Faults { lose_one_in: Some(5), ..Faults::default() }),
+        ("a replica that lags", 0.95, Faults { fail_over: Some((10_000, 500)), ..Faults::default() }),
+        ("no store for a while", 0.85, Faults { down: Some((half, half + 2 * PER)), ..Faults::default() }),
+    ] {
+        let mut run = Run::new(600, 7);
+        run.run(faults);
+        run.print(name);
+        assert!(run.busiest() <= 600 && run.used() >= used, "{name}: {} {}", run.busiest(), run.used());
+    }
+}
+
+#[test]
+fn processes_with_little_traffic_seldom_wait_for_a_permit() {
+    let mut run = Run::new(6_000, 7);
+    run.processes.iter_mut().for_each(|process| process.rate = Some(50));
+    run.run(Faults::default());
+    // A request without a permit counts as lost here.
+    let expected = 8 * 50 * RUN / 1_000;
+    assert!(run.sent.len() as u64 >= expected * 95 / 100, "{} of {expected}", run.sent.len());
+}
+
+#[test]
+fn permits_that_are_not_used_go_back() {
+    let mut run = Run::new(600, 7);
+    run.run(Faults::default());
+    // All processes but one fall silent. After a window the other one has the limit for itself.
+    run.processes[1..].iter_mut().for_each(|process| process.rate = Some(0));
+    run.sent.clear();
+    run.run_from(RUN + 1, Faults::default());
+    assert!(run.busiest() <= 600 && run.used_from(RUN + 2 * PER) >= 0.9, "{}", run.used_from(RUN + 2 * PER));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn no_span_holds_more_requests_than_the_limit(
+        limit in prop_oneof![1_u32..20, 20_u32..1_000],
+        seed in any::<u64>(),
+        kill_every in prop::option::of(500_u64..5_000),
+        lose_one_in in prop::option::of(2_u32..20),
+        rate in prop::option::of(1_u64..200),
+    ) {
+        let mut run = Run::new(limit, seed);
+        run.processes.iter_mut().step_by(2).for_each(|process| process.rate = rate);
+        run.run(Faults { kill_every, lose_one_in, ..Faults::default() });
+        prop_assert!(run.busiest() <= limit as usize, "{}", run.busiest());
+    }
+
+    #[test]
+    fn a_store_that_goes_back_in_time_costs_little_of_the_limit(
+        limit in prop_oneof![1_u32..20, 20_u32..1_000],
+        seed in any::<u64>(),
+        kill_every in prop::option::of(500_u64..5_000),
+        lose_one_in in prop::option::of(2_u32..20),
+        fail_over in (8_000_u64..20_000, 1_u64..700),
+        rate in prop::option::of(1_u64..200),
+    ) {
+        let mut run = Run::new(limit, seed);
+        run.processes.iter_mut().step_by(2).for_each(|process| process.rate = rate);
+        run.run(Faults { kill_every, lose_one_in, fail_over: Some(fail_over), down: None });
+        // What a process took in the lost writes is unknown until its next report.
+        prop_assert!(run.busiest() <= (limit + 8 + limit / 20) as usize, "{}", run.busiest());
+    }
+
+    #[test]
+    fn without_a_store_the_processes_keep_the_limit_together(
+        limit in prop_oneof![1_u32..20, 20_u32..1_000],
+        seed in any::<u64>(),
+        from in 500..PER * 4,
+        length in 1..PER * 4,
+    ) {
+        let mut run = Run::new(limit, seed);
+        run.run(Faults { down: Some((from, from + length)), ..Faults::default() });
+        // A process that did not notice takes permits before the others have reported what they sent without the store.
+        let unreported = 8 + limit / 50;
+        prop_assert!(run.busiest() <= (limit + unreported) as usize, "{}", run.busiest());
+    }
+}

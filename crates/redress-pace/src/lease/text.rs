@@ -1,0 +1,122 @@
+//! The text of a record of a limit.
+//!
+//! ```text
+//! redress-limit 1
+//! 61234 0
+//! h 9c01d2aa00e1f7b3 17 40 1500 60900
+//! s 395 12
+//! ```
+//! The lines are the time of the record and the end of its closing, a lease (holder, report, permits, length, time of the grant), and
+//! the requests of a slot. Times are milliseconds.
+
+use std::fmt::Write as _;
+
+use super::record::{Lease, LimitRecord};
+
+/// The first line without the number of the format.
+const HEADER: &str = "redress-limit ";
+const FORMAT: u32 = 1;
+/// The maximum number of lines that are read.
+const MAX_LINES: usize = 8192;
+
+/// The latest time of a record, in about 8,900 years. Sums of a few times do not overflow.
+const LATEST: u64 = 1 << 48;
+
+/// A record of a later format. It must stay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Newer;
+
+/// Reads a record; `None` for other bytes.
+///
+/// # Errors
+/// Fails if it has a later format.
+pub(super) fn read(bytes: &[u8]) -> Result<Option<LimitRecord>, Newer> {
+    let mut lines = std::str::from_utf8(bytes).unwrap_or_default().lines();
+    match lines.next().and_then(|line| line.strip_prefix(HEADER)?.parse::<u32>().ok()) {
+        Some(FORMAT) => {}
+        Some(format) if format > FORMAT => return Err(Newer),
+        _ => return Ok(None),
+    }
+    let times = lines.next().and_then(|line| line.split_once(' '));
+    let times = times.and_then(|(now, closed)| Some((now.parse().ok()?, closed.parse().ok()?)));
+    let Some((now, closed_until)) = times.filter(|(now, closed)| *now <= LATEST && *closed <= LATEST) else {
+        return Ok(None);
+    };
+    let mut record = LimitRecord { now, closed_until, ..LimitRecord::default() };
+    for line in lines.take(MAX_LINES) {
+        let words: Vec<_> = line.split(' ').collect();
+        let is_read = match *words {
+            ["h", holder, report, permits, length, granted] => {
+                let lease = lease([holder, report, permits, length, granted]);
+                record.holders.extend(lease);
+                lease.is_some_and(|lease| lease.granted <= now && lease.length <= LATEST)
+            }
+            ["s", end, count] => {
+                let slot: Option<(u64, u32)> = end.parse().ok().zip(count.parse().ok());
+                record.sent.extend(slot);
+                slot.is_some()
+            }
+            _ => false,
+        };
+        if !is_read {
+            return Ok(None);
+        }
+    }
+    Ok(Some(record))
+}
+
+fn lease([holder, report, permits, length, granted]: [&str; 5]) -> Option<Lease> {
+    Some(Lease {
+        holder: u64::from_str_radix(holder, 16).ok()?,
+        report: report.parse().ok()?,
+        permits: permits.parse().ok()?,
+        length: length.parse().ok()?,
+        granted: granted.parse().ok()?,
+    })
+}
+
+/// Returns the bytes to write.
+pub(super) fn write(record: &LimitRecord) -> Vec<u8> {
+    // It cannot fail: a `String` takes any text.
+    let mut text = format!("{HEADER}{FORMAT}\n{} {}\n", record.now, record.closed_until);
+    for Lease { holder, report, permits, length, granted } in &record.holders {
+        let _ = writeln!(text, "h {holder:016x} {report} {permits} {length} {granted}");
+    }
+    for (end, count) in &record.sent {
+        let _ = writeln!(text, "s {end} {count}");
+    }
+    text.into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_read_as_it_was_written() {
+        let lease = Lease { holder: 0x9c01, report: 17, permits: 40, length: 1_500, granted: 60_900 };
+        let record =
+            LimitRecord { now: 61_234, closed_until: 7, holders: vec![lease], sent: [(395, 12), (396, 1)].into() };
+        let bytes = write(&record);
+        let text = "redress-limit 1\n61234 7\nh 0000000000009c01 17 40 1500 60900\ns 395 12\ns 396 1\n";
+        assert_eq!(std::str::from_utf8(&bytes), Ok(text));
+        assert_eq!(read(&bytes), Ok(Some(record)));
+    }
+
+    #[test]
+    fn a_later_format_is_told_from_other_bytes() {
+        assert_eq!(read(b"redress-limit 2\n"), Err(Newer));
+        for text in [
+            "",
+            "x",
+            "redress-limit 1",
+            "redress-limit 1\n1",
+            "redress-limit 1\n1 0\nh 1 2",
+            "redress-limit 1\n1 0\ns 1 -1",
+            "redress-limit 1\n1 0\nh 1 1 1 1 2",
+            "redress-limit 1\n999999999999999999 0",
+        ] {
+            assert_eq!(read(text.as_bytes()), Ok(None), "{text}");
+        }
+    }
+}
