@@ -4,6 +4,7 @@ mod bucket;
 mod budgets;
 #[cfg(all(test, loom))]
 mod models;
+mod shared;
 mod sync;
 mod table;
 #[cfg(all(test, not(loom)))]
@@ -14,6 +15,8 @@ use std::fmt;
 use self::bucket::Bucket;
 pub use self::budgets::Budgets;
 pub(crate) use self::budgets::{KeyParts, PartitionFn};
+pub(crate) use self::shared::Records;
+use self::shared::{Lease, POCKET};
 use self::sync::Arc;
 
 /// A retry budget: a bucket of tokens that is shared by its clones. Each retry takes tokens, each success gives some back.
@@ -39,6 +42,9 @@ use self::sync::Arc;
 /// A failure refills nothing. With 14 tokens each success at the first attempt pays for one retry of another call: single
 /// failures are retried up to a share of about one half of all attempts, and the health of the upstream limits the retries.
 /// As soon as it slows down, limits the rate of requests, or recovers from an outage, the law is that of the AWS SDKs.
+///
+/// # Sharing
+/// [`BackoffLayer::share`](crate::BackoffLayer::share) shares the tokens with other processes.
 ///
 /// [`UpstreamHealth`]: redress_classify::UpstreamHealth
 /// [`healthy_refill`]: crate::BackoffLayer::healthy_refill
@@ -123,7 +129,8 @@ impl Budget {
         self.bucket.tokens().level
     }
 
-    /// Returns the number of tokens in the full bucket.
+    /// Returns the number of tokens in the full bucket. In a budget that processes [share](crate#sharing) it is the part of this
+    /// process, and changes with each lease.
     ///
     /// # Examples
     /// ```
@@ -140,7 +147,18 @@ impl Budget {
 
     /// Reserves tokens for a retry, all or none; returns `None` if there are too few.
     pub fn reserve(&self, cost: u32) -> Option<Reservation> {
-        self.bucket.reserve(cost).then(|| Reservation { budget: self.clone(), cost })
+        let is_reserved = self.bucket.reserve(cost);
+        if let Some(lease) = self.bucket.lease() {
+            lease.ask(self.level());
+        }
+        is_reserved.then(|| Reservation { budget: self.clone(), cost })
+    }
+
+    /// Makes the part of one process in a budget of `capacity` tokens for all processes: until its first lease it has the tokens of
+    /// one retry.
+    fn leased(capacity: u32) -> Self {
+        let pocket = capacity.min(POCKET);
+        Self { bucket: Arc::new(Bucket::leased(pocket, Lease::new(capacity, pocket))) }
     }
 
     /// Adds the tokens of a success, up to the capacity less the reserved tokens, and ends the shared run of failures.

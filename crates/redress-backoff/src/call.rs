@@ -269,12 +269,22 @@ impl<B: CloneBody, T> Call<B, T> {
 
     /// Returns the key of the call's budget; `None` where the layer has no budget.
     fn partition(&self) -> Option<u64> {
-        self.payment.partition.or_else(|| {
-            let copy = self.copy.as_ref()?;
-            let (method, uri, extensions) = (&copy.method, &copy.uri, &copy.extensions);
-            let headers = if self.settings.key_reads_headers(uri) { copy.header_map() } else { HeaderMap::new() };
-            self.settings.partition(&KeyParts { method, uri, headers: &headers, extensions })
-        })
+        self.payment.partition.or_else(|| self.with_key_parts(|parts| self.settings.partition(parts)).flatten())
+    }
+
+    /// Leases tokens for the budget of the call, in the background, where processes share it and it has no lease yet.
+    fn lease_budget(&self) {
+        if let Some(budgets) = self.settings.budget.as_ref().filter(|budgets| budgets.are_leased()) {
+            self.with_key_parts(|parts| budgets.lease(parts, self.settings.partition.as_ref()));
+        }
+    }
+
+    /// Reads the parts of the request that make the key of its budget; `None` without a copy of it.
+    fn with_key_parts<K>(&self, read: impl FnOnce(&KeyParts<'_>) -> K) -> Option<K> {
+        let copy = self.copy.as_ref()?;
+        let (method, uri, extensions) = (&copy.method, &copy.uri, &copy.extensions);
+        let headers = if self.settings.key_reads_headers(uri) { copy.header_map() } else { HeaderMap::new() };
+        Some(read(&KeyParts { method, uri, headers: &headers, extensions }))
     }
 
     fn budget_level(&self) -> Option<u32> {

@@ -86,6 +86,36 @@
 //! than 95 % of the calls do. The first outcome that no retry would follow is returned, and the other attempt is cancelled. It is
 //! an attempt of the record, is paid from the budget as a retry is, and there are at most 5 of them for 100 calls.
 //!
+//! # Sharing
+//! A budget for each of a thousand processes is a thousand budgets. With [`BackoffLayer::share`] all processes have one bucket for
+//! each upstream, with the capacity of one [`Budget`], in the record of a store:
+//! 1. The first failed call to an upstream starts a task, which leases tokens: the capacity divided by the processes in the record,
+//!    at least three retries, and at most half of what is free. Calls spend them from memory. No call waits for the store.
+//! 2. Successes refill the tokens of their process, up to its lease; the others go to the bucket of all processes. A process settles
+//!    what it holds and has earned when it takes the next lease: every 5 s, or below half of its lease after 2 s at the soonest.
+//!    From 200 processes on both times grow with their number, to 10 s and 20 s for 1,000. A settlement takes two calls to the
+//!    store, more if others write at the same time.
+//! 3. A process has the tokens of one retry before its first lease, and its successes always have room for that many. So the first
+//!    failure of a process is retried as without a store, and a process in a large fleet pays for retries by its own successes. They
+//!    are taken from the bucket if it has as many.
+//! 4. A process whose calls ask for no tokens for a minute gives its lease back, and so does a layer that is dropped. The tokens of
+//!    a process that is killed count as spent after 3 minutes.
+//! 5. A store that fails, or does not answer within 5 s, is unavailable. Then successes refill the tokens of a process up to the
+//!    capacity divided by the processes seen last, or to three retries if none was seen.
+//! 6. A settlement whose answer was lost is recognized in the record, and does not count twice. A store that went back in time,
+//!    by a fail-over to a lagging replica or the loss of the record, may give tokens twice: the first process that notices it
+//!    empties the bucket, and nothing is leased until all others have settled. What they hold is added to the record, which is never
+//!    replaced.
+//! 7. A record in a later format is not overwritten: it counts as an unavailable store. Other bytes under the key are replaced.
+//!
+//! In all, the processes spend at most the capacity, the tokens of successes, and one retry for each start of a process. A store
+//! that went back where no process is left that knows it may grant once more what is free in its record.
+//!
+//! The record `{key}/budget/{host and port}` is kept for an hour after the last settlement. At most 2,048 processes share one, and a
+//! process shares 1,024 of them; calls to further upstreams have the tokens of one retry together. A request whose body cannot be
+//! copied leases nothing. It needs a tokio runtime. The run of failures that widens waits is that of one process. A success
+//! costs nothing more while all buckets are full; else an atomic exchange, as for a bucket that is not full.
+//!
 //! # Nested layers
 //! A result that has a record was retried below, and is returned as it is: three layers of three attempts send three requests,
 //! not 27, and charge one budget.

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use http::Uri;
 use redress_classify::{Clock, Dialect, IdempotencyHeader, Schedule};
+use redress_store::Entry;
 
-use crate::budget::{Budget, Budgets, KeyParts, PartitionFn};
+use crate::budget::{Budget, Budgets, KeyParts, PartitionFn, Records};
 use crate::grpc::{RetryThrottling, ServiceConfig};
 use crate::hedge::HedgedUpstreams;
 use crate::hooks::Hooks;
@@ -28,7 +29,11 @@ pub(crate) struct Settings {
     pub(crate) default_throttle_wait: Option<Duration>,
     pub(crate) max_retry_after: Duration,
     pub(crate) deadline: Option<Duration>,
+    /// The budgets that calls use.
     pub(crate) budget: Option<Budgets>,
+    /// The budgets that were set, and the entry of the store by which processes share them.
+    own_budget: Option<Budgets>,
+    shared_at: Option<Entry>,
     /// The tokens that a success at the first attempt gives, unless its upstream is marked as unhealthy.
     pub(crate) healthy_refill: u32,
     /// Makes the key of a budget, in place of the upstream.
@@ -68,6 +73,8 @@ impl Settings {
             max_retry_after: Duration::from_secs(120),
             deadline: None,
             budget: Some(Budgets::per_authority()),
+            own_budget: Some(Budgets::per_authority()),
+            shared_at: None,
             healthy_refill: Budget::FIRST_ATTEMPT_REFILL,
             partition: None,
             key_header: dialect.idempotency().cloned(),
@@ -81,6 +88,26 @@ impl Settings {
             random: Arc::new(|| fastrand::u32(..)),
             dialect,
         }
+    }
+
+    /// Sets the budgets. Those that processes share have the same capacities and keys.
+    pub(crate) fn set_budget(&mut self, budget: Option<Budgets>) {
+        self.own_budget = budget;
+        self.share_budget();
+    }
+
+    /// Sets the entry of the store by which processes share the budgets.
+    pub(crate) fn set_shared_at(&mut self, entry: Entry) {
+        self.shared_at = Some(entry);
+        self.share_budget();
+    }
+
+    fn share_budget(&mut self) {
+        let records = self.shared_at.as_ref().map(|entry| Records::new(entry, self.dialect.clone()));
+        self.budget = match (&self.own_budget, records) {
+            (Some(budget), Some(records)) => Some(budget.leased(records)),
+            (budget, _) => budget.clone(),
+        };
     }
 
     /// Returns the key of the budget of a request; `None` without a budget.

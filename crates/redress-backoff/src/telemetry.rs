@@ -166,6 +166,22 @@ pub(crate) fn no_resend(dialect: &Dialect, reason: EndReason) {
     tracing::debug!(target: "redress::backoff", dialect, end_reason, "no resend after a refresh");
 }
 
+/// Reports that the store of a shared budget does not answer, or answers again.
+pub(crate) fn store_changed(dialect: &Dialect, partition: &str, is_available: bool) {
+    let dialect = dialect.name();
+    if is_available {
+        tracing::info!(target: "redress::backoff", dialect, partition, "store available again");
+    } else {
+        tracing::warn!(target: "redress::backoff", dialect, partition, "store unavailable: the retry budget is not shared");
+    }
+}
+
+/// Reports a record of a shared budget that this program cannot read.
+pub(crate) fn record_unreadable(dialect: &Dialect, partition: &str, reason: &'static str) {
+    let dialect = dialect.name();
+    tracing::warn!(target: "redress::backoff", dialect, partition, reason, "record of the retry budget not readable");
+}
+
 /// Counts a failed attempt.
 #[cfg(feature = "metrics")]
 pub(crate) fn failed_attempt(dialect: &Dialect, class: Class) {

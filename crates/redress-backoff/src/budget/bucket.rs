@@ -1,8 +1,9 @@
 //! The token bucket: two counts in one atomic word, so that each thread reads both of the same moment.
 
+use super::shared::Lease;
 use super::sync::{AtomicU32, AtomicU64, Ordering};
 
-/// The free and the reserved tokens. Their sum never exceeds the capacity.
+/// The free and the reserved tokens. Their sum never exceeds the capacity, unless a shared budget has lowered it.
 ///
 /// All accesses are relaxed: the tokens guard no other memory.
 pub(super) struct Bucket {
@@ -10,7 +11,10 @@ pub(super) struct Bucket {
     word: AtomicU64,
     /// The number of failures since the last success.
     failures: AtomicU32,
-    capacity: u32,
+    /// Constant, but for a budget that processes share.
+    capacity: AtomicU32,
+    /// The lease of a budget that processes share.
+    lease: Option<Box<Lease>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,12 +28,26 @@ impl Bucket {
         Self {
             word: AtomicU64::new(Tokens { level: capacity, reserved: 0 }.word()),
             failures: AtomicU32::new(0),
-            capacity,
+            capacity: AtomicU32::new(capacity),
+            lease: None,
         }
     }
 
-    pub(super) const fn capacity(&self) -> u32 {
-        self.capacity
+    /// Makes the bucket of one of the processes that share a budget, full of the tokens that it has before its first lease.
+    pub(super) fn leased(capacity: u32, lease: Lease) -> Self {
+        Self { lease: Some(Box::new(lease)), ..Self::full(capacity) }
+    }
+
+    pub(super) fn capacity(&self) -> u32 {
+        self.capacity.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_capacity(&self, capacity: u32) {
+        self.capacity.store(capacity, Ordering::Relaxed);
+    }
+
+    pub(super) fn lease(&self) -> Option<&Lease> {
+        self.lease.as_deref()
     }
 
     pub(super) fn tokens(&self) -> Tokens {
@@ -37,13 +55,12 @@ impl Bucket {
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.tokens().level == self.capacity
+        self.tokens().level == self.capacity()
     }
 
-    /// Returns `true` if the free and the reserved tokens leave room for a refill.
+    /// Returns `true` if there is room for the tokens of a success, here or in the bucket of all processes.
     pub(super) fn has_room(&self) -> bool {
-        let Tokens { level, reserved } = self.tokens();
-        level + reserved < self.capacity
+        self.tokens().sum() < self.capacity() || self.lease().is_some_and(Lease::has_room)
     }
 
     /// Reserves `cost` free tokens, all or none.
@@ -65,12 +82,26 @@ impl Bucket {
         self.word.fetch_add(moved, Ordering::Relaxed);
     }
 
-    /// Adds tokens up to the capacity. A full bucket is read and not written.
+    /// Adds tokens up to the capacity. A full bucket is read and not written. A lease keeps the rest for all processes.
     pub(super) fn refill(&self, tokens: u32) {
-        self.update(|Tokens { level, reserved }| {
-            let added = tokens.min(self.capacity - level - reserved);
-            (added != 0).then_some(Tokens { level: level + added, reserved })
+        let mut added = 0;
+        self.update(|held| {
+            added = tokens.min(self.capacity().saturating_sub(held.sum()));
+            (added != 0).then_some(Tokens { level: held.level + added, ..held })
         });
+        if let Some(lease) = &self.lease {
+            lease.earn(tokens - added);
+        }
+    }
+
+    /// Removes the free tokens above a sum of free and reserved ones, and returns their number.
+    pub(super) fn withdraw_above(&self, kept: u32) -> u32 {
+        let mut removed = 0;
+        self.update(|held| {
+            removed = held.sum().saturating_sub(kept).min(held.level);
+            (removed != 0).then_some(Tokens { level: held.level - removed, ..held })
+        });
+        removed
     }
 
     /// Counts a failure, and returns the number of failures since the last success.
@@ -85,7 +116,7 @@ impl Bucket {
         }
     }
 
-    fn update(&self, change: impl Fn(Tokens) -> Option<Tokens>) -> bool {
+    fn update(&self, mut change: impl FnMut(Tokens) -> Option<Tokens>) -> bool {
         let change = |word| change(Tokens::from_word(word)).map(Tokens::word);
         self.word.fetch_update(Ordering::Relaxed, Ordering::Relaxed, change).is_ok()
     }
@@ -94,6 +125,11 @@ impl Bucket {
 impl Tokens {
     const fn from_word(word: u64) -> Self {
         Self { level: (word >> 32) as u32, reserved: word as u32 }
+    }
+
+    /// Returns the tokens that are not spent.
+    pub(super) const fn sum(self) -> u32 {
+        self.level + self.reserved
     }
 
     const fn word(self) -> u64 {

@@ -8,6 +8,7 @@ use http::{Extensions, HeaderMap, Method, Request, Uri};
 use redress_classify::Upstream;
 
 use super::Budget;
+use super::shared::Records;
 use super::sync::Arc;
 use super::table::BudgetTable;
 
@@ -63,9 +64,12 @@ struct Keyed {
     table: BudgetTable,
 }
 
+#[derive(Clone)]
 enum PartitionBy {
     Upstream,
-    Key(Box<KeyFn>),
+    Key(std::sync::Arc<KeyFn>),
+    /// All calls have one bucket, which processes share.
+    None,
 }
 
 /// The content of a key's hash. The variants keep a user's key apart from a host of the same name.
@@ -90,6 +94,8 @@ type KeyFn = dyn for<'a> Fn(&'a Uri, &'a HeaderMap, &'a Extensions) -> Cow<'a, s
 
 /// The number of keys that have a bucket of their own: about half a megabyte of memory.
 const MAX_KEYS: usize = 4_096;
+/// The number of keys for which tokens are leased, each by a task.
+const MAX_LEASES: usize = 1_024;
 
 impl Budgets {
     /// Makes a bucket of 500 tokens for each upstream: for each host and port, or each `Host` header if the URI has no host.
@@ -120,7 +126,7 @@ impl Budgets {
         capacity: u32,
         key: impl for<'a> Fn(&'a Uri, &'a HeaderMap, &'a Extensions) -> Cow<'a, str> + Send + Sync + 'static,
     ) -> Self {
-        Self::partitioned(capacity, PartitionBy::Key(Box::new(key)))
+        Self::partitioned(capacity, PartitionBy::Key(std::sync::Arc::new(key)))
     }
 
     /// Returns the budget that pays for the retries of this request.
@@ -143,6 +149,7 @@ impl Budgets {
             Kind::Shared(_) => false,
             Kind::Keyed(keyed) => match keyed.partition_by {
                 PartitionBy::Key(_) => true,
+                PartitionBy::None => false,
                 PartitionBy::Upstream => partition.is_some() || uri.authority().is_none(),
             },
         }
@@ -170,6 +177,28 @@ impl Budgets {
         match &self.kind {
             Kind::Shared(budget) => budget.level(),
             Kind::Keyed(keyed) => keyed.table.level(key),
+        }
+    }
+
+    /// Returns budgets of the same capacities and keys, whose tokens are leased from records that all processes share.
+    pub(crate) fn leased(&self, records: Records) -> Self {
+        let (partition_by, capacity) = match &self.kind {
+            Kind::Shared(budget) => (PartitionBy::None, budget.capacity()),
+            Kind::Keyed(keyed) => (keyed.partition_by.clone(), keyed.table.capacity()),
+        };
+        let table = BudgetTable::leased(capacity, MAX_LEASES, records);
+        Self { kind: Kind::Keyed(Arc::new(Keyed { partition_by, hasher: RandomState::new(), table })) }
+    }
+
+    /// Returns `true` if the tokens are leased.
+    pub(crate) fn are_leased(&self) -> bool {
+        matches!(&self.kind, Kind::Keyed(keyed) if keyed.table.is_leased())
+    }
+
+    /// Leases tokens for a request, in the background, unless its key has a lease already.
+    pub(crate) fn lease(&self, parts: &KeyParts<'_>, partition: Option<&PartitionFn>) {
+        if let Kind::Keyed(keyed) = &self.kind {
+            keyed.table.lease(keyed.key(parts, partition), || keyed.record_name(parts, partition));
         }
     }
 
@@ -213,7 +242,24 @@ impl Keyed {
                 Some(key) => self.hasher.hash_one(HashedKey::Key(key)),
                 None => self.hasher.hash_one(HashedKey::Upstream(Upstream::new(parts.uri, parts.headers))),
             },
+            PartitionBy::None => 0,
         }
+    }
+
+    /// Returns the name of the key in a store, the same in all processes: host and port, or a hash of a key, which may be a
+    /// secret.
+    fn record_name(&self, parts: &KeyParts<'_>, partition: Option<&PartitionFn>) -> String {
+        let key = match &self.partition_by {
+            PartitionBy::None => return "all".to_owned(),
+            PartitionBy::Key(key) => Some(key(parts.uri, parts.headers, parts.extensions).into_owned()),
+            PartitionBy::Upstream => partition.and_then(|key| key(parts.method, parts.uri, parts.headers)),
+        };
+        let Some(key) = key else { return Upstream::new(parts.uri, parts.headers).canonical_name() };
+        // FNV-1a, as in the records of cool-downs: it does not depend on the version of a library.
+        let hash = key
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        format!("key-{hash:016x}")
     }
 }
 

@@ -71,6 +71,7 @@ impl<B: CloneBody, T> Call<B, T> {
         now: Instant,
     ) -> Result<Next, EndReason> {
         let settings = Arc::clone(&self.settings);
+        self.lease_budget();
         let mut context = self.context(verdict, head, now, settings.random());
         context.is_outage = health == Some(UpstreamHealth::Outage)
             && self.history.has_outage_resends_left()

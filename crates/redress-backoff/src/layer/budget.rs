@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use http::{HeaderMap, Method, Uri};
+use redress_store::{Entry, Store, StoreHandle};
 
 use super::BackoffLayer;
 use crate::budget::Budgets;
@@ -25,7 +26,7 @@ impl BackoffLayer {
     /// ```
     #[must_use]
     pub fn budget(mut self, budget: impl Into<Budgets>) -> Self {
-        self.settings.budget = Some(budget.into());
+        self.settings.set_budget(Some(budget.into()));
         self
     }
 
@@ -85,10 +86,47 @@ impl BackoffLayer {
         self
     }
 
+    /// Shares the budgets with other processes that call the same upstreams, by a store.
+    ///
+    /// All processes with that store and key have one bucket together, in the record `{key}/budget/{host and port}`, and lease tokens
+    /// from it in the background: no call waits for the store. See [sharing](crate#sharing). A [`partition`](Self::partition) or a
+    /// key of [`Budgets::keyed`] appears as a hash, and a single [`Budget`](crate::Budget) as `all`: of that and of [`Budgets`] the
+    /// capacity and the keys are used, and not the tokens. The default is none: each process has a bucket of its own, so that a
+    /// thousand processes have a thousand times as many tokens.
+    ///
+    /// The key is the account or the fleet whose calls count together. It is a name: not a token, and it contains none.
+    ///
+    /// # Examples
+    /// ```
+    /// use http::{Request, Response};
+    /// use redress_backoff::BackoffLayer;
+    /// use redress_classify::{ResponseExt, dialects};
+    /// use redress_store::{MemoryStore, Store};
+    /// use tower::{ServiceBuilder, ServiceExt, service_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let store = MemoryStore::new();
+    /// let layer = BackoffLayer::new(dialects::generic()).share(store.clone(), "portal/user-7");
+    /// let down = service_fn(|_: Request<String>| async {
+    ///     Ok::<_, std::io::Error>(Response::builder().status(503).body(String::new()).expect("a status"))
+    /// });
+    /// let request = Request::get("https://api.example/").body(String::new())?;
+    /// let response = ServiceBuilder::new().layer(layer).service(down).oneshot(request).await?;
+    /// assert_eq!(response.record().map(|record| record.attempts().len()), Some(3), "as without a store");
+    /// assert!(store.load("portal/user-7/budget/api.example:443").await.is_ok_and(|record| record.is_some()));
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn share(mut self, store: impl Store, key: &str) -> Self {
+        self.settings.set_shared_at(Entry::new(StoreHandle::new(store), key));
+        self
+    }
+
     /// Removes the budget. In an outage of the upstream, retries then multiply its load.
     #[must_use]
     pub fn without_budget(mut self) -> Self {
-        self.settings.budget = None;
+        self.settings.set_budget(None);
         self
     }
 }

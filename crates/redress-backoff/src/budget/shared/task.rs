@@ -1,0 +1,199 @@
+//! The task that leases tokens for the bucket of one process.
+
+use std::time::Duration;
+
+use redress_classify::{Dialect, saturating};
+use redress_store::{BoxError, Entry, Record, Written};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::holder::{Arrival, Holder, Step};
+use super::record::{BudgetRecord, Purpose, SILENCE, Unreadable};
+use super::{Lease, POCKET};
+use crate::budget::Budget;
+use crate::telemetry;
+
+/// How long the store keeps a record that no process settles with. After that the bucket is full again.
+const LIFETIME: Duration = Duration::from_secs(3_600);
+/// A process whose calls ask for no tokens for this long gives its lease back.
+const IDLE: Duration = Duration::from_secs(60);
+/// The pauses after a failed call to the store: the first one, doubled up to the last.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LAST_PAUSE: Duration = Duration::from_secs(10);
+/// The number of refusals after which a settlement is left to the next time: other processes write all the time.
+const MAX_REFUSALS: u32 = 16;
+/// The longest pause after a refusal.
+const CROWD_PAUSE: Duration = Duration::from_millis(50);
+
+/// Leases tokens for a bucket.
+pub(super) struct Leasing {
+    entry: Entry,
+    /// The name of the record.
+    name: String,
+    budget: Budget,
+    dialect: Dialect,
+    holder: Holder,
+    asked: Instant,
+    settled: Instant,
+    is_down: bool,
+    unreadable: Option<Unreadable>,
+}
+
+/// The end of a settlement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// It has arrived, or is left to the next time.
+    Done,
+    /// The process has left.
+    Left,
+    /// The store is unavailable, or its record cannot be read.
+    Failed,
+}
+
+impl Leasing {
+    /// Makes the task of a bucket. The tokens of a new bucket are owed.
+    pub(super) fn new(entry: Entry, name: String, budget: Budget, dialect: Dialect, is_new: bool) -> Self {
+        let capacity = budget.bucket.lease().map_or(0, Lease::limit);
+        let owed = if is_new { capacity.min(POCKET) } else { 0 };
+        let (holder, now) = (Holder::new(fastrand::u64(..), capacity, owed), Instant::now());
+        Self { entry, name, budget, dialect, holder, asked: now, settled: now, is_down: false, unreadable: None }
+    }
+
+    /// Runs until no call has asked for tokens for a minute, or the layer is dropped.
+    pub(super) async fn run(mut self) {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let was_closed = self.lease().is_some_and(Lease::is_closed);
+            match self.settle(was_closed).await {
+                End::Left => return,
+                End::Failed if was_closed => return,
+                End::Failed => {
+                    self.holder.go_alone(&self.budget.bucket);
+                    self.wait(jittered(pause), jittered(pause)).await;
+                    pause = (pause * 2).min(LAST_PAUSE);
+                }
+                End::Done => {
+                    pause = FIRST_PAUSE;
+                    self.wait(jittered(self.holder.interval()), jittered(self.holder.period())).await;
+                }
+            }
+        }
+    }
+
+    /// Settles once.
+    async fn settle(&mut self, is_closed: bool) -> End {
+        let purpose = self.purpose(is_closed);
+        self.holder.begin(&self.budget.bucket, purpose);
+        let settled = self.write().await;
+        let is_down = settled.is_err();
+        if is_down != self.is_down {
+            self.is_down = is_down;
+            telemetry::store_changed(&self.dialect, &self.name, !is_down);
+        }
+        settled.unwrap_or(End::Failed)
+    }
+
+    /// Returns what this settlement asks for.
+    fn purpose(&mut self, is_closed: bool) -> Purpose {
+        let now = Instant::now();
+        let bucket = &self.budget.bucket;
+        if is_closed {
+            if let Some(lease) = bucket.lease() {
+                lease.earn(bucket.withdraw_above(0));
+            }
+            return Purpose::Leave;
+        }
+        if bucket.lease().is_some_and(Lease::take_asked) {
+            self.asked = now;
+            Purpose::Use
+        } else if now.saturating_duration_since(self.asked) < IDLE {
+            Purpose::Rest
+        } else {
+            Purpose::Leave
+        }
+    }
+
+    /// Writes the settlement into the record.
+    async fn write(&mut self) -> Result<End, BoxError> {
+        let mut stored = self.entry.load().await?;
+        for _ in 0..MAX_REFUSALS {
+            let Some(known) = self.read(stored.as_ref()) else { return Ok(End::Failed) };
+            let was_silent = self.settled.elapsed() >= SILENCE / 2;
+            let (record, arrival) = match self.holder.step(known, was_silent) {
+                Step::Arrived(arrival) => return Ok(self.book(arrival)),
+                Step::Write(record, arrival) => (record, arrival),
+                Step::Crowded => return Ok(End::Failed),
+            };
+            let seen = stored.as_ref().map(Record::version);
+            match self.entry.replace(seen, &record.write(), Some(LIFETIME)).await? {
+                Written::Done => return Ok(self.book(arrival)),
+                Written::Refused(record) => stored = record,
+            }
+            sleep(saturating::fraction(CROWD_PAUSE, fastrand::u32(..))).await;
+        }
+        Ok(End::Done)
+    }
+
+    /// Reads a record and its version. `None` if it is one of a newer version of this program.
+    fn read(&mut self, stored: Option<&Record>) -> Option<Option<(u64, BudgetRecord)>> {
+        let read = stored.map(|stored| {
+            BudgetRecord::read(stored.value(), stored.age()).map(|record| (stored.version().number(), record))
+        });
+        let unreadable = read.as_ref().and_then(|read| read.as_ref().err().copied());
+        if let Some(why) = unreadable.filter(|_| unreadable != self.unreadable) {
+            telemetry::record_unreadable(&self.dialect, &self.name, why.as_str());
+        }
+        self.unreadable = unreadable;
+        match read {
+            None | Some(Err(Unreadable::Foreign)) => Some(None),
+            Some(Err(Unreadable::Newer)) => None,
+            Some(Ok(known)) => Some(Some(known)),
+        }
+    }
+
+    fn book(&mut self, arrival: Arrival) -> End {
+        self.settled = Instant::now();
+        if self.holder.book(&self.budget.bucket, arrival) { End::Left } else { End::Done }
+    }
+
+    /// Waits for the next settlement: until `latest`, or from `earliest` on until few tokens are left. A layer that is dropped ends
+    /// the wait.
+    async fn wait(&self, earliest: Duration, latest: Duration) {
+        let Some(lease) = self.lease() else { return sleep(latest).await };
+        let now = Instant::now();
+        let (earliest, mut end) = (saturating::add(now, earliest), saturating::add(now, latest));
+        while timeout_at(end, lease.woken()).await.is_ok() {
+            if lease.is_closed() || Instant::now() >= earliest {
+                return;
+            }
+            end = earliest;
+        }
+    }
+
+    fn lease(&self) -> Option<&Lease> {
+        self.budget.bucket.lease()
+    }
+}
+
+impl Drop for Leasing {
+    /// A later call starts another task, also where this one ends with its runtime.
+    fn drop(&mut self) {
+        if let Some(lease) = self.lease() {
+            lease.task_ended();
+        }
+    }
+}
+
+impl Unreadable {
+    /// Returns the name in events.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Newer => "newer",
+            Self::Foreign => "foreign",
+        }
+    }
+}
+
+/// Returns a pause that is up to half of it longer, so that processes do not come back together.
+fn jittered(pause: Duration) -> Duration {
+    pause + saturating::fraction(pause / 2, fastrand::u32(..))
+}
