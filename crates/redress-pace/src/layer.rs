@@ -340,23 +340,6 @@ impl PaceLayer {
         self
     }
 
-    /// Shares cool-downs through the store and the key of another layer, if that shares them. Both layers watch the store together.
-    ///
-    /// # Examples
-    /// ```
-    /// use redress_classify::dialects;
-    /// use redress_pace::PaceLayer;
-    /// use redress_store::MemoryStore;
-    ///
-    /// let shared = PaceLayer::new(dialects::generic()).share(MemoryStore::new(), "portal/user-7");
-    /// let other = PaceLayer::new(dialects::github()).share_from(&shared);
-    /// ```
-    #[must_use]
-    pub fn share_from(mut self, other: &Self) -> Self {
-        self.settings.sharing = other.settings.sharing.clone();
-        self
-    }
-
     #[cfg(test)]
     pub(crate) const fn settings(&self) -> &Settings {
         &self.settings

@@ -81,8 +81,6 @@ struct Whole {
 struct Sharing {
     store: StoreHandle,
     key: String,
-    /// A layer that watches the store; nothing else of it is used.
-    pace: PaceLayer,
 }
 
 type Keys = Arc<dyn Fn(&Method, &Uri, &HeaderMap) -> Option<String> + Send + Sync>;
@@ -211,15 +209,17 @@ impl RedressLayer {
         self
     }
 
-    /// Shares the tokens and the cool-downs of an account with other processes through a store.
+    /// Shares the account with other processes through a store: tokens, cool-downs, limits and retry budgets.
     ///
-    /// All stacks with the same store and key act as one: one of them refreshes the token, and a cool-down that one learns of holds
-    /// the calls of all. The key names the account, as in `portal/user-7`; it is not a secret. The records have the keys
-    /// `{key}/token` and `{key}/cooldown/{host and port}`. To share only one of them, set the store on that layer:
-    /// [`RefreshLayer::store`], [`PaceLayer::share`].
+    /// All stacks with the same store and key act as one: one of them refreshes the token, a cool-down that one learns of holds
+    /// the calls of all, and all together keep a limit and spend one budget. The key names the account, as in `portal/user-7`; it is
+    /// not a secret. The records are `{key}/token`, and those of each upstream below `{key}/cooldown`, `{key}/limit` and
+    /// `{key}/budget`. To share some of them only, set the store on their layers: [`RefreshLayer::store`], [`PaceLayer::share`],
+    /// [`BackoffLayer::share`].
     ///
-    /// No call waits for the store while it has credentials and has met the upstream before. A store that is slow or down never
-    /// makes a call fail that could go without it. `docs/sharing.md` in the repository says what happens in each case.
+    /// No call waits for the store while it has credentials, permits, and has met the upstream before. A store that is slow or down
+    /// never makes a call fail that could go without it. `docs/sharing.md` in the repository says what happens in each case. It
+    /// needs a tokio runtime.
     ///
     /// # Examples
     /// ```
@@ -230,10 +230,8 @@ impl RedressLayer {
     /// ```
     #[must_use]
     pub fn share(mut self, store: impl Store, key: &str) -> Self {
-        let store = StoreHandle::new(store);
-        let pace = self.pace.clone().share(store.clone(), key);
-        self.whole.sharing = Some(Sharing { store, key: key.to_owned(), pace });
-        self
+        self.whole.sharing = Some(Sharing { store: StoreHandle::new(store), key: key.to_owned() });
+        self.backoff(|backoff| backoff).pace(|pace| pace)
     }
 
     /// Removes the attempt timeout, such as for long polling.
@@ -301,7 +299,11 @@ impl RedressLayer {
     /// ```
     #[must_use]
     pub fn backoff(mut self, change: impl FnOnce(BackoffLayer) -> BackoffLayer) -> Self {
-        self.backoff = change(self.backoff);
+        let backoff = change(self.backoff);
+        self.backoff = match &self.whole.sharing {
+            Some(Sharing { store, key }) => backoff.share(store.clone(), key),
+            None => backoff,
+        };
         self
     }
 
@@ -320,7 +322,11 @@ impl RedressLayer {
     /// ```
     #[must_use]
     pub fn pace(mut self, change: impl FnOnce(PaceLayer) -> PaceLayer) -> Self {
-        self.pace = change(self.pace);
+        let pace = change(self.pace);
+        self.pace = match &self.whole.sharing {
+            Some(Sharing { store, key }) => pace.share(store.clone(), key),
+            None => pace,
+        };
         self
     }
 

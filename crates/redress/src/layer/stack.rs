@@ -39,7 +39,6 @@ impl RedressLayer {
     pub(super) fn whole_pace(&self) -> PaceLayer {
         let pace = set(self.pace.clone(), self.longest_call(), PaceLayer::cap_deadline);
         let pace = set(pace, self.whole.clock.clone(), PaceLayer::clock);
-        let pace = set(pace, self.whole.sharing.as_ref(), |pace, sharing| pace.share_from(&sharing.pace));
         set(pace, self.whole.partition.clone(), |pace, key| {
             pace.partition(move |method, uri, headers| key(method, uri, headers))
         })

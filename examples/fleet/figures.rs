@@ -1,0 +1,95 @@
+//! The figures of a run, and what is promised of them.
+
+use std::fmt;
+use std::time::Duration;
+
+use redress_sandbox::Sandbox;
+use serde::Serialize;
+
+use crate::Arguments;
+use crate::worker::FLIGHT_TIMEOUT;
+
+/// The counts of a run, by the server's own log.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Figures {
+    pub(crate) tokens_shown_twice: u64,
+    pub(crate) unneeded_logins: u64,
+    pub(crate) spans_over_limit: usize,
+    pub(crate) used_share: f64,
+    pub(crate) arrivals_in_cooldown: u32,
+    pub(crate) store_calls_per_request: f64,
+    pub(crate) kills: u32,
+    pub(crate) stops_in_the_gap: u64,
+    pub(crate) refreshes: u64,
+    /// Kills that may have lost a pair between the send and the commit.
+    #[serde(skip)]
+    pub(crate) lost_tokens: u32,
+}
+
+impl Figures {
+    /// Adds the log of the issuer.
+    pub(crate) fn add_tokens(&mut self, issuer: &Sandbox, accounts: u32, stops_in_the_gap: u64) {
+        // A process that was stopped behind its last check cannot be held back.
+        self.tokens_shown_twice = issuer.reused_refresh_tokens().saturating_sub(stops_in_the_gap);
+        self.unneeded_logins = issuer.logins().saturating_sub(accounts.into());
+        self.refreshes = issuer.generation().saturating_sub(issuer.logins());
+        self.stops_in_the_gap = stops_in_the_gap;
+    }
+
+    /// Adds the arrivals at an API with a limit, in milliseconds, and the calls to the store meanwhile.
+    pub(crate) fn add_limit(&mut self, arrivals: &[u64], requests: u64, window: Duration, store_calls: u64) {
+        let (window, most) = (window.as_millis() as u64, requests as usize);
+        let over = arrivals.windows(most + 1).filter(|span| span[most] - span[0] < window);
+        self.spans_over_limit = over.count();
+        // The first interval begins with processes that have no permits yet.
+        let end = arrivals.last().copied().unwrap_or_default();
+        let last = arrivals.iter().filter(|arrival| **arrival + window > end).count();
+        self.used_share = last as f64 / requests as f64;
+        self.store_calls_per_request = store_calls as f64 / arrivals.len().max(1) as f64;
+    }
+
+    /// Returns the promises that the run has broken.
+    pub(crate) fn broken(&self, arguments: &Arguments) -> Vec<String> {
+        let has_grace = arguments.grace() >= FLIGHT_TIMEOUT * 2;
+        let most_logins =
+            if has_grace { self.stops_in_the_gap } else { u64::from(self.lost_tokens) + self.stops_in_the_gap };
+        let rules = [
+            (self.tokens_shown_twice == 0, format!("{} refresh tokens were shown twice", self.tokens_shown_twice)),
+            (
+                self.unneeded_logins <= most_logins,
+                format!("{} logins were not needed, at most {most_logins} are explained", self.unneeded_logins),
+            ),
+            (self.spans_over_limit == 0, format!("{} spans were over the limit", self.spans_over_limit)),
+            (
+                self.used_share >= 0.9,
+                format!("{:.0} % of the limit were used, of at least 90 %", self.used_share * 100.0),
+            ),
+            (
+                self.arrivals_in_cooldown == 0,
+                format!("{} requests arrived in the cool-down", self.arrivals_in_cooldown),
+            ),
+            (
+                self.store_calls_per_request <= 0.02,
+                format!("{:.4} calls to the store a request, of at most 0.02", self.store_calls_per_request),
+            ),
+        ];
+        rules.into_iter().filter(|(is_kept, _)| !is_kept).map(|(_, text)| text).collect()
+    }
+}
+
+impl fmt::Display for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rows = [
+            ("processes killed", self.kills.to_string()),
+            ("refreshes", self.refreshes.to_string()),
+            ("refresh tokens shown twice", self.tokens_shown_twice.to_string()),
+            ("logins that were not needed", self.unneeded_logins.to_string()),
+            ("stops behind the last check", self.stops_in_the_gap.to_string()),
+            ("arrivals in the cool-down", self.arrivals_in_cooldown.to_string()),
+            ("spans over the limit", self.spans_over_limit.to_string()),
+            ("share of the limit used", format!("{:.1} %", self.used_share * 100.0)),
+            ("calls to the store for each request", format!("{:.4}", self.store_calls_per_request)),
+        ];
+        rows.iter().try_for_each(|(name, value)| writeln!(f, "{name:<36}{value:>10}"))
+    }
+}
