@@ -27,46 +27,37 @@ mod frameworks;
 mod identity;
 mod mail;
 mod media;
+mod names;
 mod operations;
 mod payments;
 mod platforms;
 
 use std::sync::OnceLock;
 
-use ai::{ANTHROPIC, COHERE, GEMINI, HUGGINGFACE, MISTRAL, OPENAI, OPENROUTER};
 pub use ai::{anthropic, cohere, gemini, huggingface, mistral, openai, openrouter};
-use business::{AIRTABLE, ASANA, ATLASSIAN, DOCUSIGN, HUBSPOT, INTERCOM, MONDAY, QUICKBOOKS, XERO, ZOOM};
 pub use business::{airtable, asana, atlassian, docusign, hubspot, intercom, monday, quickbooks, xero, zoom};
-use cloud::{AWS_JSON, AWS_XML, AZURE, CLOUDFLARE, ELASTICSEARCH, GOOGLE, HASURA, KUBERNETES, MICROSOFT_GRAPH, OKTA};
 pub use cloud::{
     aws_json, aws_xml, azure, cloudflare, elasticsearch, google, hasura, kubernetes, microsoft_graph, okta,
 };
-use formats::{CONNECT, GENERIC, GRAPHQL, GRPC, JSONAPI, JSONRPC, OAUTH2, ODATA, PROBLEM, TWIRP};
 pub use formats::{connect, generic, graphql, grpc, jsonapi, jsonrpc, oauth2, odata, problem, twirp};
-use frameworks::{ASPNET, DRF, FASTAPI, HAPI, LARAVEL, NEST, POSTGREST, RAILS, SPRING};
 pub use frameworks::{aspnet, drf, fastapi, hapi, laravel, nest, postgrest, rails, spring};
-use identity::{
-    IDENFY, JUMIO, MALESLAB, ONFIDO, PERSONA, RANEX, SHUFTI, SUMSUB, TRULIOO, VERIDIA, VERIFF, VERILOCK, VLENS,
-};
 pub use identity::{
     idenfy, jumio, maleslab, onfido, persona, ranex, shufti, sumsub, trulioo, veridia, veriff, verilock, vlens,
 };
-use mail::{MAILGUN, SENDGRID};
 pub use mail::{mailgun, sendgrid};
-use media::{REDDIT, SPOTIFY, TWITCH, X};
 pub use media::{reddit, spotify, twitch, x};
-use operations::{DATADOG, DIGITALOCEAN, DOCKER_REGISTRY, DROPBOX, FIGMA, PAGERDUTY, VERCEL};
+pub use names::NAMES;
 pub use operations::{datadog, digitalocean, docker_registry, dropbox, figma, pagerduty, vercel};
-use payments::{ADYEN, AMAZON_SP, PAYPAL, PLAID, SQUARE, STRIPE};
 pub use payments::{adyen, amazon_sp, paypal, plaid, square, stripe};
-use platforms::{
-    DISCORD, FACEBOOK, GITHUB, GITLAB, LINEAR, NOTION, SALESFORCE, SHOPIFY, SLACK, STACKEXCHANGE, TELEGRAM, TWILIO,
-    ZENDESK,
-};
 pub use platforms::{
     discord, facebook, github, gitlab, linear, notion, salesforce, shopify, slack, stackexchange, telegram, twilio,
     zendesk,
 };
+
+// The dialects that others extend, and the list.
+use cloud::GOOGLE;
+use formats::{GRAPHQL, JSONAPI, OAUTH2, PROBLEM};
+use names::ALL;
 
 use crate::dialect::Dialect;
 
@@ -79,196 +70,6 @@ struct Shipped {
     base: Option<&'static Self>,
     compiled: OnceLock<Dialect>,
 }
-
-/// The names of all shipped dialects, sorted.
-pub const NAMES: &[&str] = &[
-    "adyen",
-    "airtable",
-    "amazon-sp",
-    "anthropic",
-    "asana",
-    "aspnet",
-    "atlassian",
-    "aws-json",
-    "aws-xml",
-    "azure",
-    "cloudflare",
-    "cohere",
-    "connect",
-    "datadog",
-    "digitalocean",
-    "discord",
-    "docker-registry",
-    "docusign",
-    "drf",
-    "dropbox",
-    "elasticsearch",
-    "facebook",
-    "fastapi",
-    "figma",
-    "gemini",
-    "generic",
-    "github",
-    "gitlab",
-    "google",
-    "graphql",
-    "grpc",
-    "hapi",
-    "hasura",
-    "hubspot",
-    "huggingface",
-    "idenfy",
-    "intercom",
-    "jsonapi",
-    "jsonrpc",
-    "jumio",
-    "kubernetes",
-    "laravel",
-    "linear",
-    "mailgun",
-    "maleslab",
-    "microsoft-graph",
-    "mistral",
-    "monday",
-    "nest",
-    "notion",
-    "oauth2",
-    "odata",
-    "okta",
-    "onfido",
-    "openai",
-    "openrouter",
-    "pagerduty",
-    "paypal",
-    "persona",
-    "plaid",
-    "postgrest",
-    "problem",
-    "quickbooks",
-    "rails",
-    "ranex",
-    "reddit",
-    "salesforce",
-    "sendgrid",
-    "shopify",
-    "shufti",
-    "slack",
-    "spotify",
-    "spring",
-    "square",
-    "stackexchange",
-    "stripe",
-    "sumsub",
-    "telegram",
-    "trulioo",
-    "twilio",
-    "twirp",
-    "twitch",
-    "vercel",
-    "veridia",
-    "veriff",
-    "verilock",
-    "vlens",
-    "x",
-    "xero",
-    "zendesk",
-    "zoom",
-];
-
-/// The dialects, in the order of [`NAMES`].
-static ALL: [&Shipped; NAMES.len()] = [
-    &ADYEN,
-    &AIRTABLE,
-    &AMAZON_SP,
-    &ANTHROPIC,
-    &ASANA,
-    &ASPNET,
-    &ATLASSIAN,
-    &AWS_JSON,
-    &AWS_XML,
-    &AZURE,
-    &CLOUDFLARE,
-    &COHERE,
-    &CONNECT,
-    &DATADOG,
-    &DIGITALOCEAN,
-    &DISCORD,
-    &DOCKER_REGISTRY,
-    &DOCUSIGN,
-    &DRF,
-    &DROPBOX,
-    &ELASTICSEARCH,
-    &FACEBOOK,
-    &FASTAPI,
-    &FIGMA,
-    &GEMINI,
-    &GENERIC,
-    &GITHUB,
-    &GITLAB,
-    &GOOGLE,
-    &GRAPHQL,
-    &GRPC,
-    &HAPI,
-    &HASURA,
-    &HUBSPOT,
-    &HUGGINGFACE,
-    &IDENFY,
-    &INTERCOM,
-    &JSONAPI,
-    &JSONRPC,
-    &JUMIO,
-    &KUBERNETES,
-    &LARAVEL,
-    &LINEAR,
-    &MAILGUN,
-    &MALESLAB,
-    &MICROSOFT_GRAPH,
-    &MISTRAL,
-    &MONDAY,
-    &NEST,
-    &NOTION,
-    &OAUTH2,
-    &ODATA,
-    &OKTA,
-    &ONFIDO,
-    &OPENAI,
-    &OPENROUTER,
-    &PAGERDUTY,
-    &PAYPAL,
-    &PERSONA,
-    &PLAID,
-    &POSTGREST,
-    &PROBLEM,
-    &QUICKBOOKS,
-    &RAILS,
-    &RANEX,
-    &REDDIT,
-    &SALESFORCE,
-    &SENDGRID,
-    &SHOPIFY,
-    &SHUFTI,
-    &SLACK,
-    &SPOTIFY,
-    &SPRING,
-    &SQUARE,
-    &STACKEXCHANGE,
-    &STRIPE,
-    &SUMSUB,
-    &TELEGRAM,
-    &TRULIOO,
-    &TWILIO,
-    &TWIRP,
-    &TWITCH,
-    &VERCEL,
-    &VERIDIA,
-    &VERIFF,
-    &VERILOCK,
-    &VLENS,
-    &X,
-    &XERO,
-    &ZENDESK,
-    &ZOOM,
-];
 
 /// Returns the dialect of this name, or `None` if no shipped dialect has it.
 ///
