@@ -183,10 +183,7 @@ pub(super) static QUICKBOOKS: Shipped =
 /// Those of [`oauth2`](super::oauth2), and:
 ///
 /// - `invalid`: `NoDataProcessedException`, `PostDataInvalidException`,
-///   `QueryParseException`, `UnsupportedMediaTypeException`,
-///   `ValidationException`
-/// - `not_found`: `ObjectNotFoundException`
-/// - `unavailable`: `OrganisationOfflineException`
+///   `QueryParseException`, `ValidationException`
 #[must_use]
 pub fn xero() -> Dialect {
     XERO.dialect()
