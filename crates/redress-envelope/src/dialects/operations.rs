@@ -24,13 +24,11 @@ pub(super) static DATADOG: Shipped =
 /// # Codes
 /// Those of [`oauth2`](super::oauth2), and:
 ///
-/// - `conflict`: `conflict`
-/// - `invalid`: `bad_request`, `unprocessable_entity`
+/// - `invalid`: `unprocessable_entity`
 /// - `not_found`: `not_found`
 /// - `permission_denied`: `forbidden`
 /// - `rate_limited`: `too_many_requests`
 /// - `unauthenticated`: `unauthorized`
-/// - `unavailable`: `service_unavailable`
 #[must_use]
 pub fn digitalocean() -> Dialect {
     DIGITALOCEAN.dialect()
@@ -130,7 +128,7 @@ pub(super) static PAGERDUTY: Shipped =
 /// - `invalid`: `bad_request`
 /// - `not_found`: `not_found`
 /// - `permission_denied`: `forbidden`
-/// - `rate_limited`: `rate_limited`, `too_many_requests`
+/// - `rate_limited`: `rate_limited`
 #[must_use]
 pub fn vercel() -> Dialect {
     VERCEL.dialect()
