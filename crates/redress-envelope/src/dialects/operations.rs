@@ -128,7 +128,7 @@ pub(super) static PAGERDUTY: Shipped =
 /// - `invalid`: `bad_request`
 /// - `not_found`: `not_found`
 /// - `permission_denied`: `forbidden`
-/// - `rate_limited`: `rate_limited`
+/// - `rate_limited`: `rate_limited`, `too_many_requests`
 #[must_use]
 pub fn vercel() -> Dialect {
     VERCEL.dialect()
