@@ -22,7 +22,7 @@ const INTERVAL_MS: u64 = 8;
 pub(crate) async fn run(arguments: &Arguments, server: &Server, figures: &mut Figures) -> Result<(), BoxError> {
     let requests = RATE * u64::from(arguments.processes) * arguments.window_s;
     let dialect = format!(
-        "name = \"fleet\"\n[[limits]]\nroute = \"*\"\nrequests = {requests}\nper = \"{}s\"\n",
+        "name = \"fleet\"\n[[limits]]\nroute = \"* /**\"\nrequests = {requests}\nper_s = {}\n",
         arguments.window_s
     );
     let api = Sandbox::start_dialect(Dialect::from_toml("fleet.toml", &dialect)?).await?;

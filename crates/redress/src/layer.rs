@@ -2,6 +2,7 @@
 
 use redress_backoff::{BackoffLayer, Budget};
 
+mod sharing;
 mod stack;
 
 use std::sync::Arc;
@@ -11,7 +12,8 @@ use http::{HeaderMap, Method, Uri};
 use redress_classify::{ClassifyLayer, Clock, Dialect};
 use redress_pace::{Gate, PaceLayer};
 use redress_refresh::{Credentials, Origin, RefreshLayer, TokenHandle};
-use redress_store::{Store, StoreHandle};
+
+use self::sharing::Sharing;
 
 /// The attempt timeout unless the dialect has one. The proxies in front of most APIs give up a response that has not begun
 /// after 60 s (nginx, AWS ALB) or sooner (Heroku 30 s, AWS API Gateway 29 s).
@@ -74,13 +76,6 @@ struct Whole {
     partition: Option<Keys>,
     clock: Option<Clock>,
     sharing: Option<Sharing>,
-}
-
-/// The store of a stack, and its key.
-#[derive(Clone)]
-struct Sharing {
-    store: StoreHandle,
-    key: String,
 }
 
 type Keys = Arc<dyn Fn(&Method, &Uri, &HeaderMap) -> Option<String> + Send + Sync>;
@@ -209,31 +204,6 @@ impl RedressLayer {
         self
     }
 
-    /// Shares the account with other processes through a store: tokens, cool-downs, limits and retry budgets.
-    ///
-    /// All stacks with the same store and key act as one: one of them refreshes the token, a cool-down that one learns of holds
-    /// the calls of all, and all together keep a limit and spend one budget. The key names the account, as in `portal/user-7`; it is
-    /// not a secret. The records are `{key}/token`, and those of each upstream below `{key}/cooldown`, `{key}/limit` and
-    /// `{key}/budget`. To share some of them only, set the store on their layers: [`RefreshLayer::store`], [`PaceLayer::share`],
-    /// [`BackoffLayer::share`].
-    ///
-    /// No call waits for the store while it has credentials, permits, and has met the upstream before. A store that is slow or down
-    /// never makes a call fail that could go without it. `docs/sharing.md` in the repository says what happens in each case. It
-    /// needs a tokio runtime.
-    ///
-    /// # Examples
-    /// ```
-    /// use redress::{MemoryStore, RedressLayer, dialects};
-    ///
-    /// let store = MemoryStore::new();
-    /// let layer = RedressLayer::new(dialects::veridia()).share(store, "veridia/main");
-    /// ```
-    #[must_use]
-    pub fn share(mut self, store: impl Store, key: &str) -> Self {
-        self.whole.sharing = Some(Sharing { store: StoreHandle::new(store), key: key.to_owned() });
-        self.backoff(|backoff| backoff).pace(|pace| pace)
-    }
-
     /// Removes the attempt timeout, such as for long polling.
     ///
     /// Set a [`deadline`](Self::deadline) then: without either, a call to a server that does not respond never ends.
@@ -299,12 +269,8 @@ impl RedressLayer {
     /// ```
     #[must_use]
     pub fn backoff(mut self, change: impl FnOnce(BackoffLayer) -> BackoffLayer) -> Self {
-        let backoff = change(self.backoff);
-        self.backoff = match &self.whole.sharing {
-            Some(Sharing { store, key }) => backoff.share(store.clone(), key),
-            None => backoff,
-        };
-        self
+        self.backoff = change(self.backoff);
+        self.with_shared_backoff()
     }
 
     /// Changes the settings of the Pace layer: limits, and how long a call waits for them and for a cool-down.
@@ -322,12 +288,8 @@ impl RedressLayer {
     /// ```
     #[must_use]
     pub fn pace(mut self, change: impl FnOnce(PaceLayer) -> PaceLayer) -> Self {
-        let pace = change(self.pace);
-        self.pace = match &self.whole.sharing {
-            Some(Sharing { store, key }) => pace.share(store.clone(), key),
-            None => pace,
-        };
-        self
+        self.pace = change(self.pace);
+        self.with_shared_pace()
     }
 
     /// Changes the settings of the Refresh layer: further origins, the token store, timeouts. Its credentials are those of

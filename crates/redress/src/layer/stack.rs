@@ -50,9 +50,7 @@ impl RedressLayer {
         let refresh = set(self.refresh.clone().resend_above(), self.longest_call(), RefreshLayer::cap_deadline);
         let refresh = set(refresh, self.whole.clock.clone(), RefreshLayer::clock);
         let refresh = set(refresh, self.whole.credentials.as_ref(), RefreshLayer::credentials_from);
-        set(refresh, self.whole.sharing.as_ref(), |refresh, sharing| {
-            refresh.store(sharing.store.clone(), format!("{}/token", sharing.key))
-        })
+        set(refresh, self.whole.sharing.as_ref(), |refresh, sharing| sharing.tokens(refresh))
     }
 }
 
