@@ -67,27 +67,21 @@ impl<B: CloneBody, T> Call<B, T> {
         Self { settings, copy, deadline, payment, history, in_hand: None, hedging: None }
     }
 
+    /// Returns `true` if the layer hedges calls.
+    pub(crate) fn is_hedged(&self) -> bool {
+        self.settings.hedged.is_some()
+    }
+
     pub(crate) const fn deadline(&self) -> Option<Deadline> {
         self.deadline
     }
 }
 
 impl<B: CloneBody, R: Body> Call<B, Response<R>> {
-    /// Ends an attempt that has a response.
-    #[inline]
-    pub(crate) fn on_response(&mut self, response: Response<R>) -> Step<Response<R>> {
-        if self.is_plain_success(&response) {
-            self.refill_budget(&response);
-            self.settings.successes.count();
-            return Step::Return(Ok(response));
-        }
-        self.on_other_response(response)
-    }
-
     /// Returns `true` for a success of the first attempt, unless a layer below has marked it or attempts are observed. Nearly
     /// all calls end like this, with neither a record nor a look at the clock.
     #[inline]
-    fn is_plain_success(&self, response: &Response<R>) -> bool {
+    pub(crate) fn is_plain_success(&self, response: &Response<R>) -> bool {
         self.history.is_empty()
             && is_success(response, &self.settings.dialect)
             && response.record().is_none()
@@ -95,7 +89,16 @@ impl<B: CloneBody, R: Body> Call<B, Response<R>> {
             && !self.settings.hooks.observe_attempts()
     }
 
-    fn on_other_response(&mut self, mut response: Response<R>) -> Step<Response<R>> {
+    /// Counts such a success, which is returned as it is.
+    #[inline]
+    pub(crate) fn count_plain_success(&self, response: &Response<R>) {
+        self.refill_budget(response);
+        self.settings.successes.count();
+    }
+
+    /// Ends an attempt that has any other response.
+    #[inline(never)]
+    pub(crate) fn on_other_response(&mut self, mut response: Response<R>) -> Step<Response<R>> {
         self.in_hand = None;
         self.end_attempt();
         if response.record().is_some() {

@@ -88,14 +88,20 @@ where
         idempotency_key::stamp(&mut request, &settings);
         grpc::stamp(&mut request, &settings);
         let is_late = Deadline::from_request(&request).is_some_and(|deadline| deadline.has_passed(Instant::now()));
-        let hedges = settings.hedged.is_some();
-        let mut call = Call::new(&request, settings);
-        let state = if is_late {
-            State::TooLate
-        } else if hedges {
-            begin_race(&mut service, &mut call, request)
-        } else {
-            State::InFlight { attempt: service.call(request) }
+        let call = Call::new(&request, settings);
+        if !is_late && call.is_hedged() {
+            return Self::begin_race(service, request, call);
+        }
+        let state = if is_late { State::TooLate } else { State::InFlight { attempt: service.call(request) } };
+        Self { state, deadline_sleep: None, service, call }
+    }
+
+    /// Sends the first attempt of a layer that hedges. It is apart from the usual path, which it must not make longer.
+    #[inline(never)]
+    fn begin_race(mut service: S, mut request: Request<B>, mut call: Call<B, S::Response>) -> Self {
+        let state = match call.plan_hedge(&mut request) {
+            None => State::InFlight { attempt: service.call(request) },
+            Some((state, plan)) => State::Racing { race: Box::pin(Race::new(service.call(request), state, plan)) },
         };
         Self { state, deadline_sleep: None, service, call }
     }
@@ -112,18 +118,23 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let deadline = this.call.deadline();
         loop {
             let step = match this.state.as_mut().project() {
                 StateProj::TooLate => Step::Return(this.call.deadline_exceeded(Phase::NotSent)),
-                StateProj::InFlight { attempt } => {
-                    let attempt = attempt.poll(cx);
-                    match ready!(or_deadline(attempt, this.deadline_sleep.as_mut(), deadline, cx)) {
-                        Some(Ok(response)) => this.call.on_response(response),
-                        Some(Err(error)) => this.call.on_error(Error::from_inner(error.into())),
-                        None => Step::Return(this.call.deadline_exceeded(Phase::MaybeProcessed)),
+                StateProj::InFlight { attempt } => match attempt.poll(cx) {
+                    // Nearly all calls end here. The response is moved once.
+                    Poll::Ready(Ok(response)) if this.call.is_plain_success(&response) => {
+                        this.call.count_plain_success(&response);
+                        this.state.set(State::Done);
+                        return Poll::Ready(Ok(response));
                     }
-                }
+                    Poll::Ready(Ok(response)) => this.call.on_other_response(response),
+                    Poll::Ready(Err(error)) => this.call.on_error(Error::from_inner(error.into())),
+                    Poll::Pending => {
+                        ready!(poll_deadline(this.deadline_sleep.as_mut(), this.call.deadline(), cx));
+                        Step::Return(this.call.deadline_exceeded(Phase::MaybeProcessed))
+                    }
+                },
                 StateProj::Racing { race } => {
                     ready!(poll_race(race.as_mut(), this.service, this.call, this.deadline_sleep.as_mut(), cx))
                 }
@@ -191,23 +202,6 @@ where
     })
 }
 
-/// Sends the first attempt of a layer that hedges. It is apart from the usual path, which it must not make longer.
-#[inline(never)]
-fn begin_race<S, B>(
-    service: &mut S,
-    call: &mut Call<B, S::Response>,
-    mut request: Request<B>,
-) -> State<S::Future, S::Response>
-where
-    S: Service<Request<B>>,
-    B: CloneBody,
-{
-    match call.plan_hedge(&mut request) {
-        None => State::InFlight { attempt: service.call(request) },
-        Some((state, plan)) => State::Racing { race: Box::pin(Race::new(service.call(request), state, plan)) },
-    }
-}
-
 /// Polls the attempts of a race, and ends one of them.
 #[inline(never)]
 fn poll_race<S, B, R>(
@@ -255,16 +249,21 @@ where
 /// Returns the output, or `None` if the deadline passes first. Without a deadline it waits for the output alone.
 fn or_deadline<T>(
     output: Poll<T>,
-    mut sleep: Pin<&mut Option<Sleep>>,
+    sleep: Pin<&mut Option<Sleep>>,
     deadline: Option<Deadline>,
     cx: &mut Context<'_>,
 ) -> Poll<Option<T>> {
-    if let Poll::Ready(output) = output {
-        return Poll::Ready(Some(output));
+    match output {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => poll_deadline(sleep, deadline, cx).map(|()| None),
     }
+}
+
+/// Waits for the deadline. Without one it waits for ever.
+fn poll_deadline(mut sleep: Pin<&mut Option<Sleep>>, deadline: Option<Deadline>, cx: &mut Context<'_>) -> Poll<()> {
     let Some(deadline) = deadline else { return Poll::Pending };
     if sleep.is_none() {
         sleep.set(Some(tokio::time::sleep_until(deadline.instant())));
     }
-    sleep.as_pin_mut().map_or(Poll::Pending, |sleep| sleep.poll(cx).map(|()| None))
+    sleep.as_pin_mut().map_or(Poll::Pending, |sleep| sleep.poll(cx))
 }

@@ -268,8 +268,11 @@ impl<B: CloneBody, R: Body> Call<B, Response<R>> {
                 self.give_up_hedge(NoHedge::Refused);
                 Step::GoOn
             }
-            Ok(response) if is_racing || racer == Racer::Hedge => self.on_other_response(response),
-            Ok(response) => self.on_response(response),
+            Ok(response) if !is_racing && racer == Racer::First && self.is_plain_success(&response) => {
+                self.count_plain_success(&response);
+                Step::Return(Ok(response))
+            }
+            Ok(response) => self.on_other_response(response),
             Err(error) => self.on_error(error),
         }
     }
