@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use http::{Request, Response};
 use pin_project_lite::pin_project;
-use redress_classify::{BoxError, Error, SendState, Verdict};
+use redress_classify::{BoxError, Error, SendState, UpstreamHealth, Verdict};
 use tokio::time::Instant;
 use tower_service::Service;
 
@@ -125,7 +125,12 @@ where
             let next = match this.state.as_mut().project() {
                 StateProj::Inner { future } => {
                     let result = ready!(future.poll(cx)).map_err(|error| Error::from_inner(error.into()));
-                    break finish(result, this.settings, this.target, this.permit, *this.sent);
+                    let Some(health) = observe(&result, this.settings, this.target, this.permit, *this.sent) else {
+                        // Nearly all calls end here. The response is moved once.
+                        this.state.set(State::Done);
+                        return Poll::Ready(result);
+                    };
+                    break with_health(result, health);
                 }
                 StateProj::Waiting { waiting } => {
                     let admission = &mut waiting.as_mut().expect(PRESENT).admission;
@@ -198,27 +203,32 @@ pub(crate) fn is_paid<B>(request: &Request<B>, permit: Option<&Permit>) -> bool 
     SendState::pay(request)
 }
 
-/// Learns from the result, and marks it with the health of the upstream. Passes the permit on last: by then the gate has closed
-/// if it must.
-fn finish<R>(
-    result: Result<Response<R>, Error>,
+/// Learns from a result, and returns the health of its upstream unless that is good. Passes the permit on last: by then the gate
+/// has closed if it must.
+fn observe<R>(
+    result: &Result<Response<R>, Error>,
     settings: &Arc<Settings>,
     target: &Target,
     permit: &mut Option<Box<Permit>>,
     sent: Option<Sent>,
-) -> Result<Response<R>, Error> {
+) -> Option<UpstreamHealth> {
     let verdict = result.as_ref().ok().and_then(|response| {
         let verdict = Verdict::for_response(response, &settings.dialect, &settings.clock);
         learn(settings, target, response, verdict.as_ref());
         verdict
     });
-    let end = call_result(&result, verdict.as_ref());
+    let end = call_result(result, verdict.as_ref());
     if permit.is_none() && sent.is_none() && is_unremarkable(settings, end) {
-        return result;
+        return None;
     }
     // It is the jitter of the next probe.
     let random = if matches!(end, CallResult::Failed { .. }) { settings.random() } else { 0 };
-    let Some(health) = settings.record(target, permit.take(), sent, end, random) else { return result };
+    settings.record(target, permit.take(), sent, end, random)
+}
+
+/// Marks a result with the health of its upstream.
+#[cold]
+fn with_health<R>(result: Result<Response<R>, Error>, health: UpstreamHealth) -> Result<Response<R>, Error> {
     match result {
         Ok(mut response) => {
             health.mark(response.extensions_mut());
