@@ -149,14 +149,13 @@ where
         let Some(handle) = this.handle.as_deref() else { return poll_without_credentials(this.state, cx) };
         loop {
             let step = match this.state.as_mut().project() {
-                StateProj::InFlight { future } => {
-                    let result = ready!(future.poll(cx));
-                    let mut response = result.map_err(|error| masking::error(&handle.shared, error.into()))?;
-                    match this.call.decide(handle, &mut response) {
+                StateProj::InFlight { future } => match ready!(future.poll(cx)) {
+                    Ok(mut response) => match this.call.decide(handle, &mut response) {
                         ResponseAction::Return => return Poll::Ready(Ok(response)),
                         action => this.call.after_response(handle, action, response),
-                    }
-                }
+                    },
+                    Err(error) => return Poll::Ready(Err(masking::error(&handle.shared, error.into()))),
+                },
                 StateProj::Waiting { wait } => {
                     let waited = ready!(poll_wait(wait, &mut this.call.deadline, cx));
                     this.call.after_wait(handle, waited)
