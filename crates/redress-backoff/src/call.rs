@@ -78,22 +78,20 @@ impl<B: CloneBody, T> Call<B, T> {
 }
 
 impl<B: CloneBody, R: Body> Call<B, Response<R>> {
-    /// Returns `true` for a success of the first attempt, unless a layer below has marked it or attempts are observed. Nearly
-    /// all calls end like this, with neither a record nor a look at the clock.
+    /// Counts a success of the first attempt, unless a layer below has marked it or attempts are observed, and returns whether it
+    /// is one. Nearly all calls end like this, with neither a record nor a look at the clock.
     #[inline]
-    pub(crate) fn is_plain_success(&self, response: &Response<R>) -> bool {
-        self.history.is_empty()
+    pub(crate) fn ends_plainly(&self, response: &Response<R>) -> bool {
+        let is_plain = self.history.is_empty()
             && is_success(response, &self.settings.dialect)
             && response.record().is_none()
             && response.extensions().get::<Refreshed>().is_none()
-            && !self.settings.hooks.observe_attempts()
-    }
-
-    /// Counts such a success, which is returned as it is.
-    #[inline]
-    pub(crate) fn count_plain_success(&self, response: &Response<R>) {
-        self.refill_budget(response);
-        self.settings.successes.count();
+            && !self.settings.hooks.observe_attempts();
+        if is_plain {
+            self.refill_budget(response);
+            self.settings.successes.count();
+        }
+        is_plain
     }
 
     /// Ends an attempt that has any other response.

@@ -121,20 +121,20 @@ where
         loop {
             let step = match this.state.as_mut().project() {
                 StateProj::TooLate => Step::Return(this.call.deadline_exceeded(Phase::NotSent)),
-                StateProj::InFlight { attempt } => match attempt.poll(cx) {
-                    // Nearly all calls end here. The response is moved once.
-                    Poll::Ready(Ok(response)) if this.call.is_plain_success(&response) => {
-                        this.call.count_plain_success(&response);
+                StateProj::InFlight { attempt } => {
+                    let polled = attempt.poll(cx);
+                    if let Poll::Ready(Ok(response)) = &polled
+                        && this.call.ends_plainly(response)
+                    {
                         this.state.set(State::Done);
-                        return Poll::Ready(Ok(response));
+                        return polled.map_err(|error| Error::from_inner(error.into()));
                     }
-                    Poll::Ready(Ok(response)) => this.call.on_other_response(response),
-                    Poll::Ready(Err(error)) => this.call.on_error(Error::from_inner(error.into())),
-                    Poll::Pending => {
-                        ready!(poll_deadline(this.deadline_sleep.as_mut(), this.call.deadline(), cx));
-                        Step::Return(this.call.deadline_exceeded(Phase::MaybeProcessed))
+                    match polled {
+                        Poll::Ready(Ok(response)) => this.call.on_other_response(response),
+                        Poll::Ready(Err(error)) => this.call.on_error(Error::from_inner(error.into())),
+                        Poll::Pending => ready!(poll_in_flight(this.call, this.deadline_sleep.as_mut(), cx)),
                     }
-                },
+                }
                 StateProj::Racing { race } => {
                     ready!(poll_race(race.as_mut(), this.service, this.call, this.deadline_sleep.as_mut(), cx))
                 }
@@ -200,6 +200,16 @@ where
         Some(Err(error)) => ControlFlow::Break(Err(call.on_not_ready(error.into()))),
         None => ControlFlow::Break(call.deadline_exceeded(Phase::NotSent)),
     })
+}
+
+/// Ends an attempt in flight at the deadline.
+fn poll_in_flight<B: CloneBody, R: Body>(
+    call: &mut Call<B, Response<R>>,
+    deadline_sleep: Pin<&mut Option<Sleep>>,
+    cx: &mut Context<'_>,
+) -> Poll<Step<Response<R>>> {
+    poll_deadline(deadline_sleep, call.deadline(), cx)
+        .map(|()| Step::Return(call.deadline_exceeded(Phase::MaybeProcessed)))
 }
 
 /// Polls the attempts of a race, and ends one of them.

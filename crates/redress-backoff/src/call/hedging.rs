@@ -268,8 +268,7 @@ impl<B: CloneBody, R: Body> Call<B, Response<R>> {
                 self.give_up_hedge(NoHedge::Refused);
                 Step::GoOn
             }
-            Ok(response) if !is_racing && racer == Racer::First && self.is_plain_success(&response) => {
-                self.count_plain_success(&response);
+            Ok(response) if !is_racing && racer == Racer::First && self.ends_plainly(&response) => {
                 Step::Return(Ok(response))
             }
             Ok(response) => self.on_other_response(response),
