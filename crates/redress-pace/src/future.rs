@@ -14,7 +14,7 @@ use tower_service::Service;
 
 use crate::admission::{Admission, refused};
 use crate::gates::{CallResult, Held, Permit, Sent, is_unremarkable};
-use crate::learn::{call_result, learn};
+use crate::learn::{error_result, learn, response_result};
 use crate::scope::Target;
 use crate::settings::Settings;
 
@@ -124,13 +124,15 @@ where
         let result = loop {
             let next = match this.state.as_mut().project() {
                 StateProj::Inner { future } => {
-                    let result = ready!(future.poll(cx)).map_err(|error| Error::from_inner(error.into()));
-                    let Some(health) = observe(&result, this.settings, this.target, this.permit, *this.sent) else {
+                    let mut polled = future.poll(cx);
+                    if let Poll::Ready(Ok(response)) = &mut polled {
                         // Nearly all calls end here. The response is moved once.
+                        observe(response, this.settings, this.target, this.permit, *this.sent);
                         this.state.set(State::Done);
-                        return Poll::Ready(result);
-                    };
-                    break with_health(result, health);
+                        return polled.map_err(|error| Error::from_inner(error.into()));
+                    }
+                    break ready!(polled)
+                        .map_err(|error| observed(error, this.settings, this.target, this.permit, *this.sent));
                 }
                 StateProj::Waiting { waiting } => {
                     let admission = &mut waiting.as_mut().expect(PRESENT).admission;
@@ -141,21 +143,14 @@ where
                 }
                 StateProj::Readying { waiting } => {
                     let current = waiting.as_mut().expect(PRESENT);
-                    if let Err(error) = ready!(current.inner.poll_ready(cx)) {
-                        break Err(Error::not_ready(error.into()));
-                    }
-                    let now = Instant::now();
-                    match current.admission.commit(now) {
-                        Ok(true) if !is_paid(&current.request, current.admission.permit()) => {
-                            break Err(refused(this.settings, this.target, now, UNPAID));
-                        }
-                        Ok(true) => {
+                    match ready!(current.poll_commit(this.settings, this.target, cx)) {
+                        Ok(Some(now)) => {
                             *this.sent = this.settings.gates.timed(|| this.settings.random(), || now);
                             let (future, permit) = waiting.take().expect(PRESENT).send();
                             *this.permit = permit;
                             State::Inner { future }
                         }
-                        Ok(false) => {
+                        Ok(None) => {
                             // A gate has closed. The service that is ready must not be kept through another wait.
                             current.inner = current.inner.clone();
                             State::Waiting { waiting: waiting.take() }
@@ -179,6 +174,25 @@ impl<S, B> Waiting<S, B>
 where
     S: Service<Request<B>>,
 {
+    /// Commits the admission once the service is ready, and returns the time; `None` if a gate has closed since.
+    fn poll_commit(
+        &mut self,
+        settings: &Settings,
+        target: &Target,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Instant>, Error>>
+    where
+        S::Error: Into<BoxError>,
+    {
+        ready!(self.inner.poll_ready(cx)).map_err(|error| Error::not_ready(error.into()))?;
+        let now = Instant::now();
+        let is_committed = self.admission.commit(now)?;
+        if is_committed && !is_paid(&self.request, self.admission.permit()) {
+            return Poll::Ready(Err(refused(settings, target, now, UNPAID)));
+        }
+        Poll::Ready(Ok(is_committed.then_some(now)))
+    }
+
     /// Sends the request, which is committed. The position in the queue ends before the inner service is called, so that the
     /// next call goes on whatever the service does.
     fn send(self) -> (S::Future, Option<Box<Permit>>) {
@@ -203,39 +217,53 @@ pub(crate) fn is_paid<B>(request: &Request<B>, permit: Option<&Permit>) -> bool 
     SendState::pay(request)
 }
 
-/// Learns from a result, and returns the health of its upstream unless that is good. Passes the permit on last: by then the gate
-/// has closed if it must.
+/// Learns from a response, and marks it with the health of its upstream. Passes the permit on last: by then the gate has closed
+/// if it must.
 fn observe<R>(
-    result: &Result<Response<R>, Error>,
+    response: &mut Response<R>,
     settings: &Arc<Settings>,
     target: &Target,
     permit: &mut Option<Box<Permit>>,
     sent: Option<Sent>,
-) -> Option<UpstreamHealth> {
-    let verdict = result.as_ref().ok().and_then(|response| {
-        let verdict = Verdict::for_response(response, &settings.dialect, &settings.clock);
-        learn(settings, target, response, verdict.as_ref());
-        verdict
-    });
-    let end = call_result(result, verdict.as_ref());
+) {
+    let verdict = Verdict::for_response(response, &settings.dialect, &settings.clock);
+    learn(settings, target, response, verdict.as_ref());
+    let end = response_result(response.status(), verdict.as_ref());
     if permit.is_none() && sent.is_none() && is_unremarkable(settings, end) {
-        return None;
+        return;
     }
+    if let Some(health) = record(settings, target, permit, sent, end) {
+        health.mark(response.extensions_mut());
+    }
+}
+
+/// Learns from an error, and marks it with the health of its upstream.
+#[cold]
+fn observed(
+    error: impl Into<BoxError>,
+    settings: &Arc<Settings>,
+    target: &Target,
+    permit: &mut Option<Box<Permit>>,
+    sent: Option<Sent>,
+) -> Error {
+    let error = Error::from_inner(error.into());
+    match record(settings, target, permit, sent, error_result(&error)) {
+        Some(health) => error.with_upstream_health(health),
+        None => error,
+    }
+}
+
+/// Records the end of a call, passes its permit on, and returns the health of its upstream unless that is good.
+fn record(
+    settings: &Arc<Settings>,
+    target: &Target,
+    permit: &mut Option<Box<Permit>>,
+    sent: Option<Sent>,
+    end: CallResult,
+) -> Option<UpstreamHealth> {
     // It is the jitter of the next probe.
     let random = if matches!(end, CallResult::Failed { .. }) { settings.random() } else { 0 };
     settings.record(target, permit.take(), sent, end, random)
-}
-
-/// Marks a result with the health of its upstream.
-#[cold]
-fn with_health<R>(result: Result<Response<R>, Error>, health: UpstreamHealth) -> Result<Response<R>, Error> {
-    match result {
-        Ok(mut response) => {
-            health.mark(response.extensions_mut());
-            Ok(response)
-        }
-        Err(error) => Err(error.with_upstream_health(health)),
-    }
 }
 
 impl<S, B> fmt::Debug for ResponseFuture<S, B>

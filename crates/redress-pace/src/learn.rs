@@ -24,21 +24,21 @@ pub(crate) fn learn<R>(settings: &Settings, target: &Target, response: &Response
     cool_down(settings, target, scope_for_request(verdict), (wait, verdict.class().as_str()), now);
 }
 
-/// Returns how a call ended, for the gates. `verdict` is that of the response.
-pub(crate) fn call_result<R>(result: &Result<Response<R>, Error>, verdict: Option<&Verdict>) -> CallResult {
-    match (result, verdict) {
-        (Ok(response), None) if response.status().is_server_error() => CallResult::Faulty,
-        (Ok(_), None) => CallResult::Answered,
-        (Ok(response), Some(verdict)) => response_result(response.status(), verdict),
-        // A wrong certificate, proxy or URL does not tell how the upstream does, and is not retried.
-        (Err(error), _) if error.is_transport() && error.recovery() == Recovery::Retry => {
-            CallResult::Failed { is_timeout: error.is_timeout() }
-        }
-        (Err(_), _) => CallResult::Unknown,
+/// Returns how a call ended that has an error, for the gates.
+pub(crate) fn error_result(error: &Error) -> CallResult {
+    // A wrong certificate, proxy or URL does not tell how the upstream does, and is not retried.
+    if error.is_transport() && error.recovery() == Recovery::Retry {
+        CallResult::Failed { is_timeout: error.is_timeout() }
+    } else {
+        CallResult::Unknown
     }
 }
 
-fn response_result(status: StatusCode, verdict: &Verdict) -> CallResult {
+/// Returns how a call ended that has a response, for the gates. `verdict` is that of the response.
+pub(crate) fn response_result(status: StatusCode, verdict: Option<&Verdict>) -> CallResult {
+    let Some(verdict) = verdict else {
+        return if status.is_server_error() { CallResult::Faulty } else { CallResult::Answered };
+    };
     // They concern the one request or its connection.
     let is_of_request =
         matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::MISDIRECTED_REQUEST | StatusCode::TOO_EARLY);
