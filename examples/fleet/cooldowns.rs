@@ -18,8 +18,6 @@ const DIALECT: &str = "name = \"fleet\"\n";
 const ROUNDS: usize = 5;
 /// The wait that the server asks for, in seconds.
 const WAIT_S: u64 = 2;
-/// How long the other processes may take to learn of it, in milliseconds.
-const NOTICE_MS: u64 = 50;
 
 /// Answers a request with a 429 from time to time, and counts those that arrive before its time.
 pub(crate) async fn run(arguments: &Arguments, server: &Server, figures: &mut Figures) -> Result<(), BoxError> {
@@ -35,15 +33,15 @@ pub(crate) async fn run(arguments: &Arguments, server: &Server, figures: &mut Fi
     for process in processes {
         process.end().await?;
     }
-    figures.arrivals_in_cooldown = arrivals(&api.log());
+    figures.arrivals_in_cooldown = arrivals(&api.log(), arguments.notice_ms);
     Ok(())
 }
 
 /// Returns the number of requests that arrived before the end of a cool-down, later than the notice after its 429.
-fn arrivals(log: &[LogEntry]) -> u32 {
+fn arrivals(log: &[LogEntry], notice_ms: u64) -> u32 {
     let cooldowns = log.iter().filter(|entry| entry.status == Some(429));
     let early = |start: u64| {
-        log.iter().filter(move |entry| (start + NOTICE_MS + 1..start + WAIT_S * 1000).contains(&entry.t_ms))
+        log.iter().filter(move |entry| (start + notice_ms + 1..start + WAIT_S * 1000).contains(&entry.t_ms))
     };
     cooldowns.map(|entry| u32::try_from(early(entry.t_ms).count()).unwrap_or(u32::MAX)).sum()
 }

@@ -34,7 +34,7 @@ use crate::figures::Figures;
 /// `unneeded_logins`: logins beyond the first of each account.
 /// `spans_over_limit`: intervals of the limit's length with more requests than the limit.
 /// `used_share`: the part of the limit that was used while more calls waited.
-/// `arrivals_in_cooldown`: requests that arrived in a cool-down, later than 50 ms after the 429.
+/// `arrivals_in_cooldown`: requests that arrived in a cool-down, later than the notice after its 429.
 /// `store_calls_per_request`: calls to the store by a process at 100 requests a second.
 /// `stops_in_the_gap`: processes that were stopped between their last check and the end of the issuer's call.
 #[derive(Parser)]
@@ -58,6 +58,9 @@ pub(crate) struct Arguments {
     /// The length of the limit's interval, in seconds
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
     window_s: u64,
+    /// How long the other processes may take to learn of a cool-down, in milliseconds
+    #[arg(long, default_value_t = 50)]
+    notice_ms: u64,
     /// The random numbers of the run
     #[arg(long, default_value_t = 1)]
     seed: u64,
