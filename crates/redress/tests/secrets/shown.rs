@@ -19,7 +19,7 @@ use super::{BODY, assert_silent, response, types};
 type Shown = (&'static str, String);
 
 /// Words and numbers alone: no text of a request, of a response or of a credential fits in.
-const HOLDS_NO_TEXT: [&str; 47] = [
+const HOLDS_NO_TEXT: [&str; 50] = [
     "redress-backoff::Budget",
     "redress-backoff::Idempotent",
     "redress-backoff::Jitter",
@@ -59,6 +59,10 @@ const HOLDS_NO_TEXT: [&str; 47] = [
     "redress-pace::GateStatus",
     "redress-refresh::InvalidOrigin",
     "redress-refresh::Purpose",
+    // Of a feature that is off here; its own tests look at what they print.
+    "redress-store::Encrypted",
+    "redress-store::InvalidRecordKey",
+    "redress-store::RecordKey",
     "redress-store::InvalidVersion",
     "redress-store::Version",
     // Opaque.
