@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -47,6 +48,8 @@ pub(crate) struct Direct<T> {
 /// The version in the last notification about each key, `None` if it was used or there was none.
 #[derive(Default)]
 pub(crate) struct Keys {
+    /// Whether the connection that listens stands.
+    is_live: AtomicBool,
     last: Mutex<HashMap<String, watch::Sender<Option<Version>>>>,
 }
 
@@ -55,8 +58,13 @@ impl Hints {
         Self { listen, keys: Arc::default(), task: Mutex::default() }
     }
 
-    /// Waits for a notification that names another version than `seen`, or for a new connection, before which notifications
-    /// may have been lost.
+    /// Returns `true` while notifications arrive, as far as is known.
+    pub(crate) fn is_live(&self) -> bool {
+        self.keys.is_live.load(Ordering::Relaxed)
+    }
+
+    /// Waits for a notification that names another version than `seen`, for a new connection, before which notifications may
+    /// have been lost, or for the loss of the connection.
     pub(crate) async fn wait(&self, key: &str, seen: Option<Version>) {
         self.start();
         let Some(mut messages) = self.keys.listen(key, seen) else { return };
@@ -101,6 +109,18 @@ impl Keys {
 
     /// Wakes all listeners at a new connection.
     fn connected(&self) {
+        self.is_live.store(true, Ordering::Relaxed);
+        self.wake();
+    }
+
+    /// Wakes all listeners of a connection that was lost, so that they poll from now on.
+    fn lost(&self) {
+        if self.is_live.swap(false, Ordering::Relaxed) {
+            self.wake();
+        }
+    }
+
+    fn wake(&self) {
         for last in self.last().values() {
             last.send_replace(None);
         }
@@ -128,6 +148,7 @@ fn part(key: &str) -> &str {
 async fn run(listen: Arc<dyn Listen>, keys: Arc<Keys>) {
     loop {
         listen.follow(Arc::clone(&keys)).await;
+        keys.lost();
         tracing::debug!("the connection that listens for changes in Postgres was lost: they are noticed by polling");
         sleep(PAUSE).await;
     }

@@ -23,6 +23,8 @@ const ANSWER: Duration = Duration::from_secs(2);
 const POLL: Duration = Duration::from_millis(250);
 /// The shortest wait for a change: a shorter one would be a busy loop over the network.
 const SHORTEST_POLL: Duration = Duration::from_millis(10);
+/// The poll interval while a connection listens: a notification may be lost with one that ends without notice.
+const LIVE_POLL: Duration = Duration::from_secs(5);
 /// The time between two removals of ended records by one process.
 const REMOVAL: Duration = Duration::from_secs(60);
 
@@ -192,12 +194,13 @@ impl Store for PostgresStore {
         Ok(Written::Done)
     }
 
-    /// Waits for a notification about the key, at most for the poll interval.
+    /// Waits for a notification about the key: for the poll interval, or 5 s at most while there is a connection that listens.
     async fn changed(&self, key: &str, seen: Option<Version>) {
         let began = Instant::now();
         match &self.hints {
             Some(hints) => {
-                let _ = timeout(self.poll_interval, hints.wait(key, seen)).await;
+                let longest = if hints.is_live() { self.poll_interval.max(LIVE_POLL) } else { self.poll_interval };
+                let _ = timeout(longest, hints.wait(key, seen)).await;
                 sleep_until(began + SHORTEST_POLL).await;
             }
             None => tokio::time::sleep(self.poll_interval).await,

@@ -1,6 +1,7 @@
 //! Messages about changes. They save time, and nothing depends on them.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -30,6 +31,8 @@ pub(crate) struct Hints {
 #[derive(Default)]
 struct Shared {
     channels: Mutex<Channels>,
+    /// Whether the connection of the subscriptions stands.
+    is_live: AtomicBool,
 }
 
 #[derive(Default)]
@@ -45,8 +48,13 @@ impl Hints {
         Self { source, shared: Arc::default() }
     }
 
-    /// Waits for a message that names another version than `seen`, or for a new subscription, before which messages may have
-    /// been lost.
+    /// Returns `true` while messages arrive, as far as is known.
+    pub(crate) fn is_live(&self) -> bool {
+        self.shared.is_live.load(Ordering::Relaxed)
+    }
+
+    /// Waits for a message that names another version than `seen`, for a new subscription, before which messages may have been
+    /// lost, or for the loss of the connection.
     pub(crate) async fn wait(&self, channel: &str, seen: Option<Version>) {
         let Some(mut messages) = self.listen(channel, seen) else { return };
         while messages.changed().await.is_ok() {
@@ -94,8 +102,20 @@ impl Shared {
         self.channels().last.keys().cloned().collect()
     }
 
+    /// Wakes all listeners of a connection that was lost, so that they poll from now on.
+    fn lost(&self) {
+        if self.is_live.swap(false, Ordering::Relaxed) {
+            self.wake(&self.names());
+        }
+    }
+
     /// Wakes the listeners of a new subscription.
     fn subscribed(&self, names: &[String]) {
+        self.is_live.store(true, Ordering::Relaxed);
+        self.wake(names);
+    }
+
+    fn wake(&self, names: &[String]) {
         let channels = self.channels();
         for last in names.iter().filter_map(|name| channels.last.get(name)) {
             last.send_replace(None);
@@ -123,9 +143,9 @@ async fn run(source: Arc<dyn Subscribe>, shared: Weak<Shared>, mut new: mpsc::Un
         if let Ok(Ok(connection)) = timeout(ANSWER, source.subscribe()).await {
             follow(connection, &shared, &mut new).await;
         }
-        if shared.strong_count() == 0 {
-            return;
-        }
+        let Some(left) = shared.upgrade() else { return };
+        left.lost();
+        drop(left);
         tracing::debug!("the subscription to changes in Redis was lost: they are noticed by polling");
         sleep(PAUSE).await;
     }

@@ -13,6 +13,8 @@ use crate::error::RedisStoreError;
 use crate::hints::Hints;
 use crate::script;
 
+/// The poll interval while there is a subscription: a message may be lost with a connection that ends without notice.
+const LIVE_POLL: Duration = Duration::from_secs(5);
 /// The shortest wait for a change, which keeps a reader of old messages from a busy loop.
 const SHORTEST: Duration = Duration::from_millis(10);
 
@@ -71,12 +73,13 @@ impl Store for RedisStore {
         Ok(Written::Refused(script::record((version, value, age))?))
     }
 
-    /// Waits for a message about the key, at most for the poll interval.
+    /// Waits for a message about the key: for the poll interval, or 5 s at most while there is a subscription.
     async fn changed(&self, key: &str, seen: Option<Version>) {
         let began = Instant::now();
         match &self.hints {
             Some(hints) => {
-                let _ = timeout(self.poll_interval, hints.wait(&self.name(key), seen)).await;
+                let longest = if hints.is_live() { self.poll_interval.max(LIVE_POLL) } else { self.poll_interval };
+                let _ = timeout(longest, hints.wait(&self.name(key), seen)).await;
                 sleep_until(began + SHORTEST).await;
             }
             None => tokio::time::sleep(self.poll_interval).await,
