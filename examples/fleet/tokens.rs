@@ -54,7 +54,7 @@ pub(crate) async fn run(arguments: &Arguments, server: &Server, figures: &mut Fi
         tokio::time::sleep(EXPIRY).await;
     }
     // The last of these logins is written. From here on, each process that starts has its end.
-    tokio::time::sleep(FLIGHT_TIMEOUT).await;
+    tokio::time::sleep(FLIGHT_TIMEOUT * 3).await;
     for member in &mut members {
         member.end = End::Killed(Instant::now());
     }
