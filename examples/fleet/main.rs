@@ -36,6 +36,7 @@ use crate::figures::Figures;
 /// `used_share`: the part of the limit that was used while more calls waited.
 /// `arrivals_in_cooldown`: requests that arrived in a cool-down, later than the notice after its 429.
 /// `store_calls_per_request`: calls to the store by a process at 100 requests a second.
+/// `timeouts`: calls to the issuer that were given up after their timeout of at most 1 s, on a machine that is too slow.
 /// `stops_in_the_gap`: processes that were stopped between their last check and the end of the issuer's call.
 #[derive(Parser)]
 #[command(verbatim_doc_comment)]

@@ -35,7 +35,12 @@ pub(crate) struct Watch {
     pub(crate) store_calls: AtomicU64,
     /// Calls to the issuer that took longer than a lease: the process was stopped meanwhile.
     pub(crate) stops_in_the_gap: AtomicU64,
+    /// Calls to the issuer that were given up, since the machine was too slow for their timeout.
+    pub(crate) timeouts: AtomicU64,
 }
+
+/// Counts a call that is dropped before it has ended.
+struct Unfinished<'a>(Option<&'a AtomicU64>);
 
 /// A store that ends the process at its point.
 pub(crate) struct WatchedStore {
@@ -104,13 +109,23 @@ impl Watch {
             let _ = tokio::time::timeout(Duration::from_millis(1), &mut call).await;
             self.reach(Point::Sent);
         }
+        let mut unfinished = Unfinished(Some(&self.timeouts));
         let result = call.await;
+        unfinished.0 = None;
         self.is_called.store(true, Ordering::Relaxed);
         if start.elapsed() >= lease {
             self.stops_in_the_gap.fetch_add(1, Ordering::Relaxed);
         }
         self.reach(Point::Answered);
         result
+    }
+}
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        if let Some(count) = self.0 {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }
 

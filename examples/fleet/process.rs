@@ -25,6 +25,7 @@ pub(crate) struct Totals {
     pub(crate) requests: AtomicU64,
     pub(crate) store_calls: AtomicU64,
     pub(crate) stops_in_the_gap: AtomicU64,
+    pub(crate) timeouts: AtomicU64,
 }
 
 impl Process {
@@ -81,10 +82,10 @@ async fn signal(id: Option<u32>, name: &str) -> Result<(), BoxError> {
 }
 
 impl Totals {
-    /// Adds a line of a process: requests, calls to the store and stops since the last line.
+    /// Adds a line of a process: requests, calls to the store, stops and timeouts since the last line.
     fn add(&self, line: &str) {
         let mut numbers = line.split(' ').map(|number| number.parse().unwrap_or(0));
-        for sum in [&self.requests, &self.store_calls, &self.stops_in_the_gap] {
+        for sum in [&self.requests, &self.store_calls, &self.stops_in_the_gap, &self.timeouts] {
             sum.fetch_add(numbers.next().unwrap_or(0), Ordering::Relaxed);
         }
     }

@@ -119,12 +119,12 @@ async fn call(job: &Job, service: Redress<Transport>, requests: &AtomicU64) -> R
     }
 }
 
-/// Prints requests, calls to the store and stops since the last line, for ever.
+/// Prints requests, calls to the store, stops and timeouts since the last line, for ever.
 async fn report(watch: Arc<Watch>, requests: Arc<AtomicU64>) -> Result<(), BoxError> {
     loop {
         tokio::time::sleep(REPORT).await;
-        let [requests, calls, stops] =
-            [&*requests, &watch.store_calls, &watch.stops_in_the_gap].map(|count| count.swap(0, Ordering::Relaxed));
-        println!("{requests} {calls} {stops}");
+        let counts = [&*requests, &watch.store_calls, &watch.stops_in_the_gap, &watch.timeouts];
+        let [requests, calls, stops, timeouts] = counts.map(|count| count.swap(0, Ordering::Relaxed));
+        println!("{requests} {calls} {stops} {timeouts}");
     }
 }
