@@ -1,14 +1,12 @@
 //! Notifications about changes. They save time, and nothing depends on them.
 
-use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use redress_store::Version;
-use tokio::sync::{mpsc, watch};
+use redress_store::{Changes, Version};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
@@ -28,7 +26,8 @@ const TEST: Duration = Duration::from_secs(15);
 /// The keys that are waited for, and the task that listens.
 pub(crate) struct Hints {
     listen: Arc<dyn Listen>,
-    keys: Arc<Keys>,
+    /// The keys that are waited for, shared with the task.
+    changes: Arc<Changes>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -36,7 +35,7 @@ type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// Opens a connection of its own and listens, until it is lost.
 pub(crate) trait Listen: Send + Sync + 'static {
-    fn follow(&self, keys: Arc<Keys>) -> Pending<()>;
+    fn follow(&self, changes: Arc<Changes>) -> Pending<()>;
 }
 
 /// A server that is reached without a pooler.
@@ -45,97 +44,31 @@ pub(crate) struct Direct<T> {
     pub(crate) tls: T,
 }
 
-/// The version in the last notification about each key, `None` if it was used or there was none.
-#[derive(Default)]
-pub(crate) struct Keys {
-    /// Whether the connection that listens stands.
-    is_live: AtomicBool,
-    last: Mutex<HashMap<String, watch::Sender<Option<Version>>>>,
-}
-
 impl Hints {
     pub(crate) fn new(listen: Arc<dyn Listen>) -> Self {
-        Self { listen, keys: Arc::default(), task: Mutex::default() }
+        Self { listen, changes: Arc::default(), task: Mutex::default() }
     }
 
-    /// Returns `true` while notifications arrive, as far as is known.
-    pub(crate) fn is_live(&self) -> bool {
-        self.keys.is_live.load(Ordering::Relaxed)
-    }
-
-    /// Waits for a notification that names another version than `seen`, for a new connection, before which notifications may
-    /// have been lost, or for the loss of the connection.
-    pub(crate) async fn wait(&self, key: &str, seen: Option<Version>) {
+    /// Waits for a notification about the key, as [`Changes::wait`] does.
+    pub(crate) async fn wait(&self, key: &str, seen: Option<Version>, poll: Duration) {
         self.start();
-        let Some(mut messages) = self.keys.listen(key, seen) else { return };
-        while messages.changed().await.is_ok() {
-            let version = *messages.borrow_and_update();
-            if version.is_none() || version != seen {
-                return;
-            }
-        }
+        // All keys have one channel: what came before the first wait is not known.
+        self.changes.wait(part(key), seen, poll, || false).await;
     }
 
     /// Starts the task, and again if its runtime was shut down.
     fn start(&self) {
         let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
         if task.as_ref().is_none_or(JoinHandle::is_finished) {
-            *task = Some(tokio::spawn(run(Arc::clone(&self.listen), Arc::clone(&self.keys))));
+            *task = Some(tokio::spawn(run(Arc::clone(&self.listen), Arc::clone(&self.changes))));
         }
     }
 }
 
-impl Keys {
-    fn last(&self) -> MutexGuard<'_, HashMap<String, watch::Sender<Option<Version>>>> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Returns `None` if there may have been a change since the caller read the record: at its first wait, or after a
-    /// notification, which is used up by that.
-    fn listen(&self, key: &str, seen: Option<Version>) -> Option<watch::Receiver<Option<Version>>> {
-        let (mut keys, key) = (self.last(), part(key));
-        let Some(last) = keys.get(key) else {
-            keys.insert(key.to_owned(), watch::Sender::new(None));
-            return None;
-        };
-        let seen = seen.map_or(0, Version::number);
-        let mut is_new = false;
-        last.send_if_modified(|last| {
-            is_new = last.take_if(|last| last.number() > seen).is_some();
-            false
-        });
-        (!is_new).then(|| last.subscribe())
-    }
-
-    /// Wakes all listeners at a new connection.
-    fn connected(&self) {
-        self.is_live.store(true, Ordering::Relaxed);
-        self.wake();
-    }
-
-    /// Wakes all listeners of a connection that was lost, so that they poll from now on.
-    fn lost(&self) {
-        if self.is_live.swap(false, Ordering::Relaxed) {
-            self.wake();
-        }
-    }
-
-    fn wake(&self) {
-        for last in self.last().values() {
-            last.send_replace(None);
-        }
-    }
-
-    /// Passes a notification on: a version, a space, and the key. A key without a listener since the one before is forgotten.
-    fn deliver(&self, payload: &str) {
-        let Some((version, key)) = payload.split_once(' ') else { return };
-        let mut keys = self.last();
-        let Some(last) = keys.get(key) else { return };
-        if last.receiver_count() == 0 && last.borrow().is_some() {
-            keys.remove(key);
-        } else {
-            last.send_replace(version.parse().ok());
-        }
+/// Passes a notification on: a version, a space, and the key.
+fn deliver(changes: &Changes, payload: &str) {
+    if let Some((version, key)) = payload.split_once(' ') {
+        changes.deliver(key, version.parse().ok());
     }
 }
 
@@ -145,10 +78,10 @@ fn part(key: &str) -> &str {
 }
 
 /// Listens, and again after each loss.
-async fn run(listen: Arc<dyn Listen>, keys: Arc<Keys>) {
+async fn run(listen: Arc<dyn Listen>, changes: Arc<Changes>) {
     loop {
-        listen.follow(Arc::clone(&keys)).await;
-        keys.lost();
+        listen.follow(Arc::clone(&changes)).await;
+        changes.disconnected();
         tracing::debug!("the connection that listens for changes in Postgres was lost: they are noticed by polling");
         sleep(PAUSE).await;
     }
@@ -161,7 +94,7 @@ where
     T::TlsConnect: Send,
     <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
 {
-    fn follow(&self, keys: Arc<Keys>) -> Pending<()> {
+    fn follow(&self, changes: Arc<Changes>) -> Pending<()> {
         let (config, tls) = (self.config.clone(), self.tls.clone());
         Box::pin(async move {
             let Ok(Ok((client, mut connection))) = timeout(ANSWER, config.connect(tls)).await else { return };
@@ -177,10 +110,10 @@ where
             if !in_time(client.batch_execute(&format!("LISTEN {CHANNEL}"))).await {
                 return;
             }
-            keys.connected();
+            changes.connected(None);
             loop {
                 match timeout(TEST, payloads.recv()).await {
-                    Ok(Some(payload)) => keys.deliver(&payload),
+                    Ok(Some(payload)) => deliver(&changes, &payload),
                     Err(_) if in_time(client.batch_execute("")).await => {}
                     _ => return,
                 }
@@ -205,25 +138,16 @@ impl Drop for Hints {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_notification_between_two_waits_is_not_lost_and_counts_once() {
-        let (keys, version) = (Keys::default(), Version::next(None));
-        assert!(keys.listen("key", None).is_none(), "what came before is not known");
-        keys.deliver(&format!("{version} key"));
-        assert!(keys.listen("key", Some(version)).is_some(), "it is the version that was read");
-        assert!(keys.listen("key", None).is_none());
-        assert!(keys.listen("key", None).is_some());
-    }
-
-    #[test]
-    fn a_key_without_listeners_is_forgotten_at_the_second_notification() {
-        let (keys, version) = (Keys::default(), Version::next(None));
-        keys.listen("key", None);
-        keys.deliver(&format!("{version} key"));
-        assert_eq!(keys.last().len(), 1);
-        keys.deliver(&format!("{version} key"));
-        keys.deliver("no version");
-        assert!(keys.last().is_empty());
+    #[tokio::test(start_paused = true)]
+    async fn a_notification_names_a_version_and_a_key() {
+        let (changes, version) = (Changes::new(), Version::next(None));
+        changes.wait("a key", None, PAUSE, || false).await;
+        for payload in [&format!("{version} a key"), "no version", ""] {
+            deliver(&changes, payload);
+        }
+        assert_eq!(changes.keys(), ["a key"]);
+        deliver(&changes, &format!("{version} a key"));
+        assert!(changes.keys().is_empty(), "it had no listener since the one before");
     }
 
     #[test]

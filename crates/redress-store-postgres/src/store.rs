@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use redress_store::{BoxError, NewRecord, Record, Store, Version, Written};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, timeout};
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres::{Config, Row, Socket};
 
@@ -23,8 +23,6 @@ const ANSWER: Duration = Duration::from_secs(2);
 const POLL: Duration = Duration::from_millis(250);
 /// The shortest wait for a change: a shorter one would be a busy loop over the network.
 const SHORTEST_POLL: Duration = Duration::from_millis(10);
-/// The poll interval while a connection listens: a notification may be lost with one that ends without notice.
-const LIVE_POLL: Duration = Duration::from_secs(5);
 /// The time between two removals of ended records by one process.
 const REMOVAL: Duration = Duration::from_secs(60);
 
@@ -196,13 +194,8 @@ impl Store for PostgresStore {
 
     /// Waits for a notification about the key: for the poll interval, or 5 s at most while there is a connection that listens.
     async fn changed(&self, key: &str, seen: Option<Version>) {
-        let began = Instant::now();
         match &self.hints {
-            Some(hints) => {
-                let longest = if hints.is_live() { self.poll_interval.max(LIVE_POLL) } else { self.poll_interval };
-                let _ = timeout(longest, hints.wait(key, seen)).await;
-                sleep_until(began + SHORTEST_POLL).await;
-            }
+            Some(hints) => hints.wait(key, seen, self.poll_interval).await,
             None => tokio::time::sleep(self.poll_interval).await,
         }
     }

@@ -5,18 +5,12 @@ use std::time::Duration;
 
 use redis::Client;
 use redress_store::{BoxError, NewRecord, Record, Store, Version, Written};
-use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::builder::RedisStoreBuilder;
 use crate::connections::Connections;
 use crate::error::RedisStoreError;
 use crate::hints::Hints;
 use crate::script;
-
-/// The poll interval while there is a subscription: a message may be lost with a connection that ends without notice.
-const LIVE_POLL: Duration = Duration::from_secs(5);
-/// The shortest wait for a change, which keeps a reader of old messages from a busy loop.
-const SHORTEST: Duration = Duration::from_millis(10);
 
 /// A [`Store`] in Redis or Valkey.
 ///
@@ -75,13 +69,8 @@ impl Store for RedisStore {
 
     /// Waits for a message about the key: for the poll interval, or 5 s at most while there is a subscription.
     async fn changed(&self, key: &str, seen: Option<Version>) {
-        let began = Instant::now();
         match &self.hints {
-            Some(hints) => {
-                let longest = if hints.is_live() { self.poll_interval.max(LIVE_POLL) } else { self.poll_interval };
-                let _ = timeout(longest, hints.wait(&self.name(key), seen)).await;
-                sleep_until(began + SHORTEST).await;
-            }
+            Some(hints) => hints.wait(&self.name(key), seen, self.poll_interval).await,
             None => tokio::time::sleep(self.poll_interval).await,
         }
     }

@@ -13,6 +13,9 @@
 //!   numbers than before, which the layers notice.
 //! - A key is a name that the user chose. It is not a token and contains none.
 //!
+//! For authors of stores there is [`Changes`], and for authors of layers [`Entry`], [`read_lines`] of text records,
+//! [`stable_hash`] for keys, and [`jittered`] pauses.
+//!
 //! [`MemoryStore`] is for one process and for tests. [`conformance::check`] tests any other store against the rules.
 //!
 //! # Features
@@ -34,29 +37,35 @@
 //! # }
 //! ```
 
+mod changes;
 pub mod conformance;
 #[cfg(feature = "encryption")]
 mod encrypted;
 mod entry;
 mod handle;
 mod memory;
+mod pause;
 mod record;
 #[cfg(feature = "encryption")]
 mod record_key;
 #[cfg(feature = "encryption")]
 mod sealed;
 mod store;
+mod text;
 mod version;
 
+pub use changes::Changes;
 #[cfg(feature = "encryption")]
 pub use encrypted::Encrypted;
 pub use entry::Entry;
 pub use handle::StoreHandle;
 pub use memory::MemoryStore;
+pub use pause::jittered;
 pub use record::{NewRecord, Record};
 #[cfg(feature = "encryption")]
 pub use record_key::{InvalidRecordKey, RecordKey};
 pub use store::{Store, Written};
+pub use text::{Unreadable, read_lines, stable_hash};
 pub use version::{InvalidVersion, Version};
 
 /// An error of a store. It is a source of errors and is never shown by the layers, since it may contain secrets.

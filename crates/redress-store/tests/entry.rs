@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 const KEY: &str = "portal/user-7";
 
-/// What a store does with the writes.
+/// The fault of a store at the writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
     None,

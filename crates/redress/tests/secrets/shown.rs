@@ -19,7 +19,7 @@ use super::{BODY, assert_silent, response, types};
 type Shown = (&'static str, String);
 
 /// Words and numbers alone: no text of a request, of a response or of a credential fits in.
-const HOLDS_NO_TEXT: [&str; 50] = [
+const HOLDS_NO_TEXT: [&str; 52] = [
     "redress-backoff::Budget",
     "redress-backoff::Idempotent",
     "redress-backoff::Jitter",
@@ -63,7 +63,10 @@ const HOLDS_NO_TEXT: [&str; 50] = [
     "redress-store::Encrypted",
     "redress-store::InvalidRecordKey",
     "redress-store::RecordKey",
+    // A number of keys.
+    "redress-store::Changes",
     "redress-store::InvalidVersion",
+    "redress-store::Unreadable",
     "redress-store::Version",
     // Opaque.
     "redress::ClientTransport",
