@@ -22,7 +22,7 @@ const KNOWN: usize = 60;
 /// The upper bound of the bucket of 100 ms, in ms rounded up.
 const P95: u128 = 104;
 
-/// What happened in one call after those that were made before.
+/// The outcome of one call after those that were made before.
 struct Seen {
     outcome: Outcome,
     /// The times of its requests and of its end, in ms from its start.

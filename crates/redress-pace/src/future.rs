@@ -62,7 +62,7 @@ pub(crate) const UNPAID: &str = "the retry budget is used up";
 
 /// A request that was not sent, and a service that is not ready.
 struct Waiting<S, B> {
-    /// What it holds in memory, counted until it is sent.
+    /// The memory that it holds, counted until it is sent.
     held: Held,
     admission: Admission,
     inner: S,

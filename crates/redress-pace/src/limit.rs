@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use http::Method;
 use redress_classify::Route;
+use redress_store::stable_hash;
 
 use crate::gcra::Gcra;
 use crate::lease::Rule;
-use crate::partition::stable_hash;
 
 /// A maximum number of requests in any interval of a length, to some routes taken together, or to the whole API.
 ///
@@ -139,7 +139,7 @@ impl Limit {
     /// that differ in one of them are counted apart.
     pub(crate) fn record_name(&self) -> String {
         let routes: Vec<_> = self.routes.iter().flatten().map(Route::to_string).collect();
-        let hash = stable_hash(routes.join("\n").bytes());
+        let hash = stable_hash(&routes.join("\n"));
         format!("{}-{}-{hash:016x}", self.requests, self.per.as_millis())
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, Uri};
 use redress_classify::Upstream;
+use redress_store::stable_hash;
 
 /// The host and port of a request, or a key that replaces them.
 ///
@@ -27,18 +28,13 @@ impl Partition {
     /// which may be a secret.
     pub(crate) fn record_name(&self) -> String {
         let Some(key) = &self.key else { return self.upstream.canonical_name() };
-        format!("key-{:016x}", stable_hash(key.bytes()))
+        format!("key-{:016x}", stable_hash(key))
     }
 
     /// Returns the host and port of the request, also if a key replaces them.
     pub(crate) const fn upstream(&self) -> &Upstream {
         &self.upstream
     }
-}
-
-/// Hashes bytes alike in all processes: FNV-1a, which does not depend on the version of a library.
-pub(crate) fn stable_hash(bytes: impl Iterator<Item = u8>) -> u64 {
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 impl PartialEq for Partition {

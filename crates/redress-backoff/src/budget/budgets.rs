@@ -6,6 +6,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use http::{Extensions, HeaderMap, Method, Request, Uri};
 use redress_classify::Upstream;
+use redress_store::stable_hash;
 
 use super::Budget;
 use super::shared::Records;
@@ -255,11 +256,7 @@ impl Keyed {
             PartitionBy::Upstream => partition.and_then(|key| key(parts.method, parts.uri, parts.headers)),
         };
         let Some(key) = key else { return Upstream::new(parts.uri, parts.headers).canonical_name() };
-        // FNV-1a, as in the records of cool-downs: it does not depend on the version of a library.
-        let hash = key
-            .bytes()
-            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-        format!("key-{hash:016x}")
+        format!("key-{:016x}", stable_hash(&key))
     }
 }
 

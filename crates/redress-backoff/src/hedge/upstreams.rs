@@ -42,7 +42,7 @@ pub(crate) struct HedgedUpstreams {
     table: Mutex<HashMap<u64, Arc<HedgedUpstream>>>,
 }
 
-/// What is known of one upstream.
+/// The latency of one upstream, and the share of its calls that was hedged.
 pub(crate) struct HedgedUpstream {
     state: Mutex<State>,
     /// Whether the last call ended without a mark that the upstream is in an outage, slow, or recovers.

@@ -30,7 +30,7 @@ pub(super) struct Lease {
     pub(super) granted: u64,
 }
 
-/// What a holder reports, and asks for.
+/// The report of a holder, and the permits that it asks for.
 #[derive(Clone, Debug)]
 pub(super) struct Request {
     pub(super) holder: u64,
@@ -141,7 +141,7 @@ impl LimitRecord {
         }
     }
 
-    /// Lets so much time pass, in which other processes took what became free, twice as much as they did before, and a grant.
+    /// Lets that much time pass, in which other processes took what became free, twice as much as they did before, and a grant.
     pub(super) fn suppose_use(&mut self, rule: &Rule, millis: u64, length: u64) {
         let before = self.counted();
         self.advance(millis);
@@ -164,7 +164,7 @@ impl LimitRecord {
         is_free
     }
 
-    /// Returns `true` if so many permits are free.
+    /// Returns `true` if that many permits are free.
     pub(super) fn has_free(&mut self, rule: &Rule, permits: u32) -> bool {
         self.remove_over(rule);
         self.counted() + u64::from(permits) <= u64::from(rule.requests)

@@ -7,7 +7,7 @@ use redress_store::{BoxError, Entry, Record, Version, Written};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use super::record::{Grant, LimitRecord, Request};
+use super::record::LimitRecord;
 use super::{Permits, Renewal, text};
 use crate::limiter::Limiter;
 use crate::partition::Partition;
@@ -64,24 +64,19 @@ impl Renewer {
             let is_lost = number < self.seen;
             let ask = |permits: &mut Permits, waiting: u32, now: u64| {
                 let (request, grant) = permits.ask(renewal, &mut record, (waiting, is_lost), now);
-                (request, grant, now)
+                (request, grant, now, permits.lifetime())
             };
-            let Some((request, grant, now)) = self.with(ask) else { return Ok(()) };
-            let lifetime = self.with(|permits, _, _| permits.lifetime());
-            match self.entry.replace(version, &text::write(&record), lifetime).await? {
+            let Some((request, grant, now, lifetime)) = self.with(ask) else { return Ok(()) };
+            match self.entry.replace(version, &text::write(&record), Some(lifetime)).await? {
                 Written::Done => {
                     self.seen = number + 1;
-                    self.take(renewal, &request, (grant, record), now);
+                    let _ = self.with(|permits, _, _| permits.granted(renewal, &request, (grant, record), now));
                     return Ok(());
                 }
                 Written::Refused(record) => stored = record,
             }
         }
         Err("other processes wrote each time".into())
-    }
-
-    fn take(&self, renewal: Renewal, request: &Request, granted: (Grant, LimitRecord), asked: u64) {
-        let _ = self.with(|permits, _, _| permits.granted(renewal, request, granted, asked));
     }
 
     /// Calls a function with the permits, the number of calls that wait for one, and the time; `None` if they are gone.

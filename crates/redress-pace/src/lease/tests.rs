@@ -14,7 +14,7 @@ use super::rule::Rule;
 const PER: u64 = 6_000;
 const RUN: u64 = PER + 6 * (PER + PER / 50);
 
-/// What goes wrong in a run.
+/// The faults of a run.
 #[derive(Clone, Copy, Debug, Default)]
 struct Faults {
     /// A process ends, and another one starts, every so often.
@@ -281,7 +281,7 @@ proptest! {
         let mut run = Run::new(limit, seed);
         run.processes.iter_mut().step_by(2).for_each(|process| process.rate = rate);
         run.run(Faults { kill_every, lose_one_in, fail_over: Some(fail_over), down: None });
-        // What a process took in the lost writes is unknown until its next report.
+        // The permits that a process took in the lost writes are unknown until its next report.
         prop_assert!(run.busiest() <= (limit + 8 + limit / 20) as usize, "{}", run.busiest());
     }
 

@@ -11,10 +11,12 @@
 
 use std::fmt::Write as _;
 
+use redress_store::{Unreadable, read_lines};
+
 use super::record::{Lease, LimitRecord};
 
-/// The first line without the number of the format.
-const HEADER: &str = "redress-limit ";
+/// The first word of the first line.
+const NAME: &str = "redress-limit";
 const FORMAT: u32 = 1;
 /// The maximum number of lines that are read.
 const MAX_LINES: usize = 8192;
@@ -31,12 +33,11 @@ pub(super) struct Newer;
 /// # Errors
 /// Fails if it has a later format.
 pub(super) fn read(bytes: &[u8]) -> Result<Option<LimitRecord>, Newer> {
-    let mut lines = std::str::from_utf8(bytes).unwrap_or_default().lines();
-    match lines.next().and_then(|line| line.strip_prefix(HEADER)?.parse::<u32>().ok()) {
-        Some(FORMAT) => {}
-        Some(format) if format > FORMAT => return Err(Newer),
-        _ => return Ok(None),
-    }
+    let mut lines = match read_lines(bytes, NAME, FORMAT) {
+        Ok(lines) => lines,
+        Err(Unreadable::Newer) => return Err(Newer),
+        Err(Unreadable::Foreign) => return Ok(None),
+    };
     let times = lines.next().and_then(|line| line.split_once(' '));
     let times = times.and_then(|(now, closed)| Some((now.parse().ok()?, closed.parse().ok()?)));
     let Some((now, closed_until)) = times.filter(|(now, closed)| *now <= LATEST && *closed <= LATEST) else {
@@ -78,7 +79,7 @@ fn lease([holder, report, permits, length, granted]: [&str; 5]) -> Option<Lease>
 /// Returns the bytes to write.
 pub(super) fn write(record: &LimitRecord) -> Vec<u8> {
     // It cannot fail: a `String` takes any text.
-    let mut text = format!("{HEADER}{FORMAT}\n{} {}\n", record.now, record.closed_until);
+    let mut text = format!("{NAME} {FORMAT}\n{} {}\n", record.now, record.closed_until);
     for Lease { holder, report, permits, length, granted } in &record.holders {
         let _ = writeln!(text, "h {holder:016x} {report} {permits} {length} {granted}");
     }

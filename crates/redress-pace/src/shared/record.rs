@@ -14,13 +14,14 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use redress_classify::Class;
+use redress_store::{Unreadable, read_lines};
 use tokio::time::Instant;
 
 use crate::cooldown::{Cooldown, MAX_COOLDOWN};
 use crate::scope::ALL;
 
-/// The first line without the number.
-const HEADER: &str = "redress-cooldowns ";
+/// The first word of the first line.
+const NAME: &str = "redress-cooldowns";
 /// The number of the format.
 const FORMAT: u32 = 1;
 /// The maximum number of cool-downs in a record, which keeps it below 8 KiB for names of the usual length.
@@ -39,29 +40,10 @@ pub(super) struct CooldownRecord {
 struct Line {
     left: Duration,
     spread: Duration,
-    /// What is left of the time that the server asked for, without a cap.
+    /// The rest of the time that the server asked for, without a cap.
     asked: Duration,
     class: &'static str,
     gate: String,
-}
-
-/// A record that cannot be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unreadable {
-    /// It has a later format. It belongs to a newer version of this program, and must stay.
-    Newer,
-    /// It is no record of cool-downs.
-    Foreign,
-}
-
-impl Unreadable {
-    /// Returns the name in events.
-    pub(super) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Newer => "newer",
-            Self::Foreign => "foreign",
-        }
-    }
 }
 
 impl CooldownRecord {
@@ -70,14 +52,7 @@ impl CooldownRecord {
     /// # Errors
     /// Fails if it has another format.
     pub(super) fn read(bytes: &[u8], age: Duration) -> Result<Self, Unreadable> {
-        let text = std::str::from_utf8(bytes).map_err(|_| Unreadable::Foreign)?;
-        let mut lines = text.lines();
-        let format = lines.next().and_then(|line| line.strip_prefix(HEADER)?.parse::<u32>().ok());
-        match format {
-            Some(FORMAT) => {}
-            Some(format) if format > FORMAT => return Err(Unreadable::Newer),
-            _ => return Err(Unreadable::Foreign),
-        }
+        let lines = read_lines(bytes, NAME, FORMAT)?;
         let lines = lines.filter_map(|line| Line::read(line, age)).take(MAX_LINES).collect();
         Ok(Self { lines })
     }
@@ -85,7 +60,7 @@ impl CooldownRecord {
     /// Returns the bytes to write, and the time after which the store may remove them; `None` if no cool-down is left.
     pub(super) fn write(&self) -> Option<(Vec<u8>, Duration)> {
         let longest = self.lines.iter().map(|line| line.left).max()?;
-        let mut text = format!("{HEADER}{FORMAT}\n");
+        let mut text = format!("{NAME} {FORMAT}\n");
         for Line { left, spread, asked, class, gate } in &self.lines {
             let millis = [left, spread, asked].map(|time| time.as_nanos().div_ceil(1_000_000));
             let [left, spread, asked] = millis;

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use redress_classify::{Dialect, saturating};
-use redress_store::{Record, Version};
+use redress_classify::Dialect;
+use redress_store::{Record, Unreadable, Version, jittered};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::record::{CooldownRecord, Unreadable};
+use super::record::CooldownRecord;
 use super::{Table, Watched, writer};
 use crate::cooldown::Cooldown;
 use crate::gates::{Gates, STORE_DELAY};
@@ -150,9 +150,4 @@ impl Watcher {
         };
         writer::write(&self.table, &self.watched, &self.dialect, texts.filter(is_lost));
     }
-}
-
-/// Returns a pause that is up to half of it longer, so that processes do not come back together.
-pub(super) fn jittered(pause: Duration) -> Duration {
-    pause + saturating::fraction(pause / 2, fastrand::u32(..))
 }

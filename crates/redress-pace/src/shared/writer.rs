@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use redress_classify::Dialect;
-use redress_store::{BoxError, Entry, Record, Written};
+use redress_store::{BoxError, Entry, Record, Unreadable, Written, jittered};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep};
 
-use super::record::{CooldownRecord, Unreadable};
-use super::watcher::{FIRST_PAUSE, LAST_PAUSE, jittered};
+use super::record::CooldownRecord;
+use super::watcher::{FIRST_PAUSE, LAST_PAUSE};
 use super::{Table, Watched};
 use crate::cooldown::Cooldown;
 

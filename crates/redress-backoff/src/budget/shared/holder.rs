@@ -16,7 +16,7 @@ const PERIOD: Duration = Duration::from_secs(5);
 /// Each process makes the times longer by this: a thousand of them write 50 to 100 times a second.
 const FOR_EACH_PROCESS: Duration = Duration::from_millis(10);
 
-/// What a process knows of the record.
+/// The record as a process knows it.
 #[derive(Debug)]
 pub(super) struct Holder {
     id: u64,
@@ -47,7 +47,7 @@ pub(super) enum Step {
     Crowded,
 }
 
-/// What the process books once its settlement has arrived.
+/// The effect of a settlement on its process, once it has arrived.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Arrival {
     /// The tokens that the process holds.
@@ -76,7 +76,7 @@ impl Holder {
         let share = purpose.share(self.capacity, self.processes.unwrap_or(1));
         let returned = bucket.withdraw_above(share.max(self.pocket()));
         let earned = returned.saturating_add(bucket.lease().map_or(0, |lease| lease.take_earned()));
-        // What a process keeps when it leaves is for its next calls, as before its first lease.
+        // The tokens that a process keeps when it leaves are for its next calls, as before its first lease.
         let holding = if purpose == Purpose::Leave { 0 } else { bucket.tokens().sum() };
         let number = self.arrived + 1;
         self.is_sent = false;

@@ -4,7 +4,7 @@ use tokio::sync::Notify;
 
 use crate::budget::sync::{AtomicBool, AtomicU32, Ordering};
 
-/// What the calls of a process and the task of their bucket tell each other. All accesses are relaxed: they guard no memory.
+/// The messages between the calls of a process and the task of their bucket. All accesses are relaxed: they guard no memory.
 pub(in crate::budget) struct Lease {
     /// The tokens of successes for which the bucket of the process had no room.
     earned: AtomicU32,

@@ -14,10 +14,12 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use redress_store::{Unreadable, read_lines};
+
 use super::POCKET;
 
-/// The first line without the number.
-const HEADER: &str = "redress-budget ";
+/// The first word of the first line.
+const NAME: &str = "redress-budget";
 /// The number of the format.
 const FORMAT: u32 = 1;
 /// The minimum of the tokens that a process asks for: three retries.
@@ -67,7 +69,7 @@ pub(super) struct Settlement {
     pub(super) purpose: Purpose,
 }
 
-/// What a settlement asks for.
+/// The tokens that a settlement asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
     /// Calls have asked for tokens: the share of a process.
@@ -76,15 +78,6 @@ pub(super) enum Purpose {
     Rest,
     /// The process leaves: nothing.
     Leave,
-}
-
-/// A record that cannot be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unreadable {
-    /// It has a later format. It belongs to a newer version of this program, and must stay.
-    Newer,
-    /// It is no record of a budget.
-    Foreign,
 }
 
 impl Purpose {
@@ -112,13 +105,7 @@ impl BudgetRecord {
     /// # Errors
     /// Fails if it has another format.
     pub(super) fn read(bytes: &[u8], age: Duration) -> Result<Self, Unreadable> {
-        let text = std::str::from_utf8(bytes).map_err(|_| Unreadable::Foreign)?;
-        let mut lines = text.lines();
-        match lines.next().and_then(|line| line.strip_prefix(HEADER)?.parse::<u32>().ok()) {
-            Some(FORMAT) => {}
-            Some(format) if format > FORMAT => return Err(Unreadable::Newer),
-            _ => return Err(Unreadable::Foreign),
-        }
+        let mut lines = read_lines(bytes, NAME, FORMAT)?;
         let (free, epoch, shut) = lines.next().and_then(read_head).ok_or(Unreadable::Foreign)?;
         let leases = lines.filter_map(|line| Holding::read(line, age)).take(MAX_PROCESSES).collect();
         Ok(Self { free, epoch, shut: shut.saturating_sub(age), leases })
@@ -126,7 +113,7 @@ impl BudgetRecord {
 
     /// Returns the bytes to write.
     pub(super) fn write(&self) -> Vec<u8> {
-        let mut text = format!("{HEADER}{FORMAT}\n{} {} {}\n", self.free, self.epoch, self.shut.as_millis());
+        let mut text = format!("{NAME} {FORMAT}\n{} {} {}\n", self.free, self.epoch, self.shut.as_millis());
         for Holding { id, settlement, tokens, silent } in &self.leases {
             // It cannot fail: a `String` takes any text.
             let _ = writeln!(text, "{id:016x} {settlement} {tokens} {}", silent.as_millis());

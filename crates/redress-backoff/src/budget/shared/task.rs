@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use redress_classify::{Dialect, saturating};
-use redress_store::{BoxError, Entry, Record, Written};
+use redress_store::{BoxError, Entry, Record, Unreadable, Written, jittered};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::holder::{Arrival, Holder, Step};
-use super::record::{BudgetRecord, Purpose, SILENCE, Unreadable};
+use super::record::{BudgetRecord, Purpose, SILENCE};
 use super::{Lease, POCKET};
 use crate::budget::Budget;
 use crate::telemetry;
@@ -181,19 +181,4 @@ impl Drop for Leasing {
             lease.task_ended();
         }
     }
-}
-
-impl Unreadable {
-    /// Returns the name in events.
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Newer => "newer",
-            Self::Foreign => "foreign",
-        }
-    }
-}
-
-/// Returns a pause that is up to half of it longer, so that processes do not come back together.
-fn jittered(pause: Duration) -> Duration {
-    pause + saturating::fraction(pause / 2, fastrand::u32(..))
 }

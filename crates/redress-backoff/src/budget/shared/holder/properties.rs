@@ -7,7 +7,7 @@ use crate::budget::shared::Lease;
 
 const CAPACITY: u32 = 120;
 
-/// What happens in a fleet.
+/// An event in a fleet.
 #[derive(Clone, Copy, Debug)]
 enum Op {
     /// A retry of a process, with its cost.
