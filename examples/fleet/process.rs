@@ -16,7 +16,6 @@ pub(crate) struct Process {
     child: Child,
     /// The process ends once this is closed.
     input: Option<ChildStdin>,
-    totals: Arc<Totals>,
 }
 
 /// The sums of all that processes have reported, those that were killed included.
@@ -45,7 +44,7 @@ impl Process {
                 sums.add(&line);
             }
         });
-        Ok(Self { input: child.stdin.take(), child, totals: Arc::clone(totals) })
+        Ok(Self { input: child.stdin.take(), child })
     }
 
     pub(crate) fn has_ended(&mut self) -> Result<bool, BoxError> {
@@ -70,7 +69,6 @@ impl Process {
     pub(crate) async fn end(mut self) -> Result<(), BoxError> {
         drop(self.input.take());
         self.child.wait().await?;
-        drop(self.totals);
         Ok(())
     }
 }

@@ -34,7 +34,7 @@ pub(crate) struct SharedStore {
     ages: Mutex<Ages>,
     /// The last lease of this process, as long as it has presented nothing under it.
     unused: Mutex<Option<UnusedLease>>,
-    /// What is not written yet.
+    /// The sets and results that are not written yet.
     queued: Mutex<Queued>,
     /// One flush at a time: a second one could write an old set over a newer one.
     flushing: tokio::sync::Mutex<()>,

@@ -278,7 +278,7 @@ async fn lies(lie: Lie, record: Option<Record>, longest: Duration) {
     let rounds = u64::try_from(elapsed.as_millis() / 50).unwrap() + 2;
     let asked = store.asked.load(Ordering::Relaxed);
     assert!(asked <= 2 * rounds + 2, "{lie:?}: asked {asked} times in {elapsed:?}");
-    // What follows in the background asks no more often than once a second.
+    // The checks in the background ask no more often than once a second.
     tokio::time::sleep(HOUR).await;
     let asked = store.asked.load(Ordering::Relaxed) - asked;
     assert!(asked <= 3 * 128, "{lie:?}: asked {asked} times in the background");

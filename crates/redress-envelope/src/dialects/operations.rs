@@ -1,4 +1,4 @@
-//! What runs and watches software, and stores its files.
+//! APIs that run and watch software, and store its files.
 
 use super::Shipped;
 use crate::dialect::Dialect;

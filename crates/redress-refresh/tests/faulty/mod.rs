@@ -10,7 +10,7 @@ use redress_store::{NewRecord, Record, Version, Written};
 
 use crate::family::KEY;
 
-/// What happens to the next calls.
+/// The fault of the next calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Fault {
     #[default]
