@@ -89,12 +89,19 @@ impl Holder {
         let (version, mut record) = stored.unwrap_or_else(|| (0, BudgetRecord::full(self.capacity)));
         let Some(mut settlement) = self.pending else { return Step::Crowded };
         let known = record.holding(self.id).map_or(0, |held| held.settlement);
-        if known == settlement.number {
-            let tokens = record.holding(self.id).map_or(0, |held| held.tokens);
-            return Step::Arrived(Arrival { tokens, processes: record.processes(), epoch: record.epoch, version });
-        }
+        let has_arrived = known == settlement.number;
         let has_lost = version < self.version || (known < self.arrived && !was_silent);
         let went_back = record.epoch < self.epoch || (record.epoch == self.epoch && has_lost);
+        if has_arrived {
+            let tokens = record.holding(self.id).map_or(0, |held| held.tokens);
+            let arrival = Arrival { tokens, processes: record.processes(), epoch: record.epoch, version };
+            if !went_back {
+                return Step::Arrived(arrival);
+            }
+            // The store went back to a version that has it. Others may have spent the free tokens of that version since.
+            record.shut(self.epoch + 1, self.period() * 2);
+            return Step::Write(record, Arrival { epoch: self.epoch + 1, version: version + 1, ..arrival });
+        }
         let is_forgotten = was_silent && known == 0;
         if self.is_sent && (went_back || record.epoch > self.epoch || is_forgotten) {
             // The settlement may have arrived, and others may have spent these tokens before the store lost it.
@@ -102,8 +109,7 @@ impl Holder {
             self.pending = Some(settlement);
         }
         if went_back {
-            let shut = self.period() * 2;
-            record.shut(self.epoch + 1, shut);
+            record.shut(self.epoch + 1, self.period() * 2);
         } else {
             (self.epoch, self.version) = (record.epoch, version);
         }

@@ -46,8 +46,8 @@ type Stored = (u64, u64, BudgetRecord);
 
 struct Fleet {
     processes: Vec<Process>,
-    /// All versions of the record, `None` before the first.
-    store: Vec<Option<Stored>>,
+    /// All versions of the record, `None` before the first, each with the owed tokens that it pays.
+    store: Vec<(Option<Stored>, u32)>,
     /// Writes on their way: the id that they replace, what they write, and the owed tokens that they pay.
     late: Vec<(Option<u64>, Stored, u32)>,
     writes: u64,
@@ -75,8 +75,14 @@ impl Process {
 
 impl Fleet {
     fn new(processes: usize) -> Self {
-        let mut fleet =
-            Self { processes: Vec::new(), store: vec![None], late: Vec::new(), writes: 0, spent: 0, allowed: CAPACITY };
+        let mut fleet = Self {
+            processes: Vec::new(),
+            store: vec![(None, 0)],
+            late: Vec::new(),
+            writes: 0,
+            spent: 0,
+            allowed: CAPACITY,
+        };
         for _ in 0..processes {
             let process = fleet.start();
             fleet.processes.push(process);
@@ -91,7 +97,7 @@ impl Fleet {
     }
 
     fn stored(&self) -> Option<Stored> {
-        self.store.last().cloned().flatten()
+        self.store.last().and_then(|(stored, _)| stored.clone())
     }
 
     fn run(&mut self, op: Op) {
@@ -134,7 +140,8 @@ impl Fleet {
             Step::Write(record, arrival) => {
                 let settlement = process.holder.pending.expect("it has begun");
                 let free = if record.epoch == before.epoch { before.free } else { 0 };
-                let paid = settlement.owed.min(free + settlement.earned);
+                let is_paid = before.holding(settlement.id).is_some_and(|held| held.settlement == settlement.number);
+                let paid = if is_paid { 0 } else { settlement.owed.min(free + settlement.earned) };
                 self.writes += 1;
                 let stored = (arrival.version, self.writes, record);
                 match write {
@@ -152,7 +159,7 @@ impl Fleet {
 
     fn apply(&mut self, replaced: Option<u64>, stored: Stored, paid: u32) {
         if self.stored().map(|(_, id, _)| id) == replaced {
-            self.store.push(Some(stored));
+            self.store.push((Some(stored), paid));
             self.allowed -= paid;
         }
     }
@@ -168,20 +175,21 @@ impl Fleet {
 
     fn forget(&mut self, nth: usize) {
         let process = &mut self.processes[nth];
-        if let Some((number, _, record)) = self.store.last().cloned().flatten() {
+        if let Some((Some((number, _, record)), _)) = self.store.last().cloned() {
             process.was_silent = true;
             self.writes += 1;
-            self.store.push(Some((number, self.writes, record.without(process.holder.id))));
+            self.store.push((Some((number, self.writes, record.without(process.holder.id))), 0));
         }
     }
 
-    /// The store loses writes. Then a process that knows it settles first; without one, what is free there may be granted twice.
+    /// The store loses writes, and what they paid. Then a process that knows it settles first; without one, what is free there
+    /// may be granted twice.
     fn fail_over(&mut self, lost: usize) {
-        let before = self.store.len();
-        self.store.truncate(before.saturating_sub(lost).max(1));
-        if self.store.len() == before {
+        let lost = self.store.split_off(self.store.len().saturating_sub(lost).max(1));
+        if lost.is_empty() {
             return;
         }
+        self.allowed += lost.iter().map(|(_, paid)| paid).sum::<u32>();
         let (version, epoch, free) =
             self.stored().map_or((0, 0, CAPACITY), |(number, _, record)| (number, record.epoch, record.free));
         let knows = |process: &Process| (process.holder.epoch, process.holder.version) > (epoch, version);
@@ -291,6 +299,23 @@ fn a_settlement_whose_answer_was_lost_counts_once() {
     fleet.run(Op::Settle(0, Purpose::Use, Write::Answered));
     assert_eq!(fleet.stored().unwrap().0, version + 1, "it was recognized, below the write of the other");
     assert!(fleet.processes[0].held() > POCKET);
+    fleet.check();
+}
+
+#[test]
+fn a_store_that_went_back_to_a_settlement_whose_answer_was_lost_leases_nothing() {
+    let mut fleet = Fleet::new(2);
+    fleet.run(Op::Settle(0, Purpose::Use, Write::AnswerLost));
+    let arrived = fleet.store.len();
+    (0..10).for_each(|_| {
+        fleet.run(Op::Settle(1, Purpose::Use, Write::Answered));
+        fleet.run(Op::Retry(1, 14));
+    });
+    fleet.run(Op::Silence(0));
+    fleet.run(Op::Settle(0, Purpose::Use, Write::Lost));
+    fleet.run(Op::FailOver(fleet.store.len() - arrived));
+    let record = fleet.stored().unwrap().2;
+    assert_eq!((record.free, record.epoch), (0, 1), "it is empty");
     fleet.check();
 }
 
