@@ -84,10 +84,15 @@ impl Upstream {
         Self { authority, default_port: None }
     }
 
+    /// Returns host and port as they were written, with the user information; an empty text if there is no host.
+    fn text(&self) -> &str {
+        self.authority.as_ref().map_or("", Authority::as_str)
+    }
+
     /// Returns the host without the user information, which may be a secret, and the port. They are parsed on demand, since most
     /// requests never compare their upstream, and from the end, in one pass: `Authority` looks for each of them anew.
     fn host_and_port(&self) -> (&str, Option<u16>) {
-        let text = self.authority.as_ref().map_or("", Authority::as_str);
+        let text = self.text();
         let digits = text.bytes().rev().take_while(u8::is_ascii_digit).count();
         let (rest, port) = text.split_at(text.len() - digits);
         // Without a colon before them they are part of the host, as in 192.0.2.1.
@@ -106,7 +111,7 @@ impl Upstream {
 
 impl PartialEq for Upstream {
     fn eq(&self, other: &Self) -> bool {
-        if self.default_port == other.default_port && self.authority == other.authority {
+        if self.default_port == other.default_port && self.text() == other.text() {
             return true;
         }
         let ((host, port), (other, other_port)) = (self.host_and_port(), other.host_and_port());
@@ -152,7 +157,14 @@ impl fmt::Debug for Upstream {
 mod tests {
     use std::hash::{BuildHasher, RandomState};
 
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// Few hosts, among them an address and one of more than 32 bytes, and ports with and without leading zeros.
+    const URI: &str = "(https|http|ftp)://(me@|a:1@|)(a|A|b|192[.]0[.]2[.]1|\\[::1\\]|\
+        [aA]pi-of-the-longest-of-names[.]example-one)(:|:0|:80|:0080|:443|:8443|)/|\
+        /c (a|A|b|A:80|b:443)";
 
     /// Returns the upstream of an absolute URI, or of a path and a `Host` header separated by a space.
     fn upstream(text: &str) -> Upstream {
@@ -189,6 +201,20 @@ mod tests {
             let (one, other) = (upstream(one), upstream(other));
             assert_eq!(one == other, same, "{one} {other}");
             assert_eq!(hasher.hash_one(&one) == hasher.hash_one(&other), same, "{one} {other}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn upstreams_are_equal_if_their_canonical_names_are_and_equal_ones_have_the_same_hash(
+            one in URI,
+            other in URI,
+        ) {
+            let (one, other) = (upstream(&one), upstream(&other));
+            let same = one.canonical_name() == other.canonical_name();
+            prop_assert_eq!(one == other, same, "{} {}", one, other);
+            let hasher = RandomState::new();
+            prop_assert_eq!(hasher.hash_one(&one) == hasher.hash_one(&other), same, "{} {}", one, other);
         }
     }
 
