@@ -19,7 +19,11 @@ pub(crate) struct KeyedQueues {
     rule: Option<Rule>,
     /// The partitions whose permits no task renews yet.
     unstarted: Vec<Partition>,
-    map: HashMap<Partition, Queue>,
+    /// The partitions that are counted apart, and where each of them is.
+    queues: Vec<(Partition, Queue)>,
+    index: HashMap<Partition, usize>,
+    /// The one that was used last: most clients have one partition, and find it by a comparison, without a hash.
+    last: usize,
     shared: Queue,
     next_id: u64,
 }
@@ -71,7 +75,16 @@ impl<T> SlotState<T> {
 
 impl KeyedQueues {
     pub(crate) fn new(gcra: Gcra, rule: Option<Rule>) -> Self {
-        Self { gcra, rule, unstarted: Vec::new(), map: HashMap::new(), shared: Queue::default(), next_id: 0 }
+        Self {
+            gcra,
+            rule,
+            unstarted: Vec::new(),
+            queues: Vec::new(),
+            index: HashMap::new(),
+            last: 0,
+            shared: Queue::default(),
+            next_id: 0,
+        }
     }
 
     /// Takes the partitions whose permits no task renews yet.
@@ -81,14 +94,14 @@ impl KeyedQueues {
 
     /// Returns the permits of a partition, and the number of calls in its queue.
     pub(crate) fn permits(&mut self, partition: &Partition) -> Option<(&mut Permits, u32)> {
-        let queue = self.map.get_mut(partition)?;
+        let queue = self.known(partition)?;
         let waiting = u32::try_from(queue.calls.len()).unwrap_or(u32::MAX);
         queue.permits.as_mut().map(|permits| (permits, waiting))
     }
 
     /// Counts the requests of a partition in this process alone from now on.
     pub(crate) fn end_sharing(&mut self, partition: &Partition) {
-        if let Some(queue) = self.map.get_mut(partition) {
+        if let Some(queue) = self.known(partition) {
             queue.permits = None;
         }
     }
@@ -157,33 +170,56 @@ impl KeyedQueues {
 
     /// Returns the waker of the first call in the queue of a partition.
     pub(crate) fn first_waker(&self, partition: &Partition) -> Option<Waker> {
-        self.map.get(partition).unwrap_or(&self.shared).first_waker()
+        let queue = self.index.get(partition).map_or(&self.shared, |at| &self.queues[*at].1);
+        queue.first_waker()
     }
 
     /// Returns the queue of a slot.
     fn queue_of(&mut self, slot: &QueueSlot) -> Option<&mut Queue> {
         match &slot.partition {
             None => Some(&mut self.shared),
-            Some(partition) => self.map.get_mut(partition),
+            Some(partition) => self.known(partition),
         }
     }
 
     /// Returns the queue of a partition, which is created if there is room; `true` for the shared one.
     fn queue(&mut self, partition: &Partition, now: u128) -> (bool, &mut Queue) {
-        if !self.map.contains_key(partition) {
-            if self.map.len() >= MAX_PARTITIONS {
-                self.map.retain(|_, queue| queue.tat > now || !queue.calls.is_empty());
-            }
-            if self.map.len() >= MAX_PARTITIONS {
-                return (true, &mut self.shared);
-            }
-            // The requests that the partition sent while there was no room for it were counted in the shared queue.
-            let permits = self.rule.map(Permits::new);
-            self.unstarted.extend(permits.as_ref().map(|_| partition.clone()));
-            let queue = Queue { tat: self.shared.tat, calls: BTreeMap::new(), permits };
-            self.map.insert(partition.clone(), queue);
+        let Some(at) = self.position(partition).or_else(|| self.insert(partition, now)) else {
+            return (true, &mut self.shared);
+        };
+        (false, &mut self.queues[at].1)
+    }
+
+    /// Returns the queue of a partition that is counted apart.
+    fn known(&mut self, partition: &Partition) -> Option<&mut Queue> {
+        let at = self.position(partition)?;
+        Some(&mut self.queues[at].1)
+    }
+
+    /// Returns where the queue of a partition is.
+    fn position(&mut self, partition: &Partition) -> Option<usize> {
+        if !self.queues.get(self.last).is_some_and(|(last, _)| last == partition) {
+            self.last = *self.index.get(partition)?;
         }
-        (false, self.map.get_mut(partition).unwrap_or(&mut self.shared))
+        Some(self.last)
+    }
+
+    /// Creates the queue of a partition if there is room, and returns where it is.
+    fn insert(&mut self, partition: &Partition, now: u128) -> Option<usize> {
+        if self.queues.len() >= MAX_PARTITIONS {
+            self.queues.retain(|(_, queue)| queue.tat > now || !queue.calls.is_empty());
+            self.index = self.queues.iter().enumerate().map(|(at, (partition, _))| (partition.clone(), at)).collect();
+        }
+        if self.queues.len() >= MAX_PARTITIONS {
+            return None;
+        }
+        // The requests that the partition sent while there was no room for it were counted in the shared queue.
+        let permits = self.rule.map(Permits::new);
+        self.unstarted.extend(permits.as_ref().map(|_| partition.clone()));
+        self.last = self.queues.len();
+        self.queues.push((partition.clone(), Queue { tat: self.shared.tat, calls: BTreeMap::new(), permits }));
+        self.index.insert(partition.clone(), self.last);
+        Some(self.last)
     }
 }
 
@@ -281,9 +317,9 @@ mod tests {
         }
         assert!(queues.try_send(&partition("one too many"), 0));
         assert!(!queues.try_send(&partition("another"), 4), "they share a count");
-        assert_eq!(queues.map.len(), MAX_PARTITIONS);
+        assert_eq!(queues.queues.len(), MAX_PARTITIONS);
         assert!(queues.try_send(&partition("another"), 5), "there is room, and the shared count is over");
-        assert_eq!(queues.map.len(), 1);
+        assert_eq!(queues.queues.len(), 1);
         assert!(!queues.try_send(&partition("another"), 9));
     }
 }
