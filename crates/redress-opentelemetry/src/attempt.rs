@@ -7,7 +7,7 @@ use std::sync::Arc;
 use http::{Request, Response, StatusCode, Version};
 use opentelemetry::trace::{SpanBuilder, SpanKind, Status, TraceContextExt, Tracer};
 use opentelemetry::{Context, KeyValue};
-use redress_classify::ResendCount;
+use redress_classify::{ResendCount, SendState};
 use tokio::time::Instant;
 
 use crate::call_state::{CallHandle, CallState};
@@ -34,7 +34,7 @@ impl Attempt {
     pub(crate) fn begin<B>(telemetry: Arc<Telemetry>, request: &mut Request<B>) -> Self {
         let call = request.extensions().get::<CallHandle>().map(|handle| Arc::clone(&handle.0));
         let parent = match &call {
-            Some(call) => call.begin_attempt(),
+            Some(call) => call.begin_attempt(SendState::is_hedge(request)),
             None => request.extensions().get::<Context>().cloned().unwrap_or_else(Context::current),
         };
         let method = conventions::method(request.method(), &telemetry.known_methods);
@@ -82,12 +82,12 @@ impl Attempt {
             let version = conventions::protocol_version(version);
             self.attributes.extend(version.map(|version| KeyValue::new(PROTOCOL_VERSION, version)));
         }
+        if let Some(call) = &self.call {
+            call.attempt_ended(error_type.as_deref());
+        }
         if let Some(error_type) = error_type {
             self.attributes.push(KeyValue::new(ERROR_TYPE, error_type));
             span.set_status(Status::error(""));
-            if let Some(call) = &self.call {
-                call.attempt_failed();
-            }
         }
         span.set_attributes(self.attributes[common..].iter().cloned());
         span.end();

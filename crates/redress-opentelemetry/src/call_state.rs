@@ -2,16 +2,18 @@
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
 
 use http::{Method, StatusCode, Uri};
 use opentelemetry::trace::{Link, SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt, Tracer};
 use opentelemetry::{Context, KeyValue};
 use redress_classify::{Attempt, Clock, Record};
+use tokio::time::Instant;
 
 use crate::conventions::{self, ATTEMPTS, CALL, END_REASON, ERROR_TYPE, METHOD, RETRY_WAIT, STATUS_CODE};
-use crate::error_type::CANCELLED;
+use crate::error_type::{self, CANCELLED};
+use crate::resends::Resends;
 use crate::telemetry::Telemetry;
 
 /// The state of a call, among the extensions of its requests: Backoff copies it to each attempt.
@@ -30,6 +32,8 @@ pub(crate) struct CallState {
     /// Whether the last attempt has failed, and no other one was begun since.
     is_between: AtomicBool,
     is_dropped: AtomicBool,
+    /// The resends, if they are recorded.
+    resends: Option<Mutex<Resends>>,
     /// The first attempt, unless it is a child of the span.
     first: OnceLock<SpanContext>,
     /// The context of the INTERNAL span, once there is one.
@@ -46,6 +50,7 @@ pub(crate) struct CallEnd<'r> {
 impl CallState {
     pub(crate) fn new(telemetry: Arc<Telemetry>, parent: Context, method: Method, uri: Uri) -> Self {
         Self {
+            resends: telemetry.count_resends(),
             telemetry,
             parent,
             // The clock of the SDK, by which spans end.
@@ -76,7 +81,8 @@ impl CallState {
     }
 
     /// Counts an attempt, and returns the context that is the parent of its span.
-    pub(crate) fn begin_attempt(&self) -> Context {
+    pub(crate) fn begin_attempt(&self, is_hedge: bool) -> Context {
+        self.with_resends(|resends, now| resends.begin(now, is_hedge));
         self.is_between.store(false, Ordering::Relaxed);
         if self.sent.fetch_add(1, Ordering::Relaxed) > 0 {
             self.open();
@@ -91,9 +97,18 @@ impl CallState {
         }
     }
 
-    /// Notes that an attempt has failed: a wait may follow, unless the call is being dropped.
-    pub(crate) fn attempt_failed(&self) {
-        self.is_between.store(!self.is_dropped(), Ordering::Relaxed);
+    /// Notes that an attempt has ended. After one that failed a wait may follow, unless the call is being dropped.
+    pub(crate) fn attempt_ended(&self, error_type: Option<&str>) {
+        self.with_resends(|resends, now| resends.end(now, error_type.is_some_and(error_type::is_unprocessed)));
+        if error_type.is_some() {
+            self.is_between.store(!self.is_dropped(), Ordering::Relaxed);
+        }
+    }
+
+    fn with_resends(&self, change: impl FnOnce(&mut Resends, Instant)) {
+        if let Some(resends) = &self.resends {
+            change(&mut resends.lock().unwrap_or_else(PoisonError::into_inner), Instant::now());
+        }
     }
 
     /// Starts the INTERNAL span with the start time of the call, unless it is started. The call waits, or is sent again.
@@ -114,6 +129,10 @@ impl CallState {
 
     /// Ends the span, if the call had a wait or more than one attempt.
     pub(crate) fn finish(&self, end: &CallEnd<'_>) {
+        self.with_resends(|resends, now| {
+            resends.stop_waiting(now);
+            self.telemetry.record_resends(resends, self.uri.path());
+        });
         let attempts = end.record.map(Record::attempts).unwrap_or_default();
         if attempts.len() > 1 || attempts.iter().any(|attempt| attempt.wait.is_some()) {
             self.open();

@@ -17,6 +17,14 @@ pub(crate) const URL_FULL: &str = "url.full";
 /// The one histogram of the convention.
 pub(crate) const DURATION: &str = "http.client.request.duration";
 
+// gRFC A96, "OTel Metrics for Retries", with the attributes of gRFC A66.
+pub(crate) const GRPC_RETRIES: &str = "grpc.client.call.retries";
+pub(crate) const GRPC_TRANSPARENT_RETRIES: &str = "grpc.client.call.transparent_retries";
+pub(crate) const GRPC_HEDGES: &str = "grpc.client.call.hedges";
+pub(crate) const GRPC_RETRY_DELAY: &str = "grpc.client.call.retry_delay";
+pub(crate) const GRPC_METHOD: &str = "grpc.method";
+pub(crate) const GRPC_TARGET: &str = "grpc.target";
+
 // Names of our own: the conventions have none for retries (semantic-conventions issues 2355 and 3361 are open).
 pub(crate) const CALL: &str = "redress.call";
 pub(crate) const ATTEMPTS: &str = "redress.attempts";
@@ -29,6 +37,17 @@ pub(crate) const OTHER: &str = "_OTHER";
 /// The bucket boundaries of the histogram, in seconds, as the convention advises.
 pub(crate) const BOUNDARIES: [f64; 14] =
     [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
+
+/// The bucket boundaries that gRFC A96 recommends for retries and hedges.
+pub(crate) const GRPC_RETRY_BOUNDARIES: [f64; 5] = [1.0, 2.0, 3.0, 4.0, 5.0];
+/// Those for transparent retries.
+pub(crate) const GRPC_TRANSPARENT_BOUNDARIES: [f64; 6] = [1.0, 2.0, 3.0, 4.0, 5.0, 10.0];
+/// Those of gRFC A66 for latencies, in seconds, which A96 recommends for delays.
+pub(crate) const GRPC_DELAY_BOUNDARIES: [f64; 41] = [
+    0.0, 0.00001, 0.00005, 0.0001, 0.0003, 0.0006, 0.0008, 0.001, 0.002, 0.003, 0.004, 0.005, 0.006, 0.008, 0.01,
+    0.013, 0.016, 0.02, 0.025, 0.03, 0.04, 0.05, 0.065, 0.08, 0.1, 0.13, 0.16, 0.2, 0.25, 0.3, 0.4, 0.5, 0.65, 0.8,
+    1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0,
+];
 
 /// The methods that the convention knows: those of RFC 9110, and PATCH (RFC 5789).
 pub(crate) const METHODS: [Method; 9] = [

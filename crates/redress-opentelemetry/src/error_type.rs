@@ -28,6 +28,12 @@ pub(crate) fn of_attempt(error: &(dyn StdError + 'static)) -> &'static str {
     chain(error).find_map(of_plain).unwrap_or(OTHER)
 }
 
+/// Returns `true` for an attempt that the server's application has not seen: there was no connection, or the server said that it
+/// did not process it. gRPC calls a retry after it transparent (gRFC A6).
+pub(crate) fn is_unprocessed(error_type: &str) -> bool {
+    matches!(error_type, "connect" | "connect_timeout" | "not_sent")
+}
+
 /// Returns the class of a call without a response.
 pub(crate) fn of_call(error: &Error) -> &'static str {
     match error {

@@ -64,6 +64,11 @@
 //! A `redress.call` that ends with a success status and an error in its body has the [`Class`](redress_classify::Class) of that
 //! error, such as `invalid`.
 //!
+//! # gRPC
+//! [`Telemetry::grpc_target`] turns on the metrics of [gRFC A96](https://github.com/grpc/proposal/blob/master/A96-retry-otel-stats.md),
+//! which are experimental and off by default in gRPC's own libraries, too: how often a call was retried, retried transparently and
+//! hedged, and how long it was between two attempts. A call without any of it records nothing.
+//!
 //! # Secrets
 //! No attribute holds a header, a body or the text of an error. `url.full` has neither user nor password, and the values of the
 //! query are redacted but for [`Telemetry::query_keys`]; [`Telemetry::dialect`] masks secrets in paths.
@@ -83,6 +88,7 @@ mod calls;
 mod conventions;
 mod error_type;
 mod injector;
+mod resends;
 mod telemetry;
 mod url_full;
 

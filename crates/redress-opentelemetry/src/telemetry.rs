@@ -1,7 +1,7 @@
 //! The settings of both layers, and the instruments that they share.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use http::Method;
 use opentelemetry::global::{self, BoxedTracer};
@@ -16,6 +16,7 @@ use crate::attempts::AttemptLayer;
 use crate::calls::CallLayer;
 use crate::conventions::{BOUNDARIES, DURATION, METHODS};
 use crate::injector::HeaderInjector;
+use crate::resends::{ResendMetrics, Resends};
 
 /// The settings of the spans and metrics, from which the layers are made.
 ///
@@ -55,6 +56,8 @@ use crate::injector::HeaderInjector;
 pub struct Telemetry {
     tracer: Arc<BoxedTracer>,
     duration: Histogram<f64>,
+    resends: ResendMetrics,
+    grpc_target: Option<Arc<str>>,
     propagator: Option<Arc<dyn TextMapPropagator + Send + Sync>>,
     pub(crate) dialect: Option<Dialect>,
     pub(crate) query_keys: Arc<[String]>,
@@ -68,9 +71,12 @@ impl Telemetry {
     /// until one is installed, no header is written.
     #[must_use]
     pub fn new() -> Self {
+        let meter = global::meter_with_scope(scope());
         Self {
             tracer: Arc::new(global::tracer_with_scope(scope())),
-            duration: histogram(&global::meter_with_scope(scope())),
+            duration: histogram(&meter),
+            resends: ResendMetrics::new(&meter),
+            grpc_target: None,
             propagator: None,
             dialect: None,
             query_keys: Arc::default(),
@@ -103,7 +109,7 @@ impl Telemetry {
         self
     }
 
-    /// Sets the provider of the metric, in place of the global one.
+    /// Sets the provider of the metrics, in place of the global one.
     ///
     /// # Examples
     /// ```
@@ -119,7 +125,8 @@ impl Telemetry {
     /// ```
     #[must_use]
     pub fn meter_provider<P: MeterProvider>(mut self, provider: &P) -> Self {
-        self.duration = histogram(&provider.meter_with_scope(scope()));
+        let meter = provider.meter_with_scope(scope());
+        (self.duration, self.resends) = (histogram(&meter), ResendMetrics::new(&meter));
         self
     }
 
@@ -192,6 +199,32 @@ impl Telemetry {
         self
     }
 
+    /// Records the retry metrics of gRFC A96 for each call, with this text as `grpc.target`: the URI of which the channel is
+    /// made (gRFC A66), such as `dns:///orders.internal`. They are off by default, as in gRPC's own libraries.
+    ///
+    /// | histogram | unit | value |
+    /// |---|---|---|
+    /// | `grpc.client.call.retries` | `{retry}` | resends of a call, without the following two |
+    /// | `grpc.client.call.transparent_retries` | `{transparent_retry}` | resends after an attempt that was not processed: no connection, or a refused stream |
+    /// | `grpc.client.call.hedges` | `{hedge}` | second attempts beside one that is slow |
+    /// | `grpc.client.call.retry_delay` | s | the time between attempts, from the end of one to the beginning of the next |
+    ///
+    /// A call without retries records none. `grpc.method` is the path without its first slash, so use it for a channel whose
+    /// methods come from generated stubs.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_opentelemetry::Telemetry;
+    ///
+    /// let telemetry = Telemetry::new().grpc_target("dns:///orders.internal");
+    /// # drop(telemetry);
+    /// ```
+    #[must_use]
+    pub fn grpc_target(mut self, target: impl Into<String>) -> Self {
+        self.grpc_target = Some(target.into().into());
+        self
+    }
+
     /// Puts a layer between [`CallLayer`] and [`AttemptLayer`]: one that retries, such as `RedressLayer`, or a whole stack.
     ///
     /// The layer's error must be that of redress, from which the end of a call is read.
@@ -239,6 +272,18 @@ impl Telemetry {
         &self.duration
     }
 
+    /// Returns what counts the resends of a call, if they are recorded.
+    pub(crate) fn count_resends(&self) -> Option<Mutex<Resends>> {
+        self.grpc_target.is_some().then(Mutex::default)
+    }
+
+    /// Records the resends of a call to this path that has ended.
+    pub(crate) fn record_resends(&self, resends: &Resends, path: &str) {
+        if let Some(target) = &self.grpc_target {
+            self.resends.record(resends, target, path);
+        }
+    }
+
     /// Writes a trace context into the headers of a request.
     pub(crate) fn inject(&self, context: &Context, headers: &mut http::HeaderMap) {
         let mut injector = HeaderInjector(headers);
@@ -258,6 +303,7 @@ impl Default for Telemetry {
 impl fmt::Debug for Telemetry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Telemetry")
+            .field("grpc_target", &self.grpc_target)
             .field("query_keys", &self.query_keys)
             .field("known_methods", &self.known_methods)
             .finish_non_exhaustive()
