@@ -32,6 +32,8 @@ pub struct Route {
     /// `None` stands for any.
     method: Option<&'static str>,
     path: String,
+    /// The length of the segments before the first one with a wildcard.
+    literal: usize,
 }
 
 /// The error for a text that is not a [`Route`].
@@ -70,21 +72,12 @@ impl Route {
         if self.method.is_some_and(|own| own != method) {
             return false;
         }
-        let (mut ours, mut theirs) = (self.path.as_str(), path);
-        loop {
-            let (own, more) = first_segment(ours);
-            let (their, rest) = first_segment(theirs);
-            if own == REST {
-                return true;
-            }
-            if !matches_segment(own, their) {
-                return false;
-            }
-            match (more, rest) {
-                (Some(more), Some(rest)) => (ours, theirs) = (more, rest),
-                (Some(more), None) => return more == REST,
-                (None, rest) => return rest.is_none(),
-            }
+        let (literal, pattern) = self.path.split_at(self.literal);
+        let Some(rest) = path.strip_prefix(literal) else { return false };
+        match (pattern.strip_prefix('/'), rest.strip_prefix('/')) {
+            (Some(own), Some(their)) => matches_segments(own, their),
+            (Some(REST) | None, None) => rest.is_empty(),
+            _ => false,
         }
     }
 
@@ -141,7 +134,7 @@ impl<'r> Wildcard<'r> {
         if let Some(suffix) = rest.strip_prefix('*') {
             return Some(Self { prefix, name: None, suffix });
         }
-        let (name, suffix) = rest[1..].split_once('}')?;
+        let (name, suffix) = split_at_byte(&rest[1..], b'}')?;
         Some(Self { prefix, name: Some(name), suffix })
     }
 
@@ -153,13 +146,34 @@ impl<'r> Wildcard<'r> {
     }
 }
 
-/// Splits the first segment off a path; the rest is `None` after the last one. Segments are short, so that a loop takes less time
-/// than `str::split`, which searches by `memchr`.
-fn first_segment(path: &str) -> (&str, Option<&str>) {
-    match path.bytes().position(|byte| byte == b'/') {
-        Some(at) => (&path[..at], Some(&path[at + 1..])),
-        None => (path, None),
+/// Compares the segments from the first one with a wildcard on.
+fn matches_segments(mut ours: &str, mut theirs: &str) -> bool {
+    loop {
+        let (own, more) = first_segment(ours);
+        let (their, rest) = first_segment(theirs);
+        if own == REST {
+            return true;
+        }
+        if !matches_segment(own, their) {
+            return false;
+        }
+        match (more, rest) {
+            (Some(more), Some(rest)) => (ours, theirs) = (more, rest),
+            (more, None) => return more.is_none_or(|more| more == REST),
+            (None, Some(_)) => return false,
+        }
     }
+}
+
+/// Splits the first segment off a path; the rest is `None` after the last one.
+fn first_segment(path: &str) -> (&str, Option<&str>) {
+    split_at_byte(path, b'/').map_or((path, None), |(segment, rest)| (segment, Some(rest)))
+}
+
+/// As `str::split_once`, by a loop: what is split here is short, and `str` searches by `memchr`, which pays off later.
+fn split_at_byte(text: &str, byte: u8) -> Option<(&str, &str)> {
+    let at = text.bytes().position(|other| other == byte)?;
+    Some((&text[..at], &text[at + 1..]))
 }
 
 fn matches_segment(own: &str, their: &str) -> bool {
@@ -205,7 +219,8 @@ impl FromStr for Route {
         while let Some(segment) = segments.next() {
             check(segment, segments.peek().is_none()).map_err(invalid)?;
         }
-        Ok(Self { method: known, path: path.to_owned() })
+        let wildcard = path.find(['*', '{']).and_then(|at| path[..at].rfind('/'));
+        Ok(Self { method: known, path: path.to_owned(), literal: wildcard.unwrap_or(path.len()) })
     }
 }
 
