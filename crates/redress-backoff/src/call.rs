@@ -15,7 +15,7 @@ use http::{HeaderMap, Request, Response};
 use http_body::Body;
 use redress_classify::{
     Attempt, CloneBody, Deadline, EndReason, Error, Phase, Refreshed, ResendCount, ResponseExt, SendState,
-    TransportError, Upstream, UpstreamHealth, Verdict, is_success,
+    TransportError, UpstreamHealth, Verdict, is_success,
 };
 use tokio::time::Instant;
 
@@ -27,7 +27,7 @@ use self::payment::Payment;
 use crate::budget::{Budget, KeyParts};
 use crate::decision::ResponseHead;
 use crate::grpc;
-use crate::request_copy::RequestCopy;
+use crate::request_copy::{Host, RequestCopy};
 use crate::settings::Settings;
 use crate::telemetry;
 use crate::wait::Wait;
@@ -191,21 +191,27 @@ impl<B: CloneBody, R: Body> Call<B, Response<R>> {
 
 impl<B: CloneBody, T> Call<B, T> {
     /// Returns the request of the next attempt, and marks that attempt as in flight.
-    pub(crate) fn next_request(&mut self) -> Request<B> {
+    ///
+    /// # Errors
+    /// The error with which the call ends, if the request cannot be read from its copy.
+    pub(crate) fn next_request(&mut self) -> Result<Request<B>, Error> {
         let copy = self.copy.as_ref().and_then(RequestCopy::try_clone).or_else(|| self.copy.take());
-        let copy = copy.expect("`ensure_resendable` has found a copy");
+        let copy = copy.expect("`check_resendable` has found a copy");
+        let request = copy.into_request().map_err(|unreadable| {
+            let error = Error::from_inner(TransportError::request(unreadable).into());
+            self.give_up(error, EndReason::NotClonable)
+        })?;
         let sent = (self.history.ended(), self.history.sent_attempts());
         let state = self.payment.send(self.in_hand.as_deref().map_or(0, InHand::bytes));
-        self.resent(copy, sent, state)
+        Ok(self.resent(request, sent, state))
     }
 
-    /// Makes the request of a further attempt from a copy. `sent` is how many were sent before, and how many of those may have
-    /// reached the server.
-    fn resent(&self, mut copy: RequestCopy<B>, sent: (u32, u32), state: SendState) -> Request<B> {
+    /// Completes the request of a further attempt. `sent` is how many were sent before, and how many of those may have reached
+    /// the server.
+    fn resent(&self, mut request: Request<B>, sent: (u32, u32), state: SendState) -> Request<B> {
         if let Some(deadline) = self.deadline {
-            copy.extensions.insert(deadline);
+            request.extensions_mut().insert(deadline);
         }
-        let mut request = copy.into_request();
         // The copy keeps the count with which the call began.
         let before = ResendCount::from_request(&request).map_or(0, ResendCount::get);
         if let Some(count) = NonZeroU32::new(before.saturating_add(sent.0)) {
@@ -283,9 +289,9 @@ impl<B: CloneBody, T> Call<B, T> {
     /// Reads the parts of the request that make the key of its budget; `None` without a copy of it.
     fn with_key_parts<K>(&self, read: impl FnOnce(&KeyParts<'_>) -> K) -> Option<K> {
         let copy = self.copy.as_ref()?;
-        let (method, uri, extensions) = (&copy.method, &copy.uri, &copy.extensions);
-        let headers = if self.settings.key_reads_headers(uri) { copy.header_map() } else { HeaderMap::new() };
-        Some(read(&KeyParts { method, uri, headers: &headers, extensions }))
+        let uri = &copy.uri().ok()?;
+        let headers = if self.settings.key_reads_headers(uri) { copy.headers().ok()? } else { HeaderMap::new() };
+        Some(read(&KeyParts { method: &copy.method, uri, headers: &headers, extensions: &copy.extensions }))
     }
 
     fn budget_level(&self) -> Option<u32> {
@@ -315,16 +321,41 @@ impl<B, T> Call<B, T> {
     pub(crate) fn dropped(&self, phase: Phase) {
         let phase = if self.payment.is_queued() { Phase::NotSent } else { phase };
         self.drop_hedge();
-        telemetry::call_dropped(&self.settings.dialect, self.upstream(), self.history.attempts(), phase);
+        telemetry::call_dropped(&self.settings.dialect, self.host(), self.history.attempts(), phase);
     }
 
     /// Reports why no retry follows a failed attempt.
     fn report_no_retry(&self, verdict: &Verdict, reason: EndReason) {
-        telemetry::no_retry(&self.settings.dialect, self.upstream(), verdict, self.history.attempts(), reason);
+        telemetry::no_retry(&self.settings.dialect, self.host(), verdict, self.history.attempts(), reason);
     }
 
     /// Returns the host and port of the request; `None` without a copy of it.
-    fn upstream(&self) -> Option<Upstream> {
-        self.copy.as_ref().map(|copy| Upstream::new(&copy.uri, &HeaderMap::new()))
+    fn host(&self) -> Option<Host<'_>> {
+        self.copy.as_ref().map(RequestCopy::host)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use redress_classify::dialects;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_cannot_be_read_from_its_copy_ends_its_call_with_an_error() {
+        let budget = Budget::new();
+        let mut settings = Settings::new(dialects::generic());
+        settings.set_budget(Some(budget.clone().into()));
+        let request = Request::get("https://api.example/v1").header("x-tag", "xyz").body(()).unwrap();
+        let mut call: Call<_, Response<String>> = Call::new(&request, Arc::new(settings));
+        call.copy.as_mut().unwrap().replace_in_text("xyz", b"x\0z");
+        let refused = TransportError::connect("connection refused");
+        assert!(matches!(call.on_error(Error::from_inner(refused.into())), Step::Retry(_)));
+        assert_eq!(budget.level(), 500 - Budget::TRANSIENT_COST);
+        let error = call.next_request().unwrap_err();
+        assert_eq!((error.class(), error.phase()), (redress_classify::Class::Invalid, Phase::NotSent));
+        assert_eq!(error.record().map(|record| record.end_reason()), Some(EndReason::NotClonable));
+        assert!(format!("{error:?} {error}").contains("header \"x-tag\" cannot be read"), "{error:?}");
+        assert_eq!(budget.level(), 500, "the tokens are given back");
     }
 }

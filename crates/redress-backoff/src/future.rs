@@ -196,7 +196,10 @@ where
     }
     let is_ready = service.poll_ready(cx);
     Poll::Ready(match ready!(or_deadline(is_ready, deadline_sleep, call.deadline(), cx)) {
-        Some(Ok(())) => ControlFlow::Continue(service.call(call.next_request())),
+        Some(Ok(())) => match call.next_request() {
+            Ok(request) => ControlFlow::Continue(service.call(request)),
+            Err(error) => ControlFlow::Break(Err(error)),
+        },
         Some(Err(error)) => ControlFlow::Break(Err(call.on_not_ready(error.into()))),
         None => ControlFlow::Break(call.deadline_exceeded(Phase::NotSent)),
     })

@@ -57,7 +57,7 @@ pub(crate) fn is_idempotent<B>(request: &RequestCopy<B>, settings: &Settings) ->
     if let Some(Idempotent(declared)) = request.extensions.get() {
         return *declared;
     }
-    let (method, path) = (&request.method, request.uri.path());
+    let (method, path) = (&request.method, request.path());
     is_idempotent_method(method)
         || settings.dialect.is_idempotent(method.as_str(), path)
         || is_keyed(request.values(idempotency_key::header(settings)))
@@ -72,7 +72,7 @@ pub(crate) fn is_hedgeable<B>(request: &RequestCopy<B>, settings: &Settings) -> 
         return *declared;
     }
     request.method.is_safe()
-        || settings.dialect.is_idempotent(request.method.as_str(), request.uri.path())
+        || settings.dialect.is_idempotent(request.method.as_str(), request.path())
         || is_keyed(request.values(idempotency_key::header(settings)))
 }
 

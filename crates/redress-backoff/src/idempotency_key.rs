@@ -227,9 +227,9 @@ fn callers_key(extensions: &Extensions) -> Option<&IdempotencyKey> {
 }
 
 /// Returns `true` if a key is among the values of the key header. A value of nothing but blanks and quotes is not a key.
-pub(crate) fn is_keyed<'a>(values: impl IntoIterator<Item = &'a HeaderValue>) -> bool {
-    let is_key = |value: &HeaderValue| value.as_bytes().iter().any(|byte| !matches!(byte, b' ' | b'\t' | b'"'));
-    values.into_iter().any(is_key)
+pub(crate) fn is_keyed(values: impl IntoIterator<Item = impl AsRef<[u8]>>) -> bool {
+    let is_key = |value: &[u8]| value.iter().any(|byte| !matches!(byte, b' ' | b'\t' | b'"'));
+    values.into_iter().any(|value| is_key(value.as_ref()))
 }
 
 /// Returns the header for idempotency keys.

@@ -1,86 +1,236 @@
 //! The copy of a request that is kept to send it again.
 
+use std::error::Error as StdError;
+use std::fmt;
+use std::ops::Range;
+
+use bytes::Bytes;
+use http::uri::{Authority, Parts, PathAndQuery, Scheme};
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
-use redress_classify::CloneBody;
+use redress_classify::{CloneBody, Upstream};
 
 /// A copy of a request, which becomes a request when it is sent again.
 ///
-/// Nearly all copies are dropped unused. So the headers are a list, which takes one allocation, and not a hash map.
+/// Nearly all copies are dropped unused. So the text of URI and headers is copied into one buffer, which takes one allocation
+/// whatever the request is made of, and it is parsed when it is read. A request that is made from the copy shares the buffer.
 pub(crate) struct RequestCopy<B> {
     pub(crate) method: Method,
-    pub(crate) uri: Uri,
     pub(crate) extensions: Extensions,
     pub(crate) body: B,
     version: Version,
-    headers: Vec<(HeaderName, HeaderValue)>,
+    scheme: Option<Scheme>,
+    /// The length of the authority; 0 if the URI has none.
+    authority: usize,
+    /// The length of authority, path and query.
+    uri: usize,
+    /// The authority, the path with the query, and the headers in order: a [`Head`], the name, the value.
+    text: Bytes,
+}
+
+/// The error of a copy from which no request can be made: `http` accepts text that it has not checked.
+#[derive(Debug)]
+pub(crate) struct UnreadableCopy {
+    part: String,
+    source: http::Error,
+}
+
+/// The host and port in the URI of a copied request, which are parsed when they are printed.
+pub(crate) struct Host<'a>(&'a str);
+
+/// The lengths of a header, and whether its value is sensitive, in eight bytes: 16 bits for the name, which is shorter than
+/// 64 KiB, 1 for the mark, and 47 for the value.
+struct Head {
+    name: usize,
+    is_sensitive: bool,
+    value: usize,
+}
+
+/// The places of a header in the text.
+struct Field {
+    name: Range<usize>,
+    value: Range<usize>,
+    is_sensitive: bool,
 }
 
 impl<B: CloneBody> RequestCopy<B> {
     /// Copies a request; returns `None` if its body cannot be copied.
     #[inline]
     pub(crate) fn from_request(request: &Request<B>) -> Option<Self> {
+        let body = request.body().try_clone()?;
+        let uri = request.uri();
+        let authority = uri.authority().map_or("", Authority::as_str);
+        let target = uri.path_and_query().map_or("", PathAndQuery::as_str);
         Some(Self {
-            body: request.body().try_clone()?,
             method: request.method().clone(),
-            uri: request.uri().clone(),
-            version: request.version(),
-            headers: header_list(request.headers()),
             extensions: request.extensions().clone(),
+            body,
+            version: request.version(),
+            scheme: uri.scheme().cloned(),
+            authority: authority.len(),
+            uri: authority.len() + target.len(),
+            text: copy_text(authority, target, request.headers()),
         })
     }
 
-    /// Returns a second copy; `None` if the body cannot be copied again.
+    /// Returns a second copy, which shares the text; `None` if the body cannot be copied again.
     pub(crate) fn try_clone(&self) -> Option<Self> {
         Some(Self {
-            body: self.body.try_clone()?,
             method: self.method.clone(),
-            uri: self.uri.clone(),
-            version: self.version,
-            headers: self.headers.clone(),
             extensions: self.extensions.clone(),
+            body: self.body.try_clone()?,
+            version: self.version,
+            scheme: self.scheme.clone(),
+            authority: self.authority,
+            uri: self.uri,
+            text: self.text.clone(),
         })
     }
 }
 
 impl<B> RequestCopy<B> {
-    /// Returns the values of a header in order.
-    pub(crate) fn values(&self, name: &HeaderName) -> impl Iterator<Item = &HeaderValue> {
-        self.headers.iter().filter(move |(given, _)| given == name).map(|(_, value)| value)
+    /// Returns the path, as [`Uri::path`] does.
+    pub(crate) fn path(&self) -> &str {
+        let target = self.str(self.authority..self.uri);
+        match target.split('?').next() {
+            Some("") if !target.is_empty() => "/",
+            path => path.unwrap_or_default(),
+        }
     }
 
-    /// Returns the headers as a map.
-    pub(crate) fn header_map(&self) -> HeaderMap {
-        header_map(self.headers.clone())
+    /// Returns the host and port of the URI.
+    pub(crate) fn host(&self) -> Host<'_> {
+        Host(self.str(0..self.authority))
+    }
+
+    /// Returns the values of a header in order.
+    pub(crate) fn values(&self, name: &HeaderName) -> impl Iterator<Item = &[u8]> {
+        let has_name = move |field: &Field| self.text[field.name.clone()] == *name.as_str().as_bytes();
+        self.fields().filter(has_name).map(|field| &self.text[field.value])
+    }
+
+    /// Parses the URI.
+    pub(crate) fn uri(&self) -> Result<Uri, UnreadableCopy> {
+        let parse = || {
+            let (authority, target) = (self.text.slice(0..self.authority), self.text.slice(self.authority..self.uri));
+            let mut parts = Parts::default();
+            parts.scheme.clone_from(&self.scheme);
+            if !authority.is_empty() {
+                parts.authority = Some(Authority::from_maybe_shared(authority)?);
+            }
+            if !target.is_empty() {
+                parts.path_and_query = Some(PathAndQuery::from_maybe_shared(target)?);
+            }
+            Ok(Uri::from_parts(parts)?)
+        };
+        parse().map_err(|source| UnreadableCopy { part: "URI".to_owned(), source })
+    }
+
+    /// Parses the headers.
+    pub(crate) fn headers(&self) -> Result<HeaderMap, UnreadableCopy> {
+        // There may be more values than a map can reserve room for names: then it grows as needed.
+        let mut headers = HeaderMap::try_with_capacity(self.fields().count()).unwrap_or_default();
+        for field in self.fields() {
+            let (name, value) = self.parse(&field).map_err(|source| self.unreadable(&field, source))?;
+            headers.append(name, value);
+        }
+        Ok(headers)
     }
 
     /// Converts the copy into a request that is equal to the original.
-    pub(crate) fn into_request(self) -> Request<B> {
+    pub(crate) fn into_request(self) -> Result<Request<B>, UnreadableCopy> {
+        let (uri, headers) = (self.uri()?, self.headers()?);
         let mut request = Request::new(self.body);
         *request.method_mut() = self.method;
-        *request.uri_mut() = self.uri;
+        *request.uri_mut() = uri;
         *request.version_mut() = self.version;
-        *request.headers_mut() = header_map(self.headers);
+        *request.headers_mut() = headers;
         *request.extensions_mut() = self.extensions;
-        request
+        Ok(request)
+    }
+
+    fn fields(&self) -> impl Iterator<Item = Field> {
+        let mut at = self.uri;
+        std::iter::from_fn(move || {
+            let head = Head::from_bytes(*self.text.get(at..)?.first_chunk()?);
+            let name = at + Head::LEN..at + Head::LEN + head.name;
+            let value = name.end..name.end + head.value;
+            at = value.end;
+            Some(Field { name, value, is_sensitive: head.is_sensitive })
+        })
+    }
+
+    fn parse(&self, field: &Field) -> Result<(HeaderName, HeaderValue), http::Error> {
+        let name = HeaderName::from_bytes(&self.text[field.name.clone()])?;
+        let mut value = HeaderValue::from_maybe_shared(self.text.slice(field.value.clone()))?;
+        value.set_sensitive(field.is_sensitive);
+        Ok((name, value))
+    }
+
+    fn unreadable(&self, field: &Field, source: http::Error) -> UnreadableCopy {
+        UnreadableCopy { part: format!("header {:?}", self.str(field.name.clone())), source }
+    }
+
+    /// Returns a part of the text that was text.
+    fn str(&self, range: Range<usize>) -> &str {
+        std::str::from_utf8(&self.text[range]).unwrap_or_default()
     }
 }
 
-/// Returns headers as a list. The values of a name follow each other in order.
-fn header_list(headers: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
-    let mut list = Vec::with_capacity(headers.len());
+impl Head {
+    const LEN: usize = size_of::<u64>();
+    const SENSITIVE: u64 = 1 << 16;
+
+    fn to_bytes(name: &str, value: &HeaderValue) -> [u8; Self::LEN] {
+        let mark = if value.is_sensitive() { Self::SENSITIVE } else { 0 };
+        ((value.len() as u64) << 17 | mark | name.len() as u64).to_le_bytes()
+    }
+
+    fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
+        let head = u64::from_le_bytes(bytes);
+        Self { name: usize::from(head as u16), is_sensitive: head & Self::SENSITIVE != 0, value: (head >> 17) as usize }
+    }
+}
+
+impl Host<'_> {
+    /// Returns the upstream to print; `None` if the URI has no host.
+    pub(crate) fn upstream(&self) -> Option<Upstream> {
+        let authority = Authority::try_from(self.0).ok()?;
+        Some(Upstream::new(&Uri::from(authority), &HeaderMap::new()))
+    }
+}
+
+impl fmt::Display for Host<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.upstream().map_or(Ok(()), |upstream| upstream.fmt(f))
+    }
+}
+
+impl fmt::Display for UnreadableCopy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "request cannot be sent again: its {} cannot be read", self.part)
+    }
+}
+
+impl StdError for UnreadableCopy {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(&self.source)
+    }
+}
+
+/// Copies the text of a request. Its length is counted first, so that the buffer has no spare room and needs no second
+/// allocation to be shared.
+fn copy_text(authority: &str, target: &str, headers: &HeaderMap) -> Bytes {
+    let fields: usize = headers.iter().map(|(name, value)| Head::LEN + name.as_str().len() + value.len()).sum();
+    let mut text = Vec::with_capacity(authority.len() + target.len() + fields);
+    text.extend_from_slice(authority.as_bytes());
+    text.extend_from_slice(target.as_bytes());
     for (name, value) in headers {
-        list.push((name.clone(), value.clone()));
+        let name = name.as_str();
+        text.extend_from_slice(&Head::to_bytes(name, value));
+        text.extend_from_slice(name.as_bytes());
+        text.extend_from_slice(value.as_bytes());
     }
-    list
-}
-
-fn header_map(list: Vec<(HeaderName, HeaderValue)>) -> HeaderMap {
-    // There may be more values than a map can reserve room for names: then it grows as needed.
-    let mut headers = HeaderMap::try_with_capacity(list.len()).unwrap_or_default();
-    for (name, value) in list {
-        headers.append(name, value);
-    }
-    headers
+    Bytes::from(text)
 }
 
 #[cfg(test)]
@@ -104,7 +254,7 @@ mod tests {
     }
 
     fn rebuilt<B: CloneBody>(request: &Request<B>) -> Request<B> {
-        RequestCopy::from_request(request).expect("it can be copied").into_request()
+        RequestCopy::from_request(request).expect("it can be copied").into_request().expect("it can be read")
     }
 
     #[test]
@@ -114,9 +264,9 @@ mod tests {
             request.headers_mut().append(name, HeaderValue::from_static(value));
         }
         let copy = RequestCopy::from_request(&request).unwrap();
-        assert!(copy.values(&COOKIE).eq(["b", "a", "b"]));
+        assert!(copy.values(&COOKIE).eq([b"b", b"a", b"b"]));
         assert_eq!(copy.values(&AUTHORIZATION).count(), 0);
-        let rebuilt = copy.into_request();
+        let rebuilt = copy.into_request().unwrap();
         assert!(rebuilt.headers().get_all(COOKIE).iter().eq(["b", "a", "b"]));
         assert!(rebuilt.headers().get_all(ACCEPT).iter().eq(["x", "w"]));
         assert!(rebuilt.headers().iter().eq(request.headers()), "the names too are in their order");
@@ -128,7 +278,8 @@ mod tests {
         let mut secret = HeaderValue::from_static("Bearer canary");
         secret.set_sensitive(true);
         request.headers_mut().insert(AUTHORIZATION, secret);
-        let rebuilt = RequestCopy::from_request(&request).and_then(|copy| copy.try_clone()).unwrap().into_request();
+        let rebuilt =
+            RequestCopy::from_request(&request).and_then(|copy| copy.try_clone()).unwrap().into_request().unwrap();
         assert!(rebuilt.headers()[AUTHORIZATION].is_sensitive());
         assert!(!rebuilt.headers()[ACCEPT].is_sensitive());
     }
@@ -162,29 +313,107 @@ mod tests {
         assert_eq!(rebuilt(&request).headers().len(), 40_000);
     }
 
+    /// Text that `http` has not checked cannot be had without `unsafe`, and not at all with its debug assertions.
+    impl<B> RequestCopy<B> {
+        pub(crate) fn replace_in_text(&mut self, from: &str, to: &[u8]) {
+            let at = self.text.windows(from.len()).position(|part| part == from.as_bytes()).expect("the text has it");
+            let mut text = self.text.to_vec();
+            text.splice(at..at + from.len(), to.iter().copied());
+            self.text = text.into();
+        }
+    }
+
+    #[test]
+    fn text_that_cannot_be_read_again_is_an_error_that_names_its_place() {
+        let request = Request::get("https://api.example/v1").header("x-tag", "canary").body(()).unwrap();
+        for (from, to, expected) in [
+            ("canary", b"can\0ry".as_slice(), "request cannot be sent again: its header \"x-tag\" cannot be read"),
+            ("x-tag", b"x\0tag", "request cannot be sent again: its header \"x\\0tag\" cannot be read"),
+            ("/v1", b"/v ", "request cannot be sent again: its URI cannot be read"),
+            ("api.example", b"api example", "request cannot be sent again: its URI cannot be read"),
+        ] {
+            let mut copy = RequestCopy::from_request(&request).unwrap();
+            copy.replace_in_text(from, to);
+            let error = copy.into_request().unwrap_err();
+            assert_eq!(error.to_string(), expected);
+            assert!(error.source().is_some_and(|source| !source.to_string().contains("can\0ry")));
+        }
+    }
+
+    #[test]
+    fn path_and_host_are_those_of_the_uri() {
+        for (uri, path, host) in [
+            ("/", "/", ""),
+            ("/v1/x?a=/b?c", "/v1/x", ""),
+            ("*", "*", ""),
+            ("https://me:word@API.example:8443/v1?a", "/v1", "API.example:8443"),
+            ("https://api.example", "/", "api.example"),
+            ("https://api.example?a=b", "/", "api.example"),
+            ("https://[2001:db8::1]:1/x", "/x", "[2001:db8::1]:1"),
+            ("api.example:443", "", "api.example:443"),
+            ("s3+odd://bucket/key", "/key", "bucket"),
+        ] {
+            let request = Request::get(uri).body(()).unwrap();
+            let copy = RequestCopy::from_request(&request).unwrap();
+            assert_eq!((copy.path(), &*copy.host().to_string()), (path, host), "{uri}");
+            assert_eq!(copy.path(), request.uri().path(), "{uri}");
+        }
+    }
+
+    /// A URI in each of its forms.
+    fn uri() -> impl Strategy<Value = Uri> {
+        let authority = "([a-z]{1,4}(:[a-z]{0,4})?@)?([a-zA-Z0-9.]{1,12}|\\[2001:db8::[0-9a-f]\\])(:[0-9]{1,4})?";
+        let target = "(/[a-z0-9/%\u{e4}]{0,20})?(\\?[a-z=&/?]{0,12})?";
+        let absolute = (prop::sample::select(vec!["http", "https", "s3+odd"]), authority, target);
+        prop_oneof![
+            absolute.prop_map(|(scheme, authority, target)| format!("{scheme}://{authority}{target}")),
+            authority.prop_map(|authority| authority),
+            target.prop_map(|target| format!("/{}", target.trim_start_matches('/'))),
+            Just("*".to_owned()),
+        ]
+        .prop_map(|text| text.parse().expect("the form of a URI"))
+    }
+
+    /// A list of headers: standard and custom names, some of them repeated, and any bytes that a value may hold.
+    fn headers() -> impl Strategy<Value = HeaderMap> {
+        let byte = prop_oneof![Just(b'\t'), b' '..=b'~', 0x80..=0xFF_u8];
+        let value = prop::collection::vec(byte, 0..24);
+        let header = ("x-[a-d]{0,2}|accept|cookie|etag|content-type", value, any::<bool>());
+        prop::collection::vec(header, 0..40).prop_map(|list| {
+            let mut headers = HeaderMap::new();
+            for (name, bytes, is_sensitive) in list {
+                let mut value = HeaderValue::from_bytes(&bytes).expect("legal bytes");
+                value.set_sensitive(is_sensitive);
+                headers.append(HeaderName::try_from(name).expect("a legal name"), value);
+            }
+            headers
+        })
+    }
+
     proptest! {
         #[test]
         fn the_request_is_equal_to_the_one_that_was_copied(
             method in "[A-Z]{1,8}",
-            path in "/[a-z0-9/]{0,20}",
-            headers in prop::collection::vec(("x-[a-d]{0,2}|accept|cookie|etag", "[ -~]{0,12}", any::<bool>()), 0..40),
+            uri in uri(),
+            headers in headers(),
+            version in prop::sample::select(vec![Version::HTTP_10, Version::HTTP_11, Version::HTTP_2, Version::HTTP_3]),
             tag in any::<u8>(),
             body in prop::collection::vec(any::<u8>(), 0..32),
         ) {
             let mut request = Request::new(Bytes::from(body));
             *request.method_mut() = method.parse().unwrap();
-            *request.uri_mut() = path.parse().unwrap();
+            *request.uri_mut() = uri;
+            *request.headers_mut() = headers;
+            *request.version_mut() = version;
             request.extensions_mut().insert(Tag(tag));
-            for (name, text, is_sensitive) in headers {
-                let mut value = HeaderValue::try_from(text).unwrap();
-                value.set_sensitive(is_sensitive);
-                request.headers_mut().append(HeaderName::try_from(name).unwrap(), value);
-            }
             let copy = RequestCopy::from_request(&request).unwrap();
+            prop_assert_eq!(copy.path(), request.uri().path());
             for copied in [copy.try_clone().unwrap(), copy] {
-                let rebuilt = copied.into_request();
+                let rebuilt = copied.into_request().unwrap();
                 prop_assert_eq!(rebuilt.method(), request.method());
                 prop_assert_eq!(rebuilt.uri(), request.uri());
+                prop_assert_eq!(rebuilt.uri().to_string(), request.uri().to_string());
+                prop_assert_eq!(rebuilt.uri().authority(), request.uri().authority());
                 prop_assert_eq!(rebuilt.version(), request.version());
                 prop_assert_eq!(rebuilt.headers(), request.headers());
                 prop_assert!(rebuilt.headers().iter().eq(request.headers()));

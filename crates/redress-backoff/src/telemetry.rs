@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use redress_classify::{Class, Dialect, EndReason, Phase, Upstream, Verdict, WaitSource};
+use redress_classify::{Class, Dialect, EndReason, Phase, Verdict, WaitSource};
 use tracing::field::display;
+
+use crate::request_copy::Host;
 
 #[cfg(feature = "metrics")]
 const ATTEMPTS: &str = "redress_attempts_total";
@@ -80,13 +82,13 @@ pub(crate) enum HedgeOutcome {
 }
 
 /// Reports a hedge that is sent.
-pub(crate) fn hedge(dialect: &Dialect, host: Option<Upstream>, after: Duration) {
+pub(crate) fn hedge(dialect: &Dialect, host: Option<Host<'_>>, after: Duration) {
     let host = host.map(display);
     tracing::debug!(target: "redress::backoff", dialect = dialect.name(), host, ?after, "hedge");
 }
 
 /// Reports why a hedge is not sent.
-pub(crate) fn no_hedge(dialect: &Dialect, host: Option<Upstream>, reason: NoHedge) {
+pub(crate) fn no_hedge(dialect: &Dialect, host: Option<Host<'_>>, reason: NoHedge) {
     let host = host.map(display);
     let reason = match reason {
         NoHedge::NotClonable => "not_clonable",
@@ -119,7 +121,7 @@ pub(crate) const fn hedge_ended(_dialect: &Dialect, _outcome: HedgeOutcome) {}
 /// Reports a retry that was decided.
 pub(crate) fn retry(
     dialect: &Dialect,
-    host: Option<Upstream>,
+    host: Option<Host<'_>>,
     verdict: &Verdict,
     attempt: u32,
     wait: Duration,
@@ -133,14 +135,14 @@ pub(crate) fn retry(
 }
 
 /// Reports a request that is sent again at the end of an outage, for which a layer below makes it wait.
-pub(crate) fn wait_for_end_of_outage(dialect: &Dialect, host: Option<Upstream>, verdict: &Verdict, attempt: u32) {
+pub(crate) fn wait_for_end_of_outage(dialect: &Dialect, host: Option<Host<'_>>, verdict: &Verdict, attempt: u32) {
     let host = host.map(display);
     let (dialect, class, decided_by) = (dialect.name(), verdict.class().as_str(), verdict.decided_by().as_str());
     tracing::debug!(target: "redress::backoff", dialect, host, class, decided_by, attempt, "wait for the end of an outage");
 }
 
 /// Reports why no retry follows a failed attempt.
-pub(crate) fn no_retry(dialect: &Dialect, host: Option<Upstream>, verdict: &Verdict, attempt: u32, reason: EndReason) {
+pub(crate) fn no_retry(dialect: &Dialect, host: Option<Host<'_>>, verdict: &Verdict, attempt: u32, reason: EndReason) {
     let host = host.map(display);
     let (dialect, class, decided_by) = (dialect.name(), verdict.class().as_str(), verdict.decided_by().as_str());
     let end_reason = reason.as_str();
@@ -148,7 +150,7 @@ pub(crate) fn no_retry(dialect: &Dialect, host: Option<Upstream>, verdict: &Verd
 }
 
 /// Reports and counts a call that was dropped before its end.
-pub(crate) fn call_dropped(dialect: &Dialect, host: Option<Upstream>, attempt: u32, phase: Phase) {
+pub(crate) fn call_dropped(dialect: &Dialect, host: Option<Host<'_>>, attempt: u32, phase: Phase) {
     let host = host.map(display);
     let (name, phase) = (dialect.name(), phase.as_str());
     tracing::debug!(target: "redress::backoff", dialect = name, host, attempt, phase, "call dropped");

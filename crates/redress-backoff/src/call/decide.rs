@@ -35,7 +35,7 @@ impl<B: CloneBody, T> Call<B, T> {
         let settings = &self.settings;
         let copy = self.copy.as_ref();
         let has_opted_out = copy.is_some_and(|copy| copy.extensions.get::<NoRetry>().is_some());
-        let policy = copy.and_then(|copy| settings.service_config.as_ref()?.for_path(copy.uri.path())?.policy());
+        let policy = copy.and_then(|copy| settings.service_config.as_ref()?.for_path(copy.path())?.policy());
         let max_attempts = policy.map_or(settings.max_attempts, RetryPolicy::max_attempts).get();
         let mut context = AttemptContext {
             verdict,
@@ -107,7 +107,7 @@ impl<B: CloneBody, T> Call<B, T> {
         telemetry::budget_level(dialect, attempt.budget_after);
         match decision {
             Ok(retry) => {
-                telemetry::retry(dialect, self.upstream(), verdict, self.history.attempts(), retry.wait, &retry.source);
+                telemetry::retry(dialect, self.host(), verdict, self.history.attempts(), retry.wait, &retry.source);
                 (attempt.wait, attempt.wait_source) = (Some(retry.wait), Some(retry.source));
                 Ok(Next { at: saturating::add(now, retry.wait), cause: Cause::Retry })
             }
@@ -124,7 +124,7 @@ impl<B: CloneBody, T> Call<B, T> {
         if maybe_processed {
             self.history.set_maybe_processed();
         }
-        telemetry::wait_for_end_of_outage(&self.settings.dialect, self.upstream(), verdict, self.history.attempts());
+        telemetry::wait_for_end_of_outage(&self.settings.dialect, self.host(), verdict, self.history.attempts());
         Next { at: now, cause: Cause::Outage }
     }
 

@@ -62,7 +62,7 @@ impl<B: CloneBody, T> Call<B, T> {
     pub(super) fn fail_with(&mut self, error: Error, reason: EndReason) -> Error {
         let maybe_processed = error.phase() == Phase::NotSent && self.history.is_maybe_processed();
         let error = if maybe_processed { error.maybe_processed() } else { error };
-        let error = match self.upstream() {
+        let error = match self.host().and_then(|host| host.upstream()) {
             Some(upstream) => error.with_upstream(&upstream),
             None => error,
         };

@@ -72,7 +72,7 @@ impl<B: CloneBody, T> Call<B, T> {
     pub(crate) fn plan_hedge(&mut self, request: &mut Request<B>) -> Option<(SendState, HedgePlan)> {
         let settings = &self.settings;
         let copy = self.copy.as_ref().filter(|_| settings.max_attempts.get() > 1)?;
-        let policy = settings.service_config.as_ref().and_then(|config| config.for_path(copy.uri.path())?.policy());
+        let policy = settings.service_config.as_ref().and_then(|config| config.for_path(copy.path())?.policy());
         if policy.is_some() || copy.extensions.get::<NoRetry>().is_some() || !is_hedgeable(copy, settings) {
             return None;
         }
@@ -103,7 +103,7 @@ impl<B: CloneBody, T> Call<B, T> {
                 true
             }
             Err(reason) => {
-                telemetry::no_hedge(&self.settings.dialect, self.upstream(), reason);
+                telemetry::no_hedge(&self.settings.dialect, self.host(), reason);
                 false
             }
         }
@@ -139,14 +139,14 @@ impl<B: CloneBody, T> Call<B, T> {
 
     /// Returns the request of a hedge that is paid for.
     pub(crate) fn hedge_request(&mut self) -> Option<Request<B>> {
-        let copy = self.copy.as_ref().and_then(RequestCopy::try_clone)?;
+        let request = self.copy.as_ref().and_then(RequestCopy::try_clone)?.into_request().ok()?;
         let hedging = self.hedging.as_mut()?;
         let after = hedging.after;
         let Hedge::Both(fare) = &mut hedging.hedge else { return None };
         fare.is_handed_over = true;
         let state = fare.state.clone();
-        telemetry::hedge(&self.settings.dialect, self.upstream(), after);
-        Some(self.resent(copy, (1, 1), state))
+        telemetry::hedge(&self.settings.dialect, self.host(), after);
+        Some(self.resent(request, (1, 1), state))
     }
 
     /// Gives up a hedge that was not sent. The first attempt goes on.
@@ -157,7 +157,7 @@ impl<B: CloneBody, T> Call<B, T> {
             hedging.upstream.return_hedge();
             hedging.racer = Racer::First;
             self.history.uncount_hedge();
-            telemetry::no_hedge(&self.settings.dialect, self.upstream(), reason);
+            telemetry::no_hedge(&self.settings.dialect, self.host(), reason);
         }
     }
 
