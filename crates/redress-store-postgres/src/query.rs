@@ -53,8 +53,13 @@ pub(crate) struct Statements {
     load: Arc<str>,
     create: Arc<str>,
     replace: Arc<str>,
+    keys: Arc<str>,
     remove: Arc<str>,
+    remove_ended: Arc<str>,
 }
+
+/// The maximum number of ended records that one statement removes.
+pub(crate) const REMOVED_AT_ONCE: usize = 1000;
 
 impl Statements {
     /// Writes the statements for a table, `name` or `schema.name`, whose writes notify listeners or not.
@@ -82,11 +87,19 @@ impl Statements {
              WHERE key = $1 AND version = $5 AND (ends IS NULL OR ends > clock_timestamp()) RETURNING {returned}"
         );
         // Rows that another statement holds are left for the next time: two such statements wait for no lock of each other.
-        let remove = format!(
+        let remove_ended = format!(
             "DELETE FROM {table} WHERE key IN (SELECT key FROM {table} WHERE ends <= clock_timestamp() \
-             LIMIT 1000 FOR UPDATE SKIP LOCKED)"
+             LIMIT {REMOVED_AT_ONCE} FOR UPDATE SKIP LOCKED) RETURNING 1"
         );
-        Self { table, load: load.into(), create: create.into(), replace: replace.into(), remove: remove.into() }
+        Self {
+            load: load.into(),
+            create: create.into(),
+            replace: replace.into(),
+            keys: format!("SELECT key FROM {table} WHERE ends IS NULL OR ends > clock_timestamp()").into(),
+            remove: format!("DELETE FROM {table} WHERE key = $1 RETURNING 1").into(),
+            remove_ended: remove_ended.into(),
+            table,
+        }
     }
 
     /// The statements that make the table.
@@ -117,9 +130,19 @@ impl Statements {
         Query { sql: Arc::clone(&self.replace), parameters }
     }
 
-    /// Removes records that have ended.
-    pub(crate) fn remove(&self) -> Query {
-        Query { sql: Arc::clone(&self.remove), parameters: Vec::new() }
+    /// Returns the keys of the records that have not ended.
+    pub(crate) fn keys(&self) -> Query {
+        Query { sql: Arc::clone(&self.keys), parameters: Vec::new() }
+    }
+
+    /// Removes a record, and returns a row if there was one.
+    pub(crate) fn remove(&self, key: &str) -> Query {
+        Query { sql: Arc::clone(&self.remove), parameters: vec![(Box::new(key.to_owned()), Type::TEXT)] }
+    }
+
+    /// Removes up to [`REMOVED_AT_ONCE`] records that have ended, and returns a row for each.
+    pub(crate) fn remove_ended(&self) -> Query {
+        Query { sql: Arc::clone(&self.remove_ended), parameters: Vec::new() }
     }
 }
 

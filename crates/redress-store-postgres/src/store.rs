@@ -13,7 +13,7 @@ use tokio_postgres::{Config, Row, Socket};
 
 use crate::error::PostgresStoreError;
 use crate::hints::{Direct, Hints};
-use crate::query::{Query, Statements};
+use crate::query::{Query, REMOVED_AT_ONCE, Statements};
 
 /// The default name of the table.
 const TABLE: &str = "redress_records";
@@ -149,6 +149,48 @@ impl PostgresStore {
         self.statements.schema()
     }
 
+    /// Returns the keys of all records, sorted. For programs that show a store, not for the path of calls.
+    ///
+    /// # Errors
+    /// Returns an error if the server does not answer within 2 s.
+    pub async fn keys(&self) -> Result<Vec<String>, PostgresStoreError> {
+        let rows = self.run(self.statements.keys()).await?;
+        let read = |row: &Row| row.try_get(0).map_err(|_| PostgresStoreError::NotARecord);
+        let mut keys: Vec<String> = rows.iter().map(read).collect::<Result<_, _>>()?;
+        // Not by the server, whose order depends on its locale.
+        keys.sort_unstable();
+        Ok(keys)
+    }
+
+    /// Removes a record. Returns `false` if there was none.
+    ///
+    /// # Errors
+    /// Returns an error if it is unknown whether the record was removed.
+    ///
+    /// # Cancel safety
+    /// A call that is dropped may have removed the record, or may still remove it.
+    pub async fn remove(&self, key: &str) -> Result<bool, PostgresStoreError> {
+        Ok(!self.run(self.statements.remove(key)).await?.is_empty())
+    }
+
+    /// Removes the records whose lifetime has passed, and returns their number. Writes do that too, at most once a minute.
+    ///
+    /// # Errors
+    /// Returns an error if the server does not answer one of the calls within 2 s.
+    ///
+    /// # Cancel safety
+    /// A call that is dropped has removed some of them.
+    pub async fn remove_ended(&self) -> Result<usize, PostgresStoreError> {
+        let mut sum = 0;
+        loop {
+            let removed = self.run(self.statements.remove_ended()).await?.len();
+            sum += removed;
+            if removed < REMOVED_AT_ONCE {
+                return Ok(sum);
+            }
+        }
+    }
+
     async fn run(&self, query: Query) -> Result<Vec<Row>, PostgresStoreError> {
         match timeout(ANSWER, self.run.run(query)).await {
             Ok(rows) => Ok(rows?),
@@ -161,7 +203,7 @@ impl PostgresStore {
     }
 
     /// Removes records that have ended, in a task of its own, if a minute has passed since the last time.
-    fn remove_ended(&self) {
+    fn sweep(&self) {
         {
             let mut removed = self.removed.lock().unwrap_or_else(PoisonError::into_inner);
             if removed.is_some_and(|removed| removed.elapsed() < REMOVAL) {
@@ -169,7 +211,7 @@ impl PostgresStore {
             }
             *removed = Some(Instant::now());
         }
-        let removal = self.run.run(self.statements.remove());
+        let removal = self.run.run(self.statements.remove_ended());
         tokio::spawn(async move {
             if let Err(error) = removal.await.map_err(PostgresStoreError::from) {
                 tracing::debug!(%error, "the ended records were not removed from Postgres");
@@ -188,7 +230,7 @@ impl Store for PostgresStore {
             // A query of its own: one statement sees the table as it was before it waited for another writer.
             return Ok(Written::Refused(self.read(key).await?));
         }
-        self.remove_ended();
+        self.sweep();
         Ok(Written::Done)
     }
 

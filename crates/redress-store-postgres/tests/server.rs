@@ -290,6 +290,26 @@ async fn a_record_whose_lifetime_has_passed_is_gone_and_its_row_is_removed_later
 }
 
 #[tokio::test]
+async fn keys_are_listed_and_records_are_removed() {
+    let Some(server) = server().await else { return };
+    let store = over(server.port());
+    for key in ["b/2", "a-1", "b"] {
+        write(&store, key, None).await;
+    }
+    for nth in 0..1_200 {
+        let short = NewRecord::new(Version::next(None), b"short").lifetime(Duration::from_micros(1));
+        store.replace(&format!("short-{nth}"), None, &short).await.unwrap();
+    }
+    assert_eq!(store.keys().await.unwrap(), ["a-1", "b", "b/2"]);
+    assert!(store.remove("b").await.unwrap() && !store.remove("b").await.unwrap());
+    assert_eq!(store.keys().await.unwrap(), ["a-1", "b/2"]);
+    // The first write removed the few that had ended by then.
+    assert!(store.remove_ended().await.unwrap() > 1_000, "more than one statement removes");
+    assert_eq!(store.remove_ended().await.unwrap(), 0);
+    assert_eq!(store.keys().await.unwrap(), ["a-1", "b/2"]);
+}
+
+#[tokio::test]
 async fn a_table_that_does_not_exist_is_named_and_another_name_works() {
     let Some(server) = server().await else { return };
     let store = over(server.port()).table("app.other \"records\"");

@@ -3,8 +3,9 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use redis::{FromRedisValue, ScriptInvocation};
+use redis::{Cmd, FromRedisValue, RedisResult, ScriptInvocation};
 use tokio::sync::watch;
+use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout};
 
 use crate::error::RedisStoreError;
@@ -61,11 +62,14 @@ impl Connections {
     pub(crate) async fn run<T: FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Result<T, RedisStoreError> {
         let Open { number, mut connection } = self.current().await?;
         let answer = timeout(ANSWER, call.invoke_async(&mut connection)).await;
-        let answer = answer.map_or(Err(RedisStoreError::Timeout), |answer| answer.map_err(RedisStoreError::from));
-        if answer.as_ref().is_err_and(RedisStoreError::ends_the_connection) {
-            self.inner.lose(number);
-        }
-        answer
+        self.inner.judge(number, answer)
+    }
+
+    /// Runs a command, as [`run`](Self::run) runs a script.
+    pub(crate) async fn run_command<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, RedisStoreError> {
+        let Open { number, mut connection } = self.current().await?;
+        let answer = timeout(ANSWER, command.query_async(&mut connection)).await;
+        self.inner.judge(number, answer)
     }
 
     /// Returns the connection. Without one it waits for the attempt to open one, unless the last attempt failed: then it fails
@@ -98,6 +102,15 @@ impl Connections {
 impl Inner {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the answer of a call, and gives its connection up if another one may do better.
+    fn judge<T>(&self, number: u64, answer: Result<RedisResult<T>, Elapsed>) -> Result<T, RedisStoreError> {
+        let answer = answer.map_or(Err(RedisStoreError::Timeout), |answer| answer.map_err(RedisStoreError::from));
+        if answer.as_ref().is_err_and(RedisStoreError::ends_the_connection) {
+            self.lose(number);
+        }
+        answer
     }
 
     /// Begins to open a connection, in a task of its own: it goes on when the caller is dropped.

@@ -12,6 +12,9 @@ use crate::error::RedisStoreError;
 use crate::hints::Hints;
 use crate::script;
 
+/// The number of names that one call of a scan looks at.
+const NAMES_AT_ONCE: u32 = 1000;
+
 /// A [`Store`] in Redis or Valkey.
 ///
 /// It belongs to the tokio runtime on which it was first used: the tasks of its connections run there.
@@ -46,6 +49,48 @@ impl RedisStore {
         RedisStoreBuilder::from_client(Client::open(url)?).connect().await
     }
 
+    /// Returns the keys of all records with the prefix of this store, sorted. For programs that show a store: it scans all names of
+    /// the database, for which the user of the server needs `+scan`. In a cluster it scans one node alone.
+    ///
+    /// # Errors
+    /// Returns an error if the server does not answer one of the calls within 500 ms.
+    pub async fn keys(&self) -> Result<Vec<String>, RedisStoreError> {
+        let (mut keys, mut cursor) = (Vec::new(), 0_u64);
+        let pattern = format!("{}{{*}}", escaped(&self.prefix));
+        loop {
+            let mut scan = redis::cmd("SCAN");
+            scan.arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(NAMES_AT_ONCE);
+            let (next, names): (u64, Vec<Vec<u8>>) = self.connections.run_command(&scan).await?;
+            keys.extend(names.iter().filter_map(|name| self.key(std::str::from_utf8(name).ok()?)));
+            if next == 0 {
+                break;
+            }
+            cursor = next;
+        }
+        // The server may return a name twice.
+        keys.sort_unstable();
+        keys.dedup();
+        Ok(keys)
+    }
+
+    /// Removes a record, for which the user of the server needs `+del`. Returns `false` if there was none.
+    ///
+    /// # Errors
+    /// Returns an error if it is unknown whether the record was removed.
+    ///
+    /// # Cancel safety
+    /// A call that is dropped may have removed the record, or may still remove it.
+    pub async fn remove(&self, key: &str) -> Result<bool, RedisStoreError> {
+        let mut del = redis::cmd("DEL");
+        let removed: u64 = self.connections.run_command(del.arg(self.name(key))).await?;
+        Ok(removed > 0)
+    }
+
+    /// The key of a record, of its name in Redis.
+    fn key(&self, name: &str) -> Option<String> {
+        Some(name.strip_prefix(&self.prefix)?.strip_prefix('{')?.strip_suffix('}')?.to_owned())
+    }
+
     /// The name of a record in Redis. The braces make the key the hash tag, by which Cluster chooses the node.
     fn name(&self, key: &str) -> String {
         format!("{}{{{key}}}", self.prefix)
@@ -74,6 +119,15 @@ impl Store for RedisStore {
             None => tokio::time::sleep(self.poll_interval).await,
         }
     }
+}
+
+/// A text that stands for itself in a pattern of the server.
+fn escaped(text: &str) -> String {
+    let escape = |symbol: char| {
+        let is_special = matches!(symbol, '*' | '?' | '[' | ']' | '\\');
+        is_special.then_some('\\').into_iter().chain([symbol])
+    };
+    text.chars().flat_map(escape).collect()
 }
 
 impl fmt::Debug for RedisStore {

@@ -201,6 +201,25 @@ async fn the_rights_of_the_readme_are_enough_and_those_to_publish_are_not_needed
     assert!(!refused.contains("'all'") && !refused.contains("\"all\""), "{refused}");
 }
 
+#[tokio::test]
+async fn keys_are_listed_below_the_prefix_alone_and_a_record_is_removed() {
+    let Some(server) = Redis::start(&[]).await else { return };
+    let client = || Client::open(server.url()).unwrap();
+    let store = RedisStoreBuilder::from_client(client()).prefix("[a]*:").connect().await.unwrap();
+    let other = RedisStoreBuilder::from_client(client()).prefix("a-b:").connect().await.unwrap();
+    let keys: Vec<String> = (0..2_500).map(|nth| format!("portal/{{user}}-{nth:04}")).collect();
+    for key in &keys {
+        assert!(store.replace(key, None, &NewRecord::new(Version::next(None), b"value")).await.unwrap().is_written());
+    }
+    other.replace("foreign", None, &NewRecord::new(Version::next(None), b"value")).await.unwrap();
+    assert_eq!(store.keys().await.unwrap(), keys);
+    assert_eq!(other.keys().await.unwrap(), ["foreign"]);
+
+    assert!(store.remove(&keys[0]).await.unwrap() && !store.remove(&keys[0]).await.unwrap());
+    assert!(store.load(&keys[0]).await.unwrap().is_none());
+    assert_eq!(store.keys().await.unwrap(), keys[1..]);
+}
+
 /// The rules of the user in the README, from the keys on.
 fn rights_of_the_readme() -> Vec<String> {
     let readme = include_str!("../README.md");
