@@ -1,5 +1,6 @@
 //! A store for the layers of one process.
 
+use std::array::from_fn;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,6 +13,7 @@ use zeroize::Zeroizing;
 use crate::BoxError;
 use crate::record::{NewRecord, Record};
 use crate::store::{Store, Written};
+use crate::text::stable_hash;
 use crate::version::Version;
 
 /// A [`Store`] in memory, for several layers in one process and for tests. Clones share their records.
@@ -34,9 +36,12 @@ pub struct MemoryStore {
 
 struct Inner {
     records: Mutex<HashMap<String, Kept>>,
-    /// Changes with each write, which wakes the waiters.
-    writes: watch::Sender<u64>,
+    /// Changes with each write of a key, which wakes the waiters. Several keys share one, by their hashes.
+    writes: [watch::Sender<u64>; GROUPS],
 }
+
+/// The number of groups of keys. A write wakes those who wait for a key of its group.
+const GROUPS: usize = 64;
 
 /// A record as it is kept.
 struct Kept {
@@ -50,11 +55,16 @@ impl MemoryStore {
     /// Makes an empty store.
     #[must_use]
     pub fn new() -> Self {
-        Self { inner: Arc::new(Inner { records: Mutex::default(), writes: watch::Sender::new(0) }) }
+        Self { inner: Arc::new(Inner { records: Mutex::default(), writes: from_fn(|_| watch::Sender::new(0)) }) }
     }
 
     fn records(&self) -> MutexGuard<'_, HashMap<String, Kept>> {
         self.inner.records.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the counter of the writes to the group of a key.
+    fn writes(&self, key: &str) -> &watch::Sender<u64> {
+        &self.inner.writes[stable_hash(key) as usize % GROUPS]
     }
 
     fn read(&self, key: &str) -> Option<Record> {
@@ -76,12 +86,12 @@ impl Store for MemoryStore {
             }
             records.insert(key.to_owned(), Kept::new(record, now));
         }
-        self.inner.writes.send_modify(|writes| *writes += 1);
+        self.writes(key).send_modify(|writes| *writes += 1);
         Ok(Written::Done)
     }
 
     async fn changed(&self, key: &str, seen: Option<Version>) {
-        let mut writes = self.inner.writes.subscribe();
+        let mut writes = self.writes(key).subscribe();
         while self.read(key).map(|record| record.version()) == seen && writes.changed().await.is_ok() {}
     }
 }
