@@ -15,6 +15,8 @@ use redress_sandbox::program::Serve;
 use crate::dialects::NameOrFile;
 #[cfg(feature = "lab")]
 use crate::lab::LabArgs;
+#[cfg(feature = "store")]
+use crate::store::StoreArgs;
 use crate::{help, time};
 
 /// Explains the error responses of HTTP APIs: their class, the way to recover, and the wait.
@@ -34,6 +36,8 @@ pub(crate) enum Command {
     Sandbox(SandboxArgs),
     #[cfg(feature = "lab")]
     Lab(LabArgs),
+    #[cfg(feature = "store")]
+    Store(StoreArgs),
     Completions(CompletionsArgs),
 }
 

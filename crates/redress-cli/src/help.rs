@@ -15,6 +15,9 @@ pub(crate) const DIALECTS: &str = include_str!("help/dialects.txt").trim_ascii_e
 pub(crate) const SANDBOX: &str = include_str!("help/sandbox.txt").trim_ascii_end();
 /// The text of `redress completions --help`: where the shells look for scripts.
 pub(crate) const COMPLETIONS: &str = include_str!("help/completions.txt").trim_ascii_end();
+/// The text of `redress store --help`: the records, and the members of `--json`.
+#[cfg(feature = "store")]
+pub(crate) const STORE: &str = include_str!("help/store.txt").trim_ascii_end();
 /// The text of `redress lab --help`.
 #[cfg(feature = "lab")]
 pub(crate) const LAB: &str = include_str!("help/lab.txt").trim_ascii_end();

@@ -7,6 +7,7 @@
 //! | `dialects` | `show_dialects`, `dialect_table` | lists the shipped dialects, or shows one |
 //! | `sandbox` | `redress-sandbox` | serves a loopback server that fails on demand |
 //! | `lab` | `lab` | runs retry policies against modelled outages, in virtual time; feature `lab` |
+//! | `store` | `store` | shows and removes the records that processes share; features `store`, `redis` and `postgres` |
 //! | `completions` | `completions` | prints a completion script |
 //!
 //! A response passes three steps: [`input`] turns the bytes of a file into [`ParsedResponse`](input::ParsedResponse)s,
@@ -38,6 +39,8 @@ mod phrases;
 #[cfg(feature = "lab")]
 mod progress;
 mod show_dialects;
+#[cfg(feature = "store")]
+mod store;
 mod suggest;
 mod summary;
 mod table;
@@ -81,6 +84,8 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         }
         #[cfg(feature = "lab")]
         Command::Lab(arguments) => lab::run(&arguments),
+        #[cfg(feature = "store")]
+        Command::Store(arguments) => store::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
     }
 }

@@ -116,6 +116,8 @@ fn every_help_has_examples() {
         (&["dialects"], &["redress dialects veridia"]),
         (&["sandbox"], &["redress sandbox vlens --script faults.toml", "--dialect ./acme.toml", "[[fault]]"]),
         (&["completions"], &["redress completions zsh"]),
+        #[cfg(feature = "store")]
+        (&["store"], &["redress store clear", "Exit codes:", "expires_in_ms"]),
     ] {
         let out = run(&[command, &["--help"]].concat(), "").quiet();
         for word in [&["Examples:"], words].concat() {

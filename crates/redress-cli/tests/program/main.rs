@@ -11,6 +11,8 @@ mod page;
 mod records;
 mod responses;
 mod running;
+#[cfg(feature = "store")]
+mod store;
 mod suggestions;
 mod tutorial;
 

@@ -1,0 +1,33 @@
+//! Records in Redis.
+
+use std::process::ExitCode;
+
+use redis::Client;
+use redress_store::BoxError;
+use redress_store_redis::{RedisStore, RedisStoreBuilder, RedisStoreError};
+
+use super::{PlaceArgs, Records, StoreCommand, act, failed};
+use crate::failure::Failure;
+
+/// Connects to the server, and runs the command.
+pub(super) async fn run(url: &str, place: &PlaceArgs, command: &StoreCommand) -> Result<ExitCode, Failure> {
+    let client = Client::open(url).map_err(|error| failed(RedisStoreError::from(error)))?;
+    // Whether the server evicts records is the concern of the processes that rely on them.
+    let builder = RedisStoreBuilder::from_client(client).prefix(&place.prefix).allow_eviction();
+    act(&builder.connect().await.map_err(failed)?, command).await
+}
+
+impl Records for RedisStore {
+    async fn keys(&self) -> Result<Vec<String>, BoxError> {
+        Ok(self.keys().await?)
+    }
+
+    async fn remove(&self, key: &str) -> Result<bool, BoxError> {
+        Ok(self.remove(key).await?)
+    }
+
+    /// The server does that by itself.
+    async fn remove_ended(&self) -> Result<(), BoxError> {
+        Ok(())
+    }
+}
