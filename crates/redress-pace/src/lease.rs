@@ -43,6 +43,8 @@
 //! - A process that is stopped between its last check and the send.
 
 mod holder;
+#[cfg(test)]
+mod orders;
 mod record;
 mod rule;
 mod task;
