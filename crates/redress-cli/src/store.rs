@@ -205,6 +205,6 @@ async fn without_postgres(_: &str, _: &PlaceArgs, _: &StoreCommand) -> Result<Ex
 #[cfg(not(all(feature = "redis", feature = "postgres")))]
 fn without(feature: &str) -> Failure {
     Failure::Message(format!(
-        "this program was built without the feature `{feature}`: cargo install redress-cli --features {feature}"
+        "this program was built without its feature `{feature}`: install it with its default features"
     ))
 }
