@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use allocation_counter::measure;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use http::{HeaderValue, Request, Response};
 use http_body_util::Full;
 use redress::{Budget, Credentials, Dialect, Failure, RedressLayer, TokenSet, dialects};
 use redress_sandbox::FixedResponse;
@@ -50,7 +50,8 @@ fn layer(dialect: Dialect) -> RedressLayer {
 }
 
 fn request() -> Asked {
-    let request = Request::post(URL).header("accept", "application/json").header("content-type", "application/json");
+    let request = Request::post(format!("{URL}?page=1")).header("accept", "application/json");
+    let request = request.header("content-type", "application/json").header("x-tenant", "acme".to_owned());
     request.body(Full::from("{}")).expect("legal parts")
 }
 
@@ -65,13 +66,6 @@ where
         Poll::Ready(result) => result.expect("a success"),
         Poll::Pending => panic!("a success that is there at once is handed up at once"),
     }
-}
-
-/// Copies headers once.
-fn listed(headers: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
-    let mut list = Vec::with_capacity(headers.len());
-    list.extend(headers.iter().map(|(name, value)| (name.clone(), value.clone())));
-    list
 }
 
 /// The dialects in which a success is one by its status, and by its body.
@@ -118,16 +112,15 @@ fn a_success_allocates_the_one_copy_of_its_request_and_nothing_else() {
         let mut bare = transport(body);
         let mut service = layer(dialect).layer(bare.clone());
         drop(send(&mut service, request()));
-        // The copy is a list of the headers, and of each value of these its first clone allocates the count of the clones.
-        let copied = request();
-        let copy = measure(|| drop((copied.uri().clone(), listed(copied.headers())))).count_total;
+        // The copy is one buffer, though URI, names and values are allocated texts.
+        let copy = measure(|| drop(Vec::<u8>::with_capacity(64))).count_total;
         let asked = request();
         let (mut stamped, token) = (request(), HeaderValue::from_static("Bearer token"));
         // The map of the headers may have to grow for the token.
         let stamp = measure(|| drop(stamped.headers_mut().insert("authorization", token))).count_total;
         let base = measure(|| drop(send(&mut bare, stamped))).count_total;
         let whole = measure(|| drop(send(&mut service, asked))).count_total;
-        assert_eq!(copy, 1 + 2, "the counter counts");
+        assert_eq!(copy, 1, "the counter counts");
         assert_eq!(
             whole,
             base + copy + stamp,
