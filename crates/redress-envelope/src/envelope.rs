@@ -10,16 +10,15 @@ use std::fmt;
 use reading::Reader;
 pub(crate) use reading::{member_texts, whole_cells};
 
-use crate::cells::Cell;
 use crate::charset;
-use crate::dialect::{CooldownScope, Dialect, REQUEST_IDS, Reading, Source, UsedUp};
+use crate::dialect::{CooldownScope, Dialect, UsedUp};
 pub use crate::fields::FieldError;
 use crate::form;
 use crate::grpc;
 use crate::head::Head;
 use crate::hint::RetryHint;
 use crate::json::Unreadable;
-use crate::location::Location;
+use crate::location::{Location, Locations};
 
 /// The content of an error response, borrowed from its body and headers where
 /// possible.
@@ -82,28 +81,6 @@ pub struct Envelope<'a> {
     /// Which calls a cool-down that the response asks for concerns.
     pub(crate) scope: CooldownScope,
     locations: Locations,
-}
-
-/// The form of the envelope, and which source of each slot index.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Locations {
-    reading: u8,
-    code: SourceIndex,
-    message: SourceIndex,
-    request_id: SourceIndex,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum SourceIndex {
-    #[default]
-    None,
-    /// The source at this index in the dialect's list for the slot.
-    Listed(u8),
-    FirstField,
-    WholeBody,
-    Challenge,
-    /// The standard request-id header at this index of [`REQUEST_IDS`].
-    StandardHeader(u8),
 }
 
 impl<'a> Envelope<'a> {
@@ -218,7 +195,7 @@ impl<'a> Envelope<'a> {
     /// ```
     #[must_use]
     pub fn code_location(&self, dialect: &Dialect) -> Option<Location> {
-        self.location(dialect, self.locations.code, "error", |reading| &reading.code)
+        self.locations.code(dialect)
     }
 
     /// Returns the place that the message was read from.
@@ -238,7 +215,7 @@ impl<'a> Envelope<'a> {
     /// ```
     #[must_use]
     pub fn message_location(&self, dialect: &Dialect) -> Option<Location> {
-        self.location(dialect, self.locations.message, "error_description", |reading| &reading.message)
+        self.locations.message(dialect)
     }
 
     /// Returns the place that the request id was read from.
@@ -260,7 +237,26 @@ impl<'a> Envelope<'a> {
     /// ```
     #[must_use]
     pub fn request_id_location(&self, dialect: &Dialect) -> Option<Location> {
-        self.location(dialect, self.locations.request_id, "", |reading| &reading.request_id)
+        self.locations.request_id(dialect)
+    }
+
+    /// Returns the places that code, message and request id were read from, which
+    /// are written out when they are asked for.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::SystemTime;
+    /// use redress_envelope::{Envelope, Head, Location, dialects};
+    ///
+    /// let headers = http::HeaderMap::new();
+    /// let head = Head::new(400, &headers, SystemTime::UNIX_EPOCH);
+    /// let veridia = dialects::veridia();
+    /// let locations = Envelope::read(&veridia, &head, [&br#"{"error":"invalid_body"}"#[..]]).locations();
+    /// assert_eq!(locations.code(&veridia), Some(Location::Body("error".to_owned())));
+    /// ```
+    #[must_use]
+    pub const fn locations(&self) -> Locations {
+        self.locations
     }
 
     /// Returns the end of a window whose quota is used up.
@@ -269,30 +265,6 @@ impl<'a> Envelope<'a> {
             UsedUp::None => None,
             UsedUp::Reset => self.reset.as_ref(),
             UsedUp::Before(end) => Some(end),
-        }
-    }
-
-    fn location(
-        &self,
-        dialect: &Dialect,
-        index: SourceIndex,
-        parameter: &str,
-        slot: fn(&Reading) -> &Vec<Source<Cell>>,
-    ) -> Option<Location> {
-        match index {
-            SourceIndex::None => None,
-            SourceIndex::FirstField => Some(Location::FirstField),
-            SourceIndex::WholeBody => Some(Location::WholeBody),
-            SourceIndex::Challenge => Some(Location::Challenge(parameter.to_owned())),
-            SourceIndex::StandardHeader(rank) => {
-                REQUEST_IDS.get(usize::from(rank)).map(|name| Location::Header((*name).to_owned()))
-            }
-            SourceIndex::Listed(nth) => {
-                let compiled = dialect.compiled();
-                let source = slot(compiled.readings.get(usize::from(self.locations.reading))?).get(usize::from(nth))?;
-                let location = source.location(&compiled.plan);
-                Some(if dialect.is_grpc() { grpc::location(location) } else { location })
-            }
         }
     }
 }
@@ -311,12 +283,5 @@ impl fmt::Debug for Envelope<'_> {
             .field("signalled", &self.signalled)
             .field("unreadable", &self.unreadable)
             .finish_non_exhaustive()
-    }
-}
-
-impl SourceIndex {
-    /// Returns the first source if it supplied a text.
-    const fn first(text: Option<&str>) -> Self {
-        if text.is_some() { Self::Listed(0) } else { Self::None }
     }
 }

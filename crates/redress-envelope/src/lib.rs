@@ -105,7 +105,7 @@ pub use grpc::GrpcCode;
 pub use head::Head;
 pub use hint::{HintSource, RetryHint, Unit, When};
 pub use json::Unreadable;
-pub use location::Location;
+pub use location::{Location, Locations};
 pub use meaning::{DecidedBy, Meaning};
 pub use signal::{Decision, Signal};
 

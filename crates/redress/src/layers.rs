@@ -42,7 +42,9 @@ pub use redress_classify::{
     UpstreamHealth, escaped, is_hidden, is_success, saturating, try_clone_request,
 };
 #[doc(inline)]
-pub use redress_envelope::{DecidedBy, Decision, Envelope, Head, Meaning, Signal, Unreadable, format_date, parse_date};
+pub use redress_envelope::{
+    DecidedBy, Decision, Envelope, Head, Locations, Meaning, Signal, Unreadable, format_date, parse_date,
+};
 #[doc(inline)]
 pub use redress_pace::{Pace, ResponseFuture as PaceFuture};
 #[doc(inline)]

@@ -113,7 +113,7 @@ fn every_exported_type_prints_and_is_shared_or_is_a_future_that_is_sent() {
         Error, Explanation, FailFast, Failure, FieldError@'static, ForeignHost, Gate, GatePhase, GateStatus, GrpcCode, Head@'static, HintSource,
         Hyper<HttpConnector, Full<bytes::Bytes>>, IdempotencyHeader, IdempotencyKey, Idempotent, InvalidHeader,
         InvalidIdempotencyKey, InvalidLogin, InvalidOrigin, InvalidRoute, Jitter, JsonCall,
-        JsonLogin<Transport>, KeyFormat, Limit, Location, Meaning, MemoryStore, MethodConfig, Mistake, NoRetry, OAuth2<Transport>,
+        JsonLogin<Transport>, KeyFormat, Limit, Location, Locations, Meaning, MemoryStore, MethodConfig, Mistake, NoRetry, OAuth2<Transport>,
         Origin, Pace<Transport>, PaceLayer, Phase, Progress, PublishedLimit, Purpose, Reason, Record,
         Recovery, Redress<Transport>, RedressLayer, Refresh<Classify<Transport>>, RefreshLayer, Refreshed,
         ReplayBodies<Transport>, ReplayBody<Full<bytes::Bytes>>, ReplayBodyLayer, ReplayError, RequestBuilder, Reqwest,
@@ -155,7 +155,7 @@ fn values_are_compared_and_small_ones_are_keys_of_maps() {
     ];
     let keys = all![
         key: AttemptTimeout, Class, ClientAuthentication, GrpcCode, ResendCount, CooldownScope, Deadline, DecidedBy, Decision, EndReason, FailFast,
-        FieldError@'static, ForeignHost, GatePhase, GateStatus, HintSource, IdempotencyKey, Idempotent, Jitter, KeyFormat, Limit, Location,
+        FieldError@'static, ForeignHost, GatePhase, GateStatus, HintSource, IdempotencyKey, Idempotent, Jitter, KeyFormat, Limit, Location, Locations,
         NoRetry, Origin, Phase, Purpose, Recovery, Refreshed, RetryHint, Route, Schedule, ScopeId,
         TokenPlace, Unit, Unreadable, Upstream, UpstreamHealth, WaitSource, When,
     ];

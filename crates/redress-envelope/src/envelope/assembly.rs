@@ -6,8 +6,8 @@
 
 use std::borrow::Cow;
 
+use super::Envelope;
 use super::reading::EnvelopeSink;
-use super::{Envelope, Locations, SourceIndex};
 use crate::cells::{Cell, Cells, Value};
 use crate::challenge;
 use crate::dialect::{
@@ -18,6 +18,7 @@ use crate::fields::FieldError;
 use crate::head::{Head, ServerClock};
 use crate::hint::RetryHint;
 use crate::json::Unreadable;
+use crate::location::{Locations, SourceIndex};
 use crate::markup;
 
 /// Assembles an envelope from the values of a scan. `text` is the body if it is

@@ -19,7 +19,7 @@ use super::{BODY, assert_silent, response, types};
 type Shown = (&'static str, String);
 
 /// Words and numbers alone: no text of a request, of a response or of a credential fits in.
-const HOLDS_NO_TEXT: [&str; 52] = [
+const HOLDS_NO_TEXT: [&str; 53] = [
     "redress-backoff::Budget",
     "redress-backoff::Idempotent",
     "redress-backoff::Jitter",
@@ -46,6 +46,7 @@ const HOLDS_NO_TEXT: [&str; 52] = [
     "redress-envelope::Decision",
     "redress-envelope::GrpcCode",
     "redress-envelope::KeyFormat",
+    "redress-envelope::Locations",
     "redress-envelope::PublishedLimit",
     "redress-envelope::Recovery",
     "redress-envelope::RetryAdvice",
