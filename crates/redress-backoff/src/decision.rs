@@ -261,7 +261,7 @@ fn is_bare_status(settings: &Settings, verdict: &Verdict, status: u16) -> bool {
 /// Near the deadline the jitter shrinks and the floor stays, so that half of the remaining time is left for the attempt.
 fn wait(settings: &Settings, context: &AttemptContext<'_>) -> Option<(Duration, WaitSource)> {
     let delays = delays(settings, context);
-    let floor = delays.iter().map(|(delay, _)| delay.floor).max()?;
+    let floor = delays.iter().flatten().map(|(delay, _)| delay.floor).max()?;
     let latest = match context.deadline {
         None => Duration::MAX,
         Some(deadline) => {
@@ -276,14 +276,14 @@ fn wait(settings: &Settings, context: &AttemptContext<'_>) -> Option<(Duration, 
         let delay = if is_hint { *delay } else { delay.up_to(shared) };
         delay.until(latest).draw(context.random)
     };
-    let longest = delays.iter().max_by_key(|delay| draw(delay))?;
+    let longest = delays.iter().flatten().max_by_key(|delay| draw(delay))?;
     Some((draw(longest), longest.1.clone()))
 }
 
 /// Returns all delays that apply; the longest of them counts.
 ///
 /// The vendor's default wait after throttling stands in for a hint, so it does not apply beside one.
-fn delays(settings: &Settings, context: &AttemptContext<'_>) -> Vec<(Delay, WaitSource)> {
+fn delays(settings: &Settings, context: &AttemptContext<'_>) -> [Option<(Delay, WaitSource)>; 2] {
     let (nth, jitter, throttled) = (context.attempts, settings.jitter, context.is_throttled());
     let hint = context.verdict.hint().zip(context.verdict.hint_delay(context.now));
     let declared = context.policy.map(|policy| policy.wait(nth));
@@ -293,17 +293,16 @@ fn delays(settings: &Settings, context: &AttemptContext<'_>) -> Vec<(Delay, Wait
         (true, None) => settings.default_throttle_wait,
         (false, _) => settings.published_backoff.map(|schedule| nth_wait(schedule, nth)),
     };
-    let mut delays = Vec::with_capacity(2);
-    match declared.or(published) {
-        Some(wait) if declared.is_some() => delays.push((Delay::grpc(wait, jitter), WaitSource::Vendor)),
-        Some(wait) => delays.push((Delay::published(wait, jitter), WaitSource::Vendor)),
+    let delay = match declared.or(published) {
+        Some(wait) if declared.is_some() => (Delay::grpc(wait, jitter), WaitSource::Vendor),
+        Some(wait) => (Delay::published(wait, jitter), WaitSource::Vendor),
         None => {
             let schedule = if throttled { settings.throttling_backoff } else { settings.transient_backoff };
-            delays.push((Delay::own(schedule, nth, jitter, context.last_wait), WaitSource::Backoff));
+            (Delay::own(schedule, nth, jitter, context.last_wait), WaitSource::Backoff)
         }
-    }
-    delays.extend(hint.map(|(hint, wait)| (Delay::hinted(wait, jitter), WaitSource::Hint(hint.source().clone()))));
-    delays
+    };
+    let hinted = hint.map(|(hint, wait)| (Delay::hinted(wait, jitter), WaitSource::Hint(hint.source().clone())));
+    [Some(delay), hinted]
 }
 
 /// Returns the backoff for the shared run of failures, as if this call had seen all of them.
