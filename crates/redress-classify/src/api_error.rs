@@ -4,13 +4,16 @@ mod changes;
 mod details;
 mod display;
 mod report;
+mod texts;
 
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use redress_envelope::{Class, FieldError, Location, Recovery, RetryHint};
 
-pub(crate) use self::details::{Details, Locations};
+pub(crate) use self::details::Details;
+pub(crate) use self::texts::{Texts, Word};
+use crate::facts::Facts;
 use crate::from_code::FromCode;
 use crate::record::Record;
 use crate::timed_hint::TimedHint;
@@ -62,13 +65,13 @@ impl ApiError {
     /// Returns the vendor's name, for people.
     #[must_use]
     pub fn vendor(&self) -> &str {
-        &self.details.vendor
+        self.details.dialect.vendor()
     }
 
     /// Returns the name of the dialect that read the response.
     #[must_use]
     pub fn dialect(&self) -> &str {
-        &self.details.dialect
+        self.details.dialect.name()
     }
 
     /// Returns the HTTP status. It may be a success status if the body signals the error.
@@ -80,13 +83,13 @@ impl ApiError {
     /// Returns the class of the failure.
     #[must_use]
     pub fn class(&self) -> Class {
-        self.details.class
+        self.details.facts.class
     }
 
     /// Returns the recovery: what a program can do about the failure.
     #[must_use]
     pub fn recovery(&self) -> Recovery {
-        self.details.recovery
+        self.details.facts.recovery
     }
 
     /// Returns `true` if the request may have been processed, wholly or in part, by any attempt of the call: a request that is
@@ -109,7 +112,7 @@ impl ApiError {
     /// ```
     #[must_use]
     pub fn is_maybe_processed(&self) -> bool {
-        self.details.maybe_processed || self.record().is_some_and(Record::is_maybe_processed)
+        self.details.facts.evidence.maybe_processed || self.record().is_some_and(Record::is_maybe_processed)
     }
 
     /// Returns the vendor's code, verbatim.
@@ -117,7 +120,7 @@ impl ApiError {
     /// [`code_as`](Self::code_as) makes a type of your own from it.
     #[must_use]
     pub fn code(&self) -> Option<&str> {
-        self.details.code.as_deref()
+        self.details.word(Word::Code)
     }
 
     /// Returns the code as a type of your own, so that the compiler checks a `match` on it; `None` without a code, and for
@@ -152,7 +155,7 @@ impl ApiError {
     /// Returns the vendor's finer code below the code, such as a decline code.
     #[must_use]
     pub fn reason(&self) -> Option<&str> {
-        self.details.reason.as_deref()
+        self.details.word(Word::Reason)
     }
 
     /// Returns the vendor's message, verbatim. It may hold personal data.
@@ -171,13 +174,13 @@ impl ApiError {
     /// ```
     #[must_use]
     pub fn message(&self) -> Option<&str> {
-        self.details.message.as_deref()
+        self.details.word(Word::Message)
     }
 
     /// Returns the vendor's id of this call, which its support asks for.
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
-        self.details.request_id.as_deref()
+        self.details.word(Word::RequestId)
     }
 
     /// Returns the place of the code in the response.
@@ -195,19 +198,19 @@ impl ApiError {
     /// ```
     #[must_use]
     pub fn code_location(&self) -> Option<&Location> {
-        self.details.locations.code.as_ref()
+        self.details.written().code.as_ref()
     }
 
     /// Returns the place of the message in the response.
     #[must_use]
     pub fn message_location(&self) -> Option<&Location> {
-        self.details.locations.message.as_ref()
+        self.details.written().message.as_ref()
     }
 
     /// Returns the place of the request id in the response.
     #[must_use]
     pub fn request_id_location(&self) -> Option<&Location> {
-        self.details.locations.request_id.as_ref()
+        self.details.written().request_id.as_ref()
     }
 
     /// Returns the invalid fields of the request. They may hold personal data.
@@ -308,7 +311,7 @@ impl ApiError {
     /// ```
     #[must_use]
     pub fn body(&self) -> &str {
-        &self.details.body
+        self.details.texts.body()
     }
 
     /// Returns an aligned text with the facts that vendors ask for in a support ticket.
@@ -338,6 +341,10 @@ impl ApiError {
     }
 
     pub(crate) fn timed_hint(&self) -> Option<&TimedHint> {
-        self.details.hint.as_ref()
+        self.details.facts.hint.as_ref()
+    }
+
+    pub(crate) fn facts(&self) -> &Facts {
+        &self.details.facts
     }
 }

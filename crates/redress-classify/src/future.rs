@@ -16,7 +16,8 @@ use crate::BoxError;
 use crate::body::{Body, bytes_of};
 use crate::deadline::Deadline;
 use crate::error::Error;
-use crate::judge::{ReadBody, RequestLine, Times, is_error_by_head, judge, may_signal};
+use crate::judge::{RequestLine, Times, is_error_by_head, judge, may_signal};
+use crate::read_body::{Pieces, ReadBody};
 use crate::reading::{Outcome, Reading, Stage};
 use crate::settings::Settings;
 use crate::success_hint::SuccessHint;
@@ -87,7 +88,7 @@ where
                     let (mut head, body) = response.into_parts();
                     let body = Body::untouched(body);
                     let Some(stage) = first_stage(this.settings, this.request, &head, &body) else {
-                        stamp_hint(this.settings, this.request, &mut head, Vec::new);
+                        stamp_hint(this.settings, this.request, &mut head, || Pieces::None);
                         return Poll::Ready(Ok(Response::from_parts(head, body)));
                     };
                     this.state.set(State::Reading { reading: Some(Reading::new(head, body, stage)) });
@@ -198,13 +199,13 @@ fn stamp_hint<'b>(
     settings: &Settings,
     request: &RequestLine,
     head: &mut response::Parts,
-    pieces: impl FnOnce() -> Vec<&'b [u8]>,
+    pieces: impl FnOnce() -> Pieces<'b>,
 ) {
     if !settings.dialect.has_success_hints() {
         return;
     }
     let times = Times::now(&settings.clock);
-    if let Some(hint) = SuccessHint::read(&settings.dialect, request, head, times, pieces().into_iter()) {
+    if let Some(hint) = SuccessHint::read(&settings.dialect, request, head, times, pieces().iter().copied()) {
         telemetry::success_hint(&settings.dialect, head.status.as_u16(), hint.delay(times.received));
         head.extensions.insert(hint);
     }
@@ -212,18 +213,13 @@ fn stamp_hint<'b>(
 
 /// Returns the pieces of a body that were read; none if one of them is missing. The reader takes no hint from a document
 /// that is not complete.
-fn pieces<R: http_body::Body>(body: &Body<R>) -> Vec<&[u8]> {
+fn pieces<R: http_body::Body>(body: &Body<R>) -> Pieces<'_> {
     let read = read_body(body, true);
-    if read.whole { read.pieces } else { Vec::new() }
+    if read.whole { read.pieces } else { Pieces::None }
 }
 
 fn read_body<R: http_body::Body>(body: &Body<R>, whole: bool) -> ReadBody<'_> {
-    let mut read = ReadBody { pieces: Vec::new(), whole, event: None };
-    for data in body.held().data() {
-        match bytes_of(data) {
-            Some(bytes) => read.pieces.push(bytes),
-            None => read.whole = false,
-        }
-    }
-    read
+    let pieces = body.held().data().filter_map(bytes_of).collect();
+    let is_missing = body.held().data().any(|data| bytes_of(data).is_none());
+    ReadBody { pieces, whole: whole && !is_missing, event: None }
 }

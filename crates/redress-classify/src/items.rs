@@ -6,7 +6,8 @@ use http::{HeaderMap, Method, Response, StatusCode, Uri, response};
 use redress_envelope::{Decision, Dialect, Head, Signal};
 
 use crate::clock::Clock;
-use crate::judge::{ReadBody, RequestLine, Times, judge};
+use crate::judge::{RequestLine, Times, judge};
+use crate::read_body::{Pieces, ReadBody};
 use crate::reading::MAX_ERROR;
 use crate::verdict::Verdict;
 
@@ -63,7 +64,7 @@ impl Verdict {
         if signal.feed(piece) != Decision::Error {
             return None;
         }
-        judge(dialect, &request, head, Times::now(clock), &ReadBody { pieces: vec![piece], whole, event })
+        judge(dialect, &request, head, Times::now(clock), &ReadBody { pieces: Pieces::One([piece]), whole, event })
     }
 
     /// Reads the verdict from one result of a batch, by its own status, headers and body; `None` if its status is not that
@@ -106,7 +107,7 @@ impl Verdict {
         let (mut head, ()) = Response::new(()).into_parts();
         (head.status, head.headers) = (status, headers.clone());
         let (piece, whole) = bounded(item);
-        let body = ReadBody { pieces: vec![piece], whole, event: None };
+        let body = ReadBody { pieces: Pieces::One([piece]), whole, event: None };
         judge(dialect, &RequestLine::new(method, uri, &http::HeaderMap::new()), &head, Times::now(clock), &body)
     }
 }

@@ -1,19 +1,22 @@
 //! Makes the verdict about a response from its head, its body and its dialect.
 
 use std::borrow::Cow;
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use http::header::{self, RETRY_AFTER};
 use http::uri::{Authority, PathAndQuery};
 use http::{HeaderMap, HeaderValue, Method, Response, Uri, response};
-use redress_envelope::{Decision, Dialect, Envelope, FieldError, Head, Meaning, Signal, Unreadable};
+use redress_envelope::{Decision, Dialect, Envelope, FieldError, Head, Signal, Unreadable};
 use tokio::time::Instant;
 
-use crate::api_error::{ApiError, Details, Locations, MAX_BODY};
+use crate::api_error::{ApiError, Details, MAX_BODY, Texts};
 use crate::clock::Clock;
+use crate::facts::Facts;
+use crate::read_body::ReadBody;
 use crate::timed_hint::TimedHint;
 use crate::upstream::Upstream;
-use crate::verdict::{Evidence, Verdict};
+use crate::verdict::Verdict;
 
 /// The maximum number of frames of a body that counts as buffered: each takes memory, even if it is empty.
 const MAX_BUFFERED_FRAMES: usize = 1_024;
@@ -63,16 +66,6 @@ impl RequestLine {
         let (method, path) = (self.method.as_str(), self.path());
         Head { method, path, ..Head::new(head.status.as_u16(), &head.headers, received) }
     }
-}
-
-/// The part of a body that was read.
-pub(crate) struct ReadBody<'b> {
-    /// The pieces, in order.
-    pub(crate) pieces: Vec<&'b [u8]>,
-    /// Whether they are the whole body.
-    pub(crate) whole: bool,
-    /// The name of the event whose data they are; `None` for the body of a response.
-    pub(crate) event: Option<&'b str>,
 }
 
 /// The times of sending and receipt, and the clock that converts them.
@@ -214,7 +207,13 @@ impl Verdict {
         if !is_error_by_head(dialect, &about) && !is_error_by_body(dialect, &about, body) {
             return None;
         }
-        judge(dialect, &request, head, times, &ReadBody { pieces: body.to_vec(), whole: true, event: None })
+        judge(
+            dialect,
+            &request,
+            head,
+            times,
+            &ReadBody { pieces: body.iter().copied().collect(), whole: true, event: None },
+        )
     }
 }
 
@@ -248,12 +247,14 @@ pub(crate) fn judge(
     }
     let mut meaning = dialect.meaning(&about, &envelope);
     let hint = meaning.hint.take().map(|hint| TimedHint::new(hint, about.server_now(), times.received, received));
-    let (evidence, scope) = (Evidence::from_meaning(&meaning), meaning.scope);
-    let read = body.pieces.iter().fold(0, |sum: u64, piece| sum.saturating_add(piece.len() as u64));
+    let facts = Facts {
+        body_read: body.pieces.iter().fold(0, |sum, piece| sum.saturating_add(piece.len() as u64)),
+        is_body_buffered: body.whole && body.pieces.len() <= MAX_BUFFERED_FRAMES,
+        ..Facts::from_meaning(&meaning, hint)
+    };
     let time = times.clock.wall(times.sent);
-    let details = Details { hint, ..details(dialect, request, &about, time, meaning, envelope, body) };
-    let is_buffered = body.whole && body.pieces.len() <= MAX_BUFFERED_FRAMES;
-    Some(Verdict::from_error(ApiError::new(details), evidence, scope, read, is_buffered))
+    let details = details(dialect, request, &about, (time, facts), meaning.guidance, envelope, body);
+    Some(Verdict::from_error(ApiError::new(details)))
 }
 
 /// Copies the parts of an error that outlive its response.
@@ -261,58 +262,62 @@ fn details(
     dialect: &Dialect,
     request: &RequestLine,
     about: &Head<'_>,
-    time: SystemTime,
-    meaning: Meaning,
+    (time, facts): (SystemTime, Facts),
+    guidance: Arc<str>,
     envelope: Envelope<'_>,
     body: &ReadBody<'_>,
 ) -> Details {
-    let locations = Locations {
-        code: envelope.code_location(dialect),
-        message: envelope.message_location(dialect),
-        request_id: envelope.request_id_location(dialect),
-    };
+    let excerpt = excerpt(about, &body.pieces);
+    let (code, reason, message) = (envelope.code.as_deref(), envelope.reason.as_deref(), envelope.message.as_deref());
+    let retry_after = retry_after(about.headers);
+    let words = [code, reason, message, envelope.request_id.as_deref(), retry_after.as_deref()];
     Details {
-        vendor: dialect.vendor().to_owned(),
-        dialect: dialect.name().to_owned(),
-        method: request.method.to_string(),
-        path: dialect.masked_path(request.path()).into_owned(),
+        facts,
+        dialect: dialect.clone(),
+        method: request.method.clone(),
         time,
         status: about.status,
-        class: meaning.class,
-        recovery: meaning.recovery,
-        maybe_processed: meaning.maybe_processed,
-        code_is_known: envelope.code.as_ref().is_some_and(|code| dialect.code(code).is_some()),
-        code: envelope.code.map(Cow::into_owned),
-        reason: envelope.reason.map(Cow::into_owned),
-        message: envelope.message.map(Cow::into_owned),
-        request_id: envelope.request_id.map(Cow::into_owned),
-        fields: envelope.fields.into_iter().map(FieldError::into_owned).collect(),
-        guidance: meaning.guidance,
-        locations,
-        retry_after: retry_after(about.headers),
-        hint: None,
-        not_refreshed: None,
-        body: excerpt(about, &body.pieces),
+        code_is_known: code.is_some_and(|code| dialect.code(code).is_some()),
         body_cut: !body.whole || body.pieces.iter().map(|piece| piece.len()).sum::<usize>() > MAX_BODY,
+        texts: Texts::new(&dialect.masked_path(request.path()), &excerpt, words),
+        locations: envelope.locations(),
+        written: OnceLock::new(),
+        fields: envelope.fields.into_iter().map(FieldError::into_owned).collect(),
+        guidance,
+        not_refreshed: None,
     }
 }
 
-fn retry_after(headers: &HeaderMap) -> Option<String> {
-    let values = headers.get_all(RETRY_AFTER).iter();
-    let values: Vec<_> = values.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
-    (!values.is_empty()).then(|| values.join(", "))
+fn retry_after(headers: &HeaderMap) -> Option<Cow<'_, str>> {
+    let mut values = headers.get_all(RETRY_AFTER).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let mut joined = values.next()?;
+    for value in values {
+        let joined = joined.to_mut();
+        joined.push_str(", ");
+        joined.push_str(&value);
+    }
+    Some(joined)
 }
 
-fn excerpt(about: &Head<'_>, pieces: &[&[u8]]) -> String {
-    let mut text = about.decoded(pieces.iter().copied()).unwrap_or_else(|| {
-        let mut bytes = Vec::new();
-        for piece in pieces {
-            let room = MAX_BODY - bytes.len();
-            bytes.extend_from_slice(piece.get(..room).unwrap_or(piece));
+fn excerpt<'b>(about: &Head<'_>, pieces: &[&'b [u8]]) -> Cow<'b, str> {
+    let text = match (about.decoded(pieces.iter().copied()), pieces) {
+        (Some(text), _) => Cow::Owned(text),
+        (None, [piece]) => String::from_utf8_lossy(piece.get(..MAX_BODY).unwrap_or(piece)),
+        (None, _) => {
+            let mut bytes = Vec::new();
+            for piece in pieces {
+                let room = MAX_BODY - bytes.len();
+                bytes.extend_from_slice(piece.get(..room).unwrap_or(piece));
+            }
+            Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
         }
-        String::from_utf8_lossy(&bytes).into_owned()
-    });
-    let end = (0..=MAX_BODY.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
-    text.truncate(end.unwrap_or_default());
-    text
+    };
+    let end = (0..=MAX_BODY.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(&text[..end]),
+        Cow::Owned(mut text) => {
+            text.truncate(end);
+            Cow::Owned(text)
+        }
+    }
 }

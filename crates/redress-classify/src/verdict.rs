@@ -8,6 +8,7 @@ use redress_envelope::{Class, CooldownScope, DecidedBy, Meaning, Recovery, Retry
 use tokio::time::Instant;
 
 use crate::api_error::ApiError;
+use crate::facts::Facts;
 use crate::phase::Phase;
 use crate::secrets::Secrets;
 use crate::timed_hint::TimedHint;
@@ -32,63 +33,28 @@ use crate::timed_hint::TimedHint;
 /// assert!(verdict.hint_delay(Instant::now()).is_some_and(|delay| delay.as_secs() >= 29));
 /// # Ok::<(), http::Error>(())
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Verdict {
-    inner: Arc<Inner>,
+    content: Content,
 }
 
-#[derive(Clone, PartialEq, Eq)]
-struct Inner {
-    class: Class,
-    recovery: Recovery,
-    evidence: Evidence,
-    scope: CooldownScope,
-    phase: Phase,
-    /// The hint of a response without an [`ApiError`], which has its own.
-    hint: Option<TimedHint>,
-    error: Option<ApiError>,
-    body_read: u64,
-    is_body_buffered: bool,
-}
-
-/// The evidence for the class, and what is known about the processing of the request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Evidence {
-    decided_by: DecidedBy,
-    should_retry: Option<bool>,
-    not_processed: bool,
-    maybe_processed: bool,
-}
-
-impl Evidence {
-    pub(crate) const fn from_meaning(meaning: &Meaning) -> Self {
-        let Meaning { decided_by, should_retry, not_processed, maybe_processed, .. } = *meaning;
-        Self { decided_by, should_retry, not_processed, maybe_processed }
-    }
+#[derive(Clone)]
+enum Content {
+    /// The body of a response was read.
+    Read(ApiError),
+    /// The head of a response was read, or there is none.
+    Unread(Arc<Facts>),
 }
 
 impl Verdict {
-    /// Makes the verdict about a response of whose body `body_read` bytes were read.
-    pub(crate) fn from_error(
-        error: ApiError,
-        evidence: Evidence,
-        scope: CooldownScope,
-        body_read: u64,
-        is_body_buffered: bool,
-    ) -> Self {
-        let (class, recovery) = (error.class(), error.recovery());
-        let (phase, hint, error) = (Phase::Answered, None, Some(error));
-        let inner = Inner { class, recovery, evidence, scope, phase, hint, error, body_read, is_body_buffered };
-        Self { inner: Arc::new(inner) }
+    /// Makes the verdict about a response whose body was read.
+    pub(crate) const fn from_error(error: ApiError) -> Self {
+        Self { content: Content::Read(error) }
     }
 
     /// Makes the verdict about a response whose body was not read.
     pub(crate) fn from_meaning(meaning: &Meaning, hint: Option<TimedHint>) -> Self {
-        let Meaning { class, recovery, scope, .. } = *meaning;
-        let (evidence, phase) = (Evidence::from_meaning(meaning), Phase::Answered);
-        let (error, body_read, is_body_buffered) = (None, 0, false);
-        let inner = Inner { class, recovery, evidence, scope, phase, hint, error, body_read, is_body_buffered };
-        Self { inner: Arc::new(inner) }
+        Self::from_facts(Facts::from_meaning(meaning, hint))
     }
 
     /// Creates the verdict about an attempt without a response.
@@ -102,12 +68,18 @@ impl Verdict {
     /// ```
     #[must_use]
     pub fn unanswered(class: Class, recovery: Recovery, phase: Phase) -> Self {
-        let maybe_processed = phase == Phase::MaybeProcessed;
-        let evidence =
-            Evidence { decided_by: DecidedBy::Transport, should_retry: None, not_processed: false, maybe_processed };
-        let (scope, hint, error, body_read, is_body_buffered) = (CooldownScope::default(), None, None, 0, false);
-        let inner = Inner { class, recovery, evidence, scope, phase, hint, error, body_read, is_body_buffered };
-        Self { inner: Arc::new(inner) }
+        Self::from_facts(Facts::unanswered(class, recovery, phase))
+    }
+
+    fn from_facts(facts: Facts) -> Self {
+        Self { content: Content::Unread(Arc::new(facts)) }
+    }
+
+    fn facts(&self) -> &Facts {
+        match &self.content {
+            Content::Read(error) => error.facts(),
+            Content::Unread(facts) => facts,
+        }
     }
 
     /// Returns a verdict with the secrets masked in all text from the server; `None` if there are none, without a lasting
@@ -131,8 +103,7 @@ impl Verdict {
     /// ```
     #[must_use]
     pub fn masked(&self, secrets: &Secrets) -> Option<Self> {
-        let error = self.api_error()?.masked(secrets)?;
-        Some(Self { inner: Arc::new(Inner { error: Some(error), ..Inner::clone(&self.inner) }) })
+        self.api_error()?.masked(secrets).map(Self::from_error)
     }
 
     /// Returns the verdict about a rejected request whose credentials could not be refreshed, with the reason and the
@@ -153,20 +124,22 @@ impl Verdict {
     /// ```
     #[must_use]
     pub fn not_refreshed(&self, recovery: Recovery, reason: impl Into<String>) -> Self {
-        let error = self.api_error().map(|error| error.with_refresh_failure(recovery, reason.into()));
-        Self { inner: Arc::new(Inner { recovery, error, ..Inner::clone(&self.inner) }) }
+        match &self.content {
+            Content::Read(error) => Self::from_error(error.with_refresh_failure(recovery, reason.into())),
+            Content::Unread(facts) => Self::from_facts(Facts { recovery, ..Facts::clone(facts) }),
+        }
     }
 
     /// Returns the class of the failure.
     #[must_use]
     pub fn class(&self) -> Class {
-        self.inner.class
+        self.facts().class
     }
 
     /// Returns the recovery: what a program can do about the failure.
     #[must_use]
     pub fn recovery(&self) -> Recovery {
-        self.inner.recovery
+        self.facts().recovery
     }
 
     /// Returns the part of the response that decided the class, such as a code or the status.
@@ -183,7 +156,7 @@ impl Verdict {
     /// ```
     #[must_use]
     pub fn decided_by(&self) -> DecidedBy {
-        self.inner.evidence.decided_by
+        self.facts().evidence.decided_by
     }
 
     /// Returns the server's own statement on whether a retry makes sense, if its dialect knows one, such as Stripe's
@@ -192,7 +165,7 @@ impl Verdict {
     /// It overrides the recovery of the class, never the rules on idempotency.
     #[must_use]
     pub fn should_retry(&self) -> Option<bool> {
-        self.inner.evidence.should_retry
+        self.facts().evidence.should_retry
     }
 
     /// Returns `true` if the vendor documents that such a request was rejected before it was processed, so that any
@@ -201,7 +174,7 @@ impl Verdict {
     /// Neither the class nor [`should_retry`](Self::should_retry) alone implies it.
     #[must_use]
     pub fn is_not_processed(&self) -> bool {
-        self.inner.evidence.not_processed
+        self.facts().evidence.not_processed
     }
 
     /// Returns `true` if the request may have been processed, wholly or in part, although it failed.
@@ -221,7 +194,7 @@ impl Verdict {
     /// ```
     #[must_use]
     pub fn is_maybe_processed(&self) -> bool {
-        self.inner.evidence.maybe_processed
+        self.facts().evidence.maybe_processed
     }
 
     /// Returns the scope of a cool-down that the response asks for: the calls that share the limit.
@@ -238,13 +211,13 @@ impl Verdict {
     /// ```
     #[must_use]
     pub fn cooldown_scope(&self) -> CooldownScope {
-        self.inner.scope
+        self.facts().scope
     }
 
     /// Returns the number of body bytes that were read for the verdict. The response's body still gives them, first.
     #[must_use]
     pub fn body_read(&self) -> u64 {
-        self.inner.body_read
+        self.facts().body_read
     }
 
     /// Returns `true` if the body was read to its end for the verdict, in at most 1,024 frames: the response then holds it in
@@ -263,13 +236,13 @@ impl Verdict {
     /// ```
     #[must_use]
     pub fn is_body_buffered(&self) -> bool {
-        self.inner.is_body_buffered
+        self.facts().is_body_buffered
     }
 
     /// Returns the phase that the attempt reached.
     #[must_use]
     pub fn phase(&self) -> Phase {
-        self.inner.phase
+        self.facts().phase
     }
 
     /// Returns the server's hint on when to come back, as it was given.
@@ -328,13 +301,24 @@ impl Verdict {
     /// ```
     #[must_use]
     pub fn api_error(&self) -> Option<&ApiError> {
-        self.inner.error.as_ref()
+        match &self.content {
+            Content::Read(error) => Some(error),
+            Content::Unread(_) => None,
+        }
     }
 
     fn timed_hint(&self) -> Option<&TimedHint> {
-        self.api_error().map_or(self.inner.hint.as_ref(), ApiError::timed_hint)
+        self.facts().hint.as_ref()
     }
 }
+
+impl PartialEq for Verdict {
+    fn eq(&self, other: &Self) -> bool {
+        self.facts() == other.facts() && self.api_error() == other.api_error()
+    }
+}
+
+impl Eq for Verdict {}
 
 impl fmt::Debug for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

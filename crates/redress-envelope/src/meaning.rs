@@ -2,6 +2,7 @@
 //! its dialect.
 
 use std::fmt;
+use std::sync::Arc;
 
 use http::HeaderMap;
 
@@ -65,7 +66,7 @@ pub struct Meaning {
     /// section 7.1).
     pub maybe_processed: bool,
     /// The dialect's advice for people; empty when there is none.
-    pub guidance: String,
+    pub guidance: Arc<str>,
 }
 
 /// The evidence that decided the class.
@@ -193,7 +194,7 @@ impl Dialect {
         let reason = envelope.reason.as_deref().and_then(|reason| self.reason(reason));
         let recovery = reason.and_then(|reason| reason.recovery).unwrap_or(code.recovery);
         let finer = reason.map(|reason| &reason.guidance).filter(|guidance| !guidance.is_empty());
-        let guidance = finer.unwrap_or(&code.guidance).clone();
+        let guidance = Arc::clone(finer.unwrap_or(&code.guidance));
         Some(Meaning {
             recovery,
             not_processed: code.not_processed,
@@ -239,7 +240,7 @@ impl Dialect {
 
 impl Meaning {
     fn of_class(class: Class, decided_by: DecidedBy) -> Self {
-        let (recovery, guidance) = (class.default_recovery(), String::new());
+        let (recovery, guidance) = (class.default_recovery(), Arc::default());
         let (not_processed, maybe_processed, scope) = (false, false, CooldownScope::Call);
         Self {
             class,
@@ -274,7 +275,7 @@ fn of_rule(class: Class, rule: &Rule) -> Meaning {
     // The class of a rule that names none is that of the status.
     let default = if rule.class.is_some() { class.recovery_of_code() } else { class.default_recovery() };
     let recovery = rule.recovery.unwrap_or(default);
-    let (not_processed, guidance) = (rule.not_processed, rule.guidance.clone());
+    let (not_processed, guidance) = (rule.not_processed, Arc::clone(&rule.guidance));
     Meaning { recovery, not_processed, guidance, ..Meaning::of_class(class, DecidedBy::Rule) }
 }
 

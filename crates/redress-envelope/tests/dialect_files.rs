@@ -342,7 +342,7 @@ fn a_file_changes_only_the_keys_in_it() {
     let vlens =
         dialects::vlens().extend("a.toml", "[codes.1050]\nguidance = \"ours\"\n[retry]\nbase_ms = 900\n").unwrap();
     let code = vlens.code("1050").expect("it is known");
-    assert_eq!((code.class, code.recovery, code.guidance.as_str()), (Class::Rejected, Recovery::NewInput, "ours"));
+    assert_eq!((code.class, code.recovery, &*code.guidance), (Class::Rejected, Recovery::NewInput, "ours"));
     let schedule = vlens.retry().schedule.expect("the base has one");
     assert_eq!((schedule.base.as_millis(), schedule.cap.as_millis()), (900, 8_000));
     let ranex = dialects::ranex().extend("a.toml", "[status.422]\nguidance = \"ours\"\n").unwrap();

@@ -47,7 +47,7 @@ fn problem(dialect: &Dialect, status: Option<StatusCode>, code: Option<Code>) ->
     let documented = known.and_then(|known| StatusCode::from_u16(known.status?).ok());
     let status =
         status.or(documented).unwrap_or_else(|| known.map_or(StatusCode::BAD_REQUEST, |known| usual(known.class)));
-    let message = match known.map(|known| known.guidance.as_str()) {
+    let message = match known.map(|known| &*known.guidance) {
         Some(guidance) if !guidance.is_empty() => guidance,
         _ => status.canonical_reason().unwrap_or("Error"),
     };

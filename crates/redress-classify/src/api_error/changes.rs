@@ -49,7 +49,8 @@ impl ApiError {
 
     /// Adds the reason why the credentials could not be refreshed, and the recovery that remains.
     pub(crate) fn with_refresh_failure(&self, recovery: Recovery, reason: String) -> Self {
-        let details = Details { recovery, not_refreshed: Some(reason), ..Details::clone(&self.details) };
+        let mut details = Details::clone(&self.details);
+        (details.facts.recovery, details.not_refreshed) = (recovery, Some(reason));
         Self { details: Arc::new(details), record: self.record.clone() }
     }
 }

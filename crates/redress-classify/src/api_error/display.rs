@@ -5,7 +5,7 @@ use std::fmt;
 use redress_envelope::format_date;
 use serde_core::ser::{Serialize, SerializeStruct, Serializer};
 
-use super::ApiError;
+use super::{ApiError, Word};
 use crate::printable::escaped;
 
 /// The maximum number of characters of a server's text in `Display` and `Debug`.
@@ -48,26 +48,26 @@ impl Serialize for ApiError {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let details = &*self.details;
         let mut error = serializer.serialize_struct("ApiError", 21)?;
-        error.serialize_field("vendor", &details.vendor)?;
-        error.serialize_field("dialect", &details.dialect)?;
-        error.serialize_field("method", &details.method)?;
-        error.serialize_field("path", &details.path)?;
+        error.serialize_field("vendor", self.vendor())?;
+        error.serialize_field("dialect", self.dialect())?;
+        error.serialize_field("method", details.method.as_str())?;
+        error.serialize_field("path", details.texts.path())?;
         error.serialize_field("time", &format_date(details.time))?;
         error.serialize_field("status", &details.status)?;
-        error.serialize_field("class", &details.class)?;
-        error.serialize_field("recovery", &details.recovery)?;
-        error.serialize_field("code", &details.code)?;
-        error.serialize_field("reason", &details.reason)?;
-        error.serialize_field("message", &details.message)?;
-        error.serialize_field("request_id", &details.request_id)?;
+        error.serialize_field("class", &self.class())?;
+        error.serialize_field("recovery", &self.recovery())?;
+        error.serialize_field("code", &self.code())?;
+        error.serialize_field("reason", &self.reason())?;
+        error.serialize_field("message", &self.message())?;
+        error.serialize_field("request_id", &self.request_id())?;
         error.serialize_field("fields", &details.fields)?;
-        error.serialize_field("guidance", &details.guidance)?;
-        error.serialize_field("retry_after", &details.retry_after)?;
+        error.serialize_field("guidance", self.guidance())?;
+        error.serialize_field("retry_after", &details.word(Word::RetryAfter))?;
         error.serialize_field("retry_at", &self.retry_at().map(format_date))?;
         error.serialize_field("retry_source", &self.hint().map(|hint| hint.source().to_string()))?;
         error.serialize_field("not_refreshed", &details.not_refreshed)?;
         error.serialize_field("record", &self.record())?;
-        error.serialize_field("body", &details.body)?;
+        error.serialize_field("body", self.body())?;
         error.serialize_field("body_cut", &details.body_cut)?;
         error.end()
     }

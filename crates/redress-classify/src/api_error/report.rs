@@ -5,26 +5,26 @@ use std::time::Duration;
 
 use redress_envelope::{HintSource, format_date};
 
-use super::Details;
+use super::{Details, Word};
 use crate::printable::escaped;
 
 /// The maximum number of characters of one value in a report.
 const MAX_VALUE: usize = 512;
 
 pub(super) fn write(details: &Details) -> String {
-    let reason = details.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
-    let code = details.code.as_ref().map(|code| format!("{code}{reason}"));
-    let mut body = escaped(&details.body, usize::MAX);
+    let reason = details.word(Word::Reason).map(|reason| format!(" ({reason})")).unwrap_or_default();
+    let code = details.word(Word::Code).map(|code| format!("{code}{reason}"));
+    let mut body = escaped(details.texts.body(), usize::MAX);
     if details.body_cut {
         body.push_str(" ... (cut)");
     }
     let mut rows = vec![
-        ("vendor", Some(details.vendor.clone())),
-        ("call", Some(format!("{} {}", details.method, details.path))),
+        ("vendor", Some(details.dialect.vendor().to_owned())),
+        ("call", Some(format!("{} {}", details.method, details.texts.path()))),
         ("time", Some(format_date(details.time))),
         ("status", Some(details.status.to_string())),
         ("code", code),
-        ("request id", details.request_id.clone()),
+        ("request id", details.word(Word::RequestId).map(str::to_owned)),
         ("retry-after", wait(details)),
     ];
     if let Some(reason) = &details.not_refreshed {
@@ -42,8 +42,8 @@ pub(super) fn write(details: &Details) -> String {
 
 /// Returns the wait that the server asks for with its place in the response, and the `Retry-After` header as it came.
 fn wait(details: &Details) -> Option<String> {
-    let header = details.retry_after.as_deref();
-    let Some(hint) = &details.hint else { return header.map(str::to_owned) };
+    let header = details.word(Word::RetryAfter);
+    let Some(hint) = &details.facts.hint else { return header.map(str::to_owned) };
     let (delay, source) = (in_seconds(hint.delay()), hint.hint().source());
     Some(match (header, source) {
         (Some(header), HintSource::RetryAfter) if is_number(header) => format!("{header} ({source})"),

@@ -2,6 +2,7 @@
 //! retries.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderName, Method};
@@ -34,7 +35,7 @@ pub struct Code {
     /// before it was processed.
     pub not_processed: bool,
     /// The advice for people; empty when there is none.
-    pub guidance: String,
+    pub guidance: Arc<str>,
 }
 
 /// A published reason: a subcode that refines a code.
@@ -46,7 +47,7 @@ pub struct Reason {
     /// The recovery, where it differs from that of the code.
     pub recovery: Option<Recovery>,
     /// The advice for people.
-    pub guidance: String,
+    pub guidance: Arc<str>,
 }
 
 /// A row of a vendor's status table.
@@ -64,7 +65,7 @@ pub struct Status {
     /// before it was processed. It counts where the status alone decides.
     pub not_processed: bool,
     /// The advice for people.
-    pub guidance: String,
+    pub guidance: Arc<str>,
 }
 
 /// A rule of a dialect for responses that a code does not distinguish.
@@ -80,7 +81,7 @@ pub struct Rule {
     /// before it was processed.
     pub not_processed: bool,
     /// The advice for people.
-    pub guidance: String,
+    pub guidance: Arc<str>,
 }
 
 /// A published rate limit.
@@ -271,7 +272,7 @@ impl Code {
     #[must_use]
     pub fn new(code: impl Into<String>, class: Class) -> Self {
         let recovery = class.recovery_of_code();
-        Self { code: code.into(), status: None, class, recovery, not_processed: false, guidance: String::new() }
+        Self { code: code.into(), status: None, class, recovery, not_processed: false, guidance: Arc::default() }
     }
 
     /// Marks the code as documented proof that the request was rejected before it
@@ -321,7 +322,7 @@ impl Code {
     /// ```
     #[must_use]
     pub fn guidance(mut self, guidance: impl Into<String>) -> Self {
-        self.guidance = guidance.into();
+        self.guidance = guidance.into().into();
         self
     }
 }

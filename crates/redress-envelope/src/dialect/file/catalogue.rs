@@ -2,6 +2,7 @@
 //! vendor mean.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use super::super::catalogue::{Code, Reason, Rule, Status};
 use super::super::condition::Condition;
@@ -42,7 +43,7 @@ pub(super) fn codes<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &mut Spec) {
         // A row of a known code changes what it names; a new class brings its own recovery along.
         let mut code = known.unwrap_or_else(|| Code::new(name, class));
         if code.class != class {
-            code = Code::new(name, class).guidance(code.guidance);
+            code = Code { guidance: code.guidance, ..Code::new(name, class) };
         }
         code.not_processed = row.not_processed.unwrap_or(code.not_processed);
         code.status = row.status.or(code.status);
@@ -57,7 +58,7 @@ pub(super) fn reasons<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &mut Spec)
     for (key, value) in table {
         let row = row(file, &item.member(key, value), REASON);
         let name = key.get_ref().as_ref().to_owned();
-        let new = Reason { reason: name.clone(), recovery: None, guidance: String::new() };
+        let new = Reason { reason: name.clone(), recovery: None, guidance: Arc::default() };
         let known = spec.reasons.entry(name).or_insert(new);
         known.recovery = row.recovery.or(known.recovery);
         if let Some(guidance) = row.guidance {
@@ -75,7 +76,8 @@ pub(super) fn statuses<'t>(file: &mut File<'_>, item: &Item<'t>, spec: &mut Spec
         let digits = name.len() == 3 && name.bytes().all(|byte| byte.is_ascii_digit());
         match name.parse::<u16>() {
             Ok(status @ 100..=999) if digits => {
-                let new = Status { status, class: None, recovery: None, not_processed: false, guidance: String::new() };
+                let new =
+                    Status { status, class: None, recovery: None, not_processed: false, guidance: Arc::default() };
                 let known = spec.statuses.entry(status).or_insert(new);
                 known.class = row.class.or(known.class);
                 known.recovery = row.recovery.or(known.recovery);
@@ -101,7 +103,7 @@ struct Row {
     class: Option<Class>,
     recovery: Option<Recovery>,
     not_processed: Option<bool>,
-    guidance: Option<String>,
+    guidance: Option<Arc<str>>,
     /// Whether a mistake in it was noted.
     at_fault: bool,
 }
@@ -118,7 +120,7 @@ fn row<'t>(file: &mut File<'_>, item: &Item<'t>, known: &[&str]) -> Row {
             "class" => row.class = file.parsed(&member, |text| word(text, &Class::ALL)),
             "recovery" => row.recovery = file.parsed(&member, |text| word(text, &Recovery::ALL)),
             "not_processed" => row.not_processed = file.truth(&member),
-            _ => row.guidance = file.printed(&member),
+            _ => row.guidance = file.printed(&member).map(Arc::from),
         }
     }
     row.at_fault = file.mistakes.len() > mistakes;
