@@ -176,6 +176,7 @@ const NOT_PROCESSED: &[&str] = &[
     "aws-json ThrottlingException",
     "aws-json TooManyRequestsException",
     "aws-json TransactionInProgressException",
+    "docusign API_REQUEST_IS_THROTTLED",
     "docusign BURST_APIINVOCATION_LIMIT_EXCEEDED",
     "docusign HOURLY_APIINVOCATION_LIMIT_EXCEEDED",
     "facebook 17",
