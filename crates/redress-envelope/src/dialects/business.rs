@@ -145,7 +145,7 @@ pub(super) static INTERCOM: Shipped =
 ///   `missingRequiredPermissions`
 /// - `quota_exhausted`: `DAILY_LIMIT_EXCEEDED`
 /// - `rate_limited`: `COMPLEXITY_BUDGET_EXHAUSTED`, `ComplexityException`,
-///   `IP_RATE_LIMIT_EXCEEDED`, `maxConcurrencyExceeded`
+///   `FIELD_LIMIT_EXCEEDED`, `IP_RATE_LIMIT_EXCEEDED`, `maxConcurrencyExceeded`
 /// - `rejected`: `ItemsLimitationException`, `RecordInvalidException`
 /// - `unavailable`: `API_TEMPORARILY_BLOCKED`
 #[must_use]
