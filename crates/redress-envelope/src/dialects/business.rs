@@ -163,11 +163,12 @@ pub(super) static MONDAY: Shipped =
 /// # Codes
 /// Those of [`oauth2`](super::oauth2), and:
 ///
-/// - `conflict`: `5010`, `6210`, `6240`
+/// - `conflict`: `5010`, `6140`, `6240`
 /// - `internal`: `10000`
 /// - `invalid`: `2010`, `2020`, `2500`, `500`
 /// - `not_found`: `610`
 /// - `permission_denied`: `120`, `6190`
+/// - `rejected`: `6200`, `6210`
 #[must_use]
 pub fn quickbooks() -> Dialect {
     QUICKBOOKS.dialect()
