@@ -171,7 +171,8 @@ pub(super) static VERIDIA: Shipped = Shipped::new("veridia", include_str!("../..
 /// - `invalid`: `1001`, `1002`, `1102`, `1104`, `1201`, `1202`, `1203`, `1301`,
 ///   `1302`, `1303`, `1308`, `1309`, `1310`, `1400`, `1401`, `1402`, `1403`,
 ///   `1500`, `1501`
-/// - `unauthenticated`: `1804`
+/// - `unauthenticated`: `1801`, `1802`, `1803`, `1804`, `1812`, `1813`, `1814`,
+///   `1818`, `1819`
 #[must_use]
 pub fn veriff() -> Dialect {
     VERIFF.dialect()
