@@ -58,7 +58,8 @@ pub(super) static GEMINI: Shipped =
 ///
 /// # Codes
 /// - `internal`: `generation`, `incomplete_generation`
-/// - `invalid`: `validation`
+/// - `invalid`: `missing_template_variable`, `template_error`, `tool_error`,
+///   `validation`
 /// - `not_found`: `EntryNotFound`, `RepoNotFound`, `RevisionNotFound`
 /// - `permission_denied`: `GatedRepo`
 /// - `rate_limited`: `overloaded`
