@@ -81,8 +81,8 @@ pub(super) static NEST: Shipped = Shipped::new("nest", include_str!("../../diale
 /// - `invalid`: `23502`, `23514`, `25006`, `PGRST100`, `PGRST101`, `PGRST102`,
 ///   `PGRST103`, `PGRST105`, `PGRST106`, `PGRST107`, `PGRST108`, `PGRST114`,
 ///   `PGRST115`, `PGRST117`, `PGRST118`, `PGRST119`, `PGRST120`, `PGRST122`,
-///   `PGRST123`, `PGRST200`, `PGRST201`, `PGRST202`, `PGRST203`, `PGRST204`,
-///   `PGRST205`
+///   `PGRST123`, `PGRST124`, `PGRST125`, `PGRST126`, `PGRST127`, `PGRST128`,
+///   `PGRST200`, `PGRST201`, `PGRST202`, `PGRST203`, `PGRST204`, `PGRST205`
 /// - `not_found`: `PGRST116`
 /// - `permission_denied`: `42501`
 /// - `rejected`: `57014`, `P0001`
