@@ -37,18 +37,20 @@ use std::sync::OnceLock;
 pub use ai::{anthropic, cohere, gemini, huggingface, mistral, openai, openrouter};
 pub use business::{airtable, asana, atlassian, docusign, hubspot, intercom, monday, quickbooks, xero, zoom};
 pub use cloud::{
-    aws_json, aws_xml, azure, cloudflare, elasticsearch, google, hasura, kubernetes, microsoft_graph, okta,
+    auth0, aws_json, aws_xml, azure, cloudflare, elasticsearch, google, hasura, kubernetes, microsoft_graph, okta,
 };
 pub use formats::{connect, generic, graphql, grpc, jsonapi, jsonrpc, oauth2, odata, problem, twirp};
 pub use frameworks::{aspnet, drf, fastapi, hapi, laravel, nest, postgrest, rails, spring};
 pub use identity::{
     idenfy, jumio, maleslab, onfido, persona, ranex, shufti, sumsub, trulioo, veridia, veriff, verilock, vlens,
 };
-pub use mail::{mailgun, sendgrid};
+pub use mail::{klaviyo, mailchimp, mailgun, postmark, resend, sendgrid};
 pub use media::{reddit, spotify, twitch, x};
 pub use names::NAMES;
-pub use operations::{datadog, digitalocean, docker_registry, dropbox, figma, pagerduty, vercel};
-pub use payments::{adyen, amazon_sp, paypal, plaid, square, stripe};
+pub use operations::{
+    box_com, contentful, datadog, digitalocean, docker_registry, dropbox, figma, heroku, pagerduty, sentry, vercel,
+};
+pub use payments::{adyen, amazon_sp, gocardless, paypal, plaid, square, stripe};
 pub use platforms::{
     discord, facebook, github, gitlab, linear, notion, salesforce, shopify, slack, stackexchange, telegram, twilio,
     zendesk,
@@ -57,6 +59,7 @@ pub use platforms::{
 // The dialects that others extend, and the list.
 use cloud::GOOGLE;
 use formats::{GRAPHQL, JSONAPI, OAUTH2, PROBLEM};
+use frameworks::DRF;
 use names::ALL;
 
 use crate::dialect::Dialect;

@@ -390,8 +390,10 @@ fn vendors_that_document_a_key_declare_it() {
     let key = |vendor, name: &str, methods: &[Method]| (vendor, name.to_owned(), KeyFormat::Raw, methods.to_vec());
     let expected = [
         key("adyen", "idempotency-key", &[Method::POST]),
+        key("gocardless", "idempotency-key", &[]),
         key("monday", "idempotency-key", &[]),
         key("paypal", "paypal-request-id", &[]),
+        key("resend", "idempotency-key", &[]),
         key("stripe", "idempotency-key", &[Method::POST]),
         key("xero", "idempotency-key", &[Method::POST, Method::PUT]),
         key("zendesk", "idempotency-key", &[]),

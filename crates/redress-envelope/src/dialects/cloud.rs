@@ -3,6 +3,24 @@
 use super::Shipped;
 use crate::dialect::Dialect;
 
+/// Returns the dialect of Auth0.
+///
+/// The signals of [`oauth2`](super::oauth2) hold.
+///
+/// # Codes
+/// Those of [`oauth2`](super::oauth2), and:
+///
+/// - `conflict`: `auth0_idp_error`
+/// - `invalid`: `invalid_body`
+/// - `not_found`: `inexistent_user`
+#[must_use]
+pub fn auth0() -> Dialect {
+    AUTH0.dialect()
+}
+
+pub(super) static AUTH0: Shipped =
+    Shipped::new("auth0", include_str!("../../dialects/auth0.toml")).extending(&super::OAUTH2);
+
 /// Returns the dialect of AWS.
 ///
 /// The status signals an error.

@@ -3,6 +3,58 @@
 use super::Shipped;
 use crate::dialect::Dialect;
 
+/// Returns the dialect of Box.
+///
+/// The signals of [`oauth2`](super::oauth2) hold.
+///
+/// # Codes
+/// Those of [`oauth2`](super::oauth2), and:
+///
+/// - `conflict`: `conflict`, `folder_not_empty`, `item_name_in_use`,
+///   `name_temporarily_reserved`, `not_trashed`, `operation_blocked_temporary`,
+///   `precondition_failed`, `recent_similar_comment`,
+///   `sync_state_precondition_failed`, `upload_failed`,
+///   `user_login_already_used`
+/// - `invalid`: `bad_request`, `cyclical_folder_structure`,
+///   `item_name_invalid`, `item_name_too_long`, `method_not_allowed`,
+///   `request_entity_too_large`
+/// - `not_found`: `not_found`, `session_expired`, `trashed`
+/// - `permission_denied`: `access_denied_insufficient_permissions`,
+///   `access_denied_item_locked`, `access_from_location_blocked`, `forbidden`,
+///   `forbidden_by_policy`, `terms_of_service_required`,
+///   `user_email_confirmation_required`
+/// - `quota_exhausted`: `storage_limit_exceeded`
+/// - `rejected`: `file_size_limit_exceeded`, `incorrect_shared_item_password`
+/// - `unauthenticated`: `password_reset_required`, `unauthorized`
+#[must_use]
+pub fn box_com() -> Dialect {
+    BOX_COM.dialect()
+}
+
+pub(super) static BOX_COM: Shipped =
+    Shipped::new("box-com", include_str!("../../dialects/box-com.toml")).extending(&super::OAUTH2);
+
+/// Returns the dialect of Contentful.
+///
+/// The signals of [`oauth2`](super::oauth2) hold.
+///
+/// # Codes
+/// Those of [`oauth2`](super::oauth2), and:
+///
+/// - `conflict`: `VersionMismatch`
+/// - `invalid`: `BadRequest`, `InvalidQuery`, `ValidationFailed`
+/// - `not_found`: `NotFound`
+/// - `permission_denied`: `AccessDenied`
+/// - `rate_limited`: `RateLimitExceeded`
+/// - `unauthenticated`: `AccessTokenInvalid`
+#[must_use]
+pub fn contentful() -> Dialect {
+    CONTENTFUL.dialect()
+}
+
+pub(super) static CONTENTFUL: Shipped =
+    Shipped::new("contentful", include_str!("../../dialects/contentful.toml")).extending(&super::OAUTH2);
+
 /// Returns the dialect of Datadog.
 ///
 /// The signals of [`jsonapi`](super::jsonapi) hold.
@@ -97,6 +149,28 @@ pub fn figma() -> Dialect {
 pub(super) static FIGMA: Shipped =
     Shipped::new("figma", include_str!("../../dialects/figma.toml")).extending(&super::OAUTH2);
 
+/// Returns the dialect of Heroku.
+///
+/// The signals of [`oauth2`](super::oauth2) hold.
+///
+/// # Codes
+/// Those of [`oauth2`](super::oauth2), and:
+///
+/// - `invalid`: `bad_request`, `invalid_params`, `not_acceptable`,
+///   `requested_range_not_satisfiable`
+/// - `not_found`: `not_found`
+/// - `permission_denied`: `delinquent`, `forbidden`, `suspended`,
+///   `verification_needed`
+/// - `rate_limited`: `rate_limit`
+/// - `unauthenticated`: `two_factor`, `unauthorized`
+#[must_use]
+pub fn heroku() -> Dialect {
+    HEROKU.dialect()
+}
+
+pub(super) static HEROKU: Shipped =
+    Shipped::new("heroku", include_str!("../../dialects/heroku.toml")).extending(&super::OAUTH2);
+
 /// Returns the dialect of `PagerDuty`.
 ///
 /// The signals of [`oauth2`](super::oauth2) hold.
@@ -116,6 +190,23 @@ pub fn pagerduty() -> Dialect {
 
 pub(super) static PAGERDUTY: Shipped =
     Shipped::new("pagerduty", include_str!("../../dialects/pagerduty.toml")).extending(&super::OAUTH2);
+
+/// Returns the dialect of Sentry.
+///
+/// The signals of [`drf`](super::drf) hold.
+///
+/// # Codes
+/// Those of [`drf`](super::drf), and:
+///
+/// - `permission_denied`: `2fa-required`, `superuser-required`
+/// - `unauthenticated`: `sso-required`, `sudo-required`
+#[must_use]
+pub fn sentry() -> Dialect {
+    SENTRY.dialect()
+}
+
+pub(super) static SENTRY: Shipped =
+    Shipped::new("sentry", include_str!("../../dialects/sentry.toml")).extending(&super::DRF);
 
 /// Returns the dialect of Vercel.
 ///

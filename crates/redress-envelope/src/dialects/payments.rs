@@ -39,6 +39,24 @@ pub fn amazon_sp() -> Dialect {
 pub(super) static AMAZON_SP: Shipped =
     Shipped::new("amazon-sp", include_str!("../../dialects/amazon-sp.toml")).extending(&super::OAUTH2);
 
+/// Returns the dialect of `GoCardless`.
+///
+/// The signals of [`oauth2`](super::oauth2) hold.
+///
+/// # Codes
+/// Those of [`oauth2`](super::oauth2), and:
+///
+/// - `conflict`: `idempotent_creation_conflict`, `invalid_state`
+/// - `internal`: `gocardless`
+/// - `invalid`: `validation_failed`
+#[must_use]
+pub fn gocardless() -> Dialect {
+    GOCARDLESS.dialect()
+}
+
+pub(super) static GOCARDLESS: Shipped =
+    Shipped::new("gocardless", include_str!("../../dialects/gocardless.toml")).extending(&super::OAUTH2);
+
 /// Returns the dialect of `PayPal`.
 ///
 /// The status signals an error.
