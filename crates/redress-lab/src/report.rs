@@ -6,7 +6,7 @@
 //!
 //! The parts of the page, in order: a matrix of goodput and load, a matrix of recovery times, the
 //! policies with their settings, one section per scenario (settings, three charts, figures, requests
-//! per call), definitions, and the command that repeats the run.
+//! per call, the [map](crate::map) of a server that holds its requests), definitions, and the command that repeats the run.
 //!
 //! Text from scenario and policy files is escaped in one place, so a report of a file
 //! from elsewhere is safe to open.
@@ -20,6 +20,7 @@ mod markup;
 mod number;
 mod overview;
 mod plot;
+mod region;
 #[cfg(test)]
 mod sample;
 mod section;

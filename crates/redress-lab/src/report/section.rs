@@ -1,4 +1,4 @@
-//! The part of the page about one scenario: settings, charts, figures, and requests per call.
+//! The part of the page about one scenario: settings, charts, figures, requests per call, and the map of its server.
 
 use super::figures::figures;
 use super::legend::class;
@@ -7,7 +7,7 @@ use super::number::{count, part};
 use super::plot::{Frame, Plot};
 use super::series::Series;
 use super::tables::{head, table};
-use super::{Report, anchor, settings};
+use super::{Report, anchor, region, settings};
 use crate::compare::Comparison;
 use crate::outcome::Outcome;
 use crate::scenario::Scenario;
@@ -39,6 +39,7 @@ pub(super) fn section(markup: &mut Markup, report: &Report<'_>, nth: usize) {
         }
         markup.text_element("h4", &[], "Requests per call");
         attempts_table(markup, comparison, &report.legend.slots[nth]);
+        region::region(markup, &comparison.scenario);
     });
 }
 
