@@ -41,6 +41,7 @@ mod parameters;
 mod queueing;
 mod runner;
 mod serial;
+mod storm;
 mod throttling;
 
 pub use finding::{Finding, Measurement};
@@ -70,7 +71,7 @@ pub struct Trial<'a> {
     pub overrides: &'a Overrides,
 }
 
-static ALL: [Check; 25] = [
+static ALL: [Check; 26] = [
     occ::CALLS,
     occ::TIME,
     occ::HALVING,
@@ -90,6 +91,7 @@ static ALL: [Check; 25] = [
     amplification::SRE_64,
     amplification::ABL_243,
     amplification::SRE_BUDGET,
+    storm::STORM,
     throttling::THROTTLING,
     hedge::TAIL_HEDGE,
     adaptive_hedge::ADAPTIVE_HEDGE,
