@@ -1,4 +1,5 @@
-//! Serves the metrics of a stack for Prometheus, while it calls an API that has good and bad quarters of an hour.
+//! Serves the metrics of a stack for Prometheus, while it calls an API that has good and bad quarters of an hour, and those of a
+//! second stack that hedges.
 //!
 //! ```text
 //! cargo run --example prometheus -- 127.0.0.1:9464
@@ -18,7 +19,8 @@ use http::{Request, Response};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use prometheus::{Registry, TextEncoder};
-use redress::{Budget, Credentials, Deadline, Failure, RedressLayer, TokenSet, dialects};
+use redress::layers::SendState;
+use redress::{BackoffLayer, Budget, Credentials, Deadline, Failure, RedressLayer, TokenSet, dialects};
 use redress_opentelemetry::Telemetry;
 use tokio::time::sleep;
 use tower::util::BoxCloneSyncService;
@@ -95,11 +97,14 @@ fn main() -> Result<(), BoxError> {
     let server = Server { answers, issuer_is_down: Arc::default() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
     let api = stack(&Telemetry::new().meter_provider(&meters), server.clone())?;
+    let hedges_help = Arc::new(AtomicBool::new(true));
+    let search = hedged(Arc::clone(&hedges_help));
     for line in std::io::stdin().lock().lines() {
-        let calls = match line?.trim() {
-            "good" => runtime.block_on(good(&api, &server)),
-            _ => runtime.block_on(bad(&api, &server)),
-        };
+        let is_good = line?.trim() == "good";
+        hedges_help.store(is_good, Ordering::Relaxed);
+        let calls = runtime.block_on(async {
+            searches(&search, 300).await + if is_good { good(&api, &server).await } else { bad(&api, &server).await }
+        });
         println!("{calls} calls");
     }
     Ok(())
@@ -125,6 +130,37 @@ fn stack(telemetry: &Telemetry, server: Server) -> Result<Api, BoxError> {
         .credentials(issuer, "https://api.maleslab.example".parse()?)
         .backoff(|backoff| backoff.budget(Budget::with_capacity(50)));
     Ok(BoxCloneSyncService::new(telemetry.around(layer).layer(transport)))
+}
+
+/// A stack that hedges, over a server one in 25 of whose answers is slow. While `hedges_help` is `false`, those to hedges are
+/// slower still.
+fn hedged(hedges_help: Arc<AtomicBool>) -> Api {
+    let answered = Arc::new(AtomicU32::new(0));
+    let transport = service_fn(move |request: Request<String>| {
+        let is_hedge = SendState::is_hedge(&request);
+        let is_slow = !is_hedge && answered.fetch_add(1, Ordering::Relaxed) % 25 == 24;
+        let takes = match (is_slow, is_hedge && !hedges_help.load(Ordering::Relaxed)) {
+            (_, true) => 5_000,
+            (true, _) => 800,
+            _ => 40,
+        };
+        async move {
+            sleep(Duration::from_millis(takes)).await;
+            Response::builder().body(String::new())
+        }
+    });
+    BoxCloneSyncService::new(RedressLayer::new(dialects::generic()).backoff(BackoffLayer::hedge).layer(transport))
+}
+
+/// Calls the server of [`hedged`], 3 s apart.
+async fn searches(search: &Api, count: u32) -> u32 {
+    for _ in 0..count {
+        let request = Request::get("https://search.example/v1/names").body(String::new());
+        let answer = search.clone().oneshot(request.expect("the parts are valid")).await;
+        assert!(answer.is_ok(), "the server always answers");
+        sleep(Duration::from_secs(3)).await;
+    }
+    count
 }
 
 /// Calls the API, with a deadline in seconds. With 0 there is none.
