@@ -10,7 +10,7 @@ use std::time::SystemTime;
 
 use common::*;
 use http::{Request, Response};
-use redress_backoff::{BackoffLayer, Idempotent, MethodConfig, RetryPolicy, RetryThrottling, ServiceConfig};
+use redress_backoff::{BackoffLayer, Budget, Idempotent, MethodConfig, RetryPolicy, RetryThrottling, ServiceConfig};
 use redress_classify::{BoxError, Error, GrpcCode, SendState, TransportError, UpstreamHealth, dialects};
 use tower::{Layer, Service, ServiceExt};
 
@@ -105,6 +105,33 @@ async fn a_hedge_that_is_not_sent_uses_up_no_share() {
         std::future::pending().await
     });
     assert_eq!(queued.await, 94, "all late calls");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hedge_without_tokens_uses_up_no_share() {
+    let answers = [late(), late(), answer(201), late(), answer(201)];
+    let (mock, handle) = mock(known().chain(answers));
+    let service = hedging().budget(Budget::with_capacity(14)).layer(mock);
+    for _ in 0..KNOWN {
+        service.clone().oneshot(request("GET")).await.unwrap();
+    }
+    // Both may be hedged, and there are tokens for one of them. Its success gives them back.
+    let both = tokio::join!(service.clone().oneshot(request("GET")), service.clone().oneshot(request("GET")));
+    assert_eq!((both.0.unwrap().status(), both.1.unwrap().status()), (http::StatusCode::CREATED, http::StatusCode::OK));
+    assert_eq!(service.oneshot(request("GET")).await.unwrap().status(), 201, "it has the share of the second");
+    handle.assert_idle();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hedge_that_is_not_sent_uses_up_no_attempt() {
+    let refused = Answer::error(Error::paced(SystemTime::UNIX_EPOCH));
+    let (mock, handle) = mock(known().chain([answer(503).after(ms(300)), refused, answer(201)]));
+    let service = hedging().max_attempts(count(2)).layer(mock);
+    for _ in 0..KNOWN {
+        service.clone().oneshot(request("GET")).await.unwrap();
+    }
+    assert_eq!(service.oneshot(request("GET")).await.unwrap().status(), 201);
+    assert_eq!(handle.calls(), KNOWN + 3);
 }
 
 #[tokio::test(start_paused = true)]
