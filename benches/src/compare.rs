@@ -3,6 +3,7 @@
 mod contention;
 mod envelope;
 mod failure;
+mod grpc;
 mod loopback;
 mod progress;
 mod report;
@@ -11,9 +12,9 @@ mod stack;
 use clap::ValueEnum;
 
 use crate::measure::{Case, Cost, measure};
+use crate::requests::Kind;
 pub use progress::Progress;
-pub use report::{claims, list, table};
-pub use stack::details;
+pub use report::{claims, lists, table};
 
 /// A family of comparisons. Another one is a name here, its subjects and its claims.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -24,6 +25,8 @@ pub enum Group {
     Stack,
     /// What it costs to get over a failure, without the wait.
     Failure,
+    /// A unary gRPC call that succeeds at once.
+    Grpc,
     /// What the state costs that all calls share, the more of them there are.
     Contention,
     /// Real connections over loopback.
@@ -63,7 +66,7 @@ pub struct Claim {
     pub times: f64,
 }
 
-/// A bound that is required: on this subject, `case` costs at most what `at_most` does.
+/// A bound that is required: on this subject, `case` costs at most `times` what `of` does.
 #[derive(Clone, Copy, Debug)]
 pub struct Bound {
     /// The subject.
@@ -72,8 +75,10 @@ pub struct Bound {
     pub measure: Measure,
     /// The case that is bounded.
     pub case: &'static str,
+    /// How many times as much it may cost.
+    pub times: f64,
     /// The case that it is held against.
-    pub at_most: &'static str,
+    pub of: &'static str,
 }
 
 /// What of a cost is bounded.
@@ -81,6 +86,8 @@ pub struct Bound {
 pub enum Measure {
     /// How many allocations.
     Allocations,
+    /// The time.
+    Time,
     /// The time beyond that of another case.
     Over(&'static str),
 }
@@ -93,6 +100,7 @@ impl Group {
             Self::Envelope => "envelope",
             Self::Stack => stack::NAME,
             Self::Failure => "failure",
+            Self::Grpc => grpc::NAME,
             Self::Contention => "contention",
             Self::Loopback => "loopback",
         }
@@ -105,8 +113,20 @@ impl Group {
             Self::Envelope => envelope::subjects(),
             Self::Stack => stack::subjects(),
             Self::Failure => failure::subjects(),
+            Self::Grpc => grpc::subjects(),
             Self::Contention => contention::subjects(),
             Self::Loopback => loopback::subjects(),
+        }
+    }
+
+    /// Returns one case of an in-memory group on one thread by the names of its subject and of itself, and makes no other.
+    #[must_use]
+    pub fn case(self, subject: &str, case: &str) -> Option<Case> {
+        match self {
+            Self::Stack => stack::case(Kind::named(subject)?, case),
+            Self::Failure => failure::case(subject, case),
+            Self::Envelope => envelope::case(subject, case),
+            Self::Grpc | Self::Contention | Self::Loopback => None,
         }
     }
 
@@ -116,7 +136,7 @@ impl Group {
         match self {
             Self::Envelope => envelope::claims(),
             Self::Loopback => loopback::claims(),
-            Self::Stack | Self::Failure | Self::Contention => Vec::new(),
+            Self::Stack | Self::Failure | Self::Grpc | Self::Contention => Vec::new(),
         }
     }
 
@@ -125,15 +145,18 @@ impl Group {
     pub fn bounds(self) -> Vec<Bound> {
         match self {
             Self::Stack => stack::bounds(),
-            Self::Envelope | Self::Failure | Self::Contention | Self::Loopback => Vec::new(),
+            Self::Failure => failure::bounds(),
+            Self::Contention => contention::bounds(),
+            Self::Envelope | Self::Grpc | Self::Loopback => Vec::new(),
         }
     }
 
-    /// Returns the case that the others of a group with one subject are listed over.
+    /// Returns the case that the others of a subject are listed over.
     #[must_use]
     pub const fn base(self) -> Option<&'static str> {
         match self {
             Self::Stack => Some(stack::BASE),
+            Self::Grpc => Some(stack::BASE),
             Self::Envelope | Self::Failure | Self::Contention | Self::Loopback => None,
         }
     }

@@ -5,11 +5,13 @@ pub mod bodies;
 pub mod compare;
 pub mod dialect_files;
 pub mod families;
+pub mod grpc;
 pub mod loopback;
 pub mod measure;
 pub mod peers;
 pub mod readers;
 pub mod reading;
+pub mod requests;
 pub mod score;
 pub mod stacks;
 

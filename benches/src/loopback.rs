@@ -17,6 +17,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 use tower::{Service, ServiceExt};
 
+use crate::requests::{Kind, Sent};
 use crate::stacks;
 
 /// What the server answers.
@@ -49,7 +50,7 @@ pub trait Client: Clone + Send + 'static {
 #[derive(Clone, Debug)]
 pub struct Tower<S> {
     service: S,
-    request: Request<Full<Bytes>>,
+    request: Sent,
 }
 
 /// reqwest's client.
@@ -88,25 +89,25 @@ impl Loopback {
     }
 
     /// Makes a client of a tower service that sends the request as it is.
-    pub fn tower<S>(&self, service: S) -> Tower<S> {
-        Tower { service, request: self.authorized() }
+    pub fn tower<S>(&self, kind: Kind, service: S) -> Tower<S> {
+        Tower { service, request: self.authorized(kind) }
     }
 
     /// Makes a client of a tower service that puts the credentials on the request by itself.
-    pub fn authorizing<S>(&self, service: S) -> Tower<S> {
-        Tower { service, request: self.request() }
+    pub fn authorizing<S>(&self, kind: Kind, service: S) -> Tower<S> {
+        Tower { service, request: self.request(kind) }
     }
 
     /// Makes a client of reqwest's.
     #[must_use]
-    pub fn reqwest(&self, client: reqwest::Client) -> Reqwest {
-        Reqwest { client, request: Arc::new(self.reqwests()) }
+    pub fn reqwest(&self, kind: Kind, client: reqwest::Client) -> Reqwest {
+        Reqwest { client, request: Arc::new(self.reqwests(kind)) }
     }
 
     /// Makes a client of one under middleware.
     #[must_use]
-    pub fn middleware(&self, client: ClientWithMiddleware) -> Middleware {
-        Middleware { client, request: Arc::new(self.reqwests()) }
+    pub fn middleware(&self, kind: Kind, client: ClientWithMiddleware) -> Middleware {
+        Middleware { client, request: Arc::new(self.reqwests(kind)) }
     }
 
     /// Sends so many requests, this many of them at a time, each of which is answered as it should be.
@@ -135,25 +136,24 @@ impl Loopback {
         &self.served
     }
 
-    /// The request of all benches, sent here.
-    fn request(&self) -> Request<Full<Bytes>> {
-        let mut request = stacks::request();
-        *request.method_mut() = http::Method::POST;
-        let uri = format!("{}{}", self.origin(), request.uri().path());
-        *request.uri_mut() = uri.parse().expect("a legal URI");
+    /// A request of the benches, sent here.
+    fn request(&self, kind: Kind) -> Sent {
+        let mut request = kind.request();
+        let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+        *request.uri_mut() = format!("{}{path}", self.origin()).parse().expect("a legal URI");
         request
     }
 
     /// The same with the credentials: what goes over the wire is the same for all.
-    fn authorized(&self) -> Request<Full<Bytes>> {
-        let mut request = self.request();
+    fn authorized(&self, kind: Kind) -> Sent {
+        let mut request = self.request(kind);
         let bearer = format!("Bearer {}", stacks::TOKEN).parse().expect("a legal token");
         request.headers_mut().insert(header::AUTHORIZATION, bearer);
         request
     }
 
-    fn reqwests(&self) -> reqwest::Request {
-        let (head, _) = self.authorized().into_parts();
+    fn reqwests(&self, kind: Kind) -> reqwest::Request {
+        let (head, _) = self.authorized(kind).into_parts();
         Request::from_parts(head, Bytes::from_static(b"{}")).try_into().expect("an absolute URI")
     }
 }
@@ -186,7 +186,7 @@ impl Served {
 
 impl<S, R> Client for Tower<S>
 where
-    S: Service<Request<Full<Bytes>>, Response = Response<R>> + Clone + Send + 'static,
+    S: Service<Sent, Response = Response<R>> + Clone + Send + 'static,
     S::Error: Debug,
     S::Future: Send,
     R: http_body::Body<Error: Debug, Data: Send> + Send,

@@ -3,32 +3,19 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Request};
-use http_body_util::Full;
+use http::Request;
+use opentelemetry_sdk::trace::SdkTracerProvider;
 use redress::layers::{Backoff, Classify, Pace, Refresh};
 use redress::{
-    BackoffLayer, ClassifyLayer, Credentials, Dialect, Limit, Origin, PaceLayer, Redress, RedressLayer, RefreshLayer,
-    StaticHeaders, TokenSet, dialects,
+    BackoffLayer, ClassifyLayer, Credentials, Dialect, Limit, MemoryStore, Origin, PaceLayer, Redress, RedressLayer,
+    RefreshLayer, StaticHeaders, TokenSet, dialects,
 };
+use redress_opentelemetry::{Attempts, Calls, Telemetry};
 use tower_layer::Layer;
 
 /// What all send as their bearer token.
 pub const TOKEN: &str =
     "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U";
-
-/// Returns a request with eight headers, whose names and values are static, on a route for which no vendor publishes a limit: a bench would soon reach it.
-#[must_use]
-pub fn request() -> Request<Full<Bytes>> {
-    let mut request = Request::new(Full::new(Bytes::from_static(b"{}")));
-    *request.uri_mut() = http::Uri::from_static("https://api.example/v1/reports/rp_0000000000000000");
-    let names =
-        ["accept", "accept-encoding", "content-type", "user-agent", "x-client", "x-trace", "x-tenant", "x-version"];
-    for name in names {
-        request.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static("some value"));
-    }
-    request
-}
 
 /// Reads errors.
 pub fn classify<S>(dialect: Dialect, transport: S) -> Classify<S> {
@@ -56,33 +43,78 @@ pub fn pace<S>(transport: S) -> Pace<S> {
 }
 
 /// An open gate, and a limit that is never reached.
-///
-/// # Panics
-/// Never: the route is legal.
 pub fn paced<S>(transport: S) -> Pace<S> {
-    let route = "GET /v1/reports/{id}".parse().expect("a legal route");
-    let limit = Limit::new(route, NonZeroU32::MAX, Duration::from_secs(1)).burst(NonZeroU32::MAX);
-    PaceLayer::new(dialects::veridia()).limit(limit).layer(transport)
+    PaceLayer::new(dialects::veridia()).limit(limit()).layer(transport)
 }
 
 /// All of it but the vendor's limits: budget, deadline, a token, the dialect.
 pub fn full<S>(dialect: Dialect, transport: S) -> Redress<S> {
-    let layer = layer(dialect, StaticHeaders::new());
-    layer.tokens().install(token());
-    layer.layer(transport)
+    held(layer(dialect, StaticHeaders::new())).layer(transport)
+}
+
+/// [`full`] with a limit that covers the route and is never reached.
+pub fn full_limited<S>(transport: S) -> Redress<S> {
+    held(veridia().pace(|pace| pace.limit(limit()))).layer(transport)
+}
+
+/// [`full`] with an attempt timeout beside the deadline.
+pub fn full_timeouts<S>(transport: S) -> Redress<S> {
+    let settings = settings(dialects::veridia(), StaticHeaders::new(), origin());
+    held(settings.attempt_timeout(Duration::from_secs(5))).layer(transport)
+}
+
+/// [`full`] while another upstream has an outage: the gate of this one is open, and each call looks at it under the lock.
+///
+/// # Panics
+/// Never: the URI is legal.
+pub fn full_outage_elsewhere<S>(transport: S) -> Redress<S> {
+    let layer = veridia();
+    layer.gate().shut(&Request::get("https://other.example").body(()).expect("a legal request"));
+    held(layer).layer(transport)
+}
+
+/// [`full`] with a limit that processes share by a store. Its permits come from a task of the runtime.
+pub fn full_shared<S>(transport: S) -> Redress<S> {
+    // The permits of a lease suffice for a run: one lasts a fortieth of this time or longer.
+    let per = Duration::from_secs(24 * 3600);
+    let limit = Limit::all_routes(NonZeroU32::MAX, per).burst(NonZeroU32::MAX);
+    let pace = |pace: PaceLayer| pace.limit(limit).share(MemoryStore::new(), "bench");
+    held(veridia().pace(pace)).layer(transport)
+}
+
+/// [`full`] within spans of OpenTelemetry, which the SDK makes and exports nowhere.
+pub fn full_opentelemetry<S>(transport: S) -> Calls<Redress<Attempts<S>>> {
+    let provider = SdkTracerProvider::builder().build();
+    Telemetry::new().tracer_provider(&provider).around(held(veridia())).layer(transport)
 }
 
 /// Returns the settings of [`full`], with these credentials.
-///
-/// # Panics
-/// Never: the origin is legal.
 pub fn layer(dialect: Dialect, credentials: impl Credentials) -> RedressLayer {
+    settings(dialect, credentials, origin()).without_attempt_timeout()
+}
+
+fn veridia() -> RedressLayer {
+    layer(dialects::veridia(), StaticHeaders::new())
+}
+
+/// Returns the settings of [`full`] with these credentials for an origin; an attempt timeout can be set.
+pub fn settings(dialect: Dialect, credentials: impl Credentials, origin: Origin) -> RedressLayer {
     // A benchmark asks more often than any vendor allows.
     RedressLayer::new(dialect)
-        .credentials(credentials, origin())
+        .credentials(credentials, origin)
         .deadline(Duration::from_secs(20))
-        .without_attempt_timeout()
         .pace(PaceLayer::without_limits)
+}
+
+/// Puts the token in.
+fn held(layer: RedressLayer) -> RedressLayer {
+    layer.tokens().install(token());
+    layer
+}
+
+fn limit() -> Limit {
+    let route = "PUT /v1/reports/{id}".parse().expect("a legal route");
+    Limit::new(route, NonZeroU32::MAX, Duration::from_secs(1)).burst(NonZeroU32::MAX)
 }
 
 fn origin() -> Origin {

@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use benches::call;
-use benches::compare::{Group, Subject};
-use benches::stacks::{self, request};
+use benches::compare::Group;
+use benches::requests::Kind;
+use benches::stacks;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
@@ -77,7 +78,7 @@ fn a_success_copies_its_request_once_and_clones_its_service_once() {
     let mut service = stacks::full(dialects::veridia(), transport);
     assert_eq!(clones.load(Ordering::Relaxed), 0, "making the stack clones nothing");
     for calls in 1..=3 {
-        let request = request().map(|body| Counted { body, copies: Arc::clone(&copies) });
+        let request = Kind::Static.request().map(|body| Counted { body, copies: Arc::clone(&copies) });
         assert_eq!(call(&mut service, request).status(), 200);
         assert_eq!(copies.load(Ordering::Relaxed), calls);
         assert_eq!(clones.load(Ordering::Relaxed), calls);
@@ -86,21 +87,17 @@ fn a_success_copies_its_request_once_and_clones_its_service_once() {
 
 #[test]
 fn a_success_allocates_less_than_towers_retry_credentials_and_timeout() {
-    let subjects = Group::Stack.subjects();
-    let ours = allocations_of(&subjects, "full");
-    assert!(ours > 0, "the counter counts");
-    assert!(ours < allocations_of(&subjects, "clone"), "{ours}: a list of headers, and no second request");
-    assert!(ours < allocations_of(&subjects, "tower_retry_auth_timeout"), "{ours}");
-}
-
-fn allocations_of(subjects: &[Subject], name: &str) -> u64 {
-    let case = subjects.iter().flat_map(|subject| &subject.cases).find(|case| case.name() == name);
-    case.unwrap_or_else(|| panic!("there is no case {name}")).allocations()
+    for kind in Kind::ALL {
+        let allocations = |case| Group::Stack.case(kind.name(), case).unwrap().allocations();
+        let ours = allocations("full");
+        assert!(ours > 0, "the counter counts");
+        assert!(ours < allocations("tower_retry_auth_timeout"), "{}: {ours}", kind.name());
+    }
 }
 
 #[test]
 fn every_case_comes_to_its_result_and_allocates_the_same_each_time() {
-    for group in [Group::Stack, Group::Failure, Group::Contention] {
+    for group in [Group::Stack, Group::Failure, Group::Grpc, Group::Contention] {
         for subject in group.subjects() {
             for case in &subject.cases {
                 // What is kept of the last sets of credentials has its full size after some.

@@ -64,8 +64,8 @@ fn lines(group: Group, outcomes: &[Outcome]) -> String {
 fn tables(group: Group, outcomes: &[Outcome]) -> String {
     let claims = compare::claims(&group.claims(), &group.bounds(), outcomes);
     if let Some(base) = group.base() {
-        let list = compare::list("case", base, outcomes);
-        return format!("## {}\n\n{list}\n{claims}\n", group.name());
+        let lists = compare::lists(base, outcomes);
+        return format!("## {}\n\n{lists}{claims}\n", group.name());
     }
     let times = compare::table("ns", outcomes, |outcome| nanoseconds(outcome.cost.ns));
     let allocations = compare::table("allocations", outcomes, |outcome| outcome.cost.allocs.to_string());

@@ -1,8 +1,8 @@
-//! Sends requests that succeed at once through one case of the group `stack`, to be run where instructions are counted:
+//! Runs one case of the group `stack`, `failure` or `envelope` again and again, to be run where instructions are counted:
 //! `scripts/instructions` does.
 //!
 //! ```text
-//! cargo run --release -p benches --bin instructions -- full 1000
+//! cargo run --release -p benches --bin instructions -- stack static full 1000
 //! ```
 
 use std::process::ExitCode;
@@ -10,28 +10,32 @@ use std::process::ExitCode;
 use benches::compare::Group;
 use clap::Parser;
 
-/// Sends N requests through one case of the group `stack`.
+/// Runs one case of the group `stack`, `failure` or `envelope` N times.
 #[derive(Debug, Parser)]
 struct Arguments {
+    /// The group.
+    group: Group,
+
+    /// Its subject in the tables, such as `static`, `503_static` or `vlens_error`.
+    subject: String,
+
     /// Its name in the tables, such as `full`.
     case: String,
 
-    /// How many.
+    /// How often; 0 prints the allocations of once.
     #[arg(value_name = "N")]
-    requests: u64,
+    times: u64,
 }
 
 fn main() -> ExitCode {
-    let Arguments { case: name, requests } = Arguments::parse();
-    let cases: Vec<_> = Group::Stack.subjects().into_iter().flat_map(|subject| subject.cases).collect();
-    match cases.iter().find(|case| case.name() == name) {
-        Some(case) => {
-            let _taken = case.time(requests);
-            ExitCode::SUCCESS
-        }
+    let Arguments { group, subject, case: name, times } = Arguments::parse();
+    match group.case(&subject, &name) {
+        Some(case) if times == 0 => println!("{}", case.allocations()),
+        Some(case) => drop(case.time(times)),
         None => {
-            eprintln!("there is no case {name}");
-            ExitCode::from(2)
+            eprintln!("there is no case {name} of {subject}");
+            return ExitCode::from(2);
         }
     }
+    ExitCode::SUCCESS
 }

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use benches::call;
-use benches::stacks::request;
+use benches::requests::Kind;
 use bytes::Bytes;
 use clap::Parser;
 use redress::{Budget, Credentials, Failure, RedressLayer, TokenSet, dialects};
@@ -44,7 +44,7 @@ fn main() {
         .backoff(|backoff| backoff.budget(Budget::new()));
     let mut service = layer.layer(FixedResponse::new(Bytes::from_static(b"{}")));
     for _ in 0..requests {
-        let response = call(&mut service, request());
+        let response = call(&mut service, Kind::Static.request());
         assert!(response.status().is_success() && response.extensions().is_empty());
     }
 }

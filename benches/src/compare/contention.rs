@@ -12,17 +12,18 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{HeaderValue, Response, Uri, header};
+use http::{HeaderValue, Method, Response, Uri, header};
 use http_body_util::Full;
-use redress::Budget;
+use redress::{Budget, dialects};
 use redress_sandbox::FixedResponse;
 use tower::retry::budget::{Budget as _, TpsBudget};
 use tower_service::Service;
 
-use super::Subject;
+use super::{Bound, Measure, Subject};
 use crate::call;
 use crate::measure::Case;
-use crate::peers::tower::Sent;
+use crate::peers::tower::{Attempts, retry_auth_timeout};
+use crate::requests::{Kind, Sent};
 use crate::stacks::{self, TOKEN};
 
 const OURS: &str = "redress";
@@ -37,13 +38,18 @@ const STRETCH: u64 = 4;
 type Cases = fn(usize) -> Vec<Case>;
 
 pub(super) fn subjects() -> Vec<Subject> {
-    let kinds: [(&str, Cases); 4] =
-        [("budget_success", success), ("budget_retry", retry), ("gate", gate), ("token", token)];
+    let kinds: [(&str, Cases); 5] =
+        [("budget_success", success), ("budget_retry", retry), ("gate", gate), ("token", token), ("full", full)];
     let subject = |(kind, cases): (&str, fn(usize) -> Vec<Case>), tasks| {
         // The names of the run, a few bytes each.
         Subject { name: format!("{kind}_{tasks}").leak(), cases: cases(tasks) }
     };
     kinds.into_iter().flat_map(|kind| TASKS.map(|tasks| subject(kind, tasks))).collect()
+}
+
+/// On two threads the stack takes at most 1.8 times what the transport takes with the making of the request.
+pub(super) fn bounds() -> Vec<Bound> {
+    vec![Bound { subject: "full_2", measure: Measure::Time, case: OURS, times: 1.8, of: "bare" }]
 }
 
 /// What every success does: the bucket is full.
@@ -104,6 +110,19 @@ fn token(tasks: usize) -> Vec<Case> {
     ]
 }
 
+/// A whole call through one stack, cloned for each thread. All of them make their requests in the loop.
+fn full(tasks: usize) -> Vec<Case> {
+    let make = || Kind::Static.request();
+    let (ours, limited) = (stacks::full(dialects::veridia(), bare()), stacks::full_limited(bare()));
+    let theirs = retry_auth_timeout(Attempts::unbounded(), bare());
+    vec![
+        case(OURS, tasks, move || sending(make, ours.clone())),
+        case("redress_limited", tasks, move || sending(make, limited.clone())),
+        case("bare", tasks, move || sending(make, bare())),
+        case("tower_retry_auth_timeout", tasks, move || sending(make, theirs.clone())),
+    ]
+}
+
 fn bare() -> FixedResponse {
     FixedResponse::new(Bytes::from_static(b"{}"))
 }
@@ -113,16 +132,25 @@ fn tower_budget() -> Arc<TpsBudget> {
     Arc::new(TpsBudget::new(Duration::from_secs(10), 1_000, 1.0))
 }
 
-fn sender<S, B>(mut service: S) -> impl FnMut() + Send
+fn sender<S, B>(service: S) -> impl FnMut() + Send
 where
     S: Service<Sent, Response = Response<B>, Error: std::fmt::Debug> + Send,
 {
     let uri = Uri::from_static("https://api.example/v1/reports/rp_0000000000000000");
-    move || {
+    let make = move || {
         let mut request = Sent::new(Full::new(Bytes::from_static(b"{}")));
+        *request.method_mut() = Method::PUT;
         request.uri_mut().clone_from(&uri);
-        assert_eq!(call(&mut service, request).status(), 200);
-    }
+        request
+    };
+    sending(make, service)
+}
+
+fn sending<S, B>(make: impl Fn() -> Sent + Send, mut service: S) -> impl FnMut() + Send
+where
+    S: Service<Sent, Response = Response<B>, Error: std::fmt::Debug> + Send,
+{
+    move || assert_eq!(call(&mut service, make()).status(), 200)
 }
 
 /// The way by hand: a token behind a lock that readers share.

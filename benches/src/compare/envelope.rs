@@ -2,6 +2,7 @@
 
 use super::{Claim, Subject};
 use crate::bodies::{SUCCESSES, vlens_success};
+use crate::measure::Case;
 use crate::readers::{Vendor, ignored, redress, serde_borrowed, serde_value, simd, sonic};
 
 /// From this size on the ratios of the signal are required.
@@ -12,14 +13,23 @@ pub(super) fn subjects() -> Vec<Subject> {
     errors.chain(SUCCESSES.into_iter().map(|(name, size)| success(name, size))).collect()
 }
 
-/// Reading an error in full beats a struct by hand, and three times a `Value`; deciding that a success is one beats
-/// four times the checking of all of it, and keeps up with skipping unchecked.
+/// Returns one case, and makes no other subject.
+pub(super) fn case(subject: &str, case: &str) -> Option<Case> {
+    let vendor = Vendor::ALL.into_iter().find(|vendor| error_name(*vendor) == subject).map(error);
+    let size = || SUCCESSES.into_iter().find(|(name, _)| *name == subject).map(|(name, size)| success(name, size));
+    vendor.or_else(size)?.cases.into_iter().find(|known| known.name() == case)
+}
+
+/// Reading an error in full takes at most five sixths of what a struct by hand takes, and a third of a `Value`; the decision that a
+/// success is one takes a quarter of checking all of it, and does not take longer than an unchecked skip: at 256 KiB, 2.6 times less.
 pub(super) fn claims() -> Vec<Claim> {
     let claim = |subject, slow, times| Claim { subject, fast: redress::NAME, slow, times };
     let errors = Vendor::ALL.into_iter().map(error_name);
-    let errors = errors.flat_map(|name| [claim(name, serde_borrowed::NAME, 1.0), claim(name, serde_value::NAME, 3.0)]);
+    let errors = errors.flat_map(|name| [claim(name, serde_borrowed::NAME, 1.2), claim(name, serde_value::NAME, 3.0)]);
     let large = SUCCESSES.into_iter().filter(|(_, size)| *size >= LARGE);
-    let successes = large.flat_map(|(name, _)| [claim(name, ignored::NAME, 4.0), claim(name, sonic::NAME, 0.95)]);
+    let skip = |size| if size == 1 << 18 { 2.6 } else { 0.95 };
+    let successes =
+        large.flat_map(|(name, size)| [claim(name, ignored::NAME, 4.0), claim(name, sonic::NAME, skip(size))]);
     errors.chain(successes).collect()
 }
 

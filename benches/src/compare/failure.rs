@@ -23,10 +23,11 @@ use tokio::runtime::{Builder, Runtime};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::Subject;
+use super::{Bound, Measure, Subject};
 use crate::measure::Case;
-use crate::peers::tower::{Attempts, Sent, retry, retry_auth_timeout};
-use crate::stacks::{TOKEN, layer, request, token};
+use crate::peers::tower::{Attempts, retry, retry_auth_timeout};
+use crate::requests::{Kind, Sent};
+use crate::stacks::{TOKEN, layer, token};
 
 const OURS: &str = "full";
 const TOWER: &str = "tower_retry_auth_timeout";
@@ -65,6 +66,8 @@ const EXPIRED: Fault = Fault {
     body: r#"{"message":"The token has expired","requestId":"9f511d92ac11236d-SJC"}"#,
 };
 
+const FAULTS: [Fault; 3] = [UNAVAILABLE, THROTTLED, EXPIRED];
+
 /// A transport on which the first attempt of each call fails, and the second one succeeds.
 #[derive(Clone)]
 struct Flaky {
@@ -75,30 +78,61 @@ struct Flaky {
 /// Gives at once a token that is not the one that was put in by hand.
 struct Issuer;
 
+/// The most that a call with a 503 may take, of what tower's takes, which reads no body.
+const AT_MOST: [(Kind, f64); 3] = [(Kind::Static, 2.7), (Kind::Reqwest, 2.3), (Kind::Hyper, 2.0)];
+
 pub(super) fn subjects() -> Vec<Subject> {
-    let tower = |flaky: &Flaky| case(TOWER, retry_auth_timeout(Attempts::ample(), flaky.clone()), flaky, || {});
-    let by_hand = |flaky: &Flaky| case(BY_HAND, retry(Attempts::renewing(), flaky.clone()), flaky, || {});
-    vec![subject(UNAVAILABLE, tower), subject(THROTTLED, tower), subject(EXPIRED, by_hand)]
+    let cases = |fault: Fault, kind| [OURS, fault.peer()].map(|name| make(name, fault, kind)).into();
+    let subject = |fault: Fault, kind| Subject { name: name(fault, kind), cases: cases(fault, kind) };
+    FAULTS.into_iter().flat_map(|fault| Kind::ALL.map(|kind| subject(fault, kind))).collect()
 }
 
-fn subject(fault: Fault, peer: impl Fn(&Flaky) -> Case) -> Subject {
+/// Returns one case, and makes no other.
+pub(super) fn case(subject: &str, case: &str) -> Option<Case> {
+    let (fault, kind) = subject.rsplit_once('_')?;
+    let fault = FAULTS.into_iter().find(|known| known.name == fault)?;
+    let case = [OURS, fault.peer()].into_iter().find(|name| *name == case)?;
+    Some(make(case, fault, Kind::named(kind)?))
+}
+
+pub(super) fn bounds() -> Vec<Bound> {
+    let name = |kind| name(UNAVAILABLE, kind);
+    let bound = |(kind, times)| Bound { subject: name(kind), measure: Measure::Time, case: OURS, times, of: TOWER };
+    AT_MOST.into_iter().map(bound).collect()
+}
+
+/// The names of the run, a few bytes each.
+fn name(fault: Fault, kind: Kind) -> &'static str {
+    format!("{}_{}", fault.name, kind.name()).leak()
+}
+
+fn make(name: &'static str, fault: Fault, kind: Kind) -> Case {
+    let flaky = Flaky { fault, attempts: Arc::default() };
+    let transport = flaky.clone();
+    match name {
+        TOWER => whole(name, kind, retry_auth_timeout(Attempts::ample(), transport), &flaky, || {}),
+        BY_HAND => whole(name, kind, retry(Attempts::renewing(), transport), &flaky, || {}),
+        _ => ours(name, kind, &flaky),
+    }
+}
+
+fn ours(name: &'static str, kind: Kind, flaky: &Flaky) -> Case {
     let none = Schedule { base: Duration::ZERO, factor: NonZeroU32::MIN, cap: Duration::ZERO };
     let at_once = |layer: BackoffLayer| layer.transient_backoff(none).throttling_backoff(none);
-    let ours = layer((fault.dialect)(), Issuer).backoff(at_once);
-    let flaky = Flaky { fault, attempts: Arc::default() };
+    let ours = layer((flaky.fault.dialect)(), Issuer).backoff(at_once);
     // Refreshes that rejections cause have a floor between them: each call begins with a token that was put in by hand.
     let tokens = ours.tokens();
-    let is_refresh = fault.name == EXPIRED.name;
+    let is_refresh = flaky.fault.name == EXPIRED.name;
     let renew = move || {
         if is_refresh {
             tokens.install(token());
         }
     };
-    Subject { name: fault.name, cases: vec![case(OURS, ours.layer(flaky.clone()), &flaky, renew), peer(&flaky)] }
+    whole(name, kind, ours.layer(flaky.clone()), flaky, renew)
 }
 
 /// Makes a case of whole calls, each of which sends two attempts, on a runtime of this thread.
-fn case<S, B>(name: &'static str, service: S, flaky: &Flaky, before: impl Fn() + 'static) -> Case
+fn whole<S, B>(name: &'static str, kind: Kind, service: S, flaky: &Flaky, before: impl Fn() + 'static) -> Case
 where
     S: Service<Sent, Response = Response<B>, Error: Debug> + 'static,
 {
@@ -107,11 +141,11 @@ where
         Rc::new(Calls { service: RefCell::new(service), runtime, attempts: Arc::clone(&flaky.attempts), before });
     let counted = Rc::clone(&calls);
     let count = move || {
-        let request = vec![request()];
+        let request = vec![kind.request()];
         allocation_counter::measure(|| counted.run(request)).count_total
     };
     let time = move |times: u64| {
-        let requests = (0..times).map(|_| request()).collect();
+        let requests = (0..times).map(|_| kind.request()).collect();
         let start = Instant::now();
         calls.run(requests);
         start.elapsed()
@@ -148,6 +182,11 @@ where
 }
 
 impl Fault {
+    /// Returns the case that is held against ours.
+    fn peer(&self) -> &'static str {
+        if self.name == EXPIRED.name { BY_HAND } else { TOWER }
+    }
+
     fn response(&self) -> Response<Full<Bytes>> {
         let mut response = Response::new(Full::new(Bytes::from_static(self.body.as_bytes())));
         *response.status_mut() = self.status;

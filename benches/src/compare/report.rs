@@ -14,9 +14,17 @@ pub fn table(title: &str, outcomes: &[Outcome], show: impl Fn(&Outcome) -> Strin
     aligned(&[header].into_iter().chain(subjects.iter().map(|subject| line(subject))).collect::<Vec<_>>())
 }
 
-/// Returns a table with a line per case: its time, its time over that of `base`, and its allocations.
+/// Returns a [`list`] of each subject.
 #[must_use]
-pub fn list(title: &str, base: &str, outcomes: &[Outcome]) -> String {
+pub fn lists(base: &str, outcomes: &[Outcome]) -> String {
+    let of = |subject: &'static str| -> Vec<Outcome> {
+        outcomes.iter().filter(|outcome| outcome.subject == subject).copied().collect()
+    };
+    distinct(outcomes, |one| one.subject).into_iter().map(|subject| list(subject, base, &of(subject)) + "\n").collect()
+}
+
+/// Returns a table with a line per case: its time, its time over that of `base`, and its allocations.
+fn list(title: &str, base: &str, outcomes: &[Outcome]) -> String {
     let header = [title, "ns", &format!("over {base}"), "allocations"].map(str::to_owned).to_vec();
     let line = |outcome: &Outcome| {
         let over = find(outcomes, outcome.subject, base).map(|base| outcome.cost.ns - base.cost.ns);
@@ -36,32 +44,35 @@ pub fn claims(claims: &[Claim], bounds: &[Bound], outcomes: &[Outcome]) -> Strin
     if claims.is_empty() && bounds.is_empty() {
         return String::new();
     }
-    let header = ["required", "ratio", "at least", "is", "holds"].map(str::to_owned).to_vec();
+    let header = ["required", "ratio", "limit", "is", "holds"].map(str::to_owned).to_vec();
     let claims = claims.iter().filter_map(|claim| {
         let relative = |case| find(outcomes, claim.subject, case).map(|outcome| outcome.cost.relative);
         let ratio = format!("{} / {}", claim.slow, claim.fast);
-        Some(required(claim.subject.to_owned(), ratio, claim.times, relative(claim.slow)? / relative(claim.fast)?))
+        let is = relative(claim.slow)? / relative(claim.fast)?;
+        Some(required(claim.subject.to_owned(), ratio, format!(">= {:.2}", claim.times), is, is >= claim.times))
     });
     let bounds = bounds.iter().filter_map(|bound| {
         let cost = |case| find(outcomes, bound.subject, case).map(|outcome| outcome.cost);
         let (what, ours, theirs) = match bound.measure {
             Measure::Allocations => {
-                ("allocations".to_owned(), cost(bound.case)?.allocs as f64, cost(bound.at_most)?.allocs as f64)
+                ("allocations".to_owned(), cost(bound.case)?.allocs as f64, cost(bound.of)?.allocs as f64)
             }
+            Measure::Time => ("time".to_owned(), cost(bound.case)?.relative, cost(bound.of)?.relative),
             Measure::Over(base) => {
                 let base_ns = cost(base)?.ns;
-                (format!("over {base}"), cost(bound.case)?.ns - base_ns, cost(bound.at_most)?.ns - base_ns)
+                (format!("over {base}"), cost(bound.case)?.ns - base_ns, cost(bound.of)?.ns - base_ns)
             }
         };
-        let ratio = format!("{} / {}", bound.at_most, bound.case);
-        Some(required(format!("{}: {what}", bound.subject), ratio, 1.0, theirs / ours))
+        let (ratio, is) = (format!("{} / {}", bound.case, bound.of), ours / theirs);
+        let what = format!("{}: {what}", bound.subject);
+        Some(required(what, ratio, format!("<= {:.2}", bound.times), is, is <= bound.times))
     });
     aligned(&[header].into_iter().chain(claims).chain(bounds).collect::<Vec<_>>())
 }
 
-fn required(what: String, ratio: String, at_least: f64, is: f64) -> Vec<String> {
-    let holds = String::from(if is >= at_least { "yes" } else { "NO" });
-    vec![what, ratio, format!("{at_least:.2}"), format!("{is:.2}"), holds]
+fn required(what: String, ratio: String, limit: String, is: f64, holds: bool) -> Vec<String> {
+    let holds = String::from(if holds { "yes" } else { "NO" });
+    vec![what, ratio, limit, format!("{is:.2}"), holds]
 }
 
 fn find<'o>(outcomes: &'o [Outcome], subject: &str, case: &str) -> Option<&'o Outcome> {
@@ -135,10 +146,10 @@ mod tests {
     fn a_claim_says_whether_it_holds() {
         let claim = |times| Claim { subject: "short", fast: "ours", slow: "theirs", times };
         let expected = "\
-| required |         ratio | at least |   is | holds |
-|----------|--------------:|---------:|-----:|------:|
-| short    | theirs / ours |     2.50 | 2.50 |   yes |
-| short    | theirs / ours |     3.00 | 2.50 |    NO |
+| required |         ratio |   limit |   is | holds |
+|----------|--------------:|--------:|-----:|------:|
+| short    | theirs / ours | >= 2.50 | 2.50 |   yes |
+| short    | theirs / ours | >= 3.00 | 2.50 |    NO |
 ";
         assert_eq!(claims(&[claim(2.5), claim(3.0)], &[], &outcomes()), expected);
     }
@@ -159,18 +170,20 @@ mod tests {
 | ours   | 30.0 |      20.0 |           3 |
 | theirs | 35.0 |      25.0 |           2 |
 ";
-        assert_eq!(list("stack", "bare", &stack()), expected);
+        assert_eq!(lists("bare", &stack()), format!("{expected}\n"));
     }
 
     #[test]
     fn a_bound_says_whether_it_holds() {
-        let bound = |measure| Bound { subject: "stack", measure, case: "ours", at_most: "theirs" };
+        let bound = |measure, times| Bound { subject: "stack", measure, case: "ours", times, of: "theirs" };
         let expected = "\
-| required           |         ratio | at least |   is | holds |
-|--------------------|--------------:|---------:|-----:|------:|
-| stack: allocations | theirs / ours |     1.00 | 0.67 |    NO |
-| stack: over bare   | theirs / ours |     1.00 | 1.25 |   yes |
+| required           |         ratio |   limit |   is | holds |
+|--------------------|--------------:|--------:|-----:|------:|
+| stack: allocations | ours / theirs | <= 1.00 | 1.50 |    NO |
+| stack: time        | ours / theirs | <= 1.00 | 0.86 |   yes |
+| stack: over bare   | ours / theirs | <= 0.75 | 0.80 |    NO |
 ";
-        assert_eq!(claims(&[], &[bound(Measure::Allocations), bound(Measure::Over("bare"))], &stack()), expected);
+        let bounds = [bound(Measure::Allocations, 1.0), bound(Measure::Time, 1.0), bound(Measure::Over("bare"), 0.75)];
+        assert_eq!(claims(&[], &bounds, &stack()), expected);
     }
 }

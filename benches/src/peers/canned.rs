@@ -10,8 +10,7 @@ use reqwest_middleware::{ClientBuilder, ClientWithMiddleware, Middleware, Next};
 use reqwest_retry::RetryTransientMiddleware;
 use reqwest_retry::policies::ExponentialBackoff;
 
-use super::tower::Sent;
-use crate::stacks::request;
+use crate::requests::Kind;
 
 /// Answers with one and the same body.
 struct Canned(Bytes);
@@ -39,14 +38,13 @@ pub fn client() -> ClientWithMiddleware {
         .build()
 }
 
-/// Returns the request that all send, as reqwest's.
+/// Returns a request as reqwest's.
 ///
 /// # Panics
 /// Never: the URI is absolute.
 #[must_use]
-pub fn reqwest() -> reqwest::Request {
-    let request: Sent = request();
-    let (parts, _) = request.into_parts();
+pub fn reqwest(kind: Kind) -> reqwest::Request {
+    let (parts, _) = kind.request().into_parts();
     http::Request::from_parts(parts, Bytes::from_static(b"{}")).try_into().expect("an absolute URI")
 }
 

@@ -12,7 +12,7 @@ use tower_resilience_retry::RetryLayer;
 use tower_resilience_timelimiter::TimeLimiterLayer;
 use tower_service::Service;
 
-use super::tower::Sent;
+use crate::requests::Sent;
 
 /// More than any benchmark sends in a second.
 const PLENTY: usize = 1_000_000_000;

@@ -5,18 +5,13 @@ use std::future::{Ready, ready};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header};
-use http_body_util::Full;
 use tower::retry::budget::{Budget, TpsBudget};
 use tower::retry::{Policy, Retry};
 use tower::timeout::Timeout;
 use tower_http::auth::AddAuthorization;
 
 use crate::stacks::TOKEN;
-
-/// The request that all of them take.
-pub type Sent = Request<Full<Bytes>>;
 
 /// Tries again at once, twice at most, what the status says to try again.
 ///
