@@ -2,6 +2,7 @@
 
 mod escapes;
 mod forms;
+mod pairs;
 mod pattern;
 pub(crate) mod quoted;
 
@@ -9,7 +10,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
-use self::escapes::Decoded;
+use self::escapes::{Decoded, has_escape};
+use self::pairs::Pairs;
 use self::pattern::Pattern;
 
 /// The text that replaces a secret.
@@ -42,6 +44,8 @@ const MAX_ROUNDS: usize = 4;
 #[derive(Default)]
 pub struct Secrets {
     patterns: Vec<Pattern>,
+    /// The pairs of bytes in all patterns.
+    pairs: Pairs,
 }
 
 impl Secrets {
@@ -87,10 +91,17 @@ impl Secrets {
         self.masked(text, false).map_or(Cow::Borrowed(text), Cow::Owned)
     }
 
+    /// Returns `false` if a text holds neither a secret nor a part of one. Most texts end here, without an allocation.
+    pub(crate) fn may_be_in(&self, text: &str, is_cut: bool) -> bool {
+        let text = text.as_bytes();
+        // The end of a text that was cut may be a single byte of a secret.
+        !self.is_empty() && !text.is_empty() && (is_cut || has_escape(text) || self.pairs.may_be_in(text))
+    }
+
     /// Returns a text with its secrets masked; `None` if it holds none. At the end of a text that was cut, the beginning of a
     /// secret is masked, too.
     pub(crate) fn masked(&self, text: &str, is_cut: bool) -> Option<String> {
-        if self.is_empty() || text.is_empty() {
+        if !self.may_be_in(text, is_cut) {
             return None;
         }
         let mut found = Vec::new();
@@ -112,6 +123,9 @@ impl Secrets {
     /// A dialect may have cut the text out of a longer one, so it may begin or end within a secret, or be a part of one. A
     /// part is masked from 8 bytes on, or from three quarters of a shorter secret.
     pub(crate) fn masked_part(&self, part: &str, is_cut: bool) -> Option<String> {
+        if !self.may_be_in(part, is_cut) {
+            return None;
+        }
         let masked = self.masked(part, is_cut);
         let text = masked.as_deref().unwrap_or(part);
         let found: Vec<_> = self.patterns.iter().flat_map(|pattern| pattern.ends_of(text)).flatten().collect();

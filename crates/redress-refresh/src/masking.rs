@@ -1,7 +1,7 @@
 //! Masks credentials that a response or an error quotes, and records in a verdict why there was no refresh.
 
 use http::{Extensions, Response};
-use redress_classify::{BoxError, Error, Record, Recovery, ResponseExt, Secrets, Verdict};
+use redress_classify::{BoxError, Error, Record, Recovery, ResponseExt, Verdict};
 
 use crate::failure::Failure;
 use crate::shared::Shared;
@@ -16,7 +16,7 @@ pub(crate) fn mask<R>(shared: &Shared, response: &mut Response<R>) {
 
 #[cold]
 fn mask_extensions(shared: &Shared, extensions: &mut Extensions) {
-    let secrets = Secrets::new(shared.secrets());
+    let secrets = shared.secret_forms();
     if let Some(verdict) = extensions.get::<Verdict>().and_then(|verdict| verdict.masked(&secrets)) {
         extensions.insert(verdict);
     }
@@ -28,7 +28,7 @@ fn mask_extensions(shared: &Shared, extensions: &mut Extensions) {
 /// Converts an error from below, and masks the credentials that it quotes.
 #[cold]
 pub(crate) fn error(shared: &Shared, error: BoxError) -> Error {
-    Error::from_inner(error).masked(&Secrets::new(shared.secrets()))
+    Error::from_inner(error).masked(&shared.secret_forms())
 }
 
 /// Records in the verdict of a rejected response why the credentials were not refreshed. After a permanent failure no later

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
 use http::HeaderValue;
+use redress_classify::Secrets;
 
 use crate::credentials::{Credentials, Issuer};
 use crate::notifier::Notifier;
@@ -34,6 +35,8 @@ pub(crate) struct Inner {
     pub(crate) state: State,
     /// Notifies the waiters of the flight in progress.
     pub(crate) notifier: Option<Notifier>,
+    /// The forms of the secret values, from the first failure since the last change on.
+    forms: Option<Arc<Secrets>>,
 }
 
 impl Shared {
@@ -46,7 +49,7 @@ impl Shared {
         Arc::new(Self {
             snapshot: ArcSwap::new(Arc::clone(state.current())),
             tracks_routes: AtomicBool::new(false),
-            inner: Mutex::new(Inner { state, notifier: None }),
+            inner: Mutex::new(Inner { state, notifier: None, forms: None }),
             issuer: Box::new(credentials),
             is_static,
             store: OnceLock::new(),
@@ -74,10 +77,15 @@ impl Shared {
 
     /// Returns the secret values of the current set and of the superseded ones, newest first.
     pub(crate) fn secrets(&self) -> Vec<HeaderValue> {
-        let inner = self.lock();
-        let sets = std::iter::once(inner.state.current()).chain(inner.state.superseded().iter().rev());
-        let values = sets.flat_map(|set| set.headers()).map(|(_, value)| value);
-        values.filter(|value| value.is_sensitive()).cloned().collect()
+        secret_values(&self.lock().state)
+    }
+
+    /// Returns the forms in which a server may quote [these values](Self::secrets). They are made once for each change of the
+    /// state.
+    pub(crate) fn secret_forms(&self) -> Arc<Secrets> {
+        let mut inner = self.lock();
+        let Inner { state, forms, .. } = &mut *inner;
+        Arc::clone(forms.get_or_insert_with(|| Arc::new(Secrets::new(secret_values(state)))))
     }
 
     /// Attaches a store. The first one stays; static credentials are not shared.
@@ -96,6 +104,7 @@ impl Shared {
         let (result, storm) = {
             let mut inner = self.lock();
             let result = change(&mut inner);
+            inner.forms = None;
             let current = inner.state.current();
             if !Arc::ptr_eq(&self.snapshot.load(), current) {
                 self.snapshot.store(Arc::clone(current));
@@ -112,6 +121,12 @@ impl Shared {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn secret_values(state: &State) -> Vec<HeaderValue> {
+    let sets = std::iter::once(state.current()).chain(state.superseded().iter().rev());
+    let values = sets.flat_map(|set| set.headers()).map(|(_, value)| value);
+    values.filter(|value| value.is_sensitive()).cloned().collect()
 }
 
 impl fmt::Debug for Shared {

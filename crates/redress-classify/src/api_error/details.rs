@@ -68,6 +68,9 @@ impl Details {
         let (path, body, words) = (self.texts.path(), self.texts.body(), self.texts.words());
         // A text from a long body may be cut, too.
         let is_cut = self.body_cut || body.len() >= CUT_TEXT;
+        if self.fields.is_empty() && !secrets.may_be_in(self.texts.all(), is_cut) {
+            return None;
+        }
         let masked = words.map(|word| secrets.masked_part(word?, is_cut));
         let masked_path = secrets.masked(path, false);
         let masked_body = secrets.masked(body, self.body_cut);

@@ -56,6 +56,11 @@ impl Texts {
         Self { all, path_end, body_end, words: ranges }
     }
 
+    /// Returns all texts, one behind the other.
+    pub(crate) fn all(&self) -> &str {
+        &self.all
+    }
+
     pub(crate) fn path(&self) -> &str {
         &self.all[..self.path_end]
     }

@@ -1,5 +1,6 @@
 //! Resolves escapes in a text, and keeps the position of each byte in the original.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// The named references that HTML and XML share (XML 1.0 section 4.6).
@@ -9,8 +10,8 @@ const NAMED: [(&[u8], u8); 5] = [(b"amp", b'&'), (b"lt", b'<'), (b"gt", b'>'), (
 const MAX_ESCAPE: usize = 12;
 
 /// A text after some rounds of decoding.
-pub(super) struct Decoded {
-    bytes: Vec<u8>,
+pub(super) struct Decoded<'t> {
+    bytes: Cow<'t, [u8]>,
     /// The range of the original text that each byte stands for; `None` while they are the same.
     spans: Option<Vec<Range<usize>>>,
 }
@@ -32,9 +33,9 @@ enum Found {
     Plain,
 }
 
-impl Decoded {
-    pub(super) fn raw(text: &[u8]) -> Self {
-        Self { bytes: text.to_vec(), spans: None }
+impl<'t> Decoded<'t> {
+    pub(super) const fn raw(text: &'t [u8]) -> Self {
+        Self { bytes: Cow::Borrowed(text), spans: None }
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
@@ -59,7 +60,7 @@ impl Decoded {
     /// Resolves the escapes of JSON, of URLs and forms, of XML and of Rust's `Debug`, one level of each; `None` if there are
     /// none. An incomplete escape at the end of a text that was cut is left out.
     pub(super) fn decode(&self, is_cut: bool) -> Option<Self> {
-        if !self.bytes.iter().any(|byte| matches!(byte, b'\\' | b'%' | b'+' | b'&')) {
+        if !has_escape(&self.bytes) {
             return None;
         }
         let (mut bytes, mut spans) = (Vec::with_capacity(self.bytes.len()), Vec::with_capacity(self.bytes.len()));
@@ -83,8 +84,14 @@ impl Decoded {
             }
         }
         let is_shorter = bytes.len() < self.bytes.len();
-        (is_changed || is_shorter).then_some(Self { bytes, spans: Some(spans) })
+        (is_changed || is_shorter).then_some(Self { bytes: Cow::Owned(bytes), spans: Some(spans) })
     }
+}
+
+/// Returns `true` if a text may hold an escape.
+pub(super) fn has_escape(text: &[u8]) -> bool {
+    // Without an early end, so that many bytes are compared at once.
+    text.iter().fold(false, |found, byte| found | matches!(byte, b'\\' | b'%' | b'+' | b'&'))
 }
 
 impl Escape {

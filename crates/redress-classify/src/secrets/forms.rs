@@ -54,6 +54,7 @@ impl Secrets {
                 let is_known = |pattern: &Pattern| pattern.bytes.eq_ignore_ascii_case(bytes);
                 if bytes.len() >= MIN_DERIVED && !self.patterns.iter().any(is_known) {
                     self.patterns.push(Pattern::new(bytes, has_secret_beginning));
+                    self.pairs.add(bytes);
                 }
             }
             match layer.decode(false) {

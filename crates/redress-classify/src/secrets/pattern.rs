@@ -57,7 +57,7 @@ impl Pattern {
 
     /// Adds the ranges of all occurrences, overlapping ones included. `cut_at` is the end of a text that was cut: a
     /// beginning of the form is found there, too.
-    pub(super) fn find(&self, text: &Decoded, cut_at: Option<usize>, found: &mut Vec<Range<usize>>) {
+    pub(super) fn find(&self, text: &Decoded<'_>, cut_at: Option<usize>, found: &mut Vec<Range<usize>>) {
         let mut length = 0;
         for (at, byte) in text.bytes().iter().enumerate() {
             length = advanced(&self.bytes, &self.borders, length, byte.to_ascii_lowercase());

@@ -1,0 +1,88 @@
+//! A filter that tells most texts without a secret by a look at every fourth byte, without an allocation.
+
+use zeroize::Zeroizing;
+
+use super::MIN_DERIVED;
+
+/// The pairs of neighbouring bytes in the forms of all secrets, in lower case, as a set of hashes.
+#[derive(Default)]
+pub(super) struct Pairs {
+    /// 4,096 bits, or none: a token of 100 letters sets 2 % of them.
+    bits: Zeroizing<Vec<u64>>,
+}
+
+/// The number of hashes.
+const BITS: usize = 4096;
+/// The number of pairs in the shortest form.
+const RUN: usize = MIN_DERIVED - 1;
+
+impl Pairs {
+    pub(super) fn add(&mut self, form: &[u8]) {
+        self.bits.resize(BITS / 64, 0);
+        for pair in form.windows(2) {
+            let hash = hash(pair);
+            self.bits[hash / 64] |= 1 << (hash % 64);
+        }
+    }
+
+    /// Returns `false` if a text holds neither a form, nor a part of one that is as long as the shortest form.
+    ///
+    /// Either is a run of known pairs, one of which lies at a multiple of the length of the run.
+    pub(super) fn may_be_in(&self, text: &[u8]) -> bool {
+        let is_known = |at: &usize| text.get(*at..at + 2).is_some_and(|pair| self.holds(pair));
+        let is_run = |at: usize| {
+            let before = (at.saturating_sub(RUN - 1)..at).rev().take_while(is_known).count();
+            before + (at..at + RUN).take_while(is_known).count() >= RUN
+        };
+        (0..text.len()).step_by(RUN).any(|at| is_known(&at) && is_run(at))
+    }
+
+    fn holds(&self, pair: &[u8]) -> bool {
+        let hash = hash(pair);
+        self.bits.get(hash / 64).is_some_and(|bits| bits & (1 << (hash % 64)) != 0)
+    }
+}
+
+fn hash(pair: &[u8]) -> usize {
+    let [first, second] = [pair[0], pair[1]].map(|byte| usize::from(byte.to_ascii_lowercase()));
+    ((first << 6) ^ second) % BITS
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_form_and_its_parts_are_found_anywhere_in_any_case() {
+        let mut pairs = Pairs::default();
+        assert!(!pairs.may_be_in(b"s3cret-token"));
+        pairs.add(b"s3cret-token");
+        for before in 0..9 {
+            for part in ["s3cret-token", "T-TOK", "s3cre", "token"] {
+                let text = format!("{}{part}", &"xyzxyzxyz"[..before]);
+                assert!(pairs.may_be_in(text.as_bytes()) && pairs.may_be_in(format!("{text}xyz").as_bytes()), "{text}");
+            }
+        }
+        for text in ["", "s", "toke", "s3cr", "no such secret", "s3cr3t"] {
+            assert!(!pairs.may_be_in(text.as_bytes()), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_part_of_a_form_is_missed(
+            form in prop::collection::vec(any::<u8>(), 5..40),
+            (from, to) in (0..35_usize, 5..40_usize),
+            before in prop::collection::vec(any::<u8>(), 0..12),
+            after in prop::collection::vec(any::<u8>(), 0..12),
+        ) {
+            let from = from.min(form.len() - 5);
+            let part = &form[from..form.len().min(from + to)];
+            let mut pairs = Pairs::default();
+            pairs.add(&form);
+            prop_assert!(pairs.may_be_in(&[&before[..], part, &after[..]].concat()));
+        }
+    }
+}
