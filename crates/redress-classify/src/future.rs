@@ -166,7 +166,7 @@ where
     };
     match verdict {
         Some(verdict) => {
-            telemetry::error_response(&request.upstream(), &verdict);
+            telemetry::error_response(request, &verdict);
             head.extensions.insert(verdict);
         }
         None => stamp_hint(settings, request, &mut head, || pieces(&body)),
