@@ -111,8 +111,7 @@ pub(crate) fn hedge_ended(dialect: &Dialect, outcome: HedgeOutcome) {
         HedgeOutcome::Cancelled => "cancelled",
         HedgeOutcome::Failed => "failed",
     };
-    let labels = [("dialect", dialect.name().to_owned()), ("outcome", outcome.to_owned())];
-    metrics::counter!("redress_hedges_total", &labels).increment(1);
+    metrics::counter!("redress_hedges_total", labels(dialect.name(), [("outcome", outcome)])).increment(1);
 }
 
 #[cfg(not(feature = "metrics"))]
@@ -187,8 +186,7 @@ pub(crate) fn record_unreadable(dialect: &Dialect, partition: &str, reason: &'st
 /// Counts a failed attempt.
 #[cfg(feature = "metrics")]
 pub(crate) fn failed_attempt(dialect: &Dialect, class: Class) {
-    let labels = [("dialect", dialect.name().to_owned()), ("class", class.as_str().to_owned())];
-    metrics::counter!(ATTEMPTS, &labels).increment(1);
+    metrics::counter!(ATTEMPTS, labels(dialect.name(), [("class", class.as_str())])).increment(1);
 }
 
 #[cfg(not(feature = "metrics"))]
@@ -201,8 +199,7 @@ pub(crate) fn failed_call(dialect: &Dialect, reason: EndReason) {
 
 #[cfg(feature = "metrics")]
 fn count_call(dialect: &Dialect, end_reason: &'static str) {
-    let labels = [("dialect", dialect.name().to_owned()), ("end_reason", end_reason.to_owned())];
-    metrics::counter!(CALLS, &labels).increment(1);
+    metrics::counter!(CALLS, labels(dialect.name(), [("end_reason", end_reason)])).increment(1);
 }
 
 #[cfg(not(feature = "metrics"))]
@@ -221,10 +218,18 @@ pub(crate) const fn budget_level(_dialect: &Dialect, _level: Option<u32>) {}
 
 #[cfg(feature = "metrics")]
 fn record_wait(dialect: &str, class: &'static str, wait_source: &'static str, wait: Duration) {
-    let labels =
-        [("dialect", dialect.to_owned()), ("class", class.to_owned()), ("wait_source", wait_source.to_owned())];
-    metrics::histogram!("redress_retry_wait_seconds", &labels).record(wait);
+    let labels = labels(dialect, [("class", class), ("wait_source", wait_source)]);
+    metrics::histogram!("redress_retry_wait_seconds", labels).record(wait);
 }
 
 #[cfg(not(feature = "metrics"))]
 const fn record_wait(_dialect: &str, _class: &'static str, _wait_source: &'static str, _wait: Duration) {}
+
+/// Returns the labels of a metric. The name of the dialect alone is copied.
+#[cfg(feature = "metrics")]
+fn labels<const N: usize>(dialect: &str, others: [(&'static str, &'static str); N]) -> Vec<metrics::Label> {
+    let mut labels = Vec::with_capacity(1 + N);
+    labels.push(metrics::Label::new("dialect", dialect.to_owned()));
+    labels.extend(others.map(|(name, value)| metrics::Label::from_static_parts(name, value)));
+    labels
+}
