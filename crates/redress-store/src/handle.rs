@@ -1,5 +1,6 @@
 //! A store whose type is erased.
 
+use std::any::Any;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -42,10 +43,14 @@ trait Erased: Send + Sync {
 }
 
 impl StoreHandle {
-    /// Erases the type of a store.
+    /// Erases the type of a store. A handle is returned as it is.
     #[must_use]
-    pub fn new(store: impl Store) -> Self {
-        Self { store: Arc::new(store) }
+    pub fn new<S: Store>(store: S) -> Self {
+        let mut store = Some(store);
+        if let Some(handle) = (&mut store as &mut dyn Any).downcast_mut::<Option<Self>>().and_then(Option::take) {
+            return handle;
+        }
+        Self { store: Arc::new(store.expect("it was not taken")) }
     }
 }
 
@@ -85,5 +90,20 @@ impl<S: Store> Erased for S {
 impl fmt::Debug for StoreHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StoreHandle").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::MemoryStore;
+
+    #[test]
+    fn a_handle_of_a_handle_is_the_same_one() {
+        let handle = StoreHandle::new(MemoryStore::new());
+        assert!(
+            Arc::ptr_eq(&StoreHandle::new(handle.clone()).store, &handle.store),
+            "no further allocation for each call"
+        );
     }
 }
