@@ -134,6 +134,11 @@ impl SharedStore {
     /// Reads the record.
     pub(crate) async fn load(&self) -> Result<Loaded, BoxError> {
         let read = self.entry.load().await?;
+        self.loaded(read)
+    }
+
+    /// Returns what was read, and whether it is older than what this process has seen.
+    fn loaded(&self, read: Option<Record>) -> Result<Loaded, BoxError> {
         let number = read.as_ref().map_or(0, |read| read.version().number());
         let stored = read.map(|read| self.decode(&read, Instant::now())).transpose()?;
         let generation = stored.as_ref().map_or(0, |stored| stored.record.generation);

@@ -81,8 +81,8 @@ impl SharedStore {
                     self.queued().saved = Some(Saved { held, version });
                     None
                 }
-                Written::Refused(_) => {
-                    let stored = self.load().await?.stored;
+                Written::Refused(read) => {
+                    let stored = self.loaded(read)?.stored;
                     // The store has lost the lease, or another process has begun to replace what this one replaced.
                     let is_newer = stored.as_ref().is_none_or(|stored| stored.record.generation < record.generation);
                     let seen = stored.map(|stored| stored.version);
