@@ -16,6 +16,7 @@ pub mod scenario;
 pub mod server;
 mod shipped;
 mod statistics;
+mod store;
 mod streams;
 mod time;
 mod transport;

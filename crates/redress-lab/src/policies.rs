@@ -6,6 +6,7 @@
 //! | `redress` | `RedressLayer` with its defaults |
 //! | `redress-equal`, `redress-no-jitter`, `redress-no-budget`, `redress-5-attempts` | the same with one setting changed |
 //! | `redress-hedge` | the same with `BackoffLayer::hedge`; by its name only |
+//! | `redress-shared` | the same with `RedressLayer::share`, for several processes; by its name only |
 //! | `tower` | `tower::retry` with `TpsBudget` |
 //! | `tower-resilience`, `tower-resilience-budget` | `tower-resilience-retry`, its preset and its guide |
 //! | `tower-resilience-breaker` | `tower-resilience-circuitbreaker` above the first of the two |
@@ -44,8 +45,8 @@ pub fn standard() -> Vec<Box<dyn Policy>> {
     std::iter::once(none).chain(peers()).chain(ours).collect()
 }
 
-/// Returns the policy of [`standard`] or [`reference::all`] with this name, or `redress-hedge`, which is in neither: in nearly
-/// all scenarios it does as `redress` does.
+/// Returns the policy of [`standard`] or [`reference::all`] with this name, or one that is in neither, since in nearly all
+/// scenarios it does as `redress` does: `redress-hedge` or `redress-shared`.
 ///
 /// # Examples
 /// ```
@@ -58,8 +59,9 @@ pub fn standard() -> Vec<Box<dyn Policy>> {
 /// ```
 #[must_use]
 pub fn named(name: &str) -> Option<Box<dyn Policy>> {
-    let hedging: Box<dyn Policy> = Box::new(redress_stack::hedging());
-    standard().into_iter().chain([hedging]).chain(reference::all()).find(|policy| policy.name() == name)
+    let special = [redress_stack::hedging(), redress_stack::sharing()];
+    let special = special.into_iter().map(|policy| Box::new(policy) as Box<dyn Policy>);
+    standard().into_iter().chain(special).chain(reference::all()).find(|policy| policy.name() == name)
 }
 
 #[cfg(feature = "peers")]

@@ -12,6 +12,7 @@ use tower::timeout::Timeout;
 use tower::util::BoxCloneSyncService;
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
+use crate::store::LabStore;
 use crate::transport::{LabBody, ORIGIN, OwnTimeout, Transport};
 
 /// A cloneable boxed service: a policy together with everything below it.
@@ -125,6 +126,8 @@ pub struct PolicyContext {
     pub attempt_timeout: Option<Duration>,
     /// The seed of the policy's random numbers. Each process and each layer of services has its own.
     pub seed: u64,
+    /// The store of the processes of one layer of services, which only a policy that shares uses.
+    pub(crate) store: LabStore,
 }
 
 #[derive(Clone)]

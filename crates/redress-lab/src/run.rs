@@ -27,6 +27,7 @@ use crate::policy::{BoxClient, Inner, Policy, PolicyContext};
 use crate::scenario::{CallKind, Scenario};
 use crate::server::Server;
 use crate::statistics::{CallResult, Statistics};
+use crate::store::LabStore;
 use crate::streams::{Stream, stream};
 use crate::time;
 use crate::transport::{CallId, ORIGIN, OwnTimeout, Served, Transport};
@@ -146,12 +147,14 @@ impl Run<'_> {
             some_without_deadline: clients.no_deadline > 0.0,
             attempt_timeout: clients.attempt_timeout,
             seed: stream(self.seed, Stream::Policy).random(),
+            store: LabStore::default(),
         };
         let mut client = self.processes(&context);
         for _ in 1..clients.layers {
             context.inner = Inner::Service(client);
             context.attempt_timeout = None;
             context.seed = context.seed.wrapping_add(1);
+            context.store = LabStore::default();
             client = self.processes(&context);
         }
         client

@@ -3,7 +3,7 @@
 use crate::scenario::Scenario;
 
 /// Name and TOML text of each built-in scenario.
-const SHIPPED: [(&str, &str); 41] = [
+const SHIPPED: [(&str, &str); 43] = [
     ("bad-route", include_str!("../scenarios/bad-route.toml")),
     ("black-hole", include_str!("../scenarios/black-hole.toml")),
     ("bounded-queue", include_str!("../scenarios/bounded-queue.toml")),
@@ -14,6 +14,8 @@ const SHIPPED: [(&str, &str); 41] = [
     ("endless-overload", include_str!("../scenarios/endless-overload.toml")),
     ("far-region", include_str!("../scenarios/far-region.toml")),
     ("flapping", include_str!("../scenarios/flapping.toml")),
+    ("fleet-errors", include_str!("../scenarios/fleet-errors.toml")),
+    ("fleet-limit", include_str!("../scenarios/fleet-limit.toml")),
     ("half-errors", include_str!("../scenarios/half-errors.toml")),
     ("hard-outage", include_str!("../scenarios/hard-outage.toml")),
     ("herd-after-retry-after", include_str!("../scenarios/herd-after-retry-after.toml")),

@@ -19,6 +19,7 @@ use super::finding::{Measurement, number};
 use super::{Check, Parameter, Trial};
 use crate::policies::reference::{Reference, Rule, Waits};
 use crate::policy::{BoxClient, Inner, Policy as _, PolicyContext};
+use crate::store::LabStore;
 use crate::transport::LabBody;
 
 pub(super) const ENVOY_BACKOFF: Check = Check {
@@ -100,6 +101,7 @@ fn failing(seen: Arc<Mutex<Vec<Instant>>>, seed: u64) -> PolicyContext {
         some_without_deadline: false,
         attempt_timeout: None,
         seed,
+        store: LabStore::default(),
     }
 }
 

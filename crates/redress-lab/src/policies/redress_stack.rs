@@ -62,6 +62,9 @@ pub struct StackSettings {
     pub hedge: Option<bool>,
     /// Whether rate limits published by the dialect are kept. Default: `true`.
     pub limits: Option<bool>,
+    /// Whether the processes of a scenario share cool-downs, limits and budgets through a store:
+    /// [`RedressLayer::share`]. Default: `false`. A call to the store takes 2 ms, and no token is shared.
+    pub share: Option<bool>,
 }
 
 /// An exponential backoff schedule.
@@ -149,6 +152,12 @@ pub(super) fn hedging() -> RedressStack {
     RedressStack::from_settings(settings)
 }
 
+/// Returns the stack whose processes share.
+pub(super) fn sharing() -> RedressStack {
+    let settings = StackSettings { share: Some(true), name: "redress-shared".to_owned(), ..StackSettings::default() };
+    RedressStack::from_settings(settings)
+}
+
 /// Returns the default stack, and one stack for each setting of the standard comparison.
 pub(super) fn variants() -> impl Iterator<Item = RedressStack> {
     let set = |name: &str| StackSettings { name: name.to_owned(), ..StackSettings::default() };
@@ -224,6 +233,9 @@ impl Policy for RedressStack {
             .clock(clock)
             .backoff(|backoff| self.settings.backoff(backoff).random(random(context.seed)))
             .pace(|pace| self.settings.pace(pace).random(random(context.seed.wrapping_add(1 << 32))));
+        if self.settings.share == Some(true) {
+            layer = layer.share(context.store.clone(), "lab");
+        }
         if let Some(credentials) = context.network().and_then(|network| network.credentials()) {
             let origin = ORIGIN.parse().expect("a legal origin");
             layer = layer.credentials(credentials, origin);

@@ -131,6 +131,30 @@ fn hedges_do_no_harm_to_a_server_that_is_slow_as_a_whole() {
     assert!(hedged.served + tolerated >= redress.served.max(none.served), "{hedged:?}");
 }
 
+/// Runs a shipped scenario of a fleet, in fewer processes, with redress apart and sharing.
+fn apart_and_shared(name: &str) -> [Outcome; 2] {
+    let text = crate::scenario_text(name).unwrap().replace("clients = 1000", "clients = 100");
+    let scenario: Scenario = text.parse().unwrap();
+    assert_eq!(scenario.clients.clients.get(), 100);
+    ["redress", "redress-shared"].map(|policy| outcome(&scenario, &*named(policy).unwrap()))
+}
+
+#[test]
+fn processes_that_share_a_limit_are_seldom_refused() {
+    let [apart, shared] = apart_and_shared("fleet-limit");
+    let refused = |outcome: &Outcome| outcome.attempts - outcome.served;
+    assert!(refused(&shared) * 5 < refused(&apart), "{} and {}", refused(&shared), refused(&apart));
+    // The server counts by fixed windows, so that refused processes use all of it. Those that share keep each span.
+    assert!(shared.served * 20 >= apart.served * 19, "{} and {}", shared.served, apart.served);
+}
+
+#[test]
+fn processes_that_share_a_budget_add_less_load() {
+    let [apart, shared] = apart_and_shared("fleet-errors");
+    let more = |outcome: &Outcome| outcome.attempts - outcome.calls;
+    assert!(more(&shared) * 2 < more(&apart), "{} and {}", more(&shared), more(&apart));
+}
+
 #[cfg(feature = "peers")]
 mod peers {
     use super::*;

@@ -43,8 +43,8 @@ pub struct Clients {
     /// The process of open arrivals.
     #[serde(default)]
     pub arrivals: ArrivalProcess,
-    /// The number of processes that the calls are spread over. They share nothing: each has its own budgets, cool-downs and
-    /// tokens, and each call goes to a random one. At most 10,000. Default: 1.
+    /// The number of processes that the calls are spread over. They share nothing, unless a policy shares: each has its own
+    /// budgets, cool-downs and tokens, and each call goes to a random one. At most 10,000. Default: 1.
     #[serde(default = "one_process")]
     pub clients: NonZeroU32,
     /// Instead of `rate`: the number of callers in a closed loop.
