@@ -44,7 +44,7 @@ pub fn pace<S>(transport: S) -> Pace<S> {
 
 /// An open gate, and a limit that is never reached.
 pub fn paced<S>(transport: S) -> Pace<S> {
-    PaceLayer::new(dialects::veridia()).limit(limit()).layer(transport)
+    PaceLayer::new(dialects::veridia()).limit(limit(Duration::from_secs(1))).layer(transport)
 }
 
 /// All of it but the vendor's limits: budget, deadline, a token, the dialect.
@@ -54,7 +54,7 @@ pub fn full<S>(dialect: Dialect, transport: S) -> Redress<S> {
 
 /// [`full`] with a limit that covers the route and is never reached.
 pub fn full_limited<S>(transport: S) -> Redress<S> {
-    held(veridia().pace(|pace| pace.limit(limit()))).layer(transport)
+    held(veridia().pace(|pace| pace.limit(limit(Duration::from_secs(1))))).layer(transport)
 }
 
 /// [`full`] with an attempt timeout beside the deadline.
@@ -76,8 +76,7 @@ pub fn full_outage_elsewhere<S>(transport: S) -> Redress<S> {
 /// [`full`] with a limit that processes share by a store. Its permits come from a task of the runtime.
 pub fn full_shared<S>(transport: S) -> Redress<S> {
     // The permits of a lease suffice for a run: one lasts a fortieth of this time or longer.
-    let per = Duration::from_secs(24 * 3600);
-    let limit = Limit::all_routes(NonZeroU32::MAX, per).burst(NonZeroU32::MAX);
+    let limit = limit(Duration::from_secs(24 * 3600));
     let pace = |pace: PaceLayer| pace.limit(limit).share(MemoryStore::new(), "bench");
     held(veridia().pace(pace)).layer(transport)
 }
@@ -112,9 +111,10 @@ fn held(layer: RedressLayer) -> RedressLayer {
     layer
 }
 
-fn limit() -> Limit {
+/// Returns a limit of the route of the requests that is never reached.
+fn limit(per: Duration) -> Limit {
     let route = "PUT /v1/reports/{id}".parse().expect("a legal route");
-    Limit::new(route, NonZeroU32::MAX, Duration::from_secs(1)).burst(NonZeroU32::MAX)
+    Limit::new(route, NonZeroU32::MAX, per).burst(NonZeroU32::MAX)
 }
 
 fn origin() -> Origin {

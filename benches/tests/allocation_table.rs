@@ -29,7 +29,7 @@ const FAILURE: [(&str, Row); 6] = [
     ("503", ("tower_retry_auth_timeout", [7, 12, 20])),
     ("429_hint", ("full", [64, 71, 78])),
     ("429_hint", ("tower_retry_auth_timeout", [7, 12, 20])),
-    ("401_refresh", ("full", [104, 111, 118])),
+    ("401_refresh", ("full", [117, 124, 131])),
     ("401_refresh", ("tower_retry_by_hand", [7, 12, 18])),
 ];
 

@@ -22,7 +22,6 @@ use tower_service::Service;
 use super::{Bound, Measure, Subject};
 use crate::call;
 use crate::measure::Case;
-use crate::peers::tower::{Attempts, retry_auth_timeout};
 use crate::requests::{Kind, Sent};
 use crate::stacks::{self, TOKEN};
 
@@ -114,12 +113,10 @@ fn token(tasks: usize) -> Vec<Case> {
 fn full(tasks: usize) -> Vec<Case> {
     let make = || Kind::Static.request();
     let (ours, limited) = (stacks::full(dialects::veridia(), bare()), stacks::full_limited(bare()));
-    let theirs = retry_auth_timeout(Attempts::unbounded(), bare());
     vec![
         case(OURS, tasks, move || sending(make, ours.clone())),
         case("redress_limited", tasks, move || sending(make, limited.clone())),
         case("bare", tasks, move || sending(make, bare())),
-        case("tower_retry_auth_timeout", tasks, move || sending(make, theirs.clone())),
     ]
 }
 

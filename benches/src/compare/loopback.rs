@@ -61,7 +61,7 @@ fn name(level: &str, kind: Kind) -> &'static str {
     format!("{level}_{}", kind.name()).leak()
 }
 
-/// Each case has a server of its own. All of them share one thread and never wait for another one, so that the time in which the
+/// `adapter` is the transport of the stack without any layer. Each case has a server of its own. All of them share one thread and never wait for another one, so that the time in which the
 /// thread works is all the time there is.
 fn cases(kind: Kind, in_flight: u64) -> Vec<Case> {
     vec![
@@ -69,6 +69,7 @@ fn cases(kind: Kind, in_flight: u64) -> Vec<Case> {
         case(TOWER, in_flight, |loopback| {
             loopback.tower(kind, retry(Attempts::unbounded(), Timeout::new(hyper(), Duration::from_secs(5))))
         }),
+        case("adapter", in_flight, |loopback| loopback.tower(kind, Hyper::new(hyper()))),
         case(OURS, in_flight, |loopback| {
             loopback.authorizing(kind, full(loopback).without_attempt_timeout().layer(Hyper::new(hyper())))
         }),
