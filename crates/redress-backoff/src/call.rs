@@ -7,11 +7,12 @@ mod history;
 mod in_hand;
 mod payment;
 
+use std::mem;
 use std::num::NonZeroU32;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use http::{HeaderMap, Request, Response};
+use http::{Extensions, HeaderMap, Request, Response};
 use http_body::Body;
 use redress_classify::{
     Attempt, CloneBody, Deadline, EndReason, Error, Phase, Refreshed, ResendCount, ResponseExt, SendState,
@@ -30,7 +31,7 @@ use crate::grpc;
 use crate::request_copy::{Host, RequestCopy};
 use crate::settings::Settings;
 use crate::telemetry;
-use crate::wait::Wait;
+use crate::wait::{Wait, emptied};
 
 /// The state that a call keeps from one attempt to the next. Its attempts end with a response `T` or an error.
 pub(crate) struct Call<B, T> {
@@ -44,6 +45,8 @@ pub(crate) struct Call<B, T> {
     in_hand: Option<Box<InHand<T>>>,
     /// `None` unless the call may be hedged, and after its race.
     hedging: Option<Box<Hedging>>,
+    /// The emptied extensions of the response that was dropped last: their memory serves for the request that follows.
+    spare: Extensions,
 }
 
 /// The step that follows the end of an attempt.
@@ -64,7 +67,7 @@ impl<B: CloneBody, T> Call<B, T> {
         let partition = if copy.is_none() { settings.partition(&KeyParts::from_request(request)) } else { None };
         let deadline = Deadline::from_request(request).or_else(|| settings.deadline.map(Deadline::from_now));
         let (payment, history) = (Payment::new(partition), History::new());
-        Self { settings, copy, deadline, payment, history, in_hand: None, hedging: None }
+        Self { settings, copy, deadline, payment, history, in_hand: None, hedging: None, spare: Extensions::new() }
     }
 
     /// Returns `true` if the layer hedges calls.
@@ -123,7 +126,10 @@ impl<B: CloneBody, R: Body> Call<B, Response<R>> {
                 let read = verdict.body_read();
                 let dropped = if next.cause == Cause::Outage { self.keep(response, verdict) } else { Some(response) };
                 Step::Retry(match dropped {
-                    Some(response) => wait.draining(response, read, now),
+                    Some(mut response) => {
+                        self.spare = emptied(&mut response);
+                        wait.draining(response, read, now)
+                    }
                     None => wait,
                 })
             }
@@ -208,7 +214,10 @@ impl<B: CloneBody, T> Call<B, T> {
 
     /// Completes the request of a further attempt. `sent` is how many were sent before, and how many of those may have reached
     /// the server.
-    fn resent(&self, mut request: Request<B>, sent: (u32, u32), state: SendState) -> Request<B> {
+    fn resent(&mut self, mut request: Request<B>, sent: (u32, u32), state: SendState) -> Request<B> {
+        if request.extensions().is_empty() {
+            *request.extensions_mut() = mem::take(&mut self.spare);
+        }
         if let Some(deadline) = self.deadline {
             request.extensions_mut().insert(deadline);
         }
