@@ -243,7 +243,9 @@ impl Line {
         self.flight.remove(place);
         match &mut self.phase {
             // The gate opens it at the first answer, so that this is a failure.
-            Phase::Shut(outage) => outage.end_probe(place.1, moment.health, moment.now, moment.random),
+            Phase::Shut(outage) => {
+                outage.end_probe(place.1, end == CallEnd::TimedOut, moment.health, moment.now, moment.random);
+            }
             Phase::Release(window) => window.on_end(end, place.0, is_used, moment.health, moment.now),
         }
         let mut wakers = Vec::new();

@@ -15,6 +15,11 @@ const LONGEST_INTERVAL: f64 = 2.0;
 const LONGEST_FOR_RARE_CALLS: f64 = 30.0;
 /// The number of calls that a client makes in the longest interval on a good day.
 const CALLS_IN_LONGEST: f64 = 20.0;
+/// The time to the next probe in calls of a good day, after one that failed at once and after one that ended in a timeout. A server
+/// that hangs works on such a probe later: with half of the load of a good day it works off its queue, also in a fleet in which
+/// each process probes.
+const CALLS_PER_PROBE: f64 = 1.0;
+const CALLS_PER_HANGING_PROBE: f64 = 2.0;
 /// The interval as a share of the age of the outage: in the time in which the age doubles there are about seven probes.
 const SHARE_OF_AGE: f64 = 0.1;
 /// A probe that takes longer than this multiple of the latency is replaced by another one.
@@ -37,7 +42,7 @@ pub(crate) struct Outage {
 impl Outage {
     /// Begins an outage.
     pub(crate) fn new(health: &Health, now: Instant, random: u32) -> Self {
-        Self { since: now, next: Some(now + interval(health, Duration::ZERO, random)), probe: None }
+        Self { since: now, next: Some(now + interval(health, Duration::ZERO, CALLS_PER_PROBE, random)), probe: None }
     }
 
     /// Begins one without probes, which lasts until the gate is opened.
@@ -69,27 +74,29 @@ impl Outage {
     pub(crate) fn send_probe(&mut self, call: u64, health: &Health, now: Instant, random: u32) {
         let hanging = health.latency().unwrap_or_default().saturating_mul(HANGING);
         let cut = health.shortest_timeout().unwrap_or_default().saturating_mul(2);
-        let replaced = interval(health, self.age(now), random).max(hanging).max(cut).max(SHORTEST_PROBE);
+        let replaced =
+            interval(health, self.age(now), CALLS_PER_PROBE, random).max(hanging).max(cut).max(SHORTEST_PROBE);
         (self.probe, self.next) = (Some(call), Some(saturating::add(now, replaced)));
     }
 
     /// Ends a probe that failed, was dropped, or was never sent. One that was replaced changes nothing.
-    pub(crate) fn end_probe(&mut self, call: u64, health: &Health, now: Instant, random: u32) {
+    pub(crate) fn end_probe(&mut self, call: u64, is_timeout: bool, health: &Health, now: Instant, random: u32) {
         if self.probe == Some(call) {
-            (self.probe, self.next) = (None, Some(now + interval(health, self.age(now), random)));
+            let calls = if is_timeout { CALLS_PER_HANGING_PROBE } else { CALLS_PER_PROBE };
+            (self.probe, self.next) = (None, Some(now + interval(health, self.age(now), calls, random)));
         }
     }
 }
 
-/// Returns the time to the next probe: a tenth of the age of the outage, at least a call's time on a good day, with a jitter of
-/// half of it in both directions.
+/// Returns the time to the next probe: a tenth of the age of the outage, at least the time of this many calls on a good day, with a
+/// jitter of half of it in both directions.
 ///
 /// It is in proportion to the age, since a wait that doubles has outgrown the outage by its end.
-fn interval(health: &Health, age: Duration, random: u32) -> Duration {
+fn interval(health: &Health, age: Duration, calls: f64, random: u32) -> Duration {
     let gap = health.gap().unwrap_or_default().as_secs_f64();
     let longest = LONGEST_INTERVAL.max((gap * CALLS_IN_LONGEST).min(LONGEST_FOR_RARE_CALLS));
     let age = age.as_secs_f64();
-    let mean = (age * SHARE_OF_AGE).max(gap.min(age)).clamp(SHORTEST_INTERVAL, longest);
+    let mean = (age * SHARE_OF_AGE).max((gap * calls).min(age)).clamp(SHORTEST_INTERVAL, longest);
     // It is within the bounds above.
     Duration::try_from_secs_f64(mean * (0.5 + f64::from(random) / 4_294_967_296.0)).unwrap_or(SHORTEST_PROBE)
 }

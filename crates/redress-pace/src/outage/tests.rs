@@ -36,13 +36,13 @@ fn the_interval_is_a_tenth_of_the_age_within_bounds() {
         let (health, _) = healthy(50 * MS, gap);
         // The gap of a count that forgets is known to a percent or two, that of rare calls not as well.
         let of_rare = gap > S && expected > 20 * S;
-        let found = interval(&health, age, MIDDLE);
+        let found = interval(&health, age, 1.0, MIDDLE);
         assert!(
             of_rare && found == expected || (found.as_secs_f64() / expected.as_secs_f64() - 1.0).abs() < 0.03,
             "{gap:?} {age:?}: {found:?}"
         );
     }
-    assert_eq!(interval(&Health::new(), 5 * S, MIDDLE), 500 * MS, "nothing is known of the upstream");
+    assert_eq!(interval(&Health::new(), 5 * S, 1.0, MIDDLE), 500 * MS, "nothing is known of the upstream");
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn the_jitter_is_half_of_the_interval_in_both_directions() {
         let next = outage.next_probe().unwrap();
         assert_close(next - now, expected);
         assert!(outage.is_due(next) && !outage.is_due(next - MS));
-        assert_close(interval(&health, 3_600 * S, random), expected * 20);
+        assert_close(interval(&health, 3_600 * S, 1.0, random), expected * 20);
     }
 }
 
@@ -64,7 +64,7 @@ fn a_rare_caller_probes_about_seven_times_in_ten_seconds() {
     while let Some(next) = outage.next_probe().filter(|next| *next < start + 10 * S) {
         probes += 1;
         outage.send_probe(probes, &health, next, MIDDLE);
-        outage.end_probe(probes, &health, next, MIDDLE);
+        outage.end_probe(probes, false, &health, next, MIDDLE);
     }
     assert!((6..=8).contains(&probes), "{probes}");
 }
@@ -88,19 +88,34 @@ fn a_probe_is_replaced_after_the_longest_of_four_times() {
 }
 
 #[test]
+fn a_probe_that_ends_in_a_timeout_is_followed_by_another_after_twice_the_time_between_calls() {
+    for (gap, age, at_once, after_timeout) in
+        [(10 * MS, 15 * S, 1_500 * MS, 1_500 * MS), (S, 500 * MS, 500 * MS, 500 * MS), (S, 5 * S, S, 2 * S)]
+    {
+        let (health, start) = healthy(50 * MS, gap);
+        for (is_timeout, expected) in [(false, at_once), (true, after_timeout)] {
+            let (mut outage, now) = (Outage::new(&health, start, MIDDLE), start + age);
+            outage.send_probe(1, &health, now, MIDDLE);
+            outage.end_probe(1, is_timeout, &health, now, MIDDLE);
+            assert_close(outage.next_probe().unwrap() - now, expected);
+        }
+    }
+}
+
+#[test]
 fn the_end_of_a_replaced_probe_changes_nothing() {
     let (health, start) = healthy(50 * MS, 10 * MS);
     let mut outage = Outage::new(&health, start, MIDDLE);
     outage.send_probe(1, &health, start + S, MIDDLE);
     outage.send_probe(2, &health, start + 2 * S, MIDDLE);
     let replaced = outage.next_probe();
-    outage.end_probe(1, &health, start + 2 * S, MIDDLE);
+    outage.end_probe(1, false, &health, start + 2 * S, MIDDLE);
     assert_eq!((outage.next_probe(), outage.probe), (replaced, Some(2)));
-    outage.end_probe(2, &health, start + 2 * S, MIDDLE);
+    outage.end_probe(2, false, &health, start + 2 * S, MIDDLE);
     assert_close(outage.next_probe().unwrap() - start, 2_200 * MS);
     assert_eq!(outage.probe, None);
     let next = outage.next_probe();
-    outage.end_probe(2, &health, start + 9 * S, MIDDLE);
+    outage.end_probe(2, false, &health, start + 9 * S, MIDDLE);
     assert_eq!(outage.next_probe(), next, "it has ended");
 }
 
@@ -111,6 +126,6 @@ fn an_outage_by_hand_is_never_probed() {
     assert!(outage.next_probe().is_none() && !outage.is_due(now + 86_400 * S));
     assert_eq!((outage.since(), outage.age(now + S)), (now, S));
     // The end of a probe that was sent before.
-    outage.end_probe(1, &Health::new(), now + S, MIDDLE);
+    outage.end_probe(1, false, &Health::new(), now + S, MIDDLE);
     assert!(outage.next_probe().is_none());
 }
