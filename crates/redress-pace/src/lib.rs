@@ -50,9 +50,11 @@
 //!    [64 MiB](PaceLayer::max_waiting_bytes), if it
 //!    [must not wait](FailFast), or if the outage is older than [10 times](PaceLayer::outage_patience) the time that it has left.
 //! 2. A call without a deadline is sent, and fails by itself: it could wait for ever.
-//! 3. One call at a time is sent as a probe: the one with the earliest deadline, of those that are idempotent if there is any. The
-//!    next one follows after a tenth of the outage's age, 100 ms to 2 s (30 s for a client that calls rarely), with jitter. A probe
-//!    that hangs or is dropped is replaced.
+//! 3. One call at a time is sent as a probe, in the order of their deadlines, of those that are idempotent if there is any. One that
+//!    failed probes again after all others, so that a call of a broken route does not hold those that would be answered. The
+//!    next probe follows after a tenth of the outage's age, 100 ms to 2 s (30 s for a client that calls rarely), with jitter; a client
+//!    probes no more often than it calls, and half as often after a timeout, so that a fleet leaves a server that hangs the capacity
+//!    to work off its queue. A probe that hangs or is dropped is replaced.
 //! 4. The first answer to any call opens the gate, and the calls that wait are released.
 //!
 //! [`Gate`] shows the state, opens and shuts it by hand, and ends the waits at shutdown. [`PaceLayer::without_outages`] turns all of

@@ -285,6 +285,7 @@ impl Line {
                 WaitEnd::TooLate
             } else {
                 let (place, sending) = self.take(rank.1, moment);
+                self.queue.probed = (sending == Sending::Probe).then_some(rank.0);
                 WaitEnd::Granted(place, sending)
             };
             self.ended.insert(rank.1, end);
@@ -318,9 +319,12 @@ impl Line {
         }
     }
 
-    /// Returns the call that goes next. A probe may be lost, so it should be one that can be sent again.
+    /// Returns the call that goes next.
     fn next(&self, newest_first: bool) -> Option<Rank> {
-        self.queue.next(newest_first, matches!(self.phase, Phase::Shut(_)))
+        match &self.phase {
+            Phase::Shut(_) => self.queue.next_probe(newest_first),
+            Phase::Release(_) => self.queue.next(newest_first),
+        }
     }
 
     fn is_free(&self, now: Instant) -> bool {

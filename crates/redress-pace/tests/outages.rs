@@ -400,7 +400,8 @@ async fn a_resend_is_paid_when_it_is_admitted_and_a_probe_is_free() {
     let probe = call(&client, request);
     assert!(probe.await.unwrap().0.unwrap_err().is_connect() && state.is_probe());
     assert_eq!(paid.load(Ordering::Relaxed), 0);
-    let first = call(&client, get(Some(s(20))));
+    // Its deadline is the next one after that of the last probe.
+    let first = call(&client, get(Some(ms(29_990))));
     let refused = call(&client, resend(false).0);
     let sent = call(&client, resend(true).0);
     server.set_down(false);

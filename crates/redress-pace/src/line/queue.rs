@@ -1,6 +1,7 @@
 //! The queue of a line: the calls that wait for a place, or to be the probe of an outage.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::task::Waker;
 
 use tokio::time::Instant;
@@ -14,6 +15,8 @@ pub(super) struct Queue {
     calls: BTreeMap<Rank, Queued>,
     /// Those of them that are idempotent.
     idempotent: BTreeSet<Rank>,
+    /// The deadline of the last call that left the queue as a probe, in this outage.
+    pub(super) probed: Option<Instant>,
 }
 
 /// A call that waits.
@@ -52,12 +55,25 @@ impl Queue {
         self.calls.get_mut(&rank).map(|queued| &mut queued.waker)
     }
 
-    /// Returns the first call; the last one if `newest_first`. With `idempotent_first`, the others come after all idempotent
-    /// calls.
-    pub(super) fn next(&self, newest_first: bool, idempotent_first: bool) -> Option<Rank> {
-        let idempotent = if newest_first { self.idempotent.last() } else { self.idempotent.first() };
-        let of_all = if newest_first { self.calls.keys().next_back() } else { self.calls.keys().next() };
-        idempotent.filter(|_| idempotent_first).or(of_all).copied()
+    /// Returns the first call; the last one if `newest_first`.
+    pub(super) fn next(&self, newest_first: bool) -> Option<Rank> {
+        let mut calls = self.calls.keys();
+        if newest_first { calls.next_back() } else { calls.next() }.copied()
+    }
+
+    /// Returns the call that probes next: the one that follows the last probe, and after the end of the queue its first. Calls that are not idempotent come after all others, since a probe may be lost.
+    ///
+    /// A call that fails on any day, as those of a broken route do, thus probes once and not in the place of all others.
+    pub(super) fn next_probe(&self, newest_first: bool) -> Option<Rank> {
+        let following = |last| {
+            if newest_first {
+                self.idempotent.range(..(last, 0)).next_back()
+            } else {
+                self.idempotent.range((Bound::Excluded((last, u64::MAX)), Bound::Unbounded)).next()
+            }
+        };
+        let first = || if newest_first { self.idempotent.last() } else { self.idempotent.first() };
+        self.probed.and_then(following).or_else(first).copied().or_else(|| self.next(newest_first))
     }
 
     /// Removes the calls without a deadline, and returns their wakers.

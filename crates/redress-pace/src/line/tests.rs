@@ -129,6 +129,37 @@ fn an_idempotent_call_probes_before_the_others() {
 }
 
 #[test]
+fn a_call_that_probed_in_vain_probes_again_after_all_others() {
+    for (newest_first, order) in [(false, [1, 2, 4, 3, 1]), (true, [3, 4, 2, 1, 3])] {
+        let mut scene = Scene { newest_first, ..Scene::shut() };
+        let deadlines = [10, 20, 40, 30];
+        let mut calls = [1, 2, 3, 4].map(|call| scene.enqueue(call, deadlines[call as usize - 1] * S));
+        let begin = scene.now;
+        for (nth, expected) in order.into_iter().enumerate() {
+            scene.now = scene.line.outage().and_then(Outage::next_probe).unwrap();
+            let (place, _) = scene.granted(&calls[expected - 1]);
+            scene.end(place, CallEnd::Failed);
+            // It comes again with the same deadline, as the call of a broken route does.
+            let left = begin + deadlines[expected - 1] * S - scene.now;
+            calls[expected - 1] = scene.enqueue(10 + nth as u64, left);
+        }
+    }
+}
+
+#[test]
+fn the_next_probe_is_later_after_one_that_ended_in_a_timeout() {
+    for (end, expected) in [(CallEnd::Failed, S), (CallEnd::TimedOut, 2 * S)] {
+        let mut scene = Scene { health: healthy(100 * MS, S).0, ..Scene::shut() };
+        let call = scene.enqueue(1, 60 * S);
+        scene.now += 5 * S;
+        let (place, _) = scene.granted(&call);
+        scene.end(place, end);
+        let wait = scene.line.outage().and_then(Outage::next_probe).unwrap() - scene.now;
+        assert!((expected.as_secs_f64() / wait.as_secs_f64() - 1.0).abs() < 0.03, "{end:?}: {wait:?}");
+    }
+}
+
+#[test]
 fn a_place_expires_after_four_times_the_latency_from_the_send() {
     let mut scene = Scene::releasing(1.0);
     let (place, _) = scene.step(|line, moment| line.take(1, moment));
