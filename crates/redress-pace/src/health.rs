@@ -10,6 +10,13 @@ use tokio::time::Instant;
 /// A run of failures that comes by chance less often than this is an outage. With failures in 5 % of the calls that is a run of
 /// 3, with 30 % one of 8, with 50 % one of 13.
 const CHANCE: f64 = 2e-4;
+/// For a client that calls seldom it is one that comes by chance less often than once in this time: in seconds, by the rate of
+/// its calls. Few calls wait because of such a mistake, and few calls show an outage before it is over.
+const TIME_OF_CHANCE: f64 = 100.0;
+/// The highest chance, for any client: that of a run of 2 with failures in 14 % of the calls.
+const HIGHEST_CHANCE: f64 = 0.02;
+/// The rate of the calls is known after this many seconds.
+const KNOWN_RATE: f64 = 10.0;
 /// The lowest share of failures that is assumed, so that a single failure of a server that never failed is no outage.
 const LOWEST_RISK: f64 = 0.05;
 /// The highest one, so that a run of any length can be an outage.
@@ -116,7 +123,13 @@ impl Health {
         }
         let exponent = i32::try_from(self.failures).unwrap_or(i32::MAX);
         // A host that never answered may be a wrong one: its calls fail, and do not wait.
-        self.has_answered && self.risk.clamp(LOWEST_RISK, HIGHEST_RISK).powi(exponent) < CHANCE
+        self.has_answered && self.risk.clamp(LOWEST_RISK, HIGHEST_RISK).powi(exponent) < self.chance()
+    }
+
+    /// Returns the chance of a run of failures below which it is an outage.
+    fn chance(&self) -> f64 {
+        let gap = self.gap().filter(|_| self.calls.counted_for >= KNOWN_RATE);
+        gap.map_or(CHANCE, |gap| (gap.as_secs_f64() / TIME_OF_CHANCE).clamp(CHANCE, HIGHEST_CHANCE))
     }
 
     /// Records a call that was throttled without a hint.

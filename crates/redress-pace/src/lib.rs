@@ -39,10 +39,12 @@
 //! # Outages
 //! If an upstream fails, calls that are sent fail one after the other, and use up their deadlines, the retry budget, and the
 //! capacity of a server that is coming back. So the gate of a partition is shut after as many failures in a row as do not come by
-//! chance: 3 if failures are rare, 8 where 30 % of the calls fail. A failure is a response that says that the service is
-//! unavailable, without a hint (502, 503, 504, or what the dialect says), a connection that fails, a reset or a timeout. A dropped
-//! attempt is none: it may have waited for credentials. A 500, a 429 and an error of the request are none: one bad
-//! request or route must not stop the others. A host that never answered is never shut, since its URL may be wrong.
+//! chance: 3 if failures are rare, 8 where 30 % of the calls fail; 2 and 4 for a client that calls once in two seconds or less
+//! often, since few of its calls wait because of a mistake, and few show an outage before it is over. A failure is a response
+//! that says that the service is unavailable, without a hint (502, 503, 504, or what the dialect says), a connection that fails,
+//! a reset or a timeout. A dropped attempt is none: it may have waited for credentials. A 500, a 429 and an error of the request
+//! are none: one bad request or route must not stop the others. A host that never answered is never shut, since its URL may be
+//! wrong.
 //!
 //! While it is shut:
 //! 1. A call with a [`Deadline`](redress_classify::Deadline) waits, until twice the usual latency before it. Then it fails with

@@ -37,6 +37,24 @@ fn the_run_that_is_an_outage_grows_with_the_risk() {
 }
 
 #[test]
+fn a_client_that_calls_seldom_takes_a_shorter_run_for_an_outage() {
+    for (gap, runs) in
+        [(20 * MS, [3, 4, 8, 13]), (200 * MS, [3, 3, 6, 10]), (2 * S, [2, 2, 4, 7]), (60 * S, [2, 2, 4, 6])]
+    {
+        for (risk, run) in [0.05, 0.1, 0.3, 0.5].into_iter().zip(runs) {
+            let (health, _) = healthy(100 * MS, gap);
+            let before = (risk * RISK_MEMORY - 1.0) / (RISK_MEMORY - 1.0);
+            assert_eq!(run_to_outage(Health { risk: before, ..health }), run, "{gap:?} {risk}");
+        }
+    }
+    let few = (1..5).fold(Health::new(), |mut health, nth| {
+        health.on_answer(None, 1, true, Instant::now() + nth * 2 * S);
+        health
+    });
+    assert_eq!(run_to_outage(few), 3, "the rate is not known after six seconds");
+}
+
+#[test]
 fn failures_by_chance_are_rarely_taken_for_an_outage() {
     for percent in [1, 5, 30, 50] {
         let (mut health, now) = healthy(100 * MS, 10 * MS);
