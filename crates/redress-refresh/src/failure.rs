@@ -291,6 +291,14 @@ impl Failure {
         self
     }
 
+    /// Makes a transient failure ambiguous: an earlier call of the same flight may have spent the refresh token.
+    pub(crate) fn maybe_processed(mut self) -> Self {
+        if self.is_transient() {
+            Arc::make_mut(&mut self.inner).kind = Kind::Ambiguous;
+        }
+        self
+    }
+
     /// Returns the wait that the server asks for.
     pub(crate) fn delay(&self) -> Duration {
         self.inner.retry_after.unwrap_or_default()

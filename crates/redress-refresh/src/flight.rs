@@ -18,8 +18,7 @@ use crate::notifier::{FlightEvent, notify};
 use crate::record::Shown;
 use crate::settings::Settings;
 use crate::shared::Shared;
-use crate::shared_store::is_within;
-use crate::state::{Now, Ticket};
+use crate::state::{Now, Reuse, Ticket};
 use crate::telemetry;
 use crate::token_set::TokenSet;
 
@@ -31,6 +30,8 @@ struct Flight {
     /// How long after its first use the issuer accepts a refresh token again.
     grace: Duration,
     clock: Clock,
+    /// When an earlier flight has presented the refresh token first, if it may be spent.
+    earlier: Option<Shown>,
     /// When the last call to the issuer began.
     sent: Option<Instant>,
     /// The kind of that call.
@@ -52,6 +53,7 @@ pub(crate) fn launch(shared: &Arc<Shared>, ticket: Ticket, settings: &Settings) 
         },
         grace: settings.refresh_grace,
         clock: settings.clock(),
+        earlier: ticket.reuse.map(|reuse| reuse.shown),
         sent: None,
         purpose: Purpose::Login,
         lease: None,
@@ -90,7 +92,9 @@ impl Flight {
 
     /// Refreshes, and logs in if the refresh token is invalid.
     async fn fetch_alone(&mut self, refresh_token: Option<SecretString>) -> Result<TokenSet, Failure> {
-        match self.call_within_grace(refresh_token, Shown::from_now(Instant::now()), None).await {
+        self.set_reuse(self.earlier);
+        let shown = self.earlier.unwrap_or(Shown::from_now(Instant::now()));
+        match self.call_within_grace(refresh_token, shown, None).await {
             Err(failure) if self.must_log_in(&failure) && self.set_presented(None) => {
                 telemetry::invalid_grant(self.id, &failure);
                 self.call(None).await.map_err(|later| later.after(&failure))
@@ -120,11 +124,12 @@ impl Flight {
             return Err(lost);
         }
         let now = Instant::now();
-        if !is_within(self.grace, shown, now) || end.is_some_and(|end| now >= end) {
+        if Reuse::new(shown, self.grace, now).is_none() || end.is_some_and(|end| now >= end) {
             return Err(lost);
         }
         tracing::warn!(target: "redress::refresh", flight = self.id, failure = %lost, "answer lost: refresh repeated within the grace");
-        self.call(refresh_token).await.map_err(|later| later.after(&lost))
+        // The first call may have spent the token, also when the second one was not processed.
+        self.call(refresh_token).await.map_err(|later| later.after(&lost).maybe_processed())
     }
 
     /// Makes one call to the issuer: a refresh with a refresh token, a login without one.
@@ -157,6 +162,14 @@ impl Flight {
     /// Records which refresh token is about to be presented. Returns `false` if the flight is superseded.
     fn set_presented(&self, refresh_token: Option<SecretString>) -> bool {
         self.shared.update(|inner| inner.state.set_presented(self.id, refresh_token))
+    }
+
+    /// Records the use of a refresh token that is about to be presented, and when an earlier flight presented it first.
+    fn set_reuse(&self, earlier: Option<Shown>) {
+        let (id, grace, now) = (self.id, self.grace, Instant::now());
+        let [earlier, again] = [earlier, Some(earlier.unwrap_or(Shown::from_now(now)))]
+            .map(|shown| shown.and_then(|shown| Reuse::new(shown, grace, now)));
+        self.shared.update(|inner| inner.state.set_reuse(id, earlier, again));
     }
 
     /// Ends the flight and notifies its waiters. Returns `false` if it was superseded.

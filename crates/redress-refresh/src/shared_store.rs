@@ -19,7 +19,7 @@ use crate::record::{Shown, TokenRecord};
 use crate::token_set::TokenSet;
 
 pub(crate) use ages::MAX_LEASE;
-pub(crate) use step::{CallEnd, Claim, LocalState, Step, is_within, record_after, step};
+pub(crate) use step::{CallEnd, Claim, LocalState, Step, record_after, step};
 
 /// How often an install is offered to a store to which other processes write at the same time.
 const MAX_FLUSH_ATTEMPTS: u32 = 20;

@@ -19,11 +19,13 @@ mod min_age;
 #[cfg(test)]
 mod model;
 mod rejections;
+mod reuse;
 mod routes;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use rejections::{Acceptance, RefreshStorm, Rejection};
+pub(crate) use reuse::Reuse;
 pub(crate) use routes::Route;
 
 /// A longer wait than a day is a mistake, such as a date in the place of seconds, and would lock the client out for years. One
@@ -37,6 +39,8 @@ const MAX_SUPERSEDED: usize = 8;
 pub(crate) struct State {
     current: Arc<Snapshot>,
     refresh_token: Option<SecretString>,
+    /// The use of the refresh token, if an earlier flight may have spent it.
+    reuse: Option<Reuse>,
     /// Whether the issuer may accept a refresh token only once. Each refresh updates it.
     rotates: bool,
     /// The value of `rotates` before the first refresh.
@@ -65,6 +69,8 @@ struct Flight {
     by_rejection: bool,
     /// Whether the set that was rejected has been accepted since.
     accepted_since: bool,
+    /// The use of its refresh token, if the answer is lost.
+    reuse: Option<Reuse>,
 }
 
 /// Prevents flights from starting.
@@ -105,6 +111,8 @@ pub(crate) struct Ticket {
     pub(crate) id: u64,
     /// The refresh token to present; a login has none.
     pub(crate) refresh_token: Option<SecretString>,
+    /// The use of that token, if an earlier flight may have spent it.
+    pub(crate) reuse: Option<Reuse>,
 }
 
 /// Why there are no credentials, and the earliest time at which another attempt is made.
@@ -129,6 +137,7 @@ impl State {
         Self {
             current: Arc::new(Snapshot::new(0, Vec::new(), None)),
             refresh_token: None,
+            reuse: None,
             rotates: may_rotate,
             may_rotate,
             flight: None,
@@ -164,6 +173,7 @@ impl State {
         if self.current.freshness_at(now) != Freshness::Unusable {
             return Decision::Send(Arc::clone(&self.current));
         }
+        self.drop_spent(now);
         if self.current.is_sendable_at(now) {
             return self.acquire_rejected(now);
         }
@@ -178,6 +188,7 @@ impl State {
 
     /// Decides whether to renew credentials in the background that can still be sent.
     pub(crate) fn renew(&mut self, now: Instant) -> Option<Ticket> {
+        self.drop_spent(now);
         let is_due = self.current.freshness_at(now) == Freshness::Stale && !self.keeps_until_expiry;
         let is_free = self.flight.is_none() && self.refusal(now).is_none();
         (is_due && is_free).then(|| self.start(false))
@@ -188,6 +199,7 @@ impl State {
     pub(crate) fn set_presented(&mut self, id: u64, refresh_token: Option<SecretString>) -> bool {
         let Some(flight) = self.flight.as_mut().filter(|flight| flight.id == id) else { return false };
         flight.is_login = refresh_token.is_none();
+        self.reuse = self.reuse.filter(|_| refresh_token.is_some());
         self.refresh_token = refresh_token;
         true
     }
@@ -232,7 +244,7 @@ impl State {
 
     fn reset(&mut self) {
         self.flight = None;
-        self.refresh_token = None;
+        (self.refresh_token, self.reuse) = (None, None);
         self.rotates = self.may_rotate;
         self.rejections = Rejections::new();
         self.clear_failures();
@@ -268,8 +280,9 @@ impl State {
     fn start(&mut self, by_rejection: bool) -> Ticket {
         self.flights += 1;
         let is_login = self.refresh_token.is_none();
-        self.flight = Some(Flight { id: self.flights, is_login, by_rejection, accepted_since: false });
-        Ticket { id: self.flights, refresh_token: self.refresh_token.clone() }
+        self.flight = Some(Flight { id: self.flights, is_login, by_rejection, accepted_since: false, reuse: None });
+        let reuse = self.reuse.filter(|_| !is_login);
+        Ticket { id: self.flights, refresh_token: self.refresh_token.clone(), reuse }
     }
 
     fn validate(&mut self, mut tokens: TokenSet, flight: &Flight) -> Result<TokenSet, Failure> {
@@ -281,6 +294,7 @@ impl State {
         // A rotated refresh token is kept even if the access token beside it is refused. A login starts without a refresh
         // token, so it keeps none of an earlier session.
         self.refresh_token = refresh_token.or(self.refresh_token.take());
+        self.reuse = None;
         if tokens.is_empty() {
             return Err(Failure::transient(Explanation::new("the token set holds no credential header")));
         }
@@ -308,8 +322,7 @@ impl State {
             return Refusal { failure, retry_at: None };
         }
         if failure.is_ambiguous() && !flight.is_login && self.rotates {
-            self.refresh_token = None;
-            self.keeps_until_expiry = true;
+            self.keep_or_drop_spent(flight.reuse, at.instant);
         }
         self.failures = self.failures.saturating_add(1);
         self.cool_down(failure, self.failures, at)

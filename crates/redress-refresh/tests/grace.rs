@@ -85,6 +85,92 @@ async fn a_second_lost_answer_ends_the_flight() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn after_two_lost_answers_the_next_flight_presents_the_token_within_the_grace() {
+    for is_shared in [false, true] {
+        let family = family(s(60));
+        let layer = started(&family, is_shared).await.flight_timeout(s(10)).refresh_grace(s(60));
+        family.revoke_access();
+        family.twist(Twist::Lose);
+        family.twist(Twist::Lose);
+        assert_eq!(send(&layer, &family).await, 401, "each call is given up after 5 s");
+        tokio::time::sleep(s(10)).await;
+        assert_eq!(send(&layer, &family).await, 200);
+        assert_eq!((family.shown(), family.logins()), (vec!["r1".to_owned(); 3], 1), "shared: {is_shared}");
+        family.assert_whole();
+        family.revoke_access();
+        tokio::time::sleep(s(60)).await;
+        assert_eq!((send(&layer, &family).await, family.logins()), (200, 1), "the next token is not spent");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_process_presents_the_token_after_two_lost_answers() {
+    let Pair { family, one, other, .. } = Pair::started(true).await;
+    family.inner.lock().unwrap().grace = s(60);
+    let [one, other] = [one, other].map(|layer| layer.flight_timeout(s(10)).refresh_grace(s(60)));
+    family.revoke_access();
+    family.twist(Twist::Lose);
+    family.twist(Twist::Lose);
+    assert_eq!(send(&one, &family).await, 401);
+    assert_eq!(send(&other, &family).await, 200);
+    tokio::time::sleep(s(10)).await;
+    assert_eq!(send(&one, &family).await, 200);
+    assert_eq!((family.shown().len(), family.logins()), (3, 1));
+    family.assert_whole();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_renewal_whose_answers_are_lost_is_repeated_within_the_grace() {
+    for is_shared in [false, true] {
+        let family = family(s(60));
+        let layer = started(&family, is_shared).await.flight_timeout(s(10)).refresh_grace(s(60));
+        tokio::time::sleep(s(3300)).await;
+        family.twist(Twist::Lose);
+        family.twist(Twist::Lose);
+        let access = family.inner.lock().unwrap().access.clone();
+        assert_eq!(send(&layer, &family).await, 200);
+        tokio::time::sleep(s(20)).await;
+        family.inner.lock().unwrap().access = access;
+        assert_eq!(send(&layer, &family).await, 200, "the set is good until it expires");
+        tokio::time::sleep(s(300)).await;
+        assert_eq!((family.shown().len(), family.logins()), (3, 1), "shared: {is_shared}");
+        family.assert_whole();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_after_a_lost_answer_does_not_make_the_token_good_again() {
+    for is_shared in [false, true] {
+        let family = family(s(20));
+        let layer = started(&family, is_shared).await.flight_timeout(s(10)).refresh_grace(s(20));
+        family.revoke_access();
+        family.twist(Twist::Lose);
+        family.twist(Twist::Refuse);
+        assert_eq!(send(&layer, &family).await, 401);
+        tokio::time::sleep(s(60)).await;
+        assert_eq!(send(&layer, &family).await, 200);
+        assert_eq!((family.shown().len(), family.logins()), (2, 2), "shared: {is_shared}");
+        family.assert_whole();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_of_another_process_does_not_make_a_spent_token_good_again() {
+    let Pair { family, one, other, .. } = Pair::started(true).await;
+    family.inner.lock().unwrap().grace = s(20);
+    let [one, other] = [one, other].map(|layer| layer.flight_timeout(s(10)).refresh_grace(s(20)));
+    family.revoke_access();
+    family.twist(Twist::Lose);
+    family.twist(Twist::Lose);
+    assert_eq!(send(&one, &family).await, 401);
+    family.twist(Twist::Refuse);
+    assert_eq!(send(&other, &family).await, 401);
+    tokio::time::sleep(s(60)).await;
+    assert_eq!(send(&other, &family).await, 200);
+    family.assert_whole();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_refusal_is_no_lost_answer() {
     let family = family(s(60));
     let layer = started(&family, true).await.refresh_grace(s(60));

@@ -12,6 +12,7 @@ use crate::explanation::Explanation;
 use crate::failure::{Failure, Purpose};
 use crate::record::{Shown, TokenRecord};
 use crate::shared_store::{CallEnd, Claim, LocalState, MAX_LEASE, SharedStore, Step, record_after, step};
+use crate::state::Reuse;
 use crate::telemetry;
 use crate::token_set::TokenSet;
 
@@ -167,10 +168,12 @@ impl Flight {
         token: Option<SecretString>,
     ) -> Option<Result<TokenSet, Failure>> {
         let HeldLease { version, shown, end, .. } = lease;
+        let earlier = lease.base.shown;
         self.lease = Some(lease);
         if !self.set_presented(token.clone()) {
             return Some(Err(Failure::cleared()));
         }
+        self.set_reuse(earlier);
         // The process may have been suspended since. Other processes measure the lease by their own clocks.
         if Instant::now() >= end {
             return Some(Err(Failure::transient(Explanation::new("the lease ended before the call"))));
@@ -217,6 +220,7 @@ impl Flight {
             seen: store.seen(),
             current: self.shared.latest(),
             refresh_token: token.clone(),
+            shown: self.earlier,
             rotates: self.rotates(),
             grace: self.grace,
         }
@@ -231,6 +235,7 @@ impl Flight {
             logged_in: self.sent.is_some() && self.purpose == Purpose::Login,
             rotates: self.rotates(),
             is_installed: result.as_ref().is_ok_and(|set| !set.is_empty() && !set.has_headers(current.headers())),
+            again: Reuse::new(lease.shown, self.grace, Instant::now()).map(|reuse| reuse.shown),
             sent: self.sent.unwrap_or_else(Instant::now),
         };
         Some((lease.version, record_after(&lease.base, &end)))

@@ -117,9 +117,10 @@ impl RefreshLayer {
     /// With a grace, a refresh whose answer is lost is sent once more with the same token, within three quarters of the grace since
     /// the token was presented first: the last quarter is for its way to the issuer. The first call is given up after half of the
     /// grace, and after half of the [flight timeout](Self::flight_timeout). So a grace of at least twice the timeout of a call
-    /// to the issuer covers one lost answer. With a [store](Self::store), another process does the same after the lease of one
-    /// that crashed. For that the lease lasts only half of the grace, if that is longer than the flight timeout: a grace of at
-    /// least twice the flight timeout covers a crash, too.
+    /// to the issuer covers one lost answer. If the second answer is lost too, the flight fails, and the next one presents the
+    /// token again as long as these three quarters last; a login follows after that. With a [store](Self::store), another
+    /// process does the same, also after the lease of one that crashed. For that the lease lasts only half of the grace, if
+    /// that is longer than the flight timeout: a grace of at least twice the flight timeout covers a crash, too.
     ///
     /// # Examples
     /// ```

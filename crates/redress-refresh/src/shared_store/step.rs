@@ -12,6 +12,7 @@ use super::{Loaded, Stored};
 use crate::failure::Failure;
 use crate::record::{Shown, TokenRecord};
 use crate::snapshot::{Freshness, Snapshot};
+use crate::state::Reuse;
 use crate::token_set::TokenSet;
 
 /// The state of this process.
@@ -21,6 +22,8 @@ pub(crate) struct LocalState {
     pub(crate) seen: u64,
     pub(crate) current: Arc<Snapshot>,
     pub(crate) refresh_token: Option<SecretString>,
+    /// When that token was presented first, if it may be spent.
+    pub(crate) shown: Option<Shown>,
     /// Whether a refresh token may be good for one use only.
     pub(crate) rotates: bool,
     /// How long after its first use the issuer accepts a refresh token again; zero if it does not.
@@ -62,9 +65,8 @@ pub(crate) fn step(loaded: Loaded, local: &LocalState, now: Instant) -> Step {
         if is_behind && local.rotates && local.refresh_token.is_some() {
             return Step::Report { record: local.record(), is_own: true };
         }
-        let refresh_token = local.refresh_token.clone();
-        let base = TokenRecord { refresh_token: refresh_token.clone(), ..TokenRecord::empty(local.seen) };
-        return Step::Claim(Claim { seen: None, base, refresh_token });
+        let base = local.first_record(now);
+        return Step::Claim(Claim { seen: None, refresh_token: base.refresh_token.clone(), base });
     };
     let is_same = TokenSet::from_parts(record.headers.clone(), None, None).has_headers(local.current.headers());
     let is_newer = record.generation > local.seen && !is_same;
@@ -87,6 +89,7 @@ pub(crate) fn step(loaded: Loaded, local: &LocalState, now: Instant) -> Step {
     let token = if is_newer {
         record.refresh_token.clone()
     } else if record.generation < local.seen {
+        record.shown = local.shown.or(record.shown);
         local.refresh_token.clone()
     } else {
         // A refresh token that this process has dropped is not taken from the store again.
@@ -94,7 +97,7 @@ pub(crate) fn step(loaded: Loaded, local: &LocalState, now: Instant) -> Step {
     };
     // A lease that ended without a result may have spent the refresh token.
     let may_be_spent = record.lease.take().is_some() || record.shown.is_some();
-    let is_accepted_again = record.shown.is_some_and(|shown| is_within(local.grace, shown, now));
+    let is_accepted_again = record.shown.is_some_and(|shown| local.accepts(shown, now));
     let refresh_token = token.filter(|_| !may_be_spent || !local.rotates || is_accepted_again);
     if refresh_token.is_none() && local.can_wait_for_login(now) {
         return Step::Keep;
@@ -105,13 +108,6 @@ pub(crate) fn step(loaded: Loaded, local: &LocalState, now: Instant) -> Step {
     Step::Claim(Claim { seen: Some(version), base, refresh_token })
 }
 
-/// Returns `true` if a refresh token that was first presented then may be presented again.
-///
-/// A quarter of the grace is left for the way to the issuer.
-pub(crate) fn is_within(grace: Duration, shown: Shown, now: Instant) -> bool {
-    !grace.is_zero() && shown.ago(now) <= grace / 4 * 3
-}
-
 impl LocalState {
     /// Returns the record of the set that this process holds.
     fn record(&self) -> TokenRecord {
@@ -119,8 +115,22 @@ impl LocalState {
             headers: self.current.headers().to_vec(),
             refresh_token: self.refresh_token.clone(),
             expires_at: self.current.expires_at(),
+            shown: self.shown,
             ..TokenRecord::empty(self.seen)
         }
+    }
+
+    /// Returns the record of a store that has none: it has the refresh token, unless that may be spent.
+    fn first_record(&self, now: Instant) -> TokenRecord {
+        let is_accepted = self.shown.is_none_or(|shown| self.accepts(shown, now));
+        let refresh_token = self.refresh_token.clone().filter(|_| is_accepted);
+        let shown = self.shown.filter(|_| refresh_token.is_some());
+        TokenRecord { refresh_token, shown, ..TokenRecord::empty(self.seen) }
+    }
+
+    /// Returns `true` if the issuer accepts a refresh token again that was first presented then.
+    fn accepts(&self, shown: Shown, now: Instant) -> bool {
+        Reuse::new(shown, self.grace, now).is_some()
     }
 
     /// Returns `true` if this process held a refresh token to renew a set that can still be sent.
@@ -137,16 +147,18 @@ pub(crate) struct CallEnd<'a> {
     pub(crate) rotates: bool,
     /// Whether the set was installed.
     pub(crate) is_installed: bool,
+    /// When the refresh token was presented first, if the issuer accepts it again.
+    pub(crate) again: Option<Shown>,
     /// When the call began.
     pub(crate) sent: Instant,
 }
 
 /// Returns the record that replaces a lease once its call has ended.
 pub(crate) fn record_after(base: &TokenRecord, end: &CallEnd<'_>) -> TokenRecord {
-    let mut kept = TokenRecord { shown: None, ..base.clone() };
+    let mut kept = base.clone();
     if end.logged_in {
         // A login starts a new session.
-        kept.refresh_token = None;
+        (kept.refresh_token, kept.shown) = (None, None);
     }
     match end.result {
         Ok(grant) if end.is_installed => {
@@ -156,11 +168,15 @@ pub(crate) fn record_after(base: &TokenRecord, end: &CallEnd<'_>) -> TokenRecord
         }
         Ok(grant) => {
             let refresh_token = TokenRecord::new(base.generation, grant, None).refresh_token;
-            TokenRecord { refresh_token: refresh_token.or(kept.refresh_token), ..kept }
+            TokenRecord { refresh_token: refresh_token.or(kept.refresh_token), shown: None, ..kept }
+        }
+        Err(failure) if failure.is_ambiguous() && end.rotates && end.again.is_some() => {
+            TokenRecord { shown: end.again.filter(|_| kept.refresh_token.is_some()), ..kept }
         }
         Err(failure) if failure.is_invalid_grant() || (failure.is_ambiguous() && end.rotates) => {
-            TokenRecord { refresh_token: None, ..kept }
+            TokenRecord { refresh_token: None, shown: None, ..kept }
         }
+        // The call was not processed; one before it may have been.
         Err(_) => kept,
     }
 }

@@ -156,6 +156,7 @@ impl State {
             return decline(too_new(age, min_age.length()));
         }
         self.mark_rejected(route_accepted);
+        self.drop_spent(now);
         match self.refusal(now) {
             Some(refusal) => Decision::Fail(refusal),
             None => Decision::Start(self.start_by_rejection(), None),
@@ -288,7 +289,7 @@ impl State {
     /// Starts a flight that replaces a rejected set.
     fn start_by_rejection(&mut self) -> super::Ticket {
         if !self.current.is_accepted() && self.rejections.unaccepted_sets + 1 >= MAX_UNACCEPTED_SETS {
-            self.refresh_token = None;
+            (self.refresh_token, self.reuse) = (None, None);
         }
         self.start(true)
     }

@@ -48,7 +48,7 @@ fn local(seen: u64, token: &str, refresh: Option<&str>, rotates: bool) -> LocalS
     let current = Snapshot::new(1, headers, None);
     current.mark_rejected();
     let refresh_token = refresh.map(SecretString::from);
-    LocalState { seen, current: Arc::new(current), refresh_token, rotates, grace: Duration::ZERO }
+    LocalState { seen, current: Arc::new(current), refresh_token, shown: None, rotates, grace: Duration::ZERO }
 }
 
 fn told(step: Step) -> String {
@@ -196,12 +196,51 @@ fn each_end_leaves_its_record() {
         ("permanent", Err(Failure::permanent("x")), true, true, false, (4, "t4", Some("r4"), Some(5000))),
         ("a login that failed", Err(Failure::transient("x")), false, true, false, (4, "t4", None, Some(5000))),
     ] {
-        let end = CallEnd { result: &result, logged_in: !was_refresh, rotates, is_installed: is_good, sent: at(100) };
+        let end = CallEnd {
+            result: &result,
+            logged_in: !was_refresh,
+            rotates,
+            is_installed: is_good,
+            again: None,
+            sent: at(100),
+        };
         let record = record_after(&base, &end);
         let (generation, token, refresh, expires_at) = expected;
         assert_eq!((record.generation, record.expires_at), (generation, expires_at.map(at)), "{name}");
         assert!(grant(token).has_headers(&record.headers), "{name}");
-        assert!(record.lease.is_none() && record.shown.is_none(), "{name}");
+        assert!(record.lease.is_none(), "{name}");
+        // Only a call that was not processed leaves the token as it was.
+        let is_unchanged = refresh == Some("r4") && result.is_err();
+        assert_eq!(record.shown.map(|shown| shown.ago(at(100))), is_unchanged.then_some(s(10)), "{name}");
         assert_eq!(record.refresh_token.as_ref().map(ExposeSecret::expose_secret), refresh, "{name}");
+    }
+}
+
+#[test]
+fn a_token_whose_answer_is_lost_stays_with_the_time_of_its_first_use_within_the_grace() {
+    let result = Err(Failure::ambiguous("cut"));
+    for logged_in in [false, true] {
+        let again = Some(Shown::from_now(at(90)));
+        let end = CallEnd { result: &result, logged_in, rotates: true, is_installed: false, again, sent: at(100) };
+        let record = record_after(&record(4, "t4", Some("r4")), &end);
+        let kept = record.refresh_token.as_ref().map(ExposeSecret::expose_secret);
+        assert_eq!(kept, (!logged_in).then_some("r4"));
+        assert_eq!(record.shown.map(|shown| shown.ago(at(100))), (!logged_in).then_some(s(10)));
+    }
+}
+
+#[test]
+fn a_token_of_this_process_that_may_be_spent_is_presented_within_the_grace_only() {
+    for (ago, expected) in [(10, "claim 3 r3"), (30, "claim 3 r3"), (31, "claim 3 login")] {
+        let shown = Some(Shown::from_now(at(1000 - ago)));
+        let local = LocalState { shown, grace: s(40), ..local(3, "t3", Some("r3"), true) };
+        for loaded in [EMPTY, found(record(1, "t1", Some("r1")))] {
+            let next = step(loaded, &local, at(1000));
+            if let Step::Claim(claim) = &next {
+                let kept = claim.base.shown.map(|shown| shown.ago(at(1000)));
+                assert_eq!(kept, (ago <= 30).then_some(s(ago)), "the time of the first use stays");
+            }
+            assert_eq!(told(next), expected, "{ago}");
+        }
     }
 }
