@@ -149,6 +149,11 @@ impl Shown {
         Self { before: Duration::ZERO, at: now }
     }
 
+    /// Returns the time that long before now.
+    pub(crate) const fn before(before: Duration, now: Instant) -> Self {
+        Self { before, at: now }
+    }
+
     /// Returns how long ago that was.
     pub(crate) fn ago(self, now: Instant) -> Duration {
         self.before.saturating_add(now.saturating_duration_since(self.at))

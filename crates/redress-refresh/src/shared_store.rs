@@ -61,6 +61,8 @@ struct UnusedLease {
 /// The stored record.
 pub(crate) struct Stored {
     pub(crate) version: Version,
+    /// How long ago it was written, by the clock of the store at the first read.
+    pub(crate) age: Duration,
     /// Its lease is that of another process, or one under which this process has presented a refresh token.
     pub(crate) record: TokenRecord,
     /// How much longer its lease is believed; `None` if the record has none, or none that is.
@@ -167,14 +169,14 @@ impl SharedStore {
     }
 
     /// Writes a record to a store that has lost writes, under a lease of no process: until it ends, a process that holds a
-    /// newer record may write it. When that was presented first is unknown.
+    /// newer record may write it.
     pub(crate) async fn report(
         &self,
         seen: Option<Version>,
         base: &TokenRecord,
         lease: Duration,
     ) -> Result<(), BoxError> {
-        let record = TokenRecord { lease: Some(lease), shown: None, ..base.clone() };
+        let record = TokenRecord { lease: Some(lease), ..base.clone() };
         self.write(seen, self.next_version(), &record).await.map(drop)
     }
 
@@ -204,7 +206,7 @@ impl SharedStore {
             (record.lease, record.shown) = (None, unused.shown);
         }
         let lease = record.lease.and_then(|lease| ages::left(lease, age));
-        Ok(Stored { version, record, lease })
+        Ok(Stored { version, age, record, lease })
     }
 
     fn queued(&self) -> MutexGuard<'_, Queued> {

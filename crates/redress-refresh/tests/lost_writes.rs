@@ -227,24 +227,28 @@ async fn a_process_that_holds_a_newer_set_reports_it_to_one_that_holds_an_older_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_process_that_only_knows_of_a_lost_lease_waits_as_long_as_a_lease_and_logs_in() {
-    let fleet = Fleet::new();
-    let one = fleet.started().await;
-    let other = fleet.process().flight_timeout(s(60));
-    assert_eq!(fleet.send(&other).await, 200);
-    let earlier = fleet.store.stored().await.unwrap();
-    fleet.family.twist(Twist::Lose);
-    let refresh = fleet.refreshing(&one).await;
-    let patient = fleet.spawn(&other);
-    settle().await;
-    // The holder of the lease gets no answer, and is not heard of again.
-    fleet.store.restore(Some(&earlier)).await;
-    let start = Instant::now();
-    assert_eq!(patient.await.unwrap().map_or(0, |answer| answer.status().as_u16()), 200, "after a login");
-    let _ = refresh.await;
-    assert!(start.elapsed() >= s(60), "{:?}", start.elapsed());
-    assert_eq!((fleet.family.shown(), fleet.family.logins()), (vec!["r1".to_owned()], 2));
-    fleet.family.assert_whole();
+async fn a_process_that_only_knows_of_a_lost_lease_waits_as_long_as_a_lease_and_logs_in_after_the_grace() {
+    // The record was written 60 s before, and the lease lasts 60 s or 65 s.
+    for (grace, shown, logins) in [(0, 1, 2), (120, 1, 2), (300, 2, 1)] {
+        let fleet = Fleet::new();
+        fleet.family.inner.lock().unwrap().grace = s(grace);
+        let one = fleet.started().await;
+        let other = fleet.process().flight_timeout(s(60)).refresh_grace(s(grace));
+        assert_eq!(fleet.send(&other).await, 200);
+        let earlier = fleet.store.stored().await.unwrap();
+        fleet.family.twist(Twist::Lose);
+        let refresh = fleet.refreshing(&one).await;
+        let patient = fleet.spawn(&other);
+        settle().await;
+        // The holder of the lease gets no answer, and is not heard of again.
+        fleet.store.restore(Some(&earlier)).await;
+        let start = Instant::now();
+        assert_eq!(patient.await.unwrap().map_or(0, |answer| answer.status().as_u16()), 200, "{grace}");
+        let _ = refresh.await;
+        assert!(start.elapsed() >= s(60), "{:?}", start.elapsed());
+        assert_eq!((fleet.family.shown(), fleet.family.logins()), (vec!["r1".to_owned(); shown], logins), "{grace}");
+        fleet.family.assert_whole();
+    }
 }
 
 #[tokio::test(start_paused = true)]

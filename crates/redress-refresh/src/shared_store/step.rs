@@ -61,7 +61,7 @@ pub(crate) struct Claim {
 /// Decides about the content of the store.
 pub(crate) fn step(loaded: Loaded, local: &LocalState, now: Instant) -> Step {
     let Loaded { stored, is_behind } = loaded;
-    let Some(Stored { version, mut record, lease }) = stored else {
+    let Some(Stored { version, age, mut record, lease }) = stored else {
         if is_behind && local.rotates && local.refresh_token.is_some() {
             return Step::Report { record: local.record(), is_own: true };
         }
@@ -80,6 +80,8 @@ pub(crate) fn step(loaded: Loaded, local: &LocalState, now: Instant) -> Step {
         }
         // A lease that has ended has the same effect.
         if record.lease.is_none() {
+            // The writes that are lost came after this record: its token was not presented before.
+            record.shown = record.shown.or(Some(Shown::before(age, now)));
             return Step::Report { record, is_own: false };
         }
     }

@@ -34,7 +34,7 @@ fn leased(record: TokenRecord, until: u64) -> TokenRecord {
 /// The content of a store that was written at 980 and is read at 1000.
 fn found(record: TokenRecord) -> Loaded {
     let lease = record.lease.and_then(|lease| ages::left(lease, s(20)));
-    Loaded { stored: Some(Stored { version: Version::from_parts(7, 7), record, lease }), is_behind: false }
+    Loaded { stored: Some(Stored { version: Version::from_parts(7, 7), age: s(20), record, lease }), is_behind: false }
 }
 
 fn behind(loaded: Loaded) -> Loaded {
@@ -242,5 +242,17 @@ fn a_token_of_this_process_that_may_be_spent_is_presented_within_the_grace_only(
             }
             assert_eq!(told(next), expected, "{ago}");
         }
+    }
+}
+
+#[test]
+fn a_token_of_a_store_that_lost_writes_was_first_presented_after_its_record_was_written() {
+    let local = local(3, "t3", Some("r3"), true);
+    for (shown, ago) in [(None, 20), (Some(Shown::from_now(at(970))), 30)] {
+        let stored = TokenRecord { shown, ..record(3, "t3", Some("r3")) };
+        let Step::Report { record, is_own: false } = step(behind(found(stored)), &local, at(1000)) else {
+            panic!("it is reported");
+        };
+        assert_eq!(record.shown.map(|shown| shown.ago(at(1000))), Some(s(ago)));
     }
 }
