@@ -5,6 +5,7 @@ use std::os::unix::fs::{MetadataExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use crate::process::{Folder, Process, find, free_port};
 use crate::skip;
@@ -41,6 +42,33 @@ impl Postgres {
         command.args(["-U", USER, "-A", "trust", "-E", "UTF8", "--locale", "C", "--no-sync"]);
         let made = command.stdout(Stdio::null()).status();
         assert!(made.as_ref().is_ok_and(std::process::ExitStatus::success), "{command:?}: {made:?}");
+        let mut server = Self { process: None, program, folder, port: free_port() };
+        server.start_again().await;
+        Some(server)
+    }
+
+    /// Copies the server that answers on a port, and starts the copy as a standby that follows it over that port. `None` if the
+    /// program is not installed.
+    ///
+    /// # Panics
+    /// Panics if the copy fails or the standby does not start.
+    pub async fn standby_of(port: u16) -> Option<Self> {
+        let (Some(copy), Some(program)) = (find("pg_basebackup"), find("postgres")) else {
+            return skip("pg_basebackup");
+        };
+        let folder = Folder::new();
+        let mut command = as_user(&copy, folder.path());
+        command.arg("-D").arg(folder.path().join("data"));
+        command.args(["-d", &format!("host=127.0.0.1 port={port} user={USER}"), "-R", "-c", "fast", "-X", "stream"]);
+        let mut copying = command.arg("--no-sync").stdout(Stdio::null()).spawn().expect("the program can be started");
+        let made = loop {
+            // The proxy before the server runs on this thread.
+            match copying.try_wait().expect("the program was started here") {
+                Some(status) => break status,
+                None => tokio::time::sleep(Duration::from_millis(10)).await,
+            }
+        };
+        assert!(made.success(), "{command:?}: {made:?}");
         let mut server = Self { process: None, program, folder, port: free_port() };
         server.start_again().await;
         Some(server)

@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -23,6 +24,7 @@ enum Mode {
 #[derive(Debug)]
 pub struct Proxy {
     port: u16,
+    server: Arc<AtomicU16>,
     mode: Arc<watch::Sender<Mode>>,
 }
 
@@ -34,22 +36,27 @@ impl Proxy {
     pub async fn start(server: u16) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("loopback has a free port");
         let port = listener.local_addr().expect("a listener has an address").port();
-        let mode = Arc::new(watch::Sender::new(Mode::Pass));
-        let modes = Arc::clone(&mode);
+        let (server, mode) = (Arc::new(AtomicU16::new(server)), Arc::new(watch::Sender::new(Mode::Pass)));
+        let (target, modes) = (Arc::clone(&server), Arc::clone(&mode));
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 if *modes.borrow() != Mode::Refuse {
-                    tokio::spawn(forward(client, server, Arc::clone(&modes)));
+                    tokio::spawn(forward(client, target.load(Ordering::Relaxed), Arc::clone(&modes)));
                 }
             }
         });
-        Self { port, mode }
+        Self { port, server, mode }
     }
 
     /// Returns the port of the proxy.
     #[must_use]
     pub const fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Passes new connections on to another server.
+    pub fn point_to(&self, server: u16) {
+        self.server.store(server, Ordering::Relaxed);
     }
 
     /// Passes everything on again.
