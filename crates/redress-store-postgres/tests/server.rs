@@ -263,6 +263,33 @@ async fn a_server_that_crashed_and_was_started_again_is_used_and_has_its_records
 }
 
 #[tokio::test]
+async fn a_promoted_standby_that_lagged_shows_a_lower_number() {
+    let Some(primary) = server().await else { return };
+    let link = Proxy::start(primary.port()).await;
+    let store = over(primary.port());
+    let first = write(&store, "key", None).await;
+    let Some(standby) = Postgres::standby_of(link.port()).await else { return };
+    let lagging = over(standby.port());
+    let read = async || lagging.load("key").await.ok().flatten().map(|record| record.version());
+    eventually("the standby has the record", async || read().await == Some(first)).await;
+    let next = NewRecord::new(Version::next(Some(first)), b"next");
+    let refused = lagging.replace("key", Some(first), &next).await.unwrap_err();
+    assert_eq!(refused.to_string(), "the server answered with the error 25006");
+
+    link.hold_answers();
+    let last = write(&store, "key", Some(write(&store, "key", Some(first)).await)).await;
+    drop(primary);
+    link.refuse();
+    connect(standby.port()).await.unwrap().query("SELECT pg_promote()", &[]).await.unwrap();
+    let found = read().await.unwrap();
+    assert_eq!((found, found.number(), last.number()), (first, 1, 3));
+    let next = NewRecord::new(Version::next(Some(last)), b"next");
+    let refused = lagging.replace("key", Some(last), &next).await.unwrap();
+    assert!(matches!(refused, Written::Refused(Some(record)) if record.version() == first));
+    write(&lagging, "key", Some(first)).await;
+}
+
+#[tokio::test]
 async fn a_record_whose_lifetime_has_passed_is_gone_and_its_row_is_removed_later() {
     let Some(server) = server().await else { return };
     let (store, client) = (over(server.port()), connect(server.port()).await.unwrap());
