@@ -7,10 +7,11 @@ use redress_sandbox::Sandbox;
 use serde::Serialize;
 
 use crate::Arguments;
+use crate::faults::{Fault, Faults};
 use crate::worker::FLIGHT_TIMEOUT;
 
 /// The counts of a run, by the server's own log.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Serialize)]
 pub(crate) struct Figures {
     pub(crate) tokens_shown_twice: u64,
     pub(crate) unneeded_logins: u64,
@@ -19,6 +20,8 @@ pub(crate) struct Figures {
     pub(crate) arrivals_in_cooldown: u32,
     pub(crate) store_calls_per_request: f64,
     pub(crate) kills: u32,
+    #[serde(flatten)]
+    pub(crate) faults: Faults,
     pub(crate) stops_in_the_gap: u64,
     pub(crate) timeouts: u64,
     pub(crate) refreshes: u64,
@@ -28,6 +31,23 @@ pub(crate) struct Figures {
 }
 
 impl Figures {
+    pub(crate) const fn new(faults: Faults) -> Self {
+        Self {
+            tokens_shown_twice: 0,
+            unneeded_logins: 0,
+            spans_over_limit: 0,
+            used_share: 0.0,
+            arrivals_in_cooldown: 0,
+            store_calls_per_request: 0.0,
+            kills: 0,
+            faults,
+            stops_in_the_gap: 0,
+            timeouts: 0,
+            refreshes: 0,
+            lost_tokens: 0,
+        }
+    }
+
     /// Adds the log of the issuer.
     pub(crate) fn add_tokens(&mut self, issuer: &Sandbox, accounts: u32, stops_in_the_gap: u64) {
         // A process that was stopped behind its last check cannot be held back.
@@ -42,19 +62,23 @@ impl Figures {
         let (window, most) = (window.as_millis() as u64, requests as usize);
         let over = arrivals.windows(most + 1).filter(|span| span[most] - span[0] < window);
         self.spans_over_limit = over.count();
-        // The first interval begins with processes that have no permits yet.
+        // The first interval begins with processes that have no permits yet. The least is that of three which follow.
         let end = arrivals.last().copied().unwrap_or_default();
-        let last = arrivals.iter().filter(|arrival| **arrival + window > end).count();
-        self.used_share = last as f64 / requests as f64;
+        let used = |before: u64| {
+            let interval = (end - before).saturating_sub(window)..end - before;
+            arrivals.iter().filter(|arrival| interval.contains(arrival)).count()
+        };
+        let least = [0, window / 4, window / 2].map(|before| used(before.min(end))).into_iter().min();
+        self.used_share = least.unwrap_or_default() as f64 / requests as f64;
         self.store_calls_per_request = store_calls as f64 / arrivals.len().max(1) as f64;
     }
 
     /// Returns the promises that the run has broken.
     pub(crate) fn broken(&self, arguments: &Arguments) -> Vec<String> {
         let has_grace = arguments.grace() >= FLIGHT_TIMEOUT * 2;
-        // A flight calls twice at most. If the machine is too slow for both calls, the refresh token may be spent.
-        let explained = self.stops_in_the_gap + self.timeouts / 2;
-        let most_logins = if has_grace { explained } else { u64::from(self.lost_tokens) + explained };
+        let without_grace = self.lost_tokens + self.faults.count(Fault::Answers);
+        let most_logins = if has_grace { 0 } else { u64::from(without_grace) + self.timeouts };
+        let most_logins = most_logins + self.stops_in_the_gap;
         // A lease lasts a fortieth of a short interval, and takes two or three calls.
         let most_calls = (1.2 / arguments.window_s as f64).max(0.02);
         let rules = [
@@ -95,6 +119,7 @@ impl fmt::Display for Figures {
             ("share of the limit used", format!("{:.1} %", self.used_share * 100.0)),
             ("calls to the store for each request", format!("{:.4}", self.store_calls_per_request)),
         ];
-        rows.iter().try_for_each(|(name, value)| writeln!(f, "{name:<36}{value:>10}"))
+        rows.iter().try_for_each(|(name, value)| writeln!(f, "{name:<36}{value:>10}"))?;
+        self.faults.iter().try_for_each(|(name, count)| writeln!(f, "{name:<36}{count:>10}"))
     }
 }

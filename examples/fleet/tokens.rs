@@ -6,25 +6,26 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use redress::BoxError;
-use redress_sandbox::{Fault, Sandbox, Vendor};
+use redress_sandbox::{Sandbox, Vendor};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::Arguments;
-use crate::backend::Server;
+use crate::faults::{self, Fault, Faults};
 use crate::figures::Figures;
 use crate::points::Point;
 use crate::process::{Process, Totals};
+use crate::server::Server;
 use crate::worker::{FLIGHT_TIMEOUT, Job};
 
 /// There are many accounts, since each of them waits for a lease to end when its process is killed.
-const ACCOUNTS: u32 = 32;
+const ACCOUNTS: u32 = 64;
 /// The time between two expirations of all access tokens.
 const EXPIRY: Duration = Duration::from_millis(250);
-/// One round in 8 loses an answer of the issuer.
-const LOST_EVERY: u32 = 8;
-/// One round in 40 stops a process for longer than a lease.
-const STOP_EVERY: u32 = 40;
-/// The length of such a stop, and of the time at the end in which each account finishes its last refresh.
+/// The time between two calls of an account, in milliseconds, and that of the last refreshes, which leaves the machine to others.
+const INTERVAL_MS: u64 = 80;
+const SETTLING_MS: u64 = 2000;
+/// The length of a stop, which is longer than a lease, and of the time at the end in which each account finishes its last refresh.
 const LONG: Duration = FLIGHT_TIMEOUT.saturating_mul(8);
 
 /// A process, and how it ends.
@@ -42,66 +43,134 @@ enum End {
     Never,
 }
 
-/// Lets the processes share tokens until enough of them were killed.
-pub(crate) async fn run(arguments: &Arguments, server: &Server, figures: &mut Figures) -> Result<(), BoxError> {
+/// The processes that finish the last refresh of each account.
+pub(crate) struct Settling {
+    issuer: Sandbox,
+    processes: Vec<Process>,
+    totals: Arc<Totals>,
+    until: Instant,
+}
+
+/// The processes that share tokens.
+struct Crew {
+    job: Job,
+    totals: Arc<Totals>,
+    members: Vec<Member>,
+}
+
+/// Lets the processes share tokens until enough of them were killed and each fault has happened.
+pub(crate) async fn run(
+    arguments: &Arguments,
+    server: &Arc<Server>,
+    figures: &mut Figures,
+) -> Result<Settling, BoxError> {
     let issuer = Sandbox::start(Vendor::Vlens).await?;
     issuer.detect_reuse(arguments.grace());
-    let job = Job { grace_ms: arguments.grace_ms, ..Job::new(server.address(), issuer.url(), ACCOUNTS, 40) };
-    let totals = Arc::new(Totals::default());
-    let start = |end| Ok::<_, BoxError>(Member { process: Process::start(&ending(&job, end), &totals)?, end });
-    let mut members = (0..arguments.processes).map(|_| start(End::Never)).collect::<Result<Vec<_>, _>>()?;
+    let job = Job { grace_ms: arguments.grace_ms, ..Job::new(server.address(), issuer.url(), ACCOUNTS, INTERVAL_MS) };
+    let mut crew = Crew { job, totals: Arc::default(), members: Vec::new() };
+    for _ in 0..arguments.processes {
+        crew.members.push(crew.start(End::Never, &mut figures.faults)?);
+    }
     while issuer.logins() < ACCOUNTS.into() {
         tokio::time::sleep(EXPIRY).await;
     }
     // The last of these logins is written. From here on, each process that starts has its end.
-    tokio::time::sleep(FLIGHT_TIMEOUT * 3).await;
-    for member in &mut members {
+    tokio::time::sleep(FLIGHT_TIMEOUT).await;
+    for member in &mut crew.members {
         member.end = End::Killed(Instant::now());
     }
     let bar = ProgressBar::new(arguments.kills.into())
         .with_style(ProgressStyle::with_template("{bar:34} {pos}/{len} kills")?);
+    let mut failing = JoinSet::new();
     for round in 1.. {
-        disturb(round, &issuer, &members);
+        disturb(round, &issuer, server, &crew.members, &mut figures.faults, &mut failing);
         tokio::time::sleep(EXPIRY).await;
-        for member in &mut members {
-            if figures.kills < arguments.kills && member.has_ended().await? {
-                figures.kills += 1;
-                figures.lost_tokens += u32::from(member.end.may_lose_tokens());
-                bar.inc(1);
-                *member = start(End::random())?;
-                tokio::time::sleep(Duration::from_millis(arguments.kill_every_ms)).await;
-            }
+        while let Some(failed) = failing.try_join_next() {
+            failed??;
         }
-        if figures.kills >= arguments.kills {
+        bar.inc(crew.replace_ended(arguments, figures).await?);
+        if figures.kills >= arguments.kills && figures.faults.have_all_happened() {
             break;
         }
     }
-    for member in &mut members {
-        member.process.kill().await?;
-        figures.lost_tokens += 1;
-        *member = start(End::Never)?;
-    }
-    issuer.expire_tokens();
-    tokio::time::sleep(LONG).await;
     bar.finish_and_clear();
-    for member in members {
-        member.process.end().await?;
+    while let Some(failed) = failing.join_next().await {
+        failed??;
     }
-    figures.timeouts = totals.timeouts.load(Ordering::Relaxed);
-    figures.add_tokens(&issuer, ACCOUNTS, totals.stops_in_the_gap.load(Ordering::Relaxed));
-    Ok(())
+    crew.settle(issuer, figures).await
 }
 
-/// Expires all access tokens, and now and then loses an answer or stops a process.
-fn disturb(round: u32, issuer: &Sandbox, members: &[Member]) {
-    issuer.expire_tokens();
-    // Two lost answers in a row cost a login: the token is presented twice at most by one flight.
-    if round.is_multiple_of(LOST_EVERY) && issuer.unused_faults() == 0 {
-        issuer.script("POST /api/credentials/RefreshToken", [Fault::drop()]);
+impl Crew {
+    fn start(&self, end: End, faults: &mut Faults) -> Result<Member, BoxError> {
+        let job = Job { ahead_s: faults::ahead(faults), ..ending(&self.job, end) };
+        Ok(Member { process: Process::start(&job, &self.totals)?, end })
     }
-    if round.is_multiple_of(STOP_EVERY) {
+
+    /// Starts a process in the place of each that has ended, and returns their number.
+    async fn replace_ended(&mut self, arguments: &Arguments, figures: &mut Figures) -> Result<u64, BoxError> {
+        let mut ended = 0;
+        for number in 0..self.members.len() {
+            if self.members[number].has_ended().await? {
+                ended += 1;
+                figures.kills += 1;
+                figures.lost_tokens += u32::from(self.members[number].end.may_lose_tokens());
+                self.members[number] = self.start(End::random(), &mut figures.faults)?;
+                tokio::time::sleep(Duration::from_millis(arguments.kill_every_ms)).await;
+            }
+        }
+        Ok(ended)
+    }
+
+    /// Kills all processes, and starts as many that finish the last refresh of each account.
+    async fn settle(mut self, issuer: Sandbox, figures: &mut Figures) -> Result<Settling, BoxError> {
+        let job = Job { interval_ms: SETTLING_MS, ..self.job.clone() };
+        let mut processes = Vec::new();
+        for member in &mut self.members {
+            member.process.kill().await?;
+            figures.kills += 1;
+            figures.lost_tokens += 1;
+            processes.push(Process::start(&job, &self.totals)?);
+        }
+        issuer.expire_tokens();
+        Ok(Settling { issuer, processes, totals: self.totals, until: Instant::now() + LONG })
+    }
+}
+
+impl Settling {
+    /// Waits until each account has had the time for its last refresh, and adds the log of the issuer.
+    pub(crate) async fn end(self, figures: &mut Figures) -> Result<(), BoxError> {
+        tokio::time::sleep_until(self.until).await;
+        for process in self.processes {
+            process.end().await?;
+        }
+        figures.timeouts = self.totals.timeouts.load(Ordering::Relaxed);
+        figures.add_tokens(&self.issuer, ACCOUNTS, self.totals.stops_in_the_gap.load(Ordering::Relaxed));
+        Ok(())
+    }
+}
+
+/// Expires all access tokens, and lets the faults of this round happen.
+fn disturb(
+    round: u32,
+    issuer: &Sandbox,
+    server: &Arc<Server>,
+    members: &[Member],
+    faults: &mut Faults,
+    failing: &mut JoinSet<Result<(), BoxError>>,
+) {
+    issuer.expire_tokens();
+    if faults.is_due(Fault::Answers, round) {
+        issuer.script("POST /api/credentials/RefreshToken", [redress_sandbox::Fault::drop()]);
+    }
+    if faults.is_due(Fault::Stops, round) {
         let member = &members[fastrand::usize(..members.len())];
         tokio::spawn(member.process.pause(LONG));
+    }
+    for fault in [Fault::StoreAnswers, Fault::Notices, Fault::Restarts, Fault::Promotions] {
+        if faults.is_due(fault, round) {
+            let server = Arc::clone(server);
+            failing.spawn(async move { server.fail(fault).await });
+        }
     }
 }
 

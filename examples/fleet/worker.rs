@@ -12,7 +12,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use redress::login::JsonLogin;
 use redress::transport::Hyper;
-use redress::{BoxError, Class, Code, Dialect, Redress, RedressLayer, StoreHandle, dialects};
+use redress::{BoxError, Class, Clock, Code, Dialect, Redress, RedressLayer, StoreHandle, dialects};
 use redress_sandbox::vlens;
 use serde::{Deserialize, Serialize};
 use tokio::io::AsyncReadExt;
@@ -45,13 +45,15 @@ pub(crate) struct Job {
     /// The time between two calls of an account, in milliseconds.
     pub(crate) interval_ms: u64,
     pub(crate) grace_ms: u64,
+    /// How much the clock of the process is ahead, in seconds.
+    pub(crate) ahead_s: i64,
     /// The point of the protocol at which the process ends itself.
     pub(crate) end_at: Option<String>,
 }
 
 impl Job {
     pub(crate) const fn new(store: String, api: String, accounts: u32, interval_ms: u64) -> Self {
-        Self { store, api, dialect: None, accounts, interval_ms, grace_ms: 0, end_at: None }
+        Self { store, api, dialect: None, accounts, interval_ms, grace_ms: 0, ahead_s: 0, end_at: None }
     }
 
     pub(crate) fn from_environment() -> Result<Option<Self>, BoxError> {
@@ -83,7 +85,7 @@ fn stack(job: &Job, store: &StoreHandle, watch: &Arc<Watch>, account: u32) -> Re
     let key = format!("fleet/account-{account}");
     if let Some(toml) = &job.dialect {
         let layer = RedressLayer::new(Dialect::from_toml("fleet.toml", toml)?);
-        return Ok(layer.share(store.clone(), &key).layer(transport));
+        return Ok(layer.clock(clock(job.ahead_s)).share(store.clone(), &key).layer(transport));
     }
     let dialect = dialects::vlens()
         .with_code(Code::new(vlens::ACCESS_TOKEN_EXPIRED.to_string(), Class::TokenExpired))
@@ -95,9 +97,19 @@ fn stack(job: &Job, store: &StoreHandle, watch: &Arc<Watch>, account: u32) -> Re
     Ok(RedressLayer::new(dialect)
         .credentials(login, job.api.parse()?)
         .refresh(|refresh| refresh.flight_timeout(FLIGHT_TIMEOUT).refresh_grace(grace))
+        .clock(clock(job.ahead_s))
         .share(store.clone(), &key)
         .deadline(Duration::from_secs(10))
         .layer(transport))
+}
+
+/// A clock that is ahead of the machine's by so many seconds, or behind.
+fn clock(ahead_s: i64) -> Clock {
+    let difference = Duration::from_secs(ahead_s.unsigned_abs());
+    Clock::from_fn(move || {
+        let now = Clock::system().now();
+        if ahead_s < 0 { now - difference } else { now + difference }
+    })
 }
 
 /// Calls the API for ever.
