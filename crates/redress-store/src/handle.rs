@@ -46,11 +46,10 @@ impl StoreHandle {
     /// Erases the type of a store. A handle is returned as it is.
     #[must_use]
     pub fn new<S: Store>(store: S) -> Self {
-        let mut store = Some(store);
-        if let Some(handle) = (&mut store as &mut dyn Any).downcast_mut::<Option<Self>>().and_then(Option::take) {
-            return handle;
+        match (&store as &dyn Any).downcast_ref::<Self>() {
+            Some(handle) => handle.clone(),
+            None => Self { store: Arc::new(store) },
         }
-        Self { store: Arc::new(store.expect("it was not taken")) }
     }
 }
 
