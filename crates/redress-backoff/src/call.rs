@@ -269,11 +269,11 @@ impl<B: CloneBody, T> Call<B, T> {
             self.end_race(false);
         }
         self.settings.hooks.attempt_ended(&attempt, self.number());
-        self.history.go_on(attempt, next.cause);
         match next.cause {
-            Cause::Race => self.go_on_alone(),
+            Cause::Race => self.go_on_alone(attempt.verdict.as_ref()),
             _ => self.hedging = None,
         }
+        self.history.go_on(attempt, next.cause);
         next.cause
     }
 

@@ -34,6 +34,8 @@ pub(crate) struct AttemptContext<'a> {
     /// The number of transient failures of all calls since the last success, including this one.
     pub(crate) shared_failures: u32,
     pub(crate) last_wait: Option<Duration>,
+    /// The verdict about the other attempt of a call that is hedged, if it has failed before.
+    pub(crate) lost_race: Option<&'a Verdict>,
     pub(crate) now: Instant,
     pub(crate) deadline: Option<Instant>,
     /// Whether the upstream is in an outage, and the call may be sent again at its end.
@@ -117,6 +119,17 @@ impl AttemptContext<'_> {
     fn is_throttled(&self) -> bool {
         self.verdict.class() == Class::RateLimited
     }
+
+    /// Returns the verdicts whose hints a retry waits for.
+    fn verdicts(&self) -> impl Iterator<Item = &Verdict> {
+        self.lost_race.into_iter().chain([self.verdict])
+    }
+
+    /// Returns the longest hint with its delay.
+    fn hint(&self) -> Option<(&RetryHint, Duration)> {
+        let hints = self.verdicts().filter_map(|verdict| verdict.hint().zip(verdict.hint_delay(self.now)));
+        hints.max_by_key(|(_, delay)| *delay)
+    }
 }
 
 /// Decides on a retry.
@@ -153,7 +166,7 @@ pub(crate) fn waits_for_end_of_outage(context: &AttemptContext<'_>) -> bool {
     context.is_outage
         && context.max_attempts > 1
         && context.policy.is_none()
-        && context.verdict.hint().is_none()
+        && context.hint().is_none()
         && context.deadline.is_some_and(|deadline| deadline > context.now)
 }
 
@@ -169,7 +182,7 @@ pub(crate) fn decide_wait(
     if context.attempts >= context.max_attempts {
         return Err(EndReason::MaxAttempts);
     }
-    if context.verdict.hint_delay(context.now).is_some_and(|hint| hint > settings.max_retry_after) {
+    if context.hint().is_some_and(|(_, delay)| delay > settings.max_retry_after) {
         return Err(EndReason::HintTooLong);
     }
     let (wait, source) = wait(settings, context).ok_or(EndReason::Deadline)?;
@@ -179,7 +192,8 @@ pub(crate) fn decide_wait(
 
 fn retryability(settings: &Settings, context: &AttemptContext<'_>) -> Retryability {
     let by_hook = settings.hooks.retry_if(context.verdict, context.attempts);
-    let is_worthwhile = by_hook.unwrap_or_else(|| is_worthwhile(settings, context));
+    let is_forbidden = || context.lost_race.is_some_and(|lost| lost.should_retry() == Some(false));
+    let is_worthwhile = by_hook.unwrap_or_else(|| is_worthwhile(settings, context) && !is_forbidden());
     match proof(settings, context) {
         _ if !is_worthwhile => Retryability::Never,
         Some(proof) => Retryability::NotProcessed(proof),
@@ -208,6 +222,14 @@ fn is_worthwhile(settings: &Settings, context: &AttemptContext<'_>) -> bool {
 /// to retry (gRFC A6, "Throttling Retry Attempts and Hedged RPCs").
 pub(crate) fn is_throttling_failure(settings: &Settings, context: &AttemptContext<'_>) -> bool {
     context.verdict.should_retry() == Some(false) || is_worthwhile(settings, context)
+}
+
+/// Returns `true` for a failure after which a gRPC call would be retried, had the server not forbidden it: another attempt that
+/// is in flight goes on (gRFC A6, "Pushback").
+pub(crate) fn is_pushed_back(settings: &Settings, context: &AttemptContext<'_>) -> bool {
+    let is_forbidden = context.verdict.should_retry() == Some(false);
+    let is_retryable = || grpc::code_of(context.verdict, context.head) == GrpcCode::Unavailable;
+    is_forbidden && settings.dialect.is_grpc() && is_retryable()
 }
 
 /// Returns the proof that the request was not processed, if there is one.
@@ -285,7 +307,7 @@ fn wait(settings: &Settings, context: &AttemptContext<'_>) -> Option<(Duration, 
 /// The vendor's default wait after throttling stands in for a hint, so it does not apply beside one.
 fn delays(settings: &Settings, context: &AttemptContext<'_>) -> [Option<(Delay, WaitSource)>; 2] {
     let (nth, jitter, throttled) = (context.attempts, settings.jitter, context.is_throttled());
-    let hint = context.verdict.hint().zip(context.verdict.hint_delay(context.now));
+    let hint = context.hint();
     let declared = context.policy.map(|policy| policy.wait(nth));
     let published = match (throttled, &hint) {
         _ if declared.is_some() => None,

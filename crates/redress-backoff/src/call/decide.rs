@@ -10,7 +10,8 @@ use tokio::time::Instant;
 use super::Call;
 use super::history::Cause;
 use crate::decision::{
-    AttemptContext, ResponseHead, Retry, decide_wait, is_throttling_failure, may_resend, waits_for_end_of_outage,
+    AttemptContext, ResponseHead, Retry, decide_wait, is_pushed_back, is_throttling_failure, may_resend,
+    waits_for_end_of_outage,
 };
 use crate::grpc::RetryPolicy;
 use crate::idempotency::{Idempotent, NoRetry, is_idempotent};
@@ -49,6 +50,7 @@ impl<B: CloneBody, T> Call<B, T> {
             has_opted_out,
             shared_failures: 0,
             last_wait: self.history.last_wait(),
+            lost_race: self.lost_race(),
             now,
             deadline: self.deadline.map(Deadline::instant),
             is_outage: false,
@@ -79,7 +81,7 @@ impl<B: CloneBody, T> Call<B, T> {
         let throttling = settings.throttling().filter(|_| is_throttling_failure(&settings, &context));
         let is_refused = throttling.is_some_and(|throttling| !throttling.record_failure());
         let is_resendable = may_resend(&settings, &context);
-        if is_resendable.is_ok() && self.is_racing() {
+        if self.is_racing() && (is_resendable.is_ok() || is_pushed_back(&settings, &context)) {
             self.count_failure(verdict);
             return Ok(Next { at: now, cause: Cause::Race });
         }

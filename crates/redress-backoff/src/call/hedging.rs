@@ -1,7 +1,8 @@
 //! The hedge of a call: whether it is sent, its payment, and which of the two attempts decides.
 //!
 //! The first outcome that no retry would follow decides, and the other attempt is cancelled. After a failure that a retry would
-//! follow, the other attempt goes on alone: it is what the retry would have been.
+//! follow, the other attempt goes on alone: it is what the retry would have been. If it fails, too, a retry waits for the hints of
+//! both. In gRPC a pushback that forbids a retry concerns what is not sent yet: the other attempt goes on, and none follows it.
 
 use std::mem;
 use std::sync::Arc;
@@ -32,6 +33,8 @@ pub(super) struct Hedging {
     hedge: Hedge,
     /// The attempt that has ended last, or the one that goes on alone.
     racer: Racer,
+    /// The verdict about the one that has failed first.
+    lost: Option<Verdict>,
 }
 
 /// The hedge of a call.
@@ -87,7 +90,7 @@ impl<B: CloneBody, T> Call<B, T> {
             return None;
         }
         let (is_timed, after) = (plan.is_timed, plan.after.unwrap_or_default());
-        let hedging = Hedging { upstream, is_timed, after, hedge: Hedge::None, racer: Racer::First };
+        let hedging = Hedging { upstream, is_timed, after, hedge: Hedge::None, racer: Racer::First, lost: None };
         self.hedging = Some(Box::new(hedging));
         Some((state, plan))
     }
@@ -177,9 +180,16 @@ impl<B: CloneBody, T> Call<B, T> {
         if self.hedging.as_deref().is_some_and(is_first) { 1 } else { self.history.attempts() }
     }
 
+    /// Returns the verdict about the attempt that has failed while this one was in flight, too: there is no retry before its
+    /// hint, and none if it forbids one.
+    pub(super) fn lost_race(&self) -> Option<&Verdict> {
+        self.hedging.as_ref()?.lost.as_ref()
+    }
+
     /// Leaves the decision to the other attempt, since this one has failed.
-    pub(super) fn go_on_alone(&mut self) {
+    pub(super) fn go_on_alone(&mut self, verdict: Option<&Verdict>) {
         let Some(hedging) = &mut self.hedging else { return };
+        hedging.lost = verdict.cloned();
         let Hedge::Both(fare) = mem::replace(&mut hedging.hedge, Hedge::One(None)) else { return };
         match hedging.racer {
             Racer::First => (hedging.racer, hedging.hedge) = (Racer::Hedge, Hedge::One(Some(fare))),
