@@ -10,7 +10,7 @@ mod service_config;
 mod throttling;
 
 pub(crate) use self::code::{code_in, code_of};
-pub(crate) use self::metadata::{set_previous_attempts, set_timeout, stamp};
+pub(crate) use self::metadata::{set_previous_attempts, set_timeout, stamp, timeout_value};
 pub use self::policy::RetryPolicy;
 pub use self::service_config::{MethodConfig, ServiceConfig};
 pub use self::throttling::RetryThrottling;

@@ -334,6 +334,6 @@ impl<S> Layer<S> for BackoffLayer {
     type Service = Backoff<S>;
 
     fn layer(&self, inner: S) -> Backoff<S> {
-        Backoff::new(inner, Arc::new(self.settings.clone()))
+        Backoff::new(inner, Arc::new(self.settings.for_service()))
     }
 }

@@ -5,12 +5,12 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Uri;
+use http::{HeaderValue, Uri};
 use redress_classify::{Clock, Dialect, IdempotencyHeader, Schedule};
 use redress_store::Entry;
 
 use crate::budget::{Budget, Budgets, KeyParts, PartitionFn, Records};
-use crate::grpc::{RetryThrottling, ServiceConfig};
+use crate::grpc::{self, RetryThrottling, ServiceConfig};
 use crate::hedge::HedgedUpstreams;
 use crate::hooks::Hooks;
 use crate::schedule::Jitter;
@@ -29,6 +29,9 @@ pub(crate) struct Settings {
     pub(crate) default_throttle_wait: Option<Duration>,
     pub(crate) max_retry_after: Duration,
     pub(crate) deadline: Option<Duration>,
+    /// The `grpc-timeout` of that deadline, formatted once for all calls. `None` in another dialect, and in a layer: it is set in
+    /// the settings of a service.
+    pub(crate) grpc_timeout: Option<HeaderValue>,
     /// The budgets that calls use.
     pub(crate) budget: Option<Budgets>,
     /// The budgets that were set, and the entry of the store by which processes share them.
@@ -72,6 +75,7 @@ impl Settings {
             default_throttle_wait: advice.throttle_wait,
             max_retry_after: Duration::from_secs(120),
             deadline: None,
+            grpc_timeout: None,
             budget: Some(Budgets::per_authority()),
             own_budget: Some(Budgets::per_authority()),
             shared_at: None,
@@ -88,6 +92,12 @@ impl Settings {
             random: Arc::new(|| fastrand::u32(..)),
             dialect,
         }
+    }
+
+    /// Returns the settings of a service, which no longer change.
+    pub(crate) fn for_service(&self) -> Self {
+        let deadline = self.deadline.filter(|_| self.dialect.is_grpc());
+        Self { grpc_timeout: deadline.map(grpc::timeout_value), ..self.clone() }
     }
 
     /// Sets the budgets. Those that processes share have the same capacities and keys.

@@ -38,14 +38,17 @@ pub(crate) fn stamp<B>(request: &mut Request<B>, settings: &Settings) {
     let config = settings.service_config.as_ref().and_then(|config| config.for_path(request.uri().path())?.deadline());
     let declared = own.into_iter().chain(config).min();
     let extension = Deadline::from_request(request);
-    if declared.is_none() && extension.is_none() && settings.deadline.is_none() {
+    if declared.is_none() && extension.is_none() {
+        if let Some(timeout) = &settings.grpc_timeout {
+            request.headers_mut().insert(TIMEOUT, timeout.clone());
+        }
         return;
     }
     let now = Instant::now();
     let given = extension.map(|deadline| deadline.remaining(now)).or(settings.deadline);
     let left = declared.into_iter().chain(given).min();
     if let Some(left) = left.filter(|left| own.is_none_or(|own| *left < own)) {
-        request.headers_mut().insert(TIMEOUT, format(left));
+        request.headers_mut().insert(TIMEOUT, timeout_value(left));
     }
     if let Some(left) = left.filter(|_| declared.is_some()) {
         request.extensions_mut().insert(Deadline::from_now(left));
@@ -55,7 +58,7 @@ pub(crate) fn stamp<B>(request: &mut Request<B>, settings: &Settings) {
 /// Sets the timeout of a further attempt to the time that is left of the call.
 pub(crate) fn set_timeout(headers: &mut HeaderMap, deadline: Deadline, now: Instant) {
     if is_grpc(headers) {
-        headers.insert(TIMEOUT, format(deadline.remaining(now)));
+        headers.insert(TIMEOUT, timeout_value(deadline.remaining(now)));
     }
 }
 
@@ -90,8 +93,8 @@ fn parse(timeout: &[u8]) -> Option<Duration> {
 
 /// Writes a timeout in the shortest unit that has room for it, rounded down: the server stops no later than the client.
 ///
-/// Each call with a deadline does, so that it divides numbers of 64 bits only and allocates the value alone.
-fn format(timeout: Duration) -> HeaderValue {
+/// Each call with a deadline of its own does, so that it divides numbers of 64 bits only and allocates the value alone.
+pub(crate) fn timeout_value(timeout: Duration) -> HeaderValue {
     let (seconds, nanos) = (timeout.as_secs(), u64::from(timeout.subsec_nanos()));
     let (number, unit) = match seconds {
         0 if nanos <= MAX_NUMBER => (nanos, b'n'),
@@ -153,7 +156,7 @@ mod tests {
             (Duration::from_secs(86_400 * 365 * 100), "52560000M"),
             (Duration::MAX, "99999999H"),
         ] {
-            assert_eq!(format(timeout), text, "{timeout:?}");
+            assert_eq!(timeout_value(timeout), text, "{timeout:?}");
         }
     }
 
@@ -178,7 +181,7 @@ mod tests {
         #[test]
         fn a_written_timeout_is_never_longer_and_loses_at_most_a_part_in_a_million(nanos in 1_u64..) {
             let timeout = Duration::from_nanos(nanos);
-            let read = parse(format(timeout).as_bytes()).expect("it reads back");
+            let read = parse(timeout_value(timeout).as_bytes()).expect("it reads back");
             prop_assert!(read <= timeout);
             prop_assert!((timeout - read).as_nanos() <= u128::from(nanos / 100_000));
         }
