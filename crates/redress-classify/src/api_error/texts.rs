@@ -4,8 +4,8 @@ use std::ops::Range;
 
 /// The path of the request, and the texts of the response.
 ///
-/// The words that a dialect reads are mostly parts of the body, an excerpt of which is kept anyway: such a word is a range of
-/// it. Two are equal if their texts are.
+/// The words that a dialect reads are mostly parts of the body's excerpt, which is kept anyway: such a word is a range of it.
+/// Two are equal if their texts are.
 #[derive(Clone)]
 pub(crate) struct Texts {
     /// The path, the excerpt of the body, and the words that are no part of it.

@@ -27,7 +27,7 @@ impl Pairs {
 
     /// Returns `false` if a text holds neither a form, nor a part of one that is as long as the shortest form.
     ///
-    /// Either is a run of known pairs, one of which lies at a multiple of the length of the run.
+    /// Either is a run of known pairs. One pair of such a run lies at a multiple of its length.
     pub(super) fn may_be_in(&self, text: &[u8]) -> bool {
         let is_known = |at: &usize| text.get(*at..at + 2).is_some_and(|pair| self.holds(pair));
         let is_run = |at: usize| {
