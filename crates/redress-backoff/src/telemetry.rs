@@ -177,6 +177,12 @@ pub(crate) fn store_changed(dialect: &Dialect, partition: &str, is_available: bo
     }
 }
 
+/// Reports that a store has lost the last writes of a shared budget, which is empty until the other processes have settled.
+pub(crate) fn budget_closed(dialect: &Dialect, partition: &str) {
+    let dialect = dialect.name();
+    tracing::warn!(target: "redress::backoff", dialect, partition, "the store lost writes: retry budget emptied");
+}
+
 /// Reports a record of a shared budget that this program cannot read.
 pub(crate) fn record_unreadable(dialect: &Dialect, partition: &str, reason: &'static str) {
     let dialect = dialect.name();

@@ -59,6 +59,26 @@ pub(crate) fn store_changed(dialect: &Dialect, partition: &Partition, is_availab
     }
 }
 
+/// Reports that a store has lost the last writes of cool-downs, which are written again.
+pub(crate) fn cooldowns_lost(dialect: &Dialect, partition: &Partition) {
+    let dialect = dialect.name();
+    tracing::warn!(target: "redress::pace", dialect, %partition, "the store lost writes: cool-downs written again");
+}
+
+/// Reports that the store of a limit does not answer, or answers again.
+pub(crate) fn limit_store_changed(partition: &Partition, record: &str, is_available: bool) {
+    if is_available {
+        tracing::info!(target: "redress::pace", %partition, record, "store available again");
+    } else {
+        tracing::warn!(target: "redress::pace", %partition, record, "store unavailable: each process keeps a part of the limit");
+    }
+}
+
+/// Reports that a store has lost the last writes of a limit, which grants nothing until the other processes have reported.
+pub(crate) fn limit_closed(partition: &Partition, record: &str) {
+    tracing::warn!(target: "redress::pace", %partition, record, "the store lost writes: limit closed for a lease");
+}
+
 /// Reports a record of cool-downs that this program cannot read.
 pub(crate) fn record_unreadable(dialect: &Dialect, partition: &Partition, reason: &'static str) {
     let dialect = dialect.name();

@@ -4,13 +4,14 @@
 mod common;
 
 use std::future::pending;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::{URL, count, layer, ms, request, s, serve, server, spawn};
 use redress_classify::Deadline;
 use redress_pace::{Limit, PaceLayer};
+use redress_sandbox::Recorder;
 use redress_store::{BoxError, MemoryStore, NewRecord, Record, Store, Version, Written};
 use tokio::time::{Instant, sleep};
 use tower::ServiceExt;
@@ -24,9 +25,15 @@ struct TestStore {
     /// 0: it works; 1: it fails; 2: it hangs.
     mode: Arc<AtomicU8>,
     calls: Arc<AtomicUsize>,
+    /// The records, in the place of those of `inner`, once the store has lost all.
+    replaced: Arc<Mutex<Option<MemoryStore>>>,
 }
 
 impl TestStore {
+    fn records(&self) -> MemoryStore {
+        self.replaced.lock().unwrap().clone().unwrap_or_else(|| self.inner.clone())
+    }
+
     fn process(&self, requests: u32) -> PaceLayer {
         layer().limit(limit(requests)).share(self.clone(), "portal")
     }
@@ -45,16 +52,16 @@ impl TestStore {
 impl Store for TestStore {
     async fn load(&self, key: &str) -> Result<Option<Record>, BoxError> {
         self.act(key).await?;
-        self.inner.load(key).await
+        self.records().load(key).await
     }
 
     async fn replace(&self, key: &str, seen: Option<Version>, record: &NewRecord<'_>) -> Result<Written, BoxError> {
         self.act(key).await?;
-        self.inner.replace(key, seen, record).await
+        self.records().replace(key, seen, record).await
     }
 
     async fn changed(&self, key: &str, seen: Option<Version>) {
-        self.inner.changed(key, seen).await;
+        self.records().changed(key, seen).await;
     }
 }
 
@@ -181,6 +188,29 @@ async fn with_permits_in_hand_no_call_waits() {
     }
     let calls = store.calls.load(Ordering::Relaxed);
     assert!(calls < 250, "{calls} for 2,100 requests");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_down_or_went_back_in_time_is_reported_once() {
+    let (store, recorder) = (TestStore::default(), Recorder::new());
+    let _guard = tracing::subscriber::set_default(recorder.clone());
+    let layer = store.process(200);
+    // The same store reports cool-downs, too.
+    let is_of = |event: &&String, text: &str| event.contains(text) && event.contains("record=");
+    let count = |text: &str| recorder.take().iter().filter(|event| is_of(event, text)).count();
+    saturate(std::slice::from_ref(&layer), s(5), |_| ()).await;
+    assert_eq!(count(""), 0);
+
+    store.mode.store(1, Ordering::Relaxed);
+    saturate(std::slice::from_ref(&layer), s(10), |_| ()).await;
+    assert_eq!(count("store unavailable: each process keeps a part of the limit"), 1);
+    store.mode.store(0, Ordering::Relaxed);
+    saturate(std::slice::from_ref(&layer), s(10), |_| ()).await;
+    assert_eq!(count("store available again"), 1);
+
+    *store.replaced.lock().unwrap() = Some(MemoryStore::new());
+    saturate(std::slice::from_ref(&layer), s(10), |_| ()).await;
+    assert_eq!(count("the store lost writes: limit closed for a lease"), 1);
 }
 
 #[tokio::test(start_paused = true)]

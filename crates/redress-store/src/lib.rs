@@ -14,7 +14,7 @@
 //! - A key is a name that the user chose. It is not a token and contains none.
 //!
 //! For authors of stores there is [`Changes`], and for authors of layers [`Entry`], [`read_lines`] of text records,
-//! [`stable_hash`] for keys, and [`jittered`] pauses.
+//! [`stable_hash`] for keys, and [`Pauses`] after failures.
 //!
 //! [`MemoryStore`] is for one process and for tests. [`conformance::check`] tests any other store against the rules.
 //!
@@ -60,7 +60,7 @@ pub use encrypted::Encrypted;
 pub use entry::Entry;
 pub use handle::StoreHandle;
 pub use memory::MemoryStore;
-pub use pause::jittered;
+pub use pause::{Pauses, jittered};
 pub use record::{NewRecord, Record};
 #[cfg(feature = "encryption")]
 pub use record_key::{InvalidRecordKey, RecordKey};

@@ -11,6 +11,7 @@ use super::record::LimitRecord;
 use super::{Permits, Renewal, text};
 use crate::limiter::Limiter;
 use crate::partition::Partition;
+use crate::telemetry;
 
 /// A store that takes longer counts as down: a renewal takes two calls, and those of Redis end after 500 ms.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -27,11 +28,12 @@ pub(crate) struct Renewer {
     wake: Arc<Notify>,
     /// The number of the last version that was seen.
     seen: u64,
+    is_down: bool,
 }
 
 impl Renewer {
     pub(crate) const fn new(limiter: Weak<Limiter>, partition: Partition, entry: Entry, wake: Arc<Notify>) -> Self {
-        Self { limiter, partition, entry, wake, seen: 0 }
+        Self { limiter, partition, entry, wake, seen: 0, is_down: false }
     }
 
     /// Runs until the limiter, or its queue of the partition, is dropped.
@@ -44,8 +46,13 @@ impl Renewer {
                 let _ = timeout(pause, self.wake.notified()).await;
                 continue;
             };
-            if !matches!(timeout(PATIENCE, self.renew(renewal)).await, Ok(Ok(()))) {
+            let is_down = !matches!(timeout(PATIENCE, self.renew(renewal)).await, Ok(Ok(())));
+            if is_down {
                 let _ = self.with(|permits, _, now| permits.failed(now));
+            }
+            if is_down != self.is_down {
+                self.is_down = is_down;
+                telemetry::limit_store_changed(&self.partition, self.entry.key(), !is_down);
             }
             // A call that waits may have permits now, or go without the store.
             if let Some(limiter) = self.limiter.upgrade() {
@@ -69,6 +76,9 @@ impl Renewer {
             let Some((request, grant, now, lifetime)) = self.with(ask) else { return Ok(()) };
             match self.entry.replace(version, &text::write(&record), Some(lifetime)).await? {
                 Written::Done => {
+                    if is_lost {
+                        telemetry::limit_closed(&self.partition, self.entry.key());
+                    }
                     self.seen = number + 1;
                     let _ = self.with(|permits, _, _| permits.granted(renewal, &request, (grant, record), now));
                     return Ok(());

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redress_classify::Dialect;
-use redress_store::{Record, Unreadable, Version, jittered};
+use redress_store::{Pauses, Record, Unreadable, Version};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::record::CooldownRecord;
@@ -21,9 +21,6 @@ use crate::telemetry;
 const POLL: Duration = Duration::from_secs(5);
 /// A partition that no call used for this long to twice this long is no longer watched.
 const IDLE: Duration = Duration::from_secs(120);
-/// The pauses after a failed call to the store: the first one, doubled up to the last.
-pub(super) const FIRST_PAUSE: Duration = Duration::from_secs(1);
-pub(super) const LAST_PAUSE: Duration = Duration::from_secs(10);
 
 /// Watches a record, and starts the cool-downs that other processes learned of.
 pub(super) struct Watcher {
@@ -58,15 +55,14 @@ impl Watcher {
 
     /// Runs until the partition is no longer used. It is aborted when the layer is dropped.
     pub(super) async fn run(mut self) {
-        let mut pause = FIRST_PAUSE;
+        let mut pauses = Pauses::new();
         let mut is_available = self.first_load().await;
         loop {
             if is_available {
-                pause = FIRST_PAUSE;
+                pauses = Pauses::new();
                 self.watched.entry.changed(self.seen, POLL).await;
             } else {
-                sleep(jittered(pause)).await;
-                pause = (pause * 2).min(LAST_PAUSE);
+                sleep(pauses.next_pause()).await;
             }
             if self.next_check <= Instant::now() {
                 if self.table.remove_unused(&self.watched, &self.gates) {
@@ -148,6 +144,10 @@ impl Watcher {
             let kept = stored.cooldowns(now).find(|(stored, _)| stored == gate);
             kept.map_or(now, |(_, kept)| kept.until) + difference < known.until
         };
-        writer::write(&self.table, &self.watched, &self.dialect, texts.filter(is_lost));
+        let mut lost = texts.filter(is_lost).peekable();
+        if lost.peek().is_some() {
+            telemetry::cooldowns_lost(&self.dialect, &self.watched.partition);
+        }
+        writer::write(&self.table, &self.watched, &self.dialect, lost);
     }
 }

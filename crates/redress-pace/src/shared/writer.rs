@@ -7,12 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use redress_classify::Dialect;
-use redress_store::{BoxError, Entry, Record, Unreadable, Written, jittered};
+use redress_store::{BoxError, Entry, Pauses, Record, Unreadable, Written, jittered};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep};
 
 use super::record::CooldownRecord;
-use super::watcher::{FIRST_PAUSE, LAST_PAUSE};
 use super::{Table, Watched};
 use crate::cooldown::Cooldown;
 
@@ -47,7 +46,7 @@ pub(super) fn write(
 
 /// Writes until nothing is left to write. While the store is down it tries again, until the cool-downs are over.
 async fn run(table: Arc<Table>, watched: Arc<Watched>, dialect: Dialect) {
-    let mut pause = FIRST_PAUSE;
+    let mut pauses = Pauses::new();
     loop {
         let sent = Instant::now();
         let Some(cooldowns) = watched.writer.take(sent) else { return };
@@ -63,8 +62,7 @@ async fn run(table: Arc<Table>, watched: Arc<Watched>, dialect: Dialect) {
                 if table.is_closed.load(Ordering::Relaxed) {
                     return;
                 }
-                sleep(jittered(pause)).await;
-                pause = (pause * 2).min(LAST_PAUSE);
+                sleep(pauses.next_pause()).await;
             }
         }
     }

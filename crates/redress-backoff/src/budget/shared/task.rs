@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use redress_classify::{Dialect, saturating};
-use redress_store::{BoxError, Entry, Record, Unreadable, Written, jittered};
+use redress_store::{BoxError, Entry, Pauses, Record, Unreadable, Written, jittered};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::holder::{Arrival, Holder, Step};
@@ -16,9 +16,6 @@ use crate::telemetry;
 const LIFETIME: Duration = Duration::from_secs(3_600);
 /// A process whose calls ask for no tokens for this long gives its lease back.
 const IDLE: Duration = Duration::from_secs(60);
-/// The pauses after a failed call to the store: the first one, doubled up to the last.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LAST_PAUSE: Duration = Duration::from_secs(10);
 /// The number of refusals after which a settlement is left to the next time: other processes write all the time.
 const MAX_REFUSALS: u32 = 16;
 /// The longest pause after a refusal.
@@ -60,7 +57,7 @@ impl Leasing {
 
     /// Runs until no call has asked for tokens for a minute, or the layer is dropped.
     pub(super) async fn run(mut self) {
-        let mut pause = FIRST_PAUSE;
+        let mut pauses = Pauses::new();
         loop {
             let was_closed = self.lease().is_some_and(Lease::is_closed);
             match self.settle(was_closed).await {
@@ -68,11 +65,11 @@ impl Leasing {
                 End::Failed if was_closed => return,
                 End::Failed => {
                     self.holder.go_alone(&self.budget.bucket);
-                    self.wait(jittered(pause), jittered(pause)).await;
-                    pause = (pause * 2).min(LAST_PAUSE);
+                    let pause = pauses.next_pause();
+                    self.wait(pause, pause).await;
                 }
                 End::Done => {
-                    pause = FIRST_PAUSE;
+                    pauses = Pauses::new();
                     self.wait(jittered(self.holder.interval()), jittered(self.holder.period())).await;
                 }
             }
@@ -117,6 +114,7 @@ impl Leasing {
         let mut stored = self.entry.load().await?;
         for _ in 0..MAX_REFUSALS {
             let Some(known) = self.read(stored.as_ref()) else { return Ok(End::Failed) };
+            let epoch = known.as_ref().map_or(0, |(_, record)| record.epoch);
             let was_silent = self.settled.elapsed() >= SILENCE / 2;
             let (record, arrival) = match self.holder.step(known, was_silent) {
                 Step::Arrived(arrival) => return Ok(self.book(arrival)),
@@ -125,7 +123,12 @@ impl Leasing {
             };
             let seen = stored.as_ref().map(Record::version);
             match self.entry.replace(seen, &record.write(), Some(LIFETIME)).await? {
-                Written::Done => return Ok(self.book(arrival)),
+                Written::Done => {
+                    if record.epoch > epoch {
+                        telemetry::budget_closed(&self.dialect, &self.name);
+                    }
+                    return Ok(self.book(arrival));
+                }
                 Written::Refused(record) => stored = record,
             }
             sleep(saturating::fraction(CROWD_PAUSE, fastrand::u32(..))).await;
