@@ -11,9 +11,10 @@
 //! 4. A renewal whose answer is lost is reported again by its number, which the record has if it was written.
 //!
 //! # Lengths
-//! A lease lasts for eight requests of the process, within 1/40 and 1/20 of the window. A renewal costs two calls to the store, and
-//! follows once three quarters of the permits are spent or three quarters of the lease have passed. A grant is the least of what is asked for, a fair share of what is free,
-//! and twice what the limit allows in a lease. The window is 2 % longer than the time of the limit, for the delays of the network.
+//! A lease lasts for eight requests of the process, within 1/40 and 1/20 of the window. A renewal costs two calls to the store, or
+//! one if it is granted nothing and has nothing to report. It follows once three quarters of the permits are spent or three quarters
+//! of the lease have passed. A grant is the least of what is asked for, a fair share of what is free, and twice what the limit allows
+//! in a lease. The window is 2 % longer than the time of the limit, for the delays of the network.
 //!
 //! # The store
 //! - It went back in time (its version is lower, or lacks the last report of a holder): the holder that notices puts back what it

@@ -178,7 +178,8 @@ impl Holder {
         }
     }
 
-    /// Takes the answer to a renewal whose request was made at `requested`, when it kept so many permits.
+    /// Takes the answer to a renewal whose request was made at `requested`, when it kept so many permits: the record is written,
+    /// unless it need not be.
     /// The jitter is uniform over all of `u32`: processes do not ask together.
     pub(super) fn granted(
         &mut self,
@@ -192,7 +193,9 @@ impl Holder {
         self.in_hand = request.keep.saturating_add(grant.permits).saturating_sub(spent);
         self.until = requested + request.length;
         self.renewed = request.keep.saturating_add(grant.permits);
-        self.written = renewal.report;
+        if grant.must_write {
+            self.written = renewal.report;
+        }
         self.holders = grant.holders;
         self.rank = record.rank_of(self.id);
         let pause = if grant.permits == request.want { request.length / 8 } else { grant.again };

@@ -159,6 +159,9 @@ impl World {
         process.seen = stored.number;
         let request = process.holder.request(&self.rule, renewal, &mut record, (20, is_lost), self.now);
         let grant = record.renew(&self.rule, &request);
+        if !grant.must_write {
+            return process.holder.granted(renewal, &request, (grant, record), self.now, 0);
+        }
         let base = (stored.number, stored.id);
         process.flight = Some(Flight { renewal, request, grant, record, requested: self.now, base });
     }

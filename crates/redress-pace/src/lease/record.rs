@@ -54,6 +54,9 @@ pub(super) struct Grant {
     pub(super) again: u64,
     /// The number of processes that share the limit.
     pub(super) holders: u32,
+    /// The record has changed for others. Where many processes wait for few permits, most renewals change nothing, and their
+    /// writes would only keep each other from being written.
+    pub(super) must_write: bool,
 }
 
 impl LimitRecord {
@@ -84,6 +87,7 @@ impl LimitRecord {
             self.closed_until = self.now + request.length;
             self.suppose_full_leases(rule, request.holder);
         }
+        let is_known = self.is_idle(request.holder, rule.window / 2);
         self.holders.retain(|lease| lease.holder != request.holder);
         for (age, count) in &request.sent {
             let end = self.now.saturating_sub(*age).div_ceil(rule.slot);
@@ -98,8 +102,10 @@ impl LimitRecord {
         let is_closed = self.now < self.closed_until;
         let permits = if is_closed { 0 } else { request.want.min(share).min(rule.largest_grant(request.length)) };
         let (holder, report, length) = (request.holder, request.report, request.length);
+        let has_news = !request.sent.is_empty() || request.keep > 0 || request.went_back;
+        let must_write = has_news || permits > 0 || !is_known;
         if self.holders.len() >= MAX_HOLDERS && permits == 0 && request.keep == 0 {
-            return Grant { permits, again: self.again(rule, length), holders };
+            return Grant { permits, again: self.again(rule, length), holders, must_write };
         }
         self.holders.push(Lease {
             holder,
@@ -108,7 +114,7 @@ impl LimitRecord {
             length,
             granted: self.now,
         });
-        Grant { permits, again: self.again(rule, length), holders }
+        Grant { permits, again: self.again(rule, length), holders, must_write }
     }
 
     /// Adds what a later state of the record had, which a store has lost. Both are seen from the same instant.
@@ -183,6 +189,12 @@ impl LimitRecord {
         let sent: u64 = self.sent.values().map(|count| u64::from(*count)).sum();
         let held: u64 = self.holders.iter().map(|lease| u64::from(lease.permits)).sum();
         sent + held
+    }
+
+    /// Returns `true` if a holder has asked within a time, and holds nothing.
+    fn is_idle(&self, holder: u64, within: u64) -> bool {
+        let own = self.holders.iter().find(|lease| lease.holder == holder);
+        own.is_some_and(|lease| lease.permits == 0 && lease.granted + within > self.now)
     }
 
     /// Returns the number of holders that asked within twice the length of their lease and a further time.

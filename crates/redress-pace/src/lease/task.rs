@@ -74,6 +74,11 @@ impl Renewer {
                 (request, grant, now, permits.lifetime())
             };
             let Some((request, grant, now, lifetime)) = self.with(ask) else { return Ok(()) };
+            if !grant.must_write {
+                self.seen = number;
+                let _ = self.with(|permits, _, _| permits.granted(renewal, &request, (grant, record), now));
+                return Ok(());
+            }
             match self.entry.replace(version, &text::write(&record), Some(lifetime)).await? {
                 Written::Done => {
                     if is_lost {

@@ -155,6 +155,10 @@ impl Run {
         process.seen = self.stored.number;
         let request = process.holder.request(&self.rule, renewal, &mut record, (waiting, lost), now);
         let grant = record.renew(&self.rule, &request);
+        if !grant.must_write {
+            let jitter = self.random.u32(..);
+            return process.holder.granted(renewal, &request, (grant, record), now, jitter);
+        }
         let at = now + self.random.u64(1..=3);
         process.flight = Some(Flight { renewal, request, grant, record, requested: now, base: self.stored.number, at });
     }
