@@ -119,6 +119,10 @@ impl Permits {
         self.holder.granted(renewal, request, granted, asked, fastrand::u32(..));
     }
 
+    fn crowded(&mut self, now: u64) {
+        self.holder.crowded(now);
+    }
+
     fn failed(&mut self, now: u64) {
         self.holder.failed(&self.rule, now);
     }

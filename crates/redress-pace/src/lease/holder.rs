@@ -204,9 +204,14 @@ impl Holder {
         (self.known, self.down, self.supposed) = (Some((record, requested)), None, None);
     }
 
+    /// Records that other processes wrote each time. It asks again after a pause.
+    pub(super) fn crowded(&mut self, now: u64) {
+        self.again = now + (self.length / 2).max(1);
+    }
+
     /// Records that the store did not answer, or not in time. It asks again after a pause.
     pub(super) fn failed(&mut self, rule: &Rule, now: u64) {
-        self.again = now + (self.length / 2).max(1);
+        self.crowded(now);
         if self.down.is_some() {
             return;
         }

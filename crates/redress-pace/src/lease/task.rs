@@ -3,9 +3,10 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use redress_classify::saturating;
 use redress_store::{BoxError, Entry, Record, Version, Written};
 use tokio::sync::Notify;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::record::LimitRecord;
 use super::{Permits, Renewal, text};
@@ -15,8 +16,10 @@ use crate::telemetry;
 
 /// A store that takes longer counts as down: a renewal takes two calls, and those of Redis end after 500 ms.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// The number of refusals after which a renewal counts as failed: other processes write all the time.
+/// The number of refusals after which a renewal is left to the next time: other processes write all the time.
 const MAX_REFUSALS: u32 = 16;
+/// The longest pause after a refusal.
+const CROWD_PAUSE: Duration = Duration::from_millis(20);
 /// The longest sleep, after which the task looks whether its layer still exists.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
@@ -90,8 +93,11 @@ impl Renewer {
                 }
                 Written::Refused(record) => stored = record,
             }
+            sleep(saturating::fraction(CROWD_PAUSE, fastrand::u32(..))).await;
         }
-        Err("other processes wrote each time".into())
+        // The store works: it must not count as down, which would have each process count for itself.
+        let _ = self.with(|permits, _, now| permits.crowded(now));
+        Ok(())
     }
 
     /// Calls a function with the permits, the number of calls that wait for one, and the time; `None` if they are gone.
