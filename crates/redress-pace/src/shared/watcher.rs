@@ -1,6 +1,7 @@
 //! The task that watches the record of one partition.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use redress_classify::Dialect;
@@ -88,19 +89,21 @@ impl Watcher {
     /// Loads the record once; returns `false` if the store is unavailable.
     async fn load(&mut self) -> bool {
         let sent = Instant::now();
+        // Before the load: a write meanwhile is not lost.
+        let written = self.watched.written.load(Ordering::Relaxed);
         let loaded = self.watched.entry.load().await;
         let is_available = loaded.is_ok();
         self.slowest = self.slowest.max(sent.elapsed());
         if let Ok(record) = &loaded {
-            self.learn(record.as_ref());
+            self.learn(record.as_ref(), written);
         }
         self.table.set_available(&self.watched, &self.dialect, is_available, sent);
         self.watched.end_first_load(&self.table);
         is_available
     }
 
-    /// Learns from a record, or from its absence.
-    fn learn(&mut self, record: Option<&Record>) {
+    /// Learns from a record, or from its absence. This process has written a version of that number.
+    fn learn(&mut self, record: Option<&Record>, written: u64) {
         let version = record.map(Record::version);
         if version.is_some() && version == self.seen {
             return;
@@ -111,7 +114,7 @@ impl Watcher {
         if let Ok(cooldowns) = cooldowns {
             cooldowns.cooldowns(now).for_each(|(gate, cooldown)| self.adopt(gate, cooldown, now));
             let number = |version: Option<Version>| version.map_or(0, Version::number);
-            if number(version) < number(self.seen) {
+            if number(version) < number(self.seen).max(written) {
                 self.publish_again(cooldowns, now);
             }
         }
