@@ -17,6 +17,9 @@ use tower_layer::Layer;
 pub const TOKEN: &str =
     "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U";
 
+/// The origin of the second tenant.
+const OTHER: &str = "https://other.api.example";
+
 /// Reads errors.
 pub fn classify<S>(dialect: Dialect, transport: S) -> Classify<S> {
     ClassifyLayer::new(dialect).layer(transport)
@@ -55,6 +58,16 @@ pub fn full<S>(dialect: Dialect, transport: S) -> Redress<S> {
 /// [`full`] with a limit that covers the route and is never reached.
 pub fn full_limited<S>(transport: S) -> Redress<S> {
     held(veridia().pace(|pace| pace.limit(limit(Duration::from_secs(1))))).layer(transport)
+}
+
+/// [`full_limited`] for two hosts with the same token; each has a count of its own.
+///
+/// # Panics
+/// Never: the origin is legal.
+pub fn full_limited_tenants<S>(transport: S) -> Redress<S> {
+    let other = OTHER.parse().expect("a legal origin");
+    let layer = veridia().pace(|pace| pace.limit(limit(Duration::from_secs(1))));
+    held(layer.refresh(|refresh| refresh.origin(other))).layer(transport)
 }
 
 /// [`full`] with an attempt timeout beside the deadline.

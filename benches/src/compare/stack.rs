@@ -54,7 +54,7 @@ const CASES: [Named; 21] = [
     (OURS, |maker| maker.of(stacks::full(dialects::veridia(), bare()))),
     ("full_timeouts", |maker| maker.of(stacks::full_timeouts(bare()))),
     ("full_limited", |maker| maker.of(stacks::full_limited(bare()))),
-    ("full_limited_tenants", |maker| maker.of_tenants(stacks::full_limited(bare()))),
+    ("full_limited_tenants", |maker| maker.of_tenants(stacks::full_limited_tenants(bare()))),
     ("full_outage_elsewhere", |maker| maker.of(stacks::full_outage_elsewhere(bare()))),
     ("full_shared", Maker::of_shared),
     ("full_opentelemetry", |maker| maker.of(stacks::full_opentelemetry(bare()))),
@@ -128,7 +128,7 @@ impl Maker {
         self.sending(move || kind.request(), service)
     }
 
-    /// Sends to two hosts by turns, each of which has limits of its own. The token is for the first one only.
+    /// Sends to two hosts by turns, each of which has limits of its own.
     fn of_tenants<S, B>(self, service: S) -> Case
     where
         S: Service<Sent, Response = Response<B>, Error: Debug> + 'static,
