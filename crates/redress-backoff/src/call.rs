@@ -113,7 +113,8 @@ impl<B: CloneBody, R: Body> Call<B, Response<R>> {
         let next = if refreshed && !self.history.has_resent() {
             self.decide_resend(&verdict, now)
         } else {
-            let head = ResponseHead::new(response.status(), response.headers(), self.settings.clock.wall(now));
+            let wall = || self.settings.clock.wall(now);
+            let head = ResponseHead::new(response.status(), response.headers(), wall);
             let health = UpstreamHealth::of_response(&response);
             self.decide_retry(&verdict, Some(head), health, &mut attempt, now)
         };

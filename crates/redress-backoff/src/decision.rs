@@ -55,9 +55,9 @@ pub(crate) struct ResponseHead {
 }
 
 impl ResponseHead {
-    pub(crate) fn new(status: StatusCode, headers: &HeaderMap, now: SystemTime) -> Self {
-        let (status, has_retry_after) = (status.as_u16(), has_retry_after(headers, now));
-        Self { status, has_retry_after, grpc_code: grpc::code_in(headers) }
+    pub(crate) fn new(status: StatusCode, headers: &HeaderMap, now: impl FnOnce() -> SystemTime) -> Self {
+        let has_retry_after = headers.contains_key(header::RETRY_AFTER) && has_retry_after(headers, now());
+        Self { status: status.as_u16(), has_retry_after, grpc_code: grpc::code_in(headers) }
     }
 }
 

@@ -43,7 +43,7 @@ impl BackoffLayer {
         idempotency_key::stamp(&mut request, settings);
         let call: Call<(), ()> = Call::new(&request, settings.clone().into());
         let now = Instant::now();
-        let head = ResponseHead::new(head.status, &head.headers, settings.clock.wall(now));
+        let head = ResponseHead::new(head.status, &head.headers, || settings.clock.wall(now));
         let context = call.context(verdict, Some(head), now, 0);
         let context = AttemptContext { deadline: None, shared_failures: 1, ..context };
         decide(settings, &context).map(drop)

@@ -155,7 +155,7 @@ impl fmt::Debug for Clock {
 }
 
 /// Returns the wall-clock time of `instant`, given that of `anchor`.
-fn shifted(wall: SystemTime, anchor: Instant, instant: Instant) -> SystemTime {
+pub(crate) fn shifted(wall: SystemTime, anchor: Instant, instant: Instant) -> SystemTime {
     let after = instant.saturating_duration_since(anchor);
     let before = anchor.saturating_duration_since(instant);
     add(wall, after).checked_sub(before).unwrap_or(SystemTime::UNIX_EPOCH)

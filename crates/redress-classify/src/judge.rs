@@ -11,7 +11,7 @@ use redress_envelope::{Decision, Dialect, Envelope, FieldError, Head, Signal, Un
 use tokio::time::Instant;
 
 use crate::api_error::{ApiError, Details, MAX_BODY, Texts};
-use crate::clock::Clock;
+use crate::clock::{Clock, shifted};
 use crate::facts::Facts;
 use crate::read_body::ReadBody;
 use crate::timed_hint::TimedHint;
@@ -252,7 +252,7 @@ pub(crate) fn judge(
         is_body_buffered: body.whole && body.pieces.len() <= MAX_BUFFERED_FRAMES,
         ..Facts::from_meaning(&meaning, hint)
     };
-    let time = times.clock.wall(times.sent);
+    let time = shifted(received, times.received, times.sent);
     let details = details(dialect, request, &about, (time, facts), meaning.guidance, envelope, body);
     Some(Verdict::from_error(ApiError::new(details)))
 }
