@@ -148,7 +148,7 @@ fn times(cases: &[Case], mut after_round: impl FnMut()) -> Vec<Vec<f64>> {
 ///
 /// # Panics
 /// Never: the clock of a thread begins at zero and goes on.
-pub(crate) fn busy(work: impl FnOnce()) -> Duration {
+pub fn busy(work: impl FnOnce()) -> Duration {
     let now = || Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).expect("a time after zero");
     let start = now();
     work();
