@@ -10,15 +10,21 @@ use crate::dialect::Dialect;
 /// # Codes
 /// Those of [`oauth2`](super::oauth2), and:
 ///
-/// - `conflict`: `ALREADY_SUB`, `DELETED_COMMENT`, `DELETED_LINK`,
-///   `SUBREDDIT_EXISTS`
-/// - `invalid`: `BAD_SR_NAME`, `BAD_URL`, `NO_TEXT`, `NO_THING_ID`, `NO_URL`,
-///   `NO_USER`, `SUBREDDIT_REQUIRED`, `TOO_LONG`
-/// - `not_found`: `SUBREDDIT_NOEXIST`, `USER_DOESNT_EXIST`, `banned`
-/// - `permission_denied`: `SUBREDDIT_NOTALLOWED`, `VERIFIED_USER_REQUIRED`,
-///   `private`, `quarantined`
-/// - `rate_limited`: `QUOTA_FILLED`, `RATELIMIT`
-/// - `rejected`: `BAD_CAPTCHA`
+/// - `conflict`: `ALREADY_MODERATOR`, `ALREADY_SUB`, `DELETED_COMMENT`,
+///   `DELETED_LINK`, `DELETED_THING`, `MULTI_EXISTS`, `SUBREDDIT_EXISTS`
+/// - `invalid`: `BAD_NUMBER`, `BAD_SR_NAME`, `BAD_STRING`, `BAD_URL`,
+///   `BAD_USERNAME`, `INVALID_OPTION`, `INVALID_PERMISSIONS`, `JSON_INVALID`,
+///   `JSON_MISSING_KEY`, `JSON_PARSE_ERROR`, `NO_SUBJECT`, `NO_TEXT`,
+///   `NO_THING_ID`, `NO_URL`, `NO_USER`, `SUBREDDIT_REQUIRED`, `TOO_LONG`,
+///   `TOO_MANY_THING_IDS`
+/// - `not_found`: `MULTI_NOT_FOUND`, `NO_INVITE_FOUND`, `SUBREDDIT_NOEXIST`,
+///   `USER_DOESNT_EXIST`, `banned`
+/// - `permission_denied`: `MULTI_CANNOT_EDIT`, `MUTED_FROM_SUBREDDIT`,
+///   `NOT_AUTHOR`, `SUBREDDIT_NOTALLOWED`, `USER_BLOCKED`, `USER_MUTED`,
+///   `VERIFIED_USER_REQUIRED`, `private`, `quarantined`
+/// - `rate_limited`: `QUOTA_FILLED`, `RATELIMIT`, `SUBREDDIT_RATELIMIT`
+/// - `rejected`: `BAD_CAPTCHA`, `DOMAIN_BANNED`, `NOT_SUPPORTED`, `NO_API`,
+///   `NO_LINKS`, `NO_SELFS`, `THREAD_LOCKED`, `TOO_OLD`
 /// - `unauthenticated`: `USER_REQUIRED`, `WRONG_PASSWORD`
 #[must_use]
 pub fn reddit() -> Dialect {
