@@ -395,7 +395,7 @@ fn vendors_that_document_a_key_declare_it() {
         key("paypal", "paypal-request-id", &[]),
         key("resend", "idempotency-key", &[]),
         key("stripe", "idempotency-key", &[Method::POST]),
-        key("xero", "idempotency-key", &[Method::POST, Method::PUT]),
+        key("xero", "idempotency-key", &[Method::POST, Method::PUT, Method::PATCH]),
         key("zendesk", "idempotency-key", &[]),
     ];
     assert_eq!(declared, expected);
