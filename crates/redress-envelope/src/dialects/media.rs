@@ -46,6 +46,7 @@ pub(super) static REDDIT: Shipped =
 ///   `NO_ACTIVE_DEVICE`, `NO_NEXT_TRACK`, `NO_PREV_TRACK`
 /// - `invalid`: `NO_SPECIFIC_TRACK`
 /// - `permission_denied`: `PREMIUM_REQUIRED`
+/// - `quota_exhausted`: `QUOTA_EXCEEDED`
 /// - `rate_limited`: `RATE_LIMITED`
 /// - `rejected`: `CONTEXT_DISALLOW`, `DEVICE_NOT_CONTROLLABLE`,
 ///   `ENDLESS_CONTEXT`, `REMOTE_CONTROL_DISALLOW`, `VOLUME_CONTROL_DISALLOW`
