@@ -79,14 +79,16 @@ pub(super) static TWITCH: Shipped =
 /// # Codes
 /// Those of [`oauth2`](super::oauth2), and:
 ///
-/// - `conflict`: `187`, `conflict`, `duplicate-rules`
+/// - `conflict`: `139`, `160`, `187`, `327`, `conflict`, `duplicate-rules`
 /// - `internal`: `131`
 /// - `invalid`: `invalid-request`, `invalid-rules`
-/// - `not_found`: `144`, `34`, `resource-not-found`, `resource-unavailable`
-/// - `permission_denied`: `179`, `326`, `63`, `64`, `client-forbidden`,
-///   `not-authorized-for-field`, `not-authorized-for-resource`,
-///   `oauth1-permissions`, `unsupported-authentication`
-/// - `quota_exhausted`: `185`, `rule-cap`, `usage-capped`
+/// - `not_found`: `144`, `17`, `34`, `385`, `421`, `50`, `resource-not-found`,
+///   `resource-unavailable`
+/// - `permission_denied`: `179`, `261`, `326`, `416`, `433`, `63`, `64`, `93`,
+///   `client-forbidden`, `not-authorized-for-field`,
+///   `not-authorized-for-resource`, `oauth1-permissions`,
+///   `unsupported-authentication`
+/// - `quota_exhausted`: `185`, `credits-depleted`, `rule-cap`, `usage-capped`
 /// - `rate_limited`: `88`, `streaming-connection`
 /// - `rejected`: `186`, `226`, `disallowed-resource`
 /// - `unauthenticated`: `135`, `215`, `32`, `89`, `99`
