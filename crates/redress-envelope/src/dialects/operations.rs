@@ -120,10 +120,14 @@ pub(super) static DOCKER_REGISTRY: Shipped =
 /// # Codes
 /// Those of [`oauth2`](super::oauth2), and:
 ///
-/// - `invalid`: `invalid_select_admin`, `invalid_select_user`
+/// - `conflict`: `incorrect_offset`, `reset`
+/// - `invalid`: `disallowed_name`, `invalid_select_admin`,
+///   `invalid_select_user`, `malformed_path`
+/// - `not_found`: `not_found`
 /// - `permission_denied`: `invalid_account_type`, `missing_scope`,
-///   `paper_access_denied`
-/// - `quota_exhausted`: `insufficient_space`
+///   `no_permission`, `no_write_permission`, `paper_access_denied`,
+///   `restricted_content`, `route_access_denied`
+/// - `quota_exhausted`: `insufficient_quota`, `insufficient_space`
 /// - `rate_limited`: `too_many_requests`, `too_many_write_operations`
 /// - `token_expired`: `expired_access_token`
 /// - `unauthenticated`: `invalid_access_token`, `user_suspended`
