@@ -76,7 +76,7 @@ pub(super) static DATADOG: Shipped =
 /// # Codes
 /// Those of [`oauth2`](super::oauth2), and:
 ///
-/// - `invalid`: `unprocessable_entity`
+/// - `invalid`: `bad_request`, `unprocessable_entity`
 /// - `not_found`: `not_found`
 /// - `permission_denied`: `forbidden`
 /// - `rate_limited`: `too_many_requests`
