@@ -12,11 +12,11 @@ use std::num::NonZeroU32;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use http::{Extensions, HeaderMap, Request, Response};
+use http::{Extensions, Request, Response};
 use http_body::Body;
 use redress_classify::{
     Attempt, CloneBody, Deadline, EndReason, Error, Phase, Refreshed, ResendCount, ResponseExt, SendState,
-    TransportError, UpstreamHealth, Verdict, is_success,
+    TransportError, UpstreamHealth, Verdict,
 };
 use tokio::time::Instant;
 
@@ -25,11 +25,12 @@ use self::hedging::Hedging;
 use self::history::{Cause, History};
 use self::in_hand::InHand;
 use self::payment::Payment;
-use crate::budget::{Budget, KeyParts};
+use crate::budget::KeyParts;
 use crate::decision::ResponseHead;
 use crate::grpc;
 use crate::request_copy::{Host, RequestCopy};
 use crate::settings::Settings;
+use crate::straight::{First, with_key_parts};
 use crate::telemetry;
 use crate::wait::{Wait, emptied};
 
@@ -61,11 +62,8 @@ pub(crate) enum Step<T> {
 
 impl<B: CloneBody, T> Call<B, T> {
     #[inline]
-    pub(crate) fn new(request: &Request<B>, settings: Arc<Settings>) -> Self {
-        let copy = RequestCopy::from_request(request);
-        // Without a copy, nothing of the request is left to make the key from later.
-        let partition = if copy.is_none() { settings.partition(&KeyParts::from_request(request)) } else { None };
-        let deadline = Deadline::from_request(request).or_else(|| settings.deadline.map(Deadline::from_now));
+    pub(crate) fn new(first: First<B>, settings: Arc<Settings>) -> Self {
+        let First { copy, partition, deadline } = first;
         let (payment, history) = (Payment::new(partition), History::new());
         Self { settings, copy, deadline, payment, history, in_hand: None, hedging: None, spare: Extensions::new() }
     }
@@ -85,14 +83,9 @@ impl<B: CloneBody, R: Body> Call<B, Response<R>> {
     /// is one. Nearly all calls end like this, with neither a record nor a look at the clock.
     #[inline]
     pub(crate) fn ends_plainly(&self, response: &Response<R>) -> bool {
-        let is_plain = self.history.is_empty()
-            && is_success(response, &self.settings.dialect)
-            && response.record().is_none()
-            && response.extensions().get::<Refreshed>().is_none()
-            && !self.settings.hooks.observe_attempts();
+        let is_plain = self.history.is_empty() && self.settings.is_plain(response);
         if is_plain {
-            self.refill_budget(response);
-            self.settings.successes.count();
+            self.settings.settle(response, || self.partition().unwrap_or_default());
         }
         is_plain
     }
@@ -298,10 +291,7 @@ impl<B: CloneBody, T> Call<B, T> {
 
     /// Reads the parts of the request that make the key of its budget; `None` without a copy of it.
     fn with_key_parts<K>(&self, read: impl FnOnce(&KeyParts<'_>) -> K) -> Option<K> {
-        let copy = self.copy.as_ref()?;
-        let uri = &copy.uri().ok()?;
-        let headers = if self.settings.key_reads_headers(uri) { copy.headers().ok()? } else { HeaderMap::new() };
-        Some(read(&KeyParts { method: &copy.method, uri, headers: &headers, extensions: &copy.extensions }))
+        with_key_parts(self.copy.as_ref(), &self.settings, read)
     }
 
     fn budget_level(&self) -> Option<u32> {
@@ -315,10 +305,7 @@ impl<B: CloneBody, T> Call<B, T> {
             throttling.record_success();
         }
         if let Some(budgets) = &self.settings.budget {
-            let first_attempt = || match UpstreamHealth::of_response(response) {
-                None => self.settings.healthy_refill,
-                Some(_) => Budget::FIRST_ATTEMPT_REFILL,
-            };
+            let first_attempt = || self.settings.first_attempt_refill(response);
             self.payment.refill(budgets, || self.partition().unwrap_or_default(), first_attempt);
         }
     }
@@ -348,8 +335,10 @@ impl<B, T> Call<B, T> {
 #[cfg(test)]
 mod tests {
     use redress_classify::dialects;
+    use redress_classify::straight::CallTime;
 
     use super::*;
+    use crate::budget::Budget;
 
     #[tokio::test(start_paused = true)]
     async fn a_request_that_cannot_be_read_from_its_copy_ends_its_call_with_an_error() {
@@ -357,7 +346,8 @@ mod tests {
         let mut settings = Settings::new(dialects::generic());
         settings.set_budget(Some(budget.clone().into()));
         let request = Request::get("https://api.example/v1").header("x-tag", "xyz").body(()).unwrap();
-        let mut call: Call<_, Response<String>> = Call::new(&request, Arc::new(settings));
+        let mut call: Call<_, Response<String>> =
+            Call::new(First::new(&request, &settings, &mut CallTime::default()), Arc::new(settings));
         call.copy.as_mut().unwrap().replace_in_text("xyz", b"x\0z");
         let refused = TransportError::connect("connection refused");
         assert!(matches!(call.on_error(Error::from_inner(refused.into())), Step::Retry(_)));

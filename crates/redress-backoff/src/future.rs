@@ -10,15 +10,15 @@ use std::task::{Context, Poll, ready};
 use http::{Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
+use redress_classify::straight::CallTime;
 use redress_classify::{BoxError, CloneBody, Deadline, Error, Phase};
 use tokio::time::{Instant, Sleep};
 use tower_service::Service;
 
 use crate::call::{Call, Step};
-use crate::grpc;
 use crate::hedge::Race;
-use crate::idempotency_key;
 use crate::settings::Settings;
+use crate::straight::{First, is_late, prepare};
 use crate::telemetry::NoHedge;
 use crate::wait::Wait;
 
@@ -85,15 +85,20 @@ where
     /// Sends the request, unless its own deadline has passed.
     #[inline]
     pub(crate) fn new(mut service: S, mut request: Request<B>, settings: Arc<Settings>) -> Self {
-        idempotency_key::stamp(&mut request, &settings);
-        grpc::stamp(&mut request, &settings);
-        let is_late = Deadline::from_request(&request).is_some_and(|deadline| deadline.has_passed(Instant::now()));
-        let call = Call::new(&request, settings);
+        prepare(&mut request, &settings);
+        let mut time = CallTime::default();
+        let is_late = is_late(&request, &mut time);
+        let call = Call::new(First::new(&request, &settings, &mut time), settings);
         if !is_late && call.is_hedged() {
             return Self::begin_race(service, request, call);
         }
         let state = if is_late { State::TooLate } else { State::InFlight { attempt: service.call(request) } };
         Self { state, deadline_sleep: None, service, call }
+    }
+
+    /// Goes on with a call whose first attempt was sent.
+    pub(crate) const fn adopt(attempt: S::Future, service: S, call: Call<B, S::Response>) -> Self {
+        Self { state: State::InFlight { attempt }, deadline_sleep: None, service, call }
     }
 
     /// Sends the first attempt of a layer that hedges. It is apart from the usual path, which it must not make longer.

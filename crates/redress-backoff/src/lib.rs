@@ -159,6 +159,8 @@ mod request_copy;
 mod schedule;
 mod service;
 mod settings;
+#[doc(hidden)]
+pub mod straight;
 mod telemetry;
 mod wait;
 mod would_retry;

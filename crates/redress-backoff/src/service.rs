@@ -75,8 +75,8 @@ use crate::settings::Settings;
 /// for the end of an outage has reserved none.
 #[derive(Clone, Debug)]
 pub struct Backoff<S> {
-    inner: S,
-    settings: Arc<Settings>,
+    pub(crate) inner: S,
+    pub(crate) settings: Arc<Settings>,
 }
 
 impl<S> Backoff<S> {

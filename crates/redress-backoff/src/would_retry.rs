@@ -1,6 +1,7 @@
 //! The decision about a first attempt without sending anything.
 
 use http::{Request, response};
+use redress_classify::straight::CallTime;
 use redress_classify::{EndReason, Verdict};
 use tokio::time::Instant;
 
@@ -8,6 +9,7 @@ use crate::call::Call;
 use crate::decision::{AttemptContext, ResponseHead, decide};
 use crate::idempotency_key;
 use crate::layer::BackoffLayer;
+use crate::straight::First;
 
 impl BackoffLayer {
     /// Returns whether a second attempt would follow a first one that ended with this response.
@@ -41,7 +43,8 @@ impl BackoffLayer {
         let settings = &self.settings;
         let mut request = request.clone();
         idempotency_key::stamp(&mut request, settings);
-        let call: Call<(), ()> = Call::new(&request, settings.clone().into());
+        let call: Call<(), ()> =
+            Call::new(First::new(&request, settings, &mut CallTime::default()), settings.clone().into());
         let now = Instant::now();
         let head = ResponseHead::new(head.status, &head.headers, || settings.clock.wall(now));
         let context = call.context(verdict, Some(head), now, 0);

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use http::header::{self, RETRY_AFTER};
-use http::uri::{Authority, PathAndQuery};
+use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Response, Uri, response};
 use redress_envelope::{Decision, Dialect, Envelope, FieldError, Head, Signal, Unreadable};
 use tokio::time::Instant;
@@ -21,44 +21,38 @@ use crate::verdict::Verdict;
 /// The maximum number of frames of a body that counts as buffered: each takes memory, even if it is empty.
 const MAX_BUFFERED_FRAMES: usize = 1_024;
 
-/// The host, method and path of a request, for events, for the report and for rules that name a route.
+/// The method, URI and host of a request, for events, for the report and for rules that name a route.
 #[derive(Debug)]
 pub(crate) struct RequestLine {
     method: Method,
-    path: Option<PathAndQuery>,
-    host: Host,
-}
-
-/// The place that names the host of a request.
-#[derive(Debug)]
-enum Host {
-    Uri(Authority),
-    Header(HeaderValue),
-    Unknown,
+    uri: Uri,
+    /// The `Host` header, where the URI names no host.
+    host: Option<HeaderValue>,
 }
 
 impl RequestLine {
-    /// Clones host, method and path, which shares their bytes.
+    /// Clones method, URI and host, which shares their bytes.
     #[inline]
     pub(crate) fn new(method: &Method, uri: &Uri, headers: &HeaderMap) -> Self {
-        let host = match uri.authority() {
-            Some(authority) => Host::Uri(authority.clone()),
-            None => headers.get(header::HOST).map_or(Host::Unknown, |host| Host::Header(host.clone())),
-        };
-        Self { method: method.clone(), path: uri.path_and_query().cloned(), host }
+        let host = if uri.authority().is_none() { headers.get(header::HOST).cloned() } else { None };
+        Self { method: method.clone(), uri: uri.clone(), host }
     }
 
-    /// Returns the host and port for an event or an error. They are taken apart here, since a success does not need them.
+    pub(crate) const fn method(&self) -> &Method {
+        &self.method
+    }
+
+    pub(crate) const fn uri(&self) -> &Uri {
+        &self.uri
+    }
+
+    /// Returns the host and port. They are taken apart here, since a success does not need them.
     pub(crate) fn upstream(&self) -> Upstream {
-        Upstream::from_authority(match &self.host {
-            Host::Uri(authority) => Some(authority.clone()),
-            Host::Header(host) => Authority::try_from(host.as_bytes()).ok(),
-            Host::Unknown => None,
-        })
+        Upstream::from_uri(&self.uri, self.host.as_ref())
     }
 
     fn path(&self) -> &str {
-        self.path.as_ref().map_or("", PathAndQuery::path)
+        self.uri.path_and_query().map_or("", PathAndQuery::path)
     }
 
     /// Returns the head of a response to this request, in the form that a dialect reads.

@@ -58,6 +58,7 @@ mod phase;
 mod printable;
 mod progress;
 mod read_body;
+mod reader;
 mod reading;
 mod record;
 mod replay_body;
@@ -69,6 +70,8 @@ mod send_state;
 mod serialized;
 mod service;
 mod settings;
+#[doc(hidden)]
+pub mod straight;
 mod success_hint;
 mod telemetry;
 mod timed_hint;

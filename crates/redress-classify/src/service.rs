@@ -8,11 +8,11 @@ use tower_service::Service;
 
 use crate::BoxError;
 use crate::body::Body;
-use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::future::ResponseFuture;
-use crate::judge::RequestLine;
+use crate::reader::Reader;
 use crate::settings::Settings;
+use crate::straight::SentRequest;
 
 /// Reads error responses and attaches a [`Verdict`](crate::Verdict) to them.
 ///
@@ -71,6 +71,10 @@ impl<S> Classify<S> {
     pub(crate) const fn new(inner: S, settings: Arc<Settings>) -> Self {
         Self { inner, settings }
     }
+
+    pub(crate) const fn settings(&self) -> &Arc<Settings> {
+        &self.settings
+    }
 }
 
 impl<S, B, R> Service<Request<B>> for Classify<S>
@@ -89,8 +93,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let line = RequestLine::new(request.method(), request.uri(), request.headers());
-        let deadline = Deadline::from_request(&request);
-        ResponseFuture::new(self.inner.call(request), Arc::clone(&self.settings), line, deadline)
+        let sent = SentRequest::new(&request);
+        ResponseFuture::new(Reader::new(self.inner.call(request)), Arc::clone(&self.settings), sent)
     }
 }

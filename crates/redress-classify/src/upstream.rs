@@ -4,7 +4,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 
 use http::uri::Authority;
-use http::{HeaderMap, Uri, header};
+use http::{HeaderMap, HeaderValue, Uri, header};
 
 /// The host and port of a request, from its URI or else from its `Host` header (RFC 9112 section 3.2.1).
 ///
@@ -43,7 +43,14 @@ impl Upstream {
     #[inline]
     #[must_use]
     pub fn new(uri: &Uri, headers: &HeaderMap) -> Self {
-        let named = || Authority::try_from(headers.get(header::HOST)?.as_bytes()).ok();
+        let host = if uri.authority().is_none() { headers.get(header::HOST) } else { None };
+        Self::from_uri(uri, host)
+    }
+
+    /// Returns the upstream of a request; `host` is its `Host` header, which counts if the URI has no host.
+    #[inline]
+    pub(crate) fn from_uri(uri: &Uri, host: Option<&HeaderValue>) -> Self {
+        let named = || Authority::try_from(host?.as_bytes()).ok();
         let authority = uri.authority().cloned().or_else(named);
         let default_port = uri.scheme().and_then(|scheme| match scheme.as_str() {
             "https" => Some(443),
@@ -77,11 +84,6 @@ impl Upstream {
             name.push_str(&port.to_string());
         }
         name
-    }
-
-    /// Returns an upstream to print, without the scheme that a comparison needs.
-    pub(crate) const fn from_authority(authority: Option<Authority>) -> Self {
-        Self { authority, default_port: None }
     }
 
     /// Returns host and port as they were written, with the user information; an empty text if there is no host.

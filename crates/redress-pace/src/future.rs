@@ -219,7 +219,7 @@ pub(crate) fn is_paid<B>(request: &Request<B>, permit: Option<&Permit>) -> bool 
 
 /// Learns from a response, and marks it with the health of its upstream. Passes the permit on last: by then the gate has closed
 /// if it must.
-fn observe<R>(
+pub(crate) fn observe<R>(
     response: &mut Response<R>,
     settings: &Arc<Settings>,
     target: &Target,

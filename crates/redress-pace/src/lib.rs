@@ -180,6 +180,8 @@ mod scope;
 mod service;
 mod settings;
 mod shared;
+#[doc(hidden)]
+pub mod straight;
 mod telemetry;
 mod waker;
 mod window;

@@ -24,6 +24,11 @@ impl Partition {
         Self { key: key.map(Arc::from), upstream: Upstream::new(uri, headers) }
     }
 
+    /// Returns the partition of an upstream.
+    pub(crate) const fn unkeyed(upstream: Upstream) -> Self {
+        Self { key: None, upstream }
+    }
+
     /// Returns the name of the partition in the keys of a store, the same in all processes: host and port, or a hash of the key,
     /// which may be a secret.
     pub(crate) fn record_name(&self) -> String {

@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::num::NonZeroU64;
 use std::sync::OnceLock;
 
-use http::Request;
+use http::{Method, Uri};
 use redress_classify::{CooldownScope, Dialect, ScopeId};
 
 use crate::partition::Partition;
@@ -55,11 +55,11 @@ pub(crate) struct GateKeys<'t> {
 }
 
 impl Target {
-    pub(crate) fn new<B>(partition: Partition, dialect: &Dialect, request: &Request<B>) -> Self {
+    pub(crate) fn new(partition: Partition, dialect: &Dialect, method: &Method, uri: &Uri) -> Self {
         if dialect.scopes().is_empty() {
             return Self { partition, scope: None, route: None };
         }
-        let (method, path) = (request.method().as_str(), request.uri().path());
+        let (method, path) = (method.as_str(), uri.path());
         let scope = dialect.scope_for_request(method, path);
         let route = dialect.names_buckets().then(|| route_hash(&partition, scope, method, path));
         Self { partition, scope, route }
@@ -211,6 +211,8 @@ fn is_id(segment: &str) -> bool {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use http::Request;
+
     use super::*;
 
     /// Returns the gate of all calls with this partition key.
@@ -232,7 +234,7 @@ pub(crate) mod tests {
 
     pub(crate) fn scoped(method: &str, path: &str) -> Target {
         let request = Request::builder().method(method).uri(format!("https://api.example{path}")).body(()).unwrap();
-        Target::new(Partition::new(request.uri(), request.headers(), None), &dialect(), &request)
+        Target::new(Partition::new(request.uri(), request.headers(), None), &dialect(), request.method(), request.uri())
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
+use redress_classify::straight::CallTime;
 use redress_classify::{BoxError, CloneBody, Error, SendState};
 use tokio::time::Instant;
 use tower_service::Service;
@@ -94,8 +95,8 @@ use crate::shared::Sharing;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Pace<S> {
-    inner: S,
-    settings: Arc<Settings>,
+    pub(crate) inner: S,
+    pub(crate) settings: Arc<Settings>,
 }
 
 /// The next step of a request.
@@ -110,8 +111,18 @@ impl<S> Pace<S> {
         Self { inner, settings }
     }
 
-    /// Counts a request and lets it pass, or starts its wait. With the gates open and no limit, this is one atomic load.
-    fn admit<B: CloneBody>(&self, request: &Request<B>, target: &Target) -> Step {
+    /// Counts a request and lets it pass, or starts its wait.
+    fn admit<B: CloneBody>(&self, request: &Request<B>) -> (Step, Target) {
+        let (mut target, mut time) = (None, CallTime::default());
+        let is_admitted = self.settings.admits_now(request, &mut target, &mut time);
+        let target = target.unwrap_or_else(|| self.settings.target(request));
+        let step = if is_admitted { Step::Send(None, time.known()) } else { self.admit_slowly(request, &target) };
+        (step, target)
+    }
+
+    /// Lets a request pass that may have to wait, or starts its wait.
+    #[cold]
+    fn admit_slowly<B: CloneBody>(&self, request: &Request<B>, target: &Target) -> Step {
         let settings = &self.settings;
         if let Some(sharing) = &settings.sharing
             && !sharing.is_loaded(&target.partition)
@@ -119,15 +130,9 @@ impl<S> Pace<S> {
         {
             return step;
         }
-        if settings.limiters.is_empty() && settings.gates.is_inactive() {
-            return Step::Send(None, None);
-        }
         let mut limiters = settings.limiters(request);
         let all = limiters.clone();
         let (first, second) = (limiters.next(), limiters.next());
-        if first.is_none() && settings.gates.is_inactive() {
-            return Step::Send(None, None);
-        }
         let now = Instant::now();
         let count = || match (first, second) {
             (Some(only), None) => only.try_send(&target.partition, now),
@@ -203,8 +208,8 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let target = self.settings.target(&request);
-        match self.admit(&request, &target) {
+        let (step, target) = self.admit(&request);
+        match step {
             Step::Send(permit, now) => self.send(request, target, permit, now),
             Step::Wait(admission, held) => {
                 // The ready service may hold a resource that others need, such as a permit of a concurrency limit. It is

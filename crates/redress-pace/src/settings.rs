@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, Method, Request, Uri};
+use redress_classify::straight::SentRequest;
 use redress_classify::{Clock, CloneBody, Dialect, SendState, UpstreamHealth};
 use tokio::time::Instant;
 
@@ -54,7 +55,13 @@ impl Settings {
     /// Returns the partition of a request, and its scope.
     pub(crate) fn target<B>(&self, request: &Request<B>) -> Target {
         let key = self.partition_key.as_ref().and_then(|key| key(request.method(), request.uri(), request.headers()));
-        Target::new(Partition::new(request.uri(), request.headers(), key), &self.dialect, request)
+        let partition = Partition::new(request.uri(), request.headers(), key);
+        Target::new(partition, &self.dialect, request.method(), request.uri())
+    }
+
+    /// Returns the target of a request that was sent, where no key replaces its host and port.
+    pub(crate) fn target_of_sent(&self, sent: &SentRequest) -> Target {
+        Target::new(Partition::unkeyed(sent.upstream()), &self.dialect, sent.method(), sent.uri())
     }
 
     /// Returns the limits that cover a request, the most specific one first.

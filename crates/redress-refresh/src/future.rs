@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 use arc_swap::Guard;
 use http::{Request, Response};
 use pin_project_lite::pin_project;
-use redress_classify::{BoxError, CloneBody, Error, Phase, SendState, try_clone_request};
+use redress_classify::{BoxError, CloneBody, Deadline, Error, Phase, SendState};
 use tokio::time::Instant;
 use tower_service::Service;
 
@@ -18,9 +18,10 @@ use crate::failure::Failure;
 use crate::handle::{Access, Handle};
 use crate::masking;
 use crate::notifier::{Wait, WaitResult};
-use crate::response_action::{ResponseAction, SentCredentials, decide, is_resent_above, with_refreshed};
+use crate::response_action::{ResponseAction, decide, with_refreshed};
 use crate::snapshot::Snapshot;
 use crate::state::Refusal;
+use crate::straight::{Sent, SentCredentials, is_resent_above};
 use crate::wait_deadline::WaitDeadline;
 
 /// How often a request that waits looks for credentials, once a second, before it is sent with a set that was rejected
@@ -106,12 +107,20 @@ where
     {
         let may_refresh = !is_resent_above(&request);
         let sent = Some(SentCredentials::new(&handle, &snapshot, &request, may_refresh));
-        let copy = attach(&handle, &snapshot, &mut request, may_refresh);
+        let copy = handle.attach(&snapshot, &mut request, may_refresh);
         // The guard is released before other code runs.
         drop(snapshot);
         let retained = copy.map(|request| Box::new(Retained { inner: inner.clone(), request }));
         let state = State::InFlight { future: inner.call(request) };
         Self { state, handle: Some(handle), call: Call { sent, retained, may_refresh, lookups: 0, deadline } }
+    }
+
+    /// Goes on with a request that was sent once, without a copy of it.
+    pub(crate) fn adopt(handle: Arc<Handle>, sent: Sent, own: Option<Deadline>, future: S::Future) -> Self {
+        let Sent { credentials, may_refresh, began } = sent;
+        let deadline = WaitDeadline::new(own, began);
+        let call = Call { sent: Some(credentials), retained: None, may_refresh, lookups: 0, deadline };
+        Self { state: State::InFlight { future }, handle: Some(handle), call }
     }
 
     /// Retains a request until the credentials are there, with a service that is not ready.
@@ -285,7 +294,7 @@ where
         }
         let Retained { mut inner, mut request } = *self.retained.take().expect("it was there above");
         self.sent = Some(SentCredentials::new(handle, &snapshot, &request, self.may_refresh));
-        let copy = attach(handle, &snapshot, &mut request, self.may_refresh);
+        let copy = handle.attach(&snapshot, &mut request, self.may_refresh);
         SendState::mark_sent(&request);
         let future = inner.call(request);
         self.retained = copy.map(|request| Box::new(Retained { inner, request }));
@@ -327,19 +336,6 @@ fn poll_wait(wait: &mut Wait, deadline: &mut WaitDeadline, cx: &mut Context<'_>)
     }
     tracing::debug!(target: "redress::refresh", "the deadline passed during the wait");
     Poll::Ready(None)
-}
-
-/// Attaches the credentials to a request. Returns a copy without them if it may be sent again from here.
-fn attach<B: CloneBody>(
-    handle: &Handle,
-    snapshot: &Snapshot,
-    request: &mut Request<B>,
-    may_refresh: bool,
-) -> Option<Request<B>> {
-    let is_retained = may_refresh && !handle.settings.resend_above && !handle.shared.is_static;
-    let copy = if is_retained { try_clone_request(request) } else { None };
-    snapshot.apply_to(request);
-    copy
 }
 
 fn no_credentials(handle: &Handle, refusal: Refusal) -> Error {

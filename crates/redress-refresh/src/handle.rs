@@ -3,6 +3,9 @@
 use std::sync::Arc;
 
 use arc_swap::Guard;
+use http::Request;
+use redress_classify::straight::CallTime;
+use redress_classify::{CloneBody, try_clone_request};
 use tokio::runtime;
 use tokio::time::Instant;
 
@@ -11,7 +14,7 @@ use crate::flight;
 use crate::notifier::{FlightEvent, Wait, notifier, notify, wait};
 use crate::settings::Settings;
 use crate::shared::Shared;
-use crate::snapshot::{Freshness, Snapshot};
+use crate::snapshot::Snapshot;
 use crate::state::{Acceptance, Decision, Now, Refusal, Rejection, State, Ticket};
 use crate::token_set::TokenSet;
 
@@ -33,27 +36,31 @@ pub(crate) enum Access {
 }
 
 impl Handle {
-    /// Returns credentials for a request, and the time if it was read: it is read only if the credentials expire.
-    pub(crate) fn get(&self) -> (Access, Option<Instant>) {
-        let snapshot = self.shared.load();
-        let (freshness, now) = snapshot.freshness();
-        let is_expired = freshness != Freshness::Unusable
-            && now.is_some_and(|now| snapshot.is_expired_by_wall_clock(now, || self.settings.clock()));
-        let access = match freshness {
-            _ if is_expired => self.acquire(),
-            Freshness::Fresh => Access::Send(snapshot),
-            Freshness::Stale => {
-                self.renew();
-                Access::Send(snapshot)
-            }
-            Freshness::Unusable => self.acquire(),
-        };
-        (access, now)
+    /// Returns credentials for a request.
+    pub(crate) fn get(&self, time: &mut CallTime) -> Access {
+        self.fresh(time).map_or_else(|| self.acquire(), Access::Send)
+    }
+
+    /// Returns `true` if the layer keeps a copy of each request, to send it again by itself.
+    pub(crate) fn keeps_copies(&self) -> bool {
+        !self.settings.resend_above && !self.shared.is_static
     }
 
     /// Returns credentials for a request that found none in the snapshot, or that has waited for some.
     pub(crate) fn acquire(&self) -> Access {
         self.decide(true, |state| state.acquire(Instant::now()))
+    }
+
+    /// Attaches credentials to a request. Returns a copy without them if the layer may send it again by itself.
+    pub(crate) fn attach<B: CloneBody>(
+        &self,
+        snapshot: &Snapshot,
+        request: &mut Request<B>,
+        may_refresh: bool,
+    ) -> Option<Request<B>> {
+        let copy = if may_refresh && self.keeps_copies() { try_clone_request(request) } else { None };
+        snapshot.apply_to(request);
+        copy
     }
 
     /// Records that a server has accepted credentials, when that changes the state.
@@ -137,7 +144,7 @@ impl Handle {
     }
 
     /// Starts a flight in the background if a renewal is due.
-    fn renew(&self) {
+    pub(crate) fn renew(&self) {
         let ticket = self.shared.update(|inner| {
             let ticket = inner.state.renew(Instant::now())?;
             inner.notifier = Some(notifier());

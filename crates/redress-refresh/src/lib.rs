@@ -86,6 +86,8 @@ mod shared;
 mod shared_store;
 mod snapshot;
 mod state;
+#[doc(hidden)]
+pub mod straight;
 mod telemetry;
 mod token_handle;
 mod token_set;

@@ -1,29 +1,17 @@
 //! Decides what follows from a response: whether it rejects the credentials, and whether the request is sent again.
 
-use http::{HeaderName, Request, Response, StatusCode};
-use redress_classify::{Class, DecidedBy, Recovery, Refreshed, ResponseExt, Verdict};
+use http::{HeaderName, Request, Response};
+use redress_classify::{Refreshed, ResponseExt, Verdict};
 use tokio::time::Instant;
 
 use crate::failure::Failure;
 use crate::handle::{Access, Handle};
 use crate::notifier::Wait;
-use crate::snapshot::Snapshot;
-use crate::state::{Acceptance, Rejection, Route};
+use crate::state::{Rejection, Route};
+use crate::straight::{SentCredentials, is_rejected};
 
 /// The header that makes a request safe to repeat (draft-ietf-httpapi-idempotency-key-header).
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-
-/// The credentials of a request that was sent.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct SentCredentials {
-    generation: u64,
-    /// Whether an acceptance by the server changes the state.
-    is_news: bool,
-    /// Whether a server had rejected them before.
-    is_probe: bool,
-    /// Known when requests are distinguished by their routes, and for a request that is sent again.
-    route: Option<Route>,
-}
 
 /// The treatment of a response and its request.
 pub(crate) enum ResponseAction {
@@ -40,20 +28,6 @@ pub(crate) enum ResponseAction {
     Wait { wait: Wait, may_resend: bool },
 }
 
-impl SentCredentials {
-    #[inline]
-    pub(crate) fn new<B>(handle: &Handle, snapshot: &Snapshot, request: &Request<B>, may_refresh: bool) -> Self {
-        let generation = snapshot.generation();
-        let tracks_routes = handle.shared.tracks_routes();
-        if may_refresh && snapshot.is_trusted() && !tracks_routes {
-            return Self { generation, is_news: false, is_probe: false, route: None };
-        }
-        let route = (!may_refresh || tracks_routes).then(|| Route::new(request));
-        let is_probe = snapshot.is_rejected();
-        Self { generation, is_news: is_probe || route.is_some() || !snapshot.is_accepted(), is_probe, route }
-    }
-}
-
 /// Decides about a response; `copy` is the request that could be sent again from this layer.
 pub(crate) fn decide<B, R>(
     handle: &Handle,
@@ -62,11 +36,9 @@ pub(crate) fn decide<B, R>(
     may_refresh: bool,
     copy: Option<&Request<B>>,
 ) -> ResponseAction {
-    let SentCredentials { generation, is_probe, route, .. } = sent;
+    let SentCredentials { generation, route, .. } = sent;
     if !is_rejected(response) {
-        if sent.is_news && response.status().is_success() && response.verdict().is_none() {
-            handle.record_acceptance(Acceptance { generation, route, is_probe });
-        }
+        sent.record_acceptance(handle, response);
         return ResponseAction::Return;
     }
     if handle.shared.is_static {
@@ -97,29 +69,9 @@ pub(crate) fn decide<B, R>(
     }
 }
 
-/// Returns `true` if a refresh may help: by the verdict, or for a 401 that nothing but its status explains.
-///
-/// The class alone does not suffice: credentials that are known to be revoked have another recovery.
-fn is_rejected<R>(response: &Response<R>) -> bool {
-    let is_401 = response.status() == StatusCode::UNAUTHORIZED;
-    let Some(verdict) = response.verdict() else { return is_401 };
-    match (verdict.class(), verdict.recovery()) {
-        (_, Recovery::RefreshToken) => true,
-        // A server's should-retry flag replaces the recovery.
-        (Class::TokenExpired, Recovery::Retry) => true,
-        (Class::Unauthenticated, _) => is_401 && verdict.decided_by() == DecidedBy::Status,
-        _ => false,
-    }
-}
-
 /// Returns `true` if a request may be sent twice: by its method (RFC 9110 section 9.2.2), or by an idempotency key.
 fn is_safe_to_repeat<B>(request: &Request<B>) -> bool {
     request.method().is_idempotent() || request.headers().contains_key(&IDEMPOTENCY_KEY)
-}
-
-/// Returns `true` if a layer above sends this request again after a refresh.
-pub(crate) fn is_resent_above<B>(request: &Request<B>) -> bool {
-    request.extensions().get::<Refreshed>().is_some()
 }
 
 /// Marks a rejected response: the layer above may send its request again.

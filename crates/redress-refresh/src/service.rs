@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
-use redress_classify::{BoxError, CloneBody, Error};
+use redress_classify::straight::CallTime;
+use redress_classify::{BoxError, CloneBody, Deadline, Error};
 use tower_service::Service;
 
 use crate::future::ResponseFuture;
@@ -76,13 +77,19 @@ use crate::wait_deadline::WaitDeadline;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Refresh<S> {
-    inner: S,
-    handle: Option<Arc<Handle>>,
+    pub(crate) inner: S,
+    pub(crate) handle: Option<Arc<Handle>>,
 }
 
 impl<S> Refresh<S> {
     pub(crate) const fn new(inner: S, handle: Option<Arc<Handle>>) -> Self {
         Self { inner, handle }
+    }
+
+    /// Returns the credentials that a request may carry; `None` if it passes without.
+    #[inline]
+    pub(crate) fn handle_for<B>(&self, request: &mut Request<B>) -> Option<&Arc<Handle>> {
+        self.handle.as_ref().filter(|handle| handle.settings.admits(request))
     }
 }
 
@@ -101,12 +108,12 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let Some(handle) = self.handle.as_ref().filter(|handle| handle.settings.admits(&mut request)) else {
+        let Some(handle) = self.handle_for(&mut request).cloned() else {
             return ResponseFuture::pass(self.inner.call(request));
         };
-        let handle = Arc::clone(handle);
-        let (access, now) = handle.get();
-        let deadline = WaitDeadline::new(&request, now);
+        let mut time = CallTime::default();
+        let access = handle.get(&mut time);
+        let deadline = WaitDeadline::new(Deadline::from_request(&request), time.known());
         match access {
             // This uses the service that `poll_ready` made ready; a clone is taken only to send a copy again.
             Access::Send(snapshot) => ResponseFuture::send(handle, snapshot, deadline, &mut self.inner, request),

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use http::{HeaderName, HeaderValue, Request};
 use redress_classify::Clock;
+use redress_classify::straight::CallTime;
 use tokio::time::Instant;
 
 use crate::expiry::Expiry;
@@ -82,11 +83,10 @@ impl Snapshot {
         self.expiry.map(|expiry| expiry.expires_at)
     }
 
-    /// Returns the freshness, and the time if it was read: it is read only if the set expires.
-    pub(crate) fn freshness(&self) -> (Freshness, Option<Instant>) {
-        let mut read = None;
-        let freshness = self.freshness_by(|| *read.insert(Instant::now()));
-        (freshness, read)
+    /// Returns the freshness. The clock is read only if the set expires.
+    #[inline]
+    pub(crate) fn freshness(&self, time: &mut CallTime) -> Freshness {
+        self.freshness_by(|| time.now())
     }
 
     pub(crate) fn freshness_at(&self, now: Instant) -> Freshness {

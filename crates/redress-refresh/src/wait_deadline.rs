@@ -5,7 +5,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use http::Request;
 use redress_classify::{Deadline, saturating};
 use tokio::time::{Instant, Sleep};
 
@@ -22,9 +21,9 @@ pub(crate) struct WaitDeadline {
 }
 
 impl WaitDeadline {
-    /// Takes the deadline from the extensions of a request. It does not read the clock.
-    pub(crate) fn new<B>(request: &Request<B>, began: Option<Instant>) -> Self {
-        let own = request.extensions().get().copied();
+    /// Takes the request's own deadline, and the time at which the call began if the clock was read then. It does not read the
+    /// clock.
+    pub(crate) const fn new(own: Option<Deadline>, began: Option<Instant>) -> Self {
         Self { own, began, deadline: None, sleep: None }
     }
 

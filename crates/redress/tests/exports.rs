@@ -38,6 +38,8 @@ fn exports(path: &str) -> Vec<Export> {
     for item in syn::parse_file(&text).expect("the file compiles").items {
         match item {
             Item::Use(item) if matches!(item.vis, Visibility::Public(_)) => walk(&item.tree, None, &mut exports),
+            // The agreement between the layers is hidden from their users.
+            Item::Mod(item) if item.ident == "straight" => {}
             Item::Mod(item) if matches!(item.vis, Visibility::Public(_)) && item.ident != "work" => {
                 let name = item.ident.to_string();
                 exports.push(Export { from: None, original: name.clone(), name });

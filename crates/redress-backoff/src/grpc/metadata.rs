@@ -25,13 +25,13 @@ const UNITS: [(u8, u128); 6] = [
 ];
 const MAX_NUMBER: u64 = 99_999_999;
 
-/// Gives a request the deadline and the timeout of its call, before the first attempt.
+/// Gives a request in a dialect of gRPC the deadline and the timeout of its call, before the first attempt.
 ///
 /// The deadline of a call is the earliest of its [`Deadline`] or that of the layer, its own `grpc-timeout`, and the timeout of
 /// its method in the service config. The last two become a [`Deadline`], so that they hold for the call with its retries and
 /// not for each attempt.
 pub(crate) fn stamp<B>(request: &mut Request<B>, settings: &Settings) {
-    if !settings.dialect.is_grpc() || !is_grpc(request.headers()) {
+    if !is_grpc(request.headers()) {
         return;
     }
     let own = request.headers().get(&TIMEOUT).and_then(|timeout| parse(timeout.as_bytes()));

@@ -88,6 +88,8 @@ fn public(parsed: &BTreeMap<PathBuf, syn::File>, file: &Path, place: &str, found
             Item::Enum(item) => (&item.vis, &item.ident),
             Item::Union(item) => (&item.vis, &item.ident),
             Item::Type(item) => (&item.vis, &item.ident),
+            // The types of the agreement between the layers stay in a call, and print nothing of it.
+            Item::Mod(item) if item.ident == "straight" => continue,
             Item::Mod(item) if is_public(&item.vis) && !is_fuzzing(&item.attrs) => {
                 assert!(item.content.is_none(), "{place}::{} is declared inline", item.ident);
                 public(

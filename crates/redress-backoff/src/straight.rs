@@ -1,0 +1,206 @@
+//! First attempts: what is kept of them, which successes end a call, and the straight way that needs no future of this layer.
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::{HeaderMap, Request, Response};
+use redress_classify::straight::{Adopt, CallTime, SentRequest, Straight};
+use redress_classify::{
+    Classify, CloneBody, Deadline, Error, Phase, Refreshed, ResponseExt, UpstreamHealth, is_success, saturating,
+};
+use tower_service::Service;
+
+use crate::budget::{Budget, KeyParts};
+use crate::call::Call;
+use crate::future::ResponseFuture;
+use crate::request_copy::RequestCopy;
+use crate::service::Backoff;
+use crate::settings::Settings;
+use crate::{grpc, idempotency_key};
+
+/// The state that a call keeps from its first attempt.
+pub(crate) struct First<B> {
+    /// The copy of the request; `None` if the body cannot be copied.
+    pub(crate) copy: Option<RequestCopy<B>>,
+    /// The key of the call's budget, where no copy is left to make it from.
+    pub(crate) partition: Option<u64>,
+    pub(crate) deadline: Option<Deadline>,
+}
+
+/// A call whose first attempt was sent.
+pub struct Kept<B, K> {
+    first: First<B>,
+    below: K,
+}
+
+impl<B: CloneBody> First<B> {
+    /// Copies a request that is about to be sent. `time` is read if the deadline counts from now.
+    #[inline]
+    pub(crate) fn new(request: &Request<B>, settings: &Settings, time: &mut CallTime) -> Self {
+        let copy = RequestCopy::from_request(request);
+        // Without a copy, nothing of the request is left to make the key from later.
+        let partition = if copy.is_none() { settings.partition(&KeyParts::from_request(request)) } else { None };
+        let from_now = |limit| Deadline::new(saturating::add(time.now(), limit));
+        let deadline = Deadline::from_request(request).or_else(|| settings.deadline.map(from_now));
+        Self { copy, partition, deadline }
+    }
+}
+
+impl<B> First<B> {
+    /// Returns the key of the call's budget; `None` where the layer has no budget.
+    pub(crate) fn partition(&self, settings: &Settings) -> Option<u64> {
+        let of_copy = || with_key_parts(self.copy.as_ref(), settings, |parts| settings.partition(parts)).flatten();
+        self.partition.or_else(of_copy)
+    }
+}
+
+impl Settings {
+    /// Returns `true` if a response to a first attempt ends its call, with neither a record nor a look at the clock: a success that
+    /// no layer below has marked, where attempts are not observed. Nearly all calls end like this.
+    #[inline]
+    pub(crate) fn is_plain<R>(&self, response: &Response<R>) -> bool {
+        is_success(response, &self.dialect)
+            && response.record().is_none()
+            && response.extensions().get::<Refreshed>().is_none()
+            && !self.hooks.observe_attempts()
+    }
+
+    /// Counts a success of a first attempt, and gives the budget of its key the tokens that it is worth.
+    #[inline]
+    pub(crate) fn settle<R>(&self, response: &Response<R>, key: impl FnOnce() -> u64) {
+        if let Some(throttling) = self.throttling() {
+            throttling.record_success();
+        }
+        if let Some(budgets) = &self.budget {
+            budgets.refill(key, || self.first_attempt_refill(response));
+        }
+        self.successes.count();
+    }
+
+    /// Returns the tokens that a success of a first attempt is worth.
+    pub(crate) fn first_attempt_refill<R>(&self, response: &Response<R>) -> u32 {
+        match UpstreamHealth::of_response(response) {
+            None => self.healthy_refill,
+            Some(_) => Budget::FIRST_ATTEMPT_REFILL,
+        }
+    }
+}
+
+impl<B, K> Kept<B, K> {
+    /// Returns the deadline of the call.
+    #[must_use]
+    pub const fn deadline(&self) -> Option<Deadline> {
+        self.first.deadline
+    }
+}
+
+impl<B: CloneBody, I: Straight<B>> Straight<B> for Backoff<I> {
+    type Over<S> = Backoff<I::Over<S>>;
+    type Admitted = I::Admitted;
+    type Kept = Kept<B, I::Kept>;
+
+    fn over<S>(&self, inner: S) -> Self::Over<S> {
+        Backoff::new(self.inner.over(inner), Arc::clone(&self.settings))
+    }
+
+    fn classify(&self) -> &Classify<()> {
+        self.inner.classify()
+    }
+
+    /// A call that may be hedged has a future, which runs the race.
+    #[inline]
+    fn admit(&self, request: &mut Request<B>, time: &mut CallTime) -> Option<Self::Admitted> {
+        prepare(request, &self.settings);
+        if self.settings.hedged.is_some() || is_late(request, time) {
+            return None;
+        }
+        self.inner.admit(request, time)
+    }
+
+    #[inline]
+    fn send(&self, admitted: Self::Admitted, request: &mut Request<B>, time: &mut CallTime) -> Self::Kept {
+        let first = First::new(request, &self.settings, time);
+        Kept { first, below: self.inner.send(admitted, request, time) }
+    }
+
+    #[inline]
+    fn is_plain<R>(&self, kept: &Self::Kept, response: &Response<R>) -> bool {
+        self.inner.is_plain(&kept.below, response) && self.settings.is_plain(response)
+    }
+
+    #[inline]
+    fn settle<R>(&self, kept: Self::Kept, sent: &SentRequest, response: &mut Response<R>) {
+        self.inner.settle(kept.below, sent, response);
+        self.settings.settle(response, || kept.first.partition(&self.settings).unwrap_or_default());
+    }
+}
+
+impl<S> Backoff<S> {
+    /// Goes on with a call whose first attempt ended in any other way.
+    #[doc(hidden)]
+    pub fn adopt<B, K, R>(
+        self,
+        kept: Kept<B, K>,
+        sent: SentRequest,
+        result: Result<Response<R>, Error>,
+    ) -> ResponseFuture<S, B>
+    where
+        S: Adopt<B, K> + Service<Request<B>, Response = Response<R>>,
+        B: CloneBody,
+    {
+        let attempt = self.inner.adopt(kept.below, sent, result);
+        ResponseFuture::adopt(attempt, self.inner, Call::new(kept.first, self.settings))
+    }
+}
+
+impl<I> Backoff<I> {
+    /// Ends a call whose deadline passed during its first attempt.
+    ///
+    /// # Errors
+    /// Always, with [`Error::is_deadline`].
+    #[doc(hidden)]
+    #[cold]
+    pub fn expired<B: CloneBody, K, R: http_body::Body>(&self, kept: Kept<B, K>) -> Result<Response<R>, Error> {
+        Call::new(kept.first, Arc::clone(&self.settings)).deadline_exceeded(Phase::MaybeProcessed)
+    }
+
+    /// Reports a call that was dropped during its first attempt.
+    #[doc(hidden)]
+    #[cold]
+    pub fn dropped<B: CloneBody, K>(&self, kept: Kept<B, K>) {
+        Call::<B, ()>::new(kept.first, Arc::clone(&self.settings)).dropped(Phase::MaybeProcessed);
+    }
+}
+
+impl<B, K> fmt::Debug for Kept<B, K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kept").field("deadline", &self.first.deadline).finish_non_exhaustive()
+    }
+}
+
+/// Adds to a request what its call needs: an idempotency key, and the fields of a gRPC call. A second time changes nothing.
+#[inline]
+pub(crate) fn prepare<B>(request: &mut Request<B>, settings: &Settings) {
+    idempotency_key::stamp(request, settings);
+    if settings.dialect.is_grpc() {
+        grpc::stamp(request, settings);
+    }
+}
+
+/// Returns `true` if the request's own deadline has passed.
+#[inline]
+pub(crate) fn is_late<B>(request: &Request<B>, time: &mut CallTime) -> bool {
+    Deadline::from_request(request).is_some_and(|deadline| deadline.has_passed(time.now()))
+}
+
+/// Reads the parts of a request that make the key of its budget; `None` without a copy of it.
+pub(crate) fn with_key_parts<B, K>(
+    copy: Option<&RequestCopy<B>>,
+    settings: &Settings,
+    read: impl FnOnce(&KeyParts<'_>) -> K,
+) -> Option<K> {
+    let copy = copy?;
+    let uri = &copy.uri().ok()?;
+    let headers = if settings.key_reads_headers(uri) { copy.headers().ok()? } else { HeaderMap::new() };
+    Some(read(&KeyParts { method: &copy.method, uri, headers: &headers, extensions: &copy.extensions }))
+}

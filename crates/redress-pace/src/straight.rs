@@ -1,0 +1,139 @@
+//! The straight way through this layer: requests that need not wait, and responses from which there is nothing to learn.
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::{Request, Response};
+use redress_classify::straight::{Adopt, CallTime, SentRequest, Straight};
+use redress_classify::{BoxError, Classify, CloneBody, Error, SendState, is_success};
+use tower_service::Service;
+
+use crate::future::{ResponseFuture, observe};
+use crate::gates::{CallResult, Sent, is_unremarkable};
+use crate::limiter::try_send_by_all;
+use crate::scope::Target;
+use crate::service::Pace;
+use crate::settings::Settings;
+
+/// A request that may be sent now, and is counted by its limits.
+pub struct Admitted<A> {
+    /// `None` if it was not needed, and can be made from the parts of the request that are kept.
+    target: Option<Target>,
+    below: A,
+}
+
+/// A request that was sent.
+pub struct Kept<K> {
+    target: Option<Target>,
+    /// The time at which it was sent, if it is timed.
+    sent: Option<Sent>,
+    below: K,
+}
+
+impl Settings {
+    /// Counts a request and returns `true` if it may be sent now; otherwise counts nothing. With the gates open and no limit,
+    /// this is one atomic load. The target is made when it is needed.
+    #[inline]
+    pub(crate) fn admits_now<B>(&self, request: &Request<B>, target: &mut Option<Target>, time: &mut CallTime) -> bool {
+        if self.sharing.is_none() && self.limiters.is_empty() {
+            return self.gates.is_inactive();
+        }
+        let mut limiters = self.limiters(request);
+        let all = limiters.clone();
+        let (first, second) = (limiters.next(), limiters.next());
+        if self.sharing.is_none() && first.is_none() {
+            return self.gates.is_inactive();
+        }
+        let partition = &target.get_or_insert_with(|| self.target(request)).partition;
+        if self.sharing.as_ref().is_some_and(|sharing| !sharing.is_loaded(partition)) || !self.gates.is_inactive() {
+            return false;
+        }
+        match (first, second) {
+            (None, _) => true,
+            (Some(only), None) => only.try_send(partition, time.now()),
+            _ => try_send_by_all(all, partition, time.now()),
+        }
+    }
+
+    /// Returns `true` if there is nothing to learn from a success that was not timed.
+    #[inline]
+    fn is_unremarkable<R>(&self, response: &Response<R>) -> bool {
+        !self.learns_buckets
+            && !self.dialect.has_success_hints()
+            && !response.status().is_server_error()
+            && is_unremarkable(self, CallResult::Answered)
+    }
+}
+
+impl<B, I: Straight<B>> Straight<B> for Pace<I> {
+    type Over<S> = Pace<I::Over<S>>;
+    type Admitted = Admitted<I::Admitted>;
+    type Kept = Kept<I::Kept>;
+
+    fn over<S>(&self, inner: S) -> Self::Over<S> {
+        Pace::new(self.inner.over(inner), Arc::clone(&self.settings))
+    }
+
+    fn classify(&self) -> &Classify<()> {
+        self.inner.classify()
+    }
+
+    /// The layers below only look, so they are asked first. A request with a state by which a layer above follows it has a
+    /// future that reports to it.
+    #[inline]
+    fn admit(&self, request: &mut Request<B>, time: &mut CallTime) -> Option<Self::Admitted> {
+        if request.extensions().get::<SendState>().is_some() || !self.settings.gates.is_inactive() {
+            return None;
+        }
+        let below = self.inner.admit(request, time)?;
+        // A key is made from headers, which are not kept.
+        let mut target = self.settings.partition_key.is_some().then(|| self.settings.target(request));
+        self.settings.admits_now(request, &mut target, time).then_some(Admitted { target, below })
+    }
+
+    #[inline]
+    fn send(&self, admitted: Self::Admitted, request: &mut Request<B>, time: &mut CallTime) -> Self::Kept {
+        let Admitted { target, below } = admitted;
+        let sent = self.settings.gates.timed(|| self.settings.random(), || time.now());
+        Kept { target, sent, below: self.inner.send(below, request, time) }
+    }
+
+    #[inline]
+    fn is_plain<R>(&self, kept: &Self::Kept, response: &Response<R>) -> bool {
+        self.inner.is_plain(&kept.below, response) && is_success(response, &self.settings.dialect)
+    }
+
+    #[inline]
+    fn settle<R>(&self, kept: Self::Kept, sent: &SentRequest, response: &mut Response<R>) {
+        self.inner.settle(kept.below, sent, response);
+        if kept.sent.is_some() || !self.settings.is_unremarkable(response) {
+            let target = kept.target.unwrap_or_else(|| self.settings.target_of_sent(sent));
+            observe(response, &self.settings, &target, &mut None, kept.sent);
+        }
+    }
+}
+
+impl<S, B, R, K> Adopt<B, Kept<K>> for Pace<S>
+where
+    S: Adopt<B, K> + Service<Request<B>, Response = Response<R>> + Clone,
+    S::Error: Into<BoxError>,
+    B: CloneBody,
+{
+    fn adopt(&self, kept: Kept<K>, sent: SentRequest, result: Result<Response<R>, Error>) -> ResponseFuture<S, B> {
+        let target = kept.target.unwrap_or_else(|| self.settings.target_of_sent(&sent));
+        let future = self.inner.adopt(kept.below, sent, result);
+        ResponseFuture::sent(future, &self.settings, target, None, kept.sent)
+    }
+}
+
+impl<A> fmt::Debug for Admitted<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Admitted").finish_non_exhaustive()
+    }
+}
+
+impl<K> fmt::Debug for Kept<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kept").field("sent", &self.sent).finish_non_exhaustive()
+    }
+}
