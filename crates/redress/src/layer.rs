@@ -76,6 +76,8 @@ struct Whole {
     partition: Option<Keys>,
     clock: Option<Clock>,
     sharing: Option<Sharing>,
+    /// Whether first attempts, too, go through the futures of the layers.
+    is_never_straight: bool,
 }
 
 type Keys = Arc<dyn Fn(&Method, &Uri, &HeaderMap) -> Option<String> + Send + Sync>;

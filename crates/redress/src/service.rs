@@ -1,19 +1,21 @@
 //! The whole stack as one service.
 
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
+use std::mem;
+use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use http::{Request, Response};
-use pin_project_lite::pin_project;
 use redress_backoff::Backoff;
+use redress_classify::straight::{CallTime, SentRequest, Straight};
 use redress_classify::{Body, BoxError, Classify, CloneBody, Error};
 use redress_pace::Pace;
 use redress_refresh::Refresh;
 use tower_service::Service;
 
-use crate::timeout::TimedAttempts;
+use crate::future::{ResponseFuture, Sent};
+use crate::timeout::{AttemptLimit, TimedAttempts};
 
 /// The layers of redress over a transport.
 ///
@@ -49,45 +51,44 @@ use crate::timeout::TimedAttempts;
 /// assert_eq!(response.record().expect("it was sent twice").attempts().len(), 2);
 /// # Ok(()) }
 /// ```
-#[derive(Clone)]
 pub struct Redress<S> {
-    stack: Stack<S>,
+    transport: S,
+    shared: Arc<Shared>,
 }
 
-type Stack<S> = Backoff<Below<S>>;
-type Below<S> = Pace<Refresh<Classify<TimedAttempts<S>>>>;
+/// The layers in their order, over the attempt timeout and the transport.
+pub(crate) type Layers<S> = Backoff<Pace<Refresh<Classify<S>>>>;
 
-pin_project! {
-    /// The future of a [`Redress`] service.
-    pub struct ResponseFuture<S, B>
-    where
-        S: Service<Request<B>>,
-        Below<S>: Service<Request<B>>,
-    {
-        #[pin]
-        inner: redress_backoff::ResponseFuture<Below<S>, B>,
+/// The settings of the whole stack, which all its services share.
+pub(crate) struct Shared {
+    pub(crate) layers: Layers<()>,
+    pub(crate) attempt_timeout: Option<Duration>,
+    /// Whether first attempts go through the futures of the layers, too.
+    pub(crate) is_never_straight: bool,
+}
+
+impl Shared {
+    /// Puts the layers over a transport.
+    pub(crate) fn over<S, B: CloneBody>(&self, transport: S) -> Layers<TimedAttempts<S>> {
+        Straight::<B>::over(&self.layers, TimedAttempts::new(transport, self.attempt_timeout))
     }
 }
 
 impl<S> Redress<S> {
-    pub(crate) const fn new(stack: Stack<S>) -> Self {
-        Self { stack }
+    pub(crate) fn new(transport: S, shared: Shared) -> Self {
+        Self { transport, shared: Arc::new(shared) }
+    }
+}
+
+impl<S: Clone> Clone for Redress<S> {
+    fn clone(&self) -> Self {
+        Self { transport: self.transport.clone(), shared: Arc::clone(&self.shared) }
     }
 }
 
 impl<S> fmt::Debug for Redress<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Redress").finish_non_exhaustive()
-    }
-}
-
-impl<S, B> fmt::Debug for ResponseFuture<S, B>
-where
-    S: Service<Request<B>>,
-    Below<S>: Service<Request<B>>,
-{
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }
 }
 
@@ -101,28 +102,26 @@ where
 {
     type Response = Response<Body<R>>;
     type Error = Error;
-    type Future = ResponseFuture<S, B>;
+    type Future = ResponseFuture<S, B, R>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.stack.poll_ready(cx)
+        self.transport.poll_ready(cx).map_err(|error| Error::not_ready(error.into()))
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        ResponseFuture { inner: self.stack.call(request) }
-    }
-}
-
-impl<S, B, R> Future for ResponseFuture<S, B>
-where
-    S: Service<Request<B>, Response = Response<R>> + Clone,
-    S::Error: Into<BoxError>,
-    B: CloneBody,
-    R: http_body::Body + Unpin,
-    R::Error: Into<BoxError>,
-{
-    type Output = Result<Response<Body<R>>, Error>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.project().inner.poll(cx)
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        // The transport that was polled ready is used; its clone may not be ready, and is left for the next call.
+        let clone = self.transport.clone();
+        let mut transport = mem::replace(&mut self.transport, clone);
+        let layers = &self.shared.layers;
+        let mut time = CallTime::default();
+        let admitted = if self.shared.is_never_straight { None } else { layers.admit(&mut request, &mut time) };
+        let Some(admitted) = admitted else {
+            return ResponseFuture::through_layers(&self.shared, transport, request);
+        };
+        let limit = AttemptLimit::new(&request, self.shared.attempt_timeout);
+        let parts = SentRequest::new(&request);
+        let kept = layers.send(admitted, &mut request, &mut time);
+        let response = transport.call(request);
+        ResponseFuture::straight(response, Sent { transport, shared: Arc::clone(&self.shared), kept, parts, limit })
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::Request;
 use pin_project_lite::pin_project;
-use redress_classify::{BoxError, CloneBody, Progress, TransportError, saturating};
+use redress_classify::{BoxError, CloneBody, Deadline, Progress, TransportError, saturating};
 use tokio::time::{Instant, Sleep};
 use tower_service::Service;
 
@@ -49,15 +49,39 @@ pub(crate) struct TimedAttempts<S> {
     timeout: Option<Duration>,
 }
 
+/// How long one attempt may take.
+pub(crate) struct AttemptLimit {
+    timeout: Option<Duration>,
+    /// `None` for a buffered body, whose progress is not visible.
+    progress: Option<Progress>,
+}
+
+pin_project! {
+    /// The one timer of an attempt and of its call. It is made by the first poll that is pending.
+    pub(crate) struct Timer {
+        #[pin]
+        sleep: Option<Sleep>,
+    }
+}
+
+/// The time that has passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TimeOut {
+    /// That of the attempt.
+    Attempt,
+    /// The deadline of the call.
+    Call,
+}
+
 pin_project! {
     pub(crate) struct ResponseFuture<F> {
         #[pin]
         inner: F,
         #[pin]
-        sleep: Option<Sleep>,
-        timeout: Option<Duration>,
-        // `None` for a buffered body, whose progress is not visible.
-        progress: Option<Progress>,
+        timer: Timer,
+        limit: AttemptLimit,
+        // The time of the first poll that was pending.
+        sent: Option<Instant>,
     }
 }
 
@@ -81,6 +105,64 @@ impl<S> TimedAttempts<S> {
     }
 }
 
+impl AttemptLimit {
+    /// Returns the limit of a request: its own, or else that of the stack.
+    #[inline]
+    pub(crate) fn new<B: CloneBody>(request: &Request<B>, timeout: Option<Duration>) -> Self {
+        let timeout = request.extensions().get::<AttemptTimeout>().map_or(timeout, |own| own.0);
+        let progress = if timeout.is_some() { request.body().progress() } else { None };
+        Self { timeout, progress }
+    }
+
+    /// Returns when an attempt ends that was sent at this time, if it makes no more progress; `None` without a limit.
+    pub(crate) fn end(&self, sent: Instant) -> Option<Instant> {
+        let last = self.progress.as_ref().and_then(Progress::last);
+        self.timeout.map(|timeout| saturating::add(last.map_or(sent, |last| last.max(sent)), timeout))
+    }
+
+    /// Returns the error of an attempt that has taken too long.
+    pub(crate) fn error(&self) -> BoxError {
+        TransportError::timeout_after(self.timeout.unwrap_or_default()).into()
+    }
+}
+
+impl Timer {
+    pub(crate) const fn new() -> Self {
+        Self { sleep: None }
+    }
+
+    /// Waits for the end of the attempt or for the deadline of its call, whichever is earlier. `end` returns the former, which
+    /// moves with the progress of the request. If both have passed, the attempt has timed out.
+    pub(crate) fn poll(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        end: impl Fn() -> Option<Instant>,
+        deadline: Option<Deadline>,
+    ) -> Poll<TimeOut> {
+        let mut sleep = self.project().sleep;
+        let deadline = deadline.map(Deadline::instant);
+        let next = |end: Option<Instant>| end.into_iter().chain(deadline).min();
+        if sleep.is_none() {
+            sleep.set(next(end()).map(tokio::time::sleep_until));
+        }
+        while let Some(mut current) = sleep.as_mut().as_pin_mut() {
+            ready!(current.as_mut().poll(cx));
+            let (now, end) = (Instant::now(), end());
+            if end.is_some_and(|end| end <= now) {
+                return Poll::Ready(TimeOut::Attempt);
+            }
+            if deadline.is_some_and(|deadline| deadline <= now) {
+                return Poll::Ready(TimeOut::Call);
+            }
+            match next(end) {
+                Some(at) => current.reset(at),
+                None => sleep.set(None),
+            }
+        }
+        Poll::Pending
+    }
+}
+
 impl<S, B> Service<Request<B>> for TimedAttempts<S>
 where
     S: Service<Request<B>>,
@@ -96,9 +178,8 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let timeout = request.extensions().get::<AttemptTimeout>().map_or(self.timeout, |own| own.0);
-        let progress = if timeout.is_some() { request.body().progress() } else { None };
-        ResponseFuture { inner: self.inner.call(request), sleep: None, timeout, progress }
+        let limit = AttemptLimit::new(&request, self.timeout);
+        ResponseFuture { inner: self.inner.call(request), timer: Timer::new(), limit, sent: None }
     }
 }
 
@@ -110,23 +191,15 @@ where
     type Output = Result<T, BoxError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
+        let this = self.project();
         if let Poll::Ready(result) = this.inner.poll(cx) {
             return Poll::Ready(result.map_err(Into::into));
         }
-        let Some(timeout) = *this.timeout else { return Poll::Pending };
-        if this.sleep.is_none() {
-            this.sleep.set(Some(tokio::time::sleep(timeout)));
+        if this.limit.timeout.is_none() {
+            return Poll::Pending;
         }
-        let mut sleep = this.sleep.as_pin_mut().expect("the sleep was set above");
-        loop {
-            ready!(sleep.as_mut().poll(cx));
-            let last = this.progress.as_ref().and_then(Progress::last);
-            match last.map(|last| saturating::add(last, timeout)).filter(|end| *end > Instant::now()) {
-                Some(end) => sleep.as_mut().reset(end),
-                None => break,
-            }
-        }
-        Poll::Ready(Err(TransportError::timeout_after(timeout).into()))
+        let sent = *this.sent.get_or_insert_with(Instant::now);
+        ready!(this.timer.poll(cx, || this.limit.end(sent), None));
+        Poll::Ready(Err(this.limit.error()))
     }
 }

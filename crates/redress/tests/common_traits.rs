@@ -125,7 +125,7 @@ fn every_exported_type_prints_and_is_shared_or_is_a_future_that_is_sent() {
     let futures = all![
         printable_and_sent: BackoffFuture<Classify<Transport>, String>, ClassifyFuture<Layered<Transport>, String>,
         ConnectTimeoutFuture<Layered<Transport>>, HyperFuture, PaceFuture<Transport, String>,
-        RefreshFuture<Classify<Transport>, String>, ReqwestFuture, ResponseFuture<Transport, String>,
+        RefreshFuture<Classify<Transport>, String>, ReqwestFuture, ResponseFuture<Transport, String, String>,
     ];
     let mut expected = exported();
     expected.retain(|name| !NOT_TYPES.contains(&name.as_str()));

@@ -293,15 +293,20 @@ async fn a_deadline_covers_the_login_too() {
 
 #[tokio::test(start_paused = true)]
 async fn the_stack_keeps_towers_contract_on_one_place() {
-    let (calls, handle) = mock(vec![answer(500, ""), answer(500, ""), answer(200, "{}"), answer(200, "{}")]);
-    let mut service = RedressLayer::new(dialects::ranex()).layer(calls.limit(1));
-    let first = service.ready().await.unwrap().call(request("GET"));
-    let second = service.clone();
-    let other =
-        tokio::spawn(async move { second.oneshot(request("GET")).await.map(|response| response.status().as_u16()) });
-    assert_eq!(first.await.unwrap().status(), 200);
-    assert_eq!(other.await.unwrap().unwrap(), 200, "nobody waits while holding the only place");
-    handle.assert_idle();
+    let layer = RedressLayer::new(dialects::ranex());
+    for layer in [layer.clone(), layer.never_straight()] {
+        let (calls, handle) = mock(vec![answer(500, ""), answer(500, ""), answer(200, "{}"), answer(200, "{}")]);
+        let mut service = layer.layer(calls.limit(1));
+        let first = service.ready().await.unwrap().call(request("GET"));
+        let second = service.clone();
+        let other =
+            tokio::spawn(
+                async move { second.oneshot(request("GET")).await.map(|response| response.status().as_u16()) },
+            );
+        assert_eq!(first.await.unwrap().status(), 200);
+        assert_eq!(other.await.unwrap().unwrap(), 200, "nobody waits while holding the only place");
+        handle.assert_idle();
+    }
 }
 
 #[test]

@@ -10,10 +10,18 @@ use redress_refresh::RefreshLayer;
 use tower_layer::Layer;
 
 use super::RedressLayer;
-use crate::service::Redress;
-use crate::timeout::TimedAttempts;
+use crate::service::{Redress, Shared};
 
 impl RedressLayer {
+    /// Sends first attempts, too, through the futures of the layers, as all calls go that must wait. It is for the tests of this
+    /// repository, which compare the two ways; users see no difference but the time.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn never_straight(mut self) -> Self {
+        self.whole.is_never_straight = true;
+        self
+    }
+
     /// Returns how long a call may take: the earlier of the deadlines of the stack and of its uppermost layer.
     pub(crate) fn longest_call(&self) -> Option<Duration> {
         self.whole.deadline.into_iter().chain(self.backoff.configured_deadline()).min()
@@ -66,9 +74,10 @@ impl<S> Layer<S> for RedressLayer {
     type Service = Redress<S>;
 
     fn layer(&self, transport: S) -> Redress<S> {
-        let attempt = TimedAttempts::new(transport, self.whole.attempt_timeout);
-        let below = self.whole_refresh().layer(self.whole_classify().layer(attempt));
-        Redress::new(self.whole_backoff().layer(self.whole_pace().layer(below)))
+        let below = self.whole_refresh().layer(self.whole_classify().layer(()));
+        let layers = self.whole_backoff().layer(self.whole_pace().layer(below));
+        let (attempt_timeout, is_never_straight) = (self.whole.attempt_timeout, self.whole.is_never_straight);
+        Redress::new(transport, Shared { layers, attempt_timeout, is_never_straight })
     }
 }
 

@@ -44,7 +44,7 @@ async fn polled<F: Future>(future: F, polls: usize, drop: Drop) -> Option<F::Out
 }
 
 /// Runs a scenario and drops the call; returns whether it had come to its end.
-async fn run(scenario: Scenario, polls: usize, drop: Drop) -> bool {
+async fn run(scenario: Scenario, polls: usize, drop: Drop, is_straight: bool) -> bool {
     let Scenario {
         name,
         request: asked,
@@ -59,7 +59,7 @@ async fn run(scenario: Scenario, polls: usize, drop: Drop) -> bool {
         known,
         succeeds,
     } = scenario;
-    let place = format!("{name}, dropped after {polls} polls, {drop:?}");
+    let place = format!("{name}, dropped after {polls} polls, {drop:?}, straight: {is_straight}");
     let budget = Budget::with_capacity(capacity);
     let (calls, handle) = mock(answers);
     let has_credentials = logins.is_some();
@@ -72,6 +72,7 @@ async fn run(scenario: Scenario, polls: usize, drop: Drop) -> bool {
         None => (layer, None),
     };
     let layer = change(layer.pace(|pace| pace.random(|| u32::MAX)));
+    let layer = if is_straight { layer } else { layer.never_straight() };
     for answer in before {
         let once = layer.clone().backoff(|backoff| backoff.max_attempts(NonZeroU32::MIN));
         std::mem::drop(once.layer(mock(vec![answer]).0).oneshot(request(asked.method().as_str())).await);
@@ -152,12 +153,13 @@ async fn a_call_dropped_at_any_poll_leaves_nothing_behind() {
     let mut drops = 0;
     for delay in [Duration::ZERO, Duration::from_millis(1)] {
         for nth in 0..all(delay).len() {
-            for drop in [Drop::Behind, Drop::Woken] {
+            let ways = [(Drop::Behind, true), (Drop::Woken, true), (Drop::Behind, false), (Drop::Woken, false)];
+            for (drop, is_straight) in ways {
                 for polls in 0.. {
                     assert!(polls < 100, "a call comes to its end");
                     let scenario = all(delay).remove(nth);
                     drops += 1;
-                    if run(scenario, polls, drop).await {
+                    if run(scenario, polls, drop, is_straight).await {
                         break;
                     }
                 }
