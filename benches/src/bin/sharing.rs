@@ -16,8 +16,8 @@ use std::time::Duration;
 
 use allocation_counter::measure as allocations;
 use benches::measure::{Case, Cost, busy, measure};
-use benches::peers::tower::Sent;
-use benches::stacks::{self, request};
+use benches::requests::{Kind, Sent};
+use benches::stacks;
 use bytes::Bytes;
 use redress::{Limit, MemoryStore, PaceLayer, StaticHeaders, dialects};
 use redress_sandbox::FixedResponse;
@@ -75,7 +75,7 @@ where
     let count = move || {
         let _ = batch(&other, &service, BATCH);
         let _context = other.enter();
-        let input = request();
+        let input = Kind::Static.request();
         allocations(|| assert!(answers(&mut *service.borrow_mut(), input))).count_total
     };
     Case::timed(name, time, count)
@@ -86,7 +86,7 @@ where
 fn batch<S: Service<Sent>>(runtime: &Runtime, service: &RefCell<S>, size: u64) -> Duration {
     loop {
         runtime.block_on(tokio::time::sleep(PAUSE));
-        let requests: Vec<_> = (0..size).map(|_| request()).collect();
+        let requests: Vec<_> = (0..size).map(|_| Kind::Static.request()).collect();
         let _context = runtime.enter();
         let (mut all, service) = (true, &mut *service.borrow_mut());
         let taken =
