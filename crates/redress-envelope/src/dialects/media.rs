@@ -21,7 +21,7 @@ use crate::dialect::Dialect;
 ///   `USER_DOESNT_EXIST`, `banned`
 /// - `permission_denied`: `MULTI_CANNOT_EDIT`, `MUTED_FROM_SUBREDDIT`,
 ///   `NOT_AUTHOR`, `SUBREDDIT_NOTALLOWED`, `USER_BLOCKED`, `USER_MUTED`,
-///   `VERIFIED_USER_REQUIRED`, `private`, `quarantined`
+///   `VERIFIED_USER_REQUIRED`, `gated`, `private`, `quarantined`
 /// - `rate_limited`: `QUOTA_FILLED`, `RATELIMIT`, `SUBREDDIT_RATELIMIT`
 /// - `rejected`: `BAD_CAPTCHA`, `DOMAIN_BANNED`, `NOT_SUPPORTED`, `NO_API`,
 ///   `NO_LINKS`, `NO_SELFS`, `THREAD_LOCKED`, `TOO_OLD`
