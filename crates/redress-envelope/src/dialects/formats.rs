@@ -165,7 +165,7 @@ pub(super) static PROBLEM: Shipped = Shipped::new("problem", include_str!("../..
 ///
 /// # Codes
 /// - `conflict`: `aborted`, `already_exists`, `failed_precondition`
-/// - `internal`: `dataloss`, `internal`
+/// - `internal`: `data_loss`, `dataloss`, `internal`
 /// - `invalid`: `bad_route`, `invalid_argument`, `malformed`, `out_of_range`,
 ///   `unimplemented`
 /// - `not_found`: `not_found`
