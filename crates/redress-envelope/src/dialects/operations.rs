@@ -160,9 +160,10 @@ pub(super) static FIGMA: Shipped =
 /// # Codes
 /// Those of [`oauth2`](super::oauth2), and:
 ///
+/// - `conflict`: `conflict`
 /// - `invalid`: `bad_request`, `invalid_params`, `not_acceptable`,
 ///   `requested_range_not_satisfiable`
-/// - `not_found`: `not_found`
+/// - `not_found`: `gone`, `not_found`
 /// - `permission_denied`: `delinquent`, `forbidden`, `suspended`,
 ///   `verification_needed`
 /// - `rate_limited`: `rate_limit`
