@@ -183,11 +183,13 @@ pub(super) static HEROKU: Shipped =
 /// # Codes
 /// Those of [`oauth2`](super::oauth2), and:
 ///
-/// - `invalid`: `2001`
-/// - `not_found`: `2100`
-/// - `permission_denied`: `2010`, `2012`
+/// - `internal`: `2000`
+/// - `invalid`: `2001`, `2002`, `2003`, `2004`, `2005`, `2009`, `2011`, `2015`
+/// - `not_found`: `2013`, `2100`
+/// - `permission_denied`: `2008`, `2010`, `2012`, `2014`, `2018`
 /// - `rate_limited`: `2020`
 /// - `unauthenticated`: `2006`
+/// - `unavailable`: `2016`
 #[must_use]
 pub fn pagerduty() -> Dialect {
     PAGERDUTY.dialect()
