@@ -109,16 +109,22 @@ pub(super) static HUBSPOT: Shipped =
 /// # Codes
 /// Those of [`oauth2`](super::oauth2), and:
 ///
-/// - `conflict`: `conflict`, `job_closed`, `not_restorable`
-/// - `invalid`: `client_error`, `parameter_invalid`, `parameter_not_found`,
-///   `type_mismatch`, `unsupported`
-/// - `not_found`: `admin_not_found`, `team_not_found`
-/// - `permission_denied`: `action_forbidden`, `api_plan_restricted`
-/// - `rate_limited`: `rate_limit_exceeded`, `retry_after`
+/// - `conflict`: `conflict`, `job_closed`, `not_restorable`,
+///   `resource_conflict`, `scroll_exists`, `unique_user_constraint`
+/// - `invalid`: `bad_request`, `client_error`, `data_invalid`,
+///   `intercom_version_invalid`, `missing_parameter`, `parameter_invalid`,
+///   `parameter_missing`, `parameter_not_found`, `team_unavailable`,
+///   `type_mismatch`, `unprocessable_entity`, `unsupported`
+/// - `not_found`: `admin_not_found`, `company_not_found`, `not_found`,
+///   `team_not_found`
+/// - `permission_denied`: `action_forbidden`, `api_plan_restricted`,
+///   `forbidden`
+/// - `rate_limited`: `rate_limit_exceeded`, `retry_after`, `too_many_requests`
 /// - `token_expired`: `token_expired`
 /// - `unauthenticated`: `missing_authorization`, `token_blocked`,
-///   `token_not_found`, `token_revoked`, `token_unauthorized`, `unauthorized`
-/// - `unavailable`: `team_unavailable`
+///   `token_not_found`, `token_revoked`, `token_suspended`,
+///   `token_unauthorized`, `unauthorized`
+/// - `unavailable`: `request_timeout`, `service_unavailable`
 #[must_use]
 pub fn intercom() -> Dialect {
     INTERCOM.dialect()
