@@ -223,7 +223,7 @@ pub(super) static SENTRY: Shipped =
 /// Those of [`oauth2`](super::oauth2), and:
 ///
 /// - `internal`: `internal_server_error`
-/// - `invalid`: `bad_request`
+/// - `invalid`: `bad_request`, `method_unknown`
 /// - `not_found`: `not_found`
 /// - `permission_denied`: `forbidden`
 /// - `rate_limited`: `rate_limited`, `too_many_requests`
