@@ -208,7 +208,7 @@ pub(super) static XERO: Shipped =
 /// Those of [`oauth2`](super::oauth2), and:
 ///
 /// - `invalid`: `300`
-/// - `not_found`: `1001`, `3001`
+/// - `not_found`: `1001`, `1010`, `3001`
 /// - `permission_denied`: `200`, `4711`
 /// - `unauthenticated`: `124`
 #[must_use]
