@@ -19,7 +19,7 @@ use super::{BODY, assert_silent, response, types};
 type Shown = (&'static str, String);
 
 /// Words and numbers alone: no text of a request, of a response or of a credential fits in.
-const HOLDS_NO_TEXT: [&str; 53] = [
+const HOLDS_NO_TEXT: [&str; 54] = [
     "redress-backoff::Budget",
     "redress-backoff::Idempotent",
     "redress-backoff::Jitter",
@@ -67,6 +67,7 @@ const HOLDS_NO_TEXT: [&str; 53] = [
     // A number of keys.
     "redress-store::Changes",
     "redress-store::InvalidVersion",
+    "redress-store::Pauses",
     "redress-store::Unreadable",
     "redress-store::Version",
     // Opaque.
