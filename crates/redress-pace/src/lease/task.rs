@@ -18,6 +18,9 @@ use crate::telemetry;
 const PATIENCE: Duration = Duration::from_secs(1);
 /// The number of refusals after which a renewal is left to the next time: other processes write all the time.
 const MAX_REFUSALS: u32 = 16;
+/// The number of refusals after which a renewal pauses. Until then it goes on at once from the record that it was refused for, which
+/// is the newest one only now.
+const REFUSALS_AT_ONCE: u32 = 4;
 /// The longest pause after a refusal.
 const CROWD_PAUSE: Duration = Duration::from_millis(20);
 /// The longest sleep, after which the task looks whether its layer still exists.
@@ -67,7 +70,7 @@ impl Renewer {
     /// Reports to the record and takes permits from it.
     async fn renew(&mut self, renewal: Renewal) -> Result<(), BoxError> {
         let mut stored = self.entry.load().await?;
-        for _ in 0..MAX_REFUSALS {
+        for refusals in 1..=MAX_REFUSALS {
             let version = stored.as_ref().map(Record::version);
             let number = version.map_or(0, Version::number);
             let mut record = read(stored.as_ref())?;
@@ -93,7 +96,10 @@ impl Renewer {
                 }
                 Written::Refused(record) => stored = record,
             }
-            sleep(saturating::fraction(CROWD_PAUSE, fastrand::u32(..))).await;
+            if refusals > REFUSALS_AT_ONCE {
+                sleep(saturating::fraction(CROWD_PAUSE, fastrand::u32(..))).await;
+                stored = self.entry.load().await?;
+            }
         }
         // The store works: it must not count as down, which would have each process count for itself.
         let _ = self.with(|permits, _, now| permits.crowded(now));
