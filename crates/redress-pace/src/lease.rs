@@ -4,7 +4,8 @@
 //! No span of the limit's time holds more requests than the limit, over all processes with the store and key. Whatever may still be
 //! sent, or was sent within that time, counts:
 //! 1. A permit may be spent for the length of its lease after its holder asked for it, by the holder's monotonic clock. The record
-//!    counts it until that time and a window have passed since the grant, by the clock of the store, which is later.
+//!    counts it until that time and a window have passed since the grant, by the clock of the record, which is later: that clock loses
+//!    the time between a read and a write, and a holder advances it to what has surely passed since a read before.
 //! 2. At the next renewal the holder reports when it spent how many. These count for a window after their slot, of 1/320 window.
 //!    What it has not spent is free at once.
 //! 3. A process that ends reports nothing: its permits come back by 1. No other process has to notice.
@@ -18,7 +19,8 @@
 //!
 //! # The store
 //! - It went back in time (its version is lower, or lacks the last report of a holder): the holder that notices puts back what it
-//!   knew of the record, counts a full lease for each other holder, and closes the record for a lease, in which the others report.
+//!   knew of the record, counts for each other holder twice its share of the time since its report and of a lease, unless it had ended
+//!   before, and closes the record for a lease, in which the others report.
 //! - It does not answer for two leases: each process sends its share, the limit divided by the processes that it saw last, counted
 //!   from the last record that it read. One that never reached the store supposes eight processes.
 //!
@@ -38,7 +40,8 @@
 //!
 //! # What may exceed it
 //! - A fail-over: what processes had taken in the lost writes is unknown until they report, and for ever if they end before. In the
-//!   runs with random faults it was at most one request of each process and 5 % of the limit, and mostly nothing.
+//!   runs with random faults it was at most one request of each process and 5 % of the limit, and mostly nothing. A process whose
+//!   calls to the store all succeeded before and after the fail-over does not notice it, and takes too much until another does.
 //! - A process that alone is cut off from the store, while the others use all of the limit: its share. So do processes that notice
 //!   the end of a short outage late: at most one request each, and 2 % of the limit.
 //! - A process that is stopped between its last check and the send.

@@ -138,11 +138,15 @@ impl LimitRecord {
         }
     }
 
-    /// Counts a full lease for each other holder: the record does not know what they took last.
+    /// Counts for each other holder twice its share of the time since its last report and of a lease: the record does not know what
+    /// it took since. A holder that had ended before the newest report took nothing.
     pub(super) fn suppose_full_leases(&mut self, rule: &Rule, except: u64) {
-        let active = self.active(0).max(1);
-        for lease in self.holders.iter_mut().filter(|lease| lease.holder != except) {
-            let full = rule.largest_grant(lease.length).div_ceil(active);
+        let newest = self.holders.iter().map(|lease| lease.granted).max().unwrap_or(0);
+        let is_active = |lease: &&mut Lease| lease.granted + 2 * lease.length > newest;
+        let active = u32::try_from(self.holders.iter_mut().filter(is_active).count()).unwrap_or(u32::MAX).max(1);
+        for lease in self.holders.iter_mut().filter(is_active).filter(|lease| lease.holder != except) {
+            let silent = self.now.saturating_sub(lease.granted).min(rule.window);
+            let full = rule.largest_grant(silent + lease.length).div_ceil(active);
             (lease.permits, lease.granted) = (lease.permits.max(full), self.now);
         }
     }

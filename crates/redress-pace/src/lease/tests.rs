@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
+use std::ops::Range;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -208,6 +209,13 @@ impl Run {
         sent as f64 / (f64::from(self.limit) * (windows * window) as f64 / PER as f64)
     }
 
+    /// Returns the least share that was used in a span of the limit that ends in this time.
+    fn least_used(&self, ends: Range<u64>) -> f64 {
+        let before = |at: u64| self.sent.partition_point(|sent| *sent < at);
+        let least = ends.step_by(50).map(|end| before(end) - before(end - PER)).min().unwrap_or(0);
+        least as f64 / f64::from(self.limit)
+    }
+
     fn print(&self, name: &str) {
         let (busiest, limit) = (self.busiest(), self.limit);
         let calls = self.calls as f64 / self.sent.len() as f64;
@@ -232,6 +240,20 @@ fn the_limit_is_kept_and_nine_tenths_of_it_are_used() {
         run.run(faults);
         run.print(name);
         assert!(run.busiest() <= 600 && run.used() >= used, "{name}: {} {}", run.busiest(), run.used());
+    }
+}
+
+#[test]
+fn a_replica_that_lagged_and_takes_over_keeps_the_limit_and_most_of_its_use() {
+    for (down, seed) in [(160, 1), (160, 3), (500, 2), (900, 0)] {
+        let mut run = Run::new(6_000, seed);
+        run.processes.iter_mut().for_each(|process| process.rate = Some(156));
+        let kill_every = seed.is_multiple_of(2).then_some(2_900);
+        let (start, end) = (24_000, 24_000 + down);
+        run.run(Faults { kill_every, down: Some((start, end)), fail_over: Some((end, down + 95)), lose_one_in: None });
+        let (busiest, used) = (run.busiest(), run.least_used(start..start + PER + PER / 2));
+        println!("down for {down} ms: at most {busiest} of 6000, at least {:.1} % used", used * 100.0);
+        assert!(busiest <= 6_000 && used >= 0.85, "{down} {busiest} {used}");
     }
 }
 
