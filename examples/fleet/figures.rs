@@ -81,6 +81,7 @@ impl Figures {
         let most_logins = most_logins + self.stops_in_the_gap;
         // A lease lasts a fortieth of a short interval, and takes two or three calls.
         let most_calls = (1.2 / arguments.window_s as f64).max(0.02);
+        let least_share = least_share(arguments.window_s);
         let rules = [
             (self.tokens_shown_twice == 0, format!("{} refresh tokens were shown twice", self.tokens_shown_twice)),
             (
@@ -89,8 +90,12 @@ impl Figures {
             ),
             (self.spans_over_limit == 0, format!("{} spans were over the limit", self.spans_over_limit)),
             (
-                self.used_share >= 0.9,
-                format!("{:.0} % of the limit were used, of at least 90 %", self.used_share * 100.0),
+                self.used_share >= least_share,
+                format!(
+                    "{:.0} % of the limit were used, of at least {:.0} %",
+                    self.used_share * 100.0,
+                    least_share * 100.0
+                ),
             ),
             (
                 self.arrivals_in_cooldown == 0,
@@ -103,6 +108,14 @@ impl Figures {
         ];
         rules.into_iter().filter(|(is_kept, _)| !is_kept).map(|(_, text)| text).collect()
     }
+}
+
+/// Returns the least share that is used of a limit for so many seconds: 82 % of one for 3 s, and 90 % from 7 s on.
+///
+/// The shared window is 2 % longer than the time of the limit. Half a second is left for what does not become shorter with the
+/// window: the calls to the store of each renewal, and the starts of two processes in the place of those that were killed.
+fn least_share(window_s: u64) -> f64 {
+    ((1.0 - 0.5 / window_s as f64) / 1.02).min(0.9)
 }
 
 impl fmt::Display for Figures {
