@@ -10,7 +10,7 @@ use std::fmt;
 use std::future::Future;
 use std::hash::{BuildHasher, RandomState};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use redress_classify::{CooldownScope, Dialect};
@@ -70,8 +70,6 @@ struct Watched {
     hash: u64,
     /// Whether the first load is over.
     is_loaded: watch::Sender<bool>,
-    /// The highest number of a version that this process wrote.
-    written: AtomicU64,
     writer: Writer,
 }
 
@@ -140,7 +138,6 @@ impl Sharing {
             entry: self.table.entry.child(&partition.record_name()),
             hash,
             is_loaded: watch::Sender::new(false),
-            written: AtomicU64::new(0),
             writer: Writer::default(),
         });
         let watcher = Watcher::new(&self.table, &watched, settings);

@@ -46,8 +46,8 @@ struct Faulty {
 struct Inner {
     mode: Event,
     store: MemoryStore,
-    /// What was written to the one record, oldest first.
-    history: Vec<(String, Version, Vec<u8>, Option<Duration>)>,
+    /// What was written to the one record and when, oldest first.
+    history: Vec<(String, Version, Vec<u8>, Option<Duration>, Instant)>,
 }
 
 impl Faulty {
@@ -61,6 +61,14 @@ impl Faulty {
         (inner.mode, inner.store.clone())
     }
 
+    /// Returns a record with its age: a store that went back keeps the times of its writes.
+    fn with_age(&self, record: Record) -> Record {
+        let inner = self.inner.lock().unwrap();
+        let write = inner.history.iter().find(|(_, version, ..)| *version == record.version());
+        let age = write.map_or(record.age(), |(.., written)| written.elapsed());
+        Record::new(record.version(), record.value().to_vec(), age)
+    }
+
     async fn go_back(&self, writes: usize) {
         let kept = {
             let mut inner = self.inner.lock().unwrap();
@@ -69,7 +77,7 @@ impl Faulty {
             inner.store = MemoryStore::new();
             inner.history.last().cloned()
         };
-        if let Some((key, version, value, lifetime)) = kept {
+        if let Some((key, version, value, lifetime, _)) = kept {
             let record = NewRecord::new(version, &value);
             let record = lifetime.map_or(record, |lifetime| record.lifetime(lifetime));
             assert!(self.store().1.replace(&key, None, &record).await.unwrap().is_written());
@@ -81,7 +89,7 @@ impl Store for Faulty {
     async fn load(&self, key: &str) -> Result<Option<Record>, BoxError> {
         match self.store() {
             (Event::Fails, _) => Err("down".into()),
-            (_, store) => store.load(key).await,
+            (_, store) => Ok(store.load(key).await?.map(|record| self.with_age(record))),
         }
     }
 
@@ -92,10 +100,15 @@ impl Store for Faulty {
         }
         let written = store.replace(key, seen, record).await?;
         if written.is_written() {
-            let write = (key.to_owned(), record.version(), record.value().to_vec(), record.end_of_life());
+            let (version, value) = (record.version(), record.value().to_vec());
+            let write = (key.to_owned(), version, value, record.end_of_life(), Instant::now());
             self.inner.lock().unwrap().history.push(write);
         }
-        if matches!(mode, Event::LosesAnswers) { Err("no answer".into()) } else { Ok(written) }
+        match written {
+            _ if matches!(mode, Event::LosesAnswers) => Err("no answer".into()),
+            Written::Refused(record) => Ok(Written::Refused(record.map(|record| self.with_age(record)))),
+            Written::Done => Ok(Written::Done),
+        }
     }
 }
 

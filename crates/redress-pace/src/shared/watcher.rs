@@ -1,7 +1,6 @@
 //! The task that watches the record of one partition.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use redress_classify::Dialect;
@@ -89,40 +88,31 @@ impl Watcher {
     /// Loads the record once; returns `false` if the store is unavailable.
     async fn load(&mut self) -> bool {
         let sent = Instant::now();
-        // Before the load: a write meanwhile is not lost.
-        let written = self.watched.written.load(Ordering::Relaxed);
         let loaded = self.watched.entry.load().await;
         let is_available = loaded.is_ok();
         self.slowest = self.slowest.max(sent.elapsed());
         if let Ok(record) = &loaded {
-            self.learn(record.as_ref(), written);
+            self.learn(record.as_ref());
         }
         self.table.set_available(&self.watched, &self.dialect, is_available, sent);
         self.watched.end_first_load(&self.table);
         is_available
     }
 
-    /// Learns from a record, or from its absence. This process has written a version of that number.
-    fn learn(&mut self, record: Option<&Record>, written: u64) {
-        let version = record.map(Record::version);
-        if version.is_some() && version == self.seen {
-            return;
-        }
+    /// Learns from a record, or from its absence, and writes what it lacks.
+    fn learn(&mut self, record: Option<&Record>) {
         let read = record
             .map_or_else(|| Ok(CooldownRecord::default()), |record| CooldownRecord::read(record.value(), record.age()));
         let (cooldowns, now) = (read.as_ref(), Instant::now());
         if let Ok(cooldowns) = cooldowns {
             cooldowns.cooldowns(now).for_each(|(gate, cooldown)| self.adopt(gate, cooldown, now));
-            let number = |version: Option<Version>| version.map_or(0, Version::number);
-            if number(version) < number(self.seen).max(written) {
-                self.publish_again(cooldowns, now);
-            }
+            self.publish_again(cooldowns, now);
         }
         let unreadable = read.err();
         if let Some(why) = unreadable.filter(|_| unreadable != self.unreadable) {
             telemetry::record_unreadable(&self.dialect, &self.watched.partition, why.as_str());
         }
-        (self.unreadable, self.seen) = (unreadable, version);
+        (self.unreadable, self.seen) = (unreadable, record.map(Record::version));
     }
 
     /// Starts a cool-down here that another process learned of.
@@ -136,7 +126,8 @@ impl Watcher {
         telemetry::cooldown_adopted(&self.dialect, &self.watched.partition, &key, cooldown.class, wait);
     }
 
-    /// Writes the cool-downs that this process knows and the store has lost: it went back in time.
+    /// Writes the cool-downs that this process knows and the record lacks: the store went back in time, or they are being written.
+    /// The version does not tell: others may have written as often since, or the lost write was not loaded before.
     fn publish_again(&self, stored: &CooldownRecord, now: Instant) {
         let known = self.gates.cooldowns_of(&self.watched.partition, now).into_iter();
         let texts = known.filter_map(|(key, cooldown)| Some((key.to_text(&self.dialect)?, cooldown)));
@@ -148,7 +139,7 @@ impl Watcher {
             kept.map_or(now, |(_, kept)| kept.until) + difference < known.until
         };
         let mut lost = texts.filter(is_lost).peekable();
-        if lost.peek().is_some() {
+        if lost.peek().is_some() && !self.watched.writer.is_writing() {
             telemetry::cooldowns_lost(&self.dialect, &self.watched.partition);
         }
         writer::write(&self.table, &self.watched, &self.dialect, lost);

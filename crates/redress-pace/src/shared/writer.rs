@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use redress_classify::Dialect;
-use redress_store::{BoxError, Entry, Pauses, Record, Unreadable, Version, Written, jittered};
+use redress_store::{BoxError, Entry, Pauses, Record, Unreadable, Written, jittered};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep};
 
@@ -51,11 +51,7 @@ async fn run(table: Arc<Table>, watched: Arc<Watched>, dialect: Dialect) {
         let sent = Instant::now();
         let Some(cooldowns) = watched.writer.take(sent) else { return };
         match merge(&watched.entry, &cooldowns).await {
-            Ok(Merged::Done(number)) => {
-                // The watcher may read the record after the store has lost this write.
-                watched.written.fetch_max(number, Ordering::Relaxed);
-                table.set_available(&watched, &dialect, true, sent);
-            }
+            Ok(Merged::Done) => table.set_available(&watched, &dialect, true, sent),
             Ok(Merged::Crowded) => {
                 watched.writer.put_back(cooldowns);
                 sleep(jittered(CROWD_PAUSE)).await;
@@ -74,8 +70,8 @@ async fn run(table: Arc<Table>, watched: Arc<Watched>, dialect: Dialect) {
 
 /// The end of a write.
 enum Merged {
-    /// The record has the cool-downs, or is one of a newer version of this program, which stays: the number of its version.
-    Done(u64),
+    /// The record has the cool-downs, or is one of a newer version of this program, which stays.
+    Done,
     /// Other processes were faster each time.
     Crowded,
 }
@@ -85,16 +81,15 @@ async fn merge(entry: &Entry, cooldowns: &HashMap<String, Cooldown>) -> Result<M
     let mut stored = entry.load().await?;
     for _ in 0..MAX_REFUSALS {
         let (now, seen) = (Instant::now(), stored.as_ref().map(Record::version));
-        let number = seen.map_or(0, Version::number);
         let mut record = match stored.as_ref().map(|record| CooldownRecord::read(record.value(), record.age())) {
             None | Some(Err(Unreadable::Foreign)) => CooldownRecord::default(),
-            Some(Err(Unreadable::Newer)) => return Ok(Merged::Done(number)),
+            Some(Err(Unreadable::Newer)) => return Ok(Merged::Done),
             Some(Ok(record)) => record,
         };
         let extended = cooldowns.iter().filter(|(gate, cooldown)| record.extend(gate, cooldown, now)).count();
-        let Some((bytes, longest)) = record.write().filter(|_| extended > 0) else { return Ok(Merged::Done(number)) };
+        let Some((bytes, longest)) = record.write().filter(|_| extended > 0) else { return Ok(Merged::Done) };
         match entry.replace(seen, &bytes, Some(longest)).await? {
-            Written::Done => return Ok(Merged::Done(number.saturating_add(1))),
+            Written::Done => return Ok(Merged::Done),
             Written::Refused(record) => stored = record,
         }
     }
@@ -107,6 +102,11 @@ impl Writer {
         let mut pending = self.lock();
         cooldowns.for_each(|(gate, cooldown)| pending.insert(gate, cooldown));
         !pending.cooldowns.is_empty() && !mem::replace(&mut pending.is_writing, true)
+    }
+
+    /// Returns `true` while something waits to be written, or is being written.
+    pub(super) fn is_writing(&self) -> bool {
+        self.lock().is_writing
     }
 
     /// Takes what is to be written now; `None`, which ends the task, if nothing is.
