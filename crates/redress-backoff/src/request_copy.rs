@@ -221,14 +221,20 @@ impl StdError for UnreadableCopy {
 /// allocation to be shared.
 fn copy_text(authority: &str, target: &str, headers: &HeaderMap) -> Bytes {
     let fields: usize = headers.iter().map(|(name, value)| Head::LEN + name.as_str().len() + value.len()).sum();
-    let mut text = Vec::with_capacity(authority.len() + target.len() + fields);
-    text.extend_from_slice(authority.as_bytes());
-    text.extend_from_slice(target.as_bytes());
+    let mut text = vec![0; authority.len() + target.len() + fields];
+    let mut rest = text.as_mut_slice();
+    let mut write = |part: &[u8]| {
+        let (place, after) = std::mem::take(&mut rest).split_at_mut(part.len());
+        place.copy_from_slice(part);
+        rest = after;
+    };
+    write(authority.as_bytes());
+    write(target.as_bytes());
     for (name, value) in headers {
         let name = name.as_str();
-        text.extend_from_slice(&Head::to_bytes(name, value));
-        text.extend_from_slice(name.as_bytes());
-        text.extend_from_slice(value.as_bytes());
+        write(&Head::to_bytes(name, value));
+        write(name.as_bytes());
+        write(value.as_bytes());
     }
     Bytes::from(text)
 }
