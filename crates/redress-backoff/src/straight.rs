@@ -129,8 +129,8 @@ impl<B: CloneBody, I: Straight<B>> Straight<B> for Backoff<I> {
     }
 
     #[inline]
-    fn settle<R>(&self, kept: Self::Kept, sent: &SentRequest, response: &mut Response<R>) {
-        self.inner.settle(kept.below, sent, response);
+    fn settle<R>(&self, kept: &Self::Kept, sent: &SentRequest, response: &mut Response<R>) {
+        self.inner.settle(&kept.below, sent, response);
         self.settings.settle(response, || kept.first.partition(&self.settings).unwrap_or_default());
     }
 }

@@ -59,7 +59,7 @@ pub trait Straight<B> {
     fn is_plain<R>(&self, kept: &Self::Kept, response: &Response<R>) -> bool;
 
     /// Learns from a plain response, from the bottom up.
-    fn settle<R>(&self, kept: Self::Kept, sent: &SentRequest, response: &mut Response<R>);
+    fn settle<R>(&self, kept: &Self::Kept, sent: &SentRequest, response: &mut Response<R>);
 }
 
 /// The services of some layers over a transport, which take over a call whose first attempt went [straight](Straight).
@@ -178,7 +178,7 @@ impl<B> Straight<B> for Classify<()> {
         true
     }
 
-    fn settle<R>(&self, (): (), _: &SentRequest, _: &mut Response<R>) {}
+    fn settle<R>(&self, (): &(), _: &SentRequest, _: &mut Response<R>) {}
 }
 
 impl<S, B, R> Adopt<B, ()> for Classify<S>

@@ -104,11 +104,14 @@ impl<B, I: Straight<B>> Straight<B> for Pace<I> {
     }
 
     #[inline]
-    fn settle<R>(&self, kept: Self::Kept, sent: &SentRequest, response: &mut Response<R>) {
-        self.inner.settle(kept.below, sent, response);
+    fn settle<R>(&self, kept: &Self::Kept, sent: &SentRequest, response: &mut Response<R>) {
+        self.inner.settle(&kept.below, sent, response);
         if kept.sent.is_some() || !self.settings.is_unremarkable(response) {
-            let target = kept.target.unwrap_or_else(|| self.settings.target_of_sent(sent));
-            observe(response, &self.settings, &target, &mut None, kept.sent);
+            let mut observe = |target: &Target| observe(response, &self.settings, target, &mut None, kept.sent);
+            match &kept.target {
+                Some(target) => observe(target),
+                None => observe(&self.settings.target_of_sent(sent)),
+            }
         }
     }
 }

@@ -138,8 +138,8 @@ impl<B, I: Straight<B>> Straight<B> for Refresh<I> {
     }
 
     #[inline]
-    fn settle<R>(&self, kept: Self::Kept, sent: &SentRequest, response: &mut Response<R>) {
-        self.inner.settle(kept.below, sent, response);
+    fn settle<R>(&self, kept: &Self::Kept, sent: &SentRequest, response: &mut Response<R>) {
+        self.inner.settle(&kept.below, sent, response);
         if let (Some(handle), Some(sent)) = (&self.handle, kept.sent) {
             sent.credentials.record_acceptance(handle, response);
         }

@@ -142,8 +142,8 @@ where
                         && layers.is_plain(kept, response)
                     {
                         // Nearly all calls end here.
-                        let sent = this.sent.take().expect(SENT);
-                        sent.shared.layers.settle(sent.kept, &sent.parts, response);
+                        layers.settle(kept, parts, response);
+                        *this.sent = None;
                         this.state.set(State::Done);
                         return polled;
                     }
