@@ -46,8 +46,17 @@ struct Faulty {
 struct Inner {
     mode: Event,
     store: MemoryStore,
-    /// What was written to the one record and when, oldest first.
-    history: Vec<(String, Version, Vec<u8>, Option<Duration>, Instant)>,
+    /// The writes to the one record, oldest first.
+    history: Vec<Write>,
+}
+
+#[derive(Clone)]
+struct Write {
+    key: String,
+    version: Version,
+    value: Vec<u8>,
+    lifetime: Option<Duration>,
+    at: Instant,
 }
 
 impl Faulty {
@@ -62,10 +71,10 @@ impl Faulty {
     }
 
     /// Returns a record with its age: a store that went back keeps the times of its writes.
-    fn with_age(&self, record: Record) -> Record {
+    fn with_age(&self, record: &Record) -> Record {
         let inner = self.inner.lock().unwrap();
-        let write = inner.history.iter().find(|(_, version, ..)| *version == record.version());
-        let age = write.map_or(record.age(), |(.., written)| written.elapsed());
+        let write = inner.history.iter().find(|write| write.version == record.version());
+        let age = write.map_or(record.age(), |write| write.at.elapsed());
         Record::new(record.version(), record.value().to_vec(), age)
     }
 
@@ -77,7 +86,7 @@ impl Faulty {
             inner.store = MemoryStore::new();
             inner.history.last().cloned()
         };
-        if let Some((key, version, value, lifetime, _)) = kept {
+        if let Some(Write { key, version, value, lifetime, .. }) = kept {
             let record = NewRecord::new(version, &value);
             let record = lifetime.map_or(record, |lifetime| record.lifetime(lifetime));
             assert!(self.store().1.replace(&key, None, &record).await.unwrap().is_written());
@@ -89,7 +98,7 @@ impl Store for Faulty {
     async fn load(&self, key: &str) -> Result<Option<Record>, BoxError> {
         match self.store() {
             (Event::Fails, _) => Err("down".into()),
-            (_, store) => Ok(store.load(key).await?.map(|record| self.with_age(record))),
+            (_, store) => Ok(store.load(key).await?.map(|record| self.with_age(&record))),
         }
     }
 
@@ -101,12 +110,13 @@ impl Store for Faulty {
         let written = store.replace(key, seen, record).await?;
         if written.is_written() {
             let (version, value) = (record.version(), record.value().to_vec());
-            let write = (key.to_owned(), version, value, record.end_of_life(), Instant::now());
+            let write =
+                Write { key: key.to_owned(), version, value, lifetime: record.end_of_life(), at: Instant::now() };
             self.inner.lock().unwrap().history.push(write);
         }
         match written {
             _ if matches!(mode, Event::LosesAnswers) => Err("no answer".into()),
-            Written::Refused(record) => Ok(Written::Refused(record.map(|record| self.with_age(record)))),
+            Written::Refused(record) => Ok(Written::Refused(record.map(|record| self.with_age(&record)))),
             Written::Done => Ok(Written::Done),
         }
     }
