@@ -14,7 +14,7 @@ pub fn table(title: &str, outcomes: &[Outcome], show: impl Fn(&Outcome) -> Strin
     aligned(&[header].into_iter().chain(subjects.iter().map(|subject| line(subject))).collect::<Vec<_>>())
 }
 
-/// Returns a [`list`] of each subject.
+/// Returns a list of each subject.
 #[must_use]
 pub fn lists(base: &str, outcomes: &[Outcome]) -> String {
     let of = |subject: &'static str| -> Vec<Outcome> {
