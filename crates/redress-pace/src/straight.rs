@@ -9,7 +9,7 @@ use redress_classify::{BoxError, Classify, CloneBody, Error, SendState, is_succe
 use tower_service::Service;
 
 use crate::future::{ResponseFuture, observe};
-use crate::gates::{CallResult, Sent, is_unremarkable};
+use crate::gates::{CallResult, Sent, is_open, is_unremarkable};
 use crate::limiter::try_send_by_all;
 use crate::scope::Target;
 use crate::service::Pace;
@@ -35,17 +35,22 @@ impl Settings {
     /// this is one atomic load. The target is made when it is needed.
     #[inline]
     pub(crate) fn admits_now<B>(&self, request: &Request<B>, target: &mut Option<Target>, time: &mut CallTime) -> bool {
-        if self.sharing.is_none() && self.limiters.is_empty() {
-            return self.gates.is_inactive();
+        let needs_no_target = self.sharing.is_none() && self.gates.is_inactive();
+        if needs_no_target && self.limiters.is_empty() {
+            return true;
         }
         let mut limiters = self.limiters(request);
         let all = limiters.clone();
         let (first, second) = (limiters.next(), limiters.next());
-        if self.sharing.is_none() && first.is_none() {
-            return self.gates.is_inactive();
+        if needs_no_target && first.is_none() {
+            return true;
         }
-        let partition = &target.get_or_insert_with(|| self.target(request)).partition;
-        if self.sharing.as_ref().is_some_and(|sharing| !sharing.is_loaded(partition)) || !self.gates.is_inactive() {
+        let target = target.get_or_insert_with(|| self.target(request));
+        let partition = &target.partition;
+        if self.sharing.as_ref().is_some_and(|sharing| !sharing.is_loaded(partition)) {
+            return false;
+        }
+        if !self.gates.is_inactive() && !is_open(self, target, time.now()) {
             return false;
         }
         match (first, second) {
@@ -82,7 +87,7 @@ impl<B, I: Straight<B>> Straight<B> for Pace<I> {
     /// future that reports to it.
     #[inline]
     fn admit(&self, request: &mut Request<B>, time: &mut CallTime) -> Option<Self::Admitted> {
-        if request.extensions().get::<SendState>().is_some() || !self.settings.gates.is_inactive() {
+        if request.extensions().get::<SendState>().is_some() {
             return None;
         }
         let below = self.inner.admit(request, time)?;
