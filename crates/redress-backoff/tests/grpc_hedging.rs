@@ -3,27 +3,10 @@
 
 mod common;
 
-use common::{Answer, Outcome, ms, record, stop};
-use http::{HeaderMap, Request, Response};
+use common::{Answer, P95, Seen, ms, record, stop};
+use http::{Request, Response};
 use redress_backoff::{BackoffLayer, Idempotent, Jitter, RetryThrottling, ServiceConfig};
 use redress_classify::{EndReason, WaitSource, dialects};
-use tokio::time::Instant;
-use tower::{Layer, ServiceExt};
-
-/// The calls that are made before the one under test: each of them takes 100 ms.
-const KNOWN: usize = 60;
-/// The time after which a call is hedged, in ms.
-const P95: u128 = 104;
-
-/// The outcome of one call after those that were made before.
-struct Seen {
-    outcome: Outcome,
-    /// The times of its requests and of its end, in ms from its start.
-    sent: Vec<u128>,
-    took: u128,
-    requests: Vec<HeaderMap>,
-    cancelled: usize,
-}
 
 fn layer() -> BackoffLayer {
     BackoffLayer::new(dialects::grpc()).jitter(Jitter::None).hedge()
@@ -51,20 +34,7 @@ fn unavailable(pushback: &str, after: u64) -> Answer<Response<String>> {
 
 /// Runs one call to an upstream whose latency is known.
 async fn run(layer: &BackoffLayer, answers: Vec<Answer<Response<String>>>) -> Seen {
-    let known = (0..KNOWN).map(|_| ok(100));
-    let (mock, handle) = common::mock(known.chain(answers));
-    let service = layer.layer(mock);
-    for _ in 0..KNOWN {
-        service.clone().oneshot(call()).await.unwrap();
-    }
-    handle.take();
-    let start = Instant::now();
-    let outcome = service.oneshot(call()).await;
-    let took = start.elapsed().as_millis();
-    handle.assert_idle();
-    let sent = handle.instants().iter().map(|at| (*at - start).as_millis()).collect();
-    let requests = handle.requests().iter().map(|request| request.headers().clone()).collect();
-    Seen { outcome, sent, took, requests, cancelled: handle.cancelled() }
+    common::call_known(layer, (call, || ok(100)), call(), answers).await
 }
 
 fn code(seen: &Seen) -> &str {
@@ -75,7 +45,7 @@ fn code(seen: &Seen) -> &str {
 async fn a_hedge_states_one_attempt_before_it_and_the_winner_cancels_the_other() {
     let seen = run(&layer(), vec![ok(5_000), ok(40)]).await;
     assert_eq!((code(&seen), seen.sent.clone(), seen.took, seen.cancelled), ("0", vec![0, P95], P95 + 40, 1));
-    let previous = seen.requests.iter().map(|headers| headers.get("grpc-previous-rpc-attempts"));
+    let previous = seen.requests.iter().map(|request| request.headers().get("grpc-previous-rpc-attempts"));
     assert_eq!(previous.map(|value| value.map(|value| value.to_str().unwrap())).collect::<Vec<_>>(), [None, Some("1")]);
 }
 

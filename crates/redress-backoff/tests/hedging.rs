@@ -17,21 +17,6 @@ use redress_sandbox::strict_mock::{Handle, StrictMock};
 use tokio::time::Instant;
 use tower::{Layer, ServiceExt};
 
-/// The calls that are made before the one under test: each of them takes 100 ms.
-const KNOWN: usize = 60;
-/// The upper bound of the bucket of 100 ms, in ms rounded up.
-const P95: u128 = 104;
-
-/// The outcome of one call after those that were made before.
-struct Seen {
-    outcome: Outcome,
-    /// The times of its requests and of its end, in ms from its start.
-    sent: Vec<u128>,
-    took: u128,
-    requests: Vec<Request<String>>,
-    cancelled: usize,
-}
-
 impl Seen {
     fn record(&self) -> String {
         record(&self.outcome).map_or_else(String::new, ToString::to_string)
@@ -44,19 +29,7 @@ impl Seen {
 
 /// Calls an upstream whose latency is known to be 100 ms.
 async fn call(layer: &BackoffLayer, request: Request<String>, answers: Vec<Answer<Response<String>>>) -> Seen {
-    let known = (0..KNOWN).map(|_| answer(200).after(ms(100)));
-    let (mock, handle) = mock(known.chain(answers));
-    let service = layer.layer(mock);
-    for _ in 0..KNOWN {
-        service.clone().oneshot(common::request("GET")).await.unwrap();
-    }
-    handle.take();
-    let start = Instant::now();
-    let outcome = service.oneshot(request).await;
-    let took = start.elapsed().as_millis();
-    handle.assert_idle();
-    let sent = handle.instants().iter().map(|at| (*at - start).as_millis()).collect();
-    Seen { outcome, sent, took, cancelled: handle.cancelled(), requests: handle.requests() }
+    call_known(layer, (|| common::request("GET"), || answer(200).after(ms(100))), request, answers).await
 }
 
 fn hedging() -> BackoffLayer {

@@ -14,9 +14,6 @@ use redress_backoff::{BackoffLayer, Budget, Idempotent, MethodConfig, RetryPolic
 use redress_classify::{BoxError, Error, GrpcCode, SendState, TransportError, UpstreamHealth, dialects};
 use tower::{Layer, Service, ServiceExt};
 
-/// The calls that are made first: each of them takes 100 ms.
-const KNOWN: usize = 60;
-
 fn hedging() -> BackoffLayer {
     layer().hedge()
 }

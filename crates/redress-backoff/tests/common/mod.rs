@@ -94,3 +94,39 @@ pub fn record(outcome: &Outcome) -> Option<&Record> {
 pub fn stop(outcome: &Outcome) -> Option<EndReason> {
     record(outcome).map(Record::end_reason)
 }
+
+/// The calls that are made first, so that the latency of the upstream is known: each of them takes 100 ms.
+pub const KNOWN: usize = 60;
+/// The upper bound of the bucket of 100 ms, in ms rounded up: the time after which a call is hedged.
+pub const P95: u128 = 104;
+
+/// The outcome of one call after those that were made first.
+pub struct Seen {
+    pub outcome: Outcome,
+    /// The times of its requests and of its end, in ms from its start.
+    pub sent: Vec<u128>,
+    pub took: u128,
+    pub requests: Vec<Request<String>>,
+    pub cancelled: usize,
+}
+
+/// Sends a request to an upstream whose latency is known from calls with this request and this answer.
+pub async fn call_known(
+    layer: &BackoffLayer,
+    first: (impl Fn() -> Request<String>, impl Fn() -> Answer<Response<String>>),
+    request: Request<String>,
+    answers: Vec<Answer<Response<String>>>,
+) -> Seen {
+    let (mock, handle) = mock((0..KNOWN).map(|_| first.1()).chain(answers));
+    let service = layer.layer(mock);
+    for _ in 0..KNOWN {
+        service.clone().oneshot(first.0()).await.expect("the upstream answers");
+    }
+    handle.take();
+    let start = Instant::now();
+    let outcome = service.oneshot(request).await;
+    let took = start.elapsed().as_millis();
+    handle.assert_idle();
+    let sent = handle.instants().iter().map(|at| (*at - start).as_millis()).collect();
+    Seen { outcome, sent, took, cancelled: handle.cancelled(), requests: handle.requests() }
+}
