@@ -126,7 +126,8 @@ impl Group {
             Self::Stack => stack::case(Kind::named(subject)?, case),
             Self::Failure => failure::case(subject, case),
             Self::Envelope => envelope::case(subject, case),
-            Self::Grpc | Self::Contention | Self::Loopback => None,
+            Self::Grpc => grpc::case(subject, case),
+            Self::Contention | Self::Loopback => None,
         }
     }
 

@@ -1,5 +1,5 @@
-//! Runs one case of the group `stack`, `failure` or `envelope` again and again, to be run where instructions are counted:
-//! `scripts/instructions` does.
+//! Runs one case of the group `stack`, `failure`, `grpc` or `envelope` again and again, to be run where instructions are counted:
+//! `scripts/instructions` and `scripts/instructions-grpc` do.
 //!
 //! ```text
 //! cargo run --release -p benches --bin instructions -- stack static full 1000
@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use benches::compare::Group;
 use clap::Parser;
 
-/// Runs one case of the group `stack`, `failure` or `envelope` N times.
+/// Runs one case of the group `stack`, `failure`, `grpc` or `envelope` N times.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// The group.
@@ -33,7 +33,7 @@ fn main() -> ExitCode {
         Some(case) if times == 0 => println!("{}", case.allocations()),
         Some(case) => drop(case.time(times)),
         None => {
-            eprintln!("there is no case {name} of {subject}");
+            eprintln!("unknown case {name} of {subject}");
             return ExitCode::from(2);
         }
     }

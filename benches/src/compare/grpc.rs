@@ -19,17 +19,24 @@ use crate::stacks;
 pub(super) const NAME: &str = "grpc";
 
 pub(super) fn subjects() -> Vec<Subject> {
-    let plain = RedressLayer::new(dialects::grpc()).without_attempt_timeout().layer(Server);
-    let cases = vec![
-        case("bare", Server),
-        case("tower_retry", Retry::new(Copy, Server)),
-        case("plain", plain),
-        case("full", stacks::full(dialects::grpc(), Server)),
-    ];
+    let cases = ["bare", "tower_retry", "plain", "full"].into_iter().filter_map(|name| case(NAME, name)).collect();
     vec![Subject { name: NAME, cases }]
 }
 
-fn case<S, B>(name: &'static str, service: S) -> Case
+/// Returns one case: `plain` is the stack, `full` the stack with a token and a deadline.
+pub(super) fn case(subject: &str, case: &str) -> Option<Case> {
+    match (subject, case) {
+        (NAME, "bare") => Some(of("bare", Server)),
+        (NAME, "tower_retry") => Some(of("tower_retry", Retry::new(Copy, Server))),
+        (NAME, "plain") => {
+            Some(of("plain", RedressLayer::new(dialects::grpc()).without_attempt_timeout().layer(Server)))
+        }
+        (NAME, "full") => Some(of("full", stacks::full(dialects::grpc(), Server))),
+        _ => None,
+    }
+}
+
+fn of<S, B>(name: &'static str, service: S) -> Case
 where
     S: Service<Request<Message>, Response = Response<B>, Error: Debug> + 'static,
     B: Body<Data = Bytes>,
