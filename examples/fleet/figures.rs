@@ -110,7 +110,7 @@ impl Figures {
     }
 }
 
-/// Returns the least share that is used of a limit for so many seconds: 71 % of one for 3 s, and 90 % from 10 s on.
+/// Returns the least share that is used of a limit whose interval has this number of seconds: 71 % of one for 3 s, and 90 % from 10 s on.
 ///
 /// The shared window is 2 % longer than the time of the limit. A further 0.82 s, the rest of the 10 s, are left for what does not
 /// become shorter with the window: the calls to the store of each renewal, the starts of two processes in the place of those that were

@@ -103,7 +103,7 @@ fn stack(job: &Job, store: &StoreHandle, watch: &Arc<Watch>, account: u32) -> Re
         .layer(transport))
 }
 
-/// A clock that is ahead of the machine's by so many seconds, or behind.
+/// A clock that is ahead of the machine's by this number of seconds, or behind.
 fn clock(ahead_s: i64) -> Clock {
     let difference = Duration::from_secs(ahead_s.unsigned_abs());
     Clock::from_fn(move || {

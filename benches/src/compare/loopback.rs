@@ -61,8 +61,8 @@ fn name(level: &str, kind: Kind) -> &'static str {
     format!("{level}_{}", kind.name()).leak()
 }
 
-/// `adapter` is the transport of the stack without any layer. Each case has a server of its own. All of them share one thread and never wait for another one, so that the time in which the
-/// thread works is all the time there is.
+/// `adapter` is the transport of the stack without any layer. Each case has a server of its own. All of them share one thread and
+/// never wait for another one, so that the time in which the thread works is all the time there is.
 fn cases(kind: Kind, in_flight: u64) -> Vec<Case> {
     vec![
         case(BASE, in_flight, |loopback| loopback.tower(kind, hyper())),

@@ -84,7 +84,8 @@ pub(super) fn bounds() -> Vec<Bound> {
     AT_MOST.into_iter().flat_map(bound).collect()
 }
 
-/// Lets so many calls wait until the store has granted a permit for each, and drops them: the permits stay, for more than half an hour.
+/// Lets this number of calls wait until the store has granted a permit for each, and drops them: the permits stay, for more than
+/// half an hour.
 async fn take_permits<S>(service: &S, kind: Kind, count: u64)
 where
     S: Service<Sent, Error: Debug> + Clone,

@@ -40,7 +40,7 @@ async fn sends(layer: BackoffLayer, answers: Vec<Answer<Response<String>>>, grou
     }
 }
 
-/// Makes 1,000 calls of which one in ten is late, and returns the number of hedges that reached the layer below, which `hedge`
+/// Makes 1,000 calls, one in ten of them late, and returns the number of hedges that reached the layer below, which `hedge`
 /// answers.
 async fn hedges<F, Fut>(hedge: F) -> usize
 where

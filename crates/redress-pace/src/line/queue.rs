@@ -61,7 +61,8 @@ impl Queue {
         if newest_first { calls.next_back() } else { calls.next() }.copied()
     }
 
-    /// Returns the call that probes next: the one that follows the last probe, and after the end of the queue its first. Calls that are not idempotent come after all others, since a probe may be lost.
+    /// Returns the call that probes next: the one that follows the last probe, and after the end of the queue its first. Calls that
+    /// are not idempotent come after all others, since a probe may be lost.
     ///
     /// A call that fails on any day, as those of a broken route do, thus probes once and not in the place of all others.
     pub(super) fn next_probe(&self, newest_first: bool) -> Option<Rank> {
