@@ -1,4 +1,4 @@
-//! What reading costs: each vendor's error in full, and the signal of Vlens successes; then allocations per reading.
+//! The cost of reading: each vendor's error in full, and the signal of Vlens successes; then allocations per reading.
 //!
 //! ```text
 //! cargo bench -p benches --bench envelope

@@ -21,19 +21,19 @@ pub use report::{claims, lists, table};
 pub enum Group {
     /// Readers of error bodies, and of successes.
     Envelope,
-    /// What the stack costs a success, layer by layer, and its peers.
+    /// The cost of a success in the stack, layer by layer, and in its peers.
     Stack,
-    /// What it costs to get over a failure, without the wait.
+    /// The cost of a failure and its retry, without the wait.
     Failure,
     /// A unary gRPC call that succeeds at once.
     Grpc,
-    /// What the state costs that all calls share, the more of them there are.
+    /// The cost of the state that all calls share, by the number of calls.
     Contention,
     /// Real connections over loopback.
     Loopback,
 }
 
-/// What several cases do in turns, each in its own way.
+/// The operation that several cases run alternately, each in its own way.
 #[derive(Debug)]
 pub struct Subject {
     /// The name in the tables.
@@ -42,14 +42,14 @@ pub struct Subject {
     pub cases: Vec<Case>,
 }
 
-/// What a case of a subject was found to cost.
+/// The measured cost of a case of a subject.
 #[derive(Clone, Copy, Debug)]
 pub struct Outcome {
     /// The subject.
     pub subject: &'static str,
     /// The case.
     pub case: &'static str,
-    /// What it costs once.
+    /// The cost of one run.
     pub cost: Cost,
 }
 
@@ -71,7 +71,7 @@ pub struct Claim {
 pub struct Bound {
     /// The subject.
     pub subject: &'static str,
-    /// What of the cost.
+    /// The kind of cost.
     pub measure: Measure,
     /// The case that is bounded.
     pub case: &'static str,
@@ -81,7 +81,7 @@ pub struct Bound {
     pub of: &'static str,
 }
 
-/// What of a cost is bounded.
+/// The quantity that a bound limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Measure {
     /// How many allocations.

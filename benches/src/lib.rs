@@ -1,4 +1,4 @@
-//! What the benchmarks share: a transport that costs nothing, the stacks over it, the vendors' bodies and other ways to
+//! The parts that the benchmarks share: a transport that costs nothing, the stacks over it, the vendors' bodies and other ways to
 //! read them.
 
 pub mod bodies;

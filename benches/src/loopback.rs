@@ -20,7 +20,7 @@ use tower::{Service, ServiceExt};
 use crate::requests::{Kind, Sent};
 use crate::stacks;
 
-/// What the server answers.
+/// The answer of the server.
 pub const ANSWER: &str =
     r#"{"id":"rp_0000000000000000","status":"done","result":{"score":0.93,"checks":["a","b","c"]}}"#;
 
@@ -32,7 +32,7 @@ pub struct Loopback {
     served: Arc<Served>,
 }
 
-/// What the server has seen.
+/// The requests that the server has seen.
 #[derive(Debug, Default)]
 pub struct Served {
     requests: AtomicU64,

@@ -24,7 +24,7 @@ pub struct Case {
     slice: Duration,
 }
 
-/// What a case costs once.
+/// The cost of one run of a case.
 #[derive(Clone, Copy, Debug)]
 pub struct Cost {
     /// The median of the rounds, in nanoseconds.

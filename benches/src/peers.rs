@@ -1,4 +1,4 @@
-//! What others use for the same, composed as their documentation says, over the same transport.
+//! Other crates for the same purpose, composed as their documentation says, over the same transport.
 
 pub mod canned;
 pub mod resilience;

@@ -11,7 +11,7 @@ mod vendor;
 
 pub use vendor::Vendor;
 
-/// What every reader has to find in a vendor's error.
+/// The facts that every reader must find in a vendor's error.
 #[derive(Clone, Copy, Debug)]
 pub struct Expected {
     /// The code, verbatim.
@@ -22,7 +22,7 @@ pub struct Expected {
     pub message: &'static str,
 }
 
-/// What a reader found in an error, in a form that all readers share.
+/// The facts that a reader found in an error, in a form that all readers share.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answer {
     /// The vendor's code; a number in its digits.
@@ -39,7 +39,7 @@ pub struct Answer {
     pub retry_after: Option<u64>,
 }
 
-/// What a reader found in an error, in the reader's own form.
+/// The facts that a reader found in an error, in the reader's own form.
 trait Found {
     /// Whether the code and the message are those expected.
     fn says(&self, expected: &Expected) -> bool;

@@ -1,4 +1,4 @@
-//! What scoring the dialects needs: responses, labels, and the comparison of the two.
+//! The parts of a scoring of the dialects: responses, labels, and the comparison of the two.
 
 use http::{HeaderName, HeaderValue, Method, Response, Uri};
 use redress::{ApiError, Clock, Dialect, Verdict};

@@ -13,7 +13,7 @@ use redress::{
 use redress_opentelemetry::{Attempts, Calls, Telemetry};
 use tower_layer::Layer;
 
-/// What all send as their bearer token.
+/// The bearer token that all send.
 pub const TOKEN: &str =
     "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U";
 

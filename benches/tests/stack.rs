@@ -100,7 +100,7 @@ fn every_case_comes_to_its_result_and_allocates_the_same_each_time() {
     for group in [Group::Stack, Group::Failure, Group::Grpc, Group::Contention] {
         for subject in group.subjects() {
             for case in &subject.cases {
-                // What is kept of the last sets of credentials has its full size after some.
+                // The list of the last sets of credentials reaches its full size after some refreshes.
                 for _ in 0..16 {
                     let _ = case.allocations();
                 }

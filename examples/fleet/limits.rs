@@ -21,7 +21,7 @@ const RATE: u64 = 100;
 /// The time between two calls of a process, in milliseconds: it wants more than its share.
 const INTERVAL_MS: u64 = 8;
 
-/// What happens in the second interval, an equal time apart.
+/// The events of the second interval, an equal time apart.
 const EVENTS: [Event; 6] = [
     Event::Kill,
     Event::Fault(Fault::StoreAnswers),

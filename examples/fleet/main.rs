@@ -57,7 +57,7 @@ pub(crate) struct Arguments {
     /// The number of processes that are killed while they share tokens
     #[arg(long, default_value_t = 50)]
     kills: u32,
-    /// What happens beside kills, separated by commas; each has a count in the last line
+    /// The faults beside kills, separated by commas; each has a count in the last line
     #[arg(long, value_enum, value_delimiter = ',', num_args = 0.., default_values_t = Fault::ALL)]
     faults: Vec<Fault>,
     /// The time in which the issuer accepts a used refresh token again, in milliseconds; 0 for none

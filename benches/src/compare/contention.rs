@@ -51,7 +51,7 @@ pub(super) fn bounds() -> Vec<Bound> {
     vec![Bound { subject: "full_2", measure: Measure::Time, case: OURS, times: 1.8, of: "bare" }]
 }
 
-/// What every success does: the bucket is full.
+/// The work of each success: the bucket is full.
 fn success(tasks: usize) -> Vec<Case> {
     let (ours, theirs) = (Budget::new(), tower_budget());
     vec![
@@ -66,7 +66,7 @@ fn success(tasks: usize) -> Vec<Case> {
     ]
 }
 
-/// What a call does that succeeds at the second attempt.
+/// The work of a call that succeeds at the second attempt.
 fn retry(tasks: usize) -> Vec<Case> {
     let (ours, theirs) = (Budget::new(), tower_budget());
     vec![

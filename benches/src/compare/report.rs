@@ -1,4 +1,4 @@
-//! What was found, as tables in Markdown.
+//! The results, as tables in Markdown.
 
 use super::{Bound, Claim, Measure, Outcome};
 

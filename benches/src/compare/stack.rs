@@ -24,10 +24,10 @@ use crate::stacks;
 use crate::{bodies, call};
 
 pub(super) const NAME: &str = "stack";
-/// What is taken off to see what is over it.
+/// The baseline, which is subtracted from the other cases.
 pub(super) const BASE: &str = "bare";
 const OURS: &str = "full";
-/// What does nearly the same, of tower's own.
+/// The nearest stack of tower's own layers.
 const THEIRS: &str = "tower_retry_auth_timeout";
 
 /// The most that `full` may take over the transport, of what tower's takes. A clone of the static request counts references and copies

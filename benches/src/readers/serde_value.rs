@@ -10,7 +10,7 @@ use crate::measure::Case;
 /// The name in the tables.
 pub const NAME: &str = "serde_value";
 
-/// What was picked out.
+/// The parts that were picked out.
 #[derive(Debug, Default)]
 struct Picked<'v> {
     number: Option<u64>,

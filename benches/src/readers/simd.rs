@@ -17,7 +17,7 @@ use crate::measure::Case;
 /// The name in the tables.
 pub const NAME: &str = "simd_json";
 
-/// What is used again for each reading.
+/// The buffers that each reading uses again.
 #[derive(Default)]
 struct Scratch {
     body: Vec<u8>,

@@ -16,7 +16,7 @@ fn implementations() -> Vec<Implementation> {
     if best.name() == portable.name() { vec![portable] } else { vec![portable, best] }
 }
 
-/// What the skip of a whole text should say.
+/// Returns the expected result of the skip of a whole text.
 fn one_by_one(text: &[u8], room: usize) -> Skipped {
     let (mut inside, mut string, mut escaped) = (0, false, false);
     for (at, byte) in text.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! What the structs of several vendors share: texts, and fields at fault.
+//! The parts that the structs of several vendors share: texts, and fields at fault.
 
 use std::borrow::Cow;
 use std::fmt;

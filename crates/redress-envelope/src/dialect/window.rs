@@ -47,7 +47,7 @@ enum EndPlace<'r> {
     Standard(&'r HeaderName),
 }
 
-/// What a response says of the quotas of a list of windows.
+/// The quotas of a list of windows, as a response states them.
 enum Quotas {
     OfEach(Vec<Quota>),
     OfAll(Quota),
