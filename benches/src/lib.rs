@@ -1,5 +1,5 @@
-//! The parts that the benchmarks share: a transport that costs nothing, the stacks over it, the vendors' bodies and other ways to
-//! read them.
+//! Parts that the benchmarks share: a transport that costs nothing, the stacks over it, the vendors' bodies and other
+//! ways to read them.
 
 pub mod bodies;
 pub mod compare;
