@@ -14,7 +14,40 @@
 //! - A change is noticed by polling, each 250 ms by default. [`listen`](PostgresStore::listen) takes a connection without a
 //!   pooler, over which changes are noticed at once.
 //! - After a fail-over to a standby that lagged, or a restored backup, the versions of the records have lower numbers than before,
-//!   which the layers notice. `synchronous_standby_names` of Postgres avoids the former.
+//!   which the layers notice. Besides, each record has the timeline of the server that wrote it, which changes with each of them: a
+//!   record of another timeline is [marked](redress_store::Record::is_of_former_server). `synchronous_standby_names` of Postgres
+//!   avoids lost writes.
+//!
+//! # Over TLS
+//! Any connector of `tokio-postgres` does, such as `MakeRustlsConnect` of tokio-postgres-rustls or `MakeTlsConnector` of
+//! postgres-native-tls. The one of the pool and that of [`listen`](PostgresStore::listen) may be the same:
+//! ```
+//! use redress_store::BoxError;
+//! use redress_store_postgres::PostgresStore;
+//! use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
+//! use tokio_postgres::{Config, Socket};
+//!
+//! /// `server` has `sslmode=require`: the default, `prefer`, goes without TLS where the server has none.
+//! fn over_tls<T>(server: Config, tls: T) -> PostgresStore
+//! where
+//!     T: MakeTlsConnect<Socket> + Clone + Send + Sync + 'static,
+//!     T::Stream: Send + 'static,
+//!     T::TlsConnect: Send,
+//!     <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
+//! {
+//!     let (config, connector) = (server.clone(), tls.clone());
+//!     let store = PostgresStore::new(move |query| {
+//!         let (config, connector) = (config.clone(), connector.clone());
+//!         async move {
+//!             // A pool keeps the connection.
+//!             let (client, connection) = config.connect(connector).await?;
+//!             tokio::spawn(connection);
+//!             Ok::<_, BoxError>(query.run(&client).await?)
+//!         }
+//!     });
+//!     store.listen(server, tls)
+//! }
+//! ```
 //!
 //! # Secrets
 //! A value is written as it is given: who may read the table, its backups or a log of statements with their parameters

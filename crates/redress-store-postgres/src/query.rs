@@ -14,6 +14,11 @@ use crate::hints::{CHANNEL, KEY_PART};
 /// range.
 const MAX_LIFETIME: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
 
+/// The timeline of the server, which each promotion of a standby and each restored backup changes. A standby has none to tell.
+const TIMELINE: &str = "(CASE WHEN NOT pg_is_in_recovery() THEN left(pg_walfile_name(pg_current_wal_lsn()), 8) END)";
+/// The timeline of a server that has none.
+const NO_TIMELINE: &str = "NULL::text";
+
 /// One statement of a [`PostgresStore`](crate::PostgresStore), which a closure of the user runs on a client.
 ///
 /// # Examples
@@ -62,13 +67,15 @@ pub(crate) struct Statements {
 pub(crate) const REMOVED_AT_ONCE: usize = 1000;
 
 impl Statements {
-    /// Writes the statements for a table, `name` or `schema.name`, whose writes notify listeners or not.
-    pub(crate) fn new(table: &str, notifies: bool) -> Self {
+    /// Writes the statements for a table, `name` or `schema.name`, whose writes notify listeners or not, on a server that has a
+    /// timeline or not.
+    pub(crate) fn new(table: &str, notifies: bool, has_timeline: bool) -> Self {
+        let timeline = if has_timeline { TIMELINE } else { NO_TIMELINE };
         let table: Vec<String> = table.split('.').map(quoted).collect();
         let table = table.join(".");
         let load = format!(
-            "SELECT version, value, (extract(epoch FROM clock_timestamp() - written) * 1000000)::int8 \
-             FROM {table} WHERE key = $1 AND (ends IS NULL OR ends > clock_timestamp())"
+            "SELECT version, value, (extract(epoch FROM clock_timestamp() - written) * 1000000)::int8, \
+             timeline <> {timeline} FROM {table} WHERE key = $1 AND (ends IS NULL OR ends > clock_timestamp())"
         );
         let returned = if notifies {
             format!("pg_notify('{CHANNEL}', $2::text || ' ' || left($1::text, {KEY_PART}))")
@@ -77,14 +84,17 @@ impl Statements {
         };
         let ends = "clock_timestamp() + $4::int8 * interval '1 microsecond'";
         let create = format!(
-            "INSERT INTO {table} AS stored (key, version, value, written, ends) \
-             VALUES ($1, $2, $3, clock_timestamp(), {ends}) \
-             ON CONFLICT (key) DO UPDATE SET version = $2, value = $3, written = clock_timestamp(), ends = {ends} \
+            "INSERT INTO {table} AS stored (key, version, value, written, ends, timeline) \
+             VALUES ($1, $2, $3, clock_timestamp(), {ends}, {timeline}) \
+             ON CONFLICT (key) DO UPDATE SET version = $2, value = $3, written = clock_timestamp(), ends = {ends}, \
+             timeline = {timeline} \
              WHERE stored.ends <= clock_timestamp() RETURNING {returned}"
         );
         let replace = format!(
-            "UPDATE {table} SET version = $2, value = $3, written = clock_timestamp(), ends = {ends} \
-             WHERE key = $1 AND version = $5 AND (ends IS NULL OR ends > clock_timestamp()) RETURNING {returned}"
+            "UPDATE {table} SET version = $2, value = $3, written = clock_timestamp(), ends = {ends}, \
+             timeline = CASE WHEN $6 OR timeline IS NULL THEN {timeline} ELSE timeline END \
+             WHERE key = $1 AND version = $5 AND ($6 IS DISTINCT FROM false OR (timeline <> {timeline}) IS NOT TRUE) \
+             AND (ends IS NULL OR ends > clock_timestamp()) RETURNING {returned}"
         );
         // Rows that another statement holds are left for the next time: two such statements wait for no lock of each other.
         let remove_ended = format!(
@@ -107,7 +117,7 @@ impl Statements {
         let table = &self.table;
         format!(
             "CREATE TABLE IF NOT EXISTS {table} (\n    key text PRIMARY KEY,\n    version text NOT NULL,\n    \
-             value bytea NOT NULL,\n    written timestamptz NOT NULL,\n    ends timestamptz\n);\n\
+             value bytea NOT NULL,\n    written timestamptz NOT NULL,\n    ends timestamptz,\n    timeline text\n);\n\
              CREATE INDEX IF NOT EXISTS redress_ends ON {table} (ends) WHERE ends IS NOT NULL;\n"
         )
     }
@@ -127,6 +137,7 @@ impl Statements {
         ];
         let Some(seen) = seen else { return Query { sql: Arc::clone(&self.create), parameters } };
         parameters.push((Box::new(seen.to_string()), Type::TEXT));
+        parameters.push((Box::new(record.seen_mark()), Type::BOOL));
         Query { sql: Arc::clone(&self.replace), parameters }
     }
 
@@ -168,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_table_is_an_identifier_whatever_its_name() {
-        let load = Statements::new("app.records\" WHERE true; --", false).load;
+        let load = Statements::new("app.records\" WHERE true; --", false, true).load;
         assert!(load.contains(r#"FROM "app"."records"" WHERE true; --" WHERE key = $1"#), "{load}");
     }
 
@@ -182,13 +193,13 @@ mod tests {
     #[test]
     fn a_query_shows_no_parameter() {
         let record = NewRecord::new(Version::next(None), b"s3cret");
-        let query = Statements::new("records", false).replace("key", None, &record);
+        let query = Statements::new("records", false, true).replace("key", None, &record);
         assert!(!format!("{query:?}").contains("s3cret"));
     }
 
     #[test]
     fn the_readme_has_the_schema() {
-        let (readme, schema) = (include_str!("../README.md"), Statements::new("redress_records", true).schema());
+        let (readme, schema) = (include_str!("../README.md"), Statements::new("redress_records", true, true).schema());
         assert!(readme.contains(&schema.replace('"', "")), "{schema}");
     }
 }

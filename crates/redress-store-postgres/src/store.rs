@@ -28,7 +28,7 @@ const REMOVAL: Duration = Duration::from_secs(60);
 
 /// A [`Store`] in a table of Postgres.
 ///
-/// It works on Postgres 9.5 or newer; the tests run on Postgres 15. Records whose lifetime has passed are removed by its writes, at
+/// It works on Postgres 10 or newer; the tests run on Postgres 15. Records whose lifetime has passed are removed by its writes, at
 /// most once a minute.
 ///
 /// # Examples
@@ -50,6 +50,7 @@ const REMOVAL: Duration = Duration::from_secs(60);
 pub struct PostgresStore {
     run: Arc<dyn Run>,
     table: String,
+    has_timeline: bool,
     statements: Statements,
     hints: Option<Hints>,
     poll_interval: Duration,
@@ -89,7 +90,8 @@ impl PostgresStore {
         Self {
             run: Arc::new(run),
             table: TABLE.to_owned(),
-            statements: Statements::new(TABLE, false),
+            has_timeline: true,
+            statements: Statements::new(TABLE, false, true),
             hints: None,
             poll_interval: POLL,
             removed: Mutex::default(),
@@ -100,8 +102,17 @@ impl PostgresStore {
     #[must_use]
     pub fn table(mut self, table: &str) -> Self {
         table.clone_into(&mut self.table);
-        self.statements = Statements::new(table, self.hints.is_some());
-        self
+        self.with_statements()
+    }
+
+    /// Uses a server that is compatible with Postgres and has no write-ahead log of its own, such as `CockroachDB`, or no right to call
+    /// `pg_current_wal_lsn`. The default is to keep the timeline beside each record, by which a fail-over is noticed at once.
+    ///
+    /// Without it a process notices a fail-over only by a write of its own that was lost. Set it in all processes or in none.
+    #[must_use]
+    pub fn without_timeline(mut self) -> Self {
+        self.has_timeline = false;
+        self.with_statements()
     }
 
     /// Sends and receives notifications about changes, by `NOTIFY` in the writes and by `LISTEN` over a connection of its own,
@@ -129,9 +140,8 @@ impl PostgresStore {
         T::TlsConnect: Send,
         <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
     {
-        self.statements = Statements::new(&self.table, true);
         self.hints = Some(Hints::new(Arc::new(Direct { config: server, tls })));
-        self
+        self.with_statements()
     }
 
     /// Sets how long a change takes to be noticed. The default is 250 ms, the least 10 ms.
@@ -191,6 +201,11 @@ impl PostgresStore {
         }
     }
 
+    fn with_statements(mut self) -> Self {
+        self.statements = Statements::new(&self.table, self.hints.is_some(), self.has_timeline);
+        self
+    }
+
     async fn run(&self, query: Query) -> Result<Vec<Row>, PostgresStoreError> {
         match timeout(ANSWER, self.run.run(query)).await {
             Ok(rows) => Ok(rows?),
@@ -247,7 +262,10 @@ fn record(row: &Row) -> Result<Record, PostgresStoreError> {
     let read = || {
         let (version, value, age): (&str, &[u8], i64) =
             (row.try_get(0).ok()?, row.try_get(1).ok()?, row.try_get(2).ok()?);
-        Some(Record::new(version.parse().ok()?, value.to_vec(), Duration::from_micros(age.try_into().unwrap_or(0))))
+        let is_of_former_server: Option<bool> = row.try_get(3).ok()?;
+        let age = Duration::from_micros(age.try_into().unwrap_or(0));
+        let record = Record::new(version.parse().ok()?, value.to_vec(), age);
+        Some(if is_of_former_server.unwrap_or(false) { record.of_former_server() } else { record })
     };
     read().ok_or(PostgresStoreError::NotARecord)
 }

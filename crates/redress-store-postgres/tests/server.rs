@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use redress_store::{BoxError, Entry, NewRecord, Store, StoreHandle, Version, Written, conformance};
+use redress_store::{BoxError, Entry, NewRecord, Record, Store, StoreHandle, Version, Written, conformance};
 use redress_store_postgres::{PostgresStore, PostgresStoreError};
 use redress_test_servers::{PgBouncer, Postgres, Proxy};
 use tokio::sync::Mutex;
@@ -77,6 +77,7 @@ async fn eventually(rule: &str, mut check: impl AsyncFnMut() -> bool) {
 async fn the_store_keeps_the_rules_on_one_thread() {
     let Some(server) = server().await else { return };
     conformance::check(over(server.port())).await;
+    conformance::check(over(server.port()).without_timeline()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -285,8 +286,16 @@ async fn a_promoted_standby_that_lagged_shows_a_lower_number() {
     assert_eq!((found, found.number(), last.number()), (first, 1, 3));
     let next = NewRecord::new(Version::next(Some(last)), b"next");
     let refused = lagging.replace("key", Some(last), &next).await.unwrap();
-    assert!(matches!(refused, Written::Refused(Some(record)) if record.version() == first));
-    write(&lagging, "key", Some(first)).await;
+    let is_marked = |record: &Record| record.version() == first && record.is_of_former_server();
+    assert!(matches!(refused, Written::Refused(Some(record)) if is_marked(&record)), "another timeline wrote it");
+    let second = write(&lagging, "key", Some(first)).await;
+    assert!(lagging.load("key").await.unwrap().unwrap().is_of_former_server(), "this write did not know of it");
+    let third = NewRecord::new(Version::next(Some(second)), b"value");
+    let refused = lagging.replace("key", Some(second), &third.seen_marked(false)).await.unwrap();
+    assert!(matches!(refused, Written::Refused(Some(record)) if record.is_of_former_server()));
+    let third = third.seen_marked(true);
+    assert!(lagging.replace("key", Some(second), &third).await.unwrap().is_written());
+    assert!(!lagging.load("key").await.unwrap().unwrap().is_of_former_server());
 }
 
 #[tokio::test]

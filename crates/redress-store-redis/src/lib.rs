@@ -20,7 +20,9 @@
 //!   [`Entry::replace`](redress_store::Entry::replace) reads the record and recognizes its own write.
 //! - The subscription only saves time: without it a change is noticed within the poll interval, 250 ms.
 //! - After a fail-over to a replica that lagged, the versions of the records have lower numbers than before, which the layers
-//!   notice. The age of a record counts by the clock of the new server.
+//!   notice. Besides, each record has the id of the server that wrote it (`run_id` of `INFO server`), which another server or the same
+//!   one after a restart does not have: such a record is [marked](redress_store::Record::is_of_former_server). The age of a record
+//!   counts by the clock of the new server.
 //! - A server that evicts keys when its memory is full would do the same at any time. It is refused, see
 //!   [`RedisStoreError::Evicting`].
 //!

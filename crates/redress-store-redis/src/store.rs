@@ -105,11 +105,11 @@ impl Store for RedisStore {
 
     async fn replace(&self, key: &str, seen: Option<Version>, record: &NewRecord<'_>) -> Result<Written, BoxError> {
         let call = script::replace(&self.name(key), seen, record);
-        let (is_written, version, value, age): (bool, _, _, _) = self.connections.run(&call).await?;
+        let (is_written, version, value, age, former): (bool, _, _, _, _) = self.connections.run(&call).await?;
         if is_written {
             return Ok(Written::Done);
         }
-        Ok(Written::Refused(script::record((version, value, age))?))
+        Ok(Written::Refused(script::record((version, value, age, former))?))
     }
 
     /// Waits for a message about the key: for the poll interval, or 5 s at most while there is a subscription.

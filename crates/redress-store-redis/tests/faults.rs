@@ -198,3 +198,32 @@ async fn a_promoted_replica_that_lagged_shows_a_lower_number() {
     let refused = lagging.replace("key", Some(last), &NewRecord::new(next, b"")).await.unwrap();
     assert!(matches!(refused, Written::Refused(Some(record)) if record.version() == first));
 }
+
+#[tokio::test]
+async fn a_record_of_a_former_server_is_marked_until_it_is_written_again() {
+    let Some(master) = Redis::start(&[]).await else { return };
+    let Some(replica) = Redis::start(&["--replicaof", "127.0.0.1", &master.port().to_string()]).await else { return };
+    let store = RedisStore::connect(&master.url()).await.unwrap();
+    let first = write(&store, "key", None).await;
+    assert!(!store.load("key").await.unwrap().unwrap().is_of_former_server());
+    let (promoted, mut admin) = (RedisStore::connect(&replica.url()).await.unwrap(), direct(&replica).await);
+    let has_it = async || promoted.load("key").await.is_ok_and(|record| record.is_some());
+    eventually("the replica has the record", has_it).await;
+    drop(master);
+    command(&mut admin, "REPLICAOF NO ONE").await;
+    eventually("the replica is read", has_it).await;
+    assert!(promoted.load("key").await.unwrap().unwrap().is_of_former_server());
+    let refused = promoted.replace("key", None, &NewRecord::new(Version::next(None), b"")).await.unwrap();
+    assert!(matches!(refused, Written::Refused(Some(record)) if record.is_of_former_server()));
+    let second = write(&promoted, "key", Some(first)).await;
+    assert!(promoted.load("key").await.unwrap().unwrap().is_of_former_server(), "this write did not know of it");
+    let third = NewRecord::new(Version::next(Some(second)), b"value");
+    let refused = promoted.replace("key", Some(second), &third.seen_marked(false)).await.unwrap();
+    assert!(matches!(refused, Written::Refused(Some(record)) if record.is_of_former_server()));
+    let third = third.seen_marked(true);
+    assert!(promoted.replace("key", Some(second), &third).await.unwrap().is_written());
+    assert!(!promoted.load("key").await.unwrap().unwrap().is_of_former_server());
+    let refused = promoted.replace("key", None, &NewRecord::new(Version::next(None), b"")).await.unwrap();
+    let is_plain = |record: &Record| record.version() == third.version() && !record.is_of_former_server();
+    assert!(matches!(refused, Written::Refused(Some(record)) if is_plain(&record)));
+}

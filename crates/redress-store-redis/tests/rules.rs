@@ -88,10 +88,12 @@ async fn a_server_that_evicts_is_refused_and_named() {
 }
 
 #[tokio::test]
-async fn a_server_that_does_not_tell_its_policy_is_used() {
+async fn a_server_that_tells_neither_its_policy_nor_its_id_is_used() {
     let Some(server) = Redis::start(&["--rename-command", "INFO", ""]).await else { return };
     let store = RedisStore::connect(&server.url()).await.unwrap();
     assert!(store.load("key").await.unwrap().is_none());
+    assert!(store.replace("key", None, &NewRecord::new(Version::next(None), b"value")).await.unwrap().is_written());
+    assert!(!store.load("key").await.unwrap().unwrap().is_of_former_server());
 }
 
 #[tokio::test]

@@ -80,7 +80,8 @@ impl<S> Encrypted<S> {
             Err(NotOpened::Plain) if self.reads_plain => record.value().to_vec(),
             opened => opened?,
         };
-        Ok(Record::new(record.version(), value, record.age()))
+        let opened = Record::new(record.version(), value, record.age());
+        Ok(if record.is_of_former_server() { opened.of_former_server() } else { opened })
     }
 }
 
@@ -94,6 +95,7 @@ impl<S: Store> Store for Encrypted<S> {
         let value = sealed::seal(&self.key, key, record.version(), record.value())?;
         let sealed = NewRecord::new(record.version(), &value);
         let sealed = record.end_of_life().map_or(sealed, |lifetime| sealed.lifetime(lifetime));
+        let sealed = record.seen_mark().map_or(sealed, |is_marked| sealed.seen_marked(is_marked));
         match self.store.replace(key, seen, &sealed).await? {
             Written::Refused(Some(stored)) => Ok(Written::Refused(Some(self.open(key, &stored)?))),
             written => Ok(written),

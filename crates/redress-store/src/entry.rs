@@ -84,6 +84,24 @@ impl Entry {
         self.write(seen, Version::next(seen), value, lifetime).await
     }
 
+    /// As [`replace`](Self::replace), over a record that was loaded: the mark of a former server is compared too, and removed.
+    ///
+    /// # Errors
+    /// Returns an error if it is unknown whether the value was written.
+    ///
+    /// # Cancel safety
+    /// A call that is dropped may have written the value, or may still write it.
+    pub async fn replace_record(
+        &self,
+        seen: Option<&Record>,
+        value: &[u8],
+        lifetime: Option<Duration>,
+    ) -> Result<Written, BoxError> {
+        let version = seen.map(Record::version);
+        let record = new_record(Version::next(version), value, lifetime);
+        self.offer(version, &record.seen_marked(seen.is_some_and(Record::is_of_former_server))).await
+    }
+
     /// As [`replace`](Self::replace), with a version that the caller made.
     ///
     /// A caller that offers a write again after an error keeps its version, so that the write is recognized when the first
@@ -98,9 +116,12 @@ impl Entry {
         value: &[u8],
         lifetime: Option<Duration>,
     ) -> Result<Written, BoxError> {
-        let record = NewRecord::new(version, value);
-        let record = lifetime.map_or(record, |lifetime| record.lifetime(lifetime));
-        let error = match bounded(self.store.replace(&self.key, seen, &record)).await {
+        self.offer(seen, &new_record(version, value, lifetime)).await
+    }
+
+    async fn offer(&self, seen: Option<Version>, record: &NewRecord<'_>) -> Result<Written, BoxError> {
+        let version = record.version();
+        let error = match bounded(self.store.replace(&self.key, seen, record)).await {
             Ok(Written::Refused(Some(stored))) if stored.version() == version => return Ok(Written::Done),
             Ok(written) => return Ok(written),
             Err(error) => error,
@@ -123,6 +144,11 @@ impl fmt::Debug for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Entry").field("key", &self.key).finish_non_exhaustive()
     }
+}
+
+fn new_record(version: Version, value: &[u8], lifetime: Option<Duration>) -> NewRecord<'_> {
+    let record = NewRecord::new(version, value);
+    lifetime.map_or(record, |lifetime| record.lifetime(lifetime))
 }
 
 async fn bounded<T>(call: impl Future<Output = Result<T, BoxError>>) -> Result<T, BoxError> {
