@@ -118,8 +118,8 @@ impl Permits {
         (request, grant)
     }
 
-    fn granted(&mut self, renewal: Renewal, request: &Request, granted: (Grant, LimitRecord), asked: u64) {
-        self.holder.granted(renewal, request, granted, asked, fastrand::u32(..));
+    fn granted(&mut self, request: &Request, granted: (Grant, LimitRecord), asked: u64) {
+        self.holder.granted(request, granted, asked, fastrand::u32(..));
     }
 
     fn crowded(&mut self, now: u64) {

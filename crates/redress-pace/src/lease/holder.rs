@@ -152,7 +152,7 @@ impl Holder {
         (waiting, lost): (u32, bool),
         now: u64,
     ) -> Request {
-        let lost = lost || record.report_of(self.id) < self.written;
+        let lost = lost || (record.report_of(self.id) < self.written && !self.is_forgotten(rule, record, now));
         if let Some((known, at)) = self.known.as_ref().filter(|_| lost) {
             let mut known = known.clone();
             known.advance(now.saturating_sub(*at));
@@ -183,6 +183,13 @@ impl Holder {
         }
     }
 
+    /// Returns `true` if the record has forgotten this process, as it does two windows after its last report. That was written half a
+    /// window before the last renewal at most.
+    fn is_forgotten(&self, rule: &Rule, record: &LimitRecord, now: u64) -> bool {
+        let is_silent = self.known.as_ref().is_some_and(|(_, at)| at + rule.window + rule.window / 2 <= now);
+        is_silent && record.lease_of(self.id).is_none()
+    }
+
     /// Advances the clock of a record to what it is at least. It loses the time between the read and the write of each renewal, and
     /// would keep what was sent for too long: by an eighth of the window if eight processes renew a limit for 3 s in 1 ms.
     ///
@@ -203,7 +210,6 @@ impl Holder {
     /// The jitter is uniform over all of `u32`: processes do not ask together.
     pub(super) fn granted(
         &mut self,
-        renewal: Renewal,
         request: &Request,
         (grant, record): (Grant, LimitRecord),
         requested: u64,
@@ -214,7 +220,8 @@ impl Holder {
         self.until = self.asked + request.length;
         self.renewed = request.keep.saturating_add(grant.permits);
         if grant.must_write {
-            self.written = renewal.report;
+            // A full record does not keep the report of a process that has nothing.
+            self.written = record.report_of(self.id);
         }
         self.holders = grant.holders;
         self.rank = record.rank_of(self.id);

@@ -160,7 +160,7 @@ impl World {
         let request = process.holder.request(&self.rule, renewal, &mut record, (20, is_lost), self.now);
         let grant = record.renew(&self.rule, &request);
         if !grant.must_write {
-            return process.holder.granted(renewal, &request, (grant, record), self.now, 0);
+            return process.holder.granted(&request, (grant, record), self.now, 0);
         }
         let base = (stored.number, stored.id);
         process.flight = Some(Flight { renewal, request, grant, record, requested: self.now, base });
@@ -180,7 +180,7 @@ impl World {
             return holder.failed(&self.rule, self.now);
         }
         *seen = number;
-        holder.granted(flight.renewal, &flight.request, (flight.grant, flight.record), flight.requested, 0);
+        holder.granted(&flight.request, (flight.grant, flight.record), flight.requested, 0);
     }
 
     /// Returns all that decides about the rest of a run.

@@ -67,7 +67,12 @@ impl LimitRecord {
 
     /// Returns the number of the last report of a holder that the record has.
     pub(super) fn report_of(&self, holder: u64) -> u64 {
-        self.holders.iter().find(|lease| lease.holder == holder).map_or(0, |lease| lease.report)
+        self.lease_of(holder).map_or(0, |lease| lease.report)
+    }
+
+    /// Returns the lease of a holder; `None` if it has not reported for so long that the record has forgotten it.
+    pub(super) fn lease_of(&self, holder: u64) -> Option<&Lease> {
+        self.holders.iter().find(|lease| lease.holder == holder)
     }
 
     /// Returns the number of holders with a lower id.
@@ -197,8 +202,7 @@ impl LimitRecord {
 
     /// Returns `true` if a holder has asked within a time, and holds nothing.
     fn is_idle(&self, holder: u64, within: u64) -> bool {
-        let own = self.holders.iter().find(|lease| lease.holder == holder);
-        own.is_some_and(|lease| lease.permits == 0 && lease.granted + within > self.now)
+        self.lease_of(holder).is_some_and(|lease| lease.permits == 0 && lease.granted + within > self.now)
     }
 
     /// Returns the number of holders that asked within twice the length of their lease and a further time.

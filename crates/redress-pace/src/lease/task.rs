@@ -82,7 +82,7 @@ impl Renewer {
             let Some((request, grant, now, lifetime)) = self.with(ask) else { return Ok(()) };
             if !grant.must_write {
                 self.seen = number;
-                let _ = self.with(|permits, _, _| permits.granted(renewal, &request, (grant, record), now));
+                let _ = self.with(|permits, _, _| permits.granted(&request, (grant, record), now));
                 return Ok(());
             }
             match self.entry.replace(version, &text::write(&record), Some(lifetime)).await? {
@@ -91,7 +91,7 @@ impl Renewer {
                         telemetry::limit_closed(&self.partition, self.entry.key());
                     }
                     self.seen = number + 1;
-                    let _ = self.with(|permits, _, _| permits.granted(renewal, &request, (grant, record), now));
+                    let _ = self.with(|permits, _, _| permits.granted(&request, (grant, record), now));
                     return Ok(());
                 }
                 Written::Refused(record) => stored = record,

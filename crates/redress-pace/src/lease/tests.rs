@@ -158,7 +158,7 @@ impl Run {
         let grant = record.renew(&self.rule, &request);
         if !grant.must_write {
             let jitter = self.random.u32(..);
-            return process.holder.granted(renewal, &request, (grant, record), now, jitter);
+            return process.holder.granted(&request, (grant, record), now, jitter);
         }
         let at = now + self.random.u64(1..=3);
         process.flight = Some(Flight { renewal, request, grant, record, requested: now, base: self.stored.number, at });
@@ -180,13 +180,7 @@ impl Run {
         }
         process.seen = flight.base + 1;
         let jitter = self.random.u32(..);
-        process.holder.granted(
-            flight.renewal,
-            &flight.request,
-            (flight.grant, flight.record),
-            flight.requested,
-            jitter,
-        );
+        process.holder.granted(&flight.request, (flight.grant, flight.record), flight.requested, jitter);
     }
 
     /// Returns the largest number of requests in a span of the limit.
@@ -265,6 +259,22 @@ fn processes_with_little_traffic_seldom_wait_for_a_permit() {
     // A request without a permit counts as lost here.
     let expected = 8 * 50 * RUN / 1_000;
     assert!(run.sent.len() as u64 >= expected * 95 / 100, "{} of {expected}", run.sent.len());
+}
+
+#[test]
+fn a_process_that_comes_back_after_a_silence_closes_nothing() {
+    let mut run = Run::new(600, 7);
+    let (others, silent) = (0..7, 7);
+    run.processes[silent].rate = Some(100);
+    run.run(Faults::default());
+    run.processes[silent].rate = Some(0);
+    run.run_from(RUN + 1, Faults::default());
+    let record = |run: &Run| run.stored.record.clone().unwrap();
+    assert_eq!(record(&run).holders.len(), others.len(), "the record has forgotten it");
+    run.processes[silent].rate = Some(100);
+    run.run_from(2 * RUN + 1, Faults::default());
+    assert_eq!((record(&run).closed_until, record(&run).holders.len()), (0, 8));
+    assert!(run.busiest() <= 600 && run.used_from(2 * RUN) >= 0.9, "{}", run.used_from(2 * RUN));
 }
 
 #[test]
