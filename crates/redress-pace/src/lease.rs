@@ -18,9 +18,9 @@
 //! in a lease. The window is 2 % longer than the time of the limit, for the delays of the network.
 //!
 //! # The store
-//! - It went back in time (its version is lower, or lacks the last report of a holder): the holder that notices puts back what it
-//!   knew of the record, counts for each other holder twice its share of the time since its report and of a lease, unless it had ended
-//!   before, and closes the record for a lease, in which the others report.
+//! - It went back in time (another server wrote the record, its version is lower, or it lacks the last report of a holder): the holder
+//!   that notices puts back what it knew of the record, counts for each other holder twice its share of the time since its report and
+//!   of a lease, unless it had ended before, and closes the record for a lease and a half, in which the others report.
 //! - It does not answer for two leases: each process sends its share, the limit divided by the processes that it saw last, counted
 //!   from the last record that it read. One that never reached the store supposes eight processes.
 //!
@@ -40,8 +40,9 @@
 //!
 //! # What may exceed it
 //! - A fail-over: what processes had taken in the lost writes is unknown until they report, and for ever if they end before. In the
-//!   runs with random faults it was at most one request of each process and 5 % of the limit, and mostly nothing. A process whose
-//!   calls to the store all succeeded before and after the fail-over does not notice it, and takes too much until another does.
+//!   runs with random faults it was at most one request of each process and 5 % of the limit, and mostly nothing. With a store that
+//!   does not mark the records of a former server, a process whose calls to the store all succeeded before and after the fail-over
+//!   does not notice it, and takes too much until another does.
 //! - A process that alone is cut off from the store, while the others use all of the limit: its share. So do processes that notice
 //!   the end of a short outage late: at most one request each, and 2 % of the limit.
 //! - A process that is stopped between its last check and the send.

@@ -74,9 +74,9 @@ pub(crate) fn limit_store_changed(partition: &Partition, record: &str, is_availa
     }
 }
 
-/// Reports that a store has lost the last writes of a limit, which grants nothing until the other processes have reported.
+/// Reports that a store may have lost the last writes of a limit, which grants nothing until the other processes have reported.
 pub(crate) fn limit_closed(partition: &Partition, record: &str) {
-    tracing::warn!(target: "redress::pace", %partition, record, "the store lost writes: limit closed for a lease");
+    tracing::warn!(target: "redress::pace", %partition, record, "the store may have lost writes: limit closed for a lease");
 }
 
 /// Reports a record of cool-downs that this program cannot read.

@@ -172,7 +172,8 @@ fn cooldowns(lines: &mut Lines<'_>, age: u64) -> Option<Contents> {
     Some(Contents::Cooldowns { cooldowns: lines.filter_map(read).collect() })
 }
 
-/// `now closed`, then `h holder report permits length granted` for each lease and `s slot requests` for each slot.
+/// `now closed`, then `h holder report permits length granted` for each lease, and `s slot requests` and `r slot requests` for each
+/// slot.
 fn limit(lines: &mut Lines<'_>, age: u64) -> Option<Contents> {
     let mut words = lines.next()?.split(' ');
     let now = next::<u64>(&mut words)?.saturating_add(age);
@@ -188,7 +189,11 @@ fn limit(lines: &mut Lines<'_>, age: u64) -> Option<Contents> {
                 let left_ms = granted.saturating_add(length).saturating_sub(now);
                 limit.leases.push(Lease { holder, report, permits, left_ms });
             }
-            "s" => drop(slots.insert(next::<u64>(&mut words)?, next::<u32>(&mut words)?)),
+            "s" | "r" => {
+                let (slot, count): (u64, u32) = (next(&mut words)?, next(&mut words)?);
+                let sum = slots.entry(slot).or_insert(0_u32);
+                *sum = sum.saturating_add(count);
+            }
             _ => return None,
         }
     }

@@ -225,7 +225,12 @@ impl Holder {
         }
         self.holders = grant.holders;
         self.rank = record.rank_of(self.id);
-        let pause = if grant.permits == request.want { request.length / 8 } else { grant.again };
+        let pause = match grant.permits {
+            permits if permits == request.want => request.length / 8,
+            // Others know by the end of the lease what it has sent, also if the store goes back in time meanwhile.
+            1.. => grant.again.min(request.length),
+            0 => grant.again,
+        };
         let jitter = (u64::from(jitter) * (request.length / 4)) >> 32;
         self.again = requested + pause + jitter;
         (self.known, self.down, self.supposed) = (Some((record, requested)), None, None);

@@ -15,6 +15,9 @@ pub(super) struct LimitRecord {
     pub(super) holders: Vec<Lease>,
     /// The requests that were sent, by slots: slot `n` ends at `n` times the length of a slot, and counts for a window after that.
     pub(super) sent: BTreeMap<u64, u32>,
+    /// The same of reports since the store went back in time. They are kept apart for a while: what is put back of the lost past
+    /// has none of them.
+    pub(super) since: BTreeMap<u64, u32>,
 }
 
 /// The lease of one holder, the last one that it wrote.
@@ -89,7 +92,10 @@ impl LimitRecord {
     pub(super) fn renew(&mut self, rule: &Rule, request: &Request) -> Grant {
         self.remove_over(rule);
         if request.went_back && self.closed_until <= self.now {
-            self.closed_until = self.now + request.length;
+            self.join();
+            // Each holder has asked again by then.
+            let longest = self.holders.iter().map(|lease| lease.length).chain([request.length]).max().unwrap_or(0);
+            self.closed_until = self.now + longest + longest / 2;
             self.suppose_full_leases(rule, request.holder);
         }
         let is_known = self.is_idle(request.holder, rule.window / 2);
@@ -97,7 +103,8 @@ impl LimitRecord {
         for (age, count) in &request.sent {
             let end = self.now.saturating_sub(*age).div_ceil(rule.slot);
             if rule.over_at(end) > self.now {
-                let slot = self.sent.entry(end).or_default();
+                let slots = if self.closed_until > 0 { &mut self.since } else { &mut self.sent };
+                let slot = slots.entry(end).or_default();
                 *slot = slot.saturating_add(*count);
             }
         }
@@ -131,9 +138,11 @@ impl LimitRecord {
         // The nearest slot: a difference of a few milliseconds between the clocks must not count the past twice.
         let slot = i128::from(rule.slot);
         let slots = (moved + slot / 2).div_euclid(slot);
-        for (end, count) in &later.sent {
-            let known = self.sent.entry(move_by(*end, slots)).or_default();
-            *known = (*known).max(*count);
+        for (own, later) in [(&mut self.sent, &later.sent), (&mut self.since, &later.since)] {
+            for (end, count) in later {
+                let known = own.entry(move_by(*end, slots)).or_default();
+                *known = (*known).max(*count);
+            }
         }
         for lease in &later.holders {
             if self.report_of(lease.holder) < lease.report {
@@ -187,15 +196,16 @@ impl LimitRecord {
 
     /// Returns the time in milliseconds until the first permit is free that now counts.
     pub(super) fn next_free(&self, rule: &Rule) -> u64 {
-        let sent = self.sent.keys().next().map(|end| rule.over_at(*end));
+        let sent = [&self.sent, &self.since].into_iter().filter_map(|slots| slots.keys().next());
+        let sent = sent.map(|end| rule.over_at(*end));
         let leases = self.holders.iter().filter(|lease| lease.permits > 0);
         let leases = leases.map(|lease| lease.granted + lease.length + rule.window).min();
-        sent.into_iter().chain(leases).min().map_or(0, |at| at.saturating_sub(self.now))
+        sent.chain(leases).min().map_or(0, |at| at.saturating_sub(self.now))
     }
 
     /// Returns the number of permits that are held or spent.
     pub(super) fn counted(&self) -> u64 {
-        let sent: u64 = self.sent.values().map(|count| u64::from(*count)).sum();
+        let sent: u64 = self.sent.values().chain(self.since.values()).map(|count| u64::from(*count)).sum();
         let held: u64 = self.holders.iter().map(|lease| u64::from(lease.permits)).sum();
         sent + held
     }
@@ -211,18 +221,33 @@ impl LimitRecord {
         u32::try_from(self.holders.iter().filter(is_active).count()).unwrap_or(u32::MAX)
     }
 
-    /// Returns when to ask again: once something is free, but not twice within a lease.
+    /// Returns when to ask again: once something is free, but not twice within a lease, unless the record is closed for less.
     fn again(&self, rule: &Rule, length: u64) -> u64 {
-        let pause = length.max(1);
         let closed = self.closed_until.saturating_sub(self.now);
+        if closed > 0 {
+            return closed;
+        }
         let is_full = self.counted() >= u64::from(rule.requests);
-        pause.max(closed).max(if is_full { self.next_free(rule) } else { 0 })
+        length.max(1).max(if is_full { self.next_free(rule) } else { 0 })
+    }
+
+    /// Counts the reports since the store went back like those before.
+    fn join(&mut self) {
+        for (end, count) in std::mem::take(&mut self.since) {
+            let slot = self.sent.entry(end).or_default();
+            *slot = slot.saturating_add(count);
+        }
     }
 
     /// Removes what no longer counts.
     fn remove_over(&mut self, rule: &Rule) {
         let now = self.now;
+        if self.closed_until + rule.window / 10 <= now {
+            self.closed_until = 0;
+            self.join();
+        }
         self.sent.retain(|end, _| rule.over_at(*end) > now);
+        self.since.retain(|end, _| rule.over_at(*end) > now);
         for lease in &mut self.holders {
             if lease.granted + lease.length + rule.window <= now {
                 lease.permits = 0;

@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use redress_classify::saturating;
-use redress_store::{BoxError, Entry, Record, Version, Written};
+use redress_store::{BoxError, Entry, Record, Written};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
@@ -71,10 +71,9 @@ impl Renewer {
     async fn renew(&mut self, renewal: Renewal) -> Result<(), BoxError> {
         let mut stored = self.entry.load().await?;
         for refusals in 1..=MAX_REFUSALS {
-            let version = stored.as_ref().map(Record::version);
-            let number = version.map_or(0, Version::number);
+            let number = stored.as_ref().map_or(0, |stored| stored.version().number());
             let mut record = read(stored.as_ref())?;
-            let is_lost = number < self.seen;
+            let is_lost = number < self.seen || stored.as_ref().is_some_and(Record::is_of_former_server);
             let ask = |permits: &mut Permits, waiting: u32, now: u64| {
                 let (request, grant) = permits.ask(renewal, &mut record, (waiting, is_lost), now);
                 (request, grant, now, permits.lifetime())
@@ -85,7 +84,7 @@ impl Renewer {
                 let _ = self.with(|permits, _, _| permits.granted(&request, (grant, record), now));
                 return Ok(());
             }
-            match self.entry.replace(version, &text::write(&record), Some(lifetime)).await? {
+            match self.entry.replace_record(stored.as_ref(), &text::write(&record), Some(lifetime)).await? {
                 Written::Done => {
                     if is_lost {
                         telemetry::limit_closed(&self.partition, self.entry.key());

@@ -1,11 +1,11 @@
 //! Eight processes on a store that fails, loses answers and goes back in time, in steps of a millisecond.
 
+mod random;
+
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
 use std::ops::Range;
 use std::time::Duration;
-
-use proptest::prelude::*;
 
 use super::holder::{Holder, Renewal};
 use super::record::{Grant, LimitRecord, Request};
@@ -22,8 +22,9 @@ struct Faults {
     kill_every: Option<u64>,
     /// One in so many answers is lost.
     lose_one_in: Option<u32>,
-    /// Every so often the store goes back by so much.
+    /// Every so often the store goes back by so much, which it marks or not.
     fail_over: Option<(u64, u64)>,
+    is_marked: bool,
     /// The store does not answer from one time to another.
     down: Option<(u64, u64)>,
 }
@@ -33,6 +34,7 @@ struct Stored {
     record: Option<LimitRecord>,
     written: u64,
     number: u64,
+    is_of_former_server: bool,
 }
 
 /// A write on its way.
@@ -43,6 +45,7 @@ struct Flight {
     record: LimitRecord,
     requested: u64,
     base: u64,
+    has_seen_mark: bool,
     at: u64,
 }
 
@@ -63,6 +66,8 @@ struct Run {
     processes: Vec<Process>,
     sent: Vec<u64>,
     calls: u64,
+    /// A record was written that is closed.
+    was_closed: bool,
 }
 
 impl Run {
@@ -85,6 +90,7 @@ impl Run {
             processes,
             sent: Vec::new(),
             calls: 0,
+            was_closed: false,
         }
     }
 
@@ -107,7 +113,7 @@ impl Run {
                 && now.is_multiple_of(every)
                 && let Some((_, old)) = self.history.iter().find(|(at, _)| at + lag >= now)
             {
-                self.stored = old.clone();
+                self.stored = Stored { is_of_former_server: faults.is_marked, ..old.clone() };
             }
             let is_down = faults.down.is_some_and(|(from, to)| (from..to).contains(&now));
             for nth in 0..8 {
@@ -152,7 +158,7 @@ impl Run {
         let process = &mut self.processes[nth];
         let mut record = self.stored.record.clone().unwrap_or_default();
         record.advance(now - self.stored.written);
-        let lost = self.stored.number < process.seen;
+        let lost = self.stored.number < process.seen || self.stored.is_of_former_server;
         process.seen = self.stored.number;
         let request = process.holder.request(&self.rule, renewal, &mut record, (waiting, lost), now);
         let grant = record.renew(&self.rule, &request);
@@ -161,7 +167,8 @@ impl Run {
             return process.holder.granted(&request, (grant, record), now, jitter);
         }
         let at = now + self.random.u64(1..=3);
-        process.flight = Some(Flight { renewal, request, grant, record, requested: now, base: self.stored.number, at });
+        let (base, has_seen_mark) = (self.stored.number, self.stored.is_of_former_server);
+        process.flight = Some(Flight { renewal, request, grant, record, requested: now, base, has_seen_mark, at });
     }
 
     fn arrive(&mut self, nth: usize, faults: Faults, is_down: bool, waiting: u32, now: u64) {
@@ -171,10 +178,12 @@ impl Run {
         if is_down {
             return process.holder.failed(&self.rule, now);
         }
-        if flight.base != self.stored.number {
+        if flight.base != self.stored.number || self.stored.is_of_former_server != flight.has_seen_mark {
             return self.ask(nth, flight.renewal, waiting, now);
         }
-        self.stored = Stored { record: Some(flight.record.clone()), written: now, number: flight.base + 1 };
+        self.was_closed |= flight.record.closed_until > 0;
+        let record = Some(flight.record.clone());
+        self.stored = Stored { record, written: now, number: flight.base + 1, is_of_former_server: false };
         if faults.lose_one_in.is_some_and(|one_in| self.random.u32(..one_in) == 0) {
             return process.holder.failed(&self.rule, now);
         }
@@ -244,10 +253,23 @@ fn a_replica_that_lagged_and_takes_over_keeps_the_limit_and_most_of_its_use() {
         run.processes.iter_mut().for_each(|process| process.rate = Some(156));
         let kill_every = seed.is_multiple_of(2).then_some(2_900);
         let (start, end) = (24_000, 24_000 + down);
-        run.run(Faults { kill_every, down: Some((start, end)), fail_over: Some((end, down + 95)), lose_one_in: None });
+        let (down_for, fail_over) = (Some((start, end)), Some((end, down + 95)));
+        run.run(Faults { kill_every, down: down_for, fail_over, ..Faults::default() });
         let (busiest, used) = (run.busiest(), run.least_used(start..start + PER + PER / 2));
         println!("down for {down} ms: at most {busiest} of 6000, at least {:.1} % used", used * 100.0);
         assert!(busiest <= 6_000 && used >= 0.85, "{down} {busiest} {used}");
+    }
+}
+
+#[test]
+fn a_fail_over_that_is_shorter_than_a_renewal_keeps_the_limit_if_the_store_marks_it() {
+    for (seed, lag) in [(1, 20), (2, 50), (3, 100), (4, 200)] {
+        let mut run = Run::new(6_000, seed);
+        run.processes.iter_mut().for_each(|process| process.rate = Some(156));
+        run.run(Faults { fail_over: Some((24_000, lag)), is_marked: true, ..Faults::default() });
+        let (busiest, used) = (run.busiest(), run.least_used(2 * PER..RUN));
+        println!("back by {lag} ms: at most {busiest} of 6000, at least {:.1} % used", used * 100.0);
+        assert!(busiest <= 6_000 && used >= 0.85, "{lag} {busiest} {used}");
     }
 }
 
@@ -273,7 +295,7 @@ fn a_process_that_comes_back_after_a_silence_closes_nothing() {
     assert_eq!(record(&run).holders.len(), others.len(), "the record has forgotten it");
     run.processes[silent].rate = Some(100);
     run.run_from(2 * RUN + 1, Faults::default());
-    assert_eq!((record(&run).closed_until, record(&run).holders.len()), (0, 8));
+    assert!(record(&run).holders.len() == 8 && !run.was_closed);
     assert!(run.busiest() <= 600 && run.used_from(2 * RUN) >= 0.9, "{}", run.used_from(2 * RUN));
 }
 
@@ -286,52 +308,4 @@ fn permits_that_are_not_used_go_back() {
     run.sent.clear();
     run.run_from(RUN + 1, Faults::default());
     assert!(run.busiest() <= 600 && run.used_from(RUN + 2 * PER) >= 0.9, "{}", run.used_from(RUN + 2 * PER));
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(12))]
-
-    #[test]
-    fn no_span_holds_more_requests_than_the_limit(
-        limit in prop_oneof![1_u32..20, 20_u32..1_000],
-        seed in any::<u64>(),
-        kill_every in prop::option::of(500_u64..5_000),
-        lose_one_in in prop::option::of(2_u32..20),
-        rate in prop::option::of(1_u64..200),
-    ) {
-        let mut run = Run::new(limit, seed);
-        run.processes.iter_mut().step_by(2).for_each(|process| process.rate = rate);
-        run.run(Faults { kill_every, lose_one_in, ..Faults::default() });
-        prop_assert!(run.busiest() <= limit as usize, "{}", run.busiest());
-    }
-
-    #[test]
-    fn a_store_that_goes_back_in_time_costs_little_of_the_limit(
-        limit in prop_oneof![1_u32..20, 20_u32..1_000],
-        seed in any::<u64>(),
-        kill_every in prop::option::of(500_u64..5_000),
-        lose_one_in in prop::option::of(2_u32..20),
-        fail_over in (8_000_u64..20_000, 1_u64..700),
-        rate in prop::option::of(1_u64..200),
-    ) {
-        let mut run = Run::new(limit, seed);
-        run.processes.iter_mut().step_by(2).for_each(|process| process.rate = rate);
-        run.run(Faults { kill_every, lose_one_in, fail_over: Some(fail_over), down: None });
-        // The permits that a process took in the lost writes are unknown until its next report.
-        prop_assert!(run.busiest() <= (limit + 8 + limit / 20) as usize, "{}", run.busiest());
-    }
-
-    #[test]
-    fn without_a_store_the_processes_keep_the_limit_together(
-        limit in prop_oneof![1_u32..20, 20_u32..1_000],
-        seed in any::<u64>(),
-        from in 500..PER * 4,
-        length in 1..PER * 4,
-    ) {
-        let mut run = Run::new(limit, seed);
-        run.run(Faults { down: Some((from, from + length)), ..Faults::default() });
-        // A process that did not notice takes permits before the others have reported what they sent without the store.
-        let unreported = 8 + limit / 50;
-        prop_assert!(run.busiest() <= (limit + unreported) as usize, "{}", run.busiest());
-    }
 }

@@ -5,9 +5,10 @@
 //! 61234 0
 //! h 9c01d2aa00e1f7b3 17 40 1500 60900
 //! s 395 12
+//! r 396 1
 //! ```
-//! The lines are the time of the record and the end of its closing, a lease (holder, report, permits, length, time of the grant), and
-//! the requests of a slot. Times are milliseconds.
+//! The lines are the time of the record and the end of its closing, a lease (holder, report, permits, length, time of the grant), the
+//! requests of a slot, and those that were reported since the store went back in time. Times are milliseconds.
 
 use std::fmt::Write as _;
 
@@ -52,9 +53,10 @@ pub(super) fn read(bytes: &[u8]) -> Result<Option<LimitRecord>, Newer> {
                 record.holders.extend(lease);
                 lease.is_some_and(|lease| lease.granted <= now && lease.length <= LATEST)
             }
-            ["s", end, count] => {
+            ["s" | "r", end, count] => {
                 let slot: Option<(u64, u32)> = end.parse().ok().zip(count.parse().ok());
-                record.sent.extend(slot);
+                let slots = if words[0] == "s" { &mut record.sent } else { &mut record.since };
+                slots.extend(slot);
                 slot.is_some()
             }
             _ => false,
@@ -83,8 +85,10 @@ pub(super) fn write(record: &LimitRecord) -> Vec<u8> {
     for Lease { holder, report, permits, length, granted } in &record.holders {
         let _ = writeln!(text, "h {holder:016x} {report} {permits} {length} {granted}");
     }
-    for (end, count) in &record.sent {
-        let _ = writeln!(text, "s {end} {count}");
+    for (name, slots) in [("s", &record.sent), ("r", &record.since)] {
+        for (end, count) in slots {
+            let _ = writeln!(text, "{name} {end} {count}");
+        }
     }
     text.into_bytes()
 }
@@ -96,10 +100,10 @@ mod tests {
     #[test]
     fn a_record_is_read_as_it_was_written() {
         let lease = Lease { holder: 0x9c01, report: 17, permits: 40, length: 1_500, granted: 60_900 };
-        let record =
-            LimitRecord { now: 61_234, closed_until: 7, holders: vec![lease], sent: [(395, 12), (396, 1)].into() };
+        let (sent, since) = ([(395, 12), (396, 1)].into(), [(396, 2)].into());
+        let record = LimitRecord { now: 61_234, closed_until: 7, holders: vec![lease], sent, since };
         let bytes = write(&record);
-        let text = "redress-limit 1\n61234 7\nh 0000000000009c01 17 40 1500 60900\ns 395 12\ns 396 1\n";
+        let text = "redress-limit 1\n61234 7\nh 0000000000009c01 17 40 1500 60900\ns 395 12\ns 396 1\nr 396 2\n";
         assert_eq!(std::str::from_utf8(&bytes), Ok(text));
         assert_eq!(read(&bytes), Ok(Some(record)));
     }
