@@ -223,9 +223,9 @@ impl KeyedQueues {
     }
 }
 
-/// Returns whole milliseconds, which count permits.
-fn millis(nanos: u128) -> u64 {
-    u64::try_from(nanos / 1_000_000).unwrap_or(u64::MAX)
+/// Returns whole milliseconds, which count permits. Divided in 64 bits it is a multiplication, in 128 bits a call.
+pub(crate) fn millis(nanos: u128) -> u64 {
+    u64::try_from(nanos).map_or(u64::MAX, |nanos| nanos / 1_000_000)
 }
 
 impl Queue {
@@ -243,8 +243,9 @@ impl Queue {
     fn earliest(&mut self, gcra: Gcra, now: u128, ahead: u64) -> u128 {
         let at = gcra.earliest(self.tat, now, ahead);
         let Some(permits) = &mut self.permits else { return at };
-        let permitted = permits.earliest(ahead, millis(now));
-        if permitted <= millis(now) { at } else { at.max(u128::from(permitted) * 1_000_000) }
+        let now = millis(now);
+        let permitted = permits.earliest(ahead, now);
+        if permitted <= now { at } else { at.max(u128::from(permitted) * 1_000_000) }
     }
 
     fn is_first(&self, slot: &QueueSlot) -> bool {

@@ -11,7 +11,7 @@ use redress_store::Entry;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
-use crate::keyed_queues::{KeyedQueues, QueueSlot, SlotState};
+use crate::keyed_queues::{KeyedQueues, QueueSlot, SlotState, millis};
 use crate::lease::{Permits, Renewer};
 use crate::limit::Limit;
 use crate::partition::Partition;
@@ -53,7 +53,7 @@ impl Limiter {
         act: impl FnOnce(&mut Permits, u32, u64) -> T,
     ) -> Option<T> {
         let mut state = self.lock();
-        let now = u64::try_from(state.nanos(Instant::now()) / 1_000_000).unwrap_or(u64::MAX);
+        let now = millis(state.nanos(Instant::now()));
         state.queues.permits(partition).map(|(permits, waiting)| act(permits, waiting, now))
     }
 
