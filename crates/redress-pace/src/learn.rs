@@ -79,7 +79,7 @@ fn cool_down(
         if let Some(sharing) = &settings.sharing {
             sharing.publish(settings, target, scope, &cooldown);
         }
-        settings.limiters.iter().for_each(|limiter| limiter.wake_first(&target.partition));
+        settings.limiters.iter().for_each(|limiter| limiter.cool_down(&target.partition, cooldown.until));
         telemetry::cooldown_started(&settings.dialect, target, scope, class, wait);
     }
 }

@@ -17,6 +17,9 @@
 //! of the lease have passed. A grant is the least of what is asked for, a fair share of what is free, and twice what the limit allows
 //! in a lease. The window is 2 % longer than the time of the limit, for the delays of the network.
 //!
+//! For a tenth of the window after a cool-down, in which all permits have become free, each process asks for its share of a lease once
+//! in a lease: all together send no more than the limit allows on average, where they could send all of it at once.
+//!
 //! # The store
 //! - It went back in time (another server wrote the record, its version is lower, or it lacks the last report of a holder): the holder
 //!   that notices puts back what it knew of the record, counts for each other holder twice its share of the time since its report and
@@ -103,6 +106,11 @@ impl Permits {
             self.wake.notify_one();
         }
         self.holder.expected(&self.rule, now)
+    }
+
+    /// Asks for few permits at a time for a tenth of the window from then on: the end of a cool-down.
+    pub(crate) fn start_slowly(&mut self, from: u64) {
+        self.holder.start_slowly(from);
     }
 
     /// Begins a renewal if one is due; else returns the milliseconds until it may be.

@@ -121,7 +121,22 @@ impl Limiter {
         Ok((QueuePosition { limiter: Arc::clone(self), slot }, earliest))
     }
 
-    /// Wakes the first call in the queue of a partition, so that it sees that the gate is closed.
+    /// Records a cool-down of a partition, after which a limit that processes share grants slowly. The first call in the queue sees
+    /// that the gate is closed.
+    pub(crate) fn cool_down(&self, partition: &Partition, until: Instant) {
+        {
+            let mut state = self.lock();
+            // The epoch is not after now.
+            state.nanos(Instant::now());
+            let until = millis(state.nanos(until));
+            if let Some((permits, _)) = state.queues.permits(partition) {
+                permits.start_slowly(until);
+            }
+        }
+        self.wake_first(partition);
+    }
+
+    /// Wakes the first call in the queue of a partition.
     pub(crate) fn wake_first(&self, partition: &Partition) {
         let first = self.lock().queues.first_waker(partition);
         if let Some(first) = first {

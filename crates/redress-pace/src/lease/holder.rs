@@ -37,6 +37,8 @@ pub(super) struct Holder {
     /// Since when the store does not answer, and the record as it would be, with the time.
     down: Option<u64>,
     supposed: Option<(LimitRecord, u64)>,
+    /// The end of the last cool-down.
+    slow_from: u64,
 }
 
 /// The number of processes that one supposes which has never reached the store.
@@ -69,6 +71,7 @@ impl Holder {
             rank: 0,
             down: None,
             supposed: None,
+            slow_from: 0,
         }
     }
 
@@ -100,6 +103,16 @@ impl Holder {
         let is_low = self.permits(now) <= self.renewed / 4 || self.last_quarter() <= now;
         let has_unused = self.in_hand > 0 && self.until <= now;
         has_unused || (is_low && (waiting || !self.sent.is_empty()))
+    }
+
+    /// Begins slowly after a cool-down that ends then.
+    pub(super) fn start_slowly(&mut self, from: u64) {
+        self.slow_from = self.slow_from.max(from);
+    }
+
+    /// Returns `true` shortly after a cool-down.
+    fn is_slow(&self, rule: &Rule, now: u64) -> bool {
+        self.slow_from > 0 && (self.slow_from..self.slow_from.saturating_add(rule.window / 10)).contains(&now)
     }
 
     /// Returns when it may be due by the passing of time alone.
@@ -172,14 +185,16 @@ impl Holder {
         let needed = (self.rate * self.length as f64 * 1.5) as u32;
         let target = if is_idle { 0 } else { needed.saturating_add(waiting) };
         let keep = self.permits(now);
+        let most = if self.is_slow(rule, now) { rule.share(self.length, record.holders.len()) } else { rule.requests };
         Request {
             holder: self.id,
             report: renewal.report,
             sent,
             keep,
-            want: target.saturating_sub(keep).min(rule.requests),
+            want: target.saturating_sub(keep).min(most),
             length: self.length,
             went_back,
+            is_slow: self.is_slow(rule, now),
         }
     }
 
@@ -226,7 +241,7 @@ impl Holder {
         self.holders = grant.holders;
         self.rank = record.rank_of(self.id);
         let pause = match grant.permits {
-            permits if permits == request.want => request.length / 8,
+            permits if permits == request.want && !request.is_slow => request.length / 8,
             // Others know by the end of the lease what it has sent, also if the store goes back in time meanwhile.
             1.. => grant.again.min(request.length),
             0 => grant.again,

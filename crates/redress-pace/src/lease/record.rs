@@ -47,6 +47,8 @@ pub(super) struct Request {
     pub(super) length: u64,
     /// The holder knows a later state of the record than this one.
     pub(super) went_back: bool,
+    /// The holder asks for no more within this lease.
+    pub(super) is_slow: bool,
 }
 
 /// The answer to a request.

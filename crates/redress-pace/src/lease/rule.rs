@@ -41,6 +41,12 @@ impl Rule {
         3 * self.window
     }
 
+    /// Returns what the limit allows one of so many processes in a lease, at least one permit.
+    pub(super) fn share(&self, lease: u64, holders: usize) -> u32 {
+        let all = u64::from(self.requests).saturating_mul(lease) / self.window;
+        u32::try_from(all / (holders.max(1) as u64)).unwrap_or(u32::MAX).max(1)
+    }
+
     /// Returns the most permits of one lease: twice what the limit allows all processes in that time.
     pub(super) fn largest_grant(&self, lease: u64) -> u32 {
         let share = u64::from(self.requests).saturating_mul(2).saturating_mul(lease).div_ceil(self.window);

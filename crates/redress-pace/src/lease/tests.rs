@@ -284,6 +284,27 @@ fn processes_with_little_traffic_seldom_wait_for_a_permit() {
 }
 
 #[test]
+fn after_a_cool_down_the_processes_start_slowly_together() {
+    for (is_slow, expected) in [(true, 30..=100), (false, 400..=600)] {
+        let mut run = Run::new(600, 7);
+        run.run(Faults::default());
+        run.processes.iter_mut().for_each(|process| process.rate = Some(0));
+        run.run_from(RUN + 1, Faults::default());
+        let end = 2 * RUN;
+        for process in &mut run.processes {
+            process.rate = None;
+            if is_slow {
+                process.holder.start_slowly(end);
+            }
+        }
+        run.run_from(end + 1, Faults::default());
+        let soon = run.sent.iter().filter(|at| (end..end + PER / 10).contains(at)).count();
+        assert!(expected.contains(&soon) && run.busiest() <= 600, "{is_slow}: {soon}");
+        assert!(run.used_from(end + PER) >= 0.95, "{is_slow}: {}", run.used_from(end + PER));
+    }
+}
+
+#[test]
 fn a_process_that_comes_back_after_a_silence_closes_nothing() {
     let mut run = Run::new(600, 7);
     let (others, silent) = (0..7, 7);

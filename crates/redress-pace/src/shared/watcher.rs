@@ -121,7 +121,7 @@ impl Watcher {
         if !self.gates.adopt(key.clone(), cooldown, now) {
             return;
         }
-        self.limiters.iter().for_each(|limiter| limiter.wake_first(&self.watched.partition));
+        self.limiters.iter().for_each(|limiter| limiter.cool_down(&self.watched.partition, cooldown.until));
         let wait = cooldown.until.saturating_duration_since(now);
         telemetry::cooldown_adopted(&self.dialect, &self.watched.partition, &key, cooldown.class, wait);
     }
