@@ -177,10 +177,10 @@ pub(crate) fn store_changed(dialect: &Dialect, partition: &str, is_available: bo
     }
 }
 
-/// Reports that a store has lost the last writes of a shared budget, which is empty until the other processes have settled.
+/// Reports that a store may have lost the last writes of a shared budget, which is empty until the other processes have settled.
 pub(crate) fn budget_closed(dialect: &Dialect, partition: &str) {
     let dialect = dialect.name();
-    tracing::warn!(target: "redress::backoff", dialect, partition, "the store lost writes: retry budget emptied");
+    tracing::warn!(target: "redress::backoff", dialect, partition, "the store may have lost writes: retry budget emptied");
 }
 
 /// Reports a record of a shared budget that this program cannot read.

@@ -84,14 +84,16 @@ impl Holder {
     }
 
     /// Decides what to write over a record and its version; `None` if there is no record. `was_silent` says that the record may
-    /// have lost this process because it did not settle for long.
-    pub(super) fn step(&mut self, stored: Option<(u64, BudgetRecord)>, was_silent: bool) -> Step {
+    /// have lost this process because it did not settle for long, `is_marked` that another server wrote it, which may have lost
+    /// later writes.
+    pub(super) fn step(&mut self, stored: Option<(u64, BudgetRecord)>, was_silent: bool, is_marked: bool) -> Step {
         let (version, mut record) = stored.unwrap_or_else(|| (0, BudgetRecord::full(self.capacity)));
         let Some(mut settlement) = self.pending else { return Step::Crowded };
         let known = record.holding(self.id).map_or(0, |held| held.settlement);
         let has_arrived = known == settlement.number;
         let has_lost = version < self.version || (known < self.arrived && !was_silent);
-        let went_back = record.epoch < self.epoch || (record.epoch == self.epoch && has_lost);
+        let went_back = is_marked || record.epoch < self.epoch || (record.epoch == self.epoch && has_lost);
+        let next_epoch = self.epoch.max(record.epoch) + 1;
         if has_arrived {
             let tokens = record.holding(self.id).map_or(0, |held| held.tokens);
             let arrival = Arrival { tokens, processes: record.processes(), epoch: record.epoch, version };
@@ -99,8 +101,8 @@ impl Holder {
                 return Step::Arrived(arrival);
             }
             // The store went back to a version that has it. Others may have spent the free tokens of that version since.
-            record.shut(self.epoch + 1, self.period() * 2);
-            return Step::Write(record, Arrival { epoch: self.epoch + 1, version: version + 1, ..arrival });
+            record.shut(next_epoch, self.period() * 2);
+            return Step::Write(record, Arrival { epoch: next_epoch, version: version + 1, ..arrival });
         }
         let is_forgotten = was_silent && known == 0;
         if self.is_sent && (went_back || record.epoch > self.epoch || is_forgotten) {
@@ -109,7 +111,7 @@ impl Holder {
             self.pending = Some(settlement);
         }
         if went_back {
-            record.shut(self.epoch + 1, self.period() * 2);
+            record.shut(next_epoch, self.period() * 2);
         } else {
             (self.epoch, self.version) = (record.epoch, version);
         }

@@ -116,13 +116,13 @@ impl Leasing {
             let Some(known) = self.read(stored.as_ref()) else { return Ok(End::Failed) };
             let epoch = known.as_ref().map_or(0, |(_, record)| record.epoch);
             let was_silent = self.settled.elapsed() >= SILENCE / 2;
-            let (record, arrival) = match self.holder.step(known, was_silent) {
+            let is_marked = stored.as_ref().is_some_and(Record::is_of_former_server);
+            let (record, arrival) = match self.holder.step(known, was_silent, is_marked) {
                 Step::Arrived(arrival) => return Ok(self.book(arrival)),
                 Step::Write(record, arrival) => (record, arrival),
                 Step::Crowded => return Ok(End::Failed),
             };
-            let seen = stored.as_ref().map(Record::version);
-            match self.entry.replace(seen, &record.write(), Some(LIFETIME)).await? {
+            match self.entry.replace_record(stored.as_ref(), &record.write(), Some(LIFETIME)).await? {
                 Written::Done => {
                     if record.epoch > epoch {
                         telemetry::budget_closed(&self.dialect, &self.name);

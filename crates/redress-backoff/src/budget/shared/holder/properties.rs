@@ -1,5 +1,7 @@
 //! Processes, a store and their faults in any order, against sums of tokens.
 
+mod cases;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -22,8 +24,8 @@ enum Op {
     Kill(usize),
     /// The record forgets a process, which was silent.
     Silence(usize),
-    /// The store loses its last writes.
-    FailOver(usize),
+    /// The store loses its last writes, and marks what is left or not.
+    FailOver(usize, bool),
 }
 
 /// The fate of a write.
@@ -44,12 +46,17 @@ struct Process {
 /// A version of the record: its number, an id that no other write has, and the record.
 type Stored = (u64, u64, BudgetRecord);
 
+/// A write on its way: the id that it replaces, what it writes, the owed tokens that it pays, and whether it has seen a mark.
+type Late = (Option<u64>, Stored, u32, bool);
+
 struct Fleet {
     processes: Vec<Process>,
     /// All versions of the record, `None` before the first, each with the owed tokens that it pays.
     store: Vec<(Option<Stored>, u32)>,
-    /// Writes on their way: the id that they replace, what they write, and the owed tokens that they pay.
-    late: Vec<(Option<u64>, Stored, u32)>,
+    /// Writes on their way.
+    late: Vec<Late>,
+    /// The record is marked as one of a former server.
+    is_marked: bool,
     writes: u64,
     spent: u32,
     /// The tokens that there may be in all: the capacity, those of successes, those that are owed, and those that a store has
@@ -79,6 +86,7 @@ impl Fleet {
             processes: Vec::new(),
             store: vec![(None, 0)],
             late: Vec::new(),
+            is_marked: false,
             writes: 0,
             spent: 0,
             allowed: CAPACITY,
@@ -117,13 +125,13 @@ impl Fleet {
             }
             Op::Settle(nth, purpose, write) => self.settle(nth, purpose, write),
             Op::LateWrite => {
-                if let Some((replaced, stored, paid)) = self.late.pop() {
-                    self.apply(replaced, stored, paid);
+                if let Some(late) = self.late.pop() {
+                    self.apply(late);
                 }
             }
             Op::Kill(nth) => self.processes[nth] = self.start(),
             Op::Silence(nth) => self.forget(nth),
-            Op::FailOver(lost) => self.fail_over(lost),
+            Op::FailOver(lost, is_marked) => self.fail_over(lost, is_marked),
         }
     }
 
@@ -134,7 +142,7 @@ impl Fleet {
         process.holder.begin(&process.bucket, purpose);
         let known = stored.map(|(number, _, record)| (number, record));
         let before = known.clone().map_or(BudgetRecord::full(CAPACITY), |(_, record)| record);
-        match process.holder.step(known, process.was_silent) {
+        match process.holder.step(known, process.was_silent, self.is_marked) {
             Step::Crowded => panic!("there are few processes"),
             Step::Arrived(arrival) => self.book(nth, arrival),
             Step::Write(record, arrival) => {
@@ -143,24 +151,25 @@ impl Fleet {
                 let is_paid = before.holding(settlement.id).is_some_and(|held| held.settlement == settlement.number);
                 let paid = if is_paid { 0 } else { settlement.owed.min(free + settlement.earned) };
                 self.writes += 1;
-                let stored = (arrival.version, self.writes, record);
+                let write_of = (replaced, (arrival.version, self.writes, record), paid, self.is_marked);
                 match write {
                     Write::Answered => {
-                        self.apply(replaced, stored, paid);
+                        self.apply(write_of);
                         self.book(nth, arrival);
                     }
-                    Write::AnswerLost => self.apply(replaced, stored, paid),
+                    Write::AnswerLost => self.apply(write_of),
                     Write::Lost => {}
-                    Write::Late => self.late.push((replaced, stored, paid)),
+                    Write::Late => self.late.push(write_of),
                 }
             }
         }
     }
 
-    fn apply(&mut self, replaced: Option<u64>, stored: Stored, paid: u32) {
-        if self.stored().map(|(_, id, _)| id) == replaced {
+    fn apply(&mut self, (replaced, stored, paid, has_seen_mark): Late) {
+        if self.stored().map(|(_, id, _)| id) == replaced && self.is_marked == has_seen_mark {
             self.store.push((Some(stored), paid));
             self.allowed -= paid;
+            self.is_marked = false;
         }
     }
 
@@ -182,14 +191,18 @@ impl Fleet {
         }
     }
 
-    /// The store loses writes, and what they paid. Then a process that knows it settles first; without one, what is free there
-    /// may be granted twice.
-    fn fail_over(&mut self, lost: usize) {
+    /// The store loses writes, and what they paid. Without a mark a process that knows it settles first; if there is none, what is
+    /// free there may be granted twice.
+    fn fail_over(&mut self, lost: usize, is_marked: bool) {
         let lost = self.store.split_off(self.store.len().saturating_sub(lost).max(1));
         if lost.is_empty() {
             return;
         }
         self.allowed += lost.iter().map(|(_, paid)| paid).sum::<u32>();
+        if is_marked && self.stored().is_some() {
+            self.is_marked = true;
+            return;
+        }
         let (version, epoch, free) =
             self.stored().map_or((0, 0, CAPACITY), |(number, _, record)| (number, record.epoch, record.free));
         let knows = |process: &Process| (process.holder.epoch, process.holder.version) > (epoch, version);
@@ -201,7 +214,8 @@ impl Fleet {
 
     fn check(&self) {
         let held: u32 = self.processes.iter().map(Process::held).sum();
-        let free = self.stored().map_or(CAPACITY, |(_, _, record)| record.free);
+        // What is free in a marked record is never leased.
+        let free = if self.is_marked { 0 } else { self.stored().map_or(CAPACITY, |(_, _, record)| record.free) };
         let all = self.spent + held + free;
         assert!(all <= self.allowed, "{all} of {}: {} spent, {held} held, {free} free", self.allowed, self.spent);
     }
@@ -224,7 +238,7 @@ fn ops(processes: usize, faults: u32) -> impl Strategy<Value = Op> {
         1 => Just(Op::LateWrite),
         faults => nth.clone().prop_map(Op::Kill),
         faults => nth.prop_map(Op::Silence),
-        faults => (1..20_usize).prop_map(Op::FailOver),
+        faults => (1..20_usize, any::<bool>()).prop_map(|(lost, is_marked)| Op::FailOver(lost, is_marked)),
     ]
 }
 
@@ -241,97 +255,4 @@ proptest! {
             fleet.check();
         }
     }
-}
-
-#[test]
-fn all_processes_together_spend_the_capacity() {
-    let mut fleet = Fleet::new(5);
-    for _ in 0..20 {
-        for nth in 0..5 {
-            fleet.run(Op::Retry(nth, 14));
-            fleet.run(Op::Settle(nth, Purpose::Use, Write::Answered));
-        }
-    }
-    // The first retry of each process is sent even where the others have leased all tokens before; and each process may be left
-    // with too few tokens for a retry.
-    assert!(
-        fleet.spent <= fleet.allowed && fleet.allowed <= CAPACITY + 5 * POCKET,
-        "{} of {}",
-        fleet.spent,
-        fleet.allowed
-    );
-    assert!(fleet.spent > CAPACITY - 5 * 14, "{}", fleet.spent);
-}
-
-#[test]
-fn a_single_process_gets_nearly_all_tokens() {
-    let mut fleet = Fleet::new(1);
-    for _ in 0..10 {
-        fleet.run(Op::Settle(0, Purpose::Use, Write::Answered));
-    }
-    assert_eq!(fleet.processes[0].held(), CAPACITY);
-}
-
-#[test]
-fn the_successes_of_one_process_pay_for_the_retries_of_another() {
-    let mut fleet = Fleet::new(2);
-    (0..10).for_each(|_| {
-        fleet.run(Op::Retry(0, 14));
-        fleet.run(Op::Settle(0, Purpose::Use, Write::Answered));
-    });
-    let spent = fleet.spent;
-    fleet.run(Op::Retry(0, 14));
-    assert_eq!(fleet.spent, spent, "the budget is used up");
-    fleet.run(Op::Success(1, 60));
-    fleet.run(Op::Settle(1, Purpose::Rest, Write::Answered));
-    fleet.run(Op::Settle(0, Purpose::Use, Write::Answered));
-    fleet.run(Op::Retry(0, 14));
-    assert_eq!(fleet.spent, spent + 14);
-}
-
-#[test]
-fn a_settlement_whose_answer_was_lost_counts_once() {
-    let mut fleet = Fleet::new(2);
-    fleet.run(Op::Success(0, 30));
-    fleet.run(Op::Settle(0, Purpose::Use, Write::AnswerLost));
-    let (version, ..) = fleet.stored().unwrap();
-    fleet.run(Op::Settle(1, Purpose::Use, Write::Answered));
-    fleet.run(Op::Settle(0, Purpose::Use, Write::Answered));
-    assert_eq!(fleet.stored().unwrap().0, version + 1, "it was recognized, below the write of the other");
-    assert!(fleet.processes[0].held() > POCKET);
-    fleet.check();
-}
-
-#[test]
-fn a_store_that_went_back_to_a_settlement_whose_answer_was_lost_leases_nothing() {
-    let mut fleet = Fleet::new(2);
-    fleet.run(Op::Settle(0, Purpose::Use, Write::AnswerLost));
-    let arrived = fleet.store.len();
-    (0..10).for_each(|_| {
-        fleet.run(Op::Settle(1, Purpose::Use, Write::Answered));
-        fleet.run(Op::Retry(1, 14));
-    });
-    fleet.run(Op::Silence(0));
-    fleet.run(Op::Settle(0, Purpose::Use, Write::Lost));
-    fleet.run(Op::FailOver(fleet.store.len() - arrived));
-    let record = fleet.stored().unwrap().2;
-    assert_eq!((record.free, record.epoch), (0, 1), "it is empty");
-    fleet.check();
-}
-
-#[test]
-fn a_store_that_went_back_leases_nothing_until_the_others_are_back() {
-    let mut fleet = Fleet::new(3);
-    (0..3).for_each(|nth| fleet.run(Op::Settle(nth, Purpose::Use, Write::Answered)));
-    let held = fleet.processes[0].held();
-    fleet.run(Op::FailOver(3));
-    let record = fleet.stored().unwrap().2;
-    assert_eq!((record.free, record.epoch, record.processes()), (0, 1, 1), "it is empty");
-    fleet.run(Op::Success(0, 200));
-    fleet.run(Op::Settle(0, Purpose::Use, Write::Answered));
-    assert_eq!(fleet.processes[0].held(), held, "it is shut");
-    assert!(fleet.stored().unwrap().2.free > 0);
-    (1..3).for_each(|nth| fleet.run(Op::Settle(nth, Purpose::Use, Write::Answered)));
-    let record = fleet.stored().unwrap().2;
-    assert_eq!((record.free, record.epoch, record.processes()), (0, 1, 3), "all are back, and leave no room");
 }
