@@ -15,8 +15,8 @@ use std::fmt;
 use self::bucket::Bucket;
 pub use self::budgets::Budgets;
 pub(crate) use self::budgets::{KeyParts, PartitionFn};
-pub(crate) use self::shared::Records;
 use self::shared::{Lease, POCKET};
+pub(crate) use self::shared::{Random, Records};
 use self::sync::Arc;
 
 /// A retry budget: a bucket of tokens that is shared by its clones. Each retry takes tokens, each success gives some back.

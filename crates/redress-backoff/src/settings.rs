@@ -9,7 +9,7 @@ use http::{HeaderValue, Uri};
 use redress_classify::{Clock, Dialect, IdempotencyHeader, Schedule};
 use redress_store::Entry;
 
-use crate::budget::{Budget, Budgets, KeyParts, PartitionFn, Records};
+use crate::budget::{Budget, Budgets, KeyParts, PartitionFn, Random, Records};
 use crate::grpc::{self, RetryThrottling, ServiceConfig};
 use crate::hedge::HedgedUpstreams;
 use crate::hooks::Hooks;
@@ -54,7 +54,7 @@ pub(crate) struct Settings {
     pub(crate) clock: Clock,
     pub(crate) hooks: Hooks,
     pub(crate) successes: Successes,
-    random: Arc<dyn Fn() -> u32 + Send + Sync>,
+    random: Random,
 }
 
 impl Settings {
@@ -113,7 +113,8 @@ impl Settings {
     }
 
     fn share_budget(&mut self) {
-        let records = self.shared_at.as_ref().map(|entry| Records::new(entry, self.dialect.clone()));
+        let records = |entry| Records::new(entry, self.dialect.clone(), Arc::clone(&self.random));
+        let records = self.shared_at.as_ref().map(records);
         self.budget = match (&self.own_budget, records) {
             (Some(budget), Some(records)) => Some(budget.leased(records)),
             (budget, _) => budget.clone(),
@@ -138,6 +139,7 @@ impl Settings {
 
     pub(crate) fn set_random(&mut self, random: impl Fn() -> u32 + Send + Sync + 'static) {
         self.random = Arc::new(random);
+        self.share_budget();
     }
 
     pub(crate) fn random(&self) -> u32 {

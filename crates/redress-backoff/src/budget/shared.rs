@@ -9,6 +9,7 @@ mod record;
 mod task;
 
 use std::fmt;
+use std::sync::Arc;
 
 use redress_classify::Dialect;
 use redress_store::Entry;
@@ -28,21 +29,24 @@ pub(crate) struct Records {
     /// The key below which they are.
     entry: Entry,
     dialect: Dialect,
+    /// The layer's source of random numbers. Processes do not settle together.
+    random: Random,
 }
+
+/// A source of numbers that are uniform over all of `u32`.
+pub(crate) type Random = Arc<dyn Fn() -> u32 + Send + Sync>;
 
 impl Records {
     /// Names the records below `{key}/budget`.
-    pub(crate) fn new(entry: &Entry, dialect: Dialect) -> Self {
-        Self { entry: entry.child("budget"), dialect }
+    pub(crate) fn new(entry: &Entry, dialect: Dialect, random: Random) -> Self {
+        Self { entry: entry.child("budget"), dialect, random }
     }
 
     /// Starts the task that leases tokens for a bucket, unless it runs or there is no runtime. The tokens of a new bucket are owed.
     pub(super) fn lease(&self, budget: &Budget, name: impl FnOnce() -> String, is_new: bool) {
         let Ok(runtime) = Handle::try_current() else { return };
         if budget.bucket.lease().is_some_and(Lease::start_task) {
-            let (entry, name) = (&self.entry, name());
-            let leasing = Leasing::new(entry.child(&name), name, budget.clone(), self.dialect.clone(), is_new);
-            runtime.spawn(leasing.run());
+            runtime.spawn(Leasing::new(self, name(), budget.clone(), is_new).run());
         }
     }
 }

@@ -1,14 +1,15 @@
 //! The task that leases tokens for the bucket of one process.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use redress_classify::{Dialect, saturating};
-use redress_store::{BoxError, Entry, Pauses, Record, Unreadable, Written, jittered};
+use redress_store::{BoxError, Entry, Pauses, Record, Unreadable, Written};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::holder::{Arrival, Holder, Step};
 use super::record::{BudgetRecord, Purpose, SILENCE};
-use super::{Lease, POCKET};
+use super::{Lease, POCKET, Random, Records};
 use crate::budget::Budget;
 use crate::telemetry;
 
@@ -28,6 +29,7 @@ pub(super) struct Leasing {
     name: String,
     budget: Budget,
     dialect: Dialect,
+    random: Random,
     holder: Holder,
     asked: Instant,
     settled: Instant,
@@ -48,11 +50,14 @@ enum End {
 
 impl Leasing {
     /// Makes the task of a bucket. The tokens of a new bucket are owed.
-    pub(super) fn new(entry: Entry, name: String, budget: Budget, dialect: Dialect, is_new: bool) -> Self {
+    pub(super) fn new(records: &Records, name: String, budget: Budget, is_new: bool) -> Self {
+        let entry = records.entry.child(&name);
+        let (dialect, random) = (records.dialect.clone(), Arc::clone(&records.random));
         let capacity = budget.bucket.lease().map_or(0, Lease::limit);
         let owed = if is_new { capacity.min(POCKET) } else { 0 };
         let (holder, now) = (Holder::new(fastrand::u64(..), capacity, owed), Instant::now());
-        Self { entry, name, budget, dialect, holder, asked: now, settled: now, is_down: false, unreadable: None }
+        let (asked, settled, is_down) = (now, now, false);
+        Self { entry, name, budget, dialect, random, holder, asked, settled, is_down, unreadable: None }
     }
 
     /// Runs until no call has asked for tokens for a minute, or the layer is dropped.
@@ -70,7 +75,7 @@ impl Leasing {
                 }
                 End::Done => {
                     pauses = Pauses::new();
-                    self.wait(jittered(self.holder.interval()), jittered(self.holder.period())).await;
+                    self.wait(self.jittered(self.holder.interval()), self.jittered(self.holder.period())).await;
                 }
             }
         }
@@ -131,7 +136,7 @@ impl Leasing {
                 }
                 Written::Refused(record) => stored = record,
             }
-            sleep(saturating::fraction(CROWD_PAUSE, fastrand::u32(..))).await;
+            sleep(saturating::fraction(CROWD_PAUSE, (self.random)())).await;
         }
         Ok(End::Done)
     }
@@ -170,6 +175,11 @@ impl Leasing {
             }
             end = earliest;
         }
+    }
+
+    /// Returns a time that is up to half of it longer.
+    fn jittered(&self, time: Duration) -> Duration {
+        time + saturating::fraction(time / 2, (self.random)())
     }
 
     fn lease(&self) -> Option<&Lease> {
