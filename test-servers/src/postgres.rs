@@ -1,7 +1,7 @@
 //! Postgres and PgBouncer.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -43,6 +43,33 @@ impl Postgres {
         let made = command.stdout(Stdio::null()).status();
         assert!(made.as_ref().is_ok_and(std::process::ExitStatus::success), "{command:?}: {made:?}");
         let mut server = Self { process: None, program, folder, port: free_port() };
+        server.start_again().await;
+        Some(server)
+    }
+
+    /// Starts a server that takes connections over TLS alone, with a certificate and its key in PEM. `None` if the program is not
+    /// installed.
+    ///
+    /// # Panics
+    /// Panics if the server does not start.
+    pub async fn start_over_tls(certificate: &str, key: &str) -> Option<Self> {
+        let mut server = Self::start().await?;
+        server.stop();
+        let data = server.folder.path().join("data");
+        let owner = fs::metadata(&data).expect("initdb made it");
+        for (name, text) in [("server.crt", certificate), ("server.key", key)] {
+            fs::write(data.join(name), text).expect("the folder can be written to");
+            // The server refuses a key that others can read.
+            fs::set_permissions(data.join(name), fs::Permissions::from_mode(0o600))
+                .expect("it is the file of the test");
+            chown(data.join(name), Some(owner.uid()), Some(owner.gid())).expect("its owner may be the same");
+        }
+        let change = |name: &str, change: fn(String) -> String| {
+            let text = fs::read_to_string(data.join(name)).expect("initdb made it");
+            fs::write(data.join(name), change(text)).expect("the folder can be written to");
+        };
+        change("postgresql.conf", |text| text + "ssl = on\n");
+        change("pg_hba.conf", |text| text.replace("\nhost ", "\nhostssl "));
         server.start_again().await;
         Some(server)
     }

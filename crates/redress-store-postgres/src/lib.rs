@@ -6,7 +6,7 @@
 //! # Connections
 //! The store has none of its own. It hands each [`Query`] to a closure, which runs it on a client of any pool, or on one client.
 //! Statements are not prepared, and no session is relied upon: PgBouncer in transaction mode can lie between. TLS and passwords
-//! are those of the pool.
+//! are those of the pool: see [over TLS](#over-tls).
 //!
 //! # When the server is slow, down, or has lost writes
 //! - A call that takes longer than 2 s, with the wait for a connection of the pool, is an error, and a write may have been applied:

@@ -44,6 +44,22 @@ pub struct RedisStoreBuilder {
 
 impl RedisStoreBuilder {
     /// Uses one server. The client has its address, user, password and TLS.
+    ///
+    /// # Examples
+    /// Over TLS with an authority of your own, by the feature `tls-rustls`. A URL that begins with `rediss://` is enough where the
+    /// authorities of the system do; the password goes over TLS too. `client_tls` has a certificate for a server that asks for one.
+    #[cfg_attr(feature = "tls-rustls", doc = "```no_run")]
+    #[cfg_attr(not(feature = "tls-rustls"), doc = "```ignore")]
+    /// use redis::{Client, TlsCertificates};
+    /// use redress_store_redis::{RedisStore, RedisStoreBuilder};
+    ///
+    /// async fn over_tls(url: &str) -> Result<RedisStore, Box<dyn std::error::Error>> {
+    ///     let authority = std::fs::read("/etc/redis/authority.pem")?;
+    ///     let trusted = TlsCertificates { client_tls: None, root_cert: Some(authority) };
+    ///     let client = Client::build_with_tls(url, trusted)?;
+    ///     Ok(RedisStoreBuilder::from_client(client).connect().await?)
+    /// }
+    /// ```
     #[must_use]
     pub fn from_client(client: Client) -> Self {
         let subscribe = Arc::new(client.clone());

@@ -10,6 +10,8 @@
 //!   breaks or the server has become a replica.
 //! - [`RedisStoreBuilder::from_cluster`] (feature `cluster`) sends each key to its node: the key of the user is the hash tag.
 //! - [`RedisStoreBuilder::from_connections`] takes a pool, or any other origin of connections.
+//! - URLs that begin with `rediss://` connect over TLS (feature `tls-rustls`): by rustls, with the certificates of the system or those
+//!   of a [client](RedisStoreBuilder::from_client), and with the cryptography that the program has compiled or installed.
 //!
 //! The store opens one connection, shares it, and replaces it after a loss or an answer that is late. One task opens it while
 //! the calls wait for it, 1 s at most; when that has failed, all calls but one in 100 ms fail at once until the server is back.
