@@ -33,6 +33,7 @@ mod raw;
 mod record;
 mod status;
 mod toml_file;
+mod trailers;
 mod utf32;
 
 use std::fs::File;

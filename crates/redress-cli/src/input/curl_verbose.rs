@@ -13,7 +13,8 @@
 //! ```
 //!
 //! `*` marks a note, `>` a line of the request, `<` one of the response; the body has no mark. With `2>&1` the progress meter
-//! lies between the lines, and the last note stands directly behind a body that does not end with a newline.
+//! lies between the lines, and the last note stands directly behind a body that does not end with a newline. So does the first
+//! trailer of a gRPC response.
 
 use std::borrow::Cow;
 
@@ -22,7 +23,7 @@ use http::{Method, StatusCode};
 use super::head::{self, Head, status_of};
 use super::lines::Lines;
 use super::parsed::{FormatError, ParsedRequest, ParsedResponse};
-use super::raw;
+use super::{raw, trailers};
 
 /// Where a line of curl's progress meter ends: `--:--:--  1234`.
 const METER: &[u8] = b"--:--:--";
@@ -37,6 +38,8 @@ struct Segment {
     head: Vec<u8>,
     /// All that followed, until the next head.
     body: Vec<u8>,
+    /// Trailers without their marks.
+    trailers: Vec<u8>,
     /// The number of the line with the status.
     line: usize,
 }
@@ -128,6 +131,14 @@ fn segments(input: &[u8]) -> Vec<Segment> {
                     place = Place::Body;
                 }
             }
+            _ if place == Place::Body
+                && let Some((end, trailer)) = trailers::marked(line) =>
+            {
+                if !end.is_empty() {
+                    push(&mut segments, end, |segment| &mut segment.body);
+                }
+                push(&mut segments, trailer, |segment| &mut segment.trailers);
+            }
             _ if place == Place::Body && !is_note(line) && (line.len() == whole.len() || !line.is_empty()) => {
                 push(&mut segments, line, |segment| &mut segment.body);
             }
@@ -172,7 +183,8 @@ impl Segment {
         let end = self.body.len().saturating_sub(1);
         self.body.truncate(end);
         cut_last_note(&mut self.body);
-        let Head { status, headers, .. } = head;
+        let Head { status, mut headers, .. } = head;
+        trailers::add_lines(&mut headers, &self.trailers);
         // With `-i`, and the body in another stream, the head stands before the body once more.
         let again = raw::read(&self.body).ok().filter(|_| status_of(first_line(&self.body)).is_some());
         let body = again.and_then(|mut found| Some(found.pop()?.body.into_owned()));

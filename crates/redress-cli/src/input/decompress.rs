@@ -23,7 +23,7 @@ use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, TRANSFER_ENCODING};
 
 use super::parsed::ParsedResponse;
-use super::utf32;
+use super::{trailers, utf32};
 
 /// The most that is unpacked of one body, in bytes: far more than any error has, and a bound on a compression bomb.
 pub(super) const MAX_UNPACKED: usize = 1024 * 1024;
@@ -47,8 +47,9 @@ enum Layer {
 /// The body stays borrowed where there is nothing to take off.
 pub(crate) fn unpack(found: &mut ParsedResponse<'_>) {
     if is_chunked(&found.headers)
-        && let Some(body) = dechunked(&found.body)
+        && let Some((body, trailers)) = dechunked(&found.body)
     {
+        trailers::add_lines(&mut found.headers, trailers);
         found.body = Cow::Owned(body);
     }
     for coding in codings(&found.headers, &found.body) {
@@ -162,7 +163,9 @@ fn is_chunked(headers: &HeaderMap) -> bool {
 /// ```text
 /// 18\r\n{"error":"rate_limited"}\r\n0\r\n\r\n   ->   {"error":"rate_limited"}
 /// ```
-fn dechunked(body: &[u8]) -> Option<Vec<u8>> {
+///
+/// The second part is what follows the last chunk: trailers, as lines.
+fn dechunked(body: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     let mut rest = body;
     let mut whole = Vec::new();
     loop {
@@ -171,7 +174,7 @@ fn dechunked(body: &[u8]) -> Option<Vec<u8>> {
         let size = usize::from_str_radix(std::str::from_utf8(line).ok().filter(|line| line.len() <= 8)?, 16).ok()?;
         rest = &rest[end + 1..];
         if size == 0 {
-            return Some(whole);
+            return Some((whole, rest));
         }
         whole.extend_from_slice(rest.get(..size)?);
         rest = &rest[size..];
@@ -256,6 +259,20 @@ mod tests {
         let packed = gzip(&b"{\"error\":\"rate_limited\"}".repeat(100));
         let (body, notes) = unpacked(&[("content-encoding", "gzip")], &packed[..packed.len() - 8]);
         assert!(body.starts_with(b"{\"error\":\"rate_limited\"}") && notes[0].contains("damaged"), "{notes:?}");
+    }
+
+    #[test]
+    fn the_trailers_of_a_grpc_response_behind_the_last_chunk_are_read() {
+        for (media_type, expected) in [("application/grpc", Some("14")), ("application/json", None)] {
+            let headers = [("transfer-encoding", "chunked"), ("content-type", media_type)];
+            let headers =
+                headers.map(|(name, value)| (name.parse::<http::HeaderName>().unwrap(), value.parse().unwrap()));
+            let body = b"5\r\nhello\r\n0\r\ngrpc-status: 14\r\n\r\n";
+            let mut found = ParsedResponse::new(StatusCode::OK, HeaderMap::from_iter(headers), Cow::Borrowed(body));
+            unpack(&mut found);
+            assert_eq!(&*found.body, b"hello");
+            assert_eq!(found.headers.get("grpc-status").map(|status| status.to_str().unwrap()), expected);
+        }
     }
 
     #[test]

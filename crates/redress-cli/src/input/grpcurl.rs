@@ -15,7 +15,7 @@
 //! ```
 //!
 //! grpcurl takes the status out of the trailers and prints it in words; here it becomes the fields again, in which a server
-//! sends it. The metadata of the request stand in a section of their own, and are read only to be masked.
+//! sends it. A status that stands among the trailers is read there. The metadata of the request stand in a section of their own, and are read only to be masked.
 
 mod details;
 
@@ -35,23 +35,27 @@ enum Part {
     Other,
     /// `Request metadata to send:`
     Request,
-    /// `Response headers received:`, `Response trailers received:`
-    Response,
+    /// `Response headers received:`
+    Headers,
+    /// `Response trailers received:`
+    Trailers,
     /// Code and message below `ERROR:`.
     Error,
     /// The list below `Details:`.
     Details,
 }
 
-/// Returns `true` if the input has the block of an error, with its code.
+/// Returns `true` if the input has the block of an error with its code, or a status among the trailers.
 pub(super) fn is_output(input: &[u8]) -> bool {
-    let (mut lines, mut is_error) = (Lines::new(input), false);
+    let (mut lines, mut part, mut is_error) = (Lines::new(input), Part::Other, false);
     while let Some(line) = lines.next() {
         let line = without_colours(line);
-        if is_error && line.trim_ascii().starts_with(b"Code:") {
+        let is_status = part == Part::Trailers && line.to_ascii_lowercase().starts_with(b"grpc-status:");
+        if is_status || is_error && line.trim_ascii().starts_with(b"Code:") {
             return true;
         }
         is_error = line.trim_ascii() == b"ERROR:";
+        part = heading(&line).unwrap_or(part);
     }
     false
 }
@@ -71,10 +75,15 @@ pub(super) fn read(input: &[u8]) -> ParsedResponse<'static> {
         }
         match part {
             Part::Request => add(&line, |name, value| call.add_header(name, value)),
-            Part::Response => add(&line, |name, value| field(&mut response, name, value)),
+            Part::Headers | Part::Trailers => add(&line, |name, value| field(&mut response, name, value)),
             Part::Error => add(line.trim_ascii_start(), |name, value| match name {
-                "Code" => field(&mut response, "grpc-status", number(value).as_bytes()),
-                "Message" => field(&mut response, "grpc-message", &percent_encoded(value)),
+                // A status among the trailers is the server's own.
+                "Code" if !response.headers.contains_key("grpc-status") => {
+                    field(&mut response, "grpc-status", number(value).as_bytes());
+                }
+                "Message" if !response.headers.contains_key("grpc-message") => {
+                    field(&mut response, "grpc-message", &percent_encoded(value));
+                }
                 _ => {}
             }),
             Part::Details => details.extend([&line[..], b"\n"].concat()),
@@ -94,7 +103,8 @@ pub(super) fn read(input: &[u8]) -> ParsedResponse<'static> {
 fn heading(line: &[u8]) -> Option<Part> {
     Some(match line.trim_ascii() {
         b"Request metadata to send:" => Part::Request,
-        b"Response headers received:" | b"Response trailers received:" => Part::Response,
+        b"Response headers received:" => Part::Headers,
+        b"Response trailers received:" => Part::Trailers,
         b"ERROR:" => Part::Error,
         b"Details:" => Part::Details,
         b"Response contents:" | b"Resolved method descriptor:" | b"" => Part::Other,
@@ -163,6 +173,23 @@ mod tests {
             response.headers.contains_key("grpc-status-details-bin") && !response.headers.contains_key("authorization")
         );
         assert_eq!(response.call.sent.last().map(Vec::as_slice), Some(&b"Bearer t-12345678"[..]));
+    }
+
+    #[test]
+    fn a_status_among_the_trailers_is_read_there() {
+        let trailers = "Response trailers received:\ngrpc-status: 14\ngrpc-message: busy\n";
+        for output in [
+            format!(
+                "Response headers received:\ncontent-type: application/grpc\n\n{trailers}Sent 1 request and received 0 responses\n"
+            ),
+            format!("{trailers}ERROR:\n  Code: Unavailable\n  Message: busy\n"),
+        ] {
+            assert!(is_output(output.as_bytes()), "{output}");
+            let response = read(output.as_bytes());
+            let all = |name| response.headers.get_all(name).iter().map(|value| value.as_bytes()).collect::<Vec<_>>();
+            assert_eq!((all("grpc-status"), all("grpc-message")), (vec![&b"14"[..]], vec![&b"busy"[..]]), "{output}");
+        }
+        assert!(!is_output(b"Response headers received:\ngrpc-status: 14\n"));
     }
 
     #[test]

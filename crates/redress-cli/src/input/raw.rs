@@ -20,6 +20,7 @@
 //! | text, then a line `HTTP/1.1 ...` and headers | up to that line |
 //! | text, then `HTTP/1.1 ...` without headers | goes on: an error page quotes it |
 //! | a request as HTTPie prints it, then a status line | up to the request |
+//! | the trailers of a gRPC response | up to them: they are read beside the head |
 
 use std::borrow::Cow;
 
@@ -29,6 +30,7 @@ use http::header::{CONTENT_LENGTH, HeaderMap};
 use super::head::{End, Head, head, loose_status_of};
 use super::lines::Lines;
 use super::parsed::{FormatError, ParsedRequest, ParsedResponse};
+use super::trailers;
 
 /// Returns `true` if a line of the input is a status line.
 ///
@@ -60,7 +62,8 @@ pub(super) fn read(input: &[u8]) -> Result<Vec<ParsedResponse<'_>>, FormatError>
         let body = body(&mut lines, &head);
         let is_last = lines.rest.is_empty();
         if is_last || !body.is_empty() || !is_followed(&head) {
-            let Head { status, headers, .. } = head;
+            let Head { status, mut headers, .. } = head;
+            let body = trailers::cut(&mut headers, body);
             let mut response = ParsedResponse::new(status, headers, Cow::Borrowed(body));
             response.call = std::mem::take(&mut call);
             found.push(response);

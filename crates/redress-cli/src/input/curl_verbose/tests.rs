@@ -61,6 +61,23 @@ fn a_body_of_several_lines_keeps_them() {
 }
 
 #[test]
+fn the_trailers_of_a_grpc_response_are_read_beside_its_head() {
+    let head = "< HTTP/2 200 \r\n< content-type: application/grpc\r\n< \r\n";
+    let trailers = "< grpc-status: 14\r\n< grpc-message: busy\r\n";
+    for (input, body) in [
+        (format!("{CALL}{head}{{ [10 bytes data]\n{trailers}{LEFT}\n\0\0\0\0\x05hello"), "\0\0\0\0\x05hello"),
+        (format!("{CALL}{head}\0\0\0\0\x05hello{trailers}{LEFT}\n"), "\0\0\0\0\x05hello"),
+        (format!("{CALL}{head}{trailers}{{ [0 bytes data]\n{LEFT}\n"), ""),
+    ] {
+        let found = one(&input);
+        let field = |name| found.headers[name].to_str().unwrap().to_owned();
+        assert_eq!((field("grpc-status"), field("grpc-message")), ("14".to_owned(), "busy".to_owned()), "{input}");
+        assert_eq!(found.headers.len(), 3, "{input}");
+        assert_eq!(String::from_utf8_lossy(&found.body), body, "{input}");
+    }
+}
+
+#[test]
 fn a_broken_head_is_reported_at_its_line_and_not_quoted() {
     let mistake = read(b"> GET / HTTP/1.1\n> \n< HTTP/1.1 404 x\n< A b s3cret\n< \n").unwrap_err();
     assert_eq!(mistake.line, 4);

@@ -84,6 +84,25 @@ fn a_body_may_begin_like_a_head() {
 }
 
 #[test]
+fn the_trailers_of_a_grpc_response_are_read_beside_its_head() {
+    let head = "HTTP/2 200 \r\ncontent-type: application/grpc\r\n\r\n";
+    let trailers = "grpc-status: 14\r\ngrpc-message: busy\r\n";
+    for (data, expected) in [("", ""), ("\0\0\0\0\x05hello", "\0\0\0\0\x05hello")] {
+        let input = format!("{head}{data}{trailers}");
+        let found = read(input.as_bytes()).unwrap().remove(0);
+        assert_eq!(
+            (&found.headers["grpc-status"], &found.headers["grpc-message"]),
+            (&"14".parse().unwrap(), &"busy".parse().unwrap())
+        );
+        assert_eq!(&*found.body, expected.as_bytes());
+    }
+    let two = format!("{head}{trailers}{head}{}", trailers.replace("14", "8"));
+    let found = read(two.as_bytes()).unwrap();
+    assert_eq!(found.iter().map(|found| &found.headers["grpc-status"]).collect::<Vec<_>>(), ["14", "8"]);
+    assert!(found.iter().all(|found| found.body.is_empty()));
+}
+
+#[test]
 fn headers_are_read_as_they_come() {
     let input = b"HTTP/1.1 429 x\r\nRETRY-AFTER:\t30 \r\nX-Name: caf\xe9\r\nX-Long: a,\r\n  b,\r\n\tc\r\nX-Empty:\r\n\
         Set-Cookie: a=1\r\nset-cookie: b=2\r\nTransfer-Encoding: chunked\r\n\r\n\x00\xff\r\n";
