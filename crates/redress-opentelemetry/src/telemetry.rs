@@ -233,7 +233,9 @@ impl Telemetry {
         Around::new(self.calls(), layer, self.attempts())
     }
 
-    /// Returns the layer for the transport alone, where nothing can be put above the stack, as below `redress::Client`.
+    /// Returns the layer around the transport. With `redress::Client` it goes there, and [`calls`](Self::calls) above the stack.
+    ///
+    /// Alone it makes the spans of attempts, as children of the caller's span.
     ///
     /// # Examples
     /// ```
@@ -248,8 +250,9 @@ impl Telemetry {
     /// let transport = service_fn(|_: Request<reqwest::Body>| async {
     ///     Ok::<_, std::io::Error>(Response::new("[]".to_owned()))
     /// });
-    /// let transport = Telemetry::new().attempts().layer(transport);
-    /// let client = Client::with_transport(RedressLayer::new(dialects::github()), transport);
+    /// let telemetry = Telemetry::new();
+    /// let transport = telemetry.attempts().layer(transport);
+    /// let client = Client::with_transport(RedressLayer::new(dialects::github()), transport).call_layer(telemetry.calls());
     /// assert_eq!(client.get("https://api.github.com/gists").send().await?.status(), 200);
     /// # Ok(()) }
     /// ```

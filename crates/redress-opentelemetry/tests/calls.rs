@@ -218,3 +218,19 @@ async fn a_backoff_layer_alone_has_its_spans_too() {
     let (attempts, call) = (recorder.attempts(), recorder.call().expect("it was sent twice"));
     assert_eq!((attempts.len(), attempts[1].parent_span_id), (2, call.span_context.span_id()));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_client_has_the_span_of_a_call_and_those_of_its_attempts() {
+    let recorder = Recorder::new();
+    let (mock, _handle) = mock([answer(503), answer(200)]);
+    let transport = mock.map_request(|request: Request<reqwest::Body>| request.map(|_| String::new()));
+    let transport = recorder.telemetry.attempts().layer(transport);
+    let client = redress::Client::with_transport(stack(), transport).call_layer(recorder.telemetry.calls());
+    let response = client.get("https://api.example/").send().await.expect("a response");
+    assert_eq!(response.status(), 200);
+    let call = recorder.call().expect("it was sent twice");
+    assert_eq!(attribute(&call, "redress.attempts").as_deref(), Some("2"));
+    let attempts = recorder.attempts();
+    assert_eq!((recorder.spans().len(), attempts.len()), (3, 2));
+    assert_eq!(attempts[1].parent_span_id, call.span_context.span_id());
+}

@@ -6,14 +6,16 @@ mod read;
 mod request;
 mod response;
 mod sensitive;
+mod service;
 mod transport;
 
 use std::fmt;
+use std::future::poll_fn;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Method, Request, Response};
-use redress_classify::{BoxError, Deadline};
+use redress_classify::{Body, BoxError, Deadline, Error};
 use reqwest::Url;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -21,6 +23,7 @@ use tower_service::Service;
 pub use self::error::ClientError;
 pub use self::request::RequestBuilder;
 pub use self::response::ClientResponse;
+pub use self::service::ClientService;
 pub use self::transport::ClientTransport;
 use crate::layer::RedressLayer;
 use crate::service::Redress;
@@ -68,6 +71,8 @@ const BODY_LIMIT: usize = 16 << 20;
 #[derive(Clone)]
 pub struct Client {
     service: Redress<ClientTransport>,
+    /// The stack below the layers that see calls, if there are any.
+    layered: Option<ClientService>,
     settings: Arc<Settings>,
 }
 
@@ -120,7 +125,39 @@ impl Client {
         R::Error: Into<BoxError>,
     {
         let service = layer.layer(ClientTransport::new(transport));
-        Self { service, settings: Arc::new(Settings { layer, base: None, body_limit: BODY_LIMIT }) }
+        let settings = Settings { layer, base: None, body_limit: BODY_LIMIT };
+        Self { service, layered: None, settings: Arc::new(settings) }
+    }
+
+    /// Puts a layer above the stack: it sees each call once, with all its attempts and waits below it, such as a layer that
+    /// makes a span of each call. A later one is put above an earlier one.
+    ///
+    /// A layer that sees each attempt goes around the transport, by [`with_transport`](Self::with_transport): spans and
+    /// durations of attempts, trace contexts, signatures.
+    ///
+    /// [`service`](Self::service) returns the stack without these layers.
+    ///
+    /// # Examples
+    /// At most 64 calls at a time, so that a burst of them waits here:
+    /// ```
+    /// use redress::{Client, RedressLayer, dialects};
+    /// use tower::limit::GlobalConcurrencyLimitLayer;
+    ///
+    /// let client = Client::new(RedressLayer::new(dialects::generic()))?.call_layer(GlobalConcurrencyLimitLayer::new(64));
+    /// # drop(client);
+    /// # Ok::<(), redress::ClientError>(())
+    /// ```
+    #[must_use]
+    pub fn call_layer<L>(mut self, layer: L) -> Self
+    where
+        L: Layer<ClientService>,
+        L::Service: Service<Request<reqwest::Body>, Response = Response<Body<reqwest::Body>>, Error = Error>,
+        L::Service: Clone + Send + Sync + 'static,
+        <L::Service as Service<Request<reqwest::Body>>>::Future: Send + 'static,
+    {
+        let below = self.layered.unwrap_or_else(|| ClientService::new(self.service.clone()));
+        self.layered = Some(ClientService::new(layer.layer(below)));
+        self
     }
 
     /// Sets the URL to which relative URLs are appended, path to path: `/items` under `https://api.example/v1` is
@@ -164,16 +201,26 @@ impl Client {
         &self.settings.layer
     }
 
-    /// Returns the tower service. Clone it to call it.
+    /// Returns the tower service, without the layers of [`call_layer`](Self::call_layer). Clone it to call it.
     #[must_use]
     pub fn service(&self) -> &Redress<ClientTransport> {
         &self.service
     }
 
-    /// Turns the client into its tower service.
+    /// Turns the client into its tower service, without the layers of [`call_layer`](Self::call_layer).
     #[must_use]
     pub fn into_service(self) -> Redress<ClientTransport> {
         self.service
+    }
+
+    /// Sends a request through the layers above the stack, if there are any, and through the stack.
+    async fn call(self, request: Request<reqwest::Body>) -> Result<Response<Body<reqwest::Body>>, Error> {
+        let Self { mut service, layered, .. } = self;
+        if let Some(layered) = layered {
+            return layered.send(request).await;
+        }
+        poll_fn(|cx| service.poll_ready(cx)).await?;
+        service.call(request).await
     }
 
     /// Returns how long a call may take by the settings of the stack, from now.

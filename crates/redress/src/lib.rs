@@ -101,7 +101,7 @@ mod timeout;
 pub mod transport;
 
 #[cfg(feature = "reqwest")]
-pub use client::{Client, ClientError, ClientResponse, ClientTransport, RequestBuilder};
+pub use client::{Client, ClientError, ClientResponse, ClientService, ClientTransport, RequestBuilder};
 pub use future::ResponseFuture;
 pub use layer::RedressLayer;
 #[cfg(feature = "metrics")]

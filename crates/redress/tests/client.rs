@@ -22,7 +22,8 @@ use redress::{
 use redress_sandbox::{Fault, Sandbox, Vendor};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
-use tower::{ServiceExt, service_fn};
+use tower::layer::layer_fn;
+use tower::{Service, ServiceExt, service_fn};
 
 const URL: &str = "https://api.example";
 const SECOND: Duration = Duration::from_secs(1);
@@ -504,4 +505,56 @@ async fn the_service_of_a_client_takes_requests_that_it_built() {
     let transport = Reqwest::new(Reqwest::client_builder().user_agent("test/1")).expect("a client");
     let own = Client::with_transport(layer(), transport);
     assert_eq!(own.get(sandbox.url()).send().await.expect("an answer").status(), 200);
+}
+
+/// A layer that writes its name down for each request that passes it.
+fn noting<S>(name: &'static str, log: &Arc<Mutex<Vec<&'static str>>>, inner: S) -> Noting<S> {
+    Noting { name, log: Arc::clone(log), inner }
+}
+
+#[derive(Clone)]
+struct Noting<S> {
+    name: &'static str,
+    log: Arc<Mutex<Vec<&'static str>>>,
+    inner: S,
+}
+
+impl<S: Service<Request<reqwest::Body>>> Service<Request<reqwest::Body>> for Noting<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<reqwest::Body>) -> S::Future {
+        self.log.lock().expect("no panic").push(self.name);
+        self.inner.call(request)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn layers_above_the_stack_see_each_call_once_and_the_transport_each_attempt() {
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let attempts = Arc::new(Mutex::new(0));
+    let counted = Arc::clone(&attempts);
+    let transport = noting(
+        "attempt",
+        &log,
+        service_fn(move |_: Request<reqwest::Body>| {
+            *counted.lock().expect("no panic") += 1;
+            let status = if *counted.lock().expect("no panic") == 1 { 503 } else { 200 };
+            async move { Response::builder().status(status).body("done".to_owned()) }
+        }),
+    );
+    let client = Client::with_transport(layer(), transport)
+        .call_layer(layer_fn(|inner| noting("inner", &log, inner)))
+        .call_layer(layer_fn(|inner| noting("outer", &log, inner)));
+    let response = client.get(URL).send().await.expect("a response");
+    assert_eq!(response.record().map(|record| record.attempts().len()), Some(2));
+    assert_eq!(response.text().await.expect("a text"), "done");
+    assert_eq!(*log.lock().expect("no panic"), ["outer", "inner", "attempt", "attempt"]);
+    client.service().clone().oneshot(client.get(URL).build().expect("legal")).await.expect("a response");
+    assert_eq!(*log.lock().expect("no panic"), ["outer", "inner", "attempt", "attempt", "attempt"]);
 }

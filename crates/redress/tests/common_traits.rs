@@ -108,7 +108,7 @@ fn every_exported_type_prints_and_is_shared_or_is_a_future_that_is_sent() {
     let listed = all![
         printable_and_shared: ApiError, Attempt, AttemptTimeout, Backoff<Transport>, BackoffLayer,
         Body<Full<bytes::Bytes>>, Budget, Budgets, Class, Classify<Transport>, ClassifyLayer, Client,
-        ClientAuthentication, ClientError, ClientResponse, ClientTransport, Clock, Code, ConnectTimeout<HttpConnector>,
+        ClientAuthentication, ClientError, ClientResponse, ClientService, ClientTransport, Clock, Code, ConnectTimeout<HttpConnector>,
         CooldownScope, Coverage, Deadline, DecidedBy, Decision, Dialect, DialectError, EndReason, Envelope@'static,
         Error, Explanation, FailFast, Failure, FieldError@'static, ForeignHost, Gate, GatePhase, GateStatus, GrpcCode, Head@'static, HintSource,
         Hyper<HttpConnector, Full<bytes::Bytes>>, IdempotencyHeader, IdempotencyKey, Idempotent, InvalidHeader,
@@ -137,7 +137,7 @@ fn every_exported_type_prints_and_is_shared_or_is_a_future_that_is_sent() {
 fn services_layers_and_settings_are_cloned() {
     let names = all![
         clone: Backoff<Transport>, BackoffLayer, Budget, Budgets, Classify<Transport>, ClassifyLayer, Client,
-        ClientTransport, Clock, ConnectTimeout<HttpConnector>, Dialect, Failure, Gate, Head@'static,
+        ClientService, ClientTransport, Clock, ConnectTimeout<HttpConnector>, Dialect, Failure, Gate, Head@'static,
         Hyper<HttpConnector, Full<bytes::Bytes>>, JsonCall, JsonLogin<Transport>, MemoryStore, OAuth2<Transport>,
         Pace<Transport>, PaceLayer, Progress, Redress<Transport>, RedressLayer, Refresh<Transport>, RefreshLayer,
         ReplayBodies<Transport>, ReplayBodyLayer, Reqwest, SendState, ServiceConfig, StaticHeaders, StoreHandle,

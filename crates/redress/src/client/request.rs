@@ -1,7 +1,7 @@
 //! A request that is being built.
 
 use std::fmt;
-use std::future::poll_fn;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::AUTHORIZATION;
@@ -10,7 +10,6 @@ use redress_backoff::{Idempotent, NoRetry, RequestExt};
 use redress_classify::Deadline;
 use reqwest::Body;
 use serde_core::Serialize;
-use tower_service::Service;
 
 use super::draft::{Draft, Until};
 use super::sensitive::Sensitive;
@@ -312,11 +311,10 @@ impl RequestBuilder {
         let (url, body_limit) = (draft.url.clone(), draft.body_limit);
         let (request, own) = draft.finish()?;
         let deadline = own.or_else(|| self.client.deadline());
-        let Client { mut service, settings } = self.client;
+        let settings = Arc::clone(&self.client.settings);
         let sensitive = Sensitive::new(request.headers());
-        let failed = |error| ClientError::call(sensitive.masked(error));
-        poll_fn(|cx| service.poll_ready(cx)).await.map_err(failed)?;
-        let mut response = service.call(request).await.map_err(failed)?;
+        let response = self.client.call(request).await;
+        let mut response = response.map_err(|error| ClientError::call(sensitive.masked(error)))?;
         sensitive.mask(&mut response);
         Ok(ClientResponse { response: response.map(Body::wrap), url, deadline, body_limit, settings, sensitive })
     }
