@@ -166,6 +166,9 @@ impl World {
         let (stored, process) = (self.stored(), &mut self.processes[nth]);
         let mut record = stored.record.unwrap_or_default();
         record.advance(self.now - stored.written);
+        if stored.is_of_former_server {
+            record.open();
+        }
         let is_lost = stored.number < process.seen || stored.is_of_former_server;
         process.seen = stored.number;
         let request = process.holder.request(&self.rule, renewal, &mut record, (20, is_lost), self.now);

@@ -10,7 +10,7 @@ use super::rule::Rule;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct LimitRecord {
     pub(super) now: u64,
-    /// Until then no permit is granted: the store went back in time, and the holders report what they have.
+    /// Until then no permit is granted: the store went back in time, and the holders report what they have. 0 some time later.
     pub(super) closed_until: u64,
     pub(super) holders: Vec<Lease>,
     /// The requests that were sent, by slots: slot `n` ends at `n` times the length of a slot, and counts for a window after that.
@@ -93,8 +93,8 @@ impl LimitRecord {
     /// request that was sent counts for a window.
     pub(super) fn renew(&mut self, rule: &Rule, request: &Request) -> Grant {
         self.remove_over(rule);
-        if request.went_back && self.closed_until <= self.now {
-            self.join();
+        // One that comes late to a loss which others have noticed closes nothing: they have reported.
+        if request.went_back && self.closed_until == 0 {
             // Each holder has asked again by then.
             let longest = self.holders.iter().map(|lease| lease.length).chain([request.length]).max().unwrap_or(0);
             self.closed_until = self.now + longest + longest / 2;
@@ -233,8 +233,9 @@ impl LimitRecord {
         length.max(1).max(if is_full { self.next_free(rule) } else { 0 })
     }
 
-    /// Counts the reports since the store went back like those before.
-    fn join(&mut self) {
+    /// Ends a closing: the reports since the store went back count like those before.
+    pub(super) fn open(&mut self) {
+        self.closed_until = 0;
         for (end, count) in std::mem::take(&mut self.since) {
             let slot = self.sent.entry(end).or_default();
             *slot = slot.saturating_add(count);
@@ -245,8 +246,7 @@ impl LimitRecord {
     fn remove_over(&mut self, rule: &Rule) {
         let now = self.now;
         if self.closed_until + rule.window / 10 <= now {
-            self.closed_until = 0;
-            self.join();
+            self.open();
         }
         self.sent.retain(|end, _| rule.over_at(*end) > now);
         self.since.retain(|end, _| rule.over_at(*end) > now);

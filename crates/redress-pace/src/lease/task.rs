@@ -116,5 +116,9 @@ fn read(stored: Option<&Record>) -> Result<LimitRecord, BoxError> {
     let Some(stored) = stored else { return Ok(LimitRecord::default()) };
     let mut record = text::read(stored.value()).map_err(|_| "the record has a later format")?.unwrap_or_default();
     record.advance(u64::try_from(stored.age().as_millis()).unwrap_or(u64::MAX));
+    if stored.is_of_former_server() {
+        // It was closed for an earlier loss.
+        record.open();
+    }
     Ok(record)
 }

@@ -158,6 +158,9 @@ impl Run {
         let process = &mut self.processes[nth];
         let mut record = self.stored.record.clone().unwrap_or_default();
         record.advance(now - self.stored.written);
+        if self.stored.is_of_former_server {
+            record.open();
+        }
         let lost = self.stored.number < process.seen || self.stored.is_of_former_server;
         process.seen = self.stored.number;
         let request = process.holder.request(&self.rule, renewal, &mut record, (waiting, lost), now);
