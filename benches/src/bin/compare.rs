@@ -67,13 +67,7 @@ fn tables(group: Group, outcomes: &[Outcome]) -> String {
         let lists = compare::lists(base, outcomes);
         return format!("## {}\n\n{lists}{claims}\n", group.name());
     }
-    let times = compare::table("ns", outcomes, |outcome| nanoseconds(outcome.cost.ns));
-    let allocations = compare::table("allocations", outcomes, |outcome| outcome.cost.allocs.to_string());
-    format!("## {}\n\n{times}\n{allocations}\n{claims}\n", group.name())
-}
-
-fn nanoseconds(ns: f64) -> String {
-    if ns < 1000.0 { format!("{ns:.1}") } else { format!("{ns:.0}") }
+    format!("## {}\n\n{}\n{claims}\n", group.name(), compare::table(outcomes))
 }
 
 #[cfg(test)]

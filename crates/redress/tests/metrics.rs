@@ -116,7 +116,7 @@ fn a_stack_records_the_documented_metrics_and_no_others() {
     let mut found = recorded(&script, &[0, 0, 20, 20, 20, 400]);
     found.extend(recorded_hedges());
     let mut documented: Vec<_> =
-        DOCUMENTED.lines().filter_map(|line| line.strip_prefix("| `redress_")?.split('`').next()).collect();
+        DOCUMENTED.lines().filter_map(|line| line.strip_prefix("- `redress_")?.split('`').next()).collect();
     documented.sort_unstable();
     let mut names: Vec<_> = found.keys().map(|entry| name(entry).trim_start_matches("redress_")).collect();
     names.dedup();

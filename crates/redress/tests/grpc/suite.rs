@@ -231,14 +231,14 @@ async fn a_refused_stream_is_sent_again_and_states_no_earlier_attempt() {
     assert_eq!(log.values("grpc-previous-rpc-attempts"), ["-", "-"]);
 }
 
-/// Holds the table of `docs/grpc.md` to the tests that exist.
+/// Holds the list of `docs/grpc.md` to the tests that exist.
 #[test]
 fn the_page_lists_all_tests_of_grpc_core_and_each_test_that_it_names_exists() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap();
     let page = read("docs/grpc.md");
     let rows: Vec<_> =
-        page.lines().filter(|line| line.starts_with("| `retry_") || line.starts_with("| `retry` ")).collect();
+        page.lines().filter(|line| line.starts_with("- `retry_") || line.starts_with("- `retry`:")).collect();
     let done: Vec<_> =
         rows.iter().filter(|row| !row.contains("not ours, because") && !row.contains("for the same reason")).collect();
     assert_eq!((rows.len(), done.len()), (35, 28));
