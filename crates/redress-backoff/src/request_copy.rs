@@ -27,6 +27,10 @@ pub(crate) struct RequestCopy<B> {
     text: Bytes,
 }
 
+/// The length up to which the text of a request is gathered on the stack. Most requests to APIs have less: a URI, and some ten
+/// headers of 40 bytes.
+const ON_STACK: usize = 512;
+
 /// The error of a copy from which no request can be made: `http` accepts text that it has not checked.
 #[derive(Debug)]
 pub(crate) struct UnreadableCopy {
@@ -54,7 +58,7 @@ struct Field {
 
 impl<B: CloneBody> RequestCopy<B> {
     /// Copies a request; returns `None` if its body cannot be copied.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn from_request(request: &Request<B>) -> Option<Self> {
         let body = request.body().try_clone()?;
         let uri = request.uri();
@@ -106,6 +110,13 @@ impl<B> RequestCopy<B> {
     pub(crate) fn values(&self, name: &HeaderName) -> impl Iterator<Item = &[u8]> {
         let has_name = move |field: &Field| self.text[field.name.clone()] == *name.as_str().as_bytes();
         self.fields().filter(has_name).map(|field| &self.text[field.value])
+    }
+
+    /// Returns the first value of a header, which shares the text.
+    pub(crate) fn value(&self, name: &HeaderName) -> Option<HeaderValue> {
+        let has_name = |field: &Field| self.text[field.name.clone()] == *name.as_str().as_bytes();
+        let field = self.fields().find(has_name)?;
+        self.parse(&field).ok().map(|(_, value)| value)
     }
 
     /// Parses the URI.
@@ -217,26 +228,44 @@ impl StdError for UnreadableCopy {
     }
 }
 
-/// Copies the text of a request. Its length is counted first, so that the buffer has no spare room and needs no second
-/// allocation to be shared.
+/// Copies the text of a request into a buffer of its length, which needs no second allocation to be shared. A short text is
+/// gathered on the stack, so that the headers are passed once; the length of a longer one is counted first.
+#[inline]
 fn copy_text(authority: &str, target: &str, headers: &HeaderMap) -> Bytes {
+    let mut short = [0; ON_STACK];
+    match write_text(&mut short, authority, target, headers) {
+        Some(len) => Bytes::copy_from_slice(&short[..len]),
+        None => copy_long_text(authority, target, headers),
+    }
+}
+
+#[cold]
+fn copy_long_text(authority: &str, target: &str, headers: &HeaderMap) -> Bytes {
     let fields: usize = headers.iter().map(|(name, value)| Head::LEN + name.as_str().len() + value.len()).sum();
     let mut text = vec![0; authority.len() + target.len() + fields];
-    let mut rest = text.as_mut_slice();
+    write_text(&mut text, authority, target, headers).expect("it has the length of the text");
+    Bytes::from(text)
+}
+
+/// Writes the text of a request, and returns its length; `None` if there is too little room.
+#[inline]
+fn write_text(room: &mut [u8], authority: &str, target: &str, headers: &HeaderMap) -> Option<usize> {
+    let mut len = 0;
     let mut write = |part: &[u8]| {
-        let (place, after) = std::mem::take(&mut rest).split_at_mut(part.len());
-        place.copy_from_slice(part);
-        rest = after;
+        let end = len + part.len();
+        room.get_mut(len..end)?.copy_from_slice(part);
+        len = end;
+        Some(())
     };
-    write(authority.as_bytes());
-    write(target.as_bytes());
+    write(authority.as_bytes())?;
+    write(target.as_bytes())?;
     for (name, value) in headers {
         let name = name.as_str();
-        write(&Head::to_bytes(name, value));
-        write(name.as_bytes());
-        write(value.as_bytes());
+        write(&Head::to_bytes(name, value))?;
+        write(name.as_bytes())?;
+        write(value.as_bytes())?;
     }
-    Bytes::from(text)
+    Some(len)
 }
 
 #[cfg(test)]
@@ -317,6 +346,18 @@ mod tests {
             request.headers_mut().append(COOKIE, HeaderValue::from_static("a"));
         }
         assert_eq!(rebuilt(&request).headers().len(), 40_000);
+    }
+
+    #[test]
+    fn a_text_of_any_length_is_copied_into_a_buffer_of_its_length() {
+        for len in (ON_STACK - 40..ON_STACK + 40).chain([0, 8 * ON_STACK]) {
+            let value = "v".repeat(len);
+            let request = Request::get("https://api.example/v1").header(ACCEPT, &value).body(()).unwrap();
+            let copy = RequestCopy::from_request(&request).unwrap();
+            let expected = "api.example/v1".len() + Head::LEN + ACCEPT.as_str().len() + len;
+            assert_eq!(copy.text.len(), expected);
+            assert_eq!(copy.into_request().unwrap().headers()[ACCEPT], value);
+        }
     }
 
     /// Text that `http` has not checked cannot be had without `unsafe`, and not at all with its debug assertions.

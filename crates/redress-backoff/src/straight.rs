@@ -3,8 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use http::{HeaderMap, Request, Response};
-use redress_classify::straight::{Adopt, CallTime, SentRequest, Straight};
+use http::header::HOST;
+use http::{HeaderMap, Method, Request, Response};
+use redress_classify::straight::{Adopt, CallTime, SentParts, SentRequest, Straight};
 use redress_classify::{
     Classify, CloneBody, Deadline, Error, Phase, Refreshed, ResponseExt, UpstreamHealth, is_success, saturating,
 };
@@ -30,6 +31,8 @@ pub(crate) struct First<B> {
 /// A call whose first attempt was sent.
 pub struct Kept<B, K> {
     first: First<B>,
+    /// The parts of a request of which there is no copy.
+    sent: Option<Box<SentRequest>>,
     below: K,
 }
 
@@ -37,12 +40,14 @@ impl<B: CloneBody> First<B> {
     /// Copies a request that is about to be sent. `time` is read if the deadline counts from now.
     #[inline]
     pub(crate) fn new(request: &Request<B>, settings: &Settings, time: &mut CallTime) -> Self {
-        let copy = RequestCopy::from_request(request);
-        // Without a copy, nothing of the request is left to make the key from later.
-        let partition = if copy.is_none() { settings.partition(&KeyParts::from_request(request)) } else { None };
         let from_now = |limit| Deadline::new(saturating::add(time.now(), limit));
         let deadline = Deadline::from_request(request).or_else(|| settings.deadline.map(from_now));
-        Self { copy, partition, deadline }
+        let mut first = Self { copy: RequestCopy::from_request(request), partition: None, deadline };
+        if first.copy.is_none() {
+            // Nothing of the request is left to make the key from later.
+            first.partition = settings.partition(&KeyParts::from_request(request));
+        }
+        first
     }
 }
 
@@ -87,10 +92,43 @@ impl Settings {
 }
 
 impl<B, K> Kept<B, K> {
-    /// Returns the deadline of the call.
+    /// Returns the deadline of the call, which may be that of the layer.
     #[must_use]
-    pub const fn deadline(&self) -> Option<Deadline> {
+    pub const fn call_deadline(&self) -> Option<Deadline> {
         self.first.deadline
+    }
+
+    fn uncopied(&self) -> &SentRequest {
+        self.sent.as_deref().expect("they are kept where there is no copy")
+    }
+}
+
+/// The parts are read from the copy, which nearly all calls have: keeping them apart would count references in each call.
+impl<B, K> SentParts for Kept<B, K> {
+    fn method(&self) -> &Method {
+        self.first.copy.as_ref().map_or_else(|| self.uncopied().method(), |copy| &copy.method)
+    }
+
+    fn path(&self) -> &str {
+        self.first.copy.as_ref().map_or_else(|| self.uncopied().path(), RequestCopy::path)
+    }
+
+    fn deadline(&self) -> Option<Deadline> {
+        let of_copy = |copy: &RequestCopy<B>| copy.extensions.get().copied();
+        self.first.copy.as_ref().map_or_else(|| self.uncopied().deadline(), of_copy)
+    }
+
+    fn to_sent(&self) -> SentRequest {
+        self.first.copy.as_ref().map_or_else(|| self.uncopied().clone(), RequestCopy::to_sent)
+    }
+}
+
+impl<B> RequestCopy<B> {
+    /// Returns the parts of the request. A URI that cannot be read again, which `http` has checked, would be empty.
+    fn to_sent(&self) -> SentRequest {
+        let uri = self.uri().unwrap_or_default();
+        let host = if uri.authority().is_none() { self.value(&HOST) } else { None };
+        SentRequest::from_parts(self.method.clone(), uri, host, self.extensions.get().copied())
     }
 }
 
@@ -108,7 +146,7 @@ impl<B: CloneBody, I: Straight<B>> Straight<B> for Backoff<I> {
     }
 
     /// A call that may be hedged has a future, which runs the race.
-    #[inline]
+    #[inline(always)]
     fn admit(&self, request: &mut Request<B>, time: &mut CallTime) -> Option<Self::Admitted> {
         prepare(request, &self.settings);
         if self.settings.hedged.is_some() || is_late(request, time) {
@@ -117,19 +155,23 @@ impl<B: CloneBody, I: Straight<B>> Straight<B> for Backoff<I> {
         self.inner.admit(request, time)
     }
 
-    #[inline]
+    #[inline(always)]
     fn send(&self, admitted: Self::Admitted, request: &mut Request<B>, time: &mut CallTime) -> Self::Kept {
         let first = First::new(request, &self.settings, time);
-        Kept { first, below: self.inner.send(admitted, request, time) }
+        let mut kept = Kept { first, sent: None, below: self.inner.send(admitted, request, time) };
+        if kept.first.copy.is_none() {
+            kept.sent = Some(Box::new(SentRequest::new(request)));
+        }
+        kept
     }
 
-    #[inline]
+    #[inline(always)]
     fn is_plain<R>(&self, kept: &Self::Kept, response: &Response<R>) -> bool {
         self.inner.is_plain(&kept.below, response) && self.settings.is_plain(response)
     }
 
-    #[inline]
-    fn settle<R>(&self, kept: &Self::Kept, sent: &SentRequest, response: &mut Response<R>) {
+    #[inline(always)]
+    fn settle<R>(&self, kept: &Self::Kept, sent: &impl SentParts, response: &mut Response<R>) {
         self.inner.settle(&kept.below, sent, response);
         self.settings.settle(response, || kept.first.partition(&self.settings).unwrap_or_default());
     }
@@ -203,4 +245,36 @@ pub(crate) fn with_key_parts<B, K>(
     let uri = &copy.uri().ok()?;
     let headers = if settings.key_reads_headers(uri) { copy.headers().ok()? } else { HeaderMap::new() };
     Some(read(&KeyParts { method: &copy.method, uri, headers: &headers, extensions: &copy.extensions }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn the_parts_of_a_copied_request_are_those_of_the_request() {
+        let deadline = Deadline::from_now(Duration::from_secs(9));
+        for (uri, host) in [
+            ("https://me:word@API.example:8443/v1/x?a=b", None),
+            ("https://api.example", Some("other.example")),
+            ("/v1/x?a=b", Some("api.example:8443")),
+            ("/v1/x", None),
+            ("*", Some("not a host")),
+            ("api.example:443", None),
+        ] {
+            let mut request = Request::put(uri).extension(deadline).body(()).unwrap();
+            if let Some(host) = host {
+                request.headers_mut().insert(HOST, host.parse().unwrap());
+                request.headers_mut().append(HOST, "second.example".parse().unwrap());
+            }
+            let (copied, sent) = (RequestCopy::from_request(&request).unwrap().to_sent(), SentRequest::new(&request));
+            assert_eq!(copied.upstream(), sent.upstream(), "{uri} {host:?}");
+            let parts = |sent: &SentRequest| {
+                (sent.method().clone(), sent.uri().clone(), sent.path().to_owned(), sent.deadline())
+            };
+            assert_eq!(parts(&copied), parts(&sent), "{uri} {host:?}");
+        }
+    }
 }

@@ -22,7 +22,7 @@ use crate::verdict::Verdict;
 const MAX_BUFFERED_FRAMES: usize = 1_024;
 
 /// The method, URI and host of a request, for events, for the report and for rules that name a route.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct RequestLine {
     method: Method,
     uri: Uri,
@@ -38,6 +38,10 @@ impl RequestLine {
         Self { method: method.clone(), uri: uri.clone(), host }
     }
 
+    pub(crate) const fn from_parts(method: Method, uri: Uri, host: Option<HeaderValue>) -> Self {
+        Self { method, uri, host }
+    }
+
     pub(crate) const fn method(&self) -> &Method {
         &self.method
     }
@@ -51,15 +55,20 @@ impl RequestLine {
         Upstream::from_uri(&self.uri, self.host.as_ref())
     }
 
-    fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         self.uri.path_and_query().map_or("", PathAndQuery::path)
     }
 
     /// Returns the head of a response to this request, in the form that a dialect reads.
     pub(crate) fn head<'h>(&'h self, head: &'h response::Parts, received: SystemTime) -> Head<'h> {
-        let (method, path) = (self.method.as_str(), self.path());
-        Head { method, path, ..Head::new(head.status.as_u16(), &head.headers, received) }
+        head_of(self.method.as_str(), self.path(), head, received)
     }
+}
+
+/// Returns the head of a response to a request, in the form that a dialect reads.
+#[inline]
+pub(crate) fn head_of<'h>(method: &'h str, path: &'h str, head: &'h response::Parts, received: SystemTime) -> Head<'h> {
+    Head { method, path, ..Head::new(head.status.as_u16(), &head.headers, received) }
 }
 
 /// The times of sending and receipt, and the clock that converts them.
@@ -96,11 +105,11 @@ impl<'c> Times<'c> {
 #[inline]
 #[must_use]
 pub fn is_success<B>(response: &Response<B>, dialect: &Dialect) -> bool {
+    let status = response.status().as_u16();
+    let has_signal = || dialect.signals_by_head(&Head::new(status, response.headers(), SystemTime::UNIX_EPOCH));
     response.extensions().get::<Verdict>().is_none()
-        && !is_error_by_head(
-            dialect,
-            &Head::new(response.status().as_u16(), response.headers(), SystemTime::UNIX_EPOCH),
-        )
+        && dialect.class_for_status(status).is_none()
+        && !(dialect.reads_successes() && has_signal())
 }
 
 /// Returns `true` if the status or the headers of a response make it an error in its dialect.

@@ -14,11 +14,11 @@ use tokio::time::Instant;
 use crate::BoxError;
 use crate::body::{Body, bytes_of};
 use crate::error::Error;
-use crate::judge::{RequestLine, Times, is_error_by_head, judge, may_signal};
+use crate::judge::{Times, head_of, is_error_by_head, judge, may_signal};
 use crate::read_body::{Pieces, ReadBody};
 use crate::reading::{Outcome, Reading, Stage};
 use crate::settings::Settings;
-use crate::straight::SentRequest;
+use crate::straight::SentParts;
 use crate::success_hint::SuccessHint;
 use crate::telemetry;
 use crate::transport::TransportError;
@@ -80,15 +80,14 @@ where
     R::Error: Into<BoxError>,
 {
     /// Waits for the response, and reads of it as much as the verdict needs.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn poll(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         settings: &Settings,
-        request: &SentRequest,
+        request: &impl SentParts,
     ) -> Poll<Result<Response<Body<R>>, Error>> {
         let mut this = self.project();
-        let line = &request.line;
         loop {
             match this.state.as_mut().project() {
                 StateProj::Inner { inner } => {
@@ -96,21 +95,21 @@ where
                         this.sent.get_or_insert_with(Instant::now);
                         return Poll::Pending;
                     };
-                    let response = result.map_err(|error| failed(settings, line, error.into()))?;
+                    let response = result.map_err(|error| failed(settings, request, error.into()))?;
                     let (mut head, body) = response.into_parts();
                     let body = Body::untouched(body);
-                    let Some(stage) = first_stage(settings, line, &head, &body) else {
-                        stamp_hint(settings, line, &mut head, || Pieces::None);
+                    let Some(stage) = first_stage(settings, request, &head, &body) else {
+                        stamp_hint(settings, request, &mut head, || Pieces::None);
                         return Poll::Ready(Ok(Response::from_parts(head, body)));
                     };
                     this.state.set(State::Reading { reading: Some(Reading::new(head, body, stage)) });
                 }
                 StateProj::Reading { reading } => {
                     let current = reading.as_mut().expect(POLLED_AFTER_END);
-                    let hold = |head: Instant| settings.hold(this.sent.unwrap_or(head), head, request.deadline);
+                    let hold = |head: Instant| settings.hold(this.sent.unwrap_or(head), head, request.deadline());
                     let outcome = ready!(current.poll(cx, &settings.dialect, hold));
                     let reading = reading.take().expect(POLLED_AFTER_END);
-                    return Poll::Ready(finish(reading, outcome, settings, line, *this.sent));
+                    return Poll::Ready(finish(reading, outcome, settings, request, *this.sent));
                 }
                 StateProj::Ended { result } => return Poll::Ready(result.take().expect(POLLED_AFTER_END)),
             }
@@ -129,13 +128,37 @@ impl<F, R: http_body::Body> fmt::Debug for Reader<F, R> {
     }
 }
 
-/// Decides by the head whether the body is read; `None` returns the response untouched.
-fn first_stage<R>(settings: &Settings, request: &RequestLine, head: &response::Parts, body: &Body<R>) -> Option<Stage>
+/// Decides by the head whether the body is read; `None` returns the response untouched. Of most successes the dialect asks
+/// nothing but the status.
+#[inline]
+fn first_stage<R>(
+    settings: &Settings,
+    request: &impl SentParts,
+    head: &response::Parts,
+    body: &Body<R>,
+) -> Option<Stage>
 where
     R: http_body::Body + Unpin,
 {
     let dialect = &settings.dialect;
-    let about = request.head(head, SystemTime::UNIX_EPOCH);
+    if dialect.class_for_status(head.status.as_u16()).is_none() && !dialect.reads_successes() {
+        return None;
+    }
+    stage_by_head(settings, request, head, body)
+}
+
+#[inline(never)]
+fn stage_by_head<R>(
+    settings: &Settings,
+    request: &impl SentParts,
+    head: &response::Parts,
+    body: &Body<R>,
+) -> Option<Stage>
+where
+    R: http_body::Body + Unpin,
+{
+    let dialect = &settings.dialect;
+    let about = head_of(request.method().as_str(), request.path(), head, SystemTime::UNIX_EPOCH);
     if is_error_by_head(dialect, &about) {
         return Some(Stage::error());
     }
@@ -160,7 +183,7 @@ fn finish<R>(
     reading: Reading<R>,
     outcome: Outcome<R::Error>,
     settings: &Settings,
-    request: &RequestLine,
+    request: &impl SentParts,
     sent: Option<Instant>,
 ) -> Result<Response<Body<R>>, Error>
 where
@@ -173,14 +196,17 @@ where
         Outcome::Error { whole, received } => {
             let times = Times { clock: &settings.clock, sent: sent.unwrap_or(received), received };
             let with_trailers = with_trailers(&settings.dialect, &head, &body);
-            let read = read_body(&body, whole);
-            judge(&settings.dialect, request, with_trailers.as_ref().unwrap_or(&head), times, &read)
+            let (read, line) = (read_body(&body, whole), request.to_sent().line);
+            let verdict = judge(&settings.dialect, &line, with_trailers.as_ref().unwrap_or(&head), times, &read);
+            if let Some(verdict) = &verdict {
+                telemetry::error_response(&line, verdict);
+            }
+            verdict
         }
         Outcome::Success => None,
     };
     match verdict {
         Some(verdict) => {
-            telemetry::error_response(request, &verdict);
             head.extensions.insert(verdict);
         }
         None => stamp_hint(settings, request, &mut head, || pieces(&body)),
@@ -201,25 +227,27 @@ where
 }
 
 /// Converts an error of the inner service or of a body, and reports it.
-pub(crate) fn failed(settings: &Settings, request: &RequestLine, error: BoxError) -> Error {
-    let upstream = request.upstream();
+#[cold]
+pub(crate) fn failed(settings: &Settings, request: &impl SentParts, error: BoxError) -> Error {
+    let upstream = request.to_sent().upstream();
     let error = Error::from_inner(error).with_upstream(&upstream);
     telemetry::no_response(&settings.dialect, &upstream, &error);
     error
 }
 
 /// Adds the pause that a success asks for. It costs one comparison in a dialect without such hints.
+#[inline]
 fn stamp_hint<'b>(
     settings: &Settings,
-    request: &RequestLine,
+    request: &impl SentParts,
     head: &mut response::Parts,
     pieces: impl FnOnce() -> Pieces<'b>,
 ) {
     if !settings.dialect.has_success_hints() {
         return;
     }
-    let times = Times::now(&settings.clock);
-    if let Some(hint) = SuccessHint::read(&settings.dialect, request, head, times, pieces().iter().copied()) {
+    let (times, line) = (Times::now(&settings.clock), (request.method(), request.path()));
+    if let Some(hint) = SuccessHint::read(&settings.dialect, line, head, times, pieces().iter().copied()) {
         telemetry::success_hint(&settings.dialect, head.status.as_u16(), hint.delay(times.received));
         head.extensions.insert(hint);
     }

@@ -10,7 +10,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::{Method, Request, Response, Uri};
+use http::{HeaderValue, Method, Request, Response, Uri};
 use tokio::time::Instant;
 use tower_service::Service;
 
@@ -59,7 +59,7 @@ pub trait Straight<B> {
     fn is_plain<R>(&self, kept: &Self::Kept, response: &Response<R>) -> bool;
 
     /// Learns from a plain response, from the bottom up.
-    fn settle<R>(&self, kept: &Self::Kept, sent: &SentRequest, response: &mut Response<R>);
+    fn settle<R>(&self, kept: &Self::Kept, sent: &impl SentParts, response: &mut Response<R>);
 }
 
 /// The services of some layers over a transport, which take over a call whose first attempt went [straight](Straight).
@@ -68,7 +68,23 @@ pub trait Adopt<B, K>: Service<Request<B>> {
     fn adopt(&self, kept: K, sent: SentRequest, result: Result<Self::Response, Error>) -> Self::Future;
 }
 
-/// The parts of a request that the layers may ask for after it was sent.
+/// The parts of a request that the layers may ask for after it was sent, wherever they are kept.
+pub trait SentParts {
+    /// Returns the method.
+    fn method(&self) -> &Method;
+
+    /// Returns the path of the URI.
+    fn path(&self) -> &str;
+
+    /// Returns the request's own deadline.
+    fn deadline(&self) -> Option<Deadline>;
+
+    /// Returns the parts by themselves. Most successes do not ask for them.
+    fn to_sent(&self) -> SentRequest;
+}
+
+/// The parts of a request that was sent, which share its bytes.
+#[derive(Clone)]
 pub struct SentRequest {
     pub(crate) line: RequestLine,
     /// The request's own deadline.
@@ -87,6 +103,11 @@ impl SentRequest {
         Self { line, deadline: Deadline::from_request(request) }
     }
 
+    /// Puts the parts of a request together. `host` is its `Host` header, which counts if the URI names no host.
+    pub const fn from_parts(method: Method, uri: Uri, host: Option<HeaderValue>, deadline: Option<Deadline>) -> Self {
+        Self { line: RequestLine::from_parts(method, uri, host), deadline }
+    }
+
     /// Returns the method.
     pub const fn method(&self) -> &Method {
         self.line.method()
@@ -101,10 +122,23 @@ impl SentRequest {
     pub fn upstream(&self) -> Upstream {
         self.line.upstream()
     }
+}
 
-    /// Returns the request's own deadline.
-    pub const fn deadline(&self) -> Option<Deadline> {
+impl SentParts for SentRequest {
+    fn method(&self) -> &Method {
+        self.line.method()
+    }
+
+    fn path(&self) -> &str {
+        self.line.path()
+    }
+
+    fn deadline(&self) -> Option<Deadline> {
         self.deadline
+    }
+
+    fn to_sent(&self) -> SentRequest {
+        self.clone()
     }
 }
 
@@ -131,11 +165,11 @@ impl CallTime {
 impl Classify<()> {
     /// Polls the reader of a request that went straight.
     #[doc(hidden)]
-    #[inline]
+    #[inline(always)]
     pub fn poll_reader<F, R, E>(
         &self,
         reader: Pin<&mut Reader<F, R>>,
-        sent: &SentRequest,
+        sent: &impl SentParts,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Response<Body<R>>, Error>>
     where
@@ -150,8 +184,8 @@ impl Classify<()> {
     /// Converts an error that took the place of a response, such as a timeout, and reports it.
     #[doc(hidden)]
     #[cold]
-    pub fn failed(&self, sent: &SentRequest, error: BoxError) -> Error {
-        reader::failed(self.settings(), &sent.line, error)
+    pub fn failed(&self, sent: &impl SentParts, error: BoxError) -> Error {
+        reader::failed(self.settings(), sent, error)
     }
 }
 
@@ -178,7 +212,7 @@ impl<B> Straight<B> for Classify<()> {
         true
     }
 
-    fn settle<R>(&self, (): &(), _: &SentRequest, _: &mut Response<R>) {}
+    fn settle<R>(&self, (): &(), _: &impl SentParts, _: &mut Response<R>) {}
 }
 
 impl<S, B, R> Adopt<B, ()> for Classify<S>

@@ -7,7 +7,7 @@ use redress_envelope::{Dialect, Head, RetryHint};
 use tokio::time::Instant;
 
 use crate::clock::Clock;
-use crate::judge::{RequestLine, Times};
+use crate::judge::{RequestLine, Times, head_of};
 use crate::timed_hint::TimedHint;
 
 /// A pause that a successful response asks for, such as Stack Exchange's `backoff: 10` beside the items.
@@ -51,13 +51,8 @@ impl SuccessHint {
         clock: &Clock,
         body: &[&[u8]],
     ) -> Option<Self> {
-        Self::read(
-            dialect,
-            &RequestLine::new(method, uri, &http::HeaderMap::new()),
-            head,
-            Times::now(clock),
-            body.iter().copied(),
-        )
+        let line = RequestLine::new(method, uri, &http::HeaderMap::new());
+        Self::read(dialect, (method, line.path()), head, Times::now(clock), body.iter().copied())
     }
 
     /// Reads the headers of a response, for a stack that has no Classify layer; `None` as in
@@ -78,13 +73,13 @@ impl SuccessHint {
 
     pub(crate) fn read<'b>(
         dialect: &Dialect,
-        request: &RequestLine,
+        (method, path): (&Method, &str),
         head: &response::Parts,
         times: Times<'_>,
         body: impl Iterator<Item = &'b [u8]> + Clone,
     ) -> Option<Self> {
         let received = times.clock.wall(times.received);
-        let about = request.head(head, received);
+        let about = head_of(method.as_str(), path, head, received);
         let hint = dialect.success_hint(&about, body)?;
         Some(Self { hint: TimedHint::new(hint, about.server_now(), times.received, received) })
     }

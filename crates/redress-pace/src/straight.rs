@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use http::{Request, Response};
-use redress_classify::straight::{Adopt, CallTime, SentRequest, Straight};
+use redress_classify::straight::{Adopt, CallTime, SentParts, SentRequest, Straight};
 use redress_classify::{BoxError, Classify, CloneBody, Error, SendState, is_success};
 use tower_service::Service;
 
@@ -85,7 +85,7 @@ impl<B, I: Straight<B>> Straight<B> for Pace<I> {
 
     /// The layers below only look, so they are asked first. A request with a state by which a layer above follows it has a
     /// future that reports to it.
-    #[inline]
+    #[inline(always)]
     fn admit(&self, request: &mut Request<B>, time: &mut CallTime) -> Option<Self::Admitted> {
         if request.extensions().get::<SendState>().is_some() {
             return None;
@@ -96,26 +96,30 @@ impl<B, I: Straight<B>> Straight<B> for Pace<I> {
         self.settings.admits_now(request, &mut target, time).then_some(Admitted { target, below })
     }
 
-    #[inline]
+    #[inline(always)]
     fn send(&self, admitted: Self::Admitted, request: &mut Request<B>, time: &mut CallTime) -> Self::Kept {
-        let Admitted { target, below } = admitted;
+        let Admitted { mut target, below } = admitted;
         let sent = self.settings.gates.timed(|| self.settings.random(), || time.now());
+        if sent.is_some() && target.is_none() {
+            // It is recorded, and cheaper to have from the request than from what is kept of it.
+            target = Some(self.settings.target(request));
+        }
         Kept { target, sent, below: self.inner.send(below, request, time) }
     }
 
-    #[inline]
+    #[inline(always)]
     fn is_plain<R>(&self, kept: &Self::Kept, response: &Response<R>) -> bool {
         self.inner.is_plain(&kept.below, response) && is_success(response, &self.settings.dialect)
     }
 
-    #[inline]
-    fn settle<R>(&self, kept: &Self::Kept, sent: &SentRequest, response: &mut Response<R>) {
+    #[inline(always)]
+    fn settle<R>(&self, kept: &Self::Kept, sent: &impl SentParts, response: &mut Response<R>) {
         self.inner.settle(&kept.below, sent, response);
         if kept.sent.is_some() || !self.settings.is_unremarkable(response) {
             let mut observe = |target: &Target| observe(response, &self.settings, target, &mut None, kept.sent);
             match &kept.target {
                 Some(target) => observe(target),
-                None => observe(&self.settings.target_of_sent(sent)),
+                None => observe(&self.settings.target_of_sent(&sent.to_sent())),
             }
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arc_swap::Guard;
 use http::{Request, Response, StatusCode};
-use redress_classify::straight::{Adopt, CallTime, SentRequest, Straight};
+use redress_classify::straight::{Adopt, CallTime, SentParts, SentRequest, Straight};
 use redress_classify::{BoxError, Class, Classify, CloneBody, DecidedBy, Error, Recovery, Refreshed, ResponseExt};
 use tokio::time::Instant;
 use tower_service::Service;
@@ -109,7 +109,7 @@ impl<B, I: Straight<B>> Straight<B> for Refresh<I> {
     }
 
     /// Without credentials that are fresh, the request waits. A layer that keeps a copy of its own has a future for that.
-    #[inline]
+    #[inline(always)]
     fn admit(&self, request: &mut Request<B>, time: &mut CallTime) -> Option<Self::Admitted> {
         let below = self.inner.admit(request, time)?;
         let Some(handle) = self.handle_for(request) else { return Some(Admitted { snapshot: None, below }) };
@@ -119,7 +119,7 @@ impl<B, I: Straight<B>> Straight<B> for Refresh<I> {
         Some(Admitted { snapshot: Some(handle.fresh(time)?), below })
     }
 
-    #[inline]
+    #[inline(always)]
     fn send(&self, admitted: Self::Admitted, request: &mut Request<B>, time: &mut CallTime) -> Self::Kept {
         let mut kept = None;
         if let (Some(handle), Some(snapshot)) = (&self.handle, admitted.snapshot) {
@@ -132,13 +132,13 @@ impl<B, I: Straight<B>> Straight<B> for Refresh<I> {
         Kept { sent: kept, below: self.inner.send(admitted.below, request, time) }
     }
 
-    #[inline]
+    #[inline(always)]
     fn is_plain<R>(&self, kept: &Self::Kept, response: &Response<R>) -> bool {
         self.inner.is_plain(&kept.below, response) && (kept.sent.is_none() || is_plain(response))
     }
 
-    #[inline]
-    fn settle<R>(&self, kept: &Self::Kept, sent: &SentRequest, response: &mut Response<R>) {
+    #[inline(always)]
+    fn settle<R>(&self, kept: &Self::Kept, sent: &impl SentParts, response: &mut Response<R>) {
         self.inner.settle(&kept.below, sent, response);
         if let (Some(handle), Some(sent)) = (&self.handle, kept.sent) {
             sent.credentials.record_acceptance(handle, response);

@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use http::{Request, Response};
 use pin_project_lite::pin_project;
-use redress_classify::straight::{Reader, SentRequest, Straight};
+use redress_classify::straight::{Reader, SentParts, Straight};
 use redress_classify::{Body, BoxError, CloneBody, Error};
 use tower_service::Service;
 
@@ -76,7 +77,6 @@ pub(crate) struct Sent<S, B: CloneBody> {
     pub(crate) transport: S,
     pub(crate) shared: Arc<Shared>,
     pub(crate) kept: <Layers<()> as Straight<B>>::Kept,
-    pub(crate) parts: SentRequest,
     pub(crate) limit: AttemptLimit,
 }
 
@@ -92,6 +92,36 @@ where
     #[inline]
     pub(crate) const fn straight(response: S::Future, sent: Sent<S, B>) -> Self {
         Self { state: State::Straight { reader: Reader::new(response), timer: Timer::new() }, sent: Some(sent) }
+    }
+
+    /// Waits for a first attempt that is pending, or hands one to the layers that did not end in a plain success.
+    #[inline(never)]
+    fn go_on(self: Pin<&mut Self>, polled: &mut Poll<Result<Response<Body<R>>, Error>>, cx: &mut Context<'_>) {
+        const SENT: &str = "it is taken at the end of the first attempt";
+        let mut this = self.project();
+        let StateProj::Straight { reader, timer } = this.state.as_mut().project() else { return };
+        let result = match mem::replace(polled, Poll::Pending) {
+            Poll::Ready(result) => result,
+            Poll::Pending => {
+                let Sent { shared, kept, limit, .. } = this.sent.as_ref().expect(SENT);
+                let end = || limit.end(reader.sent()?).filter(|_| reader.awaits_head());
+                match timer.poll(cx, end, kept.call_deadline()) {
+                    Poll::Pending => return,
+                    Poll::Ready(TimeOut::Attempt) => {
+                        Err(Straight::<B>::classify(&shared.layers).failed(kept, limit.error()))
+                    }
+                    Poll::Ready(TimeOut::Call) => {
+                        let sent = this.sent.take().expect(SENT);
+                        *polled = Poll::Ready(sent.shared.layers.expired(sent.kept));
+                        this.state.set(State::Done);
+                        return;
+                    }
+                }
+            }
+        };
+        let mut layers = this.sent.take().expect(SENT).adopt(result);
+        *polled = layers.as_mut().poll(cx);
+        this.state.set(State::Layers { layers });
     }
 
     /// Sends a request through the futures of the layers, by a transport that is ready.
@@ -114,7 +144,8 @@ impl<S, B: CloneBody> Sent<S, B> {
         R: http_body::Body + Unpin,
         R::Error: Into<BoxError>,
     {
-        Box::pin(self.shared.over::<S, B>(self.transport).adopt(self.kept, self.parts, result))
+        let parts = self.kept.to_sent();
+        Box::pin(self.shared.over::<S, B>(self.transport).adopt(self.kept, parts, result))
     }
 }
 
@@ -128,47 +159,28 @@ where
 {
     type Output = Result<Response<Body<R>>, Error>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        const SENT: &str = "it is taken at the end of the first attempt";
-        let mut this = self.project();
-        loop {
-            let result = match this.state.as_mut().project() {
-                StateProj::Straight { mut reader, timer } => {
-                    let Sent { shared, kept, parts, limit, .. } = this.sent.as_ref().expect(SENT);
-                    let layers = &shared.layers;
-                    let classify = Straight::<B>::classify(layers);
-                    let mut polled = classify.poll_reader(reader.as_mut(), parts, cx);
-                    if let Poll::Ready(Ok(response)) = &mut polled
-                        && layers.is_plain(kept, response)
-                    {
-                        // Nearly all calls end here.
-                        layers.settle(kept, parts, response);
-                        *this.sent = None;
-                        this.state.set(State::Done);
-                        return polled;
-                    }
-                    match polled {
-                        Poll::Ready(result) => result,
-                        Poll::Pending => {
-                            let end = || limit.end(reader.sent()?).filter(|_| reader.awaits_head());
-                            match ready!(timer.poll(cx, end, kept.deadline())) {
-                                TimeOut::Attempt => Err(classify.failed(parts, limit.error())),
-                                TimeOut::Call => {
-                                    let sent = this.sent.take().expect(SENT);
-                                    let result = sent.shared.layers.expired(sent.kept);
-                                    this.state.set(State::Done);
-                                    return Poll::Ready(result);
-                                }
-                            }
-                        }
-                    }
-                }
-                StateProj::Layers { layers } => return layers.as_mut().poll(cx),
-                StateProj::Done => panic!("`ResponseFuture` polled after completion"),
-            };
-            let layers = this.sent.take().expect(SENT).adopt(result);
-            this.state.set(State::Layers { layers });
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.as_mut().project();
+        let (state, sent) = (this.state.project(), this.sent.as_ref());
+        // The one result of this function, so that it is made where it is returned, and not moved there.
+        let mut polled = match (state, sent) {
+            (StateProj::Straight { reader, .. }, Some(Sent { shared, kept, .. })) => {
+                Straight::<B>::classify(&shared.layers).poll_reader(reader, kept, cx)
+            }
+            (StateProj::Layers { layers }, _) => layers.as_mut().poll(cx),
+            _ => panic!("`ResponseFuture` polled after completion"),
+        };
+        match (&mut polled, sent) {
+            // Nearly all calls end here.
+            (Poll::Ready(Ok(response)), Some(Sent { shared, kept, .. })) if shared.layers.is_plain(kept, response) => {
+                shared.layers.settle(kept, kept, response);
+                self.as_mut().project().state.set(State::Done);
+                *self.project().sent = None;
+            }
+            (_, Some(_)) => self.go_on(&mut polled, cx),
+            (_, None) => {}
         }
+        polled
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use redress_backoff::Backoff;
-use redress_classify::straight::{CallTime, SentRequest, Straight};
+use redress_classify::straight::{CallTime, Straight};
 use redress_classify::{Body, BoxError, Classify, CloneBody, Error};
 use redress_pace::Pace;
 use redress_refresh::Refresh;
@@ -111,7 +111,7 @@ where
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         // The transport that was polled ready is used; its clone may not be ready, and is left for the next call.
         let clone = self.transport.clone();
-        let mut transport = mem::replace(&mut self.transport, clone);
+        let transport = mem::replace(&mut self.transport, clone);
         let layers = &self.shared.layers;
         let mut time = CallTime::default();
         let admitted = if self.shared.is_never_straight { None } else { layers.admit(&mut request, &mut time) };
@@ -119,9 +119,8 @@ where
             return ResponseFuture::through_layers(&self.shared, transport, request);
         };
         let limit = AttemptLimit::new(&request, self.shared.attempt_timeout);
-        let parts = SentRequest::new(&request);
         let kept = layers.send(admitted, &mut request, &mut time);
-        let response = transport.call(request);
-        ResponseFuture::straight(response, Sent { transport, shared: Arc::clone(&self.shared), kept, parts, limit })
+        let mut sent = Sent { transport, shared: Arc::clone(&self.shared), kept, limit };
+        ResponseFuture::straight(sent.transport.call(request), sent)
     }
 }

@@ -90,6 +90,25 @@ impl Dialect {
         self.compiled().success.is_some()
     }
 
+    /// Returns `true` if anything but the status of a response decides whether it
+    /// is a success, or if successes have hints.
+    ///
+    /// A layer returns a success of any other dialect without a look at it.
+    ///
+    /// # Examples
+    /// ```
+    /// use redress_envelope::dialects;
+    ///
+    /// assert!(dialects::vlens().reads_successes());
+    /// assert!(!dialects::ranex().reads_successes());
+    /// ```
+    #[inline]
+    #[must_use]
+    pub fn reads_successes(&self) -> bool {
+        let compiled = self.compiled();
+        compiled.signals_in_body || compiled.signals_by_head || compiled.success.is_some() || self.is_grpc()
+    }
+
     /// Returns `true` if the body of a success with this head may hold one of the
     /// declared hints.
     ///
