@@ -10,6 +10,8 @@ use super::rule::Rule;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct LimitRecord {
     pub(super) now: u64,
+    /// The id of the holder that began the record: all states of one record have the same times. 0 for a record that is not written.
+    pub(super) begun_by: u64,
     /// Until then no permit is granted: the store went back in time, and the holders report what they have. 0 some time later.
     pub(super) closed_until: u64,
     pub(super) holders: Vec<Lease>,
@@ -93,6 +95,9 @@ impl LimitRecord {
     /// request that was sent counts for a window.
     pub(super) fn renew(&mut self, rule: &Rule, request: &Request) -> Grant {
         self.remove_over(rule);
+        if self.begun_by == 0 {
+            self.begun_by = request.holder;
+        }
         // One that comes late to a loss which others have noticed closes nothing: they have reported.
         if request.went_back && self.closed_until == 0 {
             // Each holder has asked again by then.
@@ -131,11 +136,16 @@ impl LimitRecord {
         Grant { permits, again: self.again(rule, length), holders, must_write }
     }
 
-    /// Adds what a later state of the record had, which a store has lost. Both are seen from the same instant.
+    /// Adds what a later state of the record had, which a store has lost. Both are seen from the same instant, and the times of one
+    /// record are the same in all of its states. Those of another one, which was begun since, are moved.
     ///
     /// The requests of a slot are those of the state that knows more of them, never the sum: both states have the same past.
     pub(super) fn restore(&mut self, rule: &Rule, later: &Self) {
-        let moved = i128::from(self.now) - i128::from(later.now);
+        if self.begun_by == 0 || self.begun_by == later.begun_by {
+            (self.begun_by, self.now) = (later.begun_by, self.now.max(later.now));
+        }
+        let is_other = self.begun_by != later.begun_by;
+        let moved = if is_other { i128::from(self.now) - i128::from(later.now) } else { 0 };
         let move_by = |time: u64, by: i128| u64::try_from(i128::from(time) + by).unwrap_or(0);
         // The nearest slot: a difference of a few milliseconds between the clocks must not count the past twice.
         let slot = i128::from(rule.slot);

@@ -2,12 +2,12 @@
 //!
 //! ```text
 //! redress-limit 1
-//! 61234 0
+//! 61234 0 9c01d2aa00e1f7b3
 //! h 9c01d2aa00e1f7b3 17 40 1500 60900
 //! s 395 12
 //! r 396 1
 //! ```
-//! The lines are the time of the record and the end of its closing, a lease (holder, report, permits, length, time of the grant), the
+//! The lines are the time of the record, the end of its closing and the holder that began it, a lease (holder, report, permits, length, time of the grant), the
 //! requests of a slot, and those that were reported since the store went back in time. Times are milliseconds.
 
 use std::fmt::Write as _;
@@ -39,12 +39,9 @@ pub(super) fn read(bytes: &[u8]) -> Result<Option<LimitRecord>, Newer> {
         Err(Unreadable::Newer) => return Err(Newer),
         Err(Unreadable::Foreign) => return Ok(None),
     };
-    let times = lines.next().and_then(|line| line.split_once(' '));
-    let times = times.and_then(|(now, closed)| Some((now.parse().ok()?, closed.parse().ok()?)));
-    let Some((now, closed_until)) = times.filter(|(now, closed)| *now <= LATEST && *closed <= LATEST) else {
-        return Ok(None);
-    };
-    let mut record = LimitRecord { now, closed_until, ..LimitRecord::default() };
+    let head = lines.next().and_then(head).filter(|(now, closed, _)| *now <= LATEST && *closed <= LATEST);
+    let Some((now, closed_until, begun_by)) = head else { return Ok(None) };
+    let mut record = LimitRecord { now, closed_until, begun_by, ..LimitRecord::default() };
     for line in lines.take(MAX_LINES) {
         let words: Vec<_> = line.split(' ').collect();
         let is_read = match *words {
@@ -68,6 +65,13 @@ pub(super) fn read(bytes: &[u8]) -> Result<Option<LimitRecord>, Newer> {
     Ok(Some(record))
 }
 
+fn head(line: &str) -> Option<(u64, u64, u64)> {
+    let mut words = line.split(' ');
+    let times = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+    let begun_by = u64::from_str_radix(words.next()?, 16).ok()?;
+    words.next().is_none().then_some((times.0, times.1, begun_by))
+}
+
 fn lease([holder, report, permits, length, granted]: [&str; 5]) -> Option<Lease> {
     Some(Lease {
         holder: u64::from_str_radix(holder, 16).ok()?,
@@ -81,7 +85,8 @@ fn lease([holder, report, permits, length, granted]: [&str; 5]) -> Option<Lease>
 /// Returns the bytes to write.
 pub(super) fn write(record: &LimitRecord) -> Vec<u8> {
     // It cannot fail: a `String` takes any text.
-    let mut text = format!("{NAME} {FORMAT}\n{} {}\n", record.now, record.closed_until);
+    let LimitRecord { now, closed_until, begun_by, .. } = record;
+    let mut text = format!("{NAME} {FORMAT}\n{now} {closed_until} {begun_by:016x}\n");
     for Lease { holder, report, permits, length, granted } in &record.holders {
         let _ = writeln!(text, "h {holder:016x} {report} {permits} {length} {granted}");
     }
@@ -101,9 +106,9 @@ mod tests {
     fn a_record_is_read_as_it_was_written() {
         let lease = Lease { holder: 0x9c01, report: 17, permits: 40, length: 1_500, granted: 60_900 };
         let (sent, since) = ([(395, 12), (396, 1)].into(), [(396, 2)].into());
-        let record = LimitRecord { now: 61_234, closed_until: 7, holders: vec![lease], sent, since };
+        let record = LimitRecord { now: 61_234, begun_by: 10, closed_until: 7, holders: vec![lease], sent, since };
         let bytes = write(&record);
-        let text = "redress-limit 1\n61234 7\nh 0000000000009c01 17 40 1500 60900\ns 395 12\ns 396 1\nr 396 2\n";
+        let text = "redress-limit 1\n61234 7 000000000000000a\nh 0000000000009c01 17 40 1500 60900\ns 395 12\ns 396 1\nr 396 2\n";
         assert_eq!(std::str::from_utf8(&bytes), Ok(text));
         assert_eq!(read(&bytes), Ok(Some(record)));
     }
@@ -116,10 +121,12 @@ mod tests {
             "x",
             "redress-limit 1",
             "redress-limit 1\n1",
-            "redress-limit 1\n1 0\nh 1 2",
-            "redress-limit 1\n1 0\ns 1 -1",
-            "redress-limit 1\n1 0\nh 1 1 1 1 2",
-            "redress-limit 1\n999999999999999999 0",
+            "redress-limit 1\n1 0",
+            "redress-limit 1\n1 0 1 1",
+            "redress-limit 1\n1 0 1\nh 1 2",
+            "redress-limit 1\n1 0 1\ns 1 -1",
+            "redress-limit 1\n1 0 1\nh 1 1 1 1 2",
+            "redress-limit 1\n999999999999999999 0 1",
         ] {
             assert_eq!(read(text.as_bytes()), Ok(None), "{text}");
         }
