@@ -6,7 +6,7 @@ use redress_skip::ascii;
 /// Headers that name the call, the best first: those of the server, of its
 /// cloud, of a trace, of a network in front of it. A `*` stands for the name of
 /// a vendor; a header that is in the list by its whole name has that place.
-pub(crate) const REQUEST_IDS: [&str; 40] = [
+pub(crate) const REQUEST_IDS: [&str; 45] = [
     "x-request-id",
     "request-id",
     "x-requestid",
@@ -27,11 +27,16 @@ pub(crate) const REQUEST_IDS: [&str; 40] = [
     "*request-id",
     "*requestid",
     "*-req-id",
+    "*reqid",
+    "*request-uuid",
     "*-rid",
     "*correlation-id",
     "*correlationid",
     "client-request-id",
     "x-transaction-id",
+    "*transaction-id",
+    "*transactionid",
+    "*interaction-id",
     "*tracking-id",
     "*trackingid",
     "*activity-id",
@@ -85,12 +90,17 @@ mod tests {
             ("acme-request-id", Some("*request-id")),
             ("x-arequestid", Some("*requestid")),
             ("x-acme-rid", Some("*-rid")),
+            ("x-reqid", Some("*reqid")),
+            ("x-acme-request-uuid", Some("*request-uuid")),
+            ("acme-transaction-id", Some("*transaction-id")),
+            ("x-acme-interaction-id", Some("*interaction-id")),
             ("x-acme-trackingid", Some("*trackingid")),
             ("x-acme-trace-id", Some("*trace-id")),
             ("x-amzn-trace-id", None),
             ("x-b3-spanid", None),
             ("x-grid", None),
             ("x-order-id", None),
+            ("x-order-uuid", None),
             ("request-id-acme", None),
         ] {
             assert_eq!(rank(name).map(|rank| REQUEST_IDS[usize::from(rank)]), expected, "{name}");
