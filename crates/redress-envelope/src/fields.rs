@@ -200,6 +200,8 @@ impl<'a> Fields<'a> {
             FieldRole::Item { list, nameless: true } => {
                 self.push(list, FieldError { path: Cow::Borrowed(""), message: text });
             }
+            // A list that lies in no name belongs to something else.
+            FieldRole::Leaf { .. } if self.own_name().is_empty() => {}
             FieldRole::Name { list, leaf: true, .. } | FieldRole::Leaf { list } => {
                 self.push(list, FieldError { path: self.own_name(), message: text });
             }

@@ -26,12 +26,16 @@ pub(crate) enum Step {
     Key(String),
     /// The members of these names.
     OneOf(Vec<String>),
+    /// A member whose name ends like this, in letters and digits, whatever their case; only after [`Self::Below`].
+    Ending(String),
     /// The element at this index.
     Index(u32),
     /// Every element.
     Each,
     /// Every member, or every element below another one.
     Any,
+    /// Any depth of a JSON document, at places that no other path names; the first step, if it is one.
+    Below,
     /// The beginning of an XML document.
     Root,
     /// Any element of an XML document, for a path that holds at every depth.
@@ -59,6 +63,13 @@ impl Path {
             };
             steps.push(step);
             rest = after;
+        }
+        if steps.iter().skip(1).any(|step| *step == Step::Below) || steps == [Step::Below] {
+            return Err(BELOW);
+        }
+        let second = usize::from(steps.first() == Some(&Step::Below));
+        if steps.iter().enumerate().any(|(nth, step)| (second, nth) != (1, 1) && has_ending(step)) {
+            return Err(ENDING);
         }
         match steps.len() {
             _ if Self(steps.clone()).count() > MAX_NAMES => Err("a path that stands for at most 32 paths"),
@@ -91,7 +102,12 @@ impl Path {
     /// Returns `true` if it may lead to several values, as any path into XML may:
     /// elements repeat.
     pub(crate) fn has_wildcard(&self) -> bool {
-        self.is_xml() || self.0.iter().any(|step| matches!(step, Step::Each | Step::Any | Step::OneOf(_)))
+        self.is_xml() || self.0.iter().any(|step| matches!(step, Step::Each | Step::Any | Step::Below | Step::OneOf(_)))
+    }
+
+    /// Returns `true` if it leads to members of JSON at any depth.
+    pub(crate) fn holds_below(&self) -> bool {
+        matches!(self.0.first(), Some(Step::Below))
     }
 
     /// Returns `true` if its first step is the member of this name.
@@ -109,7 +125,7 @@ impl Path {
     pub(crate) fn expanded(&self) -> Vec<Self> {
         self.0.iter().fold(vec![Self(Vec::new())], |paths, step| match step {
             Step::OneOf(names) => {
-                let with = |path: &Self, name: &String| path.join(&[Step::Key(name.clone())]);
+                let with = |path: &Self, name: &String| path.join(&[named(name)]);
                 paths.iter().flat_map(|path| names.iter().map(move |name| with(path, name))).collect()
             }
             step => paths.iter().map(|path| path.join(slice::from_ref(step))).collect(),
@@ -123,6 +139,8 @@ impl Path {
 }
 
 const INDEX: &str = "an index such as `[0]`, or `[*]`";
+const BELOW: &str = "`**` before a name, as the first step of a path";
+const ENDING: &str = "a name that begins with `*` behind `**` only";
 const DOT: &str = "`.` or `[` between two steps of a path";
 
 fn index(text: &str) -> Result<(Step, &str), &'static str> {
@@ -146,9 +164,26 @@ fn key(text: &str) -> Result<(Step, &str), &'static str> {
     match &text[..end] {
         "" => Err("the name of a member"),
         "*" => Ok((Step::Any, &text[end..])),
+        "**" => Ok((Step::Below, &text[end..])),
         names if names.contains('|') => Ok((one_of(names)?, &text[end..])),
         name if name.len() >= MAX_NAME => Err("a name of less than 256 bytes"),
-        name => Ok((Step::Key(name.to_owned()), &text[end..])),
+        name => Ok((named(name), &text[end..])),
+    }
+}
+
+/// Returns the step to members of a name, or of names that end like it.
+fn named(name: &str) -> Step {
+    match name.strip_prefix('*') {
+        Some(end) => Step::Ending(end.to_owned()),
+        None => Step::Key(name.to_owned()),
+    }
+}
+
+fn has_ending(step: &Step) -> bool {
+    match step {
+        Step::Ending(_) => true,
+        Step::OneOf(names) => names.iter().any(|name| name.starts_with('*')),
+        _ => false,
     }
 }
 
@@ -176,7 +211,9 @@ impl fmt::Display for Path {
                 Step::OneOf(names) => write!(f, "{dot}{}", names.join("|"))?,
                 Step::Index(index) => write!(f, "[{index}]")?,
                 Step::Each => f.write_str("[*]")?,
+                Step::Ending(end) => write!(f, "{dot}*{end}")?,
                 Step::Any => write!(f, "{dot}*")?,
+                Step::Below => f.write_str("**")?,
                 Step::Attribute(name) => write!(f, "{dot}@{name}")?,
                 Step::Root | Step::Anywhere | Step::Text => f.write_str(".")?,
             }
@@ -202,6 +239,8 @@ mod tests {
             "a[*].b",
             "data.*",
             "*.code",
+            "**.error|fault.code",
+            "**.*errors[*].text",
             "errors[*].message|text",
             "\"a|b\"",
         ] {
@@ -217,6 +256,10 @@ mod tests {
             ("a..b", "the name of a member"),
             ("a[x]", INDEX),
             ("a[]", INDEX),
+            ("**", BELOW),
+            ("a.**.b", BELOW),
+            ("*code", ENDING),
+            ("**.a.b|*code", ENDING),
             ("a[0", "`]` after an index"),
             ("a[0]b", DOT),
             ("a.b||c", "the name of a member between `|`"),

@@ -51,6 +51,8 @@ pub(crate) struct Plan {
     pub(crate) folds: bool,
     /// Whether a path selects an element by an attribute.
     pub(crate) selects: bool,
+    /// The place of each member and element that no other path names.
+    pub(crate) below: Option<NodeId>,
     /// Nodes that several places lead to, while the plan is built.
     shared: HashSet<NodeId>,
     /// Nodes below which a wildcard excludes each member that a path names.
@@ -113,8 +115,9 @@ pub(crate) enum FieldList {
     /// An array of objects that have a path and a message, or a single such object.
     List { at: Path, path: Vec<Path>, message: Vec<Path>, nameless: bool, single: bool },
     /// An object from the name of a field to its message or messages, or an array
-    /// of such objects.
-    Map { at: Path, except: Vec<String>, message: Vec<Path>, each: bool, texts: bool },
+    /// of such objects. With `nested`, the parts of a field have names of their own,
+    /// one level deep.
+    Map { at: Path, except: Vec<String>, message: Vec<Path>, each: bool, texts: bool, nested: bool },
     /// Objects in objects, whose names make the name of a field.
     Tree { at: Path, leaf: Option<String>, message: Vec<Path> },
 }
@@ -137,6 +140,7 @@ impl Plan {
             excepted: HashSet::new(),
             folds: false,
             selects: false,
+            below: None,
             shared: HashSet::new(),
             named_excepted: HashSet::new(),
         }

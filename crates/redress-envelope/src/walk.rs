@@ -71,7 +71,7 @@ impl Walk {
     #[inline(always)]
     pub(crate) fn value(&mut self, plan: &Plan) -> Option<NodeId> {
         if self.in_array() && !self.at_root() {
-            self.next = plan.node_at(self.top.node).element(self.top.index);
+            self.next = plan.node_at(self.top.node).element(self.top.index).or(plan.below);
             // Beyond the last index that a path can name, the index no longer matters.
             self.top.index = (self.top.index + 1).min(OBJECT - 1);
         }
@@ -83,6 +83,25 @@ impl Walk {
     #[inline(always)]
     pub(crate) fn key(&mut self, inside: &Node, name: &[u8]) -> Option<NodeId> {
         self.next = inside.member(name);
+        self.next
+    }
+
+    /// Returns the node of a member by the names that hold at any depth, if no path
+    /// names it at its own place. `found` is its node at that place.
+    #[inline(never)]
+    pub(crate) fn key_below(
+        &mut self,
+        plan: &Plan,
+        inside: &Node,
+        name: &[u8],
+        found: Option<NodeId>,
+    ) -> Option<NodeId> {
+        let below = plan.node_at(plan.below?);
+        self.next = match found {
+            None => below.ending(name).or(plan.below),
+            Some(_) if inside.only_named(name).is_some() => found,
+            Some(_) => below.ending(name).or(found),
+        };
         self.next
     }
 

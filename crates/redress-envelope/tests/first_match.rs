@@ -52,6 +52,49 @@ fn a_file_that_extends_another_keeps_its_spelling() {
 }
 
 #[test]
+fn a_path_may_hold_at_any_depth() {
+    let dialect = dialect(
+        "[read]\ncode = [\"code\", \"**.fault|*error.code\"]\nmessage = [\"text\", \"**.*error.text\"]\n\
+         fields = [{ list = \"**.*issues\", path = \"field\", message = \"text\" }, { map = \"names\" }]\n",
+    );
+    let field = |name: &str| vec![(name.to_owned(), "m".to_owned())];
+    for (body, expected) in [
+        (r#"{"fault":{"code":"E1"}}"#, (some("E1"), None, Vec::new())),
+        (r#"{"a":{"b":[{"c":{"fault":{"code":"E1"}}}]}}"#, (some("E1"), None, Vec::new())),
+        (r#"[[{"fault":{"code":"E1"}}]]"#, (some("E1"), None, Vec::new())),
+        (r#"{"a":{"http_Error":{"x":[1],"text":"t","code":2}}}"#, (some("2"), some("t"), Vec::new())),
+        (r#"{"a":{"HTTPERROR":{"a":{"dbError":{"code":3}}}}}"#, (some("3"), None, Vec::new())),
+        (r#"{"a":{"error":{"code":"E1"}},"b":{"error":{"code":"E2"}}}"#, (some("E1"), None, Vec::new())),
+        (r#"{"a":{"error":{"code":"E1"}},"code":"E3"}"#, (some("E3"), None, Vec::new())),
+        (r#"{"inputIssues":[{"field":"f","text":"m"}]}"#, (None, some("m"), field("f"))),
+        (r#"{"a":{"input_issues":[{"field":"f","text":"m"}]}}"#, (None, some("m"), field("f"))),
+        (r#"{"names":{"error":"m"}}"#, (None, some("m"), field("error"))),
+        // Neither the beginning of a name, nor the right name in another object.
+        (r#"{"error_a":{"code":"E1"},"a":{"code":"E1"},"faults":{"code":"E1"}}"#, (None, None, Vec::new())),
+    ] {
+        assert_eq!(words(&dialect, body), expected, "{body}");
+    }
+}
+
+#[test]
+fn a_path_that_holds_at_any_depth_is_for_words_and_lists() {
+    for (text, problem) in [
+        ("[error]\nnot_null = \"**.code\"\n", "a path without `**`"),
+        ("[read]\ncode = \"a.**.b\"\n", "`**` before a name, as the first step of a path"),
+        ("[read]\ncode = \"*code\"\n", "a name that begins with `*` behind `**` only"),
+        ("[read]\nfields = [{ map = \"**.errors\" }]\n", "expected `**` only in the path of a `list`"),
+    ] {
+        let error = Dialect::from_toml("a.toml", &format!("name = \"a\"\n{text}")).unwrap_err().to_string();
+        assert!(error.contains(problem), "{error}");
+    }
+    // A success is not an error by what lies deep in it.
+    let dialect = dialect("[error]\nis_false = \"ok\"\n[read]\ncode = \"**.code\"\n");
+    let headers = HeaderMap::new();
+    let head = Head::new(200, &headers, SystemTime::UNIX_EPOCH);
+    assert_eq!(Signal::new(&dialect, &head).feed(br#"{"a":{"ok":false,"code":"E1"}}"#), Decision::Success);
+}
+
+#[test]
 fn a_step_may_name_alternatives() {
     let dialect = dialect(
         "[read]\ncode = \"fault|error.code|id\"\nfields = [{ list = \"errors|causes\", path = \"field|param\", message = \"message\" }]\n",

@@ -35,6 +35,11 @@ fn fields_keep_their_names_in_each_other() {
         ),
         (r#"{ map = "e.fields" }, { map = "e", texts = false }"#, r#"{"e":{"fields":{"a":["1"]}}}"#, &[("a", "1")]),
         (r#"{ list = "e", path = "f", message = "m" }"#, r#"{"e":[{"f":"null","m":"1"}]}"#, &[]),
+        (
+            r#"{ map = "$", texts = false, nested = true }"#,
+            r#"{"a":["1"],"b":{"c":["2"],"d":"no","e":{"f":["no"]}},"g":[{"h":["3"]},{}],"i":{"j":4}}"#,
+            &[("a", "1"), ("b.c", "2"), ("g.h", "3")],
+        ),
     ] {
         let envelope = read(&dialect(&format!("fields = [{list}]")), body);
         let found: Vec<_> = envelope.fields.iter().map(|field| (field.path.as_ref(), field.message.as_ref())).collect();

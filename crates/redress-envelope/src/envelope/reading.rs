@@ -162,7 +162,10 @@ impl<'a, 'p> EnvelopeSink<'a, 'p> {
     /// Goes to a member and forgets what an earlier one of its name brought.
     #[inline(always)]
     fn go_to(&mut self, name: &[u8]) -> Option<&'p Node> {
-        self.id = self.walk.key(self.inside, name)?;
+        self.id = match self.walk.key(self.inside, name) {
+            Some(id) if self.plan.below.is_none() || !self.plan.node_at(id).may_name_field() => id,
+            found => self.walk.key_below(self.plan, self.inside, name, found)?,
+        };
         self.node = self.plan.node_at(self.id);
         self.cells.forget(self.node);
         Some(self.node)
@@ -208,7 +211,8 @@ impl<'a> Sink<'a> for EnvelopeSink<'a, '_> {
         }
         self.walk.open(self.id, container, named);
         self.inside = node;
-        Ok(if node.wants_inside(container) { Interest::Read } else { Interest::Skip })
+        let wants_inside = node.wants_inside(container) || self.plan.below.is_some();
+        Ok(if wants_inside { Interest::Read } else { Interest::Skip })
     }
 
     #[inline(always)]

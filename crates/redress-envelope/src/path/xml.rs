@@ -86,7 +86,9 @@ pub(super) fn print(steps: &[Step], f: &mut fmt::Formatter<'_>) -> fmt::Result {
             Step::Key(name) => write!(f, "{slash}{name}")?,
             Step::Attribute(name) => write!(f, "{slash}@{name}")?,
             Step::Any => write!(f, "{slash}*")?,
-            Step::Text | Step::Index(_) | Step::Each | Step::OneOf(_) => write!(f, "{slash}.")?,
+            Step::Text | Step::Index(_) | Step::Each | Step::Below | Step::Ending(_) | Step::OneOf(_) => {
+                write!(f, "{slash}.")?
+            }
         }
     }
     Ok(())

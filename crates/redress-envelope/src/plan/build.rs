@@ -207,7 +207,7 @@ impl Plan {
     pub(super) fn along_names(&mut self, path: &[Step], mut visit: impl FnMut(&mut Node)) {
         let mut at = 0;
         for step in path {
-            if matches!(step, Step::Each | Step::Any | Step::OneOf(_)) {
+            if matches!(step, Step::Each | Step::Any | Step::Below | Step::OneOf(_)) {
                 return;
             }
             at = self.child(at, step);
@@ -263,6 +263,8 @@ impl Plan {
             (Step::OneOf(_), _) => {}
             (Step::Index(index), _) => self.at(at).indices.push((*index, next)),
             (Step::Each, _) => self.at(at).each = Some(next),
+            (Step::Below, _) => return self.add_below(next),
+            (Step::Ending(end), _) => self.at(at).endings.push((letters(end), next)),
             (_, Some(name)) => self.at(at).keys.push((name, next)),
             (_, None) => self.at(at).any_key = Some(next),
         }
@@ -279,6 +281,13 @@ impl Plan {
         next
     }
 
+    /// Adds the place that stands for any depth.
+    fn add_below(&mut self, place: NodeId) -> NodeId {
+        self.nodes.push(Node::default());
+        self.below = Some(place);
+        place
+    }
+
     /// Returns the node of a step below `at`, if there is one.
     fn known_child(&self, at: NodeId, step: &Step) -> Option<NodeId> {
         let node = self.node_at(at);
@@ -288,6 +297,8 @@ impl Plan {
             Step::Index(index) => node.indices.iter().find(|(key, _)| key == index).map(|(_, id)| *id),
             Step::Each => node.each,
             Step::Any => node.any_key,
+            Step::Below => self.below,
+            Step::Ending(end) => node.endings.iter().find(|(known, _)| *known == letters(end)).map(|(_, id)| *id),
             _ => {
                 let name = Self::name_of(step)?;
                 node.keys.iter().find(|(key, _)| *key == name).map(|(_, id)| *id)
@@ -303,7 +314,12 @@ impl Plan {
             Step::Anywhere => Some(Name::new(Self::ANYWHERE)),
             Step::Attribute(name) => Some(Name::new(&format!("@{name}"))),
             Step::Text => Some(Name::new(Self::TEXT)),
-            Step::Index(_) | Step::Each | Step::Any | Step::OneOf(_) => None,
+            Step::Index(_) | Step::Each | Step::Any | Step::Below | Step::Ending(_) | Step::OneOf(_) => None,
         }
     }
+}
+
+/// Returns the letters and digits of a name, in small letters.
+fn letters(name: &str) -> Box<[u8]> {
+    name.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase()).collect()
 }

@@ -46,7 +46,7 @@ impl Plan {
                 self.item_paths(&item, path);
                 self.item_messages(&item, message);
             }
-            FieldList::Map { at, except, message, each, texts } => {
+            FieldList::Map { at, except, message, each, texts, nested } => {
                 let at = if *each { at.join(&[Step::Each]) } else { at.clone() };
                 if except.iter().any(|name| name == "*") {
                     let at = self.node(&at);
@@ -59,6 +59,10 @@ impl Plan {
                 let name = at.join(&[Step::Any]);
                 self.role(&name, FieldRole::Name { list, leaf: *texts, once: !*each });
                 self.role(&name.join(&[Step::Each]), FieldRole::Leaf { list });
+                if *nested {
+                    self.parts(&name, list);
+                    self.parts(&name.join(&[Step::Each]), list);
+                }
                 for path in message.iter().flat_map(Path::expanded) {
                     self.role(&name.join(path.steps()), FieldRole::Leaf { list });
                     self.role(&name.join(&[Step::Each]).join(path.steps()), FieldRole::Leaf { list });
@@ -66,6 +70,13 @@ impl Plan {
             }
             FieldList::Tree { at, leaf, message } => self.tree(at, leaf.as_deref(), message, list),
         }
+    }
+
+    /// Reads the lists of texts in an object of a field as messages about its parts.
+    fn parts(&mut self, field: &Path, list: u8) {
+        let part = field.join(&[Step::Any]);
+        self.role(&part, FieldRole::Name { list, leaf: false, once: false });
+        self.role(&part.join(&[Step::Each]), FieldRole::Leaf { list });
     }
 
     fn item_paths(&mut self, item: &Path, paths: &[Path]) {

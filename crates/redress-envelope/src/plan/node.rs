@@ -19,6 +19,8 @@ pub(crate) struct Node {
     pub(super) lengths: u64,
     pub(super) any_key: Option<NodeId>,
     pub(super) indices: Vec<(u32, NodeId)>,
+    /// The ends of names, in small letters and digits: for members that no path names.
+    pub(super) endings: Vec<(Box<[u8]>, NodeId)>,
     pub(super) each: Option<NodeId>,
     /// Where a value at this place is kept.
     pub(crate) cells: Vec<Cell>,
@@ -73,6 +75,12 @@ impl Node {
         }
     }
 
+    /// Returns `true` if a member at this place may be named like a field, and is
+    /// one only where it holds a list: of such a name anything else may be meant.
+    pub(crate) const fn may_name_field(&self) -> bool {
+        matches!(self.role, FieldRole::Name { leaf: false, .. })
+    }
+
     /// Returns the place of a member.
     #[inline(always)]
     pub(crate) fn member(&self, name: &[u8]) -> Option<NodeId> {
@@ -93,6 +101,15 @@ impl Node {
         }
     }
 
+    /// Returns the place of a member by its name, or by the end of its name.
+    pub(crate) fn ending(&self, name: &[u8]) -> Option<NodeId> {
+        let ends = |end: &[u8]| {
+            let mut letters = name.iter().rev().filter(|byte| byte.is_ascii_alphanumeric());
+            end.iter().rev().all(|byte| letters.next().is_some_and(|letter| letter.eq_ignore_ascii_case(byte)))
+        };
+        self.only_named(name).or_else(|| self.endings.iter().find(|(end, _)| ends(end)).map(|(_, id)| *id))
+    }
+
     /// Returns the places of all members that a path names, with their names, and
     /// of any member.
     pub(crate) fn children(&self) -> impl Iterator<Item = (&[u8], NodeId)> {
@@ -107,7 +124,7 @@ impl Node {
     /// Returns the nodes that this one leads to.
     pub(super) fn below(&self) -> impl Iterator<Item = NodeId> {
         let named = self.keys.iter().map(|(_, id)| *id).chain(self.indices.iter().map(|(_, id)| *id));
-        named.chain(self.any_key).chain(self.each)
+        named.chain(self.endings.iter().map(|(_, id)| *id)).chain(self.any_key).chain(self.each)
     }
 
     /// Leads to another node wherever this one led to `old`.

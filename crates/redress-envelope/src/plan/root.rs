@@ -34,7 +34,7 @@ impl Plan {
         let root = self.node_at(0);
         match container {
             Container::Object => root.wants_inside(container) || !root.wants_inside(Container::Array),
-            Container::Array => root.wants_inside(container),
+            Container::Array => root.wants_inside(container) || self.below.is_some(),
         }
     }
 }

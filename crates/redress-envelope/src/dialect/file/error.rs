@@ -62,7 +62,13 @@ fn rule<'t>(file: &mut File<'_>, item: &Item<'t>) -> Option<ErrorRule<PathSpec>>
 /// Reads a path; one that selects an element by an attribute would be decided too late.
 fn path(text: &str) -> Result<Path, String> {
     let path = words::path(text)?;
-    if path.selects() { Err("a path without `[@...]`".to_owned()) } else { Ok(path) }
+    if path.selects() {
+        Err("a path without `[@...]`".to_owned())
+    } else if path.holds_below() {
+        Err("a path without `**`".to_owned())
+    } else {
+        Ok(path)
+    }
 }
 
 /// Where a clause of a rule looks.

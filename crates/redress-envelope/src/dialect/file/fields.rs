@@ -11,7 +11,7 @@ const MAX_EXCEPT: usize = 64;
 /// How many paths the alternatives of one list may make.
 const MAX_PATHS: usize = 1024;
 const KNOWN: &[&str] =
-    &["list", "one", "map", "maps", "tree", "path", "message", "nameless", "except", "texts", "leaf"];
+    &["list", "one", "map", "maps", "tree", "path", "message", "nameless", "except", "texts", "nested", "leaf"];
 
 /// The keys of the table of one list.
 #[derive(Default)]
@@ -23,6 +23,7 @@ struct Table {
     except: Vec<String>,
     leaf: Option<String>,
     texts: Option<bool>,
+    nested: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -45,9 +46,14 @@ pub(super) fn fields<'t>(file: &mut File<'_>, item: &Item<'t>) -> Vec<FieldList>
 
 fn list<'t>(file: &mut File<'_>, item: &Item<'t>) -> Option<FieldList> {
     let mistakes = file.mistakes.len();
-    let Table { form, path, message, nameless, except, leaf, texts } = table(file, item)?;
+    let Table { form, path, message, nameless, except, leaf, texts, nested } = table(file, item)?;
     if form.as_ref().is_some_and(|(form, at)| at.is_xml() && *form != Form::List) {
         file.note(&item.span, &item.key, "expected `list` with a path into XML".to_owned());
+    }
+    let is_list = form.as_ref().is_some_and(|(form, _)| *form == Form::List);
+    let places = form.iter().map(|(_, at)| at).filter(|_| !is_list);
+    if places.chain(&path).chain(&message).any(Path::holds_below) {
+        file.note(&item.span, &item.key, "expected `**` only in the path of a `list`".to_owned());
     }
     if file.mistakes.len() > mistakes {
         return None;
@@ -58,7 +64,8 @@ fn list<'t>(file: &mut File<'_>, item: &Item<'t>) -> Option<FieldList> {
         return None;
     }
     let plain = path.is_empty() && !nameless;
-    let is_list = except.is_empty() && leaf.is_none() && texts.is_none();
+    let is_list = except.is_empty() && leaf.is_none() && texts.is_none() && !nested;
+    let is_tree = except.is_empty() && texts.is_none() && !nested;
     let (too_many, has_leaf) = (path.len().max(message.len()) > MAX_RANKS, leaf.is_some());
     match form {
         Some((form @ (Form::List | Form::One), at))
@@ -68,14 +75,14 @@ fn list<'t>(file: &mut File<'_>, item: &Item<'t>) -> Option<FieldList> {
         }
         Some((form @ (Form::Map | Form::Maps), at)) if plain && !has_leaf => {
             let texts = texts.unwrap_or(true);
-            Some(FieldList::Map { at, except, message, each: form == Form::Maps, texts })
+            Some(FieldList::Map { at, except, message, each: form == Form::Maps, texts, nested })
         }
-        Some((Form::Tree, at)) if plain && except.is_empty() && texts.is_none() && (has_leaf || message.is_empty()) => {
+        Some((Form::Tree, at)) if plain && is_tree && (has_leaf || message.is_empty()) => {
             Some(FieldList::Tree { at, leaf, message })
         }
         _ => {
-            let forms = "`list` or `one` with `path` and `message`, `map` or `maps`, which may have `except`, `message` and \
-                         `texts`, or `tree`, which may have `leaf` and `message`";
+            let forms = "`list` or `one` with `path` and `message`, `map` or `maps`, which may have `except`, `message`, \
+                         `texts` and `nested`, or `tree`, which may have `leaf` and `message`";
             file.note(&item.span, &item.key, format!("expected {forms}"));
             None
         }
@@ -110,6 +117,7 @@ fn table<'t>(file: &mut File<'_>, item: &Item<'t>) -> Option<Table> {
                     "nameless" => fields.nameless = file.truth(&entry).unwrap_or_default(),
                     "except" => fields.except = except(file, &entry),
                     "texts" => fields.texts = file.truth(&entry),
+                    "nested" => fields.nested = file.truth(&entry).unwrap_or_default(),
                     "leaf" => fields.leaf = file.parsed(&entry, text),
                     _ => file.unknown(&item.key, key, KNOWN),
                 }
