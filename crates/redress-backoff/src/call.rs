@@ -12,7 +12,7 @@ use std::num::NonZeroU32;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use http::{Extensions, Request, Response};
+use http::{Extensions, Request, Response, Uri};
 use http_body::Body;
 use redress_classify::{
     Attempt, CloneBody, Deadline, EndReason, Error, Phase, Refreshed, ResendCount, ResponseExt, SendState,
@@ -39,6 +39,8 @@ pub(crate) struct Call<B, T> {
     settings: Arc<Settings>,
     /// The copy of the request; `None` if the body cannot be copied.
     copy: Option<RequestCopy<B>>,
+    /// The URI of the copy, if it was parsed.
+    uri: Option<Uri>,
     deadline: Option<Deadline>,
     payment: Payment,
     history: History,
@@ -65,7 +67,15 @@ impl<B: CloneBody, T> Call<B, T> {
     pub(crate) fn new(first: First<B>, settings: Arc<Settings>) -> Self {
         let First { copy, partition, deadline } = first;
         let (payment, history) = (Payment::new(partition), History::new());
-        Self { settings, copy, deadline, payment, history, in_hand: None, hedging: None, spare: Extensions::new() }
+        let spare = Extensions::new();
+        Self { settings, copy, uri: None, deadline, payment, history, in_hand: None, hedging: None, spare }
+    }
+
+    /// Keeps the URI of the request, which was parsed from its copy, so that it is not parsed again.
+    #[must_use]
+    pub(crate) fn with_uri(mut self, uri: Uri) -> Self {
+        self.uri = Some(uri).filter(|uri| self.copy.as_ref().is_some_and(|copy| copy.has_lengths_of(uri)));
+        self
     }
 
     /// Returns `true` if the layer hedges calls.
@@ -197,7 +207,7 @@ impl<B: CloneBody, T> Call<B, T> {
     pub(crate) fn next_request(&mut self) -> Result<Request<B>, Error> {
         let copy = self.copy.as_ref().and_then(RequestCopy::try_clone).or_else(|| self.copy.take());
         let copy = copy.expect("`check_resendable` has found a copy");
-        let request = copy.into_request().map_err(|unreadable| {
+        let request = copy.into_request_to(self.uri.clone()).map_err(|unreadable| {
             let error = Error::from_inner(TransportError::request(unreadable).into());
             self.give_up(error, EndReason::NotClonable)
         })?;
@@ -291,7 +301,7 @@ impl<B: CloneBody, T> Call<B, T> {
 
     /// Reads the parts of the request that make the key of its budget; `None` without a copy of it.
     fn with_key_parts<K>(&self, read: impl FnOnce(&KeyParts<'_>) -> K) -> Option<K> {
-        with_key_parts(self.copy.as_ref(), &self.settings, read)
+        with_key_parts(self.copy.as_ref()?, self.uri.as_ref(), &self.settings, read)
     }
 
     fn budget_level(&self) -> Option<u32> {

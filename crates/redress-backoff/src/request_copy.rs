@@ -147,9 +147,22 @@ impl<B> RequestCopy<B> {
         Ok(headers)
     }
 
+    /// Returns `true` if a URI is as long as the copied one: only one that could not be parsed is not.
+    pub(crate) fn has_lengths_of(&self, uri: &Uri) -> bool {
+        let authority = uri.authority().map_or(0, |authority| authority.as_str().len());
+        let target = uri.path_and_query().map_or(0, |target| target.as_str().len());
+        (self.authority, self.uri) == (authority, authority + target)
+    }
+
     /// Converts the copy into a request that is equal to the original.
     pub(crate) fn into_request(self) -> Result<Request<B>, UnreadableCopy> {
-        let (uri, headers) = (self.uri()?, self.headers()?);
+        self.into_request_to(None)
+    }
+
+    /// Converts the copy into a request, with its URI if that is known.
+    pub(crate) fn into_request_to(self, uri: Option<Uri>) -> Result<Request<B>, UnreadableCopy> {
+        let uri = uri.map_or_else(|| self.uri(), Ok)?;
+        let headers = self.headers()?;
         let mut request = Request::new(self.body);
         *request.method_mut() = self.method;
         *request.uri_mut() = uri;

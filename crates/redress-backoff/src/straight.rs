@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use http::header::HOST;
-use http::{HeaderMap, Method, Request, Response};
+use http::{HeaderMap, Method, Request, Response, Uri};
 use redress_classify::straight::{Adopt, CallTime, SentParts, SentRequest, Straight};
 use redress_classify::{
     Classify, CloneBody, Deadline, Error, Phase, Refreshed, ResponseExt, UpstreamHealth, is_success, saturating,
@@ -38,7 +38,7 @@ pub struct Kept<B, K> {
 
 impl<B: CloneBody> First<B> {
     /// Copies a request that is about to be sent. `time` is read if the deadline counts from now.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn new(request: &Request<B>, settings: &Settings, time: &mut CallTime) -> Self {
         let from_now = |limit| Deadline::new(saturating::add(time.now(), limit));
         let deadline = Deadline::from_request(request).or_else(|| settings.deadline.map(from_now));
@@ -54,7 +54,7 @@ impl<B: CloneBody> First<B> {
 impl<B> First<B> {
     /// Returns the key of the call's budget; `None` where the layer has no budget.
     pub(crate) fn partition(&self, settings: &Settings) -> Option<u64> {
-        let of_copy = || with_key_parts(self.copy.as_ref(), settings, |parts| settings.partition(parts)).flatten();
+        let of_copy = || with_key_parts(self.copy.as_ref()?, None, settings, |parts| settings.partition(parts))?;
         self.partition.or_else(of_copy)
     }
 }
@@ -190,8 +190,9 @@ impl<S> Backoff<S> {
         S: Adopt<B, K> + Service<Request<B>, Response = Response<R>>,
         B: CloneBody,
     {
+        let uri = sent.uri().clone();
         let attempt = self.inner.adopt(kept.below, sent, result);
-        ResponseFuture::adopt(attempt, self.inner, Call::new(kept.first, self.settings))
+        ResponseFuture::adopt(attempt, self.inner, Call::new(kept.first, self.settings).with_uri(uri))
     }
 }
 
@@ -235,14 +236,14 @@ pub(crate) fn is_late<B>(request: &Request<B>, time: &mut CallTime) -> bool {
     Deadline::from_request(request).is_some_and(|deadline| deadline.has_passed(time.now()))
 }
 
-/// Reads the parts of a request that make the key of its budget; `None` without a copy of it.
+/// Reads the parts of a request that make the key of its budget. Its URI is parsed if it is not known.
 pub(crate) fn with_key_parts<B, K>(
-    copy: Option<&RequestCopy<B>>,
+    copy: &RequestCopy<B>,
+    uri: Option<&Uri>,
     settings: &Settings,
     read: impl FnOnce(&KeyParts<'_>) -> K,
 ) -> Option<K> {
-    let copy = copy?;
-    let uri = &copy.uri().ok()?;
+    let uri = &uri.cloned().or_else(|| copy.uri().ok())?;
     let headers = if settings.key_reads_headers(uri) { copy.headers().ok()? } else { HeaderMap::new() };
     Some(read(&KeyParts { method: &copy.method, uri, headers: &headers, extensions: &copy.extensions }))
 }

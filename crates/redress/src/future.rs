@@ -89,7 +89,7 @@ where
     R::Error: Into<BoxError>,
 {
     /// Waits for the response to a request that was sent.
-    #[inline]
+    #[inline(always)]
     pub(crate) const fn straight(response: S::Future, sent: Sent<S, B>) -> Self {
         Self { state: State::Straight { reader: Reader::new(response), timer: Timer::new() }, sent: Some(sent) }
     }

@@ -111,7 +111,7 @@ where
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         // The transport that was polled ready is used; its clone may not be ready, and is left for the next call.
         let clone = self.transport.clone();
-        let transport = mem::replace(&mut self.transport, clone);
+        let mut transport = mem::replace(&mut self.transport, clone);
         let layers = &self.shared.layers;
         let mut time = CallTime::default();
         let admitted = if self.shared.is_never_straight { None } else { layers.admit(&mut request, &mut time) };
@@ -120,7 +120,7 @@ where
         };
         let limit = AttemptLimit::new(&request, self.shared.attempt_timeout);
         let kept = layers.send(admitted, &mut request, &mut time);
-        let mut sent = Sent { transport, shared: Arc::clone(&self.shared), kept, limit };
-        ResponseFuture::straight(sent.transport.call(request), sent)
+        let response = transport.call(request);
+        ResponseFuture::straight(response, Sent { transport, shared: Arc::clone(&self.shared), kept, limit })
     }
 }
