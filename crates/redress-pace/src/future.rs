@@ -228,7 +228,7 @@ pub(crate) fn observe<R>(
 ) {
     let verdict = Verdict::for_response(response, &settings.dialect, &settings.clock);
     learn(settings, target, response, verdict.as_ref());
-    let end = response_result(response.status(), verdict.as_ref());
+    let end = response_result(response, verdict.as_ref());
     if permit.is_none() && sent.is_none() && is_unremarkable(settings, end) {
         return;
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::{Response, StatusCode};
-use redress_classify::{Class, CooldownScope, Error, Recovery, SuccessHint, Verdict};
+use redress_classify::{Class, CooldownScope, Error, Recovery, ResponseExt as _, SuccessHint, Verdict};
 use tokio::time::Instant;
 
 use crate::cooldown::{Cooldown, cooldown_after};
@@ -24,18 +24,21 @@ pub(crate) fn learn<R>(settings: &Settings, target: &Target, response: &Response
     cool_down(settings, target, scope_for_request(verdict), (wait, verdict.class().as_str()), now);
 }
 
-/// Returns how a call ended that has an error, for the gates.
+/// Returns how a call ended that has an error, for the gates. One with a record comes from a further stack below, whose own gate
+/// holds the calls until the end of an outage.
 pub(crate) fn error_result(error: &Error) -> CallResult {
     // A wrong certificate, proxy or URL does not tell how the upstream does, and is not retried.
-    if error.is_transport() && error.recovery() == Recovery::Retry {
+    if error.is_transport() && error.recovery() == Recovery::Retry && error.record().is_none() {
         CallResult::Failed { is_timeout: error.is_timeout() }
     } else {
         CallResult::Unknown
     }
 }
 
-/// Returns how a call ended that has a response, for the gates. `verdict` is that of the response.
-pub(crate) fn response_result(status: StatusCode, verdict: Option<&Verdict>) -> CallResult {
+/// Returns how a call ended that has a response, for the gates. `verdict` is that of the response. A failure with a record comes
+/// from a further stack below, as [an error](error_result) may.
+pub(crate) fn response_result<R>(response: &Response<R>, verdict: Option<&Verdict>) -> CallResult {
+    let status = response.status();
     let Some(verdict) = verdict else {
         return if status.is_server_error() { CallResult::Faulty } else { CallResult::Answered };
     };
@@ -43,6 +46,7 @@ pub(crate) fn response_result(status: StatusCode, verdict: Option<&Verdict>) -> 
     let is_of_request =
         matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::MISDIRECTED_REQUEST | StatusCode::TOO_EARLY);
     match verdict.class() {
+        _ if response.record().is_some() => CallResult::Unknown,
         Class::Unavailable if verdict.hint().is_none() && !is_of_request => CallResult::Failed { is_timeout: false },
         Class::RateLimited if verdict.hint().is_none() => CallResult::Throttled,
         Class::Unavailable | Class::RateLimited => CallResult::Faulty,
@@ -87,4 +91,32 @@ fn cool_down(
 /// Returns the scope of a cool-down. An unavailable service is unavailable to all calls.
 fn scope_for_request(verdict: &Verdict) -> CooldownScope {
     if verdict.class() == Class::RateLimited { verdict.cooldown_scope() } else { CooldownScope::Upstream }
+}
+
+#[cfg(test)]
+mod tests {
+    use redress_classify::{Clock, EndReason, Record, TransportError, dialects};
+
+    use super::*;
+
+    #[test]
+    fn a_failure_that_a_stack_below_has_dealt_with_is_no_sign_of_an_outage() {
+        let failed = CallResult::Failed { is_timeout: false };
+        for (has_record, expected) in [(false, failed), (true, CallResult::Unknown)] {
+            let mut response = Response::new(());
+            *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+            let mut error = Error::from_inner(TransportError::connect("refused").into());
+            if has_record {
+                let record = Record::new(Vec::new(), EndReason::MaxAttempts);
+                response.extensions_mut().insert(record.clone());
+                error = error.with_record(record);
+            }
+            let verdict = Verdict::for_response(&response, &dialects::generic(), &Clock::default());
+            assert_eq!(response_result(&response, verdict.as_ref()), expected);
+            assert_eq!(error_result(&error), expected);
+        }
+        let mut succeeded = Response::new(());
+        succeeded.extensions_mut().insert(Record::new(Vec::new(), EndReason::Success));
+        assert_eq!(response_result(&succeeded, None), CallResult::Answered);
+    }
 }
