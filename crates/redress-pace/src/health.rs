@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::outage::PastOutage;
+
 /// A run of failures that comes by chance less often than this is an outage. With failures in 5 % of the calls that is a run of
 /// 3, with 30 % one of 8, with 50 % one of 13.
 const CHANCE: f64 = 2e-4;
@@ -66,6 +68,7 @@ pub(crate) struct Health {
     throttled: f64,
     calls: CallRate,
     last_answer: Option<Instant>,
+    last_outage: Option<PastOutage>,
 }
 
 /// How often calls are made: a count that forgets within half a minute. It stands still while calls are held.
@@ -91,6 +94,7 @@ impl Health {
             throttled: 0.0,
             calls: CallRate { calls: 0.0, counted_for: 0.0, last: None },
             last_answer: None,
+            last_outage: None,
         }
     }
 
@@ -138,8 +142,13 @@ impl Health {
         self.count(1, is_open, now);
     }
 
-    /// Ends the run of failures, at the first answer after an outage. Returns `true` if each answer was recorded because of it
-    /// alone.
+    /// Ends an outage at its first answer, and the run of failures as [below](Self::end_failures).
+    pub(crate) fn end_outage(&mut self, outage: PastOutage) -> bool {
+        self.last_outage = Some(outage);
+        self.end_failures()
+    }
+
+    /// Ends the run of failures. Returns `true` if each answer was recorded because of it alone.
     pub(crate) fn end_failures(&mut self) -> bool {
         let before = self.needs_each_answer();
         self.failures = 0;
@@ -190,6 +199,11 @@ impl Health {
     /// Returns the shortest attempt that ended in a timeout; `None` if there was none.
     pub(crate) fn shortest_timeout(&self) -> Option<Duration> {
         self.shortest_timeout.is_finite().then(|| from_log(self.shortest_timeout))
+    }
+
+    /// Returns the last outage that has ended.
+    pub(crate) const fn last_outage(&self) -> Option<PastOutage> {
+        self.last_outage
     }
 
     /// Returns the mean time between two calls; `None` before the first call.

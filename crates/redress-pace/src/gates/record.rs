@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::{MAX_PARTITIONS, Permit, Sent, State, known};
 use crate::health::Health;
 use crate::line::{Line, Moment};
-use crate::outage::Outage;
+use crate::outage::{Outage, PastOutage};
 use crate::partition::Partition;
 use crate::scope::Target;
 use crate::settings::Settings;
@@ -97,7 +97,8 @@ pub(crate) fn record(
     let is_outage = learnt.is_outage && settings.detects_outages;
     if is_outage && !was_shut {
         transition = Some(Transition::Shut);
-        let outage = |health: &Health| Outage::new(health, now, random);
+        let is_timeout = matches!(result, CallResult::Failed { is_timeout: true });
+        let outage = |health: &Health| Outage::new(health, is_timeout, now, random);
         wakers = state.shut(settings, target, outage, (now, random));
     } else if was_shut && (result == CallResult::Answered || (is_probe && result.is_response())) {
         (transition, wakers) = state.open(settings, target, now, random);
@@ -208,9 +209,11 @@ impl State {
     ) -> (Option<Transition>, Vec<Waker>) {
         // One that was shut by hand stays shut, and its run of failures goes on.
         let outage = self.outage_at(target).filter(|outage| outage.next_probe().is_some());
-        let Some(age) = outage.map(|outage| outage.age(now)) else { return (None, Vec::new()) };
+        let Some(since) = outage.map(Outage::since) else { return (None, Vec::new()) };
+        let age = now.saturating_duration_since(since);
         let Self { lines, health, recorded, .. } = self;
-        *recorded -= usize::from(health.get_mut(&target.partition).is_some_and(Health::end_failures));
+        let end = |health: &mut Health| health.end_outage(PastOutage { since, until: now });
+        *recorded -= usize::from(health.get_mut(&target.partition).is_some_and(end));
         let health = known(health, &target.partition);
         let moment = Moment { health, now, random, newest_first: settings.newest_first };
         let Some(line) = lines.get_mut(&target.upstream_key()) else { return (None, Vec::new()) };

@@ -31,7 +31,7 @@ impl Scene {
     /// Begins an outage, whose first probe is due after 100 ms.
     fn shut() -> Self {
         let mut scene = Self::releasing(1.0);
-        scene.line = Line::shut(1, Outage::new(&scene.health, scene.now, MIDDLE));
+        scene.line = Line::shut(1, Outage::new(&scene.health, false, scene.now, MIDDLE));
         scene
     }
 
@@ -227,7 +227,7 @@ fn the_beginning_of_an_outage_sends_calls_without_a_deadline_away() {
     let with = scene.enqueue(2, 30 * S);
     assert!(matches!(scene.poll(&without), WaitState::Waiting(Some(_))));
     assert_eq!(scene.poll(&with), WaitState::Waiting(None));
-    let outage = Outage::new(&scene.health, scene.now, MIDDLE);
+    let outage = Outage::new(&scene.health, false, scene.now, MIDDLE);
     wake(scene.step(|line, moment| line.begin_outage(outage, moment)));
     assert_eq!((without.wakes.count(), scene.poll(&without)), (1, WaitState::Gone));
     assert_eq!((with.wakes.count(), scene.poll(&with)), (1, WaitState::Waiting(Some(scene.now + 100 * MS))));
@@ -416,7 +416,7 @@ fn make(scene: &mut Scene, calls: &mut Vec<Told>, flight: &mut Vec<Place>, nth: 
         }
         Step::End(nth, end) if !flight.is_empty() => scene.end(flight.swap_remove(nth % flight.len()), end),
         Step::BeginOutage if scene.line.outage().is_none() => {
-            let outage = Outage::new(&scene.health, scene.now, MIDDLE);
+            let outage = Outage::new(&scene.health, false, scene.now, MIDDLE);
             wake(scene.step(|line, moment| line.begin_outage(outage, moment)));
         }
         Step::EndOutage if scene.line.outage().is_some() => scene.end_outage(),

@@ -36,31 +36,31 @@ fn the_interval_is_a_tenth_of_the_age_within_bounds() {
         let (health, _) = healthy(50 * MS, gap);
         // The gap of a count that forgets is known to a percent or two, that of rare calls not as well.
         let of_rare = gap > S && expected > 20 * S;
-        let found = interval(&health, age, 1.0, MIDDLE);
+        let found = interval(&health, age, false, MIDDLE);
         assert!(
             of_rare && found == expected || (found.as_secs_f64() / expected.as_secs_f64() - 1.0).abs() < 0.03,
             "{gap:?} {age:?}: {found:?}"
         );
     }
-    assert_eq!(interval(&Health::new(), 5 * S, 1.0, MIDDLE), 500 * MS, "nothing is known of the upstream");
+    assert_eq!(interval(&Health::new(), 5 * S, false, MIDDLE), 500 * MS, "nothing is known of the upstream");
 }
 
 #[test]
 fn the_jitter_is_half_of_the_interval_in_both_directions() {
     let (health, now) = healthy(50 * MS, 10 * MS);
     for (random, expected) in [(0, 50 * MS), (MIDDLE, 100 * MS), (u32::MAX, 150 * MS)] {
-        let outage = Outage::new(&health, now, random);
+        let outage = Outage::new(&health, false, now, random);
         let next = outage.next_probe().unwrap();
         assert_close(next - now, expected);
         assert!(outage.is_due(next) && !outage.is_due(next - MS));
-        assert_close(interval(&health, 3_600 * S, 1.0, random), expected * 20);
+        assert_close(interval(&health, 3_600 * S, false, random), expected * 20);
     }
 }
 
 #[test]
 fn a_rare_caller_probes_about_seven_times_in_ten_seconds() {
     let (health, start) = healthy(50 * MS, 60 * S);
-    let (mut outage, mut probes) = (Outage::new(&health, start, MIDDLE), 0);
+    let (mut outage, mut probes) = (Outage::new(&health, false, start, MIDDLE), 0);
     while let Some(next) = outage.next_probe().filter(|next| *next < start + 10 * S) {
         probes += 1;
         outage.send_probe(probes, &health, next, MIDDLE);
@@ -81,7 +81,7 @@ fn a_probe_is_replaced_after_the_longest_of_four_times() {
         if timeout.is_some() {
             health.on_failure(timeout, true, start);
         }
-        let (mut outage, now) = (Outage::new(&health, start, MIDDLE), start + age);
+        let (mut outage, now) = (Outage::new(&health, false, start, MIDDLE), start + age);
         outage.send_probe(7, &health, now, MIDDLE);
         assert_close(outage.next_probe().unwrap() - now, expected);
     }
@@ -90,11 +90,11 @@ fn a_probe_is_replaced_after_the_longest_of_four_times() {
 #[test]
 fn a_probe_that_ends_in_a_timeout_is_followed_by_another_after_twice_the_time_between_calls() {
     for (gap, age, at_once, after_timeout) in
-        [(10 * MS, 15 * S, 1_500 * MS, 1_500 * MS), (S, 500 * MS, 500 * MS, 500 * MS), (S, 5 * S, S, 2 * S)]
+        [(10 * MS, 15 * S, 1_500 * MS, 1_500 * MS), (S, 500 * MS, 500 * MS, 2 * S), (S, 5 * S, S, 2 * S)]
     {
         let (health, start) = healthy(50 * MS, gap);
         for (is_timeout, expected) in [(false, at_once), (true, after_timeout)] {
-            let (mut outage, now) = (Outage::new(&health, start, MIDDLE), start + age);
+            let (mut outage, now) = (Outage::new(&health, false, start, MIDDLE), start + age);
             outage.send_probe(1, &health, now, MIDDLE);
             outage.end_probe(1, is_timeout, &health, now, MIDDLE);
             assert_close(outage.next_probe().unwrap() - now, expected);
@@ -105,7 +105,7 @@ fn a_probe_that_ends_in_a_timeout_is_followed_by_another_after_twice_the_time_be
 #[test]
 fn the_end_of_a_replaced_probe_changes_nothing() {
     let (health, start) = healthy(50 * MS, 10 * MS);
-    let mut outage = Outage::new(&health, start, MIDDLE);
+    let mut outage = Outage::new(&health, false, start, MIDDLE);
     outage.send_probe(1, &health, start + S, MIDDLE);
     outage.send_probe(2, &health, start + 2 * S, MIDDLE);
     let replaced = outage.next_probe();
@@ -128,4 +128,33 @@ fn an_outage_by_hand_is_never_probed() {
     // The end of a probe that was sent before.
     outage.end_probe(1, false, &Health::new(), now + S, MIDDLE);
     assert!(outage.next_probe().is_none());
+}
+
+#[test]
+fn an_outage_of_timeouts_continues_one_that_ended_at_most_as_long_ago_as_it_lasted() {
+    let (mut health, start) = healthy(50 * MS, 10 * MS);
+    let until = start + 20 * S;
+    health.end_outage(PastOutage { since: start, until });
+    for (is_timeout, after, continues) in
+        [(true, Duration::ZERO, true), (true, 20 * S, true), (true, 20 * S + MS, false), (false, S, false)]
+    {
+        let now = until + after;
+        let outage = Outage::new(&health, is_timeout, now, MIDDLE);
+        let (since, wait) = if continues { (start, 2 * S) } else { (now, 100 * MS) };
+        assert_eq!(outage.since(), since, "{is_timeout} {after:?}");
+        assert_close(outage.next_probe().unwrap() - now, wait);
+    }
+}
+
+#[test]
+fn a_probe_of_a_client_that_rarely_calls_is_followed_by_no_more_than_half_the_load_of_a_good_day_after_timeouts() {
+    let (health, start) = healthy(50 * MS, 4 * S);
+    for age in [Duration::ZERO, S, 20 * S] {
+        let found = interval(&health, age, true, MIDDLE);
+        assert!((found.as_secs_f64() / 8.0 - 1.0).abs() < 0.1, "{age:?}: {found:?}");
+    }
+    assert_close(
+        Outage::new(&health, true, start, MIDDLE).next_probe().unwrap() - start,
+        interval(&health, S, true, MIDDLE),
+    );
 }
