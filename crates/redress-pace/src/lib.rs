@@ -56,7 +56,8 @@
 //!    failed probes again after all others, so that a call of a broken route does not hold those that would be answered. The
 //!    next probe follows after a tenth of the outage's age, 100 ms to 2 s (30 s for a client that calls rarely), with jitter; a client
 //!    probes no more often than it calls, and half as often after a timeout, so that a fleet leaves a server that hangs the capacity
-//!    to work off its queue. A probe that hangs or is dropped is replaced.
+//!    to work off its queue. A probe that hangs or is dropped is replaced. An outage of timeouts that begins no later after the last
+//!    one than that one lasted continues it, and its intervals.
 //! 4. The first answer to any call opens the gate, and the calls that wait are released.
 //!
 //! [`Gate`] shows the state, opens and shuts it by hand, and ends the waits at shutdown. [`PaceLayer::without_outages`] turns all of
@@ -74,7 +75,7 @@
 //!    sign of a queue.
 //! 3. If more than half of a round fail, or a fifth end in timeouts while the others are slow, it is halved. A round that takes more
 //!    than 4 times as long as usual, or two thirds of the way to the timeout of an attempt, shrinks it by 30 %, though not below its
-//!    first size.
+//!    first size. If half of a round fail with the smallest window too, the failures are not those of a queue, and no longer count.
 //! 4. Calls go by their deadlines, the earliest first ([or last](PaceLayer::newest_first)); then in the order of arrival. One that
 //!    has less than twice the latency left is not sent. A call without a deadline goes without a permit after its maximum wait,
 //!    unless it waited for a cool-down.

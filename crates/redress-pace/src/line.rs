@@ -3,6 +3,7 @@
 
 mod flight;
 mod queue;
+mod state;
 #[cfg(all(test, not(loom)))]
 mod tests;
 mod wait;
@@ -11,7 +12,6 @@ use std::collections::HashMap;
 use std::task::Waker;
 use std::time::Duration;
 
-use redress_classify::saturating;
 use tokio::time::Instant;
 
 use self::flight::Flight;
@@ -26,11 +26,6 @@ use crate::window::{CallEnd, Window};
 
 /// The maximum number of calls that wait for the end of an outage.
 pub(crate) const MAX_WAITING: usize = 10_000;
-/// A release is over after this time without a call that waits.
-const IDLE: Duration = Duration::from_secs(1);
-/// An outage is over if it could have been probed for this long and was not: the upstream is no longer called. It is long, since
-/// the first call after it probes in short intervals again.
-const FORGOTTEN: Duration = Duration::from_secs(3600);
 /// A call that has less time left than this multiple of the latency is not sent.
 const NEEDED: u32 = 2;
 
@@ -97,43 +92,6 @@ impl Line {
             phase,
             timer: None,
             idle_since: None,
-        }
-    }
-
-    /// Returns the number of calls that wait.
-    pub(crate) fn waiting(&self) -> usize {
-        self.cooling.len() + self.queue.len() + self.ended.len()
-    }
-
-    /// Returns the number of calls that have a place.
-    pub(crate) fn in_flight(&self) -> usize {
-        self.flight.len()
-    }
-
-    /// Returns the outage, while there is one.
-    pub(crate) const fn outage(&self) -> Option<&Outage> {
-        match &self.phase {
-            Phase::Shut(outage) => Some(outage),
-            Phase::Release(_) => None,
-        }
-    }
-
-    /// Returns the number of places of the release; `None` during an outage.
-    pub(crate) const fn places(&self) -> Option<f64> {
-        match &self.phase {
-            Phase::Shut(_) => None,
-            Phase::Release(window) => Some(window.places()),
-        }
-    }
-
-    /// Returns `true` if the line can be removed: no call waits, and none has waited for a while.
-    pub(crate) fn is_over(&self, now: Instant) -> bool {
-        match &self.phase {
-            Phase::Shut(outage) => {
-                let is_forgotten = outage.next_probe().is_some_and(|next| saturating::add(next, FORGOTTEN) <= now);
-                is_forgotten && self.waiting() == 0
-            }
-            Phase::Release(_) => self.idle_since.is_some_and(|since| now.saturating_duration_since(since) >= IDLE),
         }
     }
 

@@ -24,7 +24,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 ///
 /// It begins with the concurrency of a good day, rate x latency, so that a fleet of many clients that share nothing brings no
 /// more load than on that day. It adapts in rounds of as many answers as it has places, at least 4, or 2 below two places:
-/// - More than half of a round fail, or a fifth end in a timeout while the others are slow: it is halved.
+/// - More than half of a round fail, or a fifth end in a timeout while the others are slow: it is halved, down to one place or its
+///   first size. If it is that small already and half of a round fail, fewer calls do not help: the failures are not those of a
+///   queue, and no longer count.
 /// - A round takes more than 4 times the usual latency, or comes close to the timeout of an attempt: it shrinks by 30 %, though
 ///   not below its first size. If it has that size and the answers get no faster, the server is slower for good: this is the
 ///   usual latency from then on.
@@ -46,6 +48,8 @@ pub(crate) struct Window {
     /// Whether there was a sign of a queue.
     has_queued: bool,
     last_mean: f64,
+    /// Whether the failures were as many with the smallest window.
+    fails_anyway: bool,
     round: Round,
     /// The instant from which on the next call may be sent, if the window is below 1.
     next_send: Instant,
@@ -87,6 +91,7 @@ impl Window {
             cut: now,
             has_queued: false,
             last_mean: f64::INFINITY,
+            fails_anyway: false,
             round: Round::default(),
             next_send: now,
         }
@@ -95,6 +100,11 @@ impl Window {
     /// Returns the number of calls that may be in flight.
     pub(crate) const fn places(&self) -> f64 {
         self.places
+    }
+
+    /// Returns `true` if calls fail with the smallest window, too.
+    pub(crate) const fn fails_anyway(&self) -> bool {
+        self.fails_anyway
     }
 
     /// Returns the instant before which no call may be sent.
@@ -138,8 +148,11 @@ impl Window {
         let ratio = mean.map_or(f64::INFINITY, |mean| (mean - self.usual).exp());
         let (low, high) = self.thresholds(health);
         let before = self.places;
-        if round.share(round.failures) > 0.5 || (round.share(round.timeouts) > 0.2 && ratio > SLOW) {
-            self.places = (self.places / 2.0).max(self.first.min(1.0));
+        let is_failing = round.share(round.failures) > 0.5 && !self.fails_anyway;
+        if is_failing || (round.share(round.timeouts) > 0.2 && ratio > SLOW) {
+            let smallest = self.first.min(1.0);
+            self.fails_anyway |= round.timeouts == 0 && self.places <= smallest;
+            self.places = (self.places / 2.0).max(smallest);
         } else if ratio > high {
             self.shrink(mean);
         } else if ratio <= low && is_used {

@@ -238,3 +238,22 @@ fn below_one_place_the_calls_pause() {
     unknown.on_send(now);
     assert_eq!(unknown.next_send(), now, "nothing is known of the upstream");
 }
+
+#[test]
+fn failures_that_go_on_with_the_smallest_window_no_longer_count() {
+    for (end, grows) in [(CallEnd::Failed, true), (CallEnd::TimedOut, false)] {
+        let mut release = Release::new(2.0);
+        let mut fail = |rounds| {
+            for _ in 0..rounds {
+                // Three of four calls fail; the last one is answered, slowly beside timeouts.
+                release.end(end, 3, MS);
+                release.end(CallEnd::Answered, 1, if grows { USUAL } else { 3 * USUAL });
+                release.now += S;
+            }
+            release.window.places
+        };
+        assert_close(fail(1), 1.0);
+        let after = fail(4);
+        assert_eq!((after > 1.2, release.window.fails_anyway()), (grows, grows), "{end:?}: {after}");
+    }
+}
