@@ -21,7 +21,7 @@ use self::sync::Arc;
 
 /// A retry budget: a bucket of tokens that is shared by its clones. Each retry takes tokens, each success gives some back.
 ///
-/// A retry after a transient failure takes 14, one after throttling 5. Neither time nor the number of requests refills the
+/// A retry after a transient failure takes 14, one after throttling 5, or 14 as [below](#refill). Neither time nor the number of requests refills the
 /// budget: when an upstream fails for all callers, retries stop and do not resume before it answers again. A budget that
 /// grows with the number of requests keeps an overloaded service down; with this one the service recovers as if there were
 /// no retries.
@@ -35,13 +35,16 @@ use self::sync::Arc;
 ///
 /// # Refill
 /// A success refills:
-/// - after a retry, the cost of the last retry of its call, whatever the health of the upstream;
-/// - else, while a layer below marks the upstream as degraded or in an outage ([`UpstreamHealth`]), 1;
+/// - while a layer below marks the upstream as throttled ([`UpstreamHealth`]), 1;
+/// - else, after a retry, the cost of the last retry of its call;
+/// - else, while a layer below marks the upstream as degraded or in an outage, 1;
 /// - else the tokens of [`healthy_refill`]: 1 by default, and 14 in the stack of `redress`, whose Pace layer marks upstreams.
 ///
 /// A failure refills nothing. With 14 tokens each success at the first attempt pays for one retry of another call: single
 /// failures are retried up to a share of about one half of all attempts, and the health of the upstream limits the retries.
-/// As soon as it slows down, limits the rate of requests, or recovers from an outage, the law is that of the AWS SDKs.
+/// As soon as it slows down or recovers from an outage, the law is that of the AWS SDKs. If it limits the rate of requests and does
+/// not say when to come back, each retry takes the place of another request: then one costs 14 tokens after a 429 too, and a
+/// success gives 1 in any case, so that at most 7 % of the requests are retries once the budget is used up.
 ///
 /// # Sharing
 /// [`BackoffLayer::share`](crate::BackoffLayer::share) shares the tokens with other processes.

@@ -315,8 +315,8 @@ impl<B: CloneBody, T> Call<B, T> {
             throttling.record_success();
         }
         if let Some(budgets) = &self.settings.budget {
-            let first_attempt = || self.settings.first_attempt_refill(response);
-            self.payment.refill(budgets, || self.partition().unwrap_or_default(), first_attempt);
+            let tokens = |spent| self.settings.refill(response, spent);
+            self.payment.refill(budgets, || self.partition().unwrap_or_default(), tokens);
         }
     }
 }

@@ -40,6 +40,8 @@ pub(crate) struct AttemptContext<'a> {
     pub(crate) deadline: Option<Instant>,
     /// Whether the upstream is in an outage, and the call may be sent again at its end.
     pub(crate) is_outage: bool,
+    /// Whether the upstream limits the rate of requests and does not say when to come back.
+    pub(crate) is_limited: bool,
     /// Uniformly distributed over all values.
     pub(crate) random: u32,
 }
@@ -186,7 +188,8 @@ pub(crate) fn decide_wait(
         return Err(EndReason::HintTooLong);
     }
     let (wait, source) = wait(settings, context).ok_or(EndReason::Deadline)?;
-    let cost = if context.is_throttled() { Budget::THROTTLING_COST } else { Budget::TRANSIENT_COST };
+    let is_cheap = context.is_throttled() && !context.is_limited;
+    let cost = if is_cheap { Budget::THROTTLING_COST } else { Budget::TRANSIENT_COST };
     Ok(Retry { wait, source, cost, maybe_processed })
 }
 

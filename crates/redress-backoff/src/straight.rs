@@ -77,16 +77,18 @@ impl Settings {
             throttling.record_success();
         }
         if let Some(budgets) = &self.budget {
-            budgets.refill(key, || self.first_attempt_refill(response));
+            budgets.refill(key, || self.refill(response, None));
         }
         self.successes.count();
     }
 
-    /// Returns the tokens that a success of a first attempt is worth.
-    pub(crate) fn first_attempt_refill<R>(&self, response: &Response<R>) -> u32 {
-        match UpstreamHealth::of_response(response) {
-            None => self.healthy_refill,
-            Some(_) => Budget::FIRST_ATTEMPT_REFILL,
+    /// Returns the tokens that a success is worth, by the cost of the last retry of its call.
+    pub(crate) fn refill<R>(&self, response: &Response<R>, spent: Option<u32>) -> u32 {
+        match (UpstreamHealth::of_response(response), spent) {
+            (Some(UpstreamHealth::Throttled), _) => Budget::FIRST_ATTEMPT_REFILL,
+            (_, Some(cost)) => cost,
+            (None, None) => self.healthy_refill,
+            (Some(_), None) => Budget::FIRST_ATTEMPT_REFILL,
         }
     }
 }

@@ -23,6 +23,7 @@ use redress_classify::{
 };
 
 const OUTAGE: Option<UpstreamHealth> = Some(UpstreamHealth::Outage);
+const THROTTLED: Option<UpstreamHealth> = Some(UpstreamHealth::Throttled);
 const DEGRADED: Option<UpstreamHealth> = Some(UpstreamHealth::Degraded);
 
 /// A layer whose calls have a minute.
@@ -399,6 +400,26 @@ async fn a_healthy_upstream_refills_the_budget_faster() {
     assert_eq!(budget.level(), 50, "a success after a retry gives back the cost of the retry");
     rig.call(&layer, request("GET")).await.unwrap();
     assert_eq!(budget.level(), 50);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_without_a_hint_makes_retries_dear() {
+    let fast = layer().healthy_refill(Budget::TRANSIENT_COST);
+    let (ok, limited) = (|| Reply::status(200), || Reply::status(429));
+    for (plan, level) in [
+        (vec![Send(ok(), THROTTLED)], 51),
+        (vec![Send(limited(), THROTTLED), Send(ok(), THROTTLED)], 50 - 14 + 1),
+        (vec![Send(limited(), THROTTLED), Send(ok(), None)], 50),
+        (vec![Send(busy(), THROTTLED), Send(ok(), THROTTLED)], 50 - 14 + 1),
+        (vec![Send(limited(), THROTTLED), Send(Reply::status(404), None)], 50 - 14),
+        (vec![Send(limited(), None), Send(Reply::status(404), None)], 50 - 5),
+    ] {
+        let budget = Budget::with_capacity(100);
+        assert_eq!(budget.reserve(50).map(Reservation::spend), Some(50));
+        let case = format!("{plan:?}");
+        let _response = Rig::new(plan).call(&fast.clone().budget(budget.clone()), request("GET")).await.unwrap();
+        assert_eq!(budget.level(), level, "{case}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

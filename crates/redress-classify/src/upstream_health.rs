@@ -24,8 +24,11 @@ use http::{Extensions, Response};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum UpstreamHealth {
-    /// It answers, but slower than usual, or it limits the rate of requests, or it is recovering from an outage.
+    /// It answers, but slower than usual, or it is recovering from an outage.
     Degraded,
+    /// It limits the rate of requests, and does not say when to come back: a 429 without a hint for at least 2 % of the last
+    /// requests. A request that is sent again takes the place of another one.
+    Throttled,
     /// It is in an outage. The layer holds all requests but single probes until one of them is answered, so a request that is
     /// sent again now waits there for its admission.
     Outage,

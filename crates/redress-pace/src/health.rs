@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use redress_classify::UpstreamHealth;
 use tokio::time::Instant;
 
 use crate::outage::PastOutage;
@@ -163,11 +164,19 @@ impl Health {
         }
     }
 
-    /// Returns `true` if the upstream is slower than usual, or throttles calls. The usual latency is known from 32 answers on.
-    pub(crate) fn is_degraded(&self) -> bool {
+    /// Returns whether the upstream throttles calls, or is slower than usual. The usual latency is known from 32 answers on.
+    pub(crate) fn degradation(&self) -> Option<UpstreamHealth> {
         let is_known = self.answers > FIRST_ANSWERS;
         let is_slow = || self.latency > self.usual + SLOW.ln() && self.latency.exp() - self.usual.exp() >= SLOWER_BY;
-        self.throttled >= THROTTLED || (is_known && is_slow())
+        if self.throttled >= THROTTLED {
+            Some(UpstreamHealth::Throttled)
+        } else {
+            (is_known && is_slow()).then_some(UpstreamHealth::Degraded)
+        }
+    }
+
+    pub(crate) fn is_degraded(&self) -> bool {
+        self.degradation().is_some()
     }
 
     /// Returns `true` if each answer must be recorded: after a failure, and while the upstream is degraded.

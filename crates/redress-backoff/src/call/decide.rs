@@ -54,6 +54,7 @@ impl<B: CloneBody, T> Call<B, T> {
             now,
             deadline: self.deadline.map(Deadline::instant),
             is_outage: false,
+            is_limited: false,
             random,
         };
         // The caller's own word about one request counts before the service's about its method.
@@ -78,6 +79,7 @@ impl<B: CloneBody, T> Call<B, T> {
         context.is_outage = health == Some(UpstreamHealth::Outage)
             && self.history.has_outage_resends_left()
             && self.payment.can_reserve_at_send();
+        context.is_limited = health == Some(UpstreamHealth::Throttled);
         let throttling = settings.throttling().filter(|_| is_throttling_failure(&settings, &context));
         let is_refused = throttling.is_some_and(|throttling| !throttling.record_failure());
         let is_resendable = may_resend(&settings, &context);

@@ -151,13 +151,13 @@ impl Payment {
         self.budget.as_ref().map_or_else(|| budgets.level(self.key()), Budget::level)
     }
 
-    /// Gives the budget the tokens of a success: the cost of the last retry, or `first_attempt` if no retry was paid for.
-    /// Neither closure is called while all buckets are full.
+    /// Gives the budget the tokens of a success, by the cost of the last retry if one was paid for. Neither closure is called while
+    /// all buckets are full.
     #[inline]
-    pub(super) fn refill(&self, budgets: &Budgets, key: impl FnOnce() -> u64, first_attempt: impl FnOnce() -> u32) {
+    pub(super) fn refill(&self, budgets: &Budgets, key: impl FnOnce() -> u64, tokens: impl FnOnce(Option<u32>) -> u32) {
         match &self.budget {
-            Some(budget) => budget.refill_with(|| self.spent.unwrap_or_else(first_attempt)),
-            None => budgets.refill(key, first_attempt),
+            Some(budget) => budget.refill_with(|| tokens(self.spent)),
+            None => budgets.refill(key, || tokens(None)),
         }
     }
 

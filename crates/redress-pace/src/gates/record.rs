@@ -44,7 +44,8 @@ pub(crate) struct Recorded {
 struct Learnt {
     /// There are too many failures in a row for chance.
     is_outage: bool,
-    is_degraded: bool,
+    /// Whether it throttles, or is slower than usual.
+    degradation: Option<UpstreamHealth>,
 }
 
 /// A change of a gate.
@@ -103,7 +104,7 @@ pub(crate) fn record(
     } else if was_shut && (result == CallResult::Answered || (is_probe && result.is_response())) {
         (transition, wakers) = state.open(settings, target, now, random);
     }
-    let health = state.health_for(target, result, learnt.is_degraded);
+    let health = state.health_for(target, result, learnt.degradation);
     state.remove_if_over(target, now);
     state.adapt(settings);
     drop(state);
@@ -155,10 +156,10 @@ impl State {
             CallResult::Throttled => health.on_throttle(is_open, now),
             CallResult::Faulty | CallResult::Unknown => {}
         }
-        let is_degraded = health.is_degraded();
-        let needs_each = is_degraded || health.is_failing();
+        let degradation = health.degradation();
+        let needs_each = degradation.is_some() || health.is_failing();
         self.count_each(needed_each, needs_each);
-        Learnt { is_outage, is_degraded }
+        Learnt { is_outage, degradation }
     }
 
     /// Counts the partitions each answer of which is recorded.
@@ -222,12 +223,17 @@ impl State {
     }
 
     /// Returns the health that the layers above are told.
-    fn health_for(&self, target: &Target, result: CallResult, is_degraded: bool) -> Option<UpstreamHealth> {
+    fn health_for(
+        &self,
+        target: &Target,
+        result: CallResult,
+        degradation: Option<UpstreamHealth>,
+    ) -> Option<UpstreamHealth> {
         let line = self.line_at(target);
         if matches!(result, CallResult::Failed { .. }) && line.is_some_and(|line| line.outage().is_some()) {
             return Some(UpstreamHealth::Outage);
         }
-        (is_degraded || line.is_some_and(Line::is_recovering)).then_some(UpstreamHealth::Degraded)
+        degradation.or_else(|| line.is_some_and(Line::is_recovering).then_some(UpstreamHealth::Degraded))
     }
 
     /// Removes the line of an upstream whose release is over.

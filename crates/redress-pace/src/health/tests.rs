@@ -223,7 +223,7 @@ fn two_percent_of_throttled_calls_degrade_an_upstream() {
     health.on_throttle(true, now);
     assert!(!health.is_degraded());
     health.on_throttle(true, now);
-    assert!(health.is_degraded());
+    assert_eq!(health.degradation(), Some(UpstreamHealth::Throttled));
     (0..2).for_each(|_| health.on_answer(None, 16, true, now));
     assert!(!health.is_degraded());
 }
