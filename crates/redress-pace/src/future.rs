@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tower_service::Service;
 
 use crate::admission::{Admission, refused};
-use crate::gates::{CallResult, Held, Permit, Sent, is_unremarkable};
+use crate::gates::{CallResult, Held, Permit, Sent};
 use crate::learn::{error_result, learn, response_result};
 use crate::scope::Target;
 use crate::settings::Settings;
@@ -229,7 +229,7 @@ pub(crate) fn observe<R>(
     let verdict = Verdict::for_response(response, &settings.dialect, &settings.clock);
     learn(settings, target, response, verdict.as_ref());
     let end = response_result(response, verdict.as_ref());
-    if permit.is_none() && sent.is_none() && is_unremarkable(settings, end) {
+    if permit.is_none() && sent.is_none() && end == CallResult::Answered && settings.gates.ignores_answers() {
         return;
     }
     if let Some(health) = record(settings, target, permit, sent, end) {

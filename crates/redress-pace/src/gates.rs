@@ -1,4 +1,5 @@
-//! The state of all gates, behind their lock: cool-downs, outages, and the lines of the calls that wait there.
+//! The state of all gates: behind their lock cool-downs, outages, and the lines of the calls that wait there; beside it the flags by
+//! which a call with open gates sees in one load whether there is anything to do.
 
 mod control;
 mod entry;
@@ -7,7 +8,6 @@ mod held;
 #[cfg(all(test, loom))]
 mod models;
 mod record;
-mod sampling;
 mod sync;
 #[cfg(all(test, not(loom)))]
 mod tests;
@@ -24,10 +24,8 @@ use tokio::time::Instant;
 pub(crate) use self::entry::{Caller, GateState, LineWait, enter, is_open, try_enter};
 pub(crate) use self::handles::{Permit, PermitWait, Waiter};
 pub(crate) use self::held::{Held, HeldBytes};
-pub(crate) use self::record::{CallResult, Transition, is_unremarkable, record};
-use self::sampling::Sampling;
-pub(crate) use self::sampling::Sent;
-use self::sync::{AtomicBool, Mutex, MutexGuard};
+pub(crate) use self::record::{CallResult, Transition, record};
+use self::sync::{AtomicBool, AtomicU8, Mutex, MutexGuard, Ordering};
 use crate::buckets::Buckets;
 use crate::cooldown::{Cooldown, CooldownTable};
 use crate::health::{CallRate, Health};
@@ -41,6 +39,21 @@ const MAX_PARTITIONS: usize = 1024;
 
 /// Two ends of a cool-down that differ by less are one end, measured in two processes through a store.
 pub(crate) const STORE_DELAY: Duration = Duration::from_millis(100);
+
+/// There is a cool-down, an outage or a release in some partition.
+const ACTIVE: u8 = 1;
+/// Some partition has had a failure since its last answer, or is degraded: each answer is recorded.
+const EACH_ANSWER: u8 = 2;
+/// Few calls are made, so each of them is timed.
+const FEW_CALLS: u8 = 4;
+
+/// Of many calls, one in 16 is timed.
+const ONE_IN: u8 = 16;
+/// From this rate on, in calls a second over all partitions, calls are many, and below the second they are few again.
+const MANY: f64 = 16.0;
+const FEW: f64 = 8.0;
+/// The number of calls that are timed before that.
+const FIRST: u32 = 64;
 
 /// The state of the gates, which all services of a layer share. No user code runs under its locks.
 #[derive(Default)]
@@ -69,10 +82,30 @@ struct State {
     next_id: u64,
 }
 
+/// Flags that are set under the lock of the gates, and read without it.
+///
+/// They guard no memory: a call that reads them too early records one answer less, or takes the lock for nothing.
+#[derive(Debug)]
+struct Sampling(AtomicU8);
+
+/// The send of a call that is timed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sent {
+    pub(crate) at: Instant,
+    /// The number of calls for which it stands: those that are not timed, and itself.
+    pub(crate) calls: u8,
+}
+
 impl Gates {
     /// Returns `true` if there is no cool-down, no outage and no release, by one atomic load.
     pub(crate) fn is_inactive(&self) -> bool {
         !self.sampling.is_active()
+    }
+
+    /// Returns `true` if an answer to an untimed call without a permit changes nothing, by one atomic load.
+    #[inline]
+    pub(crate) fn ignores_answers(&self) -> bool {
+        !self.sampling.records_each_answer()
     }
 
     /// Counts the bytes of a call that waits, until the result is dropped.
@@ -189,6 +222,62 @@ impl Gates {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for Sampling {
+    fn default() -> Self {
+        Self(AtomicU8::new(FEW_CALLS))
+    }
+}
+
+impl Sampling {
+    fn is_active(&self) -> bool {
+        self.has(ACTIVE)
+    }
+
+    /// Returns `true` if each answer is recorded, by one load.
+    fn records_each_answer(&self) -> bool {
+        self.has(ACTIVE | EACH_ANSWER)
+    }
+
+    /// Returns the number of calls for which one that is sent now stands; `None` if it is not timed.
+    #[inline]
+    fn weight(&self, random: impl FnOnce() -> u32) -> Option<u8> {
+        if self.0.load(Ordering::Relaxed) != 0 {
+            return Some(1);
+        }
+        random().is_multiple_of(u32::from(ONE_IN)).then_some(ONE_IN)
+    }
+
+    fn set_active(&self, is_active: bool) {
+        self.set(ACTIVE, is_active);
+    }
+
+    fn set_each_answer(&self, each: bool) {
+        self.set(EACH_ANSWER, each);
+    }
+
+    /// Times each call, or one in 16, by the number that were timed and the rate of calls a second.
+    fn adapt(&self, timed: u32, rate: f64) {
+        if self.has(FEW_CALLS) {
+            self.set(FEW_CALLS, timed < FIRST || rate <= MANY);
+        } else {
+            self.set(FEW_CALLS, rate < FEW);
+        }
+    }
+
+    fn has(&self, flags: u8) -> bool {
+        self.0.load(Ordering::Acquire) & flags != 0
+    }
+
+    /// Called under the lock of the gates.
+    fn set(&self, flag: u8, is_set: bool) {
+        if is_set {
+            self.0.fetch_or(flag, Ordering::Release);
+        } else {
+            self.0.fetch_and(!flag, Ordering::Release);
+        }
     }
 }
 

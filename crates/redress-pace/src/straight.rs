@@ -9,7 +9,7 @@ use redress_classify::{BoxError, Classify, CloneBody, Error, SendState, is_succe
 use tower_service::Service;
 
 use crate::future::{ResponseFuture, observe};
-use crate::gates::{CallResult, Sent, is_open, is_unremarkable};
+use crate::gates::{Sent, is_open};
 use crate::limiter::try_send_by_all;
 use crate::scope::Target;
 use crate::service::Pace;
@@ -66,7 +66,7 @@ impl Settings {
         !self.learns_buckets
             && !self.dialect.has_success_hints()
             && !response.status().is_server_error()
-            && is_unremarkable(self, CallResult::Answered)
+            && self.gates.ignores_answers()
     }
 }
 

@@ -41,11 +41,6 @@ impl Handle {
         self.fresh(time).map_or_else(|| self.acquire(), Access::Send)
     }
 
-    /// Returns `true` if the layer keeps a copy of each request, to send it again by itself.
-    pub(crate) fn keeps_copies(&self) -> bool {
-        !self.settings.resend_above && !self.shared.is_static
-    }
-
     /// Returns credentials for a request that found none in the snapshot, or that has waited for some.
     pub(crate) fn acquire(&self) -> Access {
         self.decide(true, |state| state.acquire(Instant::now()))

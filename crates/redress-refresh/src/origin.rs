@@ -1,12 +1,17 @@
-//! The origins to which credentials are sent.
+//! The origins to which credentials are sent, and which requests may carry them.
 
 use std::error::Error as StdError;
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
+use http::header::HOST;
 use http::uri::{Authority, Scheme};
-use http::{HeaderValue, Uri};
+use http::{HeaderValue, Request, Uri};
+use redress_classify::ForeignHost;
+
+use crate::settings::Settings;
+use crate::withheld::Reason;
 
 /// A scheme, a host and a port to which a layer sends its credentials.
 ///
@@ -52,23 +57,23 @@ impl Origin {
     /// Returns `true` if a request to this URI goes to the origin.
     ///
     /// Its path must begin with a slash: another parser may read any other path as a part of the authority.
-    pub(crate) fn serves(&self, uri: &Uri) -> bool {
+    fn serves(&self, uri: &Uri) -> bool {
         self.is_origin_of(uri) && uri.path_and_query().is_none_or(|path| begins_with_a_slash(path.as_str()))
     }
 
     /// Returns `true` if scheme and authority of the URI are the origin's.
-    pub(crate) fn is_origin_of(&self, uri: &Uri) -> bool {
+    fn is_origin_of(&self, uri: &Uri) -> bool {
         let (Some(scheme), Some(authority)) = (uri.scheme(), uri.authority()) else { return false };
         *scheme == self.scheme() && (authority.as_str() == self.authority || self.is_written_in(authority))
     }
 
     /// Returns `true` if a `Host` header names this origin (RFC 9110 section 7.2). A `Host` header has no user.
-    pub(crate) fn is_named_by(&self, host: &HeaderValue) -> bool {
+    fn is_named_by(&self, host: &HeaderValue) -> bool {
         host_of(host).is_some_and(|host| self.is_written_in(&host))
     }
 
     /// Returns `true` if a `Host` header names that authority, for the scheme of this origin.
-    pub(crate) fn also_named_by(&self, host: &HeaderValue, allowed: &Authority) -> bool {
+    fn also_named_by(&self, host: &HeaderValue, allowed: &Authority) -> bool {
         host_of(host).is_some_and(|host| {
             let port = |authority| port(authority, self.is_https);
             host.host().eq_ignore_ascii_case(allowed.host())
@@ -84,6 +89,49 @@ impl Origin {
     #[cold]
     fn is_written_in(&self, authority: &Authority) -> bool {
         authority.host().eq_ignore_ascii_case(&self.host) && port(authority, self.is_https) == Some(self.port)
+    }
+}
+
+impl Settings {
+    /// Returns `true` if the request may carry the credentials; otherwise reports why it may not.
+    #[inline]
+    pub(crate) fn admits<B>(&self, request: &mut Request<B>) -> bool {
+        let origin = self.origins.iter().find(|origin| origin.serves(request.uri()));
+        match origin {
+            // Comparing the few names takes less time than hashing one.
+            Some(_) if !request.headers().keys().any(|name| name == HOST) => true,
+            Some(origin) => self.admits_host(origin, request),
+            None => {
+                self.withheld.report(request.uri(), self.reason(request.uri()));
+                false
+            }
+        }
+    }
+
+    /// Compares the `Host` headers of a request with the origin that its URI names.
+    #[cold]
+    fn admits_host<B>(&self, origin: &Origin, request: &mut Request<B>) -> bool {
+        let is_foreign = |host: &&HeaderValue| !origin.is_named_by(host);
+        let is_allowed = |host: &HeaderValue| self.hosts.iter().any(|allowed| origin.also_named_by(host, allowed));
+        let hosts = request.headers().get_all(HOST);
+        if let Some(host) = hosts.iter().filter(is_foreign).find(|host| !is_allowed(host)) {
+            self.withheld.report(request.uri(), Reason::Host(host));
+            return false;
+        }
+        if hosts.iter().any(|host| is_foreign(&host)) {
+            request.extensions_mut().insert(ForeignHost);
+        }
+        true
+    }
+
+    fn reason(&self, uri: &Uri) -> Reason<'static> {
+        if uri.scheme().is_none() || uri.authority().is_none() {
+            Reason::Relative
+        } else if self.origins.iter().any(|origin| origin.is_origin_of(uri)) {
+            Reason::Path
+        } else {
+            Reason::Origin
+        }
     }
 }
 

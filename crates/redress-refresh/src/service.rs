@@ -85,12 +85,6 @@ impl<S> Refresh<S> {
     pub(crate) const fn new(inner: S, handle: Option<Arc<Handle>>) -> Self {
         Self { inner, handle }
     }
-
-    /// Returns the credentials that a request may carry; `None` if it passes without.
-    #[inline]
-    pub(crate) fn handle_for<B>(&self, request: &mut Request<B>) -> Option<&Arc<Handle>> {
-        self.handle.as_ref().filter(|handle| handle.settings.admits(request))
-    }
 }
 
 impl<S, B, R> Service<Request<B>> for Refresh<S>

@@ -75,7 +75,20 @@ impl SentCredentials {
     }
 }
 
+impl<S> Refresh<S> {
+    /// Returns the credentials that a request may carry; `None` if it passes without.
+    #[inline]
+    pub(crate) fn handle_for<B>(&self, request: &mut Request<B>) -> Option<&Arc<Handle>> {
+        self.handle.as_ref().filter(|handle| handle.settings.admits(request))
+    }
+}
+
 impl Handle {
+    /// Returns `true` if the layer keeps a copy of each request, to send it again by itself.
+    pub(crate) fn keeps_copies(&self) -> bool {
+        !self.settings.resend_above && !self.shared.is_static
+    }
+
     /// Returns credentials that can be sent at once, and starts a renewal if one is due. The clock is read only if the
     /// credentials expire.
     #[inline]

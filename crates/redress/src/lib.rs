@@ -88,7 +88,6 @@
 
 #[cfg(feature = "reqwest")]
 mod client;
-mod future;
 pub mod grpc;
 mod layer;
 pub mod layers;
@@ -102,7 +101,6 @@ pub mod transport;
 
 #[cfg(feature = "reqwest")]
 pub use client::{Client, ClientError, ClientResponse, ClientService, ClientTransport, RequestBuilder};
-pub use future::ResponseFuture;
 pub use layer::RedressLayer;
 #[cfg(feature = "metrics")]
 pub use metrics::describe_metrics;
@@ -131,7 +129,7 @@ pub use redress_refresh::{
 };
 #[doc(inline)]
 pub use redress_store::{MemoryStore, Store, StoreHandle, conformance};
-pub use service::Redress;
+pub use service::{Redress, ResponseFuture};
 pub use timeout::AttemptTimeout;
 
 /// Compiles the example of the README.

@@ -58,7 +58,7 @@ impl Scene {
 
     /// Ends a call that is answered and was not timed. Returns `false` if that was not recorded.
     fn answer(&self, name: &str) -> bool {
-        let is_recorded = !is_unremarkable(&self.settings, CallResult::Answered);
+        let is_recorded = !self.settings.gates.ignores_answers();
         if is_recorded {
             self.end(name, CallResult::Answered);
         }

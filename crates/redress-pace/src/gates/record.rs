@@ -75,12 +75,6 @@ impl CallResult {
     }
 }
 
-/// Returns `true` if the end of an untimed call without a permit changes nothing, by one atomic load.
-#[inline]
-pub(crate) fn is_unremarkable(settings: &Settings, result: CallResult) -> bool {
-    result == CallResult::Answered && !settings.gates.sampling.records_each_answer()
-}
-
 /// Records the end of a call that was sent at `sent`, if it is timed, and passes its permit on.
 pub(crate) fn record(
     settings: &Arc<Settings>,
