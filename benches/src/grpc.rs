@@ -1,5 +1,9 @@
 //! Unary gRPC calls that succeed at once: a message in a `ReplayBody`, and a response of a message and trailers, which is read to
-//! its end.
+//! its end. [`channel`] makes them by tonic's client, over its channel.
+
+pub mod by_tower;
+pub mod channel;
+mod wire;
 
 use std::convert::Infallible;
 use std::fmt::Debug;
@@ -12,8 +16,6 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, h
 use http_body::{Body, Frame};
 use http_body_util::Full;
 use redress::ReplayBody;
-use redress::layers::try_clone_request;
-use tower::retry::Policy;
 use tower_service::Service;
 
 use crate::call;
@@ -33,10 +35,6 @@ pub struct Answer {
 /// A server that is ready and answers at once.
 #[derive(Clone, Debug)]
 pub struct Server;
-
-/// Keeps a copy of each request, and retries none.
-#[derive(Clone, Debug)]
-pub struct Copy;
 
 impl Body for Answer {
     type Data = Bytes;
@@ -67,18 +65,6 @@ impl<B> Service<Request<B>> for Server {
         let mut response = Response::new(answer);
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
         ready(Ok(response))
-    }
-}
-
-impl<R> Policy<Request<Message>, Response<R>, Infallible> for Copy {
-    type Future = Ready<()>;
-
-    fn retry(&mut self, _: &mut Request<Message>, _: &mut Result<Response<R>, Infallible>) -> Option<Ready<()>> {
-        None
-    }
-
-    fn clone_request(&mut self, request: &Request<Message>) -> Option<Request<Message>> {
-        try_clone_request(request)
     }
 }
 
