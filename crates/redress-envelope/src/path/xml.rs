@@ -87,7 +87,7 @@ pub(super) fn print(steps: &[Step], f: &mut fmt::Formatter<'_>) -> fmt::Result {
             Step::Attribute(name) => write!(f, "{slash}@{name}")?,
             Step::Any => write!(f, "{slash}*")?,
             Step::Text | Step::Index(_) | Step::Each | Step::Below | Step::Ending(_) | Step::OneOf(_) => {
-                write!(f, "{slash}.")?
+                write!(f, "{slash}.")?;
             }
         }
     }
