@@ -95,7 +95,7 @@ fn found_in(text: &str) -> Option<ParsedResponse<'static>> {
             found.notes.push("body: cut off by the client that printed it; what is left was read".into());
         }
         Some(Followed::Record(record)) => return Some(*record),
-        None => {}
+        None => found.body = body_around(&text[..mention.end], text).map_or(found.body, Cow::Owned),
     }
     found.notes.push(GUESSED.into());
     Some(found)
@@ -154,6 +154,22 @@ fn printed_around(before: &str, text: &str) -> Option<ParsedResponse<'static>> {
     values
         .filter(|(value, _)| value.get("headers").is_some() || value.get("data").is_some())
         .find_map(|(value, _)| response(value))
+}
+
+/// Returns the object in which a status stands as the body, where none is behind the status.
+///
+/// ```text
+/// Error from server (TooManyRequests): {"reason":"TooManyRequests","code":429}
+/// ```
+fn body_around(before: &str, text: &str) -> Option<Vec<u8>> {
+    before.match_indices('{').take(MAX_PLACES).find_map(|(at, _)| {
+        let (value, rest) = literal::read(&text[at..])?;
+        // What describes the request as well is the print of an error.
+        let of_client = ["config", "headers", "options", "request"];
+        let is_body =
+            value.as_object().is_some_and(|members| of_client.iter().all(|name| !members.contains_key(*name)));
+        (is_body && text.len() - rest.len() > before.len()).then(|| value.to_string().into_bytes())
+    })
 }
 
 /// Reads an object as a response with a status.

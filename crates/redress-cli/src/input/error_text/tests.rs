@@ -31,6 +31,19 @@ fn the_status_and_the_json_in_the_errors_of_clients_are_read() {
 }
 
 #[test]
+fn a_body_that_states_the_status_itself_is_read() {
+    let body = r#"{"code":429,"reason":"TooManyRequests"}"#;
+    for text in [
+        "Error from server (TooManyRequests): {\"reason\":\"TooManyRequests\",\"code\":429}",
+        "request failed: {\"code\":429,\"reason\":\"TooManyRequests\"} (gave up)",
+    ] {
+        assert_eq!(shown(text), (429, body.to_owned()), "{text}");
+    }
+    let printed = "Error: failed { config: { url: 'https://a.example/v1' }, code: 429 }";
+    assert_eq!(shown(printed), (429, String::new()));
+}
+
+#[test]
 fn a_status_alone_is_read_where_it_is_named() {
     for text in [
         "AxiosError: Request failed with status code 429\n    at settle (/a/b.js:404:12)",
