@@ -102,11 +102,6 @@ impl Window {
         self.places
     }
 
-    /// Returns `true` if calls fail with the smallest window, too.
-    pub(crate) const fn fails_anyway(&self) -> bool {
-        self.fails_anyway
-    }
-
     /// Returns the instant before which no call may be sent.
     pub(crate) const fn next_send(&self) -> Instant {
         self.next_send

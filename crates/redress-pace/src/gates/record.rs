@@ -227,7 +227,7 @@ impl State {
         if matches!(result, CallResult::Failed { .. }) && line.is_some_and(|line| line.outage().is_some()) {
             return Some(UpstreamHealth::Outage);
         }
-        degradation.or_else(|| line.is_some_and(Line::is_recovering).then_some(UpstreamHealth::Degraded))
+        degradation.or_else(|| line.map(|_| UpstreamHealth::Degraded))
     }
 
     /// Removes the line of an upstream whose release is over.

@@ -41,14 +41,6 @@ impl Line {
         }
     }
 
-    /// Returns `true` in an outage and in a release, unless the failures in it are not those of a queue.
-    pub(crate) const fn is_recovering(&self) -> bool {
-        match &self.phase {
-            Phase::Shut(_) => true,
-            Phase::Release(window) => !window.fails_anyway(),
-        }
-    }
-
     /// Returns `true` if the line can be removed: no call waits, and none has waited for a while.
     pub(crate) fn is_over(&self, now: Instant) -> bool {
         match &self.phase {
