@@ -12,6 +12,7 @@ use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 use tokio::time::Instant;
 
+use redress::layers::UpstreamHealth;
 use redress::{
     Attempt, Budget, Class, Credentials, EndReason, Error, Failure, Phase, Record, RedressLayer, ResponseExt, Schedule,
     SecretString, TokenSet, dialects,
@@ -36,6 +37,8 @@ struct Ended {
     method: &'static str,
     result: Result<u16, Error>,
     record: Option<Record>,
+    /// Whether the upstream of the response limits the rate of requests.
+    is_throttled: bool,
     took: Duration,
 }
 
@@ -116,7 +119,9 @@ async fn call(layer: RedressLayer, wire: Wire, method: &'static str, call: u32) 
         Ok(response) => response.record().cloned(),
         Err(error) => error.record().cloned(),
     };
-    Ended { call, method, result: result.map(|response| response.status().as_u16()), record, took }
+    let health = result.as_ref().ok().and_then(UpstreamHealth::of_response);
+    let is_throttled = health == Some(UpstreamHealth::Throttled);
+    Ended { call, method, result: result.map(|response| response.status().as_u16()), record, is_throttled, took }
 }
 
 async fn caller(seed: u64, done: mpsc::Sender<(Vec<Ended>, Wire, u32)>) -> turmoil::Result {
@@ -199,6 +204,14 @@ fn run(seed: u64) -> Run {
     Run { seed, ended, wire, upstream, level, is_sequential: is_sequential(seed) }
 }
 
+/// Returns the cost of the retry after an attempt. After a 429 it depends on whether the upstream limits the rate of requests for
+/// longer, which is a matter of timing.
+fn cost(attempt: &Attempt) -> u32 {
+    let is_limited = attempt.verdict.as_ref().is_some_and(|verdict| verdict.class() == Class::RateLimited);
+    let taken = attempt.budget_before.zip(attempt.budget_after).map(|(before, after)| before - after);
+    if is_limited && taken != Some(Budget::TRANSIENT_COST) { Budget::THROTTLING_COST } else { Budget::TRANSIENT_COST }
+}
+
 impl Ended {
     /// Returns the attempts, and how many requests beside them were resends after a refresh, or in an outage.
     fn attempts(&self) -> (usize, usize, usize) {
@@ -220,20 +233,14 @@ impl Ended {
         let is_last = |attempt: &Attempt| last.is_some_and(|last| std::ptr::eq(last, attempt));
         let followed =
             record.attempts().windows(2).filter(|pair| !pair[1].is_resend && !pair[1].is_probe && !is_last(&pair[1]));
-        let class = followed.map(|pair| pair[0].verdict.as_ref().map(redress::Verdict::class));
-        class
-            .map(
-                |class| {
-                    if class == Some(Class::RateLimited) { Budget::THROTTLING_COST } else { Budget::TRANSIENT_COST }
-                },
-            )
-            .collect()
+        followed.map(|pair| cost(&pair[0])).collect()
     }
 
     /// Returns what the call gave back by its success.
     fn earned(&self) -> u32 {
         if matches!(self.result, Ok(200)) {
-            self.spent().last().copied().unwrap_or(Budget::FIRST_ATTEMPT_REFILL)
+            let last = self.spent().last().copied().filter(|_| !self.is_throttled);
+            last.unwrap_or(Budget::FIRST_ATTEMPT_REFILL)
         } else {
             0
         }
