@@ -6,7 +6,7 @@ use http::{HeaderMap, Method, Response, StatusCode, Uri, response};
 use redress_envelope::{Decision, Dialect, Head, Signal};
 
 use crate::clock::Clock;
-use crate::judge::{RequestLine, Times, judge};
+use crate::judge::{Times, head_of, judge, path_of};
 use crate::read_body::{Pieces, ReadBody};
 use crate::reading::MAX_ERROR;
 use crate::verdict::Verdict;
@@ -57,14 +57,20 @@ impl Verdict {
         data: &[u8],
     ) -> Option<Self> {
         let event = Some(event.filter(|name| !name.is_empty()).unwrap_or(UNNAMED));
-        let request = RequestLine::new(method, uri, &http::HeaderMap::new());
+        let path = path_of(uri);
         let (piece, whole) = bounded(data);
-        let about = Head { event, ..request.head(head, SystemTime::UNIX_EPOCH) };
+        let about = Head { event, ..head_of(method.as_str(), path, head, SystemTime::UNIX_EPOCH) };
         let mut signal = Signal::new(dialect, &about);
         if signal.feed(piece) != Decision::Error {
             return None;
         }
-        judge(dialect, &request, head, Times::now(clock), &ReadBody { pieces: Pieces::One([piece]), whole, event })
+        judge(
+            dialect,
+            (method, path),
+            head,
+            Times::now(clock),
+            &ReadBody { pieces: Pieces::One([piece]), whole, event },
+        )
     }
 
     /// Reads the verdict from one result of a batch, by its own status, headers and body; `None` if its status is not that
@@ -108,7 +114,7 @@ impl Verdict {
         (head.status, head.headers) = (status, headers.clone());
         let (piece, whole) = bounded(item);
         let body = ReadBody { pieces: Pieces::One([piece]), whole, event: None };
-        judge(dialect, &RequestLine::new(method, uri, &http::HeaderMap::new()), &head, Times::now(clock), &body)
+        judge(dialect, (method, path_of(uri)), &head, Times::now(clock), &body)
     }
 }
 

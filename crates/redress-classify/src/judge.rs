@@ -56,13 +56,13 @@ impl RequestLine {
     }
 
     pub(crate) fn path(&self) -> &str {
-        self.uri.path_and_query().map_or("", PathAndQuery::path)
+        path_of(&self.uri)
     }
+}
 
-    /// Returns the head of a response to this request, in the form that a dialect reads.
-    pub(crate) fn head<'h>(&'h self, head: &'h response::Parts, received: SystemTime) -> Head<'h> {
-        head_of(self.method.as_str(), self.path(), head, received)
-    }
+/// Returns the path of a URI; it is empty for one that has none.
+pub(crate) fn path_of(uri: &Uri) -> &str {
+    uri.path_and_query().map_or("", PathAndQuery::path)
 }
 
 /// Returns the head of a response to a request, in the form that a dialect reads.
@@ -204,15 +204,14 @@ impl Verdict {
         clock: &Clock,
         body: &[&[u8]],
     ) -> Option<Self> {
-        let request = RequestLine::new(method, uri, &HeaderMap::new());
-        let times = Times::now(clock);
-        let about = request.head(head, clock.wall(times.received));
+        let (path, times) = (path_of(uri), Times::now(clock));
+        let about = head_of(method.as_str(), path, head, clock.wall(times.received));
         if !is_error_by_head(dialect, &about) && !is_error_by_body(dialect, &about, body) {
             return None;
         }
         judge(
             dialect,
-            &request,
+            (method, path),
             head,
             times,
             &ReadBody { pieces: body.iter().copied().collect(), whole: true, event: None },
@@ -233,13 +232,13 @@ fn is_error_by_body(dialect: &Dialect, head: &Head<'_>, body: &[&[u8]]) -> bool 
 /// Returns `None` for a body that was read to its end and does not confirm the error that its beginning signalled.
 pub(crate) fn judge(
     dialect: &Dialect,
-    request: &RequestLine,
+    (method, path): (&Method, &str),
     head: &response::Parts,
     times: Times<'_>,
     body: &ReadBody<'_>,
 ) -> Option<Verdict> {
     let received = times.clock.wall(times.received);
-    let about = Head { event: body.event, ..request.head(head, received) };
+    let about = Head { event: body.event, ..head_of(method.as_str(), path, head, received) };
     let mut envelope = Envelope::read(dialect, &about, body.pieces.iter().copied());
     if !body.whole && envelope.unreadable.is_none_or(|why| why == Unreadable::Empty) {
         envelope.unreadable = Some(Unreadable::Truncated);
@@ -256,14 +255,14 @@ pub(crate) fn judge(
         ..Facts::from_meaning(&meaning, hint)
     };
     let time = shifted(received, times.received, times.sent);
-    let details = details(dialect, request, &about, (time, facts), meaning.guidance, envelope, body);
+    let details = details(dialect, (method, path), &about, (time, facts), meaning.guidance, envelope, body);
     Some(Verdict::from_error(ApiError::new(details)))
 }
 
 /// Copies the parts of an error that outlive its response.
 fn details(
     dialect: &Dialect,
-    request: &RequestLine,
+    (method, path): (&Method, &str),
     about: &Head<'_>,
     (time, facts): (SystemTime, Facts),
     guidance: Arc<str>,
@@ -277,12 +276,12 @@ fn details(
     Details {
         facts,
         dialect: dialect.clone(),
-        method: request.method.clone(),
+        method: method.clone(),
         time,
         status: about.status,
         code_is_known: code.is_some_and(|code| dialect.code(code).is_some()),
         body_cut: !body.whole || body.pieces.iter().map(|piece| piece.len()).sum::<usize>() > MAX_BODY,
-        texts: Texts::new(&dialect.masked_path(request.path()), &excerpt, words),
+        texts: Texts::new(&dialect.masked_path(path), &excerpt, words),
         locations: envelope.locations(),
         written: OnceLock::new(),
         fields: envelope.fields.into_iter().map(FieldError::into_owned).collect(),

@@ -196,10 +196,10 @@ where
         Outcome::Error { whole, received } => {
             let times = Times { clock: &settings.clock, sent: sent.unwrap_or(received), received };
             let with_trailers = with_trailers(&settings.dialect, &head, &body);
-            let (read, line) = (read_body(&body, whole), request.to_sent().line);
-            let verdict = judge(&settings.dialect, &line, with_trailers.as_ref().unwrap_or(&head), times, &read);
+            let (read, line) = (read_body(&body, whole), (request.method(), request.path()));
+            let verdict = judge(&settings.dialect, line, with_trailers.as_ref().unwrap_or(&head), times, &read);
             if let Some(verdict) = &verdict {
-                telemetry::error_response(&line, verdict);
+                telemetry::error_response(request, verdict);
             }
             verdict
         }

@@ -7,7 +7,7 @@ use redress_envelope::{Dialect, Head, RetryHint};
 use tokio::time::Instant;
 
 use crate::clock::Clock;
-use crate::judge::{RequestLine, Times, head_of};
+use crate::judge::{Times, head_of, path_of};
 use crate::timed_hint::TimedHint;
 
 /// A pause that a successful response asks for, such as Stack Exchange's `backoff: 10` beside the items.
@@ -51,8 +51,7 @@ impl SuccessHint {
         clock: &Clock,
         body: &[&[u8]],
     ) -> Option<Self> {
-        let line = RequestLine::new(method, uri, &http::HeaderMap::new());
-        Self::read(dialect, (method, line.path()), head, Times::now(clock), body.iter().copied())
+        Self::read(dialect, (method, path_of(uri)), head, Times::now(clock), body.iter().copied())
     }
 
     /// Reads the headers of a response, for a stack that has no Classify layer; `None` as in

@@ -5,7 +5,7 @@ use std::time::Duration;
 use redress_envelope::{Dialect, Recovery};
 
 use crate::error::Error;
-use crate::judge::RequestLine;
+use crate::straight::SentParts;
 use crate::upstream::Upstream;
 use crate::verdict::Verdict;
 
@@ -16,12 +16,12 @@ pub(crate) fn no_response(dialect: &Dialect, host: &Upstream, error: &Error) {
 }
 
 /// Reports an error response. If credits or a plan are used up, it also emits an alert: a person has to act.
-pub(crate) fn error_response(request: &RequestLine, verdict: &Verdict) {
+pub(crate) fn error_response(request: &impl SentParts, verdict: &Verdict) {
     let Some(error) = verdict.api_error() else { return };
     let (dialect, status) = (error.dialect(), error.status());
     let (class, recovery, decided_by) =
         (error.class().as_str(), error.recovery().as_str(), verdict.decided_by().as_str());
-    tracing::debug!(target: "redress::classify", dialect, host = %request.upstream(), status, class, recovery, decided_by, "error response");
+    tracing::debug!(target: "redress::classify", dialect, host = %request.to_sent().upstream(), status, class, recovery, decided_by, "error response");
     if error.recovery() == Recovery::RaiseLimit {
         tracing::error!(target: "redress::alert", dialect, status, class, "credits or plan used up: raise the limit");
         count_alert(dialect);
