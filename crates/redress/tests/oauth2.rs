@@ -245,7 +245,8 @@ async fn a_lifetime_counts_and_a_jwt_tells_its_own() {
         let answer = text.clone();
         let (mock, handle, _) = endpoint(Arc::new(move || Ok(told(200, None, &answer))));
         let layer = stack(OAuth2::client_credentials(mock, TOKEN_URL, "id", "secret").expect("a URL"));
-        for _ in 0..50 {
+        // Until ten minutes and more: a renewal begins 60 to 90 s before their end.
+        for _ in 0..60 {
             let _ = call(&layer, &Api::default()).await;
             tokio::time::sleep(s(11)).await;
         }
