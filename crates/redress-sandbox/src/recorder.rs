@@ -1,11 +1,11 @@
 //! A `tracing` subscriber that records events and spans as text.
 
 use std::fmt::{Debug, Write};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Metadata, Subscriber};
+use tracing::{Dispatch, Event, Metadata, Subscriber};
 
 use crate::shared::Shared;
 
@@ -28,22 +28,39 @@ use crate::shared::Shared;
 /// tracing::info!(target: "street", "noise");
 /// assert_eq!(recorder.lines(), ["INFO shop::till message=sold price=7"]);
 /// ```
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Recorder {
     lines: Arc<Shared<Vec<String>>>,
     targets: &'static str,
     pretty: bool,
 }
 
+/// A second subscriber of the process, which is the default of no thread.
+///
+/// While a process has one subscriber, `tracing` asks the default of the thread alone that reaches an event first, and disables
+/// the event for all threads if that thread has none: a recorder in another thread then misses it. Of several it asks all.
+static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(Recorder::alone("")));
+
+impl Default for Recorder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Recorder {
     /// Creates a recorder of all events and spans.
     pub fn new() -> Self {
-        Self::default()
+        Self::with_target("")
     }
 
     /// Creates a recorder of the events and spans whose target starts with `targets`.
     pub fn with_target(targets: &'static str) -> Self {
-        Self { targets, ..Self::default() }
+        LazyLock::force(&SECOND);
+        Self::alone(targets)
+    }
+
+    fn alone(targets: &'static str) -> Self {
+        Self { lines: Arc::default(), targets, pretty: false }
     }
 
     /// Prints each value a second time with `{:#?}`. A `Debug` implementation may show more there, such
