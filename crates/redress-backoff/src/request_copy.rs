@@ -108,15 +108,17 @@ impl<B> RequestCopy<B> {
 
     /// Returns the values of a header in order.
     pub(crate) fn values(&self, name: &HeaderName) -> impl Iterator<Item = &[u8]> {
-        let has_name = move |field: &Field| self.text[field.name.clone()] == *name.as_str().as_bytes();
-        self.fields().filter(has_name).map(|field| &self.text[field.value])
+        self.fields_of(name).map(|field| &self.text[field.value])
     }
 
     /// Returns the first value of a header, which shares the text.
     pub(crate) fn value(&self, name: &HeaderName) -> Option<HeaderValue> {
-        let has_name = |field: &Field| self.text[field.name.clone()] == *name.as_str().as_bytes();
-        let field = self.fields().find(has_name)?;
+        let field = self.fields_of(name).next()?;
         self.parse(&field).ok().map(|(_, value)| value)
+    }
+
+    fn fields_of(&self, name: &HeaderName) -> impl Iterator<Item = Field> {
+        self.fields().filter(move |field| self.text[field.name.clone()] == *name.as_str().as_bytes())
     }
 
     /// Parses the URI.

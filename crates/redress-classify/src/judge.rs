@@ -106,10 +106,15 @@ impl<'c> Times<'c> {
 #[must_use]
 pub fn is_success<B>(response: &Response<B>, dialect: &Dialect) -> bool {
     let status = response.status().as_u16();
-    let has_signal = || dialect.signals_by_head(&Head::new(status, response.headers(), SystemTime::UNIX_EPOCH));
+    let head = || Head::new(status, response.headers(), SystemTime::UNIX_EPOCH);
     response.extensions().get::<Verdict>().is_none()
-        && dialect.class_for_status(status).is_none()
-        && !(dialect.reads_successes() && has_signal())
+        && (is_success_by_status(dialect, status) || !is_error_by_head(dialect, &head()))
+}
+
+/// Returns `true` if a response of this status is a success without a look at the rest of it, as most are.
+#[inline]
+pub(crate) fn is_success_by_status(dialect: &Dialect, status: u16) -> bool {
+    dialect.class_for_status(status).is_none() && !dialect.reads_successes()
 }
 
 /// Returns `true` if the status or the headers of a response make it an error in its dialect.

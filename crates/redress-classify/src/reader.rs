@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use crate::BoxError;
 use crate::body::{Body, bytes_of};
 use crate::error::Error;
-use crate::judge::{Times, head_of, is_error_by_head, judge, may_signal};
+use crate::judge::{Times, head_of, is_error_by_head, is_success_by_status, judge, may_signal};
 use crate::read_body::{Pieces, ReadBody};
 use crate::reading::{Outcome, Reading, Stage};
 use crate::settings::Settings;
@@ -98,7 +98,9 @@ where
                     let response = result.map_err(|error| failed(settings, request, error.into()))?;
                     let (mut head, body) = response.into_parts();
                     let body = Body::untouched(body);
-                    let Some(stage) = first_stage(settings, request, &head, &body) else {
+                    let is_success = is_success_by_status(&settings.dialect, head.status.as_u16());
+                    let stage = if is_success { None } else { first_stage(settings, request, &head, &body) };
+                    let Some(stage) = stage else {
                         stamp_hint(settings, request, &mut head, || Pieces::None);
                         return Poll::Ready(Ok(Response::from_parts(head, body)));
                     };
@@ -128,27 +130,9 @@ impl<F, R: http_body::Body> fmt::Debug for Reader<F, R> {
     }
 }
 
-/// Decides by the head whether the body is read; `None` returns the response untouched. Of most successes the dialect asks
-/// nothing but the status.
-#[inline]
-fn first_stage<R>(
-    settings: &Settings,
-    request: &impl SentParts,
-    head: &response::Parts,
-    body: &Body<R>,
-) -> Option<Stage>
-where
-    R: http_body::Body + Unpin,
-{
-    let dialect = &settings.dialect;
-    if dialect.class_for_status(head.status.as_u16()).is_none() && !dialect.reads_successes() {
-        return None;
-    }
-    stage_by_head(settings, request, head, body)
-}
-
+/// Decides by the head whether the body is read; `None` returns the response untouched.
 #[inline(never)]
-fn stage_by_head<R>(
+fn first_stage<R>(
     settings: &Settings,
     request: &impl SentParts,
     head: &response::Parts,
