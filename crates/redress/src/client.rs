@@ -10,13 +10,13 @@ mod service;
 mod transport;
 
 use std::fmt;
-use std::future::poll_fn;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use redress_classify::{Body, BoxError, Deadline, Error};
 use reqwest::Url;
+use tower::ServiceExt;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -215,12 +215,10 @@ impl Client {
 
     /// Sends a request through the layers above the stack, if there are any, and through the stack.
     async fn call(self, request: Request<reqwest::Body>) -> Result<Response<Body<reqwest::Body>>, Error> {
-        let Self { mut service, layered, .. } = self;
-        if let Some(layered) = layered {
-            return layered.send(request).await;
+        match self.layered {
+            Some(layered) => layered.oneshot(request).await,
+            None => self.service.oneshot(request).await,
         }
-        poll_fn(|cx| service.poll_ready(cx)).await?;
-        service.call(request).await
     }
 
     /// Returns how long a call may take by the settings of the stack, from now.

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use http::{Request, Response};
 use redress_classify::{Body, Error};
-use tower::util::{BoxCloneSyncService, ServiceExt};
+use tower::util::BoxCloneSyncService;
 use tower_service::Service;
 
 type Boxed = BoxCloneSyncService<Request<reqwest::Body>, Response<Body<reqwest::Body>>, Error>;
@@ -35,11 +35,6 @@ impl ClientService {
         S::Future: Send + 'static,
     {
         Self { inner: BoxCloneSyncService::new(service) }
-    }
-
-    /// Waits until the service is ready, and sends the request.
-    pub(super) async fn send(self, request: Request<reqwest::Body>) -> Result<Response<Body<reqwest::Body>>, Error> {
-        self.inner.oneshot(request).await
     }
 }
 
