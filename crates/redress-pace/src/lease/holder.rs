@@ -185,7 +185,8 @@ impl Holder {
         let needed = (self.rate * self.length as f64 * 1.5) as u32;
         let target = if is_idle { 0 } else { needed.saturating_add(waiting) };
         let keep = self.permits(now);
-        let most = if self.is_slow(rule, now) { rule.share(self.length, record.holders.len()) } else { rule.requests };
+        let is_slow = self.is_slow(rule, now);
+        let most = if is_slow { rule.share(self.length, record.holders.len()) } else { rule.requests };
         Request {
             holder: self.id,
             report: renewal.report,
@@ -194,7 +195,7 @@ impl Holder {
             want: target.saturating_sub(keep).min(most),
             length: self.length,
             went_back,
-            is_slow: self.is_slow(rule, now),
+            is_slow,
         }
     }
 

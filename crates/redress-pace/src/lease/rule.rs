@@ -41,7 +41,7 @@ impl Rule {
         3 * self.window
     }
 
-    /// Returns what the limit allows one of so many processes in a lease, at least one permit.
+    /// Returns the permits that the limit allows to each of this number of processes in a lease, at least one.
     pub(super) fn share(&self, lease: u64, holders: usize) -> u32 {
         let all = u64::from(self.requests).saturating_mul(lease) / self.window;
         u32::try_from(all / (holders.max(1) as u64)).unwrap_or(u32::MAX).max(1)

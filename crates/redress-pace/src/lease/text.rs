@@ -7,8 +7,9 @@
 //! s 395 12
 //! r 396 1
 //! ```
-//! The lines are the time of the record, the end of its closing and the holder that began it, a lease (holder, report, permits, length, time of the grant), the
-//! requests of a slot, and those that were reported since the store went back in time. Times are milliseconds.
+//! The lines are the time of the record, the end of its closing and the holder that began it, a lease (holder, report, permits,
+//! length, time of the grant), the requests of a slot, and those that were reported since the store went back in time. Times are
+//! milliseconds.
 
 use std::fmt::Write as _;
 

@@ -50,8 +50,7 @@ fn list<'t>(file: &mut File<'_>, item: &Item<'t>) -> Option<FieldList> {
     if form.as_ref().is_some_and(|(form, at)| at.is_xml() && *form != Form::List) {
         file.note(&item.span, &item.key, "expected `list` with a path into XML".to_owned());
     }
-    let is_list = form.as_ref().is_some_and(|(form, _)| *form == Form::List);
-    let places = form.iter().map(|(_, at)| at).filter(|_| !is_list);
+    let places = form.iter().filter(|(form, _)| *form != Form::List).map(|(_, at)| at);
     if places.chain(&path).chain(&message).any(Path::holds_below) {
         file.note(&item.span, &item.key, "expected `**` only in the path of a `list`".to_owned());
     }

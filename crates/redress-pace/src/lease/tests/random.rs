@@ -4,6 +4,13 @@ use proptest::prelude::*;
 
 use super::*;
 
+/// Every second process has this rate, and the others as many calls as they may send.
+fn with_rates(limit: u32, seed: u64, rate: Option<u64>) -> Run {
+    let mut run = Run::new(limit, seed);
+    run.processes.iter_mut().step_by(2).for_each(|process| process.rate = rate);
+    run
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
 
@@ -15,8 +22,7 @@ proptest! {
         lose_one_in in prop::option::of(2_u32..20),
         rate in prop::option::of(1_u64..200),
     ) {
-        let mut run = Run::new(limit, seed);
-        run.processes.iter_mut().step_by(2).for_each(|process| process.rate = rate);
+        let mut run = with_rates(limit, seed, rate);
         run.run(Faults { kill_every, lose_one_in, ..Faults::default() });
         prop_assert!(run.busiest() <= limit as usize, "{}", run.busiest());
     }
@@ -30,8 +36,7 @@ proptest! {
         fail_over in (8_000_u64..20_000, 1_u64..700),
         rate in prop::option::of(1_u64..200),
     ) {
-        let mut run = Run::new(limit, seed);
-        run.processes.iter_mut().step_by(2).for_each(|process| process.rate = rate);
+        let mut run = with_rates(limit, seed, rate);
         run.run(Faults { kill_every, lose_one_in, fail_over: Some(fail_over), ..Faults::default() });
         // The permits that a process took in the lost writes are unknown until its next report.
         prop_assert!(run.busiest() <= (limit + 8 + limit / 20) as usize, "{}", run.busiest());
