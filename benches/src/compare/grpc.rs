@@ -26,7 +26,7 @@ pub(super) const NAME: &str = "grpc";
 /// The subject over tonic's channel.
 const TONIC: &str = "tonic";
 const CASES: [&str; 5] = ["bare", "tower_retry", "tower_retry_auth_timeout", "plain", "full"];
-/// Over so many calls allocations are counted over a channel: its buffers grow now and then.
+/// The number of calls over which the allocations of a channel are averaged: its buffers grow now and then.
 const COUNTED: u64 = 512;
 
 pub(super) fn subjects() -> Vec<Subject> {

@@ -1,4 +1,4 @@
-//! What programs put together from tower and tower-http for the same calls.
+//! The stacks that programs make of tower and tower-http for the same calls.
 
 use std::future::Ready;
 use std::task::{Context, Poll};

@@ -25,7 +25,7 @@ const END_HEADERS: u8 = 4;
 const FIRST: Fields = Fields { head: b"\x88\x5f\x10application/grpc", trailers: b"\x40\x0bgrpc-status\x010" };
 const LATER: Fields = Fields { head: b"\x88\xbf", trailers: b"\xbe" };
 
-/// What encloses the message of an answer.
+/// The header fields before and after the message of an answer, in HPACK.
 #[derive(Clone, Copy)]
 struct Fields {
     head: &'static [u8],

@@ -21,8 +21,8 @@ use self::sync::Arc;
 
 /// A retry budget: a bucket of tokens that is shared by its clones. Each retry takes tokens, each success gives some back.
 ///
-/// A retry after a transient failure takes 14, one after throttling 5, or 14 as [below](#refill). Neither time nor the number of requests refills the
-/// budget: when an upstream fails for all callers, retries stop and do not resume before it answers again. A budget that
+/// A retry after a transient failure takes 14, one after throttling 5, or 14 as [below](#refill). Neither time nor the number of
+/// requests refills the budget: when an upstream fails for all callers, retries stop and do not resume before it answers again. A budget that
 /// grows with the number of requests keeps an overloaded service down; with this one the service recovers as if there were
 /// no retries.
 ///

@@ -31,7 +31,7 @@ pub(crate) struct First<B> {
 /// A call whose first attempt was sent.
 pub struct Kept<B, K> {
     first: First<B>,
-    /// The parts of a request of which there is no copy.
+    /// The parts of the request, if its body cannot be copied.
     sent: Option<Box<SentRequest>>,
     below: K,
 }
@@ -101,7 +101,7 @@ impl<B, K> Kept<B, K> {
     }
 
     fn uncopied(&self) -> &SentRequest {
-        self.sent.as_deref().expect("they are kept where there is no copy")
+        self.sent.as_deref().expect("`send` keeps the parts of a request without a copy")
     }
 }
 

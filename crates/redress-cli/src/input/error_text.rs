@@ -164,7 +164,7 @@ fn printed_around(before: &str, text: &str) -> Option<ParsedResponse<'static>> {
 fn body_around(before: &str, text: &str) -> Option<Vec<u8>> {
     before.match_indices('{').take(MAX_PLACES).find_map(|(at, _)| {
         let (value, rest) = literal::read(&text[at..])?;
-        // What describes the request as well is the print of an error.
+        // An object that describes the request, too, is the printed error of a client, and no body.
         let of_client = ["config", "headers", "options", "request"];
         let is_body =
             value.as_object().is_some_and(|members| of_client.iter().all(|name| !members.contains_key(*name)));

@@ -15,7 +15,8 @@
 //! ```
 //!
 //! grpcurl takes the status out of the trailers and prints it in words; here it becomes the fields again, in which a server
-//! sends it. A status that stands among the trailers is read there. The metadata of the request stand in a section of their own, and are read only to be masked.
+//! sends it. A status that stands among the trailers is read there. The metadata of the request stand in a section of their own,
+//! and are read only to be masked.
 
 mod details;
 

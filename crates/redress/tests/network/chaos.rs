@@ -37,7 +37,7 @@ struct Ended {
     method: &'static str,
     result: Result<u16, Error>,
     record: Option<Record>,
-    /// Whether the upstream of the response limits the rate of requests.
+    /// `true` if the upstream of the response limits the rate of requests.
     is_throttled: bool,
     took: Duration,
 }

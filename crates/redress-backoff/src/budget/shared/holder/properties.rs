@@ -214,7 +214,7 @@ impl Fleet {
 
     fn check(&self) {
         let held: u32 = self.processes.iter().map(Process::held).sum();
-        // What is free in a marked record is never leased.
+        // The free tokens of a marked record are never leased.
         let free = if self.is_marked { 0 } else { self.stored().map_or(CAPACITY, |(_, _, record)| record.free) };
         let all = self.spent + held + free;
         assert!(all <= self.allowed, "{all} of {}: {} spent, {held} held, {free} free", self.allowed, self.spent);
