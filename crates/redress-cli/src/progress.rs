@@ -36,6 +36,11 @@ impl Progress {
         }
     }
 
+    /// Erases the bar while the function prints, and draws it again.
+    pub(crate) fn suspend<T>(&self, print: impl FnOnce() -> T) -> T {
+        self.bar.suspend(print)
+    }
+
     /// Names the part of the work that has begun, such as a scenario.
     pub(crate) fn say(&self, what: &str) {
         self.bar.set_message(what.to_owned());

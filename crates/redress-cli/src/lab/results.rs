@@ -17,36 +17,30 @@ use redress_lab::compare::{Summary, SummaryRow};
 use crate::output::{LABEL, styled};
 use crate::table::Table;
 
-/// Writes a table for each scenario, and the settings of the policies below.
-pub(crate) fn tables(comparisons: &[Comparison]) -> String {
-    let mut out = String::new();
-    for comparison in comparisons {
-        let scenario = &comparison.scenario;
-        out.push_str(&format!("{}  {}\n", styled(LABEL, &scenario.label()), scenario.about));
-        let mut table = Table::new(&SummaryRow::COLUMNS);
-        for row in comparison.rows() {
-            table.push(&row.cells().each_ref().map(String::as_str));
-        }
-        out.push_str(&table.render("  "));
-        out.push('\n');
+/// Writes the table of a scenario, without the settings of the policies.
+pub(crate) fn table(comparison: &Comparison) -> String {
+    let scenario = &comparison.scenario;
+    let mut table = Table::new(&SummaryRow::COLUMNS);
+    for row in comparison.rows() {
+        table.push(&row.cells().each_ref().map(String::as_str));
     }
-    out.push_str(&settings(comparisons));
-    out
+    format!("{}  {}\n{}\n", styled(LABEL, &scenario.label()), scenario.about, table.render("  "))
 }
 
-/// Writes a line of JSON for each policy in each scenario.
-pub(crate) fn json(comparisons: &[Comparison]) -> String {
-    let rows = comparisons.iter().flat_map(Comparison::rows);
+/// Writes a line of JSON for each policy in a scenario.
+pub(crate) fn json(comparison: &Comparison) -> String {
+    let rows = comparison.rows().into_iter();
     rows.map(|row| serde_json::to_string(&row).expect("names and numbers are JSON") + "\n").collect()
 }
 
-/// Writes the same rows as comma-separated values (RFC 4180), with a head.
-pub(crate) fn csv(comparisons: &[Comparison]) -> String {
-    let head = "scenario,policy,clients,seeds,calls,served,refused,lost,attempts,attempts_per_call,refused_connections,\
-                probes,work,peak_second,p50_ms,p99_ms,p99_all_ms,recovery_s,never_recovered,early_retries,unsafe_resends,done_twice,dominated_by\n";
-    let rows = comparisons.iter().flat_map(Comparison::rows);
-    head.to_owned() + &rows.map(|row| values(&row)).collect::<String>()
+/// Writes the same rows as comma-separated values (RFC 4180), without the [head](CSV_HEAD).
+pub(crate) fn csv(comparison: &Comparison) -> String {
+    comparison.rows().iter().map(values).collect()
 }
+
+/// The names of the comma-separated values.
+pub(crate) const CSV_HEAD: &str = "scenario,policy,clients,seeds,calls,served,refused,lost,attempts,attempts_per_call,refused_connections,\
+    probes,work,peak_second,p50_ms,p99_ms,p99_all_ms,recovery_s,never_recovered,early_retries,unsafe_resends,done_twice,dominated_by\n";
 
 /// Returns what makes a comparison worthless, or breaks a promise.
 ///
@@ -95,7 +89,7 @@ fn idle(comparisons: &[Comparison], had_chances: bool) -> Vec<String> {
 }
 
 /// Writes the settings of each policy, so that a table can be read without its command line.
-fn settings(comparisons: &[Comparison]) -> String {
+pub(crate) fn settings(comparisons: &[Comparison]) -> String {
     let mut table = Table::new(&["policy", "settings"]);
     for policy in comparisons.first().map(|comparison| comparison.policies.as_slice()).unwrap_or_default() {
         table.push(&[&policy.name, &policy.about]);
@@ -147,18 +141,17 @@ mod tests {
 
     #[test]
     fn every_row_has_as_many_values_as_the_head_and_the_same_figures_as_the_json() {
-        let comparisons = [comparison("fault = [{ kind = 'answer', from = '5s', for = '5s', share = 0.5 }]")];
-        let (csv, json) = (csv(&comparisons), json(&comparisons));
-        let lines: Vec<_> = csv.lines().collect();
-        assert_eq!(lines.len(), 1 + comparisons[0].policies.len());
-        for (line, json) in lines[1..].iter().zip(json.lines()) {
+        let comparison = comparison("fault = [{ kind = 'answer', from = '5s', for = '5s', share = 0.5 }]");
+        let (csv, json) = (csv(&comparison), json(&comparison));
+        assert_eq!(csv.lines().count(), comparison.policies.len());
+        for (line, json) in csv.lines().zip(json.lines()) {
             let value: serde_json::Value = serde_json::from_str(json).unwrap();
             let rest = line.strip_prefix("\"one, two\",").unwrap();
-            assert_eq!(rest.split(',').count() + 1, lines[0].split(',').count(), "{line}");
+            assert_eq!(rest.split(',').count() + 1, CSV_HEAD.split(',').count(), "{line}");
             assert!(rest.contains(&format!(",{},", value["attempts"].as_f64().unwrap())), "{line} {json}");
             assert_eq!(value["early_retries"], 0);
         }
-        assert!(mistakes(&comparisons).is_empty());
+        assert!(mistakes(&[comparison]).is_empty());
     }
 
     #[test]

@@ -109,26 +109,35 @@ pub(crate) fn run(arguments: &RunArgs) -> Result<ExitCode, Failure> {
         }
     }
     let seeds: Vec<u64> = (0..arguments.seeds).map(|nth| arguments.seed.wrapping_add(u64::from(nth))).collect();
+    let show = match (arguments.json, arguments.csv) {
+        (true, _) => results::json,
+        (_, true) => results::csv,
+        _ => results::table,
+    };
+    if arguments.csv {
+        output::print(results::CSV_HEAD)?;
+    }
     let progress = Progress::new("");
     let count = scenarios.len() as f64;
     let compare = |(nth, scenario): (usize, &Scenario)| {
         progress.say(&scenario.label());
-        Comparison::run(scenario, &policies, &seeds, |share| progress.tell((nth as f64 + share) / count))
+        let comparison =
+            Comparison::run(scenario, &policies, &seeds, |share| progress.tell((nth as f64 + share) / count));
+        // All scenarios may take an hour: each prints its rows at its end.
+        progress.suspend(|| output::print(&show(&comparison)))?;
+        Ok(comparison)
     };
-    let comparisons: Vec<_> = scenarios.iter().enumerate().map(compare).collect();
+    let comparisons = scenarios.iter().enumerate().map(compare).collect::<Result<Vec<_>, Failure>>()?;
     drop(progress);
-    let show = match (arguments.json, arguments.csv) {
-        (true, _) => results::json,
-        (_, true) => results::csv,
-        _ => results::tables,
-    };
+    if !arguments.json && !arguments.csv {
+        output::print(&results::settings(&comparisons))?;
+    }
     if let Some(file) = &arguments.report {
         write(file, &report::page(&comparisons, &command_line()))?;
     }
     if let (Some(file), Some(first)) = (&arguments.svg, comparisons.first()) {
         write(file, &report::chart(first, arguments.chart))?;
     }
-    output::print(&show(&comparisons))?;
     if let Some(name) = arguments.goals.as_ref().filter(|_| !arguments.json && !arguments.csv) {
         output::print(&format!("\n{}", goals::table(&comparisons, name)))?;
     }
