@@ -42,6 +42,8 @@ pub(crate) struct AttemptContext<'a> {
     pub(crate) is_outage: bool,
     /// Whether the upstream limits the rate of requests and does not say when to come back.
     pub(crate) is_limited: bool,
+    /// Whether all requests to the route fail while others to the same upstream succeed.
+    pub(crate) is_failing_route: bool,
     /// Uniformly distributed over all values.
     pub(crate) random: u32,
 }
@@ -175,7 +177,7 @@ pub(crate) fn waits_for_end_of_outage(context: &AttemptContext<'_>) -> bool {
 /// Decides on the wait before a retry that is worthwhile and safe.
 ///
 /// # Errors
-/// The first reason against it: the number of attempts, the length of the hint, the deadline.
+/// The first reason against it: the number of attempts, the route, the length of the hint, the deadline.
 pub(crate) fn decide_wait(
     settings: &Settings,
     context: &AttemptContext<'_>,
@@ -183,6 +185,10 @@ pub(crate) fn decide_wait(
 ) -> Result<Retry, EndReason> {
     if context.attempts >= context.max_attempts {
         return Err(EndReason::MaxAttempts);
+    }
+    // A hint says when to return, and a service config how often to try.
+    if context.is_failing_route && context.hint().is_none() && context.policy.is_none() {
+        return Err(EndReason::FailingRoute);
     }
     if context.hint().is_some_and(|(_, delay)| delay > settings.max_retry_after) {
         return Err(EndReason::HintTooLong);

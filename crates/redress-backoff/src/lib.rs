@@ -11,9 +11,10 @@
 //! 2. There is a copy of the request that sends the whole body.
 //! 3. The request is idempotent, or there is proof that it was not processed.
 //! 4. The number of attempts is below [`max_attempts`](BackoffLayer::max_attempts).
-//! 5. The server's hint is not longer than [`max_retry_after`](BackoffLayer::max_retry_after), and the wait ends before the
+//! 5. The route does not [fail for all callers](#failing-routes).
+//! 6. The server's hint is not longer than [`max_retry_after`](BackoffLayer::max_retry_after), and the wait ends before the
 //!    deadline.
-//! 6. The [`Budget`] has tokens.
+//! 7. The [`Budget`] has tokens.
 //!
 //! # Statuses
 //! Idempotent are GET, HEAD, PUT, DELETE, OPTIONS and TRACE (RFC 9110 section 9.2.2), the routes that the dialect declares,
@@ -64,6 +65,18 @@
 //! cap. So the few retries that the budget allows in an outage are spread over the outage and not spent in its first second. Half
 //! of the time before the deadline is left to the attempt. [`Jitter::None`] turns this off.
 //!
+//! # Failing routes
+//! A route whose last nine attempts have failed, over all callers, while others of its upstream have succeeded, is not retried: its calls
+//! are sent once and end with [`EndReason::FailingRoute`](redress_classify::EndReason::FailingRoute), until one of them is answered, or
+//! for a minute without a failure. So an endpoint whose backend is away takes no tokens that the others need. A failure with a
+//! hint is retried as ever, and so is a gRPC method with a [`RetryPolicy`]. Throttling is no failure of a route.
+//!
+//! A route is the method and the path without its segments that have a digit, which are often ids. At most 1,024 routes are
+//! counted, those that have failed since they succeeded last. Whether others succeed is known from the [`Budget`]: without one each
+//! route is retried. The number is small enough for two minutes of a client with a call in seven seconds (`bad-route` with a hundred
+//! processes in the lab: 1.03 requests a call, 1.20 without this rule), and large enough that random errors of six in ten seldom
+//! begin such a run (one in a hundred attempts), which the next success ends.
+//!
 //! # Outages
 //! A layer below that sees the attempts of all calls, such as Pace, may mark a failure with
 //! [`UpstreamHealth::Outage`](redress_classify::UpstreamHealth): it holds all requests, but single probes, until one of them
@@ -76,7 +89,7 @@
 //! other is dropped, and the call ends with an error that has its verdict. So a call keeps at most 16 KiB, and no
 //! connection.
 //!
-//! The rules 4 to 6 apply as without an outage to a call without a deadline or with
+//! The rules 4 to 7 apply as without an outage to a call without a deadline or with
 //! [`max_attempts(1)`](BackoffLayer::max_attempts), after a failure with a hint, to a gRPC method with a [`RetryPolicy`],
 //! and after 32 resends of one call in an outage. So the record of a call has at most 32 attempts more than without one. A
 //! request that never left the line is not among them.
@@ -148,6 +161,7 @@
 mod budget;
 mod call;
 mod decision;
+mod failing_routes;
 mod future;
 mod grpc;
 mod hedge;

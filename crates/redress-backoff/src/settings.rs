@@ -10,6 +10,7 @@ use redress_classify::{Clock, Dialect, IdempotencyHeader, Schedule};
 use redress_store::Entry;
 
 use crate::budget::{Budget, Budgets, KeyParts, PartitionFn, Random, Records};
+use crate::failing_routes::FailingRoutes;
 use crate::grpc::{self, RetryThrottling, ServiceConfig};
 use crate::hedge::HedgedUpstreams;
 use crate::hooks::Hooks;
@@ -37,6 +38,8 @@ pub(crate) struct Settings {
     /// The budgets that were set, and the entry of the store by which processes share them.
     own_budget: Option<Budgets>,
     shared_at: Option<Entry>,
+    /// The routes that are not retried, shared by all services of the layer.
+    pub(crate) failing_routes: Arc<FailingRoutes>,
     /// The tokens that a success at the first attempt gives, unless its upstream is marked as unhealthy.
     pub(crate) healthy_refill: u32,
     /// Makes the key of a budget, in place of the upstream.
@@ -79,6 +82,7 @@ impl Settings {
             budget: Some(Budgets::per_authority()),
             own_budget: Some(Budgets::per_authority()),
             shared_at: None,
+            failing_routes: Arc::default(),
             healthy_refill: Budget::FIRST_ATTEMPT_REFILL,
             partition: None,
             key_header: dialect.idempotency().cloned(),

@@ -108,6 +108,8 @@ pub enum EndReason {
     NoRetry,
     /// The retry budget is used up.
     Budget,
+    /// All requests to the route fail, while others to the same upstream succeed: a retry would fail, too.
+    FailingRoute,
     /// The server asks for a longer wait than the longest that the layer accepts.
     HintTooLong,
     /// The deadline passed during the last attempt, or would pass before the next.
@@ -275,6 +277,7 @@ impl EndReason {
             Self::MaxAttempts => "max_attempts",
             Self::NoRetry => "no_retry",
             Self::Budget => "budget",
+            Self::FailingRoute => "failing_route",
             Self::HintTooLong => "hint_too_long",
             Self::Deadline => "deadline",
             Self::Paced => "paced",
@@ -307,6 +310,7 @@ impl fmt::Display for EndReason {
             Self::MaxAttempts => "no attempts left",
             Self::NoRetry => "the caller forbids a retry",
             Self::Budget => "the retry budget is used up",
+            Self::FailingRoute => "all requests to this route fail, and others succeed",
             Self::HintTooLong => "the server asks for a longer wait than is accepted",
             Self::Deadline => "the deadline leaves no time for another",
             Self::Paced => "the rate-limit wait is too long",

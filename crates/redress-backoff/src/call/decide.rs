@@ -55,6 +55,7 @@ impl<B: CloneBody, T> Call<B, T> {
             deadline: self.deadline.map(Deadline::instant),
             is_outage: false,
             is_limited: false,
+            is_failing_route: false,
             random,
         };
         // The caller's own word about one request counts before the service's about its method.
@@ -93,6 +94,7 @@ impl<B: CloneBody, T> Call<B, T> {
             return Ok(self.wait_for_end_of_outage(verdict, maybe_processed, now));
         }
         context.shared_failures = self.count_failure(verdict);
+        context.is_failing_route = self.is_failing_route(verdict, context.shared_failures, now);
         let decision = is_resendable.and_then(|maybe_processed| decide_wait(&settings, &context, maybe_processed));
         let decision = decision.and_then(|retry| if is_refused { Err(EndReason::Budget) } else { self.pay(retry) });
         self.report(verdict, attempt, decision, now)
@@ -171,12 +173,35 @@ impl<B: CloneBody, T> Call<B, T> {
 
     /// Counts a transient failure, and returns the number of them since the last success of any call.
     fn count_failure(&self, verdict: &Verdict) -> u32 {
-        let is_transient = verdict.recovery() == Recovery::Retry && verdict.class() != Class::RateLimited;
-        let budgets = self.settings.budget.as_ref().filter(|_| is_transient);
+        let budgets = self.settings.budget.as_ref().filter(|_| is_transient(verdict));
         budgets.map_or(0, |budgets| self.payment.count_failure(budgets))
+    }
+
+    /// Counts a transient failure of a route, and returns `true` if all of its requests fail while others succeed. Any other answer but
+    /// a 429, which need not come from the route, shows that it works. Without a budget it is not known whether others succeed.
+    fn is_failing_route(&self, verdict: &Verdict, shared_failures: u32, now: Instant) -> bool {
+        let routes = &self.settings.failing_routes;
+        if !is_transient(verdict) {
+            if verdict.class() != Class::RateLimited {
+                routes.answered(|| self.route());
+            }
+            return false;
+        }
+        let route = if self.settings.budget.is_some() { self.route() } else { None };
+        route.is_some_and(|route| routes.failed(route, shared_failures, now))
+    }
+
+    /// Returns the hash of the call's route; `None` without a copy of the request.
+    pub(super) fn route(&self) -> Option<u64> {
+        let copy = self.copy.as_ref()?;
+        Some(self.settings.failing_routes.key(self.partition().unwrap_or_default(), &copy.method, copy.path()))
     }
 
     fn is_idempotent(&self) -> bool {
         self.copy.as_ref().is_some_and(|copy| is_idempotent(copy, &self.settings))
     }
+}
+
+fn is_transient(verdict: &Verdict) -> bool {
+    verdict.recovery() == Recovery::Retry && verdict.class() != Class::RateLimited
 }

@@ -18,6 +18,7 @@ impl<B: CloneBody, T> Call<B, T> {
         let mut attempt = self.attempt(Some(response.status().as_u16()), None);
         self.end_race(true);
         self.refill_budget(&response);
+        self.settings.failing_routes.answered(|| self.route());
         attempt.budget_after = self.budget_level();
         telemetry::budget_level(&self.settings.dialect, attempt.budget_after.filter(|_| !self.history.is_empty()));
         self.settings.successes.count();
