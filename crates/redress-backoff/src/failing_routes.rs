@@ -9,19 +9,21 @@ use std::time::Duration;
 use http::Method;
 use tokio::time::Instant;
 
+use crate::request_copy::RequestCopy;
+
 /// The failures in a row after which a route counts as failing: three attempts of three calls. At random errors of six in ten a run
 /// of nine begins at one call in a hundred, and ends with the first success.
 const FAILURES: u32 = 9;
 /// A run of failures ends without one for this long: a route that is called rarely gets its retries again.
 const IDLE: Duration = Duration::from_secs(60);
-/// The routes that are counted, at 24 bytes or so each. Calls of further ones are retried as usual.
-const MAX_ROUTES: usize = 1_024;
+/// The routes and hosts that are counted, in some 32 bytes each. Calls of further ones are retried as usual.
+const MAX_RUNS: usize = 1_024;
 
-/// The runs of failures of routes, by the hash of a route.
+/// The runs of failures of routes and of hosts, by their hashes.
 ///
 /// A retry on a route that fails for each caller, such as one whose backend is away, brings nothing, and takes tokens that the other
-/// routes need. Each call is still sent once, which shows when the route works again. If no route of the upstream succeeds, that is an
-/// outage, and none of this layer's concern: a route counts only while others succeed.
+/// routes need. Each call is still sent once, which shows when the route works again. If no route of the host succeeds, that is an
+/// outage, and none of this table's concern: a route counts only while others succeed.
 #[derive(Default)]
 pub(crate) struct FailingRoutes {
     /// Whether a route has failed since it succeeded last. A success looks at the table only then.
@@ -30,7 +32,14 @@ pub(crate) struct FailingRoutes {
     hasher: RandomState,
 }
 
-/// Failures of a route without a success in between.
+/// A route and its host, as hashes.
+#[derive(Clone, Copy)]
+pub(crate) struct Route {
+    route: u64,
+    host: u64,
+}
+
+/// Failures without a success in between, of a route or of all routes of a host.
 #[derive(Clone, Copy)]
 struct Run {
     failures: u32,
@@ -38,48 +47,58 @@ struct Run {
 }
 
 impl FailingRoutes {
-    /// Returns the hash of a route: the key of its budget, the method, and the path without the segments that have a digit, which are
-    /// often ids. Routes that are taken for one make retries more frequent, never rarer: a success of either ends the run.
-    pub(crate) fn key(&self, budget: u64, method: &Method, path: &str) -> u64 {
-        let mut hasher = self.hasher.build_hasher();
-        (budget, method).hash(&mut hasher);
-        let has_digit = |segment: &&str| segment.bytes().any(|byte| byte.is_ascii_digit());
-        path.split('/').filter(|segment| !has_digit(segment)).for_each(|segment| segment.hash(&mut hasher));
-        hasher.finish()
+    /// Returns the route of a request.
+    pub(crate) fn route<B>(&self, copy: &RequestCopy<B>) -> Route {
+        self.hash(copy.host().0, &copy.method, copy.path())
     }
 
-    /// Counts a failure. Returns `true` if the route fails while others succeed: `of_all` is the number of failures of all routes since
-    /// the last success of any.
-    pub(crate) fn failed(&self, route: u64, of_all: u32, now: Instant) -> bool {
+    /// Makes a route of the authority, the method, and the path without the segments that have a digit, which are often ids. Routes that
+    /// are taken for one make retries more frequent, never rarer: a success of either ends the run.
+    fn hash(&self, authority: &str, method: &Method, path: &str) -> Route {
+        let mut hasher = self.hasher.build_hasher();
+        authority.hash(&mut hasher);
+        let host = hasher.finish();
+        method.hash(&mut hasher);
+        let has_digit = |segment: &&str| segment.bytes().any(|byte| byte.is_ascii_digit());
+        path.split('/').filter(|segment| !has_digit(segment)).for_each(|segment| segment.hash(&mut hasher));
+        Route { route: hasher.finish(), host }
+    }
+
+    /// Counts a failure. Returns `true` if the route fails while others of its host succeed.
+    pub(crate) fn failed(&self, Route { route, host }: Route, now: Instant) -> bool {
         let mut runs = self.lock();
-        if runs.len() >= MAX_ROUTES && !runs.contains_key(&route) {
+        if runs.len() + 2 > MAX_RUNS && !runs.contains_key(&route) {
             runs.retain(|_, run| run.lasts(now));
-            if runs.len() >= MAX_ROUTES {
+            if runs.len() + 2 > MAX_RUNS {
                 return false;
             }
         }
-        let run = runs.entry(route).or_insert(Run { failures: 0, last: now });
-        let before = if run.lasts(now) { run.failures } else { 0 };
-        *run = Run { failures: before.saturating_add(1), last: now };
-        let is_failing = run.failures > FAILURES && of_all < run.failures;
+        let mut count = |key| {
+            let run = runs.entry(key).or_insert(Run { failures: 0, last: now });
+            let before = if run.lasts(now) { run.failures } else { 0 };
+            *run = Run { failures: before.saturating_add(1), last: now };
+            run.failures
+        };
+        let (of_route, of_host) = (count(route), count(host));
         self.is_in_use.store(true, Ordering::Relaxed);
-        is_failing
+        of_route > FAILURES && of_host < of_route
     }
 
-    /// Ends the run of a route that has answered. The closure is called only if a route has failed.
+    /// Ends the runs of a route that has answered, and of its host. The closure is called only if a route has failed.
     #[inline]
-    pub(crate) fn answered(&self, route: impl FnOnce() -> Option<u64>) {
+    pub(crate) fn answered(&self, route: impl FnOnce() -> Option<Route>) {
         if self.is_in_use.load(Ordering::Relaxed)
             && let Some(route) = route()
         {
-            self.end_run(route);
+            self.end_runs(route);
         }
     }
 
     #[cold]
-    fn end_run(&self, route: u64) {
+    fn end_runs(&self, Route { route, host }: Route) {
         let mut runs = self.lock();
         runs.remove(&route);
+        runs.remove(&host);
         if runs.is_empty() {
             self.is_in_use.store(false, Ordering::Relaxed);
         }
@@ -100,74 +119,96 @@ impl Run {
 mod tests {
     use super::*;
 
-    fn route(routes: &FailingRoutes, path: &str) -> u64 {
-        routes.key(1, &Method::GET, path)
+    fn route(routes: &FailingRoutes, path: &str) -> Route {
+        routes.hash("api.example", &Method::GET, path)
     }
 
-    /// Counts failures while others succeed, and returns the first after which the route counts as failing.
-    fn first(routes: &FailingRoutes, route: u64, now: Instant) -> Option<u32> {
-        (1..=20).find(|_| routes.failed(route, 1, now))
+    /// Counts failures, with successes of another route of the host in between, and returns the first after which the route counts as
+    /// failing.
+    fn first(routes: &FailingRoutes, failing: Route, now: Instant) -> Option<u32> {
+        (1..=20).find(|_| {
+            routes.answered(|| Some(route(routes, "/well")));
+            routes.failed(failing, now)
+        })
     }
 
     #[test]
     fn a_route_counts_after_nine_failures_and_until_it_answers() {
         let (routes, now) = (FailingRoutes::default(), Instant::now());
-        let route = route(&routes, "/v1/reports");
-        assert_eq!(first(&routes, route, now), Some(10));
-        assert!(routes.failed(route, 10, now));
-        assert!(!routes.failed(route, 12, now), "no route has succeeded since: an outage");
-        assert!(routes.failed(route, 12, now));
-        routes.answered(|| Some(route));
-        assert_eq!(first(&routes, route, now), Some(10));
+        let reports = route(&routes, "/v1/reports");
+        assert_eq!(first(&routes, reports, now), Some(10));
+        assert!((0..5).all(|_| routes.failed(reports, now)));
+        for _ in 0..20 {
+            routes.failed(route(&routes, "/others"), now);
+        }
+        assert!(!routes.failed(reports, now), "no route has succeeded for long: an outage");
+        routes.answered(|| Some(route(&routes, "/others")));
+        assert!(routes.failed(reports, now));
+        routes.answered(|| Some(reports));
+        assert_eq!(first(&routes, reports, now), Some(10));
+    }
+
+    #[test]
+    fn a_host_with_one_route_has_an_outage() {
+        let (routes, now) = (FailingRoutes::default(), Instant::now());
+        let (only, elsewhere) = (route(&routes, "/v1"), routes.hash("b.example", &Method::GET, "/v1"));
+        for _ in 0..50 {
+            assert!(!routes.failed(only, now));
+            routes.answered(|| Some(elsewhere));
+        }
     }
 
     #[test]
     fn a_run_ends_after_a_minute_without_a_failure() {
         let (routes, now) = (FailingRoutes::default(), Instant::now());
-        let route = route(&routes, "/v1/reports");
-        assert_eq!(first(&routes, route, now), Some(10));
+        let reports = route(&routes, "/v1/reports");
+        assert_eq!(first(&routes, reports, now), Some(10));
         let later = now + IDLE - Duration::from_millis(1);
-        assert!(routes.failed(route, 1, later));
-        assert_eq!(first(&routes, route, later + IDLE), Some(10));
+        assert!(routes.failed(reports, later));
+        assert_eq!(first(&routes, reports, later + IDLE), Some(10));
     }
 
     #[test]
     fn ids_and_nothing_else_are_left_out_of_a_route() {
         let routes = FailingRoutes::default();
-        let key = |budget, method: Method, path| routes.key(budget, &method, path);
-        let of = key(1, Method::GET, "/users/12/orders");
+        let key = |host, method: Method, path| routes.hash(host, &method, path).route;
+        let of = key("a.example", Method::GET, "/users/12/orders");
         for same in ["/users/7/orders", "/users/c0ffee1d-1/orders", "/users/12/orders/99"] {
-            assert_eq!(key(1, Method::GET, same), of, "{same}");
+            assert_eq!(key("a.example", Method::GET, same), of, "{same}");
         }
-        for other in [key(2, Method::GET, "/users/12/orders"), key(1, Method::PUT, "/users/12/orders")] {
-            assert_ne!(other, of);
+        for (host, method) in [("b.example", Method::GET), ("a.example", Method::PUT)] {
+            assert_ne!(key(host, method, "/users/12/orders"), of, "{host}");
         }
         for other in ["/users/me/orders", "/users/12", "/users", "/usersorders", "/"] {
-            assert_ne!(key(1, Method::GET, other), of, "{other}");
+            assert_ne!(key("a.example", Method::GET, other), of, "{other}");
         }
     }
 
     #[test]
     fn the_number_of_routes_is_bounded_and_old_ones_make_room() {
         let (routes, now) = (FailingRoutes::default(), Instant::now());
-        for route in 0..MAX_ROUTES as u64 {
-            routes.failed(route, 1, now);
+        let nth = |n: usize| route(&routes, &"x".repeat(n));
+        for n in 0..MAX_RUNS {
+            routes.failed(nth(n), now);
         }
-        assert_eq!(first(&routes, u64::MAX, now), None, "there is no room");
-        assert_eq!(routes.lock().len(), MAX_ROUTES);
-        assert_eq!(first(&routes, u64::MAX, now + IDLE), Some(10));
-        assert_eq!(routes.lock().len(), 1);
+        let full = routes.lock().len();
+        routes.failed(nth(MAX_RUNS), now);
+        assert_eq!(routes.lock().len(), full, "there is no room");
+        assert!((MAX_RUNS - 1..=MAX_RUNS).contains(&full), "{full}");
+        routes.failed(nth(MAX_RUNS), now + IDLE);
+        assert_eq!(routes.lock().len(), 2, "a route and its host");
     }
 
     #[test]
     fn a_success_asks_for_its_route_only_while_one_fails() {
         let (routes, now) = (FailingRoutes::default(), Instant::now());
+        let reports = route(&routes, "/v1/reports");
         routes.answered(|| panic!("no route has failed"));
-        routes.failed(1, 1, now);
+        routes.failed(reports, now);
         routes.answered(|| None);
-        routes.answered(|| Some(2));
+        routes.answered(|| Some(route(&routes, "/well")));
         assert!(routes.is_in_use.load(Ordering::Relaxed));
-        routes.answered(|| Some(1));
+        routes.answered(|| Some(reports));
         routes.answered(|| panic!("no route fails any more"));
     }
 }

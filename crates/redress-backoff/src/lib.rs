@@ -72,8 +72,7 @@
 //! hint is retried as ever, and so is a gRPC method with a [`RetryPolicy`]. Throttling is no failure of a route.
 //!
 //! A route is the method and the path without its segments that have a digit, which are often ids. At most 1,024 routes are
-//! counted, those that have failed since they succeeded last. Whether others succeed is known from the [`Budget`]: without one each
-//! route is retried. The number is small enough for two minutes of a client with a call in seven seconds (`bad-route` with a hundred
+//! counted, those that have failed since they succeeded last. If all routes of a host fail, that is an outage. The number is small enough for two minutes of a client with a call in seven seconds (`bad-route` with a hundred
 //! processes in the lab: 1.03 requests a call, 1.20 without this rule), and large enough that random errors of six in ten seldom
 //! begin such a run (one in a hundred attempts), which the next success ends.
 //!

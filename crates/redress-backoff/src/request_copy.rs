@@ -39,7 +39,7 @@ pub(crate) struct UnreadableCopy {
 }
 
 /// The host and port in the URI of a copied request, which are parsed when they are printed.
-pub(crate) struct Host<'a>(&'a str);
+pub(crate) struct Host<'a>(pub(crate) &'a str);
 
 /// The lengths of a header, and whether its value is sensitive, in eight bytes: 16 bits for the name, which is shorter than
 /// 64 KiB, 1 for the mark, and 47 for the value.

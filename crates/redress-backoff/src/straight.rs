@@ -175,10 +175,9 @@ impl<B: CloneBody, I: Straight<B>> Straight<B> for Backoff<I> {
     #[inline(always)]
     fn settle<R>(&self, kept: &Self::Kept, sent: &impl SentParts, response: &mut Response<R>) {
         self.inner.settle(&kept.below, sent, response);
-        let budget = || kept.first.partition(&self.settings).unwrap_or_default();
-        self.settings.settle(response, budget);
+        self.settings.settle(response, || kept.first.partition(&self.settings).unwrap_or_default());
         let routes = &self.settings.failing_routes;
-        routes.answered(|| Some(routes.key(budget(), sent.method(), sent.path())));
+        routes.answered(|| kept.first.copy.as_ref().map(|copy| routes.route(copy)));
     }
 }
 

@@ -121,8 +121,11 @@ async fn a_hint_of_the_server_is_followed_on_a_failing_route() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_layer_without_a_budget_retries_each_route() {
-    let (stack, answers) = stack(&layer().without_budget());
-    answers.lock().unwrap().push(("/reports", 503, None));
-    assert_eq!(attempts(&stack, "/reports", 6).await, [3; 6]);
+async fn in_an_outage_each_tenant_keeps_its_retries() {
+    let layer = layer().partition(|_, uri, _| uri.query().map(str::to_owned));
+    let (stack, answers) = stack(&layer);
+    answers.lock().unwrap().push(("/", 503, None));
+    for nth in 0..20 {
+        assert_eq!(call(&stack, &format!("/reports?tenant-{nth}")).await.1, 3, "{nth}");
+    }
 }

@@ -13,6 +13,7 @@ use crate::decision::{
     AttemptContext, ResponseHead, Retry, decide_wait, is_pushed_back, is_throttling_failure, may_resend,
     waits_for_end_of_outage,
 };
+use crate::failing_routes::Route;
 use crate::grpc::RetryPolicy;
 use crate::idempotency::{Idempotent, NoRetry, is_idempotent};
 use crate::idempotency_key::{self, is_keyed};
@@ -94,7 +95,7 @@ impl<B: CloneBody, T> Call<B, T> {
             return Ok(self.wait_for_end_of_outage(verdict, maybe_processed, now));
         }
         context.shared_failures = self.count_failure(verdict);
-        context.is_failing_route = self.is_failing_route(verdict, context.shared_failures, now);
+        context.is_failing_route = self.is_failing_route(verdict, now);
         let decision = is_resendable.and_then(|maybe_processed| decide_wait(&settings, &context, maybe_processed));
         let decision = decision.and_then(|retry| if is_refused { Err(EndReason::Budget) } else { self.pay(retry) });
         self.report(verdict, attempt, decision, now)
@@ -178,23 +179,21 @@ impl<B: CloneBody, T> Call<B, T> {
     }
 
     /// Counts a transient failure of a route, and returns `true` if all of its requests fail while others succeed. Any other answer but
-    /// a 429, which need not come from the route, shows that it works. Without a budget it is not known whether others succeed.
-    fn is_failing_route(&self, verdict: &Verdict, shared_failures: u32, now: Instant) -> bool {
+    /// a 429, which need not come from the route, shows that it works.
+    fn is_failing_route(&self, verdict: &Verdict, now: Instant) -> bool {
         let routes = &self.settings.failing_routes;
-        if !is_transient(verdict) {
-            if verdict.class() != Class::RateLimited {
-                routes.answered(|| self.route());
-            }
-            return false;
+        if is_transient(verdict) {
+            return self.route().is_some_and(|route| routes.failed(route, now));
         }
-        let route = if self.settings.budget.is_some() { self.route() } else { None };
-        route.is_some_and(|route| routes.failed(route, shared_failures, now))
+        if verdict.class() != Class::RateLimited {
+            routes.answered(|| self.route());
+        }
+        false
     }
 
-    /// Returns the hash of the call's route; `None` without a copy of the request.
-    pub(super) fn route(&self) -> Option<u64> {
-        let copy = self.copy.as_ref()?;
-        Some(self.settings.failing_routes.key(self.partition().unwrap_or_default(), &copy.method, copy.path()))
+    /// Returns the route of the call; `None` without a copy of the request.
+    pub(super) fn route(&self) -> Option<Route> {
+        self.copy.as_ref().map(|copy| self.settings.failing_routes.route(copy))
     }
 
     fn is_idempotent(&self) -> bool {
