@@ -309,7 +309,11 @@ fn retry_after(headers: &HeaderMap) -> Option<Cow<'_, str>> {
 fn excerpt<'b>(about: &Head<'_>, pieces: &[&'b [u8]]) -> Cow<'b, str> {
     let text = match (about.decoded(pieces.iter().copied()), pieces) {
         (Some(text), _) => Cow::Owned(text),
-        (None, [piece]) => String::from_utf8_lossy(piece.get(..MAX_BODY).unwrap_or(piece)),
+        (None, [piece]) => {
+            let piece = piece.get(..MAX_BODY).unwrap_or(piece);
+            // Nearly all texts are valid, which takes a fraction of the time to find out.
+            str::from_utf8(piece).map_or_else(|_| String::from_utf8_lossy(piece), Cow::Borrowed)
+        }
         (None, _) => {
             let mut bytes = Vec::new();
             for piece in pieces {
