@@ -94,10 +94,11 @@ impl<B: CloneBody> RequestCopy<B> {
 impl<B> RequestCopy<B> {
     /// Returns the path, as [`Uri::path`] does.
     pub(crate) fn path(&self) -> &str {
-        let target = self.str(self.authority..self.uri);
-        match target.split('?').next() {
-            Some("") if !target.is_empty() => "/",
-            path => path.unwrap_or_default(),
+        let target = self.authority..self.uri;
+        match self.text[target.clone()].iter().position(|byte| *byte == b'?') {
+            Some(0) => "/",
+            Some(end) => self.str(target.start..target.start + end),
+            None => self.str(target),
         }
     }
 
@@ -140,8 +141,9 @@ impl<B> RequestCopy<B> {
 
     /// Parses the headers.
     pub(crate) fn headers(&self) -> Result<HeaderMap, UnreadableCopy> {
-        // There may be more values than a map can reserve room for names: then it grows as needed.
-        let mut headers = HeaderMap::try_with_capacity(self.fields().count()).unwrap_or_default();
+        // A layer below adds the credentials. There may be more values than a map can reserve room for names: then it grows as
+        // needed.
+        let mut headers = HeaderMap::try_with_capacity(self.fields().count() + 1).unwrap_or_default();
         for field in self.fields() {
             let (name, value) = self.parse(&field).map_err(|source| self.unreadable(&field, source))?;
             headers.append(name, value);
