@@ -65,12 +65,13 @@ impl Details {
 
     /// Masks the secrets in all text from the server; `None` if there are none.
     pub(super) fn masked(&self, secrets: &Secrets) -> Option<Self> {
-        let (path, body, words) = (self.texts.path(), self.texts.body(), self.texts.words());
+        let (path, body) = (self.texts.path(), self.texts.body());
         // A text from a long body may be cut, too.
         let is_cut = self.body_cut || body.len() >= CUT_TEXT;
         if self.fields.is_empty() && !secrets.may_be_in(self.texts.all(), is_cut) {
             return None;
         }
+        let words = self.texts.words();
         let masked = words.map(|word| secrets.masked_part(word?, is_cut));
         let masked_path = secrets.masked(path, false);
         let masked_body = secrets.masked(body, self.body_cut);

@@ -8,20 +8,22 @@ use super::MIN_DERIVED;
 #[derive(Default)]
 pub(super) struct Pairs {
     /// 4,096 bits, or none: a token of 100 letters sets 2 % of them.
-    bits: Zeroizing<Vec<u64>>,
+    bits: Option<Box<Zeroizing<[u64; WORDS]>>>,
 }
 
 /// The number of hashes.
 const BITS: usize = 4096;
+/// The number of words that hold them.
+const WORDS: usize = BITS / u64::BITS as usize;
 /// The number of pairs in the shortest form.
 const RUN: usize = MIN_DERIVED - 1;
 
 impl Pairs {
     pub(super) fn add(&mut self, form: &[u8]) {
-        self.bits.resize(BITS / 64, 0);
+        let bits = self.bits.get_or_insert_with(|| Box::new(Zeroizing::new([0; WORDS])));
         for pair in form.windows(2) {
             let hash = hash([pair[0], pair[1]]);
-            self.bits[hash / 64] |= 1 << (hash % 64);
+            bits[hash / 64] |= 1 << (hash % 64);
         }
     }
 
@@ -29,18 +31,17 @@ impl Pairs {
     ///
     /// Either is a run of known pairs. One pair of such a run lies at a multiple of its length.
     pub(super) fn may_be_in(&self, text: &[u8]) -> bool {
-        let is_known = |at: &usize| text.get(*at..).and_then(<[u8]>::first_chunk).is_some_and(|pair| self.holds(*pair));
+        let Some(bits) = &self.bits else { return false };
+        let holds = |pair: &[u8; 2]| {
+            let hash = hash(*pair);
+            bits[hash / 64] & (1 << (hash % 64)) != 0
+        };
+        let is_known = |at: &usize| text.get(*at..).and_then(<[u8]>::first_chunk).is_some_and(holds);
         let is_run = |at: usize| {
             let before = (at.saturating_sub(RUN - 1)..at).rev().take_while(is_known).count();
             before + (at..at + RUN).take_while(is_known).count() >= RUN
         };
-        let begins = |run: &[u8]| run.first_chunk().is_some_and(|pair| self.holds(*pair));
-        text.chunks(RUN).enumerate().any(|(nth, run)| begins(run) && is_run(nth * RUN))
-    }
-
-    fn holds(&self, pair: [u8; 2]) -> bool {
-        let hash = hash(pair);
-        self.bits.get(hash / 64).is_some_and(|bits| bits & (1 << (hash % 64)) != 0)
+        text.chunks(RUN).enumerate().any(|(nth, run)| run.first_chunk().is_some_and(holds) && is_run(nth * RUN))
     }
 }
 
