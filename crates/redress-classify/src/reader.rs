@@ -23,6 +23,9 @@ use crate::success_hint::SuccessHint;
 use crate::telemetry;
 use crate::transport::TransportError;
 
+/// A response with its verdict, or an error.
+type Judged<R> = Result<Response<Body<R>>, Error>;
+
 const POLLED_AFTER_END: &str = "`ResponseFuture` polled after completion";
 
 pin_project! {
@@ -43,10 +46,11 @@ pin_project! {
     enum State<F, R: http_body::Body> {
         // The inner service has the request.
         Inner { #[pin] inner: F },
-        // The head of the response is there, and its body is read; `None` after completion.
-        Reading { reading: Option<Reading<R>> },
+        // The head of the response is there, and the rest of its body is waited for; `None` after completion. In a box, since most
+        // bodies that are read are there with the head, and this future is as large as its largest state.
+        Reading { reading: Option<Box<Reading<R>>> },
         // The result was there from the beginning; `None` after completion.
-        Ended { result: Option<Result<Response<Body<R>>, Error>> },
+        Ended { result: Option<Judged<R>> },
     }
 }
 
@@ -57,7 +61,7 @@ impl<F, R: http_body::Body> Reader<F, R> {
     }
 
     /// Returns a result that is there already.
-    pub(crate) const fn ended(result: Result<Response<Body<R>>, Error>) -> Self {
+    pub(crate) const fn ended(result: Judged<R>) -> Self {
         Self { state: State::Ended { result: Some(result) }, sent: None }
     }
 
@@ -86,35 +90,38 @@ where
         cx: &mut Context<'_>,
         settings: &Settings,
         request: &impl SentParts,
-    ) -> Poll<Result<Response<Body<R>>, Error>> {
+    ) -> Poll<Judged<R>> {
         let mut this = self.project();
-        loop {
-            match this.state.as_mut().project() {
-                StateProj::Inner { inner } => {
-                    let Poll::Ready(result) = inner.poll(cx) else {
-                        this.sent.get_or_insert_with(Instant::now);
-                        return Poll::Pending;
-                    };
-                    let response = result.map_err(|error| failed(settings, request, error.into()))?;
-                    let (mut head, body) = response.into_parts();
-                    let body = Body::untouched(body);
-                    let is_success = is_success_by_status(&settings.dialect, head.status.as_u16());
-                    let stage = if is_success { None } else { first_stage(settings, request, &head, &body) };
-                    let Some(stage) = stage else {
-                        stamp_hint(settings, request, &mut head, || Pieces::None);
-                        return Poll::Ready(Ok(Response::from_parts(head, body)));
-                    };
-                    this.state.set(State::Reading { reading: Some(Reading::new(head, body, stage)) });
+        match this.state.as_mut().project() {
+            StateProj::Inner { inner } => {
+                let Poll::Ready(result) = inner.poll(cx) else {
+                    this.sent.get_or_insert_with(Instant::now);
+                    return Poll::Pending;
+                };
+                let response = result.map_err(|error| failed(settings, request, error.into()))?;
+                let (mut head, body) = response.into_parts();
+                let body = Body::untouched(body);
+                let is_success = is_success_by_status(&settings.dialect, head.status.as_u16());
+                let stage = if is_success { None } else { first_stage(settings, request, &head, &body) };
+                let Some(stage) = stage else {
+                    stamp_hint(settings, request, &mut head, || Pieces::None);
+                    return Poll::Ready(Ok(Response::from_parts(head, body)));
+                };
+                match begin_reading(Reading::new(head, body, stage), cx, settings, request, *this.sent) {
+                    Ok(judged) => Poll::Ready(judged),
+                    Err(reading) => {
+                        this.state.set(State::Reading { reading: Some(reading) });
+                        Poll::Pending
+                    }
                 }
-                StateProj::Reading { reading } => {
-                    let current = reading.as_mut().expect(POLLED_AFTER_END);
-                    let hold = |head: Instant| settings.hold(this.sent.unwrap_or(head), head, request.deadline());
-                    let outcome = ready!(current.poll(cx, &settings.dialect, hold));
-                    let reading = reading.take().expect(POLLED_AFTER_END);
-                    return Poll::Ready(finish(reading, outcome, settings, request, *this.sent));
-                }
-                StateProj::Ended { result } => return Poll::Ready(result.take().expect(POLLED_AFTER_END)),
             }
+            StateProj::Reading { reading } => {
+                let current = reading.as_mut().expect(POLLED_AFTER_END);
+                let outcome = ready!(read_on(current, cx, settings, request, *this.sent));
+                let reading = reading.take().expect(POLLED_AFTER_END);
+                Poll::Ready(finish(*reading, outcome, settings, request, *this.sent))
+            }
+            StateProj::Ended { result } => Poll::Ready(result.take().expect(POLLED_AFTER_END)),
         }
     }
 }
@@ -142,6 +149,10 @@ where
     R: http_body::Body + Unpin,
 {
     let dialect = &settings.dialect;
+    // Most errors are known by their status, for which the request is not looked at.
+    if dialect.class_for_status(head.status.as_u16()).is_some() {
+        return Some(Stage::error());
+    }
     let about = head_of(request.method().as_str(), request.path(), head, SystemTime::UNIX_EPOCH);
     if is_error_by_head(dialect, &about) {
         return Some(Stage::error());
@@ -162,6 +173,40 @@ where
     may_hint.then(Stage::success)
 }
 
+/// Reads what has arrived of a body. Returns the reading if the rest must be waited for.
+#[inline(never)]
+fn begin_reading<R>(
+    mut reading: Reading<R>,
+    cx: &mut Context<'_>,
+    settings: &Settings,
+    request: &impl SentParts,
+    sent: Option<Instant>,
+) -> Result<Judged<R>, Box<Reading<R>>>
+where
+    R: http_body::Body + Unpin,
+    R::Error: Into<BoxError>,
+{
+    match read_on(&mut reading, cx, settings, request, sent) {
+        Poll::Ready(outcome) => Ok(finish(reading, outcome, settings, request, sent)),
+        Poll::Pending => Err(Box::new(reading)),
+    }
+}
+
+/// Reads on, up to the verdict or the last frame that has arrived.
+fn read_on<R>(
+    reading: &mut Reading<R>,
+    cx: &mut Context<'_>,
+    settings: &Settings,
+    request: &impl SentParts,
+    sent: Option<Instant>,
+) -> Poll<Outcome<R::Error>>
+where
+    R: http_body::Body + Unpin,
+{
+    let hold = |head: Instant| settings.hold(sent.unwrap_or(head), head, request.deadline());
+    reading.poll(cx, &settings.dialect, hold)
+}
+
 /// Returns the response with the verdict or the hint that its body gave.
 fn finish<R>(
     reading: Reading<R>,
@@ -169,7 +214,7 @@ fn finish<R>(
     settings: &Settings,
     request: &impl SentParts,
     sent: Option<Instant>,
-) -> Result<Response<Body<R>>, Error>
+) -> Judged<R>
 where
     R: http_body::Body + Unpin,
     R::Error: Into<BoxError>,

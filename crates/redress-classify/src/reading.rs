@@ -28,7 +28,10 @@ pub(crate) struct Reading<R: http_body::Body> {
 }
 
 /// The purpose of reading. Each sleep starts at the first wait for the body.
-#[allow(clippy::large_enum_variant, reason = "boxing the larger one would cost a success an allocation")]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "it is on the stack while the body is there, and in a box while it is waited for"
+)]
 pub(crate) enum Stage {
     /// A success by its head, which may still be an error by its body. With `for_hint` it is read to its end in any case.
     Undecided { signal: Signal, for_hint: bool, sleep: Option<Pin<Box<Sleep>>> },
