@@ -20,9 +20,11 @@ pub(crate) struct RequestCopy<B> {
     version: Version,
     scheme: Option<Scheme>,
     /// The length of the authority; 0 if the URI has none.
-    authority: usize,
+    authority: u32,
+    /// The length of authority and path, without the query.
+    path: u32,
     /// The length of authority, path and query.
-    uri: usize,
+    uri: u32,
     /// The authority, the path with the query, and the headers in order: a [`Head`], the name, the value.
     text: Bytes,
 }
@@ -64,14 +66,17 @@ impl<B: CloneBody> RequestCopy<B> {
         let uri = request.uri();
         let authority = uri.authority().map_or("", Authority::as_str);
         let target = uri.path_and_query().map_or("", PathAndQuery::as_str);
+        let query = uri.query().map_or(0, |query| "?".len() + query.len());
         Some(Self {
             method: request.method().clone(),
             extensions: request.extensions().clone(),
             body,
             version: request.version(),
             scheme: uri.scheme().cloned(),
-            authority: authority.len(),
-            uri: authority.len() + target.len(),
+            // Each of them has less than 64 KiB in `http`.
+            authority: authority.len() as u32,
+            path: (authority.len() + target.len() - query) as u32,
+            uri: (authority.len() + target.len()) as u32,
             text: copy_text(authority, target, request.headers()),
         })
     }
@@ -85,6 +90,7 @@ impl<B: CloneBody> RequestCopy<B> {
             version: self.version,
             scheme: self.scheme.clone(),
             authority: self.authority,
+            path: self.path,
             uri: self.uri,
             text: self.text.clone(),
         })
@@ -94,17 +100,23 @@ impl<B: CloneBody> RequestCopy<B> {
 impl<B> RequestCopy<B> {
     /// Returns the path, as [`Uri::path`] does.
     pub(crate) fn path(&self) -> &str {
-        let target = self.authority..self.uri;
-        match self.text[target.clone()].iter().position(|byte| *byte == b'?') {
-            Some(0) => "/",
-            Some(end) => self.str(target.start..target.start + end),
-            None => self.str(target),
+        match self.str(self.authority()..self.path as usize) {
+            "" if self.path < self.uri => "/",
+            path => path,
         }
+    }
+
+    const fn authority(&self) -> usize {
+        self.authority as usize
+    }
+
+    const fn target(&self) -> Range<usize> {
+        self.authority as usize..self.uri as usize
     }
 
     /// Returns the host and port of the URI.
     pub(crate) fn host(&self) -> Host<'_> {
-        Host(self.str(0..self.authority))
+        Host(self.str(0..self.authority()))
     }
 
     /// Returns the values of a header in order.
@@ -125,7 +137,7 @@ impl<B> RequestCopy<B> {
     /// Parses the URI.
     pub(crate) fn uri(&self) -> Result<Uri, UnreadableCopy> {
         let parse = || {
-            let (authority, target) = (self.text.slice(0..self.authority), self.text.slice(self.authority..self.uri));
+            let (authority, target) = (self.text.slice(0..self.authority()), self.text.slice(self.target()));
             let mut parts = Parts::default();
             parts.scheme.clone_from(&self.scheme);
             if !authority.is_empty() {
@@ -155,7 +167,7 @@ impl<B> RequestCopy<B> {
     pub(crate) fn has_lengths_of(&self, uri: &Uri) -> bool {
         let authority = uri.authority().map_or(0, |authority| authority.as_str().len());
         let target = uri.path_and_query().map_or(0, |target| target.as_str().len());
-        (self.authority, self.uri) == (authority, authority + target)
+        (self.authority(), self.target().len()) == (authority, target)
     }
 
     /// Converts the copy into a request that is equal to the original.
@@ -177,7 +189,7 @@ impl<B> RequestCopy<B> {
     }
 
     fn fields(&self) -> impl Iterator<Item = Field> {
-        let mut at = self.uri;
+        let mut at = self.target().end;
         std::iter::from_fn(move || {
             let head = Head::from_bytes(*self.text.get(at..)?.first_chunk()?);
             let name = at + Head::LEN..at + Head::LEN + head.name;
