@@ -184,6 +184,7 @@ impl<B: CloneBody, I: Straight<B>> Straight<B> for Backoff<I> {
 impl<S> Backoff<S> {
     /// Goes on with a call whose first attempt ended in any other way.
     #[doc(hidden)]
+    #[inline(always)]
     pub fn adopt<B, K, R>(
         self,
         kept: Kept<B, K>,

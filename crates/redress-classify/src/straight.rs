@@ -222,6 +222,7 @@ where
     R: http_body::Body + Unpin,
     R::Error: Into<BoxError>,
 {
+    #[inline(always)]
     fn adopt(&self, (): (), sent: SentRequest, result: Result<Self::Response, Error>) -> Self::Future {
         ResponseFuture::new(Reader::ended(result), Arc::clone(self.settings()), sent)
     }

@@ -131,6 +131,7 @@ where
     S::Error: Into<BoxError>,
     B: CloneBody,
 {
+    #[inline(always)]
     fn adopt(&self, kept: Kept<K>, sent: SentRequest, result: Result<Response<R>, Error>) -> ResponseFuture<S, B> {
         let target = kept.target.unwrap_or_else(|| self.settings.target_of_sent(&sent));
         let future = self.inner.adopt(kept.below, sent, result);

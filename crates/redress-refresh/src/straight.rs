@@ -165,6 +165,7 @@ where
     S::Error: Into<BoxError>,
     B: CloneBody,
 {
+    #[inline(always)]
     fn adopt(&self, kept: Kept<K>, sent: SentRequest, result: Result<Response<R>, Error>) -> ResponseFuture<S, B> {
         let own = sent.deadline();
         let future = self.inner.adopt(kept.below, sent, result);
