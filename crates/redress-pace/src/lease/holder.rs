@@ -143,6 +143,8 @@ impl Holder {
         let took = now.saturating_sub(self.asked).max(1);
         self.rate = if self.asked == 0 { 0.0 } else { (self.rate + f64::from(total) / took as f64) / 2.0 };
         self.length = rule.lease(self.rate);
+        // The record may count what it has as part of a shorter lease from now on.
+        self.until = self.until.min(now + self.length);
         self.report += 1;
         self.reports.push_back((self.report, sent));
         let is_old = |at: u64| at + rule.window + rule.slot < now;
@@ -184,19 +186,24 @@ impl Holder {
         let is_idle = waiting == 0 && self.reports.back().is_none_or(|(_, sent)| sent.is_empty());
         let needed = (self.rate * self.length as f64 * 1.5) as u32;
         let target = if is_idle { 0 } else { needed.saturating_add(waiting) };
-        let keep = self.permits(now);
+        let in_hand = self.permits(now);
         let is_slow = self.is_slow(rule, now);
         let most = if is_slow { rule.share(self.length, record.holders.len()) } else { rule.requests };
         Request {
             holder: self.id,
             report: renewal.report,
             sent,
-            keep,
-            want: target.saturating_sub(keep).min(most),
+            keep: in_hand.saturating_add(self.unreported()),
+            want: target.saturating_sub(in_hand).min(most),
             length: self.length,
             went_back,
             is_slow,
         }
+    }
+
+    /// Returns the number of requests that were sent since the last report.
+    fn unreported(&self) -> u32 {
+        self.sent.iter().map(|(_, _, count)| count).sum()
     }
 
     /// Returns `true` if the record has forgotten this process, as it does two windows after its last report. That was written half a
@@ -231,10 +238,9 @@ impl Holder {
         requested: u64,
         jitter: u32,
     ) {
-        let spent: u32 = self.sent.iter().map(|(_, _, count)| count).sum();
-        self.in_hand = request.keep.saturating_add(grant.permits).saturating_sub(spent);
+        self.in_hand = request.keep.saturating_add(grant.permits).saturating_sub(self.unreported());
         self.until = self.asked + request.length;
-        self.renewed = request.keep.saturating_add(grant.permits);
+        self.renewed = self.in_hand;
         if grant.must_write {
             // A full record does not keep the report of a process that has nothing.
             self.written = record.report_of(self.id);
@@ -298,7 +304,7 @@ impl Holder {
     }
 
     /// Returns `true` if the store has not answered for two leases. A single lost answer is no outage.
-    fn goes_without(&self, now: u64) -> bool {
+    pub(super) fn goes_without(&self, now: u64) -> bool {
         self.down.is_some_and(|since| since + 2 * self.length <= now)
     }
 }

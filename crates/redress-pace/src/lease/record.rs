@@ -42,7 +42,7 @@ pub(super) struct Request {
     pub(super) report: u64,
     /// The requests that it sent and that the record does not have: their ages and numbers.
     pub(super) sent: Vec<(u64, u32)>,
-    /// The permits in its hand, which it keeps.
+    /// The permits in its hand, which it keeps, and the requests that it sent since it began to ask, which the next report has.
     pub(super) keep: u32,
     /// The further permits that it asks for.
     pub(super) want: u32,

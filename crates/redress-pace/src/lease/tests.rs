@@ -1,6 +1,7 @@
 //! Eight processes on a store that fails, loses answers and goes back in time, in steps of a millisecond.
 
 mod random;
+mod slow;
 
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
@@ -27,6 +28,8 @@ struct Faults {
     is_marked: bool,
     /// The store does not answer from one time to another.
     down: Option<(u64, u64)>,
+    /// A call to the store takes so long at most, there and back.
+    slow: Option<u64>,
 }
 
 #[derive(Clone, Default)]
@@ -52,6 +55,7 @@ struct Flight {
 struct Process {
     holder: Holder,
     flight: Option<Flight>,
+    slow: slow::Calls,
     seen: u64,
     /// Requests a second; none for as many as possible.
     rate: Option<u64>,
@@ -68,6 +72,8 @@ struct Run {
     calls: u64,
     /// A record was written that is closed.
     was_closed: bool,
+    /// A process counted for itself, since its calls to the store took too long.
+    went_without: bool,
 }
 
 impl Run {
@@ -77,6 +83,7 @@ impl Run {
         let process = |random: &mut fastrand::Rng| Process {
             holder: Holder::new(random.u64(..), &rule),
             flight: None,
+            slow: slow::Calls::default(),
             seen: 0,
             rate: None,
         };
@@ -91,6 +98,7 @@ impl Run {
             sent: Vec::new(),
             calls: 0,
             was_closed: false,
+            went_without: false,
         }
     }
 
@@ -105,6 +113,7 @@ impl Run {
                 self.processes[nth] = Process {
                     holder: Holder::new(self.random.u64(..), &self.rule),
                     flight: None,
+                    slow: slow::Calls::default(),
                     seen: 0,
                     rate: self.processes[nth].rate,
                 };
@@ -137,6 +146,9 @@ impl Run {
                 waiting = 20;
                 break;
             }
+        }
+        if let Some(slow) = faults.slow {
+            return self.step_slowly(nth, slow, faults, waiting, now);
         }
         match &process.flight {
             None if process.holder.is_due(waiting > 0, now) => {
