@@ -16,6 +16,8 @@ pub(crate) struct Figures {
     pub(crate) tokens_shown_twice: u64,
     pub(crate) unneeded_logins: u64,
     pub(crate) spans_over_limit: usize,
+    pub(crate) spans_of_late_arrivals: usize,
+    pub(crate) late_arrivals: usize,
     pub(crate) used_share: f64,
     pub(crate) arrivals_in_cooldown: u32,
     pub(crate) store_calls_per_request: f64,
@@ -30,12 +32,20 @@ pub(crate) struct Figures {
     pub(crate) lost_tokens: u32,
 }
 
+/// A request to an API with a limit: when it arrived, and when it was sent, in milliseconds since the server began.
+pub(crate) struct Arrival {
+    pub(crate) at: u64,
+    pub(crate) sent: u64,
+}
+
 impl Figures {
     pub(crate) const fn new(faults: Faults) -> Self {
         Self {
             tokens_shown_twice: 0,
             unneeded_logins: 0,
             spans_over_limit: 0,
+            spans_of_late_arrivals: 0,
+            late_arrivals: 0,
             used_share: 0.0,
             arrivals_in_cooldown: 0,
             store_calls_per_request: 0.0,
@@ -57,11 +67,21 @@ impl Figures {
         self.stops_in_the_gap = stops_in_the_gap;
     }
 
-    /// Adds the arrivals at an API with a limit, in milliseconds, and the calls to the store meanwhile.
-    pub(crate) fn add_limit(&mut self, arrivals: &[u64], requests: u64, window: Duration, store_calls: u64) {
+    /// Adds the arrivals at an API with a limit, and the calls to the store meanwhile.
+    ///
+    /// A limit is kept for requests that arrive within its margin after the send. One that arrives later, since its process or the
+    /// server had no processor or was stopped behind the last check, counts as if it had arrived at the end of the margin.
+    pub(crate) fn add_limit(&mut self, arrivals: Vec<Arrival>, requests: u64, window: Duration, store_calls: u64) {
         let (window, most) = (window.as_millis() as u64, requests as usize);
-        let over = arrivals.windows(most + 1).filter(|span| span[most] - span[0] < window);
-        self.spans_over_limit = over.count();
+        let over = |times: &[u64]| times.windows(most + 1).filter(|span| span[most] - span[0] < window).count();
+        let margin = (window / 50).clamp(1, 1_000);
+        let is_late = |arrival: &&Arrival| arrival.at > arrival.sent + margin;
+        self.late_arrivals = arrivals.iter().filter(is_late).count();
+        let mut within: Vec<u64> = arrivals.iter().map(|arrival| arrival.at.min(arrival.sent + margin)).collect();
+        within.sort_unstable();
+        self.spans_over_limit = over(&within);
+        let arrivals: Vec<u64> = arrivals.into_iter().map(|arrival| arrival.at).collect();
+        self.spans_of_late_arrivals = over(&arrivals).saturating_sub(self.spans_over_limit);
         // The first interval begins with processes that have no permits yet. The least is that of three which follow.
         let end = arrivals.last().copied().unwrap_or_default();
         let used = |before: u64| {
@@ -130,6 +150,8 @@ impl fmt::Display for Figures {
             ("calls to the issuer that timed out", self.timeouts.to_string()),
             ("arrivals in the cool-down", self.arrivals_in_cooldown.to_string()),
             ("spans over the limit", self.spans_over_limit.to_string()),
+            ("the same by late arrivals alone", self.spans_of_late_arrivals.to_string()),
+            ("arrivals later than the margin", self.late_arrivals.to_string()),
             ("share of the limit used", format!("{:.1} %", self.used_share * 100.0)),
             ("calls to the store for each request", format!("{:.4}", self.store_calls_per_request)),
         ];

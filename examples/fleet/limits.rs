@@ -5,16 +5,16 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use redress::{BoxError, Dialect};
-use redress_sandbox::Sandbox;
+use redress_sandbox::{LogEntry, Sandbox};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::Arguments;
 use crate::faults::{self, Fault, Faults};
-use crate::figures::Figures;
+use crate::figures::{Arrival, Figures};
 use crate::process::{Process, Totals};
 use crate::server::Server;
-use crate::worker::Job;
+use crate::worker::{Job, wall_ms};
 
 /// The requests in each second that the API allows for each process.
 const RATE: u64 = 100;
@@ -57,7 +57,8 @@ pub(crate) async fn run(arguments: &Arguments, server: &Arc<Server>, figures: &m
         arguments.window_s
     );
     let api = Sandbox::start_dialect(Dialect::from_toml("fleet.toml", &dialect)?).await?;
-    let job = Job { dialect: Some(dialect), ..Job::new(server.address(), api.url(), 1, INTERVAL_MS) };
+    let begun = wall_ms();
+    let job = Job { dialect: Some(dialect), has_stamps: true, ..Job::new(server.address(), api.url(), 1, INTERVAL_MS) };
     let mut fleet = Fleet { job, totals: Arc::default(), processes: Vec::new(), failing: JoinSet::new() };
     for _ in 0..arguments.processes {
         fleet.start(&mut figures.faults)?;
@@ -76,9 +77,15 @@ pub(crate) async fn run(arguments: &Arguments, server: &Arc<Server>, figures: &m
     for process in fleet.processes {
         process.end().await?;
     }
-    let arrivals: Vec<u64> = api.log().iter().map(|entry| entry.t_ms).collect();
-    figures.add_limit(&arrivals, requests, window, fleet.totals.store_calls.load(Ordering::Relaxed));
+    let arrivals = api.log().iter().map(|entry| arrival(entry, begun)).collect();
+    figures.add_limit(arrivals, requests, window, fleet.totals.store_calls.load(Ordering::Relaxed));
     Ok(())
+}
+
+/// Returns when a request arrived and was sent, by the clock of a server that began then.
+fn arrival(entry: &LogEntry, begun: u64) -> Arrival {
+    let sent = entry.path.rsplit('/').next().and_then(|stamp| stamp.parse::<u64>().ok());
+    Arrival { at: entry.t_ms, sent: sent.map_or(entry.t_ms, |sent| sent.saturating_sub(begun)) }
 }
 
 impl Fleet {

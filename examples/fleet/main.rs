@@ -39,7 +39,10 @@ use crate::server::Server;
 ///
 /// `tokens_shown_twice`: refresh tokens that were used again, outside the issuer's grace.
 /// `unneeded_logins`: logins beyond the first of each account.
-/// `spans_over_limit`: intervals of the limit's length with more requests than the limit.
+/// `spans_over_limit`: intervals of the limit's length with more requests than the limit. A request counts at its arrival, at the
+/// latest a fiftieth of that length and 1 s after its send.
+/// `spans_of_late_arrivals`: further ones by the arrivals as they were.
+/// `late_arrivals`: requests that arrived later than that: a process or the server was stopped, or waited for the processor.
 /// `used_share`: the part of the limit that was used while more calls waited.
 /// `arrivals_in_cooldown`: requests that arrived in a cool-down, later than the notice after its 429.
 /// `store_calls_per_request`: calls to the store by a process at 100 requests a second.

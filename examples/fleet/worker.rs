@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use http::Request;
 use http_body_util::BodyExt;
@@ -17,6 +17,7 @@ use redress_sandbox::vlens;
 use serde::{Deserialize, Serialize};
 use tokio::io::AsyncReadExt;
 use tokio::task::JoinSet;
+use tower::util::MapRequest;
 use tower::{Layer, ServiceExt};
 
 use crate::backend;
@@ -30,6 +31,8 @@ pub(crate) const FLIGHT_TIMEOUT: Duration = Duration::from_secs(1);
 const REPORT: Duration = Duration::from_millis(50);
 
 type Transport = Hyper<HttpConnector, String>;
+/// The transport below the stack, which may write the time of the send into the path.
+type Stamping = MapRequest<Transport, fn(Request<String>) -> Request<String>>;
 
 /// The work of one process.
 #[derive(Clone, Serialize, Deserialize)]
@@ -49,11 +52,14 @@ pub(crate) struct Job {
     pub(crate) ahead_s: i64,
     /// The point of the protocol at which the process ends itself.
     pub(crate) end_at: Option<String>,
+    /// Each request says in its path when it was sent.
+    pub(crate) has_stamps: bool,
 }
 
 impl Job {
     pub(crate) const fn new(store: String, api: String, accounts: u32, interval_ms: u64) -> Self {
-        Self { store, api, dialect: None, accounts, interval_ms, grace_ms: 0, ahead_s: 0, end_at: None }
+        let (dialect, end_at) = (None, None);
+        Self { store, api, dialect, accounts, interval_ms, grace_ms: 0, ahead_s: 0, end_at, has_stamps: false }
     }
 
     pub(crate) fn from_environment() -> Result<Option<Self>, BoxError> {
@@ -80,12 +86,13 @@ pub(crate) async fn run(job: Job) -> Result<ExitCode, BoxError> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn stack(job: &Job, store: &StoreHandle, watch: &Arc<Watch>, account: u32) -> Result<Redress<Transport>, BoxError> {
-    let transport = Hyper::new(Client::builder(TokioExecutor::new()).build_http());
+fn stack(job: &Job, store: &StoreHandle, watch: &Arc<Watch>, account: u32) -> Result<Redress<Stamping>, BoxError> {
+    let transport: Transport = Hyper::new(Client::builder(TokioExecutor::new()).build_http());
+    let stamping = |transport| MapRequest::new(transport, if job.has_stamps { stamp } else { |request| request });
     let key = format!("fleet/account-{account}");
     if let Some(toml) = &job.dialect {
         let layer = RedressLayer::new(Dialect::from_toml("fleet.toml", toml)?);
-        return Ok(layer.clock(clock(job.ahead_s)).share(store.clone(), &key).layer(transport));
+        return Ok(layer.clock(clock(job.ahead_s)).share(store.clone(), &key).layer(stamping(transport)));
     }
     let dialect = dialects::vlens()
         .with_code(Code::new(vlens::ACCESS_TOKEN_EXPIRED.to_string(), Class::TokenExpired))
@@ -100,7 +107,22 @@ fn stack(job: &Job, store: &StoreHandle, watch: &Arc<Watch>, account: u32) -> Re
         .clock(clock(job.ahead_s))
         .share(store.clone(), &key)
         .deadline(Duration::from_secs(10))
-        .layer(transport))
+        .layer(stamping(transport)))
+}
+
+/// Writes the time at which a request is sent, right after the last check, as the last segment of its path.
+fn stamp(mut request: Request<String>) -> Request<String> {
+    let stamped = format!("{}/{}", request.uri(), wall_ms());
+    if let Ok(uri) = stamped.parse() {
+        *request.uri_mut() = uri;
+    }
+    request
+}
+
+/// Returns the time of the machine's clock in milliseconds, which all processes have.
+pub(crate) fn wall_ms() -> u64 {
+    let since = Clock::system().now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A clock that is ahead of the machine's by this number of seconds, or behind.
@@ -113,7 +135,7 @@ fn clock(ahead_s: i64) -> Clock {
 }
 
 /// Calls the API for ever.
-async fn call(job: &Job, service: Redress<Transport>, requests: &AtomicU64) -> Result<(), BoxError> {
+async fn call(job: &Job, service: Redress<Stamping>, requests: &AtomicU64) -> Result<(), BoxError> {
     let path = if job.dialect.is_some() { "/items" } else { "/api/BusinessRequest/GetBusinessRequestById?id=r1" };
     let mut ticks = tokio::time::interval(Duration::from_millis(job.interval_ms));
     loop {
