@@ -44,8 +44,9 @@
 //! # What may exceed it
 //! - A fail-over: what processes had taken in the lost writes is unknown until they report, and for ever if they end before. In the
 //!   runs with random faults it was at most one request of each process and 5 % of the limit, and mostly nothing. With a store that
-//!   marks the records of a former server it was nothing, unless processes ended. With another one a process whose calls to the store
-//!   all succeeded before and after the fail-over does not notice it, and takes too much until another does.
+//!   marks the records of a former server it was nothing, unless processes ended: `docs/sharing.md` says why that stays. With another
+//!   one a process whose calls to the store all succeeded before and after the fail-over does not notice it, and takes too much until
+//!   another does.
 //! - A process that alone is cut off from the store, while the others use all of the limit: its share. So do processes that notice
 //!   the end of a short outage late: at most one request each, and 2 % of the limit.
 //! - A process that is stopped between its last check and the send.
