@@ -27,9 +27,11 @@ mod redis {
     pub(super) use super::without_redis as run;
 }
 mod show;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::io::{self, Read as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueHint};
@@ -94,7 +96,7 @@ struct ClearArgs {
 /// Where the records are.
 #[derive(Debug, Args)]
 struct PlaceArgs {
-    /// A directory, or a URL that begins with `redis://` or `postgres://`; `-` reads the URL from standard input
+    /// A directory, or a URL of `redis://`, `rediss://` or `postgres://`; `-` reads the URL from standard input
     #[arg(value_name = "STORE", value_hint = ValueHint::DirPath)]
     store: String,
 
@@ -109,6 +111,10 @@ struct PlaceArgs {
     /// The table in Postgres
     #[arg(long, value_name = "NAME", default_value = "redress_records")]
     table: String,
+
+    /// Speak TLS, and trust the authorities of this file in PEM in the place of those of the system
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    ca: Option<PathBuf>,
 }
 
 /// A store whose keys can be listed and removed.
@@ -133,17 +139,21 @@ pub(crate) fn run(arguments: &StoreArgs) -> Result<ExitCode, Failure> {
         "-" => &url_of_input()?,
         store => store,
     };
+    if cfg!(not(feature = "tls")) && (place.ca.is_some() || address.starts_with("rediss://")) {
+        return Err(without("tls"));
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::Message(format!("cannot start a runtime: {error}")))?;
     runtime.block_on(async {
         match address.split_once("://") {
-            Some(("redis", _)) => redis::run(address, place, &arguments.command).await,
+            Some(("redis" | "rediss", _)) => redis::run(address, place, &arguments.command).await,
             Some(("postgres" | "postgresql", _)) => postgres::run(address, place, &arguments.command).await,
             // The rest of a URL may contain a password.
             Some((scheme, _)) => Err(Failure::Message(format!(
                 "unknown store `{}://`: expected a directory, redis://HOST or postgres://USER@HOST/DATABASE",
                 escaped(scheme)
             ))),
+            None if place.ca.is_some() => Err(Failure::Message("`--ca` needs the URL of a server".to_owned())),
             None => act(&files::open(Path::new(address), place.group)?, &arguments.command).await,
         }
     })
@@ -202,9 +212,8 @@ async fn without_postgres(_: &str, _: &PlaceArgs, _: &StoreCommand) -> Result<Ex
     Err(without("postgres"))
 }
 
-#[cfg(not(all(feature = "redis", feature = "postgres")))]
 fn without(feature: &str) -> Failure {
     Failure::Message(format!(
-        "this program was built without its feature `{feature}`: install it with its default features"
+        "this program was built without its feature `{feature}`: install it with `--features {feature}`"
     ))
 }

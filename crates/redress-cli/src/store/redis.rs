@@ -11,10 +11,31 @@ use crate::failure::Failure;
 
 /// Connects to the server, and runs the command.
 pub(super) async fn run(url: &str, place: &PlaceArgs, command: &StoreCommand) -> Result<ExitCode, Failure> {
-    let client = Client::open(url).map_err(|error| failed(RedisStoreError::from(error)))?;
+    let client = open(url, place)?;
     // Whether the server evicts records is the concern of the processes that rely on them.
     let builder = RedisStoreBuilder::from_client(client).prefix(&place.prefix).allow_eviction();
     act(&builder.connect().await.map_err(failed)?, command).await
+}
+
+#[cfg(not(feature = "tls"))]
+fn open(url: &str, _: &PlaceArgs) -> Result<Client, Failure> {
+    Client::open(url).map_err(|error| failed(RedisStoreError::from(error)))
+}
+
+#[cfg(feature = "tls")]
+fn open(url: &str, place: &PlaceArgs) -> Result<Client, Failure> {
+    super::tls::install_provider();
+    let client = match &place.ca {
+        None => Client::open(url),
+        Some(_) if !url.starts_with("rediss:") => {
+            return Err(Failure::Message("`--ca` needs a URL that begins with rediss://".to_owned()));
+        }
+        Some(file) => {
+            let root_cert = Some(super::tls::read(file)?);
+            Client::build_with_tls(url, redis::TlsCertificates { client_tls: None, root_cert })
+        }
+    };
+    client.map_err(|error| failed(RedisStoreError::from(error)))
 }
 
 impl Records for RedisStore {

@@ -14,6 +14,8 @@ mod running;
 #[cfg(feature = "store")]
 mod store;
 mod suggestions;
+#[cfg(all(unix, feature = "tls"))]
+mod tls;
 mod tutorial;
 
 use std::io::Write as _;

@@ -243,3 +243,12 @@ fn the_records_in_postgres_are_shown_and_removed() {
     assert_eq!(out, "portal/main/token: removed\n");
     assert_eq!(run(&["store", "clear", &url, "--ended"], "").quiet(), "");
 }
+
+#[cfg(not(feature = "tls"))]
+#[test]
+fn a_program_without_tls_says_so() {
+    for arguments in [&["rediss://:hunter2@localhost:1/"][..], &["postgres://localhost/db", "--ca", "a.pem"]] {
+        let said = run(&[&["store", "show"], arguments].concat(), "").failed();
+        assert!(said.contains("built without its feature `tls`") && !said.contains("hunter2"), "{said}");
+    }
+}
