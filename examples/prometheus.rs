@@ -1,5 +1,5 @@
 //! Serves the metrics of a stack for Prometheus, while it calls an API that has good and bad quarters of an hour, and those of a
-//! second stack that hedges.
+//! second stack that hedges, and of two that share a limit as two processes do.
 //!
 //! ```text
 //! cargo run --example prometheus -- 127.0.0.1:9464
@@ -11,6 +11,7 @@
 use std::collections::VecDeque;
 use std::io::{BufRead, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -20,8 +21,10 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use prometheus::{Registry, TextEncoder};
 use redress::layers::SendState;
-use redress::{BackoffLayer, Budget, Credentials, Deadline, Failure, RedressLayer, TokenSet, dialects};
+use redress::{BackoffLayer, Budget, Credentials, Deadline, Failure, Limit, RedressLayer, TokenSet, dialects};
+use redress::{MemoryStore, Store, StoreHandle};
 use redress_opentelemetry::Telemetry;
+use redress_store::{NewRecord, Record, Version, Written};
 use tokio::time::sleep;
 use tower::util::BoxCloneSyncService;
 use tower::{BoxError, Layer, ServiceExt, service_fn};
@@ -79,6 +82,31 @@ impl Credentials for Issuer {
     }
 }
 
+/// A store that two processes share. It fails while the flag is set.
+struct Shared(MemoryStore, Arc<AtomicBool>);
+
+impl Shared {
+    fn answers(&self) -> Result<(), BoxError> {
+        if self.1.load(Ordering::Relaxed) { Err("the store is down".into()) } else { Ok(()) }
+    }
+}
+
+impl Store for Shared {
+    async fn load(&self, key: &str) -> Result<Option<Record>, BoxError> {
+        self.answers()?;
+        self.0.load(key).await
+    }
+
+    async fn replace(&self, key: &str, seen: Option<Version>, record: &NewRecord<'_>) -> Result<Written, BoxError> {
+        self.answers()?;
+        self.0.replace(key, seen, record).await
+    }
+
+    async fn changed(&self, key: &str, seen: Option<Version>) {
+        self.0.changed(key, seen).await;
+    }
+}
+
 fn main() -> Result<(), BoxError> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:9464".to_owned());
     let recorder = PrometheusBuilder::new()
@@ -99,11 +127,17 @@ fn main() -> Result<(), BoxError> {
     let api = stack(&Telemetry::new().meter_provider(&meters), server.clone())?;
     let hedges_help = Arc::new(AtomicBool::new(true));
     let search = hedged(Arc::clone(&hedges_help));
+    let store_is_down = Arc::new(AtomicBool::new(false));
+    let store = StoreHandle::new(Shared(MemoryStore::new(), Arc::clone(&store_is_down)));
+    let processes = [sharing(&store)?, sharing(&store)?];
     for line in std::io::stdin().lock().lines() {
         let is_good = line?.trim() == "good";
         hedges_help.store(is_good, Ordering::Relaxed);
         let calls = runtime.block_on(async {
-            searches(&search, 300).await + if is_good { good(&api, &server).await } else { bad(&api, &server).await }
+            let shared = exchange(&processes, &store_is_down, is_good).await;
+            shared
+                + searches(&search, 300).await
+                + if is_good { good(&api, &server).await } else { bad(&api, &server).await }
         });
         println!("{calls} calls");
     }
@@ -161,6 +195,35 @@ async fn searches(search: &Api, count: u32) -> u32 {
         sleep(Duration::from_secs(3)).await;
     }
     count
+}
+
+/// A process that shares a limit and its cool-downs.
+fn sharing(store: &StoreHandle) -> Result<Api, BoxError> {
+    let transport = service_fn(|request: Request<String>| async move {
+        let status = if request.uri().path() == "/limited" { 429 } else { 200 };
+        Response::builder().status(status).header("retry-after", "5").body(String::new())
+    });
+    let limit = Limit::all_routes(NonZeroU32::new(600).ok_or("it is not 0")?, Duration::from_secs(60));
+    let layer = RedressLayer::new(dialects::generic()).pace(|pace| pace.limit(limit)).share(store.clone(), "example");
+    Ok(BoxCloneSyncService::new(layer.layer(transport)))
+}
+
+/// Calls through two processes, 3 s apart, over a store that is down for the first half of a bad quarter. Then one of them learns of
+/// a cool-down.
+async fn exchange(processes: &[Api; 2], store_is_down: &AtomicBool, is_good: bool) -> u32 {
+    let call = |nth: usize, path: &str| {
+        let request =
+            Request::get(format!("https://shared.example{path}")).extension(Deadline::from_now(Duration::from_secs(4)));
+        processes[nth % 2].clone().oneshot(request.body(String::new()).expect("the parts are valid"))
+    };
+    for nth in 0..40 {
+        store_is_down.store(!is_good && nth < 20, Ordering::Relaxed);
+        let _ = call(nth, "/").await;
+        sleep(Duration::from_secs(3)).await;
+    }
+    let _ = call(0, "/limited").await;
+    sleep(Duration::from_secs(20)).await;
+    41
 }
 
 /// Calls the API, with a deadline in seconds. With 0 there is none.

@@ -112,7 +112,7 @@ struct PlaceArgs {
     #[arg(long, value_name = "NAME", default_value = "redress_records")]
     table: String,
 
-    /// Speak TLS, and trust the authorities of this file in PEM in the place of those of the system
+    /// Speak TLS, and trust the authorities of this file in PEM alone, and not what the system trusts
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     ca: Option<PathBuf>,
 }

@@ -43,10 +43,11 @@ pub(crate) fn cooldown_started(dialect: &Dialect, target: &Target, named: Cooldo
     measure("redress_cooldown_seconds", &[("dialect", dialect)], wait);
 }
 
-/// Reports a cool-down that another process learned of. Only the process that got the response counts it in the metrics.
+/// Reports a cool-down that another process learned of. Only the process that got the response counts its length in the metrics.
 pub(crate) fn cooldown_adopted(dialect: &Dialect, partition: &Partition, key: &GateKey, class: &str, wait: Duration) {
     let (dialect, scope) = (dialect.name(), scope_name(dialect, key.scope()));
     tracing::debug!(target: "redress::pace", dialect, %partition, scope, class, ?wait, source = "store", "cool-down started");
+    count("redress_adoptions_total", &[("record", "cooldown")]);
 }
 
 /// Reports that the store of cool-downs does not answer, or answers again.
@@ -56,6 +57,7 @@ pub(crate) fn store_changed(dialect: &Dialect, partition: &Partition, is_availab
         tracing::info!(target: "redress::pace", dialect, %partition, "store available again");
     } else {
         tracing::warn!(target: "redress::pace", dialect, %partition, "store unavailable: cool-downs are not shared");
+        count("redress_unshared_total", &[("record", "cooldown")]);
     }
 }
 
@@ -71,12 +73,18 @@ pub(crate) fn limit_store_changed(partition: &Partition, record: &str, is_availa
         tracing::info!(target: "redress::pace", %partition, record, "store available again");
     } else {
         tracing::warn!(target: "redress::pace", %partition, record, "store unavailable: each process keeps a part of the limit");
+        count("redress_unshared_total", &[("record", "limit")]);
     }
 }
 
 /// Reports that a store may have lost the last writes of a limit, which grants nothing until the other processes have reported.
 pub(crate) fn limit_closed(partition: &Partition, record: &str) {
     tracing::warn!(target: "redress::pace", %partition, record, "the store may have lost writes: limit closed for a lease");
+}
+
+/// Counts the permits of a renewal.
+pub(crate) fn permits_granted(permits: u32) {
+    add("redress_shared_permits_total", &[], permits.into());
 }
 
 /// Reports a record of cool-downs that this program cannot read.
@@ -148,13 +156,17 @@ fn measure(name: &'static str, labels: &[(&'static str, &str)], wait: Duration) 
 #[cfg(not(feature = "metrics"))]
 const fn measure(_name: &'static str, _labels: &[(&'static str, &str)], _wait: Duration) {}
 
-#[cfg(feature = "metrics")]
 fn count(name: &'static str, labels: &[(&'static str, &str)]) {
-    metrics::counter!(name, &owned(labels)).increment(1);
+    add(name, labels, 1);
+}
+
+#[cfg(feature = "metrics")]
+fn add(name: &'static str, labels: &[(&'static str, &str)], count: u64) {
+    metrics::counter!(name, &owned(labels)).increment(count);
 }
 
 #[cfg(not(feature = "metrics"))]
-const fn count(_name: &'static str, _labels: &[(&'static str, &str)]) {}
+const fn add(_name: &'static str, _labels: &[(&'static str, &str)], _count: u64) {}
 
 #[cfg(feature = "metrics")]
 fn owned(labels: &[(&'static str, &str)]) -> Vec<(&'static str, String)> {

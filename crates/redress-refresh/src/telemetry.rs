@@ -28,6 +28,15 @@ pub(crate) fn answered(purpose: Purpose, result: &Result<TokenSet, Failure>, too
 #[cfg(not(feature = "metrics"))]
 pub(crate) const fn answered(_purpose: Purpose, _result: &Result<TokenSet, Failure>, _took: Duration) {}
 
+/// Counts a set that another process had got.
+#[cfg(feature = "metrics")]
+pub(crate) fn adopted() {
+    metrics::counter!("redress_adoptions_total", "record" => "token").increment(1);
+}
+
+#[cfg(not(feature = "metrics"))]
+pub(crate) const fn adopted() {}
+
 /// Reports that a refresh token is worthless, and that a login follows.
 pub(crate) fn invalid_grant(flight: u64, failure: &Failure) {
     tracing::info!(target: "redress::refresh", flight, %failure, "refresh token invalid: logging in");

@@ -5,16 +5,20 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::BoxError;
 use crate::handle::StoreHandle;
 use crate::record::{NewRecord, Record};
 use crate::store::{Store, Written};
+use crate::telemetry::{self, Outcome};
 use crate::version::Version;
 
 /// How long one call to the store may take. A store that takes longer counts as unavailable.
 const STORE_TIMEOUT: Duration = Duration::from_secs(5);
+/// The kinds of records below the key of an account. The record of credentials may have the key itself.
+const KINDS: [&str; 3] = ["cooldown", "limit", "budget"];
+const TOKEN: &str = "token";
 
 /// One key of a store. Clones are cheap.
 ///
@@ -38,19 +42,22 @@ const STORE_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Entry {
     store: StoreHandle,
     key: Arc<str>,
+    /// The kind of record, as metrics name it.
+    record: &'static str,
 }
 
 impl Entry {
     /// Makes the entry of a key.
     #[must_use]
     pub fn new(store: StoreHandle, key: &str) -> Self {
-        Self { store, key: key.into() }
+        Self { store, key: key.into(), record: TOKEN }
     }
 
     /// Makes the entry of a key below this one: this key, a `/`, and the name.
     #[must_use]
     pub fn child(&self, name: &str) -> Self {
-        Self { store: self.store.clone(), key: format!("{}/{name}", self.key).into() }
+        let record = KINDS.into_iter().find(|kind| *kind == name).unwrap_or(self.record);
+        Self { store: self.store.clone(), key: format!("{}/{name}", self.key).into(), record }
     }
 
     /// Returns the key.
@@ -64,7 +71,7 @@ impl Entry {
     /// # Errors
     /// Returns the error of the store, or an error after 5 s.
     pub async fn load(&self) -> Result<Option<Record>, BoxError> {
-        bounded(self.store.load(&self.key)).await
+        self.bounded("load", self.store.load(&self.key)).await
     }
 
     /// Writes a value over the version `seen`; the store may remove it after its lifetime. It takes up to two calls: when the
@@ -121,7 +128,7 @@ impl Entry {
 
     async fn offer(&self, seen: Option<Version>, record: &NewRecord<'_>) -> Result<Written, BoxError> {
         let version = record.version();
-        let error = match bounded(self.store.replace(&self.key, seen, record)).await {
+        let error = match self.bounded("write", self.store.replace(&self.key, seen, record)).await {
             Ok(Written::Refused(Some(stored))) if stored.version() == version => return Ok(Written::Done),
             Ok(written) => return Ok(written),
             Err(error) => error,
@@ -132,6 +139,19 @@ impl Entry {
             Ok(stored) if stored.as_ref().map(Record::version) != seen => Ok(Written::Refused(stored)),
             _ => Err(error),
         }
+    }
+
+    /// Ends a call to the store in time, and counts it.
+    async fn bounded<T: Outcome>(
+        &self,
+        name: &'static str,
+        call: impl Future<Output = Result<T, BoxError>>,
+    ) -> Result<T, BoxError> {
+        let began = Instant::now();
+        let late = |_| Err("the store did not answer in time".into());
+        let result = timeout(STORE_TIMEOUT, call).await.unwrap_or_else(late);
+        telemetry::called(self.record, name, &result, began.elapsed());
+        result
     }
 
     /// Waits until the version of the record is no longer `seen`, at most for `longest`. It may return earlier.
@@ -149,8 +169,4 @@ impl fmt::Debug for Entry {
 fn new_record(version: Version, value: &[u8], lifetime: Option<Duration>) -> NewRecord<'_> {
     let record = NewRecord::new(version, value);
     lifetime.map_or(record, |lifetime| record.lifetime(lifetime))
-}
-
-async fn bounded<T>(call: impl Future<Output = Result<T, BoxError>>) -> Result<T, BoxError> {
-    timeout(STORE_TIMEOUT, call).await.unwrap_or_else(|_| Err("the store did not answer in time".into()))
 }

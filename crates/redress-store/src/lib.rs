@@ -51,6 +51,7 @@ mod record_key;
 #[cfg(feature = "encryption")]
 mod sealed;
 mod store;
+mod telemetry;
 mod text;
 mod version;
 

@@ -42,4 +42,13 @@ pub fn describe_metrics() {
     );
     describe_counter!("redress_refreshes_total", Unit::Count, "calls to issuers, by kind and outcome");
     describe_histogram!("redress_refresh_seconds", Unit::Seconds, "how long calls to issuers took");
+    describe_counter!("redress_store_calls_total", Unit::Count, "calls to shared stores, by record, call and outcome");
+    describe_histogram!("redress_store_seconds", Unit::Seconds, "how long calls to shared stores took");
+    describe_counter!("redress_adoptions_total", Unit::Count, "sets and cool-downs that other processes had found");
+    describe_counter!("redress_shared_permits_total", Unit::Count, "permits of shared limits that were granted");
+    describe_counter!(
+        "redress_unshared_total",
+        Unit::Count,
+        "times at which a limit or cool-downs were no longer shared"
+    );
 }

@@ -3,13 +3,17 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::{Request, Response};
 use http_body_util::Full;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
-use redress::{Credentials, Failure, Limit, RedressLayer, Route, TokenSet, dialects};
+use redress::{BoxError, Credentials, Failure, Limit, MemoryStore, Redress, RedressLayer, Route, Store, StoreHandle};
+use redress::{TokenSet, dialects};
 use redress_sandbox::strict_mock::{Answer, StrictMock};
+use redress_store::{NewRecord, Record, Version, Written};
 use tower::{Layer, ServiceExt};
 
 const DOCUMENTED: &str = include_str!("../../../docs/observability.md");
@@ -76,6 +80,60 @@ fn recorded_hedges() -> BTreeMap<String, DebugValue> {
     })
 }
 
+/// A store that fails while the flag is set.
+struct Failing(MemoryStore, Arc<AtomicBool>);
+
+impl Store for Failing {
+    async fn load(&self, key: &str) -> Result<Option<Record>, BoxError> {
+        if self.1.load(Ordering::Relaxed) { Err("down".into()) } else { self.0.load(key).await }
+    }
+
+    async fn replace(&self, key: &str, seen: Option<Version>, record: &NewRecord<'_>) -> Result<Written, BoxError> {
+        if self.1.load(Ordering::Relaxed) { Err("down".into()) } else { self.0.replace(key, seen, record).await }
+    }
+
+    async fn changed(&self, key: &str, seen: Option<Version>) {
+        self.0.changed(key, seen).await;
+    }
+}
+
+/// Returns what two stacks record that share credentials, a cool-down and a limit by a store, which fails at last.
+fn recorded_shared() -> BTreeMap<String, DebugValue> {
+    recorded_in(async {
+        let is_down = Arc::new(AtomicBool::new(false));
+        let store = StoreHandle::new(Failing(MemoryStore::new(), Arc::clone(&is_down)));
+        let stack = || {
+            let transport = tower::service_fn(|request: Request<String>| async move {
+                let status = if request.uri().path() == "/limited" { 429 } else { 200 };
+                Response::builder().status(status).header("retry-after", "5").body(String::new())
+            });
+            let limit = Limit::all_routes(NonZeroU32::new(600).unwrap(), Duration::from_secs(60));
+            RedressLayer::new(dialects::generic())
+                .credentials(Issuer, "https://api.example".parse().unwrap())
+                .deadline(Duration::from_secs(4))
+                .pace(|pace| pace.limit(limit))
+                .share(store.clone(), "portal/main")
+                .layer(transport)
+        };
+        let (one, other) = (stack(), stack());
+        let call = |stack: &Redress<_>, path: &str| {
+            let request = Request::get(format!("https://api.example{path}")).body(String::new()).unwrap();
+            stack.clone().oneshot(request)
+        };
+        for stack in [&one, &other] {
+            assert_eq!(call(stack, "/").await.unwrap().status(), 200);
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        assert_eq!(call(&one, "/limited").await.unwrap().status(), 429);
+        tokio::time::sleep(Duration::from_secs(6)).await;
+        is_down.store(true, Ordering::Relaxed);
+        for _ in 0..20 {
+            let _ = call(&one, "/").await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    })
+}
+
 /// Runs this and returns what was recorded.
 fn recorded_in(work: impl Future<Output = ()>) -> BTreeMap<String, DebugValue> {
     let recorder = DebuggingRecorder::new();
@@ -115,6 +173,13 @@ fn a_stack_records_the_documented_metrics_and_no_others() {
     ];
     let mut found = recorded(&script, &[0, 0, 20, 20, 20, 400]);
     found.extend(recorded_hedges());
+    let shared = recorded_shared();
+    let is_of_sharing = |entry: &str| {
+        ["store", "adoptions", "shared", "unshared"]
+            .iter()
+            .any(|word| name(entry).starts_with(&format!("redress_{word}_")))
+    };
+    found.extend(shared.into_iter().filter(|(entry, _)| is_of_sharing(entry)));
     let mut documented: Vec<_> =
         DOCUMENTED.lines().filter_map(|line| line.strip_prefix("- `redress_")?.split('`').next()).collect();
     documented.sort_unstable();
@@ -143,6 +208,9 @@ fn a_stack_records_the_documented_metrics_and_no_others() {
         ("redress_alerts_total dialect=maleslab", 1),
         ("redress_pace_rejections_total dialect=maleslab reason=cooldown", 1),
         ("redress_refreshes_total kind=login outcome=success", 1),
+        ("redress_adoptions_total record=token", 1),
+        ("redress_adoptions_total record=cooldown", 1),
+        ("redress_unshared_total record=limit", 1),
         ("redress_refreshes_total kind=refresh outcome=permanent", 1),
     ] {
         assert_eq!(count(entry), expected, "{entry}");

@@ -90,6 +90,7 @@ impl Renewer {
                         telemetry::limit_closed(&self.partition, self.entry.key());
                     }
                     self.seen = number + 1;
+                    telemetry::permits_granted(grant.permits);
                     let _ = self.with(|permits, _, _| permits.granted(&request, (grant, record), now));
                     return Ok(());
                 }

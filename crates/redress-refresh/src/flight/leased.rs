@@ -207,6 +207,7 @@ impl Flight {
         }
         store.mark_seen(record.generation);
         tracing::info!(target: "redress::refresh", flight = self.id, stored = record.generation, "adopted");
+        telemetry::adopted();
         Ok(record.token_set(Instant::now()))
     }
 
