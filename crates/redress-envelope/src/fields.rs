@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::dialect::is_joined_phrase;
 use crate::json::{MAX_NAME, Scalar};
 use crate::plan::{FieldRole, Node};
 
@@ -307,10 +308,17 @@ fn truncate(name: &mut Cow<'_, str>, len: usize) {
 }
 
 /// Returns `true` if a text can be the name of a field: some servers write
-/// `null` where they mean nothing, or a sentence.
+/// `null` where they mean nothing, a sentence, or the name of an error.
 fn is_name(text: &str) -> bool {
     let is_sentence = text.ends_with('.') && text.contains(' ');
-    !text.is_empty() && text != "null" && !is_sentence
+    !text.is_empty() && text != "null" && !is_sentence && !is_error_name(text)
+}
+
+/// Returns `true` if a text names an error by the last of its words, or by a
+/// reason phrase of several words.
+fn is_error_name(text: &str) -> bool {
+    const ENDS: [&str; 6] = ["Error", "_error", "-error", "Exception", "_exception", "-exception"];
+    ENDS.iter().any(|end| text.len() > end.len() && text.ends_with(end)) || is_joined_phrase(text)
 }
 
 /// Cuts a name that no field has.

@@ -48,6 +48,28 @@ fn fields_keep_their_names_in_each_other() {
 }
 
 #[test]
+fn the_name_of_an_error_is_not_that_of_a_field() {
+    let items =
+        dialect(r#"fields = [{ list = "errors", path = ["field", "name"], message = ["message", "details"] }]"#);
+    for (name, is_field) in [
+        ("brim.width", true),
+        ("Brim", true),
+        ("locked", true),
+        ("error", true),
+        ("BrimError", false),
+        ("brim_exception", false),
+        ("NotFound", false),
+        ("not_found", false),
+        ("UNPROCESSABLE-ENTITY", false),
+        ("notFoundPage", true),
+    ] {
+        let body = format!(r#"{{"errors":[{{"name":"{name}","details":"must be set"}}]}}"#);
+        let fields: Vec<_> = read(&items, &body).fields.iter().map(|field| field.path.clone().into_owned()).collect();
+        assert_eq!(fields, if is_field { vec![name] } else { Vec::new() }, "{name}");
+    }
+}
+
+#[test]
 fn a_container_does_not_stand_for_a_text() {
     for (sources, body, expected) in [
         (r#""e[*].m""#, r#"{"e":[{"m":{}},{"m":"a"}]}"#, Some("a")),

@@ -13,7 +13,7 @@ use crate::location::Location;
 use crate::pattern::Glob;
 use crate::plan::Plans;
 use words::is_standard_phrase;
-pub(crate) use words::{is_outcome, is_prose, is_reason_phrase};
+pub(crate) use words::{is_joined_phrase, is_outcome, is_prose, is_reason_phrase};
 
 /// A place that may hold a part of the envelope. `P` is a path where a file is
 /// read, a cell once it is compiled.

@@ -95,6 +95,18 @@ pub(crate) fn is_reason_phrase(text: &str) -> bool {
     REASON_PHRASES.iter().any(|phrase| *phrase == text || (several && phrase.eq_ignore_ascii_case(text)))
 }
 
+/// Returns `true` if a text is a reason phrase of several words as one word, in
+/// any case: `NotFound`, `not_found`.
+pub(crate) fn is_joined_phrase(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-'))
+        && REASON_PHRASES.iter().any(|phrase| phrase.contains(' ') && letters(phrase).eq(letters(text)))
+}
+
+/// Returns the letters of a text, in lower case.
+fn letters(text: &str) -> impl Iterator<Item = u8> {
+    text.bytes().filter(u8::is_ascii_alphabetic).map(|byte| byte.to_ascii_lowercase())
+}
+
 #[cfg(test)]
 mod tests {
     use http::StatusCode;
