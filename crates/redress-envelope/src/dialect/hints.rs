@@ -171,6 +171,14 @@ impl Hint<Cell> {
         Self { place, unit, reset: false, left: Vec::new(), standard: None, part, difference, when: Vec::new() }
     }
 
+    /// Returns `true` if it reads a member of the body that is not there, as most
+    /// hints do.
+    #[inline(always)]
+    pub(crate) const fn is_absent(&self, cells: &Cells<'_>) -> bool {
+        let own = self.place.cells();
+        own != 0 && !cells.has_any(own)
+    }
+
     /// Returns the longest valid hint at this place.
     pub(crate) fn read(&self, facts: &Facts<'_, '_>, clock: &ServerClock<'_>) -> Option<RetryHint> {
         if let (HintPlace::Header(name), true) = (&self.place, self.is_whole_text()) {

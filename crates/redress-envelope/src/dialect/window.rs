@@ -63,7 +63,8 @@ impl<'r> Windows<'r> {
         clock: &ServerClock<'_>,
     ) -> Self {
         let mut windows = Self::default();
-        hints.iter().filter(|hint| hint.is_reset()).for_each(|hint| windows.add_declared(hint, facts, clock));
+        let ends = hints.iter().filter(|hint| !hint.is_absent(facts.cells) && hint.is_reset());
+        ends.for_each(|hint| windows.add_declared(hint, facts, clock));
         for header in standard.limits.ends().filter(|header| !standard::declares(hints, header.name)) {
             windows.add_standard(header, standard, facts.head, clock);
         }

@@ -216,8 +216,8 @@ impl<'a> FullAssembly<'_, 'a> {
         let later = |a: RetryHint, b: RetryHint| a.later_at(b, clock.now());
         let standard = reading.standard_waits.iter().filter(|(bit, _)| found.waits & bit != 0);
         let standard = standard.filter_map(|(_, hint)| hint.read(&facts, &clock)).reduce(later);
-        let mut declared =
-            reading.hints.iter().filter(|hint| !hint.is_reset()).filter_map(|hint| hint.read(&facts, &clock));
+        let declared = reading.hints.iter().filter(|hint| !hint.is_absent(cells) && !hint.is_reset());
+        let mut declared = declared.filter_map(|hint| hint.read(&facts, &clock));
         envelope.hint = if reading.ordered_hints {
             declared.next().or(standard)
         } else {

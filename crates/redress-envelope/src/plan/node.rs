@@ -103,9 +103,13 @@ impl Node {
 
     /// Returns the place of a member by its name, or by the end of its name.
     pub(crate) fn ending(&self, name: &[u8]) -> Option<NodeId> {
+        let mut letters = name.iter().rev().filter(|byte| byte.is_ascii_alphanumeric());
+        let last = letters.next().map(u8::to_ascii_lowercase);
         let ends = |end: &[u8]| {
-            let mut letters = name.iter().rev().filter(|byte| byte.is_ascii_alphanumeric());
-            end.iter().rev().all(|byte| letters.next().is_some_and(|letter| letter.eq_ignore_ascii_case(byte)))
+            // Of most names already the last letter is another one.
+            let Some((_, before)) = end.split_last().filter(|(end, _)| Some(**end) == last) else { return false };
+            let mut letters = letters.clone();
+            before.iter().rev().all(|byte| letters.next().is_some_and(|letter| letter.eq_ignore_ascii_case(byte)))
         };
         self.only_named(name).or_else(|| self.endings.iter().find(|(end, _)| ends(end)).map(|(_, id)| *id))
     }
