@@ -214,7 +214,8 @@ impl<'a> Fields<'a> {
     #[inline]
     fn path(&mut self, role: FieldRole, path: Cow<'a, str>) {
         match role {
-            FieldRole::ItemPath { rank } if rank <= self.path_rank && is_name(&path) => {
+            FieldRole::ItemPath { name: true, .. } if is_error_name(&path) => {}
+            FieldRole::ItemPath { rank, .. } if rank <= self.path_rank && is_name(&path) => {
                 (self.path_rank, self.item.path) = (rank, short(path));
             }
             FieldRole::ItemPathPart { rank } if rank <= self.path_rank => self.part(rank, path),
@@ -308,10 +309,10 @@ fn truncate(name: &mut Cow<'_, str>, len: usize) {
 }
 
 /// Returns `true` if a text can be the name of a field: some servers write
-/// `null` where they mean nothing, a sentence, or the name of an error.
+/// `null` where they mean nothing, or a sentence.
 fn is_name(text: &str) -> bool {
     let is_sentence = text.ends_with('.') && text.contains(' ');
-    !text.is_empty() && text != "null" && !is_sentence && !is_error_name(text)
+    !text.is_empty() && text != "null" && !is_sentence
 }
 
 /// Returns `true` if a text names an error by the last of its words, or by a

@@ -85,8 +85,11 @@ pub(crate) enum FieldRole {
         list: u8,
         nameless: bool,
     },
+    /// The path of the field; `name` where the member is called so, which the name
+    /// of an error may be, too.
     ItemPath {
         rank: u8,
+        name: bool,
     },
     /// A part of a path that is a list of parts.
     ItemPathPart {

@@ -82,7 +82,8 @@ impl Plan {
     fn item_paths(&mut self, item: &Path, paths: &[Path]) {
         for (path, rank) in ranked(paths) {
             let path = item.join(path.steps());
-            self.role(&path, FieldRole::ItemPath { rank });
+            let name = matches!(path.steps().last(), Some(Step::Key(key)) if key == "name");
+            self.role(&path, FieldRole::ItemPath { rank, name });
             self.role(&path.join(&[Step::Each]), FieldRole::ItemPathPart { rank });
             self.inside(item, &path, |node| node.paths_below |= 1 << rank);
         }
