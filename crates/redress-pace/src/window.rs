@@ -102,6 +102,11 @@ impl Window {
         self.places
     }
 
+    /// Returns `true` if half of the calls fail with the smallest window, too.
+    pub(crate) const fn fails_anyway(&self) -> bool {
+        self.fails_anyway
+    }
+
     /// Returns the instant before which no call may be sent.
     pub(crate) const fn next_send(&self) -> Instant {
         self.next_send

@@ -227,7 +227,8 @@ impl State {
         if matches!(result, CallResult::Failed { .. }) && line.is_some_and(|line| line.outage().is_some()) {
             return Some(UpstreamHealth::Outage);
         }
-        degradation.or_else(|| line.map(|_| UpstreamHealth::Degraded))
+        // Failures that no release can end are none of the load: then each success pays for a retry, as on a good day.
+        degradation.or_else(|| line.filter(|line| !line.fails_anyway()).map(|_| UpstreamHealth::Degraded))
     }
 
     /// Removes the line of an upstream whose release is over.

@@ -33,6 +33,11 @@ impl Line {
         }
     }
 
+    /// Returns `true` in a release whose calls fail however few they are.
+    pub(crate) fn fails_anyway(&self) -> bool {
+        matches!(&self.phase, Phase::Release(window) if window.fails_anyway())
+    }
+
     /// Returns the number of places of the release; `None` during an outage.
     pub(crate) const fn places(&self) -> Option<f64> {
         match &self.phase {
