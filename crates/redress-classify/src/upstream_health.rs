@@ -24,7 +24,7 @@ use http::{Extensions, Response};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum UpstreamHealth {
-    /// It answers, but slower than usual, or it is recovering from an outage.
+    /// It answers, but slower than usual, or it is recovering from an outage and may fail by its load.
     Degraded,
     /// It limits the rate of requests, and does not say when to come back: a 429 without a hint for at least 2 % of the last
     /// requests. A request that is sent again takes the place of another one.

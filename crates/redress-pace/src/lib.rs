@@ -75,7 +75,8 @@
 //!    sign of a queue.
 //! 3. If more than half of a round fail, or a fifth end in timeouts while the others are slow, it is halved. A round that takes more
 //!    than 4 times as long as usual, or two thirds of the way to the timeout of an attempt, shrinks it by 30 %, though not below its
-//!    first size. If half of a round fail with the smallest window too, the failures are not those of a queue, and no longer count.
+//!    first size. If half of a round fail with the smallest window too, the failures are not those of a queue, and no longer count:
+//!    the window grows, and the upstream is not marked as degraded, so that successes pay for retries as on a good day.
 //! 4. Calls go by their deadlines, the earliest first ([or last](PaceLayer::newest_first)); then in the order of arrival. One that
 //!    has less than twice the latency left is not sent. A call without a deadline goes without a permit after its maximum wait,
 //!    unless it waited for a cool-down.

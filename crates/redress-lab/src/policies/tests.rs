@@ -131,6 +131,23 @@ fn hedges_do_no_harm_to_a_server_that_is_slow_as_a_whole() {
     assert!(hedged.served + tolerated >= redress.served.max(none.served), "{hedged:?}");
 }
 
+#[test]
+fn errors_that_come_whatever_the_load_are_retried_in_a_release() {
+    let scenario: Scenario = crate::scenario_text("half-errors").unwrap().parse().unwrap();
+    let redress = run(Run { scenario: &scenario, policy: &*named("redress").unwrap(), seed: 2 }, |_| {});
+    // Where each success of the release is worth one token it is 86 %.
+    assert!(redress.served * 10 >= redress.calls * 9, "{} of {}", redress.served, redress.calls);
+}
+
+#[test]
+fn a_failing_route_adds_little_load_in_a_hundred_processes() {
+    let text = crate::scenario_text("bad-route").unwrap().replace("[clients]", "[clients]\nclients = 100");
+    let redress = outcome(&text.parse().unwrap(), &*named("redress").unwrap());
+    // It is 1.2 requests a call where the route is retried.
+    let work = redress.attempts - redress.probes;
+    assert!(work * 20 <= redress.calls * 21, "{work} of {}", redress.calls);
+}
+
 /// Runs a shipped scenario of a fleet, in fewer processes, with redress apart and sharing.
 fn apart_and_shared(name: &str) -> [Outcome; 2] {
     let text = crate::scenario_text(name).unwrap().replace("clients = 1000", "clients = 100");
