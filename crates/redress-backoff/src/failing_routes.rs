@@ -1,4 +1,4 @@
-//! The routes of which all requests fail while others of their upstream succeed.
+//! Routes that fail for all callers while others of their upstream succeed.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, Hash as _, Hasher as _, RandomState};
