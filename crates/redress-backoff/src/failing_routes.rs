@@ -1,7 +1,5 @@
 //! Routes that fail for all callers while others of their upstream succeed.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasher as _, Hash as _, Hasher as _, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -28,8 +26,8 @@ const MAX_RUNS: usize = 1_024;
 pub(crate) struct FailingRoutes {
     /// Whether a route has failed since it succeeded last. A success looks at the table only then.
     is_in_use: AtomicBool,
-    runs: Mutex<HashMap<u64, Run>>,
-    hasher: RandomState,
+    /// In the order of the hashes. It keeps its memory when it is empty.
+    runs: Mutex<Vec<Run>>,
 }
 
 /// A route and its host, as hashes.
@@ -42,42 +40,54 @@ pub(crate) struct Route {
 /// Failures without a success in between, of a route or of all routes of a host.
 #[derive(Clone, Copy)]
 struct Run {
+    hash: u64,
     failures: u32,
     last: Instant,
 }
 
-impl FailingRoutes {
+impl Route {
     /// Returns the route of a request.
-    pub(crate) fn route<B>(&self, copy: &RequestCopy<B>) -> Route {
-        self.hash(copy.host().0, &copy.method, copy.path())
+    pub(crate) fn of<B>(copy: &RequestCopy<B>) -> Self {
+        Self::new(copy.host().0, &copy.method, copy.path())
     }
 
     /// Makes a route of the authority, the method, and the path without the segments that have a digit, which are often ids. Routes that
     /// are taken for one make retries more frequent, never rarer: a success of either ends the run.
-    fn hash(&self, authority: &str, method: &Method, path: &str) -> Route {
-        let mut hasher = self.hasher.build_hasher();
-        authority.hash(&mut hasher);
-        let host = hasher.finish();
-        method.hash(&mut hasher);
-        let has_digit = |segment: &&str| segment.bytes().any(|byte| byte.is_ascii_digit());
-        path.split('/').filter(|segment| !has_digit(segment)).for_each(|segment| segment.hash(&mut hasher));
-        Route { route: hasher.finish(), host }
+    fn new(authority: &str, method: &Method, path: &str) -> Self {
+        let host = hash(OFFSET, authority);
+        let mut route = hash(host, method.as_str());
+        // Of the path up to this byte, with the present segment.
+        let (mut longer, mut has_digit) = (route, false);
+        for byte in path.bytes() {
+            if byte == b'/' {
+                route = if has_digit { route } else { longer };
+                (longer, has_digit) = (route, false);
+            }
+            longer = add(longer, byte);
+            has_digit |= byte.is_ascii_digit();
+        }
+        Self { route: if has_digit { route } else { longer }, host }
     }
+}
 
+impl FailingRoutes {
     /// Counts a failure. Returns `true` if the route fails while others of its host succeed.
     pub(crate) fn failed(&self, Route { route, host }: Route, now: Instant) -> bool {
         let mut runs = self.lock();
-        if runs.len() + 2 > MAX_RUNS && !runs.contains_key(&route) {
-            runs.retain(|_, run| run.lasts(now));
+        if runs.len() + 2 > MAX_RUNS && position(&runs, route).is_err() {
+            runs.retain(|run| run.lasts(now));
             if runs.len() + 2 > MAX_RUNS {
                 return false;
             }
         }
-        let mut count = |key| {
-            let run = runs.entry(key).or_insert(Run { failures: 0, last: now });
-            let before = if run.lasts(now) { run.failures } else { 0 };
-            *run = Run { failures: before.saturating_add(1), last: now };
-            run.failures
+        let mut count = |hash| {
+            let at = position(&runs, hash).unwrap_or_else(|at| {
+                runs.insert(at, Run { hash, failures: 0, last: now });
+                at
+            });
+            let before = if runs[at].lasts(now) { runs[at].failures } else { 0 };
+            runs[at] = Run { hash, failures: before.saturating_add(1), last: now };
+            runs[at].failures
         };
         let (of_route, of_host) = (count(route), count(host));
         self.is_in_use.store(true, Ordering::Relaxed);
@@ -97,14 +107,17 @@ impl FailingRoutes {
     #[cold]
     fn end_runs(&self, Route { route, host }: Route) {
         let mut runs = self.lock();
-        runs.remove(&route);
-        runs.remove(&host);
+        for hash in [route, host] {
+            if let Ok(at) = position(&runs, hash) {
+                runs.remove(at);
+            }
+        }
         if runs.is_empty() {
             self.is_in_use.store(false, Ordering::Relaxed);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Run>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Run>> {
         self.runs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -115,19 +128,37 @@ impl Run {
     }
 }
 
+/// Returns where the run of a hash is, or where it would be.
+fn position(runs: &[Run], hash: u64) -> Result<usize, usize> {
+    runs.binary_search_by_key(&hash, |run| run.hash)
+}
+
+/// The beginning of a hash.
+const OFFSET: u64 = 0xCBF2_9CE4_8422_2325;
+
+/// Adds a text to a hash: FNV-1a, which takes few instructions. Paths that have the same hash on purpose are taken for one route, which
+/// does no harm.
+fn hash(before: u64, text: &str) -> u64 {
+    text.bytes().fold(add(before, 0), add)
+}
+
+const fn add(before: u64, byte: u8) -> u64 {
+    (before ^ byte as u64).wrapping_mul(0x0100_0000_01B3)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn route(routes: &FailingRoutes, path: &str) -> Route {
-        routes.hash("api.example", &Method::GET, path)
+    fn route(path: &str) -> Route {
+        Route::new("api.example", &Method::GET, path)
     }
 
     /// Counts failures, with successes of another route of the host in between, and returns the first after which the route counts as
     /// failing.
     fn first(routes: &FailingRoutes, failing: Route, now: Instant) -> Option<u32> {
         (1..=20).find(|_| {
-            routes.answered(|| Some(route(routes, "/well")));
+            routes.answered(|| Some(route("/well")));
             routes.failed(failing, now)
         })
     }
@@ -135,14 +166,14 @@ mod tests {
     #[test]
     fn a_route_counts_after_nine_failures_and_until_it_answers() {
         let (routes, now) = (FailingRoutes::default(), Instant::now());
-        let reports = route(&routes, "/v1/reports");
+        let reports = route("/v1/reports");
         assert_eq!(first(&routes, reports, now), Some(10));
         assert!((0..5).all(|_| routes.failed(reports, now)));
         for _ in 0..20 {
-            routes.failed(route(&routes, "/others"), now);
+            routes.failed(route("/others"), now);
         }
         assert!(!routes.failed(reports, now), "no route has succeeded for long: an outage");
-        routes.answered(|| Some(route(&routes, "/others")));
+        routes.answered(|| Some(route("/others")));
         assert!(routes.failed(reports, now));
         routes.answered(|| Some(reports));
         assert_eq!(first(&routes, reports, now), Some(10));
@@ -151,7 +182,7 @@ mod tests {
     #[test]
     fn a_host_with_one_route_has_an_outage() {
         let (routes, now) = (FailingRoutes::default(), Instant::now());
-        let (only, elsewhere) = (route(&routes, "/v1"), routes.hash("b.example", &Method::GET, "/v1"));
+        let (only, elsewhere) = (route("/v1"), Route::new("b.example", &Method::GET, "/v1"));
         for _ in 0..50 {
             assert!(!routes.failed(only, now));
             routes.answered(|| Some(elsewhere));
@@ -161,7 +192,7 @@ mod tests {
     #[test]
     fn a_run_ends_after_a_minute_without_a_failure() {
         let (routes, now) = (FailingRoutes::default(), Instant::now());
-        let reports = route(&routes, "/v1/reports");
+        let reports = route("/v1/reports");
         assert_eq!(first(&routes, reports, now), Some(10));
         let later = now + IDLE - Duration::from_millis(1);
         assert!(routes.failed(reports, later));
@@ -170,8 +201,7 @@ mod tests {
 
     #[test]
     fn ids_and_nothing_else_are_left_out_of_a_route() {
-        let routes = FailingRoutes::default();
-        let key = |host, method: Method, path| routes.hash(host, &method, path).route;
+        let key = |host, method: Method, path| Route::new(host, &method, path).route;
         let of = key("a.example", Method::GET, "/users/12/orders");
         for same in ["/users/7/orders", "/users/c0ffee1d-1/orders", "/users/12/orders/99"] {
             assert_eq!(key("a.example", Method::GET, same), of, "{same}");
@@ -187,7 +217,7 @@ mod tests {
     #[test]
     fn the_number_of_routes_is_bounded_and_old_ones_make_room() {
         let (routes, now) = (FailingRoutes::default(), Instant::now());
-        let nth = |n: usize| route(&routes, &"x".repeat(n));
+        let nth = |n: usize| route(&"x".repeat(n));
         for n in 0..MAX_RUNS {
             routes.failed(nth(n), now);
         }
@@ -202,11 +232,11 @@ mod tests {
     #[test]
     fn a_success_asks_for_its_route_only_while_one_fails() {
         let (routes, now) = (FailingRoutes::default(), Instant::now());
-        let reports = route(&routes, "/v1/reports");
+        let reports = route("/v1/reports");
         routes.answered(|| panic!("no route has failed"));
         routes.failed(reports, now);
         routes.answered(|| None);
-        routes.answered(|| Some(route(&routes, "/well")));
+        routes.answered(|| Some(route("/well")));
         assert!(routes.is_in_use.load(Ordering::Relaxed));
         routes.answered(|| Some(reports));
         routes.answered(|| panic!("no route fails any more"));

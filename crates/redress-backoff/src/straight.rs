@@ -13,6 +13,7 @@ use tower_service::Service;
 
 use crate::budget::{Budget, KeyParts};
 use crate::call::Call;
+use crate::failing_routes::Route;
 use crate::future::ResponseFuture;
 use crate::request_copy::RequestCopy;
 use crate::service::Backoff;
@@ -176,8 +177,7 @@ impl<B: CloneBody, I: Straight<B>> Straight<B> for Backoff<I> {
     fn settle<R>(&self, kept: &Self::Kept, sent: &impl SentParts, response: &mut Response<R>) {
         self.inner.settle(&kept.below, sent, response);
         self.settings.settle(response, || kept.first.partition(&self.settings).unwrap_or_default());
-        let routes = &self.settings.failing_routes;
-        routes.answered(|| kept.first.copy.as_ref().map(|copy| routes.route(copy)));
+        self.settings.failing_routes.answered(|| kept.first.copy.as_ref().map(Route::of));
     }
 }
 

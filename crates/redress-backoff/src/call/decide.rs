@@ -193,7 +193,7 @@ impl<B: CloneBody, T> Call<B, T> {
 
     /// Returns the route of the call; `None` without a copy of the request.
     pub(super) fn route(&self) -> Option<Route> {
-        self.copy.as_ref().map(|copy| self.settings.failing_routes.route(copy))
+        self.copy.as_ref().map(Route::of)
     }
 
     fn is_idempotent(&self) -> bool {
