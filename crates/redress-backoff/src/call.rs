@@ -95,8 +95,7 @@ impl<B: CloneBody, R: Body> Call<B, Response<R>> {
     pub(crate) fn ends_plainly(&self, response: &Response<R>) -> bool {
         let is_plain = self.history.is_empty() && self.settings.is_plain(response);
         if is_plain {
-            self.settings.settle(response, || self.partition().unwrap_or_default());
-            self.settings.failing_routes.answered(|| self.route());
+            self.settings.settle(response, || self.partition().unwrap_or_default(), || self.route());
         }
         is_plain
     }

@@ -42,7 +42,7 @@ pub(crate) struct AttemptContext<'a> {
     pub(crate) is_outage: bool,
     /// Whether the upstream limits the rate of requests and does not say when to come back.
     pub(crate) is_limited: bool,
-    /// Whether all requests to the route fail while others to the same upstream succeed.
+    /// Set if the route fails for all callers while others of the same host succeed.
     pub(crate) is_failing_route: bool,
     /// Uniformly distributed over all values.
     pub(crate) random: u32,

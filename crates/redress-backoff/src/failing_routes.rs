@@ -24,7 +24,7 @@ const MAX_RUNS: usize = 1_024;
 /// outage, and none of this table's concern: a route counts only while others succeed.
 #[derive(Default)]
 pub(crate) struct FailingRoutes {
-    /// Whether a route has failed since it succeeded last. A success looks at the table only then.
+    /// Set while a route has failed since its last success. A success reads the table only then.
     is_in_use: AtomicBool,
     /// In the order of the hashes. It keeps its memory when it is empty.
     runs: Mutex<Vec<Run>>,
@@ -223,7 +223,7 @@ mod tests {
         }
         let full = routes.lock().len();
         routes.failed(nth(MAX_RUNS), now);
-        assert_eq!(routes.lock().len(), full, "there is no room");
+        assert_eq!(routes.lock().len(), full, "the table is full");
         assert!((MAX_RUNS - 1..=MAX_RUNS).contains(&full), "{full}");
         routes.failed(nth(MAX_RUNS), now + IDLE);
         assert_eq!(routes.lock().len(), 2, "a route and its host");

@@ -69,7 +69,7 @@
 //! A route whose last nine attempts have failed, over all callers, while others of its upstream have succeeded, is not retried: its calls
 //! are sent once and end with [`EndReason::FailingRoute`](redress_classify::EndReason::FailingRoute), until one of them is answered, or
 //! for a minute without a failure. So an endpoint whose backend is away takes no tokens that the others need. A failure with a
-//! hint is retried as ever, and so is a gRPC method with a [`RetryPolicy`]. Throttling is no failure of a route.
+//! hint is retried as on other routes, and so is a gRPC method with a [`RetryPolicy`]. A throttled request does not count as a failure.
 //!
 //! A route is the method and the path without its segments that have a digit, which are often ids. At most 1,024 routes are
 //! counted, those that have failed since they succeeded last. If all routes of a host fail, that is an outage. The number is small enough for two minutes of a client with a call in seven seconds (`bad-route` with a hundred

@@ -71,15 +71,22 @@ impl Settings {
             && !self.hooks.observe_attempts()
     }
 
-    /// Counts a success of a first attempt, and gives the budget of its key the tokens that it is worth.
+    /// Counts a success of a first attempt, gives the budget of its key the tokens that it is worth, and ends the failures of its
+    /// route.
     #[inline]
-    pub(crate) fn settle<R>(&self, response: &Response<R>, key: impl FnOnce() -> u64) {
+    pub(crate) fn settle<R>(
+        &self,
+        response: &Response<R>,
+        key: impl FnOnce() -> u64,
+        route: impl FnOnce() -> Option<Route>,
+    ) {
         if let Some(throttling) = self.throttling() {
             throttling.record_success();
         }
         if let Some(budgets) = &self.budget {
             budgets.refill(key, || self.refill(response, None));
         }
+        self.failing_routes.answered(route);
         self.successes.count();
     }
 
@@ -176,8 +183,8 @@ impl<B: CloneBody, I: Straight<B>> Straight<B> for Backoff<I> {
     #[inline(always)]
     fn settle<R>(&self, kept: &Self::Kept, sent: &impl SentParts, response: &mut Response<R>) {
         self.inner.settle(&kept.below, sent, response);
-        self.settings.settle(response, || kept.first.partition(&self.settings).unwrap_or_default());
-        self.settings.failing_routes.answered(|| kept.first.copy.as_ref().map(Route::of));
+        let key = || kept.first.partition(&self.settings).unwrap_or_default();
+        self.settings.settle(response, key, || kept.first.copy.as_ref().map(Route::of));
     }
 }
 

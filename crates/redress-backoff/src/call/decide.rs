@@ -95,7 +95,7 @@ impl<B: CloneBody, T> Call<B, T> {
             return Ok(self.wait_for_end_of_outage(verdict, maybe_processed, now));
         }
         context.shared_failures = self.count_failure(verdict);
-        context.is_failing_route = self.is_failing_route(verdict, now);
+        context.is_failing_route = self.count_route_failure(verdict, now);
         let decision = is_resendable.and_then(|maybe_processed| decide_wait(&settings, &context, maybe_processed));
         let decision = decision.and_then(|retry| if is_refused { Err(EndReason::Budget) } else { self.pay(retry) });
         self.report(verdict, attempt, decision, now)
@@ -180,7 +180,7 @@ impl<B: CloneBody, T> Call<B, T> {
 
     /// Counts a transient failure of a route, and returns `true` if all of its requests fail while others succeed. Any other answer but
     /// a 429, which need not come from the route, shows that it works.
-    fn is_failing_route(&self, verdict: &Verdict, now: Instant) -> bool {
+    fn count_route_failure(&self, verdict: &Verdict, now: Instant) -> bool {
         let routes = &self.settings.failing_routes;
         if is_transient(verdict) {
             return self.route().is_some_and(|route| routes.failed(route, now));

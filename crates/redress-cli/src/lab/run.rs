@@ -114,6 +114,7 @@ pub(crate) fn run(arguments: &RunArgs) -> Result<ExitCode, Failure> {
         (_, true) => results::csv,
         _ => results::table,
     };
+    let is_table = !arguments.json && !arguments.csv;
     if arguments.csv {
         output::print(results::CSV_HEAD)?;
     }
@@ -129,7 +130,7 @@ pub(crate) fn run(arguments: &RunArgs) -> Result<ExitCode, Failure> {
     };
     let comparisons = scenarios.iter().enumerate().map(compare).collect::<Result<Vec<_>, Failure>>()?;
     drop(progress);
-    if !arguments.json && !arguments.csv {
+    if is_table {
         output::print(&results::settings(&comparisons))?;
     }
     if let Some(file) = &arguments.report {
@@ -138,7 +139,7 @@ pub(crate) fn run(arguments: &RunArgs) -> Result<ExitCode, Failure> {
     if let (Some(file), Some(first)) = (&arguments.svg, comparisons.first()) {
         write(file, &report::chart(first, arguments.chart))?;
     }
-    if let Some(name) = arguments.goals.as_ref().filter(|_| !arguments.json && !arguments.csv) {
+    if let Some(name) = arguments.goals.as_ref().filter(|_| is_table) {
         output::print(&format!("\n{}", goals::table(&comparisons, name)))?;
     }
     let judgement = arguments.judge(&comparisons, &exceptions);
