@@ -8,7 +8,7 @@ mod writer;
 use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher as _, Hash as _, Hasher as _, RandomState};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout_at};
 
-use self::slots::Slots;
+use self::slots::{SlotHasher, Slots};
 use self::watcher::Watcher;
 use self::writer::Writer;
 use crate::cooldown::Cooldown;
@@ -38,8 +38,8 @@ pub(crate) struct Sharing {
     table: Arc<Table>,
     /// The key below which the records of limits are.
     limits: Entry,
-    /// Of the hashes in the table.
-    hasher: RandomState,
+    /// Of the hashes in the table: random, so that their slots cannot be foreseen.
+    seed: u64,
 }
 
 /// The partitions in use, each with a task that watches its record.
@@ -84,7 +84,7 @@ impl Sharing {
             health: Mutex::default(),
             is_closed: AtomicBool::new(false),
         };
-        Self { table: Arc::new(table), limits: entry.child("limit"), hasher: RandomState::new() }
+        Self { table: Arc::new(table), limits: entry.child("limit"), seed: RandomState::new().hash_one(key) }
     }
 
     /// Returns the entry below which the records of limits are.
@@ -95,7 +95,13 @@ impl Sharing {
     /// Returns `true` if the record of a partition is watched and was loaded: it takes a hash and one or two atomic loads.
     #[inline]
     pub(crate) fn is_loaded(&self, partition: &Partition) -> bool {
-        self.table.slots.touch(self.hasher.hash_one(partition))
+        self.table.slots.touch(self.hash(partition))
+    }
+
+    fn hash(&self, partition: &Partition) -> u64 {
+        let mut hasher = SlotHasher::new(self.seed);
+        partition.hash(&mut hasher);
+        hasher.finish()
     }
 
     /// Begins to watch the record of a partition, and returns the wait for its first load, at most until an instant; `None` if the
@@ -129,7 +135,7 @@ impl Sharing {
             return Some(Arc::clone(watched));
         }
         let runtime = Handle::try_current().ok()?;
-        let hash = self.hasher.hash_one(partition);
+        let hash = self.hash(partition);
         if table.len() >= MAX_WATCHED || !self.table.slots.add(hash) {
             return None;
         }

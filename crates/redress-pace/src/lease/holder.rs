@@ -86,10 +86,14 @@ impl Holder {
             return false;
         }
         self.in_hand = self.in_hand.saturating_sub(u32::from(now < self.until));
-        let slot = now.div_ceil(rule.slot);
-        match self.sent.last_mut().filter(|(last, ..)| *last == slot) {
+        // Most requests are in the slot of the one before. A product tells, in a tenth of the time of a quotient.
+        let is_in = |slot: u64| {
+            let end = slot.saturating_mul(rule.slot);
+            now <= end && end < now.saturating_add(rule.slot)
+        };
+        match self.sent.last_mut().filter(|(slot, ..)| is_in(*slot)) {
             Some((_, at, count)) => (*at, *count) = (now, *count + 1),
-            None => self.sent.push((slot, now, 1)),
+            None => self.sent.push((now.div_ceil(rule.slot), now, 1)),
         }
         true
     }

@@ -1,5 +1,6 @@
 //! The partitions that are watched, as a call sees them: without a lock.
 
+use std::hash::Hasher;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A partition is used since the last check.
@@ -11,6 +12,39 @@ const FLAGS: u64 = USED | LOADED;
 const SLOTS: usize = 2048;
 /// The number of slots in which a partition may be.
 const WINDOW: usize = 8;
+
+/// Hashes a partition for each call: eight bytes take one multiplication. Two partitions with the same hash, which the seed makes hard
+/// to find, are taken for one: the first call of the second does not wait for its cool-downs.
+pub(super) struct SlotHasher(u64);
+
+impl SlotHasher {
+    pub(super) const fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    const fn mix(&mut self, word: u64) {
+        // An odd number with as many ones as zeros: 2^64 / the golden ratio. Both halves of the product count.
+        let product = (self.0 ^ word) as u128 * 0x9e37_79b9_7f4a_7c15;
+        self.0 = (product as u64) ^ ((product >> 64) as u64);
+    }
+}
+
+impl Hasher for SlotHasher {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) {
+        let (words, rest) = bytes.as_chunks::<8>();
+        words.iter().for_each(|word| self.mix(u64::from_le_bytes(*word)));
+        let mut last = [0; 8];
+        last[..rest.len()].copy_from_slice(rest);
+        // The length tells apart what ends in zeros.
+        self.mix(u64::from_le_bytes(last) ^ ((bytes.len() as u64) << 56));
+    }
+
+    #[inline]
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
 
 /// A table of hashes of partitions, each with its flags.
 ///
@@ -77,7 +111,27 @@ const fn key(hash: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
+
+    #[test]
+    fn partitions_that_differ_a_little_have_other_hashes() {
+        let hash = |seed: u64, text: &[u8]| {
+            let mut hasher = SlotHasher::new(seed);
+            hasher.write(text);
+            hasher.finish()
+        };
+        let texts: Vec<_> = (0..10_000).map(|nth| format!("tenant-{nth}.api.example")).collect();
+        for seed in [0, 1, 0x5eed, u64::MAX] {
+            let hashes: HashSet<_> = texts.iter().map(|text| hash(seed, text.as_bytes())).collect();
+            assert_eq!(hashes.len(), texts.len(), "seed {seed}");
+            let starts: HashSet<_> = hashes.iter().map(|hash| (hash >> 32) as usize % SLOTS).collect();
+            assert!(starts.len() > SLOTS * 9 / 10, "seed {seed}: {} of {SLOTS} slots", starts.len());
+        }
+        assert_ne!(hash(7, b"a"), hash(7, b"a\0"));
+        assert_ne!(hash(7, b"a"), hash(8, b"a"));
+    }
 
     #[test]
     fn a_partition_is_ready_once_it_is_added_and_loaded() {
