@@ -6,9 +6,9 @@
 //! ```
 
 use std::cell::RefCell;
-use std::future::Future as _;
+use std::future::poll_fn;
 use std::num::NonZeroU32;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -34,9 +34,13 @@ const PAUSE: Duration = Duration::from_millis(1);
 
 fn main() -> ExitCode {
     let runtime = Rc::new(Builder::new_current_thread().enable_time().build().expect("a runtime needs nothing here"));
-    let limited = |layer: PaceLayer| layer.limit(Limit::all_routes(NonZeroU32::MAX, Duration::from_secs(1)));
+    let limited = |layer: PaceLayer| layer.limit(Limit::all_routes(NonZeroU32::MAX, Duration::from_secs(60)));
     let pace = || limited(PaceLayer::new(dialects::generic()));
-    let full = || stacks::layer(dialects::generic(), StaticHeaders::new()).pace(limited);
+    let full = || {
+        let layer = stacks::layer(dialects::generic(), StaticHeaders::new()).pace(limited);
+        layer.tokens().install(stacks::token());
+        layer
+    };
     let store = MemoryStore::new;
     let cases = [
         case("pace", &runtime, |server| pace().layer(server)),
@@ -82,10 +86,10 @@ where
 }
 
 /// Makes calls and returns the time that they take. A batch in which a call awaited something is done again: its permits had
-/// ended, or were few yet.
+/// ended, or were few yet. Calls that wait for permits make the next grant larger.
 fn batch<S: Service<Sent>>(runtime: &Runtime, service: &RefCell<S>, size: u64) -> Duration {
     loop {
-        runtime.block_on(tokio::time::sleep(PAUSE));
+        runtime.block_on(async { tokio::time::sleep(PAUSE).await });
         let requests: Vec<_> = (0..size).map(|_| Kind::Static.request()).collect();
         let _context = runtime.enter();
         let (mut all, service) = (true, &mut *service.borrow_mut());
@@ -94,7 +98,18 @@ fn batch<S: Service<Sent>>(runtime: &Runtime, service: &RefCell<S>, size: u64) -
         if all {
             return taken;
         }
+        let calls = (0..size).map(|_| Box::pin(service.call(Kind::Static.request())));
+        runtime.block_on(all_of(calls.collect()));
     }
+}
+
+/// Awaits calls at the same time.
+async fn all_of<F: Future>(mut calls: Vec<Pin<Box<F>>>) {
+    poll_fn(|cx| {
+        calls.retain_mut(|call| call.as_mut().poll(cx).is_pending());
+        if calls.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
 }
 
 /// Returns `true` if a call ends without awaiting anything.
