@@ -9,7 +9,7 @@ use redress_store::{NewRecord, Record, Version, Written};
 use zeroize::Zeroizing;
 
 use crate::access::{self, Access};
-use crate::clock;
+use crate::clock::Moment;
 use crate::error::Problem;
 use crate::format::{self, LONGEST_FILE, LONGEST_VALUE, Stored};
 use crate::name;
@@ -71,7 +71,7 @@ impl Directory {
         if stored.key != key {
             return Err(Problem::Content { path, reason: "it is the record of another key" });
         }
-        Ok(stored.at(clock::now()))
+        Ok(stored.at(Moment::now()))
     }
 
     /// Replaces a record if its version is the one that was seen. `None` if the lock is held.
@@ -88,7 +88,7 @@ impl Directory {
         }
         let record = NewRecord::new(write.version, &write.value);
         let record = write.lifetime.map_or(record, |lifetime| record.lifetime(lifetime));
-        let content = format::encode(&write.key, &record, clock::now());
+        let content = format::encode(&write.key, &record, Moment::now());
         let temporary = self.file(&stem, TEMPORARY);
         let placed = self.place(&temporary, &path, &content, write.lifetime.is_none());
         if placed.is_err() {
@@ -109,7 +109,7 @@ impl Directory {
 
     /// Returns the keys of all records whose lifetime has not passed, sorted.
     pub(crate) fn keys(&self) -> Result<Vec<String>, Problem> {
-        let (mut keys, now) = (Vec::new(), clock::now());
+        let (mut keys, now) = (Vec::new(), Moment::now());
         for name in self.names()? {
             if name.ends_with(RECORD)
                 && let Some(stored) = self.read(&self.path.join(&name))?
@@ -126,7 +126,7 @@ impl Directory {
     ///
     /// It skips each file that is in use or cannot be read: the call that needs it gets the error.
     pub(crate) fn sweep(&self) -> Result<(), Problem> {
-        let is_dead = |path: &Path| matches!(self.read(path), Ok(Some(stored)) if stored.at(clock::now()).is_none());
+        let is_dead = |path: &Path| matches!(self.read(path), Ok(Some(stored)) if stored.at(Moment::now()).is_none());
         for name in self.names()? {
             let path = self.path.join(&name);
             if let Some(stem) = name.strip_suffix(TEMPORARY) {

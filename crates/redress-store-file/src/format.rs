@@ -6,6 +6,7 @@ use redress_store::{NewRecord, Record, Version};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use crate::clock::{Moment, Uptime};
 use crate::name::{escape, hex, unescape};
 
 /// The first line but for its number, which is that of the format.
@@ -20,8 +21,7 @@ pub(crate) const LONGEST_FILE: u64 = 2 << 20;
 pub(crate) struct Stored {
     pub(crate) key: String,
     version: Version,
-    /// Milliseconds since 1970 by the clock of the machine.
-    written: u64,
+    written: Moment,
     /// In milliseconds.
     lifetime: Option<u64>,
     value: Zeroizing<Vec<u8>>,
@@ -41,11 +41,13 @@ pub(crate) enum Invalid {
 }
 
 /// Writes a record.
-pub(crate) fn encode(key: &str, record: &NewRecord<'_>, written: u64) -> Zeroizing<Vec<u8>> {
+pub(crate) fn encode(key: &str, record: &NewRecord<'_>, written: Moment) -> Zeroizing<Vec<u8>> {
     let key = escape(key, |byte| !byte.is_ascii_control() && byte != b'%');
     let lifetime = record.end_of_life().map_or_else(|| "none".to_owned(), |lifetime| millis_up(lifetime).to_string());
-    let head =
-        format!("{NAME}{FORMAT}\nkey {key}\nversion {}\nwritten {written}\nlifetime {lifetime}\n", record.version());
+    let Moment { wall, uptime } = written;
+    let uptime = uptime.map_or_else(String::new, |uptime| format!("uptime {uptime}\n"));
+    let version = record.version();
+    let head = format!("{NAME}{FORMAT}\nkey {key}\nversion {version}\nwritten {wall}\n{uptime}lifetime {lifetime}\n");
     let sum = format!("sha256 {}\n\n", checksum(head.as_bytes(), record.value()));
     let mut content = Zeroizing::new(Vec::with_capacity(head.len() + sum.len() + record.value().len()));
     content.extend_from_slice(head.as_bytes());
@@ -64,7 +66,12 @@ pub(crate) fn decode(content: &[u8]) -> Result<Stored, Invalid> {
     let stored = (|| {
         let key = unescape(line(&mut rest, "key ")?)?;
         let version = line(&mut rest, "version ")?.parse().ok()?;
-        let written = line(&mut rest, "written ")?.parse().ok()?;
+        let wall = line(&mut rest, "written ")?.parse().ok()?;
+        // Not each system has one.
+        let uptime = match line(&mut rest, "uptime ") {
+            None => None,
+            Some(uptime) => Some(Uptime::parse(uptime)?),
+        };
         let lifetime = match line(&mut rest, "lifetime ")? {
             "none" => None,
             lifetime => Some(lifetime.parse().ok()?),
@@ -72,7 +79,8 @@ pub(crate) fn decode(content: &[u8]) -> Result<Stored, Invalid> {
         let head = &content[..content.len() - rest.len()];
         let sum = line(&mut rest, "sha256 ")?;
         let value = rest.strip_prefix(b"\n")?;
-        let stored = Stored { key, version, written, lifetime, value: Zeroizing::new(value.to_vec()) };
+        let stored =
+            Stored { key, version, written: Moment { wall, uptime }, lifetime, value: Zeroizing::new(value.to_vec()) };
         Some((stored, checksum(head, value) == sum))
     })();
     match stored {
@@ -84,8 +92,8 @@ pub(crate) fn decode(content: &[u8]) -> Result<Stored, Invalid> {
 
 impl Stored {
     /// Returns the record, `None` if its lifetime has passed at `now`.
-    pub(crate) fn at(&self, now: u64) -> Option<Record> {
-        let age = now.saturating_sub(self.written);
+    pub(crate) fn at(&self, now: Moment) -> Option<Record> {
+        let age = now.since(self.written);
         let is_dead = self.lifetime.is_some_and(|lifetime| age >= lifetime);
         (!is_dead).then(|| Record::new(self.version, self.value.to_vec(), Duration::from_millis(age)))
     }
@@ -112,23 +120,29 @@ fn millis_up(duration: Duration) -> u64 {
 mod tests {
     use super::*;
 
+    const fn wall(wall: u64) -> Moment {
+        Moment { wall, uptime: None }
+    }
+
     fn record(value: &[u8]) -> NewRecord<'_> {
         NewRecord::new(Version::from_parts(3, 7), value)
     }
 
     #[test]
     fn the_format_is_the_documented_one() {
-        let content =
-            encode("portal/user 7\n", &record(b"value\n").lifetime(Duration::from_micros(1500)), 1_796_000_000_123);
+        let uptime = Uptime::parse("8c2d51f0a6e44b0f9d3e7b1a2c4f6e80 5000");
+        let written = Moment { wall: 1_796_000_000_123, uptime };
+        let content = encode("portal/user 7\n", &record(b"value\n").lifetime(Duration::from_micros(1500)), written);
         let head = "redress-store-file 1\nkey portal/user 7%0a\nversion 3-00000000000000000000000000000007\n\
-                    written 1796000000123\nlifetime 2\n";
+                    written 1796000000123\nuptime 8c2d51f0a6e44b0f9d3e7b1a2c4f6e80 5000\nlifetime 2\n";
         let sum = hex(&Sha256::digest(format!("{head}value\n")));
         assert_eq!(*content, format!("{head}sha256 {sum}\n\nvalue\n").into_bytes());
+        assert_eq!(decode(&content).map(|stored| stored.written), Ok(written));
     }
 
     #[test]
     fn a_content_that_was_changed_or_cut_anywhere_is_not_read() {
-        let content = encode("portal/user-7", &record(b"value"), 5);
+        let content = encode("portal/user-7", &record(b"value"), wall(5));
         assert!(decode(&content).is_ok());
         for place in 0..content.len() {
             assert!(decode(&content[..place]).is_err(), "cut at {place}");
@@ -145,14 +159,14 @@ mod tests {
 
     #[test]
     fn the_age_is_zero_after_the_clock_was_set_back_and_the_record_dies_with_its_lifetime() {
-        let stored = decode(&encode("k", &record(b"v").lifetime(Duration::from_secs(2)), 10_000)).unwrap();
-        let age = |now| stored.at(now).map(|record| record.age());
+        let stored = decode(&encode("k", &record(b"v").lifetime(Duration::from_secs(2)), wall(10_000))).unwrap();
+        let age = |now| stored.at(wall(now)).map(|record| record.age());
         assert_eq!(age(0), Some(Duration::ZERO));
         assert_eq!(age(11_999), Some(Duration::from_millis(1999)));
         assert_eq!(age(12_000), None);
-        let forever = decode(&encode("k", &record(b"v"), 0)).unwrap();
-        assert!(forever.at(u64::MAX).is_some());
-        let long = decode(&encode("k", &record(b"v").lifetime(Duration::MAX), 0)).unwrap();
-        assert!(long.at(u64::MAX - 1).is_some());
+        let forever = decode(&encode("k", &record(b"v"), wall(0))).unwrap();
+        assert!(forever.at(wall(u64::MAX)).is_some());
+        let long = decode(&encode("k", &record(b"v").lifetime(Duration::MAX), wall(0))).unwrap();
+        assert!(long.at(wall(u64::MAX - 1)).is_some());
     }
 }

@@ -14,13 +14,15 @@
 //! key portal/user-7
 //! version 3-0f1e2d3c4b5a69788796a5b4c3d2e1f0
 //! written 1796000000123
+//! uptime 8c2d51f0a6e44b0f9d3e7b1a2c4f6e80 5000
 //! lifetime none
 //! sha256 9d1b8f0c..
 //! ```
 //!
 //! The first line ends in the version of the format. In the key, `%` and control characters are percent-encoded. `written` is in
-//! milliseconds since 1970, `lifetime` in milliseconds or `none`. The checksum covers the lines before it and the value. Values
-//! are secret, as a rule: `head -6` shows a file without them. `Encrypted` of redress-store (feature `encryption`) encrypts them.
+//! milliseconds since 1970; `uptime`, on Linux only, is the id of the machine's start and the milliseconds of its monotonic clock;
+//! `lifetime` is in milliseconds or `none`. The checksum covers the lines before it and the value. Values
+//! are secret, as a rule: `head -7` shows a file without them. `Encrypted` of redress-store (feature `encryption`) encrypts them.
 //!
 //! `lock-00` to `lock-3f` are the files that are locked; they are empty and stay. Do not remove them while a process uses the
 //! directory. A key has the lock of the first byte of its name's SHA-256, modulo 64. `.tmp` is a record that is being written,
@@ -48,8 +50,11 @@
 //! # Limits
 //! - **Network file systems**: locks of two machines may not exclude each other there. NFS, SMB, AFS, 9P, Ceph, Coda and Lustre
 //!   are refused on Linux; over FUSE (sshfs) and elsewhere it is up to you.
-//! - **Clock**: ages and lifetimes count by the wall clock of the machine. After it was set back, ages are zero until it has
-//!   caught up; after a leap forward, records with a lifetime end early.
+//! - **Clock**: on Linux, ages and lifetimes count by the monotonic clock, which all processes of the machine share, so that a wall
+//!   clock that is set changes nothing. It stands still while the machine sleeps, as the leases of the processes do. After a
+//!   restart of the machine, and on other systems, they count by the wall clock: after it was set back, ages are zero until it has
+//!   caught up; after a leap forward, records with a lifetime end early. Processes in several time namespaces count as apart as
+//!   their clocks are.
 //! - **Sizes**: a value has at most 1 MiB. Records whose lifetime has passed are removed when a directory is opened, and at most
 //!   once an hour by a process that writes.
 //! - **Systems**: tested on Linux. Elsewhere it uses the portable standard library and is untested; owners and modes are checked
