@@ -109,7 +109,9 @@ fn no_credential_of_a_call_is_printed_from_any_form() {
             for arguments in
                 [&["explain"][..], &["explain", "--json"], &["explain", "--jsonl"], &["explain", "--errors"]]
             {
-                let ran = run(arguments, input.as_bytes());
+                // Any dialect will do for what is broken, and this one is read in little time.
+                let dialect: &[&str] = if nth < 2 { &[] } else { &["--dialect", "vlens"] };
+                let ran = run(&[arguments, dialect].concat(), input.as_bytes());
                 let shown = format!("{}{}", ran.out, ran.err);
                 assert!(is_blind && nth == 1 || !shown.contains(SECRET), "{name} {nth} {arguments:?}: {shown}");
             }
