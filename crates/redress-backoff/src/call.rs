@@ -207,7 +207,7 @@ impl<B: CloneBody, T> Call<B, T> {
     pub(crate) fn next_request(&mut self) -> Result<Request<B>, Error> {
         let copy = self.copy.as_ref().and_then(RequestCopy::try_clone).or_else(|| self.copy.take());
         let copy = copy.expect("`check_resendable` has found a copy");
-        let request = copy.into_request_to(self.uri.clone()).map_err(|unreadable| {
+        let request = copy.into_request(self.uri.clone(), &self.settings.header_names).map_err(|unreadable| {
             let error = Error::from_inner(TransportError::request(unreadable).into());
             self.give_up(error, EndReason::NotClonable)
         })?;

@@ -163,6 +163,7 @@ mod decision;
 mod failing_routes;
 mod future;
 mod grpc;
+mod header_names;
 mod hedge;
 mod hooks;
 mod idempotency;

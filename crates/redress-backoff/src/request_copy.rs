@@ -9,6 +9,8 @@ use http::uri::{Authority, Parts, PathAndQuery, Scheme};
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
 use redress_classify::{CloneBody, Upstream};
 
+use crate::header_names::{HeaderNames, Reader};
+
 /// A copy of a request, which becomes a request when it is sent again.
 ///
 /// Nearly all copies are dropped unused. So the text of URI and headers is copied into one buffer, which takes one allocation
@@ -127,7 +129,7 @@ impl<B> RequestCopy<B> {
     /// Returns the first value of a header, which shares the text.
     pub(crate) fn value(&self, name: &HeaderName) -> Option<HeaderValue> {
         let field = self.fields_of(name).next()?;
-        self.parse(&field).ok().map(|(_, value)| value)
+        self.value_of(&field).ok()
     }
 
     fn fields_of(&self, name: &HeaderName) -> impl Iterator<Item = Field> {
@@ -152,12 +154,13 @@ impl<B> RequestCopy<B> {
     }
 
     /// Parses the headers.
-    pub(crate) fn headers(&self) -> Result<HeaderMap, UnreadableCopy> {
+    pub(crate) fn headers(&self, names: &HeaderNames) -> Result<HeaderMap, UnreadableCopy> {
         // A layer below adds the credentials. There may be more values than a map can reserve room for names: then it grows as
         // needed.
         let mut headers = HeaderMap::try_with_capacity(self.fields().count() + 1).unwrap_or_default();
+        let mut names = names.reader();
         for field in self.fields() {
-            let (name, value) = self.parse(&field).map_err(|source| self.unreadable(&field, source))?;
+            let (name, value) = self.parse(&field, &mut names).map_err(|source| self.unreadable(&field, source))?;
             headers.append(name, value);
         }
         Ok(headers)
@@ -170,15 +173,10 @@ impl<B> RequestCopy<B> {
         (self.authority(), self.target().len()) == (authority, target)
     }
 
-    /// Converts the copy into a request that is equal to the original.
-    pub(crate) fn into_request(self) -> Result<Request<B>, UnreadableCopy> {
-        self.into_request_to(None)
-    }
-
-    /// Converts the copy into a request, with its URI if that is known.
-    pub(crate) fn into_request_to(self, uri: Option<Uri>) -> Result<Request<B>, UnreadableCopy> {
+    /// Converts the copy into a request that is equal to the original. Its URI is parsed if it is not known.
+    pub(crate) fn into_request(self, uri: Option<Uri>, names: &HeaderNames) -> Result<Request<B>, UnreadableCopy> {
         let uri = uri.map_or_else(|| self.uri(), Ok)?;
-        let headers = self.headers()?;
+        let headers = self.headers(names)?;
         let mut request = Request::new(self.body);
         *request.method_mut() = self.method;
         *request.uri_mut() = uri;
@@ -199,11 +197,14 @@ impl<B> RequestCopy<B> {
         })
     }
 
-    fn parse(&self, field: &Field) -> Result<(HeaderName, HeaderValue), http::Error> {
-        let name = HeaderName::from_bytes(&self.text[field.name.clone()])?;
+    fn parse(&self, field: &Field, names: &mut Reader<'_>) -> Result<(HeaderName, HeaderValue), http::Error> {
+        Ok((names.name(&self.text[field.name.clone()])?, self.value_of(field)?))
+    }
+
+    fn value_of(&self, field: &Field) -> Result<HeaderValue, http::Error> {
         let mut value = HeaderValue::from_maybe_shared(self.text.slice(field.value.clone()))?;
         value.set_sensitive(field.is_sensitive);
-        Ok((name, value))
+        Ok(value)
     }
 
     fn unreadable(&self, field: &Field, source: http::Error) -> UnreadableCopy {
@@ -318,7 +319,10 @@ mod tests {
     }
 
     fn rebuilt<B: CloneBody>(request: &Request<B>) -> Request<B> {
-        RequestCopy::from_request(request).expect("it can be copied").into_request().expect("it can be read")
+        RequestCopy::from_request(request)
+            .expect("it can be copied")
+            .into_request(None, &HeaderNames::default())
+            .expect("it can be read")
     }
 
     #[test]
@@ -330,7 +334,7 @@ mod tests {
         let copy = RequestCopy::from_request(&request).unwrap();
         assert!(copy.values(&COOKIE).eq([b"b", b"a", b"b"]));
         assert_eq!(copy.values(&AUTHORIZATION).count(), 0);
-        let rebuilt = copy.into_request().unwrap();
+        let rebuilt = copy.into_request(None, &HeaderNames::default()).unwrap();
         assert!(rebuilt.headers().get_all(COOKIE).iter().eq(["b", "a", "b"]));
         assert!(rebuilt.headers().get_all(ACCEPT).iter().eq(["x", "w"]));
         assert!(rebuilt.headers().iter().eq(request.headers()), "the names too are in their order");
@@ -342,8 +346,11 @@ mod tests {
         let mut secret = HeaderValue::from_static("Bearer canary");
         secret.set_sensitive(true);
         request.headers_mut().insert(AUTHORIZATION, secret);
-        let rebuilt =
-            RequestCopy::from_request(&request).and_then(|copy| copy.try_clone()).unwrap().into_request().unwrap();
+        let rebuilt = RequestCopy::from_request(&request)
+            .and_then(|copy| copy.try_clone())
+            .unwrap()
+            .into_request(None, &HeaderNames::default())
+            .unwrap();
         assert!(rebuilt.headers()[AUTHORIZATION].is_sensitive());
         assert!(!rebuilt.headers()[ACCEPT].is_sensitive());
     }
@@ -385,7 +392,7 @@ mod tests {
             let copy = RequestCopy::from_request(&request).unwrap();
             let expected = "api.example/v1".len() + Head::LEN + ACCEPT.as_str().len() + len;
             assert_eq!(copy.text.len(), expected);
-            assert_eq!(copy.into_request().unwrap().headers()[ACCEPT], value);
+            assert_eq!(copy.into_request(None, &HeaderNames::default()).unwrap().headers()[ACCEPT], value);
         }
     }
 
@@ -410,7 +417,7 @@ mod tests {
         ] {
             let mut copy = RequestCopy::from_request(&request).unwrap();
             copy.replace_in_text(from, to);
-            let error = copy.into_request().unwrap_err();
+            let error = copy.into_request(None, &HeaderNames::default()).unwrap_err();
             assert_eq!(error.to_string(), expected);
             assert!(error.source().is_some_and(|source| !source.to_string().contains("can\0ry")));
         }
@@ -485,7 +492,7 @@ mod tests {
             let copy = RequestCopy::from_request(&request).unwrap();
             prop_assert_eq!(copy.path(), request.uri().path());
             for copied in [copy.try_clone().unwrap(), copy] {
-                let rebuilt = copied.into_request().unwrap();
+                let rebuilt = copied.into_request(None, &HeaderNames::default()).unwrap();
                 prop_assert_eq!(rebuilt.method(), request.method());
                 prop_assert_eq!(rebuilt.uri(), request.uri());
                 prop_assert_eq!(rebuilt.uri().to_string(), request.uri().to_string());

@@ -12,6 +12,7 @@ use redress_store::Entry;
 use crate::budget::{Budget, Budgets, KeyParts, PartitionFn, Random, Records};
 use crate::failing_routes::FailingRoutes;
 use crate::grpc::{self, RetryThrottling, ServiceConfig};
+use crate::header_names::HeaderNames;
 use crate::hedge::HedgedUpstreams;
 use crate::hooks::Hooks;
 use crate::schedule::Jitter;
@@ -40,6 +41,8 @@ pub(crate) struct Settings {
     shared_at: Option<Entry>,
     /// The routes that are not retried, shared by all services of the layer.
     pub(crate) failing_routes: Arc<FailingRoutes>,
+    /// The names of headers that were sent again, shared in the same way.
+    pub(crate) header_names: Arc<HeaderNames>,
     /// The tokens that a success at the first attempt gives, unless its upstream is marked as unhealthy.
     pub(crate) healthy_refill: u32,
     /// Makes the key of a budget, in place of the upstream.
@@ -83,6 +86,7 @@ impl Settings {
             own_budget: Some(Budgets::per_authority()),
             shared_at: None,
             failing_routes: Arc::default(),
+            header_names: Arc::default(),
             healthy_refill: Budget::FIRST_ATTEMPT_REFILL,
             partition: None,
             key_header: dialect.idempotency().cloned(),

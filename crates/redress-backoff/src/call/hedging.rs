@@ -142,7 +142,12 @@ impl<B: CloneBody, T> Call<B, T> {
 
     /// Returns the request of a hedge that is paid for.
     pub(crate) fn hedge_request(&mut self) -> Option<Request<B>> {
-        let request = self.copy.as_ref().and_then(RequestCopy::try_clone)?.into_request().ok()?;
+        let request = self
+            .copy
+            .as_ref()
+            .and_then(RequestCopy::try_clone)?
+            .into_request(self.uri.clone(), &self.settings.header_names)
+            .ok()?;
         let hedging = self.hedging.as_mut()?;
         let after = hedging.after;
         let Hedge::Both(fare) = &mut hedging.hedge else { return None };
