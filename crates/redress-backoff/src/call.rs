@@ -27,6 +27,7 @@ use self::in_hand::InHand;
 use self::payment::Payment;
 use crate::budget::KeyParts;
 use crate::decision::ResponseHead;
+use crate::failing_routes::Route;
 use crate::grpc;
 use crate::request_copy::{Host, RequestCopy};
 use crate::settings::Settings;
@@ -41,6 +42,8 @@ pub(crate) struct Call<B, T> {
     copy: Option<RequestCopy<B>>,
     /// The URI of the copy, if it was parsed.
     uri: Option<Uri>,
+    /// The route of the request, if it was made before: it is a hash of method and URI.
+    route: Option<Route>,
     deadline: Option<Deadline>,
     payment: Payment,
     history: History,
@@ -68,7 +71,7 @@ impl<B: CloneBody, T> Call<B, T> {
         let First { copy, partition, deadline } = first;
         let (payment, history) = (Payment::new(partition), History::new());
         let spare = Extensions::new();
-        Self { settings, copy, uri: None, deadline, payment, history, in_hand: None, hedging: None, spare }
+        Self { settings, copy, uri: None, route: None, deadline, payment, history, in_hand: None, hedging: None, spare }
     }
 
     /// Keeps the URI of the request, which was parsed from its copy, so that it is not parsed again.

@@ -22,7 +22,7 @@ pub(crate) struct AttemptContext<'a> {
     /// Whether there is a copy of the request that sends the whole body.
     pub(crate) is_clonable: bool,
     pub(crate) is_idempotent: bool,
-    /// Whether the request carries an idempotency key.
+    /// Whether the request carries an idempotency key. It is looked for beside a 409, for which alone it counts here.
     pub(crate) is_keyed: bool,
     /// The retry policy of the method, if it is one of gRPC and its service config has one.
     pub(crate) policy: Option<&'a RetryPolicy>,
@@ -307,8 +307,7 @@ fn wait(settings: &Settings, context: &AttemptContext<'_>) -> Option<(Duration, 
         let delay = if is_hint { *delay } else { delay.up_to(shared) };
         delay.until(latest).draw(context.random)
     };
-    let longest = delays.iter().flatten().max_by_key(|delay| draw(delay))?;
-    Some((draw(longest), longest.1.clone()))
+    delays.into_iter().flatten().map(|delay| (draw(&delay), delay.1)).max_by_key(|(wait, _)| *wait)
 }
 
 /// Returns all delays that apply; the longest of them counts.

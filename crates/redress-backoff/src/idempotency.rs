@@ -1,7 +1,5 @@
 //! Markers for a single request, and the decision whether a request is idempotent.
 
-use http::Method;
-
 use crate::idempotency_key::{self, is_keyed};
 use crate::request_copy::RequestCopy;
 use crate::settings::Settings;
@@ -58,7 +56,7 @@ pub(crate) fn is_idempotent<B>(request: &RequestCopy<B>, settings: &Settings) ->
         return *declared;
     }
     let (method, path) = (&request.method, request.path());
-    is_idempotent_method(method)
+    method.is_idempotent()
         || settings.dialect.is_idempotent(method.as_str(), path)
         || is_keyed(request.values(idempotency_key::header(settings)))
 }
@@ -74,10 +72,6 @@ pub(crate) fn is_hedgeable<B>(request: &RequestCopy<B>, settings: &Settings) -> 
     request.method.is_safe()
         || settings.dialect.is_idempotent(request.method.as_str(), request.path())
         || is_keyed(request.values(idempotency_key::header(settings)))
-}
-
-fn is_idempotent_method(method: &Method) -> bool {
-    [Method::GET, Method::HEAD, Method::PUT, Method::DELETE, Method::OPTIONS, Method::TRACE].contains(method)
 }
 
 #[cfg(test)]

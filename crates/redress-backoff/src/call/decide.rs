@@ -44,7 +44,8 @@ impl<B: CloneBody, T> Call<B, T> {
             head,
             is_clonable: self.is_clonable(),
             is_idempotent: self.is_idempotent(),
-            is_keyed: copy.is_some_and(|copy| is_keyed(copy.values(idempotency_key::header(settings)))),
+            is_keyed: head.is_some_and(|head| head.status == 409)
+                && copy.is_some_and(|copy| is_keyed(copy.values(idempotency_key::header(settings)))),
             attempts: self.history.attempts(),
             policy,
             max_attempts,
@@ -76,6 +77,10 @@ impl<B: CloneBody, T> Call<B, T> {
         now: Instant,
     ) -> Result<Next, EndReason> {
         let settings = Arc::clone(&self.settings);
+        if is_transient(verdict) {
+            // It is counted below, and the success that follows ends what is counted.
+            self.route = self.route();
+        }
         self.lease_budget();
         let mut context = self.context(verdict, head, now, settings.random());
         context.is_outage = health == Some(UpstreamHealth::Outage)
@@ -193,7 +198,7 @@ impl<B: CloneBody, T> Call<B, T> {
 
     /// Returns the route of the call; `None` without a copy of the request.
     pub(super) fn route(&self) -> Option<Route> {
-        self.copy.as_ref().map(Route::of)
+        self.route.or_else(|| self.copy.as_ref().map(Route::of))
     }
 
     fn is_idempotent(&self) -> bool {

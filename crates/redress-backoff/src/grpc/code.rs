@@ -1,13 +1,15 @@
 //! The code of a failed attempt.
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use redress_classify::{Class, GrpcCode, Verdict};
 
 use crate::decision::ResponseHead;
 
+const STATUS: HeaderName = HeaderName::from_static("grpc-status");
+
 /// Returns the code in the head of a response.
 pub(crate) fn code_in(headers: &HeaderMap) -> Option<GrpcCode> {
-    let number = headers.get("grpc-status")?.to_str().ok()?;
+    let number = headers.get(&STATUS)?.to_str().ok()?;
     Some(number.parse().ok().and_then(GrpcCode::from_number).unwrap_or(GrpcCode::Unknown))
 }
 
