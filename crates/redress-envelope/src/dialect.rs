@@ -82,7 +82,7 @@ impl Dialect {
     /// assert!(error.to_string().starts_with("acme.toml:3: codes.E1.class: expected one of unavailable, "));
     /// ```
     pub fn from_toml(file: &str, text: &str) -> Result<Self, DialectError> {
-        file::read(file, text, &mut Base::Shipped(dialects::by_name), Checks::Mistakes)
+        file::read(file, text, &mut Base::Shipped(dialects::by_name), Checks::MISTAKES)
             .map(|read| Self::new(read.compiled))
     }
 
@@ -123,7 +123,7 @@ impl Dialect {
     ) -> Result<Self, DialectError> {
         let mut resolve = |name: &str| resolve(name).map_err(|error| error.to_string());
         let mut chain = Chain::new(file, dialects::by_name, &mut resolve);
-        file::read(file, text, &mut Base::Files(&mut chain), Checks::Mistakes).map(|read| Self::new(read.compiled))
+        file::read(file, text, &mut Base::Files(&mut chain), Checks::MISTAKES).map(|read| Self::new(read.compiled))
     }
 
     /// Checks a file as `redress lint` does, and returns its dialect and its
@@ -159,7 +159,7 @@ impl Dialect {
     ) -> Result<(Self, Vec<Mistake>), DialectError> {
         let mut resolve = |name: &str| resolve(name).map_err(|error| error.to_string());
         let mut chain = Chain::new(file, dialects::by_name, &mut resolve);
-        let read = file::read(file, text, &mut Base::Files(&mut chain), Checks::Lint)?;
+        let read = file::read(file, text, &mut Base::Files(&mut chain), Checks::LINT)?;
         Ok((Self::new(read.compiled), read.warnings))
     }
 
@@ -184,7 +184,7 @@ impl Dialect {
     /// ```
     pub fn extend(&self, file: &str, text: &str) -> Result<Self, DialectError> {
         let mut base = Base::Given(&self.inner.spec);
-        file::read(file, text, &mut base, Checks::Mistakes).map(|read| Self::new(read.compiled))
+        file::read(file, text, &mut base, Checks::MISTAKES).map(|read| Self::new(read.compiled))
     }
 
     /// Adds a code, or replaces what the dialect says about it.
@@ -320,7 +320,7 @@ impl Dialect {
     /// Reads the file of a shipped dialect, which may extend one other.
     pub(crate) fn from_shipped(file: &str, text: &str, base: Option<&Self>) -> Result<Self, DialectError> {
         let mut base = Base::Extended(base.map(|base| &base.inner.spec));
-        file::read(file, text, &mut base, Checks::Mistakes).map(|read| Self::new(read.compiled))
+        file::read(file, text, &mut base, Checks::MISTAKES).map(|read| Self::new(read.compiled))
     }
 
     fn new(compiled: Compiled) -> Self {

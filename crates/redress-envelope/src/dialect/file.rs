@@ -30,6 +30,7 @@ pub(super) use base::{Base, Chain};
 pub use mistake::{DialectError, Mistake};
 
 use super::compiled::Compiled;
+use super::spec::Spec;
 
 /// How long a value that a dialect compares with may be.
 const MAX_VALUE: usize = 256;
@@ -58,13 +59,19 @@ pub(super) struct File<'s> {
     extended: Option<Box<DialectError>>,
 }
 
-/// How strictly a file is checked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Checks {
+/// How strictly a file is checked: the search that follows once all keys and
+/// values can be read. It is a function, so that a program links it only where
+/// it checks files.
+#[derive(Clone, Copy)]
+pub(super) struct Checks(Option<Search>);
+
+type Search = for<'t> fn(&mut File<'_>, &'t DeTable<'t>, &Spec);
+
+impl Checks {
     /// For keys and values that cannot be read.
-    Mistakes,
+    pub(super) const MISTAKES: Self = Self(None);
     /// For rules that can never hold, too, and for lines that change nothing.
-    Lint,
+    pub(super) const LINT: Self = Self(Some(lint::lint));
 }
 
 /// A dialect as its file states it, and what changes nothing in the file.
@@ -82,8 +89,10 @@ pub(super) fn read(name: &str, text: &str, base: &mut Base<'_, '_>, checks: Chec
         Ok(root) => {
             let read = Compiled::new(sections::root(&mut file, root.get_ref(), base));
             sections::limits(&mut file, root.get_ref(), &read);
-            if checks == Checks::Lint && file.mistakes.is_empty() {
-                lint::lint(&mut file, root.get_ref(), &read.spec);
+            if let Checks(Some(search)) = checks
+                && file.mistakes.is_empty()
+            {
+                search(&mut file, root.get_ref(), &read.spec);
             }
             compiled = Some(read);
         }

@@ -65,7 +65,7 @@ impl<'r> Chain<'r> {
         let path = format!("{}{name}", self.folder);
         let text = (self.resolve)(&name).map_err(|error| Refusal::Unreadable(path.clone(), error))?;
         self.names.push(name);
-        let read = super::read(&path, &text, &mut Base::Files(self), super::Checks::Mistakes);
+        let read = super::read(&path, &text, &mut Base::Files(self), super::Checks::MISTAKES);
         self.names.pop();
         read.map(|read| read.compiled.spec).map_err(|error| Refusal::AtFault(Box::new(error)))
     }
