@@ -48,17 +48,17 @@ struct Run {
 impl Route {
     /// Returns the route of a request.
     pub(crate) fn of<B>(copy: &RequestCopy<B>) -> Self {
-        Self::new(copy.host().0, &copy.method, copy.path())
+        Self::new(copy.host().0, &copy.method, copy.path_bytes())
     }
 
     /// Makes a route of the authority, the method, and the path without the segments that have a digit, which are often ids. Routes that
     /// are taken for one make retries more frequent, never rarer: a success of either ends the run.
-    fn new(authority: &str, method: &Method, path: &str) -> Self {
+    fn new(authority: &[u8], method: &Method, path: &[u8]) -> Self {
         let host = hash(OFFSET, authority);
-        let mut route = hash(host, method.as_str());
+        let mut route = hash(host, method.as_str().as_bytes());
         // Of the path up to this byte, with the present segment.
         let (mut longer, mut has_digit) = (route, false);
-        for byte in path.bytes() {
+        for &byte in path {
             if byte == b'/' {
                 route = if has_digit { route } else { longer };
                 (longer, has_digit) = (route, false);
@@ -138,8 +138,8 @@ const OFFSET: u64 = 0xCBF2_9CE4_8422_2325;
 
 /// Adds a text to a hash: FNV-1a, which takes few instructions. Paths that have the same hash on purpose are taken for one route, which
 /// does no harm.
-fn hash(before: u64, text: &str) -> u64 {
-    text.bytes().fold(add(before, 0), add)
+fn hash(before: u64, text: &[u8]) -> u64 {
+    text.iter().fold(add(before, 0), |hash, byte| add(hash, *byte))
 }
 
 const fn add(before: u64, byte: u8) -> u64 {
@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     fn route(path: &str) -> Route {
-        Route::new("api.example", &Method::GET, path)
+        Route::new(b"api.example", &Method::GET, path.as_bytes())
     }
 
     /// Counts failures, with successes of another route of the host in between, and returns the first after which the route counts as
@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn a_host_with_one_route_has_an_outage() {
         let (routes, now) = (FailingRoutes::default(), Instant::now());
-        let (only, elsewhere) = (route("/v1"), Route::new("b.example", &Method::GET, "/v1"));
+        let (only, elsewhere) = (route("/v1"), Route::new(b"b.example", &Method::GET, b"/v1"));
         for _ in 0..50 {
             assert!(!routes.failed(only, now));
             routes.answered(|| Some(elsewhere));
@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn ids_and_nothing_else_are_left_out_of_a_route() {
-        let key = |host, method: Method, path| Route::new(host, &method, path).route;
+        let key = |host: &str, method: Method, path: &str| Route::new(host.as_bytes(), &method, path.as_bytes()).route;
         let of = key("a.example", Method::GET, "/users/12/orders");
         for same in ["/users/7/orders", "/users/c0ffee1d-1/orders", "/users/12/orders/99"] {
             assert_eq!(key("a.example", Method::GET, same), of, "{same}");

@@ -55,9 +55,9 @@ pub(crate) fn is_idempotent<B>(request: &RequestCopy<B>, settings: &Settings) ->
     if let Some(Idempotent(declared)) = request.extensions.get() {
         return *declared;
     }
-    let (method, path) = (&request.method, request.path());
+    let method = &request.method;
     method.is_idempotent()
-        || settings.dialect.is_idempotent(method.as_str(), path)
+        || settings.dialect.is_idempotent(method.as_str(), request.path())
         || is_keyed(request.values(idempotency_key::header(settings)))
 }
 

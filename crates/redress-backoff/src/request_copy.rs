@@ -43,7 +43,7 @@ pub(crate) struct UnreadableCopy {
 }
 
 /// The host and port in the URI of a copied request, which are parsed when they are printed.
-pub(crate) struct Host<'a>(pub(crate) &'a str);
+pub(crate) struct Host<'a>(pub(crate) &'a [u8]);
 
 /// The lengths of a header, and whether its value is sensitive, in eight bytes: 16 bits for the name, which is shorter than
 /// 64 KiB, 1 for the mark, and 47 for the value.
@@ -102,8 +102,13 @@ impl<B: CloneBody> RequestCopy<B> {
 impl<B> RequestCopy<B> {
     /// Returns the path, as [`Uri::path`] does.
     pub(crate) fn path(&self) -> &str {
-        match self.str(self.authority()..self.path as usize) {
-            "" if self.path < self.uri => "/",
+        str::from_utf8(self.path_bytes()).unwrap_or_default()
+    }
+
+    /// Returns the bytes of the path, which are text, for what need not know that.
+    pub(crate) fn path_bytes(&self) -> &[u8] {
+        match &self.text[self.authority()..self.path as usize] {
+            [] if self.path < self.uri => b"/",
             path => path,
         }
     }
@@ -118,7 +123,7 @@ impl<B> RequestCopy<B> {
 
     /// Returns the host and port of the URI.
     pub(crate) fn host(&self) -> Host<'_> {
-        Host(self.str(0..self.authority()))
+        Host(&self.text[..self.authority()])
     }
 
     /// Returns the values of a header in order.
