@@ -2,6 +2,7 @@
 //! graph that a scan walks.
 
 mod build;
+mod last_letters;
 mod lists;
 mod node;
 mod plans;

@@ -98,6 +98,7 @@ impl Walk {
     ) -> Option<NodeId> {
         let below = plan.node_at(plan.below?);
         self.next = match found {
+            _ if below.has_none_like(name) => found.or(plan.below),
             None => below.ending(name).or(plan.below),
             Some(_) if inside.only_named(name).is_some() => found,
             Some(_) => below.ending(name).or(found),

@@ -1,5 +1,6 @@
 //! The nodes of a plan.
 
+use super::last_letters::LastLetters;
 use super::{FieldRole, NodeId};
 use crate::cells::Cell;
 use crate::json::Container;
@@ -21,6 +22,8 @@ pub(crate) struct Node {
     pub(super) indices: Vec<(u32, NodeId)>,
     /// The ends of names, in small letters and digits: for members that no path names.
     pub(super) endings: Vec<(Box<[u8]>, NodeId)>,
+    /// What tells most other names apart from the keys and the endings, where there are endings.
+    last_letters: Option<Box<LastLetters>>,
     pub(super) each: Option<NodeId>,
     /// Where a value at this place is kept.
     pub(crate) cells: Vec<Cell>,
@@ -101,6 +104,13 @@ impl Node {
         }
     }
 
+    /// Returns `true` if a look at a name's end shows that no key and no ending is
+    /// like it.
+    #[inline(always)]
+    pub(crate) fn has_none_like(&self, name: &[u8]) -> bool {
+        self.last_letters.as_ref().is_some_and(|last| last.excludes(name))
+    }
+
     /// Returns the place of a member by its name, or by the end of its name.
     pub(crate) fn ending(&self, name: &[u8]) -> Option<NodeId> {
         let mut letters = name.iter().rev().filter(|byte| byte.is_ascii_alphanumeric());
@@ -154,6 +164,11 @@ impl Node {
 
     /// Sorts the keys if they are too many to try each.
     pub(super) fn sort_keys(&mut self) {
+        if !self.endings.is_empty() {
+            let keys = self.keys.iter().map(|(name, _)| name.as_bytes());
+            let last_letters = LastLetters::new(keys, self.endings.iter().map(|(end, _)| &**end));
+            self.last_letters = Some(Box::new(last_letters));
+        }
         if self.keys.len() > MAX_LINEAR_KEYS {
             let any_key = self.any_key.replace(LOOKUP);
             self.sorted = Some(Box::new(SortedKeys::new(std::mem::take(&mut self.keys), any_key)));
