@@ -305,6 +305,24 @@ async fn a_store_that_went_back_gives_no_token_twice() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_store_that_was_down_for_long_did_not_go_back() {
+    let (store, server) = (TestStore::default(), Server::down());
+    let process = process(&store, &server);
+    retries(&process, &server, 1).await;
+    sleep(ms(5_000)).await;
+    store.set(FAILS);
+    // Calls keep the process from leaving.
+    for _ in 0..6 {
+        retries(&process, &server, 1).await;
+        sleep(ms(20_000)).await;
+    }
+    store.set(WORKS);
+    sleep(ms(60_000)).await;
+    assert_eq!(store.processes().await, 1, "it has settled again, or has never left");
+    assert_eq!(store.text().await.lines().nth(1).unwrap().split(' ').nth(1), Some("0"), "and closed nothing");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_lost_record_is_not_a_full_bucket_for_those_who_knew_it() {
     let (store, server) = (TestStore::default(), Server::down());
     let process = process(&store, &server);

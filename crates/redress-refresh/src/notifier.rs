@@ -95,3 +95,46 @@ async fn next(mut receiver: watch::Receiver<FlightEvent>, unsent: bool) -> Optio
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::{advance, timeout};
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn unsent_and_sent(notifier: &Notifier) -> [Wait; 2] {
+        let until = Some(Instant::now() + SECOND);
+        [true, false].map(|unsent| wait(Some(notifier), unsent, until))
+    }
+
+    async fn ended(wait: &mut Wait) -> Option<WaitResult> {
+        timeout(Duration::ZERO, std::future::poll_fn(|cx| wait.poll(cx))).await.ok()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_wait_of_an_unsent_request_alone_ends_at_its_time() {
+        let notifier = notifier();
+        let [mut unsent, mut sent] = unsent_and_sent(&notifier);
+        advance(SECOND - Duration::from_millis(10)).await;
+        assert!(ended(&mut unsent).await.is_none() && ended(&mut sent).await.is_none());
+        advance(SECOND).await;
+        assert!(matches!(ended(&mut unsent).await, Some(WaitResult::Retry)));
+        assert!(ended(&mut sent).await.is_none(), "the request was rejected, and waits for the flight");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn accepted_credentials_end_the_wait_of_an_unsent_request_alone() {
+        let notifier = notifier();
+        let [mut unsent, mut sent] = unsent_and_sent(&notifier);
+        notify(Some(Arc::clone(&notifier)), FlightEvent::Accepted);
+        assert!(matches!(ended(&mut unsent).await, Some(WaitResult::Retry)));
+        assert!(ended(&mut sent).await.is_none());
+        drop(notifier);
+        let lost = ended(&mut sent).await;
+        assert!(matches!(lost, Some(WaitResult::Finished(Err(_)))), "a flight that is lost ends all waits: {lost:?}");
+    }
+}
