@@ -235,6 +235,8 @@ impl fmt::Debug for Limiter {
 #[cfg(test)]
 mod tests {
     use std::num::NonZeroU32;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
 
     use super::*;
 
@@ -281,6 +283,31 @@ mod tests {
         for per in [101 * year, 500 * year, 1_000 * year, Duration::MAX] {
             assert!(((now + 99 * year)..=(now + 101 * year)).contains(&earliest(per)), "{per:?}");
         }
+    }
+
+    /// Remembers whether the lock of a limiter was free when it was woken: a waker may run the task at once, and that uses the limiter.
+    struct NeedsLock(Arc<Limiter>, AtomicUsize);
+
+    impl Wake for NeedsLock {
+        fn wake(self: Arc<Self>) {
+            assert!(self.0.state.try_lock().is_ok(), "woken under the lock");
+            self.1.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn calls_are_woken_without_the_lock() {
+        let (limiter, now) = (limiter(2, 1), Instant::now());
+        let woken = Arc::new(NeedsLock(Arc::clone(&limiter), AtomicUsize::new(0)));
+        let waker = Waker::from(Arc::clone(&woken));
+        let [first, second] = [(); 2].map(|()| limiter.enqueue(&partition(), now, |_| true).unwrap().0);
+        for position in [&first, &second] {
+            position.poll_slot(now, &Context::from_waker(&waker));
+        }
+        limiter.wake_first(&partition());
+        assert_eq!(woken.1.load(Ordering::Relaxed), 1, "a cool-down wakes the first call");
+        drop(first);
+        assert_eq!(woken.1.load(Ordering::Relaxed), 2, "a call that leaves wakes the next one");
     }
 
     #[test]

@@ -224,3 +224,22 @@ fn remove(path: &Path) -> Result<bool, Problem> {
         Err(error) => Err(Problem::io(path, "remove")(error)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_ends_although_a_child_has_its_file_open() {
+        let home = tempfile::tempdir().unwrap();
+        let directory = Directory::open(&home.path().join("portal"), Access::User).unwrap();
+        let lock = || directory.try_lock("user").unwrap();
+        let locked = lock().or_else(lock).expect("the second look finds what the first has made");
+        assert!(lock().is_none(), "it is held");
+        // A process that is forked has a copy of the descriptor until it runs another program.
+        let copy = locked.file.try_clone().unwrap();
+        drop(locked);
+        assert!(lock().is_some());
+        drop(copy);
+    }
+}

@@ -138,6 +138,29 @@ impl Drop for Hints {
 mod tests {
     use super::*;
 
+    /// Never returns, and tells when it is dropped.
+    struct Follows(mpsc::UnboundedSender<()>);
+
+    impl Listen for Follows {
+        fn follow(&self, _: Arc<Changes>) -> Pending<()> {
+            let alive = self.0.clone();
+            Box::pin(async move {
+                let _alive = alive;
+                std::future::pending().await
+            })
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_task_ends_with_its_store() {
+        let (sender, mut alive) = mpsc::unbounded_channel();
+        let hints = Hints::new(Arc::new(Follows(sender)));
+        hints.wait("k", None, Duration::from_millis(10)).await;
+        drop(hints);
+        let ended = timeout(Duration::from_secs(60), alive.recv()).await;
+        assert_eq!(ended, Ok(None), "its connection would stay open");
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_notification_names_a_version_and_a_key() {
         let (changes, version) = (Changes::new(), Version::next(None));
