@@ -172,6 +172,30 @@ async fn a_permit_is_passed_on_once_even_if_its_call_is_dropped_before_it_polls(
     assert!(settings.gates.is_inactive() && line_count(&settings) == 0);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_call_that_joins_wakes_those_whose_time_has_come() {
+    let (settings, a) = (settings(), target("a"));
+    let now = good_day(&settings, &a).await;
+    settings.gates.cool_down(&a, ALL, cooldown(now, S), now);
+    let waiters: Vec<_> = (0..14).map(|_| waiter(&settings, &a, now)).collect();
+    let caller = patient(&settings, now);
+    advance(S).await;
+    let later = Instant::now();
+    let (last, first) = waiters.split_last().unwrap();
+    assert!(first.iter().all(|waiter| waiter.enqueue(caller, later).is_some()));
+    let counters: Vec<_> = waiters.iter().map(|_| WakeCounter::new()).collect();
+    let poll = |nth: usize, now| waiters[nth].poll_permit(&Context::from_waker(&counters[nth].waker()), now);
+    let polls: Vec<_> = (0..13).map(|nth| poll(nth, later)).collect();
+    // The ten in flight hang, and no longer count.
+    advance(10 * S).await;
+    let counts = || [10, 11, 12].map(|nth: usize| counters[nth].count());
+    assert_eq!(counts(), [0; 3], "no call but the one with the timer has a reason to look");
+    assert!(last.enqueue(caller, Instant::now()).is_some());
+    assert_eq!(counts(), [1; 3], "their places were found when it joined");
+    assert!((10..13).all(|nth| matches!(poll(nth, Instant::now()), PermitWait::Granted(_))));
+    drop(polls);
+}
+
 /// Asserts that the partitions whose answers are all recorded are counted. Returns `true` if there is one.
 fn assert_counted(settings: &Settings) -> bool {
     let state = settings.gates.lock();
