@@ -28,6 +28,9 @@ pub(crate) fn poll_timer(timer: &mut Pin<Box<Sleep>>, cx: &mut Context<'_>, now:
 mod tests {
     use std::sync::Arc;
     use std::task::Wake;
+    use std::time::Duration;
+
+    use tokio::time::{advance, sleep_until};
 
     use super::*;
 
@@ -46,5 +49,18 @@ mod tests {
         let stale = register(&mut slot, &new);
         assert!(stale.is_some_and(|stale| stale.will_wake(&old)), "it is returned, to be dropped by the caller");
         assert!(slot.is_some_and(|waker| waker.will_wake(&new)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_timer_that_fires_after_the_time_was_read_returns_its_own() {
+        let read = Instant::now();
+        let end = read + Duration::from_millis(5);
+        let mut timer = Box::pin(sleep_until(end));
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(poll_timer(&mut timer, &mut cx, read).is_pending());
+        advance(Duration::from_millis(5)).await;
+        assert_eq!(poll_timer(&mut timer, &mut cx, read), Poll::Ready(end));
+        let late = end + Duration::from_millis(1);
+        assert_eq!(poll_timer(&mut timer, &mut cx, late), Poll::Ready(late));
     }
 }

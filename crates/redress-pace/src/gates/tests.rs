@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::task::Context;
+use std::task::{Context, Wake};
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -170,6 +170,39 @@ async fn a_permit_is_passed_on_once_even_if_its_call_is_dropped_before_it_polls(
     drop(polls);
     assert!(settings.gates.cooldown(&a, Instant::now() + S).is_none());
     assert!(settings.gates.is_inactive() && line_count(&settings) == 0);
+}
+
+/// Needs the lock of the gates when it is woken: a waker may run the task at once, and that uses the gates.
+struct NeedsLock(Arc<Settings>, WakeCounter);
+
+impl Wake for NeedsLock {
+    fn wake(self: Arc<Self>) {
+        assert!(self.0.gates.state.try_lock().is_ok(), "woken under the lock");
+        self.1.waker().wake();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_are_woken_without_the_lock() {
+    let (settings, a) = (settings(), target("a"));
+    let now = good_day(&settings, &a).await;
+    settings.gates.cool_down(&a, ALL, cooldown(now, S), now);
+    let waiters: Vec<_> = (0..13).map(|_| waiter(&settings, &a, now)).collect();
+    let woken: Vec<_> =
+        waiters.iter().map(|_| Arc::new(NeedsLock(Arc::clone(&settings), WakeCounter::new()))).collect();
+    let counts = || woken.iter().map(|woken| woken.1.count()).sum::<usize>();
+    let wakers: Vec<_> = woken.iter().map(|woken| Waker::from(Arc::clone(woken))).collect();
+    advance(S).await;
+    let (later, caller) = (Instant::now(), patient(&settings, now));
+    assert!(waiters.iter().all(|waiter| waiter.enqueue(caller, later).is_some()));
+    let poll = |nth: usize| waiters[nth].poll_permit(&Context::from_waker(&wakers[nth]), later);
+    let mut polls: Vec<_> = (0..13).map(poll).collect();
+    let before = counts();
+    drop(polls.swap_remove(0));
+    assert_eq!(counts() - before, 2, "the next one by the end of a call, and the one that has the timer then");
+    let before = counts();
+    drop(waiters);
+    assert!(counts() > before, "the granted call passes its permit on");
 }
 
 #[tokio::test(start_paused = true)]
