@@ -238,6 +238,9 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::Wake;
 
+    use redress_store::{MemoryStore, StoreHandle};
+    use tokio::time::sleep;
+
     use super::*;
 
     fn limiter(requests: u32, burst: u32) -> Arc<Limiter> {
@@ -283,6 +286,20 @@ mod tests {
         for per in [101 * year, 500 * year, 1_000 * year, Duration::MAX] {
             assert!(((now + 99 * year)..=(now + 101 * year)).contains(&earliest(per)), "{per:?}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_task_of_a_shared_limit_ends_with_it() {
+        let limit = Limit::new("GET /a".parse().unwrap(), NonZeroU32::MAX, Duration::from_secs(3600));
+        let entry = Entry::new(StoreHandle::new(MemoryStore::new()), "portal");
+        let limiter = Limiter::new(limit, Some(&entry));
+        limiter.try_send(&partition(), Instant::now());
+        let tasks = || Handle::current().metrics().num_alive_tasks();
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!(tasks(), 1);
+        drop(limiter);
+        sleep(Duration::from_millis(1)).await;
+        assert_eq!(tasks(), 0, "at once, and not when it looks next");
     }
 
     /// Remembers whether the lock of a limiter was free when it was woken: a waker may run the task at once, and that uses the limiter.
