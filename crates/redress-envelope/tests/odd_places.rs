@@ -48,6 +48,16 @@ fn fields_keep_their_names_in_each_other() {
 }
 
 #[test]
+fn a_name_that_a_map_excepts_is_no_field_whatever_wildcards_are_beside_it() {
+    for message in ["", r#"message = ["*.message"]"#, r#"message = ["*.message", "[*].message"]"#] {
+        let map = dialect(&format!("{message}\nfields = [{{ map = \"message\", except = [\"message\"] }}]"));
+        let envelope = read(&map, r#"{"message":{"message":"The hat is too tall","brim":"is bent"}}"#);
+        let names: Vec<_> = envelope.fields.iter().map(|field| field.path.as_ref()).collect();
+        assert_eq!(names, ["brim"], "{message}");
+    }
+}
+
+#[test]
 fn the_name_of_an_error_is_not_that_of_a_field() {
     let items =
         dialect(r#"fields = [{ list = "errors", path = ["field", "name"], message = ["message", "details"] }]"#);

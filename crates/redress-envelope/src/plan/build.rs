@@ -17,6 +17,8 @@ pub(super) struct Merging {
     copies: HashMap<NodeId, (NodeId, NodeId)>,
     /// The copies by the place that leads to them and the node that it led to before.
     replaced: HashMap<(NodeId, NodeId), NodeId>,
+    /// The places that no wildcard stands for, and their copies.
+    excepted: HashSet<NodeId>,
 }
 
 impl Plan {
@@ -53,12 +55,11 @@ impl Plan {
     /// Ends the building: what holds for every member, or every element, holds for
     /// those named by a path too.
     pub(crate) fn finish(mut self) -> Self {
-        let excepted = std::mem::take(&mut self.excepted);
-        let mut merging = Merging::default();
+        let mut merging = Merging { excepted: std::mem::take(&mut self.excepted), ..Merging::default() };
         let mut at = 0;
         // Copies of shared nodes come behind the others.
         while at < self.nodes.len() {
-            self.spread(at, &excepted, &mut merging);
+            self.spread(at, &mut merging);
             at += 1;
         }
         self.shared = HashSet::new();
@@ -100,12 +101,12 @@ impl Plan {
     }
 
     /// Merges the wildcards of a node into the names beside them.
-    fn spread(&mut self, at: usize, excepted: &HashSet<NodeId>, merging: &mut Merging) {
+    fn spread(&mut self, at: usize, merging: &mut Merging) {
         let Node { keys, indices, any_key, each, .. } = self.nodes[at].clone();
         // At most MAX_NODES.
         let outer = NodeId::try_from(at).unwrap_or(NodeId::MAX);
         if let Some(any) = any_key.filter(|_| !self.named_excepted.contains(&at)) {
-            let named = keys.iter().map(|(_, named)| *named).filter(|named| !excepted.contains(named));
+            let named = keys.iter().map(|(_, named)| *named).filter(|named| !merging.excepted.contains(named));
             let mut named: Vec<_> = named.collect();
             // The spellings of a name lie together.
             named.dedup();
@@ -144,6 +145,12 @@ impl Plan {
             self.shared.extend(content.below());
             self.nodes.push(content);
             merging.copies.insert(copy, (from, node));
+            if merging.excepted.contains(&node) {
+                merging.excepted.insert(copy);
+            }
+            if self.named_excepted.contains(&usize::from(node)) {
+                self.named_excepted.insert(usize::from(copy));
+            }
         }
         merging.replaced.insert((outer, node), copy);
         self.at(outer).replace(node, copy);
