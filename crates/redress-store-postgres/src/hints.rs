@@ -146,7 +146,7 @@ mod tests {
             let alive = self.0.clone();
             Box::pin(async move {
                 let _alive = alive;
-                std::future::pending().await
+                std::future::pending::<()>().await;
             })
         }
     }
