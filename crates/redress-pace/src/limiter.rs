@@ -236,12 +236,12 @@ impl fmt::Debug for Limiter {
 mod tests {
     use std::num::NonZeroU32;
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::task::Wake;
 
     use redress_store::{MemoryStore, StoreHandle};
     use tokio::time::sleep;
 
     use super::*;
+    use crate::waker::tests::needs_lock;
 
     fn limiter(requests: u32, burst: u32) -> Arc<Limiter> {
         let count = |n| NonZeroU32::new(n).unwrap();
@@ -302,29 +302,19 @@ mod tests {
         assert_eq!(tasks(), 0, "at once, and not when it looks next");
     }
 
-    /// Remembers whether the lock of a limiter was free when it was woken: a waker may run the task at once, and that uses the limiter.
-    struct NeedsLock(Arc<Limiter>, AtomicUsize);
-
-    impl Wake for NeedsLock {
-        fn wake(self: Arc<Self>) {
-            assert!(self.0.state.try_lock().is_ok(), "woken under the lock");
-            self.1.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
     #[test]
     fn calls_are_woken_without_the_lock() {
         let (limiter, now) = (limiter(2, 1), Instant::now());
-        let woken = Arc::new(NeedsLock(Arc::clone(&limiter), AtomicUsize::new(0)));
-        let waker = Waker::from(Arc::clone(&woken));
+        let (wakes, locked) = (Arc::new(AtomicUsize::new(0)), Arc::clone(&limiter));
+        let waker = needs_lock(&wakes, move || locked.state.try_lock().is_ok());
         let [first, second] = [(); 2].map(|()| limiter.enqueue(&partition(), now, |_| true).unwrap().0);
         for position in [&first, &second] {
             position.poll_slot(now, &Context::from_waker(&waker));
         }
         limiter.wake_first(&partition());
-        assert_eq!(woken.1.load(Ordering::Relaxed), 1, "a cool-down wakes the first call");
+        assert_eq!(wakes.load(Ordering::Relaxed), 1, "a cool-down wakes the first call");
         drop(first);
-        assert_eq!(woken.1.load(Ordering::Relaxed), 2, "a call that leaves wakes the next one");
+        assert_eq!(wakes.load(Ordering::Relaxed), 2, "a call that leaves wakes the next one");
     }
 
     #[test]

@@ -25,14 +25,29 @@ pub(crate) fn poll_timer(timer: &mut Pin<Box<Sleep>>, cx: &mut Context<'_>, now:
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::Wake;
     use std::time::Duration;
 
     use tokio::time::{advance, sleep_until};
 
     use super::*;
+
+    struct NeedsLock<F>(Arc<AtomicUsize>, F);
+
+    impl<F: Fn() -> bool + Send + Sync> Wake for NeedsLock<F> {
+        fn wake(self: Arc<Self>) {
+            assert!((self.1)(), "woken under the lock");
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Returns a waker that counts, and panics if a lock is held: a waker may run the task at once, and that takes the lock.
+    pub(crate) fn needs_lock(wakes: &Arc<AtomicUsize>, is_free: impl Fn() -> bool + Send + Sync + 'static) -> Waker {
+        Waker::from(Arc::new(NeedsLock(Arc::clone(wakes), is_free)))
+    }
 
     struct Ignore;
 

@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::task::{Context, Wake};
+use std::sync::atomic::AtomicUsize;
+use std::task::Context;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -15,6 +16,7 @@ use crate::PaceLayer;
 use crate::cooldown::tests::{S, cooldown};
 use crate::scope::tests::{scoped, target};
 use crate::settings::Settings;
+use crate::waker::tests::needs_lock;
 
 const ALL: CooldownScope = CooldownScope::Call;
 const MS: Duration = Duration::from_millis(1);
@@ -47,6 +49,13 @@ async fn good_day(settings: &Arc<Settings>, at: &Target) -> Instant {
         assert_eq!(end(settings, at, CallResult::Answered, now - 95 * MS, now), None);
     }
     Instant::now()
+}
+
+/// Returns calls that wait for the end of a cool-down of a second, which begins now, after a good day.
+async fn crowd(settings: &Arc<Settings>, at: &Target, calls: usize) -> Vec<Waiter> {
+    let now = good_day(settings, at).await;
+    settings.gates.cool_down(at, ALL, cooldown(now, S), now);
+    (0..calls).map(|_| waiter(settings, at, now)).collect()
 }
 
 fn line_count(settings: &Settings) -> usize {
@@ -138,9 +147,8 @@ fn opening_a_gate_wakes_its_calls_and_a_dropped_call_is_removed() {
 #[tokio::test(start_paused = true)]
 async fn a_permit_is_passed_on_once_even_if_its_call_is_dropped_before_it_polls() {
     let (settings, a) = (settings(), target("a"));
-    let now = good_day(&settings, &a).await;
-    settings.gates.cool_down(&a, ALL, cooldown(now, S), now);
-    let waiters: Vec<_> = (0..13).map(|_| waiter(&settings, &a, now)).collect();
+    let waiters = crowd(&settings, &a, 13).await;
+    let now = Instant::now();
     let caller = patient(&settings, now);
     assert!(waiters.iter().all(|waiter| waiter.enqueue(caller, now).is_none()), "the cool-down lasts");
     advance(S).await;
@@ -172,48 +180,38 @@ async fn a_permit_is_passed_on_once_even_if_its_call_is_dropped_before_it_polls(
     assert!(settings.gates.is_inactive() && line_count(&settings) == 0);
 }
 
-/// Needs the lock of the gates when it is woken: a waker may run the task at once, and that uses the gates.
-struct NeedsLock(Arc<Settings>, WakeCounter);
-
-impl Wake for NeedsLock {
-    fn wake(self: Arc<Self>) {
-        assert!(self.0.gates.state.try_lock().is_ok(), "woken under the lock");
-        self.1.waker().wake();
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn calls_are_woken_without_the_lock() {
     let (settings, a) = (settings(), target("a"));
-    let now = good_day(&settings, &a).await;
-    settings.gates.cool_down(&a, ALL, cooldown(now, S), now);
-    let waiters: Vec<_> = (0..13).map(|_| waiter(&settings, &a, now)).collect();
-    let woken: Vec<_> =
-        waiters.iter().map(|_| Arc::new(NeedsLock(Arc::clone(&settings), WakeCounter::new()))).collect();
-    let counts = || woken.iter().map(|woken| woken.1.count()).sum::<usize>();
-    let wakers: Vec<_> = woken.iter().map(|woken| Waker::from(Arc::clone(woken))).collect();
+    let waiters = crowd(&settings, &a, 13).await;
+    let wakes = Arc::new(AtomicUsize::new(0));
+    let count = || wakes.load(Ordering::Relaxed);
+    let waker = |_| {
+        let locked = Arc::clone(&settings);
+        needs_lock(&wakes, move || locked.gates.state.try_lock().is_ok())
+    };
+    let wakers: Vec<_> = waiters.iter().map(waker).collect();
     advance(S).await;
-    let (later, caller) = (Instant::now(), patient(&settings, now));
+    let later = Instant::now();
+    let caller = patient(&settings, later);
     assert!(waiters.iter().all(|waiter| waiter.enqueue(caller, later).is_some()));
     let poll = |nth: usize| waiters[nth].poll_permit(&Context::from_waker(&wakers[nth]), later);
     let mut polls: Vec<_> = (0..13).map(poll).collect();
-    let before = counts();
+    let before = count();
     drop(polls.swap_remove(0));
-    assert_eq!(counts() - before, 2, "the next one by the end of a call, and the one that has the timer then");
-    let before = counts();
+    assert_eq!(count() - before, 2, "the next one by the end of a call, and the one that has the timer then");
+    let before = count();
     drop(waiters);
-    assert!(counts() > before, "the granted call passes its permit on");
+    assert!(count() > before, "the granted call passes its permit on");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_call_that_joins_wakes_those_whose_time_has_come() {
     let (settings, a) = (settings(), target("a"));
-    let now = good_day(&settings, &a).await;
-    settings.gates.cool_down(&a, ALL, cooldown(now, S), now);
-    let waiters: Vec<_> = (0..14).map(|_| waiter(&settings, &a, now)).collect();
-    let caller = patient(&settings, now);
+    let waiters = crowd(&settings, &a, 14).await;
     advance(S).await;
     let later = Instant::now();
+    let caller = patient(&settings, later);
     let (last, first) = waiters.split_last().unwrap();
     assert!(first.iter().all(|waiter| waiter.enqueue(caller, later).is_some()));
     let counters: Vec<_> = waiters.iter().map(|_| WakeCounter::new()).collect();
