@@ -119,7 +119,7 @@ pub fn settings(dialect: Dialect, credentials: impl Credentials, origin: Origin)
 }
 
 /// Puts the token in.
-fn held(layer: RedressLayer) -> RedressLayer {
+pub fn held(layer: RedressLayer) -> RedressLayer {
     layer.tokens().install(token());
     layer
 }

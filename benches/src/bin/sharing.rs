@@ -36,11 +36,7 @@ fn main() -> ExitCode {
     let runtime = Rc::new(Builder::new_current_thread().enable_time().build().expect("a runtime needs nothing here"));
     let limited = |layer: PaceLayer| layer.limit(Limit::all_routes(NonZeroU32::MAX, Duration::from_secs(60)));
     let pace = || limited(PaceLayer::new(dialects::generic()));
-    let full = || {
-        let layer = stacks::layer(dialects::generic(), StaticHeaders::new()).pace(limited);
-        layer.tokens().install(stacks::token());
-        layer
-    };
+    let full = || stacks::held(stacks::layer(dialects::generic(), StaticHeaders::new()).pace(limited));
     let store = MemoryStore::new;
     let cases = [
         case("pace", &runtime, |server| pace().layer(server)),
