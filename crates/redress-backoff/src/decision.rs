@@ -22,7 +22,7 @@ pub(crate) struct AttemptContext<'a> {
     /// Whether there is a copy of the request that sends the whole body.
     pub(crate) is_clonable: bool,
     pub(crate) is_idempotent: bool,
-    /// Whether the request carries an idempotency key. It is looked for beside a 409, for which alone it counts here.
+    /// Whether the request carries an idempotency key. Looked up for a 409 only: no other decision here needs it.
     pub(crate) is_keyed: bool,
     /// The retry policy of the method, if it is one of gRPC and its service config has one.
     pub(crate) policy: Option<&'a RetryPolicy>,

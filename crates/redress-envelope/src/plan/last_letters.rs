@@ -22,7 +22,7 @@ impl LastLetters {
                     let known = &mut shortest[pair(*last)];
                     *known = len.min(*known);
                 }
-                // What stands before the last letter is not known.
+                // Any byte may precede the only letter.
                 None => shortest.iter_mut().for_each(|known| *known = len.min(*known)),
             }
         }

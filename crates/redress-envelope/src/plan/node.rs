@@ -22,7 +22,7 @@ pub(crate) struct Node {
     pub(super) indices: Vec<(u32, NodeId)>,
     /// The ends of names, in small letters and digits: for members that no path names.
     pub(super) endings: Vec<(Box<[u8]>, NodeId)>,
-    /// What tells most other names apart from the keys and the endings, where there are endings.
+    /// Excludes most names that are neither a key nor an ending. Set if the node has endings.
     last_letters: Option<Box<LastLetters>>,
     pub(super) each: Option<NodeId>,
     /// Where a value at this place is kept.

@@ -13,8 +13,8 @@ const SLOTS: usize = 2048;
 /// The number of slots in which a partition may be.
 const WINDOW: usize = 8;
 
-/// Hashes a partition for each call: eight bytes take one multiplication. Two partitions with the same hash, which the seed makes hard
-/// to find, are taken for one: the first call of the second does not wait for its cool-downs.
+/// Hashes a partition for each call: eight bytes take one multiplication. Two partitions with the same hash count as one: the record
+/// of the second is not loaded before its first call. The seed is random, so that a hash cannot be computed from a name alone.
 pub(super) struct SlotHasher(u64);
 
 impl SlotHasher {
@@ -23,7 +23,7 @@ impl SlotHasher {
     }
 
     const fn mix(&mut self, word: u64) {
-        // An odd number with as many ones as zeros: 2^64 / the golden ratio. Both halves of the product count.
+        // 2^64 / the golden ratio, rounded to an odd number. Both halves of the product count.
         let product = (self.0 ^ word) as u128 * 0x9e37_79b9_7f4a_7c15;
         self.0 = (product as u64) ^ ((product >> 64) as u64);
     }
