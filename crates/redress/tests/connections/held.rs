@@ -1,7 +1,10 @@
 //! A success whose body breaks off while it may still signal an error.
 
+use std::num::NonZeroU32;
+use std::time::Duration;
+
 use http::Method;
-use redress::{EndReason, Phase, RedressLayer, dialects};
+use redress::{EndReason, Phase, RedressLayer, Schedule, dialects};
 
 use super::server::{Fault, start};
 use super::{both, request};
@@ -15,6 +18,9 @@ fn cut(framing: &str) -> Fault {
 
 #[tokio::test]
 async fn a_held_success_that_breaks_off_is_a_failure_and_sent_again_only_if_that_is_safe() {
+    let ms = Duration::from_millis(1);
+    let quick = Schedule { base: ms, factor: NonZeroU32::MIN, cap: ms };
+    let layer = RedressLayer::new(dialects::vlens()).backoff(|backoff| backoff.transient_backoff(quick));
     for framing in [
         "content-length: 100\r\n\r\n",
         "content-length: 100\r\n\r\n{\"data\":",
@@ -24,7 +30,7 @@ async fn a_held_success_that_breaks_off_is_a_failure_and_sent_again_only_if_that
         for (method, sends, stop) in
             [(Method::POST, 1, EndReason::NotIdempotent), (Method::GET, 3, EndReason::MaxAttempts)]
         {
-            for result in both(&RedressLayer::new(dialects::vlens()), &request(method.as_str(), &url)).await {
+            for result in both(&layer, &request(method.as_str(), &url)).await {
                 let error = result.expect_err("the answer broke off");
                 assert!(error.is_transport() && error.phase() == Phase::MaybeProcessed, "{framing:?} {error:?}");
                 assert_eq!(error.record().map(redress::Record::end_reason), Some(stop), "{framing:?} {method}");
