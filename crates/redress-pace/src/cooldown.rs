@@ -280,4 +280,42 @@ pub(crate) mod tests {
         table.insert(key("one more"), cooldown(now, 9 * S), now + S);
         assert_eq!(table.map.len(), 1);
     }
+
+    #[test]
+    fn the_cool_downs_of_a_partition_are_its_own_and_last() {
+        let (now, mut table) = (Instant::now(), CooldownTable::default());
+        for (name, wait) in [("a", 2 * S), ("b", 3 * S)] {
+            table.insert(key(name), cooldown(now, wait), now);
+        }
+        let of = |name, now| table.of_partition(&crate::scope::tests::target(name).partition, now);
+        let until =
+            |found: Vec<(GateKey, Cooldown)>| found.into_iter().map(|(_, found)| found.until).collect::<Vec<_>>();
+        assert_eq!(until(of("a", now)), [now + 2 * S]);
+        assert_eq!(until(of("b", now + 2 * S)), [now + 3 * S]);
+        assert_eq!(until(of("a", now + 2 * S)), [], "it is over");
+        assert_eq!(until(of("c", now)), []);
+    }
+
+    #[test]
+    fn what_another_process_learned_keeps_the_time_that_the_server_asked_for() {
+        let now = Instant::now();
+        let adopted = |left, spread, asked| Cooldown::from_parts(now, left, spread, asked).unwrap();
+        let long = adopted(S, 2 * S, 7_200 * S);
+        assert_eq!((long.asked_left(now), long.spread), (7_200 * S, 2 * S));
+        assert_eq!(long.asked_left(now + 7_000 * S), 200 * S);
+        assert_eq!(adopted(5 * S, 100 * S, S).asked_left(now), 5 * S, "at least what is left");
+        assert_eq!(adopted(5 * S, 100 * S, S).spread, 30 * S);
+        assert_eq!(Cooldown::from_parts(now, Duration::ZERO, S, S), None);
+    }
+
+    #[test]
+    fn cool_downs_without_scopes_make_room_by_the_first_that_ends() {
+        let (now, mut table) = (Instant::now(), CooldownTable::default());
+        for n in (0..u32::try_from(MAX_COOLDOWNS).unwrap()).rev() {
+            table.insert(key(&n.to_string()), cooldown(now, S * (n + 2)), now);
+        }
+        table.insert(key("one more"), cooldown(now, 9 * S), now + S);
+        assert_eq!(table.map.len(), MAX_COOLDOWNS, "one of them makes room, and no more");
+        assert!(table.get(&key("0"), now).is_none() && table.get(&key("1"), now).is_some());
+    }
 }

@@ -119,4 +119,30 @@ mod tests {
         succeeded.extensions_mut().insert(Record::new(Vec::new(), EndReason::Success));
         assert_eq!(response_result(&succeeded, None), CallResult::Answered);
     }
+
+    #[test]
+    fn each_response_counts_for_or_against_its_upstream() {
+        let failed = CallResult::Failed { is_timeout: false };
+        for (status, hint, expected) in [
+            (200, None, CallResult::Answered),
+            (404, None, CallResult::Answered),
+            (404, Some("3"), CallResult::Answered),
+            (408, None, CallResult::Faulty),
+            (425, None, CallResult::Faulty),
+            (429, None, CallResult::Throttled),
+            (429, Some("3"), CallResult::Faulty),
+            (500, None, CallResult::Faulty),
+            (502, None, failed),
+            (503, None, failed),
+            (503, Some("3"), CallResult::Faulty),
+        ] {
+            let mut response = Response::builder().status(status);
+            if let Some(hint) = hint {
+                response = response.header("retry-after", hint);
+            }
+            let response = response.body(()).unwrap();
+            let verdict = Verdict::for_response(&response, &dialects::generic(), &Clock::default());
+            assert_eq!(response_result(&response, verdict.as_ref()), expected, "{status} {hint:?}");
+        }
+    }
 }

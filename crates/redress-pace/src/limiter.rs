@@ -374,4 +374,34 @@ mod tests {
         assert_eq!(sent[0] + sent[2] + left(&narrow), 200, "{sent:?}");
         assert_eq!(sent.iter().sum::<usize>() + left(&broad), 300, "{sent:?}");
     }
+
+    #[test]
+    fn a_limit_without_a_slot_now_refuses_what_all_must_count() {
+        let (narrow, broad) = (limiter(60, 1), limiter(60, 2));
+        let now = Instant::now();
+        let try_all = |now| try_send_by_all([&broad, &narrow].into_iter(), &partition(), now);
+        assert!(try_all(now) && !try_all(now));
+        assert!(broad.try_send(&partition(), now), "the refused request used up no slot of the other limit");
+    }
+
+    #[tokio::test]
+    async fn a_limit_is_shared_if_it_has_a_store() {
+        let limit = || Limit::new("GET /a".parse().unwrap(), NonZeroU32::MIN, Duration::from_secs(1));
+        let entry = Entry::new(StoreHandle::new(MemoryStore::new()), "portal");
+        for (entry, expected) in [(None, false), (Some(&entry), true)] {
+            let limiter = Limiter::new(limit(), entry);
+            let (position, _) = limiter.enqueue(&partition(), Instant::now(), |_| true).unwrap();
+            assert_eq!(position.is_shared(), expected);
+        }
+    }
+
+    #[test]
+    fn only_the_first_position_is_ready_and_only_when_its_time_has_come() {
+        let (limiter, now) = (limiter(2, 1), Instant::now());
+        let [first, second] = [(); 2].map(|()| limiter.enqueue(&partition(), now, |_| true).unwrap().0);
+        assert!(first.is_ready(now) && !second.is_ready(now));
+        assert!(first.try_send(now));
+        drop(first);
+        assert!(!second.is_ready(now) && second.is_ready(now + Duration::from_secs(30)));
+    }
 }

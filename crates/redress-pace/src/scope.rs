@@ -309,4 +309,28 @@ pub(crate) mod tests {
             assert_eq!(is_held, held, "{named_scope:?} {before:?} {known:?}");
         }
     }
+
+    #[test]
+    fn a_segment_is_an_id_if_it_is_a_number_or_long_and_has_digits() {
+        for (segment, expected) in [
+            ("7", true),
+            ("20240101", true),
+            ("8b1f0e523c554b5e", true),
+            ("", false),
+            ("v2", false),
+            ("8b1f0e523c554b5", false),
+            ("notification-settings", false),
+        ] {
+            assert_eq!(is_id(segment), expected, "{segment}");
+        }
+    }
+
+    #[test]
+    fn a_gate_has_the_scope_and_the_partition_of_its_calls() {
+        let room = scoped("GET", "/rooms/1");
+        let keys: Vec<_> = room.cooled_by(CooldownScope::Call, None).cooled_keys().collect();
+        assert!(keys.iter().all(|key| key.scope() == room.scope && key.is_of(&room.partition)));
+        assert_eq!(key("a").scope(), None, "all calls");
+        assert!(key("a").is_of(&target("a").partition) && !key("a").is_of(&target("b").partition));
+    }
 }

@@ -209,6 +209,19 @@ async fn a_process_that_starts_in_a_cool_down_waits_for_the_rest_only() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_first_call_to_each_host_waits_for_the_record_of_that_host() {
+    let store = TestStore { latency: ms(5), ..TestStore::new() };
+    let (one, _) = started(&store.process()).await;
+    close(&one, 30).await;
+    sleep(s(20)).await;
+    let (mock, handle) = server();
+    let other = serve(&store.process(), &mock);
+    other.clone().oneshot(request("https://elsewhere.example/")).await.unwrap();
+    let waited = time_of(&other, &handle).await;
+    assert!((s(9)..s(10) + ms(50)).contains(&waited), "a record of another host tells nothing: {waited:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_clocks_of_the_processes_do_not_matter() {
     let store = TestStore::new();
     let hour = Duration::from_secs(3_600);

@@ -396,3 +396,59 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_cool_down_of_another_process_is_news_if_it_ends_later_by_more_than_a_delay_of_the_store() {
+    let (gates, now) = (Gates::default(), Instant::now());
+    let key = crate::scope::tests::key("a");
+    let adopt = |wait| gates.adopt(key.clone(), cooldown(now, wait), now);
+    assert!(adopt(S));
+    assert!(!adopt(S) && !adopt(S + STORE_DELAY), "it is the same end");
+    assert!(!adopt(S + 2 * STORE_DELAY), "the later end is kept, and the next one is compared with it");
+    assert!(adopt(S + 3 * STORE_DELAY + MS) && adopt(9 * S));
+    assert!(!adopt(2 * S), "an earlier one");
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_wait_at_the_gates_of_their_partition() {
+    let settings = settings();
+    let [here, there] = ["a", "b"].map(target);
+    let has_waiting = |at: &Target| settings.gates.has_waiting(&at.partition);
+    let waiters = crowd(&settings, &here, 2).await;
+    assert!(has_waiting(&here) && !has_waiting(&there));
+    drop(waiters);
+    assert!(!has_waiting(&here));
+}
+
+#[test]
+fn calls_are_many_from_a_rate_on_and_few_again_below_half_of_it() {
+    let sampling = Sampling::default();
+    let few = |timed, rate| {
+        sampling.adapt(timed, rate);
+        sampling.has(FEW_CALLS)
+    };
+    assert!(few(FIRST - 1, 2.0 * MANY), "the rate is not known yet");
+    assert!(few(FIRST, MANY));
+    assert!(!few(FIRST, MANY + 0.1));
+    assert!(!few(FIRST, MANY - 0.1) && !few(FIRST, FEW), "not before half of it");
+    assert!(few(FIRST, FEW - 0.1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_lines_of_many_partitions_stay_while_calls_wait_there() {
+    let (settings, now) = (settings(), Instant::now());
+    let crowd = |count: usize| {
+        let wait = |nth: usize| {
+            let at = target(&nth.to_string());
+            settings.gates.cool_down(&at, ALL, cooldown(now, S), now);
+            waiter(&settings, &at, now)
+        };
+        (0..count).map(wait).collect::<Vec<_>>()
+    };
+    let waiters = crowd(MAX_PARTITIONS);
+    let more = settings.caller(&http::Request::new(()), now);
+    settings.gates.cool_down(&target("more"), ALL, cooldown(now, S), now);
+    let _more = enter(&settings, &target("more"), more, None, now);
+    assert_eq!(line_count(&settings), MAX_PARTITIONS + 1);
+    drop(waiters);
+}

@@ -238,3 +238,35 @@ fn the_shortest_timeout_is_kept_and_is_not_a_latency() {
     assert_close(health.shortest_timeout().unwrap().as_secs_f64(), 1.0);
     assert_close(health.latency().unwrap().as_secs_f64(), 0.1);
 }
+
+#[test]
+fn a_share_of_throttled_calls_degrades_an_upstream() {
+    let (mut health, now) = healthy(100 * MS, 10 * MS);
+    health.on_throttle(true, now);
+    assert_eq!(health.degradation(), None, "one call in 64 is 1.6 %");
+    health.on_throttle(true, now);
+    assert_eq!(health.degradation(), Some(UpstreamHealth::Throttled));
+    let (mut often, now) = healthy(100 * MS, 10 * MS);
+    (0..1_000).for_each(|_| often.on_throttle(true, now));
+    for _ in 0..260 {
+        often.on_answer(Some(100 * MS), 1, true, now);
+    }
+    assert_eq!(often.degradation(), None, "it has answered four times as many calls as it remembers");
+}
+
+#[test]
+fn an_upstream_that_is_slower_by_few_milliseconds_is_not_degraded() {
+    for (usual, slower, expected) in [
+        (MS, 4 * MS, None),
+        (MS, 9 * MS, Some(UpstreamHealth::Degraded)),
+        (100 * MS, 190 * MS, None),
+        (100 * MS, 300 * MS, Some(UpstreamHealth::Degraded)),
+    ] {
+        let (mut health, mut now) = healthy(usual, 10 * MS);
+        for _ in 0..100 {
+            now += 10 * MS;
+            health.on_answer(Some(slower), 1, true, now);
+        }
+        assert_eq!(health.degradation(), expected, "{usual:?} {slower:?}");
+    }
+}
