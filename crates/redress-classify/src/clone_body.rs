@@ -172,3 +172,62 @@ impl<L: CloneBody, R: CloneBody> CloneBody for Either<L, R> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+    use crate::ReplayBody;
+
+    /// Returns the bytes of a clone, and the number of bytes that its original holds.
+    async fn cloned<B>(body: &B) -> (Bytes, u64)
+    where
+        B: CloneBody + http_body::Body<Data = Bytes>,
+        B::Error: std::fmt::Debug,
+    {
+        let clone = body.try_clone().expect("a body in memory can be cloned");
+        (clone.collect().await.unwrap().to_bytes(), body.bytes_in_memory())
+    }
+
+    #[tokio::test]
+    async fn a_body_in_memory_has_its_length_and_clones_with_the_same_bytes() {
+        let (text, bytes) = ("a body".to_owned(), Bytes::from_static(b"a body"));
+        let full = Full::new(bytes.clone());
+        assert_eq!((text.try_clone(), text.bytes_in_memory()), (Some(text.clone()), 6));
+        assert_eq!((bytes.try_clone(), bytes.bytes_in_memory()), (Some(bytes.clone()), 6));
+        assert_eq!(cloned(&full).await, (bytes.clone(), 6));
+        assert_eq!(cloned(&Either::<_, Full<Bytes>>::Left(full.clone())).await, (bytes.clone(), 6));
+        assert_eq!(cloned(&Either::<Empty<Bytes>, _>::Right(full)).await, (bytes, 6));
+        assert_eq!(cloned(&Empty::new()).await, (Bytes::new(), 0));
+        assert_eq!((().try_clone(), ().bytes_in_memory()), (Some(()), 0));
+        assert!(text.progress().is_none(), "a body of one frame has no progress");
+    }
+
+    #[cfg(feature = "reqwest")]
+    #[test]
+    fn a_body_of_reqwest_clones_if_it_is_in_memory() {
+        let body = ::reqwest::Body::from("a body");
+        assert_eq!(body.try_clone().as_ref().and_then(::reqwest::Body::as_bytes), Some(&b"a body"[..]));
+        assert_eq!(CloneBody::bytes_in_memory(&body), 6);
+    }
+
+    #[test]
+    fn either_body_shows_the_progress_of_the_one_that_it_holds() {
+        let stream = || ReplayBody::new(Full::new(Bytes::from_static(b"a body")));
+        assert!(stream().progress().is_some());
+        assert!(Either::<_, Full<Bytes>>::Left(stream()).progress().is_some());
+        assert!(Either::<Full<Bytes>, _>::Right(stream()).progress().is_some());
+        assert!(Either::<_, ReplayBody<Full<Bytes>>>::Left(Full::new(Bytes::new())).progress().is_none());
+    }
+
+    #[test]
+    fn a_request_is_cloned_with_all_its_parts() {
+        let request = Request::put("https://api.example/a?b").version(http::Version::HTTP_2).header("accept", "*/*");
+        let request = request.extension(7_u8).body("a body".to_owned()).unwrap();
+        let (parts, body) = try_clone_request(&request).unwrap().into_parts();
+        assert_eq!((&parts.method, &parts.uri, parts.version), (request.method(), request.uri(), request.version()));
+        assert_eq!((&parts.headers, body.as_str()), (request.headers(), "a body"));
+        assert_eq!(parts.extensions.get::<u8>(), Some(&7));
+    }
+}

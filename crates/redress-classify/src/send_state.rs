@@ -208,3 +208,46 @@ impl fmt::Debug for Inner {
             .finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(state: &SendState) -> Request<()> {
+        Request::builder().extension(state.clone()).body(()).unwrap()
+    }
+
+    #[test]
+    fn a_request_is_queued_until_it_is_sent() {
+        let (state, plain) = (SendState::new(), Request::new(()));
+        assert!(!state.is_queued());
+        SendState::mark_queued(&request(&state));
+        assert!(state.is_queued() && !state.is_probe() && !SendState::is_hedge(&request(&state)));
+        SendState::mark_probe(&request(&state));
+        assert!(state.is_queued() && state.is_probe());
+        SendState::mark_sent(&request(&state));
+        assert!(!state.is_queued() && state.is_probe(), "it stays the probe");
+        SendState::mark_queued(&plain);
+        assert!(!SendState::is_hedge(&plain) && SendState::pay(&plain) && SendState::held_bytes(&plain) == 0);
+    }
+
+    #[test]
+    fn a_request_is_paid_for_by_its_state() {
+        for paid in [true, false] {
+            let state = SendState::paid_at_send_holding(900, move || paid);
+            assert_eq!((SendState::pay(&request(&state)), SendState::held_bytes(&request(&state))), (paid, 900));
+            assert_eq!(SendState::pay(&request(&SendState::paid_at_send(move || paid))), paid);
+        }
+        assert!(SendState::pay(&request(&SendState::new())), "it was paid for before");
+    }
+
+    #[test]
+    fn one_layer_claims_a_request_for_its_hedges() {
+        let state = SendState::new();
+        SendState::mark_queued(&request(&state));
+        assert!(state.claim_hedge() && !state.claim_hedge());
+        assert!(state.is_queued() && !SendState::is_hedge(&request(&state)), "a claim is no hedge");
+        let hedge = SendState::hedge();
+        assert!(SendState::is_hedge(&request(&hedge)) && !hedge.claim_hedge());
+    }
+}

@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, Method, Response, Uri};
 use redress_classify::{
-    ApiError, Attempt, Class, Clock, EndReason, Error, Phase, Record, Recovery, ResponseExt, TransportError, Upstream,
-    UpstreamHealth, Verdict, dialects,
+    ApiError, Attempt, Class, Clock, Dialect, EndReason, Error, Phase, Record, Recovery, ResponseExt, TransportError,
+    Upstream, UpstreamHealth, Verdict, dialects,
 };
 
 fn transport(error: TransportError) -> Error {
@@ -117,4 +117,106 @@ fn an_error_of_the_api_says_whether_the_request_may_have_been_processed() {
     assert!(!error(404, "", None).is_maybe_processed() && !error(429, "", None).is_maybe_processed());
     assert!(error(404, "", Some(failed(None, Phase::MaybeProcessed))).is_maybe_processed(), "by its first attempt");
     assert!(!error(404, "", Some(failed(None, Phase::NotSent))).is_maybe_processed());
+}
+
+/// Reads a response to a request, at a fixed time.
+fn read(dialect: &Dialect, method: &Method, response: http::response::Builder, body: &str) -> Verdict {
+    let (head, ()) = response.body(()).expect("the parts are valid").into_parts();
+    let (clock, uri) = (Clock::anchored(SystemTime::UNIX_EPOCH), Uri::from_static("https://api.example/a"));
+    Verdict::from_response(dialect, method, &uri, &head, &clock, &[body.as_bytes()]).expect("an error")
+}
+
+#[tokio::test(start_paused = true)]
+async fn errors_are_equal_if_they_say_the_same() {
+    let body = r#"{"code":"a_code","message":"text","request_id":"r-1","errors":{"email":["invalid"]}}"#;
+    let (generic, get) = (dialects::generic(), Method::GET);
+    let answer = |status: u16| Response::builder().status(status);
+    let (first, again) = (read(&generic, &get, answer(400), body), read(&generic, &get, answer(400), body));
+    assert_eq!((&first, first.api_error()), (&again, again.api_error()));
+    let others = [
+        read(&generic, &get, answer(404), body),
+        read(&generic, &get, answer(400).header("retry-after", "3"), body),
+        read(&generic, &get, answer(400), &body.replace("a_code", "b_code")),
+        read(&generic, &get, answer(400), &body.replace("text", "texts")),
+        read(&generic, &get, answer(400), &body.replace("r-1", "r-2")),
+        read(&generic, &get, answer(400), &body.replace("invalid", "missing")),
+        read(&generic, &get, answer(400), &body.replace("email", "phone")),
+        read(&generic, &get, answer(400), &body.replace('{', "{ ")),
+        read(&generic, &Method::POST, answer(400), body),
+        read(&dialects::stripe(), &get, answer(400), body),
+        first.not_refreshed(Recovery::Stop, "the store is down"),
+        first.not_refreshed(first.recovery(), "the store is down"),
+    ];
+    for (nth, other) in others.iter().enumerate() {
+        assert_ne!(first.api_error(), other.api_error(), "{nth}");
+        assert_ne!(&first, other, "{nth}");
+    }
+    let (one, other) = (answer(503).header("retry-after", "3"), answer(503).header("retry-after", "9"));
+    let [one, other] =
+        [one, other].map(|answer| Verdict::from_head(&answer.body(()).unwrap(), &generic, &Clock::system()));
+    assert!(one.is_some() && one != other, "verdicts of a head have hints too");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_error_says_is_where_it_was_read() {
+    let body = r#"{"error":{"code":"a_code","message":"text","request_id":"r-1"}}"#;
+    let verdict = read(&dialects::generic(), &Method::GET, Response::builder().status(400), body);
+    let error = verdict.api_error().expect("it has a body");
+    let places = [error.code_location(), error.message_location(), error.request_id_location()];
+    let names = ["error.code", "error.message", "error.request_id"];
+    for (place, name) in places.into_iter().zip(names) {
+        assert!(place.is_some_and(|place| place.to_string().starts_with(name)), "{place:?}");
+    }
+    assert_eq!(error.not_refreshed(), None);
+    let verdict = verdict.not_refreshed(Recovery::Stop, "the store is down");
+    assert_eq!(verdict.api_error().and_then(ApiError::not_refreshed), Some("the store is down"));
+    assert_eq!(verdict.recovery(), Recovery::Stop);
+}
+
+#[test]
+fn the_text_tells_which_attempt_was_none_of_the_usual_ones() {
+    let attempt = |change: fn(&mut Attempt)| {
+        let mut attempt = failed(Some(503), Phase::Answered);
+        change(&mut attempt);
+        attempt
+    };
+    let attempts = vec![
+        attempt(|_| {}),
+        attempt(|attempt| attempt.is_hedge = true),
+        attempt(|attempt| attempt.is_probe = true),
+        attempt(|attempt| attempt.is_resend = true),
+        attempt(|attempt| (attempt.is_cancelled, attempt.status) = (true, None)),
+    ];
+    let record = Record::new(attempts.clone(), EndReason::MaxAttempts);
+    assert_eq!(record.attempts(), attempts);
+    let text = record.to_string();
+    let expected =
+        "503 unavailable, 503 unavailable on hedge, 503 unavailable on probe, 503 unavailable on resend, cancelled";
+    assert!(text.starts_with("3 attempts") && text.contains(expected), "{text}");
+}
+
+#[test]
+fn a_response_is_a_success_by_its_status_its_headers_and_its_verdict() {
+    let plain = dialects::generic();
+    let by_header = "name = \"d\"\n[[error]]\nwhen = { header = \"x-failed\", header_is = \"1\" }\n";
+    let by_header = Dialect::from_toml("d.toml", by_header).expect("it is valid");
+    for (status, header, of_plain, of_header) in [
+        (200, None, true, true),
+        (304, None, true, true),
+        (404, None, false, false),
+        (503, Some("0"), false, false),
+        (200, Some("0"), true, true),
+        (200, Some("1"), true, false),
+    ] {
+        let mut response = Response::builder().status(status);
+        if let Some(value) = header {
+            response = response.header("x-failed", value);
+        }
+        let mut response = response.body(()).unwrap();
+        let results = [&plain, &by_header].map(|dialect| redress_classify::is_success(&response, dialect));
+        assert_eq!(results, [of_plain, of_header], "{status} {header:?}");
+        let verdict = Verdict::unanswered(Class::Unavailable, Recovery::Retry, Phase::Answered);
+        response.extensions_mut().insert(verdict);
+        assert!(!redress_classify::is_success(&response, &plain), "a verdict on it makes it an error");
+    }
 }

@@ -253,4 +253,35 @@ mod tests {
         let thrice = twice.decode(false).unwrap();
         assert_eq!((thrice.bytes(), thrice.span(1..2), thrice.span(0..3)), (&b"xAy"[..], 1..11, 0..12));
     }
+
+    #[test]
+    fn each_letter_of_an_escape_is_its_byte_in_either_case() {
+        assert_eq!(decoded(r"\n\t\r\b\f\0", false).as_deref(), Some("\n\t\r\x08\x0c\0"));
+        assert_eq!(decoded(r"\N\T\R\B\F\X41\U0041", false).as_deref(), Some("\n\t\r\x08\x0cAA"));
+        assert_eq!(decoded(r"\u00e9\udc00", false).as_deref(), Some(r"é\udc00"), "the half of a pair is none");
+        assert_eq!(
+            decoded(r"\u0041\udc00", false).as_deref(),
+            Some(r"A\udc00"),
+            "nor does it make a pair with a letter"
+        );
+        assert_eq!(decoded("%0fA", false).as_deref(), Some("\x0fA"));
+        assert_eq!(decoded("&#x0000041;", false).as_deref(), Some("A"), "seven digits");
+        assert_eq!(decoded("&#x000000041;", false), None, "more than eight digits are no number");
+    }
+
+    #[test]
+    fn a_text_without_the_signs_of_escapes_holds_none() {
+        for (text, expected) in
+            [("", false), ("plain; text", false), ("a\\b", true), ("%", true), ("a+", true), ("&b", true)]
+        {
+            assert_eq!(has_escape(text.as_bytes()), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_an_escape_is_kept_at_the_end_of_a_cut_text() {
+        for tail in ["%4g", "%g", r"\xg", r"\u00g", "& b", "&a-", "&aaaaaaaaaaaaaaaaaaaa"] {
+            assert_eq!(decoded(&format!("ab{tail}"), true), None, "{tail}");
+        }
+    }
 }

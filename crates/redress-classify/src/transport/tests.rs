@@ -1,6 +1,9 @@
 //! Tests of the kinds of errors.
 
+use std::time::SystemTime;
+
 use super::*;
+use crate::Error;
 
 #[test]
 fn a_refusal_is_final_whichever_source_reports_it() {
@@ -38,4 +41,46 @@ fn a_temporary_failure_is_not_final() {
     }
     assert_eq!(TransportError::request("x").meaning(), (Class::Invalid, Recovery::FixRequest));
     assert_eq!(TransportError::rate_limited("x").meaning().0, Class::RateLimited);
+}
+
+#[test]
+fn each_error_is_of_one_kind() {
+    // Whether it concerns the request, the connection, a timeout, a closed connection, a body.
+    for (error, expected) in [
+        (TransportError::request("x"), [true, false, false, false, false]),
+        (TransportError::connect("x"), [false, true, false, false, false]),
+        (TransportError::connect_timeout("x"), [false, true, true, false, false]),
+        (TransportError::timeout("x"), [false, false, true, false, false]),
+        (TransportError::closed("x"), [false, false, false, true, false]),
+        (TransportError::body("x"), [false, false, false, false, true]),
+        (TransportError::not_sent("x"), [false; 5]),
+        (TransportError::other("x"), [false; 5]),
+    ] {
+        let kinds = [error.is_request(), error.is_connect(), error.is_timeout(), error.is_closed(), error.is_body()];
+        assert_eq!(kinds, expected, "{error:?}");
+    }
+}
+
+#[test]
+fn an_error_of_a_call_is_of_one_kind() {
+    let (class, time) = (Class::Unauthenticated, SystemTime::UNIX_EPOCH);
+    // Whether it is of the transport, the deadline, the credentials, the pace; whether it may have been processed.
+    for (error, expected) in [
+        (Error::from_inner(TransportError::connect("x").into()), [true, false, false, false, false]),
+        (Error::from_inner(TransportError::body("x").into()), [true, false, false, false, true]),
+        (Error::deadline(Phase::NotSent), [false, true, false, false, false]),
+        (Error::deadline(Phase::MaybeProcessed), [false, true, false, false, true]),
+        (Error::credentials(class, "x".into(), None), [false, false, true, false, false]),
+        (Error::paced(time), [false, false, false, true, false]),
+    ] {
+        let kinds = [
+            error.is_transport(),
+            error.is_deadline(),
+            error.is_credentials(),
+            error.is_paced(),
+            error.is_maybe_processed(),
+        ];
+        assert_eq!(kinds, expected, "{error:?}");
+        assert_eq!(error.is_connect(), error.is_transport() && !error.is_maybe_processed(), "{error:?}");
+    }
 }
