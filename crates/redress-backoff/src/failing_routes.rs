@@ -241,4 +241,19 @@ mod tests {
         routes.answered(|| Some(reports));
         routes.answered(|| panic!("no route fails any more"));
     }
+
+    #[test]
+    fn many_routes_of_a_host_are_counted_up_to_a_bound() {
+        let (routes, now) = (FailingRoutes::default(), Instant::now());
+        let nth = |nth: usize| {
+            let letters: String = nth.to_string().bytes().map(|digit| char::from(digit - b'0' + b'a')).collect();
+            route(&format!("/{letters}"))
+        };
+        // Each route has an entry, and their host has one.
+        (0..MAX_RUNS - 2).for_each(|route| assert!(!routes.failed(nth(route), now)));
+        assert_eq!(routes.lock().len(), MAX_RUNS - 1);
+        assert!((0..20).all(|_| !routes.failed(nth(MAX_RUNS), now)), "it is not counted");
+        assert_eq!(first(&routes, nth(0), now), Some(9), "the known ones are: it has failed once");
+        assert_eq!(routes.lock().len(), MAX_RUNS - 1);
+    }
 }

@@ -512,4 +512,19 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn a_uri_of_other_lengths_is_not_the_copied_one() {
+        let request = Request::get("https://api.example/a?b").body(()).unwrap();
+        let copy = RequestCopy::from_request(&request).expect("it can be copied");
+        for (uri, expected) in [
+            ("https://api.example/a?b", true),
+            ("https://api.example/a?", false),
+            ("https://api.example", false),
+            ("https://api.exampl/a?bc", false),
+            ("/a?b", false),
+        ] {
+            assert_eq!(copy.has_lengths_of(&Uri::from_static(uri)), expected, "{uri}");
+        }
+    }
 }

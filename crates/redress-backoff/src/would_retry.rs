@@ -88,4 +88,17 @@ mod tests {
             assert_eq!(decided(dialect, method, status, retry_after), expected, "{method} {status} {retry_after}");
         }
     }
+
+    #[tokio::test]
+    async fn neither_a_deadline_nor_other_failures_count() {
+        let response = Response::builder().status(503).body(()).unwrap();
+        let verdict = Verdict::from_head(&response, &dialects::veridia(), &Clock::system()).unwrap();
+        let (head, ()) = response.into_parts();
+        let deadline = redress_classify::Deadline::new(Instant::now());
+        let request = Request::get("/v1/x").extension(deadline).body(()).unwrap();
+        let layer = BackoffLayer::new(dialects::veridia()).deadline(std::time::Duration::ZERO);
+        assert_eq!(layer.would_retry(&request, &head, &verdict), Ok(()), "its time is not known");
+        assert_eq!(layer.configured_deadline(), Some(std::time::Duration::ZERO));
+        assert_eq!(BackoffLayer::new(dialects::veridia()).configured_deadline(), None);
+    }
 }
