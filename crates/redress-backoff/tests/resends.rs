@@ -35,6 +35,19 @@ async fn the_resend_after_a_refresh_is_free_and_happens_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_request_that_may_have_been_processed_is_resent_only_if_that_is_safe() {
+    let layer = layer().max_attempts(count(1));
+    for (method, status, sends) in [("GET", 500, 2), ("POST", 500, 1), ("GET", 401, 2), ("POST", 401, 2)] {
+        let mut refreshed = Response::builder().status(status).body(String::new()).expect("a status");
+        refreshed.extensions_mut().insert(Refreshed);
+        let answers = if sends == 2 { vec![Answer::ok(refreshed), answer(200)] } else { vec![Answer::ok(refreshed)] };
+        let (outcome, times) = run(&layer, request(method), answers).await;
+        assert_eq!(times.len(), sends, "{method} {status}");
+        assert_eq!(outcome.expect("a response").status(), if sends == 2 { 200 } else { status }, "{method} {status}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_resend_is_retried_like_any_attempt() {
     let mut rejected = Response::builder().status(401).body(String::new()).expect("a status");
     rejected.extensions_mut().insert(Refreshed);
