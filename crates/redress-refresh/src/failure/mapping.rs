@@ -64,7 +64,7 @@ impl Failure {
     pub fn from_error(error: impl Into<BoxError>, purpose: Purpose) -> Self {
         let error = error.into();
         if let Some(api_error) = error.downcast_ref::<ApiError>() {
-            return Facts::from_api_error(api_error).failure(purpose, error);
+            return Facts::from_api_error(api_error, purpose).failure(purpose, error);
         }
         let error = match error.downcast::<TransportError>() {
             Ok(error) => Error::from_inner((*error).into()).into(),
@@ -171,9 +171,10 @@ impl Facts {
         }
     }
 
-    fn from_api_error(error: &ApiError) -> Self {
+    fn from_api_error(error: &ApiError, purpose: Purpose) -> Self {
         let (status, class) = (error.status(), error.class());
-        let has_code = error.known_code().is_some() || ((status < 400 || status == 401) && error.code().is_some());
+        let is_signal = purpose == Purpose::Refresh && status < 400;
+        let has_code = error.known_code().is_some() || ((is_signal || status == 401) && error.code().is_some());
         let now = Clock::system().wall(Instant::now());
         Self {
             status,
@@ -250,6 +251,9 @@ impl StdError for BareStatus {}
 
 #[cfg(test)]
 mod tests {
+    use http::{Method, Uri};
+    use redress_classify::{Code, dialects};
+
     use super::*;
 
     fn response(status: u16, retry_after: Option<&str>) -> Response<()> {
@@ -267,6 +271,10 @@ mod tests {
             (400, None, "transient", "transient", 60),
             (401, None, "transient", "transient", 60),
             (401, Some("90"), "transient", "transient", 90),
+            (408, None, "transient", "ambiguous", 0),
+            (408, Some("7"), "transient", "ambiguous", 7),
+            (421, None, "transient", "transient", 0),
+            (425, None, "transient", "transient", 0),
             (429, None, "transient", "transient", 0),
             (429, Some("7"), "transient", "transient", 7),
             (413, Some("70"), "transient", "transient", 70),
@@ -283,6 +291,89 @@ mod tests {
         }
         for status in [200, 201, 204] {
             assert!(Failure::from_response(&response(status, None), Purpose::Refresh).is_none(), "{status}");
+        }
+    }
+
+    /// A response with its verdict, by a dialect that knows four codes and takes `success: false` for an error.
+    fn classified(status: u16, retry_after: Option<&str>, code: Option<&str>) -> Response<()> {
+        let dialect = dialects::maleslab()
+            .with_code(Code::new("REFUSED", Class::Unauthenticated))
+            .with_code(Code::new("LIMIT", Class::RateLimited))
+            .with_code(Code::new("DOWN", Class::Unavailable))
+            .with_code(Code::new("BEFORE", Class::Unavailable).not_processed());
+        let body = code.map_or("".to_owned(), |code| format!(r#"{{"success":false,"error":{{"code":"{code}"}}}}"#));
+        let (head, ()) = response(status, retry_after).into_parts();
+        let (uri, clock) = (Uri::from_static("/token"), Clock::system());
+        let verdict = Verdict::from_response(&dialect, &Method::POST, &uri, &head, &clock, &[body.as_bytes()]);
+        let mut response = Response::from_parts(head, ());
+        response.extensions_mut().insert(verdict.expect("an error"));
+        response
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_verdict_tells_a_refusal_from_a_failure_that_passes() {
+        let (permanent, dead, passing, open) = ("permanent", "invalid_grant", "transient", "ambiguous");
+        for (status, header, code, login, refresh, wait) in [
+            (400, None, Some("REFUSED"), permanent, dead, 60),
+            (500, None, Some("REFUSED"), permanent, dead, 60),
+            (400, None, Some("NEW"), passing, passing, 60),
+            (400, Some("7"), Some("NEW"), passing, passing, 60),
+            (401, None, Some("NEW"), permanent, dead, 60),
+            (401, None, None, passing, passing, 60),
+            (200, None, Some("NEW"), passing, dead, 60),
+            (200, None, Some("LIMIT"), passing, open, 0),
+            (400, None, Some("LIMIT"), passing, passing, 0),
+            (400, Some("7"), Some("LIMIT"), passing, passing, 7),
+            (401, None, Some("LIMIT"), passing, passing, 0),
+            (400, None, Some("DOWN"), passing, open, 0),
+            (400, Some("7"), Some("DOWN"), passing, passing, 7),
+            (400, None, Some("BEFORE"), passing, passing, 0),
+            (500, Some("7"), Some("DOWN"), passing, open, 7),
+            (408, Some("7"), None, passing, open, 7),
+            (503, None, None, passing, open, 0),
+            (503, Some("7"), None, passing, passing, 7),
+        ] {
+            let response = classified(status, header, code);
+            let kind = |purpose| Failure::from_response(&response, purpose).expect("an error").kind();
+            let kinds = (kind(Purpose::Login), kind(Purpose::Refresh));
+            assert_eq!(kinds, (login, refresh), "{status} {header:?} {code:?}");
+            // Without the codes, what was refused is a failure without a known reason, which may end.
+            let kind = |purpose| Failure::from_status(&response, purpose).expect("an error").kind();
+            let refresh = if refresh == dead { if status < 500 { passing } else { open } } else { refresh };
+            assert_eq!(
+                (kind(Purpose::Login), kind(Purpose::Refresh)),
+                (passing, refresh),
+                "{status} {header:?} {code:?}"
+            );
+            let failure = Failure::from_status(&response, Purpose::Login).expect("an error");
+            assert_eq!(failure.delay(), Duration::from_secs(wait), "{status} {header:?} {code:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_api_error_is_a_refusal_by_the_same_rules_as_its_response() {
+        for (status, code) in [
+            (400, Some("REFUSED")),
+            (500, Some("REFUSED")),
+            (400, Some("NEW")),
+            (403, Some("NEW")),
+            (401, Some("NEW")),
+            (401, None),
+            (403, None),
+            (200, Some("NEW")),
+            (200, Some("LIMIT")),
+            (400, Some("LIMIT")),
+            (401, Some("LIMIT")),
+            (500, None),
+        ] {
+            let response = classified(status, None, code);
+            let error = || response.verdict().and_then(Verdict::api_error).expect("an error").clone();
+            for purpose in [Purpose::Login, Purpose::Refresh] {
+                let expected = Failure::from_response(&response, purpose).expect("an error");
+                let failure = Failure::from_error(error(), purpose);
+                assert_eq!(failure.kind(), expected.kind(), "{status} {code:?} {purpose}");
+                assert_eq!(failure.delay(), expected.delay(), "{status} {code:?} {purpose}");
+            }
         }
     }
 
