@@ -249,3 +249,45 @@ impl<C: Credentials> Issuer for C {
         Box::pin(Credentials::refresh(self, refresh_token))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A source whose answers are not the defaults of the trait.
+    struct Lasting;
+
+    impl Credentials for Lasting {
+        async fn login(&self) -> Result<TokenSet, Failure> {
+            Ok(TokenSet::new())
+        }
+
+        fn rotates(&self) -> bool {
+            false
+        }
+
+        fn is_static(&self) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn a_source_behind_an_arc_answers_as_itself() {
+        fn facts(source: &impl Credentials) -> (bool, bool) {
+            (source.rotates(), source.is_static())
+        }
+        assert_eq!(facts(&Arc::new(Lasting)), (false, true));
+        assert_eq!(facts(&Lasting), (false, true));
+    }
+
+    #[tokio::test]
+    async fn static_headers_are_kept_with_those_that_are_not_secret_and_do_not_log_in() {
+        let headers =
+            StaticHeaders::new().header("x-api-key", "key").and_then(|set| set.public_header("x-tenant", "blue"));
+        let headers = headers.expect("legal");
+        let (kept, _) = headers.initial().expect("a set").into_parts();
+        let kept: Vec<_> = kept.iter().map(|(name, value)| (name.as_str(), value.is_sensitive())).collect();
+        assert_eq!(kept, [("x-api-key", true), ("x-tenant", false)]);
+        assert!(Credentials::login(&headers).await.is_err_and(|failure| failure.is_permanent()));
+    }
+}

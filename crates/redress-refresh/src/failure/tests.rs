@@ -1,5 +1,6 @@
 use std::io;
 
+use http::Response;
 use redress_classify::{ApiError, Clock, Code, Error, TransportError, Verdict, dialects};
 
 use super::*;
@@ -95,4 +96,47 @@ fn a_failure_shows_the_call_the_host_and_the_earlier_failure() {
         assert_eq!(failure.to_string(), shown);
         assert!(!format!("{failure:?}").contains("s3cret"), "{failure:?}");
     }
+}
+
+#[test]
+fn the_path_of_the_endpoint_is_shown_where_the_url_may_be_wrong() {
+    let uri = Uri::from_static("https://id.example/v2/token?s3cret");
+    for (status, expected) in [
+        (404, "login at id.example/v2/token failed: status 404"),
+        (405, "login at id.example/v2/token failed: status 405"),
+        (410, "login at id.example/v2/token failed: status 410"),
+        (403, "login at id.example failed: status 403"),
+        (502, "login at id.example failed: status 502"),
+    ] {
+        let response = Response::builder().status(status).body(()).unwrap();
+        let failure = Failure::from_response(&response, Purpose::Login).expect("an error").with_endpoint(&uri);
+        assert_eq!(failure.to_string(), expected);
+    }
+}
+
+#[test]
+fn a_code_that_the_dialect_does_not_list_is_shown_on_request_beside_an_answer_without_another() {
+    let io = || io::Error::from(io::ErrorKind::ConnectionRefused);
+    for (failure, expected) in [
+        (
+            Failure::permanent(refused(401, r#"{"code":"E-1"}"#)),
+            "the credentials are refused: 401 unauthenticated (E-1, a code that the dialect does not list)",
+        ),
+        (
+            Failure::permanent(refused(401, r#"{"code":"E-42"}"#)),
+            "the credentials are refused: 401 unauthenticated (E-42)",
+        ),
+        (Failure::transient(io()), "no new credentials for now: connection refused"),
+    ] {
+        assert_eq!(failure.with_unlisted_code("E-1").to_string(), expected);
+    }
+}
+
+#[test]
+fn the_source_of_an_explanation_is_reached_through_the_cause() {
+    let explanation = Explanation::new("the keyring is locked").with_source("timeout");
+    let failure = Failure::transient(explanation);
+    assert_eq!(failure.cause().source().map(ToString::to_string).as_deref(), Some("timeout"));
+    let failure = Failure::transient(Explanation::new("the keyring is locked"));
+    assert!(failure.cause().source().is_none());
 }
