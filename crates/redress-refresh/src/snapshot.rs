@@ -161,12 +161,6 @@ impl Snapshot {
         !self.is_empty() && !self.expiry.is_some_and(is_over)
     }
 
-    /// Returns `true` if a server has accepted it and none has rejected it since.
-    #[inline]
-    pub(crate) fn is_trusted(&self) -> bool {
-        self.is_accepted() && !self.is_rejected()
-    }
-
     fn freshness_by(&self, now: impl FnOnce() -> Instant) -> Freshness {
         if self.is_empty() || self.is_rejected() {
             return Freshness::Unusable;

@@ -57,9 +57,6 @@ impl SentCredentials {
     pub(crate) fn new<B>(handle: &Handle, snapshot: &Snapshot, request: &Request<B>, may_refresh: bool) -> Self {
         let generation = snapshot.generation();
         let tracks_routes = handle.shared.tracks_routes();
-        if may_refresh && snapshot.is_trusted() && !tracks_routes {
-            return Self { generation, is_news: false, is_probe: false, route: None };
-        }
         let route = (!may_refresh || tracks_routes).then(|| Route::new(request));
         let is_probe = snapshot.is_rejected();
         Self { generation, is_news: is_probe || route.is_some() || !snapshot.is_accepted(), is_probe, route }

@@ -136,6 +136,17 @@ async fn a_set_that_was_got_at_the_end_of_time_lasts_its_lifetime() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_set_that_was_got_before_1970_expires_when_the_machine_has_slept_for_its_lifetime() {
+    let wall = Wall::new();
+    wall.jump(|_| SystemTime::UNIX_EPOCH - YEAR);
+    let layer = layer(Issuer::new(Some(HOUR), false), &wall);
+    assert_eq!(token(&layer).await, "Bearer t1");
+    wall.jump(|now| now + 2 * HOUR);
+    tokio::time::advance(s(1)).await;
+    assert_eq!(token(&layer).await, "Bearer t2");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_set_expires_by_the_monotonic_clock_at_any_wall_time() {
     let wall = Wall::new();
     let layer = layer(Issuer::new(Some(HOUR), false), &wall);

@@ -203,6 +203,8 @@ async fn a_request_without_credentials_is_reported_with_its_reason() {
     let lines = warnings(&keyed(), [to("/checks", &[]), to("/other", &["api.example.com"]), to("*", &[])]).await;
     let [line] = &lines[..] else { panic!("once: {lines:#?}") };
     assert!(line.contains("absolute"), "{line}");
+    let lines = warnings(&keyed(), [to("api.example.com:443", &[])]).await;
+    assert!(lines.len() == 1 && lines[0].contains("absolute"), "a host without a scheme: {lines:#?}");
     let lines = warnings(&keyed(), [to("http://api.example.com/", &[])]).await;
     assert!(lines[0].contains("http://api.example.com"), "the scheme is the reason: {lines:#?}");
 }

@@ -266,3 +266,25 @@ impl ReadInterval {
         self.last = Some(Instant::now());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_outlasts_its_flight_and_ends_within_half_of_the_grace_if_it_can() {
+        let s = Duration::from_secs;
+        for (timeout, grace, expected) in [
+            (s(30), s(0), s(35)),
+            (s(30), s(20), s(30)),
+            (s(30), s(60), s(30)),
+            (s(30), s(66), s(33)),
+            (s(30), s(70), s(35)),
+            (s(30), s(600), s(35)),
+            (s(30), Duration::MAX, s(35)),
+            (MAX_TIMEOUT, s(0), MAX_LEASE),
+        ] {
+            assert_eq!(lease_length(timeout, grace), expected, "{timeout:?} {grace:?}");
+        }
+    }
+}

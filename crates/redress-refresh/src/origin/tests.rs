@@ -129,6 +129,23 @@ fn a_path_is_empty_or_an_asterisk_or_begins_with_a_slash() {
 }
 
 #[test]
+fn a_text_that_is_not_an_origin_is_refused_with_the_reason() {
+    for (text, reason) in [
+        ("http://api.example.com", "plain http is for loopback addresses only"),
+        ("ftp://api.example.com", "its scheme is not https"),
+        ("api.example.com", "it must begin with https://"),
+        ("https://api.example.com?x", "it must not contain a query or a fragment"),
+        ("https://user@api.example.com", "it must not contain a user"),
+        ("https://api.example.com/v1", "it must not contain a path"),
+        ("https://*.example.com", "its host is not valid"),
+        ("https://api.example.com:0", "its port is not valid"),
+        ("", "it is not a URI"),
+    ] {
+        assert_eq!(text.parse::<Origin>().unwrap_err().reason(), reason, "{text:?}");
+    }
+}
+
+#[test]
 fn an_error_does_not_repeat_the_text() {
     let error = "https://user:s3cret@api.example.com".parse::<Origin>().unwrap_err();
     assert_eq!(error.to_string(), "not an origin: it must not contain a user");

@@ -69,9 +69,9 @@ impl MinAge {
     /// Raises it by one level. Returns `true` if that is the third time in a row.
     pub(super) fn raise(&mut self) -> bool {
         self.is_early = false;
-        let was = self.level;
-        self.level = (was + 1).min(MAX_LEVEL);
-        was < STORM_LEVEL && self.level == STORM_LEVEL
+        let next = self.level + 1;
+        self.level = next.min(MAX_LEVEL);
+        next == STORM_LEVEL
     }
 
     /// Moves on to the next set, after one of that age. Returns `true` if it has risen three times in a row.

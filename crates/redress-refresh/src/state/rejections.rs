@@ -245,9 +245,9 @@ impl State {
         let age = rejections.since.map_or(Duration::MAX, |since| now.saturating_duration_since(since));
         rejections.flights = rejections.flights.saturating_add(1);
         let by_rejection = flight.by_rejection;
-        let is_storm = rejections.min_age.supersede(age, by_rejection)
-            | rejections.accepting_route_min_age.supersede(age, by_rejection);
-        rejections.record_storm(is_storm, now);
+        let [one, other] = [&mut rejections.min_age, &mut rejections.accepting_route_min_age]
+            .map(|min_age| min_age.supersede(age, by_rejection));
+        rejections.record_storm(one || other, now);
         rejections.routes.supersede(now);
         (rejections.since, rejections.next_probe) = (Some(now), None);
     }
@@ -343,6 +343,56 @@ mod tests {
         for every in [1, 5, 15, 60, 120] {
             let flights = flights(every, 0, true);
             assert!((25..=36).contains(&flights), "every {every} s: {flights}");
+        }
+    }
+
+    /// Replaces the current set, because a request was rejected.
+    fn replace(state: &mut State, now: Instant) {
+        let generation = state.current().generation();
+        let Decision::Start(ticket, _) = state.record_rejection(generation, None, now) else { panic!("{generation}") };
+        let grant = TokenSet::bearer(format!("t{}", generation + 1)).expect("legal").refresh_token("r");
+        state.finish(ticket.id, Ok(grant), now, Now { instant: now, random: 0 });
+    }
+
+    /// A state whose first set was replaced now.
+    fn replaced(now: Instant) -> State {
+        let mut state = State::new(false, true);
+        let first = TokenSet::bearer("t1").expect("legal").refresh_token("r");
+        state.install(first, Now { instant: now, random: 0 });
+        state.current().mark_accepted();
+        replace(&mut state, now);
+        state
+    }
+
+    #[test]
+    fn a_route_that_rejected_an_earlier_set_does_not_raise_the_minimum_age_while_others_are_accepted() {
+        for (is_accepted, expected) in [(true, 4), (false, 36)] {
+            let (start, bad) = (Instant::now(), Route::numbered(1));
+            let mut state = replaced(start);
+            state.record_second_rejection(2, bad, start);
+            let second = start + Duration::from_secs(4);
+            replace(&mut state, second);
+            assert_eq!(state.rejections.min_age.length(), Duration::from_secs(12), "its first rejection was early");
+            if is_accepted {
+                state.current().mark_accepted();
+            }
+            assert!(matches!(state.record_rejection(3, Some(bad), second), Decision::Fail(_)), "too early");
+            replace(&mut state, second + Duration::from_secs(12));
+            assert_eq!(state.rejections.min_age.length(), Duration::from_secs(expected), "accepted: {is_accepted}");
+        }
+    }
+
+    #[test]
+    fn the_rejection_of_a_request_that_may_have_been_processed_is_early_within_four_minutes() {
+        for (age, is_current, expected) in [(10, true, 12), (239, true, 12), (240, true, 4), (10, false, 4)] {
+            let start = Instant::now();
+            let mut state = replaced(start);
+            state.current().mark_accepted();
+            let now = start + Duration::from_secs(age);
+            state.record_uncertain_rejection(if is_current { 2 } else { 1 }, None, now);
+            replace(&mut state, now);
+            let min_age = state.rejections.min_age.length();
+            assert_eq!(min_age, Duration::from_secs(expected), "after {age} s, of the current set: {is_current}");
         }
     }
 

@@ -58,9 +58,6 @@ impl Routes {
     /// Records that a route rejected fresh credentials.
     pub(super) fn remember(&mut self, route: Route, generation: u64, now: Instant) {
         if self.rejected.len() >= MAX_ROUTES && !self.rejected.contains_key(&route) {
-            self.rejected.retain(|_, (_, until)| now < *until);
-        }
-        if self.rejected.len() >= MAX_ROUTES && !self.rejected.contains_key(&route) {
             let oldest = self.rejected.iter().min_by_key(|(_, (_, until))| *until).map(|(route, _)| *route);
             oldest.map(|route| self.rejected.remove(&route));
         }
@@ -126,5 +123,28 @@ mod tests {
         }
         assert!(!routes.has_rejected());
         assert_eq!(routes.accepted.len(), MAX_ROUTES);
+    }
+
+    #[test]
+    fn a_route_that_rejected_is_forgotten_when_its_ten_minutes_are_over() {
+        let (bad, good, now) = (Route::numbered(1), Route::numbered(2), Instant::now());
+        let end = now + Duration::from_secs(600);
+        let just_before = end - Duration::from_nanos(1);
+        for is_superseded in [false, true] {
+            let mut routes = Routes::default();
+            routes.remember(bad, 7, now);
+            for (at, remembered) in [(now, Some(7)), (just_before, Some(7)), (end, None)] {
+                assert_eq!(routes.rejected(Some(bad), at), remembered);
+                routes.accept(good, at);
+                assert!(
+                    routes.has_accepted(Some(good)) && !routes.has_accepted(Some(bad)) && !routes.has_accepted(None)
+                );
+                if is_superseded {
+                    routes.supersede(at);
+                    assert!(!routes.has_accepted(Some(good)), "no route has accepted the next generation yet");
+                }
+                assert_eq!(routes.has_rejected(), remembered.is_some(), "routes are tracked no longer than needed");
+            }
+        }
     }
 }

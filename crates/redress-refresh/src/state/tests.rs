@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::record::Shown;
 
 const fn s(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -299,7 +300,9 @@ fn a_set_that_is_rejected_too_early_is_replaced_later_each_time() {
             assert!(matches!(fixture.reject(generation), Decision::Fail(_)), "{generation} after {age} s");
             assert!(matches!(fixture.call(), Decision::Send(_)), "the others go on with it");
         }
-        assert_eq!(fixture.state.take_storm().is_some(), generation == 7, "told once");
+        let storm = RefreshStorm { flights: 3, during: s(4 + 12 + 36) };
+        assert_eq!(fixture.state.take_storm(), (generation == 7).then_some(storm), "told once");
+        assert_eq!(fixture.state.tracks_routes(), generation > 4, "once the floor has risen");
         fixture.now += s(1);
         ticket = match fixture.reject(generation) {
             Decision::Start(ticket, _) => ticket,
@@ -398,4 +401,59 @@ fn a_failed_refresh_restarts_the_age_of_an_accepted_set() {
     assert!(matches!(fixture.call(), Decision::Probe(_, None)), "the cool-down is over, and the floor is not");
     fixture.now += Duration::from_nanos(1);
     assert!(matches!(fixture.call(), Decision::Probe(_, Some(_))));
+}
+
+#[test]
+fn a_token_whose_answer_was_lost_is_presented_again_until_a_quarter_of_the_grace_is_left() {
+    for (later, expected) in [(s(1), Some("r")), (s(30), Some("r")), (s(30) + Duration::from_nanos(1), None)] {
+        let mut fixture = Fixture::holding(grant("t1").refresh_token("r"));
+        let Decision::Start(ticket, _) = fixture.reject(1) else { panic!("no flight") };
+        assert!(ticket.reuse.is_none(), "it is presented for the first time");
+        let again = Reuse::new(Shown::from_now(fixture.now), s(40), fixture.now);
+        fixture.state.set_reuse(ticket.id, None, again);
+        fixture.finish(&ticket, Err(Failure::ambiguous("timeout")));
+        fixture.now += later;
+        let ticket = fixture.started();
+        assert_eq!((shown(&ticket), ticket.reuse.is_some()), (expected, expected.is_some()), "{later:?}");
+    }
+}
+
+#[test]
+fn a_rejection_during_a_flight_marks_the_set_unless_it_was_accepted_since() {
+    let mut fixture = Fixture::holding(grant("t1").refresh_token("r"));
+    fixture.state.current().mark_accepted();
+    assert!(matches!(fixture.reject(1), Decision::Start(..)));
+    assert!(fixture.state.record_acceptance(Acceptance { generation: 1, route: None, is_probe: true }, fixture.now));
+    assert!(matches!(fixture.reject(1), Decision::Join(_)));
+    assert!(matches!(fixture.call(), Decision::Send(_)), "the others go on with it");
+
+    let mut renewed = Fixture::holding(grant("t1").refresh_token("r").expires_in(s(3600)));
+    renewed.now += s(3500);
+    assert!(renewed.state.renew(renewed.now).is_some());
+    assert!(matches!(renewed.reject(1), Decision::Join(_)));
+    assert!(matches!(renewed.call(), Decision::Join(_)), "the others wait for the renewal too");
+}
+
+#[test]
+fn only_the_acceptance_of_the_current_set_counts() {
+    let accepted = |generation| Acceptance { generation, route: None, is_probe: false };
+    let mut fixture = Fixture::holding(grant("t1"));
+    fixture.install(grant("t2"));
+    assert!(!fixture.state.record_acceptance(accepted(1), fixture.now));
+    assert!(!fixture.state.current().is_accepted());
+    fixture.state.record_acceptance(accepted(2), fixture.now);
+    assert!(fixture.state.current().is_accepted());
+    fixture.state.clear();
+    fixture.state.record_acceptance(accepted(2), fixture.now);
+    assert!(!fixture.state.current().is_accepted(), "after a logout there is none");
+}
+
+#[test]
+fn the_last_eight_superseded_sets_are_kept() {
+    let mut fixture = Fixture::empty();
+    for number in 1..=12_u64 {
+        fixture.install(grant(&format!("t{number}")));
+        let kept: Vec<_> = fixture.state.superseded().iter().map(|set| set.generation()).collect();
+        assert_eq!(kept, (number.saturating_sub(8).max(1)..number).collect::<Vec<_>>());
+    }
 }

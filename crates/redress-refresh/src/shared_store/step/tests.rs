@@ -1,6 +1,7 @@
 use secrecy::ExposeSecret;
 
 use super::*;
+use crate::expiry::Expiry;
 use crate::shared_store::ages;
 
 const fn s(seconds: u64) -> Duration {
@@ -90,6 +91,7 @@ fn each_record_has_its_step() {
             "claim 1 r1",
         ),
         ("the token rotated without a new set", found(record(1, "t1", Some("r2"))), one(), "claim 1 r2"),
+        ("the same number on other headers", found(record(1, "t9", Some("r9"))), one(), "claim 1 r9"),
         ("another has spent the token", found(record(1, "t1", None)), one(), "claim 1 login"),
         ("this process trusts the token no longer", found(same()), local(1, "t1", None, true), "claim 1 login"),
         ("a logout", found(TokenRecord::empty(2)), one(), "claim 2 login"),
@@ -123,6 +125,21 @@ fn a_store_that_lost_writes_is_told_what_this_process_holds() {
         ("no refresh token at all", behind(found(record(3, "t3", None))), local(3, "t3", None, true), "claim 3 login"),
     ] {
         assert_eq!(told(step(loaded, &local, at(1000))), expected, "{name}");
+    }
+}
+
+#[test]
+fn a_report_of_the_own_set_holds_its_end_and_when_its_token_was_presented_first() {
+    let (headers, _) = grant("t3").into_parts();
+    let current = Arc::new(Snapshot::new(3, headers, Expiry::new(s(3600), at(900), at(900), 0)));
+    let shown = Some(Shown::from_now(at(970)));
+    let local = LocalState { current, shown, ..local(3, "t3", Some("r3"), true) };
+    for loaded in [EMPTY, found(record(1, "t1", Some("r1")))] {
+        let Step::Report { record, is_own: true } = step(behind(loaded), &local, at(1000)) else {
+            panic!("it is reported");
+        };
+        assert_eq!(record.expires_at, Some(at(900 + 3600)));
+        assert_eq!(record.shown.map(|shown| shown.ago(at(1000))), Some(s(30)));
     }
 }
 
@@ -218,14 +235,18 @@ fn each_end_leaves_its_record() {
 
 #[test]
 fn a_token_whose_answer_is_lost_stays_with_the_time_of_its_first_use_within_the_grace() {
-    let result = Err(Failure::ambiguous("cut"));
-    for logged_in in [false, true] {
-        let again = Some(Shown::from_now(at(90)));
-        let end = CallEnd { result: &result, logged_in, rotates: true, is_installed: false, again, sent: at(100) };
+    for (failure, logged_in, rotates, kept, is_shown) in [
+        (Failure::ambiguous("cut"), false, true, Some("r4"), true),
+        (Failure::ambiguous("cut"), true, true, None, false),
+        (Failure::ambiguous("cut"), false, false, Some("r4"), false),
+        (Failure::transient("503"), false, true, Some("r4"), false),
+    ] {
+        let (result, again) = (Err(failure), Some(Shown::from_now(at(90))));
+        let end = CallEnd { result: &result, logged_in, rotates, is_installed: false, again, sent: at(100) };
         let record = record_after(&record(4, "t4", Some("r4")), &end);
-        let kept = record.refresh_token.as_ref().map(ExposeSecret::expose_secret);
-        assert_eq!(kept, (!logged_in).then_some("r4"));
-        assert_eq!(record.shown.map(|shown| shown.ago(at(100))), (!logged_in).then_some(s(10)));
+        assert_eq!(record.refresh_token.as_ref().map(ExposeSecret::expose_secret), kept, "{result:?} {logged_in}");
+        let ago = record.shown.map(|shown| shown.ago(at(100)));
+        assert_eq!(ago, is_shown.then_some(s(10)), "{result:?} {logged_in} {rotates}");
     }
 }
 
