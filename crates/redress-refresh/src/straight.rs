@@ -210,3 +210,6 @@ pub(crate) fn is_rejected<R>(response: &Response<R>) -> bool {
 pub(crate) fn is_resent_above<B>(request: &Request<B>) -> bool {
     request.extensions().get::<Refreshed>().is_some()
 }
+
+#[cfg(test)]
+mod tests;
