@@ -5,10 +5,11 @@ mod common;
 
 use std::future::Future;
 use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Waker};
 use std::time::{Duration, SystemTime};
 
-use common::{Api, Issuer, Rig, Step, failure, get, give, grant, s, settle};
+use common::{Api, Issuer, Rig, Step, answer, failure, get, give, grant, s, settle};
 use redress_classify::{Class, Clock, Phase};
 use redress_refresh::{Failure, TokenSet};
 use tokio::time::Instant;
@@ -320,4 +321,53 @@ async fn the_pause_grows_and_a_success_ends_it() {
         assert!(pause >= least && pause <= least * 3 / 2 + Duration::from_millis(20), "{pause:?}");
     }
     assert_eq!(asked.len(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_waited_for_a_refresh_that_failed_is_sent_with_what_there_is() {
+    let seen = AtomicUsize::new(0);
+    let api = Api::new(move |_| answer(if seen.fetch_add(1, Ordering::Relaxed) == 0 { 401 } else { 200 }));
+    let issuer = Issuer::new([Step::Fail(Failure::transient("503"))]).holding(grant("t1"));
+    let rig = Rig::new(issuer, api);
+    let rejected = rig.spawn();
+    settle().await;
+    assert_eq!(rig.status().await, 200, "its own route may accept what another one has rejected");
+    assert_eq!(rejected.await.unwrap().unwrap().status(), 401);
+    assert_eq!((rig.issuer.asked().len(), rig.api.tokens()), (1, vec!["t1".to_owned(); 2]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_waited_during_a_logout_is_not_sent_with_the_next_users_credentials() {
+    let rig = Rig::new(Issuer::new([Step::Hang]), Api::accepting(&["t1"]));
+    let waiting = rig.spawn();
+    settle().await;
+    rig.layer.tokens().clear();
+    rig.layer.tokens().install(grant("t1"));
+    assert!(failure(&waiting.await.unwrap().unwrap_err()).is_cleared());
+    assert!(rig.api.seen().is_empty());
+    assert_eq!(rig.status().await, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_that_wait_behind_probes_go_on_when_one_is_accepted_or_after_three_seconds() {
+    let after = Duration::from_millis;
+    // The flight hangs. One request each second is sent with the set that was rejected.
+    let behind_probes = [vec![after(0), after(1000), after(2000)], vec![after(3000); 17]].concat();
+    let behind_the_first = [vec![after(0)], vec![after(500); 19]].concat();
+    for (takes, expected) in [(after(10_000), behind_probes), (after(500), behind_the_first)] {
+        let seen = AtomicUsize::new(0);
+        let api = Api::new(move |_| answer(if seen.fetch_add(1, Ordering::Relaxed) == 1 { 401 } else { 200 }));
+        let rig = Rig::new(Issuer::new([Step::Hang]).holding(grant("t1")), api.taking(takes));
+        assert_eq!(rig.status().await, 200, "the set was accepted before");
+        let rejected = rig.spawn();
+        tokio::time::sleep(takes).await;
+        settle().await;
+        let start = Instant::now();
+        assert!(
+            rig.send_many(20).await.iter().all(|answer| answer.as_ref().is_ok_and(|answer| answer.status() == 200))
+        );
+        let sent: Vec<_> = rig.api.seen()[2..].iter().map(|seen| seen.at - start).collect();
+        assert_eq!(sent, expected);
+        rejected.abort();
+    }
 }

@@ -239,3 +239,20 @@ async fn a_renewal_whose_token_may_be_spent_waits_with_the_login_until_the_set_e
     assert_eq!(pair.family.shown(), ["r1"]);
     pair.family.assert_whole();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_machine_that_slept_presents_no_token_again_after_its_grace_or_its_lease() {
+    // The call is given up after 15 s. Without a store the grace of 60 s has ended, with one the lease of 35 s.
+    for (is_shared, grace, slept) in [(false, 60, 100), (true, 600, 40)] {
+        let family = family(s(grace));
+        let layer = started(&family, is_shared).await.refresh_grace(s(grace));
+        family.revoke_access();
+        family.twist(Twist::Lose);
+        let call = tokio::spawn(layer.layer(family.api()).oneshot(get()));
+        tokio::time::sleep(s(1)).await;
+        assert_eq!(family.shown().len(), 1, "on its way");
+        tokio::time::advance(s(slept)).await;
+        assert_eq!(call.await.unwrap().unwrap().status(), 401);
+        assert_eq!(family.shown().len(), 1, "with a store: {is_shared}");
+    }
+}

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::{get, s};
+use common::{Issuer, get, give, s};
 use family::{Family, process, read, wall, write};
 use redress_classify::{BoxError, Clock};
 use redress_refresh::{MemoryStore, RefreshLayer, Store};
@@ -322,4 +322,41 @@ async fn a_change_that_comes_at_once_is_seen_at_once() {
     drop(family.give(&mut family.inner.lock().unwrap()));
     write(&store, r#"{"v":1,"generation":4,"access":[["authorization","Bearer t1"]],"refresh":"r1"}"#).await;
     assert_eq!((call.await.unwrap(), start.elapsed()), (Some(200), Duration::from_millis(3)));
+}
+
+/// A store that counts its reads.
+#[derive(Clone)]
+struct Counting {
+    store: MemoryStore,
+    reads: Arc<AtomicU64>,
+}
+
+impl Store for Counting {
+    async fn load(&self, key: &str) -> Result<Option<Record>, BoxError> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        self.store.load(key).await
+    }
+
+    async fn replace(&self, key: &str, seen: Option<Version>, record: &NewRecord<'_>) -> Result<Written, BoxError> {
+        self.store.replace(key, seen, record).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_result_is_read_again_for_half_a_minute_if_its_refresh_token_is_good_for_one_use() {
+    for (rotates, has_token, expected) in [(true, true, 30), (true, false, 0), (false, true, 0)] {
+        let store = Counting { store: MemoryStore::new(), reads: Arc::default() };
+        let (family, wall) = (Family::new(rotates), Clock::anchored(wall()));
+        let layer = if has_token {
+            process(&family, store.clone(), wall)
+        } else {
+            let issuer = Arc::new(Issuer::new([give("t1")]).taking(s(1)));
+            common::layer(&issuer).clock(wall).store(store.clone(), family::KEY)
+        };
+        assert!(status(&layer, &family).await.is_some());
+        let before = store.reads.load(Ordering::Relaxed);
+        tokio::time::sleep(MINUTE).await;
+        let reads = store.reads.load(Ordering::Relaxed) - before;
+        assert_eq!(reads, expected, "rotates: {rotates}, a refresh token: {has_token}");
+    }
 }

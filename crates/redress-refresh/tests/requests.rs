@@ -266,9 +266,27 @@ async fn a_200_that_says_the_token_has_expired_is_refreshed() {
     assert_eq!(api.tokens(), ["t1", "t2"]);
 }
 
+/// An error of a request that may have been processed.
+const BEGUN: &str = r#"{"data":null,"errors":[{"message":"x","extensions":{"code":"UNAUTHENTICATED"}}]}"#;
+
+#[tokio::test(start_paused = true)]
+async fn a_late_rejection_of_a_request_that_may_have_been_processed_is_returned() {
+    for (method, expected) in [(Method::POST, 1), (Method::GET, 2)] {
+        let api = Api::new(|_| told(200, BEGUN, None)).taking(s(5));
+        let rig = Rig::new(Issuer::new([]).holding(grant("t1")), api.clone());
+        let graphql = ClassifyLayer::new(dialects::by_name("graphql").unwrap());
+        let request = Request::builder().method(method.clone()).uri("https://api.example.com/graphql");
+        let late = rig.layer.layer(graphql.layer(api)).oneshot(request.body(String::new()).unwrap());
+        let late = tokio::spawn(late);
+        settle().await;
+        rig.layer.tokens().install(grant("t2"));
+        assert!(late.await.unwrap().unwrap().verdict().is_some());
+        assert_eq!((rig.api.seen().len(), rig.issuer.asked().len()), (expected, 0), "{method}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_request_that_may_have_been_processed_is_sent_again_only_if_it_is_safe_to_repeat() {
-    const BEGUN: &str = r#"{"data":null,"errors":[{"message":"x","extensions":{"code":"UNAUTHENTICATED"}}]}"#;
     const BEFORE: &str = r#"{"errors":[{"message":"x","extensions":{"code":"UNAUTHENTICATED"}}]}"#;
     for (name, method, is_keyed, body, is_resent) in [
         ("data that is null", Method::POST, false, BEGUN, false),
