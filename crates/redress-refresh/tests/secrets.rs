@@ -2,15 +2,20 @@
 #![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
 
 mod common;
+mod family;
 
 use std::error::Error as _;
 use std::fmt::Write;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
-use common::{Api, Issuer, Rig, Step, get, s};
-use redress_classify::Error;
+use common::{Api, Issuer, Rig, Step, answer, get, s};
+use family::Pair;
+use http::Request;
+use redress_classify::{ClassifyLayer, Error, ResponseExt, dialects};
 use redress_refresh::{Explanation, Failure, MemoryStore, StaticHeaders, Store, TokenSet};
 use redress_sandbox::Recorder;
-use tower::ServiceExt;
+use tower::{Layer, ServiceExt};
 
 /// One test at a time: whether an event is enabled is cached for the process, and a subscriber of another thread that begins or ends
 /// meanwhile may turn it off.
@@ -182,4 +187,61 @@ async fn a_secret_that_was_sent_is_marked_sensitive() {
     let rig = Rig::new(Issuer::new([]).holding(secret_grant()), Api::accepting(&["s3cret-access"]));
     rig.service().oneshot(get()).await.unwrap();
     assert_silent(&format!("{:?}", rig.api.seen()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_server_quotes_of_the_credentials_is_masked_also_of_the_set_before() {
+    let _alone = ALONE.lock().await;
+    const QUOTE: &str = r#"{"error":{"code":"E1","message":"no s3cret-key, no s3cret-access, nor s3cret-new"}}"#;
+    for resend_above in [false, true] {
+        let api = Api::new(|_| answer(400).map(|_| QUOTE.into()));
+        let rig = Rig::new(Issuer::new([]).holding(TokenSet::bearer("s3cret-new").unwrap()), api.clone());
+        rig.layer.tokens().install(secret_grant());
+        let layer = if resend_above { rig.layer.clone().resend_above() } else { rig.layer.clone() };
+        let answer = layer.layer(ClassifyLayer::new(dialects::generic()).layer(api)).oneshot(get()).await.unwrap();
+        let error = answer.verdict().and_then(|verdict| verdict.api_error()).unwrap();
+        assert_eq!(error.message(), Some("no ***, no ***, nor ***"));
+        assert_silent(&format!("{error} {error:?} {:?}", answer.verdict()));
+        let secrets = rig.layer.tokens().secrets();
+        assert_eq!(secrets.mask("s3cret-key, s3cret-access and s3cret-new"), "***, *** and ***");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_result_that_the_store_does_not_take_is_reported_once() {
+    let _alone = ALONE.lock().await;
+    let pair = Pair::started(true).await;
+    pair.family.revoke_access();
+    let recorder = Recorder::new();
+    let _guard = tracing::subscriber::set_default(recorder.clone());
+    let call = tokio::spawn(pair.one.layer(pair.api.clone()).oneshot(get()));
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    pair.store.down.store(true, Ordering::SeqCst);
+    assert_eq!(call.await.unwrap().unwrap().status(), 200);
+    tokio::time::sleep(s(60)).await;
+    let lines = recorder.lines();
+    let count = lines.iter().filter(|line| line.contains("the result is kept and offered again")).count();
+    assert_eq!(count, 1, "{lines:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_is_not_sent_again_because_it_may_have_been_processed_is_reported() {
+    let _alone = ALONE.lock().await;
+    const BEGUN: &str = r#"{"data":null,"errors":[{"message":"x","extensions":{"code":"UNAUTHENTICATED"}}]}"#;
+    const BEFORE: &str = r#"{"errors":[{"message":"x","extensions":{"code":"UNAUTHENTICATED"}}]}"#;
+    for (name, body, resend_above, expected) in
+        [("in part", BEGUN, false, 1), ("not at all", BEFORE, false, 0), ("resent above", BEGUN, true, 0)]
+    {
+        let recorder = Recorder::new();
+        let _guard = tracing::subscriber::set_default(recorder.clone());
+        let api = Api::new(move |_| answer(200).map(|_| body.into()));
+        let rig = Rig::new(Issuer::new([]).holding(secret_grant()), api.clone());
+        let layer = if resend_above { rig.layer.resend_above() } else { rig.layer };
+        let request = Request::post("https://api.example.com/graphql").body(String::new()).unwrap();
+        let graphql = ClassifyLayer::new(dialects::by_name("graphql").unwrap());
+        layer.layer(graphql.layer(api)).oneshot(request).await.unwrap();
+        let lines = recorder.lines();
+        let count = lines.iter().filter(|line| line.contains("the request may have been processed")).count();
+        assert_eq!(count, expected, "{name}: {lines:#?}");
+    }
 }
