@@ -226,3 +226,27 @@ impl fmt::Debug for SharedStore {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use redress_store::{MemoryStore, StoreHandle};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_store_is_behind_if_its_version_or_its_set_is_older_than_what_this_process_has_seen() {
+        for (number, generation, expected) in
+            [(9, 3, false), (9, 4, false), (9, 2, true), (10, 2, true), (10, 4, false), (8, 3, true), (8, 4, true)]
+        {
+            let store = MemoryStore::new();
+            let seen = SharedStore::new(Entry::new(StoreHandle::new(store.clone()), "key"));
+            seen.mark_seen(3);
+            seen.highest.store(9, Ordering::Relaxed);
+            let other = SharedStore::new(Entry::new(StoreHandle::new(store), "key"));
+            let record = TokenRecord::new(generation, &TokenSet::bearer("t").expect("legal"), None);
+            other.write(None, Version::from_parts(number, 1), &record).await.expect("it is in memory");
+            let loaded = seen.load().await.expect("it is in memory");
+            assert_eq!(loaded.is_behind, expected, "the set {generation} in the version {number}");
+        }
+    }
+}

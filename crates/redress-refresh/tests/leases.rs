@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::{Issuer, get, give, s};
+use common::{Api, Issuer, Step, get, give, grant, s};
 use family::{Family, process, read, wall, write};
 use redress_classify::{BoxError, Clock};
 use redress_refresh::{MemoryStore, RefreshLayer, Store};
@@ -359,4 +359,20 @@ async fn a_result_is_read_again_for_half_a_minute_if_its_refresh_token_is_good_f
         let reads = store.reads.load(Ordering::Relaxed) - before;
         assert_eq!(reads, expected, "rotates: {rotates}, a refresh token: {has_token}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_lease_of_a_call_that_panicked_is_waited_for_as_that_of_another_process() {
+    let steps = [Step::Panic, give("t2")];
+    let issuer = Arc::new(Issuer::new(steps).holding(grant("t1").refresh_token("r1")));
+    let layer = common::layer(&issuer).store(MemoryStore::new(), family::KEY);
+    let (api, start) = (Api::accepting(&["t2"]), Instant::now());
+    while layer.layer(api.clone()).oneshot(get()).await.is_ok_and(|answer| answer.status() == 401) {
+        tokio::time::sleep(s(5)).await;
+    }
+    assert!(start.elapsed() >= s(35), "{:?}: the issuer may still process the call", start.elapsed());
+    assert_eq!(
+        (issuer.asked(), api.tokens().last().cloned()),
+        (vec!["refresh r1".into(), "login".into()], Some("t2".into()))
+    );
 }

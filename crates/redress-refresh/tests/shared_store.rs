@@ -179,12 +179,30 @@ async fn the_store_is_read_again_before_the_login_after_an_invalid_refresh_token
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_set_that_is_adopted_after_an_invalid_refresh_token_lasts_its_whole_lifetime() {
+    let pair = Pair::started(true).await;
+    pair.family.revoke_access();
+    pair.family.twist(Twist::Dead);
+    let call = tokio::spawn(pair.one.layer(pair.api.clone()).oneshot(get()));
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let grant = { pair.family.give(&mut pair.family.inner.lock().unwrap()) };
+    pair.other.tokens().install(grant);
+    let installed = Instant::now();
+    assert_eq!(call.await.unwrap().unwrap().status(), 200);
+    tokio::time::sleep_until(installed + s(3600) - Duration::from_millis(1)).await;
+    let start = Instant::now();
+    assert_eq!((pair.send(&pair.one).await, start.elapsed()), (200, Duration::ZERO), "it does not wait for another");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_rotated_token_beside_the_same_access_token_is_kept_for_all() {
     let pair = Pair::started(true).await;
     pair.family.revoke_access();
     // The issuer hands out the token that the API rejects.
     pair.family.twist(Twist::SameAccess);
     assert_eq!(pair.send(&pair.one).await, 401);
+    settle().await;
+    assert_eq!(pair.stored().await.generation(), 1, "it is no newer set");
     tokio::time::sleep(s(5)).await;
     assert_eq!(pair.both().await, [200; 2]);
     assert_eq!(pair.family.shown(), ["r1", "r2"]);

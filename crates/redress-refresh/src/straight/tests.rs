@@ -180,3 +180,19 @@ fn credentials_are_rejected_by_a_verdict_that_a_refresh_may_help_or_by_a_401_tha
     }
     assert!(is_rejected(&answer(401)) && !is_rejected(&answer(403)), "without a verdict the status decides");
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_acceptance_is_news_for_a_new_set_and_for_each_route_once_a_route_has_rejected_good_credentials() {
+    let services = services(&layer());
+    let handle = services.handle.as_ref().expect("it has credentials");
+    let sent = || {
+        let sent = send(&services, &mut get("https://api.example/x")).and_then(|kept| kept.sent);
+        let credentials = sent.expect("with credentials").credentials;
+        (credentials.is_news, credentials.route.is_some())
+    };
+    assert_eq!(sent(), (true, false), "no server has accepted the set yet");
+    handle.shared.latest().mark_accepted();
+    assert_eq!(sent(), (false, false), "nothing is left to learn");
+    handle.shared.update(|inner| inner.state.record_second_rejection(1, Route::numbered(1), Instant::now()));
+    assert_eq!(sent(), (true, true), "the routes are told apart");
+}
