@@ -246,3 +246,75 @@ impl ClientError {
         matches!(*self.kind, Kind::Decode(_))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderName, Response};
+    use redress_classify::{Clock, TransportError, Verdict, dialects};
+
+    use super::*;
+
+    fn api(status: u16, header: (&'static str, &str)) -> ApiError {
+        let response = Response::builder().status(status).header(HeaderName::from_static(header.0), header.1);
+        let (head, ()) = response.body(()).unwrap().into_parts();
+        let (method, uri, clock) = (http::Method::GET, http::Uri::from_static("/x"), Clock::system());
+        let verdict = Verdict::from_response(&dialects::generic(), &method, &uri, &head, &clock, &[]);
+        verdict.and_then(|verdict| verdict.api_error().cloned()).unwrap()
+    }
+
+    fn undecoded() -> Undecoded {
+        let error = serde_json::from_str::<u32>("{").unwrap_err();
+        let (head, ()) = Response::builder().status(203).body(()).unwrap().into_parts();
+        Undecoded::new(&error, &head, &dialects::generic(), &[])
+    }
+
+    /// The predicates that hold, of those that tell the kinds of errors apart.
+    fn told(error: &ClientError) -> Vec<&'static str> {
+        let all = [
+            ("builder", error.is_builder()),
+            ("connect", error.is_connect()),
+            ("timeout", error.is_timeout()),
+            ("deadline", error.is_deadline()),
+            ("body", error.is_body()),
+            ("body_too_large", error.is_body_too_large()),
+            ("decode", error.is_decode()),
+            ("maybe_processed", error.is_maybe_processed()),
+        ];
+        all.into_iter().filter_map(|(name, holds)| holds.then_some(name)).collect()
+    }
+
+    #[test]
+    fn each_error_is_told_from_the_others() {
+        let broken = reqwest::Client::new().get("no URL").build().unwrap_err();
+        let call = |error: TransportError| ClientError::call(Error::from_inner(error.into()));
+        for (error, expected, status) in [
+            (ClientError::refused("the URL cannot be read"), vec!["builder"], None),
+            (ClientError::builder("the header is not legal", "x"), vec!["builder"], None),
+            (call(TransportError::connect("refused")), vec!["connect"], None),
+            (call(TransportError::timeout("late")), vec!["timeout", "maybe_processed"], None),
+            (ClientError::call(Error::deadline(Phase::NotSent)), vec!["deadline"], None),
+            (ClientError::api(api(404, ("x-id", "7"))), vec![], Some(404)),
+            (ClientError::api(api(500, ("x-id", "7"))), vec!["maybe_processed"], Some(500)),
+            (ClientError::body(broken), vec!["body", "maybe_processed"], None),
+            (ClientError::body_too_large(7), vec!["body_too_large", "maybe_processed"], None),
+            (ClientError::body_deadline(), vec!["deadline", "maybe_processed"], None),
+            (ClientError::decode(undecoded()), vec!["decode", "maybe_processed"], Some(203)),
+        ] {
+            assert_eq!(told(&error), expected, "{error:?}");
+            assert_eq!(error.status().map(|status| status.as_u16()), status, "{error:?}");
+        }
+    }
+
+    #[test]
+    fn the_time_of_the_next_try_is_that_of_the_api_or_of_the_stack() {
+        let at = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_900_000_000);
+        for (error, expected) in [
+            (ClientError::call(Error::paced(at)), Some(at)),
+            (ClientError::api(api(404, ("x-id", "7"))), None),
+            (ClientError::refused("the URL cannot be read"), None),
+        ] {
+            assert_eq!(error.retry_at(), expected, "{error:?}");
+        }
+        assert!(ClientError::api(api(503, ("retry-after", "30"))).retry_at().is_some_and(|at| at > SystemTime::now()));
+    }
+}

@@ -214,3 +214,41 @@ impl fmt::Debug for ClientResponse {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use http::Request;
+    use tower::service_fn;
+
+    use super::*;
+    use crate::{Client, RedressLayer, dialects};
+
+    async fn refused() -> ClientResponse {
+        let transport = service_fn(|_: Request<Body>| async {
+            let response = Response::builder().status(429).header("retry-after", "30").header("x-id", "7");
+            Ok::<_, Infallible>(response.body("[1]".to_owned()).unwrap())
+        });
+        let client = Client::with_transport(RedressLayer::new(dialects::generic()), transport);
+        client.get("https://api.example").no_retry().send().await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_response_shows_its_head_and_what_the_stack_has_found_out() {
+        let response = refused().await;
+        assert!(response.status() == 429 && response.headers()["x-id"] == "7");
+        assert_eq!(response.verdict().and_then(Verdict::api_error).map(ApiError::status), Some(429));
+        assert!(response.extensions().get::<Verdict>().is_some());
+        assert_eq!(response.api_error().map(ApiError::status), Some(429));
+        assert!(response.retry_at().is_some_and(|at| at > SystemTime::now()));
+    }
+
+    #[tokio::test]
+    async fn a_response_becomes_one_of_http() {
+        for response in [refused().await.into_http(), Response::<Body>::from(refused().await)] {
+            assert!(response.status() == 429 && response.headers()["x-id"] == "7");
+            assert!(response.verdict().is_some());
+        }
+    }
+}

@@ -58,3 +58,27 @@ impl fmt::Debug for ClientService {
         f.debug_struct("ClientService").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use tower::limit::{ConcurrencyLimit, ConcurrencyLimitLayer};
+    use tower::{ServiceBuilder, service_fn};
+
+    use crate::{Client, RedressLayer, dialects};
+
+    /// `ConcurrencyLimit` panics if it is called before it was ready.
+    #[tokio::test]
+    async fn layers_and_transports_are_ready_before_they_are_called() {
+        let answering = service_fn(|_: http::Request<reqwest::Body>| async {
+            Ok::<_, Infallible>(http::Response::new("[1]".to_owned()))
+        });
+        let transport = ConcurrencyLimit::new(answering, 1);
+        let client = Client::with_transport(RedressLayer::new(dialects::generic()), transport);
+        let client = client.call_layer(ServiceBuilder::new().layer(ConcurrencyLimitLayer::new(1)).into_inner());
+        for _ in 0..2 {
+            assert_eq!(client.get("https://api.example").send().await.unwrap().status(), 200);
+        }
+    }
+}

@@ -128,6 +128,13 @@ mod tests {
             ("unknown field `s3cret`, expected `a`", "unknown field ***, expected `a`"),
             ("invalid value: string \"s3cret", "invalid value: string ***"),
             ("unknown variant `s3`, expected cret`, expected `a`", "unknown variant ***, expected `a`"),
+            ("unknown variant `, expected s3cret", "unknown variant ***"),
+            ("missing field `name`", "missing field `name`"),
+            ("missing field `name` \"s3cret\"", "missing field `name` ***"),
+            ("invalid type: string \"a\", expected u32", "invalid type: string ***, expected u32"),
+            ("invalid type: string \"ab\", expected u32", "invalid type: string ***, expected u32"),
+            ("invalid type: string \"a\\\\\", expected u32", "invalid type: string ***, expected u32"),
+            ("invalid type: string \"\\\"b\", expected u32", "invalid type: string ***, expected u32"),
             ("invalid value: character `s`, expected x", "invalid value: character ***, expected x"),
         ] {
             assert_eq!(masked(message), expected);
