@@ -176,7 +176,10 @@ async fn each_failure_of_the_token_endpoint_has_its_consequence() {
             }
             Then::Spent => failure.is_ambiguous() && wait.is_some(),
             // The login that follows a dead grant has nothing to show.
-            Then::Dead | Then::Refused => failure.is_permanent() && wait.is_none(),
+            Then::Dead | Then::Refused => {
+                let asks_the_user = failure.to_string().contains("the user has to consent again");
+                failure.is_permanent() && wait.is_none() && asks_the_user == (then == Then::Dead)
+            }
         };
         assert!(is_kind, "{name}: {failure:?}");
         mended.store(true, Ordering::SeqCst);

@@ -158,3 +158,22 @@ pub(super) fn endpoint(url: &str) -> Result<Uri, InvalidLogin> {
 fn layer(dialect: Dialect) -> RedressLayer {
     RedressLayer::new(dialect).attempt_timeout(ATTEMPT_TIMEOUT).deadline(DEADLINE)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_that_is_not_allowed_is_refused_with_the_reason() {
+        for (url, expected) in [
+            ("id.example:443", "the URL of the login must begin with https://"),
+            ("/token", "the URL of the login must begin with https://"),
+            ("https://id.example/token#part", "the URL of the login has a fragment"),
+            ("https://[/token", "the URL of the login is not a URL"),
+            ("ftp://id.example", "the URL of the login is not allowed: its scheme is not https"),
+            ("https://me@id.example", "the URL of the login is not allowed: it must not contain a user"),
+        ] {
+            assert_eq!(endpoint(url).unwrap_err().to_string(), expected, "{url}");
+        }
+    }
+}

@@ -272,3 +272,25 @@ impl<S> fmt::Debug for JsonLogin<S> {
         f.debug_struct("JsonLogin").field("host", &self.login.uri().host()).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_is_set_once() {
+        let call = || JsonCall::post("https://id.example/login").unwrap().header("x-call", "1").unwrap();
+        assert!(call().header("x-other", "2").is_ok());
+        assert_eq!(call().header("X-Call", "2").unwrap_err().to_string(), "the header x-call is set twice");
+
+        let login = || JsonLogin::new((), redress_classify::dialects::generic(), call(), "/token").unwrap();
+        let login = || login().header("x-api-key", "key").unwrap();
+        assert!(login().header("x-other", "2").is_ok() && login().token_header("x-other", "").is_ok());
+        let error = login().header("X-Api-Key", "2").unwrap_err();
+        assert_eq!(error.to_string(), "the header x-api-key is set twice");
+        let error = login().token_header("X-Api-Key", "").unwrap_err();
+        assert_eq!(error.to_string(), "the header x-api-key is set twice");
+        let error = login().header("authorization", "2").unwrap_err();
+        assert_eq!(error.to_string(), "the header authorization carries the access token");
+    }
+}

@@ -124,6 +124,16 @@ mod tests {
     }
 
     #[test]
+    fn the_claims_of_a_token_are_read_up_to_16_kib() {
+        let claims = r#"{"iat":1,"exp":61}"#;
+        // Three bytes are four characters of base64.
+        for (length, expected) in [(9_000, Some(60)), (12_288, Some(60)), (12_289, None)] {
+            let token = jwt(&format!("{claims:length$}"));
+            assert_eq!(from_jwt(&token, None), expected.map(Duration::from_secs), "{length}");
+        }
+    }
+
+    #[test]
     fn a_jwt_without_an_issue_date_counts_from_the_time_of_the_server() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
         for (payload, expected) in [

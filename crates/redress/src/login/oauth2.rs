@@ -331,3 +331,21 @@ fn basic_value(client_id: &str, secret: &SecretString) -> HeaderValue {
     value.set_sensitive(true);
     value
 }
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::Empty;
+    use tower::service_fn;
+
+    use super::*;
+
+    #[test]
+    fn only_a_grant_with_a_refresh_token_may_lose_it() {
+        let transport = service_fn(|_: Request<String>| async {
+            Ok::<_, std::convert::Infallible>(Response::new(Empty::<&'static [u8]>::new()))
+        });
+        let url = "https://id.example/token";
+        assert!(!OAuth2::client_credentials(transport, url, "id", "secret").unwrap().rotates());
+        assert!(OAuth2::refresh_token(transport, url, "id", "r1").unwrap().rotates());
+    }
+}
