@@ -121,8 +121,10 @@ async fn no_adapter_of_ours_follows_a_redirect() {
         let uri = format!("{}/to/{target}", home.url);
         assert_eq!(send(hyper(), &layer, &uri).await.status(), 307);
         assert_eq!(send(reqwest(), &layer, &uri).await.status(), 307);
+        let recommended = Reqwest::client_builder().build().expect("a client");
+        assert_eq!(send(Reqwest::from_client(recommended), &layer, &uri).await.status(), 307);
     }
-    assert_eq!((home.count(), other.count()), ((6, 6, 6), (0, 0, 0)));
+    assert_eq!((home.count(), other.count()), ((9, 9, 9), (0, 0, 0)));
 }
 
 #[tokio::test]

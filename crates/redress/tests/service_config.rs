@@ -89,6 +89,19 @@ fn throttling_has_its_bounds() {
         let config = service_config(&throttling(json!(tokens), json!(ratio))).expect("it is right");
         assert!(config.retry_throttling().is_some_and(|throttling| throttling.allows_retries()));
     }
+    // Six failures leave four of ten tokens, and retries need more than half.
+    for (ratio, expected) in [(1.001, 1), (1.0, 2), (0.334, 3), (0.1, 11), (0.001, 1_001)] {
+        let config = service_config(&throttling(json!(10), json!(ratio))).expect("it is right");
+        let bucket = config.retry_throttling().expect("it has one");
+        for _ in 0..6 {
+            bucket.record_failure();
+        }
+        let successes = (1..2_000).find(|_| {
+            bucket.record_success();
+            bucket.allows_retries()
+        });
+        assert_eq!(successes, Some(expected), "{ratio}");
+    }
     let tokens = "retryThrottling.maxTokens: expected a whole number from 1 to 1000, found";
     let ratio = "retryThrottling.tokenRatio: expected a number of at least 0.001, found";
     for (json, expected) in [
@@ -159,4 +172,12 @@ fn a_config_of_another_shape_is_refused() {
     }
     assert!(mistakes("{").concat().contains("line 1"), "{:?}", mistakes("{"));
     assert!(mistakes("{}").is_empty() && mistakes(r#"{"methodConfig": null, "retryThrottling": null}"#).is_empty());
+}
+
+#[test]
+fn the_text_of_the_error_has_a_line_for_each_mistake() {
+    let json = json!({ "methodConfig": 1, "retryThrottling": 2 }).to_string();
+    let error = service_config(&json).expect_err("two mistakes");
+    let lines = "methodConfig: expected an array, found 1\nretryThrottling: expected an object, found 2";
+    assert_eq!(error.to_string(), lines);
 }

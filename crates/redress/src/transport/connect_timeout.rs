@@ -130,3 +130,19 @@ where
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tower::limit::ConcurrencyLimit;
+    use tower::{ServiceExt, service_fn};
+
+    use super::*;
+
+    /// `ConcurrencyLimit` panics if it is called before it was ready.
+    #[tokio::test]
+    async fn a_connector_is_ready_before_it_is_called() {
+        let connector = service_fn(|target: &'static str| std::future::ready(Ok::<_, io::Error>(target)));
+        let connector = ConnectTimeout::new(ConcurrencyLimit::new(connector, 1));
+        assert_eq!(connector.oneshot("api.example").await.unwrap(), "api.example");
+    }
+}

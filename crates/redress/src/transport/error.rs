@@ -74,7 +74,7 @@ fn of_one(error: &(dyn StdError + 'static)) -> Option<Constructor> {
         Some(TransportError::timeout)
     } else if error.is_incomplete_message() {
         Some(TransportError::closed)
-    } else if error.is_body_write_aborted() || error.is_user() {
+    } else if error.is_user() {
         Some(TransportError::body)
     } else {
         None

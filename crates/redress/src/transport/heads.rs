@@ -76,8 +76,10 @@ mod tests {
         assert!(!heads.answered_since(mark), "the head came before the mark");
         heads.count(heads.mark(&other));
         assert!(!heads.answered_since(mark), "the head is another's");
-        heads.count(heads.mark(&authority("A.test:1")));
-        assert!(heads.answered_since(mark));
+        for heads_since in 1..5 {
+            heads.count(heads.mark(&authority("A.test:1")));
+            assert!(heads.answered_since(mark), "{heads_since}");
+        }
     }
 
     #[test]

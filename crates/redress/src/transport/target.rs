@@ -156,6 +156,13 @@ mod tests {
     }
 
     #[test]
+    fn a_path_begins_with_a_slash_or_is_an_asterisk() {
+        for path in ["/x", "/", "?q", "*"] {
+            assert!(begins_with_a_slash(&PathAndQuery::from_static(path)), "{path}");
+        }
+    }
+
+    #[test]
     fn a_uri_without_a_server_is_refused() {
         for (uri, allowed) in [
             ("http://a/b", true),
