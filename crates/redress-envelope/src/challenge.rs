@@ -120,4 +120,31 @@ mod tests {
             assert_eq!(find(challenge.as_bytes(), "error"), expected, "{challenge}");
         }
     }
+
+    #[test]
+    fn a_code_has_no_blank_and_a_sentence_is_a_message() {
+        for (challenges, code_of, message_of) in [
+            (&["Bearer error=\"invalid_token\""][..], Some("invalid_token"), None),
+            (&["Bearer error=\"the token expired\""], None, Some("the token expired")),
+            (&["Bearer error=\"a_code\", error_description=\"A text\""], Some("a_code"), Some("A text")),
+            (&["Bearer error=\"A sentence\", error_description=\"A text\""], None, Some("A text")),
+            (
+                &["Basic realm=\"x\"", "Bearer error=\"a sentence\"", "DPoP error=other"],
+                Some("other"),
+                Some("a sentence"),
+            ),
+            (&["Bearer realm=\"x\""], None, None),
+            (&[], None, None),
+        ] {
+            let mut headers = HeaderMap::new();
+            for challenge in challenges {
+                headers.append(WWW_AUTHENTICATE, challenge.parse().unwrap());
+            }
+            assert_eq!(
+                (code(&headers).as_deref(), message(&headers).as_deref()),
+                (code_of, message_of),
+                "{challenges:?}"
+            );
+        }
+    }
 }

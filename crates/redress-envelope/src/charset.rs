@@ -179,4 +179,22 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn the_order_of_utf16_is_that_of_its_first_symbol() {
+        let (little, big) = (b"{\0\"\0", b"\0{\0\"");
+        for (stated, bytes, expected) in [
+            (UTF_16LE, &little[..], UTF_16LE),
+            (UTF_16LE, big, UTF_16BE),
+            (UTF_16BE, little, UTF_16LE),
+            (UTF_16BE, big, UTF_16BE),
+            (UTF_16BE, b"\0\0", UTF_16BE),
+            (UTF_16LE, b"\0\0", UTF_16LE),
+            (UTF_16LE, b"ab", UTF_16LE),
+            (encoding_rs::SHIFT_JIS, big, encoding_rs::SHIFT_JIS),
+            (encoding_rs::SHIFT_JIS, little, encoding_rs::SHIFT_JIS),
+        ] {
+            assert_eq!(in_order(bytes, stated), expected, "{bytes:?}");
+        }
+    }
 }

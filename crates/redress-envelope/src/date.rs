@@ -322,4 +322,44 @@ mod tests {
             let _ = parse_date(&text, at(NOW));
         }
     }
+
+    #[test]
+    fn a_day_or_time_that_no_calendar_has_is_none() {
+        for (text, is_date) in [
+            ("2024-02-29T00:00:00Z", true),
+            ("2023-02-29T00:00:00Z", false),
+            ("2023-02-28T00:00:00Z", true),
+            ("2000-02-29T00:00:00Z", true),
+            ("2100-02-29T00:00:00Z", false),
+            ("2024-02-30T00:00:00Z", false),
+            ("2024-04-30T00:00:00Z", true),
+            ("2024-04-31T00:00:00Z", false),
+            ("2024-06-31T00:00:00Z", false),
+            ("2024-09-31T00:00:00Z", false),
+            ("2024-11-31T00:00:00Z", false),
+            ("2024-12-31T23:59:60Z", true),
+            ("2024-12-32T00:00:00Z", false),
+            ("2024-12-00T00:00:00Z", false),
+            ("2024-00-10T00:00:00Z", false),
+            ("2024-13-10T00:00:00Z", false),
+            ("2024-12-31T24:00:00Z", false),
+            ("2024-12-31T23:60:00Z", false),
+            ("2024-12-31T23:59:61Z", false),
+            ("2024-12-31T23:59:59.Z", false),
+            ("2024-12-31T23:59:59.5x", false),
+            ("2024-1x-31T23:59:59Z", false),
+            ("20241231T235959Z", true),
+            ("20241231x235959Z", false),
+            ("2024-12-31 23:59:59 +0000 utc", true),
+            ("2024-12-31 23:59:59 +0000 u7", false),
+        ] {
+            assert_eq!(parse_date(text, at(NOW)).is_some(), is_date, "{text}");
+        }
+        let before = SystemTime::UNIX_EPOCH - Duration::from_secs(1);
+        assert_eq!(parse_date("1969-12-31T23:59:59Z", at(NOW)), Some(before));
+        let half = parse_date("2026-11-20T00:00:00.5Z", at(NOW));
+        assert_eq!(half, Some(at(NOW) + Duration::from_millis(500)));
+        let longer = parse_date("2026-11-20T00:00:00.1234567899Z", at(NOW));
+        assert_eq!(longer, Some(at(NOW) + Duration::from_nanos(123_456_789)), "digits beyond the ninth do not matter");
+    }
 }
