@@ -284,3 +284,6 @@ fn of_rule(class: Class, rule: &Rule) -> Meaning {
 fn says_invalid_token(headers: &HeaderMap) -> bool {
     challenge::parameters(headers, "error").any(|error| error == "invalid_token")
 }
+
+#[cfg(test)]
+mod tests;
