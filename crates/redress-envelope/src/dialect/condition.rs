@@ -181,3 +181,28 @@ impl JsonKind {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_of_its_kind_alone() {
+        let cell = Cell::default();
+        for (value, kind) in [
+            (Value::Null, None),
+            (Value::Object, Some("object")),
+            (Value::Array, Some("array")),
+            (Value::Bool(false), Some("bool")),
+            (Value::Text("1"), Some("text")),
+            (Value::Owned { cell, is_number: false }, Some("text")),
+            (Value::Number("1"), Some("number")),
+            (Value::Owned { cell, is_number: true }, Some("number")),
+        ] {
+            let of: Vec<_> =
+                JsonKind::ALL.iter().filter(|(_, kind)| kind.is_of(value)).map(|(name, _)| *name).collect();
+            assert_eq!(of.first().copied(), kind, "{value:?}");
+            assert!(of.len() <= 1, "{value:?}");
+        }
+    }
+}

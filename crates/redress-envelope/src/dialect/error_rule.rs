@@ -146,3 +146,92 @@ fn is_zero(number: &str) -> bool {
     let digits = number.split(['e', 'E']).next().unwrap_or_default().trim_start_matches('-');
     !digits.is_empty() && digits.bytes().all(|byte| matches!(byte, b'0' | b'.'))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use http::HeaderMap;
+
+    use super::*;
+    use crate::Dialect;
+
+    fn test(key: &str, value: &str) -> Test {
+        let file = format!("name = \"d\"\n[[error]]\n{key} = {value}\n");
+        let dialect = Dialect::from_toml("d.toml", &file).expect("it is valid");
+        dialect.inner.errors[0].clauses[0].predicates[0].1.clone()
+    }
+
+    #[test]
+    fn a_test_holds_for_the_values_that_it_names() {
+        let values = [
+            (Value::Null, None),
+            (Value::Bool(false), Some("false")),
+            (Value::Bool(true), Some("true")),
+            (Value::Number("0"), Some("0")),
+            (Value::Number("-0.0e5"), Some("-0.0e5")),
+            (Value::Number("12"), Some("12")),
+            (Value::Number("12.5"), Some("12.5")),
+            (Value::Text(""), Some("")),
+            (Value::Text("12"), Some("12")),
+            (Value::Text("x"), Some("x")),
+            (Value::Text("e5"), Some("e5")),
+            (Value::Object, None),
+        ];
+        for (key, value, holds) in [
+            ("not_null", r#""a""#, "01111111 1111"),
+            ("is_false", r#""a""#, "01000000 0000"),
+            ("is_true", r#""a""#, "00100000 0000"),
+            ("not_zero", r#""a""#, "00000110 1110"),
+            ("non_empty", r#""a""#, "00000000 1110"),
+            ("equals", r#"{ path = "a", is = ["x", "true", "12"] }"#, "00100100 1100"),
+            ("outside", r#"{ path = "a", range = "0-11" }"#, "00000110 1000"),
+            ("outside", r#"{ path = "a", range = "0-12" }"#, "00000000 0000"),
+        ] {
+            let test = test(key, value);
+            let held: String =
+                values.iter().map(|(value, text)| if test.holds(*value, *text) { '1' } else { '0' }).collect();
+            assert_eq!(held, holds.replace(' ', ""), "{key} {value}");
+        }
+    }
+
+    #[test]
+    fn a_truth_value_in_a_header_is_a_word_in_any_case() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [("x-yes", "TRUE"), ("x-no", "False"), ("x-zero", "0"), ("x-text", "text")] {
+            headers.insert(name, value.parse().unwrap());
+        }
+        let head = Head::new(200, &headers, SystemTime::UNIX_EPOCH);
+        for (test, holds) in
+            [(Test::IsTrue, "1000"), (Test::IsFalse, "0100"), (Test::NotZero, "1101"), (Test::NotNull, "1111")]
+        {
+            let held = |name| test.holds_in(&head, &HeaderName::from_static(name));
+            let names = ["x-yes", "x-no", "x-zero", "x-text"];
+            assert_eq!(names.map(|name| if held(name) { "1" } else { "0" }).concat(), holds, "{test:?}");
+            assert!(!held("x-other"));
+        }
+    }
+
+    #[test]
+    fn a_head_decides_a_rule_or_leaves_it_to_the_body() {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-failed", "1".parse().unwrap());
+        let none = HeaderMap::new();
+        // With the header, and without it: whether the rule holds; whether a head may be all that it asks for, or decide anything.
+        for (rule, with, without, may_hold, depends) in [
+            ("non_empty = { header = \"x-failed\" }", Some(true), Some(false), true, true),
+            ("non_empty = [{ header = \"x-failed\" }, \"error\"]", Some(true), None, true, true),
+            ("non_empty = \"error\"", None, None, false, false),
+            ("non_empty = \"error\"\nunless_not_null = { header = \"x-failed\" }", Some(false), None, false, true),
+            ("non_empty = \"error\"\nwhen = { no_header = \"x-failed\" }", Some(false), None, false, true),
+            ("when = { header = \"x-failed\" }", Some(true), Some(false), true, true),
+        ] {
+            let file = format!("name = \"d\"\n[[error]]\n{rule}\n");
+            let dialect = Dialect::from_toml("d.toml", &file).expect("it is valid");
+            let of_head = |headers| dialect.inner.errors[0].of_head(&Head::new(200, headers, SystemTime::UNIX_EPOCH));
+            assert_eq!((of_head(&headers), of_head(&none)), (with, without), "{rule}");
+            let rule_of = &dialect.inner.errors[0];
+            assert_eq!((rule_of.may_hold_by_head(), rule_of.depends_on_head()), (may_hold, depends), "{rule}");
+        }
+    }
+}
