@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 
+use crate::dialect::is_sentence;
 use crate::json::Scalar;
 use crate::plan::{Merge, Node, Plan};
 
@@ -251,11 +252,20 @@ impl<'a> Cells<'a> {
             Merge::Last => MergeResult::Replaced,
             _ if is_refused(merge, value, text) => MergeResult::Stays,
             // A text or a number says more than a container that stood first.
-            Merge::First | Merge::Deepest(_) if known.value.is_container() && !value.is_container() => {
+            Merge::First | Merge::Sentence | Merge::Deepest(_)
+                if known.value.is_container() && !value.is_container() =>
+            {
                 MergeResult::Replaced
             }
             Merge::Deepest(_) if depth >= known.depth && !value.is_container() => MergeResult::Replaced,
-            Merge::First | Merge::Deepest(_) => MergeResult::Stays,
+            Merge::Sentence
+                if matches!(value, Value::Text(_) | Value::Owned { is_number: false, .. })
+                    && text.is_some_and(is_sentence)
+                    && !self.text(known.value).is_some_and(is_sentence) =>
+            {
+                MergeResult::Replaced
+            }
+            Merge::First | Merge::Sentence | Merge::Deepest(_) => MergeResult::Stays,
             Merge::Joined(between) => match (self.text(known.value), text) {
                 (Some(first), Some(more)) if first.len() + between.len() + more.len() <= MAX_JOINED => {
                     MergeResult::Joined([first, between, more].concat())

@@ -30,7 +30,7 @@ use file::{Base, Chain, Checks};
 pub use file::{DialectError, Mistake};
 pub use route::{InvalidRoute, Route};
 pub use scope::{CooldownScope, Scope, ScopeId};
-pub(crate) use source::{Response, Source, is_joined_phrase};
+pub(crate) use source::{Response, Source, is_error_name, is_sentence};
 pub(crate) use spec::Protocol;
 pub(crate) use standard::{REQUEST_IDS, Standard};
 pub(crate) use window::{UsedUp, Windows};

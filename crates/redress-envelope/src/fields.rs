@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::dialect::is_joined_phrase;
+use crate::dialect::is_error_name;
 use crate::json::{MAX_NAME, Scalar};
 use crate::plan::{FieldRole, Node};
 
@@ -102,13 +102,43 @@ impl<'a> Fields<'a> {
     /// Returns those of the given lists.
     pub(crate) fn of_lists(&mut self, lists: u64) -> Vec<FieldError<'a>> {
         self.retain(|list, _| lists & (1 << list) != 0);
+        self.drop_doubles();
         std::mem::take(&mut self.found)
+    }
+
+    /// Returns `true` if the only field that was found is that of a single object, which has no message of its own.
+    #[inline(always)]
+    pub(crate) fn names_one_alone(&self, found: &[FieldError<'a>], single_lists: u64) -> bool {
+        let list = self.lists.first().copied().unwrap_or_default();
+        matches!(found, [field] if field.message.is_empty()) && single_lists & (1 << list) != 0
+    }
+
+    /// Drops what a list says as one before it did: a body may say the same in a map and in a list.
+    fn drop_doubles(&mut self) {
+        if self.lists.is_empty() {
+            return;
+        }
+        let list_of = |lists: &[u8], at: usize| lists.get(at).copied().unwrap_or_default();
+        let mut at = 1;
+        while at < self.found.len() {
+            let list = list_of(&self.lists, at);
+            let is_double =
+                (0..at).any(|other| list_of(&self.lists, other) != list && self.found[other] == self.found[at]);
+            if is_double {
+                self.found.remove(at);
+                if at < self.lists.len() {
+                    self.lists.remove(at);
+                }
+            } else {
+                at += 1;
+            }
+        }
     }
 
     /// Records that a container at a place begins.
     #[inline]
     pub(crate) fn begin(&mut self, role: FieldRole) {
-        if let FieldRole::Item { .. } = role {
+        if let FieldRole::Item { .. } | FieldRole::LeafItem { .. } = role {
             let item = std::mem::replace(&mut self.item, FieldError::nothing());
             if self.open > 0 {
                 self.outer.push((item, self.path_rank, self.message_rank));
@@ -128,9 +158,15 @@ impl<'a> Fields<'a> {
     /// Records that a container at a place ends.
     #[inline]
     pub(crate) fn end(&mut self, role: FieldRole) {
-        if let FieldRole::Item { list, nameless } = role {
+        let item = match role {
+            FieldRole::Item { list, nameless, whole } => Some((list, nameless, whole)),
+            FieldRole::LeafItem { list, .. } => Some((list, false, true)),
+            _ => None,
+        };
+        if let Some((list, nameless, whole)) = item {
             let item = std::mem::replace(&mut self.item, FieldError::nothing());
-            if !item.path.is_empty() || (nameless && !item.message.is_empty()) {
+            let has_message = !item.message.is_empty();
+            if (!item.path.is_empty() && (has_message || !whole)) || (nameless && has_message) {
                 self.push(list, item);
             }
             self.open -= 1;
@@ -198,12 +234,14 @@ impl<'a> Fields<'a> {
             FieldRole::ItemMessage { rank } if rank <= self.message_rank && !text.is_empty() => {
                 (self.message_rank, self.item.message) = (rank, text);
             }
-            FieldRole::Item { list, nameless: true } => {
+            FieldRole::Item { list, nameless: true, .. } => {
                 self.push(list, FieldError { path: Cow::Borrowed(""), message: text });
             }
             // A list that lies in no name belongs to something else.
-            FieldRole::Leaf { .. } if self.own_name().is_empty() => {}
-            FieldRole::Name { list, leaf: true, .. } | FieldRole::Leaf { list } => {
+            FieldRole::Leaf { .. } | FieldRole::LeafItem { .. } if self.own_name().is_empty() => {}
+            FieldRole::Name { list, leaf: true, .. }
+            | FieldRole::Leaf { list }
+            | FieldRole::LeafItem { leaf: list, .. } => {
                 self.push(list, FieldError { path: self.own_name(), message: text });
             }
             _ => self.path(role, text),
@@ -258,10 +296,10 @@ impl<'a> Fields<'a> {
     /// Forgets what an earlier member of the same name brought.
     fn forget(&mut self, node: &Node) {
         // Only if what was found came from here: another alternative stays.
-        if self.path_rank != NONE && node.paths_below & (1 << self.path_rank) != 0 {
+        if node.paths_below & alternative(self.path_rank) != 0 {
             (self.path_rank, self.item.path) = (NONE, Cow::Borrowed(""));
         }
-        if self.message_rank != NONE && node.messages_below & (1 << self.message_rank) != 0 {
+        if node.messages_below & alternative(self.message_rank) != 0 {
             (self.message_rank, self.item.message) = (NONE, Cow::Borrowed(""));
         }
         if node.lists_below != 0 {
@@ -300,6 +338,11 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// Returns the bit of an alternative; those that hold at any depth have none.
+fn alternative(rank: u8) -> u32 {
+    1_u32.checked_shl(rank.into()).unwrap_or_default()
+}
+
 fn truncate(name: &mut Cow<'_, str>, len: usize) {
     match name {
         Cow::Borrowed(name) => *name = name.get(..len).unwrap_or(name),
@@ -313,13 +356,6 @@ fn truncate(name: &mut Cow<'_, str>, len: usize) {
 fn is_name(text: &str) -> bool {
     let is_sentence = text.ends_with('.') && text.contains(' ');
     !text.is_empty() && text != "null" && !is_sentence
-}
-
-/// Returns `true` if a text names an error by the last of its words, or by a
-/// reason phrase of several words.
-fn is_error_name(text: &str) -> bool {
-    const ENDS: [&str; 6] = ["Error", "_error", "-error", "Exception", "_exception", "-exception"];
-    ENDS.iter().any(|end| text.len() > end.len() && text.ends_with(end)) || is_joined_phrase(text)
 }
 
 /// Cuts a name that no field has.

@@ -79,6 +79,11 @@ impl Path {
         }
     }
 
+    /// Returns the path to any place that no other path names.
+    pub(crate) fn any_depth() -> Self {
+        Self(vec![Step::Below])
+    }
+
     pub(crate) fn steps(&self) -> &[Step] {
         &self.0
     }

@@ -67,6 +67,9 @@ pub(crate) enum Merge {
     Last,
     /// The first that says something: the path has a wildcard.
     First,
+    /// The first sentence, else as [`First`](Self::First): names stand for the same member before a title and before a
+    /// message.
+    Sentence,
     /// All texts, joined.
     Joined(String),
     /// The one that lies deepest, however often the member of this name lies in
@@ -81,10 +84,11 @@ pub(crate) enum FieldRole {
     #[default]
     None,
     /// An object with a path and a message; a bare text where the list takes those
-    /// without a name.
+    /// without a name. With `whole`, one without a message is none: it may be anything that has a field.
     Item {
         list: u8,
         nameless: bool,
+        whole: bool,
     },
     /// The path of the field; `name` where the member is called so, which the name
     /// of an error may be, too.
@@ -97,6 +101,18 @@ pub(crate) enum FieldRole {
         rank: u8,
     },
     ItemMessage {
+        rank: u8,
+    },
+    /// A message under the name; an object here may be an item of a list, which then is one with a message.
+    LeafItem {
+        leaf: u8,
+        list: u8,
+    },
+    /// A path or a message where a member of an item is called so, at any depth.
+    AnyPath {
+        rank: u8,
+    },
+    AnyMessage {
         rank: u8,
     },
     /// A member whose name is, or ends, the name of the field; `leaf` when a text
@@ -124,6 +140,19 @@ pub(crate) enum FieldList {
     Map { at: Path, except: Vec<String>, message: Vec<Path>, each: bool, texts: bool, nested: bool },
     /// Objects in objects, whose names make the name of a field.
     Tree { at: Path, leaf: Option<String>, message: Vec<Path> },
+}
+
+impl FieldRole {
+    /// Returns the part that a member plays in a container at a place of this role.
+    #[inline(always)]
+    pub(crate) const fn of_member(self, role: Self) -> Self {
+        match (role, self) {
+            (Self::AnyPath { rank }, Self::Item { .. } | Self::LeafItem { .. }) => Self::ItemPath { rank, name: false },
+            (Self::AnyMessage { rank }, Self::Item { .. } | Self::LeafItem { .. }) => Self::ItemMessage { rank },
+            (Self::AnyPath { .. } | Self::AnyMessage { .. }, _) => Self::None,
+            _ => role,
+        }
+    }
 }
 
 impl Plan {

@@ -82,7 +82,11 @@ fn a_path_that_holds_at_any_depth_is_for_words_and_lists() {
         ("[error]\nnot_null = \"**.code\"\n", "a path without `**`"),
         ("[read]\ncode = \"a.**.b\"\n", "`**` before a name, as the first step of a path"),
         ("[read]\ncode = \"*code\"\n", "a name that begins with `*` behind `**` only"),
-        ("[read]\nfields = [{ map = \"**.errors\" }]\n", "expected `**` only in the path of a `list`"),
+        ("[read]\nfields = [{ tree = \"**.errors\" }]\n", "expected `**` only in the path of a `list`"),
+        (
+            "[read]\nfields = [{ list = \"a\", path = \"**.*field\", message = \"b\" }]\n",
+            "and in the parts of such a list",
+        ),
     ] {
         let error = Dialect::from_toml("a.toml", &format!("name = \"a\"\n{text}")).unwrap_err().to_string();
         assert!(error.contains(problem), "{error}");
@@ -92,6 +96,100 @@ fn a_path_that_holds_at_any_depth_is_for_words_and_lists() {
     let headers = HeaderMap::new();
     let head = Head::new(200, &headers, SystemTime::UNIX_EPOCH);
     assert_eq!(Signal::new(&dialect, &head).feed(br#"{"a":{"ok":false,"code":"E1"}}"#), Decision::Success);
+}
+
+#[test]
+fn an_object_of_any_name_is_a_field_if_it_has_a_name_and_a_message() {
+    let dialect = dialect(
+        "[read]\nmessage = \"detail\"\nfields = [{ list = \"issues\", path = \"at\", message = \"text\" }, \
+         { one = \"**\", path = [\"**.field\", \"**.*field\"], message = [\"**.*message\"] }, \
+         { map = \"**.*errors\" }, { map = \"$\", texts = false, nested = true }]\n",
+    );
+    let fields = |body| words(&dialect, body).2;
+    let pair = |name: &str, message: &str| (name.to_owned(), message.to_owned());
+    for body in [
+        r#"{"odd":[{"field":"f","message":"m"}]}"#,
+        r#"{"a":{"odd":[{"x":1},{"field":"f","hat_message":"m"}]}}"#,
+        r#"{"a":{"odd":{"hatField":"f","hatMessage":"m"}}}"#,
+        r#"{"a":{"b":{"hatField":"g","field":"f","odd":[{"field":"h"}],"message":"m"}}}"#,
+        r#"{"issues":[{"hatField":"f","hatMessage":"m"}]}"#,
+        r#"{"issues":[{"at":"f","hatField":"g","text":"m","message":"n"}]}"#,
+        r#"{"issues":[{"at":"f","text":"m","more":[{"field":"g"},"t"]}]}"#,
+        r#"{"hatErrors":{"f":"m"}}"#,
+        r#"{"a":[{"hat_errors":{"f":["m"]}}]}"#,
+    ] {
+        assert_eq!(fields(body), [pair("f", "m")], "{body}");
+    }
+    for body in [
+        r#"{"odd":[{"field":"f"},{"message":"m"}]}"#,
+        r#"{"a":{"b":{"field":"f","c":{"message":"m"}}}}"#,
+        r#"{"a":{"field":"f"},"message":"m"}"#,
+        r#"{"hatField":"f","hatMessage":"m"}"#,
+    ] {
+        assert_eq!(fields(body), [], "{body}");
+    }
+}
+
+#[test]
+fn the_message_of_a_response_is_about_the_only_field_of_a_single_object() {
+    let dialect = dialect(
+        "[read]\nmessage = \"detail\"\nfields = [{ one = \"$\", path = \"param\", message = \"text\" }, \
+         { list = \"issues\", path = \"at\", message = \"text\" }]\n",
+    );
+    let pair = |name: &str, message: &str| (name.to_owned(), message.to_owned());
+    for (body, expected) in [
+        (r#"{"detail":"m n","param":"f"}"#, vec![pair("f", "m n")]),
+        (r#"{"detail":"m n","param":"f","text":"t"}"#, vec![pair("f", "t")]),
+        (r#"{"detail":"m n","issues":[{"at":"f"}]}"#, vec![pair("f", "")]),
+        (r#"{"detail":"m n","param":"f","issues":[{"at":"g"}]}"#, vec![pair("g", ""), pair("f", "")]),
+        (r#"{"param":"f"}"#, vec![pair("f", "")]),
+    ] {
+        assert_eq!(words(&dialect, body).2, expected, "{body}");
+    }
+}
+
+#[test]
+fn two_lists_that_say_the_same_say_it_once() {
+    let dialect =
+        dialect("[read]\nfields = [{ map = \"names\" }, { list = \"issues\", path = \"at\", message = \"text\" }]\n");
+    let body =
+        r#"{"names":{"f":["m","n"]},"issues":[{"at":"f","text":"n"},{"at":"f","text":"o"},{"at":"f","text":"o"}]}"#;
+    let said = words(&dialect, body).2;
+    let messages: Vec<_> = said.iter().map(|(_, message)| message.as_str()).collect();
+    assert_eq!(messages, ["m", "n", "o", "o"], "a list may repeat itself");
+}
+
+#[test]
+fn of_several_names_the_first_sentence_counts() {
+    let dialect = dialect("[read]\nmessage = [{ path = \"title|text\", as = \"sentence\" }, \"title|text\"]\n");
+    for (body, expected) in [
+        (r#"{"title":"Bad Request","text":"no brim"}"#, "no brim"),
+        (r#"{"text":"E_BRIM","title":"no brim"}"#, "no brim"),
+        (r#"{"title":"one brim","text":"no brim"}"#, "one brim"),
+        (r#"{"title":"E_BRIM","text":"Bad Request"}"#, "E_BRIM"),
+        (r#"{"title":"E_BRIM","text":7}"#, "E_BRIM"),
+        (r#"{"title":7,"text":"no brim"}"#, "no brim"),
+    ] {
+        assert_eq!(words(&dialect, body).1, some(expected), "{body}");
+    }
+}
+
+#[test]
+fn a_name_of_an_error_and_an_id_are_kinds_of_texts() {
+    let dialect =
+        dialect("[read]\ncode = { path = \"name\", as = \"error_name\" }\nmessage = { path = \"id\", as = \"id\" }\n");
+    for name in ["HatError", "hat_exception", "NotFound"] {
+        assert_eq!(words(&dialect, &format!("{{\"name\":\"{name}\"}}")).0, some(name));
+    }
+    for name in ["brim", "Error", "No HatError", "found"] {
+        assert_eq!(words(&dialect, &format!("{{\"name\":\"{name}\"}}")).0, None, "{name}");
+    }
+    for id in ["5d2", "a-7", "E40YU.C"] {
+        assert_eq!(words(&dialect, &format!("{{\"id\":\"{id}\"}}")).1, some(id));
+    }
+    for id in ["hats", "77", "hat_7", "/hats/7", "hat 7", ""] {
+        assert_eq!(words(&dialect, &format!("{{\"id\":\"{id}\"}}")).1, None, "{id}");
+    }
 }
 
 #[test]

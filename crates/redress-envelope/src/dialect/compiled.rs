@@ -4,7 +4,7 @@ use super::condition::Condition;
 use super::error_rule::{Clause, ErrorRule, Test};
 use super::hints::{Flag, Hint};
 use super::scope::Cooldown;
-use super::source::Source;
+use super::source::{Kind, Source};
 use super::spec::{self, PathSpec, Spec};
 use super::standard;
 use super::success::SuccessHints;
@@ -59,6 +59,8 @@ pub(crate) struct Reading {
     /// the plan for XML.
     pub(crate) lists: u64,
     pub(crate) xml_lists: u64,
+    /// Those of JSON that are a single object.
+    pub(crate) single_lists: u64,
     pub(crate) hints: Vec<Hint<Cell>>,
     pub(crate) ordered_hints: bool,
     /// The waits in standard headers that it does not declare, each with its bit.
@@ -122,6 +124,12 @@ fn cell(plan: &mut Plans, wanted: &PathSpec) -> Option<Cell> {
     plan.cell(&wanted.path, &wanted.merge)
 }
 
+fn source_cell(plan: &mut Plans, wanted: &PathSpec, kind: Kind) -> Option<Cell> {
+    let says_which = wanted.merge != Merge::Last;
+    let merge = if kind == Kind::Sentence && !says_which { &Merge::Sentence } else { &wanted.merge };
+    plan.cell(&wanted.path, merge)
+}
+
 /// The member that GraphQL and many others keep the result in.
 fn plan_data(plan: &mut Plans) -> Option<Cell> {
     cell(plan, &PathSpec::one(Path::parse("data").ok()?))
@@ -137,7 +145,7 @@ fn conditions(when: &[Condition<PathSpec>], plan: &mut Plans) -> Vec<Condition<C
 fn compile(reading: &spec::Reading, last: &spec::Reading, plan: &mut Plans) -> Reading {
     let mut sources = |own: &Option<Vec<Source<PathSpec>>>, last: &Option<Vec<Source<PathSpec>>>| {
         let sources = own.as_ref().or(last.as_ref()).into_iter().flatten();
-        sources.filter_map(|source| source.compile(|path| cell(plan, path))).collect()
+        sources.filter_map(|source| source.compile(|path| source_cell(plan, path, source.kind))).collect()
     };
     let code = sources(&reading.code, &last.code);
     let message = sources(&reading.message, &last.message);
@@ -145,7 +153,10 @@ fn compile(reading: &spec::Reading, last: &spec::Reading, plan: &mut Plans) -> R
     let reason = sources(&reading.reason, &last.reason);
     let fields = reading.fields.as_ref().or(last.fields.as_ref()).into_iter().flatten();
     let (of_xml, of_json): (Vec<_>, Vec<_>) = fields.partition(|list| list.at().is_xml());
-    let lists = of_json.into_iter().fold(0, |lists, list| lists | plan.json.list(list));
+    let (lists, single_lists) = of_json.into_iter().fold((0, 0), |(lists, singles), list| {
+        let bit = plan.json.list(list);
+        (lists | bit, if list.is_single() { singles | bit } else { singles })
+    });
     let xml_lists = of_xml.into_iter().fold(0, |lists, list| lists | plan.xml.list(list));
     let own = reading.hints.as_ref().or(last.hints.as_ref()).into_iter().flatten();
     let ignored = reading.ignored.as_ref().or(last.ignored.as_ref()).cloned().unwrap_or_default();
@@ -158,6 +169,7 @@ fn compile(reading: &spec::Reading, last: &spec::Reading, plan: &mut Plans) -> R
         reason,
         lists,
         xml_lists,
+        single_lists,
         hints,
         standard_waits,
         ignored,

@@ -12,8 +12,8 @@ use crate::head::Head;
 use crate::location::Location;
 use crate::pattern::Glob;
 use crate::plan::Plans;
-use words::is_standard_phrase;
-pub(crate) use words::{is_joined_phrase, is_outcome, is_prose, is_reason_phrase};
+pub(crate) use words::{is_error_name, is_outcome, is_prose, is_reason_phrase, is_sentence};
+use words::{is_id, is_standard_phrase};
 
 /// A place that may hold a part of the envelope. `P` is a path where a file is
 /// read, a cell once it is compiled.
@@ -69,6 +69,10 @@ pub(crate) enum Kind {
     Phrase,
     /// Prose other than a reason phrase.
     Sentence,
+    /// The name of an error, as `HatError`.
+    ErrorName,
+    /// A text other than prose that has both letters and digits, as an identifier of one occurrence has.
+    Id,
 }
 
 /// A part to cut from a value.
@@ -247,7 +251,7 @@ impl Source<Cell> {
 }
 
 impl Kind {
-    pub(crate) const ALL: [(&str, Self); 8] = [
+    pub(crate) const ALL: [(&str, Self); 10] = [
         ("text", Self::Text),
         ("number", Self::Number),
         ("word", Self::Word),
@@ -256,6 +260,8 @@ impl Kind {
         ("token", Self::Token),
         ("phrase", Self::Phrase),
         ("sentence", Self::Sentence),
+        ("error_name", Self::ErrorName),
+        ("id", Self::Id),
     ];
 
     #[inline]
@@ -267,7 +273,9 @@ impl Kind {
             Self::Symbol => !is_prose(text),
             Self::Token => is_text && !is_prose(text) && !is_standard_phrase(text),
             Self::Phrase => is_text && is_reason_phrase(text),
-            Self::Sentence => is_text && is_prose(text) && !is_reason_phrase(text),
+            Self::Sentence => is_text && is_sentence(text),
+            Self::ErrorName => is_text && !is_prose(text) && is_error_name(text),
+            Self::Id => is_text && is_id(text),
         }
     }
 }

@@ -50,14 +50,16 @@ pub(super) fn assemble<'a>(
     };
     let lists = if sink.is_xml { reading.xml_lists } else { reading.lists };
     let fields = sink.fields.as_mut().map_or_else(Vec::new, |fields| fields.of_lists(lists));
+    let is_unsaid = sink.fields.as_ref().is_some_and(|sink| sink.names_one_alone(&fields, reading.single_lists));
     let has_hints = !head.headers.is_empty() || cells.has_any(compiled.hint_cells);
     // Where this is all, it is made where it stays: to move it would take longer than all of the above.
-    if plain.are_all(reading) && !has_hints && compiled.rules.is_empty() && compiled.cooldown.is_silent() {
+    if plain.are_all(reading) && !has_hints && !is_unsaid && compiled.rules.is_empty() && compiled.cooldown.is_silent()
+    {
         return plain.envelope(fields);
     }
     let mut envelope = plain.envelope(fields);
     let root_text = &mut sink.root_text;
-    FullAssembly { compiled, reading, head, cells, root_text, text, has_hints }.complete(&mut envelope);
+    FullAssembly { compiled, reading, head, cells, root_text, text, has_hints, is_unsaid }.complete(&mut envelope);
     envelope
 }
 
@@ -161,6 +163,8 @@ struct FullAssembly<'r, 'a> {
     root_text: &'r mut Option<Cow<'a, str>>,
     text: &'r mut Option<String>,
     has_hints: bool,
+    /// Whether the only field has no message of its own, so that the one of the whole is about it.
+    is_unsaid: bool,
 }
 
 impl<'a> FullAssembly<'_, 'a> {
@@ -192,6 +196,11 @@ impl<'a> FullAssembly<'_, 'a> {
         if envelope.message.is_none() {
             (envelope.message, envelope.locations.message) =
                 fall_back(self.root_text.take(), self.text.take(), self.head, standard.has_challenge);
+        }
+        if self.is_unsaid
+            && let (Some(message), [field]) = (&envelope.message, &mut *envelope.fields)
+        {
+            field.message.clone_from(message);
         }
         if envelope.code.is_none()
             && standard.has_challenge

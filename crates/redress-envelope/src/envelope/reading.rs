@@ -159,6 +159,13 @@ impl<'a, 'p> EnvelopeSink<'a, 'p> {
         self.is_bare || (self.is_unwrapped && !self.cells.has_any(u128::MAX) && self.fields.is_none())
     }
 
+    #[inline(always)]
+    fn go_below(&mut self) {
+        if let Some(below) = self.plan.below {
+            (self.id, self.node) = (below, self.plan.node_at(below));
+        }
+    }
+
     /// Goes to a member and forgets what an earlier one of its name brought.
     #[inline(always)]
     fn go_to(&mut self, name: &[u8]) -> Option<&'p Node> {
@@ -195,6 +202,11 @@ impl<'a> Sink<'a> for EnvelopeSink<'a, '_> {
             }
             self.is_list = container == Container::Array;
             self.is_unwrapped = self.plan.unwraps(container);
+        }
+        let takes_lists = self.walk.in_array() || self.node.may_name_field();
+        if container == Container::Object && takes_lists && !self.node.wants_inside(container) {
+            // Where texts or a list of them are expected, an object is what it would be where no path leads.
+            self.go_below();
         }
         let node = self.node;
         for cell in &node.cells {
@@ -256,10 +268,11 @@ impl<'a> Sink<'a> for EnvelopeSink<'a, '_> {
         }
         let node = self.node;
         if let (Some(fields), true) = (&mut self.fields, node.role != FieldRole::None) {
+            let role = self.inside.role.of_member(node.role);
             if node.cells.is_empty() {
-                return fields.scalar(node.role, scalar);
+                return fields.scalar(role, scalar);
             }
-            fields.scalar(node.role, scalar.clone());
+            fields.scalar(role, scalar.clone());
         }
         if let Some((last, others)) = node.cells.split_last() {
             let depth = self.walk.depth();
@@ -274,7 +287,7 @@ impl<'a> Sink<'a> for EnvelopeSink<'a, '_> {
         match (node.single_cell, &mut self.fields) {
             (Some(cell), _) => self.cells.put_last(cell, Value::Text(text)),
             (None, Some(fields)) if node.affects_fields && node.cells.is_empty() && !self.walk.at_root() => {
-                fields.text(node.role, Cow::Borrowed(text));
+                fields.text(self.inside.role.of_member(node.role), Cow::Borrowed(text));
             }
             _ => self.scalar(Scalar::Text(Cow::Borrowed(text))),
         }

@@ -25,8 +25,14 @@ impl Plan {
     /// Returns the cell in which the value at `path` will lie; `None` when the plan
     /// is full.
     pub(crate) fn cell(&mut self, path: &Path, merge: &Merge) -> Option<Cell> {
-        let merge = if *merge == Merge::Last && path.has_wildcard() { &Merge::First } else { merge };
-        if let Some(known) = self.cells.iter().position(|(at, how)| at == path && how == merge) {
+        let merge = match (merge, path.has_wildcard()) {
+            (Merge::Last, true) => &Merge::First,
+            (Merge::Sentence, false) => &Merge::Last,
+            (Merge::Sentence, true) if path.is_xml() => &Merge::First,
+            _ => merge,
+        };
+        let is_known = |how: &Merge| how == merge || matches!((how, merge), (Merge::Sentence, Merge::First));
+        if let Some(known) = self.cells.iter().position(|(at, how)| is_known(how) && at == path) {
             return Cell::try_from(known).ok().map(|nth| self.first_cell + nth);
         }
         let Some(nth) = Cell::try_from(self.cells.len()).ok().filter(|nth| usize::from(*nth) < MAX_CELLS) else {
@@ -56,6 +62,7 @@ impl Plan {
     /// those named by a path too.
     pub(crate) fn finish(mut self) -> Self {
         let mut merging = Merging { excepted: std::mem::take(&mut self.excepted), ..Merging::default() };
+        self.finish_below(&mut merging);
         let mut at = 0;
         // Copies of shared nodes come behind the others.
         while at < self.nodes.len() {
@@ -80,6 +87,25 @@ impl Plan {
         }
         self.nodes[0].single_cell = None;
         self
+    }
+
+    /// Lets what the end of a name stands for hold for the names beside it that end so.
+    /// Lets an object be an item where lists of any name hold items, and the texts in a list of the body may be messages
+    /// under its name.
+    fn finish_below(&mut self, merging: &mut Merging) {
+        let Some(below) = self.below else { return };
+        for (name, named) in self.node_at(below).keys.clone() {
+            if let Some(ending) = self.node_at(below).by_ending(name.as_bytes()) {
+                self.merge(ending, named, merging);
+            }
+        }
+        let item = self.node_at(below).role;
+        let of_body = self.node_at(0).any_key.and_then(|any| self.node_at(any).each);
+        if let (FieldRole::Item { list, .. }, Some(of_body)) = (item, of_body)
+            && let FieldRole::Leaf { list: leaf } = self.node_at(of_body).role
+        {
+            self.at(of_body).role = FieldRole::LeafItem { leaf, list };
+        }
     }
 
     /// Lets the member `name` lie in itself before the last step of `path`.

@@ -2,8 +2,11 @@
 
 use std::collections::HashMap;
 
-use super::{FieldList, FieldRole, MAX_LISTS, Plan};
+use super::{FieldList, FieldRole, MAX_LISTS, MAX_RANKS, Plan};
 use crate::path::{Path, Step};
+
+/// The rank of the first alternative that holds at any depth: what an item names itself goes before.
+const OF_ANY_DEPTH: u8 = MAX_RANKS as u8;
 
 impl Plan {
     /// Returns a place where two lists of fields begin that differ: only the last
@@ -42,7 +45,7 @@ impl Plan {
             FieldList::List { at, path, message, nameless, single } => {
                 // An element that repeats is its own list.
                 let item = if *single || at.is_xml() { at.clone() } else { at.join(&[Step::Each]) };
-                self.role(&item, FieldRole::Item { list, nameless: *nameless });
+                self.role(&item, FieldRole::Item { list, nameless: *nameless, whole: at.holds_below() });
                 self.item_paths(&item, path);
                 self.item_messages(&item, message);
             }
@@ -81,6 +84,10 @@ impl Plan {
 
     fn item_paths(&mut self, item: &Path, paths: &[Path]) {
         for (path, rank) in ranked(paths) {
+            if path.holds_below() {
+                self.role(&path, FieldRole::AnyPath { rank: rank + OF_ANY_DEPTH });
+                continue;
+            }
             let path = item.join(path.steps());
             let name = matches!(path.steps().last(), Some(Step::Key(key)) if key == "name");
             self.role(&path, FieldRole::ItemPath { rank, name });
@@ -91,6 +98,10 @@ impl Plan {
 
     fn item_messages(&mut self, item: &Path, messages: &[Path]) {
         for (path, rank) in ranked(messages) {
+            if path.holds_below() {
+                self.role(&path, FieldRole::AnyMessage { rank: rank + OF_ANY_DEPTH });
+                continue;
+            }
             let path = item.join(path.steps());
             self.role(&path, FieldRole::ItemMessage { rank });
             self.inside(item, &path, |node| node.messages_below |= 1 << rank);
@@ -135,6 +146,11 @@ impl FieldList {
             list
         };
         self.at().expanded().into_iter().map(at).collect()
+    }
+
+    /// Returns `true` if it is one object that has a path and a message.
+    pub(crate) const fn is_single(&self) -> bool {
+        matches!(self, Self::List { single: true, .. })
     }
 
     /// Returns where it begins.

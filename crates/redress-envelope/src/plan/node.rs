@@ -113,6 +113,11 @@ impl Node {
 
     /// Returns the place of a member by its name, or by the end of its name.
     pub(crate) fn ending(&self, name: &[u8]) -> Option<NodeId> {
+        self.only_named(name).or_else(|| self.by_ending(name))
+    }
+
+    /// Returns the place of a member by the end of its name.
+    pub(super) fn by_ending(&self, name: &[u8]) -> Option<NodeId> {
         let mut letters = name.iter().rev().filter(|byte| byte.is_ascii_alphanumeric());
         let last = letters.next().map(u8::to_ascii_lowercase);
         let ends = |end: &[u8]| {
@@ -121,7 +126,7 @@ impl Node {
             let mut letters = letters.clone();
             before.iter().rev().all(|byte| letters.next().is_some_and(|letter| letter.eq_ignore_ascii_case(byte)))
         };
-        self.only_named(name).or_else(|| self.endings.iter().find(|(end, _)| ends(end)).map(|(_, id)| *id))
+        self.endings.iter().find(|(end, _)| ends(end)).map(|(_, id)| *id)
     }
 
     /// Returns the places of all members that a path names, with their names, and
@@ -212,7 +217,7 @@ impl Name {
         Self { text: name.as_bytes().into(), ends: Ends::of(name.as_bytes()) }
     }
 
-    fn as_bytes(&self) -> &[u8] {
+    pub(super) fn as_bytes(&self) -> &[u8] {
         &self.text
     }
 

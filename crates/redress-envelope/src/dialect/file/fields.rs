@@ -1,5 +1,7 @@
 //! `fields = [...]`: how an API lists the faults of single fields.
 
+use std::slice;
+
 use super::words::{path, path_below_element, text};
 use super::{File, Item};
 use crate::path::Path;
@@ -50,9 +52,16 @@ fn list<'t>(file: &mut File<'_>, item: &Item<'t>) -> Option<FieldList> {
     if form.as_ref().is_some_and(|(form, at)| at.is_xml() && *form != Form::List) {
         file.note(&item.span, &item.key, "expected `list` with a path into XML".to_owned());
     }
-    let places = form.iter().filter(|(form, _)| *form != Form::List).map(|(_, at)| at);
-    if places.chain(&path).chain(&message).any(Path::holds_below) {
-        file.note(&item.span, &item.key, "expected `**` only in the path of a `list`".to_owned());
+    let holds_below = |paths: &[Path]| paths.iter().any(Path::holds_below);
+    let (at_any_depth, inside) = (
+        holds_below(form.as_ref().map(|(_, at)| slice::from_ref(at)).unwrap_or_default()),
+        holds_below(&path) || holds_below(&message),
+    );
+    let may_hold_below = form.as_ref().is_some_and(|(form, _)| matches!(form, Form::List | Form::One | Form::Map));
+    let is_list = form.as_ref().is_some_and(|(form, _)| matches!(form, Form::List | Form::One));
+    if (at_any_depth && !may_hold_below) || (inside && !(at_any_depth && is_list)) {
+        let places = "expected `**` only in the path of a `list`, `one` or `map`, and in the parts of such a list";
+        file.note(&item.span, &item.key, places.to_owned());
     }
     if file.mistakes.len() > mistakes {
         return None;
@@ -86,6 +95,11 @@ fn list<'t>(file: &mut File<'_>, item: &Item<'t>) -> Option<FieldList> {
             None
         }
     }
+}
+
+/// Reads where a list begins; `**` is any place of an object.
+fn place(form: Form, text: &str) -> Result<Path, String> {
+    if (form, text) == (Form::One, "**") { Ok(Path::any_depth()) } else { path(text) }
 }
 
 fn except(file: &mut File<'_>, item: &Item<'_>) -> Vec<String> {
@@ -126,7 +140,7 @@ fn table<'t>(file: &mut File<'_>, item: &Item<'t>) -> Option<Table> {
         if fields.form.is_some() {
             file.note(&entry.span, &item.key, "expected only one of list, one, map, maps, tree".to_owned());
         }
-        fields.form = file.parsed(&entry, path).map(|path| (form, path));
+        fields.form = file.parsed(&entry, |text| place(form, text)).map(|path| (form, path));
     }
     Some(fields)
 }

@@ -149,11 +149,15 @@ const fn takes_all_of(wide: Kind, narrow: Kind) -> bool {
     match wide {
         Kind::Any => true,
         Kind::Word => !matches!(narrow, Kind::Any),
-        Kind::Text => matches!(narrow, Kind::Text | Kind::Token | Kind::Phrase | Kind::Sentence),
+        Kind::Text => {
+            matches!(narrow, Kind::Text | Kind::Token | Kind::Phrase | Kind::Sentence | Kind::ErrorName | Kind::Id)
+        }
         Kind::Number => matches!(narrow, Kind::Number),
-        Kind::Symbol => matches!(narrow, Kind::Symbol | Kind::Token),
+        Kind::Symbol => matches!(narrow, Kind::Symbol | Kind::Token | Kind::ErrorName | Kind::Id),
         Kind::Token => matches!(narrow, Kind::Token),
         Kind::Phrase => matches!(narrow, Kind::Phrase),
         Kind::Sentence => matches!(narrow, Kind::Sentence),
+        Kind::ErrorName => matches!(narrow, Kind::ErrorName),
+        Kind::Id => matches!(narrow, Kind::Id),
     }
 }

@@ -7,6 +7,24 @@ pub(crate) fn is_prose(text: &str) -> bool {
     text.contains(|symbol: char| symbol.is_whitespace() || (!symbol.is_ascii() && symbol.is_alphabetic()))
 }
 
+/// Returns `true` if a text is prose other than a reason phrase.
+pub(crate) fn is_sentence(text: &str) -> bool {
+    is_prose(text) && !is_reason_phrase(text)
+}
+
+/// Returns `true` if a text may tell one occurrence from all others: it has letters and digits, and is not prose.
+pub(super) fn is_id(text: &str) -> bool {
+    let has = |of_kind: fn(&u8) -> bool| text.bytes().any(|byte| of_kind(&byte));
+    has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic) && !is_prose(text) && !text.contains(['/', '_'])
+}
+
+/// Returns `true` if a text names an error by the last of its words, or by a
+/// reason phrase of several words.
+pub(crate) fn is_error_name(text: &str) -> bool {
+    const ENDS: [&str; 6] = ["Error", "_error", "-error", "Exception", "_exception", "-exception"];
+    ENDS.iter().any(|end| text.len() > end.len() && text.ends_with(end)) || is_joined_phrase(text)
+}
+
 /// Returns `true` if a text, whatever its case, says no more than that a
 /// request succeeded or failed, or that there is nothing to say.
 pub(crate) fn is_outcome(text: &str) -> bool {
@@ -97,7 +115,7 @@ pub(crate) fn is_reason_phrase(text: &str) -> bool {
 
 /// Returns `true` if a text is a reason phrase of several words as one word, in
 /// any case: `NotFound`, `not_found`.
-pub(crate) fn is_joined_phrase(text: &str) -> bool {
+fn is_joined_phrase(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-'))
         && REASON_PHRASES.iter().any(|phrase| phrase.contains(' ') && letters(phrase).eq(letters(text)))
 }
