@@ -2,17 +2,19 @@
 //! graph that a scan walks.
 
 mod build;
+mod id_hash;
 mod last_letters;
 mod lists;
+mod merging;
 mod node;
 mod plans;
 mod root;
 mod spelling;
 
-use std::collections::HashSet;
-
 use crate::cells::Cell;
 use crate::path::Path;
+use id_hash::{IdMap, IdSet};
+use node::Name;
 pub(crate) use node::Node;
 pub(crate) use plans::Plans;
 pub(crate) use spelling::Spelling;
@@ -47,17 +49,19 @@ pub(crate) struct Plan {
     refused: usize,
     lists: Vec<FieldList>,
     /// Places that a wildcard beside them does not mean.
-    excepted: HashSet<NodeId>,
+    excepted: IdSet<NodeId>,
     /// Whether a path has a name that is compared by its letters and digits.
     pub(crate) folds: bool,
     /// Whether a path selects an element by an attribute.
     pub(crate) selects: bool,
     /// The place of each member and element that no other path names.
     pub(crate) below: Option<NodeId>,
+    /// The places of members by the place around them and their names, while the plan is built.
+    named: IdMap<(NodeId, Name), NodeId>,
     /// Nodes that several places lead to, while the plan is built.
-    shared: HashSet<NodeId>,
+    shared: IdSet<NodeId>,
     /// Nodes below which a wildcard excludes each member that a path names.
-    named_excepted: HashSet<usize>,
+    named_excepted: IdSet<usize>,
 }
 
 /// Which of the values that one path leads to is kept.
@@ -170,12 +174,13 @@ impl Plan {
             first_cell,
             refused: 0,
             lists: Vec::new(),
-            excepted: HashSet::new(),
+            excepted: IdSet::default(),
             folds: false,
             selects: false,
             below: None,
-            shared: HashSet::new(),
-            named_excepted: HashSet::new(),
+            named: IdMap::default(),
+            shared: IdSet::default(),
+            named_excepted: IdSet::default(),
         }
     }
 

@@ -1,25 +1,14 @@
 //! The construction of a plan: paths become nodes, and wildcards are merged
 //! into the names beside them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::hash_map::Entry;
 
+use super::id_hash::{IdMap, IdSet};
+use super::merging::Merging;
 use super::node::Name;
 use super::{FieldRole, MAX_CELLS, MAX_NODES, Merge, Node, NodeId, Plan, Plans};
 use crate::cells::{Cell, bit};
 use crate::path::{Path, Step};
-
-/// The state of merging wildcards into the names beside them.
-#[derive(Default)]
-pub(super) struct Merging {
-    /// The pairs that were merged, each from the first into the second.
-    merged: HashSet<(NodeId, NodeId)>,
-    /// The copies of shared nodes: for each, what was merged into it and the node that it is a copy of.
-    copies: HashMap<NodeId, (NodeId, NodeId)>,
-    /// The copies by the place that leads to them and the node that it led to before.
-    replaced: HashMap<(NodeId, NodeId), NodeId>,
-    /// The places that no wildcard stands for, and their copies.
-    excepted: HashSet<NodeId>,
-}
 
 impl Plan {
     /// Returns the cell in which the value at `path` will lie; `None` when the plan
@@ -61,7 +50,7 @@ impl Plan {
     /// Ends the building: what holds for every member, or every element, holds for
     /// those named by a path too.
     pub(crate) fn finish(mut self) -> Self {
-        let mut merging = Merging { excepted: std::mem::take(&mut self.excepted), ..Merging::default() };
+        let mut merging = Merging::new(std::mem::take(&mut self.excepted));
         self.finish_below(&mut merging);
         let mut at = 0;
         // Copies of shared nodes come behind the others.
@@ -69,7 +58,8 @@ impl Plan {
             self.spread(at, &mut merging);
             at += 1;
         }
-        self.shared = HashSet::new();
+        self.shared = IdSet::default();
+        self.named = IdMap::default();
         for node in &mut self.nodes {
             node.affects_fields =
                 node.role != FieldRole::None || (node.lists_below, node.paths_below, node.messages_below) != (0, 0, 0);
@@ -89,25 +79,6 @@ impl Plan {
         self
     }
 
-    /// Lets what the end of a name stands for hold for the names beside it that end so.
-    /// Lets an object be an item where lists of any name hold items, and the texts in a list of the body may be messages
-    /// under its name.
-    fn finish_below(&mut self, merging: &mut Merging) {
-        let Some(below) = self.below else { return };
-        for (name, named) in self.node_at(below).keys.clone() {
-            if let Some(ending) = self.node_at(below).by_ending(name.as_bytes()) {
-                self.merge(ending, named, merging);
-            }
-        }
-        let item = self.node_at(below).role;
-        let of_body = self.node_at(0).any_key.and_then(|any| self.node_at(any).each);
-        if let (FieldRole::Item { list, .. }, Some(of_body)) = (item, of_body)
-            && let FieldRole::Leaf { list: leaf } = self.node_at(of_body).role
-        {
-            self.at(of_body).role = FieldRole::LeafItem { leaf, list };
-        }
-    }
-
     /// Lets the member `name` lie in itself before the last step of `path`.
     pub(super) fn deepen(&mut self, path: &Path, name: &str, cell: Cell) {
         let Some((last, before)) = path.steps().split_last() else { return };
@@ -120,119 +91,8 @@ impl Plan {
             self.at(leaf).cells.push(cell);
         }
         for name in self.spellings(name) {
-            if !self.node_at(deeper).keys.iter().any(|(key, _)| *key == name) {
-                self.at(deeper).keys.push((name, deeper));
-            }
+            self.add_key(deeper, name, deeper);
         }
-    }
-
-    /// Merges the wildcards of a node into the names beside them.
-    fn spread(&mut self, at: usize, merging: &mut Merging) {
-        let Node { keys, indices, any_key, each, .. } = self.nodes[at].clone();
-        // At most MAX_NODES.
-        let outer = NodeId::try_from(at).unwrap_or(NodeId::MAX);
-        if let Some(any) = any_key.filter(|_| !self.named_excepted.contains(&at)) {
-            let named = keys.iter().map(|(_, named)| *named).filter(|named| !merging.excepted.contains(named));
-            let mut named: Vec<_> = named.collect();
-            // The spellings of a name lie together.
-            named.dedup();
-            named.into_iter().for_each(|named| self.merge_below(outer, any, named, merging));
-        }
-        if let Some(each) = each {
-            indices.iter().for_each(|(_, named)| self.merge_below(outer, each, *named, merging));
-        }
-    }
-
-    /// Adds to a place below `outer` what holds at another one.
-    fn merge_below(&mut self, outer: NodeId, from: NodeId, into: NodeId, merging: &mut Merging) {
-        let into = self.own(outer, from, into, merging);
-        self.merge(from, into, merging);
-    }
-
-    /// Returns a node that what holds at `from` can be added to: a copy of one that other places lead to as well, since it
-    /// does not hold there.
-    fn own(&mut self, outer: NodeId, from: NodeId, node: NodeId, merging: &mut Merging) -> NodeId {
-        let node = merging.replaced.get(&(outer, node)).copied().unwrap_or(node);
-        if node == from || !self.shared.contains(&node) || merging.merged.contains(&(from, node)) {
-            return node;
-        }
-        // Of a node that leads back to itself, as in a tree, the copy does so, too.
-        let copy = if merging.copies.get(&outer) == Some(&(from, node)) {
-            outer
-        } else {
-            match NodeId::try_from(self.nodes.len()) {
-                Ok(copy) if self.nodes.len() < MAX_NODES => copy,
-                // Too many: such a plan is refused.
-                _ => return node,
-            }
-        };
-        if copy != outer {
-            let content = self.node_at(node).clone();
-            self.shared.extend(content.below());
-            self.nodes.push(content);
-            merging.copies.insert(copy, (from, node));
-            if merging.excepted.contains(&node) {
-                merging.excepted.insert(copy);
-            }
-            if self.named_excepted.contains(&usize::from(node)) {
-                self.named_excepted.insert(usize::from(copy));
-            }
-        }
-        merging.replaced.insert((outer, node), copy);
-        self.at(outer).replace(node, copy);
-        copy
-    }
-
-    /// Adds to a place what holds at another one.
-    pub(super) fn merge(&mut self, from: NodeId, into: NodeId, merging: &mut Merging) {
-        if from == into || !merging.merged.insert((from, into)) {
-            return;
-        }
-        let Node { keys, indices, any_key, each, role, cells, cells_below, mask_below, lists_below, .. } =
-            self.node_at(from).clone();
-        let node = &mut self.nodes[usize::from(into)];
-        if matches!((node.role, role), (FieldRole::None, FieldRole::Name { .. })) && node.lists_below != 0 {
-            // A node that holds the names of another list does not name a field.
-            return;
-        }
-        if node.role == FieldRole::None {
-            node.role = role;
-        }
-        node.cells.extend(cells);
-        // Places that wildcards stand for have none: what lies there is not forgotten with a name.
-        node.cells_below.extend(cells_below);
-        node.mask_below |= mask_below;
-        node.lists_below |= lists_below;
-        let mut both = Vec::new();
-        for (slot, child) in [(&mut node.any_key, any_key), (&mut node.each, each)] {
-            match (*slot, child) {
-                (Some(known), Some(child)) => both.push((child, known)),
-                _ => {
-                    self.shared.extend(child);
-                    *slot = slot.or(child);
-                }
-            }
-        }
-        for (name, child) in keys {
-            match node.keys.iter().find(|(known, _)| *known == name) {
-                Some((_, known)) => both.push((child, *known)),
-                None => {
-                    self.shared.insert(child);
-                    node.keys.push((name, child));
-                }
-            }
-        }
-        for (index, child) in indices {
-            match node.indices.iter().find(|(known, _)| *known == index) {
-                Some((_, known)) => both.push((child, *known)),
-                None => {
-                    self.shared.insert(child);
-                    node.indices.push((index, child));
-                }
-            }
-        }
-        both.dedup();
-        both.into_iter().for_each(|(from, below)| self.merge_below(into, from, below, merging));
     }
 
     /// Visits the places on the way to `path` that no wildcard stands for: there a
@@ -285,20 +145,13 @@ impl Plan {
             return known;
         }
         match (step, Self::name_of(step)) {
-            (Step::Key(name), _) => {
-                for name in self.spellings(name) {
-                    let keys = &mut self.at(at).keys;
-                    if !keys.iter().any(|(key, _)| *key == name) {
-                        keys.push((name, next));
-                    }
-                }
-            }
+            (Step::Key(name), _) => self.spellings(name).into_iter().for_each(|name| self.add_key(at, name, next)),
             (Step::OneOf(_), _) => {}
             (Step::Index(index), _) => self.at(at).indices.push((*index, next)),
             (Step::Each, _) => self.at(at).each = Some(next),
             (Step::Below, _) => return self.add_below(next),
             (Step::Ending(end), _) => self.at(at).endings.push((letters(end), next)),
-            (_, Some(name)) => self.at(at).keys.push((name, next)),
+            (_, Some(name)) => self.add_key(at, name, next),
             (_, None) => self.at(at).any_key = Some(next),
         }
         self.nodes.push(Node::default());
@@ -312,6 +165,14 @@ impl Plan {
             }
         }
         next
+    }
+
+    /// Lets a name lead from a place to another one, unless it leads somewhere already.
+    pub(super) fn add_key(&mut self, at: NodeId, name: Name, to: NodeId) {
+        if let Entry::Vacant(free) = self.named.entry((at, name.clone())) {
+            free.insert(to);
+            self.at(at).keys.push((name, to));
+        }
     }
 
     /// Adds the place that stands for any depth.
@@ -334,7 +195,7 @@ impl Plan {
             Step::Ending(end) => node.endings.iter().find(|(known, _)| *known == letters(end)).map(|(_, id)| *id),
             _ => {
                 let name = Self::name_of(step)?;
-                node.keys.iter().find(|(key, _)| *key == name).map(|(_, id)| *id)
+                self.named.get(&(at, name)).copied()
             }
         }
     }

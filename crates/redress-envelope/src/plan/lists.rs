@@ -126,7 +126,7 @@ impl Plan {
             .collect();
         ends.into_iter().for_each(|end| self.at(end).role = FieldRole::Leaf { list });
         let names = self.spellings(leaf);
-        self.at(any).keys.extend(names.into_iter().map(|name| (name, end)));
+        names.into_iter().for_each(|name| self.add_key(any, name, end));
     }
 }
 

@@ -1,5 +1,8 @@
 //! The nodes of a plan.
 
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
 use super::last_letters::LastLetters;
 use super::{FieldRole, NodeId};
 use crate::cells::Cell;
@@ -60,7 +63,7 @@ struct SortedKeys {
 pub(super) struct Name {
     /// Compared first: they tell most names apart.
     ends: Ends,
-    text: Box<[u8]>,
+    text: Arc<[u8]>,
 }
 
 /// The first and the last bytes of a name. With its length they make out all of
@@ -223,6 +226,14 @@ impl Name {
 
     pub(super) fn len(&self) -> usize {
         self.text.len()
+    }
+}
+
+/// The ends tell most names apart, and are hashed at once.
+impl Hash for Name {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.ends.0);
+        state.write_u64(self.ends.1);
     }
 }
 

@@ -1,7 +1,7 @@
 //! The root of a body: an object, or an array.
 
 use super::Plan;
-use super::build::Merging;
+use super::merging::Merging;
 use crate::json::Container;
 use crate::path::Step;
 
