@@ -16,6 +16,8 @@ pub(crate) type Cell = u16;
 /// The number of values stored without an allocation: more than the envelope of
 /// any shipped vendor has.
 const INLINE: usize = 8;
+/// The depth of a sentence that stays: no place is as deep.
+const SETTLED: u8 = u8::MAX;
 /// The longest text that joining produces, in bytes.
 const MAX_JOINED: usize = 4096;
 
@@ -59,6 +61,8 @@ struct Spill<'a> {
 /// The result of merging a further value into a cell that holds one.
 enum MergeResult {
     Stays,
+    /// No further value replaces the one that is there.
+    Settled,
     Replaced,
     /// Both are texts; the result of joining them.
     Joined(String),
@@ -219,9 +223,10 @@ impl<'a> Cells<'a> {
 
     #[cold]
     fn put_again(&mut self, plan: &Plan, cell: Cell, depth: u8, value: Value<'a>) {
-        let Some(known) = self.found(cell) else { return self.put_first(plan, cell, depth, value) };
-        match self.merged(plan.merge_rule(cell), known, depth, value, self.text(value)) {
+        let Some(known) = self.found(cell).copied() else { return self.put_first(plan, cell, depth, value) };
+        match self.merged(plan.merge_rule(cell), &known, depth, value, self.text(value)) {
             MergeResult::Stays => {}
+            MergeResult::Settled => self.replace(cell, SETTLED, known.value),
             MergeResult::Replaced => self.replace(cell, depth, value),
             MergeResult::Joined(text) => self.replace_by_own(cell, depth, text, false),
         }
@@ -231,15 +236,16 @@ impl<'a> Cells<'a> {
     fn put_owned(&mut self, plan: &Plan, cell: Cell, depth: u8, text: String, is_number: bool) {
         let value = Value::Owned { cell, is_number };
         let merge = plan.merge_rule(cell);
-        let Some(known) = self.found(cell) else {
+        let Some(known) = self.found(cell).copied() else {
             if *merge == Merge::Last || !is_refused(merge, value, Some(&text)) {
                 let value = self.own(cell, text, is_number);
                 self.add(Found { value, cell, depth });
             }
             return;
         };
-        match self.merged(merge, known, depth, value, Some(&text)) {
+        match self.merged(merge, &known, depth, value, Some(&text)) {
             MergeResult::Stays => {}
+            MergeResult::Settled => self.replace(cell, SETTLED, known.value),
             MergeResult::Replaced => self.replace_by_own(cell, depth, text, is_number),
             MergeResult::Joined(text) => self.replace_by_own(cell, depth, text, false),
         }
@@ -250,6 +256,7 @@ impl<'a> Cells<'a> {
     fn merged(&self, merge: &Merge, known: &Found<'a>, depth: u8, value: Value<'a>, text: Option<&str>) -> MergeResult {
         match merge {
             Merge::Last => MergeResult::Replaced,
+            Merge::Sentence if known.depth == SETTLED => MergeResult::Stays,
             _ if is_refused(merge, value, text) => MergeResult::Stays,
             // A text or a number says more than a container that stood first.
             Merge::First | Merge::Sentence | Merge::Deepest(_)
@@ -258,13 +265,8 @@ impl<'a> Cells<'a> {
                 MergeResult::Replaced
             }
             Merge::Deepest(_) if depth >= known.depth && !value.is_container() => MergeResult::Replaced,
-            Merge::Sentence
-                if matches!(value, Value::Text(_) | Value::Owned { is_number: false, .. })
-                    && text.is_some_and(is_sentence)
-                    && !self.text(known.value).is_some_and(is_sentence) =>
-            {
-                MergeResult::Replaced
-            }
+            Merge::Sentence if self.text(known.value).is_some_and(is_sentence) => MergeResult::Settled,
+            Merge::Sentence if text.is_some_and(is_sentence) => MergeResult::Replaced,
             Merge::First | Merge::Sentence | Merge::Deepest(_) => MergeResult::Stays,
             Merge::Joined(between) => match (self.text(known.value), text) {
                 (Some(first), Some(more)) if first.len() + between.len() + more.len() <= MAX_JOINED => {

@@ -4,12 +4,15 @@
 //! path and a message, a map from names to messages, and a tree whose nested
 //! names form the path.
 
+mod name;
+
 use std::borrow::Cow;
 use std::fmt;
 
 use crate::dialect::is_error_name;
-use crate::json::{MAX_NAME, Scalar};
+use crate::json::Scalar;
 use crate::plan::{FieldRole, Node};
+use name::{FieldName, short};
 
 /// The maximum number of field errors: more than a person reads, and few enough
 /// that a hostile body costs little.
@@ -35,6 +38,9 @@ pub struct FieldError<'a> {
 #[derive(Debug)]
 pub(crate) struct Fields<'a> {
     found: Vec<FieldError<'a>>,
+    /// What lies before the path of each, to be joined last, since many are of a list that no envelope reads. Those behind
+    /// the end have nothing before it.
+    before: Vec<Cow<'a, str>>,
     /// The list that each belongs to; those behind the end belong to list 0, which
     /// most dialects have alone.
     lists: Vec<u8>,
@@ -47,12 +53,10 @@ pub(crate) struct Fields<'a> {
     outer: Vec<(FieldError<'a>, u8, u8)>,
     /// How many items are open.
     open: u8,
-    /// The name in hand, of a map or a tree, behind those of the containers that it
-    /// lies in.
-    name: Cow<'a, str>,
-    /// The list that it belongs to, and where in it the part begins that does.
+    /// The name in hand, of a map or a tree.
+    name: FieldName<'a>,
+    /// The list that it belongs to.
     name_list: u8,
-    begin: u16,
 }
 
 impl FieldError<'_> {
@@ -87,23 +91,31 @@ impl<'a> Fields<'a> {
         let item = FieldError::nothing();
         Self {
             found: Vec::new(),
+            before: Vec::new(),
             lists: Vec::new(),
             item,
             path_rank: NONE,
             message_rank: NONE,
             outer: Vec::new(),
             open: 0,
-            name: Cow::Borrowed(""),
+            name: FieldName::new(),
             name_list: 0,
-            begin: 0,
         }
     }
 
     /// Returns those of the given lists.
     pub(crate) fn of_lists(&mut self, lists: u64) -> Vec<FieldError<'a>> {
-        self.retain(|list, _| lists & (1 << list) != 0);
-        self.drop_doubles();
-        std::mem::take(&mut self.found)
+        self.retain(|list, _, _| lists & (1 << list) != 0);
+        for (before, field) in self.before.iter().zip(&mut self.found).filter(|(before, _)| !before.is_empty()) {
+            field.path = short(Cow::Owned([before, ".", &field.path].concat()));
+        }
+        let mut found = std::mem::take(&mut self.found);
+        // Most often all are of one list.
+        let are_of_one = self.lists.len() == found.len() && self.lists.iter().all(|list| *list == self.lists[0]);
+        if !self.lists.is_empty() && !are_of_one {
+            self.drop_doubles(&mut found);
+        }
+        found
     }
 
     /// Returns `true` if the only field that was found is that of a single object, which has no message of its own.
@@ -114,23 +126,18 @@ impl<'a> Fields<'a> {
     }
 
     /// Drops what a list says as one before it did: a body may say the same in a map and in a list.
-    fn drop_doubles(&mut self) {
-        if self.lists.is_empty() {
-            return;
-        }
-        let list_of = |lists: &[u8], at: usize| lists.get(at).copied().unwrap_or_default();
+    fn drop_doubles(&mut self, found: &mut Vec<FieldError<'a>>) {
         let mut at = 1;
-        while at < self.found.len() {
-            let list = list_of(&self.lists, at);
-            let is_double =
-                (0..at).any(|other| list_of(&self.lists, other) != list && self.found[other] == self.found[at]);
-            if is_double {
-                self.found.remove(at);
-                if at < self.lists.len() {
-                    self.lists.remove(at);
-                }
-            } else {
+        while at < found.len() {
+            let list_of = |at: usize| self.lists.get(at).copied().unwrap_or_default();
+            let is_double = (0..at).any(|other| list_of(other) != list_of(at) && found[other] == found[at]);
+            if !is_double {
                 at += 1;
+                continue;
+            }
+            found.remove(at);
+            if at < self.lists.len() {
+                self.lists.remove(at);
             }
         }
     }
@@ -152,7 +159,7 @@ impl<'a> Fields<'a> {
     /// field name of the array, in bytes.
     #[inline]
     pub(crate) fn element(&mut self, named: u16) {
-        truncate(&mut self.name, usize::from(named));
+        self.name.cut(named);
     }
 
     /// Records that a container at a place ends.
@@ -182,25 +189,18 @@ impl<'a> Fields<'a> {
     pub(crate) fn key(&mut self, node: &Node, named: u16, name: Cow<'a, str>) {
         match node.role {
             FieldRole::Name { list, once, .. } => {
-                self.begin = match named {
-                    0 => 0,
-                    _ if list == self.name_list => self.begin,
-                    // It lies in a name of another list.
-                    _ => named + 1,
-                };
+                self.name.push(named, short(name), list == self.name_list);
                 self.name_list = list;
-                self.extend(usize::from(named), short(name));
                 // The last of a repeated name counts, as long as there is room for more.
-                if once && (named == 0 || self.begin == named + 1) && self.found.len() < MAX_FIELDS {
-                    let name = self.own_name();
-                    self.retain(|of, field| of != list || field.path != name);
+                let is_full = self.found.len() >= MAX_FIELDS;
+                if once && self.name.is_first(named) && !self.found.is_empty() && !is_full {
+                    let (_, name) = self.name.parts();
+                    self.retain(|of, before, field| of != list || !before.is_empty() || field.path != name);
                 }
             }
             FieldRole::Leaf { .. } => {
-                truncate(&mut self.name, usize::from(named));
-                if usize::from(self.begin) >= self.name.len() {
-                    self.begin = 0;
-                }
+                self.name.cut(named);
+                self.name.rest_is_own();
             }
             _ => {}
         }
@@ -212,7 +212,7 @@ impl<'a> Fields<'a> {
     #[inline]
     pub(crate) fn named(&self, role: FieldRole, named: u16) -> u16 {
         match role {
-            FieldRole::Name { .. } | FieldRole::Leaf { .. } => u16::try_from(self.name.len()).unwrap_or(u16::MAX),
+            FieldRole::Name { .. } | FieldRole::Leaf { .. } => self.name.len(),
             _ => named,
         }
     }
@@ -238,11 +238,12 @@ impl<'a> Fields<'a> {
                 self.push(list, FieldError { path: Cow::Borrowed(""), message: text });
             }
             // A list that lies in no name belongs to something else.
-            FieldRole::Leaf { .. } | FieldRole::LeafItem { .. } if self.own_name().is_empty() => {}
+            FieldRole::Leaf { .. } | FieldRole::LeafItem { .. } if self.name.is_empty() => {}
             FieldRole::Name { list, leaf: true, .. }
             | FieldRole::Leaf { list }
             | FieldRole::LeafItem { leaf: list, .. } => {
-                self.push(list, FieldError { path: self.own_name(), message: text });
+                let (before, path) = self.name.parts();
+                self.push_part(list, before, FieldError { path, message: text });
             }
             _ => self.path(role, text),
         }
@@ -271,28 +272,6 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Puts a name behind the first bytes of the one in hand.
-    fn extend(&mut self, named: usize, name: Cow<'a, str>) {
-        if named == 0 {
-            self.name = name;
-            return;
-        }
-        let before = self.name.get(..named).unwrap_or(&self.name);
-        self.name = short(Cow::Owned([before, ".", &name].concat()));
-    }
-
-    /// Returns the name in hand without those of other lists.
-    #[inline]
-    fn own_name(&self) -> Cow<'a, str> {
-        if self.begin == 0 {
-            return self.name.clone();
-        }
-        match &self.name {
-            Cow::Borrowed(name) => Cow::Borrowed(name.get(usize::from(self.begin)..).unwrap_or(name)),
-            Cow::Owned(name) => Cow::Owned(name.get(usize::from(self.begin)..).unwrap_or(name).to_owned()),
-        }
-    }
-
     /// Forgets what an earlier member of the same name brought.
     fn forget(&mut self, node: &Node) {
         // Only if what was found came from here: another alternative stays.
@@ -303,38 +282,56 @@ impl<'a> Fields<'a> {
             (self.message_rank, self.item.message) = (NONE, Cow::Borrowed(""));
         }
         if node.lists_below != 0 {
-            self.retain(|list, _| node.lists_below & (1 << list) == 0);
+            self.retain(|list, _, _| node.lists_below & (1 << list) == 0);
         }
     }
 
     #[inline]
     fn push(&mut self, list: u8, field: FieldError<'a>) {
+        self.push_part(list, Cow::Borrowed(""), field);
+    }
+
+    #[inline]
+    fn push_part(&mut self, list: u8, before: Cow<'a, str>, field: FieldError<'a>) {
         if self.found.len() < MAX_FIELDS {
             if list != 0 {
                 self.lists.resize(self.found.len(), 0);
                 self.lists.push(list);
+            }
+            if !before.is_empty() {
+                self.before.resize(self.found.len(), Cow::Borrowed(""));
+                self.before.push(before);
             }
             self.found.push(field);
         }
     }
 
     #[inline]
-    fn retain(&mut self, keep: impl Fn(u8, &FieldError<'a>) -> bool) {
-        let list_of = |lists: &[u8], at| lists.get(at).copied().unwrap_or_default();
-        let dropped = self.found.iter().zip(0..).position(|(field, at)| !keep(list_of(&self.lists, at), field));
-        let Some(mut kept) = dropped else { return };
+    fn retain(&mut self, keep: impl Fn(u8, &str, &FieldError<'a>) -> bool) {
+        let keeps = |of: &Self, at: usize| {
+            let list = of.lists.get(at).copied().unwrap_or_default();
+            keep(list, of.before.get(at).map_or("", |before| before), &of.found[at])
+        };
+        let Some(mut kept) = (0..self.found.len()).find(|at| !keeps(self, *at)) else { return };
         for at in kept + 1..self.found.len() {
-            let list = list_of(&self.lists, at);
-            if keep(list, &self.found[at]) {
+            if keeps(self, at) {
                 self.found.swap(kept, at);
-                if let Some(slot) = self.lists.get_mut(kept) {
-                    *slot = list;
-                }
+                swap(&mut self.lists, kept, at);
+                swap(&mut self.before, kept, at);
                 kept += 1;
             }
         }
         self.found.truncate(kept);
         self.lists.truncate(kept);
+        self.before.truncate(kept);
+    }
+}
+
+/// Moves what one of the fields has to another place, and forgets what was there; those behind the end have the default.
+fn swap<T: Default>(all: &mut [T], to: usize, from: usize) {
+    let moved = all.get_mut(from).map(std::mem::take).unwrap_or_default();
+    if let Some(slot) = all.get_mut(to) {
+        *slot = moved;
     }
 }
 
@@ -343,32 +340,9 @@ fn alternative(rank: u8) -> u32 {
     1_u32.checked_shl(rank.into()).unwrap_or_default()
 }
 
-fn truncate(name: &mut Cow<'_, str>, len: usize) {
-    match name {
-        Cow::Borrowed(name) => *name = name.get(..len).unwrap_or(name),
-        Cow::Owned(name) if name.is_char_boundary(len) => name.truncate(len),
-        Cow::Owned(_) => {}
-    }
-}
-
 /// Returns `true` if a text can be the name of a field: some servers write
 /// `null` where they mean nothing, or a sentence.
 fn is_name(text: &str) -> bool {
     let is_sentence = text.ends_with('.') && text.contains(' ');
     !text.is_empty() && text != "null" && !is_sentence
-}
-
-/// Cuts a name that no field has.
-fn short(name: Cow<'_, str>) -> Cow<'_, str> {
-    if name.len() <= MAX_NAME {
-        return name;
-    }
-    let end = (0..=MAX_NAME).rev().find(|at| name.is_char_boundary(*at)).unwrap_or_default();
-    match name {
-        Cow::Borrowed(name) => Cow::Borrowed(&name[..end]),
-        Cow::Owned(mut name) => {
-            name.truncate(end);
-            Cow::Owned(name)
-        }
-    }
 }

@@ -86,24 +86,25 @@ impl Walk {
         self.next
     }
 
-    /// Returns the node of a member by the names that hold at any depth, if no path
-    /// names it at its own place. `found` is its node at that place.
+    /// Records the name of the member that follows, and returns its node: that of a path to its own place, else one by the
+    /// names that hold at any depth.
     #[inline(never)]
-    pub(crate) fn key_below(
-        &mut self,
-        plan: &Plan,
-        inside: &Node,
-        name: &[u8],
-        found: Option<NodeId>,
-    ) -> Option<NodeId> {
-        let below = plan.node_at(plan.below?);
-        self.next = match found {
-            _ if below.has_none_like(name) => found.or(plan.below),
-            None => below.ending(name).or(plan.below),
-            Some(_) if inside.only_named(name).is_some() => found,
-            Some(_) => below.ending(name).or(found),
+    pub(crate) fn key_or_below(&mut self, plan: &Plan, below: NodeId, inside: &Node, name: &[u8]) -> NodeId {
+        let names = plan.node_at(below);
+        let found = if self.top.node == below {
+            // Its names are those that hold at any depth.
+            if names.has_none_like(name) { below } else { names.ending(name).unwrap_or(below) }
+        } else {
+            match inside.member(name) {
+                Some(id) if !plan.node_at(id).may_name_field() => id,
+                found if names.has_none_like(name) => found.unwrap_or(below),
+                None => names.ending(name).unwrap_or(below),
+                Some(id) if inside.only_named(name).is_some() => id,
+                Some(id) => names.ending(name).unwrap_or(id),
+            }
         };
-        self.next
+        self.next = Some(found);
+        found
     }
 
     /// Records that the value in hand, at `node`, is a container.

@@ -169,9 +169,9 @@ impl<'a, 'p> EnvelopeSink<'a, 'p> {
     /// Goes to a member and forgets what an earlier one of its name brought.
     #[inline(always)]
     fn go_to(&mut self, name: &[u8]) -> Option<&'p Node> {
-        self.id = match self.walk.key(self.inside, name) {
-            Some(id) if self.plan.below.is_none() || !self.plan.node_at(id).may_name_field() => id,
-            found => self.walk.key_below(self.plan, self.inside, name, found)?,
+        self.id = match self.plan.below {
+            None => self.walk.key(self.inside, name)?,
+            Some(below) => self.walk.key_or_below(self.plan, below, self.inside, name),
         };
         self.node = self.plan.node_at(self.id);
         self.cells.forget(self.node);
