@@ -283,3 +283,13 @@ async fn a_byte_order_mark_before_the_answer_does_not_lose_a_rotated_token() {
     assert_eq!(call(&layer, &Api::default()).await.expect("a response"), 200);
     assert_eq!((handle.calls(), layer.tokens().generation()), (1, 1));
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_is_read_up_to_64_kib() {
+    for (length, is_read) in [(60_000, true), (66_000, false)] {
+        let text = format!(r#"{{"access_token":"{}"}}"#, "a".repeat(length));
+        let (mock, _handle, _) = endpoint(answers(200, None, text.leak()));
+        let layer = stack(OAuth2::client_credentials(mock, TOKEN_URL, "id", "secret").expect("a URL"));
+        assert_eq!(call(&layer, &Api::default()).await.is_ok(), is_read, "{length}");
+    }
+}

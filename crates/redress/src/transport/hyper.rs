@@ -183,3 +183,21 @@ impl Drop for Connection {
 fn transport_error(error: Error, was_connected: bool) -> TransportError {
     if error.is_connect() || !was_connected { error::of_connecting(error) } else { error::of_sending(error) }
 }
+
+#[cfg(test)]
+mod tests {
+    use http::Version;
+    use hyper_util::rt::TokioExecutor;
+    use redress_classify::Phase;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_request_that_the_client_refuses_before_it_connects_was_not_sent() {
+        let hyper: Hyper<_, String> = Hyper::new(Client::builder(TokioExecutor::new()).build_http());
+        let request = Request::get("http://127.0.0.1:1/").version(Version::HTTP_3).body(String::new()).unwrap();
+        let error = hyper.oneshot(request).await.expect_err("it speaks HTTP/1 and HTTP/2 only");
+        assert_eq!(error.phase(), Phase::NotSent, "{error:?}");
+    }
+}
