@@ -315,6 +315,8 @@ mod tests {
         ] {
             assert_eq!(error.retry_at(), expected, "{error:?}");
         }
-        assert!(ClientError::api(api(503, ("retry-after", "30"))).retry_at().is_some_and(|at| at > SystemTime::UNIX_EPOCH));
+        assert!(
+            ClientError::api(api(503, ("retry-after", "30"))).retry_at().is_some_and(|at| at > SystemTime::UNIX_EPOCH)
+        );
     }
 }
