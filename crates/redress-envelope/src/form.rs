@@ -158,4 +158,16 @@ mod tests {
         assert_eq!(read("application/json", "a=1&b=2"), None);
         assert_eq!(read("text/plain", &format!("a=1&b={}", "x".repeat(MAX_LEN))), None);
     }
+
+    #[test]
+    fn a_form_is_read_up_to_its_bound() {
+        let headers = http::HeaderMap::from_iter([(http::header::CONTENT_TYPE, FORM.parse().unwrap())]);
+        let head = Head::new(400, &headers, std::time::SystemTime::UNIX_EPOCH);
+        let read = |len: usize| {
+            let body = ["error=", &"x".repeat(len - 6)].concat();
+            let halves = body.as_bytes().split_at(len / 2);
+            pairs(&head, [halves.0, halves.1].into_iter()).map(|pairs| pairs[0].1.len())
+        };
+        assert_eq!((read(64), read(65_536), read(65_537)), (Some(58), Some(65_530), None));
+    }
 }

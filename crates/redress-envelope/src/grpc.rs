@@ -258,4 +258,17 @@ mod tests {
             assert_eq!(may_end_in_status(&head), expected, "{status} {media_type} {in_head}");
         }
     }
+
+    #[test]
+    fn what_stands_in_a_field_is_said_to_be_there() {
+        for (member, expected) in [
+            (STATUS, Location::Header(STATUS.to_owned())),
+            (MESSAGE, Location::Header(MESSAGE.to_owned())),
+            ("details[*].reason", Location::Header(DETAILS.to_owned())),
+            ("reason", Location::Body("reason".to_owned())),
+        ] {
+            assert_eq!(location(Location::Body(member.to_owned())), expected, "{member}");
+        }
+        assert_eq!(location(Location::WholeBody), Location::WholeBody);
+    }
 }

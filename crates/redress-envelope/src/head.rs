@@ -251,4 +251,23 @@ mod tests {
             assert_eq!(Head::new(503, &headers, at(5)).server_now(), at(now), "{pairs:?}");
         }
     }
+
+    #[test]
+    fn a_stream_and_its_event_of_an_error_are_known_by_their_names() {
+        for (kind, expected) in [
+            ("text/event-stream", true),
+            ("Text/Event-Stream; charset=utf-8", true),
+            ("application/json", false),
+            ("", false),
+        ] {
+            let headers = HeaderMap::from_iter([(CONTENT_TYPE, kind.parse().unwrap())]);
+            let mut head = Head::new(200, &headers, SystemTime::UNIX_EPOCH);
+            assert_eq!(head.is_event_stream(), expected, "{kind}");
+            assert!(!head.is_error_event());
+            for (event, expected) in [("error", true), ("message", false)] {
+                head.event = Some(event);
+                assert_eq!(head.is_error_event(), expected, "{event}");
+            }
+        }
+    }
 }

@@ -49,4 +49,18 @@ mod tests {
         assert_eq!(text("é".repeat(4000).as_bytes()).map(|text| text.len()), Some(4096));
         assert_eq!(text(["a", &"é".repeat(4000)].concat().as_bytes()).map(|text| text.len()), Some(4095));
     }
+
+    #[test]
+    fn only_a_text_that_is_cut_may_end_within_a_character() {
+        let text = |bytes: &[u8]| super::text([bytes].into_iter());
+        assert_eq!(text(b"caf\xc3"), None, "it is whole");
+        assert_eq!(text(["a\u{1}", &"b".repeat(5000)].concat().as_bytes()), None);
+        let mut wrong = "é".repeat(4000).into_bytes();
+        wrong[7] = b'x';
+        assert_eq!(text(&wrong), None, "a mistake in its midst");
+        assert_eq!(text(b"a\tb\nc").as_deref(), Some("a\tb\nc"));
+        assert_eq!(text(b" \r\n"), None);
+        let pieces = [&b"upstream "[..], b"connect ", b"error"];
+        assert_eq!(super::text(pieces.into_iter()).as_deref(), Some("upstream connect error"));
+    }
 }

@@ -154,3 +154,21 @@ fn values_of_a_broken_body_do_not_decide() {
         assert_eq!((meaning.class, meaning.recovery), (class, recovery), "{body}");
     }
 }
+
+#[test]
+fn a_repeated_member_takes_the_place_of_its_first_fields_and_of_no_others() {
+    let dialect = dialect("fields = [{ tree = \"errors\" }, { tree = \"other\" }]");
+    for (body, expected) in [
+        (
+            r#"{"errors":{"a":{"x":"1"},"b":"2"},"other":{"c":{"y":"3"},"d":"4"},"errors":{"e":{"z":"5"}}}"#,
+            &[("c.y", "3"), ("d", "4"), ("e.z", "5")][..],
+        ),
+        (r#"{"errors":{"a":{"x":"1"}},"other":{"b":"2"},"other":{"c":{"y":"3"}}}"#, &[("a.x", "1"), ("c.y", "3")]),
+        (r#"{"errors":{"a":"1","b":"2"},"other":{"a":"1","b":"3"}}"#, &[("a", "1"), ("b", "2"), ("b", "3")]),
+        (r#"{"errors":{"a":"1","b":"2"},"other":{"b":"2","a":"1","c":"1"}}"#, &[("a", "1"), ("b", "2"), ("c", "1")]),
+    ] {
+        let envelope = Envelope::read(&dialect, &head(), [body.as_bytes()]);
+        let fields: Vec<_> = envelope.fields.iter().map(|field| (&*field.path, &*field.message)).collect();
+        assert_eq!(fields, expected, "{body}");
+    }
+}

@@ -143,3 +143,32 @@ fn a_rule_comes_before_a_code_and_a_code_before_the_status() {
         assert_eq!(meant(status, body, headers), expected, "{status} {body} {headers:?}");
     }
 }
+
+#[test]
+fn evidence_and_reasons_print_as_words() {
+    assert_eq!(DecidedBy::Signal.to_string(), "signal");
+    assert_eq!(Unreadable::Truncated.to_string(), "the body ends early");
+    assert_eq!(Unreadable::Empty.to_string(), "the body is empty");
+}
+
+#[test]
+fn half_of_a_success_may_hold_data_and_an_event_follows_some() {
+    let dialect = Dialect::from_toml("d.toml", MEANING).expect("it is valid");
+    let headers = HeaderMap::new();
+    for (status, event, body, expected) in [
+        (200, None, r#"{"error":"busy""#, true),
+        (200, None, "", false),
+        (399, None, r#"{"error":"busy""#, true),
+        (400, None, r#"{"error":"busy""#, false),
+        (401, None, r#"{"error":"busy""#, false),
+        (401, Some("error"), r#"{"error":"busy"}"#, true),
+        (200, Some("error"), r#"{"error":"busy"}"#, true),
+        (404, Some("error"), r#"{"error":"other"}"#, true),
+        (404, None, r#"{"error":"other"}"#, false),
+    ] {
+        let mut head = Head::new(status, &headers, SystemTime::UNIX_EPOCH);
+        head.event = event;
+        let meaning = dialect.meaning(&head, &Envelope::read(&dialect, &head, [body.as_bytes()]));
+        assert_eq!(meaning.maybe_processed, expected, "{status} {event:?} {body}");
+    }
+}
