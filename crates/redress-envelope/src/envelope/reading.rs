@@ -159,13 +159,6 @@ impl<'a, 'p> EnvelopeSink<'a, 'p> {
         self.is_bare || (self.is_unwrapped && !self.cells.has_any(u128::MAX) && self.fields.is_none())
     }
 
-    #[inline(always)]
-    fn go_below(&mut self) {
-        if let Some(below) = self.plan.below {
-            (self.id, self.node) = (below, self.plan.node_at(below));
-        }
-    }
-
     /// Goes to a member and forgets what an earlier one of its name brought.
     #[inline(always)]
     fn go_to(&mut self, name: &[u8]) -> Option<&'p Node> {
@@ -203,10 +196,13 @@ impl<'a> Sink<'a> for EnvelopeSink<'a, '_> {
             self.is_list = container == Container::Array;
             self.is_unwrapped = self.plan.unwraps(container);
         }
-        let takes_lists = self.walk.in_array() || self.node.may_name_field();
-        if container == Container::Object && takes_lists && !self.node.wants_inside(container) {
+        if let Some(below) = self.plan.below
+            && container == Container::Object
+            && (self.walk.in_array() || self.node.may_name_field())
+            && !self.node.wants_inside(container)
+        {
             // Where texts or a list of them are expected, an object is what it would be where no path leads.
-            self.go_below();
+            (self.id, self.node) = (below, self.plan.node_at(below));
         }
         let node = self.node;
         for cell in &node.cells {
