@@ -1,4 +1,4 @@
-//! What holds for every member, or every element, holds for those that a path names, too.
+//! Merges the wildcards of a plan into the members and elements beside them that a path names.
 
 use super::id_hash::{IdMap, IdSet};
 use super::{FieldRole, MAX_NODES, Node, NodeId, Plan};
@@ -24,16 +24,26 @@ impl Merging {
 }
 
 impl Plan {
-    /// Lets what the end of a name stands for hold for the names beside it that end so.
-    /// Lets an object be an item where lists of any name hold items, and the texts in a list of the body may be messages
-    /// under its name.
+    /// Finishes the place of each member and element that no other path names.
     pub(super) fn finish_below(&mut self, merging: &mut Merging) {
-        let Some(below) = self.below else { return };
+        if let Some(below) = self.below {
+            self.merge_endings(below, merging);
+            self.let_leaves_be_items(below);
+        }
+    }
+
+    /// Merges the end of a name into the names beside it that end so.
+    fn merge_endings(&mut self, below: NodeId, merging: &mut Merging) {
         for (name, named) in self.node_at(below).keys.clone() {
             if let Some(ending) = self.node_at(below).by_ending(name.as_bytes()) {
                 self.merge(ending, named, merging);
             }
         }
+    }
+
+    /// Lets an object in a list of the body be an item where lists of any name hold items, and the texts in such a list may be
+    /// messages under its name.
+    fn let_leaves_be_items(&mut self, below: NodeId) {
         let item = self.node_at(below).role;
         let of_body = self.node_at(0).any_key.and_then(|any| self.node_at(any).each);
         if let (FieldRole::Item { list, .. }, Some(of_body)) = (item, of_body)
@@ -133,25 +143,28 @@ impl Plan {
                 }
             }
         }
-        for (name, child) in keys {
-            match node.keys.iter().find(|(known, _)| *known == name) {
-                Some((_, known)) => both.push((child, *known)),
-                None => {
-                    self.shared.insert(child);
-                    node.keys.push((name, child));
-                }
-            }
-        }
-        for (index, child) in indices {
-            match node.indices.iter().find(|(known, _)| *known == index) {
-                Some((_, known)) => both.push((child, *known)),
-                None => {
-                    self.shared.insert(child);
-                    node.indices.push((index, child));
-                }
-            }
-        }
+        both.extend(add_missing(&mut node.keys, keys, &mut self.shared));
+        both.extend(add_missing(&mut node.indices, indices, &mut self.shared));
         both.dedup();
         both.into_iter().for_each(|(from, below)| self.merge_below(into, from, below, merging));
     }
+}
+
+/// Adds the children that a place does not have; they are shared from then on. Returns the others, each with the child that is there.
+fn add_missing<K: PartialEq>(
+    known: &mut Vec<(K, NodeId)>,
+    more: Vec<(K, NodeId)>,
+    shared: &mut IdSet<NodeId>,
+) -> Vec<(NodeId, NodeId)> {
+    let mut both = Vec::new();
+    for (key, child) in more {
+        match known.iter().find(|(known, _)| *known == key) {
+            Some((_, known)) => both.push((child, *known)),
+            None => {
+                shared.insert(child);
+                known.push((key, child));
+            }
+        }
+    }
+    both
 }
