@@ -197,12 +197,18 @@ async fn a_longer_second_cool_down_extends_and_a_shorter_one_changes_nothing() {
     assert!((ms(19_500)..ms(19_550)).contains(&waited), "{waited:?}");
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_process_that_starts_in_a_cool_down_waits_for_the_rest_only() {
+/// Returns a store in which a cool-down lasts for ten more seconds.
+async fn in_cooldown() -> TestStore {
     let store = TestStore { latency: ms(5), ..TestStore::new() };
     let (one, _) = started(&store.process()).await;
     close(&one, 30).await;
     sleep(s(20)).await;
+    store
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_starts_in_a_cool_down_waits_for_the_rest_only() {
+    let store = in_cooldown().await;
     let (mock, handle) = server();
     let waited = time_of(&serve(&store.process(), &mock), &handle).await;
     assert!((s(10)..s(10) + ms(50)).contains(&waited), "its first call too: {waited:?}");
@@ -210,10 +216,7 @@ async fn a_process_that_starts_in_a_cool_down_waits_for_the_rest_only() {
 
 #[tokio::test(start_paused = true)]
 async fn the_first_call_to_each_host_waits_for_the_record_of_that_host() {
-    let store = TestStore { latency: ms(5), ..TestStore::new() };
-    let (one, _) = started(&store.process()).await;
-    close(&one, 30).await;
-    sleep(s(20)).await;
+    let store = in_cooldown().await;
     let (mock, handle) = server();
     let other = serve(&store.process(), &mock);
     other.clone().oneshot(request("https://elsewhere.example/")).await.unwrap();

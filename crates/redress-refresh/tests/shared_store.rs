@@ -159,28 +159,9 @@ async fn a_refusal_releases_the_lease_and_keeps_the_token() {
     pair.family.assert_whole();
 }
 
-#[tokio::test(start_paused = true)]
-async fn the_store_is_read_again_before_the_login_after_an_invalid_refresh_token() {
-    let pair = Pair::started(true).await;
-    pair.family.revoke_access();
-    pair.family.twist(Twist::Dead);
-    assert_eq!(pair.send(&pair.one).await, 200);
-    assert_eq!((pair.family.shown().len(), pair.family.logins()), (1, 2), "nothing newer: a login");
-    pair.family.revoke_access();
-    pair.family.twist(Twist::Dead);
-    let call = tokio::spawn(pair.one.layer(pair.api.clone()).oneshot(get()));
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    // Somebody logs in by hand meanwhile, in the other process.
-    let grant = { pair.family.give(&mut pair.family.inner.lock().unwrap()) };
-    pair.other.tokens().install(grant);
-    assert_eq!(call.await.unwrap().unwrap().status(), 200);
-    assert_eq!(pair.family.logins(), 2, "the newer pair was adopted");
-    assert_eq!(pair.both().await, [200; 2]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_set_that_is_adopted_after_an_invalid_refresh_token_lasts_its_whole_lifetime() {
-    let pair = Pair::started(true).await;
+/// Calls with a refresh token that is invalid, while someone logs in by hand in the other process. Returns the status, and the time
+/// of that login.
+async fn call_during_a_login_elsewhere(pair: &Pair) -> (u16, Instant) {
     pair.family.revoke_access();
     pair.family.twist(Twist::Dead);
     let call = tokio::spawn(pair.one.layer(pair.api.clone()).oneshot(get()));
@@ -188,7 +169,26 @@ async fn a_set_that_is_adopted_after_an_invalid_refresh_token_lasts_its_whole_li
     let grant = { pair.family.give(&mut pair.family.inner.lock().unwrap()) };
     pair.other.tokens().install(grant);
     let installed = Instant::now();
-    assert_eq!(call.await.unwrap().unwrap().status(), 200);
+    (call.await.unwrap().unwrap().status().as_u16(), installed)
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_store_is_read_again_before_the_login_after_an_invalid_refresh_token() {
+    let pair = Pair::started(true).await;
+    pair.family.revoke_access();
+    pair.family.twist(Twist::Dead);
+    assert_eq!(pair.send(&pair.one).await, 200);
+    assert_eq!((pair.family.shown().len(), pair.family.logins()), (1, 2), "nothing newer: a login");
+    assert_eq!(call_during_a_login_elsewhere(&pair).await.0, 200);
+    assert_eq!(pair.family.logins(), 2, "the newer pair was adopted");
+    assert_eq!(pair.both().await, [200; 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_set_that_is_adopted_after_an_invalid_refresh_token_lasts_its_whole_lifetime() {
+    let pair = Pair::started(true).await;
+    let (status, installed) = call_during_a_login_elsewhere(&pair).await;
+    assert_eq!(status, 200);
     tokio::time::sleep_until(installed + s(3600) - Duration::from_millis(1)).await;
     let start = Instant::now();
     assert_eq!((pair.send(&pair.one).await, start.elapsed()), (200, Duration::ZERO), "it does not wait for another");
@@ -202,7 +202,7 @@ async fn a_rotated_token_beside_the_same_access_token_is_kept_for_all() {
     pair.family.twist(Twist::SameAccess);
     assert_eq!(pair.send(&pair.one).await, 401);
     settle().await;
-    assert_eq!(pair.stored().await.generation(), 1, "it is no newer set");
+    assert_eq!(pair.stored().await.generation(), 1, "the set is not newer");
     tokio::time::sleep(s(5)).await;
     assert_eq!(pair.both().await, [200; 2]);
     assert_eq!(pair.family.shown(), ["r1", "r2"]);
