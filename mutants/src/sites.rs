@@ -103,7 +103,7 @@ impl<'ast> Visit<'ast> for Finder<'_, '_> {
     }
 
     fn visit_expr_binary(&mut self, binary: &'ast syn::ExprBinary) {
-        // A chain that binds names is no value of its own.
+        // A chain with a `let` cannot be an operand.
         if !has_let(&binary.left) && !has_let(&binary.right) {
             let operators = self.take(binary.op.span(), "BinaryOperator");
             let [range, left, right] =

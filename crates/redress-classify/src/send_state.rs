@@ -246,7 +246,7 @@ mod tests {
         let state = SendState::new();
         SendState::mark_queued(&request(&state));
         assert!(state.claim_hedge() && !state.claim_hedge());
-        assert!(state.is_queued() && !SendState::is_hedge(&request(&state)), "a claim is no hedge");
+        assert!(state.is_queued() && !SendState::is_hedge(&request(&state)), "a claim does not make it a hedge");
         let hedge = SendState::hedge();
         assert!(SendState::is_hedge(&request(&hedge)) && !hedge.claim_hedge());
     }

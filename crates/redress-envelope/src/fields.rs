@@ -38,8 +38,8 @@ pub struct FieldError<'a> {
 #[derive(Debug)]
 pub(crate) struct Fields<'a> {
     found: Vec<FieldError<'a>>,
-    /// What lies before the path of each, to be joined last, since many are of a list that no envelope reads. Those behind
-    /// the end have nothing before it.
+    /// The names before the path of each. They are joined last, since many fields are of a list that no envelope reads. Those
+    /// behind the end have none.
     before: Vec<Cow<'a, str>>,
     /// The list that each belongs to; those behind the end belong to list 0, which
     /// most dialects have alone.

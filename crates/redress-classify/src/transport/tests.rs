@@ -45,7 +45,7 @@ fn a_temporary_failure_is_not_final() {
 
 #[test]
 fn each_error_is_of_one_kind() {
-    // Whether it concerns the request, the connection, a timeout, a closed connection, a body.
+    // In this order: is_request, is_connect, is_timeout, is_closed, is_body.
     for (error, expected) in [
         (TransportError::request("x"), [true, false, false, false, false]),
         (TransportError::connect("x"), [false, true, false, false, false]),
@@ -64,7 +64,7 @@ fn each_error_is_of_one_kind() {
 #[test]
 fn an_error_of_a_call_is_of_one_kind() {
     let (class, time) = (Class::Unauthenticated, SystemTime::UNIX_EPOCH);
-    // Whether it is of the transport, the deadline, the credentials, the pace; whether it may have been processed.
+    // In this order: is_transport, is_deadline, is_credentials, is_paced, is_maybe_processed.
     for (error, expected) in [
         (Error::from_inner(TransportError::connect("x").into()), [true, false, false, false, false]),
         (Error::from_inner(TransportError::body("x").into()), [true, false, false, false, true]),

@@ -163,7 +163,7 @@ struct FullAssembly<'r, 'a> {
     root_text: &'r mut Option<Cow<'a, str>>,
     text: &'r mut Option<String>,
     has_hints: bool,
-    /// Whether the only field has no message of its own, so that the one of the whole is about it.
+    /// The only field has no message, and takes that of the whole error.
     is_unsaid: bool,
 }
 
