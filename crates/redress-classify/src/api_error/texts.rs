@@ -1,4 +1,4 @@
-//! The texts of an error, in one allocation.
+//! The texts of an error, without an allocation if they are short.
 
 use std::ops::Range;
 
@@ -9,11 +9,21 @@ use std::ops::Range;
 #[derive(Clone)]
 pub(crate) struct Texts {
     /// The path, the excerpt of the body, and the words that are no part of it.
-    all: String,
+    all: Text,
     path_end: usize,
     body_end: usize,
     words: [Option<Range<usize>>; WORDS],
 }
+
+/// A text in place, or one that is longer. Most errors of APIs are short: a code, a message of a line, and an id.
+#[derive(Clone)]
+enum Text {
+    Short { bytes: [u8; SHORT], len: usize },
+    Long(String),
+}
+
+/// The length up to which a text is kept in place.
+const SHORT: usize = 192;
 
 /// A text that a dialect reads from the body or the headers.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +49,7 @@ impl Texts {
         let mut ranges = words.map(|word| range_in(body, word?));
         let others = words.iter().zip(&ranges).filter(|(_, range)| range.is_none());
         let others: usize = others.filter_map(|(word, _)| *word).map(str::len).sum();
-        let mut all = String::with_capacity(body_end + others);
+        let mut all = Text::with_capacity(body_end + others);
         all.push_str(path);
         all.push_str(body);
         for (word, range) in words.into_iter().zip(&mut ranges) {
@@ -47,8 +57,9 @@ impl Texts {
                 Some(range) => *range = path_end + range.start..path_end + range.end,
                 None => {
                     *range = word.map(|word| {
+                        let start = all.len();
                         all.push_str(word);
-                        all.len() - word.len()..all.len()
+                        start..all.len()
                     });
                 }
             }
@@ -58,24 +69,56 @@ impl Texts {
 
     /// Returns all texts, one behind the other.
     pub(crate) fn all(&self) -> &str {
-        &self.all
+        self.all.get(0..self.all.len())
     }
 
     pub(crate) fn path(&self) -> &str {
-        &self.all[..self.path_end]
+        self.all.get(0..self.path_end)
     }
 
     pub(crate) fn body(&self) -> &str {
-        &self.all[self.path_end..self.body_end]
+        self.all.get(self.path_end..self.body_end)
     }
 
     pub(crate) fn word(&self, word: Word) -> Option<&str> {
-        self.words[word as usize].clone().map(|range| &self.all[range])
+        self.words[word as usize].clone().map(|range| self.all.get(range))
     }
 
     /// Returns the words in the order of [`Word::ALL`].
     pub(crate) fn words(&self) -> [Option<&str>; WORDS] {
         Word::ALL.map(|word| self.word(word))
+    }
+}
+
+impl Text {
+    fn with_capacity(len: usize) -> Self {
+        if len <= SHORT { Self::Short { bytes: [0; SHORT], len: 0 } } else { Self::Long(String::with_capacity(len)) }
+    }
+
+    /// Adds a text. There is room for it, by the capacity.
+    fn push_str(&mut self, text: &str) {
+        match self {
+            Self::Short { bytes, len } => {
+                bytes[*len..*len + text.len()].copy_from_slice(text.as_bytes());
+                *len += text.len();
+            }
+            Self::Long(all) => all.push_str(text),
+        }
+    }
+
+    const fn len(&self) -> usize {
+        match self {
+            Self::Short { len, .. } => *len,
+            Self::Long(all) => all.len(),
+        }
+    }
+
+    /// Returns a range that begins and ends between characters, as those of whole texts do.
+    fn get(&self, range: Range<usize>) -> &str {
+        match self {
+            Self::Short { bytes, .. } => str::from_utf8(&bytes[range]).unwrap_or_default(),
+            Self::Long(all) => &all[range],
+        }
     }
 }
 
@@ -104,14 +147,28 @@ mod tests {
         assert_eq!((texts.path(), texts.body()), ("/cats/7", BODY));
         assert_eq!(texts.words(), [Some("E7"), None, Some("no caf\u{e9}"), Some("E7"), Some("")]);
         assert_eq!(texts.all.len(), "/cats/7".len() + BODY.len() + "no caf\u{e9}".len() + "E7".len());
-        assert_eq!(texts.all.capacity(), texts.all.len(), "it is allocated once");
+    }
+
+    #[test]
+    fn texts_of_any_length_are_kept_whole() {
+        for len in (SHORT - 20..SHORT + 20).chain([0, 1, 40 * SHORT]) {
+            let body = "\u{e9}".repeat(len / 2);
+            let texts = Texts::new("/cats/\u{e9}", &body, [Some(&body), Some("r\u{f3}"), None, Some(""), None]);
+            assert_eq!((texts.path(), texts.body()), ("/cats/\u{e9}", &*body), "{len}");
+            assert_eq!(texts.words(), [Some(&*body), Some("r\u{f3}"), None, Some(""), None], "{len}");
+            assert_eq!(texts.all(), format!("/cats/\u{e9}{body}r\u{f3}"), "{len}");
+            match texts.all {
+                Text::Short { len, .. } => assert!(len <= SHORT),
+                Text::Long(all) => assert!(all.len() > SHORT && all.capacity() == all.len(), "it is allocated once"),
+            }
+        }
     }
 
     #[test]
     fn texts_are_equal_wherever_they_lie() {
         let within = Texts::new("/", BODY, [Some(&BODY[9..11]), None, None, None, None]);
         let behind = Texts::new("/", BODY, [Some("E7"), None, None, None, None]);
-        assert!(within == behind && within.all != behind.all);
+        assert!(within == behind && within.all() != behind.all());
         assert!(within != Texts::new("/", BODY, [None, Some("E7"), None, None, None]));
         assert!(within != Texts::new("", &format!("/{BODY}"), [Some("E7"), None, None, None, None]));
     }
