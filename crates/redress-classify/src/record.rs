@@ -1,5 +1,6 @@
 //! The record of the attempts of one call.
 
+mod attempts;
 mod serialized;
 
 use std::fmt;
@@ -7,6 +8,7 @@ use std::time::Duration;
 
 use redress_envelope::{Class, DecidedBy, HintSource};
 
+pub use self::attempts::Attempts;
 use crate::api_error::ApiError;
 use crate::phase::Phase;
 use crate::secrets::Secrets;
@@ -33,7 +35,7 @@ use crate::verdict::Verdict;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    attempts: Vec<Attempt>,
+    attempts: Attempts,
     end_reason: EndReason,
 }
 
@@ -128,6 +130,13 @@ impl Record {
     /// Creates a record.
     #[must_use]
     pub const fn new(attempts: Vec<Attempt>, end_reason: EndReason) -> Self {
+        Self::from_attempts(Attempts::from_vec(attempts), end_reason)
+    }
+
+    /// Creates a record of a list that was made attempt by attempt.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn from_attempts(attempts: Attempts, end_reason: EndReason) -> Self {
         Self { attempts, end_reason }
     }
 

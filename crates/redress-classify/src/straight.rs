@@ -20,6 +20,7 @@ use crate::error::Error;
 use crate::future::ResponseFuture;
 use crate::judge::RequestLine;
 pub use crate::reader::Reader;
+pub use crate::record::Attempts;
 use crate::service::Classify;
 use crate::upstream::Upstream;
 use crate::{BoxError, reader};

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use redress_classify::straight::Attempts;
 use redress_classify::{Attempt, Class, EndReason, Phase, Record, Verdict};
 
 /// The maximum number of resends of a call that wait for the end of an outage, probes included. It bounds the record of a
@@ -10,7 +11,7 @@ const MAX_OUTAGE_RESENDS: u32 = 32;
 
 /// The attempts that have ended, and the position of the current one among them.
 pub(super) struct History {
-    ended: Vec<Attempt>,
+    ended: Attempts,
     /// The number of attempts, including those in flight, without the resend after a refresh and those at the end of an
     /// outage.
     attempts: u32,
@@ -45,11 +46,11 @@ enum Resend {
 
 impl History {
     pub(super) const fn new() -> Self {
-        Self { ended: Vec::new(), attempts: 1, outage_resends: 0, resend: Resend::Unused, maybe_processed: false }
+        Self { ended: Attempts::new(), attempts: 1, outage_resends: 0, resend: Resend::Unused, maybe_processed: false }
     }
 
     /// Returns `true` during the first attempt.
-    pub(super) const fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.ended.is_empty()
     }
 
@@ -127,7 +128,7 @@ impl History {
 
     /// Moves the attempts into the record of the call.
     pub(super) fn take_record(&mut self, reason: EndReason) -> Record {
-        Record::new(std::mem::take(&mut self.ended), reason)
+        Record::from_attempts(std::mem::take(&mut self.ended), reason)
     }
 }
 

@@ -9,7 +9,7 @@ use crate::verdict::Verdict;
 impl Serialize for Record {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut record = serializer.serialize_struct("Record", 2)?;
-        record.serialize_field("attempts", &self.attempts)?;
+        record.serialize_field("attempts", self.attempts())?;
         record.serialize_field("end_reason", &self.end_reason)?;
         record.end()
     }
