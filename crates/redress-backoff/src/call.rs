@@ -12,7 +12,7 @@ use std::num::NonZeroU32;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use http::{Extensions, Request, Response, Uri};
+use http::{Request, Response, Uri};
 use http_body::Body;
 use redress_classify::{
     Attempt, CloneBody, Deadline, EndReason, Error, Phase, Refreshed, ResendCount, ResponseExt, SendState,
@@ -29,11 +29,11 @@ use crate::budget::KeyParts;
 use crate::decision::ResponseHead;
 use crate::failing_routes::Route;
 use crate::grpc;
-use crate::request_copy::{Host, RequestCopy};
+use crate::request_copy::{Host, RequestCopy, Spare};
 use crate::settings::Settings;
 use crate::straight::{First, with_key_parts};
 use crate::telemetry;
-use crate::wait::{Wait, emptied};
+use crate::wait::Wait;
 
 /// The state that a call keeps from one attempt to the next. Its attempts end with a response `T` or an error.
 pub(crate) struct Call<B, T> {
@@ -51,8 +51,8 @@ pub(crate) struct Call<B, T> {
     in_hand: Option<Box<InHand<T>>>,
     /// `None` unless the call may be hedged, and after its race.
     hedging: Option<Box<Hedging>>,
-    /// The emptied extensions of the response that was dropped last: their memory serves for the request that follows.
-    spare: Extensions,
+    /// The memory of the response that was dropped last.
+    spare: Spare,
 }
 
 /// The step that follows the end of an attempt.
@@ -70,7 +70,7 @@ impl<B: CloneBody, T> Call<B, T> {
     pub(crate) fn new(first: First<B>, settings: Arc<Settings>) -> Self {
         let First { copy, partition, deadline } = first;
         let (payment, history) = (Payment::new(partition), History::new());
-        let spare = Extensions::new();
+        let spare = Spare::default();
         Self { settings, copy, uri: None, route: None, deadline, payment, history, in_hand: None, hedging: None, spare }
     }
 
@@ -134,7 +134,7 @@ impl<B: CloneBody, R: Body> Call<B, Response<R>> {
                 let dropped = if next.cause == Cause::Outage { self.keep(response, verdict) } else { Some(response) };
                 Step::Retry(match dropped {
                     Some(mut response) => {
-                        self.spare = emptied(&mut response);
+                        self.spare = Spare::of(&mut response);
                         wait.draining(response, read, now)
                     }
                     None => wait,
@@ -210,31 +210,25 @@ impl<B: CloneBody, T> Call<B, T> {
     pub(crate) fn next_request(&mut self) -> Result<Request<B>, Error> {
         let copy = self.copy.as_ref().and_then(RequestCopy::try_clone).or_else(|| self.copy.take());
         let copy = copy.expect("`check_resendable` has found a copy");
-        let request = copy.into_request(self.uri.clone(), &self.settings.header_names).map_err(|unreadable| {
-            let error = Error::from_inner(TransportError::request(unreadable).into());
-            self.give_up(error, EndReason::NotClonable)
-        })?;
-        let sent = (self.history.ended(), self.history.sent_attempts());
-        let state = self.payment.send(self.in_hand.as_deref().map_or(0, InHand::bytes));
-        Ok(self.resent(request, sent, state))
+        let headers = mem::take(&mut self.spare.headers);
+        let request =
+            copy.into_request(self.uri.clone(), &self.settings.header_names, headers).map_err(|unreadable| {
+                let error = Error::from_inner(TransportError::request(unreadable).into());
+                self.give_up(error, EndReason::NotClonable)
+            })?;
+        let count = resend_count(&request, self.history.ended());
+        let held = self.in_hand.as_deref().map_or(0, InHand::bytes);
+        let state = self.payment.send(held, count, self.deadline);
+        Ok(self.resent(request, self.history.sent_attempts(), state))
     }
 
-    /// Completes the request of a further attempt. `sent` is how many were sent before, and how many of those may have reached
-    /// the server.
-    fn resent(&mut self, mut request: Request<B>, sent: (u32, u32), state: SendState) -> Request<B> {
+    /// Completes the request of a further attempt. `sent` is the number of those that may have reached the server.
+    fn resent(&mut self, mut request: Request<B>, sent: u32, state: SendState) -> Request<B> {
         if request.extensions().is_empty() {
-            *request.extensions_mut() = mem::take(&mut self.spare);
-        }
-        if let Some(deadline) = self.deadline {
-            request.extensions_mut().insert(deadline);
-        }
-        // The copy keeps the count with which the call began.
-        let before = ResendCount::from_request(&request).map_or(0, ResendCount::get);
-        if let Some(count) = NonZeroU32::new(before.saturating_add(sent.0)) {
-            request.extensions_mut().insert(ResendCount::new(count));
+            *request.extensions_mut() = mem::take(&mut self.spare.extensions);
         }
         if self.settings.dialect.is_grpc() {
-            grpc::set_previous_attempts(request.headers_mut(), sent.1);
+            grpc::set_previous_attempts(request.headers_mut(), sent);
             if let Some(deadline) = self.deadline {
                 grpc::set_timeout(request.headers_mut(), deadline, Instant::now());
             }
@@ -343,6 +337,12 @@ impl<B, T> Call<B, T> {
     fn host(&self) -> Option<Host<'_>> {
         self.copy.as_ref().map(RequestCopy::host)
     }
+}
+
+/// Returns how often a request was sent before: in this call, and by the layers above, whose count is in its copy.
+fn resend_count<B>(request: &Request<B>, in_call: u32) -> Option<ResendCount> {
+    let above = ResendCount::from_request(request).map_or(0, ResendCount::get);
+    NonZeroU32::new(above.saturating_add(in_call)).map(ResendCount::new)
 }
 
 #[cfg(test)]

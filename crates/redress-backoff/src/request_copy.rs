@@ -2,11 +2,12 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::mem;
 use std::ops::Range;
 
 use bytes::Bytes;
 use http::uri::{Authority, Parts, PathAndQuery, Scheme};
-use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, Version};
 use redress_classify::{CloneBody, Upstream};
 
 use crate::header_names::{HeaderNames, Reader};
@@ -31,9 +32,20 @@ pub(crate) struct RequestCopy<B> {
     text: Bytes,
 }
 
-/// The length up to which the text of a request is gathered on the stack. Most requests to APIs have less: a URI, and some ten
-/// headers of 40 bytes.
-const ON_STACK: usize = 512;
+/// The emptied parts of a response that was dropped, whose memory serves for the request that follows.
+#[derive(Default)]
+pub(crate) struct Spare {
+    pub(crate) headers: HeaderMap,
+    pub(crate) extensions: Extensions,
+}
+
+/// The text of a request that is no longer than most requests to APIs are: a URI, and some ten headers of 40 bytes.
+struct ShortText {
+    bytes: [u8; SHORT],
+    len: usize,
+}
+
+const SHORT: usize = 512;
 
 /// The error of a copy from which no request can be made: `http` accepts text that it has not checked.
 #[derive(Debug)]
@@ -158,11 +170,11 @@ impl<B> RequestCopy<B> {
         parse().map_err(|source| UnreadableCopy { part: "URI".to_owned(), source })
     }
 
-    /// Parses the headers.
-    pub(crate) fn headers(&self, names: &HeaderNames) -> Result<HeaderMap, UnreadableCopy> {
+    /// Parses the headers into an empty map.
+    pub(crate) fn headers(&self, names: &HeaderNames, mut headers: HeaderMap) -> Result<HeaderMap, UnreadableCopy> {
         // A layer below adds the credentials. There may be more values than a map can reserve room for names: then it grows as
         // needed.
-        let mut headers = HeaderMap::try_with_capacity(self.fields().count() + 1).unwrap_or_default();
+        let _ = headers.try_reserve(self.fields().count() + 1);
         let mut names = names.reader();
         for field in self.fields() {
             let (name, value) = self.parse(&field, &mut names).map_err(|source| self.unreadable(&field, source))?;
@@ -178,10 +190,16 @@ impl<B> RequestCopy<B> {
         (self.authority(), self.target().len()) == (authority, target)
     }
 
-    /// Converts the copy into a request that is equal to the original. Its URI is parsed if it is not known.
-    pub(crate) fn into_request(self, uri: Option<Uri>, names: &HeaderNames) -> Result<Request<B>, UnreadableCopy> {
+    /// Converts the copy into a request that is equal to the original. Its URI is parsed if it is not known, its headers into
+    /// an empty map.
+    pub(crate) fn into_request(
+        self,
+        uri: Option<Uri>,
+        names: &HeaderNames,
+        headers: HeaderMap,
+    ) -> Result<Request<B>, UnreadableCopy> {
         let uri = uri.map_or_else(|| self.uri(), Ok)?;
-        let headers = self.headers(names)?;
+        let headers = self.headers(names, headers)?;
         let mut request = Request::new(self.body);
         *request.method_mut() = self.method;
         *request.uri_mut() = uri;
@@ -219,6 +237,23 @@ impl<B> RequestCopy<B> {
     /// Returns a part of the text that was text.
     fn str(&self, range: Range<usize>) -> &str {
         std::str::from_utf8(&self.text[range]).unwrap_or_default()
+    }
+}
+
+impl Spare {
+    /// Takes the parts of a response, and empties them.
+    pub(crate) fn of<R>(response: &mut Response<R>) -> Self {
+        let mut spare =
+            Self { headers: mem::take(response.headers_mut()), extensions: mem::take(response.extensions_mut()) };
+        spare.headers.clear();
+        spare.extensions.clear();
+        spare
+    }
+}
+
+impl AsRef<[u8]> for ShortText {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes[..self.len]
     }
 }
 
@@ -263,13 +298,16 @@ impl StdError for UnreadableCopy {
     }
 }
 
-/// Copies the text of a request into a buffer of its length, which needs no second allocation to be shared. A short text is
-/// gathered on the stack, so that the headers are passed once; the length of a longer one is counted first.
+/// Copies the text of a request. A short text is gathered on the stack, so that the headers are passed once, and needs no second
+/// allocation when it is shared; the length of a longer one is counted first.
 #[inline]
 fn copy_text(authority: &str, target: &str, headers: &HeaderMap) -> Bytes {
-    let mut short = [0; ON_STACK];
-    match write_text(&mut short, authority, target, headers) {
-        Some(len) => Bytes::copy_from_slice(&short[..len]),
+    let mut short = ShortText { bytes: [0; SHORT], len: 0 };
+    match write_text(&mut short.bytes, authority, target, headers) {
+        Some(len) => {
+            short.len = len;
+            Bytes::from_owner(short)
+        }
         None => copy_long_text(authority, target, headers),
     }
 }
@@ -326,7 +364,7 @@ mod tests {
     fn rebuilt<B: CloneBody>(request: &Request<B>) -> Request<B> {
         RequestCopy::from_request(request)
             .expect("it can be copied")
-            .into_request(None, &HeaderNames::default())
+            .into_request(None, &HeaderNames::default(), HeaderMap::new())
             .expect("it can be read")
     }
 
@@ -339,7 +377,7 @@ mod tests {
         let copy = RequestCopy::from_request(&request).unwrap();
         assert!(copy.values(&COOKIE).eq([b"b", b"a", b"b"]));
         assert_eq!(copy.values(&AUTHORIZATION).count(), 0);
-        let rebuilt = copy.into_request(None, &HeaderNames::default()).unwrap();
+        let rebuilt = copy.into_request(None, &HeaderNames::default(), HeaderMap::new()).unwrap();
         assert!(rebuilt.headers().get_all(COOKIE).iter().eq(["b", "a", "b"]));
         assert!(rebuilt.headers().get_all(ACCEPT).iter().eq(["x", "w"]));
         assert!(rebuilt.headers().iter().eq(request.headers()), "the names too are in their order");
@@ -354,7 +392,7 @@ mod tests {
         let rebuilt = RequestCopy::from_request(&request)
             .and_then(|copy| copy.try_clone())
             .unwrap()
-            .into_request(None, &HeaderNames::default())
+            .into_request(None, &HeaderNames::default(), HeaderMap::new())
             .unwrap();
         assert!(rebuilt.headers()[AUTHORIZATION].is_sensitive());
         assert!(!rebuilt.headers()[ACCEPT].is_sensitive());
@@ -391,13 +429,16 @@ mod tests {
 
     #[test]
     fn a_text_of_any_length_is_copied_into_a_buffer_of_its_length() {
-        for len in (ON_STACK - 40..ON_STACK + 40).chain([0, 8 * ON_STACK]) {
+        for len in (SHORT - 40..SHORT + 40).chain([0, 8 * SHORT]) {
             let value = "v".repeat(len);
             let request = Request::get("https://api.example/v1").header(ACCEPT, &value).body(()).unwrap();
             let copy = RequestCopy::from_request(&request).unwrap();
             let expected = "api.example/v1".len() + Head::LEN + ACCEPT.as_str().len() + len;
             assert_eq!(copy.text.len(), expected);
-            assert_eq!(copy.into_request(None, &HeaderNames::default()).unwrap().headers()[ACCEPT], value);
+            assert_eq!(
+                copy.into_request(None, &HeaderNames::default(), HeaderMap::new()).unwrap().headers()[ACCEPT],
+                value
+            );
         }
     }
 
@@ -422,7 +463,7 @@ mod tests {
         ] {
             let mut copy = RequestCopy::from_request(&request).unwrap();
             copy.replace_in_text(from, to);
-            let error = copy.into_request(None, &HeaderNames::default()).unwrap_err();
+            let error = copy.into_request(None, &HeaderNames::default(), HeaderMap::new()).unwrap_err();
             assert_eq!(error.to_string(), expected);
             assert!(error.source().is_some_and(|source| !source.to_string().contains("can\0ry")));
         }
@@ -485,6 +526,7 @@ mod tests {
             uri in uri(),
             headers in headers(),
             version in prop::sample::select(vec![Version::HTTP_10, Version::HTTP_11, Version::HTTP_2, Version::HTTP_3]),
+            dropped in headers(),
             tag in any::<u8>(),
             body in prop::collection::vec(any::<u8>(), 0..32),
         ) {
@@ -496,8 +538,12 @@ mod tests {
             request.extensions_mut().insert(Tag(tag));
             let copy = RequestCopy::from_request(&request).unwrap();
             prop_assert_eq!(copy.path(), request.uri().path());
-            for copied in [copy.try_clone().unwrap(), copy] {
-                let rebuilt = copied.into_request(None, &HeaderNames::default()).unwrap();
+            let mut response = Response::builder().extension(Tag(0)).body(()).unwrap();
+            *response.headers_mut() = dropped;
+            let spare = Spare::of(&mut response);
+            prop_assert!(spare.extensions.is_empty());
+            for (copied, room) in [(copy.try_clone().unwrap(), HeaderMap::new()), (copy, spare.headers)] {
+                let rebuilt = copied.into_request(None, &HeaderNames::default(), room).unwrap();
                 prop_assert_eq!(rebuilt.method(), request.method());
                 prop_assert_eq!(rebuilt.uri(), request.uri());
                 prop_assert_eq!(rebuilt.uri().to_string(), request.uri().to_string());

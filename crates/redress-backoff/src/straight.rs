@@ -256,8 +256,11 @@ pub(crate) fn with_key_parts<B, K>(
     read: impl FnOnce(&KeyParts<'_>) -> K,
 ) -> Option<K> {
     let uri = &uri.cloned().or_else(|| copy.uri().ok())?;
-    let headers =
-        if settings.key_reads_headers(uri) { copy.headers(&settings.header_names).ok()? } else { HeaderMap::new() };
+    let headers = if settings.key_reads_headers(uri) {
+        copy.headers(&settings.header_names, HeaderMap::new()).ok()?
+    } else {
+        HeaderMap::new()
+    };
     Some(read(&KeyParts { method: &copy.method, uri, headers: &headers, extensions: &copy.extensions }))
 }
 

@@ -1,13 +1,12 @@
 //! The wait between two attempts, during which the failed response is drained.
 
 use std::future::Future;
-use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Buf;
-use http::{Extensions, Response};
+use http::Response;
 use http_body::Body;
 use tokio::time::{Instant, Sleep};
 
@@ -80,13 +79,6 @@ impl<R: Body + Unpin> Drain<Response<R>> {
             }
         }
     }
-}
-
-/// Takes the extensions of a response that is dropped, and empties them.
-pub(crate) fn emptied<R>(response: &mut Response<R>) -> Extensions {
-    let mut extensions = mem::take(response.extensions_mut());
-    extensions.clear();
-    extensions
 }
 
 /// Waits until `instant`. The timer is made at the first poll that has to wait.

@@ -137,8 +137,7 @@ async fn the_layers_below_see_the_deadline_of_a_retry() {
         let at = at.map(|at| Deadline::new(Instant::now() + ms(at)));
         let request = own.map_or_else(|| request("GET"), until);
         layer.layer(mock).oneshot(request).await.expect("a response").status();
-        let seen: Vec<_> =
-            handle.take().iter().map(|got| got.request.extensions().get::<Deadline>().copied()).collect();
+        let seen: Vec<_> = handle.take().iter().map(|got| Deadline::from_request(&got.request)).collect();
         assert_eq!(seen, [own.and(at), at, at], "{name}: a first send is given no extension");
     }
 }

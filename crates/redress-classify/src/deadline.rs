@@ -6,6 +6,7 @@ use http::Request;
 use tokio::time::Instant;
 
 use crate::saturating;
+use crate::send_state::SendState;
 
 /// The instant by which a call must be over; put it into a request's extensions to set it for that request.
 ///
@@ -55,7 +56,8 @@ impl Deadline {
         Self(saturating::add(Instant::now(), limit))
     }
 
-    /// Returns the deadline in the extensions of a request, if there is one.
+    /// Returns the deadline in the extensions of a request, or that of its [`SendState`]: a request that is sent again has the deadline
+    /// of its call there.
     ///
     /// A layer falls back to the deadline of its own settings.
     ///
@@ -73,7 +75,7 @@ impl Deadline {
     #[inline]
     #[must_use]
     pub fn from_request<B>(request: &Request<B>) -> Option<Self> {
-        request.extensions().get().copied()
+        request.extensions().get().copied().or_else(|| SendState::deadline(request))
     }
 
     /// Returns the instant.

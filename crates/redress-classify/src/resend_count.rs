@@ -4,16 +4,18 @@ use std::num::NonZeroU32;
 
 use http::Request;
 
+use crate::send_state::SendState;
+
 /// The number of times that this request was sent before: 1 on the second attempt of a call, 2 on the third.
 ///
-/// Backoff puts it into the extensions of each request that it sends again, whatever the cause: a retry, the resend after a
-/// refresh, or one in an outage. The first attempt has none, since an extension costs an allocation and most calls have one
-/// attempt. A span layer below reads it for `http.request.resend_count` (OpenTelemetry semantic conventions, HTTP spans), a
+/// Each request that Backoff sends again has one, whatever the cause: a retry, the resend after a refresh, or one in an outage. It is
+/// in the extensions of the request, as a part of its [`SendState`], and read by [`from_request`](Self::from_request). The first
+/// attempt has none, since an extension costs an allocation and most calls have one attempt. A span layer below reads it for `http.request.resend_count` (OpenTelemetry semantic conventions, HTTP spans), a
 /// proxy client for a header such as gRPC's `grpc-previous-rpc-attempts`.
 ///
 /// It counts requests, whereas the number that [`Record`](crate::Record) and the hooks of Backoff call the attempt does not
 /// count the resends after a refresh and in an outage. If a request already has a count, because a layer above Backoff sends
-/// it again, Backoff counts on from there.
+/// it again, Backoff counts on from there. Such a layer puts it into the extensions by itself.
 ///
 /// # Examples
 /// A layer below the stack tells first attempts and resends apart:
@@ -39,10 +41,10 @@ impl ResendCount {
         Self(count)
     }
 
-    /// Returns the count in the extensions of a request; `None` on the first attempt.
+    /// Returns the count in the extensions of a request, or that of its [`SendState`] if it is greater; `None` on the first attempt.
     #[must_use]
     pub fn from_request<B>(request: &Request<B>) -> Option<Self> {
-        request.extensions().get().copied()
+        request.extensions().get().copied().max(SendState::resend_count(request))
     }
 
     /// Returns the count as a number, which is at least 1.

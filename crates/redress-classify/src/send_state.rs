@@ -1,10 +1,13 @@
-//! The state of a resent request: queued in a layer, or sent.
+//! The state of a resent request: queued in a layer, or sent, and what the layers below may know of its call.
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use http::Request;
+
+use crate::deadline::Deadline;
+use crate::resend_count::ResendCount;
 
 /// The state of a resent request, which a layer below may queue before it is sent.
 ///
@@ -42,6 +45,10 @@ struct Inner {
     held: u64,
     /// Pays for the request, if it is not paid for yet.
     pay: Option<Box<dyn Fn() -> bool + Send + Sync>>,
+    /// The number of times that the request was sent before.
+    resend_count: Option<ResendCount>,
+    /// The deadline of the call.
+    deadline: Option<Deadline>,
 }
 
 /// A layer queues the request.
@@ -186,6 +193,28 @@ impl SendState {
         self.has(PROBE)
     }
 
+    /// Adds what the layers below may know of the call. They read it by [`ResendCount::from_request`] and
+    /// [`Deadline::from_request`]: it is here since each extension of a request takes an allocation.
+    ///
+    /// A state that was cloned is left as it is.
+    #[must_use]
+    pub(crate) fn of_call(mut self, resend_count: Option<ResendCount>, deadline: Option<Deadline>) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            (inner.resend_count, inner.deadline) = (resend_count, deadline);
+        }
+        self
+    }
+
+    /// Returns the number of times that a request was sent before, as its state knows it.
+    pub(crate) fn resend_count<B>(request: &Request<B>) -> Option<ResendCount> {
+        request.extensions().get().and_then(|Self(inner)| inner.resend_count)
+    }
+
+    /// Returns the deadline of the call that sends a request again.
+    pub(crate) fn deadline<B>(request: &Request<B>) -> Option<Deadline> {
+        request.extensions().get().and_then(|Self(inner)| inner.deadline)
+    }
+
     fn has(&self, bit: u8) -> bool {
         self.0.bits.load(Ordering::Relaxed) & bit != 0
     }
@@ -205,6 +234,8 @@ impl fmt::Debug for Inner {
             .field("is_probe", &(bits & PROBE != 0))
             .field("is_hedge", &(bits & HEDGE != 0))
             .field("is_paid_at_send", &self.pay.is_some())
+            .field("resend_count", &self.resend_count)
+            .field("deadline", &self.deadline)
             .finish()
     }
 }
@@ -239,6 +270,27 @@ mod tests {
             assert_eq!(SendState::pay(&request(&SendState::paid_at_send(move || paid))), paid);
         }
         assert!(SendState::pay(&request(&SendState::new())), "it was paid for before");
+    }
+
+    #[test]
+    fn a_request_that_is_sent_again_has_the_count_and_the_deadline_of_its_state() {
+        let count = |count| std::num::NonZeroU32::new(count).map(ResendCount::new);
+        let deadline = |seconds| Deadline::from_now(std::time::Duration::from_secs(seconds));
+        let (near, far) = (deadline(3), deadline(7));
+        let state = SendState::new().of_call(count(2), Some(near));
+        assert_eq!(Deadline::from_request(&request(&state)), Some(near));
+        for (own, expected) in [(1, 2), (5, 5)] {
+            let mut request = request(&state);
+            request.extensions_mut().insert(count(own).unwrap());
+            request.extensions_mut().insert(far);
+            assert_eq!(ResendCount::from_request(&request), count(expected), "the greater count");
+            assert_eq!(Deadline::from_request(&request), Some(far), "its own deadline");
+        }
+        assert_eq!(ResendCount::from_request(&request(&state)), count(2));
+        let bare = request(&SendState::new());
+        assert_eq!((ResendCount::from_request(&bare), Deadline::from_request(&bare)), (None, None));
+        let shared = state.clone().of_call(count(9), None);
+        assert_eq!(ResendCount::from_request(&request(&shared)), count(2), "a clone is left as it is");
     }
 
     #[test]

@@ -250,8 +250,9 @@ fn seen(setup: &Setup, calls: &[Call], replies: &[Reply], is_straight: bool) -> 
             seen.push(format!("{:?}: {result}", begun.elapsed()));
             seen.extend(recorder.take());
             for sent in handle.take() {
-                let (headers, extensions) = (sent.request.headers(), sent.request.extensions());
-                let further = (ResendCount::from_request(&sent.request), extensions.get::<Deadline>().is_some());
+                let headers = sent.request.headers();
+                let further =
+                    (ResendCount::from_request(&sent.request), Deadline::from_request(&sent.request).is_some());
                 seen.push(format!("{:?}: {} {headers:?} {further:?}", sent.at - begun, sent.request.method()));
             }
             seen.push(format!("{} {} {}", budget.level(), observed.load(Ordering::Relaxed), layer.gate().is_open()));

@@ -8,15 +8,16 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use http_body::Body;
+use redress_classify::straight::resend_state;
 use redress_classify::{
     Attempt, BoxError, Class, CloneBody, Error, Phase, Recovery, SendState, Upstream, UpstreamHealth, Verdict,
     is_success,
 };
 use tokio::time::Instant;
 
-use super::{Call, Step};
+use super::{Call, Step, resend_count};
 use crate::budget::{Budget, Reservation};
 use crate::hedge::{HedgePlan, HedgedUpstream, Racer};
 use crate::idempotency::{NoRetry, is_hedgeable};
@@ -146,15 +147,16 @@ impl<B: CloneBody, T> Call<B, T> {
             .copy
             .as_ref()
             .and_then(RequestCopy::try_clone)?
-            .into_request(self.uri.clone(), &self.settings.header_names)
+            .into_request(self.uri.clone(), &self.settings.header_names, HeaderMap::new())
             .ok()?;
         let hedging = self.hedging.as_mut()?;
         let after = hedging.after;
         let Hedge::Both(fare) = &mut hedging.hedge else { return None };
         fare.is_handed_over = true;
+        fare.state = resend_state(SendState::hedge(), resend_count(&request, 1), self.deadline);
         let state = fare.state.clone();
         telemetry::hedge(&self.settings.dialect, self.host(), after);
-        Some(self.resent(request, (1, 1), state))
+        Some(self.resent(request, 1, state))
     }
 
     /// Gives up a hedge that was not sent. The first attempt goes on.

@@ -3,7 +3,8 @@
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use redress_classify::SendState;
+use redress_classify::straight::resend_state;
+use redress_classify::{Deadline, ResendCount, SendState};
 
 use crate::budget::{Budget, Budgets, Reservation};
 use crate::settings::Settings;
@@ -75,7 +76,7 @@ impl Payment {
 
     /// Marks the retry as in flight, and returns the state by which the layers below report that they queue or send it.
     /// `held` is the number of bytes of the outcome in hand.
-    pub(super) fn send(&mut self, held: u64) -> SendState {
+    pub(super) fn send(&mut self, held: u64, count: Option<ResendCount>, deadline: Option<Deadline>) -> SendState {
         let state = match &self.tokens {
             Tokens::None | Tokens::Reserved(_) => SendState::new(),
             Tokens::AtSend(payment) => {
@@ -83,7 +84,7 @@ impl Payment {
                 SendState::paid_at_send_holding(held, move || payment.pay())
             }
         };
-        self.send_state.insert(state).clone()
+        self.send_state.insert(resend_state(state, count, deadline)).clone()
     }
 
     /// Returns `true` while a layer below queues the retry, so that nothing of it has been sent.
