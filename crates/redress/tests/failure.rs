@@ -46,7 +46,7 @@ impl Service<Asked> for Flaky {
     fn call(&mut self, request: Asked) -> Self::Future {
         assert!(request.headers().contains_key("authorization"), "the token is on it");
         let mut response = Response::new(Full::new(Bytes::from_static(b"{}")));
-        if ResendCount::from_request(request).is_none() {
+        if ResendCount::from_request(&request).is_none() {
             response = Response::new(Full::new(Bytes::from_static(BODY.as_bytes())));
             *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
             response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
